@@ -1,0 +1,286 @@
+//! What can go wrong without an answer: one enum, one stable code each, and help.
+//!
+//! A refusal is not an error: it is a [`Decision`](crate::Decision) with `allowed == false`.
+
+use std::fmt;
+
+/// Where in a file a [`Fault`] is, counted from 1. Columns count characters.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Place {
+    /// The file's name inside the bundle, or the name of the argument that held the text.
+    pub file: String,
+    /// Line, from 1.
+    pub line: u32,
+    /// Column in characters, from 1.
+    pub column: u32,
+    /// How many characters of that line are to blame, at least 1.
+    pub width: u32,
+    /// The line itself, cut to a length that a terminal can show; the caret is placed under it.
+    pub text: String,
+}
+
+/// One thing that is wrong in a file that was to be loaded.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Fault {
+    /// The stable code, `family.what`.
+    pub code: &'static str,
+    /// What is wrong, naming the thing.
+    pub message: String,
+    /// Where, if a place in a file is to blame.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub help: Option<String>,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(place) = &self.place {
+            let gutter = place.line.to_string();
+            let pad = " ".repeat(gutter.len());
+            let before = " ".repeat((place.column as usize).saturating_sub(1));
+            let caret = "^".repeat(place.width.max(1) as usize);
+            writeln!(f, "{}: {} [{}]", Location(place), self.message, self.code)?;
+            writeln!(f, " {pad} |\n {gutter} | {}", place.text)?;
+            write!(f, " {pad} | {before}{caret}")?;
+        } else {
+            write!(f, "{} [{}]", self.message, self.code)?;
+        }
+        match &self.help {
+            Some(help) => write!(f, "\n  help: {help}"),
+            None => Ok(()),
+        }
+    }
+}
+
+struct Location<'a>(&'a Place);
+
+impl fmt::Display for Location<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.0.file, self.0.line, self.0.column)
+    }
+}
+
+/// All faults of the first stage of loading that failed; never empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Faults(Vec<Fault>);
+
+impl Faults {
+    /// The faults as an error, or `Ok` when there are none.
+    ///
+    /// # Errors
+    /// [`Error::Bundle`] with these faults, if there are any.
+    pub fn into_result(faults: Vec<Fault>) -> Result<(), Error> {
+        if faults.is_empty() { Ok(()) } else { Err(Error::Bundle(Self(faults))) }
+    }
+
+    /// The faults, in the order of the files and of their text.
+    #[must_use]
+    pub fn as_slice(&self) -> &[Fault] {
+        &self.0
+    }
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        Self::Bundle(Faults(vec![fault]))
+    }
+}
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (nth, fault) in self.0.iter().enumerate() {
+            if nth > 0 {
+                f.write_str("\n")?;
+            }
+            fault.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+macro_rules! errors {
+    ($( $(#[$doc:meta])* $name:ident { $($(#[$fdoc:meta])* $field:ident : $ty:ty),* $(,)? } $code:literal $message:literal $help:literal; )*) => {
+        /// Why there is no answer. Each variant has a stable code and help.
+        #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+        #[non_exhaustive]
+        pub enum Error {
+            /// Files that were to be loaded are at fault; each fault has its own code and place.
+            #[error("{0}")]
+            Bundle(Faults),
+            $( $(#[$doc])* #[error($message)] $name { $($(#[$fdoc])* #[doc = concat!("`", stringify!($field), "`, as in the message.")] $field: $ty),* }, )*
+        }
+
+        impl Error {
+            /// The stable code, `family.what`; for a bundle, the code of its first fault.
+            #[must_use]
+            pub fn code(&self) -> &'static str {
+                match self {
+                    Self::Bundle(faults) => faults.0.first().map_or("bundle.invalid", |fault| fault.code),
+                    $( Self::$name { .. } => $code, )*
+                }
+            }
+
+            /// What to do about it.
+            #[must_use]
+            pub fn help(&self) -> Option<&str> {
+                match self {
+                    Self::Bundle(faults) => faults.0.iter().find_map(|fault| fault.help.as_deref()),
+                    $( Self::$name { .. } => Some($help), )*
+                }
+            }
+
+            /// The faults of the files, when files are to blame; else empty.
+            #[must_use]
+            pub fn faults(&self) -> &[Fault] {
+                match self {
+                    Self::Bundle(faults) => faults.as_slice(),
+                    _ => &[],
+                }
+            }
+        }
+
+        const ERROR_TABLE: &[(&str, &str)] = &[ $( ($code, $help), )* ];
+    };
+}
+
+errors! {
+    /// Q2: an amount is an integer from 0 to `i64::MAX`.
+    Amount { amount: String } "input.amount" "amount `{amount}` is not an integer from 0 to 9223372036854775807" "pass a whole number; 0 asks without taking";
+    /// E1: an id that is empty names nothing.
+    EmptyId { what: String } "input.empty_id" "the id of the {what} is empty" "pass the id that the directory knows";
+    /// A type name that Cedar cannot read, or that the schema does not declare.
+    EntityType { name: String } "input.entity_type" "no entity type `{name}` in the schema" "types are declared in the bundle's schema files";
+    /// The schema has no such action.
+    UnknownAction { action: String } "input.unknown_action" "no action `{action}` in the schema" "actions are declared in the bundle's schema files";
+    /// The action is not for resources of this type.
+    ActionResource { action: String, resource_type: String } "input.action_resource" "action `{action}` does not apply to resources of type `{resource_type}`" "see the action's `appliesTo` in the schema";
+    /// A resource that the directory keeps was given with attributes of its own.
+    DirectoryResource { resource: String } "input.directory_resource" "`{resource}` is kept in the directory: it takes no account, attributes or parents here" "pass its type and id only";
+    /// The resource's attributes do not fit the schema.
+    Resource { resource: String, reason: String } "input.resource" "resource `{resource}` does not fit the schema: {reason}" "attributes are declared on the entity type in the schema";
+    /// The context does not fit the schema.
+    Context { action: String, reason: String } "input.context" "context of `{action}` does not fit the schema: {reason}" "context fields are declared on the action in the schema; `facts` is the engine's";
+    /// The channel is not one of the kernel's.
+    Channel { channel: String } "input.channel" "no channel `{channel}`" "the channels are those of the kernel schema's `Channel`";
+    /// The realm is not written as the platform's or an owner's.
+    Realm { realm: String } "input.realm" "realm `{realm}` is neither a `Platform` nor an `Account`" "name the realm by type and id: the platform, or the owner's account";
+    /// The actor is not a login.
+    Actor { actor: String } "input.actor" "actor `{actor}` is not a login" "an actor is an `Account`, a `TeamMember` or an `Operator`";
+    /// A value that no JSON or Cedar value equals exactly.
+    Value { what: String, reason: String } "input.value" "{what}: {reason}" "values are booleans, 64-bit integers, strings, lists and records";
+    /// A value is nested deeper than the cap.
+    Nesting { what: String, limit: usize } "input.nesting" "{what} is nested deeper than {limit}" "flatten it, or raise the cap at `open`";
+    /// JSON text that cannot be read.
+    Json { what: String, line: usize, column: usize, reason: String } "input.json" "{what}, line {line}, column {column}: {reason}" "the text must be one JSON value";
+    /// An object names a key twice (escaped twins included).
+    DuplicateKey { what: String, line: usize, column: usize, key: String } "input.duplicate_key" "{what}, line {line}, column {column}: key `{key}` stands twice" "keep one of them";
+    /// One of many requests is malformed.
+    Item { index: usize, code: &'static str, reason: String } "input.item" "request {index}: {reason} [{code}]" "no request of the list was answered";
+    /// A verb of the tenancy kernel was asked of a plain Cedar program, or the other way round.
+    NotTenancy { verb: String } "input.not_tenancy" "`{verb}` needs a bundle with the tenancy kernel" "open a bundle that has `sublet.cedarschema`";
+    /// An option of `open` or `reload` that does not exist.
+    OptionValue { option: String, value: String } "input.option" "option `{option}` has no value `{value}`" "see the documentation of `open`";
+    /// No directory record of that type.
+    RecordType { name: String } "directory.record_type" "no directory record of type `{name}`" "records are `Platform`, `Operator`, `Package`, `AccessLevel`, `Account`, `TeamMember`, `Domain`";
+    /// A record that does not have the shape of its type.
+    Record { line: usize, reason: String } "directory.record" "record {line}: {reason}" "see the record shapes in the documentation of `import`";
+    /// Two records with the same type and id.
+    DuplicateId { record: String } "directory.duplicate_id" "`{record}` stands twice" "ids are unique for each type";
+    /// Two logins with the same e-mail in one realm (I1).
+    DuplicateLogin { email: String, realm: String, first: String, second: String } "directory.duplicate_login" "e-mail `{email}` in realm `{realm}` names both `{first}` and `{second}`" "a second login of a realm needs another e-mail";
+    /// Two domain records with the same name after normalisation (D4).
+    DuplicateDomain { domain: String } "directory.duplicate_domain" "domain `{domain}` stands twice after normalisation" "a host name belongs to one owner";
+    /// D2: not a host name.
+    DomainName { domain: String, reason: String } "directory.domain_name" "`{domain}` is not a host name: {reason}" "write the bare name, without scheme, port or path";
+    /// C4: not an e-mail address.
+    Email { email: String, reason: String } "directory.email" "`{email}` is not an e-mail address: {reason}" "an address is `name@host`";
+    /// A record names a package that nobody declares.
+    UnknownPackage { account: String, package: String } "directory.unknown_package" "account `{account}` has package `{package}`, which does not exist" "declare it in the catalog or put a `Package` record before";
+    /// L3: a record names a level that is gone.
+    UnknownLevel { account: String, level: String } "directory.unknown_level" "`{account}` names access level `{level}`, which does not exist" "create the level first; name a replacement when deleting one in use";
+    /// L3: a level of another owner cannot be attached.
+    LevelOtherOwner { account: String, level: String, owner: String } "directory.level_other_owner" "access level `{level}` belongs to `{owner}` and cannot be attached to `{account}`" "attach a built-in level or one of the client's owner";
+    /// No such account.
+    UnknownAccount { account: String } "directory.unknown_account" "no account with id `{account}`" "create the account first";
+    /// C5: depth is one.
+    OwnerNotMain { client: String, owner: String } "directory.owner_not_main" "client account `{client}` has owner `{owner}`, which is itself a client account" "clients create members, never clients";
+    /// An account is main (package) or client (owner), never both or neither.
+    AccountKind { account: String } "directory.account_kind" "account `{account}` must have a `package` (main account) or an `owner` (client account), and not both" "main accounts buy a package; clients have an owner and an access level";
+    /// C7: a disable reason that this kind of account cannot have.
+    DisableReason { account: String, reason: String } "directory.disable_reason" "account `{account}` cannot be disabled for `{reason}`" "`overage` and `by_owner` are for clients, `unpaid` for main accounts, `abuse` for both";
+    /// L4: a feature that the schema does not declare.
+    UnknownFeature { record: String, feature: String } "directory.unknown_feature" "`{record}` names feature `{feature}`, which the bundle does not declare" "features are declared in `app.cedarschema`";
+    /// L4: a meter that the schema does not declare.
+    UnknownMeter { record: String, meter: String } "directory.unknown_meter" "`{record}` names meter `{meter}`, which the bundle does not declare" "meters are declared in `app.cedarschema`";
+    /// A domain's kind and owner do not fit together.
+    DomainOwner { domain: String } "directory.domain_owner" "domain `{domain}` must have an owner if it is `whitelabel`, and none if it is `platform`" "the owner is a main account";
+    /// A second platform.
+    SecondPlatform { first: String, second: String } "directory.second_platform" "platform `{second}` beside `{first}`: there is one platform" "one directory serves one platform";
+    /// The record's attributes do not fit the schema.
+    Attributes { record: String, reason: String } "directory.attributes" "attributes of `{record}` do not fit the schema: {reason}" "they are declared in `app.cedarschema`";
+    /// Something still refers to a removed record.
+    InUse { record: String, by: String } "directory.in_use" "`{record}` cannot be removed: `{by}` refers to it" "remove or move what refers to it in the same transaction";
+    /// A record to remove is not there.
+    UnknownRecord { record: String } "directory.unknown_record" "no `{record}` in the directory" "look at the export";
+    /// The directory moved on.
+    Revision { expected: u64, found: u64 } "directory.revision" "the directory is at revision {found}, not {expected}" "read it again and repeat the change";
+    /// A stream could not be read or written.
+    Stream { reason: String } "store.stream" "the stream failed: {reason}" "nothing was changed";
+    /// The store is not one that this build has.
+    Store { store: String } "store.unknown" "no store `{store}`" "this version has `memory:`";
+    /// A panic was caught before it left the engine.
+    Panic { reason: String } "internal.panic" "the engine failed: {reason}" "please report it; the engine goes on answering";
+}
+
+/// Codes of faults in a bundle, with help.
+const FAULT_TABLE: &[(&str, &str)] = &[
+    ("bundle.not_found", "the bundle is a folder with `sublet.cedarschema`, or a set of texts"),
+    ("bundle.unreadable", "bundle files are UTF-8 text"),
+    ("bundle.too_large", "split the file, or raise the cap at `open`"),
+    ("bundle.too_deep", "take the expression apart, or raise the cap at `open`"),
+    ("bundle.syntax", "see the Cedar language reference"),
+    ("bundle.json", "the file must be one JSON value with the documented shape"),
+    ("bundle.duplicate_key", "keep one of the keys"),
+    ("bundle.missing_id", "give each policy an `@id(\"...\")`"),
+    ("bundle.duplicate_id", "policy ids are unique in a bundle"),
+    ("bundle.missing_code", "give each `forbid` a `@code(\"...\")`: it names the denial"),
+    ("bundle.code_form", "codes are lower-case words joined by `_`"),
+    ("bundle.kind", "make each action a member of exactly one kind group"),
+    ("bundle.facts", "the context of each action holds `facts: Facts`"),
+    ("bundle.unknown_name", "features and meters are closed lists in `app.cedarschema`"),
+    ("bundle.schema", "see the Cedar schema reference"),
+    ("bundle.validation", "see the Cedar validation reference"),
+    ("bundle.warning", "warnings are refused: mend the policy, or open with `validation = \"errors\"`"),
+    ("bundle.link", "a link names a template of the program and fills all its slots"),
+    ("bundle.entities", "entities are a JSON list of Cedar entities that fit the schema"),
+    ("bundle.in_use", "the directory names what the new bundle no longer declares"),
+];
+
+/// Every error code that this version can give, with its help, in a stable order.
+#[must_use]
+pub fn error_codes() -> Vec<(&'static str, &'static str)> {
+    ERROR_TABLE.iter().chain(FAULT_TABLE).copied().collect()
+}
+
+/// Help for a fault code of the table.
+pub(crate) fn fault_help(code: &str) -> Option<String> {
+    FAULT_TABLE.iter().find(|(known, _)| *known == code).map(|(_, help)| (*help).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_stands_once_and_has_a_family_and_help() {
+        let mut seen = std::collections::BTreeSet::new();
+        for (code, help) in error_codes() {
+            assert!(seen.insert(code), "{code} stands twice");
+            let family = code.split('.').next().unwrap_or_default();
+            assert!(["input", "bundle", "directory", "quota", "store", "internal"].contains(&family), "{code}");
+            assert!(!help.is_empty() && !help.ends_with('.'), "{code}: {help}");
+        }
+    }
+}

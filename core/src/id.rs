@@ -1,0 +1,71 @@
+//! Names of things: a Cedar entity type and an id, always apart, never as Cedar text (E6).
+
+use std::fmt;
+
+/// A type and an id, such as (`Account`, `acme`). The id is data: nothing in it is ever parsed.
+///
+/// # Example: an id with quotes in it is just an id
+/// ```
+/// let odd = sublet::Ref::new("Account", "x\" || true");
+/// assert_eq!(odd.id(), "x\" || true");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(from = "(String, String)", into = "(String, String)")]
+pub struct Ref {
+    kind: String,
+    id: String,
+}
+
+impl Ref {
+    /// A reference by type name (with its namespace, if any) and id.
+    pub fn new(kind: impl Into<String>, id: impl Into<String>) -> Self {
+        Self { kind: kind.into(), id: id.into() }
+    }
+
+    /// The entity type's name.
+    #[must_use]
+    pub fn kind(&self) -> &str {
+        &self.kind
+    }
+
+    /// The id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+impl From<(String, String)> for Ref {
+    fn from((kind, id): (String, String)) -> Self {
+        Self { kind, id }
+    }
+}
+
+impl From<(&str, &str)> for Ref {
+    fn from((kind, id): (&str, &str)) -> Self {
+        Self::new(kind, id)
+    }
+}
+
+impl From<Ref> for (String, String) {
+    fn from(reference: Ref) -> Self {
+        (reference.kind, reference.id)
+    }
+}
+
+/// `Account::"acme"`, with the id escaped and cut to a length that fits a message.
+impl fmt::Display for Ref {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}::\"{}\"", short(&self.kind), short(&self.id).escape_debug())
+    }
+}
+
+/// The first 80 characters: messages never repeat a megabyte of a caller's input.
+pub(crate) fn short(text: &str) -> String {
+    let mut chars = text.chars();
+    let mut cut: String = chars.by_ref().take(80).collect();
+    if chars.next().is_some() {
+        cut.push('…');
+    }
+    cut
+}
