@@ -15,8 +15,10 @@ pub struct Place {
     pub column: u32,
     /// How many characters of that line are to blame, at least 1.
     pub width: u32,
-    /// The line itself, cut to a length that a terminal can show; the caret is placed under it.
+    /// The line itself, cut to a length that a terminal can show.
     pub text: String,
+    /// How many characters of `text` stand before the caret (`column - 1`, unless the line was cut).
+    pub indent: u32,
 }
 
 /// One thing that is wrong in a file that was to be loaded.
@@ -39,7 +41,7 @@ impl fmt::Display for Fault {
         if let Some(place) = &self.place {
             let gutter = place.line.to_string();
             let pad = " ".repeat(gutter.len());
-            let before = " ".repeat((place.column as usize).saturating_sub(1));
+            let before = " ".repeat(place.indent as usize);
             let caret = "^".repeat(place.width.max(1) as usize);
             writeln!(f, "{}: {} [{}]", Location(place), self.message, self.code)?;
             writeln!(f, " {pad} |\n {gutter} | {}", place.text)?;
@@ -63,7 +65,7 @@ impl fmt::Display for Location<'_> {
 }
 
 /// All faults of the first stage of loading that failed; never empty.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Faults(Vec<Fault>);
 
 impl Faults {
@@ -162,6 +164,8 @@ errors! {
     Resource { resource: String, reason: String } "input.resource" "resource `{resource}` does not fit the schema: {reason}" "attributes are declared on the entity type in the schema";
     /// The context does not fit the schema.
     Context { action: String, reason: String } "input.context" "context of `{action}` does not fit the schema: {reason}" "context fields are declared on the action in the schema; `facts` is the engine's";
+    /// The request does not fit the schema.
+    InvalidRequest { reason: String } "input.request" "the request does not fit the schema: {reason}" "see the action's `appliesTo` in the schema";
     /// The channel is not one of the kernel's.
     Channel { channel: String } "input.channel" "no channel `{channel}`" "the channels are those of the kernel schema's `Channel`";
     /// The realm is not written as the platform's or an owner's.
@@ -214,6 +218,10 @@ errors! {
     UnknownFeature { record: String, feature: String } "directory.unknown_feature" "`{record}` names feature `{feature}`, which the bundle does not declare" "features are declared in `app.cedarschema`";
     /// L4: a meter that the schema does not declare.
     UnknownMeter { record: String, meter: String } "directory.unknown_meter" "`{record}` names meter `{meter}`, which the bundle does not declare" "meters are declared in `app.cedarschema`";
+    /// L2: built-in levels stand in the catalog; a level of the directory is one owner's.
+    LevelOwner { level: String } "directory.level_owner" "access level `{level}` has no owner" "built-in levels stand in the bundle's catalog";
+    /// The import was stopped by its progress callback.
+    Cancelled { records: u64 } "directory.cancelled" "the import was stopped after {records} records" "nothing was changed";
     /// A domain's kind and owner do not fit together.
     DomainOwner { domain: String } "directory.domain_owner" "domain `{domain}` must have an owner if it is `whitelabel`, and none if it is `platform`" "the owner is a main account";
     /// A second platform.

@@ -28,6 +28,11 @@ impl Ref {
         &self.kind
     }
 
+    /// An action's name: its id alone for type `Action`, else type and id joined by `::`.
+    pub(crate) fn action_name(&self) -> String {
+        if self.kind == "Action" { self.id.clone() } else { format!("{}::{}", self.kind, self.id) }
+    }
+
     /// The id.
     #[must_use]
     pub fn id(&self) -> &str {

@@ -1,13 +1,42 @@
 //! Sublet: an embeddable policy engine for software that is sold under other people's names.
 
+mod access_level;
+mod account;
+mod caps;
+mod catalog;
+mod decision;
+mod directory;
+mod domain;
 mod email;
+mod engine;
 mod error;
 mod host;
 mod id;
 mod json;
+mod limit;
+mod member;
+mod operator;
+mod package;
+mod policy;
+mod request;
+mod scan;
 mod stack;
 
+pub use access_level::AccessLevel;
+pub use account::{Account, AccountKind, DisableReason};
+pub use caps::Caps;
+pub use catalog::{Catalog, Meter, MeterKind, WindowKind};
+pub use decision::{BundleInfo, Clause, Decision, Desk, Explanation, Login, Outcome, PolicyExplanation, PolicyFailure, PolicyInfo, ReadFact};
+pub use directory::{Change, Progress, Record};
+pub use domain::{Domain, DomainState};
 pub use email::normalise as normalise_email;
+pub use engine::{Engine, Options, Validation};
 pub use error::{Error, Fault, Faults, Place, error_codes};
 pub use host::normalise as normalise_host;
 pub use id::Ref;
+pub use limit::{Limit, Limits};
+pub use member::TeamMember;
+pub use operator::{Operator, Platform};
+pub use package::Package;
+pub use policy::{Program, Source};
+pub use request::{Circumstances, IntoAction, Request, Resource};

@@ -30,7 +30,7 @@ pub(crate) fn run<T>(depth: usize, work: impl FnOnce() -> Result<T, Error>) -> R
     }
 }
 
-fn reason_of(payload: &(dyn std::any::Any + Send)) -> String {
+pub(crate) fn reason_of(payload: &(dyn std::any::Any + Send)) -> String {
     payload
         .downcast_ref::<&str>()
         .map(|text| (*text).to_owned())

@@ -1,0 +1,225 @@
+//! Accounts: main accounts, which the platform bills, and client accounts, which an owner created.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::limit::Limits;
+use crate::{Error, email};
+
+/// Why an account is disabled (C7). Reasons add up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DisableReason {
+    /// A client drawn for its owner's unpaid excess (B3).
+    Overage,
+    /// A client that its owner disabled.
+    ByOwner,
+    /// A main account that did not pay.
+    Unpaid,
+    /// Abuse.
+    Abuse,
+}
+
+impl DisableReason {
+    /// The name in the schema's `DisableReason`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Overage => "overage",
+            Self::ByOwner => "by_owner",
+            Self::Unpaid => "unpaid",
+            Self::Abuse => "abuse",
+        }
+    }
+
+    /// Whether an account of this kind can have the reason (C7).
+    fn fits(self, kind: &AccountKind) -> bool {
+        match self {
+            Self::Overage | Self::ByOwner => matches!(kind, AccountKind::Client { .. }),
+            Self::Unpaid => matches!(kind, AccountKind::Main { .. }),
+            Self::Abuse => true,
+        }
+    }
+}
+
+/// Whom an account belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AccountKind {
+    /// The platform bills it.
+    Main {
+        /// What it bought.
+        package: String,
+    },
+    /// A whitelabel owner created it.
+    Client {
+        /// The owner's account.
+        owner: String,
+        /// Its access level. Without one it has no features (`access_level_missing`).
+        level: Option<String>,
+    },
+}
+
+/// Something with its own data, limits and members. Its own login is a principal.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(into = "AccountForm")]
+pub struct Account {
+    pub(crate) id: String,
+    pub(crate) email: String,
+    pub(crate) kind: AccountKind,
+    pub(crate) confirmed: bool,
+    pub(crate) closed: bool,
+    pub(crate) disabled: BTreeSet<DisableReason>,
+    pub(crate) limits: Limits,
+    pub(crate) attributes: Map<String, Value>,
+}
+
+impl Account {
+    /// The id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The login's e-mail, normalised (I3).
+    #[must_use]
+    pub fn email(&self) -> &str {
+        &self.email
+    }
+
+    /// Main or client.
+    #[must_use]
+    pub fn kind(&self) -> &AccountKind {
+        &self.kind
+    }
+
+    /// The owner of a client account.
+    #[must_use]
+    pub fn owner(&self) -> Option<&str> {
+        match &self.kind {
+            AccountKind::Client { owner, .. } => Some(owner),
+            AccountKind::Main { .. } => None,
+        }
+    }
+
+    /// The package of a main account.
+    #[must_use]
+    pub fn package(&self) -> Option<&str> {
+        match &self.kind {
+            AccountKind::Main { package } => Some(package),
+            AccountKind::Client { .. } => None,
+        }
+    }
+
+    /// The access level of a client account.
+    #[must_use]
+    pub fn level(&self) -> Option<&str> {
+        match &self.kind {
+            AccountKind::Client { level, .. } => level.as_deref(),
+            AccountKind::Main { .. } => None,
+        }
+    }
+
+    /// Whether its e-mail is confirmed (C4).
+    #[must_use]
+    pub fn is_confirmed(&self) -> bool {
+        self.confirmed
+    }
+
+    /// Whether it is closed.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// Why it is disabled; nothing if it is not.
+    pub fn disabled(&self) -> impl Iterator<Item = DisableReason> + '_ {
+        self.disabled.iter().copied()
+    }
+
+    /// Limits set on this account itself (L6).
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The host's own attributes.
+    #[must_use]
+    pub fn attributes(&self) -> &Map<String, Value> {
+        &self.attributes
+    }
+}
+
+/// An account as JSON.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AccountForm {
+    id: String,
+    email: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    package: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    owner: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    level: Option<String>,
+    #[serde(default)]
+    confirmed: bool,
+    #[serde(default)]
+    closed: bool,
+    #[serde(default)]
+    disabled: Vec<DisableReason>,
+    #[serde(default, skip_serializing_if = "Limits::is_empty")]
+    limits: Limits,
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    attributes: Map<String, Value>,
+}
+
+impl From<Account> for AccountForm {
+    fn from(account: Account) -> Self {
+        let (package, owner, level) = match account.kind {
+            AccountKind::Main { package } => (Some(package), None, None),
+            AccountKind::Client { owner, level } => (None, Some(owner), level),
+        };
+        Self {
+            id: account.id,
+            email: account.email,
+            package,
+            owner,
+            level,
+            confirmed: account.confirmed,
+            closed: account.closed,
+            disabled: account.disabled.into_iter().collect(),
+            limits: account.limits,
+            attributes: account.attributes,
+        }
+    }
+}
+
+impl TryFrom<AccountForm> for Account {
+    type Error = Error;
+
+    fn try_from(form: AccountForm) -> Result<Self, Error> {
+        let kind = match (form.package, form.owner, form.level) {
+            (Some(package), None, None) => AccountKind::Main { package },
+            (None, Some(owner), level) => AccountKind::Client { owner, level },
+            _ => return Err(Error::AccountKind { account: form.id }),
+        };
+        if let Some(reason) = form.disabled.iter().find(|reason| !reason.fits(&kind)) {
+            return Err(Error::DisableReason { account: form.id, reason: reason.as_str().to_owned() });
+        }
+        if form.id.is_empty() {
+            return Err(Error::EmptyId { what: "account".to_owned() });
+        }
+        Ok(Self {
+            email: email::normalise(&form.email)?,
+            id: form.id,
+            kind,
+            confirmed: form.confirmed,
+            closed: form.closed,
+            disabled: form.disabled.into_iter().collect(),
+            limits: form.limits,
+            attributes: form.attributes,
+        })
+    }
+}

@@ -1,0 +1,217 @@
+//! What a caller gets back.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::Ref;
+
+/// A policy that could not be evaluated on a request (E2).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PolicyFailure {
+    /// The policy's id.
+    pub policy: Arc<str>,
+    /// Cedar's words.
+    pub message: String,
+}
+
+/// One answer. It is made from one version of policies and directory, and names them (E3).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Decision {
+    /// Whether it is allowed.
+    pub allowed: bool,
+    /// `ok`, or why not: the stable code of the first gate that refused.
+    pub code: Arc<str>,
+    /// The determining policies, in gate order.
+    pub policies: Vec<Arc<str>>,
+    /// What the determining policies advise (`@advice`), each once.
+    pub advice: Vec<Arc<str>>,
+    /// The policies that erred; if there is one, the answer is no.
+    pub errors: Vec<PolicyFailure>,
+    /// Who acts as the principal, if somebody does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actor: Option<Ref>,
+    /// The directory's revision.
+    pub revision: u64,
+    /// The fingerprint of the policies.
+    pub bundle: Arc<str>,
+}
+
+/// May this login come in at this host?
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Login {
+    /// Whether the login may go on to prove itself.
+    pub allowed: bool,
+    /// What the outside may be told: `login_refused` for a wrong domain and an unknown login alike (D7).
+    pub public_code: Arc<str>,
+    /// The precise code, for the caller's log only.
+    pub log_code: Arc<str>,
+    /// Whom to check the password of. Never one of a realm that this host does not serve.
+    pub principal: Option<Ref>,
+    /// Host names where this e-mail may log in, if it may anywhere. To be told only once the password is checked (D7).
+    pub elsewhere: Vec<Arc<str>>,
+    /// The decision on the login action, if a principal was found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decision: Option<Decision>,
+}
+
+/// Who resolves a support ticket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Desk {
+    /// `owner`, `platform`, or nobody: then `code` says why.
+    pub desk: Option<Arc<str>>,
+    /// The account whose desk it is, when it is an owner's.
+    pub account: Option<Arc<str>>,
+    /// `ok`, or the code of the last desk's refusal.
+    pub code: Arc<str>,
+    /// The decision on the desk that takes the ticket, or on the last that refused.
+    pub decision: Decision,
+}
+
+/// How a policy stood to a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Scope and conditions held.
+    Applied,
+    /// The scope names others than this principal, action or resource.
+    OutOfScope,
+    /// A condition did not hold.
+    NotApplied,
+    /// It could not be evaluated.
+    Failed,
+}
+
+/// One condition of a policy, evaluated.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Clause {
+    /// Its number in the policy, from 1.
+    pub number: usize,
+    /// `when` or `unless`.
+    pub kind: &'static str,
+    /// The condition as Cedar.
+    pub text: String,
+    /// `Some` value of the expression; `None` when it failed.
+    pub value: Option<bool>,
+    /// Whether it let the policy apply.
+    pub held: bool,
+    /// The first part of it (joined by `&&`) that was false or failed, for a `when` that did not hold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub because: Option<String>,
+    /// Cedar's words when it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// A fact that a policy read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ReadFact {
+    /// Where it was read: `principal.account`, `context.facts.host`.
+    pub path: String,
+    /// Its value as Cedar, or nothing when it is absent.
+    pub value: Option<String>,
+}
+
+/// One policy of an [`Explanation`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PolicyExplanation {
+    /// The policy's id.
+    pub policy: Arc<str>,
+    /// `permit` or `forbid`.
+    pub effect: &'static str,
+    /// Its `@code`.
+    pub code: Option<Arc<str>>,
+    /// File and line.
+    pub place: Option<(Arc<str>, u32)>,
+    /// How it stood.
+    pub outcome: Outcome,
+    /// Its conditions up to the one that failed.
+    pub clauses: Vec<Clause>,
+    /// The number of the condition that kept it from applying.
+    pub failed_clause: Option<usize>,
+    /// The facts that its conditions read.
+    pub facts: Vec<ReadFact>,
+}
+
+/// Why an answer is what it is: readable (`Display`) and as data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Explanation {
+    /// The answer.
+    pub decision: Decision,
+    /// The policies that could apply to such a principal, action and resource, in gate order.
+    pub policies: Vec<PolicyExplanation>,
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = if self.decision.allowed { "allowed" } else { "denied" };
+        writeln!(f, "{word}: {} (revision {}, bundle {})", self.decision.code, self.decision.revision, self.decision.bundle)?;
+        for policy in &self.policies {
+            policy.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for PolicyExplanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let outcome = match self.outcome {
+            Outcome::Applied => "applied",
+            Outcome::OutOfScope => "is for others",
+            Outcome::NotApplied => "did not apply",
+            Outcome::Failed => "FAILED",
+        };
+        write!(f, "\n{} `{}` {outcome}", self.effect, self.policy)?;
+        if let Some(code) = &self.code {
+            write!(f, " [{code}]")?;
+        }
+        if let Some((file, line)) = &self.place {
+            write!(f, "  {file}:{line}")?;
+        }
+        writeln!(f)?;
+        for clause in self.clauses.iter().filter(|clause| !clause.held) {
+            writeln!(f, "    clause {} ({}): {}", clause.number, clause.kind, clause.text)?;
+            if let Some(part) = &clause.because {
+                writeln!(f, "      does not hold: {part}")?;
+            }
+            if let Some(error) = &clause.error {
+                writeln!(f, "      failed: {error}")?;
+            }
+        }
+        for fact in &self.facts {
+            writeln!(f, "    {} = {}", fact.path, fact.value.as_deref().unwrap_or("(absent)"))?;
+        }
+        Ok(())
+    }
+}
+
+/// What is loaded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BundleInfo {
+    /// Fingerprint of the texts.
+    pub fingerprint: Arc<str>,
+    /// Whether it has the tenancy kernel.
+    pub tenancy: bool,
+    /// Policy ids in gate order, with effect, code, file and line.
+    pub policies: Vec<PolicyInfo>,
+    /// The actions that can be asked.
+    pub actions: Vec<Arc<str>>,
+    /// Features in words.
+    pub features: Vec<(Arc<str>, Arc<str>)>,
+    /// Every code that a decision of this bundle can carry.
+    pub codes: Vec<Arc<str>>,
+}
+
+/// One policy of a [`BundleInfo`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PolicyInfo {
+    /// The policy's id.
+    pub id: Arc<str>,
+    /// `permit` or `forbid`.
+    pub effect: &'static str,
+    /// Its `@code`.
+    pub code: Option<Arc<str>>,
+    /// File and line.
+    pub place: Option<(Arc<str>, u32)>,
+}

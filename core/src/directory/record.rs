@@ -1,0 +1,126 @@
+//! One record of the directory, typed and checked when it is built.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::access_level::AccessLevel;
+use crate::account::{Account, AccountForm};
+use crate::domain::{Domain, DomainForm};
+use crate::member::{MemberForm, TeamMember};
+use crate::operator::{Operator, OperatorForm, Platform};
+use crate::package::Package;
+use crate::{Error, Ref, json};
+
+/// One record, as JSON an object with its `type`.
+///
+/// # Example: an account from JSON
+/// ```
+/// let record = sublet::Record::from_json(r#"{"type": "Account", "id": "acme", "email": "o@acme.example", "package": "agency"}"#)?;
+/// assert_eq!(record.reference(), sublet::Ref::new("Account", "acme"));
+/// # Ok::<(), sublet::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "type")]
+pub enum Record {
+    /// The vendor.
+    Platform(Platform),
+    /// A login of the vendor's staff.
+    Operator(Operator),
+    /// What a main account buys.
+    Package(Package),
+    /// A named set of features.
+    AccessLevel(AccessLevel),
+    /// A main or client account.
+    Account(Account),
+    /// A login inside an account.
+    TeamMember(TeamMember),
+    /// A host name.
+    Domain(Domain),
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "type")]
+enum Form {
+    Platform(Platform),
+    Operator(OperatorForm),
+    Package(Package),
+    AccessLevel(AccessLevel),
+    Account(AccountForm),
+    TeamMember(MemberForm),
+    Domain(DomainForm),
+}
+
+/// Nesting of a record's JSON: the host's attributes stand two levels inside it.
+const NESTING: usize = 66;
+
+impl Record {
+    /// Reads a record from JSON text.
+    ///
+    /// # Errors
+    /// [`Error::Record`] for a wrong shape or an unknown field, [`Error::DuplicateKey`], and the code of what a
+    /// record itself must keep.
+    pub fn from_json(text: &str) -> Result<Self, Error> {
+        json::check("record", text, NESTING)?;
+        let form: Form = serde_json::from_str(text).map_err(|found| Error::Record { line: 1, reason: found.to_string() })?;
+        Self::checked(form)
+    }
+
+    /// Reads a record from a JSON value.
+    ///
+    /// # Errors
+    /// As [`Record::from_json`].
+    pub fn from_value(value: Value) -> Result<Self, Error> {
+        let form: Form = serde_json::from_value(value).map_err(|found| Error::Record { line: 1, reason: found.to_string() })?;
+        Self::checked(form)
+    }
+
+    fn checked(form: Form) -> Result<Self, Error> {
+        let record = match form {
+            Form::Platform(platform) => Self::Platform(platform),
+            Form::Operator(form) => Self::Operator(form.try_into()?),
+            Form::Package(package) => Self::Package(package),
+            Form::AccessLevel(level) => Self::AccessLevel(level),
+            Form::Account(form) => Self::Account(form.try_into()?),
+            Form::TeamMember(form) => Self::TeamMember(form.try_into()?),
+            Form::Domain(form) => Self::Domain(form.try_into()?),
+        };
+        if record.id().is_empty() {
+            return Err(Error::EmptyId { what: record.kind().to_owned() });
+        }
+        Ok(record)
+    }
+
+    /// The record's type.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Platform(_) => "Platform",
+            Self::Operator(_) => "Operator",
+            Self::Package(_) => "Package",
+            Self::AccessLevel(_) => "AccessLevel",
+            Self::Account(_) => "Account",
+            Self::TeamMember(_) => "TeamMember",
+            Self::Domain(_) => "Domain",
+        }
+    }
+
+    /// The record's id; a domain's is its normalised name.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Platform(platform) => platform.id(),
+            Self::Operator(operator) => operator.id(),
+            Self::Package(package) => package.id(),
+            Self::AccessLevel(level) => level.id(),
+            Self::Account(account) => account.id(),
+            Self::TeamMember(member) => member.id(),
+            Self::Domain(domain) => domain.name(),
+        }
+    }
+
+    /// Type and id.
+    #[must_use]
+    pub fn reference(&self) -> Ref {
+        Ref::new(self.kind(), self.id())
+    }
+}

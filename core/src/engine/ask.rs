@@ -1,0 +1,117 @@
+//! `authorize`, `check`, their forms for many, and `explain`.
+
+use std::sync::Arc;
+
+use super::{Engine, State, guard};
+use crate::decision::{Decision, Explanation, PolicyFailure};
+use crate::policy::{Asked, Verdict};
+use crate::{Error, Request};
+
+impl Engine {
+    /// Whether `request` is allowed, and under which code. Takes nothing from any limit.
+    ///
+    /// An unknown principal, account or host is a denial with its own code (E1), not an error.
+    ///
+    /// # Errors
+    /// The `input.*` codes, for a request that is malformed.
+    pub fn authorize(&self, request: &Request) -> Result<Decision, Error> {
+        guard(|| self.state.load().authorize(request))
+    }
+
+    /// The allow bit of [`Engine::authorize`].
+    ///
+    /// # Errors
+    /// As [`Engine::authorize`].
+    pub fn check(&self, request: &Request) -> Result<bool, Error> {
+        guard(|| self.state.load().check(request))
+    }
+
+    /// The decisions on many requests, all from one version of policies and directory, in their order.
+    ///
+    /// # Errors
+    /// [`Error::Item`] with the index of the first request that is malformed; then none is answered.
+    pub fn authorize_many(&self, requests: &[Request]) -> Result<Vec<Decision>, Error> {
+        self.many(requests, State::authorize)
+    }
+
+    /// The allow bits of [`Engine::authorize_many`].
+    ///
+    /// # Errors
+    /// As [`Engine::authorize_many`].
+    pub fn check_many(&self, requests: &[Request]) -> Result<Vec<bool>, Error> {
+        self.many(requests, State::check)
+    }
+
+    /// Why the answer is what it is: for each policy that could apply, whether it did, the facts that it read, and the
+    /// condition that failed.
+    ///
+    /// # Errors
+    /// As [`Engine::authorize`].
+    pub fn explain(&self, request: &Request) -> Result<Explanation, Error> {
+        guard(|| {
+            let state = self.state.load_full();
+            let asked = state.loaded.asked(request, &state.directory)?;
+            let decision = state.decide(request, &asked)?;
+            let policies = match &asked {
+                Asked::Cedar(question) => state.loaded.rules().explain(&question.request, &question.entities)?,
+                Asked::Answered(_) => Vec::new(),
+            };
+            Ok(Explanation { decision, policies })
+        })
+    }
+
+    fn many<T>(&self, requests: &[Request], ask: impl Fn(&State, &Request) -> Result<T, Error>) -> Result<Vec<T>, Error> {
+        guard(|| {
+            let state = self.state.load_full();
+            let item = |(index, request)| {
+                ask(&state, request).map_err(|error| match error {
+                    Error::Panic { .. } => error,
+                    other => Error::Item { index, code: other.code(), reason: other.to_string() },
+                })
+            };
+            requests.iter().enumerate().map(item).collect()
+        })
+    }
+}
+
+impl State {
+    pub(super) fn authorize(&self, request: &Request) -> Result<Decision, Error> {
+        let asked = self.loaded.asked(request, &self.directory)?;
+        self.decide(request, &asked)
+    }
+
+    pub(super) fn check(&self, request: &Request) -> Result<bool, Error> {
+        match self.loaded.asked(request, &self.directory)? {
+            Asked::Answered(_) => Ok(false),
+            Asked::Cedar(question) => Ok(self.loaded.rules().judge(&question.request, &question.entities)?.allowed),
+        }
+    }
+
+    fn decide(&self, request: &Request, asked: &Asked) -> Result<Decision, Error> {
+        let verdict = match asked {
+            Asked::Answered(code) => Verdict { allowed: false, code: Arc::from(*code), policies: Vec::new(), errors: Vec::new() },
+            Asked::Cedar(question) => self.loaded.rules().judge(&question.request, &question.entities)?,
+        };
+        let list = &self.loaded.rules().list;
+        let rules = || verdict.policies.iter().filter_map(|at| list.get(*at));
+        let mut advice: Vec<Arc<str>> = Vec::new();
+        for word in rules().flat_map(|rule| &rule.advice) {
+            if !advice.contains(word) {
+                advice.push(Arc::clone(word));
+            }
+        }
+        let errors = verdict.errors.iter().filter_map(|(at, message)| {
+            list.get(*at).map(|rule| PolicyFailure { policy: Arc::clone(&rule.id), message: message.clone() })
+        });
+        Ok(Decision {
+            allowed: verdict.allowed,
+            code: Arc::clone(&verdict.code),
+            policies: rules().map(|rule| Arc::clone(&rule.id)).collect(),
+            advice,
+            errors: errors.collect(),
+            actor: request.circumstances.actor.clone(),
+            revision: self.directory.revision(),
+            bundle: Arc::clone(&self.loaded.fingerprint),
+        })
+    }
+}

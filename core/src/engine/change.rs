@@ -1,0 +1,72 @@
+//! The directory's verbs: change, import, export, and looking things up.
+
+use std::io::{BufRead, Write};
+use std::sync::Arc;
+
+use super::{Engine, State, guard};
+use crate::directory::{Change, Directory, Progress, Record};
+use crate::{Error, Ref};
+
+impl Engine {
+    /// Makes all changes in one transaction, or none. Gives the new revision.
+    ///
+    /// # Errors
+    /// The `directory.*` codes: the first invariant that the changed directory would break;
+    /// [`Error::Revision`] if `expected` is given and the directory has moved on.
+    pub fn change(&self, changes: Vec<Change>, expected: Option<u64>) -> Result<u64, Error> {
+        self.swap("change", |state| {
+            let bundle = state.tenancy("change")?;
+            state.directory.apply(changes, &bundle.catalog, bundle, expected)
+        })
+    }
+
+    /// Replaces the whole directory by the records of JSON lines. `progress` is told every few thousand records and may
+    /// stop the import by giving back `false`. Gives the new revision.
+    ///
+    /// # Errors
+    /// The `directory.*` and `input.*` codes, with the line; then nothing is changed.
+    pub fn import(&self, lines: impl BufRead, progress: Option<&mut dyn FnMut(Progress) -> bool>) -> Result<u64, Error> {
+        self.swap("import", |state| {
+            let bundle = state.tenancy("import")?;
+            Directory::import(lines, state.directory.revision(), &bundle.catalog, bundle, self.caps.record_bytes, progress)
+        })
+    }
+
+    /// Writes the directory as JSON lines that [`Engine::import`] reads back to the same. Gives their revision.
+    ///
+    /// # Errors
+    /// [`Error::Stream`] if the writer fails.
+    pub fn export(&self, lines: impl Write) -> Result<u64, Error> {
+        guard(|| {
+            let state = self.state.load_full();
+            state.tenancy("export")?;
+            state.directory.write_lines(lines)?;
+            Ok(state.directory.revision())
+        })
+    }
+
+    /// The record of that type and id, or nothing.
+    ///
+    /// # Errors
+    /// [`Error::NotTenancy`] for a plain Cedar program.
+    pub fn record(&self, reference: &Ref) -> Result<Option<Record>, Error> {
+        guard(|| {
+            let state = self.state.load_full();
+            let bundle = state.tenancy("record")?;
+            Ok(state.directory.record(reference, &bundle.catalog))
+        })
+    }
+
+    fn swap(&self, verb: &str, work: impl FnOnce(&State) -> Result<Directory, Error>) -> Result<u64, Error> {
+        guard(|| {
+            self.state.load().tenancy(verb)?;
+            self.turn.take(|| {
+                let state = self.state.load_full();
+                let directory = work(&state)?;
+                let revision = directory.revision();
+                self.state.store(Arc::new(State { loaded: Arc::clone(&state.loaded), directory }));
+                Ok(revision)
+            })
+        })
+    }
+}

@@ -1,0 +1,165 @@
+//! The handle: one method per question, snapshots swapped atomically.
+//!
+//! Readers take one [`State`] and never wait; writers take turns. A forked child that inherits a lock held by a thread
+//! it does not have makes itself a new one.
+
+mod ask;
+mod change;
+mod login;
+mod options;
+mod turn;
+mod verbs;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+pub use self::options::{Options, Validation};
+use self::turn::Turn;
+use crate::decision::{BundleInfo, PolicyInfo};
+use crate::directory::Directory;
+use crate::error::Faults;
+use crate::policy::{self, Bundle, Loaded, Rules, Source};
+use crate::{Caps, Error};
+
+/// One consistent version of everything an answer depends on (E3).
+#[derive(Debug)]
+struct State {
+    loaded: Arc<Loaded>,
+    directory: Directory,
+}
+
+/// A policy engine inside the host's process. Cheap to share: all methods take `&self`.
+///
+/// # Example: the shipped rules, and a directory of one
+/// ```
+/// use sublet::{Engine, Options, Request};
+/// let engine = Engine::open(Options::default())?;
+/// engine.import(&br#"{"type":"Platform","id":"mmio"}"#[..], None)?;
+/// let decision = engine.authorize(&Request::new(("Account", "nobody"), "campaign.read", ("Account", "nobody")))?;
+/// assert!(!decision.allowed);
+/// # Ok::<(), sublet::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Engine {
+    state: ArcSwap<State>,
+    turn: Turn,
+    caps: Caps,
+    validation: Validation,
+}
+
+impl Engine {
+    /// Loads the policies, whole or not at all, and starts with an empty directory.
+    ///
+    /// # Errors
+    /// [`Error::Bundle`] with every fault of the first stage of loading that failed; [`Error::Store`] for a store that
+    /// this version does not have.
+    pub fn open(options: Options) -> Result<Self, Error> {
+        guard(|| {
+            if options.store != "memory:" {
+                return Err(Error::Store { store: crate::id::short(&options.store) });
+            }
+            let loaded = policy::load(&options.policies, options.validation, &options.caps)?;
+            let state = State { loaded: Arc::new(loaded), directory: Directory::default() };
+            Ok(Self { state: ArcSwap::from_pointee(state), turn: Turn::default(), caps: options.caps, validation: options.validation })
+        })
+    }
+
+    /// Swaps the policies, whole or not at all (E4): on an error the old ones stay in force. Gives the new fingerprint.
+    ///
+    /// # Errors
+    /// As [`Engine::open`]; `bundle.in_use` if the directory names what the new bundle no longer declares.
+    pub fn reload(&self, source: &Source) -> Result<Arc<str>, Error> {
+        guard(|| {
+            let loaded = policy::load(source, self.validation, &self.caps)?;
+            let fingerprint = Arc::clone(&loaded.fingerprint);
+            let loaded = Arc::new(loaded);
+            self.turn.take(|| {
+                let now = self.state.load();
+                match (&loaded.kind, &now.loaded.kind) {
+                    (policy::Kind::Tenancy(bundle), policy::Kind::Tenancy(_)) => check_in_use(&now.directory, bundle)?,
+                    (policy::Kind::Plain(_), policy::Kind::Plain(_)) => {}
+                    (policy::Kind::Tenancy(_), policy::Kind::Plain(_)) | (policy::Kind::Plain(_), policy::Kind::Tenancy(_)) => {
+                        return Err(Error::NotTenancy { verb: "reload".to_owned() });
+                    }
+                }
+                self.state.store(Arc::new(State { loaded, directory: now.directory.clone() }));
+                Ok(fingerprint)
+            })
+        })
+    }
+
+    /// What is loaded.
+    #[must_use]
+    pub fn bundle(&self) -> BundleInfo {
+        let state = self.state.load();
+        let rules = state.loaded.rules();
+        let policies = rules.list.iter().map(|rule| PolicyInfo {
+            id: Arc::clone(&rule.id),
+            effect: policy::effect(rule.effect),
+            code: rule.code.clone(),
+            place: rule.place.clone(),
+        });
+        let (tenancy, actions, features) = match &state.loaded.kind {
+            policy::Kind::Tenancy(bundle) => (true, bundle.action_names(), bundle.features_in_words()),
+            policy::Kind::Plain(plain) => (false, plain.action_names(), Vec::new()),
+        };
+        BundleInfo { fingerprint: Arc::clone(&state.loaded.fingerprint), tenancy, policies: policies.collect(), actions, features, codes: codes(rules, tenancy) }
+    }
+
+    /// The revision of the directory; it grows by one with each transaction.
+    #[must_use]
+    pub fn revision(&self) -> u64 {
+        self.state.load().directory.revision()
+    }
+
+    /// Panics inside the engine, for tests of what a host sees then. Does nothing but answer `Ok` unless the environment
+    /// variable `SUBLET_ALLOW_PANIC` is `1`.
+    ///
+    /// # Errors
+    /// [`Error::Panic`], when allowed.
+    #[doc(hidden)]
+    pub fn _panic(&self) -> Result<(), Error> {
+        guard(|| {
+            #[expect(clippy::panic, reason = "the point of this function; `guard` catches it")]
+            if std::env::var("SUBLET_ALLOW_PANIC").is_ok_and(|value| value == "1") {
+                panic!("provoked");
+            }
+            Ok(())
+        })
+    }
+}
+
+fn check_in_use(directory: &Directory, bundle: &Bundle) -> Result<(), Error> {
+    let reasons = directory.recheck(&bundle.catalog, bundle).err().unwrap_or_default();
+    Faults::into_result(reasons.into_iter().map(|reason| policy::placeless("bundle.in_use", reason)).collect())
+}
+
+/// Codes that the engine itself gives, beside those of the policies.
+const OWN_CODES: [&str; 3] = ["ok", "policy_error", "not_permitted"];
+const LOOKUP_CODES: [&str; 3] = ["principal_unknown", "account_unknown", "login_refused"];
+
+fn codes(rules: &Rules, tenancy: bool) -> Vec<Arc<str>> {
+    let mut codes: Vec<Arc<str>> = OWN_CODES.iter().map(|code| Arc::from(*code)).collect();
+    codes.extend(LOOKUP_CODES.iter().filter(|_| tenancy).map(|code| Arc::from(*code)));
+    codes.extend(rules.list.iter().filter_map(|rule| rule.code.clone()));
+    codes.extend(rules.list.iter().filter(|rule| rule.code.is_none() && policy::effect(rule.effect) == "forbid").map(|_| Arc::from(policy::FORBIDDEN)));
+    codes.sort();
+    codes.dedup();
+    codes
+}
+
+impl State {
+    fn tenancy(&self, verb: &str) -> Result<&Bundle, Error> {
+        match &self.loaded.kind {
+            policy::Kind::Tenancy(bundle) => Ok(bundle),
+            policy::Kind::Plain(_) => Err(Error::NotTenancy { verb: verb.to_owned() }),
+        }
+    }
+}
+
+/// No panic leaves the engine: it comes back as an error with a code.
+fn guard<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|payload| Err(Error::Panic { reason: crate::stack::reason_of(payload.as_ref()) }))
+}

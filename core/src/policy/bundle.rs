@@ -1,0 +1,191 @@
+//! Loads a tenancy bundle in stages, whole or not at all; all faults of the first stage that fails are reported.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use cedar_policy::{Effect, Entities, EntityTypeName, PolicyId, PolicySet, Schema, SchemaFragment};
+
+use super::plain::{json_fault, link, scan_file};
+use super::rules::{Body, Parsed, Rules, in_text_order};
+use super::schema::{self, Names};
+use super::source::{CATALOG, File, KERNEL, placeless};
+use super::{diagnose, validate};
+use crate::catalog::Catalog;
+use crate::error::{Fault, Faults};
+use crate::scan::Language;
+use crate::{Caps, Error, Validation, stack};
+
+/// A loaded bundle.
+#[derive(Debug)]
+pub(crate) struct Bundle {
+    pub(crate) rules: Rules,
+    pub(crate) schema: Schema,
+    pub(crate) names: Names,
+    pub(crate) catalog: Catalog,
+    /// The schema's actions and their groups: what every request's entities start from.
+    pub(crate) actions: Entities,
+    /// The schema's entity types.
+    pub(crate) types: HashSet<EntityTypeName>,
+}
+
+/// Loads the files of a bundle.
+pub(crate) fn load(files: &[File], validation: Validation, caps: &Caps) -> Result<Bundle, Error> {
+    if !files.iter().any(|file| file.name == KERNEL) {
+        return Err(placeless("bundle.not_found", format!("no `{KERNEL}` in the bundle")).into());
+    }
+    let (mut faults, mut depth) = (Vec::new(), 64);
+    for file in files.iter().filter(|file| file.is_policies() || file.is_schema()) {
+        let language = if file.is_schema() { Language::Schema } else { Language::Policy };
+        match scan_file(file, language, caps) {
+            Ok(found) => depth = depth.max(found),
+            Err(fault) => faults.push(fault),
+        }
+    }
+    Faults::into_result(faults)?;
+    stack::run(depth, || build(files, depth, validation, caps))
+}
+
+struct Syntax<'a> {
+    fragments: Vec<SchemaFragment>,
+    schemas: Vec<&'a File>,
+    parts: Vec<Parsed>,
+    catalog: Catalog,
+}
+
+fn build(files: &[File], depth: usize, validation: Validation, caps: &Caps) -> Result<Bundle, Error> {
+    let syntax = parse(files, caps)?;
+    let (schema, names) = check_names(&syntax, files)?;
+    let (set, order, homes) = assemble(syntax.parts, files)?;
+    let mut set = set;
+    if let Some(links) = files.iter().find(|file| file.name == "links.json") {
+        link(&mut set, &links.text, caps)?;
+    }
+    validate::validate(&schema, &set, validation, |id| {
+        let home = set.policy(id).and_then(cedar_policy::Policy::template_id).unwrap_or(id);
+        homes.get(home).and_then(|(file, start, len)| Some((files.get(*file)?, Some((*start, *len)))))
+    })?;
+    let actions = schema.action_entities().map_err(|found| placeless("bundle.schema", found.to_string()))?;
+    let types = schema.entity_types().cloned().collect();
+    Ok(Bundle { rules: Rules::new(set, &order, depth), schema, names, catalog: syntax.catalog, actions, types })
+}
+
+/// Stage one: the syntax of all files.
+fn parse<'a>(files: &'a [File], caps: &Caps) -> Result<Syntax<'a>, Error> {
+    let mut faults = Vec::new();
+    let mut syntax = Syntax { fragments: Vec::new(), schemas: Vec::new(), parts: Vec::new(), catalog: Catalog::default() };
+    for (index, file) in files.iter().enumerate() {
+        if file.is_schema() {
+            match SchemaFragment::from_cedarschema_str(&file.text) {
+                Ok((fragment, _)) => {
+                    syntax.fragments.push(fragment);
+                    syntax.schemas.push(file);
+                }
+                Err(found) => faults.extend(diagnose::faults("bundle.syntax", &found, Some(file), None)),
+            }
+        } else if file.is_policies() {
+            match PolicySet::from_str(&file.text) {
+                Ok(set) => syntax.parts.extend(in_text_order(&set, file, index)),
+                Err(found) => faults.extend(diagnose::faults("bundle.syntax", &found, Some(file), None)),
+            }
+        } else if file.name == CATALOG {
+            match Catalog::parse(&file.text, caps.value_nesting) {
+                Ok(catalog) => syntax.catalog = catalog,
+                Err(error) => faults.push(json_fault(file, &error)),
+            }
+        }
+    }
+    Faults::into_result(faults)?;
+    Ok(syntax)
+}
+
+/// Stage two: names of the schema, of policies (ids and codes), and of the catalog.
+fn check_names(syntax: &Syntax<'_>, files: &[File]) -> Result<(Schema, Names), Error> {
+    let schema = Schema::from_schema_fragments(syntax.fragments.iter().cloned());
+    let mut faults = Vec::new();
+    let schema = schema.map_err(|found| faults.extend(schema_faults(&found, &syntax.schemas))).ok();
+    let mut forms = Vec::new();
+    for fragment in &syntax.fragments {
+        match fragment.clone().to_json_value() {
+            Ok(form) => forms.push(form),
+            Err(found) => faults.push(placeless("bundle.schema", found.to_string())),
+        }
+    }
+    let (names, found) = schema::read(&forms, &syntax.schemas);
+    faults.extend(found);
+    faults.extend(policy_names(&syntax.parts, files));
+    for reason in syntax.catalog.check(&names, &names.features, &names.meters) {
+        let catalog = files.iter().find(|file| file.name == CATALOG);
+        faults.push(match catalog.and_then(|file| Some((file, file.find_quoted(&reason)?))) {
+            Some((file, (start, len))) => file.fault("bundle.unknown_name", reason, start, len),
+            None => placeless("bundle.unknown_name", reason),
+        });
+    }
+    Faults::into_result(faults)?;
+    // Without a schema there was a fault.
+    let schema = schema.ok_or_else(|| placeless("bundle.schema", "the schema files do not fit together"))?;
+    Ok((schema, names))
+}
+
+/// Faults of linking the schema files: Cedar names no place, so the first name in backticks is looked for.
+fn schema_faults(found: &dyn miette::Diagnostic, files: &[&File]) -> Vec<Fault> {
+    let mut faults = diagnose::faults("bundle.schema", found, None, None);
+    for fault in &mut faults {
+        let place = files.iter().find_map(|file| file.find_quoted(&fault.message).map(|(start, len)| file.place(start, len)));
+        fault.place = place;
+    }
+    faults
+}
+
+fn policy_names(parts: &[Parsed], files: &[File]) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    let mut seen: BTreeMap<&str, &Parsed> = BTreeMap::new();
+    for part in parts {
+        let Some(file) = files.get(part.file) else { continue };
+        let mut fault = |code, message: String| faults.push(file.fault(code, message, part.start, part.len));
+        match part.body.annotation("id") {
+            None | Some("") => fault("bundle.missing_id", "a policy without `@id`".to_owned()),
+            Some(id) => {
+                if seen.insert(id, part).is_some() {
+                    fault("bundle.duplicate_id", format!("policy id `{id}` stands twice"));
+                }
+            }
+        }
+        let id = part.body.annotation("id").unwrap_or_default();
+        match part.body.annotation("code") {
+            None if part.body.effect() == Effect::Forbid => fault("bundle.missing_code", format!("forbid `{id}` has no `@code`")),
+            Some(code) if !is_code(code) => fault("bundle.code_form", format!("code `{code}` of policy `{id}` is not lower-case words joined by `_`")),
+            _ => {}
+        }
+        for word in part.body.annotation("advice").into_iter().flat_map(|advice| advice.split(',')).map(str::trim).filter(|word| !is_code(word)) {
+            fault("bundle.code_form", format!("advice `{word}` of policy `{id}` is not lower-case words joined by `_`"));
+        }
+    }
+    faults
+}
+
+fn is_code(text: &str) -> bool {
+    text.split('_').all(|word| !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit()))
+}
+
+type Order = Vec<(PolicyId, Option<(Arc<str>, u32)>)>;
+type Homes = HashMap<PolicyId, (usize, usize, usize)>;
+
+/// One set of all policies, named by their `@id`, with their order and places.
+fn assemble(parts: Vec<Parsed>, files: &[File]) -> Result<(PolicySet, Order, Homes), Error> {
+    let (mut set, mut order, mut homes) = (PolicySet::new(), Vec::new(), HashMap::new());
+    for part in parts {
+        let name = part.body.annotation("id").unwrap_or_default().to_owned();
+        let id = PolicyId::new(&name);
+        let place = files.get(part.file).map(|file| (Arc::from(file.name.as_str()), file.place(part.start, part.len).line));
+        order.push((id.clone(), place));
+        homes.insert(id, (part.file, part.start, part.len));
+        let added = match part.body.renamed(&name) {
+            Body::Static(policy) => set.add(policy),
+            Body::Template(template) => set.add_template(template),
+        };
+        added.map_err(|found| placeless("bundle.duplicate_id", found.to_string()))?;
+    }
+    Ok((set, order, homes))
+}
+

@@ -1,0 +1,68 @@
+//! Asks Cedar, and names the answer (E1, E2).
+
+use std::sync::Arc;
+
+use cedar_policy::{Authorizer, AuthorizationError, Decision as Cedar, Effect, Entities, Request};
+
+use super::rules::Rules;
+use crate::{Error, stack};
+
+/// Cedar's answer with its name. Positions are those in [`Rules::list`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Verdict {
+    pub(crate) allowed: bool,
+    pub(crate) code: Arc<str>,
+    /// Cedar's determining policies, in gate order.
+    pub(crate) policies: Vec<usize>,
+    /// The policies that erred, in gate order, with Cedar's words.
+    pub(crate) errors: Vec<(usize, String)>,
+}
+
+/// The code of a denial by a `forbid` without `@code` (plain Cedar only: a bundle's forbids all have one).
+pub(crate) const FORBIDDEN: &str = "forbidden";
+
+impl Rules {
+    /// The answer of all policies to one request.
+    pub(crate) fn judge(&self, request: &Request, entities: &Entities) -> Result<Verdict, Error> {
+        stack::run(self.depth, || {
+            let response = Authorizer::new().is_authorized(request, &self.set, entities);
+            let mut policies: Vec<usize> = self.positions(response.diagnostics().reason());
+            policies.sort_unstable();
+            let mut errors: Vec<(usize, String)> = response.diagnostics().errors().filter_map(|error| self.erring(error)).collect();
+            errors.sort();
+            let allowed = response.decision() == Cedar::Allow && response.diagnostics().errors().next().is_none();
+            let code = self.name(&policies, !errors.is_empty(), request, entities);
+            Ok(Verdict { allowed, code, policies, errors })
+        })
+    }
+
+    fn positions<'a>(&self, ids: impl Iterator<Item = &'a cedar_policy::PolicyId>) -> Vec<usize> {
+        ids.filter_map(|id| self.position.get(id).copied()).collect()
+    }
+
+    fn erring(&self, error: &AuthorizationError) -> Option<(usize, String)> {
+        let AuthorizationError::PolicyEvaluationError(fault) = error;
+        let position = self.position.get(fault.policy_id()).copied()?;
+        Some((position, fault.inner().to_string()))
+    }
+
+    /// E1: the first forbid that holds and stands before the last permit; there, `policy_error` or `not_permitted`;
+    /// after it the other forbids, which so speak only of what was otherwise allowed.
+    fn name(&self, determining: &[usize], erred: bool, request: &Request, entities: &Entities) -> Arc<str> {
+        let first = determining.first().and_then(|at| Some((*at, self.list.get(*at)?)));
+        let Some((at, rule)) = first else { return Arc::from("not_permitted") };
+        if rule.effect == Effect::Permit {
+            return Arc::from(if erred { "policy_error" } else { "ok" });
+        }
+        if self.last_permit.is_some_and(|last| at > last) {
+            let permitted = Authorizer::new().is_authorized(request, &self.permits, entities);
+            if permitted.decision() == Cedar::Deny {
+                return Arc::from("not_permitted");
+            }
+            if erred {
+                return Arc::from("policy_error");
+            }
+        }
+        rule.code.clone().unwrap_or_else(|| Arc::from(FORBIDDEN))
+    }
+}

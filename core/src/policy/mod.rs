@@ -1,0 +1,65 @@
+//! The only room that names `cedar_policy`: loading, asking and explaining.
+
+mod bundle;
+mod diagnose;
+mod explain;
+mod facts;
+mod facts_read;
+mod judge;
+mod plain;
+mod question;
+mod rules;
+mod schema;
+mod shipped;
+mod source;
+mod validate;
+
+use std::sync::Arc;
+
+pub(crate) use self::bundle::Bundle;
+pub(crate) use self::explain::effect;
+pub(crate) use self::judge::{FORBIDDEN, Verdict};
+pub(crate) use self::plain::Plain;
+pub use self::plain::Program;
+pub(crate) use self::question::Asked;
+pub(crate) use self::rules::Rules;
+pub use self::source::Source;
+pub(crate) use self::source::placeless;
+use crate::{Caps, Error, Validation};
+
+/// What is loaded, with its name.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) fingerprint: Arc<str>,
+    pub(crate) kind: Kind,
+}
+
+/// With the tenancy kernel or without.
+#[derive(Debug)]
+pub(crate) enum Kind {
+    Tenancy(Box<Bundle>),
+    Plain(Box<Plain>),
+}
+
+impl Loaded {
+    pub(crate) fn rules(&self) -> &Rules {
+        match &self.kind {
+            Kind::Tenancy(bundle) => &bundle.rules,
+            Kind::Plain(plain) => &plain.rules,
+        }
+    }
+}
+
+/// Loads policies, whole or not at all.
+pub(crate) fn load(source: &Source, validation: Validation, caps: &Caps) -> Result<Loaded, Error> {
+    if let Source::Cedar(program) = source {
+        let texts = [Some(&program.policies), program.schema.as_ref(), program.links.as_ref(), program.entities.as_ref()];
+        let named = ["policies", "schema", "links", "entities"].into_iter().zip(texts).filter_map(|(name, text)| Some((name, text?.as_str())));
+        let plain = plain::load(program, validation, caps)?;
+        return Ok(Loaded { fingerprint: source::fingerprint(named).into(), kind: Kind::Plain(Box::new(plain)) });
+    }
+    let files = source::read(source, caps)?;
+    let bundle = bundle::load(&files, validation, caps)?;
+    let named = files.iter().map(|file| (file.name.as_str(), file.text.as_str()));
+    Ok(Loaded { fingerprint: source::fingerprint(named).into(), kind: Kind::Tenancy(Box::new(bundle)) })
+}

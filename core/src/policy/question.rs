@@ -1,0 +1,212 @@
+//! A caller's request as Cedar's request and entities.
+
+use std::str::FromStr;
+use std::sync::Arc;
+
+use cedar_policy::{Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Schema};
+use serde_json::{Map, Value, json};
+
+use super::{Bundle, Kind, Loaded, Plain};
+use crate::directory::Directory;
+use crate::{Error, Ref, Request, Resource, json as checked, stack};
+
+/// What there is to ask Cedar, or a denial that a failed look-up already gives (E1).
+#[derive(Debug)]
+pub(crate) enum Asked {
+    Answered(&'static str),
+    Cedar(Box<Question>),
+}
+
+/// A request and the entities that it may read.
+#[derive(Debug)]
+pub(crate) struct Question {
+    pub(crate) request: cedar_policy::Request,
+    pub(crate) entities: Arc<Entities>,
+}
+
+/// Levels of stack for what converts values: their nesting is capped, far below what policies may need.
+const VALUE_DEPTH: usize = 80;
+/// The nesting of values that callers pass.
+pub(crate) const NESTING: usize = 64;
+
+impl Loaded {
+    /// The Cedar question that `request` is, or its answer where a look-up fails.
+    pub(crate) fn asked(&self, request: &Request, directory: &Directory) -> Result<Asked, Error> {
+        stack::run(VALUE_DEPTH, || match &self.kind {
+            Kind::Tenancy(bundle) => bundle.asked(request, directory),
+            Kind::Plain(plain) => plain.asked(request),
+        })
+    }
+
+    /// The actions whose schema names these types, by name.
+    pub(crate) fn actions_for(&self, principal: &str, resource: &str) -> Vec<Ref> {
+        match &self.kind {
+            Kind::Tenancy(bundle) => {
+                let fits = bundle.names.actions.iter().filter(|(_, action)| action.principals.contains(principal) && action.resources.contains(resource));
+                fits.map(|(name, _)| Ref::new("Action", name)).collect()
+            }
+            Kind::Plain(plain) => plain.actions_for(principal, resource),
+        }
+    }
+}
+
+impl Plain {
+    fn asked(&self, request: &Request) -> Result<Asked, Error> {
+        let with = &request.circumstances;
+        let kernel_only = [("actor", with.actor.is_some()), ("host", with.host.is_some()), ("channel", with.channel.is_some()), ("realm", with.realm.is_some()), ("amount", with.amount.is_some())];
+        if let Some((name, _)) = kernel_only.iter().find(|(_, given)| *given) {
+            return Err(Error::NotTenancy { verb: (*name).to_owned() });
+        }
+        let (principal, action, resource) = (uid(&request.principal)?, uid(&request.action)?, uid(&request.resource.uid)?);
+        let context = context(&with.context, self.schema.as_ref(), &action, self.validate_requests)?;
+        let schema = self.schema.as_ref().filter(|_| self.validate_requests);
+        let entities = if request.resource.is_bare() {
+            Arc::clone(&self.entities)
+        } else {
+            let entity = inline(&request.resource, None, self.schema.as_ref())?;
+            let with_resource = self.entities.as_ref().clone().upsert_entities([entity], None);
+            Arc::new(with_resource.map_err(|found| resource_fault(&request.resource, &found))?)
+        };
+        let request = cedar_policy::Request::new(principal, action, resource, context, schema).map_err(|found| Error::InvalidRequest { reason: found.to_string() })?;
+        Ok(Asked::Cedar(Box::new(Question { request, entities })))
+    }
+
+    fn actions_for(&self, principal: &str, resource: &str) -> Vec<Ref> {
+        let Some(schema) = &self.schema else { return Vec::new() };
+        let (Ok(principal), Ok(resource)) = (EntityTypeName::from_str(principal), EntityTypeName::from_str(resource)) else { return Vec::new() };
+        let mut actions: Vec<Ref> = schema.actions_for_principal_and_resource(&principal, &resource).map(named).collect();
+        actions.sort();
+        actions
+    }
+
+    /// The schema's actions, sorted.
+    pub(crate) fn action_names(&self) -> Vec<Arc<str>> {
+        let mut names: Vec<Arc<str>> = self.schema.iter().flat_map(Schema::actions).map(|uid| Arc::from(named(uid).action_name())).collect();
+        names.sort();
+        names
+    }
+}
+
+fn named(uid: &EntityUid) -> Ref {
+    Ref::new(uid.type_name().to_string(), uid.id().unescaped())
+}
+
+impl Bundle {
+    fn asked(&self, request: &Request, directory: &Directory) -> Result<Asked, Error> {
+        let action = self.names.actions.get(request.action.id()).filter(|_| request.action.kind() == "Action");
+        let action = action.ok_or_else(|| Error::UnknownAction { action: crate::id::short(request.action.id()) })?;
+        if let Some(code) = self.look_up(request, directory)? {
+            return Ok(Asked::Answered(code));
+        }
+        let kind = request.resource.uid.kind();
+        if !action.resources.contains(kind) {
+            return Err(Error::ActionResource { action: request.action.id().to_owned(), resource_type: crate::id::short(kind) });
+        }
+        if !action.principals.contains(request.principal.kind()) {
+            return Ok(Asked::Answered("not_permitted"));
+        }
+        let action_uid = uid(&request.action)?;
+        let mut context_fields = request.circumstances.context.clone();
+        let facts = self.facts(request, action, directory)?;
+        if context_fields.insert("facts".to_owned(), facts).is_some() {
+            return Err(Error::Context { action: request.action.id().to_owned(), reason: "`facts` is the engine's".to_owned() });
+        }
+        let mut entities = self.known_entities(request, &context_fields, directory)?;
+        if !super::facts::is_directory_type(kind) {
+            entities.push(inline(&request.resource, request.resource.account.as_deref(), Some(&self.schema))?);
+        }
+        let context = context(&context_fields, Some(&self.schema), &action_uid, true)?;
+        let entities = self.actions.clone().add_entities(entities, None).map_err(|found| resource_fault(&request.resource, &found))?;
+        let cedar = cedar_policy::Request::new(uid(&request.principal)?, action_uid, uid(&request.resource.uid)?, context, Some(&self.schema));
+        let request = cedar.map_err(|found| Error::InvalidRequest { reason: found.to_string() })?;
+        Ok(Asked::Cedar(Box::new(Question { request, entities: Arc::new(entities) })))
+    }
+
+    /// Malformed ids are errors; ids that nobody has are denials, named in E1's order.
+    fn look_up(&self, request: &Request, directory: &Directory) -> Result<Option<&'static str>, Error> {
+        let with = &request.circumstances;
+        let filled = |what: &str, id: &str| if id.is_empty() { Err(Error::EmptyId { what: what.to_owned() }) } else { Ok(()) };
+        filled("principal", request.principal.id())?;
+        filled("resource", request.resource.uid.id())?;
+        if let Some(actor) = &with.actor {
+            filled("actor", actor.id())?;
+            if !super::facts::is_login_type(actor.kind()) {
+                return Err(Error::Actor { actor: actor.to_string() });
+            }
+        }
+        self.declared(&request.principal)?;
+        self.declared(&request.resource.uid)?;
+        let kept = super::facts::is_directory_type(request.resource.uid.kind());
+        if kept && !request.resource.is_bare() {
+            return Err(Error::DirectoryResource { resource: request.resource.uid.to_string() });
+        }
+        if std::iter::once(&request.principal).chain(&with.actor).any(|login| !super::facts::is_login_type(login.kind()) || !directory.has(login, &self.catalog)) {
+            return Ok(Some("principal_unknown"));
+        }
+        if kept && !directory.has(&request.resource.uid, &self.catalog) {
+            return Ok(Some(if request.resource.uid.kind() == "Account" { "account_unknown" } else { "resource_unknown" }));
+        }
+        if request.resource.account.as_deref().is_some_and(|account| directory.account(account).is_none()) {
+            return Ok(Some("account_unknown"));
+        }
+        Ok(None)
+    }
+
+    fn declared(&self, reference: &Ref) -> Result<(), Error> {
+        let unknown = || Error::EntityType { name: crate::id::short(reference.kind()) };
+        let kind = EntityTypeName::from_str(reference.kind()).map_err(|_| unknown())?;
+        if self.types.contains(&kind) { Ok(()) } else { Err(unknown()) }
+    }
+}
+
+/// Type and id as Cedar's own pair: the id is never parsed (E6).
+pub(crate) fn uid(reference: &Ref) -> Result<EntityUid, Error> {
+    let kind = EntityTypeName::from_str(reference.kind()).map_err(|_| Error::EntityType { name: crate::id::short(reference.kind()) })?;
+    Ok(EntityUid::from_type_name_and_id(kind, EntityId::new(reference.id())))
+}
+
+fn context(fields: &Map<String, Value>, schema: Option<&Schema>, action: &EntityUid, checked_by_schema: bool) -> Result<Context, Error> {
+    let value = Value::Object(fields.clone());
+    checked::check_value("context", &value, NESTING)?;
+    let fault = |reason: String| Error::Context { action: crate::id::short(action.id().unescaped()), reason };
+    match Context::from_json_value(value.clone(), schema.map(|schema| (schema, action))) {
+        Ok(context) => Ok(context),
+        // Without validation the schema only helps to read values.
+        Err(_) if !checked_by_schema => Context::from_json_value(value, None).map_err(|found| fault(causes(&found))),
+        Err(found) => Err(fault(causes(&found))),
+    }
+}
+
+fn inline(resource: &Resource, account: Option<&str>, schema: Option<&Schema>) -> Result<Entity, Error> {
+    let mut attributes = resource.attributes.clone();
+    if let Some(account) = account
+        && attributes.insert("account".to_owned(), json!({"__entity": {"type": "Account", "id": account}})).is_some()
+    {
+        return Err(Error::Resource { resource: resource.uid.to_string(), reason: "`account` is given twice".to_owned() });
+    }
+    let parents: Vec<Value> = resource.parents.iter().map(|parent| json!({"type": parent.kind(), "id": parent.id()})).collect();
+    let (attributes, tags) = (Value::Object(attributes), Value::Object(resource.tags.clone()));
+    checked::check_value("attributes", &attributes, NESTING)?;
+    checked::check_value("tags", &tags, NESTING)?;
+    let value = json!({"uid": {"type": resource.uid.kind(), "id": resource.uid.id()}, "attrs": attributes, "parents": parents, "tags": tags});
+    Entity::from_json_value(value, schema).map_err(|found| resource_fault(resource, &found))
+}
+
+fn resource_fault(resource: &Resource, found: &dyn std::error::Error) -> Error {
+    Error::Resource { resource: resource.uid.to_string(), reason: causes(found) }
+}
+
+/// An error's words with those of its causes, on one line.
+pub(crate) fn causes(found: &dyn std::error::Error) -> String {
+    let mut text = found.to_string();
+    let mut cause = found.source();
+    for _ in 0..8 {
+        let Some(next) = cause else { break };
+        let words = next.to_string();
+        if !text.contains(&words) {
+            text = format!("{text}: {words}");
+        }
+        cause = next.source();
+    }
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,150 @@
+//! The policies in their order, and the name that a denial gets from it (E1).
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use cedar_policy::{Effect, Policy, PolicyId, PolicySet, Template};
+
+use super::source::File;
+use crate::stack::Deep;
+
+/// A policy or template as read from a file, not yet in the set.
+pub(crate) enum Body {
+    Static(Policy),
+    Template(Template),
+}
+
+impl Body {
+    pub(crate) fn annotation(&self, key: &str) -> Option<&str> {
+        match self {
+            Self::Static(policy) => policy.annotation(key),
+            Self::Template(template) => template.annotation(key),
+        }
+    }
+
+    pub(crate) fn effect(&self) -> Effect {
+        match self {
+            Self::Static(policy) => policy.effect(),
+            Self::Template(template) => template.effect(),
+        }
+    }
+
+    pub(crate) fn id(&self) -> &PolicyId {
+        match self {
+            Self::Static(policy) => policy.id(),
+            Self::Template(template) => template.id(),
+        }
+    }
+
+    pub(crate) fn renamed(self, id: &str) -> Self {
+        match self {
+            Self::Static(policy) => Self::Static(policy.new_id(PolicyId::new(id))),
+            Self::Template(template) => Self::Template(template.new_id(PolicyId::new(id))),
+        }
+    }
+}
+
+/// A [`Body`] and where it stands.
+pub(crate) struct Parsed {
+    pub(crate) body: Body,
+    pub(crate) file: usize,
+    pub(crate) start: usize,
+    pub(crate) len: usize,
+}
+
+/// What is known of one policy (static or linked) without asking Cedar again.
+#[derive(Debug, Clone)]
+pub(crate) struct Rule {
+    pub(crate) id: Arc<str>,
+    pub(crate) effect: Effect,
+    pub(crate) code: Option<Arc<str>>,
+    pub(crate) advice: Vec<Arc<str>>,
+    /// `@public`: the code that the outside is told instead (D7).
+    pub(crate) public: Option<Arc<str>>,
+    /// File name and line, for a policy that came from a file.
+    pub(crate) place: Option<(Arc<str>, u32)>,
+}
+
+/// All policies, in the order of files and text; a template's links stand at the template, by link id.
+#[derive(Debug, Default)]
+pub(crate) struct Rules {
+    pub(crate) set: Deep<PolicySet>,
+    /// The permits alone: asked only when the sole forbids that hold stand after the last permit.
+    pub(crate) permits: Deep<PolicySet>,
+    pub(crate) list: Vec<Rule>,
+    pub(crate) position: HashMap<PolicyId, usize>,
+    pub(crate) last_permit: Option<usize>,
+    pub(crate) depth: usize,
+}
+
+impl Rules {
+    /// Orders the policies of `set`: `order` holds the ids of static policies and templates with their places.
+    pub(crate) fn new(set: PolicySet, order: &[(PolicyId, Option<(Arc<str>, u32)>)], depth: usize) -> Self {
+        let rank: HashMap<&PolicyId, usize> = order.iter().enumerate().map(|(at, (id, _))| (id, at)).collect();
+        let mut policies: Vec<(usize, &Policy)> = set
+            .policies()
+            .map(|policy| {
+                let home = policy.template_id().unwrap_or_else(|| policy.id());
+                (rank.get(home).copied().unwrap_or(usize::MAX), policy)
+            })
+            .collect();
+        policies.sort_by(|(left, one), (right, other)| {
+            left.cmp(right).then_with(|| one.id().to_string().cmp(&other.id().to_string()))
+        });
+        let list: Vec<Rule> = policies
+            .iter()
+            .map(|(rank, policy)| Rule {
+                id: Arc::from(policy.id().to_string()),
+                effect: policy.effect(),
+                code: policy.annotation("code").map(Arc::from),
+                advice: policy.annotation("advice").map(words).unwrap_or_default(),
+                public: policy.annotation("public").map(Arc::from),
+                place: order.get(*rank).and_then(|(_, place)| place.clone()),
+            })
+            .collect();
+        let position = policies.iter().enumerate().map(|(at, (_, policy))| (policy.id().clone(), at)).collect();
+        let last_permit = list.iter().rposition(|rule| rule.effect == Effect::Permit);
+        let permits = permits_of(&set);
+        Self { set: Deep::new(set, depth), permits: Deep::new(permits, depth), list, position, last_permit, depth }
+    }
+}
+
+fn words(text: &str) -> Vec<Arc<str>> {
+    text.split(',').map(str::trim).filter(|word| !word.is_empty()).map(Arc::from).collect()
+}
+
+fn permits_of(set: &PolicySet) -> PolicySet {
+    let mut permits = PolicySet::new();
+    for template in set.templates().filter(|template| template.effect() == Effect::Permit) {
+        // Cannot fail: ids were unique in `set`.
+        let _ = permits.add_template(template.clone());
+    }
+    for policy in set.policies().filter(|policy| policy.effect() == Effect::Permit) {
+        match (policy.template_id(), policy.template_links()) {
+            (Some(template), Some(slots)) => drop(permits.link(template.clone(), policy.id().clone(), slots)),
+            _ => drop(permits.add(policy.clone())),
+        }
+    }
+    permits
+}
+
+/// The parts of a parsed file in text order, each with its place: Cedar numbers them `policy0`, `policy1`, ...
+pub(crate) fn in_text_order(set: &PolicySet, file: &File, index: usize) -> Vec<Parsed> {
+    let mut parts = Vec::new();
+    let mut cursor = 0_usize;
+    for number in 0..set.num_of_policies().saturating_add(set.num_of_templates()) {
+        let id = PolicyId::new(format!("policy{number}"));
+        let (body, source) = if let Some(policy) = set.policy(&id) {
+            (Body::Static(policy.clone()), policy.to_cedar().unwrap_or_default())
+        } else if let Some(template) = set.template(&id) {
+            (Body::Template(template.clone()), template.to_cedar())
+        } else {
+            continue;
+        };
+        let found = file.text.get(cursor..).and_then(|rest| rest.find(&source)).unwrap_or(0);
+        let start = cursor.saturating_add(found);
+        cursor = start.saturating_add(source.len());
+        parts.push(Parsed { body, file: index, start, len: source.len() });
+    }
+    parts
+}

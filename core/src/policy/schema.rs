@@ -1,0 +1,129 @@
+//! What the engine reads from the schema beside types: actions with their annotations and kinds, features and meters.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::source::{File, placeless};
+use crate::error::Fault;
+
+/// The kinds of action (C8). The status tables are policies over them.
+pub(crate) const KINDS: [&str; 8] = ["login", "read", "write", "consume", "public", "unsubscribe", "billing", "ticket"];
+
+/// One action that can be asked.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Action {
+    pub(crate) kind: String,
+    pub(crate) feature: Option<String>,
+    pub(crate) meters: Vec<String>,
+    pub(crate) frees: Vec<String>,
+    /// The verb that asks this action (`login`).
+    pub(crate) asks: Option<String>,
+    /// The desk that takes the ticket when this action is allowed (`owner`, `platform`).
+    pub(crate) desk: Option<String>,
+    pub(crate) principals: BTreeSet<String>,
+    pub(crate) resources: BTreeSet<String>,
+}
+
+/// What the schema files say together.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Names {
+    pub(crate) actions: BTreeMap<String, Action>,
+    pub(crate) features: BTreeSet<String>,
+    pub(crate) meters: BTreeSet<String>,
+    pub(crate) channels: BTreeSet<String>,
+}
+
+/// Reads the JSON forms of the schema files (`fragments` runs along `files`), and what is wrong with their names.
+pub(crate) fn read(fragments: &[Value], files: &[&File]) -> (Names, Vec<Fault>) {
+    let (mut names, mut faults) = (Names::default(), Vec::new());
+    for fragment in fragments {
+        let types = fragment.get("").and_then(|space| space.get("entityTypes"));
+        names.features.extend(enumeration(types, "Feature"));
+        names.meters.extend(enumeration(types, "Meter"));
+        names.channels.extend(enumeration(types, "Channel"));
+    }
+    for (fragment, file) in fragments.iter().zip(files) {
+        let actions = fragment.get("").and_then(|space| space.get("actions")).and_then(Value::as_object);
+        for (name, declared) in actions.into_iter().flatten() {
+            if let Some(action) = action(name, declared, fragments, file, &names, &mut faults) {
+                names.actions.insert(name.clone(), action);
+            }
+        }
+    }
+    (names, faults)
+}
+
+fn enumeration(types: Option<&Value>, name: &str) -> Vec<String> {
+    let choices = types.and_then(|types| types.get(name)).and_then(|found| found.get("enum")).and_then(Value::as_array);
+    choices.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+fn action(name: &str, declared: &Value, fragments: &[Value], file: &File, names: &Names, faults: &mut Vec<Fault>) -> Option<Action> {
+    let applies = declared.get("appliesTo").filter(|applies| !applies.is_null())?;
+    let types = |key: &str| applies.get(key).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect::<BTreeSet<_>>();
+    let (principals, resources) = (types("principalTypes"), types("resourceTypes"));
+    if principals.is_empty() && resources.is_empty() {
+        return None; // a group
+    }
+    let mut fault = |code, message| faults.push(at_action(file, code, message, name));
+    let parents = declared.get("memberOf").and_then(Value::as_array).into_iter().flatten();
+    let kinds: Vec<&str> = parents.filter_map(|parent| parent.get("id")).filter_map(Value::as_str).filter(|id| KINDS.contains(id)).collect();
+    if kinds.len() != 1 {
+        fault("bundle.kind", format!("action `{name}` is a member of {} kind groups: {}", kinds.len(), kinds.join(", ")));
+    }
+    if !has_facts(applies.get("context"), fragments) {
+        fault("bundle.facts", format!("the context of action `{name}` has no `facts: Facts`"));
+    }
+    let note = |key: &str| declared.get("annotations").and_then(|notes| notes.get(key)).and_then(Value::as_str);
+    let list = |key: &str| note(key).map(|text| text.split(',').map(|word| word.trim().to_owned()).collect::<Vec<_>>()).unwrap_or_default();
+    let (meters, frees) = (list("meter"), list("frees"));
+    let feature = note("feature").map(str::to_owned);
+    for unknown in feature.iter().filter(|name| !names.features.contains(*name)) {
+        fault("bundle.unknown_name", format!("action `{name}` names feature `{unknown}`, which `Feature` does not list"));
+    }
+    for unknown in meters.iter().chain(&frees).filter(|name| !names.meters.contains(*name)) {
+        fault("bundle.unknown_name", format!("action `{name}` names meter `{unknown}`, which `Meter` does not list"));
+    }
+    let kind = kinds.first().copied().unwrap_or_default().to_owned();
+    Some(Action { kind, feature, meters, frees, asks: note("asks").map(str::to_owned), desk: note("desk").map(str::to_owned), principals, resources })
+}
+
+/// Whether the context, or the common type that it names, has an attribute `facts` of type `Facts`.
+fn has_facts(context: Option<&Value>, fragments: &[Value]) -> bool {
+    let Some(context) = context else { return false };
+    let named = |shape: &Value| shape.get("name").or_else(|| shape.get("type")).and_then(Value::as_str).map(str::to_owned);
+    let of_record = |shape: &Value| {
+        let facts = shape.get("attributes").and_then(|attributes| attributes.get("facts"));
+        facts.is_some_and(|facts| named(facts).as_deref() == Some("Facts") && facts.get("required") != Some(&Value::Bool(false)))
+    };
+    if of_record(context) {
+        return true;
+    }
+    let name = named(context).unwrap_or_default();
+    let common = fragments.iter().filter_map(|fragment| fragment.get("")?.get("commonTypes")?.get(&name));
+    common.into_iter().any(of_record)
+}
+
+fn at_action(file: &File, code: &'static str, message: String, name: &str) -> Fault {
+    let quoted = format!("\"{name}\"");
+    let found = file.text.find(&quoted).map(|at| (at, quoted.len())).or_else(|| file.text.find(&format!("action {name}")).map(|at| (at, name.len().saturating_add(7))));
+    match found {
+        Some((start, len)) => file.fault(code, message, start, len),
+        None => placeless(code, message),
+    }
+}
+
+impl crate::catalog::Names for Names {
+    fn has_feature(&self, name: &str) -> bool {
+        self.features.contains(name)
+    }
+
+    fn has_meter(&self, name: &str) -> bool {
+        self.meters.contains(name)
+    }
+
+    fn check_attributes(&self, _: &str, _: &serde_json::Map<String, Value>) -> Result<(), String> {
+        Ok(())
+    }
+}
