@@ -1,0 +1,126 @@
+//! Cases beside the policies: questions with the answers that a policy author expects.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use sublet::{Change, Engine, Error, Record, Ref, Request};
+
+/// How one case went.
+#[derive(Debug, Clone, Serialize)]
+pub struct CaseResult {
+    /// The file.
+    pub file: String,
+    /// The case's description.
+    pub description: String,
+    /// The rules that it shows.
+    pub rules: Vec<String>,
+    /// Nothing if it passed; else what was expected and what came.
+    pub failure: Option<String>,
+}
+
+/// Runs every `*.json` file of a folder, or one file, against an engine whose directory is replaced by each file's.
+///
+/// # Errors
+/// What is wrong with a file, in words: it cannot be read, or is no file of cases.
+pub fn run(engine: &Engine, path: &Path) -> Result<Vec<CaseResult>, String> {
+    let mut results = Vec::new();
+    for file in files(path)? {
+        let text = std::fs::read_to_string(&file).map_err(|why| format!("{}: {why}", file.display()))?;
+        let found = run_text(engine, &file, &text).map_err(|why| format!("{}: {why}", file.display()))?;
+        results.extend(found);
+    }
+    Ok(results)
+}
+
+fn files(path: &Path) -> Result<Vec<PathBuf>, String> {
+    if path.is_file() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let entries = std::fs::read_dir(path).map_err(|why| format!("{}: {why}", path.display()))?;
+    let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|found| found == "json")).collect();
+    files.sort();
+    Ok(files)
+}
+
+fn run_text(engine: &Engine, file: &Path, text: &str) -> Result<Vec<CaseResult>, String> {
+    let whole = sublet::read_json("cases", text).map_err(|error| error.to_string())?;
+    let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let directory = directory(file, whole.get("directory"))?;
+    let cases = whole.get("cases").and_then(Value::as_array).ok_or("`cases` is missing or no list")?;
+    let mut results = Vec::new();
+    for case in cases {
+        let case = case.as_object().ok_or("a case is an object")?;
+        let text = |key: &str| case.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let rules = case.get("rules").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
+        let failure = run_case(engine, &directory, case).err();
+        results.push(CaseResult { file: name.clone(), description: text("description"), rules, failure });
+    }
+    Ok(results)
+}
+
+fn directory(file: &Path, stated: Option<&Value>) -> Result<String, String> {
+    match stated {
+        Some(Value::String(name)) => {
+            let path = file.parent().unwrap_or(Path::new(".")).join(name);
+            std::fs::read_to_string(&path).map_err(|why| format!("{}: {why}", path.display()))
+        }
+        Some(Value::Array(records)) => Ok(records.iter().map(|record| format!("{record}\n")).collect()),
+        Some(_) => Err("`directory` is a file name or a list of records".to_owned()),
+        None => Ok(String::new()),
+    }
+}
+
+const OWN_FIELDS: [&str; 7] = ["description", "rules", "call", "given", "remove", "answer", "about"];
+
+fn run_case(engine: &Engine, directory: &str, case: &Map<String, Value>) -> Result<(), String> {
+    let expected = case.get("answer").and_then(Value::as_object).ok_or("`answer` is missing or no object")?;
+    let answer = answer(engine, directory, case).unwrap_or_else(|error| json!({"error": error.code(), "message": error.to_string()}));
+    for (field, wanted) in expected {
+        let found = answer.get(field).unwrap_or(&Value::Null);
+        let same = match (wanted, found) {
+            // The first policies are named; others may have had their part.
+            (Value::Array(wanted), Value::Array(found)) if field == "policies" => found.starts_with(wanted),
+            _ => wanted == found,
+        };
+        if !same {
+            return Err(format!("`{field}` is {found}, not {wanted} ({answer})"));
+        }
+    }
+    Ok(())
+}
+
+fn answer(engine: &Engine, directory: &str, case: &Map<String, Value>) -> Result<Value, Error> {
+    engine.import(directory.as_bytes(), None)?;
+    let mut changes = Vec::new();
+    for reference in case.get("remove").and_then(Value::as_array).into_iter().flatten() {
+        changes.push(Change::Remove(serde_json::from_value(reference.clone()).unwrap_or_else(|_| Ref::new("", ""))));
+    }
+    for record in case.get("given").and_then(Value::as_array).into_iter().flatten() {
+        changes.push(Change::Put(Record::from_value(record.clone())?));
+    }
+    if !changes.is_empty() {
+        engine.change(changes, None)?;
+    }
+    let text = |key: &str| case.get(key).and_then(Value::as_str).unwrap_or_default();
+    let call = case.get("call").and_then(Value::as_str).unwrap_or("authorize");
+    if call == "login" {
+        return Ok(value(&engine.login(text("host"), text("email"))?));
+    }
+    let mut fields: Map<String, Value> = case.iter().filter(|(key, _)| !OWN_FIELDS.contains(&key.as_str())).map(|(key, value)| (key.clone(), value.clone())).collect();
+    if let Some(about) = case.get("about") {
+        fields.insert("resource".to_owned(), about.clone());
+    }
+    let request = Request::from_json(&Value::Object(fields).to_string())?;
+    match call {
+        "authorize" => Ok(value(&engine.authorize(&request)?)),
+        "check" => Ok(json!({"allowed": engine.check(&request)?})),
+        "desk" => Ok(value(&engine.desk(&request.principal, &request.resource, &request.circumstances)?)),
+        "actions" => Ok(json!({"actions": engine.actions(&request.principal, &request.resource, &request.circumstances)?})),
+        other => Ok(json!({"error": format!("no call `{other}`")})),
+    }
+}
+
+fn value(answer: &impl Serialize) -> Value {
+    serde_json::to_value(answer).unwrap_or(Value::Null)
+}

@@ -1,0 +1,206 @@
+//! The `sublet` command as a library, so that the wheel and the npm package ship the same one.
+
+mod cases;
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use serde_json::{Value, json};
+use sublet::{Engine, Error, Options, Request, Source, Validation};
+
+pub use cases::{CaseResult, run as run_cases};
+
+/// Everything was as it should be.
+pub const OK: i32 = 0;
+/// The question was answered, and the answer is no: a case failed, or a bundle is at fault.
+pub const FAULTS: i32 = 1;
+/// The command line or the input is wrong.
+pub const USAGE: i32 = 2;
+/// The explained request is denied.
+pub const DENIED: i32 = 3;
+
+/// Checks, tests and explains policy bundles.
+#[derive(Parser)]
+#[command(name = "sublet", version, about)]
+struct Arguments {
+    /// How to print.
+    #[arg(long, value_enum, default_value_t = Format::Human, global = true)]
+    format: Format,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Human,
+    Json,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Strictness {
+    Strict,
+    Errors,
+    Off,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Loads a bundle and prints its faults.
+    Check {
+        /// The bundle's folder; without it, the shipped bundle.
+        bundle: Option<PathBuf>,
+        /// How strictly policies are validated.
+        #[arg(long, value_enum, default_value_t = Strictness::Strict)]
+        validation: Strictness,
+        /// Lists the policies in gate order.
+        #[arg(long, short)]
+        verbose: bool,
+    },
+    /// Runs the cases beside the policies.
+    Test {
+        /// The bundle's folder; without it, the shipped bundle.
+        bundle: Option<PathBuf>,
+        /// A file or folder of cases; without it, `tests` in the bundle's folder.
+        #[arg(long)]
+        cases: Option<PathBuf>,
+        /// Lists the cases that passed too.
+        #[arg(long, short)]
+        verbose: bool,
+    },
+    /// Says why a request is allowed or denied.
+    Explain {
+        /// The bundle's folder; without it, the shipped bundle.
+        #[arg(long)]
+        bundle: Option<PathBuf>,
+        /// The directory as JSON lines.
+        #[arg(long)]
+        directory: PathBuf,
+        /// The request as JSON: principal, action, resource, host ...
+        request: String,
+    },
+}
+
+/// Runs the command line `arguments` (the program's name first), prints to `out` and `err`, and gives the exit code.
+pub fn run(arguments: impl IntoIterator<Item = OsString>, out: &mut dyn Write, err: &mut dyn Write) -> i32 {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(found) => {
+            let help = !found.use_stderr();
+            let _ = if help { write!(out, "{found}") } else { write!(err, "{found}") };
+            return if help { OK } else { USAGE };
+        }
+    };
+    let json = arguments.format == Format::Json;
+    let done = match arguments.command {
+        Command::Check { bundle, validation, verbose } => check(bundle, validation, verbose, json, out),
+        Command::Test { bundle, cases, verbose } => test(bundle, cases, verbose, json, out),
+        Command::Explain { bundle, directory, request } => explain(bundle, &directory, &request, json, out),
+    };
+    done.unwrap_or_else(|failure| failure.report(json, out, err))
+}
+
+/// Why a command could not do its work.
+enum Failure {
+    Engine(Error),
+    Words(String),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Engine(error)
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self::Words(error.to_string())
+    }
+}
+
+impl Failure {
+    fn report(&self, json: bool, out: &mut dyn Write, err: &mut dyn Write) -> i32 {
+        let (code, faulty) = match self {
+            Self::Engine(error) => (error.code(), !error.faults().is_empty()),
+            Self::Words(_) => ("input.file", false),
+        };
+        let _ = match (self, json) {
+            (Self::Engine(error), true) => writeln!(out, "{}", json!({"ok": false, "code": code, "message": error.to_string(), "help": error.help(), "faults": error.faults()})),
+            (Self::Words(words), true) => writeln!(out, "{}", json!({"ok": false, "code": code, "message": words})),
+            (Self::Engine(error), false) if faulty => writeln!(err, "{error}\n\n{} fault(s)", error.faults().len()),
+            (Self::Engine(error), false) => match error.help() {
+                Some(help) => writeln!(err, "{error} [{code}]\n  help: {help}"),
+                None => writeln!(err, "{error} [{code}]"),
+            },
+            (Self::Words(words), false) => writeln!(err, "{words}"),
+        };
+        if faulty { FAULTS } else { USAGE }
+    }
+}
+
+fn source(bundle: Option<PathBuf>) -> Source {
+    bundle.map_or(Source::Shipped, Source::Folder)
+}
+
+fn open(bundle: Option<PathBuf>, validation: Validation) -> Result<Engine, Error> {
+    Engine::open(Options { policies: source(bundle), validation, ..Options::default() })
+}
+
+fn check(bundle: Option<PathBuf>, validation: Strictness, verbose: bool, json: bool, out: &mut dyn Write) -> Result<i32, Failure> {
+    let validation = match validation {
+        Strictness::Strict => Validation::Strict,
+        Strictness::Errors => Validation::Errors,
+        Strictness::Off => Validation::Off,
+    };
+    let info = open(bundle, validation)?.bundle();
+    if json {
+        writeln!(out, "{}", json!({"ok": true, "bundle": info}))?;
+        return Ok(OK);
+    }
+    writeln!(out, "bundle {}: {} policies, {} actions, {} codes, no faults", info.fingerprint, info.policies.len(), info.actions.len(), info.codes.len())?;
+    for policy in info.policies.iter().filter(|_| verbose) {
+        let place = policy.place.as_ref().map(|(file, line)| format!("{file}:{line}")).unwrap_or_default();
+        writeln!(out, "  {place:<26} {:<6} {:<36} {}", policy.effect, policy.id, policy.code.as_deref().unwrap_or_default())?;
+    }
+    Ok(OK)
+}
+
+fn test(bundle: Option<PathBuf>, cases: Option<PathBuf>, verbose: bool, json: bool, out: &mut dyn Write) -> Result<i32, Failure> {
+    let cases = cases.or_else(|| bundle.as_ref().map(|folder| folder.join("tests")));
+    let cases = cases.ok_or_else(|| Failure::Words("name the cases: `--cases PATH`, or a bundle's folder".to_owned()))?;
+    let engine = open(bundle, Validation::Strict)?;
+    let results = run_cases(&engine, &cases).map_err(Failure::Words)?;
+    let failed = results.iter().filter(|result| result.failure.is_some()).count();
+    if json {
+        writeln!(out, "{}", json!({"ok": failed == 0, "cases": results}))?;
+    } else {
+        for result in &results {
+            match &result.failure {
+                Some(failure) => writeln!(out, "FAILED  {}: {}\n        {failure}", result.file, result.description)?,
+                None if verbose => writeln!(out, "passed  {}: {}", result.file, result.description)?,
+                None => {}
+            }
+        }
+        writeln!(out, "{} passed, {failed} failed", results.len().saturating_sub(failed))?;
+    }
+    if results.is_empty() {
+        return Err(Failure::Words(format!("{}: no cases", cases.display())));
+    }
+    Ok(if failed == 0 { OK } else { FAULTS })
+}
+
+fn explain(bundle: Option<PathBuf>, directory: &std::path::Path, request: &str, json: bool, out: &mut dyn Write) -> Result<i32, Failure> {
+    let request = Request::from_json(request)?;
+    let engine = open(bundle, Validation::Strict)?;
+    let file = std::fs::File::open(directory).map_err(|why| Failure::Words(format!("{}: {why}", directory.display())))?;
+    engine.import(std::io::BufReader::new(file), None)?;
+    let explanation = engine.explain(&request)?;
+    if json {
+        let value: Value = serde_json::to_value(&explanation).unwrap_or_default();
+        writeln!(out, "{value}")?;
+    } else {
+        write!(out, "{explanation}")?;
+    }
+    Ok(if explanation.decision.allowed { OK } else { DENIED })
+}
