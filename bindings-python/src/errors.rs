@@ -1,0 +1,75 @@
+//! The engine's errors as exceptions: one class a family, each with `code`, `help` and `faults`.
+
+use pyo3::create_exception;
+use pyo3::exceptions::PyException;
+use pyo3::prelude::*;
+use sublet::Error;
+
+use crate::values::to_python;
+
+create_exception!(sublet, SubletError, PyException, "There is no answer. `code` is stable, `help` says what to do, `faults` lists what is wrong in files.");
+create_exception!(sublet, InputError, SubletError, "What was passed is malformed.");
+create_exception!(sublet, BundleError, SubletError, "Policies, schema or catalog are at fault.");
+create_exception!(sublet, DirectoryError, SubletError, "The change would break an invariant of the directory.");
+create_exception!(sublet, QuotaError, SubletError, "Counting was asked for something that cannot be.");
+create_exception!(sublet, StoreError, SubletError, "The store or a stream failed.");
+create_exception!(sublet, InternalError, SubletError, "The engine itself failed; it goes on answering.");
+
+/// An error as an exception.
+pub(crate) trait Raise {
+    /// The exception that Python sees.
+    fn raise(self) -> PyErr;
+}
+
+impl Raise for Error {
+    fn raise(self) -> PyErr {
+        let (code, message) = (self.code(), self.to_string());
+        let raised = match code.split('.').next() {
+            Some("input") => InputError::new_err(message),
+            Some("bundle") => BundleError::new_err(message),
+            Some("directory") => DirectoryError::new_err(message),
+            Some("quota") => QuotaError::new_err(message),
+            Some("store") => StoreError::new_err(message),
+            _ => InternalError::new_err(message),
+        };
+        Python::attach(|py| {
+            let value = raised.value(py);
+            let faults = serde_json::to_value(self.faults()).unwrap_or_default();
+            // Setting attributes of a fresh exception fails only when memory does.
+            let _ = value.setattr("code", code);
+            let _ = value.setattr("help", self.help());
+            if let Ok(faults) = to_python(py, &faults) {
+                let _ = value.setattr("faults", faults);
+            }
+        });
+        raised
+    }
+}
+
+/// `?` for the engine's results.
+pub(crate) trait OrRaise<T> {
+    /// The value, or the exception.
+    fn or_raise(self) -> PyResult<T>;
+}
+
+impl<T> OrRaise<T> for Result<T, Error> {
+    fn or_raise(self) -> PyResult<T> {
+        self.map_err(Raise::raise)
+    }
+}
+
+/// Puts the classes into the module.
+pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let py = module.py();
+    let base = py.get_type::<SubletError>();
+    base.setattr("code", "internal.unknown")?;
+    base.setattr("help", py.None())?;
+    base.setattr("faults", pyo3::types::PyList::empty(py))?;
+    module.add("SubletError", base)?;
+    module.add("InputError", py.get_type::<InputError>())?;
+    module.add("BundleError", py.get_type::<BundleError>())?;
+    module.add("DirectoryError", py.get_type::<DirectoryError>())?;
+    module.add("QuotaError", py.get_type::<QuotaError>())?;
+    module.add("StoreError", py.get_type::<StoreError>())?;
+    module.add("InternalError", py.get_type::<InternalError>())
+}
