@@ -22,7 +22,8 @@ pub(crate) fn validate<'a>(schema: &Schema, set: &PolicySet, validation: Validat
             faults.extend(placed("bundle.warning", warning, home(warning.policy_id())));
         }
     }
-    faults.sort_by_key(|fault| fault.place.as_ref().map(|place| (place.file.clone(), place.line, place.column)));
+    // Errors before warnings: the first fault names the bundle's error.
+    faults.sort_by_key(|fault| (fault.code == "bundle.warning", fault.place.as_ref().map(|place| (place.file.clone(), place.line, place.column))));
     Faults::into_result(faults)
 }
 

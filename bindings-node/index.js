@@ -1,0 +1,220 @@
+// The engine for Node. Types and documentation: `index.d.ts`.
+'use strict';
+
+const native = require('./sublet.node');
+const { SubletError, action, call, converted, entries, items, json, reference, refused, request, requests, resource, string } = require('./convert.js');
+
+/** One answer. `decision.allowed` is the allow bit. */
+class Decision {
+  constructor(fields) {
+    this.allowed = fields.allowed;
+    this.code = fields.code;
+    this.policies = Object.freeze(fields.policies);
+    this.advice = Object.freeze(fields.advice);
+    this.errors = Object.freeze(fields.errors);
+    this.actor = fields.actor ?? null;
+    this.revision = BigInt(fields.revision);
+    this.bundle = fields.bundle;
+    Object.freeze(this);
+  }
+}
+
+const decision = (fields) => (fields === null || fields === undefined ? null : new Decision(fields));
+const CEDAR = ['policies', 'schema', 'links', 'entities'];
+
+/** Text as it is; anything else as JSON. */
+function textOrJson(what, value) {
+  return typeof value === 'string' ? string(what, value) : JSON.stringify(json(what, value, 4096));
+}
+
+function options(source, more = {}) {
+  const parts = [];
+  if (typeof source === 'string') parts.push(`"folder":${string('policies', source)}`);
+  else if (source instanceof URL) parts.push(`"folder":${string('policies', require('node:url').fileURLToPath(source))}`);
+  else if (source !== undefined && source !== null) {
+    const files = entries('policies', source).map(([name, text]) => `[${string('policies', name)},${string('policies', text)}]`);
+    parts.push(`"files":[${files.join(',')}]`);
+  }
+  return parts.concat(rest(more)).join(',');
+}
+
+function rest(more) {
+  return entries('options', more).map(([key, value]) => {
+    switch (key) {
+      case 'store':
+      case 'validation':
+        return `"${key}":${string(key, value)}`;
+      case 'caps':
+        return `"caps":${json('caps', value)}`;
+      default:
+        throw refused('options', `no option \`${key}\``);
+    }
+  });
+}
+
+function program(given) {
+  const fields = new Map(entries('program', given));
+  const parts = [];
+  for (const name of CEDAR) {
+    const value = fields.get(name);
+    fields.delete(name);
+    if (value !== undefined && value !== null) parts.push(`"${name}":${textOrJson(name, value)}`);
+  }
+  const validate = fields.get('validateRequests');
+  fields.delete('validateRequests');
+  if (validate !== undefined && validate !== null) {
+    if (typeof validate !== 'boolean') throw refused('validateRequests', 'a boolean is needed');
+    parts.push(`"validateRequests":${validate}`);
+  }
+  return { text: `"cedar":{${parts.join(',')}}`, more: Object.fromEntries(fields) };
+}
+
+/** A policy engine inside this process. */
+class Engine {
+  #native;
+
+  constructor(key, opened) {
+    if (key !== native) throw new SubletError({ code: 'input.option', message: 'an engine is opened by `Engine.open` or `Engine.cedar`' });
+    this.#native = opened;
+  }
+
+  static open(policies, more) {
+    const text = `{${options(policies, more)}}`;
+    return new Engine(native, call(() => native.NativeEngine.open(text)));
+  }
+
+  static cedar(given) {
+    const { text, more } = program(given);
+    const whole = `{${[text, ...rest(more)].join(',')}}`;
+    return new Engine(native, call(() => native.NativeEngine.open(whole)));
+  }
+
+  reload(policies) {
+    const text = `{${options(policies)}}`;
+    return call(() => this.#native.reload(text));
+  }
+
+  reloadCedar(given) {
+    const { text, more } = program(given);
+    const whole = `{${[text, ...rest(more)].join(',')}}`;
+    return call(() => this.#native.reload(whole));
+  }
+
+  bundle() {
+    return JSON.parse(call(() => this.#native.bundle()));
+  }
+
+  get revision() {
+    return BigInt(call(() => this.#native.revision()));
+  }
+
+  authorize(principal, what, on, circumstances) {
+    const text = request({ principal: reference('principal', principal), action: action(what), resource: resource(on) }, circumstances);
+    return decision(JSON.parse(call(() => this.#native.authorize(text))));
+  }
+
+  check(principal, what, on, circumstances) {
+    const text = request({ principal: reference('principal', principal), action: action(what), resource: resource(on) }, circumstances);
+    return call(() => this.#native.check(text));
+  }
+
+  explain(principal, what, on, circumstances) {
+    const text = request({ principal: reference('principal', principal), action: action(what), resource: resource(on) }, circumstances);
+    const found = JSON.parse(call(() => this.#native.explain(text)));
+    const { policies } = found.explanation;
+    return { decision: decision(found.explanation.decision), policies, toString: () => found.text };
+  }
+
+  actions(principal, on, circumstances) {
+    const text = request({ principal: reference('principal', principal), resource: resource(on) }, circumstances);
+    return call(() => this.#native.actions(text));
+  }
+
+  login(host, email) {
+    string('host', host);
+    string('email', email);
+    const found = JSON.parse(call(() => this.#native.login(host, email)));
+    return {
+      allowed: found.allowed,
+      publicCode: found.public_code,
+      logCode: found.log_code,
+      principal: found.principal,
+      elsewhere: found.elsewhere,
+      decision: decision(found.decision),
+    };
+  }
+
+  desk(principal, about, circumstances) {
+    const text = request({ principal: reference('principal', principal), resource: resource(about) }, circumstances);
+    const found = JSON.parse(call(() => this.#native.desk(text)));
+    return { ...found, decision: decision(found.decision) };
+  }
+
+  authorizeMany(list) {
+    const text = requests(list);
+    return JSON.parse(call(() => this.#native.authorizeMany(text))).map(decision);
+  }
+
+  checkMany(list) {
+    const text = requests(list);
+    return call(() => this.#native.checkMany(text));
+  }
+
+  async authorizeManyAsync(list) {
+    const text = requests(list);
+    return JSON.parse(await this.#native.authorizeManyAsync(text).catch((error) => Promise.reject(converted(error)))).map(decision);
+  }
+
+  async checkManyAsync(list) {
+    const text = requests(list);
+    return JSON.parse(await this.#native.checkManyAsync(text).catch((error) => Promise.reject(converted(error))));
+  }
+
+  change({ put = [], remove = [], expectedRevision } = {}) {
+    const parts = [
+      `"put":[${items('put', put).map((record) => json('record', record)).join(',')}]`,
+      `"remove":[${items('remove', remove).map((found) => reference('remove', found)).join(',')}]`,
+    ];
+    if (expectedRevision !== undefined && expectedRevision !== null) parts.push(`"expected":${json('expectedRevision', expectedRevision)}`);
+    const text = `{${parts.join(',')}}`;
+    return BigInt(call(() => this.#native.change(text)));
+  }
+
+  importLines(lines) {
+    string('lines', lines);
+    return BigInt(call(() => this.#native.importLines(lines)));
+  }
+
+  async importFile(path) {
+    string('path', path);
+    return BigInt(await this.#native.importFile(path).catch((error) => Promise.reject(converted(error))));
+  }
+
+  exportLines() {
+    return call(() => this.#native.exportLines());
+  }
+
+  record(wanted) {
+    const [kind, id] = JSON.parse(reference('record', wanted));
+    return JSON.parse(call(() => this.#native.record(kind, id)));
+  }
+
+  _panic() {
+    call(() => this.#native.panic());
+  }
+}
+
+function errorCodes() {
+  return Object.fromEntries(JSON.parse(native.errorCodes()));
+}
+
+function normaliseHost(host) {
+  string('host', host);
+  return JSON.parse(call(() => native.normaliseHost(host)));
+}
+
+function command(list) {
+  return native.command(list);
+}
+
+module.exports = { Decision, Engine, SubletError, command, errorCodes, normaliseHost };

@@ -1,0 +1,45 @@
+"""Sublet: an embeddable policy engine for software that is sold under other people's names.
+
+>>> import sublet
+>>> engine = sublet.Engine.open()
+>>> engine.import_lines('{"type": "Platform", "id": "mmio"}')
+1
+>>> engine.authorize(("Account", "nobody"), "account.read", ("Account", "nobody")).code
+'principal_unknown'
+"""
+
+from ._sublet import (
+    BundleError,
+    Decision,
+    Desk,
+    DirectoryError,
+    Engine,
+    Explanation,
+    InputError,
+    InternalError,
+    Login,
+    QuotaError,
+    StoreError,
+    SubletError,
+    __version__,
+    error_codes,
+    normalise_host,
+)
+
+__all__ = [
+    "BundleError",
+    "Decision",
+    "Desk",
+    "DirectoryError",
+    "Engine",
+    "Explanation",
+    "InputError",
+    "InternalError",
+    "Login",
+    "QuotaError",
+    "StoreError",
+    "SubletError",
+    "__version__",
+    "error_codes",
+    "normalise_host",
+]
