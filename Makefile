@@ -1,0 +1,64 @@
+# make demo   builds what it needs and asks a sample agency the help page's questions, from Python and Node
+# make test   every suite: Rust, the command, Python, Node, types
+# make soak   the same suites at the sizes that the issues name (hours)
+# make lint   formatting, clippy, documentation
+# Nothing needs to be installed before but Rust, Python 3.10 or later (with venv) and Node 20 or later.
+
+SHELL := /bin/bash
+VENV := target/venv
+PY := $(VENV)/bin/python
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_ROOT_USER_ACTION := ignore
+export npm_config_update_notifier := false
+
+# How many random programs the differential test asks, and how often a process is forked.
+SUBLET_CASES ?= 100000
+SUBLET_FORKS ?= 100
+export SUBLET_CASES SUBLET_FORKS
+
+.PHONY: demo test soak lint build python node one-build types
+
+demo: python node
+	@$(PY) tests/demo/demo.py
+
+build:
+	cargo build --release --locked --workspace
+
+$(VENV)/.ready: requirements-dev.txt
+	python3 -m venv $(VENV)
+	$(PY) -m pip install --quiet -r requirements-dev.txt
+	touch $@
+
+python: build $(VENV)/.ready
+	$(PY) -m pip install --quiet --no-build-isolation --force-reinstall --no-deps ./bindings-python
+
+node: build
+	cd bindings-node && npm ci --silent && npm run --silent build
+
+# Cedar costs minutes of CPU: wheel, addon, command and tests must share one build of it.
+one-build: build
+	@for package in sublet-cli sublet-python sublet-node sublet-tests; do \
+	  if cargo build --release --locked -p $$package --message-format short -v 2>&1 | grep -q 'Compiling cedar-policy-core'; then \
+	    echo "$$package compiles Cedar anew"; exit 1; fi; done; echo "one build of Cedar serves all packages"
+
+types: python node
+	$(PY) -m mypy --strict tests/python tests/demo/demo.py
+	$(PY) -m mypy.stubtest sublet --ignore-missing-stub
+	cd bindings-node && node_modules/.bin/tsc --noEmit --strict --target es2022 --module nodenext ../tests/node/types.ts
+
+test: build one-build python node types
+	cargo test --release --locked --workspace
+	target/release/sublet check policies
+	target/release/sublet test policies
+	$(PY) -m pytest -q tests/python
+	node --test tests/node/
+
+soak: export SUBLET_CASES := 1000000
+soak: export SUBLET_FORKS := 1000
+soak: test
+
+lint:
+	cargo fmt --check
+	cargo clippy --release --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --no-deps -p sublet -p sublet-cli

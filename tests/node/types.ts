@@ -1,0 +1,21 @@
+// The declarations of `index.d.ts`, used as a service would: this file is checked, not run.
+import { Decision, Engine, SubletError, type Request, type Resource } from '../../bindings-node/index.js';
+
+const engine: Engine = Engine.open(null, { validation: 'strict', caps: { nesting: 32 } });
+const campaign: Resource = { type: 'Campaign', id: 'k', account: 'acme', attributes: { tags: ['a', 1n, true] } };
+const decision: Decision = engine.authorize(['Account', 'acme'], 'campaign.send', campaign, { host: 'x.example', amount: 3n });
+const revision: bigint = decision.revision;
+const request: Request = { principal: { type: 'Account', id: 'acme' }, action: ['Action', 'x'], resource: ['Page', 'p'], channel: 'job' };
+const bits: Promise<boolean[]> = engine.checkManyAsync([request]);
+const codes: string[] = engine.authorizeMany([request]).map((found) => found.code);
+const told: string | null = engine.login('x.example', 'a@b.example').principal?.[1] ?? null;
+try {
+  engine.change({ put: [{ type: 'Platform', id: 'p' }], expectedRevision: revision });
+} catch (error) {
+  if (error instanceof SubletError) console.log(error.code, error.faults[0]?.place?.line);
+}
+// @ts-expect-error an amount is no string
+engine.check(['Account', 'acme'], 'campaign.send', campaign, { amount: '3' });
+// @ts-expect-error engines are opened, not made
+new Engine();
+console.log(bits, codes, told);
