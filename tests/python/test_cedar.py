@@ -84,7 +84,8 @@ def test_twins_and_faults_in_entities_and_links_are_refused() -> None:
     for entities in ['[{"uid": {"type": "User", "id": "a"}, "attrs": {"level": 1, "l\\u0065vel": 2}, "parents": []}]', "[", '[{"uid": 1}]']:
         with pytest.raises(sublet.SubletError):
             sublet.Engine.cedar(POLICIES, SCHEMA, entities=entities)
-    for links in ([{"templateId": "policy9", "newId": "x", "values": {}}], [{"templateId": "policy2", "newId": "x", "values": {}}], [{}]):
+    bad_links: list[list[dict[str, object]]] = [[{"templateId": "policy9", "newId": "x", "values": {}}], [{"templateId": "policy2", "newId": "x", "values": {}}], [{}]]
+    for links in bad_links:
         with pytest.raises(sublet.BundleError) as raised:
             sublet.Engine.cedar(POLICIES, SCHEMA, links=links)
         assert raised.value.code == "bundle.link"

@@ -123,4 +123,4 @@ def test_hostile_questions_on_a_small_stack_end_in_an_error_or_a_denial(kib: int
 def test_ids_are_data(engine: sublet.Engine) -> None:
     for odd in ['"', "acme\n", "acme\0", 'x" || true || "', "*", "\u202e", "💥"]:
         assert engine.authorize(("Account", odd), "campaign.read", CAMPAIGN, host=HOST).code == "principal_unknown"
-        assert engine.check(OWNER, "campaign.read", {**CAMPAIGN, "id": odd}, host=HOST)
+        assert engine.check(OWNER, "campaign.read", dict(CAMPAIGN, id=odd), host=HOST)

@@ -1,27 +1,11 @@
 from collections.abc import Callable, Iterable, Mapping
 from os import PathLike
 from types import TracebackType
-from typing import Any, Literal, TypeAlias, TypedDict, final
+from typing import Any, final
+
+from .types import Ref, Resource, Validation, Value
 
 __version__: str
-
-Ref: TypeAlias = tuple[str, str]
-"""A type and an id: `("Account", "acme")`."""
-Value: TypeAlias = Any
-"""bool, int (64 bits), str, list, tuple, set or dict of those."""
-Validation: TypeAlias = Literal["strict", "errors", "off"]
-
-class _ResourceRequired(TypedDict):
-    type: str
-    id: str
-
-class InlineResource(_ResourceRequired, total=False):
-    account: str | None
-    attributes: Mapping[str, Value]
-    parents: Iterable[Ref]
-    tags: Mapping[str, Value]
-
-Resource: TypeAlias = Ref | InlineResource | Mapping[str, Any]
 
 class SubletError(Exception):
     code: str

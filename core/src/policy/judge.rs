@@ -46,8 +46,9 @@ impl Rules {
         Some((position, fault.inner().to_string()))
     }
 
-    /// E1: the first forbid that holds and stands before the last permit; there, `policy_error` or `not_permitted`;
-    /// after it the other forbids, which so speak only of what was otherwise allowed.
+    /// E1: the first forbid that holds and stands before the last permit; there, `not_permitted`; after it the other
+    /// forbids, which so speak only of what was otherwise permitted. `policy_error` is the code only where Cedar would
+    /// have allowed (E2): a policy that errs never renames a denial.
     fn name(&self, determining: &[usize], erred: bool, request: &Request, entities: &Entities) -> Arc<str> {
         let first = determining.first().and_then(|at| Some((*at, self.list.get(*at)?)));
         let Some((at, rule)) = first else { return Arc::from("not_permitted") };
@@ -58,9 +59,6 @@ impl Rules {
             let permitted = Authorizer::new().is_authorized(request, &self.permits, entities);
             if permitted.decision() == Cedar::Deny {
                 return Arc::from("not_permitted");
-            }
-            if erred {
-                return Arc::from("policy_error");
             }
         }
         rule.code.clone().unwrap_or_else(|| Arc::from(FORBIDDEN))

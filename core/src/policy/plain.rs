@@ -104,7 +104,7 @@ fn build(program: &Program, policies: &File, schema: Option<&File>, depth: usize
         validate::validate(schema, &set, validation, |_| Some((policies, None)))?;
     }
     let entities = match &program.entities {
-        Some(text) => read_entities(text, parsed_schema.as_ref(), validation, caps)?,
+        Some(text) => read_entities(text, parsed_schema.as_ref(), caps)?,
         None => Entities::from_entities([], parsed_schema.as_ref()).map_err(|found| entity_faults(&found))?,
     };
     let validate_requests = program.validate_requests.unwrap_or(validation != Validation::Off) && parsed_schema.is_some();
@@ -115,12 +115,11 @@ fn entity_faults(found: &dyn miette::Diagnostic) -> Error {
     Faults::into_result(diagnose::faults("bundle.entities", found, None, None)).err().unwrap_or(Error::Bundle(Faults::default()))
 }
 
-fn read_entities(text: &str, schema: Option<&Schema>, validation: Validation, caps: &Caps) -> Result<Entities, Error> {
+fn read_entities(text: &str, schema: Option<&Schema>, caps: &Caps) -> Result<Entities, Error> {
     if text.len() > caps.entities_bytes {
         return Err(placeless("bundle.too_large", format!("`entities` has {} bytes, more than {}", text.len(), caps.entities_bytes)).into());
     }
     let value = json::parse("entities", text, caps.value_nesting)?;
-    let schema = if validation == Validation::Off { None } else { schema };
     Entities::from_json_value(value, schema).map_err(|found| entity_faults(&found))
 }
 
