@@ -109,7 +109,15 @@ impl Engine {
     }
 
     #[pyo3(signature = (policies, schema=None, *, links=None, entities=None, validate_requests=None))]
-    fn reload_cedar(&self, py: Python<'_>, policies: &Bound<'_, PyAny>, schema: Given<'_, '_>, links: Given<'_, '_>, entities: Given<'_, '_>, validate_requests: Option<bool>) -> PyResult<String> {
+    fn reload_cedar(
+        &self,
+        py: Python<'_>,
+        policies: &Bound<'_, PyAny>,
+        schema: Given<'_, '_>,
+        links: Given<'_, '_>,
+        entities: Given<'_, '_>,
+        validate_requests: Option<bool>,
+    ) -> PyResult<String> {
         let source = program(Some(policies), schema, links, entities, validate_requests)?;
         py.detach(|| self.inner.reload(&source)).map(|name| name.to_string()).or_raise()
     }
@@ -125,14 +133,38 @@ impl Engine {
 
     #[pyo3(signature = (principal, action, resource, *, actor=None, host=None, channel=None, realm=None, amount=None, context=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
-    fn authorize(&self, py: Python<'_>, principal: &Bound<'_, PyAny>, action: &Bound<'_, PyAny>, resource: &Bound<'_, PyAny>, actor: Given<'_, '_>, host: Given<'_, '_>, channel: Given<'_, '_>, realm: Given<'_, '_>, amount: Given<'_, '_>, context: Given<'_, '_>) -> PyResult<Decision> {
+    fn authorize(
+        &self,
+        py: Python<'_>,
+        principal: &Bound<'_, PyAny>,
+        action: &Bound<'_, PyAny>,
+        resource: &Bound<'_, PyAny>,
+        actor: Given<'_, '_>,
+        host: Given<'_, '_>,
+        channel: Given<'_, '_>,
+        realm: Given<'_, '_>,
+        amount: Given<'_, '_>,
+        context: Given<'_, '_>,
+    ) -> PyResult<Decision> {
         let request = asked(principal, action, resource, circumstances(actor, host, channel, realm, amount, context)?)?;
         py.detach(|| self.inner.authorize(&request)).map(Decision).or_raise()
     }
 
     #[pyo3(signature = (principal, action, resource, *, actor=None, host=None, channel=None, realm=None, amount=None, context=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
-    fn check(&self, py: Python<'_>, principal: &Bound<'_, PyAny>, action: &Bound<'_, PyAny>, resource: &Bound<'_, PyAny>, actor: Given<'_, '_>, host: Given<'_, '_>, channel: Given<'_, '_>, realm: Given<'_, '_>, amount: Given<'_, '_>, context: Given<'_, '_>) -> PyResult<bool> {
+    fn check(
+        &self,
+        py: Python<'_>,
+        principal: &Bound<'_, PyAny>,
+        action: &Bound<'_, PyAny>,
+        resource: &Bound<'_, PyAny>,
+        actor: Given<'_, '_>,
+        host: Given<'_, '_>,
+        channel: Given<'_, '_>,
+        realm: Given<'_, '_>,
+        amount: Given<'_, '_>,
+        context: Given<'_, '_>,
+    ) -> PyResult<bool> {
         let request = asked(principal, action, resource, circumstances(actor, host, channel, realm, amount, context)?)?;
         py.detach(|| self.inner.check(&request)).or_raise()
     }
@@ -149,15 +181,39 @@ impl Engine {
 
     #[pyo3(signature = (principal, action, resource, *, actor=None, host=None, channel=None, realm=None, amount=None, context=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
-    fn explain(&self, py: Python<'_>, principal: &Bound<'_, PyAny>, action: &Bound<'_, PyAny>, resource: &Bound<'_, PyAny>, actor: Given<'_, '_>, host: Given<'_, '_>, channel: Given<'_, '_>, realm: Given<'_, '_>, amount: Given<'_, '_>, context: Given<'_, '_>) -> PyResult<Explanation> {
+    fn explain(
+        &self,
+        py: Python<'_>,
+        principal: &Bound<'_, PyAny>,
+        action: &Bound<'_, PyAny>,
+        resource: &Bound<'_, PyAny>,
+        actor: Given<'_, '_>,
+        host: Given<'_, '_>,
+        channel: Given<'_, '_>,
+        realm: Given<'_, '_>,
+        amount: Given<'_, '_>,
+        context: Given<'_, '_>,
+    ) -> PyResult<Explanation> {
         let request = asked(principal, action, resource, circumstances(actor, host, channel, realm, amount, context)?)?;
         py.detach(|| self.inner.explain(&request)).map(Explanation).or_raise()
     }
 
     #[pyo3(signature = (principal, resource, *, actor=None, host=None, channel=None, realm=None, amount=None, context=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
-    fn actions(&self, py: Python<'_>, principal: &Bound<'_, PyAny>, resource: &Bound<'_, PyAny>, actor: Given<'_, '_>, host: Given<'_, '_>, channel: Given<'_, '_>, realm: Given<'_, '_>, amount: Given<'_, '_>, context: Given<'_, '_>) -> PyResult<Vec<String>> {
-        let (principal, resource, with) = (reference("principal", principal)?, self::resource(resource)?, circumstances(actor, host, channel, realm, amount, context)?);
+    fn actions(
+        &self,
+        py: Python<'_>,
+        principal: &Bound<'_, PyAny>,
+        resource: &Bound<'_, PyAny>,
+        actor: Given<'_, '_>,
+        host: Given<'_, '_>,
+        channel: Given<'_, '_>,
+        realm: Given<'_, '_>,
+        amount: Given<'_, '_>,
+        context: Given<'_, '_>,
+    ) -> PyResult<Vec<String>> {
+        let (principal, resource, with) =
+            (reference("principal", principal)?, self::resource(resource)?, circumstances(actor, host, channel, realm, amount, context)?);
         py.detach(|| self.inner.actions(&principal, &resource, &with)).map(|names| names.iter().map(ToString::to_string).collect()).or_raise()
     }
 
@@ -168,7 +224,17 @@ impl Engine {
 
     #[pyo3(signature = (principal, about, *, actor=None, host=None, channel=None, realm=None, context=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
-    fn desk(&self, py: Python<'_>, principal: &Bound<'_, PyAny>, about: &Bound<'_, PyAny>, actor: Given<'_, '_>, host: Given<'_, '_>, channel: Given<'_, '_>, realm: Given<'_, '_>, context: Given<'_, '_>) -> PyResult<Desk> {
+    fn desk(
+        &self,
+        py: Python<'_>,
+        principal: &Bound<'_, PyAny>,
+        about: &Bound<'_, PyAny>,
+        actor: Given<'_, '_>,
+        host: Given<'_, '_>,
+        channel: Given<'_, '_>,
+        realm: Given<'_, '_>,
+        context: Given<'_, '_>,
+    ) -> PyResult<Desk> {
         let (principal, about, with) = (reference("principal", principal)?, self::resource(about)?, circumstances(actor, host, channel, realm, None, context)?);
         py.detach(|| self.inner.desk(&principal, &about, &with)).map(Desk).or_raise()
     }
@@ -201,7 +267,10 @@ impl Engine {
         let mut tell = |done: Progress| {
             Python::attach(|py| {
                 let Some(progress) = &progress else { return true };
-                match progress.call1(py, (done.records, done.bytes)).and_then(|answer| answer.bind(py).is_none().then_some(true).map_or_else(|| answer.is_truthy(py), Ok)) {
+                match progress
+                    .call1(py, (done.records, done.bytes))
+                    .and_then(|answer| answer.bind(py).is_none().then_some(true).map_or_else(|| answer.is_truthy(py), Ok))
+                {
                     Ok(go_on) => go_on,
                     Err(error) => {
                         raised = Some(error);

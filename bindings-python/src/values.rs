@@ -147,8 +147,20 @@ pub(crate) fn request(value: &Bound<'_, PyAny>) -> PyResult<Request> {
     }
     let get = |key: &str| -> PyResult<Option<Bound<'_, PyAny>>> { Ok(fields.get_item(key)?.filter(|value| !value.is_none())) };
     let need = |key: &str| -> PyResult<Bound<'_, PyAny>> { get(key)?.ok_or_else(|| refused("request", format!("`{key}` is missing"))) };
-    let with = circumstances(get("actor")?.as_ref(), get("host")?.as_ref(), get("channel")?.as_ref(), get("realm")?.as_ref(), get("amount")?.as_ref(), get("context")?.as_ref())?;
-    Ok(Request { principal: reference("principal", &need("principal")?)?, action: action(&need("action")?)?, resource: resource(&need("resource")?)?, circumstances: with })
+    let with = circumstances(
+        get("actor")?.as_ref(),
+        get("host")?.as_ref(),
+        get("channel")?.as_ref(),
+        get("realm")?.as_ref(),
+        get("amount")?.as_ref(),
+        get("context")?.as_ref(),
+    )?;
+    Ok(Request {
+        principal: reference("principal", &need("principal")?)?,
+        action: action(&need("action")?)?,
+        resource: resource(&need("resource")?)?,
+        circumstances: with,
+    })
 }
 
 /// A JSON value as Python's own types.

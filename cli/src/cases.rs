@@ -107,7 +107,8 @@ fn answer(engine: &Engine, directory: &str, case: &Map<String, Value>) -> Result
     if call == "login" {
         return Ok(value(&engine.login(text("host"), text("email"))?));
     }
-    let mut fields: Map<String, Value> = case.iter().filter(|(key, _)| !OWN_FIELDS.contains(&key.as_str())).map(|(key, value)| (key.clone(), value.clone())).collect();
+    let mut fields: Map<String, Value> =
+        case.iter().filter(|(key, _)| !OWN_FIELDS.contains(&key.as_str())).map(|(key, value)| (key.clone(), value.clone())).collect();
     if let Some(about) = case.get("about") {
         fields.insert("resource".to_owned(), about.clone());
     }

@@ -126,7 +126,9 @@ impl Failure {
             Self::Words(_) => ("input.file", false),
         };
         let _ = match (self, json) {
-            (Self::Engine(error), true) => writeln!(out, "{}", json!({"ok": false, "code": code, "message": error.to_string(), "help": error.help(), "faults": error.faults()})),
+            (Self::Engine(error), true) => {
+                writeln!(out, "{}", json!({"ok": false, "code": code, "message": error.to_string(), "help": error.help(), "faults": error.faults()}))
+            }
             (Self::Words(words), true) => writeln!(out, "{}", json!({"ok": false, "code": code, "message": words})),
             (Self::Engine(error), false) if faulty => writeln!(err, "{error}\n\n{} fault(s)", error.faults().len()),
             (Self::Engine(error), false) => match error.help() {

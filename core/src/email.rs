@@ -49,7 +49,11 @@ fn check_local(local: &str) -> Result<(), &'static str> {
         return Err("a dot stands where none can");
     }
     for c in local.chars() {
-        let plain = if c.is_ascii() { c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c) } else { !c.is_control() && !c.is_whitespace() && !is_invisible(c) };
+        let plain = if c.is_ascii() {
+            c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c)
+        } else {
+            !c.is_control() && !c.is_whitespace() && !is_invisible(c)
+        };
         if !plain {
             return Err("it has a character that cannot stand before the `@`");
         }
@@ -78,7 +82,25 @@ mod tests {
     #[test]
     fn what_is_no_address_is_refused_with_a_reason() {
         let long = format!("{}@brand.example", "a".repeat(65));
-        let bad = ["", "@", "a", "a@", "@b.example", "a@b", "a b@c.example", "a@b@c.example", "\"a\"@b.example", ".a@b.example", "a..b@c.example", "a@b.example:80", "a@b.example.", "a@127.0.0.1", "a\u{200b}@b.example", "a\0@b.example", &long];
+        let bad = [
+            "",
+            "@",
+            "a",
+            "a@",
+            "@b.example",
+            "a@b",
+            "a b@c.example",
+            "a@b@c.example",
+            "\"a\"@b.example",
+            ".a@b.example",
+            "a..b@c.example",
+            "a@b.example:80",
+            "a@b.example.",
+            "a@127.0.0.1",
+            "a\u{200b}@b.example",
+            "a\0@b.example",
+            &long,
+        ];
         for text in bad {
             assert_eq!(normalise(text).map_err(|error| error.code()), Err("directory.email"), "{text:?}");
         }

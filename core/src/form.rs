@@ -40,7 +40,9 @@ impl From<ResourceForm> for Resource {
     fn from(form: ResourceForm) -> Self {
         match form {
             ResourceForm::Bare(uid) => uid.into(),
-            ResourceForm::Inline(InlineForm { kind, id, account, attributes, parents, tags }) => Self { uid: Ref::new(kind, id), account, attributes, parents, tags },
+            ResourceForm::Inline(InlineForm { kind, id, account, attributes, parents, tags }) => {
+                Self { uid: Ref::new(kind, id), account, attributes, parents, tags }
+            }
         }
     }
 }
@@ -107,7 +109,10 @@ impl Request {
             Some(ActionForm::Typed(uid)) => uid,
             None => Ref::new("Action", ""),
         };
-        let amount = form.amount.map(|value| value.as_i64().filter(|amount| *amount >= 0).ok_or_else(|| Error::Amount { amount: crate::id::short(&value.to_string()) })).transpose()?;
+        let amount = form
+            .amount
+            .map(|value| value.as_i64().filter(|amount| *amount >= 0).ok_or_else(|| Error::Amount { amount: crate::id::short(&value.to_string()) }))
+            .transpose()?;
         let circumstances = Circumstances { actor: form.actor, host: form.host, channel: form.channel, realm: form.realm, amount, context: form.context };
         Ok(Self { principal: form.principal, action, resource: form.resource.into(), circumstances })
     }

@@ -52,14 +52,24 @@ pub fn case(seed: u64) -> Case {
         let (text, template) = policy(random, operator);
         if template {
             for link in 0..random.below(3) {
-                links.push(json!({"templateId": format!("policy{number}"), "newId": format!("link{number}-{link}"), "values": {"?principal": uid(random, "U", 2)}}));
+                links.push(
+                    json!({"templateId": format!("policy{number}"), "newId": format!("link{number}-{link}"), "values": {"?principal": uid(random, "U", 2)}}),
+                );
             }
         }
         policies.push(text);
         operators.push(operator);
     }
     let request = [("U", format!("u{}", random.below(3))), ("Action", format!("a{}", random.below(3))), ("R", format!("r{}", random.below(2)))];
-    Case { policies, operators, schema: random.once_in(2).then(|| SCHEMA.to_owned()), links: Value::Array(links), entities: entities(random), request, context: context(random) }
+    Case {
+        policies,
+        operators,
+        schema: random.once_in(2).then(|| SCHEMA.to_owned()),
+        links: Value::Array(links),
+        entities: entities(random),
+        request,
+        context: context(random),
+    }
 }
 
 fn uid(random: &mut Random, kind: &str, n: usize) -> Value {
@@ -77,8 +87,28 @@ fn policy(random: &mut Random, operator: &'static str) -> (String, bool) {
         3 => "principal is U in G::\"g2\"",
         _ => "principal",
     };
-    let action = *random.pick(&["action", "action", "action", "action", "action", "action", "action == Action::\"a0\"", "action in Action::\"group\"", "action in [Action::\"a0\", Action::\"a1\"]"]);
-    let resource = *random.pick(&["resource", "resource", "resource", "resource", "resource", "resource", "resource == R::\"r0\"", "resource is R", "resource in G::\"g1\""]);
+    let action = *random.pick(&[
+        "action",
+        "action",
+        "action",
+        "action",
+        "action",
+        "action",
+        "action == Action::\"a0\"",
+        "action in Action::\"group\"",
+        "action in [Action::\"a0\", Action::\"a1\"]",
+    ]);
+    let resource = *random.pick(&[
+        "resource",
+        "resource",
+        "resource",
+        "resource",
+        "resource",
+        "resource",
+        "resource == R::\"r0\"",
+        "resource is R",
+        "resource in G::\"g1\"",
+    ]);
     let clause = if random.once_in(4) { "unless" } else { "when" };
     let body = condition(random, operator, 2);
     (format!("{effect} ({principal}, {action}, {resource}) {clause} {{ {body} }};"), template)

@@ -35,7 +35,8 @@ fn judge(case: &Case) -> Judged {
     let entities = Entities::from_json_value(case.entities.clone(), schema.as_ref()).expect("entities");
     let action = uid(case.request[1].0, &case.request[1].1);
     let context = Context::from_json_value(case.context.clone(), schema.as_ref().map(|schema| (schema, &action))).expect("a context");
-    let request = cedar_policy::Request::new(uid(case.request[0].0, &case.request[0].1), action, uid(case.request[2].0, &case.request[2].1), context, None).expect("a request");
+    let request = cedar_policy::Request::new(uid(case.request[0].0, &case.request[0].1), action, uid(case.request[2].0, &case.request[2].1), context, None)
+        .expect("a request");
     let response = Authorizer::new().is_authorized(&request, &set, &entities);
     Judged {
         allow: response.decision() == Cedar::Allow,
@@ -52,7 +53,8 @@ fn ask_text(case: &Case, policies: String) -> Decision {
         entities: Some(case.entities.to_string()),
         validate_requests: Some(false),
     };
-    let engine = Engine::open(Options { policies: Source::Cedar(program), validation: Validation::Off, ..Options::default() }).unwrap_or_else(|error| panic!("{error}: {}", case.text()));
+    let engine = Engine::open(Options { policies: Source::Cedar(program), validation: Validation::Off, ..Options::default() })
+        .unwrap_or_else(|error| panic!("{error}: {}", case.text()));
     let reference = |(kind, id): &(&str, String)| Ref::new(*kind, id.clone());
     let mut request = Request::new(reference(&case.request[0]), reference(&case.request[1]), Resource::from(reference(&case.request[2])));
     request.circumstances.context = case.context.as_object().expect("an object").clone();
@@ -99,7 +101,13 @@ fn the_engine_agrees_with_cedar_on_random_programs() {
         }
     }
     let share = |n: u64| n as f64 * 100.0 / total as f64;
-    println!("{total} cases: {:.1}% allowed, {:.1}% denied by a forbid, {:.1}% with errors, {:.1}% with 3 or more policies", share(allowed), share(forbidden), share(erred), share(three));
+    println!(
+        "{total} cases: {:.1}% allowed, {:.1}% denied by a forbid, {:.1}% with errors, {:.1}% with 3 or more policies",
+        share(allowed),
+        share(forbidden),
+        share(erred),
+        share(three)
+    );
     for (name, counts) in seen.iter().filter(|(_, counts)| counts.iter().any(|count| *count * 200 < total)) {
         println!("rare: `{name}` true {}, false {}, erring {}", counts[0], counts[1], counts[2]);
     }
@@ -159,7 +167,19 @@ fn count_operators(case: &Case, seen: &mut BTreeMap<&'static str, [u64; 3]>) {
 
 #[test]
 fn a_fault_planted_in_an_operator_is_found() {
-    let faults = [(" < ", " <= "), (" == ", " != "), ("&&", "||"), (" + ", " - "), (" in ", " == "), ("contains(", "containsAny("), ("like \"", "like \"*"), ("isIpv4", "isIpv6"), ("lessThan(", "greaterThan("), ("toHours", "toMinutes"), ("hasTag(\"color\")", "hasTag(\"no\")")];
+    let faults = [
+        (" < ", " <= "),
+        (" == ", " != "),
+        ("&&", "||"),
+        (" + ", " - "),
+        (" in ", " == "),
+        ("contains(", "containsAny("),
+        ("like \"", "like \"*"),
+        ("isIpv4", "isIpv6"),
+        ("lessThan(", "greaterThan("),
+        ("toHours", "toMinutes"),
+        ("hasTag(\"color\")", "hasTag(\"no\")"),
+    ];
     for (right, wrong) in faults {
         let found = (0..20_000_u64).any(|seed| {
             let case = case(seed);
@@ -168,7 +188,12 @@ fn a_fault_planted_in_an_operator_is_found() {
             if !case.policies.iter().any(|policy| policy.split_once('{').is_some_and(|(_, body)| body.contains(right))) {
                 return false;
             }
-            let planted: String = case.policies.iter().map(|policy| policy.split_once('{').map_or_else(|| policy.clone(), |(scope, body)| format!("{scope}{{{}", body.replace(right, wrong)))).collect::<Vec<_>>().join("\n");
+            let planted: String = case
+                .policies
+                .iter()
+                .map(|policy| policy.split_once('{').map_or_else(|| policy.clone(), |(scope, body)| format!("{scope}{{{}", body.replace(right, wrong))))
+                .collect::<Vec<_>>()
+                .join("\n");
             PolicySet::from_str(&planted).is_ok() && planted != text && !agrees(&judge(&case), &ask_text(&case, planted))
         });
         assert!(found, "`{right}` as `{wrong}` was not found");

@@ -4,8 +4,8 @@ use std::io::{BufRead, Read, Write};
 use std::sync::Arc;
 
 use super::{Change, Directory, Record};
-use crate::catalog::{Catalog, Names};
 use crate::Error;
+use crate::catalog::{Catalog, Names};
 
 /// How far an import has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,7 +76,9 @@ impl Directory {
         accounts.sort_by_key(|(id, account)| (account.owner().is_some(), Arc::clone(id)));
         let (mains, clients): (Vec<_>, Vec<_>) = accounts.into_iter().partition(|(_, account)| account.owner().is_none());
         let account = |(_, account): (&Arc<str>, &Arc<crate::account::Account>)| Record::Account(account.as_ref().clone());
-        self.platform.iter().map(|platform| Record::Platform(platform.as_ref().clone()))
+        self.platform
+            .iter()
+            .map(|platform| Record::Platform(platform.as_ref().clone()))
             .chain(sorted(&self.operators).map(Record::Operator))
             .chain(sorted(&self.packages).map(Record::Package))
             .chain(mains.into_iter().map(account))
@@ -102,4 +104,3 @@ fn at_line(error: Error, line: usize) -> Error {
         other => other,
     }
 }
-

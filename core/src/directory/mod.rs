@@ -115,7 +115,8 @@ impl Directory {
     pub(crate) fn domains_of(&self, owner: Option<&str>) -> Vec<Arc<str>> {
         let target = owner.map_or_else(|| Ref::from(NOBODY), |owner| Ref::new("Account", owner));
         let found = self.referrers.get(&target).into_iter().flat_map(HashTrieSetSync::iter).filter(|referrer| referrer.kind() == "Domain");
-        let mut names: Vec<Arc<str>> = found.filter_map(|referrer| self.domain(referrer.id())).filter(|domain| domain.is_verified()).map(|domain| Arc::from(domain.name())).collect();
+        let mut names: Vec<Arc<str>> =
+            found.filter_map(|referrer| self.domain(referrer.id())).filter(|domain| domain.is_verified()).map(|domain| Arc::from(domain.name())).collect();
         names.sort();
         names
     }

@@ -100,9 +100,10 @@ impl State {
                 advice.push(Arc::clone(word));
             }
         }
-        let errors = verdict.errors.iter().filter_map(|(at, message)| {
-            list.get(*at).map(|rule| PolicyFailure { policy: Arc::clone(&rule.id), message: message.clone() })
-        });
+        let errors = verdict
+            .errors
+            .iter()
+            .filter_map(|(at, message)| list.get(*at).map(|rule| PolicyFailure { policy: Arc::clone(&rule.id), message: message.clone() }));
         Ok(Decision {
             allowed: verdict.allowed,
             code: Arc::clone(&verdict.code),

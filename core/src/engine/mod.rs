@@ -105,7 +105,14 @@ impl Engine {
             policy::Kind::Tenancy(bundle) => (true, bundle.action_names(), bundle.features_in_words()),
             policy::Kind::Plain(plain) => (false, plain.action_names(), Vec::new()),
         };
-        BundleInfo { fingerprint: Arc::clone(&state.loaded.fingerprint), tenancy, policies: policies.collect(), actions, features, codes: codes(rules, tenancy) }
+        BundleInfo {
+            fingerprint: Arc::clone(&state.loaded.fingerprint),
+            tenancy,
+            policies: policies.collect(),
+            actions,
+            features,
+            codes: codes(rules, tenancy),
+        }
     }
 
     /// The revision of the directory; it grows by one with each transaction.

@@ -188,4 +188,3 @@ fn assemble(parts: Vec<Parsed>, files: &[File]) -> Result<(PolicySet, Order, Hom
     }
     Ok((set, order, homes))
 }
-

@@ -189,7 +189,9 @@ fn attributes(reference: &Ref, directory: &Directory, catalog: &Catalog) -> Opti
     let value = match reference.kind() {
         "Platform" => directory.platform().filter(|platform| platform.id() == id).map(|_| json!({})),
         "Operator" => directory.operator(id).map(|operator| json!({"email": operator.email()})),
-        "Package" => directory.package(id, catalog).map(|package| json!({"features": entities("Feature", package.features()), "whitelabel": package.is_whitelabel()})),
+        "Package" => {
+            directory.package(id, catalog).map(|package| json!({"features": entities("Feature", package.features()), "whitelabel": package.is_whitelabel()}))
+        }
         "AccessLevel" => directory.level(id, catalog).map(|level| {
             let mut fields = Map::from_iter([("features".to_owned(), Value::Array(entities("Feature", level.features())))]);
             fields.extend(level.owner().map(|owner| ("owner".to_owned(), entity("Account", owner))));

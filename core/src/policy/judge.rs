@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cedar_policy::{Authorizer, AuthorizationError, Decision as Cedar, Effect, Entities, Request};
+use cedar_policy::{AuthorizationError, Authorizer, Decision as Cedar, Effect, Entities, Request};
 
 use super::rules::Rules;
 use crate::{Error, stack};

@@ -94,9 +94,17 @@ fn build(program: &Program, policies: &File, schema: Option<&File>, depth: usize
         link(&mut set, links, caps)?;
     }
     let order: Vec<_> = if is_json(&policies.text) {
-        set.policies().filter(|policy| policy.is_static()).map(cedar_policy::Policy::id).chain(set.templates().map(cedar_policy::Template::id)).map(|id| (id.clone(), None)).collect()
+        set.policies()
+            .filter(|policy| policy.is_static())
+            .map(cedar_policy::Policy::id)
+            .chain(set.templates().map(cedar_policy::Template::id))
+            .map(|id| (id.clone(), None))
+            .collect()
     } else {
-        in_text_order(&set, policies, 0).iter().map(|part| (part.body.id().clone(), Some((policies.name.as_str().into(), policies.place(part.start, part.len).line)))).collect()
+        in_text_order(&set, policies, 0)
+            .iter()
+            .map(|part| (part.body.id().clone(), Some((policies.name.as_str().into(), policies.place(part.start, part.len).line))))
+            .collect()
     };
     if let Some(schema) = &parsed_schema
         && validation != Validation::Off
@@ -128,7 +136,9 @@ fn parse_schema(file: &File, caps: &Caps) -> Result<Schema, Vec<Fault>> {
         let value = json::parse(&file.name, &file.text, json_nesting(caps)).map_err(|error| vec![json_fault(file, &error)])?;
         SchemaFragment::from_json_value(value).map_err(|found| diagnose::faults("bundle.schema", &found, None, None))
     } else {
-        SchemaFragment::from_cedarschema_str(&file.text).map(|(fragment, _)| fragment).map_err(|found| diagnose::faults("bundle.syntax", &found, Some(file), None))
+        SchemaFragment::from_cedarschema_str(&file.text)
+            .map(|(fragment, _)| fragment)
+            .map_err(|found| diagnose::faults("bundle.syntax", &found, Some(file), None))
     }?;
     Schema::from_schema_fragments([fragment]).map_err(|found| diagnose::faults("bundle.schema", &found, Some(file), None))
 }

@@ -53,7 +53,13 @@ impl Loaded {
 impl Plain {
     fn asked(&self, request: &Request) -> Result<Asked, Error> {
         let with = &request.circumstances;
-        let kernel_only = [("actor", with.actor.is_some()), ("host", with.host.is_some()), ("channel", with.channel.is_some()), ("realm", with.realm.is_some()), ("amount", with.amount.is_some())];
+        let kernel_only = [
+            ("actor", with.actor.is_some()),
+            ("host", with.host.is_some()),
+            ("channel", with.channel.is_some()),
+            ("realm", with.realm.is_some()),
+            ("amount", with.amount.is_some()),
+        ];
         if let Some((name, _)) = kernel_only.iter().find(|(_, given)| *given) {
             return Err(Error::NotTenancy { verb: (*name).to_owned() });
         }
@@ -67,7 +73,8 @@ impl Plain {
             let with_resource = self.entities.as_ref().clone().upsert_entities([entity], None);
             Arc::new(with_resource.map_err(|found| resource_fault(&request.resource, &found))?)
         };
-        let request = cedar_policy::Request::new(principal, action, resource, context, schema).map_err(|found| Error::InvalidRequest { reason: found.to_string() })?;
+        let request =
+            cedar_policy::Request::new(principal, action, resource, context, schema).map_err(|found| Error::InvalidRequest { reason: found.to_string() })?;
         Ok(Asked::Cedar(Box::new(Question { request, entities })))
     }
 
@@ -140,7 +147,10 @@ impl Bundle {
         if kept && !request.resource.is_bare() {
             return Err(Error::DirectoryResource { resource: request.resource.uid.to_string() });
         }
-        if std::iter::once(&request.principal).chain(&with.actor).any(|login| !super::facts::is_login_type(login.kind()) || !directory.has(login, &self.catalog)) {
+        if std::iter::once(&request.principal)
+            .chain(&with.actor)
+            .any(|login| !super::facts::is_login_type(login.kind()) || !directory.has(login, &self.catalog))
+        {
             return Ok(Some("principal_unknown"));
         }
         if kept && !directory.has(&request.resource.uid, &self.catalog) {

@@ -88,9 +88,7 @@ impl Rules {
                 (rank.get(home).copied().unwrap_or(usize::MAX), policy)
             })
             .collect();
-        policies.sort_by(|(left, one), (right, other)| {
-            left.cmp(right).then_with(|| one.id().to_string().cmp(&other.id().to_string()))
-        });
+        policies.sort_by(|(left, one), (right, other)| left.cmp(right).then_with(|| one.id().to_string().cmp(&other.id().to_string())));
         let list: Vec<Rule> = policies
             .iter()
             .map(|(rank, policy)| Rule {

@@ -61,7 +61,8 @@ fn enumeration(types: Option<&Value>, name: &str) -> Vec<String> {
 
 fn action(name: &str, declared: &Value, fragments: &[Value], file: &File, names: &Names, faults: &mut Vec<Fault>) -> Option<Action> {
     let applies = declared.get("appliesTo").filter(|applies| !applies.is_null())?;
-    let types = |key: &str| applies.get(key).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect::<BTreeSet<_>>();
+    let types =
+        |key: &str| applies.get(key).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect::<BTreeSet<_>>();
     let (principals, resources) = (types("principalTypes"), types("resourceTypes"));
     if principals.is_empty() && resources.is_empty() {
         return None; // a group
@@ -107,7 +108,8 @@ fn has_facts(context: Option<&Value>, fragments: &[Value]) -> bool {
 
 fn at_action(file: &File, code: &'static str, message: String, name: &str) -> Fault {
     let quoted = format!("\"{name}\"");
-    let found = file.text.find(&quoted).map(|at| (at, quoted.len())).or_else(|| file.text.find(&format!("action {name}")).map(|at| (at, name.len().saturating_add(7))));
+    let found =
+        file.text.find(&quoted).map(|at| (at, quoted.len())).or_else(|| file.text.find(&format!("action {name}")).map(|at| (at, name.len().saturating_add(7))));
     match found {
         Some((start, len)) => file.fault(code, message, start, len),
         None => placeless(code, message),

@@ -141,8 +141,7 @@ fn too_large(name: &str, bytes: u64, caps: &Caps) -> Fault {
 
 fn read_folder(folder: &Path, caps: &Caps) -> Result<Vec<File>, Error> {
     let unreadable = |name: &str, why: &dyn std::fmt::Display| placeless("bundle.unreadable", format!("`{name}` cannot be read: {why}"));
-    let entries = std::fs::read_dir(folder)
-        .map_err(|why| placeless("bundle.not_found", format!("folder `{}` cannot be read: {why}", folder.display())))?;
+    let entries = std::fs::read_dir(folder).map_err(|why| placeless("bundle.not_found", format!("folder `{}` cannot be read: {why}", folder.display())))?;
     let (mut files, mut faults) = (Vec::new(), Vec::new());
     for entry in entries {
         let path = match entry {
