@@ -15,7 +15,9 @@ export npm_config_update_notifier := false
 # How many random programs the differential test asks, and how often a process is forked.
 SUBLET_CASES ?= 100000
 SUBLET_FORKS ?= 100
-export SUBLET_CASES SUBLET_FORKS
+# How often the directory changes under eight readers; policies are reloaded at every twentieth change.
+SUBLET_CHANGES ?= 2000
+export SUBLET_CASES SUBLET_FORKS SUBLET_CHANGES
 
 .PHONY: demo test soak lint build python node one-build types
 
@@ -57,6 +59,7 @@ test: build one-build python node types
 
 soak: export SUBLET_CASES := 1000000
 soak: export SUBLET_FORKS := 1000
+soak: export SUBLET_CHANGES := 10000
 soak: test
 
 lint:

@@ -103,7 +103,7 @@ mod tests {
         assert!(rows.len() >= 60, "{}", rows.len());
         for row in rows {
             let host = row["host"].as_str().expect("a host");
-            let host = row["times"].as_u64().map_or_else(|| host.to_owned(), |times| host.repeat(times as usize));
+            let host = row["times"].as_u64().map_or_else(|| host.to_owned(), |times| host.repeat(usize::try_from(times).expect("a small number")));
             match normalise(&host) {
                 Ok(name) => assert_eq!(Some(name.as_str()), row["normal"].as_str(), "{row}"),
                 Err(reason) => assert_eq!(Some(reason), row["refused"].as_str(), "{row}"),
@@ -119,7 +119,7 @@ mod tests {
             for _ in 0..(seed % 9) {
                 seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                 let pool = ['a', 'B', '-', '.', '1', 'ü', 'ß', '。', 'x', 'n', '😀', '\u{200d}', ':', 'İ', 'Ａ', '٣'];
-                text.push(pool[(seed >> 33) as usize % pool.len()]);
+                text.push(pool[usize::try_from(seed >> 33).expect("31 bits") % pool.len()]);
             }
             seed = seed.wrapping_add(1).wrapping_mul(6_364_136_223_846_793_005);
             if let Ok(name) = normalise(&text) {

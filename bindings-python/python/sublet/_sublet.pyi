@@ -5,6 +5,25 @@ from typing import Any, final
 
 from .types import Ref, Resource, Validation, Value
 
+__all__ = [
+    "BundleError",
+    "Decision",
+    "Desk",
+    "DirectoryError",
+    "Engine",
+    "Explanation",
+    "InputError",
+    "InternalError",
+    "Login",
+    "QuotaError",
+    "StoreError",
+    "SubletError",
+    "__version__",
+    "command",
+    "error_codes",
+    "normalise_host",
+]
+
 __version__: str
 
 class SubletError(Exception):

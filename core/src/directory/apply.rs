@@ -1,6 +1,6 @@
 //! Transactions: all changes, or none. Touches what changes and what refers to it, nothing else.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rpds::HashTrieSetSync;
@@ -141,7 +141,7 @@ impl Directory {
         let mut logins: BTreeSet<Ref> = touched.iter().filter(|reference| matches!(reference.kind(), "Operator" | "Account" | "TeamMember")).cloned().collect();
         for account in touched.iter().filter(|reference| reference.kind() == "Account") {
             let moved =
-                before.account(account.id()).map(|account| before.realm_of(account)) != self.account(account.id()).map(|account| self.realm_of(account));
+                before.account(account.id()).map(|account| Self::realm_of(account)) != self.account(account.id()).map(|account| Self::realm_of(account));
             if moved {
                 logins.extend(self.members_of(account));
                 logins.extend(before.members_of(account));
@@ -186,11 +186,11 @@ impl Directory {
             "Operator" => Some((Realm::Platform, Arc::from(self.operator(login.id())?.email()))),
             "Account" => {
                 let account = self.account(login.id())?;
-                Some((self.realm_of(account), Arc::from(account.email())))
+                Some((Self::realm_of(account), Arc::from(account.email())))
             }
             _ => {
                 let member = self.member(login.id())?;
-                Some((self.realm_of(self.account(member.account())?), Arc::from(member.email())))
+                Some((Self::realm_of(self.account(member.account())?), Arc::from(member.email())))
             }
         }
     }
@@ -198,7 +198,7 @@ impl Directory {
     /// Who refers to a record, sorted.
     pub(super) fn referrers_of(&self, reference: &Ref) -> Vec<Ref> {
         let found = self.referrers.get(reference).into_iter().flat_map(HashTrieSetSync::iter);
-        let sorted: BTreeMap<&Ref, ()> = found.map(|referrer| (referrer, ())).collect();
-        sorted.into_keys().cloned().collect()
+        let sorted: BTreeSet<&Ref> = found.collect();
+        sorted.into_iter().cloned().collect()
     }
 }

@@ -77,7 +77,7 @@ impl<N: Names> Check<'_, N> {
         match record {
             Record::Platform(_) | Record::Operator(_) => Ok(()),
             Record::Package(package) => {
-                self.not_in_catalog(self.catalog.package(package.id()).is_some(), record)?;
+                not_in_catalog(self.catalog.package(package.id()).is_some(), record)?;
                 self.features(&name, package.features())?;
                 self.meters(&name, package.limits())?;
                 self.meters(&name, package.client_limits())?;
@@ -87,7 +87,7 @@ impl<N: Names> Check<'_, N> {
                 }
             }
             Record::AccessLevel(level) => {
-                self.not_in_catalog(self.catalog.level(level.id()).is_some(), record)?;
+                not_in_catalog(self.catalog.level(level.id()).is_some(), record)?;
                 self.features(&name, level.features())?;
                 self.meters(&name, level.limits())?;
                 let owner = level.owner().ok_or_else(|| Error::LevelOwner { level: level.id().to_owned() })?;
@@ -138,15 +138,11 @@ impl<N: Names> Check<'_, N> {
     }
 
     /// C5: owners are main accounts.
-    fn main(&self, owner: &str, owned: &str) -> Result<(), Error> {
+    fn main(&self, owner: &str, child: &str) -> Result<(), Error> {
         if self.known(owner)?.owner().is_some() {
-            return Err(Error::OwnerNotMain { client: owned.to_owned(), owner: owner.to_owned() });
+            return Err(Error::OwnerNotMain { client: child.to_owned(), owner: owner.to_owned() });
         }
         Ok(())
-    }
-
-    fn not_in_catalog(&self, there: bool, record: &Record) -> Result<(), Error> {
-        if there { Err(Error::DuplicateId { record: record.reference().to_string() }) } else { Ok(()) }
     }
 
     fn features<'b>(&self, record: &dyn Fn() -> String, mut features: impl Iterator<Item = &'b str>) -> Result<(), Error> {
@@ -169,4 +165,8 @@ impl<N: Names> Check<'_, N> {
         }
         self.names.check_attributes(kind, attributes).map_err(|reason| Error::Attributes { record: record(), reason })
     }
+}
+
+fn not_in_catalog(there: bool, record: &Record) -> Result<(), Error> {
+    if there { Err(Error::DuplicateId { record: record.reference().to_string() }) } else { Ok(()) }
 }

@@ -157,7 +157,7 @@ impl Directory {
     }
 
     /// The realm of an account's logins: its owner's, if it is a client.
-    fn realm_of(&self, account: &Account) -> Realm {
+    fn realm_of(account: &Account) -> Realm {
         account.owner().map_or(Realm::Platform, |owner| Realm::Owner(Arc::from(owner)))
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use cedar_policy::{Effect, Entities, EntityTypeName, PolicyId, PolicySet, Schema, SchemaFragment};
 
 use super::plain::{json_fault, link, scan_file};
-use super::rules::{Body, Parsed, Rules, in_text_order};
+use super::rules::{Body, Parsed, Placed, Rules, in_text_order};
 use super::schema::{self, Names};
 use super::source::{CATALOG, File, KERNEL, placeless};
 use super::{diagnose, validate};
@@ -168,7 +168,7 @@ fn is_code(text: &str) -> bool {
     text.split('_').all(|word| !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit()))
 }
 
-type Order = Vec<(PolicyId, Option<(Arc<str>, u32)>)>;
+type Order = Vec<Placed>;
 type Homes = HashMap<PolicyId, (usize, usize, usize)>;
 
 /// One set of all policies, named by their `@id`, with their order and places.

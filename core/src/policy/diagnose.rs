@@ -47,9 +47,11 @@ fn chain(found: &dyn Diagnostic) -> String {
     message
 }
 
+/// Longer messages are cut.
+const LIMIT: usize = 600;
+
 fn one_line(text: &str) -> String {
     let mut line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    const LIMIT: usize = 600;
     if line.chars().count() > LIMIT {
         line = line.chars().take(LIMIT).collect();
         line.push('…');

@@ -88,13 +88,13 @@ impl Bundle {
             }
             if let Some(attributes) = attributes(&reference, directory, &self.catalog) {
                 todo.extend(named_in(attributes.values()));
-                found.push(self.record_entity(&reference, attributes)?);
+                found.push(self.record_entity(&reference, &attributes)?);
             }
         }
         Ok(found)
     }
 
-    fn record_entity(&self, reference: &Ref, attributes: Map<String, Value>) -> Result<Entity, Error> {
+    fn record_entity(&self, reference: &Ref, attributes: &Map<String, Value>) -> Result<Entity, Error> {
         let value = json!({"uid": {"type": reference.kind(), "id": reference.id()}, "attrs": attributes, "parents": []});
         Entity::from_json_value(value, Some(&self.schema)).map_err(|found| Error::Resource { resource: reference.to_string(), reason: causes(&found) })
     }
@@ -139,7 +139,7 @@ impl Names for Bundle {
         };
         let Value::Object(whole) = whole else { return Ok(()) };
         let depth = 80;
-        crate::stack::run(depth, || self.record_entity(&Ref::new(record_type, "x"), whole)).map(drop).map_err(|error| error.to_string())
+        crate::stack::run(depth, || self.record_entity(&Ref::new(record_type, "x"), &whole)).map(drop).map_err(|error| error.to_string())
     }
 }
 

@@ -65,6 +65,9 @@ pub(crate) struct Rule {
     pub(crate) place: Option<(Arc<str>, u32)>,
 }
 
+/// A policy's id, with file and line where it came from a file.
+pub(crate) type Placed = (PolicyId, Option<(Arc<str>, u32)>);
+
 /// All policies, in the order of files and text; a template's links stand at the template, by link id.
 #[derive(Debug, Default)]
 pub(crate) struct Rules {
@@ -79,7 +82,7 @@ pub(crate) struct Rules {
 
 impl Rules {
     /// Orders the policies of `set`: `order` holds the ids of static policies and templates with their places.
-    pub(crate) fn new(set: PolicySet, order: &[(PolicyId, Option<(Arc<str>, u32)>)], depth: usize) -> Self {
+    pub(crate) fn new(set: PolicySet, order: &[Placed], depth: usize) -> Self {
         let rank: HashMap<&PolicyId, usize> = order.iter().enumerate().map(|(at, (id, _))| (id, at)).collect();
         let mut policies: Vec<(usize, &Policy)> = set
             .policies()
