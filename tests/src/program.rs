@@ -77,7 +77,7 @@ fn uid(random: &mut Random, kind: &str, n: usize) -> Value {
 }
 
 fn policy(random: &mut Random, operator: &'static str) -> (String, bool) {
-    let effect = if random.below(100) < 66 { "permit" } else { "forbid" };
+    let effect = if random.below(100) < 62 { "permit" } else { "forbid" };
     let template = random.once_in(8);
     let principal = match random.below(12) {
         _ if template => "principal == ?principal",
