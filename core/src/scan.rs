@@ -2,6 +2,12 @@
 //!
 //! Cedar's parser has no guard: deep text kills the process. Brackets, chains of operators, accesses, prefixes, and
 //! `if`/`else` ladders all make a tree deeper by one for each link, so their sum along a path bounds the depth.
+//!
+//! The bound holds for faulty text too. Cedar's policy parser recovers: where it expects an expression it drops tokens
+//! until one fits. Were brackets free to mismatch, a dropped closing one would let the parser nest where this scan sees
+//! neighbours. So what a policy text never has is refused here: brackets that do not match, `;` inside brackets, `{` in
+//! a policy's head. Then every bracket open for the parser is open for the scan, a chain that survives has lost no token,
+//! and `if`s are summed over the whole policy, wherever the parser may think that they stand.
 
 use crate::Caps;
 
@@ -12,16 +18,28 @@ pub(crate) enum Language {
     Schema,
 }
 
-/// Which cap a text passes, and where (byte offset).
+/// Which cap a text passes, or which bracket is out of place, and where (byte offset).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ScanFault {
+    /// `bundle.too_deep` or `bundle.syntax`.
+    pub(crate) code: &'static str,
     pub(crate) offset: usize,
     pub(crate) message: String,
+}
+
+fn too_deep<T>(offset: usize, message: String) -> Result<T, ScanFault> {
+    Err(ScanFault { code: "bundle.too_deep", offset, message })
+}
+
+fn syntax<T>(offset: usize, message: String) -> Result<T, ScanFault> {
+    Err(ScanFault { code: "bundle.syntax", offset, message })
 }
 
 /// One open bracket. `a.b == c && d` is a chain of one `&&` whose operands have links of their own.
 #[derive(Default)]
 struct Level {
+    /// The bracket that opened it; 0 outside all brackets.
+    opener: u8,
     /// `&&` and `||` of the current element.
     joints: usize,
     /// Other links of the current operand, and its deepest bracket.
@@ -52,65 +70,86 @@ impl Level {
 
 struct Scan<'a> {
     caps: &'a Caps,
+    language: Language,
     levels: Vec<Level>,
     top: Level,
+    /// `if`s of the current policy.
+    ifs: usize,
+    /// The deepest policy that has ended.
+    deepest: usize,
+    /// Whether the last token ends an operand: after one, `then` and `else` are keywords and not names.
+    operand_ended: bool,
 }
 
-/// The depth that parsing `text` may need, or the cap that it passes.
+/// The depth that parsing `text` may need, or the fault.
 pub(crate) fn scan(text: &str, language: Language, caps: &Caps) -> Result<usize, ScanFault> {
-    let mut scan = Scan { caps, levels: Vec::new(), top: Level::default() };
+    let mut scan = Scan { caps, language, levels: Vec::new(), top: Level::default(), ifs: 0, deepest: 0, operand_ended: false };
     let bytes = text.as_bytes();
     let mut at = 0_usize;
     while let Some(&byte) = bytes.get(at) {
-        let next = bytes.get(at.saturating_add(1)).copied();
-        let start = at;
         at = match byte {
-            b'"' => skip_string(bytes, at),
-            b'/' if next == Some(b'/') => skip_line(bytes, at),
+            b'"' => {
+                scan.operand_ended = true;
+                skip_string(bytes, at)
+            }
+            b'/' if bytes.get(at.saturating_add(1)) == Some(&b'/') => skip_line(bytes, at),
             b'a'..=b'z' | b'A'..=b'Z' | b'_' => {
                 let end = skip_word(bytes, at);
-                if matches!(text.get(at..end), Some("in" | "has" | "like" | "is" | "if")) {
-                    scan.link(start)?;
-                }
+                scan.word(text.get(at..end).unwrap_or_default(), at)?;
                 end
             }
-            // `::` joins names and makes nothing deeper.
-            b':' => at.saturating_add(1),
-            b'|' | b'&' if next == Some(byte) => {
-                scan.joint(start)?;
-                at.saturating_add(2)
-            }
-            b'=' | b'!' | b'<' | b'>' if language == Language::Policy && next == Some(b'=') => {
-                scan.link(start)?;
-                at.saturating_add(2)
-            }
-            _ => {
-                scan.byte(byte, language, start)?;
-                at.saturating_add(1)
-            }
+            _ if byte.is_ascii_whitespace() => at.saturating_add(1),
+            _ => at.saturating_add(scan.sign(byte, bytes.get(at.saturating_add(1)).copied(), at)?),
         };
     }
     while let Some(level) = scan.levels.pop() {
-        scan.top.child = scan.top.child.max(level.depth());
+        let depth = level.depth();
+        let outer = scan.now();
+        outer.child = outer.child.max(depth);
     }
-    let top = std::mem::take(&mut scan.top);
-    scan.check_depth(top.depth(), text.len())
+    scan.end_policy(text.len())
 }
 
 impl Scan<'_> {
-    fn byte(&mut self, byte: u8, language: Language, at: usize) -> Result<(), ScanFault> {
-        match byte {
-            b'(' | b'[' | b'{' => self.open(at),
-            b'<' if language == Language::Schema => self.open(at),
-            b')' | b']' | b'}' => self.close(at),
-            b'>' if language == Language::Schema => self.close(at),
-            b',' | b';' => {
-                self.now().end_element();
+    fn word(&mut self, word: &str, at: usize) -> Result<(), ScanFault> {
+        let after_operand = std::mem::replace(&mut self.operand_ended, false);
+        match word {
+            "in" | "has" | "like" | "is" => self.link(at),
+            "if" => {
+                self.ifs = self.ifs.saturating_add(1);
+                self.check_chain(self.ifs, at)
+            }
+            "then" | "else" => {
+                if after_operand {
+                    self.now().end_element();
+                }
                 Ok(())
             }
-            b'.' | b'!' | b'-' | b'+' | b'*' | b'<' | b'>' | b'=' | b'%' | b'/' => self.link(at),
-            _ => Ok(()),
+            _ => {
+                self.operand_ended = true;
+                Ok(())
+            }
         }
+    }
+
+    /// Takes one sign and says how many bytes it has.
+    fn sign(&mut self, byte: u8, next: Option<u8>, at: usize) -> Result<usize, ScanFault> {
+        self.operand_ended = matches!(byte, b')' | b']' | b'}' | b'0'..=b'9');
+        let schema = self.language == Language::Schema;
+        match byte {
+            b'|' | b'&' if next == Some(byte) => return self.joint(at).map(|()| 2),
+            b'=' | b'!' | b'<' | b'>' if !schema && next == Some(b'=') => return self.link(at).map(|()| 2),
+            b'(' | b'[' | b'{' => self.open(byte, at)?,
+            b'<' if schema => self.open(byte, at)?,
+            b')' | b']' | b'}' => self.close(byte, at)?,
+            b'>' if schema => self.close(byte, at)?,
+            b',' => self.now().end_element(),
+            b';' => self.semicolon(at)?,
+            b'.' | b'!' | b'-' | b'+' | b'*' | b'<' | b'>' | b'=' | b'%' | b'/' => self.link(at)?,
+            // `::` joins names and makes nothing deeper.
+            _ => {}
+        }
+        Ok(1)
     }
 
     fn now(&mut self) -> &mut Level {
@@ -134,33 +173,65 @@ impl Scan<'_> {
 
     fn check_chain(&self, links: usize, at: usize) -> Result<(), ScanFault> {
         if links > self.caps.chain {
-            return Err(ScanFault { offset: at, message: format!("a chain of more than {} operators", self.caps.chain) });
+            return too_deep(at, format!("a chain of more than {} operators", self.caps.chain));
         }
         Ok(())
     }
 
-    fn open(&mut self, at: usize) -> Result<(), ScanFault> {
+    fn open(&mut self, opener: u8, at: usize) -> Result<(), ScanFault> {
+        let in_head = self.levels.first().is_some_and(|level| level.opener != b'{');
+        if self.language == Language::Policy && opener == b'{' && in_head {
+            return syntax(at, "a `{` inside the head of a policy".to_owned());
+        }
         // An access by index, `a["b"]`, or a call is one link of its chain.
         self.link(at)?;
-        self.levels.push(Level::default());
+        self.levels.push(Level { opener, ..Level::default() });
         if self.levels.len() > self.caps.nesting {
-            return Err(ScanFault { offset: at, message: format!("brackets nested more than {} deep", self.caps.nesting) });
+            return too_deep(at, format!("brackets nested more than {} deep", self.caps.nesting));
         }
         Ok(())
     }
 
-    fn close(&mut self, at: usize) -> Result<(), ScanFault> {
-        if let Some(level) = self.levels.pop() {
-            let depth = self.check_depth(level.depth(), at)?;
-            let outer = self.now();
-            outer.child = outer.child.max(depth);
+    fn close(&mut self, closer: u8, at: usize) -> Result<(), ScanFault> {
+        let fitting = match closer {
+            b')' => b'(',
+            b']' => b'[',
+            b'}' => b'{',
+            _ => b'<',
+        };
+        let Some(level) = self.levels.pop() else {
+            return syntax(at, format!("a `{}` that closes nothing", char::from(closer)));
+        };
+        if level.opener != fitting {
+            return syntax(at, format!("a `{}` where `{}` is open", char::from(closer), char::from(level.opener)));
         }
+        let depth = self.check_depth(level.depth(), at)?;
+        let outer = self.now();
+        outer.child = outer.child.max(depth);
         Ok(())
+    }
+
+    fn semicolon(&mut self, at: usize) -> Result<(), ScanFault> {
+        match self.levels.last_mut() {
+            None => self.end_policy(at).map(|_| ()),
+            Some(level) if self.language == Language::Schema => {
+                level.end_element();
+                Ok(())
+            }
+            Some(level) => syntax(at, format!("a `;` where `{}` is open", char::from(level.opener))),
+        }
+    }
+
+    /// The depth of the deepest policy so far, this one included.
+    fn end_policy(&mut self, at: usize) -> Result<usize, ScanFault> {
+        let depth = std::mem::take(&mut self.top).depth().saturating_add(std::mem::take(&mut self.ifs));
+        self.deepest = self.deepest.max(self.check_depth(depth, at)?);
+        Ok(self.deepest)
     }
 
     fn check_depth(&self, depth: usize, at: usize) -> Result<usize, ScanFault> {
         if depth > self.caps.depth {
-            return Err(ScanFault { offset: at, message: format!("an expression more than {} deep", self.caps.depth) });
+            return too_deep(at, format!("an expression more than {} deep", self.caps.depth));
         }
         Ok(depth)
     }
@@ -179,9 +250,10 @@ fn skip_string(bytes: &[u8], at: usize) -> usize {
     at
 }
 
+/// Cedar's comments end at a line feed or at a carriage return.
 fn skip_line(bytes: &[u8], at: usize) -> usize {
     let rest = bytes.get(at..).unwrap_or_default();
-    at.saturating_add(rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len()))
+    at.saturating_add(rest.iter().position(|byte| matches!(byte, b'\n' | b'\r')).unwrap_or(rest.len()))
 }
 
 fn skip_word(bytes: &[u8], at: usize) -> usize {
@@ -273,5 +345,106 @@ mod tests {
         assert!(refused(&policy(&text)).message.contains("more than 4000 deep"));
         assert!(scan(&"Set<".repeat(100), Language::Schema, &caps).is_err());
         assert!(scan(&policy("\"((((\" == \"\\\"((\" // ((((((\n"), Language::Policy, &caps).is_ok_and(|depth| depth < 8));
+    }
+
+    /// Parses on a small thread, with the stack that the scan asks for: too little of it kills the test.
+    fn parse_if_accepted(texts: impl IntoIterator<Item = String> + Send + 'static) -> (usize, usize) {
+        let run = || {
+            let (caps, mut accepted, mut parsed) = (Caps::default(), 0, 0);
+            for text in texts {
+                let Ok(depth) = scan(&text, Language::Policy, &caps) else { continue };
+                accepted += 1;
+                let good = stack::run(depth, || Ok(PolicySet::from_str(&text).map(|set| set.to_pst()).is_ok()));
+                parsed += usize::from(good.expect("no panic"));
+            }
+            (accepted, parsed)
+        };
+        std::thread::Builder::new().stack_size(128 * 1024).spawn(run).expect("a thread").join().expect("no overrun")
+    }
+
+    #[test]
+    fn comments_end_where_cedars_do() {
+        let caps = Caps::default();
+        for end in ["\n", "\r", "\r\n"] {
+            let text = policy(&format!("// {end}{}true{}", "(".repeat(5_000), ")".repeat(5_000)));
+            assert!(scan(&text, Language::Policy, &caps).is_err_and(|fault| fault.code == "bundle.too_deep"), "{end:?}");
+        }
+        assert!(scan(&policy("// ((((((\u{2028}((((((((\n true"), Language::Policy, &caps).is_ok_and(|depth| depth < 8));
+    }
+
+    #[test]
+    fn a_ladder_is_counted_whatever_stands_in_its_conditions() {
+        let caps = Caps::default();
+        let good = ["if true && true then true else ", "if true || 1 < 2 then (true) else ", "if [true, true] == [1] then true else "];
+        // Where Cedar's parser drops a `,` or a bracket and makes a ladder of what is left.
+        let faulty = ["if + , then 1 else ", "if (then 1 else if) , ", "if {+ , + : 1} then 1 else "];
+        for part in good.into_iter().chain(faulty) {
+            let depth = |count: usize| scan(&policy(&format!("{}true", part.repeat(count))), Language::Policy, &caps);
+            assert!(depth(300).is_ok_and(|depth| depth >= 300), "{part}");
+            assert!(depth(1_100).is_err(), "{part}");
+        }
+        // 400 steps of three `&&` are no chain of 1,200; attributes named as keywords are no steps.
+        let long = "if true && true && true && true then true else ".repeat(400);
+        assert!(scan(&policy(&format!("{long}true")), Language::Policy, &caps).is_ok());
+        let names = vec!["context.then"; 600].join(" || ");
+        assert!(scan(&policy(&names), Language::Policy, &caps).is_ok_and(|depth| depth >= 600));
+    }
+
+    #[test]
+    fn brackets_out_of_place_are_refused_where_they_stand() {
+        let caps = Caps::default();
+        for (text, offset) in [
+            ("permit(principal in {+}: 1, action, resource);", 20),
+            ("permit(principal, action, resource]);", 34),
+            ("permit(principal, action, resource));", 35),
+            ("permit(principal, action, resource) when { ( ; };", 45),
+        ] {
+            let fault = scan(text, Language::Policy, &caps).expect_err(text);
+            assert_eq!((fault.code, fault.offset), ("bundle.syntax", offset), "{text}");
+        }
+        assert!(scan("namespace A { entity B; entity C { d: Set<Long> }; }", Language::Schema, &caps).is_ok());
+    }
+
+    #[test]
+    fn faulty_text_never_nests_deeper_for_the_parser_than_the_scan_says() {
+        const PIECES: [&str; 34] = [
+            "(", ")", "[", "]", "{", "}", "(", ")", "{", "}", "if", "then", "else", "if", "then", "else", ",", "a :", ":", "::", "+", "||", "&&", "==", ".",
+            "!", "-", "a", "1", "true", "\"s\"", "in", "has", ".a",
+        ];
+        // A row of pieces; closing brackets are those that fit.
+        fn row(next: &mut impl FnMut(usize) -> usize, most: usize) -> String {
+            let (mut row, mut open) = (Vec::new(), Vec::new());
+            for _ in 0..next(most) {
+                match PIECES[next(PIECES.len())] {
+                    ")" | "]" | "}" => row.extend(open.pop()),
+                    piece => {
+                        open.extend(match piece {
+                            "(" => Some(")"),
+                            "[" => Some("]"),
+                            "{" => Some("}"),
+                            _ => None,
+                        });
+                        row.push(piece);
+                    }
+                }
+            }
+            row.extend(open.into_iter().rev());
+            row.join(" ")
+        }
+        let mut state = 0x9E37_79B9_7F4A_7C15_u64;
+        let mut next = move |below: usize| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            usize::try_from(state >> 33).unwrap_or(0) % below
+        };
+        let count: usize = std::env::var("SUBLET_SCANS").ok().and_then(|count| count.parse().ok()).unwrap_or(3_000);
+        let texts = (0..count).map(move |nth| {
+            let (head, part, tail) = (row(&mut next, 4), row(&mut next, 16), row(&mut next, 4));
+            let body = format!("{head} {} {tail}", format!("{part} ").repeat(900));
+            if nth % 3 == 0 { format!("permit(principal in {body}, action, resource);") } else { policy(&body) }
+        });
+        let (accepted, parsed) = parse_if_accepted(texts);
+        assert!(accepted * 10 > count && parsed > 0, "of {count}: {accepted} pass the scan, {parsed} parse");
     }
 }

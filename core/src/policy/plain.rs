@@ -75,7 +75,7 @@ pub(crate) fn scan_file(file: &File, language: Language, caps: &Caps) -> Result<
     if is_json(&file.text) {
         return Ok(json::depth(&file.text));
     }
-    scan::scan(&file.text, language, caps).map_err(|fault| file.fault("bundle.too_deep", fault.message, fault.offset, 1))
+    scan::scan(&file.text, language, caps).map_err(|fault| file.fault(fault.code, fault.message, fault.offset, 1))
 }
 
 fn build(program: &Program, policies: &File, schema: Option<&File>, depth: usize, validation: Validation, caps: &Caps) -> Result<Plain, Error> {
