@@ -65,7 +65,7 @@ fn directory(file: &Path, stated: Option<&Value>) -> Result<String, String> {
             let path = file.parent().unwrap_or(Path::new(".")).join(name);
             std::fs::read_to_string(&path).map_err(|why| format!("{}: {why}", path.display()))
         }
-        Some(Value::Array(records)) => Ok(records.iter().map(|record| format!("{record}\n")).collect()),
+        Some(Value::Array(records)) => Ok(records.iter().flat_map(|record| [record.to_string(), "\n".to_owned()]).collect()),
         Some(_) => Err("`directory` is a file name or a list of records".to_owned()),
         None => Ok(String::new()),
     }

@@ -126,7 +126,7 @@ fn entities(random: &mut Random) -> Value {
             continue;
         }
         let mut attrs = serde_json::Map::new();
-        some(random, &mut attrs, "level", |random| long(random));
+        some(random, &mut attrs, "level", long);
         some(random, &mut attrs, "name", |random| json!(random.pick(&["ann", "rén", "", "a*"])));
         some(random, &mut attrs, "marks", |random| json!((0..random.below(4)).collect::<Vec<_>>()));
         some(random, &mut attrs, "dec", |_| json!({"__extn": {"fn": "decimal", "arg": "1.5"}}));
@@ -137,7 +137,7 @@ fn entities(random: &mut Random) -> Value {
             continue;
         }
         let mut attrs = serde_json::Map::new();
-        some(random, &mut attrs, "size", |random| long(random));
+        some(random, &mut attrs, "size", long);
         some(random, &mut attrs, "owner", |random| json!({"__entity": uid(random, "U", 3)}));
         some(random, &mut attrs, "ip", |random| json!({"__extn": {"fn": "ip", "arg": random.pick(&["10.1.2.3", "::1", "127.0.0.0/8"])}}));
         let tags = if random.once_in(3) { json!({}) } else { json!({"color": random.pick(&["red", "blue"])}) };
@@ -159,7 +159,7 @@ fn long(random: &mut Random) -> Value {
 
 fn context(random: &mut Random) -> Value {
     let mut fields = serde_json::Map::new();
-    some(random, &mut fields, "n", |random| long(random));
+    some(random, &mut fields, "n", long);
     some(random, &mut fields, "s", |random| json!(random.pick(&["ann", "color", "a", "red"])));
     some(random, &mut fields, "flag", |random| json!(random.once_in(2)));
     some(random, &mut fields, "set", |random| json!((0..random.below(4)).collect::<Vec<_>>()));

@@ -140,8 +140,7 @@ impl Directory {
     fn index_logins(&mut self, touched: &BTreeSet<Ref>, before: &Self) -> Result<(), Error> {
         let mut logins: BTreeSet<Ref> = touched.iter().filter(|reference| matches!(reference.kind(), "Operator" | "Account" | "TeamMember")).cloned().collect();
         for account in touched.iter().filter(|reference| reference.kind() == "Account") {
-            let moved =
-                before.account(account.id()).map(|account| Self::realm_of(account)) != self.account(account.id()).map(|account| Self::realm_of(account));
+            let moved = before.account(account.id()).map(Self::realm_of) != self.account(account.id()).map(Self::realm_of);
             if moved {
                 logins.extend(self.members_of(account));
                 logins.extend(before.members_of(account));
