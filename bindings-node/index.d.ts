@@ -159,6 +159,12 @@ export interface BundleInfo {
   readonly codes: readonly string[];
 }
 
+/** How far an import is. */
+export interface Progress {
+  readonly records: bigint;
+  readonly bytes: bigint;
+}
+
 /** Files of a bundle by name, or its folder; without it, the shipped bundle. */
 export type Policies = string | URL | { readonly [file: string]: string } | null;
 
@@ -189,7 +195,11 @@ export declare class Engine {
   change(changes: { readonly put?: readonly object[]; readonly remove?: readonly Ref[]; readonly expectedRevision?: bigint | number | null }): bigint;
   /** Replaces the directory by JSON lines. */
   importLines(lines: string): bigint;
-  importFile(path: string): Promise<bigint>;
+  /**
+   * The same from a file, off the event loop. `progress` is told some times a second and stops the import with `false`;
+   * so does an aborted `signal`. Then `directory.cancelled`, with the signal's reason as `cause`, and nothing is changed.
+   */
+  importFile(path: string, options?: { readonly progress?: (progress: Progress) => boolean | void; readonly signal?: AbortSignal }): Promise<bigint>;
   exportLines(): string;
   record(reference: Ref): { readonly [key: string]: unknown } | null;
 }

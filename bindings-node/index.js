@@ -69,6 +69,35 @@ function program(given) {
   return { text: `"cedar":{${parts.join(',')}}`, more: Object.fromEntries(fields) };
 }
 
+/** How often, in milliseconds, an import's progress is told: a look at two counters. */
+const TELL_EVERY = 50;
+
+/** Tells `progress` of an import from a timer, so that neither waits for the other. */
+function telling(watch, progress) {
+  const told = { thrown: null, timer: null, tell: () => {} };
+  if (progress === undefined) return told;
+  let last = '';
+  told.tell = () => {
+    const [records, bytes] = watch.progress();
+    if (told.thrown !== null || last === bytes) return;
+    last = bytes;
+    try {
+      if (progress({ records: BigInt(records), bytes: BigInt(bytes) }) === false) watch.stop();
+    } catch (error) {
+      told.thrown = { error };
+      watch.stop();
+    }
+  };
+  told.timer = setInterval(told.tell, TELL_EVERY);
+  return told;
+}
+
+/** The error of an import that a signal stopped carries the signal's reason. */
+function cancelled(error, signal) {
+  if (error.code === 'directory.cancelled' && signal?.aborted) error.cause = signal.reason;
+  return error;
+}
+
 /** A policy engine inside this process. */
 class Engine {
   #native;
@@ -185,9 +214,25 @@ class Engine {
     return BigInt(call(() => this.#native.importLines(lines)));
   }
 
-  async importFile(path) {
+  async importFile(path, { progress, signal } = {}) {
     string('path', path);
-    return BigInt(await this.#native.importFile(path).catch((error) => Promise.reject(converted(error))));
+    if (progress !== undefined && typeof progress !== 'function') throw refused('progress', 'a function is needed');
+    if (signal !== undefined && !(signal instanceof AbortSignal)) throw refused('signal', 'an AbortSignal is needed');
+    const watch = new native.NativeWatch();
+    const stop = () => watch.stop();
+    if (signal?.aborted) stop();
+    signal?.addEventListener('abort', stop);
+    const told = telling(watch, progress);
+    try {
+      const revision = BigInt(await this.#native.importFile(path, watch));
+      told.tell();
+      return revision;
+    } catch (error) {
+      throw told.thrown?.error ?? cancelled(converted(error), signal);
+    } finally {
+      clearInterval(told.timer);
+      signal?.removeEventListener('abort', stop);
+    }
   }
 
   exportLines() {

@@ -6,13 +6,14 @@
 use std::io::BufReader;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use napi::bindgen_prelude::{AsyncTask, Env};
 use napi::{Error as NapiError, Result, Status, Task};
 use napi_derive::napi;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use sublet::{Caps, Change, Error, Options, Program, Record, Ref, Request, Source};
+use sublet::{Caps, Change, Error, Options, Program, Progress, Record, Ref, Request, Source};
 
 /// An error as the text that `convert.js` makes a `SubletError` of.
 fn raise(error: &Error) -> NapiError {
@@ -228,8 +229,8 @@ impl NativeEngine {
 
     /// Reads a file off the event loop.
     #[napi(ts_return_type = "Promise<string>")]
-    pub fn import_file(&self, path: String) -> AsyncTask<ImportFile> {
-        AsyncTask::new(ImportFile { engine: Arc::clone(&self.inner), path })
+    pub fn import_file(&self, path: String, watch: &NativeWatch) -> AsyncTask<ImportFile> {
+        AsyncTask::new(ImportFile { engine: Arc::clone(&self.inner), path, watch: Arc::clone(&watch.inner) })
     }
 
     #[napi]
@@ -275,10 +276,51 @@ impl Task for Many {
     }
 }
 
+/// How far an import is, and whether it shall stop: the event loop looks at it and never waits for it.
+#[derive(Default)]
+struct Watch {
+    records: AtomicU64,
+    bytes: AtomicU64,
+    stop: AtomicBool,
+}
+
+impl Watch {
+    fn tell(&self, progress: Progress) -> bool {
+        self.records.store(progress.records, Ordering::Relaxed);
+        self.bytes.store(progress.bytes, Ordering::Relaxed);
+        !self.stop.load(Ordering::Relaxed)
+    }
+}
+
+#[napi]
+#[derive(Default)]
+pub struct NativeWatch {
+    inner: Arc<Watch>,
+}
+
+#[napi]
+impl NativeWatch {
+    #[napi(constructor)]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    #[napi]
+    pub fn progress(&self) -> Vec<String> {
+        [&self.inner.records, &self.inner.bytes].iter().map(|count| count.load(Ordering::Relaxed).to_string()).collect()
+    }
+
+    #[napi]
+    pub fn stop(&self) {
+        self.inner.stop.store(true, Ordering::Relaxed);
+    }
+}
+
 /// An import, on a thread of Node's pool.
 pub struct ImportFile {
     engine: Arc<sublet::Engine>,
     path: String,
+    watch: Arc<Watch>,
 }
 
 impl Task for ImportFile {
@@ -288,7 +330,11 @@ impl Task for ImportFile {
     fn compute(&mut self) -> Result<String> {
         guarded(|| {
             let file = std::fs::File::open(&self.path).map_err(|why| Error::Stream { reason: format!("{}: {why}", self.path) })?;
-            self.engine.import(BufReader::new(file), None).map(|revision| revision.to_string())
+            if self.watch.stop.load(Ordering::Relaxed) {
+                return Err(Error::Cancelled { records: 0 });
+            }
+            let mut tell = |progress| self.watch.tell(progress);
+            self.engine.import(BufReader::new(file), Some(&mut tell)).map(|revision| revision.to_string())
         })
     }
 

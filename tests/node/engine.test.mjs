@@ -1,8 +1,9 @@
 // What a Node service sees: hostile values, errors, promises, workers, panics.
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -25,6 +26,13 @@ const code = (wanted) => (error) => {
   assert.equal(error.code, wanted, error.message);
   return true;
 };
+
+/** A signal that is aborted as soon as the caller is back. */
+function aborted(reason) {
+  const controller = new AbortController();
+  queueMicrotask(() => controller.abort(reason));
+  return controller.signal;
+}
 
 test('a bad amount is a typed error', () => {
   const engine = opened();
@@ -107,6 +115,40 @@ test('a transaction is all or nothing', async () => {
   assert.equal(engine.record(['TeamMember', 'hal']), null);
   await assert.rejects(engine.importFile('/does/not/exist'), code('store.stream'));
   assert.equal(await engine.importFile(path.join(ROOT, 'policies/tests/agency.jsonl')), revision + 2n);
+});
+
+test('an import tells its progress and can be stopped', async (context) => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'sublet-'));
+  context.after(() => rmSync(folder, { recursive: true }));
+  const operators = (from, to) => Array.from({ length: to - from }, (_, n) => `{"type":"Operator","id":"o${from + n}","email":"o${from + n}@x.example"}\n`).join('');
+  const file = path.join(folder, 'operators.jsonl');
+  writeFileSync(file, operators(0, 25_000));
+  const engine = opened();
+  const seen = [];
+  const revision = await engine.importFile(file, { progress: (progress) => void seen.push(progress) });
+  assert.deepEqual(seen.at(-1), { records: 25_000n, bytes: BigInt(statSync(file).size) });
+
+  const reason = new Error('enough');
+  for (const signal of [AbortSignal.abort(reason), aborted(reason)]) {
+    await assert.rejects(engine.importFile(file, { signal }), (error) => error.code === 'directory.cancelled' && error.cause === reason);
+  }
+  // A pipe that stays open until the callback was told: then the callback decides, not the clock.
+  for (const [progress, wanted] of [[() => false, code('directory.cancelled')], [() => { throw reason; }, (error) => error === reason]]) {
+    const pipe = path.join(folder, 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    const writer = spawn('sh', ['-c', 'cat > "$0"', pipe], { stdio: ['pipe', 'ignore', 'ignore'] });
+    writer.stdin.on('error', () => {});
+    writer.stdin.write(operators(0, 10_000));
+    const told = (...found) => {
+      writer.stdin.end(operators(10_000, 30_000));
+      return progress(...found);
+    };
+    await assert.rejects(engine.importFile(pipe, { progress: told }), wanted);
+    rmSync(pipe);
+  }
+  assert.equal(engine.revision, revision);
+  await assert.rejects(engine.importFile(file, { progress: 1 }), code('input.value'));
+  await assert.rejects(engine.importFile(file, { signal: {} }), code('input.value'));
 });
 
 test('plain Cedar programs are Cedar’s', () => {

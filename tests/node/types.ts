@@ -14,6 +14,8 @@ try {
 } catch (error) {
   if (error instanceof SubletError) console.log(error.code, error.faults[0]?.place?.line);
 }
+const imported: Promise<bigint> = engine.importFile('a.jsonl', { progress: ({ records }) => records < 10n, signal: AbortSignal.timeout(1000) });
+void imported;
 // @ts-expect-error an amount is no string
 engine.check(['Account', 'acme'], 'campaign.send', campaign, { amount: '3' });
 // @ts-expect-error engines are opened, not made

@@ -4,7 +4,7 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { Engine, SubletError, normaliseHost } from '../../bindings-node/index.mjs';
+import { Engine, SubletError, errorCodes, normaliseHost } from '../../bindings-node/index.mjs';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const FOLDERS = ['policies/tests', 'tests/vectors/cases'].map((folder) => path.join(ROOT, folder)).filter(existsSync);
@@ -62,4 +62,67 @@ test('every host has exactly its outcome', () => {
   const rows = JSON.parse(readFileSync(path.join(ROOT, 'tests/vectors/hosts.json'), 'utf8'));
   assert.ok(rows.length >= 60);
   for (const { host, times = 1, ...outcome } of rows) assert.deepEqual(normaliseHost(host.repeat(times)), outcome, host);
+});
+
+/** The row's value, with `NEST` as records 80 deep. */
+function nested(value) {
+  if (value === 'NEST') {
+    let deep = 1;
+    for (let left = 80; left > 0; left -= 1) deep = { a: deep };
+    return deep;
+  }
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, found]) => [key, nested(found)]));
+}
+
+function shipped(overlay) {
+  const folder = path.join(ROOT, 'policies');
+  const names = readdirSync(folder).filter((name) => /\.(cedar|cedarschema)$/.test(name) || name === 'catalog.json');
+  return { ...Object.fromEntries(names.map((name) => [name, readFileSync(path.join(folder, name), 'utf8')])), ...overlay };
+}
+
+function opened({ options, folder, cedar, bundle = {} }) {
+  const more = options && { ...options, caps: options.caps && { fileBytes: options.caps.file_bytes } };
+  if (folder) return Engine.open(path.join(ROOT, folder), more);
+  if (cedar) return Engine.cedar({ ...cedar, ...more });
+  const engine = Engine.open(shipped(bundle), more);
+  engine.importLines(readFileSync(path.join(ROOT, 'policies/tests/agency.jsonl'), 'utf8'));
+  return engine;
+}
+
+async function act(row) {
+  const engine = opened(row);
+  if (row.ask) {
+    const { principal, action, resource, ...circumstances } = nested(row.ask);
+    engine.authorize(principal, action, resource, circumstances);
+  }
+  if (row.many) engine.checkMany(row.many);
+  if (row.login) engine.login(...row.login);
+  if (row.lines) engine.importLines(row.lines.join('\n'));
+  if (row.file) await engine.importFile(path.join(ROOT, row.file));
+  if (row.record) engine.record(row.record);
+  if (row.reload) engine.reload(shipped(row.reload));
+  if (row.put || row.remove) engine.change({ put: row.put, remove: row.remove, expectedRevision: row.expected_revision });
+}
+
+for (const row of JSON.parse(readFileSync(path.join(ROOT, 'tests/vectors/errors.json'), 'utf8'))) {
+  test(`an error has its code and help: ${row.code}`, async () => {
+    await assert.rejects(act(row), (error) => {
+      assert.ok(error instanceof SubletError, String(error));
+      assert.equal(error.code, row.code, error.message);
+      assert.ok(error.help);
+      assert.ok(error.code in errorCodes());
+      return true;
+    });
+  });
+}
+
+test('every record that breaks an invariant is refused and changes nothing', () => {
+  const engine = Engine.open();
+  engine.importLines(readFileSync(path.join(ROOT, 'policies/tests/agency.jsonl'), 'utf8'));
+  const before = [engine.revision, engine.exportLines()];
+  const rows = JSON.parse(readFileSync(path.join(ROOT, 'tests/vectors/records.json'), 'utf8'));
+  for (const { lines, error: code } of rows) assert.throws(() => engine.importLines(lines.join('\n')), { code }, lines.join('\n'));
+  assert.deepEqual([engine.revision, engine.exportLines()], before);
+  assert.ok(rows.length > 30);
 });

@@ -66,3 +66,79 @@ def test_every_host_has_exactly_its_outcome() -> None:
     for row in rows:
         host = row["host"] * row.get("times", 1)
         assert sublet.normalise_host(host) == (row.get("normal"), row.get("refused")), row
+
+
+def nested(value: Any) -> Any:
+    """The row's value, with `NEST` as records 80 deep."""
+    if value == "NEST":
+        deep: Any = 1
+        for _ in range(80):
+            deep = {"a": deep}
+        return deep
+    return {key: nested(found) for key, found in value.items()} if isinstance(value, dict) else value
+
+
+def shipped(overlay: dict[str, str]) -> dict[str, str]:
+    folder = ROOT / "policies"
+    files = [*folder.glob("*.cedar"), *folder.glob("*.cedarschema"), folder / "catalog.json"]
+    return {**{file.name: file.read_text() for file in files}, **overlay}
+
+
+def opened(row: dict[str, Any]) -> sublet.Engine:
+    options = row.get("options", {})
+    if "folder" in row:
+        return sublet.Engine.open(ROOT / row["folder"], **options)
+    if "cedar" in row:
+        return sublet.Engine.cedar(**row["cedar"], **options)
+    engine = sublet.Engine.open(shipped(row.get("bundle", {})), **options)
+    engine.import_lines(ROOT / "policies" / "tests" / "agency.jsonl")
+    return engine
+
+
+def arguments(request: dict[str, Any]) -> dict[str, Any]:
+    return {key: pair(nested(value)) for key, value in request.items()}
+
+
+def act(row: dict[str, Any]) -> None:
+    engine = opened(row)
+    if "ask" in row:
+        engine.authorize(**arguments(row["ask"]))
+    if "many" in row:
+        engine.check_many([arguments(request) for request in row["many"]])
+    if "login" in row:
+        engine.login(*row["login"])
+    if "lines" in row:
+        engine.import_lines("\n".join(row["lines"]).encode())
+    if "file" in row:
+        engine.import_lines(ROOT / row["file"])
+    if "record" in row:
+        engine.record(pair(row["record"]))
+    if "reload" in row:
+        engine.reload(shipped(row["reload"]))
+    if "put" in row or "remove" in row:
+        remove = [pair(found) for found in row.get("remove", [])]
+        engine.change(row.get("put"), remove=remove, expected_revision=row.get("expected_revision"))
+
+
+ERRORS = json.loads((ROOT / "tests" / "vectors" / "errors.json").read_text())
+
+
+@pytest.mark.parametrize("row", ERRORS, ids=lambda row: str(row["code"]))
+def test_every_error_has_its_code_and_help(row: dict[str, Any]) -> None:
+    with pytest.raises(sublet.SubletError) as caught:
+        act(row)
+    assert caught.value.code == row["code"], str(caught.value)
+    assert caught.value.help
+    assert caught.value.code in sublet.error_codes()
+
+
+def test_every_record_that_breaks_an_invariant_is_refused_and_changes_nothing(engine: sublet.Engine) -> None:
+    revision = engine.revision
+    before = engine.export_lines()
+    rows = json.loads((ROOT / "tests" / "vectors" / "records.json").read_text())
+    for row in rows:
+        with pytest.raises(sublet.SubletError) as caught:
+            engine.import_lines("\n".join(row["lines"]).encode())
+        assert caught.value.code == row["error"], row["lines"]
+    assert (engine.revision, engine.export_lines()) == (revision, before)
+    assert len(rows) > 30

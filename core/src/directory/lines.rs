@@ -56,6 +56,12 @@ impl Directory {
                 return Err(Error::Cancelled { records: so_far.records });
             }
         }
+        if !so_far.records.is_multiple_of(STEP)
+            && let Some(tell) = progress.as_mut()
+            && !tell(so_far)
+        {
+            return Err(Error::Cancelled { records: so_far.records });
+        }
         let empty = Self { revision, ..Self::default() };
         empty.apply(changes, catalog, names, None)
     }

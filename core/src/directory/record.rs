@@ -54,6 +54,9 @@ enum Form {
 const NESTING: usize = 66;
 
 impl Record {
+    /// The types that a record can have.
+    pub const TYPES: [&str; 7] = ["Platform", "Operator", "Package", "AccessLevel", "Account", "TeamMember", "Domain"];
+
     /// Reads a record from JSON text.
     ///
     /// # Errors

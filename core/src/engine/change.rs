@@ -48,11 +48,14 @@ impl Engine {
     /// The record of that type and id, or nothing.
     ///
     /// # Errors
-    /// [`Error::NotTenancy`] for a plain Cedar program.
+    /// [`Error::RecordType`] for a type that is not one of [`Record`]'s; [`Error::NotTenancy`] for a plain Cedar program.
     pub fn record(&self, reference: &Ref) -> Result<Option<Record>, Error> {
         guard(|| {
             let state = self.state.load_full();
             let bundle = state.tenancy("record")?;
+            if !Record::TYPES.contains(&reference.kind()) {
+                return Err(Error::RecordType { name: crate::id::short(reference.kind()) });
+            }
             Ok(state.directory.record(reference, &bundle.catalog))
         })
     }

@@ -16,7 +16,7 @@ use crate::{Error, Ref, Request, host};
 
 /// Entity types whose records the directory keeps.
 pub(crate) fn is_directory_type(kind: &str) -> bool {
-    matches!(kind, "Platform" | "Operator" | "Package" | "AccessLevel" | "Account" | "TeamMember" | "Domain")
+    crate::Record::TYPES.contains(&kind)
 }
 
 /// Entity types that can log in.
