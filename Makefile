@@ -11,6 +11,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 export npm_config_update_notifier := false
+export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 # How many random programs the differential test asks, and how often a process is forked.
 SUBLET_CASES ?= 100000
@@ -48,6 +49,8 @@ one-build: build
 types: python node
 	$(PY) -m mypy --strict tests/python tests/demo/demo.py
 	$(PY) -m mypy.stubtest sublet._sublet
+	$(PY) -m pyright tests/python tests/demo/demo.py
+	@cd target && venv/bin/python -m pyright --verifytypes sublet --ignoreexternal > stubs.txt || { cat stubs.txt; exit 1; }
 	cd bindings-node && node_modules/.bin/tsc --noEmit --strict --target es2022 --module nodenext ../tests/node/types.ts
 
 test: build one-build python node types

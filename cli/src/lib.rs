@@ -1,6 +1,7 @@
 //! The `sublet` command as a library, so that the wheel and the npm package ship the same one.
 
 mod cases;
+mod report;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -130,14 +131,21 @@ impl Failure {
                 writeln!(out, "{}", json!({"ok": false, "code": code, "message": error.to_string(), "help": error.help(), "faults": error.faults()}))
             }
             (Self::Words(words), true) => writeln!(out, "{}", json!({"ok": false, "code": code, "message": words})),
-            (Self::Engine(error), false) if faulty => writeln!(err, "{error}\n\n{} fault(s)", error.faults().len()),
-            (Self::Engine(error), false) => match error.help() {
-                Some(help) => writeln!(err, "{error} [{code}]\n  help: {help}"),
-                None => writeln!(err, "{error} [{code}]"),
-            },
-            (Self::Words(words), false) => writeln!(err, "{words}"),
+            (Self::Engine(error), false) if faulty => report_faults(error, err),
+            (Self::Engine(error), false) => write!(err, "{}", report::error(code, &error.to_string(), error.help())),
+            (Self::Words(words), false) => write!(err, "{}", report::error(code, words, None)),
         };
         if faulty { FAULTS } else { USAGE }
+    }
+}
+
+fn report_faults(error: &Error, err: &mut dyn Write) -> std::io::Result<()> {
+    for fault in error.faults() {
+        writeln!(err, "{}", report::fault(fault))?;
+    }
+    match error.faults().len() {
+        1 => writeln!(err, "1 fault"),
+        many => writeln!(err, "{many} faults"),
     }
 }
 
@@ -173,6 +181,9 @@ fn test(bundle: Option<PathBuf>, cases: Option<PathBuf>, verbose: bool, json: bo
     let cases = cases.ok_or_else(|| Failure::Words("name the cases: `--cases PATH`, or a bundle's folder".to_owned()))?;
     let engine = open(bundle, Validation::Strict)?;
     let results = run_cases(&engine, &cases).map_err(Failure::Words)?;
+    if results.is_empty() {
+        return Err(Failure::Words(format!("{}: no cases", cases.display())));
+    }
     let failed = results.iter().filter(|result| result.failure.is_some()).count();
     if json {
         writeln!(out, "{}", json!({"ok": failed == 0, "cases": results}))?;
@@ -185,9 +196,6 @@ fn test(bundle: Option<PathBuf>, cases: Option<PathBuf>, verbose: bool, json: bo
             }
         }
         writeln!(out, "{} passed, {failed} failed", results.len().saturating_sub(failed))?;
-    }
-    if results.is_empty() {
-        return Err(Failure::Words(format!("{}: no cases", cases.display())));
     }
     Ok(if failed == 0 { OK } else { FAULTS })
 }

@@ -69,11 +69,20 @@ impl fmt::Display for Location<'_> {
 pub struct Faults(Vec<Fault>);
 
 impl Faults {
-    /// The faults as an error, or `Ok` when there are none.
+    /// The faults as an error, or `Ok` when there are none. Those of one file come in the order of its text.
     ///
     /// # Errors
     /// [`Error::Bundle`] with these faults, if there are any.
-    pub fn into_result(faults: Vec<Fault>) -> Result<(), Error> {
+    pub fn into_result(mut faults: Vec<Fault>) -> Result<(), Error> {
+        let mut files: Vec<String> = Vec::new();
+        faults.sort_by_cached_key(|fault| {
+            let (file, line, column) = fault.place.as_ref().map_or(("", 0, 0), |place| (place.file.as_str(), place.line, place.column));
+            let nth = files.iter().position(|known| known == file).unwrap_or_else(|| {
+                files.push(file.to_owned());
+                files.len().saturating_sub(1)
+            });
+            (nth, line, column)
+        });
         if faults.is_empty() { Ok(()) } else { Err(Error::Bundle(Self(faults))) }
     }
 

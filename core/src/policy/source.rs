@@ -87,8 +87,15 @@ impl File {
 const LINE: usize = 160;
 
 fn cut(file: &str, line: usize, column: usize, width: usize, text: &str) -> Place {
-    let skip = if column > LINE / 2 { column.saturating_sub(LINE / 2) } else { 0 };
-    let shown: String = text.chars().skip(skip).take(LINE).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let length = text.chars().count();
+    let skip = if length > LINE { column.saturating_sub(LINE / 2) } else { 0 };
+    let last = skip.saturating_add(LINE).saturating_sub(1);
+    let shown = text.chars().enumerate().skip(skip).take(LINE).map(|(at, c)| match at {
+        _ if at == skip && skip > 0 || at == last && length > last.saturating_add(1) => '…',
+        _ if c.is_control() => ' ',
+        _ => c,
+    });
+    let shown: String = shown.collect();
     let room = LINE.saturating_sub(column.saturating_sub(skip)).max(1);
     Place {
         file: file.to_owned(),
@@ -213,6 +220,7 @@ mod tests {
         let file = File { name: "x.cedar".into(), text: format!("{}?{}", "a".repeat(5_000), "b".repeat(5_000)) };
         let place = file.place(5_000, 1);
         assert_eq!(place.text.chars().nth(place.indent as usize), Some('?'));
+        assert!(place.text.starts_with("…a") && place.text.ends_with("b…"), "{}", place.text);
         assert!(place.text.len() <= LINE);
     }
 

@@ -1,0 +1,83 @@
+//! Faults for people: file, line, column, the line itself with a caret, and help.
+
+use std::fmt;
+
+use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanContents};
+use sublet::{Fault, Place};
+
+/// Wide enough for a policy's line; longer texts are cut by the engine.
+const COLUMNS: usize = 120;
+
+/// The fault as text that ends with a line's end. Without colours, so that a log and a terminal read the same.
+pub(crate) fn fault(fault: &Fault) -> String {
+    render(&Shown { code: fault.code, message: &fault.message, help: fault.help.as_deref(), line: fault.place.as_ref().map(Line) })
+}
+
+/// An error that no file is to blame for, in the same form.
+pub(crate) fn error(code: &str, message: &str, help: Option<&str>) -> String {
+    render(&Shown { code, message, help, line: None })
+}
+
+fn render(shown: &Shown<'_>) -> String {
+    let mut text = String::new();
+    let handler = GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor()).with_width(COLUMNS).with_links(false).with_context_lines(0);
+    match handler.render_report(&mut text, shown) {
+        Ok(()) => text,
+        Err(_) => format!("{} [{}]\n", shown.message, shown.code),
+    }
+}
+
+#[derive(Debug)]
+struct Shown<'a> {
+    code: &'a str,
+    message: &'a str,
+    help: Option<&'a str>,
+    line: Option<Line<'a>>,
+}
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.message)
+    }
+}
+
+impl std::error::Error for Shown<'_> {}
+
+impl Diagnostic for Shown<'_> {
+    fn code<'b>(&'b self) -> Option<Box<dyn fmt::Display + 'b>> {
+        Some(Box::new(self.code))
+    }
+
+    fn help<'b>(&'b self) -> Option<Box<dyn fmt::Display + 'b>> {
+        self.help.map(|help| Box::new(help) as Box<dyn fmt::Display>)
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        self.line.as_ref().map(|line| line as &dyn SourceCode)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        let line = self.line.as_ref()?;
+        Some(Box::new(std::iter::once(LabeledSpan::new_primary_with_span(None, line.blamed()))))
+    }
+}
+
+/// The one line of the file that a fault carries.
+#[derive(Debug)]
+struct Line<'a>(&'a Place);
+
+impl Line<'_> {
+    fn blamed(&self) -> SourceSpan {
+        let bytes = |from: u32, count: u32| self.0.text.chars().skip(from as usize).take(count as usize).map(char::len_utf8).sum::<usize>();
+        (bytes(0, self.0.indent), bytes(self.0.indent, self.0.width.max(1))).into()
+    }
+}
+
+impl SourceCode for Line<'_> {
+    fn read_span<'b>(&'b self, _: &SourceSpan, _: usize, _: usize) -> Result<Box<dyn SpanContents<'b> + 'b>, MietteError> {
+        let place = self.0;
+        let (line, column) = (place.line.saturating_sub(1) as usize, place.column.saturating_sub(1) as usize);
+        let whole = (0, place.text.len()).into();
+        Ok(Box::new(MietteSpanContents::new_named(place.file.clone(), place.text.as_bytes(), whole, line, column, 1)))
+    }
+}

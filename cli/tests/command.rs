@@ -1,0 +1,153 @@
+//! What a policy author sees: each output of the command as a snapshot, with its exit code.
+
+#![allow(clippy::expect_used, reason = "a test that cannot set itself up has failed")]
+
+use std::path::{Path, PathBuf};
+
+use sublet_cli::{DENIED, FAULTS, OK, USAGE};
+
+/// A bundle's folder of its own, which goes when the test ends.
+struct Bundle(PathBuf);
+
+impl Bundle {
+    /// The small product of `notes`, with the kernel schema and with these files more, or instead.
+    fn new(name: &str, overlay: &[(&str, &str)]) -> Self {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let folder = std::env::temp_dir().join(format!("sublet-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(folder.join("tests")).expect("a folder");
+        std::fs::copy(here.join("../policies/sublet.cedarschema"), folder.join("sublet.cedarschema")).expect("the kernel schema");
+        for part in ["", "tests"] {
+            for entry in std::fs::read_dir(here.join("tests/notes").join(part)).expect("a folder").flatten().filter(|entry| entry.path().is_file()) {
+                std::fs::copy(entry.path(), folder.join(part).join(entry.file_name())).expect("a file");
+            }
+        }
+        for (file, text) in overlay {
+            std::fs::write(folder.join(file), text).expect("a file");
+        }
+        Self(folder)
+    }
+
+    fn path(&self) -> String {
+        self.0.to_string_lossy().into_owned()
+    }
+}
+
+impl Drop for Bundle {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Runs the command: its exit code, and what it printed, with the folder and the fingerprint by name.
+fn sublet(bundle: &Bundle, arguments: &[&str]) -> (i32, String) {
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let path = bundle.path();
+    let arguments = arguments.iter().map(|argument| argument.replace("BUNDLE", &path));
+    let code = sublet_cli::run(std::iter::once("sublet".to_owned()).chain(arguments).map(Into::into), &mut out, &mut err);
+    let (out, err) = (String::from_utf8(out).expect("text"), String::from_utf8(err).expect("text"));
+    assert!(out.is_empty() || err.is_empty(), "both streams: {out}{err}");
+    let kind = if err.is_empty() { "stdout" } else { "stderr" };
+    let fingerprint = sublet::Engine::open(sublet::Options { policies: sublet::Source::Folder(bundle.0.clone()), ..sublet::Options::default() });
+    let mut text = format!("{kind}, exit {code}\n{out}{err}").replace(&path, "BUNDLE");
+    if let Ok(engine) = fingerprint {
+        text = text.replace(engine.bundle().fingerprint.as_ref(), "FINGERPRINT");
+    }
+    (code, text)
+}
+
+const SYNTAX: &str = "permit (principal, action resource);\nforbid (principal, action, resource) when { resource.sécret };\n";
+const NAMES: &str = "@id(\"x\") @code(\"x\")\nforbid (principal, action == Action::\"note.read\", resource)\nwhen { resource.secrets };\n";
+
+#[test]
+fn check_prints_the_bundle_or_its_faults() {
+    let sound = Bundle::new("sound", &[]);
+    for (name, arguments) in [("check", vec!["check", "BUNDLE", "--verbose"]), ("check_json", vec!["check", "BUNDLE", "--format", "json"])] {
+        let (code, text) = sublet(&sound, &arguments);
+        assert_eq!(code, OK, "{text}");
+        insta::assert_snapshot!(name, text);
+    }
+    let deep = format!("@id(\"x\") @code(\"x\") forbid (principal, action, resource) when {{ {}true{} }};", "(".repeat(90), ")".repeat(90));
+    for (name, file, faulty) in [
+        ("syntax", "20-more.cedar", SYNTAX),
+        ("names", "20-more.cedar", NAMES),
+        ("deep", "20-more.cedar", deep.as_str()),
+        ("schema", "more.cedarschema", "entity Note = { account: Account };\n"),
+        ("catalog", "catalog.json", "{\"packages\": [], \"p\\u0061ckages\": []}"),
+        ("packages", "catalog.json", "{\"packages\": [{\"id\": \"plain\", \"features\": [\"rockets\"], \"whitelabel\": false}]}"),
+    ] {
+        let bundle = Bundle::new(name, &[(file, faulty)]);
+        let (code, text) = sublet(&bundle, &["check", "BUNDLE"]);
+        assert_eq!(code, FAULTS, "{text}");
+        insta::assert_snapshot!(format!("check_{name}"), text);
+        let (code, text) = sublet(&bundle, &["--format", "json", "check", "BUNDLE"]);
+        assert_eq!(code, FAULTS, "{text}");
+        let found: serde_json::Value = serde_json::from_str(text.split_once('\n').expect("two lines").1).expect("JSON");
+        insta::assert_snapshot!(format!("check_{name}_json"), serde_json::to_string_pretty(&found).expect("JSON"));
+    }
+}
+
+#[test]
+fn test_says_which_case_failed_and_what_came_instead() {
+    let sound = Bundle::new("cases", &[]);
+    for (name, arguments) in
+        [("test", vec!["test", "BUNDLE"]), ("test_verbose", vec!["test", "BUNDLE", "-v"]), ("test_json", vec!["test", "BUNDLE", "--format=json"])]
+    {
+        let (code, text) = sublet(&sound, &arguments);
+        assert_eq!(code, OK, "{text}");
+        insta::assert_snapshot!(name, text);
+    }
+    let cases = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/notes/tests/notes.json")).expect("the cases");
+    let wrong = Bundle::new("wrong", &[("tests/notes.json", &cases.replace("\"note_secret\"", "\"other_account\""))]);
+    for (name, arguments) in [("test_failed", vec!["test", "BUNDLE"]), ("test_failed_json", vec!["test", "BUNDLE", "--format=json"])] {
+        let (code, text) = sublet(&wrong, &arguments);
+        assert_eq!(code, FAULTS, "{text}");
+        insta::assert_snapshot!(name, text);
+    }
+    for (name, overlay) in [("no_cases", ("tests/notes.json", "{\"cases\": []}")), ("bad_cases", ("tests/notes.json", "[]"))] {
+        let (code, text) = sublet(&Bundle::new(name, &[overlay]), &["test", "BUNDLE"]);
+        assert_eq!(code, USAGE, "{text}");
+        insta::assert_snapshot!(format!("test_{name}"), text);
+    }
+}
+
+#[test]
+fn explain_says_why() {
+    let bundle = Bundle::new("explain", &[]);
+    let request = |secret: bool| {
+        format!(
+            "{{\"principal\":[\"TeamMember\",\"ann\"],\"action\":\"note.read\",\"resource\":{{\"type\":\"Note\",\"id\":\"n\",\"account\":\"acme\",\"attributes\":{{\"secret\":{secret}}}}}}}"
+        )
+    };
+    for (name, secret, format, wanted) in
+        [("explain_allowed", false, "human", OK), ("explain_denied", true, "human", DENIED), ("explain_denied_json", true, "json", DENIED)]
+    {
+        let (code, text) = sublet(&bundle, &["explain", "--format", format, "--bundle", "BUNDLE", "--directory", "BUNDLE/tests/acme.jsonl", &request(secret)]);
+        assert_eq!(code, wanted, "{text}");
+        insta::assert_snapshot!(name, text);
+    }
+    for (name, directory, request) in [
+        ("explain_no_directory", "BUNDLE/none.jsonl", request(true)),
+        ("explain_no_json", "BUNDLE/tests/acme.jsonl", "{".to_owned()),
+        ("explain_no_action", "BUNDLE/tests/acme.jsonl", request(true).replace("note.read", "note.fly")),
+    ] {
+        let (code, text) = sublet(&bundle, &["explain", "--bundle", "BUNDLE", "--directory", directory, &request]);
+        assert_eq!(code, USAGE, "{text}");
+        insta::assert_snapshot!(name, text);
+    }
+}
+
+#[test]
+fn help_and_wrong_usage() {
+    let bundle = Bundle::new("help", &[]);
+    for (name, arguments, wanted) in [
+        ("help", vec!["--help"], OK),
+        ("no_command", vec![], USAGE),
+        ("wrong_command", vec!["fly"], USAGE),
+        ("wrong_option", vec!["check", "--validation", "loose"], USAGE),
+        ("no_bundle", vec!["check", "/no/such/folder"], FAULTS),
+    ] {
+        let (code, text) = sublet(&bundle, &arguments);
+        assert_eq!(code, wanted, "{text}");
+        insta::assert_snapshot!(name, text);
+    }
+}
