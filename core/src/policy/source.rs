@@ -221,7 +221,7 @@ mod tests {
         let place = file.place(5_000, 1);
         assert_eq!(place.text.chars().nth(place.indent as usize), Some('?'));
         assert!(place.text.starts_with("…a") && place.text.ends_with("b…"), "{}", place.text);
-        assert!(place.text.len() <= LINE);
+        assert!(place.text.chars().count() <= LINE);
     }
 
     #[test]
