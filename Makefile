@@ -1,6 +1,7 @@
 # make demo   builds what it needs and asks a sample agency the help page's questions, from Python and Node
 # make test   every suite: Rust, the command, Python, Node, types
 # make soak   the same suites at the sizes that the issues name (hours)
+# make bench  what a check costs, beside Cedar itself and beside rules written by hand; answers are compared first
 # make lint   formatting, clippy, documentation
 # Nothing needs to be installed before but Rust, Python 3.10 or later (with venv) and Node 20 or later.
 
@@ -20,7 +21,7 @@ SUBLET_FORKS ?= 100
 SUBLET_CHANGES ?= 2000
 export SUBLET_CASES SUBLET_FORKS SUBLET_CHANGES
 
-.PHONY: demo test soak lint build python node one-build types
+.PHONY: demo test soak bench lint build python node one-build types
 
 demo: python node
 	@$(PY) tests/demo/demo.py
@@ -64,6 +65,9 @@ soak: export SUBLET_CASES := 1000000
 soak: export SUBLET_FORKS := 1000
 soak: export SUBLET_CHANGES := 10000
 soak: test
+
+bench: build
+	cargo bench --locked -p sublet-benches
 
 lint:
 	cargo fmt --check
