@@ -69,7 +69,8 @@ impl fmt::Display for Location<'_> {
 pub struct Faults(Vec<Fault>);
 
 impl Faults {
-    /// The faults as an error, or `Ok` when there are none. Those of one file come in the order of its text.
+    /// The faults as an error, or `Ok` when there are none. Errors come before warnings,
+    /// and those of one file in the order of its text.
     ///
     /// # Errors
     /// [`Error::Bundle`] with these faults, if there are any.
@@ -81,7 +82,7 @@ impl Faults {
                 files.push(file.to_owned());
                 files.len().saturating_sub(1)
             });
-            (nth, line, column)
+            (fault.code == "bundle.warning", nth, line, column)
         });
         if faults.is_empty() { Ok(()) } else { Err(Error::Bundle(Self(faults))) }
     }
