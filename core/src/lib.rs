@@ -10,6 +10,7 @@ mod domain;
 mod email;
 mod engine;
 mod error;
+mod eval;
 mod form;
 mod host;
 mod id;

@@ -51,7 +51,7 @@ impl Engine {
         guard(|| {
             let state = self.state.load_full();
             let asked = state.loaded.asked(request, &state.directory)?;
-            let decision = state.decide(request, &asked)?;
+            let decision = state.authorize(request)?;
             let policies = match &asked {
                 Asked::Cedar(question) => state.loaded.rules().explain(&question.request, &question.entities)?,
                 Asked::Answered(_) => Vec::new(),
@@ -76,11 +76,26 @@ impl Engine {
 
 impl State {
     pub(super) fn authorize(&self, request: &Request) -> Result<Decision, Error> {
-        let asked = self.loaded.asked(request, &self.directory)?;
-        self.decide(request, &asked)
+        let Some(mut verdict) = self.loaded.fast(request, &self.directory)? else {
+            return self.decide(request, &self.loaded.asked(request, &self.directory)?);
+        };
+        if !verdict.errors.is_empty()
+            && let Asked::Cedar(question) = self.loaded.asked(request, &self.directory)?
+        {
+            // Cedar has the words for an error.
+            let judged = self.loaded.rules().judge(&question.request, &question.entities)?;
+            for (at, message) in &mut verdict.errors {
+                let words = judged.errors.iter().find(|(known, _)| known == at);
+                *message = words.map_or_else(|| "evaluation failed".to_owned(), |(_, words)| words.clone());
+            }
+        }
+        Ok(self.decision(request, verdict))
     }
 
     pub(super) fn check(&self, request: &Request) -> Result<bool, Error> {
+        if let Some(verdict) = self.loaded.fast(request, &self.directory)? {
+            return Ok(verdict.allowed);
+        }
         match self.loaded.asked(request, &self.directory)? {
             Asked::Answered(_) => Ok(false),
             Asked::Cedar(question) => Ok(self.loaded.rules().judge(&question.request, &question.entities)?.allowed),
@@ -92,6 +107,10 @@ impl State {
             Asked::Answered(code) => Verdict { allowed: false, code: Arc::from(*code), policies: Vec::new(), errors: Vec::new() },
             Asked::Cedar(question) => self.loaded.rules().judge(&question.request, &question.entities)?,
         };
+        Ok(self.decision(request, verdict))
+    }
+
+    fn decision(&self, request: &Request, verdict: Verdict) -> Decision {
         let list = &self.loaded.rules().list;
         let rules = || verdict.policies.iter().filter_map(|at| list.get(*at));
         let mut advice: Vec<Arc<str>> = Vec::new();
@@ -104,7 +123,7 @@ impl State {
             .errors
             .iter()
             .filter_map(|(at, message)| list.get(*at).map(|rule| PolicyFailure { policy: Arc::clone(&rule.id), message: message.clone() }));
-        Ok(Decision {
+        Decision {
             allowed: verdict.allowed,
             code: Arc::clone(&verdict.code),
             policies: rules().map(|rule| Arc::clone(&rule.id)).collect(),
@@ -113,6 +132,6 @@ impl State {
             actor: request.circumstances.actor.clone(),
             revision: self.directory.revision(),
             bundle: Arc::clone(&self.loaded.fingerprint),
-        })
+        }
     }
 }

@@ -7,6 +7,7 @@ use cedar_policy::pst::{self, BinaryOp, Clause as PstClause, Expr};
 use cedar_policy::{Effect, Entities, EvalResult, Expression, Policy, PolicyId, Request, eval_expression};
 
 use super::facts_read::paths;
+use super::fast::linked;
 use super::rules::{Rule, Rules};
 use crate::decision::{Clause, Outcome, PolicyExplanation, ReadFact};
 use crate::{Error, stack};
@@ -74,13 +75,6 @@ fn explain(question: &Question<'_>, rule: &Rule, policy: &Policy) -> Option<Poli
         }
     }
     Some(explanation)
-}
-
-fn linked(tree: &pst::Policy) -> Option<pst::Template> {
-    match tree {
-        pst::Policy::Static(policy) => Some(policy.body().clone()),
-        pst::Policy::Linked(link) => link.into_static_policy().ok().map(|policy| policy.body().clone()),
-    }
 }
 
 fn bare(rule: &Rule, outcome: Outcome) -> PolicyExplanation {

@@ -31,7 +31,8 @@ impl Rules {
             let mut errors: Vec<(usize, String)> = response.diagnostics().errors().filter_map(|error| self.erring(error)).collect();
             errors.sort();
             let allowed = response.decision() == Cedar::Allow && response.diagnostics().errors().next().is_none();
-            let code = self.name(&policies, !errors.is_empty(), request, entities);
+            let permitted = || Authorizer::new().is_authorized(request, &self.permits, entities).decision() == Cedar::Allow;
+            let code = self.name(&policies, !errors.is_empty(), permitted);
             Ok(Verdict { allowed, code, policies, errors })
         })
     }
@@ -49,17 +50,14 @@ impl Rules {
     /// E1: the first forbid that holds and stands before the last permit; there, `not_permitted`; after it the other
     /// forbids, which so speak only of what was otherwise permitted. `policy_error` is the code only where Cedar would
     /// have allowed (E2): a policy that errs never renames a denial.
-    fn name(&self, determining: &[usize], erred: bool, request: &Request, entities: &Entities) -> Arc<str> {
+    pub(crate) fn name(&self, determining: &[usize], erred: bool, permitted: impl FnOnce() -> bool) -> Arc<str> {
         let first = determining.first().and_then(|at| Some((*at, self.list.get(*at)?)));
         let Some((at, rule)) = first else { return Arc::from("not_permitted") };
         if rule.effect == Effect::Permit {
             return Arc::from(if erred { "policy_error" } else { "ok" });
         }
-        if self.last_permit.is_some_and(|last| at > last) {
-            let permitted = Authorizer::new().is_authorized(request, &self.permits, entities);
-            if permitted.decision() == Cedar::Deny {
-                return Arc::from("not_permitted");
-            }
+        if self.last_permit.is_some_and(|last| at > last) && !permitted() {
+            return Arc::from("not_permitted");
         }
         rule.code.clone().unwrap_or_else(|| Arc::from(FORBIDDEN))
     }

@@ -1,13 +1,16 @@
 //! The only room that names `cedar_policy`: loading, asking and explaining.
 
 mod bundle;
+mod compile;
 mod diagnose;
 mod explain;
 mod facts;
 mod facts_read;
+mod fast;
 mod judge;
 mod plain;
 mod question;
+mod resident;
 mod rules;
 mod schema;
 mod shipped;

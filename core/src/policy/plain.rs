@@ -8,6 +8,8 @@ use cedar_policy::{Entities, EntityId, EntityTypeName, EntityUid, PolicyId, Poli
 use serde_json::Value;
 
 use super::diagnose;
+use super::fast::Compiled;
+use super::resident::Resident;
 use super::rules::{Rules, in_text_order};
 use super::source::{File, placeless};
 use super::validate;
@@ -40,6 +42,10 @@ pub(crate) struct Plain {
     pub(crate) schema: Option<Schema>,
     pub(crate) entities: Arc<Entities>,
     pub(crate) validate_requests: bool,
+    /// The entities and policies in the form that answers.
+    pub(crate) resident: Resident,
+    /// The policies compiled, or the id of the first that is beyond this version: then Cedar answers.
+    pub(crate) compiled: Result<Compiled, Arc<str>>,
 }
 
 /// JSON forms nest twice for each level of an expression; the cap on depth is that of the text form.
@@ -116,7 +122,10 @@ fn build(program: &Program, policies: &File, schema: Option<&File>, depth: usize
         None => Entities::from_entities([], parsed_schema.as_ref()).map_err(|found| entity_faults(&found))?,
     };
     let validate_requests = program.validate_requests.unwrap_or(validation != Validation::Off) && parsed_schema.is_some();
-    Ok(Plain { rules: Rules::new(set, &order, depth), schema: parsed_schema, entities: Arc::new(entities), validate_requests })
+    let rules = Rules::new(set, &order, depth);
+    let mut resident = Resident::new(&entities);
+    let compiled = Compiled::new(&rules, &mut resident);
+    Ok(Plain { rules, schema: parsed_schema, entities: Arc::new(entities), validate_requests, resident, compiled })
 }
 
 fn entity_faults(found: &dyn miette::Diagnostic) -> Error {

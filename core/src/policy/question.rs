@@ -6,9 +6,11 @@ use std::sync::Arc;
 use cedar_policy::{Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Schema};
 use serde_json::{Map, Value, json};
 
-use super::{Bundle, Kind, Loaded, Plain};
+use super::fast::{Compiled, with_scratch};
+use super::{Bundle, Kind, Loaded, Plain, Verdict};
 use crate::directory::Directory;
-use crate::{Error, Ref, Request, Resource, json as checked, stack};
+use crate::eval::Value as Interned;
+use crate::{Circumstances, Error, Ref, Request, Resource, json as checked, stack};
 
 /// What there is to ask Cedar, or a denial that a failed look-up already gives (E1).
 #[derive(Debug)]
@@ -36,6 +38,17 @@ impl Loaded {
             Kind::Tenancy(bundle) => bundle.asked(request, directory),
             Kind::Plain(plain) => plain.asked(request),
         })
+    }
+
+    /// The answer of the compiled policies, where they can answer: else Cedar is to be asked.
+    pub(crate) fn fast(&self, request: &Request, _directory: &Directory) -> Result<Option<Verdict>, Error> {
+        match &self.kind {
+            Kind::Tenancy(_) => Ok(None),
+            Kind::Plain(plain) => match &plain.compiled {
+                Ok(compiled) => stack::run(VALUE_DEPTH, || plain.judge(compiled, request)).map(Some),
+                Err(_) => Ok(None),
+            },
+        }
     }
 
     /// The actions whose schema names these types, by name.
@@ -76,6 +89,45 @@ impl Plain {
         let request =
             cedar_policy::Request::new(principal, action, resource, context, schema).map_err(|found| Error::InvalidRequest { reason: found.to_string() })?;
         Ok(Asked::Cedar(Box::new(Question { request, entities })))
+    }
+
+    /// The answer of the compiled policies; messages of those that erred are left empty.
+    fn judge(&self, compiled: &Compiled, request: &Request) -> Result<Verdict, Error> {
+        let (asked, with) = (&request.resource.uid, &request.circumstances);
+        let bare = with.context.is_empty() && request.resource.is_bare() && !self.validate_requests && *with == Circumstances::default();
+        let question = if bare {
+            for reference in [&request.principal, &request.action, asked] {
+                self.readable(reference)?;
+            }
+            None
+        } else {
+            match self.asked(request)? {
+                Asked::Cedar(question) => Some(question),
+                Asked::Answered(_) => None,
+            }
+        };
+        Ok(with_scratch(&self.resident.pool, |space| {
+            let mut root = |reference: &Ref| self.resident.asked(reference.kind(), reference.id(), space);
+            let (principal, action, resource) = (root(&request.principal), root(&request.action), root(asked));
+            let mut context = Vec::new();
+            if let Some(question) = question {
+                for name in with.context.keys() {
+                    let value = question.request.context().and_then(|context| context.get(name));
+                    let value = value.map_or(Interned::Poison, |value| self.resident.value(&value, space));
+                    context.push((space.text_number(name), value));
+                }
+                if let Some(entity) = question.request.resource().filter(|_| !request.resource.is_bare()).and_then(|uid| question.entities.get(uid)) {
+                    space.scratch.guest = self.resident.guest(entity, &question.entities, space);
+                }
+            }
+            let context = space.record(&mut context);
+            compiled.judge(&self.rules, [principal, action, resource, context], &self.resident, space)
+        }))
+    }
+
+    /// Whether the type's name is one: those that the program names are.
+    fn readable(&self, reference: &Ref) -> Result<(), Error> {
+        if self.resident.find(reference.kind(), reference.id()).is_some() { Ok(()) } else { uid(reference).map(drop) }
     }
 
     fn actions_for(&self, principal: &str, resource: &str) -> Vec<Ref> {

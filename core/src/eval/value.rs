@@ -1,0 +1,89 @@
+//! One value: 16 bytes, and equal exactly when Cedar's values are.
+
+use std::net::IpAddr;
+
+/// A Cedar value with its parts interned, or what stands where there is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Value {
+    /// The entity does not exist, or it or the record has no such attribute.
+    Missing,
+    /// Read through something missing, or through something that has no attributes.
+    Poison,
+    Bool(bool),
+    Long(i64),
+    Text(u32),
+    Entity(u32),
+    Set(u32),
+    Record(u32),
+    /// In ten-thousandths.
+    Decimal(i64),
+    /// Milliseconds since 1970.
+    Datetime(i64),
+    /// Milliseconds.
+    Duration(i64),
+    Ip(u32),
+}
+
+impl Value {
+    /// The value, or nothing where reading it is an error.
+    #[inline]
+    pub(crate) fn read(self) -> Option<Self> {
+        if matches!(self, Self::Missing | Self::Poison) { None } else { Some(self) }
+    }
+
+    #[inline]
+    pub(crate) fn bool(self) -> Option<bool> {
+        if let Self::Bool(value) = self { Some(value) } else { None }
+    }
+
+    #[inline]
+    pub(crate) fn entity(self) -> Option<u32> {
+        if let Self::Entity(entity) = self { Some(entity) } else { None }
+    }
+}
+
+/// An IP address or range.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Ip {
+    pub(crate) address: IpAddr,
+    pub(crate) prefix: u8,
+}
+
+impl Ip {
+    /// From `address` or `address/prefix`, as Cedar prints them.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (address, prefix) = match text.split_once('/') {
+            Some((address, prefix)) => (address.parse().ok()?, prefix.parse().ok()?),
+            None => {
+                let address: IpAddr = text.parse().ok()?;
+                (address, if address.is_ipv4() { 32 } else { 128 })
+            }
+        };
+        Some(Self { address, prefix })
+    }
+
+    pub(crate) fn is_loopback(self) -> bool {
+        self.address.is_loopback() && self.prefix >= if self.address.is_ipv4() { 8 } else { 128 }
+    }
+
+    pub(crate) fn is_multicast(self) -> bool {
+        self.address.is_multicast() && self.prefix >= if self.address.is_ipv4() { 4 } else { 8 }
+    }
+
+    /// Whether all of this range is inside the other.
+    pub(crate) fn is_in_range(self, other: Self) -> bool {
+        let (mine, others) = match (self.address, other.address) {
+            (IpAddr::V4(mine), IpAddr::V4(others)) => (ends(u128::from(u32::from(mine)), self.prefix, 32), ends(u128::from(u32::from(others)), other.prefix, 32)),
+            (IpAddr::V6(mine), IpAddr::V6(others)) => (ends(u128::from(mine), self.prefix, 128), ends(u128::from(others), other.prefix, 128)),
+            _ => return false,
+        };
+        others.0 <= mine.0 && mine.1 <= others.1
+    }
+}
+
+/// The first and last address of a range.
+fn ends(address: u128, prefix: u8, bits: u32) -> (u128, u128) {
+    let free = bits.saturating_sub(u32::from(prefix));
+    let host = if free == 0 { 0 } else { u128::MAX.checked_shr(128_u32.saturating_sub(free)).unwrap_or(0) };
+    (address & !host, address | host)
+}
