@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::access_level::AccessLevel;
+use crate::eval::Own;
 use crate::package::Package;
 use crate::{Error, json};
 
@@ -76,8 +77,10 @@ pub struct Catalog {
 pub(crate) trait Names {
     fn has_feature(&self, name: &str) -> bool;
     fn has_meter(&self, name: &str) -> bool;
-    /// Why attributes of a record of this type do not fit the schema.
-    fn check_attributes(&self, record_type: &str, attributes: &serde_json::Map<String, serde_json::Value>) -> Result<(), String>;
+    /// A record's own attributes as the schema types them, or why they do not fit it.
+    fn typed(&self, record_type: &str, attributes: &serde_json::Map<String, serde_json::Value>) -> Result<Own, String>;
+    /// All features.
+    fn features(&self) -> Vec<&str>;
 }
 
 impl Catalog {
@@ -131,6 +134,16 @@ impl Catalog {
     #[must_use]
     pub fn level(&self, id: &str) -> Option<&AccessLevel> {
         self.levels.get(id)
+    }
+
+    /// All packages.
+    pub(crate) fn packages(&self) -> impl Iterator<Item = &Package> {
+        self.packages.values()
+    }
+
+    /// All built-in levels.
+    pub(crate) fn levels(&self) -> impl Iterator<Item = &AccessLevel> {
+        self.levels.values()
     }
 
     /// A package.

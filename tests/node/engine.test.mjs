@@ -96,9 +96,9 @@ test('many are answered together or not at all, also off the event loop', async 
   assert.throws(() => engine.checkMany([good, { ...good, amount: NaN }]), code('input.item'));
   let ticks = 0;
   const timer = setInterval(() => { ticks += 1; }, 1);
-  const found = await engine.checkManyAsync(Array(3_000).fill(good));
+  const found = await engine.checkManyAsync(Array(100_000).fill(good));
   clearInterval(timer);
-  assert.ok(found.length === 3_000 && found.every(Boolean));
+  assert.ok(found.length === 100_000 && found.every(Boolean));
   assert.ok(ticks >= 3, `the event loop ran ${ticks} times`);
   assert.equal((await engine.authorizeManyAsync([bad]))[0].code, 'domain_platform_forbidden');
   await assert.rejects(engine.checkManyAsync([{ ...good, action: 'fly' }]), code('input.item'));

@@ -40,6 +40,7 @@ impl Directory {
         next.index(&touched, self);
         next.index_logins(&touched, self)?;
         next.check(&touched, self, catalog, names)?;
+        next.warm(&touched, catalog, names)?;
         Ok(next)
     }
 

@@ -163,7 +163,7 @@ impl<N: Names> Check<'_, N> {
         if attributes.is_empty() {
             return Ok(());
         }
-        self.names.check_attributes(kind, attributes).map_err(|reason| Error::Attributes { record: record(), reason })
+        self.names.typed(kind, attributes).map(drop).map_err(|reason| Error::Attributes { record: record(), reason })
     }
 }
 

@@ -2,15 +2,19 @@
 
 mod apply;
 mod check;
+mod hot;
 mod lines;
 mod record;
+mod table;
 
 use std::sync::Arc;
 
 use rpds::{HashTrieMapSync, HashTrieSetSync};
 
+pub(crate) use self::hot::Hot;
 pub use self::lines::Progress;
 pub use self::record::Record;
+pub(crate) use self::table::NONE;
 use crate::Ref;
 use crate::access_level::AccessLevel;
 use crate::account::Account;
@@ -54,6 +58,8 @@ pub(crate) struct Directory {
     accounts: Map<Account>,
     members: Map<TeamMember>,
     domains: Map<Domain>,
+    /// What policies read, by number. INVARIANT: a row for each record, and what it names; kept by `apply`.
+    hot: hot::Hot,
     /// Every login with this e-mail, in all realms. INVARIANT: at most one a realm; kept by `apply`.
     logins: HashTrieMapSync<Arc<str>, Vec<(Realm, Ref)>>,
     /// Which records name a record. INVARIANT: exactly those of `apply::names`; kept by `apply`.
@@ -64,6 +70,16 @@ impl Directory {
     /// Grows by one with each transaction.
     pub(crate) fn revision(&self) -> u64 {
         self.revision
+    }
+
+    /// The rows that policies read.
+    pub(crate) fn hot(&self) -> &hot::Hot {
+        &self.hot
+    }
+
+    /// The rows, to give names to numbers.
+    pub(crate) fn hot_mut(&mut self) -> &mut hot::Hot {
+        &mut self.hot
     }
 
     pub(crate) fn platform(&self) -> Option<&Platform> {

@@ -76,7 +76,7 @@ impl Engine {
 
 impl State {
     pub(super) fn authorize(&self, request: &Request) -> Result<Decision, Error> {
-        let Some(mut verdict) = self.loaded.fast(request, &self.directory)? else {
+        let Some(mut verdict) = self.loaded.fast(&self.fast, request, &self.directory)? else {
             return self.decide(request, &self.loaded.asked(request, &self.directory)?);
         };
         if !verdict.errors.is_empty()
@@ -89,12 +89,12 @@ impl State {
                 *message = words.map_or_else(|| "evaluation failed".to_owned(), |(_, words)| words.clone());
             }
         }
-        Ok(self.decision(request, verdict))
+        Ok(self.decision(request, &verdict))
     }
 
     pub(super) fn check(&self, request: &Request) -> Result<bool, Error> {
-        if let Some(verdict) = self.loaded.fast(request, &self.directory)? {
-            return Ok(verdict.allowed);
+        if let Some(allowed) = self.loaded.fast_check(&self.fast, request, &self.directory)? {
+            return Ok(allowed);
         }
         match self.loaded.asked(request, &self.directory)? {
             Asked::Answered(_) => Ok(false),
@@ -107,10 +107,10 @@ impl State {
             Asked::Answered(code) => Verdict { allowed: false, code: Arc::from(*code), policies: Vec::new(), errors: Vec::new() },
             Asked::Cedar(question) => self.loaded.rules().judge(&question.request, &question.entities)?,
         };
-        Ok(self.decision(request, verdict))
+        Ok(self.decision(request, &verdict))
     }
 
-    fn decision(&self, request: &Request, verdict: Verdict) -> Decision {
+    fn decision(&self, request: &Request, verdict: &Verdict) -> Decision {
         let list = &self.loaded.rules().list;
         let rules = || verdict.policies.iter().filter_map(|at| list.get(*at));
         let mut advice: Vec<Arc<str>> = Vec::new();

@@ -16,7 +16,8 @@ impl Engine {
     pub fn change(&self, changes: Vec<Change>, expected: Option<u64>) -> Result<u64, Error> {
         self.swap("change", |state| {
             let bundle = state.tenancy("change")?;
-            state.directory.apply(changes, &bundle.catalog, bundle, expected)
+            let directory = state.directory.apply(changes, &bundle.catalog, bundle, expected)?;
+            Ok(State { loaded: Arc::clone(&state.loaded), fast: Arc::clone(&state.fast), directory })
         })
     }
 
@@ -28,7 +29,12 @@ impl Engine {
     pub fn import(&self, lines: impl BufRead, progress: Option<&mut dyn FnMut(Progress) -> bool>) -> Result<u64, Error> {
         self.swap("import", |state| {
             let bundle = state.tenancy("import")?;
-            Directory::import(lines, state.directory.revision(), &bundle.catalog, bundle, self.caps.record_bytes, progress)
+            let directory = Directory::import(lines, state.directory.revision(), &bundle.catalog, bundle, self.caps.record_bytes, progress)?;
+            // Its records have numbers of their own: policies that name some are compiled anew.
+            if state.fast.is_portable() {
+                return Ok(State { loaded: Arc::clone(&state.loaded), fast: Arc::clone(&state.fast), directory });
+            }
+            State::new(Arc::clone(&state.loaded), directory, &bundle.catalog)
         })
     }
 
@@ -60,14 +66,14 @@ impl Engine {
         })
     }
 
-    fn swap(&self, verb: &str, work: impl FnOnce(&State) -> Result<Directory, Error>) -> Result<u64, Error> {
+    fn swap(&self, verb: &str, work: impl FnOnce(&State) -> Result<State, Error>) -> Result<u64, Error> {
         guard(|| {
             self.state.load().tenancy(verb)?;
             self.turn.take(|| {
                 let state = self.state.load_full();
-                let directory = work(&state)?;
-                let revision = directory.revision();
-                self.state.store(Arc::new(State { loaded: Arc::clone(&state.loaded), directory }));
+                let next = work(&state)?;
+                let revision = next.directory.revision();
+                self.state.store(Arc::new(next));
                 Ok(revision)
             })
         })

@@ -17,16 +17,19 @@ use arc_swap::ArcSwap;
 
 pub use self::options::{Options, Validation};
 use self::turn::Turn;
+use crate::catalog::Catalog;
 use crate::decision::{BundleInfo, PolicyInfo};
 use crate::directory::Directory;
 use crate::error::Faults;
-use crate::policy::{self, Bundle, Loaded, Rules, Source};
+use crate::policy::{self, Bundle, Fast, Loaded, Rules, Source};
 use crate::{Caps, Error};
 
 /// One consistent version of everything an answer depends on (E3).
 #[derive(Debug)]
 struct State {
     loaded: Arc<Loaded>,
+    /// What was loaded, compiled for this directory's numbers.
+    fast: Arc<Fast>,
     directory: Directory,
 }
 
@@ -61,7 +64,7 @@ impl Engine {
                 return Err(Error::Store { store: crate::id::short(&options.store) });
             }
             let loaded = policy::load(&options.policies, options.validation, &options.caps)?;
-            let state = State { loaded: Arc::new(loaded), directory: Directory::default() };
+            let state = State::new(Arc::new(loaded), Directory::default(), &Catalog::default())?;
             Ok(Self { state: ArcSwap::from_pointee(state), turn: Turn::default(), caps: options.caps, validation: options.validation })
         })
     }
@@ -84,7 +87,8 @@ impl Engine {
                         return Err(Error::NotTenancy { verb: "reload".to_owned() });
                     }
                 }
-                self.state.store(Arc::new(State { loaded, directory: now.directory.clone() }));
+                let old = now.tenancy("reload").map_or_else(|_| Catalog::default(), |bundle| bundle.catalog.clone());
+                self.state.store(Arc::new(State::new(loaded, now.directory.clone(), &old)?));
                 Ok(fingerprint)
             })
         })
@@ -156,6 +160,16 @@ fn codes(rules: &Rules, tenancy: bool) -> Vec<Arc<str>> {
 }
 
 impl State {
+    /// What was loaded, for a directory that was read with another catalog until now.
+    fn new(loaded: Arc<Loaded>, directory: Directory, old: &Catalog) -> Result<Self, Error> {
+        let mut directory = match &loaded.kind {
+            policy::Kind::Tenancy(bundle) => directory.declare(&bundle.catalog, old, bundle.as_ref())?,
+            policy::Kind::Plain(_) => directory,
+        };
+        let fast = Arc::new(loaded.compile(&mut directory));
+        Ok(Self { loaded, fast, directory })
+    }
+
     fn tenancy(&self, verb: &str) -> Result<&Bundle, Error> {
         match &self.loaded.kind {
             policy::Kind::Tenancy(bundle) => Ok(bundle),

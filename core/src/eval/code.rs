@@ -64,27 +64,86 @@ pub(crate) enum Op {
     End(bool),
     /// Evaluating this is an error.
     Fail,
-    Jump { to: Target },
+    Jump {
+        to: Target,
+    },
     /// The register holds `true`; anything but a boolean is an error.
-    True { a: Register, yes: Target, no: Target },
-    Test { what: Compare, a: Register, b: Register, yes: Target, no: Target },
+    True {
+        a: Register,
+        yes: Target,
+        no: Target,
+    },
+    Test {
+        what: Compare,
+        a: Register,
+        b: Register,
+        yes: Target,
+        no: Target,
+    },
     /// Whether the loaded path leads to something.
-    Has { a: Register, yes: Target, no: Target },
+    Has {
+        a: Register,
+        yes: Target,
+        no: Target,
+    },
     /// Whether the value has the attribute of that number in [`Program::names`].
-    HasAttribute { a: Register, name: u16, yes: Target, no: Target },
+    HasAttribute {
+        a: Register,
+        name: u16,
+        yes: Target,
+        no: Target,
+    },
     /// Whether the entity is of the type of that number in [`Program::names`].
-    Is { a: Register, name: u16, yes: Target, no: Target },
+    Is {
+        a: Register,
+        name: u16,
+        yes: Target,
+        no: Target,
+    },
     /// Whether the text matches the pattern of that number.
-    Like { a: Register, pattern: u16, yes: Target, no: Target },
-    Bool { to: Register, value: bool },
-    Copy { to: Register, a: Register },
-    Attribute { to: Register, a: Register, name: u16 },
-    Compute { what: Arithmetic, to: Register, a: Register, b: Register },
-    Apply { what: Unary, to: Register, a: Register },
+    Like {
+        a: Register,
+        pattern: u16,
+        yes: Target,
+        no: Target,
+    },
+    Bool {
+        to: Register,
+        value: bool,
+    },
+    Copy {
+        to: Register,
+        a: Register,
+    },
+    Attribute {
+        to: Register,
+        a: Register,
+        name: u16,
+    },
+    Compute {
+        what: Arithmetic,
+        to: Register,
+        a: Register,
+        b: Register,
+    },
+    Apply {
+        what: Unary,
+        to: Register,
+        a: Register,
+    },
     /// The set of `count` registers from `first`.
-    Set { to: Register, first: Register, count: u16 },
+    Set {
+        to: Register,
+        first: Register,
+        count: u16,
+    },
     /// The record of `count` registers from `first`, named by the texts from `names` on in [`Program::names`].
-    Record { to: Register, first: Register, count: u16, names: u16 },
+    Record {
+        to: Register,
+        first: Register,
+        count: u16,
+        names: u16,
+    },
 }
 
 /// A path that is loaded before the policies run: an attribute of an earlier register.
@@ -116,4 +175,23 @@ pub(crate) struct Program {
     /// A pattern's characters; nothing is a wildcard.
     pub(crate) patterns: Vec<Vec<Option<char>>>,
     pub(crate) registers: usize,
+}
+
+impl Program {
+    /// Whether any instruction or load reads that register.
+    pub(crate) fn reads(&self, register: Register) -> bool {
+        let in_code = self.code.iter().any(|op| match *op {
+            Op::True { a, .. }
+            | Op::Has { a, .. }
+            | Op::HasAttribute { a, .. }
+            | Op::Is { a, .. }
+            | Op::Like { a, .. }
+            | Op::Copy { a, .. }
+            | Op::Attribute { a, .. }
+            | Op::Apply { a, .. } => a == register,
+            Op::Test { a, b, .. } | Op::Compute { a, b, .. } => a == register || b == register,
+            Op::End(_) | Op::Fail | Op::Jump { .. } | Op::Bool { .. } | Op::Set { .. } | Op::Record { .. } => false,
+        });
+        in_code || self.loads.iter().any(|load| load.from == register)
+    }
 }

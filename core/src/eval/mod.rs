@@ -14,5 +14,5 @@ mod value;
 
 pub(crate) use self::code::{Arithmetic, Compare, Load, Mark, Op, Program, Unary};
 pub(crate) use self::run::{Outcome, World, run};
-pub(crate) use self::space::{Constructed, Guest, Pool, Scratch, Space};
-pub(crate) use self::value::{Ip, Value};
+pub(crate) use self::space::{Constructed, Guest, Pool, Scratch, Space, TEMPORARY};
+pub(crate) use self::value::{Ip, KIND_SHIFT, Own, Value, flags};

@@ -3,7 +3,7 @@
 use super::code::{Arithmetic, Compare, Unary};
 use super::run::World;
 use super::space::{Space, TEMPORARY};
-use super::value::Value;
+use super::value::{Value, bit, members};
 
 const DAY: i64 = 86_400_000;
 
@@ -22,14 +22,10 @@ pub(super) fn compare<W: World>(what: Compare, left: Value, right: Value, world:
         Compare::In => is_in(left.entity()?, right, world, space),
         Compare::Contains => match left {
             Value::Set(set) => Some(space.items(set).binary_search(&right).is_ok()),
+            Value::Flags(kind, bits) => Some(has_flag(kind, bits, right)),
             _ => None,
         },
-        Compare::ContainsAll | Compare::ContainsAny => {
-            let (Value::Set(left), Value::Set(right)) = (left, right) else { return None };
-            let (all, some) = (space.items(left), space.items(right));
-            let has = |item: &Value| all.binary_search(item).is_ok();
-            Some(if what == Compare::ContainsAll { some.iter().all(has) } else { some.iter().any(has) })
-        }
+        Compare::ContainsAll | Compare::ContainsAny => contains_many(what == Compare::ContainsAll, left, right, space),
         Compare::HasTag => match (left, right) {
             (Value::Entity(entity), Value::Text(tag)) => Some(tag_of(entity, tag, world, space) != Value::Missing),
             _ => None,
@@ -45,10 +41,40 @@ pub(super) fn compare<W: World>(what: Compare, left: Value, right: Value, world:
     }
 }
 
+#[inline]
+fn has_flag(kind: u32, bits: u64, item: Value) -> bool {
+    item.entity().and_then(bit).is_some_and(|(other, bit)| other == kind && bits & bit != 0)
+}
+
+/// Whether the left set has all, or any, of the right one's members.
+fn contains_many(all: bool, left: Value, right: Value, space: &Space<'_>) -> Option<bool> {
+    let has = |item: &Value| match left {
+        Value::Set(set) => Some(space.items(set).binary_search(item).is_ok()),
+        Value::Flags(kind, bits) => Some(has_flag(kind, bits, *item)),
+        _ => None,
+    };
+    match (left, right) {
+        (Value::Flags(kind, bits), Value::Flags(other, others)) => {
+            let common = if kind == other { bits & others } else { 0 };
+            Some(if all { common == others } else { common != 0 })
+        }
+        (Value::Set(_) | Value::Flags(..), Value::Set(right)) => {
+            let mut found = space.items(right).iter().map(|item| has(item) == Some(true));
+            Some(if all { found.all(|has| has) } else { found.any(|has| has) })
+        }
+        (Value::Set(_), Value::Flags(kind, bits)) => {
+            let mut found = members(kind, bits).map(|entity| has(&Value::Entity(entity)) == Some(true));
+            Some(if all { found.all(|has| has) } else { found.any(|has| has) })
+        }
+        _ => None,
+    }
+}
+
 fn is_in<W: World>(child: u32, right: Value, world: &W, space: &Space<'_>) -> Option<bool> {
     let below = |ancestor: u32| child == ancestor || descends(child, ancestor, world, space);
     match right {
         Value::Entity(ancestor) => Some(below(ancestor)),
+        Value::Flags(kind, bits) => Some(members(kind, bits).any(below)),
         Value::Set(set) => {
             let items = space.items(set);
             // A member that is no entity is an error, even where another would do.
@@ -62,10 +88,8 @@ fn is_in<W: World>(child: u32, right: Value, world: &W, space: &Space<'_>) -> Op
 }
 
 fn descends<W: World>(child: u32, ancestor: u32, world: &W, space: &Space<'_>) -> bool {
-    match space.scratch.guest.as_ref().filter(|guest| guest.entity == child) {
-        Some(guest) => guest.ancestors.contains(&ancestor),
-        None => child < TEMPORARY && world.descends(child, ancestor),
-    }
+    let guest = &space.scratch.guest;
+    if guest.entity == child { guest.ancestors.contains(&ancestor) } else { child < TEMPORARY && world.descends(child, ancestor) }
 }
 
 /// The value at a name, among fields sorted by name.
@@ -76,23 +100,24 @@ pub(super) fn field(fields: &[(u32, Value)], name: u32) -> Value {
 
 /// An attribute of what has attributes; [`Value::Poison`] of anything else.
 #[inline]
-pub(super) fn attribute<W: World>(of: Value, name: u32, world: &W, space: &Space<'_>) -> Value {
+pub(super) fn attribute<W: World>(of: Value, name: u32, world: &W, space: &mut Space<'_>) -> Value {
     match of {
-        Value::Entity(entity) => match space.scratch.guest.as_ref().filter(|guest| guest.entity == entity) {
-            Some(guest) => field(&guest.attributes, name),
-            None if entity < TEMPORARY => world.attribute(entity, name),
-            None => Value::Missing,
-        },
+        Value::Entity(entity) if space.scratch.guest.entity == entity => field(&space.scratch.guest.attributes, name),
+        Value::Entity(entity) if entity < TEMPORARY => world.attribute(entity, name, space),
+        Value::Entity(_) => Value::Missing,
         Value::Record(record) => field(space.fields(record), name),
         _ => Value::Poison,
     }
 }
 
 fn tag_of<W: World>(entity: u32, tag: u32, world: &W, space: &Space<'_>) -> Value {
-    match space.scratch.guest.as_ref().filter(|guest| guest.entity == entity) {
-        Some(guest) => field(&guest.tags, tag),
-        None if entity < TEMPORARY => world.tag(entity, tag),
-        None => Value::Missing,
+    let guest = &space.scratch.guest;
+    if guest.entity == entity {
+        field(&guest.tags, tag)
+    } else if entity < TEMPORARY {
+        world.tag(entity, tag)
+    } else {
+        Value::Missing
     }
 }
 
@@ -115,6 +140,7 @@ pub(super) fn apply(what: Unary, of: Value, space: &mut Space<'_>, construct: fn
     match (what, of.read()?) {
         (Unary::Negate, Value::Long(value)) => value.checked_neg().map(Value::Long),
         (Unary::IsEmpty, Value::Set(set)) => Some(Value::Bool(space.items(set).is_empty())),
+        (Unary::IsEmpty, Value::Flags(..)) => Some(Value::Bool(false)),
         (Unary::IsIpv4, Value::Ip(ip)) => Some(Value::Bool(space.ip(ip)?.address.is_ipv4())),
         (Unary::IsIpv6, Value::Ip(ip)) => Some(Value::Bool(space.ip(ip)?.address.is_ipv6())),
         (Unary::IsLoopback, Value::Ip(ip)) => Some(Value::Bool(space.ip(ip)?.is_loopback())),
@@ -171,7 +197,9 @@ mod tests {
     #[test]
     fn wildcards_stand_for_any_number_of_characters() {
         let matches = |text: &str, pattern: &str| like(text, &pattern.chars().map(|c| if c == '*' { None } else { Some(c) }).collect::<Vec<_>>());
-        for (text, pattern) in [("", ""), ("", "*"), ("abc", "abc"), ("abc", "a*"), ("abc", "*c"), ("abc", "*b*"), ("aab", "*ab"), ("äöü", "*ö*"), ("a", "**a**")] {
+        for (text, pattern) in
+            [("", ""), ("", "*"), ("abc", "abc"), ("abc", "a*"), ("abc", "*c"), ("abc", "*b*"), ("aab", "*ab"), ("äöü", "*ö*"), ("a", "**a**")]
+        {
             assert!(matches(text, pattern), "{text} like {pattern}");
         }
         for (text, pattern) in [("a", ""), ("", "a"), ("abc", "ab"), ("abc", "*d*"), ("ab", "*abc"), ("abab", "*aba")] {

@@ -8,7 +8,7 @@ use super::value::Value;
 /// The entities that a program may read.
 pub(crate) trait World {
     /// An attribute of an entity; [`Value::Missing`] without the entity or the attribute.
-    fn attribute(&self, entity: u32, name: u32) -> Value;
+    fn attribute(&self, entity: u32, name: u32, space: &mut Space<'_>) -> Value;
     /// A tag of an entity; [`Value::Missing`] without the entity or the tag.
     fn tag(&self, entity: u32, tag: u32) -> Value;
     /// Whether `ancestor` is above `child`.
@@ -25,11 +25,11 @@ pub(crate) enum Outcome {
     Errs,
 }
 
-/// Runs every policy of the program on the roots: principal, action, resource, context. `each` is told each outcome and
+/// Runs every policy of the program on the roots: principal, action, resource, context, and what the world adds. `each` is told each outcome and
 /// stops the run by giving back `false`.
 pub(crate) fn run<W: World>(
     program: &Program,
-    roots: [Value; 4],
+    roots: &[Value],
     world: &W,
     space: &mut Space<'_>,
     construct: fn(Unary, &str) -> Option<Constructed>,
@@ -37,7 +37,7 @@ pub(crate) fn run<W: World>(
 ) {
     let mut frame = std::mem::take(&mut space.scratch.frame);
     frame.clear();
-    frame.extend_from_slice(&roots);
+    frame.extend_from_slice(roots);
     frame.extend_from_slice(&program.constants);
     for load in &program.loads {
         let from = frame.get(usize::from(load.from)).copied().unwrap_or(Value::Poison);
@@ -100,13 +100,11 @@ impl<W: World> Machine<'_, '_, W> {
                     _ => (yes, no, true),
                 },
                 Op::Test { what, a, b, yes, no } => (yes, no, ops::compare(what, self.get(a), self.get(b), self.world, self.space)?),
-                Op::HasAttribute { a, name, yes, no } => {
-                    match ops::attribute(self.get(a).read()?, self.name(name), self.world, self.space) {
-                        Value::Missing => (yes, no, false),
-                        Value::Poison => return None,
-                        _ => (yes, no, true),
-                    }
-                }
+                Op::HasAttribute { a, name, yes, no } => match ops::attribute(self.get(a).read()?, self.name(name), self.world, self.space) {
+                    Value::Missing => (yes, no, false),
+                    Value::Poison => return None,
+                    _ => (yes, no, true),
+                },
                 Op::Is { a, name, yes, no } => (yes, no, self.type_of(self.get(a).entity()?) == self.name(name)),
                 Op::Like { a, pattern, yes, no } => match self.get(a) {
                     Value::Text(text) => {

@@ -1,21 +1,49 @@
 //! Where interned things live: a pool that is loaded once, and a scratch that one request fills and empties.
 
 use super::intern::Interner;
-use super::value::{Ip, Value};
+use super::value::{Ip, Value, bit, flags, members};
 
 /// Numbers from here on are the scratch's.
 pub(crate) const TEMPORARY: u32 = 1 << 31;
 
 /// Texts, sets, records and addresses of what is loaded.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Pool {
+    /// The kinds of entity, among those numbered by kind, whose sets are flags.
+    pub(crate) enumerated: std::ops::Range<u32>,
     texts: Interner<str>,
     sets: Interner<[Value]>,
     records: Interner<[(u32, Value)]>,
     addresses: Interner<[Ip]>,
 }
 
+impl Default for Pool {
+    fn default() -> Self {
+        let mut sets: Interner<[Value]> = Interner::default();
+        // The empty set has number 0.
+        sets.keep(&[]);
+        Self { enumerated: 0..0, texts: Interner::default(), sets, records: Interner::default(), addresses: Interner::default() }
+    }
+}
+
 impl Pool {
+    /// The set of these sorted values as flags, where it is one.
+    fn as_flags(&self, items: &[Value]) -> Option<Value> {
+        if self.enumerated.is_empty() {
+            return None;
+        }
+        let (kind, _) = bit(items.first()?.entity()?)?;
+        let mut all = 0_u64;
+        for item in items {
+            let (other, bit) = bit(item.entity()?)?;
+            if other != kind || !self.enumerated.contains(&kind) {
+                return None;
+            }
+            all |= bit;
+        }
+        Some(flags(kind, all))
+    }
+
     pub(crate) fn text(&mut self, text: &str) -> u32 {
         self.texts.keep(text)
     }
@@ -28,12 +56,16 @@ impl Pool {
     pub(crate) fn set(&mut self, mut items: Vec<Value>) -> Value {
         items.sort_unstable();
         items.dedup();
-        Value::Set(self.sets.keep(&items))
+        self.as_flags(&items).unwrap_or_else(|| Value::Set(self.sets.keep(&items)))
     }
 
-    /// A set's members, sorted.
-    pub(crate) fn set_items(&self, set: Value) -> Option<&[Value]> {
-        if let Value::Set(set) = set { self.sets.get(set) } else { None }
+    /// A set's members.
+    pub(crate) fn set_items(&self, set: Value) -> Option<Vec<Value>> {
+        match set {
+            Value::Set(set) => self.sets.get(set).map(<[Value]>::to_vec),
+            Value::Flags(kind, bits) => Some(members(kind, bits).map(Value::Entity).collect()),
+            _ => None,
+        }
     }
 
     /// The record of these fields; names are texts of this pool.
@@ -72,12 +104,27 @@ impl Constructed {
 }
 
 /// An entity that came with the request: its attributes, tags and ancestors stand for what the world would say.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Guest {
     pub(crate) entity: u32,
     pub(crate) attributes: Vec<(u32, Value)>,
     pub(crate) tags: Vec<(u32, Value)>,
     pub(crate) ancestors: Vec<u32>,
+}
+
+impl Default for Guest {
+    fn default() -> Self {
+        Self { entity: u32::MAX, attributes: Vec::new(), tags: Vec::new(), ancestors: Vec::new() }
+    }
+}
+
+impl Guest {
+    fn clear(&mut self) {
+        self.entity = u32::MAX;
+        self.attributes.clear();
+        self.tags.clear();
+        self.ancestors.clear();
+    }
 }
 
 /// What one request needs beside the pool; kept between requests for its memory only.
@@ -89,7 +136,7 @@ pub(crate) struct Scratch {
     addresses: Interner<[Ip]>,
     /// Type and id of entities that the world does not know.
     strangers: Vec<(u32, u32)>,
-    pub(crate) guest: Option<Guest>,
+    pub(crate) guest: Guest,
     pub(crate) frame: Vec<Value>,
     pub(super) items: Vec<Value>,
     pub(super) fields: Vec<(u32, Value)>,
@@ -102,7 +149,7 @@ impl Scratch {
         self.records.clear();
         self.addresses.clear();
         self.strangers.clear();
-        self.guest = None;
+        self.guest.clear();
     }
 }
 
@@ -126,6 +173,9 @@ impl Space<'_> {
     pub(crate) fn set(&mut self, items: &mut Vec<Value>) -> Value {
         items.sort_unstable();
         items.dedup();
+        if let Some(flags) = self.pool.as_flags(items) {
+            return flags;
+        }
         Value::Set(self.pool.sets.find(items).unwrap_or_else(|| self.scratch.sets.keep(items) | TEMPORARY))
     }
 
@@ -134,7 +184,7 @@ impl Space<'_> {
         found.unwrap_or_default()
     }
 
-    pub(crate) fn record(&mut self, fields: &mut Vec<(u32, Value)>) -> Value {
+    pub(crate) fn record(&mut self, fields: &mut [(u32, Value)]) -> Value {
         fields.sort_unstable();
         Value::Record(self.pool.records.find(fields).unwrap_or_else(|| self.scratch.records.keep(fields) | TEMPORARY))
     }

@@ -14,6 +14,8 @@ pub(crate) enum Value {
     Text(u32),
     Entity(u32),
     Set(u32),
+    /// A set of entities of one enumerated type: a bit for each. Never empty, and never also a `Set`.
+    Flags(u32, u64),
     Record(u32),
     /// In ten-thousandths.
     Decimal(i64),
@@ -42,6 +44,42 @@ impl Value {
     }
 }
 
+/// Where a world numbers entities by kind, the kind stands above this bit and the place in it below.
+pub(crate) const KIND_SHIFT: u32 = 26;
+
+/// The set that has no members.
+pub(crate) const EMPTY: Value = Value::Set(0);
+
+/// The set of these entities of an enumerated kind.
+#[inline]
+pub(crate) fn flags(kind: u32, bits: u64) -> Value {
+    if bits == 0 { EMPTY } else { Value::Flags(kind, bits) }
+}
+
+/// Kind and bit of an entity that can stand in [`Value::Flags`].
+pub(super) fn bit(entity: u32) -> Option<(u32, u64)> {
+    let place = entity & 0x03FF_FFFF;
+    if place < 64 { Some((entity >> KIND_SHIFT, 1_u64.checked_shl(place)?)) } else { None }
+}
+
+/// The entities of a set of flags.
+pub(super) fn members(kind: u32, bits: u64) -> impl Iterator<Item = u32> {
+    (0..64_u32).filter(move |place| bits.checked_shr(*place).unwrap_or(0) & 1 == 1).map(move |place| kind << KIND_SHIFT | place)
+}
+
+/// What a host keeps of its own with a record, not yet interned.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Own {
+    Bool(bool),
+    Long(i64),
+    Text(Box<str>),
+    Entity(Box<str>, Box<str>),
+    Set(Vec<Own>),
+    Record(Vec<(Box<str>, Own)>),
+    Extension(Value),
+    Ip(Ip),
+}
+
 /// An IP address or range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Ip {
@@ -52,14 +90,11 @@ pub(crate) struct Ip {
 impl Ip {
     /// From `address` or `address/prefix`, as Cedar prints them.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let (address, prefix) = match text.split_once('/') {
-            Some((address, prefix)) => (address.parse().ok()?, prefix.parse().ok()?),
-            None => {
-                let address: IpAddr = text.parse().ok()?;
-                (address, if address.is_ipv4() { 32 } else { 128 })
-            }
-        };
-        Some(Self { address, prefix })
+        if let Some((address, prefix)) = text.split_once('/') {
+            return Some(Self { address: address.parse().ok()?, prefix: prefix.parse().ok()? });
+        }
+        let address: IpAddr = text.parse().ok()?;
+        Some(Self { address, prefix: if address.is_ipv4() { 32 } else { 128 } })
     }
 
     pub(crate) fn is_loopback(self) -> bool {
@@ -73,7 +108,9 @@ impl Ip {
     /// Whether all of this range is inside the other.
     pub(crate) fn is_in_range(self, other: Self) -> bool {
         let (mine, others) = match (self.address, other.address) {
-            (IpAddr::V4(mine), IpAddr::V4(others)) => (ends(u128::from(u32::from(mine)), self.prefix, 32), ends(u128::from(u32::from(others)), other.prefix, 32)),
+            (IpAddr::V4(mine), IpAddr::V4(others)) => {
+                (ends(u128::from(u32::from(mine)), self.prefix, 32), ends(u128::from(u32::from(others)), other.prefix, 32))
+            }
             (IpAddr::V6(mine), IpAddr::V6(others)) => (ends(u128::from(mine), self.prefix, 128), ends(u128::from(others), other.prefix, 128)),
             _ => return false,
         };

@@ -8,7 +8,7 @@ use cedar_policy::{Effect, Entities, EntityTypeName, PolicyId, PolicySet, Schema
 
 use super::plain::{json_fault, link, scan_file};
 use super::rules::{Body, Parsed, Placed, Rules, in_text_order};
-use super::schema::{self, Names};
+use super::schema::{self, Names, Shapes};
 use super::source::{CATALOG, File, KERNEL, placeless};
 use super::{diagnose, validate};
 use crate::catalog::Catalog;
@@ -25,6 +25,8 @@ pub(crate) struct Bundle {
     pub(crate) catalog: Catalog,
     /// The schema's actions and their groups: what every request's entities start from.
     pub(crate) actions: Entities,
+    /// Of each resource type, its attributes, and whether each is required; without the types that say it indirectly.
+    pub(crate) shapes: Shapes,
     /// The schema's entity types.
     pub(crate) types: HashSet<EntityTypeName>,
 }
@@ -55,7 +57,7 @@ struct Syntax<'a> {
 
 fn build(files: &[File], depth: usize, validation: Validation, caps: &Caps) -> Result<Bundle, Error> {
     let syntax = parse(files, caps)?;
-    let (schema, names) = check_names(&syntax, files)?;
+    let (schema, names, shapes) = check_names(&syntax, files)?;
     let (set, order, homes) = assemble(syntax.parts, files)?;
     let mut set = set;
     if let Some(links) = files.iter().find(|file| file.name == "links.json") {
@@ -67,7 +69,7 @@ fn build(files: &[File], depth: usize, validation: Validation, caps: &Caps) -> R
     })?;
     let actions = schema.action_entities().map_err(|found| placeless("bundle.schema", found.to_string()))?;
     let types = schema.entity_types().cloned().collect();
-    Ok(Bundle { rules: Rules::new(set, &order, depth), schema, names, catalog: syntax.catalog, actions, types })
+    Ok(Bundle { rules: Rules::new(set, &order, depth), schema, names, catalog: syntax.catalog, actions, shapes, types })
 }
 
 /// Stage one: the syntax of all files.
@@ -100,7 +102,7 @@ fn parse<'a>(files: &'a [File], caps: &Caps) -> Result<Syntax<'a>, Error> {
 }
 
 /// Stage two: names of the schema, of policies (ids and codes), and of the catalog.
-fn check_names(syntax: &Syntax<'_>, files: &[File]) -> Result<(Schema, Names), Error> {
+fn check_names(syntax: &Syntax<'_>, files: &[File]) -> Result<(Schema, Names, Shapes), Error> {
     let schema = Schema::from_schema_fragments(syntax.fragments.iter().cloned());
     let mut faults = Vec::new();
     let schema = schema.map_err(|found| faults.extend(schema_faults(&found, &syntax.schemas))).ok();
@@ -124,7 +126,7 @@ fn check_names(syntax: &Syntax<'_>, files: &[File]) -> Result<(Schema, Names), E
     Faults::into_result(faults)?;
     // Without a schema there was a fault.
     let schema = schema.ok_or_else(|| placeless("bundle.schema", "the schema files do not fit together"))?;
-    Ok((schema, names))
+    Ok((schema, names, schema::shapes(&forms)))
 }
 
 /// Faults of linking the schema files: Cedar names no place, so the first name in backticks is looked for.

@@ -8,10 +8,12 @@ use cedar_policy::Entity;
 use serde_json::{Map, Value, json};
 
 use super::Bundle;
+use super::compile::own;
 use super::question::causes;
 use super::schema::Action;
 use crate::catalog::{Catalog, Names};
 use crate::directory::Directory;
+use crate::eval::Own;
 use crate::{Error, Ref, Request, host};
 
 /// Entity types whose records the directory keeps.
@@ -130,16 +132,25 @@ impl Names for Bundle {
         self.names.meters.contains(name)
     }
 
-    fn check_attributes(&self, record_type: &str, attributes: &Map<String, Value>) -> Result<(), String> {
+    fn features(&self) -> Vec<&str> {
+        self.names.features.iter().map(String::as_str).collect()
+    }
+
+    fn typed(&self, record_type: &str, attributes: &Map<String, Value>) -> Result<Own, String> {
         crate::json::check_value("attributes", &Value::Object(attributes.clone()), super::question::NESTING).map_err(|error| error.to_string())?;
         let whole = match record_type {
             "Account" => json!({"confirmed": true, "closed": false, "disabled": [], "attributes": attributes}),
             "TeamMember" => json!({"account": entity("Account", "x"), "confirmed": true, "grants": [], "attributes": attributes}),
-            _ => return Ok(()),
+            _ => return Ok(Own::Record(Vec::new())),
         };
-        let Value::Object(whole) = whole else { return Ok(()) };
+        let Value::Object(whole) = whole else { return Ok(Own::Record(Vec::new())) };
+        let typed = || {
+            let entity = self.record_entity(&Ref::new(record_type, "x"), &whole)?;
+            Ok(entity.attr("attributes").and_then(Result::ok).and_then(|value| own(&value)))
+        };
         let depth = 80;
-        crate::stack::run(depth, || self.record_entity(&Ref::new(record_type, "x"), &whole)).map(drop).map_err(|error| error.to_string())
+        let typed = crate::stack::run(depth, typed).map_err(|error| error.to_string())?;
+        typed.ok_or_else(|| "a value that is none".to_owned())
     }
 }
 

@@ -27,8 +27,8 @@ pub(crate) fn with_scratch<T>(pool: &Pool, work: impl FnOnce(&mut Space<'_>) -> 
         scratch.clear();
         work.take().map(|work| work(&mut Space { pool, scratch }))
     };
-    let lent = SCRATCH.try_with(|scratch| scratch.try_borrow_mut().ok().and_then(|mut scratch| lend(&mut scratch)));
-    match lent {
+    let done = SCRATCH.try_with(|scratch| scratch.try_borrow_mut().ok().and_then(|mut scratch| lend(&mut scratch)));
+    match done {
         Ok(Some(done)) => done,
         _ => match lend(&mut Scratch::default()) {
             Some(done) => done,
@@ -47,7 +47,7 @@ impl Compiled {
             let tree = policy.to_pst().ok().and_then(|tree| linked(&tree)).ok_or_else(beyond)?;
             let node = Reader { known }.policy(&tree).map_err(|_| beyond())?;
             let position = u32::try_from(at).map_err(|_| beyond())?;
-            programs.push(compile::compile(&[(position, node)]).map_err(|_| beyond())?);
+            programs.push(compile::compile(&[(position, node)], 4).map_err(|_| beyond())?);
         }
         Ok(Self { programs })
     }
@@ -56,7 +56,7 @@ impl Compiled {
     pub(crate) fn judge(&self, rules: &Rules, roots: [Value; 4], world: &impl World, space: &mut Space<'_>) -> Verdict {
         let mut tally = Tally::default();
         for program in &self.programs {
-            run(program, roots, world, space, construct, |at, outcome| {
+            run(program, &roots, world, space, construct, |at, outcome| {
                 tally.count(rules, at, outcome);
                 true
             });
@@ -87,7 +87,8 @@ impl Tally {
     pub(crate) fn verdict(self, rules: &Rules) -> Verdict {
         let permitted = !self.permits.is_empty();
         let policies = if self.forbids.is_empty() { self.permits } else { self.forbids };
-        let allowed = permitted && self.errors.is_empty() && policies.first().and_then(|at| rules.list.get(*at)).is_some_and(|rule| rule.effect == Effect::Permit);
+        let allowed =
+            permitted && self.errors.is_empty() && policies.first().and_then(|at| rules.list.get(*at)).is_some_and(|rule| rule.effect == Effect::Permit);
         let code = rules.name(&policies, !self.errors.is_empty(), || permitted);
         Verdict { allowed, code, policies, errors: self.errors }
     }

@@ -15,6 +15,7 @@ mod rules;
 mod schema;
 mod shipped;
 mod source;
+mod tenancy;
 mod validate;
 
 use std::sync::Arc;
@@ -28,6 +29,7 @@ pub(crate) use self::question::Asked;
 pub(crate) use self::rules::Rules;
 pub use self::source::Source;
 pub(crate) use self::source::placeless;
+use crate::directory::Directory;
 use crate::{Caps, Error, Validation};
 
 /// What is loaded, with its name.
@@ -35,6 +37,32 @@ use crate::{Caps, Error, Validation};
 pub(crate) struct Loaded {
     pub(crate) fingerprint: Arc<str>,
     pub(crate) kind: Kind,
+}
+
+/// The programs of a bundle for one numbering of the directory, or why Cedar itself answers.
+#[derive(Debug)]
+pub(crate) struct Fast(Option<Result<tenancy::Programs, Arc<str>>>);
+
+impl Fast {
+    /// Whether it serves another directory of the same bundle too.
+    pub(crate) fn is_portable(&self) -> bool {
+        match &self.0 {
+            None => true,
+            Some(programs) => programs.as_ref().is_ok_and(tenancy::Programs::is_portable),
+        }
+    }
+}
+
+impl Loaded {
+    /// Compiles for this directory, and names in it what the policies name.
+    pub(crate) fn compile(&self, directory: &mut Directory) -> Fast {
+        match &self.kind {
+            Kind::Plain(_) => Fast(None),
+            Kind::Tenancy(bundle) => Fast(Some(
+                crate::stack::run(bundle.rules.depth, || Ok(tenancy::Programs::new(bundle, directory))).unwrap_or_else(|error| Err(error.to_string().into())),
+            )),
+        }
+    }
 }
 
 /// With the tenancy kernel or without.

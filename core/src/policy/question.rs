@@ -7,7 +7,7 @@ use cedar_policy::{Context, Entities, Entity, EntityId, EntityTypeName, EntityUi
 use serde_json::{Map, Value, json};
 
 use super::fast::{Compiled, with_scratch};
-use super::{Bundle, Kind, Loaded, Plain, Verdict};
+use super::{Bundle, Fast, Kind, Loaded, Plain, Verdict};
 use crate::directory::Directory;
 use crate::eval::Value as Interned;
 use crate::{Circumstances, Error, Ref, Request, Resource, json as checked, stack};
@@ -41,13 +41,24 @@ impl Loaded {
     }
 
     /// The answer of the compiled policies, where they can answer: else Cedar is to be asked.
-    pub(crate) fn fast(&self, request: &Request, _directory: &Directory) -> Result<Option<Verdict>, Error> {
+    pub(crate) fn fast(&self, fast: &Fast, request: &Request, directory: &Directory) -> Result<Option<Verdict>, Error> {
         match &self.kind {
-            Kind::Tenancy(_) => Ok(None),
+            Kind::Tenancy(bundle) => Ok(match &fast.0 {
+                Some(Ok(programs)) => programs.judge(bundle, request, directory),
+                _ => None,
+            }),
             Kind::Plain(plain) => match &plain.compiled {
                 Ok(compiled) => stack::run(VALUE_DEPTH, || plain.judge(compiled, request)).map(Some),
                 Err(_) => Ok(None),
             },
+        }
+    }
+
+    /// The allow bit of the compiled policies' answer, where they can answer.
+    pub(crate) fn fast_check(&self, fast: &Fast, request: &Request, directory: &Directory) -> Result<Option<bool>, Error> {
+        match (&self.kind, &fast.0) {
+            (Kind::Tenancy(bundle), Some(Ok(programs))) => Ok(programs.check(bundle, request, directory)),
+            _ => Ok(self.fast(fast, request, directory)?.map(|verdict| verdict.allowed)),
         }
     }
 
@@ -117,7 +128,7 @@ impl Plain {
                     context.push((space.text_number(name), value));
                 }
                 if let Some(entity) = question.request.resource().filter(|_| !request.resource.is_bare()).and_then(|uid| question.entities.get(uid)) {
-                    space.scratch.guest = self.resident.guest(entity, &question.entities, space);
+                    space.scratch.guest = self.resident.guest(entity, &question.entities, space).unwrap_or_default();
                 }
             }
             let context = space.record(&mut context);

@@ -30,7 +30,7 @@ pub(crate) struct Resident {
 
 impl World for Resident {
     #[inline]
-    fn attribute(&self, entity: u32, name: u32) -> Value {
+    fn attribute(&self, entity: u32, name: u32, _: &mut Space<'_>) -> Value {
         self.rows.get(entity as usize).map_or(Value::Missing, |row| field(&row.attributes, name))
     }
 
@@ -161,7 +161,7 @@ impl Resident {
                 space.set(&mut items)
             }
             EvalResult::Record(record) => {
-                let mut fields = record.iter().map(|(name, value)| (space.text_number(name), self.value(value, space))).collect();
+                let mut fields: Vec<_> = record.iter().map(|(name, value)| (space.text_number(name), self.value(value, space))).collect();
                 space.record(&mut fields)
             }
             EvalResult::ExtensionValue(text) => value_of(text).map_or(Value::Poison, |made| made.into_value(space)),

@@ -81,6 +81,11 @@ pub(crate) struct Rules {
 }
 
 impl Rules {
+    /// Whether the policy at that position is a permit.
+    pub(crate) fn permits_at(&self, at: usize) -> bool {
+        self.list.get(at).is_some_and(|rule| rule.effect == Effect::Permit)
+    }
+
     /// Orders the policies of `set`: `order` holds the ids of static policies and templates with their places.
     pub(crate) fn new(set: PolicySet, order: &[Placed], depth: usize) -> Self {
         let rank: HashMap<&PolicyId, usize> = order.iter().enumerate().map(|(at, (id, _))| (id, at)).collect();

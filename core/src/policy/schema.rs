@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::source::{File, placeless};
 use crate::error::Fault;
+use crate::eval::Own;
 
 /// The kinds of action (C8). The status tables are policies over them.
 pub(crate) const KINDS: [&str; 8] = ["login", "read", "write", "consume", "public", "unsubscribe", "billing", "ticket"];
@@ -21,9 +22,14 @@ pub(crate) struct Action {
     pub(crate) asks: Option<String>,
     /// The desk that takes the ticket when this action is allowed (`owner`, `platform`).
     pub(crate) desk: Option<String>,
+    /// Whether its context needs fields beside `facts`.
+    pub(crate) context: bool,
     pub(crate) principals: BTreeSet<String>,
     pub(crate) resources: BTreeSet<String>,
 }
+
+/// Of each entity type, its attributes, and whether each is required.
+pub(crate) type Shapes = BTreeMap<String, BTreeMap<String, bool>>;
 
 /// What the schema files say together.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -87,7 +93,51 @@ fn action(name: &str, declared: &Value, fragments: &[Value], file: &File, names:
         fault("bundle.unknown_name", format!("action `{name}` names meter `{unknown}`, which `Meter` does not list"));
     }
     let kind = kinds.first().copied().unwrap_or_default().to_owned();
-    Some(Action { kind, feature, meters, frees, asks: note("asks").map(str::to_owned), desk: note("desk").map(str::to_owned), principals, resources })
+    Some(Action {
+        kind,
+        feature,
+        meters,
+        frees,
+        asks: note("asks").map(str::to_owned),
+        desk: note("desk").map(str::to_owned),
+        context: needs_context(applies.get("context"), fragments),
+        principals,
+        resources,
+    })
+}
+
+/// The attributes of each entity type, and whether each is required. A type whose shape is a common type's, or that has tags
+/// only, is left out: nothing is known of it then.
+pub(crate) fn shapes(fragments: &[Value]) -> Shapes {
+    let mut shapes = BTreeMap::new();
+    for types in fragments.iter().filter_map(|fragment| fragment.get("")?.get("entityTypes")?.as_object()) {
+        for (name, declared) in types.iter().filter(|(_, declared)| declared.get("enum").is_none()) {
+            let attributes = match declared.get("shape") {
+                None => Some(BTreeMap::new()),
+                Some(shape) => shape.get("attributes").and_then(Value::as_object).map(|attributes| {
+                    attributes.iter().map(|(name, attribute)| (name.clone(), attribute.get("required") != Some(&Value::Bool(false)))).collect()
+                }),
+            };
+            if let Some(attributes) = attributes {
+                shapes.insert(name.clone(), attributes);
+            }
+        }
+    }
+    shapes
+}
+
+/// Whether the context has fields of its own that it needs.
+fn needs_context(context: Option<&Value>, fragments: &[Value]) -> bool {
+    let of_record = |shape: &Value| {
+        let attributes = shape.get("attributes").and_then(Value::as_object)?;
+        Some(attributes.iter().any(|(name, attribute)| name != "facts" && attribute.get("required") != Some(&Value::Bool(false))))
+    };
+    let Some(context) = context else { return true };
+    of_record(context).unwrap_or_else(|| {
+        let name = context.get("name").or_else(|| context.get("type")).and_then(Value::as_str).unwrap_or_default();
+        let mut common = fragments.iter().filter_map(|fragment| fragment.get("")?.get("commonTypes")?.get(name));
+        common.next().and_then(of_record).unwrap_or(true)
+    })
 }
 
 /// Whether the context, or the common type that it names, has an attribute `facts` of type `Facts`.
@@ -125,7 +175,11 @@ impl crate::catalog::Names for Names {
         self.meters.contains(name)
     }
 
-    fn check_attributes(&self, _: &str, _: &serde_json::Map<String, Value>) -> Result<(), String> {
-        Ok(())
+    fn typed(&self, _: &str, _: &serde_json::Map<String, Value>) -> Result<Own, String> {
+        Ok(Own::Record(Vec::new()))
+    }
+
+    fn features(&self) -> Vec<&str> {
+        self.features.iter().map(String::as_str).collect()
     }
 }

@@ -10,12 +10,12 @@ type Register = u16;
 /// Where a test goes on; patched when the place is known.
 type Label = usize;
 
-/// One program of all these policies, with their positions in gate order.
+/// One program of all these policies, with their positions in gate order. `roots` registers come filled.
 ///
 /// # Errors
 /// [`Unsupported`] when it would not fit: too many registers or instructions.
-pub(in crate::policy) fn compile(policies: &[(u32, Node)]) -> Result<Program, Unsupported> {
-    let mut paths = Paths::default();
+pub(in crate::policy) fn compile(policies: &[(u32, Node)], roots: usize) -> Result<Program, Unsupported> {
+    let mut paths = Paths { roots, ..Paths::default() };
     for (_, node) in policies {
         paths.collect(node)?;
     }
@@ -37,13 +37,12 @@ pub(in crate::policy) fn compile(policies: &[(u32, Node)]) -> Result<Program, Un
 /// The registers that are filled before anything runs: roots, constants, loads.
 #[derive(Default)]
 struct Paths {
+    roots: usize,
     constants: Vec<Value>,
     constant_at: HashMap<Value, usize>,
     loads: Vec<(u8, Vec<u32>)>,
     load_at: HashMap<(u8, Vec<u32>), usize>,
 }
-
-const ROOTS: usize = 4;
 
 impl Paths {
     fn collect(&mut self, node: &Node) -> Result<(), Unsupported> {
@@ -86,13 +85,13 @@ impl Paths {
     }
 
     fn first_free(&self) -> Result<usize, Unsupported> {
-        let first = ROOTS.saturating_add(self.constants.len()).saturating_add(self.loads.len());
+        let first = self.roots.saturating_add(self.constants.len()).saturating_add(self.loads.len());
         if first < usize::from(u16::MAX) { Ok(first) } else { Err(Unsupported) }
     }
 
     fn constant_register(&self, value: Value) -> Result<Register, Unsupported> {
         let at = self.constant_at.get(&value).ok_or(Unsupported)?;
-        u16::try_from(ROOTS.saturating_add(*at)).map_err(|_| Unsupported)
+        u16::try_from(self.roots.saturating_add(*at)).map_err(|_| Unsupported)
     }
 
     fn path_register(&self, root: u8, names: &[u32]) -> Result<Register, Unsupported> {
@@ -100,7 +99,7 @@ impl Paths {
             return Ok(u16::from(root));
         }
         let at = self.load_at.get(&(root, names.to_vec())).ok_or(Unsupported)?;
-        u16::try_from(ROOTS.saturating_add(self.constants.len()).saturating_add(*at)).map_err(|_| Unsupported)
+        u16::try_from(self.roots.saturating_add(self.constants.len()).saturating_add(*at)).map_err(|_| Unsupported)
     }
 }
 

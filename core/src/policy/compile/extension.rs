@@ -2,9 +2,9 @@
 
 use std::str::FromStr;
 
-use cedar_policy::{Context, Entities, EvalResult, EntityUid, Expression, Request, eval_expression};
+use cedar_policy::{Context, Entities, EntityUid, EvalResult, Expression, Request, eval_expression};
 
-use crate::eval::{Constructed, Ip, Unary, Value};
+use crate::eval::{Constructed, Ip, Own, Unary, Value};
 
 /// What Cedar makes of `text` in the constructor; nothing where it refuses it.
 pub(in crate::policy) fn construct(what: Unary, text: &str) -> Option<Constructed> {
@@ -26,6 +26,22 @@ pub(in crate::policy) fn value_of(text: &str) -> Option<Constructed> {
     [Unary::Decimal, Unary::Ip, Unary::Duration, Unary::Datetime].into_iter().find_map(|what| constructed(what, text))
 }
 
+/// A value that a host keeps with a record.
+pub(in crate::policy) fn own(value: &EvalResult) -> Option<Own> {
+    Some(match value {
+        EvalResult::Bool(value) => Own::Bool(*value),
+        EvalResult::Long(value) => Own::Long(*value),
+        EvalResult::String(text) => Own::Text(text.as_str().into()),
+        EvalResult::EntityUid(uid) => Own::Entity(uid.type_name().to_string().into(), uid.id().unescaped().into()),
+        EvalResult::Set(set) => Own::Set(set.iter().map(own).collect::<Option<_>>()?),
+        EvalResult::Record(record) => Own::Record(record.iter().map(|(name, value)| Some((name.as_str().into(), own(value)?))).collect::<Option<_>>()?),
+        EvalResult::ExtensionValue(text) => match value_of(text)? {
+            Constructed::Value(value) => Own::Extension(value),
+            Constructed::Ip(ip) => Own::Ip(ip),
+        },
+    })
+}
+
 fn constructed(what: Unary, text: &str) -> Option<Constructed> {
     let long = |expression: String| match evaluate(&Expression::from_str(&expression).ok()?)? {
         EvalResult::Long(value) => Some(value),
@@ -35,9 +51,7 @@ fn constructed(what: Unary, text: &str) -> Option<Constructed> {
         Unary::Decimal => ten_thousandths(text.strip_prefix("decimal(\"")?.strip_suffix("\")")?).map(Value::Decimal).map(Constructed::Value),
         Unary::Ip => Ip::parse(text.strip_prefix("ip(\"")?.strip_suffix("\")")?).map(Constructed::Ip),
         Unary::Duration => long(format!("({text}).toMilliseconds()")).map(Value::Duration).map(Constructed::Value),
-        Unary::Datetime => {
-            long(format!("({text}).durationSince(datetime(\"1970-01-01\")).toMilliseconds()")).map(Value::Datetime).map(Constructed::Value)
-        }
+        Unary::Datetime => long(format!("({text}).durationSince(datetime(\"1970-01-01\")).toMilliseconds()")).map(Value::Datetime).map(Constructed::Value),
         _ => None,
     }
 }

@@ -8,5 +8,5 @@ mod extension;
 mod tree;
 
 pub(super) use self::emit::compile;
-pub(super) use self::extension::{construct, value_of};
-pub(super) use self::tree::{Known, Reader};
+pub(super) use self::extension::{construct, own, value_of};
+pub(super) use self::tree::{Known, Node, Reader, Unsupported};

@@ -301,7 +301,7 @@ impl<K: Known> Reader<'_, K> {
             BinaryOp::Greater => not(self.compare(Compare::LessEqual, left, right)),
             BinaryOp::GreaterEq => not(self.compare(Compare::Less, left, right)),
             BinaryOp::In => match right {
-                Node::Value(set @ Value::Set(_)) => self.in_set(left, set),
+                Node::Value(set @ (Value::Set(_) | Value::Flags(..))) => self.in_set(left, set),
                 right => self.compare(Compare::In, left, right),
             },
             BinaryOp::Contains => self.compare(Compare::Contains, left, right),
@@ -342,15 +342,17 @@ impl<K: Known> Reader<'_, K> {
         let known = match (what, &left, &right) {
             (Compare::Equal, Node::Value(left), Node::Value(right)) => Some(left == right),
             (Compare::In, Node::Value(Value::Entity(child)), Node::Value(Value::Entity(ancestor))) => self.known.is_in(*child, *ancestor),
-            (Compare::In, Node::Value(Value::Entity(child)), Node::Value(set @ Value::Set(_))) => self.in_any(*child, *set),
-            (Compare::Contains, Node::Value(set @ Value::Set(_)), Node::Value(item)) => self.known.pool().set_items(*set).map(|items| items.contains(item)),
+            (Compare::In, Node::Value(Value::Entity(child)), Node::Value(set @ (Value::Set(_) | Value::Flags(..)))) => self.in_any(*child, *set),
+            (Compare::Contains, Node::Value(set @ (Value::Set(_) | Value::Flags(..))), Node::Value(item)) => {
+                self.known.pool().set_items(*set).map(|items| items.contains(item))
+            }
             _ => None,
         };
         known.map_or_else(|| Node::Compare(what, Box::new(left), Box::new(right)), |known| Node::Value(Value::Bool(known)))
     }
 
     fn in_any(&mut self, child: u32, set: Value) -> Option<bool> {
-        let items: Vec<Value> = self.known.pool().set_items(set)?.to_vec();
+        let items: Vec<Value> = self.known.pool().set_items(set)?;
         let mut any = false;
         for item in items {
             any |= self.known.is_in(child, item.entity()?)?;

@@ -1,0 +1,218 @@
+//! What is known of a request before it comes, and where its facts stand.
+
+use std::collections::BTreeMap;
+
+use super::words::{
+    self, ACTOR, AMOUNT, CHANNEL_OF, DOMAIN_OF, FACTS, FEATURE_OF, FIRST_TYPE, HOST, HOST_REFUSED, LOGIN, OWNER, PACKAGE_OF, REALM, entity, root,
+};
+use super::world::{Named, record};
+use crate::directory::Hot;
+use crate::eval::{Pool, Value};
+use crate::policy::compile::{Known, Node, Unsupported};
+
+/// Attributes of a resource type: whether each is required.
+pub(super) type Shape = BTreeMap<String, bool>;
+
+/// A request's kind, as far as programs differ by it.
+pub(super) struct Asked<'a> {
+    pub(super) principal: u32,
+    pub(super) action: u32,
+    pub(super) feature: Option<u32>,
+    pub(super) resource: &'a str,
+    pub(super) shape: Option<&'a Shape>,
+    /// A session's request: at a known domain, for itself, without realm or amount.
+    pub(super) session: bool,
+    /// Whether the account is a client, where programs differ by it.
+    pub(super) client: Option<bool>,
+}
+
+/// Gives numbers to what policies name, and knows what the kind of request says.
+pub(super) struct Compiling<'a> {
+    pub(super) pool: &'a mut Pool,
+    pub(super) named: &'a mut Named,
+    pub(super) hot: &'a mut Hot,
+    pub(super) asked: Asked<'a>,
+}
+
+impl Compiling<'_> {
+    fn has_account(&self) -> bool {
+        matches!(self.asked.principal, words::ACCOUNT | words::MEMBER)
+    }
+
+    /// Whether the principal's account has an owner or a package, where its kind is known.
+    fn account_has(&self, name: u32) -> Option<bool> {
+        match name {
+            OWNER => self.asked.client,
+            PACKAGE_OF => self.asked.client.map(|client| !client),
+            _ => None,
+        }
+    }
+
+    fn fact(&self, names: &[u32]) -> Option<bool> {
+        let session = self.asked.session;
+        match names {
+            [] | [LOGIN | CHANNEL_OF] => Some(true),
+            [words::ACCOUNT_OF] => Some(self.has_account()),
+            [FEATURE_OF] => Some(self.asked.feature.is_some()),
+            [HOST | DOMAIN_OF] if session => Some(true),
+            [HOST_REFUSED | ACTOR | REALM | AMOUNT] if session => Some(false),
+            [LOGIN, words::ACCOUNT_OF] if session => Some(self.has_account()),
+            [LOGIN, words::MEMBER_OF] if session => Some(self.asked.principal == words::MEMBER),
+            [LOGIN, words::OPERATOR_OF] if session => Some(self.asked.principal == words::OPERATOR),
+            [words::ACCOUNT_OF, name] => self.account_has(*name),
+            [LOGIN, words::ACCOUNT_OF, name] if session => self.account_has(*name),
+            _ => None,
+        }
+    }
+
+    /// The register of a fact, and what is left of the path.
+    fn register(&self, names: &[u32]) -> Option<(u8, usize)> {
+        let (at, taken) = match names {
+            [words::ACCOUNT_OF, ..] => (root::ACCOUNT, 1),
+            [HOST, ..] => (root::HOST, 1),
+            [HOST_REFUSED, ..] => (root::HOST_REFUSED, 1),
+            [DOMAIN_OF, ..] => (root::DOMAIN, 1),
+            [CHANNEL_OF, ..] => (root::CHANNEL, 1),
+            [FEATURE_OF, ..] => (root::FEATURE, 1),
+            [AMOUNT, ..] => (root::AMOUNT, 1),
+            [LOGIN, words::ACCOUNT_OF, ..] => (if self.asked.session { root::ACCOUNT } else { root::LOGIN_ACCOUNT }, 2),
+            [LOGIN, words::MEMBER_OF, ..] => (root::LOGIN_MEMBER, 2),
+            [LOGIN, words::OPERATOR_OF, ..] => (root::LOGIN_OPERATOR, 2),
+            [ACTOR, words::ACCOUNT_OF, ..] => (root::ACTOR_ACCOUNT, 2),
+            [ACTOR, words::MEMBER_OF, ..] => (root::ACTOR_MEMBER, 2),
+            [ACTOR, words::OPERATOR_OF, ..] => (root::ACTOR_OPERATOR, 2),
+            [REALM, OWNER, ..] => (root::REALM_OWNER, 2),
+            _ => return None,
+        };
+        Some((at, taken))
+    }
+
+    /// Where a path starts that a program can load, or nothing for a whole that has no register.
+    fn place(&self, from: u8, names: &[u32]) -> Option<(u8, Vec<u32>)> {
+        let (mut from, mut names) = (from, names.to_vec());
+        if from == root::CONTEXT {
+            match names.as_slice() {
+                [] | [FACTS] => return None,
+                [FACTS, rest @ ..] => {
+                    let (at, taken) = self.register(rest)?;
+                    names = rest.get(taken..)?.to_vec();
+                    from = at;
+                }
+                _ => {}
+            }
+        }
+        // A member's account, and an account's own, are the account of the request.
+        if from == root::ACCOUNT && self.asked.principal == words::ACCOUNT {
+            from = root::PRINCIPAL;
+        } else if from == root::PRINCIPAL && self.asked.principal == words::MEMBER && names.first() == Some(&words::ACCOUNT_OF) {
+            names.remove(0);
+            from = root::ACCOUNT;
+        }
+        Some((from, names))
+    }
+
+    /// The tree with every path at its register.
+    ///
+    /// # Errors
+    /// [`Unsupported`] for a whole context, or a whole login, actor or realm, as a value.
+    pub(super) fn lower(&self, node: Node) -> Result<Node, Unsupported> {
+        let boxed = |node: Box<Node>| self.lower(*node).map(Box::new);
+        Ok(match node {
+            Node::Path(from, names) => {
+                let (from, names) = self.place(from, &names).ok_or(Unsupported)?;
+                Node::Path(from, names)
+            }
+            Node::HasPath(from, names) => match (from, names.as_slice()) {
+                (root::CONTEXT, [FACTS, ACTOR]) => Node::HasPath(root::ACTOR, Vec::new()),
+                (root::CONTEXT, [FACTS, REALM]) => Node::HasPath(root::REALM, Vec::new()),
+                _ => {
+                    let (from, names) = self.place(from, &names).ok_or(Unsupported)?;
+                    Node::HasPath(from, names)
+                }
+            },
+            Node::Value(_) | Node::Fails => node,
+            Node::Has(of, name) => Node::Has(boxed(of)?, name),
+            Node::Attribute(of, name) => Node::Attribute(boxed(of)?, name),
+            Node::Not(of) => Node::Not(boxed(of)?),
+            Node::And(left, right) => Node::And(boxed(left)?, boxed(right)?),
+            Node::Or(left, right) => Node::Or(boxed(left)?, boxed(right)?),
+            Node::If(cond, yes, no) => Node::If(boxed(cond)?, boxed(yes)?, boxed(no)?),
+            Node::Compare(what, left, right) => Node::Compare(what, boxed(left)?, boxed(right)?),
+            Node::Compute(what, left, right) => Node::Compute(what, boxed(left)?, boxed(right)?),
+            Node::Apply(what, of) => Node::Apply(what, boxed(of)?),
+            Node::Like(of, pattern) => Node::Like(boxed(of)?, pattern),
+            Node::Is(of, kind) => Node::Is(boxed(of)?, kind),
+            Node::Set(items) => Node::Set(items.into_iter().map(|item| self.lower(item)).collect::<Result<_, _>>()?),
+            Node::Record(fields) => Node::Record(fields.into_iter().map(|(name, value)| Ok((name, self.lower(value)?))).collect::<Result<_, _>>()?),
+        })
+    }
+}
+
+impl Known for Compiling<'_> {
+    fn entity(&mut self, kind: &str, id: &str) -> u32 {
+        let text = self.pool.text(kind);
+        if let Some(known) = self.named.find(self.hot, kind, Some(text), id).or_else(|| record(self.hot, kind, id)) {
+            return known;
+        }
+        match kind {
+            "Account" => entity(words::ACCOUNT, self.hot.accounts.name(id)),
+            "TeamMember" => entity(words::MEMBER, self.hot.members.name(id)),
+            "Domain" => entity(words::DOMAIN, self.hot.domains.name(id)),
+            "AccessLevel" => entity(words::LEVEL, self.hot.levels.name(id)),
+            "Package" => entity(words::PACKAGE, self.hot.packages.name(id)),
+            "Operator" => entity(words::OPERATOR, self.hot.operators.name(id)),
+            "Platform" => entity(words::PLATFORM, self.hot.platforms.name(id)),
+            _ => {
+                self.named.others.push((text, id.into()));
+                entity(words::NAMED, u32::try_from(self.named.others.len().saturating_sub(1)).unwrap_or(0))
+            }
+        }
+    }
+
+    fn pool(&mut self) -> &mut Pool {
+        self.pool
+    }
+
+    fn path(&mut self, from: u8, names: &[u32]) -> Option<Value> {
+        match (from, names) {
+            (root::ACTION, []) => Some(Value::Entity(self.asked.action)),
+            (root::CONTEXT, [FACTS, FEATURE_OF]) => self.asked.feature.map(Value::Entity),
+            _ => None,
+        }
+    }
+
+    fn has(&mut self, from: u8, names: &[u32]) -> Option<bool> {
+        match (from, names) {
+            (root::CONTEXT, [FACTS, rest @ ..]) => self.fact(rest),
+            (root::PRINCIPAL, [name]) if self.asked.principal == words::ACCOUNT => self.account_has(*name),
+            (root::RESOURCE, [name]) => {
+                let shape = self.asked.shape?;
+                let required = shape.iter().find(|(known, _)| self.pool.find_text(known) == Some(*name)).map(|(_, required)| *required);
+                // What the type does not declare no such entity has; what it requires each of them has.
+                match required {
+                    Some(true) => Some(true),
+                    Some(false) => None,
+                    None => Some(false),
+                }
+            }
+            _ => None,
+        }
+    }
+
+    fn type_of(&mut self, from: u8, names: &[u32]) -> Option<u32> {
+        match (from, names) {
+            (root::PRINCIPAL, []) => Some(FIRST_TYPE.saturating_add(self.asked.principal)),
+            (root::RESOURCE, []) => {
+                let kind = self.asked.resource;
+                Some(self.pool.text(kind))
+            }
+            _ => None,
+        }
+    }
+
+    fn is_in(&mut self, child: u32, ancestor: u32) -> Option<bool> {
+        let (kind, at) = words::parts(child);
+        let above = self.named.above.get(at as usize).filter(|_| kind == words::ACTION)?;
+        Some(child == ancestor || above.binary_search(&ancestor).is_ok())
+    }
+}

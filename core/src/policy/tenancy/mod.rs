@@ -1,0 +1,13 @@
+//! The tenancy kernel compiled: programs for each kind of request, over the directory's rows.
+//!
+//! What is known before a request comes is folded in at load: the action, the types of principal and resource, which
+//! attributes a type has; and, for the requests of a session at a domain (nobody acts, no realm, no amount), the facts
+//! that such a request has. What remains is read from rows by number.
+
+mod ask;
+mod known;
+mod programs;
+mod words;
+mod world;
+
+pub(super) use self::programs::Programs;

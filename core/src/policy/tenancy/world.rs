@@ -1,0 +1,172 @@
+//! The directory's rows as the entities that policies read.
+
+use super::words::{
+    self, ACCOUNT, ACCOUNT_OF, ATTRIBUTES, CLOSED, CONFIRMED, DISABLED, DOMAIN, EMAIL, FEATURE, FEATURES, FIRST_TYPE, GRANTS, LEVEL, LEVEL_OF, MEMBER, NAMED,
+    OPERATOR, OWNER, PACKAGE, PACKAGE_OF, PLATFORM_OF, REASON, STATE, STATE_OF, WHITELABEL, entity, parts,
+};
+use crate::directory::{Hot, NONE};
+use crate::domain::DomainState;
+use crate::eval::{Own, Space, TEMPORARY, Value, World, flags};
+
+/// The directory and what the policies themselves name.
+pub(super) struct Tenants<'a> {
+    pub(super) hot: &'a Hot,
+    pub(super) named: &'a Named,
+}
+
+/// What a bundle's policies name: other entities, and actions with what they are in.
+#[derive(Debug, Default)]
+pub(super) struct Named {
+    /// Type (a text's number) and id of each entity of another type.
+    pub(super) others: Vec<(u32, Box<str>)>,
+    pub(super) actions: Vec<Box<str>>,
+    pub(super) channels: Vec<Box<str>>,
+    /// For each action, the actions that it is in, sorted.
+    pub(super) above: Vec<Vec<u32>>,
+}
+
+impl Named {
+    /// The number of an entity of a type that the directory does not keep, if it has one.
+    pub(super) fn find(&self, hot: &Hot, kind: &str, kind_text: Option<u32>, id: &str) -> Option<u32> {
+        let place = |at: usize| u32::try_from(at).ok();
+        match kind {
+            "Feature" => place(hot.features().iter().position(|known| **known == *id)?).map(|at| entity(FEATURE, at)),
+            "DisableReason" => place(words::REASONS.iter().position(|known| *known == id)?).map(|at| entity(REASON, at)),
+            "DomainState" => place(words::STATES.iter().position(|known| *known == id)?).map(|at| entity(STATE, at)),
+            "Channel" => place(self.channels.iter().position(|known| **known == *id)?).map(|at| entity(words::CHANNEL, at)),
+            "Action" => place(self.actions.iter().position(|known| **known == *id)?).map(|at| entity(words::ACTION, at)),
+            _ => {
+                let kind = kind_text?;
+                place(self.others.iter().position(|(known, name)| *known == kind && **name == *id)?).map(|at| entity(NAMED, at))
+            }
+        }
+    }
+}
+
+/// The number of a record or of its name.
+pub(super) fn record(hot: &Hot, kind: &str, id: &str) -> Option<u32> {
+    let (kind, number) = match kind {
+        "Account" => (ACCOUNT, hot.accounts.number(id)),
+        "TeamMember" => (MEMBER, hot.members.number(id)),
+        "Domain" => (DOMAIN, hot.domains.number(id)),
+        "AccessLevel" => (LEVEL, hot.levels.number(id)),
+        "Package" => (PACKAGE, hot.packages.number(id)),
+        "Operator" => (OPERATOR, hot.operators.number(id)),
+        "Platform" => (words::PLATFORM, hot.platforms.number(id)),
+        _ => return None,
+    };
+    number.map(|number| entity(kind, number))
+}
+
+impl Tenants<'_> {
+    /// The entity as a request names it, known or not.
+    pub(super) fn entity(&self, kind: &str, id: &str, space: &mut Space<'_>) -> Value {
+        let known = record(self.hot, kind, id).or_else(|| self.named.find(self.hot, kind, space.pool.find_text(kind), id));
+        Value::Entity(known.unwrap_or_else(|| {
+            let (kind, id) = (space.text_number(kind), space.text_number(id));
+            space.stranger(kind, id)
+        }))
+    }
+
+    /// What a host keeps with a record, as values of this request. As deep as it was checked when it was put.
+    pub(super) fn own(&self, own: &Own, space: &mut Space<'_>) -> Value {
+        match own {
+            Own::Bool(value) => Value::Bool(*value),
+            Own::Long(value) => Value::Long(*value),
+            Own::Text(text) => Value::Text(space.text_number(text)),
+            Own::Entity(kind, id) => self.entity(kind, id, space),
+            Own::Set(items) => {
+                let mut items = items.iter().map(|item| self.own(item, space)).collect();
+                space.set(&mut items)
+            }
+            Own::Record(fields) => {
+                let mut fields: Vec<_> = fields.iter().map(|(name, value)| (space.text_number(name), self.own(value, space))).collect();
+                space.record(&mut fields)
+            }
+            Own::Extension(value) => *value,
+            Own::Ip(ip) => space.address(*ip),
+        }
+    }
+
+    fn kept(&self, own: Option<&Own>, space: &mut Space<'_>) -> Value {
+        match own {
+            Some(own) => self.own(own, space),
+            None => space.record(&mut Vec::new()),
+        }
+    }
+}
+
+/// An entity of that number, unless it stands for none.
+#[inline]
+fn reference(kind: u32, number: u32) -> Value {
+    if number == NONE { Value::Missing } else { Value::Entity(entity(kind, number)) }
+}
+
+impl World for Tenants<'_> {
+    #[inline]
+    fn attribute(&self, of: u32, name: u32, space: &mut Space<'_>) -> Value {
+        let (kind, number) = parts(of);
+        match kind {
+            ACCOUNT => self.hot.accounts.row(number).map_or(Value::Missing, |row| match name {
+                CONFIRMED => Value::Bool(row.confirmed),
+                CLOSED => Value::Bool(row.closed),
+                DISABLED => flags(REASON, u64::from(row.disabled)),
+                OWNER => reference(ACCOUNT, row.owner),
+                PACKAGE_OF => reference(PACKAGE, row.package),
+                LEVEL_OF => reference(LEVEL, row.level),
+                ATTRIBUTES => self.kept(row.attributes.as_deref(), space),
+                _ => Value::Missing,
+            }),
+            MEMBER => self.hot.members.row(number).map_or(Value::Missing, |row| match name {
+                ACCOUNT_OF => reference(ACCOUNT, row.account),
+                CONFIRMED => Value::Bool(row.confirmed),
+                GRANTS => flags(FEATURE, row.grants),
+                ATTRIBUTES => self.kept(row.attributes.as_deref(), space),
+                _ => Value::Missing,
+            }),
+            DOMAIN => self.hot.domains.row(number).map_or(Value::Missing, |row| match name {
+                PLATFORM_OF => Value::Bool(row.owner == NONE),
+                OWNER => reference(ACCOUNT, row.owner),
+                STATE_OF => Value::Entity(entity(STATE, state(row.state))),
+                _ => Value::Missing,
+            }),
+            LEVEL => self.hot.levels.row(number).map_or(Value::Missing, |row| match name {
+                FEATURES => flags(FEATURE, row.features),
+                OWNER => reference(ACCOUNT, row.owner),
+                _ => Value::Missing,
+            }),
+            PACKAGE => self.hot.packages.row(number).map_or(Value::Missing, |row| match name {
+                FEATURES => flags(FEATURE, row.features),
+                WHITELABEL => Value::Bool(row.whitelabel),
+                _ => Value::Missing,
+            }),
+            OPERATOR if name == EMAIL => self.hot.operators.row(number).map_or(Value::Missing, |email| Value::Text(space.text_number(email))),
+            _ => Value::Missing,
+        }
+    }
+
+    fn tag(&self, _: u32, _: u32) -> Value {
+        Value::Missing
+    }
+
+    fn descends(&self, child: u32, ancestor: u32) -> bool {
+        match (parts(child), parts(ancestor)) {
+            ((words::ACTION, at), (words::ACTION, _)) => self.named.above.get(at as usize).is_some_and(|above| above.binary_search(&ancestor).is_ok()),
+            _ => false,
+        }
+    }
+
+    fn type_of(&self, of: u32) -> u32 {
+        debug_assert!(of < TEMPORARY);
+        let (kind, at) = parts(of);
+        if kind == NAMED { self.named.others.get(at as usize).map_or(u32::MAX, |(kind, _)| *kind) } else { FIRST_TYPE.saturating_add(kind) }
+    }
+}
+
+fn state(state: DomainState) -> u32 {
+    match state {
+        DomainState::Pending => 0,
+        DomainState::Verified => 1,
+        DomainState::Quarantined => 2,
+    }
+}

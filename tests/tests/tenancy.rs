@@ -1,0 +1,156 @@
+//! The compiled policies of the shipped bundle against Cedar itself: `explain` evaluates each policy with Cedar, so what it
+//! says of each must add up to the decision.
+
+use sublet::{Change, Engine, Options, Outcome, Record, Request, Resource, Source};
+use sublet_tests::Random;
+
+/// A login, its account, and where it comes in.
+const LOGINS: [(&str, &str, &str, &str); 16] = [
+    ("Account", "acme", "acme", DASH),
+    ("Account", "nova", "nova", "app.nova.example"),
+    ("Account", "solo", "solo", DASH),
+    ("Account", "bakery", "bakery", ACME),
+    ("Account", "cafe", "cafe", ACME),
+    ("Account", "dentist", "dentist", ACME),
+    ("Account", "edge", "edge", "app.nova.example"),
+    ("TeamMember", "ann", "acme", ACME),
+    ("TeamMember", "ben", "acme", DASH),
+    ("TeamMember", "cia", "nova", DASH),
+    ("TeamMember", "dan", "bakery", ACME),
+    ("TeamMember", "eve", "cafe", ACME),
+    ("TeamMember", "gus", "edge", "app.nova.example"),
+    ("TeamMember", "hal", "acme", DASH),
+    ("Operator", "olga", "acme", DASH),
+    ("TeamMember", "nobody", "none", DASH),
+];
+const DASH: &str = "dash.marketingmaster.example";
+const ACME: &str = "app.acme.example";
+const ACCOUNTS: [&str; 8] = ["acme", "nova", "solo", "bakery", "cafe", "dentist", "edge", "none"];
+const HOSTS: [&str; 8] = [DASH, ACME, "app.nova.example", "APP.acme.example:443", "nowhere.example", "not a host", "", "new.acme.example"];
+
+fn opened(extra: &str) -> Engine {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut files = vec![("77-extra.cedar".to_owned(), extra.to_owned())];
+    for entry in std::fs::read_dir(root.join("policies")).expect("the folder").flatten().filter(|entry| entry.path().is_file()) {
+        files.push((entry.file_name().to_string_lossy().into_owned(), std::fs::read_to_string(entry.path()).expect("a text")));
+    }
+    let engine = Engine::open(Options { policies: Source::Files(files), ..Options::default() }).unwrap_or_else(|error| panic!("{error}"));
+    engine.import(&std::fs::read(root.join("policies/tests/agency.jsonl")).expect("the agency")[..], None).expect("the agency");
+    engine
+}
+
+/// Attributes of the host's own, names of records in a policy, and one that can fail.
+const EXTRA: &str = r#"
+@id("trial") @code("on_trial")
+forbid (principal, action in Action::"consume", resource)
+when { context.facts has account.attributes.trial && context.facts.account.attributes.trial };
+@id("not-from-there") @code("not_from_there")
+forbid (principal == TeamMember::"dan", action in Action::"write", resource)
+when { context.facts has account.attributes.country && context.facts.account.attributes.country like "d*" };
+@id("sum") @code("sum")
+forbid (principal, action in Action::"write", resource)
+when { context.facts has amount && context.facts.amount + 9223372036854775800 > 9223372036854775805 };
+@id("late") @code("late")
+forbid (principal is Account, action == Action::"campaign.read", resource)
+when { context.facts has host && context.facts.host like "app.*" && [Account::"acme", Account::"cafe"].contains(principal) };
+"#;
+
+/// Actions with the types of resource that they are for, as the schema says.
+fn pairs() -> Vec<(String, String)> {
+    let text = std::fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies/app.cedarschema")).expect("the schema");
+    let mut pairs = Vec::new();
+    for part in text.split("\naction ").skip(1) {
+        let names = part.split(" in ").next().unwrap_or_default().split('"').skip(1).step_by(2);
+        let kinds = part.split("resource: [").nth(1).and_then(|rest| rest.split(']').next()).unwrap_or_default();
+        for name in names {
+            pairs.extend(kinds.split(',').map(|kind| (name.to_owned(), kind.trim().to_owned())));
+        }
+    }
+    assert!(pairs.len() > 150, "{}", pairs.len());
+    pairs
+}
+
+fn question(random: &mut Random, engine: &Engine, pairs: &[(String, String)]) -> Request {
+    let one = |random: &mut Random| LOGINS[random.below(LOGINS.len())];
+    let (kind, id, own, home) = one(random);
+    let account = if random.below(3) > 0 { own } else { ACCOUNTS[random.below(ACCOUNTS.len())] };
+    let (action, on) = &pairs[random.below(pairs.len())];
+    let resource = match on.as_str() {
+        "Account" => Resource::new("Account", account),
+        "TeamMember" => Resource::new("TeamMember", LOGINS[7 + random.below(7)].1),
+        "Domain" => Resource::new("Domain", HOSTS[random.below(3)]),
+        "AccessLevel" => Resource::new("AccessLevel", ["silver", "basic", "none"][random.below(3)]),
+        "Platform" => Resource::new("Platform", "mmio"),
+        "Package" => Resource::new("Package", "agency"),
+        "Operator" => Resource::new("Operator", "olga"),
+        inline => Resource::new(inline, "k").account(account),
+    };
+    let mut request = Request::new((kind, id), action.as_str(), resource);
+    if random.below(4) == 0 && kind == "Operator" {
+        request = request.context("reason", "it was asked");
+    }
+    if random.below(12) > 0 {
+        request = request.host(if random.below(4) > 0 { home } else { HOSTS[random.below(HOSTS.len())] });
+    }
+    if random.below(10) == 0 {
+        let (kind, id, ..) = one(random);
+        request = request.actor((kind, id));
+    }
+    if random.below(10) == 0 {
+        request = request.realm([("Platform", "mmio"), ("Account", "acme"), ("Account", "none")][random.below(3)]);
+    }
+    if random.below(10) == 0 {
+        request = request.channel(["web", "job", "mail", "public"][random.below(4)]);
+    }
+    if random.below(5) == 0 {
+        request.circumstances.amount = Some([0, 1, 7, i64::MAX][random.below(4)]);
+    }
+    if random.below(40) == 0 {
+        let disabled = [r#"["overage"]"#, r#"["abuse","by_owner"]"#, "[]"][random.below(3)];
+        let record = format!(
+            r#"{{"type":"Account","id":"cafe","email":"c@cafe.example","owner":"acme","level":"silver","confirmed":{},"disabled":{disabled},"attributes":{{"country":"de"}}}}"#,
+            random.below(4) > 0
+        );
+        engine.change(vec![Change::Put(Record::from_json(&record).expect("a record"))], None).expect("a change");
+    }
+    request
+}
+
+#[test]
+fn what_cedar_says_of_each_policy_adds_up_to_the_decision() {
+    let engine = opened(EXTRA);
+    let record =
+        r#"{"type":"Account","id":"acme","email":"owner@acme.example","package":"agency","confirmed":true,"attributes":{"trial":true,"country":"dk"}}"#;
+    engine.change(vec![Change::Put(Record::from_json(record).expect("a record"))], None).expect("a change");
+    let pairs = pairs();
+    let random = &mut Random::new(11);
+    let (mut allowed, mut denied, mut erred, mut malformed) = (0, 0, 0, 0);
+    for _ in 0..3_000 {
+        let request = question(random, &engine, &pairs);
+        let Ok(decision) = engine.authorize(&request) else {
+            assert!(engine.check(&request).is_err(), "{request:?}");
+            malformed += 1;
+            continue;
+        };
+        assert_eq!(engine.check(&request).expect("an answer"), decision.allowed, "{request:?}");
+        let explanation = engine.explain(&request).expect("an explanation");
+        let of = |outcome: Outcome, effect: &str| -> Vec<&str> {
+            let found = explanation.policies.iter().filter(|policy| policy.outcome == outcome && (effect.is_empty() || policy.effect == effect));
+            found.map(|policy| policy.policy.as_ref()).collect()
+        };
+        let (forbids, permits, failed) = (of(Outcome::Applied, "forbid"), of(Outcome::Applied, "permit"), of(Outcome::Failed, ""));
+        if explanation.policies.is_empty() {
+            assert!(!decision.allowed, "{request:?}");
+            continue;
+        }
+        let told: Vec<&str> = decision.policies.iter().map(AsRef::as_ref).collect();
+        assert_eq!(told, if forbids.is_empty() { permits.clone() } else { forbids.clone() }, "{request:?}\n{explanation}");
+        assert_eq!(decision.errors.iter().map(|error| error.policy.as_ref()).collect::<Vec<_>>(), failed, "{request:?}\n{explanation}");
+        assert!(decision.errors.iter().all(|error| error.message != "evaluation failed"), "{decision:?}");
+        assert_eq!(decision.allowed, forbids.is_empty() && !permits.is_empty() && failed.is_empty(), "{request:?}\n{explanation}");
+        *if decision.allowed { &mut allowed } else { &mut denied } += 1;
+        erred += usize::from(!failed.is_empty());
+    }
+    println!("{allowed} allowed, {denied} denied, {erred} with an error, {malformed} malformed");
+    assert!(allowed > 200 && denied > 1_000 && erred > 20);
+}
