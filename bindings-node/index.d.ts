@@ -157,6 +157,8 @@ export interface BundleInfo {
   readonly actions: readonly string[];
   readonly features: readonly (readonly [name: string, words: string])[];
   readonly codes: readonly string[];
+  /** Why Cedar itself answers, slower, and not the compiled policies; null when they are compiled. */
+  readonly fallback: string | null;
 }
 
 /** How far an import is. */

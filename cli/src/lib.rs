@@ -169,6 +169,11 @@ fn check(bundle: Option<PathBuf>, validation: Strictness, verbose: bool, json: b
         return Ok(OK);
     }
     writeln!(out, "bundle {}: {} policies, {} actions, {} codes, no faults", info.fingerprint, info.policies.len(), info.actions.len(), info.codes.len())?;
+    match &info.fallback {
+        Some(why) => writeln!(out, "answered by Cedar itself, slower: {why} is beyond what is compiled")?,
+        None if verbose => writeln!(out, "all policies are compiled")?,
+        None => {}
+    }
     for policy in info.policies.iter().filter(|_| verbose) {
         let place = policy.place.as_ref().map(|(file, line)| format!("{file}:{line}")).unwrap_or_default();
         writeln!(out, "  {place:<26} {:<6} {:<36} {}", policy.effect, policy.id, policy.code.as_deref().unwrap_or_default())?;

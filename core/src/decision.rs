@@ -201,6 +201,9 @@ pub struct BundleInfo {
     pub features: Vec<(Arc<str>, Arc<str>)>,
     /// Every code that a decision of this bundle can carry.
     pub codes: Vec<Arc<str>>,
+    /// Why Cedar itself answers, slower, and not the compiled policies: the first policy or limit that stands in their
+    /// way. Nothing when they are compiled.
+    pub fallback: Option<Arc<str>>,
 }
 
 /// One policy of a [`BundleInfo`].

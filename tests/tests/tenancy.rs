@@ -154,3 +154,30 @@ fn what_cedar_says_of_each_policy_adds_up_to_the_decision() {
     println!("{allowed} allowed, {denied} denied, {erred} with an error, {malformed} malformed");
     assert!(allowed > 200 && denied > 1_000 && erred > 20);
 }
+
+#[test]
+fn what_is_beyond_the_compiler_is_named_and_answered_by_cedar() {
+    let whole = "@id(\"whole\") @code(\"whole\") forbid (principal, action == Action::\"campaign.edit\", resource)\n\
+                 when { context.facts has actor && context.facts.actor == context.facts.login };";
+    let (slow, fast) = (opened(whole), opened("@id(\"none\") permit (principal is Operator, action == Action::\"login.reset\", resource is Platform);"));
+    assert_eq!(slow.bundle().fallback.as_deref(), Some("whole"));
+    assert_eq!(fast.bundle().fallback, None);
+    let (random, pairs) = (&mut Random::new(5), pairs());
+    for _ in 0..150 {
+        let request = question(random, &fast, &pairs);
+        slow.import(exported(&fast).as_slice(), None).expect("the same directory");
+        match (slow.authorize(&request), fast.authorize(&request)) {
+            (Ok(slow), Ok(fast)) if slow.code.as_ref() != "whole" => {
+                assert_eq!((slow.allowed, &slow.code, &slow.policies), (fast.allowed, &fast.code, &fast.policies), "{request:?}");
+            }
+            (Err(slow), Err(fast)) => assert_eq!(slow, fast),
+            (slow, fast) => assert!(slow.is_ok() && fast.is_ok(), "{request:?}: {slow:?}, {fast:?}"),
+        }
+    }
+}
+
+fn exported(engine: &Engine) -> Vec<u8> {
+    let mut lines = Vec::new();
+    engine.export(&mut lines).expect("an export");
+    lines
+}

@@ -116,6 +116,7 @@ impl Engine {
             actions,
             features,
             codes: codes(rules, tenancy),
+            fallback: state.fast.fallback(&state.loaded),
         }
     }
 

@@ -44,6 +44,15 @@ pub(crate) struct Loaded {
 pub(crate) struct Fast(Option<Result<tenancy::Programs, Arc<str>>>);
 
 impl Fast {
+    /// Why the policies are not compiled, if they are not.
+    pub(crate) fn fallback(&self, loaded: &Loaded) -> Option<Arc<str>> {
+        match (&self.0, &loaded.kind) {
+            (Some(programs), _) => programs.as_ref().err().cloned(),
+            (None, Kind::Plain(plain)) => plain.compiled.as_ref().err().cloned(),
+            (None, Kind::Tenancy(_)) => None,
+        }
+    }
+
     /// Whether it serves another directory of the same bundle too.
     pub(crate) fn is_portable(&self) -> bool {
         match &self.0 {
