@@ -5,6 +5,7 @@
 
 mod emit;
 mod extension;
+mod scope;
 mod tree;
 
 pub(super) use self::emit::compile;

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use cedar_policy::pst::{self, ActionConstraint, BinaryOp, Clause, EntityOrSlot, EntityUID, Expr, Literal, PatternElem, UnaryOp, Var};
+use cedar_policy::pst::{self, ActionConstraint, BinaryOp, Clause, EntityUID, Expr, Literal, PatternElem, UnaryOp, Var};
 
 use super::extension::construct;
+use super::scope::Scope;
 use crate::eval::{Arithmetic, Compare, Pool, Unary, Value};
 
 /// What stands for one expression.
@@ -383,45 +384,5 @@ fn and(left: Node, right: Node) -> Node {
         Node::Value(Value::Bool(false)) => left,
         Node::Value(Value::Bool(true)) if right.is_test() => right,
         left => Node::And(Box::new(left), Box::new(right)),
-    }
-}
-
-/// A scope of principal or resource.
-struct Scope<'a> {
-    kind: Option<String>,
-    /// The entity, and whether it is enough to be in it.
-    entity: Option<(&'a EntityUID, bool)>,
-}
-
-impl<'a> Scope<'a> {
-    fn new(kind: Option<&pst::EntityType>, entity: Option<(&'a EntityOrSlot, bool)>) -> Result<Self, Unsupported> {
-        let entity = match entity {
-            Some((EntityOrSlot::Entity(uid), inside)) => Some((uid, inside)),
-            Some((EntityOrSlot::Slot(_), _)) => return Err(Unsupported),
-            None => None,
-        };
-        Ok(Self { kind: kind.map(ToString::to_string), entity })
-    }
-
-    fn principal(constraint: &'a pst::PrincipalConstraint) -> Result<Self, Unsupported> {
-        use pst::PrincipalConstraint as P;
-        match constraint {
-            P::Any => Self::new(None, None),
-            P::Eq(uid) => Self::new(None, Some((uid, false))),
-            P::In(uid) => Self::new(None, Some((uid, true))),
-            P::Is(kind) => Self::new(Some(kind), None),
-            P::IsIn(kind, uid) => Self::new(Some(kind), Some((uid, true))),
-        }
-    }
-
-    fn resource(constraint: &'a pst::ResourceConstraint) -> Result<Self, Unsupported> {
-        use pst::ResourceConstraint as R;
-        match constraint {
-            R::Any => Self::new(None, None),
-            R::Eq(uid) => Self::new(None, Some((uid, false))),
-            R::In(uid) => Self::new(None, Some((uid, true))),
-            R::Is(kind) => Self::new(Some(kind), None),
-            R::IsIn(kind, uid) => Self::new(Some(kind), Some((uid, true))),
-        }
     }
 }

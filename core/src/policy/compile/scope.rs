@@ -1,0 +1,45 @@
+//! The scopes of principal and resource, which are alike.
+
+use cedar_policy::pst::{self, EntityOrSlot, EntityUID};
+
+use super::tree::Unsupported;
+
+/// A scope of principal or resource.
+pub(super) struct Scope<'a> {
+    pub(super) kind: Option<String>,
+    /// The entity, and whether it is enough to be in it.
+    pub(super) entity: Option<(&'a EntityUID, bool)>,
+}
+
+impl<'a> Scope<'a> {
+    fn new(kind: Option<&pst::EntityType>, entity: Option<(&'a EntityOrSlot, bool)>) -> Result<Self, Unsupported> {
+        let entity = match entity {
+            Some((EntityOrSlot::Entity(uid), inside)) => Some((uid, inside)),
+            Some((EntityOrSlot::Slot(_), _)) => return Err(Unsupported),
+            None => None,
+        };
+        Ok(Self { kind: kind.map(ToString::to_string), entity })
+    }
+
+    pub(super) fn principal(constraint: &'a pst::PrincipalConstraint) -> Result<Self, Unsupported> {
+        use pst::PrincipalConstraint as P;
+        match constraint {
+            P::Any => Self::new(None, None),
+            P::Eq(uid) => Self::new(None, Some((uid, false))),
+            P::In(uid) => Self::new(None, Some((uid, true))),
+            P::Is(kind) => Self::new(Some(kind), None),
+            P::IsIn(kind, uid) => Self::new(Some(kind), Some((uid, true))),
+        }
+    }
+
+    pub(super) fn resource(constraint: &'a pst::ResourceConstraint) -> Result<Self, Unsupported> {
+        use pst::ResourceConstraint as R;
+        match constraint {
+            R::Any => Self::new(None, None),
+            R::Eq(uid) => Self::new(None, Some((uid, false))),
+            R::In(uid) => Self::new(None, Some((uid, true))),
+            R::Is(kind) => Self::new(Some(kind), None),
+            R::IsIn(kind, uid) => Self::new(Some(kind), Some((uid, true))),
+        }
+    }
+}
