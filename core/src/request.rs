@@ -75,6 +75,13 @@ pub struct Circumstances {
     pub context: Map<String, Value>,
 }
 
+impl Circumstances {
+    /// Whether nothing but a host is given.
+    pub(crate) fn is_bare(&self) -> bool {
+        self.actor.is_none() && self.channel.is_none() && self.realm.is_none() && self.amount.is_none() && self.context.is_empty()
+    }
+}
+
 /// May `principal` do `action` on `resource`?
 ///
 /// # Example: a request that came to a client's own domain

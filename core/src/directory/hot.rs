@@ -55,6 +55,60 @@ pub(crate) struct DomainRow {
     pub(crate) state: DomainState,
 }
 
+/// What an account's row says in single bits, the same wherever an account is read.
+pub(crate) mod account_bit {
+    /// There is a record.
+    pub(crate) const EXISTS: u32 = 0;
+    pub(crate) const CONFIRMED: u32 = 1;
+    pub(crate) const CLOSED: u32 = 2;
+    /// The first of the disable reasons, in the order of `DisableReason`.
+    pub(crate) const DISABLED: u32 = 3;
+    pub(crate) const HAS_OWNER: u32 = 7;
+    pub(crate) const HAS_PACKAGE: u32 = 8;
+    pub(crate) const HAS_LEVEL: u32 = 9;
+    /// How many bits there are.
+    pub(crate) const COUNT: u32 = 10;
+}
+
+/// What a domain's row says in single bits.
+pub(crate) mod domain_bit {
+    pub(crate) const PLATFORM: u32 = 0;
+    pub(crate) const HAS_OWNER: u32 = 1;
+    /// The first of the states, in the order of `DomainState`.
+    pub(crate) const STATE: u32 = 2;
+    /// How many bits there are.
+    pub(crate) const COUNT: u32 = 5;
+}
+
+impl AccountRow {
+    /// The bits of [`account_bit`].
+    #[inline]
+    pub(crate) fn bits(&self) -> u64 {
+        use account_bit::{CLOSED, CONFIRMED, DISABLED, EXISTS, HAS_LEVEL, HAS_OWNER, HAS_PACKAGE};
+        1 << EXISTS
+            | u64::from(self.confirmed) << CONFIRMED
+            | u64::from(self.closed) << CLOSED
+            | u64::from(self.disabled) << DISABLED
+            | u64::from(self.owner != NONE) << HAS_OWNER
+            | u64::from(self.package != NONE) << HAS_PACKAGE
+            | u64::from(self.level != NONE) << HAS_LEVEL
+    }
+}
+
+impl DomainRow {
+    /// The bits of [`domain_bit`].
+    #[inline]
+    pub(crate) fn bits(&self) -> u64 {
+        use domain_bit::{HAS_OWNER, PLATFORM, STATE};
+        let state = match self.state {
+            DomainState::Pending => 0,
+            DomainState::Verified => 1,
+            DomainState::Quarantined => 2,
+        };
+        u64::from(self.owner == NONE) << PLATFORM | u64::from(self.owner != NONE) << HAS_OWNER | 1 << (STATE + state)
+    }
+}
+
 /// All rows.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Hot {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Engine, State, guard};
 use crate::decision::{Decision, Explanation, PolicyFailure};
 use crate::policy::{Asked, Verdict};
-use crate::{Error, Request};
+use crate::{Error, Question, Request};
 
 impl Engine {
     /// Whether `request` is allowed, and under which code. Takes nothing from any limit.
@@ -14,32 +14,40 @@ impl Engine {
     ///
     /// # Errors
     /// The `input.*` codes, for a request that is malformed.
-    pub fn authorize(&self, request: &Request) -> Result<Decision, Error> {
-        guard(|| self.state.load().authorize(request))
+    pub fn authorize<'a>(&self, question: impl Into<Question<'a>>) -> Result<Decision, Error> {
+        let question = question.into();
+        guard(|| self.state.load().authorize(&question.to_request()))
     }
 
     /// The allow bit of [`Engine::authorize`].
     ///
     /// # Errors
     /// As [`Engine::authorize`].
-    pub fn check(&self, request: &Request) -> Result<bool, Error> {
-        guard(|| self.state.load().check(request))
+    pub fn check<'a>(&self, question: impl Into<Question<'a>>) -> Result<bool, Error> {
+        let question = question.into();
+        guard(|| self.state.load().check(&question.to_request()))
     }
 
     /// The decisions on many requests, all from one version of policies and directory, in their order.
     ///
     /// # Errors
     /// [`Error::Item`] with the index of the first request that is malformed; then none is answered.
-    pub fn authorize_many(&self, requests: &[Request]) -> Result<Vec<Decision>, Error> {
-        self.many(requests, State::authorize)
+    pub fn authorize_many<'a, Q>(&self, questions: &'a [Q]) -> Result<Vec<Decision>, Error>
+    where
+        &'a Q: Into<Question<'a>>,
+    {
+        self.many(questions, |state, question| state.authorize(&question.to_request()))
     }
 
     /// The allow bits of [`Engine::authorize_many`].
     ///
     /// # Errors
     /// As [`Engine::authorize_many`].
-    pub fn check_many(&self, requests: &[Request]) -> Result<Vec<bool>, Error> {
-        self.many(requests, State::check)
+    pub fn check_many<'a, Q>(&self, questions: &'a [Q]) -> Result<Vec<bool>, Error>
+    where
+        &'a Q: Into<Question<'a>>,
+    {
+        self.many(questions, |state, question| state.check(&question.to_request()))
     }
 
     /// Why the answer is what it is: for each policy that could apply, whether it did, the facts that it read, and the
@@ -60,16 +68,19 @@ impl Engine {
         })
     }
 
-    fn many<T>(&self, requests: &[Request], ask: impl Fn(&State, &Request) -> Result<T, Error>) -> Result<Vec<T>, Error> {
+    fn many<'a, Q, T>(&self, questions: &'a [Q], ask: impl Fn(&State, &Question<'a>) -> Result<T, Error>) -> Result<Vec<T>, Error>
+    where
+        &'a Q: Into<Question<'a>>,
+    {
         guard(|| {
             let state = self.state.load_full();
-            let item = |(index, request)| {
-                ask(&state, request).map_err(|error| match error {
+            let item = |(index, question): (usize, &'a Q)| {
+                ask(&state, &question.into()).map_err(|error| match error {
                     Error::Panic { .. } => error,
                     other => Error::Item { index, code: other.code(), reason: other.to_string() },
                 })
             };
-            requests.iter().enumerate().map(item).collect()
+            questions.iter().enumerate().map(item).collect()
         })
     }
 }
