@@ -62,7 +62,7 @@ impl Directory {
         {
             return Err(Error::Cancelled { records: so_far.records });
         }
-        let empty = Self { revision, ..Self::default() }.declare(catalog, &Catalog::default(), names)?;
+        let empty = Self::new(revision).declare(catalog, &Catalog::default(), names)?;
         empty.apply(changes, catalog, names, None)
     }
 

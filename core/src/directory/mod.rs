@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use rpds::{HashTrieMapSync, HashTrieSetSync};
 
-pub(crate) use self::hot::Hot;
+pub(crate) use self::hot::{Hot, account_bit, domain_bit};
 pub use self::lines::Progress;
 pub use self::record::Record;
 pub(crate) use self::table::NONE;
@@ -51,6 +51,8 @@ const NOBODY: (&str, &str) = ("Platform", "");
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Directory {
     revision: u64,
+    /// What handles remember: given anew where records get numbers anew.
+    numbering: u32,
     platform: Option<Arc<Platform>>,
     operators: Map<Operator>,
     packages: Map<Package>,
@@ -67,12 +69,24 @@ pub(crate) struct Directory {
 }
 
 impl Directory {
+    /// Nobody, in a numbering of its own.
+    pub(crate) fn new(revision: u64) -> Self {
+        Self { revision, numbering: crate::handle::numbering(), ..Self::default() }
+    }
+
     /// Grows by one with each transaction.
     pub(crate) fn revision(&self) -> u64 {
         self.revision
     }
 
+    /// Names the numbering of its records.
+    #[inline]
+    pub(crate) fn numbering(&self) -> u32 {
+        self.numbering
+    }
+
     /// The rows that policies read.
+    #[inline]
     pub(crate) fn hot(&self) -> &hot::Hot {
         &self.hot
     }

@@ -64,7 +64,7 @@ impl Engine {
                 return Err(Error::Store { store: crate::id::short(&options.store) });
             }
             let loaded = policy::load(&options.policies, options.validation, &options.caps)?;
-            let state = State::new(Arc::new(loaded), Directory::default(), &Catalog::default())?;
+            let state = State::new(Arc::new(loaded), Directory::new(0), &Catalog::default())?;
             Ok(Self { state: ArcSwap::from_pointee(state), turn: Turn::default(), caps: options.caps, validation: options.validation })
         })
     }

@@ -176,22 +176,3 @@ pub(crate) struct Program {
     pub(crate) patterns: Vec<Vec<Option<char>>>,
     pub(crate) registers: usize,
 }
-
-impl Program {
-    /// Whether any instruction or load reads that register.
-    pub(crate) fn reads(&self, register: Register) -> bool {
-        let in_code = self.code.iter().any(|op| match *op {
-            Op::True { a, .. }
-            | Op::Has { a, .. }
-            | Op::HasAttribute { a, .. }
-            | Op::Is { a, .. }
-            | Op::Like { a, .. }
-            | Op::Copy { a, .. }
-            | Op::Attribute { a, .. }
-            | Op::Apply { a, .. } => a == register,
-            Op::Test { a, b, .. } | Op::Compute { a, b, .. } => a == register || b == register,
-            Op::End(_) | Op::Fail | Op::Jump { .. } | Op::Bool { .. } | Op::Set { .. } | Op::Record { .. } => false,
-        });
-        in_code || self.loads.iter().any(|load| load.from == register)
-    }
-}

@@ -10,6 +10,7 @@ use super::fast::{Compiled, with_scratch};
 use super::{Bundle, Fast, Kind, Loaded, Plain, Verdict};
 use crate::directory::Directory;
 use crate::eval::Value as Interned;
+use crate::question::Question as Public;
 use crate::{Circumstances, Error, Ref, Request, Resource, json as checked, stack};
 
 /// What there is to ask Cedar, or a denial that a failed look-up already gives (E1).
@@ -41,24 +42,25 @@ impl Loaded {
     }
 
     /// The answer of the compiled policies, where they can answer: else Cedar is to be asked.
-    pub(crate) fn fast(&self, fast: &Fast, request: &Request, directory: &Directory) -> Result<Option<Verdict>, Error> {
+    pub(crate) fn fast(&self, fast: &Fast, question: &Public<'_>, directory: &Directory) -> Result<Option<Verdict>, Error> {
         match &self.kind {
             Kind::Tenancy(bundle) => Ok(match &fast.0 {
-                Some(Ok(programs)) => programs.judge(bundle, request, directory),
+                Some(Ok(programs)) => programs.judge(bundle, question, directory),
                 _ => None,
             }),
             Kind::Plain(plain) => match &plain.compiled {
-                Ok(compiled) => stack::run(VALUE_DEPTH, || plain.judge(compiled, request)).map(Some),
+                Ok(compiled) => stack::run(VALUE_DEPTH, || plain.judge(compiled, &question.to_request())).map(Some),
                 Err(_) => Ok(None),
             },
         }
     }
 
     /// The allow bit of the compiled policies' answer, where they can answer.
-    pub(crate) fn fast_check(&self, fast: &Fast, request: &Request, directory: &Directory) -> Result<Option<bool>, Error> {
+    #[inline]
+    pub(crate) fn fast_check(&self, fast: &Fast, question: &Public<'_>, directory: &Directory) -> Result<Option<bool>, Error> {
         match (&self.kind, &fast.0) {
-            (Kind::Tenancy(bundle), Some(Ok(programs))) => Ok(programs.check(bundle, request, directory)),
-            _ => Ok(self.fast(fast, request, directory)?.map(|verdict| verdict.allowed)),
+            (Kind::Tenancy(bundle), Some(Ok(programs))) => Ok(programs.check(bundle, question, directory)),
+            _ => Ok(self.fast(fast, question, directory)?.map(|verdict| verdict.allowed)),
         }
     }
 

@@ -1,31 +1,67 @@
-//! A request before its program: names become numbers once, facts become registers.
+//! A question before its program: names become numbers once, facts become bits or registers.
 
-use super::programs::{Entry, Programs};
-use super::words::{self, entity, root};
+use super::bits::Session;
+use super::programs::{ActionEntry, Entry, Programs};
+use super::words::{self, entity, parts, root};
 use super::world::Tenants;
 use crate::directory::{Directory, Hot, NONE};
 use crate::eval::{Outcome, Space, TEMPORARY, Value, run};
 use crate::policy::compile::construct;
 use crate::policy::fast::{Tally, with_scratch};
 use crate::policy::{Bundle, Verdict};
-use crate::{Ref, Request, host};
+use crate::question::{At, Does, Kind, Of, Question, Who};
+use crate::{Circumstances, Ref, host};
 
 /// Principal or actor: its kind, its number and that of its account, or [`NONE`].
 #[derive(Clone, Copy)]
-struct Login {
-    kind: u32,
-    number: u32,
-    account: u32,
+pub(super) struct Login {
+    pub(super) kind: u32,
+    pub(super) number: u32,
+    pub(super) account: u32,
+}
+
+/// What the action is done to: the host's own, of an account, or a record of the directory.
+#[derive(Clone, Copy)]
+pub(super) enum On {
+    Inline { account: u32 },
+    Record { kind: u32, number: u32 },
+}
+
+/// A question's names as numbers.
+struct Found<'p> {
+    action: &'p ActionEntry,
+    entry: &'p Entry,
+    principal: Login,
+    on: On,
 }
 
 impl Login {
-    fn find(hot: &Hot, reference: &Ref) -> Option<Self> {
-        match reference.kind() {
-            "Account" => hot.accounts.find(reference.id()).map(|(number, _)| Self { kind: words::ACCOUNT, number, account: number }),
-            "TeamMember" => hot.members.find(reference.id()).map(|(number, row)| Self { kind: words::MEMBER, number, account: row.account }),
-            "Operator" => hot.operators.find(reference.id()).map(|(number, _)| Self { kind: words::OPERATOR, number, account: NONE }),
+    #[inline]
+    fn find(directory: &Directory, who: Who<'_>) -> Option<Self> {
+        let hot = directory.hot();
+        let by_name = |kind: &str, id: &str| match kind {
+            "Account" => Some(entity(words::ACCOUNT, hot.accounts.number(id)?)),
+            "TeamMember" => Some(entity(words::MEMBER, hot.members.number(id)?)),
+            "Operator" => Some(entity(words::OPERATOR, hot.operators.number(id)?)),
             _ => None,
-        }
+        };
+        let found = match who {
+            Who::Name(kind, id) => by_name(kind, id)?,
+            Who::Handle(handle) => handle.place.get(directory.numbering(), || by_name(handle.reference().kind(), handle.reference().id()))?,
+        };
+        Self::of(hot, found)
+    }
+
+    #[inline]
+    fn of(hot: &Hot, found: u32) -> Option<Self> {
+        let (kind, number) = parts(found);
+        let account = match kind {
+            words::ACCOUNT => hot.accounts.row(number).map(|_| number)?,
+            words::MEMBER => hot.members.row(number)?.account,
+            words::OPERATOR => hot.operators.row(number).map(|_| NONE)?,
+            _ => return None,
+        };
+        Some(Self { kind, number, account })
     }
 
     fn value(self) -> Value {
@@ -41,12 +77,26 @@ impl Login {
     }
 }
 
+/// The number of a host that is a domain's name as it stands.
+#[inline]
+fn domain_of(directory: &Directory, at: At<'_>) -> Option<u32> {
+    let hot = directory.hot();
+    let exactly = |name: &str| hot.domains.number(name).filter(|number| hot.domains.row(*number).is_some());
+    match at {
+        At::Name(name) => exactly(name),
+        At::Handle(handle) => {
+            let number = handle.place.get(directory.numbering(), || exactly(handle.name()).or_else(|| exactly(&host::normalise(handle.name()).ok()?)))?;
+            hot.domains.row(number).map(|_| number)
+        }
+    }
+}
+
 impl Programs {
-    /// The answer, or nothing where the request is malformed, names what nobody has, or brings values of its own: then the
+    /// The answer, or nothing where the question is malformed, names what nobody has, or brings values of its own: then the
     /// long way is asked, which says so.
-    pub(in crate::policy) fn judge(&self, bundle: &Bundle, request: &Request, directory: &Directory) -> Option<Verdict> {
+    pub(in crate::policy) fn judge(&self, bundle: &Bundle, question: &Question<'_>, directory: &Directory) -> Option<Verdict> {
         let mut tally = Tally::default();
-        self.each(request, directory, |at, outcome| {
+        self.each(question, directory, |at, outcome| {
             tally.count(&bundle.rules, at, outcome);
             true
         })?;
@@ -54,9 +104,12 @@ impl Programs {
     }
 
     /// The allow bit of the answer; stops once it is certain.
-    pub(in crate::policy) fn check(&self, bundle: &Bundle, request: &Request, directory: &Directory) -> Option<bool> {
+    pub(in crate::policy) fn check(&self, bundle: &Bundle, question: &Question<'_>, directory: &Directory) -> Option<bool> {
+        if let Some(allowed) = self.planned(question, directory) {
+            return Some(allowed);
+        }
         let (mut permitted, mut refused) = (false, false);
-        self.each(request, directory, |at, outcome| {
+        self.each(question, directory, |at, outcome| {
             match outcome {
                 Outcome::DoesNot => {}
                 Outcome::Applies if bundle.rules.permits_at(at) => permitted = true,
@@ -67,28 +120,114 @@ impl Programs {
         Some(permitted && !refused)
     }
 
-    /// Tells `each` how each policy stands to the request that can apply to its kind.
+    /// The allow bit from the bits of a session's request, where they say it.
     #[inline]
-    fn each(&self, request: &Request, directory: &Directory, each: impl FnMut(usize, Outcome) -> bool) -> Option<()> {
-        let (hot, with, resource) = (directory.hot(), &request.circumstances, &request.resource);
-        let action = self.actions.get(request.action.id()).filter(|_| request.action.kind() == "Action")?;
-        let own = with.context.is_empty() && !action.context;
-        if !own || !resource.attributes.is_empty() || !resource.parents.is_empty() || !resource.tags.is_empty() || resource.uid.id().is_empty() {
+    fn planned(&self, question: &Question<'_>, directory: &Directory) -> Option<bool> {
+        if question.with.is_some() {
             return None;
         }
-        let principal = Login::find(hot, &request.principal)?;
-        let entry = action.entries.iter().find(|entry| entry.principal == principal.kind && *entry.resource == *resource.uid.kind())?;
-        let account = owner_of(entry, resource, hot)?;
-        let actor = with.actor.as_ref().map(|actor| Login::find(hot, actor).ok_or(())).transpose().ok()?;
+        let found = self.find(question, directory)?;
+        let domain = domain_of(directory, question.host?)?;
+        let session = Session { principal: found.principal, on: found.on, domain, feature: found.action.feature_place };
+        let (bits, client) = session.bits(directory.hot())?;
+        let sessions = found.entry.session.get(usize::from(client))?;
+        sessions.plan.as_ref()?.holds(bits, |asked| {
+            let program = sessions.others.get(usize::from(asked >> 1))?;
+            let mut outcome = None;
+            self.with_roots(question, directory, &found, |roots, tenants, space| {
+                run(program, roots, tenants, space, construct, |_, found| {
+                    outcome = Some(found);
+                    true
+                });
+            })?;
+            Some(outcome? == if asked & 1 == 0 { Outcome::Applies } else { Outcome::Errs })
+        })
+    }
+
+    #[inline]
+    fn find(&self, question: &Question<'_>, directory: &Directory) -> Option<Found<'_>> {
+        let (hot, resource) = (directory.hot(), &question.resource);
+        if resource.more.is_some() || resource.id.is_empty() {
+            return None;
+        }
+        let action = match question.action {
+            Does::Name("Action", id) => *self.actions.get(id)?,
+            Does::Name(..) => return None,
+            Does::Handle(handle) => {
+                let named = || self.actions.get(handle.reference().id()).copied().filter(|_| handle.reference().kind() == "Action");
+                handle.place.get(self.numbering, named)?
+            }
+        };
+        let action = self.list.get(action as usize).filter(|action| !action.context)?;
+        let principal = Login::find(directory, question.principal)?;
+        let entry = match resource.kind {
+            Kind::Name(name) => action.entries.iter().find(|entry| entry.principal == principal.kind && *entry.resource == *name)?,
+            Kind::Handle(handle) => {
+                let named = || u32::try_from(self.kinds.iter().position(|kind| **kind == *handle.name())?).ok();
+                let kind = handle.place.get(self.numbering, named)?;
+                action.entries.iter().find(|entry| entry.principal == principal.kind && entry.kind == kind)?
+            }
+        };
+        let on = match (entry.owned, resource.account) {
+            (true, Some(account)) => {
+                let number = match account {
+                    Of::Name(id) => hot.accounts.number(id)?,
+                    Of::Handle(handle) if handle.reference().kind() == "Account" => {
+                        parts(handle.place.get(directory.numbering(), || hot.accounts.number(handle.reference().id()).map(|number| entity(words::ACCOUNT, number)))?).1
+                    }
+                    Of::Handle(_) => return None,
+                };
+                hot.accounts.row(number)?;
+                On::Inline { account: number }
+            }
+            (false, None) => {
+                let (kind, number) = parts(super::world::record(hot, &entry.resource, resource.id)?);
+                if !there(hot, kind, number) {
+                    return None;
+                }
+                On::Record { kind, number }
+            }
+            _ => return None,
+        };
+        Some(Found { action, entry, principal, on })
+    }
+
+    /// Tells `each` how each policy stands to the request that can apply to its kind.
+    fn each(&self, question: &Question<'_>, directory: &Directory, each: impl FnMut(usize, Outcome) -> bool) -> Option<()> {
+        if question.with.is_some_and(|with| !with.context.is_empty()) {
+            return None;
+        }
+        let found = self.find(question, directory)?;
+        let session = question.with.is_none() && question.host.and_then(|host| domain_of(directory, host)).is_some();
+        let program = if session {
+            let client = directory.hot().accounts.row(found.principal.account).is_some_and(|row| row.owner != NONE);
+            &found.entry.session.get(usize::from(client))?.program
+        } else {
+            &found.entry.any
+        };
+        self.with_roots(question, directory, &found, |roots, tenants, space| run(program, roots, tenants, space, construct, each))
+    }
+
+    /// Lends the request's facts as registers.
+    fn with_roots<T>(
+        &self,
+        question: &Question<'_>,
+        directory: &Directory,
+        found: &Found<'_>,
+        work: impl FnOnce(&[Value], &Tenants<'_>, &mut Space<'_>) -> T,
+    ) -> Option<T> {
+        let tenants = Tenants { hot: directory.hot(), named: &self.named };
+        let actor = question.with.and_then(|with| with.actor.as_ref());
+        let actor = actor.map(|actor| Login::find(directory, actor.into()).ok_or(())).transpose().ok()?;
         with_scratch(&self.pool, |space| {
-            let tenants = Tenants { hot, named: &self.named };
             let mut roots = [Value::Missing; root::COUNT];
             let mut put = |at: u8, value: Value| {
                 if let Some(register) = roots.get_mut(usize::from(at)) {
                     *register = value;
                 }
             };
-            let login = actor.unwrap_or(principal);
+            let Found { action, principal, .. } = found;
+            let login = actor.unwrap_or(*principal);
             put(root::PRINCIPAL, principal.value());
             put(root::ACTION, Value::Entity(action.number));
             put(root::CONTEXT, Value::Record(0));
@@ -102,99 +241,84 @@ impl Programs {
             put(root::ACTOR_OPERATOR, acting(login.only(words::OPERATOR)));
             put(root::ACTOR, if actor.is_some() { Value::Bool(true) } else { Value::Missing });
             put(root::FEATURE, action.feature.map_or(Value::Missing, Value::Entity));
-            let domain = with.host.as_deref().and_then(|host| hot.domains.find(host));
-            let session = domain.is_some() && actor.is_none() && with.realm.is_none() && with.amount.is_none() && with.channel.is_none();
-            if let Some((number, _)) = domain {
-                put(root::DOMAIN, Value::Entity(entity(words::DOMAIN, number)));
-            }
-            if let Owned::By(account) = account {
-                // Nothing else of this request can be the same entity, unless a policy names it.
-                let number = if self.named.others.is_empty() { TEMPORARY } else { tenants.entity(resource.uid.kind(), resource.uid.id(), space).entity()? };
-                put(root::RESOURCE, Value::Entity(number));
-                space.scratch.guest.entity = number;
-                space.scratch.guest.attributes.push((words::ACCOUNT_OF, Value::Entity(entity(words::ACCOUNT, account))));
-            } else {
-                put(root::RESOURCE, tenants.entity(resource.uid.kind(), resource.uid.id(), space));
-            }
-            let program = if session {
-                let client = hot.accounts.row(principal.account).is_some_and(|row| row.owner != NONE);
-                if !entry.reads_host {
-                    put(root::HOST, Value::Bool(true));
-                } else if let Some(host) = with.host.as_deref() {
-                    put(root::HOST, Value::Text(space.text_number(host)));
-                }
-                entry.session.get(usize::from(client))?
-            } else {
-                self.facts(request, &tenants, space, &mut put)?;
-                &entry.any
-            };
-            run(program, &roots, &tenants, space, construct, each);
-            Some(())
+            put(root::RESOURCE, resource(question, found, &tenants, space)?);
+            facts(question, directory, &tenants, space, &mut put)?;
+            Some(work(&roots, &tenants, space))
         })
     }
+}
 
-    /// The facts that a session's request does not have.
-    fn facts(&self, request: &Request, tenants: &Tenants<'_>, space: &mut Space<'_>, put: &mut impl FnMut(u8, Value)) -> Option<()> {
-        let with = &request.circumstances;
-        match with.host.as_deref().map(host::normalise) {
-            Some(Ok(name)) => {
+/// The resource's number; what comes inline becomes the request's guest.
+fn resource(question: &Question<'_>, found: &Found<'_>, tenants: &Tenants<'_>, space: &mut Space<'_>) -> Option<Value> {
+    let (kind, id) = (question.resource.kind.name(), question.resource.id);
+    Some(match found.on {
+        On::Inline { account } => {
+            // Nothing else of this request can be the same entity, unless a policy names it.
+            let number = if tenants.named.others.is_empty() { TEMPORARY } else { tenants.entity(kind, id, space).entity()? };
+            space.scratch.guest.entity = number;
+            space.scratch.guest.attributes.push((words::ACCOUNT_OF, Value::Entity(entity(words::ACCOUNT, account))));
+            Value::Entity(number)
+        }
+        On::Record { kind, number } => Value::Entity(entity(kind, number)),
+    })
+}
+
+/// The facts that come from host and circumstances.
+fn facts(question: &Question<'_>, directory: &Directory, tenants: &Tenants<'_>, space: &mut Space<'_>, put: &mut impl FnMut(u8, Value)) -> Option<()> {
+    let nothing = Circumstances::default();
+    let with = question.with.unwrap_or(&nothing);
+    match question.host.map(|host| (host, domain_of(directory, host))) {
+        Some((_, Some(number))) => {
+            put(root::DOMAIN, Value::Entity(entity(words::DOMAIN, number)));
+            let name = space.text_number(tenants.hot.domains.id(number)?.as_ref());
+            put(root::HOST, Value::Text(name));
+        }
+        Some((host, None)) => match host::normalise(host.name()) {
+            Ok(name) => {
                 if let Some((number, _)) = tenants.hot.domains.find(&name) {
                     put(root::DOMAIN, Value::Entity(entity(words::DOMAIN, number)));
                 }
                 put(root::HOST, Value::Text(space.text_number(&name)));
             }
-            Some(Err(reason)) => put(root::HOST_REFUSED, Value::Text(space.text_number(reason))),
-            None => {}
+            Err(reason) => put(root::HOST_REFUSED, Value::Text(space.text_number(reason))),
+        },
+        None => {}
+    }
+    let channel = with.channel.as_deref().unwrap_or("web");
+    let at = tenants.named.channels.iter().position(|known| **known == *channel)?;
+    put(root::CHANNEL, Value::Entity(entity(words::CHANNEL, u32::try_from(at).ok()?)));
+    put(root::REALM_OWNER, Value::Poison);
+    if let Some(realm) = &with.realm {
+        put(root::REALM, Value::Bool(true));
+        put(root::REALM_OWNER, realm_owner(realm, tenants, space)?);
+    }
+    if let Some(amount) = with.amount {
+        if amount < 0 {
+            return None;
         }
-        let channel = with.channel.as_deref().unwrap_or("web");
-        let at = self.named.channels.iter().position(|known| **known == *channel)?;
-        put(root::CHANNEL, Value::Entity(entity(words::CHANNEL, u32::try_from(at).ok()?)));
-        put(root::REALM_OWNER, Value::Poison);
-        if let Some(realm) = &with.realm {
-            put(root::REALM, Value::Bool(true));
-            put(
-                root::REALM_OWNER,
-                match realm.kind() {
-                    "Platform" => Value::Missing,
-                    "Account" => tenants.entity("Account", realm.id(), space),
-                    _ => return None,
-                },
-            );
-        }
-        if let Some(amount) = with.amount {
-            if amount < 0 {
-                return None;
-            }
-            put(root::AMOUNT, Value::Long(amount));
-        }
-        Some(())
+        put(root::AMOUNT, Value::Long(amount));
+    }
+    Some(())
+}
+
+fn realm_owner(realm: &Ref, tenants: &Tenants<'_>, space: &mut Space<'_>) -> Option<Value> {
+    match realm.kind() {
+        "Platform" => Some(Value::Missing),
+        "Account" => Some(tenants.entity("Account", realm.id(), space)),
+        _ => None,
     }
 }
 
-/// Whose a resource is.
-enum Owned {
-    /// A record of the directory: its own row says it.
-    Record,
-    /// Inline, and belongs to the account of that number.
-    By(u32),
-}
-
-/// Whose the resource is, or nothing where it or its account is not there, or more of it must be read.
-fn owner_of(entry: &Entry, resource: &crate::Resource, hot: &Hot) -> Option<Owned> {
-    if entry.owned {
-        let account = resource.account.as_deref()?;
-        return hot.accounts.find(account).map(|(number, _)| Owned::By(number));
-    }
-    let id = resource.uid.id();
-    let there = match resource.uid.kind() {
-        "Account" => hot.accounts.find(id).is_some(),
-        "TeamMember" => hot.members.find(id).is_some(),
-        "Domain" => hot.domains.find(id).is_some(),
-        "AccessLevel" => hot.levels.find(id).is_some(),
-        "Package" => hot.packages.find(id).is_some(),
-        "Operator" => hot.operators.find(id).is_some(),
-        "Platform" => hot.platforms.find(id).is_some(),
+/// Whether there is a record of that number.
+fn there(hot: &Hot, kind: u32, number: u32) -> bool {
+    match kind {
+        words::ACCOUNT => hot.accounts.row(number).is_some(),
+        words::MEMBER => hot.members.row(number).is_some(),
+        words::DOMAIN => hot.domains.row(number).is_some(),
+        words::LEVEL => hot.levels.row(number).is_some(),
+        words::PACKAGE => hot.packages.row(number).is_some(),
+        words::OPERATOR => hot.operators.row(number).is_some(),
+        words::PLATFORM => hot.platforms.row(number).is_some(),
         _ => false,
-    };
-    if there && resource.account.is_none() { Some(Owned::Record) } else { None }
+    }
 }

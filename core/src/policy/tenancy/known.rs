@@ -14,12 +14,15 @@ use crate::policy::compile::{Known, Node, Unsupported};
 pub(super) type Shape = BTreeMap<String, bool>;
 
 /// A request's kind, as far as programs differ by it.
+#[derive(Clone, Copy)]
 pub(super) struct Asked<'a> {
     pub(super) principal: u32,
     pub(super) action: u32,
     pub(super) feature: Option<u32>,
     pub(super) resource: &'a str,
     pub(super) shape: Option<&'a Shape>,
+    /// Whether it comes inline, with an account and nothing else.
+    pub(super) owned: bool,
     /// A session's request: at a known domain, for itself, without realm or amount.
     pub(super) session: bool,
     /// Whether the account is a client, where programs differ by it.

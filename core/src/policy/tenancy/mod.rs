@@ -5,6 +5,8 @@
 //! that such a request has. What remains is read from rows by number.
 
 mod ask;
+mod bits;
+mod condition;
 mod known;
 mod programs;
 mod words;

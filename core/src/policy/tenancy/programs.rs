@@ -5,11 +5,12 @@ use std::sync::Arc;
 use cedar_policy::{PolicyId, pst};
 use hashbrown::HashMap;
 
+use super::condition::allow;
 use super::known::{Asked, Compiling, Shape};
 use super::words::{self, entity, root};
 use super::world::Named;
 use crate::directory::Directory;
-use crate::eval::{Pool, Program};
+use crate::eval::{Plan, Pool, Program};
 use crate::policy::Bundle;
 use crate::policy::compile::{self, Node, Reader};
 use crate::policy::fast::linked;
@@ -18,15 +19,26 @@ use crate::policy::fast::linked;
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) principal: u32,
+    /// The resource type's place in [`Programs::kinds`].
+    pub(super) kind: u32,
     pub(super) resource: Box<str>,
     /// Whether a resource that comes inline needs an `account`, and nothing else.
     pub(super) owned: bool,
-    /// Whether a policy reads the host's name itself.
-    pub(super) reads_host: bool,
+    /// For a session's request: of a main account or operator, and of a client.
+    pub(super) session: [Sessions; 2],
     /// For any request.
     pub(super) any: Program,
-    /// For a session's request: of a main account or operator, and of a client.
-    pub(super) session: [Program; 2],
+}
+
+/// What answers the requests of a session.
+#[derive(Debug)]
+pub(super) struct Sessions {
+    /// The allow bit from the request's bits; nothing where the policies say too much for a plan.
+    pub(super) plan: Option<Plan>,
+    /// What the plan asks beside the bits.
+    pub(super) others: Vec<Program>,
+    /// Every policy that can apply.
+    pub(super) program: Program,
 }
 
 /// An action as a request finds it.
@@ -34,6 +46,8 @@ pub(super) struct Entry {
 pub(super) struct ActionEntry {
     pub(super) number: u32,
     pub(super) feature: Option<u32>,
+    /// The place of the feature, or any.
+    pub(super) feature_place: u32,
     /// Whether the action's context needs fields of its own.
     pub(super) context: bool,
     pub(super) entries: Vec<Entry>,
@@ -44,7 +58,13 @@ pub(super) struct ActionEntry {
 pub(crate) struct Programs {
     pub(super) pool: Pool,
     pub(super) named: Named,
-    pub(super) actions: HashMap<Box<str>, ActionEntry>,
+    /// Places in `list` by name.
+    pub(super) actions: HashMap<Box<str>, u32>,
+    pub(super) list: Vec<ActionEntry>,
+    /// The types of resources.
+    pub(super) kinds: Vec<Box<str>>,
+    /// What handles of actions and resource types remember.
+    pub(super) numbering: u32,
     /// Whether no policy names a record: then it serves any numbering.
     portable: bool,
 }
@@ -66,7 +86,7 @@ impl Programs {
         if !directory.hot().is_complete() {
             return Err(Arc::from("more than 64 features"));
         }
-        let mut programs = Self { pool: words::pool(), named: named(bundle), actions: HashMap::new(), portable: false };
+        let mut programs = Self { pool: words::pool(), named: named(bundle), actions: HashMap::new(), list: Vec::new(), kinds: Vec::new(), numbering: crate::handle::numbering(), portable: false };
         let mut trees = Vec::new();
         for (rule, at) in bundle.rules.list.iter().zip(0..) {
             let policy = bundle.rules.set.policy(&PolicyId::new(&rule.id));
@@ -82,31 +102,38 @@ impl Programs {
             for principal in &action.principals {
                 let Some(kind) = words::TYPES.iter().position(|known| known == principal).and_then(|at| u32::try_from(at).ok()) else { continue };
                 for resource in &action.resources {
-                    let asked = |session, client| Asked {
-                        principal: kind,
-                        action: number,
-                        feature,
-                        resource,
-                        shape: bundle.shapes.get(resource.as_str()),
-                        session,
-                        client,
+                    let shape = bundle.shapes.get(resource.as_str());
+                    let owned = shape.is_some_and(is_owned) && !crate::policy::facts::is_directory_type(resource);
+                    let asked = |session, client| Asked { principal: kind, action: number, feature, resource, shape, owned, session, client };
+                    let (any, nodes) = programs.nodes(&trees, directory, asked(false, None))?;
+                    let left: Vec<&Tree<'_>> = nodes.iter().map(|(tree, _)| *tree).collect();
+                    let session = [false, true].map(|client| programs.session(bundle, &left, directory, asked(true, Some(client)), client));
+                    let [Ok(main), Ok(client)] = session else {
+                        return Err(session.into_iter().find_map(Result::err).unwrap_or_else(|| Arc::from("a kind of request")));
                     };
-                    let (any, left) = programs.compile(&trees, directory, asked(false, None))?;
-                    let (main, _) = programs.compile(&left, directory, asked(true, Some(false)))?;
-                    let (client, _) = programs.compile(&left, directory, asked(true, Some(true)))?;
-                    let owned = bundle.shapes.get(resource.as_str()).is_some_and(is_owned) && !crate::policy::facts::is_directory_type(resource);
-                    let reads_host = [&main, &client].iter().any(|program| program.reads(u16::from(root::HOST)));
-                    entries.push(Entry { principal: kind, resource: resource.as_str().into(), owned, reads_host, any, session: [main, client] });
+                    let kind_at = programs.kind(resource);
+                    entries.push(Entry { principal: kind, kind: kind_at, resource: resource.as_str().into(), owned, session: [main, client], any });
                 }
             }
-            programs.actions.insert(name.as_str().into(), ActionEntry { number, feature, context: action.context, entries });
+            let feature_place = feature.map_or(0, |feature| words::parts(feature).1);
+            let at = u32::try_from(programs.list.len()).unwrap_or(u32::MAX);
+            programs.actions.insert(name.as_str().into(), at);
+            programs.list.push(ActionEntry { number, feature, feature_place, context: action.context, entries });
         }
         programs.portable = directory.hot().names() == before;
         Ok(programs)
     }
 
+    fn kind(&mut self, name: &str) -> u32 {
+        let at = self.kinds.iter().position(|known| **known == *name).unwrap_or_else(|| {
+            self.kinds.push(name.into());
+            self.kinds.len().saturating_sub(1)
+        });
+        u32::try_from(at).unwrap_or(u32::MAX)
+    }
+
     /// The program of one kind of request, and the policies that can apply to it.
-    fn compile<'b>(&mut self, trees: &[&'b Tree<'b>], directory: &mut Directory, asked: Asked<'_>) -> Result<(Program, Vec<&'b Tree<'b>>), Arc<str>> {
+    fn nodes<'b>(&mut self, trees: &[&'b Tree<'b>], directory: &mut Directory, asked: Asked<'_>) -> Result<Compiled<'b>, Arc<str>> {
         let mut compiling = Compiling { pool: &mut self.pool, named: &mut self.named, hot: directory.hot_mut(), asked };
         let (mut nodes, mut left) = (Vec::new(), Vec::new());
         for part in trees {
@@ -114,14 +141,30 @@ impl Programs {
             let beyond = || Arc::clone(id);
             let node = Reader { known: &mut compiling }.policy(tree).map_err(|_| beyond())?;
             if node != Node::Value(crate::eval::Value::Bool(false)) {
-                nodes.push((*at, compiling.lower(node).map_err(|_| beyond())?));
-                left.push(*part);
+                let node = compiling.lower(node).map_err(|_| beyond())?;
+                left.push((*part, node.clone()));
+                nodes.push((*at, node));
             }
         }
         let program = compile::compile(&nodes, root::COUNT).map_err(|_| Arc::from("too many policies for one kind of request"))?;
         Ok((program, left))
     }
+
+    /// What answers one kind of session's requests.
+    fn session(&mut self, bundle: &Bundle, trees: &[&Tree<'_>], directory: &mut Directory, asked: Asked<'_>, client: bool) -> Result<Sessions, Arc<str>> {
+        let (program, nodes) = self.nodes(trees, directory, asked)?;
+        let policies = nodes.iter().map(|((at, ..), node)| (bundle.rules.permits_at(*at as usize), node));
+        let planned = allow(&asked, client, policies).ok().and_then(|(plan, others)| {
+            let others: Result<Vec<_>, _> = others.into_iter().map(|node| compile::compile(&[(0, node)], root::COUNT)).collect();
+            Some((plan, others.ok()?))
+        });
+        let (plan, others) = planned.map_or((None, Vec::new()), |(plan, others)| (Some(plan), others));
+        Ok(Sessions { plan, others, program })
+    }
 }
+
+/// A program, and the policies that are in it with their conditions.
+type Compiled<'b> = (Program, Vec<(&'b Tree<'b>, Node)>);
 
 /// Whether `account` is all that such a resource must have.
 fn is_owned(shape: &Shape) -> bool {
