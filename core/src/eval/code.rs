@@ -176,3 +176,23 @@ pub(crate) struct Program {
     pub(crate) patterns: Vec<Vec<Option<char>>>,
     pub(crate) registers: usize,
 }
+
+impl Program {
+    /// Whether any instruction or load reads one of these registers.
+    pub(crate) fn reads(&self, registers: std::ops::Range<Register>) -> bool {
+        let is = |register: Register| registers.contains(&register);
+        let in_code = self.code.iter().any(|op| match *op {
+            Op::True { a, .. }
+            | Op::Has { a, .. }
+            | Op::HasAttribute { a, .. }
+            | Op::Is { a, .. }
+            | Op::Like { a, .. }
+            | Op::Copy { a, .. }
+            | Op::Attribute { a, .. }
+            | Op::Apply { a, .. } => is(a),
+            Op::Test { a, b, .. } | Op::Compute { a, b, .. } => is(a) || is(b),
+            Op::End(_) | Op::Fail | Op::Jump { .. } | Op::Bool { .. } | Op::Set { .. } | Op::Record { .. } => false,
+        });
+        in_code || self.loads.iter().any(|load| is(load.from))
+    }
+}

@@ -47,7 +47,7 @@ impl Compiled {
             let tree = policy.to_pst().ok().and_then(|tree| linked(&tree)).ok_or_else(beyond)?;
             let node = Reader { known }.policy(&tree).map_err(|_| beyond())?;
             let position = u32::try_from(at).map_err(|_| beyond())?;
-            programs.push(compile::compile(&[(position, node)], 4).map_err(|_| beyond())?);
+            programs.push(compile::compile(&[(position, &node)], 4).map_err(|_| beyond())?);
         }
         Ok(Self { programs })
     }
@@ -84,7 +84,11 @@ impl Tally {
         }
     }
 
-    pub(crate) fn verdict(self, rules: &Rules) -> Verdict {
+    pub(crate) fn verdict(mut self, rules: &Rules) -> Verdict {
+        // What is looked up by whom it is about was asked last.
+        self.permits.sort_unstable();
+        self.forbids.sort_unstable();
+        self.errors.sort_unstable();
         let permitted = !self.permits.is_empty();
         let policies = if self.forbids.is_empty() { self.permits } else { self.forbids };
         let allowed =

@@ -1,7 +1,7 @@
 //! A question before its program: names become numbers once, facts become bits or registers.
 
 use super::bits::Session;
-use super::programs::{ActionEntry, Entry, Programs};
+use super::programs::{ActionEntry, Alone, Entry, Programs};
 use super::words::{self, entity, parts, root};
 use super::world::Tenants;
 use crate::directory::{Directory, Hot, NONE};
@@ -33,6 +33,8 @@ struct Found<'p> {
     entry: &'p Entry,
     principal: Login,
     on: On,
+    /// The policies that are about this principal, and about this resource, alone.
+    alone: [&'p [u32]; 2],
 }
 
 impl Login {
@@ -127,6 +129,9 @@ impl Programs {
             return None;
         }
         let found = self.find(question, directory)?;
+        if !found.alone.iter().all(|alone| alone.is_empty()) {
+            return None;
+        }
         let domain = domain_of(directory, question.host?)?;
         let session = Session { principal: found.principal, on: found.on, domain, feature: found.action.feature_place };
         let (bits, client) = session.bits(directory.hot())?;
@@ -145,7 +150,7 @@ impl Programs {
     }
 
     #[inline]
-    fn find(&self, question: &Question<'_>, directory: &Directory) -> Option<Found<'_>> {
+    fn find<'p>(&'p self, question: &Question<'_>, directory: &Directory) -> Option<Found<'p>> {
         let (hot, resource) = (directory.hot(), &question.resource);
         if resource.more.is_some() || resource.id.is_empty() {
             return None;
@@ -173,7 +178,12 @@ impl Programs {
                 let number = match account {
                     Of::Name(id) => hot.accounts.number(id)?,
                     Of::Handle(handle) if handle.reference().kind() == "Account" => {
-                        parts(handle.place.get(directory.numbering(), || hot.accounts.number(handle.reference().id()).map(|number| entity(words::ACCOUNT, number)))?).1
+                        parts(
+                            handle
+                                .place
+                                .get(directory.numbering(), || hot.accounts.number(handle.reference().id()).map(|number| entity(words::ACCOUNT, number)))?,
+                        )
+                        .1
                     }
                     Of::Handle(_) => return None,
                 };
@@ -189,23 +199,45 @@ impl Programs {
             }
             _ => return None,
         };
-        Some(Found { action, entry, principal, on })
+        let about = |map: &'p Alone, whom: u32| map.get(&whom).map_or(&[][..], Vec::as_slice);
+        let whose = if self.principals.is_empty() { &[][..] } else { about(&self.principals, entity(principal.kind, principal.number)) };
+        let on_what = if self.resources.is_empty() {
+            &[][..]
+        } else {
+            match on {
+                On::Record { kind, number } => about(&self.resources, entity(kind, number)),
+                On::Inline { .. } => self.named.others.find(entry.text, resource.id).map_or(&[][..], |at| about(&self.resources, entity(words::NAMED, at))),
+            }
+        };
+        Some(Found { action, entry, principal, on, alone: [whose, on_what] })
     }
 
     /// Tells `each` how each policy stands to the request that can apply to its kind.
-    fn each(&self, question: &Question<'_>, directory: &Directory, each: impl FnMut(usize, Outcome) -> bool) -> Option<()> {
+    fn each(&self, question: &Question<'_>, directory: &Directory, mut each: impl FnMut(usize, Outcome) -> bool) -> Option<()> {
         if question.with.is_some_and(|with| !with.context.is_empty()) {
             return None;
         }
         let found = self.find(question, directory)?;
         let session = question.with.is_none() && question.host.and_then(|host| domain_of(directory, host)).is_some();
-        let program = if session {
+        let programs = if session {
             let client = directory.hot().accounts.row(found.principal.account).is_some_and(|row| row.owner != NONE);
-            &found.entry.session.get(usize::from(client))?.program
+            &found.entry.session.get(usize::from(client))?.programs
         } else {
             &found.entry.any
         };
-        self.with_roots(question, directory, &found, |roots, tenants, space| run(program, roots, tenants, space, construct, each))
+        let alone = found.alone.iter().copied().flatten().filter_map(|at| self.alone.get(*at as usize));
+        self.with_roots(question, directory, &found, |roots, tenants, space| {
+            let mut go_on = true;
+            for program in programs.iter().chain(alone) {
+                run(program, roots, tenants, space, construct, |at, outcome| {
+                    go_on = each(at, outcome);
+                    go_on
+                });
+                if !go_on {
+                    break;
+                }
+            }
+        })
     }
 
     /// Lends the request's facts as registers.
@@ -243,6 +275,9 @@ impl Programs {
             put(root::FEATURE, action.feature.map_or(Value::Missing, Value::Entity));
             put(root::RESOURCE, resource(question, found, &tenants, space)?);
             facts(question, directory, &tenants, space, &mut put)?;
+            if self.whole {
+                wholes(&mut roots, space);
+            }
             Some(work(&roots, &tenants, space))
         })
     }
@@ -299,6 +334,53 @@ fn facts(question: &Question<'_>, directory: &Directory, tenants: &Tenants<'_>, 
         put(root::AMOUNT, Value::Long(amount));
     }
     Some(())
+}
+
+/// The facts as records, from their registers.
+fn wholes(roots: &mut [Value; root::COUNT], space: &mut Space<'_>) {
+    let get = |roots: &[Value; root::COUNT], at: u8| roots.get(usize::from(at)).copied().unwrap_or(Value::Missing);
+    let record = |roots: &[Value; root::COUNT], fields: &[(u32, u8)], space: &mut Space<'_>| {
+        let mut fields: Vec<(u32, Value)> =
+            fields.iter().map(|(name, at)| (*name, get(roots, *at))).filter(|(_, value)| !matches!(value, Value::Missing | Value::Poison)).collect();
+        space.record(&mut fields)
+    };
+    let login =
+        record(roots, &[(words::ACCOUNT_OF, root::LOGIN_ACCOUNT), (words::MEMBER_OF, root::LOGIN_MEMBER), (words::OPERATOR_OF, root::LOGIN_OPERATOR)], space);
+    let actor =
+        record(roots, &[(words::ACCOUNT_OF, root::ACTOR_ACCOUNT), (words::MEMBER_OF, root::ACTOR_MEMBER), (words::OPERATOR_OF, root::ACTOR_OPERATOR)], space);
+    let realm = record(roots, &[(words::OWNER, root::REALM_OWNER)], space);
+    let there = |at: u8, whole: Value| if get(roots, at) == Value::Missing { Value::Missing } else { whole };
+    let (actor, realm) = (there(root::ACTOR, actor), there(root::REALM, realm));
+    let mut put = |at: u8, value: Value| {
+        if let Some(register) = roots.get_mut(usize::from(at)) {
+            *register = value;
+        }
+    };
+    put(root::WHOLE_LOGIN, login);
+    put(root::WHOLE_ACTOR, actor);
+    put(root::WHOLE_REALM, realm);
+    let facts = record(
+        roots,
+        &[
+            (words::LOGIN, root::WHOLE_LOGIN),
+            (words::ACTOR, root::WHOLE_ACTOR),
+            (words::REALM, root::WHOLE_REALM),
+            (words::ACCOUNT_OF, root::ACCOUNT),
+            (words::HOST, root::HOST),
+            (words::HOST_REFUSED, root::HOST_REFUSED),
+            (words::DOMAIN_OF, root::DOMAIN),
+            (words::CHANNEL_OF, root::CHANNEL),
+            (words::FEATURE_OF, root::FEATURE),
+            (words::AMOUNT, root::AMOUNT),
+        ],
+        space,
+    );
+    let context = space.record(&mut [(words::FACTS, facts)]);
+    for (at, value) in [(root::WHOLE_FACTS, facts), (root::WHOLE_CONTEXT, context)] {
+        if let Some(register) = roots.get_mut(usize::from(at)) {
+            *register = value;
+        }
+    }
 }
 
 fn realm_owner(realm: &Ref, tenants: &Tenants<'_>, space: &mut Space<'_>) -> Option<Value> {

@@ -1,5 +1,9 @@
 //! The directory's rows as the entities that policies read.
 
+use std::hash::BuildHasher;
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+
 use super::words::{
     self, ACCOUNT, ACCOUNT_OF, ATTRIBUTES, CLOSED, CONFIRMED, DISABLED, DOMAIN, EMAIL, FEATURE, FEATURES, FIRST_TYPE, GRANTS, LEVEL, LEVEL_OF, MEMBER, NAMED,
     OPERATOR, OWNER, PACKAGE, PACKAGE_OF, PLATFORM_OF, REASON, STATE, STATE_OF, WHITELABEL, entity, parts,
@@ -17,12 +21,50 @@ pub(super) struct Tenants<'a> {
 /// What a bundle's policies name: other entities, and actions with what they are in.
 #[derive(Debug, Default)]
 pub(super) struct Named {
-    /// Type (a text's number) and id of each entity of another type.
-    pub(super) others: Vec<(u32, Box<str>)>,
+    /// Entities of other types.
+    pub(super) others: Others,
     pub(super) actions: Vec<Box<str>>,
     pub(super) channels: Vec<Box<str>>,
     /// For each action, the actions that it is in, sorted.
     pub(super) above: Vec<Vec<u32>>,
+}
+
+/// Entities by type (a text's number) and id.
+#[derive(Debug, Default)]
+pub(super) struct Others {
+    list: Vec<(u32, Box<str>)>,
+    table: HashTable<u32>,
+    hasher: DefaultHashBuilder,
+}
+
+impl Others {
+    pub(super) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    pub(super) fn find(&self, kind: u32, id: &str) -> Option<u32> {
+        if self.list.is_empty() {
+            return None;
+        }
+        let is = |at: &u32| self.list.get(*at as usize).is_some_and(|(known, name)| *known == kind && **name == *id);
+        self.table.find(self.hasher.hash_one((kind, id)), is).copied()
+    }
+
+    pub(super) fn keep(&mut self, kind: u32, id: &str) -> u32 {
+        if let Some(known) = self.find(kind, id) {
+            return known;
+        }
+        let at = u32::try_from(self.list.len()).unwrap_or(u32::MAX);
+        self.list.push((kind, id.into()));
+        let (list, hasher) = (&self.list, &self.hasher);
+        let rehash = |at: &u32| list.get(*at as usize).map_or(0, |(kind, id)| hasher.hash_one((*kind, &**id)));
+        self.table.insert_unique(hasher.hash_one((kind, id)), at, rehash);
+        at
+    }
+
+    fn kind(&self, at: u32) -> u32 {
+        self.list.get(at as usize).map_or(u32::MAX, |(kind, _)| *kind)
+    }
 }
 
 impl Named {
@@ -37,7 +79,7 @@ impl Named {
             "Action" => place(self.actions.iter().position(|known| **known == *id)?).map(|at| entity(words::ACTION, at)),
             _ => {
                 let kind = kind_text?;
-                place(self.others.iter().position(|(known, name)| *known == kind && **name == *id)?).map(|at| entity(NAMED, at))
+                self.others.find(kind, id).map(|at| entity(NAMED, at))
             }
         }
     }
@@ -159,7 +201,7 @@ impl World for Tenants<'_> {
     fn type_of(&self, of: u32) -> u32 {
         debug_assert!(of < TEMPORARY);
         let (kind, at) = parts(of);
-        if kind == NAMED { self.named.others.get(at as usize).map_or(u32::MAX, |(kind, _)| *kind) } else { FIRST_TYPE.saturating_add(kind) }
+        if kind == NAMED { self.named.others.kind(at) } else { FIRST_TYPE.saturating_add(kind) }
     }
 }
 
