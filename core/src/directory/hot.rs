@@ -72,12 +72,12 @@ pub(crate) mod account_bit {
 
 /// What a domain's row says in single bits.
 pub(crate) mod domain_bit {
-    pub(crate) const PLATFORM: u32 = 0;
-    pub(crate) const HAS_OWNER: u32 = 1;
+    /// Without an owner it is the platform's.
+    pub(crate) const HAS_OWNER: u32 = 0;
     /// The first of the states, in the order of `DomainState`.
-    pub(crate) const STATE: u32 = 2;
+    pub(crate) const STATE: u32 = 1;
     /// How many bits there are.
-    pub(crate) const COUNT: u32 = 5;
+    pub(crate) const COUNT: u32 = 4;
 }
 
 impl AccountRow {
@@ -99,13 +99,13 @@ impl DomainRow {
     /// The bits of [`domain_bit`].
     #[inline]
     pub(crate) fn bits(&self) -> u64 {
-        use domain_bit::{HAS_OWNER, PLATFORM, STATE};
+        use domain_bit::{HAS_OWNER, STATE};
         let state = match self.state {
             DomainState::Pending => 0,
             DomainState::Verified => 1,
             DomainState::Quarantined => 2,
         };
-        u64::from(self.owner == NONE) << PLATFORM | u64::from(self.owner != NONE) << HAS_OWNER | 1 << (STATE + state)
+        u64::from(self.owner != NONE) << HAS_OWNER | 1 << (STATE + state)
     }
 }
 
