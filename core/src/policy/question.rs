@@ -55,6 +55,15 @@ impl Loaded {
         }
     }
 
+    /// The allow bit from single bits, where a plan says it.
+    #[inline]
+    pub(crate) fn planned(&self, fast: &Fast, question: &Public<'_>, directory: &Directory) -> Option<bool> {
+        match &fast.0 {
+            Some(Ok(programs)) => programs.planned(question, directory),
+            _ => None,
+        }
+    }
+
     /// The allow bit of the compiled policies' answer, where they can answer.
     #[inline]
     pub(crate) fn fast_check(&self, fast: &Fast, question: &Public<'_>, directory: &Directory) -> Result<Option<bool>, Error> {

@@ -105,11 +105,8 @@ impl Programs {
         Some(tally.verdict(&bundle.rules))
     }
 
-    /// The allow bit of the answer; stops once it is certain.
+    /// The allow bit of the answer, for what no plan says; stops once it is certain.
     pub(in crate::policy) fn check(&self, bundle: &Bundle, question: &Question<'_>, directory: &Directory) -> Option<bool> {
-        if let Some(allowed) = self.planned(question, directory) {
-            return Some(allowed);
-        }
         let (mut permitted, mut refused) = (false, false);
         self.each(question, directory, |at, outcome| {
             match outcome {
@@ -124,7 +121,7 @@ impl Programs {
 
     /// The allow bit from the bits of a session's request, where they say it.
     #[inline]
-    fn planned(&self, question: &Question<'_>, directory: &Directory) -> Option<bool> {
+    pub(in crate::policy) fn planned(&self, question: &Question<'_>, directory: &Directory) -> Option<bool> {
         if question.with.is_some() {
             return None;
         }
