@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Engine, State, guard};
 use crate::decision::{Decision, Explanation, PolicyFailure};
 use crate::policy::{Asked, Verdict};
-use crate::{Error, Question, Request};
+use crate::{Error, Question, Ref, Request};
 
 impl Engine {
     /// Whether `request` is allowed, and under which code. Takes nothing from any limit.
@@ -16,7 +16,7 @@ impl Engine {
     /// The `input.*` codes, for a request that is malformed.
     pub fn authorize<'a>(&self, question: impl Into<Question<'a>>) -> Result<Decision, Error> {
         let question = question.into();
-        guard(|| self.state.load().authorize(&question.to_request()))
+        guard(|| self.state.load().authorize(&question))
     }
 
     /// The allow bit of [`Engine::authorize`].
@@ -25,7 +25,7 @@ impl Engine {
     /// As [`Engine::authorize`].
     pub fn check<'a>(&self, question: impl Into<Question<'a>>) -> Result<bool, Error> {
         let question = question.into();
-        guard(|| self.state.load().check(&question.to_request()))
+        guard(|| self.state.load().check(&question))
     }
 
     /// The decisions on many requests, all from one version of policies and directory, in their order.
@@ -36,7 +36,7 @@ impl Engine {
     where
         &'a Q: Into<Question<'a>>,
     {
-        self.many(questions, |state, question| state.authorize(&question.to_request()))
+        self.many(questions, State::authorize)
     }
 
     /// The allow bits of [`Engine::authorize_many`].
@@ -47,7 +47,7 @@ impl Engine {
     where
         &'a Q: Into<Question<'a>>,
     {
-        self.many(questions, |state, question| state.check(&question.to_request()))
+        self.many(questions, State::check)
     }
 
     /// Why the answer is what it is: for each policy that could apply, whether it did, the facts that it read, and the
@@ -59,7 +59,7 @@ impl Engine {
         guard(|| {
             let state = self.state.load_full();
             let asked = state.loaded.asked(request, &state.directory)?;
-            let decision = state.authorize(request)?;
+            let decision = state.authorize(&request.into())?;
             let policies = match &asked {
                 Asked::Cedar(question) => state.loaded.rules().explain(&question.request, &question.entities)?,
                 Asked::Answered(_) => Vec::new(),
@@ -86,7 +86,11 @@ impl Engine {
 }
 
 impl State {
-    pub(super) fn authorize(&self, request: &Request) -> Result<Decision, Error> {
+    pub(super) fn authorize(&self, question: &Question<'_>) -> Result<Decision, Error> {
+        if let Some(verdict) = self.loaded.fast_plain(question)? {
+            return Ok(self.decision(actor(question), &verdict));
+        }
+        let request = &question.to_request();
         let Some(mut verdict) = self.loaded.fast(&self.fast, request, &self.directory)? else {
             return self.decide(request, &self.loaded.asked(request, &self.directory)?);
         };
@@ -100,10 +104,14 @@ impl State {
                 *message = words.map_or_else(|| "evaluation failed".to_owned(), |(_, words)| words.clone());
             }
         }
-        Ok(self.decision(request, &verdict))
+        Ok(self.decision(actor(question), &verdict))
     }
 
-    pub(super) fn check(&self, request: &Request) -> Result<bool, Error> {
+    pub(super) fn check(&self, question: &Question<'_>) -> Result<bool, Error> {
+        if let Some(allowed) = self.loaded.fast_check_plain(question)? {
+            return Ok(allowed);
+        }
+        let request = &question.to_request();
         if let Some(allowed) = self.loaded.fast_check(&self.fast, request, &self.directory)? {
             return Ok(allowed);
         }
@@ -118,10 +126,10 @@ impl State {
             Asked::Answered(code) => Verdict { allowed: false, code: Arc::from(*code), policies: Vec::new(), errors: Vec::new() },
             Asked::Cedar(question) => self.loaded.rules().judge(&question.request, &question.entities)?,
         };
-        Ok(self.decision(request, &verdict))
+        Ok(self.decision(request.circumstances.actor.clone(), &verdict))
     }
 
-    fn decision(&self, request: &Request, verdict: &Verdict) -> Decision {
+    fn decision(&self, actor: Option<Ref>, verdict: &Verdict) -> Decision {
         let list = &self.loaded.rules().list;
         let rules = || verdict.policies.iter().filter_map(|at| list.get(*at));
         let mut advice: Vec<Arc<str>> = Vec::new();
@@ -140,9 +148,13 @@ impl State {
             policies: rules().map(|rule| Arc::clone(&rule.id)).collect(),
             advice,
             errors: errors.collect(),
-            actor: request.circumstances.actor.clone(),
+            actor,
             revision: self.directory.revision(),
             bundle: Arc::clone(&self.loaded.fingerprint),
         }
     }
+}
+
+fn actor(question: &Question<'_>) -> Option<Ref> {
+    question.with.and_then(|with| with.actor.clone())
 }

@@ -75,7 +75,7 @@ impl State {
     fn ask_login(&self, action: &Ref, principal: &Ref, host: &str) -> Result<Decision, Error> {
         let account = self.directory.account_of(principal).map(|account| Ref::new("Account", account.id()));
         let home = account.or_else(|| self.directory.platform().map(|platform| Ref::new("Platform", platform.id())));
-        self.authorize(&Request::new(principal.clone(), action.clone(), home.unwrap_or_else(|| principal.clone())).host(host))
+        self.authorize(&(&Request::new(principal.clone(), action.clone(), home.unwrap_or_else(|| principal.clone())).host(host)).into())
     }
 
     /// Where these logins may come in: their realm's verified domains, as far as the policies allow.

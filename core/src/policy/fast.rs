@@ -1,19 +1,34 @@
 //! The compiled form of a set of policies, and how it answers.
 
 use std::cell::RefCell;
-use std::sync::Arc;
 
-use cedar_policy::{Effect, PolicyId, pst};
+use cedar_policy::{Effect, PolicyId, PolicySet, pst};
 
-use super::compile::{self, Known, Reader, construct};
+use super::compile::{self, Certain, Known, Node, Reader, construct};
 use super::judge::Verdict;
+use super::pick::{Asked, Picks, Scopes};
+use super::question::Question;
 use super::rules::Rules;
+use crate::Error;
 use crate::eval::{Outcome, Pool, Program, Scratch, Space, Value, World, run};
+use crate::stack::Deep;
 
-/// One program for each policy, in gate order.
+/// How one policy is answered.
+#[derive(Debug)]
+enum Slot {
+    /// The same for every request that it is picked for.
+    Always(Outcome),
+    Program(Box<Program>),
+    /// By Cedar itself.
+    Beyond,
+}
+
+/// One slot for each policy, in gate order, and the lists that they are picked from.
 #[derive(Debug)]
 pub(crate) struct Compiled {
-    programs: Vec<Program>,
+    slots: Vec<Slot>,
+    picks: Picks,
+    pub(super) beyond: Beyond,
 }
 
 thread_local! {
@@ -38,30 +53,108 @@ pub(crate) fn with_scratch<T>(pool: &Pool, work: impl FnOnce(&mut Space<'_>) -> 
 }
 
 impl Compiled {
-    /// Compiles every policy, or says by its id which one is beyond this version.
-    pub(super) fn new(rules: &Rules, known: &mut impl Known) -> Result<Self, Arc<str>> {
-        let mut programs = Vec::with_capacity(rules.list.len());
-        for (at, rule) in rules.list.iter().enumerate() {
-            let beyond = || Arc::clone(&rule.id);
-            let policy = rules.set.policy(&PolicyId::new(&rule.id)).ok_or_else(beyond)?;
-            let tree = policy.to_pst().ok().and_then(|tree| linked(&tree)).ok_or_else(beyond)?;
-            let node = Reader { known }.policy(&tree).map_err(|_| beyond())?;
-            let position = u32::try_from(at).map_err(|_| beyond())?;
-            programs.push(compile::compile(&[(position, node)], 4).map_err(|_| beyond())?);
+    /// Compiles every policy; those that are beyond this version are left to Cedar.
+    pub(super) fn new(rules: &Rules, known: &mut impl Known) -> Self {
+        let (mut bodies, mut scopes, mut beyond) = (Vec::with_capacity(rules.list.len()), Scopes::default(), Vec::new());
+        for (at, rule) in (0_u32..).zip(&rules.list) {
+            let body = rules.set.policy(&PolicyId::new(&rule.id)).and_then(|policy| policy.to_pst().ok()).and_then(|tree| linked(&tree));
+            let body = body.filter(|body| scopes.take_in(at, body, known).is_ok());
+            if body.is_none() {
+                scopes.take_in_any(at);
+            }
+            bodies.push(body);
         }
-        Ok(Self { programs })
+        let (picks, certain) = scopes.lists();
+        let mut slots = Vec::with_capacity(bodies.len());
+        for (at, body) in (0_u32..).zip(bodies) {
+            let certain = certain.get(&at).copied().unwrap_or_default();
+            let slot = body.ok_or(UNKNOWN).and_then(|body| slot(at, &body, certain, known));
+            slots.push(slot.unwrap_or_else(|why| {
+                beyond.push((at as usize, why));
+                Slot::Beyond
+            }));
+        }
+        Self { slots, picks, beyond: Beyond::new(rules, beyond) }
     }
 
-    /// The answer of all policies; messages of those that erred are left empty.
-    pub(crate) fn judge(&self, rules: &Rules, roots: [Value; 4], world: &impl World, space: &mut Space<'_>) -> Verdict {
-        let mut tally = Tally::default();
-        for program in &self.programs {
-            run(program, &roots, world, space, construct, |at, outcome| {
-                tally.count(rules, at, outcome);
+    /// Tells `each` how the picked policies stand to the request, in no order, until it gives back `false`. Gives back whether
+    /// one of them is for Cedar to answer.
+    #[inline]
+    pub(super) fn each<W: World>(
+        &self,
+        asked: &Asked<'_>,
+        roots: [Value; 4],
+        world: &W,
+        space: &mut Space<'_>,
+        mut each: impl FnMut(usize, Outcome) -> bool,
+    ) -> bool {
+        let mut beyond = false;
+        self.picks.each(asked, |at| match self.slots.get(at as usize) {
+            Some(Slot::Always(outcome)) => each(at as usize, *outcome),
+            Some(Slot::Program(program)) => {
+                let mut more = true;
+                run(program, &roots, world, space, construct, |at, outcome| {
+                    more = each(at, outcome);
+                    more
+                });
+                more
+            }
+            Some(Slot::Beyond) | None => {
+                beyond = true;
                 true
-            });
+            }
+        });
+        beyond
+    }
+}
+
+/// Limits of what is compiled, by name.
+const UNKNOWN: &str = "it uses what this version of the compiler does not know";
+const TOO_LARGE: &str = "it is too large: more than 65,535 registers, instructions or places to go on";
+
+fn slot(at: u32, body: &pst::Template, certain: Certain, known: &mut impl Known) -> Result<Slot, &'static str> {
+    let node = Reader { known }.condition(body, certain).map_err(|_| UNKNOWN)?;
+    Ok(match node {
+        Node::Value(Value::Bool(true)) => Slot::Always(Outcome::Applies),
+        Node::Value(Value::Bool(false)) => Slot::Always(Outcome::DoesNot),
+        Node::Fails => Slot::Always(Outcome::Errs),
+        node => Slot::Program(Box::new(compile::compile(&[(at, node)], 4).map_err(|_| TOO_LARGE)?)),
+    })
+}
+
+/// The policies that Cedar itself answers, and it alone: each by its position, with why.
+#[derive(Debug, Default)]
+pub(crate) struct Beyond {
+    pub(super) list: Vec<(usize, &'static str)>,
+    /// Permits and forbids apart: Cedar names no permit that holds where a forbid does.
+    permits: Deep<PolicySet>,
+    forbids: Deep<PolicySet>,
+}
+
+impl Beyond {
+    pub(super) fn new(rules: &Rules, list: Vec<(usize, &'static str)>) -> Self {
+        let part = |effect: Effect| {
+            let at = list.iter().map(|(at, _)| *at).filter(|at| rules.list.get(*at).is_some_and(|rule| rule.effect == effect));
+            rules.part(at)
+        };
+        let (permits, forbids) = (part(Effect::Permit), part(Effect::Forbid));
+        Self { list, permits, forbids }
+    }
+
+    pub(super) fn positions(&self) -> impl Iterator<Item = usize> {
+        self.list.iter().map(|(at, _)| *at)
+    }
+
+    /// Adds to the tally what Cedar says of them.
+    pub(super) fn judge(&self, rules: &Rules, question: &Question, tally: &mut Tally) -> Result<(), Error> {
+        for set in [&self.permits, &self.forbids] {
+            let found = rules.ask(set, question)?;
+            for at in found.holding {
+                tally.count(rules, at, Outcome::Applies);
+            }
+            tally.errors.extend(found.erring);
         }
-        tally.verdict(rules)
+        Ok(())
     }
 }
 
@@ -84,7 +177,23 @@ impl Tally {
         }
     }
 
-    pub(crate) fn verdict(self, rules: &Rules) -> Verdict {
+    pub(super) fn has_errors(&self) -> bool {
+        !self.errors.is_empty()
+    }
+
+    /// The positions of those that err.
+    pub(super) fn erring(&self) -> impl Iterator<Item = usize> {
+        self.errors.iter().map(|(at, _)| *at)
+    }
+
+    pub(crate) fn verdict(mut self, rules: &Rules) -> Verdict {
+        // Policies are asked in the order in which they are picked.
+        for list in [&mut self.permits, &mut self.forbids] {
+            list.sort_unstable();
+            list.dedup();
+        }
+        self.errors.sort_unstable();
+        self.errors.dedup_by_key(|(at, _)| *at);
         let permitted = !self.permits.is_empty();
         let policies = if self.forbids.is_empty() { self.permits } else { self.forbids };
         let allowed =
