@@ -1,6 +1,7 @@
 //! The compiled form of a set of policies, and how it answers.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 
 use cedar_policy::{Effect, PolicyId, PolicySet, pst};
 
@@ -13,20 +14,18 @@ use crate::Error;
 use crate::eval::{Outcome, Pool, Program, Scratch, Space, Value, World, run};
 use crate::stack::Deep;
 
-/// How one policy is answered.
+/// Policies that are picked together.
 #[derive(Debug)]
-enum Slot {
-    /// The same for every request that it is picked for.
-    Always(Outcome),
+enum Chunk {
     Program(Box<Program>),
-    /// By Cedar itself.
+    /// One that Cedar itself answers.
     Beyond,
 }
 
-/// One slot for each policy, in gate order, and the lists that they are picked from.
+/// The policies, and the lists that they are picked from.
 #[derive(Debug)]
 pub(crate) struct Compiled {
-    slots: Vec<Slot>,
+    chunks: Vec<Chunk>,
     picks: Picks,
     pub(super) beyond: Beyond,
 }
@@ -55,7 +54,7 @@ pub(crate) fn with_scratch<T>(pool: &Pool, work: impl FnOnce(&mut Space<'_>) -> 
 impl Compiled {
     /// Compiles every policy; those that are beyond this version are left to Cedar.
     pub(super) fn new(rules: &Rules, known: &mut impl Known) -> Self {
-        let (mut bodies, mut scopes, mut beyond) = (Vec::with_capacity(rules.list.len()), Scopes::default(), Vec::new());
+        let (mut bodies, mut scopes) = (Vec::with_capacity(rules.list.len()), Scopes::default());
         for (at, rule) in (0_u32..).zip(&rules.list) {
             let body = rules.set.policy(&PolicyId::new(&rule.id)).and_then(|policy| policy.to_pst().ok()).and_then(|tree| linked(&tree));
             let body = body.filter(|body| scopes.take_in(at, body, known).is_ok());
@@ -64,17 +63,16 @@ impl Compiled {
             }
             bodies.push(body);
         }
-        let (picks, certain) = scopes.lists();
-        let mut slots = Vec::with_capacity(bodies.len());
+        let (lists, certain) = scopes.lists();
+        let mut nodes = Vec::with_capacity(bodies.len());
         for (at, body) in (0_u32..).zip(bodies) {
             let certain = certain.get(&at).copied().unwrap_or_default();
-            let slot = body.ok_or(UNKNOWN).and_then(|body| slot(at, &body, certain, known));
-            slots.push(slot.unwrap_or_else(|why| {
-                beyond.push((at as usize, why));
-                Slot::Beyond
-            }));
+            nodes.push(body.ok_or(UNKNOWN).and_then(|body| Reader { known }.condition(&body, certain).map_err(|_| UNKNOWN)));
         }
-        Self { slots, picks, beyond: Beyond::new(rules, beyond) }
+        let mut chunking = Chunking { nodes, counts: lists.counts(), chunks: Vec::new(), alone: HashMap::new(), beyond: Vec::new() };
+        let picks = lists.finish(|list| chunking.list(list));
+        chunking.beyond.sort_unstable();
+        Self { chunks: chunking.chunks, picks, beyond: Beyond::new(rules, chunking.beyond) }
     }
 
     /// Tells `each` how the picked policies stand to the request, in no order, until it gives back `false`. Gives back whether
@@ -89,9 +87,8 @@ impl Compiled {
         mut each: impl FnMut(usize, Outcome) -> bool,
     ) -> bool {
         let mut beyond = false;
-        self.picks.each(asked, |at| match self.slots.get(at as usize) {
-            Some(Slot::Always(outcome)) => each(at as usize, *outcome),
-            Some(Slot::Program(program)) => {
+        self.picks.each(asked, |at| match self.chunks.get(at as usize) {
+            Some(Chunk::Program(program)) => {
                 let mut more = true;
                 run(program, &roots, world, space, construct, |at, outcome| {
                     more = each(at, outcome);
@@ -99,7 +96,7 @@ impl Compiled {
                 });
                 more
             }
-            Some(Slot::Beyond) | None => {
+            Some(Chunk::Beyond) | None => {
                 beyond = true;
                 true
             }
@@ -108,19 +105,67 @@ impl Compiled {
     }
 }
 
+/// How many policies share a frame.
+const TOGETHER: usize = 128;
+/// In how many lists a policy may stand to be compiled anew with the others of each.
+const LISTS: usize = 4;
+
+/// Compiles lists of policies.
+struct Chunking {
+    nodes: Vec<Result<Node, &'static str>>,
+    /// In how many lists each policy stands.
+    counts: HashMap<u32, usize>,
+    chunks: Vec<Chunk>,
+    /// The chunks of policies that stand alone.
+    alone: HashMap<u32, u32>,
+    beyond: Vec<(usize, &'static str)>,
+}
+
+impl Chunking {
+    /// The chunks of a list.
+    fn list(&mut self, list: &[u32]) -> Vec<u32> {
+        let (mut made, mut together) = (Vec::new(), Vec::new());
+        for at in list {
+            match self.nodes.get(*at as usize) {
+                Some(Ok(node)) if self.counts.get(at).is_none_or(|count| *count <= LISTS) => together.push((*at, node.clone())),
+                _ => made.push(self.alone(*at)),
+            }
+        }
+        for part in together.chunks(TOGETHER) {
+            match compile::compile(part, 4) {
+                Ok(program) => made.push(self.add(Chunk::Program(Box::new(program)))),
+                Err(_) => made.extend(part.iter().map(|(at, _)| self.alone(*at)).collect::<Vec<_>>()),
+            }
+        }
+        made
+    }
+
+    fn add(&mut self, chunk: Chunk) -> u32 {
+        self.chunks.push(chunk);
+        u32::try_from(self.chunks.len().saturating_sub(1)).unwrap_or(u32::MAX)
+    }
+
+    fn alone(&mut self, at: u32) -> u32 {
+        if let Some(chunk) = self.alone.get(&at) {
+            return *chunk;
+        }
+        let node = self.nodes.get(at as usize).cloned().unwrap_or(Err(UNKNOWN));
+        let program = node.and_then(|node| compile::compile(&[(at, node)], 4).map_err(|_| TOO_LARGE));
+        let chunk = match program {
+            Ok(program) => self.add(Chunk::Program(Box::new(program))),
+            Err(why) => {
+                self.beyond.push((at as usize, why));
+                self.add(Chunk::Beyond)
+            }
+        };
+        self.alone.insert(at, chunk);
+        chunk
+    }
+}
+
 /// Limits of what is compiled, by name.
 const UNKNOWN: &str = "it uses what this version of the compiler does not know";
 const TOO_LARGE: &str = "it is too large: more than 65,535 registers, instructions or places to go on";
-
-fn slot(at: u32, body: &pst::Template, certain: Certain, known: &mut impl Known) -> Result<Slot, &'static str> {
-    let node = Reader { known }.condition(body, certain).map_err(|_| UNKNOWN)?;
-    Ok(match node {
-        Node::Value(Value::Bool(true)) => Slot::Always(Outcome::Applies),
-        Node::Value(Value::Bool(false)) => Slot::Always(Outcome::DoesNot),
-        Node::Fails => Slot::Always(Outcome::Errs),
-        node => Slot::Program(Box::new(compile::compile(&[(at, node)], 4).map_err(|_| TOO_LARGE)?)),
-    })
-}
 
 /// The policies that Cedar itself answers, and it alone: each by its position, with why.
 #[derive(Debug, Default)]

@@ -68,8 +68,8 @@ pub(super) struct Picks {
 }
 
 impl Picks {
-    /// Tells `each` the policies that can apply, until it gives back `false`; a policy that names an action twice may be told
-    /// twice.
+    /// Tells `each` the chunks of policies that can apply, until it gives back `false`; a policy that names several actions may
+    /// be told more than once.
     #[inline]
     pub(super) fn each(&self, asked: &Asked<'_>, mut each: impl FnMut(u32) -> bool) -> bool {
         self.any.each(asked, &mut each)
@@ -154,7 +154,7 @@ impl Scopes {
     }
 
     /// The lists, and what is certain of each policy in them, by position.
-    pub(super) fn lists(self) -> (Picks, HashMap<u32, Certain>) {
+    pub(super) fn lists(self) -> (Lists, HashMap<u32, Certain>) {
         let (mut lists, mut certain) = (Lists::default(), HashMap::new());
         for policy in &self.named {
             let Some(key) = policy.keys.iter().min_by_key(|key| self.counts.get(key)).copied() else { continue };
@@ -167,15 +167,15 @@ impl Scopes {
             };
             certain.insert(policy.at, Certain { principal, action: true, resource });
         }
-        (lists.finish(), certain)
+        (lists, certain)
     }
 }
 
 type Growing = HashMap<Key, Vec<u32>>;
 
-/// The lists while they grow.
+/// The lists while they grow: positions of policies.
 #[derive(Debug, Default)]
-struct Lists {
+pub(super) struct Lists {
     any: Growing,
     equal: HashMap<u32, Growing>,
     within: HashMap<u32, Growing>,
@@ -198,12 +198,26 @@ impl Lists {
         }
     }
 
-    fn finish(self) -> Picks {
-        let deed = |lists: Growing| Deed {
+    /// In how many lists each policy stands.
+    pub(super) fn counts(&self) -> HashMap<u32, usize> {
+        let mut counts = HashMap::new();
+        let lists = std::iter::once(&self.any).chain(self.equal.values()).chain(self.within.values());
+        for at in lists.flat_map(HashMap::values).flatten() {
+            let count: &mut usize = counts.entry(*at).or_default();
+            *count = count.saturating_add(1);
+        }
+        counts
+    }
+
+    /// The lists as `chunks` puts the policies of each together.
+    pub(super) fn finish(self, mut chunks: impl FnMut(&[u32]) -> Vec<u32>) -> Picks {
+        let mut deed = |lists: Growing| Deed {
             bits: lists.keys().fold(0, |bits, key| bits | key.bit()),
-            lists: lists.into_iter().map(|(key, list)| (key, list.into_boxed_slice())).collect(),
+            lists: lists.into_iter().map(|(key, list)| (key, chunks(&list).into_boxed_slice())).collect(),
         };
-        let deeds = |by: HashMap<u32, Growing>| by.into_iter().map(|(action, lists)| (action, deed(lists))).collect();
-        Picks { any: deed(self.any), equal: deeds(self.equal), within: deeds(self.within) }
+        let any = deed(self.any);
+        let mut deeds = |by: HashMap<u32, Growing>| by.into_iter().map(|(action, lists)| (action, deed(lists))).collect();
+        let (equal, within) = (deeds(self.equal), deeds(self.within));
+        Picks { any, equal, within }
     }
 }
