@@ -30,7 +30,7 @@ pub use access_level::AccessLevel;
 pub use account::{Account, AccountKind, DisableReason};
 pub use caps::Caps;
 pub use catalog::{Catalog, Meter, MeterKind, WindowKind};
-pub use decision::{BundleInfo, Clause, Decision, Desk, Explanation, Login, Outcome, PolicyExplanation, PolicyFailure, PolicyInfo, ReadFact};
+pub use decision::{BundleInfo, Clause, Decision, Desk, Explanation, Fallback, Login, Outcome, PolicyExplanation, PolicyFailure, PolicyInfo, ReadFact};
 pub use directory::{Change, Progress, Record};
 pub use domain::{Domain, DomainState};
 pub use email::normalise as normalise_email;

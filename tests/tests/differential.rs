@@ -56,7 +56,7 @@ fn ask_text(case: &Case, policies: String) -> Decision {
     let engine = Engine::open(Options { policies: Source::Cedar(program), validation: Validation::Off, ..Options::default() })
         .unwrap_or_else(|error| panic!("{error}: {}", case.text()));
     // Every policy of these programs runs compiled: Cedar is the judge, not the judged.
-    assert_eq!(engine.bundle().fallback, None, "{}", case.text());
+    assert_eq!(engine.bundle().fallback, [], "{}", case.text());
     let reference = |(kind, id): &(&str, String)| Ref::new(*kind, id.clone());
     let mut request = Request::new(reference(&case.request[0]), reference(&case.request[1]), Resource::from(reference(&case.request[2])));
     request.circumstances.context = case.context.as_object().expect("an object").clone();

@@ -93,6 +93,9 @@ impl Engine {
 impl State {
     pub(super) fn authorize(&self, question: &Question<'_>) -> Result<Decision, Error> {
         let actor = question.with.and_then(|with| with.actor.as_ref());
+        if let Some(verdict) = self.loaded.fast_plain(question)? {
+            return Ok(self.decision(actor, &verdict));
+        }
         let Some(mut verdict) = self.loaded.fast(&self.fast, question, &self.directory)? else {
             return self.decide(actor, &self.loaded.asked(&question.to_request(), &self.directory)?);
         };
