@@ -1,9 +1,10 @@
 //! The peer that judges: `cedar-policy` with the shipped policies, and everything prebuilt: the entities of the whole
 //! directory, and each request with its context. Only `is_authorized` is timed.
 
+use std::io::BufRead;
 use std::path::Path;
 
-use cedar_policy::{Authorizer, Context, Decision, Entities, EntityUid, PolicySet, Request, Schema, SchemaFragment};
+use cedar_policy::{Authorizer, Context, Decision, Entities, Entity, EntityUid, PolicySet, Request, Schema, SchemaFragment};
 use serde_json::{Value, json};
 
 use crate::agency::Question;
@@ -68,6 +69,17 @@ impl Cedar {
             }
         }
         Entities::from_json_value(Value::Array(all), Some(&self.schema)).expect("entities")
+    }
+
+    /// The entities of a directory's JSON lines, made one by one, so that little else is left in memory.
+    ///
+    /// # Panics
+    /// If the lines cannot be read, or do not fit the schema.
+    #[must_use]
+    pub fn resident(&self, lines: impl BufRead) -> Entities {
+        let made = lines.lines().filter_map(|line| entity(&serde_json::from_str(&line.expect("a line")).expect("a record")));
+        let made = made.map(|entity| Entity::from_json_value(entity, Some(&self.schema)).expect("an entity"));
+        Entities::from_entities(made, Some(&self.schema)).expect("entities")
     }
 
     /// The question as Cedar's request, with the facts that the engine would have found.
