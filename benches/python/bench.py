@@ -78,48 +78,43 @@ def features():
     return found
 
 
-def ordered(questions, run):
-    """A pass over the questions in the order of the round."""
+def keyword(ask, questions):
+    """A pass over the questions, asked as a host would."""
 
-    def ready(order):
-        items = [questions[at] for at in order]
-        return lambda: run(items)
-
-    return ready
-
-
-def keyword(ask):
-    def run(items):
-        for principal, action, resource, host in items:
+    def run():
+        for principal, action, resource, host in questions:
             ask(principal, action, resource, host=host)
 
     return run
 
 
-def positional(ask):
-    def run(items):
-        for principal, action, resource, host in items:
+def positional(ask, questions):
+    def run():
+        for principal, action, resource, host in questions:
             ask(principal, action, resource, host)
 
     return run
 
 
-def nothing(items):
-    for _principal, _action, _resource, _host in items:
-        pass
+def nothing(questions):
+    def run():
+        for _principal, _action, _resource, _host in questions:
+            pass
+
+    return run
 
 
 def checks(engine, questions, allows, report):
     empty = getattr(engine, "_empty", None) or getattr(sublet._sublet, "_empty", None)
     passes = {
-        "loop": ordered(questions.passed, nothing),
-        "strings": ordered(questions.passed, keyword(engine.check)),
-        "by_hand": ordered(questions.strings, positional(allows)),
+        "loop": nothing(questions.passed),
+        "strings": keyword(engine.check, questions.passed),
+        "by_hand": positional(allows, questions.strings),
     }
     if empty:
-        passes["empty"] = ordered(questions.passed, keyword(empty))
+        passes["empty"] = keyword(empty, questions.passed)
     if HANDLES:
-        passes["handles"] = ordered(questions.handled, keyword(engine.check))
+        passes["handles"] = keyword(engine.check, questions.handled)
     found = race(passes, len(questions.strings))
     if empty:
         report.row(f"python/check/strings/{AGENCY}/peer=empty", "ns", found["strings"], found["empty"])
@@ -143,13 +138,13 @@ def beside_cedarpy(engine, questions, report):
     for request, answer in zip(requests, questions.answers):
         assert is_authorized(request, policies, entities).allowed == answer, request
 
-    def judge(items):
-        for request in items:
+    def judge():
+        for request in requests:
             is_authorized(request, policies, entities)
 
     form = "handles" if HANDLES else "strings"
     asked = (questions.handled or questions.passed)[: len(requests)]
-    found = race({"sublet": ordered(asked, keyword(engine.check)), "cedarpy": ordered(requests, judge)}, len(requests), 5)
+    found = race({"sublet": keyword(engine.check, asked), "cedarpy": judge}, len(requests), 5)
     report.row(f"python/check/{form}/{AGENCY}/peer=cedarpy", "ns", found["sublet"], found["cedarpy"])
 
 
@@ -175,10 +170,10 @@ def many(engine, questions, report):
         assert [decision.code for decision in engine.authorize_many(*args, **columns)] == questions.codes
         found = race(
             {
-                "check": ordered(questions.passed, keyword(engine.check)),
-                "check_many": lambda _, args=args, columns=columns: lambda: engine.check_many(*args, **columns),
-                "authorize": ordered(questions.passed, keyword(engine.authorize)),
-                "authorize_many": lambda _, args=args, columns=columns: lambda: engine.authorize_many(*args, **columns),
+                "check": keyword(engine.check, questions.passed),
+                "check_many": lambda args=args, columns=columns: engine.check_many(*args, **columns),
+                "authorize": keyword(engine.authorize, questions.passed),
+                "authorize_many": lambda args=args, columns=columns: engine.authorize_many(*args, **columns),
             },
             items,
         )

@@ -167,6 +167,17 @@ impl Cedar {
         found
     }
 
+    /// The question's action as an entity, for a peer that is not given the schema.
+    ///
+    /// # Panics
+    /// If the schema has no such action.
+    #[must_use]
+    pub fn action(&self, question: &Question) -> Value {
+        let action = EntityUid::from_json(uid("Action", &question.action)).expect("a uid");
+        let actions = self.schema.action_entities().expect("the actions");
+        actions.get(&action).expect("the action").to_json_value().expect("an entity")
+    }
+
     fn find(&self, kind: &str, id: &str) -> Option<&Value> {
         self.directory.get(*self.places.get(&(kind.to_owned(), id.to_owned()))?)
     }

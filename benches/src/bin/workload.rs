@@ -33,6 +33,7 @@ fn main() {
                 "resource": uid(question.resource.0, &question.resource.1),
                 "context": cedar.context(question),
                 "entities": cedar.needed(question),
+                "as_entity": cedar.action(question),
             })
         })
         .collect();
