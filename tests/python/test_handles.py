@@ -17,7 +17,14 @@ APP = "app.acme.example"
 OWNER = ("Account", "acme")
 CAMPAIGN = ("Campaign", "k", "acme")
 AGENCY = ROOT / "policies" / "tests" / "agency.jsonl"
-HANDLES = [sublet.Principal("Account", "acme"), sublet.Action("campaign.read"), sublet.Action("App::Action", "view"), sublet.ResourceType("Campaign"), sublet.Host(HOST)]
+ACME, READ, VIEW, KIND, DASH = (
+    sublet.Principal("Account", "acme"),
+    sublet.Action("campaign.read"),
+    sublet.Action("App::Action", "view"),
+    sublet.ResourceType("Campaign"),
+    sublet.Host(HOST),
+)
+HANDLES: list[Any] = [ACME, READ, VIEW, KIND, DASH]
 
 
 @pytest.mark.parametrize("handle", HANDLES, ids=repr)
@@ -31,7 +38,7 @@ def test_a_handle_is_its_name(handle: Any) -> None:
 
 
 def test_the_words_of_a_handle() -> None:
-    acme, read, view, campaign, dash = HANDLES
+    acme, read, view, campaign, dash = ACME, READ, VIEW, KIND, DASH
     assert (acme.type, acme.id) == OWNER
     assert (read.type, read.id, view.type, view.id) == ("Action", "campaign.read", "App::Action", "view")
     assert (campaign.name, dash.name) == ("Campaign", HOST)
@@ -47,7 +54,7 @@ def test_a_handle_is_made_of_strings(bad: Any) -> None:
 
 
 def test_handles_stand_wherever_their_names_do(engine: sublet.Engine) -> None:
-    acme, read, _, campaign, dash = HANDLES
+    acme, read, campaign, dash = ACME, READ, KIND, DASH
     bakery = sublet.Principal("Account", "bakery")
     assert engine.check(acme, read, (campaign, "k", acme), host=dash)
     assert engine.check(acme, "campaign.read", {"type": campaign, "id": "k", "account": acme}, host=HOST)
@@ -62,11 +69,12 @@ def test_handles_stand_wherever_their_names_do(engine: sublet.Engine) -> None:
     assert engine.login(sublet.Host(APP), "hello@bakery.example").principal == ("Account", "bakery")
     assert engine.record(acme) == engine.record(OWNER)
     mutable: Any = ["Account", "acme"]
-    assert engine.check(mutable, read, [campaign, "k", acme], host=dash)  # type: ignore[arg-type]
+    triple: Any = [campaign, "k", acme]
+    assert engine.check(mutable, read, triple, host=dash)
 
 
 def test_a_handle_stands_only_for_its_own_kind(engine: sublet.Engine) -> None:
-    acme, read, _, campaign, dash = HANDLES
+    acme, read, campaign, dash = ACME, READ, KIND, DASH
     good: dict[str, Any] = {"principal": acme, "action": read, "resource": (campaign, "k", acme), "host": dash}
     assert engine.check(**good)
     for name in good:
@@ -193,7 +201,7 @@ def test_columns_fit_together_or_none_is_answered(engine: sublet.Engine, more: d
             ask(**{**good, **more})
         assert raised.value.code == code, raised.value
         with pytest.raises(sublet.InputError):
-            ask()  # type: ignore[call-overload]
+            ask()
 
 
 class Key(str):
@@ -207,8 +215,9 @@ class Key(str):
 
 
 def test_a_lying_key_is_its_characters(engine: sublet.Engine) -> None:
+    lying: dict[str, str] = {"type": "Campaign", "id": "k", Key("owner"): "acme"}
     with pytest.raises(sublet.InputError) as raised:
-        engine.check(OWNER, "campaign.read", {"type": "Campaign", "id": "k", Key("owner"): "acme"}, host=HOST)
+        engine.check(OWNER, "campaign.read", lying, host=HOST)
     assert "`owner`" in str(raised.value)
 
 
@@ -226,7 +235,7 @@ def test_code_of_the_host_that_runs_meanwhile_changes_nothing(engine: sublet.Eng
 
 
 def test_lists_that_change_while_they_are_decided_are_those_of_the_call(engine: sublet.Engine) -> None:
-    rows = [{"principal": list(OWNER), "action": "campaign.read", "resource": dict(zip(("type", "id", "account"), CAMPAIGN)), "host": HOST} for _ in range(50_000)]
+    rows: Any = [{"principal": list(OWNER), "action": "campaign.read", "resource": {"type": "Campaign", "id": "k", "account": "acme"}, "host": HOST} for _ in range(50_000)]
     stop = threading.Event()
 
     def change() -> None:

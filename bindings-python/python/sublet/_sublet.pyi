@@ -1,7 +1,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from os import PathLike
 from types import TracebackType
-from typing import Any, final, overload
+from typing import Any, final
 
 from .types import At, Does, Ref, Resource, Validation, Value, Who
 
@@ -231,18 +231,13 @@ class Engine:
     ) -> bool:
         """The allow bit of `authorize`."""
 
-    @overload
-    def authorize_many(self, requests: Iterable[Mapping[str, Any]]) -> list[Decision]:
-        """Decisions for a list of records: `dict`s with the arguments of `authorize`. The GIL is let go."""
-
-    @overload
     def authorize_many(
         self,
-        requests: None = None,
+        requests: Iterable[Mapping[str, Any]] | None = None,
         *,
-        principals: list[Any] | Who,
-        actions: list[Any] | Does,
-        resources: list[Any] | Resource,
+        principals: list[Any] | Who | None = None,
+        actions: list[Any] | Does | None = None,
+        resources: list[Any] | Resource | None = None,
         actors: list[Any] | Who | None = None,
         hosts: list[Any] | At | None = None,
         channels: list[Any] | str | None = None,
@@ -250,20 +245,19 @@ class Engine:
         amounts: list[Any] | int | None = None,
         contexts: list[Any] | Mapping[str, Value] | None = None,
     ) -> list[Decision]:
-        """Decisions for columns: each a list with one entry a row, or one value for all rows."""
+        """The decisions on many requests, in their order.
 
-    @overload
-    def check_many(self, requests: Iterable[Mapping[str, Any]]) -> list[bool]:
-        """Allow bits for a list of records: `dict`s with the arguments of `check`. The GIL is let go."""
+        Either `requests`, records with the arguments of `authorize`, or columns: each a list with one entry a row, or one
+        value for all rows. All are answered from one version of policies and directory, without the GIL.
+        """
 
-    @overload
     def check_many(
         self,
-        requests: None = None,
+        requests: Iterable[Mapping[str, Any]] | None = None,
         *,
-        principals: list[Any] | Who,
-        actions: list[Any] | Does,
-        resources: list[Any] | Resource,
+        principals: list[Any] | Who | None = None,
+        actions: list[Any] | Does | None = None,
+        resources: list[Any] | Resource | None = None,
         actors: list[Any] | Who | None = None,
         hosts: list[Any] | At | None = None,
         channels: list[Any] | str | None = None,
@@ -271,7 +265,11 @@ class Engine:
         amounts: list[Any] | int | None = None,
         contexts: list[Any] | Mapping[str, Value] | None = None,
     ) -> list[bool]:
-        """Allow bits for columns: each a list with one entry a row, or one value for all rows."""
+        """The allow bits of `authorize_many`.
+
+        Either `requests`, records with the arguments of `check`, or columns: each a list with one entry a row, or one
+        value for all rows. All are answered from one version of policies and directory, without the GIL.
+        """
 
     def explain(
         self,
