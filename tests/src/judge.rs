@@ -1,5 +1,6 @@
 //! One case asked of both: of Cedar, and of the engine.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::str::FromStr;
 
@@ -24,17 +25,35 @@ fn uid(kind: &str, id: &str) -> Option<EntityUid> {
     Some(EntityUid::from_type_name_and_id(EntityTypeName::from_str(kind).ok()?, EntityId::new(id)))
 }
 
-/// What Cedar says of the case; nothing where it refuses the policies, the entities or the request.
+/// A case's request as Cedar takes it.
+pub struct Prepared {
+    request: cedar_policy::Request,
+    entities: Entities,
+}
+
+thread_local! {
+    /// The schema that was read last: most cases have the same.
+    static SCHEMA: RefCell<Option<(String, Schema)>> = const { RefCell::new(None) };
+}
+
+fn schema(text: &str) -> Option<Schema> {
+    SCHEMA.with_borrow_mut(|last| {
+        if last.as_ref().is_none_or(|(known, _)| known != text) {
+            *last = Some((text.to_owned(), read_schema(text)?));
+        }
+        last.as_ref().map(|(_, schema)| schema.clone())
+    })
+}
+
+fn read_schema(text: &str) -> Option<Schema> {
+    if text.starts_with('{') { Schema::from_json_str(text).ok() } else { Schema::from_str(text).ok() }
+}
+
+/// The request and its entities; nothing where Cedar refuses one of them.
 #[must_use]
-pub fn judge(case: &Case) -> Option<Judged> {
-    let mut set = PolicySet::from_str(&case.text()).ok()?;
-    for link in case.links.as_array()? {
-        let slot = &link["values"]["?principal"];
-        let values = HashMap::from([(SlotId::principal(), uid(slot["type"].as_str()?, slot["id"].as_str()?)?)]);
-        set.link(PolicyId::new(link["templateId"].as_str()?), PolicyId::new(link["newId"].as_str()?), values).ok()?;
-    }
+pub fn prepare(case: &Case) -> Option<Prepared> {
     let schema = match &case.schema {
-        Some(text) => Some(Schema::from_str(text).ok()?),
+        Some(text) => Some(schema(text)?),
         None => None,
     };
     let mut entities = Entities::from_json_value(case.entities.clone(), schema.as_ref()).ok()?;
@@ -53,16 +72,36 @@ pub fn judge(case: &Case) -> Option<Judged> {
     };
     let used = schema.as_ref().filter(|_| case.validate);
     let request = cedar_policy::Request::new(principal, action, uid(resource.0, &resource.1)?, context, used).ok()?;
-    let response = Authorizer::new().is_authorized(&request, &set, &entities);
-    let error = |error: &cedar_policy::AuthorizationError| {
-        let cedar_policy::AuthorizationError::PolicyEvaluationError(fault) = error;
-        (fault.policy_id().to_string(), fault.inner().to_string())
-    };
-    Some(Judged {
-        allow: response.decision() == Cedar::Allow,
-        reasons: response.diagnostics().reason().map(ToString::to_string).collect(),
-        errors: response.diagnostics().errors().map(error).collect(),
-    })
+    Some(Prepared { request, entities })
+}
+
+impl Prepared {
+    /// What Cedar says of these policies; nothing where it refuses them.
+    #[must_use]
+    pub fn judge(&self, policies: &str, links: &Value) -> Option<Judged> {
+        let mut set = PolicySet::from_str(policies).ok()?;
+        for link in links.as_array()? {
+            let slot = &link["values"]["?principal"];
+            let values = HashMap::from([(SlotId::principal(), uid(slot["type"].as_str()?, slot["id"].as_str()?)?)]);
+            set.link(PolicyId::new(link["templateId"].as_str()?), PolicyId::new(link["newId"].as_str()?), values).ok()?;
+        }
+        let response = Authorizer::new().is_authorized(&self.request, &set, &self.entities);
+        let error = |error: &cedar_policy::AuthorizationError| {
+            let cedar_policy::AuthorizationError::PolicyEvaluationError(fault) = error;
+            (fault.policy_id().to_string(), fault.inner().to_string())
+        };
+        Some(Judged {
+            allow: response.decision() == Cedar::Allow,
+            reasons: response.diagnostics().reason().map(ToString::to_string).collect(),
+            errors: response.diagnostics().errors().map(error).collect(),
+        })
+    }
+}
+
+/// What Cedar says of the case; nothing where it refuses the policies, the entities or the request.
+#[must_use]
+pub fn judge(case: &Case) -> Option<Judged> {
+    prepare(case)?.judge(&case.text(), &case.links)
 }
 
 /// Asks the engine, which it keeps and reloads, as hosts do; and with handles, which it keeps too.
@@ -161,12 +200,15 @@ pub fn agrees(judged: &Judged, decision: &Decision) -> bool {
         && (decision.code.as_ref() == "ok") == decision.allowed
 }
 
-/// Why both do not agree on the case, if they do not.
-#[must_use]
-pub fn differs(case: &Case, asker: &mut Asker) -> Option<String> {
-    match (judge(case), asker.ask(case, case.text())) {
-        (Some(judged), Ok(decision)) if agrees(&judged, &decision) => None,
-        (None, Err(error)) if error.code() != "internal.panic" => None,
-        (judged, answer) => Some(format!("{judged:?}\nis not\n{answer:?}\n{case:?}")),
+/// What Cedar says of the case, if it takes it; the engine says the same.
+///
+/// # Errors
+/// Why both do not agree.
+pub fn compare(case: &Case, prepared: Option<&Prepared>, asker: &mut Asker) -> Result<Option<Judged>, String> {
+    let judged = prepared.and_then(|prepared| prepared.judge(&case.text(), &case.links));
+    match (judged, asker.ask(case, case.text())) {
+        (Some(judged), Ok(decision)) if agrees(&judged, &decision) => Ok(Some(judged)),
+        (None, Err(error)) if error.code() != "internal.panic" => Ok(None),
+        (judged, answer) => Err(format!("{judged:?}\nis not\n{answer:?}\n{case:?}")),
     }
 }

@@ -6,6 +6,6 @@ mod program;
 mod random;
 
 pub use expression::{OPERATORS, condition};
-pub use judge::{Asker, Judged, agrees, differs, judge, program, request};
+pub use judge::{Asker, Judged, Prepared, agrees, compare, judge, prepare, program, request};
 pub use program::{Case, case, case_of};
 pub use random::Random;

@@ -1,5 +1,7 @@
 //! Random programs: schema, policies with templates and links, entities in deep hierarchies, and a request.
 
+use std::sync::LazyLock;
+
 use serde_json::{Value, json};
 
 use crate::{OPERATORS, Random, condition};
@@ -47,6 +49,12 @@ action a0, a1, a2 in [group] appliesTo { principal: [U, G], resource: [R, U], co
   rec?: Rec, who?: U, whos?: Set<U>, state?: E } };
 "#;
 
+/// The same in JSON: Cedar reads it thrice as fast.
+static JSON: LazyLock<String> = LazyLock::new(|| {
+    let fragment = cedar_policy::SchemaFragment::from_cedarschema_str(SCHEMA).ok().and_then(|(fragment, _)| fragment.to_json_string().ok());
+    fragment.unwrap_or_default()
+});
+
 /// The case of this seed.
 #[must_use]
 pub fn case(seed: u64) -> Case {
@@ -85,7 +93,7 @@ pub fn case_of(random: &mut Random) -> Case {
             _ => request[2] = ("G", format!("g{}", random.below(8))),
         }
     }
-    let schema = random.once_in(2).then(|| SCHEMA.to_owned());
+    let schema = random.once_in(2).then(|| if random.once_in(64) { SCHEMA.to_owned() } else { JSON.clone() });
     let validate = schema.is_some() && random.once_in(2);
     let implicit = schema.is_some();
     Case {

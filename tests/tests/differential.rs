@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use cedar_policy::PolicySet;
 use sublet::Decision;
-use sublet_tests::{Asker, Case, OPERATORS, Random, agrees, case, differs, judge};
+use sublet_tests::{Asker, Case, OPERATORS, Prepared, Random, agrees, case, compare, judge, prepare};
 
 fn cases() -> u64 {
     std::env::var("SUBLET_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(20_000)
@@ -21,7 +21,7 @@ fn the_engine_agrees_with_cedar_on_random_programs() {
     let total = cases();
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u64;
     let parts: Vec<Counts> = std::thread::scope(|scope| {
-        let parts: Vec<_> = (0..threads).map(|part| scope.spawn(move || compare((part..total).step_by(threads as usize)))).collect();
+        let parts: Vec<_> = (0..threads).map(|part| scope.spawn(move || compare_all((part..total).step_by(threads as usize)))).collect();
         parts.into_iter().map(|part| part.join().expect("they agree")).collect()
     });
     let mut seen: BTreeMap<&str, [u64; 3]> = OPERATORS.iter().map(|name| (*name, [0; 3])).collect();
@@ -74,14 +74,13 @@ struct Counts {
     seen: BTreeMap<&'static str, [u64; 3]>,
 }
 
-fn compare(seeds: impl Iterator<Item = u64>) -> Counts {
+fn compare_all(seeds: impl Iterator<Item = u64>) -> Counts {
     let (mut counts, mut asker) = (Counts::default(), Asker::default());
     for seed in seeds {
         let case = case(seed);
-        if let Some(found) = differs(&case, &mut asker) {
-            panic!("seed {seed}: {found}");
-        }
-        let Some(judged) = judge(&case) else {
+        let prepared = prepare(&case);
+        let judged = compare(&case, prepared.as_ref(), &mut asker).unwrap_or_else(|found| panic!("seed {seed}: {found}"));
+        let (Some(prepared), Some(judged)) = (prepared, judged) else {
             counts.refused += 1;
             continue;
         };
@@ -89,24 +88,19 @@ fn compare(seeds: impl Iterator<Item = u64>) -> Counts {
         counts.forbidden += u64::from(!judged.allow && !judged.reasons.is_empty());
         counts.erred += u64::from(!judged.errors.is_empty());
         counts.three += u64::from(case.policies.len() >= 3);
-        count_operators(&case, &mut counts.seen);
+        count_operators(&case, &prepared, &mut counts.seen);
     }
     counts.policies = asker.policies;
     counts
 }
 
 /// How the condition of each policy came out, asked of Cedar on the condition alone.
-fn count_operators(case: &Case, seen: &mut BTreeMap<&'static str, [u64; 3]>) {
+fn count_operators(case: &Case, prepared: &Prepared, seen: &mut BTreeMap<&'static str, [u64; 3]>) {
     for (text, operator) in case.policies.iter().zip(&case.operators) {
         let Some(at) = text.find(") when {").or_else(|| text.find(") unless {")) else { continue };
         let clause = &text[at + 1..];
-        let alone = Case {
-            policies: vec![format!("permit (principal, action, resource){}", clause.replacen("unless", "when", 1))],
-            operators: vec![operator],
-            links: serde_json::json!([]),
-            ..case.clone()
-        };
-        let answer = judge(&alone).expect("Cedar took it with others");
+        let alone = format!("permit (principal, action, resource){}", clause.replacen("unless", "when", 1));
+        let answer = prepared.judge(&alone, &serde_json::json!([])).expect("Cedar took it with others");
         let slot = if !answer.errors.is_empty() { 2 } else { usize::from(!answer.allow) };
         seen.entry(operator).or_default()[slot] += 1;
     }
