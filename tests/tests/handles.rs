@@ -65,8 +65,9 @@ impl Handles {
     /// Every question, by words and by handles: the same answer or the same error.
     fn agree(&self, engine: &Engine) -> usize {
         let mut allowed = 0;
-        for (login, action, on, host) in
-            LOGINS.iter().flat_map(|login| ACTIONS.iter().flat_map(move |action| ON.iter().flat_map(move |on| HOSTS.iter().map(move |host| (login, action, on, host)))))
+        for (login, action, on, host) in LOGINS
+            .iter()
+            .flat_map(|login| ACTIONS.iter().flat_map(move |action| ON.iter().flat_map(move |on| HOSTS.iter().map(move |host| (login, action, on, host)))))
         {
             let (kind, id, account) = *on;
             let mut resource = Resource::new(kind, id);

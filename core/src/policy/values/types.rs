@@ -52,6 +52,13 @@ impl Record {
         self.fields.get(name)
     }
 
+    /// The same without one field.
+    pub(crate) fn without(&self, name: &str) -> Self {
+        let fields: BTreeMap<Box<str>, Field> =
+            self.fields.iter().filter(|(known, _)| ***known != *name).map(|(known, field)| (known.clone(), Field { ty: field.ty.clone(), ..*field })).collect();
+        Self { required: fields.values().filter(|field| field.required).count(), fields }
+    }
+
     /// How many fields there must be.
     pub(crate) fn required(&self) -> usize {
         self.required
