@@ -15,7 +15,7 @@ use super::{diagnose, validate};
 use crate::catalog::Catalog;
 use crate::error::{Fault, Faults};
 use crate::scan::Language;
-use crate::{Caps, Error, Validation, stack};
+use crate::{AccessLevel, Caps, Error, Package, Validation, stack};
 
 /// A loaded bundle.
 #[derive(Debug)]
@@ -32,6 +32,15 @@ pub(crate) struct Bundle {
     pub(crate) types: HashSet<EntityTypeName>,
     /// The types of what a request brings.
     pub(crate) values: Types,
+}
+
+impl Bundle {
+    /// Whether whatever a directory names of the other bundle means the same in this one.
+    pub(crate) fn offers_all_of(&self, other: &Self) -> bool {
+        let (mine, others) = (&self.names, &other.names);
+        let names = mine.features.is_superset(&others.features) && mine.meters.is_superset(&others.meters) && mine.types == others.types;
+        names && self.catalog.packages().map(Package::id).eq(other.catalog.packages().map(Package::id)) && self.catalog.levels().map(AccessLevel::id).eq(other.catalog.levels().map(AccessLevel::id))
+    }
 }
 
 /// Loads the files of a bundle.

@@ -161,14 +161,14 @@ impl Bundle {
         }
         if std::iter::once(&request.principal)
             .chain(&with.actor)
-            .any(|login| !super::facts::is_login_type(login.kind()) || !directory.has(login, &self.catalog))
+            .any(|login| !super::facts::is_login_type(login.kind()) || !directory.has(login))
         {
             return Ok(Some("principal_unknown"));
         }
-        if kept && !directory.has(&request.resource.uid, &self.catalog) {
+        if kept && !directory.has(&request.resource.uid) {
             return Ok(Some(if request.resource.uid.kind() == "Account" { "account_unknown" } else { "resource_unknown" }));
         }
-        if request.resource.account.as_deref().is_some_and(|account| directory.account(account).is_none()) {
+        if request.resource.account.as_deref().is_some_and(|account| directory.hot().accounts.find(account).is_none()) {
             return Ok(Some("account_unknown"));
         }
         Ok(None)

@@ -128,9 +128,6 @@ impl Programs {
     /// # Errors
     /// The id of the first policy that is beyond this version: then Cedar answers.
     pub(crate) fn new(bundle: &Bundle, directory: &mut Directory) -> Result<Self, Arc<str>> {
-        if !directory.hot().is_complete() {
-            return Err(Arc::from("more than 64 features"));
-        }
         let mut programs = Self {
             pool: words::pool(),
             named: named(bundle),
