@@ -24,11 +24,11 @@ use std::sync::Arc;
 
 use rpds::HashTrieMapSync;
 
-pub(crate) use self::hot::{Hot, account_bit, domain_bit, member_bit};
+pub(crate) use self::hot::{AccountRow, Hot, MemberRow, account_bit, domain_bit, member_bit};
 pub(crate) use self::key::{Key, Kind};
 pub use self::lines::Progress;
-pub(crate) use self::logins::Realm;
 use self::logins::Logins;
+pub(crate) use self::logins::Realm;
 pub use self::record::Record;
 use self::referrers::{Referrers, Target};
 pub(crate) use self::table::NONE;

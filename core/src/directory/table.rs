@@ -166,16 +166,28 @@ impl<R: Row> Table<R> {
         Some((chunk, chunk.entries.get(at)?))
     }
 
+    /// Whether that number is the id's.
     #[inline]
-    fn is(&self, number: u32, id: &[u8]) -> bool {
-        self.entry(number).and_then(|(chunk, entry)| chunk.texts(entry)).is_some_and(|(known, _)| known == id)
+    pub(crate) fn is(&self, number: u32, id: &str) -> bool {
+        self.entry(number).and_then(|(chunk, entry)| chunk.texts(entry)).is_some_and(|(known, _)| crate::id::same_bytes(known, id.as_bytes()))
     }
 
     /// The number of an id that has one, whether or not there is a record.
     #[inline]
     pub(crate) fn number(&self, id: &str) -> Option<u32> {
-        let id = id.as_bytes();
-        self.index.find(self.index.hash(id), |number| self.is(number, id))
+        self.number_of(self.hash(id), id)
+    }
+
+    /// What an id is looked up by. Hashing several ids before the first is looked up lets their texts arrive together.
+    #[inline]
+    pub(crate) fn hash(&self, id: &str) -> u32 {
+        self.index.hash(id.as_bytes())
+    }
+
+    /// [`Table::number`], of an id whose hash is known.
+    #[inline]
+    pub(crate) fn number_of(&self, hash: u32, id: &str) -> Option<u32> {
+        self.index.find(hash, |number| self.is(number, id))
     }
 
     /// How many ids have a number.

@@ -26,6 +26,10 @@ pub(super) struct Entry {
     pub(super) resource: Box<str>,
     /// The resource type's text.
     pub(super) text: u32,
+    /// The kind of record, where it is one.
+    pub(super) record: u32,
+    /// Whether nothing must come with the resource but its account.
+    pub(super) plain: bool,
     /// What a resource that comes inline brings; nothing for a record of the directory.
     pub(super) inline: Option<Inline>,
     /// For a session's request: of a main account or operator, and of a client.
@@ -189,8 +193,19 @@ impl Programs {
                 let main = self.session(bundle, &left, directory, asked(true, Some(false)), false)?;
                 let client = self.session(bundle, &left, directory, asked(true, Some(true)), true)?;
                 let text = self.pool.text(resource);
-                let entry =
-                    Entry { principal: kind, kind: self.kind(resource), text, resource: resource.as_str().into(), inline, session: [main, client], any };
+                let plain = inline.as_ref().is_none_or(|inline| inline.owned);
+                let record = words::TYPES.iter().position(|known| known == resource).and_then(|at| u32::try_from(at).ok()).unwrap_or(u32::MAX);
+                let entry = Entry {
+                    principal: kind,
+                    kind: self.kind(resource),
+                    text,
+                    record,
+                    plain,
+                    resource: resource.as_str().into(),
+                    inline,
+                    session: [main, client],
+                    any,
+                };
                 entries.push(entry);
             }
         }
