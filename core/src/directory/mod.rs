@@ -18,6 +18,8 @@ mod read;
 mod record;
 mod referrers;
 mod table;
+#[cfg(test)]
+mod tests;
 mod tree;
 
 use std::sync::Arc;
