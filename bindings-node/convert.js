@@ -88,6 +88,7 @@ function reference(what, value) {
 
 function action(value) {
   if (number.action(value) !== 0) return `[${string('action', value.type)},${string('action', value.id)}]`;
+  if (number.principal(value) !== 0) throw refused('action', 'a Principal where an action is needed');
   return typeof value === 'string' ? string('action', value) : reference('action', value);
 }
 

@@ -14,7 +14,7 @@ const ANSWER = 16;
 /** Stands there before it is given. */
 const UNANSWERED = 9;
 const { isArray } = Array;
-const { getOwnPropertyDescriptor, getPrototypeOf, keys, prototype: PLAIN } = Object;
+const { getOwnPropertyDescriptor, getPrototypeOf, prototype: PLAIN } = Object;
 const encoder = new TextEncoder();
 /** Reads as every array does where it has a hole. */
 const HOLE = [];
@@ -72,14 +72,36 @@ function own(object, key) {
 
 const plain = (value) => typeof value === 'object' && value !== null && !isProxy(value) && getPrototypeOf(value) === PLAIN;
 
-/** The fields of a resource object as `[type, id, account]`; null if it has others, getters, or is no plain object. */
+/** What `fields` has found. */
+let type;
+let id;
+let account;
+
+/** Whether it is a plain object of `type`, `id` and perhaps `account`, and no getters. */
 function fields(resource) {
-  if (!plain(resource)) return null;
-  const names = keys(resource);
-  const account = own(resource, 'account');
-  if (names.length !== (account === undefined ? 2 : 3)) return null;
-  const [type, id] = [own(resource, 'type'), own(resource, 'id')];
-  return type === undefined || id === undefined ? null : [type, id, account ?? null];
+  if (!plain(resource)) return false;
+  let count = 0;
+  for (const key in resource) {
+    if (key !== 'type' && key !== 'id' && key !== 'account') return false;
+    count += 1;
+  }
+  type = own(resource, 'type');
+  id = own(resource, 'id');
+  account = count === 3 ? own(resource, 'account') : null;
+  return account !== undefined && (count === 2 || count === 3);
+}
+
+/** Whether it is a plain array of that, and which words it has. An element is read once. */
+function words(resource) {
+  if (isProxy(resource)) return false;
+  const { length } = resource;
+  if (length !== 2 && length !== 3) return false;
+  const [first, second] = [resource[0], resource[1]];
+  const third = length === 3 ? resource[2] : null;
+  type = first;
+  id = second;
+  account = third;
+  return true;
 }
 
 /**
@@ -96,22 +118,7 @@ function question(sheet, principal, action, resource, host) {
     principalId = principal[1];
     if (typeof principalType !== 'string' || typeof principalId !== 'string') return false;
   }
-  let type;
-  let id;
-  let account = null;
-  if (isArray(resource)) {
-    if (isProxy(resource)) return false;
-    const { length } = resource;
-    if (length !== 2 && length !== 3) return false;
-    type = resource[0];
-    id = resource[1];
-    if (length === 3) account = resource[2];
-  } else {
-    const found = fields(resource);
-    if (found === null) return false;
-    [type, id, account] = found;
-  }
-  if (typeof id !== 'string') return false;
+  if (!(isArray(resource) ? words(resource) : fields(resource)) || typeof id !== 'string') return false;
 
   // From here on no code of the host runs, and no number changes its meaning.
   const named = typeof account === 'string';
@@ -129,17 +136,17 @@ function question(sheet, principal, action, resource, host) {
   const idLength = write(sheet, id);
   const accountLength = named ? write(sheet, account) : 0;
   if (whoLength < 0 || idLength < 0 || accountLength < 0) return false;
-  const { words, row } = sheet;
-  words[row] = whoNumber;
-  words[row + 1] = whoType;
-  words[row + 2] = whoLength;
-  words[row + 3] = actionAs;
-  words[row + 4] = typeAs;
-  words[row + 5] = idLength;
-  words[row + 6] = accountAs;
-  words[row + 7] = named ? accountLength + 1 : 0;
-  words[row + 8] = hostAs;
-  words[row + 9] = 0;
+  const { words: row, row: at } = sheet;
+  row[at] = whoNumber;
+  row[at + 1] = whoType;
+  row[at + 2] = whoLength;
+  row[at + 3] = actionAs;
+  row[at + 4] = typeAs;
+  row[at + 5] = idLength;
+  row[at + 6] = accountAs;
+  row[at + 7] = named ? accountLength + 1 : 0;
+  row[at + 8] = hostAs;
+  row[at + 9] = 0;
   return true;
 }
 
@@ -149,11 +156,10 @@ function ask(principal, action, resource, circumstances) {
   let host;
   if (circumstances !== undefined) {
     if (!plain(circumstances)) return false;
-    const names = keys(circumstances);
-    if (names.length > 1 || (names.length === 1 && names[0] !== 'host')) return false;
-    if (names.length === 1) {
-      const found = getOwnPropertyDescriptor(circumstances, 'host');
-      if (found.get !== undefined || found.set !== undefined) return false;
+    for (const key in circumstances) if (key !== 'host') return false;
+    const found = getOwnPropertyDescriptor(circumstances, 'host');
+    if (found !== undefined) {
+      if (found.get !== undefined || found.set !== undefined || !found.enumerable) return false;
       host = found.value;
     }
   }
@@ -177,10 +183,25 @@ function push(sheet, principal, action, resource, host) {
   }
 }
 
+/** A record into the next row, as `push`. */
+function pushRecord(sheet, record) {
+  if (!plain(record)) return false;
+  let host = false;
+  let count = 0;
+  for (const key in record) {
+    if (key === 'host') host = true;
+    else if (key !== 'principal' && key !== 'action' && key !== 'resource') return false;
+    count += 1;
+  }
+  const where = host ? own(record, 'host') : null;
+  if (count !== (host ? 4 : 3) || where === undefined) return false;
+  return push(sheet, own(record, 'principal'), own(record, 'action'), own(record, 'resource'), where);
+}
+
 /** A row that comes as text. */
 function pushText(sheet) {
   sheet.words[sheet.row + 9] = 1;
   sheet.row += ROW;
 }
 
-module.exports = { ANSWER, UNANSWERED, Sheet, answer: single.words, ask, own, plain, push, pushText };
+module.exports = { ANSWER, UNANSWERED, Sheet, answer: single.words, ask, push, pushRecord, pushText };

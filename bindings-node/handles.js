@@ -125,6 +125,7 @@ function forget() {
     numbers.forEach(release);
   }
   words.size = 0;
+  for (const key of Object.keys(last)) last[key] = typeof last[key] === 'string' ? '' : 0;
 }
 
 /** The number of a word that is not known yet; 0 if it shall not be one. */
@@ -136,9 +137,31 @@ function learn(map, kind, word) {
   return found;
 }
 
-const typeNumber = (word) => words.types.get(word) ?? learn(words.types, KINDS.resourceType, word);
-const actionNumber = (word) => words.actions.get(word) ?? learn(words.actions, KINDS.action, word);
-const hostNumber = (word) => words.hosts.get(word) ?? learn(words.hosts, KINDS.host, word);
+/** What was asked last, which is often asked again: cheaper than the map. */
+const last = { type: '', typeNumber: 0, other: '', otherNumber: 0, action: '', actionNumber: 0, host: '', hostNumber: 0 };
+
+/** A type is mostly that of the last login or of the last resource. */
+function typeNumber(word) {
+  if (word === last.type) return last.typeNumber;
+  if (word === last.other) return last.otherNumber;
+  const found = words.types.get(word) ?? learn(words.types, KINDS.resourceType, word);
+  [last.other, last.otherNumber, last.type, last.typeNumber] = [last.type, last.typeNumber, word, found];
+  return found;
+}
+
+function actionNumber(word) {
+  if (word === last.action) return last.actionNumber;
+  const found = words.actions.get(word) ?? learn(words.actions, KINDS.action, word);
+  [last.action, last.actionNumber] = [word, found];
+  return found;
+}
+
+function hostNumber(word) {
+  if (word === last.host) return last.hostNumber;
+  const found = words.hosts.get(word) ?? learn(words.hosts, KINDS.host, word);
+  [last.host, last.hostNumber] = [word, found];
+  return found;
+}
 
 /** Before a single question, which writes no number down for longer than its call. */
 function tidy() {

@@ -2,7 +2,7 @@
 'use strict';
 
 const native = require('./sublet.node');
-const { Sheet, own, plain, push, pushText } = require('./crossing.js');
+const { Sheet, push, pushRecord, pushText } = require('./crossing.js');
 const { entries, record } = require('./convert.js');
 const { call, refused } = require('./errors.js');
 const { begin, end, number, room } = require('./handles.js');
@@ -28,7 +28,7 @@ function listOf(what, value) {
 function rowsOf(given) {
   if (Array.isArray(given)) {
     const list = listOf('requests', given);
-    return { count: list.length, next: (sheet, index) => (one(sheet, list[index]) ? null : record(list[index], index)) };
+    return { count: list.length, next: (sheet, index) => (pushRecord(sheet, list[index]) ? null : record(list[index], index)) };
   }
   const found = new Map(entries('requests', given));
   const unknown = [...found.keys()].find((name) => !COLUMNS.includes(name));
@@ -43,14 +43,6 @@ function rowsOf(given) {
   const bare = columns.slice(4).every(({ value, list }) => list === null && (value === undefined || value === null));
   const text = (index) => record(Object.fromEntries(FIELDS.map((name, column) => [name, at(column, index)])), index);
   return { count, next: (sheet, index) => (bare && push(sheet, at(0, index), at(1, index), at(2, index), at(3, index)) ? null : text(index)) };
-}
-
-/** A record into the next row. False if it is not plain. */
-function one(sheet, request) {
-  if (!plain(request)) return false;
-  const host = own(request, 'host');
-  if (Object.keys(request).length !== (host === undefined ? 3 : 4)) return false;
-  return push(sheet, own(request, 'principal'), own(request, 'action'), own(request, 'resource'), host);
 }
 
 function convert(state, until) {
