@@ -33,6 +33,24 @@ struct Fields<'py> {
     tags: Option<Bound<'py, PyAny>>,
 }
 
+/// Where what a question borrows from is kept: at hand for one, only made where needed for one of many.
+pub(crate) trait Keeps<'py> {
+    /// What is kept.
+    fn keep(&self) -> &Keep<'py>;
+}
+
+impl<'py> Keeps<'py> for Keep<'py> {
+    fn keep(&self) -> &Self {
+        self
+    }
+}
+
+impl<'py> Keeps<'py> for OnceCell<Box<Keep<'py>>> {
+    fn keep(&self) -> &Keep<'py> {
+        self.get_or_init(Box::default)
+    }
+}
+
 /// What a question borrows from, beside the arguments themselves.
 #[derive(Default)]
 pub(crate) struct Keep<'py> {
@@ -59,16 +77,16 @@ type Slot<'py> = OnceCell<Bound<'py, PyTuple>>;
 
 /// The tuple itself, or a copy of the list.
 #[inline]
-fn tuple<'a, 'py>(given: Given<'a, 'py>, slot: &'a Slot<'py>) -> Option<Given<'a, 'py>> {
+fn tuple<'a, 'py: 'a>(given: Given<'a, 'py>, slot: impl FnOnce() -> &'a Slot<'py>) -> Option<Given<'a, 'py>> {
     if given.is_instance_of::<PyTuple>() {
         return Some(given);
     }
     let list = given.cast::<PyList>().ok()?;
-    Some(slot.get_or_init(|| list.to_tuple()).as_any().as_borrowed())
+    Some(slot().get_or_init(|| list.to_tuple()).as_any().as_borrowed())
 }
 
 #[inline]
-fn two<'a, 'py>(what: &str, given: Given<'a, 'py>, slot: &'a Slot<'py>) -> PyResult<(&'a str, &'a str)> {
+fn two<'a, 'py: 'a>(what: &str, given: Given<'a, 'py>, slot: impl FnOnce() -> &'a Slot<'py>) -> PyResult<(&'a str, &'a str)> {
     if let Some(pair) = tuple(given, slot)
         && pair.cast::<PyTuple>().is_ok_and(|pair| pair.len() == 2)
     {
@@ -80,7 +98,7 @@ fn two<'a, 'py>(what: &str, given: Given<'a, 'py>, slot: &'a Slot<'py>) -> PyRes
 
 /// `(type, id)` as a tuple or list of two strings, or a `Principal`.
 #[inline]
-fn who<'a, 'py>(what: &str, given: Given<'a, 'py>, slot: &'a Slot<'py>) -> PyResult<Who<'a>> {
+fn who<'a, 'py: 'a>(what: &str, given: Given<'a, 'py>, slot: impl FnOnce() -> &'a Slot<'py>) -> PyResult<Who<'a>> {
     match given.cast::<Principal>() {
         Ok(handle) => Ok(Who::Handle(&handle.get().0)),
         Err(_) => two(what, given, slot).map(|(kind, id)| Who::Name(kind, id)),
@@ -89,7 +107,7 @@ fn who<'a, 'py>(what: &str, given: Given<'a, 'py>, slot: &'a Slot<'py>) -> PyRes
 
 /// An action's name, `(type, id)`, or an `Action`.
 #[inline]
-fn does<'a, 'py>(given: Given<'a, 'py>, slot: &'a Slot<'py>) -> PyResult<Does<'a>> {
+fn does<'a, 'py: 'a>(given: Given<'a, 'py>, slot: impl FnOnce() -> &'a Slot<'py>) -> PyResult<Does<'a>> {
     if given.is_instance_of::<PyString>() {
         return Ok(Does::Name("Action", text("action", given)?));
     }
@@ -130,8 +148,8 @@ pub(crate) fn at<'a>(given: Given<'a, '_>) -> PyResult<At<'a>> {
 /// `(type, id)`, `(type, id, account)`, a `Principal`, or a `dict` with `type`, `id`, `account`, `attributes`, `parents`,
 /// `tags`.
 #[inline]
-fn on<'a, 'py>(given: Given<'a, 'py>, keep: &'a Keep<'py>) -> PyResult<On<'a>> {
-    let Some(words) = tuple(given, &keep.resource) else { return on_other(given, keep) };
+fn on<'a, 'py: 'a>(given: Given<'a, 'py>, keeps: &'a impl Keeps<'py>) -> PyResult<On<'a>> {
+    let Some(words) = tuple(given, || &keeps.keep().resource) else { return on_other(given, keeps) };
     let (kind, id, account) = match words.cast::<PyTuple>().map_or(0, |words| words.len()) {
         2 => words.extract::<(Item<'_, '_>, Item<'_, '_>)>().map(|(kind, id)| (kind, id, None))?,
         3 => words.extract::<(Item<'_, '_>, Item<'_, '_>, Item<'_, '_>)>().map(|(kind, id, account)| (kind, id, Some(account)))?,
@@ -141,7 +159,7 @@ fn on<'a, 'py>(given: Given<'a, 'py>, keep: &'a Keep<'py>) -> PyResult<On<'a>> {
     Ok(On { kind: type_of(kind.0)?, id: text("resource", id.0)?, account, more: None })
 }
 
-fn on_other<'a, 'py>(given: Given<'a, 'py>, keep: &'a Keep<'py>) -> PyResult<On<'a>> {
+fn on_other<'a, 'py: 'a>(given: Given<'a, 'py>, keeps: &'a impl Keeps<'py>) -> PyResult<On<'a>> {
     if let Ok(handle) = given.cast::<Principal>() {
         let name = handle.get().0.reference();
         return Ok(On { kind: Kind::Name(name.kind()), id: name.id(), account: None, more: None });
@@ -149,7 +167,7 @@ fn on_other<'a, 'py>(given: Given<'a, 'py>, keep: &'a Keep<'py>) -> PyResult<On<
     let Ok(dict) = given.cast::<PyDict>() else {
         return Err(refused("resource", format!("a `{}` where a tuple or a `dict` is needed", kind(&given))));
     };
-    let found = fields(&dict)?;
+    let (found, keep) = (fields(&dict)?, keeps.keep());
     let fields = keep.fields.get_or_init(|| found);
     let (Some(kind), Some(id)) = (&fields.kind, &fields.id) else { return Err(refused("resource", "`type` and `id` are needed")) };
     let more = if fields.attributes.is_none() && fields.parents.is_none() && fields.tags.is_none() {
@@ -200,18 +218,18 @@ pub(crate) fn reference(what: &str, given: Given<'_, '_>) -> PyResult<Ref> {
         return Ok(handle.get().0.reference().clone());
     }
     let slot = Slot::new();
-    let (kind, id) = two(what, given, &slot)?;
+    let (kind, id) = two(what, given, || &slot)?;
     Ok(Ref::new(kind, id))
 }
 
-impl<'a, 'py> Around<'a, 'py> {
+impl<'a, 'py: 'a> Around<'a, 'py> {
     #[inline]
-    fn with(&self, keep: &'a Keep<'py>) -> PyResult<Option<&'a Circumstances>> {
+    fn with(&self, keeps: &'a impl Keeps<'py>) -> PyResult<Option<&'a Circumstances>> {
         if self.actor.is_none() && self.channel.is_none() && self.realm.is_none() && self.amount.is_none() && self.context.is_none() {
             return Ok(None);
         }
         let with = Box::new(self.circumstances()?);
-        Ok(Some(keep.with.get_or_init(|| with)))
+        Ok(Some(keeps.keep().with.get_or_init(|| with)))
     }
 
     /// All but the host, owned.
@@ -228,24 +246,30 @@ impl<'a, 'py> Around<'a, 'py> {
 
     /// A question about an action.
     #[inline]
-    pub(crate) fn question(self, principal: Given<'a, 'py>, action: Given<'a, 'py>, resource: Given<'a, 'py>, keep: &'a Keep<'py>) -> PyResult<Question<'a>> {
+    pub(crate) fn question(
+        self,
+        principal: Given<'a, 'py>,
+        action: Given<'a, 'py>,
+        resource: Given<'a, 'py>,
+        keeps: &'a impl Keeps<'py>,
+    ) -> PyResult<Question<'a>> {
         Ok(Question {
-            principal: who("principal", principal, &keep.principal)?,
-            action: does(action, &keep.action)?,
-            resource: on(resource, keep)?,
+            principal: who("principal", principal, || &keeps.keep().principal)?,
+            action: does(action, || &keeps.keep().action)?,
+            resource: on(resource, keeps)?,
             host: self.host.map(at).transpose()?,
-            with: self.with(keep)?,
+            with: self.with(keeps)?,
         })
     }
 
     /// A question about any action.
-    pub(crate) fn about(self, principal: Given<'a, 'py>, resource: Given<'a, 'py>, keep: &'a Keep<'py>) -> PyResult<Question<'a>> {
+    pub(crate) fn about(self, principal: Given<'a, 'py>, resource: Given<'a, 'py>, keeps: &'a impl Keeps<'py>) -> PyResult<Question<'a>> {
         Ok(Question {
-            principal: who("principal", principal, &keep.principal)?,
+            principal: who("principal", principal, || &keeps.keep().principal)?,
             action: Does::Name("Action", ""),
-            resource: on(resource, keep)?,
+            resource: on(resource, keeps)?,
             host: self.host.map(at).transpose()?,
-            with: self.with(keep)?,
+            with: self.with(keeps)?,
         })
     }
 }
