@@ -78,7 +78,7 @@ type Slot<'py> = OnceCell<Bound<'py, PyTuple>>;
 /// The tuple itself, or a copy of the list.
 #[inline]
 fn tuple<'a, 'py: 'a>(given: Given<'a, 'py>, slot: impl FnOnce() -> &'a Slot<'py>) -> Option<Given<'a, 'py>> {
-    if given.is_instance_of::<PyTuple>() {
+    if given.is_exact_instance_of::<PyTuple>() || given.is_instance_of::<PyTuple>() {
         return Some(given);
     }
     let list = given.cast::<PyList>().ok()?;
@@ -87,19 +87,16 @@ fn tuple<'a, 'py: 'a>(given: Given<'a, 'py>, slot: impl FnOnce() -> &'a Slot<'py
 
 #[inline]
 fn two<'a, 'py: 'a>(what: &str, given: Given<'a, 'py>, slot: impl FnOnce() -> &'a Slot<'py>) -> PyResult<(&'a str, &'a str)> {
-    if let Some(pair) = tuple(given, slot)
-        && pair.cast::<PyTuple>().is_ok_and(|pair| pair.len() == 2)
-    {
-        let (kind, id) = pair.extract::<(Item<'_, '_>, Item<'_, '_>)>()?;
-        return Ok((text(what, kind.0)?, text(what, id.0)?));
+    match tuple(given, slot).map(|pair| pair.extract::<(Item<'_, '_>, Item<'_, '_>)>()) {
+        Some(Ok((kind, id))) => Ok((text(what, kind.0)?, text(what, id.0)?)),
+        _ => Err(refused(what, "a type and an id are needed: (\"Account\", \"acme\")")),
     }
-    Err(refused(what, "a type and an id are needed: (\"Account\", \"acme\")"))
 }
 
 /// `(type, id)` as a tuple or list of two strings, or a `Principal`.
 #[inline]
 fn who<'a, 'py: 'a>(what: &str, given: Given<'a, 'py>, slot: impl FnOnce() -> &'a Slot<'py>) -> PyResult<Who<'a>> {
-    match given.cast::<Principal>() {
+    match given.cast_exact::<Principal>() {
         Ok(handle) => Ok(Who::Handle(&handle.get().0)),
         Err(_) => two(what, given, slot).map(|(kind, id)| Who::Name(kind, id)),
     }
@@ -111,7 +108,7 @@ fn does<'a, 'py: 'a>(given: Given<'a, 'py>, slot: impl FnOnce() -> &'a Slot<'py>
     if given.is_instance_of::<PyString>() {
         return Ok(Does::Name("Action", text("action", given)?));
     }
-    match given.cast::<Action>() {
+    match given.cast_exact::<Action>() {
         Ok(handle) => Ok(Does::Handle(&handle.get().0)),
         Err(_) => two("action", given, slot).map(|(kind, id)| Does::Name(kind, id)),
     }
@@ -119,7 +116,7 @@ fn does<'a, 'py: 'a>(given: Given<'a, 'py>, slot: impl FnOnce() -> &'a Slot<'py>
 
 #[inline]
 fn type_of<'a>(given: Given<'a, '_>) -> PyResult<Kind<'a>> {
-    match given.cast::<ResourceType>() {
+    match given.cast_exact::<ResourceType>() {
         Ok(handle) => Ok(Kind::Handle(&handle.get().0)),
         Err(_) => text("resource", given).map(Kind::Name),
     }
@@ -130,7 +127,7 @@ fn of<'a>(given: Given<'a, '_>) -> PyResult<Option<Of<'a>>> {
     if given.is_none() {
         return Ok(None);
     }
-    match given.cast::<Principal>() {
+    match given.cast_exact::<Principal>() {
         Ok(handle) => Ok(Some(Of::Handle(&handle.get().0))),
         Err(_) => text("resource", given).map(|id| Some(Of::Name(id))),
     }
@@ -139,7 +136,7 @@ fn of<'a>(given: Given<'a, '_>) -> PyResult<Option<Of<'a>>> {
 /// A host name, or a `Host`.
 #[inline]
 pub(crate) fn at<'a>(given: Given<'a, '_>) -> PyResult<At<'a>> {
-    match given.cast::<Host>() {
+    match given.cast_exact::<Host>() {
         Ok(handle) => Ok(At::Handle(&handle.get().0)),
         Err(_) => text("host", given).map(At::Name),
     }
@@ -160,7 +157,7 @@ fn on<'a, 'py: 'a>(given: Given<'a, 'py>, keeps: &'a impl Keeps<'py>) -> PyResul
 }
 
 fn on_other<'a, 'py: 'a>(given: Given<'a, 'py>, keeps: &'a impl Keeps<'py>) -> PyResult<On<'a>> {
-    if let Ok(handle) = given.cast::<Principal>() {
+    if let Ok(handle) = given.cast_exact::<Principal>() {
         let name = handle.get().0.reference();
         return Ok(On { kind: Kind::Name(name.kind()), id: name.id(), account: None, more: None });
     }
@@ -214,7 +211,7 @@ fn more(fields: &Fields<'_>) -> PyResult<Resource> {
 
 /// `(type, id)` or a `Principal`, owned.
 pub(crate) fn reference(what: &str, given: Given<'_, '_>) -> PyResult<Ref> {
-    if let Ok(handle) = given.cast::<Principal>() {
+    if let Ok(handle) = given.cast_exact::<Principal>() {
         return Ok(handle.get().0.reference().clone());
     }
     let slot = Slot::new();
