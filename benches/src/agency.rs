@@ -64,8 +64,40 @@ pub struct Question {
     pub host: String,
 }
 
-impl Question {
+/// A question whose words are borrowed: what the engine and the peers are asked.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    pub principal: (&'a str, &'a str),
+    pub action: &'a str,
+    pub resource: (&'a str, &'a str),
+    pub account: Option<&'a str>,
+    pub host: &'a str,
+}
+
+impl<'a> Asked<'a> {
     /// As the engine takes it.
+    #[must_use]
+    #[inline]
+    pub fn question(&self) -> sublet::Question<'a> {
+        let question = sublet::Question::new(self.principal, self.action, self.resource).host(self.host);
+        self.account.map_or(question, |account| question.account(account))
+    }
+}
+
+impl Question {
+    /// The same, borrowed.
+    #[must_use]
+    pub fn asked(&self) -> Asked<'_> {
+        Asked {
+            principal: (self.principal.0, &self.principal.1),
+            action: &self.action,
+            resource: (self.resource.0, &self.resource.1),
+            account: self.account.as_deref(),
+            host: &self.host,
+        }
+    }
+
+    /// As the engine takes it, owned.
     #[must_use]
     pub fn request(&self) -> sublet::Request {
         let (kind, id) = &self.resource;

@@ -1,12 +1,21 @@
 //! The peer that judges: `cedar-policy` with the shipped policies, and everything prebuilt: the entities of the whole
 //! directory, and each request with its context. Only `is_authorized` is timed.
 
+use std::collections::HashMap;
+use std::io::BufRead;
 use std::path::Path;
 
-use cedar_policy::{Authorizer, Context, Decision, Entities, EntityUid, PolicySet, Request, Schema, SchemaFragment};
+use cedar_policy::{Authorizer, Context, Decision, Entities, Entity, EntityUid, PolicySet, Request, Schema, SchemaFragment};
 use serde_json::{Value, json};
 
 use crate::agency::Question;
+
+/// The policies and the schema as text.
+#[derive(Debug, Default)]
+pub struct Texts {
+    pub policies: String,
+    pub schema: String,
+}
 
 /// The policies, the schema and the directory.
 #[derive(Debug)]
@@ -15,11 +24,24 @@ pub struct Cedar {
     policies: PolicySet,
     schema: Schema,
     directory: Vec<Value>,
+    places: HashMap<(String, String), usize>,
+    /// What the files say, for peers in other languages.
+    pub texts: Texts,
     features: Vec<(String, String)>,
 }
 
 fn uid(kind: &str, id: &str) -> Value {
     json!({"type": kind, "id": id})
+}
+
+fn reference(kind: &str, id: &str) -> Value {
+    json!({"__entity": uid(kind, id)})
+}
+
+/// The resource of the host's own, with the account that it belongs to.
+fn inline(question: &Question) -> Option<Value> {
+    let attributes = json!({"account": reference("Account", question.account.as_deref()?)});
+    Some(json!({"uid": uid(question.resource.0, &question.resource.1), "attrs": attributes, "parents": []}))
 }
 
 fn list(kind: &str, names: &Value) -> Value {
@@ -33,24 +55,26 @@ impl Cedar {
     /// If the bundle or the lines cannot be read.
     #[must_use]
     pub fn new(bundle: &Path, lines: &str) -> Self {
-        let (mut text, mut fragments) = (String::new(), Vec::new());
+        let (mut texts, mut fragments) = (Texts::default(), Vec::new());
         let mut files: Vec<_> = std::fs::read_dir(bundle).expect("the bundle").flatten().map(|entry| entry.path()).collect();
         files.sort();
-        let mut app = String::new();
         for file in files {
             let read = || std::fs::read_to_string(&file).expect("a file");
             match file.extension().and_then(|ending| ending.to_str()) {
-                Some("cedar") => text.push_str(&read()),
+                Some("cedar") => texts.policies.push_str(&read()),
                 Some("cedarschema") => {
                     fragments.push(SchemaFragment::from_cedarschema_str(&read()).expect("a schema").0);
-                    app.push_str(&read());
+                    texts.schema.push_str(&read());
                 }
                 _ => {}
             }
         }
         let schema = Schema::from_schema_fragments(fragments).expect("a schema");
-        let directory = lines.lines().filter_map(|line| entity(&serde_json::from_str(line).expect("a record"))).collect();
-        Self { authorizer: Authorizer::new(), policies: text.parse().expect("the policies"), schema, directory, features: features(&app) }
+        let directory: Vec<Value> = lines.lines().filter_map(|line| entity(&serde_json::from_str(line).expect("a record"))).collect();
+        let text = |entity: &Value, key: &str| entity["uid"][key].as_str().unwrap_or_default().to_owned();
+        let places = directory.iter().enumerate().map(|(at, entity)| ((text(entity, "type"), text(entity, "id")), at)).collect();
+        let policies = texts.policies.parse().expect("the policies");
+        Self { authorizer: Authorizer::new(), policies, schema, directory, places, features: features(&texts.schema), texts }
     }
 
     /// All entities: the directory's, the schema's actions, and the questions' own resources.
@@ -59,41 +83,103 @@ impl Cedar {
     /// If they do not fit the schema.
     #[must_use]
     pub fn entities(&self, questions: &[Question]) -> Entities {
-        let mut all = self.directory.clone();
-        let mut seen = std::collections::HashSet::new();
-        for question in questions {
-            if let Some(account) = question.account.as_deref().filter(|_| seen.insert(&question.resource)) {
-                let attributes = json!({"account": {"__entity": uid("Account", account)}});
-                all.push(json!({"uid": uid(question.resource.0, &question.resource.1), "attrs": attributes, "parents": []}));
-            }
-        }
-        Entities::from_json_value(Value::Array(all), Some(&self.schema)).expect("entities")
+        Entities::from_json_value(self.listed(questions).into(), Some(&self.schema)).expect("entities")
     }
 
-    /// The question as Cedar's request, with the facts that the engine would have found.
+    /// The same but for the actions, in Cedar's JSON form.
+    #[must_use]
+    pub fn listed(&self, questions: &[Question]) -> Vec<Value> {
+        let mut all = self.directory.clone();
+        let mut seen = std::collections::HashSet::new();
+        all.extend(questions.iter().filter(|question| seen.insert(&question.resource)).filter_map(inline));
+        all
+    }
+
+    /// The entities of a directory's JSON lines, made one by one, so that little else is left in memory.
+    ///
+    /// # Panics
+    /// If the lines cannot be read, or do not fit the schema.
+    #[must_use]
+    pub fn resident(&self, lines: impl BufRead) -> Entities {
+        let made = lines.lines().filter_map(|line| entity(&serde_json::from_str(&line.expect("a line")).expect("a record")));
+        let made = made.map(|entity| Entity::from_json_value(entity, Some(&self.schema)).expect("an entity"));
+        Entities::from_entities(made, Some(&self.schema)).expect("entities")
+    }
+
+    /// The facts that the engine would have found, as the request's context.
+    ///
+    /// # Panics
+    /// If the principal is not in the directory.
+    #[must_use]
+    pub fn context(&self, question: &Question) -> Value {
+        let (kind, id) = (&question.principal.0, &question.principal.1);
+        let account = if *kind == "TeamMember" { self.find(kind, id).expect("a member")["attrs"]["account"].clone() } else { reference(kind, id) };
+        let mut login = json!({"account": account});
+        if *kind == "TeamMember" {
+            login["member"] = reference(kind, id);
+        }
+        let mut facts = json!({"login": login, "account": account, "host": question.host, "channel": reference("Channel", "web")});
+        if self.find("Domain", &question.host).is_some() {
+            facts["domain"] = reference("Domain", &question.host);
+        }
+        if let Some((_, feature)) = self.features.iter().find(|(action, _)| *action == question.action) {
+            facts["feature"] = reference("Feature", feature);
+        }
+        json!({"facts": facts})
+    }
+
+    /// The question as Cedar's request.
     ///
     /// # Panics
     /// If it does not fit the schema.
     #[must_use]
     pub fn request(&self, question: &Question) -> Request {
-        let (kind, id) = (&question.principal.0, &question.principal.1);
-        let find = |kind: &str, id: &str| self.directory.iter().find(|entity| entity["uid"] == uid(kind, id));
-        let account = if *kind == "TeamMember" { find(kind, id).expect("a member")["attrs"]["account"].clone() } else { json!({"__entity": uid(kind, id)}) };
-        let mut login = json!({"account": account});
-        if *kind == "TeamMember" {
-            login["member"] = json!({"__entity": uid(kind, id)});
-        }
-        let mut facts = json!({"login": login, "account": account, "host": question.host, "channel": {"__entity": uid("Channel", "web")}});
-        if find("Domain", &question.host).is_some() {
-            facts["domain"] = json!({"__entity": uid("Domain", &question.host)});
-        }
-        if let Some((_, feature)) = self.features.iter().find(|(action, _)| *action == question.action) {
-            facts["feature"] = json!({"__entity": uid("Feature", feature)});
-        }
         let entity = |kind: &str, id: &str| EntityUid::from_json(uid(kind, id)).expect("a uid");
-        let action = entity("Action", &question.action);
-        let context = Context::from_json_value(json!({"facts": facts}), Some((&self.schema, &action))).expect("a context");
-        Request::new(entity(kind, id), action, entity(question.resource.0, &question.resource.1), context, Some(&self.schema)).expect("a request")
+        let (principal, action) = (entity(question.principal.0, &question.principal.1), entity("Action", &question.action));
+        let context = Context::from_json_value(self.context(question), Some((&self.schema, &action))).expect("a context");
+        Request::new(principal, action, entity(question.resource.0, &question.resource.1), context, Some(&self.schema)).expect("a request")
+    }
+
+    /// The few entities that the question needs, for a peer that takes them with each request.
+    #[must_use]
+    pub fn needed(&self, question: &Question) -> Vec<Value> {
+        let mut wanted = vec![
+            (question.principal.0.to_owned(), question.principal.1.clone()),
+            ("Domain".to_owned(), question.host.clone()),
+            ("Account".to_owned(), question.account.clone().unwrap_or_else(|| question.resource.1.clone())),
+        ];
+        let (mut at, mut found) = (0, Vec::new());
+        while let Some((kind, id)) = wanted.get(at).cloned() {
+            at += 1;
+            let Some(entity) = self.find(&kind, &id) else { continue };
+            for value in entity["attrs"].as_object().into_iter().flat_map(|attributes| attributes.values()) {
+                let named = &value["__entity"];
+                if let (Some(kind), Some(id)) = (named["type"].as_str(), named["id"].as_str()) {
+                    let next = (kind.to_owned(), id.to_owned());
+                    if !wanted.contains(&next) {
+                        wanted.push(next);
+                    }
+                }
+            }
+            found.push(entity.clone());
+        }
+        found.extend(inline(question));
+        found
+    }
+
+    /// The question's action as an entity, for a peer that is not given the schema.
+    ///
+    /// # Panics
+    /// If the schema has no such action.
+    #[must_use]
+    pub fn action(&self, question: &Question) -> Value {
+        let action = EntityUid::from_json(uid("Action", &question.action)).expect("a uid");
+        let actions = self.schema.action_entities().expect("the actions");
+        actions.get(&action).expect("the action").to_json_value().expect("an entity")
+    }
+
+    fn find(&self, kind: &str, id: &str) -> Option<&Value> {
+        self.directory.get(*self.places.get(&(kind.to_owned(), id.to_owned()))?)
     }
 
     /// Cedar's answer.

@@ -1,6 +1,12 @@
-//! The workload of the benchmarks, and the peers that answer it: rules written by hand, and `cedar-policy` itself.
+//! The workload of the benchmarks, the peers that answer it (rules written by hand, and `cedar-policy` itself), and what
+//! is measured.
 
 pub mod agency;
 pub mod cedar;
+pub mod checks;
+pub mod churn;
+pub mod crowd;
+pub mod keyed;
+pub mod measure;
 pub mod plain;
 pub mod random;

@@ -32,7 +32,7 @@ pub use account::{Account, AccountKind, DisableReason};
 pub use caps::Caps;
 pub use catalog::{Catalog, Meter, MeterKind, WindowKind};
 pub use column::rows;
-pub use decision::{BundleInfo, Clause, Decision, Desk, Explanation, Login, Outcome, PolicyExplanation, PolicyFailure, PolicyInfo, ReadFact};
+pub use decision::{BundleInfo, Clause, Decision, Desk, Explanation, Fallback, Login, Outcome, PolicyExplanation, PolicyFailure, PolicyInfo, ReadFact};
 pub use directory::{Change, Progress, Record};
 pub use domain::{Domain, DomainState};
 pub use email::normalise as normalise_email;

@@ -62,6 +62,12 @@ when { context.facts has account && context.facts.account != resource };
 @id("one-form") @code("one_form")
 forbid (principal, action in Action::"write", resource == Form::"k")
 when { context.facts has feature && context.facts.feature == Feature::"forms" && resource.account == Account::"acme" };
+@id("not-its-author") @code("not_its_author")
+forbid (principal is TeamMember, action == Action::"campaign.edit", resource)
+when { resource has created_by && resource.created_by != principal && resource.created_by.account == resource.account };
+@id("level-too-rich") @code("level_too_rich")
+forbid (principal, action == Action::"client.attach_level", resource)
+when { context has level && context.level.features.contains(Feature::"funnels") };
 @id("one-login")
 permit (principal == Account::"cafe", action == Action::"login.reset", resource is Account);
 "#;
@@ -86,7 +92,7 @@ fn question(random: &mut Random, engine: &Engine, pairs: &[(String, String)]) ->
     let (kind, id, own, home) = one(random);
     let account = if random.below(3) > 0 { own } else { ACCOUNTS[random.below(ACCOUNTS.len())] };
     // Some actions more often: policies below are about them.
-    let favourite = [("campaign.edit", "Campaign"), ("form.edit", "Form"), ("campaign.read", "Campaign")][random.below(3)];
+    let favourite = [("campaign.edit", "Campaign"), ("form.edit", "Form"), ("campaign.read", "Campaign"), ("client.attach_level", "Account")][random.below(4)];
     let (action, on) = &if random.below(5) == 0 { (favourite.0.to_owned(), favourite.1.to_owned()) } else { pairs[random.below(pairs.len())].clone() };
     let resource = match on.as_str() {
         "Account" => Resource::new("Account", account),
@@ -98,7 +104,22 @@ fn question(random: &mut Random, engine: &Engine, pairs: &[(String, String)]) ->
         "Operator" => Resource::new("Operator", "olga"),
         inline => Resource::new(inline, "k").account(account),
     };
+    let mut resource = resource;
+    if on == "Campaign" && random.below(3) == 0 {
+        let author = LOGINS[7 + random.below(7)].1;
+        resource = match random.below(8) {
+            0 => resource.attribute("created_by", "nobody"),
+            1 => resource.attribute("unknown", true),
+            2 => resource.attribute("created_by", serde_json::json!({"__entity": {"type": "TeamMember", "id": "gone"}})),
+            3 => resource.attribute("created_by", serde_json::json!({"type": "Account", "id": author})),
+            _ => resource.attribute("created_by", serde_json::json!({"type": "TeamMember", "id": author})),
+        };
+    }
     let mut request = Request::new((kind, id), action.as_str(), resource);
+    if action == "client.attach_level" && random.below(4) > 0 {
+        let level = ["silver", "basic", "gone"][random.below(3)];
+        request = request.context("level", serde_json::json!({"type": "AccessLevel", "id": level}));
+    }
     if random.below(4) == 0 && kind == "Operator" {
         request = request.context("reason", "it was asked");
     }

@@ -1,5 +1,6 @@
 //! `authorize`, `check`, their forms for many, and `explain`.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::{Engine, State, guard};
@@ -25,7 +26,11 @@ impl Engine {
     /// As [`Engine::authorize`].
     pub fn check<'a>(&self, question: impl Into<Question<'a>>) -> Result<bool, Error> {
         let question = question.into();
-        guard(|| self.state.load().check(&question))
+        // Most questions end here, without the size of an error in the way. A panic is met again below, and told.
+        match catch_unwind(AssertUnwindSafe(|| self.state.load().planned(&question))) {
+            Ok(Some(allowed)) => Ok(allowed),
+            _ => guard(|| self.state.load().check(&question)),
+        }
     }
 
     /// The decisions on many requests, all from one version of policies and directory, in their order.
@@ -47,7 +52,7 @@ impl Engine {
     where
         &'a Q: Into<Question<'a>>,
     {
-        self.many(questions, State::check)
+        self.many(questions, |state, question| state.planned(question).map_or_else(|| state.check(question), Ok))
     }
 
     /// Why the answer is what it is: for each policy that could apply, whether it did, the facts that it read, and the
@@ -88,6 +93,9 @@ impl Engine {
 impl State {
     pub(super) fn authorize(&self, question: &Question<'_>) -> Result<Decision, Error> {
         let actor = question.with.and_then(|with| with.actor.as_ref());
+        if let Some(verdict) = self.loaded.fast_plain(question)? {
+            return Ok(self.decision(actor, &verdict));
+        }
         let Some(mut verdict) = self.loaded.fast(&self.fast, question, &self.directory)? else {
             return self.decide(actor, &self.loaded.asked(&question.to_request(), &self.directory)?);
         };
@@ -102,6 +110,12 @@ impl State {
             }
         }
         Ok(self.decision(actor, &verdict))
+    }
+
+    /// The allow bit, where a plan says it.
+    #[inline]
+    fn planned(&self, question: &Question<'_>) -> Option<bool> {
+        self.loaded.planned(&self.fast, question, &self.directory)
     }
 
     pub(super) fn check(&self, question: &Question<'_>) -> Result<bool, Error> {

@@ -56,7 +56,8 @@ impl Engine {
 
 impl State {
     fn owner_of(&self, principal: &Ref) -> Option<Arc<str>> {
-        let account = self.directory.account_of(principal)?;
-        account.owner().map(Arc::from)
+        let accounts = &self.directory.hot().accounts;
+        let (_, row) = accounts.find(self.directory.account_id_of(principal)?)?;
+        accounts.id(row.owner).map(Arc::from)
     }
 }

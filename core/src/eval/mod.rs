@@ -15,6 +15,7 @@ mod value;
 
 pub(crate) use self::code::{Arithmetic, Compare, Load, Mark, Op, Program, Unary};
 pub(crate) use self::diagram::{ALWAYS, Diagram, Diagrams, NEVER, Plan, TooLarge};
+pub(crate) use self::intern::Interner;
 pub(crate) use self::run::{Outcome, World, run};
 pub(crate) use self::space::{Constructed, Guest, Pool, Scratch, Space, TEMPORARY};
 pub(crate) use self::value::{Ip, KIND_SHIFT, Own, Value, flags};

@@ -21,6 +21,13 @@ impl<'a> Scope<'a> {
         Ok(Self { kind: kind.map(ToString::to_string), entity })
     }
 
+    /// The same without its type, or its entity.
+    pub(super) fn without(mut self, (kind, entity): (bool, bool)) -> Self {
+        self.kind = self.kind.filter(|_| !kind);
+        self.entity = self.entity.filter(|_| !entity);
+        self
+    }
+
     pub(in crate::policy) fn principal(constraint: &'a pst::PrincipalConstraint) -> Result<Self, Unsupported> {
         use pst::PrincipalConstraint as P;
         match constraint {

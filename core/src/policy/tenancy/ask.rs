@@ -1,16 +1,15 @@
-//! A question before its program: names become numbers once, facts become bits or registers.
+//! A question before its program: names become numbers once, and what is asked most becomes bits.
 
 use super::bits::Session;
-use super::programs::{ActionEntry, Alone, Entry, Programs};
-use super::words::{self, entity, parts, root};
-use super::world::Tenants;
+use super::programs::{ActionEntry, Alone, Entry, Programs, Sessions};
+use super::words::{self, entity, parts};
 use crate::directory::{Directory, Hot, NONE};
-use crate::eval::{Outcome, Space, TEMPORARY, Value, run};
+use crate::eval::{Outcome, Program, Value, run};
+use crate::host;
 use crate::policy::compile::construct;
-use crate::policy::fast::{Tally, with_scratch};
+use crate::policy::fast::Tally;
 use crate::policy::{Bundle, Verdict};
 use crate::question::{At, Does, Kind, Of, Question, Who};
-use crate::{Circumstances, Ref, host};
 
 /// Principal or actor: its kind, its number and that of its account, or [`NONE`].
 #[derive(Clone, Copy)]
@@ -28,18 +27,25 @@ pub(super) enum On {
 }
 
 /// A question's names as numbers.
-struct Found<'p> {
-    action: &'p ActionEntry,
-    entry: &'p Entry,
-    principal: Login,
-    on: On,
+pub(super) struct Found<'p> {
+    pub(super) action: &'p ActionEntry,
+    pub(super) entry: &'p Entry,
+    pub(super) principal: Login,
+    pub(super) on: On,
     /// The policies that are about this principal, and about this resource, alone.
     alone: [&'p [u32]; 2],
 }
 
+impl Found<'_> {
+    /// Whether no policy is about its records alone, and nothing must come with the resource but its account.
+    fn is_plain(&self) -> bool {
+        self.alone.iter().all(|alone| alone.is_empty()) && self.entry.inline.as_ref().is_none_or(|inline| inline.owned)
+    }
+}
+
 impl Login {
     #[inline]
-    fn find(directory: &Directory, who: Who<'_>) -> Option<Self> {
+    pub(super) fn find(directory: &Directory, who: Who<'_>) -> Option<Self> {
         let hot = directory.hot();
         let by_name = |kind: &str, id: &str| match kind {
             "Account" => Some(entity(words::ACCOUNT, hot.accounts.number(id)?)),
@@ -66,22 +72,22 @@ impl Login {
         Some(Self { kind, number, account })
     }
 
-    fn value(self) -> Value {
+    pub(super) fn value(self) -> Value {
         Value::Entity(entity(self.kind, self.number))
     }
 
-    fn account(self) -> Value {
+    pub(super) fn account(self) -> Value {
         if self.account == NONE { Value::Missing } else { Value::Entity(entity(words::ACCOUNT, self.account)) }
     }
 
-    fn only(self, kind: u32) -> Value {
+    pub(super) fn only(self, kind: u32) -> Value {
         if self.kind == kind { self.value() } else { Value::Missing }
     }
 }
 
 /// The number of a host that is a domain's name as it stands.
 #[inline]
-fn domain_of(directory: &Directory, at: At<'_>) -> Option<u32> {
+pub(super) fn domain_of(directory: &Directory, at: At<'_>) -> Option<u32> {
     let hot = directory.hot();
     let exactly = |name: &str| hot.domains.number(name).filter(|number| hot.domains.row(*number).is_some());
     match at {
@@ -94,24 +100,33 @@ fn domain_of(directory: &Directory, at: At<'_>) -> Option<u32> {
 }
 
 impl Programs {
-    /// The answer, or nothing where the question is malformed, names what nobody has, or brings values of its own: then the
-    /// long way is asked, which says so.
+    /// The answer, or nothing where the question is malformed, names what nobody has, or brings what only Cedar reads: then
+    /// the long way is asked, which says so.
     pub(in crate::policy) fn judge(&self, bundle: &Bundle, question: &Question<'_>, directory: &Directory) -> Option<Verdict> {
+        let found = self.find(question, directory)?;
         let mut tally = Tally::default();
-        self.each(question, directory, |at, outcome| {
+        let mut count = |at, outcome| {
             tally.count(&bundle.rules, at, outcome);
             true
-        })?;
+        };
+        match self.in_session(question, directory, &found) {
+            Some((sessions, Some(true))) => self.run(&sessions.permits, question, directory, &found, &mut count)?,
+            Some((sessions, _)) => self.run(&sessions.programs, question, directory, &found, &mut count)?,
+            None => self.run(&found.entry.any, question, directory, &found, &mut count)?,
+        }
         Some(tally.verdict(&bundle.rules))
     }
 
-    /// The allow bit of the answer; stops once it is certain.
+    /// The allow bit of the answer, for what no plan says; stops once it is certain.
     pub(in crate::policy) fn check(&self, bundle: &Bundle, question: &Question<'_>, directory: &Directory) -> Option<bool> {
-        if let Some(allowed) = self.planned(question, directory) {
-            return Some(allowed);
-        }
+        let found = self.find(question, directory)?;
+        let programs = match self.in_session(question, directory, &found) {
+            Some((_, Some(allowed))) => return Some(allowed),
+            Some((sessions, None)) => &sessions.programs,
+            None => &found.entry.any,
+        };
         let (mut permitted, mut refused) = (false, false);
-        self.each(question, directory, |at, outcome| {
+        self.run(programs, question, directory, &found, &mut |at, outcome| {
             match outcome {
                 Outcome::DoesNot => {}
                 Outcome::Applies if bundle.rules.permits_at(at) => permitted = true,
@@ -124,35 +139,69 @@ impl Programs {
 
     /// The allow bit from the bits of a session's request, where they say it.
     #[inline]
-    fn planned(&self, question: &Question<'_>, directory: &Directory) -> Option<bool> {
-        if question.with.is_some() {
-            return None;
-        }
+    pub(in crate::policy) fn planned(&self, question: &Question<'_>, directory: &Directory) -> Option<bool> {
         let found = self.find(question, directory)?;
-        if !found.alone.iter().all(|alone| alone.is_empty()) {
+        self.in_session(question, directory, &found)?.1
+    }
+
+    /// What answers a session's request, and the allow bit where the plan says it; nothing for other requests.
+    #[inline]
+    fn in_session<'p>(&self, question: &Question<'_>, directory: &Directory, found: &Found<'p>) -> Option<(&'p Sessions, Option<bool>)> {
+        if question.with.is_some() || question.resource.more.is_some() || found.action.context {
             return None;
         }
         let domain = domain_of(directory, question.host?)?;
         let session = Session { principal: found.principal, on: found.on, domain, feature: found.action.feature_place };
         let (bits, client) = session.bits(directory.hot())?;
         let sessions = found.entry.session.get(usize::from(client))?;
-        sessions.plan.as_ref()?.holds(bits, |asked| {
-            let program = sessions.others.get(usize::from(asked >> 1))?;
-            let mut outcome = None;
-            self.with_roots(question, directory, &found, |roots, tenants, space| {
-                run(program, roots, tenants, space, construct, |_, found| {
-                    outcome = Some(found);
-                    true
+        let plan = sessions.plan.as_ref().filter(|_| found.is_plain());
+        Some((sessions, plan.and_then(|plan| plan.holds(bits, |asked| self.other(sessions, asked, question, directory, found)))))
+    }
+
+    /// Whether a condition that is no bit holds, or errs.
+    #[cold]
+    fn other(&self, sessions: &Sessions, asked: u16, question: &Question<'_>, directory: &Directory, found: &Found<'_>) -> Option<bool> {
+        let program = sessions.others.get(usize::from(asked >> 1))?;
+        let mut outcome = None;
+        self.with_roots(question, directory, found, |roots, tenants, space| {
+            run(program, roots, tenants, space, construct, |_, found| {
+                outcome = Some(found);
+                true
+            });
+        })?;
+        Some(outcome? == if asked & 1 == 0 { Outcome::Applies } else { Outcome::Errs })
+    }
+
+    /// Tells `each` how each policy stands to the request: those of the programs, and those about its records alone.
+    fn run(
+        &self,
+        programs: &[Program],
+        question: &Question<'_>,
+        directory: &Directory,
+        found: &Found<'_>,
+        each: &mut impl FnMut(usize, Outcome) -> bool,
+    ) -> Option<()> {
+        self.with_roots(question, directory, found, |roots, tenants, space| {
+            let above: Vec<u32> = if self.resources.is_empty() { Vec::new() } else { space.scratch.guest.ancestors.clone() };
+            let above = above.iter().filter_map(|above| self.resources.get(above)).flatten();
+            let alone = found.alone.iter().copied().flatten().chain(above).filter_map(|at| self.alone.get(*at as usize));
+            let mut go_on = true;
+            for program in programs.iter().chain(alone) {
+                run(program, roots, tenants, space, construct, |at, outcome| {
+                    go_on = each(at, outcome);
+                    go_on
                 });
-            })?;
-            Some(outcome? == if asked & 1 == 0 { Outcome::Applies } else { Outcome::Errs })
+                if !go_on {
+                    break;
+                }
+            }
         })
     }
 
     #[inline]
     fn find<'p>(&'p self, question: &Question<'_>, directory: &Directory) -> Option<Found<'p>> {
         let (hot, resource) = (directory.hot(), &question.resource);
-        if resource.more.is_some() || resource.id.is_empty() {
+        if resource.id.is_empty() {
             return None;
         }
         let action = match question.action {
@@ -163,7 +212,7 @@ impl Programs {
                 handle.place.get(self.numbering, named)?
             }
         };
-        let action = self.list.get(action as usize).filter(|action| !action.context)?;
+        let action = self.list.get(action as usize)?;
         let principal = Login::find(directory, question.principal)?;
         let entry = match resource.kind {
             Kind::Name(name) => action.entries.iter().find(|entry| entry.principal == principal.kind && *entry.resource == *name)?,
@@ -173,24 +222,22 @@ impl Programs {
                 action.entries.iter().find(|entry| entry.principal == principal.kind && entry.kind == kind)?
             }
         };
-        let on = match (entry.owned, resource.account) {
-            (true, Some(account)) => {
+        let on = match (&entry.inline, resource.account) {
+            (Some(inline), Some(account)) => {
+                inline.account?;
                 let number = match account {
                     Of::Name(id) => hot.accounts.number(id)?,
                     Of::Handle(handle) if handle.reference().kind() == "Account" => {
-                        parts(
-                            handle
-                                .place
-                                .get(directory.numbering(), || hot.accounts.number(handle.reference().id()).map(|number| entity(words::ACCOUNT, number)))?,
-                        )
-                        .1
+                        let named = || hot.accounts.number(handle.reference().id()).map(|number| entity(words::ACCOUNT, number));
+                        parts(handle.place.get(directory.numbering(), named)?).1
                     }
                     Of::Handle(_) => return None,
                 };
                 hot.accounts.row(number)?;
                 On::Inline { account: number }
             }
-            (false, None) => {
+            (Some(inline), None) if inline.account != Some(true) => On::Inline { account: NONE },
+            (None, None) if resource.more.is_none() => {
                 let (kind, number) = parts(super::world::record(hot, &entry.resource, resource.id)?);
                 if !there(hot, kind, number) {
                     return None;
@@ -210,184 +257,6 @@ impl Programs {
             }
         };
         Some(Found { action, entry, principal, on, alone: [whose, on_what] })
-    }
-
-    /// Tells `each` how each policy stands to the request that can apply to its kind.
-    fn each(&self, question: &Question<'_>, directory: &Directory, mut each: impl FnMut(usize, Outcome) -> bool) -> Option<()> {
-        if question.with.is_some_and(|with| !with.context.is_empty()) {
-            return None;
-        }
-        let found = self.find(question, directory)?;
-        let session = question.with.is_none() && question.host.and_then(|host| domain_of(directory, host)).is_some();
-        let programs = if session {
-            let client = directory.hot().accounts.row(found.principal.account).is_some_and(|row| row.owner != NONE);
-            &found.entry.session.get(usize::from(client))?.programs
-        } else {
-            &found.entry.any
-        };
-        let alone = found.alone.iter().copied().flatten().filter_map(|at| self.alone.get(*at as usize));
-        self.with_roots(question, directory, &found, |roots, tenants, space| {
-            let mut go_on = true;
-            for program in programs.iter().chain(alone) {
-                run(program, roots, tenants, space, construct, |at, outcome| {
-                    go_on = each(at, outcome);
-                    go_on
-                });
-                if !go_on {
-                    break;
-                }
-            }
-        })
-    }
-
-    /// Lends the request's facts as registers.
-    fn with_roots<T>(
-        &self,
-        question: &Question<'_>,
-        directory: &Directory,
-        found: &Found<'_>,
-        work: impl FnOnce(&[Value], &Tenants<'_>, &mut Space<'_>) -> T,
-    ) -> Option<T> {
-        let tenants = Tenants { hot: directory.hot(), named: &self.named };
-        let actor = question.with.and_then(|with| with.actor.as_ref());
-        let actor = actor.map(|actor| Login::find(directory, actor.into()).ok_or(())).transpose().ok()?;
-        with_scratch(&self.pool, |space| {
-            let mut roots = [Value::Missing; root::COUNT];
-            let mut put = |at: u8, value: Value| {
-                if let Some(register) = roots.get_mut(usize::from(at)) {
-                    *register = value;
-                }
-            };
-            let Found { action, principal, .. } = found;
-            let login = actor.unwrap_or(*principal);
-            put(root::PRINCIPAL, principal.value());
-            put(root::ACTION, Value::Entity(action.number));
-            put(root::CONTEXT, Value::Record(0));
-            put(root::ACCOUNT, principal.account());
-            put(root::LOGIN_ACCOUNT, login.account());
-            put(root::LOGIN_MEMBER, login.only(words::MEMBER));
-            put(root::LOGIN_OPERATOR, login.only(words::OPERATOR));
-            let acting = |value: Value| if actor.is_some() { value } else { Value::Poison };
-            put(root::ACTOR_ACCOUNT, acting(login.account()));
-            put(root::ACTOR_MEMBER, acting(login.only(words::MEMBER)));
-            put(root::ACTOR_OPERATOR, acting(login.only(words::OPERATOR)));
-            put(root::ACTOR, if actor.is_some() { Value::Bool(true) } else { Value::Missing });
-            put(root::FEATURE, action.feature.map_or(Value::Missing, Value::Entity));
-            put(root::RESOURCE, resource(question, found, &tenants, space)?);
-            facts(question, directory, &tenants, space, &mut put)?;
-            if self.whole {
-                wholes(&mut roots, space);
-            }
-            Some(work(&roots, &tenants, space))
-        })
-    }
-}
-
-/// The resource's number; what comes inline becomes the request's guest.
-fn resource(question: &Question<'_>, found: &Found<'_>, tenants: &Tenants<'_>, space: &mut Space<'_>) -> Option<Value> {
-    let (kind, id) = (question.resource.kind.name(), question.resource.id);
-    Some(match found.on {
-        On::Inline { account } => {
-            // Nothing else of this request can be the same entity, unless a policy names it.
-            let number = if tenants.named.others.is_empty() { TEMPORARY } else { tenants.entity(kind, id, space).entity()? };
-            space.scratch.guest.entity = number;
-            space.scratch.guest.attributes.push((words::ACCOUNT_OF, Value::Entity(entity(words::ACCOUNT, account))));
-            Value::Entity(number)
-        }
-        On::Record { kind, number } => Value::Entity(entity(kind, number)),
-    })
-}
-
-/// The facts that come from host and circumstances.
-fn facts(question: &Question<'_>, directory: &Directory, tenants: &Tenants<'_>, space: &mut Space<'_>, put: &mut impl FnMut(u8, Value)) -> Option<()> {
-    let nothing = Circumstances::default();
-    let with = question.with.unwrap_or(&nothing);
-    match question.host.map(|host| (host, domain_of(directory, host))) {
-        Some((_, Some(number))) => {
-            put(root::DOMAIN, Value::Entity(entity(words::DOMAIN, number)));
-            let name = space.text_number(tenants.hot.domains.id(number)?.as_ref());
-            put(root::HOST, Value::Text(name));
-        }
-        Some((host, None)) => match host::normalise(host.name()) {
-            Ok(name) => {
-                if let Some((number, _)) = tenants.hot.domains.find(&name) {
-                    put(root::DOMAIN, Value::Entity(entity(words::DOMAIN, number)));
-                }
-                put(root::HOST, Value::Text(space.text_number(&name)));
-            }
-            Err(reason) => put(root::HOST_REFUSED, Value::Text(space.text_number(reason))),
-        },
-        None => {}
-    }
-    let channel = with.channel.as_deref().unwrap_or("web");
-    let at = tenants.named.channels.iter().position(|known| **known == *channel)?;
-    put(root::CHANNEL, Value::Entity(entity(words::CHANNEL, u32::try_from(at).ok()?)));
-    put(root::REALM_OWNER, Value::Poison);
-    if let Some(realm) = &with.realm {
-        put(root::REALM, Value::Bool(true));
-        put(root::REALM_OWNER, realm_owner(realm, tenants, space)?);
-    }
-    if let Some(amount) = with.amount {
-        if amount < 0 {
-            return None;
-        }
-        put(root::AMOUNT, Value::Long(amount));
-    }
-    Some(())
-}
-
-/// The facts as records, from their registers.
-fn wholes(roots: &mut [Value; root::COUNT], space: &mut Space<'_>) {
-    let get = |roots: &[Value; root::COUNT], at: u8| roots.get(usize::from(at)).copied().unwrap_or(Value::Missing);
-    let record = |roots: &[Value; root::COUNT], fields: &[(u32, u8)], space: &mut Space<'_>| {
-        let mut fields: Vec<(u32, Value)> =
-            fields.iter().map(|(name, at)| (*name, get(roots, *at))).filter(|(_, value)| !matches!(value, Value::Missing | Value::Poison)).collect();
-        space.record(&mut fields)
-    };
-    let login =
-        record(roots, &[(words::ACCOUNT_OF, root::LOGIN_ACCOUNT), (words::MEMBER_OF, root::LOGIN_MEMBER), (words::OPERATOR_OF, root::LOGIN_OPERATOR)], space);
-    let actor =
-        record(roots, &[(words::ACCOUNT_OF, root::ACTOR_ACCOUNT), (words::MEMBER_OF, root::ACTOR_MEMBER), (words::OPERATOR_OF, root::ACTOR_OPERATOR)], space);
-    let realm = record(roots, &[(words::OWNER, root::REALM_OWNER)], space);
-    let there = |at: u8, whole: Value| if get(roots, at) == Value::Missing { Value::Missing } else { whole };
-    let (actor, realm) = (there(root::ACTOR, actor), there(root::REALM, realm));
-    let mut put = |at: u8, value: Value| {
-        if let Some(register) = roots.get_mut(usize::from(at)) {
-            *register = value;
-        }
-    };
-    put(root::WHOLE_LOGIN, login);
-    put(root::WHOLE_ACTOR, actor);
-    put(root::WHOLE_REALM, realm);
-    let facts = record(
-        roots,
-        &[
-            (words::LOGIN, root::WHOLE_LOGIN),
-            (words::ACTOR, root::WHOLE_ACTOR),
-            (words::REALM, root::WHOLE_REALM),
-            (words::ACCOUNT_OF, root::ACCOUNT),
-            (words::HOST, root::HOST),
-            (words::HOST_REFUSED, root::HOST_REFUSED),
-            (words::DOMAIN_OF, root::DOMAIN),
-            (words::CHANNEL_OF, root::CHANNEL),
-            (words::FEATURE_OF, root::FEATURE),
-            (words::AMOUNT, root::AMOUNT),
-        ],
-        space,
-    );
-    let context = space.record(&mut [(words::FACTS, facts)]);
-    for (at, value) in [(root::WHOLE_FACTS, facts), (root::WHOLE_CONTEXT, context)] {
-        if let Some(register) = roots.get_mut(usize::from(at)) {
-            *register = value;
-        }
-    }
-}
-
-fn realm_owner(realm: &Ref, tenants: &Tenants<'_>, space: &mut Space<'_>) -> Option<Value> {
-    match realm.kind() {
-        "Platform" => Some(Value::Missing),
-        "Account" => Some(tenants.entity("Account", realm.id(), space)),
-        _ => None,
     }
 }
 

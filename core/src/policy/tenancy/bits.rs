@@ -3,7 +3,7 @@
 
 use super::ask::{Login, On};
 use super::words;
-use crate::directory::{Hot, NONE, account_bit, domain_bit};
+use crate::directory::{Hot, NONE, account_bit, domain_bit, member_bit};
 
 /// Where each record's bits begin.
 pub(super) const ACCOUNT: u32 = 0;
@@ -11,7 +11,7 @@ pub(super) const OWNER: u32 = ACCOUNT + account_bit::COUNT;
 pub(super) const RESOURCE: u32 = OWNER + account_bit::COUNT;
 pub(super) const DOMAIN: u32 = RESOURCE + account_bit::COUNT;
 pub(super) const MEMBER_EXISTS: u32 = DOMAIN + domain_bit::COUNT;
-pub(super) const MEMBER_CONFIRMED: u32 = MEMBER_EXISTS + 1;
+pub(super) const MEMBER_CONFIRMED: u32 = MEMBER_EXISTS + member_bit::CONFIRMED;
 /// The package of the account, a client's: of its owner.
 pub(super) const PACKAGE_EXISTS: u32 = MEMBER_EXISTS + 2;
 pub(super) const WHITELABEL: u32 = MEMBER_EXISTS + 3;
@@ -60,12 +60,12 @@ impl Session {
                 }
             }
             if let Some(package) = hot.packages.row(package) {
-                bits |= 1 << PACKAGE_EXISTS | u64::from(package.whitelabel) << WHITELABEL | self.has(package.features) << PACKAGE_FEATURE;
+                bits |= 1 << PACKAGE_EXISTS | u64::from(package.is_whitelabel()) << WHITELABEL | self.has(package.features) << PACKAGE_FEATURE;
             }
         }
         if self.principal.kind == words::MEMBER {
             let member = hot.members.row(self.principal.number)?;
-            bits |= 1 << MEMBER_EXISTS | u64::from(member.confirmed) << MEMBER_CONFIRMED | self.has(member.grants) << MEMBER_FEATURE;
+            bits |= member.bits() << MEMBER_EXISTS | self.has(member.grants) << MEMBER_FEATURE;
         }
         let domain = hot.domains.row(self.domain)?;
         let same = |bit: u32, left: u32, right: u32| u64::from(left == right && left != NONE) << bit;

@@ -139,8 +139,14 @@ impl Conditions<'_, '_> {
             Node::Path(from, names) => {
                 let Some((name, rest)) = names.split_last() else { return Ok(None) };
                 let Some((place, readable)) = self.place(*from, rest)? else { return Ok(None) };
+                if (place, *name) == (Place::Domain, PLATFORM_OF) {
+                    // A domain is the platform's exactly where it has no owner: one bit for both.
+                    let owned = self.bit(bit::DOMAIN + domain::HAS_OWNER)?;
+                    let platform = self.diagrams.not(owned)?;
+                    return self.read(readable, platform).map(Some);
+                }
                 let Some((exists, bit)) = self.flag(place, *name) else { return Ok(None) };
-                let (exists, bit) = (self.maybe(exists)?, self.bit(bit)?);
+                let (exists, bit) = (self.bit(exists)?, self.bit(bit)?);
                 let readable = self.both(readable, exists)?;
                 self.read(readable, bit).map(Some)
             }
@@ -182,19 +188,18 @@ impl Conditions<'_, '_> {
     }
 
     /// A flag of a record: the bit that there is a record, and the flag's own.
-    fn flag(&self, place: Place, name: u32) -> Option<(Option<u32>, u32)> {
+    fn flag(&self, place: Place, name: u32) -> Option<(u32, u32)> {
         if let Some(base) = self.base(place) {
             let at = match name {
                 CONFIRMED => account::CONFIRMED,
                 CLOSED => account::CLOSED,
                 _ => return None,
             };
-            return Some((Some(base + account::EXISTS), base + at));
+            return Some((base + account::EXISTS, base + at));
         }
         match (place, name) {
-            (Place::Member, CONFIRMED) => Some((Some(bit::MEMBER_EXISTS), bit::MEMBER_CONFIRMED)),
-            (Place::Domain, PLATFORM_OF) => Some((None, bit::DOMAIN + domain::PLATFORM)),
-            (Place::Package, WHITELABEL) => Some((Some(bit::PACKAGE_EXISTS), bit::WHITELABEL)),
+            (Place::Member, CONFIRMED) => Some((bit::MEMBER_EXISTS, bit::MEMBER_CONFIRMED)),
+            (Place::Package, WHITELABEL) => Some((bit::PACKAGE_EXISTS, bit::WHITELABEL)),
             _ => None,
         }
     }

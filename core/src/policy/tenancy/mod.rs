@@ -9,6 +9,7 @@ mod bits;
 mod condition;
 mod known;
 mod programs;
+mod registers;
 mod scopes;
 mod words;
 mod world;

@@ -13,7 +13,9 @@ use crate::directory::Directory;
 use crate::eval::{Plan, Pool, Program};
 use crate::policy::Bundle;
 use crate::policy::compile::{self, Known, Node, Reader};
+use crate::policy::facts::is_directory_type;
 use crate::policy::schema::Action;
+use crate::policy::values::{Record, Type};
 
 /// Programs for one action and one pair of types.
 #[derive(Debug)]
@@ -24,12 +26,43 @@ pub(super) struct Entry {
     pub(super) resource: Box<str>,
     /// The resource type's text.
     pub(super) text: u32,
-    /// Whether a resource that comes inline needs an `account`, and nothing else.
-    pub(super) owned: bool,
+    /// What a resource that comes inline brings; nothing for a record of the directory.
+    pub(super) inline: Option<Inline>,
     /// For a session's request: of a main account or operator, and of a client.
     pub(super) session: [Sessions; 2],
     /// For any request.
     pub(super) any: Vec<Program>,
+}
+
+/// What a resource that comes inline may, and must, bring.
+#[derive(Debug)]
+pub(super) struct Inline {
+    /// Whether it has an `account`, and must have one.
+    pub(super) account: Option<bool>,
+    /// Its other attributes; nothing where they are Cedar's to read.
+    pub(super) attributes: Option<Record>,
+    pub(super) tags: Option<Type>,
+    pub(super) parents: Vec<Box<str>>,
+    /// Whether an `account`, and nothing else, must be there.
+    pub(super) owned: bool,
+}
+
+impl Inline {
+    fn new(bundle: &Bundle, kind: &str) -> Option<Self> {
+        if is_directory_type(kind) {
+            return None;
+        }
+        let shape = bundle.values.shape(kind);
+        let attributes = shape.and_then(|shape| shape.attributes.as_ref());
+        let account = attributes.and_then(|attributes| attributes.field("account")).map(|field| field.required);
+        Some(Self {
+            account,
+            attributes: attributes.map(|attributes| attributes.without("account")),
+            tags: shape.and_then(|shape| shape.tags.clone()),
+            parents: shape.map(|shape| shape.parents.clone()).unwrap_or_default(),
+            owned: account == Some(true) && bundle.shapes.get(kind).is_some_and(is_owned),
+        })
+    }
 }
 
 /// What answers the requests of a session.
@@ -41,6 +74,8 @@ pub(super) struct Sessions {
     pub(super) others: Vec<Program>,
     /// Every policy that can apply, in gate order.
     pub(super) programs: Vec<Program>,
+    /// The permits alone: which of them hold, once the plan has allowed.
+    pub(super) permits: Vec<Program>,
 }
 
 /// An action as a request finds it.
@@ -52,6 +87,8 @@ pub(super) struct ActionEntry {
     pub(super) feature_place: u32,
     /// Whether the action's context needs fields of its own.
     pub(super) context: bool,
+    /// Those fields; nothing where they are Cedar's to read.
+    pub(super) fields: Option<Record>,
     pub(super) entries: Vec<Entry>,
 }
 
@@ -91,9 +128,6 @@ impl Programs {
     /// # Errors
     /// The id of the first policy that is beyond this version: then Cedar answers.
     pub(crate) fn new(bundle: &Bundle, directory: &mut Directory) -> Result<Self, Arc<str>> {
-        if !directory.hot().is_complete() {
-            return Err(Arc::from("more than 64 features"));
-        }
         let mut programs = Self {
             pool: words::pool(),
             named: named(bundle),
@@ -146,7 +180,8 @@ impl Programs {
             let Some(kind) = words::TYPES.iter().position(|known| known == principal).and_then(|at| u32::try_from(at).ok()) else { continue };
             for resource in &action.resources {
                 let shape = bundle.shapes.get(resource.as_str());
-                let owned = shape.is_some_and(is_owned) && !crate::policy::facts::is_directory_type(resource);
+                let inline = Inline::new(bundle, resource);
+                let owned = inline.as_ref().is_some_and(|inline| inline.owned);
                 let asked = |session, client| Asked { principal: kind, action: number, feature, resource, shape, owned, session, client, any: false };
                 let admitted: Vec<&Scoped<'_>> = policies.iter().filter(|policy| policy.admits(principal, number, resource, &self.named)).copied().collect();
                 let (any, nodes) = self.nodes(&admitted, directory, asked(false, None))?;
@@ -154,14 +189,16 @@ impl Programs {
                 let main = self.session(bundle, &left, directory, asked(true, Some(false)), false)?;
                 let client = self.session(bundle, &left, directory, asked(true, Some(true)), true)?;
                 let text = self.pool.text(resource);
-                let entry = Entry { principal: kind, kind: self.kind(resource), text, resource: resource.as_str().into(), owned, session: [main, client], any };
+                let entry =
+                    Entry { principal: kind, kind: self.kind(resource), text, resource: resource.as_str().into(), inline, session: [main, client], any };
                 entries.push(entry);
             }
         }
         let feature_place = feature.map_or(0, |feature| words::parts(feature).1);
         let at = u32::try_from(self.list.len()).unwrap_or(u32::MAX);
         self.actions.insert(name.into(), at);
-        self.list.push(ActionEntry { number, feature, feature_place, context: action.context, entries });
+        let fields = bundle.values.action("Action", name).and_then(|action| action.context.as_ref()).map(|context| context.without("facts"));
+        self.list.push(ActionEntry { number, feature, feature_place, context: action.context, fields, entries });
         Ok(())
     }
 
@@ -206,8 +243,11 @@ impl Programs {
             let others: Result<Vec<_>, _> = others.into_iter().map(|node| compile::compile(&[(0, &node)], root::COUNT)).collect();
             Some((plan, others.ok()?))
         });
+        let (mut permits, mut permitting) = (Vec::new(), nodes);
+        permitting.retain(|(policy, _)| bundle.rules.permits_at(policy.at as usize));
+        split(&permitting, &mut permits)?;
         let (plan, others) = planned.map_or((None, Vec::new()), |(plan, others)| (Some(plan), others));
-        Ok(Sessions { plan, others, programs })
+        Ok(Sessions { plan, others, programs, permits })
     }
 }
 

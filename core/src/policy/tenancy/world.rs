@@ -72,7 +72,7 @@ impl Named {
     pub(super) fn find(&self, hot: &Hot, kind: &str, kind_text: Option<u32>, id: &str) -> Option<u32> {
         let place = |at: usize| u32::try_from(at).ok();
         match kind {
-            "Feature" => place(hot.features().iter().position(|known| **known == *id)?).map(|at| entity(FEATURE, at)),
+            "Feature" => hot.feature(id).map(|at| entity(FEATURE, at)),
             "DisableReason" => place(words::REASONS.iter().position(|known| *known == id)?).map(|at| entity(REASON, at)),
             "DomainState" => place(words::STATES.iter().position(|known| *known == id)?).map(|at| entity(STATE, at)),
             "Channel" => place(self.channels.iter().position(|known| **known == *id)?).map(|at| entity(words::CHANNEL, at)),
@@ -130,6 +130,11 @@ impl Tenants<'_> {
         }
     }
 
+    fn operator_email(&self, number: u32, space: &mut Space<'_>) -> Value {
+        let email = self.hot.operators.row(number).and_then(|_| self.hot.operators.more(number));
+        email.map_or(Value::Missing, |email| Value::Text(space.text_number(email)))
+    }
+
     fn kept(&self, own: Option<&Own>, space: &mut Space<'_>) -> Value {
         match own {
             Some(own) => self.own(own, space),
@@ -144,45 +149,59 @@ fn reference(kind: u32, number: u32) -> Value {
     if number == NONE { Value::Missing } else { Value::Entity(entity(kind, number)) }
 }
 
+/// A set of features: the first 64 by bits, the others by place.
+#[inline]
+fn features(low: u64, more: &[u32], space: &mut Space<'_>) -> Value {
+    if more.is_empty() { flags(FEATURE, low) } else { many_features(low, more, space) }
+}
+
+#[cold]
+fn many_features(low: u64, more: &[u32], space: &mut Space<'_>) -> Value {
+    let mut items = Vec::with_capacity(more.len().saturating_add(low.count_ones() as usize));
+    items.extend((0..64_u32).filter(|place| low.checked_shr(*place).unwrap_or(0) & 1 == 1).map(|place| Value::Entity(entity(FEATURE, place))));
+    items.extend(more.iter().map(|place| Value::Entity(entity(FEATURE, *place))));
+    space.set(&mut items)
+}
+
 impl World for Tenants<'_> {
     #[inline]
     fn attribute(&self, of: u32, name: u32, space: &mut Space<'_>) -> Value {
         let (kind, number) = parts(of);
         match kind {
             ACCOUNT => self.hot.accounts.row(number).map_or(Value::Missing, |row| match name {
-                CONFIRMED => Value::Bool(row.confirmed),
-                CLOSED => Value::Bool(row.closed),
-                DISABLED => flags(REASON, u64::from(row.disabled)),
+                CONFIRMED => Value::Bool(row.is_confirmed()),
+                CLOSED => Value::Bool(row.is_closed()),
+                DISABLED => flags(REASON, row.disabled()),
                 OWNER => reference(ACCOUNT, row.owner),
                 PACKAGE_OF => reference(PACKAGE, row.package),
                 LEVEL_OF => reference(LEVEL, row.level),
-                ATTRIBUTES => self.kept(row.attributes.as_deref(), space),
+                ATTRIBUTES => self.kept(self.hot.account_own(number, row), space),
                 _ => Value::Missing,
             }),
             MEMBER => self.hot.members.row(number).map_or(Value::Missing, |row| match name {
                 ACCOUNT_OF => reference(ACCOUNT, row.account),
-                CONFIRMED => Value::Bool(row.confirmed),
-                GRANTS => flags(FEATURE, row.grants),
-                ATTRIBUTES => self.kept(row.attributes.as_deref(), space),
+                CONFIRMED => Value::Bool(row.is_confirmed()),
+                GRANTS => features(row.grants, self.hot.more_grants(number, row), space),
+                ATTRIBUTES => self.kept(self.hot.member_own(number, row), space),
                 _ => Value::Missing,
             }),
             DOMAIN => self.hot.domains.row(number).map_or(Value::Missing, |row| match name {
                 PLATFORM_OF => Value::Bool(row.owner == NONE),
                 OWNER => reference(ACCOUNT, row.owner),
-                STATE_OF => Value::Entity(entity(STATE, state(row.state))),
+                STATE_OF => Value::Entity(entity(STATE, state(row.state()))),
                 _ => Value::Missing,
             }),
             LEVEL => self.hot.levels.row(number).map_or(Value::Missing, |row| match name {
-                FEATURES => flags(FEATURE, row.features),
+                FEATURES => features(row.features, self.hot.more_of_level(number, row), space),
                 OWNER => reference(ACCOUNT, row.owner),
                 _ => Value::Missing,
             }),
             PACKAGE => self.hot.packages.row(number).map_or(Value::Missing, |row| match name {
-                FEATURES => flags(FEATURE, row.features),
-                WHITELABEL => Value::Bool(row.whitelabel),
+                FEATURES => features(row.features, self.hot.more_of_package(number, row), space),
+                WHITELABEL => Value::Bool(row.is_whitelabel()),
                 _ => Value::Missing,
             }),
-            OPERATOR if name == EMAIL => self.hot.operators.row(number).map_or(Value::Missing, |email| Value::Text(space.text_number(email))),
+            OPERATOR if name == EMAIL => self.operator_email(number, space),
             _ => Value::Missing,
         }
     }

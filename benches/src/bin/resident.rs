@@ -1,0 +1,108 @@
+//! What does a resident principal take, and how long does loading last? Each measurement in a process of its own:
+//!
+//! - `resident` asks the other three, one after the other, and writes the rows;
+//! - `resident write MAIN_ACCOUNTS FILE` writes an agency's JSON lines;
+//! - `resident sublet FILE` imports them;
+//! - `resident cedar FILE` builds `cedar_policy::Entities` of them.
+
+use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+use serde_json::{Value, json};
+use sublet_benches::agency::{PRINCIPALS, agency};
+use sublet_benches::cedar::Cedar;
+use sublet_benches::checks::opened;
+use sublet_benches::measure::{Report, SEED, directory, median, policies, size, sizes};
+
+/// Bytes of this process that are in memory, and the most that ever were. Nothing where the system does not say.
+fn memory() -> Option<(f64, f64)> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let bytes = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+        line.trim().trim_end_matches(" kB").parse::<f64>().ok().map(|kilobytes| kilobytes * 1024.0)
+    };
+    Some((bytes("VmRSS:")?, bytes("VmHWM:")?))
+}
+
+/// What `build` took, in memory and time, and how many it made.
+fn taken<T>(build: impl FnOnce() -> T, count: impl FnOnce(&T) -> usize) -> Value {
+    let before = memory();
+    let begun = Instant::now();
+    let built = build();
+    let seconds = begun.elapsed().as_secs_f64();
+    let after = memory();
+    let (resident, most) = before.zip(after).map_or((None, None), |(before, after)| (Some(after.0 - before.0), Some(after.1 - before.0)));
+    json!({"seconds": seconds, "resident": resident, "most": most, "count": count(&built)})
+}
+
+fn sublet(file: &Path) -> Value {
+    // The bundle is loaded, and one small directory imported and dropped, before the first look at the memory.
+    let engine = opened(&agency(1, 0, SEED).lines);
+    let read = BufReader::with_capacity(1 << 16, File::open(file).expect("the lines"));
+    taken(
+        || engine.import(read, None).expect("the directory"),
+        |_| {
+            let host = "app.agency-00000.example";
+            let question = sublet::Question::new(("Account", "main-00000"), "campaign.read", ("Campaign", "a")).account("main-00000").host(host);
+            usize::from(engine.check(question).expect("an answer"))
+        },
+    )
+}
+
+fn cedar(file: &Path) -> Value {
+    let cedar = Cedar::new(&policies(), "");
+    let read = BufReader::with_capacity(1 << 16, File::open(file).expect("the lines"));
+    taken(|| cedar.resident(read), |entities| entities.len())
+}
+
+/// The answer of this command in a process of its own.
+fn asked(arguments: &[&str]) -> Value {
+    let command = std::env::current_exe().expect("this program");
+    let done = Command::new(command).args(arguments).output().expect("a process");
+    assert!(done.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
+    serde_json::from_slice(&done.stdout).unwrap_or(Value::Null)
+}
+
+fn all(main_accounts: usize, rounds: usize, report: &mut Report) {
+    std::fs::create_dir_all(directory()).expect("the directory");
+    let file = directory().join(format!("agency-{main_accounts}.jsonl"));
+    let name = file.to_str().expect("a name");
+    asked(&["write", &main_accounts.to_string(), name]);
+    let found: Vec<Value> = (0..rounds).map(|_| asked(&["sublet", name])).collect();
+    let principals = (main_accounts * PRINCIPALS) as f64;
+    let middle = |key: &str| median(found.iter().filter_map(|one| one[key].as_f64()).collect());
+    let checked = found.iter().all(|one| one["count"] == 1);
+    let peers = size("SUBLET_BENCH_ENTITIES", 100);
+    let small = directory().join(format!("agency-{peers}.jsonl"));
+    let small = small.to_str().expect("a name");
+    asked(&["write", &peers.to_string(), small]);
+    let entities = asked(&["cedar", small]);
+    let peer = entities["resident"].as_f64().zip(entities["count"].as_f64()).map(|(bytes, count)| bytes / count);
+    if middle("resident").is_finite() {
+        report.row(format!("rust/memory/resident/agency={main_accounts}"), "bytes per principal", middle("resident") / principals, peer, checked);
+        report.row(format!("rust/memory/most while loading/agency={main_accounts}"), "bytes per principal", middle("most") / principals, None, checked);
+    }
+    report.row(format!("rust/load/agency={main_accounts}"), "s", middle("seconds"), None, checked);
+    std::fs::remove_file(&file).expect("the lines");
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments[..] {
+        ["write", main_accounts, file] => {
+            std::fs::write(file, agency(main_accounts.parse().expect("a number"), 0, SEED).lines).expect("the lines");
+        }
+        ["sublet", file] => println!("{}", sublet(Path::new(file))),
+        ["cedar", file] => println!("{}", cedar(Path::new(file))),
+        _ => {
+            let mut report = Report::new("resident");
+            for size in sizes().into_iter().filter(|size| *size >= 100) {
+                all(size, 5, &mut report);
+            }
+        }
+    }
+}
