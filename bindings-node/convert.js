@@ -3,35 +3,15 @@
 'use strict';
 
 const { isProxy } = require('node:util').types;
+const { SubletError, item, refused, wellFormed } = require('./errors.js');
+const { number } = require('./handles.js');
 
 const NESTING = 64;
 const LONG_MAX = 9223372036854775807n;
 
-/** There is no answer. `code` is stable, `help` says what to do, `faults` lists what is wrong in files. */
-class SubletError extends Error {
-  constructor({ code, message, help = null, faults = [] }) {
-    super(message);
-    this.name = 'SubletError';
-    this.code = code;
-    this.help = help;
-    this.faults = faults;
-  }
-
-  /** `input`, `bundle`, `directory`, `quota`, `store` or `internal`. */
-  get family() {
-    return this.code.split('.')[0];
-  }
-}
-
-function refused(what, reason) {
-  return new SubletError({ code: 'input.value', message: `${what}: ${reason}`, help: 'values are booleans, 64-bit integers, strings, lists and records' });
-}
-
 /** The JSON text of a string. */
 function string(what, value) {
-  if (typeof value !== 'string') throw refused(what, `a ${value === null ? 'null' : typeof value} where a string is needed`);
-  if (!value.isWellFormed()) throw refused(what, 'a string with a lone surrogate');
-  return JSON.stringify(value);
+  return JSON.stringify(wellFormed(what, value));
 }
 
 function integer(what, value) {
@@ -93,8 +73,9 @@ function json(what, value, left = NESTING) {
   }
 }
 
-/** The JSON text of `[type, id]`, given as that or as `{ type, id }`. */
+/** The JSON text of `[type, id]`, given as that, as `{ type, id }` or as a Principal. */
 function reference(what, value) {
+  if (number.principal(value) !== 0) return `[${string(what, value.type)},${string(what, value.id)}]`;
   if (Array.isArray(value)) {
     const pair = items(what, value);
     if (pair.length !== 2) throw refused(what, 'a type and an id are needed: ["Account", "acme"]');
@@ -106,17 +87,31 @@ function reference(what, value) {
 }
 
 function action(value) {
+  if (number.action(value) !== 0) return `[${string('action', value.type)},${string('action', value.id)}]`;
+  if (number.principal(value) !== 0) throw refused('action', 'a Principal where an action is needed');
   return typeof value === 'string' ? string('action', value) : reference('action', value);
 }
 
+const resourceType = (value) => string('resource', number.resourceType(value) === 0 ? value : value.name);
+const account = (value) => (value === null ? 'null' : string('resource', number.principal(value) === 0 ? value : value.id));
+const host = (value) => string('host', number.host(value) === 0 ? value : value.name);
+
 function resource(value) {
-  if (Array.isArray(value)) return reference('resource', value);
+  if (Array.isArray(value)) {
+    const words = items('resource', value);
+    if (words.length === 2) return `[${resourceType(words[0])},${string('resource', words[1])}]`;
+    if (words.length === 3) return `{"type":${resourceType(words[0])},"id":${string('resource', words[1])},"account":${account(words[2])}}`;
+    throw refused('resource', 'a type, an id and perhaps an account are needed: ["Campaign", "spring", "acme"]');
+  }
+  if (number.principal(value) !== 0) return reference('resource', value);
   const parts = entries('resource', value).map(([key, field]) => {
     switch (key) {
       case 'type':
+        return `"type":${resourceType(field)}`;
       case 'id':
+        return `"id":${string('resource', field)}`;
       case 'account':
-        return `"${key}":${field === null && key === 'account' ? 'null' : string('resource', field)}`;
+        return `"account":${account(field)}`;
       case 'attributes':
       case 'tags':
         entries(key, field);
@@ -144,7 +139,7 @@ function amount(value) {
 
 const CIRCUMSTANCES = {
   actor: (value) => reference('actor', value),
-  host: (value) => string('host', value),
+  host,
   channel: (value) => string('channel', value),
   realm: (value) => reference('realm', value),
   amount,
@@ -165,34 +160,16 @@ function request(fixed, circumstances = {}) {
   return `{${parts.join(',')}}`;
 }
 
-/** The JSON text of a list of requests; the index of a malformed one is named. */
-function requests(list) {
-  const texts = items('requests', list).map((item, index) => {
-    try {
-      const fields = new Map(entries('request', item));
-      const fixed = { principal: reference('principal', fields.get('principal')), action: action(fields.get('action')), resource: resource(fields.get('resource')) };
-      for (const key of Object.keys(fixed)) fields.delete(key);
-      return request(fixed, Object.fromEntries(fields));
-    } catch (error) {
-      if (!(error instanceof SubletError)) throw error;
-      throw new SubletError({ code: 'input.item', message: `request ${index}: ${error.message} [${error.code}]`, help: 'no request of the list was answered' });
-    }
-  });
-  return `[${texts.join(',')}]`;
-}
-
-/** Calls the addon; its errors become `SubletError`s. */
-function call(work) {
+/** The JSON text of a request with all its fields; the index of a malformed one is named. */
+function record(value, index) {
   try {
-    return work();
+    const given = new Map(entries('request', value));
+    const fixed = { principal: reference('principal', given.get('principal')), action: action(given.get('action')), resource: resource(given.get('resource')) };
+    for (const key of Object.keys(fixed)) given.delete(key);
+    return request(fixed, Object.fromEntries(given));
   } catch (error) {
-    throw converted(error);
+    throw item(index, error);
   }
 }
 
-function converted(error) {
-  if (error instanceof SubletError || typeof error?.message !== 'string' || !error.message.startsWith('{')) return error;
-  return new SubletError(JSON.parse(error.message));
-}
-
-module.exports = { SubletError, action, call, converted, entries, items, json, reference, refused, request, requests, resource, string };
+module.exports = { action, entries, host, items, json, record, reference, request, resource, string };

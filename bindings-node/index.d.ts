@@ -5,28 +5,69 @@ export type Ref = readonly [type: string, id: string] | { readonly type: string;
 /** What a policy can read. Integers beyond 2^53 only as BigInt. */
 export type Value = boolean | number | bigint | string | readonly Value[] | { readonly [key: string]: Value };
 
-/** What an action is done to: a record of the directory by type and id, or one of your own inline. */
+/**
+ * A login, or the account that a resource belongs to, looked up once. It outlives changes, reloads and imports, goes with
+ * any engine of this thread, and crosses faster than strings. Data properties only, frozen.
+ */
+export declare class Principal {
+  constructor(type: string, id: string);
+  readonly type: string;
+  readonly id: string;
+  readonly #number: number;
+}
+
+/** An action, looked up once: `new Action('campaign.read')`, or `new Action('App::Action', 'view')`. */
+export declare class Action {
+  constructor(name: string);
+  constructor(type: string, id: string);
+  readonly type: string;
+  readonly id: string;
+  readonly #number: number;
+}
+
+/** A type of resource, looked up once. */
+export declare class ResourceType {
+  constructor(name: string);
+  readonly name: string;
+  readonly #number: number;
+}
+
+/** A host name as an HTTP header says it, looked up once. */
+export declare class Host {
+  constructor(name: string);
+  readonly name: string;
+  readonly #number: number;
+}
+
+/** A login by type and id, or its handle. */
+export type Who = Ref | Principal;
+/** An action by name, by type and id, or its handle. */
+export type Does = string | Ref | Action;
+
+/** What an action is done to: a record of the directory by type and id, or one of your own, with its account or inline. */
 export type Resource =
-  | Ref
+  | readonly [type: string | ResourceType, id: string]
+  | readonly [type: string | ResourceType, id: string, account: string | Principal | null]
+  | Principal
   | {
-      readonly type: string;
+      readonly type: string | ResourceType;
       readonly id: string;
       /** The account that it belongs to. */
-      readonly account?: string | null;
+      readonly account?: string | Principal | null;
       readonly attributes?: { readonly [key: string]: Value };
-      readonly parents?: readonly Ref[];
+      readonly parents?: readonly Who[];
       readonly tags?: { readonly [key: string]: Value };
     };
 
 export interface Circumstances {
   /** The login that acts as the principal, a client account. */
-  readonly actor?: Ref | null;
+  readonly actor?: Who | null;
   /** The host name that the request came to, as the HTTP header says it. */
-  readonly host?: string | null;
+  readonly host?: string | Host | null;
   /** How it came: `web` (default), `job`, `mail`, `public`. */
   readonly channel?: string | null;
   /** The realm that the session belongs to: the platform, or the owner's account. */
-  readonly realm?: Ref | null;
+  readonly realm?: Who | null;
   /** How much of what the action is metered by; asked, not taken. */
   readonly amount?: number | bigint | null;
   /** The action's own context fields. */
@@ -34,9 +75,25 @@ export interface Circumstances {
 }
 
 export interface Request extends Circumstances {
-  readonly principal: Ref;
-  readonly action: string | Ref;
+  readonly principal: Who;
+  readonly action: Does;
   readonly resource: Resource;
+}
+
+/**
+ * Many requests as columns: each an array with one entry a row, or one value for all rows. An action by type and id is no
+ * single value here, since an array of strings is a column of actions: use an `Action`.
+ */
+export interface Columns {
+  readonly principals: readonly Who[] | Who;
+  readonly actions: readonly Does[] | string | Action;
+  readonly resources: readonly Resource[] | Resource;
+  readonly actors?: readonly (Who | null | undefined)[] | Who | null;
+  readonly hosts?: readonly (string | Host | null | undefined)[] | string | Host | null;
+  readonly channels?: readonly (string | null | undefined)[] | string | null;
+  readonly realms?: readonly (Who | null | undefined)[] | Who | null;
+  readonly amounts?: readonly (number | bigint | null | undefined)[] | number | bigint | null;
+  readonly contexts?: readonly ({ readonly [key: string]: Value } | null | undefined)[] | { readonly [key: string]: Value } | null;
 }
 
 /** One answer. */
@@ -182,19 +239,29 @@ export declare class Engine {
   reloadCedar(program: Program): string;
   bundle(): BundleInfo;
   readonly revision: bigint;
-  authorize(principal: Ref, action: string | Ref, resource: Resource, circumstances?: Circumstances): Decision;
-  check(principal: Ref, action: string | Ref, resource: Resource, circumstances?: Circumstances): boolean;
-  explain(principal: Ref, action: string | Ref, resource: Resource, circumstances?: Circumstances): Explanation;
-  actions(principal: Ref, resource: Resource, circumstances?: Circumstances): string[];
-  login(host: string, email: string): Login;
-  desk(principal: Ref, about: Resource, circumstances?: Circumstances): Desk;
-  authorizeMany(requests: readonly Request[]): Decision[];
-  checkMany(requests: readonly Request[]): boolean[];
-  /** The same off the event loop. */
-  authorizeManyAsync(requests: readonly Request[]): Promise<Decision[]>;
-  checkManyAsync(requests: readonly Request[]): Promise<boolean[]>;
+  /** Whether `principal` may do `action` on `resource` now, under which code, and by which policies. */
+  authorize(principal: Who, action: Does, resource: Resource, circumstances?: Circumstances): Decision;
+  /** The allow bit of `authorize`. Cheapest with handles, and with `[type, id, account]` for a resource of your own. */
+  check(principal: Who, action: Does, resource: Resource, circumstances?: Circumstances): boolean;
+  /** Why the answer is what it is: each policy, the facts that it read, the clause that failed. */
+  explain(principal: Who, action: Does, resource: Resource, circumstances?: Circumstances): Explanation;
+  /** The actions that `principal` may do on `resource` now, sorted. */
+  actions(principal: Who, resource: Resource, circumstances?: Circumstances): string[];
+  /** Whether this e-mail may log in at this host, and as whom. */
+  login(host: string | Host, email: string): Login;
+  /** Who resolves a ticket of `principal` about `about`. */
+  desk(principal: Who, about: Resource, circumstances?: Circumstances): Desk;
+  /** The decisions on many requests, in their order, all from one version of policies and directory. */
+  authorizeMany(requests: readonly Request[] | Columns): Decision[];
+  checkMany(requests: readonly Request[] | Columns): boolean[];
+  /**
+   * The same off the event loop, which also gets its turn while the requests are converted: do not change them before the
+   * promise settles.
+   */
+  authorizeManyAsync(requests: readonly Request[] | Columns): Promise<Decision[]>;
+  checkManyAsync(requests: readonly Request[] | Columns): Promise<boolean[]>;
   /** Makes all changes in one transaction, or none; gives the new revision. */
-  change(changes: { readonly put?: readonly object[]; readonly remove?: readonly Ref[]; readonly expectedRevision?: bigint | number | null }): bigint;
+  change(changes: { readonly put?: readonly object[]; readonly remove?: readonly Who[]; readonly expectedRevision?: bigint | number | null }): bigint;
   /** Replaces the directory by JSON lines. */
   importLines(lines: string): bigint;
   /**
@@ -203,7 +270,7 @@ export declare class Engine {
    */
   importFile(path: string, options?: { readonly progress?: (progress: Progress) => boolean | void; readonly signal?: AbortSignal }): Promise<bigint>;
   exportLines(): string;
-  record(reference: Ref): { readonly [key: string]: unknown } | null;
+  record(reference: Who): { readonly [key: string]: unknown } | null;
 }
 
 /** Every error code with its help. */

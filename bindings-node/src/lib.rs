@@ -1,24 +1,39 @@
-//! The engine for Node: text in, text out. `convert.js` beside it makes the text from JavaScript values, exactly or not
-//! at all; every rule and every default is in the core.
+//! The engine for Node. Plain questions cross as numbers and the bytes of ids (`crossing.js` writes them, `room.rs` reads
+//! them); all else as text, which `convert.js` makes from JavaScript values, exactly or not at all. Every rule and every
+//! default is in the core.
 
 #![allow(missing_docs, reason = "the documentation of what Node sees stands in `index.d.ts`")]
 
+mod many;
+mod open;
+mod raw;
+mod room;
+mod said;
+
 use std::io::BufReader;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use napi::bindgen_prelude::{AsyncTask, Env};
+use napi::bindgen_prelude::{AsyncTask, Env, Object, Uint8Array, Uint32Array, Unknown};
 use napi::{Error as NapiError, Result, Status, Task};
 use napi_derive::napi;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use sublet::{Caps, Change, Error, Options, Program, Progress, Record, Ref, Request, Source};
+use sublet::{Action, Change, Error, Host, Principal, Progress, Record, Ref, Request, ResourceType};
+
+use crate::many::{Answered, Many};
+use crate::open::OptionsForm;
+use crate::room::{Rows, Slot};
 
 /// An error as the text that `convert.js` makes a `SubletError` of.
+fn error_text(error: &Error) -> String {
+    json!({"code": error.code(), "message": error.to_string(), "help": error.help(), "faults": error.faults()}).to_string()
+}
+
 fn raise(error: &Error) -> NapiError {
-    let text = json!({"code": error.code(), "message": error.to_string(), "help": error.help(), "faults": error.faults()});
-    NapiError::new(Status::GenericFailure, text.to_string())
+    NapiError::new(Status::GenericFailure, error_text(error))
 }
 
 /// Runs `work`; neither an error nor a panic leaves it but as a `SubletError`.
@@ -27,81 +42,13 @@ fn guarded<T>(work: impl FnOnce() -> std::result::Result<T, Error>) -> Result<T>
     done.map_err(|error| raise(&error))
 }
 
-fn text(answer: &impl Serialize) -> std::result::Result<String, Error> {
+fn text_of(answer: &impl Serialize) -> std::result::Result<String, Error> {
     serde_json::to_string(answer).map_err(|found| Error::Value { what: "answer".to_owned(), reason: found.to_string() })
 }
 
 fn read<T: for<'a> Deserialize<'a>>(what: &str, given: &str) -> std::result::Result<T, Error> {
     let value = sublet::read_json(what, given)?;
     serde_json::from_value(value).map_err(|found| Error::Json { what: what.to_owned(), line: 1, column: 1, reason: found.to_string() })
-}
-
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct CapsForm {
-    file_bytes: Option<usize>,
-    entities_bytes: Option<usize>,
-    record_bytes: Option<usize>,
-    nesting: Option<usize>,
-    chain: Option<usize>,
-    depth: Option<usize>,
-    value_nesting: Option<usize>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct OptionsForm {
-    folder: Option<String>,
-    files: Option<Vec<(String, String)>>,
-    cedar: Option<CedarForm>,
-    store: Option<String>,
-    validation: Option<String>,
-    #[serde(default)]
-    caps: CapsForm,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct CedarForm {
-    policies: String,
-    schema: Option<String>,
-    links: Option<String>,
-    entities: Option<String>,
-    validate_requests: Option<bool>,
-}
-
-impl OptionsForm {
-    fn source(&mut self) -> Source {
-        if let Some(CedarForm { policies, schema, links, entities, validate_requests }) = self.cedar.take() {
-            return Source::Cedar(Program { policies, schema, links, entities, validate_requests });
-        }
-        match (self.folder.take(), self.files.take()) {
-            (Some(folder), _) => Source::Folder(folder.into()),
-            (None, Some(files)) => Source::Files(files),
-            (None, None) => Source::Shipped,
-        }
-    }
-
-    fn options(mut self) -> std::result::Result<Options, Error> {
-        let policies = self.source();
-        let mut options = Options { policies, ..Options::default() };
-        options.store = self.store.unwrap_or(options.store);
-        if let Some(validation) = self.validation {
-            options.validation = validation.parse()?;
-        }
-        let Caps { file_bytes, entities_bytes, record_bytes, nesting, chain, depth, value_nesting } = options.caps;
-        let caps = self.caps;
-        options.caps = Caps {
-            file_bytes: caps.file_bytes.unwrap_or(file_bytes),
-            entities_bytes: caps.entities_bytes.unwrap_or(entities_bytes),
-            record_bytes: caps.record_bytes.unwrap_or(record_bytes),
-            nesting: caps.nesting.unwrap_or(nesting),
-            chain: caps.chain.unwrap_or(chain),
-            depth: caps.depth.unwrap_or(depth),
-            value_nesting: caps.value_nesting.unwrap_or(value_nesting),
-        };
-        Ok(options)
-    }
 }
 
 #[derive(Deserialize)]
@@ -141,7 +88,7 @@ impl NativeEngine {
 
     #[napi]
     pub fn bundle(&self) -> Result<String> {
-        guarded(|| text(&self.inner.bundle()))
+        guarded(|| text_of(&self.inner.bundle()))
     }
 
     #[napi]
@@ -151,7 +98,7 @@ impl NativeEngine {
 
     #[napi]
     pub fn authorize(&self, request: String) -> Result<String> {
-        guarded(|| text(&self.inner.authorize(&Request::from_json(&request)?)?))
+        guarded(|| text_of(&self.inner.authorize(&Request::from_json(&request)?)?))
     }
 
     #[napi]
@@ -163,7 +110,7 @@ impl NativeEngine {
     pub fn explain(&self, request: String) -> Result<String> {
         guarded(|| {
             let explanation = self.inner.explain(&Request::from_json(&request)?)?;
-            text(&json!({"explanation": explanation, "text": explanation.to_string()}))
+            text_of(&json!({"explanation": explanation, "text": explanation.to_string()}))
         })
     }
 
@@ -178,36 +125,33 @@ impl NativeEngine {
 
     #[napi]
     pub fn login(&self, host: String, email: String) -> Result<String> {
-        guarded(|| text(&self.inner.login(&host, &email)?))
+        guarded(|| text_of(&self.inner.login(&host, &email)?))
     }
 
     #[napi]
     pub fn desk(&self, request: String) -> Result<String> {
         guarded(|| {
             let asked = Request::from_json(&request)?;
-            text(&self.inner.desk(&asked.principal, &asked.resource, &asked.circumstances)?)
+            text_of(&self.inner.desk(&asked.principal, &asked.resource, &asked.circumstances)?)
         })
     }
 
-    #[napi]
-    pub fn authorize_many(&self, requests: String) -> Result<String> {
-        guarded(|| text(&self.inner.authorize_many(&Request::list_from_json(&requests)?)?))
+    /// `check` and `authorize` of this engine by way of the shared memory.
+    #[napi(ts_return_type = "[() => string | undefined, () => string | undefined]")]
+    pub fn functions(&self, env: Env, room: &NativeRoom) -> Result<(raw::Function, raw::Function)> {
+        raw::functions(&env, &self.inner, &room.inner)
     }
 
     #[napi]
-    pub fn check_many(&self, requests: String) -> Result<Vec<bool>> {
-        guarded(|| self.inner.check_many(&Request::list_from_json(&requests)?))
+    pub fn many(&self, room: &NativeRoom, words: Uint32Array, bytes: Uint8Array, texts: String, bits: bool) -> Result<Answered> {
+        let rows = room.rows(&words, &bytes, texts);
+        guarded(|| many::answered(&self.inner, &rows, bits))
     }
 
     /// The same off the event loop.
-    #[napi(ts_return_type = "Promise<string>")]
-    pub fn authorize_many_async(&self, requests: String) -> AsyncTask<Many> {
-        AsyncTask::new(Many { engine: Arc::clone(&self.inner), requests, bits: false })
-    }
-
-    #[napi(ts_return_type = "Promise<string>")]
-    pub fn check_many_async(&self, requests: String) -> AsyncTask<Many> {
-        AsyncTask::new(Many { engine: Arc::clone(&self.inner), requests, bits: true })
+    #[napi(ts_return_type = "Promise<Answered>")]
+    pub fn many_async(&self, room: &NativeRoom, words: Uint32Array, bytes: Uint8Array, texts: String, bits: bool) -> AsyncTask<Many> {
+        AsyncTask::new(Many { engine: Arc::clone(&self.inner), rows: room.rows(&words, &bytes, texts), bits })
     }
 
     #[napi]
@@ -244,7 +188,7 @@ impl NativeEngine {
 
     #[napi]
     pub fn record(&self, kind: String, id: String) -> Result<String> {
-        guarded(|| text(&self.inner.record(&Ref::new(kind, id))?))
+        guarded(|| text_of(&self.inner.record(&Ref::new(kind, id))?))
     }
 
     #[napi(js_name = "panic")]
@@ -253,26 +197,44 @@ impl NativeEngine {
     }
 }
 
-/// Many requests, on a thread of Node's pool.
-pub struct Many {
-    engine: Arc<sublet::Engine>,
-    requests: String,
-    bits: bool,
+/// What this environment shares with the engine.
+#[napi]
+pub struct NativeRoom {
+    inner: Rc<raw::Room>,
 }
 
-impl Task for Many {
-    type Output = String;
-    type JsValue = String;
+#[napi]
+impl NativeRoom {
+    #[napi(constructor)]
+    pub fn new(env: Env, memory: Unknown<'_>) -> Result<Self> {
+        let made = raw::Room::new(&env, &memory).map(|room| Self { inner: Rc::new(room) });
+        guarded(|| made.ok_or_else(|| room::refused("no memory to share")))
+    }
 
-    fn compute(&mut self) -> Result<String> {
+    /// Lets `number` stand for a handle: `kind` is 0 for none, 1 for a principal, 2 action, 3 resource type, 4 host.
+    #[napi]
+    pub fn put(&self, number: u32, kind: u32, first: String, second: String) -> Result<()> {
         guarded(|| {
-            let requests = Request::list_from_json(&self.requests)?;
-            if self.bits { text(&self.engine.check_many(&requests)?) } else { text(&self.engine.authorize_many(&requests)?) }
+            let slot = match kind {
+                1 => Slot::Principal(Arc::new(Principal::new(first, second))),
+                2 => Slot::Action(Arc::new(Action::new(first, second))),
+                3 => Slot::ResourceType(Arc::new(ResourceType::new(first))),
+                4 => Slot::Host(Arc::new(Host::new(first))),
+                _ => Slot::Empty,
+            };
+            self.inner.slots.borrow_mut().put(number, slot)
         })
     }
 
-    fn resolve(&mut self, _: Env, answer: String) -> Result<String> {
-        Ok(answer)
+    /// The strings of decisions that are new, in order of their numbers.
+    #[napi]
+    pub fn strings(&self) -> Vec<String> {
+        let mut strings = self.inner.strings.borrow_mut();
+        strings.learn().iter().map(ToString::to_string).collect()
+    }
+
+    fn rows(&self, words: &[u32], bytes: &[u8], texts: String) -> Rows {
+        Rows { slots: self.inner.slots.borrow().clone(), words: words.to_vec(), bytes: bytes.to_vec(), texts }
     }
 }
 
@@ -343,16 +305,52 @@ impl Task for ImportFile {
     }
 }
 
+/// How many rows columns of these lengths make, in the order of `Engine.checkMany`; no length is one value for all rows.
+#[napi]
+pub fn rows(lengths: Vec<Option<u32>>) -> Result<u32> {
+    const NAMES: [&str; 9] = ["principals", "actions", "resources", "hosts", "actors", "channels", "realms", "amounts", "contexts"];
+    guarded(|| {
+        let columns: Vec<_> = NAMES.iter().zip(&lengths).map(|(name, length)| (*name, length.map(|length| length as usize))).collect();
+        Ok(u32::try_from(sublet::rows(&columns)?).unwrap_or(u32::MAX))
+    })
+}
+
+/// The floor of the benchmark, by way of napi's wrappers: takes the arguments of `check` and does nothing.
+#[napi]
+pub fn empty(principal: Unknown<'_>, action: Unknown<'_>, resource: Unknown<'_>, circumstances: Unknown<'_>) -> bool {
+    let _ = (principal, action, resource, circumstances);
+    false
+}
+
+/// The same, with the words of the arguments.
+#[napi]
+pub fn empty_words(principal: (String, String), action: String, resource: (String, String, String), circumstances: Object<'_>) -> Result<bool> {
+    let _ = (principal, action, resource, circumstances.get::<String>("host")?);
+    Ok(false)
+}
+
+/// The same, flat.
+#[napi]
+pub fn empty_flat(principal_type: String, principal: String, action: String, resource_type: String, resource: String, account: String, host: String) -> bool {
+    let _ = (principal_type, principal, action, resource_type, resource, account, host);
+    false
+}
+
+#[napi(module_exports)]
+pub fn exports(mut exports: Object<'_>, env: Env) -> Result<()> {
+    raw::floor(&env, &mut exports)
+}
+
 #[napi]
 pub fn error_codes() -> Result<String> {
-    guarded(|| text(&sublet::error_codes()))
+    guarded(|| text_of(&sublet::error_codes()))
 }
 
 #[napi]
 pub fn normalise_host(host: String) -> Result<String> {
     guarded(|| match sublet::normalise_host(&host) {
-        Ok(name) => text(&json!({"normal": name})),
-        Err(reason) => text(&json!({"refused": reason})),
+        Ok(name) => text_of(&json!({"normal": name})),
+        Err(reason) => text_of(&json!({"refused": reason})),
     })
 }
 

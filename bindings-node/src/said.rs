@@ -16,8 +16,13 @@ pub(crate) struct Strings {
 const MOST: usize = 4096;
 
 impl Strings {
-    pub(crate) fn is_full(&self) -> bool {
-        self.known.len() > MOST
+    /// Forgets all if they are too many. Says whether it did.
+    pub(crate) fn forget(&mut self) -> bool {
+        let full = self.known.len() > MOST;
+        if full {
+            *self = Self::default();
+        }
+        full
     }
 
     fn number(&mut self, text: &Arc<str>) -> u32 {

@@ -33,6 +33,24 @@ struct Fields<'py> {
     tags: Option<Bound<'py, PyAny>>,
 }
 
+/// Where what a question borrows from is kept: at hand for one, only made where needed for one of many.
+pub(crate) trait Keeps<'py> {
+    /// What is kept.
+    fn keep(&self) -> &Keep<'py>;
+}
+
+impl<'py> Keeps<'py> for Keep<'py> {
+    fn keep(&self) -> &Self {
+        self
+    }
+}
+
+impl<'py> Keeps<'py> for OnceCell<Box<Keep<'py>>> {
+    fn keep(&self) -> &Keep<'py> {
+        self.get_or_init(Box::default)
+    }
+}
+
 /// What a question borrows from, beside the arguments themselves.
 #[derive(Default)]
 pub(crate) struct Keep<'py> {
@@ -59,29 +77,26 @@ type Slot<'py> = OnceCell<Bound<'py, PyTuple>>;
 
 /// The tuple itself, or a copy of the list.
 #[inline]
-fn tuple<'a, 'py>(given: Given<'a, 'py>, slot: &'a Slot<'py>) -> Option<Given<'a, 'py>> {
-    if given.is_instance_of::<PyTuple>() {
+fn tuple<'a, 'py: 'a>(given: Given<'a, 'py>, slot: impl FnOnce() -> &'a Slot<'py>) -> Option<Given<'a, 'py>> {
+    if given.is_exact_instance_of::<PyTuple>() || given.is_instance_of::<PyTuple>() {
         return Some(given);
     }
     let list = given.cast::<PyList>().ok()?;
-    Some(slot.get_or_init(|| list.to_tuple()).as_any().as_borrowed())
+    Some(slot().get_or_init(|| list.to_tuple()).as_any().as_borrowed())
 }
 
 #[inline]
-fn two<'a, 'py>(what: &str, given: Given<'a, 'py>, slot: &'a Slot<'py>) -> PyResult<(&'a str, &'a str)> {
-    if let Some(pair) = tuple(given, slot)
-        && pair.cast::<PyTuple>().is_ok_and(|pair| pair.len() == 2)
-    {
-        let (kind, id) = pair.extract::<(Item<'_, '_>, Item<'_, '_>)>()?;
-        return Ok((text(what, kind.0)?, text(what, id.0)?));
+fn two<'a, 'py: 'a>(what: &str, given: Given<'a, 'py>, slot: impl FnOnce() -> &'a Slot<'py>) -> PyResult<(&'a str, &'a str)> {
+    match tuple(given, slot).map(|pair| pair.extract::<(Item<'_, '_>, Item<'_, '_>)>()) {
+        Some(Ok((kind, id))) => Ok((text(what, kind.0)?, text(what, id.0)?)),
+        _ => Err(refused(what, "a type and an id are needed: (\"Account\", \"acme\")")),
     }
-    Err(refused(what, "a type and an id are needed: (\"Account\", \"acme\")"))
 }
 
 /// `(type, id)` as a tuple or list of two strings, or a `Principal`.
 #[inline]
-fn who<'a, 'py>(what: &str, given: Given<'a, 'py>, slot: &'a Slot<'py>) -> PyResult<Who<'a>> {
-    match given.cast::<Principal>() {
+fn who<'a, 'py: 'a>(what: &str, given: Given<'a, 'py>, slot: impl FnOnce() -> &'a Slot<'py>) -> PyResult<Who<'a>> {
+    match given.cast_exact::<Principal>() {
         Ok(handle) => Ok(Who::Handle(&handle.get().0)),
         Err(_) => two(what, given, slot).map(|(kind, id)| Who::Name(kind, id)),
     }
@@ -89,11 +104,11 @@ fn who<'a, 'py>(what: &str, given: Given<'a, 'py>, slot: &'a Slot<'py>) -> PyRes
 
 /// An action's name, `(type, id)`, or an `Action`.
 #[inline]
-fn does<'a, 'py>(given: Given<'a, 'py>, slot: &'a Slot<'py>) -> PyResult<Does<'a>> {
+fn does<'a, 'py: 'a>(given: Given<'a, 'py>, slot: impl FnOnce() -> &'a Slot<'py>) -> PyResult<Does<'a>> {
     if given.is_instance_of::<PyString>() {
         return Ok(Does::Name("Action", text("action", given)?));
     }
-    match given.cast::<Action>() {
+    match given.cast_exact::<Action>() {
         Ok(handle) => Ok(Does::Handle(&handle.get().0)),
         Err(_) => two("action", given, slot).map(|(kind, id)| Does::Name(kind, id)),
     }
@@ -101,7 +116,7 @@ fn does<'a, 'py>(given: Given<'a, 'py>, slot: &'a Slot<'py>) -> PyResult<Does<'a
 
 #[inline]
 fn type_of<'a>(given: Given<'a, '_>) -> PyResult<Kind<'a>> {
-    match given.cast::<ResourceType>() {
+    match given.cast_exact::<ResourceType>() {
         Ok(handle) => Ok(Kind::Handle(&handle.get().0)),
         Err(_) => text("resource", given).map(Kind::Name),
     }
@@ -112,7 +127,7 @@ fn of<'a>(given: Given<'a, '_>) -> PyResult<Option<Of<'a>>> {
     if given.is_none() {
         return Ok(None);
     }
-    match given.cast::<Principal>() {
+    match given.cast_exact::<Principal>() {
         Ok(handle) => Ok(Some(Of::Handle(&handle.get().0))),
         Err(_) => text("resource", given).map(|id| Some(Of::Name(id))),
     }
@@ -121,7 +136,7 @@ fn of<'a>(given: Given<'a, '_>) -> PyResult<Option<Of<'a>>> {
 /// A host name, or a `Host`.
 #[inline]
 pub(crate) fn at<'a>(given: Given<'a, '_>) -> PyResult<At<'a>> {
-    match given.cast::<Host>() {
+    match given.cast_exact::<Host>() {
         Ok(handle) => Ok(At::Handle(&handle.get().0)),
         Err(_) => text("host", given).map(At::Name),
     }
@@ -130,8 +145,8 @@ pub(crate) fn at<'a>(given: Given<'a, '_>) -> PyResult<At<'a>> {
 /// `(type, id)`, `(type, id, account)`, a `Principal`, or a `dict` with `type`, `id`, `account`, `attributes`, `parents`,
 /// `tags`.
 #[inline]
-fn on<'a, 'py>(given: Given<'a, 'py>, keep: &'a Keep<'py>) -> PyResult<On<'a>> {
-    let Some(words) = tuple(given, &keep.resource) else { return on_other(given, keep) };
+fn on<'a, 'py: 'a>(given: Given<'a, 'py>, keeps: &'a impl Keeps<'py>) -> PyResult<On<'a>> {
+    let Some(words) = tuple(given, || &keeps.keep().resource) else { return on_other(given, keeps) };
     let (kind, id, account) = match words.cast::<PyTuple>().map_or(0, |words| words.len()) {
         2 => words.extract::<(Item<'_, '_>, Item<'_, '_>)>().map(|(kind, id)| (kind, id, None))?,
         3 => words.extract::<(Item<'_, '_>, Item<'_, '_>, Item<'_, '_>)>().map(|(kind, id, account)| (kind, id, Some(account)))?,
@@ -141,15 +156,15 @@ fn on<'a, 'py>(given: Given<'a, 'py>, keep: &'a Keep<'py>) -> PyResult<On<'a>> {
     Ok(On { kind: type_of(kind.0)?, id: text("resource", id.0)?, account, more: None })
 }
 
-fn on_other<'a, 'py>(given: Given<'a, 'py>, keep: &'a Keep<'py>) -> PyResult<On<'a>> {
-    if let Ok(handle) = given.cast::<Principal>() {
+fn on_other<'a, 'py: 'a>(given: Given<'a, 'py>, keeps: &'a impl Keeps<'py>) -> PyResult<On<'a>> {
+    if let Ok(handle) = given.cast_exact::<Principal>() {
         let name = handle.get().0.reference();
         return Ok(On { kind: Kind::Name(name.kind()), id: name.id(), account: None, more: None });
     }
     let Ok(dict) = given.cast::<PyDict>() else {
         return Err(refused("resource", format!("a `{}` where a tuple or a `dict` is needed", kind(&given))));
     };
-    let found = fields(&dict)?;
+    let (found, keep) = (fields(&dict)?, keeps.keep());
     let fields = keep.fields.get_or_init(|| found);
     let (Some(kind), Some(id)) = (&fields.kind, &fields.id) else { return Err(refused("resource", "`type` and `id` are needed")) };
     let more = if fields.attributes.is_none() && fields.parents.is_none() && fields.tags.is_none() {
@@ -196,22 +211,22 @@ fn more(fields: &Fields<'_>) -> PyResult<Resource> {
 
 /// `(type, id)` or a `Principal`, owned.
 pub(crate) fn reference(what: &str, given: Given<'_, '_>) -> PyResult<Ref> {
-    if let Ok(handle) = given.cast::<Principal>() {
+    if let Ok(handle) = given.cast_exact::<Principal>() {
         return Ok(handle.get().0.reference().clone());
     }
     let slot = Slot::new();
-    let (kind, id) = two(what, given, &slot)?;
+    let (kind, id) = two(what, given, || &slot)?;
     Ok(Ref::new(kind, id))
 }
 
-impl<'a, 'py> Around<'a, 'py> {
+impl<'a, 'py: 'a> Around<'a, 'py> {
     #[inline]
-    fn with(&self, keep: &'a Keep<'py>) -> PyResult<Option<&'a Circumstances>> {
+    fn with(&self, keeps: &'a impl Keeps<'py>) -> PyResult<Option<&'a Circumstances>> {
         if self.actor.is_none() && self.channel.is_none() && self.realm.is_none() && self.amount.is_none() && self.context.is_none() {
             return Ok(None);
         }
         let with = Box::new(self.circumstances()?);
-        Ok(Some(keep.with.get_or_init(|| with)))
+        Ok(Some(keeps.keep().with.get_or_init(|| with)))
     }
 
     /// All but the host, owned.
@@ -228,24 +243,30 @@ impl<'a, 'py> Around<'a, 'py> {
 
     /// A question about an action.
     #[inline]
-    pub(crate) fn question(self, principal: Given<'a, 'py>, action: Given<'a, 'py>, resource: Given<'a, 'py>, keep: &'a Keep<'py>) -> PyResult<Question<'a>> {
+    pub(crate) fn question(
+        self,
+        principal: Given<'a, 'py>,
+        action: Given<'a, 'py>,
+        resource: Given<'a, 'py>,
+        keeps: &'a impl Keeps<'py>,
+    ) -> PyResult<Question<'a>> {
         Ok(Question {
-            principal: who("principal", principal, &keep.principal)?,
-            action: does(action, &keep.action)?,
-            resource: on(resource, keep)?,
+            principal: who("principal", principal, || &keeps.keep().principal)?,
+            action: does(action, || &keeps.keep().action)?,
+            resource: on(resource, keeps)?,
             host: self.host.map(at).transpose()?,
-            with: self.with(keep)?,
+            with: self.with(keeps)?,
         })
     }
 
     /// A question about any action.
-    pub(crate) fn about(self, principal: Given<'a, 'py>, resource: Given<'a, 'py>, keep: &'a Keep<'py>) -> PyResult<Question<'a>> {
+    pub(crate) fn about(self, principal: Given<'a, 'py>, resource: Given<'a, 'py>, keeps: &'a impl Keeps<'py>) -> PyResult<Question<'a>> {
         Ok(Question {
-            principal: who("principal", principal, &keep.principal)?,
+            principal: who("principal", principal, || &keeps.keep().principal)?,
             action: Does::Name("Action", ""),
-            resource: on(resource, keep)?,
+            resource: on(resource, keeps)?,
             host: self.host.map(at).transpose()?,
-            with: self.with(keep)?,
+            with: self.with(keeps)?,
         })
     }
 }

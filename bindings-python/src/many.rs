@@ -1,6 +1,8 @@
 //! Many questions, as records or as columns. What they borrow from is held until they are answered; the GIL is let go for
 //! a moment every few hundred rows, so that no other thread waits for the conversion of a long list.
 
+use std::cell::OnceCell;
+
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 use sublet::{Error, Question};
@@ -37,6 +39,9 @@ impl<T> Default for Named<T> {
         Self { principal: None, action: None, resource: None, actor: None, host: None, channel: None, realm: None, amount: None, context: None }
     }
 }
+
+/// Made only for a row that lends from a list or a `dict`.
+type Kept<'py> = OnceCell<Box<Keep<'py>>>;
 
 type Row<'py> = Named<Bound<'py, PyAny>>;
 
@@ -117,7 +122,7 @@ fn needed<'a, 'py>(name: &str, argument: Option<&'a impl Argument<'py>>, row: us
     some(argument, row)?.ok_or_else(|| refused("request", format!("`{name}` is missing")))
 }
 
-fn question<'a, 'py>(named: &'a Named<impl Argument<'py>>, row: usize, keep: &'a Keep<'py>) -> PyResult<Question<'a>> {
+fn question<'a, 'py>(named: &'a Named<impl Argument<'py>>, row: usize, keep: &'a Kept<'py>) -> PyResult<Question<'a>> {
     let around = Around {
         actor: some(named.actor.as_ref(), row)?,
         host: some(named.host.as_ref(), row)?,
@@ -187,8 +192,8 @@ impl<'py> Many<'py> {
 
     /// Asks `answer` of all questions at once, without the GIL; then lets go of what was held.
     pub(crate) fn ask<T: Send>(self, py: Python<'py>, answer: impl FnOnce(&[Question<'_>]) -> Result<Vec<T>, Error> + Send) -> PyResult<Vec<T>> {
-        let mut keeps: Vec<Keep<'py>> = Vec::new();
-        keeps.resize_with(self.len(), Keep::default);
+        let mut keeps: Vec<Kept<'py>> = Vec::new();
+        keeps.resize_with(self.len(), Kept::default);
         let answers = self.questions(py, &keeps).and_then(|questions| py.detach(|| answer(&questions)).or_raise());
         let_go(py, keeps);
         if let Self::Records(rows) = self {
@@ -197,7 +202,7 @@ impl<'py> Many<'py> {
         answers
     }
 
-    fn questions<'a>(&'a self, py: Python<'py>, keeps: &'a [Keep<'py>]) -> PyResult<Vec<Question<'a>>> {
+    fn questions<'a>(&'a self, py: Python<'py>, keeps: &'a [Kept<'py>]) -> PyResult<Vec<Question<'a>>> {
         let mut questions = Vec::with_capacity(keeps.len());
         let mut push = |index: usize, question: PyResult<Question<'a>>| {
             questions.push(question.map_err(|error| item(py, index, &error))?);

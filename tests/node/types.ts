@@ -1,5 +1,5 @@
 // The declarations of `index.d.ts`, used as a service would: this file is checked, not run.
-import { Decision, Engine, SubletError, type Request, type Resource } from '../../bindings-node/index.js';
+import { Action, Decision, Engine, Host, Principal, ResourceType, SubletError, type Columns, type Request, type Resource } from '../../bindings-node/index.js';
 
 const engine: Engine = Engine.open(null, { validation: 'strict', caps: { nesting: 32 } });
 const campaign: Resource = { type: 'Campaign', id: 'k', account: 'acme', attributes: { tags: ['a', 1n, true] } };
@@ -20,4 +20,12 @@ void imported;
 engine.check(['Account', 'acme'], 'campaign.send', campaign, { amount: '3' });
 // @ts-expect-error engines are opened, not made
 new Engine();
-console.log(bits, codes, told);
+const [acme, edit, dash]: [Principal, Action, Host] = [new Principal('Account', 'acme'), new Action('campaign.edit'), new Host('x.example')];
+const allowed: boolean = engine.check(acme, edit, [new ResourceType('Campaign'), 'spring', acme], { host: dash, actor: acme });
+const columns: Columns = { principals: [acme, ['Account', 'bakery']], actions: 'campaign.read', resources: [['Campaign', 'k', 'acme'], campaign], hosts: [dash, null] };
+const many: boolean[] = engine.checkMany(columns);
+// @ts-expect-error a host is no login
+engine.check(dash, edit, acme);
+// @ts-expect-error a handle is made by its class
+const made: Principal = { type: 'Account', id: 'acme' };
+console.log(bits, codes, told, allowed, many, made);

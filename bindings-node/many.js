@@ -1,0 +1,175 @@
+// Many questions: from records or columns to rows, and from numbers to decisions.
+'use strict';
+
+const native = require('./sublet.node');
+const { Sheet, push, pushRecord, pushText } = require('./crossing.js');
+const { entries, record } = require('./convert.js');
+const { call, refused } = require('./errors.js');
+const { begin, end, number, room } = require('./handles.js');
+const { isProxy } = require('node:util').types;
+
+const COLUMNS = ['principals', 'actions', 'resources', 'hosts', 'actors', 'channels', 'realms', 'amounts', 'contexts'];
+const FIELDS = COLUMNS.map((name) => name.slice(0, -1));
+/** Columns whose single value may be an array of strings. */
+const LOGINS = ['principals', 'resources', 'actors', 'realms'];
+/** How many rows are converted before the event loop gets its turn: about a millisecond. */
+const SLICE = 2048;
+const NOTHING = Object.freeze([]);
+
+/** Whether an array is one login or resource, and not a column. */
+const isWords = (value) => Array.isArray(value) && (typeof value[0] === 'string' || number.resourceType(value[0]) !== 0);
+
+function listOf(what, value) {
+  if (!Array.isArray(value) || isProxy(value)) throw refused(what, isProxy(value) ? 'a proxy' : 'an array is needed');
+  return value.slice();
+}
+
+/** Rows that come one after the other: `next(index)` writes the next into the sheet or gives its text. */
+function rowsOf(given) {
+  if (Array.isArray(given)) {
+    const list = listOf('requests', given);
+    return { count: list.length, next: (sheet, index) => (pushRecord(sheet, list[index]) ? null : record(list[index], index)) };
+  }
+  const found = new Map(entries('requests', given));
+  const unknown = [...found.keys()].find((name) => !COLUMNS.includes(name));
+  if (unknown !== undefined) throw refused('requests', `no column \`${unknown}\``);
+  const columns = COLUMNS.map((name) => {
+    const value = found.get(name);
+    const single = !Array.isArray(value) || (LOGINS.includes(name) && isWords(value));
+    return single ? { value, list: null } : { value: undefined, list: listOf(name, value) };
+  });
+  const count = call(() => native.rows(columns.map(({ list }) => (list === null ? null : list.length))));
+  const at = (column, index) => (columns[column].list === null ? columns[column].value : columns[column].list[index]);
+  const bare = columns.slice(4).every(({ value, list }) => list === null && (value === undefined || value === null));
+  const text = (index) => record(Object.fromEntries(FIELDS.map((name, column) => [name, at(column, index)])), index);
+  return { count, next: (sheet, index) => (bare && push(sheet, at(0, index), at(1, index), at(2, index), at(3, index)) ? null : text(index)) };
+}
+
+function convert(state, until) {
+  for (; state.index < until; state.index += 1) {
+    const text = state.next(state.sheet, state.index);
+    if (text === null) continue;
+    pushText(state.sheet);
+    state.texts.push(text);
+  }
+}
+
+const started = (given) => {
+  const { count, next } = rowsOf(given);
+  return { count, next, index: 0, sheet: Sheet.many(count), texts: [] };
+};
+
+const crossed = ({ sheet, texts }) => [room, sheet.words, sheet.bytes.subarray(0, sheet.at), `[${texts.join(',')}]`];
+
+/** Asks of all at once. */
+function many(engine, given, bits) {
+  begin();
+  try {
+    const state = started(given);
+    convert(state, state.count);
+    return call(() => engine.many(...crossed(state), bits));
+  } finally {
+    end();
+  }
+}
+
+const turn = () => new Promise((resolve) => { setImmediate(resolve); });
+
+/** The same off the event loop, which gets its turn while rows are converted, too. */
+async function manyAsync(engine, given, bits) {
+  begin();
+  let asked;
+  try {
+    const state = started(given);
+    while (state.index < state.count) {
+      convert(state, Math.min(state.count, state.index + SLICE));
+      if (state.index < state.count) await turn();
+    }
+    asked = engine.manyAsync(...crossed(state), bits);
+  } finally {
+    end();
+  }
+  return asked;
+}
+
+function booleans(bits) {
+  const found = new Array(bits.length);
+  for (let index = 0; index < bits.length; index += 1) found[index] = bits[index] === 1;
+  return found;
+}
+
+/** Strings by number, and what is made of them once. */
+class Said {
+  constructor(strings = []) {
+    this.strings = strings;
+    this.alone = new Map();
+    this.revision = 0n;
+  }
+
+  list(words, at, length) {
+    if (length === 0) return NOTHING;
+    if (length > 1) return Object.freeze(Array.from(words.subarray(at, at + length), (index) => this.strings[index]));
+    let found = this.alone.get(words[at]);
+    if (found === undefined) {
+      found = Object.freeze([this.strings[words[at]]]);
+      this.alone.set(words[at], found);
+    }
+    return found;
+  }
+
+  /** The fields of the decision at `at`, and where the next one starts. */
+  read(words, at) {
+    const [policies, advice] = [words[at + 5], words[at + 6]];
+    if (words[at + 2] !== 0 || Number(this.revision) !== words[at + 1]) this.revision = (BigInt(words[at + 2]) << 32n) + BigInt(words[at + 1]);
+    const fields = {
+      allowed: words[at] === 1,
+      code: this.strings[words[at + 3]],
+      policies: this.list(words, at + 7, policies),
+      advice: this.list(words, at + 7 + policies, advice),
+      errors: NOTHING,
+      actor: null,
+      revision: this.revision,
+      bundle: this.strings[words[at + 4]],
+    };
+    return { fields, next: at + 7 + policies + advice };
+  }
+}
+
+/** Decisions, each made by `make` from its fields; pauses after each slice. */
+function* decisions({ words, strings, texts }, make) {
+  const said = new Said(strings);
+  const found = [];
+  let text = 0;
+  for (let at = 0; at < words.length; ) {
+    if (words[at] === 2) {
+      found.push(make(JSON.parse(texts[text])));
+      text += 1;
+      at += 1;
+    } else {
+      const { fields, next } = said.read(words, at);
+      found.push(make(fields));
+      at = next;
+    }
+    if (found.length % SLICE === 0) yield;
+  }
+  return found;
+}
+
+function decisionsOf(answered, make) {
+  const making = decisions(answered, make);
+  let step = making.next();
+  while (!step.done) step = making.next();
+  return step.value;
+}
+
+async function decisionsAsync(answered, make) {
+  const making = decisions(answered, make);
+  let step = making.next();
+  while (!step.done) {
+    await turn();
+    step = making.next();
+  }
+  return step.value;
+}
+
+module.exports = { Said, booleans, decisionsAsync, decisionsOf, many, manyAsync };

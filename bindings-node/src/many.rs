@@ -1,0 +1,78 @@
+//! Many questions at once, on the caller's thread or on one of Node's pool.
+
+use std::sync::Arc;
+
+use napi::bindgen_prelude::{Env, Uint8Array, Uint32Array};
+use napi::{Result, Task};
+use napi_derive::napi;
+use sublet::{Engine, Error};
+
+use crate::room::Rows;
+use crate::said::Strings;
+use crate::{guarded, text_of};
+
+/// Answers in few pieces: bits, or decisions as numbers of `strings`.
+#[napi(object)]
+pub struct Answered {
+    pub bits: Uint8Array,
+    pub words: Uint32Array,
+    pub strings: Vec<String>,
+    /// Decisions that numbers cannot say, as JSON; in `words` a 2 stands for each.
+    pub texts: Vec<String>,
+}
+
+/// The same, before it is JavaScript's.
+#[derive(Default)]
+pub struct Answers {
+    bits: Vec<u8>,
+    words: Vec<u32>,
+    strings: Vec<String>,
+    texts: Vec<String>,
+}
+
+impl From<Answers> for Answered {
+    fn from(Answers { bits, words, strings, texts }: Answers) -> Self {
+        Self { bits: bits.into(), words: words.into(), strings, texts }
+    }
+}
+
+fn answers(engine: &Engine, rows: &Rows, bits: bool) -> std::result::Result<Answers, Error> {
+    let requests = rows.requests()?;
+    let questions = rows.questions(&requests)?;
+    if bits {
+        let bits = engine.check_many(&questions)?.into_iter().map(u8::from).collect();
+        return Ok(Answers { bits, ..Answers::default() });
+    }
+    let (mut strings, mut words, mut texts) = (Strings::default(), Vec::new(), Vec::new());
+    for decision in engine.authorize_many(&questions)? {
+        if !strings.say(&decision, &mut words) {
+            words.push(2);
+            texts.push(text_of(&decision)?);
+        }
+    }
+    Ok(Answers { bits: Vec::new(), words, strings: strings.learn().iter().map(ToString::to_string).collect(), texts })
+}
+
+pub(crate) fn answered(engine: &Engine, rows: &Rows, bits: bool) -> std::result::Result<Answered, Error> {
+    answers(engine, rows, bits).map(Into::into)
+}
+
+/// On a thread of Node's pool.
+pub struct Many {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) rows: Rows,
+    pub(crate) bits: bool,
+}
+
+impl Task for Many {
+    type Output = Answers;
+    type JsValue = Answered;
+
+    fn compute(&mut self) -> Result<Answers> {
+        guarded(|| answers(&self.engine, &self.rows, self.bits))
+    }
+
+    fn resolve(&mut self, _: Env, answers: Answers) -> Result<Answered> {
+        Ok(answers.into())
+    }
+}

@@ -1,0 +1,191 @@
+//! The one room with raw N-API calls, and the only one with `unsafe`. A check through napi's wrappers costs several times
+//! what the answer does: each argument is looked at, converted and counted. Here a function takes no arguments at all:
+//! JavaScript writes the question into a piece of memory that both sides know, and the answer is written back there.
+//!
+//! What `unsafe` rests on:
+//! - The memory is the store of an `ArrayBuffer` that `crossing.js` makes, never hands out and so nobody can detach, and
+//!   that a reference kept here holds for the life of the environment. It is looked at on the thread of that environment
+//!   only, and only while a call from JavaScript is under way: then nothing else writes there.
+//! - The data of a function is a box that is freed by the finalizer of that function, and so outlives each of its calls.
+//! - No panic and no exception crosses: a call ends in a value or in the text of an error.
+#![allow(unsafe_code, reason = "see above")]
+
+use std::cell::RefCell;
+use std::ffi::{c_char, c_void};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::null_mut;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use napi::bindgen_prelude::{Env, JsObjectValue, JsValue, Object, ToNapiValue, Unknown};
+use napi::{Result, Status, sys};
+use sublet::{Engine, Error};
+
+use crate::room::{ROW, Row, Slots};
+use crate::said::Strings;
+use crate::text_of;
+
+/// How many numbers stand at the head of the memory: the row, then the answer; the bytes of ids follow.
+const WORDS: usize = 64;
+/// Where an answer starts.
+const ANSWER: usize = 16;
+
+/// A piece of memory that JavaScript writes and reads, too.
+struct Shared {
+    at: *mut u8,
+    len: usize,
+}
+
+impl Shared {
+    /// `None` if it is not an array buffer of a sensible size.
+    fn hold(env: &Env, buffer: &Unknown<'_>) -> Option<Self> {
+        let (mut at, mut len, mut held) = (null_mut(), 0, null_mut());
+        // SAFETY: `env` and `buffer` are those of the call under way; the reference keeps the store where it is.
+        let done = unsafe {
+            sys::napi_get_arraybuffer_info(env.raw(), buffer.raw(), &raw mut at, &raw mut len) == sys::Status::napi_ok
+                && sys::napi_create_reference(env.raw(), buffer.raw(), 1, &raw mut held) == sys::Status::napi_ok
+        };
+        let at = at.cast::<u8>();
+        (done && len > WORDS * size_of::<u32>() && at.cast::<u32>().is_aligned()).then_some(Self { at, len })
+    }
+
+    fn row(&self) -> Row {
+        // SAFETY: `hold` has checked length and alignment; nobody writes during a call.
+        Row::from(unsafe { self.at.cast::<[u32; ROW]>().read() })
+    }
+
+    fn bytes(&self) -> &[u8] {
+        const HEAD: usize = WORDS * size_of::<u32>();
+        // SAFETY: as above; the slice is let go before the call ends.
+        unsafe { std::slice::from_raw_parts(self.at.add(HEAD), self.len.saturating_sub(HEAD)) }
+    }
+
+    /// Whether there was room.
+    fn answer(&self, words: &[u32]) -> bool {
+        if words.len() > WORDS - ANSWER {
+            return false;
+        }
+        // SAFETY: as above, and it fits.
+        unsafe { std::ptr::copy_nonoverlapping(words.as_ptr(), self.at.cast::<u32>().add(ANSWER), words.len()) };
+        true
+    }
+}
+
+/// What one environment (the main thread or a worker) shares with the engine: memory, handles, strings.
+pub(crate) struct Room {
+    shared: Shared,
+    pub(crate) slots: RefCell<Slots>,
+    pub(crate) strings: RefCell<Strings>,
+    words: RefCell<Vec<u32>>,
+}
+
+impl Room {
+    pub(crate) fn new(env: &Env, buffer: &Unknown<'_>) -> Option<Self> {
+        let shared = Shared::hold(env, buffer)?;
+        Some(Self { shared, slots: RefCell::default(), strings: RefCell::default(), words: RefCell::default() })
+    }
+
+    fn check(&self, engine: &Engine) -> std::result::Result<Option<String>, Error> {
+        let slots = self.slots.borrow();
+        let allowed = engine.check(self.shared.row().question(&slots, &mut self.shared.bytes())?)?;
+        self.shared.answer(&[u32::from(allowed)]);
+        Ok(None)
+    }
+
+    /// The decision in the memory, or as JSON if it does not go there.
+    fn authorize(&self, engine: &Engine) -> std::result::Result<Option<String>, Error> {
+        let slots = self.slots.borrow();
+        let decision = engine.authorize(self.shared.row().question(&slots, &mut self.shared.bytes())?)?;
+        let (mut strings, mut words) = (self.strings.borrow_mut(), self.words.borrow_mut());
+        words.clear();
+        let forgotten = strings.forget();
+        words.push(0);
+        if !strings.say(&decision, &mut words) || !self.shared.answer(&words) {
+            return text_of(&decision).map(Some);
+        }
+        self.shared.answer(&[if forgotten { 2 } else { u32::from(strings.has_fresh()) }]);
+        Ok(None)
+    }
+}
+
+type Ask = fn(&Room, &Engine) -> std::result::Result<Option<String>, Error>;
+
+struct Asked {
+    engine: Arc<Engine>,
+    room: Rc<Room>,
+    ask: Ask,
+}
+
+/// Nothing if the answer is in the memory; a text if it is not: the decision as JSON or, after a `!`, an error.
+unsafe extern "C" fn ask(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    let mut data = null_mut();
+    // SAFETY: the call under way is one of a function that `function` has made.
+    let status = unsafe { sys::napi_get_cb_info(env, info, null_mut(), null_mut(), null_mut(), &raw mut data) };
+    if status != sys::Status::napi_ok || data.is_null() {
+        return null_mut();
+    }
+    // SAFETY: the box lives as long as the function.
+    let asked = unsafe { &*data.cast::<Asked>() };
+    let done = catch_unwind(AssertUnwindSafe(|| match (asked.ask)(&asked.room, &asked.engine) {
+        Ok(answer) => answer,
+        Err(error) => Some(format!("!{}", crate::error_text(&error))),
+    }));
+    let text = match done {
+        Ok(None) => return null_mut(),
+        Ok(Some(text)) => text,
+        Err(_) => format!("!{}", crate::error_text(&Error::Panic { reason: "a panic in the binding".to_owned() })),
+    };
+    let mut value = null_mut();
+    let Ok(length) = isize::try_from(text.len()) else { return null_mut() };
+    // SAFETY: the text is copied.
+    unsafe { sys::napi_create_string_utf8(env, text.as_ptr().cast::<c_char>(), length, &raw mut value) };
+    value
+}
+
+/// The floor of the benchmark: takes what it is given and does nothing.
+unsafe extern "C" fn nothing(_: sys::napi_env, _: sys::napi_callback_info) -> sys::napi_value {
+    null_mut()
+}
+
+unsafe extern "C" fn free(_: sys::napi_env, data: *mut c_void, _: *mut c_void) {
+    // SAFETY: made by `Box::into_raw` in `function`, and freed here only. Dropping an `Arc` and an `Rc` does not panic.
+    drop(unsafe { Box::from_raw(data.cast::<Asked>()) });
+}
+
+/// A function made by hand, on its way to JavaScript.
+pub struct Function(sys::napi_value);
+
+impl ToNapiValue for Function {
+    unsafe fn to_napi_value(_: sys::napi_env, function: Self) -> Result<sys::napi_value> {
+        Ok(function.0)
+    }
+}
+
+fn made(status: sys::napi_status) -> Result<()> {
+    if status == sys::Status::napi_ok { Ok(()) } else { Err(napi::Error::new(Status::from(status), "no function could be made")) }
+}
+
+fn function(env: &Env, asked: Asked) -> Result<Function> {
+    let mut value = null_mut();
+    let data = Box::into_raw(Box::new(asked)).cast::<c_void>();
+    // SAFETY: `env` is that of the call under way. If a step fails, the box is leaked, never freed twice.
+    unsafe {
+        made(sys::napi_create_function(env.raw(), c"ask".as_ptr(), 3, Some(ask), data, &raw mut value))?;
+        made(sys::napi_add_finalizer(env.raw(), value, data, Some(free), null_mut(), null_mut()))?;
+    }
+    Ok(Function(value))
+}
+
+/// `check` and `authorize` of this engine, for this environment.
+pub(crate) fn functions(env: &Env, engine: &Arc<Engine>, room: &Rc<Room>) -> Result<(Function, Function)> {
+    let with = |ask: Ask| function(env, Asked { engine: Arc::clone(engine), room: Rc::clone(room), ask });
+    Ok((with(Room::check)?, with(Room::authorize)?))
+}
+
+/// Puts `_empty`, the raw floor, among the exports.
+pub(crate) fn floor(env: &Env, exports: &mut Object<'_>) -> Result<()> {
+    let mut value = null_mut();
+    // SAFETY: `env` is that of the loading under way.
+    made(unsafe { sys::napi_create_function(env.raw(), c"empty".as_ptr(), 5, Some(nothing), null_mut(), &raw mut value) })?;
+    exports.set_named_property("emptyRaw", Function(value))
+}

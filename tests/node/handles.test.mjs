@@ -1,0 +1,279 @@
+// Names looked up once, and many questions as columns: the same answers as from strings, one by one.
+import assert from 'node:assert/strict';
+import { readFileSync, readdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import test from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import { Action, Engine, Host, Principal, ResourceType, SubletError } from '../../bindings-node/index.mjs';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const AGENCY = readFileSync(path.join(ROOT, 'policies/tests/agency.jsonl'), 'utf8');
+const [HOST, APP] = ['dash.marketingmaster.example', 'app.acme.example'];
+const OWNER = ['Account', 'acme'];
+const CAMPAIGN = ['Campaign', 'k', 'acme'];
+
+function opened() {
+  const engine = Engine.open(path.join(ROOT, 'policies'));
+  engine.importLines(AGENCY);
+  return engine;
+}
+
+const code = (wanted) => (error) => {
+  assert.ok(error instanceof SubletError, String(error));
+  assert.equal(error.code, wanted, error.message);
+  return true;
+};
+
+const made = () => ({ acme: new Principal(...OWNER), read: new Action('campaign.read'), campaign: new ResourceType('Campaign'), dash: new Host(HOST) });
+
+test('a handle is its name, made of strings', () => {
+  const { acme, read, campaign, dash } = made();
+  assert.deepEqual([{ ...acme }, { ...read }, { ...campaign }, { ...dash }], [{ type: 'Account', id: 'acme' }, { type: 'Action', id: 'campaign.read' }, { name: 'Campaign' }, { name: HOST }]);
+  assert.deepEqual(acme, new Principal(...OWNER));
+  assert.notDeepEqual(acme, new Principal('Account', 'bakery'));
+  assert.deepEqual({ ...new Action('App::Action', 'view') }, { type: 'App::Action', id: 'view' });
+  assert.throws(() => { acme.id = 'nova'; }, TypeError);
+  for (const bad of [1, null, '\ud800', ['a'], new String('a'), acme]) {
+    for (const make of [() => new Principal(bad, 'x'), () => new Principal('Account', bad), () => new Action(bad), () => new ResourceType(bad), () => new Host(bad)]) assert.throws(make, code('input.value'));
+  }
+});
+
+test('handles stand wherever their names do', () => {
+  const engine = opened();
+  const { acme, read, campaign, dash } = made();
+  const bakery = new Principal('Account', 'bakery');
+  assert.ok(engine.check(acme, read, [campaign, 'k', acme], { host: dash }));
+  assert.ok(engine.check(acme, 'campaign.read', { type: campaign, id: 'k', account: acme }, { host: HOST }));
+  assert.equal(engine.check(acme, 'account.read', acme, { host: dash }), engine.check(OWNER, 'account.read', OWNER, { host: HOST }));
+  assert.deepEqual(engine.authorize(acme, read, [campaign, 'k', bakery], { host: dash }), engine.authorize(OWNER, 'campaign.read', ['Campaign', 'k', 'bakery'], { host: HOST }));
+  const [acting, named] = [{ host: new Host(APP), realm: acme, actor: acme }, { host: APP, realm: OWNER, actor: OWNER }];
+  assert.deepEqual(engine.authorize(bakery, read, [campaign, 'k', bakery], acting), engine.authorize(['Account', 'bakery'], 'campaign.read', ['Campaign', 'k', 'bakery'], named));
+  assert.deepEqual(engine.actions(acme, [campaign, 'k', acme], { host: dash }), engine.actions(OWNER, CAMPAIGN, { host: HOST }));
+  assert.deepEqual(engine.desk(bakery, bakery, acting), engine.desk(['Account', 'bakery'], ['Account', 'bakery'], named));
+  assert.ok(engine.explain(acme, read, [campaign, 'k', acme], { host: dash }).decision.allowed);
+  assert.deepEqual(engine.login(new Host(APP), 'hello@bakery.example').principal, ['Account', 'bakery']);
+  assert.deepEqual(engine.record(acme), engine.record(OWNER));
+});
+
+test('a handle stands only for its own kind, and what is not plain is exact or refused', () => {
+  const engine = opened();
+  const { acme, read, campaign, dash } = made();
+  const good = [acme, read, [campaign, 'k', acme], { host: dash }];
+  assert.ok(engine.check(...good));
+  const getter = Object.defineProperty(['Account', 'acme'], 1, { get() { throw new Error('read'); } });
+  const wrong = [acme, read, campaign, dash, 1, null, {}, [], [acme], [acme, 'k'], ['Campaign', read], ['Campaign', 'k', campaign], ['Campaign', 'k', undefined], ['Campaign', 'k', 'acme', 'x'], ['Campaign'], [, 'k'], ['Campaign', '\ud800'], new Proxy(acme, {}), new Proxy(OWNER, {}), Object.create(Principal.prototype), { type: 'Campaign', id: 'k', get account() { return 'acme'; } }, { host: HOST, more: 1 }];
+  for (const [place, right] of good.entries()) {
+    for (const value of wrong) {
+      if (value === right || (place === 2 && value === acme) || (place === 3 && value !== null && typeof value === 'object' && Object.keys(value).length === 0 && Object.getPrototypeOf(value) === Object.prototype)) continue;
+      const refused = (error) => error instanceof SubletError && ['input.value', 'input.json'].includes(error.code);
+      assert.throws(() => engine.check(...good.with(place, value)), refused, `${place}: ${typeof value}`);
+      assert.throws(() => engine.authorize(...good.with(place, value)), refused);
+    }
+  }
+  assert.throws(() => engine.check(OWNER, read, [campaign, 'k', acme], { get host() { return HOST; } }), code('input.value'));
+  assert.throws(() => engine.check(OWNER, read, [campaign, 'k', acme], new Proxy({ host: HOST }, {})), code('input.value'));
+  assert.throws(() => engine.check(getter, read, CAMPAIGN, { host: HOST }), (error) => error.code === 'input.value' || error.message === 'read');
+  assert.throws(() => engine.check(OWNER, 'client.edit', ['Account', 'bakery', 'acme'], { host: HOST }), code('input.directory_resource'));
+});
+
+test('what pollutes prototypes is not asked', () => {
+  const engine = opened();
+  const { acme, read, campaign } = made();
+  Array.prototype[1] = 'acme';
+  Object.prototype.account = 'acme';
+  try {
+    assert.throws(() => engine.check(['Account', ,], read, CAMPAIGN, { host: HOST }), code('input.value'));
+    assert.throws(() => engine.check(acme, read, { type: 'Campaign', id: 'k' }, { host: HOST }), SubletError);
+  } finally {
+    delete Array.prototype[1];
+    delete Object.prototype.account;
+  }
+  assert.ok(engine.check(acme, read, [campaign, 'k', acme], { host: HOST }));
+});
+
+test('ids of any letters and lengths are themselves', () => {
+  const engine = opened();
+  const { acme, read, campaign, dash } = made();
+  for (const id of ['', 'é', '💥', '\0', 'x'.repeat(3_000), 'x'.repeat(5_000), 'ü'.repeat(5_000), 'x'.repeat(200_000)]) {
+    const answer = (ask) => { try { return ask(); } catch (error) { return error.code; } };
+    const client = ['Account', id];
+    for (const given of [[acme, read, [campaign, id, acme], { host: dash }], [client, 'campaign.read', CAMPAIGN, { host: HOST }], [acme, read, ['Campaign', 'k', id], { host: HOST }], [acme, read, CAMPAIGN, { host: id }]]) {
+      const [principal, action, resource, { host }] = given;
+      // The same by the way of text, on which an actor that is none sends it.
+      const text = answer(() => engine.check(principal, action, resource, { host, actor: null }));
+      assert.equal(answer(() => engine.check(...given)), text, `${id.slice(0, 9)}`);
+      const many = answer(() => engine.checkMany([{ principal, action, resource, host }])[0]);
+      assert.equal(many, typeof text === 'string' ? 'input.item' : text);
+    }
+  }
+});
+
+test('handles outlive changes, imports and reloads and go with any engine', () => {
+  const [engine, other] = [opened(), Engine.open()];
+  const [fresh, read, campaign, app] = [new Principal('Account', 'new'), new Action('campaign.read'), new ResourceType('Campaign'), new Host(APP)];
+  const codeAt = (asked) => {
+    const found = asked.authorize(fresh, read, [campaign, 'k', fresh], { host: app });
+    assert.deepEqual(found, asked.authorize(['Account', 'new'], 'campaign.read', ['Campaign', 'k', 'new'], { host: APP }));
+    assert.equal(asked.check(fresh, read, [campaign, 'k', fresh], { host: app }), found.allowed);
+    return found.code;
+  };
+  const put = [{ type: 'Account', id: 'new', email: 'n@new.example', owner: 'acme', confirmed: true }];
+  assert.deepEqual([codeAt(engine), codeAt(other)], ['principal_unknown', 'principal_unknown']);
+  engine.change({ put });
+  const known = codeAt(engine);
+  assert.notEqual(known, 'principal_unknown');
+  engine.change({ remove: [fresh] });
+  assert.equal(codeAt(engine), 'principal_unknown');
+  engine.importLines(AGENCY);
+  engine.change({ put });
+  assert.equal(codeAt(engine), known);
+  other.importLines(AGENCY);
+  other.change({ put });
+  assert.equal(codeAt(other), known);
+  const names = readdirSync(path.join(ROOT, 'policies')).filter((name) => /\.(cedar|cedarschema)$/.test(name) || name === 'catalog.json');
+  const files = Object.fromEntries(names.map((name) => [name, readFileSync(path.join(ROOT, 'policies', name), 'utf8')]));
+  other.reload({ ...files, '05-more.cedar': '@id("x") @code("closed_today") forbid (principal, action == Action::"campaign.read", resource);' });
+  assert.deepEqual([codeAt(other), codeAt(engine)], ['closed_today', known]);
+  other.reload(files);
+  assert.equal(codeAt(other), known);
+});
+
+/** Requests drawn from a fixed seed. */
+function questions(count) {
+  let seed = 17;
+  const draw = (list) => {
+    seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0;
+    return list[(seed >>> 8) % list.length];
+  };
+  const logins = AGENCY.trim().split('\n').map((line) => JSON.parse(line)).filter(({ type }) => type === 'Account' || type === 'TeamMember').map(({ type, id }) => [type, id]);
+  const accounts = [...logins.filter(([type]) => type === 'Account').map(([, id]) => id), 'nobody'];
+  return Array.from({ length: count }, () => {
+    const request = { principal: draw([...logins, ['Account', 'nobody']]), action: draw(['campaign.read', 'campaign.edit', 'campaign.send', 'campaign.create']), resource: ['Campaign', 'k', draw(accounts)], host: draw([HOST, APP, 'nowhere.example', null]) };
+    if (draw([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]) === 0) request.actor = draw(logins);
+    if (draw([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]) === 0) request.channel = draw(['job', 'mail', 'web']);
+    return request;
+  });
+}
+
+const handled = (request) => ({
+  ...request,
+  principal: new Principal(...request.principal),
+  action: new Action(request.action),
+  resource: [new ResourceType(request.resource[0]), request.resource[1], new Principal('Account', request.resource[2])],
+  host: request.host && new Host(request.host),
+});
+
+const columns = (requests) => Object.fromEntries(['principal', 'action', 'resource', 'host', 'actor', 'channel'].map((name) => [`${name}s`, requests.map((request) => request[name])]));
+
+test('many are what one by one is', async () => {
+  const engine = opened();
+  const requests = questions(2_500);
+  const wanted = requests.map(({ principal, action, resource, ...more }) => engine.authorize(principal, action, resource, more));
+  assert.ok(new Set(wanted.map((found) => found.code)).size > 4);
+  const bits = wanted.map((found) => found.allowed);
+  const plain = requests.filter((request) => !request.actor && !request.channel);
+  for (const list of [requests, requests.map(handled)]) {
+    assert.deepEqual(list.map(({ principal, action, resource, ...more }) => engine.check(principal, action, resource, more)), bits);
+    for (const given of [list, columns(list)]) {
+      assert.deepEqual(engine.checkMany(given), bits);
+      assert.deepEqual(await engine.checkManyAsync(given), bits);
+      assert.deepEqual(engine.authorizeMany(given), wanted);
+      assert.deepEqual(await engine.authorizeManyAsync(given), wanted);
+    }
+  }
+  const [{ actors, channels, ...four }, found] = [columns(plain), engine.checkMany(plain)];
+  assert.deepEqual(engine.checkMany(four), found);
+});
+
+test('one value stands for all rows, and columns fit together or none is answered', async () => {
+  const engine = opened();
+  const good = { principals: OWNER, actions: 'campaign.read', resources: Array.from({ length: 1_500 }, (_, n) => ['Campaign', `${n}`, 'acme']), hosts: HOST };
+  assert.deepEqual(engine.checkMany(good), Array(1_500).fill(true));
+  assert.deepEqual(engine.checkMany({ ...good, resources: CAMPAIGN }), [true]);
+  assert.deepEqual(engine.checkMany({ ...good, resources: [new ResourceType('Campaign'), 'k', 'acme'] }), [true]);
+  assert.deepEqual([engine.checkMany({ ...good, resources: [] }), engine.checkMany([]), engine.authorizeMany([])], [[], [], []]);
+  const two = { ...good, resources: [CAMPAIGN, CAMPAIGN] };
+  for (const [more, wanted] of [
+    [{ hosts: [HOST] }, 'input.columns'],
+    [{ actions: [] }, 'input.columns'],
+    [{ actions: undefined }, 'input.item'],
+    [{ principals: [OWNER, 1] }, 'input.item'],
+    [{ actions: ['campaign.read', 'fly'] }, 'input.item'],
+    [{ amounts: [1, NaN] }, 'input.item'],
+    [{ principal: OWNER }, 'input.value'],
+    [{ get hosts() { return HOST; } }, 'input.value'],
+    [{ hosts: new Proxy([HOST, HOST], {}) }, 'input.value'],
+  ]) {
+    const given = Object.defineProperties({ ...two }, Object.getOwnPropertyDescriptors(more));
+    assert.throws(() => engine.checkMany(given), code(wanted));
+    assert.throws(() => engine.authorizeMany(given), code(wanted));
+    await assert.rejects(engine.checkManyAsync(given), code(wanted));
+    await assert.rejects(engine.authorizeManyAsync(given), code(wanted));
+  }
+  for (const given of [undefined, null, 1, 'x', new Proxy([], {}), new Map()]) assert.throws(() => engine.checkMany(given), code('input.value'));
+});
+
+test('words beyond count are forgotten and learnt again, and handles are not among them', async () => {
+  const engine = opened();
+  const { acme, read, campaign, dash } = made();
+  const slow = engine.checkManyAsync(Array(20_000).fill({ principal: OWNER, action: 'campaign.read', resource: CAMPAIGN, host: HOST }));
+  for (let turn = 0; turn < 150_000; turn += 1) {
+    if (engine.check(acme, read, [campaign, 'k', acme], { host: `h${turn}.example` })) assert.fail(`h${turn}`);
+    if (turn % 10_000 === 0) {
+      assert.ok(engine.check(acme, read, [campaign, 'k', acme], { host: dash }) && engine.check(OWNER, 'campaign.read', CAMPAIGN, { host: HOST }));
+      await new Promise((resolve) => { setImmediate(resolve); });
+    }
+  }
+  assert.ok((await slow).every(Boolean));
+  for (let turn = 0; turn < 100_000; turn += 1) new Principal('Account', `p${turn}`);
+  await new Promise((resolve) => { setTimeout(resolve, 10); });
+  assert.ok(engine.check(acme, read, [campaign, 'k', acme], { host: dash }));
+});
+
+test('the event loop gets its turn while a long list is converted and decided', async () => {
+  const engine = opened();
+  const request = { principal: OWNER, action: 'campaign.read', resource: CAMPAIGN, host: HOST };
+  let [turns, going] = [0, true];
+  const turn = () => { turns += 1; if (going) setImmediate(turn); };
+  setImmediate(turn);
+  const found = await engine.checkManyAsync(Array(200_000).fill(request));
+  going = false;
+  assert.ok(found.every(Boolean));
+  // A hundred slices of conversion, each with a turn after it, and the deciding beside them.
+  assert.ok(turns >= 90, `the event loop ran ${turns} times`);
+});
+
+test('each worker has its own, and leaves nothing behind', async () => {
+  const addon = createRequire(import.meta.url).resolve('../../bindings-node/index.js');
+  const program = `
+    const { parentPort, workerData } = require('node:worker_threads');
+    const { Action, Engine, Host, Principal, ResourceType } = require(workerData.addon);
+    const engine = Engine.open();
+    engine.importLines(workerData.agency);
+    const [acme, read, campaign, dash] = [new Principal('Account', 'acme'), new Action('campaign.read'), new ResourceType('Campaign'), new Host(workerData.host)];
+    let allowed = 0;
+    for (let turn = 0; turn < 20000; turn += 1) allowed += engine.check(acme, read, [campaign, 'k', acme], { host: dash }) ? 1 : 0;
+    for (let turn = 0; turn < 1000; turn += 1) new Principal('Account', String(turn));
+    const pending = engine.checkManyAsync(Array(50000).fill({ principal: acme, action: read, resource: [campaign, 'k', acme], host: dash }));
+    parentPort.postMessage({ allowed, sent: workerData.sent });
+    if (workerData.exit) process.exit(0);
+    pending.then(() => {});`;
+  const acme = new Principal(...OWNER);
+  const workers = Array.from({ length: 4 }, (_, n) => new Worker(program, { eval: true, workerData: { addon, agency: AGENCY, host: HOST, sent: acme, exit: n % 2 === 0 } }));
+  const engine = opened();
+  const { read, campaign, dash } = made();
+  for (let turn = 0; turn < 20_000; turn += 1) assert.ok(engine.check(acme, read, [campaign, 'k', acme], { host: dash }));
+  const found = await Promise.all(workers.map((worker) => new Promise((resolve, reject) => {
+    let message;
+    worker.on('message', (told) => { message = told; });
+    worker.on('error', reject);
+    worker.on('exit', () => resolve(message));
+  })));
+  // A handle that is sent arrives as its words: a plain object, which names a login by type and id.
+  for (const { allowed, sent } of found) {
+    assert.equal(allowed, 20_000);
+    assert.ok(engine.check(sent, read, [campaign, 'k', acme], { host: dash }));
+  }
+});
