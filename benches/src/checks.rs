@@ -52,9 +52,7 @@ impl Handles {
         for question in questions {
             let asked = question.asked();
             let [principals, actions, types, hosts] = known;
-            let mut principal = |(kind, id): (&str, &str)| {
-                place(principals, &mut made.principals, format!("{kind}/{id}"), || Principal::new(kind, id))
-            };
+            let mut principal = |(kind, id): (&str, &str)| place(principals, &mut made.principals, format!("{kind}/{id}"), || Principal::new(kind, id));
             let of = [
                 principal(asked.principal),
                 place(actions, &mut made.actions, asked.action.to_owned(), || Action::new("Action", asked.action)),
@@ -190,10 +188,8 @@ impl Scene {
         for (request, asked) in requests.iter().zip(asked) {
             assert_eq!(cedar.ask(request, &entities), self.plain.allows(asked), "{asked:?}");
         }
-        let passes: Vec<Pass<'_>> = vec![
-            ("sublet", each(|at| self.engine.check(asked[at].question()))),
-            ("cedar", each(|at| cedar.ask(&requests[at], &entities))),
-        ];
+        let passes: Vec<Pass<'_>> =
+            vec![("sublet", each(|at| self.engine.check(asked[at].question()))), ("cedar", each(|at| cedar.ask(&requests[at], &entities)))];
         let found = race(passes, asked.len(), rounds);
         report.row(format!("rust/check/strings/agency={}/peer=cedar-policy", self.size), "ns", found["sublet"], Some(found["cedar"]), true);
     }

@@ -62,8 +62,7 @@ pub fn tenancy(report: &mut Report, total: usize, rounds: usize) {
         assert_eq!((one.allowed, one.code, one.policies), (other.allowed, other.code, other.policies), "{asked:?}");
         assert_eq!(one.allowed, many.check(asked.question()).expect("an answer"));
     }
-    let passes: Vec<Pass<'_>> =
-        vec![("few", each(|at| few.check(asked[at].question()))), ("many", each(|at| many.check(asked[at].question())))];
+    let passes: Vec<Pass<'_>> = vec![("few", each(|at| few.check(asked[at].question()))), ("many", each(|at| many.check(asked[at].question())))];
     let found = race(passes, asked.len(), rounds);
     println!("the bundle of {shipped} policies beside {total}");
     report.row(format!("rust/check/policies={total}/bundle"), "ns", found["many"], Some(found["few"]), true);
