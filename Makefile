@@ -22,6 +22,7 @@ SUBLET_CHANGES ?= 2000
 export SUBLET_CASES SUBLET_FORKS SUBLET_CHANGES
 # The numbers of main accounts that `make bench` asks with; `make bench SIZES=1,100` is the quick one.
 SIZES ?= 1,100,1000,10000
+export SIZES
 
 .PHONY: demo test soak bench lint build python node one-build types
 
@@ -72,7 +73,6 @@ soak: export SUBLET_FORKS := 1000
 soak: export SUBLET_CHANGES := 10000
 soak: test
 
-bench: export SIZES
 bench: build python node $(VENV)/.bench
 	cd benches/node && npm ci --silent
 	benches/run
