@@ -157,8 +157,8 @@ export interface BundleInfo {
   readonly actions: readonly string[];
   readonly features: readonly (readonly [name: string, words: string])[];
   readonly codes: readonly string[];
-  /** Why Cedar itself answers, slower, and not the compiled policies; null when they are compiled. */
-  readonly fallback: string | null;
+  /** The policies that are not compiled and so answered by Cedar itself, slower, each with why. */
+  readonly fallback: readonly { readonly policy: string; readonly why: string }[];
 }
 
 /** How far an import is. */

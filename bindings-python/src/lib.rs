@@ -1,19 +1,23 @@
 //! The engine for Python: convert, call, convert. Every rule and every default is in the core.
 
 mod answers;
+mod asked;
 mod errors;
+mod handles;
+mod many;
+mod options;
 mod values;
 
-use std::io::{BufRead, BufReader, Cursor};
-use std::path::PathBuf;
-
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
-use sublet::{Caps, Change, Error, Options, Program, Progress, Record, Request, Source};
+use pyo3::types::{PyDict, PyList, PyString, PyTuple};
+use sublet::{Change, Options, Progress, Record};
 
 use crate::answers::{Decision, Desk, Explanation, Login, plain};
-use crate::errors::{OrRaise, Raise};
-use crate::values::{action, circumstances, object, reference, request, resource, text, to_python};
+use crate::asked::{Keep, around, at, decide, reference};
+use crate::errors::OrRaise;
+use crate::many::{Lists, Many, listed};
+use crate::options::{lines_of, program, source};
+use crate::values::{object, text, to_python};
 
 type Given<'a, 'py> = Option<&'a Bound<'py, PyAny>>;
 
@@ -23,64 +27,13 @@ struct Engine {
     inner: sublet::Engine,
 }
 
-fn caps(given: Option<&Bound<'_, PyDict>>) -> PyResult<Caps> {
-    let mut caps = Caps::default();
-    for (key, value) in given.into_iter().flatten() {
-        let name = text("caps", &key)?;
-        let wrong = || Error::OptionValue { option: format!("caps.{name}"), value: value.to_string().chars().take(80).collect() }.raise();
-        let number = if value.is_exact_instance_of::<pyo3::types::PyInt>() { value.extract::<usize>().map_err(|_| wrong())? } else { return Err(wrong()) };
-        let cap = match name.as_str() {
-            "file_bytes" => &mut caps.file_bytes,
-            "entities_bytes" => &mut caps.entities_bytes,
-            "record_bytes" => &mut caps.record_bytes,
-            "nesting" => &mut caps.nesting,
-            "chain" => &mut caps.chain,
-            "depth" => &mut caps.depth,
-            "value_nesting" => &mut caps.value_nesting,
-            _ => return Err(wrong()),
-        };
-        *cap = number;
-    }
-    Ok(caps)
-}
-
-fn source(policies: Given<'_, '_>) -> PyResult<Source> {
-    let Some(policies) = policies else { return Ok(Source::Shipped) };
-    if let Ok(files) = policies.cast::<PyDict>() {
-        let files: PyResult<Vec<_>> = files.iter().map(|(name, body)| Ok((text("policies", &name)?, text("policies", &body)?))).collect();
-        return Ok(Source::Files(files?));
-    }
-    Ok(Source::Folder(policies.extract::<PathBuf>()?))
-}
-
-/// Text as it is; anything else as JSON.
-fn text_or_json(what: &str, value: Given<'_, '_>) -> PyResult<Option<String>> {
-    let Some(value) = value else { return Ok(None) };
-    if value.is_instance_of::<PyString>() {
-        return text(what, value).map(Some);
-    }
-    let json = value.py().import("json")?.call_method("dumps", (value,), Some(&[("allow_nan", false)].into_py_dict(value.py())?))?;
-    text(what, &json).map(Some)
-}
-
-use pyo3::types::IntoPyDict;
-
-fn program(policies: Given<'_, '_>, schema: Given<'_, '_>, links: Given<'_, '_>, entities: Given<'_, '_>, validate_requests: Option<bool>) -> PyResult<Source> {
-    Ok(Source::Cedar(Program {
-        policies: text_or_json("policies", policies)?.unwrap_or_default(),
-        schema: text_or_json("schema", schema)?,
-        links: text_or_json("links", links)?,
-        entities: text_or_json("entities", entities)?,
-        validate_requests,
-    }))
-}
-
 #[pymethods]
 impl Engine {
     #[staticmethod]
     #[pyo3(signature = (policies=None, *, store="memory:", validation="strict", caps=None))]
     fn open(py: Python<'_>, policies: Given<'_, '_>, store: &str, validation: &str, caps: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
-        let options = Options { policies: source(policies)?, store: store.to_owned(), validation: validation.parse().or_raise()?, caps: self::caps(caps)? };
+        let options =
+            Options { policies: source(policies)?, store: store.to_owned(), validation: validation.parse().or_raise()?, caps: self::options::caps(caps)? };
         py.detach(|| sublet::Engine::open(options)).map(|inner| Self { inner }).or_raise()
     }
 
@@ -98,7 +51,7 @@ impl Engine {
         caps: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
         let policies = program(Some(policies), schema, links, entities, validate_requests)?;
-        let options = Options { policies, validation: validation.parse().or_raise()?, caps: self::caps(caps)?, ..Options::default() };
+        let options = Options { policies, validation: validation.parse().or_raise()?, caps: self::options::caps(caps)?, ..Options::default() };
         py.detach(|| sublet::Engine::open(options)).map(|inner| Self { inner }).or_raise()
     }
 
@@ -131,6 +84,7 @@ impl Engine {
         self.inner.revision()
     }
 
+    /// Whether `principal` may do `action` on `resource` now, under which code, and by which policies.
     #[pyo3(signature = (principal, action, resource, *, actor=None, host=None, channel=None, realm=None, amount=None, context=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn authorize(
@@ -146,10 +100,13 @@ impl Engine {
         amount: Given<'_, '_>,
         context: Given<'_, '_>,
     ) -> PyResult<Decision> {
-        let request = asked(principal, action, resource, circumstances(actor, host, channel, realm, amount, context)?)?;
-        py.detach(|| self.inner.authorize(&request)).map(Decision).or_raise()
+        let keep = Keep::default();
+        let around = around(actor, host, channel, realm, amount, context);
+        let question = around.question(principal.as_borrowed(), action.as_borrowed(), resource.as_borrowed(), &keep)?;
+        decide(py, &question, || self.inner.authorize(question)).map(Decision).or_raise()
     }
 
+    /// The allow bit of `authorize`. A plain question keeps the GIL: to let it go and take it again costs more than the answer.
     #[pyo3(signature = (principal, action, resource, *, actor=None, host=None, channel=None, realm=None, amount=None, context=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn check(
@@ -165,20 +122,95 @@ impl Engine {
         amount: Given<'_, '_>,
         context: Given<'_, '_>,
     ) -> PyResult<bool> {
-        let request = asked(principal, action, resource, circumstances(actor, host, channel, realm, amount, context)?)?;
-        py.detach(|| self.inner.check(&request)).or_raise()
+        let keep = Keep::default();
+        let around = around(actor, host, channel, realm, amount, context);
+        let question = around.question(principal.as_borrowed(), action.as_borrowed(), resource.as_borrowed(), &keep)?;
+        decide(py, &question, || self.inner.check(question)).or_raise()
     }
 
-    fn authorize_many(&self, py: Python<'_>, requests: &Bound<'_, PyAny>) -> PyResult<Vec<Decision>> {
-        let requests = many(requests)?;
-        py.detach(|| self.inner.authorize_many(&requests)).map(|found| found.into_iter().map(Decision).collect()).or_raise()
+    /// The floor of the benchmark: takes what `check` takes and does nothing.
+    #[pyo3(signature = (principal, action, resource, *, actor=None, host=None, channel=None, realm=None, amount=None, context=None))]
+    #[expect(clippy::too_many_arguments, clippy::unused_self, reason = "the arguments of `check`")]
+    fn _empty(
+        &self,
+        principal: &Bound<'_, PyAny>,
+        action: &Bound<'_, PyAny>,
+        resource: &Bound<'_, PyAny>,
+        actor: Given<'_, '_>,
+        host: Given<'_, '_>,
+        channel: Given<'_, '_>,
+        realm: Given<'_, '_>,
+        amount: Given<'_, '_>,
+        context: Given<'_, '_>,
+    ) -> bool {
+        let _ = (principal, action, resource, actor, host, channel, realm, amount, context);
+        false
     }
 
-    fn check_many(&self, py: Python<'_>, requests: &Bound<'_, PyAny>) -> PyResult<Vec<bool>> {
-        let requests = many(requests)?;
-        py.detach(|| self.inner.check_many(&requests)).or_raise()
+    /// `authorize` for a list of records, or for columns: each a list, or one value for all rows. The GIL is let go.
+    #[pyo3(signature = (requests=None, *, principals=None, actions=None, resources=None, actors=None, hosts=None, channels=None, realms=None, amounts=None, contexts=None))]
+    #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
+    fn authorize_many<'py>(
+        &self,
+        py: Python<'py>,
+        requests: Given<'_, 'py>,
+        principals: Given<'_, 'py>,
+        actions: Given<'_, 'py>,
+        resources: Given<'_, 'py>,
+        actors: Given<'_, 'py>,
+        hosts: Given<'_, 'py>,
+        channels: Given<'_, 'py>,
+        realms: Given<'_, 'py>,
+        amounts: Given<'_, 'py>,
+        contexts: Given<'_, 'py>,
+    ) -> PyResult<Bound<'py, PyList>> {
+        let lists = Lists {
+            principal: principals,
+            action: actions,
+            resource: resources,
+            actor: actors,
+            host: hosts,
+            channel: channels,
+            realm: realms,
+            amount: amounts,
+            context: contexts,
+        };
+        let answers = Many::new(py, requests, &lists)?.ask(py, |questions| self.inner.authorize_many(questions))?;
+        listed(py, answers, |found| Ok(Bound::new(py, Decision(found))?.into_any()))
     }
 
+    /// The allow bits of `authorize_many`.
+    #[pyo3(signature = (requests=None, *, principals=None, actions=None, resources=None, actors=None, hosts=None, channels=None, realms=None, amounts=None, contexts=None))]
+    #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
+    fn check_many<'py>(
+        &self,
+        py: Python<'py>,
+        requests: Given<'_, 'py>,
+        principals: Given<'_, 'py>,
+        actions: Given<'_, 'py>,
+        resources: Given<'_, 'py>,
+        actors: Given<'_, 'py>,
+        hosts: Given<'_, 'py>,
+        channels: Given<'_, 'py>,
+        realms: Given<'_, 'py>,
+        amounts: Given<'_, 'py>,
+        contexts: Given<'_, 'py>,
+    ) -> PyResult<Vec<bool>> {
+        let lists = Lists {
+            principal: principals,
+            action: actions,
+            resource: resources,
+            actor: actors,
+            host: hosts,
+            channel: channels,
+            realm: realms,
+            amount: amounts,
+            context: contexts,
+        };
+        Many::new(py, requests, &lists)?.ask(py, |questions| self.inner.check_many(questions))
+    }
+
+    /// Why the answer is what it is: each policy, the facts that it read, the clause that failed.
     #[pyo3(signature = (principal, action, resource, *, actor=None, host=None, channel=None, realm=None, amount=None, context=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn explain(
@@ -194,10 +226,14 @@ impl Engine {
         amount: Given<'_, '_>,
         context: Given<'_, '_>,
     ) -> PyResult<Explanation> {
-        let request = asked(principal, action, resource, circumstances(actor, host, channel, realm, amount, context)?)?;
-        py.detach(|| self.inner.explain(&request)).map(Explanation).or_raise()
+        let keep = Keep::default();
+        let around = around(actor, host, channel, realm, amount, context);
+        let question = around.question(principal.as_borrowed(), action.as_borrowed(), resource.as_borrowed(), &keep)?;
+        let asked = question.to_request();
+        py.detach(|| self.inner.explain(&asked)).map(Explanation).or_raise()
     }
 
+    /// The actions that `principal` may do on `resource` now, sorted.
     #[pyo3(signature = (principal, resource, *, actor=None, host=None, channel=None, realm=None, amount=None, context=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn actions(
@@ -212,16 +248,21 @@ impl Engine {
         amount: Given<'_, '_>,
         context: Given<'_, '_>,
     ) -> PyResult<Vec<String>> {
-        let (principal, resource, with) =
-            (reference("principal", principal)?, self::resource(resource)?, circumstances(actor, host, channel, realm, amount, context)?);
-        py.detach(|| self.inner.actions(&principal, &resource, &with)).map(|names| names.iter().map(ToString::to_string).collect()).or_raise()
+        let keep = Keep::default();
+        let around = around(actor, host, channel, realm, amount, context);
+        let asked = around.about(principal.as_borrowed(), resource.as_borrowed(), &keep)?.to_request();
+        py.detach(|| self.inner.actions(&asked.principal, &asked.resource, &asked.circumstances))
+            .map(|names| names.iter().map(ToString::to_string).collect())
+            .or_raise()
     }
 
+    /// Whether this e-mail may log in at this host, and as whom.
     fn login(&self, py: Python<'_>, host: &Bound<'_, PyAny>, email: &Bound<'_, PyAny>) -> PyResult<Login> {
-        let (host, email) = (text("host", host)?, text("email", email)?);
-        py.detach(|| self.inner.login(&host, &email)).map(Login).or_raise()
+        let (host, email) = (at(host.as_borrowed())?, text("email", email.as_borrowed())?);
+        py.detach(|| self.inner.login(host.name(), email)).map(Login).or_raise()
     }
 
+    /// Who resolves a ticket of `principal` about `about`.
     #[pyo3(signature = (principal, about, *, actor=None, host=None, channel=None, realm=None, context=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn desk(
@@ -235,15 +276,17 @@ impl Engine {
         realm: Given<'_, '_>,
         context: Given<'_, '_>,
     ) -> PyResult<Desk> {
-        let (principal, about, with) = (reference("principal", principal)?, self::resource(about)?, circumstances(actor, host, channel, realm, None, context)?);
-        py.detach(|| self.inner.desk(&principal, &about, &with)).map(Desk).or_raise()
+        let keep = Keep::default();
+        let around = around(actor, host, channel, realm, None, context);
+        let asked = around.about(principal.as_borrowed(), about.as_borrowed(), &keep)?.to_request();
+        py.detach(|| self.inner.desk(&asked.principal, &asked.resource, &asked.circumstances)).map(Desk).or_raise()
     }
 
     #[pyo3(signature = (put=None, *, remove=None, expected_revision=None))]
     fn change(&self, py: Python<'_>, put: Given<'_, '_>, remove: Given<'_, '_>, expected_revision: Option<u64>) -> PyResult<u64> {
         let mut changes = Vec::new();
         for item in remove.map(|items| items.try_iter()).transpose()?.into_iter().flatten() {
-            changes.push(Change::Remove(reference("remove", &item?)?));
+            changes.push(Change::Remove(reference("remove", item?.as_borrowed())?));
         }
         for item in put.map(|items| items.try_iter()).transpose()?.into_iter().flatten() {
             let fields = object("record", &item?)?;
@@ -254,15 +297,7 @@ impl Engine {
 
     #[pyo3(signature = (lines, progress=None))]
     fn import_lines(&self, py: Python<'_>, lines: &Bound<'_, PyAny>, progress: Option<Py<PyAny>>) -> PyResult<u64> {
-        let reader: Box<dyn BufRead + Send> = if let Ok(bytes) = lines.cast::<PyBytes>() {
-            Box::new(Cursor::new(bytes.as_bytes().to_vec()))
-        } else if lines.is_instance_of::<PyString>() {
-            Box::new(Cursor::new(text("lines", lines)?.into_bytes()))
-        } else {
-            let path = lines.extract::<PathBuf>()?;
-            let file = std::fs::File::open(&path).map_err(|why| Error::Stream { reason: format!("{}: {why}", path.display()) }.raise())?;
-            Box::new(BufReader::new(file))
-        };
+        let reader = lines_of(lines)?;
         let mut raised = None;
         let mut tell = |done: Progress| {
             Python::attach(|py| {
@@ -293,7 +328,7 @@ impl Engine {
     }
 
     fn record<'py>(&self, py: Python<'py>, reference: &Bound<'_, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let reference = self::reference("record", reference)?;
+        let reference = self::reference("record", reference.as_borrowed())?;
         self.inner.record(&reference).or_raise()?.map(|record| plain(py, &record)).transpose()
     }
 
@@ -316,25 +351,6 @@ impl Engine {
     }
 }
 
-fn asked(principal: &Bound<'_, PyAny>, action_of: &Bound<'_, PyAny>, resource_of: &Bound<'_, PyAny>, with: sublet::Circumstances) -> PyResult<Request> {
-    Ok(Request { principal: reference("principal", principal)?, action: action(action_of)?, resource: resource(resource_of)?, circumstances: with })
-}
-
-/// The requests of a list; the index of a malformed one is named.
-fn many(requests: &Bound<'_, PyAny>) -> PyResult<Vec<Request>> {
-    let mut list = Vec::new();
-    for (index, item) in requests.try_iter()?.enumerate() {
-        let item = item?;
-        list.push(request(&item).map_err(|error| {
-            let py = item.py();
-            let code = error.value(py).getattr("code").and_then(|code| code.extract::<String>()).unwrap_or_default();
-            let code = sublet::error_codes().into_iter().map(|(code, _)| code).find(|known| *known == code).unwrap_or("input.value");
-            Error::Item { index, code, reason: error.value(py).to_string() }.raise()
-        })?);
-    }
-    Ok(list)
-}
-
 /// Every error code with its help.
 #[pyfunction]
 fn error_codes<'py>(py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
@@ -344,7 +360,7 @@ fn error_codes<'py>(py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
 /// The form in which host names compare, or nothing with the reason.
 #[pyfunction]
 fn normalise_host(host: &Bound<'_, PyAny>) -> PyResult<(Option<String>, Option<&'static str>)> {
-    Ok(match sublet::normalise_host(&text("host", host)?) {
+    Ok(match sublet::normalise_host(text("host", host.as_borrowed())?) {
         Ok(name) => (Some(name), None),
         Err(reason) => (None, Some(reason)),
     })
@@ -361,6 +377,10 @@ fn _sublet(module: &Bound<'_, PyModule>) -> PyResult<()> {
     errors::register(module)?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<Engine>()?;
+    module.add_class::<handles::Principal>()?;
+    module.add_class::<handles::Action>()?;
+    module.add_class::<handles::ResourceType>()?;
+    module.add_class::<handles::Host>()?;
     module.add_class::<Decision>()?;
     module.add_class::<Login>()?;
     module.add_class::<Desk>()?;

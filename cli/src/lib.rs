@@ -169,10 +169,13 @@ fn check(bundle: Option<PathBuf>, validation: Strictness, verbose: bool, json: b
         return Ok(OK);
     }
     writeln!(out, "bundle {}: {} policies, {} actions, {} codes, no faults", info.fingerprint, info.policies.len(), info.actions.len(), info.codes.len())?;
-    match &info.fallback {
-        Some(why) => writeln!(out, "answered by Cedar itself, slower: {why} is beyond what is compiled")?,
-        None if verbose => writeln!(out, "all policies are compiled")?,
-        None => {}
+    for policy in &info.fallback {
+        writeln!(out, "`{}` is answered by Cedar itself, slower: {}", policy.policy, policy.why)?;
+    }
+    if verbose && info.fallback.is_empty() {
+        writeln!(out, "all policies are compiled")?;
+    } else if verbose {
+        writeln!(out, "{} of {} policies are compiled", info.policies.len().saturating_sub(info.fallback.len()), info.policies.len())?;
     }
     for policy in info.policies.iter().filter(|_| verbose) {
         let place = policy.place.as_ref().map(|(file, line)| format!("{file}:{line}")).unwrap_or_default();

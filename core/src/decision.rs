@@ -201,9 +201,17 @@ pub struct BundleInfo {
     pub features: Vec<(Arc<str>, Arc<str>)>,
     /// Every code that a decision of this bundle can carry.
     pub codes: Vec<Arc<str>>,
-    /// Why Cedar itself answers, slower, and not the compiled policies: the first policy or limit that stands in their
-    /// way. Nothing when they are compiled.
-    pub fallback: Option<Arc<str>>,
+    /// The policies that are not compiled and so answered by Cedar itself, slower, each with why.
+    pub fallback: Vec<Fallback>,
+}
+
+/// A policy that Cedar itself answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Fallback {
+    /// The policy's id.
+    pub policy: Arc<str>,
+    /// The limit that it passes.
+    pub why: Arc<str>,
 }
 
 /// One policy of a [`BundleInfo`].

@@ -192,6 +192,8 @@ errors! {
     DuplicateKey { what: String, line: usize, column: usize, key: String } "input.duplicate_key" "{what}, line {line}, column {column}: key `{key}` stands twice" "keep one of them";
     /// One of many requests is malformed.
     Item { index: usize, code: &'static str, reason: String } "input.item" "request {index}: {reason} [{code}]" "no request of the list was answered";
+    /// Columns of many requests that are not equally long.
+    Columns { column: &'static str, rows: usize, first: &'static str, wanted: usize } "input.columns" "column `{column}` has {rows} rows where `{first}` has {wanted}" "a column is a list with one entry a row, or one value for all rows";
     /// A verb of the tenancy kernel was asked of a plain Cedar program, or the other way round.
     NotTenancy { verb: String } "input.not_tenancy" "`{verb}` needs a bundle with the tenancy kernel" "open a bundle that has `sublet.cedarschema`";
     /// An option of `open` or `reload` that does not exist.

@@ -97,6 +97,7 @@ async function act(row) {
     engine.authorize(principal, action, resource, circumstances);
   }
   if (row.many) engine.checkMany(row.many);
+  if (row.columns) engine.checkMany(row.columns);
   if (row.login) engine.login(...row.login);
   if (row.lines) engine.importLines(row.lines.join('\n'));
   if (row.file) await engine.importFile(path.join(ROOT, row.file));

@@ -105,6 +105,8 @@ def act(row: dict[str, Any]) -> None:
         engine.authorize(**arguments(row["ask"]))
     if "many" in row:
         engine.check_many([arguments(request) for request in row["many"]])
+    if "columns" in row:
+        engine.check_many(**{name: [pair(value) for value in column] for name, column in row["columns"].items()})
     if "login" in row:
         engine.login(*row["login"])
     if "lines" in row:

@@ -104,11 +104,12 @@ fn string(random: &mut Random) -> String {
 }
 
 fn uid(random: &mut Random) -> String {
-    let text = match random.below(6) {
+    let text = match random.below(7) {
         0 => "principal".to_owned(),
         1 => "resource".to_owned(),
         2 => "action".to_owned(),
         3 => "resource.owner".to_owned(),
+        4 => "context.who".to_owned(),
         _ => (*random.pick(UIDS)).to_owned(),
     };
     maybe_erring(random, text)
@@ -224,7 +225,7 @@ pub fn condition(random: &mut Random, operator: &str, depth: usize) -> String {
         "isEmpty" => format!("{}.isEmpty()", set(random)),
         "attr" => format!(
             "{} {} {}",
-            one(random, &["principal.level", "resource.size", "context.n", "resource.owner.level", "context.rec.deep.x", "context.rec.s"]),
+            one(random, &["principal.level", "resource.size", "context.n", "resource.owner.level", "context.who.level", "context.rec.deep.x", "context.rec.s"]),
             compare(random),
             long(random)
         ),

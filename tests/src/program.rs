@@ -1,10 +1,13 @@
 //! Random programs: schema, policies with templates and links, entities in deep hierarchies, and a request.
 
+use std::sync::LazyLock;
+
 use serde_json::{Value, json};
 
 use crate::{OPERATORS, Random, condition};
 
 /// One random case.
+#[derive(Debug, Clone)]
 pub struct Case {
     /// Policies and templates as Cedar text.
     pub policies: Vec<String>,
@@ -18,8 +21,12 @@ pub struct Case {
     pub entities: Value,
     /// Principal, action and resource.
     pub request: [(&'static str, String); 3],
+    /// What comes with the resource: attributes, parents, tags.
+    pub inline: Option<Value>,
     /// The request's context.
     pub context: Value,
+    /// Whether the request must fit the schema.
+    pub validate: bool,
 }
 
 impl Case {
@@ -31,20 +38,32 @@ impl Case {
 }
 
 const SCHEMA: &str = r#"
-entity U in [G] = { level?: Long, name?: String, marks?: Set<Long>, dec?: decimal };
+type Rec = { s?: String, deep?: { x?: Long } };
+entity U in [G, R] = { level?: Long, name?: String, marks?: Set<Long>, dec?: decimal };
 entity G in [G];
-entity R in [G] = { size?: Long, owner?: U, ip?: ipaddr } tags String;
+entity E enum ["e0", "e1"];
+entity R in [G] = { size?: Long, owner?: U, ip?: ipaddr, state?: E } tags String;
 action group;
 action a0, a1, a2 in [group] appliesTo { principal: [U, G], resource: [R, U], context: {
   n?: Long, s?: String, flag?: Bool, set?: Set<Long>, dec?: decimal, ip?: ipaddr, at?: datetime, span?: duration,
-  rec?: { s?: String, deep?: { x?: Long } } } };
+  rec?: Rec, who?: U, whos?: Set<U>, state?: E } };
 "#;
+
+/// The same in JSON: Cedar reads it thrice as fast.
+static JSON: LazyLock<String> = LazyLock::new(|| {
+    let fragment = cedar_policy::SchemaFragment::from_cedarschema_str(SCHEMA).ok().and_then(|(fragment, _)| fragment.to_json_string().ok());
+    fragment.unwrap_or_default()
+});
 
 /// The case of this seed.
 #[must_use]
 pub fn case(seed: u64) -> Case {
-    let mut random = Random::new(seed);
-    let random = &mut random;
+    case_of(&mut Random::new(seed))
+}
+
+/// The case that this source gives.
+#[must_use]
+pub fn case_of(random: &mut Random) -> Case {
     let count = 1 + random.below(6);
     let (mut policies, mut operators, mut links) = (Vec::new(), Vec::new(), Vec::new());
     for number in 0..count {
@@ -60,16 +79,106 @@ pub fn case(seed: u64) -> Case {
         policies.push(text);
         operators.push(operator);
     }
-    let request = [("U", format!("u{}", random.below(3))), ("Action", format!("a{}", random.below(3))), ("R", format!("r{}", random.below(2)))];
+    if random.once_in(20) {
+        for _ in 0..10 + random.below(60) {
+            policies.push(scoped(random));
+        }
+    }
+    let mut request = [("U", format!("u{}", random.below(3))), ("Action", format!("a{}", random.below(3))), ("R", format!("r{}", random.below(2)))];
+    if random.once_in(24) {
+        match random.below(4) {
+            0 => request[0] = ("Z::Y", "u0".to_owned()),
+            1 => request[1] = ("Action", "group".to_owned()),
+            2 => request[2] = ("U", format!("u{}", random.below(3))),
+            _ => request[2] = ("G", format!("g{}", random.below(8))),
+        }
+    }
+    let schema = random.once_in(2).then(|| if random.once_in(64) { SCHEMA.to_owned() } else { JSON.clone() });
+    let validate = schema.is_some() && random.once_in(2);
+    let implicit = schema.is_some();
     Case {
         policies,
         operators,
-        schema: random.once_in(2).then(|| SCHEMA.to_owned()),
         links: Value::Array(links),
         entities: entities(random),
         request,
-        context: context(random),
+        inline: random.once_in(4).then(|| inline(random, implicit)),
+        context: context(random, implicit),
+        schema,
+        validate,
     }
+}
+
+/// One of many policies, most of which are for others.
+fn scoped(random: &mut Random) -> String {
+    let mut one = |items: &[&str], n: usize| {
+        let item = *random.pick(items);
+        if item.contains('#') { item.replace('#', &random.below(n).to_string()) } else { item.to_owned() }
+    };
+    let principal =
+        one(&["principal", "principal is U", "principal == U::\"u#\"", "principal in G::\"g#\"", "principal is U in G::\"g#\"", "principal in R::\"r#\""], 12);
+    let action = one(
+        &["action", "action == Action::\"a#\"", "action in [Action::\"a#\", Action::\"group\"]", "action in Action::\"group\"", "action in Action::\"a#\""],
+        6,
+    );
+    let resource =
+        one(&["resource", "resource is R", "resource == R::\"r#\"", "resource in G::\"g#\"", "resource is R in G::\"g#\"", "resource == U::\"u#\""], 12);
+    let effect = if random.once_in(4) { "forbid" } else { "permit" };
+    let when = match random.below(4) {
+        0 => String::new(),
+        1 => "when { context.flag }".to_owned(),
+        2 => format!("when {{ principal.level > {} }}", random.below(3)),
+        _ => format!("unless {{ resource.size == {} }}", random.below(3)),
+    };
+    format!("{effect} ({principal}, {action}, {resource}) {when};")
+}
+
+/// What comes with a resource; in implicit forms too, where a schema tells of them.
+fn inline(random: &mut Random, implicit: bool) -> Value {
+    let mut attrs = serde_json::Map::new();
+    some(random, &mut attrs, "size", long);
+    some(random, &mut attrs, "owner", |random| entity(random, "U", 4, implicit));
+    some(random, &mut attrs, "ip", |random| extension(random, "ip", &["10.1.2.3", "::1", "127.0.0.0/8"], implicit));
+    if random.once_in(12) {
+        attrs.extend(odd(random));
+    }
+    if random.once_in(8) {
+        attrs.clear();
+    }
+    let parents: Vec<Value> = (0..random.below(3)).map(|_| uid(random, "G", 8)).collect();
+    let tags = if random.once_in(2) { json!({}) } else { json!({"color": random.pick(&["red", "blue"])}) };
+    json!({"attrs": attrs, "parents": if random.once_in(3) { Vec::new() } else { parents }, "tags": tags})
+}
+
+fn entity(random: &mut Random, kind: &str, n: usize, implicit: bool) -> Value {
+    let uid = uid(random, kind, n);
+    if implicit && random.once_in(2) { uid } else { json!({"__entity": uid}) }
+}
+
+fn extension(random: &mut Random, name: &str, texts: &[&str], implicit: bool) -> Value {
+    let text = if random.once_in(40) { "odd" } else { *random.pick(texts) };
+    if implicit && random.once_in(2) { json!(text) } else { json!({"__extn": {"fn": name, "arg": text}}) }
+}
+
+/// A field that a schema, or Cedar itself, refuses, or takes for something else than it seems.
+fn odd(random: &mut Random) -> Option<(String, Value)> {
+    let (name, value) = match random.below(14) {
+        0 => ("extra", json!(1)),
+        1 => ("n", json!("text")),
+        2 => ("n", Value::Null),
+        3 => ("n", json!(1.5)),
+        4 => ("who", json!({"type": "R", "id": "r0"})),
+        5 => ("who", json!({"__entity": {"type": "U", "id": "u1", "more": 1}})),
+        6 => ("who", json!({"__entity": {"type": "not a type", "id": "u1"}})),
+        7 => ("rec", json!({"__extn": {"fn": "decimal", "arg": "1.5"}, "s": "x"})),
+        8 => ("rec", json!({"s": "x", "deep": {"x": 1, "y": 2}})),
+        9 => ("state", json!({"type": "E", "id": "e9"})),
+        10 => ("state", json!({"__entity": {"type": "E", "id": "e0"}})),
+        11 => ("size", json!({"__expr": "1"})),
+        12 => ("whos", json!([{"type": "U", "id": "u0"}, {"__entity": {"type": "U", "id": "u0"}}])),
+        _ => ("dec", json!({"__extn": {"fn": "ip", "arg": "10.0.0.1"}})),
+    };
+    Some((name.to_owned(), value))
 }
 
 fn uid(random: &mut Random, kind: &str, n: usize) -> Value {
@@ -130,7 +239,8 @@ fn entities(random: &mut Random) -> Value {
         some(random, &mut attrs, "name", |random| json!(random.pick(&["ann", "rén", "", "a*"])));
         some(random, &mut attrs, "marks", |random| json!((0..random.below(4)).collect::<Vec<_>>()));
         some(random, &mut attrs, "dec", |_| json!({"__extn": {"fn": "decimal", "arg": "1.5"}}));
-        list.push(json!({"uid": {"type": "U", "id": format!("u{u}")}, "attrs": attrs, "parents": [uid(random, "G", 8)]}));
+        let above = if random.once_in(6) { uid(random, "R", 2) } else { uid(random, "G", 8) };
+        list.push(json!({"uid": {"type": "U", "id": format!("u{u}")}, "attrs": attrs, "parents": [above]}));
     }
     for r in 0..2 {
         if random.once_in(7) {
@@ -157,21 +267,28 @@ fn long(random: &mut Random) -> Value {
     json!(*random.pick(&[0_i64, 1, 2, 3, i64::MAX, i64::MIN]))
 }
 
-fn context(random: &mut Random) -> Value {
+fn context(random: &mut Random, implicit: bool) -> Value {
     let mut fields = serde_json::Map::new();
     some(random, &mut fields, "n", long);
     some(random, &mut fields, "s", |random| json!(random.pick(&["ann", "color", "a", "red"])));
     some(random, &mut fields, "flag", |random| json!(random.once_in(2)));
     some(random, &mut fields, "set", |random| json!((0..random.below(4)).collect::<Vec<_>>()));
-    some(random, &mut fields, "dec", |random| json!({"__extn": {"fn": "decimal", "arg": random.pick(&["1.5", "-2.25", "0.0"])}}));
-    some(random, &mut fields, "ip", |random| json!({"__extn": {"fn": "ip", "arg": random.pick(&["127.0.0.1", "ff00::2", "10.0.0.0/24"])}}));
-    some(random, &mut fields, "at", |random| json!({"__extn": {"fn": "datetime", "arg": random.pick(&["2024-10-15", "2024-10-15T12:00:00Z", "1970-01-01"])}}));
-    some(random, &mut fields, "span", |random| json!({"__extn": {"fn": "duration", "arg": random.pick(&["1h", "-90m", "2d1ms"])}}));
+    some(random, &mut fields, "dec", |random| extension(random, "decimal", &["1.5", "-2.25", "0.0"], implicit));
+    some(random, &mut fields, "ip", |random| extension(random, "ip", &["127.0.0.1", "ff00::2", "10.0.0.0/24"], implicit));
+    some(random, &mut fields, "at", |random| extension(random, "datetime", &["2024-10-15", "2024-10-15T12:00:00Z", "1970-01-01"], implicit));
+    some(random, &mut fields, "span", |random| extension(random, "duration", &["1h", "-90m", "2d1ms"], implicit));
     some(random, &mut fields, "rec", |random| {
         let mut record = serde_json::Map::new();
         some(random, &mut record, "s", |_| json!("ann"));
         some(random, &mut record, "deep", |_| json!({"x": 1}));
         Value::Object(record)
     });
+    some(random, &mut fields, "who", |random| entity(random, "U", 4, implicit));
+    if random.once_in(12) {
+        fields.extend(odd(random));
+    }
+    if random.once_in(16) {
+        fields.clear();
+    }
     Value::Object(fields)
 }

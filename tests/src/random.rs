@@ -1,27 +1,46 @@
 //! A small random source: the same seed gives the same programs on every machine.
 
-/// SplitMix64.
-pub struct Random(u64);
+/// SplitMix64 from a seed, or bytes that somebody else chose: a fuzzer, which so steers what is made.
+pub struct Random(Source);
+
+enum Source {
+    Seed(u64),
+    Bytes(std::vec::IntoIter<u8>),
+}
 
 impl Random {
     /// A source that starts from `seed`.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self(seed)
+        Self(Source::Seed(seed))
     }
 
-    /// The next 64 bits.
+    /// A source of these bytes, then of zeros.
+    #[must_use]
+    pub fn from_bytes(bytes: Vec<u8>) -> Self {
+        Self(Source::Bytes(bytes.into_iter()))
+    }
+
+    /// The next 64 bits; of bytes, the next 16 as the lowest.
     pub fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
+        match &mut self.0 {
+            Source::Seed(state) => {
+                *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+                let mut z = *state;
+                z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+                z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+                z ^ (z >> 31)
+            }
+            Source::Bytes(bytes) => u64::from(bytes.next().unwrap_or(0)) | u64::from(bytes.next().unwrap_or(0)) << 8,
+        }
     }
 
     /// A number below `n`.
     pub fn below(&mut self, n: usize) -> usize {
-        (self.bits() % n as u64) as usize
+        match &mut self.0 {
+            Source::Bytes(bytes) if n <= 256 => usize::from(bytes.next().unwrap_or(0)) % n,
+            _ => (self.bits() % n as u64) as usize,
+        }
     }
 
     /// True once in `n` times.

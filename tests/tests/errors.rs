@@ -80,6 +80,10 @@ fn act(row: &Value) -> Result<(), Error> {
     if row["many"].is_array() {
         engine.check_many(&Request::list_from_json(&row["many"].to_string())?)?;
     }
+    if row["columns"].is_object() {
+        let length = |name: &'static str| (name, row["columns"][name].as_array().map(Vec::len));
+        sublet::rows(&["principals", "actions", "resources", "hosts"].map(length))?;
+    }
     if let Some([host, email]) = row["login"].as_array().map(Vec::as_slice) {
         engine.login(host.as_str().expect("a host"), email.as_str().expect("an address"))?;
     }

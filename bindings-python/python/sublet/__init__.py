@@ -9,16 +9,20 @@
 """
 
 from ._sublet import (
+    Action,
     BundleError,
     Decision,
     Desk,
     DirectoryError,
     Engine,
     Explanation,
+    Host,
     InputError,
     InternalError,
     Login,
+    Principal,
     QuotaError,
+    ResourceType,
     StoreError,
     SubletError,
     __version__,
@@ -27,16 +31,20 @@ from ._sublet import (
 )
 
 __all__ = [
+    "Action",
     "BundleError",
     "Decision",
     "Desk",
     "DirectoryError",
     "Engine",
     "Explanation",
+    "Host",
     "InputError",
     "InternalError",
     "Login",
+    "Principal",
     "QuotaError",
+    "ResourceType",
     "StoreError",
     "SubletError",
     "__version__",

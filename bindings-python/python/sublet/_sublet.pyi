@@ -3,19 +3,23 @@ from os import PathLike
 from types import TracebackType
 from typing import Any, final
 
-from .types import Ref, Resource, Validation, Value
+from .types import At, Does, Ref, Resource, Validation, Value, Who
 
 __all__ = [
+    "Action",
     "BundleError",
     "Decision",
     "Desk",
     "DirectoryError",
     "Engine",
     "Explanation",
+    "Host",
     "InputError",
     "InternalError",
     "Login",
+    "Principal",
     "QuotaError",
+    "ResourceType",
     "StoreError",
     "SubletError",
     "__version__",
@@ -27,6 +31,8 @@ __all__ = [
 __version__: str
 
 class SubletError(Exception):
+    """There is no answer. `code` is stable, `help` says what to do, `faults` lists what is wrong in files."""
+
     code: str
     help: str | None
     faults: list[dict[str, Any]]
@@ -39,7 +45,60 @@ class StoreError(SubletError): ...
 class InternalError(SubletError): ...
 
 @final
+class Principal:
+    """A login, or the account that a resource belongs to, looked up once.
+
+    It outlives changes, reloads and imports, goes with any engine, and is equal to another of the same name.
+    """
+
+    def __new__(cls, type: str, id: str, /) -> Principal: ...
+    @property
+    def type(self) -> str: ...
+    @property
+    def id(self) -> str: ...
+    def __getnewargs__(self) -> tuple[str, str]: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+
+@final
+class Action:
+    """An action, looked up once: `Action("campaign.read")`, or `Action("App::Action", "view")`."""
+
+    def __new__(cls, name_or_type: str, id: str | None = None, /) -> Action: ...
+    @property
+    def type(self) -> str: ...
+    @property
+    def id(self) -> str: ...
+    def __getnewargs__(self) -> tuple[str, str]: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+
+@final
+class ResourceType:
+    """A type of resource, looked up once."""
+
+    def __new__(cls, name: str, /) -> ResourceType: ...
+    @property
+    def name(self) -> str: ...
+    def __getnewargs__(self) -> tuple[str]: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+
+@final
+class Host:
+    """A host name as an HTTP header says it, looked up once."""
+
+    def __new__(cls, name: str, /) -> Host: ...
+    @property
+    def name(self) -> str: ...
+    def __getnewargs__(self) -> tuple[str]: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+
+@final
 class Decision:
+    """One answer. `bool(decision)` is the allow bit."""
+
     @property
     def allowed(self) -> bool: ...
     @property
@@ -63,6 +122,8 @@ class Decision:
 
 @final
 class Login:
+    """May this login come in at this host?"""
+
     @property
     def allowed(self) -> bool: ...
     @property
@@ -80,8 +141,12 @@ class Login:
 
 @final
 class Desk:
+    """Who resolves a support ticket."""
+
     @property
-    def desk(self) -> str | None: ...
+    def desk(self) -> str | None:
+        """Who resolves a ticket of `principal` about `about`."""
+
     @property
     def account(self) -> str | None: ...
     @property
@@ -92,6 +157,8 @@ class Desk:
 
 @final
 class Explanation:
+    """Why an answer is what it is: `str()` for people, `policies` as data."""
+
     @property
     def decision(self) -> Decision: ...
     @property
@@ -100,6 +167,8 @@ class Explanation:
 
 @final
 class Engine:
+    """A policy engine inside this process. Safe to share between threads, and across a fork."""
+
     @staticmethod
     def open(
         policies: str | PathLike[str] | Mapping[str, str] | None = None,
@@ -134,81 +203,142 @@ class Engine:
     def revision(self) -> int: ...
     def authorize(
         self,
-        principal: Ref,
-        action: str | Ref,
+        principal: Who,
+        action: Does,
         resource: Resource,
         *,
-        actor: Ref | None = None,
-        host: str | None = None,
+        actor: Who | None = None,
+        host: At | None = None,
         channel: str | None = None,
-        realm: Ref | None = None,
+        realm: Who | None = None,
         amount: int | None = None,
         context: Mapping[str, Value] | None = None,
-    ) -> Decision: ...
+    ) -> Decision:
+        """Whether `principal` may do `action` on `resource` now, under which code, and by which policies."""
+
     def check(
         self,
-        principal: Ref,
-        action: str | Ref,
+        principal: Who,
+        action: Does,
         resource: Resource,
         *,
-        actor: Ref | None = None,
-        host: str | None = None,
+        actor: Who | None = None,
+        host: At | None = None,
         channel: str | None = None,
-        realm: Ref | None = None,
+        realm: Who | None = None,
         amount: int | None = None,
         context: Mapping[str, Value] | None = None,
-    ) -> bool: ...
-    def authorize_many(self, requests: Iterable[Mapping[str, Any]]) -> list[Decision]: ...
-    def check_many(self, requests: Iterable[Mapping[str, Any]]) -> list[bool]: ...
+    ) -> bool:
+        """The allow bit of `authorize`."""
+
+    def authorize_many(
+        self,
+        requests: Iterable[Mapping[str, Any]] | None = None,
+        *,
+        principals: list[Any] | Who | None = None,
+        actions: list[Any] | Does | None = None,
+        resources: list[Any] | Resource | None = None,
+        actors: list[Any] | Who | None = None,
+        hosts: list[Any] | At | None = None,
+        channels: list[Any] | str | None = None,
+        realms: list[Any] | Who | None = None,
+        amounts: list[Any] | int | None = None,
+        contexts: list[Any] | Mapping[str, Value] | None = None,
+    ) -> list[Decision]:
+        """The decisions on many requests, in their order.
+
+        Either `requests`, records with the arguments of `authorize`, or columns: each a list with one entry a row, or one
+        value for all rows. All are answered from one version of policies and directory, without the GIL.
+        """
+
+    def check_many(
+        self,
+        requests: Iterable[Mapping[str, Any]] | None = None,
+        *,
+        principals: list[Any] | Who | None = None,
+        actions: list[Any] | Does | None = None,
+        resources: list[Any] | Resource | None = None,
+        actors: list[Any] | Who | None = None,
+        hosts: list[Any] | At | None = None,
+        channels: list[Any] | str | None = None,
+        realms: list[Any] | Who | None = None,
+        amounts: list[Any] | int | None = None,
+        contexts: list[Any] | Mapping[str, Value] | None = None,
+    ) -> list[bool]:
+        """The allow bits of `authorize_many`.
+
+        Either `requests`, records with the arguments of `check`, or columns: each a list with one entry a row, or one
+        value for all rows. All are answered from one version of policies and directory, without the GIL.
+        """
+
     def explain(
         self,
-        principal: Ref,
-        action: str | Ref,
+        principal: Who,
+        action: Does,
         resource: Resource,
         *,
-        actor: Ref | None = None,
-        host: str | None = None,
+        actor: Who | None = None,
+        host: At | None = None,
         channel: str | None = None,
-        realm: Ref | None = None,
+        realm: Who | None = None,
         amount: int | None = None,
         context: Mapping[str, Value] | None = None,
-    ) -> Explanation: ...
+    ) -> Explanation:
+        """Why the answer is what it is: each policy, the facts that it read, the clause that failed."""
+
     def actions(
         self,
-        principal: Ref,
+        principal: Who,
         resource: Resource,
         *,
-        actor: Ref | None = None,
-        host: str | None = None,
+        actor: Who | None = None,
+        host: At | None = None,
         channel: str | None = None,
-        realm: Ref | None = None,
+        realm: Who | None = None,
         amount: int | None = None,
         context: Mapping[str, Value] | None = None,
-    ) -> list[str]: ...
-    def login(self, host: str, email: str) -> Login: ...
+    ) -> list[str]:
+        """The actions that `principal` may do on `resource` now, sorted."""
+
+    def login(self, host: At, email: str) -> Login:
+        """Whether this e-mail may log in at this host, and as whom."""
+
     def desk(
         self,
-        principal: Ref,
+        principal: Who,
         about: Resource,
         *,
-        actor: Ref | None = None,
-        host: str | None = None,
+        actor: Who | None = None,
+        host: At | None = None,
         channel: str | None = None,
-        realm: Ref | None = None,
+        realm: Who | None = None,
         context: Mapping[str, Value] | None = None,
     ) -> Desk: ...
     def change(
         self,
         put: Iterable[Mapping[str, Any]] | None = None,
         *,
-        remove: Iterable[Ref] | None = None,
+        remove: Iterable[Who] | None = None,
         expected_revision: int | None = None,
     ) -> int: ...
     def import_lines(
         self, lines: str | bytes | PathLike[str], progress: Callable[[int, int], bool | None] | None = None
     ) -> int: ...
     def export_lines(self) -> str: ...
-    def record(self, reference: Ref) -> dict[str, Any] | None: ...
+    def record(self, reference: Who) -> dict[str, Any] | None: ...
+    def _empty(
+        self,
+        principal: object,
+        action: object,
+        resource: object,
+        *,
+        actor: object = None,
+        host: object = None,
+        channel: object = None,
+        realm: object = None,
+        amount: object = None,
+        context: object = None,
+    ) -> bool: ...
     def _panic(self) -> None: ...
     def __enter__(self) -> Engine: ...
     def __exit__(

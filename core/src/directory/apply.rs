@@ -3,29 +3,15 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use rpds::HashTrieSetSync;
+use serde_json::Map;
 
-use super::{Change, Directory, NOBODY, Realm, Record};
-use crate::account::AccountKind;
+use super::key::{Key, Kind};
+use super::put::{NewAccount, NewMember};
+use super::{Change, Directory, NONE, Record, Target};
+use crate::account::{Account, AccountKind};
 use crate::catalog::{Catalog, Names};
+use crate::member::TeamMember;
 use crate::{Error, Ref};
-
-/// Which records a record names: what the index of referrers holds.
-fn names(record: &Record) -> Vec<Ref> {
-    let account = |id: &str| Ref::new("Account", id);
-    let level = |id: &str| Ref::new("AccessLevel", id);
-    match record {
-        Record::Platform(_) | Record::Operator(_) => Vec::new(),
-        Record::Package(package) => package.client_level().map(level).into_iter().collect(),
-        Record::AccessLevel(custom) => custom.owner().map(account).into_iter().collect(),
-        Record::Account(found) => match found.kind() {
-            AccountKind::Main { package } => vec![Ref::new("Package", package.as_str())],
-            AccountKind::Client { owner, level: attached } => std::iter::once(account(owner)).chain(attached.as_deref().map(level)).collect(),
-        },
-        Record::TeamMember(member) => vec![account(member.account())],
-        Record::Domain(domain) => vec![domain.owner().map_or_else(|| Ref::from(NOBODY), account)],
-    }
-}
 
 impl Directory {
     /// The directory after these changes, in one transaction whose inner order does not matter.
@@ -35,170 +21,150 @@ impl Directory {
         }
         let mut next = self.clone();
         next.revision = self.revision.saturating_add(1);
-        let touched = next.store(changes)?;
-        next.default_levels(&touched, self, catalog);
-        next.index(&touched, self);
+        let touched = next.store(changes, catalog, names)?;
+        for key in touched.iter().filter(|key| key.kind() == Kind::Account && !self.hot.is_own(**key)) {
+            next.default_level(key.number());
+        }
+        for key in &touched {
+            next.referrers.change(*key, next.hot.targets(*key), self.hot.targets(*key));
+        }
         next.index_logins(&touched, self)?;
         next.check(&touched, self, catalog, names)?;
-        next.warm(&touched, catalog, names)?;
         Ok(next)
     }
 
     /// Puts and removes, and which records that concerns.
-    fn store(&mut self, changes: Vec<Change>) -> Result<BTreeSet<Ref>, Error> {
+    fn store(&mut self, changes: Vec<Change>, catalog: &Catalog, names: &impl Names) -> Result<BTreeSet<Key>, Error> {
         let mut touched = BTreeSet::new();
         for change in changes {
-            let reference = match &change {
-                Change::Put(record) => record.reference(),
-                Change::Remove(reference) => self.stored(reference)?,
-            };
-            if !touched.insert(reference.clone()) {
-                return Err(match &change {
-                    Change::Put(Record::Domain(domain)) => Error::DuplicateDomain { domain: domain.name().to_owned() },
-                    _ => Error::DuplicateId { record: reference.to_string() },
-                });
-            }
             match change {
-                Change::Put(record) => self.put(record)?,
-                Change::Remove(_) => self.remove(&reference),
+                Change::Put(record) => {
+                    let (key, _) = self.put(record, names)?;
+                    if !touched.insert(key) {
+                        return Err(self.twin(key));
+                    }
+                }
+                Change::Remove(reference) => {
+                    let key = self.stored(&reference)?;
+                    if !touched.insert(key) {
+                        return Err(Error::DuplicateId { record: self.reference(key).to_string() });
+                    }
+                    self.remove(key, catalog);
+                }
             }
         }
         Ok(touched)
     }
 
-    /// The stored form of a reference to a record that is there.
-    fn stored(&self, reference: &Ref) -> Result<Ref, Error> {
-        let found = self.own(reference).map(|record| record.reference());
+    /// A record that stands twice in what is put.
+    pub(super) fn twin(&self, key: Key) -> Error {
+        match key.kind() {
+            Kind::Domain => Error::DuplicateDomain { domain: self.hot.id(key).to_owned() },
+            _ => Error::DuplicateId { record: self.reference(key).to_string() },
+        }
+    }
+
+    /// A reference to a record that is there.
+    fn stored(&self, reference: &Ref) -> Result<Key, Error> {
+        let found = self.key(reference).filter(|key| self.hot.is_own(*key));
         found.ok_or_else(|| Error::UnknownRecord { record: reference.to_string() })
     }
 
-    fn put(&mut self, record: Record) -> Result<(), Error> {
-        let id: Arc<str> = Arc::from(record.id());
-        match record {
+    /// Puts a record. Its key, and whether there was one of its type and id.
+    pub(super) fn put(&mut self, record: Record, names: &impl Names) -> Result<(Key, bool), Error> {
+        let put = match record {
             Record::Platform(platform) => {
                 if let Some(first) = self.platform.as_deref().filter(|first| first.id() != platform.id()) {
                     return Err(Error::SecondPlatform { first: first.id().to_owned(), second: platform.id().to_owned() });
                 }
+                let put = self.hot.put_platform(&platform);
                 self.platform = Some(Arc::new(platform));
+                put
             }
-            Record::Operator(operator) => self.operators.insert_mut(id, Arc::new(operator)),
-            Record::Package(package) => self.packages.insert_mut(id, Arc::new(package)),
-            Record::AccessLevel(level) => self.levels.insert_mut(id, Arc::new(level)),
-            Record::Account(account) => self.accounts.insert_mut(id, Arc::new(account)),
-            Record::TeamMember(member) => self.members.insert_mut(id, Arc::new(member)),
-            Record::Domain(domain) => self.domains.insert_mut(id, Arc::new(domain)),
-        }
-        Ok(())
+            Record::Operator(operator) => self.hot.put_operator(&operator),
+            Record::Package(package) => {
+                let put = self.hot.put_package(&package, true);
+                self.packages.insert_mut(Arc::from(package.id()), Arc::new(package));
+                put
+            }
+            Record::AccessLevel(level) => self.hot.put_level(&level, true),
+            Record::Account(mut account) => {
+                let (limits, attributes) = (std::mem::take(&mut account.limits), std::mem::take(&mut account.attributes));
+                self.hot.put_account(NewAccount { limits, attributes, ..new_account(&account) }, names)
+            }
+            Record::TeamMember(mut member) => {
+                let (limits, attributes) = (std::mem::take(&mut member.sub_limits), std::mem::take(&mut member.attributes));
+                self.hot.put_member(NewMember { limits, attributes, ..new_member(&member) }, names)
+            }
+            Record::Domain(domain) => self.hot.put_domain(&domain),
+        };
+        put.ok_or_else(Self::no_more)
     }
 
-    fn remove(&mut self, reference: &Ref) {
-        let id = reference.id();
-        match reference.kind() {
-            "Platform" => self.platform = None,
-            "Operator" => drop(self.operators.remove_mut(id)),
-            "Package" => drop(self.packages.remove_mut(id)),
-            "AccessLevel" => drop(self.levels.remove_mut(id)),
-            "Account" => drop(self.accounts.remove_mut(id)),
-            "TeamMember" => drop(self.members.remove_mut(id)),
-            _ => drop(self.domains.remove_mut(id)),
+    /// There are no more numbers for a type's ids.
+    pub(super) fn no_more() -> Error {
+        Error::Record { line: 1, reason: "there are more than 67,108,862 ids of its type".to_owned() }
+    }
+
+    fn remove(&mut self, key: Key, catalog: &Catalog) {
+        match key.kind() {
+            Kind::Platform => self.platform = None,
+            Kind::Package => drop(self.packages.remove_mut(self.hot.id(key))),
+            _ => {}
         }
+        self.hot.remove(key, catalog);
     }
 
     /// L7: a new client without a level gets the one that its owner's package names.
-    fn default_levels(&mut self, touched: &BTreeSet<Ref>, before: &Self, catalog: &Catalog) {
-        for reference in touched.iter().filter(|reference| reference.kind() == "Account" && before.account(reference.id()).is_none()) {
-            let Some(account) = self.account(reference.id()).filter(|account| account.level().is_none()) else { continue };
-            let package = account.owner().and_then(|owner| self.account(owner)).and_then(|owner| owner.package());
-            let level = package.and_then(|package| self.package(package, catalog)).and_then(|package| package.client_level());
-            let (Some(level), Some(owner)) = (level, account.owner()) else { continue };
-            let mut account = account.clone();
-            account.kind = AccountKind::Client { owner: owner.to_owned(), level: Some(level.to_owned()) };
-            self.accounts.insert_mut(Arc::from(reference.id()), Arc::new(account));
-        }
-    }
-
-    fn index(&mut self, touched: &BTreeSet<Ref>, before: &Self) {
-        for reference in touched {
-            for target in before.own(reference).iter().flat_map(names) {
-                let mut left = self.referrers.get(&target).cloned().unwrap_or_default();
-                left.remove_mut(reference);
-                if left.is_empty() {
-                    self.referrers.remove_mut(&target);
-                } else {
-                    self.referrers.insert_mut(target, left);
-                }
-            }
-            for target in self.own(reference).iter().flat_map(names) {
-                match self.referrers.get_mut(&target) {
-                    Some(set) => set.insert_mut(reference.clone()),
-                    None => self.referrers.insert_mut(target, HashTrieSetSync::new_sync().insert(reference.clone())),
-                }
-            }
+    pub(super) fn default_level(&mut self, account: u32) {
+        let level = || {
+            let row = self.hot.accounts.row(account).filter(|row| row.owner != NONE && row.level == NONE)?;
+            let package = self.hot.accounts.row(row.owner)?.package;
+            self.hot.packages.row(package).map(|package| package.level)
+        };
+        if let Some(level) = level().filter(|level| *level != NONE) {
+            self.hot.attach(account, level);
         }
     }
 
     /// I1: one login a realm and e-mail. An account that changes its owner takes its members' logins along.
-    fn index_logins(&mut self, touched: &BTreeSet<Ref>, before: &Self) -> Result<(), Error> {
-        let mut logins: BTreeSet<Ref> = touched.iter().filter(|reference| matches!(reference.kind(), "Operator" | "Account" | "TeamMember")).cloned().collect();
-        for account in touched.iter().filter(|reference| reference.kind() == "Account") {
-            let moved = before.account(account.id()).map(Self::realm_of) != self.account(account.id()).map(Self::realm_of);
-            if moved {
-                logins.extend(self.members_of(account));
-                logins.extend(before.members_of(account));
-            }
-        }
-        // All old ones go before a new one comes: two logins may swap e-mails in one transaction.
-        for login in &logins {
-            if let Some((_, email)) = before.login_of(login) {
-                let mut left = self.logins.get(&*email).cloned().unwrap_or_default();
-                left.retain(|(_, known)| known != login);
-                if left.is_empty() {
-                    self.logins.remove_mut(&*email);
-                } else {
-                    self.logins.insert_mut(email, left);
+    fn index_logins(&mut self, touched: &BTreeSet<Key>, before: &Self) -> Result<(), Error> {
+        let mut logins = BTreeSet::new();
+        for key in touched {
+            if let Some(email) = self.hot.login_email(*key) {
+                if before.hot.login_email(*key) != Some(email) {
+                    self.logins.insert(email, *key);
                 }
+                logins.insert(*key);
+            }
+            if key.kind() == Kind::Account && before.hot.realm(*key) != self.hot.realm(*key) {
+                let referrers = self.referrers.of(Target::Record(*key), &self.hot);
+                logins.extend(referrers.into_iter().filter(|referrer| referrer.kind() == Kind::TeamMember));
             }
         }
-        for login in logins {
-            let Some((realm, email)) = self.login_of(&login) else { continue };
-            let mut known = self.logins.get(&*email).cloned().unwrap_or_default();
-            if let Some((_, first)) = known.iter().find(|(taken, _)| *taken == realm) {
-                let realm = match &realm {
-                    Realm::Platform => "the platform's".to_owned(),
-                    Realm::Owner(owner) => format!("of `{owner}`"),
-                };
-                return Err(Error::DuplicateLogin { email: email.to_string(), realm, first: first.to_string(), second: login.to_string() });
-            }
-            known.push((realm, login));
-            self.logins.insert_mut(email, known);
-        }
-        Ok(())
+        self.check_logins(logins.iter().copied(), |login| logins.contains(&login))
     }
 
-    fn members_of(&self, account: &Ref) -> Vec<Ref> {
-        let referrers = self.referrers.get(account).into_iter().flat_map(HashTrieSetSync::iter);
-        referrers.filter(|referrer| referrer.kind() == "TeamMember").cloned().collect()
+    /// Takes a record up that nobody knew.
+    pub(super) fn index_all(&mut self, key: Key) -> bool {
+        self.referrers.change(key, self.hot.targets(key), [None; 2]);
+        self.hot.login_email(key).is_some_and(|email| self.logins.insert(email, key))
     }
+}
 
-    /// Realm and e-mail of a login. A member of no known account is refused later, and has no realm until then.
-    fn login_of(&self, login: &Ref) -> Option<(Realm, Arc<str>)> {
-        match login.kind() {
-            "Operator" => Some((Realm::Platform, Arc::from(self.operator(login.id())?.email()))),
-            "Account" => {
-                let account = self.account(login.id())?;
-                Some((Self::realm_of(account), Arc::from(account.email())))
-            }
-            _ => {
-                let member = self.member(login.id())?;
-                Some((Self::realm_of(self.account(member.account())?), Arc::from(member.email())))
-            }
-        }
-    }
+/// An account as it is put, without what few have.
+pub(super) fn new_account(account: &Account) -> NewAccount<'_> {
+    let (owner, package, level) = match account.kind() {
+        AccountKind::Main { package } => (None, Some(package.as_str()), None),
+        AccountKind::Client { owner, level } => (Some(owner.as_str()), None, level.as_deref()),
+    };
+    let disabled = account.disabled().fold(0, |all, reason| all | 1_u16.checked_shl(super::hot::reason_bit(reason)).unwrap_or(0));
+    let (limits, attributes) = (crate::limit::Limits::new(), Map::new());
+    NewAccount { id: &account.id, email: &account.email, owner, package, level, confirmed: account.confirmed, closed: account.closed, disabled, limits, attributes }
+}
 
-    /// Who refers to a record, sorted.
-    pub(super) fn referrers_of(&self, reference: &Ref) -> Vec<Ref> {
-        let found = self.referrers.get(reference).into_iter().flat_map(HashTrieSetSync::iter);
-        let sorted: BTreeSet<&Ref> = found.collect();
-        sorted.into_iter().cloned().collect()
-    }
+/// A member as it is put, without what few have.
+pub(super) fn new_member(member: &TeamMember) -> NewMember<'_> {
+    let (grants, limits, attributes) = (member.grants().collect(), crate::limit::Limits::new(), Map::new());
+    NewMember { id: &member.id, account: &member.account, email: &member.email, confirmed: member.confirmed, grants, limits, attributes }
 }

@@ -2,40 +2,41 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Map, Value};
-
-use super::{Directory, Record};
-use crate::account::{Account, AccountKind};
+use super::hot::{AccountRow, Cold};
+use super::key::{Key, Kind};
+use super::{Directory, NONE, Target};
 use crate::catalog::{Catalog, Names};
 use crate::limit::Limits;
 use crate::{Error, Ref};
 
-struct Check<'a, N> {
-    after: &'a Directory,
-    before: &'a Directory,
-    catalog: &'a Catalog,
-    names: &'a N,
+pub(super) struct Check<'a, N> {
+    pub(super) after: &'a Directory,
+    pub(super) before: &'a Directory,
+    pub(super) catalog: &'a Catalog,
+    pub(super) names: &'a N,
+    /// Whether attributes are asked of the schema again, which has changed.
+    pub(super) anew: bool,
 }
 
 impl Directory {
     /// Whether the touched records, and those that refer to them, keep every invariant.
-    pub(super) fn check(&self, touched: &BTreeSet<Ref>, before: &Self, catalog: &Catalog, names: &impl Names) -> Result<(), Error> {
-        let check = Check { after: self, before, catalog, names };
-        for reference in touched {
-            if let Some(record) = self.own(reference) {
-                check.record(&record)?;
-            }
-        }
-        for reference in touched {
-            let gone = self.own(reference).is_none();
-            // What names an account leans on its kind; what names a level, on its owner.
-            let changed = gone || check.leaned_on(reference);
-            for referrer in if changed { self.referrers_of(reference) } else { Vec::new() } {
-                if gone {
-                    return Err(Error::InUse { record: reference.to_string(), by: referrer.to_string() });
+    pub(super) fn check(&self, touched: &BTreeSet<Key>, before: &Self, catalog: &Catalog, names: &impl Names) -> Result<(), Error> {
+        let check = Check { after: self, before, catalog, names, anew: false };
+        check.all(touched.iter().copied())?;
+        // What names an account leans on its kind; what names a level, on its owner.
+        let mut changed: Vec<(Ref, Key)> =
+            touched.iter().filter(|key| !self.hot.is_own(**key) || check.leaned_on(**key)).map(|key| (self.reference(*key), *key)).collect();
+        changed.sort_unstable();
+        for (reference, key) in changed {
+            let referrers = self.referrers.of(Target::Record(key), &self.hot).into_iter();
+            let mut referrers: Vec<(Ref, Key)> = referrers.map(|referrer| (self.reference(referrer), referrer)).collect();
+            referrers.sort_unstable();
+            for (by, referrer) in referrers {
+                if !self.hot.is_own(key) {
+                    return Err(Error::InUse { record: reference.to_string(), by: by.to_string() });
                 }
-                if let Some(record) = self.own(&referrer).filter(|_| !touched.contains(&referrer)) {
-                    check.record(&record)?;
+                if !touched.contains(&referrer) {
+                    check.record(referrer)?;
                 }
             }
         }
@@ -44,11 +45,12 @@ impl Directory {
 
     /// What the directory names that a new bundle does not declare (at most 20 reasons). A level that is gone is
     /// allowed: its accounts have no features.
-    pub(crate) fn recheck(&self, catalog: &Catalog, names: &impl Names) -> Result<(), Vec<String>> {
-        let check = Check { after: self, before: self, catalog, names };
+    pub(crate) fn recheck(&self, catalog: &Catalog, old: &Catalog, names: &impl Names) -> Result<(), Vec<String>> {
+        let declared = self.declare(catalog, old, names, false).map_err(|error| vec![error.to_string()])?;
+        let check = Check { after: &declared, before: self, catalog, names, anew: true };
         let mut reasons = Vec::new();
-        for record in self.records() {
-            if let Err(error) = check.record(&record) {
+        for key in declared.keys_in_order() {
+            if let Err(error) = check.record(key) {
                 reasons.push(error.to_string());
                 if reasons.len() == 20 {
                     break;
@@ -60,94 +62,134 @@ impl Directory {
 }
 
 impl<N: Names> Check<'_, N> {
+    /// Whether these records, sorted by type, keep every invariant; else the fault of the first by type and id.
+    pub(super) fn all(&self, keys: impl Iterator<Item = Key>) -> Result<(), Error> {
+        let mut first: Option<(Key, Error)> = None;
+        for key in keys {
+            if let Some((known, _)) = &first
+                && (known.kind() != key.kind() || self.after.hot.id(*known) <= self.after.hot.id(key))
+            {
+                if known.kind() != key.kind() {
+                    break;
+                }
+                continue;
+            }
+            if let Err(error) = self.record(key) {
+                first = Some((key, error));
+            }
+        }
+        first.map_or(Ok(()), |(_, error)| Err(error))
+    }
+
     /// Whether what other records rely on in this record has changed.
-    fn leaned_on(&self, reference: &Ref) -> bool {
-        match reference.kind() {
-            "Account" => self.before.account(reference.id()).map(Account::owner) != self.after.account(reference.id()).map(Account::owner),
-            "AccessLevel" => {
-                let owner = |directory: &Directory| directory.levels.get(reference.id()).map(|level| level.owner().map(str::to_owned));
+    fn leaned_on(&self, key: Key) -> bool {
+        let number = key.number();
+        match key.kind() {
+            Kind::Account => {
+                let owner = |directory: &Directory| directory.hot.accounts.row(number).map_or(NONE, |row| row.owner);
+                owner(self.before) != owner(self.after)
+            }
+            Kind::AccessLevel => {
+                let owner = |directory: &Directory| directory.hot.levels.row(number).filter(|row| row.is_own()).map(|row| row.owner);
                 owner(self.before) != owner(self.after)
             }
             _ => false,
         }
     }
 
-    fn record(&self, record: &Record) -> Result<(), Error> {
-        let name = || record.reference().to_string();
-        match record {
-            Record::Platform(_) | Record::Operator(_) => Ok(()),
-            Record::Package(package) => {
-                not_in_catalog(self.catalog.package(package.id()).is_some(), record)?;
-                self.features(&name, package.features())?;
-                self.meters(&name, package.limits())?;
-                self.meters(&name, package.client_limits())?;
-                match package.client_level().filter(|level| self.catalog.level(level).is_none()) {
-                    Some(level) => Err(Error::UnknownLevel { account: name(), level: level.to_owned() }),
-                    None => Ok(()),
-                }
-            }
-            Record::AccessLevel(level) => {
-                not_in_catalog(self.catalog.level(level.id()).is_some(), record)?;
-                self.features(&name, level.features())?;
-                self.meters(&name, level.limits())?;
-                let owner = level.owner().ok_or_else(|| Error::LevelOwner { level: level.id().to_owned() })?;
-                self.main(owner, level.id())
-            }
-            Record::Account(account) => self.account(account),
-            Record::TeamMember(member) => {
-                self.known(member.account())?;
-                self.features(&name, member.grants())?;
-                self.meters(&name, member.sub_limits())?;
-                self.attributes(&name, "TeamMember", member.attributes())
-            }
-            Record::Domain(domain) => domain.owner().map_or(Ok(()), |owner| self.main(owner, domain.name())),
+    /// Whether a record of the directory, if it is there, keeps every invariant.
+    fn record(&self, key: Key) -> Result<(), Error> {
+        let (number, hot) = (key.number(), &self.after.hot);
+        match key.kind() {
+            Kind::Platform | Kind::Operator => Ok(()),
+            Kind::Package => self.package(key),
+            Kind::AccessLevel => self.level(key),
+            Kind::Account => hot.accounts.row(number).map_or(Ok(()), |row| self.account(key, row)),
+            Kind::TeamMember => hot.members.row(number).map_or(Ok(()), |row| {
+                self.known(row.account)?;
+                self.features(key, row.grants, hot.more_grants(number, row))?;
+                self.cold(&|| self.name(key), key)
+            }),
+            Kind::Domain => hot.domains.row(number).filter(|row| row.owner != NONE).map_or(Ok(()), |row| self.main(row.owner, key)),
         }
     }
 
-    fn account(&self, account: &Account) -> Result<(), Error> {
-        let name = || format!("account `{}`", account.id());
-        self.meters(&name, account.limits())?;
-        self.attributes(&name, "Account", account.attributes())?;
-        match account.kind() {
-            AccountKind::Main { package } => match self.after.package(package, self.catalog) {
-                Some(_) => Ok(()),
-                None => Err(Error::UnknownPackage { account: account.id().to_owned(), package: package.clone() }),
-            },
-            AccountKind::Client { owner, level } => {
-                self.main(owner, account.id())?;
-                level.as_deref().map_or(Ok(()), |level| self.attached(account, owner, level))
-            }
+    fn name(&self, key: Key) -> String {
+        self.after.reference(key).to_string()
+    }
+
+    fn package(&self, key: Key) -> Result<(), Error> {
+        let Some(package) = self.after.packages.get(self.after.hot.id(key)) else { return Ok(()) };
+        let name = || self.name(key);
+        self.not_in_catalog(self.catalog.package(package.id()).is_some(), key)?;
+        if let Some(feature) = package.features().find(|feature| !self.names.has_feature(feature)) {
+            return Err(Error::UnknownFeature { record: name(), feature: feature.to_owned() });
         }
+        self.meters(&name, package.limits())?;
+        self.meters(&name, package.client_limits())?;
+        match package.client_level().filter(|level| self.catalog.level(level).is_none()) {
+            Some(level) => Err(Error::UnknownLevel { account: name(), level: level.to_owned() }),
+            None => Ok(()),
+        }
+    }
+
+    fn level(&self, key: Key) -> Result<(), Error> {
+        let hot = &self.after.hot;
+        let Some(row) = hot.levels.row(key.number()).filter(|row| row.is_own()) else { return Ok(()) };
+        self.not_in_catalog(self.catalog.level(hot.id(key)).is_some(), key)?;
+        self.features(key, row.features, hot.more_of_level(key.number(), row))?;
+        self.cold(&|| self.name(key), key)?;
+        if row.owner == NONE {
+            return Err(Error::LevelOwner { level: hot.id(key).to_owned() });
+        }
+        self.main(row.owner, key)
+    }
+
+    fn account(&self, key: Key, row: &AccountRow) -> Result<(), Error> {
+        let hot = &self.after.hot;
+        self.cold(&|| format!("account `{}`", hot.id(key)), key)?;
+        if row.owner == NONE {
+            return match hot.packages.row(row.package) {
+                Some(_) => Ok(()),
+                None => Err(Error::UnknownPackage { account: hot.id(key).to_owned(), package: hot.packages.id(row.package).unwrap_or_default().to_owned() }),
+            };
+        }
+        self.main(row.owner, key)?;
+        if row.level == NONE { Ok(()) } else { self.attached(key, row) }
     }
 
     /// L3. A level that went with a bundle does not stand in the way of other changes of its accounts.
-    fn attached(&self, account: &Account, owner: &str, level: &str) -> Result<(), Error> {
-        let id = account.id().to_owned();
-        match self.after.level(level, self.catalog) {
-            Some(found) => match found.owner().filter(|other| *other != owner) {
-                Some(other) => Err(Error::LevelOtherOwner { account: id, level: level.to_owned(), owner: other.to_owned() }),
-                None => Ok(()),
-            },
-            None if self.before.account(&id).is_some_and(|old| old.level() == Some(level)) => Ok(()),
-            None => Err(Error::UnknownLevel { account: id, level: level.to_owned() }),
+    fn attached(&self, key: Key, row: &AccountRow) -> Result<(), Error> {
+        let hot = &self.after.hot;
+        let (account, level) = (|| hot.id(key).to_owned(), || hot.levels.id(row.level).unwrap_or_default().to_owned());
+        match hot.levels.row(row.level) {
+            Some(found) if found.owner == NONE || found.owner == row.owner => Ok(()),
+            Some(found) => {
+                let owner = hot.accounts.id(found.owner).unwrap_or_default().to_owned();
+                Err(Error::LevelOtherOwner { account: account(), level: level(), owner })
+            }
+            None if self.before.hot.accounts.row(key.number()).is_some_and(|old| old.level == row.level) => Ok(()),
+            None => Err(Error::UnknownLevel { account: account(), level: level() }),
         }
     }
 
-    fn known(&self, account: &str) -> Result<&Account, Error> {
-        self.after.account(account).ok_or_else(|| Error::UnknownAccount { account: account.to_owned() })
+    fn known(&self, account: u32) -> Result<&AccountRow, Error> {
+        let accounts = &self.after.hot.accounts;
+        accounts.row(account).ok_or_else(|| Error::UnknownAccount { account: accounts.id(account).unwrap_or_default().to_owned() })
     }
 
     /// C5: owners are main accounts.
-    fn main(&self, owner: &str, child: &str) -> Result<(), Error> {
-        if self.known(owner)?.owner().is_some() {
-            return Err(Error::OwnerNotMain { client: child.to_owned(), owner: owner.to_owned() });
+    fn main(&self, owner: u32, child: Key) -> Result<(), Error> {
+        if self.known(owner)?.owner == NONE {
+            return Ok(());
         }
-        Ok(())
+        let hot = &self.after.hot;
+        Err(Error::OwnerNotMain { client: hot.id(child).to_owned(), owner: hot.accounts.id(owner).unwrap_or_default().to_owned() })
     }
 
-    fn features<'b>(&self, record: &dyn Fn() -> String, mut features: impl Iterator<Item = &'b str>) -> Result<(), Error> {
-        match features.find(|feature| !self.names.has_feature(feature)) {
-            Some(feature) => Err(Error::UnknownFeature { record: record(), feature: feature.to_owned() }),
+    fn features(&self, key: Key, low: u64, more: &[u32]) -> Result<(), Error> {
+        match self.after.hot.features.undeclared(low, more) {
+            Some(feature) => Err(Error::UnknownFeature { record: self.name(key), feature: feature.to_owned() }),
             None => Ok(()),
         }
     }
@@ -159,14 +201,17 @@ impl<N: Names> Check<'_, N> {
         }
     }
 
-    fn attributes(&self, record: &dyn Fn() -> String, kind: &str, attributes: &Map<String, Value>) -> Result<(), Error> {
-        if attributes.is_empty() {
+    /// Meters and attributes, of a record that has some.
+    fn cold(&self, record: &dyn Fn() -> String, key: Key) -> Result<(), Error> {
+        let Some(Cold { limits, attributes, own, .. }) = self.after.hot.cold(key.kind(), key.number()) else { return Ok(()) };
+        self.meters(record, limits)?;
+        if attributes.is_empty() || own.is_some() && !self.anew {
             return Ok(());
         }
-        self.names.typed(kind, attributes).map(drop).map_err(|reason| Error::Attributes { record: record(), reason })
+        self.names.typed(key.kind().name(), attributes).map(drop).map_err(|reason| Error::Attributes { record: record(), reason })
     }
-}
 
-fn not_in_catalog(there: bool, record: &Record) -> Result<(), Error> {
-    if there { Err(Error::DuplicateId { record: record.reference().to_string() }) } else { Ok(()) }
+    fn not_in_catalog(&self, there: bool, key: Key) -> Result<(), Error> {
+        if there { Err(Error::DuplicateId { record: self.name(key) }) } else { Ok(()) }
+    }
 }

@@ -1,59 +1,63 @@
-//! What policies read of the directory, as numbers and bits: one row for each record, and for each name that one leans on.
+//! The directory's rows: numbers, bits and texts. What policies read, and all else of a record, save what few have.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use rpds::HashTrieMapSync;
 use serde_json::{Map, Value};
 
-use super::table::{NONE, Table};
-use super::{Directory, Record};
-use crate::account::{Account, AccountKind, DisableReason};
-use crate::catalog::{Catalog, Names};
+use super::features::Features;
+use super::key::{Key, Kind};
+use super::table::{Row, Table};
+use crate::account::DisableReason;
 use crate::domain::DomainState;
 use crate::eval::Own;
-use crate::{Error, Ref};
+use crate::limit::Limits;
 
-/// An account's number, or [`NONE`].
+/// A number, or [`NONE`](super::NONE).
 type Number = u32;
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct AccountRow {
     pub(crate) owner: Number,
     pub(crate) package: Number,
     pub(crate) level: Number,
-    pub(crate) confirmed: bool,
-    pub(crate) closed: bool,
-    /// A bit for each reason, in the order of [`DisableReason`].
-    pub(crate) disabled: u8,
-    /// The host's own attributes; nothing stands for an empty record.
-    pub(crate) attributes: Option<Arc<Own>>,
+    pub(super) bits: u16,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct MemberRow {
-    pub(crate) account: Number,
-    pub(crate) confirmed: bool,
+    /// The first 64 features.
     pub(crate) grants: u64,
-    pub(crate) attributes: Option<Arc<Own>>,
+    pub(crate) account: Number,
+    pub(super) bits: u16,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct LevelRow {
+    /// The first 64 features.
     pub(crate) features: u64,
     pub(crate) owner: Number,
+    pub(super) bits: u16,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct PackageRow {
+    /// The first 64 features.
     pub(crate) features: u64,
-    pub(crate) whitelabel: bool,
+    /// The level of clients created without one.
+    pub(super) level: Number,
+    pub(super) bits: u16,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct DomainRow {
     pub(crate) owner: Number,
-    pub(crate) state: DomainState,
+    pub(super) bits: u16,
 }
+
+/// The row of a platform or an operator.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct PlainRow(pub(super) bool);
 
 /// What an account's row says in single bits, the same wherever an account is read.
 pub(crate) mod account_bit {
@@ -70,28 +74,89 @@ pub(crate) mod account_bit {
     pub(crate) const COUNT: u32 = 10;
 }
 
+/// What a member's row says in single bits.
+pub(crate) mod member_bit {
+    /// There is a record.
+    pub(crate) const EXISTS: u32 = 0;
+    pub(crate) const CONFIRMED: u32 = 1;
+    /// How many bits there are.
+    pub(crate) const COUNT: u32 = 2;
+}
+
 /// What a domain's row says in single bits.
 pub(crate) mod domain_bit {
-    pub(crate) const PLATFORM: u32 = 0;
-    pub(crate) const HAS_OWNER: u32 = 1;
+    /// Without an owner it is the platform's.
+    pub(crate) const HAS_OWNER: u32 = 0;
     /// The first of the states, in the order of `DomainState`.
-    pub(crate) const STATE: u32 = 2;
+    pub(crate) const STATE: u32 = 1;
     /// How many bits there are.
-    pub(crate) const COUNT: u32 = 5;
+    pub(crate) const COUNT: u32 = 4;
+}
+
+/// What a level's or a package's row says in single bits.
+pub(super) mod offer_bit {
+    /// There is one.
+    pub(in super::super) const EXISTS: u32 = 0;
+    /// It is the directory's own, not the catalog's.
+    pub(in super::super) const OWN: u32 = 1;
+    pub(in super::super) const WHITELABEL: u32 = 2;
+}
+
+/// In every row that has it: more is kept aside.
+pub(super) const COLD: u16 = 1 << 15;
+
+/// The bit as a mask.
+pub(super) const fn mask(bit: u32) -> u16 {
+    1 << bit
 }
 
 impl AccountRow {
     /// The bits of [`account_bit`].
     #[inline]
     pub(crate) fn bits(&self) -> u64 {
-        use account_bit::{CLOSED, CONFIRMED, DISABLED, EXISTS, HAS_LEVEL, HAS_OWNER, HAS_PACKAGE};
-        1 << EXISTS
-            | u64::from(self.confirmed) << CONFIRMED
-            | u64::from(self.closed) << CLOSED
-            | u64::from(self.disabled) << DISABLED
-            | u64::from(self.owner != NONE) << HAS_OWNER
-            | u64::from(self.package != NONE) << HAS_PACKAGE
-            | u64::from(self.level != NONE) << HAS_LEVEL
+        u64::from(self.bits & (mask(account_bit::COUNT) - 1))
+    }
+
+    pub(crate) fn is_confirmed(&self) -> bool {
+        self.bits & mask(account_bit::CONFIRMED) != 0
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.bits & mask(account_bit::CLOSED) != 0
+    }
+
+    /// A bit for each reason, in the order of [`DisableReason`].
+    pub(crate) fn disabled(&self) -> u64 {
+        u64::from(self.bits >> account_bit::DISABLED & 0b1111)
+    }
+}
+
+impl MemberRow {
+    /// The bits of [`member_bit`].
+    #[inline]
+    pub(crate) fn bits(&self) -> u64 {
+        u64::from(self.bits & (mask(member_bit::COUNT) - 1))
+    }
+
+    pub(crate) fn is_confirmed(&self) -> bool {
+        self.bits & mask(member_bit::CONFIRMED) != 0
+    }
+}
+
+impl LevelRow {
+    /// Whether it is the directory's own.
+    pub(super) fn is_own(&self) -> bool {
+        self.bits & mask(offer_bit::OWN) != 0
+    }
+}
+
+impl PackageRow {
+    pub(super) fn is_own(&self) -> bool {
+        self.bits & mask(offer_bit::OWN) != 0
+    }
+
+    pub(crate) fn is_whitelabel(&self) -> bool {
+        self.bits & mask(offer_bit::WHITELABEL) != 0
     }
 }
 
@@ -99,30 +164,73 @@ impl DomainRow {
     /// The bits of [`domain_bit`].
     #[inline]
     pub(crate) fn bits(&self) -> u64 {
-        use domain_bit::{HAS_OWNER, PLATFORM, STATE};
-        let state = match self.state {
-            DomainState::Pending => 0,
-            DomainState::Verified => 1,
-            DomainState::Quarantined => 2,
-        };
-        u64::from(self.owner == NONE) << PLATFORM | u64::from(self.owner != NONE) << HAS_OWNER | 1 << (STATE + state)
+        u64::from(self.bits)
+    }
+
+    pub(crate) fn state(&self) -> DomainState {
+        match self.bits >> domain_bit::STATE {
+            1 => DomainState::Pending,
+            2 => DomainState::Verified,
+            _ => DomainState::Quarantined,
+        }
     }
 }
 
-/// All rows.
+macro_rules! exists {
+    ($($row:ident)*) => {
+        $(impl Row for $row {
+            #[inline]
+            fn exists(&self) -> bool {
+                self.bits & 1 != 0
+            }
+        })*
+    };
+}
+
+exists!(AccountRow MemberRow LevelRow PackageRow);
+
+impl Row for DomainRow {
+    #[inline]
+    fn exists(&self) -> bool {
+        self.bits != 0
+    }
+}
+
+impl Row for PlainRow {
+    fn exists(&self) -> bool {
+        self.0
+    }
+}
+
+/// What few records have.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Cold {
+    pub(super) limits: Limits,
+    /// The host's own attributes as they were given, and as the schema types them if they fit it.
+    pub(super) attributes: Map<String, Value>,
+    pub(super) own: Option<Own>,
+    /// The places of features after the first 64, sorted.
+    pub(super) features: Vec<u32>,
+}
+
+impl Cold {
+    pub(super) fn is_empty(&self) -> bool {
+        self.limits.is_empty() && self.attributes.is_empty() && self.features.is_empty()
+    }
+}
+
+/// All rows. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Hot {
-    pub(crate) platforms: Table<()>,
-    pub(crate) operators: Table<Arc<str>>,
+    pub(crate) platforms: Table<PlainRow>,
+    pub(crate) operators: Table<PlainRow>,
     pub(crate) packages: Table<PackageRow>,
     pub(crate) levels: Table<LevelRow>,
     pub(crate) accounts: Table<AccountRow>,
     pub(crate) members: Table<MemberRow>,
     pub(crate) domains: Table<DomainRow>,
-    /// Features by bit; grown by bundles, never shrunk, so that bits keep their meaning.
-    features: Arc<Vec<Arc<str>>>,
-    /// Whether there are more features than bits: then nothing of this is used.
-    crowded: bool,
+    pub(super) cold: HashTrieMapSync<u32, Arc<Cold>>,
+    pub(super) features: Arc<Features>,
 }
 
 /// The bit of a disable reason.
@@ -135,10 +243,30 @@ pub(crate) fn reason_bit(reason: DisableReason) -> u32 {
     }
 }
 
+/// Does the same with the table of each kind.
+macro_rules! tables {
+    ([$($borrow:tt)+] $hot:expr, $kind:expr, $table:ident => $work:expr) => {
+        match $kind {
+            Kind::AccessLevel => { let $table = $($borrow)+ $hot.levels; $work }
+            Kind::Account => { let $table = $($borrow)+ $hot.accounts; $work }
+            Kind::Domain => { let $table = $($borrow)+ $hot.domains; $work }
+            Kind::Operator => { let $table = $($borrow)+ $hot.operators; $work }
+            Kind::Package => { let $table = $($borrow)+ $hot.packages; $work }
+            Kind::Platform => { let $table = $($borrow)+ $hot.platforms; $work }
+            Kind::TeamMember => { let $table = $($borrow)+ $hot.members; $work }
+        }
+    };
+}
+
 impl Hot {
-    /// Features by bit.
+    /// Features by place.
     pub(crate) fn features(&self) -> &[Arc<str>] {
-        &self.features
+        self.features.names()
+    }
+
+    /// The place of a feature.
+    pub(crate) fn feature(&self, name: &str) -> Option<u32> {
+        self.features.place(name)
     }
 
     /// How many names have a number.
@@ -147,153 +275,107 @@ impl Hot {
         [platforms.names(), operators.names(), packages.names(), levels.names(), accounts.names(), members.names(), domains.names()]
     }
 
-    /// Whether rows hold all that policies can read.
-    pub(crate) fn is_complete(&self) -> bool {
-        !self.crowded
+    /// The number of an id, if it has one.
+    pub(super) fn key(&self, kind: Kind, id: &str) -> Option<Key> {
+        tables!([&] self, kind, table => table.number(id)).map(|number| kind.key(number))
     }
 
-    fn bits<'a>(&self, names: impl Iterator<Item = &'a str>) -> u64 {
-        let bit = |name: &str| self.features.iter().position(|known| **known == *name);
-        names.filter_map(bit).fold(0, |all, at| all | 1_u64.checked_shl(u32::try_from(at).unwrap_or(u32::MAX)).unwrap_or(0))
+    /// The id of a key.
+    pub(super) fn id(&self, key: Key) -> &str {
+        tables!([&] self, key.kind(), table => table.id(key.number())).unwrap_or_default()
     }
 
-    /// Takes up a bundle's features, packages and levels.
-    fn declare(&mut self, features: &[&str], catalog: &Catalog, old: &Catalog) {
-        let known = Arc::make_mut(&mut self.features);
-        for feature in features {
-            if known.iter().all(|known| **known != **feature) {
-                known.push(Arc::from(*feature));
-            }
-        }
-        self.crowded = known.len() > 64;
-        for package in old.packages().filter(|package| catalog.package(package.id()).is_none()) {
-            let number = self.packages.name(package.id());
-            self.packages.put(number, None);
-        }
-        for level in old.levels().filter(|level| catalog.level(level.id()).is_none()) {
-            let number = self.levels.name(level.id());
-            self.levels.put(number, None);
-        }
-        catalog.packages().for_each(|package| self.put(&Record::Package(package.clone()), None));
-        catalog.levels().for_each(|level| self.put(&Record::AccessLevel(level.clone()), None));
-    }
-
-    fn put(&mut self, record: &Record, attributes: Option<Arc<Own>>) {
-        match record {
-            Record::Platform(platform) => {
-                let number = self.platforms.name(platform.id());
-                self.platforms.put(number, Some(()));
-            }
-            Record::Operator(operator) => {
-                let number = self.operators.name(operator.id());
-                self.operators.put(number, Some(Arc::from(operator.email())));
-            }
-            Record::Package(package) => {
-                let number = self.packages.name(package.id());
-                let row = PackageRow { features: self.bits(package.features()), whitelabel: package.is_whitelabel() };
-                self.packages.put(number, Some(row));
-            }
-            Record::AccessLevel(level) => {
-                let number = self.levels.name(level.id());
-                let owner = level.owner().map_or(NONE, |owner| self.accounts.name(owner));
-                let row = LevelRow { features: self.bits(level.features()), owner };
-                self.levels.put(number, Some(row));
-            }
-            Record::Account(account) => self.put_account(account, attributes),
-            Record::TeamMember(member) => {
-                let number = self.members.name(member.id());
-                let account = self.accounts.name(member.account());
-                let row = MemberRow { account, confirmed: member.is_confirmed(), grants: self.bits(member.grants()), attributes };
-                self.members.put(number, Some(row));
-            }
-            Record::Domain(domain) => {
-                let number = self.domains.name(domain.name());
-                let owner = domain.owner().map_or(NONE, |owner| self.accounts.name(owner));
-                self.domains.put(number, Some(DomainRow { owner, state: domain.state() }));
-            }
+    /// Whether the directory itself keeps such a record, not the catalog.
+    pub(super) fn is_own(&self, key: Key) -> bool {
+        let number = key.number();
+        match key.kind() {
+            Kind::AccessLevel => self.levels.row(number).is_some_and(LevelRow::is_own),
+            Kind::Package => self.packages.row(number).is_some_and(PackageRow::is_own),
+            Kind::Account => self.accounts.row(number).is_some(),
+            Kind::Domain => self.domains.row(number).is_some(),
+            Kind::Operator => self.operators.row(number).is_some(),
+            Kind::Platform => self.platforms.row(number).is_some(),
+            Kind::TeamMember => self.members.row(number).is_some(),
         }
     }
 
-    fn put_account(&mut self, account: &Account, attributes: Option<Arc<Own>>) {
-        let number = self.accounts.name(account.id());
-        let (owner, package, level) = match account.kind() {
-            AccountKind::Main { package } => (NONE, self.packages.name(package), NONE),
-            AccountKind::Client { owner, level } => (self.accounts.name(owner), NONE, level.as_deref().map_or(NONE, |level| self.levels.name(level))),
-        };
-        let disabled = account.disabled().fold(0, |all, reason| all | 1_u8.checked_shl(reason_bit(reason)).unwrap_or(0));
-        let (confirmed, closed) = (account.is_confirmed(), account.is_closed());
-        self.accounts.put(number, Some(AccountRow { owner, package, level, confirmed, closed, disabled, attributes }));
+    /// Every record of the directory itself, by type and number.
+    pub(super) fn own(&self) -> impl Iterator<Item = Key> + '_ {
+        Kind::ALL.into_iter().flat_map(|kind| self.own_of(kind))
     }
 
-    fn remove(&mut self, reference: &Ref, catalog: &Catalog) {
-        let id = reference.id();
-        macro_rules! gone {
-            ($table:ident) => {
-                if let Some(number) = self.$table.number(id) {
-                    self.$table.put(number, None);
-                }
-            };
-        }
-        match reference.kind() {
-            "Platform" => gone!(platforms),
-            "Operator" => gone!(operators),
-            "Package" => gone!(packages),
-            "AccessLevel" => gone!(levels),
-            "Account" => gone!(accounts),
-            "TeamMember" => gone!(members),
-            "Domain" => gone!(domains),
-            _ => {}
-        }
-        // A record of the catalog that one of the directory had hidden.
-        if let Some(package) = catalog.package(id).filter(|_| reference.kind() == "Package") {
-            self.put(&Record::Package(package.clone()), None);
-        }
-        if let Some(level) = catalog.level(id).filter(|_| reference.kind() == "AccessLevel") {
-            self.put(&Record::AccessLevel(level.clone()), None);
-        }
-    }
-}
-
-impl Directory {
-    /// The same directory, read with another bundle.
-    ///
-    /// # Errors
-    /// [`Error::Attributes`] where a record's own attributes do not fit its schema.
-    pub(crate) fn declare(&self, catalog: &Catalog, old: &Catalog, names: &impl Names) -> Result<Self, Error> {
-        let mut next = self.clone();
-        next.hot.declare(&names.features(), catalog, old);
-        // Attributes may have other types now.
-        for record in self.records().filter(|record| own(record).is_some()) {
-            next.put_hot(&record, names)?;
-        }
-        Ok(next)
+    /// Those of one type.
+    pub(super) fn own_of(&self, kind: Kind) -> impl Iterator<Item = Key> + '_ {
+        let names = tables!([&] self, kind, table => table.names());
+        (0..names).map(move |number| kind.key(number)).filter(|key| self.is_own(*key))
     }
 
-    /// The rows of the touched records.
-    pub(super) fn warm(&mut self, touched: &BTreeSet<Ref>, catalog: &Catalog, names: &impl Names) -> Result<(), Error> {
-        for reference in touched {
-            match self.own(reference) {
-                Some(record) => self.put_hot(&record, names)?,
-                None => self.hot.remove(reference, catalog),
-            }
+    /// What else is kept with a record.
+    pub(crate) fn cold(&self, kind: Kind, number: u32) -> Option<&Cold> {
+        self.cold.get(&kind.key(number).0).map(AsRef::as_ref)
+    }
+
+    #[inline]
+    fn more_features(&self, kind: Kind, number: u32, bits: u16) -> &[u32] {
+        if bits & COLD == 0 { &[] } else { self.cold(kind, number).map_or(&[], |cold| cold.features.as_slice()) }
+    }
+
+    /// The places of a member's features after the first 64.
+    #[inline]
+    pub(crate) fn more_grants(&self, number: u32, row: &MemberRow) -> &[u32] {
+        self.more_features(Kind::TeamMember, number, row.bits)
+    }
+
+    /// The same of a level.
+    #[inline]
+    pub(crate) fn more_of_level(&self, number: u32, row: &LevelRow) -> &[u32] {
+        self.more_features(Kind::AccessLevel, number, row.bits)
+    }
+
+    /// The same of a package.
+    #[inline]
+    pub(crate) fn more_of_package(&self, number: u32, row: &PackageRow) -> &[u32] {
+        self.more_features(Kind::Package, number, row.bits)
+    }
+
+    /// An account's attributes of the host's own, as the schema types them.
+    pub(crate) fn account_own(&self, number: u32, row: &AccountRow) -> Option<&Own> {
+        if row.bits & COLD == 0 { None } else { self.cold(Kind::Account, number)?.own.as_ref() }
+    }
+
+    /// A member's attributes of the host's own.
+    pub(crate) fn member_own(&self, number: u32, row: &MemberRow) -> Option<&Own> {
+        if row.bits & COLD == 0 { None } else { self.cold(Kind::TeamMember, number)?.own.as_ref() }
+    }
+
+    /// Names that have no record: dead, or named by policies and records.
+    pub(super) fn bare_names(&self) -> u32 {
+        Kind::ALL.into_iter().fold(0, |all, kind| tables!([&] self, kind, table => all.saturating_add(table.names().saturating_sub(table.rows()))))
+    }
+
+    /// Whether an index should grow when there is time.
+    pub(super) fn is_filling(&self) -> bool {
+        Kind::ALL.into_iter().any(|kind| tables!([&] self, kind, table => table.is_filling()))
+    }
+
+    /// Lets the indexes that need it grow.
+    pub(super) fn make_room(&mut self) {
+        for kind in Kind::ALL {
+            tables!([&mut] self, kind, table => if table.is_filling() { table.make_room() });
         }
-        Ok(())
     }
 
-    fn put_hot(&mut self, record: &Record, names: &impl Names) -> Result<(), Error> {
-        let typed = own(record).map(|attributes| names.typed(record.reference().kind(), attributes)).transpose();
-        let typed = typed.map_err(|reason| Error::Attributes { record: record.reference().to_string(), reason })?;
-        self.hot.put(record, typed.map(Arc::new));
-        Ok(())
+    /// Gives back what loading left over.
+    pub(super) fn settle(&mut self) {
+        for kind in Kind::ALL {
+            tables!([&mut] self, kind, table => table.settle());
+        }
     }
-}
 
-/// The host's own attributes, if there are any.
-fn own(record: &Record) -> Option<&Map<String, Value>> {
-    let attributes = match record {
-        Record::Account(account) => account.attributes(),
-        Record::TeamMember(member) => member.attributes(),
-        _ => return None,
-    };
-    Some(attributes).filter(|attributes| !attributes.is_empty())
+    /// How many chunks of this version the other does not have.
+    #[cfg(test)]
+    pub(super) fn apart(&self, other: &Self) -> usize {
+        let few = self.platforms.apart(&other.platforms) + self.operators.apart(&other.operators) + self.packages.apart(&other.packages);
+        few + self.levels.apart(&other.levels) + self.accounts.apart(&other.accounts) + self.members.apart(&other.members) + self.domains.apart(&other.domains)
+    }
 }

@@ -1,9 +1,11 @@
 //! The directory as JSON lines: one record a line.
 
 use std::io::{BufRead, Read, Write};
-use std::sync::Arc;
 
-use super::{Change, Directory, Record};
+use super::check::Check;
+use super::key::{Key, Kind};
+use super::quick::{self, Quick};
+use super::{Directory, Record};
 use crate::Error;
 use crate::catalog::{Catalog, Names};
 
@@ -19,6 +21,64 @@ pub struct Progress {
 /// After how many records progress is told.
 const STEP: u64 = 10_000;
 
+/// A directory while it is read.
+struct Loading<'a, N> {
+    directory: Directory,
+    names: &'a N,
+    /// Logins whose e-mail may stand twice.
+    suspects: Vec<Key>,
+    /// What is wrong with the records together; told when each by itself is right.
+    fault: Option<Error>,
+}
+
+impl<N: Names> Loading<'_, N> {
+    /// Takes up the record of a line.
+    fn line(&mut self, text: &str) -> Result<(), Error> {
+        let put = match quick::read(text) {
+            Some(_) if self.fault.is_some() => return Ok(()),
+            Some(Quick::Account(new)) => self.directory.hot.put_account(new, self.names).ok_or_else(Directory::no_more),
+            Some(Quick::Member(new)) => self.directory.hot.put_member(new, self.names).ok_or_else(Directory::no_more),
+            None => {
+                let record = Record::from_json(text)?;
+                if self.fault.is_some() {
+                    return Ok(());
+                }
+                self.directory.put(record, self.names)
+            }
+        };
+        match put {
+            Ok((key, true)) => self.fault = Some(self.directory.twin(key)),
+            Ok((key, false)) => {
+                if self.directory.index_all(key) {
+                    self.suspects.push(key);
+                }
+            }
+            Err(error) => self.fault = Some(error),
+        }
+        Ok(())
+    }
+
+    /// The directory, if it keeps every invariant.
+    fn done(mut self, catalog: &Catalog) -> Result<Directory, Error> {
+        if let Some(fault) = self.fault {
+            return Err(fault);
+        }
+        let before = Directory::default();
+        let next = &mut self.directory;
+        for number in 0..next.hot.accounts.names() {
+            let key = Kind::Account.key(number);
+            let named = next.hot.targets(key);
+            next.default_level(number);
+            next.referrers.change(key, next.hot.targets(key), named);
+        }
+        next.check_logins(self.suspects.into_iter(), |_| true)?;
+        Check { after: next, before: &before, catalog, names: self.names, anew: false }.all(next.hot.own())?;
+        next.hot.settle();
+        next.named();
+        Ok(self.directory)
+    }
+}
+
 impl Directory {
     /// A directory of exactly these records, at the revision after `revision`.
     pub(crate) fn import(
@@ -29,8 +89,13 @@ impl Directory {
         record_bytes: usize,
         mut progress: Option<&mut dyn FnMut(Progress) -> bool>,
     ) -> Result<Self, Error> {
-        let mut changes = Vec::new();
+        let empty = Self { revision: revision.saturating_add(1), ..Self::default() }.declare(catalog, &Catalog::default(), names, true)?;
+        let mut loading = Loading { directory: empty, names, suspects: Vec::new(), fault: None };
         let (mut line, mut so_far) = (0_usize, Progress { records: 0, bytes: 0 });
+        let mut tell = |so_far: Progress| {
+            let goes_on = progress.as_mut().is_none_or(|tell| tell(so_far));
+            if goes_on { Ok(()) } else { Err(Error::Cancelled { records: so_far.records }) }
+        };
         let cap = u64::try_from(record_bytes).unwrap_or(u64::MAX).saturating_add(1);
         let mut text = String::new();
         loop {
@@ -47,23 +112,16 @@ impl Directory {
             if text.trim().is_empty() {
                 continue;
             }
-            changes.push(Change::Put(Record::from_json(&text).map_err(|error| at_line(error, line))?));
+            loading.line(&text).map_err(|error| at_line(error, line))?;
             so_far.records = so_far.records.saturating_add(1);
-            if so_far.records.is_multiple_of(STEP)
-                && let Some(tell) = progress.as_mut()
-                && !tell(so_far)
-            {
-                return Err(Error::Cancelled { records: so_far.records });
+            if so_far.records.is_multiple_of(STEP) {
+                tell(so_far)?;
             }
         }
-        if !so_far.records.is_multiple_of(STEP)
-            && let Some(tell) = progress.as_mut()
-            && !tell(so_far)
-        {
-            return Err(Error::Cancelled { records: so_far.records });
+        if !so_far.records.is_multiple_of(STEP) {
+            tell(so_far)?;
         }
-        let empty = Self { revision, ..Self::default() }.declare(catalog, &Catalog::default(), names)?;
-        empty.apply(changes, catalog, names, None)
+        loading.done(catalog)
     }
 
     /// Writes every record, in an order that reads well: each after those that it names.
@@ -75,30 +133,6 @@ impl Directory {
         }
         lines.flush().map_err(|found| fault(&found))
     }
-
-    /// Every record: platform, operators, packages, main accounts, levels, clients, members, domains; each kind by id.
-    pub(super) fn records(&self) -> impl Iterator<Item = Record> + '_ {
-        let mut accounts: Vec<_> = self.accounts.iter().collect();
-        accounts.sort_by_key(|(id, account)| (account.owner().is_some(), Arc::clone(id)));
-        let (mains, clients): (Vec<_>, Vec<_>) = accounts.into_iter().partition(|(_, account)| account.owner().is_none());
-        let account = |(_, account): (&Arc<str>, &Arc<crate::account::Account>)| Record::Account(account.as_ref().clone());
-        self.platform
-            .iter()
-            .map(|platform| Record::Platform(platform.as_ref().clone()))
-            .chain(sorted(&self.operators).map(Record::Operator))
-            .chain(sorted(&self.packages).map(Record::Package))
-            .chain(mains.into_iter().map(account))
-            .chain(sorted(&self.levels).map(Record::AccessLevel))
-            .chain(clients.into_iter().map(account))
-            .chain(sorted(&self.members).map(Record::TeamMember))
-            .chain(sorted(&self.domains).map(Record::Domain))
-    }
-}
-
-fn sorted<T: Clone>(map: &super::Map<T>) -> impl Iterator<Item = T> + use<'_, T> {
-    let mut items: Vec<(&Arc<str>, &Arc<T>)> = map.iter().collect();
-    items.sort_by_key(|(id, _)| Arc::clone(id));
-    items.into_iter().map(|(_, item)| item.as_ref().clone())
 }
 
 /// The line of the record that is to blame; codes of what a record itself must keep stay as they are.

@@ -1,37 +1,41 @@
 //! Who is who: one immutable, indexed snapshot. A change makes a new one and shares what it does not touch.
+//!
+//! Records are rows, a few dozen bytes each, with numbers for names ([`hot`]); typed records are built when asked for.
+//! Rows and texts are versioned ([`tree`]); the indexes are hints that all versions share ([`index`]), so that a reader
+//! needs no lock and a change costs what it touches.
 
 mod apply;
 mod check;
+mod features;
 mod hot;
+mod index;
+mod key;
 mod lines;
+mod logins;
+mod put;
+mod quick;
+mod read;
 mod record;
+mod referrers;
 mod table;
+mod tree;
 
 use std::sync::Arc;
 
-use rpds::{HashTrieMapSync, HashTrieSetSync};
+use rpds::HashTrieMapSync;
 
-pub(crate) use self::hot::Hot;
+pub(crate) use self::hot::{Hot, account_bit, domain_bit, member_bit};
+pub(crate) use self::key::{Key, Kind};
 pub use self::lines::Progress;
+pub(crate) use self::logins::Realm;
+use self::logins::Logins;
 pub use self::record::Record;
+use self::referrers::{Referrers, Target};
 pub(crate) use self::table::NONE;
-use crate::Ref;
-use crate::access_level::AccessLevel;
-use crate::account::Account;
-use crate::catalog::Catalog;
-use crate::domain::Domain;
-use crate::member::TeamMember;
-use crate::operator::{Operator, Platform};
+use crate::catalog::{Catalog, Names};
+use crate::operator::Platform;
 use crate::package::Package;
-
-/// A space of logins (I1).
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum Realm {
-    /// Main accounts, their members, and operators.
-    Platform,
-    /// The clients of this owner, and their members.
-    Owner(Arc<str>),
-}
+use crate::{Error, Ref};
 
 /// A change of one record.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,28 +46,38 @@ pub enum Change {
     Remove(Ref),
 }
 
-type Map<T> = HashTrieMapSync<Arc<str>, Arc<T>>;
-
-/// Stands in the index of referrers for "no owner": platform domains are found under it.
-const NOBODY: (&str, &str) = ("Platform", "");
-
 /// One version of the directory. Cheap to clone.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Directory {
     revision: u64,
+    /// What handles remember: given anew where records get numbers anew.
+    numbering: u32,
     platform: Option<Arc<Platform>>,
-    operators: Map<Operator>,
-    packages: Map<Package>,
-    levels: Map<AccessLevel>,
-    accounts: Map<Account>,
-    members: Map<TeamMember>,
-    domains: Map<Domain>,
-    /// What policies read, by number. INVARIANT: a row for each record, and what it names; kept by `apply`.
-    hot: hot::Hot,
-    /// Every login with this e-mail, in all realms. INVARIANT: at most one a realm; kept by `apply`.
-    logins: HashTrieMapSync<Arc<str>, Vec<(Realm, Ref)>>,
-    /// Which records name a record. INVARIANT: exactly those of `apply::names`; kept by `apply`.
-    referrers: HashTrieMapSync<Ref, HashTrieSetSync<Ref>>,
+    /// The packages of the directory itself: few.
+    packages: HashTrieMapSync<Arc<str>, Arc<Package>>,
+    /// INVARIANT: a row for each record, and a number for what it names; kept by `apply`.
+    hot: Hot,
+    /// INVARIANT: every login by its e-mail, and others. Of one realm and e-mail there is one login; kept by `apply`.
+    logins: Logins,
+    /// INVARIANT: whatever `Hot::targets` says, and more; kept by `apply`.
+    referrers: Referrers,
+    /// How many names had no record when policies had named theirs.
+    bare: u32,
+}
+
+impl Default for Directory {
+    fn default() -> Self {
+        Self {
+            revision: 0,
+            numbering: crate::handle::numbering(),
+            platform: None,
+            packages: HashTrieMapSync::default(),
+            hot: Hot::default(),
+            logins: Logins::default(),
+            referrers: Referrers::default(),
+            bare: 0,
+        }
+    }
 }
 
 impl Directory {
@@ -72,108 +86,135 @@ impl Directory {
         self.revision
     }
 
+    /// Names the numbering of its records.
+    #[inline]
+    pub(crate) fn numbering(&self) -> u32 {
+        self.numbering
+    }
+
     /// The rows that policies read.
-    pub(crate) fn hot(&self) -> &hot::Hot {
+    #[inline]
+    pub(crate) fn hot(&self) -> &Hot {
         &self.hot
     }
 
-    /// The rows, to give names to numbers.
-    pub(crate) fn hot_mut(&mut self) -> &mut hot::Hot {
+    /// The rows, to give numbers to names.
+    pub(crate) fn hot_mut(&mut self) -> &mut Hot {
         &mut self.hot
     }
 
-    pub(crate) fn platform(&self) -> Option<&Platform> {
-        self.platform.as_deref()
+    /// The same directory, read with another bundle.
+    ///
+    /// # Errors
+    /// [`Error::Attributes`] where a record's own attributes do not fit its schema. They are asked only `anew`.
+    pub(crate) fn declare(&self, catalog: &Catalog, old: &Catalog, names: &impl Names, anew: bool) -> Result<Self, Error> {
+        let mut next = self.clone();
+        next.hot.declare(&names.features(), catalog, old);
+        if anew {
+            let typed = next.hot.retype(names);
+            typed.map_err(|(key, reason)| Error::Attributes { record: self.reference(key).to_string(), reason })?;
+        }
+        Ok(next)
     }
 
-    pub(crate) fn operator(&self, id: &str) -> Option<&Operator> {
-        self.operators.get(id).map(AsRef::as_ref)
+    /// Says that policies have named what they name.
+    pub(crate) fn named(&mut self) {
+        self.bare = self.hot.bare_names();
     }
 
-    /// A package of the directory or of the catalog.
-    pub(crate) fn package<'a>(&'a self, id: &str, catalog: &'a Catalog) -> Option<&'a Package> {
-        self.packages.get(id).map(AsRef::as_ref).or_else(|| catalog.package(id))
+    /// What a writer does before its turn, if there is anything to do: lets indexes grow, clears out chains, and gives new
+    /// numbers when most were of records that are gone. The same records at the same revision.
+    pub(crate) fn tidied(&self, catalog: &Catalog, names: &impl Names) -> Result<Option<Self>, Error> {
+        let gone = self.hot.bare_names().saturating_sub(self.bare);
+        let all = self.hot.names().into_iter().fold(0_u32, u32::saturating_add);
+        if gone / 2 > all.saturating_sub(gone).saturating_add(2048) {
+            return self.renumbered(catalog, names).map(Some);
+        }
+        let stale = self.referrers.is_stale();
+        if !stale && !self.hot.is_filling() && !self.logins.is_filling() {
+            return Ok(None);
+        }
+        let mut next = self.clone();
+        next.hot.make_room();
+        if next.logins.is_filling() {
+            next.logins.make_room(&next.hot);
+        }
+        if stale {
+            next.referrers = Referrers::anew(&next.hot);
+        }
+        Ok(Some(next))
     }
 
-    /// An access level of the directory or of the catalog.
-    pub(crate) fn level<'a>(&'a self, id: &str, catalog: &'a Catalog) -> Option<&'a AccessLevel> {
-        self.levels.get(id).map(AsRef::as_ref).or_else(|| catalog.level(id))
+    /// The same records with numbers of a new numbering.
+    fn renumbered(&self, catalog: &Catalog, names: &impl Names) -> Result<Self, Error> {
+        let mut next = Self { revision: self.revision, ..Self::default() }.declare(catalog, &Catalog::default(), names, true)?;
+        for key in self.hot.own() {
+            if let Some(record) = self.own_record(key) {
+                let (key, _) = next.put(record, names)?;
+                next.index_all(key);
+            }
+        }
+        next.hot.settle();
+        next.named();
+        Ok(next)
     }
 
-    pub(crate) fn account(&self, id: &str) -> Option<&Account> {
-        self.accounts.get(id).map(AsRef::as_ref)
+    /// The record's type and id.
+    pub(crate) fn reference(&self, key: Key) -> Ref {
+        Ref::new(key.kind().name(), self.hot.id(key))
     }
 
-    pub(crate) fn member(&self, id: &str) -> Option<&TeamMember> {
-        self.members.get(id).map(AsRef::as_ref)
+    /// The key of a reference that has a number; a domain's name is taken as it is written.
+    fn key(&self, reference: &Ref) -> Option<Key> {
+        let kind = Kind::named(reference.kind())?;
+        if kind == Kind::Domain {
+            return self.hot.key(kind, &crate::host::normalise(reference.id()).ok()?);
+        }
+        self.hot.key(kind, reference.id())
     }
 
-    /// The domain of exactly this normalised name (D3).
-    pub(crate) fn domain(&self, name: &str) -> Option<&Domain> {
-        self.domains.get(name).map(AsRef::as_ref)
+    /// Whether there is such a record, in the directory or in the catalog.
+    pub(crate) fn has(&self, reference: &Ref) -> bool {
+        let id = reference.id();
+        match Kind::named(reference.kind()) {
+            Some(Kind::AccessLevel) => self.hot.levels.find(id).is_some(),
+            Some(Kind::Account) => self.hot.accounts.find(id).is_some(),
+            Some(Kind::Domain) => self.hot.domains.find(id).is_some(),
+            Some(Kind::Operator) => self.hot.operators.find(id).is_some(),
+            Some(Kind::Package) => self.hot.packages.find(id).is_some(),
+            Some(Kind::Platform) => self.hot.platforms.find(id).is_some(),
+            Some(Kind::TeamMember) => self.hot.members.find(id).is_some(),
+            None => false,
+        }
     }
 
     /// The account that a login works in: its own, or a member's. Operators have none.
-    pub(crate) fn account_of(&self, login: &Ref) -> Option<&Account> {
+    pub(crate) fn account_of(&self, login: Key) -> Option<u32> {
         match login.kind() {
-            "Account" => self.account(login.id()),
-            "TeamMember" => self.account(self.member(login.id())?.account()),
+            Kind::Account => self.hot.accounts.row(login.number()).map(|_| login.number()),
+            Kind::TeamMember => self.hot.members.row(login.number()).map(|row| row.account),
             _ => None,
         }
     }
 
-    /// Every login with this normalised e-mail, in all realms.
-    pub(crate) fn logins(&self, email: &str) -> Vec<(Realm, Ref)> {
-        self.logins.get(email).cloned().unwrap_or_default()
+    /// The id of the account that a login works in.
+    pub(crate) fn account_id_of(&self, login: &Ref) -> Option<&str> {
+        let account = self.account_of(self.key(login)?)?;
+        self.hot.accounts.row(account).and_then(|_| self.hot.accounts.id(account))
+    }
+
+    /// The number of a verified domain's owner, or [`NONE`] for a platform domain.
+    pub(crate) fn verified(&self, domain: &str) -> Option<u32> {
+        let (_, row) = self.hot.domains.find(domain)?;
+        if row.state() == crate::DomainState::Verified { Some(row.owner) } else { None }
     }
 
     /// Names of the verified domains of an owner, or of the platform.
-    pub(crate) fn domains_of(&self, owner: Option<&str>) -> Vec<Arc<str>> {
-        let target = owner.map_or_else(|| Ref::from(NOBODY), |owner| Ref::new("Account", owner));
-        let found = self.referrers.get(&target).into_iter().flat_map(HashTrieSetSync::iter).filter(|referrer| referrer.kind() == "Domain");
-        let mut names: Vec<Arc<str>> =
-            found.filter_map(|referrer| self.domain(referrer.id())).filter(|domain| domain.is_verified()).map(|domain| Arc::from(domain.name())).collect();
+    pub(crate) fn domains_of(&self, owner: Option<u32>) -> Vec<Arc<str>> {
+        let target = owner.map_or(Target::Nobody, |owner| Target::Record(Kind::Account.key(owner)));
+        let domains = self.referrers.of(target, &self.hot).into_iter().filter(|referrer| referrer.kind() == Kind::Domain);
+        let mut names: Vec<Arc<str>> = domains.map(|key| self.hot.id(key)).filter(|name| self.verified(name).is_some()).map(Arc::from).collect();
         names.sort();
         names
-    }
-
-    /// Whether there is such a record.
-    pub(crate) fn has(&self, reference: &Ref, catalog: &Catalog) -> bool {
-        let id = reference.id();
-        match reference.kind() {
-            "Platform" => self.platform().is_some_and(|platform| platform.id() == id),
-            "Operator" => self.operators.contains_key(id),
-            "Package" => self.package(id, catalog).is_some(),
-            "AccessLevel" => self.level(id, catalog).is_some(),
-            "Account" => self.accounts.contains_key(id),
-            "TeamMember" => self.members.contains_key(id),
-            "Domain" => self.domains.contains_key(id),
-            _ => false,
-        }
-    }
-
-    /// The record of that type and id; a domain's name is taken as it is written.
-    pub(crate) fn record(&self, reference: &Ref, catalog: &Catalog) -> Option<Record> {
-        let id = reference.id();
-        match reference.kind() {
-            "Platform" => self.platform().filter(|platform| platform.id() == id).cloned().map(Record::Platform),
-            "Operator" => self.operator(id).cloned().map(Record::Operator),
-            "Package" => self.package(id, catalog).cloned().map(Record::Package),
-            "AccessLevel" => self.level(id, catalog).cloned().map(Record::AccessLevel),
-            "Account" => self.account(id).cloned().map(Record::Account),
-            "TeamMember" => self.member(id).cloned().map(Record::TeamMember),
-            "Domain" => crate::host::normalise(id).ok().and_then(|name| self.domain(&name).cloned()).map(Record::Domain),
-            _ => None,
-        }
-    }
-
-    /// The record that the directory itself keeps, not the catalog.
-    fn own(&self, reference: &Ref) -> Option<Record> {
-        self.record(reference, &Catalog::default())
-    }
-
-    /// The realm of an account's logins: its owner's, if it is a client.
-    fn realm_of(account: &Account) -> Realm {
-        account.owner().map_or(Realm::Platform, |owner| Realm::Owner(Arc::from(owner)))
     }
 }

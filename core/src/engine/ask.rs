@@ -1,11 +1,12 @@
 //! `authorize`, `check`, their forms for many, and `explain`.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::{Engine, State, guard};
 use crate::decision::{Decision, Explanation, PolicyFailure};
 use crate::policy::{Asked, Verdict};
-use crate::{Error, Question, Request};
+use crate::{Error, Question, Ref, Request};
 
 impl Engine {
     /// Whether `request` is allowed, and under which code. Takes nothing from any limit.
@@ -16,7 +17,7 @@ impl Engine {
     /// The `input.*` codes, for a request that is malformed.
     pub fn authorize<'a>(&self, question: impl Into<Question<'a>>) -> Result<Decision, Error> {
         let question = question.into();
-        guard(|| self.state.load().authorize(&question.to_request()))
+        guard(|| self.state.load().authorize(&question))
     }
 
     /// The allow bit of [`Engine::authorize`].
@@ -25,7 +26,11 @@ impl Engine {
     /// As [`Engine::authorize`].
     pub fn check<'a>(&self, question: impl Into<Question<'a>>) -> Result<bool, Error> {
         let question = question.into();
-        guard(|| self.state.load().check(&question.to_request()))
+        // Most questions end here, without the size of an error in the way. A panic is met again below, and told.
+        match catch_unwind(AssertUnwindSafe(|| self.state.load().planned(&question))) {
+            Ok(Some(allowed)) => Ok(allowed),
+            _ => guard(|| self.state.load().check(&question)),
+        }
     }
 
     /// The decisions on many requests, all from one version of policies and directory, in their order.
@@ -36,7 +41,7 @@ impl Engine {
     where
         &'a Q: Into<Question<'a>>,
     {
-        self.many(questions, |state, question| state.authorize(&question.to_request()))
+        self.many(questions, State::authorize)
     }
 
     /// The allow bits of [`Engine::authorize_many`].
@@ -47,7 +52,7 @@ impl Engine {
     where
         &'a Q: Into<Question<'a>>,
     {
-        self.many(questions, |state, question| state.check(&question.to_request()))
+        self.many(questions, |state, question| state.planned(question).map_or_else(|| state.check(question), Ok))
     }
 
     /// Why the answer is what it is: for each policy that could apply, whether it did, the facts that it read, and the
@@ -59,7 +64,7 @@ impl Engine {
         guard(|| {
             let state = self.state.load_full();
             let asked = state.loaded.asked(request, &state.directory)?;
-            let decision = state.authorize(request)?;
+            let decision = state.authorize(&request.into())?;
             let policies = match &asked {
                 Asked::Cedar(question) => state.loaded.rules().explain(&question.request, &question.entities)?,
                 Asked::Answered(_) => Vec::new(),
@@ -86,12 +91,16 @@ impl Engine {
 }
 
 impl State {
-    pub(super) fn authorize(&self, request: &Request) -> Result<Decision, Error> {
-        let Some(mut verdict) = self.loaded.fast(&self.fast, request, &self.directory)? else {
-            return self.decide(request, &self.loaded.asked(request, &self.directory)?);
+    pub(super) fn authorize(&self, question: &Question<'_>) -> Result<Decision, Error> {
+        let actor = question.with.and_then(|with| with.actor.as_ref());
+        if let Some(verdict) = self.loaded.fast_plain(question)? {
+            return Ok(self.decision(actor, &verdict));
+        }
+        let Some(mut verdict) = self.loaded.fast(&self.fast, question, &self.directory)? else {
+            return self.decide(actor, &self.loaded.asked(&question.to_request(), &self.directory)?);
         };
         if !verdict.errors.is_empty()
-            && let Asked::Cedar(question) = self.loaded.asked(request, &self.directory)?
+            && let Asked::Cedar(question) = self.loaded.asked(&question.to_request(), &self.directory)?
         {
             // Cedar has the words for an error.
             let judged = self.loaded.rules().judge(&question.request, &question.entities)?;
@@ -100,28 +109,34 @@ impl State {
                 *message = words.map_or_else(|| "evaluation failed".to_owned(), |(_, words)| words.clone());
             }
         }
-        Ok(self.decision(request, &verdict))
+        Ok(self.decision(actor, &verdict))
     }
 
-    pub(super) fn check(&self, request: &Request) -> Result<bool, Error> {
-        if let Some(allowed) = self.loaded.fast_check(&self.fast, request, &self.directory)? {
+    /// The allow bit, where a plan says it.
+    #[inline]
+    fn planned(&self, question: &Question<'_>) -> Option<bool> {
+        self.loaded.planned(&self.fast, question, &self.directory)
+    }
+
+    pub(super) fn check(&self, question: &Question<'_>) -> Result<bool, Error> {
+        if let Some(allowed) = self.loaded.fast_check(&self.fast, question, &self.directory)? {
             return Ok(allowed);
         }
-        match self.loaded.asked(request, &self.directory)? {
+        match self.loaded.asked(&question.to_request(), &self.directory)? {
             Asked::Answered(_) => Ok(false),
             Asked::Cedar(question) => Ok(self.loaded.rules().judge(&question.request, &question.entities)?.allowed),
         }
     }
 
-    fn decide(&self, request: &Request, asked: &Asked) -> Result<Decision, Error> {
+    fn decide(&self, actor: Option<&Ref>, asked: &Asked) -> Result<Decision, Error> {
         let verdict = match asked {
             Asked::Answered(code) => Verdict { allowed: false, code: Arc::from(*code), policies: Vec::new(), errors: Vec::new() },
             Asked::Cedar(question) => self.loaded.rules().judge(&question.request, &question.entities)?,
         };
-        Ok(self.decision(request, &verdict))
+        Ok(self.decision(actor, &verdict))
     }
 
-    fn decision(&self, request: &Request, verdict: &Verdict) -> Decision {
+    fn decision(&self, actor: Option<&Ref>, verdict: &Verdict) -> Decision {
         let list = &self.loaded.rules().list;
         let rules = || verdict.policies.iter().filter_map(|at| list.get(*at));
         let mut advice: Vec<Arc<str>> = Vec::new();
@@ -140,7 +155,7 @@ impl State {
             policies: rules().map(|rule| Arc::clone(&rule.id)).collect(),
             advice,
             errors: errors.collect(),
-            actor: request.circumstances.actor.clone(),
+            actor: actor.cloned(),
             revision: self.directory.revision(),
             bundle: Arc::clone(&self.loaded.fingerprint),
         }

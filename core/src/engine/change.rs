@@ -34,7 +34,7 @@ impl Engine {
             if state.fast.is_portable() {
                 return Ok(State { loaded: Arc::clone(&state.loaded), fast: Arc::clone(&state.fast), directory });
             }
-            State::new(Arc::clone(&state.loaded), directory, &bundle.catalog)
+            State::new(Arc::clone(&state.loaded), directory, &bundle.catalog, false)
         })
     }
 
@@ -70,12 +70,29 @@ impl Engine {
         guard(|| {
             self.state.load().tenancy(verb)?;
             self.turn.take(|| {
-                let state = self.state.load_full();
+                let mut state = self.state.load_full();
+                // Before the work, and kept should it fail: so that transactions which fail cannot make every one tidy up.
+                if let Some(tidy) = state.tidied(verb)? {
+                    state = Arc::new(tidy);
+                    self.state.store(Arc::clone(&state));
+                }
                 let next = work(&state)?;
                 let revision = next.directory.revision();
                 self.state.store(Arc::new(next));
                 Ok(revision)
             })
         })
+    }
+}
+
+impl State {
+    /// The same answers from a directory that is tidied up, if there was something to do.
+    fn tidied(&self, verb: &str) -> Result<Option<Self>, Error> {
+        let bundle = self.tenancy(verb)?;
+        let Some(directory) = self.directory.tidied(&bundle.catalog, bundle)? else { return Ok(None) };
+        if directory.numbering() != self.directory.numbering() && !self.fast.is_portable() {
+            return Self::new(Arc::clone(&self.loaded), directory, &bundle.catalog, false).map(Some);
+        }
+        Ok(Some(Self { loaded: Arc::clone(&self.loaded), fast: Arc::clone(&self.fast), directory }))
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Engine, State, guard};
 use crate::decision::{Decision, Login};
-use crate::directory::Realm;
+use crate::directory::{Key, Kind, NONE, Realm};
 use crate::{Error, Ref, Request};
 
 /// What the outside is told of a wrong domain and of an unknown login alike (D7).
@@ -25,28 +25,28 @@ impl Engine {
 }
 
 /// A realm that a host asks (I2).
-enum Asked<'a> {
+enum Asked {
     /// All logins of a realm.
     Whole(Realm),
-    /// The platform's realm, but only this owner and his members.
-    OwnersOwn(&'a str),
+    /// The platform's realm, but only the owner of this number and his members.
+    OwnersOwn(u32),
 }
 
 impl State {
     fn login(&self, action: &Ref, host: &str, email: &str) -> Result<Login, Error> {
         let email = crate::email::normalise(email).ok();
-        let logins: Vec<(Realm, Ref)> = email.iter().flat_map(|email| self.directory.logins(email)).collect();
+        let logins: Vec<(Realm, Key)> = email.iter().flat_map(|email| self.directory.logins(email)).collect();
         let name = crate::host::normalise(host).ok();
         for asked in self.realms(name.as_deref()) {
-            if let Some((_, principal)) = logins.iter().find(|(realm, principal)| self.holds(&asked, realm, principal)) {
-                let decision = self.ask_login(action, principal, host)?;
-                return Ok(self.answer(principal, decision));
+            if let Some((_, login)) = logins.iter().find(|(realm, login)| self.holds(&asked, *realm, *login)) {
+                let decision = self.ask_login(action, *login, host)?;
+                return Ok(self.answer(&self.directory.reference(*login), decision));
             }
         }
         // Other realms are read only for the log's code, and for where to go once the password is checked (I2, D7).
         let mut log_code: Arc<str> = Arc::from("principal_unknown");
-        if let Some((_, principal)) = logins.first() {
-            let decision = self.ask_login(action, principal, host)?;
+        if let Some((_, login)) = logins.first() {
+            let decision = self.ask_login(action, *login, host)?;
             if !decision.allowed {
                 log_code = decision.code;
             }
@@ -57,38 +57,39 @@ impl State {
 
     /// I2: at a platform domain the platform's realm; at an owner's verified domain that owner's realm first, then the
     /// platform's, restricted to that owner and his members.
-    fn realms<'a>(&'a self, host: Option<&str>) -> Vec<Asked<'a>> {
-        let Some(domain) = host.and_then(|name| self.directory.domain(name)).filter(|domain| domain.is_verified()) else { return Vec::new() };
-        match domain.owner() {
-            None => vec![Asked::Whole(Realm::Platform)],
-            Some(owner) => vec![Asked::Whole(Realm::Owner(owner.into())), Asked::OwnersOwn(owner)],
+    fn realms(&self, host: Option<&str>) -> Vec<Asked> {
+        match host.and_then(|name| self.directory.verified(name)) {
+            None => Vec::new(),
+            Some(NONE) => vec![Asked::Whole(Realm::Platform)],
+            Some(owner) => vec![Asked::Whole(Realm::Owner(owner)), Asked::OwnersOwn(owner)],
         }
     }
 
-    fn holds(&self, asked: &Asked<'_>, realm: &Realm, principal: &Ref) -> bool {
+    fn holds(&self, asked: &Asked, realm: Realm, login: Key) -> bool {
         match asked {
-            Asked::Whole(wanted) => wanted == realm,
-            Asked::OwnersOwn(owner) => *realm == Realm::Platform && self.directory.account_of(principal).is_some_and(|account| account.id() == *owner),
+            Asked::Whole(wanted) => *wanted == realm,
+            Asked::OwnersOwn(owner) => realm == Realm::Platform && self.directory.account_of(login) == Some(*owner),
         }
     }
 
-    fn ask_login(&self, action: &Ref, principal: &Ref, host: &str) -> Result<Decision, Error> {
-        let account = self.directory.account_of(principal).map(|account| Ref::new("Account", account.id()));
+    fn ask_login(&self, action: &Ref, login: Key, host: &str) -> Result<Decision, Error> {
+        let principal = self.directory.reference(login);
+        let account = self.directory.account_of(login).map(|account| self.directory.reference(Kind::Account.key(account)));
         let home = account.or_else(|| self.directory.platform().map(|platform| Ref::new("Platform", platform.id())));
-        self.authorize(&Request::new(principal.clone(), action.clone(), home.unwrap_or_else(|| principal.clone())).host(host))
+        let home = home.unwrap_or_else(|| principal.clone());
+        self.authorize(&(&Request::new(principal, action.clone(), home).host(host)).into())
     }
 
     /// Where these logins may come in: their realm's verified domains, as far as the policies allow.
-    fn elsewhere(&self, action: &Ref, logins: &[(Realm, Ref)]) -> Result<Vec<Arc<str>>, Error> {
+    fn elsewhere(&self, action: &Ref, logins: &[(Realm, Key)]) -> Result<Vec<Arc<str>>, Error> {
         let mut names: Vec<Arc<str>> = Vec::new();
-        for (realm, principal) in logins {
-            let own = self.directory.account_of(principal).map(crate::account::Account::id);
+        for (realm, login) in logins {
             let owners = match realm {
-                Realm::Owner(owner) => vec![Some(owner.as_ref())],
-                Realm::Platform => vec![None, own],
+                Realm::Owner(owner) => vec![Some(*owner)],
+                Realm::Platform => vec![None, self.directory.account_of(*login)],
             };
             for name in owners.into_iter().flat_map(|owner| self.directory.domains_of(owner)) {
-                if !names.contains(&name) && self.ask_login(action, principal, &name)?.allowed {
+                if !names.contains(&name) && self.ask_login(action, *login, &name)?.allowed {
                     names.push(name);
                 }
             }

@@ -64,7 +64,7 @@ impl Engine {
                 return Err(Error::Store { store: crate::id::short(&options.store) });
             }
             let loaded = policy::load(&options.policies, options.validation, &options.caps)?;
-            let state = State::new(Arc::new(loaded), Directory::default(), &Catalog::default())?;
+            let state = State::new(Arc::new(loaded), Directory::default(), &Catalog::default(), false)?;
             Ok(Self { state: ArcSwap::from_pointee(state), turn: Turn::default(), caps: options.caps, validation: options.validation })
         })
     }
@@ -80,15 +80,19 @@ impl Engine {
             let loaded = Arc::new(loaded);
             self.turn.take(|| {
                 let now = self.state.load();
+                let (mut old, mut anew) = (Catalog::default(), false);
                 match (&loaded.kind, &now.loaded.kind) {
-                    (policy::Kind::Tenancy(bundle), policy::Kind::Tenancy(_)) => check_in_use(&now.directory, bundle)?,
+                    (policy::Kind::Tenancy(bundle), policy::Kind::Tenancy(before)) => {
+                        check_in_use(&now.directory, bundle, before)?;
+                        old = before.catalog.clone();
+                        anew = bundle.names.types != before.names.types;
+                    }
                     (policy::Kind::Plain(_), policy::Kind::Plain(_)) => {}
                     (policy::Kind::Tenancy(_), policy::Kind::Plain(_)) | (policy::Kind::Plain(_), policy::Kind::Tenancy(_)) => {
                         return Err(Error::NotTenancy { verb: "reload".to_owned() });
                     }
                 }
-                let old = now.tenancy("reload").map_or_else(|_| Catalog::default(), |bundle| bundle.catalog.clone());
-                self.state.store(Arc::new(State::new(loaded, now.directory.clone(), &old)?));
+                self.state.store(Arc::new(State::new(loaded, now.directory.clone(), &old, anew)?));
                 Ok(fingerprint)
             })
         })
@@ -141,8 +145,12 @@ impl Engine {
     }
 }
 
-fn check_in_use(directory: &Directory, bundle: &Bundle) -> Result<(), Error> {
-    let reasons = directory.recheck(&bundle.catalog, bundle).err().unwrap_or_default();
+/// Walks the directory only if the new bundle lacks something, or has something else under the same name.
+fn check_in_use(directory: &Directory, bundle: &Bundle, before: &Bundle) -> Result<(), Error> {
+    if bundle.offers_all_of(before) {
+        return Ok(());
+    }
+    let reasons = directory.recheck(&bundle.catalog, &before.catalog, bundle).err().unwrap_or_default();
     Faults::into_result(reasons.into_iter().map(|reason| policy::placeless("bundle.in_use", reason)).collect())
 }
 
@@ -162,12 +170,14 @@ fn codes(rules: &Rules, tenancy: bool) -> Vec<Arc<str>> {
 
 impl State {
     /// What was loaded, for a directory that was read with another catalog until now.
-    fn new(loaded: Arc<Loaded>, directory: Directory, old: &Catalog) -> Result<Self, Error> {
+    /// Their types are asked `anew` if the schema says other things of them.
+    fn new(loaded: Arc<Loaded>, directory: Directory, old: &Catalog, anew: bool) -> Result<Self, Error> {
         let mut directory = match &loaded.kind {
-            policy::Kind::Tenancy(bundle) => directory.declare(&bundle.catalog, old, bundle.as_ref())?,
+            policy::Kind::Tenancy(bundle) => directory.declare(&bundle.catalog, old, bundle.as_ref(), anew)?,
             policy::Kind::Plain(_) => directory,
         };
         let fast = Arc::new(loaded.compile(&mut directory));
+        directory.named();
         Ok(Self { loaded, fast, directory })
     }
 

@@ -20,7 +20,7 @@ impl Engine {
             for action in state.loaded.actions_for(principal.kind(), resource.uid.kind()) {
                 let name = Arc::from(action.action_name());
                 let request = Request { principal: principal.clone(), action, resource: resource.clone(), circumstances: with.clone() };
-                match state.check(&request) {
+                match state.check(&(&request).into()) {
                     Ok(true) => allowed.push(name),
                     Ok(false) | Err(Error::Context { .. }) => {}
                     Err(error) => return Err(error),
@@ -41,7 +41,7 @@ impl Engine {
             let mut refused = None;
             for (name, action) in bundle.desks() {
                 let request = Request { principal: principal.clone(), action, resource: about.clone(), circumstances: with.clone() };
-                let decision = state.authorize(&request)?;
+                let decision = state.authorize(&(&request).into())?;
                 if decision.allowed {
                     let account = if name == "owner" { state.owner_of(principal) } else { None };
                     return Ok(Desk { desk: Some(Arc::from(name)), account, code: Arc::clone(&decision.code), decision });
@@ -56,7 +56,8 @@ impl Engine {
 
 impl State {
     fn owner_of(&self, principal: &Ref) -> Option<Arc<str>> {
-        let account = self.directory.account_of(principal)?;
-        account.owner().map(Arc::from)
+        let accounts = &self.directory.hot().accounts;
+        let (_, row) = accounts.find(self.directory.account_id_of(principal)?)?;
+        accounts.id(row.owner).map(Arc::from)
     }
 }

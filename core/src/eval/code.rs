@@ -178,8 +178,9 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// Whether any instruction or load reads that register.
-    pub(crate) fn reads(&self, register: Register) -> bool {
+    /// Whether any instruction or load reads one of these registers.
+    pub(crate) fn reads(&self, registers: std::ops::Range<Register>) -> bool {
+        let is = |register: Register| registers.contains(&register);
         let in_code = self.code.iter().any(|op| match *op {
             Op::True { a, .. }
             | Op::Has { a, .. }
@@ -188,10 +189,10 @@ impl Program {
             | Op::Like { a, .. }
             | Op::Copy { a, .. }
             | Op::Attribute { a, .. }
-            | Op::Apply { a, .. } => a == register,
-            Op::Test { a, b, .. } | Op::Compute { a, b, .. } => a == register || b == register,
+            | Op::Apply { a, .. } => is(a),
+            Op::Test { a, b, .. } | Op::Compute { a, b, .. } => is(a) || is(b),
             Op::End(_) | Op::Fail | Op::Jump { .. } | Op::Bool { .. } | Op::Set { .. } | Op::Record { .. } => false,
         });
-        in_code || self.loads.iter().any(|load| load.from == register)
+        in_code || self.loads.iter().any(|load| is(load.from))
     }
 }

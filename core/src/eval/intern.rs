@@ -4,56 +4,113 @@ use std::hash::{BuildHasher, Hash};
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-/// Each distinct item once. Numbers are given in order and never change.
-#[derive(Debug)]
-pub(crate) struct Interner<T: ?Sized> {
-    items: Vec<Box<T>>,
+/// Items that stand one behind the other in one piece of memory.
+pub(crate) trait Rows: Default {
+    type Item: ?Sized + Hash + Eq;
+
+    fn end(&self) -> usize;
+    fn part(&self, from: usize, to: usize) -> Option<&Self::Item>;
+    fn append(&mut self, item: &Self::Item);
+    fn empty(&mut self);
+}
+
+impl Rows for String {
+    type Item = str;
+
+    fn end(&self) -> usize {
+        self.len()
+    }
+
+    #[inline]
+    fn part(&self, from: usize, to: usize) -> Option<&str> {
+        self.get(from..to)
+    }
+
+    fn append(&mut self, item: &str) {
+        self.push_str(item);
+    }
+
+    fn empty(&mut self) {
+        self.clear();
+    }
+}
+
+impl<T: Copy + Hash + Eq> Rows for Vec<T> {
+    type Item = [T];
+
+    fn end(&self) -> usize {
+        self.len()
+    }
+
+    #[inline]
+    fn part(&self, from: usize, to: usize) -> Option<&[T]> {
+        self.get(from..to)
+    }
+
+    fn append(&mut self, item: &[T]) {
+        self.extend_from_slice(item);
+    }
+
+    fn empty(&mut self) {
+        self.clear();
+    }
+}
+
+/// Each distinct item once. Numbers are given in order and never change; emptied, it keeps its memory.
+#[derive(Debug, Default)]
+pub(crate) struct Interner<R> {
+    rows: R,
+    /// Where each item ends.
+    ends: Vec<usize>,
     table: HashTable<u32>,
     hasher: DefaultHashBuilder,
 }
 
-impl<T: ?Sized> Default for Interner<T> {
-    fn default() -> Self {
-        Self { items: Vec::new(), table: HashTable::new(), hasher: DefaultHashBuilder::default() }
-    }
-}
-
-impl<T: ?Sized + Hash + Eq> Interner<T> {
+impl<R: Rows> Interner<R> {
     /// The number of an item that is kept.
     #[inline]
-    pub(crate) fn find(&self, item: &T) -> Option<u32> {
-        if self.items.is_empty() {
+    pub(crate) fn find(&self, item: &R::Item) -> Option<u32> {
+        if self.ends.is_empty() {
             return None;
         }
         self.table.find(self.hasher.hash_one(item), |at| self.get(*at).is_some_and(|kept| kept == item)).copied()
     }
 
     /// The number of the item, kept from now on.
-    pub(crate) fn keep(&mut self, item: &T) -> u32
-    where
-        for<'a> Box<T>: From<&'a T>,
-    {
+    pub(crate) fn keep(&mut self, item: &R::Item) -> u32 {
         if let Some(at) = self.find(item) {
             return at;
         }
-        let at = u32::try_from(self.items.len()).unwrap_or(u32::MAX);
-        self.items.push(Box::from(item));
-        let (items, hasher) = (&self.items, &self.hasher);
-        let rehash = |at: &u32| items.get(*at as usize).map_or(0, |kept| hasher.hash_one(kept.as_ref()));
+        let at = u32::try_from(self.ends.len()).unwrap_or(u32::MAX);
+        self.rows.append(item);
+        self.ends.push(self.rows.end());
+        let (rows, ends, hasher) = (&self.rows, &self.ends, &self.hasher);
+        let rehash = |at: &u32| get(rows, ends, *at).map_or(0, |kept| hasher.hash_one(kept));
         self.table.insert_unique(hasher.hash_one(item), at, rehash);
         at
     }
 
     /// The item of that number.
     #[inline]
-    pub(crate) fn get(&self, at: u32) -> Option<&T> {
-        self.items.get(at as usize).map(AsRef::as_ref)
+    pub(crate) fn get(&self, at: u32) -> Option<&R::Item> {
+        get(&self.rows, &self.ends, at)
     }
 
     pub(crate) fn clear(&mut self) {
-        if !self.items.is_empty() {
-            self.items.clear();
+        if !self.ends.is_empty() {
+            self.rows.empty();
+            self.ends.clear();
             self.table.clear();
         }
     }
+}
+
+#[inline]
+fn get<'a, R: Rows>(rows: &'a R, ends: &[usize], at: u32) -> Option<&'a R::Item> {
+    let at = at as usize;
+    let from = match at.checked_sub(1) {
+        Some(before) => *ends.get(before)?,
+        None => 0,
+    };
+    rows.part(from, *ends.get(at)?)
 }

@@ -6,6 +6,7 @@
 //! raised where it is read, and `has` asks which of them stands there.
 
 mod code;
+mod diagram;
 mod intern;
 mod ops;
 mod run;
@@ -13,6 +14,8 @@ mod space;
 mod value;
 
 pub(crate) use self::code::{Arithmetic, Compare, Load, Mark, Op, Program, Unary};
+pub(crate) use self::diagram::{ALWAYS, Diagram, Diagrams, NEVER, Plan, TooLarge};
+pub(crate) use self::intern::Interner;
 pub(crate) use self::run::{Outcome, World, run};
 pub(crate) use self::space::{Constructed, Guest, Pool, Scratch, Space, TEMPORARY};
 pub(crate) use self::value::{Ip, KIND_SHIFT, Own, Value, flags};

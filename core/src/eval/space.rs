@@ -11,15 +11,15 @@ pub(crate) const TEMPORARY: u32 = 1 << 31;
 pub(crate) struct Pool {
     /// The kinds of entity, among those numbered by kind, whose sets are flags.
     pub(crate) enumerated: std::ops::Range<u32>,
-    texts: Interner<str>,
-    sets: Interner<[Value]>,
-    records: Interner<[(u32, Value)]>,
-    addresses: Interner<[Ip]>,
+    texts: Interner<String>,
+    sets: Interner<Vec<Value>>,
+    records: Interner<Vec<(u32, Value)>>,
+    addresses: Interner<Vec<Ip>>,
 }
 
 impl Default for Pool {
     fn default() -> Self {
-        let mut sets: Interner<[Value]> = Interner::default();
+        let mut sets: Interner<Vec<Value>> = Interner::default();
         // The empty set has number 0.
         sets.keep(&[]);
         Self { enumerated: 0..0, texts: Interner::default(), sets, records: Interner::default(), addresses: Interner::default() }
@@ -130,14 +130,16 @@ impl Guest {
 /// What one request needs beside the pool; kept between requests for its memory only.
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
-    texts: Interner<str>,
-    sets: Interner<[Value]>,
-    records: Interner<[(u32, Value)]>,
-    addresses: Interner<[Ip]>,
+    texts: Interner<String>,
+    sets: Interner<Vec<Value>>,
+    records: Interner<Vec<(u32, Value)>>,
+    addresses: Interner<Vec<Ip>>,
     /// Type and id of entities that the world does not know.
     strangers: Vec<(u32, u32)>,
     pub(crate) guest: Guest,
     pub(crate) frame: Vec<Value>,
+    /// All that are above a guest, while policies are picked by them.
+    pub(crate) above: Vec<u32>,
     pub(super) items: Vec<Value>,
     pub(super) fields: Vec<(u32, Value)>,
 }

@@ -10,11 +10,12 @@ use super::plain::{json_fault, link, scan_file};
 use super::rules::{Body, Parsed, Placed, Rules, in_text_order};
 use super::schema::{self, Names, Shapes};
 use super::source::{CATALOG, File, KERNEL, placeless};
+use super::values::Types;
 use super::{diagnose, validate};
 use crate::catalog::Catalog;
 use crate::error::{Fault, Faults};
 use crate::scan::Language;
-use crate::{Caps, Error, Validation, stack};
+use crate::{AccessLevel, Caps, Error, Package, Validation, stack};
 
 /// A loaded bundle.
 #[derive(Debug)]
@@ -29,6 +30,17 @@ pub(crate) struct Bundle {
     pub(crate) shapes: Shapes,
     /// The schema's entity types.
     pub(crate) types: HashSet<EntityTypeName>,
+    /// The types of what a request brings.
+    pub(crate) values: Types,
+}
+
+impl Bundle {
+    /// Whether whatever a directory names of the other bundle means the same in this one.
+    pub(crate) fn offers_all_of(&self, other: &Self) -> bool {
+        let (mine, others) = (&self.names, &other.names);
+        let names = mine.features.is_superset(&others.features) && mine.meters.is_superset(&others.meters) && mine.types == others.types;
+        names && self.catalog.packages().map(Package::id).eq(other.catalog.packages().map(Package::id)) && self.catalog.levels().map(AccessLevel::id).eq(other.catalog.levels().map(AccessLevel::id))
+    }
 }
 
 /// Loads the files of a bundle.
@@ -57,7 +69,7 @@ struct Syntax<'a> {
 
 fn build(files: &[File], depth: usize, validation: Validation, caps: &Caps) -> Result<Bundle, Error> {
     let syntax = parse(files, caps)?;
-    let (schema, names, shapes) = check_names(&syntax, files)?;
+    let (schema, names, shapes, values) = check_names(&syntax, files)?;
     let (set, order, homes) = assemble(syntax.parts, files)?;
     let mut set = set;
     if let Some(links) = files.iter().find(|file| file.name == "links.json") {
@@ -69,7 +81,7 @@ fn build(files: &[File], depth: usize, validation: Validation, caps: &Caps) -> R
     })?;
     let actions = schema.action_entities().map_err(|found| placeless("bundle.schema", found.to_string()))?;
     let types = schema.entity_types().cloned().collect();
-    Ok(Bundle { rules: Rules::new(set, &order, depth), schema, names, catalog: syntax.catalog, actions, shapes, types })
+    Ok(Bundle { rules: Rules::new(set, &order, depth), schema, names, catalog: syntax.catalog, actions, shapes, types, values })
 }
 
 /// Stage one: the syntax of all files.
@@ -102,7 +114,7 @@ fn parse<'a>(files: &'a [File], caps: &Caps) -> Result<Syntax<'a>, Error> {
 }
 
 /// Stage two: names of the schema, of policies (ids and codes), and of the catalog.
-fn check_names(syntax: &Syntax<'_>, files: &[File]) -> Result<(Schema, Names, Shapes), Error> {
+fn check_names(syntax: &Syntax<'_>, files: &[File]) -> Result<(Schema, Names, Shapes, Types), Error> {
     let schema = Schema::from_schema_fragments(syntax.fragments.iter().cloned());
     let mut faults = Vec::new();
     let schema = schema.map_err(|found| faults.extend(schema_faults(&found, &syntax.schemas))).ok();
@@ -126,7 +138,7 @@ fn check_names(syntax: &Syntax<'_>, files: &[File]) -> Result<(Schema, Names, Sh
     Faults::into_result(faults)?;
     // Without a schema there was a fault.
     let schema = schema.ok_or_else(|| placeless("bundle.schema", "the schema files do not fit together"))?;
-    Ok((schema, names, schema::shapes(&forms)))
+    Ok((schema, names, schema::shapes(&forms), Types::new(&forms)))
 }
 
 /// Faults of linking the schema files: Cedar names no place, so the first name in backticks is looked for.

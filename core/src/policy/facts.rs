@@ -45,15 +45,15 @@ impl Bundle {
         let mut facts = Map::new();
         facts.insert("channel".to_owned(), entity("Channel", channel));
         facts.insert("login".to_owned(), login(with.actor.as_ref().unwrap_or(&request.principal), directory));
-        if let Some(account) = directory.account_of(&request.principal) {
-            facts.insert("account".to_owned(), entity("Account", account.id()));
+        if let Some(account) = directory.account_id_of(&request.principal) {
+            facts.insert("account".to_owned(), entity("Account", account));
         }
         if let Some(actor) = &with.actor {
             facts.insert("actor".to_owned(), login(actor, directory));
         }
         match with.host.as_deref().map(host::normalise) {
             Some(Ok(name)) => {
-                if directory.domain(&name).is_some() {
+                if directory.hot().domains.find(&name).is_some() {
                     facts.insert("domain".to_owned(), entity("Domain", &name));
                 }
                 facts.insert("host".to_owned(), Value::String(name));
@@ -157,8 +157,8 @@ impl Names for Bundle {
 /// Whose login: an account's own, a member's, or an operator's.
 fn login(reference: &Ref, directory: &Directory) -> Value {
     let mut login = Map::new();
-    if let Some(account) = directory.account_of(reference) {
-        login.insert("account".to_owned(), entity("Account", account.id()));
+    if let Some(account) = directory.account_id_of(reference) {
+        login.insert("account".to_owned(), entity("Account", account));
     }
     match reference.kind() {
         "TeamMember" => drop(login.insert("member".to_owned(), entity("TeamMember", reference.id()))),

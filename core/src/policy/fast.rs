@@ -1,19 +1,33 @@
 //! The compiled form of a set of policies, and how it answers.
 
 use std::cell::RefCell;
-use std::sync::Arc;
+use std::collections::HashMap;
 
-use cedar_policy::{Effect, PolicyId, pst};
+use cedar_policy::{Effect, PolicyId, PolicySet, pst};
 
-use super::compile::{self, Known, Reader, construct};
+use super::compile::{self, Known, Node, Reader, construct};
 use super::judge::Verdict;
+use super::pick::{Asked, Picks, Scopes};
+use super::question::Question;
 use super::rules::Rules;
+use crate::Error;
 use crate::eval::{Outcome, Pool, Program, Scratch, Space, Value, World, run};
+use crate::stack::Deep;
 
-/// One program for each policy, in gate order.
+/// Policies that are picked together.
+#[derive(Debug)]
+enum Chunk {
+    Program(Box<Program>),
+    /// One that Cedar itself answers.
+    Beyond,
+}
+
+/// The policies, and the lists that they are picked from.
 #[derive(Debug)]
 pub(crate) struct Compiled {
-    programs: Vec<Program>,
+    chunks: Vec<Chunk>,
+    picks: Picks,
+    pub(super) beyond: Beyond,
 }
 
 thread_local! {
@@ -38,30 +52,155 @@ pub(crate) fn with_scratch<T>(pool: &Pool, work: impl FnOnce(&mut Space<'_>) -> 
 }
 
 impl Compiled {
-    /// Compiles every policy, or says by its id which one is beyond this version.
-    pub(super) fn new(rules: &Rules, known: &mut impl Known) -> Result<Self, Arc<str>> {
-        let mut programs = Vec::with_capacity(rules.list.len());
-        for (at, rule) in rules.list.iter().enumerate() {
-            let beyond = || Arc::clone(&rule.id);
-            let policy = rules.set.policy(&PolicyId::new(&rule.id)).ok_or_else(beyond)?;
-            let tree = policy.to_pst().ok().and_then(|tree| linked(&tree)).ok_or_else(beyond)?;
-            let node = Reader { known }.policy(&tree).map_err(|_| beyond())?;
-            let position = u32::try_from(at).map_err(|_| beyond())?;
-            programs.push(compile::compile(&[(position, node)], 4).map_err(|_| beyond())?);
+    /// Compiles every policy; those that are beyond this version are left to Cedar.
+    pub(super) fn new(rules: &Rules, known: &mut impl Known) -> Self {
+        let (mut bodies, mut scopes) = (Vec::with_capacity(rules.list.len()), Scopes::default());
+        for (at, rule) in (0_u32..).zip(&rules.list) {
+            let body = rules.set.policy(&PolicyId::new(&rule.id)).and_then(|policy| policy.to_pst().ok()).and_then(|tree| linked(&tree));
+            let body = body.filter(|body| scopes.take_in(at, body, known).is_ok());
+            if body.is_none() {
+                scopes.take_in_any(at);
+            }
+            bodies.push(body);
         }
-        Ok(Self { programs })
+        let (lists, certain) = scopes.lists();
+        let mut nodes = Vec::with_capacity(bodies.len());
+        for (at, body) in (0_u32..).zip(bodies) {
+            let certain = certain.get(&at).copied().unwrap_or_default();
+            nodes.push(body.ok_or(UNKNOWN).and_then(|body| Reader { known }.condition(&body, certain).map_err(|_| UNKNOWN)));
+        }
+        let mut chunking = Chunking { nodes, counts: lists.counts(), chunks: Vec::new(), alone: HashMap::new(), beyond: Vec::new() };
+        let picks = lists.finish(|list| chunking.list(list));
+        chunking.beyond.sort_unstable();
+        Self { chunks: chunking.chunks, picks, beyond: Beyond::new(rules, chunking.beyond) }
     }
 
-    /// The answer of all policies; messages of those that erred are left empty.
-    pub(crate) fn judge(&self, rules: &Rules, roots: [Value; 4], world: &impl World, space: &mut Space<'_>) -> Verdict {
-        let mut tally = Tally::default();
-        for program in &self.programs {
-            run(program, &roots, world, space, construct, |at, outcome| {
-                tally.count(rules, at, outcome);
+    /// Tells `each` how the picked policies stand to the request, in no order, until it gives back `false`. Gives back whether
+    /// one of them is for Cedar to answer.
+    #[inline]
+    pub(super) fn each<W: World>(
+        &self,
+        asked: &Asked<'_>,
+        roots: [Value; 4],
+        world: &W,
+        space: &mut Space<'_>,
+        mut each: impl FnMut(usize, Outcome) -> bool,
+    ) -> bool {
+        let mut beyond = false;
+        self.picks.each(asked, |at| match self.chunks.get(at as usize) {
+            Some(Chunk::Program(program)) => {
+                let mut more = true;
+                run(program, &roots, world, space, construct, |at, outcome| {
+                    more = each(at, outcome);
+                    more
+                });
+                more
+            }
+            Some(Chunk::Beyond) | None => {
+                beyond = true;
                 true
-            });
+            }
+        });
+        beyond
+    }
+}
+
+/// How many policies share a frame.
+const TOGETHER: usize = 128;
+/// In how many lists a policy may stand to be compiled anew with the others of each.
+const LISTS: usize = 4;
+
+/// Compiles lists of policies.
+struct Chunking {
+    nodes: Vec<Result<Node, &'static str>>,
+    /// In how many lists each policy stands.
+    counts: HashMap<u32, usize>,
+    chunks: Vec<Chunk>,
+    /// The chunks of policies that stand alone.
+    alone: HashMap<u32, u32>,
+    beyond: Vec<(usize, &'static str)>,
+}
+
+impl Chunking {
+    /// The chunks of a list.
+    fn list(&mut self, list: &[u32]) -> Vec<u32> {
+        let (mut made, mut together) = (Vec::new(), Vec::new());
+        for at in list {
+            match self.nodes.get(*at as usize) {
+                Some(Ok(node)) if self.counts.get(at).is_none_or(|count| *count <= LISTS) => together.push((*at, node.clone())),
+                _ => made.push(self.alone(*at)),
+            }
         }
-        tally.verdict(rules)
+        for part in together.chunks(TOGETHER) {
+            let nodes: Vec<(u32, &Node)> = part.iter().map(|(at, node)| (*at, node)).collect();
+            match compile::compile(&nodes, 4) {
+                Ok(program) => made.push(self.add(Chunk::Program(Box::new(program)))),
+                Err(_) => made.extend(part.iter().map(|(at, _)| self.alone(*at)).collect::<Vec<_>>()),
+            }
+        }
+        made
+    }
+
+    fn add(&mut self, chunk: Chunk) -> u32 {
+        self.chunks.push(chunk);
+        u32::try_from(self.chunks.len().saturating_sub(1)).unwrap_or(u32::MAX)
+    }
+
+    fn alone(&mut self, at: u32) -> u32 {
+        if let Some(chunk) = self.alone.get(&at) {
+            return *chunk;
+        }
+        let node = self.nodes.get(at as usize).cloned().unwrap_or(Err(UNKNOWN));
+        let program = node.as_ref().map_err(|why| *why).and_then(|node| compile::compile(&[(at, node)], 4).map_err(|_| TOO_LARGE));
+        let chunk = match program {
+            Ok(program) => self.add(Chunk::Program(Box::new(program))),
+            Err(why) => {
+                self.beyond.push((at as usize, why));
+                self.add(Chunk::Beyond)
+            }
+        };
+        self.alone.insert(at, chunk);
+        chunk
+    }
+}
+
+/// Limits of what is compiled, by name.
+const UNKNOWN: &str = "it uses what this version of the compiler does not know";
+const TOO_LARGE: &str = "it is too large: more than 65,535 registers, instructions or places to go on";
+
+/// The policies that Cedar itself answers, and it alone: each by its position, with why.
+#[derive(Debug, Default)]
+pub(crate) struct Beyond {
+    pub(super) list: Vec<(usize, &'static str)>,
+    /// Permits and forbids apart: Cedar names no permit that holds where a forbid does.
+    permits: Deep<PolicySet>,
+    forbids: Deep<PolicySet>,
+}
+
+impl Beyond {
+    pub(super) fn new(rules: &Rules, list: Vec<(usize, &'static str)>) -> Self {
+        let part = |effect: Effect| {
+            let at = list.iter().map(|(at, _)| *at).filter(|at| rules.list.get(*at).is_some_and(|rule| rule.effect == effect));
+            rules.part(at)
+        };
+        let (permits, forbids) = (part(Effect::Permit), part(Effect::Forbid));
+        Self { list, permits, forbids }
+    }
+
+    pub(super) fn positions(&self) -> impl Iterator<Item = usize> {
+        self.list.iter().map(|(at, _)| *at)
+    }
+
+    /// Adds to the tally what Cedar says of them.
+    pub(super) fn judge(&self, rules: &Rules, question: &Question, tally: &mut Tally) -> Result<(), Error> {
+        for set in [&self.permits, &self.forbids] {
+            let found = rules.ask(set, question)?;
+            for at in found.holding {
+                tally.count(rules, at, Outcome::Applies);
+            }
+            tally.errors.extend(found.erring);
+        }
+        Ok(())
     }
 }
 
@@ -84,7 +223,23 @@ impl Tally {
         }
     }
 
-    pub(crate) fn verdict(self, rules: &Rules) -> Verdict {
+    pub(super) fn has_errors(&self) -> bool {
+        !self.errors.is_empty()
+    }
+
+    /// The positions of those that err.
+    pub(super) fn erring(&self) -> impl Iterator<Item = usize> {
+        self.errors.iter().map(|(at, _)| *at)
+    }
+
+    pub(crate) fn verdict(mut self, rules: &Rules) -> Verdict {
+        // Policies are asked in the order in which they are picked.
+        for list in [&mut self.permits, &mut self.forbids] {
+            list.sort_unstable();
+            list.dedup();
+        }
+        self.errors.sort_unstable();
+        self.errors.dedup_by_key(|(at, _)| *at);
         let permitted = !self.permits.is_empty();
         let policies = if self.forbids.is_empty() { self.permits } else { self.forbids };
         let allowed =

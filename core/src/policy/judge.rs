@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use cedar_policy::{AuthorizationError, Authorizer, Decision as Cedar, Effect, Entities, Request};
+use cedar_policy::{AuthorizationError, Authorizer, Decision as Cedar, Effect, Entities, PolicySet, Request};
 
+use super::question::Question;
 use super::rules::Rules;
 use crate::{Error, stack};
 
@@ -16,6 +17,13 @@ pub(crate) struct Verdict {
     pub(crate) policies: Vec<usize>,
     /// The policies that erred, in gate order, with Cedar's words.
     pub(crate) errors: Vec<(usize, String)>,
+}
+
+/// What Cedar says of policies of one effect.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) holding: Vec<usize>,
+    pub(super) erring: Vec<(usize, String)>,
 }
 
 /// The code of a denial by a `forbid` without `@code` (plain Cedar only: a bundle's forbids all have one).
@@ -34,6 +42,18 @@ impl Rules {
             let permitted = || Authorizer::new().is_authorized(request, &self.permits, entities).decision() == Cedar::Allow;
             let code = self.name(&policies, !errors.is_empty(), permitted);
             Ok(Verdict { allowed, code, policies, errors })
+        })
+    }
+
+    /// What some policies say, asked apart from the others: those that hold, and those that err, with Cedar's words.
+    pub(super) fn ask(&self, set: &PolicySet, question: &Question) -> Result<Found, Error> {
+        if set.is_empty() {
+            return Ok(Found::default());
+        }
+        stack::run(self.depth, || {
+            let response = Authorizer::new().is_authorized(&question.request, set, &question.entities);
+            let holding = self.positions(response.diagnostics().reason());
+            Ok(Found { holding, erring: response.diagnostics().errors().filter_map(|error| self.erring(error)).collect() })
         })
     }
 

@@ -1,5 +1,6 @@
 //! The only room that names `cedar_policy`: loading, asking and explaining.
 
+mod ask;
 mod bundle;
 mod compile;
 mod diagnose;
@@ -7,7 +8,9 @@ mod explain;
 mod facts;
 mod facts_read;
 mod fast;
+mod few;
 mod judge;
+mod pick;
 mod plain;
 mod question;
 mod resident;
@@ -17,6 +20,7 @@ mod shipped;
 mod source;
 mod tenancy;
 mod validate;
+mod values;
 
 use std::sync::Arc;
 
@@ -29,6 +33,7 @@ pub(crate) use self::question::Asked;
 pub(crate) use self::rules::Rules;
 pub use self::source::Source;
 pub(crate) use self::source::placeless;
+use crate::decision::Fallback;
 use crate::directory::Directory;
 use crate::{Caps, Error, Validation};
 
@@ -44,12 +49,23 @@ pub(crate) struct Loaded {
 pub(crate) struct Fast(Option<Result<tenancy::Programs, Arc<str>>>);
 
 impl Fast {
-    /// Why the policies are not compiled, if they are not.
-    pub(crate) fn fallback(&self, loaded: &Loaded) -> Option<Arc<str>> {
+    /// The policies that Cedar itself answers, with why.
+    pub(crate) fn fallback(&self, loaded: &Loaded) -> Vec<Fallback> {
+        let rules = &loaded.rules().list;
         match (&self.0, &loaded.kind) {
-            (Some(programs), _) => programs.as_ref().err().cloned(),
-            (None, Kind::Plain(plain)) => plain.compiled.as_ref().err().cloned(),
-            (None, Kind::Tenancy(_)) => None,
+            (Some(Err(limit)), _) => {
+                // A bundle is compiled whole or not at all.
+                let why: Arc<str> = match rules.iter().find(|rule| rule.id == *limit) {
+                    Some(rule) => format!("policy `{}` of its bundle is beyond what is compiled", rule.id).into(),
+                    None => Arc::clone(limit),
+                };
+                rules.iter().map(|rule| Fallback { policy: Arc::clone(&rule.id), why: Arc::clone(&why) }).collect()
+            }
+            (None, Kind::Plain(plain)) => {
+                let beyond = plain.compiled.beyond.list.iter();
+                beyond.filter_map(|(at, why)| Some(Fallback { policy: Arc::clone(&rules.get(*at)?.id), why: Arc::from(*why) })).collect()
+            }
+            (Some(Ok(_)), _) | (None, Kind::Tenancy(_)) => Vec::new(),
         }
     }
 

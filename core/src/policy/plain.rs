@@ -1,6 +1,6 @@
 //! Plain Cedar: any schema (or none), policies, templates with links and entities, without the tenancy kernel.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -13,6 +13,7 @@ use super::resident::Resident;
 use super::rules::{Rules, in_text_order};
 use super::source::{File, placeless};
 use super::validate;
+use super::values::{Record, Types};
 use crate::error::{Fault, Faults};
 use crate::scan::{self, Language};
 use crate::{Caps, Error, Validation, json, stack};
@@ -40,12 +41,28 @@ pub struct Program {
 pub(crate) struct Plain {
     pub(crate) rules: Rules,
     pub(crate) schema: Option<Schema>,
-    pub(crate) entities: Arc<Entities>,
+    /// What the schema says of attributes, tags and contexts.
+    pub(super) types: Option<Types>,
     pub(crate) validate_requests: bool,
+    /// Of which numbering the numbers of entities and texts are, for handles.
+    pub(super) numbering: u32,
     /// The entities and policies in the form that answers.
     pub(crate) resident: Resident,
-    /// The policies compiled, or the id of the first that is beyond this version: then Cedar answers.
-    pub(crate) compiled: Result<Compiled, Arc<str>>,
+    pub(crate) compiled: Compiled,
+    /// What the schema says of each action.
+    pub(super) admitted: HashMap<u32, Admitted>,
+    /// The types whose ids are listed in the schema, and those ids.
+    pub(super) enumerated: HashSet<u32>,
+    pub(super) choices: HashSet<u32>,
+}
+
+/// The requests of one action, by numbers.
+#[derive(Debug)]
+pub(super) struct Admitted {
+    pub(super) principals: Vec<u32>,
+    pub(super) resources: Vec<u32>,
+    /// Nothing where it is not known.
+    pub(super) context: Option<Arc<Record>>,
 }
 
 /// JSON forms nest twice for each level of an expression; the cap on depth is that of the text form.
@@ -90,6 +107,7 @@ fn build(program: &Program, policies: &File, schema: Option<&File>, depth: usize
         faults.extend(found);
         None
     });
+    let (parsed_schema, form) = parsed_schema.unzip();
     let set = parse_policies(policies, caps).unwrap_or_else(|found| {
         faults.extend(found);
         PolicySet::new()
@@ -117,30 +135,90 @@ fn build(program: &Program, policies: &File, schema: Option<&File>, depth: usize
     {
         validate::validate(schema, &set, validation, |_| Some((policies, None)))?;
     }
-    let entities = match &program.entities {
+    let (entities, parents) = match &program.entities {
         Some(text) => read_entities(text, parsed_schema.as_ref(), caps)?,
-        None => Entities::from_entities([], parsed_schema.as_ref()).map_err(|found| entity_faults(&found))?,
+        None => (Entities::from_entities([], parsed_schema.as_ref()).map_err(|found| entity_faults(&found))?, Parents::new()),
     };
     let validate_requests = program.validate_requests.unwrap_or(validation != Validation::Off) && parsed_schema.is_some();
     let rules = Rules::new(set, &order, depth);
-    let mut resident = Resident::new(&entities);
+    let mut resident = Resident::new(&entities, &parents);
     let compiled = Compiled::new(&rules, &mut resident);
-    Ok(Plain { rules, schema: parsed_schema, entities: Arc::new(entities), validate_requests, resident, compiled })
+    let mut plain = Plain {
+        rules,
+        schema: parsed_schema,
+        types: None,
+        validate_requests,
+        numbering: crate::handle::numbering(),
+        resident,
+        compiled,
+        admitted: HashMap::new(),
+        enumerated: HashSet::new(),
+        choices: HashSet::new(),
+    };
+    if let Some(form) = form {
+        plain.declare(Types::new(&[form]));
+    }
+    if plain.resident.full {
+        return Err(placeless("bundle.too_large", "`entities` has more than can be numbered").into());
+    }
+    Ok(plain)
+}
+
+impl Plain {
+    /// Takes in what the schema says of requests.
+    fn declare(&mut self, types: Types) {
+        for kind in types.kinds() {
+            let text = self.resident.take_kind(&kind.name);
+            if let Some(choices) = &kind.choices {
+                self.enumerated.insert(text);
+                self.choices.extend(choices.iter().map(|id| self.resident.number(&kind.name, id)));
+            }
+        }
+        for (kind, id, deed) in types.actions() {
+            let number = self.resident.number(kind, id);
+            let mut texts = |names: &[Box<str>]| names.iter().map(|name| self.resident.take_kind(name)).collect();
+            let admitted = Admitted { principals: texts(&deed.principals), resources: texts(&deed.resources), context: deed.context.clone() };
+            self.admitted.insert(number, admitted);
+        }
+        self.types = Some(types);
+    }
+}
+
+/// Those directly above each entity, by type and id: Cedar keeps them, but tells only all that are above.
+type Parents = HashMap<(String, String), Vec<(String, String)>>;
+
+fn name(value: &Value) -> Option<(String, String)> {
+    let value = value.get("__entity").unwrap_or(value);
+    Some((value.get("type")?.as_str()?.to_owned(), value.get("id")?.as_str()?.to_owned()))
+}
+
+fn parents_of(entities: &Value) -> Parents {
+    let mut parents = Parents::new();
+    for entity in entities.as_array().into_iter().flatten() {
+        let above = entity.get("parents").and_then(Value::as_array).into_iter().flatten().filter_map(name).collect();
+        if let Some(uid) = entity.get("uid").and_then(name) {
+            parents.insert(uid, above);
+        }
+    }
+    parents
 }
 
 fn entity_faults(found: &dyn miette::Diagnostic) -> Error {
     Faults::into_result(diagnose::faults("bundle.entities", found, None, None)).err().unwrap_or(Error::Bundle(Faults::default()))
 }
 
-fn read_entities(text: &str, schema: Option<&Schema>, caps: &Caps) -> Result<Entities, Error> {
+fn read_entities(text: &str, schema: Option<&Schema>, caps: &Caps) -> Result<(Entities, Parents), Error> {
     if text.len() > caps.entities_bytes {
         return Err(placeless("bundle.too_large", format!("`entities` has {} bytes, more than {}", text.len(), caps.entities_bytes)).into());
     }
     let value = json::parse("entities", text, caps.value_nesting)?;
-    Entities::from_json_value(value, schema).map_err(|found| entity_faults(&found))
+    let parents = parents_of(&value);
+    let entities = Entities::from_json_value(value, schema).map_err(|found| entity_faults(&found))?;
+    Ok((entities, parents))
 }
 
-fn parse_schema(file: &File, caps: &Caps) -> Result<Schema, Vec<Fault>> {
+/// The schema, and its JSON form.
+fn parse_schema(file: &File, caps: &Caps) -> Result<(Schema, Value), Vec<Fault>> {
     let fragment = if is_json(&file.text) {
         let value = json::parse(&file.name, &file.text, json_nesting(caps)).map_err(|error| vec![json_fault(file, &error)])?;
         SchemaFragment::from_json_value(value).map_err(|found| diagnose::faults("bundle.schema", &found, None, None))
@@ -149,7 +227,9 @@ fn parse_schema(file: &File, caps: &Caps) -> Result<Schema, Vec<Fault>> {
             .map(|(fragment, _)| fragment)
             .map_err(|found| diagnose::faults("bundle.syntax", &found, Some(file), None))
     }?;
-    Schema::from_schema_fragments([fragment]).map_err(|found| diagnose::faults("bundle.schema", &found, Some(file), None))
+    let form = fragment.clone().to_json_value().map_err(|found| diagnose::faults("bundle.schema", &found, Some(file), None))?;
+    let schema = Schema::from_schema_fragments([fragment]).map_err(|found| diagnose::faults("bundle.schema", &found, Some(file), None))?;
+    Ok((schema, form))
 }
 
 /// JSON errors as faults of a file.

@@ -6,11 +6,10 @@ use std::sync::Arc;
 use cedar_policy::{Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Schema};
 use serde_json::{Map, Value, json};
 
-use super::fast::{Compiled, with_scratch};
 use super::{Bundle, Fast, Kind, Loaded, Plain, Verdict};
 use crate::directory::Directory;
-use crate::eval::Value as Interned;
-use crate::{Circumstances, Error, Ref, Request, Resource, json as checked, stack};
+use crate::question::Question as Public;
+use crate::{Error, Ref, Request, Resource, json as checked, stack};
 
 /// What there is to ask Cedar, or a denial that a failed look-up already gives (E1).
 #[derive(Debug)]
@@ -27,38 +26,54 @@ pub(crate) struct Question {
 }
 
 /// Levels of stack for what converts values: their nesting is capped, far below what policies may need.
-const VALUE_DEPTH: usize = 80;
+pub(super) const VALUE_DEPTH: usize = 80;
 /// The nesting of values that callers pass.
 pub(crate) const NESTING: usize = 64;
 
 impl Loaded {
     /// The Cedar question that `request` is, or its answer where a look-up fails.
     pub(crate) fn asked(&self, request: &Request, directory: &Directory) -> Result<Asked, Error> {
-        stack::run(VALUE_DEPTH, || match &self.kind {
-            Kind::Tenancy(bundle) => bundle.asked(request, directory),
+        match &self.kind {
+            Kind::Tenancy(bundle) => stack::run(VALUE_DEPTH, || bundle.asked(request, directory)),
             Kind::Plain(plain) => plain.asked(request),
-        })
+        }
+    }
+
+    /// The answer of a plain program.
+    pub(crate) fn fast_plain(&self, question: &crate::Question<'_>) -> Result<Option<Verdict>, Error> {
+        match &self.kind {
+            Kind::Tenancy(_) => Ok(None),
+            Kind::Plain(plain) => plain.judge(question).map(Some),
+        }
     }
 
     /// The answer of the compiled policies, where they can answer: else Cedar is to be asked.
-    pub(crate) fn fast(&self, fast: &Fast, request: &Request, directory: &Directory) -> Result<Option<Verdict>, Error> {
+    pub(crate) fn fast(&self, fast: &Fast, question: &Public<'_>, directory: &Directory) -> Result<Option<Verdict>, Error> {
         match &self.kind {
             Kind::Tenancy(bundle) => Ok(match &fast.0 {
-                Some(Ok(programs)) => programs.judge(bundle, request, directory),
+                Some(Ok(programs)) => programs.judge(bundle, question, directory),
                 _ => None,
             }),
-            Kind::Plain(plain) => match &plain.compiled {
-                Ok(compiled) => stack::run(VALUE_DEPTH, || plain.judge(compiled, request)).map(Some),
-                Err(_) => Ok(None),
-            },
+            Kind::Plain(plain) => plain.judge(question).map(Some),
+        }
+    }
+
+    /// The allow bit from single bits, where a plan says it.
+    #[inline]
+    pub(crate) fn planned(&self, fast: &Fast, question: &Public<'_>, directory: &Directory) -> Option<bool> {
+        match &fast.0 {
+            Some(Ok(programs)) => programs.planned(question, directory),
+            _ => None,
         }
     }
 
     /// The allow bit of the compiled policies' answer, where they can answer.
-    pub(crate) fn fast_check(&self, fast: &Fast, request: &Request, directory: &Directory) -> Result<Option<bool>, Error> {
+    #[inline]
+    pub(crate) fn fast_check(&self, fast: &Fast, question: &Public<'_>, directory: &Directory) -> Result<Option<bool>, Error> {
         match (&self.kind, &fast.0) {
-            (Kind::Tenancy(bundle), Some(Ok(programs))) => Ok(programs.check(bundle, request, directory)),
-            _ => Ok(self.fast(fast, request, directory)?.map(|verdict| verdict.allowed)),
+            (Kind::Tenancy(bundle), Some(Ok(programs))) => Ok(programs.check(bundle, question, directory)),
+            (Kind::Plain(plain), _) => plain.check(question).map(Some),
+            _ => Ok(self.fast(fast, question, directory)?.map(|verdict| verdict.allowed)),
         }
     }
 
@@ -75,72 +90,6 @@ impl Loaded {
 }
 
 impl Plain {
-    fn asked(&self, request: &Request) -> Result<Asked, Error> {
-        let with = &request.circumstances;
-        let kernel_only = [
-            ("actor", with.actor.is_some()),
-            ("host", with.host.is_some()),
-            ("channel", with.channel.is_some()),
-            ("realm", with.realm.is_some()),
-            ("amount", with.amount.is_some()),
-        ];
-        if let Some((name, _)) = kernel_only.iter().find(|(_, given)| *given) {
-            return Err(Error::NotTenancy { verb: (*name).to_owned() });
-        }
-        let (principal, action, resource) = (uid(&request.principal)?, uid(&request.action)?, uid(&request.resource.uid)?);
-        let context = context(&with.context, self.schema.as_ref(), &action, self.validate_requests)?;
-        let schema = self.schema.as_ref().filter(|_| self.validate_requests);
-        let entities = if request.resource.is_bare() {
-            Arc::clone(&self.entities)
-        } else {
-            let entity = inline(&request.resource, None, self.schema.as_ref())?;
-            let with_resource = self.entities.as_ref().clone().upsert_entities([entity], None);
-            Arc::new(with_resource.map_err(|found| resource_fault(&request.resource, &found))?)
-        };
-        let request =
-            cedar_policy::Request::new(principal, action, resource, context, schema).map_err(|found| Error::InvalidRequest { reason: found.to_string() })?;
-        Ok(Asked::Cedar(Box::new(Question { request, entities })))
-    }
-
-    /// The answer of the compiled policies; messages of those that erred are left empty.
-    fn judge(&self, compiled: &Compiled, request: &Request) -> Result<Verdict, Error> {
-        let (asked, with) = (&request.resource.uid, &request.circumstances);
-        let bare = with.context.is_empty() && request.resource.is_bare() && !self.validate_requests && *with == Circumstances::default();
-        let question = if bare {
-            for reference in [&request.principal, &request.action, asked] {
-                self.readable(reference)?;
-            }
-            None
-        } else {
-            match self.asked(request)? {
-                Asked::Cedar(question) => Some(question),
-                Asked::Answered(_) => None,
-            }
-        };
-        Ok(with_scratch(&self.resident.pool, |space| {
-            let mut root = |reference: &Ref| self.resident.asked(reference.kind(), reference.id(), space);
-            let (principal, action, resource) = (root(&request.principal), root(&request.action), root(asked));
-            let mut context = Vec::new();
-            if let Some(question) = question {
-                for name in with.context.keys() {
-                    let value = question.request.context().and_then(|context| context.get(name));
-                    let value = value.map_or(Interned::Poison, |value| self.resident.value(&value, space));
-                    context.push((space.text_number(name), value));
-                }
-                if let Some(entity) = question.request.resource().filter(|_| !request.resource.is_bare()).and_then(|uid| question.entities.get(uid)) {
-                    space.scratch.guest = self.resident.guest(entity, &question.entities, space).unwrap_or_default();
-                }
-            }
-            let context = space.record(&mut context);
-            compiled.judge(&self.rules, [principal, action, resource, context], &self.resident, space)
-        }))
-    }
-
-    /// Whether the type's name is one: those that the program names are.
-    fn readable(&self, reference: &Ref) -> Result<(), Error> {
-        if self.resident.find(reference.kind(), reference.id()).is_some() { Ok(()) } else { uid(reference).map(drop) }
-    }
-
     fn actions_for(&self, principal: &str, resource: &str) -> Vec<Ref> {
         let Some(schema) = &self.schema else { return Vec::new() };
         let (Ok(principal), Ok(resource)) = (EntityTypeName::from_str(principal), EntityTypeName::from_str(resource)) else { return Vec::new() };
@@ -212,14 +161,14 @@ impl Bundle {
         }
         if std::iter::once(&request.principal)
             .chain(&with.actor)
-            .any(|login| !super::facts::is_login_type(login.kind()) || !directory.has(login, &self.catalog))
+            .any(|login| !super::facts::is_login_type(login.kind()) || !directory.has(login))
         {
             return Ok(Some("principal_unknown"));
         }
-        if kept && !directory.has(&request.resource.uid, &self.catalog) {
+        if kept && !directory.has(&request.resource.uid) {
             return Ok(Some(if request.resource.uid.kind() == "Account" { "account_unknown" } else { "resource_unknown" }));
         }
-        if request.resource.account.as_deref().is_some_and(|account| directory.account(account).is_none()) {
+        if request.resource.account.as_deref().is_some_and(|account| directory.hot().accounts.find(account).is_none()) {
             return Ok(Some("account_unknown"));
         }
         Ok(None)
@@ -238,7 +187,7 @@ pub(crate) fn uid(reference: &Ref) -> Result<EntityUid, Error> {
     Ok(EntityUid::from_type_name_and_id(kind, EntityId::new(reference.id())))
 }
 
-fn context(fields: &Map<String, Value>, schema: Option<&Schema>, action: &EntityUid, checked_by_schema: bool) -> Result<Context, Error> {
+pub(super) fn context(fields: &Map<String, Value>, schema: Option<&Schema>, action: &EntityUid, checked_by_schema: bool) -> Result<Context, Error> {
     let value = Value::Object(fields.clone());
     checked::check_value("context", &value, NESTING)?;
     let fault = |reason: String| Error::Context { action: crate::id::short(action.id().unescaped()), reason };
@@ -250,7 +199,7 @@ fn context(fields: &Map<String, Value>, schema: Option<&Schema>, action: &Entity
     }
 }
 
-fn inline(resource: &Resource, account: Option<&str>, schema: Option<&Schema>) -> Result<Entity, Error> {
+pub(super) fn inline(resource: &Resource, account: Option<&str>, schema: Option<&Schema>) -> Result<Entity, Error> {
     let mut attributes = resource.attributes.clone();
     if let Some(account) = account
         && attributes.insert("account".to_owned(), json!({"__entity": {"type": "Account", "id": account}})).is_some()

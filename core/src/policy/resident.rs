@@ -1,22 +1,37 @@
 //! The entities of a plain Cedar program, interned: what its compiled policies read.
+//!
+//! Rows of one type mostly have the same attributes: their names are kept once, as a shape, and the values of all rows stand
+//! in one column, as do the rows that are above each.
 
+use std::collections::HashMap;
 use std::hash::BuildHasher;
 
 use cedar_policy::{Entities, Entity, EntityUid, EvalResult};
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::compile::{Known, value_of};
-use crate::eval::{Guest, Pool, Space, Value, World};
+use crate::eval::{Guest, Interner, Pool, Space, Value, World};
+
+/// The shape of an entity that is known only by name.
+const NOBODY: u32 = u32::MAX;
 
 /// One entity, known from the program's data or only by name.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Copy)]
 struct Row {
     kind: u32,
-    id: Box<str>,
-    attributes: Box<[(u32, Value)]>,
-    tags: Box<[(u32, Value)]>,
-    /// All that are above it, sorted.
-    ancestors: Box<[u32]>,
+    /// Where its id stands among the ids.
+    id: (u32, u32),
+    /// The names of its attributes, or [`NOBODY`].
+    shape: u32,
+    /// The names of its tags, whose values stand behind those of the attributes.
+    tags: u32,
+    values: u32,
+    /// Where all that are above it stand, sorted; and behind them those directly above it.
+    above: u32,
+    ancestors: u32,
+    parents: u32,
+    /// Whether it is above another.
+    has_below: bool,
 }
 
 /// Every entity that the program names, by number.
@@ -24,31 +39,40 @@ struct Row {
 pub(crate) struct Resident {
     pub(crate) pool: Pool,
     rows: Vec<Row>,
+    ids: String,
+    /// Names of attributes and of tags, sorted.
+    shapes: Interner<Vec<u32>>,
+    values: Vec<Value>,
+    above: Vec<u32>,
     table: HashTable<u32>,
     hasher: DefaultHashBuilder,
+    /// The types that something here has.
+    kinds: Vec<u32>,
+    /// How extension values were written: Cedar shows them so.
+    written: HashMap<Value, Box<str>>,
+    /// The program has more than can be numbered.
+    pub(super) full: bool,
 }
 
 impl World for Resident {
     #[inline]
     fn attribute(&self, entity: u32, name: u32, _: &mut Space<'_>) -> Value {
-        self.rows.get(entity as usize).map_or(Value::Missing, |row| field(&row.attributes, name))
+        let Some(row) = self.rows.get(entity as usize) else { return Value::Missing };
+        self.field(row.shape, row.values, name)
     }
 
     fn tag(&self, entity: u32, tag: u32) -> Value {
-        self.rows.get(entity as usize).map_or(Value::Missing, |row| field(&row.tags, tag))
+        let Some(row) = self.rows.get(entity as usize) else { return Value::Missing };
+        self.field(row.tags, row.values.saturating_add(self.shape_len(row.shape)), tag)
     }
 
     fn descends(&self, child: u32, ancestor: u32) -> bool {
-        self.rows.get(child as usize).is_some_and(|row| row.ancestors.binary_search(&ancestor).is_ok())
+        self.ancestors(child).binary_search(&ancestor).is_ok()
     }
 
     fn type_of(&self, entity: u32) -> u32 {
-        self.rows.get(entity as usize).map_or(u32::MAX, |row| row.kind)
+        self.kind(entity).unwrap_or(u32::MAX)
     }
-}
-
-fn field(fields: &[(u32, Value)], name: u32) -> Value {
-    fields.iter().find(|(known, _)| *known == name).map_or(Value::Missing, |(_, value)| *value)
 }
 
 impl Known for Resident {
@@ -61,19 +85,35 @@ impl Known for Resident {
     }
 }
 
+fn wide(at: u32) -> usize {
+    at as usize
+}
+
 impl Resident {
-    /// Takes in all entities.
-    pub(crate) fn new(entities: &Entities) -> Self {
+    /// Takes in all entities; `parents` tells those directly above each.
+    pub(super) fn new(entities: &Entities, parents: &HashMap<(String, String), Vec<(String, String)>>) -> Self {
         let mut resident = Self::default();
         for entity in entities.iter() {
-            resident.take_in(entity, entities);
+            let uid = entity.uid();
+            resident.number(&uid.type_name().to_string(), uid.id().unescaped());
         }
+        for entity in entities.iter() {
+            resident.take_in(entity, entities, parents);
+        }
+        let above = std::mem::take(&mut resident.above);
+        for number in &above {
+            if let Some(row) = resident.rows.get_mut(wide(*number)) {
+                row.has_below = true;
+            }
+        }
+        resident.above = above;
         resident
     }
 
-    fn take_in(&mut self, entity: &Entity, entities: &Entities) {
+    fn take_in(&mut self, entity: &Entity, entities: &Entities, parents: &HashMap<(String, String), Vec<(String, String)>>) {
         let uid = entity.uid();
-        let at = self.number(&uid.type_name().to_string(), uid.id().unescaped());
+        let name = (uid.type_name().to_string(), uid.id().unescaped().to_owned());
+        let at = self.number(&name.0, &name.1);
         let mut attributes = Vec::new();
         for (name, value) in entity.attrs() {
             attributes.push((self.pool.text(name), value.map_or(Value::Poison, |value| self.keep(&value))));
@@ -82,37 +122,137 @@ impl Resident {
         for (name, value) in entity.tags() {
             tags.push((self.pool.text(name), value.map_or(Value::Poison, |value| self.keep(&value))));
         }
+        attributes.sort_unstable_by_key(|(name, _)| *name);
+        tags.sort_unstable_by_key(|(name, _)| *name);
         let mut ancestors: Vec<u32> =
             entities.ancestors(&uid).into_iter().flatten().map(|above| self.number(&above.type_name().to_string(), above.id().unescaped())).collect();
         ancestors.sort_unstable();
-        if let Some(row) = self.rows.get_mut(at as usize) {
-            row.attributes = attributes.into();
-            row.tags = tags.into();
-            row.ancestors = ancestors.into();
+        let direct: Vec<u32> = match parents.get(&name) {
+            Some(parents) => parents.iter().map(|(kind, id)| self.number(kind, id)).collect(),
+            None => ancestors.clone(),
+        };
+        self.put(at, &attributes, &tags, &ancestors, &direct);
+    }
+
+    fn put(&mut self, at: u32, attributes: &[(u32, Value)], tags: &[(u32, Value)], ancestors: &[u32], parents: &[u32]) {
+        let mut names = |fields: &[(u32, Value)]| self.shapes.keep(&fields.iter().map(|(name, _)| *name).collect::<Vec<_>>());
+        let (shape, tag_names) = (names(attributes), names(tags));
+        let (values, above) = (self.place(self.values.len()), self.place(self.above.len()));
+        self.values.extend(attributes.iter().chain(tags).map(|(_, value)| *value));
+        self.above.extend(ancestors.iter().chain(parents));
+        let (ancestors, parents) = (self.place(ancestors.len()), self.place(parents.len()));
+        if let Some(row) = self.rows.get_mut(wide(at)) {
+            *row = Row { shape, tags: tag_names, values, above, ancestors, parents, ..*row };
         }
+    }
+
+    fn place(&mut self, at: usize) -> u32 {
+        u32::try_from(at).unwrap_or_else(|_| {
+            self.full = true;
+            0
+        })
+    }
+
+    fn shape_len(&self, shape: u32) -> u32 {
+        self.shapes.get(shape).map_or(0, |names| u32::try_from(names.len()).unwrap_or(0))
+    }
+
+    #[inline]
+    fn field(&self, shape: u32, values: u32, name: u32) -> Value {
+        let names = self.shapes.get(shape).unwrap_or_default();
+        let at = if names.len() < 16 { names.iter().position(|known| *known == name) } else { names.binary_search(&name).ok() };
+        at.and_then(|at| self.values.get(wide(values).saturating_add(at)).copied()).unwrap_or(Value::Missing)
+    }
+
+    fn fields(&self, shape: u32, values: u32) -> impl Iterator<Item = (u32, Value)> {
+        let names = self.shapes.get(shape).unwrap_or_default();
+        names.iter().copied().zip(self.values.get(wide(values)..).unwrap_or_default().iter().copied())
+    }
+
+    /// The entity's type, as the number of its text.
+    #[inline]
+    pub(super) fn kind(&self, entity: u32) -> Option<u32> {
+        self.rows.get(wide(entity)).map(|row| row.kind)
+    }
+
+    /// All that are above it, sorted.
+    #[inline]
+    pub(super) fn ancestors(&self, entity: u32) -> &[u32] {
+        let row = self.rows.get(wide(entity)).and_then(|row| self.above.get(wide(row.above)..)?.get(..wide(row.ancestors)));
+        row.unwrap_or_default()
+    }
+
+    /// Those directly above it.
+    pub(super) fn parents(&self, entity: u32) -> &[u32] {
+        let row = |row: &Row| self.above.get(wide(row.above.saturating_add(row.ancestors))..)?.get(..wide(row.parents));
+        self.rows.get(wide(entity)).and_then(row).unwrap_or_default()
+    }
+
+    /// Whether another is below it.
+    pub(super) fn has_below(&self, entity: u32) -> bool {
+        self.rows.get(wide(entity)).is_some_and(|row| row.has_below)
+    }
+
+    /// Type and id of an entity.
+    pub(super) fn name(&self, entity: u32) -> Option<(u32, &str)> {
+        let row = self.rows.get(wide(entity))?;
+        Some((row.kind, self.ids.get(wide(row.id.0)..)?.get(..wide(row.id.1))?))
+    }
+
+    /// Attributes and tags of an entity that the program's data has.
+    pub(super) fn given(&self, entity: u32) -> Option<(Vec<(u32, Value)>, Vec<(u32, Value)>)> {
+        let row = self.rows.get(wide(entity)).filter(|row| row.shape != NOBODY)?;
+        let tags = row.values.saturating_add(self.shape_len(row.shape));
+        Some((self.fields(row.shape, row.values).collect(), self.fields(row.tags, tags).collect()))
+    }
+
+    /// How an extension value was written.
+    pub(super) fn written(&self, value: Value) -> Option<&str> {
+        self.written.get(&value).map(AsRef::as_ref)
     }
 
     /// The number of an entity that the program names, if it does.
+    #[inline]
     pub(crate) fn find(&self, kind: &str, id: &str) -> Option<u32> {
-        let kind = self.pool.find_text(kind)?;
-        self.table.find(self.hasher.hash_one((kind, id)), |at| self.is(*at, kind, id)).copied()
+        self.find_of(self.pool.find_text(kind)?, id)
     }
 
-    fn is(&self, at: u32, kind: u32, id: &str) -> bool {
-        self.rows.get(at as usize).is_some_and(|row| row.kind == kind && *row.id == *id)
+    /// The same, of a type whose text has that number.
+    #[inline]
+    pub(crate) fn find_of(&self, kind: u32, id: &str) -> Option<u32> {
+        self.table.find(self.hasher.hash_one((kind, id)), |at| self.name(*at) == Some((kind, id))).copied()
+    }
+
+    /// Whether that text is the name of a type here.
+    pub(super) fn is_kind(&self, text: u32) -> bool {
+        self.kinds.binary_search(&text).is_ok()
+    }
+
+    /// The number of a type's name, known to be one from now on.
+    pub(super) fn take_kind(&mut self, kind: &str) -> u32 {
+        let text = self.pool.text(kind);
+        if let Err(at) = self.kinds.binary_search(&text) {
+            self.kinds.insert(at, text);
+        }
+        text
     }
 
     /// The number of an entity, given to it now if it had none.
-    fn number(&mut self, kind: &str, id: &str) -> u32 {
+    pub(super) fn number(&mut self, kind: &str, id: &str) -> u32 {
         if let Some(at) = self.find(kind, id) {
             return at;
         }
-        let kind = self.pool.text(kind);
-        let at = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
-        self.rows.push(Row { kind, id: id.into(), ..Row::default() });
-        let (rows, hasher) = (&self.rows, &self.hasher);
-        let rehash = |at: &u32| rows.get(*at as usize).map_or(0, |row| hasher.hash_one((row.kind, &*row.id)));
-        self.table.insert_unique(hasher.hash_one((kind, id)), at, rehash);
+        let kind = self.take_kind(kind);
+        let at = self.place(self.rows.len());
+        let span = (self.place(self.ids.len()), self.place(id.len()));
+        self.ids.push_str(id);
+        self.rows.push(Row { kind, id: span, shape: NOBODY, tags: NOBODY, values: 0, above: 0, ancestors: 0, parents: 0, has_below: false });
+        let hash = |rows: &[Row], ids: &str, at: u32| {
+            let row = rows.get(wide(at))?;
+            Some(self.hasher.hash_one((row.kind, ids.get(wide(row.id.0)..)?.get(..wide(row.id.1))?)))
+        };
+        let (rows, ids) = (&self.rows, &self.ids);
+        self.table.insert_unique(self.hasher.hash_one((kind, id)), at, |at| hash(rows, ids, *at).unwrap_or(0));
         at
     }
 
@@ -145,7 +285,11 @@ impl Resident {
                 }
                 self.pool.record(fields)
             }
-            EvalResult::ExtensionValue(text) => value_of(text).map_or(Value::Poison, |made| made.kept(&mut self.pool)),
+            EvalResult::ExtensionValue(text) => {
+                let value = value_of(text).map_or(Value::Poison, |made| made.kept(&mut self.pool));
+                self.written.entry(value).or_insert_with(|| text.as_str().into());
+                value
+            }
         }
     }
 
@@ -168,8 +312,8 @@ impl Resident {
         }
     }
 
-    /// The entity that came with a request, and what is above it.
-    pub(crate) fn guest(&self, entity: &Entity, entities: &Entities, space: &mut Space<'_>) -> Option<Guest> {
+    /// The entity that came with a request; those directly above it stand for all above it.
+    pub(crate) fn guest(&self, entity: &Entity, space: &mut Space<'_>) -> Option<Guest> {
         let mut guest = Guest { entity: self.uid(&entity.uid(), space).entity()?, ..Guest::default() };
         for (name, value) in entity.attrs() {
             let value = self.value(&value.ok()?, space);
@@ -179,8 +323,23 @@ impl Resident {
             let value = self.value(&value.ok()?, space);
             guest.tags.push((space.text_number(name), value));
         }
-        let above = entities.ancestors(&entity.uid()).into_iter().flatten();
-        guest.ancestors = above.filter_map(|uid| self.uid(uid, space).entity()).collect();
+        let (_, _, parents) = entity.clone().into_inner();
+        guest.ancestors = parents.iter().filter_map(|uid| self.uid(uid, space).entity()).collect();
+        self.close(&mut guest);
         Some(guest)
+    }
+
+    /// Puts above the guest what is above those directly above it.
+    pub(super) fn close(&self, guest: &mut Guest) {
+        for at in 0..guest.ancestors.len() {
+            let Some(parent) = guest.ancestors.get(at).copied() else { break };
+            guest.ancestors.extend_from_slice(self.ancestors(parent));
+        }
+    }
+
+    /// Bytes that it takes in memory, nearly.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        self.rows.capacity() * size_of::<Row>() + self.ids.capacity() + self.values.capacity() * size_of::<Value>() + self.above.capacity() * 4
     }
 }

@@ -86,6 +86,17 @@ impl Rules {
         self.list.get(at).is_some_and(|rule| rule.effect == Effect::Permit)
     }
 
+    /// The policies of those positions alone.
+    pub(super) fn part(&self, positions: impl Iterator<Item = usize>) -> Deep<PolicySet> {
+        let mut part = PolicySet::new();
+        for rule in positions.filter_map(|at| self.list.get(at)) {
+            if let Some(policy) = self.set.policy(&PolicyId::new(&rule.id)) {
+                add(&mut part, &self.set, policy);
+            }
+        }
+        Deep::new(part, self.depth)
+    }
+
     /// Orders the policies of `set`: `order` holds the ids of static policies and templates with their places.
     pub(crate) fn new(set: PolicySet, order: &[Placed], depth: usize) -> Self {
         let rank: HashMap<&PolicyId, usize> = order.iter().enumerate().map(|(at, (id, _))| (id, at)).collect();
@@ -110,7 +121,7 @@ impl Rules {
             .collect();
         let position = policies.iter().enumerate().map(|(at, (_, policy))| (policy.id().clone(), at)).collect();
         let last_permit = list.iter().rposition(|rule| rule.effect == Effect::Permit);
-        let permits = permits_of(&set);
+        let permits = part(&set, |policy| policy.effect() == Effect::Permit);
         Self { set: Deep::new(set, depth), permits: Deep::new(permits, depth), list, position, last_permit, depth }
     }
 }
@@ -119,19 +130,25 @@ fn words(text: &str) -> Vec<Arc<str>> {
     text.split(',').map(str::trim).filter(|word| !word.is_empty()).map(Arc::from).collect()
 }
 
-fn permits_of(set: &PolicySet) -> PolicySet {
-    let mut permits = PolicySet::new();
-    for template in set.templates().filter(|template| template.effect() == Effect::Permit) {
-        // Cannot fail: ids were unique in `set`.
-        let _ = permits.add_template(template.clone());
+/// The policies of `set` that are wanted, with the templates that they are links of.
+fn part(set: &PolicySet, wanted: impl Fn(&Policy) -> bool) -> PolicySet {
+    let mut part = PolicySet::new();
+    for policy in set.policies().filter(|policy| wanted(policy)) {
+        add(&mut part, set, policy);
     }
-    for policy in set.policies().filter(|policy| policy.effect() == Effect::Permit) {
-        match (policy.template_id(), policy.template_links()) {
-            (Some(template), Some(slots)) => drop(permits.link(template.clone(), policy.id().clone(), slots)),
-            _ => drop(permits.add(policy.clone())),
-        }
+    part
+}
+
+/// Cannot fail: ids are unique in `set`.
+fn add(part: &mut PolicySet, set: &PolicySet, policy: &Policy) {
+    let (Some(template), Some(slots)) = (policy.template_id(), policy.template_links()) else {
+        let _ = part.add(policy.clone());
+        return;
+    };
+    if let (None, Some(body)) = (part.template(template), set.template(template)) {
+        let _ = part.add_template(body.clone());
     }
-    permits
+    drop(part.link(template.clone(), policy.id().clone(), slots));
 }
 
 /// The parts of a parsed file in text order, each with its place: Cedar numbers them `policy0`, `policy1`, ...

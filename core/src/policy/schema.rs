@@ -38,6 +38,8 @@ pub(crate) struct Names {
     pub(crate) features: BTreeSet<String>,
     pub(crate) meters: BTreeSet<String>,
     pub(crate) channels: BTreeSet<String>,
+    /// All that the schema says of types, as text: what hosts keep of their own fits the same as long as this is the same.
+    pub(crate) types: String,
 }
 
 /// Reads the JSON forms of the schema files (`fragments` runs along `files`), and what is wrong with their names.
@@ -48,6 +50,11 @@ pub(crate) fn read(fragments: &[Value], files: &[&File]) -> (Names, Vec<Fault>) 
         names.features.extend(enumeration(types, "Feature"));
         names.meters.extend(enumeration(types, "Meter"));
         names.channels.extend(enumeration(types, "Channel"));
+        for (name, space) in fragment.as_object().into_iter().flatten() {
+            for part in ["commonTypes", "entityTypes"] {
+                names.types.push_str(&format!("{name}\n{part} {}\n", space.get(part).unwrap_or(&Value::Null)));
+            }
+        }
     }
     for (fragment, file) in fragments.iter().zip(files) {
         let actions = fragment.get("").and_then(|space| space.get("actions")).and_then(Value::as_object);

@@ -14,7 +14,7 @@ type Label = usize;
 ///
 /// # Errors
 /// [`Unsupported`] when it would not fit: too many registers or instructions.
-pub(in crate::policy) fn compile(policies: &[(u32, Node)], roots: usize) -> Result<Program, Unsupported> {
+pub(in crate::policy) fn compile(policies: &[(u32, &Node)], roots: usize) -> Result<Program, Unsupported> {
     let mut paths = Paths { roots, ..Paths::default() };
     for (_, node) in policies {
         paths.collect(node)?;

@@ -10,4 +10,5 @@ mod tree;
 
 pub(super) use self::emit::compile;
 pub(super) use self::extension::{construct, own, value_of};
-pub(super) use self::tree::{Known, Node, Reader, Unsupported};
+pub(super) use self::scope::Scope;
+pub(super) use self::tree::{Certain, Known, Node, Reader, Unsupported};

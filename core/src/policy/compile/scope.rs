@@ -5,10 +5,10 @@ use cedar_policy::pst::{self, EntityOrSlot, EntityUID};
 use super::tree::Unsupported;
 
 /// A scope of principal or resource.
-pub(super) struct Scope<'a> {
-    pub(super) kind: Option<String>,
+pub(in crate::policy) struct Scope<'a> {
+    pub(in crate::policy) kind: Option<String>,
     /// The entity, and whether it is enough to be in it.
-    pub(super) entity: Option<(&'a EntityUID, bool)>,
+    pub(in crate::policy) entity: Option<(&'a EntityUID, bool)>,
 }
 
 impl<'a> Scope<'a> {
@@ -21,7 +21,14 @@ impl<'a> Scope<'a> {
         Ok(Self { kind: kind.map(ToString::to_string), entity })
     }
 
-    pub(super) fn principal(constraint: &'a pst::PrincipalConstraint) -> Result<Self, Unsupported> {
+    /// The same without its type, or its entity.
+    pub(super) fn without(mut self, (kind, entity): (bool, bool)) -> Self {
+        self.kind = self.kind.filter(|_| !kind);
+        self.entity = self.entity.filter(|_| !entity);
+        self
+    }
+
+    pub(in crate::policy) fn principal(constraint: &'a pst::PrincipalConstraint) -> Result<Self, Unsupported> {
         use pst::PrincipalConstraint as P;
         match constraint {
             P::Any => Self::new(None, None),
@@ -32,7 +39,7 @@ impl<'a> Scope<'a> {
         }
     }
 
-    pub(super) fn resource(constraint: &'a pst::ResourceConstraint) -> Result<Self, Unsupported> {
+    pub(in crate::policy) fn resource(constraint: &'a pst::ResourceConstraint) -> Result<Self, Unsupported> {
         use pst::ResourceConstraint as R;
         match constraint {
             R::Any => Self::new(None, None),

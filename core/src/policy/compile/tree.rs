@@ -82,6 +82,14 @@ pub(in crate::policy) struct Reader<'a, K> {
     pub(in crate::policy) known: &'a mut K,
 }
 
+/// What of a policy's scope is certain already: of principal and resource, the type and the entity.
+#[derive(Debug, Clone, Copy, Default)]
+pub(in crate::policy) struct Certain {
+    pub(in crate::policy) principal: (bool, bool),
+    pub(in crate::policy) action: bool,
+    pub(in crate::policy) resource: (bool, bool),
+}
+
 /// A construct that this version does not compile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::policy) struct Unsupported;
@@ -91,9 +99,16 @@ type Read = Result<Node, Unsupported>;
 impl<K: Known> Reader<'_, K> {
     /// The condition under which a policy applies: scope, then clauses.
     pub(in crate::policy) fn policy(&mut self, body: &pst::Template) -> Read {
-        let mut whole = self.scope(0, &Scope::principal(&body.principal)?);
-        whole = self.and(whole, |reader| Ok(reader.action(&body.action)))?;
-        let resource = Scope::resource(&body.resource)?;
+        self.condition(body, Certain::default())
+    }
+
+    /// The same without what is certain already of the requests that it is asked for.
+    pub(in crate::policy) fn condition(&mut self, body: &pst::Template, certain: Certain) -> Read {
+        let mut whole = self.scope(0, &Scope::principal(&body.principal)?.without(certain.principal));
+        if !certain.action {
+            whole = self.and(whole, |reader| Ok(reader.action(&body.action)))?;
+        }
+        let resource = Scope::resource(&body.resource)?.without(certain.resource);
         whole = self.and(whole, |reader| Ok(reader.scope(2, &resource)))?;
         for clause in body.clauses() {
             whole = self.and(whole, |reader| match clause {

@@ -14,16 +14,27 @@ use crate::policy::compile::{Known, Node, Unsupported};
 pub(super) type Shape = BTreeMap<String, bool>;
 
 /// A request's kind, as far as programs differ by it.
+#[derive(Clone, Copy)]
 pub(super) struct Asked<'a> {
     pub(super) principal: u32,
     pub(super) action: u32,
     pub(super) feature: Option<u32>,
     pub(super) resource: &'a str,
     pub(super) shape: Option<&'a Shape>,
+    /// Whether it comes inline, with an account and nothing else.
+    pub(super) owned: bool,
     /// A session's request: at a known domain, for itself, without realm or amount.
     pub(super) session: bool,
     /// Whether the account is a client, where programs differ by it.
     pub(super) client: Option<bool>,
+    /// Any request at all: nothing of it is known.
+    pub(super) any: bool,
+}
+
+impl Asked<'_> {
+    /// Any request at all.
+    pub(super) const ANY: Self =
+        Self { principal: u32::MAX, action: u32::MAX, feature: None, resource: "", shape: None, owned: false, session: false, client: None, any: true };
 }
 
 /// Gives numbers to what policies name, and knows what the kind of request says.
@@ -51,6 +62,7 @@ impl Compiling<'_> {
     fn fact(&self, names: &[u32]) -> Option<bool> {
         let session = self.asked.session;
         match names {
+            [words::ACCOUNT_OF | FEATURE_OF] if self.asked.any => None,
             [] | [LOGIN | CHANNEL_OF] => Some(true),
             [words::ACCOUNT_OF] => Some(self.has_account()),
             [FEATURE_OF] => Some(self.asked.feature.is_some()),
@@ -92,9 +104,13 @@ impl Compiling<'_> {
         let (mut from, mut names) = (from, names.to_vec());
         if from == root::CONTEXT {
             match names.as_slice() {
-                [] | [FACTS] => return None,
+                [] => return Some((root::WHOLE_CONTEXT, names)),
+                [FACTS] => return Some((root::WHOLE_FACTS, Vec::new())),
+                [FACTS, LOGIN] => return Some((root::WHOLE_LOGIN, Vec::new())),
+                [FACTS, ACTOR] => return Some((root::WHOLE_ACTOR, Vec::new())),
+                [FACTS, REALM] => return Some((root::WHOLE_REALM, Vec::new())),
                 [FACTS, rest @ ..] => {
-                    let (at, taken) = self.register(rest)?;
+                    let (at, taken) = self.register(rest).unwrap_or((root::WHOLE_FACTS, 0));
                     names = rest.get(taken..)?.to_vec();
                     from = at;
                 }
@@ -114,7 +130,7 @@ impl Compiling<'_> {
     /// The tree with every path at its register.
     ///
     /// # Errors
-    /// [`Unsupported`] for a whole context, or a whole login, actor or realm, as a value.
+    /// [`Unsupported`] for a path that starts nowhere.
     pub(super) fn lower(&self, node: Node) -> Result<Node, Unsupported> {
         let boxed = |node: Box<Node>| self.lower(*node).map(Box::new);
         Ok(match node {
@@ -162,10 +178,7 @@ impl Known for Compiling<'_> {
             "Package" => entity(words::PACKAGE, self.hot.packages.name(id)),
             "Operator" => entity(words::OPERATOR, self.hot.operators.name(id)),
             "Platform" => entity(words::PLATFORM, self.hot.platforms.name(id)),
-            _ => {
-                self.named.others.push((text, id.into()));
-                entity(words::NAMED, u32::try_from(self.named.others.len().saturating_sub(1)).unwrap_or(0))
-            }
+            _ => entity(words::NAMED, self.named.others.keep(text, id)),
         }
     }
 
@@ -175,6 +188,7 @@ impl Known for Compiling<'_> {
 
     fn path(&mut self, from: u8, names: &[u32]) -> Option<Value> {
         match (from, names) {
+            _ if self.asked.any => None,
             (root::ACTION, []) => Some(Value::Entity(self.asked.action)),
             (root::CONTEXT, [FACTS, FEATURE_OF]) => self.asked.feature.map(Value::Entity),
             _ => None,
@@ -201,6 +215,7 @@ impl Known for Compiling<'_> {
 
     fn type_of(&mut self, from: u8, names: &[u32]) -> Option<u32> {
         match (from, names) {
+            _ if self.asked.any => None,
             (root::PRINCIPAL, []) => Some(FIRST_TYPE.saturating_add(self.asked.principal)),
             (root::RESOURCE, []) => {
                 let kind = self.asked.resource;

@@ -5,8 +5,12 @@
 //! that such a request has. What remains is read from rows by number.
 
 mod ask;
+mod bits;
+mod condition;
 mod known;
 mod programs;
+mod registers;
+mod scopes;
 mod words;
 mod world;
 

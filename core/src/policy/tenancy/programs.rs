@@ -2,31 +2,80 @@
 
 use std::sync::Arc;
 
-use cedar_policy::{PolicyId, pst};
 use hashbrown::HashMap;
 
+use super::condition::allow;
 use super::known::{Asked, Compiling, Shape};
+use super::scopes::{Scoped, Whom};
 use super::words::{self, entity, root};
-use super::world::Named;
+use super::world::{Named, Others};
 use crate::directory::Directory;
-use crate::eval::{Pool, Program};
+use crate::eval::{Plan, Pool, Program};
 use crate::policy::Bundle;
-use crate::policy::compile::{self, Node, Reader};
-use crate::policy::fast::linked;
+use crate::policy::compile::{self, Known, Node, Reader};
+use crate::policy::facts::is_directory_type;
+use crate::policy::schema::Action;
+use crate::policy::values::{Record, Type};
 
 /// Programs for one action and one pair of types.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) principal: u32,
+    /// The resource type's place in [`Programs::kinds`].
+    pub(super) kind: u32,
     pub(super) resource: Box<str>,
-    /// Whether a resource that comes inline needs an `account`, and nothing else.
-    pub(super) owned: bool,
-    /// Whether a policy reads the host's name itself.
-    pub(super) reads_host: bool,
-    /// For any request.
-    pub(super) any: Program,
+    /// The resource type's text.
+    pub(super) text: u32,
+    /// What a resource that comes inline brings; nothing for a record of the directory.
+    pub(super) inline: Option<Inline>,
     /// For a session's request: of a main account or operator, and of a client.
-    pub(super) session: [Program; 2],
+    pub(super) session: [Sessions; 2],
+    /// For any request.
+    pub(super) any: Vec<Program>,
+}
+
+/// What a resource that comes inline may, and must, bring.
+#[derive(Debug)]
+pub(super) struct Inline {
+    /// Whether it has an `account`, and must have one.
+    pub(super) account: Option<bool>,
+    /// Its other attributes; nothing where they are Cedar's to read.
+    pub(super) attributes: Option<Record>,
+    pub(super) tags: Option<Type>,
+    pub(super) parents: Vec<Box<str>>,
+    /// Whether an `account`, and nothing else, must be there.
+    pub(super) owned: bool,
+}
+
+impl Inline {
+    fn new(bundle: &Bundle, kind: &str) -> Option<Self> {
+        if is_directory_type(kind) {
+            return None;
+        }
+        let shape = bundle.values.shape(kind);
+        let attributes = shape.and_then(|shape| shape.attributes.as_ref());
+        let account = attributes.and_then(|attributes| attributes.field("account")).map(|field| field.required);
+        Some(Self {
+            account,
+            attributes: attributes.map(|attributes| attributes.without("account")),
+            tags: shape.and_then(|shape| shape.tags.clone()),
+            parents: shape.map(|shape| shape.parents.clone()).unwrap_or_default(),
+            owned: account == Some(true) && bundle.shapes.get(kind).is_some_and(is_owned),
+        })
+    }
+}
+
+/// What answers the requests of a session.
+#[derive(Debug)]
+pub(super) struct Sessions {
+    /// The allow bit from the request's bits; nothing where the policies say too much for a plan.
+    pub(super) plan: Option<Plan>,
+    /// What the plan asks beside the bits.
+    pub(super) others: Vec<Program>,
+    /// Every policy that can apply, in gate order.
+    pub(super) programs: Vec<Program>,
+    /// The permits alone: which of them hold, once the plan has allowed.
+    pub(super) permits: Vec<Program>,
 }
 
 /// An action as a request finds it.
@@ -34,23 +83,39 @@ pub(super) struct Entry {
 pub(super) struct ActionEntry {
     pub(super) number: u32,
     pub(super) feature: Option<u32>,
+    /// The place of the feature, or any.
+    pub(super) feature_place: u32,
     /// Whether the action's context needs fields of its own.
     pub(super) context: bool,
+    /// Those fields; nothing where they are Cedar's to read.
+    pub(super) fields: Option<Record>,
     pub(super) entries: Vec<Entry>,
 }
+
+/// Places in [`Programs::alone`], by the number of the record that they are about.
+pub(super) type Alone = HashMap<u32, Vec<u32>>;
 
 /// Everything that answers for one bundle and one numbering of the directory.
 #[derive(Debug)]
 pub(crate) struct Programs {
     pub(super) pool: Pool,
     pub(super) named: Named,
-    pub(super) actions: HashMap<Box<str>, ActionEntry>,
+    /// Places in `list` by name.
+    pub(super) actions: HashMap<Box<str>, u32>,
+    pub(super) list: Vec<ActionEntry>,
+    /// The types of resources.
+    pub(super) kinds: Vec<Box<str>>,
+    /// What handles of actions and resource types remember.
+    pub(super) numbering: u32,
+    /// Policies about one principal or one resource alone, each a program, and whose they are.
+    pub(super) alone: Vec<Program>,
+    pub(super) principals: Alone,
+    pub(super) resources: Alone,
+    /// Whether a policy reads the facts, or a part of them, as one record.
+    pub(super) whole: bool,
     /// Whether no policy names a record: then it serves any numbering.
     portable: bool,
 }
-
-/// A policy: its position in gate order, its id and its tree.
-type Tree<'a> = (u32, &'a Arc<str>, pst::Template);
 
 impl Programs {
     /// Whether it serves another directory of the same bundle too.
@@ -63,65 +128,148 @@ impl Programs {
     /// # Errors
     /// The id of the first policy that is beyond this version: then Cedar answers.
     pub(crate) fn new(bundle: &Bundle, directory: &mut Directory) -> Result<Self, Arc<str>> {
-        if !directory.hot().is_complete() {
-            return Err(Arc::from("more than 64 features"));
-        }
-        let mut programs = Self { pool: words::pool(), named: named(bundle), actions: HashMap::new(), portable: false };
-        let mut trees = Vec::new();
-        for (rule, at) in bundle.rules.list.iter().zip(0..) {
-            let policy = bundle.rules.set.policy(&PolicyId::new(&rule.id));
-            let tree = policy.and_then(|policy| policy.to_pst().ok()).and_then(|tree| linked(&tree));
-            trees.push((at, &rule.id, tree.ok_or_else(|| Arc::clone(&rule.id))?));
-        }
-        let trees: Vec<&Tree<'_>> = trees.iter().collect();
+        let mut programs = Self {
+            pool: words::pool(),
+            named: named(bundle),
+            actions: HashMap::new(),
+            list: Vec::new(),
+            kinds: Vec::new(),
+            numbering: crate::handle::numbering(),
+            alone: Vec::new(),
+            principals: HashMap::new(),
+            resources: HashMap::new(),
+            whole: false,
+            portable: false,
+        };
+        let policies = Scoped::all(bundle, &programs.named, directory.hot())?;
         let before = directory.hot().names();
-        for (name, action) in &bundle.names.actions {
-            let number = programs.named.find(directory.hot(), "Action", None, name).unwrap_or(u32::MAX);
-            let feature = action.feature.as_ref().and_then(|feature| programs.named.find(directory.hot(), "Feature", None, feature));
-            let mut entries = Vec::new();
-            for principal in &action.principals {
-                let Some(kind) = words::TYPES.iter().position(|known| known == principal).and_then(|at| u32::try_from(at).ok()) else { continue };
-                for resource in &action.resources {
-                    let asked = |session, client| Asked {
-                        principal: kind,
-                        action: number,
-                        feature,
-                        resource,
-                        shape: bundle.shapes.get(resource.as_str()),
-                        session,
-                        client,
-                    };
-                    let (any, left) = programs.compile(&trees, directory, asked(false, None))?;
-                    let (main, _) = programs.compile(&left, directory, asked(true, Some(false)))?;
-                    let (client, _) = programs.compile(&left, directory, asked(true, Some(true)))?;
-                    let owned = bundle.shapes.get(resource.as_str()).is_some_and(is_owned) && !crate::policy::facts::is_directory_type(resource);
-                    let reads_host = [&main, &client].iter().any(|program| program.reads(u16::from(root::HOST)));
-                    entries.push(Entry { principal: kind, resource: resource.as_str().into(), owned, reads_host, any, session: [main, client] });
-                }
-            }
-            programs.actions.insert(name.as_str().into(), ActionEntry { number, feature, context: action.context, entries });
+        for policy in policies.iter().filter(|policy| policy.alone.is_some()) {
+            programs.stand_alone(policy, directory)?;
         }
+        let policies: Vec<&Scoped<'_>> = policies.iter().filter(|policy| policy.alone.is_none()).collect();
+        for (name, action) in &bundle.names.actions {
+            programs.action(bundle, name, action, &policies, directory)?;
+        }
+        programs.whole = programs.reads_whole();
         programs.portable = directory.hot().names() == before;
         Ok(programs)
     }
 
-    /// The program of one kind of request, and the policies that can apply to it.
-    fn compile<'b>(&mut self, trees: &[&'b Tree<'b>], directory: &mut Directory, asked: Asked<'_>) -> Result<(Program, Vec<&'b Tree<'b>>), Arc<str>> {
-        let mut compiling = Compiling { pool: &mut self.pool, named: &mut self.named, hot: directory.hot_mut(), asked };
-        let (mut nodes, mut left) = (Vec::new(), Vec::new());
-        for part in trees {
-            let (at, id, tree) = part;
-            let beyond = || Arc::clone(id);
-            let node = Reader { known: &mut compiling }.policy(tree).map_err(|_| beyond())?;
-            if node != Node::Value(crate::eval::Value::Bool(false)) {
-                nodes.push((*at, compiling.lower(node).map_err(|_| beyond())?));
-                left.push(*part);
+    /// A policy that is looked up by whom it is about: no other request meets it.
+    fn stand_alone(&mut self, policy: &Scoped<'_>, directory: &mut Directory) -> Result<(), Arc<str>> {
+        let mut compiling = Compiling { pool: &mut self.pool, named: &mut self.named, hot: directory.hot_mut(), asked: Asked::ANY };
+        let beyond = || Arc::clone(policy.id);
+        let (map, whom) = match &policy.alone {
+            Some(Whom::Principal(kind, id)) => (&mut self.principals, compiling.entity(kind, id)),
+            Some(Whom::Resource(kind, id)) => (&mut self.resources, compiling.entity(kind, id)),
+            None => return Ok(()),
+        };
+        let node = Reader { known: &mut compiling }.policy(&policy.tree).and_then(|node| compiling.lower(node)).map_err(|_| beyond())?;
+        let program = compile::compile(&[(policy.at, &node)], root::COUNT).map_err(|_| beyond())?;
+        map.entry(whom).or_default().push(u32::try_from(self.alone.len()).map_err(|_| beyond())?);
+        self.alone.push(program);
+        Ok(())
+    }
+
+    /// The programs of one action.
+    fn action(&mut self, bundle: &Bundle, name: &str, action: &Action, policies: &[&Scoped<'_>], directory: &mut Directory) -> Result<(), Arc<str>> {
+        let number = self.named.find(directory.hot(), "Action", None, name).unwrap_or(u32::MAX);
+        let feature = action.feature.as_ref().and_then(|feature| self.named.find(directory.hot(), "Feature", None, feature));
+        let mut entries = Vec::new();
+        for principal in &action.principals {
+            let Some(kind) = words::TYPES.iter().position(|known| known == principal).and_then(|at| u32::try_from(at).ok()) else { continue };
+            for resource in &action.resources {
+                let shape = bundle.shapes.get(resource.as_str());
+                let inline = Inline::new(bundle, resource);
+                let owned = inline.as_ref().is_some_and(|inline| inline.owned);
+                let asked = |session, client| Asked { principal: kind, action: number, feature, resource, shape, owned, session, client, any: false };
+                let admitted: Vec<&Scoped<'_>> = policies.iter().filter(|policy| policy.admits(principal, number, resource, &self.named)).copied().collect();
+                let (any, nodes) = self.nodes(&admitted, directory, asked(false, None))?;
+                let left: Vec<&Scoped<'_>> = nodes.iter().map(|(policy, _)| *policy).collect();
+                let main = self.session(bundle, &left, directory, asked(true, Some(false)), false)?;
+                let client = self.session(bundle, &left, directory, asked(true, Some(true)), true)?;
+                let text = self.pool.text(resource);
+                let entry =
+                    Entry { principal: kind, kind: self.kind(resource), text, resource: resource.as_str().into(), inline, session: [main, client], any };
+                entries.push(entry);
             }
         }
-        let program = compile::compile(&nodes, root::COUNT).map_err(|_| Arc::from("too many policies for one kind of request"))?;
-        Ok((program, left))
+        let feature_place = feature.map_or(0, |feature| words::parts(feature).1);
+        let at = u32::try_from(self.list.len()).unwrap_or(u32::MAX);
+        self.actions.insert(name.into(), at);
+        let fields = bundle.values.action("Action", name).and_then(|action| action.context.as_ref()).map(|context| context.without("facts"));
+        self.list.push(ActionEntry { number, feature, feature_place, context: action.context, fields, entries });
+        Ok(())
+    }
+
+    /// Whether any program reads a fact's record whole.
+    fn reads_whole(&self) -> bool {
+        let registers = u16::from(root::WHOLE_CONTEXT)..u16::try_from(root::COUNT).unwrap_or(u16::MAX);
+        let reads = |programs: &[Program]| programs.iter().any(|program| program.reads(registers.clone()));
+        let mut entries = self.list.iter().flat_map(|action| &action.entries);
+        let in_entries = entries.any(|entry| reads(&entry.any) || entry.session.iter().any(|session| reads(&session.programs) || reads(&session.others)));
+        in_entries || reads(&self.alone)
+    }
+
+    fn kind(&mut self, name: &str) -> u32 {
+        let at = self.kinds.iter().position(|known| **known == *name).unwrap_or_else(|| {
+            self.kinds.push(name.into());
+            self.kinds.len().saturating_sub(1)
+        });
+        u32::try_from(at).unwrap_or(u32::MAX)
+    }
+
+    /// The programs of one kind of request, and the policies that can apply to it.
+    fn nodes<'b>(&mut self, policies: &[&'b Scoped<'b>], directory: &mut Directory, asked: Asked<'_>) -> Result<Compiled<'b>, Arc<str>> {
+        let mut compiling = Compiling { pool: &mut self.pool, named: &mut self.named, hot: directory.hot_mut(), asked };
+        let mut left = Vec::new();
+        for policy in policies {
+            let beyond = |_| Arc::clone(policy.id);
+            let node = Reader { known: &mut compiling }.policy(&policy.tree).map_err(beyond)?;
+            if node != Node::Value(crate::eval::Value::Bool(false)) {
+                left.push((*policy, compiling.lower(node).map_err(beyond)?));
+            }
+        }
+        let mut programs = Vec::new();
+        split(&left, &mut programs)?;
+        Ok((programs, left))
+    }
+
+    /// What answers one kind of session's requests.
+    fn session(&mut self, bundle: &Bundle, policies: &[&Scoped<'_>], directory: &mut Directory, asked: Asked<'_>, client: bool) -> Result<Sessions, Arc<str>> {
+        let (programs, nodes) = self.nodes(policies, directory, asked)?;
+        let policies = nodes.iter().map(|(policy, node)| (bundle.rules.permits_at(policy.at as usize), node));
+        let planned = allow(&asked, client, policies).ok().and_then(|(plan, others)| {
+            let others: Result<Vec<_>, _> = others.into_iter().map(|node| compile::compile(&[(0, &node)], root::COUNT)).collect();
+            Some((plan, others.ok()?))
+        });
+        let (mut permits, mut permitting) = (Vec::new(), nodes);
+        permitting.retain(|(policy, _)| bundle.rules.permits_at(policy.at as usize));
+        split(&permitting, &mut permits)?;
+        let (plan, others) = planned.map_or((None, Vec::new()), |(plan, others)| (Some(plan), others));
+        Ok(Sessions { plan, others, programs, permits })
     }
 }
+
+/// One program of all these policies; of halves of them, where they are too many for one.
+fn split(nodes: &[(&Scoped<'_>, Node)], programs: &mut Vec<Program>) -> Result<(), Arc<str>> {
+    let mut todo = vec![nodes];
+    while let Some(part) = todo.pop() {
+        let policies: Vec<(u32, &Node)> = part.iter().map(|(policy, node)| (policy.at, node)).collect();
+        match (compile::compile(&policies, root::COUNT), part) {
+            (Ok(program), _) => programs.push(program),
+            (Err(_), [] | [_]) => return Err(part.first().map_or_else(|| Arc::from("nothing"), |(policy, _)| Arc::clone(policy.id))),
+            (Err(_), _) => {
+                let (first, second) = part.split_at(part.len() / 2);
+                todo.extend([second, first]);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Programs, and the policies that are in them with their conditions.
+type Compiled<'b> = (Vec<Program>, Vec<(&'b Scoped<'b>, Node)>);
 
 /// Whether `account` is all that such a resource must have.
 fn is_owned(shape: &Shape) -> bool {
@@ -143,5 +291,5 @@ fn named(bundle: &Bundle) -> Named {
         }
     }
     let channels = bundle.names.channels.iter().map(|name| name.as_str().into()).collect();
-    Named { others: Vec::new(), actions, channels, above }
+    Named { others: Others::default(), actions, channels, above }
 }

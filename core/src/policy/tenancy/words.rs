@@ -114,5 +114,11 @@ pub(super) mod root {
     pub(in super::super) const ACTOR: u8 = 18;
     /// Present when the caller said its realm.
     pub(in super::super) const REALM: u8 = 19;
-    pub(in super::super) const COUNT: usize = 20;
+    /// The facts as records, built for the programs that read one whole.
+    pub(in super::super) const WHOLE_CONTEXT: u8 = 20;
+    pub(in super::super) const WHOLE_FACTS: u8 = 21;
+    pub(in super::super) const WHOLE_LOGIN: u8 = 22;
+    pub(in super::super) const WHOLE_ACTOR: u8 = 23;
+    pub(in super::super) const WHOLE_REALM: u8 = 24;
+    pub(in super::super) const COUNT: usize = 25;
 }

@@ -1,5 +1,9 @@
 //! The directory's rows as the entities that policies read.
 
+use std::hash::BuildHasher;
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+
 use super::words::{
     self, ACCOUNT, ACCOUNT_OF, ATTRIBUTES, CLOSED, CONFIRMED, DISABLED, DOMAIN, EMAIL, FEATURE, FEATURES, FIRST_TYPE, GRANTS, LEVEL, LEVEL_OF, MEMBER, NAMED,
     OPERATOR, OWNER, PACKAGE, PACKAGE_OF, PLATFORM_OF, REASON, STATE, STATE_OF, WHITELABEL, entity, parts,
@@ -17,12 +21,50 @@ pub(super) struct Tenants<'a> {
 /// What a bundle's policies name: other entities, and actions with what they are in.
 #[derive(Debug, Default)]
 pub(super) struct Named {
-    /// Type (a text's number) and id of each entity of another type.
-    pub(super) others: Vec<(u32, Box<str>)>,
+    /// Entities of other types.
+    pub(super) others: Others,
     pub(super) actions: Vec<Box<str>>,
     pub(super) channels: Vec<Box<str>>,
     /// For each action, the actions that it is in, sorted.
     pub(super) above: Vec<Vec<u32>>,
+}
+
+/// Entities by type (a text's number) and id.
+#[derive(Debug, Default)]
+pub(super) struct Others {
+    list: Vec<(u32, Box<str>)>,
+    table: HashTable<u32>,
+    hasher: DefaultHashBuilder,
+}
+
+impl Others {
+    pub(super) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    pub(super) fn find(&self, kind: u32, id: &str) -> Option<u32> {
+        if self.list.is_empty() {
+            return None;
+        }
+        let is = |at: &u32| self.list.get(*at as usize).is_some_and(|(known, name)| *known == kind && **name == *id);
+        self.table.find(self.hasher.hash_one((kind, id)), is).copied()
+    }
+
+    pub(super) fn keep(&mut self, kind: u32, id: &str) -> u32 {
+        if let Some(known) = self.find(kind, id) {
+            return known;
+        }
+        let at = u32::try_from(self.list.len()).unwrap_or(u32::MAX);
+        self.list.push((kind, id.into()));
+        let (list, hasher) = (&self.list, &self.hasher);
+        let rehash = |at: &u32| list.get(*at as usize).map_or(0, |(kind, id)| hasher.hash_one((*kind, &**id)));
+        self.table.insert_unique(hasher.hash_one((kind, id)), at, rehash);
+        at
+    }
+
+    fn kind(&self, at: u32) -> u32 {
+        self.list.get(at as usize).map_or(u32::MAX, |(kind, _)| *kind)
+    }
 }
 
 impl Named {
@@ -30,14 +72,14 @@ impl Named {
     pub(super) fn find(&self, hot: &Hot, kind: &str, kind_text: Option<u32>, id: &str) -> Option<u32> {
         let place = |at: usize| u32::try_from(at).ok();
         match kind {
-            "Feature" => place(hot.features().iter().position(|known| **known == *id)?).map(|at| entity(FEATURE, at)),
+            "Feature" => hot.feature(id).map(|at| entity(FEATURE, at)),
             "DisableReason" => place(words::REASONS.iter().position(|known| *known == id)?).map(|at| entity(REASON, at)),
             "DomainState" => place(words::STATES.iter().position(|known| *known == id)?).map(|at| entity(STATE, at)),
             "Channel" => place(self.channels.iter().position(|known| **known == *id)?).map(|at| entity(words::CHANNEL, at)),
             "Action" => place(self.actions.iter().position(|known| **known == *id)?).map(|at| entity(words::ACTION, at)),
             _ => {
                 let kind = kind_text?;
-                place(self.others.iter().position(|(known, name)| *known == kind && **name == *id)?).map(|at| entity(NAMED, at))
+                self.others.find(kind, id).map(|at| entity(NAMED, at))
             }
         }
     }
@@ -88,6 +130,11 @@ impl Tenants<'_> {
         }
     }
 
+    fn operator_email(&self, number: u32, space: &mut Space<'_>) -> Value {
+        let email = self.hot.operators.row(number).and_then(|_| self.hot.operators.more(number));
+        email.map_or(Value::Missing, |email| Value::Text(space.text_number(email)))
+    }
+
     fn kept(&self, own: Option<&Own>, space: &mut Space<'_>) -> Value {
         match own {
             Some(own) => self.own(own, space),
@@ -102,45 +149,59 @@ fn reference(kind: u32, number: u32) -> Value {
     if number == NONE { Value::Missing } else { Value::Entity(entity(kind, number)) }
 }
 
+/// A set of features: the first 64 by bits, the others by place.
+#[inline]
+fn features(low: u64, more: &[u32], space: &mut Space<'_>) -> Value {
+    if more.is_empty() { flags(FEATURE, low) } else { many_features(low, more, space) }
+}
+
+#[cold]
+fn many_features(low: u64, more: &[u32], space: &mut Space<'_>) -> Value {
+    let mut items = Vec::with_capacity(more.len().saturating_add(low.count_ones() as usize));
+    items.extend((0..64_u32).filter(|place| low.checked_shr(*place).unwrap_or(0) & 1 == 1).map(|place| Value::Entity(entity(FEATURE, place))));
+    items.extend(more.iter().map(|place| Value::Entity(entity(FEATURE, *place))));
+    space.set(&mut items)
+}
+
 impl World for Tenants<'_> {
     #[inline]
     fn attribute(&self, of: u32, name: u32, space: &mut Space<'_>) -> Value {
         let (kind, number) = parts(of);
         match kind {
             ACCOUNT => self.hot.accounts.row(number).map_or(Value::Missing, |row| match name {
-                CONFIRMED => Value::Bool(row.confirmed),
-                CLOSED => Value::Bool(row.closed),
-                DISABLED => flags(REASON, u64::from(row.disabled)),
+                CONFIRMED => Value::Bool(row.is_confirmed()),
+                CLOSED => Value::Bool(row.is_closed()),
+                DISABLED => flags(REASON, row.disabled()),
                 OWNER => reference(ACCOUNT, row.owner),
                 PACKAGE_OF => reference(PACKAGE, row.package),
                 LEVEL_OF => reference(LEVEL, row.level),
-                ATTRIBUTES => self.kept(row.attributes.as_deref(), space),
+                ATTRIBUTES => self.kept(self.hot.account_own(number, row), space),
                 _ => Value::Missing,
             }),
             MEMBER => self.hot.members.row(number).map_or(Value::Missing, |row| match name {
                 ACCOUNT_OF => reference(ACCOUNT, row.account),
-                CONFIRMED => Value::Bool(row.confirmed),
-                GRANTS => flags(FEATURE, row.grants),
-                ATTRIBUTES => self.kept(row.attributes.as_deref(), space),
+                CONFIRMED => Value::Bool(row.is_confirmed()),
+                GRANTS => features(row.grants, self.hot.more_grants(number, row), space),
+                ATTRIBUTES => self.kept(self.hot.member_own(number, row), space),
                 _ => Value::Missing,
             }),
             DOMAIN => self.hot.domains.row(number).map_or(Value::Missing, |row| match name {
                 PLATFORM_OF => Value::Bool(row.owner == NONE),
                 OWNER => reference(ACCOUNT, row.owner),
-                STATE_OF => Value::Entity(entity(STATE, state(row.state))),
+                STATE_OF => Value::Entity(entity(STATE, state(row.state()))),
                 _ => Value::Missing,
             }),
             LEVEL => self.hot.levels.row(number).map_or(Value::Missing, |row| match name {
-                FEATURES => flags(FEATURE, row.features),
+                FEATURES => features(row.features, self.hot.more_of_level(number, row), space),
                 OWNER => reference(ACCOUNT, row.owner),
                 _ => Value::Missing,
             }),
             PACKAGE => self.hot.packages.row(number).map_or(Value::Missing, |row| match name {
-                FEATURES => flags(FEATURE, row.features),
-                WHITELABEL => Value::Bool(row.whitelabel),
+                FEATURES => features(row.features, self.hot.more_of_package(number, row), space),
+                WHITELABEL => Value::Bool(row.is_whitelabel()),
                 _ => Value::Missing,
             }),
-            OPERATOR if name == EMAIL => self.hot.operators.row(number).map_or(Value::Missing, |email| Value::Text(space.text_number(email))),
+            OPERATOR if name == EMAIL => self.operator_email(number, space),
             _ => Value::Missing,
         }
     }
@@ -159,7 +220,7 @@ impl World for Tenants<'_> {
     fn type_of(&self, of: u32) -> u32 {
         debug_assert!(of < TEMPORARY);
         let (kind, at) = parts(of);
-        if kind == NAMED { self.named.others.get(at as usize).map_or(u32::MAX, |(kind, _)| *kind) } else { FIRST_TYPE.saturating_add(kind) }
+        if kind == NAMED { self.named.others.kind(at) } else { FIRST_TYPE.saturating_add(kind) }
     }
 }
 

@@ -1,0 +1,271 @@
+//! Questions from Python objects. Nothing is copied on the way of a plain one: the words of a [`Question`] are those of
+//! the Python strings themselves. A [`Keep`] holds what a list or a `dict` lent, since those may change meanwhile.
+
+use std::cell::OnceCell;
+
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyString, PyTuple};
+use sublet::{At, Circumstances, Does, Kind, Of, On, Question, Ref, Resource, Who};
+
+use crate::handles::{Action, Host, Principal, ResourceType};
+use crate::values::{Given, amount, kind, object, refused, text};
+
+/// An item of a tuple, for as long as the tuple lives.
+struct Item<'a, 'py>(Given<'a, 'py>);
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Item<'a, 'py> {
+    type Error = std::convert::Infallible;
+
+    #[inline]
+    fn extract(given: Borrowed<'a, 'py, PyAny>) -> Result<Self, Self::Error> {
+        Ok(Self(given))
+    }
+}
+
+/// The fields of a resource that came as a `dict`.
+#[derive(Default)]
+struct Fields<'py> {
+    kind: Option<Bound<'py, PyAny>>,
+    id: Option<Bound<'py, PyAny>>,
+    account: Option<Bound<'py, PyAny>>,
+    attributes: Option<Bound<'py, PyAny>>,
+    parents: Option<Bound<'py, PyAny>>,
+    tags: Option<Bound<'py, PyAny>>,
+}
+
+/// What a question borrows from, beside the arguments themselves.
+#[derive(Default)]
+pub(crate) struct Keep<'py> {
+    principal: OnceCell<Bound<'py, PyTuple>>,
+    action: OnceCell<Bound<'py, PyTuple>>,
+    resource: OnceCell<Bound<'py, PyTuple>>,
+    fields: OnceCell<Fields<'py>>,
+    more: OnceCell<Box<Resource>>,
+    with: OnceCell<Box<Circumstances>>,
+}
+
+/// The optional arguments of a question.
+#[derive(Default, Clone, Copy)]
+pub(crate) struct Around<'a, 'py> {
+    pub(crate) actor: Option<Given<'a, 'py>>,
+    pub(crate) host: Option<Given<'a, 'py>>,
+    pub(crate) channel: Option<Given<'a, 'py>>,
+    pub(crate) realm: Option<Given<'a, 'py>>,
+    pub(crate) amount: Option<Given<'a, 'py>>,
+    pub(crate) context: Option<Given<'a, 'py>>,
+}
+
+type Slot<'py> = OnceCell<Bound<'py, PyTuple>>;
+
+/// The tuple itself, or a copy of the list.
+#[inline]
+fn tuple<'a, 'py>(given: Given<'a, 'py>, slot: &'a Slot<'py>) -> Option<Given<'a, 'py>> {
+    if given.is_instance_of::<PyTuple>() {
+        return Some(given);
+    }
+    let list = given.cast::<PyList>().ok()?;
+    Some(slot.get_or_init(|| list.to_tuple()).as_any().as_borrowed())
+}
+
+#[inline]
+fn two<'a, 'py>(what: &str, given: Given<'a, 'py>, slot: &'a Slot<'py>) -> PyResult<(&'a str, &'a str)> {
+    if let Some(pair) = tuple(given, slot)
+        && pair.cast::<PyTuple>().is_ok_and(|pair| pair.len() == 2)
+    {
+        let (kind, id) = pair.extract::<(Item<'_, '_>, Item<'_, '_>)>()?;
+        return Ok((text(what, kind.0)?, text(what, id.0)?));
+    }
+    Err(refused(what, "a type and an id are needed: (\"Account\", \"acme\")"))
+}
+
+/// `(type, id)` as a tuple or list of two strings, or a `Principal`.
+#[inline]
+fn who<'a, 'py>(what: &str, given: Given<'a, 'py>, slot: &'a Slot<'py>) -> PyResult<Who<'a>> {
+    match given.cast::<Principal>() {
+        Ok(handle) => Ok(Who::Handle(&handle.get().0)),
+        Err(_) => two(what, given, slot).map(|(kind, id)| Who::Name(kind, id)),
+    }
+}
+
+/// An action's name, `(type, id)`, or an `Action`.
+#[inline]
+fn does<'a, 'py>(given: Given<'a, 'py>, slot: &'a Slot<'py>) -> PyResult<Does<'a>> {
+    if given.is_instance_of::<PyString>() {
+        return Ok(Does::Name("Action", text("action", given)?));
+    }
+    match given.cast::<Action>() {
+        Ok(handle) => Ok(Does::Handle(&handle.get().0)),
+        Err(_) => two("action", given, slot).map(|(kind, id)| Does::Name(kind, id)),
+    }
+}
+
+#[inline]
+fn type_of<'a>(given: Given<'a, '_>) -> PyResult<Kind<'a>> {
+    match given.cast::<ResourceType>() {
+        Ok(handle) => Ok(Kind::Handle(&handle.get().0)),
+        Err(_) => text("resource", given).map(Kind::Name),
+    }
+}
+
+#[inline]
+fn of<'a>(given: Given<'a, '_>) -> PyResult<Option<Of<'a>>> {
+    if given.is_none() {
+        return Ok(None);
+    }
+    match given.cast::<Principal>() {
+        Ok(handle) => Ok(Some(Of::Handle(&handle.get().0))),
+        Err(_) => text("resource", given).map(|id| Some(Of::Name(id))),
+    }
+}
+
+/// A host name, or a `Host`.
+#[inline]
+pub(crate) fn at<'a>(given: Given<'a, '_>) -> PyResult<At<'a>> {
+    match given.cast::<Host>() {
+        Ok(handle) => Ok(At::Handle(&handle.get().0)),
+        Err(_) => text("host", given).map(At::Name),
+    }
+}
+
+/// `(type, id)`, `(type, id, account)`, a `Principal`, or a `dict` with `type`, `id`, `account`, `attributes`, `parents`,
+/// `tags`.
+#[inline]
+fn on<'a, 'py>(given: Given<'a, 'py>, keep: &'a Keep<'py>) -> PyResult<On<'a>> {
+    let Some(words) = tuple(given, &keep.resource) else { return on_other(given, keep) };
+    let (kind, id, account) = match words.cast::<PyTuple>().map_or(0, |words| words.len()) {
+        2 => words.extract::<(Item<'_, '_>, Item<'_, '_>)>().map(|(kind, id)| (kind, id, None))?,
+        3 => words.extract::<(Item<'_, '_>, Item<'_, '_>, Item<'_, '_>)>().map(|(kind, id, account)| (kind, id, Some(account)))?,
+        _ => return Err(refused("resource", "a type, an id and perhaps an account are needed: (\"Campaign\", \"spring\", \"acme\")")),
+    };
+    let account = account.map_or(Ok(None), |account| of(account.0))?;
+    Ok(On { kind: type_of(kind.0)?, id: text("resource", id.0)?, account, more: None })
+}
+
+fn on_other<'a, 'py>(given: Given<'a, 'py>, keep: &'a Keep<'py>) -> PyResult<On<'a>> {
+    if let Ok(handle) = given.cast::<Principal>() {
+        let name = handle.get().0.reference();
+        return Ok(On { kind: Kind::Name(name.kind()), id: name.id(), account: None, more: None });
+    }
+    let Ok(dict) = given.cast::<PyDict>() else {
+        return Err(refused("resource", format!("a `{}` where a tuple or a `dict` is needed", kind(&given))));
+    };
+    let found = fields(&dict)?;
+    let fields = keep.fields.get_or_init(|| found);
+    let (Some(kind), Some(id)) = (&fields.kind, &fields.id) else { return Err(refused("resource", "`type` and `id` are needed")) };
+    let more = if fields.attributes.is_none() && fields.parents.is_none() && fields.tags.is_none() {
+        None
+    } else {
+        let more = Box::new(more(fields)?);
+        Some(&**keep.more.get_or_init(|| more))
+    };
+    let account = fields.account.as_ref().map_or(Ok(None), |account| of(account.as_borrowed()))?;
+    Ok(On { kind: type_of(kind.as_borrowed())?, id: text("resource", id.as_borrowed())?, account, more })
+}
+
+/// No code of the host runs during the walk, so the `dict` cannot change under it.
+fn fields<'py>(dict: &Bound<'py, PyDict>) -> PyResult<Fields<'py>> {
+    let mut fields = Fields::default();
+    for (key, value) in dict.iter() {
+        let slot = match text("resource", key.as_borrowed())? {
+            "type" => &mut fields.kind,
+            "id" => &mut fields.id,
+            "account" => &mut fields.account,
+            "attributes" => &mut fields.attributes,
+            "parents" => &mut fields.parents,
+            "tags" => &mut fields.tags,
+            other => return Err(refused("resource", format!("no field `{other}`"))),
+        };
+        *slot = Some(value);
+    }
+    Ok(fields)
+}
+
+fn more(fields: &Fields<'_>) -> PyResult<Resource> {
+    let mut more = Resource::new("", "");
+    if let Some(attributes) = &fields.attributes {
+        more.attributes = object("attributes", attributes)?;
+    }
+    if let Some(tags) = &fields.tags {
+        more.tags = object("tags", tags)?;
+    }
+    if let Some(parents) = &fields.parents {
+        more.parents = parents.try_iter()?.map(|parent| reference("parents", parent?.as_borrowed())).collect::<PyResult<_>>()?;
+    }
+    Ok(more)
+}
+
+/// `(type, id)` or a `Principal`, owned.
+pub(crate) fn reference(what: &str, given: Given<'_, '_>) -> PyResult<Ref> {
+    if let Ok(handle) = given.cast::<Principal>() {
+        return Ok(handle.get().0.reference().clone());
+    }
+    let slot = Slot::new();
+    let (kind, id) = two(what, given, &slot)?;
+    Ok(Ref::new(kind, id))
+}
+
+impl<'a, 'py> Around<'a, 'py> {
+    #[inline]
+    fn with(&self, keep: &'a Keep<'py>) -> PyResult<Option<&'a Circumstances>> {
+        if self.actor.is_none() && self.channel.is_none() && self.realm.is_none() && self.amount.is_none() && self.context.is_none() {
+            return Ok(None);
+        }
+        let with = Box::new(self.circumstances()?);
+        Ok(Some(keep.with.get_or_init(|| with)))
+    }
+
+    /// All but the host, owned.
+    fn circumstances(&self) -> PyResult<Circumstances> {
+        Ok(Circumstances {
+            actor: self.actor.map(|value| reference("actor", value)).transpose()?,
+            host: None,
+            channel: self.channel.map(|value| text("channel", value).map(str::to_owned)).transpose()?,
+            realm: self.realm.map(|value| reference("realm", value)).transpose()?,
+            amount: self.amount.map(|value| amount(&value)).transpose()?,
+            context: self.context.map(|value| object("context", &value)).transpose()?.unwrap_or_default(),
+        })
+    }
+
+    /// A question about an action.
+    #[inline]
+    pub(crate) fn question(self, principal: Given<'a, 'py>, action: Given<'a, 'py>, resource: Given<'a, 'py>, keep: &'a Keep<'py>) -> PyResult<Question<'a>> {
+        Ok(Question {
+            principal: who("principal", principal, &keep.principal)?,
+            action: does(action, &keep.action)?,
+            resource: on(resource, keep)?,
+            host: self.host.map(at).transpose()?,
+            with: self.with(keep)?,
+        })
+    }
+
+    /// A question about any action.
+    pub(crate) fn about(self, principal: Given<'a, 'py>, resource: Given<'a, 'py>, keep: &'a Keep<'py>) -> PyResult<Question<'a>> {
+        Ok(Question {
+            principal: who("principal", principal, &keep.principal)?,
+            action: Does::Name("Action", ""),
+            resource: on(resource, keep)?,
+            host: self.host.map(at).transpose()?,
+            with: self.with(keep)?,
+        })
+    }
+}
+
+type Lent<'a, 'py> = Option<&'a Bound<'py, PyAny>>;
+
+/// The optional arguments of a method.
+pub(crate) fn around<'a, 'py>(
+    actor: Lent<'a, 'py>,
+    host: Lent<'a, 'py>,
+    channel: Lent<'a, 'py>,
+    realm: Lent<'a, 'py>,
+    amount: Lent<'a, 'py>,
+    context: Lent<'a, 'py>,
+) -> Around<'a, 'py> {
+    let lent = |given: Lent<'a, 'py>| given.map(Bound::as_borrowed);
+    Around { actor: lent(actor), host: lent(host), channel: lent(channel), realm: lent(realm), amount: lent(amount), context: lent(context) }
+}
+
+/// With the GIL for a plain question, which takes less than to let it go; without it for one that brings values of its own.
+pub(crate) fn decide<T: Send>(py: Python<'_>, question: &Question<'_>, answer: impl FnOnce() -> T + Send) -> T {
+    if question.with.is_none() && question.resource.more.is_none() { answer() } else { py.detach(answer) }
+}

@@ -1,0 +1,280 @@
+//! Many questions, as records or as columns. What they borrow from is held until they are answered; the GIL is let go for
+//! a moment every few hundred rows, so that no other thread waits for the conversion of a long list.
+
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyTuple};
+use sublet::{Error, Question};
+
+use crate::asked::{Around, Keep};
+use crate::errors::{OrRaise, Raise};
+use crate::values::{Given, kind, refused, text};
+
+/// After how many rows other threads get their turn: some tens of microseconds.
+const BREATH: usize = 512;
+
+/// Lets other threads run, every [`BREATH`] rows.
+fn breathe(py: Python<'_>, row: usize) {
+    if row % BREATH == BREATH - 1 {
+        py.detach(|| {});
+    }
+}
+
+/// The arguments of one question, by name: those of a record, or the columns.
+pub(crate) struct Named<T> {
+    pub(crate) principal: Option<T>,
+    pub(crate) action: Option<T>,
+    pub(crate) resource: Option<T>,
+    pub(crate) actor: Option<T>,
+    pub(crate) host: Option<T>,
+    pub(crate) channel: Option<T>,
+    pub(crate) realm: Option<T>,
+    pub(crate) amount: Option<T>,
+    pub(crate) context: Option<T>,
+}
+
+impl<T> Default for Named<T> {
+    fn default() -> Self {
+        Self { principal: None, action: None, resource: None, actor: None, host: None, channel: None, realm: None, amount: None, context: None }
+    }
+}
+
+type Row<'py> = Named<Bound<'py, PyAny>>;
+
+/// A record's fields. No code of the host runs during the walk, so the `dict` cannot change under it.
+fn row<'py>(record: &Bound<'py, PyAny>) -> PyResult<Row<'py>> {
+    let record = record.cast::<PyDict>().map_err(|_| refused("request", format!("a `{}` where a `dict` is needed", kind(record))))?;
+    let mut row = Row::default();
+    for (key, value) in record.iter() {
+        let slot = match text("request", key.as_borrowed())? {
+            "principal" => &mut row.principal,
+            "action" => &mut row.action,
+            "resource" => &mut row.resource,
+            "actor" => &mut row.actor,
+            "host" => &mut row.host,
+            "channel" => &mut row.channel,
+            "realm" => &mut row.realm,
+            "amount" => &mut row.amount,
+            "context" => &mut row.context,
+            other => return Err(refused("request", format!("no field `{other}`"))),
+        };
+        *slot = Some(value).filter(|value| !value.is_none());
+    }
+    Ok(row)
+}
+
+/// One value for all rows, or one a row.
+pub(crate) enum Column<'py> {
+    One(Bound<'py, PyAny>),
+    Each(Bound<'py, PyTuple>),
+}
+
+type Columns<'py> = Named<Column<'py>>;
+
+impl<'py> Column<'py> {
+    fn new(given: &Bound<'py, PyAny>) -> Self {
+        given.cast::<PyList>().map_or_else(|_| Self::One(given.clone()), |list| Self::Each(list.to_tuple()))
+    }
+
+    fn len(&self) -> Option<usize> {
+        match self {
+            Self::One(_) => None,
+            Self::Each(list) => Some(list.len()),
+        }
+    }
+
+    fn at(&self, row: usize) -> PyResult<Given<'_, 'py>> {
+        match self {
+            Self::One(value) => Ok(value.as_borrowed()),
+            Self::Each(list) => list.get_borrowed_item(row),
+        }
+    }
+}
+
+/// Something that has an argument in each row.
+trait Argument<'py> {
+    fn given(&self, row: usize) -> PyResult<Given<'_, 'py>>;
+}
+
+impl<'py> Argument<'py> for Bound<'py, PyAny> {
+    #[inline]
+    fn given(&self, _: usize) -> PyResult<Given<'_, 'py>> {
+        Ok(self.as_borrowed())
+    }
+}
+
+impl<'py> Argument<'py> for Column<'py> {
+    #[inline]
+    fn given(&self, row: usize) -> PyResult<Given<'_, 'py>> {
+        self.at(row)
+    }
+}
+
+fn some<'a, 'py>(argument: Option<&'a impl Argument<'py>>, row: usize) -> PyResult<Option<Given<'a, 'py>>> {
+    Ok(argument.map(|argument| argument.given(row)).transpose()?.filter(|value| !value.is_none()))
+}
+
+fn needed<'a, 'py>(name: &str, argument: Option<&'a impl Argument<'py>>, row: usize) -> PyResult<Given<'a, 'py>> {
+    some(argument, row)?.ok_or_else(|| refused("request", format!("`{name}` is missing")))
+}
+
+fn question<'a, 'py>(named: &'a Named<impl Argument<'py>>, row: usize, keep: &'a Keep<'py>) -> PyResult<Question<'a>> {
+    let around = Around {
+        actor: some(named.actor.as_ref(), row)?,
+        host: some(named.host.as_ref(), row)?,
+        channel: some(named.channel.as_ref(), row)?,
+        realm: some(named.realm.as_ref(), row)?,
+        amount: some(named.amount.as_ref(), row)?,
+        context: some(named.context.as_ref(), row)?,
+    };
+    let (principal, action) = (needed("principal", named.principal.as_ref(), row)?, needed("action", named.action.as_ref(), row)?);
+    around.question(principal, action, needed("resource", named.resource.as_ref(), row)?, keep)
+}
+
+/// The error of one request, with its index.
+#[cold]
+fn item(py: Python<'_>, index: usize, error: &PyErr) -> PyErr {
+    let code = error.value(py).getattr("code").and_then(|code| code.extract::<String>()).unwrap_or_default();
+    let code = sublet::error_codes().into_iter().map(|(code, _)| code).find(|known| *known == code).unwrap_or("input.value");
+    Error::Item { index, code, reason: error.value(py).to_string() }.raise()
+}
+
+/// What was asked, held.
+pub(crate) enum Many<'py> {
+    Records(Vec<Row<'py>>),
+    Columns(Box<Columns<'py>>, usize),
+}
+
+/// The arguments of `check_many` and `authorize_many`: a list of records, or columns.
+pub(crate) type Lists<'a, 'py> = Named<&'a Bound<'py, PyAny>>;
+
+impl<'py> Many<'py> {
+    pub(crate) fn new(py: Python<'py>, requests: Option<&Bound<'py, PyAny>>, columns: &Lists<'_, 'py>) -> PyResult<Self> {
+        let held = columns.held();
+        match (requests, held.is_empty()) {
+            (Some(requests), true) => Self::records(py, requests),
+            (None, false) => {
+                let rows = held.rows()?;
+                Ok(Self::Columns(Box::new(held), rows))
+            }
+            (Some(_), false) => Err(refused("requests", "either a list of requests or columns, not both")),
+            (None, true) => Err(refused("requests", "a list of requests or columns are needed")),
+        }
+    }
+
+    fn records(py: Python<'py>, requests: &Bound<'py, PyAny>) -> PyResult<Self> {
+        // Taken out first: while another thread runs, it may change the list.
+        let records = if let Ok(list) = requests.cast::<PyList>() {
+            list.to_tuple()
+        } else if let Ok(tuple) = requests.cast::<PyTuple>() {
+            tuple.clone()
+        } else {
+            PyTuple::new(py, requests.try_iter()?.collect::<PyResult<Vec<_>>>()?)?
+        };
+        let mut rows = Vec::with_capacity(records.len());
+        for (index, record) in records.iter_borrowed().enumerate() {
+            rows.push(row(&record).map_err(|error| item(py, index, &error))?);
+            breathe(py, index);
+        }
+        Ok(Self::Records(rows))
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::Records(rows) => rows.len(),
+            Self::Columns(_, rows) => *rows,
+        }
+    }
+
+    /// Asks `answer` of all questions at once, without the GIL; then lets go of what was held.
+    pub(crate) fn ask<T: Send>(self, py: Python<'py>, answer: impl FnOnce(&[Question<'_>]) -> Result<Vec<T>, Error> + Send) -> PyResult<Vec<T>> {
+        let mut keeps: Vec<Keep<'py>> = Vec::new();
+        keeps.resize_with(self.len(), Keep::default);
+        let answers = self.questions(py, &keeps).and_then(|questions| py.detach(|| answer(&questions)).or_raise());
+        let_go(py, keeps);
+        if let Self::Records(rows) = self {
+            let_go(py, rows);
+        }
+        answers
+    }
+
+    fn questions<'a>(&'a self, py: Python<'py>, keeps: &'a [Keep<'py>]) -> PyResult<Vec<Question<'a>>> {
+        let mut questions = Vec::with_capacity(keeps.len());
+        let mut push = |index: usize, question: PyResult<Question<'a>>| {
+            questions.push(question.map_err(|error| item(py, index, &error))?);
+            breathe(py, index);
+            Ok::<_, PyErr>(())
+        };
+        match self {
+            Self::Records(rows) => {
+                for (index, (row, keep)) in rows.iter().zip(keeps).enumerate() {
+                    push(index, question(row, index, keep))?;
+                }
+            }
+            Self::Columns(columns, _) => {
+                for (index, keep) in keeps.iter().enumerate() {
+                    push(index, question(columns, index, keep))?;
+                }
+            }
+        }
+        Ok(questions)
+    }
+}
+
+impl<'py> Lists<'_, 'py> {
+    fn held(&self) -> Columns<'py> {
+        let column = |given: Option<&Bound<'py, PyAny>>| given.map(Column::new);
+        Columns {
+            principal: column(self.principal),
+            action: column(self.action),
+            resource: column(self.resource),
+            actor: column(self.actor),
+            host: column(self.host),
+            channel: column(self.channel),
+            realm: column(self.realm),
+            amount: column(self.amount),
+            context: column(self.context),
+        }
+    }
+}
+
+impl Columns<'_> {
+    fn each(&self) -> [(&'static str, Option<&Column<'_>>); 9] {
+        [
+            ("principals", self.principal.as_ref()),
+            ("actions", self.action.as_ref()),
+            ("resources", self.resource.as_ref()),
+            ("actors", self.actor.as_ref()),
+            ("hosts", self.host.as_ref()),
+            ("channels", self.channel.as_ref()),
+            ("realms", self.realm.as_ref()),
+            ("amounts", self.amount.as_ref()),
+            ("contexts", self.context.as_ref()),
+        ]
+    }
+
+    fn is_empty(&self) -> bool {
+        self.each().iter().all(|(_, column)| column.is_none())
+    }
+
+    fn rows(&self) -> PyResult<usize> {
+        sublet::rows(&self.each().map(|(name, column)| (name, column.and_then(Column::len)))).or_raise()
+    }
+}
+
+/// Drops a long list in slices.
+fn let_go<T>(py: Python<'_>, mut list: Vec<T>) {
+    while !list.is_empty() {
+        list.truncate(list.len().saturating_sub(BREATH));
+        py.detach(|| {});
+    }
+}
+
+/// A Python list of many answers, made in slices.
+pub(crate) fn listed<'py, T>(py: Python<'py>, answers: Vec<T>, class: impl Fn(T) -> PyResult<Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyList>> {
+    let mut list = Vec::with_capacity(answers.len());
+    for (index, answer) in answers.into_iter().enumerate() {
+        list.push(class(answer)?);
+        breathe(py, index);
+    }
+    PyList::new(py, list)
+}

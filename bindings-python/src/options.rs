@@ -1,0 +1,86 @@
+//! What an engine is opened with, and what it imports.
+
+use std::io::{BufRead, BufReader, Cursor};
+use std::path::PathBuf;
+
+use pyo3::prelude::*;
+use pyo3::types::{IntoPyDict, PyBytes, PyDict, PyString};
+use sublet::{Caps, Error, Program, Source};
+
+use crate::errors::Raise;
+use crate::values;
+
+type Given<'a, 'py> = Option<&'a Bound<'py, PyAny>>;
+
+fn text(what: &str, value: &Bound<'_, PyAny>) -> PyResult<String> {
+    values::text(what, value.as_borrowed()).map(str::to_owned)
+}
+
+pub(crate) fn caps(given: Option<&Bound<'_, PyDict>>) -> PyResult<Caps> {
+    let mut caps = Caps::default();
+    for (key, value) in given.into_iter().flatten() {
+        let name = text("caps", &key)?;
+        let wrong = || Error::OptionValue { option: format!("caps.{name}"), value: value.to_string().chars().take(80).collect() }.raise();
+        let number = if value.is_exact_instance_of::<pyo3::types::PyInt>() { value.extract::<usize>().map_err(|_| wrong())? } else { return Err(wrong()) };
+        let cap = match name.as_str() {
+            "file_bytes" => &mut caps.file_bytes,
+            "entities_bytes" => &mut caps.entities_bytes,
+            "record_bytes" => &mut caps.record_bytes,
+            "nesting" => &mut caps.nesting,
+            "chain" => &mut caps.chain,
+            "depth" => &mut caps.depth,
+            "value_nesting" => &mut caps.value_nesting,
+            _ => return Err(wrong()),
+        };
+        *cap = number;
+    }
+    Ok(caps)
+}
+
+pub(crate) fn source(policies: Given<'_, '_>) -> PyResult<Source> {
+    let Some(policies) = policies else { return Ok(Source::Shipped) };
+    if let Ok(files) = policies.cast::<PyDict>() {
+        let files: PyResult<Vec<_>> = files.iter().map(|(name, body)| Ok((text("policies", &name)?, text("policies", &body)?))).collect();
+        return Ok(Source::Files(files?));
+    }
+    Ok(Source::Folder(policies.extract::<PathBuf>()?))
+}
+
+/// Text as it is; anything else as JSON.
+fn text_or_json(what: &str, value: Given<'_, '_>) -> PyResult<Option<String>> {
+    let Some(value) = value else { return Ok(None) };
+    if value.is_instance_of::<PyString>() {
+        return text(what, value).map(Some);
+    }
+    let json = value.py().import("json")?.call_method("dumps", (value,), Some(&[("allow_nan", false)].into_py_dict(value.py())?))?;
+    text(what, &json).map(Some)
+}
+
+pub(crate) fn program(
+    policies: Given<'_, '_>,
+    schema: Given<'_, '_>,
+    links: Given<'_, '_>,
+    entities: Given<'_, '_>,
+    validate_requests: Option<bool>,
+) -> PyResult<Source> {
+    Ok(Source::Cedar(Program {
+        policies: text_or_json("policies", policies)?.unwrap_or_default(),
+        schema: text_or_json("schema", schema)?,
+        links: text_or_json("links", links)?,
+        entities: text_or_json("entities", entities)?,
+        validate_requests,
+    }))
+}
+
+/// Bytes or text as they are; anything else is a path.
+pub(crate) fn lines_of(lines: &Bound<'_, PyAny>) -> PyResult<Box<dyn BufRead + Send>> {
+    if let Ok(bytes) = lines.cast::<PyBytes>() {
+        return Ok(Box::new(Cursor::new(bytes.as_bytes().to_vec())));
+    }
+    if lines.is_instance_of::<PyString>() {
+        return Ok(Box::new(Cursor::new(text("lines", lines)?.into_bytes())));
+    }
+    let path = lines.extract::<PathBuf>()?;
+    let file = std::fs::File::open(&path).map_err(|why| Error::Stream { reason: format!("{}: {why}", path.display()) }.raise())?;
+    Ok(Box::new(BufReader::new(file)))
+}

@@ -1,0 +1,113 @@
+//! Features by place: the first 64 are bits of a row, the others stand apart.
+
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+
+/// Every feature that a bundle or a record of this directory ever named. Places keep their meaning.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Features {
+    names: Vec<Arc<str>>,
+    places: HashMap<Arc<str>, u32>,
+    /// Those that the bundle declares now.
+    declared: Set,
+}
+
+/// A set of features.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Set {
+    /// A bit for each of the first 64.
+    pub(super) low: u64,
+    /// The places of the others, sorted.
+    pub(super) more: Vec<u32>,
+}
+
+impl Set {
+    fn insert(&mut self, place: u32) {
+        match 1_u64.checked_shl(place) {
+            Some(bit) => self.low |= bit,
+            None => {
+                if let Err(at) = self.more.binary_search(&place) {
+                    self.more.insert(at, place);
+                }
+            }
+        }
+    }
+}
+
+/// The places of a set, in order.
+pub(super) fn places(low: u64, more: &[u32]) -> impl Iterator<Item = u32> + '_ {
+    (0..64_u32).filter(move |place| low.checked_shr(*place).unwrap_or(0) & 1 == 1).chain(more.iter().copied())
+}
+
+impl Features {
+    pub(super) fn names(&self) -> &[Arc<str>] {
+        &self.names
+    }
+
+    pub(super) fn place(&self, name: &str) -> Option<u32> {
+        self.places.get(name).copied()
+    }
+
+    pub(super) fn name(&self, place: u32) -> Option<&str> {
+        self.names.get(place as usize).map(AsRef::as_ref)
+    }
+
+    /// The set of these, if all are known.
+    pub(super) fn known<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Option<Set> {
+        let mut set = Set::default();
+        for name in names {
+            set.insert(self.place(name)?);
+        }
+        Some(set)
+    }
+
+    /// The set of these. A name that nobody declared gets a place, so that the checks can tell it.
+    pub(super) fn set<'a>(&mut self, names: impl IntoIterator<Item = &'a str>) -> Set {
+        let mut set = Set::default();
+        for name in names {
+            let place = self.place(name).unwrap_or_else(|| {
+                let place = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
+                let name: Arc<str> = Arc::from(name);
+                self.names.push(Arc::clone(&name));
+                self.places.insert(name, place);
+                place
+            });
+            set.insert(place);
+        }
+        set
+    }
+
+    /// Takes up what a bundle declares.
+    pub(super) fn declare(&mut self, names: &[&str]) {
+        self.declared = self.set(names.iter().copied());
+    }
+
+    /// Of a set, the first name in the order of the alphabet that the bundle does not declare.
+    pub(super) fn undeclared(&self, low: u64, more: &[u32]) -> Option<&str> {
+        let beyond = more.iter().copied().filter(|place| self.declared.more.binary_search(place).is_err());
+        let low = low & !self.declared.low;
+        places(low, &[]).chain(beyond).filter_map(|place| self.name(place)).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_beyond_the_bits_are_kept_and_what_is_not_declared_is_told_by_the_alphabet() {
+        let names: Vec<String> = (0..70).map(|at| format!("f{at:02}")).collect();
+        let mut features = Features::default();
+        features.declare(&names.iter().map(String::as_str).collect::<Vec<_>>());
+        let set = features.set(["f69", "f03", "f64", "f69"]);
+        assert_eq!(set, Set { low: 8, more: vec![64, 69] });
+        assert_eq!(places(set.low, &set.more).collect::<Vec<_>>(), [3, 64, 69]);
+        assert_eq!(features.undeclared(set.low, &set.more), None);
+        assert_eq!(features.known(["f00", "zz"]), None);
+        let set = features.set(["zz", "f00", "aa"]);
+        assert_eq!(features.undeclared(set.low, &set.more), Some("aa"));
+        features.declare(&["zz", "aa"]);
+        assert_eq!(features.undeclared(set.low, &set.more), Some("f00"));
+    }
+}

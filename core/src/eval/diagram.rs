@@ -1,0 +1,293 @@
+//! Conditions as decision diagrams: what many policies say together about single bits, each bit looked at once at most.
+//!
+//! Diagrams are reduced and ordered (Bryant 1986), so equal conditions are the same number, and what one policy asks and
+//! another asks again is asked once. Recursion is as deep as there are variables, which are capped.
+
+use hashbrown::HashMap;
+
+/// A condition: a node's number.
+pub(crate) type Diagram = u32;
+
+pub(crate) const NEVER: Diagram = 0;
+pub(crate) const ALWAYS: Diagram = 1;
+
+/// The diagrams grew too large, or there are too many variables: then the conditions are run one by one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TooLarge;
+
+/// Conditions of this many variables at the most.
+pub(crate) const VARIABLES: u16 = 256;
+/// Nodes of one set of conditions at the most.
+const NODES: usize = 20_000;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Node {
+    variable: u16,
+    no: Diagram,
+    yes: Diagram,
+}
+
+/// Where conditions live. Variables are tested in the order of their numbers.
+#[derive(Debug)]
+pub(crate) struct Diagrams {
+    nodes: Vec<Node>,
+    known: HashMap<Node, Diagram>,
+    choices: HashMap<(Diagram, Diagram, Diagram), Diagram>,
+}
+
+impl Default for Diagrams {
+    fn default() -> Self {
+        let end = |at| Node { variable: u16::MAX, no: at, yes: at };
+        Self { nodes: vec![end(NEVER), end(ALWAYS)], known: HashMap::new(), choices: HashMap::new() }
+    }
+}
+
+impl Diagrams {
+    fn node(&self, at: Diagram) -> Node {
+        self.nodes.get(at as usize).copied().unwrap_or(Node { variable: u16::MAX, no: at, yes: at })
+    }
+
+    fn make(&mut self, variable: u16, no: Diagram, yes: Diagram) -> Result<Diagram, TooLarge> {
+        if no == yes {
+            return Ok(no);
+        }
+        let node = Node { variable, no, yes };
+        if let Some(known) = self.known.get(&node) {
+            return Ok(*known);
+        }
+        if self.nodes.len() >= NODES {
+            return Err(TooLarge);
+        }
+        let at = u32::try_from(self.nodes.len()).map_err(|_| TooLarge)?;
+        self.nodes.push(node);
+        self.known.insert(node, at);
+        Ok(at)
+    }
+
+    /// Whether that variable is set.
+    pub(crate) fn variable(&mut self, variable: u16) -> Result<Diagram, TooLarge> {
+        if variable < VARIABLES { self.make(variable, NEVER, ALWAYS) } else { Err(TooLarge) }
+    }
+
+    /// `yes` where `cond` holds, `no` elsewhere.
+    pub(crate) fn choose(&mut self, cond: Diagram, yes: Diagram, no: Diagram) -> Result<Diagram, TooLarge> {
+        match (cond, yes, no) {
+            (ALWAYS, ..) => return Ok(yes),
+            (NEVER, ..) => return Ok(no),
+            (_, ALWAYS, NEVER) => return Ok(cond),
+            _ if yes == no => return Ok(yes),
+            _ => {}
+        }
+        if let Some(known) = self.choices.get(&(cond, yes, no)) {
+            return Ok(*known);
+        }
+        let parts = [cond, yes, no].map(|at| self.node(at));
+        let variable = parts.iter().map(|node| node.variable).min().unwrap_or(u16::MAX);
+        let side = |at: Diagram, node: Node, set: bool| match (node.variable == variable, set) {
+            (false, _) => at,
+            (true, true) => node.yes,
+            (true, false) => node.no,
+        };
+        let [c, y, n] = parts;
+        let no_side = self.choose(side(cond, c, false), side(yes, y, false), side(no, n, false))?;
+        let yes_side = self.choose(side(cond, c, true), side(yes, y, true), side(no, n, true))?;
+        let made = self.make(variable, no_side, yes_side)?;
+        self.choices.insert((cond, yes, no), made);
+        Ok(made)
+    }
+
+    pub(crate) fn and(&mut self, left: Diagram, right: Diagram) -> Result<Diagram, TooLarge> {
+        self.choose(left, right, NEVER)
+    }
+
+    pub(crate) fn or(&mut self, left: Diagram, right: Diagram) -> Result<Diagram, TooLarge> {
+        self.choose(left, ALWAYS, right)
+    }
+
+    pub(crate) fn not(&mut self, of: Diagram) -> Result<Diagram, TooLarge> {
+        self.choose(of, NEVER, ALWAYS)
+    }
+
+    /// The variables that the condition depends on, in order.
+    fn support(&self, of: Diagram) -> Vec<u16> {
+        let (mut todo, mut seen, mut found) = (vec![of], hashbrown::HashSet::new(), std::collections::BTreeSet::new());
+        while let Some(at) = todo.pop() {
+            if at > ALWAYS && seen.insert(at) {
+                let node = self.node(at);
+                found.insert(node.variable);
+                todo.extend([node.no, node.yes]);
+            }
+        }
+        found.into_iter().collect()
+    }
+
+    /// The condition once that variable is known.
+    fn given(&mut self, of: Diagram, variable: u16, set: bool, known: &mut HashMap<Diagram, Diagram>) -> Result<Diagram, TooLarge> {
+        let node = self.node(of);
+        if of <= ALWAYS || node.variable > variable {
+            return Ok(of);
+        }
+        if node.variable == variable {
+            return Ok(if set { node.yes } else { node.no });
+        }
+        if let Some(done) = known.get(&of) {
+            return Ok(*done);
+        }
+        let no = self.given(node.no, variable, set, known)?;
+        let yes = self.given(node.yes, variable, set, known)?;
+        let made = self.make(node.variable, no, yes)?;
+        known.insert(of, made);
+        Ok(made)
+    }
+
+    /// The condition as what is run: first a comparison of all bits that it cannot do without, then the rest.
+    pub(crate) fn plan(&mut self, of: Diagram) -> Result<Plan, TooLarge> {
+        let (mut rest, mut plan) = (of, Plan::default());
+        for variable in self.support(of).into_iter().filter(|variable| *variable < 64) {
+            let bit = 1_u64.checked_shl(u32::from(variable)).ok_or(TooLarge)?;
+            for needed in [true, false] {
+                if rest > ALWAYS && self.given(rest, variable, !needed, &mut HashMap::new())? == NEVER {
+                    let left = self.given(rest, variable, needed, &mut HashMap::new())?;
+                    // A variable that no longer matters is not compared.
+                    if left != rest {
+                        plan.mask |= bit;
+                        plan.want |= if needed { bit } else { 0 };
+                        rest = left;
+                    }
+                }
+            }
+        }
+        self.flatten(rest, &mut plan)?;
+        Ok(plan)
+    }
+
+    fn flatten(&self, of: Diagram, plan: &mut Plan) -> Result<(), TooLarge> {
+        // Places 0 and 1 are the ends.
+        let mut places: HashMap<Diagram, u16> = HashMap::from_iter([(NEVER, 0), (ALWAYS, 1)]);
+        let (mut order, mut todo) = (Vec::new(), vec![of]);
+        while let Some(at) = todo.pop() {
+            if !places.contains_key(&at) {
+                let place = u16::try_from(places.len()).map_err(|_| TooLarge)?;
+                places.insert(at, place);
+                order.push(at);
+                let node = self.node(at);
+                todo.extend([node.no, node.yes]);
+            }
+        }
+        let place = |at: Diagram| places.get(&at).copied().ok_or(TooLarge);
+        plan.start = place(of)?;
+        for at in order {
+            let node = self.node(at);
+            plan.steps.push(Step { variable: node.variable, no: place(node.no)?, yes: place(node.yes)? });
+        }
+        Ok(())
+    }
+}
+
+/// One look at a variable.
+#[derive(Debug, Clone, Copy)]
+struct Step {
+    variable: u16,
+    no: u16,
+    yes: u16,
+}
+
+/// A condition over 64 bits, and over what has to be asked for.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Plan {
+    mask: u64,
+    want: u64,
+    start: u16,
+    steps: Vec<Step>,
+}
+
+impl Plan {
+    /// Whether the condition holds. `ask` gives the variables from 64 on, counted from 0, or nothing to give up.
+    #[inline]
+    pub(crate) fn holds(&self, bits: u64, mut ask: impl FnMut(u16) -> Option<bool>) -> Option<bool> {
+        if bits & self.mask != self.want {
+            return Some(false);
+        }
+        let mut at = self.start;
+        while at > 1 {
+            let step = self.steps.get(usize::from(at).wrapping_sub(2))?;
+            let set = match step.variable.checked_sub(64) {
+                None => bits >> step.variable & 1 == 1,
+                Some(asked) => ask(asked)?,
+            };
+            at = if set { step.yes } else { step.no };
+        }
+        Some(at == 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A random condition of six variables, and the same as a table.
+    fn random(diagrams: &mut Diagrams, seed: &mut u64, depth: u32) -> (Diagram, u64) {
+        *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let pick = *seed >> 33;
+        if depth == 0 {
+            let variable = (pick % 6) as u16;
+            let table = (0..64_u64).filter(|row| row >> variable & 1 == 1).fold(0, |all, row| all | 1 << row);
+            // The last two are asked for.
+            let number = if variable < 4 { variable * 9 } else { 60 + variable };
+            return (diagrams.variable(number).expect("small"), table);
+        }
+        let (left, one) = random(diagrams, seed, depth - 1);
+        let (right, two) = random(diagrams, seed, depth - 1);
+        match pick % 3 {
+            0 => (diagrams.and(left, right).expect("small"), one & two),
+            1 => (diagrams.or(left, right).expect("small"), one | two),
+            _ => {
+                let not = diagrams.not(left).expect("small");
+                (diagrams.choose(right, not, left).expect("small"), (two & !one) | (!two & one))
+            }
+        }
+    }
+
+    #[test]
+    fn a_plan_says_what_its_condition_says() {
+        let seed = &mut 3_u64;
+        for round in 0..400 {
+            let mut diagrams = Diagrams::default();
+            let (condition, table) = random(&mut diagrams, seed, 1 + round % 5);
+            let plan = diagrams.plan(condition).expect("small");
+            for row in 0..64_u64 {
+                let bits = (0..4).fold(0, |all, variable| all | (row >> variable & 1) << (variable * 9));
+                let ask = |asked: u16| Some(row >> (asked + 4) & 1 == 1);
+                assert_eq!(plan.holds(bits, ask), Some(table >> row & 1 == 1), "row {row}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_all_must_have_is_compared_at_once() {
+        let mut diagrams = Diagrams::default();
+        let mut all = ALWAYS;
+        for variable in 0..40 {
+            let mut part = diagrams.variable(variable).expect("small");
+            if variable % 3 == 0 {
+                part = diagrams.not(part).expect("small");
+            }
+            all = diagrams.and(all, part).expect("small");
+        }
+        let plan = diagrams.plan(all).expect("small");
+        assert!(plan.steps.is_empty() && plan.start == 1 && plan.mask == (1 << 40) - 1);
+    }
+
+    #[test]
+    fn conditions_that_grow_without_end_are_refused() {
+        let mut diagrams = Diagrams::default();
+        // A multiplexer in its worst order.
+        let grown = (0..128_u16).try_fold(NEVER, |all, at| {
+            let (low, high) = (diagrams.variable(at)?, diagrams.variable(at + 128)?);
+            let both = diagrams.and(low, high)?;
+            diagrams.or(all, both)
+        });
+        assert_eq!(grown, Err(TooLarge));
+        assert_eq!(diagrams.variable(VARIABLES), Err(TooLarge));
+    }
+}

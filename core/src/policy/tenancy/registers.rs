@@ -1,0 +1,203 @@
+//! A question's facts as registers, for the programs that read them.
+
+use super::ask::{Found, Login, On, domain_of};
+use super::programs::{ActionEntry, Inline, Programs};
+use super::words::{self, entity, root};
+use super::world::Tenants;
+use crate::directory::{Directory, NONE};
+use crate::eval::{Guest, Space, TEMPORARY, Value};
+use crate::policy::fast::with_scratch;
+use crate::policy::values::{Reader, is_type_name};
+use crate::question::Question;
+use crate::{Circumstances, Ref, Resource, host};
+
+impl Programs {
+    /// Lends the request's facts as registers.
+    pub(super) fn with_roots<T>(
+        &self,
+        question: &Question<'_>,
+        directory: &Directory,
+        found: &Found<'_>,
+        work: impl FnOnce(&[Value], &Tenants<'_>, &mut Space<'_>) -> T,
+    ) -> Option<T> {
+        let tenants = Tenants { hot: directory.hot(), named: &self.named };
+        let actor = question.with.and_then(|with| with.actor.as_ref());
+        let actor = actor.map(|actor| Login::find(directory, actor.into()).ok_or(())).transpose().ok()?;
+        with_scratch(&self.pool, |space| {
+            let mut roots = [Value::Missing; root::COUNT];
+            let mut put = |at: u8, value: Value| {
+                if let Some(register) = roots.get_mut(usize::from(at)) {
+                    *register = value;
+                }
+            };
+            let Found { action, principal, .. } = found;
+            let login = actor.unwrap_or(*principal);
+            put(root::PRINCIPAL, principal.value());
+            put(root::ACTION, Value::Entity(action.number));
+            put(root::ACCOUNT, principal.account());
+            put(root::LOGIN_ACCOUNT, login.account());
+            put(root::LOGIN_MEMBER, login.only(words::MEMBER));
+            put(root::LOGIN_OPERATOR, login.only(words::OPERATOR));
+            let acting = |value: Value| if actor.is_some() { value } else { Value::Poison };
+            put(root::ACTOR_ACCOUNT, acting(login.account()));
+            put(root::ACTOR_MEMBER, acting(login.only(words::MEMBER)));
+            put(root::ACTOR_OPERATOR, acting(login.only(words::OPERATOR)));
+            put(root::ACTOR, if actor.is_some() { Value::Bool(true) } else { Value::Missing });
+            put(root::FEATURE, action.feature.map_or(Value::Missing, Value::Entity));
+            put(root::RESOURCE, resource(question, found, &tenants, space)?);
+            put(root::CONTEXT, context(question, action, &tenants, space)?);
+            facts(question, directory, &tenants, space, &mut put)?;
+            if self.whole {
+                wholes(&mut roots, space);
+            }
+            Some(work(&roots, &tenants, space))
+        })
+    }
+}
+
+/// The resource's number; what comes inline becomes the request's guest.
+fn resource(question: &Question<'_>, found: &Found<'_>, tenants: &Tenants<'_>, space: &mut Space<'_>) -> Option<Value> {
+    let (kind, id) = (question.resource.kind.name(), question.resource.id);
+    let account = match found.on {
+        On::Inline { account } => account,
+        On::Record { kind, number } => return Some(Value::Entity(entity(kind, number))),
+    };
+    let inline = found.entry.inline.as_ref()?;
+    let brings = question.resource.more.is_some() || question.with.is_some_and(|with| !with.context.is_empty());
+    // Nothing else of this request can be the same entity, unless a policy names it or the request does.
+    let number = if tenants.named.others.is_empty() && !brings { TEMPORARY } else { tenants.entity(kind, id, space).entity()? };
+    let mut guest = Guest { entity: number, ..std::mem::take(&mut space.scratch.guest) };
+    if account != NONE {
+        guest.attributes.push((words::ACCOUNT_OF, Value::Entity(entity(words::ACCOUNT, account))));
+    }
+    if let Some(more) = question.resource.more {
+        bring(more, inline, tenants, space, &mut guest)?;
+    } else if inline.attributes.as_ref()?.required() > 0 {
+        return None;
+    }
+    space.scratch.guest = guest;
+    Some(Value::Entity(number))
+}
+
+/// The attributes, tags and parents that come with a resource. No parent is in anything: the directory keeps none of them.
+fn bring(more: &Resource, inline: &Inline, tenants: &Tenants<'_>, space: &mut Space<'_>, guest: &mut Guest) -> Option<()> {
+    let mut reader = Reader::new(|kind: &str, id: &str, space: &mut Space<'_>| tenants.entity(kind, id, space));
+    reader.fields(&more.attributes, Some(inline.attributes.as_ref()?), space, &mut guest.attributes)?;
+    for (name, tag) in &more.tags {
+        let value = reader.read(tag, Some(inline.tags.as_ref()?), space)?;
+        guest.tags.push((space.text_number(name), value));
+    }
+    for parent in &more.parents {
+        if !inline.parents.iter().any(|kind| **kind == *parent.kind()) || !is_type_name(parent.kind()) {
+            return None;
+        }
+        guest.ancestors.push(tenants.entity(parent.kind(), parent.id(), space).entity()?);
+    }
+    if guest.ancestors.contains(&guest.entity) { None } else { Some(()) }
+}
+
+/// The context's own fields.
+fn context(question: &Question<'_>, action: &ActionEntry, tenants: &Tenants<'_>, space: &mut Space<'_>) -> Option<Value> {
+    match question.with.map(|with| &with.context).filter(|fields| !fields.is_empty()) {
+        None if !action.context => Some(Value::Record(0)),
+        None => None,
+        Some(fields) => {
+            let mut reader = Reader::new(|kind: &str, id: &str, space: &mut Space<'_>| tenants.entity(kind, id, space));
+            reader.record(fields, Some(action.fields.as_ref()?), space)
+        }
+    }
+}
+
+/// The facts that come from host and circumstances.
+fn facts(question: &Question<'_>, directory: &Directory, tenants: &Tenants<'_>, space: &mut Space<'_>, put: &mut impl FnMut(u8, Value)) -> Option<()> {
+    let nothing = Circumstances::default();
+    let with = question.with.unwrap_or(&nothing);
+    match question.host.map(|host| (host, domain_of(directory, host))) {
+        Some((_, Some(number))) => {
+            put(root::DOMAIN, Value::Entity(entity(words::DOMAIN, number)));
+            let name = space.text_number(tenants.hot.domains.id(number)?.as_ref());
+            put(root::HOST, Value::Text(name));
+        }
+        Some((host, None)) => match host::normalise(host.name()) {
+            Ok(name) => {
+                if let Some((number, _)) = tenants.hot.domains.find(&name) {
+                    put(root::DOMAIN, Value::Entity(entity(words::DOMAIN, number)));
+                }
+                put(root::HOST, Value::Text(space.text_number(&name)));
+            }
+            Err(reason) => put(root::HOST_REFUSED, Value::Text(space.text_number(reason))),
+        },
+        None => {}
+    }
+    let channel = with.channel.as_deref().unwrap_or("web");
+    let at = tenants.named.channels.iter().position(|known| **known == *channel)?;
+    put(root::CHANNEL, Value::Entity(entity(words::CHANNEL, u32::try_from(at).ok()?)));
+    put(root::REALM_OWNER, Value::Poison);
+    if let Some(realm) = &with.realm {
+        put(root::REALM, Value::Bool(true));
+        put(root::REALM_OWNER, realm_owner(realm, tenants, space)?);
+    }
+    if let Some(amount) = with.amount {
+        if amount < 0 {
+            return None;
+        }
+        put(root::AMOUNT, Value::Long(amount));
+    }
+    Some(())
+}
+
+/// The facts as records, from their registers.
+fn wholes(roots: &mut [Value; root::COUNT], space: &mut Space<'_>) {
+    let get = |roots: &[Value; root::COUNT], at: u8| roots.get(usize::from(at)).copied().unwrap_or(Value::Missing);
+    let record = |roots: &[Value; root::COUNT], fields: &[(u32, u8)], space: &mut Space<'_>| {
+        let mut fields: Vec<(u32, Value)> =
+            fields.iter().map(|(name, at)| (*name, get(roots, *at))).filter(|(_, value)| !matches!(value, Value::Missing | Value::Poison)).collect();
+        space.record(&mut fields)
+    };
+    let login =
+        record(roots, &[(words::ACCOUNT_OF, root::LOGIN_ACCOUNT), (words::MEMBER_OF, root::LOGIN_MEMBER), (words::OPERATOR_OF, root::LOGIN_OPERATOR)], space);
+    let actor =
+        record(roots, &[(words::ACCOUNT_OF, root::ACTOR_ACCOUNT), (words::MEMBER_OF, root::ACTOR_MEMBER), (words::OPERATOR_OF, root::ACTOR_OPERATOR)], space);
+    let realm = record(roots, &[(words::OWNER, root::REALM_OWNER)], space);
+    let there = |at: u8, whole: Value| if get(roots, at) == Value::Missing { Value::Missing } else { whole };
+    let (actor, realm) = (there(root::ACTOR, actor), there(root::REALM, realm));
+    let mut put = |at: u8, value: Value| {
+        if let Some(register) = roots.get_mut(usize::from(at)) {
+            *register = value;
+        }
+    };
+    put(root::WHOLE_LOGIN, login);
+    put(root::WHOLE_ACTOR, actor);
+    put(root::WHOLE_REALM, realm);
+    let facts = record(
+        roots,
+        &[
+            (words::LOGIN, root::WHOLE_LOGIN),
+            (words::ACTOR, root::WHOLE_ACTOR),
+            (words::REALM, root::WHOLE_REALM),
+            (words::ACCOUNT_OF, root::ACCOUNT),
+            (words::HOST, root::HOST),
+            (words::HOST_REFUSED, root::HOST_REFUSED),
+            (words::DOMAIN_OF, root::DOMAIN),
+            (words::CHANNEL_OF, root::CHANNEL),
+            (words::FEATURE_OF, root::FEATURE),
+            (words::AMOUNT, root::AMOUNT),
+        ],
+        space,
+    );
+    let own = if let Value::Record(record) = get(roots, root::CONTEXT) { space.fields(record).to_vec() } else { Vec::new() };
+    let context = space.record(&mut own.into_iter().chain([(words::FACTS, facts)]).collect::<Vec<_>>());
+    for (at, value) in [(root::WHOLE_FACTS, facts), (root::WHOLE_CONTEXT, context)] {
+        if let Some(register) = roots.get_mut(usize::from(at)) {
+            *register = value;
+        }
+    }
+}
+
+fn realm_owner(realm: &Ref, tenants: &Tenants<'_>, space: &mut Space<'_>) -> Option<Value> {
+    match realm.kind() {
+        "Platform" => Some(Value::Missing),
+        "Account" => Some(tenants.entity("Account", realm.id(), space)),
+        _ => None,
+    }
+}
