@@ -43,7 +43,7 @@ function handled({ principal, action, resource, around }, made) {
     return made.get(key);
   };
   const [of, id, account] = resource;
-  const on = account === undefined ? handle(sublet.Principal, of, id) : [handle(sublet.ResourceType, of), id, handle(sublet.Principal, 'Account', account)];
+  const on = [handle(sublet.ResourceType, of), id, ...(account === undefined ? [] : [handle(sublet.Principal, 'Account', account)])];
   return { principal: handle(sublet.Principal, ...principal), action: handle(sublet.Action, action), resource: on, around: { host: handle(sublet.Host, around.host) } };
 }
 
@@ -91,6 +91,7 @@ function checks(engine, { strings, passed, handled: held }, allows, report) {
   const check = (principal, action, resource, around) => engine.check(principal, action, resource, around);
   const floor = engine._empty?.bind(engine) ?? native.empty;
   const passes = { strings: pass(passed, check), byHand: pass(hosts, allows) };
+  if (native.emptyRaw) passes.raw = pass(passed, (principal, action, resource, around) => native.emptyRaw(principal, action, resource, around));
   if (floor) passes.empty = pass(passed, (principal, action, resource, around) => floor(principal, action, resource, around));
   if (HANDLES) passes.handles = pass(held, (principal, action, resource, around) => engine.check(principal, action, resource, around));
   const names = Object.keys(passes);
@@ -98,6 +99,7 @@ function checks(engine, { strings, passed, handled: held }, allows, report) {
   if (floor) report.row(`node/check/strings/${AGENCY}/peer=empty`, 'ns', found.strings, found.empty);
   if (floor && HANDLES) report.row(`node/check/handles/${AGENCY}/peer=empty`, 'ns', found.handles, found.empty);
   if (HANDLES) report.row(`node/check/handles/${AGENCY}/peer=by-hand`, 'ns', found.handles, found.byHand);
+  if (native.emptyRaw) report.row(`node/check/strings/${AGENCY}/peer=empty-raw`, 'ns', found.strings, found.raw);
   report.row(`node/check/strings/${AGENCY}/peer=by-hand`, 'ns', found.strings, found.byHand);
 }
 
