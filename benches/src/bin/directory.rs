@@ -30,10 +30,7 @@ fn load(path: &Path, n: usize) {
     let (seconds, (after, cpu_after)) = (start.elapsed().as_secs_f64(), used());
     let principals = n * PRINCIPALS;
     let bytes = after.saturating_sub(before) / u64::try_from(principals).expect("few");
-    println!(
-        r#"{{"principals":{principals},"bytes_per_principal":{bytes},"load_seconds":{seconds:.2},"load_cpu_seconds":{:.2}}}"#,
-        cpu_after - cpu
-    );
+    println!(r#"{{"principals":{principals},"bytes_per_principal":{bytes},"load_seconds":{seconds:.2},"load_cpu_seconds":{:.2}}}"#, cpu_after - cpu);
     assert!(engine.revision() > 0);
 }
 
