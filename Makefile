@@ -1,7 +1,7 @@
 # make demo   builds what it needs and asks a sample agency the help page's questions, from Python and Node
 # make test   every suite: Rust, the command, Python, Node, types
 # make soak   the same suites at the sizes that the issues name (hours)
-# make bench  what a check costs, beside Cedar itself and beside rules written by hand; answers are compared first
+# make bench  what a check costs, beside Cedar itself and beside rules written by hand: one table, and target/bench.json
 # make lint   formatting, clippy, documentation
 # Nothing needs to be installed before but Rust, Python 3.10 or later (with venv) and Node 20 or later.
 
@@ -20,6 +20,9 @@ SUBLET_FORKS ?= 100
 # How often the directory changes under eight readers; policies are reloaded at every twentieth change.
 SUBLET_CHANGES ?= 2000
 export SUBLET_CASES SUBLET_FORKS SUBLET_CHANGES
+# The numbers of main accounts that `make bench` asks with; `make bench SIZES=1,100` is the quick one.
+SIZES ?= 1,100,1000,10000
+export SIZES
 
 .PHONY: demo test soak bench lint build python node one-build types
 
@@ -32,6 +35,10 @@ build:
 $(VENV)/.ready: requirements-dev.txt
 	python3 -m venv $(VENV)
 	$(PY) -m pip install --quiet -r requirements-dev.txt
+	touch $@
+
+$(VENV)/.bench: $(VENV)/.ready benches/python/requirements-bench.txt
+	$(PY) -m pip install --quiet -r benches/python/requirements-bench.txt
 	touch $@
 
 python: build $(VENV)/.ready
@@ -66,8 +73,9 @@ soak: export SUBLET_FORKS := 1000
 soak: export SUBLET_CHANGES := 10000
 soak: test
 
-bench: build
-	cargo bench --locked -p sublet-benches
+bench: build python node $(VENV)/.bench
+	cd benches/node && npm ci --silent
+	benches/run
 
 lint:
 	cargo fmt --check
