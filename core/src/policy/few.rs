@@ -180,8 +180,20 @@ impl Builder<'_> {
                 }
                 RestrictedExpression::new_record(fields).ok()?
             }
-            Value::Decimal(_) | Value::Datetime(_) | Value::Duration(_) | Value::Ip(_) => RestrictedExpression::from_str(self.resident.written(value)?).ok()?,
+            Value::Decimal(_) | Value::Datetime(_) | Value::Duration(_) | Value::Ip(_) => extension(self.resident.written(value)?)?,
             Value::Missing | Value::Poison => return None,
         })
+    }
+}
+
+/// The extension value that was so written.
+fn extension(written: &str) -> Option<RestrictedExpression> {
+    let argument = |name: &str| written.strip_prefix(name)?.strip_prefix("(\"")?.strip_suffix("\")").filter(|text| !text.contains(['"', '\\']));
+    if let Some(text) = argument("decimal") {
+        Some(RestrictedExpression::new_decimal(text))
+    } else if let Some(text) = argument("ip") {
+        Some(RestrictedExpression::new_ip(text))
+    } else {
+        RestrictedExpression::from_str(written).ok()
     }
 }
