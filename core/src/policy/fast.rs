@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use cedar_policy::{Effect, PolicyId, PolicySet, pst};
 
-use super::compile::{self, Certain, Known, Node, Reader, construct};
+use super::compile::{self, Known, Node, Reader, construct};
 use super::judge::Verdict;
 use super::pick::{Asked, Picks, Scopes};
 use super::question::Question;

@@ -183,7 +183,7 @@ pub(super) struct Lists {
 
 impl Lists {
     fn add(&mut self, policy: &Named, key: Key) {
-        let mut put = |lists: &mut Growing| {
+        let put = |lists: &mut Growing| {
             let list = lists.entry(key).or_default();
             if list.last() != Some(&policy.at) {
                 list.push(policy.at);
@@ -193,7 +193,9 @@ impl Lists {
             None => put(&mut self.any),
             Some((actions, inside)) => {
                 let by = if *inside { &mut self.within } else { &mut self.equal };
-                actions.iter().for_each(|action| put(by.entry(*action).or_default()));
+                for action in actions {
+                    put(by.entry(*action).or_default());
+                }
             }
         }
     }
