@@ -1,6 +1,7 @@
 # make demo   builds what it needs and asks a sample agency the help page's questions, from Python and Node
 # make test   every suite: Rust, the command, Python, Node, types
 # make soak   the same suites at the sizes that the issues name (hours)
+# make fuzz   the engine against Cedar on inputs that coverage guides, for SUBLET_FUZZ_SECONDS
 # make bench  what a check costs, beside Cedar itself and beside rules written by hand; answers are compared first
 # make lint   formatting, clippy, documentation
 # Nothing needs to be installed before but Rust, Python 3.10 or later (with venv) and Node 20 or later.
@@ -19,9 +20,10 @@ SUBLET_CASES ?= 100000
 SUBLET_FORKS ?= 100
 # How often the directory changes under eight readers; policies are reloaded at every twentieth change.
 SUBLET_CHANGES ?= 2000
+SUBLET_FUZZ_SECONDS ?= 60
 export SUBLET_CASES SUBLET_FORKS SUBLET_CHANGES
 
-.PHONY: demo test soak bench lint build python node one-build types
+.PHONY: demo test soak fuzz bench lint build python node one-build types
 
 demo: python node
 	@$(PY) tests/demo/demo.py
@@ -64,7 +66,15 @@ test: build one-build python node types
 soak: export SUBLET_CASES := 1000000
 soak: export SUBLET_FORKS := 1000
 soak: export SUBLET_CHANGES := 10000
-soak: test
+soak: export SUBLET_FUZZ_SECONDS := 3600
+soak: test fuzz
+
+# What it finds worth keeping beyond the corpus stays in fuzz/target; a finding is written there too, and its input printed.
+fuzz:
+	fuzz/build.sh
+	@mkdir -p fuzz/target/found
+	cd fuzz && target/$$(rustc -vV | sed -n 's/^host: //p')/release/plain -max_total_time=$(SUBLET_FUZZ_SECONDS) -max_len=1024 \
+	  -artifact_prefix=target/found- target/found corpus/plain
 
 bench: build
 	cargo bench --locked -p sublet-benches
