@@ -176,6 +176,31 @@ fn what_is_beyond_the_compiler_is_named_and_answered_by_cedar() {
     }
 }
 
+/// A policy that names a record means the same one after a reload and an import, which gives records other numbers.
+#[test]
+fn records_that_policies_name_stay_the_same_through_reloads_and_imports() {
+    let extra = r#"@id("dan") @code("not_dan") forbid (principal == TeamMember::"dan", action == Action::"campaign.read", resource);"#;
+    let engine = opened(extra);
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies");
+    let mut files = vec![("77-extra.cedar".to_owned(), extra.to_owned())];
+    for entry in std::fs::read_dir(root).expect("the folder").flatten().filter(|entry| entry.path().is_file()) {
+        files.push((entry.file_name().to_string_lossy().into_owned(), std::fs::read_to_string(entry.path()).expect("a text")));
+    }
+    let mut lines: Vec<String> = String::from_utf8(exported(&engine)).expect("text").lines().map(str::to_owned).collect();
+    for round in 0..4 {
+        if round % 2 == 1 {
+            engine.reload(&Source::Files(files.clone())).expect("the same policies");
+        }
+        lines.rotate_left(7);
+        engine.import(lines.join("\n").as_bytes(), None).expect("the same records");
+        for (kind, id, account, host) in LOGINS.into_iter().filter(|(kind, ..)| *kind == "TeamMember") {
+            let request = Request::new((kind, id), "campaign.read", Resource::new("Campaign", "k").account(account)).host(host);
+            let decision = engine.authorize(&request).expect("an answer");
+            assert_eq!(decision.policies.iter().any(|policy| policy.as_ref() == "dan"), id == "dan", "{round} {decision:?}");
+        }
+    }
+}
+
 /// Features after the first 64 are kept apart from the rows, and answer the same.
 #[test]
 fn a_bundle_of_more_than_64_features_is_compiled_and_agrees_with_cedar() {

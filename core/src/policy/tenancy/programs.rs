@@ -71,7 +71,6 @@ impl Programs {
             trees.push((at, &rule.id, tree.ok_or_else(|| Arc::clone(&rule.id))?));
         }
         let trees: Vec<&Tree<'_>> = trees.iter().collect();
-        let before = directory.hot().names();
         for (name, action) in &bundle.names.actions {
             let number = programs.named.find(directory.hot(), "Action", None, name).unwrap_or(u32::MAX);
             let feature = action.feature.as_ref().and_then(|feature| programs.named.find(directory.hot(), "Feature", None, feature));
@@ -98,7 +97,7 @@ impl Programs {
             }
             programs.actions.insert(name.as_str().into(), ActionEntry { number, feature, context: action.context, entries });
         }
-        programs.portable = directory.hot().names() == before;
+        programs.portable = !programs.named.records;
         Ok(programs)
     }
 
@@ -140,5 +139,5 @@ fn named(bundle: &Bundle) -> Named {
         }
     }
     let channels = bundle.names.channels.iter().map(|name| name.as_str().into()).collect();
-    Named { others: Vec::new(), actions, channels, above }
+    Named { others: Vec::new(), actions, channels, above, records: false }
 }
