@@ -269,12 +269,6 @@ impl Hot {
         self.features.place(name)
     }
 
-    /// How many names have a number.
-    pub(crate) fn names(&self) -> [u32; 7] {
-        let Self { platforms, operators, packages, levels, accounts, members, domains, .. } = self;
-        [platforms.names(), operators.names(), packages.names(), levels.names(), accounts.names(), members.names(), domains.names()]
-    }
-
     /// The number of an id, if it has one.
     pub(super) fn key(&self, kind: Kind, id: &str) -> Option<Key> {
         tables!([&] self, kind, table => table.number(id)).map(|number| kind.key(number))
@@ -346,6 +340,11 @@ impl Hot {
     /// A member's attributes of the host's own.
     pub(crate) fn member_own(&self, number: u32, row: &MemberRow) -> Option<&Own> {
         if row.bits & COLD == 0 { None } else { self.cold(Kind::TeamMember, number)?.own.as_ref() }
+    }
+
+    /// How many names have a number.
+    pub(super) fn names(&self) -> u32 {
+        Kind::ALL.into_iter().fold(0, |all, kind| tables!([&] self, kind, table => all.saturating_add(table.names())))
     }
 
     /// Names that have no record: dead, or named by policies and records.

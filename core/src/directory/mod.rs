@@ -128,8 +128,7 @@ impl Directory {
     /// numbers when most were of records that are gone. The same records at the same revision.
     pub(crate) fn tidied(&self, catalog: &Catalog, names: &impl Names) -> Result<Option<Self>, Error> {
         let gone = self.hot.bare_names().saturating_sub(self.bare);
-        let all = self.hot.names().into_iter().fold(0_u32, u32::saturating_add);
-        if gone / 2 > all.saturating_sub(gone).saturating_add(2048) {
+        if gone / 2 > self.hot.names().saturating_sub(gone).saturating_add(2048) {
             return self.renumbered(catalog, names).map(Some);
         }
         let stale = self.referrers.is_stale();

@@ -146,7 +146,6 @@ impl Programs {
             portable: false,
         };
         let policies = Scoped::all(bundle, &programs.named, directory.hot())?;
-        let before = directory.hot().names();
         for policy in policies.iter().filter(|policy| policy.alone.is_some()) {
             programs.stand_alone(policy, directory)?;
         }
@@ -155,7 +154,7 @@ impl Programs {
             programs.action(bundle, name, action, &policies, directory)?;
         }
         programs.whole = programs.reads_whole();
-        programs.portable = directory.hot().names() == before;
+        programs.portable = !programs.named.records;
         Ok(programs)
     }
 
@@ -306,5 +305,5 @@ fn named(bundle: &Bundle) -> Named {
         }
     }
     let channels = bundle.names.channels.iter().map(|name| name.as_str().into()).collect();
-    Named { others: Others::default(), actions, channels, above }
+    Named { others: Others::default(), actions, channels, above, records: false }
 }
