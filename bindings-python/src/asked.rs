@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 use sublet::{At, Circumstances, Does, Kind, Of, On, Question, Ref, Resource, Who};
 
+use crate::errors::OrRaise;
 use crate::handles::{Action, Host, Principal, ResourceType};
 use crate::values::{Given, amount, kind, object, refused, text};
 
@@ -127,10 +128,10 @@ fn of<'a>(given: Given<'a, '_>) -> PyResult<Option<Of<'a>>> {
     if given.is_none() {
         return Ok(None);
     }
-    match given.cast_exact::<Principal>() {
-        Ok(handle) => Ok(Some(Of::Handle(&handle.get().0))),
-        Err(_) => text("resource", given).map(|id| Some(Of::Name(id))),
-    }
+    let Ok(handle) = given.cast_exact::<Principal>() else { return text("resource", given).map(|id| Some(Of::Name(id))) };
+    let of = Of::Handle(&handle.get().0);
+    of.account().or_raise()?;
+    Ok(Some(of))
 }
 
 /// A host name, or a `Host`.
