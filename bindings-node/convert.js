@@ -93,7 +93,7 @@ function action(value) {
 }
 
 const resourceType = (value) => string('resource', number.resourceType(value) === 0 ? value : value.name);
-const account = (value) => (value === null ? 'null' : string('resource', number.principal(value) === 0 ? value : value.id));
+const account = (value) => (value === null ? 'null' : number.principal(value) === 0 ? string('resource', value) : reference('resource', value));
 const host = (value) => string('host', number.host(value) === 0 ? value : value.name);
 
 function resource(value) {

@@ -3,12 +3,14 @@
 
 use std::cell::OnceCell;
 
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 use sublet::{At, Circumstances, Does, Kind, Of, On, Question, Ref, Resource, Who};
 
+use crate::errors::OrRaise;
 use crate::handles::{Action, Host, Principal, ResourceType};
-use crate::values::{Given, amount, kind, object, refused, text};
+use crate::values::{Given, amount, kind, object, refused, text, under};
 
 /// An item of a tuple, for as long as the tuple lives.
 struct Item<'a, 'py>(Given<'a, 'py>);
@@ -23,7 +25,6 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Item<'a, 'py> {
 }
 
 /// The fields of a resource that came as a `dict`.
-#[derive(Default)]
 struct Fields<'py> {
     kind: Option<Bound<'py, PyAny>>,
     id: Option<Bound<'py, PyAny>>,
@@ -127,10 +128,10 @@ fn of<'a>(given: Given<'a, '_>) -> PyResult<Option<Of<'a>>> {
     if given.is_none() {
         return Ok(None);
     }
-    match given.cast_exact::<Principal>() {
-        Ok(handle) => Ok(Some(Of::Handle(&handle.get().0))),
-        Err(_) => text("resource", given).map(|id| Some(Of::Name(id))),
-    }
+    let Ok(handle) = given.cast_exact::<Principal>() else { return text("resource", given).map(|id| Some(Of::Name(id))) };
+    let of = Of::Handle(&handle.get().0);
+    of.account().or_raise()?;
+    Ok(Some(of))
 }
 
 /// A host name, or a `Host`.
@@ -177,22 +178,11 @@ fn on_other<'a, 'py: 'a>(given: Given<'a, 'py>, keeps: &'a impl Keeps<'py>) -> P
     Ok(On { kind: type_of(kind.as_borrowed())?, id: text("resource", id.as_borrowed())?, account, more })
 }
 
-/// No code of the host runs during the walk, so the `dict` cannot change under it.
 fn fields<'py>(dict: &Bound<'py, PyDict>) -> PyResult<Fields<'py>> {
-    let mut fields = Fields::default();
-    for (key, value) in dict.iter() {
-        let slot = match text("resource", key.as_borrowed())? {
-            "type" => &mut fields.kind,
-            "id" => &mut fields.id,
-            "account" => &mut fields.account,
-            "attributes" => &mut fields.attributes,
-            "parents" => &mut fields.parents,
-            "tags" => &mut fields.tags,
-            other => return Err(refused("resource", format!("no field `{other}`"))),
-        };
-        *slot = Some(value);
-    }
-    Ok(fields)
+    let py = dict.py();
+    let names = [intern!(py, "type"), intern!(py, "id"), intern!(py, "account"), intern!(py, "attributes"), intern!(py, "parents"), intern!(py, "tags")];
+    let [kind, id, account, attributes, parents, tags] = under("resource", dict, names)?;
+    Ok(Fields { kind, id, account, attributes, parents, tags })
 }
 
 fn more(fields: &Fields<'_>) -> PyResult<Resource> {
@@ -241,8 +231,8 @@ impl<'a, 'py: 'a> Around<'a, 'py> {
         })
     }
 
-    /// A question about an action.
-    #[inline]
+    /// A question about an action. Made where it is asked: it is large, and each move of it is felt.
+    #[inline(always)]
     pub(crate) fn question(
         self,
         principal: Given<'a, 'py>,

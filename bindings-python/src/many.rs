@@ -3,13 +3,14 @@
 
 use std::cell::OnceCell;
 
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 use sublet::{Error, Question};
 
 use crate::asked::{Around, Keep};
 use crate::errors::{OrRaise, Raise};
-use crate::values::{Given, kind, refused, text};
+use crate::values::{Given, kind, refused, under};
 
 /// After how many rows other threads get their turn: some tens of microseconds.
 const BREATH: usize = 512;
@@ -34,37 +35,28 @@ pub(crate) struct Named<T> {
     pub(crate) context: Option<T>,
 }
 
-impl<T> Default for Named<T> {
-    fn default() -> Self {
-        Self { principal: None, action: None, resource: None, actor: None, host: None, channel: None, realm: None, amount: None, context: None }
-    }
-}
-
 /// Made only for a row that lends from a list or a `dict`.
 type Kept<'py> = OnceCell<Box<Keep<'py>>>;
 
 type Row<'py> = Named<Bound<'py, PyAny>>;
 
-/// A record's fields. No code of the host runs during the walk, so the `dict` cannot change under it.
+/// A record's fields.
 fn row<'py>(record: &Bound<'py, PyAny>) -> PyResult<Row<'py>> {
     let record = record.cast::<PyDict>().map_err(|_| refused("request", format!("a `{}` where a `dict` is needed", kind(record))))?;
-    let mut row = Row::default();
-    for (key, value) in record.iter() {
-        let slot = match text("request", key.as_borrowed())? {
-            "principal" => &mut row.principal,
-            "action" => &mut row.action,
-            "resource" => &mut row.resource,
-            "actor" => &mut row.actor,
-            "host" => &mut row.host,
-            "channel" => &mut row.channel,
-            "realm" => &mut row.realm,
-            "amount" => &mut row.amount,
-            "context" => &mut row.context,
-            other => return Err(refused("request", format!("no field `{other}`"))),
-        };
-        *slot = Some(value).filter(|value| !value.is_none());
-    }
-    Ok(row)
+    let py = record.py();
+    let names = [
+        intern!(py, "principal"),
+        intern!(py, "action"),
+        intern!(py, "resource"),
+        intern!(py, "host"),
+        intern!(py, "actor"),
+        intern!(py, "channel"),
+        intern!(py, "realm"),
+        intern!(py, "amount"),
+        intern!(py, "context"),
+    ];
+    let [principal, action, resource, host, actor, channel, realm, amount, context] = under("request", record, names)?;
+    Ok(Row { principal, action, resource, actor, host, channel, realm, amount, context })
 }
 
 /// One value for all rows, or one a row.

@@ -36,6 +36,30 @@ fn not_text(what: &str, value: Given<'_, '_>) -> PyErr {
     refused(what, format!("a `{}` where a `str` is needed", kind(&value)))
 }
 
+/// The values of a `dict` under these names, in their order; other names are refused. No code of the host runs during the
+/// walk, so the `dict` cannot change under it. Names as a program writes them are known by their address.
+#[inline]
+pub(crate) fn under<'py, const N: usize>(what: &str, dict: &Bound<'py, PyDict>, names: [&Bound<'py, PyString>; N]) -> PyResult<[Option<Bound<'py, PyAny>>; N]> {
+    let mut found = [const { None }; N];
+    for (key, value) in dict.iter() {
+        let at = match names.iter().position(|name| key.is(*name)) {
+            Some(at) => Some(at),
+            None => spelled(what, &key, &names)?,
+        };
+        if let Some(slot) = at.and_then(|at| found.get_mut(at)) {
+            *slot = Some(value);
+        }
+    }
+    Ok(found)
+}
+
+#[cold]
+fn spelled(what: &str, key: &Bound<'_, PyAny>, names: &[&Bound<'_, PyString>]) -> PyResult<Option<usize>> {
+    let key = text(what, key.as_borrowed())?;
+    let at = names.iter().position(|name| name.to_str().is_ok_and(|name| name == key));
+    at.map(Some).ok_or_else(|| refused(what, format!("no field `{key}`")))
+}
+
 fn json(what: &str, value: &Bound<'_, PyAny>, left: usize) -> PyResult<Value> {
     let below = || left.checked_sub(1).ok_or_else(|| Error::Nesting { what: what.to_owned(), limit: NESTING }.raise());
     if let Ok(flag) = value.cast::<PyBool>() {

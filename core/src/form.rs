@@ -13,6 +13,23 @@ enum ActionForm {
     Typed(Ref),
 }
 
+/// An account by id, or by type and id: then it must be one.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum AccountForm {
+    Id(String),
+    Typed(Ref),
+}
+
+impl AccountForm {
+    fn id(self) -> Result<String, Error> {
+        match self {
+            Self::Id(id) => Ok(id),
+            Self::Typed(uid) => uid.account().map(str::to_owned),
+        }
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct InlineForm {
@@ -20,7 +37,7 @@ struct InlineForm {
     kind: String,
     id: String,
     #[serde(default)]
-    account: Option<String>,
+    account: Option<AccountForm>,
     #[serde(default)]
     attributes: Map<String, Value>,
     #[serde(default)]
@@ -36,14 +53,16 @@ enum ResourceForm {
     Inline(InlineForm),
 }
 
-impl From<ResourceForm> for Resource {
-    fn from(form: ResourceForm) -> Self {
-        match form {
+impl TryFrom<ResourceForm> for Resource {
+    type Error = Error;
+
+    fn try_from(form: ResourceForm) -> Result<Self, Error> {
+        Ok(match form {
             ResourceForm::Bare(uid) => uid.into(),
             ResourceForm::Inline(InlineForm { kind, id, account, attributes, parents, tags }) => {
-                Self { uid: Ref::new(kind, id), account, attributes, parents, tags }
+                Self { uid: Ref::new(kind, id), account: account.map(AccountForm::id).transpose()?, attributes, parents, tags }
             }
-        }
+        })
     }
 }
 
@@ -75,7 +94,7 @@ const NESTING: usize = 70;
 impl Request {
     /// Reads a request from JSON: an object with `principal`, `action`, `resource` and what [`Circumstances`] holds.
     /// Logins are `[type, id]`; the action is a name or `[type, id]`; the resource is `[type, id]` or an object with
-    /// `type`, `id`, `account`, `attributes`, `parents`, `tags`. Unknown fields and duplicate keys are refused.
+    /// `type`, `id`, `account` (its id, or `["Account", id]`), `attributes`, `parents`, `tags`. Unknown fields and duplicate keys are refused.
     ///
     /// # Errors
     /// [`Error::Json`], [`Error::DuplicateKey`], [`Error::Nesting`]; [`Error::Amount`] for a bad `amount`.
@@ -114,6 +133,6 @@ impl Request {
             .map(|value| value.as_i64().filter(|amount| *amount >= 0).ok_or_else(|| Error::Amount { amount: crate::id::short(&value.to_string()) }))
             .transpose()?;
         let circumstances = Circumstances { actor: form.actor, host: form.host, channel: form.channel, realm: form.realm, amount, context: form.context };
-        Ok(Self { principal: form.principal, action, resource: form.resource.into(), circumstances })
+        Ok(Self { principal: form.principal, action, resource: form.resource.try_into()?, circumstances })
     }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::Error;
+
 /// A type and an id, such as (`Account`, `acme`). The id is data: nothing in it is ever parsed.
 ///
 /// # Example: an id with quotes in it is just an id
@@ -31,6 +33,11 @@ impl Ref {
     /// An action's name: its id alone for type `Action`, else type and id joined by `::`.
     pub(crate) fn action_name(&self) -> String {
         if self.kind == "Action" { self.id.clone() } else { format!("{}::{}", self.kind, self.id) }
+    }
+
+    /// The id of the account that it names, as the one that a resource belongs to.
+    pub(crate) fn account(&self) -> Result<&str, Error> {
+        if self.kind == "Account" { Ok(&self.id) } else { Err(Error::Value { what: "resource".to_owned(), reason: format!("`{self}` is no account") }) }
     }
 
     /// The id.

@@ -1,7 +1,7 @@
 //! A question whose words are borrowed, or handles: what a hot call passes.
 
 use crate::handle::{Action, Host, Principal, ResourceType};
-use crate::{Circumstances, Ref, Request, Resource};
+use crate::{Circumstances, Error, Ref, Request, Resource};
 
 /// A type and an id, or the handle of them.
 #[derive(Debug, Clone, Copy)]
@@ -153,6 +153,17 @@ impl<'a> Of<'a> {
         match self {
             Self::Name(id) => id,
             Self::Handle(handle) => handle.reference().id(),
+        }
+    }
+
+    /// The same, if it is one: a handle of another login names no account.
+    ///
+    /// # Errors
+    /// [`Error::Value`] for such a handle.
+    pub fn account(self) -> Result<&'a str, Error> {
+        match self {
+            Self::Name(id) => Ok(id),
+            Self::Handle(handle) => handle.reference().account(),
         }
     }
 }

@@ -78,6 +78,18 @@ test('a handle stands only for its own kind, and what is not plain is exact or r
   assert.throws(() => engine.check(OWNER, 'client.edit', ['Account', 'bakery', 'acme'], { host: HOST }), code('input.directory_resource'));
 });
 
+test('only an account owns a resource', () => {
+  const engine = opened();
+  const { acme, read, dash } = made();
+  const member = new Principal('TeamMember', 'acme');
+  for (const resource of [['Campaign', 'k', member], { type: 'Campaign', id: 'k', account: member }]) {
+    for (const around of [{ host: dash }, { host: dash, channel: 'web' }]) {
+      for (const ask of [() => engine.check(acme, read, resource, around), () => engine.authorize(acme, read, resource, around), () => engine.explain(acme, read, resource, around), () => engine.actions(acme, resource, around)]) assert.throws(ask, code('input.value'));
+      assert.throws(() => engine.checkMany([{ principal: acme, action: read, resource, ...around }]), code('input.item'));
+    }
+  }
+});
+
 test('what pollutes prototypes is not asked', () => {
   const engine = opened();
   const { acme, read, campaign } = made();

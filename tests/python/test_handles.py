@@ -86,6 +86,21 @@ def test_a_handle_stands_only_for_its_own_kind(engine: sublet.Engine) -> None:
             assert raised.value.code == "input.value", (name, wrong)
 
 
+def test_only_an_account_owns_a_resource(engine: sublet.Engine) -> None:
+    member = sublet.Principal("TeamMember", "acme")
+    for resource in [("Campaign", "k", member), {"type": "Campaign", "id": "k", "account": member}]:
+        asks: list[Any] = [engine.check, engine.authorize, engine.explain]
+        for ask in asks:
+            with pytest.raises(sublet.InputError) as raised:
+                ask(ACME, READ, resource, host=DASH)
+            assert raised.value.code == "input.value" and "is no account" in str(raised.value)
+        with pytest.raises(sublet.InputError):
+            engine.actions(ACME, resource, host=DASH)
+        with pytest.raises(sublet.InputError) as raised:
+            engine.check_many(principals=ACME, actions=READ, resources=[resource])
+        assert raised.value.code == "input.item"
+
+
 def test_the_account_of_a_triple_may_be_missing(engine: sublet.Engine) -> None:
     triple = engine.authorize(OWNER, "account.read", ("Account", "acme", None), host=HOST)
     assert triple == engine.authorize(OWNER, "account.read", OWNER, host=HOST)

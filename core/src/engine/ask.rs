@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Engine, State, guard};
 use crate::decision::{Decision, Explanation, PolicyFailure};
 use crate::policy::{Asked, Verdict};
-use crate::{Error, Question, Ref, Request};
+use crate::{Error, Of, Question, Ref, Request};
 
 impl Engine {
     /// Whether `request` is allowed, and under which code. Takes nothing from any limit.
@@ -92,6 +92,7 @@ impl Engine {
 
 impl State {
     pub(super) fn authorize(&self, question: &Question<'_>) -> Result<Decision, Error> {
+        question.resource.account.map(Of::account).transpose()?;
         let actor = question.with.and_then(|with| with.actor.as_ref());
         if let Some(verdict) = self.loaded.fast_plain(question)? {
             return Ok(self.decision(actor, &verdict));
@@ -119,6 +120,7 @@ impl State {
     }
 
     pub(super) fn check(&self, question: &Question<'_>) -> Result<bool, Error> {
+        question.resource.account.map(Of::account).transpose()?;
         if let Some(allowed) = self.loaded.fast_check(&self.fast, question, &self.directory)? {
             return Ok(allowed);
         }
