@@ -24,12 +24,17 @@ impl Engine {
     ///
     /// # Errors
     /// As [`Engine::authorize`].
+    #[inline]
     pub fn check<'a>(&self, question: impl Into<Question<'a>>) -> Result<bool, Error> {
-        let question = question.into();
+        self.check_lent(&question.into())
+    }
+
+    /// The question lent, not moved: it is larger than what is done with it costs.
+    fn check_lent(&self, question: &Question<'_>) -> Result<bool, Error> {
         // Most questions end here, without the size of an error in the way. A panic is met again below, and told.
-        match catch_unwind(AssertUnwindSafe(|| self.state.load().planned(&question))) {
+        match catch_unwind(AssertUnwindSafe(|| self.state.load().planned(question))) {
             Ok(Some(allowed)) => Ok(allowed),
-            _ => guard(|| self.state.load().check(&question)),
+            _ => guard(|| self.state.load().check(question)),
         }
     }
 

@@ -178,12 +178,11 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// Whether any instruction or load reads one of these registers.
+    /// Whether any instruction or load reads what stands in one of these registers, not only whether something does.
     pub(crate) fn reads(&self, registers: std::ops::Range<Register>) -> bool {
         let is = |register: Register| registers.contains(&register);
         let in_code = self.code.iter().any(|op| match *op {
             Op::True { a, .. }
-            | Op::Has { a, .. }
             | Op::HasAttribute { a, .. }
             | Op::Is { a, .. }
             | Op::Like { a, .. }
@@ -191,7 +190,7 @@ impl Program {
             | Op::Attribute { a, .. }
             | Op::Apply { a, .. } => is(a),
             Op::Test { a, b, .. } | Op::Compute { a, b, .. } => is(a) || is(b),
-            Op::End(_) | Op::Fail | Op::Jump { .. } | Op::Bool { .. } | Op::Set { .. } | Op::Record { .. } => false,
+            Op::Has { .. } | Op::End(_) | Op::Fail | Op::Jump { .. } | Op::Bool { .. } | Op::Set { .. } | Op::Record { .. } => false,
         });
         in_code || self.loads.iter().any(|load| is(load.from))
     }

@@ -117,6 +117,8 @@ pub(crate) struct Programs {
     pub(super) resources: Alone,
     /// Whether a policy reads the facts, or a part of them, as one record.
     pub(super) whole: bool,
+    /// Whether a policy reads the host's name itself, not only whether there is one.
+    pub(super) reads_host: bool,
     /// Whether no policy names a record: then it serves any numbering.
     portable: bool,
 }
@@ -143,6 +145,7 @@ impl Programs {
             principals: HashMap::new(),
             resources: HashMap::new(),
             whole: false,
+            reads_host: false,
             portable: false,
         };
         let policies = Scoped::all(bundle, &programs.named, directory.hot())?;
@@ -153,7 +156,8 @@ impl Programs {
         for (name, action) in &bundle.names.actions {
             programs.action(bundle, name, action, &policies, directory)?;
         }
-        programs.whole = programs.reads_whole();
+        programs.whole = programs.read(u16::from(root::WHOLE_CONTEXT)..u16::try_from(root::COUNT).unwrap_or(u16::MAX));
+        programs.reads_host = programs.whole || programs.read(u16::from(root::HOST)..u16::from(root::HOST).saturating_add(1));
         programs.portable = !programs.named.records;
         Ok(programs)
     }
@@ -216,9 +220,8 @@ impl Programs {
         Ok(())
     }
 
-    /// Whether any program reads a fact's record whole.
-    fn reads_whole(&self) -> bool {
-        let registers = u16::from(root::WHOLE_CONTEXT)..u16::try_from(root::COUNT).unwrap_or(u16::MAX);
+    /// Whether any program reads one of these registers.
+    fn read(&self, registers: std::ops::Range<u16>) -> bool {
         let reads = |programs: &[Program]| programs.iter().any(|program| program.reads(registers.clone()));
         let mut entries = self.list.iter().flat_map(|action| &action.entries);
         let in_entries = entries.any(|entry| reads(&entry.any) || entry.session.iter().any(|session| reads(&session.programs) || reads(&session.others)));

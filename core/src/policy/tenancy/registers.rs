@@ -46,7 +46,7 @@ impl Programs {
             put(root::FEATURE, action.feature.map_or(Value::Missing, Value::Entity));
             put(root::RESOURCE, resource(question, found, &tenants, space)?);
             put(root::CONTEXT, context(question, action, &tenants, space)?);
-            facts(question, directory, found.host_hash, &tenants, space, &mut put)?;
+            facts(question, directory, (found.host_hash, self.reads_host), &tenants, space, &mut put)?;
             if self.whole {
                 wholes(&mut roots, space);
             }
@@ -112,7 +112,7 @@ fn context(question: &Question<'_>, action: &ActionEntry, tenants: &Tenants<'_>,
 fn facts(
     question: &Question<'_>,
     directory: &Directory,
-    host_hash: u32,
+    (host_hash, reads_host): (u32, bool),
     tenants: &Tenants<'_>,
     space: &mut Space<'_>,
     put: &mut impl FnMut(u8, Value),
@@ -122,8 +122,9 @@ fn facts(
     match question.host.map(|host| (host, domain_of(directory, host, host_hash))) {
         Some((_, Some(number))) => {
             put(root::DOMAIN, Value::Entity(entity(words::DOMAIN, number)));
-            let name = space.text_number(tenants.hot.domains.id(number)?.as_ref());
-            put(root::HOST, Value::Text(name));
+            // Mostly only whether there is a host is asked: then its text is not looked at.
+            let name = if reads_host { Value::Text(space.text_number(tenants.hot.domains.id(number)?)) } else { Value::Bool(true) };
+            put(root::HOST, name);
         }
         Some((host, None)) => match host::normalise(host.name()) {
             Ok(name) => {
