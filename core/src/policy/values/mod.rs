@@ -1,11 +1,14 @@
 //! Values that come with a request, from JSON to interned values, without Cedar.
 //!
 //! ```text
-//! let types = Types::new(&fragments);                          // at load, from `SchemaFragment::to_json_value`
-//! let context = types.action("Action", "note.read")?.context   // the type of an action's context
-//! let mut reader = Reader::new(|kind, id, space| ...);         // entities by type and id, as the world numbers them
-//! let value = reader.read(&json, Some(context), space)?;       // or nothing: then ask Cedar
-//! let fields = reader.fields(&attributes, Some(record), space, &mut guest.attributes)?;
+//! // At load, from `SchemaFragment::to_json_value`; without what the engine itself adds.
+//! let types = Types::new(&fragments);
+//! let context = types.action("Action", "note.read")?.context.as_deref()?.without("facts");
+//! let note = types.shape("Note")?.attributes.as_deref()?.without("account");
+//! // For a request: entities by type and id, as the world numbers them.
+//! let mut reader = Reader::new(|kind, id, space| tenants.entity(kind, id, space));
+//! let value = reader.record(&circumstances.context, Some(&context), space)?;     // nothing: ask Cedar
+//! reader.fields(&resource.attributes, Some(&note), space, &mut guest.attributes)?;
 //! ```
 //!
 //! It follows Cedar's JSON forms: `__entity` and `__extn`, and with a type the implicit ones. Where it gives a value, Cedar

@@ -41,7 +41,7 @@ pub(crate) struct Record {
     required: usize,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Field {
     pub(crate) ty: Type,
     pub(crate) required: bool,
@@ -52,11 +52,12 @@ impl Record {
         self.fields.get(name)
     }
 
-    /// The same without one field.
+    /// The same without the field of that name, for what is given apart.
     pub(crate) fn without(&self, name: &str) -> Self {
         let fields: BTreeMap<Box<str>, Field> =
-            self.fields.iter().filter(|(known, _)| ***known != *name).map(|(known, field)| (known.clone(), Field { ty: field.ty.clone(), ..*field })).collect();
-        Self { required: fields.values().filter(|field| field.required).count(), fields }
+            self.fields.iter().filter(|(known, _)| ***known != *name).map(|(known, field)| (known.clone(), field.clone())).collect();
+        let required = fields.values().filter(|field| field.required).count();
+        Self { fields, required }
     }
 
     /// How many fields there must be.
@@ -264,5 +265,41 @@ fn builtin(name: &str) -> Type {
         "datetime" => Type::Extension(Unary::Datetime),
         "duration" => Type::Extension(Unary::Duration),
         _ => Type::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn names_are_found_where_cedar_finds_them() {
+        let text = "namespace A::B { type T = { x: Long, y?: ipaddr }; entity U in [G] = { l: T, s: Set<G>, e?: datetime } tags String; entity G;\n\
+                    entity E enum [\"a\", \"b\"]; action g; action read in [g] appliesTo { principal: [U], resource: [G, X], context: { t: T, n?: __cedar::Long } }; }\n\
+                    entity X { a: A::B::U }; action \"z z\" appliesTo { principal: X, resource: X, context: A::B::T };";
+        let (fragment, _) = cedar_policy::SchemaFragment::from_cedarschema_str(text).expect("a schema");
+        let types = Types::new(&[fragment.to_json_value().expect("JSON")]);
+        let kinds = |names: &[Box<str>]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let read = types.action("A::B::Action", "read").expect("an action");
+        assert_eq!((kinds(&read.principals), kinds(&read.resources)), (vec!["A::B::U".to_owned()], vec!["A::B::G".to_owned(), "X".to_owned()]));
+        assert_eq!(read.groups, [(Box::from("A::B::Action"), Box::from("g"))]);
+        let context = read.context.as_deref().expect("a record");
+        assert!(matches!(context.field("n"), Some(Field { ty: Type::Long, required: false })));
+        assert!(matches!(context.field("t"), Some(Field { ty: Type::Record(t), required: true }) if t.required() == 1 && t.field("y").is_some()));
+        assert_eq!((context.required(), context.without("t").required()), (1, 0));
+        let other = types.action("Action", "z z").expect("an action").context.as_deref().expect("a record");
+        assert!(matches!(other.field("x"), Some(Field { ty: Type::Long, required: true })));
+        let shape = types.shape("A::B::U").expect("a type");
+        let attributes = shape.attributes.as_deref().expect("a record");
+        assert!(matches!(attributes.field("s"), Some(Field { ty: Type::Set(of), .. }) if matches!(&**of, Type::Entity(kind) if *kind.name == *"A::B::G")));
+        assert!(matches!(attributes.field("e"), Some(Field { ty: Type::Extension(Unary::Datetime), required: false })));
+        assert!(matches!(shape.tags, Some(Type::Text)) && kinds(&shape.parents) == ["A::B::G"]);
+        let choices = types.shape("A::B::E").and_then(|shape| shape.kind.choices.clone()).unwrap_or_default();
+        assert_eq!(kinds(&choices), ["a", "b"]);
+        let open =
+            Types::new(&[json!({"": {"entityTypes": {"U": {"shape": {"type": "Record", "attributes": {}, "additionalAttributes": true}}}, "actions": {}}})]);
+        assert!(open.shape("U").is_some_and(|shape| shape.attributes.is_none()));
     }
 }
