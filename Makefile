@@ -1,7 +1,8 @@
 # make demo   builds what it needs and asks a sample agency the help page's questions, from Python and Node
 # make test   every suite: Rust, the command, Python, Node, types
 # make soak   the same suites at the sizes that the issues name (hours)
-# make bench  what a check costs, beside Cedar itself and beside rules written by hand; answers are compared first
+# make bench  what a check costs, beside Cedar itself and beside rules written by hand: one table, and target/bench.json
+# make fuzz   the engine against Cedar on inputs that coverage guides, for SUBLET_FUZZ_SECONDS
 # make lint   formatting, clippy, documentation
 # Nothing needs to be installed before but Rust, Python 3.10 or later (with venv) and Node 20 or later.
 
@@ -19,9 +20,13 @@ SUBLET_CASES ?= 100000
 SUBLET_FORKS ?= 100
 # How often the directory changes under eight readers; policies are reloaded at every twentieth change.
 SUBLET_CHANGES ?= 2000
+SUBLET_FUZZ_SECONDS ?= 60
 export SUBLET_CASES SUBLET_FORKS SUBLET_CHANGES
+# The numbers of main accounts that `make bench` asks with; `make bench SIZES=1,100` is the quick one.
+SIZES ?= 1,100,1000,10000
+export SIZES
 
-.PHONY: demo test soak bench lint build python node one-build types
+.PHONY: demo test soak fuzz bench lint build python node one-build types
 
 demo: python node
 	@$(PY) tests/demo/demo.py
@@ -32,6 +37,10 @@ build:
 $(VENV)/.ready: requirements-dev.txt
 	python3 -m venv $(VENV)
 	$(PY) -m pip install --quiet -r requirements-dev.txt
+	touch $@
+
+$(VENV)/.bench: $(VENV)/.ready benches/python/requirements-bench.txt
+	$(PY) -m pip install --quiet -r benches/python/requirements-bench.txt
 	touch $@
 
 python: build $(VENV)/.ready
@@ -64,10 +73,19 @@ test: build one-build python node types
 soak: export SUBLET_CASES := 1000000
 soak: export SUBLET_FORKS := 1000
 soak: export SUBLET_CHANGES := 10000
-soak: test
+soak: export SUBLET_FUZZ_SECONDS := 3600
+soak: test fuzz
 
-bench: build
-	cargo bench --locked -p sublet-benches
+# What it finds worth keeping beyond the corpus stays in fuzz/target; a finding is written there too, and its input printed.
+fuzz:
+	fuzz/build.sh
+	@mkdir -p fuzz/target/found
+	cd fuzz && target/$$(rustc -vV | sed -n 's/^host: //p')/release/plain -max_total_time=$(SUBLET_FUZZ_SECONDS) -max_len=1024 \
+	  -artifact_prefix=target/found- target/found corpus/plain
+
+bench: build python node $(VENV)/.bench
+	cd benches/node && npm ci --silent
+	benches/run
 
 lint:
 	cargo fmt --check

@@ -50,7 +50,7 @@ def rows(directory, targets):
             measured[row["name"]] = row
     for target in targets:
         yield completed(measured.pop(target["name"], {"name": target["name"]}), target["target"])
-    for row in measured.values():
+    for row in sorted(measured.values(), key=lambda row: row["name"]):
         yield completed(row, None)
 
 

@@ -43,7 +43,7 @@ function handled({ principal, action, resource, around }, made) {
     return made.get(key);
   };
   const [of, id, account] = resource;
-  const on = account === undefined ? handle(sublet.Principal, of, id) : [handle(sublet.ResourceType, of), id, handle(sublet.Principal, 'Account', account)];
+  const on = [handle(sublet.ResourceType, of), id, ...(account === undefined ? [] : [handle(sublet.Principal, 'Account', account)])];
   return { principal: handle(sublet.Principal, ...principal), action: handle(sublet.Action, action), resource: on, around: { host: handle(sublet.Host, around.host) } };
 }
 
@@ -53,7 +53,10 @@ function questions(engine) {
   const strings = rows.map(([kind, name, action, of, id, account, host]) => {
     return { principal: [kind, name], action, resource: account === null ? [of, id] : [of, id, account], around: { host } };
   });
-  const inline = ({ resource: [type, id, account], ...rest }) => ({ ...rest, resource: account === undefined ? [type, id] : { type, id, account } });
+  const inline = ({ principal, action, resource, around }) => {
+    const [type, id, account] = resource;
+    return { principal, action, resource: account === undefined ? resource : { type, id, account }, around };
+  };
   const made = new Map();
   return {
     strings,
@@ -77,20 +80,21 @@ function kept(strings) {
   return found;
 }
 
-/** A pass over the questions, asked as a host would. */
+/** A pass over the questions, asked as a host would. Each has a loop of its own, compiled for what it asks alone. */
 function pass(list, ask) {
-  return () => {
+  const loop = `
     let allowed = 0;
     for (const { principal, action, resource, around } of list) allowed += ask(principal, action, resource, around) ? 1 : 0;
-    return allowed;
-  };
+    return allowed;`;
+  return new Function('list', 'ask', `return () => {${loop}}`)(list, ask);
 }
 
 function checks(engine, { strings, passed, handled: held }, allows, report) {
-  const hosts = strings.map(({ around, ...question }) => ({ ...question, around: around.host }));
+  const hosts = strings.map(({ principal, action, resource, around }) => ({ principal, action, resource, around: around.host }));
   const check = (principal, action, resource, around) => engine.check(principal, action, resource, around);
   const floor = engine._empty?.bind(engine) ?? native.empty;
   const passes = { strings: pass(passed, check), byHand: pass(hosts, allows) };
+  if (native.emptyRaw) passes.raw = pass(passed, (principal, action, resource, around) => native.emptyRaw(principal, action, resource, around));
   if (floor) passes.empty = pass(passed, (principal, action, resource, around) => floor(principal, action, resource, around));
   if (HANDLES) passes.handles = pass(held, (principal, action, resource, around) => engine.check(principal, action, resource, around));
   const names = Object.keys(passes);
@@ -98,6 +102,7 @@ function checks(engine, { strings, passed, handled: held }, allows, report) {
   if (floor) report.row(`node/check/strings/${AGENCY}/peer=empty`, 'ns', found.strings, found.empty);
   if (floor && HANDLES) report.row(`node/check/handles/${AGENCY}/peer=empty`, 'ns', found.handles, found.empty);
   if (HANDLES) report.row(`node/check/handles/${AGENCY}/peer=by-hand`, 'ns', found.handles, found.byHand);
+  if (native.emptyRaw) report.row(`node/check/strings/${AGENCY}/peer=empty-raw`, 'ns', found.strings, found.raw);
   report.row(`node/check/strings/${AGENCY}/peer=by-hand`, 'ns', found.strings, found.byHand);
 }
 

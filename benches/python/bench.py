@@ -52,7 +52,7 @@ class Questions:
             if len(resource) == 3:
                 resource = handle(sublet.ResourceType, resource[0]), resource[1], handle(sublet.Principal, "Account", resource[2])
             else:
-                resource = handle(sublet.Principal, *resource)
+                resource = handle(sublet.ResourceType, resource[0]), resource[1]
             return handle(sublet.Principal, *principal), handle(sublet.Action, action), resource, handle(sublet.Host, host)
 
         return [one(*question) for question in self.strings]

@@ -32,7 +32,7 @@ pub struct Table<T> {
     rows: Vec<Keyed<T>>,
 }
 
-#[inline]
+#[inline(always)]
 fn hash(key: &str) -> u64 {
     let mut hasher = FxHasher::default();
     hasher.write(key.as_bytes());
@@ -73,7 +73,7 @@ impl<T: Copy> Table<T> {
     }
 
     /// The number and the row of that key.
-    #[inline]
+    #[inline(always)]
     pub fn find(&self, key: &str) -> Option<(u32, &T)> {
         let hash = hash(key);
         let mask = self.slots.len() - 1;
@@ -94,14 +94,14 @@ impl<T: Copy> Table<T> {
     }
 
     /// The row of that number, whose key is this.
-    #[inline]
+    #[inline(always)]
     pub fn is(&self, at: u32, key: &str) -> bool {
         let keyed = &self.rows[at as usize];
         keyed.length as usize == key.len() && keyed.key[..key.len().min(LONGEST)] == *key.as_bytes()
     }
 
     /// The row of that number.
-    #[inline]
+    #[inline(always)]
     pub fn row(&self, at: u32) -> &T {
         &self.rows[at as usize].row
     }

@@ -189,7 +189,7 @@ impl Plain {
 
     /// Whether the answer is `ok`.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn allows(&self, asked: &Asked<'_>) -> bool {
         let Some((_, action)) = self.actions.find(asked.action) else { return false };
         let (mine, grants) = if asked.principal.0 == "TeamMember" {
@@ -208,7 +208,7 @@ impl Plain {
     }
 
     /// Whether the named account is one that such an action may be done in, or to.
-    #[inline]
+    #[inline(always)]
     fn reaches(&self, named: &str, mine: u32, account: &Account, special: Special) -> bool {
         let own = self.accounts.is(mine, named);
         let client = account.owner != NONE;

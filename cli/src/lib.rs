@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use serde_json::{Value, json};
-use sublet::{Engine, Error, Options, Request, Source, Validation};
+use sublet::{BundleInfo, Engine, Error, Options, Request, Source, Validation};
 
 pub use cases::{CaseResult, run as run_cases};
 
@@ -169,19 +169,34 @@ fn check(bundle: Option<PathBuf>, validation: Strictness, verbose: bool, json: b
         return Ok(OK);
     }
     writeln!(out, "bundle {}: {} policies, {} actions, {} codes, no faults", info.fingerprint, info.policies.len(), info.actions.len(), info.codes.len())?;
-    for policy in &info.fallback {
-        writeln!(out, "`{}` is answered by Cedar itself, slower: {}", policy.policy, policy.why)?;
-    }
-    if verbose && info.fallback.is_empty() {
-        writeln!(out, "all policies are compiled")?;
-    } else if verbose {
-        writeln!(out, "{} of {} policies are compiled", info.policies.len().saturating_sub(info.fallback.len()), info.policies.len())?;
-    }
+    report_fallback(&info, verbose, out)?;
     for policy in info.policies.iter().filter(|_| verbose) {
         let place = policy.place.as_ref().map(|(file, line)| format!("{file}:{line}")).unwrap_or_default();
         writeln!(out, "  {place:<26} {:<6} {:<36} {}", policy.effect, policy.id, policy.code.as_deref().unwrap_or_default())?;
     }
     Ok(OK)
+}
+
+/// Which policies Cedar itself answers, and why; only a few by name, unless all are wanted.
+fn report_fallback(info: &BundleInfo, verbose: bool, out: &mut dyn Write) -> std::io::Result<()> {
+    let mut reasons: Vec<&str> = info.fallback.iter().map(|policy| policy.why.as_ref()).collect();
+    reasons.sort_unstable();
+    reasons.dedup();
+    for why in &reasons {
+        let named: Vec<String> = info.fallback.iter().filter(|policy| policy.why.as_ref() == *why).map(|policy| format!("`{}`", policy.policy)).collect();
+        let shown = if verbose { named.len() } else { 3.min(named.len()) };
+        let more = match named.len().saturating_sub(shown) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let names = named.iter().take(shown).map(String::as_str).collect::<Vec<_>>().join(", ");
+        writeln!(out, "answered by Cedar itself, slower: {names}{more}: {why}")?;
+    }
+    match info.fallback.len() {
+        _ if !verbose => Ok(()),
+        0 => writeln!(out, "all policies are compiled"),
+        beyond => writeln!(out, "{} of {} policies are compiled", info.policies.len().saturating_sub(beyond), info.policies.len()),
+    }
 }
 
 fn test(bundle: Option<PathBuf>, cases: Option<PathBuf>, verbose: bool, json: bool, out: &mut dyn Write) -> Result<i32, Failure> {

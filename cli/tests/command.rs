@@ -58,11 +58,21 @@ fn sublet(bundle: &Bundle, arguments: &[&str]) -> (i32, String) {
 const SYNTAX: &str = "permit (principal, action resource);\nforbid (principal, action, resource) when { resource.sécret };\n";
 const NAMES: &str = "@id(\"x\") @code(\"x\")\nforbid (principal, action == Action::\"note.read\", resource)\nwhen { resource.secrets };\n";
 
+/// It takes the login for a value, of which the compiled bundle knows only the parts.
+const BEYOND: &str = "@id(\"same_login\") @code(\"same_login\") forbid (principal, action == Action::\"note.read\", resource)\n\
+                      when { context.facts has actor && context.facts.actor == context.facts.login };";
+
 #[test]
 fn check_prints_the_bundle_or_its_faults() {
     let sound = Bundle::new("sound", &[]);
     for (name, arguments) in [("check", vec!["check", "BUNDLE", "--verbose"]), ("check_json", vec!["check", "BUNDLE", "--format", "json"])] {
         let (code, text) = sublet(&sound, &arguments);
+        assert_eq!(code, OK, "{text}");
+        insta::assert_snapshot!(name, text);
+    }
+    let beyond = Bundle::new("beyond", &[("20-more.cedar", BEYOND)]);
+    for (name, arguments) in [("check_beyond", vec!["check", "BUNDLE"]), ("check_beyond_verbose", vec!["check", "BUNDLE", "--verbose"])] {
+        let (code, text) = sublet(&beyond, &arguments);
         assert_eq!(code, OK, "{text}");
         insta::assert_snapshot!(name, text);
     }

@@ -72,6 +72,29 @@ impl fmt::Display for Ref {
     }
 }
 
+/// Whether two texts are the same. For the short ones of a hot call: a call of `memcmp` costs more than comparing them.
+#[inline]
+pub(crate) fn same(left: &str, right: &str) -> bool {
+    same_bytes(left.as_bytes(), right.as_bytes())
+}
+
+/// The same of bytes.
+#[inline]
+pub(crate) fn same_bytes(left: &[u8], right: &[u8]) -> bool {
+    if left.len() != right.len() {
+        return false;
+    }
+    match (left.split_last_chunk::<8>(), right.split_last_chunk::<8>()) {
+        (Some((_, one)), Some((_, other))) => {
+            // Eights from the front, then the last eight, which may have been compared already in part.
+            let (fronts, others) = (left.as_chunks::<8>().0, right.as_chunks::<8>().0);
+            fronts.iter().zip(others).all(|(one, other)| u64::from_ne_bytes(*one) == u64::from_ne_bytes(*other))
+                && u64::from_ne_bytes(*one) == u64::from_ne_bytes(*other)
+        }
+        _ => left.iter().zip(right).all(|(one, other)| one == other),
+    }
+}
+
 /// The first 80 characters: messages never repeat a megabyte of a caller's input.
 pub(crate) fn short(text: &str) -> String {
     let mut chars = text.chars();
@@ -80,4 +103,23 @@ pub(crate) fn short(text: &str) -> String {
         cut.push('…');
     }
     cut
+}
+
+#[cfg(test)]
+mod tests {
+    use super::same;
+
+    #[test]
+    fn texts_are_the_same_when_all_their_bytes_are() {
+        let text = "abcdefghijklmnopqrstuvwxyz0123456789";
+        for len in 0..text.len() {
+            let one = text.get(..len).expect("ascii");
+            assert!(same(one, &one.to_owned()) && !same(one, text));
+            for at in 0..len {
+                let mut other = one.to_owned().into_bytes();
+                other[at] ^= 1;
+                assert!(!same(one, std::str::from_utf8(&other).expect("ascii")), "{len} {at}");
+            }
+        }
+    }
 }

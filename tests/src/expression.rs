@@ -208,8 +208,8 @@ pub fn condition(random: &mut Random, operator: &str, depth: usize) -> String {
         ),
         "has path" => format!(
             "{} has {}",
-            random.pick(&["context", "context", "context", "resource", "context.n", "context.nothing"]),
-            random.pick(&["rec.s", "rec.deep.x", "rec.none.x", "owner.level", "owner.none", "n.x"])
+            random.pick(&["context", "context", "context", "context", "context", "resource", "context.n", "context.nothing"]),
+            random.pick(&["rec.s", "rec.s", "rec.deep.x", "who.level", "rec.none.x", "owner.level", "owner.none", "n.x"])
         ),
         "like" => format!("{} like \"{}\"", string(random), random.pick(&["a*", "*", "", "*n", "a\\*", "r\u{e9}*", "*x*"])),
         "is" => format!("{} is {}", uid(random), random.pick(&["U", "G", "R", "Action"])),
@@ -249,7 +249,7 @@ pub fn condition(random: &mut Random, operator: &str, depth: usize) -> String {
         "lessThan" | "lessThanOrEqual" | "greaterThan" | "greaterThanOrEqual" => format!("{}.{operator}({})", decimal(random), decimal(random)),
         "ip" => format!(
             "ip({}) == ip(\"127.0.0.1\")",
-            random.pick(&["\"127.0.0.1\"", "\"127.0.0.1/32\"", "\"10.0.0.256\"", "\"::1\"", "\"127.0.0.1/33\"", "\"127.0.0.01\""])
+            random.pick(&["\"127.0.0.1\"", "\"127.0.0.1/32\"", "\"10.0.0.256\"", "\"::1\"", "\"10.0.0.1\"", "\"127.0.0.1/33\"", "\"127.0.0.01\""])
         ),
         "isIpv4" | "isIpv6" | "isLoopback" | "isMulticast" => format!("{}.{operator}()", ip(random)),
         "isInRange" => format!("{}.isInRange({})", ip(random), ip(random)),

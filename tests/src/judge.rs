@@ -160,7 +160,7 @@ impl Asker {
         let source = Source::Cedar(program(case, policies));
         // A program with other policies, entities and numbers takes the place of the last.
         match &self.engine {
-            Some(engine) if self.asked % 8 != 0 => drop(engine.reload(&source)?),
+            Some(engine) if !self.asked.is_multiple_of(8) => drop(engine.reload(&source)?),
             _ => self.engine = Some(Engine::open(Options { policies: source, validation: Validation::Off, ..Options::default() })?),
         }
         let Some(engine) = &self.engine else { unreachable!("it was opened") };
@@ -181,7 +181,7 @@ impl Asker {
         }
         assert_eq!(engine.check(named), decision.as_ref().map(|decision| decision.allowed).map_err(Clone::clone), "{}", case.text());
         assert_eq!(engine.authorize(by_handle), decision, "{}", case.text());
-        if self.asked % 64 == 0 && decision.is_ok() {
+        if self.asked.is_multiple_of(64) && decision.is_ok() {
             engine.explain(&request)?;
         }
         decision

@@ -188,3 +188,91 @@ fn what_cedar_says_of_each_policy_adds_up_to_the_decision() {
     println!("{allowed} allowed, {denied} denied, {erred} with an error, {malformed} malformed");
     assert!(allowed > 200 && denied > 1_000 && erred > 20);
 }
+
+/// A policy that names a record means the same one after a reload and an import, which gives records other numbers.
+#[test]
+fn records_that_policies_name_stay_the_same_through_reloads_and_imports() {
+    let extra = r#"@id("dan") @code("not_dan") forbid (principal == TeamMember::"dan", action == Action::"campaign.read", resource);"#;
+    let engine = opened(extra);
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies");
+    let mut files = vec![("77-extra.cedar".to_owned(), extra.to_owned())];
+    for entry in std::fs::read_dir(root).expect("the folder").flatten().filter(|entry| entry.path().is_file()) {
+        files.push((entry.file_name().to_string_lossy().into_owned(), std::fs::read_to_string(entry.path()).expect("a text")));
+    }
+    let mut lines: Vec<String> = String::from_utf8(exported(&engine)).expect("text").lines().map(str::to_owned).collect();
+    for round in 0..4 {
+        if round % 2 == 1 {
+            engine.reload(&Source::Files(files.clone())).expect("the same policies");
+        }
+        lines.rotate_left(7);
+        engine.import(lines.join("\n").as_bytes(), None).expect("the same records");
+        for (kind, id, account, host) in LOGINS.into_iter().filter(|(kind, ..)| *kind == "TeamMember") {
+            let request = Request::new((kind, id), "campaign.read", Resource::new("Campaign", "k").account(account)).host(host);
+            let decision = engine.authorize(&request).expect("an answer");
+            assert_eq!(decision.policies.iter().any(|policy| policy.as_ref() == "dan"), id == "dan", "{round} {decision:?}");
+        }
+    }
+}
+
+/// Features after the first 64 are kept apart from the rows, and answer the same.
+#[test]
+fn a_bundle_of_more_than_64_features_is_compiled_and_agrees_with_cedar() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies");
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(root).expect("the folder").flatten().filter(|entry| entry.path().is_file()) {
+        let (name, mut text) = (entry.file_name().to_string_lossy().into_owned(), std::fs::read_to_string(entry.path()).expect("a text"));
+        if name == "app.cedarschema" {
+            let more: String = (0..60).map(|at| format!("\"x{at:02}\", ")).collect();
+            text = text.replacen("entity Feature enum [", &format!("entity Feature enum [{more}"), 1);
+            for at in [0, 59] {
+                text += &format!(
+                    "@feature(\"x{at:02}\") action \"x{at:02}.read\" in [read] appliesTo {{ principal: [Account, TeamMember], resource: [Campaign], context: Plain }};\n"
+                );
+            }
+        }
+        if name == "catalog.json" {
+            let more: String = (0..60).map(|at| format!("\"x{at:02}\": \"more\", ")).collect();
+            text = text.replacen("\"features\": {", &format!("\"features\": {{{more}"), 1);
+        }
+        files.push((name, text));
+    }
+    let all = "@id(\"all\") @code(\"all_features\") forbid (principal is TeamMember, action == Action::\"campaign.read\", resource)\n\
+               when { principal.grants.containsAll([Feature::\"x00\", Feature::\"x58\", Feature::\"campaigns\"]) };";
+    files.push(("77-extra.cedar".to_owned(), all.to_owned()));
+    let engine = Engine::open(Options { policies: Source::Files(files), ..Options::default() }).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(engine.bundle().fallback, []);
+    let lines = [
+        r#"{"type":"Domain","id":"dash.example","kind":"platform","state":"verified"}"#,
+        r#"{"type":"Package","id":"p","features":["campaigns","x00","x58","x59"],"whitelabel":true}"#,
+        r#"{"type":"Package","id":"few","features":["campaigns","x00"]}"#,
+        r#"{"type":"Account","id":"a","email":"a@x.example","package":"p","confirmed":true}"#,
+        r#"{"type":"Account","id":"b","email":"b@x.example","package":"few","confirmed":true}"#,
+        r#"{"type":"TeamMember","id":"m","account":"a","email":"m@x.example","confirmed":true,"grants":["campaigns","x00","x58"]}"#,
+        r#"{"type":"TeamMember","id":"n","account":"a","email":"n@x.example","confirmed":true,"grants":["x59"]}"#,
+    ];
+    engine.import(lines.join("\n").as_bytes(), None).unwrap_or_else(|error| panic!("{error}"));
+    let mut codes = std::collections::BTreeMap::new();
+    for (kind, id) in [("Account", "a"), ("Account", "b"), ("TeamMember", "m"), ("TeamMember", "n")] {
+        for action in ["x00.read", "x59.read", "campaign.read"] {
+            let account = if id == "b" { "b" } else { "a" };
+            let request = Request::new((kind, id), action, Resource::new("Campaign", "k").account(account)).host("dash.example");
+            let (decision, explanation) = (engine.authorize(&request).expect("an answer"), engine.explain(&request).expect("an explanation"));
+            let forbids = explanation.policies.iter().filter(|policy| policy.outcome == Outcome::Applied && policy.effect == "forbid");
+            let forbids: Vec<&str> = forbids.map(|policy| policy.policy.as_ref()).collect();
+            let told: Vec<&str> = decision.policies.iter().map(AsRef::as_ref).collect();
+            assert!(if decision.allowed { forbids.is_empty() } else { forbids == told }, "{request:?}\n{explanation}");
+            codes.insert((id, action), decision.code.to_string());
+        }
+    }
+    let told = |code: &str| codes.iter().filter(|(_, found)| *found == code).map(|((id, action), _)| format!("{id} {action}")).collect::<Vec<_>>();
+    assert_eq!(told("ok"), ["a campaign.read", "a x00.read", "a x59.read", "b campaign.read", "b x00.read", "m x00.read", "n x59.read"]);
+    assert_eq!(told("all_features"), ["m campaign.read"]);
+    assert_eq!(told("feature_not_in_package"), ["b x59.read"]);
+    assert_eq!(told("feature_not_granted"), ["m x59.read", "n campaign.read", "n x00.read"]);
+}
+
+fn exported(engine: &Engine) -> Vec<u8> {
+    let mut lines = Vec::new();
+    engine.export(&mut lines).expect("an export");
+    lines
+}

@@ -1,12 +1,12 @@
 //! What does the directory take? One process writes the agency's lines to a file, a fresh one loads them: seconds, and
-//! bytes of memory for each principal, all indexes included.
+//! bytes of memory for each principal, all indexes included; then what a change costs.
 
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-use sublet::{Engine, Options, Source};
+use sublet::{Change, Engine, Options, Record, Source};
 use sublet_benches::agency::{PRINCIPALS, agency};
 
 const SEED: u64 = 17;
@@ -30,11 +30,26 @@ fn load(path: &Path, n: usize) {
     let (seconds, (after, cpu_after)) = (start.elapsed().as_secs_f64(), used());
     let principals = n * PRINCIPALS;
     let bytes = after.saturating_sub(before) / u64::try_from(principals).expect("few");
-    println!(
-        r#"{{"principals":{principals},"bytes_per_principal":{bytes},"load_seconds":{seconds:.2},"load_cpu_seconds":{:.2}}}"#,
-        cpu_after - cpu
-    );
-    assert!(engine.revision() > 0);
+    let (load, cpu, change) = (format!("{seconds:.2}"), format!("{:.2}", cpu_after - cpu), change_microseconds(&engine, n));
+    println!(r#"{{"principals":{principals},"bytes_per_principal":{bytes},"load_seconds":{load},"load_cpu_seconds":{cpu},"change_microseconds":{change:.1}}}"#);
+}
+
+/// What one change costs, in the middle of a thousand: members all over the directory are replaced.
+fn change_microseconds(engine: &Engine, n: usize) -> f64 {
+    let mut times: Vec<f64> = (0..1_000)
+        .map(|at| {
+            let account = format!("main-{:05}", at * 7_919 % n);
+            let text = format!(
+                r#"{{"type":"TeamMember","id":"{account}-member-0","account":"{account}","email":"{account}-{at}@mail.example","grants":["campaigns"]}}"#
+            );
+            let record = Record::from_json(&text).expect("a record");
+            let start = Instant::now();
+            engine.change(vec![Change::Put(record)], None).expect("a change");
+            start.elapsed().as_secs_f64() * 1e6
+        })
+        .collect();
+    times.sort_by(f64::total_cmp);
+    times.get(times.len() / 2).copied().unwrap_or_default()
 }
 
 fn main() {

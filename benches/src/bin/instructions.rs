@@ -14,8 +14,15 @@ use sublet_benches::measure::{Report, directory, size};
 use sublet_benches::plain::Plain;
 
 /// In the order in which `ask` runs them.
-const COUNTED: [&str; 6] =
-    ["check/strings/agency=1", "by_hand/agency=1", "check/strings/agency=100", "check/handles/agency=100", "authorize/agency=100", "by_hand/agency=100"];
+const COUNTED: [&str; 7] = [
+    "check/strings/agency=1",
+    "by_hand/agency=1",
+    "check/strings/agency=100",
+    "check/handles/agency=100",
+    "by_hand/agency=100",
+    "authorize/agency=100",
+    "code_by_hand/agency=100",
+];
 
 #[inline(never)]
 fn counted_check(scene: &Scene, questions: &[Question<'_>]) {
@@ -38,6 +45,13 @@ fn counted_by_hand(plain: &Plain, asked: &[Asked<'_>]) {
     }
 }
 
+#[inline(never)]
+fn counted_code(plain: &Plain, asked: &[Asked<'_>]) {
+    for asked in asked {
+        black_box(plain.ask(asked));
+    }
+}
+
 /// Makes each kind of decision, once to warm up and once to be counted.
 fn ask(decisions: usize) {
     for size in [1, JUDGED] {
@@ -48,9 +62,12 @@ fn ask(decisions: usize) {
         counted_check(&scene, &questions);
         if size == JUDGED {
             counted_check(&scene, &scene.with_handles());
-            counted_authorize(&scene, &questions);
         }
         counted_by_hand(&scene.plain, &asked);
+        if size == JUDGED {
+            counted_authorize(&scene, &questions);
+            counted_code(&scene.plain, &asked);
+        }
     }
 }
 
@@ -63,7 +80,7 @@ fn counts(decisions: usize) -> Option<Vec<f64>> {
     }
     let done = Command::new("valgrind")
         .args(["--tool=callgrind", "--quiet", "--collect-atstart=no", "--toggle-collect=instructions::counted_*"])
-        .args(["check", "authorize", "by_hand"].map(|kind| format!("--dump-after=instructions::counted_{kind}")))
+        .args(["check", "authorize", "by_hand", "code"].map(|kind| format!("--dump-after=instructions::counted_{kind}")))
         .arg(format!("--callgrind-out-file={}", out.display()))
         .arg(std::env::current_exe().ok()?)
         .args(["ask", &decisions.to_string()])
@@ -96,8 +113,12 @@ fn main() {
     let runs: Vec<Vec<f64>> = (0..2).map(|_| counts(decisions).expect("the counts")).collect();
     let mut report = Report::new("instructions");
     let least = |at: usize| runs.iter().map(|run| run[at]).fold(f64::MAX, f64::min);
-    let peer = |name: &str| COUNTED.iter().position(|known| known.starts_with("by_hand") && name.ends_with(known.trim_start_matches("by_hand")));
-    for (at, name) in COUNTED.iter().enumerate().filter(|(_, name)| !name.starts_with("by_hand")) {
+    let peer = |name: &str| {
+        let by_hand = if name.starts_with("authorize") { "code_by_hand" } else { "by_hand" };
+        let size = name.rsplit('/').next()?;
+        COUNTED.iter().position(|known| *known == format!("{by_hand}/{size}"))
+    };
+    for (at, name) in COUNTED.iter().enumerate().filter(|(_, name)| !name.contains("by_hand")) {
         report.row(format!("rust/instructions/{name}"), "instructions", least(at), peer(name).map(least), true);
     }
     let spread = (0..COUNTED.len()).flat_map(|at| runs.iter().map(move |run| run[at] / least(at) - 1.0)).fold(0.0, f64::max);

@@ -160,7 +160,18 @@ pub(super) fn new_account(account: &Account) -> NewAccount<'_> {
     };
     let disabled = account.disabled().fold(0, |all, reason| all | 1_u16.checked_shl(super::hot::reason_bit(reason)).unwrap_or(0));
     let (limits, attributes) = (crate::limit::Limits::new(), Map::new());
-    NewAccount { id: &account.id, email: &account.email, owner, package, level, confirmed: account.confirmed, closed: account.closed, disabled, limits, attributes }
+    NewAccount {
+        id: &account.id,
+        email: &account.email,
+        owner,
+        package,
+        level,
+        confirmed: account.confirmed,
+        closed: account.closed,
+        disabled,
+        limits,
+        attributes,
+    }
 }
 
 /// A member as it is put, without what few have.

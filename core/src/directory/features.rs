@@ -41,10 +41,6 @@ pub(super) fn places(low: u64, more: &[u32]) -> impl Iterator<Item = u32> + '_ {
 }
 
 impl Features {
-    pub(super) fn names(&self) -> &[Arc<str>] {
-        &self.names
-    }
-
     pub(super) fn place(&self, name: &str) -> Option<u32> {
         self.places.get(name).copied()
     }

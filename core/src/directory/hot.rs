@@ -110,11 +110,16 @@ pub(super) const fn mask(bit: u32) -> u16 {
     1 << bit
 }
 
+/// All bits below this one.
+const fn below(bit: u32) -> u16 {
+    mask(bit).wrapping_sub(1)
+}
+
 impl AccountRow {
     /// The bits of [`account_bit`].
     #[inline]
     pub(crate) fn bits(&self) -> u64 {
-        u64::from(self.bits & (mask(account_bit::COUNT) - 1))
+        u64::from(self.bits & below(account_bit::COUNT))
     }
 
     pub(crate) fn is_confirmed(&self) -> bool {
@@ -135,7 +140,7 @@ impl MemberRow {
     /// The bits of [`member_bit`].
     #[inline]
     pub(crate) fn bits(&self) -> u64 {
-        u64::from(self.bits & (mask(member_bit::COUNT) - 1))
+        u64::from(self.bits & below(member_bit::COUNT))
     }
 
     pub(crate) fn is_confirmed(&self) -> bool {
@@ -163,11 +168,11 @@ impl PackageRow {
 impl DomainRow {
     /// The bits of [`domain_bit`].
     #[inline]
-    pub(crate) fn bits(&self) -> u64 {
+    pub(crate) fn bits(self) -> u64 {
         u64::from(self.bits)
     }
 
-    pub(crate) fn state(&self) -> DomainState {
+    pub(crate) fn state(self) -> DomainState {
         match self.bits >> domain_bit::STATE {
             1 => DomainState::Pending,
             2 => DomainState::Verified,
@@ -259,20 +264,9 @@ macro_rules! tables {
 }
 
 impl Hot {
-    /// Features by place.
-    pub(crate) fn features(&self) -> &[Arc<str>] {
-        self.features.names()
-    }
-
     /// The place of a feature.
     pub(crate) fn feature(&self, name: &str) -> Option<u32> {
         self.features.place(name)
-    }
-
-    /// How many names have a number.
-    pub(crate) fn names(&self) -> [u32; 7] {
-        let Self { platforms, operators, packages, levels, accounts, members, domains, .. } = self;
-        [platforms.names(), operators.names(), packages.names(), levels.names(), accounts.names(), members.names(), domains.names()]
     }
 
     /// The number of an id, if it has one.
@@ -348,6 +342,11 @@ impl Hot {
         if row.bits & COLD == 0 { None } else { self.cold(Kind::TeamMember, number)?.own.as_ref() }
     }
 
+    /// How many names have a number.
+    pub(super) fn names(&self) -> u32 {
+        Kind::ALL.into_iter().fold(0, |all, kind| tables!([&] self, kind, table => all.saturating_add(table.names())))
+    }
+
     /// Names that have no record: dead, or named by policies and records.
     pub(super) fn bare_names(&self) -> u32 {
         Kind::ALL.into_iter().fold(0, |all, kind| tables!([&] self, kind, table => all.saturating_add(table.names().saturating_sub(table.rows()))))
@@ -375,7 +374,8 @@ impl Hot {
     /// How many chunks of this version the other does not have.
     #[cfg(test)]
     pub(super) fn apart(&self, other: &Self) -> usize {
-        let few = self.platforms.apart(&other.platforms) + self.operators.apart(&other.operators) + self.packages.apart(&other.packages);
-        few + self.levels.apart(&other.levels) + self.accounts.apart(&other.accounts) + self.members.apart(&other.members) + self.domains.apart(&other.domains)
+        let few = [self.platforms.apart(&other.platforms), self.operators.apart(&other.operators), self.packages.apart(&other.packages)];
+        let many = [self.levels.apart(&other.levels), self.accounts.apart(&other.accounts), self.members.apart(&other.members)];
+        few.into_iter().chain(many).chain([self.domains.apart(&other.domains)]).sum()
     }
 }

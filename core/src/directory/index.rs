@@ -64,12 +64,12 @@ impl Index {
 
     /// Whether it must grow before more is put in.
     pub(super) fn is_full(&self) -> bool {
-        self.used() >= self.slots.len() / 4 * 3
+        self.used() >= self.slots.len().saturating_sub(self.slots.len() / 4)
     }
 
     /// Whether it should grow when there is time.
     pub(super) fn is_filling(&self) -> bool {
-        self.used() >= self.slots.len() / 16 * 11
+        self.used() >= self.slots.len().saturating_sub(self.slots.len() / 3)
     }
 
     #[inline]

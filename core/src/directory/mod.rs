@@ -18,17 +18,19 @@ mod read;
 mod record;
 mod referrers;
 mod table;
+#[cfg(test)]
+mod tests;
 mod tree;
 
 use std::sync::Arc;
 
 use rpds::HashTrieMapSync;
 
-pub(crate) use self::hot::{Hot, account_bit, domain_bit, member_bit};
+pub(crate) use self::hot::{AccountRow, Hot, MemberRow, account_bit, domain_bit, member_bit};
 pub(crate) use self::key::{Key, Kind};
 pub use self::lines::Progress;
-pub(crate) use self::logins::Realm;
 use self::logins::Logins;
+pub(crate) use self::logins::Realm;
 pub use self::record::Record;
 use self::referrers::{Referrers, Target};
 pub(crate) use self::table::NONE;
@@ -126,8 +128,7 @@ impl Directory {
     /// numbers when most were of records that are gone. The same records at the same revision.
     pub(crate) fn tidied(&self, catalog: &Catalog, names: &impl Names) -> Result<Option<Self>, Error> {
         let gone = self.hot.bare_names().saturating_sub(self.bare);
-        let all = self.hot.names().into_iter().fold(0_u32, u32::saturating_add);
-        if gone / 2 > all.saturating_sub(gone).saturating_add(2048) {
+        if gone / 2 > self.hot.names().saturating_sub(gone).saturating_add(2048) {
             return self.renumbered(catalog, names).map(Some);
         }
         let stale = self.referrers.is_stale();

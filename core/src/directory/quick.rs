@@ -108,7 +108,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Grants<'a> {
 /// The record of a line, if it is plain and right.
 pub(super) fn read(text: &str) -> Option<Quick<'_>> {
     match kind(text)? {
-        "Account" => account(serde_json::from_str(text).ok()?).map(Quick::Account),
+        "Account" => account(&serde_json::from_str(text).ok()?).map(Quick::Account),
         "TeamMember" => member(serde_json::from_str(text).ok()?).map(Quick::Member),
         _ => None,
     }
@@ -120,8 +120,8 @@ fn kind(text: &str) -> Option<&str> {
     rest.trim_start().strip_prefix(':')?.trim_start().strip_prefix('"')?.split('"').next()
 }
 
-fn account(line: AccountLine<'_>) -> Option<NewAccount<'_>> {
-    let AccountLine { id, email, package, owner, level, confirmed, closed, disabled: Reasons(disabled), .. } = line;
+fn account<'a>(line: &AccountLine<'a>) -> Option<NewAccount<'a>> {
+    let AccountLine { id, email, package, owner, level, confirmed, closed, disabled: Reasons(disabled), .. } = *line;
     let only = if owner.is_some() { [DisableReason::Overage, DisableReason::ByOwner] } else { [DisableReason::Unpaid; 2] };
     let fits = only.into_iter().chain([DisableReason::Abuse]).fold(0, |all, reason| all | 1_u16.checked_shl(super::hot::reason_bit(reason)).unwrap_or(0));
     let right = match (package, owner, level) {

@@ -108,7 +108,8 @@ impl Referrers {
 
     #[cfg(test)]
     pub(super) fn apart(&self, other: &Self) -> usize {
-        self.levels.apart(&other.levels) + self.accounts.apart(&other.accounts) + self.packages.apart(&other.packages) + self.log.apart(&other.log)
+        let columns = [(&self.levels, &other.levels), (&self.accounts, &other.accounts), (&self.packages, &other.packages)];
+        columns.into_iter().map(|(column, other)| column.apart(other)).chain([self.log.apart(&other.log)]).sum()
     }
 }
 

@@ -60,10 +60,10 @@ impl<R: Row> Chunk<R> {
         for text in [id, more] {
             let mut length = text.len();
             while length > 127 {
-                self.text.push((length & 127) as u8 | 128);
+                self.text.push(low(length) | 128);
                 length >>= 7;
             }
-            self.text.push((length & 127) as u8);
+            self.text.push(low(length));
             self.text.extend_from_slice(text);
         }
         at
@@ -106,6 +106,12 @@ impl<R: Row> Chunk<R> {
         }
         self.garbage = 0;
     }
+}
+
+/// The lowest seven bits.
+#[allow(clippy::cast_possible_truncation, reason = "no more are left")]
+fn low(length: usize) -> u8 {
+    (length & 127) as u8
 }
 
 /// The first text, and what follows it.
@@ -166,16 +172,28 @@ impl<R: Row> Table<R> {
         Some((chunk, chunk.entries.get(at)?))
     }
 
+    /// Whether that number is the id's.
     #[inline]
-    fn is(&self, number: u32, id: &[u8]) -> bool {
-        self.entry(number).and_then(|(chunk, entry)| chunk.texts(entry)).is_some_and(|(known, _)| known == id)
+    pub(crate) fn is(&self, number: u32, id: &str) -> bool {
+        self.entry(number).and_then(|(chunk, entry)| chunk.texts(entry)).is_some_and(|(known, _)| crate::id::same_bytes(known, id.as_bytes()))
     }
 
     /// The number of an id that has one, whether or not there is a record.
     #[inline]
     pub(crate) fn number(&self, id: &str) -> Option<u32> {
-        let id = id.as_bytes();
-        self.index.find(self.index.hash(id), |number| self.is(number, id))
+        self.number_of(self.hash(id), id)
+    }
+
+    /// What an id is looked up by. Hashing several ids before the first is looked up lets their texts arrive together.
+    #[inline]
+    pub(crate) fn hash(&self, id: &str) -> u32 {
+        self.index.hash(id.as_bytes())
+    }
+
+    /// [`Table::number`], of an id whose hash is known.
+    #[inline]
+    pub(crate) fn number_of(&self, hash: u32, id: &str) -> Option<u32> {
+        self.index.find(hash, |number| self.is(number, id))
     }
 
     /// How many ids have a number.
@@ -345,7 +363,7 @@ mod tests {
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             let id = format!("id-{}", (seed >> 33) % 3_000);
             // Every third transaction fails: its version is dropped.
-            let before = (seed % 3 == 0).then(|| table.clone());
+            let before = seed.is_multiple_of(3).then(|| table.clone());
             if (seed >> 20).is_multiple_of(5) {
                 let number = table.name(&id);
                 table.remove(number);

@@ -57,18 +57,13 @@ impl Plain {
             true
         };
         let mut read = None;
-        let beyond = match self.each(question, &mut count) {
-            Some(beyond) => beyond,
-            None => {
-                let found = self.read(&question.to_request())?;
-                match self.each_read(&found, &mut count)? {
-                    Some(beyond) => {
-                        read = Some(found);
-                        beyond
-                    }
-                    None => return self.judge_whole(found),
-                }
-            }
+        let beyond = if let Some(beyond) = self.each(question, &mut count) {
+            beyond
+        } else {
+            let found = self.read(&question.to_request())?;
+            let Some(beyond) = self.each_read(&found, &mut count)? else { return self.judge_whole(found) };
+            read = Some(found);
+            beyond
         };
         if !beyond && !tally.has_errors() {
             return Ok(tally.verdict(&self.rules));

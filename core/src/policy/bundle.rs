@@ -39,7 +39,9 @@ impl Bundle {
     pub(crate) fn offers_all_of(&self, other: &Self) -> bool {
         let (mine, others) = (&self.names, &other.names);
         let names = mine.features.is_superset(&others.features) && mine.meters.is_superset(&others.meters) && mine.types == others.types;
-        names && self.catalog.packages().map(Package::id).eq(other.catalog.packages().map(Package::id)) && self.catalog.levels().map(AccessLevel::id).eq(other.catalog.levels().map(AccessLevel::id))
+        names
+            && self.catalog.packages().map(Package::id).eq(other.catalog.packages().map(Package::id))
+            && self.catalog.levels().map(AccessLevel::id).eq(other.catalog.levels().map(AccessLevel::id))
     }
 }
 

@@ -71,10 +71,15 @@ impl Reach {
 /// program has of that name; what is below it is then below what is above it too.
 pub(super) fn few(resident: &Resident, reach: &Reach, request: &cedar_policy::Request, inline: Option<Entity>) -> Result<Entities, Error> {
     let mut seeds: Vec<EntityUid> = [request.principal(), request.action(), request.resource()].into_iter().flatten().cloned().collect();
-    let context = request.context().into_iter().flat_map(|context| context.clone().into_iter().filter_map(|(name, _)| context.get(&name)));
-    context.for_each(|value| referred(&value, &mut seeds));
+    for (name, _) in request.context().into_iter().flat_map(Clone::clone) {
+        if let Some(value) = request.context().and_then(|context| context.get(&name)) {
+            referred(&value, &mut seeds);
+        }
+    }
     for (_, value) in inline.iter().flat_map(|entity| entity.attrs().chain(entity.tags())) {
-        value.iter().for_each(|value| referred(value, &mut seeds));
+        if let Ok(value) = value {
+            referred(&value, &mut seeds);
+        }
     }
     let whole = inline.is_some();
     seeds.extend(inline.iter().flat_map(|entity| entity.clone().into_inner().2));
@@ -166,7 +171,9 @@ impl Builder<'_> {
             Value::Long(value) => RestrictedExpression::new_long(value),
             Value::Text(text) => RestrictedExpression::new_string(self.text(text)),
             Value::Entity(entity) => {
-                next.into_iter().for_each(|next| next.push(entity));
+                if let Some(next) = next {
+                    next.push(entity);
+                }
                 RestrictedExpression::new_entity_uid(self.uid(entity)?)
             }
             Value::Set(_) | Value::Flags(..) => {
@@ -180,8 +187,20 @@ impl Builder<'_> {
                 }
                 RestrictedExpression::new_record(fields).ok()?
             }
-            Value::Decimal(_) | Value::Datetime(_) | Value::Duration(_) | Value::Ip(_) => RestrictedExpression::from_str(self.resident.written(value)?).ok()?,
+            Value::Decimal(_) | Value::Datetime(_) | Value::Duration(_) | Value::Ip(_) => extension(self.resident.written(value)?)?,
             Value::Missing | Value::Poison => return None,
         })
+    }
+}
+
+/// The extension value that was so written.
+fn extension(written: &str) -> Option<RestrictedExpression> {
+    let argument = |name: &str| written.strip_prefix(name)?.strip_prefix("(\"")?.strip_suffix("\")").filter(|text| !text.contains(['"', '\\']));
+    if let Some(text) = argument("decimal") {
+        Some(RestrictedExpression::new_decimal(text))
+    } else if let Some(text) = argument("ip") {
+        Some(RestrictedExpression::new_ip(text))
+    } else {
+        RestrictedExpression::from_str(written).ok()
     }
 }

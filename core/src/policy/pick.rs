@@ -193,7 +193,9 @@ impl Lists {
             None => put(&mut self.any),
             Some((actions, inside)) => {
                 let by = if *inside { &mut self.within } else { &mut self.equal };
-                actions.iter().for_each(|action| put(by.entry(*action).or_default()));
+                for action in actions {
+                    put(by.entry(*action).or_default());
+                }
             }
         }
     }

@@ -135,12 +135,17 @@ fn build(program: &Program, policies: &File, schema: Option<&File>, depth: usize
     {
         validate::validate(schema, &set, validation, |_| Some((policies, None)))?;
     }
-    let (entities, parents) = match &program.entities {
+    let (entities, mut parents) = match &program.entities {
         Some(text) => read_entities(text, parsed_schema.as_ref(), caps)?,
         None => (Entities::from_entities([], parsed_schema.as_ref()).map_err(|found| entity_faults(&found))?, Parents::new()),
     };
     let validate_requests = program.validate_requests.unwrap_or(validation != Validation::Off) && parsed_schema.is_some();
     let rules = Rules::new(set, &order, depth);
+    let types = form.map(|form| Types::new(&[form]));
+    for (kind, id, deed) in types.iter().flat_map(Types::actions) {
+        let above = deed.groups.iter().map(|(kind, id)| (kind.to_string(), id.to_string())).collect();
+        parents.insert((kind.to_owned(), id.to_owned()), above);
+    }
     let mut resident = Resident::new(&entities, &parents);
     let compiled = Compiled::new(&rules, &mut resident);
     let mut plain = Plain {
@@ -155,8 +160,8 @@ fn build(program: &Program, policies: &File, schema: Option<&File>, depth: usize
         enumerated: HashSet::new(),
         choices: HashSet::new(),
     };
-    if let Some(form) = form {
-        plain.declare(Types::new(&[form]));
+    if let Some(types) = types {
+        plain.declare(types);
     }
     if plain.resident.full {
         return Err(placeless("bundle.too_large", "`entities` has more than can be numbered").into());

@@ -159,10 +159,7 @@ impl Bundle {
         if kept && !request.resource.is_bare() {
             return Err(Error::DirectoryResource { resource: request.resource.uid.to_string() });
         }
-        if std::iter::once(&request.principal)
-            .chain(&with.actor)
-            .any(|login| !super::facts::is_login_type(login.kind()) || !directory.has(login))
-        {
+        if std::iter::once(&request.principal).chain(&with.actor).any(|login| !super::facts::is_login_type(login.kind()) || !directory.has(login)) {
             return Ok(Some("principal_unknown"));
         }
         if kept && !directory.has(&request.resource.uid) {

@@ -34,6 +34,9 @@ struct Row {
     has_below: bool,
 }
 
+/// Attributes or tags by name.
+type Fields = Vec<(u32, Value)>;
+
 /// Every entity that the program names, by number.
 #[derive(Debug, Default)]
 pub(crate) struct Resident {
@@ -200,7 +203,7 @@ impl Resident {
     }
 
     /// Attributes and tags of an entity that the program's data has.
-    pub(super) fn given(&self, entity: u32) -> Option<(Vec<(u32, Value)>, Vec<(u32, Value)>)> {
+    pub(super) fn given(&self, entity: u32) -> Option<(Fields, Fields)> {
         let row = self.rows.get(wide(entity)).filter(|row| row.shape != NOBODY)?;
         let tags = row.values.saturating_add(self.shape_len(row.shape));
         Some((self.fields(row.shape, row.values).collect(), self.fields(row.tags, tags).collect()))
@@ -335,11 +338,5 @@ impl Resident {
             let Some(parent) = guest.ancestors.get(at).copied() else { break };
             guest.ancestors.extend_from_slice(self.ancestors(parent));
         }
-    }
-
-    /// Bytes that it takes in memory, nearly.
-    #[cfg(test)]
-    pub(super) fn bytes(&self) -> usize {
-        self.rows.capacity() * size_of::<Row>() + self.ids.capacity() + self.values.capacity() * size_of::<Value>() + self.above.capacity() * 4
     }
 }

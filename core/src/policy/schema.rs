@@ -52,7 +52,8 @@ pub(crate) fn read(fragments: &[Value], files: &[&File]) -> (Names, Vec<Fault>) 
         names.channels.extend(enumeration(types, "Channel"));
         for (name, space) in fragment.as_object().into_iter().flatten() {
             for part in ["commonTypes", "entityTypes"] {
-                names.types.push_str(&format!("{name}\n{part} {}\n", space.get(part).unwrap_or(&Value::Null)));
+                let said = space.get(part).map(Value::to_string).unwrap_or_default();
+                names.types.extend([name, " ", part, " ", said.as_str(), "\n"]);
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Extension values: Cedar reads their texts, we keep what they are.
 
 use std::str::FromStr;
+use std::sync::LazyLock;
 
 use cedar_policy::{Context, Entities, EntityUid, EvalResult, Expression, Request, eval_expression};
 
@@ -47,13 +48,71 @@ fn constructed(what: Unary, text: &str) -> Option<Constructed> {
         EvalResult::Long(value) => Some(value),
         _ => None,
     };
+    let argument = |name: &str| text.strip_prefix(name)?.strip_prefix("(\"")?.strip_suffix("\")");
     match what {
-        Unary::Decimal => ten_thousandths(text.strip_prefix("decimal(\"")?.strip_suffix("\")")?).map(Value::Decimal).map(Constructed::Value),
-        Unary::Ip => Ip::parse(text.strip_prefix("ip(\"")?.strip_suffix("\")")?).map(Constructed::Ip),
-        Unary::Duration => long(format!("({text}).toMilliseconds()")).map(Value::Duration).map(Constructed::Value),
-        Unary::Datetime => long(format!("({text}).durationSince(datetime(\"1970-01-01\")).toMilliseconds()")).map(Value::Datetime).map(Constructed::Value),
+        Unary::Decimal => ten_thousandths(argument("decimal")?).map(Value::Decimal),
+        Unary::Ip => return Ip::parse(argument("ip")?).map(Constructed::Ip),
+        // Results of other functions are printed as their calls: Cedar reads those itself.
+        Unary::Duration => argument("duration").and_then(length).or_else(|| long(format!("({text}).toMilliseconds()"))).map(Value::Duration),
+        Unary::Datetime => argument("datetime")
+            .and_then(moment)
+            .or_else(|| long(format!("({text}).durationSince(datetime(\"1970-01-01\")).toMilliseconds()")))
+            .map(Value::Datetime),
         _ => None,
     }
+    .map(Constructed::Value)
+}
+
+/// `-1d2h3m4s5ms` in milliseconds, of a text that Cedar accepted.
+fn length(text: &str) -> Option<i64> {
+    let (negative, mut rest) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
+    let mut sum = 0_i128;
+    while let Some(end) = rest.find(|c: char| !c.is_ascii_digit()) {
+        let (digits, after) = rest.split_at_checked(end)?;
+        let unit = after.find(|c: char| c.is_ascii_digit()).unwrap_or(after.len());
+        let (unit, after) = after.split_at_checked(unit)?;
+        let millis: i128 = match unit {
+            "d" => 86_400_000,
+            "h" => 3_600_000,
+            "m" => 60_000,
+            "s" => 1_000,
+            "ms" => 1,
+            _ => return None,
+        };
+        sum = sum.checked_add(digits.parse::<i128>().ok()?.checked_mul(millis)?)?;
+        rest = after;
+    }
+    let sum = if negative { sum.checked_neg()? } else { sum };
+    if rest.is_empty() { i64::try_from(sum).ok() } else { None }
+}
+
+/// `2024-10-15T11:35:00.000+0130` in milliseconds since 1970, of a text that Cedar accepted: with or without a time.
+fn moment(text: &str) -> Option<i64> {
+    let number = |from: usize, to: usize| text.get(from..to)?.parse::<i64>().ok();
+    let days = days(number(0, 4)?, number(5, 7)?, number(8, 10)?)?.checked_mul(86_400)?;
+    if text.len() == 10 {
+        return days.checked_mul(1_000);
+    }
+    let time = |hours: i64, minutes: i64| hours.checked_mul(60)?.checked_add(minutes)?.checked_mul(60);
+    let (fraction, zone) = if text.get(19..20)? == "." { (number(20, 23)?, text.get(23..)?) } else { (0, text.get(19..)?) };
+    let seconds = days.checked_add(time(number(11, 13)?, number(14, 16)?)?)?.checked_add(number(17, 19)?)?;
+    let ahead = match zone.split_at_checked(1)? {
+        ("Z", "") => 0,
+        (sign, zone) => {
+            let ahead = time(zone.get(..2)?.parse().ok()?, zone.get(2..)?.parse().ok()?)?;
+            if sign == "-" { ahead.checked_neg()? } else { ahead }
+        }
+    };
+    seconds.checked_sub(ahead)?.checked_mul(1_000)?.checked_add(fraction)
+}
+
+/// Days since 1970 of a date after Gregory, with March as the first month: the day that is sometimes there comes last.
+fn days(year: i64, month: i64, day: i64) -> Option<i64> {
+    let (year, month) = if month > 2 { (year, month.checked_sub(3)?) } else { (year.checked_sub(1)?, month.checked_add(9)?) };
+    let leaps = year.div_euclid(4).checked_sub(year.div_euclid(100))?.checked_add(year.div_euclid(400))?;
+    let before = month.checked_mul(153)?.checked_add(2)?.div_euclid(5);
+    // 719,469 days before the first of January 1970 began the first of March of the year 0, its own day counted.
+    year.checked_mul(365)?.checked_add(leaps)?.checked_add(before)?.checked_add(day)?.checked_sub(719_469)
 }
 
 /// `-1.23` as -12300. Cedar has refused everything but digits around one point, at most four behind it.
@@ -64,11 +123,15 @@ fn ten_thousandths(text: &str) -> Option<i64> {
     digits.parse::<i64>().ok()?.checked_mul(10_i64.checked_pow(4_u32.checked_sub(behind)?)?)
 }
 
-fn evaluate(expression: &Expression) -> Option<EvalResult> {
+/// A request that says nothing. Cedar parses its names: once is enough.
+static NOBODY: LazyLock<Option<Request>> = LazyLock::new(|| {
     let nobody = EntityUid::from_str("Nobody::\"\"").ok()?;
-    let request = Request::new(nobody.clone(), nobody.clone(), nobody, Context::empty(), None).ok()?;
+    Request::new(nobody.clone(), nobody.clone(), nobody, Context::empty(), None).ok()
+});
+
+fn evaluate(expression: &Expression) -> Option<EvalResult> {
     // Cedar errs where the stack runs low, whatever the text.
-    crate::stack::run(1, || Ok(eval_expression(&request, &Entities::empty(), expression).ok())).ok()?
+    crate::stack::run(1, || Ok(NOBODY.as_ref().and_then(|request| eval_expression(request, &Entities::empty(), expression).ok()))).ok()?
 }
 
 #[cfg(test)]
@@ -88,9 +151,40 @@ mod tests {
         assert_eq!(value(Unary::Duration, "-1d2h"), Some(Value::Duration(-93_600_000)));
         assert_eq!(value(Unary::Datetime, "1969-12-31T23:59:59.999Z"), Some(Value::Datetime(-1)));
         assert_eq!(value(Unary::Datetime, "2024-02-30"), None);
+        for (text, millis) in [
+            ("2024-10-15", 1_728_950_400_000),
+            ("1970-01-01", 0),
+            ("0000-01-01", -62_167_219_200_000),
+            ("2000-02-29T23:59:59Z", 951_868_799_000),
+            ("2024-10-15T11:35:00+0130", 1_728_986_700_000),
+            ("2024-10-15T11:35:00.123-0130", 1_728_997_500_123),
+        ] {
+            assert_eq!(value(Unary::Datetime, text), Some(Value::Datetime(millis)), "{text}");
+        }
         for (text, prefix) in [("10.0.0.0/8", 8), ("::1", 128), ("127.0.0.1", 32)] {
             assert!(matches!(construct(Unary::Ip, text), Some(Constructed::Ip(ip)) if ip.prefix == prefix), "{text}");
         }
         assert_eq!(construct(Unary::Ip, "10.0.0.0/33"), None);
+    }
+
+    #[test]
+    fn days_and_lengths_are_cedars() {
+        let cedar = |text: String| match evaluate(&Expression::from_str(&text).expect("an expression")) {
+            Some(EvalResult::Long(value)) => Some(value),
+            _ => None,
+        };
+        for at in 0..3_000_i64 {
+            let (year, month, day) = (at * 37 % 10_000, at % 12 + 1, at % 28 + 1);
+            for time in ["", "T23:59:59Z", "T00:00:00.001+2359", "T12:30:15-0001", "T01:02:03.999Z"] {
+                let text = format!("{year:04}-{month:02}-{day:02}{time}");
+                let expected = cedar(format!("datetime(\"{text}\").durationSince(datetime(\"1970-01-01\")).toMilliseconds()"));
+                assert!(expected.is_some() && moment(&text) == expected, "{text}: {:?} is not {expected:?}", moment(&text));
+            }
+            let text = format!("{}{}d{}h{}m{}s{}ms", if at % 2 == 0 { "-" } else { "" }, at, at * 7, at % 90, at * at, at % 5_000);
+            assert_eq!(length(&text), cedar(format!("duration(\"{text}\").toMilliseconds()")), "{text}");
+        }
+        for text in ["1h", "2d1ms", "9223372036854775807ms", "-9223372036854775808ms", "5m5ms"] {
+            assert_eq!(length(text), cedar(format!("duration(\"{text}\").toMilliseconds()")), "{text}");
+        }
     }
 }

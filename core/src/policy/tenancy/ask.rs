@@ -3,9 +3,10 @@
 use super::bits::Session;
 use super::programs::{ActionEntry, Alone, Entry, Programs, Sessions};
 use super::words::{self, entity, parts};
-use crate::directory::{Directory, Hot, NONE};
+use crate::directory::{AccountRow, Directory, Hot, MemberRow, NONE};
 use crate::eval::{Outcome, Program, Value, run};
 use crate::host;
+use crate::id::same;
 use crate::policy::compile::construct;
 use crate::policy::fast::Tally;
 use crate::policy::{Bundle, Verdict};
@@ -19,11 +20,56 @@ pub(super) struct Login {
     pub(super) account: u32,
 }
 
-/// What the action is done to: the host's own, of an account, or a record of the directory.
+/// What the action is done to: the host's own, of an account or of none, or a record of the directory with what it names.
 #[derive(Clone, Copy)]
 pub(super) enum On {
-    Inline { account: u32 },
-    Record { kind: u32, number: u32 },
+    Inline {
+        account: u32,
+    },
+    Account {
+        number: u32,
+        row: AccountRow,
+    },
+    Member {
+        number: u32,
+        account: u32,
+    },
+    /// A domain or an access level.
+    Owned {
+        kind: u32,
+        number: u32,
+        owner: u32,
+    },
+    Other {
+        kind: u32,
+        number: u32,
+    },
+}
+
+impl On {
+    /// The record of that number, if there is one.
+    fn record(hot: &Hot, kind: u32, number: u32) -> Option<Self> {
+        Some(match kind {
+            words::ACCOUNT => Self::Account { number, row: *hot.accounts.row(number)? },
+            words::MEMBER => Self::Member { number, account: hot.members.row(number)?.account },
+            words::DOMAIN => Self::Owned { kind, number, owner: hot.domains.row(number)?.owner },
+            words::LEVEL => Self::Owned { kind, number, owner: hot.levels.row(number)?.owner },
+            words::PACKAGE => hot.packages.row(number).map(|_| Self::Other { kind, number })?,
+            words::OPERATOR => hot.operators.row(number).map(|_| Self::Other { kind, number })?,
+            words::PLATFORM => hot.platforms.row(number).map(|_| Self::Other { kind, number })?,
+            _ => return None,
+        })
+    }
+
+    /// The record's entity; what comes inline has none yet.
+    pub(super) fn entity(self) -> Option<u32> {
+        match self {
+            Self::Inline { .. } => None,
+            Self::Account { number, .. } => Some(entity(words::ACCOUNT, number)),
+            Self::Member { number, .. } => Some(entity(words::MEMBER, number)),
+            Self::Owned { kind, number, .. } | Self::Other { kind, number } => Some(entity(kind, number)),
+        }
+    }
 }
 
 /// A question's names as numbers.
@@ -31,45 +77,75 @@ pub(super) struct Found<'p> {
     pub(super) action: &'p ActionEntry,
     pub(super) entry: &'p Entry,
     pub(super) principal: Login,
+    /// The rows of its account and of itself, if it is a member; without a bit where there is none.
+    pub(super) account: AccountRow,
+    pub(super) member: MemberRow,
     pub(super) on: On,
+    /// What the host is looked up by.
+    pub(super) host_hash: u32,
     /// The policies that are about this principal, and about this resource, alone.
     alone: [&'p [u32]; 2],
 }
 
 impl Found<'_> {
     /// Whether no policy is about its records alone, and nothing must come with the resource but its account.
+    #[inline]
     fn is_plain(&self) -> bool {
-        self.alone.iter().all(|alone| alone.is_empty()) && self.entry.inline.as_ref().is_none_or(|inline| inline.owned)
+        self.entry.plain && self.alone.iter().all(|alone| alone.is_empty())
     }
 }
 
 impl Login {
+    /// What the login is looked up by.
     #[inline]
-    pub(super) fn find(directory: &Directory, who: Who<'_>) -> Option<Self> {
-        let hot = directory.hot();
-        let by_name = |kind: &str, id: &str| match kind {
-            "Account" => Some(entity(words::ACCOUNT, hot.accounts.number(id)?)),
-            "TeamMember" => Some(entity(words::MEMBER, hot.members.number(id)?)),
-            "Operator" => Some(entity(words::OPERATOR, hot.operators.number(id)?)),
-            _ => None,
-        };
-        let found = match who {
-            Who::Name(kind, id) => by_name(kind, id)?,
-            Who::Handle(handle) => handle.place.get(directory.numbering(), || by_name(handle.reference().kind(), handle.reference().id()))?,
-        };
-        Self::of(hot, found)
+    fn hash(hot: &Hot, who: Who<'_>) -> u32 {
+        match who {
+            Who::Name("Account", id) => hot.accounts.hash(id),
+            Who::Name("TeamMember", id) => hot.members.hash(id),
+            Who::Name("Operator", id) => hot.operators.hash(id),
+            Who::Name(..) | Who::Handle(_) => 0,
+        }
     }
 
+    /// The entity of a login that has a number, whether or not there is a record.
     #[inline]
-    fn of(hot: &Hot, found: u32) -> Option<Self> {
-        let (kind, number) = parts(found);
-        let account = match kind {
-            words::ACCOUNT => hot.accounts.row(number).map(|_| number)?,
-            words::MEMBER => hot.members.row(number)?.account,
-            words::OPERATOR => hot.operators.row(number).map(|_| NONE)?,
-            _ => return None,
+    fn entity(directory: &Directory, who: Who<'_>, hash: u32) -> Option<u32> {
+        let hot = directory.hot();
+        let by_name = |kind: &str, id: &str, hash: u32| match kind {
+            "Account" => Some(entity(words::ACCOUNT, hot.accounts.number_of(hash, id)?)),
+            "TeamMember" => Some(entity(words::MEMBER, hot.members.number_of(hash, id)?)),
+            "Operator" => Some(entity(words::OPERATOR, hot.operators.number_of(hash, id)?)),
+            _ => None,
         };
-        Some(Self { kind, number, account })
+        match who {
+            Who::Name(kind, id) => by_name(kind, id, hash),
+            Who::Handle(handle) => {
+                let named = || {
+                    by_name(handle.reference().kind(), handle.reference().id(), Self::hash(hot, Who::Name(handle.reference().kind(), handle.reference().id())))
+                };
+                handle.place.get(directory.numbering(), named)
+            }
+        }
+    }
+
+    /// The login with the rows of its account and of itself.
+    #[inline]
+    fn rows(directory: &Directory, who: Who<'_>, hash: u32) -> Option<(Self, AccountRow, MemberRow)> {
+        let hot = directory.hot();
+        let (kind, number) = parts(Self::entity(directory, who, hash)?);
+        Some(match kind {
+            words::ACCOUNT => (Self { kind, number, account: number }, *hot.accounts.row(number)?, MemberRow::default()),
+            words::MEMBER => {
+                let member = *hot.members.row(number)?;
+                (Self { kind, number, account: member.account }, *hot.accounts.row(member.account)?, member)
+            }
+            words::OPERATOR => hot.operators.row(number).map(|_| (Self { kind, number, account: NONE }, AccountRow::default(), MemberRow::default()))?,
+            _ => return None,
+        })
+    }
+
+    pub(super) fn find(directory: &Directory, who: Who<'_>) -> Option<Self> {
+        Self::rows(directory, who, Self::hash(directory.hot(), who)).map(|(login, ..)| login)
     }
 
     pub(super) fn value(self) -> Value {
@@ -85,13 +161,13 @@ impl Login {
     }
 }
 
-/// The number of a host that is a domain's name as it stands.
+/// The number of a host that is a domain's name as it stands, with the name's hash.
 #[inline]
-pub(super) fn domain_of(directory: &Directory, at: At<'_>) -> Option<u32> {
+pub(super) fn domain_of(directory: &Directory, at: At<'_>, hash: u32) -> Option<u32> {
     let hot = directory.hot();
     let exactly = |name: &str| hot.domains.number(name).filter(|number| hot.domains.row(*number).is_some());
     match at {
-        At::Name(name) => exactly(name),
+        At::Name(name) => hot.domains.number_of(hash, name).filter(|number| hot.domains.row(*number).is_some()),
         At::Handle(handle) => {
             let number = handle.place.get(directory.numbering(), || exactly(handle.name()).or_else(|| exactly(&host::normalise(handle.name()).ok()?)))?;
             hot.domains.row(number).map(|_| number)
@@ -150,9 +226,8 @@ impl Programs {
         if question.with.is_some() || question.resource.more.is_some() || found.action.context {
             return None;
         }
-        let domain = domain_of(directory, question.host?)?;
-        let session = Session { principal: found.principal, on: found.on, domain, feature: found.action.feature_place };
-        let (bits, client) = session.bits(directory.hot())?;
+        let domain = domain_of(directory, question.host?, found.host_hash)?;
+        let (bits, client) = Session { found, domain }.bits(directory.hot())?;
         let sessions = found.entry.session.get(usize::from(client))?;
         let plan = sessions.plan.as_ref().filter(|_| found.is_plain());
         Some((sessions, plan.and_then(|plan| plan.holds(bits, |asked| self.other(sessions, asked, question, directory, found)))))
@@ -200,10 +275,13 @@ impl Programs {
 
     #[inline]
     fn find<'p>(&'p self, question: &Question<'_>, directory: &Directory) -> Option<Found<'p>> {
-        let (hot, resource) = (directory.hot(), &question.resource);
+        let resource = &question.resource;
         if resource.id.is_empty() {
             return None;
         }
+        // All texts that are looked up are asked of memory before the first answer is waited for.
+        let principal_hash = Login::hash(directory.hot(), question.principal);
+        let host_hash = if let Some(At::Name(name)) = question.host { directory.hot().domains.hash(name) } else { 0 };
         let action = match question.action {
             Does::Name("Action", id) => *self.actions.get(id)?,
             Does::Name(..) => return None,
@@ -213,63 +291,54 @@ impl Programs {
             }
         };
         let action = self.list.get(action as usize)?;
-        let principal = Login::find(directory, question.principal)?;
+        let (principal, account, member) = Login::rows(directory, question.principal, principal_hash)?;
         let entry = match resource.kind {
-            Kind::Name(name) => action.entries.iter().find(|entry| entry.principal == principal.kind && *entry.resource == *name)?,
+            Kind::Name(name) => action.entries.iter().find(|entry| entry.principal == principal.kind && same(&entry.resource, name))?,
             Kind::Handle(handle) => {
                 let named = || u32::try_from(self.kinds.iter().position(|kind| **kind == *handle.name())?).ok();
                 let kind = handle.place.get(self.numbering, named)?;
                 action.entries.iter().find(|entry| entry.principal == principal.kind && entry.kind == kind)?
             }
         };
-        let on = match (&entry.inline, resource.account) {
-            (Some(inline), Some(account)) => {
-                inline.account?;
-                let number = match account {
-                    Of::Name(id) => hot.accounts.number(id)?,
-                    Of::Handle(handle) if handle.reference().kind() == "Account" => {
-                        let named = || hot.accounts.number(handle.reference().id()).map(|number| entity(words::ACCOUNT, number));
-                        parts(handle.place.get(directory.numbering(), named)?).1
-                    }
-                    Of::Handle(_) => return None,
-                };
-                hot.accounts.row(number)?;
-                On::Inline { account: number }
-            }
-            (Some(inline), None) if inline.account != Some(true) => On::Inline { account: NONE },
-            (None, None) if resource.more.is_none() => {
-                let (kind, number) = parts(super::world::record(hot, &entry.resource, resource.id)?);
-                if !there(hot, kind, number) {
-                    return None;
-                }
-                On::Record { kind, number }
-            }
-            _ => return None,
-        };
+        let on = self.on(entry, principal.account, question, directory)?;
         let about = |map: &'p Alone, whom: u32| map.get(&whom).map_or(&[][..], Vec::as_slice);
         let whose = if self.principals.is_empty() { &[][..] } else { about(&self.principals, entity(principal.kind, principal.number)) };
         let on_what = if self.resources.is_empty() {
             &[][..]
         } else {
-            match on {
-                On::Record { kind, number } => about(&self.resources, entity(kind, number)),
-                On::Inline { .. } => self.named.others.find(entry.text, resource.id).map_or(&[][..], |at| about(&self.resources, entity(words::NAMED, at))),
-            }
+            let number = on.entity().or_else(|| self.named.others.find(entry.text, resource.id).map(|at| entity(words::NAMED, at)));
+            number.map_or(&[][..], |number| about(&self.resources, number))
         };
-        Some(Found { action, entry, principal, on, alone: [whose, on_what] })
+        Some(Found { action, entry, principal, account, member, on, host_hash, alone: [whose, on_what] })
     }
-}
 
-/// Whether there is a record of that number.
-fn there(hot: &Hot, kind: u32, number: u32) -> bool {
-    match kind {
-        words::ACCOUNT => hot.accounts.row(number).is_some(),
-        words::MEMBER => hot.members.row(number).is_some(),
-        words::DOMAIN => hot.domains.row(number).is_some(),
-        words::LEVEL => hot.levels.row(number).is_some(),
-        words::PACKAGE => hot.packages.row(number).is_some(),
-        words::OPERATOR => hot.operators.row(number).is_some(),
-        words::PLATFORM => hot.platforms.row(number).is_some(),
-        _ => false,
+    /// The resource. Most are the principal's own account, or its account's: comparing that id costs less than looking it up.
+    #[inline]
+    fn on(&self, entry: &Entry, mine: u32, question: &Question<'_>, directory: &Directory) -> Option<On> {
+        let (hot, resource) = (directory.hot(), &question.resource);
+        let number_of = |id: &str| if hot.accounts.is(mine, id) { Some(mine) } else { hot.accounts.number(id) };
+        match (&entry.inline, resource.account) {
+            (Some(inline), Some(account)) => {
+                inline.account?;
+                let number = match account {
+                    Of::Name(id) => number_of(id)?,
+                    Of::Handle(handle) if handle.reference().kind() == "Account" => parts(Login::entity(directory, Who::Handle(handle), 0)?).1,
+                    Of::Handle(_) => return None,
+                };
+                if number != mine {
+                    hot.accounts.row(number)?;
+                }
+                Some(On::Inline { account: number })
+            }
+            (Some(inline), None) if inline.account != Some(true) => Some(On::Inline { account: NONE }),
+            (None, None) if resource.more.is_none() => {
+                let number = match entry.record {
+                    words::ACCOUNT => number_of(resource.id)?,
+                    _ => parts(super::world::record(hot, &entry.resource, resource.id)?).1,
+                };
+                On::record(hot, entry.record, number)
+            }
+            _ => None,
+        }
     }
 }

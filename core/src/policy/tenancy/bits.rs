@@ -1,7 +1,7 @@
 //! A session's request in single bits: what the kernel's rows say of principal, account, owner, package, level, domain and
 //! resource, gathered without a branch for each policy that asks.
 
-use super::ask::{Login, On};
+use super::ask::{Found, On};
 use super::words;
 use crate::directory::{Hot, NONE, account_bit, domain_bit, member_bit};
 
@@ -29,77 +29,64 @@ pub(super) const RESOURCES_ACCOUNT_IS_ACCOUNT: u32 = MEMBER_EXISTS + 12;
 pub(super) const RESOURCES_OWNER_IS_ACCOUNT: u32 = MEMBER_EXISTS + 13;
 const _: () = assert!(RESOURCES_OWNER_IS_ACCOUNT < 64);
 
-/// What a session's request is about, by number.
-pub(super) struct Session {
-    pub(super) principal: Login,
-    pub(super) on: On,
+/// A session's request, and the domain that it came to.
+pub(super) struct Session<'a, 'p> {
+    pub(super) found: &'a Found<'p>,
     pub(super) domain: u32,
-    /// The place of the action's feature; any, where it has none.
-    pub(super) feature: u32,
 }
 
-impl Session {
+/// A bit where both are the same number.
+#[inline]
+fn same(bit: u32, left: u32, right: u32) -> u64 {
+    u64::from(left == right && left != NONE) << bit
+}
+
+impl Session<'_, '_> {
     /// The bits, and whether the account is a client.
     #[inline]
     pub(super) fn bits(&self, hot: &Hot) -> Option<(u64, bool)> {
-        let mine = self.principal.account;
-        let (mut bits, mut client, mut owner_number) = (0, false, NONE);
-        if mine != NONE {
-            let account = hot.accounts.row(mine)?;
-            bits |= account.bits() << ACCOUNT;
-            let mut package = account.package;
-            if account.owner != NONE {
-                (client, owner_number) = (true, account.owner);
-                package = NONE;
-                if let Some(owner) = hot.accounts.row(account.owner) {
-                    bits |= owner.bits() << OWNER;
-                    package = owner.package;
-                }
-                if let Some(level) = hot.levels.row(account.level) {
-                    bits |= 1 << LEVEL_EXISTS | self.has(level.features) << LEVEL_FEATURE;
-                }
+        let Found { principal, account, member, .. } = self.found;
+        let mut bits = account.bits() << ACCOUNT | member.bits() << MEMBER_EXISTS | self.has(member.grants) << MEMBER_FEATURE;
+        let owned = account.bits() >> account_bit::HAS_OWNER & 1 != 0;
+        let bought = account.bits() >> account_bit::HAS_PACKAGE & 1 != 0;
+        let (mut package, owner_number) = (if bought && !owned { account.package } else { NONE }, if owned { account.owner } else { NONE });
+        if owned {
+            if let Some(owner) = hot.accounts.row(account.owner) {
+                bits |= owner.bits() << OWNER;
+                package = owner.package;
             }
-            if let Some(package) = hot.packages.row(package) {
-                bits |= 1 << PACKAGE_EXISTS | u64::from(package.is_whitelabel()) << WHITELABEL | self.has(package.features) << PACKAGE_FEATURE;
+            if let Some(level) = hot.levels.row(account.level) {
+                bits |= 1 << LEVEL_EXISTS | self.has(level.features) << LEVEL_FEATURE;
             }
         }
-        if self.principal.kind == words::MEMBER {
-            let member = hot.members.row(self.principal.number)?;
-            bits |= member.bits() << MEMBER_EXISTS | self.has(member.grants) << MEMBER_FEATURE;
+        if let Some(package) = hot.packages.row(package) {
+            bits |= 1 << PACKAGE_EXISTS | u64::from(package.is_whitelabel()) << WHITELABEL | self.has(package.features) << PACKAGE_FEATURE;
         }
         let domain = hot.domains.row(self.domain)?;
-        let same = |bit: u32, left: u32, right: u32| u64::from(left == right && left != NONE) << bit;
-        bits |= domain.bits() << DOMAIN | same(DOMAIN_OWNER_IS_ACCOUNT, domain.owner, mine) | same(DOMAIN_OWNER_IS_OWNER, domain.owner, owner_number);
-        Some((bits | self.resource(hot, mine)?, client))
+        bits |=
+            domain.bits() << DOMAIN | same(DOMAIN_OWNER_IS_ACCOUNT, domain.owner, principal.account) | same(DOMAIN_OWNER_IS_OWNER, domain.owner, owner_number);
+        Some((bits | self.resource(), owned))
     }
 
     #[inline]
     fn has(&self, features: u64) -> u64 {
-        features.checked_shr(self.feature).unwrap_or(0) & 1
+        features.checked_shr(self.found.action.feature_place).unwrap_or(0) & 1
     }
 
     #[inline]
-    fn resource(&self, hot: &Hot, mine: u32) -> Option<u64> {
-        let same = |bit: u32, left: u32, right: u32| u64::from(left == right && left != NONE) << bit;
-        let owned = |owner: u32| {
-            1 << (RESOURCE + account_bit::EXISTS)
-                | u64::from(owner != NONE) << (RESOURCE + account_bit::HAS_OWNER)
-                | same(RESOURCES_OWNER_IS_ACCOUNT, owner, mine)
-        };
-        Some(match self.on {
+    fn resource(&self) -> u64 {
+        let Found { principal, .. } = self.found;
+        let mine = principal.account;
+        let exists = 1 << (RESOURCE + account_bit::EXISTS);
+        match self.found.on {
             On::Inline { account } => same(RESOURCES_ACCOUNT_IS_ACCOUNT, account, mine),
-            On::Record { kind: words::ACCOUNT, number } => {
-                let row = hot.accounts.row(number)?;
-                row.bits() << RESOURCE | same(RESOURCE_IS_ACCOUNT, number, mine) | same(RESOURCES_OWNER_IS_ACCOUNT, row.owner, mine)
+            On::Account { number, row } => row.bits() << RESOURCE | same(RESOURCE_IS_ACCOUNT, number, mine) | same(RESOURCES_OWNER_IS_ACCOUNT, row.owner, mine),
+            On::Owned { owner, .. } => exists | u64::from(owner != NONE) << (RESOURCE + account_bit::HAS_OWNER) | same(RESOURCES_OWNER_IS_ACCOUNT, owner, mine),
+            On::Member { number, account } => {
+                let own = principal.kind == words::MEMBER && principal.number == number;
+                exists | u64::from(own) << RESOURCE_IS_MEMBER | same(RESOURCES_ACCOUNT_IS_ACCOUNT, account, mine)
             }
-            On::Record { kind: words::DOMAIN, number } => owned(hot.domains.row(number)?.owner),
-            On::Record { kind: words::LEVEL, number } => owned(hot.levels.row(number)?.owner),
-            On::Record { kind: words::MEMBER, number } => {
-                let own = self.principal.kind == words::MEMBER && self.principal.number == number;
-                let account = hot.members.row(number)?.account;
-                1 << (RESOURCE + account_bit::EXISTS) | u64::from(own) << RESOURCE_IS_MEMBER | same(RESOURCES_ACCOUNT_IS_ACCOUNT, account, mine)
-            }
-            On::Record { .. } => 1 << (RESOURCE + account_bit::EXISTS),
-        })
+            On::Other { .. } => exists,
+        }
     }
 }

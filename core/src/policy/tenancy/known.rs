@@ -167,6 +167,7 @@ impl Compiling<'_> {
 impl Known for Compiling<'_> {
     fn entity(&mut self, kind: &str, id: &str) -> u32 {
         let text = self.pool.text(kind);
+        self.named.records |= crate::policy::facts::is_directory_type(kind);
         if let Some(known) = self.named.find(self.hot, kind, Some(text), id).or_else(|| record(self.hot, kind, id)) {
             return known;
         }

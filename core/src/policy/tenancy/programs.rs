@@ -26,6 +26,10 @@ pub(super) struct Entry {
     pub(super) resource: Box<str>,
     /// The resource type's text.
     pub(super) text: u32,
+    /// The kind of record, where it is one.
+    pub(super) record: u32,
+    /// Whether nothing must come with the resource but its account.
+    pub(super) plain: bool,
     /// What a resource that comes inline brings; nothing for a record of the directory.
     pub(super) inline: Option<Inline>,
     /// For a session's request: of a main account or operator, and of a client.
@@ -142,7 +146,6 @@ impl Programs {
             portable: false,
         };
         let policies = Scoped::all(bundle, &programs.named, directory.hot())?;
-        let before = directory.hot().names();
         for policy in policies.iter().filter(|policy| policy.alone.is_some()) {
             programs.stand_alone(policy, directory)?;
         }
@@ -151,7 +154,7 @@ impl Programs {
             programs.action(bundle, name, action, &policies, directory)?;
         }
         programs.whole = programs.reads_whole();
-        programs.portable = directory.hot().names() == before;
+        programs.portable = !programs.named.records;
         Ok(programs)
     }
 
@@ -189,8 +192,19 @@ impl Programs {
                 let main = self.session(bundle, &left, directory, asked(true, Some(false)), false)?;
                 let client = self.session(bundle, &left, directory, asked(true, Some(true)), true)?;
                 let text = self.pool.text(resource);
-                let entry =
-                    Entry { principal: kind, kind: self.kind(resource), text, resource: resource.as_str().into(), inline, session: [main, client], any };
+                let plain = inline.as_ref().is_none_or(|inline| inline.owned);
+                let record = words::TYPES.iter().position(|known| known == resource).and_then(|at| u32::try_from(at).ok()).unwrap_or(u32::MAX);
+                let entry = Entry {
+                    principal: kind,
+                    kind: self.kind(resource),
+                    text,
+                    record,
+                    plain,
+                    resource: resource.as_str().into(),
+                    inline,
+                    session: [main, client],
+                    any,
+                };
                 entries.push(entry);
             }
         }
@@ -291,5 +305,5 @@ fn named(bundle: &Bundle) -> Named {
         }
     }
     let channels = bundle.names.channels.iter().map(|name| name.as_str().into()).collect();
-    Named { others: Others::default(), actions, channels, above }
+    Named { others: Others::default(), actions, channels, above, records: false }
 }

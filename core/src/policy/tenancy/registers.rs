@@ -46,7 +46,7 @@ impl Programs {
             put(root::FEATURE, action.feature.map_or(Value::Missing, Value::Entity));
             put(root::RESOURCE, resource(question, found, &tenants, space)?);
             put(root::CONTEXT, context(question, action, &tenants, space)?);
-            facts(question, directory, &tenants, space, &mut put)?;
+            facts(question, directory, found.host_hash, &tenants, space, &mut put)?;
             if self.whole {
                 wholes(&mut roots, space);
             }
@@ -60,7 +60,7 @@ fn resource(question: &Question<'_>, found: &Found<'_>, tenants: &Tenants<'_>, s
     let (kind, id) = (question.resource.kind.name(), question.resource.id);
     let account = match found.on {
         On::Inline { account } => account,
-        On::Record { kind, number } => return Some(Value::Entity(entity(kind, number))),
+        record => return record.entity().map(Value::Entity),
     };
     let inline = found.entry.inline.as_ref()?;
     let brings = question.resource.more.is_some() || question.with.is_some_and(|with| !with.context.is_empty());
@@ -109,10 +109,17 @@ fn context(question: &Question<'_>, action: &ActionEntry, tenants: &Tenants<'_>,
 }
 
 /// The facts that come from host and circumstances.
-fn facts(question: &Question<'_>, directory: &Directory, tenants: &Tenants<'_>, space: &mut Space<'_>, put: &mut impl FnMut(u8, Value)) -> Option<()> {
+fn facts(
+    question: &Question<'_>,
+    directory: &Directory,
+    host_hash: u32,
+    tenants: &Tenants<'_>,
+    space: &mut Space<'_>,
+    put: &mut impl FnMut(u8, Value),
+) -> Option<()> {
     let nothing = Circumstances::default();
     let with = question.with.unwrap_or(&nothing);
-    match question.host.map(|host| (host, domain_of(directory, host))) {
+    match question.host.map(|host| (host, domain_of(directory, host, host_hash))) {
         Some((_, Some(number))) => {
             put(root::DOMAIN, Value::Entity(entity(words::DOMAIN, number)));
             let name = space.text_number(tenants.hot.domains.id(number)?.as_ref());

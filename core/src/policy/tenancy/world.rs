@@ -27,6 +27,8 @@ pub(super) struct Named {
     pub(super) channels: Vec<Box<str>>,
     /// For each action, the actions that it is in, sorted.
     pub(super) above: Vec<Vec<u32>>,
+    /// Whether a policy names a record, by the number that it has in one numbering.
+    pub(super) records: bool,
 }
 
 /// Entities by type (a text's number) and id.

@@ -1,0 +1,310 @@
+//! A directory under change: what it shares with the versions before, and that it answers as one that was just imported.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+use serde_json::{Map, Value};
+
+use super::{Change, Directory, Key, Kind, Realm, Record, Target};
+use crate::catalog::{Catalog, Names};
+use crate::eval::Own;
+use crate::{Error, Ref};
+
+/// Seventy features, one meter, and attributes of any form but `bad`.
+struct Bundle(Vec<String>);
+
+impl Names for Bundle {
+    fn has_feature(&self, name: &str) -> bool {
+        self.0.iter().any(|known| known == name)
+    }
+
+    fn has_meter(&self, name: &str) -> bool {
+        name == "emails"
+    }
+
+    fn typed(&self, _: &str, attributes: &Map<String, Value>) -> Result<Own, String> {
+        if attributes.contains_key("bad") { Err("bad".to_owned()) } else { Ok(Own::Record(Vec::new())) }
+    }
+
+    fn features(&self) -> Vec<&str> {
+        self.0.iter().map(String::as_str).collect()
+    }
+}
+
+fn bundle() -> Bundle {
+    Bundle((0..70).map(|at| format!("f{at:02}")).collect())
+}
+
+fn catalog() -> Catalog {
+    Catalog::parse(r#"{"levels":[{"id":"basic","features":["f01"]}],"packages":[{"id":"shop","features":["f01","f69"],"client_level":"basic"}]}"#, 64)
+        .expect("a catalog")
+}
+
+fn record(text: &str) -> Record {
+    Record::from_json(text).unwrap_or_else(|error| panic!("{text}: {error}"))
+}
+
+fn main_account(id: &str, email: &str) -> Record {
+    record(&format!(r#"{{"type":"Account","id":"{id}","email":"{email}@x.example","package":"shop"}}"#))
+}
+
+fn member(id: &str, account: &str, email: &str) -> Record {
+    record(&format!(r#"{{"type":"TeamMember","id":"{id}","account":"{account}","email":"{email}@x.example","grants":["f03","f66"]}}"#))
+}
+
+fn imported(lines: &str) -> Result<Directory, Error> {
+    Directory::import(lines.as_bytes(), 0, &catalog(), &bundle(), 1 << 20, None)
+}
+
+fn changed(directory: &Directory, changes: Vec<Change>) -> Result<Directory, Error> {
+    directory.apply(changes, &catalog(), &bundle(), None)
+}
+
+fn put(directory: &mut Directory, records: impl IntoIterator<Item = Record>) {
+    *directory = changed(directory, records.into_iter().map(Change::Put).collect()).unwrap_or_else(|error| panic!("{error}"));
+}
+
+fn exported(directory: &Directory) -> String {
+    let mut lines = Vec::new();
+    directory.write_lines(&mut lines).expect("an export");
+    String::from_utf8(lines).expect("text")
+}
+
+fn logins(directory: &Directory, email: &str) -> Vec<String> {
+    directory.logins(email).into_iter().map(|(_, login)| directory.reference(login).id().to_owned()).collect()
+}
+
+/// Whatever can be asked, in words.
+fn answers(directory: &Directory) -> BTreeSet<String> {
+    let mut all: BTreeSet<String> = exported(directory).lines().map(str::to_owned).collect();
+    for key in directory.hot.own() {
+        let by: BTreeSet<String> =
+            directory.referrers.of(Target::Record(key), &directory.hot).into_iter().map(|by| directory.reference(by).to_string()).collect();
+        all.insert(format!("{} by {by:?}", directory.reference(key)));
+    }
+    for login in directory.hot.logins() {
+        let email = String::from_utf8_lossy(directory.hot.login_email(login).expect("a login")).into_owned();
+        let realm = |realm| match realm {
+            Realm::Platform => String::new(),
+            Realm::Owner(owner) => directory.hot.id(Kind::Account.key(owner)).to_owned(),
+        };
+        let found: BTreeSet<String> = directory.logins(&email).into_iter().map(|(of, key)| format!("{} in {}", directory.reference(key), realm(of))).collect();
+        all.insert(format!("{email}: {found:?}"));
+    }
+    all.insert(format!("{:?}", directory.domains_of(None)));
+    all
+}
+
+fn large(accounts: usize) -> Directory {
+    let mut lines = String::new();
+    for at in 0..accounts {
+        let _ = writeln!(lines, r#"{{"type":"Account","id":"a{at}","email":"a{at}@x.example","package":"shop"}}"#);
+        for nth in 0..3 {
+            let _ = writeln!(lines, r#"{{"type":"TeamMember","id":"m{at}-{nth}","account":"a{at}","email":"m{at}-{nth}@x.example"}}"#);
+        }
+    }
+    imported(&lines).expect("a directory")
+}
+
+#[test]
+fn a_change_of_a_large_directory_copies_a_few_chunks() {
+    let before = large(20_000);
+    let apart = |after: &Directory| (after.hot.apart(&before.hot), after.referrers.apart(&before.referrers));
+    let confirmed = |id: &str| record(&format!(r#"{{"type":"TeamMember","id":"{id}","account":"a777","email":"n@x.example","confirmed":true}}"#));
+    let mut after = before.clone();
+    assert_eq!(apart(&after), (0, 0));
+    put(&mut after, [confirmed("m777-1")]);
+    assert_eq!(apart(&after), (1, 0));
+    // A new member: its row, its place in the log, and the head of its account's chain.
+    put(&mut after, [member("new", "a19000", "new")]);
+    assert_eq!(apart(&after), (2, 2));
+    after = changed(&before, vec![Change::Remove(Ref::new("TeamMember", "m5-0"))]).expect("a change");
+    assert_eq!(apart(&after), (1, 0));
+    assert_eq!(after.numbering(), before.numbering());
+}
+
+#[test]
+fn old_versions_stay_as_they_were_and_readers_on_other_threads_read_them_meanwhile() {
+    let mut directory = large(300);
+    let first = directory.clone();
+    let before = answers(&first);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                for _ in 0..20 {
+                    assert!(
+                        (0..300).all(|at| first.hot.accounts.find(&format!("a{at}")).is_some() && logins(&first, &format!("m{at}-1@x.example")).len() == 1)
+                    );
+                    assert!(first.hot.members.find("new-7").is_none() && logins(&first, "new-7@x.example").is_empty());
+                }
+            });
+        }
+        for at in 0..2_000 {
+            if let Some(tidy) = directory.tidied(&catalog(), &bundle()).expect("tidy") {
+                directory = tidy;
+            }
+            put(&mut directory, [member(&format!("new-{at}"), &format!("a{}", at % 300), &format!("new-{at}"))]);
+        }
+    });
+    assert_eq!(answers(&first), before);
+    assert_eq!(answers(&directory), answers(&imported(&exported(&directory)).expect("the same")));
+}
+
+#[test]
+fn a_failed_transaction_leaves_nothing_and_the_next_one_takes_its_numbers() {
+    let first = large(10);
+    let before = answers(&first);
+    for at in 0..50 {
+        let changes = vec![Change::Put(member(&format!("lost-{at}"), "a1", &format!("lost-{at}"))), Change::Put(member("x", "nobody", "x"))];
+        assert_eq!(changed(&first, changes).map(drop).map_err(|error| error.code()), Err("directory.unknown_account"));
+    }
+    assert_eq!(answers(&first), before);
+    let mut next = first.clone();
+    put(&mut next, [member("one", "a1", "lost-3"), member("lost-7", "a2", "two")]);
+    assert_eq!((next.hot.members.find("lost-3").is_none(), logins(&next, "lost-3@x.example")), (true, vec!["one".to_owned()]));
+    assert_eq!((logins(&next, "lost-7@x.example").len(), logins(&next, "two@x.example")), (0, vec!["lost-7".to_owned()]));
+    assert_eq!(answers(&next), answers(&imported(&exported(&next)).expect("the same")));
+}
+
+#[test]
+fn e_mails_can_be_swapped_and_changed_back_and_never_stand_twice() {
+    let mut directory = large(3);
+    put(&mut directory, [member("m0-0", "a0", "m1-0"), member("m1-0", "a1", "m0-0")]);
+    assert_eq!((logins(&directory, "m0-0@x.example"), logins(&directory, "m1-0@x.example")), (vec!["m1-0".to_owned()], vec!["m0-0".to_owned()]));
+    put(&mut directory, [member("m0-0", "a0", "m0-0"), member("m1-0", "a1", "m1-0")]);
+    assert_eq!(logins(&directory, "m0-0@x.example"), ["m0-0"]);
+    let twin = changed(&directory, vec![Change::Put(member("m2-2", "a2", "m0-0"))]).map(drop).expect_err("a twin");
+    assert_eq!(twin.to_string(), "e-mail `m0-0@x.example` in realm `the platform's` names both `TeamMember::\"m0-0\"` and `TeamMember::\"m2-2\"`");
+    // The same e-mail in the realm of an owner, until the account becomes a main one.
+    let client = r#"{"type":"Account","id":"c","email":"m0-0@x.example","owner":"a0"}"#;
+    put(&mut directory, [record(client), member("of-c", "c", "m1-0")]);
+    assert_eq!(logins(&directory, "m1-0@x.example"), ["m1-0", "of-c"]);
+    assert_eq!(directory.account("c").and_then(|account| account.level().map(str::to_owned)).as_deref(), Some("basic"));
+    let moved = changed(&directory, vec![Change::Put(main_account("c", "c"))]).map(drop).expect_err("its member's e-mail");
+    assert_eq!(moved.to_string(), "e-mail `m1-0@x.example` in realm `the platform's` names both `TeamMember::\"m1-0\"` and `TeamMember::\"of-c\"`");
+}
+
+#[test]
+fn removed_records_can_be_put_again_and_chains_do_not_grow_with_changes() {
+    let mut directory = large(30);
+    let first = answers(&directory);
+    for round in 0..3_000 {
+        if let Some(tidy) = directory.tidied(&catalog(), &bundle()).expect("tidy") {
+            directory = tidy;
+        }
+        put(&mut directory, [member("m1-1", if round % 2 == 0 { "a2" } else { "a1" }, "m1-1")]);
+        directory = changed(&directory, vec![Change::Remove(Ref::new("TeamMember", "m3-1"))]).expect("a removal");
+        put(&mut directory, [record(r#"{"type":"TeamMember","id":"m3-1","account":"a3","email":"m3-1@x.example"}"#)]);
+    }
+    put(&mut directory, [record(r#"{"type":"TeamMember","id":"m1-1","account":"a1","email":"m1-1@x.example"}"#)]);
+    assert_eq!(answers(&directory), first);
+    assert!(!directory.referrers.is_stale());
+}
+
+#[test]
+fn when_most_numbers_are_of_nobody_all_are_given_anew() {
+    let mut directory = large(40);
+    let (first, numbering) = (answers(&directory), directory.numbering());
+    let mut renumbered = 0;
+    for at in 0..12_000 {
+        let before = directory.numbering();
+        if let Some(tidy) = directory.tidied(&catalog(), &bundle()).expect("tidy") {
+            renumbered += usize::from(tidy.numbering() != before);
+            directory = tidy;
+        }
+        put(&mut directory, [member(&format!("guest-{at}"), "a5", "guest")]);
+        directory = changed(&directory, vec![Change::Remove(Ref::new("TeamMember", format!("guest-{at}")))]).expect("a removal");
+    }
+    assert!((1..=4).contains(&renumbered), "{renumbered}");
+    assert_ne!(directory.numbering(), numbering);
+    assert!(directory.hot.members.names() < 9_000, "{}", directory.hot.members.names());
+    assert_eq!(answers(&directory), first);
+    // Names that policies gave are not counted as gone.
+    for at in 0..20_000 {
+        directory.hot_mut().accounts.name(&format!("named-{at}"));
+    }
+    directory.named();
+    let tidy = directory.tidied(&catalog(), &bundle()).expect("tidy").unwrap_or_else(|| directory.clone());
+    assert_eq!(tidy.numbering(), directory.numbering());
+}
+
+#[test]
+fn limits_attributes_and_many_features_are_kept_and_given_back() {
+    let lines = [
+        r#"{"type":"AccessLevel","id":"l","owner":"a","features":["f00","f63","f64","f69"],"limits":{"emails":3}}"#,
+        r#"{"type":"Account","id":"a","email":"a@x.example","package":"shop","limits":{"emails":"unlimited"},"attributes":{"x":[1,{"y":"z"}]}}"#,
+        r#"{"type":"TeamMember","id":"m","account":"a","email":"m@x.example","grants":["f65"],"sub_limits":{"emails":0},"attributes":{"x":1}}"#,
+    ];
+    let mut directory = imported(&lines.join("\n")).expect("a directory");
+    let kept = exported(&directory);
+    assert!(lines.iter().filter_map(|line| line.rsplit(",\"").next()).all(|last| kept.contains(last)), "{kept}");
+    let (number, row) = directory.hot.members.find("m").expect("a member");
+    assert_eq!((row.grants, directory.hot.more_grants(number, row)), (0, &[65][..]));
+    put(&mut directory, [member("m", "a", "m")]);
+    let (number, row) = directory.hot.members.find("m").expect("a member");
+    assert_eq!((row.grants, directory.hot.more_grants(number, row), directory.hot.member_own(number, row)), (8, &[66][..], None));
+    let refused = |line: &str| changed(&directory, vec![Change::Put(record(line))]).map(drop).expect_err(line).to_string();
+    let unknown = refused(r#"{"type":"TeamMember","id":"m","account":"a","email":"m@x.example","grants":["f01","zz","flying"]}"#);
+    assert_eq!(unknown, "`TeamMember::\"m\"` names feature `flying`, which the bundle does not declare");
+    let bad = refused(r#"{"type":"Account","id":"a","email":"a@x.example","package":"shop","attributes":{"bad":1}}"#);
+    assert_eq!(bad, "attributes of `account `a`` do not fit the schema: bad");
+    assert_eq!(imported(&kept).map(|again| exported(&again)), Ok(kept));
+}
+
+/// Random transactions, some of which fail: the directory answers as one that is imported from its export.
+#[test]
+fn a_changed_directory_answers_as_an_imported_one() {
+    let mut seed = 5_u64;
+    let mut random = move |below: u64| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) % below
+    };
+    let mut directory = imported("").expect("an empty directory");
+    let (mut done, mut failed) = (0, 0);
+    for step in 0..6_000 {
+        let mut changes = Vec::new();
+        for _ in 0..=random(3) {
+            let (id, account, email, owner) = (random(12), random(12), random(20), random(4));
+            changes.push(match random(12) {
+                0 => Change::Remove(Ref::new("Account", format!("a{id}"))),
+                1 => Change::Remove(Ref::new("TeamMember", format!("m{id}"))),
+                2 => Change::Remove(Ref::new("AccessLevel", format!("l{}", id % 4))),
+                3 => Change::Remove(Ref::new("Domain", format!("D{}.example", id % 4))),
+                4 => Change::Put(record(&format!(r#"{{"type":"AccessLevel","id":"l{}","owner":"a{owner}","features":["f{:02}"]}}"#, id % 4, random(70)))),
+                5 if owner == 0 => Change::Put(record(&format!(r#"{{"type":"Domain","id":"d{}.example","kind":"platform","state":"verified"}}"#, id % 4))),
+                5 => Change::Put(record(&format!(r#"{{"type":"Domain","id":"d{}.example","kind":"whitelabel","owner":"a{owner}"}}"#, id % 4))),
+                6 | 7 => Change::Put(main_account(&format!("a{}", if random(3) == 0 { id } else { owner }), &format!("e{email}"))),
+                8 | 9 => {
+                    // Always a level: an import gives a client without one the package's, as a change does when it creates the client.
+                    let level = if random(2) == 0 { format!("l{}", random(4)) } else { "basic".to_owned() };
+                    Change::Put(record(&format!(r#"{{"type":"Account","id":"a{id}","email":"e{email}@x.example","owner":"a{owner}","level":"{level}"}}"#)))
+                }
+                _ => Change::Put(member(&format!("m{id}"), &format!("a{account}"), &format!("e{email}"))),
+            });
+        }
+        match changed(&directory, changes) {
+            Ok(next) => {
+                directory = next;
+                done += 1;
+            }
+            Err(_) => failed += 1,
+        }
+        if step % 100 == 0 {
+            let again = imported(&exported(&directory)).unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!(answers(&directory), answers(&again));
+        }
+    }
+    assert!(done > 500 && failed > 500, "{done} {failed}");
+}
+
+#[test]
+fn keys_and_references_lead_to_each_other() {
+    let mut directory = large(2);
+    put(&mut directory, [record(r#"{"type":"Domain","id":"d.example","kind":"platform","state":"verified"}"#)]);
+    for key in directory.hot.own().collect::<Vec<Key>>() {
+        assert_eq!(directory.key(&directory.reference(key)), Some(key));
+        assert!(directory.has(&directory.reference(key)) && directory.record(&directory.reference(key), &catalog()).is_some());
+    }
+    assert_eq!(directory.key(&Ref::new("Domain", "D.example.")), directory.key(&Ref::new("Domain", "d.example")));
+    assert!(directory.has(&Ref::new("Package", "shop")) && directory.has(&Ref::new("AccessLevel", "basic")) && !directory.has(&Ref::new("Rocket", "x")));
+}

@@ -1,0 +1,29 @@
+"""The benchmark's scripts work: tiny sizes, no look at a time. What they compare first is compared here too."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SCRIPTS = {
+    "python": ([sys.executable, "benches/python/bench.py", "checks", "many"], "python/check/strings/agency=1/peer=by-hand"),
+    "node": (["node", "benches/node/bench.mjs", "checks", "many"], "node/check/strings/agency=1/peer=by-hand"),
+}
+
+
+@pytest.mark.parametrize("language", SCRIPTS)
+def test_a_script_gives_its_rows(language: str, tmp_path: Path) -> None:
+    command, name = SCRIPTS[language]
+    workload = ROOT / "target" / "release" / "workload"
+    if not workload.exists() or shutil.which(command[0]) is None:
+        pytest.skip("`make test` builds what this needs")
+    subprocess.run([workload, tmp_path / "workload", "1", "300", "10"], check=True)
+    sizes = {"SUBLET_BENCH_DIR": str(tmp_path), "SUBLET_BENCH_AGENCY": "1", "SUBLET_BENCH_ROUNDS": "5"}
+    subprocess.run(command, cwd=ROOT, env={**os.environ, **sizes}, check=True, capture_output=True)
+    rows = {row["name"]: row for row in json.loads((tmp_path / f"{language}.json").read_text())}
+    assert rows[name]["checked"] and rows[name]["ours"] > 0

@@ -1,0 +1,63 @@
+//! A bare check allocates nothing: by name or by handle, of what the program knows and of strangers.
+
+#![allow(clippy::expect_used, reason = "a test that cannot set itself up has failed")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use serde_json::json;
+use sublet::{Action, Engine, Options, Principal, Program, Question, ResourceType, Source, Validation};
+
+/// Counts what this thread allocates.
+struct Counting;
+
+thread_local! {
+    static COUNT: Cell<usize> = const { Cell::new(0) };
+}
+
+// SAFETY: the system's allocator does the work.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        COUNT.set(COUNT.get() + 1);
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+#[test]
+fn a_bare_check_of_a_plain_program_allocates_nothing() {
+    let schema = "entity User in [Group] { level: Long }; entity Group; entity Doc in [Folder] { owner: User }; entity Folder;\n\
+                  action any; action read in [any] appliesTo { principal: User, resource: Doc };";
+    let policies = "permit (principal in Group::\"g\", action in Action::\"any\", resource is Doc) when { resource.owner == principal };\n\
+                    forbid (principal, action == Action::\"read\", resource in Folder::\"f\") when { principal.level < 3 };\n\
+                    permit (principal == User::\"nobody\", action, resource);";
+    let entities = json!([
+        {"uid": {"type": "User", "id": "ann"}, "attrs": {"level": 3}, "parents": [{"type": "Group", "id": "g"}]},
+        {"uid": {"type": "Doc", "id": "d"}, "attrs": {"owner": {"type": "User", "id": "ann"}}, "parents": [{"type": "Folder", "id": "f"}]},
+    ]);
+    let program = Program { policies: policies.to_owned(), schema: Some(schema.to_owned()), entities: Some(entities.to_string()), ..Program::default() };
+    let engine = Engine::open(Options { policies: Source::Cedar(program), validation: Validation::Errors, ..Options::default() }).expect("an engine");
+    let (ann, read, doc) = (Principal::new("User", "ann"), Action::new("Action", "read"), ResourceType::new("Doc"));
+    for (question, allowed) in [
+        (Question::new(("User", "ann"), "read", ("Doc", "d")), true),
+        (Question::new(&ann, &read, (&doc, "d")), true),
+        (Question::new(("User", "nobody"), "read", ("Doc", "d")), false),
+        (Question::new(("User", "stranger"), "read", ("Doc", "another stranger")), false),
+        (Question::new(("User", "ann"), "read", (&doc, "a third")), false),
+    ] {
+        let mut counts = Vec::new();
+        for _ in 0..3 {
+            let before = COUNT.get();
+            assert_eq!(engine.check(question), Ok(allowed), "{question:?}");
+            counts.push(COUNT.get() - before);
+        }
+        // The first call of a thread makes its scratch.
+        assert_eq!(counts.get(1..), Some([0, 0].as_slice()), "{question:?}");
+    }
+}

@@ -1,0 +1,20 @@
+//! What the fuzzer found worth keeping, asked again: every input of its corpus.
+
+#![allow(clippy::expect_used, reason = "a test that cannot set itself up has failed")]
+
+use std::path::Path;
+
+use sublet_tests::{Asker, fuzzed};
+
+#[test]
+fn the_engine_agrees_with_cedar_on_the_fuzzers_corpus() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus/plain");
+    let mut files: Vec<_> = std::fs::read_dir(folder).expect("the corpus").flatten().map(|entry| entry.path()).collect();
+    files.sort();
+    let mut asker = Asker::default();
+    for file in &files {
+        fuzzed(&std::fs::read(file).expect("a file"), &mut asker);
+    }
+    println!("{} inputs", files.len());
+    assert!(!files.is_empty());
+}
