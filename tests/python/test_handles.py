@@ -88,7 +88,8 @@ def test_a_handle_stands_only_for_its_own_kind(engine: sublet.Engine) -> None:
 
 def test_only_an_account_owns_a_resource(engine: sublet.Engine) -> None:
     member = sublet.Principal("TeamMember", "acme")
-    for resource in [("Campaign", "k", member), {"type": "Campaign", "id": "k", "account": member}]:
+    resources: list[Any] = [("Campaign", "k", member), {"type": "Campaign", "id": "k", "account": member}]
+    for resource in resources:
         asks: list[Any] = [engine.check, engine.authorize, engine.explain]
         for ask in asks:
             with pytest.raises(sublet.InputError) as raised:
