@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{Engine, State, guard};
 use crate::decision::{Decision, Explanation, PolicyFailure};
-use crate::policy::{Asked, Verdict};
+use crate::policy::{Asked, Loaded, Verdict};
 use crate::{Error, Of, Question, Ref, Request};
 
 impl Engine {
@@ -121,7 +121,7 @@ impl State {
     /// The allow bit, where a plan says it.
     #[inline]
     fn planned(&self, question: &Question<'_>) -> Option<bool> {
-        self.loaded.planned(&self.fast, question, &self.directory)
+        Loaded::planned(&self.fast, question, &self.directory)
     }
 
     pub(super) fn check(&self, question: &Question<'_>) -> Result<bool, Error> {

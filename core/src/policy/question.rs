@@ -60,7 +60,7 @@ impl Loaded {
 
     /// The allow bit from single bits, where a plan says it.
     #[inline]
-    pub(crate) fn planned(&self, fast: &Fast, question: &Public<'_>, directory: &Directory) -> Option<bool> {
+    pub(crate) fn planned(fast: &Fast, question: &Public<'_>, directory: &Directory) -> Option<bool> {
         match &fast.0 {
             Some(Ok(programs)) => programs.planned(question, directory),
             _ => None,

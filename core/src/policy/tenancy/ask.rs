@@ -300,7 +300,7 @@ impl Programs {
                 action.entries.iter().find(|entry| entry.principal == principal.kind && entry.kind == kind)?
             }
         };
-        let on = self.on(entry, principal.account, question, directory)?;
+        let on = Self::on(entry, principal.account, question, directory)?;
         let about = |map: &'p Alone, whom: u32| map.get(&whom).map_or(&[][..], Vec::as_slice);
         let whose = if self.principals.is_empty() { &[][..] } else { about(&self.principals, entity(principal.kind, principal.number)) };
         let on_what = if self.resources.is_empty() {
@@ -314,7 +314,7 @@ impl Programs {
 
     /// The resource. Most are the principal's own account, or its account's: comparing that id costs less than looking it up.
     #[inline]
-    fn on(&self, entry: &Entry, mine: u32, question: &Question<'_>, directory: &Directory) -> Option<On> {
+    fn on(entry: &Entry, mine: u32, question: &Question<'_>, directory: &Directory) -> Option<On> {
         let (hot, resource) = (directory.hot(), &question.resource);
         let number_of = |id: &str| if hot.accounts.is(mine, id) { Some(mine) } else { hot.accounts.number(id) };
         match (&entry.inline, resource.account) {

@@ -195,7 +195,7 @@ impl Conditions<'_, '_> {
                 CLOSED => account::CLOSED,
                 _ => return None,
             };
-            return Some((base + account::EXISTS, base + at));
+            return Some((base.saturating_add(account::EXISTS), base.saturating_add(at)));
         }
         match (place, name) {
             (Place::Member, CONFIRMED) => Some((bit::MEMBER_EXISTS, bit::MEMBER_CONFIRMED)),
@@ -229,7 +229,7 @@ impl Conditions<'_, '_> {
 
     /// The record that an attribute names, and the bits without which it names none.
     fn step(&self, place: Place, name: u32) -> Option<(Place, [Option<u32>; 2])> {
-        let of = |base: u32, has: u32| [Some(base + account::EXISTS), Some(base + has)];
+        let of = |base: u32, has: u32| [Some(base.saturating_add(account::EXISTS)), Some(base.saturating_add(has))];
         let resource = self.asked.resource;
         Some(match (place, name) {
             (Place::Account, OWNER) => (Place::Owner, of(bit::ACCOUNT, account::HAS_OWNER)),
@@ -280,11 +280,11 @@ impl Conditions<'_, '_> {
     }
 
     fn account_has(&mut self, readable: Diagram, base: u32, name: u32) -> Made<Truth> {
-        let exists = self.bit(base + account::EXISTS)?;
+        let exists = self.bit(base.saturating_add(account::EXISTS))?;
         let own = match name {
-            OWNER => self.bit(base + account::HAS_OWNER)?,
-            PACKAGE_OF => self.bit(base + account::HAS_PACKAGE)?,
-            LEVEL_OF => self.bit(base + account::HAS_LEVEL)?,
+            OWNER => self.bit(base.saturating_add(account::HAS_OWNER))?,
+            PACKAGE_OF => self.bit(base.saturating_add(account::HAS_PACKAGE))?,
+            LEVEL_OF => self.bit(base.saturating_add(account::HAS_LEVEL))?,
             _ => ALWAYS,
         };
         let yes = self.both(exists, own)?;
@@ -298,7 +298,7 @@ impl Conditions<'_, '_> {
         let feature = self.asked.feature == Some(item) && at < 64;
         let (exists, bit) = match (place, *name) {
             (_, DISABLED) if kind == words::REASON && at < 4 => match self.base(place) {
-                Some(base) => (base + account::EXISTS, base + account::DISABLED + at),
+                Some(base) => (base.saturating_add(account::EXISTS), base.saturating_add(account::DISABLED).saturating_add(at)),
                 None => return Ok(None),
             },
             (Place::Package, FEATURES) if feature => (bit::PACKAGE_EXISTS, bit::PACKAGE_FEATURE),
@@ -334,7 +334,7 @@ impl Conditions<'_, '_> {
         let [rest @ .., STATE_OF] = names else { return Ok(None) };
         match self.place(from, rest)? {
             Some((Place::Domain, readable)) if kind == words::STATE && at < 3 => {
-                let bit = self.bit(bit::DOMAIN + domain::STATE + at)?;
+                let bit = self.bit((bit::DOMAIN + domain::STATE).saturating_add(at))?;
                 self.read(readable, bit).map(Some)
             }
             _ => Ok(None),
@@ -345,10 +345,10 @@ impl Conditions<'_, '_> {
         let [rest @ .., DISABLED] = names else { return Ok(None) };
         let Some((place, readable)) = self.place(from, rest)? else { return Ok(None) };
         let Some(base) = self.base(place) else { return Ok(None) };
-        let exists = self.bit(base + account::EXISTS)?;
+        let exists = self.bit(base.saturating_add(account::EXISTS))?;
         let (readable, mut some) = (self.both(readable, exists)?, NEVER);
         for at in 0..4 {
-            let bit = self.bit(base + account::DISABLED + at)?;
+            let bit = self.bit(base.saturating_add(account::DISABLED).saturating_add(at))?;
             some = self.diagrams.or(some, bit)?;
         }
         let none = self.diagrams.not(some)?;

@@ -55,7 +55,7 @@ impl<'a> Scoped<'a> {
             ActionConstraint::Eq(uid) => Some(vec![number(uid)]),
             ActionConstraint::In(uids) => Some(uids.iter().map(number).collect()),
         };
-        Some(Self { at, id, principal, resource, actions, alone, tree })
+        Some(Self { at, id, tree, principal, resource, actions, alone })
     }
 
     /// Whether its scope admits requests of these types, with this action.
