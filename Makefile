@@ -76,12 +76,11 @@ soak: export SUBLET_CHANGES := 10000
 soak: export SUBLET_FUZZ_SECONDS := 3600
 soak: test fuzz
 
-# What it finds worth keeping beyond the corpus stays in fuzz/target; a finding is written there too, and its input printed.
+# What it finds worth keeping beyond the corpus stays in target/found; an input on which they differ is written beside it.
 fuzz:
 	fuzz/build.sh
-	@mkdir -p fuzz/target/found
-	cd fuzz && target/$$(rustc -vV | sed -n 's/^host: //p')/release/plain -max_total_time=$(SUBLET_FUZZ_SECONDS) -max_len=1024 \
-	  -artifact_prefix=target/found- target/found corpus/plain
+	@mkdir -p target/found
+	target/release/fuzz_plain -max_total_time=$(SUBLET_FUZZ_SECONDS) -max_len=1024 -artifact_prefix=target/found- target/found fuzz/corpus/plain
 
 bench: build python node $(VENV)/.bench
 	cd benches/node && npm ci --silent

@@ -8,6 +8,7 @@
 use std::collections::{HashMap, HashSet};
 use std::str::FromStr;
 
+use cedar_policy::entities_errors::EntitiesError;
 use cedar_policy::pst::{BinaryOp, Clause, Expr, Literal};
 use cedar_policy::{Entities, Entity, EntityId, EntityTypeName, EntityUid, EvalResult, PolicyId, RestrictedExpression};
 
@@ -106,13 +107,14 @@ pub(super) fn few(resident: &Resident, reach: &Reach, request: &cedar_policy::Re
         }
     }
     let entities = Entities::from_entities(builder.made, None).map_err(|found| fault(&found))?;
-    match inline {
-        Some(entity) => {
-            let resource = entity.uid().to_string();
-            entities.upsert_entities([entity], None).map_err(|found| Error::Resource { resource, reason: causes(&found) })
-        }
-        None => Ok(entities),
-    }
+    let Some(entity) = inline else { return Ok(entities) };
+    let resource = entity.uid().to_string();
+    entities.upsert_entities([entity], None).map_err(|found| {
+        // Cedar names any of those on the circle, another each time.
+        let circle = matches!(found, EntitiesError::TransitiveClosureError(_));
+        let reason = if circle { "its parents are below it".to_owned() } else { causes(&found) };
+        Error::Resource { resource, reason }
+    })
 }
 
 /// The entities that a value refers to, but for those inside sets: nothing reads through a set.
