@@ -1,7 +1,8 @@
 //! Many questions, as records or as columns. What they borrow from is held until they are answered; the GIL is let go for
-//! a moment every few hundred rows, so that no other thread waits for the conversion of a long list.
+//! a moment every some thousand rows, so that no other thread waits for the conversion of a long list.
 
 use std::cell::OnceCell;
+use std::time::Duration;
 
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -12,13 +13,21 @@ use crate::asked::{Around, Keep};
 use crate::errors::{OrRaise, Raise};
 use crate::values::{Given, kind, refused, under};
 
-/// After how many rows other threads get their turn: some tens of microseconds.
-const BREATH: usize = 512;
+/// After how many rows other threads get their turn: one to three milliseconds.
+const BREATH: usize = 12_288;
+/// How long they are waited for. Who takes the GIL back at once is faster than a thread that has to wake up first, and each
+/// signal makes that thread start its wait anew: it would starve.
+const PAUSE: Duration = Duration::from_micros(20);
+
+/// Lets other threads run.
+fn pause(py: Python<'_>) {
+    py.detach(|| std::thread::sleep(PAUSE));
+}
 
 /// Lets other threads run, every [`BREATH`] rows.
 fn breathe(py: Python<'_>, row: usize) {
     if row % BREATH == BREATH - 1 {
-        py.detach(|| {});
+        pause(py);
     }
 }
 
@@ -262,7 +271,9 @@ impl Columns<'_> {
 fn let_go<T>(py: Python<'_>, mut list: Vec<T>) {
     while !list.is_empty() {
         list.truncate(list.len().saturating_sub(BREATH));
-        py.detach(|| {});
+        if !list.is_empty() {
+            pause(py);
+        }
     }
 }
 

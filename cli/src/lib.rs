@@ -189,8 +189,8 @@ fn report_fallback(info: &BundleInfo, verbose: bool, out: &mut dyn Write) -> std
             0 => String::new(),
             more => format!(" and {more} more"),
         };
-        let names = named.iter().take(shown).map(String::as_str).collect::<Vec<_>>().join(", ");
-        writeln!(out, "answered by Cedar itself, slower: {names}{more}: {why}")?;
+        let list = named.iter().take(shown).map(String::as_str).collect::<Vec<_>>().join(", ");
+        writeln!(out, "answered by Cedar itself, slower: {list}{more}: {why}")?;
     }
     match info.fallback.len() {
         _ if !verbose => Ok(()),

@@ -3,8 +3,10 @@
 import copy
 import pickle
 import random
+import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -275,34 +277,37 @@ def test_lists_that_change_while_they_are_decided_are_those_of_the_call(engine: 
         thread.join()
 
 
-def test_no_other_thread_waits_for_a_long_list(engine: sublet.Engine) -> None:
-    def longest(seconds: float, work: Any) -> float:
-        """The longest gap between two turns of another thread while `work` runs."""
-        gaps, stop = [0.0], threading.Event()
+def test_other_threads_run_while_a_long_list_is_converted(engine: sublet.Engine) -> None:
+    """The last row is malformed, so nothing is decided, and Python itself is kept from switching: another thread runs only
+    where the conversion gives way. How long one waits is the benchmark's to say (`python/stall`)."""
+    rows: list[dict[str, Any]] = [{"principal": OWNER, "action": "campaign.read", "resource": CAMPAIGN, "host": HOST} for _ in range(100_000)]
+    rows[-1] = {**rows[-1], "principal": 3}
+    names: list[Any] = [row["principal"] for row in rows]
+    calls: list[Callable[[], object]] = [
+        lambda: engine.check_many(rows),
+        lambda: engine.check_many(principals=names, actions="campaign.read", resources=CAMPAIGN, hosts=HOST),
+    ]
+    turns, stop = [0], threading.Event()
 
-        def tick() -> None:
-            last = time.perf_counter()
-            while not stop.is_set():
-                time.sleep(0.001)
-                now = time.perf_counter()
-                gaps.append(now - last)
-                last = now
+    def take_turns() -> None:
+        while not stop.is_set():
+            turns[0] += 1
+            time.sleep(0)
 
-        thread = threading.Thread(target=tick)
+    interval = sys.getswitchinterval()
+    thread = threading.Thread(target=take_turns)
+    sys.setswitchinterval(1_000)
+    try:
         thread.start()
-        end = time.perf_counter() + seconds
-        while time.perf_counter() < end:
-            work()
+        for call in calls:
+            before = turns[0]
+            with pytest.raises(sublet.InputError, match="request 99999"):
+                call()
+            assert turns[0] > before
+    finally:
         stop.set()
+        sys.setswitchinterval(interval)
         thread.join()
-        return max(gaps)
-
-    rows: Any = [{"principal": OWNER, "action": "campaign.read", "resource": CAMPAIGN, "host": HOST} for _ in range(100_000)]
-    names: Any = [OWNER] * 100_000
-    idle = longest(1, lambda: sum(range(1_000)))
-    for work in (lambda: engine.check_many(rows), lambda: engine.check_many(principals=names, actions="campaign.read", resources=CAMPAIGN, hosts=HOST)):
-        gap = min(longest(1, work) for _ in range(3))
-        assert gap < max(0.02, 2 * idle), f"another thread waited {gap * 1000:.1f} ms, {idle * 1000:.1f} ms beside Python alone"
 
 
 def test_handles_are_shared_between_threads(engine: sublet.Engine) -> None:

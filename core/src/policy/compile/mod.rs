@@ -5,6 +5,7 @@
 
 mod emit;
 mod extension;
+mod fold;
 mod scope;
 mod tree;
 

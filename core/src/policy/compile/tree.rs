@@ -5,6 +5,7 @@ use std::sync::Arc;
 use cedar_policy::pst::{self, ActionConstraint, BinaryOp, Clause, EntityUID, Expr, Literal, PatternElem, UnaryOp, Var};
 
 use super::extension::construct;
+use super::fold::{and, not};
 use super::scope::Scope;
 use crate::eval::{Arithmetic, Compare, Pool, Unary, Value};
 
@@ -383,21 +384,5 @@ fn root(var: &Var) -> u8 {
         Var::Action => 1,
         Var::Resource => 2,
         Var::Context => 3,
-    }
-}
-
-fn not(of: Node) -> Node {
-    match of {
-        Node::Value(Value::Bool(value)) => Node::Value(Value::Bool(!value)),
-        other => Node::Not(Box::new(other)),
-    }
-}
-
-/// `left && right`; `left` is no constant `false`.
-fn and(left: Node, right: Node) -> Node {
-    match left {
-        Node::Value(Value::Bool(false)) => left,
-        Node::Value(Value::Bool(true)) if right.is_test() => right,
-        left => Node::And(Box::new(left), Box::new(right)),
     }
 }
