@@ -15,10 +15,13 @@ pub const SEED: u64 = 17;
 const TURN: Duration = Duration::from_millis(20);
 
 /// One pass over the items in the given order.
-pub type Pass<'a> = (&'static str, Box<dyn FnMut(&[u32]) + 'a>);
+pub type Pass<'a> = (&'static str, Contestant<'a>);
+
+/// Someone who answers the questions of these places.
+pub type Contestant<'a> = Box<dyn FnMut(&[u32]) + 'a>;
 
 /// A contestant that is asked one item after the other.
-pub fn each<'a, T>(ask: impl Fn(usize) -> T + 'a) -> Box<dyn FnMut(&[u32]) + 'a> {
+pub fn each<'a, T>(ask: impl Fn(usize) -> T + 'a) -> Contestant<'a> {
     Box::new(move |order| {
         for at in order {
             black_box(ask(*at as usize));
@@ -27,7 +30,7 @@ pub fn each<'a, T>(ask: impl Fn(usize) -> T + 'a) -> Box<dyn FnMut(&[u32]) + 'a>
 }
 
 /// A contestant that is asked all items at once.
-pub fn all<'a, T>(ask: impl Fn() -> T + 'a) -> Box<dyn FnMut(&[u32]) + 'a> {
+pub fn all<'a, T>(ask: impl Fn() -> T + 'a) -> Contestant<'a> {
     Box::new(move |_| drop(black_box(ask())))
 }
 

@@ -222,6 +222,7 @@ impl Plan {
 }
 
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects, clippy::cast_possible_truncation, reason = "small numbers of a test")]
 mod tests {
     use super::*;
 
