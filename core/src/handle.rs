@@ -20,14 +20,17 @@ pub(crate) struct Place(AtomicU64);
 
 impl Place {
     /// The number in this numbering, from `find` where it is not known yet. What is not found is not remembered.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn get(&self, numbering: u32, find: impl FnOnce() -> Option<u32>) -> Option<u32> {
         let known = self.0.load(Ordering::Relaxed);
         #[allow(clippy::cast_possible_truncation, reason = "the halves are meant")]
         let (of, number) = ((known >> 32) as u32, known as u32);
-        if of == numbering {
-            return Some(number);
-        }
+        if of == numbering { Some(number) } else { self.learn(numbering, find) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn learn(&self, numbering: u32, find: impl FnOnce() -> Option<u32>) -> Option<u32> {
         let number = find()?;
         self.0.store(u64::from(numbering) << 32 | u64::from(number), Ordering::Relaxed);
         Some(number)

@@ -17,6 +17,7 @@ mod handle;
 mod host;
 mod id;
 mod json;
+mod keyed;
 mod limit;
 mod member;
 mod operator;

@@ -116,6 +116,9 @@ const fn below(bit: u32) -> u16 {
 }
 
 impl AccountRow {
+    /// Stands for no account: names nothing, and has no bit.
+    pub(crate) const NOBODY: Self = Self { owner: super::NONE, package: super::NONE, level: super::NONE, bits: 0 };
+
     /// The bits of [`account_bit`].
     #[inline]
     pub(crate) fn bits(&self) -> u64 {

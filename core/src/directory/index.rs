@@ -3,44 +3,43 @@
 //! What it says is a hint. A reader compares the text in its own version with each number that it finds, so numbers that
 //! came later, or with a transaction that failed, do no harm. One writer at a time puts in; readers never wait.
 
-use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use hashbrown::DefaultHashBuilder;
+use crate::keyed::Keyed;
 
 /// Open addressing, in the order of the hashes, so that growing is one sweep and needs no text.
 #[derive(Debug)]
-pub(super) struct Index {
+pub(crate) struct Index {
     /// The hash above, the number plus one below; 0 is free.
     slots: Box<[AtomicU64]>,
     /// What is left of a hash after this shift is where it starts.
     shift: u32,
     used: AtomicUsize,
     /// Its seed is random: ids come from strangers.
-    hasher: DefaultHashBuilder,
+    hasher: Keyed,
 }
 
 impl Default for Index {
     fn default() -> Self {
-        Self::of(4, DefaultHashBuilder::default())
+        Self::of(4, Keyed::default())
     }
 }
 
 impl Index {
-    fn of(bits: u32, hasher: DefaultHashBuilder) -> Self {
+    fn of(bits: u32, hasher: Keyed) -> Self {
         let size = 1_usize.checked_shl(bits).unwrap_or(0);
         let slots = std::iter::repeat_with(AtomicU64::default).take(size).collect();
         Self { slots, shift: 32_u32.saturating_sub(bits), used: AtomicUsize::new(0), hasher }
     }
 
     /// An empty one of the same hashes, for so many numbers.
-    pub(super) fn emptied(&self, numbers: usize) -> Self {
-        let size = numbers.saturating_mul(2).max(16).next_power_of_two();
+    pub(crate) fn emptied(&self, numbers: usize) -> Self {
+        let size = numbers.saturating_mul(3).max(16).next_power_of_two();
         Self::of(size.trailing_zeros(), self.hasher.clone())
     }
 
     /// One with twice the room. What is put into the old one from now on is not in it.
-    pub(super) fn grown(&self) -> Self {
+    pub(crate) fn grown(&self) -> Self {
         let next = Self::of(self.slots.len().trailing_zeros().saturating_add(1), self.hasher.clone());
         for slot in &self.slots {
             let kept = slot.load(Ordering::Relaxed);
@@ -51,25 +50,25 @@ impl Index {
         next
     }
 
-    #[inline]
+    #[inline(always)]
     #[allow(clippy::cast_possible_truncation, reason = "the upper half is meant")]
-    pub(super) fn hash(&self, text: &[u8]) -> u32 {
-        (self.hasher.hash_one(text) >> 32) as u32
+    pub(crate) fn hash(&self, text: &[u8]) -> u32 {
+        (self.hasher.hash(text) >> 32) as u32
     }
 
     /// How many numbers were put in, twins and dead ones included.
-    pub(super) fn used(&self) -> usize {
+    pub(crate) fn used(&self) -> usize {
         self.used.load(Ordering::Relaxed)
     }
 
     /// Whether it must grow before more is put in.
-    pub(super) fn is_full(&self) -> bool {
-        self.used() >= self.slots.len().saturating_sub(self.slots.len() / 4)
+    pub(crate) fn is_full(&self) -> bool {
+        self.used() >= self.slots.len() / 2
     }
 
     /// Whether it should grow when there is time.
-    pub(super) fn is_filling(&self) -> bool {
-        self.used() >= self.slots.len().saturating_sub(self.slots.len() / 3)
+    pub(crate) fn is_filling(&self) -> bool {
+        self.used() >= self.slots.len() / 16 * 7
     }
 
     #[inline]
@@ -79,22 +78,35 @@ impl Index {
 
     /// The first number of that hash that `is` the right one.
     #[inline]
+    pub(crate) fn find(&self, hash: u32, is: impl FnMut(u32) -> bool) -> Option<u32> {
+        self.find_from(hash, self.peek(hash), is)
+    }
+
+    /// The first slot of a hash, for [`Index::find_from`]: what is sought together is asked of memory together.
+    #[inline(always)]
+    pub(crate) fn peek(&self, hash: u32) -> u64 {
+        let mask = self.slots.len().wrapping_sub(1);
+        self.slots.get(self.start(hash) & mask).map_or(0, |slot| slot.load(Ordering::Acquire))
+    }
+
+    /// The same, where the first slot is known.
+    #[inline(always)]
     #[allow(clippy::cast_possible_truncation, reason = "each half is meant")]
-    pub(super) fn find(&self, hash: u32, mut is: impl FnMut(u32) -> bool) -> Option<u32> {
+    pub(crate) fn find_from(&self, hash: u32, mut slot: u64, mut is: impl FnMut(u32) -> bool) -> Option<u32> {
         let mask = self.slots.len().wrapping_sub(1);
         let mut at = self.start(hash);
         loop {
-            let slot = self.slots.get(at & mask)?.load(Ordering::Acquire);
             let number = (slot as u32).checked_sub(1)?;
             if (slot >> 32) as u32 == hash && is(number) {
                 return Some(number);
             }
             at = at.wrapping_add(1);
+            slot = self.slots.get(at & mask)?.load(Ordering::Acquire);
         }
     }
 
     /// Puts a number in; whether others of the same hash stood there before it.
-    pub(super) fn insert(&self, hash: u32, number: u32) -> bool {
+    pub(crate) fn insert(&self, hash: u32, number: u32) -> bool {
         self.settle(u64::from(hash) << 32 | u64::from(number.saturating_add(1)))
     }
 

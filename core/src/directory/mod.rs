@@ -6,6 +6,7 @@
 
 mod apply;
 mod check;
+mod chunk;
 mod features;
 mod hot;
 mod index;
@@ -26,7 +27,8 @@ use std::sync::Arc;
 
 use rpds::HashTrieMapSync;
 
-pub(crate) use self::hot::{AccountRow, Hot, MemberRow, account_bit, domain_bit, member_bit};
+pub(crate) use self::hot::{AccountRow, DomainRow, Hot, MemberRow, account_bit, domain_bit, member_bit};
+pub(crate) use self::index::Index;
 pub(crate) use self::key::{Key, Kind};
 pub use self::lines::Progress;
 use self::logins::Logins;

@@ -1,10 +1,12 @@
 //! Rows by number and by id. Numbers are given once in a numbering and stay; a row without a record is a name that others
 //! refer to.
 //!
-//! Rows lie in chunks, each beside the texts of its rows: an id, and what else is read with it (a login's e-mail).
+//! Rows lie in chunks, each with its id in it unless that is long, and beside the other texts: what else is read with it (a
+//! login's e-mail).
 
 use std::sync::Arc;
 
+use super::chunk::{Chunk, ROWS};
 use super::index::Index;
 use super::tree::Tree;
 
@@ -12,127 +14,12 @@ use super::tree::Tree;
 pub(crate) const NONE: u32 = u32::MAX;
 /// Numbers stay below this: with its kind, each fits an entity's number.
 const MOST: u32 = (1 << crate::eval::KIND_SHIFT) - 1;
-/// Rows of a chunk.
-const ROWS: usize = 128;
 const ROWS_BITS: u32 = ROWS.trailing_zeros();
 
 /// What is kept of a record, beside its texts. The default stands for none.
 pub(crate) trait Row: Copy + Default {
     /// Whether there is a record.
     fn exists(&self) -> bool;
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Entry<R> {
-    /// Where its texts begin, or [`NONE`] while the number is not given.
-    text: u32,
-    row: R,
-}
-
-#[derive(Debug, Clone)]
-struct Chunk<R> {
-    entries: [Entry<R>; ROWS],
-    /// For each text its length and its bytes.
-    text: Vec<u8>,
-    /// How many bytes of it nobody reads any more.
-    garbage: usize,
-}
-
-impl<R: Row> Chunk<R> {
-    fn new() -> Self {
-        Self { entries: [Entry { text: NONE, row: R::default() }; ROWS], text: Vec::new(), garbage: 0 }
-    }
-
-    /// Both texts of a row.
-    #[inline]
-    fn texts(&self, entry: &Entry<R>) -> Option<(&[u8], &[u8])> {
-        let (id, rest) = split(self.text.get(entry.text as usize..)?)?;
-        Some((id, rest))
-    }
-
-    /// Writes both texts of a row, and says where.
-    fn write(&mut self, id: &[u8], more: &[u8]) -> u32 {
-        let needed = id.len().saturating_add(more.len()).saturating_add(20);
-        if self.text.capacity().saturating_sub(self.text.len()) < needed {
-            self.text.reserve_exact(needed.max(self.text.len() / 8));
-        }
-        let at = u32::try_from(self.text.len()).unwrap_or(NONE);
-        for text in [id, more] {
-            let mut length = text.len();
-            while length > 127 {
-                self.text.push(low(length) | 128);
-                length >>= 7;
-            }
-            self.text.push(low(length));
-            self.text.extend_from_slice(text);
-        }
-        at
-    }
-
-    /// Writes a row anew. Its old texts become garbage, which goes when it is most of the chunk.
-    fn put(&mut self, at: usize, row: R, id: &[u8], more: &[u8]) {
-        let Some(old) = self.entries.get(at).copied() else { return };
-        let same = self.texts(&old).is_some_and(|(known, rest)| known == id && split(rest).is_some_and(|(known, _)| known == more));
-        let text = if same {
-            old.text
-        } else {
-            self.garbage = self.garbage.saturating_add(self.length(&old));
-            self.write(id, more)
-        };
-        if let Some(entry) = self.entries.get_mut(at) {
-            *entry = Entry { text, row };
-        }
-        if self.garbage > self.text.len() / 2 {
-            self.sweep();
-        }
-    }
-
-    /// How many bytes the texts of a row take.
-    fn length(&self, entry: &Entry<R>) -> usize {
-        let all = self.text.get(entry.text as usize..).unwrap_or_default();
-        let left = split(all).and_then(|(_, rest)| split(rest)).map_or(0, |(_, left)| left.len());
-        all.len().saturating_sub(left)
-    }
-
-    /// Leaves what is read, and no room to spare.
-    fn sweep(&mut self) {
-        let old = std::mem::take(&mut self.text);
-        self.text.reserve_exact(old.len().saturating_sub(self.garbage));
-        for entry in &mut self.entries {
-            let Some(all) = old.get(entry.text as usize..) else { continue };
-            let left = split(all).and_then(|(_, rest)| split(rest)).map_or(0, |(_, left)| left.len());
-            entry.text = u32::try_from(self.text.len()).unwrap_or(NONE);
-            self.text.extend_from_slice(all.get(..all.len().saturating_sub(left)).unwrap_or_default());
-        }
-        self.garbage = 0;
-    }
-}
-
-/// The lowest seven bits.
-#[allow(clippy::cast_possible_truncation, reason = "no more are left")]
-fn low(length: usize) -> u8 {
-    (length & 127) as u8
-}
-
-/// The first text, and what follows it.
-#[inline]
-fn split(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (first, rest) = text.split_first()?;
-    if *first < 128 { rest.split_at_checked(usize::from(*first)) } else { split_long(text) }
-}
-
-#[cold]
-fn split_long(mut text: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (mut length, mut shift) = (0_usize, 0_u32);
-    loop {
-        let (byte, rest) = text.split_first()?;
-        length |= usize::from(byte & 127).checked_shl(shift)?;
-        text = rest;
-        if *byte < 128 {
-            return text.split_at_checked(length);
-        }
-        shift = shift.checked_add(7)?;
-    }
 }
 
 /// A table. Cheap to clone; clones share what neither changes.
@@ -165,35 +52,41 @@ fn parts(number: u32) -> (usize, usize) {
 }
 
 impl<R: Row> Table<R> {
-    #[inline]
-    fn entry(&self, number: u32) -> Option<(&Chunk<R>, &Entry<R>)> {
+    #[inline(always)]
+    fn place(&self, number: u32) -> Option<(&Chunk<R>, usize)> {
         let (chunk, at) = parts(number);
-        let chunk = self.chunks.get(chunk)?;
-        Some((chunk, chunk.entries.get(at)?))
+        Some((self.chunks.get(chunk)?, at))
     }
 
     /// Whether that number is the id's.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn is(&self, number: u32, id: &str) -> bool {
-        self.entry(number).and_then(|(chunk, entry)| chunk.texts(entry)).is_some_and(|(known, _)| crate::id::same_bytes(known, id.as_bytes()))
+        self.place(number).and_then(|(chunk, at)| chunk.id(at)).is_some_and(|known| crate::id::same_bytes(known, id.as_bytes()))
     }
 
     /// The number of an id that has one, whether or not there is a record.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn number(&self, id: &str) -> Option<u32> {
-        self.number_of(self.hash(id), id)
+        self.index.find(self.hash(id), |number| self.is(number, id))
     }
 
-    /// What an id is looked up by. Hashing several ids before the first is looked up lets their texts arrive together.
-    #[inline]
-    pub(crate) fn hash(&self, id: &str) -> u32 {
+    /// What an id is looked up by.
+    #[inline(always)]
+    fn hash(&self, id: &str) -> u32 {
         self.index.hash(id.as_bytes())
     }
 
-    /// [`Table::number`], of an id whose hash is known.
-    #[inline]
-    pub(crate) fn number_of(&self, hash: u32, id: &str) -> Option<u32> {
-        self.index.find(hash, |number| self.is(number, id))
+    /// The hash, and the first slot where it may be.
+    #[inline(always)]
+    pub(crate) fn sought(&self, id: &str) -> (u32, u64) {
+        let hash = self.hash(id);
+        (hash, self.index.peek(hash))
+    }
+
+    /// [`Table::number`], of an id that is sought.
+    #[inline(always)]
+    pub(crate) fn number_of(&self, (hash, slot): (u32, u64), id: &str) -> Option<u32> {
+        self.index.find_from(hash, slot, |number| self.is(number, id))
     }
 
     /// How many ids have a number.
@@ -207,9 +100,9 @@ impl<R: Row> Table<R> {
     }
 
     /// The record of that number.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn row(&self, number: u32) -> Option<&R> {
-        self.entry(number).map(|(_, entry)| &entry.row).filter(|row| row.exists())
+        self.place(number).and_then(|(chunk, at)| chunk.row(at)).filter(|row| row.exists())
     }
 
     /// The number and record of an id that has a record.
@@ -221,21 +114,20 @@ impl<R: Row> Table<R> {
 
     /// The id of that number.
     pub(crate) fn id(&self, number: u32) -> Option<&str> {
-        let (chunk, entry) = self.entry(number)?;
-        std::str::from_utf8(chunk.texts(entry)?.0).ok()
+        let (chunk, at) = self.place(number)?;
+        std::str::from_utf8(chunk.id(at)?).ok()
     }
 
     /// What else is kept in words: a login's e-mail.
     pub(crate) fn more(&self, number: u32) -> Option<&str> {
-        let (chunk, entry) = self.entry(number)?;
-        std::str::from_utf8(split(chunk.texts(entry)?.1)?.0).ok()
+        let (chunk, at) = self.place(number)?;
+        std::str::from_utf8(chunk.more(at)?).ok()
     }
 
     /// The same, as bytes that were not looked at.
     pub(super) fn bytes(&self, number: u32) -> Option<(&[u8], &[u8])> {
-        let (chunk, entry) = self.entry(number)?;
-        let (id, rest) = chunk.texts(entry)?;
-        Some((id, split(rest)?.0))
+        let (chunk, at) = self.place(number)?;
+        Some((chunk.id(at)?, chunk.more(at)?))
     }
 
     /// The number of an id, given to it now if it had none; [`NONE`] when there are no more numbers.
@@ -320,11 +212,8 @@ impl<R: Row> Table<R> {
     /// Gives back what loading left over.
     pub(super) fn settle(&mut self) {
         for chunk in 0..self.chunks.len() {
-            if let Some(chunk) = self.chunks.get_mut(chunk).filter(|chunk| chunk.garbage > 0 || chunk.text.capacity() > chunk.text.len()) {
-                if chunk.garbage > 0 {
-                    chunk.sweep();
-                }
-                chunk.text.shrink_to_fit();
+            if let Some(chunk) = self.chunks.get_mut(chunk).filter(|chunk| chunk.has_slack()) {
+                chunk.settle();
             }
         }
     }
@@ -408,8 +297,8 @@ mod tests {
         for step in 0..1_000_u64 {
             table.set(number, Step(Some(step)), Some(&"c".repeat(usize::try_from(step).expect("few"))));
         }
-        let (chunk, _) = table.entry(number).expect("a chunk");
-        assert!(chunk.text.len() < 2_100_000, "{}", chunk.text.len());
+        let (chunk, _) = table.place(number).expect("a chunk");
+        assert!(chunk.size() < 2_100_000, "{}", chunk.size());
         assert_eq!((table.find(&long).map(|(_, row)| row.0), table.more(number).map(str::len)), (Some(Some(999)), Some(999)));
         assert_eq!(table.find("").map(|(number, _)| table.more(number).map(str::len)), Some(Some(127)));
     }

@@ -27,7 +27,7 @@ impl<C> Default for Tree<C> {
 }
 
 impl<C: Clone> Tree<C> {
-    #[inline]
+    #[inline(always)]
     pub(super) fn get(&self, at: usize) -> Option<&C> {
         let piece = self.nodes.get(at >> WIDTH_BITS)?.get(at & (WIDTH - 1))?;
         Some(piece)

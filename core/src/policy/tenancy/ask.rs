@@ -1,8 +1,9 @@
 //! A question before its program: names become numbers once, and what is asked most becomes bits.
 
-use super::bits::Session;
+use super::bits::{Session, is_client};
 use super::programs::{ActionEntry, Alone, Entry, Programs, Sessions};
 use super::words::{self, entity, parts};
+use crate::ResourceType;
 use crate::directory::{AccountRow, Directory, Hot, MemberRow, NONE};
 use crate::eval::{Outcome, Program, Value, run};
 use crate::host;
@@ -81,8 +82,8 @@ pub(super) struct Found<'p> {
     pub(super) account: AccountRow,
     pub(super) member: MemberRow,
     pub(super) on: On,
-    /// What the host is looked up by.
-    pub(super) host_hash: u32,
+    /// Where the host is looked up.
+    pub(super) host: (u32, u64),
     /// The policies that are about this principal, and about this resource, alone.
     alone: [&'p [u32]; 2],
 }
@@ -95,57 +96,73 @@ impl Found<'_> {
     }
 }
 
+/// What a login is looked up by.
+#[derive(Clone, Copy)]
+pub(super) struct Sought {
+    kind: u32,
+    at: (u32, u64),
+}
+
+impl Sought {
+    /// For a handle.
+    const NOTHING: Self = Self { kind: NONE, at: (0, 0) };
+
+    #[inline(always)]
+    fn entity(self, hot: &Hot, id: &str) -> Option<u32> {
+        let Self { kind, at } = self;
+        let number = match kind {
+            words::MEMBER => hot.members.number_of(at, id)?,
+            words::ACCOUNT => hot.accounts.number_of(at, id)?,
+            words::OPERATOR => hot.operators.number_of(at, id)?,
+            _ => return None,
+        };
+        Some(entity(kind, number))
+    }
+}
+
 impl Login {
-    /// What the login is looked up by.
-    #[inline]
-    fn hash(hot: &Hot, who: Who<'_>) -> u32 {
+    /// What a login is looked up by: its kind, and where its id may be. A handle needs neither.
+    #[inline(always)]
+    pub(super) fn sought(hot: &Hot, who: Who<'_>) -> Sought {
         match who {
-            Who::Name("Account", id) => hot.accounts.hash(id),
-            Who::Name("TeamMember", id) => hot.members.hash(id),
-            Who::Name("Operator", id) => hot.operators.hash(id),
-            Who::Name(..) | Who::Handle(_) => 0,
+            Who::Name("Account", id) => Sought { kind: words::ACCOUNT, at: hot.accounts.sought(id) },
+            Who::Name("TeamMember", id) => Sought { kind: words::MEMBER, at: hot.members.sought(id) },
+            Who::Name("Operator", id) => Sought { kind: words::OPERATOR, at: hot.operators.sought(id) },
+            Who::Name(..) | Who::Handle(_) => Sought::NOTHING,
         }
     }
 
     /// The entity of a login that has a number, whether or not there is a record.
-    #[inline]
-    fn entity(directory: &Directory, who: Who<'_>, hash: u32) -> Option<u32> {
-        let hot = directory.hot();
-        let by_name = |kind: &str, id: &str, hash: u32| match kind {
-            "Account" => Some(entity(words::ACCOUNT, hot.accounts.number_of(hash, id)?)),
-            "TeamMember" => Some(entity(words::MEMBER, hot.members.number_of(hash, id)?)),
-            "Operator" => Some(entity(words::OPERATOR, hot.operators.number_of(hash, id)?)),
-            _ => None,
-        };
+    #[inline(always)]
+    pub(super) fn entity(directory: &Directory, who: Who<'_>, sought: Sought) -> Option<u32> {
         match who {
-            Who::Name(kind, id) => by_name(kind, id, hash),
-            Who::Handle(handle) => {
-                let named = || {
-                    by_name(handle.reference().kind(), handle.reference().id(), Self::hash(hot, Who::Name(handle.reference().kind(), handle.reference().id())))
-                };
-                handle.place.get(directory.numbering(), named)
-            }
+            Who::Name(_, id) => sought.entity(directory.hot(), id),
+            Who::Handle(handle) => handle.place.get(directory.numbering(), || {
+                let (hot, reference) = (directory.hot(), handle.reference());
+                Self::sought(hot, Who::Name(reference.kind(), reference.id())).entity(hot, reference.id())
+            }),
         }
     }
 
     /// The login with the rows of its account and of itself.
-    #[inline]
-    fn rows(directory: &Directory, who: Who<'_>, hash: u32) -> Option<(Self, AccountRow, MemberRow)> {
+    #[inline(always)]
+    pub(super) fn rows(directory: &Directory, who: Who<'_>, sought: Sought) -> Option<(Self, AccountRow, MemberRow)> {
         let hot = directory.hot();
-        let (kind, number) = parts(Self::entity(directory, who, hash)?);
-        Some(match kind {
-            words::ACCOUNT => (Self { kind, number, account: number }, *hot.accounts.row(number)?, MemberRow::default()),
-            words::MEMBER => {
-                let member = *hot.members.row(number)?;
-                (Self { kind, number, account: member.account }, *hot.accounts.row(member.account)?, member)
+        let (kind, number) = parts(Self::entity(directory, who, sought)?);
+        let (account, member) = match kind {
+            words::ACCOUNT => (number, MemberRow::default()),
+            words::MEMBER => hot.members.row(number).map(|member| (member.account, *member))?,
+            words::OPERATOR => {
+                hot.operators.row(number)?;
+                return Some((Self { kind, number, account: NONE }, AccountRow::NOBODY, MemberRow::default()));
             }
-            words::OPERATOR => hot.operators.row(number).map(|_| (Self { kind, number, account: NONE }, AccountRow::default(), MemberRow::default()))?,
             _ => return None,
-        })
+        };
+        Some((Self { kind, number, account }, *hot.accounts.row(account)?, member))
     }
 
     pub(super) fn find(directory: &Directory, who: Who<'_>) -> Option<Self> {
-        Self::rows(directory, who, Self::hash(directory.hot(), who)).map(|(login, ..)| login)
+        Self::rows(directory, who, Self::sought(directory.hot(), who)).map(|(login, ..)| login)
     }
 
     pub(super) fn value(self) -> Value {
@@ -161,13 +178,19 @@ impl Login {
     }
 }
 
-/// The number of a host that is a domain's name as it stands, with the name's hash.
+/// Where a host may be.
+#[inline(always)]
+pub(super) fn host_sought(directory: &Directory, at: At<'_>) -> (u32, u64) {
+    if let At::Name(name) = at { directory.hot().domains.sought(name) } else { (0, 0) }
+}
+
+/// The number of a host that is a domain's name as it stands.
 #[inline]
-pub(super) fn domain_of(directory: &Directory, at: At<'_>, hash: u32) -> Option<u32> {
+pub(super) fn domain_of(directory: &Directory, at: At<'_>, sought: (u32, u64)) -> Option<u32> {
     let hot = directory.hot();
     let exactly = |name: &str| hot.domains.number(name).filter(|number| hot.domains.row(*number).is_some());
     match at {
-        At::Name(name) => hot.domains.number_of(hash, name).filter(|number| hot.domains.row(*number).is_some()),
+        At::Name(name) => hot.domains.number_of(sought, name).filter(|number| hot.domains.row(*number).is_some()),
         At::Handle(handle) => {
             let number = handle.place.get(directory.numbering(), || exactly(handle.name()).or_else(|| exactly(&host::normalise(handle.name()).ok()?)))?;
             hot.domains.row(number).map(|_| number)
@@ -213,24 +236,29 @@ impl Programs {
         Some(permitted && !refused)
     }
 
-    /// The allow bit from the bits of a session's request, where they say it.
-    #[inline]
-    pub(in crate::policy) fn planned(&self, question: &Question<'_>, directory: &Directory) -> Option<bool> {
-        let found = self.find(question, directory)?;
-        self.in_session(question, directory, &found)?.1
-    }
-
     /// What answers a session's request, and the allow bit where the plan says it; nothing for other requests.
-    #[inline]
-    fn in_session<'p>(&self, question: &Question<'_>, directory: &Directory, found: &Found<'p>) -> Option<(&'p Sessions, Option<bool>)> {
+    fn in_session<'p>(&'p self, question: &Question<'_>, directory: &Directory, found: &Found<'p>) -> Option<(&'p Sessions, Option<bool>)> {
         if question.with.is_some() || question.resource.more.is_some() || found.action.context {
             return None;
         }
-        let domain = domain_of(directory, question.host?, found.host_hash)?;
-        let (bits, client) = Session { found, domain }.bits(directory.hot())?;
+        let hot = directory.hot();
+        let domain = *hot.domains.row(domain_of(directory, question.host?, found.host)?)?;
+        let Found { principal: login, account, member, on, .. } = *found;
+        let client = is_client(&account);
         let sessions = found.entry.session.get(usize::from(client))?;
-        let plan = sessions.plan.as_ref().filter(|_| found.is_plain());
-        Some((sessions, plan.and_then(|plan| plan.holds(bits, |asked| self.other(sessions, asked, question, directory, found)))))
+        let plan = found.entry.ready.filter(|_| found.is_plain()).and_then(|card| self.ready.plan(card, client));
+        let allowed = plan.and_then(|plan| {
+            let bits = Session { login, account, member, domain, feature: found.action.feature_place }.bits(hot) | on.bits(login);
+            plan.holds(bits, |asked| self.other(sessions, asked, question, directory, found))
+        });
+        Some((sessions, allowed))
+    }
+
+    /// [`Programs::other`], of a question that was not found in whole yet.
+    #[cold]
+    pub(super) fn other_of(&self, client: bool, asked: u16, question: &Question<'_>, directory: &Directory) -> Option<bool> {
+        let found = self.find(question, directory)?;
+        self.other(found.entry.session.get(usize::from(client))?, asked, question, directory, &found)
     }
 
     /// Whether a condition that is no bit holds, or errs.
@@ -273,30 +301,20 @@ impl Programs {
         })
     }
 
-    #[inline]
     fn find<'p>(&'p self, question: &Question<'_>, directory: &Directory) -> Option<Found<'p>> {
         let resource = &question.resource;
         if resource.id.is_empty() {
             return None;
         }
         // All texts that are looked up are asked of memory before the first answer is waited for.
-        let principal_hash = Login::hash(directory.hot(), question.principal);
-        let host_hash = if let Some(At::Name(name)) = question.host { directory.hot().domains.hash(name) } else { 0 };
-        let action = match question.action {
-            Does::Name("Action", id) => *self.actions.get(id)?,
-            Does::Name(..) => return None,
-            Does::Handle(handle) => {
-                let named = || self.actions.get(handle.reference().id()).copied().filter(|_| handle.reference().kind() == "Action");
-                handle.place.get(self.numbering, named)?
-            }
-        };
-        let action = self.list.get(action as usize)?;
-        let (principal, account, member) = Login::rows(directory, question.principal, principal_hash)?;
+        let sought = Login::sought(directory.hot(), question.principal);
+        let host = question.host.map_or((0, 0), |host| host_sought(directory, host));
+        let action = self.list.get(self.action_of(question.action)? as usize)?;
+        let (principal, account, member) = Login::rows(directory, question.principal, sought)?;
         let entry = match resource.kind {
             Kind::Name(name) => action.entries.iter().find(|entry| entry.principal == principal.kind && same(&entry.resource, name))?,
             Kind::Handle(handle) => {
-                let named = || u32::try_from(self.kinds.iter().position(|kind| **kind == *handle.name())?).ok();
-                let kind = handle.place.get(self.numbering, named)?;
+                let kind = self.kind_of(handle)?;
                 action.entries.iter().find(|entry| entry.principal == principal.kind && entry.kind == kind)?
             }
         };
@@ -309,31 +327,60 @@ impl Programs {
             let number = on.entity().or_else(|| self.named.others.find(entry.text, resource.id).map(|at| entity(words::NAMED, at)));
             number.map_or(&[][..], |number| about(&self.resources, number))
         };
-        Some(Found { action, entry, principal, account, member, on, host_hash, alone: [whose, on_what] })
+        Some(Found { action, entry, principal, account, member, on, host, alone: [whose, on_what] })
     }
 
-    /// The resource. Most are the principal's own account, or its account's: comparing that id costs less than looking it up.
+    /// The place of an action in `list`.
+    #[inline(always)]
+    pub(super) fn action_of(&self, action: Does<'_>) -> Option<u32> {
+        match action {
+            Does::Name("Action", id) => self.actions.find(id),
+            Does::Name(..) => None,
+            Does::Handle(handle) => {
+                handle.place.get(self.numbering, || if handle.reference().kind() == "Action" { self.actions.find(handle.reference().id()) } else { None })
+            }
+        }
+    }
+
+    /// The place of a resource type in `kinds`.
+    #[inline(always)]
+    pub(super) fn kind_of(&self, handle: &ResourceType) -> Option<u32> {
+        handle.place.get(self.numbering, || u32::try_from(self.kinds.iter().position(|kind| **kind == *handle.name())?).ok())
+    }
+
+    /// The number of the account that a resource belongs to. Most are the login's own: comparing that id costs less than
+    /// looking it up.
+    #[inline(always)]
+    pub(super) fn account_of(account: Of<'_>, mine: u32, directory: &Directory) -> Option<u32> {
+        let hot = directory.hot();
+        let number = match account {
+            Of::Name(id) if hot.accounts.is(mine, id) => mine,
+            Of::Name(id) => hot.accounts.number(id)?,
+            Of::Handle(handle) => {
+                let (kind, number) = parts(Login::entity(directory, Who::Handle(handle), Sought::NOTHING)?);
+                if kind == words::ACCOUNT { number } else { return None }
+            }
+        };
+        if number != mine {
+            hot.accounts.row(number)?;
+        }
+        Some(number)
+    }
+
+    /// The resource.
     #[inline]
-    fn on(entry: &Entry, mine: u32, question: &Question<'_>, directory: &Directory) -> Option<On> {
+    pub(super) fn on(entry: &Entry, mine: u32, question: &Question<'_>, directory: &Directory) -> Option<On> {
         let (hot, resource) = (directory.hot(), &question.resource);
-        let number_of = |id: &str| if hot.accounts.is(mine, id) { Some(mine) } else { hot.accounts.number(id) };
         match (&entry.inline, resource.account) {
             (Some(inline), Some(account)) => {
                 inline.account?;
-                let number = match account {
-                    Of::Name(id) => number_of(id)?,
-                    Of::Handle(handle) if handle.reference().kind() == "Account" => parts(Login::entity(directory, Who::Handle(handle), 0)?).1,
-                    Of::Handle(_) => return None,
-                };
-                if number != mine {
-                    hot.accounts.row(number)?;
-                }
-                Some(On::Inline { account: number })
+                Some(On::Inline { account: Self::account_of(account, mine, directory)? })
             }
             (Some(inline), None) if inline.account != Some(true) => Some(On::Inline { account: NONE }),
             (None, None) if resource.more.is_none() => {
                 let number = match entry.record {
-                    words::ACCOUNT => number_of(resource.id)?,
+                    words::ACCOUNT if hot.accounts.is(mine, resource.id) => mine,
+                    words::ACCOUNT => hot.accounts.number(resource.id)?,
                     _ => parts(super::world::record(hot, &entry.resource, resource.id)?).1,
                 };
                 On::record(hot, entry.record, number)

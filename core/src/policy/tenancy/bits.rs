@@ -1,9 +1,9 @@
 //! A session's request in single bits: what the kernel's rows say of principal, account, owner, package, level, domain and
 //! resource, gathered without a branch for each policy that asks.
 
-use super::ask::{Found, On};
+use super::ask::{Login, On};
 use super::words;
-use crate::directory::{Hot, NONE, account_bit, domain_bit, member_bit};
+use crate::directory::{AccountRow, DomainRow, Hot, MemberRow, NONE, account_bit, domain_bit, member_bit};
 
 /// Where each record's bits begin.
 pub(super) const ACCOUNT: u32 = 0;
@@ -29,64 +29,83 @@ pub(super) const RESOURCES_ACCOUNT_IS_ACCOUNT: u32 = MEMBER_EXISTS + 12;
 pub(super) const RESOURCES_OWNER_IS_ACCOUNT: u32 = MEMBER_EXISTS + 13;
 const _: () = assert!(RESOURCES_OWNER_IS_ACCOUNT < 64);
 
-/// A session's request, and the domain that it came to.
-pub(super) struct Session<'a, 'p> {
-    pub(super) found: &'a Found<'p>,
-    pub(super) domain: u32,
+/// What a session's bits are gathered from.
+pub(super) struct Session {
+    pub(super) login: Login,
+    /// The rows of its account and of itself, if it is a member; without a bit where there is none.
+    pub(super) account: AccountRow,
+    pub(super) member: MemberRow,
+    pub(super) domain: DomainRow,
+    /// The place of the action's feature, or any.
+    pub(super) feature: u32,
 }
 
 /// A bit where both are the same number.
-#[inline]
-fn same(bit: u32, left: u32, right: u32) -> u64 {
+#[inline(always)]
+pub(super) fn same(bit: u32, left: u32, right: u32) -> u64 {
     u64::from(left == right && left != NONE) << bit
 }
 
-impl Session<'_, '_> {
-    /// The bits, and whether the account is a client.
-    #[inline]
-    pub(super) fn bits(&self, hot: &Hot) -> Option<(u64, bool)> {
-        let Found { principal, account, member, .. } = self.found;
+/// Whether the account is a client.
+#[inline(always)]
+pub(super) fn is_client(account: &AccountRow) -> bool {
+    account.bits() >> account_bit::HAS_OWNER & 1 != 0
+}
+
+impl Session {
+    /// All but the resource's bits.
+    #[inline(always)]
+    pub(super) fn bits(&self, hot: &Hot) -> u64 {
+        let Self { login, account, member, domain, .. } = self;
         let mut bits = account.bits() << ACCOUNT | member.bits() << MEMBER_EXISTS | self.has(member.grants) << MEMBER_FEATURE;
-        let owned = account.bits() >> account_bit::HAS_OWNER & 1 != 0;
-        let bought = account.bits() >> account_bit::HAS_PACKAGE & 1 != 0;
-        let (mut package, owner_number) = (if bought && !owned { account.package } else { NONE }, if owned { account.owner } else { NONE });
-        if owned {
-            if let Some(owner) = hot.accounts.row(account.owner) {
-                bits |= owner.bits() << OWNER;
-                package = owner.package;
-            }
+        bits |= domain.bits() << DOMAIN | same(DOMAIN_OWNER_IS_ACCOUNT, domain.owner, login.account);
+        // A client's package is its owner's.
+        let package = if is_client(account) {
             if let Some(level) = hot.levels.row(account.level) {
                 bits |= 1 << LEVEL_EXISTS | self.has(level.features) << LEVEL_FEATURE;
             }
+            bits |= same(DOMAIN_OWNER_IS_OWNER, domain.owner, account.owner);
+            match hot.accounts.row(account.owner) {
+                Some(owner) => {
+                    bits |= owner.bits() << OWNER;
+                    owner.package
+                }
+                None => NONE,
+            }
+        } else {
+            account.package
+        };
+        match hot.packages.row(package) {
+            Some(package) => bits | 1 << PACKAGE_EXISTS | u64::from(package.is_whitelabel()) << WHITELABEL | self.has(package.features) << PACKAGE_FEATURE,
+            None => bits,
         }
-        if let Some(package) = hot.packages.row(package) {
-            bits |= 1 << PACKAGE_EXISTS | u64::from(package.is_whitelabel()) << WHITELABEL | self.has(package.features) << PACKAGE_FEATURE;
-        }
-        let domain = hot.domains.row(self.domain)?;
-        bits |=
-            domain.bits() << DOMAIN | same(DOMAIN_OWNER_IS_ACCOUNT, domain.owner, principal.account) | same(DOMAIN_OWNER_IS_OWNER, domain.owner, owner_number);
-        Some((bits | self.resource(), owned))
     }
 
-    #[inline]
+    #[inline(always)]
     fn has(&self, features: u64) -> u64 {
-        features.checked_shr(self.found.action.feature_place).unwrap_or(0) & 1
+        features.checked_shr(self.feature).unwrap_or(0) & 1
     }
+}
 
+impl On {
+    /// The resource's bits, for such a login.
     #[inline]
-    fn resource(&self) -> u64 {
-        let Found { principal, .. } = self.found;
-        let mine = principal.account;
+    pub(super) fn bits(self, login: Login) -> u64 {
+        let mine = login.account;
         let exists = 1 << (RESOURCE + account_bit::EXISTS);
-        match self.found.on {
-            On::Inline { account } => same(RESOURCES_ACCOUNT_IS_ACCOUNT, account, mine),
-            On::Account { number, row } => row.bits() << RESOURCE | same(RESOURCE_IS_ACCOUNT, number, mine) | same(RESOURCES_OWNER_IS_ACCOUNT, row.owner, mine),
-            On::Owned { owner, .. } => exists | u64::from(owner != NONE) << (RESOURCE + account_bit::HAS_OWNER) | same(RESOURCES_OWNER_IS_ACCOUNT, owner, mine),
-            On::Member { number, account } => {
-                let own = principal.kind == words::MEMBER && principal.number == number;
+        match self {
+            Self::Inline { account } => same(RESOURCES_ACCOUNT_IS_ACCOUNT, account, mine),
+            Self::Account { number, row } => {
+                row.bits() << RESOURCE | same(RESOURCE_IS_ACCOUNT, number, mine) | same(RESOURCES_OWNER_IS_ACCOUNT, row.owner, mine)
+            }
+            Self::Owned { owner, .. } => {
+                exists | u64::from(owner != NONE) << (RESOURCE + account_bit::HAS_OWNER) | same(RESOURCES_OWNER_IS_ACCOUNT, owner, mine)
+            }
+            Self::Member { number, account } => {
+                let own = login.kind == words::MEMBER && login.number == number;
                 exists | u64::from(own) << RESOURCE_IS_MEMBER | same(RESOURCES_ACCOUNT_IS_ACCOUNT, account, mine)
             }
-            On::Other { .. } => exists,
+            Self::Other { .. } => exists,
         }
     }
 }

@@ -9,8 +9,10 @@ mod bits;
 mod condition;
 mod known;
 mod programs;
+mod ready;
 mod registers;
 mod scopes;
+mod sieve;
 mod words;
 mod world;
 

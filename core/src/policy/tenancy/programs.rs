@@ -6,7 +6,9 @@ use hashbrown::HashMap;
 
 use super::condition::allow;
 use super::known::{Asked, Compiling, Shape};
+use super::ready::{Names, Ready};
 use super::scopes::{Scoped, Whom};
+use super::sieve::Sieve;
 use super::words::{self, entity, root};
 use super::world::{Named, Others};
 use crate::directory::Directory;
@@ -30,6 +32,8 @@ pub(super) struct Entry {
     pub(super) record: u32,
     /// Whether nothing must come with the resource but its account.
     pub(super) plain: bool,
+    /// The place of its plans, if it has any.
+    pub(super) ready: Option<u32>,
     /// What a resource that comes inline brings; nothing for a record of the directory.
     pub(super) inline: Option<Inline>,
     /// For a session's request: of a main account or operator, and of a client.
@@ -72,8 +76,6 @@ impl Inline {
 /// What answers the requests of a session.
 #[derive(Debug)]
 pub(super) struct Sessions {
-    /// The allow bit from the request's bits; nothing where the policies say too much for a plan.
-    pub(super) plan: Option<Plan>,
     /// What the plan asks beside the bits.
     pub(super) others: Vec<Program>,
     /// Every policy that can apply, in gate order.
@@ -105,8 +107,9 @@ pub(crate) struct Programs {
     pub(super) pool: Pool,
     pub(super) named: Named,
     /// Places in `list` by name.
-    pub(super) actions: HashMap<Box<str>, u32>,
+    pub(super) actions: Names,
     pub(super) list: Vec<ActionEntry>,
+    pub(super) ready: Ready,
     /// The types of resources.
     pub(super) kinds: Vec<Box<str>>,
     /// What handles of actions and resource types remember.
@@ -115,6 +118,8 @@ pub(crate) struct Programs {
     pub(super) alone: Vec<Program>,
     pub(super) principals: Alone,
     pub(super) resources: Alone,
+    /// Whether a policy may be about such a principal, and about a resource of such an id.
+    pub(super) sieves: [Sieve; 2],
     /// Whether a policy reads the facts, or a part of them, as one record.
     pub(super) whole: bool,
     /// Whether a policy reads the host's name itself, not only whether there is one.
@@ -137,21 +142,26 @@ impl Programs {
         let mut programs = Self {
             pool: words::pool(),
             named: named(bundle),
-            actions: HashMap::new(),
+            actions: Names::default(),
             list: Vec::new(),
+            ready: Ready::default(),
             kinds: Vec::new(),
             numbering: crate::handle::numbering(),
             alone: Vec::new(),
             principals: HashMap::new(),
             resources: HashMap::new(),
+            sieves: Default::default(),
             whole: false,
             reads_host: false,
             portable: false,
         };
         let policies = Scoped::all(bundle, &programs.named, directory.hot())?;
+        let mut about = Vec::new();
         for policy in policies.iter().filter(|policy| policy.alone.is_some()) {
             programs.stand_alone(policy, directory)?;
+            about.extend(if let Some(Whom::Resource(_, id)) = &policy.alone { Some(id.as_str()) } else { None });
         }
+        programs.sieves = [Sieve::of_numbers(programs.principals.keys().copied()), Sieve::of_texts(about.into_iter())];
         let policies: Vec<&Scoped<'_>> = policies.iter().filter(|policy| policy.alone.is_none()).collect();
         for (name, action) in &bundle.names.actions {
             programs.action(bundle, name, action, &policies, directory)?;
@@ -182,6 +192,8 @@ impl Programs {
     fn action(&mut self, bundle: &Bundle, name: &str, action: &Action, policies: &[&Scoped<'_>], directory: &mut Directory) -> Result<(), Arc<str>> {
         let number = self.named.find(directory.hot(), "Action", None, name).unwrap_or(u32::MAX);
         let feature = action.feature.as_ref().and_then(|feature| self.named.find(directory.hot(), "Feature", None, feature));
+        let feature_place = feature.map_or(0, |feature| words::parts(feature).1);
+        self.ready.action(feature_place);
         let mut entries = Vec::new();
         for principal in &action.principals {
             let Some(kind) = words::TYPES.iter().position(|known| known == principal).and_then(|at| u32::try_from(at).ok()) else { continue };
@@ -193,17 +205,20 @@ impl Programs {
                 let admitted: Vec<&Scoped<'_>> = policies.iter().filter(|policy| policy.admits(principal, number, resource, &self.named)).copied().collect();
                 let (any, nodes) = self.nodes(&admitted, directory, asked(false, None))?;
                 let left: Vec<&Scoped<'_>> = nodes.iter().map(|(policy, _)| *policy).collect();
-                let main = self.session(bundle, &left, directory, asked(true, Some(false)), false)?;
-                let client = self.session(bundle, &left, directory, asked(true, Some(true)), true)?;
+                let (main, plan) = self.session(bundle, &left, directory, asked(true, Some(false)), false)?;
+                let (client, of_client) = self.session(bundle, &left, directory, asked(true, Some(true)), true)?;
                 let text = self.pool.text(resource);
                 let plain = inline.as_ref().is_none_or(|inline| inline.owned);
+                let place = self.kind(resource);
+                let ready = if plain && !action.context { self.ready.put((kind, place, inline.is_some()), [plan, of_client]) } else { None };
                 let record = words::TYPES.iter().position(|known| known == resource).and_then(|at| u32::try_from(at).ok()).unwrap_or(u32::MAX);
                 let entry = Entry {
                     principal: kind,
-                    kind: self.kind(resource),
+                    kind: place,
                     text,
                     record,
                     plain,
+                    ready,
                     resource: resource.as_str().into(),
                     inline,
                     session: [main, client],
@@ -212,9 +227,7 @@ impl Programs {
                 entries.push(entry);
             }
         }
-        let feature_place = feature.map_or(0, |feature| words::parts(feature).1);
-        let at = u32::try_from(self.list.len()).unwrap_or(u32::MAX);
-        self.actions.insert(name.into(), at);
+        self.actions.push(name);
         let fields = bundle.values.action("Action", name).and_then(|action| action.context.as_ref()).map(|context| context.without("facts"));
         self.list.push(ActionEntry { number, feature, feature_place, context: action.context, fields, entries });
         Ok(())
@@ -252,8 +265,15 @@ impl Programs {
         Ok((programs, left))
     }
 
-    /// What answers one kind of session's requests.
-    fn session(&mut self, bundle: &Bundle, policies: &[&Scoped<'_>], directory: &mut Directory, asked: Asked<'_>, client: bool) -> Result<Sessions, Arc<str>> {
+    /// What answers one kind of session's requests; and the allow bit from their bits, unless the policies say too much.
+    fn session(
+        &mut self,
+        bundle: &Bundle,
+        policies: &[&Scoped<'_>],
+        directory: &mut Directory,
+        asked: Asked<'_>,
+        client: bool,
+    ) -> Result<(Sessions, Option<Plan>), Arc<str>> {
         let (programs, nodes) = self.nodes(policies, directory, asked)?;
         let policies = nodes.iter().map(|(policy, node)| (bundle.rules.permits_at(policy.at as usize), node));
         let planned = allow(&asked, client, policies).ok().and_then(|(plan, others)| {
@@ -264,7 +284,7 @@ impl Programs {
         permitting.retain(|(policy, _)| bundle.rules.permits_at(policy.at as usize));
         split(&permitting, &mut permits)?;
         let (plan, others) = planned.map_or((None, Vec::new()), |(plan, others)| (Some(plan), others));
-        Ok(Sessions { plan, others, programs, permits })
+        Ok((Sessions { others, programs, permits }, plan))
     }
 }
 

@@ -46,7 +46,7 @@ impl Programs {
             put(root::FEATURE, action.feature.map_or(Value::Missing, Value::Entity));
             put(root::RESOURCE, resource(question, found, &tenants, space)?);
             put(root::CONTEXT, context(question, action, &tenants, space)?);
-            facts(question, directory, (found.host_hash, self.reads_host), &tenants, space, &mut put)?;
+            facts(question, directory, (found.host, self.reads_host), &tenants, space, &mut put)?;
             if self.whole {
                 wholes(&mut roots, space);
             }
@@ -112,14 +112,14 @@ fn context(question: &Question<'_>, action: &ActionEntry, tenants: &Tenants<'_>,
 fn facts(
     question: &Question<'_>,
     directory: &Directory,
-    (host_hash, reads_host): (u32, bool),
+    (host_at, reads_host): ((u32, u64), bool),
     tenants: &Tenants<'_>,
     space: &mut Space<'_>,
     put: &mut impl FnMut(u8, Value),
 ) -> Option<()> {
     let nothing = Circumstances::default();
     let with = question.with.unwrap_or(&nothing);
-    match question.host.map(|host| (host, domain_of(directory, host, host_hash))) {
+    match question.host.map(|host| (host, domain_of(directory, host, host_at))) {
         Some((_, Some(number))) => {
             put(root::DOMAIN, Value::Entity(entity(words::DOMAIN, number)));
             // Mostly only whether there is a host is asked: then its text is not looked at.

@@ -1,0 +1,107 @@
+//! The hash of a short text, keyed: ids come from strangers, who must not know which of them collide.
+//!
+//! It is the construction of wyhash and foldhash (a 128-bit product of keyed halves, folded), for texts of up to 32 bytes
+//! without a loop and without a call: a hot question hashes three of them. Longer texts are foldhash's own.
+
+use std::hash::{BuildHasher, Hasher};
+
+use hashbrown::DefaultHashBuilder;
+
+/// A hash with a random key. Clones hash alike.
+#[derive(Debug, Clone)]
+pub(crate) struct Keyed {
+    key: [u64; 4],
+    long: DefaultHashBuilder,
+}
+
+impl Default for Keyed {
+    fn default() -> Self {
+        let long = DefaultHashBuilder::default();
+        Self { key: [1_u64, 2, 3, 4].map(|nth| long.hash_one(nth)), long }
+    }
+}
+
+#[inline(always)]
+#[allow(clippy::cast_possible_truncation, reason = "the halves are meant")]
+fn folded(left: u64, right: u64) -> u64 {
+    let product = u128::from(left).wrapping_mul(u128::from(right));
+    product as u64 ^ (product >> 64) as u64
+}
+
+/// A text of up to 16 bytes as two words: its first eight bytes and its last eight, which may be the same ones in part.
+#[inline(always)]
+fn ends(text: &[u8]) -> (u64, u64) {
+    if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
+        return (u64::from_le_bytes(*first), u64::from_le_bytes(*last));
+    }
+    if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
+        return (u64::from(u32::from_le_bytes(*first)), u64::from(u32::from_le_bytes(*last)));
+    }
+    let byte = |at: usize| u64::from(text.get(at).copied().unwrap_or(0));
+    (byte(0) | byte(1) << 8, byte(2))
+}
+
+impl Keyed {
+    /// The hash of a text. Its length turns the key, since short texts are filled up.
+    #[inline(always)]
+    pub(crate) fn hash(&self, text: &[u8]) -> u64 {
+        let [one, two, three, four] = self.key;
+        #[allow(clippy::cast_possible_truncation, reason = "the lowest bits are meant")]
+        let one = one.rotate_left(text.len() as u32);
+        if text.len() <= 16 {
+            let (first, last) = ends(text);
+            return folded(first ^ one, last ^ two);
+        }
+        match (text.first_chunk::<16>(), text.last_chunk::<16>()) {
+            (Some(front), Some(back)) if text.len() <= 32 => {
+                let ((a, b), (c, d)) = (ends(front), ends(back));
+                folded(a ^ one, b ^ two) ^ folded(c ^ three, d ^ four)
+            }
+            _ => self.long(text),
+        }
+    }
+
+    #[cold]
+    fn long(&self, text: &[u8]) -> u64 {
+        let mut hasher = self.long.build_hasher();
+        hasher.write(text);
+        hasher.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn texts_that_differ_in_length_or_in_one_byte_hash_apart() {
+        let (keyed, mut seen) = (Keyed::default(), HashSet::new());
+        for len in 0..80_usize {
+            let text: Vec<u8> = (0..len).map(|at| u8::try_from(at % 251).expect("small")).collect();
+            assert!(seen.insert(keyed.hash(&text)), "{len}");
+            assert!(seen.insert(keyed.hash(&vec![255; len + 1])), "{len}: others");
+            for at in 0..len {
+                let mut other = text.clone();
+                other[at] ^= 1;
+                assert!(seen.insert(keyed.hash(&other)), "{len}: byte {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn numbered_ids_spread_over_the_upper_half_and_keys_differ() {
+        let (keyed, other) = (Keyed::default(), Keyed::default());
+        let ids: Vec<String> = (0..40_000).map(|at| format!("client-{at:05}-member-{}", at % 3)).collect();
+        let upper: HashSet<u64> = ids.iter().map(|id| keyed.hash(id.as_bytes()) >> 32).collect();
+        // Of 40,000 in 2^32, less than one pair is expected to collide.
+        assert!(upper.len() >= 39_990, "{}", upper.len());
+        let buckets = ids.iter().fold(vec![0_u32; 256], |mut buckets, id| {
+            buckets[usize::try_from(keyed.hash(id.as_bytes()) >> 56).expect("small")] += 1;
+            buckets
+        });
+        assert!(buckets.iter().all(|count| (80..260).contains(count)), "{buckets:?}");
+        assert!(ids.iter().all(|id| keyed.hash(id.as_bytes()) != other.hash(id.as_bytes())));
+    }
+}

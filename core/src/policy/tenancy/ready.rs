@@ -1,0 +1,148 @@
+//! The allow bit of a session's request, straight from the rows: what most checks are. All that the answer to one kind of
+//! request needs stands together, so that finding it waits for memory once or twice; and nothing is built on the way.
+
+use super::ask::{Login, domain_of, host_sought};
+use super::bits::{self, Session, is_client};
+use super::programs::Programs;
+use super::words;
+use crate::directory::{Directory, Index};
+use crate::eval::Plan;
+use crate::id::same;
+use crate::question::{Kind, Question};
+
+/// Names by number, found by one look-up.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    index: Index,
+    list: Vec<Box<str>>,
+}
+
+impl Names {
+    /// The next number, for a name that has none yet.
+    pub(super) fn push(&mut self, name: &str) -> u32 {
+        if self.index.is_full() {
+            self.index = self.index.grown();
+        }
+        let number = u32::try_from(self.list.len()).unwrap_or(u32::MAX);
+        self.index.insert(self.index.hash(name.as_bytes()), number);
+        self.list.push(name.into());
+        number
+    }
+
+    #[inline(always)]
+    pub(super) fn find(&self, name: &str) -> Option<u32> {
+        self.index.find(self.index.hash(name.as_bytes()), |number| self.list.get(number as usize).is_some_and(|known| same(known, name)))
+    }
+}
+
+/// The kinds of request of one action: a range of the keys.
+#[derive(Debug, Clone, Copy)]
+struct Span {
+    first: u32,
+    end: u32,
+    /// The place of its feature, or any.
+    feature: u32,
+}
+
+/// What tells the kinds of request of an action apart.
+#[derive(Debug, Clone, Copy)]
+struct Key {
+    principal: u32,
+    /// The resource type's place in [`Programs::kinds`].
+    kind: u32,
+    /// Whether the resource is the host's own, and brings an account and nothing else.
+    inline: bool,
+}
+
+/// For each action and pair of types that bits can answer, its plans: of a main account or operator, and of a client.
+#[derive(Debug, Default)]
+pub(super) struct Ready {
+    /// By the action's place.
+    spans: Vec<Span>,
+    keys: Vec<Key>,
+    plans: Vec<[Option<Plan>; 2]>,
+}
+
+impl Ready {
+    /// The next action; the kinds put from now on are its.
+    pub(super) fn action(&mut self, feature: u32) {
+        let first = u32::try_from(self.keys.len()).unwrap_or(u32::MAX);
+        self.spans.push(Span { first, end: first, feature });
+    }
+
+    /// A kind of request of the last action; gives its place.
+    pub(super) fn put(&mut self, (principal, kind, inline): (u32, u32, bool), plans: [Option<Plan>; 2]) -> Option<u32> {
+        let at = u32::try_from(self.keys.len()).ok()?;
+        self.spans.last_mut()?.end = at.checked_add(1)?;
+        self.keys.push(Key { principal, kind, inline });
+        self.plans.push(plans);
+        Some(at)
+    }
+
+    #[inline(always)]
+    pub(super) fn plan(&self, at: u32, client: bool) -> Option<&Plan> {
+        self.plans.get(at as usize)?.get(usize::from(client))?.as_ref()
+    }
+}
+
+impl Programs {
+    /// The allow bit from the bits of a session's request, where they say it.
+    #[inline]
+    pub(in crate::policy) fn planned(&self, question: &Question<'_>, directory: &Directory) -> Option<bool> {
+        let (hot, resource) = (directory.hot(), &question.resource);
+        if question.with.is_some() || resource.more.is_some() || resource.id.is_empty() {
+            return None;
+        }
+        // All texts that are looked up are asked of memory before the first answer is waited for.
+        let sought = Login::sought(hot, question.principal);
+        let host = question.host?;
+        let host_at = host_sought(directory, host);
+        let span = *self.ready.spans.get(self.action_of(question.action)? as usize)?;
+        let (login, account, member) = Login::rows(directory, question.principal, sought)?;
+        let at = self.kind_in(span, login.kind, resource.kind)?;
+        let inline = self.ready.keys.get(at as usize)?.inline;
+        let resource_bits = if inline {
+            bits::same(bits::RESOURCES_ACCOUNT_IS_ACCOUNT, Self::account_of(resource.account?, login.account, directory)?, login.account)
+        } else {
+            self.record_bits(login, question, directory)?
+        };
+        if self.stands_alone(login, resource.id) {
+            return None;
+        }
+        let domain = *hot.domains.row(domain_of(directory, host, host_at)?)?;
+        let client = is_client(&account);
+        let plan = self.ready.plan(at, client)?;
+        let bits = Session { login, account, member, domain, feature: span.feature }.bits(hot) | resource_bits;
+        plan.holds(bits, |asked| self.other_of(client, asked, question, directory))
+    }
+
+    /// The place of a kind of request among those of its action.
+    #[inline(always)]
+    fn kind_in(&self, span: Span, principal: u32, kind: Kind<'_>) -> Option<u32> {
+        let keys = self.ready.keys.get(span.first as usize..span.end as usize)?;
+        let mut numbered = (span.first..).zip(keys).filter(|(_, key)| key.principal == principal);
+        let found = match kind {
+            Kind::Handle(handle) => {
+                let kind = self.kind_of(handle)?;
+                numbered.find(|(_, key)| key.kind == kind)
+            }
+            Kind::Name(name) => numbered.find(|(_, key)| self.kinds.get(key.kind as usize).is_some_and(|known| same(known, name))),
+        };
+        Some(found?.0)
+    }
+
+    /// The bits of a resource that is a record.
+    #[inline(never)]
+    fn record_bits(&self, login: Login, question: &Question<'_>, directory: &Directory) -> Option<u64> {
+        let action = self.list.get(self.action_of(question.action)? as usize)?;
+        let name = question.resource.kind.name();
+        let entry = action.entries.iter().find(|entry| entry.principal == login.kind && same(&entry.resource, name))?;
+        Some(Self::on(entry, login.account, question, directory)?.bits(login))
+    }
+
+    /// Whether a policy may be about these records alone.
+    #[inline(always)]
+    fn stands_alone(&self, login: Login, id: &str) -> bool {
+        self.sieves[0].may_hold_number(words::entity(login.kind, login.number)) || self.sieves[1].may_hold_text(id)
+    }
+}
