@@ -65,7 +65,7 @@ impl Decision {
 
     #[getter]
     fn actor<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyTuple>>> {
-        pair(py, self.0.actor.as_ref())
+        pair(py, self.0.actor.as_deref())
     }
 
     #[getter]

@@ -24,14 +24,14 @@ pub struct Decision {
     /// `ok`, or why not: the stable code of the first gate that refused.
     pub code: Arc<str>,
     /// The determining policies, in gate order.
-    pub policies: Vec<Arc<str>>,
+    pub policies: Arc<[Arc<str>]>,
     /// What the determining policies advise (`@advice`), each once.
     pub advice: Vec<Arc<str>>,
     /// The policies that erred; if there is one, the answer is no.
     pub errors: Vec<PolicyFailure>,
     /// Who acts as the principal, if somebody does.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub actor: Option<Ref>,
+    pub actor: Option<Arc<Ref>>,
     /// The directory's revision.
     pub revision: u64,
     /// The fingerprint of the policies.

@@ -2,6 +2,8 @@
 
 #![allow(clippy::expect_used, reason = "a test that cannot set itself up has failed")]
 
+use std::sync::Arc;
+
 use serde_json::json;
 use sublet::{Engine, Options, Program, Ref, Request, Resource, Source, Validation};
 
@@ -59,7 +61,7 @@ fn what_is_below_a_resource_that_comes_with_other_parents_is_below_those() {
     ]);
     let engine = engine(Program { policies, entities: Some(entities.to_string()), ..Program::default() });
     let mut request = asked(json!({}));
-    assert_eq!(engine.authorize(&request).expect("an answer").policies, ["policy1".into()]);
+    assert_eq!(engine.authorize(&request).expect("an answer").policies, Arc::from(["policy1".into()]));
     request.resource = Resource { parents: vec![Ref::new("G", "g")], ..Resource::new("R", "r") };
     assert!(engine.check(&request).expect("an answer"));
     request.resource.parents = vec![Ref::new("U", "a")];
@@ -79,5 +81,5 @@ fn policies_for_others_are_not_run() {
     let policies = others.chain([own.to_owned()]).collect::<Vec<_>>().join("\n");
     let engine = engine(Program { policies, ..Program::default() });
     let decision = engine.authorize(&asked(json!({"ok": true}))).expect("an answer");
-    assert_eq!((decision.policies, decision.errors), (vec!["policy2000".into()], Vec::new()));
+    assert_eq!((decision.policies, decision.errors), (Arc::from(["policy2000".into()]), Vec::new()));
 }

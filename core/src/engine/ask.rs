@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{Engine, State, guard};
 use crate::decision::{Decision, Explanation, PolicyFailure};
-use crate::policy::{Asked, Loaded, Verdict};
+use crate::policy::{Answer, Asked, Loaded, Verdict};
 use crate::{Error, Of, Question, Ref, Request};
 
 impl Engine {
@@ -84,19 +84,23 @@ impl Engine {
     {
         guard(|| {
             let state = self.state.load_full();
-            let item = |(index, question): (usize, &'a Q)| {
-                ask(&state, &question.into()).map_err(|error| match error {
+            let mut answers = Vec::with_capacity(questions.len());
+            for (index, question) in questions.iter().enumerate() {
+                answers.push(ask(&state, &question.into()).map_err(|error| match error {
                     Error::Panic { .. } => error,
                     other => Error::Item { index, code: other.code(), reason: other.to_string() },
-                })
-            };
-            questions.iter().enumerate().map(item).collect()
+                })?);
+            }
+            Ok(answers)
         })
     }
 }
 
 impl State {
     pub(super) fn authorize(&self, question: &Question<'_>) -> Result<Decision, Error> {
+        if let Some(answer) = Loaded::recalled(&self.fast, question, &self.directory) {
+            return Ok(self.told(answer.clone()));
+        }
         question.resource.account.map(Of::account).transpose()?;
         let actor = question.with.and_then(|with| with.actor.as_ref());
         if let Some(verdict) = self.loaded.fast_plain(question)? {
@@ -105,9 +109,9 @@ impl State {
         let Some(mut verdict) = self.loaded.fast(&self.fast, question, &self.directory)? else {
             return self.decide(actor, &self.loaded.asked(&question.to_request(), &self.directory)?);
         };
-        if !verdict.errors.is_empty()
-            && let Asked::Cedar(question) = self.loaded.asked(&question.to_request(), &self.directory)?
-        {
+        if verdict.errors.is_empty() {
+            Loaded::keep(&self.fast, question, &self.directory, || self.loaded.rules().answer(&verdict));
+        } else if let Asked::Cedar(question) = self.loaded.asked(&question.to_request(), &self.directory)? {
             // Cedar has the words for an error.
             let judged = self.loaded.rules().judge(&question.request, &question.entities)?;
             for (at, message) in &mut verdict.errors {
@@ -143,28 +147,18 @@ impl State {
         Ok(self.decision(actor, &verdict))
     }
 
+    /// An answer of this version, without errors, to one that acts for himself.
+    fn told(&self, Answer { allowed, code, policies, advice }: Answer) -> Decision {
+        let (revision, bundle) = (self.directory.revision(), Arc::clone(&self.loaded.fingerprint));
+        Decision { allowed, code, policies, advice, errors: Vec::new(), actor: None, revision, bundle }
+    }
+
     fn decision(&self, actor: Option<&Ref>, verdict: &Verdict) -> Decision {
-        let list = &self.loaded.rules().list;
-        let rules = || verdict.policies.iter().filter_map(|at| list.get(*at));
-        let mut advice: Vec<Arc<str>> = Vec::new();
-        for word in rules().flat_map(|rule| &rule.advice) {
-            if !advice.contains(word) {
-                advice.push(Arc::clone(word));
-            }
-        }
+        let rules = self.loaded.rules();
         let errors = verdict
             .errors
             .iter()
-            .filter_map(|(at, message)| list.get(*at).map(|rule| PolicyFailure { policy: Arc::clone(&rule.id), message: message.clone() }));
-        Decision {
-            allowed: verdict.allowed,
-            code: Arc::clone(&verdict.code),
-            policies: rules().map(|rule| Arc::clone(&rule.id)).collect(),
-            advice,
-            errors: errors.collect(),
-            actor: actor.cloned(),
-            revision: self.directory.revision(),
-            bundle: Arc::clone(&self.loaded.fingerprint),
-        }
+            .filter_map(|(at, message)| rules.list.get(*at).map(|rule| PolicyFailure { policy: Arc::clone(&rule.id), message: message.clone() }));
+        Decision { errors: errors.collect(), actor: actor.cloned().map(Arc::new), ..self.told(rules.answer(verdict)) }
     }
 }

@@ -109,7 +109,7 @@ impl Diagrams {
     }
 
     /// The variables that the condition depends on, in order.
-    fn support(&self, of: Diagram) -> Vec<u16> {
+    pub(crate) fn support(&self, of: Diagram) -> Vec<u16> {
         let (mut todo, mut seen, mut found) = (vec![of], hashbrown::HashSet::new(), std::collections::BTreeSet::new());
         while let Some(at) = todo.pop() {
             if at > ALWAYS && seen.insert(at) {

@@ -19,6 +19,16 @@ pub(crate) struct Verdict {
     pub(crate) errors: Vec<(usize, String)>,
 }
 
+/// An answer as it is told, as often as it is asked: all but what names the versions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) allowed: bool,
+    pub(crate) code: Arc<str>,
+    pub(crate) policies: Arc<[Arc<str>]>,
+    /// What the determining policies advise, each once.
+    pub(crate) advice: Vec<Arc<str>>,
+}
+
 /// What Cedar says of policies of one effect.
 #[derive(Debug, Default)]
 pub(super) struct Found {
@@ -30,6 +40,18 @@ pub(super) struct Found {
 pub(crate) const FORBIDDEN: &str = "forbidden";
 
 impl Rules {
+    /// A verdict as it is told, save its errors.
+    pub(crate) fn answer(&self, verdict: &Verdict) -> Answer {
+        let rules = || verdict.policies.iter().filter_map(|at| self.list.get(*at));
+        let mut advice: Vec<Arc<str>> = Vec::new();
+        for word in rules().flat_map(|rule| &rule.advice) {
+            if !advice.contains(word) {
+                advice.push(Arc::clone(word));
+            }
+        }
+        Answer { allowed: verdict.allowed, code: Arc::clone(&verdict.code), policies: rules().map(|rule| Arc::clone(&rule.id)).collect(), advice }
+    }
+
     /// The answer of all policies to one request.
     pub(crate) fn judge(&self, request: &Request, entities: &Entities) -> Result<Verdict, Error> {
         stack::run(self.depth, || {

@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 pub(crate) use self::bundle::Bundle;
 pub(crate) use self::explain::effect;
-pub(crate) use self::judge::{FORBIDDEN, Verdict};
+pub(crate) use self::judge::{Answer, FORBIDDEN, Verdict};
 pub(crate) use self::plain::Plain;
 pub use self::plain::Program;
 pub(crate) use self::question::Asked;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use cedar_policy::{Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Schema};
 use serde_json::{Map, Value, json};
 
-use super::{Bundle, Fast, Kind, Loaded, Plain, Verdict};
+use super::{Answer, Bundle, Fast, Kind, Loaded, Plain, Verdict};
 use crate::directory::Directory;
 use crate::question::Question as Public;
 use crate::{Error, Ref, Request, Resource, json as checked, stack};
@@ -64,6 +64,22 @@ impl Loaded {
         match &fast.0 {
             Some(Ok(programs)) => programs.planned(question, directory),
             _ => None,
+        }
+    }
+
+    /// The answer, where the same was given before.
+    #[inline]
+    pub(crate) fn recalled<'f>(fast: &'f Fast, question: &Public<'_>, directory: &Directory) -> Option<&'f Answer> {
+        match &fast.0 {
+            Some(Ok(programs)) => programs.recalled(question, directory),
+            _ => None,
+        }
+    }
+
+    /// Keeps an answer that was given, for the next that is the same.
+    pub(crate) fn keep(fast: &Fast, question: &Public<'_>, directory: &Directory, answer: impl FnOnce() -> Answer) {
+        if let Some(Ok(programs)) = &fast.0 {
+            programs.keep(question, directory, answer);
         }
     }
 

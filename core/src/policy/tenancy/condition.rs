@@ -41,13 +41,25 @@ pub(super) struct Conditions<'a, 'b> {
     diagrams: Diagrams,
 }
 
-/// When `permits` and `forbids` together allow; and what has to be asked on the way.
-pub(super) fn allow<'n>(asked: &Asked<'_>, client: bool, policies: impl Iterator<Item = (bool, &'n Node)>) -> Made<(Plan, Vec<Node>)> {
+/// When `permits` and `forbids` together allow.
+pub(super) struct Allowing {
+    pub(super) plan: Plan,
+    /// What has to be asked on the way.
+    pub(super) others: Vec<Node>,
+    /// The bits that the policies depend on, each for itself; nothing if that is not all.
+    pub(super) reads: Option<u64>,
+}
+
+/// When the policies, each a permit or not, together allow.
+pub(super) fn allow<'n>(asked: &Asked<'_>, client: bool, policies: impl Iterator<Item = (bool, &'n Node)>) -> Made<Allowing> {
     let mut conditions = Conditions { asked, client, others: Vec::new(), diagrams: Diagrams::default() };
     let (mut permitted, mut refused) = (NEVER, NEVER);
+    let mut reads = 0;
     for (permits, node) in policies {
         let truth = conditions.truth(node)?;
         let diagrams = &mut conditions.diagrams;
+        let variables = diagrams.support(truth.yes).into_iter().chain(diagrams.support(truth.errs));
+        reads = variables.fold(reads, |reads, variable| reads | 1_u64.checked_shl(u32::from(variable)).unwrap_or(0));
         refused = diagrams.or(refused, truth.errs)?;
         let side = if permits { &mut permitted } else { &mut refused };
         *side = diagrams.or(*side, truth.yes)?;
@@ -55,7 +67,9 @@ pub(super) fn allow<'n>(asked: &Asked<'_>, client: bool, policies: impl Iterator
     let diagrams = &mut conditions.diagrams;
     let free = diagrams.not(refused)?;
     let allowed = diagrams.and(permitted, free)?;
-    Ok((diagrams.plan(allowed)?, conditions.others))
+    let plan = diagrams.plan(allowed)?;
+    let reads = if conditions.others.is_empty() { Some(reads) } else { None };
+    Ok(Allowing { plan, others: conditions.others, reads })
 }
 
 impl Conditions<'_, '_> {

@@ -8,6 +8,7 @@ mod ask;
 mod bits;
 mod condition;
 mod known;
+mod memo;
 mod programs;
 mod ready;
 mod registers;

@@ -6,13 +6,14 @@ use hashbrown::HashMap;
 
 use super::condition::allow;
 use super::known::{Asked, Compiling, Shape};
-use super::ready::{Names, Ready};
+use super::memo::Memo;
+use super::ready::{Names, Planned, Ready};
 use super::scopes::{Scoped, Whom};
 use super::sieve::Sieve;
 use super::words::{self, entity, root};
 use super::world::{Named, Others};
 use crate::directory::Directory;
-use crate::eval::{Plan, Pool, Program};
+use crate::eval::{Pool, Program};
 use crate::policy::Bundle;
 use crate::policy::compile::{self, Known, Node, Reader};
 use crate::policy::facts::is_directory_type;
@@ -273,12 +274,12 @@ impl Programs {
         directory: &mut Directory,
         asked: Asked<'_>,
         client: bool,
-    ) -> Result<(Sessions, Option<Plan>), Arc<str>> {
+    ) -> Result<(Sessions, Option<Planned>), Arc<str>> {
         let (programs, nodes) = self.nodes(policies, directory, asked)?;
         let policies = nodes.iter().map(|(policy, node)| (bundle.rules.permits_at(policy.at as usize), node));
-        let planned = allow(&asked, client, policies).ok().and_then(|(plan, others)| {
-            let others: Result<Vec<_>, _> = others.into_iter().map(|node| compile::compile(&[(0, &node)], root::COUNT)).collect();
-            Some((plan, others.ok()?))
+        let planned = allow(&asked, client, policies).ok().and_then(|allowing| {
+            let others = allowing.others.into_iter().map(|node| compile::compile(&[(0, &node)], root::COUNT));
+            Some((Planned { plan: allowing.plan, memo: Memo::new(allowing.reads) }, others.collect::<Result<Vec<_>, _>>().ok()?))
         });
         let (mut permits, mut permitting) = (Vec::new(), nodes);
         permitting.retain(|(policy, _)| bundle.rules.permits_at(policy.at as usize));

@@ -3,11 +3,13 @@
 
 use super::ask::{Login, domain_of, host_sought};
 use super::bits::{self, Session, is_client};
+use super::memo::Memo;
 use super::programs::Programs;
 use super::words;
 use crate::directory::{Directory, Index};
 use crate::eval::Plan;
 use crate::id::same;
+use crate::policy::Answer;
 use crate::question::{Kind, Question};
 
 /// Names by number, found by one look-up.
@@ -52,6 +54,25 @@ struct Key {
     kind: u32,
     /// Whether the resource is the host's own, and brings an account and nothing else.
     inline: bool,
+    /// Whether its answers can be recalled.
+    recalls: bool,
+}
+
+/// How the bits of a kind of request answer it.
+#[derive(Debug)]
+pub(super) struct Planned {
+    /// The allow bit.
+    pub(super) plan: Plan,
+    /// All of the answer, where it was given before.
+    pub(super) memo: Memo,
+}
+
+/// A session's request as its bits.
+#[derive(Clone, Copy)]
+struct Gathered {
+    at: u32,
+    client: bool,
+    bits: u64,
 }
 
 /// For each action and pair of types that bits can answer, its plans: of a main account or operator, and of a client.
@@ -60,7 +81,7 @@ pub(super) struct Ready {
     /// By the action's place.
     spans: Vec<Span>,
     keys: Vec<Key>,
-    plans: Vec<[Option<Plan>; 2]>,
+    plans: Vec<[Option<Planned>; 2]>,
 }
 
 impl Ready {
@@ -71,16 +92,17 @@ impl Ready {
     }
 
     /// A kind of request of the last action; gives its place.
-    pub(super) fn put(&mut self, (principal, kind, inline): (u32, u32, bool), plans: [Option<Plan>; 2]) -> Option<u32> {
+    pub(super) fn put(&mut self, (principal, kind, inline): (u32, u32, bool), plans: [Option<Planned>; 2]) -> Option<u32> {
         let at = u32::try_from(self.keys.len()).ok()?;
         self.spans.last_mut()?.end = at.checked_add(1)?;
-        self.keys.push(Key { principal, kind, inline });
+        let recalls = plans.iter().flatten().any(|planned| planned.memo.is_open());
+        self.keys.push(Key { principal, kind, inline, recalls });
         self.plans.push(plans);
         Some(at)
     }
 
     #[inline(always)]
-    pub(super) fn plan(&self, at: u32, client: bool) -> Option<&Plan> {
+    pub(super) fn planned(&self, at: u32, client: bool) -> Option<&Planned> {
         self.plans.get(at as usize)?.get(usize::from(client))?.as_ref()
     }
 }
@@ -89,6 +111,30 @@ impl Programs {
     /// The allow bit from the bits of a session's request, where they say it.
     #[inline]
     pub(in crate::policy) fn planned(&self, question: &Question<'_>, directory: &Directory) -> Option<bool> {
+        let Gathered { at, client, bits } = self.gathered(question, directory, |_| true)?;
+        self.ready.planned(at, client)?.plan.holds(bits, |asked| self.other_of(client, asked, question, directory))
+    }
+
+    /// The whole answer, where the same bits were answered before.
+    #[inline]
+    pub(in crate::policy) fn recalled(&self, question: &Question<'_>, directory: &Directory) -> Option<&Answer> {
+        let Gathered { at, client, bits } = self.gathered(question, directory, |key| key.recalls)?;
+        self.ready.planned(at, client)?.memo.recall(bits)
+    }
+
+    /// Keeps an answer for the next question of the same bits.
+    #[cold]
+    pub(in crate::policy) fn keep(&self, question: &Question<'_>, directory: &Directory, answer: impl FnOnce() -> Answer) {
+        if let Some(Gathered { at, client, bits }) = self.gathered(question, directory, |key| key.recalls)
+            && let Some(planned) = self.ready.planned(at, client)
+        {
+            planned.memo.keep(bits, answer);
+        }
+    }
+
+    /// The bits of a session's request of a kind that is wanted, unless more than bits may count.
+    #[inline(always)]
+    fn gathered(&self, question: &Question<'_>, directory: &Directory, wanted: impl Fn(&Key) -> bool) -> Option<Gathered> {
         let (hot, resource) = (directory.hot(), &question.resource);
         if question.with.is_some() || resource.more.is_some() || resource.id.is_empty() {
             return None;
@@ -100,8 +146,8 @@ impl Programs {
         let span = *self.ready.spans.get(self.action_of(question.action)? as usize)?;
         let (login, account, member) = Login::rows(directory, question.principal, sought)?;
         let at = self.kind_in(span, login.kind, resource.kind)?;
-        let inline = self.ready.keys.get(at as usize)?.inline;
-        let resource_bits = if inline {
+        let key = self.ready.keys.get(at as usize).filter(|key| wanted(key))?;
+        let resource_bits = if key.inline {
             bits::same(bits::RESOURCES_ACCOUNT_IS_ACCOUNT, Self::account_of(resource.account?, login.account, directory)?, login.account)
         } else {
             self.record_bits(login, question, directory)?
@@ -111,9 +157,8 @@ impl Programs {
         }
         let domain = *hot.domains.row(domain_of(directory, host, host_at)?)?;
         let client = is_client(&account);
-        let plan = self.ready.plan(at, client)?;
         let bits = Session { login, account, member, domain, feature: span.feature }.bits(hot) | resource_bits;
-        plan.holds(bits, |asked| self.other_of(client, asked, question, directory))
+        Some(Gathered { at, client, bits })
     }
 
     /// The place of a kind of request among those of its action.
