@@ -8,7 +8,6 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 use sublet::{At, Circumstances, Does, Kind, Of, On, Question, Ref, Resource, Who};
 
-use crate::errors::OrRaise;
 use crate::handles::{Action, Host, Principal, ResourceType};
 use crate::values::{Given, amount, kind, object, refused, text, under};
 
@@ -34,21 +33,13 @@ struct Fields<'py> {
     tags: Option<Bound<'py, PyAny>>,
 }
 
-/// Where what a question borrows from is kept: at hand for one, only made where needed for one of many.
-pub(crate) trait Keeps<'py> {
-    /// What is kept.
-    fn keep(&self) -> &Keep<'py>;
-}
+/// Made only where it is needed, which plain questions do not.
+#[derive(Default)]
+pub(crate) struct Spare<'py>(OnceCell<Box<Keep<'py>>>);
 
-impl<'py> Keeps<'py> for Keep<'py> {
-    fn keep(&self) -> &Self {
-        self
-    }
-}
-
-impl<'py> Keeps<'py> for OnceCell<Box<Keep<'py>>> {
+impl<'py> Spare<'py> {
     fn keep(&self) -> &Keep<'py> {
-        self.get_or_init(Box::default)
+        self.0.get_or_init(Box::default)
     }
 }
 
@@ -129,9 +120,8 @@ fn of<'a>(given: Given<'a, '_>) -> PyResult<Option<Of<'a>>> {
         return Ok(None);
     }
     let Ok(handle) = given.cast_exact::<Principal>() else { return text("resource", given).map(|id| Some(Of::Name(id))) };
-    let of = Of::Handle(&handle.get().0);
-    of.account().or_raise()?;
-    Ok(Some(of))
+    // The engine refuses the handle of another login; to ask it here would mean to read its name.
+    Ok(Some(Of::Handle(&handle.get().0)))
 }
 
 /// A host name, or a `Host`.
@@ -146,7 +136,7 @@ pub(crate) fn at<'a>(given: Given<'a, '_>) -> PyResult<At<'a>> {
 /// `(type, id)`, `(type, id, account)`, a `Principal`, or a `dict` with `type`, `id`, `account`, `attributes`, `parents`,
 /// `tags`.
 #[inline]
-fn on<'a, 'py: 'a>(given: Given<'a, 'py>, keeps: &'a impl Keeps<'py>) -> PyResult<On<'a>> {
+fn on<'a, 'py: 'a>(given: Given<'a, 'py>, keeps: &'a Spare<'py>) -> PyResult<On<'a>> {
     let Some(words) = tuple(given, || &keeps.keep().resource) else { return on_other(given, keeps) };
     let (kind, id, account) = match words.cast::<PyTuple>().map_or(0, |words| words.len()) {
         2 => words.extract::<(Item<'_, '_>, Item<'_, '_>)>().map(|(kind, id)| (kind, id, None))?,
@@ -157,7 +147,7 @@ fn on<'a, 'py: 'a>(given: Given<'a, 'py>, keeps: &'a impl Keeps<'py>) -> PyResul
     Ok(On { kind: type_of(kind.0)?, id: text("resource", id.0)?, account, more: None })
 }
 
-fn on_other<'a, 'py: 'a>(given: Given<'a, 'py>, keeps: &'a impl Keeps<'py>) -> PyResult<On<'a>> {
+fn on_other<'a, 'py: 'a>(given: Given<'a, 'py>, keeps: &'a Spare<'py>) -> PyResult<On<'a>> {
     if let Ok(handle) = given.cast_exact::<Principal>() {
         let name = handle.get().0.reference();
         return Ok(On { kind: Kind::Name(name.kind()), id: name.id(), account: None, more: None });
@@ -211,7 +201,7 @@ pub(crate) fn reference(what: &str, given: Given<'_, '_>) -> PyResult<Ref> {
 
 impl<'a, 'py: 'a> Around<'a, 'py> {
     #[inline]
-    fn with(&self, keeps: &'a impl Keeps<'py>) -> PyResult<Option<&'a Circumstances>> {
+    fn with(&self, keeps: &'a Spare<'py>) -> PyResult<Option<&'a Circumstances>> {
         if self.actor.is_none() && self.channel.is_none() && self.realm.is_none() && self.amount.is_none() && self.context.is_none() {
             return Ok(None);
         }
@@ -233,13 +223,7 @@ impl<'a, 'py: 'a> Around<'a, 'py> {
 
     /// A question about an action. Made where it is asked: it is large, and each move of it is felt.
     #[inline(always)]
-    pub(crate) fn question(
-        self,
-        principal: Given<'a, 'py>,
-        action: Given<'a, 'py>,
-        resource: Given<'a, 'py>,
-        keeps: &'a impl Keeps<'py>,
-    ) -> PyResult<Question<'a>> {
+    pub(crate) fn question(self, principal: Given<'a, 'py>, action: Given<'a, 'py>, resource: Given<'a, 'py>, keeps: &'a Spare<'py>) -> PyResult<Question<'a>> {
         Ok(Question {
             principal: who("principal", principal, || &keeps.keep().principal)?,
             action: does(action, || &keeps.keep().action)?,
@@ -250,7 +234,7 @@ impl<'a, 'py: 'a> Around<'a, 'py> {
     }
 
     /// A question about any action.
-    pub(crate) fn about(self, principal: Given<'a, 'py>, resource: Given<'a, 'py>, keeps: &'a impl Keeps<'py>) -> PyResult<Question<'a>> {
+    pub(crate) fn about(self, principal: Given<'a, 'py>, resource: Given<'a, 'py>, keeps: &'a Spare<'py>) -> PyResult<Question<'a>> {
         Ok(Question {
             principal: who("principal", principal, || &keeps.keep().principal)?,
             action: Does::Name("Action", ""),

@@ -13,7 +13,7 @@ use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 use sublet::{Change, Options, Progress, Record};
 
 use crate::answers::{Decision, Desk, Explanation, Login, plain};
-use crate::asked::{Keep, around, at, decide, reference};
+use crate::asked::{Spare, around, at, decide, reference};
 use crate::errors::OrRaise;
 use crate::many::{Lists, Many, listed};
 use crate::options::{lines_of, program, source};
@@ -100,7 +100,7 @@ impl Engine {
         amount: Given<'_, '_>,
         context: Given<'_, '_>,
     ) -> PyResult<Decision> {
-        let keep = Keep::default();
+        let keep = Spare::default();
         let around = around(actor, host, channel, realm, amount, context);
         let question = around.question(principal.as_borrowed(), action.as_borrowed(), resource.as_borrowed(), &keep)?;
         decide(py, &question, || self.inner.authorize(question)).map(Decision).or_raise()
@@ -122,7 +122,7 @@ impl Engine {
         amount: Given<'_, '_>,
         context: Given<'_, '_>,
     ) -> PyResult<bool> {
-        let keep = Keep::default();
+        let keep = Spare::default();
         let around = around(actor, host, channel, realm, amount, context);
         let question = around.question(principal.as_borrowed(), action.as_borrowed(), resource.as_borrowed(), &keep)?;
         decide(py, &question, || self.inner.check(question)).or_raise()
@@ -226,7 +226,7 @@ impl Engine {
         amount: Given<'_, '_>,
         context: Given<'_, '_>,
     ) -> PyResult<Explanation> {
-        let keep = Keep::default();
+        let keep = Spare::default();
         let around = around(actor, host, channel, realm, amount, context);
         let question = around.question(principal.as_borrowed(), action.as_borrowed(), resource.as_borrowed(), &keep)?;
         let asked = question.to_request();
@@ -248,7 +248,7 @@ impl Engine {
         amount: Given<'_, '_>,
         context: Given<'_, '_>,
     ) -> PyResult<Vec<String>> {
-        let keep = Keep::default();
+        let keep = Spare::default();
         let around = around(actor, host, channel, realm, amount, context);
         let asked = around.about(principal.as_borrowed(), resource.as_borrowed(), &keep)?.to_request();
         py.detach(|| self.inner.actions(&asked.principal, &asked.resource, &asked.circumstances))
@@ -276,7 +276,7 @@ impl Engine {
         realm: Given<'_, '_>,
         context: Given<'_, '_>,
     ) -> PyResult<Desk> {
-        let keep = Keep::default();
+        let keep = Spare::default();
         let around = around(actor, host, channel, realm, None, context);
         let asked = around.about(principal.as_borrowed(), about.as_borrowed(), &keep)?.to_request();
         py.detach(|| self.inner.desk(&asked.principal, &asked.resource, &asked.circumstances)).map(Desk).or_raise()

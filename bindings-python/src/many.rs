@@ -1,7 +1,6 @@
 //! Many questions, as records or as columns. What they borrow from is held until they are answered; the GIL is let go for
 //! a moment every some thousand rows, so that no other thread waits for the conversion of a long list.
 
-use std::cell::OnceCell;
 use std::time::Duration;
 
 use pyo3::intern;
@@ -9,12 +8,14 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 use sublet::{Error, Question};
 
-use crate::asked::{Around, Keep};
+use crate::asked::{Around, Spare};
 use crate::errors::{OrRaise, Raise};
 use crate::values::{Given, kind, refused, under};
 
 /// After how many rows other threads get their turn: one to three milliseconds.
 const BREATH: usize = 12_288;
+/// After how many objects: to make one costs more than to read a row, and a list of them is often let go right after.
+const OBJECTS: usize = 6_144;
 /// How long they are waited for. Who takes the GIL back at once is faster than a thread that has to wake up first, and each
 /// signal makes that thread start its wait anew: it would starve.
 const PAUSE: Duration = Duration::from_micros(20);
@@ -24,9 +25,9 @@ fn pause(py: Python<'_>) {
     py.detach(|| std::thread::sleep(PAUSE));
 }
 
-/// Lets other threads run, every [`BREATH`] rows.
-fn breathe(py: Python<'_>, row: usize) {
-    if row % BREATH == BREATH - 1 {
+/// Lets other threads run, every so many rows.
+fn breathe(py: Python<'_>, row: usize, every: usize) {
+    if row % every == every - 1 {
         pause(py);
     }
 }
@@ -43,9 +44,6 @@ pub(crate) struct Named<T> {
     pub(crate) amount: Option<T>,
     pub(crate) context: Option<T>,
 }
-
-/// Made only for a row that lends from a list or a `dict`.
-type Kept<'py> = OnceCell<Box<Keep<'py>>>;
 
 type Row<'py> = Named<Bound<'py, PyAny>>;
 
@@ -123,7 +121,7 @@ fn needed<'a, 'py>(name: &str, argument: Option<&'a impl Argument<'py>>, row: us
     some(argument, row)?.ok_or_else(|| refused("request", format!("`{name}` is missing")))
 }
 
-fn question<'a, 'py>(named: &'a Named<impl Argument<'py>>, row: usize, keep: &'a Kept<'py>) -> PyResult<Question<'a>> {
+fn question<'a, 'py>(named: &'a Named<impl Argument<'py>>, row: usize, keep: &'a Spare<'py>) -> PyResult<Question<'a>> {
     let around = Around {
         actor: some(named.actor.as_ref(), row)?,
         host: some(named.host.as_ref(), row)?,
@@ -179,7 +177,7 @@ impl<'py> Many<'py> {
         let mut rows = Vec::with_capacity(records.len());
         for (index, record) in records.iter_borrowed().enumerate() {
             rows.push(row(&record).map_err(|error| item(py, index, &error))?);
-            breathe(py, index);
+            breathe(py, index, BREATH);
         }
         Ok(Self::Records(rows))
     }
@@ -193,8 +191,8 @@ impl<'py> Many<'py> {
 
     /// Asks `answer` of all questions at once, without the GIL; then lets go of what was held.
     pub(crate) fn ask<T: Send>(self, py: Python<'py>, answer: impl FnOnce(&[Question<'_>]) -> Result<Vec<T>, Error> + Send) -> PyResult<Vec<T>> {
-        let mut keeps: Vec<Kept<'py>> = Vec::new();
-        keeps.resize_with(self.len(), Kept::default);
+        let mut keeps: Vec<Spare<'py>> = Vec::new();
+        keeps.resize_with(self.len(), Spare::default);
         let answers = self.questions(py, &keeps).and_then(|questions| py.detach(|| answer(&questions)).or_raise());
         let_go(py, keeps);
         if let Self::Records(rows) = self {
@@ -203,11 +201,11 @@ impl<'py> Many<'py> {
         answers
     }
 
-    fn questions<'a>(&'a self, py: Python<'py>, keeps: &'a [Kept<'py>]) -> PyResult<Vec<Question<'a>>> {
+    fn questions<'a>(&'a self, py: Python<'py>, keeps: &'a [Spare<'py>]) -> PyResult<Vec<Question<'a>>> {
         let mut questions = Vec::with_capacity(keeps.len());
         let mut push = |index: usize, question: PyResult<Question<'a>>| {
             questions.push(question.map_err(|error| item(py, index, &error))?);
-            breathe(py, index);
+            breathe(py, index, BREATH);
             Ok::<_, PyErr>(())
         };
         match self {
@@ -282,7 +280,7 @@ pub(crate) fn listed<'py, T>(py: Python<'py>, answers: Vec<T>, class: impl Fn(T)
     let mut list = Vec::with_capacity(answers.len());
     for (index, answer) in answers.into_iter().enumerate() {
         list.push(class(answer)?);
-        breathe(py, index);
+        breathe(py, index, OBJECTS);
     }
     PyList::new(py, list)
 }

@@ -40,10 +40,12 @@ impl Place {
 macro_rules! handle {
     ($(#[$doc:meta])* $name:ident, $make:expr, $($argument:ident: $kind:ty),*) => {
         $(#[$doc])*
+        // The place first: in a host's object it then stands beside the object's type, which is looked at before.
         #[derive(Debug)]
+        #[repr(C)]
         pub struct $name {
-            reference: Ref,
             pub(crate) place: Place,
+            reference: Ref,
         }
 
         impl $name {

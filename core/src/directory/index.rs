@@ -68,7 +68,7 @@ impl Index {
 
     /// Whether it should grow when there is time.
     pub(crate) fn is_filling(&self) -> bool {
-        self.used() >= self.slots.len() / 16 * 7
+        self.used() >= (self.slots.len() / 16).saturating_mul(7)
     }
 
     #[inline]

@@ -206,12 +206,12 @@ impl Programs {
                 let admitted: Vec<&Scoped<'_>> = policies.iter().filter(|policy| policy.admits(principal, number, resource, &self.named)).copied().collect();
                 let (any, nodes) = self.nodes(&admitted, directory, asked(false, None))?;
                 let left: Vec<&Scoped<'_>> = nodes.iter().map(|(policy, _)| *policy).collect();
-                let (main, plan) = self.session(bundle, &left, directory, asked(true, Some(false)), false)?;
+                let (main, of_main) = self.session(bundle, &left, directory, asked(true, Some(false)), false)?;
                 let (client, of_client) = self.session(bundle, &left, directory, asked(true, Some(true)), true)?;
                 let text = self.pool.text(resource);
                 let plain = inline.as_ref().is_none_or(|inline| inline.owned);
                 let place = self.kind(resource);
-                let ready = if plain && !action.context { self.ready.put((kind, place, inline.is_some()), [plan, of_client]) } else { None };
+                let ready = if plain && !action.context { self.ready.put((kind, place, inline.is_some()), [of_main, of_client]) } else { None };
                 let record = words::TYPES.iter().position(|known| known == resource).and_then(|at| u32::try_from(at).ok()).unwrap_or(u32::MAX);
                 let entry = Entry {
                     principal: kind,

@@ -141,8 +141,8 @@ impl Programs {
         }
         // All texts that are looked up are asked of memory before the first answer is waited for.
         let sought = Login::sought(hot, question.principal);
-        let host = question.host?;
-        let host_at = host_sought(directory, host);
+        let at_host = question.host?;
+        let host_at = host_sought(directory, at_host);
         let span = *self.ready.spans.get(self.action_of(question.action)? as usize)?;
         let (login, account, member) = Login::rows(directory, question.principal, sought)?;
         let at = self.kind_in(span, login.kind, resource.kind)?;
@@ -155,7 +155,7 @@ impl Programs {
         if self.stands_alone(login, resource.id) {
             return None;
         }
-        let domain = *hot.domains.row(domain_of(directory, host, host_at)?)?;
+        let domain = *hot.domains.row(domain_of(directory, at_host, host_at)?)?;
         let client = is_client(&account);
         let bits = Session { login, account, member, domain, feature: span.feature }.bits(hot) | resource_bits;
         Some(Gathered { at, client, bits })
