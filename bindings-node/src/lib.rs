@@ -216,10 +216,10 @@ impl NativeRoom {
     pub fn put(&self, number: u32, kind: u32, first: String, second: String) -> Result<()> {
         guarded(|| {
             let slot = match kind {
-                1 => Slot::Principal(Arc::new(Principal::new(first, second))),
-                2 => Slot::Action(Arc::new(Action::new(first, second))),
-                3 => Slot::ResourceType(Arc::new(ResourceType::new(first))),
-                4 => Slot::Host(Arc::new(Host::new(first))),
+                1 => Slot::Principal(Principal::new(first, second)),
+                2 => Slot::Action(Action::new(first, second)),
+                3 => Slot::ResourceType(ResourceType::new(first)),
+                4 => Slot::Host(Host::new(first)),
                 _ => Slot::Empty,
             };
             self.inner.slots.borrow_mut().put(number, slot)

@@ -5,24 +5,29 @@ use std::sync::Arc;
 
 use sublet::{Action, At, Does, Error, Host, Kind, Of, On, Principal, Question, Request, ResourceType, Who};
 
-/// What a number stands for.
+/// What a number stands for. In its place, not behind a pointer: a question reads three or four of them.
 #[derive(Clone, Default)]
 pub(crate) enum Slot {
     #[default]
     Empty,
-    Principal(Arc<Principal>),
-    Action(Arc<Action>),
-    ResourceType(Arc<ResourceType>),
-    Host(Arc<Host>),
+    Principal(Principal),
+    Action(Action),
+    ResourceType(ResourceType),
+    Host(Host),
 }
 
-/// Slots by number; 0 stands for none. Shared with what is decided off the event loop, and copied if it changes meanwhile.
+/// How many slots are copied when one of them changes while others read it.
+const PART: usize = 64;
+
+/// Slots by number; 0 stands for none. Shared with what is decided off the event loop, and copied, as far as it changes
+/// meanwhile.
 #[derive(Clone, Default)]
-pub(crate) struct Slots(Arc<Vec<Slot>>);
+pub(crate) struct Slots(Arc<Vec<Arc<[Slot; PART]>>>);
 
 /// More than handles and words together can be alive in a sensible program: what passes it is refused.
 const MOST: usize = 1 << 24;
 
+#[cold]
 pub(crate) fn refused(reason: &str) -> Error {
     Error::Value { what: "handle".to_owned(), reason: reason.to_owned() }
 }
@@ -33,18 +38,19 @@ impl Slots {
         if at == 0 || at > MOST {
             return Err(refused("too many are alive"));
         }
-        let list = Arc::make_mut(&mut self.0);
-        if list.len() <= at {
-            list.resize(at.saturating_add(1), Slot::Empty);
+        let parts = Arc::make_mut(&mut self.0);
+        while parts.len() <= at / PART {
+            parts.push(Arc::new(std::array::from_fn(|_| Slot::Empty)));
         }
-        if let Some(place) = list.get_mut(at) {
+        if let Some(place) = parts.get_mut(at / PART).and_then(|part| Arc::make_mut(part).get_mut(at % PART)) {
             *place = slot;
         }
         Ok(())
     }
 
     fn slot(&self, number: u32) -> &Slot {
-        self.0.get(number as usize).unwrap_or(&Slot::Empty)
+        let at = number as usize;
+        self.0.get(at / PART).and_then(|part| part.get(at % PART)).unwrap_or(&Slot::Empty)
     }
 
     fn principal(&self, number: u32) -> Result<&Principal, Error> {
@@ -96,26 +102,46 @@ fn id<'a>(bytes: &mut &'a [u8], length: u32) -> Result<&'a str, Error> {
     std::str::from_utf8(id).map_err(|_| refused("an id that is no text"))
 }
 
+/// The ids of a question, in order. For a single one they stand where the call has put them.
+pub(crate) struct Ids<'a> {
+    pub(crate) principal: &'a str,
+    pub(crate) resource: &'a str,
+    pub(crate) account: &'a str,
+}
+
 impl Row {
-    pub(crate) fn question<'a>(&self, slots: &'a Slots, bytes: &mut &'a [u8]) -> Result<Question<'a>, Error> {
-        let principal = if self.principal == 0 {
-            Who::Name(slots.kind(self.principal_type)?.name(), id(bytes, self.principal_id)?)
-        } else {
-            Who::Handle(slots.principal(self.principal)?)
+    /// Whether there is an id of the principal, and one of the account.
+    pub(crate) fn has(&self) -> (bool, bool) {
+        (self.principal == 0, self.account_id != 0)
+    }
+
+    /// A question whose ids are these, as far as it has them.
+    pub(crate) fn with<'a>(&self, slots: &'a Slots, ids: &Ids<'a>) -> Result<Question<'a>, Error> {
+        let principal = match self.principal {
+            0 => Who::Name(slots.kind(self.principal_type)?.name(), ids.principal),
+            handle => Who::Handle(slots.principal(handle)?),
         };
-        let resource_id = id(bytes, self.resource_id)?;
-        let account = match (self.account, self.account_id.checked_sub(1)) {
-            (0, None) => None,
-            (0, Some(length)) => Some(Of::Name(id(bytes, length)?)),
+        let account = match (self.account, self.account_id) {
+            (0, 0) => None,
+            (0, _) => Some(Of::Name(ids.account)),
             (handle, _) => Some(Of::Handle(slots.principal(handle)?)),
         };
         Ok(Question {
             principal,
             action: Does::Handle(slots.action(self.action)?),
-            resource: On { kind: Kind::Handle(slots.kind(self.resource_type)?), id: resource_id, account, more: None },
+            resource: On { kind: Kind::Handle(slots.kind(self.resource_type)?), id: ids.resource, account, more: None },
             host: if self.host == 0 { None } else { Some(At::Handle(slots.host(self.host)?)) },
             with: None,
         })
+    }
+
+    /// A question whose ids are the next bytes.
+    pub(crate) fn question<'a>(&self, slots: &'a Slots, bytes: &mut &'a [u8]) -> Result<Question<'a>, Error> {
+        let (principal, account) = self.has();
+        let principal = if principal { id(bytes, self.principal_id)? } else { "" };
+        let resource = id(bytes, self.resource_id)?;
+        let account = if account { id(bytes, self.account_id.saturating_sub(1))? } else { "" };
+        self.with(slots, &Ids { principal, resource, account })
     }
 }
 
