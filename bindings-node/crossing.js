@@ -31,10 +31,18 @@ const HOLE = [];
 /** Rows of numbers, and the bytes of their ids. */
 class Sheet {
   constructor(rows) {
+    this.rows = rows;
     this.words = new Uint32Array(rows * ROW);
     this.bytes = new Uint8Array(IDS + rows * 40);
     this.row = 0;
     this.at = 0;
+  }
+
+  /** For other rows. */
+  emptied() {
+    this.row = 0;
+    this.at = 0;
+    return this;
   }
 
   /** Makes room for the ids of another row. */

@@ -70,12 +70,28 @@ function convert(state, until) {
   }
 }
 
+/** Sheets that nobody writes or reads, each of so many bytes at most: fresh memory costs more than what is written there. */
+const idle = [];
+const [MOST_IDLE, LARGEST_IDLE] = [4, 1 << 22];
+
+/** A sheet for that many rows, for itself until `done`. */
+function sheetFor(rows) {
+  const at = idle.findIndex((sheet) => sheet.rows >= rows);
+  return at < 0 ? new Sheet(rows) : idle.splice(at, 1)[0];
+}
+
+function done({ sheet }) {
+  if (sheet.words.byteLength + sheet.bytes.byteLength > LARGEST_IDLE) return;
+  if (idle.length === MOST_IDLE) idle.shift();
+  idle.push(sheet.emptied());
+}
+
 const started = (given) => {
   const { count, next } = rowsOf(given);
-  return { count, next, index: 0, sheet: new Sheet(count), texts: [] };
+  return { count, next, index: 0, sheet: sheetFor(count), texts: [] };
 };
 
-const crossed = ({ sheet, texts }) => [room, sheet.words, sheet.bytes.subarray(0, sheet.at), `[${texts.join(',')}]`];
+const crossed = ({ sheet, texts }) => [room, sheet.words.subarray(0, sheet.row), sheet.bytes.subarray(0, sheet.at), `[${texts.join(',')}]`];
 
 /** Asks of all at once. */
 function many(engine, given, bits) {
@@ -83,7 +99,9 @@ function many(engine, given, bits) {
   try {
     const state = started(given);
     convert(state, state.count);
-    return call(() => engine.many(...crossed(state), bits));
+    const answered = call(() => engine.many(...crossed(state), bits));
+    done(state);
+    return answered;
   } finally {
     end(begun);
   }
@@ -94,9 +112,10 @@ const turn = () => new Promise((resolve) => { setImmediate(resolve); });
 /** The same off the event loop, which gets its turn while rows are converted, too. */
 async function manyAsync(engine, given, bits) {
   const begun = begin();
+  let state;
   let asked;
   try {
-    const state = started(given);
+    state = started(given);
     while (state.index < state.count) {
       convert(state, Math.min(state.count, state.index + SLICE));
       if (state.index < state.count) await turn();
@@ -105,7 +124,9 @@ async function manyAsync(engine, given, bits) {
   } finally {
     end(begun);
   }
-  return asked;
+  const answered = await asked;
+  done(state);
+  return answered;
 }
 
 function booleans(bits) {

@@ -21,7 +21,7 @@ use napi::bindgen_prelude::{Env, JsObjectValue, JsValue, Object, ToNapiValue, Un
 use napi::{Status, sys};
 use sublet::{Engine, Error, Question};
 
-use crate::room::{Ids, ROW, Row, Slots};
+use crate::room::{Ids, ROW, Row, Slots, refused};
 use crate::said::Strings;
 use crate::text_of;
 
@@ -133,7 +133,7 @@ impl Room {
         let text = std::str::from_utf8(&texts.bytes).unwrap_or_default();
         let part = |from, to| text.get(from..to).unwrap_or_default();
         let ids = Ids { resource: part(0, first), principal: part(first, second), account: part(second, text.len()) };
-        answer(row.with(&slots, &ids)?).map(Some)
+        answer(row.with(&slots, &ids).map_err(refused)?).map(Some)
     }
 
     fn check(&self, call: &Call, engine: &Engine) -> Result<Option<String>, Error> {
