@@ -216,7 +216,7 @@ function ask(native, principal, action, resource, circumstances) {
   if (!read(principal, resource) || !numbers(single, 0, principal, action, host)) return leaveCopy(principal, action, resource, host);
   single[ANSWER] = UNANSWERED;
   const answered = native(id, whoId, account);
-  return answered === ILL_FORMED ? leaveCopy(principal, action, resource, host) : answered;
+  return answered !== undefined && answered === ILL_FORMED ? leaveCopy(principal, action, resource, host) : answered;
 }
 
 /** Writes a question into the next row of many; false if it is left. */

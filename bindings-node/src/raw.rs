@@ -119,8 +119,11 @@ impl Room {
     }
 
     /// Answers the question of a call.
+    #[inline]
     fn asked<T>(&self, call: &Call, answer: impl FnOnce(Question<'_>) -> Result<T, Error>) -> Result<Option<T>, Error> {
         let (slots, mut texts, row) = (self.slots.borrow(), self.texts.borrow_mut(), self.shared.row());
+        // First of all, so that memory answers while the ids are taken.
+        let parts = row.parts(&slots).map_err(refused)?;
         let ([resource, principal, account], (named, owned)) = (call.arguments, row.has());
         texts.bytes.clear();
         let mut add = |value, is: bool| {
@@ -133,7 +136,7 @@ impl Room {
         let text = std::str::from_utf8(&texts.bytes).unwrap_or_default();
         let part = |from, to| text.get(from..to).unwrap_or_default();
         let ids = Ids { resource: part(0, first), principal: part(first, second), account: part(second, text.len()) };
-        answer(row.with(&slots, &ids).map_err(refused)?).map(Some)
+        answer(parts.with(&ids)).map(Some)
     }
 
     fn check(&self, call: &Call, engine: &Engine) -> Result<Option<String>, Error> {
