@@ -75,6 +75,7 @@ function and(more, key, value) {
   return found;
 }
 
+const PARTS = Symbol('type, id and account');
 /** What `read` has read. `given` is what is left of the resource: it, if nothing of it was read, a copy, or `PARTS`. */
 let whoType;
 let whoId;
@@ -82,7 +83,6 @@ let type;
 let id;
 let account;
 let given;
-const PARTS = Symbol('type, id and account');
 /** Whether it has read anything. */
 let begun;
 
@@ -91,8 +91,10 @@ let begun;
  * looked whether they are its own and all that it has.
  */
 function fields(resource) {
-  given = resource;
-  if (typeof resource !== 'object' || resource === null || number.principal(resource) !== 0) return false;
+  if (typeof resource !== 'object' || resource === null || number.principal(resource) !== 0) {
+    given = resource;
+    return false;
+  }
   const ofType = resource.type;
   const ofId = resource.id;
   const ofAccount = resource.account;
@@ -115,9 +117,11 @@ function fields(resource) {
 
 /** Whether it is a plain array of that. */
 function words(resource) {
-  given = resource;
   const { length } = resource;
-  if ((length !== 2 && length !== 3) || getPrototypeOf(resource) !== ARRAY) return false;
+  if ((length !== 2 && length !== 3) || getPrototypeOf(resource) !== ARRAY) {
+    given = resource;
+    return false;
+  }
   const ofType = resource[0];
   const ofId = resource[1];
   const ofAccount = length === 3 ? resource[2] : null;
@@ -162,6 +166,7 @@ function leaveCopy(principal, action, resource, host) {
   if (isArray(principal)) left.principal = [whoType, whoId];
   if (given !== PARTS) left.resource = given;
   else left.resource = account === null ? [type, id] : [type, id, account];
+  given = undefined;
   return null;
 }
 

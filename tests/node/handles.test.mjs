@@ -74,10 +74,15 @@ test('a handle stands only for its own kind, and what is not plain is exact or r
   assert.throws(() => engine.check(OWNER, 'client.edit', ['Account', 'bakery', 'acme'], { host: HOST }), code('input.directory_resource'));
 });
 
+/** What happens whenever a proxy is looked at. */
+let meanwhile = () => {};
+const LOOKS = ['getPrototypeOf', 'ownKeys', 'getOwnPropertyDescriptor', 'has', 'isExtensible'];
+const nosy = Object.fromEntries(LOOKS.map((look) => [look, (...given) => { meanwhile(); return Reflect[look](...given); }]));
+
 /** The same parts, each read by way of `seen`: as getters, or as a proxy. */
 const GUISES = {
   getters: (value, seen) => Object.defineProperties(Array.isArray(value) ? [...value] : {}, Object.fromEntries(Object.entries(value).map(([key, field]) => [key, { get: () => seen(key, field), enumerable: true, configurable: true }]))),
-  proxy: (value, seen) => new Proxy(value, { get: (of, key) => (Object.hasOwn(of, key) && key !== 'length' ? seen(key, of[key]) : of[key]) }),
+  proxy: (value, seen) => new Proxy(value, { ...nosy, get: (of, key) => { meanwhile(); return Object.hasOwn(of, key) && key !== 'length' ? seen(key, of[key]) : of[key]; } }),
 };
 
 /** Each way to ask a question, and whether it is one of many. */
@@ -93,6 +98,13 @@ const WAYS = [
 test('what answers for the parts of a question is read once, plain or not', async () => {
   const engine = opened();
   const object = { type: 'Campaign', id: 'k', account: 'acme' };
+  // Who asks meanwhile is answered, and disturbs nothing.
+  meanwhile = () => {
+    assert.equal(engine.check(['Account', 'bakery'], 'campaign.edit', ['Campaign', 'other', 'nova'], { host: APP }), false);
+    assert.deepEqual(engine.checkMany([{ principal: OWNER, action: 'campaign.read', resource: { type: 'Campaign', id: 'x', account: 'acme' }, host: HOST }]), [true]);
+    assert.throws(() => engine.check(['Account', 1], 'campaign.edit', CAMPAIGN, { host: APP }), code('input.value'));
+    assert.throws(() => engine.check(OWNER, 'campaign.edit', null, { host: APP }), code('input.value'));
+  };
   for (const [guise, disguise] of Object.entries(GUISES)) {
     for (const [way, ask] of WAYS) {
       // A channel is beyond the plain, an attribute too: then the question is taken the exact way.
@@ -100,9 +112,7 @@ test('what answers for the parts of a question is read once, plain or not', asyn
         const reads = {};
         const seen = (part) => (key, value) => {
           reads[`${part}.${key}`] = (reads[`${part}.${key}`] ?? 0) + 1;
-          // One that asks meanwhile is answered, and disturbs nothing.
-          assert.equal(engine.check(['Account', 'bakery'], 'campaign.edit', ['Campaign', 'other', 'nova'], { host: APP }), false);
-          assert.throws(() => engine.check(['Account', 1], 'campaign.edit', CAMPAIGN, { host: APP }), code('input.value'));
+          meanwhile();
           return value;
         };
         const request = { principal: disguise(OWNER, seen('principal')), action: 'campaign.read', resource: disguise(resource, seen('resource')), host: HOST, ...more };
@@ -119,6 +129,13 @@ test('what answers for the parts of a question is read once, plain or not', asyn
       assert.deepEqual(reads.sort(), ['host', 'host', 'principal', 'action', 'resource', ...Object.keys(more), ...Object.keys(more)].sort());
     }
   }
+  // What is refused is still itself.
+  for (const wrong of [new Proxy(['Campaign'], nosy), new Proxy(new Map(), nosy), new Proxy(['Campaign', 'k', 'acme', 'more'], nosy)]) {
+    for (const [, ask] of WAYS) {
+      for (const part of ['principal', 'resource']) await assert.rejects(async () => ask(engine, { principal: OWNER, action: 'campaign.read', resource: CAMPAIGN, host: HOST, [part]: wrong }), (error) => ['input.value', 'input.item'].includes(error.code));
+    }
+  }
+  meanwhile = () => {};
 });
 
 test('an error of what is read reaches the caller, and a value of another type is refused', async () => {
