@@ -1,9 +1,11 @@
-// JavaScript values as JSON text, exactly or not at all: each property is read once and as data. Getters, proxies,
-// `toJSON`, class instances, fractions, unsafe integers and lone surrogates are refused.
+// JavaScript values as JSON text, exactly or not at all. Class instances, fractions, unsafe integers and lone surrogates
+// are refused, `toJSON` is not asked, and each property is read once: those of a question's own parts as JavaScript reads
+// them, whether or not a getter or a proxy answers; those of values within it as data, so that getters and proxies are
+// refused.
 'use strict';
 
 const { isProxy } = require('node:util').types;
-const { SubletError, item, refused, wellFormed } = require('./errors.js');
+const { SubletError, refused, wellFormed } = require('./errors.js');
 const { number } = require('./handles.js');
 
 const NESTING = 64;
@@ -23,12 +25,40 @@ function integer(what, value) {
   return Object.is(value, -0) ? '0' : String(value);
 }
 
-/** The properties of a plain object as [key, value], each read once. */
-function entries(what, value) {
+/** Refuses what is no plain object: an instance of a class is none. */
+function plain(what, value) {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw refused(what, 'a plain object is needed');
-  if (isProxy(value)) throw refused(what, 'a proxy');
   const prototype = Object.getPrototypeOf(value);
   if (prototype !== Object.prototype && prototype !== null && Object.getPrototypeOf(prototype) !== null) throw refused(what, 'an instance of a class');
+}
+
+/** The fields of a question's own part as [key, value], each read once. */
+function fields(what, value) {
+  plain(what, value);
+  const found = [];
+  for (const key of Object.keys(value)) {
+    if (!Object.hasOwn(value, key)) continue;
+    const field = value[key];
+    if (field !== undefined) found.push([key, field]);
+  }
+  return found;
+}
+
+/** The same of an array. */
+function words(what, value) {
+  const found = [];
+  const { length } = value;
+  for (let index = 0; index < Math.min(length, 4); index += 1) {
+    if (!Object.hasOwn(value, index)) throw refused(what, 'an array with a hole');
+    found.push(value[index]);
+  }
+  return found;
+}
+
+/** The properties of a plain object as [key, value], as data. */
+function entries(what, value) {
+  if (isProxy(value)) throw refused(what, 'a proxy');
+  plain(what, value);
   const found = [];
   for (const key of Reflect.ownKeys(value)) {
     if (typeof key === 'symbol') throw refused(what, 'a symbol as key');
@@ -77,13 +107,13 @@ function json(what, value, left = NESTING) {
 function reference(what, value) {
   if (number.principal(value) !== 0) return `[${string(what, value.type)},${string(what, value.id)}]`;
   if (Array.isArray(value)) {
-    const pair = items(what, value);
+    const pair = words(what, value);
     if (pair.length !== 2) throw refused(what, 'a type and an id are needed: ["Account", "acme"]');
     return `[${string(what, pair[0])},${string(what, pair[1])}]`;
   }
-  const fields = new Map(entries(what, value));
-  if (fields.size !== 2) throw refused(what, 'a type and an id are needed');
-  return `[${string(what, fields.get('type'))},${string(what, fields.get('id'))}]`;
+  const named = new Map(fields(what, value));
+  if (named.size !== 2) throw refused(what, 'a type and an id are needed');
+  return `[${string(what, named.get('type'))},${string(what, named.get('id'))}]`;
 }
 
 function action(value) {
@@ -98,13 +128,13 @@ const host = (value) => string('host', number.host(value) === 0 ? value : value.
 
 function resource(value) {
   if (Array.isArray(value)) {
-    const words = items('resource', value);
-    if (words.length === 2) return `[${resourceType(words[0])},${string('resource', words[1])}]`;
-    if (words.length === 3) return `{"type":${resourceType(words[0])},"id":${string('resource', words[1])},"account":${account(words[2])}}`;
+    const found = words('resource', value);
+    if (found.length === 2) return `[${resourceType(found[0])},${string('resource', found[1])}]`;
+    if (found.length === 3) return `{"type":${resourceType(found[0])},"id":${string('resource', found[1])},"account":${account(found[2])}}`;
     throw refused('resource', 'a type, an id and perhaps an account are needed: ["Campaign", "spring", "acme"]');
   }
   if (number.principal(value) !== 0) return reference('resource', value);
-  const parts = entries('resource', value).map(([key, field]) => {
+  const parts = fields('resource', value).map(([key, field]) => {
     switch (key) {
       case 'type':
         return `"type":${resourceType(field)}`;
@@ -152,7 +182,7 @@ const CIRCUMSTANCES = {
 /** The JSON text of a request. `fixed` holds what is already text. */
 function request(fixed, circumstances = {}) {
   const parts = Object.entries(fixed).map(([key, text]) => `"${key}":${text}`);
-  for (const [key, value] of entries('request', circumstances)) {
+  for (const [key, value] of fields('request', circumstances)) {
     const convert = Object.hasOwn(CIRCUMSTANCES, key) ? CIRCUMSTANCES[key] : undefined;
     if (convert === undefined) throw refused('request', `no field \`${key}\``);
     if (value !== null) parts.push(`"${key}":${convert(value)}`);
@@ -160,16 +190,12 @@ function request(fixed, circumstances = {}) {
   return `{${parts.join(',')}}`;
 }
 
-/** The JSON text of a request with all its fields; the index of a malformed one is named. */
-function record(value, index) {
-  try {
-    const given = new Map(entries('request', value));
-    const fixed = { principal: reference('principal', given.get('principal')), action: action(given.get('action')), resource: resource(given.get('resource')) };
-    for (const key of Object.keys(fixed)) given.delete(key);
-    return request(fixed, Object.fromEntries(given));
-  } catch (error) {
-    throw item(index, error);
-  }
+/** The JSON text of a request with all its fields. */
+function record(value) {
+  const given = new Map(fields('request', value));
+  const fixed = { principal: reference('principal', given.get('principal')), action: action(given.get('action')), resource: resource(given.get('resource')) };
+  for (const key of Object.keys(fixed)) given.delete(key);
+  return request(fixed, Object.fromEntries(given));
 }
 
-module.exports = { action, entries, host, items, json, record, reference, request, resource, string };
+module.exports = { action, entries, host, items, json, plain, record, reference, request, resource, string };

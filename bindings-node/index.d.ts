@@ -74,6 +74,10 @@ export interface Circumstances {
   readonly context?: { readonly [key: string]: Value } | null;
 }
 
+/**
+ * A question. Its own parts (this object, `[type, id]`, the resource, the circumstances) are read as JavaScript reads them, each
+ * field once, so a getter or a proxy may answer for them; values within `attributes`, `tags` and `context` are data alone.
+ */
 export interface Request extends Circumstances {
   readonly principal: Who;
   readonly action: Does;

@@ -2,7 +2,7 @@
 'use strict';
 
 const native = require('./sublet.node');
-const { ANSWER, UNANSWERED, answer, ask } = require('./crossing.js');
+const { ANSWER, UNANSWERED, answer, ask, taken } = require('./crossing.js');
 const { action, entries, host: hostOf, items, json, reference, request, resource, string } = require('./convert.js');
 const { SubletError, call, converted, refused } = require('./errors.js');
 const { Action, Host, Principal, ResourceType, room } = require('./handles.js');
@@ -22,6 +22,8 @@ class Decision {
     Object.freeze(this);
   }
 }
+
+const textOf = (asked) => request({ principal: reference('principal', asked.principal), action: action(asked.action), resource: resource(asked.resource) }, asked.circumstances);
 
 const decision = (fields) => (fields === null || fields === undefined ? null : new Decision(fields));
 
@@ -170,26 +172,22 @@ class Engine {
   }
 
   authorize(principal, what, on, circumstances) {
-    if (ask(principal, what, on, circumstances)) {
-      const text = this.#authorize();
-      return text === undefined ? decisionSaid() : new Decision(JSON.parse(told(text)));
-    }
-    const text = request({ principal: reference('principal', principal), action: action(what), resource: resource(on) }, circumstances);
+    const said = ask(this.#authorize, principal, what, on, circumstances);
+    if (said !== null) return said === undefined ? decisionSaid() : new Decision(JSON.parse(told(said)));
+    const text = textOf(taken());
     return decision(JSON.parse(call(() => this.#native.authorize(text))));
   }
 
   check(principal, what, on, circumstances) {
-    if (ask(principal, what, on, circumstances)) {
-      const text = this.#check();
-      if (text === undefined && answer[ANSWER] < UNANSWERED) return answer[ANSWER] === 1;
-      throw unanswered(text);
-    }
-    const text = request({ principal: reference('principal', principal), action: action(what), resource: resource(on) }, circumstances);
+    const said = ask(this.#check, principal, what, on, circumstances);
+    if (said === undefined && answer[ANSWER] < UNANSWERED) return answer[ANSWER] === 1;
+    if (said !== null) throw unanswered(said);
+    const text = textOf(taken());
     return call(() => this.#native.check(text));
   }
 
   explain(principal, what, on, circumstances) {
-    const text = request({ principal: reference('principal', principal), action: action(what), resource: resource(on) }, circumstances);
+    const text = textOf({ principal, action: what, resource: on, circumstances });
     const found = JSON.parse(call(() => this.#native.explain(text)));
     const { policies } = found.explanation;
     return { decision: decision(found.explanation.decision), policies, toString: () => found.text };

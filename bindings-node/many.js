@@ -2,10 +2,11 @@
 'use strict';
 
 const native = require('./sublet.node');
-const { Sheet, push, pushRecord, pushText } = require('./crossing.js');
+const { Sheet, push, pushRecord, pushText, taken } = require('./crossing.js');
 const { entries, record } = require('./convert.js');
-const { call, refused } = require('./errors.js');
+const { call, item, refused } = require('./errors.js');
 const { begin, end, number, room } = require('./handles.js');
+const { tidy } = require('./words.js');
 const { isProxy } = require('node:util').types;
 
 const COLUMNS = ['principals', 'actions', 'resources', 'hosts', 'actors', 'channels', 'realms', 'amounts', 'contexts'];
@@ -28,7 +29,7 @@ function listOf(what, value) {
 function rowsOf(given) {
   if (Array.isArray(given)) {
     const list = listOf('requests', given);
-    return { count: list.length, next: (sheet, index) => (pushRecord(sheet, list[index]) ? null : record(list[index], index)) };
+    return { count: list.length, next: (sheet, index) => (pushRecord(sheet, list[index]) ? null : record(taken())) };
   }
   const found = new Map(entries('requests', given));
   const unknown = [...found.keys()].find((name) => !COLUMNS.includes(name));
@@ -41,35 +42,68 @@ function rowsOf(given) {
   const count = call(() => native.rows(columns.map(({ list }) => (list === null ? null : list.length))));
   const at = (column, index) => (columns[column].list === null ? columns[column].value : columns[column].list[index]);
   const bare = columns.slice(4).every(({ value, list }) => list === null && (value === undefined || value === null));
-  const text = (index) => record(Object.fromEntries(FIELDS.map((name, column) => [name, at(column, index)])), index);
-  return { count, next: (sheet, index) => (bare && push(sheet, at(0, index), at(1, index), at(2, index), at(3, index)) ? null : text(index)) };
+  const whole = (index) => Object.fromEntries(FIELDS.map((name, column) => [name, at(column, index)]));
+  const next = (sheet, index) => {
+    if (!bare) return record(whole(index));
+    if (push(sheet, at(0, index), at(1, index), at(2, index), at(3, index))) return null;
+    const { circumstances, ...asked } = taken();
+    return record(Object.assign(asked, circumstances));
+  };
+  return { count, next };
+}
+
+function nextOf(state) {
+  try {
+    return state.next(state.sheet, state.index);
+  } catch (error) {
+    throw item(state.index, error);
+  }
 }
 
 function convert(state, until) {
+  tidy();
   for (; state.index < until; state.index += 1) {
-    const text = state.next(state.sheet, state.index);
+    const text = nextOf(state);
     if (text === null) continue;
     pushText(state.sheet);
     state.texts.push(text);
   }
 }
 
+/** Sheets that nobody writes or reads, each of so many bytes at most: fresh memory costs more than what is written there. */
+const idle = [];
+const [MOST_IDLE, LARGEST_IDLE] = [4, 1 << 22];
+
+/** A sheet for that many rows, for itself until `done`. */
+function sheetFor(rows) {
+  const at = idle.findIndex((sheet) => sheet.rows >= rows);
+  return at < 0 ? new Sheet(rows) : idle.splice(at, 1)[0];
+}
+
+function done({ sheet }) {
+  if (sheet.words.byteLength + sheet.bytes.byteLength > LARGEST_IDLE) return;
+  if (idle.length === MOST_IDLE) idle.shift();
+  idle.push(sheet.emptied());
+}
+
 const started = (given) => {
   const { count, next } = rowsOf(given);
-  return { count, next, index: 0, sheet: Sheet.many(count), texts: [] };
+  return { count, next, index: 0, sheet: sheetFor(count), texts: [] };
 };
 
-const crossed = ({ sheet, texts }) => [room, sheet.words, sheet.bytes.subarray(0, sheet.at), `[${texts.join(',')}]`];
+const crossed = ({ sheet, texts }) => [room, sheet.words.subarray(0, sheet.row), sheet.bytes.subarray(0, sheet.at), `[${texts.join(',')}]`];
 
 /** Asks of all at once. */
 function many(engine, given, bits) {
-  begin();
+  const begun = begin();
   try {
     const state = started(given);
     convert(state, state.count);
-    return call(() => engine.many(...crossed(state), bits));
+    const answered = call(() => engine.many(...crossed(state), bits));
+    done(state);
+    return answered;
   } finally {
-    end();
+    end(begun);
   }
 }
 
@@ -77,19 +111,22 @@ const turn = () => new Promise((resolve) => { setImmediate(resolve); });
 
 /** The same off the event loop, which gets its turn while rows are converted, too. */
 async function manyAsync(engine, given, bits) {
-  begin();
+  const begun = begin();
+  let state;
   let asked;
   try {
-    const state = started(given);
+    state = started(given);
     while (state.index < state.count) {
       convert(state, Math.min(state.count, state.index + SLICE));
       if (state.index < state.count) await turn();
     }
     asked = engine.manyAsync(...crossed(state), bits);
   } finally {
-    end();
+    end(begun);
   }
-  return asked;
+  const answered = await asked;
+  done(state);
+  return answered;
 }
 
 function booleans(bits) {

@@ -144,14 +144,14 @@ impl NativeEngine {
 
     #[napi]
     pub fn many(&self, room: &NativeRoom, words: Uint32Array, bytes: Uint8Array, texts: String, bits: bool) -> Result<Answered> {
-        let rows = room.rows(&words, &bytes, texts);
+        let rows = room.rows(words, bytes, texts);
         guarded(|| many::answered(&self.inner, &rows, bits))
     }
 
     /// The same off the event loop.
     #[napi(ts_return_type = "Promise<Answered>")]
     pub fn many_async(&self, room: &NativeRoom, words: Uint32Array, bytes: Uint8Array, texts: String, bits: bool) -> AsyncTask<Many> {
-        AsyncTask::new(Many { engine: Arc::clone(&self.inner), rows: room.rows(&words, &bytes, texts), bits })
+        AsyncTask::new(Many { engine: Arc::clone(&self.inner), rows: room.rows(words, bytes, texts), bits })
     }
 
     #[napi]
@@ -216,10 +216,10 @@ impl NativeRoom {
     pub fn put(&self, number: u32, kind: u32, first: String, second: String) -> Result<()> {
         guarded(|| {
             let slot = match kind {
-                1 => Slot::Principal(Arc::new(Principal::new(first, second))),
-                2 => Slot::Action(Arc::new(Action::new(first, second))),
-                3 => Slot::ResourceType(Arc::new(ResourceType::new(first))),
-                4 => Slot::Host(Arc::new(Host::new(first))),
+                1 => Slot::Principal(Principal::new(first, second)),
+                2 => Slot::Action(Action::new(first, second)),
+                3 => Slot::ResourceType(ResourceType::new(first)),
+                4 => Slot::Host(Host::new(first)),
                 _ => Slot::Empty,
             };
             self.inner.slots.borrow_mut().put(number, slot)
@@ -233,8 +233,8 @@ impl NativeRoom {
         strings.learn().iter().map(ToString::to_string).collect()
     }
 
-    fn rows(&self, words: &[u32], bytes: &[u8], texts: String) -> Rows {
-        Rows { slots: self.inner.slots.borrow().clone(), words: words.to_vec(), bytes: bytes.to_vec(), texts }
+    fn rows(&self, words: Uint32Array, bytes: Uint8Array, texts: String) -> Rows {
+        Rows { slots: self.inner.slots.borrow().clone(), words, bytes, texts }
     }
 }
 

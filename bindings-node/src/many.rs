@@ -7,7 +7,7 @@ use napi::{Result, Task};
 use napi_derive::napi;
 use sublet::{Engine, Error};
 
-use crate::room::Rows;
+use crate::room::{Batch, Rows};
 use crate::said::Strings;
 use crate::{guarded, text_of};
 
@@ -37,14 +37,14 @@ impl From<Answers> for Answered {
 }
 
 fn answers(engine: &Engine, rows: &Rows, bits: bool) -> std::result::Result<Answers, Error> {
-    let requests = rows.requests()?;
-    let questions = rows.questions(&requests)?;
+    let batch = Batch::new(rows)?;
+    let asked = batch.asked();
     if bits {
-        let bits = engine.check_many(&questions)?.into_iter().map(u8::from).collect();
+        let bits = batch.sound(engine.check_many(&asked))?.into_iter().map(u8::from).collect();
         return Ok(Answers { bits, ..Answers::default() });
     }
     let (mut strings, mut words, mut texts) = (Strings::default(), Vec::new(), Vec::new());
-    for decision in engine.authorize_many(&questions)? {
+    for decision in batch.sound(engine.authorize_many(&asked))? {
         if !strings.say(&decision, &mut words) {
             words.push(2);
             texts.push(text_of(&decision)?);

@@ -1,6 +1,6 @@
 //! The one room with raw N-API calls, and the only one with `unsafe`. A check through napi's wrappers costs several times
-//! what the answer does: each argument is looked at, converted and counted. Here a function takes no arguments at all:
-//! JavaScript writes the question into a piece of memory that both sides know, and the answer is written back there.
+//! what the answer does: each argument is looked at, converted and counted. Here JavaScript writes the question's numbers
+//! into a piece of memory that both sides know, where the answer is written, too; arguments are its ids alone.
 //!
 //! What `unsafe` rests on:
 //! - The memory is the store of an `ArrayBuffer` that `crossing.js` makes, never hands out and so nobody can detach, and
@@ -18,14 +18,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use napi::bindgen_prelude::{Env, JsObjectValue, JsValue, Object, ToNapiValue, Unknown};
-use napi::{Result, Status, sys};
-use sublet::{Engine, Error};
+use napi::{Status, sys};
+use sublet::{Engine, Error, Question};
 
-use crate::room::{ROW, Row, Slots};
+use crate::room::{Ids, ROW, Row, Slots, refused};
 use crate::said::Strings;
 use crate::text_of;
 
-/// How many numbers stand at the head of the memory: the row, then the answer; the bytes of ids follow.
+/// How many numbers the memory has: the row, then the answer.
 const WORDS: usize = 64;
 /// Where an answer starts.
 const ANSWER: usize = 16;
@@ -33,11 +33,10 @@ const ANSWER: usize = 16;
 /// A piece of memory that JavaScript writes and reads, too.
 struct Shared {
     at: *mut u8,
-    len: usize,
 }
 
 impl Shared {
-    /// `None` if it is not an array buffer of a sensible size.
+    /// `None` if it is not an array buffer of that size.
     fn hold(env: &Env, buffer: &Unknown<'_>) -> Option<Self> {
         let (mut at, mut len, mut held) = (null_mut(), 0, null_mut());
         // SAFETY: `env` and `buffer` are those of the call under way; the reference keeps the store where it is.
@@ -46,18 +45,12 @@ impl Shared {
                 && sys::napi_create_reference(env.raw(), buffer.raw(), 1, &raw mut held) == sys::Status::napi_ok
         };
         let at = at.cast::<u8>();
-        (done && len > WORDS * size_of::<u32>() && at.cast::<u32>().is_aligned()).then_some(Self { at, len })
+        (done && len >= WORDS * size_of::<u32>() && at.cast::<u32>().is_aligned()).then_some(Self { at })
     }
 
     fn row(&self) -> Row {
         // SAFETY: `hold` has checked length and alignment; nobody writes during a call.
         Row::from(unsafe { self.at.cast::<[u32; ROW]>().read() })
-    }
-
-    fn bytes(&self) -> &[u8] {
-        const HEAD: usize = WORDS * size_of::<u32>();
-        // SAFETY: as above; the slice is let go before the call ends.
-        unsafe { std::slice::from_raw_parts(self.at.add(HEAD), self.len.saturating_sub(HEAD)) }
     }
 
     /// Whether there was room.
@@ -71,31 +64,90 @@ impl Shared {
     }
 }
 
+/// Longer ids come as JSON.
+const LONGEST: usize = 1024;
+
+/// The ids of a call, one after the other.
+struct Texts {
+    units: [u16; LONGEST + 1],
+    bytes: Vec<u8>,
+}
+
+impl Texts {
+    /// Adds the text of an argument; false if it is no string that has UTF-8 bytes.
+    fn add(&mut self, env: sys::napi_env, value: sys::napi_value) -> bool {
+        let mut length = 0;
+        // SAFETY: `value` is an argument of the call under way; what is written, with its 0, is no longer than told.
+        let status = unsafe { sys::napi_get_value_string_utf16(env, value, self.units.as_mut_ptr(), self.units.len(), &raw mut length) };
+        let Some(units) = self.units.get(..length) else { return false };
+        if status != sys::Status::napi_ok || length == LONGEST {
+            return false;
+        }
+        if units.iter().fold(0, |all, unit| all | unit) < 128 {
+            #[allow(clippy::cast_possible_truncation, reason = "ASCII")]
+            self.bytes.extend(units.iter().map(|unit| *unit as u8));
+            return true;
+        }
+        String::from_utf16(units).map(|text| self.bytes.extend(text.as_bytes())).is_ok()
+    }
+}
+
+/// A call under way.
+struct Call {
+    env: sys::napi_env,
+    /// The ids of resource, principal and account.
+    arguments: [sys::napi_value; 3],
+}
+
 /// What one environment (the main thread or a worker) shares with the engine: memory, handles, strings.
 pub(crate) struct Room {
     shared: Shared,
+    texts: RefCell<Texts>,
     pub(crate) slots: RefCell<Slots>,
     pub(crate) strings: RefCell<Strings>,
     words: RefCell<Vec<u32>>,
 }
 
+/// What is answered to an id with a lone surrogate.
+const ILL_FORMED: &str = "?";
+
 impl Room {
     pub(crate) fn new(env: &Env, buffer: &Unknown<'_>) -> Option<Self> {
         let shared = Shared::hold(env, buffer)?;
-        Some(Self { shared, slots: RefCell::default(), strings: RefCell::default(), words: RefCell::default() })
+        let texts = RefCell::new(Texts { units: [0; LONGEST + 1], bytes: Vec::with_capacity(3 * LONGEST) });
+        Some(Self { shared, texts, slots: RefCell::default(), strings: RefCell::default(), words: RefCell::default() })
     }
 
-    fn check(&self, engine: &Engine) -> std::result::Result<Option<String>, Error> {
-        let slots = self.slots.borrow();
-        let allowed = engine.check(self.shared.row().question(&slots, &mut self.shared.bytes())?)?;
+    /// Answers the question of a call.
+    #[inline]
+    fn asked<T>(&self, call: &Call, answer: impl FnOnce(Question<'_>) -> Result<T, Error>) -> Result<Option<T>, Error> {
+        let (slots, mut texts, row) = (self.slots.borrow(), self.texts.borrow_mut(), self.shared.row());
+        // First of all, so that memory answers while the ids are taken.
+        let parts = row.parts(&slots).map_err(refused)?;
+        let ([resource, principal, account], (named, owned)) = (call.arguments, row.has());
+        texts.bytes.clear();
+        let mut add = |value, is: bool| {
+            let done = !is || texts.add(call.env, value);
+            done.then_some(texts.bytes.len())
+        };
+        let (Some(first), Some(second), Some(_)) = (add(resource, true), add(principal, named), add(account, owned)) else {
+            return Ok(None);
+        };
+        let text = std::str::from_utf8(&texts.bytes).unwrap_or_default();
+        let part = |from, to| text.get(from..to).unwrap_or_default();
+        let ids = Ids { resource: part(0, first), principal: part(first, second), account: part(second, text.len()) };
+        answer(parts.with(&ids)).map(Some)
+    }
+
+    fn check(&self, call: &Call, engine: &Engine) -> Result<Option<String>, Error> {
+        let Some(allowed) = self.asked(call, |question| engine.check(question))? else { return Ok(Some(ILL_FORMED.to_owned())) };
         self.shared.answer(&[u32::from(allowed)]);
         Ok(None)
     }
 
     /// The decision in the memory, or as JSON if it does not go there.
-    fn authorize(&self, engine: &Engine) -> std::result::Result<Option<String>, Error> {
-        let slots = self.slots.borrow();
-        let decision = engine.authorize(self.shared.row().question(&slots, &mut self.shared.bytes())?)?;
+    fn authorize(&self, call: &Call, engine: &Engine) -> Result<Option<String>, Error> {
+        let Some(decision) = self.asked(call, |question| engine.authorize(question))? else { return Ok(Some(ILL_FORMED.to_owned())) };
         let (mut strings, mut words) = (self.strings.borrow_mut(), self.words.borrow_mut());
         words.clear();
         let forgotten = strings.forget();
@@ -108,7 +160,7 @@ impl Room {
     }
 }
 
-type Ask = fn(&Room, &Engine) -> std::result::Result<Option<String>, Error>;
+type Ask = fn(&Room, &Call, &Engine) -> Result<Option<String>, Error>;
 
 struct Asked {
     engine: Arc<Engine>,
@@ -118,15 +170,15 @@ struct Asked {
 
 /// Nothing if the answer is in the memory; a text if it is not: the decision as JSON or, after a `!`, an error.
 unsafe extern "C" fn ask(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
-    let mut data = null_mut();
-    // SAFETY: the call under way is one of a function that `function` has made.
-    let status = unsafe { sys::napi_get_cb_info(env, info, null_mut(), null_mut(), null_mut(), &raw mut data) };
+    let (mut data, mut arguments, mut count) = (null_mut(), [null_mut(); 3], 3);
+    // SAFETY: the call under way is one of a function that `function` has made; of arguments it gives as many as counted.
+    let status = unsafe { sys::napi_get_cb_info(env, info, &raw mut count, arguments.as_mut_ptr(), null_mut(), &raw mut data) };
     if status != sys::Status::napi_ok || data.is_null() {
         return null_mut();
     }
     // SAFETY: the box lives as long as the function.
     let asked = unsafe { &*data.cast::<Asked>() };
-    let done = catch_unwind(AssertUnwindSafe(|| match (asked.ask)(&asked.room, &asked.engine) {
+    let done = catch_unwind(AssertUnwindSafe(|| match (asked.ask)(&asked.room, &Call { env, arguments }, &asked.engine) {
         Ok(answer) => answer,
         Err(error) => Some(format!("!{}", crate::error_text(&error))),
     }));
@@ -156,16 +208,16 @@ unsafe extern "C" fn free(_: sys::napi_env, data: *mut c_void, _: *mut c_void) {
 pub struct Function(sys::napi_value);
 
 impl ToNapiValue for Function {
-    unsafe fn to_napi_value(_: sys::napi_env, function: Self) -> Result<sys::napi_value> {
+    unsafe fn to_napi_value(_: sys::napi_env, function: Self) -> napi::Result<sys::napi_value> {
         Ok(function.0)
     }
 }
 
-fn made(status: sys::napi_status) -> Result<()> {
+fn made(status: sys::napi_status) -> napi::Result<()> {
     if status == sys::Status::napi_ok { Ok(()) } else { Err(napi::Error::new(Status::from(status), "no function could be made")) }
 }
 
-fn function(env: &Env, asked: Asked) -> Result<Function> {
+fn function(env: &Env, asked: Asked) -> napi::Result<Function> {
     let mut value = null_mut();
     let data = Box::into_raw(Box::new(asked)).cast::<c_void>();
     // SAFETY: `env` is that of the call under way. If a step fails, the box is leaked, never freed twice.
@@ -177,13 +229,13 @@ fn function(env: &Env, asked: Asked) -> Result<Function> {
 }
 
 /// `check` and `authorize` of this engine, for this environment.
-pub(crate) fn functions(env: &Env, engine: &Arc<Engine>, room: &Rc<Room>) -> Result<(Function, Function)> {
+pub(crate) fn functions(env: &Env, engine: &Arc<Engine>, room: &Rc<Room>) -> napi::Result<(Function, Function)> {
     let with = |ask: Ask| function(env, Asked { engine: Arc::clone(engine), room: Rc::clone(room), ask });
     Ok((with(Room::check)?, with(Room::authorize)?))
 }
 
 /// Puts `_empty`, the raw floor, among the exports.
-pub(crate) fn floor(env: &Env, exports: &mut Object<'_>) -> Result<()> {
+pub(crate) fn floor(env: &Env, exports: &mut Object<'_>) -> napi::Result<()> {
     let mut value = null_mut();
     // SAFETY: `env` is that of the loading under way.
     made(unsafe { sys::napi_create_function(env.raw(), c"empty".as_ptr(), 5, Some(nothing), null_mut(), &raw mut value) })?;

@@ -62,8 +62,7 @@ test('a handle stands only for its own kind, and what is not plain is exact or r
   const { acme, read, campaign, dash } = made();
   const good = [acme, read, [campaign, 'k', acme], { host: dash }];
   assert.ok(engine.check(...good));
-  const getter = Object.defineProperty(['Account', 'acme'], 1, { get() { throw new Error('read'); } });
-  const wrong = [acme, read, campaign, dash, 1, null, {}, [], [acme], [acme, 'k'], ['Campaign', read], ['Campaign', 'k', campaign], ['Campaign', 'k', undefined], ['Campaign', 'k', 'acme', 'x'], ['Campaign'], [, 'k'], ['Campaign', '\ud800'], new Proxy(acme, {}), new Proxy(OWNER, {}), Object.create(Principal.prototype), { type: 'Campaign', id: 'k', get account() { return 'acme'; } }, { host: HOST, more: 1 }];
+  const wrong = [acme, read, campaign, dash, 1, null, {}, [], [acme], [acme, 'k'], ['Campaign', read], ['Campaign', 'k', campaign], ['Campaign', 'k', undefined], ['Campaign', 'k', 'acme', 'x'], ['Campaign'], [, 'k'], ['Campaign', '\ud800'], new Proxy(acme, {}), new Proxy([acme], {}), Object.create(Principal.prototype), Object.create(acme), { host: HOST, more: 1 }];
   for (const [place, right] of good.entries()) {
     for (const value of wrong) {
       if (value === right || (place === 2 && value === acme) || (place === 3 && value !== null && typeof value === 'object' && Object.keys(value).length === 0 && Object.getPrototypeOf(value) === Object.prototype)) continue;
@@ -72,10 +71,92 @@ test('a handle stands only for its own kind, and what is not plain is exact or r
       assert.throws(() => engine.authorize(...good.with(place, value)), refused);
     }
   }
-  assert.throws(() => engine.check(OWNER, read, [campaign, 'k', acme], { get host() { return HOST; } }), code('input.value'));
-  assert.throws(() => engine.check(OWNER, read, [campaign, 'k', acme], new Proxy({ host: HOST }, {})), code('input.value'));
-  assert.throws(() => engine.check(getter, read, CAMPAIGN, { host: HOST }), (error) => error.code === 'input.value' || error.message === 'read');
   assert.throws(() => engine.check(OWNER, 'client.edit', ['Account', 'bakery', 'acme'], { host: HOST }), code('input.directory_resource'));
+});
+
+/** What happens whenever a proxy is looked at. */
+let meanwhile = () => {};
+const LOOKS = ['getPrototypeOf', 'ownKeys', 'getOwnPropertyDescriptor', 'has', 'isExtensible'];
+const nosy = Object.fromEntries(LOOKS.map((look) => [look, (...given) => { meanwhile(); return Reflect[look](...given); }]));
+
+/** The same parts, each read by way of `seen`: as getters, or as a proxy. */
+const GUISES = {
+  getters: (value, seen) => Object.defineProperties(Array.isArray(value) ? [...value] : {}, Object.fromEntries(Object.entries(value).map(([key, field]) => [key, { get: () => seen(key, field), enumerable: true, configurable: true }]))),
+  proxy: (value, seen) => new Proxy(value, { ...nosy, get: (of, key) => { meanwhile(); return Object.hasOwn(of, key) && key !== 'length' ? seen(key, of[key]) : of[key]; } }),
+};
+
+/** Each way to ask a question, and whether it is one of many. */
+const WAYS = [
+  ['check', (engine, { principal, action, resource, ...around }) => engine.check(principal, action, resource, around)],
+  ['authorize', (engine, { principal, action, resource, ...around }) => engine.authorize(principal, action, resource, around).allowed],
+  ['explain', (engine, { principal, action, resource, ...around }) => engine.explain(principal, action, resource, around).decision.allowed],
+  ['records', (engine, request) => engine.checkMany([request])[0]],
+  ['columns', (engine, { principal, action, resource, host, ...more }) => engine.checkMany({ principals: [principal], actions: [action], resources: [resource], hosts: [host], channels: more.channel })[0]],
+  ['async', async (engine, request) => (await engine.checkManyAsync([request]))[0]],
+];
+
+test('what answers for the parts of a question is read once, plain or not', async () => {
+  const engine = opened();
+  const object = { type: 'Campaign', id: 'k', account: 'acme' };
+  // Who asks meanwhile is answered, and disturbs nothing.
+  meanwhile = () => {
+    assert.equal(engine.check(['Account', 'bakery'], 'campaign.edit', ['Campaign', 'other', 'nova'], { host: APP }), false);
+    assert.deepEqual(engine.checkMany([{ principal: OWNER, action: 'campaign.read', resource: { type: 'Campaign', id: 'x', account: 'acme' }, host: HOST }]), [true]);
+    assert.throws(() => engine.check(['Account', 1], 'campaign.edit', CAMPAIGN, { host: APP }), code('input.value'));
+    assert.throws(() => engine.check(OWNER, 'campaign.edit', null, { host: APP }), code('input.value'));
+  };
+  for (const [guise, disguise] of Object.entries(GUISES)) {
+    for (const [way, ask] of WAYS) {
+      // A channel is beyond the plain, an attribute too: then the question is taken the exact way.
+      for (const [resource, more] of [[CAMPAIGN, {}], [object, {}], [CAMPAIGN, { channel: 'web' }], [object, { channel: 'web' }], [{ ...object, attributes: {} }, {}], [Object.assign(Object.create(null), object), {}]]) {
+        const reads = {};
+        const seen = (part) => (key, value) => {
+          reads[`${part}.${key}`] = (reads[`${part}.${key}`] ?? 0) + 1;
+          meanwhile();
+          return value;
+        };
+        const request = { principal: disguise(OWNER, seen('principal')), action: 'campaign.read', resource: disguise(resource, seen('resource')), host: HOST, ...more };
+        assert.equal(await ask(engine, request), true, `${guise} ${way}`);
+        const wanted = ['principal.0', 'principal.1', ...Object.keys(resource).map((key) => `resource.${key}`)];
+        assert.deepEqual(reads, Object.fromEntries(wanted.map((name) => [name, 1])), `${guise} ${way}`);
+      }
+    }
+    for (const more of [{}, { channel: 'web' }]) {
+      const reads = [];
+      const seen = (key, value) => { reads.push(key); return value; };
+      assert.equal(engine.check(OWNER, 'campaign.read', CAMPAIGN, disguise({ host: HOST, ...more }, seen)), true);
+      assert.equal(engine.checkMany([disguise({ principal: OWNER, action: 'campaign.read', resource: CAMPAIGN, host: HOST, ...more }, seen)])[0], true);
+      assert.deepEqual(reads.sort(), ['host', 'host', 'principal', 'action', 'resource', ...Object.keys(more), ...Object.keys(more)].sort());
+    }
+  }
+  // What is refused is still itself.
+  for (const wrong of [new Proxy(['Campaign'], nosy), new Proxy(new Map(), nosy), new Proxy(['Campaign', 'k', 'acme', 'more'], nosy)]) {
+    for (const [, ask] of WAYS) {
+      for (const part of ['principal', 'resource']) await assert.rejects(async () => ask(engine, { principal: OWNER, action: 'campaign.read', resource: CAMPAIGN, host: HOST, [part]: wrong }), (error) => ['input.value', 'input.item'].includes(error.code));
+    }
+  }
+  meanwhile = () => {};
+});
+
+test('an error of what is read reaches the caller, and a value of another type is refused', async () => {
+  const engine = opened();
+  const thrown = new Error('read');
+  const good = { principal: OWNER, action: 'campaign.read', resource: CAMPAIGN, host: HOST };
+  for (const disguise of Object.values(GUISES)) {
+    for (const [, ask] of WAYS) {
+      for (const part of ['principal', 'resource']) {
+        for (const place of good[part].keys()) {
+          const failing = disguise(good[part], (key, value) => { if (key === `${place}`) throw thrown; return value; });
+          await assert.rejects(async () => ask(engine, { ...good, [part]: failing }), (error) => error === thrown);
+          const wrong = disguise(good[part], (key, value) => (key === `${place}` ? 1 : value));
+          await assert.rejects(async () => ask(engine, { ...good, [part]: wrong }), (error) => ['input.value', 'input.item'].includes(error.code));
+        }
+      }
+    }
+    assert.throws(() => engine.check(OWNER, 'campaign.read', CAMPAIGN, disguise({ host: HOST }, () => { throw thrown; })), (error) => error === thrown);
+    assert.throws(() => engine.checkMany([good, disguise(good, () => { throw thrown; })]), (error) => error === thrown);
+    assert.throws(() => engine.checkMany([good, disguise(good, () => 1)]), /request 1: /);
+  }
 });
 
 test('only an account owns a resource', () => {
@@ -97,7 +178,9 @@ test('what pollutes prototypes is not asked', () => {
   Object.prototype.account = 'acme';
   try {
     assert.throws(() => engine.check(['Account', ,], read, CAMPAIGN, { host: HOST }), code('input.value'));
+    assert.throws(() => engine.check(acme, read, ['Campaign',, 'acme'], { host: HOST }), code('input.value'));
     assert.throws(() => engine.check(acme, read, { type: 'Campaign', id: 'k' }, { host: HOST }), SubletError);
+    assert.throws(() => engine.checkMany([{ principal: acme, action: read, resource: { type: 'Campaign', id: 'k' }, host: HOST }]), SubletError);
   } finally {
     delete Array.prototype[1];
     delete Object.prototype.account;
