@@ -229,7 +229,7 @@ impl Engine {
         let keep = Spare::default();
         let around = around(actor, host, channel, realm, amount, context);
         let question = around.question(principal.as_borrowed(), action.as_borrowed(), resource.as_borrowed(), &keep)?;
-        let asked = question.to_request();
+        let asked = question.to_request().or_raise()?;
         py.detach(|| self.inner.explain(&asked)).map(Explanation).or_raise()
     }
 
@@ -250,7 +250,7 @@ impl Engine {
     ) -> PyResult<Vec<String>> {
         let keep = Spare::default();
         let around = around(actor, host, channel, realm, amount, context);
-        let asked = around.about(principal.as_borrowed(), resource.as_borrowed(), &keep)?.to_request();
+        let asked = around.about(principal.as_borrowed(), resource.as_borrowed(), &keep)?.to_request().or_raise()?;
         py.detach(|| self.inner.actions(&asked.principal, &asked.resource, &asked.circumstances))
             .map(|names| names.iter().map(ToString::to_string).collect())
             .or_raise()
@@ -278,7 +278,7 @@ impl Engine {
     ) -> PyResult<Desk> {
         let keep = Spare::default();
         let around = around(actor, host, channel, realm, None, context);
-        let asked = around.about(principal.as_borrowed(), about.as_borrowed(), &keep)?.to_request();
+        let asked = around.about(principal.as_borrowed(), about.as_borrowed(), &keep)?.to_request().or_raise()?;
         py.detach(|| self.inner.desk(&asked.principal, &asked.resource, &asked.circumstances)).map(Desk).or_raise()
     }
 

@@ -106,14 +106,16 @@ impl<'a> Question<'a> {
     }
 
     /// The same with everything owned.
-    #[must_use]
-    pub fn to_request(&self) -> Request {
+    ///
+    /// # Errors
+    /// [`Error::Value`] for a resource that belongs to a handle of no account.
+    pub fn to_request(&self) -> Result<Request, Error> {
         let mut resource = self.resource.more.cloned().unwrap_or_else(|| Resource::new("", ""));
         resource.uid = Ref::new(self.resource.kind.name(), self.resource.id);
-        resource.account = self.resource.account.map(|account| account.id().to_owned());
+        resource.account = self.resource.account.map(Of::account).transpose()?.map(str::to_owned);
         let mut circumstances = self.with.cloned().unwrap_or_default();
         circumstances.host = self.host.map(|host| host.name().to_owned());
-        Request { principal: self.principal.to_ref(), action: self.action.to_ref(), resource, circumstances }
+        Ok(Request { principal: self.principal.to_ref(), action: self.action.to_ref(), resource, circumstances })
     }
 }
 

@@ -77,7 +77,7 @@ impl Handles {
             if let Some(account) = account {
                 handles = handles.account(&self.principals[&("Account", account)]);
             }
-            assert_eq!(handles.to_request(), words);
+            assert_eq!(handles.to_request().expect("a request"), words);
             let (by_words, by_handles) = (engine.authorize(&words), engine.authorize(handles));
             assert_eq!(by_words, by_handles, "{words:?}");
             assert_eq!(engine.check(&words), engine.check(handles), "{words:?}");

@@ -107,11 +107,11 @@ impl State {
             return Ok(self.decision(actor, &verdict));
         }
         let Some(mut verdict) = self.loaded.fast(&self.fast, question, &self.directory)? else {
-            return self.decide(actor, &self.loaded.asked(&question.to_request(), &self.directory)?);
+            return self.decide(actor, &self.loaded.asked(&question.to_request()?, &self.directory)?);
         };
         if verdict.errors.is_empty() {
             Loaded::keep(&self.fast, question, &self.directory, || self.loaded.rules().answer(&verdict));
-        } else if let Asked::Cedar(question) = self.loaded.asked(&question.to_request(), &self.directory)? {
+        } else if let Asked::Cedar(question) = self.loaded.asked(&question.to_request()?, &self.directory)? {
             // Cedar has the words for an error.
             let judged = self.loaded.rules().judge(&question.request, &question.entities)?;
             for (at, message) in &mut verdict.errors {
@@ -133,7 +133,7 @@ impl State {
         if let Some(allowed) = self.loaded.fast_check(&self.fast, question, &self.directory)? {
             return Ok(allowed);
         }
-        match self.loaded.asked(&question.to_request(), &self.directory)? {
+        match self.loaded.asked(&question.to_request()?, &self.directory)? {
             Asked::Answered(_) => Ok(false),
             Asked::Cedar(question) => Ok(self.loaded.rules().judge(&question.request, &question.entities)?.allowed),
         }

@@ -60,7 +60,7 @@ impl Plain {
         let beyond = if let Some(beyond) = self.each(question, &mut count) {
             beyond
         } else {
-            let found = self.read(&question.to_request())?;
+            let found = self.read(&question.to_request()?)?;
             let Some(beyond) = self.each_read(&found, &mut count)? else { return self.judge_whole(found) };
             read = Some(found);
             beyond
@@ -68,7 +68,7 @@ impl Plain {
         if !beyond && !tally.has_errors() {
             return Ok(tally.verdict(&self.rules));
         }
-        let found = read.map_or_else(|| self.read(&question.to_request()), Ok)?;
+        let found = read.map_or_else(|| self.read(&question.to_request()?), Ok)?;
         self.judge_rest(found, beyond, tally)
     }
 
