@@ -1,6 +1,7 @@
 //! Many questions, as records or as columns. What they borrow from is held until they are answered; the GIL is let go for
 //! a moment every some thousand rows, so that no other thread waits for the conversion of a long list.
 
+use std::cell::OnceCell;
 use std::time::Duration;
 
 use pyo3::intern;
@@ -14,8 +15,9 @@ use crate::values::{Given, kind, refused, under};
 
 /// After how many rows other threads get their turn: one to three milliseconds.
 const BREATH: usize = 12_288;
-/// After how many objects: to make one costs more than to read a row, and a list of them is often let go right after.
-const OBJECTS: usize = 6_144;
+/// After how many objects, where there are other threads: to make one costs more than to read a row, and a list of them is
+/// often let go right after.
+const OBJECTS: usize = 4_096;
 /// How long they are waited for. Who takes the GIL back at once is faster than a thread that has to wake up first, and each
 /// signal makes that thread start its wait anew: it would starve.
 const PAUSE: Duration = Duration::from_micros(20);
@@ -23,6 +25,12 @@ const PAUSE: Duration = Duration::from_micros(20);
 /// Lets other threads run.
 fn pause(py: Python<'_>) {
     py.detach(|| std::thread::sleep(PAUSE));
+}
+
+/// Whether Python knows of other threads. There may be more, which it did not start.
+fn is_shared(py: Python<'_>) -> bool {
+    let count = py.import("threading").and_then(|threading| threading.call_method0("active_count")).and_then(|count| count.extract::<usize>());
+    count.map_or(true, |count| count > 1)
 }
 
 /// Lets other threads run, every so many rows.
@@ -144,7 +152,7 @@ fn item(py: Python<'_>, index: usize, error: &PyErr) -> PyErr {
 
 /// What was asked, held.
 pub(crate) enum Many<'py> {
-    Records(Vec<Row<'py>>),
+    Records(Bound<'py, PyTuple>),
     Columns(Box<Columns<'py>>, usize),
 }
 
@@ -167,56 +175,52 @@ impl<'py> Many<'py> {
 
     fn records(py: Python<'py>, requests: &Bound<'py, PyAny>) -> PyResult<Self> {
         // Taken out first: while another thread runs, it may change the list.
-        let records = if let Ok(list) = requests.cast::<PyList>() {
+        Ok(Self::Records(if let Ok(list) = requests.cast::<PyList>() {
             list.to_tuple()
         } else if let Ok(tuple) = requests.cast::<PyTuple>() {
             tuple.clone()
         } else {
             PyTuple::new(py, requests.try_iter()?.collect::<PyResult<Vec<_>>>()?)?
-        };
-        let mut rows = Vec::with_capacity(records.len());
-        for (index, record) in records.iter_borrowed().enumerate() {
-            rows.push(row(&record).map_err(|error| item(py, index, &error))?);
-            breathe(py, index, BREATH);
-        }
-        Ok(Self::Records(rows))
+        }))
     }
 
     fn len(&self) -> usize {
         match self {
-            Self::Records(rows) => rows.len(),
+            Self::Records(records) => records.len(),
             Self::Columns(_, rows) => *rows,
         }
     }
 
     /// Asks `answer` of all questions at once, without the GIL; then lets go of what was held.
     pub(crate) fn ask<T: Send>(self, py: Python<'py>, answer: impl FnOnce(&[Question<'_>]) -> Result<Vec<T>, Error> + Send) -> PyResult<Vec<T>> {
-        let mut keeps: Vec<Spare<'py>> = Vec::new();
-        keeps.resize_with(self.len(), Spare::default);
-        let answers = self.questions(py, &keeps).and_then(|questions| py.detach(|| answer(&questions)).or_raise());
-        let_go(py, keeps);
-        if let Self::Records(rows) = self {
-            let_go(py, rows);
+        let (mut rows, mut spares): (Vec<OnceCell<Row<'py>>>, Vec<Spare<'py>>) = Default::default();
+        spares.resize_with(self.len(), Spare::default);
+        if let Self::Records(records) = &self {
+            rows.resize_with(records.len(), OnceCell::new);
         }
+        let answers = self.questions(py, &rows, &spares).and_then(|questions| py.detach(|| answer(&questions)).or_raise());
+        let_go(py, rows);
+        let_go(py, spares);
         answers
     }
 
-    fn questions<'a>(&'a self, py: Python<'py>, keeps: &'a [Spare<'py>]) -> PyResult<Vec<Question<'a>>> {
-        let mut questions = Vec::with_capacity(keeps.len());
+    /// What records hold goes to `rows`, what else is borrowed from to `spares`; each has a place for each question.
+    fn questions<'a>(&'a self, py: Python<'py>, rows: &'a [OnceCell<Row<'py>>], spares: &'a [Spare<'py>]) -> PyResult<Vec<Question<'a>>> {
+        let mut questions = Vec::with_capacity(spares.len());
         let mut push = |index: usize, question: PyResult<Question<'a>>| {
             questions.push(question.map_err(|error| item(py, index, &error))?);
             breathe(py, index, BREATH);
             Ok::<_, PyErr>(())
         };
         match self {
-            Self::Records(rows) => {
-                for (index, (row, keep)) in rows.iter().zip(keeps).enumerate() {
-                    push(index, question(row, index, keep))?;
+            Self::Records(records) => {
+                for (index, ((record, held), spare)) in records.iter_borrowed().zip(rows).zip(spares).enumerate() {
+                    push(index, row(&record).and_then(|row| question(held.get_or_init(|| row), index, spare)))?;
                 }
             }
             Self::Columns(columns, _) => {
-                for (index, keep) in keeps.iter().enumerate() {
-                    push(index, question(columns, index, keep))?;
+                for (index, spare) in spares.iter().enumerate() {
+                    push(index, question(columns, index, spare))?;
                 }
             }
         }
@@ -278,9 +282,10 @@ fn let_go<T>(py: Python<'_>, mut list: Vec<T>) {
 /// A Python list of many answers, made in slices.
 pub(crate) fn listed<'py, T>(py: Python<'py>, answers: Vec<T>, class: impl Fn(T) -> PyResult<Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyList>> {
     let mut list = Vec::with_capacity(answers.len());
+    let every = if answers.len() > OBJECTS && is_shared(py) { OBJECTS } else { BREATH };
     for (index, answer) in answers.into_iter().enumerate() {
         list.push(class(answer)?);
-        breathe(py, index, OBJECTS);
+        breathe(py, index, every);
     }
     PyList::new(py, list)
 }
