@@ -5,10 +5,10 @@ use super::table::{NONE, Row};
 /// Rows of a chunk.
 pub(super) const ROWS: usize = 128;
 
-/// The longest id that stands in its row.
+/// The longest id that needs no look at the texts.
 const SHORT: usize = 31;
 
-/// A short id, in the row that it names: who compares it has the row at hand.
+/// A short id, in the place of its row: it is found without a look at the row.
 #[derive(Debug, Clone, Copy)]
 struct Short {
     /// Or [`LONG`].
@@ -138,6 +138,17 @@ impl<R: Row> Chunk<R> {
         all.len().saturating_sub(left(all, self.is_long(at)).len())
     }
 
+    /// How many bytes its texts take.
+    #[cfg(test)]
+    pub(super) fn size(&self) -> usize {
+        self.text.len()
+    }
+
+    /// Whether it keeps bytes that it does not need.
+    pub(super) fn has_slack(&self) -> bool {
+        self.garbage > 0 || self.text.capacity() > self.text.len()
+    }
+
     /// Gives back what it does not need.
     pub(super) fn settle(&mut self) {
         if self.garbage > 0 {
@@ -157,19 +168,6 @@ impl<R: Row> Chunk<R> {
             self.text.extend_from_slice(all.get(..all.len().saturating_sub(left)).unwrap_or_default());
         }
         self.garbage = 0;
-    }
-}
-
-impl<R> Chunk<R> {
-    /// Whether it keeps bytes that it does not need.
-    pub(super) fn has_slack(&self) -> bool {
-        self.garbage > 0 || self.text.capacity() > self.text.len()
-    }
-
-    /// How many bytes its texts take.
-    #[cfg(test)]
-    pub(super) fn size(&self) -> usize {
-        self.text.len()
     }
 }
 

@@ -1,8 +1,7 @@
 //! Rows by number and by id. Numbers are given once in a numbering and stay; a row without a record is a name that others
 //! refer to.
 //!
-//! Rows lie in chunks, each with its id in it unless that is long, and beside the other texts: what else is read with it (a
-//! login's e-mail).
+//! Rows lie in chunks, each beside the ids and the other texts of its rows (a login's e-mail).
 
 use std::sync::Arc;
 

@@ -246,7 +246,7 @@ impl Programs {
         let Found { principal: login, account, member, on, .. } = *found;
         let client = is_client(&account);
         let sessions = found.entry.session.get(usize::from(client))?;
-        let plan = found.entry.ready.filter(|_| found.is_plain()).and_then(|card| self.ready.planned(card, client)).map(|planned| &planned.plan);
+        let plan = found.entry.ready.filter(|_| found.is_plain()).and_then(|place| self.ready.planned(place, client)).map(|planned| &planned.plan);
         let allowed = plan.and_then(|plan| {
             let bits = Session { login, account, member, domain, feature: found.action.feature_place }.bits(hot) | on.bits(login);
             plan.holds(bits, |asked| self.other(sessions, asked, question, directory, found))

@@ -11,7 +11,7 @@ const ROOM: usize = 64;
 type Slots = [OnceLock<(u64, Answer)>; ROOM];
 
 /// The answers of one kind of request.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Memo {
     /// The bits that its policies read; nothing where they read more than bits.
     reads: Option<u64>,
@@ -53,22 +53,18 @@ impl Memo {
     /// Keeps an answer, while there is room.
     pub(super) fn keep(&self, bits: u64, answer: impl FnOnce() -> Answer) {
         let Some(reads) = self.reads else { return };
-        let (bits, slots) = (bits & reads, self.slots.get_or_init(|| Box::new(std::array::from_fn(|_| OnceLock::new()))));
-        let mut new = None;
-        let mut answer = Some(answer);
-        for at in (0..ROOM).map(|step| start(bits).wrapping_add(step) % ROOM) {
-            let Some(slot) = slots.get(at) else { return };
-            match slot.get() {
-                Some((known, _)) if *known == bits => return,
-                Some(_) => {}
-                None => {
-                    new = new.or_else(|| answer.take().map(|answer| (bits, answer())));
-                    // Another thread may have been faster, with other bits: then the next slot is tried.
-                    match new.take().map(|new| slot.set(new)) {
-                        Some(Err(refused)) => new = Some(refused),
-                        _ => return,
-                    }
-                }
+        let slots = self.slots.get_or_init(|| Box::new(std::array::from_fn(|_| OnceLock::new())));
+        if self.recall(bits).is_some() || slots.iter().all(|slot| slot.get().is_some()) {
+            return;
+        }
+        let bits = bits & reads;
+        let mut new = (bits, answer());
+        for slot in (0..ROOM).filter_map(|step| slots.get(start(bits).wrapping_add(step) % ROOM)) {
+            match slot.set(new) {
+                Ok(()) => return,
+                // Another thread may have been faster.
+                Err(_) if slot.get().is_some_and(|(known, _)| *known == bits) => return,
+                Err(refused) => new = refused,
             }
         }
     }

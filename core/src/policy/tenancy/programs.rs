@@ -211,7 +211,7 @@ impl Programs {
                 let text = self.pool.text(resource);
                 let plain = inline.as_ref().is_none_or(|inline| inline.owned);
                 let place = self.kind(resource);
-                let ready = if plain && !action.context { self.ready.put((kind, place, inline.is_some()), [of_main, of_client]) } else { None };
+                let ready = if plain && !action.context { self.ready.put((kind, place, entries.len(), inline.is_some()), [of_main, of_client]) } else { None };
                 let record = words::TYPES.iter().position(|known| known == resource).and_then(|at| u32::try_from(at).ok()).unwrap_or(u32::MAX);
                 let entry = Entry {
                     principal: kind,

@@ -52,6 +52,8 @@ struct Key {
     principal: u32,
     /// The resource type's place in [`Programs::kinds`].
     kind: u32,
+    /// Its place among the entries of its action.
+    entry: usize,
     /// Whether the resource is the host's own, and brings an account and nothing else.
     inline: bool,
     /// Whether its answers can be recalled.
@@ -91,12 +93,13 @@ impl Ready {
         self.spans.push(Span { first, end: first, feature });
     }
 
-    /// A kind of request of the last action; gives its place.
-    pub(super) fn put(&mut self, (principal, kind, inline): (u32, u32, bool), plans: [Option<Planned>; 2]) -> Option<u32> {
+    /// A kind of request of the last action, by principal, resource type, place among its entries and whether the resource is
+    /// the host's own; gives its place here.
+    pub(super) fn put(&mut self, (principal, kind, entry, inline): (u32, u32, usize, bool), plans: [Option<Planned>; 2]) -> Option<u32> {
         let at = u32::try_from(self.keys.len()).ok()?;
         self.spans.last_mut()?.end = at.checked_add(1)?;
         let recalls = plans.iter().flatten().any(|planned| planned.memo.is_open());
-        self.keys.push(Key { principal, kind, inline, recalls });
+        self.keys.push(Key { principal, kind, entry, inline, recalls });
         self.plans.push(plans);
         Some(at)
     }
@@ -143,14 +146,16 @@ impl Programs {
         let sought = Login::sought(hot, question.principal);
         let at_host = question.host?;
         let host_at = host_sought(directory, at_host);
-        let span = *self.ready.spans.get(self.action_of(question.action)? as usize)?;
+        let action = self.action_of(question.action)? as usize;
+        let span = *self.ready.spans.get(action)?;
         let (login, account, member) = Login::rows(directory, question.principal, sought)?;
         let at = self.kind_in(span, login.kind, resource.kind)?;
         let key = self.ready.keys.get(at as usize).filter(|key| wanted(key))?;
         let resource_bits = if key.inline {
             bits::same(bits::RESOURCES_ACCOUNT_IS_ACCOUNT, Self::account_of(resource.account?, login.account, directory)?, login.account)
         } else {
-            self.record_bits(login, question, directory)?
+            let entry = self.list.get(action)?.entries.get(key.entry)?;
+            Self::on(entry, login.account, question, directory)?.bits(login)
         };
         if self.stands_alone(login, resource.id) {
             return None;
@@ -174,15 +179,6 @@ impl Programs {
             Kind::Name(name) => numbered.find(|(_, key)| self.kinds.get(key.kind as usize).is_some_and(|known| same(known, name))),
         };
         Some(found?.0)
-    }
-
-    /// The bits of a resource that is a record.
-    #[inline(never)]
-    fn record_bits(&self, login: Login, question: &Question<'_>, directory: &Directory) -> Option<u64> {
-        let action = self.list.get(self.action_of(question.action)? as usize)?;
-        let name = question.resource.kind.name();
-        let entry = action.entries.iter().find(|entry| entry.principal == login.kind && same(&entry.resource, name))?;
-        Some(Self::on(entry, login.account, question, directory)?.bits(login))
     }
 
     /// Whether a policy may be about these records alone.
