@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::limit::Limits;
+use crate::window::Calendar;
 use crate::{Error, email};
 
 /// Why an account is disabled (C7). Reasons add up.
@@ -72,6 +73,7 @@ pub struct Account {
     pub(crate) closed: bool,
     pub(crate) disabled: BTreeSet<DisableReason>,
     pub(crate) limits: Limits,
+    pub(crate) calendar: Option<Calendar>,
     pub(crate) attributes: Map<String, Value>,
 }
 
@@ -144,6 +146,13 @@ impl Account {
         &self.limits
     }
 
+    /// From when its windows are counted: its time zone and its anchor day (Q9). UTC and the first of the month, unless it
+    /// says otherwise.
+    #[must_use]
+    pub fn calendar(&self) -> Option<&Calendar> {
+        self.calendar.as_ref()
+    }
+
     /// The host's own attributes.
     #[must_use]
     pub fn attributes(&self) -> &Map<String, Value> {
@@ -171,6 +180,12 @@ pub(crate) struct AccountForm {
     disabled: Vec<DisableReason>,
     #[serde(default, skip_serializing_if = "Limits::is_empty")]
     limits: Limits,
+    /// The time zone in which its days and months begin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    zone: Option<String>,
+    /// The day from which its months are counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    anchor: Option<String>,
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     attributes: Map<String, Value>,
 }
@@ -191,6 +206,8 @@ impl From<Account> for AccountForm {
             closed: account.closed,
             disabled: account.disabled.into_iter().collect(),
             limits: account.limits,
+            zone: account.calendar.as_ref().and_then(Calendar::zone).map(str::to_owned),
+            anchor: account.calendar.as_ref().and_then(Calendar::anchor),
             attributes: account.attributes,
         }
     }
@@ -219,6 +236,10 @@ impl TryFrom<AccountForm> for Account {
             closed: form.closed,
             disabled: form.disabled.into_iter().collect(),
             limits: form.limits,
+            calendar: match (form.zone, form.anchor) {
+                (None, None) => None,
+                (zone, anchor) => Some(Calendar::new(zone.as_deref(), anchor.as_deref())?),
+            },
             attributes: form.attributes,
         })
     }

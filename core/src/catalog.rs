@@ -164,6 +164,11 @@ impl Catalog {
         self.meters.get(meter)
     }
 
+    /// A meter with its name.
+    pub(crate) fn named_meter(&self, meter: &str) -> Option<(&str, &Meter)> {
+        self.meters.get_key_value(meter).map(|(name, meter)| (name.as_str(), meter))
+    }
+
     /// The price of one client account over the package's number, in cents a month (B2).
     #[must_use]
     pub fn excess_client_cents(&self) -> u64 {

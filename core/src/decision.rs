@@ -3,12 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Ref;
+use crate::quota::Counted;
 
 /// A policy that could not be evaluated on a request (E2).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PolicyFailure {
     /// The policy's id.
     pub policy: Arc<str>,
@@ -17,7 +18,7 @@ pub struct PolicyFailure {
 }
 
 /// One answer. It is made from one version of policies and directory, and names them (E3).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decision {
     /// Whether it is allowed.
     pub allowed: bool,
@@ -25,17 +26,20 @@ pub struct Decision {
     pub code: Arc<str>,
     /// The determining policies, in gate order.
     pub policies: Arc<[Arc<str>]>,
-    /// What the determining policies advise (`@advice`), each once.
+    /// What the determining policies advise (`@advice`), and the warnings of what is allowed (`@warns`), each once.
     pub advice: Vec<Arc<str>>,
     /// The policies that erred; if there is one, the answer is no.
     pub errors: Vec<PolicyFailure>,
     /// Who acts as the principal, if somebody does.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub actor: Option<Arc<Ref>>,
     /// The directory's revision.
     pub revision: u64,
     /// The fingerprint of the policies.
     pub bundle: Arc<str>,
+    /// What was counted, or would be: where the action is metered and an amount was asked for.
+    #[serde(flatten, skip_serializing_if = "Option::is_none", default)]
+    pub counted: Option<Box<Counted>>,
 }
 
 /// May this login come in at this host?
@@ -118,7 +122,7 @@ pub struct ReadFact {
 pub struct PolicyExplanation {
     /// The policy's id.
     pub policy: Arc<str>,
-    /// `permit` or `forbid`.
+    /// `permit`, `forbid` or `warning`.
     pub effect: &'static str,
     /// Its `@code`.
     pub code: Option<Arc<str>>,

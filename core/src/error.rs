@@ -182,6 +182,8 @@ errors! {
     Realm { realm: String } "input.realm" "realm `{realm}` is neither a `Platform` nor an `Account`" "name the realm by type and id: the platform, or the owner's account";
     /// The actor is not a login.
     Actor { actor: String } "input.actor" "actor `{actor}` is not a login" "an actor is an `Account`, a `TeamMember` or an `Operator`";
+    /// Not an instant, or one that RFC 3339 cannot tell.
+    Instant { text: String } "input.instant" "`{text}` is not an instant" "write RFC 3339, such as `2026-03-31T22:00:00Z`; years are 0 to 9999";
     /// A value that no JSON or Cedar value equals exactly.
     Value { what: String, reason: String } "input.value" "{what}: {reason}" "values are booleans, 64-bit integers, strings, lists and records";
     /// A value is nested deeper than the cap.
@@ -200,6 +202,10 @@ errors! {
     OptionValue { option: String, value: String } "input.option" "option `{option}` has no value `{value}`" "see the documentation of `open`";
     /// No directory record of that type.
     RecordType { name: String } "directory.record_type" "no directory record of type `{name}`" "records are `Platform`, `Operator`, `Package`, `AccessLevel`, `Account`, `TeamMember`, `Domain`";
+    /// Q9: not the name of a time zone.
+    TimeZone { zone: String } "directory.time_zone" "no time zone `{zone}`" "write an IANA name with its capitals, such as `Europe/Vienna`";
+    /// Q9: not a day that months can be counted from.
+    Anchor { anchor: String } "directory.anchor" "anchor `{anchor}` is not a day" "write a day of the calendar as `YYYY-MM-DD`";
     /// A record that does not have the shape of its type.
     Record { line: usize, reason: String } "directory.record" "record {line}: {reason}" "see the record shapes in the documentation of `import`";
     /// Two records with the same type and id.
@@ -250,6 +256,40 @@ errors! {
     Stream { reason: String } "store.stream" "the stream failed: {reason}" "nothing was changed";
     /// The store is not one that this build has.
     Store { store: String } "store.unknown" "no store `{store}`" "this version has `memory:`";
+    /// The store's lock is held by a thread that a fork lost.
+    StoreBusy { store: String } "store.busy" "store `{store}` is locked by a thread that this process does not have" "open another engine in the child: counts in memory are those of one process";
+    /// The clock ran ahead further than time can have passed.
+    ClockJump { now: String, last: String } "store.clock_jump" "the clock says {now}, but the last instant that was counted is {last}" "set the clock; if it is right, call `accept_clock`";
+    /// Q7: a key that cannot be kept.
+    Key { length: usize } "input.key" "an idempotency key of {length} bytes" "keys are 1 to 255 bytes of text";
+    /// Q8: not a time to hold for.
+    Ttl { ttl: String } "input.ttl" "a reservation cannot hold for {ttl} milliseconds" "hold for 1 millisecond to 366 days";
+    /// The action has no meter.
+    NotMetered { action: String } "quota.not_metered" "action `{action}` is not metered" "put `@meter` or `@frees` before the action in the schema, or ask with `authorize`";
+    /// Not a meter of the bundle, or not one of the action's.
+    NoMeter { meter: String } "quota.unknown_meter" "no meter `{meter}` here" "meters stand in the bundle's catalog; an action's in its `@meter` and `@frees`";
+    /// Only stocks are set.
+    NotStock { meter: String } "quota.not_a_stock" "meter `{meter}` is not a stock" "a flow only grows in its window";
+    /// More is freed than is used.
+    BelowZero { meter: String, used: i64, amount: i64 } "quota.below_zero" "{amount} of meter `{meter}` cannot be freed: {used} are used" "free what was counted, or `set` what there is";
+    /// Q7: one key, two requests.
+    IdempotencyMismatch { key: String } "quota.idempotency_mismatch" "key `{key}` was used for another request" "take a new key for each request; a retry sends the same request";
+    /// Q7: the key's time is over.
+    KeyPruned { key: String } "quota.key_pruned" "key `{key}` was used before, and its answer is no longer kept" "keys live to the end of the window and 35 days";
+    /// No such operation, or one that is no longer kept.
+    UnknownOperation { operation: u64 } "quota.unknown_operation" "no operation {operation}" "it never was, or is no longer kept";
+    /// Q8: not a reservation.
+    NoReservation { operation: u64 } "quota.not_a_reservation" "operation {operation} holds nothing" "commit and release take the operation of a `reserve`";
+    /// Q8: the reservation's time is over.
+    HoldExpired { operation: u64 } "quota.hold_expired" "reservation {operation} has expired" "reserve again, or `consume`";
+    /// Q8: it was settled otherwise.
+    HoldSettled { operation: u64 } "quota.hold_settled" "reservation {operation} was settled otherwise before" "look at the history";
+    /// Q8: more is committed than is held.
+    CommitTooMuch { operation: u64, amount: i64, held: i64 } "quota.commit_too_much" "{amount} cannot be committed of reservation {operation}, which holds {held}" "commit at most what was reserved";
+    /// More is given back than was taken.
+    RefundTooMuch { operation: u64, amount: i64, left: i64 } "quota.refund_too_much" "{amount} cannot be refunded of operation {operation}, of which {left} are left" "refund at most what the operation took";
+    /// What takes nothing gives nothing back.
+    NotRefundable { operation: u64, kind: &'static str } "quota.not_refundable" "operation {operation} is a `{kind}`" "refund a `consume` or a `commit`; release a reservation";
     /// A panic was caught before it left the engine.
     Panic { reason: String } "internal.panic" "the engine failed: {reason}" "please report it; the engine goes on answering";
 }
@@ -266,6 +306,7 @@ const FAULT_TABLE: &[(&str, &str)] = &[
     ("bundle.missing_id", "give each policy an `@id(\"...\")`"),
     ("bundle.duplicate_id", "policy ids are unique in a bundle"),
     ("bundle.missing_code", "give each `forbid` a `@code(\"...\")`: it names the denial"),
+    ("bundle.warns", "`@warns` stands on a `forbid` without `@code`: it warns instead of refusing"),
     ("bundle.code_form", "codes are lower-case words joined by `_`"),
     ("bundle.kind", "make each action a member of exactly one kind group"),
     ("bundle.facts", "the context of each action holds `facts: Facts`"),

@@ -3,6 +3,7 @@
 mod access_level;
 mod account;
 mod caps;
+mod clock;
 mod catalog;
 mod column;
 mod decision;
@@ -24,14 +25,19 @@ mod operator;
 mod package;
 mod policy;
 mod question;
+mod quota;
 mod request;
 mod scan;
 mod stack;
+mod store;
+mod take;
+mod window;
 
 pub use access_level::AccessLevel;
 pub use account::{Account, AccountKind, DisableReason};
 pub use caps::Caps;
 pub use catalog::{Catalog, Meter, MeterKind, WindowKind};
+pub use clock::{Clock, ManualClock};
 pub use column::rows;
 pub use decision::{BundleInfo, Clause, Decision, Desk, Explanation, Fallback, Login, Outcome, PolicyExplanation, PolicyFailure, PolicyInfo, ReadFact};
 pub use directory::{Change, Progress, Record};
@@ -48,7 +54,12 @@ pub use operator::{Operator, Platform};
 pub use package::Package;
 pub use policy::{Program, Source};
 pub use question::{At, Does, Kind, Of, On, Question, Who};
+pub use quota::{Counted, HistoryEntry, HistoryPart, LimitSource, MemberQuota, Quota};
 pub use request::{Circumstances, IntoAction, Request, Resource};
+
+pub use store::{OperationKind, Verification};
+pub use take::Take;
+pub use window::{Calendar, Window, instant_text, parse_instant};
 
 /// Reads JSON as the engine itself does: duplicate keys (escaped twins included), nesting over 64 and numbers that would
 /// lose digits are refused.

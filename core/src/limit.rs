@@ -13,6 +13,29 @@ pub enum Limit {
     Unlimited,
 }
 
+/// What is used and reserved of a meter, and the limit in force; none where it is unlimited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Count {
+    pub(crate) used: i64,
+    pub(crate) held: i64,
+    pub(crate) limit: Option<i64>,
+}
+
+/// What policies read as `context.facts.quota`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct QuotaFacts<'a> {
+    pub(crate) meter: &'a str,
+    pub(crate) amount: i64,
+    pub(crate) account: Count,
+    /// Where a member asks.
+    pub(crate) member: Option<Count>,
+}
+
+impl Limit {
+    /// The largest number: above it percentages would overflow, and JavaScript would round.
+    pub const MOST: i64 = 9_007_199_254_740_991;
+}
+
 /// Limits by meter.
 pub type Limits = BTreeMap<String, Limit>;
 
@@ -32,15 +55,15 @@ impl<'de> Deserialize<'de> for Limit {
             type Value = Limit;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("an integer from 0 to 9223372036854775807, or `unlimited`")
+                f.write_str("an integer from 0 to 9007199254740991, or `unlimited`")
             }
 
             fn visit_i64<E: de::Error>(self, number: i64) -> Result<Limit, E> {
-                if number < 0 { Err(E::invalid_value(de::Unexpected::Signed(number), &self)) } else { Ok(Limit::Number(number)) }
+                if !(0..=Limit::MOST).contains(&number) { Err(E::invalid_value(de::Unexpected::Signed(number), &self)) } else { Ok(Limit::Number(number)) }
             }
 
             fn visit_u64<E: de::Error>(self, number: u64) -> Result<Limit, E> {
-                i64::try_from(number).map(Limit::Number).map_err(|_| E::invalid_value(de::Unexpected::Unsigned(number), &self))
+                i64::try_from(number).map_err(|_| E::invalid_value(de::Unexpected::Unsigned(number), &self)).and_then(|number| self.visit_i64(number))
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Limit, E> {
@@ -60,8 +83,8 @@ mod tests {
         let read = |text| serde_json::from_str::<Limit>(text).ok();
         assert_eq!(read("\"unlimited\""), Some(Limit::Unlimited));
         assert_eq!(read("0"), Some(Limit::Number(0)));
-        assert_eq!(read("9223372036854775807"), Some(Limit::Number(i64::MAX)));
-        for bad in ["-1", "9223372036854775808", "1.0", "1e3", "null", "true", "\"1\"", "\"Unlimited\""] {
+        assert_eq!(read("9007199254740991"), Some(Limit::Number(Limit::MOST)));
+        for bad in ["-1", "9007199254740992", "9223372036854775807", "9223372036854775808", "1.0", "1e3", "null", "true", "\"1\"", "\"Unlimited\""] {
             assert_eq!(read(bad), None, "{bad}");
         }
     }

@@ -119,7 +119,16 @@ impl<'a> Question<'a> {
     }
 }
 
-impl Who<'_> {
+impl<'a> Who<'a> {
+    /// Type and id.
+    #[must_use]
+    pub fn name(self) -> (&'a str, &'a str) {
+        match self {
+            Self::Name(kind, id) => (kind, id),
+            Self::Handle(handle) => (handle.reference().kind(), handle.reference().id()),
+        }
+    }
+
     fn to_ref(self) -> Ref {
         match self {
             Self::Name(kind, id) => Ref::new(kind, id),
@@ -128,7 +137,16 @@ impl Who<'_> {
     }
 }
 
-impl Does<'_> {
+impl<'a> Does<'a> {
+    /// Type and id.
+    #[must_use]
+    pub fn name(self) -> (&'a str, &'a str) {
+        match self {
+            Self::Name(kind, id) => (kind, id),
+            Self::Handle(handle) => (handle.reference().kind(), handle.reference().id()),
+        }
+    }
+
     fn to_ref(self) -> Ref {
         match self {
             Self::Name(kind, id) => Ref::new(kind, id),

@@ -170,6 +170,7 @@ pub(super) fn new_account(account: &Account) -> NewAccount<'_> {
         closed: account.closed,
         disabled,
         limits,
+        calendar: account.calendar.as_ref(),
         attributes,
     }
 }

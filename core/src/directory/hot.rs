@@ -12,6 +12,7 @@ use crate::account::DisableReason;
 use crate::domain::DomainState;
 use crate::eval::Own;
 use crate::limit::Limits;
+use crate::window::Calendar;
 
 /// A number, or [`NONE`](super::NONE).
 type Number = u32;
@@ -214,6 +215,8 @@ impl Row for PlainRow {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Cold {
     pub(super) limits: Limits,
+    /// An account's, where it is not the usual one.
+    pub(super) calendar: Option<Box<Calendar>>,
     /// The host's own attributes as they were given, and as the schema types them if they fit it.
     pub(super) attributes: Map<String, Value>,
     pub(super) own: Option<Own>,
@@ -223,7 +226,7 @@ pub(crate) struct Cold {
 
 impl Cold {
     pub(super) fn is_empty(&self) -> bool {
-        self.limits.is_empty() && self.attributes.is_empty() && self.features.is_empty()
+        self.limits.is_empty() && self.calendar.is_none() && self.attributes.is_empty() && self.features.is_empty()
     }
 }
 

@@ -4,6 +4,7 @@
 //! Rows and texts are versioned ([`tree`]); the indexes are hints that all versions share ([`index`]), so that a reader
 //! needs no lock and a change costs what it touches.
 
+mod allowance;
 mod apply;
 mod check;
 mod chunk;

@@ -14,6 +14,7 @@ use crate::domain::{Domain, DomainState};
 use crate::limit::Limits;
 use crate::operator::{Operator, Platform};
 use crate::package::Package;
+use crate::window::Calendar;
 
 /// An account as it is put. Texts are borrowed from where they stand.
 #[derive(Debug)]
@@ -28,6 +29,7 @@ pub(super) struct NewAccount<'a> {
     /// A bit for each reason, in the order of `DisableReason`.
     pub(super) disabled: u16,
     pub(super) limits: Limits,
+    pub(super) calendar: Option<&'a Calendar>,
     pub(super) attributes: Map<String, Value>,
 }
 
@@ -80,7 +82,8 @@ impl Hot {
     pub(super) fn put_account(&mut self, new: NewAccount<'_>, names: &impl Names) -> Put {
         let (owner, level) = (self.account_number(new.owner)?, self.level_number(new.level)?);
         let package = new.package.map_or(Some(NONE), |id| numbered(self.packages.name(id)))?;
-        let cold = cold("Account", new.limits, new.attributes, Vec::new(), names);
+        let mut cold = cold("Account", new.limits, new.attributes, Vec::new(), names);
+        cold.calendar = new.calendar.cloned().map(Box::new);
         let bits = mask(account_bit::EXISTS)
             | bit(new.confirmed, account_bit::CONFIRMED)
             | bit(new.closed, account_bit::CLOSED)
@@ -232,5 +235,5 @@ fn more(cold: &Cold) -> u16 {
 /// What does not fit the schema is left untyped: the checks tell the reason.
 fn cold(kind: &str, limits: Limits, attributes: Map<String, Value>, features: Vec<u32>, names: &impl Names) -> Cold {
     let own = if attributes.is_empty() { None } else { names.typed(kind, &attributes).ok() };
-    Cold { limits, attributes, own, features }
+    Cold { limits, calendar: None, attributes, own, features }
 }

@@ -131,7 +131,7 @@ fn account<'a>(line: &AccountLine<'a>) -> Option<NewAccount<'a>> {
     if !right || id.is_empty() || !email::is_normal(email) {
         return None;
     }
-    Some(NewAccount { id, email, owner, package, level, confirmed, closed, disabled, limits: Limits::new(), attributes: Map::new() })
+    Some(NewAccount { id, email, owner, package, level, confirmed, closed, disabled, limits: Limits::new(), calendar: None, attributes: Map::new() })
 }
 
 fn member(line: MemberLine<'_>) -> Option<NewMember<'_>> {

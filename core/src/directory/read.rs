@@ -64,6 +64,7 @@ impl Directory {
             closed: row.is_closed(),
             disabled: disabled.collect(),
             limits: cold.map(|cold| cold.limits.clone()).unwrap_or_default(),
+            calendar: cold.and_then(|cold| cold.calendar.as_deref().cloned()),
             attributes: cold.map(|cold| cold.attributes.clone()).unwrap_or_default(),
         })
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::{Engine, State, guard};
 use crate::decision::{Decision, Explanation, PolicyFailure};
+use crate::limit::QuotaFacts;
 use crate::policy::{Answer, Asked, Loaded, Verdict};
 use crate::{Error, Of, Question, Ref, Request};
 
@@ -68,7 +69,7 @@ impl Engine {
     pub fn explain(&self, request: &Request) -> Result<Explanation, Error> {
         guard(|| {
             let state = self.state.load_full();
-            let asked = state.loaded.asked(request, &state.directory)?;
+            let asked = state.loaded.asked(request, &state.directory, None)?;
             let decision = state.authorize(&request.into())?;
             let policies = match &asked {
                 Asked::Cedar(question) => state.loaded.rules().explain(&question.request, &question.entities)?,
@@ -101,17 +102,27 @@ impl State {
         if let Some(answer) = Loaded::recalled(&self.fast, question, &self.directory) {
             return Ok(self.told(answer.clone()));
         }
+        match self.counted(question)? {
+            Some(decision) => Ok(decision),
+            None => self.decided(question, None),
+        }
+    }
+
+    /// The decision, of so much of a meter.
+    pub(super) fn decided(&self, question: &Question<'_>, quota: Option<&QuotaFacts<'_>>) -> Result<Decision, Error> {
         question.resource.account.map(Of::account).transpose()?;
         let actor = question.with.and_then(|with| with.actor.as_ref());
         if let Some(verdict) = self.loaded.fast_plain(question)? {
             return Ok(self.decision(actor, &verdict));
         }
-        let Some(mut verdict) = self.loaded.fast(&self.fast, question, &self.directory)? else {
-            return self.decide(actor, &self.loaded.asked(&question.to_request()?, &self.directory)?);
+        let Some(mut verdict) = self.loaded.fast(&self.fast, question, &self.directory, quota)? else {
+            return self.decide(actor, &self.loaded.asked(&question.to_request()?, &self.directory, quota)?);
         };
         if verdict.errors.is_empty() {
-            Loaded::keep(&self.fast, question, &self.directory, || self.loaded.rules().answer(&verdict));
-        } else if let Asked::Cedar(question) = self.loaded.asked(&question.to_request()?, &self.directory)? {
+            if quota.is_none() {
+                Loaded::keep(&self.fast, question, &self.directory, || self.loaded.rules().answer(&verdict));
+            }
+        } else if let Asked::Cedar(question) = self.loaded.asked(&question.to_request()?, &self.directory, quota)? {
             // Cedar has the words for an error.
             let judged = self.loaded.rules().judge(&question.request, &question.entities)?;
             for (at, message) in &mut verdict.errors {
@@ -129,11 +140,14 @@ impl State {
     }
 
     pub(super) fn check(&self, question: &Question<'_>) -> Result<bool, Error> {
+        if let Some(decision) = self.counted(question)? {
+            return Ok(decision.allowed);
+        }
         question.resource.account.map(Of::account).transpose()?;
-        if let Some(allowed) = self.loaded.fast_check(&self.fast, question, &self.directory)? {
+        if let Some(allowed) = self.loaded.fast_check(&self.fast, question, &self.directory, None)? {
             return Ok(allowed);
         }
-        match self.loaded.asked(&question.to_request()?, &self.directory)? {
+        match self.loaded.asked(&question.to_request()?, &self.directory, None)? {
             Asked::Answered(_) => Ok(false),
             Asked::Cedar(question) => Ok(self.loaded.rules().judge(&question.request, &question.entities)?.allowed),
         }
@@ -141,7 +155,7 @@ impl State {
 
     fn decide(&self, actor: Option<&Ref>, asked: &Asked) -> Result<Decision, Error> {
         let verdict = match asked {
-            Asked::Answered(code) => Verdict { allowed: false, code: Arc::from(*code), policies: Vec::new(), errors: Vec::new() },
+            Asked::Answered(code) => Verdict { allowed: false, code: Arc::from(*code), policies: Vec::new(), warnings: Vec::new(), errors: Vec::new() },
             Asked::Cedar(question) => self.loaded.rules().judge(&question.request, &question.entities)?,
         };
         Ok(self.decision(actor, &verdict))
@@ -150,7 +164,7 @@ impl State {
     /// An answer of this version, without errors, to one that acts for himself.
     fn told(&self, Answer { allowed, code, policies, advice }: Answer) -> Decision {
         let (revision, bundle) = (self.directory.revision(), Arc::clone(&self.loaded.fingerprint));
-        Decision { allowed, code, policies, advice, errors: Vec::new(), actor: None, revision, bundle }
+        Decision { allowed, code, policies, advice, errors: Vec::new(), actor: None, revision, bundle, counted: None }
     }
 
     fn decision(&self, actor: Option<&Ref>, verdict: &Verdict) -> Decision {

@@ -17,7 +17,7 @@ impl Engine {
         self.swap("change", |state| {
             let bundle = state.tenancy("change")?;
             let directory = state.directory.apply(changes, &bundle.catalog, bundle, expected)?;
-            Ok(State { loaded: Arc::clone(&state.loaded), fast: Arc::clone(&state.fast), directory })
+            Ok(State { loaded: Arc::clone(&state.loaded), fast: Arc::clone(&state.fast), directory, store: Arc::clone(&state.store) })
         })
     }
 
@@ -32,9 +32,9 @@ impl Engine {
             let directory = Directory::import(lines, state.directory.revision(), &bundle.catalog, bundle, self.caps.record_bytes, progress)?;
             // Its records have numbers of their own: policies that name some are compiled anew.
             if state.fast.is_portable() {
-                return Ok(State { loaded: Arc::clone(&state.loaded), fast: Arc::clone(&state.fast), directory });
+                return Ok(State { loaded: Arc::clone(&state.loaded), fast: Arc::clone(&state.fast), directory, store: Arc::clone(&state.store) });
             }
-            State::new(Arc::clone(&state.loaded), directory, &bundle.catalog, false)
+            State::new(Arc::clone(&state.loaded), directory, (&bundle.catalog, false), &state.store)
         })
     }
 
@@ -91,8 +91,8 @@ impl State {
         let bundle = self.tenancy(verb)?;
         let Some(directory) = self.directory.tidied(&bundle.catalog, bundle)? else { return Ok(None) };
         if directory.numbering() != self.directory.numbering() && !self.fast.is_portable() {
-            return Self::new(Arc::clone(&self.loaded), directory, &bundle.catalog, false).map(Some);
+            return Self::new(Arc::clone(&self.loaded), directory, (&bundle.catalog, false), &self.store).map(Some);
         }
-        Ok(Some(Self { loaded: Arc::clone(&self.loaded), fast: Arc::clone(&self.fast), directory }))
+        Ok(Some(Self { loaded: Arc::clone(&self.loaded), fast: Arc::clone(&self.fast), directory, store: Arc::clone(&self.store) }))
     }
 }

@@ -5,6 +5,7 @@
 
 mod ask;
 mod change;
+mod count;
 mod login;
 mod options;
 mod turn;
@@ -21,6 +22,7 @@ use crate::catalog::Catalog;
 use crate::decision::{BundleInfo, PolicyInfo};
 use crate::directory::Directory;
 use crate::error::Faults;
+use crate::store::{self, Store};
 use crate::policy::{self, Bundle, Fast, Loaded, Rules, Source};
 use crate::{Caps, Error};
 
@@ -31,6 +33,8 @@ struct State {
     /// What was loaded, compiled for this directory's numbers.
     fast: Arc<Fast>,
     directory: Directory,
+    /// Where counts are kept: the same in every version.
+    store: Arc<dyn Store>,
 }
 
 /// A policy engine inside the host's process. Cheap to share: all methods take `&self`.
@@ -64,7 +68,8 @@ impl Engine {
                 return Err(Error::Store { store: crate::id::short(&options.store) });
             }
             let loaded = policy::load(&options.policies, options.validation, &options.caps)?;
-            let state = State::new(Arc::new(loaded), Directory::default(), &Catalog::default(), false)?;
+            let store: Arc<dyn Store> = Arc::new(store::Memory::new(options.clock));
+            let state = State::new(Arc::new(loaded), Directory::default(), (&Catalog::default(), false), &store)?;
             Ok(Self { state: ArcSwap::from_pointee(state), turn: Turn::default(), caps: options.caps, validation: options.validation })
         })
     }
@@ -92,7 +97,7 @@ impl Engine {
                         return Err(Error::NotTenancy { verb: "reload".to_owned() });
                     }
                 }
-                self.state.store(Arc::new(State::new(loaded, now.directory.clone(), &old, anew)?));
+                self.state.store(Arc::new(State::new(loaded, now.directory.clone(), (&old, anew), &now.store)?));
                 Ok(fingerprint)
             })
         })
@@ -105,7 +110,7 @@ impl Engine {
         let rules = state.loaded.rules();
         let policies = rules.list.iter().map(|rule| PolicyInfo {
             id: Arc::clone(&rule.id),
-            effect: policy::effect(rule.effect),
+            effect: rule.role.as_str(),
             code: rule.code.clone(),
             place: rule.place.clone(),
         });
@@ -162,7 +167,7 @@ fn codes(rules: &Rules, tenancy: bool) -> Vec<Arc<str>> {
     let mut codes: Vec<Arc<str>> = OWN_CODES.iter().map(|code| Arc::from(*code)).collect();
     codes.extend(LOOKUP_CODES.iter().filter(|_| tenancy).map(|code| Arc::from(*code)));
     codes.extend(rules.list.iter().filter_map(|rule| rule.code.clone()));
-    codes.extend(rules.list.iter().filter(|rule| rule.code.is_none() && policy::effect(rule.effect) == "forbid").map(|_| Arc::from(policy::FORBIDDEN)));
+    codes.extend(rules.list.iter().filter(|rule| rule.code.is_none() && rule.role == policy::Role::Forbid).map(|_| Arc::from(policy::FORBIDDEN)));
     codes.sort();
     codes.dedup();
     codes
@@ -171,14 +176,14 @@ fn codes(rules: &Rules, tenancy: bool) -> Vec<Arc<str>> {
 impl State {
     /// What was loaded, for a directory that was read with another catalog until now.
     /// Their types are asked `anew` if the schema says other things of them.
-    fn new(loaded: Arc<Loaded>, directory: Directory, old: &Catalog, anew: bool) -> Result<Self, Error> {
+    fn new(loaded: Arc<Loaded>, directory: Directory, (old, anew): (&Catalog, bool), store: &Arc<dyn Store>) -> Result<Self, Error> {
         let mut directory = match &loaded.kind {
             policy::Kind::Tenancy(bundle) => directory.declare(&bundle.catalog, old, bundle.as_ref(), anew)?,
             policy::Kind::Plain(_) => directory,
         };
         let fast = Arc::new(loaded.compile(&mut directory));
         directory.named();
-        Ok(Self { loaded, fast, directory })
+        Ok(Self { loaded, fast, directory, store: Arc::clone(store) })
     }
 
     fn tenancy(&self, verb: &str) -> Result<&Bundle, Error> {

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use crate::policy::Source;
-use crate::{Caps, Error};
+use crate::{Caps, Clock, Error};
 
 /// How strictly policies are validated against the schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -31,12 +31,14 @@ impl FromStr for Validation {
 }
 
 /// What [`Engine::open`](crate::Engine::open) takes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Options {
     /// The policies.
     pub policies: Source,
     /// The store: `memory:`.
     pub store: String,
+    /// What tells the time.
+    pub clock: Clock,
     /// How strictly policies are validated.
     pub validation: Validation,
     /// How large and how deep a text may be.
@@ -45,6 +47,6 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { policies: Source::Shipped, store: "memory:".to_owned(), validation: Validation::default(), caps: Caps::default() }
+        Self { policies: Source::Shipped, store: "memory:".to_owned(), clock: Clock::default(), validation: Validation::default(), caps: Caps::default() }
     }
 }

@@ -14,7 +14,7 @@ use crate::handle::Place;
 use crate::question::{Does, On, Question, Who};
 use crate::{Error, Request, stack};
 
-use super::Verdict;
+use super::{Role, Verdict};
 
 /// What Cedar made of a request that only it can read.
 struct Read {
@@ -37,7 +37,7 @@ impl Plain {
         let beyond = self.each(question, |at, outcome| {
             match outcome {
                 Outcome::DoesNot => {}
-                Outcome::Applies if self.rules.permits_at(at) => permitted = true,
+                Outcome::Applies if self.rules.role_at(at) == Role::Permit => permitted = true,
                 Outcome::Applies | Outcome::Errs => refused = true,
             }
             !refused

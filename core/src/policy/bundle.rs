@@ -83,7 +83,7 @@ fn build(files: &[File], depth: usize, validation: Validation, caps: &Caps) -> R
     })?;
     let actions = schema.action_entities().map_err(|found| placeless("bundle.schema", found.to_string()))?;
     let types = schema.entity_types().cloned().collect();
-    Ok(Bundle { rules: Rules::new(set, &order, depth), schema, names, catalog: syntax.catalog, actions, shapes, types, values })
+    Ok(Bundle { rules: Rules::new(set, &order, depth, true), schema, names, catalog: syntax.catalog, actions, shapes, types, values })
 }
 
 /// Stage one: the syntax of all files.
@@ -169,11 +169,16 @@ fn policy_names(parts: &[Parsed], files: &[File]) -> Vec<Fault> {
         }
         let id = part.body.annotation("id").unwrap_or_default();
         match part.body.annotation("code") {
-            None if part.body.effect() == Effect::Forbid => fault("bundle.missing_code", format!("forbid `{id}` has no `@code`")),
+            Some(_) if part.body.annotation("warns").is_some() => fault("bundle.warns", format!("policy `{id}` has both `@warns` and `@code`")),
+            None if part.body.effect() == Effect::Forbid && part.body.annotation("warns").is_none() => fault("bundle.missing_code", format!("forbid `{id}` has no `@code`")),
             Some(code) if !is_code(code) => fault("bundle.code_form", format!("code `{code}` of policy `{id}` is not lower-case words joined by `_`")),
             _ => {}
         }
-        for word in part.body.annotation("advice").into_iter().flat_map(|advice| advice.split(',')).map(str::trim).filter(|word| !is_code(word)) {
+        if part.body.annotation("warns").is_some() && part.body.effect() == Effect::Permit {
+            fault("bundle.warns", format!("permit `{id}` has `@warns`"));
+        }
+        let advice = ["advice", "warns"].into_iter().filter_map(|key| part.body.annotation(key));
+        for word in advice.flat_map(|advice| advice.split(',')).map(str::trim).filter(|word| !is_code(word)) {
             fault("bundle.code_form", format!("advice `{word}` of policy `{id}` is not lower-case words joined by `_`"));
         }
     }

@@ -4,7 +4,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use cedar_policy::pst::{self, BinaryOp, Clause as PstClause, Expr};
-use cedar_policy::{Effect, Entities, EvalResult, Expression, Policy, PolicyId, Request, eval_expression};
+use cedar_policy::{Entities, EvalResult, Expression, Policy, PolicyId, Request, eval_expression};
 
 use super::facts_read::paths;
 use super::fast::linked;
@@ -80,7 +80,7 @@ fn explain(question: &Question<'_>, rule: &Rule, policy: &Policy) -> Option<Poli
 fn bare(rule: &Rule, outcome: Outcome) -> PolicyExplanation {
     PolicyExplanation {
         policy: Arc::clone(&rule.id),
-        effect: effect(rule.effect),
+        effect: rule.role.as_str(),
         code: rule.code.clone(),
         place: rule.place.clone(),
         outcome,
@@ -93,14 +93,6 @@ fn bare(rule: &Rule, outcome: Outcome) -> PolicyExplanation {
 fn failed(rule: &Rule, error: String) -> PolicyExplanation {
     let clause = Clause { number: 1, kind: "when", text: String::new(), value: None, held: false, because: None, error: Some(error) };
     PolicyExplanation { clauses: vec![clause], failed_clause: Some(1), ..bare(rule, Outcome::Failed) }
-}
-
-/// Cedar's word for an effect.
-pub(crate) fn effect(effect: Effect) -> &'static str {
-    match effect {
-        Effect::Permit => "permit",
-        Effect::Forbid => "forbid",
-    }
 }
 
 /// A policy's scope as Cedar expressions, and the types that it is limited to.

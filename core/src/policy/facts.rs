@@ -14,6 +14,7 @@ use super::schema::Action;
 use crate::catalog::{Catalog, Names};
 use crate::directory::Directory;
 use crate::eval::Own;
+use crate::limit::{Count, QuotaFacts};
 use crate::{Error, Ref, Request, host};
 
 /// Entity types whose records the directory keeps.
@@ -30,13 +31,25 @@ fn entity(kind: &str, id: &str) -> Value {
     json!({"__entity": {"type": kind, "id": id}})
 }
 
+fn quota_fact(quota: &QuotaFacts<'_>) -> Value {
+    let count = |Count { used, held, limit }: Count| match limit {
+        Some(limit) => json!({"used": used, "held": held, "limit": limit}),
+        None => json!({"used": used, "held": held}),
+    };
+    let mut fact = json!({"meter": entity("Meter", quota.meter), "amount": quota.amount, "account": count(quota.account)});
+    if let (Some(member), Some(fields)) = (quota.member, fact.as_object_mut()) {
+        fields.insert("member".to_owned(), count(member));
+    }
+    fact
+}
+
 fn entities<'a>(kind: &str, ids: impl IntoIterator<Item = &'a str>) -> Vec<Value> {
     ids.into_iter().map(|id| entity(kind, id)).collect()
 }
 
 impl Bundle {
     /// `context.facts` of a request.
-    pub(super) fn facts(&self, request: &Request, action: &Action, directory: &Directory) -> Result<Value, Error> {
+    pub(super) fn facts(&self, request: &Request, action: &Action, directory: &Directory, quota: Option<&QuotaFacts<'_>>) -> Result<Value, Error> {
         let with = &request.circumstances;
         let channel = with.channel.as_deref().unwrap_or("web");
         if !self.names.channels.contains(channel) {
@@ -71,6 +84,10 @@ impl Bundle {
             Some(amount) if amount < 0 => return Err(Error::Amount { amount: amount.to_string() }),
             Some(amount) => drop(facts.insert("amount".to_owned(), json!(amount))),
             None => {}
+        }
+        if let Some(quota) = quota {
+            facts.insert("amount".to_owned(), json!(quota.amount));
+            facts.insert("quota".to_owned(), quota_fact(quota));
         }
         Ok(Value::Object(facts))
     }

@@ -3,13 +3,13 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-use cedar_policy::{Effect, PolicyId, PolicySet, pst};
+use cedar_policy::{PolicyId, PolicySet, pst};
 
 use super::compile::{self, Known, Node, Reader, construct};
 use super::judge::Verdict;
 use super::pick::{Asked, Picks, Scopes};
 use super::question::Question;
-use super::rules::Rules;
+use super::rules::{Role, Rules};
 use crate::Error;
 use crate::eval::{Outcome, Pool, Program, Scratch, Space, Value, World, run};
 use crate::stack::Deep;
@@ -179,11 +179,11 @@ pub(crate) struct Beyond {
 
 impl Beyond {
     pub(super) fn new(rules: &Rules, list: Vec<(usize, &'static str)>) -> Self {
-        let part = |effect: Effect| {
-            let at = list.iter().map(|(at, _)| *at).filter(|at| rules.list.get(*at).is_some_and(|rule| rule.effect == effect));
+        let part = |role: Role| {
+            let at = list.iter().map(|(at, _)| *at).filter(|at| rules.role_at(*at) == role);
             rules.part(at)
         };
-        let (permits, forbids) = (part(Effect::Permit), part(Effect::Forbid));
+        let (permits, forbids) = (part(Role::Permit), part(Role::Forbid));
         Self { list, permits, forbids }
     }
 
@@ -209,15 +209,17 @@ impl Beyond {
 pub(crate) struct Tally {
     permits: Vec<usize>,
     forbids: Vec<usize>,
+    warnings: Vec<usize>,
     errors: Vec<(usize, String)>,
 }
 
 impl Tally {
     pub(crate) fn count(&mut self, rules: &Rules, at: usize, outcome: Outcome) {
         let Some(rule) = rules.list.get(at) else { return };
-        match (outcome, rule.effect) {
-            (Outcome::Applies, Effect::Permit) => self.permits.push(at),
-            (Outcome::Applies, Effect::Forbid) => self.forbids.push(at),
+        match (outcome, rule.role) {
+            (Outcome::Applies, Role::Permit) => self.permits.push(at),
+            (Outcome::Applies, Role::Forbid) => self.forbids.push(at),
+            (Outcome::Applies, Role::Warning) => self.warnings.push(at),
             (Outcome::Errs, _) => self.errors.push((at, String::new())),
             (Outcome::DoesNot, _) => {}
         }
@@ -234,7 +236,7 @@ impl Tally {
 
     pub(crate) fn verdict(mut self, rules: &Rules) -> Verdict {
         // Policies are asked in the order in which they are picked.
-        for list in [&mut self.permits, &mut self.forbids] {
+        for list in [&mut self.permits, &mut self.forbids, &mut self.warnings] {
             list.sort_unstable();
             list.dedup();
         }
@@ -243,9 +245,10 @@ impl Tally {
         let permitted = !self.permits.is_empty();
         let policies = if self.forbids.is_empty() { self.permits } else { self.forbids };
         let allowed =
-            permitted && self.errors.is_empty() && policies.first().and_then(|at| rules.list.get(*at)).is_some_and(|rule| rule.effect == Effect::Permit);
+            permitted && self.errors.is_empty() && policies.first().and_then(|at| rules.list.get(*at)).is_some_and(|rule| rule.role == Role::Permit);
         let code = rules.name(&policies, !self.errors.is_empty(), || permitted);
-        Verdict { allowed, code, policies, errors: self.errors }
+        let warnings = if allowed { self.warnings } else { Vec::new() };
+        Verdict { allowed, code, policies, warnings, errors: self.errors }
     }
 }
 

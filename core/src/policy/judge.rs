@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use cedar_policy::{AuthorizationError, Authorizer, Decision as Cedar, Effect, Entities, PolicySet, Request};
+use cedar_policy::{AuthorizationError, Authorizer, Decision as Cedar, Entities, PolicySet, Request};
 
 use super::question::Question;
-use super::rules::Rules;
+use super::rules::{Role, Rules};
 use crate::{Error, stack};
 
 /// Cedar's answer with its name. Positions are those in [`Rules::list`].
@@ -15,6 +15,8 @@ pub(crate) struct Verdict {
     pub(crate) code: Arc<str>,
     /// Cedar's determining policies, in gate order.
     pub(crate) policies: Vec<usize>,
+    /// The warnings that apply to what is allowed, in gate order.
+    pub(crate) warnings: Vec<usize>,
     /// The policies that erred, in gate order, with Cedar's words.
     pub(crate) errors: Vec<(usize, String)>,
 }
@@ -25,7 +27,7 @@ pub(crate) struct Answer {
     pub(crate) allowed: bool,
     pub(crate) code: Arc<str>,
     pub(crate) policies: Arc<[Arc<str>]>,
-    /// What the determining policies advise, each once.
+    /// What the determining policies and the warnings advise, each once.
     pub(crate) advice: Vec<Arc<str>>,
 }
 
@@ -44,7 +46,8 @@ impl Rules {
     pub(crate) fn answer(&self, verdict: &Verdict) -> Answer {
         let rules = || verdict.policies.iter().filter_map(|at| self.list.get(*at));
         let mut advice: Vec<Arc<str>> = Vec::new();
-        for word in rules().flat_map(|rule| &rule.advice) {
+        let warnings = verdict.warnings.iter().filter_map(|at| self.list.get(*at));
+        for word in rules().chain(warnings).flat_map(|rule| &rule.advice) {
             if !advice.contains(word) {
                 advice.push(Arc::clone(word));
             }
@@ -55,15 +58,26 @@ impl Rules {
     /// The answer of all policies to one request.
     pub(crate) fn judge(&self, request: &Request, entities: &Entities) -> Result<Verdict, Error> {
         stack::run(self.depth, || {
-            let response = Authorizer::new().is_authorized(request, &self.set, entities);
+            let deciding = self.apart.as_ref().map_or(&self.set, |[deciding, _]| deciding);
+            let response = Authorizer::new().is_authorized(request, deciding, entities);
             let mut policies: Vec<usize> = self.positions(response.diagnostics().reason());
             policies.sort_unstable();
             let mut errors: Vec<(usize, String)> = response.diagnostics().errors().filter_map(|error| self.erring(error)).collect();
+            let mut warnings = Vec::new();
+            if let Some([_, warning]) = &self.apart {
+                let warned = Authorizer::new().is_authorized(request, warning, entities);
+                warnings = self.positions(warned.diagnostics().reason());
+                warnings.sort_unstable();
+                errors.extend(warned.diagnostics().errors().filter_map(|error| self.erring(error)));
+            }
             errors.sort();
-            let allowed = response.decision() == Cedar::Allow && response.diagnostics().errors().next().is_none();
+            let allowed = response.decision() == Cedar::Allow && errors.is_empty();
+            if !allowed {
+                warnings.clear();
+            }
             let permitted = || Authorizer::new().is_authorized(request, &self.permits, entities).decision() == Cedar::Allow;
             let code = self.name(&policies, !errors.is_empty(), permitted);
-            Ok(Verdict { allowed, code, policies, errors })
+            Ok(Verdict { allowed, code, policies, warnings, errors })
         })
     }
 
@@ -95,7 +109,7 @@ impl Rules {
     pub(crate) fn name(&self, determining: &[usize], erred: bool, permitted: impl FnOnce() -> bool) -> Arc<str> {
         let first = determining.first().and_then(|at| Some((*at, self.list.get(*at)?)));
         let Some((at, rule)) = first else { return Arc::from("not_permitted") };
-        if rule.effect == Effect::Permit {
+        if rule.role == Role::Permit {
             return Arc::from(if erred { "policy_error" } else { "ok" });
         }
         if self.last_permit.is_some_and(|last| at > last) && !permitted() {

@@ -25,12 +25,11 @@ mod values;
 use std::sync::Arc;
 
 pub(crate) use self::bundle::Bundle;
-pub(crate) use self::explain::effect;
 pub(crate) use self::judge::{Answer, FORBIDDEN, Verdict};
 pub(crate) use self::plain::Plain;
 pub use self::plain::Program;
 pub(crate) use self::question::Asked;
-pub(crate) use self::rules::Rules;
+pub(crate) use self::rules::{Role, Rules};
 pub use self::source::Source;
 pub(crate) use self::source::placeless;
 use crate::decision::Fallback;

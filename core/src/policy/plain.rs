@@ -140,7 +140,7 @@ fn build(program: &Program, policies: &File, schema: Option<&File>, depth: usize
         None => (Entities::from_entities([], parsed_schema.as_ref()).map_err(|found| entity_faults(&found))?, Parents::new()),
     };
     let validate_requests = program.validate_requests.unwrap_or(validation != Validation::Off) && parsed_schema.is_some();
-    let rules = Rules::new(set, &order, depth);
+    let rules = Rules::new(set, &order, depth, false);
     let types = form.map(|form| Types::new(&[form]));
     for (kind, id, deed) in types.iter().flat_map(Types::actions) {
         let above = deed.groups.iter().map(|(kind, id)| (kind.to_string(), id.to_string())).collect();

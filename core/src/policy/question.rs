@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Answer, Bundle, Fast, Kind, Loaded, Plain, Verdict};
 use crate::directory::Directory;
+use crate::limit::QuotaFacts;
 use crate::question::Question as Public;
 use crate::{Error, Ref, Request, Resource, json as checked, stack};
 
@@ -32,9 +33,9 @@ pub(crate) const NESTING: usize = 64;
 
 impl Loaded {
     /// The Cedar question that `request` is, or its answer where a look-up fails.
-    pub(crate) fn asked(&self, request: &Request, directory: &Directory) -> Result<Asked, Error> {
+    pub(crate) fn asked(&self, request: &Request, directory: &Directory, quota: Option<&QuotaFacts<'_>>) -> Result<Asked, Error> {
         match &self.kind {
-            Kind::Tenancy(bundle) => stack::run(VALUE_DEPTH, || bundle.asked(request, directory)),
+            Kind::Tenancy(bundle) => stack::run(VALUE_DEPTH, || bundle.asked(request, directory, quota)),
             Kind::Plain(plain) => plain.asked(request),
         }
     }
@@ -48,10 +49,16 @@ impl Loaded {
     }
 
     /// The answer of the compiled policies, where they can answer: else Cedar is to be asked.
-    pub(crate) fn fast(&self, fast: &Fast, question: &Public<'_>, directory: &Directory) -> Result<Option<Verdict>, Error> {
+    pub(crate) fn fast(
+        &self,
+        fast: &Fast,
+        question: &Public<'_>,
+        directory: &Directory,
+        quota: Option<&QuotaFacts<'_>>,
+    ) -> Result<Option<Verdict>, Error> {
         match &self.kind {
             Kind::Tenancy(bundle) => Ok(match &fast.0 {
-                Some(Ok(programs)) => programs.judge(bundle, question, directory),
+                Some(Ok(programs)) => programs.judge(bundle, question, directory, quota),
                 _ => None,
             }),
             Kind::Plain(plain) => plain.judge(question).map(Some),
@@ -85,11 +92,17 @@ impl Loaded {
 
     /// The allow bit of the compiled policies' answer, where they can answer.
     #[inline]
-    pub(crate) fn fast_check(&self, fast: &Fast, question: &Public<'_>, directory: &Directory) -> Result<Option<bool>, Error> {
+    pub(crate) fn fast_check(
+        &self,
+        fast: &Fast,
+        question: &Public<'_>,
+        directory: &Directory,
+        quota: Option<&QuotaFacts<'_>>,
+    ) -> Result<Option<bool>, Error> {
         match (&self.kind, &fast.0) {
-            (Kind::Tenancy(bundle), Some(Ok(programs))) => Ok(programs.check(bundle, question, directory)),
+            (Kind::Tenancy(bundle), Some(Ok(programs))) => Ok(programs.check(bundle, question, directory, quota)),
             (Kind::Plain(plain), _) => plain.check(question).map(Some),
-            _ => Ok(self.fast(fast, question, directory)?.map(|verdict| verdict.allowed)),
+            _ => Ok(self.fast(fast, question, directory, quota)?.map(|verdict| verdict.allowed)),
         }
     }
 
@@ -127,7 +140,7 @@ fn named(uid: &EntityUid) -> Ref {
 }
 
 impl Bundle {
-    fn asked(&self, request: &Request, directory: &Directory) -> Result<Asked, Error> {
+    fn asked(&self, request: &Request, directory: &Directory, quota: Option<&QuotaFacts<'_>>) -> Result<Asked, Error> {
         let action = self.names.actions.get(request.action.id()).filter(|_| request.action.kind() == "Action");
         let action = action.ok_or_else(|| Error::UnknownAction { action: crate::id::short(request.action.id()) })?;
         if let Some(code) = self.look_up(request, directory)? {
@@ -142,7 +155,7 @@ impl Bundle {
         }
         let action_uid = uid(&request.action)?;
         let mut context_fields = request.circumstances.context.clone();
-        let facts = self.facts(request, action, directory)?;
+        let facts = self.facts(request, action, directory, quota)?;
         if context_fields.insert("facts".to_owned(), facts).is_some() {
             return Err(Error::Context { action: request.action.id().to_owned(), reason: "`facts` is the engine's".to_owned() });
         }

@@ -52,12 +52,33 @@ pub(crate) struct Parsed {
     pub(crate) len: usize,
 }
 
+/// What a policy does where it applies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    Permit,
+    Forbid,
+    /// A `forbid` with `@warns`: refuses nothing, but adds its words to the advice of what is allowed.
+    Warning,
+}
+
+impl Role {
+    /// For people.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Permit => "permit",
+            Self::Forbid => "forbid",
+            Self::Warning => "warning",
+        }
+    }
+}
+
 /// What is known of one policy (static or linked) without asking Cedar again.
 #[derive(Debug, Clone)]
 pub(crate) struct Rule {
     pub(crate) id: Arc<str>,
-    pub(crate) effect: Effect,
+    pub(crate) role: Role,
     pub(crate) code: Option<Arc<str>>,
+    /// The words of `@advice`, or of a warning's `@warns`.
     pub(crate) advice: Vec<Arc<str>>,
     /// `@public`: the code that the outside is told instead (D7).
     pub(crate) public: Option<Arc<str>>,
@@ -72,6 +93,8 @@ pub(crate) type Placed = (PolicyId, Option<(Arc<str>, u32)>);
 #[derive(Debug, Default)]
 pub(crate) struct Rules {
     pub(crate) set: Deep<PolicySet>,
+    /// Those that decide, and the warnings, where there are some.
+    pub(super) apart: Option<[Deep<PolicySet>; 2]>,
     /// The permits alone: asked only when the sole forbids that hold stand after the last permit.
     pub(crate) permits: Deep<PolicySet>,
     pub(crate) list: Vec<Rule>,
@@ -81,9 +104,10 @@ pub(crate) struct Rules {
 }
 
 impl Rules {
-    /// Whether the policy at that position is a permit.
-    pub(crate) fn permits_at(&self, at: usize) -> bool {
-        self.list.get(at).is_some_and(|rule| rule.effect == Effect::Permit)
+    /// The role of the policy at that position.
+    pub(crate) fn role_at(&self, at: usize) -> Role {
+        // What is not there decides nothing here; taken for a forbid it could but refuse.
+        self.list.get(at).map_or(Role::Forbid, |rule| rule.role)
     }
 
     /// The policies of those positions alone.
@@ -97,8 +121,9 @@ impl Rules {
         Deep::new(part, self.depth)
     }
 
-    /// Orders the policies of `set`: `order` holds the ids of static policies and templates with their places.
-    pub(crate) fn new(set: PolicySet, order: &[Placed], depth: usize) -> Self {
+    /// Orders the policies of `set`: `order` holds the ids of static policies and templates with their places. `warns`:
+    /// whether `@warns` means something.
+    pub(crate) fn new(set: PolicySet, order: &[Placed], depth: usize, warns: bool) -> Self {
         let rank: HashMap<&PolicyId, usize> = order.iter().enumerate().map(|(at, (id, _))| (id, at)).collect();
         let mut policies: Vec<(usize, &Policy)> = set
             .policies()
@@ -110,19 +135,34 @@ impl Rules {
         policies.sort_by(|(left, one), (right, other)| left.cmp(right).then_with(|| one.id().to_string().cmp(&other.id().to_string())));
         let list: Vec<Rule> = policies
             .iter()
-            .map(|(rank, policy)| Rule {
-                id: Arc::from(policy.id().to_string()),
-                effect: policy.effect(),
-                code: policy.annotation("code").map(Arc::from),
-                advice: policy.annotation("advice").map(words).unwrap_or_default(),
-                public: policy.annotation("public").map(Arc::from),
-                place: order.get(*rank).and_then(|(_, place)| place.clone()),
+            .map(|(rank, policy)| {
+                let role = role(policy, warns);
+                Rule {
+                    id: Arc::from(policy.id().to_string()),
+                    role,
+                    code: policy.annotation("code").map(Arc::from),
+                    advice: policy.annotation(if role == Role::Warning { "warns" } else { "advice" }).map(words).unwrap_or_default(),
+                    public: policy.annotation("public").map(Arc::from),
+                    place: order.get(*rank).and_then(|(_, place)| place.clone()),
+                }
             })
             .collect();
         let position = policies.iter().enumerate().map(|(at, (_, policy))| (policy.id().clone(), at)).collect();
-        let last_permit = list.iter().rposition(|rule| rule.effect == Effect::Permit);
+        let last_permit = list.iter().rposition(|rule| rule.role == Role::Permit);
         let permits = part(&set, |policy| policy.effect() == Effect::Permit);
-        Self { set: Deep::new(set, depth), permits: Deep::new(permits, depth), list, position, last_permit, depth }
+        let apart = list.iter().any(|rule| rule.role == Role::Warning).then(|| {
+            let warning = |policy: &Policy| role(policy, warns) == Role::Warning;
+            [part(&set, |policy| !warning(policy)), part(&set, warning)].map(|part| Deep::new(part, depth))
+        });
+        Self { set: Deep::new(set, depth), apart, permits: Deep::new(permits, depth), list, position, last_permit, depth }
+    }
+}
+
+fn role(policy: &Policy, warns: bool) -> Role {
+    match policy.effect() {
+        Effect::Permit => Role::Permit,
+        Effect::Forbid if warns && policy.annotation("warns").is_some() => Role::Warning,
+        Effect::Forbid => Role::Forbid,
     }
 }
 

@@ -8,9 +8,10 @@ use crate::directory::{AccountRow, Directory, Hot, MemberRow, NONE};
 use crate::eval::{Outcome, Program, Value, run};
 use crate::host;
 use crate::id::same;
+use crate::limit::QuotaFacts;
 use crate::policy::compile::construct;
 use crate::policy::fast::Tally;
-use crate::policy::{Bundle, Verdict};
+use crate::policy::{Bundle, Role, Verdict};
 use crate::question::{At, Does, Kind, Of, Question, Who};
 
 /// Principal or actor: its kind, its number and that of its account, or [`NONE`].
@@ -86,6 +87,8 @@ pub(super) struct Found<'p> {
     pub(super) host: (u32, u64),
     /// The policies that are about this principal, and about this resource, alone.
     alone: [&'p [u32]; 2],
+    /// What is asked of a meter.
+    pub(super) quota: Option<&'p QuotaFacts<'p>>,
 }
 
 impl Found<'_> {
@@ -201,8 +204,14 @@ pub(super) fn domain_of(directory: &Directory, at: At<'_>, sought: (u32, u64)) -
 impl Programs {
     /// The answer, or nothing where the question is malformed, names what nobody has, or brings what only Cedar reads: then
     /// the long way is asked, which says so.
-    pub(in crate::policy) fn judge(&self, bundle: &Bundle, question: &Question<'_>, directory: &Directory) -> Option<Verdict> {
-        let found = self.find(question, directory)?;
+    pub(in crate::policy) fn judge(
+        &self,
+        bundle: &Bundle,
+        question: &Question<'_>,
+        directory: &Directory,
+        quota: Option<&QuotaFacts<'_>>,
+    ) -> Option<Verdict> {
+        let found = Found { quota, ..self.find(question, directory)? };
         let mut tally = Tally::default();
         let mut count = |at, outcome| {
             tally.count(&bundle.rules, at, outcome);
@@ -217,8 +226,8 @@ impl Programs {
     }
 
     /// The allow bit of the answer, for what no plan says; stops once it is certain.
-    pub(in crate::policy) fn check(&self, bundle: &Bundle, question: &Question<'_>, directory: &Directory) -> Option<bool> {
-        let found = self.find(question, directory)?;
+    pub(in crate::policy) fn check(&self, bundle: &Bundle, question: &Question<'_>, directory: &Directory, quota: Option<&QuotaFacts<'_>>) -> Option<bool> {
+        let found = Found { quota, ..self.find(question, directory)? };
         let programs = match self.in_session(question, directory, &found) {
             Some((_, Some(allowed))) => return Some(allowed),
             Some((sessions, None)) => &sessions.programs,
@@ -226,10 +235,10 @@ impl Programs {
         };
         let (mut permitted, mut refused) = (false, false);
         self.run(programs, question, directory, &found, &mut |at, outcome| {
-            match outcome {
-                Outcome::DoesNot => {}
-                Outcome::Applies if bundle.rules.permits_at(at) => permitted = true,
-                Outcome::Applies | Outcome::Errs => refused = true,
+            match (outcome, bundle.rules.role_at(at)) {
+                (Outcome::DoesNot, _) | (Outcome::Applies, Role::Warning) => {}
+                (Outcome::Applies, Role::Permit) => permitted = true,
+                (Outcome::Applies, Role::Forbid) | (Outcome::Errs, _) => refused = true,
             }
             !refused
         })?;
@@ -238,7 +247,7 @@ impl Programs {
 
     /// What answers a session's request, and the allow bit where the plan says it; nothing for other requests.
     fn in_session<'p>(&'p self, question: &Question<'_>, directory: &Directory, found: &Found<'p>) -> Option<(&'p Sessions, Option<bool>)> {
-        if question.with.is_some() || question.resource.more.is_some() || found.action.context {
+        if question.with.is_some() || question.resource.more.is_some() || found.action.context || found.quota.is_some() {
             return None;
         }
         let hot = directory.hot();
@@ -327,7 +336,7 @@ impl Programs {
             let number = on.entity().or_else(|| self.named.others.find(entry.text, resource.id).map(|at| entity(words::NAMED, at)));
             number.map_or(&[][..], |number| about(&self.resources, number))
         };
-        Some(Found { action, entry, principal, account, member, on, host, alone: [whose, on_what] })
+        Some(Found { action, entry, principal, account, member, on, host, alone: [whose, on_what], quota: None })
     }
 
     /// The place of an action in `list`.

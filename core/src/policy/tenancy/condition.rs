@@ -6,6 +6,7 @@ use super::known::Asked;
 use super::words::{self, ACCOUNT_OF, CLOSED, CONFIRMED, DISABLED, FEATURES, GRANTS, LEVEL_OF, OWNER, PACKAGE_OF, PLATFORM_OF, STATE_OF, WHITELABEL, root};
 use crate::directory::{account_bit as account, domain_bit as domain};
 use crate::eval::{ALWAYS, Compare, Diagram, Diagrams, NEVER, Plan, TooLarge, Unary, Value};
+use crate::policy::Role;
 use crate::policy::compile::Node;
 
 /// When a condition holds, and when it errs.
@@ -50,18 +51,22 @@ pub(super) struct Allowing {
     pub(super) reads: Option<u64>,
 }
 
-/// When the policies, each a permit or not, together allow.
-pub(super) fn allow<'n>(asked: &Asked<'_>, client: bool, policies: impl Iterator<Item = (bool, &'n Node)>) -> Made<Allowing> {
+/// When the policies together allow.
+pub(super) fn allow<'n>(asked: &Asked<'_>, client: bool, policies: impl Iterator<Item = (Role, &'n Node)>) -> Made<Allowing> {
     let mut conditions = Conditions { asked, client, others: Vec::new(), diagrams: Diagrams::default() };
     let (mut permitted, mut refused) = (NEVER, NEVER);
     let mut reads = 0;
-    for (permits, node) in policies {
+    for (role, node) in policies {
         let truth = conditions.truth(node)?;
         let diagrams = &mut conditions.diagrams;
         let variables = diagrams.support(truth.yes).into_iter().chain(diagrams.support(truth.errs));
         reads = variables.fold(reads, |reads, variable| reads | 1_u64.checked_shl(u32::from(variable)).unwrap_or(0));
         refused = diagrams.or(refused, truth.errs)?;
-        let side = if permits { &mut permitted } else { &mut refused };
+        let side = match role {
+            Role::Permit => &mut permitted,
+            Role::Forbid => &mut refused,
+            Role::Warning => continue,
+        };
         *side = diagrams.or(*side, truth.yes)?;
     }
     let diagrams = &mut conditions.diagrams;

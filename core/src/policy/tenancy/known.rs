@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::words::{
-    self, ACTOR, AMOUNT, CHANNEL_OF, DOMAIN_OF, FACTS, FEATURE_OF, FIRST_TYPE, HOST, HOST_REFUSED, LOGIN, OWNER, PACKAGE_OF, REALM, entity, root,
+    self, ACTOR, AMOUNT, CHANNEL_OF, DOMAIN_OF, FACTS, FEATURE_OF, FIRST_TYPE, HELD, HOST, HOST_REFUSED, LIMIT, LOGIN, OWNER, PACKAGE_OF, QUOTA, REALM, USED,
+    entity, root,
 };
 use super::world::{Named, record};
 use crate::directory::Hot;
@@ -67,7 +68,7 @@ impl Compiling<'_> {
             [words::ACCOUNT_OF] => Some(self.has_account()),
             [FEATURE_OF] => Some(self.asked.feature.is_some()),
             [HOST | DOMAIN_OF] if session => Some(true),
-            [HOST_REFUSED | ACTOR | REALM | AMOUNT] if session => Some(false),
+            [HOST_REFUSED | ACTOR | REALM | AMOUNT | QUOTA] if session => Some(false),
             [LOGIN, words::ACCOUNT_OF] if session => Some(self.has_account()),
             [LOGIN, words::MEMBER_OF] if session => Some(self.asked.principal == words::MEMBER),
             [LOGIN, words::OPERATOR_OF] if session => Some(self.asked.principal == words::OPERATOR),
@@ -94,6 +95,7 @@ impl Compiling<'_> {
             [ACTOR, words::MEMBER_OF, ..] => (root::ACTOR_MEMBER, 2),
             [ACTOR, words::OPERATOR_OF, ..] => (root::ACTOR_OPERATOR, 2),
             [REALM, OWNER, ..] => (root::REALM_OWNER, 2),
+            [QUOTA, rest @ ..] => return quota_register(rest),
             _ => return None,
         };
         Some((at, taken))
@@ -141,6 +143,9 @@ impl Compiling<'_> {
             Node::HasPath(from, names) => match (from, names.as_slice()) {
                 (root::CONTEXT, [FACTS, ACTOR]) => Node::HasPath(root::ACTOR, Vec::new()),
                 (root::CONTEXT, [FACTS, REALM]) => Node::HasPath(root::REALM, Vec::new()),
+                (root::CONTEXT, [FACTS, QUOTA]) => Node::HasPath(root::QUOTA, Vec::new()),
+                (root::CONTEXT, [FACTS, QUOTA, words::ACCOUNT_OF]) => Node::HasPath(root::QUOTA_ACCOUNT, Vec::new()),
+                (root::CONTEXT, [FACTS, QUOTA, words::MEMBER_OF]) => Node::HasPath(root::QUOTA_MEMBER, Vec::new()),
                 _ => {
                     let (from, names) = self.place(from, &names).ok_or(Unsupported)?;
                     Node::HasPath(from, names)
@@ -162,6 +167,21 @@ impl Compiling<'_> {
             Node::Record(fields) => Node::Record(fields.into_iter().map(|(name, value)| Ok((name, self.lower(value)?))).collect::<Result<_, _>>()?),
         })
     }
+}
+
+/// The register of a part of `quota`, and how many names of the facts' path it takes.
+fn quota_register(names: &[u32]) -> Option<(u8, usize)> {
+    Some(match names {
+        [words::METER_OF, ..] => (root::QUOTA_METER, 2),
+        [AMOUNT, ..] => (root::QUOTA_AMOUNT, 2),
+        [words::ACCOUNT_OF, USED, ..] => (root::ACCOUNT_USED, 3),
+        [words::ACCOUNT_OF, HELD, ..] => (root::ACCOUNT_HELD, 3),
+        [words::ACCOUNT_OF, LIMIT, ..] => (root::ACCOUNT_LIMIT, 3),
+        [words::MEMBER_OF, USED, ..] => (root::MEMBER_USED, 3),
+        [words::MEMBER_OF, HELD, ..] => (root::MEMBER_HELD, 3),
+        [words::MEMBER_OF, LIMIT, ..] => (root::MEMBER_LIMIT, 3),
+        _ => return None,
+    })
 }
 
 impl Known for Compiling<'_> {

@@ -14,7 +14,7 @@ use super::words::{self, entity, root};
 use super::world::{Named, Others};
 use crate::directory::Directory;
 use crate::eval::{Pool, Program};
-use crate::policy::Bundle;
+use crate::policy::{Bundle, Role};
 use crate::policy::compile::{self, Known, Node, Reader};
 use crate::policy::facts::is_directory_type;
 use crate::policy::schema::Action;
@@ -81,7 +81,7 @@ pub(super) struct Sessions {
     pub(super) others: Vec<Program>,
     /// Every policy that can apply, in gate order.
     pub(super) programs: Vec<Program>,
-    /// The permits alone: which of them hold, once the plan has allowed.
+    /// The permits and warnings alone: which of them hold, once the plan has allowed.
     pub(super) permits: Vec<Program>,
 }
 
@@ -276,13 +276,13 @@ impl Programs {
         client: bool,
     ) -> Result<(Sessions, Option<Planned>), Arc<str>> {
         let (programs, nodes) = self.nodes(policies, directory, asked)?;
-        let policies = nodes.iter().map(|(policy, node)| (bundle.rules.permits_at(policy.at as usize), node));
+        let policies = nodes.iter().map(|(policy, node)| (bundle.rules.role_at(policy.at as usize), node));
         let planned = allow(&asked, client, policies).ok().and_then(|allowing| {
             let others = allowing.others.into_iter().map(|node| compile::compile(&[(0, &node)], root::COUNT));
             Some((Planned { plan: allowing.plan, memo: Memo::new(allowing.reads) }, others.collect::<Result<Vec<_>, _>>().ok()?))
         });
         let (mut permits, mut permitting) = (Vec::new(), nodes);
-        permitting.retain(|(policy, _)| bundle.rules.permits_at(policy.at as usize));
+        permitting.retain(|(policy, _)| bundle.rules.role_at(policy.at as usize) != Role::Forbid);
         split(&permitting, &mut permits)?;
         let (plan, others) = planned.map_or((None, Vec::new()), |(plan, others)| (Some(plan), others));
         Ok((Sessions { others, programs, permits }, plan))
@@ -328,6 +328,7 @@ fn named(bundle: &Bundle) -> Named {
             *place = over;
         }
     }
-    let channels = bundle.names.channels.iter().map(|name| name.as_str().into()).collect();
-    Named { others: Others::default(), actions, channels, above, records: false }
+    let texts = |names: &std::collections::BTreeSet<String>| names.iter().map(|name| name.as_str().into()).collect();
+    let (channels, meters) = (texts(&bundle.names.channels), texts(&bundle.names.meters));
+    Named { others: Others::default(), actions, channels, meters, above, records: false }
 }

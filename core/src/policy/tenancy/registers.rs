@@ -9,6 +9,7 @@ use crate::eval::{Guest, Space, TEMPORARY, Value};
 use crate::policy::fast::with_scratch;
 use crate::policy::values::{Reader, is_type_name};
 use crate::question::Question;
+use crate::limit::{Count, QuotaFacts};
 use crate::{Circumstances, Ref, Resource, host};
 
 impl Programs {
@@ -47,6 +48,7 @@ impl Programs {
             put(root::RESOURCE, resource(question, found, &tenants, space)?);
             put(root::CONTEXT, context(question, action, &tenants, space)?);
             facts(question, directory, (found.host, self.reads_host), &tenants, space, &mut put)?;
+            quota(found.quota, &tenants, space, &mut put);
             if self.whole {
                 wholes(&mut roots, space);
             }
@@ -154,6 +156,28 @@ fn facts(
     Some(())
 }
 
+/// What is asked of a meter. Reading a part of what is not there is an error.
+fn quota(facts: Option<&QuotaFacts<'_>>, tenants: &Tenants<'_>, space: &mut Space<'_>, put: &mut impl FnMut(u8, Value)) {
+    let Some(facts) = facts else {
+        (root::QUOTA_METER..=root::MEMBER_LIMIT).for_each(|at| put(at, Value::Poison));
+        return;
+    };
+    put(root::QUOTA, Value::Bool(true));
+    put(root::QUOTA_METER, tenants.entity("Meter", facts.meter, space));
+    put(root::QUOTA_AMOUNT, Value::Long(facts.amount));
+    put(root::AMOUNT, Value::Long(facts.amount));
+    let mut count = |first: u8, count: Count| {
+        let Count { used, held, limit } = count;
+        let values = [Value::Bool(true), Value::Long(used), Value::Long(held), limit.map_or(Value::Missing, Value::Long)];
+        (first..).zip(values).for_each(|(at, value)| put(at, value));
+    };
+    count(root::QUOTA_ACCOUNT, facts.account);
+    match facts.member {
+        Some(member) => count(root::QUOTA_MEMBER, member),
+        None => (root::MEMBER_USED..=root::MEMBER_LIMIT).for_each(|at| put(at, Value::Poison)),
+    }
+}
+
 /// The facts as records, from their registers.
 fn wholes(roots: &mut [Value; root::COUNT], space: &mut Space<'_>) {
     let get = |roots: &[Value; root::COUNT], at: u8| roots.get(usize::from(at)).copied().unwrap_or(Value::Missing);
@@ -167,8 +191,21 @@ fn wholes(roots: &mut [Value; root::COUNT], space: &mut Space<'_>) {
     let actor =
         record(roots, &[(words::ACCOUNT_OF, root::ACTOR_ACCOUNT), (words::MEMBER_OF, root::ACTOR_MEMBER), (words::OPERATOR_OF, root::ACTOR_OPERATOR)], space);
     let realm = record(roots, &[(words::OWNER, root::REALM_OWNER)], space);
+    let mut count = |first: u8| {
+        let fields = [words::USED, words::HELD, words::LIMIT].into_iter().zip(first..).collect::<Vec<_>>();
+        record(roots, &fields, space)
+    };
+    let (of_account, of_member) = (count(root::ACCOUNT_USED), count(root::MEMBER_USED));
     let there = |at: u8, whole: Value| if get(roots, at) == Value::Missing { Value::Missing } else { whole };
-    let (actor, realm) = (there(root::ACTOR, actor), there(root::REALM, realm));
+    let (actor, realm, of_member) = (there(root::ACTOR, actor), there(root::REALM, realm), there(root::QUOTA_MEMBER, of_member));
+    let mut fields = vec![
+        (words::METER_OF, get(roots, root::QUOTA_METER)),
+        (words::AMOUNT, get(roots, root::QUOTA_AMOUNT)),
+        (words::ACCOUNT_OF, of_account),
+        (words::MEMBER_OF, of_member),
+    ];
+    fields.retain(|(_, value)| !matches!(value, Value::Missing | Value::Poison));
+    let quota = there(root::QUOTA, space.record(&mut fields));
     let mut put = |at: u8, value: Value| {
         if let Some(register) = roots.get_mut(usize::from(at)) {
             *register = value;
@@ -177,6 +214,7 @@ fn wholes(roots: &mut [Value; root::COUNT], space: &mut Space<'_>) {
     put(root::WHOLE_LOGIN, login);
     put(root::WHOLE_ACTOR, actor);
     put(root::WHOLE_REALM, realm);
+    put(root::QUOTA, quota);
     let facts = record(
         roots,
         &[
@@ -190,6 +228,7 @@ fn wholes(roots: &mut [Value; root::COUNT], space: &mut Space<'_>) {
             (words::CHANNEL_OF, root::CHANNEL),
             (words::FEATURE_OF, root::FEATURE),
             (words::AMOUNT, root::AMOUNT),
+            (words::QUOTA, root::QUOTA),
         ],
         space,
     );

@@ -14,13 +14,15 @@ pub(super) const FEATURE: u32 = 7;
 pub(super) const REASON: u32 = 8;
 pub(super) const CHANNEL: u32 = 9;
 pub(super) const STATE: u32 = 10;
-pub(super) const ACTION: u32 = 11;
+pub(super) const METER: u32 = 11;
+pub(super) const ACTION: u32 = 12;
 /// Entities of other types that a policy or a request names.
-pub(super) const NAMED: u32 = 12;
+pub(super) const NAMED: u32 = 13;
 
 /// The kinds' type names, in the order of their numbers.
-pub(super) const TYPES: [&str; 12] =
-    ["Platform", "Operator", "Package", "AccessLevel", "Account", "TeamMember", "Domain", "Feature", "DisableReason", "Channel", "DomainState", "Action"];
+pub(super) const TYPES: [&str; 13] = [
+    "Platform", "Operator", "Package", "AccessLevel", "Account", "TeamMember", "Domain", "Feature", "DisableReason", "Channel", "DomainState", "Meter", "Action",
+];
 pub(super) const REASONS: [&str; 4] = ["overage", "by_owner", "unpaid", "abuse"];
 pub(super) const STATES: [&str; 3] = ["pending", "verified", "quarantined"];
 
@@ -76,6 +78,11 @@ texts! {
     REALM "realm"
     FEATURE_OF "feature"
     AMOUNT "amount"
+    QUOTA "quota"
+    METER_OF "meter"
+    USED "used"
+    HELD "held"
+    LIMIT "limit"
 }
 
 /// A pool in which the kernel's names have their numbers.
@@ -114,11 +121,25 @@ pub(super) mod root {
     pub(in super::super) const ACTOR: u8 = 18;
     /// Present when the caller said its realm.
     pub(in super::super) const REALM: u8 = 19;
+    /// Present where a meter is asked of; then what of it.
+    pub(in super::super) const QUOTA: u8 = 20;
+    pub(in super::super) const QUOTA_METER: u8 = 21;
+    pub(in super::super) const QUOTA_AMOUNT: u8 = 22;
+    /// Present with it; then the account's count.
+    pub(in super::super) const QUOTA_ACCOUNT: u8 = 23;
+    pub(in super::super) const ACCOUNT_USED: u8 = 24;
+    pub(in super::super) const ACCOUNT_HELD: u8 = 25;
+    pub(in super::super) const ACCOUNT_LIMIT: u8 = 26;
+    /// Present where a member asks; then his count.
+    pub(in super::super) const QUOTA_MEMBER: u8 = 27;
+    pub(in super::super) const MEMBER_USED: u8 = 28;
+    pub(in super::super) const MEMBER_HELD: u8 = 29;
+    pub(in super::super) const MEMBER_LIMIT: u8 = 30;
     /// The facts as records, built for the programs that read one whole.
-    pub(in super::super) const WHOLE_CONTEXT: u8 = 20;
-    pub(in super::super) const WHOLE_FACTS: u8 = 21;
-    pub(in super::super) const WHOLE_LOGIN: u8 = 22;
-    pub(in super::super) const WHOLE_ACTOR: u8 = 23;
-    pub(in super::super) const WHOLE_REALM: u8 = 24;
-    pub(in super::super) const COUNT: usize = 25;
+    pub(in super::super) const WHOLE_CONTEXT: u8 = 31;
+    pub(in super::super) const WHOLE_FACTS: u8 = 32;
+    pub(in super::super) const WHOLE_LOGIN: u8 = 33;
+    pub(in super::super) const WHOLE_ACTOR: u8 = 34;
+    pub(in super::super) const WHOLE_REALM: u8 = 35;
+    pub(in super::super) const COUNT: usize = 36;
 }

@@ -25,6 +25,7 @@ pub(super) struct Named {
     pub(super) others: Others,
     pub(super) actions: Vec<Box<str>>,
     pub(super) channels: Vec<Box<str>>,
+    pub(super) meters: Vec<Box<str>>,
     /// For each action, the actions that it is in, sorted.
     pub(super) above: Vec<Vec<u32>>,
     /// Whether a policy names a record, by the number that it has in one numbering.
@@ -70,6 +71,11 @@ impl Others {
 }
 
 impl Named {
+    /// The place of a meter.
+    pub(super) fn meter(&self, id: &str) -> Option<u32> {
+        u32::try_from(self.meters.iter().position(|known| **known == *id)?).ok()
+    }
+
     /// The number of an entity of a type that the directory does not keep, if it has one.
     pub(super) fn find(&self, hot: &Hot, kind: &str, kind_text: Option<u32>, id: &str) -> Option<u32> {
         let place = |at: usize| u32::try_from(at).ok();
@@ -78,6 +84,7 @@ impl Named {
             "DisableReason" => place(words::REASONS.iter().position(|known| *known == id)?).map(|at| entity(REASON, at)),
             "DomainState" => place(words::STATES.iter().position(|known| *known == id)?).map(|at| entity(STATE, at)),
             "Channel" => place(self.channels.iter().position(|known| **known == *id)?).map(|at| entity(words::CHANNEL, at)),
+            "Meter" => self.meter(id).map(|at| entity(words::METER, at)),
             "Action" => place(self.actions.iter().position(|known| **known == *id)?).map(|at| entity(words::ACTION, at)),
             _ => {
                 let kind = kind_text?;

@@ -1,0 +1,73 @@
+//! What the directory says of limits: which is in force for an account, and from when its windows are counted.
+
+use once_cell::sync::Lazy;
+
+use super::key::Kind;
+use super::{Directory, NONE};
+use crate::catalog::Catalog;
+use crate::limit::Limit;
+use crate::quota::{Allowance, LimitSource};
+use crate::window::Calendar;
+
+/// The meter whose limit a package states in a word of its own.
+const CLIENT_ACCOUNTS: &str = "client_accounts";
+
+static USUAL: Lazy<Calendar> = Lazy::new(Calendar::default);
+
+impl Directory {
+    /// The number of an account.
+    pub(crate) fn account_number(&self, id: &str) -> Option<u32> {
+        self.hot.accounts.find(id).map(|(number, _)| number)
+    }
+
+    /// A member's number, and that of its account.
+    pub(crate) fn member_number(&self, id: &str) -> Option<(u32, u32)> {
+        self.hot.members.find(id).map(|(number, row)| (number, row.account))
+    }
+
+    /// The id of an account's number.
+    pub(crate) fn account_id(&self, number: u32) -> Option<&str> {
+        self.hot.accounts.id(number)
+    }
+
+    /// From when an account's windows are counted.
+    pub(crate) fn calendar(&self, account: u32) -> &Calendar {
+        self.hot.cold(Kind::Account, account).and_then(|cold| cold.calendar.as_deref()).unwrap_or(&USUAL)
+    }
+
+    /// The limit of an account: its own, or a client's level's, or that of the package (L6).
+    pub(crate) fn allowance(&self, account: u32, meter: &str, catalog: &Catalog) -> Allowance {
+        let over = self.hot.cold(Kind::Account, account).and_then(|cold| cold.limits.get(meter).copied());
+        let (base, source) = self.base(account, meter, catalog).map_or((None, LimitSource::None), |(limit, source)| (Some(limit), source));
+        Allowance { base, source: if over.is_some() { LimitSource::Override } else { source }, over }
+    }
+
+    fn base(&self, account: u32, meter: &str, catalog: &Catalog) -> Option<(Limit, LimitSource)> {
+        let row = self.hot.accounts.row(account)?;
+        if row.owner == NONE {
+            let package = self.package(self.hot.packages.id(row.package)?, catalog)?;
+            let stated = package.limits().get(meter).copied();
+            let limit = stated.or_else(|| package.client_accounts().filter(|_| meter == CLIENT_ACCOUNTS))?;
+            return Some((limit, LimitSource::Package));
+        }
+        if let Some(limit) = self.level_limit(row.level, meter, catalog) {
+            return Some((limit, LimitSource::Level));
+        }
+        let owner = self.hot.accounts.row(row.owner)?;
+        let package = self.package(self.hot.packages.id(owner.package)?, catalog)?;
+        Some((package.client_limits().get(meter).copied()?, LimitSource::Package))
+    }
+
+    fn level_limit(&self, level: u32, meter: &str, catalog: &Catalog) -> Option<Limit> {
+        let row = self.hot.levels.row(level)?;
+        if row.is_own() {
+            return self.hot.cold(Kind::AccessLevel, level)?.limits.get(meter).copied();
+        }
+        catalog.level(self.hot.levels.id(level)?)?.limits().get(meter).copied()
+    }
+
+    /// A member's part of its account's limit (M7).
+    pub(crate) fn sub_limit(&self, member: u32, meter: &str) -> Option<Limit> {
+        self.hot.cold(Kind::TeamMember, member)?.limits.get(meter).copied()
+    }
+}

@@ -1,0 +1,89 @@
+//! What was done to an account's counts, the newest first.
+
+use serde::Serialize;
+
+use crate::Error;
+use crate::store::{Hold, Ledger, OperationKind};
+
+/// One operation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HistoryEntry {
+    /// Its id.
+    pub operation: u64,
+    /// What it did.
+    pub kind: OperationKind,
+    /// When, in milliseconds since 1970 UTC (RFC 3339 in JSON).
+    #[serde(serialize_with = "instant")]
+    pub at: i64,
+    /// The member who did it, if one did.
+    pub member: Option<String>,
+    /// Who acted as the account, if somebody did.
+    pub actor: Option<String>,
+    /// Its idempotency key.
+    pub key: Option<String>,
+    /// The operation that it settled or gave back.
+    pub of: Option<u64>,
+    /// A reservation's state: `open`, `expired`, `committed` or `released`.
+    pub reservation: Option<&'static str>,
+    /// What it changed.
+    pub parts: Vec<HistoryPart>,
+}
+
+/// What an operation changed in one count.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HistoryPart {
+    /// The meter.
+    pub meter: String,
+    /// The member whose own count it is; nothing for the account's.
+    pub member: Option<String>,
+    /// By how much what is used grew; negative where it fell.
+    pub used: i64,
+    /// By how much what is held grew.
+    pub held: i64,
+    /// By how much the limit of the window grew.
+    pub top_up: i64,
+    /// How much of it was given back since.
+    pub refunded: i64,
+}
+
+fn instant<S: serde::Serializer>(at: &i64, writer: S) -> Result<S::Ok, S::Error> {
+    crate::window::instant_text(*at).serialize(writer)
+}
+
+/// The last operations of an account, older than `before`.
+pub(crate) fn history(ledger: &mut dyn Ledger, account: &str, before: Option<u64>, most: usize) -> Result<Vec<HistoryEntry>, Error> {
+    let now = ledger.now();
+    let mut entries = Vec::new();
+    for operation in ledger.history(account, before, most)? {
+        let mut parts = Vec::with_capacity(operation.parts.len());
+        for part in operation.parts {
+            let Some(named) = ledger.bucket(part.bucket)? else { continue };
+            parts.push(HistoryPart {
+                meter: named.meter,
+                member: named.member,
+                used: part.used,
+                held: part.held,
+                top_up: part.top_up,
+                refunded: part.back,
+            });
+        }
+        let reservation = operation.hold.map(|hold| match hold {
+            Hold::Until(until) if until > now => "open",
+            Hold::Until(_) => "expired",
+            Hold::Committed(_) => "committed",
+            Hold::Released(_) => "released",
+        });
+        entries.push(HistoryEntry {
+            operation: operation.id,
+            kind: operation.kind,
+            at: operation.at,
+            member: operation.member,
+            actor: operation.actor,
+            key: operation.key,
+            of: operation.of,
+            reservation,
+            parts,
+        });
+    }
+    Ok(entries)
+}

@@ -1,0 +1,237 @@
+//! What follows an operation: `commit` and `release` of a reservation, `refund`; and what the host itself says of counts:
+//! `top_up` and `carry_over`.
+
+use super::answer::{Counted, Quota, remaining};
+use super::take::{Place, in_force, kept_until};
+use super::{Line, MemberQuota, Subject};
+use crate::limit::Limit;
+use crate::store::{Hold, Keep, Ledger, Named, New, Operation, OperationKind, Part, Seen, Whose};
+use crate::Error;
+
+/// Which of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Settling {
+    /// Takes so much of what is held of each meter; all, if it is not said.
+    Commit(Option<i64>),
+    Release,
+    /// Gives back so much of each meter; all that is left, if it is not said.
+    Refund(Option<i64>),
+}
+
+/// What the directory says of a meter of this account, and of this member.
+pub(crate) type Lines<'l> = &'l dyn Fn(&str, Option<&str>) -> Option<Line<'l>>;
+
+/// Who settles what.
+pub(crate) struct Asked<'a> {
+    pub(crate) operation: u64,
+    pub(crate) key: Option<(&'a str, [u8; 32])>,
+    pub(crate) lines: Lines<'a>,
+}
+
+/// Settles an operation.
+pub(crate) fn settle(ledger: &mut dyn Ledger, asked: &Asked<'_>, how: Settling) -> Result<(Counted, Keep), Error> {
+    let unknown = || Error::UnknownOperation { operation: asked.operation };
+    let mut operation = ledger.operation(asked.operation)?.ok_or_else(unknown)?;
+    if let Some(answer) = replayed(ledger, &operation.account, asked.key)? {
+        return Ok((answer, Keep::No));
+    }
+    match how {
+        Settling::Refund(amount) => refund(ledger, asked, &mut operation, amount),
+        Settling::Commit(_) | Settling::Release => {
+            let Some(hold) = operation.hold else { return Err(Error::NoReservation { operation: operation.id }) };
+            match (how, hold) {
+                (Settling::Commit(amount), Hold::Until(until)) if until > ledger.now() => commit(ledger, asked, &mut operation, amount),
+                (Settling::Commit(_), Hold::Until(_)) => Err(Error::HoldExpired { operation: operation.id }),
+                (Settling::Commit(amount), Hold::Committed(by)) => again(ledger, asked, &operation, by, amount),
+                (Settling::Release, Hold::Until(_)) => release(ledger, asked, &mut operation),
+                (Settling::Release, Hold::Released(by)) => again(ledger, asked, &operation, by, None),
+                _ => Err(Error::HoldSettled { operation: operation.id }),
+            }
+        }
+    }
+}
+
+fn replayed(ledger: &mut dyn Ledger, account: &str, key: Option<(&str, [u8; 32])>) -> Result<Option<Counted>, Error> {
+    let Some((key, digest)) = key else { return Ok(None) };
+    let named = || crate::id::short(key);
+    match ledger.seen(account, key)? {
+        Seen::Never => Ok(None),
+        Seen::Answered(asked, _) if asked != digest => Err(Error::IdempotencyMismatch { key: named() }),
+        Seen::Answered(_, answer) => {
+            let read = serde_json::from_slice::<Counted>(&answer).ok().map(|counted| Counted { replayed: true, ..counted });
+            read.map(Some).ok_or_else(|| Error::KeyPruned { key: named() })
+        }
+        Seen::Pruned => Err(Error::KeyPruned { key: named() }),
+    }
+}
+
+/// A second call says what the first did: it was settled by this operation.
+fn again(ledger: &mut dyn Ledger, asked: &Asked<'_>, operation: &Operation, by: u64, amount: Option<i64>) -> Result<(Counted, Keep), Error> {
+    if let (Some(amount), Some(settled)) = (amount, ledger.operation(by)?)
+        && settled.parts.first().is_some_and(|part| part.used != amount)
+    {
+        return Err(Error::HoldSettled { operation: operation.id });
+    }
+    let quota = quotas(ledger, asked, &operation.parts, &[])?;
+    Ok((Counted { quota, operation: Some(by), expires_at: None, replayed: true }, Keep::No))
+}
+
+fn commit(ledger: &mut dyn Ledger, asked: &Asked<'_>, operation: &mut Operation, amount: Option<i64>) -> Result<(Counted, Keep), Error> {
+    let mut parts = Vec::with_capacity(operation.parts.len());
+    for part in &operation.parts {
+        let amount = amount.unwrap_or(part.held);
+        if amount < 0 || amount > part.held {
+            return Err(Error::CommitTooMuch { operation: operation.id, amount, held: part.held });
+        }
+        parts.push(Part { used: amount, held: part.held.saturating_neg(), ..Part::of(part.bucket) });
+    }
+    let (counted, id) = record(ledger, asked, operation, OperationKind::Commit, &parts)?;
+    operation.hold = Some(Hold::Committed(id));
+    ledger.amend(operation)?;
+    Ok((counted, Keep::Yes))
+}
+
+fn release(ledger: &mut dyn Ledger, asked: &Asked<'_>, operation: &mut Operation) -> Result<(Counted, Keep), Error> {
+    let parts: Vec<Part> = operation.parts.iter().map(|part| Part { held: part.held.saturating_neg(), ..Part::of(part.bucket) }).collect();
+    let (counted, id) = record(ledger, asked, operation, OperationKind::Release, &parts)?;
+    operation.hold = Some(Hold::Released(id));
+    ledger.amend(operation)?;
+    Ok((counted, Keep::Yes))
+}
+
+fn refund(ledger: &mut dyn Ledger, asked: &Asked<'_>, operation: &mut Operation, amount: Option<i64>) -> Result<(Counted, Keep), Error> {
+    if !matches!(operation.kind, OperationKind::Consume | OperationKind::Commit) {
+        return Err(Error::NotRefundable { operation: operation.id, kind: operation.kind.as_str() });
+    }
+    let mut parts = Vec::with_capacity(operation.parts.len());
+    for part in &mut operation.parts {
+        let left = part.used.saturating_sub(part.back);
+        let amount = amount.unwrap_or(left);
+        if amount < 0 || amount > left {
+            return Err(Error::RefundTooMuch { operation: operation.id, amount, left });
+        }
+        // A stock may have been freed since: what is not there any more is not given back twice.
+        let used = ledger.bucket(part.bucket)?.map_or(0, |named| named.bucket.used);
+        parts.push(Part { used: amount.min(used).saturating_neg(), ..Part::of(part.bucket) });
+        part.back = part.back.saturating_add(amount);
+    }
+    let (counted, _) = record(ledger, asked, operation, OperationKind::Refund, &parts)?;
+    ledger.amend(operation)?;
+    Ok((counted, Keep::Yes))
+}
+
+fn record(ledger: &mut dyn Ledger, asked: &Asked<'_>, operation: &Operation, kind: OperationKind, parts: &[Part]) -> Result<(Counted, u64), Error> {
+    let now = ledger.now();
+    let mut keep = now;
+    for part in parts {
+        let Some(named) = ledger.bucket(part.bucket)? else { continue };
+        if let Some(line) = (asked.lines)(&named.meter, None) {
+            keep = keep.max(kept_until(&line, named.bucket.window, now));
+        }
+    }
+    let quota = quotas(ledger, asked, parts, parts)?;
+    let answer = Counted { quota, operation: None, expires_at: None, replayed: false };
+    let id = ledger.record(New {
+        kind,
+        account: &operation.account,
+        member: operation.member.as_deref(),
+        actor: None,
+        key: asked.key,
+        of: Some(operation.id),
+        until: None,
+        keep,
+        parts,
+        answer: &mut |id| serde_json::to_vec(&Counted { operation: Some(id), ..answer.clone() }).unwrap_or_default(),
+    })?;
+    Ok((Counted { operation: Some(id), ..answer }, id))
+}
+
+/// The meters of these parts, after these changes.
+fn quotas(ledger: &mut dyn Ledger, asked: &Asked<'_>, parts: &[Part], changes: &[Part]) -> Result<Vec<Quota>, Error> {
+    let mut quotas: Vec<Quota> = Vec::new();
+    for part in parts {
+        let Some(mut named) = ledger.bucket(part.bucket)? else { continue };
+        let change = changes.iter().find(|change| change.bucket == part.bucket).copied().unwrap_or(Part::of(part.bucket));
+        let bucket = &mut named.bucket;
+        bucket.used = bucket.used.saturating_add(change.used);
+        bucket.held = bucket.held.saturating_add(change.held).max(0);
+        match (&named.member, quotas.last_mut()) {
+            (Some(member), Some(quota)) => {
+                let limit = (asked.lines)(&named.meter, Some(member)).and_then(|line| line.sub_limit).unwrap_or(Limit::Unlimited);
+                let (used, held) = (named.bucket.used, named.bucket.held);
+                quota.member = Some(MemberQuota { id: member.as_str().into(), used, held, limit, remaining: remaining(limit, used, held) });
+            }
+            _ => quotas.extend((asked.lines)(&named.meter, None).map(|line| of_bucket(&line, &named, change.used.saturating_abs()))),
+        }
+    }
+    Ok(quotas)
+}
+
+fn of_bucket(line: &Line<'_>, named: &Named, amount: i64) -> Quota {
+    let (bucket, limit) = (named.bucket, in_force(line, Some(named.bucket)));
+    Quota {
+        meter: named.meter.as_str().into(),
+        amount,
+        used: bucket.used,
+        held: bucket.held,
+        limit,
+        source: line.allowance.source,
+        base: line.allowance.base,
+        over: line.allowance.over,
+        top_up: bucket.top_up,
+        remaining: remaining(limit, bucket.used, bucket.held),
+        resets_at: Some(bucket.window.end).filter(|end| *end != i64::MAX),
+        member: None,
+    }
+}
+
+/// What the host itself says of an account's meter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Statement {
+    /// So much is added to the limit for this window.
+    TopUp(i64),
+    /// So much more was used in this window before Sublet counted.
+    CarryOver(i64),
+}
+
+/// Writes what the host says.
+pub(crate) fn state(ledger: &mut dyn Ledger, subject: &Subject<'_>, line: &Line<'_>, key: Option<(&str, [u8; 32])>, what: Statement) -> Result<(Counted, Keep), Error> {
+    if let Some(answer) = replayed(ledger, subject.account, key)? {
+        return Ok((answer, Keep::No));
+    }
+    let whose = Whose { account: subject.account, member: subject.member };
+    let place = Place::find(ledger, whose, line, subject)?;
+    let bucket = match place.bucket {
+        Some(bucket) => bucket,
+        None => ledger.open(whose, line.meter, place.window)?,
+    };
+    let (kind, part, before, amount) = match what {
+        Statement::TopUp(amount) => (OperationKind::TopUp, Part { top_up: amount, ..Part::of(bucket.id) }, bucket.top_up, amount),
+        Statement::CarryOver(amount) => (OperationKind::CarryOver, Part { used: amount, ..Part::of(bucket.id) }, bucket.used.saturating_add(bucket.held), amount),
+    };
+    if before.checked_add(amount).is_none() {
+        return Err(Error::Amount { amount: amount.to_string() });
+    }
+    let named = Named {
+        account: subject.account.to_owned(),
+        member: None,
+        meter: line.meter.to_owned(),
+        bucket: crate::store::Bucket { used: bucket.used.saturating_add(part.used), top_up: bucket.top_up.saturating_add(part.top_up), ..bucket },
+    };
+    let answer = Counted { quota: vec![of_bucket(line, &named, amount)], ..Counted::default() };
+    let now = ledger.now();
+    let id = ledger.record(New {
+        kind,
+        account: subject.account,
+        member: subject.member,
+        actor: None,
+        key,
+        of: None,
+        until: None,
+        keep: kept_until(line, place.window, now),
+        parts: &[part],
+        answer: &mut |id| serde_json::to_vec(&Counted { operation: Some(id), ..answer.clone() }).unwrap_or_default(),
+    })?;
+    Ok((Counted { operation: Some(id), ..answer }, Keep::Yes))
+}
+

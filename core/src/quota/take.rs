@@ -1,0 +1,362 @@
+//! Taking from limits: `consume`, `reserve`, `set` and `free`, and asking whether they would.
+
+use std::sync::Arc;
+
+use super::answer::{Counted, MemberQuota, Quota, Recorded, remaining};
+use super::{Line, Subject};
+use crate::catalog::MeterKind;
+use crate::limit::{Count, Limit, QuotaFacts};
+use crate::store::{Bucket, Keep, Ledger, New, OperationKind, Part, Seen, Whose};
+use crate::window::Window;
+use crate::{Decision, Error};
+
+/// How long a key lives after its window, or after its operation where no window ends: 35 days.
+const KEY_LIFE: i64 = 35 * 86_400_000;
+
+/// Which verb takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Taking {
+    /// All, or with `up_to` what is left.
+    Consume { up_to: bool },
+    /// Holds it for so many milliseconds.
+    Reserve { ttl: i64 },
+    /// Makes it the count of a stock.
+    Set,
+}
+
+/// What is asked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    pub(crate) subject: Subject<'a>,
+    pub(crate) lines: &'a [Line<'a>],
+    /// The caller's key, and the digest of all that was asked with it.
+    pub(crate) key: Option<(&'a str, [u8; 32])>,
+}
+
+/// What the policies say of so much of a meter; of the action alone where nothing is metered.
+pub(crate) type Decide<'d> = &'d mut dyn FnMut(Option<&QuotaFacts<'_>>) -> Result<Decision, Error>;
+
+/// Where a count stands: its bucket, if it was opened yet, and its window.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    pub(super) bucket: Option<Bucket>,
+    pub(super) window: Window,
+}
+
+impl Place {
+    pub(super) fn find(ledger: &mut dyn Ledger, whose: Whose<'_>, line: &Line<'_>, subject: &Subject<'_>) -> Result<Self, Error> {
+        let (latest, now) = (ledger.latest(whose, line.meter)?, ledger.now());
+        // A window that was begun ends as it was begun, whatever zone or anchor the account has now: no second budget.
+        if let Some(bucket) = latest.filter(|bucket| bucket.window.contains(now)) {
+            return Ok(Self { bucket: Some(bucket), window: bucket.window });
+        }
+        let mut window = match line.kind {
+            MeterKind::Stock => Window::ALWAYS,
+            MeterKind::Flow => subject.calendar.window(line.window, now)?,
+        };
+        if let Some(last) = latest {
+            window.start = window.start.max(last.window.end);
+        }
+        Ok(Self { bucket: None, window })
+    }
+
+    fn used(&self) -> i64 {
+        self.bucket.map_or(0, |bucket| bucket.used)
+    }
+
+    fn held(&self) -> i64 {
+        self.bucket.map_or(0, |bucket| bucket.held)
+    }
+
+    fn count(&self, limit: Limit) -> Count {
+        let limit = if let Limit::Number(number) = limit { Some(number) } else { None };
+        Count { used: self.used(), held: self.held(), limit }
+    }
+
+    /// Whether so much more can be counted at all.
+    fn has_room(&self, amount: i64) -> bool {
+        self.used().checked_add(self.held()).and_then(|sum| sum.checked_add(amount)).is_some()
+    }
+}
+
+/// A line with its counts.
+struct Placed<'a> {
+    line: Line<'a>,
+    account: Place,
+    member: Option<Place>,
+}
+
+impl Placed<'_> {
+    /// The account's limit in force.
+    fn limit(&self) -> Limit {
+        in_force(&self.line, self.account.bucket)
+    }
+
+    fn sub_limit(&self) -> Limit {
+        self.line.sub_limit.unwrap_or(Limit::Unlimited)
+    }
+
+    fn facts(&self, amount: i64) -> QuotaFacts<'_> {
+        let member = self.member.map(|member| member.count(self.sub_limit()));
+        QuotaFacts { meter: self.line.meter, amount, account: self.account.count(self.limit()), member }
+    }
+
+    fn has_room(&self, amount: i64) -> bool {
+        self.account.has_room(amount) && self.member.is_none_or(|member| member.has_room(amount))
+    }
+
+    /// What is left, as far as the limits themselves say it.
+    fn left(&self) -> i64 {
+        let of = |place: Place, limit| match remaining(limit, place.used(), place.held()) {
+            Limit::Number(number) => number,
+            Limit::Unlimited => i64::MAX.saturating_sub(place.used()).saturating_sub(place.held()),
+        };
+        self.member.map_or(i64::MAX, |member| of(member, self.sub_limit())).min(of(self.account, self.limit()))
+    }
+
+    /// How much more is to be counted for that amount.
+    fn change(&self, amount: i64, taking: Taking) -> i64 {
+        match taking {
+            _ if self.line.frees => 0_i64.saturating_sub(amount),
+            Taking::Set => amount.saturating_sub(self.account.used()),
+            Taking::Consume { .. } | Taking::Reserve { .. } => amount,
+        }
+    }
+}
+
+/// The limit in force, with what was added to it for the bucket's window.
+pub(super) fn in_force(line: &Line<'_>, bucket: Option<Bucket>) -> Limit {
+    match line.allowance.limit() {
+        Limit::Unlimited => Limit::Unlimited,
+        Limit::Number(number) => Limit::Number(number.saturating_add(bucket.map_or(0, |bucket| bucket.top_up)).min(Limit::MOST)),
+    }
+}
+
+fn place<'a>(ledger: &mut dyn Ledger, asked: &Asked<'a>) -> Result<Vec<Placed<'a>>, Error> {
+    let Subject { account, member, .. } = asked.subject;
+    let mut placed = Vec::with_capacity(asked.lines.len());
+    for line in asked.lines {
+        let mut at = |member| Place::find(ledger, Whose { account, member }, line, &asked.subject);
+        placed.push(Placed { line: *line, account: at(None)?, member: member.map(|member| at(Some(member))).transpose()? });
+    }
+    Ok(placed)
+}
+
+/// Whether it would be allowed; takes nothing.
+pub(crate) fn count(ledger: &mut dyn Ledger, asked: &Asked<'_>, decide: Decide<'_>) -> Result<Decision, Error> {
+    let placed = place(ledger, asked)?;
+    let decision = decided(&placed, None, Taking::Consume { up_to: false }, decide)?;
+    Ok(told(decision, &placed, &asked.subject, &[], Counted::default()))
+}
+
+/// How the account, or the member, stands.
+pub(crate) fn usage(ledger: &mut dyn Ledger, subject: &Subject<'_>, lines: &[Line<'_>]) -> Result<Vec<Quota>, Error> {
+    let placed = place(ledger, &Asked { subject: *subject, lines, key: None })?;
+    Ok(placed.iter().map(|placed| quota(placed, subject, 0, 0, 0)).collect())
+}
+
+/// Takes, if the policies allow it, or gives the answer that the key had before.
+pub(crate) fn take(ledger: &mut dyn Ledger, asked: &Asked<'_>, taking: Taking, decide: Decide<'_>) -> Result<(Decision, Keep), Error> {
+    if let Some(answer) = replayed(ledger, asked.subject.account, asked.key)? {
+        return Ok((answer, Keep::No));
+    }
+    let mut placed = place(ledger, asked)?;
+    let mut decision = decided(&placed, None, taking, decide)?;
+    let mut granted = None;
+    if let (false, Taking::Consume { up_to: true }) = (decision.allowed, taking) {
+        granted = largest(&placed, taking, decide)?;
+        if let Some(amount) = granted {
+            decision = decided(&placed, Some(amount), taking, decide)?;
+        }
+    }
+    let amounts: Vec<i64> = placed.iter().map(|placed| granted.unwrap_or(placed.line.amount)).collect();
+    let changes: Vec<i64> = placed.iter().zip(&amounts).map(|(placed, amount)| placed.change(*amount, taking)).collect();
+    if !decision.allowed || changes.iter().all(|change| *change == 0) && taking != Taking::Set {
+        return Ok((told(decision, &placed, &asked.subject, &[], Counted::default()), Keep::No));
+    }
+    let parts = parts(ledger, &mut placed, &asked.subject, &changes, matches!(taking, Taking::Reserve { .. }))?;
+    let now = ledger.now();
+    let until = if let Taking::Reserve { ttl } = taking { Some(now.saturating_add(ttl)) } else { None };
+    let keep = placed.iter().map(|placed| kept_until(&placed.line, placed.account.window, now)).max().unwrap_or(now);
+    let frees = placed.iter().all(|placed| placed.line.frees);
+    let Subject { account, member, actor, .. } = asked.subject;
+    let done: Vec<(i64, i64)> = amounts.iter().copied().zip(changes.iter().copied()).collect();
+    let mut answer = told(decision, &placed, &asked.subject, &done, Counted { expires_at: until, ..Counted::default() });
+    if until.is_some() {
+        hold(&mut answer, &changes);
+    }
+    let id = ledger.record(New {
+        kind: kind(taking, frees),
+        account,
+        member,
+        actor,
+        key: asked.key,
+        of: None,
+        until,
+        keep: keep.max(until.unwrap_or(keep)),
+        parts: &parts,
+        answer: &mut |id| Recorded::bytes(&numbered(answer.clone(), id)),
+    })?;
+    Ok((numbered(answer, id), Keep::Yes))
+}
+
+fn kind(taking: Taking, frees: bool) -> OperationKind {
+    match taking {
+        Taking::Set => OperationKind::Set,
+        Taking::Reserve { .. } => OperationKind::Reserve,
+        Taking::Consume { .. } if frees => OperationKind::Free,
+        Taking::Consume { .. } => OperationKind::Consume,
+    }
+}
+
+fn numbered(mut decision: Decision, id: u64) -> Decision {
+    if let Some(counted) = &mut decision.counted {
+        counted.operation = Some(id);
+    }
+    decision
+}
+
+/// Until when an operation of this window is kept.
+pub(super) fn kept_until(line: &Line<'_>, window: Window, now: i64) -> i64 {
+    match line.kind {
+        MeterKind::Stock => now.saturating_add(KEY_LIFE),
+        MeterKind::Flow => window.end.saturating_add(KEY_LIFE),
+    }
+}
+
+/// The answer that the key had, if it had one.
+pub(super) fn replayed(ledger: &mut dyn Ledger, account: &str, key: Option<(&str, [u8; 32])>) -> Result<Option<Decision>, Error> {
+    let Some((key, digest)) = key else { return Ok(None) };
+    let named = || crate::id::short(key);
+    match ledger.seen(account, key)? {
+        Seen::Never => Ok(None),
+        Seen::Pruned => Err(Error::KeyPruned { key: named() }),
+        Seen::Answered(asked, _) if asked != digest => Err(Error::IdempotencyMismatch { key: named() }),
+        Seen::Answered(_, answer) => Recorded::read(&answer).map(Some).ok_or_else(|| Error::KeyPruned { key: named() }),
+    }
+}
+
+/// What the policies say of all meters: yes, or the first no.
+fn decided(placed: &[Placed<'_>], amount: Option<i64>, taking: Taking, decide: Decide<'_>) -> Result<Decision, Error> {
+    let mut all: Option<Decision> = None;
+    for placed in placed.iter().filter(|placed| !placed.line.frees) {
+        // A stock that is set lower takes nothing.
+        let wanted = placed.change(amount.unwrap_or(placed.line.amount), taking).max(0);
+        let mut decision = decide(Some(&placed.facts(wanted)))?;
+        if decision.allowed && !placed.has_room(wanted) {
+            decision = Decision { allowed: false, code: Arc::from("quota_exceeded"), policies: Arc::from([]), advice: Vec::new(), ..decision };
+        }
+        if !decision.allowed {
+            return Ok(decision);
+        }
+        all = Some(match all {
+            None => decision,
+            Some(mut first) => {
+                let new = decision.advice.into_iter().filter(|word| !first.advice.contains(word)).collect::<Vec<_>>();
+                first.advice.extend(new);
+                first
+            }
+        });
+    }
+    all.map_or_else(|| decide(None), Ok)
+}
+
+/// The largest amount below what was refused that is allowed. For rules that allow less wherever they allow more it is the
+/// largest of all; for others it is one that is allowed and whose successor is not.
+fn largest(placed: &[Placed<'_>], taking: Taking, decide: Decide<'_>) -> Result<Option<i64>, Error> {
+    let metered = || placed.iter().filter(|placed| !placed.line.frees);
+    let mut fits = |amount| decided(placed, Some(amount), taking, decide).map(|decision| decision.allowed);
+    let (mut low, mut high) = (0, metered().map(|placed| placed.line.amount).min().unwrap_or(0));
+    // Mostly the limits themselves say it.
+    let guess = metered().map(Placed::left).min().unwrap_or(0);
+    if guess > 0 && guess < high {
+        if fits(guess)? {
+            low = guess;
+            if !fits(guess.saturating_add(1))? {
+                return Ok(Some(low));
+            }
+        } else {
+            high = guess;
+        }
+    }
+    while high.saturating_sub(low) > 1 {
+        let middle = low.saturating_add(high.saturating_sub(low) / 2);
+        if fits(middle)? { low = middle } else { high = middle }
+    }
+    Ok(Some(low).filter(|low| *low > 0))
+}
+
+/// The parts of the operation; buckets that are not there yet are opened.
+fn parts(ledger: &mut dyn Ledger, placed: &mut [Placed<'_>], subject: &Subject<'_>, changes: &[i64], holds: bool) -> Result<Vec<Part>, Error> {
+    let mut parts = Vec::with_capacity(placed.len().saturating_mul(2));
+    for (placed, change) in placed.iter_mut().zip(changes) {
+        let line = placed.line;
+        let mut put = |place: &mut Place, member: Option<&str>, change: i64| -> Result<(), Error> {
+            let bucket = match place.bucket {
+                Some(bucket) => bucket,
+                None => ledger.open(Whose { account: subject.account, member }, line.meter, place.window)?,
+            };
+            place.bucket = Some(bucket);
+            let part = Part::of(bucket.id);
+            parts.push(if holds { Part { held: change, ..part } } else { Part { used: change, ..part } });
+            Ok(())
+        };
+        let used = placed.account.used();
+        if used.saturating_add(*change) < 0 {
+            return Err(Error::BelowZero { meter: line.meter.to_owned(), used, amount: change.saturating_neg() });
+        }
+        put(&mut placed.account, None, *change)?;
+        if let Some(member) = &mut placed.member {
+            // What others added to a stock may be freed by a member who has added less.
+            let change = (*change).max(0_i64.saturating_sub(member.used()));
+            put(member, subject.member, change)?;
+        }
+    }
+    Ok(parts)
+}
+
+/// The decision with its counts, after so much was granted and counted of each meter.
+fn told(mut decision: Decision, placed: &[Placed<'_>], subject: &Subject<'_>, done: &[(i64, i64)], counted: Counted) -> Decision {
+    let quotas = placed.iter().enumerate().map(|(at, placed)| {
+        let (amount, change) = done.get(at).copied().unwrap_or((placed.line.amount, 0));
+        quota(placed, subject, amount, change, 0)
+    });
+    decision.counted = Some(Box::new(Counted { quota: quotas.collect(), ..counted }));
+    decision
+}
+
+/// What was counted as used is held instead.
+fn hold(decision: &mut Decision, changes: &[i64]) {
+    let quotas = decision.counted.iter_mut().flat_map(|counted| &mut counted.quota);
+    for (quota, change) in quotas.zip(changes) {
+        quota.used = quota.used.saturating_sub(*change);
+        quota.held = quota.held.saturating_add(*change);
+        if let Some(member) = &mut quota.member {
+            member.used = member.used.saturating_sub(*change);
+            member.held = member.held.saturating_add(*change);
+        }
+    }
+}
+
+fn quota(placed: &Placed<'_>, subject: &Subject<'_>, amount: i64, change: i64, held: i64) -> Quota {
+    let Placed { line, account, member } = placed;
+    let (used, held, limit) = (account.used().saturating_add(change), account.held().saturating_add(held), placed.limit());
+    let member = member.zip(subject.member).map(|(place, id)| {
+        let (used, held) = (place.used().saturating_add(change.max(0_i64.saturating_sub(place.used()))), place.held());
+        MemberQuota { id: Arc::from(id), used, held, limit: placed.sub_limit(), remaining: remaining(placed.sub_limit(), used, held) }
+    });
+    Quota {
+        meter: Arc::from(line.meter),
+        amount,
+        used,
+        held,
+        limit,
+        source: line.allowance.source,
+        base: line.allowance.base,
+        over: line.allowance.over,
+        top_up: account.bucket.map_or(0, |bucket| bucket.top_up),
+        remaining: remaining(limit, used, held),
+        resets_at: Some(account.window.end).filter(|end| *end != i64::MAX),
+        member,
+    }
+}

@@ -1,0 +1,169 @@
+//! One transaction over locked shards.
+
+use std::sync::Arc;
+
+use super::shard::{Kept, Row, Shard, Undo};
+use crate::Error;
+use crate::store::{Bucket, Hold, Ledger, Named, New, Operation, Part, Seen, Whose};
+use crate::window::Window;
+
+/// A transaction.
+pub(super) struct Open<'s> {
+    shards: Shards<'s>,
+    now: i64,
+}
+
+/// The shards that are locked for it.
+enum Shards<'s> {
+    One(&'s mut Shard),
+    /// In the order of their numbers; and where an account's is.
+    Many(Vec<&'s mut Shard>, &'s dyn Fn(&str) -> Option<usize>),
+}
+
+impl<'s> Open<'s> {
+    pub(super) fn one(shard: &'s mut Shard, now: i64) -> Self {
+        Self { shards: Shards::One(shard), now }
+    }
+
+    pub(super) fn many(shards: Vec<&'s mut Shard>, place: &'s dyn Fn(&str) -> Option<usize>, now: i64) -> Self {
+        Self { shards: Shards::Many(shards, place), now }
+    }
+
+    /// The shard of an account.
+    fn of(&mut self, account: &str) -> Result<&mut Shard, Error> {
+        match &mut self.shards {
+            Shards::One(shard) => Ok(shard),
+            Shards::Many(shards, place) => place(account).and_then(|at| shards.get_mut(at)).map(|shard| &mut **shard).ok_or_else(|| strange(account)),
+        }
+    }
+
+    /// The shard of that number.
+    fn number(&mut self, number: usize) -> Option<&mut Shard> {
+        match &mut self.shards {
+            Shards::One(shard) => Some(&mut **shard).filter(|shard| shard.at() == number),
+            Shards::Many(shards, _) => shards.iter_mut().find(|shard| shard.at() == number).map(|shard| &mut **shard),
+        }
+    }
+}
+
+fn strange(what: &str) -> Error {
+    Error::Panic { reason: format!("`{}` is not of this transaction", crate::id::short(what)) }
+}
+
+impl Ledger for Open<'_> {
+    fn now(&self) -> i64 {
+        self.now
+    }
+
+    fn latest(&mut self, whose: Whose<'_>, meter: &str) -> Result<Option<Bucket>, Error> {
+        let now = self.now;
+        Ok(self.of(whose.account)?.latest(whose, meter, now))
+    }
+
+    fn bucket(&mut self, id: u64) -> Result<Option<Named>, Error> {
+        let now = self.now;
+        Ok(self.number(Shard::places(id).0).and_then(|shard| shard.named(id, now)))
+    }
+
+    fn open(&mut self, whose: Whose<'_>, meter: &str, window: Window) -> Result<Bucket, Error> {
+        Ok(self.of(whose.account)?.opened(whose, meter, window))
+    }
+
+    fn seen(&mut self, account: &str, key: &str) -> Result<Seen, Error> {
+        let now = self.now;
+        Ok(self.of(account)?.seen(account, key, now))
+    }
+
+    fn operation(&mut self, id: u64) -> Result<Option<Operation>, Error> {
+        let number = usize::try_from(id).unwrap_or(0) % super::SHARDS;
+        Ok(self.number(number).and_then(|shard| shard.operation(id)))
+    }
+
+    fn record(&mut self, new: New<'_>) -> Result<u64, Error> {
+        let now = self.now;
+        let shard = self.of(new.account)?;
+        let account = shard.account(new.account);
+        shard.prune(account, now);
+        let id = shard.next_id();
+        for part in new.parts {
+            apply(shard, part, id, &new)?;
+        }
+        let member = new.member.map(|member| {
+            let known = shard.counts(account).and_then(|counts| counts.rows.iter().rev().find_map(|row| row.member.clone().filter(|known| **known == *member)));
+            known.unwrap_or_else(|| Arc::from(member))
+        });
+        let mut kept = Kept {
+            id,
+            kind: new.kind,
+            account,
+            member,
+            actor: new.actor.map(Arc::from),
+            key: None,
+            at: now,
+            keep: new.keep,
+            of: new.of,
+            hold: new.until.map(Hold::Until),
+            parts: new.parts.iter().copied().collect(),
+        };
+        if new.key.is_none() && new.until.is_none() {
+            shard.tail.push_back(kept);
+            shard.steps.push(Undo::Tail);
+            return Ok(id);
+        }
+        if let Some((key, asked)) = new.key {
+            let (key, answer): (Arc<str>, _) = (Arc::from(key), (new.answer)(id));
+            kept.key = Some(Arc::clone(&key));
+            if let Some(counts) = shard.counts(account) {
+                counts.keys.insert(Arc::clone(&key), (asked, answer, new.keep));
+            }
+            shard.steps.push(Undo::Key(account, key));
+        }
+        if let Some(counts) = shard.counts(account) {
+            counts.forget = counts.forget.min(new.keep);
+            counts.kept.insert(id, kept);
+        }
+        shard.whose.insert(id, account);
+        shard.steps.push(Undo::Kept(account, id));
+        Ok(id)
+    }
+
+    fn amend(&mut self, operation: &Operation) -> Result<(), Error> {
+        let number = usize::try_from(operation.id).unwrap_or(0) % super::SHARDS;
+        let shard = self.number(number).ok_or_else(|| strange("operation"))?;
+        let kept = shard.kept_mut(operation.id).ok_or_else(|| strange("operation"))?;
+        let old = Box::new(kept.clone());
+        kept.hold = operation.hold;
+        kept.parts = operation.parts.iter().copied().collect();
+        shard.steps.push(Undo::Amended(old));
+        Ok(())
+    }
+
+    fn history(&mut self, account: &str, before: Option<u64>, most: usize) -> Result<Vec<Operation>, Error> {
+        let shard = self.of(account)?;
+        let Some(number) = shard.find(account) else { return Ok(Vec::new()) };
+        let older = |kept: &&Kept| before.is_none_or(|before| kept.id < before);
+        let keyed = shard.accounts.get(number as usize).into_iter().flat_map(|counts| counts.kept.values());
+        let mut found: Vec<&Kept> = shard.tail.iter().filter(|kept| kept.account == number).chain(keyed).filter(older).collect();
+        found.sort_unstable_by_key(|kept| std::cmp::Reverse(kept.id));
+        found.truncate(most);
+        Ok(found.into_iter().map(|kept| shard.told(kept)).collect())
+    }
+}
+
+/// Does to a row what a part says. A hold is put by the operation that reserves, and taken by its id when it is settled.
+fn apply(shard: &mut Shard, part: &Part, id: u64, new: &New<'_>) -> Result<(), Error> {
+    let (_, account, at) = Shard::places(part.bucket);
+    let row: &mut Row = shard.counts(account).and_then(|counts| counts.rows.get_mut(at)).ok_or_else(|| strange("bucket"))?;
+    let old = row.clone();
+    let sums = row.used.checked_add(part.used).zip(row.top_up.checked_add(part.top_up));
+    let (used, top_up) = sums.ok_or_else(|| Error::Panic { reason: "a count left the range of 64 bits".to_owned() })?;
+    (row.used, row.top_up) = (used, top_up);
+    if let Some(until) = new.until {
+        row.holds.push((id, part.held, until));
+    }
+    if let Some(settled) = new.of.filter(|_| part.held < 0) {
+        row.holds.retain(|(known, ..)| *known != settled);
+    }
+    shard.steps.push(Undo::Row(account, at, old));
+    Ok(())
+}

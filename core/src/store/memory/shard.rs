@@ -1,0 +1,315 @@
+//! The accounts of one shard: their buckets, their operations, and how to take back what a transaction did.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+use smallvec::SmallVec;
+
+use super::SHARDS;
+use crate::store::{Bucket, Hold, Named, Operation, OperationKind, Part, Seen, Verification, Whose};
+use crate::window::Window;
+
+/// How many operations without a key a shard remembers.
+const TAIL: usize = 256;
+/// How many buckets one account can have: more than windows of a hundred years.
+const BUCKETS: u64 = 1 << 24;
+
+/// One count.
+#[derive(Debug, Clone)]
+pub(super) struct Row {
+    pub(super) member: Option<Arc<str>>,
+    pub(super) meter: Arc<str>,
+    pub(super) window: Window,
+    pub(super) used: i64,
+    pub(super) top_up: i64,
+    /// What is reserved: by which operation, how much, until when.
+    pub(super) holds: Vec<(u64, i64, i64)>,
+    /// What operations that are gone had done to `used` and `top_up`.
+    pub(super) gone: (i64, i64),
+}
+
+impl Row {
+    fn is(&self, whose: Whose<'_>, meter: &str) -> bool {
+        *self.meter == *meter && self.member.as_deref() == whose.member
+    }
+}
+
+/// An operation as it is kept here.
+#[derive(Debug, Clone)]
+pub(super) struct Kept {
+    pub(super) id: u64,
+    pub(super) kind: OperationKind,
+    pub(super) account: u32,
+    pub(super) member: Option<Arc<str>>,
+    pub(super) actor: Option<Arc<str>>,
+    pub(super) key: Option<Arc<str>>,
+    pub(super) at: i64,
+    pub(super) keep: i64,
+    pub(super) of: Option<u64>,
+    pub(super) hold: Option<Hold>,
+    pub(super) parts: SmallVec<[Part; 2]>,
+}
+
+/// All of one account.
+#[derive(Debug)]
+pub(super) struct Counts {
+    pub(super) name: Arc<str>,
+    pub(super) rows: Vec<Row>,
+    /// The operations of keys and reservations.
+    pub(super) kept: BTreeMap<u64, Kept>,
+    /// With what was asked, the answer, and until when it is kept. An answer that is gone is empty.
+    pub(super) keys: HashMap<Arc<str>, ([u8; 32], Vec<u8>, i64)>,
+    /// The earliest instant at which something may be forgotten.
+    pub(super) forget: i64,
+}
+
+/// How to take back one step.
+#[derive(Debug)]
+pub(super) enum Undo {
+    Row(u32, usize, Row),
+    Opened(u32),
+    Tail,
+    Kept(u32, u64),
+    Key(u32, Arc<str>),
+    Amended(Box<Kept>),
+}
+
+/// The accounts of one shard.
+#[derive(Debug)]
+pub(super) struct Shard {
+    at: usize,
+    names: HashMap<Arc<str>, u32>,
+    pub(super) accounts: Vec<Counts>,
+    /// Operations without a key, the newest last.
+    pub(super) tail: VecDeque<Kept>,
+    /// Of every operation that is kept, whose it is.
+    pub(super) whose: HashMap<u64, u32>,
+    next: u64,
+    pub(super) steps: Vec<Undo>,
+}
+
+impl Shard {
+    pub(super) fn new(at: usize) -> Self {
+        Self { at, names: HashMap::new(), accounts: Vec::new(), tail: VecDeque::new(), whose: HashMap::new(), next: 1, steps: Vec::new() }
+    }
+
+    pub(super) fn find(&self, account: &str) -> Option<u32> {
+        self.names.get(account).copied()
+    }
+
+    /// The account's number; it gets one if it has none.
+    pub(super) fn account(&mut self, account: &str) -> u32 {
+        if let Some(known) = self.find(account) {
+            return known;
+        }
+        let number = u32::try_from(self.accounts.len()).unwrap_or(u32::MAX);
+        let name: Arc<str> = Arc::from(account);
+        self.names.insert(Arc::clone(&name), number);
+        self.accounts.push(Counts { name, rows: Vec::new(), kept: BTreeMap::new(), keys: HashMap::new(), forget: i64::MAX });
+        number
+    }
+
+    pub(super) fn counts(&mut self, account: u32) -> Option<&mut Counts> {
+        self.accounts.get_mut(account as usize)
+    }
+
+    fn bucket_id(&self, account: u32, row: usize) -> u64 {
+        let shards = u64::try_from(SHARDS).unwrap_or(1);
+        let number = u64::from(account).wrapping_mul(shards).wrapping_add(self.at as u64);
+        number.wrapping_mul(BUCKETS).wrapping_add(row as u64)
+    }
+
+    /// The shard, account and row that a bucket's id says.
+    pub(super) fn places(id: u64) -> (usize, u32, usize) {
+        let shards = u64::try_from(SHARDS).unwrap_or(1);
+        let (number, row) = (id / BUCKETS, id % BUCKETS);
+        (usize::try_from(number % shards).unwrap_or(0), u32::try_from(number / shards).unwrap_or(u32::MAX), usize::try_from(row).unwrap_or(usize::MAX))
+    }
+
+    pub(super) fn at(&self) -> usize {
+        self.at
+    }
+
+    /// A row as others see it; what has expired is held no more.
+    pub(super) fn bucket(&mut self, account: u32, at: usize, now: i64) -> Option<Bucket> {
+        let id = self.bucket_id(account, at);
+        let row = self.counts(account)?.rows.get_mut(at)?;
+        if !row.holds.is_empty() {
+            row.holds.retain(|(_, _, until)| *until > now);
+        }
+        let held = row.holds.iter().fold(0_i64, |held, (_, amount, _)| held.saturating_add(*amount));
+        Some(Bucket { id, window: row.window, used: row.used, held, top_up: row.top_up })
+    }
+
+    /// The row whose window is the last.
+    pub(super) fn latest(&mut self, whose: Whose<'_>, meter: &str, now: i64) -> Option<Bucket> {
+        let account = self.find(whose.account)?;
+        let at = self.counts(account)?.rows.iter().rposition(|row| row.is(whose, meter))?;
+        self.bucket(account, at, now)
+    }
+
+    pub(super) fn named(&mut self, id: u64, now: i64) -> Option<Named> {
+        let (_, account, at) = Self::places(id);
+        let bucket = self.bucket(account, at, now)?;
+        let counts = self.counts(account)?;
+        let row = counts.rows.get(at)?;
+        Some(Named { account: counts.name.to_string(), member: row.member.as_deref().map(str::to_owned), meter: row.meter.to_string(), bucket })
+    }
+
+    pub(super) fn opened(&mut self, whose: Whose<'_>, meter: &str, window: Window) -> Bucket {
+        let number = self.account(whose.account);
+        let mut at = 0;
+        if let Some(counts) = self.counts(number) {
+            // Names are shared with the rows before.
+            let same = |name: &str, known: Option<&Arc<str>>| known.filter(|known| ***known == *name).map_or_else(|| Arc::from(name), Arc::clone);
+            let row = counts.rows.iter().rev().find(|row| *row.meter == *meter);
+            let known = row.map(|row| Arc::clone(&row.meter));
+            let meter = same(meter, known.as_ref());
+            let member = whose.member.map(|member| {
+                let known = counts.rows.iter().find_map(|row| row.member.as_ref().filter(|known| ***known == *member));
+                same(member, known)
+            });
+            at = counts.rows.len();
+            counts.rows.push(Row { member, meter, window, used: 0, top_up: 0, holds: Vec::new(), gone: (0, 0) });
+        }
+        self.steps.push(Undo::Opened(number));
+        Bucket { id: self.bucket_id(number, at), window, used: 0, held: 0, top_up: 0 }
+    }
+
+    pub(super) fn seen(&mut self, account: &str, key: &str, now: i64) -> Seen {
+        let Some(counts) = self.find(account).and_then(|number| self.counts(number)) else { return Seen::Never };
+        match counts.keys.get(key) {
+            None => Seen::Never,
+            Some((_, _, until)) if *until <= now => Seen::Pruned,
+            Some((_, answer, _)) if answer.is_empty() => Seen::Pruned,
+            Some((asked, answer, _)) => Seen::Answered(*asked, answer.clone()),
+        }
+    }
+
+    pub(super) fn next_id(&mut self) -> u64 {
+        let shards = u64::try_from(SHARDS).unwrap_or(1);
+        let id = self.next.wrapping_mul(shards).wrapping_add(self.at as u64);
+        self.next = self.next.wrapping_add(1);
+        id
+    }
+
+    pub(super) fn kept(&self, id: u64) -> Option<&Kept> {
+        if let Ok(at) = self.tail.binary_search_by_key(&id, |kept| kept.id) {
+            return self.tail.get(at);
+        }
+        let account = self.whose.get(&id)?;
+        self.accounts.get(*account as usize)?.kept.get(&id)
+    }
+
+    pub(super) fn kept_mut(&mut self, id: u64) -> Option<&mut Kept> {
+        if let Ok(at) = self.tail.binary_search_by_key(&id, |kept| kept.id) {
+            return self.tail.get_mut(at);
+        }
+        let account = self.whose.get(&id)?;
+        self.accounts.get_mut(*account as usize)?.kept.get_mut(&id)
+    }
+
+    pub(super) fn operation(&self, id: u64) -> Option<Operation> {
+        self.kept(id).map(|kept| self.told(kept))
+    }
+
+    pub(super) fn told(&self, kept: &Kept) -> Operation {
+        let text = |text: &Option<Arc<str>>| text.as_deref().map(str::to_owned);
+        Operation {
+            id: kept.id,
+            kind: kept.kind,
+            account: self.accounts.get(kept.account as usize).map(|counts| counts.name.to_string()).unwrap_or_default(),
+            member: text(&kept.member),
+            actor: text(&kept.actor),
+            key: text(&kept.key),
+            at: kept.at,
+            of: kept.of,
+            hold: kept.hold,
+            parts: kept.parts.to_vec(),
+        }
+    }
+
+    /// A transaction is over: what it did stays.
+    pub(super) fn done(&mut self) {
+        self.steps.clear();
+        while self.tail.len() > TAIL {
+            if let Some(gone) = self.tail.pop_front() {
+                self.forget(&gone);
+            }
+        }
+    }
+
+    /// What an operation did is counted as done by those that are gone.
+    fn forget(&mut self, gone: &Kept) {
+        for part in &gone.parts {
+            let (_, account, at) = Self::places(part.bucket);
+            if let Some(row) = self.counts(account).and_then(|counts| counts.rows.get_mut(at)) {
+                row.gone = (row.gone.0.saturating_add(part.used), row.gone.1.saturating_add(part.top_up));
+            }
+        }
+    }
+
+    /// Forgets the operations of an account whose time is over. Their keys stay known.
+    pub(super) fn prune(&mut self, account: u32, now: i64) {
+        let Some(counts) = self.counts(account).filter(|counts| counts.forget <= now) else { return };
+        let over: Vec<u64> = counts.kept.values().filter(|kept| kept.keep <= now).map(|kept| kept.id).collect();
+        let gone: Vec<Kept> = over.iter().filter_map(|id| counts.kept.remove(id)).collect();
+        counts.keys.values_mut().filter(|(_, _, until)| *until <= now).for_each(|(_, answer, _)| *answer = Vec::new());
+        counts.forget = counts.kept.values().map(|kept| kept.keep).min().unwrap_or(i64::MAX);
+        for kept in gone {
+            self.whose.remove(&kept.id);
+            self.forget(&kept);
+        }
+    }
+
+    /// Takes back what a transaction did, the last step first.
+    pub(super) fn undo(&mut self) {
+        while let Some(step) = self.steps.pop() {
+            match step {
+                Undo::Row(account, at, row) => {
+                    if let Some(place) = self.counts(account).and_then(|counts| counts.rows.get_mut(at)) {
+                        *place = row;
+                    }
+                }
+                Undo::Opened(account) => drop(self.counts(account).and_then(|counts| counts.rows.pop())),
+                Undo::Tail => drop(self.tail.pop_back()),
+                Undo::Kept(account, id) => {
+                    self.whose.remove(&id);
+                    drop(self.counts(account).and_then(|counts| counts.kept.remove(&id)));
+                }
+                Undo::Key(account, key) => drop(self.counts(account).and_then(|counts| counts.keys.remove(&key))),
+                Undo::Amended(old) => {
+                    if let Some(kept) = self.kept_mut(old.id) {
+                        *kept = *old;
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) fn verify(&self, found: &mut Verification) {
+        let mut sums: HashMap<u64, (i64, i64)> = HashMap::new();
+        for kept in self.tail.iter().chain(self.accounts.iter().flat_map(|counts| counts.kept.values())) {
+            found.operations = found.operations.saturating_add(1);
+            for part in &kept.parts {
+                let sum = sums.entry(part.bucket).or_default();
+                *sum = (sum.0.saturating_add(part.used), sum.1.saturating_add(part.top_up));
+            }
+        }
+        for (account, counts) in (0..).zip(&self.accounts) {
+            for (at, row) in counts.rows.iter().enumerate() {
+                found.buckets = found.buckets.saturating_add(1);
+                let (used, top_up) = sums.get(&self.bucket_id(account, at)).copied().unwrap_or_default();
+                let (used, top_up) = (used.saturating_add(row.gone.0), top_up.saturating_add(row.gone.1));
+                if (used, top_up) != (row.used, row.top_up) {
+                    let whose = row.member.as_deref().map(|member| format!(" of member `{member}`")).unwrap_or_default();
+                    found.faults.push(format!(
+                        "`{}`{whose}, meter `{}`: {} used and {} topped up, where the operations sum to {used} and {top_up}",
+                        counts.name, row.meter, row.used, row.top_up
+                    ));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! Where counts are kept: one trait, and one suite that each store passes.
+//!
+//! A transaction is one instant and one view; what it writes is written whole or not at all, and nothing comes between what
+//! it read and what it writes.
+
+mod memory;
+
+pub(crate) use self::memory::Memory;
+use crate::Error;
+use crate::window::Window;
+
+/// Whose count: an account's, or that of one of its members.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Whose<'a> {
+    pub(crate) account: &'a str,
+    pub(crate) member: Option<&'a str>,
+}
+
+/// A count of one meter in one window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Bucket {
+    pub(crate) id: u64,
+    pub(crate) window: Window,
+    pub(crate) used: i64,
+    /// Reserved by what has neither been committed nor released, nor has expired.
+    pub(crate) held: i64,
+    /// What was added to the limit for this window.
+    pub(crate) top_up: i64,
+}
+
+/// Whose count of what a bucket is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Named {
+    pub(crate) account: String,
+    pub(crate) member: Option<String>,
+    pub(crate) meter: String,
+    pub(crate) bucket: Bucket,
+}
+
+/// What an operation did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OperationKind {
+    /// Took from a limit.
+    Consume,
+    /// Gave back what a stock keeps.
+    Free,
+    /// Set a stock to what there is.
+    Set,
+    /// Held a part of a limit.
+    Reserve,
+    /// Took what was held, or less.
+    Commit,
+    /// Gave back what was held.
+    Release,
+    /// Gave back what an operation took.
+    Refund,
+    /// Added to a limit for its window.
+    TopUp,
+    /// Counted what was used before Sublet counted.
+    CarryOver,
+}
+
+impl OperationKind {
+    /// The name in every language.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Consume => "consume",
+            Self::Free => "free",
+            Self::Set => "set",
+            Self::Reserve => "reserve",
+            Self::Commit => "commit",
+            Self::Release => "release",
+            Self::Refund => "refund",
+            Self::TopUp => "top_up",
+            Self::CarryOver => "carry_over",
+        }
+    }
+}
+
+/// What an operation changed in one bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Part {
+    pub(crate) bucket: u64,
+    pub(crate) used: i64,
+    pub(crate) held: i64,
+    pub(crate) top_up: i64,
+    /// How much of it was given back since.
+    pub(crate) back: i64,
+}
+
+impl Part {
+    pub(crate) fn of(bucket: u64) -> Self {
+        Self { bucket, used: 0, held: 0, top_up: 0, back: 0 }
+    }
+}
+
+/// How far a reservation has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hold {
+    /// It holds until that instant.
+    Until(i64),
+    /// By the operation of that id.
+    Committed(u64),
+    Released(u64),
+}
+
+/// An operation as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Operation {
+    pub(crate) id: u64,
+    pub(crate) kind: OperationKind,
+    pub(crate) account: String,
+    /// The member who did it, if it was one.
+    pub(crate) member: Option<String>,
+    /// Who acted as the account, if somebody did.
+    pub(crate) actor: Option<String>,
+    pub(crate) key: Option<String>,
+    pub(crate) at: i64,
+    /// The operation that it settles or gives back.
+    pub(crate) of: Option<u64>,
+    pub(crate) hold: Option<Hold>,
+    pub(crate) parts: Vec<Part>,
+}
+
+/// An operation to be recorded.
+pub(crate) struct New<'a> {
+    pub(crate) kind: OperationKind,
+    pub(crate) account: &'a str,
+    pub(crate) member: Option<&'a str>,
+    pub(crate) actor: Option<&'a str>,
+    /// The caller's key, and what was asked with it.
+    pub(crate) key: Option<(&'a str, [u8; 32])>,
+    pub(crate) of: Option<u64>,
+    /// When what it reserves expires.
+    pub(crate) until: Option<i64>,
+    /// Until when it, and its key, are kept.
+    pub(crate) keep: i64,
+    pub(crate) parts: &'a [Part],
+    /// The answer as it is to be given again, by the operation's id; asked for only where there is a key.
+    pub(crate) answer: &'a mut dyn FnMut(u64) -> Vec<u8>,
+}
+
+/// What is known of a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Seen {
+    Never,
+    /// With what was asked, and the answer.
+    Answered([u8; 32], Vec<u8>),
+    /// Its time is over, and its answer gone.
+    Pruned,
+}
+
+/// Whether what a transaction did is to be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keep {
+    Yes,
+    No,
+}
+
+/// What can be read and done inside one transaction.
+pub(crate) trait Ledger {
+    /// The transaction's instant: never before that of an earlier one.
+    fn now(&self) -> i64;
+    /// The bucket whose window is the last.
+    fn latest(&mut self, whose: Whose<'_>, meter: &str) -> Result<Option<Bucket>, Error>;
+    /// A bucket by its id.
+    fn bucket(&mut self, id: u64) -> Result<Option<Named>, Error>;
+    /// A new bucket, later than the last.
+    fn open(&mut self, whose: Whose<'_>, meter: &str, window: Window) -> Result<Bucket, Error>;
+    fn seen(&mut self, account: &str, key: &str) -> Result<Seen, Error>;
+    /// An operation that is still kept.
+    fn operation(&mut self, id: u64) -> Result<Option<Operation>, Error>;
+    /// Keeps an operation and does to the buckets what its parts say; gives its id.
+    fn record(&mut self, new: New<'_>) -> Result<u64, Error>;
+    /// Writes an operation's `hold` and what of its parts was given back.
+    fn amend(&mut self, operation: &Operation) -> Result<(), Error>;
+    /// The last operations of an account, the newest first, older than `before` where it is given.
+    fn history(&mut self, account: &str, before: Option<u64>, most: usize) -> Result<Vec<Operation>, Error>;
+}
+
+/// What a transaction does.
+pub(crate) type Work<'w> = &'w mut dyn FnMut(&mut dyn Ledger) -> Result<Keep, Error>;
+
+/// A place where counts are kept.
+pub(crate) trait Store: std::fmt::Debug + Send + Sync {
+    /// One transaction about these accounts.
+    fn write(&self, accounts: &[&str], work: Work<'_>) -> Result<(), Error>;
+    /// One view of an account; what is written in it is dropped.
+    fn read(&self, account: &str, work: Work<'_>) -> Result<(), Error>;
+    /// The account of an operation that is still kept.
+    fn account_of(&self, operation: u64) -> Result<Option<String>, Error>;
+    /// Compares every bucket with the sum of its operations.
+    fn verify(&self) -> Result<Verification, Error>;
+    /// Takes the clock's word for it that so much time has passed (see `store.clock_jump`).
+    fn accept_clock(&self) -> Result<(), Error>;
+}
+
+/// What [`Engine::verify`](crate::Engine::verify) found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Verification {
+    /// How many counts were compared.
+    pub buckets: u64,
+    /// With how many operations.
+    pub operations: u64,
+    /// What does not agree; empty when all is well.
+    pub faults: Vec<String>,
+}
