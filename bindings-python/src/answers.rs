@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::{PyDict, PyString, PyTuple};
 use serde::Serialize;
 
+use crate::count::{instant, quotas};
 use crate::values::to_python;
 
 fn texts<'py>(py: Python<'py>, words: &[Arc<str>]) -> PyResult<Bound<'py, PyTuple>> {
@@ -78,6 +79,27 @@ impl Decision {
         &self.0.bundle
     }
 
+    /// Each meter of the action, after the answer; empty where nothing is metered or no amount was asked for.
+    #[getter]
+    fn quota<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        quotas(py, self.0.counted.as_ref().map_or(&[], |counted| counted.quota.as_slice()))
+    }
+
+    #[getter]
+    fn operation(&self) -> Option<u64> {
+        self.0.counted.as_ref()?.operation
+    }
+
+    #[getter]
+    fn replayed(&self) -> bool {
+        self.0.counted.as_ref().is_some_and(|counted| counted.replayed)
+    }
+
+    #[getter]
+    fn expires_at<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyString>> {
+        instant(py, self.0.counted.as_ref().and_then(|counted| counted.expires_at))
+    }
+
     fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         plain(py, &self.0)
     }
@@ -99,6 +121,36 @@ impl Decision {
 
     fn __repr__(&self) -> String {
         format!("Decision(allowed={}, code={:?}, policies={:?})", if self.0.allowed { "True" } else { "False" }, self.0.code, self.0.policies)
+    }
+}
+
+/// What was counted, by a verb that asks no policy.
+#[pyclass(frozen, module = "sublet")]
+pub(crate) struct Counted(pub(crate) sublet::Counted);
+
+#[pymethods]
+impl Counted {
+    #[getter]
+    fn quota<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        quotas(py, &self.0.quota)
+    }
+
+    #[getter]
+    fn operation(&self) -> Option<u64> {
+        self.0.operation
+    }
+
+    #[getter]
+    fn replayed(&self) -> bool {
+        self.0.replayed
+    }
+
+    fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        plain(py, &self.0)
+    }
+
+    fn __repr__(&self) -> String {
+        format!("Counted(operation={:?}, replayed={})", self.0.operation, if self.0.replayed { "True" } else { "False" })
     }
 }
 

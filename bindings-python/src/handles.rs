@@ -1,6 +1,8 @@
 //! Names that are looked up once, as frozen Python objects: compared, hashed and pickled by their name.
 
 use pyo3::prelude::*;
+
+use crate::errors::OrRaise;
 use pyo3::types::{PyString, PyTuple};
 use sublet::Ref;
 
@@ -168,5 +170,34 @@ impl Host {
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
         shown(py, "Host", &[self.name()])
+    }
+}
+
+/// A clock that stands until it is set.
+#[pyclass(frozen, module = "sublet")]
+pub(crate) struct ManualClock(pub(crate) sublet::ManualClock);
+
+#[pymethods]
+impl ManualClock {
+    #[new]
+    fn new(at: &str) -> PyResult<Self> {
+        sublet::ManualClock::new(at).map(Self).or_raise()
+    }
+
+    fn set(&self, at: &str) -> PyResult<()> {
+        self.0.set(at).or_raise()
+    }
+
+    /// Moves it by so many milliseconds.
+    fn advance(&self, milliseconds: i64) {
+        self.0.advance(milliseconds);
+    }
+
+    fn now(&self) -> String {
+        self.0.now()
+    }
+
+    fn __repr__(&self) -> String {
+        format!("ManualClock({:?})", self.0.now())
     }
 }

@@ -2,6 +2,7 @@
 
 mod answers;
 mod asked;
+mod count;
 mod errors;
 mod handles;
 mod many;
@@ -30,10 +31,10 @@ struct Engine {
 #[pymethods]
 impl Engine {
     #[staticmethod]
-    #[pyo3(signature = (policies=None, *, store="memory:", validation="strict", caps=None))]
-    fn open(py: Python<'_>, policies: Given<'_, '_>, store: &str, validation: &str, caps: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
-        let options =
-            Options { policies: source(policies)?, store: store.to_owned(), validation: validation.parse().or_raise()?, caps: self::options::caps(caps)? };
+    #[pyo3(signature = (policies=None, *, store="memory:", validation="strict", caps=None, clock=None))]
+    fn open(py: Python<'_>, policies: Given<'_, '_>, store: &str, validation: &str, caps: Option<&Bound<'_, PyDict>>, clock: Given<'_, '_>) -> PyResult<Self> {
+        let (policies, validation, caps) = (source(policies)?, validation.parse().or_raise()?, self::options::caps(caps)?);
+        let options = Options { policies, store: store.to_owned(), validation, caps, clock: count::clock(clock)? };
         py.detach(|| sublet::Engine::open(options)).map(|inner| Self { inner }).or_raise()
     }
 
@@ -381,7 +382,9 @@ fn _sublet(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<handles::Action>()?;
     module.add_class::<handles::ResourceType>()?;
     module.add_class::<handles::Host>()?;
+    module.add_class::<handles::ManualClock>()?;
     module.add_class::<Decision>()?;
+    module.add_class::<answers::Counted>()?;
     module.add_class::<Login>()?;
     module.add_class::<Desk>()?;
     module.add_class::<Explanation>()?;

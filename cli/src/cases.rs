@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use sublet::{Change, Engine, Error, Record, Ref, Request};
+use sublet::{Change, Engine, Error, Record, Ref, Request, Take};
 
 /// How one case went.
 #[derive(Debug, Clone, Serialize)]
@@ -71,7 +71,7 @@ fn directory(file: &Path, stated: Option<&Value>) -> Result<String, String> {
     }
 }
 
-const OWN_FIELDS: [&str; 7] = ["description", "rules", "call", "given", "remove", "answer", "about"];
+const OWN_FIELDS: [&str; 8] = ["description", "rules", "call", "given", "remove", "answer", "about", "usage"];
 
 fn run_case(engine: &Engine, directory: &str, case: &Map<String, Value>) -> Result<(), String> {
     let expected = case.get("answer").and_then(Value::as_object).ok_or("`answer` is missing or no object")?;
@@ -102,6 +102,12 @@ fn answer(engine: &Engine, directory: &str, case: &Map<String, Value>) -> Result
     if !changes.is_empty() {
         engine.change(changes, None)?;
     }
+    engine.forget_counts()?;
+    for used in case.get("usage").and_then(Value::as_array).into_iter().flatten() {
+        let text = |key: &str| used.get(key).and_then(Value::as_str);
+        let amount = used.get("used").and_then(Value::as_i64).ok_or_else(|| Error::Amount { amount: used.to_string() })?;
+        engine.carry_over(text("account").unwrap_or_default(), text("member"), text("meter").unwrap_or_default(), amount, None)?;
+    }
     let text = |key: &str| case.get(key).and_then(Value::as_str).unwrap_or_default();
     let call = case.get("call").and_then(Value::as_str).unwrap_or("authorize");
     if call == "login" {
@@ -112,9 +118,13 @@ fn answer(engine: &Engine, directory: &str, case: &Map<String, Value>) -> Result
     if let Some(about) = case.get("about") {
         fields.insert("resource".to_owned(), about.clone());
     }
-    let request = Request::from_json(&Value::Object(fields).to_string())?;
+    let mut request = Request::from_json(&Value::Object(fields).to_string())?;
     match call {
         "authorize" => Ok(value(&engine.authorize(&request)?)),
+        "consume" => {
+            let take = Take::new(request.circumstances.amount.take().unwrap_or(1));
+            Ok(value(&engine.consume(&request, &take)?))
+        }
         "check" => Ok(json!({"allowed": engine.check(&request)?})),
         "desk" => Ok(value(&engine.desk(&request.principal, &request.resource, &request.circumstances)?)),
         "actions" => Ok(json!({"actions": engine.actions(&request.principal, &request.resource, &request.circumstances)?})),

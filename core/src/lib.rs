@@ -3,8 +3,8 @@
 mod access_level;
 mod account;
 mod caps;
-mod clock;
 mod catalog;
+mod clock;
 mod column;
 mod decision;
 mod directory;

@@ -49,6 +49,8 @@ def test_a_bad_amount_is_a_typed_error(engine: sublet.Engine, amount: Any) -> No
 
 @pytest.mark.parametrize("amount", [0, 1, 2**53 + 1, 2**63 - 1])
 def test_an_exact_amount_is_taken(engine: sublet.Engine, amount: int) -> None:
+    acme = {**(engine.record(OWNER) or {}), "limits": {"emails": "unlimited"}}
+    engine.change([acme])
     assert engine.authorize(OWNER, "campaign.send", CAMPAIGN, host=HOST, amount=amount).allowed
 
 

@@ -9,7 +9,7 @@ import sublet
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted([*(ROOT / "policies" / "tests").glob("*.json"), *(ROOT / "tests" / "vectors" / "cases").glob("*.json")])
-OWN = {"description", "rules", "call", "given", "remove", "answer", "about", "email"}
+OWN = {"description", "rules", "call", "given", "remove", "answer", "about", "email", "usage"}
 
 
 def pair(value: Any) -> Any:
@@ -31,6 +31,8 @@ def answer(engine: sublet.Engine, case: dict[str, Any]) -> dict[str, Any]:
     if call == "actions":
         return {"actions": engine.actions(principal, resource, **arguments)}
     action = pair(arguments.pop("action"))
+    if call == "consume":
+        return engine.consume(principal, action, resource, arguments.pop("amount", None), **arguments).to_dict()
     if call == "check":
         return {"allowed": engine.check(principal, action, resource, **arguments)}
     decision = engine.authorize(principal, action, resource, **arguments)
@@ -47,6 +49,9 @@ def test_every_case_has_the_stated_answer(file: Path) -> None:
         engine.import_lines(file.parent / whole["directory"])
         try:
             engine.change(case.get("given"), remove=[pair(found) for found in case.get("remove", [])])
+            engine.forget_counts()
+            for used in case.get("usage", []):
+                engine.carry_over(used["account"], used["meter"], used["used"], member=used.get("member"))
             found = answer(engine, case)
         except sublet.SubletError as error:
             found = {"error": error.code}

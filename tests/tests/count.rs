@@ -54,7 +54,10 @@ fn exactly_at_the_limit_passes_and_one_more_is_refused() {
 fn members_and_account_count_together_and_a_sub_limit_is_the_members_own() {
     let (engine, _) = open();
     limited(&engine, 10);
-    put(&engine, r#"{"type":"TeamMember","id":"ann","account":"acme","email":"ann@acme.example","confirmed":true,"grants":["campaigns"],"sub_limits":{"emails":4}}"#);
+    put(
+        &engine,
+        r#"{"type":"TeamMember","id":"ann","account":"acme","email":"ann@acme.example","confirmed":true,"grants":["campaigns"],"sub_limits":{"emails":4}}"#,
+    );
     assert!(engine.consume(ann(), &Take::new(4)).expect("an answer").allowed);
     let over = engine.consume(ann(), &Take::new(1)).expect("an answer");
     assert_eq!(&*over.code, "member_quota_exceeded");
@@ -213,9 +216,8 @@ fn threads_together_take_exactly_the_limit() {
     let (engine, _) = open();
     limited(&engine, 1_000);
     let granted: i64 = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..8)
-            .map(|_| scope.spawn(|| (0..300).filter(|_| engine.consume(acme(), &Take::new(1)).expect("an answer").allowed).count()))
-            .collect();
+        let threads: Vec<_> =
+            (0..8).map(|_| scope.spawn(|| (0..300).filter(|_| engine.consume(acme(), &Take::new(1)).expect("an answer").allowed).count())).collect();
         threads.into_iter().map(|thread| i64::try_from(thread.join().expect("a thread")).expect("few")).sum()
     });
     assert_eq!(granted, 1_000);

@@ -11,6 +11,7 @@
 from ._sublet import (
     Action,
     BundleError,
+    Counted,
     Decision,
     Desk,
     DirectoryError,
@@ -20,6 +21,7 @@ from ._sublet import (
     InputError,
     InternalError,
     Login,
+    ManualClock,
     Principal,
     QuotaError,
     ResourceType,
@@ -33,6 +35,7 @@ from ._sublet import (
 __all__ = [
     "Action",
     "BundleError",
+    "Counted",
     "Decision",
     "Desk",
     "DirectoryError",
@@ -42,6 +45,7 @@ __all__ = [
     "InputError",
     "InternalError",
     "Login",
+    "ManualClock",
     "Principal",
     "QuotaError",
     "ResourceType",

@@ -3,11 +3,12 @@ from os import PathLike
 from types import TracebackType
 from typing import Any, final
 
-from .types import At, Does, Ref, Resource, Validation, Value, Who
+from .types import Amount, At, Does, Quota, Ref, Resource, Validation, Value, Who
 
 __all__ = [
     "Action",
     "BundleError",
+    "Counted",
     "Decision",
     "Desk",
     "DirectoryError",
@@ -17,6 +18,7 @@ __all__ = [
     "InputError",
     "InternalError",
     "Login",
+    "ManualClock",
     "Principal",
     "QuotaError",
     "ResourceType",
@@ -96,6 +98,27 @@ class Host:
     def __hash__(self) -> int: ...
 
 @final
+class ManualClock:
+    """A clock that stands until it is set: `Engine.open(clock=ManualClock("2026-01-31T12:00:00Z"))`, for tests."""
+
+    def __new__(cls, at: str) -> ManualClock: ...
+    def set(self, at: str) -> None: ...
+    def advance(self, milliseconds: int) -> None: ...
+    def now(self) -> str: ...
+
+@final
+class Counted:
+    """What was counted by a verb that asks no policy."""
+
+    @property
+    def quota(self) -> tuple[Quota, ...]: ...
+    @property
+    def operation(self) -> int | None: ...
+    @property
+    def replayed(self) -> bool: ...
+    def to_dict(self) -> dict[str, Any]: ...
+
+@final
 class Decision:
     """One answer. `bool(decision)` is the allow bit."""
 
@@ -115,6 +138,22 @@ class Decision:
     def revision(self) -> int: ...
     @property
     def bundle(self) -> str: ...
+    @property
+    def quota(self) -> tuple[Quota, ...]:
+        """Each meter of the action, after the answer; empty where nothing is metered or no amount was asked for. (Q11)"""
+
+    @property
+    def operation(self) -> int | None:
+        """What was recorded: for `refund`, `commit`, `release`. Nothing where nothing was taken."""
+
+    @property
+    def replayed(self) -> bool:
+        """Whether it is the answer of an earlier call with the same key. (Q7)"""
+
+    @property
+    def expires_at(self) -> str | None:
+        """When what is reserved expires, RFC 3339."""
+
     def to_dict(self) -> dict[str, Any]: ...
     def __bool__(self) -> bool: ...
     def __eq__(self, other: object, /) -> bool: ...
@@ -176,6 +215,7 @@ class Engine:
         store: str = "memory:",
         validation: Validation = "strict",
         caps: Mapping[str, int] | None = None,
+        clock: ManualClock | None = None,
     ) -> Engine: ...
     @staticmethod
     def cedar(
@@ -299,6 +339,95 @@ class Engine:
         context: Mapping[str, Value] | None = None,
     ) -> list[str]:
         """The actions that `principal` may do on `resource` now, sorted."""
+
+    def consume(
+        self,
+        principal: Who,
+        action: Does,
+        resource: Resource,
+        amount: Amount | None = None,
+        *,
+        key: str | None = None,
+        up_to: bool = False,
+        actor: Who | None = None,
+        host: At | None = None,
+        channel: str | None = None,
+        realm: Who | None = None,
+        context: Mapping[str, Value] | None = None,
+    ) -> Decision:
+        """Asks, and if it is allowed takes, in one step; an action with `@frees` gives back. Without an amount, 1.
+
+        What is denied takes nothing (Q13). A retry with the same `key` gives the first granted answer (Q7). With
+        `up_to` what is left is granted (Q5). Raises `QuotaError` for an action without a meter, and for misused keys.
+        """
+
+    def reserve(
+        self,
+        principal: Who,
+        action: Does,
+        resource: Resource,
+        amount: Amount | None = None,
+        *,
+        ttl: int | None = None,
+        key: str | None = None,
+        actor: Who | None = None,
+        host: At | None = None,
+        channel: str | None = None,
+        realm: Who | None = None,
+        context: Mapping[str, Value] | None = None,
+    ) -> Decision:
+        """Asks, and if it is allowed holds the amount for `ttl` milliseconds; without one, 15 minutes. (Q8)"""
+
+    def set(
+        self,
+        principal: Who,
+        action: Does,
+        resource: Resource,
+        amount: Amount,
+        *,
+        key: str | None = None,
+        actor: Who | None = None,
+        host: At | None = None,
+        channel: str | None = None,
+        realm: Who | None = None,
+        context: Mapping[str, Value] | None = None,
+    ) -> Decision:
+        """Makes the amount the count of the action's stocks: more only as far as the policies allow it, less always."""
+
+    def commit(self, operation: int, amount: int | None = None, *, key: str | None = None) -> Counted:
+        """Takes what a reservation holds, or so much of each meter, and gives back the rest. (Q8)"""
+
+    def release(self, operation: int, *, key: str | None = None) -> Counted:
+        """Gives back what a reservation holds. (Q8)"""
+
+    def refund(self, operation: int, amount: int | None = None, *, key: str | None = None) -> Counted:
+        """Gives back what an operation took, or so much of each meter; never more than it took."""
+
+    def top_up(self, account: str, meter: str, amount: int, *, key: str | None = None) -> Counted:
+        """Adds to the limit of an account's meter for its present window; of a stock, for good."""
+
+    def carry_over(
+        self, account: str, meter: str, amount: int, *, member: str | None = None, key: str | None = None
+    ) -> Counted:
+        """Counts what was used in this window before Sublet counted. No limit is asked."""
+
+    def batch(self, items: Iterable[Mapping[str, Any]]) -> list[Decision]:
+        """Takes all, or nothing: each item has the arguments of `consume`. Nothing was taken if one of them refuses."""
+
+    def usage(self, account: str, *, member: str | None = None, meter: str | None = None) -> list[Quota]:
+        """How an account stands: every meter, or one; with the part of the member who is named. (Q11)"""
+
+    def history(self, account: str, *, before: int | None = None, limit: int = 100) -> list[dict[str, Any]]:
+        """What was done to an account's counts, the newest first; older than the operation `before`."""
+
+    def verify(self) -> dict[str, Any]:
+        """Compares every count with the sum of its operations: `buckets`, `operations`, and `faults`, which should be empty."""
+
+    def forget_counts(self) -> None:
+        """Forgets every count and key of a store in memory: for tests, between one case and the next."""
+
+    def accept_clock(self) -> None:
+        """Takes the clock's word for it after `store.clock_jump`: so much time has passed."""
 
     def login(self, host: At, email: str) -> Login:
         """Whether this e-mail may log in at this host, and as whom."""

@@ -26,6 +26,42 @@ Validation: TypeAlias = Literal["strict", "errors", "off"]
 """How strictly policies are validated: `strict` refuses warnings too."""
 
 
+Limit: TypeAlias = Union[int, Literal["unlimited"]]
+"""A limit: a number, or unlimited."""
+
+Amount: TypeAlias = Union[int, Mapping[str, int]]
+"""How much of each meter of the action, or of each by its name: 0 to 2**63-1."""
+
+
+class MemberQuota(TypedDict):
+    """A member's own part of a meter."""
+
+    id: str
+    used: int
+    held: int
+    limit: Limit
+    remaining: Limit
+
+
+class _Quota(TypedDict):
+    meter: str
+    amount: int
+    used: int
+    held: int
+    limit: Limit
+    source: Literal["package", "level", "override", "none"]
+    top_up: int
+    remaining: Limit
+    resets_at: Union[str, None]
+
+
+_Base = TypedDict("_Base", {"base": Limit, "override": Limit, "member": MemberQuota}, total=False)
+
+
+class Quota(_Quota, _Base):
+    """One meter of an account: `limit` is in force, `base` what package or level say, `resets_at` RFC 3339."""
+
+
 class _Required(TypedDict):
     type: str | ResourceType
     id: str

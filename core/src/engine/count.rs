@@ -142,6 +142,14 @@ impl Engine {
         guard(|| self.state.load().store.accept_clock())
     }
 
+    /// Forgets every count and every key of a store in memory: for tests, between one case and the next.
+    ///
+    /// # Errors
+    /// The codes of the store.
+    pub fn forget_counts(&self) -> Result<(), Error> {
+        guard(|| self.state.load().store.clear())
+    }
+
     /// Takes all of a list, or nothing: the decisions, in their order. Nothing was taken if one of them refuses.
     ///
     /// # Errors
@@ -354,7 +362,8 @@ impl State {
             lines.push(line);
         }
         take.names_only(&lines)?;
-        let with = action.meters.is_empty().then(|| Circumstances { amount: lines.first().map(|line| line.amount), ..question.with.cloned().unwrap_or_default() });
+        let with =
+            action.meters.is_empty().then(|| Circumstances { amount: lines.first().map(|line| line.amount), ..question.with.cloned().unwrap_or_default() });
         let key = match take.key {
             None => None,
             key => keyed(key, digested(question, take, taking, &lines, counting.actor.as_deref()).iter())?,

@@ -22,8 +22,8 @@ use crate::catalog::Catalog;
 use crate::decision::{BundleInfo, PolicyInfo};
 use crate::directory::Directory;
 use crate::error::Faults;
-use crate::store::{self, Store};
 use crate::policy::{self, Bundle, Fast, Loaded, Rules, Source};
+use crate::store::{self, Store};
 use crate::{Caps, Error};
 
 /// One consistent version of everything an answer depends on (E3).

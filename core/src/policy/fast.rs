@@ -244,8 +244,7 @@ impl Tally {
         self.errors.dedup_by_key(|(at, _)| *at);
         let permitted = !self.permits.is_empty();
         let policies = if self.forbids.is_empty() { self.permits } else { self.forbids };
-        let allowed =
-            permitted && self.errors.is_empty() && policies.first().and_then(|at| rules.list.get(*at)).is_some_and(|rule| rule.role == Role::Permit);
+        let allowed = permitted && self.errors.is_empty() && policies.first().and_then(|at| rules.list.get(*at)).is_some_and(|rule| rule.role == Role::Permit);
         let code = rules.name(&policies, !self.errors.is_empty(), || permitted);
         let warnings = if allowed { self.warnings } else { Vec::new() };
         Verdict { allowed, code, policies, warnings, errors: self.errors }

@@ -49,13 +49,7 @@ impl Loaded {
     }
 
     /// The answer of the compiled policies, where they can answer: else Cedar is to be asked.
-    pub(crate) fn fast(
-        &self,
-        fast: &Fast,
-        question: &Public<'_>,
-        directory: &Directory,
-        quota: Option<&QuotaFacts<'_>>,
-    ) -> Result<Option<Verdict>, Error> {
+    pub(crate) fn fast(&self, fast: &Fast, question: &Public<'_>, directory: &Directory, quota: Option<&QuotaFacts<'_>>) -> Result<Option<Verdict>, Error> {
         match &self.kind {
             Kind::Tenancy(bundle) => Ok(match &fast.0 {
                 Some(Ok(programs)) => programs.judge(bundle, question, directory, quota),
@@ -92,13 +86,7 @@ impl Loaded {
 
     /// The allow bit of the compiled policies' answer, where they can answer.
     #[inline]
-    pub(crate) fn fast_check(
-        &self,
-        fast: &Fast,
-        question: &Public<'_>,
-        directory: &Directory,
-        quota: Option<&QuotaFacts<'_>>,
-    ) -> Result<Option<bool>, Error> {
+    pub(crate) fn fast_check(&self, fast: &Fast, question: &Public<'_>, directory: &Directory, quota: Option<&QuotaFacts<'_>>) -> Result<Option<bool>, Error> {
         match (&self.kind, &fast.0) {
             (Kind::Tenancy(bundle), Some(Ok(programs))) => Ok(programs.check(bundle, question, directory, quota)),
             (Kind::Plain(plain), _) => plain.check(question).map(Some),

@@ -58,14 +58,7 @@ pub(crate) fn history(ledger: &mut dyn Ledger, account: &str, before: Option<u64
         let mut parts = Vec::with_capacity(operation.parts.len());
         for part in operation.parts {
             let Some(named) = ledger.bucket(part.bucket)? else { continue };
-            parts.push(HistoryPart {
-                meter: named.meter,
-                member: named.member,
-                used: part.used,
-                held: part.held,
-                top_up: part.top_up,
-                refunded: part.back,
-            });
+            parts.push(HistoryPart { meter: named.meter, member: named.member, used: part.used, held: part.held, top_up: part.top_up, refunded: part.back });
         }
         let reservation = operation.hold.map(|hold| match hold {
             Hold::Until(until) if until > now => "open",

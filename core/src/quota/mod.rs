@@ -7,8 +7,8 @@ mod settle;
 mod take;
 
 pub use self::answer::{Counted, LimitSource, MemberQuota, Quota};
-pub use self::history::{HistoryEntry, HistoryPart};
 pub(crate) use self::history::history;
+pub use self::history::{HistoryEntry, HistoryPart};
 pub(crate) use self::settle::{Asked as SettlingAsked, Settling, Statement, settle, state};
 pub(crate) use self::take::{Asked, Taking, count, take, usage};
 use crate::catalog::{MeterKind, WindowKind};

@@ -4,9 +4,9 @@
 use super::answer::{Counted, Quota, remaining};
 use super::take::{Place, in_force, kept_until};
 use super::{Line, MemberQuota, Subject};
+use crate::Error;
 use crate::limit::Limit;
 use crate::store::{Hold, Keep, Ledger, Named, New, Operation, OperationKind, Part, Seen, Whose};
-use crate::Error;
 
 /// Which of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -195,7 +195,13 @@ pub(crate) enum Statement {
 }
 
 /// Writes what the host says.
-pub(crate) fn state(ledger: &mut dyn Ledger, subject: &Subject<'_>, line: &Line<'_>, key: Option<(&str, [u8; 32])>, what: Statement) -> Result<(Counted, Keep), Error> {
+pub(crate) fn state(
+    ledger: &mut dyn Ledger,
+    subject: &Subject<'_>,
+    line: &Line<'_>,
+    key: Option<(&str, [u8; 32])>,
+    what: Statement,
+) -> Result<(Counted, Keep), Error> {
     if let Some(answer) = replayed(ledger, subject.account, key)? {
         return Ok((answer, Keep::No));
     }
@@ -207,7 +213,9 @@ pub(crate) fn state(ledger: &mut dyn Ledger, subject: &Subject<'_>, line: &Line<
     };
     let (kind, part, before, amount) = match what {
         Statement::TopUp(amount) => (OperationKind::TopUp, Part { top_up: amount, ..Part::of(bucket.id) }, bucket.top_up, amount),
-        Statement::CarryOver(amount) => (OperationKind::CarryOver, Part { used: amount, ..Part::of(bucket.id) }, bucket.used.saturating_add(bucket.held), amount),
+        Statement::CarryOver(amount) => {
+            (OperationKind::CarryOver, Part { used: amount, ..Part::of(bucket.id) }, bucket.used.saturating_add(bucket.held), amount)
+        }
     };
     if before.checked_add(amount).is_none() {
         return Err(Error::Amount { amount: amount.to_string() });
@@ -234,4 +242,3 @@ pub(crate) fn state(ledger: &mut dyn Ledger, subject: &Subject<'_>, line: &Line<
     })?;
     Ok((Counted { operation: Some(id), ..answer }, Keep::Yes))
 }
-

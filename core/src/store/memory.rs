@@ -112,6 +112,13 @@ impl Store for Memory {
         Ok(found)
     }
 
+    fn clear(&self) -> Result<(), Error> {
+        for at in 0..SHARDS {
+            *self.lock(at)? = Shard::new(at);
+        }
+        Ok(())
+    }
+
     fn accept_clock(&self) -> Result<(), Error> {
         self.water.accept();
         Ok(())

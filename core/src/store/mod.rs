@@ -193,6 +193,8 @@ pub(crate) trait Store: std::fmt::Debug + Send + Sync {
     fn account_of(&self, operation: u64) -> Result<Option<String>, Error>;
     /// Compares every bucket with the sum of its operations.
     fn verify(&self) -> Result<Verification, Error>;
+    /// Forgets everything.
+    fn clear(&self) -> Result<(), Error>;
     /// Takes the clock's word for it that so much time has passed (see `store.clock_jump`).
     fn accept_clock(&self) -> Result<(), Error>;
 }

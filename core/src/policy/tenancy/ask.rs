@@ -204,13 +204,7 @@ pub(super) fn domain_of(directory: &Directory, at: At<'_>, sought: (u32, u64)) -
 impl Programs {
     /// The answer, or nothing where the question is malformed, names what nobody has, or brings what only Cedar reads: then
     /// the long way is asked, which says so.
-    pub(in crate::policy) fn judge(
-        &self,
-        bundle: &Bundle,
-        question: &Question<'_>,
-        directory: &Directory,
-        quota: Option<&QuotaFacts<'_>>,
-    ) -> Option<Verdict> {
+    pub(in crate::policy) fn judge(&self, bundle: &Bundle, question: &Question<'_>, directory: &Directory, quota: Option<&QuotaFacts<'_>>) -> Option<Verdict> {
         let found = Found { quota, ..self.find(question, directory)? };
         let mut tally = Tally::default();
         let mut count = |at, outcome| {

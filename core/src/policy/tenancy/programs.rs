@@ -14,11 +14,11 @@ use super::words::{self, entity, root};
 use super::world::{Named, Others};
 use crate::directory::Directory;
 use crate::eval::{Pool, Program};
-use crate::policy::{Bundle, Role};
 use crate::policy::compile::{self, Known, Node, Reader};
 use crate::policy::facts::is_directory_type;
 use crate::policy::schema::Action;
 use crate::policy::values::{Record, Type};
+use crate::policy::{Bundle, Role};
 
 /// Programs for one action and one pair of types.
 #[derive(Debug)]

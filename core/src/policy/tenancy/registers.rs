@@ -6,10 +6,10 @@ use super::words::{self, entity, root};
 use super::world::Tenants;
 use crate::directory::{Directory, NONE};
 use crate::eval::{Guest, Space, TEMPORARY, Value};
+use crate::limit::{Count, QuotaFacts};
 use crate::policy::fast::with_scratch;
 use crate::policy::values::{Reader, is_type_name};
 use crate::question::Question;
-use crate::limit::{Count, QuotaFacts};
 use crate::{Circumstances, Ref, Resource, host};
 
 impl Programs {

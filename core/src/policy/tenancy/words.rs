@@ -21,7 +21,19 @@ pub(super) const NAMED: u32 = 13;
 
 /// The kinds' type names, in the order of their numbers.
 pub(super) const TYPES: [&str; 13] = [
-    "Platform", "Operator", "Package", "AccessLevel", "Account", "TeamMember", "Domain", "Feature", "DisableReason", "Channel", "DomainState", "Meter", "Action",
+    "Platform",
+    "Operator",
+    "Package",
+    "AccessLevel",
+    "Account",
+    "TeamMember",
+    "Domain",
+    "Feature",
+    "DisableReason",
+    "Channel",
+    "DomainState",
+    "Meter",
+    "Action",
 ];
 pub(super) const REASONS: [&str; 4] = ["overage", "by_owner", "unpaid", "abuse"];
 pub(super) const STATES: [&str; 3] = ["pending", "verified", "quarantined"];

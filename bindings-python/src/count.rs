@@ -1,0 +1,241 @@
+//! The verbs that count.
+
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString, PyTuple};
+use sublet::Take;
+
+use crate::Engine;
+use crate::answers::{Counted, Decision, plain};
+use crate::asked::{Spare, around, decide};
+use crate::errors::OrRaise;
+use crate::handles::ManualClock;
+use crate::values::{amount, refused, text};
+
+type Given<'a, 'py> = Option<&'a Bound<'py, PyAny>>;
+
+/// How long a reservation holds unless it says otherwise: a quarter of an hour.
+const TTL: i64 = 900_000;
+
+/// What is taken: an `int` of each meter, or a `dict` of them by meter. Owned, for the names are the host's.
+pub(crate) struct Amount {
+    each: i64,
+    single: Vec<(String, i64)>,
+}
+
+impl Amount {
+    fn read(given: Given<'_, '_>) -> PyResult<Self> {
+        let Some(given) = given else { return Ok(Self { each: 1, single: Vec::new() }) };
+        let Ok(dict) = given.cast::<PyDict>() else { return Ok(Self { each: amount(given)?, single: Vec::new() }) };
+        let entries: Vec<_> = dict.iter().collect();
+        let single = entries.iter().map(|(meter, value)| Ok((text("amount", meter.as_borrowed())?.to_owned(), amount(value)?)));
+        Ok(Self { each: 0, single: single.collect::<PyResult<_>>()? })
+    }
+
+    fn take<'a>(&'a self, key: Option<&'a str>, up_to: bool) -> Take<'a> {
+        Take { amount: self.each, amounts: self.single.iter().map(|(meter, amount)| (meter.as_str(), *amount)).collect(), key, up_to }
+    }
+}
+
+/// A key, if there is one.
+fn key<'a>(given: Given<'a, '_>) -> PyResult<Option<&'a str>> {
+    given.map(|given| text("key", given.as_borrowed())).transpose()
+}
+
+fn optional(given: Given<'_, '_>) -> PyResult<Option<i64>> {
+    given.map(amount).transpose()
+}
+
+#[pymethods]
+impl Engine {
+    /// Asks, and if it is allowed takes.
+    #[pyo3(signature = (principal, action, resource, amount=None, *, key=None, up_to=false, actor=None, host=None, channel=None, realm=None, context=None))]
+    #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
+    fn consume(
+        &self,
+        py: Python<'_>,
+        principal: &Bound<'_, PyAny>,
+        action: &Bound<'_, PyAny>,
+        resource: &Bound<'_, PyAny>,
+        amount: Given<'_, '_>,
+        key: Given<'_, '_>,
+        up_to: bool,
+        actor: Given<'_, '_>,
+        host: Given<'_, '_>,
+        channel: Given<'_, '_>,
+        realm: Given<'_, '_>,
+        context: Given<'_, '_>,
+    ) -> PyResult<Decision> {
+        let (keep, amount) = (Spare::default(), Amount::read(amount)?);
+        let question =
+            around(actor, host, channel, realm, None, context).question(principal.as_borrowed(), action.as_borrowed(), resource.as_borrowed(), &keep)?;
+        let take = amount.take(self::key(key)?, up_to);
+        decide(py, &question, || self.inner.consume(question, &take)).map(Decision).or_raise()
+    }
+
+    /// Asks, and if it is allowed holds the amount for `ttl` milliseconds.
+    #[pyo3(signature = (principal, action, resource, amount=None, *, ttl=None, key=None, actor=None, host=None, channel=None, realm=None, context=None))]
+    #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
+    fn reserve(
+        &self,
+        py: Python<'_>,
+        principal: &Bound<'_, PyAny>,
+        action: &Bound<'_, PyAny>,
+        resource: &Bound<'_, PyAny>,
+        amount: Given<'_, '_>,
+        ttl: Given<'_, '_>,
+        key: Given<'_, '_>,
+        actor: Given<'_, '_>,
+        host: Given<'_, '_>,
+        channel: Given<'_, '_>,
+        realm: Given<'_, '_>,
+        context: Given<'_, '_>,
+    ) -> PyResult<Decision> {
+        let (keep, amount) = (Spare::default(), Amount::read(amount)?);
+        let question =
+            around(actor, host, channel, realm, None, context).question(principal.as_borrowed(), action.as_borrowed(), resource.as_borrowed(), &keep)?;
+        let (take, ttl) = (amount.take(self::key(key)?, false), optional(ttl)?.unwrap_or(TTL));
+        decide(py, &question, || self.inner.reserve(question, &take, ttl)).map(Decision).or_raise()
+    }
+
+    /// Makes the amount the count of the action's stocks.
+    #[pyo3(signature = (principal, action, resource, amount, *, key=None, actor=None, host=None, channel=None, realm=None, context=None))]
+    #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
+    fn set(
+        &self,
+        py: Python<'_>,
+        principal: &Bound<'_, PyAny>,
+        action: &Bound<'_, PyAny>,
+        resource: &Bound<'_, PyAny>,
+        amount: &Bound<'_, PyAny>,
+        key: Given<'_, '_>,
+        actor: Given<'_, '_>,
+        host: Given<'_, '_>,
+        channel: Given<'_, '_>,
+        realm: Given<'_, '_>,
+        context: Given<'_, '_>,
+    ) -> PyResult<Decision> {
+        let (keep, amount) = (Spare::default(), Amount::read(Some(amount))?);
+        let question =
+            around(actor, host, channel, realm, None, context).question(principal.as_borrowed(), action.as_borrowed(), resource.as_borrowed(), &keep)?;
+        let take = amount.take(self::key(key)?, false);
+        decide(py, &question, || self.inner.set(question, &take)).map(Decision).or_raise()
+    }
+
+    #[pyo3(signature = (operation, amount=None, *, key=None))]
+    fn commit(&self, py: Python<'_>, operation: u64, amount: Given<'_, '_>, key: Given<'_, '_>) -> PyResult<Counted> {
+        let (amount, key) = (optional(amount)?, self::key(key)?);
+        py.detach(|| self.inner.commit(operation, amount, key)).map(Counted).or_raise()
+    }
+
+    #[pyo3(signature = (operation, *, key=None))]
+    fn release(&self, py: Python<'_>, operation: u64, key: Given<'_, '_>) -> PyResult<Counted> {
+        let key = self::key(key)?;
+        py.detach(|| self.inner.release(operation, key)).map(Counted).or_raise()
+    }
+
+    #[pyo3(signature = (operation, amount=None, *, key=None))]
+    fn refund(&self, py: Python<'_>, operation: u64, amount: Given<'_, '_>, key: Given<'_, '_>) -> PyResult<Counted> {
+        let (amount, key) = (optional(amount)?, self::key(key)?);
+        py.detach(|| self.inner.refund(operation, amount, key)).map(Counted).or_raise()
+    }
+
+    #[pyo3(signature = (account, meter, amount, *, key=None))]
+    fn top_up(&self, py: Python<'_>, account: &str, meter: &str, amount: &Bound<'_, PyAny>, key: Given<'_, '_>) -> PyResult<Counted> {
+        let (amount, key) = (self::amount(amount)?, self::key(key)?);
+        py.detach(|| self.inner.top_up(account, meter, amount, key)).map(Counted).or_raise()
+    }
+
+    #[pyo3(signature = (account, meter, amount, *, member=None, key=None))]
+    fn carry_over(&self, py: Python<'_>, account: &str, meter: &str, amount: &Bound<'_, PyAny>, member: Option<&str>, key: Given<'_, '_>) -> PyResult<Counted> {
+        let (amount, key) = (self::amount(amount)?, self::key(key)?);
+        py.detach(|| self.inner.carry_over(account, member, meter, amount, key)).map(Counted).or_raise()
+    }
+
+    /// Takes all of a list of `dict`s, or nothing.
+    fn batch<'py>(&self, py: Python<'py>, items: &Bound<'py, PyAny>) -> PyResult<Vec<Decision>> {
+        let items = items.try_iter()?.collect::<PyResult<Vec<_>>>()?;
+        let keeps: Vec<Spare<'py>> = items.iter().map(|_| Spare::default()).collect();
+        let read = items.iter().map(|item| Item::read(item)).collect::<PyResult<Vec<_>>>()?;
+        let mut asked = Vec::with_capacity(read.len());
+        for (item, keep) in read.iter().zip(&keeps) {
+            let get = |name: &str| item.fields.iter().find(|(known, _)| *known == name).map(|(_, value)| value);
+            let needed = |name: &'static str| get(name).ok_or_else(|| refused("batch", format!("`{name}` is needed")));
+            let around = around(get("actor"), get("host"), get("channel"), get("realm"), None, get("context"));
+            let (principal, action, resource) = (needed("principal")?, needed("action")?, needed("resource")?);
+            let question = around.question(principal.as_borrowed(), action.as_borrowed(), resource.as_borrowed(), keep)?;
+            asked.push((question, item.amount.take(key(get("key"))?, item.up_to)));
+        }
+        py.detach(|| self.inner.batch(&asked)).map(|answers| answers.into_iter().map(Decision).collect()).or_raise()
+    }
+
+    #[pyo3(signature = (account, *, member=None, meter=None))]
+    fn usage<'py>(&self, py: Python<'py>, account: &str, member: Option<&str>, meter: Option<&str>) -> PyResult<Bound<'py, PyAny>> {
+        plain(py, &py.detach(|| self.inner.usage(account, member, meter)).or_raise()?)
+    }
+
+    #[pyo3(signature = (account, *, before=None, limit=100))]
+    fn history<'py>(&self, py: Python<'py>, account: &str, before: Option<u64>, limit: usize) -> PyResult<Bound<'py, PyAny>> {
+        plain(py, &py.detach(|| self.inner.history(account, before, limit)).or_raise()?)
+    }
+
+    fn verify<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        plain(py, &py.detach(|| self.inner.verify()).or_raise()?)
+    }
+
+    fn forget_counts(&self, py: Python<'_>) -> PyResult<()> {
+        py.detach(|| self.inner.forget_counts()).or_raise()
+    }
+
+    fn accept_clock(&self, py: Python<'_>) -> PyResult<()> {
+        py.detach(|| self.inner.accept_clock()).or_raise()
+    }
+}
+
+/// The fields of one item of a batch.
+const FIELDS: [&str; 10] = ["principal", "action", "resource", "amount", "key", "up_to", "actor", "host", "channel", "realm"];
+
+struct Item<'py> {
+    fields: Vec<(String, Bound<'py, PyAny>)>,
+    amount: Amount,
+    up_to: bool,
+}
+
+impl<'py> Item<'py> {
+    fn read(item: &Bound<'py, PyAny>) -> PyResult<Self> {
+        let dict = item.cast::<PyDict>().map_err(|_| refused("batch", "each item is a `dict`"))?;
+        let entries: Vec<_> = dict.iter().collect();
+        let mut fields = Vec::with_capacity(entries.len());
+        for (name, value) in entries {
+            let name = text("batch", name.as_borrowed())?.to_owned();
+            if !FIELDS.contains(&name.as_str()) && name != "context" {
+                return Err(refused("batch", format!("no field `{name}`")));
+            }
+            fields.push((name, value));
+        }
+        let get = |name: &str| fields.iter().find(|(known, _)| known == name).map(|(_, value)| value);
+        let amount = Amount::read(get("amount"))?;
+        let up_to = get("up_to").map_or(Ok(false), |value| value.extract::<bool>().map_err(|_| refused("up_to", "a `bool` is needed")))?;
+        Ok(Self { amount, up_to, fields })
+    }
+}
+
+/// The clock of an engine that is opened.
+pub(crate) fn clock(given: Given<'_, '_>) -> PyResult<sublet::Clock> {
+    match given {
+        None => Ok(sublet::Clock::System),
+        Some(given) => given
+            .cast_exact::<ManualClock>()
+            .map(|clock| sublet::Clock::Manual(clock.get().0.clone()))
+            .map_err(|_| refused("clock", "a `ManualClock` is needed")),
+    }
+}
+
+/// Lists of an answer as a tuple of `dict`s.
+pub(crate) fn quotas<'py>(py: Python<'py>, quota: &[sublet::Quota]) -> PyResult<Bound<'py, PyTuple>> {
+    PyTuple::new(py, quota.iter().map(|quota| plain(py, quota)).collect::<PyResult<Vec<_>>>()?)
+}
+
+/// An instant as RFC 3339.
+pub(crate) fn instant<'py>(py: Python<'py>, at: Option<i64>) -> Option<Bound<'py, PyString>> {
+    at.and_then(sublet::instant_text).map(|text| PyString::new(py, &text))
+}

@@ -1,0 +1,185 @@
+"""Counting from Python: the same answers as in Rust, and exact or refused."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import sublet
+
+AGENCY = Path(__file__).parents[2] / "policies/tests/agency.jsonl"
+MAIN = "dash.marketingmaster.example"
+ACME = ("Account", "acme")
+
+
+def open_engine() -> tuple[sublet.Engine, sublet.ManualClock]:
+    clock = sublet.ManualClock("2026-01-31T12:00:00Z")
+    engine = sublet.Engine.open(clock=clock)
+    engine.import_lines(AGENCY)
+    return engine, clock
+
+
+def limited(engine: sublet.Engine, limit: int | str) -> None:
+    record = {"type": "Account", "id": "acme", "email": "owner@acme.example", "package": "agency", "confirmed": True}
+    engine.change([{**record, "limits": {"emails": limit}}])
+
+
+def send(engine: sublet.Engine, amount: Any = 1, principal: tuple[str, str] = ACME, **more: Any) -> sublet.Decision:
+    return engine.consume(principal, "campaign.send", ("Campaign", "k", "acme"), amount, host=MAIN, **more)
+
+
+def test_exactly_the_limit_and_what_an_answer_says() -> None:
+    engine, _ = open_engine()
+    limited(engine, 10)
+    decision = send(engine, 10)
+    assert decision
+    assert decision.advice == ("quota_100",)
+    (quota,) = decision.quota
+    assert (quota["meter"], quota["used"], quota["limit"], quota["remaining"]) == ("emails", 10, 10, 0)
+    assert (quota["source"], quota["base"], quota["override"]) == ("override", 500000, 10)
+    assert quota["resets_at"] == "2026-02-01T00:00:00Z"
+    refused = send(engine)
+    assert (refused.code, refused.operation, refused.quota[0]["used"]) == ("quota_exceeded", None, 10)
+    assert engine.verify() == {"buckets": 1, "operations": 1, "faults": []}
+
+
+def test_a_members_part_and_the_accounts_pool() -> None:
+    engine, _ = open_engine()
+    limited(engine, 10)
+    member = {"type": "TeamMember", "id": "ann", "account": "acme", "email": "ann@acme.example", "confirmed": True}
+    engine.change([{**member, "grants": ["campaigns"], "sub_limits": {"emails": 4}}])
+    decision = send(engine, 4, ("TeamMember", "ann"))
+    assert decision.quota[0]["member"] == {"id": "ann", "used": 4, "held": 0, "limit": 4, "remaining": 0}
+    assert send(engine, 1, ("TeamMember", "ann")).code == "member_quota_exceeded"
+    assert send(engine, 6).quota[0]["used"] == 10
+    assert engine.usage("acme", member="ann", meter="emails")[0]["member"]["used"] == 4
+
+
+def test_keys() -> None:
+    engine, _ = open_engine()
+    limited(engine, 10)
+    first, second = send(engine, 3, key="k"), send(engine, 3, key="k")
+    assert (first.replayed, second.replayed) == (False, True)
+    assert (first.operation, first.quota) == (second.operation, second.quota)
+    with pytest.raises(sublet.QuotaError) as caught:
+        send(engine, 4, key="k")
+    assert caught.value.code == "quota.idempotency_mismatch"
+    for bad in ("", "x" * 256):
+        with pytest.raises(sublet.InputError) as refused:
+            send(engine, key=bad)
+        assert refused.value.code == "input.key"
+
+
+def test_reservations_and_refunds() -> None:
+    engine, clock = open_engine()
+    limited(engine, 10)
+
+    def reserve(amount: int) -> sublet.Decision:
+        return engine.reserve(ACME, "campaign.send", ("Campaign", "k", "acme"), amount, ttl=60_000, host=MAIN)
+
+    held = reserve(6)
+    assert (held.expires_at, held.quota[0]["held"]) == ("2026-01-31T12:01:00Z", 6)
+    assert reserve(5).code == "quota_exceeded"
+    assert held.operation is not None
+    done = engine.commit(held.operation, 4)
+    assert (done.quota[0]["used"], done.quota[0]["held"]) == (4, 0)
+    assert engine.commit(held.operation, 4).replayed
+    assert done.operation is not None
+    assert engine.refund(done.operation, 1).quota[0]["used"] == 3
+    late = reserve(5)
+    assert late.operation is not None
+    clock.advance(60_000)
+    with pytest.raises(sublet.QuotaError) as caught:
+        engine.commit(late.operation)
+    assert caught.value.code == "quota.hold_expired"
+    assert [entry["kind"] for entry in engine.history("acme")] == ["reserve", "refund", "commit", "reserve"]
+
+
+def test_up_to_stocks_and_batches() -> None:
+    engine, _ = open_engine()
+    limited(engine, 10)
+    send(engine, 7)
+    assert send(engine, 5, up_to=True).quota[0]["amount"] == 3
+    contact = ("Contact", "c", "acme")
+    assert engine.consume(ACME, "contact.create", contact, 5, host=MAIN).quota[0]["used"] == 5
+    assert engine.consume(ACME, "contact.delete", contact, {"contacts": 2}, host=MAIN).quota[0]["used"] == 3
+    assert engine.set(ACME, "contact.create", contact, 40, host=MAIN).quota[0]["used"] == 40
+    engine.top_up("acme", "emails", 5)
+    item = {"principal": ACME, "action": "campaign.send", "resource": ("Campaign", "k", "acme"), "host": MAIN}
+    refused = engine.batch([{**item, "amount": 3}, {**item, "amount": 3}])
+    assert [bool(decision) for decision in refused] == [True, False]
+    assert engine.usage("acme", meter="emails")[0]["used"] == 10
+    assert all(engine.batch([{**item, "amount": 3}, {**item, "amount": 2}]))
+
+
+def test_windows_and_the_clock() -> None:
+    engine, clock = open_engine()
+    send(engine, 100)
+    clock.advance(12 * 3_600_000)
+    assert send(engine).quota[0]["used"] == 1
+    clock.advance(-2 * 3_600_000)
+    assert send(engine).quota[0]["used"] == 2
+    clock.advance(40 * 86_400_000)
+    with pytest.raises(sublet.StoreError) as caught:
+        send(engine)
+    assert caught.value.code == "store.clock_jump"
+    engine.accept_clock()
+    assert send(engine).quota[0]["used"] == 1
+
+
+@pytest.mark.parametrize("bad", [-1, 2**63, 1.0, float("nan"), "1", True, None, [1], {"emails": -1}, {"emails": 1.5}])
+def test_bad_amounts_are_errors_and_write_nothing(bad: Any) -> None:
+    engine, _ = open_engine()
+    if bad is None:
+        assert send(engine, bad).quota[0]["amount"] == 1  # None is the default: 1
+        return
+    with pytest.raises(sublet.InputError) as caught:
+        send(engine, bad)
+    assert caught.value.code == "input.amount"
+    assert engine.history("acme") == []
+
+
+def test_a_meter_that_the_action_does_not_have() -> None:
+    engine, _ = open_engine()
+    with pytest.raises(sublet.QuotaError) as caught:
+        send(engine, {"texts": 1})
+    assert caught.value.code == "quota.unknown_meter"
+    with pytest.raises(sublet.QuotaError) as unmetered:
+        engine.consume(ACME, "campaign.read", ("Campaign", "k", "acme"), host=MAIN)
+    assert unmetered.value.code == "quota.not_metered"
+
+
+def test_the_largest_amount() -> None:
+    engine, _ = open_engine()
+    limited(engine, "unlimited")
+    assert send(engine, 1).quota[0]["remaining"] == "unlimited"
+    assert send(engine, 2**63 - 1).code == "quota_exceeded"
+
+
+def test_threads_take_exactly_the_limit() -> None:
+    engine, _ = open_engine()
+    limited(engine, 500)
+    granted = []
+
+    def work() -> None:
+        granted.append(sum(bool(send(engine)) for _ in range(200)))
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(granted) == 500
+
+
+def test_asking_takes_nothing() -> None:
+    engine, _ = open_engine()
+    limited(engine, 10)
+    campaign = ("Campaign", "k", "acme")
+    assert engine.check(ACME, "campaign.send", campaign, amount=10, host=MAIN)
+    decision = engine.authorize(ACME, "campaign.send", campaign, amount=11, host=MAIN)
+    assert (decision.code, decision.quota[0]["used"], decision.operation) == ("quota_exceeded", 0, None)
+    assert engine.history("acme") == []
