@@ -54,21 +54,23 @@ const flag = (what, value) => {
 /** The fields of a taking that are none of its question. */
 const TAKING = { key: (value) => string('key', value), upTo: (value) => flag('upTo', value) };
 
-/** The texts of a request and of what is taken with it; `given` are fields, each read once. */
-function texts(fixed, much, given) {
+/** The texts of a request and of what is taken with it; `given` are fields, each read once, and `known` those of the taking. */
+function texts(fixed, much, given, known) {
   const [taking, circumstances] = [[amounts(much)], []];
   for (const [name, value] of given) {
     if (name === 'amount') throw refused('options', 'no field `amount`: it is an argument of its own');
-    if (!Object.hasOwn(TAKING, name)) circumstances.push([name, value]);
+    if (!known.includes(name)) circumstances.push([name, value]);
     else if (value !== null) taking.push(`"${name}":${TAKING[name](value)}`);
   }
   return [request(fixed, Object.fromEntries(circumstances)), `{${taking.join(',')}}`];
 }
 
+const CONSUMING = ['key', 'upTo'];
+
 /** The same of a verb's arguments. */
-function takes(principal, what, on, much, options = {}) {
+function takes([principal, what, on, much], options, known) {
   const fixed = { principal: reference('principal', principal), action: action(what), resource: resource(on) };
-  return texts(fixed, much, fields('options', options));
+  return texts(fixed, much, fields('options', options), known);
 }
 
 function itemTexts(value) {
@@ -80,7 +82,7 @@ function itemTexts(value) {
   };
   const fixed = { principal: reference('principal', part('principal')), action: action(part('action')), resource: resource(part('resource')) };
   const much = given.has('amount') ? part('amount') : 1;
-  return texts(fixed, much, given);
+  return texts(fixed, much, given, CONSUMING);
 }
 
 /** The texts of a list: all requests, and what is taken with each. */
@@ -170,4 +172,4 @@ function verification({ buckets, operations, faults }) {
   return Object.freeze({ buckets: count(buckets), operations: count(operations), faults: Object.freeze(faults) });
 }
 
-module.exports = { batch, count, counted, entry, form, historyForm, milliseconds, operation, quotas, statement, takes, verification };
+module.exports = { CONSUMING, batch, count, counted, entry, form, historyForm, milliseconds, operation, quotas, statement, takes, verification };

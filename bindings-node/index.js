@@ -250,18 +250,18 @@ class Engine {
   }
 
   consume(principal, what, on, amount = 1, more = {}) {
-    const [asked, take] = counts.takes(principal, what, on, amount, more);
+    const [asked, take] = counts.takes([principal, what, on, amount], more, counts.CONSUMING);
     return decision(JSON.parse(call(() => this.#native.consume(asked, take))));
   }
 
   reserve(principal, what, on, amount, ttl, more = {}) {
-    const [asked, take] = counts.takes(principal, what, on, amount, more);
+    const [asked, take] = counts.takes([principal, what, on, amount], more, ['key']);
     const time = counts.milliseconds(ttl);
     return decision(JSON.parse(call(() => this.#native.reserve(asked, take, time))));
   }
 
   set(principal, what, on, amount, more = {}) {
-    const [asked, take] = counts.takes(principal, what, on, amount, more);
+    const [asked, take] = counts.takes([principal, what, on, amount], more, ['key']);
     return decision(JSON.parse(call(() => this.#native.set(asked, take))));
   }
 

@@ -7,10 +7,10 @@ use napi::{Result, Task};
 use napi_derive::napi;
 use sublet::{Engine, Error};
 
-use crate::room::{Batch, Rows};
-use crate::said::Strings;
 use crate::count::exact_text;
 use crate::guarded;
+use crate::room::{Batch, Rows};
+use crate::said::Strings;
 
 /// Answers in few pieces: bits, or decisions as numbers of `strings`.
 #[napi(object)]

@@ -217,6 +217,7 @@ test('a bad amount is a typed error, and nothing is written', () => {
   assert.throws(() => send(engine, 1, { amount: 1 }), code('input.value'));
   assert.throws(() => send(engine, 1, { upto: true }), code('input.value'));
   assert.throws(() => engine.commit(held, { upTo: true }), code('input.value'));
+  assert.throws(() => engine.reserve(...SEND, 1, 1_000, { host, upTo: true }), code('input.value'));
   assert.throws(() => engine.consume(ACME, 'campaign.read', CAMPAIGN, 1, { host }), code('quota.not_metered'));
   assert.deepEqual([engine.history('acme'), emails(engine)], before);
   assert.deepEqual(counts(send(engine, { emails: 3n })), [5, 2]);
