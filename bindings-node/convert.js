@@ -198,4 +198,4 @@ function record(value) {
   return request(fixed, Object.fromEntries(given));
 }
 
-module.exports = { action, entries, host, items, json, plain, record, reference, request, resource, string };
+module.exports = { action, amount, entries, fields, host, integer, items, json, plain, record, reference, request, resource, string };

@@ -1,4 +1,6 @@
 // Sublet: an embeddable policy engine for software that is sold under other people's names.
+import type { Amount, Amounts, Count, Counted, HistoryEntry, Quota, Verification } from './quota.js';
+export type * from './quota.js';
 
 /** A type and an id. */
 export type Ref = readonly [type: string, id: string] | { readonly type: string; readonly id: string };
@@ -116,6 +118,49 @@ export declare class Decision {
   readonly revision: bigint;
   /** The fingerprint of the policies. */
   readonly bundle: string;
+  /** Each meter of the action as it stands after the answer; empty where nothing is metered or no amount was asked for. */
+  readonly quota: readonly Quota[];
+  /** The operation that was recorded; null where nothing was taken. */
+  readonly operation: Count | null;
+  /** Whether it is the answer of an earlier call with the same key (Q7). */
+  readonly replayed: boolean;
+  /** When what is reserved expires, as RFC 3339. */
+  readonly expiresAt: string | null;
+}
+
+/** What a taking is asked with. */
+export interface Reserving extends Omit<Circumstances, 'amount'> {
+  /**
+   * A retry with the same key gives the first granted answer, `replayed` (Q7); another request with it is
+   * `quota.idempotency_mismatch`. 1 to 255 bytes, unique in the account, kept for the window and 35 days. A denial is not
+   * remembered.
+   */
+  readonly key?: string | null;
+}
+
+export interface Taking extends Reserving {
+  /** Grants what is left where all is too much (Q5). */
+  readonly upTo?: boolean | null;
+}
+
+/** One taking of a batch. */
+export interface Item extends Taking {
+  readonly principal: Who;
+  readonly action: Does;
+  readonly resource: Resource;
+  /** 1, if it is not said. */
+  readonly amount?: Amounts;
+}
+
+/** A clock that stands until it is set: for tests. Instants are RFC 3339; what is none is `input.instant`. */
+export declare class ManualClock {
+  constructor(at: string);
+  /** Sets it, forward or back. What is counted never goes back. */
+  set(at: string): void;
+  /** Moves it by so many milliseconds, back if they are negative. */
+  advance(milliseconds: number | bigint): void;
+  now(): string;
+  readonly #native: object;
 }
 
 export interface Login {
@@ -196,10 +241,13 @@ export interface Caps {
 }
 
 export interface Options {
+  /** Where counts are kept: `memory:`, which is this process's own. */
   readonly store?: string;
   /** `strict` (default) refuses warnings too. */
   readonly validation?: 'strict' | 'errors' | 'off';
   readonly caps?: Caps;
+  /** What tells the time; without it, the computer's clock. */
+  readonly clock?: ManualClock | null;
 }
 
 /** A plain Cedar program: each part as text, or in Cedar's JSON form. */
@@ -243,7 +291,10 @@ export declare class Engine {
   reloadCedar(program: Program): string;
   bundle(): BundleInfo;
   readonly revision: bigint;
-  /** Whether `principal` may do `action` on `resource` now, under which code, and by which policies. */
+  /**
+   * Whether `principal` may do `action` on `resource` now, under which code, and by which policies. With an `amount` of what
+   * is metered also whether it fits, and how the account stands; it is not taken.
+   */
   authorize(principal: Who, action: Does, resource: Resource, circumstances?: Circumstances): Decision;
   /** The allow bit of `authorize`. Cheapest with handles, and with `[type, id, account]` for a resource of your own. */
   check(principal: Who, action: Does, resource: Resource, circumstances?: Circumstances): boolean;
@@ -264,6 +315,60 @@ export declare class Engine {
    */
   authorizeManyAsync(requests: readonly Request[] | Columns): Promise<Decision[]>;
   checkManyAsync(requests: readonly Request[] | Columns): Promise<boolean[]>;
+  /**
+   * Asks, and if it is allowed takes `amount` (1, if it is not said): one step, between whose parts nothing comes. What is denied takes
+   * nothing (Q13): `quota_exceeded`, `member_quota_exceeded` are codes of a decision, not errors. An action that frees gives back.
+   *
+   * Throws `input.amount` for what is no amount, `quota.not_metered` for an action without a meter, `quota.unknown_meter`,
+   * `quota.below_zero`, `input.key`, `quota.idempotency_mismatch`, `quota.key_pruned`, `store.clock_jump`: then nothing was taken.
+   */
+  consume(principal: Who, action: Does, resource: Resource, amount?: Amounts, options?: Taking): Decision;
+  /**
+   * The same, but holds it for `ttl` milliseconds (from 1 to 366 days, else `input.ttl`): until then `commit` or `release`
+   * its `operation` (Q8).
+   */
+  reserve(principal: Who, action: Does, resource: Resource, amount: Amounts, ttl: number | bigint, options?: Reserving): Decision;
+  /**
+   * Makes `amount` the count of the action's stocks: more only as far as the policies allow it, less always. Throws as `consume`, and
+   * `quota.not_a_stock`.
+   */
+  set(principal: Who, action: Does, resource: Resource, amount: Amounts, options?: Reserving): Decision;
+  /**
+   * Takes all of a list, or nothing: the decisions, in their order. If one of them refuses, none has an `operation`. Throws
+   * `input.item` with the index of the first that is malformed.
+   */
+  batch(items: readonly Item[]): Decision[];
+  /**
+   * Takes what a reservation holds, or `amount` of each of its meters, and gives back the rest. A second call says what the first
+   * did. Throws `quota.hold_expired`, `quota.hold_settled`, `quota.commit_too_much`, `quota.not_a_reservation`,
+   * `quota.unknown_operation`.
+   */
+  commit(operation: Count, options?: { readonly amount?: Amount; readonly key?: string | null }): Counted;
+  /** Gives back what a reservation holds. Throws as `commit`. */
+  release(operation: Count, options?: { readonly key?: string | null }): Counted;
+  /**
+   * Gives back `amount` of each meter that a `consume` or `commit` took, in the window that it took it from; all that is left of it,
+   * if it is not said. Throws `quota.refund_too_much`, `quota.not_refundable`, `quota.unknown_operation`.
+   */
+  refund(operation: Count, options?: { readonly amount?: Amount; readonly key?: string | null }): Counted;
+  /**
+   * Adds to the limit of an account's meter for its present window; of a stock, for good. Throws `directory.unknown_account`,
+   * `quota.unknown_meter`.
+   */
+  topUp(account: string, meter: string, amount: Amount, options?: { readonly key?: string | null }): Counted;
+  /** Counts what an account, or a member of it, used in this window before Sublet counted. No limit is asked. Throws as `topUp`. */
+  carryOver(account: string, meter: string, amount: Amount, options?: { readonly member?: string | null; readonly key?: string | null }): Counted;
+  /**
+   * How an account stands: every meter, or one; with the member's own part, if one is named (Q11). Throws `directory.unknown_account`,
+   * `directory.unknown_record` for a member that is not of it, `quota.unknown_meter`.
+   */
+  usage(account: string, options?: { readonly member?: string | null; readonly meter?: string | null }): readonly Quota[];
+  /** What was done to an account's counts, the newest first: at most `limit` (100), older than the operation `before`. */
+  history(account: string, options?: { readonly before?: Count | null; readonly limit?: number | bigint | null }): HistoryEntry[];
+  /** Compares every count with the sum of its operations. */
+  verify(): Verification;
+  /** Takes the clock's word for it after `store.clock_jump`: so much time has passed. */
+  acceptClock(): void;
   /** Makes all changes in one transaction, or none; gives the new revision. */
   change(changes: { readonly put?: readonly object[]; readonly remove?: readonly Who[]; readonly expectedRevision?: bigint | number | null }): bigint;
   /** Replaces the directory by JSON lines. */

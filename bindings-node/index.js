@@ -3,7 +3,9 @@
 
 const native = require('./sublet.node');
 const { ANSWER, UNANSWERED, answer, ask, taken } = require('./crossing.js');
+const { ManualClock, clock } = require('./clock.js');
 const { action, entries, host: hostOf, items, json, reference, request, resource, string } = require('./convert.js');
+const counts = require('./count.js');
 const { SubletError, call, converted, refused } = require('./errors.js');
 const { Action, Host, Principal, ResourceType, room } = require('./handles.js');
 const { Said, booleans, decisionsAsync, decisionsOf, many, manyAsync } = require('./many.js');
@@ -19,6 +21,10 @@ class Decision {
     this.actor = fields.actor ?? null;
     this.revision = BigInt(fields.revision);
     this.bundle = fields.bundle;
+    this.quota = counts.quotas(fields.quota);
+    this.operation = counts.count(fields.operation);
+    this.replayed = fields.replayed === true;
+    this.expiresAt = fields.expires_at ?? null;
     Object.freeze(this);
   }
 }
@@ -100,6 +106,13 @@ function program(given) {
   return { text: `"cedar":{${parts.join(',')}}`, more: Object.fromEntries(fields) };
 }
 
+/** The clock of the options, and the others. */
+function timed(more = {}) {
+  const found = entries('options', more);
+  const time = clock(found.find(([key]) => key === 'clock')?.[1]);
+  return { time, others: Object.fromEntries(found.filter(([key]) => key !== 'clock')) };
+}
+
 /** How often, in milliseconds, an import's progress is told: a look at two counters. */
 const TELL_EVERY = 50;
 
@@ -142,14 +155,16 @@ class Engine {
   }
 
   static open(policies, more) {
-    const text = `{${options(policies, more)}}`;
-    return new Engine(native, call(() => native.NativeEngine.open(text)));
+    const { time, others } = timed(more);
+    const text = `{${options(policies, others)}}`;
+    return new Engine(native, call(() => native.NativeEngine.open(text, time)));
   }
 
   static cedar(given) {
     const { text, more } = program(given);
-    const whole = `{${[text, ...rest(more)].join(',')}}`;
-    return new Engine(native, call(() => native.NativeEngine.open(whole)));
+    const { time, others } = timed(more);
+    const whole = `{${[text, ...rest(others)].join(',')}}`;
+    return new Engine(native, call(() => native.NativeEngine.open(whole, time)));
   }
 
   reload(policies) {
@@ -234,6 +249,70 @@ class Engine {
     return booleans((await manyAsync(this.#native, given, true).catch((error) => Promise.reject(converted(error)))).bits);
   }
 
+  consume(principal, what, on, amount = 1, more = {}) {
+    const [asked, take] = counts.takes([principal, what, on, amount], more, counts.CONSUMING);
+    return decision(JSON.parse(call(() => this.#native.consume(asked, take))));
+  }
+
+  reserve(principal, what, on, amount, ttl, more = {}) {
+    const [asked, take] = counts.takes([principal, what, on, amount], more, ['key']);
+    const time = counts.milliseconds(ttl);
+    return decision(JSON.parse(call(() => this.#native.reserve(asked, take, time))));
+  }
+
+  set(principal, what, on, amount, more = {}) {
+    const [asked, take] = counts.takes([principal, what, on, amount], more, ['key']);
+    return decision(JSON.parse(call(() => this.#native.set(asked, take))));
+  }
+
+  batch(requests) {
+    const [asked, takes] = counts.batch(requests);
+    return JSON.parse(call(() => this.#native.batch(asked, takes))).map(decision);
+  }
+
+  commit(operation, more = {}) {
+    const form = counts.form({ operation: counts.operation(operation) }, more, ['amount', 'key']);
+    return counts.counted(JSON.parse(call(() => this.#native.commit(form))));
+  }
+
+  release(operation, more = {}) {
+    const form = counts.form({ operation: counts.operation(operation) }, more, ['key']);
+    return counts.counted(JSON.parse(call(() => this.#native.release(form))));
+  }
+
+  refund(operation, more = {}) {
+    const form = counts.form({ operation: counts.operation(operation) }, more, ['amount', 'key']);
+    return counts.counted(JSON.parse(call(() => this.#native.refund(form))));
+  }
+
+  topUp(account, meter, amount, more = {}) {
+    const form = counts.statement(account, meter, amount, more, ['key']);
+    return counts.counted(JSON.parse(call(() => this.#native.topUp(form))));
+  }
+
+  carryOver(account, meter, amount, more = {}) {
+    const form = counts.statement(account, meter, amount, more, ['member', 'key']);
+    return counts.counted(JSON.parse(call(() => this.#native.carryOver(form))));
+  }
+
+  usage(account, more = {}) {
+    const form = counts.form({ account: string('account', account) }, more, ['member', 'meter']);
+    return counts.quotas(JSON.parse(call(() => this.#native.usage(form))));
+  }
+
+  history(account, more = {}) {
+    const form = counts.historyForm(account, more);
+    return JSON.parse(call(() => this.#native.history(form))).map(counts.entry);
+  }
+
+  verify() {
+    return counts.verification(JSON.parse(call(() => this.#native.verify())));
+  }
+
+  acceptClock() {
+    call(() => this.#native.acceptClock());
+  }
+
   change({ put = [], remove = [], expectedRevision } = {}) {
     const parts = [
       `"put":[${items('put', put).map((record) => json('record', record)).join(',')}]`,
@@ -301,4 +380,4 @@ function command(list) {
 const { empty, emptyFlat, emptyRaw, emptyWords } = native;
 const _floors = { empty, emptyFlat, emptyRaw, emptyWords };
 
-module.exports = { Action, Decision, Engine, Host, Principal, ResourceType, SubletError, _floors, command, errorCodes, normaliseHost };
+module.exports = { Action, Decision, Engine, Host, ManualClock, Principal, ResourceType, SubletError, _floors, command, errorCodes, normaliseHost };

@@ -4,6 +4,7 @@
 
 #![allow(missing_docs, reason = "the documentation of what Node sees stands in `index.d.ts`")]
 
+mod count;
 mod many;
 mod open;
 mod raw;
@@ -21,8 +22,9 @@ use napi::{Error as NapiError, Result, Status, Task};
 use napi_derive::napi;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use sublet::{Action, Change, Error, Host, Principal, Progress, Record, Ref, Request, ResourceType};
+use sublet::{Action, Change, Clock, Error, Host, Principal, Progress, Record, Ref, Request, ResourceType};
 
+use crate::count::{NativeClock, exact_text};
 use crate::many::{Answered, Many};
 use crate::open::OptionsForm;
 use crate::room::{Rows, Slot};
@@ -71,10 +73,11 @@ pub struct NativeEngine {
 #[napi]
 impl NativeEngine {
     #[napi(factory)]
-    pub fn open(options: String) -> Result<Self> {
+    pub fn open(options: String, clock: Option<&NativeClock>) -> Result<Self> {
         guarded(|| {
             let form: OptionsForm = read("options", &options)?;
-            Ok(Self { inner: Arc::new(sublet::Engine::open(form.options()?)?) })
+            let clock = clock.map_or(Clock::System, |clock| Clock::Manual(clock.inner.clone()));
+            Ok(Self { inner: Arc::new(sublet::Engine::open(form.options(clock)?)?) })
         })
     }
 
@@ -98,7 +101,7 @@ impl NativeEngine {
 
     #[napi]
     pub fn authorize(&self, request: String) -> Result<String> {
-        guarded(|| text_of(&self.inner.authorize(&Request::from_json(&request)?)?))
+        guarded(|| exact_text(&self.inner.authorize(&Request::from_json(&request)?)?))
     }
 
     #[napi]
@@ -110,7 +113,7 @@ impl NativeEngine {
     pub fn explain(&self, request: String) -> Result<String> {
         guarded(|| {
             let explanation = self.inner.explain(&Request::from_json(&request)?)?;
-            text_of(&json!({"explanation": explanation, "text": explanation.to_string()}))
+            exact_text(&json!({"explanation": explanation, "text": explanation.to_string()}))
         })
     }
 
@@ -125,14 +128,14 @@ impl NativeEngine {
 
     #[napi]
     pub fn login(&self, host: String, email: String) -> Result<String> {
-        guarded(|| text_of(&self.inner.login(&host, &email)?))
+        guarded(|| exact_text(&self.inner.login(&host, &email)?))
     }
 
     #[napi]
     pub fn desk(&self, request: String) -> Result<String> {
         guarded(|| {
             let asked = Request::from_json(&request)?;
-            text_of(&self.inner.desk(&asked.principal, &asked.resource, &asked.circumstances)?)
+            exact_text(&self.inner.desk(&asked.principal, &asked.resource, &asked.circumstances)?)
         })
     }
 

@@ -7,9 +7,10 @@ use napi::{Result, Task};
 use napi_derive::napi;
 use sublet::{Engine, Error};
 
+use crate::count::exact_text;
+use crate::guarded;
 use crate::room::{Batch, Rows};
 use crate::said::Strings;
-use crate::{guarded, text_of};
 
 /// Answers in few pieces: bits, or decisions as numbers of `strings`.
 #[napi(object)]
@@ -47,7 +48,7 @@ fn answers(engine: &Engine, rows: &Rows, bits: bool) -> std::result::Result<Answ
     for decision in batch.sound(engine.authorize_many(&asked))? {
         if !strings.say(&decision, &mut words) {
             words.push(2);
-            texts.push(text_of(&decision)?);
+            texts.push(exact_text(&decision)?);
         }
     }
     Ok(Answers { bits: Vec::new(), words, strings: strings.learn().iter().map(ToString::to_string).collect(), texts })

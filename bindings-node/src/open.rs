@@ -1,7 +1,7 @@
 //! What an engine is opened with, as JSON.
 
 use serde::Deserialize;
-use sublet::{Caps, Error, Options, Program, Source};
+use sublet::{Caps, Clock, Error, Options, Program, Source};
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -49,9 +49,9 @@ impl OptionsForm {
         }
     }
 
-    pub(crate) fn options(mut self) -> std::result::Result<Options, Error> {
+    pub(crate) fn options(mut self, clock: Clock) -> std::result::Result<Options, Error> {
         let policies = self.source();
-        let mut options = Options { policies, ..Options::default() };
+        let mut options = Options { policies, clock, ..Options::default() };
         options.store = self.store.unwrap_or(options.store);
         if let Some(validation) = self.validation {
             options.validation = validation.parse()?;

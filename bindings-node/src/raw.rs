@@ -21,9 +21,9 @@ use napi::bindgen_prelude::{Env, JsObjectValue, JsValue, Object, ToNapiValue, Un
 use napi::{Status, sys};
 use sublet::{Engine, Error, Question};
 
+use crate::count::exact_text;
 use crate::room::{Ids, ROW, Row, Slots, refused};
 use crate::said::Strings;
-use crate::text_of;
 
 /// How many numbers the memory has: the row, then the answer.
 const WORDS: usize = 64;
@@ -153,7 +153,7 @@ impl Room {
         let forgotten = strings.forget();
         words.push(0);
         if !strings.say(&decision, &mut words) || !self.shared.answer(&words) {
-            return text_of(&decision).map(Some);
+            return exact_text(&decision).map(Some);
         }
         self.shared.answer(&[if forgotten { 2 } else { u32::from(strings.has_fresh()) }]);
         Ok(None)

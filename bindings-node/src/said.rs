@@ -47,7 +47,7 @@ impl Strings {
     /// Adds a decision to `words`: allowed, revision (low, high), code, bundle, how many policies and advice, their
     /// numbers. False, and nothing is added, if it has more to say than numbers can.
     pub(crate) fn say(&mut self, decision: &Decision, words: &mut Vec<u32>) -> bool {
-        if !decision.errors.is_empty() || decision.actor.is_some() {
+        if !decision.errors.is_empty() || decision.actor.is_some() || decision.counted.is_some() {
             return false;
         }
         let (Ok(policies), Ok(advice)) = (u32::try_from(decision.policies.len()), u32::try_from(decision.advice.len())) else { return false };

@@ -40,7 +40,9 @@ test('a bad amount is a typed error', () => {
     assert.throws(() => engine.authorize(OWNER, 'campaign.send', CAMPAIGN, { host: HOST, amount }), code('input.amount'));
   }
   for (const amount of [0, 1, 2 ** 53 - 1, 2n ** 53n + 1n, 2n ** 63n - 1n]) {
-    assert.ok(engine.check(OWNER, 'campaign.send', CAMPAIGN, { host: HOST, amount }));
+    const { allowed, quota } = engine.authorize(OWNER, 'campaign.send', CAMPAIGN, { host: HOST, amount });
+    assert.deepEqual([allowed, quota[0].amount], [amount <= quota[0].limit, amount]);
+    assert.equal(engine.check(OWNER, 'campaign.send', CAMPAIGN, { host: HOST, amount }), allowed);
   }
 });
 

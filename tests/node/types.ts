@@ -1,5 +1,5 @@
 // The declarations of `index.d.ts`, used as a service would: this file is checked, not run.
-import { Action, Decision, Engine, Host, Principal, ResourceType, SubletError, type Columns, type Request, type Resource } from '../../bindings-node/index.js';
+import { Action, Decision, Engine, Host, ManualClock, Principal, ResourceType, SubletError, type Columns, type Count, type Counted, type HistoryEntry, type Item, type Limit, type Quota, type Request, type Resource } from '../../bindings-node/index.js';
 
 const engine: Engine = Engine.open(null, { validation: 'strict', caps: { nesting: 32 } });
 const campaign: Resource = { type: 'Campaign', id: 'k', account: 'acme', attributes: { tags: ['a', 1n, true] } };
@@ -29,3 +29,30 @@ engine.check(dash, edit, acme);
 // @ts-expect-error a handle is made by its class
 const made: Principal = { type: 'Account', id: 'acme' };
 console.log(bits, codes, told, allowed, many, made);
+
+const clock: ManualClock = new ManualClock('2026-01-31T12:00:00Z');
+clock.advance(-1n);
+const counting: Engine = Engine.open(undefined, { clock });
+const taken: Decision = counting.consume(acme, edit, campaign, { emails: 3, texts: 2n }, { host: dash, key: 'k', upTo: true, channel: 'job' });
+const one: Decision = counting.consume(acme, edit, campaign);
+const held: Decision = counting.reserve(acme, edit, campaign, 1, 60_000, { key: null });
+const quota: Quota | undefined = taken.quota[0];
+const [used, limit, source]: [Count, Limit, 'package' | 'level' | 'override' | 'none'] = [quota?.used ?? 0, quota?.member?.limit ?? 'unlimited', quota?.source ?? 'none'];
+if (held.operation !== null) {
+  const counted: Counted = counting.commit(held.operation, { amount: 1n });
+  const until: string | null = counted.expiresAt;
+  console.log(until, counting.release(held.operation).replayed, counting.refund(held.operation, { key: 'r' }).quota);
+}
+const items: Item[] = [{ principal: acme, action: edit, resource: campaign, amount: { emails: 1 }, host: dash, key: 'i' }];
+const entries: HistoryEntry[] = counting.history('acme', { before: 9, limit: 10 });
+console.log(counting.batch(items).length, counting.set(acme, 'contact.create', campaign, 40).quota, counting.verify().faults, one.replayed, used, limit, source, entries);
+console.log(counting.topUp('acme', 'emails', 5, { key: 't' }), counting.carryOver('acme', 'emails', 5n, { member: 'ann' }), counting.usage('acme', { meter: 'emails' }));
+counting.acceptClock();
+// @ts-expect-error an amount is no string
+counting.consume(acme, edit, campaign, '1');
+// @ts-expect-error an amount is an argument of its own
+counting.consume(acme, edit, campaign, 1, { amount: 1 });
+// @ts-expect-error a reservation is of all or nothing
+counting.reserve(acme, edit, campaign, 1, 1_000, { upTo: true });
+// @ts-expect-error a clock is made by its class
+Engine.open(null, { clock: { now: () => 0 } });

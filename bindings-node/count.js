@@ -1,0 +1,175 @@
+// What the counting verbs take and give, as JSON text: amounts are exact or refused, and integers that a Number would
+// round come back as BigInt.
+'use strict';
+
+const { SubletError, item, refused } = require('./errors.js');
+const { action, amount, entries, fields, items, reference, request, resource, string } = require('./convert.js');
+
+const NOTHING = Object.freeze([]);
+const U64_MAX = 18446744073709551615n;
+/** More entries than an array has room for are not asked for. */
+const MOST_ENTRIES = 4294967295n;
+
+/** The text of an integer from 0 on. */
+function whole(what, value, most) {
+  const exact = typeof value === 'bigint' ? value : Number.isSafeInteger(value) ? BigInt(value) : -1n;
+  if (exact < 0n || exact > most) throw refused(what, `an integer from 0 to ${most} is needed`);
+  return exact.toString();
+}
+
+const operation = (value) => whole('operation', value, U64_MAX);
+
+function milliseconds(value) {
+  if (typeof value !== 'bigint' && !Number.isSafeInteger(value)) {
+    const told = typeof value === 'number' || typeof value === 'string' ? String(value).slice(0, 80) : typeof value;
+    throw new SubletError({ code: 'input.ttl', message: `a reservation cannot hold for ${told} milliseconds`, help: 'hold for 1 millisecond to 366 days' });
+  }
+  return value.toString();
+}
+
+/** What an object says of single meters; null if it is none that says it plainly. */
+function meters(value) {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return null;
+  try {
+    const found = entries('amount', value);
+    return found.length > 0 && found.length === Object.keys(value).length ? found : null;
+  } catch (error) {
+    if (error instanceof SubletError) return null;
+    throw error;
+  }
+}
+
+/** So much of each meter, or of those that are named; of the others then nothing. */
+function amounts(value) {
+  const found = meters(value);
+  if (found === null) return `"amount":${amount(value)}`;
+  return `"amounts":[${found.map(([meter, of]) => `[${string('meter', meter)},${amount(of)}]`).join(',')}]`;
+}
+
+const flag = (what, value) => {
+  if (typeof value !== 'boolean') throw refused(what, 'a boolean is needed');
+  return String(value);
+};
+
+/** The fields of a taking that are none of its question. */
+const TAKING = { key: (value) => string('key', value), upTo: (value) => flag('upTo', value) };
+
+/** The texts of a request and of what is taken with it; `given` are fields, each read once, and `known` those of the taking. */
+function texts(fixed, much, given, known) {
+  const [taking, circumstances] = [[amounts(much)], []];
+  for (const [name, value] of given) {
+    if (name === 'amount') throw refused('options', 'no field `amount`: it is an argument of its own');
+    if (!known.includes(name)) circumstances.push([name, value]);
+    else if (value !== null) taking.push(`"${name}":${TAKING[name](value)}`);
+  }
+  return [request(fixed, Object.fromEntries(circumstances)), `{${taking.join(',')}}`];
+}
+
+const CONSUMING = ['key', 'upTo'];
+
+/** The same of a verb's arguments. */
+function takes([principal, what, on, much], options, known) {
+  const fixed = { principal: reference('principal', principal), action: action(what), resource: resource(on) };
+  return texts(fixed, much, fields('options', options), known);
+}
+
+function itemTexts(value) {
+  const given = new Map(fields('request', value));
+  const part = (name) => {
+    const found = given.get(name);
+    given.delete(name);
+    return found;
+  };
+  const fixed = { principal: reference('principal', part('principal')), action: action(part('action')), resource: resource(part('resource')) };
+  const much = given.has('amount') ? part('amount') : 1;
+  return texts(fixed, much, given, CONSUMING);
+}
+
+/** The texts of a list: all requests, and what is taken with each. */
+function batch(given) {
+  const found = items('requests', given).map((value, index) => {
+    try {
+      return itemTexts(value);
+    } catch (error) {
+      throw item(index, error);
+    }
+  });
+  return [0, 1].map((at) => `[${found.map((pair) => pair[at]).join(',')}]`);
+}
+
+const OPTIONS = {
+  amount,
+  before: (value) => whole('before', value, U64_MAX),
+  key: TAKING.key,
+  limit: (value) => whole('limit', value, MOST_ENTRIES),
+  member: (value) => string('member', value),
+  meter: (value) => string('meter', value),
+};
+
+/** The text of a verb's parts, of which some are text already. No amount is null: who means all of it leaves it away. */
+function form(fixed, options = {}, known = []) {
+  const parts = Object.entries(fixed).map(([name, text]) => `"${name}":${text}`);
+  for (const [name, value] of fields('options', options)) {
+    if (!known.includes(name)) throw refused('options', `no option \`${name}\``);
+    if (value !== null || name === 'amount') parts.push(`"${name}":${OPTIONS[name](value)}`);
+  }
+  return `{${parts.join(',')}}`;
+}
+
+/** The form of what is said of an account's meter. */
+function statement(account, meter, much, options, known) {
+  return form({ account: string('account', account), meter: string('meter', meter), amount: amount(much) }, options, known);
+}
+
+function historyForm(account, options = {}) {
+  const given = new Map(fields('options', options));
+  if ((given.get('limit') ?? null) === null) given.set('limit', 100);
+  return form({ account: string('account', account) }, Object.fromEntries(given), ['before', 'limit']);
+}
+
+/** An integer, or `unlimited`, of an answer; null if it says nothing. */
+function count(found) {
+  if (found === undefined || found === null) return null;
+  return typeof found === 'string' && found !== 'unlimited' ? BigInt(found) : found;
+}
+
+function memberQuota({ id, used, held, limit, remaining }) {
+  return Object.freeze({ id, used: count(used), held: count(held), limit: count(limit), remaining: count(remaining) });
+}
+
+function quota(found) {
+  return Object.freeze({
+    meter: found.meter,
+    amount: count(found.amount),
+    used: count(found.used),
+    held: count(found.held),
+    limit: count(found.limit),
+    source: found.source,
+    base: count(found.base),
+    override: count(found.override),
+    topUp: count(found.top_up),
+    remaining: count(found.remaining),
+    resetsAt: found.resets_at ?? null,
+    member: found.member === undefined ? null : memberQuota(found.member),
+  });
+}
+
+const quotas = (found) => (found === undefined || found.length === 0 ? NOTHING : Object.freeze(found.map(quota)));
+
+/** What was counted, without a decision. */
+function counted(found) {
+  return Object.freeze({ quota: quotas(found.quota), operation: count(found.operation), replayed: found.replayed, expiresAt: found.expires_at ?? null });
+}
+
+function entry(found) {
+  const parts = found.parts.map(({ meter, member, used, held, top_up: topUp, refunded }) => (
+    Object.freeze({ meter, member, used: count(used), held: count(held), topUp: count(topUp), refunded: count(refunded) })
+  ));
+  return Object.freeze({ ...found, operation: count(found.operation), of: count(found.of), parts: Object.freeze(parts) });
+}
+
+function verification({ buckets, operations, faults }) {
+  return Object.freeze({ buckets: count(buckets), operations: count(operations), faults: Object.freeze(faults) });
+}
+
+module.exports = { CONSUMING, batch, count, counted, entry, form, historyForm, milliseconds, operation, quotas, statement, takes, verification };
