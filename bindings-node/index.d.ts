@@ -367,6 +367,8 @@ export declare class Engine {
   history(account: string, options?: { readonly before?: Count | null; readonly limit?: number | bigint | null }): HistoryEntry[];
   /** Compares every count with the sum of its operations. */
   verify(): Verification;
+  /** Forgets every count and key of a store in memory: for tests, between one case and the next. */
+  forgetCounts(): void;
   /** Takes the clock's word for it after `store.clock_jump`: so much time has passed. */
   acceptClock(): void;
   /** Makes all changes in one transaction, or none; gives the new revision. */

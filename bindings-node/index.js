@@ -309,6 +309,10 @@ class Engine {
     return counts.verification(JSON.parse(call(() => this.#native.verify())));
   }
 
+  forgetCounts() {
+    call(() => this.#native.forgetCounts());
+  }
+
   acceptClock() {
     call(() => this.#native.acceptClock());
   }

@@ -179,6 +179,11 @@ impl NativeEngine {
     }
 
     #[napi]
+    pub fn forget_counts(&self) -> Result<()> {
+        guarded(|| self.inner.forget_counts())
+    }
+
+    #[napi]
     pub fn accept_clock(&self) -> Result<()> {
         guarded(|| self.inner.accept_clock())
     }

@@ -16,7 +16,7 @@ function snake(found) {
   return Object.fromEntries(Object.entries(found).map(([key, value]) => [key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), value]));
 }
 
-function answer(engine, { call = 'authorize', principal, action, resource, about, email, description, rules, given, remove, answer: _, ...circumstances }) {
+function answer(engine, { call = 'authorize', principal, action, resource, about, email, description, rules, given, remove, usage, answer: _, ...circumstances }) {
   switch (call) {
     case 'login':
       return snake(engine.login(circumstances.host, email));
@@ -24,6 +24,10 @@ function answer(engine, { call = 'authorize', principal, action, resource, about
       return engine.desk(principal, about, circumstances);
     case 'actions':
       return { actions: engine.actions(principal, resource, circumstances) };
+    case 'consume': {
+      const { amount, ...options } = circumstances;
+      return snake(engine.consume(principal, action, resource, amount, options));
+    }
     case 'check':
       return { allowed: engine.check(principal, action, resource, circumstances) };
     default: {
@@ -45,6 +49,8 @@ for (const file of FILES) {
       let found;
       try {
         engine.change({ put: one.given, remove: one.remove });
+        engine.forgetCounts();
+        for (const { account, meter, used, member } of one.usage ?? []) engine.carryOver(account, meter, used, { member });
         found = answer(engine, one);
       } catch (error) {
         if (!(error instanceof SubletError)) throw error;

@@ -60,6 +60,7 @@ fn members_and_account_count_together_and_a_sub_limit_is_the_members_own() {
     );
     assert!(engine.consume(ann(), &Take::new(4)).expect("an answer").allowed);
     let over = engine.consume(ann(), &Take::new(1)).expect("an answer");
+    assert_eq!(engine.carry_over("acme", Some("ann"), "emails", 0, None).expect("carried").quota[0].member.as_ref().map(|member| member.used), Some(4));
     assert_eq!(&*over.code, "member_quota_exceeded");
     assert_eq!(used(&engine.consume(acme(), &Take::new(6)).expect("an answer")), (10, 0));
     assert_eq!(&*engine.consume(acme(), &Take::new(1)).expect("an answer").code, "quota_exceeded");

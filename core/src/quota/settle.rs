@@ -72,7 +72,7 @@ fn again(ledger: &mut dyn Ledger, asked: &Asked<'_>, operation: &Operation, by: 
     {
         return Err(Error::HoldSettled { operation: operation.id });
     }
-    let quota = quotas(ledger, asked, &operation.parts, &[])?;
+    let quota = quotas(ledger, asked.lines, &operation.parts, &[])?;
     Ok((Counted { quota, operation: Some(by), expires_at: None, replayed: true }, Keep::No))
 }
 
@@ -129,7 +129,7 @@ fn record(ledger: &mut dyn Ledger, asked: &Asked<'_>, operation: &Operation, kin
             keep = keep.max(kept_until(&line, named.bucket.window, now));
         }
     }
-    let quota = quotas(ledger, asked, parts, parts)?;
+    let quota = quotas(ledger, asked.lines, parts, parts)?;
     let answer = Counted { quota, operation: None, expires_at: None, replayed: false };
     let id = ledger.record(New {
         kind,
@@ -147,21 +147,22 @@ fn record(ledger: &mut dyn Ledger, asked: &Asked<'_>, operation: &Operation, kin
 }
 
 /// The meters of these parts, after these changes.
-fn quotas(ledger: &mut dyn Ledger, asked: &Asked<'_>, parts: &[Part], changes: &[Part]) -> Result<Vec<Quota>, Error> {
+fn quotas(ledger: &mut dyn Ledger, lines: Lines<'_>, parts: &[Part], changes: &[Part]) -> Result<Vec<Quota>, Error> {
     let mut quotas: Vec<Quota> = Vec::new();
     for part in parts {
         let Some(mut named) = ledger.bucket(part.bucket)? else { continue };
         let change = changes.iter().find(|change| change.bucket == part.bucket).copied().unwrap_or(Part::of(part.bucket));
         let bucket = &mut named.bucket;
         bucket.used = bucket.used.saturating_add(change.used);
+        bucket.top_up = bucket.top_up.saturating_add(change.top_up);
         bucket.held = bucket.held.saturating_add(change.held).max(0);
         match (&named.member, quotas.last_mut()) {
             (Some(member), Some(quota)) => {
-                let limit = (asked.lines)(&named.meter, Some(member)).and_then(|line| line.sub_limit).unwrap_or(Limit::Unlimited);
+                let limit = lines(&named.meter, Some(member)).and_then(|line| line.sub_limit).unwrap_or(Limit::Unlimited);
                 let (used, held) = (named.bucket.used, named.bucket.held);
                 quota.member = Some(MemberQuota { id: member.as_str().into(), used, held, limit, remaining: remaining(limit, used, held) });
             }
-            _ => quotas.extend((asked.lines)(&named.meter, None).map(|line| of_bucket(&line, &named, change.used.saturating_abs()))),
+            _ => quotas.extend(lines(&named.meter, None).map(|line| of_bucket(&line, &named, change.used.saturating_abs().max(change.top_up)))),
         }
     }
     Ok(quotas)
@@ -194,7 +195,7 @@ pub(crate) enum Statement {
     CarryOver(i64),
 }
 
-/// Writes what the host says.
+/// Writes what the host says: of the account, and where a member is named of his own part too (M2).
 pub(crate) fn state(
     ledger: &mut dyn Ledger,
     subject: &Subject<'_>,
@@ -205,28 +206,32 @@ pub(crate) fn state(
     if let Some(answer) = replayed(ledger, subject.account, key)? {
         return Ok((answer, Keep::No));
     }
-    let whose = Whose { account: subject.account, member: subject.member };
-    let place = Place::find(ledger, whose, line, subject)?;
-    let bucket = match place.bucket {
-        Some(bucket) => bucket,
-        None => ledger.open(whose, line.meter, place.window)?,
-    };
-    let (kind, part, before, amount) = match what {
-        Statement::TopUp(amount) => (OperationKind::TopUp, Part { top_up: amount, ..Part::of(bucket.id) }, bucket.top_up, amount),
-        Statement::CarryOver(amount) => {
-            (OperationKind::CarryOver, Part { used: amount, ..Part::of(bucket.id) }, bucket.used.saturating_add(bucket.held), amount)
+    let mut parts = Vec::with_capacity(2);
+    let mut end = Place::find(ledger, Whose { account: subject.account, member: None }, line, subject)?.window;
+    for member in std::iter::once(None).chain(subject.member.map(Some)) {
+        let whose = Whose { account: subject.account, member };
+        let place = Place::find(ledger, whose, line, subject)?;
+        let bucket = match place.bucket {
+            Some(bucket) => bucket,
+            None => ledger.open(whose, line.meter, place.window)?,
+        };
+        let part = Part::of(bucket.id);
+        let (part, before, amount) = match what {
+            Statement::TopUp(amount) => (Part { top_up: amount, ..part }, bucket.top_up, amount),
+            Statement::CarryOver(amount) => (Part { used: amount, ..part }, bucket.used.saturating_add(bucket.held), amount),
+        };
+        if before.checked_add(amount).is_none() {
+            return Err(Error::Amount { amount: amount.to_string() });
         }
-    };
-    if before.checked_add(amount).is_none() {
-        return Err(Error::Amount { amount: amount.to_string() });
+        parts.push(part);
+        end = if member.is_none() { place.window } else { end };
     }
-    let named = Named {
-        account: subject.account.to_owned(),
-        member: None,
-        meter: line.meter.to_owned(),
-        bucket: crate::store::Bucket { used: bucket.used.saturating_add(part.used), top_up: bucket.top_up.saturating_add(part.top_up), ..bucket },
+    let kind = match what {
+        Statement::TopUp(_) => OperationKind::TopUp,
+        Statement::CarryOver(_) => OperationKind::CarryOver,
     };
-    let answer = Counted { quota: vec![of_bucket(line, &named, amount)], ..Counted::default() };
+    let quota = quotas(ledger, &|_, _| Some(*line), &parts, &parts)?;
+    let answer = Counted { quota, ..Counted::default() };
     let now = ledger.now();
     let id = ledger.record(New {
         kind,
@@ -236,8 +241,8 @@ pub(crate) fn state(
         key,
         of: None,
         until: None,
-        keep: kept_until(line, place.window, now),
-        parts: &[part],
+        keep: kept_until(line, end, now),
+        parts: &parts,
         answer: &mut |id| serde_json::to_vec(&Counted { operation: Some(id), ..answer.clone() }).unwrap_or_default(),
     })?;
     Ok((Counted { operation: Some(id), ..answer }, Keep::Yes))
