@@ -214,3 +214,77 @@ pub fn parse_instant(text: &str) -> Result<i64, Error> {
     };
     read().ok_or_else(|| Error::Instant { text: text.to_owned() })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text<'a>(row: &'a serde_json::Value, key: &str) -> Option<&'a str> {
+        row.get(key).and_then(serde_json::Value::as_str)
+    }
+
+    #[test]
+    fn every_window_of_the_vectors_is_exact_and_half_open() -> Result<(), Error> {
+        let rows: Vec<serde_json::Value> = serde_json::from_str(include_str!("../../tests/vectors/windows.json")).expect("rows");
+        assert!(rows.len() >= 40);
+        for row in &rows {
+            let calendar = Calendar::new(text(row, "zone"), text(row, "anchor"))?;
+            let kind: WindowKind = serde_json::from_value(row["window"].clone()).expect("a kind");
+            let window = calendar.window(kind, parse_instant(text(row, "at").expect("an instant"))?)?;
+            let bounds = [window.start, window.end].map(instant_text);
+            assert_eq!(bounds, ["start", "end"].map(|key| text(row, key).map(str::to_owned)), "{row}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn windows_tile_time() -> Result<(), Error> {
+        let mut seed = 7_u64;
+        let mut next = || {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            seed >> 33
+        };
+        for zone in ["UTC", "America/Sao_Paulo", "Africa/Cairo", "Asia/Beirut", "America/Havana", "Pacific/Apia", "Asia/Kathmandu", "Australia/Lord_Howe"] {
+            for anchor in ["2024-01-31", "2023-02-28", "2024-02-29", "2011-12-30", "2090-07-01"] {
+                let calendar = Calendar::new(Some(zone), Some(anchor))?;
+                for _ in 0..60 {
+                    let now = i64::try_from(next()).expect("31 bits") * 1_900;
+                    for kind in [WindowKind::Day, WindowKind::Month, WindowKind::AnchoredMonth] {
+                        let window = calendar.window(kind, now)?;
+                        assert!(window.contains(now), "{zone} {anchor} {kind:?} {now}");
+                        assert_eq!(calendar.window(kind, window.end)?.start, window.end, "{zone} {anchor} {kind:?} {now}");
+                        assert_eq!(calendar.window(kind, window.start - 1)?.end, window.start, "{zone} {anchor} {kind:?} {now}");
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_zone_has_its_exact_name() {
+        for bad in ["", "Mars/Base", "europe/vienna", "Europe/Vienna ", "+01:00"] {
+            assert_eq!(Calendar::new(Some(bad), None).map_err(|error| error.code()).err(), Some("directory.time_zone"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_anchor_is_a_day_of_the_calendar_in_one_form() {
+        for bad in ["", "2026-02-30", "2026-1-1", "20260101", "2026-01-01T00:00:00", "31.1.2026"] {
+            assert_eq!(Calendar::new(None, Some(bad)).map_err(|error| error.code()).err(), Some("directory.anchor"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_instant_out_of_range_is_an_error_and_no_panic() -> Result<(), Error> {
+        let calendar = Calendar::new(Some("Europe/Vienna"), Some("9999-12-31"))?;
+        for kind in [WindowKind::Day, WindowKind::Month, WindowKind::AnchoredMonth] {
+            for now in [i64::MIN, i64::MAX] {
+                assert_eq!(calendar.window(kind, now).map_err(|error| error.code()).err(), Some("input.instant"));
+            }
+            calendar.window(kind, 0)?;
+        }
+        assert_eq!(parse_instant("yesterday").map_err(|error| error.code()), Err("input.instant"));
+        Ok(())
+    }
+}

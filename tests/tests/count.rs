@@ -122,6 +122,32 @@ fn a_refund_gives_back_no_more_than_was_taken() {
 }
 
 #[test]
+fn what_is_no_reservation_cannot_be_settled() {
+    let (engine, _) = open();
+    let operation = |decision: Decision| decision.counted.and_then(|counted| counted.operation).expect("an operation");
+    let taken = operation(engine.consume(acme(), &Take::new(1)).expect("an answer"));
+    let held = operation(engine.reserve(acme(), &Take::new(1), 1_000).expect("an answer"));
+    assert_eq!(engine.commit(taken, None, None).map_err(|error| error.code()), Err("quota.not_a_reservation"));
+    assert_eq!(engine.refund(held, None, None).map_err(|error| error.code()), Err("quota.not_refundable"));
+    assert_eq!(engine.reserve(acme(), &Take::new(1), 0).map_err(|error| error.code()), Err("input.ttl"));
+}
+
+#[test]
+fn a_key_lives_for_its_window_and_35_days_and_then_is_said_to_be_gone() {
+    let (engine, clock) = open();
+    let take = Take::new(3).key("january");
+    engine.consume(acme(), &take).expect("an answer");
+    // The window ends with January; its keys live to 8 March.
+    for _ in 0..35 {
+        clock.advance(86_400_000);
+        assert!(engine.consume(acme(), &take).expect("an answer").counted.expect("counted").replayed);
+    }
+    clock.advance(86_400_000);
+    assert_eq!(engine.consume(acme(), &take).map_err(|error| error.code()), Err("quota.key_pruned"));
+    assert!(engine.verify().expect("verified").faults.is_empty());
+}
+
+#[test]
 fn up_to_grants_what_is_left() {
     let (engine, _) = open();
     limited(&engine, 10);

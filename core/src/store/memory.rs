@@ -131,3 +131,17 @@ fn finish<'s>(shards: impl Iterator<Item = &'s mut Shard>, kept: Result<Keep, Er
     }
     kept.map(drop)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_that_a_fork_lost_is_an_error_in_the_end() {
+        // As in a forked child: another process opened it, and nobody here will let the lock go.
+        let store = Memory { home: 0, ..Memory::new(Clock::System) };
+        let _lost = store.lock(store.shard_of("acme")).expect("a lock");
+        let read = store.read("acme", &mut |_| Ok(Keep::No));
+        assert_eq!(read.map_err(|error| error.code()), Err("store.busy"));
+    }
+}
