@@ -155,7 +155,7 @@ impl Engine {
     fn batch<'py>(&self, py: Python<'py>, items: &Bound<'py, PyAny>) -> PyResult<Vec<Decision>> {
         let items = items.try_iter()?.collect::<PyResult<Vec<_>>>()?;
         let keeps: Vec<Spare<'py>> = items.iter().map(|_| Spare::default()).collect();
-        let read = items.iter().map(|item| Item::read(item)).collect::<PyResult<Vec<_>>>()?;
+        let read = items.iter().map(Item::read).collect::<PyResult<Vec<_>>>()?;
         let mut asked = Vec::with_capacity(read.len());
         for (item, keep) in read.iter().zip(&keeps) {
             let get = |name: &str| item.fields.iter().find(|(known, _)| *known == name).map(|(_, value)| value);

@@ -59,7 +59,7 @@ impl<'de> Deserialize<'de> for Limit {
             }
 
             fn visit_i64<E: de::Error>(self, number: i64) -> Result<Limit, E> {
-                if !(0..=Limit::MOST).contains(&number) { Err(E::invalid_value(de::Unexpected::Signed(number), &self)) } else { Ok(Limit::Number(number)) }
+                if (0..=Limit::MOST).contains(&number) { Ok(Limit::Number(number)) } else { Err(E::invalid_value(de::Unexpected::Signed(number), &self)) }
             }
 
             fn visit_u64<E: de::Error>(self, number: u64) -> Result<Limit, E> {

@@ -43,23 +43,24 @@ class MemberQuota(TypedDict):
     remaining: Limit
 
 
-class _Quota(TypedDict):
-    meter: str
-    amount: int
-    used: int
-    held: int
-    limit: Limit
-    source: Literal["package", "level", "override", "none"]
-    top_up: int
-    remaining: Limit
-    resets_at: Union[str, None]
-
-
-_Base = TypedDict("_Base", {"base": Limit, "override": Limit, "member": MemberQuota}, total=False)
-
-
-class Quota(_Quota, _Base):
-    """One meter of an account: `limit` is in force, `base` what package or level say, `resets_at` RFC 3339."""
+Quota = TypedDict(
+    "Quota",
+    {
+        "meter": str,
+        "amount": int,
+        "used": int,
+        "held": int,
+        "limit": Limit,
+        "source": Literal["package", "level", "override", "none"],
+        "base": Union[Limit, None],
+        "override": Union[Limit, None],
+        "top_up": int,
+        "remaining": Limit,
+        "resets_at": Union[str, None],
+        "member": Union[MemberQuota, None],
+    },
+)
+"""One meter of an account: `limit` is in force, `base` what package or level say, `resets_at` RFC 3339. (Q11)"""
 
 
 class _Required(TypedDict):

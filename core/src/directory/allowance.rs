@@ -1,6 +1,6 @@
 //! What the directory says of limits: which is in force for an account, and from when its windows are counted.
 
-use once_cell::sync::Lazy;
+use std::sync::LazyLock;
 
 use super::key::Kind;
 use super::{Directory, NONE};
@@ -12,7 +12,7 @@ use crate::window::Calendar;
 /// The meter whose limit a package states in a word of its own.
 const CLIENT_ACCOUNTS: &str = "client_accounts";
 
-static USUAL: Lazy<Calendar> = Lazy::new(Calendar::default);
+static USUAL: LazyLock<Calendar> = LazyLock::new(Calendar::default);
 
 impl Directory {
     /// The number of an account.

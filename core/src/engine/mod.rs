@@ -7,6 +7,7 @@ mod ask;
 mod change;
 mod count;
 mod login;
+mod metered;
 mod options;
 mod turn;
 mod verbs;

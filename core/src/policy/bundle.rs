@@ -171,7 +171,7 @@ fn policy_names(parts: &[Parsed], files: &[File]) -> Vec<Fault> {
         match part.body.annotation("code") {
             Some(_) if part.body.annotation("warns").is_some() => fault("bundle.warns", format!("policy `{id}` has both `@warns` and `@code`")),
             None if part.body.effect() == Effect::Forbid && part.body.annotation("warns").is_none() => {
-                fault("bundle.missing_code", format!("forbid `{id}` has no `@code`"))
+                fault("bundle.missing_code", format!("forbid `{id}` has no `@code`"));
             }
             Some(code) if !is_code(code) => fault("bundle.code_form", format!("code `{code}` of policy `{id}` is not lower-case words joined by `_`")),
             _ => {}

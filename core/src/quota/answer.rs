@@ -50,10 +50,10 @@ pub struct Quota {
     /// What states it.
     pub source: LimitSource,
     /// The limit from the package or the access level.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(default)]
     pub base: Option<Limit>,
     /// The limit set on the account itself.
-    #[serde(rename = "override", skip_serializing_if = "Option::is_none", default)]
+    #[serde(rename = "override", default)]
     pub over: Option<Limit>,
     /// What was added to the limit for this window.
     pub top_up: i64,
@@ -63,7 +63,7 @@ pub struct Quota {
     #[serde(serialize_with = "write_instant", deserialize_with = "read_instant", default)]
     pub resets_at: Option<i64>,
     /// The member's own part, where a member asked.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(default)]
     pub member: Option<MemberQuota>,
 }
 

@@ -46,6 +46,7 @@ pub struct HistoryPart {
     pub refunded: i64,
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
 fn instant<S: serde::Serializer>(at: &i64, writer: S) -> Result<S::Ok, S::Error> {
     crate::window::instant_text(*at).serialize(writer)
 }

@@ -146,7 +146,7 @@ fn place<'a>(ledger: &mut dyn Ledger, asked: &Asked<'a>) -> Result<Vec<Placed<'a
 pub(crate) fn count(ledger: &mut dyn Ledger, asked: &Asked<'_>, decide: Decide<'_>) -> Result<Decision, Error> {
     let placed = place(ledger, asked)?;
     let decision = decided(&placed, None, Taking::Consume { up_to: false }, decide)?;
-    Ok(told(decision, &placed, &asked.subject, &[], Counted::default()))
+    Ok(told(decision, &placed, &asked.subject, &[], None))
 }
 
 /// How the account, or the member, stands.
@@ -172,7 +172,7 @@ pub(crate) fn take(ledger: &mut dyn Ledger, asked: &Asked<'_>, taking: Taking, d
     let amounts: Vec<i64> = placed.iter().map(|placed| granted.unwrap_or(placed.line.amount)).collect();
     let changes: Vec<i64> = placed.iter().zip(&amounts).map(|(placed, amount)| placed.change(*amount, taking)).collect();
     if !decision.allowed || changes.iter().all(|change| *change == 0) && taking != Taking::Set {
-        return Ok((told(decision, &placed, &asked.subject, &[], Counted::default()), Keep::No));
+        return Ok((told(decision, &placed, &asked.subject, &[], None), Keep::No));
     }
     let parts = parts(ledger, &mut placed, &asked.subject, &changes, matches!(taking, Taking::Reserve { .. }))?;
     let now = ledger.now();
@@ -181,7 +181,7 @@ pub(crate) fn take(ledger: &mut dyn Ledger, asked: &Asked<'_>, taking: Taking, d
     let frees = placed.iter().all(|placed| placed.line.frees);
     let Subject { account, member, actor, .. } = asked.subject;
     let done: Vec<(i64, i64)> = amounts.iter().copied().zip(changes.iter().copied()).collect();
-    let mut answer = told(decision, &placed, &asked.subject, &done, Counted { expires_at: until, ..Counted::default() });
+    let mut answer = told(decision, &placed, &asked.subject, &done, until);
     if until.is_some() {
         hold(&mut answer, &changes);
     }
@@ -316,12 +316,12 @@ fn parts(ledger: &mut dyn Ledger, placed: &mut [Placed<'_>], subject: &Subject<'
 }
 
 /// The decision with its counts, after so much was granted and counted of each meter.
-fn told(mut decision: Decision, placed: &[Placed<'_>], subject: &Subject<'_>, done: &[(i64, i64)], counted: Counted) -> Decision {
+fn told(mut decision: Decision, placed: &[Placed<'_>], subject: &Subject<'_>, done: &[(i64, i64)], until: Option<i64>) -> Decision {
     let quotas = placed.iter().enumerate().map(|(at, placed)| {
         let (amount, change) = done.get(at).copied().unwrap_or((placed.line.amount, 0));
         quota(placed, subject, amount, change, 0)
     });
-    decision.counted = Some(Box::new(Counted { quota: quotas.collect(), ..counted }));
+    decision.counted = Some(Box::new(Counted { quota: quotas.collect(), expires_at: until, ..Counted::default() }));
     decision
 }
 

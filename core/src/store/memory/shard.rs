@@ -10,6 +10,8 @@ use super::SHARDS;
 use crate::store::{Bucket, Hold, Named, Operation, OperationKind, Part, Seen, Verification, Whose};
 use crate::window::Window;
 
+/// The same number, for ids.
+const SHARDS_64: u64 = SHARDS as u64;
 /// How many operations without a key a shard remembers.
 const TAIL: usize = 256;
 /// How many buckets one account can have: more than windows of a hundred years.
@@ -115,16 +117,14 @@ impl Shard {
     }
 
     fn bucket_id(&self, account: u32, row: usize) -> u64 {
-        let shards = u64::try_from(SHARDS).unwrap_or(1);
-        let number = u64::from(account).wrapping_mul(shards).wrapping_add(self.at as u64);
+        let number = u64::from(account).wrapping_mul(SHARDS_64).wrapping_add(self.at as u64);
         number.wrapping_mul(BUCKETS).wrapping_add(row as u64)
     }
 
     /// The shard, account and row that a bucket's id says.
     pub(super) fn places(id: u64) -> (usize, u32, usize) {
-        let shards = u64::try_from(SHARDS).unwrap_or(1);
         let (number, row) = (id / BUCKETS, id % BUCKETS);
-        (usize::try_from(number % shards).unwrap_or(0), u32::try_from(number / shards).unwrap_or(u32::MAX), usize::try_from(row).unwrap_or(usize::MAX))
+        (usize::try_from(number % SHARDS_64).unwrap_or(0), u32::try_from(number / SHARDS_64).unwrap_or(u32::MAX), usize::try_from(row).unwrap_or(usize::MAX))
     }
 
     pub(super) fn at(&self) -> usize {
@@ -188,8 +188,7 @@ impl Shard {
     }
 
     pub(super) fn next_id(&mut self) -> u64 {
-        let shards = u64::try_from(SHARDS).unwrap_or(1);
-        let id = self.next.wrapping_mul(shards).wrapping_add(self.at as u64);
+        let id = self.next.wrapping_mul(SHARDS_64).wrapping_add(self.at as u64);
         self.next = self.next.wrapping_add(1);
         id
     }
