@@ -150,7 +150,7 @@ function quota(found) {
     topUp: count(found.top_up),
     remaining: count(found.remaining),
     resetsAt: found.resets_at ?? null,
-    member: found.member === undefined ? null : memberQuota(found.member),
+    member: found.member ? memberQuota(found.member) : null,
   });
 }
 
