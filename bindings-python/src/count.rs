@@ -73,7 +73,7 @@ impl Engine {
     }
 
     /// Asks, and if it is allowed holds the amount for `ttl` milliseconds.
-    #[pyo3(signature = (principal, action, resource, amount=None, *, ttl=None, key=None, actor=None, host=None, channel=None, realm=None, context=None))]
+    #[pyo3(signature = (principal, action, resource, amount, *, ttl=None, key=None, actor=None, host=None, channel=None, realm=None, context=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn reserve(
         &self,
@@ -81,7 +81,7 @@ impl Engine {
         principal: &Bound<'_, PyAny>,
         action: &Bound<'_, PyAny>,
         resource: &Bound<'_, PyAny>,
-        amount: Given<'_, '_>,
+        amount: &Bound<'_, PyAny>,
         ttl: Given<'_, '_>,
         key: Given<'_, '_>,
         actor: Given<'_, '_>,
@@ -90,7 +90,7 @@ impl Engine {
         realm: Given<'_, '_>,
         context: Given<'_, '_>,
     ) -> PyResult<Decision> {
-        let (keep, amount) = (Spare::default(), Amount::read(amount)?);
+        let (keep, amount) = (Spare::default(), Amount::read(Some(amount))?);
         let question =
             around(actor, host, channel, realm, None, context).question(principal.as_borrowed(), action.as_borrowed(), resource.as_borrowed(), &keep)?;
         let (take, ttl) = (amount.take(self::key(key)?, false), optional(ttl)?.unwrap_or(TTL));

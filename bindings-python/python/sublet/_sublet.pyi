@@ -366,7 +366,7 @@ class Engine:
         principal: Who,
         action: Does,
         resource: Resource,
-        amount: Amount | None = None,
+        amount: Amount,
         *,
         ttl: int | None = None,
         key: str | None = None,
