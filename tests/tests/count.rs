@@ -212,6 +212,19 @@ fn asking_takes_nothing_and_says_what_would_be() {
 }
 
 #[test]
+fn an_explanation_shows_the_limit_rule_that_refuses() {
+    let (engine, _) = open();
+    limited(&engine, 10);
+    let mut request = acme().to_request().expect("a request");
+    request.circumstances.amount = Some(11);
+    let explanation = engine.explain(&request).expect("an explanation");
+    assert_eq!(&*explanation.decision.code, "quota_exceeded");
+    let rule = explanation.policies.iter().find(|policy| &*policy.policy == "quota-hard").expect("the rule");
+    assert_eq!(rule.outcome, sublet::Outcome::Applied);
+    assert!(rule.facts.iter().any(|fact| fact.path == "context.facts.quota.account.limit" && fact.value.as_deref() == Some("10")), "{rule:?}");
+}
+
+#[test]
 fn the_largest_amount_is_refused_where_it_would_wrap() {
     let (engine, _) = open();
     put(&engine, r#"{"type":"Account","id":"acme","email":"owner@acme.example","package":"agency","confirmed":true,"limits":{"emails":"unlimited"}}"#);

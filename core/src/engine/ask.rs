@@ -69,12 +69,21 @@ impl Engine {
     pub fn explain(&self, request: &Request) -> Result<Explanation, Error> {
         guard(|| {
             let state = self.state.load_full();
-            let asked = state.loaded.asked(request, &state.directory, None)?;
-            let decision = state.authorize(&request.into())?;
-            let policies = match &asked {
-                Asked::Cedar(question) => state.loaded.rules().explain(&question.request, &question.entities)?,
-                Asked::Answered(_) => Vec::new(),
+            let explained = |quota: Option<&QuotaFacts<'_>>| match state.loaded.asked(request, &state.directory, quota)? {
+                Asked::Cedar(question) => state.loaded.rules().explain(&question.request, &question.entities),
+                Asked::Answered(_) => Ok(Vec::new()),
             };
+            let mut policies = None;
+            // Of several meters the one that is refused is explained, or the last.
+            let counted = state.counted_with(&request.into(), &mut |quota| {
+                policies = Some(explained(quota)?);
+                Ok(())
+            })?;
+            let policies = match policies {
+                Some(policies) => policies,
+                None => explained(None)?,
+            };
+            let decision = counted.map_or_else(|| state.authorize(&request.into()), Ok)?;
             Ok(Explanation { decision, policies })
         })
     }

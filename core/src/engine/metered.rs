@@ -161,6 +161,15 @@ impl State {
 
     /// The decision on so much of each meter, where the question says an amount and its action is metered; takes nothing.
     pub(super) fn counted(&self, question: &Question<'_>) -> Result<Option<Decision>, Error> {
+        self.counted_with(question, &mut |_| Ok(()))
+    }
+
+    /// The same, telling `each` what is asked of each meter, up to the one that is refused.
+    pub(super) fn counted_with(
+        &self,
+        question: &Question<'_>,
+        each: &mut dyn FnMut(Option<&QuotaFacts<'_>>) -> Result<(), Error>,
+    ) -> Result<Option<Decision>, Error> {
         let Some(amount) = question.with.and_then(|with| with.amount) else { return Ok(None) };
         let crate::policy::Kind::Tenancy(bundle) = &self.loaded.kind else { return Ok(None) };
         let (kind, name) = question.action.name();
@@ -172,7 +181,10 @@ impl State {
         let asked = quota::Asked { subject: metered.counting.subject(), lines: &metered.lines, key: None };
         let mut answer = None;
         self.store.read(metered.counting.account, &mut |ledger| {
-            answer = Some(quota::count(ledger, &asked, &mut |facts| metered.decide(self, question, facts))?);
+            answer = Some(quota::count(ledger, &asked, &mut |facts| {
+                each(facts)?;
+                metered.decide(self, question, facts)
+            })?);
             Ok(Keep::No)
         })?;
         Ok(answer)
