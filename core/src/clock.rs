@@ -8,7 +8,7 @@ use crate::Error;
 use crate::window;
 
 /// A day, in milliseconds: as far as a clock may run ahead of the last instant that a store saw.
-const DAY: i64 = 86_400_000;
+pub(crate) const DAY: i64 = 86_400_000;
 
 /// What tells the time, in milliseconds since 1970 UTC.
 #[derive(Debug, Clone, Default)]
@@ -124,6 +124,11 @@ impl HighWater {
     /// Takes the clock's word for it.
     pub(crate) fn accept(&self) -> i64 {
         self.raise(self.clock.now());
+        self.mark.load(Ordering::Acquire)
+    }
+
+    /// The latest instant that was seen.
+    pub(crate) fn mark(&self) -> i64 {
         self.mark.load(Ordering::Acquire)
     }
 

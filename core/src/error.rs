@@ -255,7 +255,31 @@ errors! {
     /// A stream could not be read or written.
     Stream { reason: String } "store.stream" "the stream failed: {reason}" "nothing was changed";
     /// The store is not one that this build has.
-    Store { store: String } "store.unknown" "no store `{store}`" "this version has `memory:`";
+    Store { store: String } "store.unknown" "no store `{store}`" "stores are `memory:` and `sqlite:PATH`, with `?durability=power` if it must outlive a power cut";
+    /// The file, or its folder, cannot be opened.
+    StoreUnreachable { store: String, reason: String } "store.unreachable" "store `{store}` cannot be opened: {reason}" "its folder must exist and be the process's to write";
+    /// Nothing can be written to it.
+    StoreReadOnly { store: String } "store.read_only" "store `{store}` cannot be written" "the file, the files beside it and their folder must be the process's to write";
+    /// The disk is full.
+    StoreFull { store: String } "store.full" "no room is left for store `{store}`" "nothing was written; make room and try again";
+    /// Reading or writing failed.
+    StoreIo { store: String, reason: String } "store.io" "store `{store}` failed: {reason}" "nothing was written; look at the disk, then try again";
+    /// The file is not what it was when it was opened.
+    StoreReplaced { store: String } "store.replaced" "the file of store `{store}` was removed or replaced" "put it back, or open the engine anew";
+    /// The file is another program's.
+    StoreForeign { store: String } "store.foreign" "`{store}` is not a store of Sublet" "give a path of its own";
+    /// The file was written by a later version.
+    StoreVersion { store: String, found: i64, known: i64 } "store.version" "store `{store}` has version {found} where this Sublet knows {known}" "update Sublet in every process that opens it";
+    /// The file lies on a network.
+    StoreNetwork { store: String, system: String } "store.network" "store `{store}` lies on a network file system ({system}), whose locks do not hold" "put it on a disk of this machine";
+    /// The file cannot be read as what it was.
+    StoreCorrupt { store: String, reason: String } "store.corrupt" "store `{store}` is damaged: {reason}" "restore it from a copy; `sublet verify` says what does not agree";
+    /// Another program holds the database.
+    StoreLocked { store: String } "store.locked" "store `{store}` is held by another program" "only Sublet may write to it: use `sublet inspect` to look into it";
+    /// What is in the store cannot be read with this bundle.
+    StoreBehind { store: String, revision: u64, code: &'static str, reason: String } "store.behind" "the directory of store `{store}` at revision {revision} does not fit this process's bundle: {reason} [{code}]" "load the policies that it was changed with";
+    /// A verb that the store does not have.
+    StoreVerb { store: String, verb: String } "store.verb" "`{verb}` is not for store `{store}`" "it is for `memory:`, in tests";
     /// The store's lock is held by a thread that a fork lost.
     StoreBusy { store: String } "store.busy" "store `{store}` is locked by a thread that this process does not have" "open another engine in the child: counts in memory are those of one process";
     /// The clock ran ahead further than time can have passed.

@@ -1,12 +1,14 @@
 //! What the suites that cross crates share: random Cedar programs.
 
 mod expression;
+mod folder;
 mod fuzz;
 mod judge;
 mod program;
 mod random;
 
 pub use expression::{OPERATORS, condition};
+pub use folder::folder;
 pub use fuzz::fuzzed;
 pub use judge::{Asker, Judged, Prepared, agrees, compare, judge, prepare, program, request};
 pub use program::{Case, case, case_of};

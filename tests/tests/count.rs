@@ -1,13 +1,14 @@
-//! Counting: what is taken is what was allowed, once, and never past the limit.
+//! Counting: what is taken is what was allowed, once, and never past the limit: the same on each store.
 
 use std::collections::HashMap;
 
 use sublet::{Change, Clock, Decision, Engine, Limit, ManualClock, Options, Question, Record, Take};
 use sublet_tests::Random;
 
-fn open() -> (Engine, ManualClock) {
+/// An engine of the sample agency over this store.
+fn open_at(store: String) -> (Engine, ManualClock) {
     let clock = ManualClock::new("2026-01-31T12:00:00Z").expect("an instant");
-    let engine = Engine::open(Options { clock: Clock::Manual(clock.clone()), ..Options::default() }).expect("the shipped bundle");
+    let engine = Engine::open(Options { store, clock: Clock::Manual(clock.clone()), ..Options::default() }).expect("the shipped bundle");
     let agency = include_str!("../../policies/tests/agency.jsonl");
     engine.import(agency.as_bytes(), None).expect("the sample agency");
     (engine, clock)
@@ -34,338 +35,22 @@ fn used(decision: &Decision) -> (i64, i64) {
     (quota.used, quota.held)
 }
 
-#[test]
-fn exactly_at_the_limit_passes_and_one_more_is_refused() {
-    let (engine, _) = open();
-    limited(&engine, 10);
-    let first = engine.consume(acme(), &Take::new(10)).expect("an answer");
-    assert!(first.allowed, "{first:?}");
-    assert_eq!(used(&first), (10, 0));
-    assert_eq!(first.advice.iter().map(|word| &**word).collect::<Vec<_>>(), ["quota_100"]);
-    let second = engine.consume(acme(), &Take::new(1)).expect("an answer");
-    assert_eq!((&*second.code, used(&second)), ("quota_exceeded", (10, 0)));
-    assert!(engine.consume(acme(), &Take::new(0)).expect("an answer").allowed);
-    let quota = &engine.usage("acme", None, Some("emails")).expect("usage")[0];
-    assert_eq!((quota.limit, quota.remaining, quota.used), (Limit::Number(10), Limit::Number(0), 10));
-    assert!(engine.verify().expect("verified").faults.is_empty());
-}
+mod memory {
+    use super::*;
 
-#[test]
-fn members_and_account_count_together_and_a_sub_limit_is_the_members_own() {
-    let (engine, _) = open();
-    limited(&engine, 10);
-    put(
-        &engine,
-        r#"{"type":"TeamMember","id":"ann","account":"acme","email":"ann@acme.example","confirmed":true,"grants":["campaigns"],"sub_limits":{"emails":4}}"#,
-    );
-    assert!(engine.consume(ann(), &Take::new(4)).expect("an answer").allowed);
-    let over = engine.consume(ann(), &Take::new(1)).expect("an answer");
-    assert_eq!(engine.carry_over("acme", Some("ann"), "emails", 0, None).expect("carried").quota[0].member.as_ref().map(|member| member.used), Some(4));
-    assert_eq!(&*over.code, "member_quota_exceeded");
-    assert_eq!(used(&engine.consume(acme(), &Take::new(6)).expect("an answer")), (10, 0));
-    assert_eq!(&*engine.consume(acme(), &Take::new(1)).expect("an answer").code, "quota_exceeded");
-}
-
-#[test]
-fn a_key_takes_once_and_another_request_with_it_is_an_error() {
-    let (engine, _) = open();
-    limited(&engine, 10);
-    let take = Take::new(3).key("k");
-    let first = engine.consume(acme(), &take).expect("an answer");
-    let second = engine.consume(acme(), &take).expect("an answer");
-    assert!(second.counted.as_ref().expect("counted").replayed);
-    assert_eq!(used(&second), used(&first));
-    assert_eq!(first.counted.as_ref().map(|counted| counted.operation), second.counted.as_ref().map(|counted| counted.operation));
-    assert_eq!(engine.consume(acme(), &Take::new(4).key("k")).map_err(|error| error.code()), Err("quota.idempotency_mismatch"));
-    // A denial is not remembered.
-    assert!(!engine.consume(acme(), &Take::new(8).key("later")).expect("an answer").allowed);
-    engine.top_up("acme", "emails", 5, None).expect("topped up");
-    assert!(engine.consume(acme(), &Take::new(8).key("later")).expect("an answer").allowed);
-}
-
-#[test]
-fn what_is_reserved_is_held_until_it_is_committed_released_or_over() {
-    let (engine, clock) = open();
-    limited(&engine, 10);
-    let reserve = |amount| engine.reserve(acme(), &Take::new(amount), 60_000).expect("an answer");
-    let operation = |decision: &Decision| decision.counted.as_ref().expect("counted").operation.expect("an operation");
-    let first = reserve(6);
-    assert_eq!(used(&first), (0, 6));
-    assert_eq!(&*reserve(5).code, "quota_exceeded");
-    let committed = engine.commit(operation(&first), Some(4), None).expect("committed");
-    assert_eq!((committed.quota[0].used, committed.quota[0].held), (4, 0));
-    let again = engine.commit(operation(&first), Some(4), None).expect("committed");
-    assert!(again.replayed);
-    assert_eq!((again.operation, again.quota[0].used), (committed.operation, 4));
-    assert_eq!(engine.release(operation(&first), None).map_err(|error| error.code()), Err("quota.hold_settled"));
-    let second = reserve(6);
-    assert_eq!(engine.commit(operation(&second), Some(7), None).map_err(|error| error.code()), Err("quota.commit_too_much"));
-    assert_eq!(engine.release(operation(&second), None).expect("released").quota[0].held, 0);
-    let third = reserve(6);
-    clock.advance(60_000);
-    assert_eq!(engine.commit(operation(&third), None, None).map_err(|error| error.code()), Err("quota.hold_expired"));
-    assert_eq!(used(&engine.consume(acme(), &Take::new(6)).expect("an answer")), (10, 0));
-    assert!(engine.verify().expect("verified").faults.is_empty());
-}
-
-#[test]
-fn a_refund_gives_back_no_more_than_was_taken() {
-    let (engine, _) = open();
-    limited(&engine, 10);
-    let taken = engine.consume(acme(), &Take::new(8)).expect("an answer");
-    let operation = taken.counted.and_then(|counted| counted.operation).expect("an operation");
-    assert_eq!(engine.refund(operation, Some(3), None).expect("refunded").quota[0].used, 5);
-    assert_eq!(engine.refund(operation, Some(6), None).map_err(|error| error.code()), Err("quota.refund_too_much"));
-    assert_eq!(engine.refund(operation, None, None).expect("refunded").quota[0].used, 0);
-    assert_eq!(engine.refund(operation, Some(1), None).map_err(|error| error.code()), Err("quota.refund_too_much"));
-    assert_eq!(engine.refund(u64::MAX, Some(1), None).map_err(|error| error.code()), Err("quota.unknown_operation"));
-}
-
-#[test]
-fn what_is_no_reservation_cannot_be_settled() {
-    let (engine, _) = open();
-    let operation = |decision: Decision| decision.counted.and_then(|counted| counted.operation).expect("an operation");
-    let taken = operation(engine.consume(acme(), &Take::new(1)).expect("an answer"));
-    let held = operation(engine.reserve(acme(), &Take::new(1), 1_000).expect("an answer"));
-    assert_eq!(engine.commit(taken, None, None).map_err(|error| error.code()), Err("quota.not_a_reservation"));
-    assert_eq!(engine.refund(held, None, None).map_err(|error| error.code()), Err("quota.not_refundable"));
-    assert_eq!(engine.reserve(acme(), &Take::new(1), 0).map_err(|error| error.code()), Err("input.ttl"));
-}
-
-#[test]
-fn a_key_lives_for_its_window_and_35_days_and_then_is_said_to_be_gone() {
-    let (engine, clock) = open();
-    let take = Take::new(3).key("january");
-    engine.consume(acme(), &take).expect("an answer");
-    // The window ends with January; its keys live to 8 March.
-    for _ in 0..35 {
-        clock.advance(86_400_000);
-        assert!(engine.consume(acme(), &take).expect("an answer").counted.expect("counted").replayed);
+    fn open() -> (Engine, ManualClock) {
+        open_at("memory:".to_owned())
     }
-    clock.advance(86_400_000);
-    assert_eq!(engine.consume(acme(), &take).map_err(|error| error.code()), Err("quota.key_pruned"));
-    assert!(engine.verify().expect("verified").faults.is_empty());
+
+    include!("count/suite.rs");
 }
 
-#[test]
-fn up_to_grants_what_is_left() {
-    let (engine, _) = open();
-    limited(&engine, 10);
-    engine.consume(acme(), &Take::new(7)).expect("an answer");
-    let rest = engine.consume(acme(), &Take::new(5).up_to()).expect("an answer");
-    assert_eq!((rest.allowed, rest.counted.as_ref().expect("counted").quota[0].amount, used(&rest)), (true, 3, (10, 0)));
-    assert!(!engine.consume(acme(), &Take::new(5).up_to()).expect("an answer").allowed);
-}
+mod sqlite {
+    use super::*;
 
-#[test]
-fn stocks_fall_again_and_flows_begin_anew() {
-    let (engine, clock) = open();
-    let contact = |action: &'static str| Question::new(("Account", "acme"), action, ("Contact", "c")).account("acme").host("dash.marketingmaster.example");
-    assert_eq!(used(&engine.consume(contact("contact.create"), &Take::new(5)).expect("an answer")), (5, 0));
-    assert_eq!(used(&engine.consume(contact("contact.delete"), &Take::new(2)).expect("an answer")), (3, 0));
-    assert_eq!(engine.consume(contact("contact.delete"), &Take::new(4)).map_err(|error| error.code()), Err("quota.below_zero"));
-    assert_eq!(used(&engine.set(contact("contact.create"), &Take::new(40)).expect("an answer")), (40, 0));
-    assert_eq!(engine.set(acme(), &Take::new(4)).map_err(|error| error.code()), Err("quota.not_a_stock"));
-    engine.consume(acme(), &Take::new(100)).expect("an answer");
-    // The first of February: a new month for e-mails; contacts stay.
-    clock.advance(12 * 3_600_000);
-    assert_eq!(used(&engine.consume(acme(), &Take::new(1)).expect("an answer")), (1, 0));
-    assert_eq!(engine.usage("acme", None, Some("contacts")).expect("usage")[0].used, 40);
-    // Back in January time stands still.
-    clock.advance(-3_600_000);
-    assert_eq!(used(&engine.consume(acme(), &Take::new(1)).expect("an answer")), (2, 0));
-    clock.advance(40 * 86_400_000);
-    assert_eq!(engine.consume(acme(), &Take::new(1)).map_err(|error| error.code()), Err("store.clock_jump"));
-    engine.accept_clock().expect("accepted");
-    assert_eq!(used(&engine.consume(acme(), &Take::new(1)).expect("an answer")), (1, 0));
-}
-
-#[test]
-fn a_batch_takes_all_or_nothing() {
-    let (engine, _) = open();
-    limited(&engine, 10);
-    let batch = |amounts: [i64; 3]| engine.batch(&amounts.map(|amount| (acme(), Take::new(amount)))).expect("answers");
-    let refused = batch([4, 5, 2]);
-    assert_eq!(refused.iter().map(|decision| decision.allowed).collect::<Vec<_>>(), [true, true, false]);
-    assert!(refused.iter().all(|decision| decision.counted.as_ref().is_some_and(|counted| counted.operation.is_none())));
-    assert_eq!(engine.usage("acme", None, Some("emails")).expect("usage")[0].used, 0);
-    assert!(batch([4, 5, 1]).iter().all(|decision| decision.allowed));
-    assert_eq!(engine.usage("acme", None, Some("emails")).expect("usage")[0].used, 10);
-    assert_eq!(engine.history("acme", None, 10).expect("history").len(), 3);
-    assert!(engine.verify().expect("verified").faults.is_empty());
-}
-
-#[test]
-fn asking_takes_nothing_and_says_what_would_be() {
-    let (engine, _) = open();
-    limited(&engine, 10);
-    let request = |amount| {
-        let mut request = acme().to_request().expect("a request");
-        request.circumstances.amount = Some(amount);
-        request
-    };
-    assert!(engine.check(&request(10)).expect("an answer"));
-    assert!(!engine.check(&request(11)).expect("an answer"));
-    let asked = engine.authorize(&request(11)).expect("an answer");
-    assert_eq!((&*asked.code, used(&asked)), ("quota_exceeded", (0, 0)));
-    assert!(engine.history("acme", None, 10).expect("history").is_empty());
-}
-
-#[test]
-fn an_explanation_shows_the_limit_rule_that_refuses() {
-    let (engine, _) = open();
-    limited(&engine, 10);
-    let mut request = acme().to_request().expect("a request");
-    request.circumstances.amount = Some(11);
-    let explanation = engine.explain(&request).expect("an explanation");
-    assert_eq!(&*explanation.decision.code, "quota_exceeded");
-    let rule = explanation.policies.iter().find(|policy| &*policy.policy == "quota-hard").expect("the rule");
-    assert_eq!(rule.outcome, sublet::Outcome::Applied);
-    assert!(rule.facts.iter().any(|fact| fact.path == "context.facts.quota.account.limit" && fact.value.as_deref() == Some("10")), "{rule:?}");
-}
-
-#[test]
-fn the_largest_amount_is_refused_where_it_would_wrap() {
-    let (engine, _) = open();
-    put(&engine, r#"{"type":"Account","id":"acme","email":"owner@acme.example","package":"agency","confirmed":true,"limits":{"emails":"unlimited"}}"#);
-    assert!(engine.consume(acme(), &Take::new(1)).expect("an answer").allowed);
-    let wrapped = engine.consume(acme(), &Take::new(i64::MAX)).expect("an answer");
-    assert_eq!((&*wrapped.code, used(&wrapped)), ("quota_exceeded", (1, 0)));
-    limited(&engine, 10);
-    let over = engine.consume(acme(), &Take::new(i64::MAX)).expect("an answer");
-    assert_eq!((&*over.code, over.errors.len()), ("quota_exceeded", 0));
-    assert_eq!(engine.consume(acme(), &Take::new(-1)).map_err(|error| error.code()), Err("input.amount"));
-}
-
-#[test]
-fn a_hundred_threads_with_one_key_take_once() {
-    let (engine, _) = open();
-    limited(&engine, 10);
-    let answers: Vec<Decision> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..100).map(|_| scope.spawn(|| engine.consume(acme(), &Take::new(3).key("one")).expect("an answer"))).collect();
-        threads.into_iter().map(|thread| thread.join().expect("a thread")).collect()
-    });
-    let fresh = answers.iter().filter(|decision| !decision.counted.as_ref().expect("counted").replayed).count();
-    let same: std::collections::HashSet<_> = answers.iter().map(|decision| (decision.counted.as_ref().expect("counted").operation, used(decision))).collect();
-    assert_eq!((fresh, same.len()), (1, 1));
-    assert_eq!(engine.usage("acme", None, Some("emails")).expect("usage")[0].used, 3);
-}
-
-#[test]
-fn threads_together_take_exactly_the_limit() {
-    let (engine, _) = open();
-    limited(&engine, 1_000);
-    let granted: i64 = std::thread::scope(|scope| {
-        let threads: Vec<_> =
-            (0..8).map(|_| scope.spawn(|| (0..300).filter(|_| engine.consume(acme(), &Take::new(1)).expect("an answer").allowed).count())).collect();
-        threads.into_iter().map(|thread| i64::try_from(thread.join().expect("a thread")).expect("few")).sum()
-    });
-    assert_eq!(granted, 1_000);
-    assert_eq!(engine.usage("acme", None, Some("emails")).expect("usage")[0].used, 1_000);
-    assert!(engine.verify().expect("verified").faults.is_empty());
-}
-
-#[test]
-fn owners_and_clients_do_not_share_and_clients_count_for_their_owner() {
-    let (engine, _) = open();
-    let client = Question::new(("Account", "bakery"), "campaign.send", ("Campaign", "k")).account("bakery").host("app.acme.example");
-    assert!(engine.consume(client, &Take::new(9)).expect("an answer").allowed);
-    assert_eq!(engine.usage("acme", None, Some("emails")).expect("usage")[0].used, 0);
-    let create = Question::new(("Account", "acme"), "client.create", ("Account", "acme")).host("dash.marketingmaster.example");
-    let eleven = engine.consume(create, &Take::new(11)).expect("an answer");
-    assert!(eleven.allowed);
-    assert_eq!(eleven.advice.iter().map(|word| &**word).collect::<Vec<_>>(), ["quota_100", "quota_overage"]);
-}
-
-/// What the engine must say of one account, in as few words as possible.
-#[derive(Default)]
-struct Model {
-    used: i64,
-    limit: i64,
-    holds: HashMap<u64, i64>,
-    taken: HashMap<u64, i64>,
-    keys: HashMap<String, (i64, u64)>,
-}
-
-#[test]
-fn random_operations_agree_with_a_model() {
-    let steps: u64 = std::env::var("SUBLET_STEPS").ok().and_then(|steps| steps.parse().ok()).unwrap_or(20_000);
-    for seed in 1..=3 {
-        let (engine, _) = open();
-        let mut random = Random::new(seed);
-        let mut model = Model { limit: 1_000, ..Model::default() };
-        limited(&engine, model.limit);
-        for step in 0..steps {
-            let at = format!("seed {seed}, step {step}");
-            let amount = i64::try_from(random.below(40)).expect("small");
-            let held: i64 = model.holds.values().sum();
-            match random.below(8) {
-                0..3 => {
-                    let key = format!("k{}", random.below(500));
-                    let keyed = random.below(2) == 0;
-                    let take = if keyed { Take::new(amount).key(&key) } else { Take::new(amount) };
-                    let answer = engine.consume(acme(), &take);
-                    match model.keys.get(&key).filter(|_| keyed) {
-                        Some((known, _)) if *known != amount => assert_eq!(answer.map_err(|error| error.code()), Err("quota.idempotency_mismatch"), "{at}"),
-                        Some((_, operation)) => assert_eq!(answer.expect(&at).counted.expect("counted").operation, Some(*operation), "{at}"),
-                        None => {
-                            let answer = answer.expect(&at);
-                            assert_eq!(answer.allowed, amount == 0 || model.used + held + amount <= model.limit, "{at}");
-                            if answer.allowed && amount > 0 {
-                                model.used += amount;
-                                let operation = answer.counted.and_then(|counted| counted.operation).expect("an operation");
-                                model.taken.insert(operation, amount);
-                                if keyed {
-                                    model.keys.insert(key, (amount, operation));
-                                }
-                            }
-                        }
-                    }
-                }
-                3 => {
-                    let answer = engine.reserve(acme(), &Take::new(amount), 1_000).expect(&at);
-                    assert_eq!(answer.allowed, amount == 0 || model.used + held + amount <= model.limit, "{at}");
-                    if let Some(operation) = answer.counted.and_then(|counted| counted.operation) {
-                        model.holds.insert(operation, amount);
-                    }
-                }
-                4 => {
-                    let Some((operation, held)) = model.holds.iter().min().map(|(operation, held)| (*operation, *held)) else { continue };
-                    if random.below(2) == 0 {
-                        engine.release(operation, None).expect(&at);
-                    } else {
-                        let answer = engine.commit(operation, Some(amount), None);
-                        if amount > held {
-                            assert_eq!(answer.map_err(|error| error.code()), Err("quota.commit_too_much"), "{at}");
-                            continue;
-                        }
-                        model.used += amount;
-                        model.taken.insert(answer.expect(&at).operation.expect("an operation"), amount);
-                    }
-                    model.holds.remove(&operation);
-                }
-                5 => {
-                    let newest = model.taken.iter().max().map(|(operation, taken)| (*operation, *taken));
-                    let Some((operation, taken)) = newest else { continue };
-                    let answer = engine.refund(operation, Some(amount), None);
-                    if amount > taken {
-                        assert_eq!(answer.map_err(|error| error.code()), Err("quota.refund_too_much"), "{at}");
-                    } else {
-                        assert_eq!(answer.expect(&at).quota[0].used, model.used - amount, "{at}");
-                        model.used -= amount;
-                        model.taken.insert(operation, taken - amount);
-                    }
-                }
-                6 if random.below(20) == 0 => {
-                    model.limit = i64::try_from(random.below(3_000)).expect("small");
-                    limited(&engine, model.limit);
-                }
-                _ => {
-                    let quota = engine.usage("acme", None, Some("emails")).expect(&at).remove(0);
-                    assert_eq!((quota.used, quota.held, quota.limit), (model.used, held, Limit::Number(model.limit)), "{at}");
-                }
-            }
-        }
-        assert!(engine.verify().expect("verified").faults.is_empty());
+    fn open() -> (Engine, ManualClock) {
+        open_at(format!("sqlite:{}", sublet_tests::folder().join("counts.db").display()))
     }
+
+    include!("count/suite.rs");
 }

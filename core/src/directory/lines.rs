@@ -22,7 +22,7 @@ pub struct Progress {
 const STEP: u64 = 10_000;
 
 /// A directory while it is read.
-struct Loading<'a, N> {
+pub(super) struct Loading<'a, N> {
     directory: Directory,
     names: &'a N,
     /// Logins whose e-mail may stand twice.
@@ -31,9 +31,14 @@ struct Loading<'a, N> {
     fault: Option<Error>,
 }
 
-impl<N: Names> Loading<'_, N> {
+impl<'a, N: Names> Loading<'a, N> {
+    pub(super) fn new(revision: u64, catalog: &Catalog, names: &'a N) -> Result<Self, Error> {
+        let directory = Directory { revision, ..Directory::default() }.declare(catalog, &Catalog::default(), names, true)?;
+        Ok(Self { directory, names, suspects: Vec::new(), fault: None })
+    }
+
     /// Takes up the record of a line.
-    fn line(&mut self, text: &str) -> Result<(), Error> {
+    pub(super) fn line(&mut self, text: &str) -> Result<(), Error> {
         let put = match quick::read(text) {
             Some(_) if self.fault.is_some() => return Ok(()),
             Some(Quick::Account(new)) => self.directory.hot.put_account(new, self.names).ok_or_else(Directory::no_more),
@@ -59,7 +64,7 @@ impl<N: Names> Loading<'_, N> {
     }
 
     /// The directory, if it keeps every invariant.
-    fn done(mut self, catalog: &Catalog) -> Result<Directory, Error> {
+    pub(super) fn done(mut self, catalog: &Catalog) -> Result<Directory, Error> {
         if let Some(fault) = self.fault {
             return Err(fault);
         }
@@ -89,8 +94,7 @@ impl Directory {
         record_bytes: usize,
         mut progress: Option<&mut dyn FnMut(Progress) -> bool>,
     ) -> Result<Self, Error> {
-        let empty = Self { revision: revision.saturating_add(1), ..Self::default() }.declare(catalog, &Catalog::default(), names, true)?;
-        let mut loading = Loading { directory: empty, names, suspects: Vec::new(), fault: None };
+        let mut loading = Loading::new(revision.saturating_add(1), catalog, names)?;
         let (mut line, mut so_far) = (0_usize, Progress { records: 0, bytes: 0 });
         let mut tell = |so_far: Progress| {
             let goes_on = progress.as_mut().is_none_or(|tell| tell(so_far));

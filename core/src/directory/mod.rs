@@ -11,6 +11,7 @@ mod chunk;
 mod features;
 mod hot;
 mod index;
+mod kept;
 mod key;
 mod lines;
 mod logins;

@@ -18,7 +18,7 @@ impl Engine {
     /// The `input.*` codes, for a request that is malformed.
     pub fn authorize<'a>(&self, question: impl Into<Question<'a>>) -> Result<Decision, Error> {
         let question = question.into();
-        guard(|| self.state.load().authorize(&question))
+        guard(|| self.current()?.authorize(&question))
     }
 
     /// The allow bit of [`Engine::authorize`].
@@ -33,10 +33,17 @@ impl Engine {
     /// The question lent, not moved: it is larger than what is done with it costs.
     fn check_lent(&self, question: &Question<'_>) -> Result<bool, Error> {
         // Most questions end here, without the size of an error in the way. A panic is met again below, and told.
-        match catch_unwind(AssertUnwindSafe(|| self.state.load().planned(question))) {
+        match catch_unwind(AssertUnwindSafe(|| self.planned(question))) {
             Ok(Some(allowed)) => Ok(allowed),
-            _ => guard(|| self.state.load().check(question)),
+            _ => guard(|| self.current()?.check(question)),
         }
+    }
+
+    /// The allow bit, where a plan of the version in force says it.
+    #[inline]
+    fn planned(&self, question: &Question<'_>) -> Option<bool> {
+        let state = self.state.load();
+        if state.is_fresh() { state.planned(question) } else { None }
     }
 
     /// The decisions on many requests, all from one version of policies and directory, in their order.
@@ -68,7 +75,7 @@ impl Engine {
     /// As [`Engine::authorize`].
     pub fn explain(&self, request: &Request) -> Result<Explanation, Error> {
         guard(|| {
-            let state = self.state.load_full();
+            let state = self.current()?;
             let explained = |quota: Option<&QuotaFacts<'_>>| match state.loaded.asked(request, &state.directory, quota)? {
                 Asked::Cedar(question) => state.loaded.rules().explain(&question.request, &question.entities),
                 Asked::Answered(_) => Ok(Vec::new()),
@@ -93,7 +100,7 @@ impl Engine {
         &'a Q: Into<Question<'a>>,
     {
         guard(|| {
-            let state = self.state.load_full();
+            let state = self.current()?;
             let mut answers = Vec::with_capacity(questions.len());
             for (index, question) in questions.iter().enumerate() {
                 answers.push(ask(&state, &question.into()).map_err(|error| match error {

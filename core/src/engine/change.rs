@@ -1,9 +1,8 @@
 //! The directory's verbs: change, import, export, and looking things up.
 
 use std::io::{BufRead, Write};
-use std::sync::Arc;
 
-use super::{Engine, State, guard};
+use super::{Engine, guard};
 use crate::directory::{Change, Directory, Progress, Record};
 use crate::{Error, Ref};
 
@@ -16,8 +15,9 @@ impl Engine {
     pub fn change(&self, changes: Vec<Change>, expected: Option<u64>) -> Result<u64, Error> {
         self.swap("change", |state| {
             let bundle = state.tenancy("change")?;
+            let references = if state.is_shared() { state.directory.references(&changes) } else { Vec::new() };
             let directory = state.directory.apply(changes, &bundle.catalog, bundle, expected)?;
-            Ok(State { loaded: Arc::clone(&state.loaded), fast: Arc::clone(&state.fast), directory, store: Arc::clone(&state.store) })
+            Ok((state.over(directory)?, Some(references)))
         })
     }
 
@@ -27,14 +27,15 @@ impl Engine {
     /// # Errors
     /// The `directory.*` and `input.*` codes, with the line; then nothing is changed.
     pub fn import(&self, lines: impl BufRead, progress: Option<&mut dyn FnMut(Progress) -> bool>) -> Result<u64, Error> {
-        self.swap("import", |state| {
+        // What is read is read before anybody waits for it.
+        let read = guard(|| {
+            let state = self.current()?;
             let bundle = state.tenancy("import")?;
-            let directory = Directory::import(lines, state.directory.revision(), &bundle.catalog, bundle, self.caps.record_bytes, progress)?;
-            // Its records have numbers of their own: policies that name some are compiled anew.
-            if state.fast.is_portable() {
-                return Ok(State { loaded: Arc::clone(&state.loaded), fast: Arc::clone(&state.fast), directory, store: Arc::clone(&state.store) });
-            }
-            State::new(Arc::clone(&state.loaded), directory, (&bundle.catalog, false), &state.store)
+            Directory::import(lines, state.directory.revision(), &bundle.catalog, bundle, self.caps.record_bytes, progress)
+        })?;
+        self.swap("import", |state| {
+            let revision = state.directory.revision().saturating_add(1);
+            Ok((state.over(read.at(revision))?, None))
         })
     }
 
@@ -44,7 +45,7 @@ impl Engine {
     /// [`Error::Stream`] if the writer fails.
     pub fn export(&self, lines: impl Write) -> Result<u64, Error> {
         guard(|| {
-            let state = self.state.load_full();
+            let state = self.current()?;
             state.tenancy("export")?;
             state.directory.write_lines(lines)?;
             Ok(state.directory.revision())
@@ -57,42 +58,12 @@ impl Engine {
     /// [`Error::RecordType`] for a type that is not one of [`Record`]'s; [`Error::NotTenancy`] for a plain Cedar program.
     pub fn record(&self, reference: &Ref) -> Result<Option<Record>, Error> {
         guard(|| {
-            let state = self.state.load_full();
+            let state = self.current()?;
             let bundle = state.tenancy("record")?;
             if !Record::TYPES.contains(&reference.kind()) {
                 return Err(Error::RecordType { name: crate::id::short(reference.kind()) });
             }
             Ok(state.directory.record(reference, &bundle.catalog))
         })
-    }
-
-    fn swap(&self, verb: &str, work: impl FnOnce(&State) -> Result<State, Error>) -> Result<u64, Error> {
-        guard(|| {
-            self.state.load().tenancy(verb)?;
-            self.turn.take(|| {
-                let mut state = self.state.load_full();
-                // Before the work, and kept should it fail: so that transactions which fail cannot make every one tidy up.
-                if let Some(tidy) = state.tidied(verb)? {
-                    state = Arc::new(tidy);
-                    self.state.store(Arc::clone(&state));
-                }
-                let next = work(&state)?;
-                let revision = next.directory.revision();
-                self.state.store(Arc::new(next));
-                Ok(revision)
-            })
-        })
-    }
-}
-
-impl State {
-    /// The same answers from a directory that is tidied up, if there was something to do.
-    fn tidied(&self, verb: &str) -> Result<Option<Self>, Error> {
-        let bundle = self.tenancy(verb)?;
-        let Some(directory) = self.directory.tidied(&bundle.catalog, bundle)? else { return Ok(None) };
-        if directory.numbering() != self.directory.numbering() && !self.fast.is_portable() {
-            return Self::new(Arc::clone(&self.loaded), directory, (&bundle.catalog, false), &self.store).map(Some);
-        }
-        Ok(Some(Self { loaded: Arc::clone(&self.loaded), fast: Arc::clone(&self.fast), directory, store: Arc::clone(&self.store) }))
     }
 }

@@ -4,7 +4,7 @@ use super::metered::{Counting, Metered, keyed};
 use super::{Engine, State, guard};
 use crate::decision::Decision;
 use crate::quota::{self, Counted, HistoryEntry, Quota, Settling, Statement, Taking};
-use crate::store::{Keep, Verification};
+use crate::store::{Durability, Keep, Verification};
 use crate::{Error, Question, Take};
 
 impl Engine {
@@ -87,7 +87,7 @@ impl Engine {
     /// codes of the store.
     pub fn usage(&self, account: &str, member: Option<&str>, meter: Option<&str>) -> Result<Vec<Quota>, Error> {
         guard(|| {
-            let state = self.state.load_full();
+            let state = self.current()?;
             let counting = Counting::new(&state, "usage", account, member)?;
             let meters: Vec<&str> = match meter {
                 Some(meter) => vec![meter],
@@ -126,6 +126,12 @@ impl Engine {
         guard(|| self.state.load().store.verify())
     }
 
+    /// Whether the verbs that count may wait for a file: hosts with an event loop await them then.
+    #[must_use]
+    pub fn touches_files(&self) -> bool {
+        self.state.load().store.touches_files()
+    }
+
     /// Takes the clock's word for it after `store.clock_jump`: so much time has passed.
     ///
     /// # Errors
@@ -153,7 +159,7 @@ impl Engine {
     /// Does the work with the version that is in force when it runs: again, if another came before the store's turn.
     fn with_latest<T>(&self, work: impl Fn(&State) -> Result<Option<T>, Error>) -> Result<T, Error> {
         for _ in 0..VERSIONS {
-            if let Some(answer) = work(&self.state.load())? {
+            if let Some(answer) = work(&**self.current()?)? {
                 return Ok(answer);
             }
         }
@@ -161,7 +167,7 @@ impl Engine {
     }
 
     fn is_latest(&self, state: &State) -> bool {
-        std::ptr::eq(&raw const **self.state.load(), state)
+        std::ptr::eq(&raw const **self.state.load(), state) && state.is_fresh()
     }
 
     fn take(&self, question: &Question<'_>, take: &Take<'_>, taking: Taking) -> Result<Decision, Error> {
@@ -172,7 +178,7 @@ impl Engine {
                     Metered::Denied(decision) => return Ok(Some(*decision)),
                 };
                 let mut answer = None;
-                state.store.write(&[metered.counting.account], &mut |ledger| {
+                state.store.write(&[metered.counting.account], Durability::Process, &mut |ledger| {
                     if !self.is_latest(state) {
                         return Ok(Keep::No);
                     }
@@ -187,7 +193,7 @@ impl Engine {
 
     fn settle(&self, verb: &str, operation: u64, how: Settling, amount: Option<i64>, key: Option<&str>) -> Result<Counted, Error> {
         guard(|| {
-            let state = self.state.load();
+            let state = self.current()?;
             if let Some(amount) = amount.filter(|amount| *amount < 0) {
                 return Err(Error::Amount { amount: amount.to_string() });
             }
@@ -198,7 +204,7 @@ impl Engine {
             let lines = |meter: &str, member: Option<&str>| counting.of(member, meter).ok();
             let asked = quota::SettlingAsked { operation, key, lines: &lines };
             let mut answer = None;
-            state.store.write(&[account.as_str()], &mut |ledger| {
+            state.store.write(&[account.as_str()], Durability::Process, &mut |ledger| {
                 let (counted, keep) = quota::settle(ledger, &asked, how)?;
                 answer = Some(counted);
                 Ok(keep)
@@ -209,7 +215,7 @@ impl Engine {
 
     fn state_of(&self, verb: &str, whose: (&str, Option<&str>), meter: &str, amount: i64, key: Option<&str>, what: Statement) -> Result<Counted, Error> {
         guard(|| {
-            let state = self.state.load();
+            let state = self.current()?;
             if amount < 0 {
                 return Err(Error::Amount { amount: amount.to_string() });
             }
@@ -218,7 +224,7 @@ impl Engine {
             let line = counting.line(meter, amount)?;
             let key = keyed(key, [verb, account, member.unwrap_or_default(), meter, &amount.to_string()].into_iter())?;
             let mut answer = None;
-            state.store.write(&[account], &mut |ledger| {
+            state.store.write(&[account], what.durability(), &mut |ledger| {
                 let (counted, keep) = quota::state(ledger, &counting.subject(), &line, key, what)?;
                 answer = Some(counted);
                 Ok(keep)

@@ -17,7 +17,7 @@ impl Engine {
     /// [`Error::NotTenancy`]; a host or e-mail that is none is a refusal: both come from strangers.
     pub fn login(&self, host: &str, email: &str) -> Result<Login, Error> {
         guard(|| {
-            let state = self.state.load_full();
+            let state = self.current()?;
             let action = state.tenancy("login")?.asked_by("login")?;
             state.login(&action, host, email)
         })

@@ -9,7 +9,7 @@ use crate::limit::QuotaFacts;
 use crate::policy::Bundle;
 use crate::question::Who;
 use crate::quota::{self, Line, Subject, Taking};
-use crate::store::Keep;
+use crate::store::{Durability, Keep};
 use crate::{Circumstances, Error, Question, Take};
 
 /// How long a key may be, in bytes.
@@ -198,7 +198,7 @@ impl State {
         }
         let accounts: Vec<&str> = metered.iter().filter_map(|item| if let Metered::By(by) = item { Some(by.counting.account) } else { None }).collect();
         let mut done = None;
-        self.store.write(&accounts, &mut |ledger| {
+        self.store.write(&accounts, Durability::Process, &mut |ledger| {
             if !is_latest() {
                 return Ok(Keep::No);
             }

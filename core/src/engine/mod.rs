@@ -9,6 +9,7 @@ mod count;
 mod login;
 mod metered;
 mod options;
+mod shared;
 mod turn;
 mod verbs;
 
@@ -18,6 +19,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 pub use self::options::{Options, Validation};
+use self::shared::Watch;
 use self::turn::Turn;
 use crate::catalog::Catalog;
 use crate::decision::{BundleInfo, PolicyInfo};
@@ -36,6 +38,8 @@ struct State {
     directory: Directory,
     /// Where counts are kept: the same in every version.
     store: Arc<dyn Store>,
+    /// Whether other processes have changed the directory since, where they can.
+    watch: Option<Watch>,
 }
 
 /// A policy engine inside the host's process. Cheap to share: all methods take `&self`.
@@ -58,19 +62,20 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Loads the policies, whole or not at all, and starts with an empty directory.
+    /// Loads the policies, whole or not at all, and the directory that the store keeps; in memory it starts empty.
     ///
     /// # Errors
     /// [`Error::Bundle`] with every fault of the first stage of loading that failed; [`Error::Store`] for a store that
-    /// this version does not have.
+    /// this version does not have; the `store.*` codes for one that cannot be opened.
     pub fn open(options: Options) -> Result<Self, Error> {
         guard(|| {
-            if options.store != "memory:" {
-                return Err(Error::Store { store: crate::id::short(&options.store) });
-            }
             let loaded = policy::load(&options.policies, options.validation, &options.caps)?;
-            let store: Arc<dyn Store> = Arc::new(store::Memory::new(options.clock));
-            let state = State::new(Arc::new(loaded), Directory::default(), (&Catalog::default(), false), &store)?;
+            let store: Arc<dyn Store> = match options.store.split_once(':') {
+                Some(("memory", "")) => Arc::new(store::Memory::new(options.clock)),
+                Some(("sqlite", path)) => Arc::new(store::Sqlite::open(path, options.clock)?),
+                _ => return Err(Error::Store { store: crate::id::short(&options.store) }),
+            };
+            let state = State::new(Arc::new(loaded), Directory::default(), (&Catalog::default(), false), &store)?.first()?;
             Ok(Self { state: ArcSwap::from_pointee(state), turn: Turn::default(), caps: options.caps, validation: options.validation })
         })
     }
@@ -85,7 +90,7 @@ impl Engine {
             let fingerprint = Arc::clone(&loaded.fingerprint);
             let loaded = Arc::new(loaded);
             self.turn.take(|| {
-                let now = self.state.load();
+                let now = self.current()?;
                 let (mut old, mut anew) = (Catalog::default(), false);
                 match (&loaded.kind, &now.loaded.kind) {
                     (policy::Kind::Tenancy(bundle), policy::Kind::Tenancy(before)) => {
@@ -98,7 +103,8 @@ impl Engine {
                         return Err(Error::NotTenancy { verb: "reload".to_owned() });
                     }
                 }
-                self.state.store(Arc::new(State::new(loaded, now.directory.clone(), (&old, anew), &now.store)?));
+                let next = State::new(loaded, now.directory.clone(), (&old, anew), &now.store)?;
+                self.state.store(Arc::new(State { watch: now.watch.clone(), ..next }));
                 Ok(fingerprint)
             })
         })
@@ -184,7 +190,19 @@ impl State {
         };
         let fast = Arc::new(loaded.compile(&mut directory));
         directory.named();
-        Ok(Self { loaded, fast, directory, store: Arc::clone(store) })
+        Ok(Self { loaded, fast, directory, store: Arc::clone(store), watch: None })
+    }
+
+    /// The same policies over another directory.
+    fn over(&self, directory: Directory) -> Result<Self, Error> {
+        let (loaded, store, watch) = (Arc::clone(&self.loaded), Arc::clone(&self.store), self.watch.clone());
+        // Its records have numbers of their own: policies that name some are compiled anew.
+        if directory.numbering() != self.directory.numbering() && !self.fast.is_portable() {
+            let bundle = self.tenancy("change")?;
+            let next = Self::new(Arc::clone(&loaded), directory, (&bundle.catalog, false), &store)?;
+            return Ok(Self { watch, ..next });
+        }
+        Ok(Self { loaded, fast: Arc::clone(&self.fast), directory, store, watch })
     }
 
     fn tenancy(&self, verb: &str) -> Result<&Bundle, Error> {

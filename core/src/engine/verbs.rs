@@ -15,7 +15,7 @@ impl Engine {
     /// The `input.*` codes, as [`Engine::authorize`].
     pub fn actions(&self, principal: &Ref, resource: &Resource, with: &Circumstances) -> Result<Vec<Arc<str>>, Error> {
         guard(|| {
-            let state = self.state.load_full();
+            let state = self.current()?;
             let mut allowed = Vec::new();
             for action in state.loaded.actions_for(principal.kind(), resource.uid.kind()) {
                 let name = Arc::from(action.action_name());
@@ -36,7 +36,7 @@ impl Engine {
     /// As [`Engine::authorize`].
     pub fn desk(&self, principal: &Ref, about: &Resource, with: &Circumstances) -> Result<Desk, Error> {
         guard(|| {
-            let state = self.state.load_full();
+            let state = self.current()?;
             let bundle = state.tenancy("desk")?;
             let mut refused = None;
             for (name, action) in bundle.desks() {

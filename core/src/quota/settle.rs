@@ -6,7 +6,7 @@ use super::take::{Place, in_force, kept_until};
 use super::{Line, MemberQuota, Subject};
 use crate::Error;
 use crate::limit::Limit;
-use crate::store::{Hold, Keep, Ledger, Named, New, Operation, OperationKind, Part, Seen, Whose};
+use crate::store::{Durability, Hold, Keep, Ledger, Named, New, Operation, OperationKind, Part, Seen, Whose};
 
 /// Which of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -193,6 +193,16 @@ pub(crate) enum Statement {
     TopUp(i64),
     /// So much more was used in this window before Sublet counted.
     CarryOver(i64),
+}
+
+impl Statement {
+    /// What changes a limit is not to be lost with the machine's power.
+    pub(crate) fn durability(self) -> Durability {
+        match self {
+            Self::TopUp(_) => Durability::Power,
+            Self::CarryOver(_) => Durability::Process,
+        }
+    }
 }
 
 /// Writes what the host says: of the account, and where a member is named of his own part too (M2).

@@ -12,10 +12,13 @@ use std::time::{Duration, Instant};
 
 use self::ledger::Open;
 use self::shard::Shard;
-use super::{Keep, Store, Verification, Work};
+use super::{Durability, Keep, Store, Verification, Work};
 use crate::Error;
 use crate::clock::{Clock, HighWater};
 use crate::keyed::Keyed;
+
+/// How it is named.
+const NAME: &str = "memory:";
 
 /// How many shards there are. A power of two.
 const SHARDS: usize = 64;
@@ -46,7 +49,7 @@ impl Memory {
     /// The shard of that number, locked. A fork may have copied a lock that is held by a thread which the child does not
     /// have: there it is an error in the end.
     fn lock(&self, at: usize) -> Result<MutexGuard<'_, Shard>, Error> {
-        let shard = self.shards.get(at).ok_or_else(|| Error::StoreBusy { store: "memory:".to_owned() })?;
+        let shard = self.shards.get(at).ok_or_else(|| Error::StoreBusy { store: NAME.to_owned() })?;
         match shard.try_lock() {
             Ok(locked) => return Ok(locked),
             Err(TryLockError::Poisoned(poisoned)) => return Ok(mended(poisoned.into_inner())),
@@ -63,7 +66,7 @@ impl Memory {
                 Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(1)),
             }
         }
-        Err(Error::StoreBusy { store: "memory:".to_owned() })
+        Err(Error::StoreBusy { store: NAME.to_owned() })
     }
 }
 
@@ -74,7 +77,11 @@ fn mended(mut shard: MutexGuard<'_, Shard>) -> MutexGuard<'_, Shard> {
 }
 
 impl Store for Memory {
-    fn write(&self, accounts: &[&str], work: Work<'_>) -> Result<(), Error> {
+    fn name(&self) -> &str {
+        NAME
+    }
+
+    fn write(&self, accounts: &[&str], _: Durability, work: Work<'_>) -> Result<(), Error> {
         let now = self.water.now()?;
         if let [account] = accounts {
             let at = self.shard_of(account);

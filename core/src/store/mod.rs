@@ -4,8 +4,12 @@
 //! it read and what it writes.
 
 mod memory;
+mod sqlite;
+
+use std::sync::Arc;
 
 pub(crate) use self::memory::Memory;
+pub(crate) use self::sqlite::{Board, Sqlite, Word};
 use crate::Error;
 use crate::window::Window;
 
@@ -183,10 +187,29 @@ pub(crate) trait Ledger {
 /// What a transaction does.
 pub(crate) type Work<'w> = &'w mut dyn FnMut(&mut dyn Ledger) -> Result<Keep, Error>;
 
+/// What an acknowledged transaction outlives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Durability {
+    /// The process, however it ends.
+    Process,
+    /// The machine's power.
+    Power,
+}
+
 /// A place where counts are kept.
 pub(crate) trait Store: std::fmt::Debug + Send + Sync {
+    /// As it is named in errors.
+    fn name(&self) -> &str;
+    /// Whether its verbs may wait for a file.
+    fn touches_files(&self) -> bool {
+        false
+    }
+    /// Where the directory is kept, if it is kept.
+    fn shelf(&self) -> Option<&dyn Shelf> {
+        None
+    }
     /// One transaction about these accounts.
-    fn write(&self, accounts: &[&str], work: Work<'_>) -> Result<(), Error>;
+    fn write(&self, accounts: &[&str], durability: Durability, work: Work<'_>) -> Result<(), Error>;
     /// One view of an account; what is written in it is dropped.
     fn read(&self, account: &str, work: Work<'_>) -> Result<(), Error>;
     /// The account of an operation that is still kept.
@@ -197,6 +220,35 @@ pub(crate) trait Store: std::fmt::Debug + Send + Sync {
     fn clear(&self) -> Result<(), Error>;
     /// Takes the clock's word for it that so much time has passed (see `store.clock_jump`).
     fn accept_clock(&self) -> Result<(), Error>;
+}
+
+/// What can be read and done to a directory inside one transaction.
+pub(crate) trait Pages {
+    /// The words that say whether it has changed since.
+    fn board(&self) -> Arc<Board>;
+    /// Which file it is: another one of the same name may hold something else at the same revision.
+    fn file(&self) -> (u64, u64);
+    fn revision(&mut self) -> Result<u64, Error>;
+    /// The changes of each revision after this one, up to that one; nothing if some are no longer kept.
+    fn changes_after(&mut self, revision: u64, upto: u64) -> Result<Option<Vec<(u64, String)>>, Error>;
+    /// Every record, as JSON.
+    fn records(&mut self, each: &mut dyn FnMut(&str) -> Result<(), Error>) -> Result<(), Error>;
+    /// Removes every record, and the changes that led to them.
+    fn clear(&mut self) -> Result<(), Error>;
+    /// Writes a record, of that type and id, as JSON; removes it where there is none.
+    fn put(&mut self, kind: &str, id: &str, record: Option<&str>) -> Result<(), Error>;
+    /// Writes the revision, and what it changed unless everything.
+    fn note(&mut self, revision: u64, changes: Option<&str>) -> Result<(), Error>;
+}
+
+/// A directory that all processes of a machine share.
+pub(crate) trait Shelf {
+    /// One transaction, on the disk before it is answered. `published` is called once it is committed, before others see it.
+    fn change(&self, work: &mut dyn FnMut(&mut dyn Pages) -> Result<Keep, Error>, published: &mut dyn FnMut()) -> Result<(), Error>;
+    /// Reads with nobody changing it.
+    fn look(&self, work: &mut dyn FnMut(&mut dyn Pages) -> Result<(), Error>) -> Result<(), Error>;
+    /// Whether the directory may have changed since the board said this.
+    fn is_stale(&self, board: &Board, known: u64) -> bool;
 }
 
 /// What [`Engine::verify`](crate::Engine::verify) found.

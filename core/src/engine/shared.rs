@@ -1,0 +1,221 @@
+//! New versions, and how the processes of one store come to have the same.
+
+use std::sync::Arc;
+
+use arc_swap::Guard;
+
+use super::{Engine, State, guard};
+use crate::directory::Directory;
+use crate::policy::Kind;
+use crate::store::{Board, Keep, Pages, Shelf, Word};
+use crate::{Error, Ref};
+
+/// What a version was read from.
+#[derive(Debug, Clone)]
+pub(super) struct Watch {
+    board: Arc<Board>,
+    /// What the board said of the directory.
+    seen: u64,
+    /// Which file it was.
+    file: (u64, u64),
+}
+
+/// A new version, and the records that it changes: all of them, if it is not said.
+type Made = (State, Option<Vec<Ref>>);
+
+impl Engine {
+    /// The version in force: at the cost of one load where no other process has changed the directory since.
+    #[inline]
+    pub(super) fn current(&self) -> Result<Guard<Arc<State>>, Error> {
+        let state = self.state.load();
+        if state.is_fresh() {
+            return Ok(state);
+        }
+        self.catch_up(state)
+    }
+
+    #[cold]
+    fn catch_up(&self, state: Guard<Arc<State>>) -> Result<Guard<Arc<State>>, Error> {
+        if !state.is_stale() {
+            return Ok(state);
+        }
+        drop(state);
+        self.turn.take(|| {
+            // Another thread may have done it.
+            let state = self.state.load_full();
+            let Some(shelf) = state.store.shelf().filter(|_| state.is_stale()) else { return Ok(()) };
+            let mut next = None;
+            shelf.look(&mut |pages| {
+                next = state.caught_up(pages)?;
+                Ok(())
+            })?;
+            if let Some(next) = next {
+                self.state.store(Arc::new(next));
+            }
+            Ok(())
+        })?;
+        Ok(self.state.load())
+    }
+
+    /// Puts a new version in place of the latest: in the store, and here.
+    pub(super) fn swap(&self, verb: &str, work: impl FnOnce(&State) -> Result<Made, Error>) -> Result<u64, Error> {
+        guard(|| {
+            self.state.load().tenancy(verb)?;
+            self.turn.take(|| {
+                let mut state = self.state.load_full();
+                // Before the work, and kept should it fail: so that transactions which fail cannot make every one tidy up.
+                if let Some(tidy) = state.tidied(verb)? {
+                    state = Arc::new(tidy);
+                    self.state.store(Arc::clone(&state));
+                }
+                let Some(shelf) = state.store.shelf() else {
+                    let (next, _) = work(&state)?;
+                    let revision = next.directory.revision();
+                    self.state.store(Arc::new(next));
+                    return Ok(revision);
+                };
+                self.change_shelf(shelf, &state, work)
+            })
+        })
+    }
+
+    fn change_shelf(&self, shelf: &dyn Shelf, state: &Arc<State>, work: impl FnOnce(&State) -> Result<Made, Error>) -> Result<u64, Error> {
+        let (mut work, mut revision) = (Some(work), 0);
+        let mut made = None;
+        let next = std::cell::Cell::new(None);
+        shelf.change(
+            &mut |pages| {
+                let latest = state.caught_up(pages)?;
+                let latest = latest.as_ref().unwrap_or(state);
+                let Some(work) = work.take() else { return Ok(Keep::No) };
+                let (mut version, references) = work(latest)?;
+                version.write(pages, references.as_deref())?;
+                revision = version.directory.revision();
+                version.watch = Some(Watch::after(pages));
+                next.set(Some(Arc::new(version)));
+                Ok(Keep::Yes)
+            },
+            // Before others can know: so that no thread here is behind them.
+            &mut || made = next.take(),
+        )?;
+        if let Some(made) = made {
+            self.state.store(made);
+        }
+        Ok(revision)
+    }
+}
+
+impl Watch {
+    fn now(pages: &dyn Pages) -> Self {
+        let board = pages.board();
+        Self { seen: board.now(Word::Directory), file: pages.file(), board }
+    }
+
+    /// What it will say when this change is committed.
+    fn after(pages: &dyn Pages) -> Self {
+        let now = Self::now(pages);
+        Self { seen: (now.seen | 1).wrapping_add(1), ..now }
+    }
+}
+
+impl State {
+    /// Whether other processes can change the directory.
+    pub(super) fn is_shared(&self) -> bool {
+        self.watch.is_some()
+    }
+
+    #[inline]
+    pub(super) fn is_fresh(&self) -> bool {
+        self.watch.as_ref().is_none_or(|watch| watch.board.now(Word::Directory) == watch.seen)
+    }
+
+    fn is_stale(&self) -> bool {
+        let shelf = self.store.shelf().zip(self.watch.as_ref());
+        shelf.is_some_and(|(shelf, watch)| shelf.is_stale(&watch.board, watch.seen))
+    }
+
+    /// The version to begin with: of the directory that the store keeps.
+    pub(super) fn first(self) -> Result<Self, Error> {
+        let Some(shelf) = self.store.shelf().filter(|_| matches!(self.loaded.kind, Kind::Tenancy(_))) else { return Ok(self) };
+        let mut next = None;
+        shelf.look(&mut |pages| {
+            let watch = Watch::now(pages);
+            let revision = pages.revision()?;
+            let mut state = if revision == 0 { self.over(self.directory.clone())? } else { self.over(self.all(pages, revision)?)? };
+            state.watch = Some(watch);
+            next = Some(state);
+            Ok(())
+        })?;
+        Ok(next.unwrap_or(self))
+    }
+
+    /// The version that the store has, if it is another than this.
+    fn caught_up(&self, pages: &mut dyn Pages) -> Result<Option<Self>, Error> {
+        let (watch, revision, mine) = (Watch::now(pages), pages.revision()?, self.directory.revision());
+        let same = self.watch.as_ref().is_some_and(|known| known.file == watch.file);
+        if same && revision == mine && self.watch.as_ref().is_some_and(|known| known.seen == watch.seen && Arc::ptr_eq(&known.board, &watch.board)) {
+            return Ok(None);
+        }
+        let directory = match revision.checked_sub(mine).filter(|_| same) {
+            Some(0) => self.directory.clone(),
+            Some(_) => match pages.changes_after(mine, revision)? {
+                Some(changes) => self.after(&changes)?,
+                None => self.all(pages, revision)?,
+            },
+            None => self.all(pages, revision)?,
+        };
+        Ok(Some(Self { watch: Some(watch), ..self.over(directory)? }))
+    }
+
+    fn behind(&self, revision: u64, error: Error) -> Error {
+        match error {
+            Error::Panic { .. } => error,
+            error if error.code().starts_with("store.") => error,
+            error => Error::StoreBehind { store: self.store.name().to_owned(), revision, code: error.code(), reason: error.to_string() },
+        }
+    }
+
+    /// The directory after the changes of these revisions.
+    fn after(&self, changes: &[(u64, String)]) -> Result<Directory, Error> {
+        let bundle = self.tenancy("change")?;
+        let mut directory = self.directory.clone();
+        for (revision, notes) in changes {
+            let told = |error| self.behind(*revision, error);
+            if let Some(tidy) = directory.tidied(&bundle.catalog, bundle)? {
+                directory = tidy;
+            }
+            let changes = Directory::changes_of(notes).map_err(told)?;
+            directory = directory.apply(changes, &bundle.catalog, bundle, None).map_err(told)?;
+        }
+        Ok(directory)
+    }
+
+    /// The directory of all records.
+    fn all(&self, pages: &mut dyn Pages, revision: u64) -> Result<Directory, Error> {
+        let bundle = self.tenancy("change")?;
+        let read = Directory::of_records(revision, &bundle.catalog, bundle, &mut |each| pages.records(each));
+        read.map_err(|error| self.behind(revision, error))
+    }
+
+    /// Writes what this version changes.
+    fn write(&self, pages: &mut dyn Pages, references: Option<&[Ref]>) -> Result<(), Error> {
+        let revision = self.directory.revision();
+        match references {
+            Some(references) => {
+                let notes = self.directory.noted(references, &mut |kind, id, record| pages.put(kind, id, record))?;
+                pages.note(revision, Some(&notes))
+            }
+            None => {
+                pages.clear()?;
+                self.directory.each_record(&mut |kind, id, record| pages.put(kind, id, record))?;
+                pages.note(revision, None)
+            }
+        }
+    }
+
+    /// The same answers from a directory that is tidied up, if there was something to do.
+    fn tidied(&self, verb: &str) -> Result<Option<Self>, Error> {
+        let bundle = self.tenancy(verb)?;
+        self.directory.tidied(&bundle.catalog, bundle)?.map(|directory| self.over(directory)).transpose()
+    }
+}

@@ -1,0 +1,39 @@
+//! Where the clock stands when a store is opened, and who vouches for it.
+//!
+//! A process that is started after a long rest finds a clock that is far past the last instant that was counted. What
+//! tells a rest from a clock that leapt is the time since the machine was started, which nobody sets.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::clock::{Clock, DAY, HighWater};
+
+/// Names this start of the machine; and how far the clock was ahead of the time since, in milliseconds.
+fn start(now: i64) -> Option<(String, i64)> {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    let uptime = std::fs::read_to_string("/proc/uptime").ok()?;
+    let (whole, parts) = uptime.split_whitespace().next()?.split_once('.')?;
+    let parts: i64 = parts.get(..2)?.parse().ok()?;
+    let uptime = whole.parse::<i64>().ok()?.checked_mul(1_000)?.checked_add(parts.checked_mul(10)?)?;
+    Some((id.trim().to_owned(), now.checked_sub(uptime)?))
+}
+
+/// The clock of a store whose processes have counted up to `mark`.
+pub(super) fn water(clock: Clock, connection: &Connection, mark: i64) -> rusqlite::Result<HighWater> {
+    let last: Option<i64> = connection.query_row("SELECT at FROM operations ORDER BY id DESC LIMIT 1", [], |row| row.get(0)).optional()?;
+    let seen: Option<i64> = connection.query_row("SELECT value FROM meta WHERE name = 'seen'", [], |row| row.get(0)).optional()?;
+    let mark = mark.max(last.unwrap_or(i64::MIN)).max(seen.unwrap_or(i64::MIN));
+    let (now, system) = (clock.now(), matches!(clock, Clock::System));
+    let water = HighWater::new(clock, mark);
+    let Some((id, ahead)) = start(now).filter(|_| system) else { return Ok(water) };
+    let known: Option<String> = connection.query_row("SELECT value FROM meta WHERE name = 'boot'", [], |row| row.get(0)).optional()?;
+    let known = known.as_deref().and_then(|text| text.split_once(' ')).and_then(|(id, ahead)| Some((id, ahead.parse::<i64>().ok()?)));
+    let vouched = known.is_some_and(|(known, before)| known == id && ahead.saturating_sub(before).saturating_abs() <= DAY);
+    if vouched && now > mark {
+        water.raise(now);
+    }
+    let leapt = mark != i64::MIN && now.saturating_sub(mark) > DAY;
+    if !vouched && !leapt {
+        connection.execute("INSERT OR REPLACE INTO meta VALUES ('boot', ?1)", params![format!("{id} {ahead}")])?;
+    }
+    Ok(water)
+}

@@ -1,0 +1,250 @@
+//! Transactions, and who joins which.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::board::Word;
+use super::fault;
+use super::file::{Open, lock};
+use super::fork::Pass;
+use super::ledger::Sheet;
+use super::Sqlite;
+use crate::Error;
+use crate::store::Keep;
+
+/// How many calls share one commit at most, and how long others wait for it: other processes want their turn too.
+const MOST: u32 = 100;
+const LONGEST: Duration = Duration::from_millis(5);
+
+/// What this process has open.
+#[derive(Debug)]
+pub(super) struct Room {
+    pub(super) process: u32,
+    desk: Mutex<Desk>,
+    /// Callers that have come and wait for the desk.
+    arriving: AtomicUsize,
+}
+
+impl Room {
+    pub(super) fn new(desk: Desk) -> Self {
+        Self { process: process::id(), desk: Mutex::new(desk), arriving: AtomicUsize::new(0) }
+    }
+
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.arriving.fetch_add(1, Ordering::SeqCst);
+        let desk = self.desk.lock().unwrap_or_else(PoisonError::into_inner);
+        self.arriving.fetch_sub(1, Ordering::SeqCst);
+        desk
+    }
+}
+
+/// The connection, and the transaction that is open on it.
+#[derive(Debug)]
+pub(super) struct Desk {
+    open: Option<Open>,
+    batch: Option<Batch>,
+}
+
+/// A transaction of one or several callers.
+#[derive(Debug)]
+struct Batch {
+    end: Arc<End>,
+    members: u32,
+    begun: Instant,
+    full: bool,
+    _pass: Pass,
+}
+
+/// How a transaction ended, for those who wait for it.
+#[derive(Debug, Default)]
+struct End {
+    result: Mutex<Option<Result<(), Error>>>,
+    said: Condvar,
+}
+
+impl End {
+    fn say(&self, result: Result<(), Error>) {
+        *self.result.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
+        self.said.notify_all();
+    }
+
+    fn wait(&self) -> Result<(), Error> {
+        let mut result = self.result.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            match &*result {
+                Some(result) => return result.clone(),
+                None => result = self.said.wait(result).unwrap_or_else(PoisonError::into_inner),
+            }
+        }
+    }
+}
+
+/// What one caller does in a transaction.
+pub(super) type Member<'m> = &'m mut dyn FnMut(&mut Sheet<'_>) -> Result<Keep, Error>;
+
+impl Desk {
+    pub(super) fn new(open: Option<Open>) -> Self {
+        Self { open, batch: None }
+    }
+
+    fn run(&mut self, sql: &str) -> Result<(), rusqlite::Error> {
+        match &self.open {
+            Some(open) => open.connection.prepare_cached(sql)?.raw_execute().map(drop),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Sqlite {
+    /// One transaction, or a part of one that is open.
+    pub(super) fn transact(&self, full: bool, work: Member<'_>) -> Result<(), Error> {
+        let room = self.room();
+        let mut desk = room.desk();
+        if full && desk.batch.as_ref().is_some_and(|batch| !batch.full) {
+            self.finish(&mut desk, Ok(()));
+        }
+        let first = desk.batch.is_none();
+        if first {
+            self.begin(&mut desk, full)?;
+        }
+        let result = self.take_part(&mut desk, first, work);
+        let Some(batch) = &mut desk.batch else { return result.map(drop) };
+        let end = Arc::clone(&batch.end);
+        batch.members = batch.members.saturating_add(1);
+        let is_full = batch.members >= MOST || batch.begun.elapsed() >= LONGEST;
+        // Whoever is arriving comes to the desk, and commits if nobody comes after him.
+        if is_full || room.arriving.load(Ordering::SeqCst) == 0 {
+            self.finish(&mut desk, Ok(()));
+        }
+        drop(desk);
+        // Also one that was refused: what he was refused for is to be true.
+        end.wait()?;
+        result.map(drop)
+    }
+
+    /// What concerns the directory: a transaction of its own, on the disk before it is answered. `published` is called
+    /// when it is committed and before others can know.
+    pub(super) fn transact_alone(&self, work: Member<'_>, published: &mut dyn FnMut()) -> Result<(), Error> {
+        let room = self.room();
+        let mut desk = room.desk();
+        self.finish(&mut desk, Ok(()));
+        self.begin(&mut desk, true)?;
+        let result = self.take_part(&mut desk, true, work);
+        let Some(board) = desk.open.as_ref().filter(|_| desk.batch.is_some()).map(|open| Arc::clone(&open.board)) else { return result.map(drop) };
+        let end = desk.batch.as_ref().map(|batch| Arc::clone(&batch.end));
+        board.begin(Word::Directory);
+        let committed = self.commit(&mut desk);
+        if committed.is_ok() {
+            published();
+        }
+        board.end(Word::Directory);
+        self.close(&mut desk, committed);
+        end.map_or(Ok(()), |end| end.wait())?;
+        result.map(drop)
+    }
+
+    fn begin(&self, desk: &mut Desk, full: bool) -> Result<(), Error> {
+        let pass = Pass::new();
+        let begun = self.locked(desk).and_then(|()| {
+            let Some(open) = &mut desk.open else { return Err(self.place.replaced()) };
+            // Who held the lock before may have been killed at it.
+            open.board.end(Word::Directory);
+            open.board.end(Word::Counts);
+            open.set_full(full).map_err(|found| self.place.sqlite(&found))?;
+            desk.run("BEGIN IMMEDIATE").map_err(|found| self.place.sqlite(&found))
+        });
+        match begun {
+            Ok(()) => desk.batch = Some(Batch { end: Arc::default(), members: 0, begun: Instant::now(), full, _pass: pass }),
+            // The next caller opens it anew.
+            Err(_) => desk.open = None,
+        }
+        begun
+    }
+
+    /// Takes the lock on the file that is there under its name.
+    fn locked(&self, desk: &mut Desk) -> Result<(), Error> {
+        if let Some(open) = &desk.open {
+            lock(&open.lock).map_err(|found| fault::file(&self.place.name, &found))?;
+            if open.is_itself(&self.place)? {
+                return Ok(());
+            }
+        }
+        desk.open = None;
+        desk.open = Some(Open::new(&self.place, Some(&self.id))?.0);
+        Ok(())
+    }
+
+    /// One caller's work. What it did is taken back unless it says to keep it.
+    fn take_part(&self, desk: &mut Desk, first: bool, work: Member<'_>) -> Result<Keep, Error> {
+        let saved = if first { Ok(()) } else { desk.run("SAVEPOINT part") };
+        let result = saved.map_err(|found| self.place.sqlite(&found)).and_then(|()| self.work(desk, work));
+        let broken = |error: &Error| error.code().starts_with("store.") && !matches!(error, Error::ClockJump { .. } | Error::StoreBehind { .. });
+        if let Some(error) = result.as_ref().err().filter(|error| broken(error)) {
+            // Nobody knows what is left of the transaction: all who are in it are told.
+            self.finish(desk, Err(error.clone()));
+            return result;
+        }
+        let undone = match (result.as_ref(), first) {
+            (Ok(Keep::Yes), true) => Ok(()),
+            (Ok(Keep::Yes), false) => desk.run("RELEASE part"),
+            (_, true) => {
+                let undone = desk.run("ROLLBACK");
+                if undone.is_ok() {
+                    self.close(desk, Ok(()));
+                }
+                undone
+            }
+            (_, false) => desk.run("ROLLBACK TO part").and_then(|()| desk.run("RELEASE part")),
+        };
+        match undone {
+            Ok(()) => result,
+            Err(found) => {
+                let error = self.place.sqlite(&found);
+                self.finish(desk, Err(error.clone()));
+                Err(error)
+            }
+        }
+    }
+
+    fn work(&self, desk: &mut Desk, work: Member<'_>) -> Result<Keep, Error> {
+        let Some(open) = &mut desk.open else { return Err(self.place.replaced()) };
+        let now = self.instant(&open.board)?;
+        let mut sheet = Sheet { connection: &open.connection, board: &open.board, place: &self.place, file: open.identity, prune: &mut open.prune, now };
+        let worked = catch_unwind(AssertUnwindSafe(|| work(&mut sheet)));
+        worked.unwrap_or_else(|payload| Err(Error::Panic { reason: crate::stack::reason_of(payload.as_ref()) }))
+    }
+
+    /// Ends the transaction, if one is open: commits it, or takes it back for this reason.
+    fn finish(&self, desk: &mut Desk, how: Result<(), Error>) {
+        if desk.batch.is_none() {
+            return;
+        }
+        let result = how.and_then(|()| self.commit(desk));
+        self.close(desk, result);
+    }
+
+    fn commit(&self, desk: &mut Desk) -> Result<(), Error> {
+        let Some(board) = desk.open.as_ref().map(|open| Arc::clone(&open.board)) else { return Err(self.place.replaced()) };
+        board.begin(Word::Counts);
+        let committed = desk.run("COMMIT").map_err(|found| self.place.sqlite(&found));
+        board.end(Word::Counts);
+        committed
+    }
+
+    /// Lets the lock go, and tells those who wait. A connection that failed is closed: the next caller opens another.
+    fn close(&self, desk: &mut Desk, mut result: Result<(), Error>) {
+        let Some(batch) = desk.batch.take() else { return };
+        if let (Ok(()), Some(open)) = (&result, &desk.open)
+            && let Err(found) = open.lock.unlock()
+        {
+            result = Err(fault::file(&self.place.name, &found));
+        }
+        if result.is_err() {
+            desk.open = None;
+        }
+        batch.end.say(result);
+    }
+}

@@ -1,0 +1,249 @@
+//! The file: found, checked, opened, and guarded against what would take its locks away.
+
+use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use nix::fcntl::{FcntlArg, fcntl};
+use nix::sys::statfs::fstatfs;
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
+
+use super::board::{self, Board};
+use super::fault;
+use super::ledger::Prune;
+use crate::Error;
+
+/// "Subl": what tells our files from another program's.
+const APPLICATION: i64 = 0x5375_626c;
+/// The version of `schema.sql`.
+const VERSION: i64 = 1;
+const SCHEMA: &str = include_str!("schema.sql");
+
+/// How long a program that is not Sublet may hold the database.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Where SQLite locks a database that it reads, and where it says that a `-shm` file is in use.
+const SHARED: (i64, i64) = (0x4000_0002, 510);
+const IN_USE: (i64, i64) = (128, 1);
+
+/// Where a store is, and how it is named in errors.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    pub(super) name: String,
+    pub(super) path: PathBuf,
+}
+
+impl Place {
+    /// The same file, whatever directory the process goes to later.
+    pub(super) fn new(path: &str) -> Result<Self, Error> {
+        let name = format!("sqlite:{}", crate::id::short(path));
+        let given = PathBuf::from(path);
+        let unreachable = |reason: String| Error::StoreUnreachable { store: name.clone(), reason };
+        let file = given.file_name().ok_or_else(|| unreachable("it names no file".to_owned()))?;
+        let folder = given.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = fs::canonicalize(folder).map_err(|found| unreachable(format!("its folder: {found}")))?;
+        let path = folder.join(file);
+        // A link is followed once and for all: the files beside a database stand beside the database itself.
+        let path = fs::canonicalize(&path).unwrap_or(path);
+        if path.is_dir() {
+            return Err(unreachable("it is a folder".to_owned()));
+        }
+        Ok(Self { name, path })
+    }
+
+    pub(super) fn beside(&self, suffix: &str) -> PathBuf {
+        let mut name = self.path.clone().into_os_string();
+        name.push(suffix);
+        PathBuf::from(name)
+    }
+
+    pub(super) fn sqlite(&self, error: &rusqlite::Error) -> Error {
+        fault::of(&self.name, error)
+    }
+
+    pub(super) fn replaced(&self) -> Error {
+        Error::StoreReplaced { store: self.name.clone() }
+    }
+}
+
+/// The database as this process has it open. Fields are dropped in their order: the guards after the connection.
+#[derive(Debug)]
+pub(super) struct Open {
+    pub(super) connection: Connection,
+    pub(super) lock: File,
+    pub(super) board: Arc<Board>,
+    pub(super) identity: (u64, u64),
+    /// Whether commits reach the disk before they are answered.
+    pub(super) full: bool,
+    pub(super) prune: Prune,
+    guards: [File; 2],
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        // So that SQLite, should nobody else have the file open, tidies up when the connection closes.
+        for (guard, at) in self.guards.iter().zip([SHARED, IN_USE]) {
+            let _ = hold(guard, at, libc::F_UNLCK);
+        }
+    }
+}
+
+/// Locks until the file is this process's alone. Signals do not end the wait.
+pub(super) fn lock(file: &File) -> std::io::Result<()> {
+    loop {
+        match file.lock() {
+            Err(found) if found.kind() == ErrorKind::Interrupted => {}
+            other => return other,
+        }
+    }
+}
+
+/// A lock that belongs to the open file, not to the process: SQLite's, and those of another SQLite in this process, do not
+/// replace it, and closing the database elsewhere in the process does not drop it.
+fn hold(file: &File, (start, length): (i64, i64), kind: i32) -> nix::Result<i32> {
+    let kind = i16::try_from(kind).unwrap_or_default();
+    let whence = i16::try_from(libc::SEEK_SET).unwrap_or_default();
+    fcntl(file, FcntlArg::F_OFD_SETLK(&libc::flock { l_type: kind, l_whence: whence, l_start: start, l_len: length, l_pid: 0 }))
+}
+
+impl Open {
+    /// Opens the store, and makes it where it is not there, unless a certain one is `wanted`. The lock is held afterwards.
+    pub(super) fn new(place: &Place, wanted: Option<&str>) -> Result<(Self, String), Error> {
+        let file = |found: std::io::Error| fault::file(&place.name, &found);
+        let lock_file = board::open_lock(&place.beside("-lock")).map_err(file)?;
+        refuse_network(place, &lock_file)?;
+        lock(&lock_file).map_err(file)?;
+        if wanted.is_some() && !place.path.is_file() {
+            return Err(place.replaced());
+        }
+        let board = Arc::new(Board::map(&lock_file).map_err(file)?);
+        let (connection, id) = connect(place, wanted)?;
+        let guards = [guard(place, &place.path, SHARED)?, guard(place, &place.beside("-shm"), IN_USE)?];
+        let identity = board::identity(&fs::metadata(&place.path).map_err(file)?);
+        board.end(board::Word::Directory);
+        board.end(board::Word::Counts);
+        Ok((Self { connection, lock: lock_file, board, identity, full: false, prune: Prune::default(), guards }, id))
+    }
+
+    /// Whether the files are still those that were opened; asked with the lock held.
+    pub(super) fn is_itself(&self, place: &Place) -> Result<bool, Error> {
+        let same = |path: &Path, known| fs::metadata(path).is_ok_and(|found| board::identity(&found) == known);
+        if !same(&place.path, self.identity) {
+            return Err(place.replaced());
+        }
+        if same(&place.beside("-lock"), self.board.identity) {
+            return Ok(true);
+        }
+        // Others may have a new one already; those who still have this one come to see.
+        self.board.disturb();
+        Ok(false)
+    }
+
+    /// Whether commits are to reach the disk before they are answered.
+    pub(super) fn set_full(&mut self, full: bool) -> rusqlite::Result<()> {
+        if full != self.full {
+            self.connection.execute_batch(if full { "PRAGMA synchronous = FULL" } else { "PRAGMA synchronous = NORMAL" })?;
+            self.full = full;
+        }
+        Ok(())
+    }
+}
+
+fn guard(place: &Place, path: &Path, at: (i64, i64)) -> Result<File, Error> {
+    let guard = File::open(path).map_err(|found| fault::file(&place.name, &found))?;
+    hold(&guard, at, libc::F_RDLCK).map_err(|found| fault::file(&place.name, &found.into()))?;
+    Ok(guard)
+}
+
+fn connect(place: &Place, wanted: Option<&str>) -> Result<(Connection, String), Error> {
+    let new = if wanted.is_none() { OpenFlags::SQLITE_OPEN_CREATE } else { OpenFlags::empty() };
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | new;
+    let told = |found: &rusqlite::Error| place.sqlite(found);
+    let mut connection = Connection::open_with_flags(&place.path, flags).map_err(|found| told(&found))?;
+    connection.set_prepared_statement_cache_capacity(64);
+    connection.busy_timeout(PATIENCE).map_err(|found| told(&found))?;
+    if connection.is_readonly(rusqlite::MAIN_DB).map_err(|found| told(&found))? {
+        return Err(Error::StoreReadOnly { store: place.name.clone() });
+    }
+    let number = |pragma: &str| connection.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get::<_, i64>(0));
+    let application = number("application_id").map_err(|found| told(&found))?;
+    let version = number("user_version").map_err(|found| told(&found))?;
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(|found| told(&found))?;
+    let empty = application == 0 && version == 0 && tables == 0;
+    if empty && wanted.is_some() {
+        return Err(place.replaced());
+    }
+    if !empty && application != APPLICATION {
+        return Err(Error::StoreForeign { store: place.name.clone() });
+    }
+    if version > VERSION {
+        return Err(Error::StoreVersion { store: place.name.clone(), found: version, known: VERSION });
+    }
+    let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(|found| told(&found))?;
+    if mode != "wal" {
+        return Err(Error::StoreUnreachable { store: place.name.clone(), reason: format!("its journal is `{mode}`, not `wal`") });
+    }
+    connection.execute_batch("PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY").map_err(|found| told(&found))?;
+    if empty {
+        create(&mut connection).map_err(|found| told(&found))?;
+    }
+    let id = connection.query_row("SELECT value FROM meta WHERE name = 'store'", [], |row| row.get::<_, String>(0)).optional();
+    let id = id.map_err(|found| told(&found))?.ok_or_else(|| Error::StoreForeign { store: place.name.clone() })?;
+    if wanted.is_some_and(|wanted| wanted != id) {
+        return Err(place.replaced());
+    }
+    Ok((connection, id))
+}
+
+fn create(connection: &mut Connection) -> rusqlite::Result<()> {
+    connection.execute_batch("PRAGMA synchronous = FULL")?;
+    let transaction = connection.transaction()?;
+    transaction.execute_batch(SCHEMA)?;
+    transaction.execute("INSERT INTO meta VALUES ('store', lower(hex(randomblob(16)))), ('revision', 0)", [])?;
+    transaction.pragma_update(None, "application_id", APPLICATION)?;
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    transaction.commit()?;
+    connection.execute_batch("PRAGMA synchronous = NORMAL")
+}
+
+/// File systems whose locks do not hold between machines, or may not.
+const NETWORKS: [(i64, &str); 12] = [
+    (0x6969, "nfs"),
+    (0x517b, "smb"),
+    (0xfe53_4d42, "smb2"),
+    (0xff53_4d42, "cifs"),
+    (0x0102_1997, "9p"),
+    (0x5346_414f, "afs"),
+    (0x7375_7245, "coda"),
+    (0x564c, "ncp"),
+    (0x00c3_6400, "ceph"),
+    (0x0bd0_0bd0, "lustre"),
+    (0x4750_4653, "gpfs"),
+    (0x6573_5546, "fuse"),
+];
+
+fn network(kind: i64) -> Option<&'static str> {
+    NETWORKS.iter().find(|(magic, _)| *magic == kind & 0xffff_ffff).map(|(_, name)| *name)
+}
+
+fn refuse_network(place: &Place, file: &File) -> Result<(), Error> {
+    let found = fstatfs(file).map_err(|found| fault::file(&place.name, &found.into()))?;
+    match network(i64::from(found.filesystem_type().0)) {
+        Some(system) => Err(Error::StoreNetwork { store: place.name.clone(), system: system.to_owned() }),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_of_this_machine_is_no_network() {
+        let [ext4, xfs, btrfs, tmpfs, overlay] = [0xef53, 0x5846_5342, 0x9123_683e, 0x0102_1994, 0x794c_7630];
+        assert_eq!([ext4, xfs, btrfs, tmpfs, overlay].map(network), [None; 5]);
+        assert_eq!((network(0x6969), network(0xff53_4d42 - (1 << 32))), (Some("nfs"), Some("cifs")));
+    }
+}

@@ -1,0 +1,92 @@
+//! A fork waits until no transaction is open in this process: so a child never inherits SQLite in the middle of one, nor a
+//! lock of SQLite's own that is held by a thread which the child does not have.
+#![allow(unsafe_code, reason = "`pthread_atfork` is C's")]
+
+use std::cell::Cell;
+use std::sync::{Condvar, Mutex, MutexGuard, Once, PoisonError};
+
+#[derive(Debug)]
+struct Inside {
+    /// How many transactions are open, of all stores.
+    open: u32,
+    /// Whether somebody waits to fork: nothing is begun before he has.
+    forking: bool,
+}
+
+static INSIDE: Mutex<Inside> = Mutex::new(Inside { open: 0, forking: false });
+static CHANGED: Condvar = Condvar::new();
+static HANDLERS: Once = Once::new();
+
+thread_local! {
+    /// Held by the thread that forks, from before the fork until after it.
+    static HELD: Cell<Option<MutexGuard<'static, Inside>>> = const { Cell::new(None) };
+}
+
+fn inside() -> MutexGuard<'static, Inside> {
+    INSIDE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn wait(inside: MutexGuard<'static, Inside>) -> MutexGuard<'static, Inside> {
+    CHANGED.wait(inside).unwrap_or_else(PoisonError::into_inner)
+}
+
+/// While it lives no thread of this process forks.
+#[derive(Debug)]
+pub(super) struct Pass {
+    process: u32,
+}
+
+impl Pass {
+    pub(super) fn new() -> Self {
+        // SAFETY: the handlers are plain functions that live as long as the program; they take this module's lock and
+        // allocate nothing. Where they cannot be registered, a fork is as it is without them.
+        HANDLERS.call_once(|| {
+            let _ = unsafe { libc::pthread_atfork(Some(before), Some(after), Some(after_in_child)) };
+        });
+        let mut now = inside();
+        while now.forking {
+            now = wait(now);
+        }
+        now.open = now.open.saturating_add(1);
+        Self { process: std::process::id() }
+    }
+}
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        // One that was copied into a child was given up there already.
+        if self.process == std::process::id() {
+            let mut now = inside();
+            now.open = now.open.saturating_sub(1);
+            drop(now);
+            CHANGED.notify_all();
+        }
+    }
+}
+
+extern "C" fn before() {
+    let mut now = inside();
+    now.forking = true;
+    while now.open > 0 {
+        now = wait(now);
+    }
+    let _ = HELD.try_with(|held| held.set(Some(now)));
+}
+
+fn released(open: Option<u32>) {
+    let held = HELD.try_with(Cell::take).ok().flatten();
+    let mut now = held.unwrap_or_else(inside);
+    now.forking = false;
+    if let Some(open) = open {
+        now.open = open;
+    }
+}
+
+extern "C" fn after() {
+    released(None);
+    CHANGED.notify_all();
+}
+
+extern "C" fn after_in_child() {
+    released(Some(0));
+}

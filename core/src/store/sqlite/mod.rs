@@ -1,0 +1,137 @@
+//! Counts and the directory in one SQLite file that several processes of a machine share.
+//!
+//! Every transaction takes a lock on a side file, and then SQLite's own: the first is what makes the order fair, and holds
+//! whatever another SQLite in the process does. Threads of one process that come while a transaction is open join it, each
+//! under its savepoint, and are answered when it is committed. No thread is started, so a fork loses none.
+
+mod board;
+mod boot;
+mod desk;
+mod fault;
+mod file;
+mod fork;
+mod ledger;
+mod pages;
+mod rows;
+mod verify;
+
+use std::mem;
+use std::process;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use arc_swap::ArcSwap;
+
+pub(crate) use self::board::{Board, Word};
+use self::desk::{Desk, Room};
+use self::file::{Open, Place};
+use super::{Durability, Keep, Shelf, Store, Verification, Work};
+use crate::Error;
+use crate::clock::{Clock, HighWater};
+
+/// The store of one file.
+#[derive(Debug)]
+pub(crate) struct Sqlite {
+    place: Place,
+    /// Whether every commit reaches the disk before it is answered.
+    power: bool,
+    water: HighWater,
+    /// Names the store for good: a file of the same path with another name is another store.
+    id: String,
+    room: ArcSwap<Room>,
+}
+
+impl Sqlite {
+    /// Opens `PATH`, or `PATH?durability=power`.
+    pub(crate) fn open(given: &str, clock: Clock) -> Result<Self, Error> {
+        let unknown = || Error::Store { store: format!("sqlite:{}", crate::id::short(given)) };
+        let (path, power) = match given.rsplit_once("?durability=") {
+            None => (given, false),
+            Some((path, "process")) => (path, false),
+            Some((path, "power")) => (path, true),
+            Some(_) => return Err(unknown()),
+        };
+        if path.is_empty() || path.contains('\0') {
+            return Err(unknown());
+        }
+        let place = Place::new(path)?;
+        let pass = fork::Pass::new();
+        let (open, id) = Open::new(&place, None)?;
+        let water = boot::water(clock, &open.connection, open.board.mark().load(Ordering::Acquire)).map_err(|found| place.sqlite(&found))?;
+        open.lock.unlock().map_err(|found| fault::file(&place.name, &found))?;
+        drop(pass);
+        Ok(Self { place, power, water, id, room: ArcSwap::from_pointee(Room::new(Desk::new(Some(open)))) })
+    }
+
+    /// This process's handle. That of the process which it was forked from is given up, never closed: closing it would
+    /// disturb the parent's.
+    fn room(&self) -> Arc<Room> {
+        let room = self.room.load_full();
+        if room.process == process::id() {
+            return room;
+        }
+        mem::forget(Arc::clone(&room));
+        // Of several threads of the child one wins; all then load the winner's.
+        self.room.compare_and_swap(&room, Arc::new(Room::new(Desk::new(None))));
+        self.room.load_full()
+    }
+
+    /// The instant of a transaction: never before that of another, in whichever process it was.
+    fn instant(&self, board: &Board) -> Result<i64, Error> {
+        let seen = board.mark().load(Ordering::Acquire);
+        if seen > self.water.mark() {
+            self.water.raise(seen);
+        }
+        let now = self.water.now()?;
+        board.mark().fetch_max(now, Ordering::AcqRel);
+        Ok(now)
+    }
+}
+
+impl Store for Sqlite {
+    fn name(&self) -> &str {
+        &self.place.name
+    }
+
+    fn touches_files(&self) -> bool {
+        true
+    }
+
+    fn shelf(&self) -> Option<&dyn Shelf> {
+        Some(self)
+    }
+
+    fn write(&self, _accounts: &[&str], durability: Durability, work: Work<'_>) -> Result<(), Error> {
+        self.transact(self.power || durability == Durability::Power, &mut |sheet| work(sheet))
+    }
+
+    fn read(&self, _account: &str, work: Work<'_>) -> Result<(), Error> {
+        self.transact(self.power, &mut |sheet| work(sheet).map(|_| Keep::No))
+    }
+
+    fn account_of(&self, operation: u64) -> Result<Option<String>, Error> {
+        let mut account = None;
+        self.transact(self.power, &mut |sheet| {
+            account = super::Ledger::operation(sheet, operation)?.map(|found| found.account);
+            Ok(Keep::No)
+        })?;
+        Ok(account)
+    }
+
+    fn verify(&self) -> Result<Verification, Error> {
+        let _pass = fork::Pass::new();
+        verify::verify(&self.place)
+    }
+
+    fn clear(&self) -> Result<(), Error> {
+        Err(Error::StoreVerb { store: self.place.name.clone(), verb: "forget_counts".to_owned() })
+    }
+
+    fn accept_clock(&self) -> Result<(), Error> {
+        let seen = self.water.accept();
+        self.transact(true, &mut |sheet| {
+            sheet.accept(seen)?;
+            Ok(Keep::Yes)
+        })
+    }
+}
