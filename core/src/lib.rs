@@ -6,6 +6,7 @@ mod caps;
 mod catalog;
 mod clock;
 mod column;
+mod crash;
 mod decision;
 mod directory;
 mod domain;

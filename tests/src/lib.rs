@@ -6,6 +6,7 @@ mod fuzz;
 mod judge;
 mod program;
 mod random;
+mod worker;
 
 pub use expression::{OPERATORS, condition};
 pub use folder::folder;
@@ -13,3 +14,4 @@ pub use fuzz::fuzzed;
 pub use judge::{Asker, Judged, Prepared, agrees, compare, judge, prepare, program, request};
 pub use program::{Case, case, case_of};
 pub use random::Random;
+pub use worker::Worker;

@@ -157,6 +157,15 @@ impl Engine {
     }
 }
 
+impl Engine {
+    /// Makes this process die at a step of its next transaction (`begun`, `worked`, `committed`), for tests of what others
+    /// see then. Does nothing unless the environment variable `SUBLET_ALLOW_CRASH` is `1`.
+    #[doc(hidden)]
+    pub fn _crash_at(&self, point: &str) {
+        crate::crash::plan(point);
+    }
+}
+
 /// Walks the directory only if the new bundle lacks something, or has something else under the same name.
 fn check_in_use(directory: &Directory, bundle: &Bundle, before: &Bundle) -> Result<(), Error> {
     if bundle.offers_all_of(before) {

@@ -8,11 +8,13 @@ use std::time::{Duration, Instant};
 
 use super::board::Word;
 use super::fault;
-use super::file::{Open, lock};
+use super::file::Open;
 use super::fork::Pass;
 use super::ledger::Sheet;
+use super::locks;
 use super::Sqlite;
 use crate::Error;
+use crate::crash::{self, Point};
 use crate::store::Keep;
 
 /// How many calls share one commit at most, and how long others wait for it: other processes want their turn too.
@@ -135,12 +137,16 @@ impl Sqlite {
         let result = self.take_part(&mut desk, true, work);
         let Some(board) = desk.open.as_ref().filter(|_| desk.batch.is_some()).map(|open| Arc::clone(&open.board)) else { return result.map(drop) };
         let end = desk.batch.as_ref().map(|batch| Arc::clone(&batch.end));
+        let file = |found: std::io::Error| fault::file(&self.place.name, &found);
+        let said = desk.open.as_ref().map_or(Ok(()), |open| locks::begin_change(&open.lock)).map_err(file);
         board.begin(Word::Directory);
-        let committed = self.commit(&mut desk);
+        let committed = said.and_then(|()| self.commit(&mut desk));
         if committed.is_ok() {
             published();
         }
         board.end(Word::Directory);
+        let said = desk.open.as_ref().map_or(Ok(()), |open| locks::end_change(&open.lock)).map_err(file);
+        let committed = committed.and(said);
         self.close(&mut desk, committed);
         end.map_or(Ok(()), |end| end.wait())?;
         result.map(drop)
@@ -157,7 +163,10 @@ impl Sqlite {
             desk.run("BEGIN IMMEDIATE").map_err(|found| self.place.sqlite(&found))
         });
         match begun {
-            Ok(()) => desk.batch = Some(Batch { end: Arc::default(), members: 0, begun: Instant::now(), full, _pass: pass }),
+            Ok(()) => {
+                crash::here(Point::Begun);
+                desk.batch = Some(Batch { end: Arc::default(), members: 0, begun: Instant::now(), full, _pass: pass });
+            }
             // The next caller opens it anew.
             Err(_) => desk.open = None,
         }
@@ -167,7 +176,7 @@ impl Sqlite {
     /// Takes the lock on the file that is there under its name.
     fn locked(&self, desk: &mut Desk) -> Result<(), Error> {
         if let Some(open) = &desk.open {
-            lock(&open.lock).map_err(|found| fault::file(&self.place.name, &found))?;
+            locks::take_turn(&open.lock).map_err(|found| fault::file(&self.place.name, &found))?;
             if open.is_itself(&self.place)? {
                 return Ok(());
             }
@@ -229,7 +238,9 @@ impl Sqlite {
     fn commit(&self, desk: &mut Desk) -> Result<(), Error> {
         let Some(board) = desk.open.as_ref().map(|open| Arc::clone(&open.board)) else { return Err(self.place.replaced()) };
         board.begin(Word::Counts);
+        crash::here(Point::Worked);
         let committed = desk.run("COMMIT").map_err(|found| self.place.sqlite(&found));
+        crash::here(Point::Committed);
         board.end(Word::Counts);
         committed
     }
@@ -238,7 +249,7 @@ impl Sqlite {
     fn close(&self, desk: &mut Desk, mut result: Result<(), Error>) {
         let Some(batch) = desk.batch.take() else { return };
         if let (Ok(()), Some(open)) = (&result, &desk.open)
-            && let Err(found) = open.lock.unlock()
+            && let Err(found) = locks::end_turn(&open.lock)
         {
             result = Err(fault::file(&self.place.name, &found));
         }

@@ -1,18 +1,17 @@
 //! The file: found, checked, opened, and guarded against what would take its locks away.
 
 use std::fs::{self, File};
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use nix::fcntl::{FcntlArg, fcntl};
 use nix::sys::statfs::fstatfs;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use super::board::{self, Board};
 use super::fault;
 use super::ledger::Prune;
+use super::locks::{self, IN_USE, Range, SHARED};
 use crate::Error;
 
 /// "Subl": what tells our files from another program's.
@@ -23,10 +22,6 @@ const SCHEMA: &str = include_str!("schema.sql");
 
 /// How long a program that is not Sublet may hold the database.
 const PATIENCE: Duration = Duration::from_secs(5);
-
-/// Where SQLite locks a database that it reads, and where it says that a `-shm` file is in use.
-const SHARED: (i64, i64) = (0x4000_0002, 510);
-const IN_USE: (i64, i64) = (128, 1);
 
 /// Where a store is, and how it is named in errors.
 #[derive(Debug, Clone)]
@@ -85,27 +80,9 @@ impl Drop for Open {
     fn drop(&mut self) {
         // So that SQLite, should nobody else have the file open, tidies up when the connection closes.
         for (guard, at) in self.guards.iter().zip([SHARED, IN_USE]) {
-            let _ = hold(guard, at, libc::F_UNLCK);
+            let _ = locks::drop_range(guard, at);
         }
     }
-}
-
-/// Locks until the file is this process's alone. Signals do not end the wait.
-pub(super) fn lock(file: &File) -> std::io::Result<()> {
-    loop {
-        match file.lock() {
-            Err(found) if found.kind() == ErrorKind::Interrupted => {}
-            other => return other,
-        }
-    }
-}
-
-/// A lock that belongs to the open file, not to the process: SQLite's, and those of another SQLite in this process, do not
-/// replace it, and closing the database elsewhere in the process does not drop it.
-fn hold(file: &File, (start, length): (i64, i64), kind: i32) -> nix::Result<i32> {
-    let kind = i16::try_from(kind).unwrap_or_default();
-    let whence = i16::try_from(libc::SEEK_SET).unwrap_or_default();
-    fcntl(file, FcntlArg::F_OFD_SETLK(&libc::flock { l_type: kind, l_whence: whence, l_start: start, l_len: length, l_pid: 0 }))
 }
 
 impl Open {
@@ -114,7 +91,7 @@ impl Open {
         let file = |found: std::io::Error| fault::file(&place.name, &found);
         let lock_file = board::open_lock(&place.beside("-lock")).map_err(file)?;
         refuse_network(place, &lock_file)?;
-        lock(&lock_file).map_err(file)?;
+        locks::take_turn(&lock_file).map_err(file)?;
         if wanted.is_some() && !place.path.is_file() {
             return Err(place.replaced());
         }
@@ -151,9 +128,9 @@ impl Open {
     }
 }
 
-fn guard(place: &Place, path: &Path, at: (i64, i64)) -> Result<File, Error> {
+fn guard(place: &Place, path: &Path, at: Range) -> Result<File, Error> {
     let guard = File::open(path).map_err(|found| fault::file(&place.name, &found))?;
-    hold(&guard, at, libc::F_RDLCK).map_err(|found| fault::file(&place.name, &found.into()))?;
+    locks::share(&guard, at).map_err(|found| fault::file(&place.name, &found))?;
     Ok(guard)
 }
 

@@ -11,6 +11,7 @@ mod fault;
 mod file;
 mod fork;
 mod ledger;
+mod locks;
 mod pages;
 mod rows;
 mod verify;
@@ -58,7 +59,7 @@ impl Sqlite {
         let pass = fork::Pass::new();
         let (open, id) = Open::new(&place, None)?;
         let water = boot::water(clock, &open.connection, open.board.mark().load(Ordering::Acquire)).map_err(|found| place.sqlite(&found))?;
-        open.lock.unlock().map_err(|found| fault::file(&place.name, &found))?;
+        locks::end_turn(&open.lock).map_err(|found| fault::file(&place.name, &found))?;
         drop(pass);
         Ok(Self { place, power, water, id, room: ArcSwap::from_pointee(Room::new(Desk::new(Some(open)))) })
     }

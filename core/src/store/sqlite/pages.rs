@@ -6,7 +6,7 @@ use rusqlite::params;
 
 use super::board::{Board, Word};
 use super::ledger::Sheet;
-use super::{Sqlite, fork};
+use super::{Sqlite, fork, locks};
 use crate::Error;
 use crate::store::{Keep, Pages, Shelf};
 
@@ -83,7 +83,7 @@ impl Shelf for Sqlite {
         }
         // While a change is being committed the directory is as it was; unless who commits is gone.
         let committing = now & 1 == 1 && now & !1 == known & !1;
-        !(committing && self.is_locked())
+        !(committing && self.is_changing())
     }
 
     fn look(&self, work: &mut dyn FnMut(&mut dyn Pages) -> Result<(), Error>) -> Result<(), Error> {
@@ -92,10 +92,9 @@ impl Shelf for Sqlite {
 }
 
 impl Sqlite {
-    /// Whether somebody holds the lock at this instant.
-    fn is_locked(&self) -> bool {
+    /// Whether whoever is committing a change of the directory is alive.
+    fn is_changing(&self) -> bool {
         let _pass = fork::Pass::new();
-        let lock = super::board::open_lock(&self.place.beside("-lock"));
-        lock.is_ok_and(|lock| matches!(lock.try_lock(), Err(std::fs::TryLockError::WouldBlock)))
+        super::board::open_lock(&self.place.beside("-lock")).is_ok_and(|lock| locks::is_changing(&lock))
     }
 }

@@ -1,0 +1,99 @@
+//! Engines in processes of their own, asked over pipes.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use serde_json::{Value, json};
+
+/// A process with an engine.
+#[derive(Debug)]
+pub struct Worker {
+    child: Child,
+    asks: ChildStdin,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Worker {
+    /// Starts `program` with an engine on this store; with an instant its clock stands there.
+    ///
+    /// # Errors
+    /// The code, if the store does not open.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    pub fn start(program: &str, store: &str, instant: Option<&str>) -> Result<Self, String> {
+        let mut command = Command::new(program);
+        command.arg(store).args(instant).env("SUBLET_ALLOW_CRASH", "1").stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().expect("starts");
+        let (asks, answers) = (child.stdin.take().expect("a pipe"), child.stdout.take().expect("a pipe"));
+        let mut worker = Self { child, asks, answers: BufReader::new(answers) };
+        worker.read().expect("an answer").map(|_| worker)
+    }
+
+    /// Asks without waiting for the answer.
+    ///
+    /// # Panics
+    /// Never: one that is gone hears nothing.
+    pub fn send(&mut self, asked: &Value) {
+        let _ = writeln!(self.asks, "{asked}");
+    }
+
+    /// One line that it says, or nothing if it is gone.
+    pub fn line(&mut self) -> Option<String> {
+        let mut line = String::new();
+        self.answers.read_line(&mut line).ok().filter(|bytes| *bytes > 0 && line.ends_with('\n')).map(|_| line)
+    }
+
+    /// The answer: nothing if it is gone, else what it says, or a code.
+    pub fn read(&mut self) -> Option<Result<Value, String>> {
+        let mut answer: Value = serde_json::from_str(&self.line()?).ok()?;
+        Some(match answer["error"].as_str() {
+            Some(code) => Err(code.to_owned()),
+            None => Ok(answer["ok"].take()),
+        })
+    }
+
+    /// Asks and waits.
+    pub fn try_ask(&mut self, asked: &Value) -> Option<Result<Value, String>> {
+        self.send(asked);
+        self.read()
+    }
+
+    /// Asks and waits for what must be an answer.
+    ///
+    /// # Panics
+    /// If it is none.
+    pub fn ask(&mut self, asked: &Value) -> Value {
+        match self.try_ask(asked) {
+            Some(Ok(answer)) => answer,
+            other => panic!("{asked}: {other:?}"),
+        }
+    }
+
+    /// Kills it at once, and reads what it had said.
+    pub fn kill(&mut self) -> Vec<String> {
+        let _ = self.child.kill();
+        let said = std::iter::from_fn(|| self.line()).collect();
+        let _ = self.child.wait();
+        said
+    }
+
+    /// The sample agency, with this limit of e-mails.
+    pub fn agency(&mut self, limit: i64) {
+        self.ask(&json!({ "do": "import", "lines": include_str!("../../policies/tests/agency.jsonl") }));
+        self.limit("acme", limit);
+    }
+
+    /// Sets the limit of e-mails of the main account.
+    pub fn limit(&mut self, account: &str, limit: i64) {
+        self.ask(&json!({ "do": "put", "record": { "type": "Account", "id": account, "email": format!("owner@{account}.example"),
+            "package": "agency", "confirmed": true, "limits": { "emails": limit } } }));
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,175 @@
+//! Several processes on one file are one system: exact counts, one directory, fair turns.
+
+use serde_json::{Value, json};
+use sublet_tests::{Random, Worker, folder};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_sublet-worker");
+
+fn size(name: &str, usual: u64) -> u64 {
+    std::env::var(name).ok().and_then(|size| size.parse().ok()).unwrap_or(usual)
+}
+
+fn store(options: &str) -> String {
+    format!("sqlite:{}{options}", folder().join("sublet.db").display())
+}
+
+fn start(store: &str) -> Worker {
+    Worker::start(PROGRAM, store, None).expect("opens")
+}
+
+fn several(store: &str, count: usize) -> Vec<Worker> {
+    (0..count).map(|_| start(store)).collect()
+}
+
+/// Asks all at once, and waits for all.
+fn all(workers: &mut [Worker], asked: &Value) -> Vec<Value> {
+    workers.iter_mut().for_each(|worker| worker.send(asked));
+    workers.iter_mut().map(|worker| worker.read().expect("is there").expect("an answer")).collect()
+}
+
+fn used(worker: &mut Worker) -> i64 {
+    worker.ask(&json!({ "do": "usage", "meter": "emails" }))["quota"][0][2].as_i64().expect("a number")
+}
+
+fn faults(worker: &mut Worker) -> Value {
+    worker.ask(&json!({ "do": "verify" }))["faults"].clone()
+}
+
+#[test]
+fn eight_processes_that_ask_for_more_are_granted_exactly_the_limit() {
+    let store = store("");
+    let mut first = start(&store);
+    first.agency(3_000);
+    let mut workers = several(&store, 8);
+    let granted: i64 = all(&mut workers, &json!({ "do": "loop", "count": 600 })).iter().map(|granted| granted.as_i64().expect("a number")).sum();
+    assert_eq!((granted, used(&mut first), faults(&mut first)), (3_000, 3_000, json!([])));
+    // A limit that is raised counts at the next call of each.
+    first.limit("acme", 3_100);
+    let more: i64 = all(&mut workers, &json!({ "do": "loop", "count": 20 })).iter().map(|granted| granted.as_i64().expect("a number")).sum();
+    assert_eq!((more, used(&mut first)), (100, 3_100));
+}
+
+#[test]
+fn reservations_refunds_and_changes_of_the_limit_in_between_keep_the_sum() {
+    let store = store("");
+    let mut first = start(&store);
+    first.agency(2_000);
+    let mut workers = several(&store, 4);
+    let (mut random, mut held, mut net) = (Random::new(7), Vec::new(), 0_i64);
+    for step in 0..size("SUBLET_STEPS", 600) {
+        let amount = i64::try_from(random.below(9)).expect("small");
+        if step % 50 == 0 {
+            first.limit("acme", 1_000 + i64::try_from(random.below(1_000)).expect("small"));
+        }
+        // One of each at once: what they answer says what was done, whatever the order was.
+        let reserving = json!({ "do": "reserve", "amount": amount, "ttl": 3_600_000 });
+        let settling = held.pop().map_or(json!({ "do": "revision" }), |operation: Value| {
+            if random.below(2) == 0 { json!({ "do": "release", "operation": operation }) } else { json!({ "do": "commit", "operation": operation, "amount": 0 }) }
+        });
+        let asked = [json!({ "do": "consume", "amount": amount }), reserving, settling, json!({ "do": "consume", "amount": 1, "up_to": true })];
+        workers.iter_mut().zip(&asked).for_each(|(worker, asked)| worker.send(asked));
+        let answers: Vec<Value> = workers.iter_mut().map(|worker| worker.read().expect("is there").expect("an answer")).collect();
+        let operation = |answer: &Value| answer["counted"]["operation"].clone();
+        if !operation(&answers[1]).is_null() {
+            held.push(operation(&answers[1]));
+        }
+        for (at, taken) in [(0, amount), (3, 1)] {
+            if operation(&answers[at]).is_null() {
+                continue;
+            }
+            net += taken;
+            if random.below(3) == 0 {
+                workers[at].ask(&json!({ "do": "refund", "operation": operation(&answers[at]) }));
+                net -= taken;
+            }
+        }
+    }
+    assert_eq!((used(&mut first), faults(&mut first)), (net, json!([])));
+}
+
+#[test]
+fn a_change_is_seen_by_the_next_check_of_seven_others() {
+    let store = store("");
+    let mut writer = start(&store);
+    writer.agency(10);
+    let mut others = several(&store, 7);
+    for round in 0..size("SUBLET_ROUNDS", 500) {
+        let confirmed = round % 2 == 1;
+        let record = json!({ "type": "Account", "id": "acme", "email": "owner@acme.example", "package": "agency", "confirmed": confirmed });
+        writer.ask(&json!({ "do": "put", "record": record }));
+        assert_eq!(all(&mut others, &json!({ "do": "check" })), vec![json!(confirmed); 7], "round {round}");
+    }
+}
+
+#[test]
+fn a_change_whose_writer_dies_before_it_says_so_is_seen_too() {
+    let store = store("");
+    start(&store).agency(10);
+    let mut others = several(&store, 3);
+    for round in 0..10 {
+        let confirmed = round % 2 == 1;
+        let mut writer = start(&store);
+        writer.ask(&json!({ "do": "crash", "at": "committed" }));
+        let record = json!({ "type": "Account", "id": "acme", "email": "owner@acme.example", "package": "agency", "confirmed": confirmed });
+        assert_eq!(writer.try_ask(&json!({ "do": "put", "record": record })), None);
+        assert_eq!(all(&mut others, &json!({ "do": "check" })), vec![json!(confirmed); 3], "round {round}");
+    }
+}
+
+#[test]
+fn eight_writers_have_fair_turns() {
+    // Where each waits for the disk a sixteenth is the least; where commits take microseconds the scheduler of two cores has
+    // the last word, and nobody starves.
+    for (options, least) in [("?durability=power", 16), ("", 64)] {
+        let store = store(options);
+        let mut first = start(&store);
+        first.agency(9_000_000);
+        let mut workers = several(&store, 8);
+        let raced = all(&mut workers, &json!({ "do": "race", "milliseconds": size("SUBLET_RACE", 2_000) }));
+        let counts: Vec<u64> = raced.iter().map(|raced| raced[0].as_u64().expect("a number")).collect();
+        let longest = raced.iter().filter_map(|raced| raced[1].as_u64()).max();
+        let sum: u64 = counts.iter().sum();
+        println!("`{options}`: {counts:?} in all {sum}, longest wait {longest:?} us");
+        assert!(counts.iter().all(|count| count * least >= sum), "{counts:?}");
+        assert_eq!(u64::try_from(used(&mut first)).expect("positive"), sum);
+    }
+}
+
+/// Kills a process in the middle of consumes, again and again: no unit that was acknowledged is lost, and none that is
+/// retried by its key counts twice.
+fn killed(options: &str) {
+    let store = store(options);
+    start(&store).agency(9_000_000);
+    let (mut random, mut next, mut unacknowledged) = (Random::new(11), 0_i64, 0);
+    let kills = size("SUBLET_KILLS", 60);
+    for kill in 0..kills {
+        let mut worker = start(&store);
+        worker.send(&json!({ "do": "keys", "from": next }));
+        std::thread::sleep(std::time::Duration::from_micros(500 + random.below(8_000) as u64));
+        let said = worker.kill();
+        let number = |line: &String| line.split_whitespace().nth(1).and_then(|number| number.parse::<i64>().ok());
+        if said.first().is_some_and(|line| line.starts_with('>')) && said.get(1).is_some_and(|line| line.ends_with("true\n")) {
+            unacknowledged += 1;
+        }
+        // The next one begins with the last that was begun and not acknowledged.
+        let begun = said.iter().filter(|line| line.starts_with('>')).filter_map(number).max();
+        let done = said.iter().filter(|line| line.starts_with('<')).filter_map(number).max();
+        next = done.map_or(next, |done| done + 1).max(begun.unwrap_or(next));
+        assert!(said.iter().filter(|line| line.starts_with('<')).skip(1).all(|line| line.ends_with("false\n")), "kill {kill}: {said:?}");
+    }
+    let mut last = start(&store);
+    assert_eq!(last.ask(&json!({ "do": "consume", "key": format!("k{next}") }))["allowed"], json!(true));
+    assert_eq!((used(&mut last), faults(&mut last)), (next + 1, json!([])));
+    println!("`{options}`: {kills} kills, {next} keys, {unacknowledged} committed and not acknowledged");
+    assert!(unacknowledged * 50 >= kills, "the kills missed: {unacknowledged} of {kills}");
+}
+
+#[test]
+fn a_kill_loses_nothing_that_was_acknowledged() {
+    killed("");
+}
+
+#[test]
+fn a_kill_loses_nothing_that_was_acknowledged_on_disk() {
+    killed("?durability=power");
+}
