@@ -136,10 +136,11 @@ impl Engine {
         }
     }
 
-    /// The revision of the directory; it grows by one with each transaction.
+    /// The revision of the directory; it grows by one with each transaction, of whichever process. Where the store cannot be
+    /// read it is the last that this process knows.
     #[must_use]
     pub fn revision(&self) -> u64 {
-        self.state.load().directory.revision()
+        guard(|| Ok(self.current()?.directory.revision())).unwrap_or_else(|_| self.state.load().directory.revision())
     }
 
     /// Panics inside the engine, for tests of what a host sees then. Does nothing but answer `Ok` unless the environment

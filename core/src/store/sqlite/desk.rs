@@ -35,6 +35,12 @@ impl Room {
         Self { process: process::id(), desk: Mutex::new(desk), arriving: AtomicUsize::new(0) }
     }
 
+    /// Gives the handle of another process up, and never closes it: that would disturb the other's.
+    fn give_up(&mut self) {
+        let desk = self.desk.get_mut().unwrap_or_else(PoisonError::into_inner);
+        std::mem::forget((desk.open.take(), desk.batch.take()));
+    }
+
     fn desk(&self) -> MutexGuard<'_, Desk> {
         self.arriving.fetch_add(1, Ordering::SeqCst);
         let desk = self.desk.lock().unwrap_or_else(PoisonError::into_inner);
@@ -43,11 +49,21 @@ impl Room {
     }
 }
 
+impl Drop for Room {
+    fn drop(&mut self) {
+        if self.process != process::id() {
+            self.give_up();
+        }
+    }
+}
+
 /// The connection, and the transaction that is open on it.
 #[derive(Debug)]
 pub(super) struct Desk {
     open: Option<Open>,
     batch: Option<Batch>,
+    /// The file that was open last.
+    file: Option<(u64, u64)>,
 }
 
 /// A transaction of one or several callers.
@@ -89,7 +105,7 @@ pub(super) type Member<'m> = &'m mut dyn FnMut(&mut Sheet<'_>) -> Result<Keep, E
 
 impl Desk {
     pub(super) fn new(open: Option<Open>) -> Self {
-        Self { open, batch: None }
+        Self { file: open.as_ref().map(|open| open.identity), open, batch: None }
     }
 
     fn run(&mut self, sql: &str) -> Result<(), rusqlite::Error> {
@@ -182,7 +198,12 @@ impl Sqlite {
             }
         }
         desk.open = None;
-        desk.open = Some(Open::new(&self.place, Some(&self.id))?.0);
+        let (open, _) = Open::new(&self.place, Some(&self.id))?;
+        if desk.file.replace(open.identity).is_some_and(|before| before != open.identity) {
+            // A copy was put back: what was read from the other file may be different now.
+            open.board.disturb();
+        }
+        desk.open = Some(open);
         Ok(())
     }
 

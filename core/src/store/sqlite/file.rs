@@ -10,6 +10,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use super::board::{self, Board};
 use super::fault;
+use super::fork;
 use super::ledger::Prune;
 use super::locks::{self, IN_USE, Range, SHARED};
 use crate::Error;
@@ -78,6 +79,7 @@ pub(super) struct Open {
 
 impl Drop for Open {
     fn drop(&mut self) {
+        fork::forget(&self.lock);
         // So that SQLite, should nobody else have the file open, tidies up when the connection closes.
         for (guard, at) in self.guards.iter().zip([SHARED, IN_USE]) {
             let _ = locks::drop_range(guard, at);
@@ -95,12 +97,15 @@ impl Open {
         if wanted.is_some() && !place.path.is_file() {
             return Err(place.replaced());
         }
-        let board = Arc::new(Board::map(&lock_file).map_err(file)?);
+        // Mapped from a file of its own: a map keeps its file open, and with it the locks that were taken on it.
+        let board = board::open_lock(&place.beside("-lock")).and_then(|own| Board::map(&own)).map_err(file)?;
+        let board = Arc::new(board);
         let (connection, id) = connect(place, wanted)?;
         let guards = [guard(place, &place.path, SHARED)?, guard(place, &place.beside("-shm"), IN_USE)?];
         let identity = board::identity(&fs::metadata(&place.path).map_err(file)?);
         board.end(board::Word::Directory);
         board.end(board::Word::Counts);
+        fork::keep(&lock_file);
         Ok((Self { connection, lock: lock_file, board, identity, full: false, prune: Prune::default(), guards }, id))
     }
 

@@ -3,6 +3,8 @@
 #![allow(unsafe_code, reason = "`pthread_atfork` is C's")]
 
 use std::cell::Cell;
+use std::fs::File;
+use std::os::fd::{AsRawFd, RawFd};
 use std::sync::{Condvar, Mutex, MutexGuard, Once, PoisonError};
 
 #[derive(Debug)]
@@ -11,9 +13,12 @@ struct Inside {
     open: u32,
     /// Whether somebody waits to fork: nothing is begun before he has.
     forking: bool,
+    /// The files that this process locks. A child closes its copies: a lock lives as long as any copy of its file, and is to
+    /// go with the process that took it.
+    locks: Vec<RawFd>,
 }
 
-static INSIDE: Mutex<Inside> = Mutex::new(Inside { open: 0, forking: false });
+static INSIDE: Mutex<Inside> = Mutex::new(Inside { open: 0, forking: false, locks: Vec::new() });
 static CHANGED: Condvar = Condvar::new();
 static HANDLERS: Once = Once::new();
 
@@ -64,6 +69,16 @@ impl Drop for Pass {
     }
 }
 
+/// A file that locks are taken on, from now until [`forget`].
+pub(super) fn keep(lock: &File) {
+    inside().locks.push(lock.as_raw_fd());
+}
+
+/// It is about to be closed.
+pub(super) fn forget(lock: &File) {
+    inside().locks.retain(|known| *known != lock.as_raw_fd());
+}
+
 extern "C" fn before() {
     let mut now = inside();
     now.forking = true;
@@ -79,6 +94,10 @@ fn released(open: Option<u32>) {
     now.forking = false;
     if let Some(open) = open {
         now.open = open;
+        for lock in std::mem::take(&mut now.locks) {
+            // SAFETY: the child's copy of a file that is given up with its handle, and never used or closed again.
+            unsafe { libc::close(lock) };
+        }
     }
 }
 

@@ -16,7 +16,6 @@ mod pages;
 mod rows;
 mod verify;
 
-use std::mem;
 use std::process;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -64,14 +63,12 @@ impl Sqlite {
         Ok(Self { place, power, water, id, room: ArcSwap::from_pointee(Room::new(Desk::new(Some(open)))) })
     }
 
-    /// This process's handle. That of the process which it was forked from is given up, never closed: closing it would
-    /// disturb the parent's.
+    /// This process's handle. That of the process which it was forked from is given up.
     fn room(&self) -> Arc<Room> {
         let room = self.room.load_full();
         if room.process == process::id() {
             return room;
         }
-        mem::forget(Arc::clone(&room));
         // Of several threads of the child one wins; all then load the winner's.
         self.room.compare_and_swap(&room, Arc::new(Room::new(Desk::new(None))));
         self.room.load_full()

@@ -1,0 +1,382 @@
+"""The store in a file: what goes wrong with files is an error with a code, and never a fresh budget."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import sublet
+
+AGENCY = Path(__file__).parents[2] / "policies/tests/agency.jsonl"
+MAIN = "dash.marketingmaster.example"
+ACME = ("Account", "acme")
+RECORD = {"type": "Account", "id": "acme", "email": "owner@acme.example", "package": "agency", "confirmed": True}
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "sublet.db"
+
+
+def open_engine(file: Path, limit: int | None = None) -> sublet.Engine:
+    engine = sublet.Engine.open(store=f"sqlite:{file}")
+    if limit is not None:
+        engine.import_lines(AGENCY)
+        engine.change([{**RECORD, "limits": {"emails": limit}}])
+    return engine
+
+
+def send(engine: sublet.Engine, amount: int = 1, key: str | None = None) -> sublet.Decision:
+    return engine.consume(ACME, "campaign.send", ("Campaign", "k", "acme"), amount, host=MAIN, key=key)
+
+
+def used(engine: sublet.Engine) -> int:
+    return engine.usage("acme", meter="emails")[0]["used"]
+
+
+def summed(file: Path) -> int:
+    """What the tables say, without Sublet: each bucket, and the sum of its operations."""
+    with contextlib.closing(sqlite3.connect(file)) as tables:
+        buckets = tables.execute("SELECT id, used, pruned_used FROM buckets").fetchall()
+        for bucket, count, pruned in buckets:
+            first = tables.execute("SELECT coalesce(sum(used), 0) FROM operations WHERE bucket = ?", [bucket]).fetchone()[0]
+            more = tables.execute("SELECT more FROM operations WHERE more IS NOT NULL").fetchall()
+            rest = sum(part[1] for (text,) in more for part in json.loads(text) if part[0] == bucket)
+            assert count == pruned + first + rest
+        return sum(count for _, count, _ in buckets)
+
+
+def refused(code: str, work: Callable[[], object]) -> sublet.SubletError:
+    with pytest.raises(sublet.SubletError) as found:
+        work()
+    assert found.value.code == code, str(found.value)
+    assert found.value.help
+    return found.value
+
+
+def wait_for(child: int, seconds: float = 20) -> int:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.002)
+    os.kill(child, 9)
+    os.waitpid(child, 0)
+    pytest.fail("a forked child did not answer")
+
+
+def forked(work: Callable[[], None]) -> int:
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            work()
+            code = 0
+        finally:
+            os._exit(code)
+    return child
+
+
+def test_counts_and_directory_outlive_the_engine(file: Path) -> None:
+    engine = open_engine(file, 10)
+    assert send(engine, 7, "k").operation is not None
+    again = open_engine(file)
+    assert (again.revision, used(again)) == (engine.revision, 7)
+    assert send(again, 7, "k").replayed
+    assert send(again, 4).code == "quota_exceeded"
+    assert again.export_lines() == engine.export_lines()
+
+
+def test_a_change_is_in_force_in_the_other_engine_at_its_next_check(file: Path) -> None:
+    first, second = open_engine(file, 10), open_engine(file)
+    asked = (ACME, "campaign.read", ("Campaign", "k", "acme"))
+    assert second.check(*asked, host=MAIN)
+    revision = first.change([{**RECORD, "confirmed": False}])
+    assert not second.check(*asked, host=MAIN)
+    assert second.authorize(*asked, host=MAIN).code == "email_unconfirmed"
+    refused("directory.revision", lambda: second.change([RECORD], expected_revision=revision - 1))
+    assert second.change([RECORD], expected_revision=revision) == revision + 1
+    assert first.check(*asked, host=MAIN)
+    first.import_lines(AGENCY)
+    assert second.revision == first.revision == revision + 2
+
+
+def test_forked_children_and_their_parent_count_together(file: Path) -> None:
+    engine = open_engine(file, 1_000)
+    send(engine)
+    children = [forked(lambda: [send(engine) for _ in range(25)] and None) for _ in range(4)]
+    for _ in range(25):
+        send(engine)
+    assert [wait_for(child) for child in children] == [0] * 4
+    assert (used(engine), summed(file), engine.verify()["faults"]) == (126, 126, [])
+
+
+def test_a_fork_while_another_thread_consumes_neither_hangs_nor_loses(file: Path) -> None:
+    engine = open_engine(file, 1_000_000)
+    done = threading.Event()
+    counts = [0, 0]
+
+    def take(at: int) -> None:
+        while not done.is_set():
+            send(engine)
+            counts[at] += 1
+
+    threads = [threading.Thread(target=take, args=(at,)) for at in range(2)]
+    for thread in threads:
+        thread.start()
+    forks = int(os.environ.get("SUBLET_FORKS", "100"))
+    for _ in range(forks):
+        assert wait_for(forked(lambda: [send(engine) for _ in range(3)] and None)) == 0
+    done.set()
+    for thread in threads:
+        thread.join()
+    assert (used(engine), engine.verify()["faults"]) == (sum(counts) + 3 * forks, [])
+
+
+TAKER = """
+    import sys, sublet
+    engine = sublet.Engine.open(store=sys.argv[1])
+    granted = 0
+    for _ in range(int(sys.argv[2])):
+        granted += bool(engine.consume(("Account", "acme"), "campaign.send", ("Campaign", "k", "acme"), 1, host="dash.marketingmaster.example"))
+    print(granted)
+"""
+
+
+def start(file: Path, script: str, *more: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", textwrap.dedent(script), f"sqlite:{file}", *more]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def test_another_sqlite_in_the_process_takes_no_lock_away(file: Path) -> None:
+    engine = open_engine(file, 1_000_000)
+    others = [start(file, TAKER, "2000") for _ in range(2)]
+    done = threading.Event()
+
+    def disturb() -> None:
+        while not done.is_set():
+            # Closing it drops all locks that this process has on the file by POSIX.
+            with contextlib.closing(sqlite3.connect(file)) as other:
+                other.execute("SELECT count(*) FROM operations").fetchone()
+
+    threads = [threading.Thread(target=disturb) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for _ in range(2_000):
+        send(engine)
+    done.set()
+    for thread in threads:
+        thread.join()
+    granted = [int(other.communicate(timeout=60)[0]) for other in others]
+    assert granted == [2_000, 2_000]
+    assert (used(engine), summed(file), engine.verify()["faults"]) == (6_000, 6_000, [])
+
+
+def test_the_only_process_keeps_its_log_when_another_sqlite_closes(file: Path) -> None:
+    engine = open_engine(file, 100)
+    for _ in range(10):
+        send(engine)
+        assert summed(file) == used(engine)
+    again = open_engine(file)
+    assert used(again) == 10
+
+
+def test_a_full_disk_is_an_error_and_then_goes_on(file: Path) -> None:
+    open_engine(file, 1_000)
+    script = """
+        import resource, signal, sys, sublet
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        engine = sublet.Engine.open(store=sys.argv[1])
+        take = lambda: engine.consume(("Account", "acme"), "campaign.send", ("Campaign", "k", "acme"), 1, host="dash.marketingmaster.example")
+        take()
+        most = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+        for limit in [0, 4096, 100_000]:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, most))
+            for work in [take, lambda: engine.change([], expected_revision=None), lambda: engine.top_up("acme", "emails", 1)]:
+                try:
+                    for _ in range(1_000):
+                        work()
+                    print("no error")
+                except sublet.SubletError as error:
+                    print(error.code)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+            print(engine.usage("acme", meter="emails")[0]["used"], bool(take()))
+    """
+    other = start(file, script)
+    said = other.communicate(timeout=60)[0].split("\n")
+    codes = [line for line in said if line.startswith("store")]
+    assert set(codes) <= {"store.full", "store.io"} and len(codes) == 9, said
+    assert said[3].endswith("True") and said[7].endswith("True") and said[11].endswith("True")
+    engine = open_engine(file)
+    assert (summed(file), engine.verify()["faults"]) == (used(engine), [])
+
+
+def test_a_file_that_is_removed_is_an_error_until_it_is_back(file: Path, tmp_path: Path) -> None:
+    engine = open_engine(file, 10)
+    send(engine, 4)
+    away = tmp_path / "away"
+    away.mkdir()
+    for name in ("sublet.db", "sublet.db-wal", "sublet.db-shm", "sublet.db-lock"):
+        (tmp_path / name).rename(away / name)
+    for _ in range(2):
+        refused("store.replaced", lambda: send(engine))
+        refused("store.replaced", lambda: engine.usage("acme"))
+        refused("store.replaced", lambda: engine.change([RECORD]))
+    for name in ("sublet.db", "sublet.db-wal", "sublet.db-shm", "sublet.db-lock"):
+        (away / name).replace(tmp_path / name)
+    assert send(engine, 6)
+    assert used(engine) == 10
+
+
+def test_another_store_in_its_place_is_no_fresh_budget(file: Path, tmp_path: Path) -> None:
+    engine = open_engine(file, 10)
+    send(engine, 4)
+    for _ in range(2):
+        other = tmp_path / "other.db"
+        open_engine(other, 10)
+        for name in ("sublet.db-wal", "sublet.db-shm"):
+            (tmp_path / name).unlink(missing_ok=True)
+        other.replace(file)
+        refused("store.replaced", lambda: send(engine))
+        refused("store.replaced", lambda: send(engine))
+        file.write_bytes(b"")
+        refused("store.replaced", lambda: send(engine))
+        file.write_bytes(b"no database at all" * 100)
+        refused("store.foreign", lambda: send(engine))
+
+
+def test_a_copy_that_is_put_back_goes_on_with_its_counts(file: Path, tmp_path: Path) -> None:
+    engine = open_engine(file, 10)
+    send(engine, 4)
+    copy = tmp_path / "copy.db"
+    with contextlib.closing(sqlite3.connect(file)) as live, contextlib.closing(sqlite3.connect(copy)) as backup:
+        live.backup(backup)
+    send(engine, 5)
+    engine.change([{**RECORD, "confirmed": False, "limits": {"emails": 10}}])
+    for name in ("sublet.db-wal", "sublet.db-shm"):
+        (tmp_path / name).unlink()
+    copy.replace(file)
+    refused("store.replaced", lambda: send(engine))
+    assert (used(engine), send(engine, 6).code, send(engine, 7).code) == (4, "ok", "quota_exceeded")
+
+
+def test_a_file_that_is_not_ours_is_left_alone(file: Path, tmp_path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(file)) as other:
+        other.execute("CREATE TABLE mine (x)")
+        other.commit()
+    refused("store.foreign", lambda: open_engine(file))
+    text = tmp_path / "text.db"
+    text.write_text("a letter\n" * 1_000)
+    refused("store.foreign", lambda: open_engine(text))
+    assert text.read_text() == "a letter\n" * 1_000
+    newer = tmp_path / "newer.db"
+    open_engine(newer)
+    with contextlib.closing(sqlite3.connect(newer)) as other:
+        other.execute("PRAGMA user_version = 2")
+    assert "version 2" in str(refused("store.version", lambda: open_engine(newer)))
+
+
+def test_places_that_cannot_be_opened(tmp_path: Path) -> None:
+    refused("store.unreachable", lambda: sublet.Engine.open(store=f"sqlite:{tmp_path}/no/sublet.db"))
+    refused("store.unreachable", lambda: sublet.Engine.open(store=f"sqlite:{tmp_path}"))
+    for store in ("sqlite:", "sqlite:x\0y", f"sqlite:{tmp_path}/x.db?durability=much", "postgres:x", "memory", "memory:x"):
+        refused("store.unknown", lambda store=store: sublet.Engine.open(store=store))  # type: ignore[misc]
+
+
+def test_a_folder_that_cannot_be_written(file: Path, tmp_path: Path) -> None:
+    open_engine(file, 10)
+    script = """
+        import os, sys, sublet
+        if os.geteuid() == 0:
+            os.seteuid(65534)
+        try:
+            sublet.Engine.open(store=sys.argv[1])
+        except sublet.SubletError as error:
+            print(error.code)
+    """
+    paths = [tmp_path, *tmp_path.iterdir()]
+    modes = [path.stat().st_mode for path in paths]
+    for parent in tmp_path.parents[:2]:
+        parent.chmod(parent.stat().st_mode | 0o755)
+    for path in paths:
+        path.chmod(0o555)
+    try:
+        assert start(file, script).communicate(timeout=60)[0] == "store.read_only\n"
+    finally:
+        for path, mode in zip(paths, modes):
+            path.chmod(mode)
+
+
+def test_a_database_that_another_program_holds(file: Path) -> None:
+    engine = open_engine(file, 10)
+    script = """
+        import sqlite3, sys
+        other = sqlite3.connect(sys.argv[1].removeprefix("sqlite:"), isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        print("held", flush=True)
+        sys.stdin.read()
+    """
+    with start(file, script) as other:
+        assert other.stdout is not None and other.stdout.readline() == "held\n"
+        refused("store.locked", lambda: send(engine))
+        other.communicate()
+    assert send(engine)
+
+
+def test_verify_tells_a_count_that_was_tampered_with(file: Path) -> None:
+    engine = open_engine(file, 10)
+    send(engine, 3)
+    with contextlib.closing(sqlite3.connect(file)) as other:
+        other.execute("UPDATE buckets SET used = 2")
+        other.commit()
+    (fault,) = engine.verify()["faults"]
+    assert "2 used" in fault and "sum to 3" in fault
+
+
+def test_bad_amounts_write_nothing(file: Path) -> None:
+    engine = open_engine(file, 10)
+    send(engine)
+    for amount in (-1, 2**63, 1.0, float("nan"), "1", True):
+        refused("input.amount", lambda amount=amount: send(engine, amount))  # type: ignore[misc]
+    refused("store.verb", engine.forget_counts)
+    engine.change([{**RECORD, "limits": {"emails": "unlimited"}}])
+    assert send(engine, 2**63 - 1).code == "quota_exceeded"
+    assert (used(engine), summed(file)) == (1, 1)
+
+
+@pytest.fixture
+def copied(tmp_path: Path) -> Iterator[Path]:
+    """The shipped bundle in a folder of its own."""
+    folder = tmp_path / "policies"
+    shutil.copytree(AGENCY.parents[1], folder)
+    yield folder
+
+
+def test_a_directory_that_does_not_fit_the_bundle_denies_with_a_code(file: Path, copied: Path) -> None:
+    with_more = open_engine(file, 10)
+    schema = copied / "app.cedarschema"
+    schema.write_text(schema.read_text().replace("entity Feature enum [", 'entity Feature enum [\n  "novelty",', 1))
+    catalog = json.loads((copied / "catalog.json").read_text())
+    catalog["features"]["novelty"] = "a feature that others do not know"
+    (copied / "catalog.json").write_text(json.dumps(catalog))
+    newer = sublet.Engine.open(copied, store=f"sqlite:{file}")
+    package = {"type": "Package", "id": "new", "features": ["novelty"]}
+    newer.change([package])
+    refused("store.behind", lambda: with_more.check(ACME, "campaign.read", ("Campaign", "k", "acme"), host=MAIN))
+    refused("store.behind", lambda: send(with_more))
+    refused("store.behind", lambda: open_engine(file))
+    newer.change(remove=[("Package", "new")])
+    assert open_engine(file).revision == newer.revision
