@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import shutil
 import sqlite3
+import struct
 import subprocess
 import sys
 import textwrap
@@ -334,6 +336,28 @@ def test_a_database_that_another_program_holds(file: Path) -> None:
         refused("store.locked", lambda: send(engine))
         other.communicate()
     assert send(engine)
+
+
+def test_a_question_about_a_limit_waits_for_nobody_when_nothing_changed(file: Path) -> None:
+    engine, other = open_engine(file, 10), open_engine(file)
+    asked = (ACME, "campaign.send", ("Campaign", "k", "acme"))
+    send(engine, 4)
+    assert engine.check(*asked, host=MAIN, amount=6)
+    assert not engine.check(*asked, host=MAIN, amount=7)
+    with open(file.with_name("sublet.db-lock"), "r+b") as lock:
+        # The lock that every transaction takes (Linux, 64 bits: type, whence, start, length, process).
+        turn = struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, (1 << 20) + 1, 1, 0)
+        fcntl.fcntl(lock, fcntl.F_OFD_SETLK, turn)
+        assert engine.check(*asked, host=MAIN, amount=6)
+        assert engine.authorize(*asked, host=MAIN, amount=7).code == "quota_exceeded"
+        assert engine.usage("acme", meter="emails")[0]["used"] == 4
+        waits = threading.Thread(target=send, args=(other, 1))
+        waits.start()
+        time.sleep(0.05)
+        assert waits.is_alive()
+    waits.join()
+    assert not engine.check(*asked, host=MAIN, amount=6)
+    assert engine.check(*asked, host=MAIN, amount=5)
 
 
 def test_verify_tells_a_count_that_was_tampered_with(file: Path) -> None:

@@ -7,6 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::board::Word;
+use super::cache::Cache;
 use super::fault;
 use super::file::Open;
 use super::fork::Pass;
@@ -28,17 +29,22 @@ pub(super) struct Room {
     desk: Mutex<Desk>,
     /// Callers that have come and wait for the desk.
     arriving: AtomicUsize,
+    cache: Mutex<Cache>,
 }
 
 impl Room {
     pub(super) fn new(desk: Desk) -> Self {
-        Self { process: process::id(), desk: Mutex::new(desk), arriving: AtomicUsize::new(0) }
+        Self { process: process::id(), desk: Mutex::new(desk), arriving: AtomicUsize::new(0), cache: Mutex::default() }
     }
 
     /// Gives the handle of another process up, and never closes it: that would disturb the other's.
     fn give_up(&mut self) {
         let desk = self.desk.get_mut().unwrap_or_else(PoisonError::into_inner);
         std::mem::forget((desk.open.take(), desk.batch.take()));
+    }
+
+    pub(super) fn cache(&self) -> MutexGuard<'_, Cache> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn desk(&self) -> MutexGuard<'_, Desk> {
@@ -210,7 +216,7 @@ impl Sqlite {
     /// One caller's work. What it did is taken back unless it says to keep it.
     fn take_part(&self, desk: &mut Desk, first: bool, work: Member<'_>) -> Result<Keep, Error> {
         let saved = if first { Ok(()) } else { desk.run("SAVEPOINT part") };
-        let result = saved.map_err(|found| self.place.sqlite(&found)).and_then(|()| self.work(desk, work));
+        let result = saved.map_err(|found| self.place.sqlite(&found)).and_then(|()| self.work(desk, first, work));
         let broken = |error: &Error| error.code().starts_with("store.") && !matches!(error, Error::ClockJump { .. } | Error::StoreBehind { .. });
         if let Some(error) = result.as_ref().err().filter(|error| broken(error)) {
             // Nobody knows what is left of the transaction: all who are in it are told.
@@ -239,10 +245,10 @@ impl Sqlite {
         }
     }
 
-    fn work(&self, desk: &mut Desk, work: Member<'_>) -> Result<Keep, Error> {
+    fn work(&self, desk: &mut Desk, alone: bool, work: Member<'_>) -> Result<Keep, Error> {
         let Some(open) = &mut desk.open else { return Err(self.place.replaced()) };
         let now = self.instant(&open.board)?;
-        let mut sheet = Sheet { connection: &open.connection, board: &open.board, place: &self.place, file: open.identity, prune: &mut open.prune, now };
+        let mut sheet = Sheet { connection: &open.connection, board: &open.board, place: &self.place, file: open.identity, prune: &mut open.prune, now, alone };
         let worked = catch_unwind(AssertUnwindSafe(|| work(&mut sheet)));
         worked.unwrap_or_else(|payload| Err(Error::Panic { reason: crate::stack::reason_of(payload.as_ref()) }))
     }

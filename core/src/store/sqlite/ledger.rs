@@ -35,6 +35,8 @@ pub(super) struct Sheet<'c> {
     pub(super) file: (u64, u64),
     pub(super) prune: &'c mut Prune,
     pub(super) now: i64,
+    /// Whether nobody has written in it before.
+    pub(super) alone: bool,
 }
 
 const LATEST: &str = r#"SELECT b.id, b.start, b."end", b.used, b.top_up,

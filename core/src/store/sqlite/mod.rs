@@ -6,6 +6,7 @@
 
 mod board;
 mod boot;
+mod cache;
 mod desk;
 mod fault;
 mod file;
@@ -23,6 +24,7 @@ use std::sync::atomic::Ordering;
 use arc_swap::ArcSwap;
 
 pub(crate) use self::board::{Board, Word};
+use self::cache::{Noting, View};
 use self::desk::{Desk, Room};
 use self::file::{Open, Place};
 use super::{Durability, Keep, Shelf, Store, Verification, Work};
@@ -74,6 +76,18 @@ impl Sqlite {
         self.room.load_full()
     }
 
+    /// The answer from what was read before, where no process has written a count since.
+    fn recalled(&self, room: &Room, account: &str, work: Work<'_>) -> Option<Result<(), Error>> {
+        let cache = room.cache();
+        let now = match self.instant(cache.board()?) {
+            Ok(now) => now,
+            Err(error) => return Some(Err(error)),
+        };
+        let mut view = View { rows: cache.of(account), now, missed: false };
+        let answer = work(&mut view);
+        (!view.missed).then(|| answer.map(drop))
+    }
+
     /// The instant of a transaction: never before that of another, in whichever process it was.
     fn instant(&self, board: &Board) -> Result<i64, Error> {
         let seen = board.mark().load(Ordering::Acquire);
@@ -103,8 +117,25 @@ impl Store for Sqlite {
         self.transact(self.power || durability == Durability::Power, &mut |sheet| work(sheet))
     }
 
-    fn read(&self, _account: &str, work: Work<'_>) -> Result<(), Error> {
-        self.transact(self.power, &mut |sheet| work(sheet).map(|_| Keep::No))
+    fn read(&self, account: &str, work: Work<'_>) -> Result<(), Error> {
+        let room = self.room();
+        if let Some(answer) = self.recalled(&room, account, work) {
+            return answer;
+        }
+        let mut noted = None;
+        self.transact(self.power, &mut |sheet| {
+            let at = (Arc::clone(sheet.board), sheet.board.now(Word::Counts));
+            // In a transaction that others have written in there is nothing to note yet.
+            let alone = sheet.alone;
+            let mut noting = Noting { sheet, rows: Vec::new() };
+            work(&mut noting)?;
+            noted = Some((at, noting.rows)).filter(|_| alone);
+            Ok(Keep::No)
+        })?;
+        if let Some((at, rows)) = noted {
+            room.cache().put(account, at, rows);
+        }
+        Ok(())
     }
 
     fn account_of(&self, operation: u64) -> Result<Option<String>, Error> {
