@@ -264,3 +264,8 @@ pub(crate) fn around<'a, 'py>(
 pub(crate) fn decide<T: Send>(py: Python<'_>, question: &Question<'_>, answer: impl FnOnce() -> T + Send) -> T {
     if question.with.is_none() && question.resource.more.is_none() { answer() } else { py.detach(answer) }
 }
+
+/// The same for a verb that counts: without the GIL where it may wait for a file.
+pub(crate) fn counted<T: Send>(py: Python<'_>, engine: &sublet::Engine, question: &Question<'_>, answer: impl FnOnce() -> T + Send) -> T {
+    if engine.touches_files() { py.detach(answer) } else { decide(py, question, answer) }
+}
