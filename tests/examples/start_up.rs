@@ -13,7 +13,10 @@ fn main() {
     for main in 0..mains {
         let _ = writeln!(lines, r#"{{"type":"Account","id":"main-{main}","email":"o@main-{main}.example","package":"agency","confirmed":true}}"#);
         for at in 0..80 {
-            let _ = writeln!(lines, r#"{{"type":"Account","id":"client-{main}-{at}","email":"c{at}@client-{main}.example","owner":"main-{main}","confirmed":true}}"#);
+            let _ = writeln!(
+                lines,
+                r#"{{"type":"Account","id":"client-{main}-{at}","email":"c{at}@client-{main}.example","owner":"main-{main}","confirmed":true}}"#
+            );
         }
         for at in 0..5 {
             let _ = writeln!(

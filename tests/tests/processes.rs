@@ -64,7 +64,11 @@ fn reservations_refunds_and_changes_of_the_limit_in_between_keep_the_sum() {
         // One of each at once: what they answer says what was done, whatever the order was.
         let reserving = json!({ "do": "reserve", "amount": amount, "ttl": 3_600_000 });
         let settling = held.pop().map_or(json!({ "do": "revision" }), |operation: Value| {
-            if random.below(2) == 0 { json!({ "do": "release", "operation": operation }) } else { json!({ "do": "commit", "operation": operation, "amount": 0 }) }
+            if random.below(2) == 0 {
+                json!({ "do": "release", "operation": operation })
+            } else {
+                json!({ "do": "commit", "operation": operation, "amount": 0 })
+            }
         });
         let asked = [json!({ "do": "consume", "amount": amount }), reserving, settling, json!({ "do": "consume", "amount": 1, "up_to": true })];
         workers.iter_mut().zip(&asked).for_each(|(worker, asked)| worker.send(asked));

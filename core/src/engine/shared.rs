@@ -7,7 +7,7 @@ use arc_swap::Guard;
 use super::{Engine, State, guard};
 use crate::directory::Directory;
 use crate::policy::Kind;
-use crate::store::{Board, Keep, Pages, Shelf, Word};
+use crate::store::{Board, Keep, KeepsDirectory, Pages, Word};
 use crate::{Error, Ref};
 
 /// What a version was read from.
@@ -43,9 +43,9 @@ impl Engine {
         self.turn.take(|| {
             // Another thread may have done it.
             let state = self.state.load_full();
-            let Some(shelf) = state.store.shelf().filter(|_| state.is_stale()) else { return Ok(()) };
+            let Some(kept) = state.store.directory().filter(|_| state.is_stale()) else { return Ok(()) };
             let mut next = None;
-            shelf.look(&mut |pages| {
+            kept.look(&mut |pages| {
                 next = state.caught_up(pages)?;
                 Ok(())
             })?;
@@ -68,22 +68,22 @@ impl Engine {
                     state = Arc::new(tidy);
                     self.state.store(Arc::clone(&state));
                 }
-                let Some(shelf) = state.store.shelf() else {
+                let Some(kept) = state.store.directory() else {
                     let (next, _) = work(&state)?;
                     let revision = next.directory.revision();
                     self.state.store(Arc::new(next));
                     return Ok(revision);
                 };
-                self.change_shelf(shelf, &state, work)
+                self.change_kept(kept, &state, work)
             })
         })
     }
 
-    fn change_shelf(&self, shelf: &dyn Shelf, state: &Arc<State>, work: impl FnOnce(&State) -> Result<Made, Error>) -> Result<u64, Error> {
+    fn change_kept(&self, kept: &dyn KeepsDirectory, state: &Arc<State>, work: impl FnOnce(&State) -> Result<Made, Error>) -> Result<u64, Error> {
         let (mut work, mut revision) = (Some(work), 0);
         let mut made = None;
         let next = std::cell::Cell::new(None);
-        shelf.change(
+        kept.change(
             &mut |pages| {
                 let latest = state.caught_up(pages)?;
                 let latest = latest.as_ref().unwrap_or(state);
@@ -130,15 +130,15 @@ impl State {
     }
 
     fn is_stale(&self) -> bool {
-        let shelf = self.store.shelf().zip(self.watch.as_ref());
-        shelf.is_some_and(|(shelf, watch)| shelf.is_stale(&watch.board, watch.seen))
+        let kept = self.store.directory().zip(self.watch.as_ref());
+        kept.is_some_and(|(kept, watch)| kept.is_stale(&watch.board, watch.seen))
     }
 
     /// The version to begin with: of the directory that the store keeps.
     pub(super) fn first(self) -> Result<Self, Error> {
-        let Some(shelf) = self.store.shelf().filter(|_| matches!(self.loaded.kind, Kind::Tenancy(_))) else { return Ok(self) };
+        let Some(kept) = self.store.directory().filter(|_| matches!(self.loaded.kind, Kind::Tenancy(_))) else { return Ok(self) };
         let mut next = None;
-        shelf.look(&mut |pages| {
+        kept.look(&mut |pages| {
             let watch = Watch::now(pages);
             let revision = pages.revision()?;
             let mut state = if revision == 0 { self.over(self.directory.clone())? } else { self.over(self.all(pages, revision)?)? };
@@ -200,17 +200,13 @@ impl State {
     /// Writes what this version changes.
     fn write(&self, pages: &mut dyn Pages, references: Option<&[Ref]>) -> Result<(), Error> {
         let revision = self.directory.revision();
-        match references {
-            Some(references) => {
-                let notes = self.directory.noted(references, &mut |kind, id, record| pages.put(kind, id, record))?;
-                pages.note(revision, Some(&notes))
-            }
-            None => {
-                pages.clear()?;
-                self.directory.each_record(&mut |kind, id, record| pages.put(kind, id, record))?;
-                pages.note(revision, None)
-            }
+        if let Some(references) = references {
+            let notes = self.directory.noted(references, &mut |kind, id, record| pages.put(kind, id, record))?;
+            return pages.note(revision, Some(&notes));
         }
+        pages.clear()?;
+        self.directory.each_record(&mut |kind, id, record| pages.put(kind, id, record))?;
+        pages.note(revision, None)
     }
 
     /// The same answers from a directory that is tidied up, if there was something to do.

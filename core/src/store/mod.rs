@@ -205,7 +205,7 @@ pub(crate) trait Store: std::fmt::Debug + Send + Sync {
         false
     }
     /// Where the directory is kept, if it is kept.
-    fn shelf(&self) -> Option<&dyn Shelf> {
+    fn directory(&self) -> Option<&dyn KeepsDirectory> {
         None
     }
     /// One transaction about these accounts.
@@ -242,7 +242,7 @@ pub(crate) trait Pages {
 }
 
 /// A directory that all processes of a machine share.
-pub(crate) trait Shelf {
+pub(crate) trait KeepsDirectory {
     /// One transaction, on the disk before it is answered. `published` is called once it is committed, before others see it.
     fn change(&self, work: &mut dyn FnMut(&mut dyn Pages) -> Result<Keep, Error>, published: &mut dyn FnMut()) -> Result<(), Error>;
     /// Reads with nobody changing it.

@@ -3,7 +3,7 @@
 //!
 //! A word that says "changed" is odd while a change is being committed, and grows past it when it is: so a process that
 //! is killed in between leaves an odd number, and the next one that holds the lock makes it even.
-#![allow(unsafe_code, reason = "words of mapped memory are read through a pointer")]
+#![allow(unsafe_code, clippy::cast_ptr_alignment, reason = "words of mapped memory, which begins at a page, are read through a pointer")]
 
 use std::fs::{File, OpenOptions};
 use std::io;

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::Sqlite;
 use super::board::Word;
 use super::cache::Cache;
 use super::fault;
@@ -13,7 +14,6 @@ use super::file::Open;
 use super::fork::Pass;
 use super::ledger::Sheet;
 use super::locks;
-use super::Sqlite;
 use crate::Error;
 use crate::crash::{self, Point};
 use crate::store::Keep;
@@ -85,23 +85,39 @@ struct Batch {
 /// How a transaction ended, for those who wait for it.
 #[derive(Debug, Default)]
 struct End {
-    result: Mutex<Option<Result<(), Error>>>,
+    state: Mutex<Ended>,
     said: Condvar,
 }
 
+#[derive(Debug, Default)]
+struct Ended {
+    result: Option<Result<(), Error>>,
+    waiting: u32,
+}
+
 impl End {
+    fn state(&self) -> MutexGuard<'_, Ended> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn say(&self, result: Result<(), Error>) {
-        *self.result.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
-        self.said.notify_all();
+        let mut state = self.state();
+        state.result = Some(result);
+        let awaited = state.waiting > 0;
+        drop(state);
+        if awaited {
+            self.said.notify_all();
+        }
     }
 
     fn wait(&self) -> Result<(), Error> {
-        let mut result = self.result.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state();
         loop {
-            match &*result {
-                Some(result) => return result.clone(),
-                None => result = self.said.wait(result).unwrap_or_else(PoisonError::into_inner),
+            if let Some(result) = &state.result {
+                return result.clone();
             }
+            state.waiting = state.waiting.saturating_add(1);
+            state = self.said.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
 }

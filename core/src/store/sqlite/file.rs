@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nix::sys::statfs::fstatfs;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use super::board::{self, Board};
@@ -145,6 +146,8 @@ fn connect(place: &Place, wanted: Option<&str>) -> Result<(Connection, String), 
     let told = |found: &rusqlite::Error| place.sqlite(found);
     let mut connection = Connection::open_with_flags(&place.path, flags).map_err(|found| told(&found))?;
     connection.set_prepared_statement_cache_capacity(64);
+    // Plans do not depend on what is bound: else statements are prepared anew each time.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(|found| told(&found))?;
     connection.busy_timeout(PATIENCE).map_err(|found| told(&found))?;
     if connection.is_readonly(rusqlite::MAIN_DB).map_err(|found| told(&found))? {
         return Err(Error::StoreReadOnly { store: place.name.clone() });
@@ -212,7 +215,7 @@ fn network(kind: i64) -> Option<&'static str> {
 
 fn refuse_network(place: &Place, file: &File) -> Result<(), Error> {
     let found = fstatfs(file).map_err(|found| fault::file(&place.name, &found.into()))?;
-    match network(i64::from(found.filesystem_type().0)) {
+    match network(found.filesystem_type().0) {
         Some(system) => Err(Error::StoreNetwork { store: place.name.clone(), system: system.to_owned() }),
         None => Ok(()),
     }

@@ -37,9 +37,7 @@ fn wait(inside: MutexGuard<'static, Inside>) -> MutexGuard<'static, Inside> {
 
 /// While it lives no thread of this process forks.
 #[derive(Debug)]
-pub(super) struct Pass {
-    process: u32,
-}
+pub(super) struct Pass(());
 
 impl Pass {
     pub(super) fn new() -> Self {
@@ -53,17 +51,18 @@ impl Pass {
             now = wait(now);
         }
         now.open = now.open.saturating_add(1);
-        Self { process: std::process::id() }
+        Self(())
     }
 }
 
 impl Drop for Pass {
     fn drop(&mut self) {
-        // One that was copied into a child was given up there already.
-        if self.process == std::process::id() {
-            let mut now = inside();
-            now.open = now.open.saturating_sub(1);
-            drop(now);
+        // None is copied into a child: a fork waits until there is none.
+        let mut now = inside();
+        now.open = now.open.saturating_sub(1);
+        let awaited = now.forking;
+        drop(now);
+        if awaited {
             CHANGED.notify_all();
         }
     }

@@ -71,7 +71,8 @@ impl Sheet<'_> {
             return Ok(());
         }
         // The last stays: its id is never given again.
-        let sql = "SELECT id, at, keep, bucket, used, top_up, more FROM operations WHERE id >= ?1 AND id < (SELECT max(id) FROM operations) ORDER BY id LIMIT ?2";
+        let sql =
+            "SELECT id, at, keep, bucket, used, top_up, more FROM operations WHERE id >= ?1 AND id < (SELECT max(id) FROM operations) ORDER BY id LIMIT ?2";
         let rows = self.connection.prepare_cached(sql).and_then(|mut statement| {
             let read = |row: &Row<'_>| {
                 let part = Part { used: row.get(4)?, top_up: row.get(5)?, ..Part::of(id(row.get(3)?)) };

@@ -27,7 +27,7 @@ pub(crate) use self::board::{Board, Word};
 use self::cache::{Noting, View};
 use self::desk::{Desk, Room};
 use self::file::{Open, Place};
-use super::{Durability, Keep, Shelf, Store, Verification, Work};
+use super::{Durability, Keep, KeepsDirectory, Store, Verification, Work};
 use crate::Error;
 use crate::clock::{Clock, HighWater};
 
@@ -109,7 +109,7 @@ impl Store for Sqlite {
         true
     }
 
-    fn shelf(&self) -> Option<&dyn Shelf> {
+    fn directory(&self) -> Option<&dyn KeepsDirectory> {
         Some(self)
     }
 

@@ -8,7 +8,7 @@ use super::board::{Board, Word};
 use super::ledger::Sheet;
 use super::{Sqlite, fork, locks};
 use crate::Error;
-use crate::store::{Keep, Pages, Shelf};
+use crate::store::{Keep, KeepsDirectory, Pages};
 
 /// How many revisions can be caught up with one by one; who is further behind reads all records.
 const TAIL: u64 = 10_000;
@@ -34,7 +34,8 @@ impl Pages for Sheet<'_> {
             rows.collect::<rusqlite::Result<Vec<(u64, String)>>>()
         });
         let found = self.told(found)?;
-        let whole = u64::try_from(found.len()).ok() == upto.checked_sub(revision) && found.first().is_none_or(|(first, _)| *first == revision.saturating_add(1));
+        let whole =
+            u64::try_from(found.len()).ok() == upto.checked_sub(revision) && found.first().is_none_or(|(first, _)| *first == revision.saturating_add(1));
         Ok(Some(found).filter(|_| whole))
     }
 
@@ -71,7 +72,7 @@ impl Pages for Sheet<'_> {
     }
 }
 
-impl Shelf for Sqlite {
+impl KeepsDirectory for Sqlite {
     fn change(&self, work: &mut dyn FnMut(&mut dyn Pages) -> Result<Keep, Error>, published: &mut dyn FnMut()) -> Result<(), Error> {
         self.transact_alone(&mut |sheet| work(sheet), published)
     }
