@@ -2,6 +2,7 @@
 
 mod cases;
 mod report;
+mod store;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -22,7 +23,7 @@ pub const USAGE: i32 = 2;
 /// The explained request is denied.
 pub const DENIED: i32 = 3;
 
-/// Checks, tests and explains policy bundles.
+/// Checks, tests and explains policy bundles; looks into stores.
 #[derive(Parser)]
 #[command(name = "sublet", version, about)]
 struct Arguments {
@@ -81,6 +82,8 @@ enum Command {
         /// The request as JSON: principal, action, resource, host ...
         request: String,
     },
+    #[command(flatten)]
+    Store(store::Verb),
 }
 
 /// Runs the command line `arguments` (the program's name first), prints to `out` and `err`, and gives the exit code.
@@ -98,6 +101,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, out: &mut dyn Write, e
         Command::Check { bundle, validation, verbose } => check(bundle, validation, verbose, json, out),
         Command::Test { bundle, cases, verbose } => test(bundle, cases, verbose, json, out),
         Command::Explain { bundle, directory, request } => explain(bundle, &directory, &request, json, out),
+        Command::Store(verb) => store::run(verb, json, out, err),
     };
     done.unwrap_or_else(|failure| failure.report(json, out, err))
 }

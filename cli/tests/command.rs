@@ -163,3 +163,52 @@ fn help_and_wrong_usage() {
         insta::assert_snapshot!(name, text);
     }
 }
+
+/// What the command prints, without a bundle's folder in the way.
+fn plain(arguments: &[&str]) -> (i32, String) {
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let code = sublet_cli::run(std::iter::once("sublet").chain(arguments.iter().copied()).map(Into::into), &mut out, &mut err);
+    (code, String::from_utf8([out, err].concat()).expect("text"))
+}
+
+#[test]
+fn a_store_is_filled_looked_into_verified_and_written_out() {
+    let folder = std::env::temp_dir().join(format!("sublet-store-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let store = format!("sqlite:{}", folder.join("sublet.db").display());
+    let agency = concat!(env!("CARGO_MANIFEST_DIR"), "/../policies/tests/agency.jsonl");
+    // A path that is mistyped is told, and nothing is made there.
+    for verb in [vec!["inspect", &store], vec!["verify", &store], vec!["usage", &store, "acme"], vec!["export", &store]] {
+        let (code, said) = plain(&verb);
+        assert!(code == USAGE && said.contains("store.unreachable") && said.contains("no such file"), "{verb:?}: {said}");
+    }
+    let (code, said) = plain(&["import", &store, agency]);
+    assert!(code == OK && said.contains("records, revision 1"), "{said}");
+    let engine = sublet::Engine::open(sublet::Options { store: store.clone(), ..sublet::Options::default() }).expect("opens");
+    let question = sublet::Question::new(("Account", "acme"), "campaign.send", ("Campaign", "k")).account("acme").host("dash.marketingmaster.example");
+    assert!(engine.consume(question, &sublet::Take::new(7).key("k")).expect("an answer").allowed);
+    // While the engine is open.
+    let (code, said) = plain(&["inspect", &store, "acme"]);
+    assert!(code == OK && said.contains("1 operations, 1 keys, 0 holds") && said.contains("directory at revision 1"), "{said}");
+    let json = |arguments: &[&str]| {
+        let (code, said) = plain(&[arguments, &["--format", "json"]].concat());
+        (code, serde_json::from_str::<serde_json::Value>(&said).expect("JSON"))
+    };
+    let (code, found) = json(&["inspect", &store, "acme"]);
+    assert_eq!((code, &found["store"]["counts"][0]["used"], &found["store"]["counts"][0]["meter"]), (OK, &7.into(), &"emails".into()), "{found}");
+    let (code, found) = json(&["usage", &store, "acme", "--meter", "emails"]);
+    assert_eq!((code, &found["usage"][0]["used"], &found["usage"][0]["source"]), (OK, &7.into(), &"package".into()), "{found}");
+    let (code, said) = plain(&["usage", &store, "acme"]);
+    assert!(code == OK && said.lines().any(|line| line.starts_with("emails ") && line.ends_with("package")), "{said}");
+    let (code, said) = plain(&["usage", &store, "nobody"]);
+    assert!(code == USAGE && said.contains("directory.unknown_account"), "{said}");
+    assert_eq!(plain(&["verify", &store]), (OK, "1 counts compared with 1 operations: 0 faults\n".to_owned()));
+    let (code, lines) = plain(&["export", &store]);
+    let mut exported = Vec::new();
+    engine.export(&mut exported).expect("exports");
+    assert_eq!((code, lines.into_bytes()), (OK, exported.clone()));
+    let to = folder.join("out.jsonl");
+    assert_eq!(plain(&["export", &store, "--to", &to.to_string_lossy()]).0, OK);
+    assert_eq!(std::fs::read(to).expect("a file"), exported);
+    let _ = std::fs::remove_dir_all(&folder);
+}

@@ -255,7 +255,7 @@ errors! {
     /// A stream could not be read or written.
     Stream { reason: String } "store.stream" "the stream failed: {reason}" "nothing was changed";
     /// The store is not one that this build has.
-    Store { store: String } "store.unknown" "no store `{store}`" "stores are `memory:` and `sqlite:PATH`, with `?durability=power` if it must outlive a power cut";
+    Store { store: String } "store.unknown" "no store `{store}`" "stores are `memory:` and `sqlite:PATH`, with the options `?durability=power` and `?create=no`";
     /// The file, or its folder, cannot be opened.
     StoreUnreachable { store: String, reason: String } "store.unreachable" "store `{store}` cannot be opened: {reason}" "its folder must exist and be the process's to write";
     /// Nothing can be written to it.

@@ -58,7 +58,7 @@ pub use question::{At, Does, Kind, Of, On, Question, Who};
 pub use quota::{Counted, HistoryEntry, HistoryPart, LimitSource, MemberQuota, Quota};
 pub use request::{Circumstances, IntoAction, Request, Resource};
 
-pub use store::{OperationKind, Verification};
+pub use store::{InspectedCount, Inspection, OperationKind, Verification, inspect, verify_store};
 pub use take::Take;
 pub use window::{Calendar, Window, instant_text, parse_instant};
 

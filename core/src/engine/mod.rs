@@ -72,7 +72,7 @@ impl Engine {
             let loaded = policy::load(&options.policies, options.validation, &options.caps)?;
             let store: Arc<dyn Store> = match options.store.split_once(':') {
                 Some(("memory", "")) => Arc::new(store::Memory::new(options.clock)),
-                Some(("sqlite", path)) => Arc::new(store::Sqlite::open(path, options.clock)?),
+                Some(("sqlite", _)) => Arc::new(store::Sqlite::open(&options.store, options.clock)?),
                 _ => return Err(Error::Store { store: crate::id::short(&options.store) }),
             };
             let state = State::new(Arc::new(loaded), Directory::default(), (&Catalog::default(), false), &store)?.first()?;
@@ -224,6 +224,6 @@ impl State {
 }
 
 /// No panic leaves the engine: it comes back as an error with a code.
-fn guard<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+pub(crate) fn guard<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|payload| Err(Error::Panic { reason: crate::stack::reason_of(payload.as_ref()) }))
 }

@@ -35,7 +35,8 @@ impl FromStr for Validation {
 pub struct Options {
     /// The policies.
     pub policies: Source,
-    /// The store: `memory:`.
+    /// The store: `memory:`, or `sqlite:PATH`. With `?durability=power` what is answered outlives a power cut too; with
+    /// `?create=no` it must be there already.
     pub store: String,
     /// What tells the time.
     pub clock: Clock,

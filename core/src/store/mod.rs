@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 pub(crate) use self::memory::Memory;
 pub(crate) use self::sqlite::{Board, Sqlite, Word};
+pub use self::sqlite::{InspectedCount, Inspection, inspect, verify_store};
 use crate::Error;
 use crate::window::Window;
 

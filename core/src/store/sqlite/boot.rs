@@ -17,6 +17,11 @@ fn start(now: i64) -> Option<(String, i64)> {
     Some((id.trim().to_owned(), now.checked_sub(uptime)?))
 }
 
+/// The computer's clock.
+pub(super) fn clock_now() -> i64 {
+    Clock::System.now()
+}
+
 /// The clock of a store whose processes have counted up to `mark`.
 pub(super) fn water(clock: Clock, connection: &Connection, mark: i64) -> rusqlite::Result<HighWater> {
     let last: Option<i64> = connection.query_row("SELECT at FROM operations ORDER BY id DESC LIMIT 1", [], |row| row.get(0)).optional()?;

@@ -60,9 +60,43 @@ impl Place {
         fault::of(&self.name, error)
     }
 
+    pub(super) fn missing(&self) -> Error {
+        Error::StoreUnreachable { store: self.name.clone(), reason: "there is no such file".to_owned() }
+    }
+
     pub(super) fn replaced(&self) -> Error {
         Error::StoreReplaced { store: self.name.clone() }
     }
+}
+
+/// A store's name, read: `sqlite:PATH`, with `?durability=power` and `&create=no`.
+#[derive(Debug)]
+pub(super) struct Named {
+    pub(super) place: Place,
+    /// Whether every commit reaches the disk before it is answered.
+    pub(super) power: bool,
+    /// Whether it is made where it is not there.
+    pub(super) create: bool,
+}
+
+pub(super) fn named(store: &str) -> Result<Named, Error> {
+    let unknown = || Error::Store { store: crate::id::short(store) };
+    let given = store.strip_prefix("sqlite:").ok_or_else(unknown)?;
+    let (path, options) = given.split_once('?').unwrap_or((given, ""));
+    if path.is_empty() || path.contains('\0') {
+        return Err(unknown());
+    }
+    let (mut power, mut create) = (false, true);
+    for option in options.split('&').filter(|option| !option.is_empty()) {
+        match option {
+            "durability=power" => power = true,
+            "durability=process" => power = false,
+            "create=no" => create = false,
+            "create=yes" => create = true,
+            _ => return Err(unknown()),
+        }
+    }
+    Ok(Named { place: Place::new(path)?, power, create })
 }
 
 /// The database as this process has it open. Fields are dropped in their order: the guards after the connection.
@@ -152,19 +186,13 @@ fn connect(place: &Place, wanted: Option<&str>) -> Result<(Connection, String), 
     if connection.is_readonly(rusqlite::MAIN_DB).map_err(|found| told(&found))? {
         return Err(Error::StoreReadOnly { store: place.name.clone() });
     }
-    let number = |pragma: &str| connection.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get::<_, i64>(0));
-    let application = number("application_id").map_err(|found| told(&found))?;
-    let version = number("user_version").map_err(|found| told(&found))?;
-    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(|found| told(&found))?;
-    let empty = application == 0 && version == 0 && tables == 0;
+    let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(|found| told(&found));
+    let empty = number("PRAGMA application_id")? == 0 && number("PRAGMA user_version")? == 0 && number("SELECT count(*) FROM sqlite_schema")? == 0;
     if empty && wanted.is_some() {
         return Err(place.replaced());
     }
-    if !empty && application != APPLICATION {
-        return Err(Error::StoreForeign { store: place.name.clone() });
-    }
-    if version > VERSION {
-        return Err(Error::StoreVersion { store: place.name.clone(), found: version, known: VERSION });
+    if !empty {
+        version(place, &connection)?;
     }
     let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(|found| told(&found))?;
     if mode != "wal" {
@@ -180,6 +208,16 @@ fn connect(place: &Place, wanted: Option<&str>) -> Result<(Connection, String), 
         return Err(place.replaced());
     }
     Ok((connection, id))
+}
+
+/// The version of a database that is ours, and that we know.
+pub(super) fn version(place: &Place, connection: &Connection) -> Result<i64, Error> {
+    let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(|found| place.sqlite(&found));
+    if number("PRAGMA application_id")? != APPLICATION {
+        return Err(Error::StoreForeign { store: place.name.clone() });
+    }
+    let found = number("PRAGMA user_version")?;
+    if found == VERSION { Ok(found) } else { Err(Error::StoreVersion { store: place.name.clone(), found, known: VERSION }) }
 }
 
 fn create(connection: &mut Connection) -> rusqlite::Result<()> {

@@ -11,6 +11,7 @@ mod desk;
 mod fault;
 mod file;
 mod fork;
+mod inspect;
 mod ledger;
 mod locks;
 mod pages;
@@ -26,7 +27,8 @@ use arc_swap::ArcSwap;
 pub(crate) use self::board::{Board, Word};
 use self::cache::{Noting, View};
 use self::desk::{Desk, Room};
-use self::file::{Open, Place};
+use self::file::{Named, Open, Place};
+pub use self::inspect::{InspectedCount, Inspection, inspect, verify_store};
 use super::{Durability, Keep, KeepsDirectory, Store, Verification, Work};
 use crate::Error;
 use crate::clock::{Clock, HighWater};
@@ -44,19 +46,12 @@ pub(crate) struct Sqlite {
 }
 
 impl Sqlite {
-    /// Opens `PATH`, or `PATH?durability=power`.
-    pub(crate) fn open(given: &str, clock: Clock) -> Result<Self, Error> {
-        let unknown = || Error::Store { store: format!("sqlite:{}", crate::id::short(given)) };
-        let (path, power) = match given.rsplit_once("?durability=") {
-            None => (given, false),
-            Some((path, "process")) => (path, false),
-            Some((path, "power")) => (path, true),
-            Some(_) => return Err(unknown()),
-        };
-        if path.is_empty() || path.contains('\0') {
-            return Err(unknown());
+    /// Opens the store of that name.
+    pub(crate) fn open(name: &str, clock: Clock) -> Result<Self, Error> {
+        let Named { place, power, create } = file::named(name)?;
+        if !create && !place.path.is_file() {
+            return Err(place.missing());
         }
-        let place = Place::new(path)?;
         let pass = fork::Pass::new();
         let (open, id) = Open::new(&place, None)?;
         let water = boot::water(clock, &open.connection, open.board.mark().load(Ordering::Acquire)).map_err(|found| place.sqlite(&found))?;

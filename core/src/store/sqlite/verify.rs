@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::file::Place;
+use super::file::{self, Place};
 use crate::Error;
 use crate::store::Verification;
 
@@ -20,6 +20,7 @@ const LOOSE: &str = "SELECT count(*) FROM operations o LEFT JOIN buckets b ON b.
 pub(super) fn verify(place: &Place) -> Result<Verification, Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(&place.path, flags).map_err(|found| place.sqlite(&found))?;
+    file::version(place, &connection)?;
     view(&connection).map_err(|found| place.sqlite(&found))
 }
 

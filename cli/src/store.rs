@@ -1,0 +1,199 @@
+//! The verbs about a store: what is in it, how an account stands, whether the sums are right, and the directory in and out.
+
+use std::fs::File;
+use std::io::{BufReader, BufWriter, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+use serde_json::json;
+use sublet::{Engine, Inspection, Limit, Options, Progress, Quota};
+
+use crate::{FAULTS, Failure, OK, source};
+
+/// About a store.
+#[derive(Subcommand)]
+pub(crate) enum Verb {
+    /// Shows how an account stands: used, held, limit and where it comes from, of every meter.
+    Usage {
+        /// The store, such as `sqlite:/var/lib/app/sublet.db`.
+        store: String,
+        /// The account's id.
+        account: String,
+        /// With the part of this member of it.
+        #[arg(long)]
+        member: Option<String>,
+        /// Of this meter alone.
+        #[arg(long)]
+        meter: Option<String>,
+        /// The bundle's folder; without it, the shipped bundle.
+        #[arg(long)]
+        bundle: Option<PathBuf>,
+    },
+    /// Looks into a store that may be in use: needs no bundle, writes nothing, keeps nobody waiting.
+    Inspect {
+        /// The store, such as `sqlite:/var/lib/app/sublet.db`.
+        store: String,
+        /// With the counts of this account.
+        account: Option<String>,
+    },
+    /// Compares every count with the sum of its operations, and looks through the file.
+    Verify {
+        /// The store, such as `sqlite:/var/lib/app/sublet.db`.
+        store: String,
+    },
+    /// Replaces the directory by the records of a file of JSON lines; makes the store if it is not there.
+    Import {
+        /// The store, such as `sqlite:/var/lib/app/sublet.db`.
+        store: String,
+        /// The file, or `-` for the standard input.
+        file: PathBuf,
+        /// The bundle's folder; without it, the shipped bundle.
+        #[arg(long)]
+        bundle: Option<PathBuf>,
+    },
+    /// Writes the directory as JSON lines.
+    Export {
+        /// The store, such as `sqlite:/var/lib/app/sublet.db`.
+        store: String,
+        /// Into this file; without it, to the standard output.
+        #[arg(long)]
+        to: Option<PathBuf>,
+        /// The bundle's folder; without it, the shipped bundle.
+        #[arg(long)]
+        bundle: Option<PathBuf>,
+    },
+}
+
+pub(crate) fn run(verb: Verb, json: bool, out: &mut dyn Write, err: &mut dyn Write) -> Result<i32, Failure> {
+    match verb {
+        Verb::Usage { store, account, member, meter, bundle } => {
+            let engine = open(&there(&store), bundle)?;
+            usage(&engine.usage(&account, member.as_deref(), meter.as_deref())?, json, out)
+        }
+        Verb::Inspect { store, account } => inspect(&sublet::inspect(&store, account.as_deref())?, account.as_deref(), json, out),
+        Verb::Verify { store } => verify(&sublet::verify_store(&store)?, json, out),
+        Verb::Import { store, file, bundle } => import(&open(&store, bundle)?, &file, json, out, err),
+        Verb::Export { store, to, bundle } => export(&open(&there(&store), bundle)?, to, json, out),
+    }
+}
+
+fn open(store: &str, bundle: Option<PathBuf>) -> Result<Engine, Failure> {
+    Ok(Engine::open(Options { policies: source(bundle), store: store.to_owned(), ..Options::default() })?)
+}
+
+/// The store, which is not made: a path that is mistyped is to be told.
+fn there(store: &str) -> String {
+    let sign = if store.contains('?') { '&' } else { '?' };
+    if store.starts_with("sqlite:") { format!("{store}{sign}create=no") } else { store.to_owned() }
+}
+
+fn limit(limit: Limit) -> String {
+    match limit {
+        Limit::Number(number) => number.to_string(),
+        Limit::Unlimited => "unlimited".to_owned(),
+    }
+}
+
+fn usage(quotas: &[Quota], json: bool, out: &mut dyn Write) -> Result<i32, Failure> {
+    if json {
+        writeln!(out, "{}", json!({ "ok": true, "usage": quotas }))?;
+        return Ok(OK);
+    }
+    writeln!(out, "{:<20} {:>12} {:>10} {:>12} {:>12}  from", "meter", "used", "held", "limit", "remaining")?;
+    for quota in quotas {
+        let (most, left) = (limit(quota.limit), limit(quota.remaining));
+        writeln!(out, "{:<20} {:>12} {:>10} {most:>12} {left:>12}  {}", quota.meter, quota.used, quota.held, quota.source.as_str())?;
+        if let Some(member) = &quota.member {
+            let (most, left) = (limit(member.limit), limit(member.remaining));
+            writeln!(out, "  {:<18} {:>12} {:>10} {most:>12} {left:>12}", member.id, member.used, member.held)?;
+        }
+    }
+    Ok(OK)
+}
+
+fn inspect(found: &Inspection, account: Option<&str>, json: bool, out: &mut dyn Write) -> Result<i32, Failure> {
+    if json {
+        writeln!(out, "{}", json!({ "ok": true, "store": found }))?;
+        return Ok(OK);
+    }
+    let records: Vec<String> = found.records.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+    let records = if records.is_empty() { "nothing".to_owned() } else { records.join(", ") };
+    writeln!(out, "{}\n  version {}, named {}", found.store, found.version, found.id)?;
+    writeln!(out, "  directory at revision {}: {records}", found.revision)?;
+    writeln!(
+        out,
+        "  {} accounts counted in {} counts; {} operations, {} keys, {} holds",
+        found.accounts, found.buckets, found.operations, found.keys, found.holds
+    )?;
+    if let (Some(oldest), Some(newest)) = (&found.oldest, &found.newest) {
+        writeln!(out, "  operations from {oldest} to {newest}")?;
+    }
+    writeln!(out, "  {} bytes, and {} of log", found.bytes, found.log_bytes)?;
+    let Some(account) = account else { return Ok(OK) };
+    if found.counts.is_empty() {
+        writeln!(out, "nothing was counted for `{account}`")?;
+        return Ok(OK);
+    }
+    writeln!(out, "{:<20} {:>12} {:>10} {:>10}  {:<22} until", "meter", "used", "held", "top-up", "from")?;
+    for count in &found.counts {
+        let name = count.member.as_ref().map_or_else(|| count.meter.clone(), |member| format!("  {} of {member}", count.meter));
+        let (begins, ends) = (count.begins.as_deref().unwrap_or("always"), count.ends.as_deref().unwrap_or("always"));
+        writeln!(out, "{name:<20} {:>12} {:>10} {:>10}  {begins:<22} {ends}", count.used, count.held, count.top_up)?;
+    }
+    Ok(OK)
+}
+
+fn verify(found: &sublet::Verification, json: bool, out: &mut dyn Write) -> Result<i32, Failure> {
+    let clean = found.faults.is_empty();
+    if json {
+        writeln!(out, "{}", json!({ "ok": clean, "verification": found }))?;
+    } else {
+        for fault in &found.faults {
+            writeln!(out, "FAULT  {fault}")?;
+        }
+        writeln!(out, "{} counts compared with {} operations: {} faults", found.buckets, found.operations, found.faults.len())?;
+    }
+    Ok(if clean { OK } else { FAULTS })
+}
+
+fn import(engine: &Engine, file: &Path, json: bool, out: &mut dyn Write, err: &mut dyn Write) -> Result<i32, Failure> {
+    let mut so_far = Progress { records: 0, bytes: 0 };
+    let shows = std::io::stderr().is_terminal() && !json;
+    let mut tell = |progress: Progress| {
+        so_far = progress;
+        if shows {
+            let _ = write!(err, "\r{} records", progress.records);
+        }
+        true
+    };
+    let revision = if file == Path::new("-") {
+        engine.import(std::io::stdin().lock(), Some(&mut tell))?
+    } else {
+        let lines = File::open(file).map_err(|why| Failure::Words(format!("{}: {why}", file.display())))?;
+        engine.import(BufReader::new(lines), Some(&mut tell))?
+    };
+    if shows {
+        let _ = writeln!(err);
+    }
+    if json {
+        writeln!(out, "{}", json!({ "ok": true, "records": so_far.records, "revision": revision }))?;
+    } else {
+        writeln!(out, "{} records, revision {revision}", so_far.records)?;
+    }
+    Ok(OK)
+}
+
+fn export(engine: &Engine, to: Option<PathBuf>, json: bool, out: &mut dyn Write) -> Result<i32, Failure> {
+    let Some(path) = to else {
+        engine.export(out)?;
+        return Ok(OK);
+    };
+    let file = File::create(&path).map_err(|why| Failure::Words(format!("{}: {why}", path.display())))?;
+    let revision = engine.export(BufWriter::new(file))?;
+    if json {
+        writeln!(out, "{}", json!({ "ok": true, "revision": revision }))?;
+    } else {
+        writeln!(out, "revision {revision}")?;
+    }
+    Ok(OK)
+}

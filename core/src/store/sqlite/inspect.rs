@@ -1,0 +1,156 @@
+//! A look into a live store, in one view, by a process of its own: takes no lock of ours and keeps nobody waiting.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
+use serde::Serialize;
+
+use super::Place;
+use super::boot;
+use super::file::{self, Named};
+use crate::store::Verification;
+use crate::{Error, window};
+
+/// What a store holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Inspection {
+    /// The store, as it was named.
+    pub store: String,
+    /// The name that it was given when it was made: a copy has the same.
+    pub id: String,
+    /// The version of its tables.
+    pub version: i64,
+    /// The directory's revision.
+    pub revision: u64,
+    /// How many records of each type the directory has.
+    pub records: BTreeMap<String, u64>,
+    /// How many accounts are counted.
+    pub accounts: u64,
+    /// How many counts there are.
+    pub buckets: u64,
+    /// How many operations are kept.
+    pub operations: u64,
+    /// How many keys are known.
+    pub keys: u64,
+    /// How many reservations hold something now, or did and are not cleared away yet.
+    pub holds: u64,
+    /// When the oldest operation that is kept was done, and the newest (RFC 3339).
+    pub oldest: Option<String>,
+    /// See `oldest`.
+    pub newest: Option<String>,
+    /// Bytes of the database, and of its log.
+    pub bytes: u64,
+    /// See `bytes`.
+    pub log_bytes: u64,
+    /// The counts of the account that was asked for, the newest window first.
+    pub counts: Vec<InspectedCount>,
+}
+
+/// One count of an account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct InspectedCount {
+    /// The member whose own it is; nothing for the account's.
+    pub member: Option<String>,
+    /// The meter.
+    pub meter: String,
+    /// When its window began, and ends (RFC 3339); nothing for what is always.
+    pub begins: Option<String>,
+    /// See `begins`.
+    pub ends: Option<String>,
+    /// Used in it.
+    pub used: i64,
+    /// Reserved in it, and not expired.
+    pub held: i64,
+    /// Added to its limit.
+    pub top_up: i64,
+}
+
+/// Looks into the store of that name (`sqlite:PATH`), which other processes may be using: needs no bundle and writes nothing.
+///
+/// # Errors
+/// The `store.*` codes; [`Error::Store`] for one that is not in a file.
+pub fn inspect(store: &str, account: Option<&str>) -> Result<Inspection, Error> {
+    crate::engine::guard(|| {
+        let named = file::named(store)?;
+        view(&named, account)
+    })
+}
+
+/// Compares every count of that store with the sum of its operations, as [`Engine::verify`](crate::Engine::verify) does, and
+/// looks through the file: needs no bundle and writes nothing.
+///
+/// # Errors
+/// As [`inspect`].
+pub fn verify_store(store: &str) -> Result<Verification, Error> {
+    crate::engine::guard(|| {
+        let Named { place, .. } = file::named(store)?;
+        if !place.path.is_file() {
+            return Err(place.missing());
+        }
+        let _pass = super::fork::Pass::new();
+        super::verify::verify(&place)
+    })
+}
+
+fn view(Named { place, .. }: &Named, account: Option<&str>) -> Result<Inspection, Error> {
+    if !place.path.is_file() {
+        return Err(place.missing());
+    }
+    let _pass = super::fork::Pass::new();
+    let told = |found: rusqlite::Error| place.sqlite(&found);
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(&place.path, flags).map_err(told)?;
+    let version = file::version(place, &connection)?;
+    read(place, &connection, version, account).map_err(told)
+}
+
+fn number(row: &Row<'_>) -> rusqlite::Result<u64> {
+    row.get::<_, i64>(0).map(|number| u64::try_from(number).unwrap_or(0))
+}
+
+fn read(place: &Place, connection: &Connection, version: i64, account: Option<&str>) -> rusqlite::Result<Inspection> {
+    let view = connection.unchecked_transaction()?;
+    let count = |sql: &str| view.query_row(sql, [], number);
+    let text = |at: Option<i64>| at.and_then(window::instant_text);
+    let (oldest, newest) = view.query_row("SELECT min(at), max(at) FROM operations", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let mut kinds = view.prepare("SELECT count(*), type FROM records GROUP BY type")?;
+    let records = kinds.query_map([], |row| Ok((row.get(1)?, number(row)?)))?.collect::<rusqlite::Result<_>>()?;
+    let bytes = |path| std::fs::metadata(path).map_or(0, |found| found.len());
+    Ok(Inspection {
+        store: place.name.clone(),
+        id: view.query_row("SELECT value FROM meta WHERE name = 'store'", [], |row| row.get(0)).optional()?.unwrap_or_default(),
+        version,
+        revision: count("SELECT value FROM meta WHERE name = 'revision'")?,
+        records,
+        accounts: count("SELECT count(DISTINCT account) FROM buckets")?,
+        buckets: count("SELECT count(*) FROM buckets")?,
+        operations: count("SELECT count(*) FROM operations")?,
+        keys: count("SELECT count(*) FROM keys")?,
+        holds: count("SELECT count(*) FROM holds")?,
+        oldest: text(oldest),
+        newest: text(newest),
+        bytes: bytes(place.path.clone()),
+        log_bytes: bytes(place.beside("-wal")),
+        counts: account.map_or(Ok(Vec::new()), |account| counts(&view, account))?,
+    })
+}
+
+fn counts(view: &Connection, account: &str) -> rusqlite::Result<Vec<InspectedCount>> {
+    let sql = r#"SELECT b.member, b.meter, b.start, b."end", b.used, b.top_up,
+        (SELECT coalesce(sum(h.amount), 0) FROM holds h WHERE h.bucket = b.id AND h.until > ?2)
+        FROM buckets b WHERE b.account = ?1 ORDER BY b.start DESC, b.meter, b.member"#;
+    let mut statement = view.prepare(sql)?;
+    let rows = statement.query_map(rusqlite::params![account, boot::clock_now()], |row| {
+        let text = |at: i64| Some(at).filter(|at| ![i64::MIN, i64::MAX].contains(at)).and_then(window::instant_text);
+        Ok(InspectedCount {
+            member: Some(row.get::<_, String>(0)?).filter(|member| !member.is_empty()),
+            meter: row.get(1)?,
+            begins: text(row.get(2)?),
+            ends: text(row.get(3)?),
+            used: row.get(4)?,
+            held: row.get(6)?,
+            top_up: row.get(5)?,
+        })
+    })?;
+    rows.collect()
+}
