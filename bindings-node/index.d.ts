@@ -1,5 +1,7 @@
 // Sublet: an embeddable policy engine for software that is sold under other people's names.
-import type { Amount, Amounts, Count, Counted, HistoryEntry, Quota, Verification } from './quota.js';
+import type { Amount, Amounts, Count, Quota } from './quota.js';
+import type { Verbs } from './verbs.js';
+export type * from './verbs.js';
 export type * from './quota.js';
 
 /** A type and an id. */
@@ -280,10 +282,14 @@ export interface Progress {
 export type Policies = string | URL | { readonly [file: string]: string } | null;
 
 /** A policy engine inside this process. */
+/** Each verb of `Verbs` is one of the engine's, in both its forms. */
+export interface Engine extends Verbs {}
 export declare class Engine {
   private constructor();
   /** Loads a bundle, whole or not at all. */
   static open(policies?: Policies, options?: Options): Engine;
+  /** The same off the event loop: where a store in a file has a large directory. */
+  static openAsync(policies?: Policies, options?: Options): Promise<Engine>;
   /** Loads a plain Cedar program, without the tenancy kernel. */
   static cedar(program: Program & Options): Engine;
   /** Swaps the policies, whole or not at all; gives the new fingerprint. */
@@ -315,66 +321,8 @@ export declare class Engine {
    */
   authorizeManyAsync(requests: readonly Request[] | Columns): Promise<Decision[]>;
   checkManyAsync(requests: readonly Request[] | Columns): Promise<boolean[]>;
-  /**
-   * Asks, and if it is allowed takes `amount` (1, if it is not said): one step, between whose parts nothing comes. What is denied takes
-   * nothing (Q13): `quota_exceeded`, `member_quota_exceeded` are codes of a decision, not errors. An action that frees gives back.
-   *
-   * Throws `input.amount` for what is no amount, `quota.not_metered` for an action without a meter, `quota.unknown_meter`,
-   * `quota.below_zero`, `input.key`, `quota.idempotency_mismatch`, `quota.key_pruned`, `store.clock_jump`: then nothing was taken.
-   */
-  consume(principal: Who, action: Does, resource: Resource, amount?: Amounts, options?: Taking): Decision;
-  /**
-   * The same, but holds it for `ttl` milliseconds (from 1 to 366 days, else `input.ttl`): until then `commit` or `release`
-   * its `operation` (Q8).
-   */
-  reserve(principal: Who, action: Does, resource: Resource, amount: Amounts, ttl: number | bigint, options?: Reserving): Decision;
-  /**
-   * Makes `amount` the count of the action's stocks: more only as far as the policies allow it, less always. Throws as `consume`, and
-   * `quota.not_a_stock`.
-   */
-  set(principal: Who, action: Does, resource: Resource, amount: Amounts, options?: Reserving): Decision;
-  /**
-   * Takes all of a list, or nothing: the decisions, in their order. If one of them refuses, none has an `operation`. Throws
-   * `input.item` with the index of the first that is malformed.
-   */
-  batch(items: readonly Item[]): Decision[];
-  /**
-   * Takes what a reservation holds, or `amount` of each of its meters, and gives back the rest. A second call says what the first
-   * did. Throws `quota.hold_expired`, `quota.hold_settled`, `quota.commit_too_much`, `quota.not_a_reservation`,
-   * `quota.unknown_operation`.
-   */
-  commit(operation: Count, options?: { readonly amount?: Amount; readonly key?: string | null }): Counted;
-  /** Gives back what a reservation holds. Throws as `commit`. */
-  release(operation: Count, options?: { readonly key?: string | null }): Counted;
-  /**
-   * Gives back `amount` of each meter that a `consume` or `commit` took, in the window that it took it from; all that is left of it,
-   * if it is not said. Throws `quota.refund_too_much`, `quota.not_refundable`, `quota.unknown_operation`.
-   */
-  refund(operation: Count, options?: { readonly amount?: Amount; readonly key?: string | null }): Counted;
-  /**
-   * Adds to the limit of an account's meter for its present window; of a stock, for good. Throws `directory.unknown_account`,
-   * `quota.unknown_meter`.
-   */
-  topUp(account: string, meter: string, amount: Amount, options?: { readonly key?: string | null }): Counted;
-  /** Counts what an account, or a member of it, used in this window before Sublet counted. No limit is asked. Throws as `topUp`. */
-  carryOver(account: string, meter: string, amount: Amount, options?: { readonly member?: string | null; readonly key?: string | null }): Counted;
-  /**
-   * How an account stands: every meter, or one; with the member's own part, if one is named (Q11). Throws `directory.unknown_account`,
-   * `directory.unknown_record` for a member that is not of it, `quota.unknown_meter`.
-   */
-  usage(account: string, options?: { readonly member?: string | null; readonly meter?: string | null }): readonly Quota[];
-  /** What was done to an account's counts, the newest first: at most `limit` (100), older than the operation `before`. */
-  history(account: string, options?: { readonly before?: Count | null; readonly limit?: number | bigint | null }): HistoryEntry[];
-  /** Compares every count with the sum of its operations. */
-  verify(): Verification;
   /** Forgets every count and key of a store in memory: for tests, between one case and the next. */
   forgetCounts(): void;
-  /** Takes the clock's word for it after `store.clock_jump`: so much time has passed. */
-  acceptClock(): void;
-  /** Makes all changes in one transaction, or none; gives the new revision. */
-  change(changes: { readonly put?: readonly object[]; readonly remove?: readonly Who[]; readonly expectedRevision?: bigint | number | null }): bigint;
-  /** Replaces the directory by JSON lines. */
-  importLines(lines: string): bigint;
   /**
    * The same from a file, off the event loop. `progress` is told some times a second and stops the import with `false`;
    * so does an aborted `signal`. Then `directory.cancelled`, with the signal's reason as `cause`, and nothing is changed.

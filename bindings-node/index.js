@@ -4,34 +4,14 @@
 const native = require('./sublet.node');
 const { ANSWER, UNANSWERED, answer, ask, taken } = require('./crossing.js');
 const { ManualClock, clock } = require('./clock.js');
-const { action, entries, host: hostOf, items, json, reference, request, resource, string } = require('./convert.js');
-const counts = require('./count.js');
+const { action, entries, host: hostOf, json, reference, request, resource, string } = require('./convert.js');
+const { Decision, decision } = require('./decision.js');
 const { SubletError, call, converted, refused } = require('./errors.js');
 const { Action, Host, Principal, ResourceType, room } = require('./handles.js');
+const { Verbs } = require('./verbs.js');
 const { Said, booleans, decisionsAsync, decisionsOf, many, manyAsync } = require('./many.js');
 
-/** One answer. `decision.allowed` is the allow bit. */
-class Decision {
-  constructor(fields) {
-    this.allowed = fields.allowed;
-    this.code = fields.code;
-    this.policies = Object.freeze(fields.policies);
-    this.advice = Object.freeze(fields.advice);
-    this.errors = Object.freeze(fields.errors);
-    this.actor = fields.actor ?? null;
-    this.revision = BigInt(fields.revision);
-    this.bundle = fields.bundle;
-    this.quota = counts.quotas(fields.quota);
-    this.operation = counts.count(fields.operation);
-    this.replayed = fields.replayed === true;
-    this.expiresAt = fields.expires_at ?? null;
-    Object.freeze(this);
-  }
-}
-
 const textOf = (asked) => request({ principal: reference('principal', asked.principal), action: action(asked.action), resource: resource(asked.resource) }, asked.circumstances);
-
-const decision = (fields) => (fields === null || fields === undefined ? null : new Decision(fields));
 
 /** The strings of single decisions. */
 let said = new Said();
@@ -143,13 +123,14 @@ function cancelled(error, signal) {
 }
 
 /** A policy engine inside this process. */
-class Engine {
+class Engine extends Verbs {
   #native;
   #check;
   #authorize;
 
   constructor(key, opened) {
     if (key !== native) throw new SubletError({ code: 'input.option', message: 'an engine is opened by `Engine.open` or `Engine.cedar`' });
+    super(opened);
     this.#native = opened;
     [this.#check, this.#authorize] = opened.functions(room);
   }
@@ -158,6 +139,16 @@ class Engine {
     const { time, others } = timed(more);
     const text = `{${options(policies, others)}}`;
     return new Engine(native, call(() => native.NativeEngine.open(text, time)));
+  }
+
+  static async openAsync(policies, more) {
+    const { time, others } = timed(more);
+    const text = `{${options(policies, others)}}`;
+    try {
+      return new Engine(native, await native.NativeEngine.openAsync(text, time));
+    } catch (error) {
+      throw converted(error);
+    }
   }
 
   static cedar(given) {
@@ -249,87 +240,8 @@ class Engine {
     return booleans((await manyAsync(this.#native, given, true).catch((error) => Promise.reject(converted(error)))).bits);
   }
 
-  consume(principal, what, on, amount = 1, more = {}) {
-    const [asked, take] = counts.takes([principal, what, on, amount], more, counts.CONSUMING);
-    return decision(JSON.parse(call(() => this.#native.consume(asked, take))));
-  }
-
-  reserve(principal, what, on, amount, ttl, more = {}) {
-    const [asked, take] = counts.takes([principal, what, on, amount], more, ['key']);
-    const time = counts.milliseconds(ttl);
-    return decision(JSON.parse(call(() => this.#native.reserve(asked, take, time))));
-  }
-
-  set(principal, what, on, amount, more = {}) {
-    const [asked, take] = counts.takes([principal, what, on, amount], more, ['key']);
-    return decision(JSON.parse(call(() => this.#native.set(asked, take))));
-  }
-
-  batch(requests) {
-    const [asked, takes] = counts.batch(requests);
-    return JSON.parse(call(() => this.#native.batch(asked, takes))).map(decision);
-  }
-
-  commit(operation, more = {}) {
-    const form = counts.form({ operation: counts.operation(operation) }, more, ['amount', 'key']);
-    return counts.counted(JSON.parse(call(() => this.#native.commit(form))));
-  }
-
-  release(operation, more = {}) {
-    const form = counts.form({ operation: counts.operation(operation) }, more, ['key']);
-    return counts.counted(JSON.parse(call(() => this.#native.release(form))));
-  }
-
-  refund(operation, more = {}) {
-    const form = counts.form({ operation: counts.operation(operation) }, more, ['amount', 'key']);
-    return counts.counted(JSON.parse(call(() => this.#native.refund(form))));
-  }
-
-  topUp(account, meter, amount, more = {}) {
-    const form = counts.statement(account, meter, amount, more, ['key']);
-    return counts.counted(JSON.parse(call(() => this.#native.topUp(form))));
-  }
-
-  carryOver(account, meter, amount, more = {}) {
-    const form = counts.statement(account, meter, amount, more, ['member', 'key']);
-    return counts.counted(JSON.parse(call(() => this.#native.carryOver(form))));
-  }
-
-  usage(account, more = {}) {
-    const form = counts.form({ account: string('account', account) }, more, ['member', 'meter']);
-    return counts.quotas(JSON.parse(call(() => this.#native.usage(form))));
-  }
-
-  history(account, more = {}) {
-    const form = counts.historyForm(account, more);
-    return JSON.parse(call(() => this.#native.history(form))).map(counts.entry);
-  }
-
-  verify() {
-    return counts.verification(JSON.parse(call(() => this.#native.verify())));
-  }
-
   forgetCounts() {
     call(() => this.#native.forgetCounts());
-  }
-
-  acceptClock() {
-    call(() => this.#native.acceptClock());
-  }
-
-  change({ put = [], remove = [], expectedRevision } = {}) {
-    const parts = [
-      `"put":[${items('put', put).map((record) => json('record', record)).join(',')}]`,
-      `"remove":[${items('remove', remove).map((found) => reference('remove', found)).join(',')}]`,
-    ];
-    if (expectedRevision !== undefined && expectedRevision !== null) parts.push(`"expected":${json('expectedRevision', expectedRevision)}`);
-    const text = `{${parts.join(',')}}`;
-    return BigInt(call(() => this.#native.change(text)));
-  }
-
-  importLines(lines) {
-    string('lines', lines);
-    return BigInt(call(() => this.#native.importLines(lines)));
   }
 
   async importFile(path, { progress, signal } = {}) {

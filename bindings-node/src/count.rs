@@ -2,12 +2,16 @@
 //! back as a text, which `count.js` makes a BigInt of.
 
 use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use napi::Result;
+use napi::bindgen_prelude::{AsyncTask, Env};
+use napi::{Result, Task};
 use napi_derive::napi;
 use serde::{Deserialize, Serialize};
 use serde_json::ser::Formatter;
-use sublet::{Error, Question, Request, Take};
+use serde_json::Value;
+use sublet::{Change, Engine, Error, Question, Record, Ref, Request, Take};
 
 use crate::{NativeEngine, guarded, read};
 
@@ -85,107 +89,172 @@ struct HistoryForm {
     limit: usize,
 }
 
-fn settled(verb: &str, form: &str, work: impl FnOnce(&SettleForm) -> std::result::Result<sublet::Counted, Error>) -> Result<String> {
-    guarded(|| exact_text(&work(&read(verb, form)?)?))
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ChangesForm {
+    #[serde(default)]
+    put: Vec<Value>,
+    #[serde(default)]
+    remove: Vec<Ref>,
+    #[serde(default)]
+    expected: Option<u64>,
+}
+
+type Answer = std::result::Result<String, Error>;
+
+fn asked(verb: &str, request: &str, take: &str) -> std::result::Result<(Request, TakeForm), Error> {
+    Ok((Request::from_json(request)?, read(verb, take)?))
+}
+
+fn consume(engine: &Engine, request: &str, take: &str) -> Answer {
+    let (asked, form) = asked("consume", request, take)?;
+    exact_text(&engine.consume(&asked, &form.take())?)
+}
+
+fn batch(engine: &Engine, requests: &str, takes: &str) -> Answer {
+    let (asked, forms): (Vec<Request>, Vec<TakeForm>) = (Request::list_from_json(requests)?, read("batch", takes)?);
+    let items: Vec<(Question<'_>, Take<'_>)> = asked.iter().map(Question::from).zip(forms.iter().map(TakeForm::take)).collect();
+    exact_text(&engine.batch(&items)?)
+}
+
+fn settle(engine: &Engine, verb: &str, form: &str) -> Answer {
+    let asked: SettleForm = read(verb, form)?;
+    let key = asked.key.as_deref();
+    exact_text(&match verb {
+        "commit" => engine.commit(asked.operation, asked.amount, key)?,
+        "release" => engine.release(asked.operation, key)?,
+        _ => engine.refund(asked.operation, asked.amount, key)?,
+    })
+}
+
+fn state(engine: &Engine, verb: &str, form: &str) -> Answer {
+    let asked: StateForm = read(verb, form)?;
+    let (account, meter, key) = (&asked.account, &asked.meter, asked.key.as_deref());
+    exact_text(&match verb {
+        "topUp" => engine.top_up(account, meter, asked.amount, key)?,
+        _ => engine.carry_over(account, asked.member.as_deref(), meter, asked.amount, key)?,
+    })
+}
+
+fn changed(engine: &Engine, changes: &str) -> Answer {
+    let form: ChangesForm = read("changes", changes)?;
+    let mut list: Vec<Change> = form.remove.into_iter().map(Change::Remove).collect();
+    for record in form.put {
+        list.push(Change::Put(Record::from_value(record)?));
+    }
+    engine.change(list, form.expected).map(|revision| revision.to_string())
+}
+
+/// Does a verb that may wait for a file.
+fn done(engine: &Engine, verb: &str, texts: &[String]) -> Answer {
+    let text = |at: usize| texts.get(at).map_or("", String::as_str);
+    match verb {
+        "consume" => consume(engine, text(0), text(1)),
+        "reserve" => {
+            let (asked, form) = asked(verb, text(0), text(1))?;
+            let ttl = text(2).parse().map_err(|_| Error::Ttl { ttl: text(2).to_owned() })?;
+            exact_text(&engine.reserve(&asked, &form.take(), ttl)?)
+        }
+        "set" => {
+            let (asked, form) = asked(verb, text(0), text(1))?;
+            exact_text(&engine.set(&asked, &form.take())?)
+        }
+        "batch" => batch(engine, text(0), text(1)),
+        "commit" | "release" | "refund" => settle(engine, verb, text(0)),
+        "topUp" | "carryOver" => state(engine, verb, text(0)),
+        "usage" => {
+            let asked: UsageForm = read(verb, text(0))?;
+            exact_text(&engine.usage(&asked.account, asked.member.as_deref(), asked.meter.as_deref())?)
+        }
+        "history" => {
+            let asked: HistoryForm = read(verb, text(0))?;
+            exact_text(&engine.history(&asked.account, asked.before, asked.limit)?)
+        }
+        "verify" => exact_text(&engine.verify()?),
+        "acceptClock" => engine.accept_clock().map(|()| "null".to_owned()),
+        "change" => changed(engine, text(0)),
+        "importLines" => engine.import(text(0).as_bytes(), None).map(|revision| revision.to_string()),
+        other => Err(Error::Value { what: "verb".to_owned(), reason: format!("no verb `{other}`") }),
+    }
 }
 
 #[napi]
 impl NativeEngine {
+    /// The verb that is asked most, without a list in the way.
     #[napi]
     pub fn consume(&self, request: String, take: String) -> Result<String> {
         guarded(|| {
-            let (asked, form): (Request, TakeForm) = (Request::from_json(&request)?, read("consume", &take)?);
-            exact_text(&self.inner.consume(&asked, &form.take())?)
+            self.inner._without_waiting("consume")?;
+            consume(&self.inner, &request, &take)
         })
     }
 
-    #[napi]
-    pub fn reserve(&self, request: String, take: String, ttl: String) -> Result<String> {
+    /// Does a verb at once; refused where it may wait for a file.
+    #[napi(js_name = "do")]
+    pub fn do_now(&self, verb: String, texts: Vec<String>) -> Result<String> {
         guarded(|| {
-            let (asked, form): (Request, TakeForm) = (Request::from_json(&request)?, read("reserve", &take)?);
-            let ttl = ttl.parse().map_err(|_| Error::Ttl { ttl: ttl.clone() })?;
-            exact_text(&self.inner.reserve(&asked, &form.take(), ttl)?)
+            self.inner._without_waiting(&verb)?;
+            done(&self.inner, &verb, &texts)
         })
     }
 
-    #[napi]
-    pub fn set(&self, request: String, take: String) -> Result<String> {
-        guarded(|| {
-            let (asked, form): (Request, TakeForm) = (Request::from_json(&request)?, read("set", &take)?);
-            exact_text(&self.inner.set(&asked, &form.take())?)
-        })
-    }
-
-    /// Two lists of the same length.
-    #[napi]
-    pub fn batch(&self, requests: String, takes: String) -> Result<String> {
-        guarded(|| {
-            let (asked, forms): (Vec<Request>, Vec<TakeForm>) = (Request::list_from_json(&requests)?, read("batch", &takes)?);
-            let items: Vec<(Question<'_>, Take<'_>)> = asked.iter().map(Question::from).zip(forms.iter().map(TakeForm::take)).collect();
-            exact_text(&self.inner.batch(&items)?)
-        })
-    }
-
-    #[napi]
-    pub fn commit(&self, form: String) -> Result<String> {
-        settled("commit", &form, |asked| self.inner.commit(asked.operation, asked.amount, asked.key.as_deref()))
-    }
-
-    #[napi]
-    pub fn release(&self, form: String) -> Result<String> {
-        settled("release", &form, |asked| self.inner.release(asked.operation, asked.key.as_deref()))
-    }
-
-    #[napi]
-    pub fn refund(&self, form: String) -> Result<String> {
-        settled("refund", &form, |asked| self.inner.refund(asked.operation, asked.amount, asked.key.as_deref()))
-    }
-
-    #[napi]
-    pub fn top_up(&self, form: String) -> Result<String> {
-        guarded(|| {
-            let asked: StateForm = read("topUp", &form)?;
-            exact_text(&self.inner.top_up(&asked.account, &asked.meter, asked.amount, asked.key.as_deref())?)
-        })
-    }
-
-    #[napi]
-    pub fn carry_over(&self, form: String) -> Result<String> {
-        guarded(|| {
-            let asked: StateForm = read("carryOver", &form)?;
-            exact_text(&self.inner.carry_over(&asked.account, asked.member.as_deref(), &asked.meter, asked.amount, asked.key.as_deref())?)
-        })
-    }
-
-    #[napi]
-    pub fn usage(&self, form: String) -> Result<String> {
-        guarded(|| {
-            let asked: UsageForm = read("usage", &form)?;
-            exact_text(&self.inner.usage(&asked.account, asked.member.as_deref(), asked.meter.as_deref())?)
-        })
-    }
-
-    #[napi]
-    pub fn history(&self, form: String) -> Result<String> {
-        guarded(|| {
-            let asked: HistoryForm = read("history", &form)?;
-            exact_text(&self.inner.history(&asked.account, asked.before, asked.limit)?)
-        })
-    }
-
-    #[napi]
-    pub fn verify(&self) -> Result<String> {
-        guarded(|| exact_text(&self.inner.verify()?))
+    /// The same off the event loop, unless its turn is given up before it comes.
+    #[napi(ts_return_type = "Promise<string>")]
+    pub fn do_async(&self, verb: String, texts: Vec<String>, turn: Option<&NativeTurn>) -> AsyncTask<Doing> {
+        AsyncTask::new(Doing { engine: Arc::clone(&self.inner), verb, texts, turn: turn.map(|turn| Arc::clone(&turn.taken)) })
     }
 
     #[napi]
     pub fn forget_counts(&self) -> Result<()> {
         guarded(|| self.inner.forget_counts())
     }
+}
 
+/// A verb's turn: taken when it begins, or given up before.
+#[napi]
+#[derive(Default)]
+pub struct NativeTurn {
+    taken: Arc<AtomicBool>,
+}
+
+#[napi]
+impl NativeTurn {
+    #[napi(constructor)]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether it is given up: not, if it was taken already.
     #[napi]
-    pub fn accept_clock(&self) -> Result<()> {
-        guarded(|| self.inner.accept_clock())
+    pub fn give_up(&self) -> bool {
+        !self.taken.swap(true, Ordering::AcqRel)
+    }
+}
+
+/// A verb, on a thread of Node's pool.
+pub struct Doing {
+    engine: Arc<Engine>,
+    verb: String,
+    texts: Vec<String>,
+    turn: Option<Arc<AtomicBool>>,
+}
+
+impl Task for Doing {
+    type Output = String;
+    type JsValue = String;
+
+    fn compute(&mut self) -> Result<String> {
+        guarded(|| {
+            if self.turn.as_ref().is_some_and(|turn| turn.swap(true, Ordering::AcqRel)) {
+                // Nobody waits for it any more.
+                return Err(Error::Cancelled { records: 0 });
+            }
+            done(&self.engine, &self.verb, &self.texts)
+        })
+    }
+
+    fn resolve(&mut self, _: Env, answer: String) -> Result<String> {
+        Ok(answer)
     }
 }
 

@@ -21,8 +21,8 @@ use napi::bindgen_prelude::{AsyncTask, Env, Object, Uint8Array, Uint32Array, Unk
 use napi::{Error as NapiError, Result, Status, Task};
 use napi_derive::napi;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-use sublet::{Action, Change, Clock, Error, Host, Principal, Progress, Record, Ref, Request, ResourceType};
+use serde_json::json;
+use sublet::{Action, Clock, Error, Host, Options, Principal, Progress, Ref, Request, ResourceType};
 
 use crate::count::{NativeClock, exact_text};
 use crate::many::{Answered, Many};
@@ -53,17 +53,6 @@ fn read<T: for<'a> Deserialize<'a>>(what: &str, given: &str) -> std::result::Res
     serde_json::from_value(value).map_err(|found| Error::Json { what: what.to_owned(), line: 1, column: 1, reason: found.to_string() })
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ChangesForm {
-    #[serde(default)]
-    put: Vec<Value>,
-    #[serde(default)]
-    remove: Vec<Ref>,
-    #[serde(default)]
-    expected: Option<u64>,
-}
-
 /// The engine behind `Engine` of `index.js`.
 #[napi]
 pub struct NativeEngine {
@@ -78,6 +67,16 @@ impl NativeEngine {
             let form: OptionsForm = read("options", &options)?;
             let clock = clock.map_or(Clock::System, |clock| Clock::Manual(clock.inner.clone()));
             Ok(Self { inner: Arc::new(sublet::Engine::open(form.options(clock)?)?) })
+        })
+    }
+
+    /// The same off the event loop: a large directory is read from its store.
+    #[napi(ts_return_type = "Promise<NativeEngine>")]
+    pub fn open_async(options: String, clock: Option<&NativeClock>) -> Result<AsyncTask<Opening>> {
+        guarded(|| {
+            let form: OptionsForm = read("options", &options)?;
+            let clock = clock.map_or(Clock::System, |clock| Clock::Manual(clock.inner.clone()));
+            Ok(AsyncTask::new(Opening { options: Some(form.options(clock)?) }))
         })
     }
 
@@ -155,23 +154,6 @@ impl NativeEngine {
     #[napi(ts_return_type = "Promise<Answered>")]
     pub fn many_async(&self, room: &NativeRoom, words: Uint32Array, bytes: Uint8Array, texts: String, bits: bool) -> AsyncTask<Many> {
         AsyncTask::new(Many { engine: Arc::clone(&self.inner), rows: room.rows(words, bytes, texts), bits })
-    }
-
-    #[napi]
-    pub fn change(&self, changes: String) -> Result<String> {
-        guarded(|| {
-            let form: ChangesForm = read("changes", &changes)?;
-            let mut list: Vec<Change> = form.remove.into_iter().map(Change::Remove).collect();
-            for record in form.put {
-                list.push(Change::Put(Record::from_value(record)?));
-            }
-            self.inner.change(list, form.expected).map(|revision| revision.to_string())
-        })
-    }
-
-    #[napi]
-    pub fn import_lines(&self, lines: String) -> Result<String> {
-        guarded(|| self.inner.import(lines.as_bytes(), None).map(|revision| revision.to_string()))
     }
 
     /// Reads a file off the event loop.
@@ -305,6 +287,24 @@ impl Task for ImportFile {
 
     fn resolve(&mut self, _: Env, revision: String) -> Result<String> {
         Ok(revision)
+    }
+}
+
+/// An engine that is opened on a thread of Node's pool.
+pub struct Opening {
+    options: Option<Options>,
+}
+
+impl Task for Opening {
+    type Output = sublet::Engine;
+    type JsValue = NativeEngine;
+
+    fn compute(&mut self) -> Result<sublet::Engine> {
+        guarded(|| sublet::Engine::open(self.options.take().unwrap_or_default()))
+    }
+
+    fn resolve(&mut self, _: Env, engine: sublet::Engine) -> Result<NativeEngine> {
+        Ok(NativeEngine { inner: Arc::new(engine) })
     }
 }
 

@@ -278,6 +278,8 @@ errors! {
     StoreLocked { store: String } "store.locked" "store `{store}` is held by another program" "only Sublet may write to it: use `sublet inspect` to look into it";
     /// What is in the store cannot be read with this bundle.
     StoreBehind { store: String, revision: u64, code: &'static str, reason: String } "store.behind" "the directory of store `{store}` at revision {revision} does not fit this process's bundle: {reason} [{code}]" "load the policies that it was changed with";
+    /// A form of a verb that would keep an event loop waiting for a file.
+    StoreSync { store: String, verb: String } "store.sync" "`{verb}` would keep the event loop waiting for store `{store}`" "await `{verb}Async`; the form that waits is for `memory:`";
     /// A verb that the store does not have.
     StoreVerb { store: String, verb: String } "store.verb" "`{verb}` is not for store `{store}`" "it is for `memory:`, in tests";
     /// The store's lock is held by a thread that a fork lost.

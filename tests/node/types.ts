@@ -56,3 +56,14 @@ counting.consume(acme, edit, campaign, 1, { amount: 1 });
 counting.reserve(acme, edit, campaign, 1, 1_000, { upTo: true });
 // @ts-expect-error a clock is made by its class
 Engine.open(null, { clock: { now: () => 0 } });
+
+const shared: Promise<Engine> = Engine.openAsync(undefined, { store: 'sqlite:/tmp/sublet.db?durability=power' });
+void shared.then(async (found) => {
+  const signal = AbortSignal.timeout(1000);
+  const sent: Decision = await found.consumeAsync(acme, edit, campaign, 3n, { host: dash, key: 'k', signal });
+  const done: Counted = await found.commitAsync(sent.operation ?? 0, { amount: 1, signal });
+  const quotas: readonly Quota[] = await found.usageAsync('acme', { signal });
+  const many: Decision[] = await found.batchAsync([{ principal: acme, action: edit, resource: campaign }], { signal });
+  const next: bigint = await found.changeAsync({ put: [] }, { signal });
+  console.log(done, quotas, many, next, await found.verifyAsync());
+});

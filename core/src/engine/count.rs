@@ -132,6 +132,17 @@ impl Engine {
         self.state.load().store.touches_files()
     }
 
+    /// Whether this verb may be done while an event loop waits, for bindings that have one.
+    ///
+    /// # Errors
+    /// [`Error::StoreSync`] if it may wait for a file.
+    #[doc(hidden)]
+    pub fn _without_waiting(&self, verb: &str) -> Result<(), Error> {
+        let state = self.state.load();
+        let store = || state.store.name().to_owned();
+        if state.store.touches_files() { Err(Error::StoreSync { store: store(), verb: verb.to_owned() }) } else { Ok(()) }
+    }
+
     /// Takes the clock's word for it after `store.clock_jump`: so much time has passed.
     ///
     /// # Errors

@@ -1,0 +1,200 @@
+// The store in a file, from Node: promises for what may wait for it, signals that give a call up, worker threads.
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import test, { after } from 'node:test';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
+import { Worker } from 'node:worker_threads';
+import { Engine, ManualClock, SubletError } from '../../bindings-node/index.mjs';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const AGENCY = readFileSync(path.join(ROOT, 'policies/tests/agency.jsonl'), 'utf8');
+const SUBLET = pathToFileURL(path.join(ROOT, 'bindings-node/index.mjs')).href;
+const host = 'dash.marketingmaster.example';
+const SEND = [['Account', 'acme'], 'campaign.send', ['Campaign', 'k', 'acme']];
+const folder = mkdtempSync(path.join(tmpdir(), 'sublet-'));
+after(() => rmSync(folder, { recursive: true }));
+
+let made = 0;
+const store = () => `sqlite:${path.join(folder, `${(made += 1)}.db`)}`;
+const acme = (emails) => ({ type: 'Account', id: 'acme', email: 'owner@acme.example', package: 'agency', confirmed: true, limits: { emails } });
+
+async function opened(limit, where = store()) {
+  const engine = await Engine.openAsync(undefined, { store: where });
+  await engine.importLinesAsync(AGENCY);
+  await engine.changeAsync({ put: [acme(limit)] });
+  return { engine, where };
+}
+
+const send = (engine, amount = 1, more = {}) => engine.consumeAsync(...SEND, amount, { host, ...more });
+const used = async (engine) => (await engine.usageAsync('acme', { meter: 'emails' }))[0].used;
+
+const code = (wanted) => (error) => {
+  assert.ok(error instanceof SubletError, String(error));
+  assert.equal(error.code, wanted, error.message);
+  assert.ok(error.help);
+  return true;
+};
+
+test('fifty at once are granted exactly the limit, and the counts outlive the engine', async () => {
+  const { engine, where } = await opened(30);
+  const answers = await Promise.all(Array.from({ length: 50 }, () => send(engine)));
+  assert.equal(answers.filter(({ allowed }) => allowed).length, 30);
+  assert.deepEqual(await engine.verifyAsync(), { buckets: 1, operations: 30, faults: [] });
+  const again = Engine.open(undefined, { store: where });
+  assert.equal(again.revision, engine.revision);
+  assert.equal(await used(again), 30);
+  assert.equal((await send(again)).code, 'quota_exceeded');
+});
+
+test('every verb has its promise', async () => {
+  const { engine } = await opened(100);
+  const taken = await send(engine, 10, { key: 'k' });
+  assert.equal((await send(engine, 10, { key: 'k' })).replayed, true);
+  await assert.rejects(send(engine, 11, { key: 'k' }), code('quota.idempotency_mismatch'));
+  const held = await engine.reserveAsync(...SEND, 5, 60_000, { host });
+  assert.equal((await engine.commitAsync(held.operation, { amount: 3 })).quota[0].used, 13);
+  const other = await engine.reserveAsync(...SEND, 5, 60_000, { host });
+  assert.equal((await engine.releaseAsync(other.operation)).quota[0].held, 0);
+  assert.equal((await engine.refundAsync(taken.operation, { amount: 4 })).quota[0].used, 9);
+  assert.equal((await engine.topUpAsync('acme', 'emails', 7)).quota[0].limit, 107);
+  assert.equal((await engine.carryOverAsync('acme', 'emails', 1)).quota[0].used, 10);
+  const contact = [['Account', 'acme'], 'contact.create', ['Contact', 'c', 'acme']];
+  assert.equal((await engine.setAsync(...contact, 4, { host })).quota[0].used, 4);
+  const item = { principal: SEND[0], action: SEND[1], resource: SEND[2], host };
+  assert.deepEqual((await engine.batchAsync([item, { ...item, amount: 2 }])).map(({ allowed }) => allowed), [true, true]);
+  assert.equal((await engine.historyAsync('acme', { limit: 3 })).length, 3);
+  assert.equal(await engine.acceptClockAsync(), undefined);
+  assert.equal(await used(engine), 13);
+  assert.deepEqual((await engine.verifyAsync()).faults, []);
+});
+
+test('the forms that wait are refused on a store in a file, and write nothing', async () => {
+  const { engine } = await opened(100);
+  for (const work of [
+    () => engine.consume(...SEND, 1, { host }),
+    () => engine.reserve(...SEND, 1, 1000, { host }),
+    () => engine.usage('acme'),
+    () => engine.verify(),
+    () => engine.change({ put: [acme(1)] }),
+    () => engine.importLines(AGENCY),
+  ]) assert.throws(work, code('store.sync'));
+  assert.throws(() => engine.forgetCounts(), code('store.verb'));
+  assert.equal(await used(engine), 0);
+  assert.equal(engine.check(...SEND, { host, amount: 100 }), true);
+  assert.equal(engine.check(...SEND, { host, amount: 101 }), false);
+});
+
+test('bad arguments reject, and nothing is written', async () => {
+  const { engine } = await opened('unlimited');
+  await send(engine);
+  for (const amount of [-1, -1n, 2n ** 63n, 1.5, NaN, '1', true, 2 ** 53, null]) await assert.rejects(send(engine, amount), code('input.amount'));
+  assert.equal((await send(engine, 2n ** 63n - 1n)).code, 'quota_exceeded');
+  await assert.rejects(engine.consumeAsync('nobody', 'x', 'y'), code('input.value'));
+  await assert.rejects(send(engine, 1, { signal: 'no' }), code('input.value'));
+  await assert.rejects(Engine.openAsync(undefined, { store: 'sqlite:/no/such/folder/x.db' }), code('store.unreachable'));
+  assert.throws(() => Engine.open(undefined, { store: 'redis:' }), code('store.unknown'));
+  assert.equal(await used(engine), 1);
+});
+
+test('a signal that is aborted already takes nothing', async () => {
+  const { engine } = await opened(100);
+  const reason = new Error('too late');
+  await assert.rejects(send(engine, 1, { signal: AbortSignal.abort(reason) }), (error) => error === reason);
+  await assert.rejects(engine.changeAsync({ put: [acme(1)] }, { signal: AbortSignal.abort() }), { name: 'AbortError' });
+  assert.equal(await used(engine), 0);
+  assert.equal((await send(engine, 1, { signal: new AbortController().signal })).allowed, true);
+  assert.equal((await send(engine, 1, { signal: null })).allowed, true);
+});
+
+test('one signal for many calls has one listener, and none afterwards', async () => {
+  const { engine } = await opened(1000);
+  const warnings = [];
+  const warned = (warning) => warnings.push(warning.name);
+  process.on('warning', warned);
+  const { signal } = new AbortController();
+  for (let round = 0; round < 3; round += 1) await Promise.all(Array.from({ length: 60 }, () => send(engine, 1, { signal })));
+  await new Promise(setImmediate);
+  process.off('warning', warned);
+  assert.deepEqual(warnings, []);
+  const { getEventListeners } = await import('node:events');
+  assert.equal(getEventListeners(signal, 'abort').length, 0);
+  assert.equal(await used(engine), 180);
+});
+
+test('a call that waits for a thread is given up; one that has begun is answered', async () => {
+  const { engine, where } = await opened(1000);
+  const script = `
+    import { pbkdf2 } from 'node:crypto';
+    import { Engine } from ${JSON.stringify(SUBLET)};
+    const engine = Engine.open(undefined, { store: ${JSON.stringify(where)} });
+    const ask = (signal) => engine.consumeAsync(...${JSON.stringify(SEND)}, 1, { host: ${JSON.stringify(host)}, signal });
+    const control = new AbortController();
+    const first = await ask(control.signal);
+    // The pool's one thread is busy; until it is free, all who come wait.
+    let busy = true;
+    const until = new Promise((resolve) => pbkdf2('x', 'y', 400_000, 64, 'sha512', () => { busy = false; resolve(); }));
+    const calls = Array.from({ length: 40 }, () => ask(control.signal));
+    control.abort(new Error('given up'));
+    const found = await Promise.allSettled(calls);
+    const prompt = busy;
+    await until;
+    await ask(null);
+    const taken = found.filter(({ status }) => status === 'fulfilled').length;
+    const reasons = found.filter(({ status }) => status === 'rejected').map(({ reason }) => reason.message);
+    console.log(JSON.stringify({ taken, reasons: [...new Set(reasons)], prompt, first: first.allowed }));
+  `;
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], { env: { ...process.env, UV_THREADPOOL_SIZE: '1' } });
+  assert.deepEqual(JSON.parse(stdout), { taken: 0, reasons: ['given up'], prompt: true, first: true });
+  assert.equal(await used(engine), 2);
+});
+
+test('worker threads, each with an engine on the file, share its counts', async () => {
+  const { engine, where } = await opened(300);
+  const script = `
+    const { parentPort, workerData } = require('node:worker_threads');
+    import(workerData.sublet).then(async ({ Engine }) => {
+      const engine = await Engine.openAsync(undefined, { store: workerData.where });
+      let granted = 0;
+      for (let at = 0; at < 100; at += 1) granted += Number((await engine.consumeAsync(...workerData.SEND, 1, { host: workerData.host })).allowed);
+      parentPort.postMessage(granted);
+    });
+  `;
+  const workers = Array.from({ length: 4 }, () => new Worker(script, { eval: true, workerData: { sublet: SUBLET, where, SEND, host } }));
+  const granted = await Promise.all(workers.map((worker) => new Promise((resolve, reject) => worker.on('message', resolve).on('error', reject))));
+  assert.equal(granted.reduce((sum, each) => sum + each), 300);
+  assert.equal(await used(engine), 300);
+});
+
+test('windows end at the exact instants of the vectors', () => {
+  const bundle = path.join(ROOT, 'policies');
+  const files = Object.fromEntries(readdirSync(bundle, { withFileTypes: true }).filter((entry) => entry.isFile()).map(({ name }) => [name, readFileSync(path.join(bundle, name), 'utf8')]));
+  const catalog = JSON.parse(files['catalog.json']);
+  const rows = JSON.parse(readFileSync(path.join(ROOT, 'tests/vectors/windows.json'), 'utf8'));
+  const just = (instant, milliseconds) => {
+    const clock = new ManualClock(instant);
+    clock.advance(milliseconds);
+    return clock.now();
+  };
+  for (const window of new Set(rows.map((row) => row.window))) {
+    const meters = { ...catalog.meters, emails: { ...catalog.meters.emails, window } };
+    // Each instant to ask at, in their order: time never goes back.
+    const asked = rows.filter((row) => row.window === window).flatMap((row) => {
+      const around = row.start === null ? [] : [[just(row.start, -1), row.start], [row.start, row.end]];
+      return [[row.at, row.end], ...around].map(([at, end]) => ({ row, at, end }));
+    });
+    asked.sort((one, other) => Date.parse(one.at) - Date.parse(other.at));
+    const clock = new ManualClock(asked[0].at);
+    const engine = Engine.open({ ...files, 'catalog.json': JSON.stringify({ ...catalog, meters }) }, { clock });
+    for (const { row, at, end } of asked) {
+      clock.set(at);
+      engine.acceptClock();
+      const calendar = { ...(row.zone && { zone: row.zone }), ...(row.anchor && { anchor: row.anchor }) };
+      engine.change({ put: [{ type: 'Platform', id: 'p' }, { ...acme(5), ...calendar }] });
+      assert.equal(engine.usage('acme', { meter: 'emails' })[0].resetsAt, end, `${row.description}, at ${at}`);
+    }
+  }
+});
