@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import threading
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -185,3 +187,34 @@ def test_asking_takes_nothing() -> None:
     decision = engine.authorize(ACME, "campaign.send", campaign, amount=11, host=MAIN)
     assert (decision.code, decision.quota[0]["used"], decision.operation) == ("quota_exceeded", 0, None)
     assert engine.history("acme") == []
+
+
+def test_windows_end_at_the_exact_instants_of_the_vectors() -> None:
+    bundle = AGENCY.parents[1]
+    files = {path.name: path.read_text() for path in bundle.iterdir() if path.is_file()}
+    catalog = json.loads(files["catalog.json"])
+    rows = json.loads((AGENCY.parents[2] / "tests/vectors/windows.json").read_text())
+
+    def just(instant: str, milliseconds: int) -> str:
+        clock = sublet.ManualClock(instant)
+        clock.advance(milliseconds)
+        return clock.now()
+
+    for window in sorted({row["window"] for row in rows}):
+        catalog["meters"]["emails"]["window"] = window
+        asked: list[tuple[str, str | None, dict[str, Any]]] = []
+        for row in (row for row in rows if row["window"] == window):
+            asked.append((row["at"], row["end"], row))
+            if row["start"] is not None:
+                asked += [(just(row["start"], -1), row["start"], row), (row["start"], row["end"], row)]
+        # In their order: time never goes back.
+        asked.sort(key=lambda each: datetime.fromisoformat(each[0]))
+        clock = sublet.ManualClock(asked[0][0])
+        engine = sublet.Engine.open({**files, "catalog.json": json.dumps(catalog)}, clock=clock)
+        for at, end, row in asked:
+            clock.set(at)
+            engine.accept_clock()
+            calendar = {name: row[name] for name in ("zone", "anchor") if row[name] is not None}
+            account = {"type": "Account", "id": "acme", "email": "owner@acme.example", "package": "agency", **calendar}
+            engine.change([{"type": "Platform", "id": "p"}, account])
+            assert engine.usage("acme", meter="emails")[0]["resets_at"] == end, (row["description"], at)

@@ -187,6 +187,46 @@ def test_another_sqlite_in_the_process_takes_no_lock_away(file: Path) -> None:
     assert (used(engine), summed(file), engine.verify()["faults"]) == (6_000, 6_000, [])
 
 
+NODE_TAKER = """
+    const { Engine } = require(process.argv[2]);
+    const engine = Engine.open(undefined, { store: process.argv[3] });
+    (async () => {
+      let granted = 0;
+      for (let at = 0; at < Number(process.argv[4]); at += 1) {
+        const host = 'dash.marketingmaster.example';
+        const answer = await engine.consumeAsync(['Account', 'acme'], 'campaign.send', ['Campaign', 'k', 'acme'], 1, { host });
+        granted += Number(answer.allowed);
+      }
+      console.log(granted);
+    })();
+"""
+
+
+def start_node(file: Path, *more: str) -> subprocess.Popen[str]:
+    binding = str(AGENCY.parents[2] / "bindings-node/index.js")
+    command = ["node", "-e", textwrap.dedent(NODE_TAKER), "-", binding, f"sqlite:{file}", *more]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def test_four_python_and_four_node_processes_are_granted_exactly_the_limit(file: Path) -> None:
+    engine = open_engine(file, 4_000)
+    takers = [start(file, TAKER, "800") for _ in range(4)] + [start_node(file, "800") for _ in range(4)]
+    # In the middle the limit is raised, something else changes, a part is reserved and given back, and one unit refunded.
+    time.sleep(0.3)
+    engine.change([{**RECORD, "limits": {"emails": 5_000}}])
+    engine.change([{"type": "Operator", "id": "x", "email": "x@mmio.example"}])
+    held = engine.reserve(ACME, "campaign.send", ("Campaign", "k", "acme"), 10, host=MAIN)
+    assert held.operation is not None
+    engine.release(held.operation)
+    own = send(engine)
+    assert own.operation is not None
+    engine.refund(own.operation)
+    granted = [int(taker.communicate(timeout=120)[0]) for taker in takers]
+    assert sum(granted) == 5_000
+    assert send(engine).code == "quota_exceeded"
+    assert (used(engine), summed(file), engine.verify()["faults"]) == (5_000, 5_000, [])
+
+
 def test_the_only_process_keeps_its_log_when_another_sqlite_closes(file: Path) -> None:
     engine = open_engine(file, 100)
     for _ in range(10):

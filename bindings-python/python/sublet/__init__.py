@@ -31,9 +31,11 @@ from ._sublet import (
     error_codes,
     normalise_host,
 )
+from .aio import AsyncEngine
 
 __all__ = [
     "Action",
+    "AsyncEngine",
     "BundleError",
     "Counted",
     "Decision",

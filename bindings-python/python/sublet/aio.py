@@ -1,0 +1,324 @@
+"""The engine for asyncio: what may wait for a file is awaited, on the event loop's own threads.
+
+>>> import asyncio, sublet
+>>> async def main() -> str:
+...     engine = await sublet.AsyncEngine.open()
+...     await engine.import_lines('{"type": "Platform", "id": "mmio"}')
+...     return (await engine.authorize(("Account", "nobody"), "account.read", ("Account", "nobody"))).code
+>>> asyncio.run(main())
+'principal_unknown'
+"""
+
+from __future__ import annotations
+
+from asyncio import to_thread
+from collections.abc import Callable, Iterable, Mapping
+from os import PathLike
+from typing import Any
+
+from ._sublet import Counted, Decision, Engine, ManualClock
+from .types import Amount, At, Does, Quota, Resource, Validation, Value, Who
+
+__all__ = ["AsyncEngine"]
+
+
+class AsyncEngine:
+    """An engine whose verbs are awaited. `engine` is the same engine for code that waits, and for what touches no file:
+    `explain`, `actions`, `login`, `desk`, `record`, `bundle`, `revision`.
+
+    A call runs on a thread of the running loop: there is none of Sublet's own that a fork would lose. A task that is
+    cancelled stops waiting; the call that it had begun is finished all the same. Retry it by its `key`.
+    """
+
+    __slots__ = ("engine",)
+
+    engine: Engine
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def __repr__(self) -> str:
+        return f"Async{self.engine!r}"
+
+    @staticmethod
+    async def open(
+        policies: str | PathLike[str] | Mapping[str, str] | None = None,
+        *,
+        store: str = "memory:",
+        clock: ManualClock | None = None,
+        validation: Validation = "strict",
+        caps: Mapping[str, int] | None = None,
+    ) -> AsyncEngine:
+        """`Engine.open`, awaited: a store in a file may have a large directory."""
+        return AsyncEngine(
+            await to_thread(Engine.open, policies, store=store, clock=clock, validation=validation, caps=caps)
+        )
+
+    async def authorize(
+        self,
+        principal: Who,
+        action: Does,
+        resource: Resource,
+        *,
+        actor: Who | None = None,
+        host: At | None = None,
+        channel: str | None = None,
+        realm: Who | None = None,
+        amount: int | None = None,
+        context: Mapping[str, Value] | None = None,
+    ) -> Decision:
+        """`Engine.authorize`, awaited."""
+        return await to_thread(
+            self.engine.authorize,
+            principal,
+            action,
+            resource,
+            actor=actor,
+            host=host,
+            channel=channel,
+            realm=realm,
+            amount=amount,
+            context=context,
+        )
+
+    async def check(
+        self,
+        principal: Who,
+        action: Does,
+        resource: Resource,
+        *,
+        actor: Who | None = None,
+        host: At | None = None,
+        channel: str | None = None,
+        realm: Who | None = None,
+        amount: int | None = None,
+        context: Mapping[str, Value] | None = None,
+    ) -> bool:
+        """`Engine.check`, awaited."""
+        return await to_thread(
+            self.engine.check,
+            principal,
+            action,
+            resource,
+            actor=actor,
+            host=host,
+            channel=channel,
+            realm=realm,
+            amount=amount,
+            context=context,
+        )
+
+    async def authorize_many(
+        self,
+        requests: Iterable[Mapping[str, Any]] | None = None,
+        *,
+        principals: list[Any] | Who | None = None,
+        actions: list[Any] | Does | None = None,
+        resources: list[Any] | Resource | None = None,
+        actors: list[Any] | Who | None = None,
+        hosts: list[Any] | At | None = None,
+        channels: list[Any] | str | None = None,
+        realms: list[Any] | Who | None = None,
+        amounts: list[Any] | int | None = None,
+        contexts: list[Any] | Mapping[str, Value] | None = None,
+    ) -> list[Decision]:
+        """`Engine.authorize_many`, awaited."""
+        return await to_thread(
+            self.engine.authorize_many,
+            requests,
+            principals=principals,
+            actions=actions,
+            resources=resources,
+            actors=actors,
+            hosts=hosts,
+            channels=channels,
+            realms=realms,
+            amounts=amounts,
+            contexts=contexts,
+        )
+
+    async def check_many(
+        self,
+        requests: Iterable[Mapping[str, Any]] | None = None,
+        *,
+        principals: list[Any] | Who | None = None,
+        actions: list[Any] | Does | None = None,
+        resources: list[Any] | Resource | None = None,
+        actors: list[Any] | Who | None = None,
+        hosts: list[Any] | At | None = None,
+        channels: list[Any] | str | None = None,
+        realms: list[Any] | Who | None = None,
+        amounts: list[Any] | int | None = None,
+        contexts: list[Any] | Mapping[str, Value] | None = None,
+    ) -> list[bool]:
+        """`Engine.check_many`, awaited."""
+        return await to_thread(
+            self.engine.check_many,
+            requests,
+            principals=principals,
+            actions=actions,
+            resources=resources,
+            actors=actors,
+            hosts=hosts,
+            channels=channels,
+            realms=realms,
+            amounts=amounts,
+            contexts=contexts,
+        )
+
+    async def consume(
+        self,
+        principal: Who,
+        action: Does,
+        resource: Resource,
+        amount: Amount | None = None,
+        *,
+        key: str | None = None,
+        up_to: bool = False,
+        actor: Who | None = None,
+        host: At | None = None,
+        channel: str | None = None,
+        realm: Who | None = None,
+        context: Mapping[str, Value] | None = None,
+    ) -> Decision:
+        """`Engine.consume`, awaited."""
+        return await to_thread(
+            self.engine.consume,
+            principal,
+            action,
+            resource,
+            amount,
+            key=key,
+            up_to=up_to,
+            actor=actor,
+            host=host,
+            channel=channel,
+            realm=realm,
+            context=context,
+        )
+
+    async def reserve(
+        self,
+        principal: Who,
+        action: Does,
+        resource: Resource,
+        amount: Amount,
+        *,
+        ttl: int | None = None,
+        key: str | None = None,
+        actor: Who | None = None,
+        host: At | None = None,
+        channel: str | None = None,
+        realm: Who | None = None,
+        context: Mapping[str, Value] | None = None,
+    ) -> Decision:
+        """`Engine.reserve`, awaited."""
+        return await to_thread(
+            self.engine.reserve,
+            principal,
+            action,
+            resource,
+            amount,
+            ttl=ttl,
+            key=key,
+            actor=actor,
+            host=host,
+            channel=channel,
+            realm=realm,
+            context=context,
+        )
+
+    async def set(
+        self,
+        principal: Who,
+        action: Does,
+        resource: Resource,
+        amount: Amount,
+        *,
+        key: str | None = None,
+        actor: Who | None = None,
+        host: At | None = None,
+        channel: str | None = None,
+        realm: Who | None = None,
+        context: Mapping[str, Value] | None = None,
+    ) -> Decision:
+        """`Engine.set`, awaited."""
+        return await to_thread(
+            self.engine.set,
+            principal,
+            action,
+            resource,
+            amount,
+            key=key,
+            actor=actor,
+            host=host,
+            channel=channel,
+            realm=realm,
+            context=context,
+        )
+
+    async def commit(self, operation: int, amount: int | None = None, *, key: str | None = None) -> Counted:
+        """`Engine.commit`, awaited."""
+        return await to_thread(self.engine.commit, operation, amount, key=key)
+
+    async def release(self, operation: int, *, key: str | None = None) -> Counted:
+        """`Engine.release`, awaited."""
+        return await to_thread(self.engine.release, operation, key=key)
+
+    async def refund(self, operation: int, amount: int | None = None, *, key: str | None = None) -> Counted:
+        """`Engine.refund`, awaited."""
+        return await to_thread(self.engine.refund, operation, amount, key=key)
+
+    async def top_up(self, account: str, meter: str, amount: int, *, key: str | None = None) -> Counted:
+        """`Engine.top_up`, awaited."""
+        return await to_thread(self.engine.top_up, account, meter, amount, key=key)
+
+    async def carry_over(
+        self,
+        account: str,
+        meter: str,
+        amount: int,
+        *,
+        member: str | None = None,
+        key: str | None = None,
+    ) -> Counted:
+        """`Engine.carry_over`, awaited."""
+        return await to_thread(self.engine.carry_over, account, meter, amount, member=member, key=key)
+
+    async def batch(self, items: Iterable[Mapping[str, Any]]) -> list[Decision]:
+        """`Engine.batch`, awaited."""
+        return await to_thread(self.engine.batch, items)
+
+    async def usage(self, account: str, *, member: str | None = None, meter: str | None = None) -> list[Quota]:
+        """`Engine.usage`, awaited."""
+        return await to_thread(self.engine.usage, account, member=member, meter=meter)
+
+    async def history(self, account: str, *, before: int | None = None, limit: int = 100) -> list[dict[str, Any]]:
+        """`Engine.history`, awaited."""
+        return await to_thread(self.engine.history, account, before=before, limit=limit)
+
+    async def verify(self) -> dict[str, Any]:
+        """`Engine.verify`, awaited."""
+        return await to_thread(self.engine.verify)
+
+    async def accept_clock(self) -> None:
+        """`Engine.accept_clock`, awaited."""
+        await to_thread(self.engine.accept_clock)
+
+    async def change(
+        self,
+        put: Iterable[Mapping[str, Any]] | None = None,
+        *,
+        remove: Iterable[Who] | None = None,
+        expected_revision: int | None = None,
+    ) -> int:
+        """`Engine.change`, awaited."""
+        return await to_thread(self.engine.change, put, remove=remove, expected_revision=expected_revision)
+
+    async def import_lines(
+        self,
+        lines: str | bytes | PathLike[str],
+        progress: Callable[[int, int], bool | None] | None = None,
+    ) -> int:
+        """`Engine.import_lines`, awaited."""
+        return await to_thread(self.engine.import_lines, lines, progress)

@@ -1,0 +1,127 @@
+"""The engine for asyncio: the same verbs, awaited."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import inspect
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import sublet
+
+AGENCY = Path(__file__).parents[2] / "policies/tests/agency.jsonl"
+MAIN = "dash.marketingmaster.example"
+ACME = ("Account", "acme")
+SEND = (ACME, "campaign.send", ("Campaign", "k", "acme"))
+RECORD = {"type": "Account", "id": "acme", "email": "owner@acme.example", "package": "agency", "confirmed": True}
+
+
+async def open_engine(store: str, limit: int) -> sublet.AsyncEngine:
+    engine = await sublet.AsyncEngine.open(store=store)
+    await engine.import_lines(AGENCY)
+    await engine.change([{**RECORD, "limits": {"emails": limit}}])
+    return engine
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return "memory:" if request.param == "memory" else f"sqlite:{tmp_path}/sublet.db"
+
+
+def test_fifty_at_once_are_granted_exactly_the_limit(store: str) -> None:
+    async def main() -> None:
+        engine = await open_engine(store, 30)
+        answers = await asyncio.gather(*(engine.consume(*SEND, 1, host=MAIN) for _ in range(50)))
+        assert sum(map(bool, answers)) == 30
+        assert (await engine.usage("acme", meter="emails"))[0]["used"] == 30
+        assert await engine.verify() == {"buckets": 1, "operations": 30, "faults": []}
+
+    asyncio.run(main())
+
+
+def test_every_verb_is_awaited(store: str) -> None:
+    async def main() -> None:
+        engine = await open_engine(store, 100)
+        taken = await engine.consume(*SEND, 10, key="k", host=MAIN)
+        assert (await engine.consume(*SEND, 10, key="k", host=MAIN)).replayed
+        held = await engine.reserve(*SEND, 5, ttl=60_000, host=MAIN)
+        other = await engine.reserve(*SEND, 5, host=MAIN)
+        assert taken.operation and held.operation and other.operation
+        assert (await engine.commit(held.operation, 3)).quota[0]["used"] == 13
+        assert (await engine.release(other.operation)).quota[0]["held"] == 0
+        assert (await engine.refund(taken.operation, 4)).quota[0]["used"] == 9
+        assert (await engine.top_up("acme", "emails", 7)).quota[0]["limit"] == 107
+        assert (await engine.carry_over("acme", "emails", 1)).quota[0]["used"] == 10
+        contact = (ACME, "contact.create", ("Contact", "c", "acme"))
+        assert (await engine.set(*contact, 4, host=MAIN)).quota[0]["used"] == 4
+        item: dict[str, Any] = {"principal": ACME, "action": "campaign.send", "resource": SEND[2], "host": MAIN}
+        assert all(await engine.batch([item, {**item, "amount": 2}]))
+        assert len(await engine.history("acme", limit=3)) == 3
+        await engine.accept_clock()
+        assert await engine.check(*SEND, host=MAIN, amount=90)
+        assert (await engine.authorize(*SEND, host=MAIN, amount=95)).code == "quota_exceeded"
+        assert await engine.check_many([item]) == [True]
+        assert (await engine.authorize_many([item]))[0].allowed
+        assert engine.engine.usage("acme", meter="emails")[0]["used"] == 13
+        with pytest.raises(sublet.QuotaError):
+            await engine.refund(taken.operation, 100)
+
+    asyncio.run(main())
+
+
+def test_the_loop_goes_on_and_a_cancelled_call_is_finished(tmp_path: Path) -> None:
+    async def main() -> None:
+        engine = await open_engine(f"sqlite:{tmp_path}/sublet.db?durability=power", 1_000)
+        ticks = 0
+
+        async def tick() -> None:
+            nonlocal ticks
+            while True:
+                ticks += 1
+                await asyncio.sleep(0)
+
+        ticking = asyncio.ensure_future(tick())
+        for at in range(20):
+            await engine.consume(*SEND, 1, key=f"k{at}", host=MAIN)
+        assert ticks > 20
+        call = asyncio.ensure_future(engine.consume(*SEND, 5, key="late", host=MAIN))
+        await asyncio.sleep(0)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        # It had begun: the retry says what it did, once.
+        retried = await engine.consume(*SEND, 5, key="late", host=MAIN)
+        assert retried.operation is not None
+        assert (await engine.usage("acme", meter="emails"))[0]["used"] == 25
+        ticking.cancel()
+
+    asyncio.run(main())
+
+
+def test_its_methods_are_those_of_the_engine() -> None:
+    twins = [name for name, value in vars(sublet.AsyncEngine).items() if inspect.iscoroutinefunction(value)]
+    assert len(twins) == 19
+    for name in twins:
+        mine = inspect.signature(getattr(sublet.AsyncEngine, name)).parameters
+        theirs = inspect.signature(getattr(sublet.Engine, name)).parameters
+        assert [(each.name, each.kind) for each in mine.values()][1:] == [
+            (each.name, each.kind) for each in theirs.values()
+        ][1:], name
+
+
+def test_context_variables_do_not_get_in_the_way() -> None:
+    tenant: contextvars.ContextVar[str] = contextvars.ContextVar("tenant", default="none")
+
+    async def main() -> str:
+        tenant.set("acme")
+        engine = await open_engine("memory:", 5)
+        begun = time.monotonic()
+        await engine.verify()
+        assert time.monotonic() >= begun
+        return tenant.get()
+
+    assert asyncio.run(main()) == "acme"
