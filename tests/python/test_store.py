@@ -80,7 +80,7 @@ def wait_for(child: int, seconds: float = 20) -> int:
     pytest.fail("a forked child did not answer")
 
 
-def forked(work: Callable[[], None]) -> int:
+def forked(work: Callable[[], object]) -> int:
     child = os.fork()
     if child == 0:
         code = 1
@@ -119,7 +119,7 @@ def test_a_change_is_in_force_in_the_other_engine_at_its_next_check(file: Path) 
 def test_forked_children_and_their_parent_count_together(file: Path) -> None:
     engine = open_engine(file, 1_000)
     send(engine)
-    children = [forked(lambda: [send(engine) for _ in range(25)] and None) for _ in range(4)]
+    children = [forked(lambda: [send(engine) for _ in range(25)]) for _ in range(4)]
     for _ in range(25):
         send(engine)
     assert [wait_for(child) for child in children] == [0] * 4
@@ -141,7 +141,7 @@ def test_a_fork_while_another_thread_consumes_neither_hangs_nor_loses(file: Path
         thread.start()
     forks = int(os.environ.get("SUBLET_FORKS", "100"))
     for _ in range(forks):
-        assert wait_for(forked(lambda: [send(engine) for _ in range(3)] and None)) == 0
+        assert wait_for(forked(lambda: [send(engine) for _ in range(3)])) == 0
     done.set()
     for thread in threads:
         thread.join()
