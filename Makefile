@@ -21,7 +21,12 @@ SUBLET_FORKS ?= 100
 # How often the directory changes under eight readers; policies are reloaded at every twentieth change.
 SUBLET_CHANGES ?= 2000
 SUBLET_FUZZ_SECONDS ?= 60
-export SUBLET_CASES SUBLET_FORKS SUBLET_CHANGES
+# Counting: random operations of a seed against the model, kills in the middle of consumes, and changes that seven other
+# processes must see at their next check.
+SUBLET_STEPS ?= 100000
+SUBLET_KILLS ?= 100
+SUBLET_ROUNDS ?= 1000
+export SUBLET_CASES SUBLET_FORKS SUBLET_CHANGES SUBLET_STEPS SUBLET_KILLS SUBLET_ROUNDS
 # The numbers of main accounts that `make bench` asks with; `make bench SIZES=1,100` is the quick one.
 SIZES ?= 1,100,1000,10000
 export SIZES
@@ -74,6 +79,9 @@ soak: export SUBLET_CASES := 1000000
 soak: export SUBLET_FORKS := 1000
 soak: export SUBLET_CHANGES := 10000
 soak: export SUBLET_FUZZ_SECONDS := 3600
+soak: export SUBLET_STEPS := 1000000
+soak: export SUBLET_KILLS := 1000
+soak: export SUBLET_ROUNDS := 10000
 soak: test fuzz
 
 # What it finds worth keeping beyond the corpus stays in target/found; an input on which they differ is written beside it.

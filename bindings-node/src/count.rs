@@ -9,8 +9,8 @@ use napi::bindgen_prelude::{AsyncTask, Env};
 use napi::{Result, Task};
 use napi_derive::napi;
 use serde::{Deserialize, Serialize};
-use serde_json::ser::Formatter;
 use serde_json::Value;
+use serde_json::ser::Formatter;
 use sublet::{Change, Engine, Error, Question, Record, Ref, Request, Take};
 
 use crate::{NativeEngine, guarded, read};

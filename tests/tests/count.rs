@@ -1,9 +1,8 @@
 //! Counting: what is taken is what was allowed, once, and never past the limit: the same on each store.
 
-use std::collections::HashMap;
-
+use serde_json::{Value, json};
 use sublet::{Change, Clock, Decision, Engine, Limit, ManualClock, Options, Question, Record, Take};
-use sublet_tests::Random;
+use sublet_tests::{Driver, Served, walk};
 
 /// An engine of the sample agency over this store.
 fn open_at(store: String) -> (Engine, ManualClock) {
@@ -35,11 +34,32 @@ fn used(decision: &Decision) -> (i64, i64) {
     (quota.used, quota.held)
 }
 
+/// An engine of the sample agency in this process.
+struct InProcess(Served);
+
+impl InProcess {
+    fn new(store: &str) -> Self {
+        let served = Served::open(store, Some("2026-01-31T12:00:00Z")).expect("opens");
+        served.answer(&json!({ "do": "import", "lines": include_str!("../../policies/tests/agency.jsonl") })).expect("imported");
+        Self(served)
+    }
+}
+
+impl Driver for InProcess {
+    fn ask(&mut self, asked: &Value, _: &str) -> Result<Value, String> {
+        self.0.answer(asked).map_err(|error| error.code().to_owned())
+    }
+}
+
 mod memory {
     use super::*;
 
+    fn store() -> String {
+        "memory:".to_owned()
+    }
+
     fn open() -> (Engine, ManualClock) {
-        open_at("memory:".to_owned())
+        open_at(store())
     }
 
     include!("count/suite.rs");
@@ -48,8 +68,12 @@ mod memory {
 mod sqlite {
     use super::*;
 
+    fn store() -> String {
+        format!("sqlite:{}", sublet_tests::folder().join("counts.db").display())
+    }
+
     fn open() -> (Engine, ManualClock) {
-        open_at(format!("sqlite:{}", sublet_tests::folder().join("counts.db").display()))
+        open_at(store())
     }
 
     include!("count/suite.rs");

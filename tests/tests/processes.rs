@@ -56,7 +56,7 @@ fn reservations_refunds_and_changes_of_the_limit_in_between_keep_the_sum() {
     first.agency(2_000);
     let mut workers = several(&store, 4);
     let (mut random, mut held, mut net) = (Random::new(7), Vec::new(), 0_i64);
-    for step in 0..size("SUBLET_STEPS", 600) {
+    for step in 0..size("SUBLET_STEPS", 100_000) / 100 {
         let amount = i64::try_from(random.below(9)).expect("small");
         if step % 50 == 0 {
             first.limit("acme", 1_000 + i64::try_from(random.below(1_000)).expect("small"));

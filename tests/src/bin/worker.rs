@@ -1,137 +1,37 @@
-//! An engine in a process of its own: a JSON object a line in, one out. `sublet-worker STORE [INSTANT]`; with an instant its
-//! clock stands there until it is moved.
+//! An engine in a process of its own: a JSON object a line in, one out. `sublet-worker STORE [INSTANT]`.
 #![allow(unsafe_code, reason = "the limit on file sizes is C's")]
 
 use std::io::{BufRead, Write};
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use sublet::{Change, Clock, Counted, Decision, Engine, Error, ManualClock, Options, Question, Record, Take};
-
-const HOST: &str = "dash.marketingmaster.example";
-
-struct Worker {
-    engine: Engine,
-    clock: Option<ManualClock>,
-}
+use sublet_tests::Served;
 
 fn main() {
     let mut args = std::env::args().skip(1);
     let store = args.next().expect("a store");
-    let clock = args.next().map(|at| ManualClock::new(&at).expect("an instant"));
     // What cannot be written is an error, not a signal.
     unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
-    let options = Options { store, clock: clock.clone().map_or(Clock::System, Clock::Manual), ..Options::default() };
-    let worker = match Engine::open(options) {
-        Ok(engine) => Worker { engine, clock },
+    let served = match Served::open(&store, args.next().as_deref()) {
+        Ok(served) => served,
         Err(error) => {
             println!("{}", json!({ "error": error.code(), "message": error.to_string() }));
             return;
         }
     };
-    println!("{}", json!({ "ok": worker.engine.revision() }));
+    println!("{}", json!({ "ok": true }));
     for line in std::io::stdin().lock().lines() {
         let Ok(line) = line else { return };
         let asked: Value = serde_json::from_str(&line).expect("a command");
-        let answer = match worker.answer(&asked) {
-            Ok(answer) => json!({ "ok": answer }),
-            Err(error) => json!({ "error": error.code(), "message": error.to_string() }),
+        let answer = if asked["do"] == "files" {
+            json!({ "ok": limit_files(asked["limit"].as_u64()) })
+        } else {
+            match served.answer(&asked) {
+                Ok(answer) => json!({ "ok": answer }),
+                Err(error) => json!({ "error": error.code(), "message": error.to_string() }),
+            }
         };
         println!("{answer}");
         std::io::stdout().flush().expect("flushed");
-    }
-}
-
-fn told(counted: Option<&Counted>) -> Value {
-    let Some(counted) = counted else { return Value::Null };
-    let quotas =
-        counted.quota.iter().map(|quota| json!([&*quota.meter, quota.amount, quota.used, quota.held, quota.member.as_ref().map(|member| member.used)]));
-    json!({ "operation": counted.operation, "replayed": counted.replayed, "quota": quotas.collect::<Vec<_>>() })
-}
-
-fn decided(decision: &Decision) -> Value {
-    json!({ "allowed": decision.allowed, "code": &*decision.code, "counted": told(decision.counted.as_deref()) })
-}
-
-impl Worker {
-    fn answer(&self, asked: &Value) -> Result<Value, Error> {
-        let text = |name: &str| asked[name].as_str();
-        let (number, key) = (|name: &str| asked[name].as_i64(), text("key"));
-        let operation = asked["operation"].as_u64().unwrap_or(0);
-        let account = text("account").unwrap_or("acme");
-        let take = Take { amount: number("amount").unwrap_or(1), key, up_to: asked["up_to"] == true, ..Take::default() };
-        let settled = |counted: Counted| told(Some(&counted));
-        match text("do").expect("a verb") {
-            "import" => self.engine.import(text("lines").expect("lines").as_bytes(), None).map(|revision| json!(revision)),
-            "put" => self.engine.change(vec![Change::Put(Record::from_value(asked["record"].clone())?)], None).map(|revision| json!(revision)),
-            "consume" => self.engine.consume(self.question(asked, account), &take).map(|decision| decided(&decision)),
-            "reserve" => self.engine.reserve(self.question(asked, account), &take, number("ttl").unwrap_or(60_000)).map(|decision| decided(&decision)),
-            "set" => self.engine.set(self.question(asked, account), &take).map(|decision| decided(&decision)),
-            "commit" => self.engine.commit(operation, number("amount"), key).map(settled),
-            "release" => self.engine.release(operation, key).map(settled),
-            "refund" => self.engine.refund(operation, number("amount"), key).map(settled),
-            "top_up" => self.engine.top_up(account, text("meter").unwrap_or("emails"), number("amount").unwrap_or(0), key).map(settled),
-            "usage" => Ok(told(Some(&Counted { quota: self.engine.usage(account, text("member"), text("meter"))?, ..Counted::default() }))),
-            "history" => Ok(json!(self.engine.history(account, None, usize::MAX)?.len())),
-            "check" => self.engine.check(self.question(asked, account)).map(|allowed| json!(allowed)),
-            "revision" => Ok(json!(self.engine.revision())),
-            "verify" => Ok(json!(self.engine.verify()?)),
-            "clock" => {
-                self.clock.as_ref().expect("a clock that stands").advance(number("advance").unwrap_or(0));
-                Ok(Value::Null)
-            }
-            "crash" => {
-                self.engine._crash_at(text("at").expect("a step"));
-                Ok(Value::Null)
-            }
-            "files" => Ok(json!(limit_files(asked["limit"].as_u64()))),
-            "keys" => self.keys(number("from").unwrap_or(0)),
-            "loop" => self.repeated(asked, account, &take),
-            "race" => self.race(asked, account, &take),
-            other => panic!("no verb {other}"),
-        }
-    }
-
-    fn question<'a>(&self, asked: &'a Value, account: &'a str) -> Question<'a> {
-        let principal = asked["member"].as_str().map_or(("Account", account), |member| ("TeamMember", member));
-        let host = asked["host"].as_str().unwrap_or(HOST);
-        Question::new(principal, asked["action"].as_str().unwrap_or("campaign.send"), ("Campaign", "k")).account(account).host(host)
-    }
-
-    /// So many single units, as far as they are granted.
-    fn repeated(&self, asked: &Value, account: &str, take: &Take<'_>) -> Result<Value, Error> {
-        let mut granted = 0_i64;
-        for _ in 0..asked["count"].as_i64().unwrap_or(0) {
-            granted += i64::from(self.engine.consume(self.question(asked, account), take)?.allowed);
-        }
-        Ok(json!(granted))
-    }
-
-    /// As many as the time allows: how many, and the longest that one took, in microseconds.
-    fn race(&self, asked: &Value, account: &str, take: &Take<'_>) -> Result<Value, Error> {
-        let time = Duration::from_millis(asked["milliseconds"].as_u64().unwrap_or(0));
-        let (begun, mut count, mut longest) = (Instant::now(), 0_u64, Duration::ZERO);
-        while begun.elapsed() < time {
-            let one = Instant::now();
-            self.engine.consume(self.question(asked, account), take)?;
-            longest = longest.max(one.elapsed());
-            count += 1;
-        }
-        Ok(json!([count, u64::try_from(longest.as_micros()).unwrap_or(u64::MAX)]))
-    }
-
-    /// Takes one under each of the keys from this on, and says so before and after, until it is killed.
-    fn keys(&self, from: i64) -> Result<Value, Error> {
-        let mut out = std::io::stdout().lock();
-        for number in from.. {
-            writeln!(out, "> {number}").and_then(|()| out.flush()).expect("a line");
-            let key = format!("k{number}");
-            let answer = self.engine.consume(self.question(&Value::Null, "acme"), &Take::new(1).key(&key))?;
-            assert!(answer.allowed, "{answer:?}");
-            let replayed = answer.counted.expect("counted").replayed;
-            writeln!(out, "< {number} {replayed}").and_then(|()| out.flush()).expect("a line");
-        }
-        Ok(Value::Null)
     }
 }
 

@@ -243,95 +243,11 @@ fn owners_and_clients_do_not_share_and_clients_count_for_their_owner() {
     assert_eq!(eleven.advice.iter().map(|word| &**word).collect::<Vec<_>>(), ["quota_100", "quota_overage"]);
 }
 
-/// What the engine must say of one account, in as few words as possible.
-#[derive(Default)]
-struct Model {
-    used: i64,
-    limit: i64,
-    holds: HashMap<u64, i64>,
-    taken: HashMap<u64, i64>,
-    keys: HashMap<String, (i64, u64)>,
-}
-
 #[test]
 fn random_operations_agree_with_a_model() {
-    let steps: u64 = std::env::var("SUBLET_STEPS").ok().and_then(|steps| steps.parse().ok()).unwrap_or(20_000);
+    let steps: u64 = std::env::var("SUBLET_STEPS").ok().and_then(|steps| steps.parse().ok()).unwrap_or(100_000);
     for seed in 1..=3 {
-        let (engine, _) = open();
-        let mut random = Random::new(seed);
-        let mut model = Model { limit: 1_000, ..Model::default() };
-        limited(&engine, model.limit);
-        for step in 0..steps {
-            let at = format!("seed {seed}, step {step}");
-            let amount = i64::try_from(random.below(40)).expect("small");
-            let held: i64 = model.holds.values().sum();
-            match random.below(8) {
-                0..3 => {
-                    let key = format!("k{}", random.below(500));
-                    let keyed = random.below(2) == 0;
-                    let take = if keyed { Take::new(amount).key(&key) } else { Take::new(amount) };
-                    let answer = engine.consume(acme(), &take);
-                    match model.keys.get(&key).filter(|_| keyed) {
-                        Some((known, _)) if *known != amount => assert_eq!(answer.map_err(|error| error.code()), Err("quota.idempotency_mismatch"), "{at}"),
-                        Some((_, operation)) => assert_eq!(answer.expect(&at).counted.expect("counted").operation, Some(*operation), "{at}"),
-                        None => {
-                            let answer = answer.expect(&at);
-                            assert_eq!(answer.allowed, amount == 0 || model.used + held + amount <= model.limit, "{at}");
-                            if answer.allowed && amount > 0 {
-                                model.used += amount;
-                                let operation = answer.counted.and_then(|counted| counted.operation).expect("an operation");
-                                model.taken.insert(operation, amount);
-                                if keyed {
-                                    model.keys.insert(key, (amount, operation));
-                                }
-                            }
-                        }
-                    }
-                }
-                3 => {
-                    let answer = engine.reserve(acme(), &Take::new(amount), 1_000).expect(&at);
-                    assert_eq!(answer.allowed, amount == 0 || model.used + held + amount <= model.limit, "{at}");
-                    if let Some(operation) = answer.counted.and_then(|counted| counted.operation) {
-                        model.holds.insert(operation, amount);
-                    }
-                }
-                4 => {
-                    let Some((operation, held)) = model.holds.iter().min().map(|(operation, held)| (*operation, *held)) else { continue };
-                    if random.below(2) == 0 {
-                        engine.release(operation, None).expect(&at);
-                    } else {
-                        let answer = engine.commit(operation, Some(amount), None);
-                        if amount > held {
-                            assert_eq!(answer.map_err(|error| error.code()), Err("quota.commit_too_much"), "{at}");
-                            continue;
-                        }
-                        model.used += amount;
-                        model.taken.insert(answer.expect(&at).operation.expect("an operation"), amount);
-                    }
-                    model.holds.remove(&operation);
-                }
-                5 => {
-                    let newest = model.taken.iter().max().map(|(operation, taken)| (*operation, *taken));
-                    let Some((operation, taken)) = newest else { continue };
-                    let answer = engine.refund(operation, Some(amount), None);
-                    if amount > taken {
-                        assert_eq!(answer.map_err(|error| error.code()), Err("quota.refund_too_much"), "{at}");
-                    } else {
-                        assert_eq!(answer.expect(&at).quota[0].used, model.used - amount, "{at}");
-                        model.used -= amount;
-                        model.taken.insert(operation, taken - amount);
-                    }
-                }
-                6 if random.below(20) == 0 => {
-                    model.limit = i64::try_from(random.below(3_000)).expect("small");
-                    limited(&engine, model.limit);
-                }
-                _ => {
-                    let quota = engine.usage("acme", None, Some("emails")).expect(&at).remove(0);
-                    assert_eq!((quota.used, quota.held, quota.limit), (model.used, held, Limit::Number(model.limit)), "{at}");
-                }
-            }
-        }
-        assert!(engine.verify().expect("verified").faults.is_empty());
+        println!("seed {seed}, {steps} steps");
+        walk(&mut InProcess::new(&store()), seed, steps, false);
     }
 }
