@@ -5,6 +5,7 @@ pub mod agency;
 pub mod cedar;
 pub mod checks;
 pub mod churn;
+pub mod counting;
 pub mod crowd;
 pub mod keyed;
 pub mod measure;
