@@ -106,7 +106,7 @@ fn simulate(options: &str, steps: u64) {
 
 fn steps(share: u64) -> u64 {
     let steps: u64 = std::env::var("SUBLET_STEPS").ok().and_then(|steps| steps.parse().ok()).unwrap_or(100_000);
-    steps / share
+    (steps / share).max(1_000)
 }
 
 #[test]

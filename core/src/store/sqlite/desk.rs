@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use smallvec::SmallVec;
+
 use super::Sqlite;
 use super::board::Word;
 use super::cache::Cache;
@@ -82,6 +84,20 @@ struct Batch {
     _pass: Pass,
 }
 
+/// Why a caller's part is not in the file.
+#[derive(Debug, Clone)]
+enum Missed {
+    Error(Error),
+    /// Another's part had to be taken back.
+    Again,
+}
+
+impl From<Error> for Missed {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
 /// How a transaction ended, for those who wait for it.
 #[derive(Debug, Default)]
 struct End {
@@ -91,7 +107,7 @@ struct End {
 
 #[derive(Debug, Default)]
 struct Ended {
-    result: Option<Result<(), Error>>,
+    result: Option<Result<(), Missed>>,
     waiting: u32,
 }
 
@@ -100,7 +116,7 @@ impl End {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn say(&self, result: Result<(), Error>) {
+    fn say(&self, result: Result<(), Missed>) {
         let mut state = self.state();
         state.result = Some(result);
         let awaited = state.waiting > 0;
@@ -110,7 +126,7 @@ impl End {
         }
     }
 
-    fn wait(&self) -> Result<(), Error> {
+    fn wait(&self) -> Result<(), Missed> {
         let mut state = self.state();
         loop {
             if let Some(result) = &state.result {
@@ -141,9 +157,21 @@ impl Desk {
 impl Sqlite {
     /// One transaction, or a part of one that is open.
     pub(super) fn transact(&self, full: bool, work: Member<'_>) -> Result<(), Error> {
+        // Who shares a transaction that another has to take back is not to blame, and does his part anew.
+        let mut alone = false;
+        loop {
+            match self.attempt(full, alone, work) {
+                Err(Missed::Error(error)) => return Err(error),
+                Err(Missed::Again) => alone = true,
+                Ok(()) => return Ok(()),
+            }
+        }
+    }
+
+    fn attempt(&self, full: bool, alone: bool, work: Member<'_>) -> Result<(), Missed> {
         let room = self.room();
         let mut desk = room.desk();
-        if full && desk.batch.as_ref().is_some_and(|batch| !batch.full) {
+        if alone || full && desk.batch.as_ref().is_some_and(|batch| !batch.full) {
             self.finish(&mut desk, Ok(()));
         }
         let first = desk.batch.is_none();
@@ -151,7 +179,10 @@ impl Sqlite {
             self.begin(&mut desk, full)?;
         }
         let result = self.take_part(&mut desk, first, work);
-        let Some(batch) = &mut desk.batch else { return result.map(drop) };
+        let Some(batch) = &mut desk.batch else {
+            // Refused for what others did who do it anew: he is to ask anew too.
+            return if first || result.is_err() { Ok(result.map(drop)?) } else { Err(Missed::Again) };
+        };
         let end = Arc::clone(&batch.end);
         batch.members = batch.members.saturating_add(1);
         let is_full = batch.members >= MOST || batch.begun.elapsed() >= LONGEST;
@@ -162,7 +193,7 @@ impl Sqlite {
         drop(desk);
         // Also one that was refused: what he was refused for is to be true.
         end.wait()?;
-        result.map(drop)
+        Ok(result.map(drop)?)
     }
 
     /// What concerns the directory: a transaction of its own, on the disk before it is answered. `published` is called
@@ -185,9 +216,11 @@ impl Sqlite {
         board.end(Word::Directory);
         let said = desk.open.as_ref().map_or(Ok(()), |open| locks::end_change(&open.lock)).map_err(file);
         let committed = committed.and(said);
-        self.close(&mut desk, committed);
-        end.map_or(Ok(()), |end| end.wait())?;
-        result.map(drop)
+        self.close(&mut desk, committed.map_err(Missed::Error));
+        match end.map_or(Ok(()), |end| end.wait()) {
+            Err(Missed::Error(error)) => Err(error),
+            Err(Missed::Again) | Ok(()) => result.map(drop),
+        }
     }
 
     fn begin(&self, desk: &mut Desk, full: bool) -> Result<(), Error> {
@@ -213,7 +246,7 @@ impl Sqlite {
 
     /// Takes the lock on the file that is there under its name.
     fn locked(&self, desk: &mut Desk) -> Result<(), Error> {
-        if let Some(open) = &desk.open {
+        if let Some(open) = &mut desk.open {
             locks::take_turn(&open.lock).map_err(|found| fault::file(&self.place.name, &found))?;
             if open.is_itself(&self.place)? {
                 return Ok(());
@@ -229,52 +262,50 @@ impl Sqlite {
         Ok(())
     }
 
-    /// One caller's work. What it did is taken back unless it says to keep it.
+    /// One caller's work. What it did is taken back unless it says to keep it: with all that others did, who do it anew.
+    /// Mostly there is nothing to take back: verbs decide before they write.
     fn take_part(&self, desk: &mut Desk, first: bool, work: Member<'_>) -> Result<Keep, Error> {
-        let saved = if first { Ok(()) } else { desk.run("SAVEPOINT part") };
-        let result = saved.map_err(|found| self.place.sqlite(&found)).and_then(|()| self.work(desk, first, work));
+        let (result, wrote) = self.work(desk, first, work);
         let broken = |error: &Error| error.code().starts_with("store.") && !matches!(error, Error::ClockJump { .. } | Error::StoreBehind { .. });
-        if let Some(error) = result.as_ref().err().filter(|error| broken(error)) {
+        match &result {
             // Nobody knows what is left of the transaction: all who are in it are told.
-            self.finish(desk, Err(error.clone()));
-            return result;
+            Err(error) if broken(error) => self.finish(desk, Err(Missed::Error(error.clone()))),
+            Ok(Keep::Yes) => {}
+            _ if first => self.take_back(desk, Ok(())),
+            _ if wrote => self.take_back(desk, Err(Missed::Again)),
+            _ => {}
         }
-        let undone = match (result.as_ref(), first) {
-            (Ok(Keep::Yes), true) => Ok(()),
-            (Ok(Keep::Yes), false) => desk.run("RELEASE part"),
-            (_, true) => {
-                let undone = desk.run("ROLLBACK");
-                if undone.is_ok() {
-                    self.close(desk, Ok(()));
-                }
-                undone
-            }
-            (_, false) => desk.run("ROLLBACK TO part").and_then(|()| desk.run("RELEASE part")),
-        };
-        match undone {
-            Ok(()) => result,
-            Err(found) => {
-                let error = self.place.sqlite(&found);
-                self.finish(desk, Err(error.clone()));
-                Err(error)
-            }
+        result
+    }
+
+    /// Ends the transaction without its commit, and says this to those who wait for it.
+    fn take_back(&self, desk: &mut Desk, said: Result<(), Missed>) {
+        match desk.run("ROLLBACK") {
+            Ok(()) => self.close(desk, said),
+            Err(found) => self.close(desk, Err(Missed::Error(self.place.sqlite(&found)))),
         }
     }
 
-    fn work(&self, desk: &mut Desk, alone: bool, work: Member<'_>) -> Result<Keep, Error> {
-        let Some(open) = &mut desk.open else { return Err(self.place.replaced()) };
-        let now = self.instant(&open.board)?;
-        let mut sheet = Sheet { connection: &open.connection, board: &open.board, place: &self.place, file: open.identity, prune: &mut open.prune, now, alone };
+    /// Does the work; and whether it wrote.
+    fn work(&self, desk: &mut Desk, alone: bool, work: Member<'_>) -> (Result<Keep, Error>, bool) {
+        let Some(open) = &mut desk.open else { return (Err(self.place.replaced()), false) };
+        let now = match self.instant(&open.board) {
+            Ok(now) => now,
+            Err(error) => return (Err(error), false),
+        };
+        let (connection, board, file, prune) = (&open.connection, &open.board, open.identity, &mut open.prune);
+        let mut sheet = Sheet { connection, board, place: &self.place, file, prune, now, alone, wrote: false, holds: SmallVec::new() };
         let worked = catch_unwind(AssertUnwindSafe(|| work(&mut sheet)));
-        worked.unwrap_or_else(|payload| Err(Error::Panic { reason: crate::stack::reason_of(payload.as_ref()) }))
+        let wrote = sheet.wrote;
+        (worked.unwrap_or_else(|payload| Err(Error::Panic { reason: crate::stack::reason_of(payload.as_ref()) })), wrote)
     }
 
     /// Ends the transaction, if one is open: commits it, or takes it back for this reason.
-    fn finish(&self, desk: &mut Desk, how: Result<(), Error>) {
+    fn finish(&self, desk: &mut Desk, how: Result<(), Missed>) {
         if desk.batch.is_none() {
             return;
         }
-        let result = how.and_then(|()| self.commit(desk));
+        let result = how.and_then(|()| Ok(self.commit(desk)?));
         self.close(desk, result);
     }
 
@@ -289,14 +320,15 @@ impl Sqlite {
     }
 
     /// Lets the lock go, and tells those who wait. A connection that failed is closed: the next caller opens another.
-    fn close(&self, desk: &mut Desk, mut result: Result<(), Error>) {
+    fn close(&self, desk: &mut Desk, mut result: Result<(), Missed>) {
         let Some(batch) = desk.batch.take() else { return };
-        if let (Ok(()), Some(open)) = (&result, &desk.open)
+        if !matches!(result, Err(Missed::Error(_)))
+            && let Some(open) = &desk.open
             && let Err(found) = locks::end_turn(&open.lock)
         {
-            result = Err(fault::file(&self.place.name, &found));
+            result = Err(Missed::Error(fault::file(&self.place.name, &found)));
         }
-        if result.is_err() {
+        if matches!(result, Err(Missed::Error(_))) {
             desk.open = None;
         }
         batch.end.say(result);

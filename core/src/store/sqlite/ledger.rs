@@ -6,6 +6,8 @@ use std::sync::atomic::Ordering;
 
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
+use smallvec::SmallVec;
+
 use super::board::Board;
 use super::file::Place;
 use super::rows::{self, bucket, id, more_text, operation, parts, row};
@@ -37,13 +39,17 @@ pub(super) struct Sheet<'c> {
     pub(super) now: i64,
     /// Whether nobody has written in it before.
     pub(super) alone: bool,
+    /// Whether this caller has written.
+    pub(super) wrote: bool,
+    /// Of the buckets that were read, how many rows of `holds` they have.
+    pub(super) holds: SmallVec<[(u64, i64); 4]>,
 }
 
 const LATEST: &str = r#"SELECT b.id, b.start, b."end", b.used, b.top_up,
-    CASE b.holds WHEN 0 THEN 0 ELSE (SELECT coalesce(sum(h.amount), 0) FROM holds h WHERE h.bucket = b.id AND h.until > ?1) END
+    CASE b.holds WHEN 0 THEN 0 ELSE (SELECT coalesce(sum(h.amount), 0) FROM holds h WHERE h.bucket = b.id AND h.until > ?1) END, b.holds
     FROM buckets b WHERE b.account = ?2 AND b.member = ?3 AND b.meter = ?4 ORDER BY b.start DESC LIMIT 1"#;
 const BY_ID: &str = r#"SELECT b.id, b.start, b."end", b.used, b.top_up,
-    CASE b.holds WHEN 0 THEN 0 ELSE (SELECT coalesce(sum(h.amount), 0) FROM holds h WHERE h.bucket = b.id AND h.until > ?1) END,
+    CASE b.holds WHEN 0 THEN 0 ELSE (SELECT coalesce(sum(h.amount), 0) FROM holds h WHERE h.bucket = b.id AND h.until > ?1) END, b.holds,
     b.account, b.member, b.meter FROM buckets b WHERE b.id = ?2"#;
 
 impl Sheet<'_> {
@@ -60,8 +66,9 @@ impl Sheet<'_> {
     }
 
     /// The clock is believed up to this instant.
-    pub(super) fn accept(&self, seen: i64) -> Result<(), Error> {
+    pub(super) fn accept(&mut self, seen: i64) -> Result<(), Error> {
         self.board.mark().fetch_max(seen, Ordering::AcqRel);
+        self.wrote = true;
         self.run("INSERT OR REPLACE INTO meta VALUES ('seen', ?1)", [seen]).map(drop)
     }
 
@@ -105,10 +112,14 @@ impl Sheet<'_> {
 
     /// Does to a bucket what a part says. A hold is put by the operation that reserves, and taken by its id when settled.
     fn apply(&self, part: &Part, operation: i64, first: bool, new: &New<'_>) -> Result<(), Error> {
-        let sql = "UPDATE buckets SET used = used + ?2, top_up = top_up + ?3, last = coalesce(?4, last) WHERE id = ?1 RETURNING holds";
+        let sql = "UPDATE buckets SET used = used + ?2, top_up = top_up + ?3, last = coalesce(?4, last) WHERE id = ?1";
         let last = first.then_some(operation);
-        let holds = self.one(sql, params![row(part.bucket), part.used, part.top_up, last], |row| row.get::<_, i64>(0))?;
-        let holds = holds.ok_or_else(|| Error::StoreCorrupt { store: self.place.name.clone(), reason: format!("it has no bucket {}", part.bucket) })?;
+        if self.run(sql, params![row(part.bucket), part.used, part.top_up, last])? != 1 {
+            return Err(Error::StoreCorrupt { store: self.place.name.clone(), reason: format!("it has no bucket {}", part.bucket) });
+        }
+        // A bucket that was not read by itself may have some.
+        let known = self.holds.iter().find(|(bucket, _)| *bucket == part.bucket);
+        let holds = known.map_or(1, |(_, holds)| *holds);
         let mut changed = 0_i64;
         let gone = |rows: usize| 0_i64.saturating_sub(i64::try_from(rows).unwrap_or(i64::MAX));
         if holds > 0 {
@@ -135,17 +146,20 @@ impl Ledger for Sheet<'_> {
     }
 
     fn latest(&mut self, whose: Whose<'_>, meter: &str) -> Result<Option<Bucket>, Error> {
-        self.one(LATEST, params![self.now, whose.account, whose.member.unwrap_or(""), meter], bucket)
+        let found = self.one(LATEST, params![self.now, whose.account, whose.member.unwrap_or(""), meter], |row| Ok((bucket(row)?, row.get(6)?)))?;
+        self.holds.extend(found.map(|(bucket, holds)| (bucket.id, holds)));
+        Ok(found.map(|(bucket, _)| bucket))
     }
 
     fn bucket(&mut self, id: u64) -> Result<Option<Named>, Error> {
         self.one(BY_ID, params![self.now, row(id)], |row| {
-            let member: String = row.get(7)?;
-            Ok(Named { account: row.get(6)?, member: Some(member).filter(|member| !member.is_empty()), meter: row.get(8)?, bucket: bucket(row)? })
+            let member: String = row.get(8)?;
+            Ok(Named { account: row.get(7)?, member: Some(member).filter(|member| !member.is_empty()), meter: row.get(9)?, bucket: bucket(row)? })
         })
     }
 
     fn open(&mut self, whose: Whose<'_>, meter: &str, window: Window) -> Result<Bucket, Error> {
+        self.wrote = true;
         let sql = r#"INSERT INTO buckets (account, member, meter, start, "end") VALUES (?1, ?2, ?3, ?4, ?5)"#;
         self.run(sql, params![whose.account, whose.member.unwrap_or(""), meter, window.start, window.end])?;
         Ok(Bucket { id: id(self.connection.last_insert_rowid()), window, used: 0, held: 0, top_up: 0 })
@@ -166,6 +180,7 @@ impl Ledger for Sheet<'_> {
     }
 
     fn record(&mut self, new: New<'_>) -> Result<u64, Error> {
+        self.wrote = true;
         self.forget()?;
         let broken = || Error::StoreCorrupt { store: self.place.name.clone(), reason: "an operation without a bucket".to_owned() };
         let (first, more) = new.parts.split_first().ok_or_else(broken)?;
@@ -196,6 +211,7 @@ impl Ledger for Sheet<'_> {
     }
 
     fn amend(&mut self, operation: &Operation) -> Result<(), Error> {
+        self.wrote = true;
         let (committed, released) = match operation.hold {
             Some(Hold::Committed(by)) => (Some(row(by)), None),
             Some(Hold::Released(by)) => (None, Some(row(by))),

@@ -1,8 +1,9 @@
 //! Counts and the directory in one SQLite file that several processes of a machine share.
 //!
 //! Every transaction takes a lock on a side file, and then SQLite's own: the first is what makes the order fair, and holds
-//! whatever another SQLite in the process does. Threads of one process that come while a transaction is open join it, each
-//! under its savepoint, and are answered when it is committed. No thread is started, so a fork loses none.
+//! whatever another SQLite in the process does. Threads of one process that come while a transaction is open join it, and
+//! are answered when it is committed; should one have to take back what it wrote, all do their parts anew. No thread is
+//! started, so a fork loses none.
 
 mod board;
 mod boot;

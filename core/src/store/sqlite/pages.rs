@@ -50,11 +50,13 @@ impl Pages for Sheet<'_> {
     }
 
     fn clear(&mut self) -> Result<(), Error> {
+        self.wrote = true;
         self.run("DELETE FROM records", [])?;
         self.run("DELETE FROM changes", []).map(drop)
     }
 
     fn put(&mut self, kind: &str, id: &str, record: Option<&str>) -> Result<(), Error> {
+        self.wrote = true;
         let sql = "INSERT INTO records VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET record = excluded.record";
         match record {
             Some(record) => self.run(sql, params![kind, id, record]).map(drop),
@@ -63,6 +65,7 @@ impl Pages for Sheet<'_> {
     }
 
     fn note(&mut self, revision: u64, changes: Option<&str>) -> Result<(), Error> {
+        self.wrote = true;
         let number = i64::try_from(revision).unwrap_or(i64::MAX);
         if let Some(changes) = changes {
             self.run("INSERT INTO changes VALUES (?1, ?2)", params![number, changes])?;
