@@ -78,7 +78,12 @@ pub struct Circumstances {
 impl Circumstances {
     /// Whether nothing but a host is given.
     pub(crate) fn is_bare(&self) -> bool {
-        self.actor.is_none() && self.channel.is_none() && self.realm.is_none() && self.amount.is_none() && self.context.is_empty()
+        self.amount.is_none() && self.has_nothing_but_an_amount()
+    }
+
+    /// Whether nothing but a host and an amount is given.
+    pub(crate) fn has_nothing_but_an_amount(&self) -> bool {
+        self.actor.is_none() && self.channel.is_none() && self.realm.is_none() && self.context.is_empty()
     }
 }
 

@@ -78,3 +78,60 @@ mod sqlite {
 
     include!("count/suite.rs");
 }
+
+/// Rules that an author may add, each with a word that must be in force for some request of the test.
+const ADDED: [&str; 6] = [
+    r#"@id("x") @code("x") forbid (principal is TeamMember, action, resource) when { context.facts has quota && context.facts.quota has member && context.facts.quota.member.used * 2 + context.facts.quota.amount * 2 > 12 };"#,
+    r#"@id("x") @code("x") forbid (principal, action == Action::"campaign.send", resource) when { !(context.facts has quota) };"#,
+    r#"@id("x") @code("x") forbid (principal, action == Action::"campaign.send", resource) unless { context.facts has quota && context.facts.quota.amount < 7 };"#,
+    r#"@id("x") @code("x") forbid (principal, action == Action::"campaign.send", resource) when { context.facts has amount && context.facts.amount == 5 };"#,
+    r#"@id("x") @warns("x") forbid (principal, action == Action::"campaign.send", resource) when { context.facts has quota && context.facts.quota.account.used > 2 };"#,
+    r#"@id("x") @code("x") forbid (principal == Account::"acme", action, resource) when { context.facts has quota && context.facts.quota.amount > 8 };"#,
+];
+
+#[test]
+fn rules_about_limits_say_what_cedar_says_of_them() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies");
+    let shipped: Vec<(String, String)> = std::fs::read_dir(folder)
+        .expect("the folder")
+        .flatten()
+        .filter(|entry| entry.path().is_file())
+        .map(|entry| (entry.file_name().to_string_lossy().into_owned(), std::fs::read_to_string(entry.path()).expect("a text")))
+        .collect();
+    for added in std::iter::once("").chain(ADDED) {
+        let files = shipped.iter().cloned().chain(Some(("95-added.cedar".to_owned(), added.to_owned())).filter(|_| !added.is_empty())).collect();
+        let options = Options { policies: sublet::Source::Files(files), ..Options::default() };
+        let engine = Engine::open(options).unwrap_or_else(|error| panic!("{error}"));
+        engine.import(include_str!("../../policies/tests/agency.jsonl").as_bytes(), None).expect("the sample agency");
+        limited(&engine, 10);
+        let effects: std::collections::HashMap<_, _> = engine.bundle().policies.into_iter().map(|policy| (policy.id, policy.effect)).collect();
+        let mut applied_once = added.is_empty();
+        // Each is asked twice: the second answer may be one that was kept.
+        for (taken, amount) in [0, 3, 3, 2, 2].into_iter().flat_map(|taken| (0..12).chain(0..12).map(move |amount| (taken, amount))) {
+            if amount == 0 && taken > 0 {
+                let _ = engine.consume(acme(), &Take::new(1)).expect("an answer");
+            }
+            for question in [acme(), ann()] {
+                let mut request = question.to_request().expect("a request");
+                request.circumstances.amount = Some(amount);
+                let (decision, explained) = (engine.authorize(&request).expect("an answer"), engine.explain(&request).expect("an explanation"));
+                let taking = engine.consume(question, &Take::new(0)).expect("an answer");
+                assert_eq!(taking.counted.map(|counted| counted.operation), Some(None));
+                let of = |effect: &str| -> Vec<String> {
+                    let applied = explained.policies.iter().filter(|policy| policy.outcome == sublet::Outcome::Applied && effects[&policy.policy] == effect);
+                    applied.map(|policy| policy.policy.to_string()).collect()
+                };
+                applied_once |= explained.policies.iter().any(|policy| &*policy.policy == "x" && policy.outcome == sublet::Outcome::Applied);
+                let (mut expected, mut found) = (of("forbid"), decision.policies.iter().map(ToString::to_string).collect::<Vec<_>>());
+                assert_eq!(decision.allowed, expected.is_empty() && !of("permit").is_empty(), "{added} {amount} {decision:?}");
+                if expected.is_empty() {
+                    expected = of("permit");
+                }
+                (expected.sort(), found.sort());
+                assert_eq!(expected, found, "{added} {amount}");
+                assert_eq!(decision, explained.decision, "{added} {amount}");
+            }
+        }
+        assert!(applied_once || added.contains("!(context.facts has quota)"), "{added} never applied");
+    }
+}

@@ -165,7 +165,14 @@ fn threads(report: &mut Report) {
     let mut taken = 0;
     let mut run = |callers: u64| {
         let counts: Vec<u64> = std::thread::scope(|scope| {
-            let callers: Vec<_> = (0..callers).map(|seed| scope.spawn({ let ours = &ours; move || race(ours, 1_000, time, seed).0 })).collect();
+            let callers: Vec<_> = (0..callers)
+                .map(|seed| {
+                    scope.spawn({
+                        let ours = &ours;
+                        move || race(ours, 1_000, time, seed).0
+                    })
+                })
+                .collect();
             callers.into_iter().map(|caller| caller.join().expect("counts")).collect()
         });
         let sum: u64 = counts.iter().sum();

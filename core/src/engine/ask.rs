@@ -127,6 +127,16 @@ impl State {
     /// The decision, of so much of a meter.
     pub(super) fn decided(&self, question: &Question<'_>, quota: Option<&QuotaFacts<'_>>) -> Result<Decision, Error> {
         question.resource.account.map(Of::account).transpose()?;
+        if let Some(quota) = quota {
+            let mut unknown = false;
+            if let Some(answer) = Loaded::metered(&self.fast, question, &self.directory, quota, &mut unknown) {
+                return Ok(self.told(answer.clone()));
+            }
+            if unknown {
+                // The next is answered by this one.
+                return self.decided(question, None);
+            }
+        }
         let actor = question.with.and_then(|with| with.actor.as_ref());
         if let Some(verdict) = self.loaded.fast_plain(question)? {
             return Ok(self.decision(actor, &verdict));

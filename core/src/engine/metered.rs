@@ -177,6 +177,8 @@ impl State {
             return Ok(None);
         }
         let take = Take::new(amount);
+        // What is asked of a meter says the amount.
+        let question = &Question { with: question.with.filter(|with| !with.has_nothing_but_an_amount()), ..*question };
         let Metered::By(metered) = self.metered(question, &take, Taking::Consume { up_to: false })? else { return Ok(None) };
         let asked = quota::Asked { subject: metered.counting.subject(), lines: &metered.lines, key: None };
         let mut answer = None;

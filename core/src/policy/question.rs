@@ -6,6 +6,7 @@ use std::sync::Arc;
 use cedar_policy::{Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Schema};
 use serde_json::{Map, Value, json};
 
+use super::tenancy::Metered;
 use super::{Answer, Bundle, Fast, Kind, Loaded, Plain, Verdict};
 use crate::directory::Directory;
 use crate::limit::QuotaFacts;
@@ -74,6 +75,26 @@ impl Loaded {
         match &fast.0 {
             Some(Ok(programs)) => programs.recalled(question, directory),
             _ => None,
+        }
+    }
+
+    /// The answer of so much of a meter, where it is the one without that was given before. `unknown` says it was not given
+    /// yet.
+    pub(crate) fn metered<'f>(
+        fast: &'f Fast,
+        question: &Public<'_>,
+        directory: &Directory,
+        quota: &'f QuotaFacts<'f>,
+        unknown: &mut bool,
+    ) -> Option<&'f Answer> {
+        let Some(Ok(programs)) = &fast.0 else { return None };
+        match programs.metered(question, directory, quota) {
+            Metered::Answer(answer) => Some(answer),
+            Metered::Unknown => {
+                *unknown = true;
+                None
+            }
+            Metered::Beyond => None,
         }
     }
 

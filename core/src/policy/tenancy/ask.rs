@@ -304,6 +304,11 @@ impl Programs {
         })
     }
 
+    /// A question's names as numbers, with what is asked of a meter.
+    pub(super) fn found<'p>(&'p self, question: &Question<'_>, directory: &Directory, quota: &'p QuotaFacts<'p>) -> Option<Found<'p>> {
+        Some(Found { quota: Some(quota), ..self.find(question, directory)? })
+    }
+
     fn find<'p>(&'p self, question: &Question<'_>, directory: &Directory) -> Option<Found<'p>> {
         let resource = &question.resource;
         if resource.id.is_empty() {

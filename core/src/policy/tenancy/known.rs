@@ -26,6 +26,8 @@ pub(super) struct Asked<'a> {
     pub(super) owned: bool,
     /// A session's request: at a known domain, for itself, without realm or amount.
     pub(super) session: bool,
+    /// Whether it is asked of a meter too, where it is a session's.
+    pub(super) metered: bool,
     /// Whether the account is a client, where programs differ by it.
     pub(super) client: Option<bool>,
     /// Any request at all: nothing of it is known.
@@ -34,8 +36,18 @@ pub(super) struct Asked<'a> {
 
 impl Asked<'_> {
     /// Any request at all.
-    pub(super) const ANY: Self =
-        Self { principal: u32::MAX, action: u32::MAX, feature: None, resource: "", shape: None, owned: false, session: false, client: None, any: true };
+    pub(super) const ANY: Self = Self {
+        principal: u32::MAX,
+        action: u32::MAX,
+        feature: None,
+        resource: "",
+        shape: None,
+        owned: false,
+        session: false,
+        metered: false,
+        client: None,
+        any: true,
+    };
 }
 
 /// Gives numbers to what policies name, and knows what the kind of request says.
@@ -68,7 +80,8 @@ impl Compiling<'_> {
             [words::ACCOUNT_OF] => Some(self.has_account()),
             [FEATURE_OF] => Some(self.asked.feature.is_some()),
             [HOST | DOMAIN_OF] if session => Some(true),
-            [HOST_REFUSED | ACTOR | REALM | AMOUNT | QUOTA] if session => Some(false),
+            [AMOUNT | QUOTA] if session => Some(self.asked.metered),
+            [HOST_REFUSED | ACTOR | REALM] if session => Some(false),
             [LOGIN, words::ACCOUNT_OF] if session => Some(self.has_account()),
             [LOGIN, words::MEMBER_OF] if session => Some(self.asked.principal == words::MEMBER),
             [LOGIN, words::OPERATOR_OF] if session => Some(self.asked.principal == words::OPERATOR),

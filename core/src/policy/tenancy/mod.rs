@@ -18,3 +18,4 @@ mod words;
 mod world;
 
 pub(super) use self::programs::Programs;
+pub(super) use self::ready::Metered;

@@ -83,6 +83,9 @@ pub(super) struct Sessions {
     pub(super) programs: Vec<Program>,
     /// The permits and warnings alone: which of them hold, once the plan has allowed.
     pub(super) permits: Vec<Program>,
+    /// The policies that say something of what is asked of a meter, and nothing where none is: where none of them applies, the
+    /// answer is the one without a meter. Nothing where a policy says something of both.
+    pub(super) limits: Option<Vec<Program>>,
 }
 
 /// An action as a request finds it.
@@ -202,7 +205,8 @@ impl Programs {
                 let shape = bundle.shapes.get(resource.as_str());
                 let inline = Inline::new(bundle, resource);
                 let owned = inline.as_ref().is_some_and(|inline| inline.owned);
-                let asked = |session, client| Asked { principal: kind, action: number, feature, resource, shape, owned, session, client, any: false };
+                let asked =
+                    |session, client| Asked { principal: kind, action: number, feature, resource, shape, owned, session, metered: false, client, any: false };
                 let admitted: Vec<&Scoped<'_>> = policies.iter().filter(|policy| policy.admits(principal, number, resource, &self.named)).copied().collect();
                 let (any, nodes) = self.nodes(&admitted, directory, asked(false, None))?;
                 let left: Vec<&Scoped<'_>> = nodes.iter().map(|(policy, _)| *policy).collect();
@@ -276,6 +280,7 @@ impl Programs {
         client: bool,
     ) -> Result<(Sessions, Option<Planned>), Arc<str>> {
         let (programs, nodes) = self.nodes(policies, directory, asked)?;
+        let limits = self.limits(policies, &nodes, directory, Asked { metered: true, ..asked })?;
         let policies = nodes.iter().map(|(policy, node)| (bundle.rules.role_at(policy.at as usize), node));
         let planned = allow(&asked, client, policies).ok().and_then(|allowing| {
             let others = allowing.others.into_iter().map(|node| compile::compile(&[(0, &node)], root::COUNT));
@@ -285,7 +290,27 @@ impl Programs {
         permitting.retain(|(policy, _)| bundle.rules.role_at(policy.at as usize) != Role::Forbid);
         split(&permitting, &mut permits)?;
         let (plan, others) = planned.map_or((None, Vec::new()), |(plan, others)| (Some(plan), others));
-        Ok((Sessions { others, programs, permits }, plan))
+        Ok((Sessions { others, programs, permits, limits }, plan))
+    }
+
+    /// The policies that read what is asked of a meter, if each of them is silent where none is.
+    fn limits(
+        &mut self,
+        policies: &[&Scoped<'_>],
+        without: &[(&Scoped<'_>, Node)],
+        directory: &mut Directory,
+        asked: Asked<'_>,
+    ) -> Result<Option<Vec<Program>>, Arc<str>> {
+        let (_, mut nodes) = self.nodes(policies, directory, asked)?;
+        for (known, node) in without {
+            let Some(at) = nodes.iter().position(|(policy, _)| policy.at == known.at) else { return Ok(None) };
+            if nodes.remove(at).1 != *node {
+                return Ok(None);
+            }
+        }
+        let mut programs = Vec::new();
+        split(&nodes, &mut programs)?;
+        Ok(Some(programs))
     }
 }
 

@@ -7,9 +7,11 @@ use super::memo::Memo;
 use super::programs::Programs;
 use super::words;
 use crate::directory::{Directory, Index};
-use crate::eval::Plan;
+use crate::eval::{Outcome, Plan, run};
 use crate::id::same;
+use crate::limit::QuotaFacts;
 use crate::policy::Answer;
+use crate::policy::compile::construct;
 use crate::question::{Kind, Question};
 
 /// Names by number, found by one look-up.
@@ -69,6 +71,15 @@ pub(super) struct Planned {
     pub(super) memo: Memo,
 }
 
+/// What is known of the answer to a request about a meter.
+pub(in crate::policy) enum Metered<'p> {
+    Answer(&'p Answer),
+    /// It is the one without a meter, which was not given yet.
+    Unknown,
+    /// All policies are to be asked.
+    Beyond,
+}
+
 /// A session's request as its bits.
 #[derive(Clone, Copy)]
 struct Gathered {
@@ -123,6 +134,34 @@ impl Programs {
     pub(in crate::policy) fn recalled(&self, question: &Question<'_>, directory: &Directory) -> Option<&Answer> {
         let Gathered { at, client, bits } = self.gathered(question, directory, |key| key.recalls)?;
         self.ready.planned(at, client)?.memo.recall(bits)
+    }
+
+    /// The answer to a session's request about a meter: the one without, where that was given before and no policy about
+    /// limits has anything to say.
+    pub(in crate::policy) fn metered<'p>(&'p self, question: &Question<'_>, directory: &Directory, quota: &'p QuotaFacts<'p>) -> Metered<'p> {
+        let Some(Gathered { at, client, bits }) = self.gathered(question, directory, |key| key.recalls) else { return Metered::Beyond };
+        let Some(planned) = self.ready.planned(at, client).filter(|planned| planned.memo.is_open()) else { return Metered::Beyond };
+        match (planned.memo.recall(bits), self.is_silent(question, directory, client, quota)) {
+            (_, None | Some(false)) => Metered::Beyond,
+            (Some(answer), Some(true)) => Metered::Answer(answer),
+            (None, Some(true)) => Metered::Unknown,
+        }
+    }
+
+    /// Whether no policy about limits has anything to say; nothing where that is not known.
+    fn is_silent<'p>(&'p self, question: &Question<'_>, directory: &Directory, client: bool, quota: &'p QuotaFacts<'p>) -> Option<bool> {
+        let found = self.found(question, directory, quota)?;
+        let limits = found.entry.session.get(usize::from(client))?.limits.as_ref()?;
+        let mut silent = true;
+        self.with_roots(question, directory, &found, |roots, tenants, space| {
+            for program in limits {
+                run(program, roots, tenants, space, construct, |_, outcome| {
+                    silent &= outcome == Outcome::DoesNot;
+                    silent
+                });
+            }
+        })?;
+        Some(silent)
     }
 
     /// Keeps an answer for the next question of the same bits.
