@@ -21,3 +21,13 @@ test('each block of the README runs', (context) => {
   assert.match(out, /directory\.unknown_account/);
   assert.match(out, /\[ true \]/);
 });
+
+test('the block about embedding runs', (context) => {
+  const [block] = /```js\n(.*?)```/s.exec(readFileSync(path.join(ROOT, 'EMBEDDING.md'), 'utf8')).slice(1);
+  const folder = mkdtempSync(path.join(tmpdir(), 'sublet-'));
+  context.after(() => rmSync(folder, { recursive: true }));
+  const from = pathToFileURL(path.join(ROOT, 'bindings-node/index.mjs')).href;
+  writeFileSync(path.join(folder, 'block.mjs'), block.replace("'sublet'", JSON.stringify(from)));
+  const out = execFileSync(process.execPath, ['block.mjs'], { cwd: folder, encoding: 'utf8' });
+  assert.match(out, /faults: \[\]/);
+});
