@@ -14,17 +14,16 @@ use crate::random::Random;
 /// A host of the platform.
 pub const HOST: &str = "dash.marketingmaster.example";
 
-/// An agency of so many main accounts, each of which may send more than anybody asks for.
+/// So many main accounts, each of which may send more than anybody asks for: many have what their package gives, few a limit of
+/// their own.
 #[must_use]
 pub fn lines(accounts: usize) -> String {
     let mut lines = String::from("{\"type\":\"Platform\",\"id\":\"mmio\"}\n");
     let _ = writeln!(lines, r#"{{"type":"Domain","id":"{HOST}","kind":"platform","state":"verified"}}"#);
     for at in 0..accounts {
         let id = account(at);
-        let _ = writeln!(
-            lines,
-            r#"{{"type":"Account","id":"{id}","email":"o@{id}.example","package":"agency","confirmed":true,"limits":{{"emails":1000000000}}}}"#
-        );
+        let limits = if accounts > 1_000 { "" } else { r#","limits":{"emails":1000000000}"# };
+        let _ = writeln!(lines, r#"{{"type":"Account","id":"{id}","email":"o@{id}.example","package":"agency","confirmed":true{limits}}}"#);
     }
     lines
 }

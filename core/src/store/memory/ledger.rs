@@ -154,16 +154,22 @@ impl Ledger for Open<'_> {
 fn apply(shard: &mut Shard, part: &Part, id: u64, new: &New<'_>) -> Result<(), Error> {
     let (_, account, at) = Shard::places(part.bucket);
     let row: &mut Row = shard.counts(account).and_then(|counts| counts.rows.get_mut(at)).ok_or_else(|| strange("bucket"))?;
-    let old = row.clone();
+    let old = [row.used, row.top_up, row.gone.0, row.gone.1];
     let sums = row.used.checked_add(part.used).zip(row.top_up.checked_add(part.top_up));
     let (used, top_up) = sums.ok_or_else(|| Error::Panic { reason: "a count left the range of 64 bits".to_owned() })?;
     (row.used, row.top_up) = (used, top_up);
+    if new.key.is_none() && new.until.is_none() {
+        row.gone = (row.gone.0.saturating_add(part.used), row.gone.1.saturating_add(part.top_up));
+    }
+    let settled = new.of.filter(|_| part.held < 0);
+    let holds = (new.until.is_some() || settled.is_some()).then(|| row.holds.clone());
     if let Some(until) = new.until {
         row.holds.push((id, part.held, until));
     }
-    if let Some(settled) = new.of.filter(|_| part.held < 0) {
+    if let Some(settled) = settled {
         row.holds.retain(|(known, ..)| *known != settled);
     }
-    shard.steps.push(Undo::Row(account, at, old));
+    shard.steps.push(Undo::Sums(account, at, old));
+    shard.steps.extend(holds.map(|holds| Undo::Holds(account, at, holds)));
     Ok(())
 }

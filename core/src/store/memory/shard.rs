@@ -21,19 +21,21 @@ const BUCKETS: u64 = 1 << 24;
 #[derive(Debug, Clone)]
 pub(super) struct Row {
     pub(super) member: Option<Arc<str>>,
-    pub(super) meter: Arc<str>,
+    /// Its place among the shard's meters.
+    pub(super) meter: u32,
     pub(super) window: Window,
     pub(super) used: i64,
     pub(super) top_up: i64,
     /// What is reserved: by which operation, how much, until when.
     pub(super) holds: Vec<(u64, i64, i64)>,
-    /// What operations that are gone had done to `used` and `top_up`.
+    /// What was done to `used` and `top_up` by operations that are gone, or are kept for history alone: they go at any time, and
+    /// looking for their accounts then would cost more than counting.
     pub(super) gone: (i64, i64),
 }
 
 impl Row {
-    fn is(&self, whose: Whose<'_>, meter: &str) -> bool {
-        *self.meter == *meter && self.member.as_deref() == whose.member
+    fn is(&self, whose: Whose<'_>, meter: u32) -> bool {
+        self.meter == meter && self.member.as_deref() == whose.member
     }
 }
 
@@ -69,7 +71,9 @@ pub(super) struct Counts {
 /// How to take back one step.
 #[derive(Debug)]
 pub(super) enum Undo {
-    Row(u32, usize, Row),
+    /// Of a row: what was used, topped up and gone.
+    Sums(u32, usize, [i64; 4]),
+    Holds(u32, usize, Vec<(u64, i64, i64)>),
     Opened(u32),
     Tail,
     Kept(u32, u64),
@@ -88,12 +92,13 @@ pub(super) struct Shard {
     /// Of every operation that is kept, whose it is.
     pub(super) whose: HashMap<u64, u32>,
     next: u64,
+    meters: Vec<Arc<str>>,
     pub(super) steps: Vec<Undo>,
 }
 
 impl Shard {
     pub(super) fn new(at: usize) -> Self {
-        Self { at, names: HashMap::new(), accounts: Vec::new(), tail: VecDeque::new(), whose: HashMap::new(), next: 1, steps: Vec::new() }
+        Self { at, names: HashMap::new(), accounts: Vec::new(), tail: VecDeque::new(), whose: HashMap::new(), next: 1, meters: Vec::new(), steps: Vec::new() }
     }
 
     pub(super) fn find(&self, account: &str) -> Option<u32> {
@@ -114,6 +119,11 @@ impl Shard {
 
     pub(super) fn counts(&mut self, account: u32) -> Option<&mut Counts> {
         self.accounts.get_mut(account as usize)
+    }
+
+    /// The number of a meter that was counted here.
+    fn meter(&self, meter: &str) -> Option<u32> {
+        self.meters.iter().position(|known| **known == *meter).and_then(|at| u32::try_from(at).ok())
     }
 
     fn bucket_id(&self, account: u32, row: usize) -> u64 {
@@ -145,6 +155,7 @@ impl Shard {
     /// The row whose window is the last.
     pub(super) fn latest(&mut self, whose: Whose<'_>, meter: &str, now: i64) -> Option<Bucket> {
         let account = self.find(whose.account)?;
+        let meter = self.meter(meter)?;
         let at = self.counts(account)?.rows.iter().rposition(|row| row.is(whose, meter))?;
         self.bucket(account, at, now)
     }
@@ -152,23 +163,24 @@ impl Shard {
     pub(super) fn named(&mut self, id: u64, now: i64) -> Option<Named> {
         let (_, account, at) = Self::places(id);
         let bucket = self.bucket(account, at, now)?;
-        let counts = self.counts(account)?;
+        let counts = self.accounts.get(account as usize)?;
         let row = counts.rows.get(at)?;
-        Some(Named { account: counts.name.to_string(), member: row.member.as_deref().map(str::to_owned), meter: row.meter.to_string(), bucket })
+        let (member, meter) = (row.member.as_deref().map(str::to_owned), self.meters.get(row.meter as usize)?.to_string());
+        Some(Named { account: counts.name.to_string(), member, meter, bucket })
     }
 
     pub(super) fn opened(&mut self, whose: Whose<'_>, meter: &str, window: Window) -> Bucket {
         let number = self.account(whose.account);
+        let meter = self.meter(meter).unwrap_or_else(|| {
+            self.meters.push(Arc::from(meter));
+            u32::try_from(self.meters.len().saturating_sub(1)).unwrap_or(u32::MAX)
+        });
         let mut at = 0;
         if let Some(counts) = self.counts(number) {
             // Names are shared with the rows before.
-            let same = |name: &str, known: Option<&Arc<str>>| known.filter(|known| ***known == *name).map_or_else(|| Arc::from(name), Arc::clone);
-            let row = counts.rows.iter().rev().find(|row| *row.meter == *meter);
-            let known = row.map(|row| Arc::clone(&row.meter));
-            let meter = same(meter, known.as_ref());
             let member = whose.member.map(|member| {
                 let known = counts.rows.iter().find_map(|row| row.member.as_ref().filter(|known| ***known == *member));
-                same(member, known)
+                known.map_or_else(|| Arc::from(member), Arc::clone)
             });
             at = counts.rows.len();
             counts.rows.push(Row { member, meter, window, used: 0, top_up: 0, holds: Vec::new(), gone: (0, 0) });
@@ -233,9 +245,7 @@ impl Shard {
     pub(super) fn done(&mut self) {
         self.steps.clear();
         while self.tail.len() > TAIL {
-            if let Some(gone) = self.tail.pop_front() {
-                self.forget(&gone);
-            }
+            self.tail.pop_front();
         }
     }
 
@@ -266,9 +276,14 @@ impl Shard {
     pub(super) fn undo(&mut self) {
         while let Some(step) = self.steps.pop() {
             match step {
-                Undo::Row(account, at, row) => {
-                    if let Some(place) = self.counts(account).and_then(|counts| counts.rows.get_mut(at)) {
-                        *place = row;
+                Undo::Sums(account, at, [used, top_up, gone_used, gone_top_up]) => {
+                    if let Some(row) = self.counts(account).and_then(|counts| counts.rows.get_mut(at)) {
+                        (row.used, row.top_up, row.gone) = (used, top_up, (gone_used, gone_top_up));
+                    }
+                }
+                Undo::Holds(account, at, holds) => {
+                    if let Some(row) = self.counts(account).and_then(|counts| counts.rows.get_mut(at)) {
+                        row.holds = holds;
                     }
                 }
                 Undo::Opened(account) => drop(self.counts(account).and_then(|counts| counts.rows.pop())),
@@ -289,7 +304,8 @@ impl Shard {
 
     pub(super) fn verify(&self, found: &mut Verification) {
         let mut sums: HashMap<u64, (i64, i64)> = HashMap::new();
-        for kept in self.tail.iter().chain(self.accounts.iter().flat_map(|counts| counts.kept.values())) {
+        found.operations = found.operations.saturating_add(self.tail.len() as u64);
+        for kept in self.accounts.iter().flat_map(|counts| counts.kept.values()) {
             found.operations = found.operations.saturating_add(1);
             for part in &kept.parts {
                 let sum = sums.entry(part.bucket).or_default();
@@ -305,7 +321,10 @@ impl Shard {
                     let whose = row.member.as_deref().map(|member| format!(" of member `{member}`")).unwrap_or_default();
                     found.faults.push(format!(
                         "`{}`{whose}, meter `{}`: {} used and {} topped up, where the operations sum to {used} and {top_up}",
-                        counts.name, row.meter, row.used, row.top_up
+                        counts.name,
+                        self.meters.get(row.meter as usize).map_or("", |meter| meter),
+                        row.used,
+                        row.top_up
                     ));
                 }
             }
