@@ -127,7 +127,8 @@ fn rules_about_limits_say_what_cedar_says_of_them() {
                 if expected.is_empty() {
                     expected = of("permit");
                 }
-                (expected.sort(), found.sort());
+                expected.sort();
+                found.sort();
                 assert_eq!(expected, found, "{added} {amount}");
                 assert_eq!(decision, explained.decision, "{added} {amount}");
             }

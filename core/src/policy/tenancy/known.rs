@@ -16,6 +16,7 @@ pub(super) type Shape = BTreeMap<String, bool>;
 
 /// A request's kind, as far as programs differ by it.
 #[derive(Clone, Copy)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Asked<'a> {
     pub(super) principal: u32,
     pub(super) action: u32,
