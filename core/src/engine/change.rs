@@ -1,6 +1,7 @@
 //! The directory's verbs: change, import, export, and looking things up.
 
 use std::io::{BufRead, Write};
+use std::sync::Arc;
 
 use super::{Engine, guard};
 use crate::directory::{Change, Directory, Progress, Record};
@@ -28,14 +29,19 @@ impl Engine {
     /// The `directory.*` and `input.*` codes, with the line; then nothing is changed.
     pub fn import(&self, lines: impl BufRead, progress: Option<&mut dyn FnMut(Progress) -> bool>) -> Result<u64, Error> {
         // What is read is read before anybody waits for it.
-        let read = guard(|| {
+        let (read, with) = guard(|| {
             let state = self.current()?;
             let bundle = state.tenancy("import")?;
-            Directory::import(lines, state.directory.revision(), &bundle.catalog, bundle, self.caps.record_bytes, progress)
+            let read = Directory::import(lines, state.directory.revision(), &bundle.catalog, bundle, self.caps.record_bytes, progress)?;
+            Ok((read, Arc::clone(&state.loaded)))
         })?;
         self.swap("import", |state| {
-            let revision = state.directory.revision().saturating_add(1);
-            Ok((state.over(read.at(revision))?, None))
+            let read = read.at(state.directory.revision().saturating_add(1));
+            if Arc::ptr_eq(&with, &state.loaded) {
+                return Ok((state.over(read)?, None));
+            }
+            // Other policies were loaded meanwhile.
+            Ok((state.reread(read, &with)?, None))
         })
     }
 

@@ -91,20 +91,8 @@ impl Engine {
             let loaded = Arc::new(loaded);
             self.turn.take(|| {
                 let now = self.current()?;
-                let (mut old, mut anew) = (Catalog::default(), false);
-                match (&loaded.kind, &now.loaded.kind) {
-                    (policy::Kind::Tenancy(bundle), policy::Kind::Tenancy(before)) => {
-                        check_in_use(&now.directory, bundle, before)?;
-                        old = before.catalog.clone();
-                        anew = bundle.names.types != before.names.types;
-                    }
-                    (policy::Kind::Plain(_), policy::Kind::Plain(_)) => {}
-                    (policy::Kind::Tenancy(_), policy::Kind::Plain(_)) | (policy::Kind::Plain(_), policy::Kind::Tenancy(_)) => {
-                        return Err(Error::NotTenancy { verb: "reload".to_owned() });
-                    }
-                }
-                let next = State::new(loaded, now.directory.clone(), (&old, anew), &now.store)?;
-                self.state.store(Arc::new(State { watch: now.watch.clone(), ..next }));
+                let next = now.with(loaded, now.directory.clone(), &now.loaded)?;
+                self.state.store(Arc::new(next));
                 Ok(fingerprint)
             })
         })
@@ -201,6 +189,29 @@ impl State {
         let fast = Arc::new(loaded.compile(&mut directory));
         directory.named();
         Ok(Self { loaded, fast, directory, store: Arc::clone(store), watch: None })
+    }
+
+    /// These policies over a directory that was read with others.
+    fn with(&self, loaded: Arc<Loaded>, directory: Directory, before: &Loaded) -> Result<Self, Error> {
+        let (mut old, mut anew) = (Catalog::default(), false);
+        match (&loaded.kind, &before.kind) {
+            (policy::Kind::Tenancy(bundle), policy::Kind::Tenancy(before)) => {
+                check_in_use(&directory, bundle, before)?;
+                old = before.catalog.clone();
+                anew = bundle.names.types != before.names.types;
+            }
+            (policy::Kind::Plain(_), policy::Kind::Plain(_)) => {}
+            (policy::Kind::Tenancy(_), policy::Kind::Plain(_)) | (policy::Kind::Plain(_), policy::Kind::Tenancy(_)) => {
+                return Err(Error::NotTenancy { verb: "reload".to_owned() });
+            }
+        }
+        let next = Self::new(loaded, directory, (&old, anew), &self.store)?;
+        Ok(Self { watch: self.watch.clone(), ..next })
+    }
+
+    /// A directory that was read with other policies, under those of this version.
+    fn reread(&self, directory: Directory, before: &Loaded) -> Result<Self, Error> {
+        self.with(Arc::clone(&self.loaded), directory, before)
     }
 
     /// The same policies over another directory.

@@ -42,3 +42,34 @@ pub(super) fn water(clock: Clock, connection: &Connection, mark: i64) -> rusqlit
     }
     Ok(water)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_rest_is_told_from_a_clock_that_leapt_by_the_time_since_the_machine_was_started() -> rusqlite::Result<()> {
+        let Some((id, ahead)) = start(clock_now()) else { return Ok(()) };
+        let store = Connection::open_in_memory()?;
+        store.execute_batch(include_str!("schema.sql"))?;
+        // Three days ago somebody counted.
+        let last = clock_now() - 3 * DAY;
+        store.execute("INSERT INTO operations (kind, at, keep, bucket, used, held, top_up, back) VALUES (0, ?1, 0, 1, 1, 0, 0, 0)", [last])?;
+        let jump = |ahead: Option<(&str, i64)>| {
+            store.execute("DELETE FROM meta WHERE name = 'boot'", [])?;
+            if let Some((id, ahead)) = ahead {
+                store.execute("INSERT INTO meta VALUES ('boot', ?1)", [format!("{id} {ahead}")])?;
+            }
+            let water = water(Clock::System, &store, i64::MIN)?;
+            Ok::<_, rusqlite::Error>(water.now().is_err_and(|error| error.code() == "store.clock_jump"))
+        };
+        assert!(jump(None)?, "nobody vouches");
+        assert!(jump(Some(("another start", ahead)))?, "another start vouches for nothing");
+        assert!(jump(Some((&id, ahead - 2 * DAY)))?, "the clock was set meanwhile");
+        assert!(!jump(Some((&id, ahead)))?, "the machine has run since");
+        // What was accepted once needs nobody.
+        store.execute("INSERT INTO meta VALUES ('seen', ?1)", [clock_now()])?;
+        assert!(!jump(None)?, "it was accepted");
+        Ok(())
+    }
+}
