@@ -11,6 +11,8 @@ const { memory, number } = require('./handles.js');
 const { actions, hosts, tidy, types } = require('./words.js');
 
 const ROW = 10;
+/** Where the amount of a consume stands: its low half, then its high one. */
+const AMOUNT = 10;
 /** Where the answer starts. */
 const ANSWER = 16;
 /** Stands there before it is given. */
@@ -315,4 +317,4 @@ function pushText(sheet) {
   sheet.row += ROW;
 }
 
-module.exports = { ANSWER, UNANSWERED, Sheet, answer: single, ask, push, pushRecord, pushText, taken };
+module.exports = { AMOUNT, ANSWER, UNANSWERED, Sheet, answer: single, ask, push, pushRecord, pushText, taken };

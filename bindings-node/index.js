@@ -2,7 +2,7 @@
 'use strict';
 
 const native = require('./sublet.node');
-const { ANSWER, UNANSWERED, answer, ask, taken } = require('./crossing.js');
+const { AMOUNT, ANSWER, UNANSWERED, answer, ask, taken } = require('./crossing.js');
 const { ManualClock, clock } = require('./clock.js');
 const { action, entries, host: hostOf, json, reference, request, resource, string } = require('./convert.js');
 const { Decision, decision } = require('./decision.js');
@@ -127,12 +127,13 @@ class Engine extends Verbs {
   #native;
   #check;
   #authorize;
+  #consume;
 
   constructor(key, opened) {
     if (key !== native) throw new SubletError({ code: 'input.option', message: 'an engine is opened by `Engine.open` or `Engine.cedar`' });
     super(opened);
     this.#native = opened;
-    [this.#check, this.#authorize] = opened.functions(room);
+    [this.#check, this.#authorize, this.#consume] = opened.functions(room);
   }
 
   static open(policies, more) {
@@ -238,6 +239,21 @@ class Engine extends Verbs {
 
   async checkManyAsync(given) {
     return booleans((await manyAsync(this.#native, given, true).catch((error) => Promise.reject(converted(error)))).bits);
+  }
+
+  consume(principal, what, on, amount = 1, more = {}) {
+    if (!Number.isSafeInteger(amount) || amount < 0) return super.consume(principal, what, on, amount, more);
+    // Written when all else is read: a getter of what is asked may ask something itself.
+    const native = (id, whoId, account) => {
+      answer[AMOUNT] = amount;
+      answer[AMOUNT + 1] = amount / 4294967296;
+      return this.#consume(id, whoId, account);
+    };
+    const said = ask(native, principal, what, on, more);
+    if (said === undefined) throw unanswered(said);
+    if (said !== null) return new Decision(JSON.parse(told(said)));
+    const { principal: who, action: does, resource: whose, circumstances } = taken();
+    return super.consume(who, does, whose, amount, circumstances);
   }
 
   forgetCounts() {

@@ -138,9 +138,9 @@ impl NativeEngine {
         })
     }
 
-    /// `check` and `authorize` of this engine by way of the shared memory.
-    #[napi(ts_return_type = "[() => string | undefined, () => string | undefined]")]
-    pub fn functions(&self, env: Env, room: &NativeRoom) -> Result<(raw::Function, raw::Function)> {
+    /// `check`, `authorize` and `consume` of this engine by way of the shared memory.
+    #[napi(ts_return_type = "[() => string | undefined, () => string | undefined, () => string | undefined]")]
+    pub fn functions(&self, env: Env, room: &NativeRoom) -> Result<(raw::Function, raw::Function, raw::Function)> {
         raw::functions(&env, &self.inner, &room.inner)
     }
 

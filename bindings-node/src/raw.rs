@@ -19,14 +19,17 @@ use std::sync::Arc;
 
 use napi::bindgen_prelude::{Env, JsObjectValue, JsValue, Object, ToNapiValue, Unknown};
 use napi::{Status, sys};
-use sublet::{Engine, Error, Question};
+use sublet::{Engine, Error, Question, Take};
 
 use crate::count::exact_text;
 use crate::room::{Ids, ROW, Row, Slots, refused};
 use crate::said::Strings;
 
-/// How many numbers the memory has: the row, then the answer.
+/// How many numbers the memory has: the row, an amount, then the answer.
 const WORDS: usize = 64;
+/// Where an amount starts: its low half, then its high one.
+const AMOUNT: usize = 10;
+const _: () = assert!(ROW <= AMOUNT && AMOUNT + 2 <= ANSWER);
 /// Where an answer starts.
 const ANSWER: usize = 16;
 
@@ -51,6 +54,13 @@ impl Shared {
     fn row(&self) -> Row {
         // SAFETY: `hold` has checked length and alignment; nobody writes during a call.
         Row::from(unsafe { self.at.cast::<[u32; ROW]>().read() })
+    }
+
+    /// An amount; one that is no 64-bit integer is negative, and so refused.
+    fn amount(&self) -> i64 {
+        // SAFETY: as above.
+        let [low, high] = unsafe { self.at.cast::<u32>().add(AMOUNT).cast::<[u32; 2]>().read() };
+        i64::try_from(u64::from(high) << 32 | u64::from(low)).unwrap_or(-1)
     }
 
     /// Whether there was room.
@@ -158,6 +168,14 @@ impl Room {
         self.shared.answer(&[if forgotten { 2 } else { u32::from(strings.has_fresh()) }]);
         Ok(None)
     }
+
+    /// `consume` without a key, of one amount: the decision as JSON.
+    fn consume(&self, call: &Call, engine: &Engine) -> Result<Option<String>, Error> {
+        engine._without_waiting("consume")?;
+        let take = Take::new(self.shared.amount());
+        let Some(decision) = self.asked(call, |question| engine.consume(question, &take))? else { return Ok(Some(ILL_FORMED.to_owned())) };
+        exact_text(&decision).map(Some)
+    }
 }
 
 type Ask = fn(&Room, &Call, &Engine) -> Result<Option<String>, Error>;
@@ -228,10 +246,10 @@ fn function(env: &Env, asked: Asked) -> napi::Result<Function> {
     Ok(Function(value))
 }
 
-/// `check` and `authorize` of this engine, for this environment.
-pub(crate) fn functions(env: &Env, engine: &Arc<Engine>, room: &Rc<Room>) -> napi::Result<(Function, Function)> {
+/// `check`, `authorize` and `consume` of this engine, for this environment.
+pub(crate) fn functions(env: &Env, engine: &Arc<Engine>, room: &Rc<Room>) -> napi::Result<(Function, Function, Function)> {
     let with = |ask: Ask| function(env, Asked { engine: Arc::clone(engine), room: Rc::clone(room), ask });
-    Ok((with(Room::check)?, with(Room::authorize)?))
+    Ok((with(Room::check)?, with(Room::authorize)?, with(Room::consume)?))
 }
 
 /// Puts `_empty`, the raw floor, among the exports.
