@@ -280,3 +280,20 @@ test('a clock is one, and is the engine’s', () => {
   assert.ok(Math.abs(Date.parse(system.topUp('acme', 'emails', 1).quota[0].resetsAt) - Date.now()) < 32 * DAY);
   assert.throws(() => Engine.cedar({ policies: 'permit (principal, action, resource);', clock }).consume(...SEND), code('input.not_tenancy'));
 });
+
+test('a getter that takes something itself does not change what is asked', () => {
+  const { engine } = opened(100);
+  const more = {
+    get host() {
+      send(engine, 5);
+      return host;
+    },
+  };
+  const decision = engine.consume(...SEND, 2, more);
+  assert.deepEqual([decision.quota[0].amount, decision.quota[0].used], [2, 7]);
+  for (const amount of [2 ** 32 + 3, Number.MAX_SAFE_INTEGER]) assert.equal(engine.consume(...SEND, amount, { host }).code, 'quota_exceeded');
+  limited(engine, 2 ** 40);
+  assert.equal(engine.consume(...SEND, 2 ** 32 + 3, { host }).quota[0].used, 2 ** 32 + 10);
+  assert.equal(engine.consume(...SEND, -0, { host }).operation, null);
+  assert.equal(engine.consume(...SEND, 1n, { host }).quota[0].used, 2 ** 32 + 11);
+});
