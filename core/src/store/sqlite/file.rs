@@ -22,7 +22,7 @@ const APPLICATION: i64 = 0x5375_626c;
 const VERSION: i64 = 1;
 const SCHEMA: &str = include_str!("schema.sql");
 
-/// How long the files are taken to be what they were when they were looked at.
+/// How long the file of the locks is taken to be what it was when it was looked at.
 const LOOK: Duration = Duration::from_millis(1);
 
 /// How long a program that is not Sublet may hold the database.
@@ -148,15 +148,15 @@ impl Open {
         Ok((Self { connection, lock: lock_file, board, identity, full: false, prune: Prune::default(), looked: None, guards }, id))
     }
 
-    /// Whether the files are still those that were opened; asked with the lock held. Looked at once a millisecond: who looks
-    /// more often cannot tell either which came first.
+    /// Whether the files are still those that were opened; asked with the lock held. The file of the locks is looked at once a
+    /// millisecond: without it SQLite's own lock still keeps counts exact.
     pub(super) fn is_itself(&mut self, place: &Place) -> Result<bool, Error> {
-        if self.looked.is_some_and(|looked| looked.elapsed() < LOOK) {
-            return Ok(true);
-        }
         let same = |path: &Path, known| fs::metadata(path).is_ok_and(|found| board::identity(&found) == known);
         if !same(&place.path, self.identity) {
             return Err(place.replaced());
+        }
+        if self.looked.is_some_and(|looked| looked.elapsed() < LOOK) {
+            return Ok(true);
         }
         if same(&place.beside("-lock"), self.board.identity) {
             self.looked = Some(Instant::now());
