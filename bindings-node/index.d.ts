@@ -1,6 +1,6 @@
 // Sublet: an embeddable policy engine for software that is sold under other people's names.
 import type { Amount, Amounts, Count, Quota } from './quota.js';
-import type { Verbs } from './verbs.js';
+import type { Abortable, Verbs } from './verbs.js';
 export type * from './verbs.js';
 export type * from './quota.js';
 
@@ -281,15 +281,15 @@ export interface Progress {
 /** Files of a bundle by name, or its folder; without it, the shipped bundle. */
 export type Policies = string | URL | { readonly [file: string]: string } | null;
 
-/** A policy engine inside this process. */
 /** Each verb of `Verbs` is one of the engine's, in both its forms. */
 export interface Engine extends Verbs {}
+/** A policy engine inside this process. */
 export declare class Engine {
   private constructor();
   /** Loads a bundle, whole or not at all. */
   static open(policies?: Policies, options?: Options): Engine;
   /** The same off the event loop: where a store in a file has a large directory. */
-  static openAsync(policies?: Policies, options?: Options): Promise<Engine>;
+  static openAsync(policies?: Policies, options?: Options & Abortable): Promise<Engine>;
   /** Loads a plain Cedar program, without the tenancy kernel. */
   static cedar(program: Program & Options): Engine;
   /** Swaps the policies, whole or not at all; gives the new fingerprint. */
@@ -319,15 +319,15 @@ export declare class Engine {
    * The same off the event loop, which also gets its turn while the requests are converted: do not change them before the
    * promise settles.
    */
-  authorizeManyAsync(requests: readonly Request[] | Columns): Promise<Decision[]>;
-  checkManyAsync(requests: readonly Request[] | Columns): Promise<boolean[]>;
+  authorizeManyAsync(requests: readonly Request[] | Columns, options?: Abortable): Promise<Decision[]>;
+  checkManyAsync(requests: readonly Request[] | Columns, options?: Abortable): Promise<boolean[]>;
   /** Forgets every count and key of a store in memory: for tests, between one case and the next. */
   forgetCounts(): void;
   /**
-   * The same from a file, off the event loop. `progress` is told some times a second and stops the import with `false`;
+   * Replaces the directory by the JSON lines of a file, off the event loop. `progress` is told some times a second and stops the import with `false`;
    * so does an aborted `signal`. Then `directory.cancelled`, with the signal's reason as `cause`, and nothing is changed.
    */
-  importFile(path: string, options?: { readonly progress?: (progress: Progress) => boolean | void; readonly signal?: AbortSignal }): Promise<bigint>;
+  importFile(path: string, options?: { readonly progress?: (progress: Progress) => boolean | void; readonly signal?: AbortSignal | null }): Promise<bigint>;
   exportLines(): string;
   record(reference: Who): { readonly [key: string]: unknown } | null;
 }

@@ -2,6 +2,7 @@
 'use strict';
 
 const native = require('./sublet.node');
+const { apart, listen, signalOf, unlessAborted, unlisten } = require('./abort.js');
 const { AMOUNT, ANSWER, UNANSWERED, answer, ask, taken } = require('./crossing.js');
 const { ManualClock, clock } = require('./clock.js');
 const { action, entries, host: hostOf, json, reference, request, resource, string } = require('./convert.js');
@@ -143,10 +144,11 @@ class Engine extends Verbs {
   }
 
   static async openAsync(policies, more) {
-    const { time, others } = timed(more);
+    const [[, given], signal] = apart([policies, more], 1);
+    const { time, others } = timed(given);
     const text = `{${options(policies, others)}}`;
     try {
-      return new Engine(native, await native.NativeEngine.openAsync(text, time));
+      return new Engine(native, await unlessAborted(signal, (turn) => native.NativeEngine.openAsync(text, time, turn)));
     } catch (error) {
       throw converted(error);
     }
@@ -233,12 +235,16 @@ class Engine extends Verbs {
     return booleans(many(this.#native, given, true).bits);
   }
 
-  async authorizeManyAsync(given) {
-    return decisionsAsync(await manyAsync(this.#native, given, false).catch((error) => Promise.reject(converted(error))), decision);
+  async authorizeManyAsync(given, more) {
+    const [, signal] = apart([given, more], 1);
+    const found = await manyAsync(this.#native, given, false, signalOf(signal)).catch((error) => Promise.reject(converted(error)));
+    return decisionsAsync(found, decision);
   }
 
-  async checkManyAsync(given) {
-    return booleans((await manyAsync(this.#native, given, true).catch((error) => Promise.reject(converted(error)))).bits);
+  async checkManyAsync(given, more) {
+    const [, signal] = apart([given, more], 1);
+    const found = await manyAsync(this.#native, given, true, signalOf(signal)).catch((error) => Promise.reject(converted(error)));
+    return booleans(found.bits);
   }
 
   consume(principal, what, on, amount = 1, more = {}) {
@@ -260,14 +266,14 @@ class Engine extends Verbs {
     call(() => this.#native.forgetCounts());
   }
 
-  async importFile(path, { progress, signal } = {}) {
+  async importFile(path, { progress, signal: given } = {}) {
     string('path', path);
     if (progress !== undefined && typeof progress !== 'function') throw refused('progress', 'a function is needed');
-    if (signal !== undefined && !(signal instanceof AbortSignal)) throw refused('signal', 'an AbortSignal is needed');
+    const signal = signalOf(given);
     const watch = new native.NativeWatch();
     const stop = () => watch.stop();
     if (signal?.aborted) stop();
-    signal?.addEventListener('abort', stop);
+    if (signal !== undefined) listen(signal, stop);
     const told = telling(watch, progress);
     try {
       const revision = BigInt(await this.#native.importFile(path, watch));
@@ -277,7 +283,7 @@ class Engine extends Verbs {
       throw told.thrown?.error ?? cancelled(converted(error), signal);
     } finally {
       clearInterval(told.timer);
-      signal?.removeEventListener('abort', stop);
+      if (signal !== undefined) unlisten(signal, stop);
     }
   }
 

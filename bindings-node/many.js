@@ -2,6 +2,7 @@
 'use strict';
 
 const native = require('./sublet.node');
+const { unlessAborted } = require('./abort.js');
 const { Sheet, push, pushRecord, pushText, taken } = require('./crossing.js');
 const { entries, record } = require('./convert.js');
 const { call, item, refused } = require('./errors.js');
@@ -109,8 +110,9 @@ function many(engine, given, bits) {
 
 const turn = () => new Promise((resolve) => { setImmediate(resolve); });
 
-/** The same off the event loop, which gets its turn while rows are converted, too. */
-async function manyAsync(engine, given, bits) {
+/** The same off the event loop, which gets its turn while rows are converted, too; until they are asked, `signal` gives up. */
+async function manyAsync(engine, given, bits, signal) {
+  signal?.throwIfAborted();
   const begun = begin();
   let state;
   let asked;
@@ -119,8 +121,9 @@ async function manyAsync(engine, given, bits) {
     while (state.index < state.count) {
       convert(state, Math.min(state.count, state.index + SLICE));
       if (state.index < state.count) await turn();
+      signal?.throwIfAborted();
     }
-    asked = engine.manyAsync(...crossed(state), bits);
+    asked = unlessAborted(signal, (claim) => engine.manyAsync(...crossed(state), bits, claim));
   } finally {
     end(begun);
   }

@@ -2,11 +2,11 @@
 // with `Async` at the end of its name off the event loop, as a promise.
 'use strict';
 
-const native = require('./sublet.node');
+const { apart, unlessAborted } = require('./abort.js');
 const { items, json, reference, string } = require('./convert.js');
 const counts = require('./count.js');
 const { decision } = require('./decision.js');
-const { call, converted, refused, wellFormed } = require('./errors.js');
+const { call, converted, wellFormed } = require('./errors.js');
 
 const object = (text) => JSON.parse(text);
 const counted = (text) => counts.counted(object(text));
@@ -57,50 +57,6 @@ const VERBS = {
   change: { at: 1, texts: changes, read: BigInt },
   importLines: { at: 1, texts: (lines) => [wellFormed('lines', lines)], read: BigInt },
 };
-
-/** What waits for each signal, so that a signal has one listener however many calls wait for it. */
-const waiting = new WeakMap();
-
-function listen(signal, give) {
-  let known = waiting.get(signal);
-  if (known === undefined) {
-    const calls = new Set();
-    known = { calls, tell: () => [...calls].forEach((each) => each()) };
-    waiting.set(signal, known);
-  }
-  if (known.calls.size === 0) signal.addEventListener('abort', known.tell);
-  known.calls.add(give);
-}
-
-function unlisten(signal, give) {
-  const known = waiting.get(signal);
-  known.calls.delete(give);
-  if (known.calls.size === 0) signal.removeEventListener('abort', known.tell);
-}
-
-/** The answer of what `start` begins, or the signal's reason if it is aborted before that has its turn. */
-function unlessAborted(signal, start) {
-  if (signal === undefined || signal === null) return start(undefined);
-  if (!(signal instanceof AbortSignal)) throw refused('signal', 'an AbortSignal is needed');
-  signal.throwIfAborted();
-  const turn = new native.NativeTurn();
-  return new Promise((resolve, reject) => {
-    // What has begun is answered: it may have been taken.
-    const give = () => {
-      if (turn.giveUp()) reject(signal.reason);
-    };
-    listen(signal, give);
-    start(turn).then(resolve, reject).finally(() => unlisten(signal, give));
-  });
-}
-
-/** The arguments of a form that can be given up: without `signal`, and it. */
-function apart(given, at) {
-  const options = given[at];
-  if (typeof options !== 'object' || options === null || !('signal' in options)) return [given, undefined];
-  const { signal, ...others } = options;
-  return [given.with(at, others), signal];
-}
 
 class Verbs {
   #native;

@@ -3,7 +3,6 @@
 
 use std::io::{self, Write};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use napi::bindgen_prelude::{AsyncTask, Env};
 use napi::{Result, Task};
@@ -13,6 +12,7 @@ use serde_json::Value;
 use serde_json::ser::Formatter;
 use sublet::{Change, Engine, Error, Question, Record, Ref, Request, Take};
 
+use crate::turn::{NativeTurn, Turn};
 use crate::{NativeEngine, guarded, read};
 
 /// The largest integer of which a JavaScript number is exact: so is what is smaller.
@@ -201,7 +201,7 @@ impl NativeEngine {
     /// The same off the event loop, unless its turn is given up before it comes.
     #[napi(ts_return_type = "Promise<string>")]
     pub fn do_async(&self, verb: String, texts: Vec<String>, turn: Option<&NativeTurn>) -> AsyncTask<Doing> {
-        AsyncTask::new(Doing { engine: Arc::clone(&self.inner), verb, texts, turn: turn.map(|turn| Arc::clone(&turn.taken)) })
+        AsyncTask::new(Doing { engine: Arc::clone(&self.inner), verb, texts, turn: Turn::of(turn) })
     }
 
     #[napi]
@@ -210,33 +210,12 @@ impl NativeEngine {
     }
 }
 
-/// A verb's turn: taken when it begins, or given up before.
-#[napi]
-#[derive(Default)]
-pub struct NativeTurn {
-    taken: Arc<AtomicBool>,
-}
-
-#[napi]
-impl NativeTurn {
-    #[napi(constructor)]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Whether it is given up: not, if it was taken already.
-    #[napi]
-    pub fn give_up(&self) -> bool {
-        !self.taken.swap(true, Ordering::AcqRel)
-    }
-}
-
 /// A verb, on a thread of Node's pool.
 pub struct Doing {
     engine: Arc<Engine>,
     verb: String,
     texts: Vec<String>,
-    turn: Option<Arc<AtomicBool>>,
+    turn: Turn,
 }
 
 impl Task for Doing {
@@ -245,10 +224,7 @@ impl Task for Doing {
 
     fn compute(&mut self) -> Result<String> {
         guarded(|| {
-            if self.turn.as_ref().is_some_and(|turn| turn.swap(true, Ordering::AcqRel)) {
-                // Nobody waits for it any more.
-                return Err(Error::Cancelled { records: 0 });
-            }
+            self.turn.begin()?;
             done(&self.engine, &self.verb, &self.texts)
         })
     }

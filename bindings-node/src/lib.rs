@@ -10,6 +10,7 @@ mod open;
 mod raw;
 mod room;
 mod said;
+mod turn;
 
 use std::io::BufReader;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -28,6 +29,7 @@ use crate::count::{NativeClock, exact_text};
 use crate::many::{Answered, Many};
 use crate::open::OptionsForm;
 use crate::room::{Rows, Slot};
+use crate::turn::{NativeTurn, Turn};
 
 /// An error as the text that `convert.js` makes a `SubletError` of.
 fn error_text(error: &Error) -> String {
@@ -72,11 +74,11 @@ impl NativeEngine {
 
     /// The same off the event loop: a large directory is read from its store.
     #[napi(ts_return_type = "Promise<NativeEngine>")]
-    pub fn open_async(options: String, clock: Option<&NativeClock>) -> Result<AsyncTask<Opening>> {
+    pub fn open_async(options: String, clock: Option<&NativeClock>, turn: Option<&NativeTurn>) -> Result<AsyncTask<Opening>> {
         guarded(|| {
             let form: OptionsForm = read("options", &options)?;
             let clock = clock.map_or(Clock::System, |clock| Clock::Manual(clock.inner.clone()));
-            Ok(AsyncTask::new(Opening { options: Some(form.options(clock)?) }))
+            Ok(AsyncTask::new(Opening { options: Some(form.options(clock)?), turn: Turn::of(turn) }))
         })
     }
 
@@ -152,8 +154,16 @@ impl NativeEngine {
 
     /// The same off the event loop.
     #[napi(ts_return_type = "Promise<Answered>")]
-    pub fn many_async(&self, room: &NativeRoom, words: Uint32Array, bytes: Uint8Array, texts: String, bits: bool) -> AsyncTask<Many> {
-        AsyncTask::new(Many { engine: Arc::clone(&self.inner), rows: room.rows(words, bytes, texts), bits })
+    pub fn many_async(
+        &self,
+        room: &NativeRoom,
+        words: Uint32Array,
+        bytes: Uint8Array,
+        texts: String,
+        bits: bool,
+        turn: Option<&NativeTurn>,
+    ) -> AsyncTask<Many> {
+        AsyncTask::new(Many { engine: Arc::clone(&self.inner), rows: room.rows(words, bytes, texts), bits, turn: Turn::of(turn) })
     }
 
     /// Reads a file off the event loop.
@@ -293,6 +303,7 @@ impl Task for ImportFile {
 /// An engine that is opened on a thread of Node's pool.
 pub struct Opening {
     options: Option<Options>,
+    turn: Turn,
 }
 
 impl Task for Opening {
@@ -300,7 +311,10 @@ impl Task for Opening {
     type JsValue = NativeEngine;
 
     fn compute(&mut self) -> Result<sublet::Engine> {
-        guarded(|| sublet::Engine::open(self.options.take().unwrap_or_default()))
+        guarded(|| {
+            self.turn.begin()?;
+            sublet::Engine::open(self.options.take().unwrap_or_default())
+        })
     }
 
     fn resolve(&mut self, _: Env, engine: sublet::Engine) -> Result<NativeEngine> {

@@ -11,6 +11,7 @@ use crate::count::exact_text;
 use crate::guarded;
 use crate::room::{Batch, Rows};
 use crate::said::Strings;
+use crate::turn::Turn;
 
 /// Answers in few pieces: bits, or decisions as numbers of `strings`.
 #[napi(object)]
@@ -63,6 +64,7 @@ pub struct Many {
     pub(crate) engine: Arc<Engine>,
     pub(crate) rows: Rows,
     pub(crate) bits: bool,
+    pub(crate) turn: Turn,
 }
 
 impl Task for Many {
@@ -70,7 +72,10 @@ impl Task for Many {
     type JsValue = Answered;
 
     fn compute(&mut self) -> Result<Answers> {
-        guarded(|| answers(&self.engine, &self.rows, self.bits))
+        guarded(|| {
+            self.turn.begin()?;
+            answers(&self.engine, &self.rows, self.bits)
+        })
     }
 
     fn resolve(&mut self, _: Env, answers: Answers) -> Result<Answered> {

@@ -260,12 +260,8 @@ pub(crate) fn around<'a, 'py>(
     Around { actor: lent(actor), host: lent(host), channel: lent(channel), realm: lent(realm), amount: lent(amount), context: lent(context) }
 }
 
-/// With the GIL for a plain question, which takes less than to let it go; without it for one that brings values of its own.
-pub(crate) fn decide<T: Send>(py: Python<'_>, question: &Question<'_>, answer: impl FnOnce() -> T + Send) -> T {
-    if question.with.is_none() && question.resource.more.is_none() { answer() } else { py.detach(answer) }
-}
-
-/// The same for a verb that counts: without the GIL where it may wait for a file.
-pub(crate) fn counted<T: Send>(py: Python<'_>, engine: &sublet::Engine, question: &Question<'_>, answer: impl FnOnce() -> T + Send) -> T {
-    if engine.touches_files() { py.detach(answer) } else { decide(py, question, answer) }
+/// With the GIL for a plain question, which takes less than to let it go; without it for one that brings values of its own,
+/// and where `files` says that the engine may wait for one: to count, or to follow a directory that another process changed.
+pub(crate) fn decide<T: Send>(py: Python<'_>, files: bool, question: &Question<'_>, answer: impl FnOnce() -> T + Send) -> T {
+    if files || question.with.is_some() || question.resource.more.is_some() { py.detach(answer) } else { answer() }
 }

@@ -6,7 +6,7 @@ use sublet::Take;
 
 use crate::Engine;
 use crate::answers::{Counted, Decision, plain};
-use crate::asked::{Spare, around, counted};
+use crate::asked::{Spare, around, decide};
 use crate::errors::OrRaise;
 use crate::handles::ManualClock;
 use crate::values::{amount, refused, text};
@@ -69,7 +69,7 @@ impl Engine {
         let question =
             around(actor, host, channel, realm, None, context).question(principal.as_borrowed(), action.as_borrowed(), resource.as_borrowed(), &keep)?;
         let take = amount.take(self::key(key)?, up_to);
-        counted(py, &self.inner, &question, || self.inner.consume(question, &take)).map(Decision).or_raise()
+        decide(py, self.files, &question, || self.inner.consume(question, &take)).map(Decision).or_raise()
     }
 
     /// Asks, and if it is allowed holds the amount for `ttl` milliseconds.
@@ -94,7 +94,7 @@ impl Engine {
         let question =
             around(actor, host, channel, realm, None, context).question(principal.as_borrowed(), action.as_borrowed(), resource.as_borrowed(), &keep)?;
         let (take, ttl) = (amount.take(self::key(key)?, false), optional(ttl)?.unwrap_or(TTL));
-        counted(py, &self.inner, &question, || self.inner.reserve(question, &take, ttl)).map(Decision).or_raise()
+        decide(py, self.files, &question, || self.inner.reserve(question, &take, ttl)).map(Decision).or_raise()
     }
 
     /// Makes the amount the count of the action's stocks.
@@ -118,7 +118,7 @@ impl Engine {
         let question =
             around(actor, host, channel, realm, None, context).question(principal.as_borrowed(), action.as_borrowed(), resource.as_borrowed(), &keep)?;
         let take = amount.take(self::key(key)?, false);
-        counted(py, &self.inner, &question, || self.inner.set(question, &take)).map(Decision).or_raise()
+        decide(py, self.files, &question, || self.inner.set(question, &take)).map(Decision).or_raise()
     }
 
     #[pyo3(signature = (operation, amount=None, *, key=None))]

@@ -26,6 +26,8 @@ type Given<'a, 'py> = Option<&'a Bound<'py, PyAny>>;
 #[pyclass(frozen, module = "sublet")]
 struct Engine {
     inner: sublet::Engine,
+    /// Whether it may wait for a file.
+    files: bool,
 }
 
 #[pymethods]
@@ -35,7 +37,7 @@ impl Engine {
     fn open(py: Python<'_>, policies: Given<'_, '_>, store: &str, validation: &str, caps: Option<&Bound<'_, PyDict>>, clock: Given<'_, '_>) -> PyResult<Self> {
         let (policies, validation, caps) = (source(policies)?, validation.parse().or_raise()?, self::options::caps(caps)?);
         let options = Options { policies, store: store.to_owned(), validation, caps, clock: count::clock(clock)? };
-        py.detach(|| sublet::Engine::open(options)).map(|inner| Self { inner }).or_raise()
+        py.detach(|| sublet::Engine::open(options)).map(Self::from).or_raise()
     }
 
     #[staticmethod]
@@ -53,7 +55,7 @@ impl Engine {
     ) -> PyResult<Self> {
         let policies = program(Some(policies), schema, links, entities, validate_requests)?;
         let options = Options { policies, validation: validation.parse().or_raise()?, caps: self::options::caps(caps)?, ..Options::default() };
-        py.detach(|| sublet::Engine::open(options)).map(|inner| Self { inner }).or_raise()
+        py.detach(|| sublet::Engine::open(options)).map(Self::from).or_raise()
     }
 
     #[pyo3(signature = (policies=None))]
@@ -81,8 +83,8 @@ impl Engine {
     }
 
     #[getter]
-    fn revision(&self) -> u64 {
-        self.inner.revision()
+    fn revision(&self, py: Python<'_>) -> u64 {
+        py.detach(|| self.inner.revision())
     }
 
     /// Whether `principal` may do `action` on `resource` now, under which code, and by which policies.
@@ -104,7 +106,7 @@ impl Engine {
         let keep = Spare::default();
         let around = around(actor, host, channel, realm, amount, context);
         let question = around.question(principal.as_borrowed(), action.as_borrowed(), resource.as_borrowed(), &keep)?;
-        decide(py, &question, || self.inner.authorize(question)).map(Decision).or_raise()
+        decide(py, self.files, &question, || self.inner.authorize(question)).map(Decision).or_raise()
     }
 
     /// The allow bit of `authorize`. A plain question keeps the GIL: to let it go and take it again costs more than the answer.
@@ -126,7 +128,7 @@ impl Engine {
         let keep = Spare::default();
         let around = around(actor, host, channel, realm, amount, context);
         let question = around.question(principal.as_borrowed(), action.as_borrowed(), resource.as_borrowed(), &keep)?;
-        decide(py, &question, || self.inner.check(question)).or_raise()
+        decide(py, self.files, &question, || self.inner.check(question)).or_raise()
     }
 
     /// The floor of the benchmark: takes what `check` takes and does nothing.
@@ -330,7 +332,7 @@ impl Engine {
 
     fn record<'py>(&self, py: Python<'py>, reference: &Bound<'_, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let reference = self::reference("record", reference.as_borrowed())?;
-        self.inner.record(&reference).or_raise()?.map(|record| plain(py, &record)).transpose()
+        py.detach(|| self.inner.record(&reference)).or_raise()?.map(|record| plain(py, &record)).transpose()
     }
 
     fn _panic(&self) -> PyResult<()> {
@@ -346,9 +348,9 @@ impl Engine {
         false
     }
 
-    fn __repr__(&self) -> String {
-        let bundle = self.inner.bundle();
-        format!("Engine(bundle={:?}, policies={}, revision={})", bundle.fingerprint, bundle.policies.len(), self.inner.revision())
+    fn __repr__(&self, py: Python<'_>) -> String {
+        let (bundle, revision) = py.detach(|| (self.inner.bundle(), self.inner.revision()));
+        format!("Engine(bundle={:?}, policies={}, revision={revision})", bundle.fingerprint, bundle.policies.len())
     }
 }
 

@@ -84,3 +84,10 @@ pub(crate) fn lines_of(lines: &Bound<'_, PyAny>) -> PyResult<Box<dyn BufRead + S
     let file = std::fs::File::open(&path).map_err(|why| Error::Stream { reason: format!("{}: {why}", path.display()) }.raise())?;
     Ok(Box::new(BufReader::new(file)))
 }
+
+/// What was opened. Its store stays the same.
+impl From<sublet::Engine> for crate::Engine {
+    fn from(inner: sublet::Engine) -> Self {
+        Self { files: inner.touches_files(), inner }
+    }
+}

@@ -1,7 +1,7 @@
 // The store in a file, from Node: promises for what may wait for it, signals that give a call up, worker threads.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test, { after } from 'node:test';
@@ -108,6 +108,27 @@ test('a signal that is aborted already takes nothing', async () => {
   assert.equal(await used(engine), 0);
   assert.equal((await send(engine, 1, { signal: new AbortController().signal })).allowed, true);
   assert.equal((await send(engine, 1, { signal: null })).allowed, true);
+  const request = { principal: SEND[0], action: SEND[1], resource: SEND[2], host };
+  for (const verb of ['checkManyAsync', 'authorizeManyAsync']) {
+    await assert.rejects(engine[verb]([request], { signal: AbortSignal.abort(reason) }), (error) => error === reason);
+    await assert.rejects(engine[verb]([request], { signal: 'no' }), code('input.value'));
+    assert.equal((await engine[verb]([request], { signal: null })).length, 1);
+  }
+  const fresh = store();
+  await assert.rejects(Engine.openAsync(undefined, { store: fresh, signal: AbortSignal.abort(reason) }), (error) => error === reason);
+  assert.ok(!existsSync(fresh.slice('sqlite:'.length)));
+  assert.throws(() => Engine.open(undefined, { signal: AbortSignal.abort() }), code('input.value'));
+});
+
+test('a long list is given up between two slices of its conversion', async () => {
+  const { engine } = await opened(10);
+  const request = { principal: SEND[0], action: SEND[1], resource: SEND[2], host };
+  const control = new AbortController();
+  const asked = engine.checkManyAsync(Array(100_000).fill(request), { signal: control.signal });
+  const reason = new Error('enough');
+  setImmediate(() => control.abort(reason));
+  await assert.rejects(asked, (error) => error === reason);
+  assert.deepEqual(await engine.checkManyAsync([request]), [true]);
 });
 
 test('one signal for many calls has one listener, and none afterwards', async () => {
@@ -117,6 +138,11 @@ test('one signal for many calls has one listener, and none afterwards', async ()
   process.on('warning', warned);
   const { signal } = new AbortController();
   for (let round = 0; round < 3; round += 1) await Promise.all(Array.from({ length: 60 }, () => send(engine, 1, { signal })));
+  const request = { principal: SEND[0], action: SEND[1], resource: SEND[2], host };
+  await Promise.all(Array.from({ length: 20 }, () => engine.checkManyAsync([request], { signal })));
+  await Promise.all(Array.from({ length: 20 }, () => Engine.openAsync(undefined, { signal })));
+  const memory = Engine.open();
+  await Promise.all(Array.from({ length: 20 }, () => memory.importFile(path.join(ROOT, 'policies/tests/agency.jsonl'), { signal })));
   await new Promise(setImmediate);
   process.off('warning', warned);
   assert.deepEqual(warnings, []);
@@ -137,7 +163,10 @@ test('a call that waits for a thread is given up; one that has begun is answered
     // The pool's one thread is busy; until it is free, all who come wait.
     let busy = true;
     const until = new Promise((resolve) => pbkdf2('x', 'y', 400_000, 64, 'sha512', () => { busy = false; resolve(); }));
-    const calls = Array.from({ length: 40 }, () => ask(control.signal));
+    const { signal } = control;
+    const request = { principal: ['Account', 'acme'], action: 'campaign.read', resource: ['Campaign', 'k', 'acme'], host: ${JSON.stringify(host)} };
+    const others = [engine.checkManyAsync([request], { signal }), engine.authorizeManyAsync([request], { signal }), Engine.openAsync(undefined, { store: ${JSON.stringify(where)}, signal })];
+    const calls = [...Array.from({ length: 40 }, () => ask(signal)), ...others];
     control.abort(new Error('given up'));
     const found = await Promise.allSettled(calls);
     const prompt = busy;

@@ -65,5 +65,9 @@ void shared.then(async (found) => {
   const quotas: readonly Quota[] = await found.usageAsync('acme', { signal });
   const many: Decision[] = await found.batchAsync([{ principal: acme, action: edit, resource: campaign }], { signal });
   const next: bigint = await found.changeAsync({ put: [] }, { signal });
-  console.log(done, quotas, many, next, await found.verifyAsync());
+  const listed: [boolean[], Decision[]] = [await found.checkManyAsync([request], { signal }), await found.authorizeManyAsync([request], { signal })];
+  const other: Engine = await Engine.openAsync(null, { store: 'memory:', signal });
+  console.log(done, quotas, many, next, listed, other, await found.verifyAsync());
 });
+// @ts-expect-error what is opened at once is not given up
+Engine.open(null, { signal: AbortSignal.timeout(1000) });

@@ -14,17 +14,18 @@ from __future__ import annotations
 from asyncio import to_thread
 from collections.abc import Callable, Iterable, Mapping
 from os import PathLike
+from types import TracebackType
 from typing import Any
 
-from ._sublet import Counted, Decision, Engine, ManualClock
+from ._sublet import Counted, Decision, Engine, Explanation, ManualClock
 from .types import Amount, At, Does, Quota, Resource, Validation, Value, Who
 
 __all__ = ["AsyncEngine"]
 
 
 class AsyncEngine:
-    """An engine whose verbs are awaited. `engine` is the same engine for code that waits, and for what touches no file:
-    `explain`, `actions`, `login`, `desk`, `record`, `bundle`, `revision`.
+    """An engine whose verbs are awaited. `engine` is the same engine for code that waits, and for what counts nothing and so
+    reads a file only after another process changed the directory: `actions`, `login`, `desk`, `revision`; `bundle` never does.
 
     A call runs on a thread of the running loop: there is none of Sublet's own that a fork would lose. A task that is
     cancelled stops waiting; the call that it had begun is finished all the same. Retry it by its `key`.
@@ -40,19 +41,29 @@ class AsyncEngine:
     def __repr__(self) -> str:
         return f"Async{self.engine!r}"
 
+    async def __aenter__(self) -> AsyncEngine:
+        return self
+
+    async def __aexit__(self, *_error: type[BaseException] | BaseException | TracebackType | None) -> bool:
+        return False
+
     @staticmethod
     async def open(
         policies: str | PathLike[str] | Mapping[str, str] | None = None,
         *,
         store: str = "memory:",
-        clock: ManualClock | None = None,
         validation: Validation = "strict",
         caps: Mapping[str, int] | None = None,
+        clock: ManualClock | None = None,
     ) -> AsyncEngine:
         """`Engine.open`, awaited: a store in a file may have a large directory."""
         return AsyncEngine(
-            await to_thread(Engine.open, policies, store=store, clock=clock, validation=validation, caps=caps)
+            await to_thread(Engine.open, policies, store=store, validation=validation, caps=caps, clock=clock)
         )
+
+    async def reload(self, policies: str | PathLike[str] | Mapping[str, str] | None = None) -> str:
+        """`Engine.reload`, awaited."""
+        return await to_thread(self.engine.reload, policies)
 
     async def authorize(
         self,
@@ -97,6 +108,33 @@ class AsyncEngine:
         """`Engine.check`, awaited."""
         return await to_thread(
             self.engine.check,
+            principal,
+            action,
+            resource,
+            actor=actor,
+            host=host,
+            channel=channel,
+            realm=realm,
+            amount=amount,
+            context=context,
+        )
+
+    async def explain(
+        self,
+        principal: Who,
+        action: Does,
+        resource: Resource,
+        *,
+        actor: Who | None = None,
+        host: At | None = None,
+        channel: str | None = None,
+        realm: Who | None = None,
+        amount: int | None = None,
+        context: Mapping[str, Value] | None = None,
+    ) -> Explanation:
+        """`Engine.explain`, awaited: with an amount it reads the counts."""
+        return await to_thread(
+            self.engine.explain,
             principal,
             action,
             resource,
@@ -322,3 +360,11 @@ class AsyncEngine:
     ) -> int:
         """`Engine.import_lines`, awaited."""
         return await to_thread(self.engine.import_lines, lines, progress)
+
+    async def export_lines(self) -> str:
+        """`Engine.export_lines`, awaited."""
+        return await to_thread(self.engine.export_lines)
+
+    async def record(self, reference: Who) -> dict[str, Any] | None:
+        """`Engine.record`, awaited."""
+        return await to_thread(self.engine.record, reference)
