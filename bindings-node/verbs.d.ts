@@ -39,6 +39,15 @@ export interface Verbs {
    */
   set(principal: Who, action: Does, resource: Resource, amount: Amounts, options?: Reserving): Decision;
   setAsync(principal: Who, action: Does, resource: Resource, amount: Amounts, options?: Reserving & Abortable): Promise<Decision>;
+  /** Adds to the action's stocks, as far as the policies allow it: `consume`, which refuses what is no stock. Throws as `set`. */
+  add(principal: Who, action: Does, resource: Resource, amount: Amounts, options?: Reserving): Decision;
+  addAsync(principal: Who, action: Does, resource: Resource, amount: Amounts, options?: Reserving & Abortable): Promise<Decision>;
+  /**
+   * Takes from the action's stocks what is there no more; the policies are asked of no amount. Throws as `set`, and
+   * `quota.below_zero`.
+   */
+  sub(principal: Who, action: Does, resource: Resource, amount: Amounts, options?: Reserving): Decision;
+  subAsync(principal: Who, action: Does, resource: Resource, amount: Amounts, options?: Reserving & Abortable): Promise<Decision>;
   /**
    * Takes all of a list, or nothing: the decisions, in their order. If one of them refuses, none has an `operation`. Throws
    * `input.item` with the index of the first that is malformed.

@@ -23,6 +23,13 @@ function changes({ put = [], remove = [], expectedRevision } = {}) {
 const settling = (known) => (operation, more = {}) => [counts.form({ operation: counts.operation(operation) }, more, known)];
 const stating = (known) => (account, meter, amount, more = {}) => [counts.statement(account, meter, amount, more, known)];
 
+/** What is said of stocks. */
+const STOCK = {
+  at: 4,
+  texts: (principal, what, on, amount, more = {}) => counts.takes([principal, what, on, amount], more, ['key']),
+  read: (text) => decision(object(text)),
+};
+
 /** Each verb: which argument is its options, the texts of its arguments, and its answer of a text. */
 const VERBS = {
   consume: {
@@ -35,11 +42,9 @@ const VERBS = {
     texts: (principal, what, on, amount, ttl, more = {}) => [...counts.takes([principal, what, on, amount], more, ['key']), counts.milliseconds(ttl)],
     read: (text) => decision(object(text)),
   },
-  set: {
-    at: 4,
-    texts: (principal, what, on, amount, more = {}) => counts.takes([principal, what, on, amount], more, ['key']),
-    read: (text) => decision(object(text)),
-  },
+  set: STOCK,
+  add: STOCK,
+  sub: STOCK,
   batch: { at: 1, texts: (requests) => counts.batch(requests), read: (text) => object(text).map(decision) },
   commit: { at: 1, texts: settling(['amount', 'key']), read: counted },
   release: { at: 1, texts: settling(['key']), read: counted },

@@ -111,6 +111,16 @@ fn consume(engine: &Engine, request: &str, take: &str) -> Answer {
     exact_text(&engine.consume(&asked, &form.take())?)
 }
 
+fn stock(engine: &Engine, verb: &str, request: &str, take: &str) -> Answer {
+    let (asked, form) = asked(verb, request, take)?;
+    let take = form.take();
+    exact_text(&match verb {
+        "add" => engine.add(&asked, &take)?,
+        "sub" => engine.sub(&asked, &take)?,
+        _ => engine.set(&asked, &take)?,
+    })
+}
+
 fn batch(engine: &Engine, requests: &str, takes: &str) -> Answer {
     let (asked, forms): (Vec<Request>, Vec<TakeForm>) = (Request::list_from_json(requests)?, read("batch", takes)?);
     let items: Vec<(Question<'_>, Take<'_>)> = asked.iter().map(Question::from).zip(forms.iter().map(TakeForm::take)).collect();
@@ -155,10 +165,7 @@ fn done(engine: &Engine, verb: &str, texts: &[String]) -> Answer {
             let ttl = text(2).parse().map_err(|_| Error::Ttl { ttl: text(2).to_owned() })?;
             exact_text(&engine.reserve(&asked, &form.take(), ttl)?)
         }
-        "set" => {
-            let (asked, form) = asked(verb, text(0), text(1))?;
-            exact_text(&engine.set(&asked, &form.take())?)
-        }
+        "set" | "add" | "sub" => stock(engine, verb, text(0), text(1)),
         "batch" => batch(engine, text(0), text(1)),
         "commit" | "release" | "refund" => settle(engine, verb, text(0)),
         "topUp" | "carryOver" => state(engine, verb, text(0)),

@@ -11,7 +11,7 @@ use crate::errors::OrRaise;
 use crate::handles::ManualClock;
 use crate::values::{amount, refused, text};
 
-type Given<'a, 'py> = Option<&'a Bound<'py, PyAny>>;
+pub(crate) type Given<'a, 'py> = Option<&'a Bound<'py, PyAny>>;
 
 /// How long a reservation holds unless it says otherwise: a quarter of an hour.
 const TTL: i64 = 900_000;
@@ -23,7 +23,7 @@ pub(crate) struct Amount {
 }
 
 impl Amount {
-    fn read(given: Given<'_, '_>) -> PyResult<Self> {
+    pub(crate) fn read(given: Given<'_, '_>) -> PyResult<Self> {
         let Some(given) = given else { return Ok(Self { each: 1, single: Vec::new() }) };
         let Ok(dict) = given.cast::<PyDict>() else { return Ok(Self { each: amount(given)?, single: Vec::new() }) };
         let entries: Vec<_> = dict.iter().collect();
@@ -31,13 +31,13 @@ impl Amount {
         Ok(Self { each: 0, single: single.collect::<PyResult<_>>()? })
     }
 
-    fn take<'a>(&'a self, key: Option<&'a str>, up_to: bool) -> Take<'a> {
+    pub(crate) fn take<'a>(&'a self, key: Option<&'a str>, up_to: bool) -> Take<'a> {
         Take { amount: self.each, amounts: self.single.iter().map(|(meter, amount)| (meter.as_str(), *amount)).collect(), key, up_to }
     }
 }
 
 /// A key, if there is one.
-fn key<'a>(given: Given<'a, '_>) -> PyResult<Option<&'a str>> {
+pub(crate) fn key<'a>(given: Given<'a, '_>) -> PyResult<Option<&'a str>> {
     given.map(|given| text("key", given.as_borrowed())).transpose()
 }
 
@@ -95,30 +95,6 @@ impl Engine {
             around(actor, host, channel, realm, None, context).question(principal.as_borrowed(), action.as_borrowed(), resource.as_borrowed(), &keep)?;
         let (take, ttl) = (amount.take(self::key(key)?, false), optional(ttl)?.unwrap_or(TTL));
         decide(py, self.files, &question, || self.inner.reserve(question, &take, ttl)).map(Decision).or_raise()
-    }
-
-    /// Makes the amount the count of the action's stocks.
-    #[pyo3(signature = (principal, action, resource, amount, *, key=None, actor=None, host=None, channel=None, realm=None, context=None))]
-    #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
-    fn set(
-        &self,
-        py: Python<'_>,
-        principal: &Bound<'_, PyAny>,
-        action: &Bound<'_, PyAny>,
-        resource: &Bound<'_, PyAny>,
-        amount: &Bound<'_, PyAny>,
-        key: Given<'_, '_>,
-        actor: Given<'_, '_>,
-        host: Given<'_, '_>,
-        channel: Given<'_, '_>,
-        realm: Given<'_, '_>,
-        context: Given<'_, '_>,
-    ) -> PyResult<Decision> {
-        let (keep, amount) = (Spare::default(), Amount::read(Some(amount))?);
-        let question =
-            around(actor, host, channel, realm, None, context).question(principal.as_borrowed(), action.as_borrowed(), resource.as_borrowed(), &keep)?;
-        let take = amount.take(self::key(key)?, false);
-        decide(py, self.files, &question, || self.inner.set(question, &take)).map(Decision).or_raise()
     }
 
     #[pyo3(signature = (operation, amount=None, *, key=None))]

@@ -7,6 +7,7 @@ mod errors;
 mod handles;
 mod many;
 mod options;
+mod stock;
 mod values;
 
 use pyo3::prelude::*;

@@ -147,7 +147,12 @@ test('stocks fall again and flows begin anew', () => {
   const set = contact('set', 'contact.create', 40);
   assert.deepEqual([counts(set), set.quota[0].resetsAt], [[40, 0], null]);
   assert.throws(() => contact('set', 'contact.create'), code('input.amount'));
-  assert.throws(() => engine.set(...SEND, 4, { host }), code('quota.not_a_stock'));
+  for (const verb of ['set', 'add', 'sub']) assert.throws(() => engine[verb](...SEND, 4, { host }), code('quota.not_a_stock'));
+  assert.deepEqual(counts(contact('add', 'contact.create', 2)), [42, 0]);
+  assert.deepEqual(counts(contact('sub', 'contact.create', { contacts: 1n })), [41, 0]);
+  assert.deepEqual(counts(contact('sub', 'contact.delete', 1)), [40, 0]);
+  assert.throws(() => contact('sub', 'contact.create', 41), code('quota.below_zero'));
+  assert.throws(() => contact('add', 'contact.create', 0.5), code('input.amount'));
   send(engine, 100);
   // The first of February: a new month for e-mails; contacts stay.
   clock.advance(DAY / 2);

@@ -64,6 +64,8 @@ test('every verb has its promise', async () => {
   assert.equal((await engine.carryOverAsync('acme', 'emails', 1)).quota[0].used, 10);
   const contact = [['Account', 'acme'], 'contact.create', ['Contact', 'c', 'acme']];
   assert.equal((await engine.setAsync(...contact, 4, { host })).quota[0].used, 4);
+  assert.equal((await engine.addAsync(...contact, 2, { host })).quota[0].used, 6);
+  assert.equal((await engine.subAsync(...contact, 1, { host })).quota[0].used, 5);
   const item = { principal: SEND[0], action: SEND[1], resource: SEND[2], host };
   assert.deepEqual((await engine.batchAsync([item, { ...item, amount: 2 }])).map(({ allowed }) => allowed), [true, true]);
   assert.equal((await engine.historyAsync('acme', { limit: 3 })).length, 3);

@@ -58,6 +58,8 @@ def test_every_verb_is_awaited(store: str) -> None:
         assert (await engine.carry_over("acme", "emails", 1)).quota[0]["used"] == 10
         contact = (ACME, "contact.create", ("Contact", "c", "acme"))
         assert (await engine.set(*contact, 4, host=MAIN)).quota[0]["used"] == 4
+        assert (await engine.add(*contact, 2, host=MAIN)).quota[0]["used"] == 6
+        assert (await engine.sub(*contact, 1, host=MAIN)).quota[0]["used"] == 5
         item: dict[str, Any] = {"principal": ACME, "action": "campaign.send", "resource": SEND[2], "host": MAIN}
         assert all(await engine.batch([item, {**item, "amount": 2}]))
         assert len(await engine.history("acme", limit=3)) == 3

@@ -111,6 +111,12 @@ def test_up_to_stocks_and_batches() -> None:
     assert engine.consume(ACME, "contact.create", contact, 5, host=MAIN).quota[0]["used"] == 5
     assert engine.consume(ACME, "contact.delete", contact, {"contacts": 2}, host=MAIN).quota[0]["used"] == 3
     assert engine.set(ACME, "contact.create", contact, 40, host=MAIN).quota[0]["used"] == 40
+    assert engine.add(ACME, "contact.create", contact, 2, host=MAIN, key="k").quota[0]["used"] == 42
+    assert engine.sub(ACME, "contact.create", contact, {"contacts": 5}, host=MAIN).quota[0]["used"] == 37
+    for verb, amount, error in ((engine.sub, 38, "quota.below_zero"), (engine.add, -1, "input.amount"), (engine.sub, 1.0, "input.amount")):
+        with pytest.raises(sublet.SubletError) as caught:
+            verb(ACME, "contact.create", contact, amount, host=MAIN)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+        assert caught.value.code == error
     engine.top_up("acme", "emails", 5)
     item = {"principal": ACME, "action": "campaign.send", "resource": ("Campaign", "k", "acme"), "host": MAIN}
     refused = engine.batch([{**item, "amount": 3}, {**item, "amount": 3}])

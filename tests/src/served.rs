@@ -59,6 +59,8 @@ impl Served {
             "consume" => self.engine.consume(self.question(asked, account), &take).map(|decision| decided(&decision)),
             "reserve" => self.engine.reserve(self.question(asked, account), &take, number("ttl").unwrap_or(60_000)).map(|decision| decided(&decision)),
             "set" => self.engine.set(self.question(asked, account), &take).map(|decision| decided(&decision)),
+            "add" => self.engine.add(self.question(asked, account), &take).map(|decision| decided(&decision)),
+            "sub" => self.engine.sub(self.question(asked, account), &take).map(|decision| decided(&decision)),
             "commit" => self.engine.commit(operation, number("amount"), key).map(settled),
             "release" => self.engine.release(operation, key).map(settled),
             "refund" => self.engine.refund(operation, number("amount"), key).map(settled),

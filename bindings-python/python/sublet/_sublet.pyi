@@ -394,6 +394,38 @@ class Engine:
     ) -> Decision:
         """Makes the amount the count of the action's stocks: more only as far as the policies allow it, less always."""
 
+    def add(
+        self,
+        principal: Who,
+        action: Does,
+        resource: Resource,
+        amount: Amount,
+        *,
+        key: str | None = None,
+        actor: Who | None = None,
+        host: At | None = None,
+        channel: str | None = None,
+        realm: Who | None = None,
+        context: Mapping[str, Value] | None = None,
+    ) -> Decision:
+        """Adds to the action's stocks, as far as the policies allow it: `consume`, which refuses what is no stock."""
+
+    def sub(
+        self,
+        principal: Who,
+        action: Does,
+        resource: Resource,
+        amount: Amount,
+        *,
+        key: str | None = None,
+        actor: Who | None = None,
+        host: At | None = None,
+        channel: str | None = None,
+        realm: Who | None = None,
+        context: Mapping[str, Value] | None = None,
+    ) -> Decision:
+        """Takes from the action's stocks what is there no more, never below zero. The policies are asked of no amount."""
+
     def commit(self, operation: int, amount: int | None = None, *, key: str | None = None) -> Counted:
         """Takes what a reservation holds, or so much of each meter, and gives back the rest. (Q8)"""
 

@@ -295,6 +295,64 @@ class AsyncEngine:
             context=context,
         )
 
+    async def add(
+        self,
+        principal: Who,
+        action: Does,
+        resource: Resource,
+        amount: Amount,
+        *,
+        key: str | None = None,
+        actor: Who | None = None,
+        host: At | None = None,
+        channel: str | None = None,
+        realm: Who | None = None,
+        context: Mapping[str, Value] | None = None,
+    ) -> Decision:
+        """`Engine.add`, awaited."""
+        return await to_thread(
+            self.engine.add,
+            principal,
+            action,
+            resource,
+            amount,
+            key=key,
+            actor=actor,
+            host=host,
+            channel=channel,
+            realm=realm,
+            context=context,
+        )
+
+    async def sub(
+        self,
+        principal: Who,
+        action: Does,
+        resource: Resource,
+        amount: Amount,
+        *,
+        key: str | None = None,
+        actor: Who | None = None,
+        host: At | None = None,
+        channel: str | None = None,
+        realm: Who | None = None,
+        context: Mapping[str, Value] | None = None,
+    ) -> Decision:
+        """`Engine.sub`, awaited."""
+        return await to_thread(
+            self.engine.sub,
+            principal,
+            action,
+            resource,
+            amount,
+            key=key,
+            actor=actor,
+            host=host,
+            channel=channel,
+            realm=realm,
+            context=context,
+        )
+
     async def commit(self, operation: int, amount: int | None = None, *, key: str | None = None) -> Counted:
         """`Engine.commit`, awaited."""
         return await to_thread(self.engine.commit, operation, amount, key=key)

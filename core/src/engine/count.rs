@@ -38,6 +38,23 @@ impl Engine {
         self.take(&question.into(), take, Taking::Set)
     }
 
+    /// Adds to the action's stocks, as far as the policies allow it: [`Engine::consume`], which refuses what is no stock.
+    ///
+    /// # Errors
+    /// As [`Engine::consume`]; `quota.not_a_stock`, and `quota.not_metered` for an action that only frees.
+    pub fn add<'a>(&self, question: impl Into<Question<'a>>, take: &Take<'_>) -> Result<Decision, Error> {
+        self.take(&question.into(), take, Taking::Add)
+    }
+
+    /// Takes from the action's stocks what is there no more, never below zero. The policies are asked whether the action is
+    /// allowed, of no amount: who may keep more of something may also report that there is less.
+    ///
+    /// # Errors
+    /// As [`Engine::consume`]; `quota.not_a_stock`, `quota.below_zero`.
+    pub fn sub<'a>(&self, question: impl Into<Question<'a>>, take: &Take<'_>) -> Result<Decision, Error> {
+        self.take(&question.into(), take, Taking::Sub)
+    }
+
     /// Takes what a reservation holds, or so much of it of each meter, and gives back the rest.
     ///
     /// # Errors

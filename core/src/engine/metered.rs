@@ -120,7 +120,8 @@ impl State {
         take.check()?;
         let (kind, name) = question.action.name();
         let action = bundle.names.actions.get(name).filter(|_| kind == "Action").ok_or_else(|| Error::UnknownAction { action: crate::id::short(name) })?;
-        if action.meters.is_empty() && action.frees.is_empty() {
+        // What adds needs an action that counts; an action that only frees can but give back.
+        if action.meters.is_empty() && (action.frees.is_empty() || taking == Taking::Add) {
             return Err(Error::NotMetered { action: crate::id::short(name) });
         }
         let Some((account, member)) = self.whose(question.principal) else {
@@ -131,7 +132,7 @@ impl State {
         let mut lines = Vec::with_capacity(action.meters.len().saturating_add(action.frees.len()));
         for (meter, frees) in action.meters.iter().map(|meter| (meter, false)).chain(action.frees.iter().map(|meter| (meter, true))) {
             let line = Line { frees, ..counting.line(meter, take.of(meter))? };
-            if taking == Taking::Set && line.kind != MeterKind::Stock {
+            if taking.is_of_stocks() && line.kind != MeterKind::Stock {
                 return Err(Error::NotStock { meter: meter.clone() });
             }
             lines.push(line);

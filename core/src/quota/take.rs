@@ -22,6 +22,17 @@ pub(crate) enum Taking {
     Reserve { ttl: i64 },
     /// Makes it the count of a stock.
     Set,
+    /// Adds to a stock.
+    Add,
+    /// Takes from a stock, whether the action is one that counts it or one that frees.
+    Sub,
+}
+
+impl Taking {
+    /// Whether it is about stocks alone.
+    pub(crate) fn is_of_stocks(self) -> bool {
+        matches!(self, Self::Set | Self::Add | Self::Sub)
+    }
 }
 
 /// What is asked.
@@ -117,9 +128,10 @@ impl Placed<'_> {
     /// How much more is to be counted for that amount.
     fn change(&self, amount: i64, taking: Taking) -> i64 {
         match taking {
+            Taking::Sub => 0_i64.saturating_sub(amount),
             _ if self.line.frees => 0_i64.saturating_sub(amount),
             Taking::Set => amount.saturating_sub(self.account.used()),
-            Taking::Consume { .. } | Taking::Reserve { .. } => amount,
+            Taking::Consume { .. } | Taking::Reserve { .. } | Taking::Add => amount,
         }
     }
 }
@@ -204,8 +216,9 @@ fn kind(taking: Taking, frees: bool) -> OperationKind {
     match taking {
         Taking::Set => OperationKind::Set,
         Taking::Reserve { .. } => OperationKind::Reserve,
-        Taking::Consume { .. } if frees => OperationKind::Free,
-        Taking::Consume { .. } => OperationKind::Consume,
+        Taking::Sub => OperationKind::Free,
+        Taking::Consume { .. } | Taking::Add if frees => OperationKind::Free,
+        Taking::Consume { .. } | Taking::Add => OperationKind::Consume,
     }
 }
 
@@ -240,7 +253,7 @@ pub(super) fn replayed(ledger: &mut dyn Ledger, account: &str, key: Option<(&str
 fn decided(placed: &[Placed<'_>], amount: Option<i64>, taking: Taking, decide: Decide<'_>) -> Result<Decision, Error> {
     let mut all: Option<Decision> = None;
     for placed in placed.iter().filter(|placed| !placed.line.frees) {
-        // A stock that is set lower takes nothing.
+        // A stock that is made less takes nothing.
         let wanted = placed.change(amount.unwrap_or(placed.line.amount), taking).max(0);
         let mut decision = decide(Some(&placed.facts(wanted)))?;
         if decision.allowed && !placed.has_room(wanted) {

@@ -147,6 +147,37 @@ fn stocks_fall_again_and_flows_begin_anew() {
 }
 
 #[test]
+fn stocks_are_added_to_and_taken_from() {
+    let (engine, _) = open();
+    put(&engine, r#"{"type":"Account","id":"acme","email":"o@acme.example","package":"agency","confirmed":true,"limits":{"contacts":10}}"#);
+    let contact = |action: &'static str| Question::new(("Account", "acme"), action, ("Contact", "c")).account("acme").host("dash.marketingmaster.example");
+    let code = |answer: Result<sublet::Decision, sublet::Error>| answer.map_err(|error| error.code()).map(|decision| decision.code.to_string());
+    assert_eq!(used(&engine.add(contact("contact.create"), &Take::new(8).key("a")).expect("an answer")), (8, 0));
+    assert_eq!(code(engine.add(contact("contact.create"), &Take::new(3))), Ok("quota_exceeded".to_owned()));
+    assert!(engine.add(contact("contact.create"), &Take::new(8).key("a")).expect("an answer").counted.expect("counted").replayed);
+    // Less may be said with the action that counts and with the one that frees.
+    assert_eq!(used(&engine.sub(contact("contact.create"), &Take::new(2)).expect("an answer")), (6, 0));
+    assert_eq!(used(&engine.sub(contact("contact.delete"), &Take::new(1)).expect("an answer")), (5, 0));
+    assert_eq!(code(engine.sub(contact("contact.create"), &Take::new(6))), Err("quota.below_zero"));
+    assert_eq!(code(engine.sub(contact("contact.create"), &Take::new(i64::MAX))), Err("quota.below_zero"));
+    assert_eq!(code(engine.sub(contact("contact.create"), &Take::new(-1))), Err("input.amount"));
+    assert_eq!(code(engine.add(contact("contact.delete"), &Take::new(1))), Err("quota.not_metered"));
+    assert_eq!(code(engine.add(acme(), &Take::new(1))), Err("quota.not_a_stock"));
+    assert_eq!(code(engine.sub(acme(), &Take::new(1))), Err("quota.not_a_stock"));
+    // A limit that was lowered below what is there: it can only fall.
+    put(&engine, r#"{"type":"Account","id":"acme","email":"o@acme.example","package":"agency","confirmed":true,"limits":{"contacts":3}}"#);
+    assert_eq!(code(engine.add(contact("contact.create"), &Take::new(1))), Ok("quota_exceeded".to_owned()));
+    assert_eq!(used(&engine.sub(contact("contact.create"), &Take::new(1)).expect("an answer")), (4, 0));
+    // Whoever may not do it takes nothing away either.
+    put(&engine, r#"{"type":"Account","id":"acme","email":"o@acme.example","package":"agency","limits":{"contacts":3}}"#);
+    assert_eq!(code(engine.sub(contact("contact.create"), &Take::new(1))), Ok("email_unconfirmed".to_owned()));
+    let history = engine.history("acme", None, 10).expect("history");
+    assert_eq!(history.iter().map(|entry| entry.kind.as_str()).collect::<Vec<_>>(), ["free", "free", "free", "consume"]);
+    assert_eq!(engine.usage("acme", None, Some("contacts")).expect("usage")[0].used, 4);
+    assert!(engine.verify().expect("verified").faults.is_empty());
+}
+
+#[test]
 fn a_batch_takes_all_or_nothing() {
     let (engine, _) = open();
     limited(&engine, 10);
