@@ -6,7 +6,7 @@ const native = require('./sublet.node');
 const { call, wellFormed } = require('./errors.js');
 
 /** The memory that the numbers of a question are written to and an answer read from; see `src/raw.rs`. It never leaves these files. */
-const memory = new ArrayBuffer(256);
+const memory = new ArrayBuffer(1024);
 const room = new native.NativeRoom(memory);
 const KINDS = { principal: 1, action: 2, resourceType: 3, host: 4 };
 
@@ -64,17 +64,23 @@ function numbered(handle, kind, first, second = '') {
 /** Each gives the number of such a handle, or 0. */
 const number = {};
 
+/** The id of a Principal, whatever a class of the host's makes of its properties. */
+let idOf;
+
 class Principal {
   #number;
+  #id;
 
   constructor(type, id) {
     this.type = wellFormed('type', type);
     this.id = wellFormed('id', id);
+    this.#id = id;
     this.#number = numbered(this, KINDS.principal, type, id);
   }
 
   static {
     number.principal = (value) => (typeof value === 'object' && value !== null && #number in value ? value.#number : 0);
+    idOf = (principal) => principal.#id;
   }
 }
 
@@ -118,4 +124,4 @@ class Host {
   }
 }
 
-module.exports = { Action, Host, KINDS, Principal, ResourceType, begin, end, memory, number, rest, retire, room, take };
+module.exports = { Action, Host, KINDS, Principal, ResourceType, begin, end, idOf, memory, number, rest, retire, room, take };
