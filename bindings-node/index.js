@@ -130,12 +130,14 @@ class Engine extends Verbs {
   #check;
   #authorize;
   #consume;
+  #waits;
 
   constructor(key, opened) {
     if (key !== native) throw new SubletError({ code: 'input.option', message: 'an engine is opened by `Engine.open` or `Engine.cedar`' });
     super(opened);
     this.#native = opened;
     [this.#check, this.#authorize, this.#consume] = opened.functions(room);
+    this.#waits = call(() => opened.touchesFiles());
   }
 
   static open(policies, more) {
@@ -254,6 +256,14 @@ class Engine extends Verbs {
     if (answered !== null) return decided(answered, principal);
     const { principal: who, action: does, resource: whose, circumstances } = taken();
     return super.consume(who, does, whose, amount, circumstances);
+  }
+
+  /** In memory there is nothing to wait for: a thread would cost many times what it does. */
+  async consumeAsync(principal, what, on, amount = 1, more = undefined) {
+    if (this.#waits) return super.consumeAsync(principal, what, on, amount, more);
+    const [[options], signal] = apart([more], 0);
+    signalOf(signal)?.throwIfAborted();
+    return this.consume(principal, what, on, amount, options);
   }
 
   forgetCounts() {

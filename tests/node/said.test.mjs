@@ -265,3 +265,23 @@ test('lists that fall on one place are told apart', () => {
     }
   }
 });
+
+test('a promise of what is in memory is of the same, and is given up before it begins or not at all', async () => {
+  const both = new Both(account({ limits: { emails: 10 } }));
+  const [one, other] = both.engines;
+  const same = async (...given) => assert.deepStrictEqual({ ...(await one.consumeAsync(...given)), operation: null }, { ...other.consume(...given), operation: null });
+  for (const amount of [undefined, 3, 4n, { emails: 1 }]) await same(...SEND, amount, { host });
+  await same(...SEND, 1, { host, key: 'k', upTo: true });
+  await same(...SEND);
+  const control = new AbortController();
+  assert.equal((await one.consumeAsync(...SEND, 0, { host, signal: control.signal })).code, 'ok');
+  const begun = one.consumeAsync(...SEND, 5, { host, signal: control.signal });
+  control.abort();
+  assert.equal((await begun).code, 'quota_exceeded');
+  const before = one.history('acme');
+  await assert.rejects(one.consumeAsync(...SEND, 0, { host, signal: control.signal }), { name: 'AbortError' });
+  await assert.rejects(one.consumeAsync(...SEND, 0, { host, signal: 1 }), { code: 'input.value' });
+  await assert.rejects(one.consumeAsync(...SEND, -1, { host }), { code: 'input.amount' });
+  await assert.rejects(one.consumeAsync(...SEND, 1, null), { code: 'input.value' });
+  assert.deepEqual(one.history('acme'), before);
+});
