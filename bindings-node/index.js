@@ -250,7 +250,7 @@ class Engine extends Verbs {
     return booleans(found.bits);
   }
 
-  consume(principal, what, on, amount = 1, more = undefined) {
+  consume(principal, what, on, amount = 1, more) {
     if (!Number.isSafeInteger(amount) || amount < 0) return super.consume(principal, what, on, amount, more);
     const answered = ask(this.#consume, principal, what, on, more, amount);
     if (answered !== null) return decided(answered, principal);
@@ -259,7 +259,7 @@ class Engine extends Verbs {
   }
 
   /** In memory there is nothing to wait for: a thread would cost many times what it does. */
-  async consumeAsync(principal, what, on, amount = 1, more = undefined) {
+  async consumeAsync(principal, what, on, amount = 1, more) {
     if (this.#waits) return super.consumeAsync(principal, what, on, amount, more);
     const [[options], signal] = apart([more], 0);
     signalOf(signal)?.throwIfAborted();

@@ -47,14 +47,10 @@ function form(value) {
 class Both {
   constructor(...put) {
     this.clocks = [0, 1].map(() => new ManualClock('2026-01-31T12:00:00Z'));
-    this.engines = this.clocks.map((clock) => Engine.open(this.bundle, { clock }));
+    this.engines = this.clocks.map((clock) => Engine.open(undefined, { clock }));
     this.each((engine) => engine.importLines(AGENCY));
     if (put.length > 0) this.each((engine) => engine.change({ put }));
     this.asked = 0;
-  }
-
-  get bundle() {
-    return undefined;
   }
 
   each(work) {
@@ -85,13 +81,11 @@ class Both {
   }
 }
 
-/** The same with an action that takes of two meters. */
-class Several extends Both {
-  get bundle() {
-    const names = readdirSync(path.join(ROOT, 'policies')).filter((name) => /\.(cedar|cedarschema)$/.test(name) || name === 'catalog.json');
-    const files = Object.fromEntries(names.map((name) => [name, readFileSync(path.join(ROOT, 'policies', name), 'utf8')]));
-    return { ...files, 'app.cedarschema': files['app.cedarschema'].replace('@meter("emails")', '@meter("emails,texts,api_calls")') };
-  }
+/** The shipped bundle, whose campaigns take of other meters. */
+function taking(meters) {
+  const names = readdirSync(path.join(ROOT, 'policies')).filter((name) => /\.(cedar|cedarschema)$/.test(name) || name === 'catalog.json');
+  const files = Object.fromEntries(names.map((name) => [name, readFileSync(path.join(ROOT, 'policies', name), 'utf8')]));
+  return { ...files, 'app.cedarschema': files['app.cedarschema'].replace('@meter("emails")\naction "campaign.send"', `@meter("${meters}")\naction "campaign.send"`) };
 }
 
 test('up to the limit, with each advice, and past it', () => {
@@ -155,11 +149,21 @@ test('what is held, stocks, and windows of many zones and days', () => {
 });
 
 test('several meters, one after the other', () => {
-  const both = new Several(account({ limits: { emails: 12, texts: 'unlimited' } }));
+  const both = new Both(account({ limits: { emails: 12, texts: 'unlimited' } }));
+  both.each((engine) => engine.reload(taking('emails,texts,api_calls')));
   const found = Array.from({ length: 5 }, () => both.take(...SEND, 3));
   assert.deepEqual(found[0].quota.map(({ meter, used, limit }) => [meter, used, limit]), [['emails', 3, 12], ['texts', 3, 'unlimited'], ['api_calls', 3, found[0].quota[2].limit]]);
   assert.deepEqual([found[3].advice, found[4].code], [['quota_100'], 'quota_exceeded']);
   both.take(ANN, 'campaign.send', CAMPAIGN);
+});
+
+test('what has no room in the memory is told in text, and what is learnt of it is not lost', () => {
+  const both = new Both();
+  both.each((engine) => engine.reload(taking(`${Array(8).fill('texts').join()},emails`)));
+  const json = true;
+  assert.deepEqual(both.take(ANN, 'campaign.send', CAMPAIGN, 1, { json }).quota.length, 9);
+  both.each((engine) => engine.reload());
+  assert.deepEqual(both.take(ANN, 'campaign.send', CAMPAIGN).quota.map(({ meter }) => meter), ['emails']);
 });
 
 test('a member’s part is told by its handle and by its name', () => {
