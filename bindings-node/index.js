@@ -34,7 +34,7 @@ function decided(text, principal) {
   if (learn !== 0) {
     if (learn >= UNANSWERED) throw unanswered(undefined);
     if (learn === 2) said = new Said();
-    said.strings.push(...room.strings());
+    said.learn(room.strings());
   }
   return said.read(answer, ANSWER + 1, asker(principal));
 }

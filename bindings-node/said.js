@@ -1,4 +1,5 @@
-// Decisions of numbers, as `src/said.rs` writes them: made without a detour, since most of a call's time would go there.
+// Decisions of numbers, as `src/said.rs` writes them: made without a detour, since most of a call's time would go there, and
+// without iterators, which a host may have replaced: none of its code runs before all is read.
 'use strict';
 
 const { NOTHING, quotaOf } = require('./count.js');
@@ -49,6 +50,11 @@ class Said {
     this.next = 0;
   }
 
+  /** Strings that are new, in order of their numbers. */
+  learn(strings) {
+    for (let index = 0; index < strings.length; index += 1) this.strings.push(strings[index]);
+  }
+
   /** The strings of that many numbers; equal lists are mostly one. */
   list(words, at, length) {
     if (length === 0) return NOTHING;
@@ -60,8 +66,9 @@ class Said {
       while (index < length && near[index] === this.strings[words[at + index]]) index += 1;
       if (index === length) return near;
     }
-    const found = Object.freeze(Array.from(words.subarray(at, at + length), (index) => this.strings[index]));
-    this.lists[place] = found;
+    const found = [];
+    for (let index = at; index < at + length; index += 1) found.push(this.strings[words[index]]);
+    this.lists[place] = Object.freeze(found);
     return found;
   }
 
@@ -75,7 +82,8 @@ class Said {
       this.high = high;
       this.revision = (BigInt(high) << 32n) + BigInt(low);
     }
-    const [length, more] = [words[at + 5], words[at + 6]];
+    const length = words[at + 5];
+    const more = words[at + 6];
     const code = this.strings[words[at + 3]];
     const bundle = this.strings[words[at + 4]];
     const policies = this.list(words, at + 7, length);

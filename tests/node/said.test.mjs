@@ -289,3 +289,24 @@ test('a promise of what is in memory is of the same, and is given up before it b
   await assert.rejects(one.consumeAsync(...SEND, 1, null), { code: 'input.value' });
   assert.deepEqual(one.history('acme'), before);
 });
+
+test('an iterator that the host replaced is not asked while an answer is read', () => {
+  const both = new Both();
+  const [engine] = both.engines;
+  const question = [new Principal(...ACME), new Action('campaign.send'), [new ResourceType('Campaign'), 'k', 'acme']];
+  const around = { host };
+  const own = Array.prototype[Symbol.iterator];
+  let asked = 0;
+  engine.reload(taking('emails,texts'));
+  Array.prototype[Symbol.iterator] = function () {
+    asked += 1;
+    return own.call(this);
+  };
+  let found;
+  try {
+    found = engine.consume(question[0], question[1], question[2], 1, around);
+  } finally {
+    Array.prototype[Symbol.iterator] = own;
+  }
+  assert.deepEqual([asked, found.quota.map(({ meter }) => meter)], [0, ['emails', 'texts']]);
+});
