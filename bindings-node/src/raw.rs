@@ -179,9 +179,14 @@ impl Room {
 
     /// `consume` without a key, of one amount.
     fn consume(&self, call: &Call, engine: &Engine) -> Result<Option<String>, Error> {
-        engine._without_waiting("consume")?;
         let take = Take::new(self.shared.amount());
         self.decide(call, |question| engine.consume(question, &take))
+    }
+
+    /// The same where it may wait for a file.
+    fn consume_waiting(&self, call: &Call, engine: &Engine) -> Result<Option<String>, Error> {
+        engine._without_waiting("consume")?;
+        self.consume(call, engine)
     }
 }
 
@@ -256,7 +261,9 @@ fn function(env: &Env, asked: Asked) -> napi::Result<Function> {
 /// `check`, `authorize` and `consume` of this engine, for this environment.
 pub(crate) fn functions(env: &Env, engine: &Arc<Engine>, room: &Rc<Room>) -> napi::Result<(Function, Function, Function)> {
     let with = |ask: Ask| function(env, Asked { engine: Arc::clone(engine), room: Rc::clone(room), ask });
-    Ok((with(Room::check)?, with(Room::authorize)?, with(Room::consume)?))
+    // An engine keeps its store.
+    let consume = if engine.touches_files() { Room::consume_waiting } else { Room::consume };
+    Ok((with(Room::check)?, with(Room::authorize)?, with(consume)?))
 }
 
 /// Puts `_empty`, the raw floor, among the exports.

@@ -310,3 +310,25 @@ test('an iterator that the host replaced is not asked while an answer is read', 
   }
   assert.deepEqual([asked, found.quota.map(({ meter }) => meter)], [0, ['emails', 'texts']]);
 });
+
+test('whatever is drawn is told the same', () => {
+  let seed = 29;
+  const draw = (list) => {
+    seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0;
+    return list[(seed >>> 8) % list.length];
+  };
+  const both = new Both(account({ limits: { emails: 900, texts: 'unlimited', api_calls: 40 }, zone: 'Europe/Vienna', anchor: '2024-01-31' }));
+  const accounts = ['acme', 'nova', 'solo', 'bakery', 'cafe', 'edge', 'nobody'];
+  const logins = [...accounts.map((id) => ['Account', id]), ...['ann', 'ben', 'cia', 'dan', 'eve', 'gus', 'hal'].map((id) => ['TeamMember', id])];
+  const handles = logins.map((login) => new Principal(...login));
+  const asked = [['campaign.send', 'Campaign'], ['sms.send', 'TextMessage'], ['api.call', 'ApiKey'], ['contact.create', 'Contact'], ['contact.delete', 'Contact'], ['automation.run', 'Automation']];
+  const codes = new Set();
+  for (let turn = 0; turn < 3_000; turn += 1) {
+    const [[action, type], id, amount] = [draw(asked), draw(accounts), draw([0, 1, 1, 2, 7, 30, 2 ** 31, 2 ** 40])];
+    if (turn % 10 === 0) both.each((engine) => engine.topUp('acme', 'emails', turn));
+    if (turn % 100 === 0) both.advance(DAY / 3);
+    codes.add(both.take(draw([...logins, ...handles]), action, [type, 'x', id], amount, { host: draw([host, host, 'app.acme.example', 'nowhere.example', null]) })?.code);
+  }
+  assert.ok(codes.has('ok') && codes.has('quota_exceeded') && codes.has(undefined) && codes.size > 6, [...codes].join());
+  assert.deepStrictEqual(both.engines[0].usage('acme'), both.engines[1].usage('acme'));
+});
