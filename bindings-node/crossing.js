@@ -7,7 +7,7 @@
 'use strict';
 
 const { plain } = require('./convert.js');
-const { idOf, memory, number } = require('./handles.js');
+const { memory, number } = require('./handles.js');
 const { actions, hosts, tidy, types } = require('./words.js');
 
 const ROW = 10;
@@ -230,7 +230,7 @@ function ask(native, principal, action, resource, circumstances, amount) {
 }
 
 /** The id of who asked the question that was just answered. */
-const asker = (principal) => whoId ?? idOf(principal);
+const asker = (principal) => whoId ?? principal.id;
 
 /** Writes a question into the next row of many; false if it is left. */
 function push(sheet, principal, action, resource, host) {

@@ -64,23 +64,20 @@ function numbered(handle, kind, first, second = '') {
 /** Each gives the number of such a handle, or 0. */
 const number = {};
 
-/** The id of a Principal, whatever a class of the host's makes of its properties. */
-let idOf;
-
 class Principal {
+  // Its own from the start: so no class of the host's gives others.
+  type;
+  id;
   #number;
-  #id;
 
   constructor(type, id) {
     this.type = wellFormed('type', type);
     this.id = wellFormed('id', id);
-    this.#id = id;
     this.#number = numbered(this, KINDS.principal, type, id);
   }
 
   static {
     number.principal = (value) => (typeof value === 'object' && value !== null && #number in value ? value.#number : 0);
-    idOf = (principal) => principal.#id;
   }
 }
 
@@ -124,4 +121,4 @@ class Host {
   }
 }
 
-module.exports = { Action, Host, KINDS, Principal, ResourceType, begin, end, idOf, memory, number, rest, retire, room, take };
+module.exports = { Action, Host, KINDS, Principal, ResourceType, begin, end, memory, number, rest, retire, room, take };

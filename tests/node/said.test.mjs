@@ -176,7 +176,7 @@ test('a member’s part is told by its handle and by its name', () => {
     assert.equal(found.quota[0].member.id, who[1] ?? who.id);
   }
   assert.equal(both.take(ann, send, [campaign, 'k', 'acme']).code, 'member_quota_exceeded');
-  // What a class of the host's makes of a handle's id is not asked.
+  // What a class of the host's makes of a handle's id is none.
   class Nosy extends Principal {
     get id() {
       both.take(...SEND);
@@ -185,8 +185,9 @@ test('a member’s part is told by its handle and by its name', () => {
 
     set id(_) {}
   }
-  const asked = both.asked;
-  assert.equal(both.engines[0].consume(new Nosy('TeamMember', 'ann'), send, [campaign, 'k', 'acme'], 0, { host }).quota[0].member.id, 'ann');
+  const [asked, nosy] = [both.asked, new Nosy('TeamMember', 'ann')];
+  assert.deepEqual([nosy.id, Object.isFrozen(nosy)], ['ann', true]);
+  assert.equal(both.engines[0].consume(nosy, send, [campaign, 'k', 'acme'], 0, { host }).quota[0].member.id, 'ann');
   assert.equal(both.asked, asked);
 });
 
