@@ -17,20 +17,17 @@ const UNLIMITED = 2;
 const LISTS = 256;
 const HIGH = 4294967296;
 
-/** An integer of two words. */
-const integer = (words, at) => (words[at + 1] === 0 ? words[at] : wide(words[at], words[at + 1] | 0));
-
+/** A low half, and a high one that has the sign. */
 function wide(low, high) {
   const found = high * HIGH + low;
   return Number.isSafeInteger(found) ? found : (BigInt(high) << 32n) + BigInt(low);
 }
 
-/** An operation: the only integer without a sign. */
-function operationOf(low, high) {
-  if (high === 0) return low;
-  const found = high * HIGH + low;
-  return Number.isSafeInteger(found) ? found : (BigInt(high) << 32n) + BigInt(low);
-}
+/** An integer of two words. */
+const integer = (words, at) => (words[at + 1] === 0 ? words[at] : wide(words[at], words[at + 1] | 0));
+
+/** The only integer without a sign. */
+const operationOf = (words, at) => (words[at + 1] === 0 ? words[at] : wide(words[at], words[at + 1]));
 
 /** A limit that is said so. */
 function limit(how, words, at) {
@@ -93,7 +90,7 @@ class Said {
     if (first < COUNTED) return new Decision(first === 1, code, policies, advice, NOTHING, null, this.revision, bundle, NOTHING, null, false, null);
     const is = words[from + 1];
     const quota = this.quotas(words, from + 4, words[from], asker);
-    const operation = (is & RECORDED) === 0 ? null : operationOf(words[from + 2], words[from + 3]);
+    const operation = (is & RECORDED) === 0 ? null : operationOf(words, from + 2);
     return new Decision((first & 1) === 1, code, policies, advice, NOTHING, null, this.revision, bundle, quota, operation, (is & REPLAYED) !== 0, null);
   }
 
