@@ -137,21 +137,14 @@ function memberQuota({ id, used, held, limit, remaining }) {
   return Object.freeze({ id, used: count(used), held: count(held), limit: count(limit), remaining: count(remaining) });
 }
 
+/** One meter as it stands. All are made here: so they have one shape. */
+function quotaOf(meter, amount, used, held, limit, source, base, override, topUp, remaining, resetsAt, member) {
+  return Object.freeze({ meter, amount, used, held, limit, source, base, override, topUp, remaining, resetsAt, member });
+}
+
 function quota(found) {
-  return Object.freeze({
-    meter: found.meter,
-    amount: count(found.amount),
-    used: count(found.used),
-    held: count(found.held),
-    limit: count(found.limit),
-    source: found.source,
-    base: count(found.base),
-    override: count(found.override),
-    topUp: count(found.top_up),
-    remaining: count(found.remaining),
-    resetsAt: found.resets_at ?? null,
-    member: found.member ? memberQuota(found.member) : null,
-  });
+  const [amount, used, held, limit, base, override, topUp, remaining] = [found.amount, found.used, found.held, found.limit, found.base, found.override, found.top_up, found.remaining].map(count);
+  return quotaOf(found.meter, amount, used, held, limit, found.source, base, override, topUp, remaining, found.resets_at ?? null, found.member ? memberQuota(found.member) : null);
 }
 
 const quotas = (found) => (found === undefined || found.length === 0 ? NOTHING : Object.freeze(found.map(quota)));
@@ -172,4 +165,4 @@ function verification({ buckets, operations, faults }) {
   return Object.freeze({ buckets: count(buckets), operations: count(operations), faults: Object.freeze(faults) });
 }
 
-module.exports = { CONSUMING, batch, count, counted, entry, form, historyForm, milliseconds, operation, quotas, statement, takes, verification };
+module.exports = { CONSUMING, NOTHING, batch, count, counted, entry, form, historyForm, milliseconds, operation, quotaOf, quotas, statement, takes, verification };

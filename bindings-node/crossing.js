@@ -202,10 +202,11 @@ function numbers(row, at, principal, action, host) {
 
 /**
  * Asks a single question, whose circumstances may be a host and nothing else.
- * @param native `check` or `authorize` of an engine
+ * @param native `check`, `authorize` or `consume` of an engine
+ * @param amount what is to be taken, a safe integer
  * @returns what that gives: nothing if the answer is in the memory, else a text; null if the question is left
  */
-function ask(native, principal, action, resource, circumstances) {
+function ask(native, principal, action, resource, circumstances, amount) {
   tidy();
   let host;
   if (circumstances !== undefined) {
@@ -221,10 +222,15 @@ function ask(native, principal, action, resource, circumstances) {
     if (more !== null) return leave(principal, action, resource, and(more, 'host', host));
   }
   if (!read(principal, resource) || !numbers(single, 0, principal, action, host)) return leaveCopy(principal, action, resource, host);
+  single[AMOUNT] = amount;
+  single[AMOUNT + 1] = amount / 4294967296;
   single[ANSWER] = UNANSWERED;
   const answered = native(id, whoId, account);
   return answered !== undefined && answered === ILL_FORMED ? leaveCopy(principal, action, resource, host) : answered;
 }
+
+/** The id of who asked the question that was just answered. */
+const asker = (principal) => whoId ?? principal.id;
 
 /** Writes a question into the next row of many; false if it is left. */
 function push(sheet, principal, action, resource, host) {
@@ -317,4 +323,4 @@ function pushText(sheet) {
   sheet.row += ROW;
 }
 
-module.exports = { AMOUNT, ANSWER, UNANSWERED, Sheet, answer: single, ask, push, pushRecord, pushText, taken };
+module.exports = { ANSWER, UNANSWERED, Sheet, answer: single, ask, asker, push, pushRecord, pushText, taken };

@@ -3,25 +3,31 @@
 
 const counts = require('./count.js');
 
-/** One answer. `decision.allowed` is the allow bit. */
+/** One answer. `decision.allowed` is the allow bit. Each is made here, of frozen parts: so all have one shape. */
 class Decision {
-  constructor(fields) {
-    this.allowed = fields.allowed;
-    this.code = fields.code;
-    this.policies = Object.freeze(fields.policies);
-    this.advice = Object.freeze(fields.advice);
-    this.errors = Object.freeze(fields.errors);
-    this.actor = fields.actor ?? null;
-    this.revision = BigInt(fields.revision);
-    this.bundle = fields.bundle;
-    this.quota = counts.quotas(fields.quota);
-    this.operation = counts.count(fields.operation);
-    this.replayed = fields.replayed === true;
-    this.expiresAt = fields.expires_at ?? null;
+  constructor(allowed, code, policies, advice, errors, actor, revision, bundle, quota, operation, replayed, expiresAt) {
+    this.allowed = allowed;
+    this.code = code;
+    this.policies = policies;
+    this.advice = advice;
+    this.errors = errors;
+    this.actor = actor;
+    this.revision = revision;
+    this.bundle = bundle;
+    this.quota = quota;
+    this.operation = operation;
+    this.replayed = replayed;
+    this.expiresAt = expiresAt;
     Object.freeze(this);
   }
 }
 
-const decision = (fields) => (fields === null || fields === undefined ? null : new Decision(fields));
+/** The decision of its JSON; null if there is none. */
+function decision(found) {
+  if (found === null || found === undefined) return null;
+  const [policies, advice, errors] = [found.policies, found.advice, found.errors].map(Object.freeze);
+  const { allowed, code, actor = null, bundle, quota, operation, replayed, expires_at: expiresAt = null } = found;
+  return new Decision(allowed, code, policies, advice, errors, actor, BigInt(found.revision), bundle, counts.quotas(quota), counts.count(operation), replayed === true, expiresAt);
+}
 
 module.exports = { Decision, decision };

@@ -6,7 +6,7 @@ const native = require('./sublet.node');
 const { call, wellFormed } = require('./errors.js');
 
 /** The memory that the numbers of a question are written to and an answer read from; see `src/raw.rs`. It never leaves these files. */
-const memory = new ArrayBuffer(256);
+const memory = new ArrayBuffer(1024);
 const room = new native.NativeRoom(memory);
 const KINDS = { principal: 1, action: 2, resourceType: 3, host: 4 };
 
@@ -65,6 +65,9 @@ function numbered(handle, kind, first, second = '') {
 const number = {};
 
 class Principal {
+  // Its own from the start: so no class of the host's gives others.
+  type;
+  id;
   #number;
 
   constructor(type, id) {

@@ -3,14 +3,15 @@
 
 const native = require('./sublet.node');
 const { apart, listen, signalOf, unlessAborted, unlisten } = require('./abort.js');
-const { AMOUNT, ANSWER, UNANSWERED, answer, ask, taken } = require('./crossing.js');
+const { ANSWER, UNANSWERED, answer, ask, asker, taken } = require('./crossing.js');
 const { ManualClock, clock } = require('./clock.js');
 const { action, entries, host: hostOf, json, reference, request, resource, string } = require('./convert.js');
 const { Decision, decision } = require('./decision.js');
 const { SubletError, call, converted, refused } = require('./errors.js');
 const { Action, Host, Principal, ResourceType, room } = require('./handles.js');
+const { booleans, decisionsAsync, decisionsOf, many, manyAsync } = require('./many.js');
+const { Said } = require('./said.js');
 const { Verbs } = require('./verbs.js');
-const { Said, booleans, decisionsAsync, decisionsOf, many, manyAsync } = require('./many.js');
 
 const textOf = (asked) => request({ principal: reference('principal', asked.principal), action: action(asked.action), resource: resource(asked.resource) }, asked.circumstances);
 
@@ -23,19 +24,19 @@ function unanswered(text) {
   return new SubletError(fields);
 }
 
-/** The JSON of a decision that numbers cannot say. */
-function told(text) {
-  if (text.startsWith('!')) throw unanswered(text);
-  return text;
-}
-
-/** The decision that the addon has written. */
-function decisionSaid() {
+/** The decision that the addon has written, or that `text` tells, where numbers cannot say it. */
+function decided(text, principal) {
+  if (text !== undefined) {
+    if (text.startsWith('!')) throw unanswered(text);
+    return decision(JSON.parse(text));
+  }
   const learn = answer[ANSWER];
-  if (learn >= UNANSWERED) throw unanswered(undefined);
-  if (learn === 2) said = new Said();
-  if (learn !== 0) said.strings.push(...room.strings());
-  return new Decision(said.read(answer, ANSWER + 1).fields);
+  if (learn !== 0) {
+    if (learn >= UNANSWERED) throw unanswered(undefined);
+    if (learn === 2) said = new Said();
+    said.learn(room.strings());
+  }
+  return said.read(answer, ANSWER + 1, asker(principal));
 }
 
 const CEDAR = ['policies', 'schema', 'links', 'entities'];
@@ -129,12 +130,14 @@ class Engine extends Verbs {
   #check;
   #authorize;
   #consume;
+  #waits;
 
   constructor(key, opened) {
     if (key !== native) throw new SubletError({ code: 'input.option', message: 'an engine is opened by `Engine.open` or `Engine.cedar`' });
     super(opened);
     this.#native = opened;
     [this.#check, this.#authorize, this.#consume] = opened.functions(room);
+    this.#waits = call(() => opened.touchesFiles());
   }
 
   static open(policies, more) {
@@ -181,14 +184,14 @@ class Engine extends Verbs {
   }
 
   authorize(principal, what, on, circumstances) {
-    const said = ask(this.#authorize, principal, what, on, circumstances);
-    if (said !== null) return said === undefined ? decisionSaid() : new Decision(JSON.parse(told(said)));
+    const answered = ask(this.#authorize, principal, what, on, circumstances, 0);
+    if (answered !== null) return decided(answered, principal);
     const text = textOf(taken());
     return decision(JSON.parse(call(() => this.#native.authorize(text))));
   }
 
   check(principal, what, on, circumstances) {
-    const said = ask(this.#check, principal, what, on, circumstances);
+    const said = ask(this.#check, principal, what, on, circumstances, 0);
     if (said === undefined && answer[ANSWER] < UNANSWERED) return answer[ANSWER] === 1;
     if (said !== null) throw unanswered(said);
     const text = textOf(taken());
@@ -228,7 +231,7 @@ class Engine extends Verbs {
   }
 
   authorizeMany(given) {
-    return decisionsOf(many(this.#native, given, false), decision);
+    return decisionsOf(many(this.#native, given, false));
   }
 
   checkMany(given) {
@@ -238,7 +241,7 @@ class Engine extends Verbs {
   async authorizeManyAsync(given, more) {
     const [, signal] = apart([given, more], 1);
     const found = await manyAsync(this.#native, given, false, signalOf(signal)).catch((error) => Promise.reject(converted(error)));
-    return decisionsAsync(found, decision);
+    return decisionsAsync(found);
   }
 
   async checkManyAsync(given, more) {
@@ -247,19 +250,20 @@ class Engine extends Verbs {
     return booleans(found.bits);
   }
 
-  consume(principal, what, on, amount = 1, more = {}) {
+  consume(principal, what, on, amount = 1, more) {
     if (!Number.isSafeInteger(amount) || amount < 0) return super.consume(principal, what, on, amount, more);
-    // Written when all else is read: a getter of what is asked may ask something itself.
-    const native = (id, whoId, account) => {
-      answer[AMOUNT] = amount;
-      answer[AMOUNT + 1] = amount / 4294967296;
-      return this.#consume(id, whoId, account);
-    };
-    const said = ask(native, principal, what, on, more);
-    if (said === undefined) throw unanswered(said);
-    if (said !== null) return new Decision(JSON.parse(told(said)));
+    const answered = ask(this.#consume, principal, what, on, more, amount);
+    if (answered !== null) return decided(answered, principal);
     const { principal: who, action: does, resource: whose, circumstances } = taken();
     return super.consume(who, does, whose, amount, circumstances);
+  }
+
+  /** In memory there is nothing to wait for: a thread would cost many times what it does. */
+  async consumeAsync(principal, what, on, amount = 1, more) {
+    if (this.#waits) return super.consumeAsync(principal, what, on, amount, more);
+    const [[options], signal] = apart([more], 0);
+    signalOf(signal)?.throwIfAborted();
+    return this.consume(principal, what, on, amount, options);
   }
 
   forgetCounts() {

@@ -5,8 +5,10 @@ const native = require('./sublet.node');
 const { unlessAborted } = require('./abort.js');
 const { Sheet, push, pushRecord, pushText, taken } = require('./crossing.js');
 const { entries, record } = require('./convert.js');
+const { decision } = require('./decision.js');
 const { call, item, refused } = require('./errors.js');
 const { begin, end, number, room } = require('./handles.js');
+const { Said } = require('./said.js');
 const { tidy } = require('./words.js');
 const { isProxy } = require('node:util').types;
 
@@ -16,7 +18,8 @@ const FIELDS = COLUMNS.map((name) => name.slice(0, -1));
 const LOGINS = ['principals', 'resources', 'actors', 'realms'];
 /** How many rows are converted before the event loop gets its turn: about a millisecond. */
 const SLICE = 2048;
-const NOTHING = Object.freeze([]);
+/** Stands in the words for a decision that is told in text. */
+const IN_TEXT = 2;
 
 /** Whether an array is one login or resource, and not a column. */
 const isWords = (value) => Array.isArray(value) && (typeof value[0] === 'string' || number.resourceType(value[0]) !== 0);
@@ -138,72 +141,34 @@ function booleans(bits) {
   return found;
 }
 
-/** Strings by number, and what is made of them once. */
-class Said {
-  constructor(strings = []) {
-    this.strings = strings;
-    this.alone = new Map();
-    this.revision = 0n;
-  }
-
-  list(words, at, length) {
-    if (length === 0) return NOTHING;
-    if (length > 1) return Object.freeze(Array.from(words.subarray(at, at + length), (index) => this.strings[index]));
-    let found = this.alone.get(words[at]);
-    if (found === undefined) {
-      found = Object.freeze([this.strings[words[at]]]);
-      this.alone.set(words[at], found);
-    }
-    return found;
-  }
-
-  /** The fields of the decision at `at`, and where the next one starts. */
-  read(words, at) {
-    const [policies, advice] = [words[at + 5], words[at + 6]];
-    if (words[at + 2] !== 0 || Number(this.revision) !== words[at + 1]) this.revision = (BigInt(words[at + 2]) << 32n) + BigInt(words[at + 1]);
-    const fields = {
-      allowed: words[at] === 1,
-      code: this.strings[words[at + 3]],
-      policies: this.list(words, at + 7, policies),
-      advice: this.list(words, at + 7 + policies, advice),
-      errors: NOTHING,
-      actor: null,
-      revision: this.revision,
-      bundle: this.strings[words[at + 4]],
-    };
-    return { fields, next: at + 7 + policies + advice };
-  }
-}
-
-/** Decisions, each made by `make` from its fields; pauses after each slice. */
-function* decisions({ words, strings, texts }, make) {
+/** Decisions; pauses after each slice. */
+function* decisions({ words, strings, texts }) {
   const said = new Said(strings);
   const found = [];
   let text = 0;
   for (let at = 0; at < words.length; ) {
-    if (words[at] === 2) {
-      found.push(make(JSON.parse(texts[text])));
+    if (words[at] === IN_TEXT) {
+      found.push(decision(JSON.parse(texts[text])));
       text += 1;
       at += 1;
     } else {
-      const { fields, next } = said.read(words, at);
-      found.push(make(fields));
-      at = next;
+      found.push(said.read(words, at, ''));
+      at = said.next;
     }
     if (found.length % SLICE === 0) yield;
   }
   return found;
 }
 
-function decisionsOf(answered, make) {
-  const making = decisions(answered, make);
+function decisionsOf(answered) {
+  const making = decisions(answered);
   let step = making.next();
   while (!step.done) step = making.next();
   return step.value;
 }
 
-async function decisionsAsync(answered, make) {
-  const making = decisions(answered, make);
+async function decisionsAsync(answered) {
+  const making = decisions(answered);
   let step = making.next();
   while (!step.done) {
     await turn();
@@ -212,4 +177,4 @@ async function decisionsAsync(answered, make) {
   return step.value;
 }
 
-module.exports = { Said, booleans, decisionsAsync, decisionsOf, many, manyAsync };
+module.exports = { booleans, decisionsAsync, decisionsOf, many, manyAsync };

@@ -26,6 +26,7 @@ export interface Verbs {
    * `quota.below_zero`, `input.key`, `quota.idempotency_mismatch`, `quota.key_pruned`, `store.clock_jump`: then nothing was taken.
    */
   consume(principal: Who, action: Does, resource: Resource, amount?: Amounts, options?: Taking): Decision;
+  /** On a store in memory it is done when the promise is given: there is nothing to wait for. */
   consumeAsync(principal: Who, action: Does, resource: Resource, amount?: Amounts, options?: Taking & Abortable): Promise<Decision>;
   /**
    * The same, but holds it for `ttl` milliseconds (from 1 to 366 days, else `input.ttl`): until then `commit` or `release`

@@ -211,6 +211,12 @@ impl NativeEngine {
         AsyncTask::new(Doing { engine: Arc::clone(&self.inner), verb, texts, turn: Turn::of(turn) })
     }
 
+    /// Whether what counts may wait for a file.
+    #[napi]
+    pub fn touches_files(&self) -> Result<bool> {
+        guarded(|| Ok(self.inner.touches_files()))
+    }
+
     #[napi]
     pub fn forget_counts(&self) -> Result<()> {
         guarded(|| self.inner.forget_counts())

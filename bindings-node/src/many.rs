@@ -47,7 +47,7 @@ fn answers(engine: &Engine, rows: &Rows, bits: bool) -> std::result::Result<Answ
     }
     let (mut strings, mut words, mut texts) = (Strings::default(), Vec::new(), Vec::new());
     for decision in batch.sound(engine.authorize_many(&asked))? {
-        if !strings.say(&decision, &mut words) {
+        if !strings.say(&decision, None, &mut words) {
             words.push(2);
             texts.push(exact_text(&decision)?);
         }

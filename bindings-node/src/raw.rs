@@ -19,14 +19,14 @@ use std::sync::Arc;
 
 use napi::bindgen_prelude::{Env, JsObjectValue, JsValue, Object, ToNapiValue, Unknown};
 use napi::{Status, sys};
-use sublet::{Engine, Error, Question, Take};
+use sublet::{Decision, Engine, Error, Question, Take};
 
 use crate::count::exact_text;
 use crate::room::{Ids, ROW, Row, Slots, refused};
 use crate::said::Strings;
 
 /// How many numbers the memory has: the row, an amount, then the answer.
-const WORDS: usize = 64;
+const WORDS: usize = 256;
 /// Where an amount starts: its low half, then its high one.
 const AMOUNT: usize = 10;
 const _: () = assert!(ROW <= AMOUNT && AMOUNT + 2 <= ANSWER);
@@ -156,25 +156,37 @@ impl Room {
     }
 
     /// The decision in the memory, or as JSON if it does not go there.
-    fn authorize(&self, call: &Call, engine: &Engine) -> Result<Option<String>, Error> {
-        let Some(decision) = self.asked(call, |question| engine.authorize(question))? else { return Ok(Some(ILL_FORMED.to_owned())) };
-        let (mut strings, mut words) = (self.strings.borrow_mut(), self.words.borrow_mut());
-        words.clear();
-        let forgotten = strings.forget();
-        words.push(0);
-        if !strings.say(&decision, &mut words) || !self.shared.answer(&words) {
-            return exact_text(&decision).map(Some);
-        }
-        self.shared.answer(&[if forgotten { 2 } else { u32::from(strings.has_fresh()) }]);
-        Ok(None)
+    fn decide(&self, call: &Call, answer: impl FnOnce(Question<'_>) -> Result<Decision, Error>) -> Result<Option<String>, Error> {
+        let said = self.asked(call, |question| {
+            let decision = answer(question)?;
+            let (_, asker) = question.principal.name();
+            let (mut strings, mut words) = (self.strings.borrow_mut(), self.words.borrow_mut());
+            words.clear();
+            strings.forget();
+            words.push(0);
+            if !strings.say(&decision, Some(asker), &mut words) || !self.shared.answer(&words) {
+                return exact_text(&decision).map(Some);
+            }
+            self.shared.answer(&[strings.news()]);
+            Ok(None)
+        })?;
+        Ok(said.unwrap_or_else(|| Some(ILL_FORMED.to_owned())))
     }
 
-    /// `consume` without a key, of one amount: the decision as JSON.
+    fn authorize(&self, call: &Call, engine: &Engine) -> Result<Option<String>, Error> {
+        self.decide(call, |question| engine.authorize(question))
+    }
+
+    /// `consume` without a key, of one amount.
     fn consume(&self, call: &Call, engine: &Engine) -> Result<Option<String>, Error> {
-        engine._without_waiting("consume")?;
         let take = Take::new(self.shared.amount());
-        let Some(decision) = self.asked(call, |question| engine.consume(question, &take))? else { return Ok(Some(ILL_FORMED.to_owned())) };
-        exact_text(&decision).map(Some)
+        self.decide(call, |question| engine.consume(question, &take))
+    }
+
+    /// The same where it may wait for a file.
+    fn consume_waiting(&self, call: &Call, engine: &Engine) -> Result<Option<String>, Error> {
+        engine._without_waiting("consume")?;
+        self.consume(call, engine)
     }
 }
 
@@ -249,7 +261,9 @@ fn function(env: &Env, asked: Asked) -> napi::Result<Function> {
 /// `check`, `authorize` and `consume` of this engine, for this environment.
 pub(crate) fn functions(env: &Env, engine: &Arc<Engine>, room: &Rc<Room>) -> napi::Result<(Function, Function, Function)> {
     let with = |ask: Ask| function(env, Asked { engine: Arc::clone(engine), room: Rc::clone(room), ask });
-    Ok((with(Room::check)?, with(Room::authorize)?, with(Room::consume)?))
+    // An engine keeps its store.
+    let consume = if engine.touches_files() { Room::consume_waiting } else { Room::consume };
+    Ok((with(Room::check)?, with(Room::authorize)?, with(consume)?))
 }
 
 /// Puts `_empty`, the raw floor, among the exports.
