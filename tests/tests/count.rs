@@ -89,15 +89,50 @@ const ADDED: [&str; 6] = [
     r#"@id("x") @code("x") forbid (principal == Account::"acme", action, resource) when { context.facts has quota && context.facts.quota.amount > 8 };"#,
 ];
 
+/// The files of the shipped bundle.
+fn shipped() -> Vec<(String, String)> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies");
+    let files = std::fs::read_dir(folder).expect("the folder").flatten().filter(|entry| entry.path().is_file());
+    files.map(|entry| (entry.file_name().to_string_lossy().into_owned(), std::fs::read_to_string(entry.path()).expect("a text"))).collect()
+}
+
+#[test]
+fn an_action_with_two_meters_takes_of_both_or_of_none() {
+    for store in ["memory:".to_owned(), format!("sqlite:{}", sublet_tests::folder().join("two.db").display())] {
+        let two = |text: &str| text.replacen("@meter(\"emails\")\naction \"campaign.send\"", "@meter(\"emails,texts\")\naction \"campaign.send\"", 1);
+        let files: Vec<_> = shipped().into_iter().map(|(name, text)| (name, two(&text))).collect();
+        assert_ne!(files, shipped());
+        let engine = Engine::open(Options { policies: sublet::Source::Files(files), store, ..Options::default() }).unwrap_or_else(|error| panic!("{error}"));
+        engine.import(include_str!("../../policies/tests/agency.jsonl").as_bytes(), None).expect("the sample agency");
+        put(&engine, r#"{"type":"Account","id":"acme","email":"owner@acme.example","package":"agency","confirmed":true,"limits":{"emails":10,"texts":5}}"#);
+        put(
+            &engine,
+            r#"{"type":"TeamMember","id":"ann","account":"acme","email":"ann@acme.example","confirmed":true,"grants":["campaigns"],"sub_limits":{"texts":3}}"#,
+        );
+        let counts = |member| {
+            engine.usage("acme", member, None).expect("usage").into_iter().filter(|quota| quota.used > 0).map(|quota| (quota.meter.to_string(), quota.used))
+        };
+        // The second meter is full, or the member's part of it: nothing is taken of the first.
+        for (question, code) in [(acme(), "quota_exceeded"), (ann(), "member_quota_exceeded")] {
+            let decision = engine.consume(question, &Take::new(1).of_meter("texts", if code == "quota_exceeded" { 6 } else { 4 })).expect("an answer");
+            assert_eq!((&*decision.code, decision.counted.and_then(|counted| counted.operation)), (code, None));
+        }
+        assert_eq!(counts(None).count(), 0);
+        let decision = engine.consume(ann(), &Take::new(1).of_meter("emails", 4).of_meter("texts", 2)).expect("an answer");
+        assert_eq!(decision.counted.map(|counted| counted.quota.len()), Some(2));
+        assert_eq!(counts(None).collect::<Vec<_>>(), [("emails".to_owned(), 4), ("texts".to_owned(), 2)]);
+        // What is left of both.
+        let rest = engine.consume(acme(), &Take::new(5).up_to()).expect("an answer");
+        assert_eq!(rest.counted.map(|counted| counted.quota.iter().map(|quota| quota.amount).collect::<Vec<_>>()), Some(vec![3, 3]));
+        let unknown = engine.consume(acme(), &Take::new(0).of_meter("contacts", 1));
+        assert_eq!(unknown.map_err(|error| error.code()).map(|decision| decision.code), Err("quota.unknown_meter"));
+        assert!(engine.verify().expect("verified").faults.is_empty());
+    }
+}
+
 #[test]
 fn rules_about_limits_say_what_cedar_says_of_them() {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies");
-    let shipped: Vec<(String, String)> = std::fs::read_dir(folder)
-        .expect("the folder")
-        .flatten()
-        .filter(|entry| entry.path().is_file())
-        .map(|entry| (entry.file_name().to_string_lossy().into_owned(), std::fs::read_to_string(entry.path()).expect("a text")))
-        .collect();
+    let shipped = shipped();
     for added in std::iter::once("").chain(ADDED) {
         let files = shipped.iter().cloned().chain(Some(("95-added.cedar".to_owned(), added.to_owned())).filter(|_| !added.is_empty())).collect();
         let options = Options { policies: sublet::Source::Files(files), ..Options::default() };
