@@ -3,7 +3,7 @@
 'use strict';
 
 const { SubletError, item, refused } = require('./errors.js');
-const { action, amount, entries, fields, items, reference, request, resource, string } = require('./convert.js');
+const { action, amount, entries, fields, items, json, reference, request, resource, string } = require('./convert.js');
 
 const NOTHING = Object.freeze([]);
 const U64_MAX = 18446744073709551615n;
@@ -63,6 +63,18 @@ function texts(fixed, much, given, known) {
     else if (value !== null) taking.push(`"${name}":${TAKING[name](value)}`);
   }
   return [request(fixed, Object.fromEntries(circumstances)), `{${taking.join(',')}}`];
+}
+
+/** The texts of a command and of who asks for it, where. */
+function performs(principal, command, options = {}) {
+  entries('command', command);
+  const given = fields('options', options);
+  const taking = given.filter(([name, value]) => name === 'key' && value !== null).map(([, value]) => TAKING.key(value));
+  const around = given.filter(([name]) => name !== 'key');
+  if (around.some(([name]) => name === 'amount')) throw refused('options', 'no field `amount`');
+  // A request about nothing: who asks, and where, is read as of any.
+  const asked = request({ principal: reference('principal', principal), action: '"perform"', resource: '["Platform",""]' }, Object.fromEntries(around));
+  return [asked, json('command', command), ...taking];
 }
 
 const CONSUMING = ['key', 'upTo'];
@@ -165,4 +177,4 @@ function verification({ buckets, operations, faults }) {
   return Object.freeze({ buckets: count(buckets), operations: count(operations), faults: Object.freeze(faults) });
 }
 
-module.exports = { CONSUMING, NOTHING, batch, count, counted, entry, form, historyForm, milliseconds, operation, quotaOf, quotas, statement, takes, verification };
+module.exports = { CONSUMING, NOTHING, batch, count, counted, entry, form, historyForm, milliseconds, operation, performs, quotaOf, quotas, statement, takes, verification };

@@ -2,6 +2,7 @@
 import type { Amount, Amounts, Count, Quota } from './quota.js';
 import type { Abortable, Verbs } from './verbs.js';
 export type * from './verbs.js';
+export type * from './commands.js';
 export type * from './quota.js';
 
 /** A type and an id. */
@@ -329,6 +330,8 @@ export declare class Engine {
    */
   importFile(path: string, options?: { readonly progress?: (progress: Progress) => boolean | void; readonly signal?: AbortSignal | null }): Promise<bigint>;
   exportLines(): string;
+  /** The TXT record that the DNS of an owner's domain must have before `verify_domain` (D4). */
+  domainProof(domain: string): string;
   record(reference: Who): { readonly [key: string]: unknown } | null;
 }
 

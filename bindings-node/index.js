@@ -7,7 +7,7 @@ const { ANSWER, UNANSWERED, answer, ask, asker, taken } = require('./crossing.js
 const { ManualClock, clock } = require('./clock.js');
 const { action, entries, host: hostOf, json, reference, request, resource, string } = require('./convert.js');
 const { Decision, decision } = require('./decision.js');
-const { SubletError, call, converted, refused } = require('./errors.js');
+const { SubletError, call, converted, refused, wellFormed } = require('./errors.js');
 const { Action, Host, Principal, ResourceType, room } = require('./handles.js');
 const { booleans, decisionsAsync, decisionsOf, many, manyAsync } = require('./many.js');
 const { Said } = require('./said.js');
@@ -293,6 +293,11 @@ class Engine extends Verbs {
 
   exportLines() {
     return call(() => this.#native.exportLines());
+  }
+
+  domainProof(domain) {
+    const name = wellFormed('domain', domain);
+    return call(() => this.#native.domainProof(name));
   }
 
   record(wanted) {

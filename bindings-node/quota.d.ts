@@ -60,7 +60,7 @@ export type Amounts = Amount | { readonly [meter: string]: Amount };
 /** One operation of an account. */
 export interface HistoryEntry {
   readonly operation: Count;
-  readonly kind: 'consume' | 'free' | 'set' | 'reserve' | 'commit' | 'release' | 'refund' | 'top_up' | 'carry_over';
+  readonly kind: 'consume' | 'free' | 'set' | 'reserve' | 'commit' | 'release' | 'refund' | 'top_up' | 'carry_over' | 'command';
   /** When, as RFC 3339. */
   readonly at: string;
   /** The member who did it, if one did. */

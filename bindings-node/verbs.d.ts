@@ -1,6 +1,7 @@
 // The verbs that count and that change the directory: types of `index.d.ts` without a value of their own.
 
 import type { Does, Item, Reserving, Resource, Taking, Who } from './index.js';
+import type { Command } from './commands.js';
 import type { Amount, Amounts, Count, Counted, HistoryEntry, Quota, Verification } from './quota.js';
 import type { Decision } from './index.js';
 
@@ -49,6 +50,13 @@ export interface Verbs {
    */
   sub(principal: Who, action: Does, resource: Resource, amount: Amounts, options?: Reserving): Decision;
   subAsync(principal: Who, action: Does, resource: Resource, amount: Amounts, options?: Reserving & Abortable): Promise<Decision>;
+  /**
+   * Asks whether `principal` may, and if so obeys the command: permission, debit and change of the directory are one transaction.
+   * A retry with the same `key` changes nothing again. Throws the `directory.*` code of what the change would break,
+   * `input.command`, `input.command_unasked`.
+   */
+  perform(principal: Who, command: Command, options?: Reserving): Decision;
+  performAsync(principal: Who, command: Command, options?: Reserving & Abortable): Promise<Decision>;
   /**
    * Takes all of a list, or nothing: the decisions, in their order. If one of them refuses, none has an `operation`. Throws
    * `input.item` with the index of the first that is malformed.

@@ -45,6 +45,7 @@ const VERBS = {
   set: STOCK,
   add: STOCK,
   sub: STOCK,
+  perform: { at: 2, texts: counts.performs, read: (text) => decision(object(text)) },
   batch: { at: 1, texts: (requests) => counts.batch(requests), read: (text) => object(text).map(decision) },
   commit: { at: 1, texts: settling(['amount', 'key']), read: counted },
   release: { at: 1, texts: settling(['key']), read: counted },

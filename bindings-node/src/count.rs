@@ -10,7 +10,7 @@ use napi_derive::napi;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::ser::Formatter;
-use sublet::{Change, Engine, Error, Question, Record, Ref, Request, Take};
+use sublet::{Change, Command, Engine, Error, Question, Record, Ref, Request, Take};
 
 use crate::turn::{NativeTurn, Turn};
 use crate::{NativeEngine, guarded, read};
@@ -121,6 +121,11 @@ fn stock(engine: &Engine, verb: &str, request: &str, take: &str) -> Answer {
     })
 }
 
+fn perform(engine: &Engine, asked: &str, command: &str, key: Option<&str>) -> Answer {
+    let (asked, command) = (Request::from_json(asked)?, Command::from_json(command)?);
+    exact_text(&engine.perform(&asked.principal, &command, &asked.circumstances, key)?)
+}
+
 fn batch(engine: &Engine, requests: &str, takes: &str) -> Answer {
     let (asked, forms): (Vec<Request>, Vec<TakeForm>) = (Request::list_from_json(requests)?, read("batch", takes)?);
     let items: Vec<(Question<'_>, Take<'_>)> = asked.iter().map(Question::from).zip(forms.iter().map(TakeForm::take)).collect();
@@ -166,6 +171,7 @@ fn done(engine: &Engine, verb: &str, texts: &[String]) -> Answer {
             exact_text(&engine.reserve(&asked, &form.take(), ttl)?)
         }
         "set" | "add" | "sub" => stock(engine, verb, text(0), text(1)),
+        "perform" => perform(engine, text(0), text(1), texts.get(2).map(String::as_str)),
         "batch" => batch(engine, text(0), text(1)),
         "commit" | "release" | "refund" => settle(engine, verb, text(0)),
         "topUp" | "carryOver" => state(engine, verb, text(0)),

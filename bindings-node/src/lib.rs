@@ -186,6 +186,11 @@ impl NativeEngine {
         guarded(|| text_of(&self.inner.record(&Ref::new(kind, id))?))
     }
 
+    #[napi]
+    pub fn domain_proof(&self, domain: String) -> Result<String> {
+        guarded(|| self.inner.domain_proof(&domain))
+    }
+
     #[napi(js_name = "panic")]
     pub fn provoke_panic(&self) -> Result<()> {
         guarded(|| self.inner._panic())

@@ -221,6 +221,15 @@ impl<'a, 'py: 'a> Around<'a, 'py> {
         })
     }
 
+    /// All, owned.
+    pub(crate) fn owned(&self) -> PyResult<Circumstances> {
+        let host = self.host.map(at).transpose()?.map(|host| match host {
+            At::Name(name) => name.to_owned(),
+            At::Handle(handle) => handle.name().to_owned(),
+        });
+        Ok(Circumstances { host, ..self.circumstances()? })
+    }
+
     /// A question about an action. Made where it is asked: it is large, and each move of it is felt.
     #[inline(always)]
     pub(crate) fn question(self, principal: Given<'a, 'py>, action: Given<'a, 'py>, resource: Given<'a, 'py>, keeps: &'a Spare<'py>) -> PyResult<Question<'a>> {

@@ -7,6 +7,7 @@ mod errors;
 mod handles;
 mod many;
 mod options;
+mod perform;
 mod stock;
 mod values;
 

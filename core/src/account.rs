@@ -36,7 +36,7 @@ impl DisableReason {
     }
 
     /// Whether an account of this kind can have the reason (C7).
-    fn fits(self, kind: &AccountKind) -> bool {
+    pub(crate) fn fits(self, kind: &AccountKind) -> bool {
         match self {
             Self::Overage | Self::ByOwner => matches!(kind, AccountKind::Client { .. }),
             Self::Unpaid => matches!(kind, AccountKind::Main { .. }),

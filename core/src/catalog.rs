@@ -33,6 +33,16 @@ pub enum WindowKind {
     AnchoredMonth,
 }
 
+/// Records of the directory that a stock can be the number of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Counts {
+    /// An account's clients that are not closed (C6).
+    Clients,
+    /// An account's members, invited ones too (M8).
+    Members,
+}
+
 /// What a meter counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -46,6 +56,9 @@ pub struct Meter {
     /// A flow's window; a stock has none.
     #[serde(default)]
     pub window: Option<WindowKind>,
+    /// Of which records a stock is the number: commands keep it so.
+    #[serde(default)]
+    pub counts: Option<Counts>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -116,6 +129,8 @@ impl Catalog {
         faults.extend(self.meters.keys().filter(|name| !names.has_meter(name)).map(|name| unknown("meter", name)));
         faults.extend(features.iter().filter(|name| !self.features.contains_key(*name)).map(|name| format!("feature `{name}` has no words in the catalog")));
         faults.extend(meters.iter().filter(|name| !self.meters.contains_key(*name)).map(|name| format!("meter `{name}` is not in the catalog")));
+        let flows = self.meters.iter().filter(|(_, meter)| meter.counts.is_some() && meter.kind != MeterKind::Stock);
+        faults.extend(flows.map(|(name, _)| format!("meter `{name}` has `counts`, but is no stock")));
         for level in self.levels.values() {
             faults.extend(level.features().filter(|name| !names.has_feature(name)).map(|name| unknown("feature", name)));
             faults.extend(level.limits.keys().filter(|name| !names.has_meter(name)).map(|name| unknown("meter", name)));
@@ -167,6 +182,11 @@ impl Catalog {
     /// A meter with its name.
     pub(crate) fn named_meter(&self, meter: &str) -> Option<(&str, &Meter)> {
         self.meters.get_key_value(meter).map(|(name, meter)| (name.as_str(), meter))
+    }
+
+    /// The stocks that are the number of records.
+    pub(crate) fn counted(&self) -> impl Iterator<Item = (&str, Counts)> {
+        self.meters.iter().filter_map(|(name, meter)| Some((name.as_str(), meter.counts?)))
     }
 
     /// The price of one client account over the package's number, in cents a month (B2).

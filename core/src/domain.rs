@@ -1,6 +1,7 @@
 //! Domains: host names of the platform or of one owner (D4).
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::{Error, host};
 
@@ -62,6 +63,20 @@ impl Domain {
     #[must_use]
     pub fn state(&self) -> DomainState {
         self.state
+    }
+
+    /// The TXT record by which the DNS says that the name is its owner's (D4); a platform domain needs none. It is no secret:
+    /// only whoever holds the name can put it there.
+    #[must_use]
+    pub fn proof(&self) -> Option<String> {
+        let mut digest = Sha256::new();
+        for text in [self.owner.as_ref()?, &self.name] {
+            digest.update(text.len().to_le_bytes());
+            digest.update(text.as_bytes());
+        }
+        let digest = digest.finalize();
+        let hex = digest.iter().take(16).fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+        Some(format!("sublet-domain={hex}"))
     }
 
     /// Whether it is in use.

@@ -232,6 +232,10 @@ errors! {
     AccountKind { account: String } "directory.account_kind" "account `{account}` must have a `package` (main account) or an `owner` (client account), and not both" "main accounts buy a package; clients have an owner and an access level";
     /// C7: a disable reason that this kind of account cannot have.
     DisableReason { account: String, reason: String } "directory.disable_reason" "account `{account}` cannot be disabled for `{reason}`" "`overage` and `by_owner` are for clients, `unpaid` for main accounts, `abuse` for both";
+    /// What only a client has or can be.
+    NotClient { account: String } "directory.not_a_client" "account `{account}` is a main account" "only clients have an access level: a main account has a package";
+    /// D4: whose domain it is was not shown.
+    DomainProof { domain: String, proof: String } "directory.domain_proof" "domain `{domain}` has no TXT record `{proof}`" "its owner puts that record into its DNS; look again when it can be seen";
     /// L4: a feature that the schema does not declare.
     UnknownFeature { record: String, feature: String } "directory.unknown_feature" "`{record}` names feature `{feature}`, which the bundle does not declare" "features are declared in `app.cedarschema`";
     /// L4: a meter that the schema does not declare.
@@ -286,6 +290,10 @@ errors! {
     StoreBusy { store: String } "store.busy" "store `{store}` is locked by a thread that this process does not have" "open another engine in the child: counts in memory are those of one process";
     /// The clock ran ahead further than time can have passed.
     ClockJump { now: String, last: String } "store.clock_jump" "the clock says {now}, but the last instant that was counted is {last}" "set the clock; if it is right, call `accept_clock`";
+    /// Not a command.
+    Command { reason: String } "input.command" "the command is none: {reason}" "a command is an object with `do`, its name, and the fields of that command";
+    /// The schema has no action for it.
+    NotAsked { command: String, principal: String } "input.command_unasked" "no action asks for `{command}` of `{principal}`" "mark the action with `@asks` in the schema; its principals and resources say for whom it is";
     /// Q7: a key that cannot be kept.
     Key { length: usize } "input.key" "an idempotency key of {length} bytes" "keys are 1 to 255 bytes of text";
     /// Q8: not a time to hold for.

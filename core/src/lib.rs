@@ -6,6 +6,7 @@ mod caps;
 mod catalog;
 mod clock;
 mod column;
+mod command;
 mod crash;
 mod decision;
 mod directory;
@@ -37,9 +38,13 @@ mod window;
 pub use access_level::AccessLevel;
 pub use account::{Account, AccountKind, DisableReason};
 pub use caps::Caps;
-pub use catalog::{Catalog, Meter, MeterKind, WindowKind};
+pub use catalog::{Catalog, Counts, Meter, MeterKind, WindowKind};
 pub use clock::{Clock, ManualClock};
 pub use column::rows;
+pub use command::{
+    AddDomain, AttachLevel, CloseAccount, Command, CreateAccount, CreateClient, CreateLevel, DeleteLevel, DisableAccount, EditClient, EditLevel, EditMember,
+    GrantMember, InviteMember, RemoveDomain, RemoveMember, RestoreAccount, VerifyDomain,
+};
 pub use decision::{BundleInfo, Clause, Decision, Desk, Explanation, Fallback, Login, Outcome, PolicyExplanation, PolicyFailure, PolicyInfo, ReadFact};
 pub use directory::{Change, Progress, Record};
 pub use domain::{Domain, DomainState};

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use sublet::{Change, Clock, Counted, Decision, Engine, Error, ManualClock, Options, Question, Record, Take};
+use sublet::{Change, Circumstances, Clock, Command, Counted, Decision, Engine, Error, ManualClock, Options, Question, Record, Ref, Take};
 
 const HOST: &str = "dash.marketingmaster.example";
 
@@ -61,6 +61,8 @@ impl Served {
             "set" => self.engine.set(self.question(asked, account), &take).map(|decision| decided(&decision)),
             "add" => self.engine.add(self.question(asked, account), &take).map(|decision| decided(&decision)),
             "sub" => self.engine.sub(self.question(asked, account), &take).map(|decision| decided(&decision)),
+            "perform" => self.perform(&asked["by"], &asked["command"], key).map(|decision| decided(&decision)),
+            "create_clients" => self.create_clients(text("prefix").expect("a prefix"), number("count").unwrap_or(0)),
             "commit" => self.engine.commit(operation, number("amount"), key).map(settled),
             "release" => self.engine.release(operation, key).map(settled),
             "refund" => self.engine.refund(operation, number("amount"), key).map(settled),
@@ -89,6 +91,23 @@ impl Served {
         let principal = asked["member"].as_str().map_or(("Account", account), |member| ("TeamMember", member));
         let host = asked["host"].as_str().unwrap_or(HOST);
         Question::new(principal, asked["action"].as_str().unwrap_or("campaign.send"), ("Campaign", "k")).account(account).host(host)
+    }
+
+    fn perform(&self, by: &Value, command: &Value, key: Option<&str>) -> Result<Decision, Error> {
+        let by = Ref::new(by[0].as_str().unwrap_or("Account"), by[1].as_str().unwrap_or("acme"));
+        let with = Circumstances { host: Some(HOST.to_owned()), ..Circumstances::default() };
+        self.engine.perform(&by, &Command::from_value(command.clone())?, &with, key)
+    }
+
+    /// So many clients of acme: how many of them were allowed.
+    fn create_clients(&self, prefix: &str, count: i64) -> Result<Value, Error> {
+        let mut allowed = 0_i64;
+        for at in 0..count {
+            let id = format!("{prefix}-{at}");
+            let command = json!({ "do": "create_client", "email": format!("o@{id}.example"), "id": id });
+            allowed += i64::from(self.perform(&Value::Null, &command, None)?.allowed);
+        }
+        Ok(json!(allowed))
     }
 
     /// So many single units, as far as they are granted.

@@ -120,6 +120,50 @@ fn a_change_whose_writer_dies_before_it_says_so_is_seen_too() {
     }
 }
 
+/// What acme has of a meter.
+fn used_of(worker: &mut Worker, meter: &str) -> Value {
+    worker.ask(&json!({ "do": "usage", "meter": meter }))["quota"][0][2].clone()
+}
+
+#[test]
+fn eight_processes_that_create_clients_are_granted_exactly_what_is_allowed() {
+    let store = store("");
+    let mut first = start(&store);
+    first.agency(10);
+    // Three clients are there: seventeen more are allowed.
+    let record = json!({ "type": "Account", "id": "acme", "email": "owner@acme.example", "package": "agency", "confirmed": true,
+        "limits": { "client_accounts": 20 }, "attributes": { "refuse_excess_clients": true } });
+    first.ask(&json!({ "do": "put", "record": record }));
+    let mut workers = several(&store, 8);
+    for (at, worker) in workers.iter_mut().enumerate() {
+        worker.send(&json!({ "do": "create_clients", "prefix": format!("w{at}"), "count": 6 }));
+    }
+    let granted: i64 = workers.iter_mut().map(|worker| worker.read().expect("is there").expect("an answer").as_i64().expect("a number")).sum();
+    assert_eq!((granted, used_of(&mut first, "client_accounts"), faults(&mut first)), (17, json!(20), json!([])));
+}
+
+#[test]
+fn a_command_whose_process_dies_is_done_whole_or_not_at_all_and_once() {
+    let store = store("");
+    let mut first = start(&store);
+    first.agency(10);
+    for (round, at) in ["begun", "worked", "committed"].into_iter().cycle().take(30).enumerate() {
+        let before = first.ask(&json!({ "do": "revision" })).as_u64().expect("a number");
+        let command = json!({ "do": "create_client", "id": format!("c{round}"), "email": format!("o@c{round}.example") });
+        let asked = json!({ "do": "perform", "command": command, "key": format!("k{round}") });
+        let mut dying = start(&store);
+        dying.ask(&json!({ "do": "crash", "at": at }));
+        assert_eq!(dying.try_ask(&asked), None, "{at}");
+        let done = u64::from(at == "committed");
+        assert_eq!(first.ask(&json!({ "do": "revision" })), json!(before + done), "{at}");
+        let answer = first.ask(&asked);
+        assert_eq!((&answer["code"], &answer["counted"]["replayed"]), (&json!("ok"), &json!(at == "committed")));
+        assert_eq!(first.ask(&json!({ "do": "revision" })), json!(before + 1), "{at}");
+        assert_eq!(used_of(&mut first, "client_accounts"), json!(4 + round), "{at}");
+    }
+    assert_eq!(faults(&mut first), json!([]));
+}
+
 #[test]
 fn eight_writers_have_fair_turns() {
     // Where each waits for the disk a sixteenth is the least; where commits take microseconds the scheduler of two cores has

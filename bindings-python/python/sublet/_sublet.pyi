@@ -3,6 +3,7 @@ from os import PathLike
 from types import TracebackType
 from typing import Any, final
 
+from .commands import Command
 from .types import Amount, At, Does, Quota, Ref, Resource, Validation, Value, Who
 
 __all__ = [
@@ -426,6 +427,20 @@ class Engine:
     ) -> Decision:
         """Takes from the action's stocks what is there no more, never below zero. The policies are asked of no amount."""
 
+    def perform(
+        self,
+        principal: Who,
+        command: Command,
+        *,
+        key: str | None = None,
+        actor: Who | None = None,
+        host: At | None = None,
+        channel: str | None = None,
+        realm: Who | None = None,
+        context: Mapping[str, Value] | None = None,
+    ) -> Decision:
+        """Asks whether `principal` may, and if so obeys the command: permission, debit and change are one transaction."""
+
     def commit(self, operation: int, amount: int | None = None, *, key: str | None = None) -> Counted:
         """Takes what a reservation holds, or so much of each meter, and gives back the rest. (Q8)"""
 
@@ -486,6 +501,9 @@ class Engine:
         self, lines: str | bytes | PathLike[str], progress: Callable[[int, int], bool | None] | None = None
     ) -> int: ...
     def export_lines(self) -> str: ...
+    def domain_proof(self, domain: str) -> str:
+        """The TXT record that the DNS of an owner's domain must have before `verify_domain`. (D4)"""
+
     def record(self, reference: Who) -> dict[str, Any] | None: ...
     def _empty(
         self,

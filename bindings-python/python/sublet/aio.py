@@ -17,13 +17,15 @@ from os import PathLike
 from types import TracebackType
 from typing import Any
 
-from ._sublet import Counted, Decision, Engine, Explanation, ManualClock
-from .types import Amount, At, Does, Quota, Resource, Validation, Value, Who
+from ._sublet import Decision, Engine, Explanation, ManualClock
+from .aio_counts import Counting
+from .commands import Command
+from .types import At, Does, Resource, Validation, Value, Who
 
 __all__ = ["AsyncEngine"]
 
 
-class AsyncEngine:
+class AsyncEngine(Counting):
     """An engine whose verbs are awaited. `engine` is the same engine for code that waits, and for what counts nothing and so
     reads a file only after another process changed the directory: `actions`, `login`, `desk`, `revision`; `bundle` never does.
 
@@ -31,9 +33,7 @@ class AsyncEngine:
     cancelled stops waiting; the call that it had begun is finished all the same. Retry it by its `key`.
     """
 
-    __slots__ = ("engine",)
-
-    engine: Engine
+    __slots__ = ()
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -204,74 +204,10 @@ class AsyncEngine:
             contexts=contexts,
         )
 
-    async def consume(
+    async def perform(
         self,
         principal: Who,
-        action: Does,
-        resource: Resource,
-        amount: Amount | None = None,
-        *,
-        key: str | None = None,
-        up_to: bool = False,
-        actor: Who | None = None,
-        host: At | None = None,
-        channel: str | None = None,
-        realm: Who | None = None,
-        context: Mapping[str, Value] | None = None,
-    ) -> Decision:
-        """`Engine.consume`, awaited."""
-        return await to_thread(
-            self.engine.consume,
-            principal,
-            action,
-            resource,
-            amount,
-            key=key,
-            up_to=up_to,
-            actor=actor,
-            host=host,
-            channel=channel,
-            realm=realm,
-            context=context,
-        )
-
-    async def reserve(
-        self,
-        principal: Who,
-        action: Does,
-        resource: Resource,
-        amount: Amount,
-        *,
-        ttl: int | None = None,
-        key: str | None = None,
-        actor: Who | None = None,
-        host: At | None = None,
-        channel: str | None = None,
-        realm: Who | None = None,
-        context: Mapping[str, Value] | None = None,
-    ) -> Decision:
-        """`Engine.reserve`, awaited."""
-        return await to_thread(
-            self.engine.reserve,
-            principal,
-            action,
-            resource,
-            amount,
-            ttl=ttl,
-            key=key,
-            actor=actor,
-            host=host,
-            channel=channel,
-            realm=realm,
-            context=context,
-        )
-
-    async def set(
-        self,
-        principal: Who,
-        action: Does,
-        resource: Resource,
-        amount: Amount,
+        command: Command,
         *,
         key: str | None = None,
         actor: Who | None = None,
@@ -280,13 +216,11 @@ class AsyncEngine:
         realm: Who | None = None,
         context: Mapping[str, Value] | None = None,
     ) -> Decision:
-        """`Engine.set`, awaited."""
+        """`Engine.perform`, awaited."""
         return await to_thread(
-            self.engine.set,
+            self.engine.perform,
             principal,
-            action,
-            resource,
-            amount,
+            command,
             key=key,
             actor=actor,
             host=host,
@@ -294,112 +228,6 @@ class AsyncEngine:
             realm=realm,
             context=context,
         )
-
-    async def add(
-        self,
-        principal: Who,
-        action: Does,
-        resource: Resource,
-        amount: Amount,
-        *,
-        key: str | None = None,
-        actor: Who | None = None,
-        host: At | None = None,
-        channel: str | None = None,
-        realm: Who | None = None,
-        context: Mapping[str, Value] | None = None,
-    ) -> Decision:
-        """`Engine.add`, awaited."""
-        return await to_thread(
-            self.engine.add,
-            principal,
-            action,
-            resource,
-            amount,
-            key=key,
-            actor=actor,
-            host=host,
-            channel=channel,
-            realm=realm,
-            context=context,
-        )
-
-    async def sub(
-        self,
-        principal: Who,
-        action: Does,
-        resource: Resource,
-        amount: Amount,
-        *,
-        key: str | None = None,
-        actor: Who | None = None,
-        host: At | None = None,
-        channel: str | None = None,
-        realm: Who | None = None,
-        context: Mapping[str, Value] | None = None,
-    ) -> Decision:
-        """`Engine.sub`, awaited."""
-        return await to_thread(
-            self.engine.sub,
-            principal,
-            action,
-            resource,
-            amount,
-            key=key,
-            actor=actor,
-            host=host,
-            channel=channel,
-            realm=realm,
-            context=context,
-        )
-
-    async def commit(self, operation: int, amount: int | None = None, *, key: str | None = None) -> Counted:
-        """`Engine.commit`, awaited."""
-        return await to_thread(self.engine.commit, operation, amount, key=key)
-
-    async def release(self, operation: int, *, key: str | None = None) -> Counted:
-        """`Engine.release`, awaited."""
-        return await to_thread(self.engine.release, operation, key=key)
-
-    async def refund(self, operation: int, amount: int | None = None, *, key: str | None = None) -> Counted:
-        """`Engine.refund`, awaited."""
-        return await to_thread(self.engine.refund, operation, amount, key=key)
-
-    async def top_up(self, account: str, meter: str, amount: int, *, key: str | None = None) -> Counted:
-        """`Engine.top_up`, awaited."""
-        return await to_thread(self.engine.top_up, account, meter, amount, key=key)
-
-    async def carry_over(
-        self,
-        account: str,
-        meter: str,
-        amount: int,
-        *,
-        member: str | None = None,
-        key: str | None = None,
-    ) -> Counted:
-        """`Engine.carry_over`, awaited."""
-        return await to_thread(self.engine.carry_over, account, meter, amount, member=member, key=key)
-
-    async def batch(self, items: Iterable[Mapping[str, Any]]) -> list[Decision]:
-        """`Engine.batch`, awaited."""
-        return await to_thread(self.engine.batch, items)
-
-    async def usage(self, account: str, *, member: str | None = None, meter: str | None = None) -> list[Quota]:
-        """`Engine.usage`, awaited."""
-        return await to_thread(self.engine.usage, account, member=member, meter=meter)
-
-    async def history(self, account: str, *, before: int | None = None, limit: int = 100) -> list[dict[str, Any]]:
-        """`Engine.history`, awaited."""
-        return await to_thread(self.engine.history, account, before=before, limit=limit)
-
-    async def verify(self) -> dict[str, Any]:
-        """`Engine.verify`, awaited."""
-        return await to_thread(self.engine.verify)
-
-    async def accept_clock(self) -> None:
-        """`Engine.accept_clock`, awaited."""
-        await to_thread(self.engine.accept_clock)
 
     async def change(
         self,
@@ -422,6 +250,10 @@ class AsyncEngine:
     async def export_lines(self) -> str:
         """`Engine.export_lines`, awaited."""
         return await to_thread(self.engine.export_lines)
+
+    async def domain_proof(self, domain: str) -> str:
+        """`Engine.domain_proof`, awaited."""
+        return await to_thread(self.engine.domain_proof, domain)
 
     async def record(self, reference: Who) -> dict[str, Any] | None:
         """`Engine.record`, awaited."""

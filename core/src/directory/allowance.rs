@@ -2,9 +2,9 @@
 
 use std::sync::LazyLock;
 
-use super::key::Kind;
-use super::{Directory, NONE};
-use crate::catalog::Catalog;
+use super::key::{Key, Kind};
+use super::{Directory, NONE, Target};
+use crate::catalog::{Catalog, Counts};
 use crate::limit::Limit;
 use crate::quota::{Allowance, LimitSource};
 use crate::window::Calendar;
@@ -23,6 +23,18 @@ impl Directory {
     /// A member's number, and that of its account.
     pub(crate) fn member_number(&self, id: &str) -> Option<(u32, u32)> {
         self.hot.members.find(id).map(|(number, row)| (number, row.account))
+    }
+
+    /// How many such records an account has.
+    pub(crate) fn count(&self, account: u32, what: Counts) -> i64 {
+        let hot = &self.hot;
+        let is = |key: &Key| match (what, key.kind()) {
+            (Counts::Clients, Kind::Account) => hot.accounts.row(key.number()).is_some_and(|row| row.owner == account && !row.is_closed()),
+            (Counts::Members, Kind::TeamMember) => true,
+            _ => false,
+        };
+        let found = self.referrers.of(Target::Record(Kind::Account.key(account)), hot);
+        i64::try_from(found.iter().filter(|key| is(key)).count()).unwrap_or(i64::MAX)
     }
 
     /// The id of an account's number.

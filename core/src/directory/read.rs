@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::features::places;
 use super::key::{Key, Kind};
-use super::{Directory, Record};
+use super::{Directory, Record, Target};
 use crate::Ref;
 use crate::access_level::AccessLevel;
 use crate::account::{Account, AccountKind, DisableReason};
@@ -67,6 +67,16 @@ impl Directory {
             calendar: cold.and_then(|cold| cold.calendar.as_deref().cloned()),
             attributes: cold.map(|cold| cold.attributes.clone()).unwrap_or_default(),
         })
+    }
+
+    /// The clients that have an access level, by id.
+    pub(crate) fn clients_with(&self, level: &str) -> Vec<Account> {
+        let Some(key) = self.hot.key(Kind::AccessLevel, level) else { return Vec::new() };
+        let referrers = self.referrers.of(Target::Record(key), &self.hot);
+        let clients = referrers.into_iter().filter(|referrer| referrer.kind() == Kind::Account);
+        let mut found: Vec<Account> = clients.filter_map(|key| self.account(self.hot.id(key))).collect();
+        found.sort_by(|one, other| one.id.cmp(&other.id));
+        found
     }
 
     pub(crate) fn member(&self, id: &str) -> Option<TeamMember> {

@@ -72,4 +72,17 @@ impl Engine {
             Ok(state.directory.record(reference, &bundle.catalog))
         })
     }
+
+    /// The TXT record that the DNS of an owner's domain must have before `verify_domain` (D4).
+    ///
+    /// # Errors
+    /// `directory.unknown_record` for a name that is no owner's domain.
+    pub fn domain_proof(&self, domain: &str) -> Result<String, Error> {
+        guard(|| {
+            let state = self.current()?;
+            state.tenancy("domain_proof")?;
+            let known = crate::host::normalise(domain).ok().and_then(|name| state.directory.domain(&name));
+            known.and_then(|known| known.proof()).ok_or_else(|| Error::UnknownRecord { record: Ref::new("Domain", domain).to_string() })
+        })
+    }
 }

@@ -93,7 +93,12 @@ pub(super) enum Metered<'s> {
     Denied(Box<Decision>),
 }
 
-impl Asked<'_> {
+impl<'s> Asked<'s> {
+    /// The same, under a key whose digest the caller has made.
+    pub(super) fn under(self, key: Option<(&'s str, [u8; 32])>) -> Self {
+        Self { key, ..self }
+    }
+
     pub(super) fn take(
         &self,
         ledger: &mut dyn crate::store::Ledger,

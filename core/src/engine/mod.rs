@@ -9,6 +9,7 @@ mod count;
 mod login;
 mod metered;
 mod options;
+mod perform;
 mod shared;
 mod turn;
 mod verbs;

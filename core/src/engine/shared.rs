@@ -7,7 +7,7 @@ use arc_swap::Guard;
 use super::{Engine, State, guard};
 use crate::directory::Directory;
 use crate::policy::Kind;
-use crate::store::{Board, Keep, KeepsDirectory, Pages, Word};
+use crate::store::{Board, Durability, Keep, KeepsDirectory, Ledger, Pages, Word};
 use crate::{Error, Ref};
 
 /// What a version was read from.
@@ -21,7 +21,10 @@ pub(super) struct Watch {
 }
 
 /// A new version, and the records that it changes: all of them, if it is not said.
-type Made = (State, Option<Vec<Ref>>);
+pub(super) type Made = (State, Option<Vec<Ref>>);
+
+/// What a change of directory and counts together does.
+pub(super) type Together<'w> = &'w mut dyn FnMut(&State, &mut dyn Ledger) -> Result<(Option<Made>, Keep), Error>;
 
 impl Engine {
     /// The version in force: at the cost of one load where no other process has changed the directory since.
@@ -76,6 +79,50 @@ impl Engine {
                 };
                 self.change_kept(kept, &state, work)
             })
+        })
+    }
+
+    /// Changes directory and counts in one transaction, which is about the counts of these accounts.
+    pub(super) fn together(&self, verb: &str, accounts: &dyn Fn(&State) -> Result<Vec<String>, Error>, work: Together<'_>) -> Result<(), Error> {
+        self.state.load().tenancy(verb)?;
+        self.turn.take(|| {
+            let mut state = self.state.load_full();
+            if let Some(tidy) = state.tidied(verb)? {
+                state = Arc::new(tidy);
+                self.state.store(Arc::clone(&state));
+            }
+            let Some(kept) = state.store.directory() else {
+                let (accounts, mut next) = (accounts(&state)?, None);
+                let accounts: Vec<&str> = accounts.iter().map(String::as_str).collect();
+                state.store.write(&accounts, Durability::Power, &mut |ledger| {
+                    let (made, keep) = work(&state, ledger)?;
+                    next = made;
+                    Ok(keep)
+                })?;
+                if let Some((next, _)) = next {
+                    self.state.store(Arc::new(next));
+                }
+                return Ok(());
+            };
+            let next = std::cell::Cell::new(None);
+            let mut made = None;
+            kept.change(
+                &mut |pages| {
+                    let latest = state.caught_up(pages)?;
+                    let (version, keep) = work(latest.as_ref().unwrap_or(&state), pages.ledger())?;
+                    if let Some((mut version, references)) = version {
+                        version.write(pages, references.as_deref())?;
+                        version.watch = Some(Watch::after(pages));
+                        next.set(Some(Arc::new(version)));
+                    }
+                    Ok(keep)
+                },
+                &mut || made = next.take(),
+            )?;
+            if let Some(made) = made {
+                self.state.store(made);
+            }
+            Ok(())
         })
     }
 

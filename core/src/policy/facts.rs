@@ -134,6 +134,12 @@ impl Bundle {
         found.map(|(name, _)| Ref::new("Action", name)).ok_or_else(|| Error::UnknownAction { action: format!("@asks({verb})") })
     }
 
+    /// The actions that carry `@asks(verb)` and can be asked by this type of login on that type of resource, by name.
+    pub(crate) fn all_asked_by(&self, verb: &str, principal: &str, resource: &str) -> Vec<(Ref, &Action)> {
+        let asked = |action: &&Action| action.asks.as_deref() == Some(verb) && action.principals.contains(principal) && action.resources.contains(resource);
+        self.names.actions.iter().filter(|(_, action)| asked(action)).map(|(name, action)| (Ref::new("Action", name), action)).collect()
+    }
+
     /// Desks and the actions that ask for them, by action name.
     pub(crate) fn desks(&self) -> Vec<(&str, Ref)> {
         self.names.actions.iter().filter_map(|(name, action)| Some((action.desk.as_deref()?, Ref::new("Action", name)))).collect()

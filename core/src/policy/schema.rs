@@ -24,6 +24,8 @@ pub(crate) struct Action {
     pub(crate) desk: Option<String>,
     /// Whether its context needs fields beside `facts`.
     pub(crate) context: bool,
+    /// The fields that its context can have.
+    pub(crate) fields: BTreeSet<String>,
     pub(crate) principals: BTreeSet<String>,
     pub(crate) resources: BTreeSet<String>,
 }
@@ -109,6 +111,7 @@ fn action(name: &str, declared: &Value, fragments: &[Value], file: &File, names:
         asks: note("asks").map(str::to_owned),
         desk: note("desk").map(str::to_owned),
         context: needs_context(applies.get("context"), fragments),
+        fields: fields(applies.get("context"), fragments).unwrap_or_default(),
         principals,
         resources,
     })
@@ -132,6 +135,16 @@ pub(crate) fn shapes(fragments: &[Value]) -> Shapes {
         }
     }
     shapes
+}
+
+/// The names of a context's fields, where they can be read.
+fn fields(context: Option<&Value>, fragments: &[Value]) -> Option<BTreeSet<String>> {
+    let of_record = |shape: &Value| Some(shape.get("attributes").and_then(Value::as_object)?.keys().cloned().collect::<BTreeSet<_>>());
+    let context = context?;
+    of_record(context).or_else(|| {
+        let name = context.get("name").or_else(|| context.get("type")).and_then(Value::as_str)?;
+        fragments.iter().find_map(|fragment| fragment.get("")?.get("commonTypes")?.get(name)).and_then(of_record)
+    })
 }
 
 /// Whether the context has fields of its own that it needs.

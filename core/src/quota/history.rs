@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::UNCOUNTED;
 use crate::Error;
 use crate::store::{Hold, Ledger, OperationKind};
 
@@ -58,7 +59,7 @@ pub(crate) fn history(ledger: &mut dyn Ledger, account: &str, before: Option<u64
     for operation in ledger.history(account, before, most)? {
         let mut parts = Vec::with_capacity(operation.parts.len());
         for part in operation.parts {
-            let Some(named) = ledger.bucket(part.bucket)? else { continue };
+            let Some(named) = ledger.bucket(part.bucket)?.filter(|named| named.meter != UNCOUNTED) else { continue };
             parts.push(HistoryPart { meter: named.meter, member: named.member, used: part.used, held: part.held, top_up: part.top_up, refunded: part.back });
         }
         let reservation = operation.hold.map(|hold| match hold {

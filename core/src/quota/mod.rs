@@ -4,13 +4,15 @@
 mod answer;
 mod history;
 mod settle;
+mod stock;
 mod take;
 
 pub use self::answer::{Counted, LimitSource, MemberQuota, Quota};
 pub(crate) use self::history::history;
 pub use self::history::{HistoryEntry, HistoryPart};
 pub(crate) use self::settle::{Asked as SettlingAsked, Settling, Statement, settle, state};
-pub(crate) use self::take::{Asked, Taking, count, take, usage};
+pub(crate) use self::stock::{UNCOUNTED, keep, note};
+pub(crate) use self::take::{Asked, Taking, count, replayed, take, usage};
 use crate::catalog::{MeterKind, WindowKind};
 use crate::limit::Limit;
 use crate::window::Calendar;
@@ -45,6 +47,13 @@ pub(crate) struct Line<'a> {
     pub(crate) allowance: Allowance,
     /// A member's own part, where it has one.
     pub(crate) sub_limit: Option<Limit>,
+}
+
+impl<'a> Line<'a> {
+    /// A stock of which nothing is asked.
+    pub(crate) fn of_stock(meter: &'a str, allowance: Allowance) -> Self {
+        Self { meter, kind: MeterKind::Stock, window: WindowKind::Lifetime, frees: false, amount: 0, allowance, sub_limit: None }
+    }
 }
 
 /// Whose counts are asked of, and from when their windows are counted.

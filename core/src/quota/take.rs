@@ -11,7 +11,7 @@ use crate::window::Window;
 use crate::{Decision, Error};
 
 /// How long a key lives after its window, or after its operation where no window ends: 35 days.
-const KEY_LIFE: i64 = 35 * 86_400_000;
+pub(super) const KEY_LIFE: i64 = 35 * 86_400_000;
 
 /// Which verb takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -222,7 +222,7 @@ fn kind(taking: Taking, frees: bool) -> OperationKind {
     }
 }
 
-fn numbered(mut decision: Decision, id: u64) -> Decision {
+pub(super) fn numbered(mut decision: Decision, id: u64) -> Decision {
     if let Some(counted) = &mut decision.counted {
         counted.operation = Some(id);
     }
@@ -238,7 +238,7 @@ pub(super) fn kept_until(line: &Line<'_>, window: Window, now: i64) -> i64 {
 }
 
 /// The answer that the key had, if it had one.
-pub(super) fn replayed(ledger: &mut dyn Ledger, account: &str, key: Option<(&str, [u8; 32])>) -> Result<Option<Decision>, Error> {
+pub(crate) fn replayed(ledger: &mut dyn Ledger, account: &str, key: Option<(&str, [u8; 32])>) -> Result<Option<Decision>, Error> {
     let Some((key, digest)) = key else { return Ok(None) };
     let named = || crate::id::short(key);
     match ledger.seen(account, key)? {

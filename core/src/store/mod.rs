@@ -64,6 +64,8 @@ pub enum OperationKind {
     TopUp,
     /// Counted what was used before Sublet counted.
     CarryOver,
+    /// Changed the directory; counted nothing.
+    Command,
 }
 
 impl OperationKind {
@@ -80,6 +82,7 @@ impl OperationKind {
             Self::Refund => "refund",
             Self::TopUp => "top_up",
             Self::CarryOver => "carry_over",
+            Self::Command => "command",
         }
     }
 }
@@ -240,6 +243,8 @@ pub(crate) trait Pages {
     fn put(&mut self, kind: &str, id: &str, record: Option<&str>) -> Result<(), Error>;
     /// Writes the revision, and what it changed unless everything.
     fn note(&mut self, revision: u64, changes: Option<&str>) -> Result<(), Error>;
+    /// The counts, in the same transaction.
+    fn ledger(&mut self) -> &mut dyn Ledger;
 }
 
 /// A directory that all processes of a machine share.

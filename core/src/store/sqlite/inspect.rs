@@ -138,7 +138,7 @@ fn read(place: &Place, connection: &Connection, version: i64, account: Option<&s
 fn counts(view: &Connection, account: &str) -> rusqlite::Result<Vec<InspectedCount>> {
     let sql = r#"SELECT b.member, b.meter, b.start, b."end", b.used, b.top_up,
         (SELECT coalesce(sum(h.amount), 0) FROM holds h WHERE h.bucket = b.id AND h.until > ?2)
-        FROM buckets b WHERE b.account = ?1 ORDER BY b.start DESC, b.meter, b.member"#;
+        FROM buckets b WHERE b.account = ?1 AND b.meter <> '' ORDER BY b.start DESC, b.meter, b.member"#;
     let mut statement = view.prepare(sql)?;
     let rows = statement.query_map(rusqlite::params![account, boot::clock_now()], |row| {
         let text = |at: i64| Some(at).filter(|at| ![i64::MIN, i64::MAX].contains(at)).and_then(window::instant_text);

@@ -8,7 +8,7 @@ use super::board::{Board, Word};
 use super::ledger::Sheet;
 use super::{Sqlite, fork, locks};
 use crate::Error;
-use crate::store::{Keep, KeepsDirectory, Pages};
+use crate::store::{Keep, KeepsDirectory, Ledger, Pages};
 
 /// How many revisions can be caught up with one by one; who is further behind reads all records.
 const TAIL: u64 = 10_000;
@@ -72,6 +72,10 @@ impl Pages for Sheet<'_> {
             self.run("DELETE FROM changes WHERE revision <= ?1", [i64::try_from(revision.saturating_sub(TAIL)).unwrap_or(0)])?;
         }
         self.run("UPDATE meta SET value = ?1 WHERE name = 'revision'", [number]).map(drop)
+    }
+
+    fn ledger(&mut self) -> &mut dyn Ledger {
+        self
     }
 }
 

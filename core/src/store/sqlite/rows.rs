@@ -24,7 +24,7 @@ pub(super) fn row(id: u64) -> i64 {
 }
 
 /// The numbers stand in files: new kinds come at the end.
-const KINDS: [OperationKind; 9] = [
+const KINDS: [OperationKind; 10] = [
     OperationKind::Consume,
     OperationKind::Free,
     OperationKind::Set,
@@ -34,6 +34,7 @@ const KINDS: [OperationKind; 9] = [
     OperationKind::Refund,
     OperationKind::TopUp,
     OperationKind::CarryOver,
+    OperationKind::Command,
 ];
 
 pub(super) fn kind_number(kind: OperationKind) -> i64 {

@@ -1,0 +1,148 @@
+// Commands: what `perform` is asked to do; types of `index.d.ts` without a value of their own.
+
+import type { Limit } from './quota.js';
+
+/** Why an account is disabled; reasons add up (C7). */
+export type DisableReason = 'overage' | 'by_owner' | 'unpaid' | 'abuse';
+
+interface AccountFields {
+  readonly limits?: { readonly [meter: string]: Limit };
+  /** The IANA name of the time zone of its windows. */
+  readonly zone?: string;
+  /** The day from which its months are counted: `2026-01-31`. */
+  readonly anchor?: string;
+  readonly attributes?: { readonly [name: string]: unknown };
+}
+
+/** A main account, by the platform's staff; its e-mail is unconfirmed (C4). */
+export interface CreateAccount extends AccountFields {
+  readonly do: 'create_account';
+  readonly id: string;
+  readonly email: string;
+  readonly package: string;
+}
+
+/** A client account: of whoever asks, unless `owner` says; its level is the package's, unless `level` says (C3, L7). */
+export interface CreateClient extends AccountFields {
+  readonly do: 'create_client';
+  readonly id: string;
+  readonly email: string;
+  readonly owner?: string;
+  readonly level?: string;
+}
+
+/** A client's limits, time zone and attributes; what is not named stays (L6). */
+export interface EditClient extends AccountFields {
+  readonly do: 'edit_client';
+  readonly account: string;
+  readonly remove_limits?: readonly string[];
+  readonly remove_attributes?: readonly string[];
+}
+
+/** Another access level for a client (L1, L3). */
+export interface AttachLevel {
+  readonly do: 'attach_level';
+  readonly account: string;
+  readonly level: string;
+}
+
+/** One more reason for which an account is disabled (C7), or one less. */
+export interface Disable {
+  readonly do: 'disable' | 'restore';
+  readonly account: string;
+  readonly reason: DisableReason;
+}
+
+/** The end of an account; its data stays. */
+export interface Close {
+  readonly do: 'close';
+  readonly account: string;
+}
+
+interface Parts {
+  readonly sub_limits?: { readonly [meter: string]: Limit };
+  readonly attributes?: { readonly [name: string]: unknown };
+}
+
+/** A member of an account (of whoever asks, unless `account` says), who holds a seat from now on (M8). */
+export interface InviteMember extends Parts {
+  readonly do: 'invite_member';
+  readonly id: string;
+  readonly email: string;
+  readonly account?: string;
+  readonly grants?: readonly string[];
+}
+
+/** All features that a member may use from now on (M3, M5). */
+export interface GrantMember {
+  readonly do: 'grant_member';
+  readonly member: string;
+  readonly grants: readonly string[];
+}
+
+/** A member's part of the limits, and its attributes; what is not named stays (M7). */
+export interface EditMember extends Parts {
+  readonly do: 'edit_member';
+  readonly member: string;
+  readonly remove_sub_limits?: readonly string[];
+  readonly remove_attributes?: readonly string[];
+}
+
+/** The end of a membership. */
+export interface RemoveMember {
+  readonly do: 'remove_member';
+  readonly member: string;
+}
+
+/** An access level of an owner: of whoever asks, unless `owner` says (L2). */
+export interface CreateLevel {
+  readonly do: 'create_level';
+  readonly id: string;
+  readonly owner?: string;
+  readonly features: readonly string[];
+  readonly limits?: { readonly [meter: string]: Limit };
+}
+
+/** All features of a level, and its limits; what is not named stays (L5). */
+export interface EditLevel {
+  readonly do: 'edit_level';
+  readonly level: string;
+  readonly features?: readonly string[];
+  readonly limits?: { readonly [meter: string]: Limit };
+  readonly remove_limits?: readonly string[];
+}
+
+/** The end of a level; `replacement` is what its clients have instead (L3). */
+export interface DeleteLevel {
+  readonly do: 'delete_level';
+  readonly level: string;
+  readonly replacement?: string;
+}
+
+/** A whitelabel domain, pending: of whoever asks, unless `owner` says (D4). */
+export interface AddDomain {
+  readonly do: 'add_domain';
+  readonly domain: string;
+  readonly owner?: string;
+}
+
+/** The TXT records that the host found in the DNS of a domain: its `domainProof` must be among them (D4). */
+export interface VerifyDomain {
+  readonly do: 'verify_domain';
+  readonly domain: string;
+  readonly txt: readonly string[];
+}
+
+/** Gives a domain up; `confirmed` if clients may be left without one (D4, D8). */
+export interface RemoveDomain {
+  readonly do: 'remove_domain';
+  readonly domain: string;
+  readonly confirmed?: boolean;
+}
+
+/** A change of the directory that somebody asks for. */
+export type Command =
+  | CreateAccount | CreateClient | EditClient | AttachLevel | Disable | Close
+  | InviteMember | GrantMember | EditMember | RemoveMember
+  | CreateLevel | EditLevel | DeleteLevel
+  | AddDomain | VerifyDomain | RemoveDomain;

@@ -1,0 +1,40 @@
+//! Commands.
+
+use pyo3::prelude::*;
+use sublet::Command;
+
+use crate::Engine;
+use crate::answers::Decision;
+use crate::asked::{around, reference};
+use crate::count::{Given, key};
+use crate::errors::OrRaise;
+use crate::values::object;
+
+#[pymethods]
+impl Engine {
+    /// The TXT record that a domain's DNS must have before it is verified.
+    fn domain_proof(&self, py: Python<'_>, domain: &str) -> PyResult<String> {
+        py.detach(|| self.inner.domain_proof(domain)).or_raise()
+    }
+
+    /// Asks whether the principal may, and if so obeys the command.
+    #[pyo3(signature = (principal, command, *, key=None, actor=None, host=None, channel=None, realm=None, context=None))]
+    #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
+    fn perform(
+        &self,
+        py: Python<'_>,
+        principal: &Bound<'_, PyAny>,
+        command: &Bound<'_, PyAny>,
+        key: Given<'_, '_>,
+        actor: Given<'_, '_>,
+        host: Given<'_, '_>,
+        channel: Given<'_, '_>,
+        realm: Given<'_, '_>,
+        context: Given<'_, '_>,
+    ) -> PyResult<Decision> {
+        let (principal, key) = (reference("principal", principal.as_borrowed())?, self::key(key)?);
+        let with = around(actor, host, channel, realm, None, context).owned()?;
+        let command = Command::from_value(object("command", command)?.into()).or_raise()?;
+        py.detach(|| self.inner.perform(&principal, &command, &with, key)).map(Decision).or_raise()
+    }
+}

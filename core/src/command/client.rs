@@ -1,0 +1,145 @@
+//! Client accounts, as their owner makes and keeps them (C3).
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::account::calendar;
+use super::{Scene, Target, entity};
+use crate::account::{Account, AccountKind};
+use crate::directory::{Change, Record};
+use crate::limit::Limits;
+use crate::window::Calendar;
+use crate::{Error, Ref, email};
+
+/// A client account of an owner.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CreateClient {
+    /// Its id, which nothing else has.
+    pub id: String,
+    /// The login's e-mail; unconfirmed (C4).
+    pub email: String,
+    /// Whose client it is; that of whoever asks, if it is not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// Its access level; that of the owner's package, if it is not said (L7).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level: Option<String>,
+    /// Limits of its own (L6).
+    #[serde(default, skip_serializing_if = "Limits::is_empty")]
+    pub limits: Limits,
+    /// The time zone of its windows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
+    /// The day from which its months are counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub anchor: Option<String>,
+    /// The host's own attributes.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub attributes: Map<String, Value>,
+}
+
+/// A client's limits, time zone and attributes; what is not named stays.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EditClient {
+    /// Which client.
+    pub account: String,
+    /// Limits of its own, by meter.
+    #[serde(default, skip_serializing_if = "Limits::is_empty")]
+    pub limits: Limits,
+    /// Meters whose limit is to be that of its level or package again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remove_limits: Vec<String>,
+    /// The time zone of its windows, from the next one on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
+    /// The day from which its months are counted, from the next one on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub anchor: Option<String>,
+    /// The host's own attributes, by name.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub attributes: Map<String, Value>,
+    /// Attributes that it is to have no more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remove_attributes: Vec<String>,
+}
+
+/// Another access level for a client.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AttachLevel {
+    /// Which client.
+    pub account: String,
+    /// Which level: built-in, or the owner's (L3).
+    pub level: String,
+}
+
+impl CreateClient {
+    fn owner<'a>(&'a self, scene: &'a Scene<'_>) -> Result<&'a str, Error> {
+        self.owner.as_deref().map_or_else(|| scene.own_account(), Ok)
+    }
+
+    pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
+        let owner = self.owner(scene)?;
+        scene.account(owner)?;
+        Ok(Target::new(Ref::new("Account", owner), owner).counting(owner))
+    }
+
+    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+        scene.new_id("Account", &self.id)?;
+        Ok(vec![Change::Put(Record::Account(Account {
+            id: self.id.clone(),
+            email: email::normalise(&self.email)?,
+            kind: AccountKind::Client { owner: self.owner(scene)?.to_owned(), level: self.level.clone() },
+            confirmed: false,
+            closed: false,
+            disabled: std::collections::BTreeSet::new(),
+            limits: self.limits.clone(),
+            calendar: calendar(self.zone.as_deref(), self.anchor.as_deref())?,
+            attributes: self.attributes.clone(),
+        }))])
+    }
+}
+
+impl EditClient {
+    pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
+        scene.account(&self.account)?;
+        Ok(Target::new(Ref::new("Account", &self.account), &self.account))
+    }
+
+    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+        let before = scene.account(&self.account)?;
+        let mut after = before.clone();
+        after.limits.retain(|meter, _| !self.remove_limits.contains(meter));
+        after.limits.extend(self.limits.iter().map(|(meter, limit)| (meter.clone(), *limit)));
+        after.attributes.retain(|name, _| !self.remove_attributes.contains(name));
+        after.attributes.extend(self.attributes.iter().map(|(name, value)| (name.clone(), value.clone())));
+        if self.zone.is_some() || self.anchor.is_some() {
+            let known = before.calendar.as_ref();
+            let (zone, anchor) = (known.and_then(Calendar::zone), known.and_then(Calendar::anchor));
+            after.calendar = calendar(self.zone.as_deref().or(zone), self.anchor.as_deref().or(anchor.as_deref()))?;
+        }
+        Ok(if after == before { Vec::new() } else { vec![Change::Put(Record::Account(after))] })
+    }
+}
+
+impl AttachLevel {
+    pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
+        scene.account(&self.account)?;
+        if scene.directory.level(&self.level, scene.catalog).is_none() {
+            return Err(Error::UnknownLevel { account: self.account.clone(), level: crate::id::short(&self.level) });
+        }
+        Ok(Target::new(Ref::new("Account", &self.account), &self.account).with("level", entity("AccessLevel", &self.level)))
+    }
+
+    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+        let mut account = scene.account(&self.account)?;
+        match &mut account.kind {
+            AccountKind::Client { level, .. } if level.as_deref() == Some(&self.level) => return Ok(Vec::new()),
+            AccountKind::Client { level, .. } => *level = Some(self.level.clone()),
+            AccountKind::Main { .. } => return Err(Error::NotClient { account: account.id }),
+        }
+        Ok(vec![Change::Put(Record::Account(account))])
+    }
+}

@@ -1,0 +1,119 @@
+//! Domains of an owner (D4, D8).
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Scene, Target};
+use crate::catalog::Counts;
+use crate::directory::{Change, Record};
+use crate::domain::{Domain, DomainState};
+use crate::{Error, Ref, host};
+
+/// A whitelabel domain, pending until it is verified (D4). What its DNS must say is [`Domain::proof`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AddDomain {
+    /// The host name.
+    pub domain: String,
+    /// Whose it is; of the account of whoever asks, if it is not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+}
+
+/// What was found in the DNS: with the domain's proof among it, the domain is in use from now on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VerifyDomain {
+    /// The host name.
+    pub domain: String,
+    /// The TXT records of the name, as the host looked them up.
+    pub txt: Vec<String>,
+}
+
+/// Gives a domain up: nobody else can add it for as long as it stays quarantined (D4).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RemoveDomain {
+    /// The host name.
+    pub domain: String,
+    /// That clients who have no other place to log in are known of (D8).
+    #[serde(default)]
+    pub confirmed: bool,
+}
+
+fn domain(scene: &Scene<'_>, name: &str) -> Result<Domain, Error> {
+    let unknown = || Error::UnknownRecord { record: Ref::new("Domain", name).to_string() };
+    let known = host::normalise(name).ok().and_then(|name| scene.directory.domain(&name));
+    known.ok_or_else(unknown)
+}
+
+fn about(scene: &Scene<'_>, name: &str) -> Result<Target, Error> {
+    let domain = domain(scene, name)?;
+    Ok(Target::new(Ref::new("Domain", domain.name()), domain.owner().unwrap_or_default()))
+}
+
+fn to(scene: &Scene<'_>, name: &str, state: DomainState) -> Result<Vec<Change>, Error> {
+    let before = domain(scene, name)?;
+    Ok(if before.state == state { Vec::new() } else { vec![Change::Put(Record::Domain(Domain { state, ..before }))] })
+}
+
+impl AddDomain {
+    fn owner<'a>(&'a self, scene: &'a Scene<'_>) -> Result<&'a str, Error> {
+        self.owner.as_deref().map_or_else(|| scene.own_account(), Ok)
+    }
+
+    pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
+        let owner = self.owner(scene)?;
+        scene.account(owner)?;
+        Ok(Target::new(Ref::new("Account", owner), owner))
+    }
+
+    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+        let refused = |reason: &str| Error::DomainName { domain: crate::id::short(&self.domain), reason: reason.to_owned() };
+        let name = host::normalise(&self.domain).map_err(refused)?;
+        if self.domain.contains(':') {
+            return Err(refused("it has a port"));
+        }
+        if scene.directory.domain(&name).is_some() {
+            return Err(Error::DuplicateDomain { domain: name });
+        }
+        let owner = Some(self.owner(scene)?.to_owned());
+        Ok(vec![Change::Put(Record::Domain(Domain { name, owner, state: DomainState::Pending }))])
+    }
+}
+
+impl VerifyDomain {
+    pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
+        about(scene, &self.domain)
+    }
+
+    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+        let found = domain(scene, &self.domain)?;
+        let proof = found.proof().unwrap_or_default();
+        if found.state == DomainState::Quarantined || !self.txt.contains(&proof) {
+            return Err(Error::DomainProof { domain: found.name, proof });
+        }
+        to(scene, &self.domain, DomainState::Verified)
+    }
+}
+
+impl RemoveDomain {
+    pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
+        let (domain, target) = (domain(scene, &self.domain)?, about(scene, &self.domain)?);
+        let directory = scene.directory;
+        let owner = domain.owner().and_then(|owner| directory.account_number(owner));
+        let strands = owner.is_some_and(|owner| {
+            let others = directory.domains_of(Some(owner)).iter().any(|name| **name != *domain.name());
+            domain.is_verified() && !others && directory.count(owner, Counts::Clients) > 0
+        });
+        Ok(target.with("strands_clients", Value::Bool(strands)).with("confirmed", Value::Bool(self.confirmed)))
+    }
+
+    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+        // One that never was in use keeps nobody away.
+        if domain(scene, &self.domain)?.state == DomainState::Pending {
+            return Ok(vec![Change::Remove(Ref::new("Domain", &self.domain))]);
+        }
+        to(scene, &self.domain, DomainState::Quarantined)
+    }
+}

@@ -1,0 +1,165 @@
+//! Team members, as their account keeps them (M3, M5, M7, M8).
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{Scene, Target, entity};
+use crate::directory::{Change, Record};
+use crate::limit::Limits;
+use crate::member::TeamMember;
+use crate::{Error, Ref, email};
+
+/// A member of an account, who holds a seat from now on and can do nothing before he accepts (M8).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InviteMember {
+    /// The member's id, which nothing else has.
+    pub id: String,
+    /// The login's e-mail.
+    pub email: String,
+    /// Whose member it is; of the account of whoever asks, if it is not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// The features that it may use (M3).
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub grants: BTreeSet<String>,
+    /// Its part of the account's limits (M7).
+    #[serde(default, skip_serializing_if = "Limits::is_empty")]
+    pub sub_limits: Limits,
+    /// The host's own attributes.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub attributes: Map<String, Value>,
+}
+
+/// The features that a member may use from now on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GrantMember {
+    /// Which member.
+    pub member: String,
+    /// All of them.
+    pub grants: BTreeSet<String>,
+}
+
+/// A member's part of the limits, and its attributes; what is not named stays.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EditMember {
+    /// Which member.
+    pub member: String,
+    /// Its part of the account's limits, by meter (M7).
+    #[serde(default, skip_serializing_if = "Limits::is_empty")]
+    pub sub_limits: Limits,
+    /// Meters of which it is to have no part of its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remove_sub_limits: Vec<String>,
+    /// The host's own attributes, by name.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub attributes: Map<String, Value>,
+    /// Attributes that it is to have no more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remove_attributes: Vec<String>,
+}
+
+/// The end of a membership.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RemoveMember {
+    /// Which member.
+    pub member: String,
+}
+
+/// Features as a context's set of them.
+fn features(names: &BTreeSet<String>) -> Value {
+    names.iter().map(|name| entity("Feature", name)).collect::<Vec<_>>().into()
+}
+
+fn member(scene: &Scene<'_>, id: &str) -> Result<TeamMember, Error> {
+    let unknown = || Error::UnknownRecord { record: Ref::new("TeamMember", id).to_string() };
+    scene.directory.member(id).ok_or_else(unknown)
+}
+
+/// The question about a member, who counts for its account.
+fn about(scene: &Scene<'_>, id: &str) -> Result<Target, Error> {
+    let account = member(scene, id)?.account;
+    Ok(Target::new(Ref::new("TeamMember", id), &account).counting(&account))
+}
+
+fn put(after: TeamMember, before: &TeamMember) -> Vec<Change> {
+    if after == *before { Vec::new() } else { vec![Change::Put(Record::TeamMember(after))] }
+}
+
+/// A feature that the bundle does not declare cannot be asked about.
+fn declared(scene: &Scene<'_>, record: &str, grants: &BTreeSet<String>) -> Result<(), Error> {
+    match grants.iter().find(|name| scene.catalog.feature_words(name).is_none()) {
+        Some(feature) => Err(Error::UnknownFeature { record: Ref::new("TeamMember", record).to_string(), feature: crate::id::short(feature) }),
+        None => Ok(()),
+    }
+}
+
+impl InviteMember {
+    fn account<'a>(&'a self, scene: &'a Scene<'_>) -> Result<&'a str, Error> {
+        self.account.as_deref().map_or_else(|| scene.own_account(), Ok)
+    }
+
+    pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
+        let account = self.account(scene)?;
+        scene.account(account)?;
+        declared(scene, &self.id, &self.grants)?;
+        Ok(Target::new(Ref::new("Account", account), account).counting(account).with("grants", features(&self.grants)))
+    }
+
+    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+        scene.new_id("TeamMember", &self.id)?;
+        Ok(vec![Change::Put(Record::TeamMember(TeamMember {
+            id: self.id.clone(),
+            account: self.account(scene)?.to_owned(),
+            email: email::normalise(&self.email)?,
+            confirmed: false,
+            grants: self.grants.clone(),
+            sub_limits: self.sub_limits.clone(),
+            attributes: self.attributes.clone(),
+        }))])
+    }
+}
+
+impl GrantMember {
+    pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
+        declared(scene, &self.member, &self.grants)?;
+        Ok(about(scene, &self.member)?.with("grants", features(&self.grants)))
+    }
+
+    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+        let before = member(scene, &self.member)?;
+        Ok(put(TeamMember { grants: self.grants.clone(), ..before.clone() }, &before))
+    }
+}
+
+impl EditMember {
+    pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
+        about(scene, &self.member)
+    }
+
+    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+        let before = member(scene, &self.member)?;
+        let mut after = before.clone();
+        after.sub_limits.retain(|meter, _| !self.remove_sub_limits.contains(meter));
+        after.sub_limits.extend(self.sub_limits.iter().map(|(meter, limit)| (meter.clone(), *limit)));
+        after.attributes.retain(|name, _| !self.remove_attributes.contains(name));
+        after.attributes.extend(self.attributes.iter().map(|(name, value)| (name.clone(), value.clone())));
+        Ok(put(after, &before))
+    }
+}
+
+impl RemoveMember {
+    pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
+        about(scene, &self.member)
+    }
+
+    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+        member(scene, &self.member)?;
+        Ok(vec![Change::Remove(Ref::new("TeamMember", &self.member))])
+    }
+}

@@ -1,0 +1,179 @@
+//! `perform`: a command, its permission, its debit and its change of the directory in one transaction.
+
+use serde_json::Map;
+
+use super::metered::{Metered, keyed};
+use super::shared::Made;
+use super::{Engine, State, guard};
+use crate::command::{Command, Scene, Target};
+use crate::decision::Decision;
+use crate::directory::Directory;
+use crate::policy::Bundle;
+use crate::quota::{self, Line, Subject, Taking};
+use crate::store::{Keep, Ledger};
+use crate::window::Calendar;
+use crate::{Circumstances, Error, Question, Ref, Request, Take};
+
+/// Who asks for what: as it comes from outside.
+struct Order<'a> {
+    principal: &'a Ref,
+    command: &'a Command,
+    with: &'a Circumstances,
+    key: Option<&'a str>,
+}
+
+impl Engine {
+    /// Asks whether `principal` may, and if so obeys the command: the policies' answer, what it counts (a client account, a
+    /// seat) and the change of the directory are one transaction. What is denied changes nothing.
+    ///
+    /// A retry with the same `key` changes nothing again and gives the first granted answer. The decision's `operation` is the
+    /// command's line in the history of the account that asks; of an operator, in that of the account which it is about.
+    ///
+    /// # Errors
+    /// The `directory.*` code of the invariant that the change would break, or of what it names and nobody has;
+    /// `input.command_unasked` where no action of the schema asks for it; the codes of keys and of the store. Then nothing was
+    /// changed.
+    ///
+    /// # Example: an owner creates a client account
+    /// ```
+    /// use sublet::{Circumstances, Command, Engine, Options, Ref};
+    /// let engine = Engine::open(Options::default())?;
+    /// engine.import(
+    ///     br#"{"type": "Platform", "id": "mmio"}
+    /// {"type": "Domain", "id": "app.mmio.example", "kind": "platform", "state": "verified"}
+    /// {"type": "Account", "id": "acme", "email": "owner@acme.example", "package": "agency", "confirmed": true}
+    /// "#.as_slice(),
+    ///     None,
+    /// )?;
+    /// let command = Command::from_json(r#"{"do": "create_client", "id": "bakery", "email": "hello@bakery.example"}"#)?;
+    /// let with = Circumstances { host: Some("app.mmio.example".to_owned()), ..Circumstances::default() };
+    /// let decision = engine.perform(&Ref::new("Account", "acme"), &command, &with, None)?;
+    /// assert!(decision.allowed);
+    /// assert_eq!(engine.usage("acme", None, Some("client_accounts"))?[0].used, 1);
+    /// # Ok::<(), sublet::Error>(())
+    /// ```
+    pub fn perform(&self, principal: &Ref, command: &Command, with: &Circumstances, key: Option<&str>) -> Result<Decision, Error> {
+        let order = Order { principal, command, with, key };
+        guard(|| {
+            let mut answer = None;
+            self.together("perform", &|state| state.counted_by(&order), &mut |state, ledger| {
+                let (decision, made, keep) = state.perform(&order, ledger)?;
+                answer = Some(decision);
+                Ok((made, keep))
+            })?;
+            answer.ok_or_else(|| Error::Panic { reason: "a transaction gave no answer".to_owned() })
+        })
+    }
+}
+
+/// In whose history it stands, and who did it.
+struct Book {
+    account: String,
+    member: Option<String>,
+    actor: Option<String>,
+}
+
+impl State {
+    fn scene<'s>(&'s self, principal: &'s Ref) -> Result<Scene<'s>, Error> {
+        Ok(Scene { directory: &self.directory, catalog: &self.tenancy("perform")?.catalog, principal })
+    }
+
+    fn book(&self, order: &Order<'_>, target: &Target) -> Book {
+        let actor = order.with.actor.as_ref().map(ToString::to_string);
+        match self.directory.account_id_of(order.principal) {
+            Some(account) => {
+                let member = (order.principal.kind() == "TeamMember").then(|| order.principal.id().to_owned());
+                Book { account: account.to_owned(), member, actor }
+            }
+            None => Book { account: target.book.clone(), member: None, actor: Some(order.principal.to_string()) },
+        }
+    }
+
+    /// The accounts whose counts a command may read or change.
+    fn counted_by(&self, order: &Order<'_>) -> Result<Vec<String>, Error> {
+        let target = order.command.target(&self.scene(order.principal)?)?;
+        let book = self.book(order, &target);
+        Ok(target.counted.into_iter().chain([book.account]).collect())
+    }
+
+    fn perform(&self, order: &Order<'_>, ledger: &mut dyn Ledger) -> Result<(Decision, Option<Made>, Keep), Error> {
+        let (bundle, scene) = (self.tenancy("perform")?, self.scene(order.principal)?);
+        let target = order.command.target(&scene)?;
+        let book = self.book(order, &target);
+        let said = serde_json::to_string(order.command).unwrap_or_default();
+        let by = [order.principal.kind(), order.principal.id(), book.actor.as_deref().unwrap_or_default(), &said];
+        let key = keyed(order.key, by.into_iter())?;
+        if let Some(answer) = quota::replayed(ledger, &book.account, key)? {
+            return Ok((answer, None, Keep::No));
+        }
+        keep_stocks(ledger, &self.directory, bundle, &target.counted)?;
+        let decision = self.decided_on(order, &target, &book, key, ledger)?;
+        if !decision.allowed {
+            return Ok((decision, None, Keep::No));
+        }
+        let changes = order.command.changes(&scene)?;
+        if changes.is_empty() {
+            return Ok((decision, None, Keep::Yes));
+        }
+        let references = if self.is_shared() { self.directory.references(&changes) } else { Vec::new() };
+        let directory = self.directory.apply(changes, &bundle.catalog, bundle, None)?;
+        keep_stocks(ledger, &directory, bundle, &target.counted)?;
+        Ok((decision, Some((self.over(directory)?, Some(references))), Keep::Yes))
+    }
+
+    /// What the policies say: of the actions that the schema marks for it the first that is allowed, or the refusal that came
+    /// furthest through the gates. What is allowed is written into the history.
+    fn decided_on(&self, order: &Order<'_>, target: &Target, book: &Book, key: Option<(&str, [u8; 32])>, ledger: &mut dyn Ledger) -> Result<Decision, Error> {
+        let bundle = self.tenancy("perform")?;
+        let mut refused: Option<(usize, Decision)> = None;
+        for (action, declared) in bundle.all_asked_by(order.command.name(), order.principal.kind(), target.resource.kind()) {
+            let fields = target.context.iter().filter(|(name, _)| declared.fields.contains(*name)).map(|(name, value)| (name.clone(), value.clone()));
+            let context: Map<_, _> = order.with.context.clone().into_iter().chain(fields).collect();
+            let circumstances = Circumstances { context, amount: None, ..order.with.clone() };
+            let request = Request { principal: order.principal.clone(), action, resource: target.resource.clone().into(), circumstances };
+            let question = Question::from(&request);
+            let metered = !declared.meters.is_empty() || !declared.frees.is_empty();
+            let decision = if metered {
+                let (take, taking) = (Take::new(1), Taking::Consume { up_to: false });
+                match self.metered(&question, &take, taking)? {
+                    Metered::By(metered) => metered.under(key).take(ledger, self, &question, taking)?.0,
+                    Metered::Denied(decision) => *decision,
+                }
+            } else {
+                self.authorize(&question)?
+            };
+            if decision.allowed {
+                let subject = Subject { account: &book.account, member: book.member.as_deref(), actor: book.actor.as_deref(), calendar: &Calendar::default() };
+                return if metered { Ok(decision) } else { quota::note(ledger, &subject, key, decision) };
+            }
+            let gate = self.gate(&decision);
+            if refused.as_ref().is_none_or(|(known, _)| gate > *known) {
+                refused = Some((gate, decision));
+            }
+        }
+        refused
+            .map(|(_, decision)| decision)
+            .ok_or_else(|| Error::NotAsked { command: order.command.name().to_owned(), principal: order.principal.to_string() })
+    }
+}
+
+impl State {
+    /// Where in the order of the policies the one stands that names a refusal; after them all, if none does.
+    fn gate(&self, decision: &Decision) -> usize {
+        let rules = &self.loaded.rules().list;
+        let named = decision.policies.first().and_then(|id| rules.iter().position(|rule| rule.id == *id));
+        named.unwrap_or(rules.len())
+    }
+}
+
+/// Makes the stocks that are the number of records what the directory says.
+fn keep_stocks(ledger: &mut dyn Ledger, directory: &Directory, bundle: &Bundle, accounts: &[String]) -> Result<(), Error> {
+    for account in accounts {
+        let Some(number) = directory.account_number(account) else { continue };
+        let subject = Subject { account, member: None, actor: None, calendar: directory.calendar(number) };
+        for (meter, what) in bundle.catalog.counted() {
+            quota::keep(ledger, &subject, &Line::of_stock(meter, directory.allowance(number, meter, &bundle.catalog)), directory.count(number, what))?;
+        }
+    }
+    Ok(())
+}

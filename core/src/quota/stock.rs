@@ -1,0 +1,53 @@
+//! Stocks that the directory is the count of, and what commands leave in an account's history.
+
+use super::answer::{Counted, Recorded};
+use super::take::{KEY_LIFE, Place, numbered};
+use super::{Line, Subject};
+use crate::store::{Ledger, New, OperationKind, Part, Whose};
+use crate::window::Window;
+use crate::{Decision, Error};
+
+/// The line of an account's history on which nothing is counted.
+pub(crate) const UNCOUNTED: &str = "";
+
+/// Makes a stock what there is; nobody is asked, for there it is.
+pub(crate) fn keep(ledger: &mut dyn Ledger, subject: &Subject<'_>, line: &Line<'_>, count: i64) -> Result<(), Error> {
+    let whose = Whose { account: subject.account, member: None };
+    let place = Place::find(ledger, whose, line, subject)?;
+    let used = place.bucket.map_or(0, |bucket| bucket.used);
+    if used == count {
+        return Ok(());
+    }
+    let bucket = match place.bucket {
+        Some(bucket) => bucket,
+        None => ledger.open(whose, line.meter, place.window)?,
+    };
+    let parts = [Part { used: count.saturating_sub(used), ..Part::of(bucket.id) }];
+    record(ledger, OperationKind::Set, subject, None, &parts, &mut |_| Vec::new()).map(drop)
+}
+
+/// Writes into the history that a command was obeyed; gives the decision with the number of its line.
+pub(crate) fn note(ledger: &mut dyn Ledger, subject: &Subject<'_>, key: Option<(&str, [u8; 32])>, decision: Decision) -> Result<Decision, Error> {
+    let whose = Whose { account: subject.account, member: None };
+    let bucket = match ledger.latest(whose, UNCOUNTED)? {
+        Some(bucket) => bucket,
+        None => ledger.open(whose, UNCOUNTED, Window::ALWAYS)?,
+    };
+    let decision = Decision { counted: Some(Box::new(Counted::default())), ..decision };
+    let parts = [Part::of(bucket.id)];
+    let id = record(ledger, OperationKind::Command, subject, key, &parts, &mut |id| Recorded::bytes(&numbered(decision.clone(), id)))?;
+    Ok(numbered(decision, id))
+}
+
+fn record(
+    ledger: &mut dyn Ledger,
+    kind: OperationKind,
+    subject: &Subject<'_>,
+    key: Option<(&str, [u8; 32])>,
+    parts: &[Part],
+    answer: &mut dyn FnMut(u64) -> Vec<u8>,
+) -> Result<u64, Error> {
+    let Subject { account, member, actor, .. } = *subject;
+    let keep = ledger.now().saturating_add(KEY_LIFE);
+    ledger.record(New { kind, account, member, actor, key, of: None, until: None, keep, parts, answer })
+}

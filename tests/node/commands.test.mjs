@@ -1,0 +1,71 @@
+// Commands as the vectors say, from Node.
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import test from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { Engine } from '../../bindings-node/index.mjs';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const scenes = JSON.parse(readFileSync(path.join(root, 'tests/vectors/commands.json'), 'utf8'));
+const agency = readFileSync(path.join(root, 'policies/tests/agency.jsonl'), 'utf8');
+
+const around = (step, ...more) => Object.fromEntries(['host', 'actor', 'context', ...more].filter((name) => name in step).map((name) => [name, step[name]]));
+
+async function perform(engine, step, verb) {
+  try {
+    const decision = await engine[verb](step.by, step.perform, around(step, 'key'));
+    return [decision.code, null, decision.replayed];
+  } catch (error) {
+    return [null, error.code, false];
+  }
+}
+
+async function take(engine, step, verb) {
+  const at = JSON.stringify(step);
+  if (step.perform) {
+    assert.deepEqual(await perform(engine, step, verb), [step.code ?? null, step.error ?? null, step.replayed ?? false], at);
+  } else if (step.record) {
+    const found = engine.record(step.record);
+    if (step.has === null) assert.equal(found, null, at);
+    else for (const [name, value] of Object.entries(step.has)) assert.deepEqual(found[name], value, at);
+  } else if (step.usage) {
+    const [account, meter] = step.usage;
+    assert.equal((await engine.usageAsync(account, { meter }))[0].used, step.used, at);
+  } else if (step.ask) {
+    assert.equal(engine.authorize(...step.ask, around(step)).code, step.code, at);
+  } else {
+    await engine.changeAsync({ put: [step.put] });
+  }
+}
+
+for (const store of ['memory:', 'file']) {
+  for (const scene of scenes) {
+    test(`${store} ${scene.description}`, async () => {
+      const folder = mkdtempSync(path.join(tmpdir(), 'sublet-'));
+      const engine = Engine.open(path.join(root, 'policies'), { store: store === 'file' ? `sqlite:${folder}/sublet.db` : store });
+      await engine.importLinesAsync(agency);
+      for (const step of scene.steps) await take(engine, step, store === 'file' ? 'performAsync' : 'perform');
+      assert.deepEqual((await engine.verifyAsync()).faults, []);
+    });
+  }
+}
+
+test('a domain says what its DNS must', async () => {
+  const engine = Engine.open(path.join(root, 'policies'));
+  engine.importLines(agency);
+  const proofs = scenes.flatMap(({ steps }) => steps.flatMap((step) => step.perform?.txt ?? []));
+  engine.change({ put: [{ type: 'Domain', id: 'shop.acme.example', kind: 'whitelabel', owner: 'acme' }] });
+  assert.ok(proofs.includes(engine.domainProof('SHOP.acme.example')));
+  assert.throws(() => engine.domainProof('dash.marketingmaster.example'), { code: 'directory.unknown_record' });
+  assert.throws(() => engine.domainProof(7), { code: 'input.value' });
+});
+
+test('what is no command is a typed error', () => {
+  const engine = Engine.open(path.join(root, 'policies'));
+  for (const command of [null, undefined, [], 'close', { do: 1 }, { do: 'close', account: null }, new Proxy({}, {})]) {
+    assert.throws(() => engine.perform(['Account', 'acme'], command), (error) => ['input.value', 'input.command'].includes(error.code));
+  }
+  assert.throws(() => engine.perform(['Account', 'acme'], { do: 'close', account: 'x' }, { amount: 1 }), { code: 'input.value' });
+});

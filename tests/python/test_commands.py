@@ -1,0 +1,87 @@
+"""Commands as the vectors say, from Python."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sublet
+
+ROOT = Path(__file__).resolve().parents[2]
+SCENES: list[dict[str, Any]] = json.loads((ROOT / "tests" / "vectors" / "commands.json").read_text())
+AGENCY = (ROOT / "policies" / "tests" / "agency.jsonl").read_text()
+
+
+def around(step: dict[str, Any]) -> dict[str, Any]:
+    found = {name: step[name] for name in ("host", "context", "key") if name in step}
+    return {**found, "actor": tuple(step["actor"])} if "actor" in step else found
+
+
+def perform(engine: sublet.Engine, step: dict[str, Any]) -> list[Any]:
+    try:
+        decision = engine.perform(tuple(step["by"]), step["perform"], **around(step))
+    except sublet.SubletError as error:
+        return [None, error.code, False]
+    return [decision.code, None, decision.replayed]
+
+
+def take(engine: sublet.Engine, step: dict[str, Any]) -> None:
+    if "perform" in step:
+        assert perform(engine, step) == [step.get("code"), step.get("error"), step.get("replayed", False)], step
+    elif "record" in step:
+        found, wanted = engine.record(tuple(step["record"])), step["has"]
+        assert wanted is None or found is not None, step
+        assert found is None if wanted is None else {name: (found or {}).get(name) for name in wanted} == wanted, (step, found)
+    elif "usage" in step:
+        account, meter = step["usage"]
+        assert engine.usage(account, meter=meter)[0]["used"] == step["used"], step
+    elif "ask" in step:
+        principal, action, resource = step["ask"]
+        assert engine.authorize(tuple(principal), action, resource, **around(step)).code == step["code"], step
+    else:
+        engine.change([step["put"]])
+
+
+@pytest.mark.parametrize("file", [False, True], ids=["memory", "file"])
+@pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene["description"])
+def test_a_command_does_what_the_vectors_say(scene: dict[str, Any], file: bool, tmp_path: Path) -> None:
+    engine = sublet.Engine.open(store=f"sqlite:{tmp_path / 'sublet.db'}" if file else "memory:")
+    engine.import_lines(AGENCY)
+    for step in scene["steps"]:
+        take(engine, step)
+    assert engine.verify()["faults"] == []
+
+
+def test_a_command_is_awaited(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with await sublet.AsyncEngine.open(store=f"sqlite:{tmp_path / 'sublet.db'}") as engine:
+            await engine.import_lines(AGENCY)
+            decision = await engine.perform(
+                ("Account", "acme"),
+                {"do": "create_client", "id": "new", "email": "hello@new.example", "limits": {"emails": 500}},
+                host=sublet.Host("dash.marketingmaster.example"),
+            )
+            assert decision.allowed and decision.operation is not None
+
+    asyncio.run(main())
+
+
+def test_a_domain_says_what_its_dns_must() -> None:
+    engine = sublet.Engine.open()
+    engine.import_lines(AGENCY)
+    proofs = {text for scene in SCENES for step in scene["steps"] for text in step.get("perform", {}).get("txt", [])}
+    engine.change([{"type": "Domain", "id": "shop.acme.example", "kind": "whitelabel", "owner": "acme"}])
+    assert engine.domain_proof("SHOP.acme.example") in proofs
+    for name in ("dash.marketingmaster.example", "nowhere.example", ""):
+        with pytest.raises(sublet.DirectoryError) as caught:
+            engine.domain_proof(name)
+        assert caught.value.code == "directory.unknown_record"
+
+
+@pytest.mark.parametrize("command", [None, [], "close", {"do": 1}, {"do": "close", "account": None}, {1: 2}])
+def test_what_is_no_command_is_a_typed_error(command: Any) -> None:
+    engine = sublet.Engine.open()
+    with pytest.raises(sublet.InputError) as caught:
+        engine.perform(("Account", "acme"), command)
+    assert caught.value.code in ("input.value", "input.command")

@@ -1,0 +1,135 @@
+//! Commands: permission, debit and change of the directory in one step, as the vectors say; the same on each store.
+
+use serde_json::{Map, Value, json};
+use sublet::{Change, Circumstances, Command, Decision, Engine, Error, Options, Record, Ref, Request, Resource, Source};
+
+fn opened(store: String) -> Engine {
+    let engine = Engine::open(Options { store, ..Options::default() }).expect("the shipped bundle");
+    engine.import(include_bytes!("../../policies/tests/agency.jsonl").as_slice(), None).expect("the sample agency");
+    engine
+}
+
+fn reference(value: &Value) -> Ref {
+    Ref::new(value[0].as_str().expect("a type"), value[1].as_str().expect("an id"))
+}
+
+fn with(step: &Value) -> Circumstances {
+    Circumstances {
+        actor: step.get("actor").map(reference),
+        host: step["host"].as_str().map(str::to_owned),
+        context: step["context"].as_object().cloned().unwrap_or_default(),
+        ..Circumstances::default()
+    }
+}
+
+/// Whether a record has these fields; one that it leaves away it has as nothing.
+fn has(record: &Value, fields: &Map<String, Value>) -> bool {
+    fields.iter().all(|(name, value)| record.get(name).unwrap_or(&Value::Null) == value)
+}
+
+/// What a step found that is not as the vector says.
+fn step(engine: &Engine, step: &Value) -> Option<String> {
+    let differs = |wanted: Value, found: Value| (wanted != found).then(|| format!("{wanted} was expected, and there is {found}"));
+    if let Some(command) = step.get("perform") {
+        let command = Command::from_value(command.clone());
+        let done = command.and_then(|command| engine.perform(&reference(&step["by"]), &command, &with(step), step["key"].as_str()));
+        let wanted = json!([step["code"], step["error"], step["replayed"].as_bool().unwrap_or(false)]);
+        let replayed = |decision: &Decision| decision.counted.as_ref().is_some_and(|counted| counted.replayed);
+        let found = done.map_or_else(|error| json!([null, error.code(), false]), |decision| json!([decision.code, null, replayed(&decision)]));
+        differs(wanted, found)
+    } else if let Some(record) = step.get("record") {
+        let found = engine.record(&reference(record)).expect("an answer").map(|record| serde_json::to_value(record).expect("JSON"));
+        let has = step["has"].as_object().map_or(found.is_none(), |fields| found.as_ref().is_some_and(|found| has(found, fields)));
+        if has { None } else { differs(step["has"].clone(), json!(found)) }
+    } else if let Some(usage) = step.get("usage") {
+        let found = engine.usage(usage[0].as_str().expect("an account"), None, usage[1].as_str()).expect("usage");
+        differs(step["used"].clone(), json!(found[0].used))
+    } else if let Some(ask) = step.get("ask") {
+        let resource = Resource::new(ask[2]["type"].as_str().expect("a type"), ask[2]["id"].as_str().expect("an id"));
+        let resource = ask[2]["account"].as_str().map_or(resource.clone(), |account| resource.account(account));
+        let request = Request { circumstances: with(step), ..Request::new(reference(&ask[0]), ask[1].as_str().expect("an action"), resource) };
+        differs(step["code"].clone(), json!(engine.authorize(&request).expect("an answer").code))
+    } else {
+        let record = Record::from_value(step["put"].clone()).expect("a record");
+        engine.change(vec![Change::Put(record)], None).expect("a change");
+        None
+    }
+}
+
+fn run(store: impl Fn() -> String) {
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors/commands.json");
+    let scenes: Vec<Value> = serde_json::from_str(&std::fs::read_to_string(file).expect("the vectors")).expect("scenes");
+    assert!(scenes.len() >= 14);
+    let mut wrong = Vec::new();
+    for scene in scenes {
+        let engine = opened(store());
+        for (at, one) in scene["steps"].as_array().expect("steps").iter().enumerate() {
+            wrong.extend(step(&engine, one).map(|found| format!("{}, step {at}, {one}: {found}", scene["description"])));
+        }
+        assert_eq!(engine.verify().expect("verified").faults, Vec::<String>::new());
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn commands_do_what_the_vectors_say() {
+    run(|| "memory:".to_owned());
+}
+
+#[test]
+fn commands_do_the_same_on_a_file() {
+    run(|| format!("sqlite:{}", sublet_tests::folder().join("sublet.db").display()));
+}
+
+fn command(text: &str) -> Command {
+    Command::from_json(text).expect("a command")
+}
+
+#[test]
+fn what_is_refused_for_an_invariant_takes_nothing() {
+    let engine = opened("memory:".to_owned());
+    let acme = Ref::new("Account", "acme");
+    let host = Circumstances { host: Some("dash.marketingmaster.example".to_owned()), ..Circumstances::default() };
+    let revision = engine.revision();
+    let twin = command(r#"{"do": "create_client", "id": "twin", "email": "hello@bakery.example"}"#);
+    let refused = engine.perform(&acme, &twin, &host, Some("k"));
+    assert_eq!(refused.map_err(|error: Error| error.code()).map(|decision| decision.allowed), Err("directory.duplicate_login"));
+    assert_eq!((engine.revision(), engine.history("acme", None, 10).expect("history").len()), (revision, 0));
+    // The key is free: nothing was done with it.
+    let other = command(r#"{"do": "create_client", "id": "twin", "email": "hello@twin.example"}"#);
+    assert!(engine.perform(&acme, &other, &host, Some("k")).expect("an answer").allowed);
+    assert_eq!(engine.revision(), revision + 1);
+}
+
+#[test]
+fn the_history_says_who_did_what_and_when() {
+    let engine = opened("memory:".to_owned());
+    let host = Circumstances { host: Some("dash.marketingmaster.example".to_owned()), ..Circumstances::default() };
+    let ben = Ref::new("TeamMember", "ben");
+    engine.perform(&ben, &command(r#"{"do": "disable", "account": "cafe", "reason": "by_owner"}"#), &host, Some("d")).expect("an answer");
+    let entries = engine.history("acme", None, 10).expect("history");
+    let entry = &entries[0];
+    assert_eq!((entry.kind.as_str(), entry.member.as_deref(), entry.key.as_deref(), entry.parts.len()), ("command", Some("ben"), Some("d"), 0));
+    let mut why = host.clone();
+    why.context.insert("reason".to_owned(), "spam".into());
+    engine.perform(&Ref::new("Operator", "olga"), &command(r#"{"do": "disable", "account": "cafe", "reason": "abuse"}"#), &why, None).expect("an answer");
+    let entries = engine.history("cafe", None, 10).expect("history");
+    assert_eq!((entries.len(), entries[0].actor.as_deref()), (1, Some("Operator::\"olga\"")));
+}
+
+#[test]
+fn a_main_account_has_no_level_whatever_the_policies_say() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies");
+    let files = std::fs::read_dir(folder).expect("the folder").flatten().filter(|entry| entry.path().is_file());
+    let mut files: Vec<_> =
+        files.map(|entry| (entry.file_name().to_string_lossy().into_owned(), std::fs::read_to_string(entry.path()).expect("a text"))).collect();
+    files.retain(|(name, _)| name != "50-isolation.cedar");
+    files.push(("81-more.cedar".to_owned(), "@id(\"more\") permit (principal, action == Action::\"client.attach_level\", resource);".to_owned()));
+    let engine = Engine::open(Options { policies: Source::Files(files), ..Options::default() }).unwrap_or_else(|error| panic!("{error}"));
+    engine.import(include_bytes!("../../policies/tests/agency.jsonl").as_slice(), None).expect("the sample agency");
+    let host = Circumstances { host: Some("dash.marketingmaster.example".to_owned()), ..Circumstances::default() };
+    let attach = command(r#"{"do": "attach_level", "account": "acme", "level": "silver"}"#);
+    let refused = engine.perform(&Ref::new("Account", "acme"), &attach, &host, None);
+    assert_eq!(refused.map_err(|error| error.code()).map(|decision| decision.code), Err("directory.not_a_client"));
+    assert!(engine.history("acme", None, 10).expect("history").is_empty());
+}
