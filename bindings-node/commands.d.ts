@@ -71,6 +71,8 @@ export interface InviteMember extends Parts {
   readonly email: string;
   readonly account?: string;
   readonly grants?: readonly string[];
+  /** How long the invitation stands, in milliseconds; seven days, if it is not said. */
+  readonly valid_for?: number | bigint;
 }
 
 /** All features that a member may use from now on (M3, M5). */
@@ -140,9 +142,39 @@ export interface RemoveDomain {
   readonly confirmed?: boolean;
 }
 
+/** Another e-mail: the old one works on until the new one is confirmed. `valid_for` is in milliseconds (I4). */
+export interface ChangeEmail {
+  readonly do: 'change_email';
+  readonly account: string;
+  readonly email: string;
+  readonly valid_for?: number | bigint;
+}
+
+/** Another token for what waits to be confirmed; the one before is good no more (I4). */
+export interface ResendConfirmation {
+  readonly do: 'resend_confirmation';
+  readonly account: string;
+  readonly valid_for?: number | bigint;
+}
+
+/** The token that was sent to an account's e-mail (C4, I4). */
+export interface ConfirmEmail {
+  readonly do: 'confirm_email';
+  readonly account: string;
+  readonly token: string;
+}
+
+/** The token that was sent to an invited member (M8). */
+export interface AcceptInvitation {
+  readonly do: 'accept_invitation';
+  readonly member: string;
+  readonly token: string;
+}
+
 /** A change of the directory that somebody asks for. */
 export type Command =
   | CreateAccount | CreateClient | EditClient | AttachLevel | Disable | Close
   | InviteMember | GrantMember | EditMember | RemoveMember
   | CreateLevel | EditLevel | DeleteLevel
-  | AddDomain | VerifyDomain | RemoveDomain;
+  | AddDomain | VerifyDomain | RemoveDomain
+  | ChangeEmail | ResendConfirmation | ConfirmEmail | AcceptInvitation;

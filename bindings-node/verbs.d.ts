@@ -5,6 +5,13 @@ import type { Command } from './commands.js';
 import type { Amount, Amounts, Count, Counted, HistoryEntry, Quota, Verification } from './quota.js';
 import type { Decision } from './index.js';
 
+/** What became of a command. */
+export interface Performed {
+  readonly decision: Decision;
+  /** What is to be sent to the e-mail that waits to be confirmed: told once, kept as a hash (I4). */
+  readonly token: string | null;
+}
+
 export interface Abortable {
   /**
    * Gives the call up: at once if it is aborted already, or as long as the call waits for a thread; then nothing was done, and
@@ -55,8 +62,8 @@ export interface Verbs {
    * A retry with the same `key` changes nothing again. Throws the `directory.*` code of what the change would break,
    * `input.command`, `input.command_unasked`.
    */
-  perform(principal: Who, command: Command, options?: Reserving): Decision;
-  performAsync(principal: Who, command: Command, options?: Reserving & Abortable): Promise<Decision>;
+  perform(principal: Who, command: Command, options?: Reserving): Performed;
+  performAsync(principal: Who, command: Command, options?: Reserving & Abortable): Promise<Performed>;
   /**
    * Takes all of a list, or nothing: the decisions, in their order. If one of them refuses, none has an `operation`. Throws
    * `input.item` with the index of the first that is malformed.

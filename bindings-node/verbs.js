@@ -9,6 +9,11 @@ const { decision } = require('./decision.js');
 const { call, converted, wellFormed } = require('./errors.js');
 
 const object = (text) => JSON.parse(text);
+
+function performed(text) {
+  const found = object(text);
+  return Object.freeze({ decision: decision(found.decision), token: found.token });
+}
 const counted = (text) => counts.counted(object(text));
 
 function changes({ put = [], remove = [], expectedRevision } = {}) {
@@ -45,7 +50,7 @@ const VERBS = {
   set: STOCK,
   add: STOCK,
   sub: STOCK,
-  perform: { at: 2, texts: counts.performs, read: (text) => decision(object(text)) },
+  perform: { at: 2, texts: counts.performs, read: performed },
   batch: { at: 1, texts: (requests) => counts.batch(requests), read: (text) => object(text).map(decision) },
   commit: { at: 1, texts: settling(['amount', 'key']), read: counted },
   release: { at: 1, texts: settling(['key']), read: counted },

@@ -10,7 +10,7 @@ use napi_derive::napi;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::ser::Formatter;
-use sublet::{Change, Command, Engine, Error, Question, Record, Ref, Request, Take};
+use sublet::{Change, Command, Decision, Engine, Error, Question, Record, Ref, Request, Take};
 
 use crate::turn::{NativeTurn, Turn};
 use crate::{NativeEngine, guarded, read};
@@ -121,9 +121,16 @@ fn stock(engine: &Engine, verb: &str, request: &str, take: &str) -> Answer {
     })
 }
 
+#[derive(Serialize)]
+struct PerformedForm<'a> {
+    decision: &'a Decision,
+    token: Option<&'a str>,
+}
+
 fn perform(engine: &Engine, asked: &str, command: &str, key: Option<&str>) -> Answer {
     let (asked, command) = (Request::from_json(asked)?, Command::from_json(command)?);
-    exact_text(&engine.perform(&asked.principal, &command, &asked.circumstances, key)?)
+    let done = engine.perform(&asked.principal, &command, &asked.circumstances, key)?;
+    exact_text(&PerformedForm { decision: &done.decision, token: done.token.as_deref() })
 }
 
 fn batch(engine: &Engine, requests: &str, takes: &str) -> Answer {

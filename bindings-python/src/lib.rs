@@ -388,6 +388,7 @@ fn _sublet(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<handles::Host>()?;
     module.add_class::<handles::ManualClock>()?;
     module.add_class::<Decision>()?;
+    module.add_class::<perform::Performed>()?;
     module.add_class::<answers::Counted>()?;
     module.add_class::<Login>()?;
     module.add_class::<Desk>()?;

@@ -10,6 +10,32 @@ use crate::count::{Given, key};
 use crate::errors::OrRaise;
 use crate::values::object;
 
+/// What became of a command.
+#[pyclass(frozen, module = "sublet")]
+pub(crate) struct Performed(sublet::Performed);
+
+#[pymethods]
+impl Performed {
+    #[getter]
+    fn decision(&self) -> Decision {
+        Decision(self.0.decision.clone())
+    }
+
+    #[getter]
+    fn token(&self) -> Option<&str> {
+        self.0.token.as_deref()
+    }
+
+    fn __bool__(&self) -> bool {
+        self.0.decision.allowed
+    }
+
+    /// Without the token: what is printed may be kept.
+    fn __repr__(&self) -> String {
+        format!("Performed(code={:?}, token={})", self.0.decision.code, if self.0.token.is_some() { "..." } else { "None" })
+    }
+}
+
 #[pymethods]
 impl Engine {
     /// The TXT record that a domain's DNS must have before it is verified.
@@ -31,10 +57,10 @@ impl Engine {
         channel: Given<'_, '_>,
         realm: Given<'_, '_>,
         context: Given<'_, '_>,
-    ) -> PyResult<Decision> {
+    ) -> PyResult<Performed> {
         let (principal, key) = (reference("principal", principal.as_borrowed())?, self::key(key)?);
         let with = around(actor, host, channel, realm, None, context).owned()?;
         let command = Command::from_value(object("command", command)?.into()).or_raise()?;
-        py.detach(|| self.inner.perform(&principal, &command, &with, key)).map(Decision).or_raise()
+        py.detach(|| self.inner.perform(&principal, &command, &with, key)).map(Performed).or_raise()
     }
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::limit::Limits;
+use crate::pending::Pending;
 use crate::window::Calendar;
 use crate::{Error, email};
 
@@ -74,6 +75,7 @@ pub struct Account {
     pub(crate) disabled: BTreeSet<DisableReason>,
     pub(crate) limits: Limits,
     pub(crate) calendar: Option<Calendar>,
+    pub(crate) pending: Option<Pending>,
     pub(crate) attributes: Map<String, Value>,
 }
 
@@ -153,6 +155,12 @@ impl Account {
         self.calendar.as_ref()
     }
 
+    /// The e-mail that waits to be confirmed, if one does (I4).
+    #[must_use]
+    pub fn pending_email(&self) -> Option<&str> {
+        self.pending.as_ref().map(|pending| pending.email.as_str())
+    }
+
     /// The host's own attributes.
     #[must_use]
     pub fn attributes(&self) -> &Map<String, Value> {
@@ -186,6 +194,9 @@ pub(crate) struct AccountForm {
     /// The day from which its months are counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     anchor: Option<String>,
+    /// An e-mail that waits to be confirmed, with the hash of its token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pending: Option<Pending>,
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     attributes: Map<String, Value>,
 }
@@ -208,6 +219,7 @@ impl From<Account> for AccountForm {
             limits: account.limits,
             zone: account.calendar.as_ref().and_then(Calendar::zone).map(str::to_owned),
             anchor: account.calendar.as_ref().and_then(Calendar::anchor),
+            pending: account.pending,
             attributes: account.attributes,
         }
     }
@@ -240,6 +252,7 @@ impl TryFrom<AccountForm> for Account {
                 (None, None) => None,
                 (zone, anchor) => Some(Calendar::new(zone.as_deref(), anchor.as_deref())?),
             },
+            pending: form.pending,
             attributes: form.attributes,
         })
     }

@@ -234,6 +234,10 @@ errors! {
     DisableReason { account: String, reason: String } "directory.disable_reason" "account `{account}` cannot be disabled for `{reason}`" "`overage` and `by_owner` are for clients, `unpaid` for main accounts, `abuse` for both";
     /// What only a client has or can be.
     NotClient { account: String } "directory.not_a_client" "account `{account}` is a main account" "only clients have an access level: a main account has a package";
+    /// I4: not what was sent to this e-mail, or not any more.
+    Token { login: String } "directory.token" "the token confirms nothing of `{login}`" "tokens are good once, for their time and for the e-mail that they were sent to: send another";
+    /// The operating system gave no random bytes.
+    Random { reason: String } "internal.random" "no random bytes: {reason}" "nothing was changed; try again";
     /// D4: whose domain it is was not shown.
     DomainProof { domain: String, proof: String } "directory.domain_proof" "domain `{domain}` has no TXT record `{proof}`" "its owner puts that record into its DNS; look again when it can be seen";
     /// L4: a feature that the schema does not declare.

@@ -25,6 +25,7 @@ mod limit;
 mod member;
 mod operator;
 mod package;
+mod pending;
 mod policy;
 mod question;
 mod quota;
@@ -42,14 +43,14 @@ pub use catalog::{Catalog, Counts, Meter, MeterKind, WindowKind};
 pub use clock::{Clock, ManualClock};
 pub use column::rows;
 pub use command::{
-    AddDomain, AttachLevel, CloseAccount, Command, CreateAccount, CreateClient, CreateLevel, DeleteLevel, DisableAccount, EditClient, EditLevel, EditMember,
-    GrantMember, InviteMember, RemoveDomain, RemoveMember, RestoreAccount, VerifyDomain,
+    AcceptInvitation, AddDomain, AttachLevel, ChangeEmail, CloseAccount, Command, ConfirmEmail, CreateAccount, CreateClient, CreateLevel, DeleteLevel,
+    DisableAccount, EditClient, EditLevel, EditMember, GrantMember, InviteMember, RemoveDomain, RemoveMember, ResendConfirmation, RestoreAccount, VerifyDomain,
 };
 pub use decision::{BundleInfo, Clause, Decision, Desk, Explanation, Fallback, Login, Outcome, PolicyExplanation, PolicyFailure, PolicyInfo, ReadFact};
 pub use directory::{Change, Progress, Record};
 pub use domain::{Domain, DomainState};
 pub use email::normalise as normalise_email;
-pub use engine::{Engine, Options, Validation};
+pub use engine::{Engine, Options, Performed, Validation};
 pub use error::{Error, Fault, Faults, Place, error_codes};
 pub use handle::{Action, Host, Principal, ResourceType};
 pub use host::normalise as normalise_host;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::limit::Limits;
+use crate::pending::Pending;
 use crate::{Error, email};
 
 /// A login that works inside one account (M1).
@@ -18,6 +19,7 @@ pub struct TeamMember {
     pub(crate) confirmed: bool,
     pub(crate) grants: BTreeSet<String>,
     pub(crate) sub_limits: Limits,
+    pub(crate) pending: Option<Pending>,
     pub(crate) attributes: Map<String, Value>,
 }
 
@@ -77,14 +79,17 @@ pub(crate) struct MemberForm {
     grants: BTreeSet<String>,
     #[serde(default, skip_serializing_if = "Limits::is_empty")]
     sub_limits: Limits,
+    /// The invitation, with the hash of its token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pending: Option<Pending>,
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     attributes: Map<String, Value>,
 }
 
 impl From<TeamMember> for MemberForm {
     fn from(member: TeamMember) -> Self {
-        let TeamMember { id, account, email, confirmed, grants, sub_limits, attributes } = member;
-        Self { id, account, email, confirmed, grants, sub_limits, attributes }
+        let TeamMember { id, account, email, confirmed, grants, sub_limits, pending, attributes } = member;
+        Self { id, account, email, confirmed, grants, sub_limits, pending, attributes }
     }
 }
 
@@ -92,12 +97,12 @@ impl TryFrom<MemberForm> for TeamMember {
     type Error = Error;
 
     fn try_from(form: MemberForm) -> Result<Self, Error> {
-        let MemberForm { id, account, email, confirmed, grants, sub_limits, attributes } = form;
+        let MemberForm { id, account, email, confirmed, grants, sub_limits, pending, attributes } = form;
         for (what, id) in [("team member", &id), ("account", &account)] {
             if id.is_empty() {
                 return Err(Error::EmptyId { what: what.to_owned() });
             }
         }
-        Ok(Self { email: email::normalise(&email)?, id, account, confirmed, grants, sub_limits, attributes })
+        Ok(Self { email: email::normalise(&email)?, id, account, confirmed, grants, sub_limits, pending, attributes })
     }
 }

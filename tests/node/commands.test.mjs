@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { Engine } from '../../bindings-node/index.mjs';
+import { Engine, ManualClock } from '../../bindings-node/index.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const scenes = JSON.parse(readFileSync(path.join(root, 'tests/vectors/commands.json'), 'utf8'));
@@ -13,28 +13,35 @@ const agency = readFileSync(path.join(root, 'policies/tests/agency.jsonl'), 'utf
 
 const around = (step, ...more) => Object.fromEntries(['host', 'actor', 'context', ...more].filter((name) => name in step).map((name) => [name, step[name]]));
 
-async function perform(engine, step, verb) {
+async function perform(engine, step, verb, tokens) {
+  const command = { ...step.perform };
+  if (tokens.has(command.token)) command.token = tokens.get(command.token);
   try {
-    const decision = await engine[verb](step.by, step.perform, around(step, 'key'));
+    const { decision, token } = await engine[verb](step.by, command, around(step, 'key'));
+    if (typeof step.token === 'string') tokens.set(step.token, token);
+    else if (step.token === false) assert.equal(token, null);
     return [decision.code, null, decision.replayed];
   } catch (error) {
     return [null, error.code, false];
   }
 }
 
-async function take(engine, step, verb) {
+async function take(engine, step, verb, clock, tokens) {
   const at = JSON.stringify(step);
   if (step.perform) {
-    assert.deepEqual(await perform(engine, step, verb), [step.code ?? null, step.error ?? null, step.replayed ?? false], at);
+    assert.deepEqual(await perform(engine, step, verb, tokens), [step.code ?? null, step.error ?? null, step.replayed ?? false], at);
   } else if (step.record) {
     const found = engine.record(step.record);
     if (step.has === null) assert.equal(found, null, at);
-    else for (const [name, value] of Object.entries(step.has)) assert.deepEqual(found[name], value, at);
+    else for (const [name, value] of Object.entries(step.has)) assert.deepEqual(found[name] ?? null, value, at);
   } else if (step.usage) {
     const [account, meter] = step.usage;
     assert.equal((await engine.usageAsync(account, { meter }))[0].used, step.used, at);
   } else if (step.ask) {
     assert.equal(engine.authorize(...step.ask, around(step)).code, step.code, at);
+  } else if (step.advance) {
+    clock.advance(step.advance);
+    await engine.acceptClockAsync();
   } else {
     await engine.changeAsync({ put: [step.put] });
   }
@@ -43,10 +50,11 @@ async function take(engine, step, verb) {
 for (const store of ['memory:', 'file']) {
   for (const scene of scenes) {
     test(`${store} ${scene.description}`, async () => {
+      const [clock, tokens] = [new ManualClock('2026-01-31T12:00:00Z'), new Map()];
       const folder = mkdtempSync(path.join(tmpdir(), 'sublet-'));
-      const engine = Engine.open(path.join(root, 'policies'), { store: store === 'file' ? `sqlite:${folder}/sublet.db` : store });
+      const engine = Engine.open(path.join(root, 'policies'), { store: store === 'file' ? `sqlite:${folder}/sublet.db` : store, clock });
       await engine.importLinesAsync(agency);
-      for (const step of scene.steps) await take(engine, step, store === 'file' ? 'performAsync' : 'perform');
+      for (const step of scene.steps) await take(engine, step, store === 'file' ? 'performAsync' : 'perform', clock, tokens);
       assert.deepEqual((await engine.verifyAsync()).faults, []);
     });
   }

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import sublet
+import sublet.commands
 
 ROOT = Path(__file__).resolve().parents[2]
 SCENES: list[dict[str, Any]] = json.loads((ROOT / "tests" / "vectors" / "commands.json").read_text())
@@ -18,17 +19,26 @@ def around(step: dict[str, Any]) -> dict[str, Any]:
     return {**found, "actor": tuple(step["actor"])} if "actor" in step else found
 
 
-def perform(engine: sublet.Engine, step: dict[str, Any]) -> list[Any]:
+def perform(engine: sublet.Engine, step: dict[str, Any], tokens: dict[str, str]) -> list[Any]:
+    command: Any = {**step["perform"]}
+    if "token" in command:
+        command["token"] = tokens.get(command["token"], command["token"])
     try:
-        decision = engine.perform(tuple(step["by"]), step["perform"], **around(step))
+        done = engine.perform(tuple(step["by"]), command, **around(step))
     except sublet.SubletError as error:
         return [None, error.code, False]
-    return [decision.code, None, decision.replayed]
+    assert bool(done) is done.decision.allowed
+    if isinstance(step.get("token"), str):
+        assert done.token is not None and done.token not in repr(done)
+        tokens[step["token"]] = done.token
+    elif "token" in step:
+        assert done.token is None
+    return [done.decision.code, None, done.decision.replayed]
 
 
-def take(engine: sublet.Engine, step: dict[str, Any]) -> None:
+def take(engine: sublet.Engine, step: dict[str, Any], clock: sublet.ManualClock, tokens: dict[str, str]) -> None:
     if "perform" in step:
-        assert perform(engine, step) == [step.get("code"), step.get("error"), step.get("replayed", False)], step
+        assert perform(engine, step, tokens) == [step.get("code"), step.get("error"), step.get("replayed", False)], step
     elif "record" in step:
         found, wanted = engine.record(tuple(step["record"])), step["has"]
         assert wanted is None or found is not None, step
@@ -39,6 +49,9 @@ def take(engine: sublet.Engine, step: dict[str, Any]) -> None:
     elif "ask" in step:
         principal, action, resource = step["ask"]
         assert engine.authorize(tuple(principal), action, resource, **around(step)).code == step["code"], step
+    elif "advance" in step:
+        clock.advance(step["advance"])
+        engine.accept_clock()
     else:
         engine.change([step["put"]])
 
@@ -46,10 +59,12 @@ def take(engine: sublet.Engine, step: dict[str, Any]) -> None:
 @pytest.mark.parametrize("file", [False, True], ids=["memory", "file"])
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene["description"])
 def test_a_command_does_what_the_vectors_say(scene: dict[str, Any], file: bool, tmp_path: Path) -> None:
-    engine = sublet.Engine.open(store=f"sqlite:{tmp_path / 'sublet.db'}" if file else "memory:")
+    tokens: dict[str, str] = {}
+    clock = sublet.ManualClock("2026-01-31T12:00:00Z")
+    engine = sublet.Engine.open(store=f"sqlite:{tmp_path / 'sublet.db'}" if file else "memory:", clock=clock)
     engine.import_lines(AGENCY)
     for step in scene["steps"]:
-        take(engine, step)
+        take(engine, step, clock, tokens)
     assert engine.verify()["faults"] == []
 
 
@@ -57,12 +72,14 @@ def test_a_command_is_awaited(tmp_path: Path) -> None:
     async def main() -> None:
         async with await sublet.AsyncEngine.open(store=f"sqlite:{tmp_path / 'sublet.db'}") as engine:
             await engine.import_lines(AGENCY)
-            decision = await engine.perform(
+            done = await engine.perform(
                 ("Account", "acme"),
                 {"do": "create_client", "id": "new", "email": "hello@new.example", "limits": {"emails": 500}},
                 host=sublet.Host("dash.marketingmaster.example"),
             )
-            assert decision.allowed and decision.operation is not None
+            assert done.decision.allowed and done.decision.operation is not None and done.token
+            confirm: sublet.commands.Command = {"do": "confirm_email", "account": "new", "token": done.token}
+            assert await engine.perform(("Account", "new"), confirm, host="app.acme.example")
 
     asyncio.run(main())
 

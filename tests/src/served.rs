@@ -96,7 +96,7 @@ impl Served {
     fn perform(&self, by: &Value, command: &Value, key: Option<&str>) -> Result<Decision, Error> {
         let by = Ref::new(by[0].as_str().unwrap_or("Account"), by[1].as_str().unwrap_or("acme"));
         let with = Circumstances { host: Some(HOST.to_owned()), ..Circumstances::default() };
-        self.engine.perform(&by, &Command::from_value(command.clone())?, &with, key)
+        self.engine.perform(&by, &Command::from_value(command.clone())?, &with, key).map(|done| done.decision)
     }
 
     /// So many clients of acme: how many of them were allowed.

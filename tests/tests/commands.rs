@@ -1,12 +1,26 @@
 //! Commands: permission, debit and change of the directory in one step, as the vectors say; the same on each store.
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value, json};
-use sublet::{Change, Circumstances, Command, Decision, Engine, Error, Options, Record, Ref, Request, Resource, Source};
+use sublet::{Change, Circumstances, Clock, Command, Decision, Engine, Error, ManualClock, Options, Record, Ref, Request, Resource, Source};
+
+/// An engine of the sample agency, its clock, and the tokens that it gave.
+struct Opened {
+    engine: Engine,
+    clock: ManualClock,
+    tokens: HashMap<String, String>,
+}
+
+fn opened_at(store: String) -> Opened {
+    let clock = ManualClock::new("2026-01-31T12:00:00Z").expect("an instant");
+    let engine = Engine::open(Options { store, clock: Clock::Manual(clock.clone()), ..Options::default() }).expect("the shipped bundle");
+    engine.import(include_bytes!("../../policies/tests/agency.jsonl").as_slice(), None).expect("the sample agency");
+    Opened { engine, clock, tokens: HashMap::new() }
+}
 
 fn opened(store: String) -> Engine {
-    let engine = Engine::open(Options { store, ..Options::default() }).expect("the shipped bundle");
-    engine.import(include_bytes!("../../policies/tests/agency.jsonl").as_slice(), None).expect("the sample agency");
-    engine
+    opened_at(store).engine
 }
 
 fn reference(value: &Value) -> Ref {
@@ -28,14 +42,25 @@ fn has(record: &Value, fields: &Map<String, Value>) -> bool {
 }
 
 /// What a step found that is not as the vector says.
-fn step(engine: &Engine, step: &Value) -> Option<String> {
+fn step(opened: &mut Opened, step: &Value) -> Option<String> {
+    let engine = &opened.engine;
     let differs = |wanted: Value, found: Value| (wanted != found).then(|| format!("{wanted} was expected, and there is {found}"));
     if let Some(command) = step.get("perform") {
-        let command = Command::from_value(command.clone());
+        let mut command = command.clone();
+        if let Some(token) = command["token"].as_str().and_then(|name| opened.tokens.get(name)) {
+            command["token"] = json!(token);
+        }
+        let command = Command::from_value(command);
         let done = command.and_then(|command| engine.perform(&reference(&step["by"]), &command, &with(step), step["key"].as_str()));
         let wanted = json!([step["code"], step["error"], step["replayed"].as_bool().unwrap_or(false)]);
         let replayed = |decision: &Decision| decision.counted.as_ref().is_some_and(|counted| counted.replayed);
-        let found = done.map_or_else(|error| json!([null, error.code(), false]), |decision| json!([decision.code, null, replayed(&decision)]));
+        let found = done.as_ref().map_or_else(|error| json!([null, error.code(), false]), |done| json!([done.decision.code, null, replayed(&done.decision)]));
+        let token = done.ok().and_then(|done| done.token);
+        if let Some(name) = step["token"].as_str() {
+            opened.tokens.extend(token.map(|token| (name.to_owned(), token)));
+        } else if step["token"] == false {
+            assert_eq!(token, None);
+        }
         differs(wanted, found)
     } else if let Some(record) = step.get("record") {
         let found = engine.record(&reference(record)).expect("an answer").map(|record| serde_json::to_value(record).expect("JSON"));
@@ -49,6 +74,10 @@ fn step(engine: &Engine, step: &Value) -> Option<String> {
         let resource = ask[2]["account"].as_str().map_or(resource.clone(), |account| resource.account(account));
         let request = Request { circumstances: with(step), ..Request::new(reference(&ask[0]), ask[1].as_str().expect("an action"), resource) };
         differs(step["code"].clone(), json!(engine.authorize(&request).expect("an answer").code))
+    } else if let Some(time) = step["advance"].as_i64() {
+        opened.clock.advance(time);
+        engine.accept_clock().expect("accepted");
+        None
     } else {
         let record = Record::from_value(step["put"].clone()).expect("a record");
         engine.change(vec![Change::Put(record)], None).expect("a change");
@@ -62,11 +91,11 @@ fn run(store: impl Fn() -> String) {
     assert!(scenes.len() >= 14);
     let mut wrong = Vec::new();
     for scene in scenes {
-        let engine = opened(store());
+        let mut opened = opened_at(store());
         for (at, one) in scene["steps"].as_array().expect("steps").iter().enumerate() {
-            wrong.extend(step(&engine, one).map(|found| format!("{}, step {at}, {one}: {found}", scene["description"])));
+            wrong.extend(step(&mut opened, one).map(|found| format!("{}, step {at}, {one}: {found}", scene["description"])));
         }
-        assert_eq!(engine.verify().expect("verified").faults, Vec::<String>::new());
+        assert_eq!(opened.engine.verify().expect("verified").faults, Vec::<String>::new());
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
@@ -93,11 +122,11 @@ fn what_is_refused_for_an_invariant_takes_nothing() {
     let revision = engine.revision();
     let twin = command(r#"{"do": "create_client", "id": "twin", "email": "hello@bakery.example"}"#);
     let refused = engine.perform(&acme, &twin, &host, Some("k"));
-    assert_eq!(refused.map_err(|error: Error| error.code()).map(|decision| decision.allowed), Err("directory.duplicate_login"));
+    assert_eq!(refused.map_err(|error: Error| error.code()).map(|done| done.decision.allowed), Err("directory.duplicate_login"));
     assert_eq!((engine.revision(), engine.history("acme", None, 10).expect("history").len()), (revision, 0));
     // The key is free: nothing was done with it.
     let other = command(r#"{"do": "create_client", "id": "twin", "email": "hello@twin.example"}"#);
-    assert!(engine.perform(&acme, &other, &host, Some("k")).expect("an answer").allowed);
+    assert!(engine.perform(&acme, &other, &host, Some("k")).expect("an answer").decision.allowed);
     assert_eq!(engine.revision(), revision + 1);
 }
 
@@ -130,6 +159,6 @@ fn a_main_account_has_no_level_whatever_the_policies_say() {
     let host = Circumstances { host: Some("dash.marketingmaster.example".to_owned()), ..Circumstances::default() };
     let attach = command(r#"{"do": "attach_level", "account": "acme", "level": "silver"}"#);
     let refused = engine.perform(&Ref::new("Account", "acme"), &attach, &host, None);
-    assert_eq!(refused.map_err(|error| error.code()).map(|decision| decision.code), Err("directory.not_a_client"));
+    assert_eq!(refused.map_err(|error| error.code()).map(|done| done.decision.code), Err("directory.not_a_client"));
     assert!(engine.history("acme", None, 10).expect("history").is_empty());
 }

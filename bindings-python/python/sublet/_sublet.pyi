@@ -20,6 +20,7 @@ __all__ = [
     "InternalError",
     "Login",
     "ManualClock",
+    "Performed",
     "Principal",
     "QuotaError",
     "ResourceType",
@@ -106,6 +107,18 @@ class ManualClock:
     def set(self, at: str) -> None: ...
     def advance(self, milliseconds: int) -> None: ...
     def now(self) -> str: ...
+
+@final
+class Performed:
+    """What became of a command; true if it was obeyed."""
+
+    @property
+    def decision(self) -> Decision: ...
+    @property
+    def token(self) -> str | None:
+        """What is to be sent to the e-mail that waits to be confirmed: told once, kept as a hash. (I4)"""
+
+    def __bool__(self) -> bool: ...
 
 @final
 class Counted:
@@ -438,7 +451,7 @@ class Engine:
         channel: str | None = None,
         realm: Who | None = None,
         context: Mapping[str, Value] | None = None,
-    ) -> Decision:
+    ) -> Performed:
         """Asks whether `principal` may, and if so obeys the command: permission, debit and change are one transaction."""
 
     def commit(self, operation: int, amount: int | None = None, *, key: str | None = None) -> Counted:

@@ -17,7 +17,7 @@ from os import PathLike
 from types import TracebackType
 from typing import Any
 
-from ._sublet import Decision, Engine, Explanation, ManualClock
+from ._sublet import Decision, Engine, Explanation, ManualClock, Performed
 from .aio_counts import Counting
 from .commands import Command
 from .types import At, Does, Resource, Validation, Value, Who
@@ -215,7 +215,7 @@ class AsyncEngine(Counting):
         channel: str | None = None,
         realm: Who | None = None,
         context: Mapping[str, Value] | None = None,
-    ) -> Decision:
+    ) -> Performed:
         """`Engine.perform`, awaited."""
         return await to_thread(
             self.engine.perform,

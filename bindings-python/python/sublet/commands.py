@@ -98,6 +98,7 @@ class InviteMember(_InviteMember, total=False):
     account: str
     grants: list[str]
     sub_limits: Mapping[str, Limit]
+    valid_for: int
     attributes: Mapping[str, Any]
 
 
@@ -197,6 +198,45 @@ class RemoveDomain(_RemoveDomain, total=False):
     confirmed: bool
 
 
+class _ChangeEmail(TypedDict):
+    do: Literal["change_email"]
+    account: str
+    email: str
+
+
+class ChangeEmail(_ChangeEmail, total=False):
+    """Another e-mail: the old one works on until the new one is confirmed. `valid_for` is in milliseconds. (I4)"""
+
+    valid_for: int
+
+
+class _ResendConfirmation(TypedDict):
+    do: Literal["resend_confirmation"]
+    account: str
+
+
+class ResendConfirmation(_ResendConfirmation, total=False):
+    """Another token for what waits to be confirmed; the one before is good no more. (I4)"""
+
+    valid_for: int
+
+
+class ConfirmEmail(TypedDict):
+    """The token that was sent to an account's e-mail. (C4, I4)"""
+
+    do: Literal["confirm_email"]
+    account: str
+    token: str
+
+
+class AcceptInvitation(TypedDict):
+    """The token that was sent to an invited member. (M8)"""
+
+    do: Literal["accept_invitation"]
+    member: str
+    token: str
+
+
 Command: TypeAlias = Union[
     CreateAccount,
     CreateClient,
@@ -215,5 +255,9 @@ Command: TypeAlias = Union[
     AddDomain,
     VerifyDomain,
     RemoveDomain,
+    ChangeEmail,
+    ResendConfirmation,
+    ConfirmEmail,
+    AcceptInvitation,
 ]
 """A change of the directory that somebody asks for."""

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::account::calendar;
+use super::email::waiting;
 use super::{Scene, Target, entity};
 use crate::account::{Account, AccountKind};
 use crate::directory::{Change, Record};
@@ -88,17 +89,20 @@ impl CreateClient {
 
     pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
         scene.new_id("Account", &self.id)?;
-        Ok(vec![Change::Put(Record::Account(Account {
+        let email = email::normalise(&self.email)?;
+        let account = Account {
             id: self.id.clone(),
-            email: email::normalise(&self.email)?,
+            email: email.clone(),
             kind: AccountKind::Client { owner: self.owner(scene)?.to_owned(), level: self.level.clone() },
             confirmed: false,
             closed: false,
             disabled: std::collections::BTreeSet::new(),
             limits: self.limits.clone(),
             calendar: calendar(self.zone.as_deref(), self.anchor.as_deref())?,
+            pending: None,
             attributes: self.attributes.clone(),
-        }))])
+        };
+        Ok(vec![Change::Put(Record::Account(waiting(scene, account, &email, None)?))])
     }
 }
 

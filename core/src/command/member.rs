@@ -9,6 +9,7 @@ use super::{Scene, Target, entity};
 use crate::directory::{Change, Record};
 use crate::limit::Limits;
 use crate::member::TeamMember;
+use crate::pending::{Holder, Pending};
 use crate::{Error, Ref, email};
 
 /// A member of an account, who holds a seat from now on and can do nothing before he accepts (M8).
@@ -28,6 +29,9 @@ pub struct InviteMember {
     /// Its part of the account's limits (M7).
     #[serde(default, skip_serializing_if = "Limits::is_empty")]
     pub sub_limits: Limits,
+    /// How long the invitation stands, in milliseconds; seven days, if it is not said. After it the seat is free (M8).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_for: Option<i64>,
     /// The host's own attributes.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub attributes: Map<String, Value>,
@@ -76,14 +80,9 @@ fn features(names: &BTreeSet<String>) -> Value {
     names.iter().map(|name| entity("Feature", name)).collect::<Vec<_>>().into()
 }
 
-fn member(scene: &Scene<'_>, id: &str) -> Result<TeamMember, Error> {
-    let unknown = || Error::UnknownRecord { record: Ref::new("TeamMember", id).to_string() };
-    scene.directory.member(id).ok_or_else(unknown)
-}
-
 /// The question about a member, who counts for its account.
 fn about(scene: &Scene<'_>, id: &str) -> Result<Target, Error> {
-    let account = member(scene, id)?.account;
+    let account = scene.member(id)?.account;
     Ok(Target::new(Ref::new("TeamMember", id), &account).counting(&account))
 }
 
@@ -113,13 +112,17 @@ impl InviteMember {
 
     pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
         scene.new_id("TeamMember", &self.id)?;
+        let (account, email, login) = (self.account(scene)?, email::normalise(&self.email)?, Ref::new("TeamMember", &self.id));
+        let holder = Holder { login: &login, owner: scene.realm_of(account) };
+        let pending = Pending::new(scene.token()?, &email, &holder, scene.now, self.valid_for)?;
         Ok(vec![Change::Put(Record::TeamMember(TeamMember {
             id: self.id.clone(),
-            account: self.account(scene)?.to_owned(),
-            email: email::normalise(&self.email)?,
+            account: account.to_owned(),
+            email,
             confirmed: false,
             grants: self.grants.clone(),
             sub_limits: self.sub_limits.clone(),
+            pending: Some(pending),
             attributes: self.attributes.clone(),
         }))])
     }
@@ -132,7 +135,7 @@ impl GrantMember {
     }
 
     pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
-        let before = member(scene, &self.member)?;
+        let before = scene.member(&self.member)?;
         Ok(put(TeamMember { grants: self.grants.clone(), ..before.clone() }, &before))
     }
 }
@@ -143,7 +146,7 @@ impl EditMember {
     }
 
     pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
-        let before = member(scene, &self.member)?;
+        let before = scene.member(&self.member)?;
         let mut after = before.clone();
         after.sub_limits.retain(|meter, _| !self.remove_sub_limits.contains(meter));
         after.sub_limits.extend(self.sub_limits.iter().map(|(meter, limit)| (meter.clone(), *limit)));
@@ -159,7 +162,7 @@ impl RemoveMember {
     }
 
     pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
-        member(scene, &self.member)?;
+        scene.member(&self.member)?;
         Ok(vec![Change::Remove(Ref::new("TeamMember", &self.member))])
     }
 }

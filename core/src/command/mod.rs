@@ -4,8 +4,11 @@
 mod account;
 mod client;
 mod domain;
+mod email;
 mod level;
 mod member;
+
+use std::cell::OnceCell;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -13,11 +16,12 @@ use serde_json::{Map, Value};
 pub use self::account::{CloseAccount, CreateAccount, DisableAccount, RestoreAccount};
 pub use self::client::{AttachLevel, CreateClient, EditClient};
 pub use self::domain::{AddDomain, RemoveDomain, VerifyDomain};
+pub use self::email::{AcceptInvitation, ChangeEmail, ConfirmEmail, ResendConfirmation};
 pub use self::level::{CreateLevel, DeleteLevel, EditLevel};
 pub use self::member::{EditMember, GrantMember, InviteMember, RemoveMember};
 use crate::catalog::Catalog;
 use crate::directory::{Change, Directory};
-use crate::{Error, Ref, json};
+use crate::{Error, Ref, json, pending};
 
 /// A change of the directory that somebody asks for; as JSON an object whose `do` names it.
 ///
@@ -66,6 +70,14 @@ pub enum Command {
     VerifyDomain(VerifyDomain),
     /// Gives a domain up (D4, D8).
     RemoveDomain(RemoveDomain),
+    /// Another e-mail, which waits to be confirmed (I4).
+    ChangeEmail(ChangeEmail),
+    /// Another token for what waits to be confirmed (I4).
+    ResendConfirmation(ResendConfirmation),
+    /// The token that was sent to an account's e-mail (C4, I4).
+    ConfirmEmail(ConfirmEmail),
+    /// The token that was sent to an invited member (M8).
+    AcceptInvitation(AcceptInvitation),
 }
 
 /// What the policies are asked of a command.
@@ -100,6 +112,10 @@ pub(crate) struct Scene<'s> {
     pub(crate) directory: &'s Directory,
     pub(crate) catalog: &'s Catalog,
     pub(crate) principal: &'s Ref,
+    /// The transaction's instant.
+    pub(crate) now: i64,
+    /// What is sent by mail: made where a command needs it.
+    pub(crate) token: &'s OnceCell<String>,
 }
 
 impl Scene<'_> {
@@ -110,6 +126,23 @@ impl Scene<'_> {
 
     fn account(&self, id: &str) -> Result<crate::Account, Error> {
         self.directory.account(id).ok_or_else(|| Error::UnknownAccount { account: crate::id::short(id) })
+    }
+
+    fn member(&self, id: &str) -> Result<crate::TeamMember, Error> {
+        self.directory.member(id).ok_or_else(|| Error::UnknownRecord { record: Ref::new("TeamMember", id).to_string() })
+    }
+
+    /// The owner in whose realm an account's logins are; nobody where it is the platform's (I1).
+    fn realm_of(&self, account: &str) -> Option<&str> {
+        self.directory.owner_of(account)
+    }
+
+    fn token(&self) -> Result<&str, Error> {
+        if let Some(token) = self.token.get() {
+            return Ok(token);
+        }
+        let token = pending::token()?;
+        Ok(self.token.get_or_init(|| token))
     }
 
     /// An id that nothing has yet.
@@ -164,6 +197,10 @@ impl Command {
             Self::AddDomain(_) => "add_domain",
             Self::VerifyDomain(_) => "verify_domain",
             Self::RemoveDomain(_) => "remove_domain",
+            Self::ChangeEmail(_) => "change_email",
+            Self::ResendConfirmation(_) => "resend_confirmation",
+            Self::ConfirmEmail(_) => "confirm_email",
+            Self::AcceptInvitation(_) => "accept_invitation",
         }
     }
 
@@ -188,6 +225,10 @@ impl Command {
             Self::AddDomain(command) => command.target(scene),
             Self::VerifyDomain(command) => command.target(scene),
             Self::RemoveDomain(command) => command.target(scene),
+            Self::ChangeEmail(command) => command.target(scene),
+            Self::ResendConfirmation(command) => command.target(scene),
+            Self::ConfirmEmail(command) => command.target(scene),
+            Self::AcceptInvitation(command) => command.target(scene),
         }
     }
 
@@ -211,6 +252,10 @@ impl Command {
             Self::AddDomain(command) => command.changes(scene),
             Self::VerifyDomain(command) => command.changes(scene),
             Self::RemoveDomain(command) => command.changes(scene),
+            Self::ChangeEmail(command) => command.changes(scene),
+            Self::ResendConfirmation(command) => command.changes(scene),
+            Self::ConfirmEmail(command) => command.changes(scene),
+            Self::AcceptInvitation(command) => command.changes(scene),
         }
     }
 }

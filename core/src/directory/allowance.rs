@@ -25,12 +25,15 @@ impl Directory {
         self.hot.members.find(id).map(|(number, row)| (number, row.account))
     }
 
-    /// How many such records an account has.
-    pub(crate) fn count(&self, account: u32, what: Counts) -> i64 {
+    /// How many such records an account has at this instant: an invitation that is over holds no seat (M8).
+    pub(crate) fn count(&self, account: u32, what: Counts, now: i64) -> i64 {
         let hot = &self.hot;
         let is = |key: &Key| match (what, key.kind()) {
             (Counts::Clients, Kind::Account) => hot.accounts.row(key.number()).is_some_and(|row| row.owner == account && !row.is_closed()),
-            (Counts::Members, Kind::TeamMember) => true,
+            (Counts::Members, Kind::TeamMember) => {
+                let pending = hot.cold(Kind::TeamMember, key.number()).and_then(|cold| cold.pending.as_deref());
+                pending.is_none_or(|pending| now < pending.until)
+            }
             _ => false,
         };
         let found = self.referrers.of(Target::Record(Kind::Account.key(account)), hot);

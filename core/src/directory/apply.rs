@@ -171,6 +171,7 @@ pub(super) fn new_account(account: &Account) -> NewAccount<'_> {
         disabled,
         limits,
         calendar: account.calendar.as_ref(),
+        pending: account.pending.as_ref(),
         attributes,
     }
 }
@@ -178,5 +179,6 @@ pub(super) fn new_account(account: &Account) -> NewAccount<'_> {
 /// A member as it is put, without what few have.
 pub(super) fn new_member(member: &TeamMember) -> NewMember<'_> {
     let (grants, limits, attributes) = (member.grants().collect(), crate::limit::Limits::new(), Map::new());
-    NewMember { id: &member.id, account: &member.account, email: &member.email, confirmed: member.confirmed, grants, limits, attributes }
+    let pending = member.pending.as_ref();
+    NewMember { id: &member.id, account: &member.account, email: &member.email, confirmed: member.confirmed, grants, limits, pending, attributes }
 }

@@ -12,6 +12,7 @@ use crate::account::DisableReason;
 use crate::domain::DomainState;
 use crate::eval::Own;
 use crate::limit::Limits;
+use crate::pending::Pending;
 use crate::window::Calendar;
 
 /// A number, or [`NONE`](super::NONE).
@@ -217,6 +218,8 @@ pub(crate) struct Cold {
     pub(super) limits: Limits,
     /// An account's, where it is not the usual one.
     pub(super) calendar: Option<Box<Calendar>>,
+    /// An e-mail that waits to be confirmed.
+    pub(super) pending: Option<Box<Pending>>,
     /// The host's own attributes as they were given, and as the schema types them if they fit it.
     pub(super) attributes: Map<String, Value>,
     pub(super) own: Option<Own>,
@@ -226,7 +229,7 @@ pub(crate) struct Cold {
 
 impl Cold {
     pub(super) fn is_empty(&self) -> bool {
-        self.limits.is_empty() && self.calendar.is_none() && self.attributes.is_empty() && self.features.is_empty()
+        self.limits.is_empty() && self.calendar.is_none() && self.pending.is_none() && self.attributes.is_empty() && self.features.is_empty()
     }
 }
 

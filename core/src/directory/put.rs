@@ -14,6 +14,7 @@ use crate::domain::{Domain, DomainState};
 use crate::limit::Limits;
 use crate::operator::{Operator, Platform};
 use crate::package::Package;
+use crate::pending::Pending;
 use crate::window::Calendar;
 
 /// An account as it is put. Texts are borrowed from where they stand.
@@ -30,6 +31,7 @@ pub(super) struct NewAccount<'a> {
     pub(super) disabled: u16,
     pub(super) limits: Limits,
     pub(super) calendar: Option<&'a Calendar>,
+    pub(super) pending: Option<&'a Pending>,
     pub(super) attributes: Map<String, Value>,
 }
 
@@ -42,6 +44,7 @@ pub(super) struct NewMember<'a> {
     pub(super) confirmed: bool,
     pub(super) grants: Vec<&'a str>,
     pub(super) limits: Limits,
+    pub(super) pending: Option<&'a Pending>,
     pub(super) attributes: Map<String, Value>,
 }
 
@@ -84,6 +87,7 @@ impl Hot {
         let package = new.package.map_or(Some(NONE), |id| numbered(self.packages.name(id)))?;
         let mut cold = cold("Account", new.limits, new.attributes, Vec::new(), names);
         cold.calendar = new.calendar.cloned().map(Box::new);
+        cold.pending = new.pending.cloned().map(Box::new);
         let bits = mask(account_bit::EXISTS)
             | bit(new.confirmed, account_bit::CONFIRMED)
             | bit(new.closed, account_bit::CLOSED)
@@ -108,7 +112,8 @@ impl Hot {
     pub(super) fn put_member(&mut self, new: NewMember<'_>, names: &impl Names) -> Put {
         let account = numbered(self.accounts.name(new.account))?;
         let grants = self.set(new.grants.iter().copied());
-        let cold = cold("TeamMember", new.limits, new.attributes, grants.more, names);
+        let mut cold = cold("TeamMember", new.limits, new.attributes, grants.more, names);
+        cold.pending = new.pending.cloned().map(Box::new);
         let bits = mask(member_bit::EXISTS) | bit(new.confirmed, member_bit::CONFIRMED) | more(&cold);
         let (number, old) = self.members.put(new.id, MemberRow { grants: grants.low, account, bits }, new.email);
         let key = Kind::TeamMember.key(numbered(number)?);
@@ -235,5 +240,5 @@ fn more(cold: &Cold) -> u16 {
 /// What does not fit the schema is left untyped: the checks tell the reason.
 fn cold(kind: &str, limits: Limits, attributes: Map<String, Value>, features: Vec<u32>, names: &impl Names) -> Cold {
     let own = if attributes.is_empty() { None } else { names.typed(kind, &attributes).ok() };
-    Cold { limits, calendar: None, attributes, own, features }
+    Cold { limits, calendar: None, pending: None, attributes, own, features }
 }

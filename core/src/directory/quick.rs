@@ -131,7 +131,20 @@ fn account<'a>(line: &AccountLine<'a>) -> Option<NewAccount<'a>> {
     if !right || id.is_empty() || !email::is_normal(email) {
         return None;
     }
-    Some(NewAccount { id, email, owner, package, level, confirmed, closed, disabled, limits: Limits::new(), calendar: None, attributes: Map::new() })
+    Some(NewAccount {
+        id,
+        email,
+        owner,
+        package,
+        level,
+        confirmed,
+        closed,
+        disabled,
+        limits: Limits::new(),
+        calendar: None,
+        pending: None,
+        attributes: Map::new(),
+    })
 }
 
 fn member(line: MemberLine<'_>) -> Option<NewMember<'_>> {
@@ -139,7 +152,7 @@ fn member(line: MemberLine<'_>) -> Option<NewMember<'_>> {
     if id.is_empty() || account.is_empty() || !email::is_normal(email) {
         return None;
     }
-    Some(NewMember { id, account, email, confirmed, grants, limits: Limits::new(), attributes: Map::new() })
+    Some(NewMember { id, account, email, confirmed, grants, limits: Limits::new(), pending: None, attributes: Map::new() })
 }
 
 #[cfg(test)]

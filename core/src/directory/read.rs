@@ -65,8 +65,15 @@ impl Directory {
             disabled: disabled.collect(),
             limits: cold.map(|cold| cold.limits.clone()).unwrap_or_default(),
             calendar: cold.and_then(|cold| cold.calendar.as_deref().cloned()),
+            pending: cold.and_then(|cold| cold.pending.as_deref().cloned()),
             attributes: cold.map(|cold| cold.attributes.clone()).unwrap_or_default(),
         })
+    }
+
+    /// The owner of a client account.
+    pub(crate) fn owner_of(&self, account: &str) -> Option<&str> {
+        let (_, row) = self.hot.accounts.find(account)?;
+        self.hot.accounts.id(row.owner)
     }
 
     /// The clients that have an access level, by id.
@@ -89,6 +96,7 @@ impl Directory {
             confirmed: row.is_confirmed(),
             grants: self.feature_names(row.grants, self.hot.more_grants(number, row)),
             sub_limits: cold.map(|cold| cold.limits.clone()).unwrap_or_default(),
+            pending: cold.and_then(|cold| cold.pending.as_deref().cloned()),
             attributes: cold.map(|cold| cold.attributes.clone()).unwrap_or_default(),
         })
     }

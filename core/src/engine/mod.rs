@@ -20,6 +20,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 pub use self::options::{Options, Validation};
+pub use self::perform::Performed;
 use self::shared::Watch;
 use self::turn::Turn;
 use crate::catalog::Catalog;

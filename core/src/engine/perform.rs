@@ -1,5 +1,7 @@
 //! `perform`: a command, its permission, its debit and its change of the directory in one transaction.
 
+use std::cell::OnceCell;
+
 use serde_json::Map;
 
 use super::metered::{Metered, keyed};
@@ -20,14 +22,25 @@ struct Order<'a> {
     command: &'a Command,
     with: &'a Circumstances,
     key: Option<&'a str>,
+    token: OnceCell<String>,
+}
+
+/// What became of a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Performed {
+    /// What the policies say. Its `operation` is the command's line in the history.
+    pub decision: Decision,
+    /// What is to be sent to the e-mail that waits to be confirmed, of commands that make one wait (I4). It is told once: the
+    /// directory keeps a hash of it, and a retry does not get it again.
+    pub token: Option<String>,
 }
 
 impl Engine {
     /// Asks whether `principal` may, and if so obeys the command: the policies' answer, what it counts (a client account, a
     /// seat) and the change of the directory are one transaction. What is denied changes nothing.
     ///
-    /// A retry with the same `key` changes nothing again and gives the first granted answer. The decision's `operation` is the
-    /// command's line in the history of the account that asks; of an operator, in that of the account which it is about.
+    /// A retry with the same `key` changes nothing again and gives the first granted answer, without its token. A command stands
+    /// in the history of the account that asks; an operator's, in that of the account which it is about.
     ///
     /// # Errors
     /// The `directory.*` code of the invariant that the change would break, or of what it names and nobody has;
@@ -47,13 +60,14 @@ impl Engine {
     /// )?;
     /// let command = Command::from_json(r#"{"do": "create_client", "id": "bakery", "email": "hello@bakery.example"}"#)?;
     /// let with = Circumstances { host: Some("app.mmio.example".to_owned()), ..Circumstances::default() };
-    /// let decision = engine.perform(&Ref::new("Account", "acme"), &command, &with, None)?;
-    /// assert!(decision.allowed);
+    /// let done = engine.perform(&Ref::new("Account", "acme"), &command, &with, None)?;
+    /// assert!(done.decision.allowed);
+    /// assert!(done.token.is_some(), "to be sent to hello@bakery.example");
     /// assert_eq!(engine.usage("acme", None, Some("client_accounts"))?[0].used, 1);
     /// # Ok::<(), sublet::Error>(())
     /// ```
-    pub fn perform(&self, principal: &Ref, command: &Command, with: &Circumstances, key: Option<&str>) -> Result<Decision, Error> {
-        let order = Order { principal, command, with, key };
+    pub fn perform(&self, principal: &Ref, command: &Command, with: &Circumstances, key: Option<&str>) -> Result<Performed, Error> {
+        let order = Order { principal, command, with, key, token: OnceCell::new() };
         guard(|| {
             let mut answer = None;
             self.together("perform", &|state| state.counted_by(&order), &mut |state, ledger| {
@@ -61,7 +75,8 @@ impl Engine {
                 answer = Some(decision);
                 Ok((made, keep))
             })?;
-            answer.ok_or_else(|| Error::Panic { reason: "a transaction gave no answer".to_owned() })
+            let decision = answer.ok_or_else(|| Error::Panic { reason: "a transaction gave no answer".to_owned() })?;
+            Ok(Performed { decision, token: order.token.get().cloned() })
         })
     }
 }
@@ -74,38 +89,40 @@ struct Book {
 }
 
 impl State {
-    fn scene<'s>(&'s self, principal: &'s Ref) -> Result<Scene<'s>, Error> {
-        Ok(Scene { directory: &self.directory, catalog: &self.tenancy("perform")?.catalog, principal })
+    fn scene<'s>(&'s self, order: &'s Order<'_>, now: i64) -> Result<Scene<'s>, Error> {
+        Ok(Scene { directory: &self.directory, catalog: &self.tenancy("perform")?.catalog, principal: order.principal, now, token: &order.token })
     }
 
-    fn book(&self, order: &Order<'_>, target: &Target) -> Book {
+    /// That of whoever asks; an operator's is that of what the command is about, if that is there.
+    fn book(&self, order: &Order<'_>, target: &Result<Target, Error>) -> Result<Book, Error> {
         let actor = order.with.actor.as_ref().map(ToString::to_string);
-        match self.directory.account_id_of(order.principal) {
-            Some(account) => {
-                let member = (order.principal.kind() == "TeamMember").then(|| order.principal.id().to_owned());
-                Book { account: account.to_owned(), member, actor }
-            }
-            None => Book { account: target.book.clone(), member: None, actor: Some(order.principal.to_string()) },
+        if let Some(account) = self.directory.account_id_of(order.principal) {
+            let member = (order.principal.kind() == "TeamMember").then(|| order.principal.id().to_owned());
+            return Ok(Book { account: account.to_owned(), member, actor });
         }
+        let target = target.as_ref().map_err(Clone::clone)?;
+        Ok(Book { account: target.book.clone(), member: None, actor: Some(order.principal.to_string()) })
     }
 
-    /// The accounts whose counts a command may read or change.
+    /// The accounts whose counts a command may read or change. What it was about may be gone: then it may be a retry.
     fn counted_by(&self, order: &Order<'_>) -> Result<Vec<String>, Error> {
-        let target = order.command.target(&self.scene(order.principal)?)?;
-        let book = self.book(order, &target);
-        Ok(target.counted.into_iter().chain([book.account]).collect())
+        let target = order.command.target(&self.scene(order, i64::MIN)?);
+        let book = self.book(order, &target)?;
+        Ok(target.map(|target| target.counted).unwrap_or_default().into_iter().chain([book.account]).collect())
     }
 
     fn perform(&self, order: &Order<'_>, ledger: &mut dyn Ledger) -> Result<(Decision, Option<Made>, Keep), Error> {
-        let (bundle, scene) = (self.tenancy("perform")?, self.scene(order.principal)?);
-        let target = order.command.target(&scene)?;
-        let book = self.book(order, &target);
+        let (bundle, now) = (self.tenancy("perform")?, ledger.now());
+        let scene = self.scene(order, now)?;
+        let target = order.command.target(&scene);
+        let book = self.book(order, &target)?;
         let said = serde_json::to_string(order.command).unwrap_or_default();
         let by = [order.principal.kind(), order.principal.id(), book.actor.as_deref().unwrap_or_default(), &said];
         let key = keyed(order.key, by.into_iter())?;
         if let Some(answer) = quota::replayed(ledger, &book.account, key)? {
             return Ok((answer, None, Keep::No));
         }
+        let target = target?;
         keep_stocks(ledger, &self.directory, bundle, &target.counted)?;
         let decision = self.decided_on(order, &target, &book, key, ledger)?;
         if !decision.allowed {
@@ -168,11 +185,12 @@ impl State {
 
 /// Makes the stocks that are the number of records what the directory says.
 fn keep_stocks(ledger: &mut dyn Ledger, directory: &Directory, bundle: &Bundle, accounts: &[String]) -> Result<(), Error> {
+    let now = ledger.now();
     for account in accounts {
         let Some(number) = directory.account_number(account) else { continue };
         let subject = Subject { account, member: None, actor: None, calendar: directory.calendar(number) };
         for (meter, what) in bundle.catalog.counted() {
-            quota::keep(ledger, &subject, &Line::of_stock(meter, directory.allowance(number, meter, &bundle.catalog)), directory.count(number, what))?;
+            quota::keep(ledger, &subject, &Line::of_stock(meter, directory.allowance(number, meter, &bundle.catalog)), directory.count(number, what, now))?;
         }
     }
     Ok(())

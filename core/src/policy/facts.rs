@@ -130,13 +130,14 @@ impl Bundle {
 
     /// The action that carries `@asks(verb)`, first by name.
     pub(crate) fn asked_by(&self, verb: &str) -> Result<Ref, Error> {
-        let found = self.names.actions.iter().find(|(_, action)| action.asks.as_deref() == Some(verb));
+        let found = self.names.actions.iter().find(|(_, action)| action.asks.iter().any(|asks| asks == verb));
         found.map(|(name, _)| Ref::new("Action", name)).ok_or_else(|| Error::UnknownAction { action: format!("@asks({verb})") })
     }
 
     /// The actions that carry `@asks(verb)` and can be asked by this type of login on that type of resource, by name.
     pub(crate) fn all_asked_by(&self, verb: &str, principal: &str, resource: &str) -> Vec<(Ref, &Action)> {
-        let asked = |action: &&Action| action.asks.as_deref() == Some(verb) && action.principals.contains(principal) && action.resources.contains(resource);
+        let asked =
+            |action: &&Action| action.asks.iter().any(|asks| asks == verb) && action.principals.contains(principal) && action.resources.contains(resource);
         self.names.actions.iter().filter(|(_, action)| asked(action)).map(|(name, action)| (Ref::new("Action", name), action)).collect()
     }
 

@@ -18,8 +18,8 @@ pub(crate) struct Action {
     pub(crate) feature: Option<String>,
     pub(crate) meters: Vec<String>,
     pub(crate) frees: Vec<String>,
-    /// The verb that asks this action (`login`).
-    pub(crate) asks: Option<String>,
+    /// The verbs that ask this action (`login`).
+    pub(crate) asks: Vec<String>,
     /// The desk that takes the ticket when this action is allowed (`owner`, `platform`).
     pub(crate) desk: Option<String>,
     /// Whether its context needs fields beside `facts`.
@@ -108,7 +108,7 @@ fn action(name: &str, declared: &Value, fragments: &[Value], file: &File, names:
         feature,
         meters,
         frees,
-        asks: note("asks").map(str::to_owned),
+        asks: list("asks"),
         desk: note("desk").map(str::to_owned),
         context: needs_context(applies.get("context"), fragments),
         fields: fields(applies.get("context"), fragments).unwrap_or_default(),
