@@ -3,6 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use super::State;
+use super::known::{Heard, Known};
 use crate::catalog::{MeterKind, WindowKind};
 use crate::decision::Decision;
 use crate::limit::QuotaFacts;
@@ -100,15 +101,22 @@ impl Asked<'_> {
         state: &State,
         question: &Question<'_>,
         taking: Taking,
+        known: Option<&Known<'_>>,
     ) -> Result<(Decision, Keep), Error> {
         let asked = quota::Asked { subject: self.counting.subject(), lines: &self.lines, key: self.key };
-        quota::take(ledger, &asked, taking, &mut |facts| self.decide(state, question, facts))
+        let mut heard = None;
+        let (decision, keep) = quota::take(ledger, &asked, taking, &mut |facts| self.decide(state, question, facts, &mut heard))?;
+        if let (Some(known), Keep::Yes) = (known, keep) {
+            known.note(ledger, &self.lines, heard)?;
+        }
+        Ok((decision, keep))
     }
 
-    fn decide(&self, state: &State, question: &Question<'_>, facts: Option<&QuotaFacts<'_>>) -> Result<Decision, Error> {
+    fn decide(&self, state: &State, question: &Question<'_>, facts: Option<&QuotaFacts<'_>>, heard: &mut Option<Heard>) -> Result<Decision, Error> {
+        *heard = None;
         match &self.with {
             Some(with) if facts.is_none() => state.decided(&Question { with: Some(with), ..*question }, None),
-            _ => state.decided(question, facts),
+            _ => state.decided_hearing(question, facts, heard),
         }
     }
 }
@@ -185,7 +193,7 @@ impl State {
         self.store.read(metered.counting.account, &mut |ledger| {
             answer = Some(quota::count(ledger, &asked, &mut |facts| {
                 each(facts)?;
-                metered.decide(self, question, facts)
+                metered.decide(self, question, facts, &mut None)
             })?);
             Ok(Keep::No)
         })?;
@@ -209,7 +217,7 @@ impl State {
             for ((question, take), metered) in items.iter().zip(&metered) {
                 let decision = match metered {
                     Metered::Denied(decision) => decision.as_ref().clone(),
-                    Metered::By(metered) => metered.take(ledger, self, question, Taking::Consume { up_to: take.up_to })?.0,
+                    Metered::By(metered) => metered.take(ledger, self, question, Taking::Consume { up_to: take.up_to }, None)?.0,
                 };
                 if !decision.allowed {
                     keep = Keep::No;

@@ -6,6 +6,7 @@
 mod ask;
 mod change;
 mod count;
+mod known;
 mod login;
 mod metered;
 mod options;
@@ -15,6 +16,7 @@ mod verbs;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 
@@ -32,6 +34,8 @@ use crate::{Caps, Error};
 /// One consistent version of everything an answer depends on (E3).
 #[derive(Debug)]
 struct State {
+    /// Told apart from every other version of the process.
+    stamp: u64,
     loaded: Arc<Loaded>,
     /// What was loaded, compiled for this directory's numbers.
     fast: Arc<Fast>,
@@ -178,6 +182,12 @@ fn codes(rules: &Rules, tenancy: bool) -> Vec<Arc<str>> {
     codes
 }
 
+/// The next version's.
+fn stamp() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
 impl State {
     /// What was loaded, for a directory that was read with another catalog until now.
     /// Their types are asked `anew` if the schema says other things of them.
@@ -188,7 +198,7 @@ impl State {
         };
         let fast = Arc::new(loaded.compile(&mut directory));
         directory.named();
-        Ok(Self { loaded, fast, directory, store: Arc::clone(store), watch: None })
+        Ok(Self { stamp: stamp(), loaded, fast, directory, store: Arc::clone(store), watch: None })
     }
 
     /// These policies over a directory that was read with others.
@@ -223,7 +233,7 @@ impl State {
             let next = Self::new(Arc::clone(&loaded), directory, (&bundle.catalog, false), &store)?;
             return Ok(Self { watch, ..next });
         }
-        Ok(Self { loaded, fast: Arc::clone(&self.fast), directory, store, watch })
+        Ok(Self { stamp: stamp(), loaded, fast: Arc::clone(&self.fast), directory, store, watch })
     }
 
     fn tenancy(&self, verb: &str) -> Result<&Bundle, Error> {

@@ -3,12 +3,16 @@
 
 mod answer;
 mod history;
+mod known;
 mod settle;
 mod take;
+
+use std::sync::Arc;
 
 pub use self::answer::{Counted, LimitSource, MemberQuota, Quota};
 pub(crate) use self::history::history;
 pub use self::history::{HistoryEntry, HistoryPart};
+pub(crate) use self::known::{Known, note, take_known};
 pub(crate) use self::settle::{Asked as SettlingAsked, Settling, Statement, settle, state};
 pub(crate) use self::take::{Asked, Taking, count, take, usage};
 use crate::catalog::{MeterKind, WindowKind};
@@ -35,7 +39,7 @@ impl Allowance {
 /// One meter of what is asked, as the bundle and the directory say it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Line<'a> {
-    pub(crate) meter: &'a str,
+    pub(crate) meter: &'a Arc<str>,
     pub(crate) kind: MeterKind,
     /// A flow's.
     pub(crate) window: WindowKind,

@@ -126,7 +126,7 @@ fn record(ledger: &mut dyn Ledger, asked: &Asked<'_>, operation: &Operation, kin
     for part in parts {
         let Some(named) = ledger.bucket(part.bucket)? else { continue };
         if let Some(line) = (asked.lines)(&named.meter, None) {
-            keep = keep.max(kept_until(&line, named.bucket.window, now));
+            keep = keep.max(kept_until(line.kind, named.bucket.window, now));
         }
     }
     let quota = quotas(ledger, asked.lines, parts, parts)?;
@@ -251,7 +251,7 @@ pub(crate) fn state(
         key,
         of: None,
         until: None,
-        keep: kept_until(line, end, now),
+        keep: kept_until(line.kind, end, now),
         parts: &parts,
         answer: &mut |id| serde_json::to_vec(&Counted { operation: Some(id), ..answer.clone() }).unwrap_or_default(),
     })?;

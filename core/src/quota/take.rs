@@ -80,10 +80,10 @@ impl Place {
 }
 
 /// A line with its counts.
-struct Placed<'a> {
-    line: Line<'a>,
-    account: Place,
-    member: Option<Place>,
+pub(super) struct Placed<'a> {
+    pub(super) line: Line<'a>,
+    pub(super) account: Place,
+    pub(super) member: Option<Place>,
 }
 
 impl Placed<'_> {
@@ -152,7 +152,7 @@ pub(crate) fn count(ledger: &mut dyn Ledger, asked: &Asked<'_>, decide: Decide<'
 /// How the account, or the member, stands.
 pub(crate) fn usage(ledger: &mut dyn Ledger, subject: &Subject<'_>, lines: &[Line<'_>]) -> Result<Vec<Quota>, Error> {
     let placed = place(ledger, &Asked { subject: *subject, lines, key: None })?;
-    Ok(placed.iter().map(|placed| quota(placed, subject, 0, 0, 0)).collect())
+    Ok(placed.iter().map(|placed| quota(placed, subject.member, 0, 0, 0)).collect())
 }
 
 /// Takes, if the policies allow it, or gives the answer that the key had before.
@@ -177,7 +177,7 @@ pub(crate) fn take(ledger: &mut dyn Ledger, asked: &Asked<'_>, taking: Taking, d
     let parts = parts(ledger, &mut placed, &asked.subject, &changes, matches!(taking, Taking::Reserve { .. }))?;
     let now = ledger.now();
     let until = if let Taking::Reserve { ttl } = taking { Some(now.saturating_add(ttl)) } else { None };
-    let keep = placed.iter().map(|placed| kept_until(&placed.line, placed.account.window, now)).max().unwrap_or(now);
+    let keep = placed.iter().map(|placed| kept_until(placed.line.kind, placed.account.window, now)).max().unwrap_or(now);
     let frees = placed.iter().all(|placed| placed.line.frees);
     let Subject { account, member, actor, .. } = asked.subject;
     let done: Vec<(i64, i64)> = amounts.iter().copied().zip(changes.iter().copied()).collect();
@@ -217,8 +217,8 @@ fn numbered(mut decision: Decision, id: u64) -> Decision {
 }
 
 /// Until when an operation of this window is kept.
-pub(super) fn kept_until(line: &Line<'_>, window: Window, now: i64) -> i64 {
-    match line.kind {
+pub(super) fn kept_until(kind: MeterKind, window: Window, now: i64) -> i64 {
+    match kind {
         MeterKind::Stock => now.saturating_add(KEY_LIFE),
         MeterKind::Flow => window.end.saturating_add(KEY_LIFE),
     }
@@ -303,7 +303,7 @@ fn parts(ledger: &mut dyn Ledger, placed: &mut [Placed<'_>], subject: &Subject<'
         };
         let used = placed.account.used();
         if used.saturating_add(*change) < 0 {
-            return Err(Error::BelowZero { meter: line.meter.to_owned(), used, amount: change.saturating_neg() });
+            return Err(Error::BelowZero { meter: line.meter.to_string(), used, amount: change.saturating_neg() });
         }
         put(&mut placed.account, None, *change)?;
         if let Some(member) = &mut placed.member {
@@ -319,7 +319,7 @@ fn parts(ledger: &mut dyn Ledger, placed: &mut [Placed<'_>], subject: &Subject<'
 fn told(mut decision: Decision, placed: &[Placed<'_>], subject: &Subject<'_>, done: &[(i64, i64)], until: Option<i64>) -> Decision {
     let quotas = placed.iter().enumerate().map(|(at, placed)| {
         let (amount, change) = done.get(at).copied().unwrap_or((placed.line.amount, 0));
-        quota(placed, subject, amount, change, 0)
+        quota(placed, subject.member, amount, change, 0)
     });
     decision.counted = Some(Box::new(Counted { quota: quotas.collect(), expires_at: until, ..Counted::default() }));
     decision
@@ -338,15 +338,15 @@ fn hold(decision: &mut Decision, changes: &[i64]) {
     }
 }
 
-fn quota(placed: &Placed<'_>, subject: &Subject<'_>, amount: i64, change: i64, held: i64) -> Quota {
+pub(super) fn quota(placed: &Placed<'_>, named: Option<&str>, amount: i64, change: i64, held: i64) -> Quota {
     let Placed { line, account, member } = placed;
     let (used, held, limit) = (account.used().saturating_add(change), account.held().saturating_add(held), placed.limit());
-    let member = member.zip(subject.member).map(|(place, id)| {
+    let member = member.zip(named).map(|(place, id)| {
         let (used, held) = (place.used().saturating_add(change.max(0_i64.saturating_sub(place.used()))), place.held());
         MemberQuota { id: Arc::from(id), used, held, limit: placed.sub_limit(), remaining: remaining(placed.sub_limit(), used, held) }
     });
     Quota {
-        meter: Arc::from(line.meter),
+        meter: Arc::clone(line.meter),
         amount,
         used,
         held,

@@ -4,11 +4,13 @@
 //! it read and what it writes.
 
 mod memory;
+mod note;
 mod sqlite;
 
 use std::sync::Arc;
 
 pub(crate) use self::memory::Memory;
+pub(crate) use self::note::{Asked, Note};
 pub(crate) use self::sqlite::{Board, Sqlite, Word};
 pub use self::sqlite::{InspectedCount, Inspection, inspect, verify_store};
 use crate::Error;
@@ -170,6 +172,12 @@ pub(crate) trait Ledger {
     fn now(&self) -> i64;
     /// The bucket whose window is the last.
     fn latest(&mut self, whose: Whose<'_>, meter: &str) -> Result<Option<Bucket>, Error>;
+    /// The account's own bucket whose window is the last, where something is noted of it.
+    fn noted(&mut self, _account: &str, _meter: &str) -> Option<(Bucket, Note)> {
+        None
+    }
+    /// Notes something of the account's own bucket whose window is the last. It may be forgotten at any time.
+    fn note(&mut self, _account: &str, _meter: &str, _note: Note) {}
     /// A bucket by its id.
     fn bucket(&mut self, id: u64) -> Result<Option<Named>, Error>;
     /// A new bucket, later than the last.

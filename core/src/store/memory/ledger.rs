@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::shard::{Kept, Row, Shard, Undo};
 use crate::Error;
-use crate::store::{Bucket, Hold, Ledger, Named, New, Operation, Part, Seen, Whose};
+use crate::store::{Bucket, Hold, Ledger, Named, New, Note, Operation, Part, Seen, Whose};
 use crate::window::Window;
 
 /// A transaction.
@@ -58,6 +58,17 @@ impl Ledger for Open<'_> {
     fn latest(&mut self, whose: Whose<'_>, meter: &str) -> Result<Option<Bucket>, Error> {
         let now = self.now;
         Ok(self.of(whose.account)?.latest(whose, meter, now))
+    }
+
+    fn noted(&mut self, account: &str, meter: &str) -> Option<(Bucket, Note)> {
+        let now = self.now;
+        self.of(account).ok()?.noted(account, meter, now)
+    }
+
+    fn note(&mut self, account: &str, meter: &str, note: Note) {
+        if let Ok(shard) = self.of(account) {
+            shard.note(account, meter, note);
+        }
     }
 
     fn bucket(&mut self, id: u64) -> Result<Option<Named>, Error> {

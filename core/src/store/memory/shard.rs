@@ -7,7 +7,7 @@ use hashbrown::HashMap;
 use smallvec::SmallVec;
 
 use super::SHARDS;
-use crate::store::{Bucket, Hold, Named, Operation, OperationKind, Part, Seen, Verification, Whose};
+use crate::store::{Bucket, Hold, Named, Note, Operation, OperationKind, Part, Seen, Verification, Whose};
 use crate::window::Window;
 
 /// The same number, for ids.
@@ -31,6 +31,8 @@ pub(super) struct Row {
     /// What was done to `used` and `top_up` by operations that are gone, or are kept for history alone: they go at any time, and
     /// looking for their accounts then would cost more than counting.
     pub(super) gone: (i64, i64),
+    /// What its next question need not ask again.
+    pub(super) note: Option<Note>,
 }
 
 impl Row {
@@ -160,6 +162,28 @@ impl Shard {
         self.bucket(account, at, now)
     }
 
+    /// An account's own row whose window is the last.
+    fn own(&self, account: &str, meter: &str) -> Option<(u32, usize)> {
+        let (number, meter) = (self.find(account)?, self.meter(meter)?);
+        let whose = Whose { account, member: None };
+        let at = self.accounts.get(number as usize)?.rows.iter().rposition(|row| row.is(whose, meter))?;
+        Some((number, at))
+    }
+
+    /// The same as others see it, with its note.
+    pub(super) fn noted(&mut self, account: &str, meter: &str, now: i64) -> Option<(Bucket, Note)> {
+        let (number, at) = self.own(account, meter)?;
+        let note = self.accounts.get(number as usize)?.rows.get(at)?.note?;
+        Some((self.bucket(number, at, now)?, note))
+    }
+
+    pub(super) fn note(&mut self, account: &str, meter: &str, note: Note) {
+        let own = self.own(account, meter);
+        if let Some(row) = own.and_then(|(number, at)| self.counts(number)?.rows.get_mut(at)) {
+            row.note = Some(note);
+        }
+    }
+
     pub(super) fn named(&mut self, id: u64, now: i64) -> Option<Named> {
         let (_, account, at) = Self::places(id);
         let bucket = self.bucket(account, at, now)?;
@@ -183,7 +207,7 @@ impl Shard {
                 known.map_or_else(|| Arc::from(member), Arc::clone)
             });
             at = counts.rows.len();
-            counts.rows.push(Row { member, meter, window, used: 0, top_up: 0, holds: Vec::new(), gone: (0, 0) });
+            counts.rows.push(Row { member, meter, window, used: 0, top_up: 0, holds: Vec::new(), gone: (0, 0), note: None });
         }
         self.steps.push(Undo::Opened(number));
         Bucket { id: self.bucket_id(number, at), window, used: 0, held: 0, top_up: 0 }
