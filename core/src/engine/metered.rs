@@ -36,18 +36,23 @@ pub(super) struct Counting<'s> {
     pub(super) bundle: &'s Bundle,
     pub(super) account: &'s str,
     number: u32,
-    member: Option<(u32, &'s str)>,
+    member: Option<Named<'s>>,
     actor: Option<String>,
 }
 
 impl<'s> Counting<'s> {
     pub(super) fn new(state: &'s State, verb: &str, account: &'s str, member: Option<&'s str>) -> Result<Self, Error> {
-        let bundle = state.tenancy(verb)?;
+        state.tenancy(verb)?;
         let number = state.directory.account_number(account).ok_or_else(|| Error::UnknownAccount { account: crate::id::short(account) })?;
         let known = |id| state.directory.member_number(id).filter(|(_, of)| *of == number).map(|(member, _)| (member, id));
         let unknown = |id| Error::UnknownRecord { record: format!("TeamMember `{}` of account `{}`", crate::id::short(id), crate::id::short(account)) };
         let member = member.map(|id| known(id).ok_or_else(|| unknown(id))).transpose()?;
-        Ok(Self { state, bundle, account, number, member, actor: None })
+        Self::of_known(state, (number, account), member)
+    }
+
+    /// Of an account, and a member of it, that are looked up.
+    fn of_known(state: &'s State, (number, account): Named<'s>, member: Option<Named<'s>>) -> Result<Self, Error> {
+        Ok(Self { state, bundle: state.tenancy("count")?, account, number, member, actor: None })
     }
 
     pub(super) fn subject(&self) -> Subject<'_> {
@@ -78,6 +83,9 @@ impl<'s> Counting<'s> {
         })
     }
 }
+
+/// A record's number and id.
+type Named<'s> = (u32, &'s str);
 
 /// What is asked of the counts of an account.
 pub(super) struct Asked<'s> {
@@ -134,7 +142,7 @@ impl State {
         let Some((account, member)) = self.whose(question.principal) else {
             return Ok(Metered::Denied(Box::new(self.decided(question, None)?)));
         };
-        let mut counting = Counting::new(self, "consume", account, member)?;
+        let mut counting = Counting::of_known(self, account, member)?;
         counting.actor = question.with.and_then(|with| with.actor.as_ref()).map(ToString::to_string);
         let mut lines = Vec::with_capacity(action.meters.len().saturating_add(action.frees.len()));
         for (meter, frees) in action.meters.iter().map(|meter| (meter, false)).chain(action.frees.iter().map(|meter| (meter, true))) {
@@ -155,13 +163,13 @@ impl State {
     }
 
     /// The account that pays, and the member who asks.
-    fn whose<'s>(&'s self, principal: Who<'s>) -> Option<(&'s str, Option<&'s str>)> {
+    fn whose<'s>(&'s self, principal: Who<'s>) -> Option<(Named<'s>, Option<Named<'s>>)> {
         let (kind, id) = principal.name();
         match kind {
-            "Account" => self.directory.account_number(id).map(|_| (id, None)),
+            "Account" => self.directory.account_number(id).map(|number| ((number, id), None)),
             "TeamMember" => {
-                let (_, account) = self.directory.member_number(id)?;
-                Some((self.directory.account_id(account)?, Some(id)))
+                let (member, account) = self.directory.member_number(id)?;
+                Some(((account, self.directory.account_id(account)?), Some((member, id))))
             }
             _ => None,
         }

@@ -5,11 +5,11 @@
 
 use std::sync::Arc;
 
-use super::answer::Counted;
-use super::take::{Place, Placed, kept_until, quota};
-use super::{Line, Quota};
-use crate::catalog::{MeterKind, WindowKind};
-use crate::store::{Asked, Bucket, Ledger, New, Note, OperationKind, Part, Whose};
+use super::answer::{Counted, remaining};
+use super::take::{in_force, kept_until};
+use super::{Allowance, Line, Quota};
+use crate::catalog::MeterKind;
+use crate::store::{Asked, Bucket, Ledger, Note, Noted, Whose};
 use crate::{Decision, Error};
 
 /// What is asked.
@@ -23,33 +23,34 @@ pub(crate) struct Known<'a> {
 
 /// Takes, if a note says that it is allowed. `decide` gives the answer that the note names.
 pub(crate) fn take_known(ledger: &mut dyn Ledger, known: &Known<'_>, decide: impl FnOnce(u8) -> Option<Decision>) -> Result<Option<Decision>, Error> {
-    let Known { account, meter, kind, asked } = *known;
-    let now = ledger.now();
-    let noted = ledger.noted(account, meter).filter(|(bucket, note)| note.answers(asked, bucket) && bucket.window.contains(now));
-    let Some((bucket, note)) = noted else { return Ok(None) };
-    let Some(mut decision) = decide(note.answer).filter(|decision| decision.allowed) else { return Ok(None) };
-    let id = ledger.record(New {
-        kind: OperationKind::Consume,
-        account,
-        member: None,
-        actor: None,
-        key: None,
-        of: None,
-        until: None,
-        keep: kept_until(kind, bucket.window, now),
-        parts: &[Part { used: asked.amount, ..Part::of(bucket.id) }],
-        answer: &mut |_| Vec::new(),
-    })?;
-    decision.counted = Some(Box::new(Counted { quota: vec![told(known, &note, bucket)], operation: Some(id), ..Counted::default() }));
+    let Known { account, meter, kind, asked } = known;
+    let Some(noted) = ledger.noted(account, meter, asked) else { return Ok(None) };
+    let Some(mut decision) = decide(noted.answer).filter(|decision| decision.allowed) else { return Ok(None) };
+    let Noted { bucket, .. } = noted;
+    let id = ledger.spend(account, bucket.id, asked.amount, kept_until(*kind, bucket.window, ledger.now()))?;
+    decision.counted = Some(Box::new(Counted { quota: vec![told(known, &noted)], operation: Some(id), ..Counted::default() }));
     Ok(Some(decision))
 }
 
-fn told(known: &Known<'_>, note: &Note, bucket: Bucket) -> Quota {
-    let Known { meter, kind, asked: Asked { amount, .. }, .. } = *known;
-    // Which window comes next is not asked while this one lasts.
-    let line = Line { meter, kind, window: WindowKind::Lifetime, frees: false, amount, allowance: note.allowance, sub_limit: None };
-    let account = Place { bucket: Some(bucket), window: bucket.window };
-    quota(&Placed { line, account, member: None }, None, amount, amount, 0)
+/// How the bucket stands then.
+fn told(known: &Known<'_>, noted: &Noted) -> Quota {
+    let Noted { bucket: Bucket { window, held, top_up, .. }, allowance: Allowance { base, source, over }, .. } = *noted;
+    let (amount, limit) = (known.asked.amount, in_force(noted.allowance, top_up));
+    let used = noted.bucket.used.saturating_add(amount);
+    Quota {
+        meter: Arc::clone(known.meter),
+        amount,
+        used,
+        held,
+        limit,
+        source,
+        base,
+        over,
+        top_up,
+        remaining: remaining(limit, used, held),
+        resets_at: window.resets_at(),
+        member: None,
+    }
 }
 
 /// Notes that what was taken just now stays allowed while so much is used, by the answer of that name.

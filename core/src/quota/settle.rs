@@ -169,7 +169,7 @@ fn quotas(ledger: &mut dyn Ledger, lines: Lines<'_>, parts: &[Part], changes: &[
 }
 
 fn of_bucket(line: &Line<'_>, named: &Named, amount: i64) -> Quota {
-    let (bucket, limit) = (named.bucket, in_force(line, Some(named.bucket)));
+    let (bucket, limit) = (named.bucket, in_force(line.allowance, named.bucket.top_up));
     Quota {
         meter: named.meter.as_str().into(),
         amount,
@@ -181,7 +181,7 @@ fn of_bucket(line: &Line<'_>, named: &Named, amount: i64) -> Quota {
         over: line.allowance.over,
         top_up: bucket.top_up,
         remaining: remaining(limit, bucket.used, bucket.held),
-        resets_at: Some(bucket.window.end).filter(|end| *end != i64::MAX),
+        resets_at: bucket.window.resets_at(),
         member: None,
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::answer::{Counted, MemberQuota, Quota, Recorded, remaining};
-use super::{Line, Subject};
+use super::{Allowance, Line, Subject};
 use crate::catalog::MeterKind;
 use crate::limit::{Count, Limit, QuotaFacts};
 use crate::store::{Bucket, Keep, Ledger, New, OperationKind, Part, Seen, Whose};
@@ -80,16 +80,16 @@ impl Place {
 }
 
 /// A line with its counts.
-pub(super) struct Placed<'a> {
-    pub(super) line: Line<'a>,
-    pub(super) account: Place,
-    pub(super) member: Option<Place>,
+struct Placed<'a> {
+    line: Line<'a>,
+    account: Place,
+    member: Option<Place>,
 }
 
 impl Placed<'_> {
     /// The account's limit in force.
     fn limit(&self) -> Limit {
-        in_force(&self.line, self.account.bucket)
+        in_force(self.line.allowance, self.account.bucket.map_or(0, |bucket| bucket.top_up))
     }
 
     fn sub_limit(&self) -> Limit {
@@ -125,10 +125,10 @@ impl Placed<'_> {
 }
 
 /// The limit in force, with what was added to it for the bucket's window.
-pub(super) fn in_force(line: &Line<'_>, bucket: Option<Bucket>) -> Limit {
-    match line.allowance.limit() {
+pub(super) fn in_force(allowance: Allowance, top_up: i64) -> Limit {
+    match allowance.limit() {
         Limit::Unlimited => Limit::Unlimited,
-        Limit::Number(number) => Limit::Number(number.saturating_add(bucket.map_or(0, |bucket| bucket.top_up)).min(Limit::MOST)),
+        Limit::Number(number) => Limit::Number(number.saturating_add(top_up).min(Limit::MOST)),
     }
 }
 
@@ -338,7 +338,7 @@ fn hold(decision: &mut Decision, changes: &[i64]) {
     }
 }
 
-pub(super) fn quota(placed: &Placed<'_>, named: Option<&str>, amount: i64, change: i64, held: i64) -> Quota {
+fn quota(placed: &Placed<'_>, named: Option<&str>, amount: i64, change: i64, held: i64) -> Quota {
     let Placed { line, account, member } = placed;
     let (used, held, limit) = (account.used().saturating_add(change), account.held().saturating_add(held), placed.limit());
     let member = member.zip(named).map(|(place, id)| {
@@ -356,7 +356,7 @@ pub(super) fn quota(placed: &Placed<'_>, named: Option<&str>, amount: i64, chang
         over: line.allowance.over,
         top_up: account.bucket.map_or(0, |bucket| bucket.top_up),
         remaining: remaining(limit, used, held),
-        resets_at: Some(account.window.end).filter(|end| *end != i64::MAX),
+        resets_at: account.window.resets_at(),
         member,
     }
 }

@@ -32,8 +32,17 @@ pub(crate) struct Note {
 
 impl Note {
     /// Whether it speaks for this question, of a bucket that stands so.
-    pub(crate) fn answers(&self, asked: Asked, bucket: &Bucket) -> bool {
+    #[inline]
+    pub(super) fn answers(&self, asked: &Asked, bucket: &Bucket) -> bool {
         let counts = (self.from..=self.to).contains(&bucket.used) && self.held == bucket.held && self.top_up == bucket.top_up;
-        counts && self.asked == asked
+        counts && self.asked == *asked
     }
+}
+
+/// What a note says, and of which bucket.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Noted {
+    pub(crate) bucket: Bucket,
+    pub(crate) answer: u8,
+    pub(crate) allowance: Allowance,
 }
