@@ -179,15 +179,17 @@ impl Engine {
     }
 
     fn is_latest(&self, state: &State) -> bool {
-        std::ptr::eq(&raw const **self.state.load(), state) && state.is_fresh()
+        self.state.is_latest(state) && state.is_fresh()
     }
 
     fn take(&self, question: &Question<'_>, take: &Take<'_>, taking: Taking) -> Result<Decision, Error> {
         guard(|| {
             self.with_latest(|state| {
                 let known = state.known(question, take, taking);
-                if let Some(answer) = known.as_ref().map(|known| self.take_known(state, known)).transpose()?.flatten() {
-                    return Ok(Some(answer));
+                if let Some(known) = &known
+                    && let answer @ Some(_) = self.take_known(state, known)?
+                {
+                    return Ok(answer);
                 }
                 let metered = match state.metered(question, take, taking)? {
                     Metered::By(metered) => metered,
@@ -209,14 +211,14 @@ impl Engine {
 
     /// Takes what a note says is allowed in this version; nothing where there is none, or another version came meanwhile.
     fn take_known(&self, state: &State, known: &Known<'_>) -> Result<Option<Decision>, Error> {
-        let mut answer = None;
+        let mut taken = None;
         state.store.write(&[known.account()], Durability::Process, &mut |ledger| {
             if self.is_latest(state) {
-                answer = known.take(ledger, state)?;
+                taken = known.take(ledger, state)?;
             }
-            Ok(if answer.is_some() { Keep::Yes } else { Keep::No })
+            Ok(if taken.is_some() { Keep::Yes } else { Keep::No })
         })?;
-        Ok(answer)
+        Ok(taken.map(|(answer, counted)| Decision { counted: Some(counted), ..state.told(answer.clone()) }))
     }
 
     fn settle(&self, verb: &str, operation: u64, how: Settling, amount: Option<i64>, key: Option<&str>) -> Result<Counted, Error> {

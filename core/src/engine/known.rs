@@ -2,10 +2,9 @@
 //! stay silent, the answer is the one before with other counts.
 
 use super::State;
-use crate::decision::Decision;
 use crate::limit::QuotaFacts;
-use crate::policy::{Loaded, Silence, Single};
-use crate::quota::{self, Line, Taking};
+use crate::policy::{Answer, Loaded, Silence, Single};
+use crate::quota::{self, Counted, Line, Taking};
 use crate::store::{Asked, Ledger};
 use crate::{Error, Question, Take};
 
@@ -47,8 +46,8 @@ impl Known<'_> {
     }
 
     /// Takes, if a note says that it is allowed.
-    pub(super) fn take(&self, ledger: &mut dyn Ledger, state: &State) -> Result<Option<Decision>, Error> {
-        quota::take_known(ledger, &self.asked, |place| Loaded::silent(&state.fast, &self.single, place).map(|answer| state.told(answer.clone())))
+    pub(super) fn take<'s>(&self, ledger: &mut dyn Ledger, state: &'s State) -> Result<Option<(&'s Answer, Box<Counted>)>, Error> {
+        quota::take_known(ledger, &self.asked, |place| Loaded::silent(&state.fast, &self.single, place).filter(|answer| answer.allowed))
     }
 
     /// Notes what was heard while it was taken.

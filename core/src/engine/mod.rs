@@ -13,16 +13,16 @@ mod options;
 mod shared;
 mod turn;
 mod verbs;
+mod versions;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use arc_swap::ArcSwap;
-
 pub use self::options::{Options, Validation};
 use self::shared::Watch;
 use self::turn::Turn;
+use self::versions::Versions;
 use crate::catalog::Catalog;
 use crate::decision::{BundleInfo, PolicyInfo};
 use crate::directory::Directory;
@@ -59,7 +59,7 @@ struct State {
 /// ```
 #[derive(Debug)]
 pub struct Engine {
-    state: ArcSwap<State>,
+    state: Versions,
     turn: Turn,
     caps: Caps,
     validation: Validation,
@@ -80,7 +80,7 @@ impl Engine {
                 _ => return Err(Error::Store { store: crate::id::short(&options.store) }),
             };
             let state = State::new(Arc::new(loaded), Directory::default(), (&Catalog::default(), false), &store)?.first()?;
-            Ok(Self { state: ArcSwap::from_pointee(state), turn: Turn::default(), caps: options.caps, validation: options.validation })
+            Ok(Self { state: Versions::new(state), turn: Turn::default(), caps: options.caps, validation: options.validation })
         })
     }
 

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use super::answer::{Counted, remaining};
 use super::take::{in_force, kept_until};
 use super::{Allowance, Line, Quota};
+use crate::Error;
 use crate::catalog::MeterKind;
 use crate::store::{Asked, Bucket, Ledger, Note, Noted, Whose};
-use crate::{Decision, Error};
 
 /// What is asked.
 #[derive(Debug, Clone, Copy)]
@@ -21,15 +21,15 @@ pub(crate) struct Known<'a> {
     pub(crate) asked: Asked,
 }
 
-/// Takes, if a note says that it is allowed. `decide` gives the answer that the note names.
-pub(crate) fn take_known(ledger: &mut dyn Ledger, known: &Known<'_>, decide: impl FnOnce(u8) -> Option<Decision>) -> Result<Option<Decision>, Error> {
+/// Takes, if a note says that it is allowed: the answer that the note names, and what was counted. `find` gives the answer,
+/// unless it is a no.
+pub(crate) fn take_known<A>(ledger: &mut dyn Ledger, known: &Known<'_>, find: impl FnOnce(u8) -> Option<A>) -> Result<Option<(A, Box<Counted>)>, Error> {
     let Known { account, meter, kind, asked } = known;
     let Some(noted) = ledger.noted(account, meter, asked) else { return Ok(None) };
-    let Some(mut decision) = decide(noted.answer).filter(|decision| decision.allowed) else { return Ok(None) };
+    let Some(answer) = find(noted.answer) else { return Ok(None) };
     let Noted { bucket, .. } = noted;
     let id = ledger.spend(account, bucket.id, asked.amount, kept_until(*kind, bucket.window, ledger.now()))?;
-    decision.counted = Some(Box::new(Counted { quota: vec![told(known, &noted)], operation: Some(id), ..Counted::default() }));
-    Ok(Some(decision))
+    Ok(Some((answer, Box::new(Counted { quota: vec![told(known, &noted)], operation: Some(id), ..Counted::default() }))))
 }
 
 /// How the bucket stands then.

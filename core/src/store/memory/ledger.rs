@@ -108,7 +108,7 @@ impl Ledger for Open<'_> {
         let parts = new.parts.iter().copied().collect();
         let kept = Kept { id, kind: new.kind, account, at: now, keep: new.keep, parts, rest: rest.kept() };
         if new.key.is_none() && new.until.is_none() {
-            shard.tail.push_back(kept);
+            shard.remember(kept);
             shard.steps.push(Undo::Tail);
             return Ok(id);
         }

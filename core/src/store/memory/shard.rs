@@ -244,7 +244,7 @@ impl Shard {
         self.steps.push(Undo::Spent(account, at, old));
         let parts = smallvec![Part { used: amount, ..Part::of(bucket) }];
         let kind = OperationKind::Consume;
-        self.tail.push_back(Kept { id, kind, account, at: now, keep, parts, rest: None });
+        self.remember(Kept { id, kind, account, at: now, keep, parts, rest: None });
         Some(id)
     }
 
@@ -336,6 +336,14 @@ impl Shard {
             hold: rest.hold,
             parts: kept.parts.to_vec(),
         }
+    }
+
+    /// Puts an operation at the end of the tail. Its memory is that of one which has just been forgotten.
+    pub(super) fn remember(&mut self, kept: Kept) {
+        if self.tail.capacity() == 0 {
+            self.tail.reserve_exact(TAIL.saturating_add(1));
+        }
+        self.tail.push_back(kept);
     }
 
     /// A transaction is over: what it did stays.
