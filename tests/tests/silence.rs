@@ -53,12 +53,14 @@ fn condition(random: &mut Random, depth: usize, limited: bool) -> String {
         };
     }
     let one = term(random, depth, limited);
-    match random.below(16) {
+    match random.below(18) {
         0 => format!("[{one}, {}].contains({})", number(random).max(0), term(random, depth, limited)),
         1 => r#"resource == Campaign::"k""#.to_owned(),
         2 => r#"resource in Campaign::"m" || resource.account == principal"#.to_owned(),
         3 => r#"context.facts has account.attributes.trial && context.facts.account.attributes.trial"#.to_owned(),
         4 => r#"context.facts has domain.owner"#.to_owned(),
+        5 => r#"Campaign::"k" has account && Campaign::"k".account == principal"#.to_owned(),
+        6 => r#"[resource, Campaign::"k"].contains(Campaign::"m")"#.to_owned(),
         _ => format!("{one} {} {}", random.pick(&["<", "<=", ">", ">=", "==", "!="]), term(random, depth, limited)),
     }
 }
@@ -158,7 +160,7 @@ fn what_is_told_during_a_silence_is_what_cedar_says() {
         let effects: HashMap<_, _> = engine.bundle().policies.into_iter().map(|policy| (policy.id, policy.effect)).collect();
         let (mut operations, usual) = (Vec::new(), 1 + random.below(2) * random.below(3));
         for _ in 0..80 {
-            let question = if random.once_in(6) { question(random.below(2), random.below(3)) } else { question(0, 0) };
+            let question = if random.once_in(4) { question(random.below(2), random.below(3)) } else { question(0, 0) };
             let amount = if random.once_in(12) { random.below(9) } else { usual };
             let amount = if random.once_in(40) { i64::MAX } else { i64::try_from(amount).expect("few") };
             let mut request = question.to_request().expect("a request");

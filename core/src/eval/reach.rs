@@ -12,7 +12,8 @@
 //!
 //! Whatever else takes such a number (a set, a record, a product of two of them) ends the proof: then nothing is known but
 //! the run itself. A register whose own value is not the same for all questions may be `apart`: whatever takes it ends the
-//! proof too.
+//! proof too; attributes may be loaded from it before. An entity other than that in `apart` may be the same one by another name:
+//! an attribute of one that is not settled ends the proof.
 
 use std::ops::RangeInclusive;
 
@@ -25,6 +26,8 @@ pub(crate) trait Watch {
     fn begin(&mut self, _registers: usize) {}
     /// An instruction takes a register as it is.
     fn read(&mut self, _from: Register) {}
+    /// An attribute is taken of what a register holds.
+    fn enter(&mut self, _from: Register, _of: Value) {}
     /// A register gets what its instruction has read.
     fn write(&mut self, _to: Register) {}
     fn copy(&mut self, _to: Register, _from: Register) {}
@@ -42,6 +45,8 @@ pub(crate) struct Reach {
     moved: Register,
     value: i64,
     apart: Register,
+    /// Whether an entity has the same attributes for all questions.
+    settled: fn(u32) -> bool,
     /// By how much each register changes where the moved one changes by one.
     slopes: Vec<i64>,
     /// From where to where it can move, as a distance: 0 is always between them.
@@ -52,10 +57,11 @@ pub(crate) struct Reach {
 }
 
 impl Reach {
-    /// Of a register that holds this value; what `apart` holds is not known.
-    pub(crate) fn new(moved: Register, value: i64, apart: Register) -> Self {
+    /// Of a register that holds this value. What `apart` holds is not known, only its attributes; `settled` says which other
+    /// entities have attributes that are.
+    pub(crate) fn new(moved: Register, value: i64, apart: Register, settled: fn(u32) -> bool) -> Self {
         let distance = |to: i64| i128::from(to).saturating_sub(i128::from(value));
-        Self { moved, value, apart, slopes: Vec::new(), from: distance(i64::MIN), to: distance(i64::MAX), lost: false }
+        Self { moved, value, apart, settled, slopes: Vec::new(), from: distance(i64::MIN), to: distance(i64::MAX), lost: false }
     }
 
     /// The values for which all that ran runs the same; nothing where that is not known.
@@ -116,6 +122,10 @@ impl Watch for Reach {
 
     fn read(&mut self, from: Register) {
         self.lost |= from == self.apart || self.slope(from) != 0;
+    }
+
+    fn enter(&mut self, from: Register, of: Value) {
+        self.lost |= from != self.apart && of.entity().is_some_and(|entity| !(self.settled)(entity));
     }
 
     fn write(&mut self, to: Register) {
@@ -267,7 +277,7 @@ mod tests {
                 0 => CONSTANTS[usize::from(next(seed, 12))],
                 _ => i64::from(next(seed, 120)) - 20,
             };
-            let mut reach = Reach::new(0, start, 1);
+            let mut reach = Reach::new(0, start, 1, |_| true);
             let found = outcomes(&program, start, &mut reach);
             let Some(range) = reach.range().filter(|_| !found.contains(&Outcome::Errs)) else { continue };
             let (low, high) = (*range.start(), *range.end());

@@ -55,6 +55,7 @@ pub(crate) fn run_watched<W: World, T: Watch>(
     frame.extend_from_slice(&program.constants);
     for load in &program.loads {
         let from = frame.get(usize::from(load.from)).copied().unwrap_or(Value::Poison);
+        watch.enter(load.from, from);
         let value = ops::attribute(from, load.name, world, space);
         frame.push(value);
     }
@@ -97,6 +98,14 @@ impl<W: World, T: Watch> Machine<'_, '_, W, T> {
         self.get(register)
     }
 
+    /// What an instruction takes an attribute of.
+    #[inline]
+    fn enter(&mut self, register: u16) -> Value {
+        let value = self.read(register);
+        self.watch.enter(register, value);
+        value
+    }
+
     fn put(&mut self, register: u16, value: Value) {
         if let Some(slot) = self.frame.get_mut(usize::from(register)) {
             *slot = value;
@@ -134,7 +143,7 @@ impl<W: World, T: Watch> Machine<'_, '_, W, T> {
                     self.watch.test(what, (a, left), (b, right));
                     (yes, no, held)
                 }
-                Op::HasAttribute { a, name, yes, no } => match ops::attribute(self.read(a).read()?, self.name(name), self.world, self.space) {
+                Op::HasAttribute { a, name, yes, no } => match ops::attribute(self.enter(a).read()?, self.name(name), self.world, self.space) {
                     Value::Missing => (yes, no, false),
                     Value::Poison => return None,
                     _ => (yes, no, true),
@@ -170,7 +179,7 @@ impl<W: World, T: Watch> Machine<'_, '_, W, T> {
                 self.put(to, value);
             }
             Op::Attribute { to, a, name } => {
-                let value = ops::attribute(self.read(a).read()?, self.name(name), self.world, self.space).read()?;
+                let value = ops::attribute(self.enter(a).read()?, self.name(name), self.world, self.space).read()?;
                 self.write(to, value);
             }
             Op::Compute { what, to, a, b } => {

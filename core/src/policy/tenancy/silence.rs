@@ -5,16 +5,16 @@
 //! That the policies about limits say the same of another count is proved by watching their run ([`Reach`]). What else they
 //! read must be the same: all that the directory says (a version of it), the kind of request, the account that asks, which the
 //! resource belongs to, the domain, the meter, the amount, what is held, and the limit. What alone may differ is the resource's
-//! id: whatever reads it ends the proof. A policy that reads the facts as one record ends it for the bundle.
+//! id: whatever reads it, or an attribute of what may be the resource, ends the proof. A policy that reads the facts as one record ends it for the bundle.
 
 use std::sync::Arc;
 
 use super::programs::Programs;
 use super::ready::Sight;
-use super::words::root;
+use super::words::{self, root};
 use crate::catalog::MeterKind;
 use crate::directory::Directory;
-use crate::eval::{Outcome, Reach, Watch, run_watched};
+use crate::eval::{Outcome, Reach, TEMPORARY, Watch, run_watched};
 use crate::limit::QuotaFacts;
 use crate::policy::Answer;
 use crate::policy::compile::construct;
@@ -52,13 +52,18 @@ pub(crate) struct Single<'p> {
     client: bool,
 }
 
+/// Whether the directory or the schema says all of an entity, and no request brings anything of it.
+fn is_kept(entity: u32) -> bool {
+    entity < TEMPORARY && words::parts(entity).0 != words::NAMED
+}
+
 impl Programs {
     /// The answer to a session's request about a meter: the one without, where that was given before and no policy about
     /// limits has anything to say.
     pub(in crate::policy) fn metered<'p>(&'p self, question: &Question<'_>, directory: &Directory, quota: &'p QuotaFacts<'p>) -> Metered<'p> {
         let Some(sight) = self.sighted(question, directory) else { return Metered::Beyond };
         let Some((memo, place)) = self.recalled_at(&sight, directory) else { return Metered::Beyond };
-        let mut reach = Reach::new(u16::from(root::ACCOUNT_USED), quota.account.used, u16::from(root::RESOURCE));
+        let mut reach = Reach::new(u16::from(root::ACCOUNT_USED), quota.account.used, u16::from(root::RESOURCE), is_kept);
         let watched = quota.member.is_none() && !self.whole && sight.is_own();
         let silent =
             if watched { self.is_silent(question, directory, &sight, quota, &mut reach) } else { self.is_silent(question, directory, &sight, quota, &mut ()) };
