@@ -1,6 +1,7 @@
 //! The catalog of a bundle: features and meters in words, built-in access levels, packages, the price of an excess client.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -80,7 +81,7 @@ struct Form {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Catalog {
     features: BTreeMap<String, String>,
-    meters: BTreeMap<String, Meter>,
+    meters: BTreeMap<Arc<str>, Meter>,
     levels: BTreeMap<String, AccessLevel>,
     packages: BTreeMap<String, Package>,
     excess_client_cents: u64,
@@ -118,7 +119,8 @@ impl Catalog {
                 return Err(wrong(format!("package `{}` stands twice", twin.id)));
             }
         }
-        Ok(Self { features: form.features, meters: form.meters, levels, packages, excess_client_cents: form.excess_client_cents })
+        let meters = form.meters.into_iter().map(|(name, meter)| (Arc::from(name), meter)).collect();
+        Ok(Self { features: form.features, meters, levels, packages, excess_client_cents: form.excess_client_cents })
     }
 
     /// Every name that the schema does not declare (L4), and every declared one without words.
@@ -128,7 +130,7 @@ impl Catalog {
         faults.extend(self.features.keys().filter(|name| !names.has_feature(name)).map(|name| unknown("feature", name)));
         faults.extend(self.meters.keys().filter(|name| !names.has_meter(name)).map(|name| unknown("meter", name)));
         faults.extend(features.iter().filter(|name| !self.features.contains_key(*name)).map(|name| format!("feature `{name}` has no words in the catalog")));
-        faults.extend(meters.iter().filter(|name| !self.meters.contains_key(*name)).map(|name| format!("meter `{name}` is not in the catalog")));
+        faults.extend(meters.iter().filter(|name| !self.meters.contains_key(name.as_str())).map(|name| format!("meter `{name}` is not in the catalog")));
         let flows = self.meters.iter().filter(|(_, meter)| meter.counts.is_some() && meter.kind != MeterKind::Stock);
         faults.extend(flows.map(|(name, _)| format!("meter `{name}` has `counts`, but is no stock")));
         for level in self.levels.values() {
@@ -180,13 +182,13 @@ impl Catalog {
     }
 
     /// A meter with its name.
-    pub(crate) fn named_meter(&self, meter: &str) -> Option<(&str, &Meter)> {
-        self.meters.get_key_value(meter).map(|(name, meter)| (name.as_str(), meter))
+    pub(crate) fn named_meter(&self, meter: &str) -> Option<(&Arc<str>, &Meter)> {
+        self.meters.get_key_value(meter)
     }
 
     /// The stocks that are the number of records.
-    pub(crate) fn counted(&self) -> impl Iterator<Item = (&str, Counts)> {
-        self.meters.iter().filter_map(|(name, meter)| Some((name.as_str(), meter.counts?)))
+    pub(crate) fn counted(&self) -> impl Iterator<Item = (&Arc<str>, Counts)> {
+        self.meters.iter().filter_map(|(name, meter)| Some((name, meter.counts?)))
     }
 
     /// The price of one client account over the package's number, in cents a month (B2).

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::Error;
 use crate::window;
@@ -63,13 +63,18 @@ impl ManualClock {
     }
 }
 
+/// In whole milliseconds; without a division of 128 bits, which every transaction would pay.
+fn milliseconds(of: Duration) -> i64 {
+    i64::try_from(of.as_secs()).unwrap_or(i64::MAX).saturating_mul(1_000).saturating_add(i64::from(of.subsec_millis()))
+}
+
 impl Clock {
     /// What it says now.
     pub(crate) fn now(&self) -> i64 {
         match self {
             Self::System => match SystemTime::now().duration_since(UNIX_EPOCH) {
-                Ok(since) => i64::try_from(since.as_millis()).unwrap_or(i64::MAX),
-                Err(before) => i64::try_from(before.duration().as_millis()).map_or(i64::MIN, i64::wrapping_neg),
+                Ok(since) => milliseconds(since),
+                Err(before) => milliseconds(before.duration()).saturating_neg(),
             },
             Self::Manual(clock) => clock.0.load(Ordering::SeqCst),
         }
@@ -95,7 +100,7 @@ impl HighWater {
 
     fn running(&self) -> i64 {
         match self.clock {
-            Clock::System => i64::try_from(self.start.elapsed().as_millis()).unwrap_or(i64::MAX),
+            Clock::System => milliseconds(self.start.elapsed()),
             // Nothing vouches for a clock that stands.
             Clock::Manual(_) => 0,
         }

@@ -64,7 +64,7 @@ impl<'a> Take<'a> {
 
     /// Every meter that it names is one of the action's.
     pub(crate) fn names_only(&self, lines: &[Line<'_>]) -> Result<(), Error> {
-        let strange = self.amounts.iter().find(|(name, _)| !lines.iter().any(|line| line.meter == *name));
+        let strange = self.amounts.iter().find(|(name, _)| !lines.iter().any(|line| **line.meter == **name));
         strange.map_or(Ok(()), |(name, _)| Err(Error::NoMeter { meter: crate::id::short(name) }))
     }
 }

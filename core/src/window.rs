@@ -33,6 +33,11 @@ impl Window {
     pub const fn contains(self, now: i64) -> bool {
         self.start <= now && now < self.end
     }
+
+    /// When the next begins, if one does.
+    pub(crate) fn resets_at(self) -> Option<i64> {
+        if self.end == i64::MAX { None } else { Some(self.end) }
+    }
 }
 
 /// The start of the year 0, in milliseconds: RFC 3339 writes nothing before it.

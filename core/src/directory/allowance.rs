@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use super::hot::Cold;
 use super::key::{Key, Kind};
 use super::{Directory, NONE, Target};
 use crate::catalog::{Catalog, Counts};
@@ -47,14 +48,18 @@ impl Directory {
 
     /// From when an account's windows are counted.
     pub(crate) fn calendar(&self, account: u32) -> &Calendar {
-        self.hot.cold(Kind::Account, account).and_then(|cold| cold.calendar.as_deref()).unwrap_or(&USUAL)
+        self.account_cold(account).and_then(|cold| cold.calendar.as_deref()).unwrap_or(&USUAL)
     }
 
     /// The limit of an account: its own, or a client's level's, or that of the package (L6).
     pub(crate) fn allowance(&self, account: u32, meter: &str, catalog: &Catalog) -> Allowance {
-        let over = self.hot.cold(Kind::Account, account).and_then(|cold| cold.limits.get(meter).copied());
+        let over = self.account_cold(account).and_then(|cold| cold.limits.get(meter).copied());
         let (base, source) = self.base(account, meter, catalog).map_or((None, LimitSource::None), |(limit, source)| (Some(limit), source));
         Allowance { base, source: if over.is_some() { LimitSource::Override } else { source }, over }
+    }
+
+    fn account_cold(&self, account: u32) -> Option<&Cold> {
+        self.hot.cold_account(account, self.hot.accounts.row(account)?)
     }
 
     fn base(&self, account: u32, meter: &str, catalog: &Catalog) -> Option<(Limit, LimitSource)> {

@@ -341,9 +341,14 @@ impl Hot {
         self.more_features(Kind::Package, number, row.bits)
     }
 
+    /// What else is kept with an account. Most have nothing: their rows say so.
+    pub(super) fn cold_account(&self, number: u32, row: &AccountRow) -> Option<&Cold> {
+        if row.bits & COLD == 0 { None } else { self.cold(Kind::Account, number) }
+    }
+
     /// An account's attributes of the host's own, as the schema types them.
     pub(crate) fn account_own(&self, number: u32, row: &AccountRow) -> Option<&Own> {
-        if row.bits & COLD == 0 { None } else { self.cold(Kind::Account, number)?.own.as_ref() }
+        self.cold_account(number, row)?.own.as_ref()
     }
 
     /// A member's attributes of the host's own.

@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use super::known::Heard;
 use super::{Engine, State, guard};
 use crate::decision::{Decision, Explanation, PolicyFailure};
 use crate::limit::QuotaFacts;
@@ -126,10 +127,16 @@ impl State {
 
     /// The decision, of so much of a meter.
     pub(super) fn decided(&self, question: &Question<'_>, quota: Option<&QuotaFacts<'_>>) -> Result<Decision, Error> {
+        self.decided_hearing(question, quota, &mut None)
+    }
+
+    /// The same; `heard` is for how long the policies about limits stay silent, where they are and it is known.
+    pub(super) fn decided_hearing(&self, question: &Question<'_>, quota: Option<&QuotaFacts<'_>>, heard: &mut Option<Heard>) -> Result<Decision, Error> {
         question.resource.account.map(Of::account).transpose()?;
         if let Some(quota) = quota {
             let mut unknown = false;
-            if let Some(answer) = Loaded::metered(&self.fast, question, &self.directory, quota, &mut unknown) {
+            if let Some((answer, silence)) = Loaded::metered(&self.fast, question, &self.directory, quota, &mut unknown) {
+                *heard = silence.map(|silence| Heard::of(silence, quota));
                 return Ok(self.told(answer.clone()));
             }
             if unknown {
@@ -188,7 +195,7 @@ impl State {
     }
 
     /// An answer of this version, without errors, to one that acts for himself.
-    fn told(&self, Answer { allowed, code, policies, advice }: Answer) -> Decision {
+    pub(super) fn told(&self, Answer { allowed, code, policies, advice }: Answer) -> Decision {
         let (revision, bundle) = (self.directory.revision(), Arc::clone(&self.loaded.fingerprint));
         Decision { allowed, code, policies, advice, errors: Vec::new(), actor: None, revision, bundle, counted: None }
     }

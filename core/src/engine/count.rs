@@ -1,5 +1,6 @@
 //! The verbs that count: a decision and its debit in one step.
 
+use super::known::Known;
 use super::metered::{Counting, Metered, keyed};
 use super::{Engine, State, guard};
 use crate::decision::Decision;
@@ -195,12 +196,18 @@ impl Engine {
     }
 
     fn is_latest(&self, state: &State) -> bool {
-        std::ptr::eq(&raw const **self.state.load(), state) && state.is_fresh()
+        self.state.is_latest(state) && state.is_fresh()
     }
 
     fn take(&self, question: &Question<'_>, take: &Take<'_>, taking: Taking) -> Result<Decision, Error> {
         guard(|| {
             self.with_latest(|state| {
+                let known = state.known(question, take, taking);
+                if let Some(known) = &known
+                    && let answer @ Some(_) = self.take_known(state, known)?
+                {
+                    return Ok(answer);
+                }
                 let metered = match state.metered(question, take, taking)? {
                     Metered::By(metered) => metered,
                     Metered::Denied(decision) => return Ok(Some(*decision)),
@@ -210,13 +217,25 @@ impl Engine {
                     if !self.is_latest(state) {
                         return Ok(Keep::No);
                     }
-                    let (decision, keep) = metered.take(ledger, state, question, taking)?;
+                    let (decision, keep) = metered.take(ledger, state, question, taking, known.as_ref())?;
                     answer = Some(decision);
                     Ok(keep)
                 })?;
                 Ok(answer)
             })
         })
+    }
+
+    /// Takes what a note says is allowed in this version; nothing where there is none, or another version came meanwhile.
+    fn take_known(&self, state: &State, known: &Known<'_>) -> Result<Option<Decision>, Error> {
+        let mut taken = None;
+        state.store.write(&[known.account()], Durability::Process, &mut |ledger| {
+            if self.is_latest(state) {
+                taken = known.take(ledger, state)?;
+            }
+            Ok(if taken.is_some() { Keep::Yes } else { Keep::No })
+        })?;
+        Ok(taken.map(|(answer, counted)| Decision { counted: Some(counted), ..state.told(answer.clone()) }))
     }
 
     fn settle(&self, verb: &str, operation: u64, how: Settling, amount: Option<i64>, key: Option<&str>) -> Result<Counted, Error> {

@@ -3,6 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use super::State;
+use super::known::{Heard, Known};
 use crate::catalog::{MeterKind, WindowKind};
 use crate::decision::Decision;
 use crate::limit::QuotaFacts;
@@ -35,18 +36,23 @@ pub(super) struct Counting<'s> {
     pub(super) bundle: &'s Bundle,
     pub(super) account: &'s str,
     number: u32,
-    member: Option<(u32, &'s str)>,
+    member: Option<Named<'s>>,
     actor: Option<String>,
 }
 
 impl<'s> Counting<'s> {
     pub(super) fn new(state: &'s State, verb: &str, account: &'s str, member: Option<&'s str>) -> Result<Self, Error> {
-        let bundle = state.tenancy(verb)?;
+        state.tenancy(verb)?;
         let number = state.directory.account_number(account).ok_or_else(|| Error::UnknownAccount { account: crate::id::short(account) })?;
         let known = |id| state.directory.member_number(id).filter(|(_, of)| *of == number).map(|(member, _)| (member, id));
         let unknown = |id| Error::UnknownRecord { record: format!("TeamMember `{}` of account `{}`", crate::id::short(id), crate::id::short(account)) };
         let member = member.map(|id| known(id).ok_or_else(|| unknown(id))).transpose()?;
-        Ok(Self { state, bundle, account, number, member, actor: None })
+        Self::of_known(state, (number, account), member)
+    }
+
+    /// Of an account, and a member of it, that are looked up.
+    fn of_known(state: &'s State, (number, account): Named<'s>, member: Option<Named<'s>>) -> Result<Self, Error> {
+        Ok(Self { state, bundle: state.tenancy("count")?, account, number, member, actor: None })
     }
 
     pub(super) fn subject(&self) -> Subject<'_> {
@@ -78,6 +84,9 @@ impl<'s> Counting<'s> {
     }
 }
 
+/// A record's number and id.
+type Named<'s> = (u32, &'s str);
+
 /// What is asked of the counts of an account.
 pub(super) struct Asked<'s> {
     pub(super) counting: Counting<'s>,
@@ -105,15 +114,22 @@ impl<'s> Asked<'s> {
         state: &State,
         question: &Question<'_>,
         taking: Taking,
+        known: Option<&Known<'_>>,
     ) -> Result<(Decision, Keep), Error> {
         let asked = quota::Asked { subject: self.counting.subject(), lines: &self.lines, key: self.key };
-        quota::take(ledger, &asked, taking, &mut |facts| self.decide(state, question, facts))
+        let mut heard = None;
+        let (decision, keep) = quota::take(ledger, &asked, taking, &mut |facts| self.decide(state, question, facts, &mut heard))?;
+        if let (Some(known), Keep::Yes) = (known, keep) {
+            known.note(ledger, &self.lines, heard)?;
+        }
+        Ok((decision, keep))
     }
 
-    fn decide(&self, state: &State, question: &Question<'_>, facts: Option<&QuotaFacts<'_>>) -> Result<Decision, Error> {
+    fn decide(&self, state: &State, question: &Question<'_>, facts: Option<&QuotaFacts<'_>>, heard: &mut Option<Heard>) -> Result<Decision, Error> {
+        *heard = None;
         match &self.with {
             Some(with) if facts.is_none() => state.decided(&Question { with: Some(with), ..*question }, None),
-            _ => state.decided(question, facts),
+            _ => state.decided_hearing(question, facts, heard),
         }
     }
 }
@@ -132,7 +148,7 @@ impl State {
         let Some((account, member)) = self.whose(question.principal) else {
             return Ok(Metered::Denied(Box::new(self.decided(question, None)?)));
         };
-        let mut counting = Counting::new(self, "consume", account, member)?;
+        let mut counting = Counting::of_known(self, account, member)?;
         counting.actor = question.with.and_then(|with| with.actor.as_ref()).map(ToString::to_string);
         let mut lines = Vec::with_capacity(action.meters.len().saturating_add(action.frees.len()));
         for (meter, frees) in action.meters.iter().map(|meter| (meter, false)).chain(action.frees.iter().map(|meter| (meter, true))) {
@@ -153,13 +169,13 @@ impl State {
     }
 
     /// The account that pays, and the member who asks.
-    fn whose<'s>(&'s self, principal: Who<'s>) -> Option<(&'s str, Option<&'s str>)> {
+    fn whose<'s>(&'s self, principal: Who<'s>) -> Option<(Named<'s>, Option<Named<'s>>)> {
         let (kind, id) = principal.name();
         match kind {
-            "Account" => self.directory.account_number(id).map(|_| (id, None)),
+            "Account" => self.directory.account_number(id).map(|number| ((number, id), None)),
             "TeamMember" => {
-                let (_, account) = self.directory.member_number(id)?;
-                Some((self.directory.account_id(account)?, Some(id)))
+                let (member, account) = self.directory.member_number(id)?;
+                Some(((account, self.directory.account_id(account)?), Some((member, id))))
             }
             _ => None,
         }
@@ -191,7 +207,7 @@ impl State {
         self.store.read(metered.counting.account, &mut |ledger| {
             answer = Some(quota::count(ledger, &asked, &mut |facts| {
                 each(facts)?;
-                metered.decide(self, question, facts)
+                metered.decide(self, question, facts, &mut None)
             })?);
             Ok(Keep::No)
         })?;
@@ -215,7 +231,7 @@ impl State {
             for ((question, take), metered) in items.iter().zip(&metered) {
                 let decision = match metered {
                     Metered::Denied(decision) => decision.as_ref().clone(),
-                    Metered::By(metered) => metered.take(ledger, self, question, Taking::Consume { up_to: take.up_to })?.0,
+                    Metered::By(metered) => metered.take(ledger, self, question, Taking::Consume { up_to: take.up_to }, None)?.0,
                 };
                 if !decision.allowed {
                     keep = Keep::No;

@@ -6,6 +6,7 @@
 mod ask;
 mod change;
 mod count;
+mod known;
 mod login;
 mod metered;
 mod options;
@@ -13,16 +14,17 @@ mod perform;
 mod shared;
 mod turn;
 mod verbs;
+mod versions;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-
-use arc_swap::ArcSwap;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use self::options::{Options, Validation};
 pub use self::perform::Performed;
 use self::shared::Watch;
 use self::turn::Turn;
+use self::versions::Versions;
 use crate::catalog::Catalog;
 use crate::decision::{BundleInfo, PolicyInfo};
 use crate::directory::Directory;
@@ -34,6 +36,8 @@ use crate::{Caps, Error};
 /// One consistent version of everything an answer depends on (E3).
 #[derive(Debug)]
 struct State {
+    /// Told apart from every other version of the process.
+    stamp: u64,
     loaded: Arc<Loaded>,
     /// What was loaded, compiled for this directory's numbers.
     fast: Arc<Fast>,
@@ -57,7 +61,7 @@ struct State {
 /// ```
 #[derive(Debug)]
 pub struct Engine {
-    state: ArcSwap<State>,
+    state: Versions,
     turn: Turn,
     caps: Caps,
     validation: Validation,
@@ -78,7 +82,7 @@ impl Engine {
                 _ => return Err(Error::Store { store: crate::id::short(&options.store) }),
             };
             let state = State::new(Arc::new(loaded), Directory::default(), (&Catalog::default(), false), &store)?.first()?;
-            Ok(Self { state: ArcSwap::from_pointee(state), turn: Turn::default(), caps: options.caps, validation: options.validation })
+            Ok(Self { state: Versions::new(state), turn: Turn::default(), caps: options.caps, validation: options.validation })
         })
     }
 
@@ -180,6 +184,12 @@ fn codes(rules: &Rules, tenancy: bool) -> Vec<Arc<str>> {
     codes
 }
 
+/// The next version's.
+fn stamp() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
 impl State {
     /// What was loaded, for a directory that was read with another catalog until now.
     /// Their types are asked `anew` if the schema says other things of them.
@@ -190,7 +200,7 @@ impl State {
         };
         let fast = Arc::new(loaded.compile(&mut directory));
         directory.named();
-        Ok(Self { loaded, fast, directory, store: Arc::clone(store), watch: None })
+        Ok(Self { stamp: stamp(), loaded, fast, directory, store: Arc::clone(store), watch: None })
     }
 
     /// These policies over a directory that was read with others.
@@ -225,7 +235,7 @@ impl State {
             let next = Self::new(Arc::clone(&loaded), directory, (&bundle.catalog, false), &store)?;
             return Ok(Self { watch, ..next });
         }
-        Ok(Self { loaded, fast: Arc::clone(&self.fast), directory, store, watch })
+        Ok(Self { stamp: stamp(), loaded, fast: Arc::clone(&self.fast), directory, store, watch })
     }
 
     fn tenancy(&self, verb: &str) -> Result<&Bundle, Error> {

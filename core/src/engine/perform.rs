@@ -153,7 +153,7 @@ impl State {
             let decision = if metered {
                 let (take, taking) = (Take::new(1), Taking::Consume { up_to: false });
                 match self.metered(&question, &take, taking)? {
-                    Metered::By(metered) => metered.under(key).take(ledger, self, &question, taking)?.0,
+                    Metered::By(metered) => metered.under(key).take(ledger, self, &question, taking, None)?.0,
                     Metered::Denied(decision) => *decision,
                 }
             } else {
@@ -161,7 +161,7 @@ impl State {
             };
             if decision.allowed {
                 let subject = Subject { account: &book.account, member: book.member.as_deref(), actor: book.actor.as_deref(), calendar: &Calendar::default() };
-                return if metered { Ok(decision) } else { quota::note(ledger, &subject, key, decision) };
+                return if metered { Ok(decision) } else { quota::write_down(ledger, &subject, key, decision) };
             }
             let gate = self.gate(&decision);
             if refused.as_ref().is_none_or(|(known, _)| gate > *known) {

@@ -2,6 +2,7 @@
 
 use super::code::{Op, Program, Unary};
 use super::ops;
+use super::reach::Watch;
 use super::space::{Constructed, Space, TEMPORARY};
 use super::value::Value;
 
@@ -33,6 +34,19 @@ pub(crate) fn run<W: World>(
     world: &W,
     space: &mut Space<'_>,
     construct: fn(Unary, &str) -> Option<Constructed>,
+    each: impl FnMut(usize, Outcome) -> bool,
+) {
+    run_watched(program, roots, world, space, construct, &mut (), each);
+}
+
+/// The same, and `watch` is told of each step.
+pub(crate) fn run_watched<W: World, T: Watch>(
+    program: &Program,
+    roots: &[Value],
+    world: &W,
+    space: &mut Space<'_>,
+    construct: fn(Unary, &str) -> Option<Constructed>,
+    watch: &mut T,
     mut each: impl FnMut(usize, Outcome) -> bool,
 ) {
     let mut frame = std::mem::take(&mut space.scratch.frame);
@@ -41,11 +55,13 @@ pub(crate) fn run<W: World>(
     frame.extend_from_slice(&program.constants);
     for load in &program.loads {
         let from = frame.get(usize::from(load.from)).copied().unwrap_or(Value::Poison);
+        watch.enter(load.from, from);
         let value = ops::attribute(from, load.name, world, space);
         frame.push(value);
     }
     frame.resize(program.registers.max(frame.len()), Value::Poison);
-    let mut machine = Machine { program, world, space, construct, frame };
+    watch.begin(frame.len());
+    let mut machine = Machine { program, world, space, construct, watch, frame };
     for mark in &program.policies {
         let outcome = match machine.run(usize::from(mark.start)) {
             Some(true) => Outcome::Applies,
@@ -60,24 +76,46 @@ pub(crate) fn run<W: World>(
     space.scratch.frame = frame;
 }
 
-struct Machine<'a, 'b, W> {
+struct Machine<'a, 'b, W, T> {
     program: &'a Program,
     world: &'a W,
     space: &'a mut Space<'b>,
     construct: fn(Unary, &str) -> Option<Constructed>,
+    watch: &'a mut T,
     frame: Vec<Value>,
 }
 
-impl<W: World> Machine<'_, '_, W> {
+impl<W: World, T: Watch> Machine<'_, '_, W, T> {
     #[inline]
     fn get(&self, register: u16) -> Value {
         self.frame.get(usize::from(register)).copied().unwrap_or(Value::Poison)
+    }
+
+    /// What an instruction takes as it is.
+    #[inline]
+    fn read(&mut self, register: u16) -> Value {
+        self.watch.read(register);
+        self.get(register)
+    }
+
+    /// What an instruction takes an attribute of.
+    #[inline]
+    fn enter(&mut self, register: u16) -> Value {
+        let value = self.read(register);
+        self.watch.enter(register, value);
+        value
     }
 
     fn put(&mut self, register: u16, value: Value) {
         if let Some(slot) = self.frame.get_mut(usize::from(register)) {
             *slot = value;
         }
+    }
+
+    /// Puts what is the same whatever is watched.
+    fn write(&mut self, register: u16, value: Value) {
+        self.watch.write(register);
+        self.put(register, value);
     }
 
     fn name(&self, at: u16) -> u32 {
@@ -93,20 +131,28 @@ impl<W: World> Machine<'_, '_, W> {
             let (yes, no, held) = match op {
                 Op::End(applies) => return Some(applies),
                 Op::Fail => return None,
-                Op::True { a, yes, no } => (yes, no, self.get(a).bool()?),
+                Op::True { a, yes, no } => (yes, no, self.read(a).bool()?),
                 Op::Has { a, yes, no } => match self.get(a) {
                     Value::Missing => (yes, no, false),
                     Value::Poison => return None,
                     _ => (yes, no, true),
                 },
-                Op::Test { what, a, b, yes, no } => (yes, no, ops::compare(what, self.get(a), self.get(b), self.world, self.space)?),
-                Op::HasAttribute { a, name, yes, no } => match ops::attribute(self.get(a).read()?, self.name(name), self.world, self.space) {
+                Op::Test { what, a, b, yes, no } => {
+                    let (left, right) = (self.get(a), self.get(b));
+                    let held = ops::compare(what, left, right, self.world, self.space)?;
+                    self.watch.test(what, (a, left), (b, right));
+                    (yes, no, held)
+                }
+                Op::HasAttribute { a, name, yes, no } => match ops::attribute(self.enter(a).read()?, self.name(name), self.world, self.space) {
                     Value::Missing => (yes, no, false),
                     Value::Poison => return None,
                     _ => (yes, no, true),
                 },
-                Op::Is { a, name, yes, no } => (yes, no, self.type_of(self.get(a).entity()?) == self.name(name)),
-                Op::Like { a, pattern, yes, no } => match self.get(a) {
+                Op::Is { a, name, yes, no } => {
+                    let entity = self.read(a).entity()?;
+                    (yes, no, self.type_of(entity) == self.name(name))
+                }
+                Op::Like { a, pattern, yes, no } => match self.read(a) {
                     Value::Text(text) => {
                         let pattern = self.program.patterns.get(usize::from(pattern))?;
                         (yes, no, ops::like(self.space.text(text), pattern))
@@ -126,38 +172,42 @@ impl<W: World> Machine<'_, '_, W> {
     fn value(&mut self, op: Op, at: usize) -> Option<usize> {
         match op {
             Op::Jump { to } => return Some(usize::from(to)),
-            Op::Bool { to, value } => self.put(to, Value::Bool(value)),
+            Op::Bool { to, value } => self.write(to, Value::Bool(value)),
             Op::Copy { to, a } => {
                 let value = self.get(a).read()?;
+                self.watch.copy(to, a);
                 self.put(to, value);
             }
             Op::Attribute { to, a, name } => {
-                let value = ops::attribute(self.get(a).read()?, self.name(name), self.world, self.space).read()?;
-                self.put(to, value);
+                let value = ops::attribute(self.enter(a).read()?, self.name(name), self.world, self.space).read()?;
+                self.write(to, value);
             }
             Op::Compute { what, to, a, b } => {
-                let value = ops::compute(what, self.get(a), self.get(b), self.world, self.space)?;
+                let (left, right) = (self.get(a), self.get(b));
+                let value = ops::compute(what, left, right, self.world, self.space)?;
+                self.watch.compute(what, (a, left), (b, right), (to, value));
                 self.put(to, value);
             }
             Op::Apply { what, to, a } => {
                 let value = ops::apply(what, self.get(a), self.space, self.construct)?;
+                self.watch.apply(what, a, (to, value));
                 self.put(to, value);
             }
             Op::Set { to, first, count } => {
                 let mut items = std::mem::take(&mut self.space.scratch.items);
                 items.clear();
-                items.extend((0..count).map(|nth| self.get(first.saturating_add(nth))));
+                items.extend((0..count).map(|nth| self.read(first.saturating_add(nth))));
                 let value = self.space.set(&mut items);
                 self.space.scratch.items = items;
-                self.put(to, value);
+                self.write(to, value);
             }
             Op::Record { to, first, count, names } => {
                 let mut fields = std::mem::take(&mut self.space.scratch.fields);
                 fields.clear();
-                fields.extend((0..count).map(|nth| (self.name(names.saturating_add(nth)), self.get(first.saturating_add(nth)))));
+                fields.extend((0..count).map(|nth| (self.name(names.saturating_add(nth)), self.read(first.saturating_add(nth)))));
                 let value = self.space.record(&mut fields);
                 self.space.scratch.fields = fields;
-                self.put(to, value);
+                self.write(to, value);
             }
             _ => return None,
         }

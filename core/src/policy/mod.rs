@@ -32,6 +32,7 @@ pub(crate) use self::question::Asked;
 pub(crate) use self::rules::{Role, Rules};
 pub use self::source::Source;
 pub(crate) use self::source::placeless;
+pub(crate) use self::tenancy::{Silence, Single};
 use crate::decision::Fallback;
 use crate::directory::Directory;
 use crate::{Caps, Error, Validation};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use cedar_policy::{Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Schema};
 use serde_json::{Map, Value, json};
 
-use super::tenancy::Metered;
+use super::tenancy::{Metered, Silence, Single};
 use super::{Answer, Bundle, Fast, Kind, Loaded, Plain, Verdict};
 use crate::directory::Directory;
 use crate::limit::QuotaFacts;
@@ -78,23 +78,41 @@ impl Loaded {
         }
     }
 
-    /// The answer of so much of a meter, where it is the one without that was given before. `unknown` says it was not given
-    /// yet.
+    /// The answer of so much of a meter, where it is the one without that was given before, with how long it stays so.
+    /// `unknown` says it was not given yet.
     pub(crate) fn metered<'f>(
         fast: &'f Fast,
         question: &Public<'_>,
         directory: &Directory,
         quota: &'f QuotaFacts<'f>,
         unknown: &mut bool,
-    ) -> Option<&'f Answer> {
+    ) -> Option<(&'f Answer, Option<Silence>)> {
         let Some(Ok(programs)) = &fast.0 else { return None };
         match programs.metered(question, directory, quota) {
-            Metered::Answer(answer) => Some(answer),
+            Metered::Answer(answer, silence) => Some((answer, silence)),
             Metered::Unknown => {
                 *unknown = true;
                 None
             }
             Metered::Beyond => None,
+        }
+    }
+
+    /// What is asked by an account for itself of the one meter of an action.
+    #[inline]
+    pub(crate) fn single<'f>(fast: &'f Fast, question: &Public<'_>, directory: &Directory) -> Option<Single<'f>> {
+        match &fast.0 {
+            Some(Ok(programs)) => programs.single(question, directory),
+            _ => None,
+        }
+    }
+
+    /// The answer that was given during a silence.
+    #[inline]
+    pub(crate) fn silent<'f>(fast: &'f Fast, single: &Single<'_>, place: u8) -> Option<&'f Answer> {
+        match &fast.0 {
+            Some(Ok(programs)) => programs.silent(single, place),
+            _ => None,
         }
     }
 

@@ -3,15 +3,19 @@
 
 mod answer;
 mod history;
+mod known;
 mod settle;
 mod stock;
 mod take;
 
+use std::sync::Arc;
+
 pub use self::answer::{Counted, LimitSource, MemberQuota, Quota};
 pub(crate) use self::history::history;
 pub use self::history::{HistoryEntry, HistoryPart};
+pub(crate) use self::known::{Known, note, take_known};
 pub(crate) use self::settle::{Asked as SettlingAsked, Settling, Statement, settle, state};
-pub(crate) use self::stock::{UNCOUNTED, keep, note};
+pub(crate) use self::stock::{UNCOUNTED, keep, write_down};
 pub(crate) use self::take::{Asked, Taking, count, replayed, take, usage};
 use crate::catalog::{MeterKind, WindowKind};
 use crate::limit::Limit;
@@ -37,7 +41,7 @@ impl Allowance {
 /// One meter of what is asked, as the bundle and the directory say it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Line<'a> {
-    pub(crate) meter: &'a str,
+    pub(crate) meter: &'a Arc<str>,
     pub(crate) kind: MeterKind,
     /// A flow's.
     pub(crate) window: WindowKind,
@@ -51,7 +55,7 @@ pub(crate) struct Line<'a> {
 
 impl<'a> Line<'a> {
     /// A stock of which nothing is asked.
-    pub(crate) fn of_stock(meter: &'a str, allowance: Allowance) -> Self {
+    pub(crate) fn of_stock(meter: &'a Arc<str>, allowance: Allowance) -> Self {
         Self { meter, kind: MeterKind::Stock, window: WindowKind::Lifetime, frees: false, amount: 0, allowance, sub_limit: None }
     }
 }

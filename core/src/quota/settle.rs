@@ -126,7 +126,7 @@ fn record(ledger: &mut dyn Ledger, asked: &Asked<'_>, operation: &Operation, kin
     for part in parts {
         let Some(named) = ledger.bucket(part.bucket)? else { continue };
         if let Some(line) = (asked.lines)(&named.meter, None) {
-            keep = keep.max(kept_until(&line, named.bucket.window, now));
+            keep = keep.max(kept_until(line.kind, named.bucket.window, now));
         }
     }
     let quota = quotas(ledger, asked.lines, parts, parts)?;
@@ -169,7 +169,7 @@ fn quotas(ledger: &mut dyn Ledger, lines: Lines<'_>, parts: &[Part], changes: &[
 }
 
 fn of_bucket(line: &Line<'_>, named: &Named, amount: i64) -> Quota {
-    let (bucket, limit) = (named.bucket, in_force(line, Some(named.bucket)));
+    let (bucket, limit) = (named.bucket, in_force(line.allowance, named.bucket.top_up));
     Quota {
         meter: named.meter.as_str().into(),
         amount,
@@ -181,7 +181,7 @@ fn of_bucket(line: &Line<'_>, named: &Named, amount: i64) -> Quota {
         over: line.allowance.over,
         top_up: bucket.top_up,
         remaining: remaining(limit, bucket.used, bucket.held),
-        resets_at: Some(bucket.window.end).filter(|end| *end != i64::MAX),
+        resets_at: bucket.window.resets_at(),
         member: None,
     }
 }
@@ -251,7 +251,7 @@ pub(crate) fn state(
         key,
         of: None,
         until: None,
-        keep: kept_until(line, end, now),
+        keep: kept_until(line.kind, end, now),
         parts: &parts,
         answer: &mut |id| serde_json::to_vec(&Counted { operation: Some(id), ..answer.clone() }).unwrap_or_default(),
     })?;

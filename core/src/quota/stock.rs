@@ -27,7 +27,7 @@ pub(crate) fn keep(ledger: &mut dyn Ledger, subject: &Subject<'_>, line: &Line<'
 }
 
 /// Writes into the history that a command was obeyed; gives the decision with the number of its line.
-pub(crate) fn note(ledger: &mut dyn Ledger, subject: &Subject<'_>, key: Option<(&str, [u8; 32])>, decision: Decision) -> Result<Decision, Error> {
+pub(crate) fn write_down(ledger: &mut dyn Ledger, subject: &Subject<'_>, key: Option<(&str, [u8; 32])>, decision: Decision) -> Result<Decision, Error> {
     let whose = Whose { account: subject.account, member: None };
     let bucket = match ledger.latest(whose, UNCOUNTED)? {
         Some(bucket) => bucket,

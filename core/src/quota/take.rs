@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::answer::{Counted, MemberQuota, Quota, Recorded, remaining};
-use super::{Line, Subject};
+use super::{Allowance, Line, Subject};
 use crate::catalog::MeterKind;
 use crate::limit::{Count, Limit, QuotaFacts};
 use crate::store::{Bucket, Keep, Ledger, New, OperationKind, Part, Seen, Whose};
@@ -100,7 +100,7 @@ struct Placed<'a> {
 impl Placed<'_> {
     /// The account's limit in force.
     fn limit(&self) -> Limit {
-        in_force(&self.line, self.account.bucket)
+        in_force(self.line.allowance, self.account.bucket.map_or(0, |bucket| bucket.top_up))
     }
 
     fn sub_limit(&self) -> Limit {
@@ -137,10 +137,10 @@ impl Placed<'_> {
 }
 
 /// The limit in force, with what was added to it for the bucket's window.
-pub(super) fn in_force(line: &Line<'_>, bucket: Option<Bucket>) -> Limit {
-    match line.allowance.limit() {
+pub(super) fn in_force(allowance: Allowance, top_up: i64) -> Limit {
+    match allowance.limit() {
         Limit::Unlimited => Limit::Unlimited,
-        Limit::Number(number) => Limit::Number(number.saturating_add(bucket.map_or(0, |bucket| bucket.top_up)).min(Limit::MOST)),
+        Limit::Number(number) => Limit::Number(number.saturating_add(top_up).min(Limit::MOST)),
     }
 }
 
@@ -164,7 +164,7 @@ pub(crate) fn count(ledger: &mut dyn Ledger, asked: &Asked<'_>, decide: Decide<'
 /// How the account, or the member, stands.
 pub(crate) fn usage(ledger: &mut dyn Ledger, subject: &Subject<'_>, lines: &[Line<'_>]) -> Result<Vec<Quota>, Error> {
     let placed = place(ledger, &Asked { subject: *subject, lines, key: None })?;
-    Ok(placed.iter().map(|placed| quota(placed, subject, 0, 0, 0)).collect())
+    Ok(placed.iter().map(|placed| quota(placed, subject.member, 0, 0, 0)).collect())
 }
 
 /// Takes, if the policies allow it, or gives the answer that the key had before.
@@ -189,7 +189,7 @@ pub(crate) fn take(ledger: &mut dyn Ledger, asked: &Asked<'_>, taking: Taking, d
     let parts = parts(ledger, &mut placed, &asked.subject, &changes, matches!(taking, Taking::Reserve { .. }))?;
     let now = ledger.now();
     let until = if let Taking::Reserve { ttl } = taking { Some(now.saturating_add(ttl)) } else { None };
-    let keep = placed.iter().map(|placed| kept_until(&placed.line, placed.account.window, now)).max().unwrap_or(now);
+    let keep = placed.iter().map(|placed| kept_until(placed.line.kind, placed.account.window, now)).max().unwrap_or(now);
     let frees = placed.iter().all(|placed| placed.line.frees);
     let Subject { account, member, actor, .. } = asked.subject;
     let done: Vec<(i64, i64)> = amounts.iter().copied().zip(changes.iter().copied()).collect();
@@ -230,8 +230,8 @@ pub(super) fn numbered(mut decision: Decision, id: u64) -> Decision {
 }
 
 /// Until when an operation of this window is kept.
-pub(super) fn kept_until(line: &Line<'_>, window: Window, now: i64) -> i64 {
-    match line.kind {
+pub(super) fn kept_until(kind: MeterKind, window: Window, now: i64) -> i64 {
+    match kind {
         MeterKind::Stock => now.saturating_add(KEY_LIFE),
         MeterKind::Flow => window.end.saturating_add(KEY_LIFE),
     }
@@ -316,7 +316,7 @@ fn parts(ledger: &mut dyn Ledger, placed: &mut [Placed<'_>], subject: &Subject<'
         };
         let used = placed.account.used();
         if used.saturating_add(*change) < 0 {
-            return Err(Error::BelowZero { meter: line.meter.to_owned(), used, amount: change.saturating_neg() });
+            return Err(Error::BelowZero { meter: line.meter.to_string(), used, amount: change.saturating_neg() });
         }
         put(&mut placed.account, None, *change)?;
         if let Some(member) = &mut placed.member {
@@ -332,7 +332,7 @@ fn parts(ledger: &mut dyn Ledger, placed: &mut [Placed<'_>], subject: &Subject<'
 fn told(mut decision: Decision, placed: &[Placed<'_>], subject: &Subject<'_>, done: &[(i64, i64)], until: Option<i64>) -> Decision {
     let quotas = placed.iter().enumerate().map(|(at, placed)| {
         let (amount, change) = done.get(at).copied().unwrap_or((placed.line.amount, 0));
-        quota(placed, subject, amount, change, 0)
+        quota(placed, subject.member, amount, change, 0)
     });
     decision.counted = Some(Box::new(Counted { quota: quotas.collect(), expires_at: until, ..Counted::default() }));
     decision
@@ -351,15 +351,15 @@ fn hold(decision: &mut Decision, changes: &[i64]) {
     }
 }
 
-fn quota(placed: &Placed<'_>, subject: &Subject<'_>, amount: i64, change: i64, held: i64) -> Quota {
+fn quota(placed: &Placed<'_>, named: Option<&str>, amount: i64, change: i64, held: i64) -> Quota {
     let Placed { line, account, member } = placed;
     let (used, held, limit) = (account.used().saturating_add(change), account.held().saturating_add(held), placed.limit());
-    let member = member.zip(subject.member).map(|(place, id)| {
+    let member = member.zip(named).map(|(place, id)| {
         let (used, held) = (place.used().saturating_add(change.max(0_i64.saturating_sub(place.used()))), place.held());
         MemberQuota { id: Arc::from(id), used, held, limit: placed.sub_limit(), remaining: remaining(placed.sub_limit(), used, held) }
     });
     Quota {
-        meter: Arc::from(line.meter),
+        meter: Arc::clone(line.meter),
         amount,
         used,
         held,
@@ -369,7 +369,7 @@ fn quota(placed: &Placed<'_>, subject: &Subject<'_>, amount: i64, change: i64, h
         over: line.allowance.over,
         top_up: account.bucket.map_or(0, |bucket| bucket.top_up),
         remaining: remaining(limit, used, held),
-        resets_at: Some(account.window.end).filter(|end| *end != i64::MAX),
+        resets_at: account.window.resets_at(),
         member,
     }
 }

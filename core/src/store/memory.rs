@@ -38,8 +38,9 @@ pub(crate) struct Memory {
 
 impl Memory {
     pub(crate) fn new(clock: Clock) -> Self {
-        let shards = (0..SHARDS).map(|at| Mutex::new(Shard::new(at))).collect();
-        Self { shards, hasher: Keyed::default(), water: HighWater::new(clock, i64::MIN), home: process::id() }
+        let hasher = Keyed::default();
+        let shards = (0..SHARDS).map(|at| Mutex::new(Shard::new(at, hasher.clone()))).collect();
+        Self { shards, hasher, water: HighWater::new(clock, i64::MIN), home: process::id() }
     }
 
     fn shard_of(&self, account: &str) -> usize {
@@ -121,7 +122,7 @@ impl Store for Memory {
 
     fn clear(&self) -> Result<(), Error> {
         for at in 0..SHARDS {
-            *self.lock(at)? = Shard::new(at);
+            *self.lock(at)? = Shard::new(at, self.hasher.clone());
         }
         Ok(())
     }

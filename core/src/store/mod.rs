@@ -4,11 +4,13 @@
 //! it read and what it writes.
 
 mod memory;
+mod note;
 mod sqlite;
 
 use std::sync::Arc;
 
 pub(crate) use self::memory::Memory;
+pub(crate) use self::note::{Asked, Note, Noted};
 pub(crate) use self::sqlite::{Board, Sqlite, Word};
 pub use self::sqlite::{InspectedCount, Inspection, inspect, verify_store};
 use crate::Error;
@@ -173,6 +175,12 @@ pub(crate) trait Ledger {
     fn now(&self) -> i64;
     /// The bucket whose window is the last.
     fn latest(&mut self, whose: Whose<'_>, meter: &str) -> Result<Option<Bucket>, Error>;
+    /// The account's own bucket of this instant, where a note answers what is asked of it.
+    fn noted(&mut self, _account: &str, _meter: &str, _asked: &Asked) -> Option<Noted> {
+        None
+    }
+    /// Notes something of the account's own bucket whose window is the last. It may be forgotten at any time.
+    fn note(&mut self, _account: &str, _meter: &str, _note: Note) {}
     /// A bucket by its id.
     fn bucket(&mut self, id: u64) -> Result<Option<Named>, Error>;
     /// A new bucket, later than the last.
@@ -182,6 +190,12 @@ pub(crate) trait Ledger {
     fn operation(&mut self, id: u64) -> Result<Option<Operation>, Error>;
     /// Keeps an operation and does to the buckets what its parts say; gives its id.
     fn record(&mut self, new: New<'_>) -> Result<u64, Error>;
+    /// [`Ledger::record`] of a consume without a key that takes so much from an account's own bucket.
+    fn spend(&mut self, account: &str, bucket: u64, amount: i64, keep: i64) -> Result<u64, Error> {
+        let parts = &[Part { used: amount, ..Part::of(bucket) }];
+        let kind = OperationKind::Consume;
+        self.record(New { kind, account, member: None, actor: None, key: None, of: None, until: None, keep, parts, answer: &mut |_| Vec::new() })
+    }
     /// Writes an operation's `hold` and what of its parts was given back.
     fn amend(&mut self, operation: &Operation) -> Result<(), Error>;
     /// The last operations of an account, the newest first, older than `before` where it is given.

@@ -86,7 +86,7 @@ pub(super) struct Found<'p> {
     /// Where the host is looked up.
     pub(super) host: (u32, u64),
     /// The policies that are about this principal, and about this resource, alone.
-    alone: [&'p [u32]; 2],
+    pub(super) alone: [&'p [u32]; 2],
     /// What is asked of a meter.
     pub(super) quota: Option<&'p QuotaFacts<'p>>,
 }
@@ -302,11 +302,6 @@ impl Programs {
                 }
             }
         })
-    }
-
-    /// A question's names as numbers, with what is asked of a meter.
-    pub(super) fn found<'p>(&'p self, question: &Question<'_>, directory: &Directory, quota: &'p QuotaFacts<'p>) -> Option<Found<'p>> {
-        Some(Found { quota: Some(quota), ..self.find(question, directory)? })
     }
 
     fn find<'p>(&'p self, question: &Question<'_>, directory: &Directory) -> Option<Found<'p>> {

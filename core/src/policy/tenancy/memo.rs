@@ -38,16 +38,28 @@ impl Memo {
     /// The answer to these bits, if it was given before.
     #[inline]
     pub(super) fn recall(&self, bits: u64) -> Option<&Answer> {
+        self.at(self.find(bits)?)
+    }
+
+    /// Where it is kept: there it stays.
+    #[inline]
+    pub(super) fn find(&self, bits: u64) -> Option<u8> {
         let (bits, slots) = (bits & self.reads?, self.slots.get()?);
         let mut at = start(bits);
         for _ in 0..ROOM {
-            let (known, answer) = slots.get(at % ROOM)?.get()?;
+            let (known, _) = slots.get(at % ROOM)?.get()?;
             if *known == bits {
-                return Some(answer);
+                return u8::try_from(at % ROOM).ok();
             }
             at = at.wrapping_add(1);
         }
         None
+    }
+
+    /// The answer that is kept there.
+    #[inline]
+    pub(super) fn at(&self, place: u8) -> Option<&Answer> {
+        self.slots.get()?.get(usize::from(place))?.get().map(|(_, answer)| answer)
     }
 
     /// Keeps an answer, while there is room.

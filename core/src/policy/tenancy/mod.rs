@@ -14,8 +14,10 @@ mod ready;
 mod registers;
 mod scopes;
 mod sieve;
+mod silence;
 mod words;
 mod world;
 
 pub(super) use self::programs::Programs;
-pub(super) use self::ready::Metered;
+pub(super) use self::silence::Metered;
+pub(crate) use self::silence::{Silence, Single};

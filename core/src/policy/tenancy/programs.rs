@@ -12,6 +12,7 @@ use super::scopes::{Scoped, Whom};
 use super::sieve::Sieve;
 use super::words::{self, entity, root};
 use super::world::{Named, Others};
+use crate::catalog::MeterKind;
 use crate::directory::Directory;
 use crate::eval::{Pool, Program};
 use crate::policy::compile::{self, Known, Node, Reader};
@@ -99,6 +100,8 @@ pub(super) struct ActionEntry {
     pub(super) context: bool,
     /// Those fields; nothing where they are Cedar's to read.
     pub(super) fields: Option<Record>,
+    /// What it takes, where that is of one meter and it frees none.
+    pub(super) takes: Option<(Arc<str>, MeterKind)>,
     pub(super) entries: Vec<Entry>,
 }
 
@@ -234,7 +237,11 @@ impl Programs {
         }
         self.actions.push(name);
         let fields = bundle.values.action("Action", name).and_then(|action| action.context.as_ref()).map(|context| context.without("facts"));
-        self.list.push(ActionEntry { number, feature, feature_place, context: action.context, fields, entries });
+        let takes = match (action.meters.as_slice(), action.frees.as_slice()) {
+            ([meter], []) => bundle.catalog.named_meter(meter).map(|(name, meter)| (Arc::clone(name), meter.kind)),
+            _ => None,
+        };
+        self.list.push(ActionEntry { number, feature, feature_place, context: action.context, fields, takes, entries });
         Ok(())
     }
 

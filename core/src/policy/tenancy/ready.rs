@@ -1,17 +1,19 @@
 //! The allow bit of a session's request, straight from the rows: what most checks are. All that the answer to one kind of
 //! request needs stands together, so that finding it waits for memory once or twice; and nothing is built on the way.
 
-use super::ask::{Login, domain_of, host_sought};
-use super::bits::{self, Session, is_client};
+use std::sync::Arc;
+
+use super::ask::{Found, Login, On, domain_of, host_sought};
+use super::bits::{Session, is_client};
 use super::memo::Memo;
 use super::programs::Programs;
 use super::words;
-use crate::directory::{Directory, Index};
-use crate::eval::{Outcome, Plan, run};
+use crate::catalog::MeterKind;
+use crate::directory::{AccountRow, Directory, Hot, Index, MemberRow};
+use crate::eval::Plan;
 use crate::id::same;
 use crate::limit::QuotaFacts;
 use crate::policy::Answer;
-use crate::policy::compile::construct;
 use crate::question::{Kind, Question};
 
 /// Names by number, found by one look-up.
@@ -51,6 +53,7 @@ struct Span {
 /// What tells the kinds of request of an action apart.
 #[derive(Debug, Clone, Copy)]
 struct Key {
+    action: u32,
     principal: u32,
     /// The resource type's place in [`Programs::kinds`].
     kind: u32,
@@ -71,21 +74,40 @@ pub(super) struct Planned {
     pub(super) memo: Memo,
 }
 
-/// What is known of the answer to a request about a meter.
-pub(in crate::policy) enum Metered<'p> {
-    Answer(&'p Answer),
-    /// It is the one without a meter, which was not given yet.
-    Unknown,
-    /// All policies are to be asked.
-    Beyond,
+/// A session's request whose names are found, and which bits can answer.
+#[derive(Clone, Copy)]
+pub(super) struct Sight {
+    /// The kind of request.
+    pub(super) at: u32,
+    pub(super) login: Login,
+    account: AccountRow,
+    member: MemberRow,
+    /// The number of its domain.
+    pub(super) domain: u32,
+    host_at: (u32, u64),
+    on: On,
+    feature: u32,
 }
 
-/// A session's request as its bits.
-#[derive(Clone, Copy)]
-struct Gathered {
-    at: u32,
-    client: bool,
-    bits: u64,
+impl Sight {
+    #[inline(always)]
+    pub(super) fn client(&self) -> bool {
+        is_client(&self.account)
+    }
+
+    #[inline(always)]
+    fn bits(&self, hot: &Hot) -> Option<u64> {
+        let Self { login, account, member, on, feature, .. } = *self;
+        let domain = *hot.domains.row(self.domain)?;
+        Some(Session { login, account, member, domain, feature }.bits(hot) | on.bits(login))
+    }
+
+    /// Whether an account asks for itself, about what is its own and nothing but that.
+    #[inline(always)]
+    pub(super) fn is_own(&self) -> bool {
+        let Self { login, on, .. } = *self;
+        login.kind == words::ACCOUNT && matches!(on, On::Inline { account } if account == login.account)
+    }
 }
 
 /// For each action and pair of types that bits can answer, its plans: of a main account or operator, and of a client.
@@ -110,7 +132,8 @@ impl Ready {
         let at = u32::try_from(self.keys.len()).ok()?;
         self.spans.last_mut()?.end = at.checked_add(1)?;
         let recalls = plans.iter().flatten().any(|planned| planned.memo.is_open());
-        self.keys.push(Key { principal, kind, entry, inline, recalls });
+        let action = u32::try_from(self.spans.len().checked_sub(1)?).ok()?;
+        self.keys.push(Key { action, principal, kind, entry, inline, recalls });
         self.plans.push(plans);
         Some(at)
     }
@@ -125,58 +148,60 @@ impl Programs {
     /// The allow bit from the bits of a session's request, where they say it.
     #[inline]
     pub(in crate::policy) fn planned(&self, question: &Question<'_>, directory: &Directory) -> Option<bool> {
-        let Gathered { at, client, bits } = self.gathered(question, directory, |_| true)?;
-        self.ready.planned(at, client)?.plan.holds(bits, |asked| self.other_of(client, asked, question, directory))
+        let sight = self.sight(question, directory, |_| true)?;
+        let client = sight.client();
+        self.ready.planned(sight.at, client)?.plan.holds(sight.bits(directory.hot())?, |asked| self.other_of(client, asked, question, directory))
     }
 
     /// The whole answer, where the same bits were answered before.
     #[inline]
     pub(in crate::policy) fn recalled(&self, question: &Question<'_>, directory: &Directory) -> Option<&Answer> {
-        let Gathered { at, client, bits } = self.gathered(question, directory, |key| key.recalls)?;
-        self.ready.planned(at, client)?.memo.recall(bits)
+        let sight = self.sight(question, directory, |key| key.recalls)?;
+        self.ready.planned(sight.at, sight.client())?.memo.recall(sight.bits(directory.hot())?)
     }
 
-    /// The answer to a session's request about a meter: the one without, where that was given before and no policy about
-    /// limits has anything to say.
-    pub(in crate::policy) fn metered<'p>(&'p self, question: &Question<'_>, directory: &Directory, quota: &'p QuotaFacts<'p>) -> Metered<'p> {
-        let Some(Gathered { at, client, bits }) = self.gathered(question, directory, |key| key.recalls) else { return Metered::Beyond };
-        let Some(planned) = self.ready.planned(at, client).filter(|planned| planned.memo.is_open()) else { return Metered::Beyond };
-        match (planned.memo.recall(bits), self.is_silent(question, directory, client, quota)) {
-            (_, None | Some(false)) => Metered::Beyond,
-            (Some(answer), Some(true)) => Metered::Answer(answer),
-            (None, Some(true)) => Metered::Unknown,
-        }
-    }
-
-    /// Whether no policy about limits has anything to say; nothing where that is not known.
-    fn is_silent<'p>(&'p self, question: &Question<'_>, directory: &Directory, client: bool, quota: &'p QuotaFacts<'p>) -> Option<bool> {
-        let found = self.found(question, directory, quota)?;
-        let limits = found.entry.session.get(usize::from(client))?.limits.as_ref()?;
-        let mut silent = true;
-        self.with_roots(question, directory, &found, |roots, tenants, space| {
-            for program in limits {
-                run(program, roots, tenants, space, construct, |_, outcome| {
-                    silent &= outcome == Outcome::DoesNot;
-                    silent
-                });
-            }
-        })?;
-        Some(silent)
+    /// Where the answer to a session's request is kept; whether it was given yet.
+    pub(super) fn recalled_at(&self, sight: &Sight, directory: &Directory) -> Option<(&Memo, Option<u8>)> {
+        let memo = &self.ready.planned(sight.at, sight.client())?.memo;
+        if memo.is_open() { Some((memo, memo.find(sight.bits(directory.hot())?))) } else { None }
     }
 
     /// Keeps an answer for the next question of the same bits.
     #[cold]
     pub(in crate::policy) fn keep(&self, question: &Question<'_>, directory: &Directory, answer: impl FnOnce() -> Answer) {
-        if let Some(Gathered { at, client, bits }) = self.gathered(question, directory, |key| key.recalls)
-            && let Some(planned) = self.ready.planned(at, client)
+        if let Some(sight) = self.sight(question, directory, |key| key.recalls)
+            && let Some(planned) = self.ready.planned(sight.at, sight.client())
+            && let Some(bits) = sight.bits(directory.hot())
         {
             planned.memo.keep(bits, answer);
         }
     }
 
-    /// The bits of a session's request of a kind that is wanted, unless more than bits may count.
+    /// The action and entry of a request that was sighted, with all that was found of it.
+    pub(super) fn found_of<'p>(&'p self, sight: &Sight, quota: &'p QuotaFacts<'p>) -> Option<Found<'p>> {
+        let Sight { login: principal, account, member, on, host_at: host, .. } = *sight;
+        let key = self.ready.keys.get(sight.at as usize)?;
+        let action = self.list.get(key.action as usize)?;
+        let entry = action.entries.get(key.entry)?;
+        // No policy is about its records alone, or it would not have been sighted.
+        Some(Found { action, entry, principal, account, member, on, host, alone: [&[], &[]], quota: Some(quota) })
+    }
+
+    /// What the action of a kind of request takes, where that is of one meter.
+    #[inline]
+    pub(super) fn takes(&self, at: u32) -> Option<&(Arc<str>, MeterKind)> {
+        self.list.get(self.ready.keys.get(at as usize)?.action as usize)?.takes.as_ref()
+    }
+
+    /// A session's request of a kind whose answers can be recalled.
+    #[inline]
+    pub(super) fn sighted(&self, question: &Question<'_>, directory: &Directory) -> Option<Sight> {
+        self.sight(question, directory, |key| key.recalls)
+    }
+
+    /// A session's request of a kind that is wanted, unless more than bits may count.
     #[inline(always)]
-    fn gathered(&self, question: &Question<'_>, directory: &Directory, wanted: impl Fn(&Key) -> bool) -> Option<Gathered> {
+    fn sight(&self, question: &Question<'_>, directory: &Directory, wanted: impl Fn(&Key) -> bool) -> Option<Sight> {
         let (hot, resource) = (directory.hot(), &question.resource);
         if question.with.is_some() || resource.more.is_some() || resource.id.is_empty() {
             return None;
@@ -190,19 +215,17 @@ impl Programs {
         let (login, account, member) = Login::rows(directory, question.principal, sought)?;
         let at = self.kind_in(span, login.kind, resource.kind)?;
         let key = self.ready.keys.get(at as usize).filter(|key| wanted(key))?;
-        let resource_bits = if key.inline {
-            bits::same(bits::RESOURCES_ACCOUNT_IS_ACCOUNT, Self::account_of(resource.account?, login.account, directory)?, login.account)
+        let on = if key.inline {
+            On::Inline { account: Self::account_of(resource.account?, login.account, directory)? }
         } else {
             let entry = self.list.get(action)?.entries.get(key.entry)?;
-            Self::on(entry, login.account, question, directory)?.bits(login)
+            Self::on(entry, login.account, question, directory)?
         };
         if self.stands_alone(login, resource.id) {
             return None;
         }
-        let domain = *hot.domains.row(domain_of(directory, at_host, host_at)?)?;
-        let client = is_client(&account);
-        let bits = Session { login, account, member, domain, feature: span.feature }.bits(hot) | resource_bits;
-        Some(Gathered { at, client, bits })
+        let domain = domain_of(directory, at_host, host_at)?;
+        Some(Sight { at, login, account, member, domain, host_at, on, feature: span.feature })
     }
 
     /// The place of a kind of request among those of its action.

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::shard::{Kept, Row, Shard, Undo};
+use super::shard::{Kept, Rest, Row, Shard, Undo};
 use crate::Error;
-use crate::store::{Bucket, Hold, Ledger, Named, New, Operation, Part, Seen, Whose};
+use crate::store::{Asked, Bucket, Hold, Ledger, Named, New, Note, Noted, Operation, Part, Seen, Whose};
 use crate::window::Window;
 
 /// A transaction.
@@ -60,6 +60,17 @@ impl Ledger for Open<'_> {
         Ok(self.of(whose.account)?.latest(whose, meter, now))
     }
 
+    fn noted(&mut self, account: &str, meter: &str, asked: &Asked) -> Option<Noted> {
+        let now = self.now;
+        self.of(account).ok()?.noted(account, meter, asked, now)
+    }
+
+    fn note(&mut self, account: &str, meter: &str, note: Note) {
+        if let Ok(shard) = self.of(account) {
+            shard.note(account, meter, note);
+        }
+    }
+
     fn bucket(&mut self, id: u64) -> Result<Option<Named>, Error> {
         let now = self.now;
         Ok(self.number(Shard::places(id).0).and_then(|shard| shard.named(id, now)))
@@ -92,27 +103,17 @@ impl Ledger for Open<'_> {
             let known = shard.counts(account).and_then(|counts| counts.rows.iter().rev().find_map(|row| row.member.clone().filter(|known| **known == *member)));
             known.unwrap_or_else(|| Arc::from(member))
         });
-        let mut kept = Kept {
-            id,
-            kind: new.kind,
-            account,
-            member,
-            actor: new.actor.map(Arc::from),
-            key: None,
-            at: now,
-            keep: new.keep,
-            of: new.of,
-            hold: new.until.map(Hold::Until),
-            parts: new.parts.iter().copied().collect(),
-        };
+        let key = new.key.map(|(key, _)| Arc::from(key));
+        let rest = Rest { member, actor: new.actor.map(Arc::from), key: key.clone(), of: new.of, hold: new.until.map(Hold::Until) };
+        let parts = new.parts.iter().copied().collect();
+        let kept = Kept { id, kind: new.kind, account, at: now, keep: new.keep, parts, rest: rest.kept() };
         if new.key.is_none() && new.until.is_none() {
-            shard.tail.push_back(kept);
+            shard.remember(kept);
             shard.steps.push(Undo::Tail);
             return Ok(id);
         }
-        if let Some((key, asked)) = new.key {
-            let (key, answer): (Arc<str>, _) = (Arc::from(key), (new.answer)(id));
-            kept.key = Some(Arc::clone(&key));
+        if let Some((key, (_, asked))) = key.zip(new.key) {
+            let answer = (new.answer)(id);
             if let Some(counts) = shard.counts(account) {
                 counts.keys.insert(Arc::clone(&key), (asked, answer, new.keep));
             }
@@ -127,12 +128,19 @@ impl Ledger for Open<'_> {
         Ok(id)
     }
 
+    fn spend(&mut self, _: &str, bucket: u64, amount: i64, keep: i64) -> Result<u64, Error> {
+        let (now, (number, account, at)) = (self.now, Shard::places(bucket));
+        let shard = self.number(number).ok_or_else(|| strange("bucket"))?;
+        shard.prune(account, now);
+        shard.spend((account, at), amount, now, keep).ok_or_else(|| strange("bucket"))
+    }
+
     fn amend(&mut self, operation: &Operation) -> Result<(), Error> {
         let number = usize::try_from(operation.id).unwrap_or(0) % super::SHARDS;
         let shard = self.number(number).ok_or_else(|| strange("operation"))?;
         let kept = shard.kept_mut(operation.id).ok_or_else(|| strange("operation"))?;
         let old = Box::new(kept.clone());
-        kept.hold = operation.hold;
+        kept.rest = Rest { hold: operation.hold, ..kept.rest.take().map(|rest| *rest).unwrap_or_default() }.kept();
         kept.parts = operation.parts.iter().copied().collect();
         shard.steps.push(Undo::Amended(old));
         Ok(())

@@ -1,13 +1,16 @@
 //! The accounts of one shard: their buckets, their operations, and how to take back what a transaction did.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 use std::sync::Arc;
 
-use hashbrown::HashMap;
-use smallvec::SmallVec;
+use hashbrown::{HashMap, HashTable};
+use smallvec::{SmallVec, smallvec};
 
 use super::SHARDS;
-use crate::store::{Bucket, Hold, Named, Operation, OperationKind, Part, Seen, Verification, Whose};
+use crate::id::{same, same_bytes};
+use crate::keyed::Keyed;
+use crate::store::{Asked, Bucket, Hold, Named, Note, Noted, Operation, OperationKind, Part, Seen, Verification, Whose};
 use crate::window::Window;
 
 /// The same number, for ids.
@@ -31,6 +34,8 @@ pub(super) struct Row {
     /// What was done to `used` and `top_up` by operations that are gone, or are kept for history alone: they go at any time, and
     /// looking for their accounts then would cost more than counting.
     pub(super) gone: (i64, i64),
+    /// What its next question need not ask again.
+    pub(super) note: Option<Note>,
 }
 
 impl Row {
@@ -39,27 +44,66 @@ impl Row {
     }
 }
 
-/// An operation as it is kept here.
+/// An operation as it is kept here: small, since most are written once and never looked at.
 #[derive(Debug, Clone)]
 pub(super) struct Kept {
     pub(super) id: u64,
     pub(super) kind: OperationKind,
     pub(super) account: u32,
+    pub(super) at: i64,
+    pub(super) keep: i64,
+    pub(super) parts: SmallVec<[Part; 1]>,
+    pub(super) rest: Option<Box<Rest>>,
+}
+
+/// What few operations have.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Rest {
     pub(super) member: Option<Arc<str>>,
     pub(super) actor: Option<Arc<str>>,
     pub(super) key: Option<Arc<str>>,
-    pub(super) at: i64,
-    pub(super) keep: i64,
     pub(super) of: Option<u64>,
     pub(super) hold: Option<Hold>,
-    pub(super) parts: SmallVec<[Part; 2]>,
+}
+
+impl Rest {
+    /// As it is kept, if there is something.
+    pub(super) fn kept(self) -> Option<Box<Self>> {
+        if self == Self::default() { None } else { Some(Box::new(self)) }
+    }
+}
+
+/// An account's id. Short ones stand beside its counts.
+#[derive(Debug)]
+pub(super) struct Name(SmallVec<[u8; 24]>);
+
+impl Name {
+    fn new(name: &str) -> Self {
+        Self(SmallVec::from_slice(name.as_bytes()))
+    }
+
+    fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    #[inline]
+    fn is(&self, name: &str) -> bool {
+        same_bytes(&self.0, name.as_bytes())
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&String::from_utf8_lossy(&self.0))
+    }
 }
 
 /// All of one account.
 #[derive(Debug)]
 pub(super) struct Counts {
-    pub(super) name: Arc<str>,
-    pub(super) rows: Vec<Row>,
+    pub(super) name: Name,
+    /// Most accounts have one.
+    pub(super) rows: SmallVec<[Row; 1]>,
     /// The operations of keys and reservations.
     pub(super) kept: BTreeMap<u64, Kept>,
     /// With what was asked, the answer, and until when it is kept. An answer that is gone is empty.
@@ -73,6 +117,8 @@ pub(super) struct Counts {
 pub(super) enum Undo {
     /// Of a row: what was used, topped up and gone.
     Sums(u32, usize, [i64; 4]),
+    /// A consume of one part, the last of the tail: what was used and gone.
+    Spent(u32, usize, [i64; 2]),
     Holds(u32, usize, Vec<(u64, i64, i64)>),
     Opened(u32),
     Tail,
@@ -85,7 +131,9 @@ pub(super) enum Undo {
 #[derive(Debug)]
 pub(super) struct Shard {
     at: usize,
-    names: HashMap<Arc<str>, u32>,
+    /// Numbers of accounts by their names.
+    names: HashTable<u32>,
+    hasher: Keyed,
     pub(super) accounts: Vec<Counts>,
     /// Operations without a key, the newest last.
     pub(super) tail: VecDeque<Kept>,
@@ -97,12 +145,23 @@ pub(super) struct Shard {
 }
 
 impl Shard {
-    pub(super) fn new(at: usize) -> Self {
-        Self { at, names: HashMap::new(), accounts: Vec::new(), tail: VecDeque::new(), whose: HashMap::new(), next: 1, meters: Vec::new(), steps: Vec::new() }
+    pub(super) fn new(at: usize, hasher: Keyed) -> Self {
+        Self {
+            at,
+            names: HashTable::new(),
+            hasher,
+            accounts: Vec::new(),
+            tail: VecDeque::new(),
+            whose: HashMap::new(),
+            next: 1,
+            meters: Vec::new(),
+            steps: Vec::new(),
+        }
     }
 
     pub(super) fn find(&self, account: &str) -> Option<u32> {
-        self.names.get(account).copied()
+        let is = |number: &u32| self.accounts.get(*number as usize).is_some_and(|counts| counts.name.is(account));
+        self.names.find(self.hasher.hash(account.as_bytes()), is).copied()
     }
 
     /// The account's number; it gets one if it has none.
@@ -111,9 +170,9 @@ impl Shard {
             return known;
         }
         let number = u32::try_from(self.accounts.len()).unwrap_or(u32::MAX);
-        let name: Arc<str> = Arc::from(account);
-        self.names.insert(Arc::clone(&name), number);
-        self.accounts.push(Counts { name, rows: Vec::new(), kept: BTreeMap::new(), keys: HashMap::new(), forget: i64::MAX });
+        let hash = |number: &u32| self.accounts.get(*number as usize).map_or(0, |counts| self.hasher.hash(counts.name.bytes()));
+        self.names.insert_unique(self.hasher.hash(account.as_bytes()), number, hash);
+        self.accounts.push(Counts { name: Name::new(account), rows: SmallVec::new(), kept: BTreeMap::new(), keys: HashMap::new(), forget: i64::MAX });
         number
     }
 
@@ -123,7 +182,7 @@ impl Shard {
 
     /// The number of a meter that was counted here.
     fn meter(&self, meter: &str) -> Option<u32> {
-        self.meters.iter().position(|known| **known == *meter).and_then(|at| u32::try_from(at).ok())
+        self.meters.iter().position(|known| same(known, meter)).and_then(|at| u32::try_from(at).ok())
     }
 
     fn bucket_id(&self, account: u32, row: usize) -> u64 {
@@ -160,6 +219,42 @@ impl Shard {
         self.bucket(account, at, now)
     }
 
+    /// An account's own row whose window is the last.
+    fn own(&self, account: &str, meter: &str) -> Option<(u32, usize)> {
+        let (number, meter) = (self.find(account)?, self.meter(meter)?);
+        let whose = Whose { account, member: None };
+        let at = self.accounts.get(number as usize)?.rows.iter().rposition(|row| row.is(whose, meter))?;
+        Some((number, at))
+    }
+
+    /// The same as others see it, where its note answers what is asked.
+    pub(super) fn noted(&mut self, account: &str, meter: &str, asked: &Asked, now: i64) -> Option<Noted> {
+        let (number, at) = self.own(account, meter)?;
+        let bucket = self.bucket(number, at, now)?;
+        let note = self.accounts.get(number as usize)?.rows.get(at)?.note.as_ref()?;
+        if note.answers(asked, &bucket) && bucket.window.contains(now) { Some(Noted { bucket, answer: note.answer, allowance: note.allowance }) } else { None }
+    }
+
+    /// Records a consume without a key, of one part; its id. Nothing where there is no such row, or no room in it.
+    pub(super) fn spend(&mut self, (account, at): (u32, usize), amount: i64, now: i64, keep: i64) -> Option<u64> {
+        let (id, bucket) = (self.next_id(), self.bucket_id(account, at));
+        let row = self.counts(account)?.rows.get_mut(at)?;
+        let (used, old) = (row.used.checked_add(amount)?, [row.used, row.gone.0]);
+        (row.used, row.gone.0) = (used, row.gone.0.saturating_add(amount));
+        self.steps.push(Undo::Spent(account, at, old));
+        let parts = smallvec![Part { used: amount, ..Part::of(bucket) }];
+        let kind = OperationKind::Consume;
+        self.remember(Kept { id, kind, account, at: now, keep, parts, rest: None });
+        Some(id)
+    }
+
+    pub(super) fn note(&mut self, account: &str, meter: &str, note: Note) {
+        let own = self.own(account, meter);
+        if let Some(row) = own.and_then(|(number, at)| self.counts(number)?.rows.get_mut(at)) {
+            row.note = Some(note);
+        }
+    }
+
     pub(super) fn named(&mut self, id: u64, now: i64) -> Option<Named> {
         let (_, account, at) = Self::places(id);
         let bucket = self.bucket(account, at, now)?;
@@ -183,7 +278,7 @@ impl Shard {
                 known.map_or_else(|| Arc::from(member), Arc::clone)
             });
             at = counts.rows.len();
-            counts.rows.push(Row { member, meter, window, used: 0, top_up: 0, holds: Vec::new(), gone: (0, 0) });
+            counts.rows.push(Row { member, meter, window, used: 0, top_up: 0, holds: Vec::new(), gone: (0, 0), note: None });
         }
         self.steps.push(Undo::Opened(number));
         Bucket { id: self.bucket_id(number, at), window, used: 0, held: 0, top_up: 0 }
@@ -227,18 +322,28 @@ impl Shard {
 
     pub(super) fn told(&self, kept: &Kept) -> Operation {
         let text = |text: &Option<Arc<str>>| text.as_deref().map(str::to_owned);
+        let (nothing, rest) = (Rest::default(), kept.rest.as_deref());
+        let rest = rest.unwrap_or(&nothing);
         Operation {
             id: kept.id,
             kind: kept.kind,
             account: self.accounts.get(kept.account as usize).map(|counts| counts.name.to_string()).unwrap_or_default(),
-            member: text(&kept.member),
-            actor: text(&kept.actor),
-            key: text(&kept.key),
+            member: text(&rest.member),
+            actor: text(&rest.actor),
+            key: text(&rest.key),
             at: kept.at,
-            of: kept.of,
-            hold: kept.hold,
+            of: rest.of,
+            hold: rest.hold,
             parts: kept.parts.to_vec(),
         }
+    }
+
+    /// Puts an operation at the end of the tail. Its memory is that of one which has just been forgotten.
+    pub(super) fn remember(&mut self, kept: Kept) {
+        if self.tail.capacity() == 0 {
+            self.tail.reserve_exact(TAIL.saturating_add(1));
+        }
+        self.tail.push_back(kept);
     }
 
     /// A transaction is over: what it did stays.
@@ -279,6 +384,12 @@ impl Shard {
                 Undo::Sums(account, at, [used, top_up, gone_used, gone_top_up]) => {
                     if let Some(row) = self.counts(account).and_then(|counts| counts.rows.get_mut(at)) {
                         (row.used, row.top_up, row.gone) = (used, top_up, (gone_used, gone_top_up));
+                    }
+                }
+                Undo::Spent(account, at, [used, gone]) => {
+                    drop(self.tail.pop_back());
+                    if let Some(row) = self.counts(account).and_then(|counts| counts.rows.get_mut(at)) {
+                        (row.used, row.gone.0) = (used, gone);
                     }
                 }
                 Undo::Holds(account, at, holds) => {

@@ -1,0 +1,44 @@
+//! The version in force: swapped atomically, read without waiting.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::{ArcSwap, Guard};
+
+use super::State;
+
+/// The version in force.
+#[derive(Debug)]
+pub(super) struct Versions {
+    state: ArcSwap<State>,
+    /// The stamp of the version in force, or of the one that is about to be.
+    stamp: AtomicU64,
+}
+
+impl Versions {
+    pub(super) fn new(first: State) -> Self {
+        Self { stamp: AtomicU64::new(first.stamp), state: ArcSwap::from_pointee(first) }
+    }
+
+    #[inline]
+    pub(super) fn load(&self) -> Guard<Arc<State>> {
+        self.state.load()
+    }
+
+    pub(super) fn load_full(&self) -> Arc<State> {
+        self.state.load_full()
+    }
+
+    /// Puts another in force. Writers take turns.
+    pub(super) fn store(&self, next: Arc<State>) {
+        // In this order: once anybody can have the next version, the one before passes for the latest no more.
+        self.stamp.store(next.stamp, Ordering::SeqCst);
+        self.state.store(next);
+    }
+
+    /// Whether it is in force.
+    #[inline]
+    pub(super) fn is_latest(&self, state: &State) -> bool {
+        self.stamp.load(Ordering::Acquire) == state.stamp || std::ptr::eq(&raw const **self.load(), state)
+    }
+}
