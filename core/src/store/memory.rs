@@ -5,6 +5,7 @@
 
 mod ledger;
 mod shard;
+mod undo;
 
 use std::process;
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};

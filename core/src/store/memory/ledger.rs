@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::shard::{Kept, Rest, Row, Shard, Undo};
+use super::shard::{Kept, Rest, Row, Shard};
+use super::undo::Undo;
 use crate::Error;
 use crate::store::{Asked, Bucket, Hold, Ledger, Named, New, Note, Noted, Operation, Part, Seen, Whose};
 use crate::window::Window;

@@ -8,6 +8,7 @@ use hashbrown::{HashMap, HashTable};
 use smallvec::{SmallVec, smallvec};
 
 use super::SHARDS;
+use super::undo::Undo;
 use crate::id::{same, same_bytes};
 use crate::keyed::Keyed;
 use crate::store::{Asked, Bucket, Hold, Named, Note, Noted, Operation, OperationKind, Part, Seen, Verification, Whose};
@@ -110,21 +111,6 @@ pub(super) struct Counts {
     pub(super) keys: HashMap<Arc<str>, ([u8; 32], Vec<u8>, i64)>,
     /// The earliest instant at which something may be forgotten.
     pub(super) forget: i64,
-}
-
-/// How to take back one step.
-#[derive(Debug)]
-pub(super) enum Undo {
-    /// Of a row: what was used, topped up and gone.
-    Sums(u32, usize, [i64; 4]),
-    /// A consume of one part, the last of the tail: what was used and gone.
-    Spent(u32, usize, [i64; 2]),
-    Holds(u32, usize, Vec<(u64, i64, i64)>),
-    Opened(u32),
-    Tail,
-    Kept(u32, u64),
-    Key(u32, Arc<str>),
-    Amended(Box<Kept>),
 }
 
 /// The accounts of one shard.
@@ -374,42 +360,6 @@ impl Shard {
         for kept in gone {
             self.whose.remove(&kept.id);
             self.forget(&kept);
-        }
-    }
-
-    /// Takes back what a transaction did, the last step first.
-    pub(super) fn undo(&mut self) {
-        while let Some(step) = self.steps.pop() {
-            match step {
-                Undo::Sums(account, at, [used, top_up, gone_used, gone_top_up]) => {
-                    if let Some(row) = self.counts(account).and_then(|counts| counts.rows.get_mut(at)) {
-                        (row.used, row.top_up, row.gone) = (used, top_up, (gone_used, gone_top_up));
-                    }
-                }
-                Undo::Spent(account, at, [used, gone]) => {
-                    drop(self.tail.pop_back());
-                    if let Some(row) = self.counts(account).and_then(|counts| counts.rows.get_mut(at)) {
-                        (row.used, row.gone.0) = (used, gone);
-                    }
-                }
-                Undo::Holds(account, at, holds) => {
-                    if let Some(row) = self.counts(account).and_then(|counts| counts.rows.get_mut(at)) {
-                        row.holds = holds;
-                    }
-                }
-                Undo::Opened(account) => drop(self.counts(account).and_then(|counts| counts.rows.pop())),
-                Undo::Tail => drop(self.tail.pop_back()),
-                Undo::Kept(account, id) => {
-                    self.whose.remove(&id);
-                    drop(self.counts(account).and_then(|counts| counts.kept.remove(&id)));
-                }
-                Undo::Key(account, key) => drop(self.counts(account).and_then(|counts| counts.keys.remove(&key))),
-                Undo::Amended(old) => {
-                    if let Some(kept) = self.kept_mut(old.id) {
-                        *kept = *old;
-                    }
-                }
-            }
         }
     }
 

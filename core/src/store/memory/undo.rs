@@ -1,0 +1,58 @@
+//! How a transaction over a shard is taken back.
+
+use std::sync::Arc;
+
+use super::shard::{Kept, Shard};
+
+/// How to take back one step.
+#[derive(Debug)]
+pub(super) enum Undo {
+    /// Of a row: what was used, topped up and gone.
+    Sums(u32, usize, [i64; 4]),
+    /// A consume of one part, the last of the tail: what was used and gone.
+    Spent(u32, usize, [i64; 2]),
+    Holds(u32, usize, Vec<(u64, i64, i64)>),
+    Opened(u32),
+    Tail,
+    Kept(u32, u64),
+    Key(u32, Arc<str>),
+    Amended(Box<Kept>),
+}
+
+impl Shard {
+    /// Takes back what a transaction did, the last step first.
+    pub(super) fn undo(&mut self) {
+        while let Some(step) = self.steps.pop() {
+            match step {
+                Undo::Sums(account, at, [used, top_up, gone_used, gone_top_up]) => {
+                    if let Some(row) = self.counts(account).and_then(|counts| counts.rows.get_mut(at)) {
+                        (row.used, row.top_up, row.gone) = (used, top_up, (gone_used, gone_top_up));
+                    }
+                }
+                Undo::Spent(account, at, [used, gone]) => {
+                    drop(self.tail.pop_back());
+                    if let Some(row) = self.counts(account).and_then(|counts| counts.rows.get_mut(at)) {
+                        (row.used, row.gone.0) = (used, gone);
+                    }
+                }
+                Undo::Holds(account, at, holds) => {
+                    if let Some(row) = self.counts(account).and_then(|counts| counts.rows.get_mut(at)) {
+                        row.holds = holds;
+                    }
+                }
+                Undo::Opened(account) => drop(self.counts(account).and_then(|counts| counts.rows.pop())),
+                Undo::Tail => drop(self.tail.pop_back()),
+                Undo::Kept(account, id) => {
+                    self.whose.remove(&id);
+                    drop(self.counts(account).and_then(|counts| counts.kept.remove(&id)));
+                }
+                Undo::Key(account, key) => drop(self.counts(account).and_then(|counts| counts.keys.remove(&key))),
+                Undo::Amended(old) => {
+                    if let Some(kept) = self.kept_mut(old.id) {
+                        *kept = *old;
+                    }
+                }
+            }
+        }
+    }
+}
