@@ -276,3 +276,46 @@ fn exported(engine: &Engine) -> Vec<u8> {
     engine.export(&mut lines).expect("an export");
     lines
 }
+
+/// A resource is the entity that an account names as its own, or it is not.
+#[test]
+fn a_resource_is_what_an_accounts_attribute_names_or_is_not() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let rule = r#"
+@id("favourite") @code("favourite")
+forbid (principal, action == Action::"campaign.read", resource)
+when { context.facts has account.attributes.favourite && resource == context.facts.account.attributes.favourite };
+@id("favourites") @code("favourites")
+forbid (principal, action == Action::"campaign.edit", resource)
+when { context.facts has account.attributes.favourites && context.facts.account.attributes.favourites.contains(resource) };
+"#;
+    let mut files = vec![("77-extra.cedar".to_owned(), rule.to_owned())];
+    for entry in std::fs::read_dir(root.join("policies")).expect("the folder").flatten().filter(|entry| entry.path().is_file()) {
+        let text = std::fs::read_to_string(entry.path()).expect("a text");
+        let text = text.replacen("type AccountAttributes = {", "type AccountAttributes = {\n  favourite?: Campaign,\n  favourites?: Set<Campaign>,", 1);
+        files.push((entry.file_name().to_string_lossy().into_owned(), text));
+    }
+    let engine = Engine::open(Options { policies: Source::Files(files), ..Options::default() }).unwrap_or_else(|error| panic!("{error}"));
+    engine.import(&std::fs::read(root.join("policies/tests/agency.jsonl")).expect("the agency")[..], None).expect("the agency");
+    let acme = r#"{"type":"Account","id":"acme","email":"owner@acme.example","package":"agency","confirmed":true,"attributes":{
+        "favourite":{"__entity":{"type":"Campaign","id":"one"}},"favourites":[{"__entity":{"type":"Campaign","id":"two"}},{"__entity":{"type":"Campaign","id":"one"}}]}}"#;
+    engine.change(vec![Change::Put(Record::from_json(acme).expect("a record"))], None).expect("a change");
+    for (action, id, code) in [
+        ("campaign.read", "one", "favourite"),
+        ("campaign.read", "two", "ok"),
+        ("campaign.read", "three", "ok"),
+        ("campaign.edit", "one", "favourites"),
+        ("campaign.edit", "two", "favourites"),
+        ("campaign.edit", "three", "ok"),
+    ] {
+        let request = Request::new(("Account", "acme"), action, Resource::new("Campaign", id).account("acme")).host(DASH);
+        // Twice: the second may be one that was kept.
+        for _ in 0..2 {
+            let decision = engine.authorize(&request).expect("an answer");
+            assert_eq!((&*decision.code, decision.allowed), (code, code == "ok"), "{action} {id}");
+            assert_eq!(engine.check(&request).expect("an answer"), code == "ok", "{action} {id}");
+            let explained = engine.explain(&request).expect("an explanation");
+            assert!(explained.policies.iter().all(|policy| !policy.policy.starts_with("favourite") || (policy.outcome == Outcome::Applied) == (code != "ok")));
+        }
+    }
+}

@@ -3,7 +3,7 @@
 use super::ask::{Found, Login, On, domain_of};
 use super::programs::{ActionEntry, Inline, Programs};
 use super::words::{self, entity, root};
-use super::world::Tenants;
+use super::world::{Named, Tenants};
 use crate::directory::{Directory, NONE};
 use crate::eval::{Guest, Space, TEMPORARY, Value};
 use crate::limit::{Count, QuotaFacts};
@@ -21,7 +21,7 @@ impl Programs {
         found: &Found<'_>,
         work: impl FnOnce(&[Value], &Tenants<'_>, &mut Space<'_>) -> T,
     ) -> Option<T> {
-        let tenants = Tenants { hot: directory.hot(), named: &self.named };
+        let tenants = Tenants { hot: directory.hot(), named: &self.named, guest: unnamed(question, found, &self.named) };
         let actor = question.with.and_then(|with| with.actor.as_ref());
         let actor = actor.map(|actor| Login::find(directory, actor.into()).ok_or(())).transpose().ok()?;
         with_scratch(&self.pool, |space| {
@@ -57,6 +57,15 @@ impl Programs {
     }
 }
 
+/// The resource, if it is the host's own and neither a policy nor the request can name it.
+#[inline]
+fn unnamed<'q>(question: &Question<'q>, found: &Found<'_>, named: &Named) -> Option<(&'q str, &'q str)> {
+    let resource = &question.resource;
+    let brings = resource.more.is_some() || question.with.is_some_and(|with| !with.context.is_empty());
+    let inline = matches!(found.on, On::Inline { .. });
+    (inline && named.others.is_empty() && !brings).then(|| (resource.kind.name(), resource.id))
+}
+
 /// The resource's number; what comes inline becomes the request's guest.
 fn resource(question: &Question<'_>, found: &Found<'_>, tenants: &Tenants<'_>, space: &mut Space<'_>) -> Option<Value> {
     let (kind, id) = (question.resource.kind.name(), question.resource.id);
@@ -65,9 +74,7 @@ fn resource(question: &Question<'_>, found: &Found<'_>, tenants: &Tenants<'_>, s
         record => return record.entity().map(Value::Entity),
     };
     let inline = found.entry.inline.as_ref()?;
-    let brings = question.resource.more.is_some() || question.with.is_some_and(|with| !with.context.is_empty());
-    // Nothing else of this request can be the same entity, unless a policy names it or the request does.
-    let number = if tenants.named.others.is_empty() && !brings { TEMPORARY } else { tenants.entity(kind, id, space).entity()? };
+    let number = if tenants.guest.is_some() { TEMPORARY } else { tenants.entity(kind, id, space).entity()? };
     let mut guest = Guest { entity: number, ..std::mem::take(&mut space.scratch.guest) };
     if account != NONE {
         guest.attributes.push((words::ACCOUNT_OF, Value::Entity(entity(words::ACCOUNT, account))));

@@ -16,6 +16,9 @@ use crate::eval::{Own, Space, TEMPORARY, Value, World, flags};
 pub(super) struct Tenants<'a> {
     pub(super) hot: &'a Hot,
     pub(super) named: &'a Named,
+    /// Type and id of a resource that has the first stranger's number without being written down as one: mostly nothing else
+    /// of a request can be the same entity, and its names need not be looked at.
+    pub(super) guest: Option<(&'a str, &'a str)>,
 }
 
 /// What a bundle's policies name: other entities, and actions with what they are in.
@@ -114,8 +117,13 @@ impl Tenants<'_> {
     pub(super) fn entity(&self, kind: &str, id: &str, space: &mut Space<'_>) -> Value {
         let known = record(self.hot, kind, id).or_else(|| self.named.find(self.hot, kind, space.pool.find_text(kind), id));
         Value::Entity(known.unwrap_or_else(|| {
-            let (kind, id) = (space.text_number(kind), space.text_number(id));
-            space.stranger(kind, id)
+            // What a host keeps with a record can be the resource, or another: then it must be among the strangers, first.
+            let [.., last] = [self.guest, Some((kind, id))].map(|stranger| {
+                let (kind, id) = stranger?;
+                let (kind, id) = (space.text_number(kind), space.text_number(id));
+                Some(space.stranger(kind, id))
+            });
+            last.unwrap_or(TEMPORARY)
         }))
     }
 
