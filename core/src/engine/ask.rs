@@ -127,16 +127,24 @@ impl State {
 
     /// The decision, of so much of a meter.
     pub(super) fn decided(&self, question: &Question<'_>, quota: Option<&QuotaFacts<'_>>) -> Result<Decision, Error> {
-        self.decided_hearing(question, quota, &mut None)
+        self.decided_hearing(question, quota, None)
     }
 
-    /// The same; `heard` is for how long the policies about limits stay silent, where they are and it is known.
-    pub(super) fn decided_hearing(&self, question: &Question<'_>, quota: Option<&QuotaFacts<'_>>, heard: &mut Option<Heard>) -> Result<Decision, Error> {
+    /// The same; `heard`, where somebody wants to know it, is for how long the policies about limits stay silent, where they are
+    /// and it can be known.
+    pub(super) fn decided_hearing(
+        &self,
+        question: &Question<'_>,
+        quota: Option<&QuotaFacts<'_>>,
+        heard: Option<&mut Option<Heard>>,
+    ) -> Result<Decision, Error> {
         question.resource.account.map(Of::account).transpose()?;
         if let Some(quota) = quota {
             let mut unknown = false;
-            if let Some((answer, silence)) = Loaded::metered(&self.fast, question, &self.directory, quota, &mut unknown) {
-                *heard = silence.map(|silence| Heard::of(silence, quota));
+            if let Some((answer, silence)) = Loaded::metered(&self.fast, question, &self.directory, quota, heard.is_some(), &mut unknown) {
+                if let Some(heard) = heard {
+                    *heard = silence.map(|silence| Heard::of(silence, quota));
+                }
                 return Ok(self.told(answer.clone()));
             }
             if unknown {

@@ -32,7 +32,7 @@ impl State {
     /// The question, if it is such a one.
     #[inline]
     pub(super) fn known<'s>(&'s self, question: &Question<'s>, take: &Take<'_>, taking: Taking) -> Option<Known<'s>> {
-        let plain = matches!(taking, Taking::Consume { .. }) && take.key.is_none() && take.amounts.is_empty() && take.amount > 0;
+        let plain = self.store.keeps_notes() && matches!(taking, Taking::Consume { .. }) && take.key.is_none() && take.amounts.is_empty() && take.amount > 0;
         let single = if plain { Loaded::single(&self.fast, question, &self.directory)? } else { return None };
         let (_, account) = question.principal.name();
         let asked = Asked { version: self.stamp, kind: single.asked, domain: single.domain, amount: take.amount };

@@ -118,15 +118,18 @@ impl<'s> Asked<'s> {
     ) -> Result<(Decision, Keep), Error> {
         let asked = quota::Asked { subject: self.counting.subject(), lines: &self.lines, key: self.key };
         let mut heard = None;
-        let (decision, keep) = quota::take(ledger, &asked, taking, &mut |facts| self.decide(state, question, facts, &mut heard))?;
+        let wanted = known.is_some();
+        let (decision, keep) = quota::take(ledger, &asked, taking, &mut |facts| self.decide(state, question, facts, wanted.then_some(&mut heard)))?;
         if let (Some(known), Keep::Yes) = (known, keep) {
             known.note(ledger, &self.lines, heard)?;
         }
         Ok((decision, keep))
     }
 
-    fn decide(&self, state: &State, question: &Question<'_>, facts: Option<&QuotaFacts<'_>>, heard: &mut Option<Heard>) -> Result<Decision, Error> {
-        *heard = None;
+    fn decide(&self, state: &State, question: &Question<'_>, facts: Option<&QuotaFacts<'_>>, mut heard: Option<&mut Option<Heard>>) -> Result<Decision, Error> {
+        if let Some(heard) = &mut heard {
+            **heard = None;
+        }
         match &self.with {
             Some(with) if facts.is_none() => state.decided(&Question { with: Some(with), ..*question }, None),
             _ => state.decided_hearing(question, facts, heard),
@@ -207,7 +210,7 @@ impl State {
         self.store.read(metered.counting.account, &mut |ledger| {
             answer = Some(quota::count(ledger, &asked, &mut |facts| {
                 each(facts)?;
-                metered.decide(self, question, facts, &mut None)
+                metered.decide(self, question, facts, None)
             })?);
             Ok(Keep::No)
         })?;

@@ -85,10 +85,11 @@ impl Loaded {
         question: &Public<'_>,
         directory: &Directory,
         quota: &'f QuotaFacts<'f>,
+        hears: bool,
         unknown: &mut bool,
     ) -> Option<(&'f Answer, Option<Silence>)> {
         let Some(Ok(programs)) = &fast.0 else { return None };
-        match programs.metered(question, directory, quota) {
+        match programs.metered(question, directory, quota, hears) {
             Metered::Answer(answer, silence) => Some((answer, silence)),
             Metered::Unknown => {
                 *unknown = true;

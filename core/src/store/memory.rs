@@ -83,6 +83,10 @@ impl Store for Memory {
         NAME
     }
 
+    fn keeps_notes(&self) -> bool {
+        true
+    }
+
     fn write(&self, accounts: &[&str], _: Durability, work: Work<'_>) -> Result<(), Error> {
         let now = self.water.now()?;
         if let [account] = accounts {

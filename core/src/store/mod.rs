@@ -222,6 +222,10 @@ pub(crate) trait Store: std::fmt::Debug + Send + Sync {
     fn touches_files(&self) -> bool {
         false
     }
+    /// Whether it keeps notes ([`Ledger::note`]): to look for some where there are none would cost a transaction.
+    fn keeps_notes(&self) -> bool {
+        false
+    }
     /// Where the directory is kept, if it is kept.
     fn directory(&self) -> Option<&dyn KeepsDirectory> {
         None

@@ -59,12 +59,12 @@ fn is_kept(entity: u32) -> bool {
 
 impl Programs {
     /// The answer to a session's request about a meter: the one without, where that was given before and no policy about
-    /// limits has anything to say.
-    pub(in crate::policy) fn metered<'p>(&'p self, question: &Question<'_>, directory: &Directory, quota: &'p QuotaFacts<'p>) -> Metered<'p> {
+    /// limits has anything to say; and for how long they have not, if somebody `hears` it.
+    pub(in crate::policy) fn metered<'p>(&'p self, question: &Question<'_>, directory: &Directory, quota: &'p QuotaFacts<'p>, hears: bool) -> Metered<'p> {
         let Some(sight) = self.sighted(question, directory) else { return Metered::Beyond };
         let Some((memo, place)) = self.recalled_at(&sight, directory) else { return Metered::Beyond };
         let mut reach = Reach::new(u16::from(root::ACCOUNT_USED), quota.account.used, u16::from(root::RESOURCE), is_kept);
-        let watched = quota.member.is_none() && !self.whole && sight.is_own();
+        let watched = hears && quota.member.is_none() && !self.whole && sight.is_own();
         let silent =
             if watched { self.is_silent(question, directory, &sight, quota, &mut reach) } else { self.is_silent(question, directory, &sight, quota, &mut ()) };
         match (place.and_then(|place| Some((place, memo.at(place)?))), silent) {
