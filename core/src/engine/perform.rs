@@ -96,9 +96,8 @@ impl State {
     /// That of whoever asks; an operator's is that of what the command is about, if that is there.
     fn book(&self, order: &Order<'_>, target: &Result<Target, Error>) -> Result<Book, Error> {
         let actor = order.with.actor.as_ref().map(ToString::to_string);
-        if let Some(account) = self.directory.account_id_of(order.principal) {
-            let member = (order.principal.kind() == "TeamMember").then(|| order.principal.id().to_owned());
-            return Ok(Book { account: account.to_owned(), member, actor });
+        if let Some(((_, account), member)) = self.whose(order.principal.into()) {
+            return Ok(Book { account: account.to_owned(), member: member.map(|(_, member)| member.to_owned()), actor });
         }
         let target = target.as_ref().map_err(Clone::clone)?;
         Ok(Book { account: target.book.clone(), member: None, actor: Some(order.principal.to_string()) })
@@ -116,7 +115,7 @@ impl State {
         let scene = self.scene(order, now)?;
         let target = order.command.target(&scene);
         let book = self.book(order, &target)?;
-        let said = serde_json::to_string(order.command).unwrap_or_default();
+        let said = order.key.and_then(|_| serde_json::to_string(order.command).ok()).unwrap_or_default();
         let by = [order.principal.kind(), order.principal.id(), book.actor.as_deref().unwrap_or_default(), &said];
         let key = keyed(order.key, by.into_iter())?;
         if let Some(answer) = quota::replayed(ledger, &book.account, key)? {
@@ -172,9 +171,7 @@ impl State {
             .map(|(_, decision)| decision)
             .ok_or_else(|| Error::NotAsked { command: order.command.name().to_owned(), principal: order.principal.to_string() })
     }
-}
 
-impl State {
     /// Where in the order of the policies the one stands that names a refusal; after them all, if none does.
     fn gate(&self, decision: &Decision) -> usize {
         let rules = &self.loaded.rules().list;

@@ -63,84 +63,73 @@ impl Engine {
     /// Puts a new version in place of the latest: in the store, and here.
     pub(super) fn swap(&self, verb: &str, work: impl FnOnce(&State) -> Result<Made, Error>) -> Result<u64, Error> {
         guard(|| {
-            self.state.load().tenancy(verb)?;
-            self.turn.take(|| {
-                let mut state = self.state.load_full();
-                // Before the work, and kept should it fail: so that transactions which fail cannot make every one tidy up.
-                if let Some(tidy) = state.tidied(verb)? {
-                    state = Arc::new(tidy);
-                    self.state.store(Arc::clone(&state));
-                }
-                let Some(kept) = state.store.directory() else {
-                    let (next, _) = work(&state)?;
-                    let revision = next.directory.revision();
-                    self.state.store(Arc::new(next));
-                    return Ok(revision);
-                };
-                self.change_kept(kept, &state, work)
-            })
+            let (mut work, mut revision) = (Some(work), 0);
+            let mut make = |state: &State| {
+                let Some(work) = work.take() else { return Ok((None, Keep::No)) };
+                let made = work(state)?;
+                revision = made.0.directory.revision();
+                Ok((Some(made), Keep::Yes))
+            };
+            self.in_turn(verb, |state| match state.store.directory() {
+                Some(kept) => self.change_kept(kept, state, &mut |latest, _| make(latest)),
+                None => make(state).map(|(made, _)| self.put(made)),
+            })?;
+            Ok(revision)
         })
     }
 
     /// Changes directory and counts in one transaction, which is about the counts of these accounts.
     pub(super) fn together(&self, verb: &str, accounts: &dyn Fn(&State) -> Result<Vec<String>, Error>, work: Together<'_>) -> Result<(), Error> {
-        self.state.load().tenancy(verb)?;
-        self.turn.take(|| {
-            let mut state = self.state.load_full();
-            if let Some(tidy) = state.tidied(verb)? {
-                state = Arc::new(tidy);
-                self.state.store(Arc::clone(&state));
+        self.in_turn(verb, |state| {
+            if let Some(kept) = state.store.directory() {
+                return self.change_kept(kept, state, work);
             }
-            let Some(kept) = state.store.directory() else {
-                let (accounts, mut next) = (accounts(&state)?, None);
-                let accounts: Vec<&str> = accounts.iter().map(String::as_str).collect();
-                state.store.write(&accounts, Durability::Power, &mut |ledger| {
-                    let (made, keep) = work(&state, ledger)?;
-                    next = made;
-                    Ok(keep)
-                })?;
-                if let Some((next, _)) = next {
-                    self.state.store(Arc::new(next));
-                }
-                return Ok(());
-            };
-            let next = std::cell::Cell::new(None);
-            let mut made = None;
-            kept.change(
-                &mut |pages| {
-                    let latest = state.caught_up(pages)?;
-                    let (version, keep) = work(latest.as_ref().unwrap_or(&state), pages.ledger())?;
-                    if let Some((mut version, references)) = version {
-                        version.write(pages, references.as_deref())?;
-                        version.watch = Some(Watch::after(pages));
-                        next.set(Some(Arc::new(version)));
-                    }
-                    Ok(keep)
-                },
-                &mut || made = next.take(),
-            )?;
-            if let Some(made) = made {
-                self.state.store(made);
-            }
+            let (accounts, mut next) = (accounts(state)?, None);
+            let accounts: Vec<&str> = accounts.iter().map(String::as_str).collect();
+            state.store.write(&accounts, Durability::Power, &mut |ledger| {
+                let (made, keep) = work(state, ledger)?;
+                next = made;
+                Ok(keep)
+            })?;
+            self.put(next);
             Ok(())
         })
     }
 
-    fn change_kept(&self, kept: &dyn KeepsDirectory, state: &Arc<State>, work: impl FnOnce(&State) -> Result<Made, Error>) -> Result<u64, Error> {
-        let (mut work, mut revision) = (Some(work), 0);
+    /// Does the work in its turn, with the latest version that this process has.
+    fn in_turn(&self, verb: &str, work: impl FnOnce(&Arc<State>) -> Result<(), Error>) -> Result<(), Error> {
+        self.state.load().tenancy(verb)?;
+        self.turn.take(|| {
+            let mut state = self.state.load_full();
+            // Before the work, and kept should it fail: so that transactions which fail cannot make every one tidy up.
+            if let Some(tidy) = state.tidied(verb)? {
+                state = Arc::new(tidy);
+                self.state.store(Arc::clone(&state));
+            }
+            work(&state)
+        })
+    }
+
+    /// Puts a version in force that is kept nowhere else.
+    fn put(&self, made: Option<Made>) {
+        if let Some((next, _)) = made {
+            self.state.store(Arc::new(next));
+        }
+    }
+
+    fn change_kept(&self, kept: &dyn KeepsDirectory, state: &Arc<State>, work: Together<'_>) -> Result<(), Error> {
         let mut made = None;
         let next = std::cell::Cell::new(None);
         kept.change(
             &mut |pages| {
                 let latest = state.caught_up(pages)?;
-                let latest = latest.as_ref().unwrap_or(state);
-                let Some(work) = work.take() else { return Ok(Keep::No) };
-                let (mut version, references) = work(latest)?;
-                version.write(pages, references.as_deref())?;
-                revision = version.directory.revision();
-                version.watch = Some(Watch::after(pages));
-                next.set(Some(Arc::new(version)));
-                Ok(Keep::Yes)
+                let (version, keep) = work(latest.as_ref().unwrap_or(state), pages.ledger())?;
+                if let Some((mut version, references)) = version {
+                    version.write(pages, references.as_deref())?;
+                    version.watch = Some(Watch::after(pages));
+                    next.set(Some(Arc::new(version)));
+                }
+                Ok(keep)
             },
             // Before others can know: so that no thread here is behind them.
             &mut || made = next.take(),
@@ -148,7 +137,7 @@ impl Engine {
         if let Some(made) = made {
             self.state.store(made);
         }
-        Ok(revision)
+        Ok(())
     }
 }
 
