@@ -1,0 +1,79 @@
+"""Accounts, members, levels and domains: commands, which Sublet asks its policies about and obeys in one step."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body
+
+from . import dns, outbox
+from .answers import allowed
+from .policy import engine
+from .visitors import Asking, Key, Visitor
+
+router = APIRouter()
+
+SHOWN = ("id", "email", "package", "owner", "level", "confirmed", "closed", "disabled")
+
+
+@router.post("/commands")
+def command(order: Annotated[dict[str, Any], Body()], visitor: Asking, key: Key = None) -> dict[str, Any]:
+    """Obeys a command. No route of its own for each: who may what is said by the policies, and a malformed one is an error with a code."""
+    if order.get("do") == "verify_domain":
+        # What stands in the DNS is looked up, never believed.
+        order = {**order, "txt": dns.txt(order.get("domain", ""))}
+    done = engine().perform(visitor.principal, order, key=key, **visitor.around)  # type: ignore[arg-type]  # Sublet checks its shape
+    allowed(done.decision)
+    if done.token:
+        # If we are killed before this line nobody gets the mail: that is what `/confirm/again` is for, and inviting anew.
+        outbox.post(sender(visitor), address(order), order["do"], done.token)
+    return {"code": done.decision.code, "advice": done.decision.advice, "replayed": done.decision.replayed}
+
+
+def sender(visitor: Visitor) -> str:
+    """Whose name a mail goes out under: that of whoever asked. The platform writes to no client. (B1)"""
+    return visitor.principal[1]
+
+
+def address(order: dict[str, Any]) -> str:
+    """Where the token goes: to the e-mail that waits to be confirmed."""
+    return str(order["email"])
+
+
+@router.get("/domains/{domain}/proof")
+def proof(domain: str, visitor: Asking) -> dict[str, str]:
+    """The TXT record by which an owner shows that a domain is his. (D4)"""
+    allowed(engine().authorize(visitor.principal, "domain.read", ("Domain", domain), **visitor.around))
+    return {"txt": engine().domain_proof(domain)}
+
+
+@router.get("/accounts/{account}")
+def own_account(account: str, visitor: Asking) -> dict[str, Any]:
+    """An account, for itself and its members."""
+    return shown("account.read", account, visitor)
+
+
+@router.get("/clients/{client}")
+def client_account(client: str, visitor: Asking) -> dict[str, Any]:
+    """A client, for its owner."""
+    return shown("client.read", client, visitor)
+
+
+@router.get("/staff/accounts/{account}")
+def any_account(account: str, visitor: Asking) -> dict[str, Any]:
+    """An account, for the platform's staff."""
+    return shown("operator.read_account", account, visitor)
+
+
+def shown(action: str, account: str, visitor: Visitor) -> dict[str, Any]:
+    allowed(engine().authorize(visitor.principal, action, ("Account", account), **visitor.around))
+    record = engine().record(("Account", account)) or {}
+    usage = {meter["meter"]: {name: meter[name] for name in ("used", "limit")} for meter in engine().usage(account)}  # type: ignore[literal-required]
+    return {**{name: record[name] for name in SHOWN if name in record}, "usage": usage}
+
+
+@router.get("/menu")
+def menu(visitor: Asking) -> dict[str, Any]:
+    """What to show buttons for: the actions that this login may do on its own account now."""
+    record = engine().record(visitor.principal) or {}
+    home = ("Account", record.get("account", visitor.principal[1]))
+    around = {**visitor.around, "context": None}
+    return {"login": visitor.principal, "actor": visitor.around["actor"], "actions": engine().actions(visitor.principal, home, **around)}  # type: ignore[arg-type]

@@ -1,0 +1,134 @@
+"""Both services of `examples/agency`, started for a test, and a caller that speaks HTTP to them."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parents[2] / "examples" / "agency"
+DASH = "dash.marketingmaster.example"
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+@dataclass(frozen=True)
+class Service:
+    port: int
+
+    def ask(
+        self, host: str, verb: str, path: str, body: Any = None, *, token: str | None = None, key: str | None = None, reason: str | None = None, timeout: float = 30
+    ) -> tuple[int, Any]:
+        """One request on a connection of its own: status and JSON."""
+        said = {"Authorization": token and f"Bearer {token}", "Idempotency-Key": key, "X-Reason": reason, "Content-Type": body and "application/json"}
+        headers = {"Host": host, **{name: value for name, value in said.items() if value}}
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        try:
+            connection.request(verb, path, None if body is None else json.dumps(body), headers)
+            answer = connection.getresponse()
+            return answer.status, json.loads(answer.read() or b"null")
+        finally:
+            connection.close()
+
+    def worker(self) -> int:
+        """The process that answers."""
+        return int(self.ask("localhost", "GET", "/health", timeout=5)[1]["worker"])
+
+    def wait(self) -> None:
+        for _ in range(600):
+            try:
+                self.worker()
+                return
+            except OSError:
+                time.sleep(0.1)
+        raise TimeoutError(f"nobody listens on port {self.port}")
+
+
+@dataclass(frozen=True)
+class Agency:
+    state: Path
+    office: Service
+    mailer: Service
+
+    def log_in(self, host: str, email: str, password: str) -> str:
+        """A session."""
+        return str(good(self.office.ask(host, "POST", "/login", {"email": email, "password": password}))["token"])
+
+    def staff(self) -> str:
+        return self.log_in(DASH, "olga@marketingmaster.example", "let-me-in")
+
+    def do(self, token: str, host: str, command: dict[str, Any], **more: Any) -> Any:
+        """A command that is obeyed."""
+        return good(self.office.ask(host, "POST", "/commands", command, token=token, **more))
+
+    def mail(self, recipient: str) -> str:
+        """The token of the last mail to an address."""
+        return str(good(self.office.ask(DASH, "GET", f"/trying/mail/{recipient}"))["token"])
+
+    def confirm(self, host: str, account: str, email: str, password: str) -> str:
+        """What whoever reads the mail does with it; a session."""
+        said = {"account": account, "token": self.mail(email), "password": password}
+        return str(good(self.office.ask(host, "POST", "/confirm", said))["token"])
+
+    def join(self, host: str, member: str, email: str, password: str) -> str:
+        """The same for an invited member."""
+        return str(good(self.office.ask(host, "POST", "/join", {"member": member, "token": self.mail(email), "password": password}))["token"])
+
+    def sign_up(self, owner: str, package: str, domain: str) -> str:
+        """A main account with a verified domain; its session."""
+        email = f"owner@{owner}.example"
+        order = {"do": "create_account", "id": owner, "email": email, "package": package}
+        self.do(self.staff(), DASH, order, reason="signed the contract")
+        token = self.confirm(DASH, owner, email, f"{owner}'s")
+        self.do(token, DASH, {"do": "add_domain", "domain": domain})
+        proof = good(self.office.ask(DASH, "GET", f"/domains/{domain}/proof", token=token))["txt"]
+        zone = self.state / "dns.json"
+        zone.write_text(json.dumps({**(json.loads(zone.read_text()) if zone.exists() else {}), domain: ["v=spf1 -all", proof]}))
+        self.do(token, DASH, {"do": "verify_domain", "domain": domain})
+        return token
+
+
+def good(answer: tuple[int, Any]) -> Any:
+    """The JSON of an answer that is 200."""
+    assert answer[0] == 200, answer
+    return answer[1]
+
+
+@contextmanager
+def agency(state: Path, workers: int, start: str = "2026-10-01T08:00:00Z") -> Iterator[Agency]:
+    """Both services on a fresh state, as `make example` runs them."""
+    found = Agency(state, Service(free_port()), Service(free_port()))
+    environment = {
+        **os.environ,
+        "PYTHON": sys.executable,
+        "AGENCY_STATE": str(state),
+        "AGENCY_START": start,
+        "AGENCY_WORKERS": str(workers),
+        "AGENCY_STAFF_PASSWORD": "let-me-in",
+        "AGENCY_OFFICE_PORT": str(found.office.port),
+        "AGENCY_MAILER_PORT": str(found.mailer.port),
+    }
+    log = state / "log"
+    with log.open("w") as said, subprocess.Popen([str(HERE / "run.sh")], env=environment, stdout=said, stderr=said) as running:
+        try:
+            found.office.wait()
+            found.mailer.wait()
+            yield found
+        except BaseException:
+            print(log.read_text())
+            raise
+        finally:
+            running.send_signal(signal.SIGTERM)
+            running.wait(timeout=30)
