@@ -7,8 +7,9 @@ use serde_json::{Map, Value};
 
 use crate::limit::Limits;
 use crate::pending::Pending;
+use crate::transfer::Transfer;
 use crate::window::Calendar;
-use crate::{Error, email};
+use crate::{Error, email, window};
 
 /// Why an account is disabled (C7). Reasons add up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -76,6 +77,10 @@ pub struct Account {
     pub(crate) limits: Limits,
     pub(crate) calendar: Option<Calendar>,
     pub(crate) pending: Option<Pending>,
+    /// The offer of a client to another owner.
+    pub(crate) transfer: Option<Transfer>,
+    /// When it was created, in milliseconds since 1970 UTC, where that is known.
+    pub(crate) created: Option<i64>,
     pub(crate) attributes: Map<String, Value>,
 }
 
@@ -161,6 +166,18 @@ impl Account {
         self.pending.as_ref().map(|pending| pending.email.as_str())
     }
 
+    /// The owner to whom a client is offered, if it is (see [`OfferTransfer`](crate::OfferTransfer)).
+    #[must_use]
+    pub fn offered_to(&self) -> Option<&str> {
+        self.transfer.as_ref().map(|offer| offer.to.as_str())
+    }
+
+    /// When it was created, in milliseconds since 1970 UTC, where that is known.
+    #[must_use]
+    pub fn created(&self) -> Option<i64> {
+        self.created
+    }
+
     /// The host's own attributes.
     #[must_use]
     pub fn attributes(&self) -> &Map<String, Value> {
@@ -197,6 +214,12 @@ pub(crate) struct AccountForm {
     /// An e-mail that waits to be confirmed, with the hash of its token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pending: Option<Pending>,
+    /// The offer of a client to another owner.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    transfer: Option<Transfer>,
+    /// When it was created.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    created: Option<String>,
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     attributes: Map<String, Value>,
 }
@@ -220,6 +243,8 @@ impl From<Account> for AccountForm {
             zone: account.calendar.as_ref().and_then(Calendar::zone).map(str::to_owned),
             anchor: account.calendar.as_ref().and_then(Calendar::anchor),
             pending: account.pending,
+            transfer: account.transfer,
+            created: account.created.and_then(window::instant_text),
             attributes: account.attributes,
         }
     }
@@ -237,6 +262,9 @@ impl TryFrom<AccountForm> for Account {
         if let Some(reason) = form.disabled.iter().find(|reason| !reason.fits(&kind)) {
             return Err(Error::DisableReason { account: form.id, reason: reason.as_str().to_owned() });
         }
+        if form.transfer.is_some() && matches!(kind, AccountKind::Main { .. }) {
+            return Err(Error::NotClient { account: form.id });
+        }
         if form.id.is_empty() {
             return Err(Error::EmptyId { what: "account".to_owned() });
         }
@@ -253,6 +281,8 @@ impl TryFrom<AccountForm> for Account {
                 (zone, anchor) => Some(Calendar::new(zone.as_deref(), anchor.as_deref())?),
             },
             pending: form.pending,
+            transfer: form.transfer,
+            created: form.created.as_deref().map(window::parse_instant).transpose()?,
             attributes: form.attributes,
         })
     }

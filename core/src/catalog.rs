@@ -44,6 +44,19 @@ pub enum Counts {
     Members,
 }
 
+/// Whose turn it is first. A setting of the platform (B6).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExcessOrder {
+    /// By HMAC-SHA-256 of the client's id under the statement's seed (B3, B5).
+    #[default]
+    Random,
+    /// The client that was created last, first; those of which it is not known, last.
+    NewestFirst,
+    /// Those that the owner named at `settle`, in his order; then by the draw.
+    OwnersChoice,
+}
+
 /// What a meter counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -75,6 +88,8 @@ struct Form {
     packages: Vec<Package>,
     #[serde(default)]
     excess_client_cents: u64,
+    #[serde(default)]
+    excess_order: ExcessOrder,
 }
 
 /// What a bundle offers; a directory's records refer to it.
@@ -85,6 +100,7 @@ pub struct Catalog {
     levels: BTreeMap<String, AccessLevel>,
     packages: BTreeMap<String, Package>,
     excess_client_cents: u64,
+    excess_order: ExcessOrder,
 }
 
 /// Which features and meters there are, and whether a record's own attributes fit: the schema knows.
@@ -120,7 +136,8 @@ impl Catalog {
             }
         }
         let meters = form.meters.into_iter().map(|(name, meter)| (Arc::from(name), meter)).collect();
-        Ok(Self { features: form.features, meters, levels, packages, excess_client_cents: form.excess_client_cents })
+        let Form { features, excess_client_cents, excess_order, .. } = form;
+        Ok(Self { features, meters, levels, packages, excess_client_cents, excess_order })
     }
 
     /// Every name that the schema does not declare (L4), and every declared one without words.
@@ -195,5 +212,11 @@ impl Catalog {
     #[must_use]
     pub fn excess_client_cents(&self) -> u64 {
         self.excess_client_cents
+    }
+
+    /// Whose turn it is first when clients are disabled for what is not paid (B6).
+    #[must_use]
+    pub fn excess_order(&self) -> ExcessOrder {
+        self.excess_order
     }
 }

@@ -234,6 +234,22 @@ errors! {
     DisableReason { account: String, reason: String } "directory.disable_reason" "account `{account}` cannot be disabled for `{reason}`" "`overage` and `by_owner` are for clients, `unpaid` for main accounts, `abuse` for both";
     /// What only a client has or can be.
     NotClient { account: String } "directory.not_a_client" "account `{account}` is a main account" "only clients have an access level: a main account has a package";
+    /// What only a main account has or can be.
+    NotMain { account: String } "directory.not_main" "account `{account}` is a client account" "only main accounts have a package";
+    /// I1: logins of a client that its new owner's realm has already.
+    TransferCollisions { client: String, owner: String, emails: String } "directory.transfer_collisions" "client account `{client}` cannot go to `{owner}`, whose realm has `{emails}` already" "one of the two logins needs another e-mail first";
+    /// B1: the platform bills main accounts.
+    BillsNoClient { account: String } "billing.client" "account `{account}` is a client account" "the platform bills its owner; what he asks of it is his business";
+    /// No month, or one that has not begun.
+    Period { period: String } "billing.period" "`{period}` is no month that has begun" "write the month in which it begins, such as `2026-10`";
+    /// B4: the month runs still.
+    PeriodOpen { owner: String, period: String } "billing.period_open" "month `{period}` of `{owner}` is not over" "settle it after its last instant; `preview` shows what it comes to";
+    /// No such payment.
+    UnknownPayment { payment: u64 } "billing.unknown_payment" "no payment {payment}" "give the number that `record_payment` gave";
+    /// It was reversed before.
+    PaymentReversed { payment: u64 } "billing.payment_reversed" "payment {payment} was reversed before" "a payment is reversed once, and whole";
+    /// B6: the order in which clients are disabled is not the owner's to say, or names who is none of them.
+    ExcessChoice { owner: String, reason: String } "billing.choice" "`{owner}` cannot choose so: {reason}" "the order is `excess_order` of the bundle's catalog; a choice names clients of the statement, each once";
     /// I4: not what was sent to this e-mail, or not any more.
     Token { login: String } "directory.token" "the token confirms nothing of `{login}`" "tokens are good once, for their time and for the e-mail that they were sent to: send another";
     /// The operating system gave no random bytes.
@@ -378,7 +394,7 @@ mod tests {
         for (code, help) in error_codes() {
             assert!(seen.insert(code), "{code} stands twice");
             let family = code.split('.').next().unwrap_or_default();
-            assert!(["input", "bundle", "directory", "quota", "store", "internal"].contains(&family), "{code}");
+            assert!(["input", "bundle", "directory", "quota", "billing", "store", "internal"].contains(&family), "{code}");
             assert!(!help.is_empty() && !help.ends_with('.'), "{code}: {help}");
         }
     }

@@ -2,6 +2,7 @@
 
 mod access_level;
 mod account;
+mod billing;
 mod caps;
 mod catalog;
 mod clock;
@@ -34,17 +35,20 @@ mod scan;
 mod stack;
 mod store;
 mod take;
+mod transfer;
 mod window;
 
 pub use access_level::AccessLevel;
 pub use account::{Account, AccountKind, DisableReason};
+pub use billing::{Payment, Statement, StatementStatus, verify_draw};
 pub use caps::Caps;
-pub use catalog::{Catalog, Counts, Meter, MeterKind, WindowKind};
+pub use catalog::{Catalog, Counts, ExcessOrder, Meter, MeterKind, WindowKind};
 pub use clock::{Clock, ManualClock};
 pub use column::rows;
 pub use command::{
-    AcceptInvitation, AddDomain, AttachLevel, ChangeEmail, CloseAccount, Command, ConfirmEmail, CreateAccount, CreateClient, CreateLevel, DeleteLevel,
-    DisableAccount, EditClient, EditLevel, EditMember, GrantMember, InviteMember, RemoveDomain, RemoveMember, ResendConfirmation, RestoreAccount, VerifyDomain,
+    AcceptInvitation, AcceptTransfer, AddDomain, AttachLevel, CancelTransfer, ChangeEmail, ChangePackage, CloseAccount, Command, ConfirmEmail, ConsentTransfer,
+    CreateAccount, CreateClient, CreateLevel, DeleteLevel, DisableAccount, EditAccount, EditClient, EditLevel, EditMember, GrantMember, InviteMember,
+    OfferTransfer, RemoveDomain, RemoveMember, ResendConfirmation, RestoreAccount, VerifyDomain,
 };
 pub use decision::{BundleInfo, Clause, Decision, Desk, Explanation, Fallback, Login, Outcome, PolicyExplanation, PolicyFailure, PolicyInfo, ReadFact};
 pub use directory::{Change, Progress, Record};

@@ -11,7 +11,7 @@ use crate::{Error, Ref, email, window};
 /// How long a token is good unless it says otherwise: seven days, in milliseconds.
 pub(crate) const USUAL: i64 = 7 * 86_400_000;
 /// The longest that it can be: a year.
-const LONGEST: i64 = 366 * 86_400_000;
+pub(crate) const LONGEST: i64 = 366 * 86_400_000;
 /// How many random bytes make a token.
 const BYTES: usize = 32;
 

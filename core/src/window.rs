@@ -123,6 +123,21 @@ impl Calendar {
         self.find(kind, now).ok_or_else(|| Error::Instant { text: now.to_string() })
     }
 
+    /// The month of that name, `YYYY-MM`: it begins in that month of the calendar, on the anchor's day.
+    pub(crate) fn month(&self, name: &str) -> Option<Window> {
+        let first = if has_form(name, "0000-00") { parse_day(&format!("{name}-01"))? } else { return None };
+        let bound = |nth| self.midnight(in_month(first, nth, self.anchor.map_or(1, Date::day))?);
+        Some(Window { start: bound(0)?, end: bound(1)? })
+    }
+
+    /// The month of an instant, and its name.
+    pub(crate) fn month_of(&self, now: i64) -> Result<(String, Window), Error> {
+        let window = self.window(WindowKind::AnchoredMonth, now)?;
+        let begins = readable(window.start).map(|start| self.rules().to_datetime(start).date());
+        let begins = begins.ok_or_else(|| Error::Instant { text: now.to_string() })?;
+        Ok((format!("{:04}-{:02}", begins.year(), begins.month()), window))
+    }
+
     fn find(&self, kind: WindowKind, now: i64) -> Option<Window> {
         let at = readable(now)?;
         let today = || self.rules().to_datetime(at).date();

@@ -79,6 +79,8 @@ pub(super) fn created(scene: &Scene<'_>, id: &str, email: &str, kind: AccountKin
         limits: Limits::new(),
         calendar: None,
         pending: None,
+        transfer: None,
+        created: Some(scene.now),
         attributes: Map::new(),
     };
     waiting(scene, account, &email, None)

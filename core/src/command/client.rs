@@ -4,11 +4,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::account::{calendar, created};
-use super::{Scene, Target, edit_attributes, edit_limits, entity};
+use super::package::Edit;
+use super::{Scene, Target, entity};
 use crate::account::{Account, AccountKind};
 use crate::directory::{Change, Record};
 use crate::limit::Limits;
-use crate::window::Calendar;
 use crate::{Error, Ref};
 
 /// A client account of an owner.
@@ -97,16 +97,13 @@ impl EditClient {
     }
 
     pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
-        let before = scene.account(&self.account)?;
-        let mut after = before.clone();
-        edit_limits(&mut after.limits, &self.limits, &self.remove_limits);
-        edit_attributes(&mut after.attributes, &self.attributes, &self.remove_attributes);
-        if self.zone.is_some() || self.anchor.is_some() {
-            let known = before.calendar.as_ref();
-            let (zone, anchor) = (known.and_then(Calendar::zone), known.and_then(Calendar::anchor));
-            after.calendar = calendar(self.zone.as_deref().or(zone), self.anchor.as_deref().or(anchor.as_deref()))?;
-        }
-        Ok(if after == before { Vec::new() } else { vec![Change::Put(Record::Account(after))] })
+        let edit = Edit {
+            limits: (&self.limits, &self.remove_limits),
+            attributes: (&self.attributes, &self.remove_attributes),
+            zone: self.zone.as_deref(),
+            anchor: self.anchor.as_deref(),
+        };
+        edit.of(&scene.account(&self.account)?)
     }
 }
 

@@ -7,6 +7,8 @@ mod domain;
 mod email;
 mod level;
 mod member;
+mod package;
+mod transfer;
 
 use std::cell::OnceCell;
 
@@ -19,6 +21,8 @@ pub use self::domain::{AddDomain, RemoveDomain, VerifyDomain};
 pub use self::email::{AcceptInvitation, ChangeEmail, ConfirmEmail, ResendConfirmation};
 pub use self::level::{CreateLevel, DeleteLevel, EditLevel};
 pub use self::member::{EditMember, GrantMember, InviteMember, RemoveMember};
+pub use self::package::{ChangePackage, EditAccount};
+pub use self::transfer::{AcceptTransfer, CancelTransfer, ConsentTransfer, OfferTransfer};
 use crate::catalog::Catalog;
 use crate::directory::{Change, Directory};
 use crate::limit::Limits;
@@ -39,6 +43,10 @@ use crate::{Error, Ref, json, pending};
 pub enum Command {
     /// A main account, by the platform's staff.
     CreateAccount(CreateAccount),
+    /// Another package (B7, D8).
+    ChangePackage(ChangePackage),
+    /// An account's own limits, time zone and attributes (Q10, Q11).
+    EditAccount(EditAccount),
     /// A client account of an owner (C3).
     CreateClient(CreateClient),
     /// A client's limits, time zone and attributes (L6).
@@ -51,6 +59,14 @@ pub enum Command {
     Restore(RestoreAccount),
     /// The end of an account; its data stays.
     Close(CloseAccount),
+    /// A client, offered to another owner.
+    OfferTransfer(OfferTransfer),
+    /// The client's consent to it.
+    ConsentTransfer(ConsentTransfer),
+    /// The client, taken by the other owner.
+    AcceptTransfer(AcceptTransfer),
+    /// The end of the offer.
+    CancelTransfer(CancelTransfer),
     /// A member, invited: he holds a seat from now on (M8).
     InviteMember(InviteMember),
     /// The features that a member may use (M3, M5).
@@ -183,12 +199,18 @@ impl Command {
     pub fn name(&self) -> &'static str {
         match self {
             Self::CreateAccount(_) => "create_account",
+            Self::ChangePackage(_) => "change_package",
+            Self::EditAccount(_) => "edit_account",
             Self::CreateClient(_) => "create_client",
             Self::EditClient(_) => "edit_client",
             Self::AttachLevel(_) => "attach_level",
             Self::Disable(_) => "disable",
             Self::Restore(_) => "restore",
             Self::Close(_) => "close",
+            Self::OfferTransfer(_) => "offer_transfer",
+            Self::ConsentTransfer(_) => "consent_transfer",
+            Self::AcceptTransfer(_) => "accept_transfer",
+            Self::CancelTransfer(_) => "cancel_transfer",
             Self::InviteMember(_) => "invite_member",
             Self::GrantMember(_) => "grant_member",
             Self::EditMember(_) => "edit_member",
@@ -209,6 +231,8 @@ impl Command {
     pub(crate) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
         match self {
             Self::CreateAccount(command) => Ok(command.target(scene)),
+            Self::ChangePackage(command) => command.target(scene),
+            Self::EditAccount(command) => command.target(scene),
             Self::CreateClient(command) => command.target(scene),
             Self::EditClient(command) => command.target(scene),
             Self::AttachLevel(command) => command.target(scene),
@@ -217,6 +241,10 @@ impl Command {
                 Ok(Target::new(Ref::new("Account", account), account).with("disable", entity("DisableReason", reason.as_str())))
             }
             Self::Close(command) => command.target(scene),
+            Self::OfferTransfer(command) => command.target(scene),
+            Self::ConsentTransfer(command) => command.target(scene),
+            Self::AcceptTransfer(command) => command.target(scene),
+            Self::CancelTransfer(command) => command.target(scene),
             Self::InviteMember(command) => command.target(scene),
             Self::GrantMember(command) => command.target(scene),
             Self::EditMember(command) => command.target(scene),
@@ -238,12 +266,18 @@ impl Command {
     pub(crate) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
         match self {
             Self::CreateAccount(command) => command.changes(scene),
+            Self::ChangePackage(command) => command.changes(scene),
+            Self::EditAccount(command) => command.changes(scene),
             Self::CreateClient(command) => command.changes(scene),
             Self::EditClient(command) => command.changes(scene),
             Self::AttachLevel(command) => command.changes(scene),
             Self::Disable(command) => command.changes(scene),
             Self::Restore(command) => command.changes(scene),
             Self::Close(command) => command.changes(scene),
+            Self::OfferTransfer(command) => command.changes(scene),
+            Self::ConsentTransfer(command) => command.changes(scene),
+            Self::AcceptTransfer(command) => command.changes(scene),
+            Self::CancelTransfer(command) => command.changes(scene),
             Self::InviteMember(command) => command.changes(scene),
             Self::GrantMember(command) => command.changes(scene),
             Self::EditMember(command) => command.changes(scene),

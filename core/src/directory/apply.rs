@@ -172,6 +172,8 @@ pub(super) fn new_account(account: &Account) -> NewAccount<'_> {
         limits,
         calendar: account.calendar.as_ref(),
         pending: account.pending.as_ref(),
+        transfer: account.transfer.as_ref(),
+        created: account.created,
         attributes,
     }
 }

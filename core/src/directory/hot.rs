@@ -13,6 +13,7 @@ use crate::domain::DomainState;
 use crate::eval::Own;
 use crate::limit::Limits;
 use crate::pending::Pending;
+use crate::transfer::Transfer;
 use crate::window::Calendar;
 
 /// A number, or [`NONE`](super::NONE).
@@ -220,6 +221,10 @@ pub(crate) struct Cold {
     pub(super) calendar: Option<Box<Calendar>>,
     /// An e-mail that waits to be confirmed.
     pub(super) pending: Option<Box<Pending>>,
+    /// The offer of a client to another owner.
+    pub(super) transfer: Option<Box<Transfer>>,
+    /// When an account was created.
+    pub(super) created: Option<i64>,
     /// The host's own attributes as they were given, and as the schema types them if they fit it.
     pub(super) attributes: Map<String, Value>,
     pub(super) own: Option<Own>,
@@ -229,7 +234,8 @@ pub(crate) struct Cold {
 
 impl Cold {
     pub(super) fn is_empty(&self) -> bool {
-        self.limits.is_empty() && self.calendar.is_none() && self.pending.is_none() && self.attributes.is_empty() && self.features.is_empty()
+        let none = self.calendar.is_none() && self.pending.is_none() && self.transfer.is_none() && self.created.is_none();
+        none && self.limits.is_empty() && self.attributes.is_empty() && self.features.is_empty()
     }
 }
 

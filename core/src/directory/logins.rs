@@ -108,6 +108,19 @@ impl Directory {
         found.into_iter().filter_map(|login| Some((self.hot.realm(login)?, login))).collect()
     }
 
+    /// The e-mails of a client's login and of its members that another owner's realm has already, sorted.
+    pub(crate) fn collisions(&self, client: &str, owner: &str) -> Vec<String> {
+        let (Some((client, _)), Some((owner, _))) = (self.hot.accounts.find(client), self.hot.accounts.find(owner)) else { return Vec::new() };
+        let key = Kind::Account.key(client);
+        let members = self.referrers.of(super::Target::Record(key), &self.hot).into_iter();
+        let logins = members.filter(|key| key.kind() == Kind::TeamMember).chain([key]);
+        let taken = |email: &&[u8]| self.logins.with(email, &self.hot).into_iter().any(|login| self.hot.realm(login) == Some(Realm::Owner(owner)));
+        let emails = logins.filter(|login| self.hot.realm(*login) != Some(Realm::Owner(owner))).filter_map(|login| self.hot.login_email(login));
+        let mut found: Vec<String> = emails.filter(taken).map(|email| String::from_utf8_lossy(email).into_owned()).collect();
+        found.sort_unstable();
+        found
+    }
+
     /// I1: at most one login a realm and e-mail. Asks it of these logins; `is_new` tells those of the transaction, which
     /// are named after what was there, in the order of their names.
     pub(super) fn check_logins(&self, logins: impl Iterator<Item = Key>, is_new: impl Fn(Key) -> bool) -> Result<(), Error> {

@@ -15,6 +15,7 @@ use crate::limit::Limits;
 use crate::operator::{Operator, Platform};
 use crate::package::Package;
 use crate::pending::Pending;
+use crate::transfer::Transfer;
 use crate::window::Calendar;
 
 /// An account as it is put. Texts are borrowed from where they stand.
@@ -32,6 +33,8 @@ pub(super) struct NewAccount<'a> {
     pub(super) limits: Limits,
     pub(super) calendar: Option<&'a Calendar>,
     pub(super) pending: Option<&'a Pending>,
+    pub(super) transfer: Option<&'a Transfer>,
+    pub(super) created: Option<i64>,
     pub(super) attributes: Map<String, Value>,
 }
 
@@ -88,6 +91,8 @@ impl Hot {
         let mut cold = cold("Account", new.limits, new.attributes, Vec::new(), names);
         cold.calendar = new.calendar.cloned().map(Box::new);
         cold.pending = new.pending.cloned().map(Box::new);
+        cold.transfer = new.transfer.cloned().map(Box::new);
+        cold.created = new.created;
         let bits = mask(account_bit::EXISTS)
             | bit(new.confirmed, account_bit::CONFIRMED)
             | bit(new.closed, account_bit::CLOSED)
@@ -240,5 +245,5 @@ fn more(cold: &Cold) -> u16 {
 /// What does not fit the schema is left untyped: the checks tell the reason.
 fn cold(kind: &str, limits: Limits, attributes: Map<String, Value>, features: Vec<u32>, names: &impl Names) -> Cold {
     let own = if attributes.is_empty() { None } else { names.typed(kind, &attributes).ok() };
-    Cold { limits, calendar: None, pending: None, attributes, own, features }
+    Cold { limits, attributes, own, features, ..Cold::default() }
 }

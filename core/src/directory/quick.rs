@@ -143,6 +143,8 @@ fn account<'a>(line: &AccountLine<'a>) -> Option<NewAccount<'a>> {
         limits: Limits::new(),
         calendar: None,
         pending: None,
+        transfer: None,
+        created: None,
         attributes: Map::new(),
     })
 }

@@ -66,6 +66,8 @@ impl Directory {
             limits: cold.map(|cold| cold.limits.clone()).unwrap_or_default(),
             calendar: cold.and_then(|cold| cold.calendar.as_deref().cloned()),
             pending: cold.and_then(|cold| cold.pending.as_deref().cloned()),
+            transfer: cold.and_then(|cold| cold.transfer.as_deref().cloned()),
+            created: cold.and_then(|cold| cold.created),
             attributes: cold.map(|cold| cold.attributes.clone()).unwrap_or_default(),
         })
     }
@@ -74,6 +76,30 @@ impl Directory {
     pub(crate) fn owner_of(&self, account: &str) -> Option<&str> {
         let (_, row) = self.hot.accounts.find(account)?;
         self.hot.accounts.id(row.owner)
+    }
+
+    /// The ids of an owner's clients that are not closed (C6), sorted.
+    pub(crate) fn clients_of(&self, owner: u32) -> Vec<String> {
+        let referrers = self.referrers.of(Target::Record(Kind::Account.key(owner)), &self.hot);
+        let clients = referrers.into_iter().filter(|key| key.kind() == Kind::Account && self.is_client(owner, key.number()));
+        let mut found: Vec<String> = clients.map(|key| self.hot.id(key).to_owned()).collect();
+        found.sort_unstable();
+        found
+    }
+
+    /// Whether it is an owner's client, and not closed.
+    pub(crate) fn has_client(&self, owner: u32, id: &str) -> bool {
+        self.hot.accounts.find(id).is_some_and(|(number, _)| self.is_client(owner, number))
+    }
+
+    fn is_client(&self, owner: u32, account: u32) -> bool {
+        self.hot.accounts.row(account).is_some_and(|row| row.owner == owner && !row.is_closed())
+    }
+
+    /// When an account was created, where that is known.
+    pub(crate) fn created(&self, id: &str) -> Option<i64> {
+        let (number, _) = self.hot.accounts.find(id)?;
+        self.hot.cold(Kind::Account, number)?.created
     }
 
     /// The clients that have an access level, by id.

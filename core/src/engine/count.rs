@@ -62,7 +62,7 @@ impl Engine {
     /// `quota.hold_expired`, `quota.hold_settled`, `quota.commit_too_much`, `quota.unknown_operation`; the codes of keys and
     /// of the store.
     pub fn commit(&self, reservation: u64, amount: Option<i64>, key: Option<&str>) -> Result<Counted, Error> {
-        self.settle("commit", reservation, Settling::Commit(amount), amount, key)
+        self.settled("commit", reservation, Settling::Commit(amount), amount, key)
     }
 
     /// Gives back what a reservation holds.
@@ -70,7 +70,7 @@ impl Engine {
     /// # Errors
     /// As [`Engine::commit`].
     pub fn release(&self, reservation: u64, key: Option<&str>) -> Result<Counted, Error> {
-        self.settle("release", reservation, Settling::Release, None, key)
+        self.settled("release", reservation, Settling::Release, None, key)
     }
 
     /// Gives back so much of each meter that an operation took, in the window that it took it from; all that is left of it,
@@ -79,7 +79,7 @@ impl Engine {
     /// # Errors
     /// `quota.refund_too_much`, `quota.not_refundable`, `quota.unknown_operation`; the codes of keys and of the store.
     pub fn refund(&self, operation: u64, amount: Option<i64>, key: Option<&str>) -> Result<Counted, Error> {
-        self.settle("refund", operation, Settling::Refund(amount), amount, key)
+        self.settled("refund", operation, Settling::Refund(amount), amount, key)
     }
 
     /// Adds to the limit of an account's meter for its present window; of a stock, for good.
@@ -186,7 +186,7 @@ impl Engine {
     }
 
     /// Does the work with the version that is in force when it runs: again, if another came before the store's turn.
-    fn with_latest<T>(&self, work: impl Fn(&State) -> Result<Option<T>, Error>) -> Result<T, Error> {
+    pub(super) fn with_latest<T>(&self, work: impl Fn(&State) -> Result<Option<T>, Error>) -> Result<T, Error> {
         for _ in 0..VERSIONS {
             if let Some(answer) = work(&**self.current()?)? {
                 return Ok(answer);
@@ -195,7 +195,7 @@ impl Engine {
         Err(lost())
     }
 
-    fn is_latest(&self, state: &State) -> bool {
+    pub(super) fn is_latest(&self, state: &State) -> bool {
         self.state.is_latest(state) && state.is_fresh()
     }
 
@@ -238,7 +238,7 @@ impl Engine {
         Ok(taken.map(|(answer, counted)| Decision { counted: Some(counted), ..state.told(answer.clone()) }))
     }
 
-    fn settle(&self, verb: &str, operation: u64, how: Settling, amount: Option<i64>, key: Option<&str>) -> Result<Counted, Error> {
+    fn settled(&self, verb: &str, operation: u64, how: Settling, amount: Option<i64>, key: Option<&str>) -> Result<Counted, Error> {
         guard(|| {
             let state = self.current()?;
             if let Some(amount) = amount.filter(|amount| *amount < 0) {

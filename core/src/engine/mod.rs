@@ -4,6 +4,7 @@
 //! it does not have makes itself a new one.
 
 mod ask;
+mod bill;
 mod change;
 mod count;
 mod known;

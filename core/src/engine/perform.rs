@@ -9,7 +9,7 @@ use super::shared::Made;
 use super::{Engine, State, guard};
 use crate::command::{Command, Scene, Target};
 use crate::decision::Decision;
-use crate::directory::Directory;
+use crate::directory::{Change, Directory};
 use crate::policy::Bundle;
 use crate::quota::{self, Line, Subject, Taking};
 use crate::store::{Keep, Ledger};
@@ -127,14 +127,24 @@ impl State {
         if !decision.allowed {
             return Ok((decision, None, Keep::No));
         }
-        let changes = order.command.changes(&scene)?;
+        let mut changes = order.command.changes(&scene)?;
         if changes.is_empty() {
             return Ok((decision, None, Keep::Yes));
         }
-        let references = if self.is_shared() { self.directory.references(&changes) } else { Vec::new() };
-        let directory = self.directory.apply(changes, &bundle.catalog, bundle, None)?;
+        self.close_books(ledger, &target.counted)?;
+        let mut directory = self.directory.apply(changes.clone(), &bundle.catalog, bundle, None)?;
+        if let Some(all) = self.with_overage(ledger, &changes, &directory, &target.counted)? {
+            changes = all;
+            directory = self.directory.apply(changes.clone(), &bundle.catalog, bundle, None)?;
+        }
+        let references = self.references(&changes);
         keep_stocks(ledger, &directory, bundle, &target.counted)?;
         Ok((decision, Some((self.over(directory)?, Some(references))), Keep::Yes))
+    }
+
+    /// What others who share the directory are to be told of.
+    pub(super) fn references(&self, changes: &[Change]) -> Vec<Ref> {
+        if self.is_shared() { self.directory.references(changes) } else { Vec::new() }
     }
 
     /// What the policies say: of the actions that the schema marks for it the first that is allowed, or the refusal that came

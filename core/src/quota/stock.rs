@@ -1,8 +1,9 @@
 //! Stocks that the directory is the count of, and what commands leave in an account's history.
 
 use super::answer::{Counted, Recorded};
-use super::take::{KEY_LIFE, Place, numbered};
+use super::take::{KEY_LIFE, Place, in_force, numbered};
 use super::{Line, Subject};
+use crate::limit::Limit;
 use crate::store::{Ledger, New, OperationKind, Part, Whose};
 use crate::window::Window;
 use crate::{Decision, Error};
@@ -24,6 +25,12 @@ pub(crate) fn keep(ledger: &mut dyn Ledger, subject: &Subject<'_>, line: &Line<'
     };
     let parts = [Part { used: count.saturating_sub(used), ..Part::of(bucket.id) }];
     record(ledger, OperationKind::Set, subject, None, &parts, &mut |_| Vec::new()).map(drop)
+}
+
+/// The limit in force of a stock, what was added to it included.
+pub(crate) fn limit_of(ledger: &mut dyn Ledger, subject: &Subject<'_>, line: &Line<'_>) -> Result<Limit, Error> {
+    let place = Place::find(ledger, Whose { account: subject.account, member: None }, line, subject)?;
+    Ok(in_force(line.allowance, place.bucket.map_or(0, |bucket| bucket.top_up)))
 }
 
 /// Writes into the history that a command was obeyed; gives the decision with the number of its line.

@@ -68,6 +68,10 @@ pub enum OperationKind {
     CarryOver,
     /// Changed the directory; counted nothing.
     Command,
+    /// Received cents for a month (B4).
+    Payment,
+    /// Took a payment back.
+    Reversal,
 }
 
 impl OperationKind {
@@ -85,6 +89,8 @@ impl OperationKind {
             Self::TopUp => "top_up",
             Self::CarryOver => "carry_over",
             Self::Command => "command",
+            Self::Payment => "payment",
+            Self::Reversal => "reversal",
         }
     }
 }
@@ -145,7 +151,7 @@ pub(crate) struct New<'a> {
     pub(crate) of: Option<u64>,
     /// When what it reserves expires.
     pub(crate) until: Option<i64>,
-    /// Until when it, and its key, are kept.
+    /// Until when it, and its key, are kept: [`i64::MAX`] for good.
     pub(crate) keep: i64,
     pub(crate) parts: &'a [Part],
     /// The answer as it is to be given again, by the operation's id; asked for only where there is a key.
@@ -200,6 +206,10 @@ pub(crate) trait Ledger {
     fn amend(&mut self, operation: &Operation) -> Result<(), Error>;
     /// The last operations of an account, the newest first, older than `before` where it is given.
     fn history(&mut self, account: &str, before: Option<u64>, most: usize) -> Result<Vec<Operation>, Error>;
+    /// What is written down of an account under that name.
+    fn document(&mut self, account: &str, name: &str) -> Result<Option<String>, Error>;
+    /// Writes it down, in place of what was there.
+    fn write_document(&mut self, account: &str, name: &str, text: &str) -> Result<(), Error>;
 }
 
 /// What a transaction does.

@@ -108,7 +108,7 @@ impl Ledger for Open<'_> {
         let rest = Rest { member, actor: new.actor.map(Arc::from), key: key.clone(), of: new.of, hold: new.until.map(Hold::Until) };
         let parts = new.parts.iter().copied().collect();
         let kept = Kept { id, kind: new.kind, account, at: now, keep: new.keep, parts, rest: rest.kept() };
-        if new.key.is_none() && new.until.is_none() {
+        if is_of_the_tail(&new) {
             shard.remember(kept);
             shard.steps.push(Undo::Tail);
             return Ok(id);
@@ -157,6 +157,24 @@ impl Ledger for Open<'_> {
         found.truncate(most);
         Ok(found.into_iter().map(|kept| shard.told(kept)).collect())
     }
+
+    fn document(&mut self, account: &str, name: &str) -> Result<Option<String>, Error> {
+        let shard = self.of(account)?;
+        Ok(shard.find(account).and_then(|number| shard.documents.get(&(number, Arc::from(name))).cloned()))
+    }
+
+    fn write_document(&mut self, account: &str, name: &str, text: &str) -> Result<(), Error> {
+        let shard = self.of(account)?;
+        let (number, name) = (shard.account(account), Arc::<str>::from(name));
+        let old = shard.documents.insert((number, Arc::clone(&name)), text.to_owned());
+        shard.steps.push(Undo::Document(number, name, old));
+        Ok(())
+    }
+}
+
+/// Whether an operation is kept for history alone.
+fn is_of_the_tail(new: &New<'_>) -> bool {
+    new.key.is_none() && new.until.is_none() && new.keep != i64::MAX
 }
 
 /// Does to a row what a part says. A hold is put by the operation that reserves, and taken by its id when it is settled.
@@ -167,7 +185,7 @@ fn apply(shard: &mut Shard, part: &Part, id: u64, new: &New<'_>) -> Result<(), E
     let sums = row.used.checked_add(part.used).zip(row.top_up.checked_add(part.top_up));
     let (used, top_up) = sums.ok_or_else(|| Error::Panic { reason: "a count left the range of 64 bits".to_owned() })?;
     (row.used, row.top_up) = (used, top_up);
-    if new.key.is_none() && new.until.is_none() {
+    if is_of_the_tail(new) {
         row.gone = (row.gone.0.saturating_add(part.used), row.gone.1.saturating_add(part.top_up));
     }
     let settled = new.of.filter(|_| part.held < 0);

@@ -125,6 +125,8 @@ pub(super) struct Shard {
     pub(super) tail: VecDeque<Kept>,
     /// Of every operation that is kept, whose it is.
     pub(super) whose: HashMap<u64, u32>,
+    /// By account and name.
+    pub(super) documents: HashMap<(u32, Arc<str>), String>,
     next: u64,
     meters: Vec<Arc<str>>,
     pub(super) steps: Vec<Undo>,
@@ -139,6 +141,7 @@ impl Shard {
             accounts: Vec::new(),
             tail: VecDeque::new(),
             whose: HashMap::new(),
+            documents: HashMap::new(),
             next: 1,
             meters: Vec::new(),
             steps: Vec::new(),

@@ -17,6 +17,8 @@ pub(super) enum Undo {
     Kept(u32, u64),
     Key(u32, Arc<str>),
     Amended(Box<Kept>),
+    /// Of an account's document: what was there.
+    Document(u32, Arc<str>, Option<String>),
 }
 
 impl Shard {
@@ -47,6 +49,10 @@ impl Shard {
                     drop(self.counts(account).and_then(|counts| counts.kept.remove(&id)));
                 }
                 Undo::Key(account, key) => drop(self.counts(account).and_then(|counts| counts.keys.remove(&key))),
+                Undo::Document(account, name, old) => match old {
+                    Some(old) => drop(self.documents.insert((account, name), old)),
+                    None => drop(self.documents.remove(&(account, name))),
+                },
                 Undo::Amended(old) => {
                     if let Some(kept) = self.kept_mut(old.id) {
                         *kept = *old;

@@ -106,6 +106,14 @@ impl Ledger for View<'_> {
     fn history(&mut self, _: &str, _: Option<u64>, _: usize) -> Result<Vec<Operation>, Error> {
         self.miss()
     }
+
+    fn document(&mut self, _: &str, _: &str) -> Result<Option<String>, Error> {
+        self.miss()
+    }
+
+    fn write_document(&mut self, _: &str, _: &str, _: &str) -> Result<(), Error> {
+        self.miss()
+    }
 }
 
 /// A transaction that notes what is read of an account.
@@ -154,5 +162,13 @@ impl Ledger for Noting<'_, '_> {
 
     fn history(&mut self, account: &str, before: Option<u64>, most: usize) -> Result<Vec<Operation>, Error> {
         self.sheet.history(account, before, most)
+    }
+
+    fn document(&mut self, account: &str, name: &str) -> Result<Option<String>, Error> {
+        self.sheet.document(account, name)
+    }
+
+    fn write_document(&mut self, account: &str, name: &str, text: &str) -> Result<(), Error> {
+        self.sheet.write_document(account, name, text)
     }
 }

@@ -210,6 +210,9 @@ fn connect(place: &Place, wanted: Option<&str>) -> Result<(Connection, String), 
     connection.execute_batch("PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY").map_err(|found| told(&found))?;
     if empty {
         create(&mut connection).map_err(|found| told(&found))?;
+    } else if number("SELECT count(*) FROM sqlite_schema WHERE name = 'documents'")? == 0 {
+        // Of the first version, before there were any.
+        connection.execute_batch(SCHEMA.lines().last().unwrap_or_default()).map_err(|found| told(&found))?;
     }
     let id = connection.query_row("SELECT value FROM meta WHERE name = 'store'", [], |row| row.get::<_, String>(0)).optional();
     let id = id.map_err(|found| told(&found))?.ok_or_else(|| Error::StoreForeign { store: place.name.clone() })?;

@@ -237,4 +237,14 @@ impl Ledger for Sheet<'_> {
         }
         Ok(found)
     }
+
+    fn document(&mut self, account: &str, name: &str) -> Result<Option<String>, Error> {
+        self.one("SELECT text FROM documents WHERE account = ?1 AND name = ?2", [account, name], |row| row.get(0))
+    }
+
+    fn write_document(&mut self, account: &str, name: &str, text: &str) -> Result<(), Error> {
+        self.wrote = true;
+        let sql = "INSERT INTO documents VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET text = excluded.text";
+        self.run(sql, [account, name, text]).map(drop)
+    }
 }

@@ -24,7 +24,7 @@ pub(super) fn row(id: u64) -> i64 {
 }
 
 /// The numbers stand in files: new kinds come at the end.
-const KINDS: [OperationKind; 10] = [
+const KINDS: [OperationKind; 12] = [
     OperationKind::Consume,
     OperationKind::Free,
     OperationKind::Set,
@@ -35,6 +35,8 @@ const KINDS: [OperationKind; 10] = [
     OperationKind::TopUp,
     OperationKind::CarryOver,
     OperationKind::Command,
+    OperationKind::Payment,
+    OperationKind::Reversal,
 ];
 
 pub(super) fn kind_number(kind: OperationKind) -> i64 {

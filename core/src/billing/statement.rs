@@ -1,0 +1,216 @@
+//! What an owner owes for a month, and who is disabled for it: shape and sums. Counts and whole cents, no clock, no store.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::draw;
+use crate::Error;
+use crate::catalog::ExcessOrder;
+use crate::limit::Limit;
+
+/// How far a statement has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StatementStatus {
+    /// The month runs: a preview of what will be owed if nothing changes (B6).
+    Open,
+    /// The month is over, and nothing has fixed what it came to.
+    Ended,
+    /// Numbers and seed are fixed; nobody is disabled for it.
+    Closed,
+    /// The draw is in force.
+    Settled,
+}
+
+/// What an owner owes the platform for client accounts over his package's number, in one of his months (B2 to B6).
+///
+/// The same JSON in every language. [`verify_draw`] re-checks one from nothing else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Statement {
+    /// The owner's account.
+    pub owner: String,
+    /// The month, `YYYY-MM`: the owner's, which begins in that month of his calendar.
+    pub period: String,
+    /// Its first instant, as RFC 3339 in UTC.
+    pub from: String,
+    /// The first instant after it.
+    pub until: String,
+    /// How far it has come.
+    pub status: StatementStatus,
+    /// Client accounts not closed at its last instant; now, while it is open.
+    pub clients: i64,
+    /// How many of them the package includes.
+    pub included: Limit,
+    /// How many are over that (B4).
+    pub excess: i64,
+    /// The price of one for the month, in cents.
+    pub price_cents: i64,
+    /// `excess` times `price_cents`.
+    pub due_cents: i64,
+    /// What was received for it, less what was reversed.
+    pub received_cents: i64,
+    /// How many clients that pays for.
+    pub paid: i64,
+    /// How many are neither paid for nor gone: so many are disabled once it is settled.
+    pub unpaid: i64,
+    /// Whose turn it is first.
+    pub order: ExcessOrder,
+    /// What the draw is drawn with, 32 bytes as hexadecimal digits; of the operating system, taken when it was closed.
+    pub seed: Option<String>,
+    /// Whom the owner named, where that is the order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub choice: Vec<String>,
+    /// When clients were created, where that is the order.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub created: BTreeMap<String, String>,
+    /// All its clients in the order in which they are disabled; empty while that is not known.
+    pub draw: Vec<String>,
+    /// Clients of it that have been closed or have left the owner since: they count no more, and free whom they pay for.
+    pub gone: Vec<String>,
+    /// Who is at risk: everybody, while the draw is not known; else who will be disabled, or is.
+    pub at_risk: Vec<String>,
+    /// Who is disabled for it: the first `unpaid` of `draw` without those that are gone, once it is settled.
+    pub disabled: Vec<String>,
+}
+
+/// What a statement is made of.
+#[derive(Debug, Clone)]
+pub(super) struct Counts<'a> {
+    pub(super) owner: &'a str,
+    pub(super) period: &'a str,
+    pub(super) bounds: [String; 2],
+    pub(super) status: StatementStatus,
+    pub(super) clients: &'a [String],
+    pub(super) created: &'a BTreeMap<String, String>,
+    pub(super) included: Limit,
+    pub(super) price: u64,
+    pub(super) order: ExcessOrder,
+    /// Known to us, though not told before the statement is closed.
+    pub(super) seed: Option<&'a str>,
+    pub(super) choice: &'a [String],
+    pub(super) gone: &'a BTreeSet<String>,
+    pub(super) received: i64,
+}
+
+/// How many are over what is included.
+fn over(clients: usize, included: Limit) -> i64 {
+    match included {
+        Limit::Number(included) => i64::try_from(clients).unwrap_or(i64::MAX).saturating_sub(included).max(0),
+        Limit::Unlimited => 0,
+    }
+}
+
+/// How many clients so much pays for (B4). What costs nothing is paid for.
+fn paid(received: i64, price: i64, excess: i64) -> i64 {
+    received.max(0).checked_div(price).unwrap_or(excess)
+}
+
+/// How many of the clients that are still there are not paid for.
+fn unpaid(clients: usize, gone: usize, included: Limit, paid: i64) -> i64 {
+    over(clients.saturating_sub(gone), included).saturating_sub(paid).max(0)
+}
+
+/// The first so many that are not gone.
+fn first<'a>(draw: &'a [String], gone: impl Fn(&String) -> bool + 'a, count: i64) -> impl Iterator<Item = String> + 'a {
+    draw.iter().filter(move |id| !gone(id)).take(usize::try_from(count).unwrap_or(0)).cloned()
+}
+
+impl Statement {
+    pub(super) fn new(counts: &Counts<'_>) -> Self {
+        let Counts { clients, created, included, order, choice, gone, received, .. } = *counts;
+        let price = i64::try_from(counts.price).unwrap_or(i64::MAX);
+        let excess = over(clients.len(), included);
+        let paid = paid(received, price, excess);
+        let unpaid = unpaid(clients.len(), gone.len(), included, paid);
+        let (fixed, settled) = (matches!(counts.status, StatementStatus::Closed | StatementStatus::Settled), counts.status == StatementStatus::Settled);
+        let known = counts.seed.is_some() && (order != ExcessOrder::OwnersChoice || settled);
+        let draw = counts.seed.filter(|_| known).map(|seed| draw::order(order, seed, clients, created, choice)).unwrap_or_default();
+        let is_gone = |id: &String| gone.contains(id);
+        let at_risk: Vec<String> = match unpaid {
+            0 => Vec::new(),
+            unpaid if known => first(&draw, is_gone, unpaid).collect(),
+            _ => clients.iter().filter(|id| !is_gone(id)).cloned().collect(),
+        };
+        let [from, until] = counts.bounds.clone();
+        Self {
+            owner: counts.owner.to_owned(),
+            period: counts.period.to_owned(),
+            from,
+            until,
+            status: counts.status,
+            clients: i64::try_from(clients.len()).unwrap_or(i64::MAX),
+            included,
+            excess,
+            price_cents: price,
+            due_cents: excess.saturating_mul(price),
+            received_cents: received,
+            paid,
+            unpaid,
+            order,
+            seed: counts.seed.filter(|_| fixed).map(str::to_owned),
+            choice: choice.to_vec(),
+            created: if order == ExcessOrder::NewestFirst { created.clone() } else { BTreeMap::new() },
+            draw: if fixed { draw } else { Vec::new() },
+            gone: gone.iter().cloned().collect(),
+            disabled: if settled { at_risk.clone() } else { Vec::new() },
+            at_risk,
+        }
+    }
+
+    /// Reads a statement from JSON text.
+    ///
+    /// # Errors
+    /// [`Error::Json`], [`Error::DuplicateKey`] for what is no statement.
+    pub fn from_json(text: &str) -> Result<Self, Error> {
+        crate::json::read("statement", text, 4)
+    }
+}
+
+/// Whether a statement's sums are right, its draw is the one that its seed gives, and who is disabled is who the draw says (B5).
+///
+/// Anyone can check it by hand: the order is that of HMAC-SHA-256, keyed with the seed's bytes, of the clients' ids.
+///
+/// # Example: a statement that somebody has altered
+/// ```
+/// let text = r#"{
+///   "owner": "acme", "period": "2026-10", "from": "2026-10-01T00:00:00Z", "until": "2026-11-01T00:00:00Z", "status": "settled",
+///   "clients": 2, "included": 1, "excess": 1, "price_cents": 500, "due_cents": 500, "received_cents": 0, "paid": 0, "unpaid": 1,
+///   "order": "random", "seed": "0000000000000000000000000000000000000000000000000000000000000000",
+///   "draw": ["cafe", "bakery"], "gone": [], "at_risk": ["cafe"], "disabled": ["cafe"]
+/// }"#;
+/// let mut statement = sublet::Statement::from_json(text)?;
+/// assert!(sublet::verify_draw(&statement));
+/// statement.disabled = vec!["bakery".to_owned()];
+/// assert!(!sublet::verify_draw(&statement));
+/// # Ok::<(), sublet::Error>(())
+/// ```
+#[must_use]
+pub fn verify_draw(statement: &Statement) -> bool {
+    let fixed = matches!(statement.status, StatementStatus::Closed | StatementStatus::Settled);
+    let (Some(seed), true) = (&statement.seed, fixed) else { return false };
+    let mut clients = statement.draw.clone();
+    clients.sort_unstable();
+    let gone: BTreeSet<String> = statement.gone.iter().cloned().collect();
+    if clients.windows(2).any(|pair| matches!(pair, [one, other] if one == other)) || !gone.iter().all(|id| clients.binary_search(id).is_ok()) {
+        return false;
+    }
+    let Ok(price) = u64::try_from(statement.price_cents) else { return false };
+    let again = Statement::new(&Counts {
+        owner: &statement.owner,
+        period: &statement.period,
+        bounds: [statement.from.clone(), statement.until.clone()],
+        status: statement.status,
+        clients: &clients,
+        created: &statement.created,
+        included: statement.included,
+        price,
+        order: statement.order,
+        seed: Some(seed),
+        choice: &statement.choice,
+        gone: &gone,
+        received: statement.received_cents,
+    });
+    again == *statement
+}
