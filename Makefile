@@ -1,4 +1,5 @@
 # make demo   builds what it needs and asks a sample agency the help page's questions, from Python and Node
+# make example  the worked example of examples/agency: two services on ports 8000 and 8001, until Ctrl-C
 # make test   every suite: Rust, the command, Python, Node, types
 # make soak   the same suites at the sizes that the issues name (hours)
 # make bench  what a check costs, beside Cedar itself and beside rules written by hand: one table, and target/bench.json
@@ -9,6 +10,7 @@
 SHELL := /bin/bash
 VENV := target/venv
 PY := $(VENV)/bin/python
+EXAMPLE := examples/agency/node
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
@@ -26,15 +28,20 @@ SUBLET_FUZZ_SECONDS ?= 60
 SUBLET_STEPS ?= 100000
 SUBLET_KILLS ?= 100
 SUBLET_ROUNDS ?= 1000
-export SUBLET_CASES SUBLET_FORKS SUBLET_CHANGES SUBLET_STEPS SUBLET_KILLS SUBLET_ROUNDS
+# How long the worked example is under load, while one of its eight workers is killed every second.
+SUBLET_LOAD_SECONDS ?= 10
+export SUBLET_CASES SUBLET_FORKS SUBLET_CHANGES SUBLET_STEPS SUBLET_KILLS SUBLET_ROUNDS SUBLET_LOAD_SECONDS
 # The numbers of main accounts that `make bench` asks with; `make bench SIZES=1,100` is the quick one.
 SIZES ?= 1,100,1000,10000
 export SIZES
 
-.PHONY: demo test soak fuzz bench lint build python node one-build types
+.PHONY: demo example test soak fuzz bench lint build python node one-build types
 
 demo: python node
 	@$(PY) tests/demo/demo.py
+
+example: python node $(VENV)/.example $(EXAMPLE)/node_modules/.package-lock.json
+	examples/agency/run.sh
 
 build:
 	cargo build --release --locked --workspace --exclude sublet-python
@@ -46,6 +53,14 @@ $(VENV)/.ready: requirements-dev.txt
 
 $(VENV)/.bench: $(VENV)/.ready benches/python/requirements-bench.txt
 	$(PY) -m pip install --quiet -r benches/python/requirements-bench.txt
+	touch $@
+
+$(VENV)/.example: $(VENV)/.ready examples/agency/requirements.txt
+	$(PY) -m pip install --quiet -r examples/agency/requirements.txt
+	touch $@
+
+$(EXAMPLE)/node_modules/.package-lock.json: $(EXAMPLE)/package-lock.json
+	cd $(EXAMPLE) && npm ci --silent
 	touch $@
 
 python: build $(VENV)/.ready
@@ -61,14 +76,14 @@ one-build: build
 	  if cargo build --release --locked -p $$package --message-format short -v 2>&1 | grep -q 'Compiling cedar-policy-core'; then \
 	    echo "$$package compiles Cedar anew"; exit 1; fi; done; echo "one build of Cedar serves all packages"
 
-types: python node
-	$(PY) -m mypy --strict tests/python tests/demo/demo.py
+types: python node $(VENV)/.example
+	MYPYPATH=examples/agency $(PY) -m mypy --strict tests/python tests/demo/demo.py examples/agency/office
 	$(PY) -m mypy.stubtest sublet._sublet
-	$(PY) -m pyright tests/python tests/demo/demo.py
+	$(PY) -m pyright tests/python tests/demo/demo.py examples/agency/office
 	@cd target && venv/bin/python -m pyright --verifytypes sublet --ignoreexternal > stubs.txt || { cat stubs.txt; exit 1; }
 	cd bindings-node && node_modules/.bin/tsc --noEmit --strict --target es2022 --module nodenext ../tests/node/types.ts
 
-test: build one-build python node types
+test: build one-build python node types $(VENV)/.example $(EXAMPLE)/node_modules/.package-lock.json
 	cargo test --release --locked --workspace --exclude sublet-python
 	target/release/sublet check policies
 	target/release/sublet test policies
@@ -82,6 +97,7 @@ soak: export SUBLET_FUZZ_SECONDS := 3600
 soak: export SUBLET_STEPS := 1000000
 soak: export SUBLET_KILLS := 1000
 soak: export SUBLET_ROUNDS := 10000
+soak: export SUBLET_LOAD_SECONDS := 60
 soak: test fuzz
 
 # What it finds worth keeping beyond the corpus stays in target/found; an input on which they differ is written beside it.

@@ -6,7 +6,7 @@ import { key, visitor } from './visitors.mjs';
 
 const body = (properties) => ({ schema: { body: { type: 'object', required: Object.keys(properties), additionalProperties: false, properties } } });
 const many = body({ recipients: { type: 'integer', minimum: 0 } });
-const list = body({ recipients: { type: 'array', items: { type: 'string' } } });
+const list = body({ recipients: { type: 'array', minItems: 1, items: { type: 'string' } } });
 
 const answer = ({ code, operation, replayed, quota, advice }) => ({ code, operation, replayed, left: quota[0].remaining, advice });
 
@@ -19,7 +19,7 @@ export function sending(app) {
   });
 
   // A broadcast takes its time, and some of it never leaves: what it may take at most is reserved, what did leave is committed. (Q8) Asked again with the same
-  // key both give their first answer: a worker that is killed in between costs the account nothing.
+  // key both give their first answer: a worker that is killed in between costs the account nothing, though some may get the mail twice.
   app.post('/accounts/:account/broadcasts/:broadcast/send', list, async (request) => {
     const [{ account, broadcast }, { principal, around }, { recipients }] = [request.params, visitor(request), request.body];
     const resource = { type: 'Broadcast', id: broadcast, account };

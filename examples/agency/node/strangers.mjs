@@ -1,5 +1,5 @@
 // What strangers do through an account's links, in the account's name: they have no session. (C8)
-import { appendFileSync } from 'node:fs';
+import { appendFile } from 'node:fs/promises';
 import path from 'node:path';
 import { allowed } from './answers.mjs';
 import { engine } from './policy.mjs';
@@ -19,7 +19,7 @@ export function strangers(app) {
   app.post('/unsubscribe/:account/:contact', async (request) => {
     const { account, contact } = request.params;
     may(account, 'contact.unsubscribe', 'Contact', contact, request.headers.host);
-    appendFileSync(path.join(state, 'unsubscribed.jsonl'), `${JSON.stringify({ account, contact })}\n`);
+    await appendFile(path.join(state, 'unsubscribed.jsonl'), `${JSON.stringify({ account, contact })}\n`);
     return { code: 'ok' };
   });
 }

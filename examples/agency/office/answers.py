@@ -29,7 +29,7 @@ def allowed(decision: sublet.Decision) -> sublet.Decision:
 
 def stranger(why: str) -> Refused:
     """The one answer for whoever has no session: the precise code is for our log alone. (D7)"""
-    log.info("login refused: %s", why)
+    log.warning("login refused: %s", why)
     return Refused("login_refused", 401)
 
 
@@ -44,3 +44,8 @@ def install(app: FastAPI) -> None:
     def failed(_request: Request, error: sublet.SubletError) -> JSONResponse:
         status = 404 if ".unknown_" in error.code else STATUS.get(error.code.partition(".")[0], 500)
         return JSONResponse({"error": error.code, "message": str(error), "help": error.help}, status)
+
+    @app.exception_handler(Exception)
+    def broken(_request: Request, _error: Exception) -> JSONResponse:
+        # Uvicorn logs what it was.
+        return JSONResponse({"error": "http", "message": "see the log", "help": None}, 500)

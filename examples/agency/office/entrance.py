@@ -8,7 +8,7 @@ from sublet.commands import Command
 
 from . import outbox, passwords
 from .answers import allowed, stranger
-from .policy import engine
+from .policy import account_of, engine
 from .sessions import Session, sealed
 from .settings import PLATFORM
 from .visitors import Asking, At
@@ -20,8 +20,7 @@ Text = Annotated[str, Body()]
 
 def realm_of(login: tuple[str, str]) -> tuple[str, str]:
     """The realm of a login: an owner's for his clients and their members, the platform's for all others. (I1)"""
-    record = engine().record(login) or {}
-    account = engine().record(("Account", record.get("account", login[1]))) or {}
+    account = engine().record(("Account", account_of(login))) or {}
     return ("Account", account["owner"]) if "owner" in account else PLATFORM
 
 
@@ -75,8 +74,7 @@ def again(host: At, account: Annotated[str, Body(embed=True)]) -> None:
     try:
         done = engine().perform(login, {"do": "resend_confirmation", "account": account}, host=host)
         if done.token:
-            waits = (engine().record(login) or {})["pending"]
-            outbox.post(realm_of(login)[1], waits["email"], "confirm your e-mail", done.token)
+            outbox.post(realm_of(login)[1], outbox.waiting(account), "resend_confirmation", done.token)
     except sublet.SubletError as error:
         stranger(error.code)
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Body
 
 from .answers import Refused
 from .database import database
-from .policy import engine
+from .policy import account_of, engine
 from .visitors import Asking, Visitor
 
 router = APIRouter(prefix="/tickets")
@@ -29,8 +29,7 @@ def routed(desk: sublet.Desk) -> sublet.Desk:
 @router.post("")
 def open_ticket(words: Words, visitor: Asking) -> dict[str, Any]:
     """A ticket about the visitor's own account."""
-    record = engine().record(visitor.principal) or {}
-    account = record.get("account", visitor.principal[1])
+    account = account_of(visitor.principal)
     desk = routed(engine().desk(visitor.principal, ("Account", account), **visitor.around))
     with database() as tables:
         ticket = tables.execute("INSERT INTO tickets (account, desk) VALUES (?, ?)", (account, desk.desk)).lastrowid or 0

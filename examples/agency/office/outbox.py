@@ -1,12 +1,19 @@
 """Mails. Here they lie in a table, for you and the tests to read; yours sends them."""
 
 from .database import database
+from .policy import engine
 
 
 def post(sender: str, recipient: str, about: str, token: str) -> None:
-    """Queues a mail. `sender` is whose name it goes out under: a client hears from its owner, never from the platform."""
+    """Queues a mail. `sender` is whose name it goes out under."""
     with database() as tables:
         tables.execute("INSERT INTO outbox (sender, recipient, about, token) VALUES (?, ?, ?, ?)", (sender, recipient, about, token))
+
+
+def waiting(account: str) -> str:
+    """The e-mail of an account that waits to be confirmed."""
+    record = engine().record(("Account", account)) or {}
+    return str(record["pending"]["email"])
 
 
 def latest(recipient: str) -> dict[str, str] | None:

@@ -13,3 +13,9 @@ def engine() -> sublet.Engine:
     """The engine, its clock set."""
     clock.follow()
     return _engine
+
+
+def account_of(login: tuple[str, str]) -> str:
+    """The account that a login works in: a member's, or its own."""
+    record = engine().record(login) or {}
+    return str(record.get("account", login[1]))
