@@ -15,6 +15,6 @@ printf %s "${AGENCY_START:-2026-10-01T08:00:00Z}" > "$AGENCY_STATE/clock"
 "$python" -m office.setup
 trap 'kill $(jobs -p) 2>/dev/null; wait' EXIT
 trap 'exit 0' INT TERM
-"$python" -m uvicorn office.app:app --port "${AGENCY_OFFICE_PORT:-8000}" --workers "${AGENCY_WORKERS:-2}" --log-level warning &
-AGENCY_MAILER_PORT=${AGENCY_MAILER_PORT:-8001} node "$here/node/main.mjs" &
+"$python" -m office.main &
+node "$here/node/main.mjs" &
 wait -n

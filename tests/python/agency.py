@@ -42,14 +42,10 @@ class Service:
         finally:
             connection.close()
 
-    def worker(self) -> int:
-        """The process that answers."""
-        return int(self.ask("localhost", "GET", "/health", timeout=5)[1]["worker"])
-
     def wait(self) -> None:
         for _ in range(600):
             try:
-                self.worker()
+                self.ask("localhost", "GET", "/health", timeout=5)
                 return
             except OSError:
                 time.sleep(0.1)
@@ -61,6 +57,17 @@ class Agency:
     state: Path
     office: Service
     mailer: Service
+    running: int
+    """The process that `run.sh` is."""
+
+    def workers(self) -> list[list[int]]:
+        """The processes that serve: the office's, and the mailer's."""
+        table = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,command="], capture_output=True, text=True, check=True).stdout
+        rows = [(int(row[0]), int(row[1]), row[2]) for row in (line.split(None, 2) for line in table.splitlines()) if len(row) == 3]
+        found = [next((pid for pid, parent, command in rows if parent == self.running and name in command), -1) for name in ("office.main", "main.mjs")]
+        # What is just forked is none yet.
+        names = ("office.app:app", "main.mjs")
+        return [[pid for pid, parent, command in rows if parent == of and name in command] for of, name in zip(found, names, strict=True)]
 
     def log_in(self, host: str, email: str, password: str) -> str:
         """A session."""
@@ -109,7 +116,7 @@ def good(answer: tuple[int, Any]) -> Any:
 @contextmanager
 def agency(state: Path, workers: int, start: str = "2026-10-01T08:00:00Z") -> Iterator[Agency]:
     """Both services on a fresh state, as `make example` runs them."""
-    found = Agency(state, Service(free_port()), Service(free_port()))
+    office, mailer = Service(free_port()), Service(free_port())
     environment = {
         **os.environ,
         "PYTHON": sys.executable,
@@ -117,15 +124,15 @@ def agency(state: Path, workers: int, start: str = "2026-10-01T08:00:00Z") -> It
         "AGENCY_START": start,
         "AGENCY_WORKERS": str(workers),
         "AGENCY_STAFF_PASSWORD": "let-me-in",
-        "AGENCY_OFFICE_PORT": str(found.office.port),
-        "AGENCY_MAILER_PORT": str(found.mailer.port),
+        "AGENCY_OFFICE_PORT": str(office.port),
+        "AGENCY_MAILER_PORT": str(mailer.port),
     }
     log = state / "log"
     with log.open("w") as said, subprocess.Popen([str(HERE / "run.sh")], env=environment, stdout=said, stderr=said) as running:
         try:
-            found.office.wait()
-            found.mailer.wait()
-            yield found
+            office.wait()
+            mailer.wait()
+            yield Agency(state, office, mailer, running.pid)
         except BaseException:
             print(log.read_text())
             raise

@@ -1,4 +1,4 @@
-"""The application. `uvicorn office.app:app --workers 4`"""
+"""The application. One process of it is `uvicorn office.app:app`; `main.py` starts several."""
 
 import os
 
