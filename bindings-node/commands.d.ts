@@ -22,6 +22,22 @@ export interface CreateAccount extends AccountFields {
   readonly package: string;
 }
 
+/** Another package. `confirmed`: that clients who cannot log in without the whitelabel right are known of (B7, D8). */
+export interface ChangePackage {
+  readonly do: 'change_package';
+  readonly account: string;
+  readonly package: string;
+  readonly confirmed?: boolean;
+}
+
+/** A main account's own limits, time zone and attributes; what is not named stays (Q10, Q11). */
+export interface EditAccount extends AccountFields {
+  readonly do: 'edit_account';
+  readonly account: string;
+  readonly remove_limits?: readonly string[];
+  readonly remove_attributes?: readonly string[];
+}
+
 /** A client account: of whoever asks, unless `owner` says; its level is the package's, unless `level` says (C3, L7). */
 export interface CreateClient extends AccountFields {
   readonly do: 'create_client';
@@ -56,6 +72,35 @@ export interface Disable {
 /** The end of an account; its data stays. */
 export interface Close {
   readonly do: 'close';
+  readonly account: string;
+}
+
+/** A client, offered to another owner; `valid_for` in milliseconds, seven days if it is not said. */
+export interface OfferTransfer {
+  readonly do: 'offer_transfer';
+  readonly account: string;
+  readonly to: string;
+  readonly valid_for?: number | bigint;
+}
+
+/** The client's consent to the offer that it was shown. */
+export interface ConsentTransfer {
+  readonly do: 'consent_transfer';
+  readonly account: string;
+  readonly to: string;
+}
+
+/** The client, taken by the other owner, who says its level and limits. Counters and history stay. */
+export interface AcceptTransfer {
+  readonly do: 'accept_transfer';
+  readonly account: string;
+  readonly level: string;
+  readonly limits?: { readonly [meter: string]: Limit };
+}
+
+/** The end of an offer: by its owner, by the client, or by the other owner. */
+export interface CancelTransfer {
+  readonly do: 'cancel_transfer';
   readonly account: string;
 }
 
@@ -173,7 +218,8 @@ export interface AcceptInvitation {
 
 /** A change of the directory that somebody asks for. */
 export type Command =
-  | CreateAccount | CreateClient | EditClient | AttachLevel | Disable | Close
+  | CreateAccount | ChangePackage | EditAccount | CreateClient | EditClient | AttachLevel | Disable | Close
+  | OfferTransfer | ConsentTransfer | AcceptTransfer | CancelTransfer
   | InviteMember | GrantMember | EditMember | RemoveMember
   | CreateLevel | EditLevel | DeleteLevel
   | AddDomain | VerifyDomain | RemoveDomain

@@ -11,7 +11,7 @@ class SubletError extends Error {
     this.faults = faults;
   }
 
-  /** `input`, `bundle`, `directory`, `quota`, `store` or `internal`. */
+  /** `input`, `bundle`, `directory`, `quota`, `billing`, `store` or `internal`. */
   get family() {
     return this.code.split('.')[0];
   }

@@ -1,7 +1,9 @@
 // Sublet: an embeddable policy engine for software that is sold under other people's names.
+import type { Statement } from './billing.js';
 import type { Amount, Amounts, Count, Quota } from './quota.js';
 import type { Abortable, Verbs } from './verbs.js';
 export type * from './verbs.js';
+export type * from './billing.js';
 export type * from './commands.js';
 export type * from './quota.js';
 
@@ -337,6 +339,8 @@ export declare class Engine {
 
 /** Every error code with its help. */
 export declare function errorCodes(): { readonly [code: string]: string };
+/** Whether a statement's sums and draw are right: from the statement alone (B5). */
+export declare function verifyDraw(statement: Statement): boolean;
 /** The form in which host names compare, or why the text is none. */
 export declare function normaliseHost(host: string): { normal: string } | { refused: string };
 /** Runs the `sublet` command; gives its exit code. */

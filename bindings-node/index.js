@@ -3,6 +3,7 @@
 
 const native = require('./sublet.node');
 const { apart, listen, signalOf, unlessAborted, unlisten } = require('./abort.js');
+const { verifyDraw } = require('./bill.js');
 const { ANSWER, UNANSWERED, answer, ask, asker, taken } = require('./crossing.js');
 const { ManualClock, clock } = require('./clock.js');
 const { action, entries, host: hostOf, json, reference, request, resource, string } = require('./convert.js');
@@ -327,4 +328,4 @@ function command(list) {
 const { empty, emptyFlat, emptyRaw, emptyWords } = native;
 const _floors = { empty, emptyFlat, emptyRaw, emptyWords };
 
-module.exports = { Action, Decision, Engine, Host, ManualClock, Principal, ResourceType, SubletError, _floors, command, errorCodes, normaliseHost };
+module.exports = { Action, Decision, Engine, Host, ManualClock, Principal, ResourceType, SubletError, _floors, command, errorCodes, normaliseHost, verifyDraw };

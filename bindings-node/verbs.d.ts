@@ -1,6 +1,7 @@
 // The verbs that count and that change the directory: types of `index.d.ts` without a value of their own.
 
 import type { Does, Item, Reserving, Resource, Taking, Who } from './index.js';
+import type { Payment, Statement } from './billing.js';
 import type { Command } from './commands.js';
 import type { Amount, Amounts, Count, Counted, HistoryEntry, Quota, Verification } from './quota.js';
 import type { Decision } from './index.js';
@@ -64,6 +65,24 @@ export interface Verbs {
    */
   perform(principal: Who, command: Command, options?: Reserving): Performed;
   performAsync(principal: Who, command: Command, options?: Reserving & Abortable): Promise<Performed>;
+  /** What an owner owes for one of his months, `YYYY-MM` (B2, B4). Throws `billing.period`, `billing.client`. */
+  statement(owner: string, period: string): Statement;
+  statementAsync(owner: string, period: string, options?: Abortable): Promise<Statement>;
+  /** The statement of the month that runs: what will be owed if nothing changes, and who is at risk (B6). */
+  preview(owner: string): Statement;
+  previewAsync(owner: string, options?: Abortable): Promise<Statement>;
+  /** Records cents received for a month; in a settled one each full price enables one client (B4, B5). */
+  recordPayment(owner: string, period: string, cents: Amount, options?: { readonly key?: string | null }): Payment;
+  recordPaymentAsync(owner: string, period: string, cents: Amount, options?: { readonly key?: string | null } & Abortable): Promise<Payment>;
+  /** Takes a payment back, whole. Throws `billing.unknown_payment`, `billing.payment_reversed`. */
+  reversePayment(payment: Count, options?: { readonly key?: string | null }): Payment;
+  reversePaymentAsync(payment: Count, options?: { readonly key?: string | null } & Abortable): Promise<Payment>;
+  /**
+   * Closes a month that is over, and puts its draw in force: once (B3, B4, B5). `choice`: who is to be first, where the catalog
+   * leaves that to the owner. Throws `billing.period_open`, `billing.choice`.
+   */
+  settle(owner: string, period: string, options?: { readonly choice?: readonly string[] | null }): Statement;
+  settleAsync(owner: string, period: string, options?: { readonly choice?: readonly string[] | null } & Abortable): Promise<Statement>;
   /**
    * Takes all of a list, or nothing: the decisions, in their order. If one of them refuses, none has an `operation`. Throws
    * `input.item` with the index of the first that is malformed.

@@ -3,6 +3,7 @@
 'use strict';
 
 const { apart, unlessAborted } = require('./abort.js');
+const { BILLING } = require('./bill.js');
 const { items, json, reference, string } = require('./convert.js');
 const counts = require('./count.js');
 const { decision } = require('./decision.js');
@@ -57,6 +58,7 @@ const VERBS = {
   refund: { at: 1, texts: settling(['amount', 'key']), read: counted },
   topUp: { at: 3, texts: stating(['key']), read: counted },
   carryOver: { at: 3, texts: stating(['member', 'key']), read: counted },
+  ...BILLING,
   usage: {
     at: 1,
     texts: (account, more = {}) => [counts.form({ account: string('account', account) }, more, ['member', 'meter'])],

@@ -13,7 +13,7 @@ use serde_json::ser::Formatter;
 use sublet::{Change, Command, Decision, Engine, Error, Question, Record, Ref, Request, Take};
 
 use crate::turn::{NativeTurn, Turn};
-use crate::{NativeEngine, guarded, read};
+use crate::{NativeEngine, bill, guarded, read};
 
 /// The largest integer of which a JavaScript number is exact: so is what is smaller.
 const SAFE: u64 = (1 << 53) - 1;
@@ -100,7 +100,7 @@ struct ChangesForm {
     expected: Option<u64>,
 }
 
-type Answer = std::result::Result<String, Error>;
+pub(crate) type Answer = std::result::Result<String, Error>;
 
 fn asked(verb: &str, request: &str, take: &str) -> std::result::Result<(Request, TakeForm), Error> {
     Ok((Request::from_json(request)?, read(verb, take)?))
@@ -194,7 +194,7 @@ fn done(engine: &Engine, verb: &str, texts: &[String]) -> Answer {
         "acceptClock" => engine.accept_clock().map(|()| "null".to_owned()),
         "change" => changed(engine, text(0)),
         "importLines" => engine.import(text(0).as_bytes(), None).map(|revision| revision.to_string()),
-        other => Err(Error::Value { what: "verb".to_owned(), reason: format!("no verb `{other}`") }),
+        other => bill::billed(engine, other, text(0)).unwrap_or_else(|| Err(Error::Value { what: "verb".to_owned(), reason: format!("no verb `{other}`") })),
     }
 }
 

@@ -4,6 +4,7 @@
 
 #![allow(missing_docs, reason = "the documentation of what Node sees stands in `index.d.ts`")]
 
+mod bill;
 mod count;
 mod many;
 mod open;

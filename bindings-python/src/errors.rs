@@ -12,6 +12,7 @@ create_exception!(sublet, InputError, SubletError, "What was passed is malformed
 create_exception!(sublet, BundleError, SubletError, "Policies, schema or catalog are at fault.");
 create_exception!(sublet, DirectoryError, SubletError, "The change would break an invariant of the directory.");
 create_exception!(sublet, QuotaError, SubletError, "Counting was asked for something that cannot be.");
+create_exception!(sublet, BillingError, SubletError, "A statement or payment was asked for that cannot be.");
 create_exception!(sublet, StoreError, SubletError, "The store or a stream failed.");
 create_exception!(sublet, InternalError, SubletError, "The engine itself failed; it goes on answering.");
 
@@ -29,6 +30,7 @@ impl Raise for Error {
             Some("bundle") => BundleError::new_err(message),
             Some("directory") => DirectoryError::new_err(message),
             Some("quota") => QuotaError::new_err(message),
+            Some("billing") => BillingError::new_err(message),
             Some("store") => StoreError::new_err(message),
             _ => InternalError::new_err(message),
         };
@@ -70,6 +72,7 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("BundleError", py.get_type::<BundleError>())?;
     module.add("DirectoryError", py.get_type::<DirectoryError>())?;
     module.add("QuotaError", py.get_type::<QuotaError>())?;
+    module.add("BillingError", py.get_type::<BillingError>())?;
     module.add("StoreError", py.get_type::<StoreError>())?;
     module.add("InternalError", py.get_type::<InternalError>())
 }

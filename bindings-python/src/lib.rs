@@ -2,6 +2,7 @@
 
 mod answers;
 mod asked;
+mod bill;
 mod count;
 mod errors;
 mod handles;

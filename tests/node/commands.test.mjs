@@ -5,10 +5,11 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { Engine, ManualClock } from '../../bindings-node/index.mjs';
+import { Engine, ManualClock, verifyDraw } from '../../bindings-node/index.mjs';
+import * as bill from './bill.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const scenes = JSON.parse(readFileSync(path.join(root, 'tests/vectors/commands.json'), 'utf8'));
+const scenes = ['commands', 'billing'].flatMap((name) => JSON.parse(readFileSync(path.join(root, `tests/vectors/${name}.json`), 'utf8')));
 const agency = readFileSync(path.join(root, 'policies/tests/agency.jsonl'), 'utf8');
 
 const around = (step, ...more) => Object.fromEntries(['host', 'actor', 'context', ...more].filter((name) => name in step).map((name) => [name, step[name]]));
@@ -22,11 +23,17 @@ async function perform(engine, step, verb, tokens) {
     else if (step.token === false) assert.equal(token, null);
     return [decision.code, null, decision.replayed];
   } catch (error) {
+    if (step.says) assert.ok(error.message.includes(step.says), error.message);
     return [null, error.code, false];
   }
 }
 
-async function take(engine, step, verb, clock, tokens) {
+async function take(engine, given, verb, clock, tokens, kept) {
+  const step = kept.named(given);
+  if (bill.isAboutIt(step)) {
+    await bill.take(engine, step, verb.slice('perform'.length), kept);
+    return;
+  }
   const at = JSON.stringify(step);
   if (step.perform) {
     assert.deepEqual(await perform(engine, step, verb, tokens), [step.code ?? null, step.error ?? null, step.replayed ?? false], at);
@@ -50,11 +57,11 @@ async function take(engine, step, verb, clock, tokens) {
 for (const store of ['memory:', 'file']) {
   for (const scene of scenes) {
     test(`${store} ${scene.description}`, async () => {
-      const [clock, tokens] = [new ManualClock('2026-01-31T12:00:00Z'), new Map()];
+      const [clock, tokens, kept] = [new ManualClock('2026-01-31T12:00:00Z'), new Map(), new bill.Kept()];
       const folder = mkdtempSync(path.join(tmpdir(), 'sublet-'));
-      const engine = Engine.open(path.join(root, 'policies'), { store: store === 'file' ? `sqlite:${folder}/sublet.db` : store, clock });
+      const engine = Engine.open(bill.bundle(scene.catalog), { store: store === 'file' ? `sqlite:${folder}/sublet.db` : store, clock });
       await engine.importLinesAsync(agency);
-      for (const step of scene.steps) await take(engine, step, store === 'file' ? 'performAsync' : 'perform', clock, tokens);
+      for (const step of scene.steps) await take(engine, step, store === 'file' ? 'performAsync' : 'perform', clock, tokens, kept);
       assert.deepEqual((await engine.verifyAsync()).faults, []);
     });
   }
@@ -76,4 +83,17 @@ test('what is no command is a typed error', () => {
     assert.throws(() => engine.perform(['Account', 'acme'], command), (error) => ['input.value', 'input.command'].includes(error.code));
   }
   assert.throws(() => engine.perform(['Account', 'acme'], { do: 'close', account: 'x' }, { amount: 1 }), { code: 'input.value' });
+});
+
+test('what is no statement, and what is no payment, are typed errors', () => {
+  for (const given of [null, undefined, [], 'statement', {}, { owner: 'acme' }, 7]) {
+    assert.throws(() => verifyDraw(given), (error) => ['input.value', 'input.json'].includes(error.code));
+  }
+  const engine = Engine.open(path.join(root, 'policies'));
+  engine.importLines(agency);
+  for (const cents of [true, 1.5, '5', -1, 2n ** 63n, null, NaN]) {
+    assert.throws(() => engine.recordPayment('acme', '2026-01', cents), { code: 'input.amount' });
+  }
+  assert.throws(() => engine.settle('acme', '2025-12', { chioce: [] }), { code: 'input.value' });
+  assert.throws(() => engine.settle('acme', '2025-12', { choice: [7] }), { code: 'input.value' });
 });

@@ -8,9 +8,13 @@ from typing import Any
 import pytest
 import sublet
 import sublet.commands
+import test_billing
 
 ROOT = Path(__file__).resolve().parents[2]
-SCENES: list[dict[str, Any]] = json.loads((ROOT / "tests" / "vectors" / "commands.json").read_text())
+VECTORS = ROOT / "tests" / "vectors"
+SCENES: list[dict[str, Any]] = [
+    scene for name in ("commands", "billing") for scene in json.loads((VECTORS / f"{name}.json").read_text())
+]
 AGENCY = (ROOT / "policies" / "tests" / "agency.jsonl").read_text()
 
 
@@ -26,6 +30,7 @@ def perform(engine: sublet.Engine, step: dict[str, Any], tokens: dict[str, str])
     try:
         done = engine.perform(tuple(step["by"]), command, **around(step))
     except sublet.SubletError as error:
+        assert step.get("says", "") in str(error)
         return [None, error.code, False]
     assert bool(done) is done.decision.allowed
     if isinstance(step.get("token"), str):
@@ -36,7 +41,8 @@ def perform(engine: sublet.Engine, step: dict[str, Any], tokens: dict[str, str])
     return [done.decision.code, None, done.decision.replayed]
 
 
-def take(engine: sublet.Engine, step: dict[str, Any], clock: sublet.ManualClock, tokens: dict[str, str]) -> None:
+def take(engine: sublet.Engine, step: dict[str, Any], clock: sublet.ManualClock, tokens: dict[str, str], kept: test_billing.Kept) -> None:
+    step = kept.named(step)
     if "perform" in step:
         assert perform(engine, step, tokens) == [step.get("code"), step.get("error"), step.get("replayed", False)], step
     elif "record" in step:
@@ -49,6 +55,8 @@ def take(engine: sublet.Engine, step: dict[str, Any], clock: sublet.ManualClock,
     elif "ask" in step:
         principal, action, resource = step["ask"]
         assert engine.authorize(tuple(principal), action, resource, **around(step)).code == step["code"], step
+    elif test_billing.is_about_it(step):
+        test_billing.take(engine, step, kept)
     elif "advance" in step:
         clock.advance(step["advance"])
         engine.accept_clock()
@@ -60,11 +68,13 @@ def take(engine: sublet.Engine, step: dict[str, Any], clock: sublet.ManualClock,
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene["description"])
 def test_a_command_does_what_the_vectors_say(scene: dict[str, Any], file: bool, tmp_path: Path) -> None:
     tokens: dict[str, str] = {}
+    kept = test_billing.Kept()
     clock = sublet.ManualClock("2026-01-31T12:00:00Z")
-    engine = sublet.Engine.open(store=f"sqlite:{tmp_path / 'sublet.db'}" if file else "memory:", clock=clock)
+    store = f"sqlite:{tmp_path / 'sublet.db'}" if file else "memory:"
+    engine = sublet.Engine.open(test_billing.bundle(scene.get("catalog")), store=store, clock=clock)
     engine.import_lines(AGENCY)
     for step in scene["steps"]:
-        take(engine, step, clock, tokens)
+        take(engine, step, clock, tokens, kept)
     assert engine.verify()["faults"] == []
 
 

@@ -8,6 +8,7 @@ mod model;
 mod program;
 mod random;
 mod served;
+mod walked;
 mod worker;
 
 pub use expression::{OPERATORS, condition};

@@ -47,6 +47,9 @@ impl Served {
     /// # Panics
     /// For what is no command.
     pub fn answer(&self, asked: &Value) -> Result<Value, Error> {
+        if let Some(answer) = crate::walked::answer(&self.engine, asked) {
+            return answer;
+        }
         let text = |name: &str| asked[name].as_str();
         let (number, key) = (|name: &str| asked[name].as_i64(), text("key"));
         let operation = asked["operation"].as_u64().unwrap_or(0);
@@ -62,6 +65,12 @@ impl Served {
             "add" => self.engine.add(self.question(asked, account), &take).map(|decision| decided(&decision)),
             "sub" => self.engine.sub(self.question(asked, account), &take).map(|decision| decided(&decision)),
             "perform" => self.perform(&asked["by"], &asked["command"], key).map(|decision| decided(&decision)),
+            "statement" => self.engine.statement(account, text("period").expect("a month")).map(|statement| json!(statement)),
+            "settle" => self.engine.settle(account, text("period").expect("a month"), &[]).map(|statement| json!(statement)),
+            "pay" => {
+                let (period, cents) = (text("period").expect("a month"), number("cents").unwrap_or(0));
+                self.engine.record_payment(account, period, cents, key).map(|payment| json!(payment))
+            }
             "create_clients" => self.create_clients(text("prefix").expect("a prefix"), number("count").unwrap_or(0)),
             "commit" => self.engine.commit(operation, number("amount"), key).map(settled),
             "release" => self.engine.release(operation, key).map(settled),

@@ -1,5 +1,8 @@
 //! Commands: permission, debit and change of the directory in one step, as the vectors say; the same on each store.
 
+#[path = "commands/bill.rs"]
+mod bill;
+
 use std::collections::HashMap;
 
 use serde_json::{Map, Value, json};
@@ -10,17 +13,39 @@ struct Opened {
     engine: Engine,
     clock: ManualClock,
     tokens: HashMap<String, String>,
+    kept: bill::Kept,
 }
 
-fn opened_at(store: String) -> Opened {
+/// The shipped bundle, with these settings of its catalog.
+fn bundle(settings: &Value) -> Source {
+    let Some(settings) = settings.as_object() else { return Source::default() };
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies");
+    let files = std::fs::read_dir(folder).expect("the folder").flatten().filter(|entry| entry.path().is_file());
+    let text = |entry: &std::fs::DirEntry| std::fs::read_to_string(entry.path()).expect("a text");
+    Source::Files(
+        files
+            .map(|entry| match entry.file_name().to_string_lossy().into_owned() {
+                name if name == "catalog.json" => {
+                    let mut catalog: Map<String, Value> = serde_json::from_str(&text(&entry)).expect("the catalog");
+                    catalog.extend(settings.clone());
+                    (name, Value::Object(catalog).to_string())
+                }
+                name => (name, text(&entry)),
+            })
+            .collect(),
+    )
+}
+
+fn opened_at(store: String, settings: &Value) -> Opened {
     let clock = ManualClock::new("2026-01-31T12:00:00Z").expect("an instant");
-    let engine = Engine::open(Options { store, clock: Clock::Manual(clock.clone()), ..Options::default() }).expect("the shipped bundle");
+    let options = Options { store, policies: bundle(settings), clock: Clock::Manual(clock.clone()), ..Options::default() };
+    let engine = Engine::open(options).unwrap_or_else(|error| panic!("{error}"));
     engine.import(include_bytes!("../../policies/tests/agency.jsonl").as_slice(), None).expect("the sample agency");
-    Opened { engine, clock, tokens: HashMap::new() }
+    Opened { engine, clock, tokens: HashMap::new(), kept: bill::Kept::default() }
 }
 
 fn opened(store: String) -> Engine {
-    opened_at(store).engine
+    opened_at(store, &Value::Null).engine
 }
 
 fn reference(value: &Value) -> Ref {
@@ -43,7 +68,10 @@ fn has(record: &Value, fields: &Map<String, Value>) -> bool {
 
 /// What a step found that is not as the vector says.
 fn step(opened: &mut Opened, step: &Value) -> Option<String> {
-    let engine = &opened.engine;
+    let (engine, step) = (&opened.engine, &opened.kept.named(step));
+    if let Some(found) = bill::step(engine, step, &mut opened.kept) {
+        return found;
+    }
     let differs = |wanted: Value, found: Value| (wanted != found).then(|| format!("{wanted} was expected, and there is {found}"));
     if let Some(command) = step.get("perform") {
         let mut command = command.clone();
@@ -55,6 +83,9 @@ fn step(opened: &mut Opened, step: &Value) -> Option<String> {
         let wanted = json!([step["code"], step["error"], step["replayed"].as_bool().unwrap_or(false)]);
         let replayed = |decision: &Decision| decision.counted.as_ref().is_some_and(|counted| counted.replayed);
         let found = done.as_ref().map_or_else(|error| json!([null, error.code(), false]), |done| json!([done.decision.code, null, replayed(&done.decision)]));
+        if let (Err(error), Some(says)) = (&done, step["says"].as_str()) {
+            assert!(error.to_string().contains(says), "{error}");
+        }
         let token = done.ok().and_then(|done| done.token);
         if let Some(name) = step["token"].as_str() {
             opened.tokens.extend(token.map(|token| (name.to_owned(), token)));
@@ -85,13 +116,17 @@ fn step(opened: &mut Opened, step: &Value) -> Option<String> {
     }
 }
 
-fn run(store: impl Fn() -> String) {
-    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors/commands.json");
+fn scenes(file: &str) -> Vec<Value> {
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors").join(file);
     let scenes: Vec<Value> = serde_json::from_str(&std::fs::read_to_string(file).expect("the vectors")).expect("scenes");
     assert!(scenes.len() >= 14);
+    scenes
+}
+
+fn run(store: impl Fn() -> String) {
     let mut wrong = Vec::new();
-    for scene in scenes {
-        let mut opened = opened_at(store());
+    for scene in scenes("commands.json").into_iter().chain(scenes("billing.json")) {
+        let mut opened = opened_at(store(), &scene["catalog"]);
         for (at, one) in scene["steps"].as_array().expect("steps").iter().enumerate() {
             wrong.extend(step(&mut opened, one).map(|found| format!("{}, step {at}, {one}: {found}", scene["description"])));
         }

@@ -164,6 +164,63 @@ fn a_command_whose_process_dies_is_done_whole_or_not_at_all_and_once() {
     assert_eq!(faults(&mut first), json!([]));
 }
 
+/// A store of an owner with 13 clients on a package of 10 whose January is over, and a process on it.
+fn owing() -> (String, Worker) {
+    let store = store("");
+    let mut first = Worker::start(PROGRAM, &store, Some("2026-01-31T12:00:00Z")).expect("opens");
+    first.agency(10);
+    first.ask(&json!({ "do": "create_clients", "prefix": "more", "count": 10 }));
+    first.ask(&json!({ "do": "clock", "advance": 43_200_000 }));
+    (store, first)
+}
+
+fn dying(store: &str, at: &str) -> Worker {
+    let mut dying = Worker::start(PROGRAM, store, Some("2026-02-01T00:00:00Z")).expect("opens");
+    dying.ask(&json!({ "do": "crash", "at": at }));
+    dying
+}
+
+fn is_verified(statement: &Value) -> bool {
+    sublet::verify_draw(&sublet::Statement::from_value(statement.clone()).expect("a statement"))
+}
+
+#[test]
+fn a_settle_whose_process_dies_has_done_all_or_nothing_and_resumes_to_the_same_result() {
+    let settle = json!({ "do": "settle", "period": "2026-01" });
+    for at in ["begun", "worked", "committed"] {
+        let (store, mut first) = owing();
+        let before = first.ask(&json!({ "do": "revision" })).as_u64().expect("a number");
+        assert_eq!(dying(&store, at).try_ask(&settle), None, "{at}");
+        let left = first.ask(&json!({ "do": "statement", "period": "2026-01" }));
+        let done = at == "committed";
+        assert_eq!(left["status"], if done { "settled" } else { "ended" }, "{at}");
+        assert_eq!(first.ask(&json!({ "do": "revision" })), json!(before + u64::from(done)), "{at}");
+        let settled = first.ask(&settle);
+        assert_eq!((settled["unpaid"].clone(), settled["disabled"].as_array().map(Vec::len), is_verified(&settled)), (json!(3), Some(3), true), "{at}");
+        assert!(!done || settled == left, "{at}");
+        // Again, and from another process: nothing changes.
+        let mut other = Worker::start(PROGRAM, &store, Some("2026-02-01T00:00:00Z")).expect("opens");
+        assert_eq!((first.ask(&settle), other.ask(&settle)), (settled.clone(), settled), "{at}");
+        assert_eq!(first.ask(&json!({ "do": "revision" })), json!(before + 1), "{at}");
+        assert_eq!(faults(&mut first), json!([]));
+    }
+}
+
+#[test]
+fn a_payment_whose_process_dies_is_recorded_once() {
+    let (store, mut first) = owing();
+    first.ask(&json!({ "do": "settle", "period": "2026-01" }));
+    for (round, at) in ["begun", "worked", "committed"].into_iter().enumerate() {
+        let pay = json!({ "do": "pay", "period": "2026-01", "cents": 500, "key": format!("bank/{round}") });
+        assert_eq!(dying(&store, at).try_ask(&pay), None, "{at}");
+        let paid = first.ask(&pay);
+        let (paid, statement) = (paid["replayed"] == (at == "committed"), &paid["statement"]);
+        assert!(paid && statement["paid"] == json!(round + 1) && statement["disabled"].as_array().map(Vec::len) == Some(2 - round), "{at}: {statement}");
+        assert!(is_verified(statement), "{at}");
+    }
+    assert_eq!(faults(&mut first), json!([]));
+}
+
 #[test]
 fn eight_writers_have_fair_turns() {
     // Where each waits for the disk a sixteenth is the least; where commits take microseconds the scheduler of two cores has

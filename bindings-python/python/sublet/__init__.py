@@ -10,6 +10,7 @@
 
 from ._sublet import (
     Action,
+    BillingError,
     BundleError,
     Counted,
     Decision,
@@ -37,6 +38,7 @@ from .aio import AsyncEngine
 __all__ = [
     "Action",
     "AsyncEngine",
+    "BillingError",
     "BundleError",
     "Counted",
     "Decision",

@@ -1,13 +1,15 @@
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from os import PathLike
 from types import TracebackType
 from typing import Any, final
 
+from .billing import Payment, Statement
 from .commands import Command
 from .types import Amount, At, Does, Quota, Ref, Resource, Validation, Value, Who
 
 __all__ = [
     "Action",
+    "BillingError",
     "BundleError",
     "Counted",
     "Decision",
@@ -45,6 +47,7 @@ class InputError(SubletError): ...
 class BundleError(SubletError): ...
 class DirectoryError(SubletError): ...
 class QuotaError(SubletError): ...
+class BillingError(SubletError): ...
 class StoreError(SubletError): ...
 class InternalError(SubletError): ...
 
@@ -453,6 +456,25 @@ class Engine:
         context: Mapping[str, Value] | None = None,
     ) -> Performed:
         """Asks whether `principal` may, and if so obeys the command: permission, debit and change are one transaction."""
+
+    def statement(self, owner: str, period: str) -> Statement:
+        """What an owner owes for one of his months, `YYYY-MM`. (B2, B4)"""
+
+    def preview(self, owner: str) -> Statement:
+        """The statement of the month that runs: what will be owed if nothing changes, and who is at risk. (B6)"""
+
+    def record_payment(self, owner: str, period: str, cents: int, *, key: str | None = None) -> Payment:
+        """Records cents received for a month; in a settled one each full price enables one client. (B4, B5)"""
+
+    def reverse_payment(self, payment: int, *, key: str | None = None) -> Payment:
+        """Takes a payment back, whole."""
+
+    def settle(self, owner: str, period: str, *, choice: Sequence[str] | None = None) -> Statement:
+        """Closes a month that is over, and puts its draw in force: once. (B3, B4, B5)"""
+
+    @staticmethod
+    def verify_draw(statement: Statement) -> bool:
+        """Whether a statement's sums and draw are right: from the statement alone. (B5)"""
 
     def commit(self, operation: int, amount: int | None = None, *, key: str | None = None) -> Counted:
         """Takes what a reservation holds, or so much of each meter, and gives back the rest. (Q8)"""

@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Any
 
 from ._sublet import Decision, Engine, Explanation, ManualClock, Performed
+from .aio_billing import Billing
 from .aio_counts import Counting
 from .commands import Command
 from .types import At, Does, Resource, Validation, Value, Who
@@ -25,7 +26,7 @@ from .types import At, Does, Resource, Validation, Value, Who
 __all__ = ["AsyncEngine"]
 
 
-class AsyncEngine(Counting):
+class AsyncEngine(Counting, Billing):
     """An engine whose verbs are awaited. `engine` is the same engine for code that waits, and for what counts nothing and so
     reads a file only after another process changed the directory: `actions`, `login`, `desk`, `revision`; `bundle` never does.
 

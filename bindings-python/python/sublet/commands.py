@@ -237,14 +237,83 @@ class AcceptInvitation(TypedDict):
     token: str
 
 
+class _ChangePackage(TypedDict):
+    do: Literal["change_package"]
+    account: str
+    package: str
+
+
+class ChangePackage(_ChangePackage, total=False):
+    """Another package. `confirmed`: that clients who cannot log in without the whitelabel right are known of. (B7, D8)"""
+
+    confirmed: bool
+
+
+class _EditAccount(TypedDict):
+    do: Literal["edit_account"]
+    account: str
+
+
+class EditAccount(_EditAccount, _Account, total=False):
+    """A main account's own limits, time zone and attributes; what is not named stays. (Q10, Q11)"""
+
+    remove_limits: list[str]
+    remove_attributes: list[str]
+
+
+class _OfferTransfer(TypedDict):
+    do: Literal["offer_transfer"]
+    account: str
+    to: str
+
+
+class OfferTransfer(_OfferTransfer, total=False):
+    """A client, offered to another owner. `valid_for` is in milliseconds; seven days, if it is not said."""
+
+    valid_for: int
+
+
+class ConsentTransfer(TypedDict):
+    """The client's consent to the offer that it was shown."""
+
+    do: Literal["consent_transfer"]
+    account: str
+    to: str
+
+
+class _AcceptTransfer(TypedDict):
+    do: Literal["accept_transfer"]
+    account: str
+    level: str
+
+
+class AcceptTransfer(_AcceptTransfer, total=False):
+    """The client, taken by the other owner, who says its level and limits. Counters and history stay."""
+
+    limits: Mapping[str, Limit]
+
+
+class CancelTransfer(TypedDict):
+    """The end of an offer: by its owner, by the client, or by the other owner."""
+
+    do: Literal["cancel_transfer"]
+    account: str
+
+
 Command: TypeAlias = Union[
     CreateAccount,
+    ChangePackage,
+    EditAccount,
     CreateClient,
     EditClient,
     AttachLevel,
     Disable,
     Restore,
     Close,
+    OfferTransfer,
+    ConsentTransfer,
+    AcceptTransfer,
+    CancelTransfer,
     InviteMember,
     GrantMember,
     EditMember,

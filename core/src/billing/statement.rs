@@ -58,6 +58,7 @@ pub struct Statement {
     /// Whose turn it is first.
     pub order: ExcessOrder,
     /// What the draw is drawn with, 32 bytes as hexadecimal digits; of the operating system, taken when it was closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<String>,
     /// Whom the owner named, where that is the order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -165,6 +166,14 @@ impl Statement {
     /// [`Error::Json`], [`Error::DuplicateKey`] for what is no statement.
     pub fn from_json(text: &str) -> Result<Self, Error> {
         crate::json::read("statement", text, 4)
+    }
+
+    /// Reads a statement from a JSON value.
+    ///
+    /// # Errors
+    /// [`Error::Json`] for what is no statement.
+    pub fn from_value(value: serde_json::Value) -> Result<Self, Error> {
+        serde_json::from_value(value).map_err(|found| Error::Json { what: "statement".to_owned(), line: 1, column: 1, reason: found.to_string() })
     }
 }
 

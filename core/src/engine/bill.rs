@@ -151,7 +151,13 @@ impl State {
 
     /// These changes with what follows from them for clients that are disabled for overage, if something does: one that is
     /// closed, or leaves its owner, frees another.
-    pub(super) fn with_overage(&self, ledger: &mut dyn Ledger, changes: &[Change], after: &Directory, accounts: &[String]) -> Result<Option<Vec<Change>>, Error> {
+    pub(super) fn with_overage(
+        &self,
+        ledger: &mut dyn Ledger,
+        changes: &[Change],
+        after: &Directory,
+        accounts: &[String],
+    ) -> Result<Option<Vec<Change>>, Error> {
         let mut more = Vec::new();
         for account in accounts.iter().filter(|account| self.is_billed(account)) {
             more.extend(self.books(after, ledger, account)?.overage()?);

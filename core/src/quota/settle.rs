@@ -64,9 +64,7 @@ pub(crate) fn answered<T: DeserializeOwned>(ledger: &mut dyn Ledger, account: &s
     match ledger.seen(account, key)? {
         Seen::Never => Ok(None),
         Seen::Answered(asked, _) if asked != digest => Err(Error::IdempotencyMismatch { key: named() }),
-        Seen::Answered(_, answer) => {
-            serde_json::from_slice(&answer).ok().map(Some).ok_or_else(|| Error::KeyPruned { key: named() })
-        }
+        Seen::Answered(_, answer) => serde_json::from_slice(&answer).ok().map(Some).ok_or_else(|| Error::KeyPruned { key: named() }),
         Seen::Pruned => Err(Error::KeyPruned { key: named() }),
     }
 }

@@ -1,0 +1,39 @@
+//! The owner's bill. It crosses as JSON both ways.
+
+use napi::Result;
+use napi_derive::napi;
+use serde::Deserialize;
+use sublet::{Engine, Statement};
+
+use crate::count::{Answer, exact_text};
+use crate::{guarded, read};
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct BillForm {
+    owner: String,
+    period: String,
+    cents: i64,
+    payment: u64,
+    key: Option<String>,
+    choice: Vec<String>,
+}
+
+/// Does a verb of the bill; nothing if it is none.
+pub(crate) fn billed(engine: &Engine, verb: &str, form: &str) -> Option<Answer> {
+    let asked = || read::<BillForm>(verb, form);
+    let answer = match verb {
+        "statement" => asked().and_then(|asked| exact_text(&engine.statement(&asked.owner, &asked.period)?)),
+        "preview" => asked().and_then(|asked| exact_text(&engine.preview(&asked.owner)?)),
+        "recordPayment" => asked().and_then(|asked| exact_text(&engine.record_payment(&asked.owner, &asked.period, asked.cents, asked.key.as_deref())?)),
+        "reversePayment" => asked().and_then(|asked| exact_text(&engine.reverse_payment(asked.payment, asked.key.as_deref())?)),
+        "settle" => asked().and_then(|asked| exact_text(&engine.settle(&asked.owner, &asked.period, &asked.choice)?)),
+        _ => return None,
+    };
+    Some(answer)
+}
+
+#[napi]
+pub fn verify_draw(statement: String) -> Result<bool> {
+    guarded(|| Statement::from_json(&statement).map(|statement| sublet::verify_draw(&statement)))
+}

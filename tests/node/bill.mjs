@@ -1,0 +1,69 @@
+// The steps of the vectors that are about the owner's bill.
+import assert from 'node:assert/strict';
+import { readFileSync, readdirSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { verifyDraw } from '../../bindings-node/index.mjs';
+
+const policies = path.join(fileURLToPath(new URL('../..', import.meta.url)), 'policies');
+
+/** The shipped bundle, with these settings of its catalog. */
+export function bundle(settings) {
+  if (settings === undefined) return policies;
+  const names = readdirSync(policies).filter((name) => statSync(path.join(policies, name)).isFile());
+  const files = Object.fromEntries(names.map((name) => [name, readFileSync(path.join(policies, name), 'utf8')]));
+  return { ...files, 'catalog.json': JSON.stringify({ ...JSON.parse(files['catalog.json']), ...settings }) };
+}
+
+/** What earlier steps left for later ones. */
+export class Kept {
+  payments = new Map();
+  names = new Map();
+  last = null;
+
+  named(step) {
+    let text = JSON.stringify(step);
+    for (const [name, id] of this.names) text = text.replaceAll(`$${name}`, id);
+    return JSON.parse(text);
+  }
+}
+
+async function overage(engine, owner) {
+  const records = engine.exportLines().trim().split('\n').map((line) => JSON.parse(line));
+  return records.filter((one) => one.owner === owner && !one.closed && (one.disabled ?? []).includes('overage')).length;
+}
+
+async function told(engine, step, end, kept) {
+  const verb = (name) => (...args) => engine[name + end](...args);
+  if (step.statement) return verb('statement')(...step.statement);
+  if (step.preview) return verb('preview')(step.preview);
+  if (step.settle) return verb('settle')(...step.settle, step.choice ? { choice: step.choice } : {});
+  const options = 'key' in step ? { key: step.key } : {};
+  const payment = step.pay
+    ? await verb('recordPayment')(...step.pay, options)
+    : await verb('reversePayment')(kept.payments.get(step.reverse) ?? step.reverse, options);
+  assert.equal(payment.replayed, step.replayed ?? false);
+  if (step.as) kept.payments.set(step.as, payment.payment);
+  return payment.statement;
+}
+
+const isDrawn = ({ status, order }) => status === 'settled' || (status === 'closed' && order !== 'owners_choice');
+
+export const isAboutIt = (step) => ['statement', 'preview', 'settle', 'pay', 'reverse'].some((verb) => verb in step);
+
+export async function take(engine, step, end, kept) {
+  const at = JSON.stringify(step);
+  if (step.error) {
+    await assert.rejects(told(engine, step, end, kept), { code: step.error }, at);
+    return;
+  }
+  const statement = await told(engine, step, end, kept);
+  for (const [name, value] of Object.entries(step.has ?? {})) assert.deepEqual(statement[name] ?? null, value, `${name}: ${at}`);
+  if ('at_risk' in step) assert.equal(statement.at_risk.length, step.at_risk, at);
+  if ('overage' in step) assert.equal(await overage(engine, statement.owner), step.overage, at);
+  if (step.same) assert.deepEqual(statement, kept.last, at);
+  assert.equal(verifyDraw(statement), isDrawn(statement), at);
+  assert.equal(verifyDraw({ ...statement, unpaid: statement.unpaid + 1 }), false, at);
+  if (step.first) kept.names.set(step.first, statement.disabled[0]);
+  kept.last = statement;
+}

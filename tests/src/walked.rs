@@ -1,0 +1,49 @@
+//! What the random walk over commands asks of an engine, in this process or in another.
+
+use serde_json::{Value, json};
+use sublet::{Circumstances, Command, Engine, Error, Ref, Request, Resource};
+
+/// A type and an id, as a list.
+fn reference(value: &Value) -> Ref {
+    Ref::new(value[0].as_str().expect("a type"), value[1].as_str().expect("an id"))
+}
+
+fn with(asked: &Value) -> Circumstances {
+    Circumstances {
+        actor: asked.get("actor").filter(|actor| !actor.is_null()).map(reference),
+        host: asked["host"].as_str().map(str::to_owned),
+        context: asked["context"].as_object().cloned().unwrap_or_default(),
+        ..Circumstances::default()
+    }
+}
+
+fn resource(value: &Value) -> Resource {
+    let resource = Resource::new(value[0].as_str().expect("a type"), value[1].as_str().expect("an id"));
+    value[2].as_str().map_or(resource.clone(), |account| resource.account(account))
+}
+
+/// The answer to a step of the walk; nothing if it is none.
+pub(crate) fn answer(engine: &Engine, asked: &Value) -> Option<Result<Value, Error>> {
+    let text = |name: &str| asked[name].as_str().unwrap_or_default();
+    let (key, owner, period) = (asked["key"].as_str(), text("owner"), text("period"));
+    Some(match text("walk") {
+        "perform" => Command::from_value(asked["command"].clone())
+            .and_then(|command| engine.perform(&reference(&asked["by"]), &command, &with(asked), key))
+            .map(|done| json!({ "allowed": done.decision.allowed, "code": &*done.decision.code, "token": done.token })),
+        "ask" => {
+            let request = Request::new(reference(&asked["by"]), text("action"), resource(&asked["resource"]));
+            engine.authorize(&Request { circumstances: with(asked), ..request }).map(|decision| json!(&*decision.code))
+        }
+        "actions" => engine.actions(&reference(&asked["by"]), &resource(&asked["resource"]), &with(asked)).map(|names| json!(names)),
+        "export" => {
+            let mut lines = Vec::new();
+            engine.export(&mut lines).map(|()| json!(String::from_utf8(lines).expect("text")))
+        }
+        "used" => engine.usage(text("account"), None, Some(text("meter"))).map(|quota| json!(quota[0].used)),
+        "statement" => engine.statement(owner, period).map(|statement| json!(statement)),
+        "settle" => engine.settle(owner, period, &[]).map(|statement| json!(statement)),
+        "pay" => engine.record_payment(owner, period, asked["cents"].as_i64().unwrap_or(0), key).map(|payment| json!(payment)),
+        "reverse" => engine.reverse_payment(asked["payment"].as_u64().unwrap_or(0), key).map(|payment| json!(payment)),
+        _ => return None,
+    })
+}
