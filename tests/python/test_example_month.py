@@ -1,0 +1,253 @@
+"""A month in the life of an agency, acted out over HTTP at both services of the worked example; each answer and each number compared."""
+
+from pathlib import Path
+from typing import Any
+
+import sublet
+from agency import DASH, Agency, agency, good
+
+APP, NOVA = "app.acme.example", "app.nova.example"
+CLIENTS = [f"client-{nth:02}" for nth in range(1, 14)]
+LIMIT = 100
+
+
+class Month:
+    """The scenes, in order."""
+
+    def __init__(self, found: Agency) -> None:
+        self.found, self.tokens, self.sent = found, {"olga": found.staff()}, dict.fromkeys(CLIENTS, 0)
+
+    def office(self, who: str, verb: str, path: str, body: Any = None, host: str = DASH, **more: Any) -> tuple[int, Any]:
+        return self.found.office.ask(host, verb, path, body, token=self.tokens.get(who), **more)
+
+    def do(self, who: str, host: str = DASH, **command: Any) -> tuple[int, Any]:
+        return self.office(who, "POST", "/commands", command, host)
+
+    def staff(self, verb: str, path: str, body: Any = None, **more: Any) -> Any:
+        return good(self.office("olga", verb, path, body, reason="the books", **more))
+
+    def send(self, client: str, amount: int, host: str = APP, who: str = "", **more: Any) -> tuple[int, Any]:
+        """At the mailer; what is acknowledged is added up."""
+        path = f"/accounts/{client}/campaigns/spring/send"
+        status, said = self.found.mailer.ask(host, "POST", path, {"recipients": amount}, token=self.tokens[who or client], **more)
+        if status == 200 and not said["replayed"]:
+            self.sent[client] += amount
+        return status, said
+
+    def used(self, client: str, host: str = APP) -> int:
+        usage = good(self.found.mailer.ask(host, "GET", f"/accounts/{client}/usage", token=self.tokens[client]))
+        return int(next(meter["used"] for meter in usage if meter["meter"] == "emails"))
+
+    def statement(self) -> Any:
+        return good(self.office("acme", "GET", "/accounts/acme/statements/2026-10"))
+
+    def disabled(self) -> list[str]:
+        """Whom the other service refuses: not what the statement says, but what happens."""
+        answers = {client: self.send(client, 1) for client in CLIENTS if client in self.tokens}
+        assert all(answer[0] == 200 or answer == (403, {"code": "account_overage"}) for answer in answers.values()), answers
+        return [client for client, (status, _) in answers.items() if status != 200]
+
+    def sign_up(self) -> None:
+        self.tokens["acme"] = self.found.sign_up("acme", "agency", APP)
+        assert self.do("acme", do="create_account", id="x", email="x@x.example", package="agency")[0] != 200
+        assert self.do("olga", do="create_account", id="x", email="x@x.example", package="agency") == (403, {"code": "reason_missing"})
+        status, said = self.office("olga", "POST", "/commands", {"do": "create_account", "id": "x", "email": "x", "package": "agency"}, reason="signed")
+        assert (status, said["error"]) == (409, "directory.email")
+        assert good(self.office("olga", "GET", "/staff/accounts/acme", reason="a call"))["confirmed"] is True
+
+    def create_clients(self) -> None:
+        for nth, client in enumerate(CLIENTS, 1):
+            command = {"do": "create_client", "id": client, "email": f"hello@{client}.example", "limits": {"emails": LIMIT}}
+            for again in (False, True):
+                said = good(self.office("acme", "POST", "/commands", command, key=client))
+                assert (said["replayed"], "quota_overage" in said["advice"]) == (again, nth > 10), said
+            unconfirmed = self.found.mailer.ask(DASH, "GET", f"/pages/{client}/home")
+            assert unconfirmed == (403, {"code": "email_unconfirmed"})
+            self.tokens[client] = self.found.confirm(APP, client, f"hello@{client}.example", client)
+        assert good(self.office("acme", "GET", "/accounts/acme"))["usage"]["client_accounts"] == {"used": 13, "limit": 10}
+        status, said = self.do("acme", do="create_client", id="other", email="hello@client-01.example")
+        assert (status, said["error"]) == (409, "directory.duplicate_login")
+        assert self.do("client-01", APP, do="create_client", id="other", email="o@o.example") == (403, {"code": "feature_not_in_level"})
+
+    def log_in(self) -> None:
+        """Whatever is wrong, strangers are told one thing."""
+        wrong = [
+            (DASH, "hello@client-01.example", "client-01"),
+            (APP, "hello@client-01.example", "wrong"),
+            (APP, "nobody@client-01.example", "client-01"),
+            ("nowhere.example", "hello@client-01.example", "client-01"),
+        ]
+        for host, email, password in wrong:
+            answer = self.found.office.ask(host, "POST", "/login", {"email": email, "password": password})
+            assert answer == (401, {"code": "login_refused"}), host
+        self.tokens["client-01"] = self.found.log_in(APP, "hello@client-01.example", "client-01")
+        token = self.tokens["client-01"]
+        self.tokens["forged"] = ("A" if token[0] != "A" else "B") + token[1:]
+        for service in (self.found.office, self.found.mailer):
+            assert service.ask(APP, "GET", "/accounts/client-01/usage", token=self.tokens["forged"])[0] in (401, 404)
+        assert self.office("forged", "GET", "/accounts/client-01", host=APP) == (401, {"code": "session_missing"})
+        confirm = {"account": "client-01", "token": self.found.mail("hello@client-01.example"), "password": "mine"}
+        assert self.found.office.ask(APP, "POST", "/confirm", confirm) == (401, {"code": "login_refused"})
+
+    def invite(self) -> None:
+        assert self.do("client-01", APP, do="invite_member", id="dan", email="dan@client.example", grants=["sms"]) == (403, {"code": "grant_exceeds_own"})
+        for member, grants in (("dan", ["campaigns"]), ("eve", ["contacts"])):
+            assert self.do("client-01", APP, do="invite_member", id=member, email=f"{member}@client.example", grants=grants)[0] == 200
+            self.tokens[member] = self.found.join(APP, member, f"{member}@client.example", member)
+        assert self.office("dan", "GET", "/menu", host=APP)[1]["actions"]
+        assert self.do("dan", APP, do="grant_member", member="eve", grants=["campaigns"]) == (403, {"code": "feature_not_granted"})
+
+    def send_to_the_limit(self) -> None:
+        first = self.send("client-01", 60, who="dan", key="spring/1")
+        again = self.send("client-01", 60, who="dan", key="spring/1")
+        assert (first[1]["left"], again[1]["left"], again[1]["replayed"]) == (40, 40, True)
+        assert self.send("client-01", 1, who="eve") == (403, {"code": "feature_not_granted"})
+        assert self.send("client-02", 1, who="dan") == (403, {"code": "other_account"})
+        tried = good(self.office("client-01", "POST", "/accounts/client-01/campaigns/spring/try", {"copies": 30}, APP))
+        assert (tried["left"], tried["advice"]) == (10, ["quota_80"])
+        news = {"recipients": ["ann", "ben", "bounce"]}
+        told = [
+            good(self.found.mailer.ask(APP, "POST", "/accounts/client-01/broadcasts/news/send", news, token=self.tokens["client-01"], key="news"))
+            for _ in range(2)
+        ]
+        assert [(said["sent"], said["left"], said["replayed"]) for said in told] == [(2, 8, False), (2, 8, True)]
+        self.sent["client-01"] += 30 + 2
+        assert self.send("client-01", 9) == (403, {"code": "quota_exceeded"})
+        assert self.send("client-01", 8)[1]["left"] == 0
+        assert self.office("client-01", "POST", "/accounts/client-01/campaigns/spring/try", {"copies": 1}, APP) == (403, {"code": "quota_exceeded"})
+        for amount in (-1, 1.5, "1", None):
+            assert self.send("client-01", amount)[0] == 400  # type: ignore[arg-type]
+        for client in CLIENTS[1:]:
+            assert self.send(client, 10)[0] == 200
+        assert [self.used(client) for client in CLIENTS] == [100] + [10] * 12 == list(self.sent.values())
+
+    def act_as(self) -> None:
+        assert self.office("client-02", "POST", "/act-as/client-01", host=APP)[0] == 403
+        self.tokens["inside"] = good(self.office("acme", "POST", "/act-as/client-01"))["token"]
+        assert good(self.office("inside", "GET", "/menu"))["actor"] == ["Account", "acme"]
+        assert good(self.office("inside", "GET", "/accounts/client-01"))["usage"]["emails"]["used"] == 100
+        assert self.do("inside", do="change_email", account="client-01", email="mine@acme.example") == (403, {"code": "acting_denied"})
+        assert self.office("inside", "POST", "/act-as/client-02") == (403, {"code": "not_your_client"})
+        # It is a session of the owner's: at an owner's domain that is not his it is nothing.
+        assert self.office("inside", "GET", "/accounts/client-01", host="nowhere.example") == (403, {"code": "domain_unknown"})
+
+    def ask_for_help(self) -> None:
+        opened = {who: good(self.office(who, "POST", "/tickets", {"words": "help"}, host)) for who, host in (("client-01", APP), ("dan", APP), ("acme", DASH))}
+        assert [opened[who]["desk"] for who in ("client-01", "dan", "acme")] == ["owner", "owner", "platform"]
+        ticket = opened["client-01"]["ticket"]
+        assert good(self.office("dan", "POST", f"/tickets/{ticket}/replies", {"words": "please"}, APP))["desk"] == "owner"
+        # The owner does not pay: the platform takes over. When he does, it is his again. (T2, T3)
+        assert self.office("olga", "POST", "/commands", {"do": "disable", "account": "acme", "reason": "unpaid"}, reason="late")[0] == 200
+        assert good(self.office("dan", "POST", f"/tickets/{ticket}/replies", {"words": "please"}, APP))["desk"] == "platform"
+        assert self.send("client-02", 1) == (403, {"code": "owner_unpaid"})
+        assert self.office("olga", "POST", "/commands", {"do": "restore", "account": "acme", "reason": "unpaid"}, reason="paid")[0] == 200
+        assert good(self.office("dan", "POST", f"/tickets/{ticket}/replies", {"words": "please"}, APP))["desk"] == "owner"
+        assert self.office("client-02", "POST", f"/tickets/{ticket}/replies", {"words": "let me see"}, APP) == (403, {"code": "other_account"})
+
+    def set_clock(self, at: str) -> None:
+        assert self.office("olga", "POST", "/trying/clock", {"at": at})[0] == 200
+
+    def end_the_month(self) -> None:
+        preview = good(self.office("acme", "GET", "/accounts/acme/preview"))
+        assert [preview[name] for name in ("status", "clients", "included", "excess", "due_cents")] == ["open", 13, 10, 3, 1500]
+        status, said = self.office("olga", "POST", "/accounts/acme/statements/2026-10/settlement", reason="early")
+        assert (status, said["error"]) == (409, "billing.period_open")
+        self.set_clock("2026-10-31T23:59:59Z")
+        assert self.send("client-01", 1) == (403, {"code": "quota_exceeded"})
+        self.set_clock("2026-11-01T00:00:00Z")
+        ended = self.statement()
+        assert [ended[name] for name in ("status", "clients", "excess", "due_cents", "unpaid", "disabled")] == ["ended", 13, 3, 1500, 3, []]
+        assert [self.used(client) for client in CLIENTS] == [0] * 13
+        assert self.send("client-01", 1)[1]["left"] == LIMIT - 1
+        assert self.office("client-01", "GET", "/accounts/client-01/statements/2026-10", host=APP) == (403, {"code": "platform_bills_no_client"})
+        assert self.office("acme", "POST", "/accounts/acme/statements/2026-10/payments", {"cents": 1500})[0] == 403
+
+    def draw(self) -> None:
+        settled = self.staff("POST", "/accounts/acme/statements/2026-10/settlement")
+        assert settled == self.staff("POST", "/accounts/acme/statements/2026-10/settlement") == self.statement()
+        assert (settled["status"], settled["unpaid"], settled["disabled"]) == ("settled", 3, settled["draw"][:3])
+        assert sorted(settled["draw"]) == CLIENTS and sublet.Engine.verify_draw(settled)
+        self.drawn = settled["disabled"]
+        assert self.disabled() == sorted(self.drawn)
+        for client in self.drawn:
+            assert good(self.office(client, "GET", f"/accounts/{client}", host=APP))["disabled"] == ["overage"]
+            assert self.do(client, APP, do="invite_member", id="new", email="new@client.example") == (403, {"code": "account_overage"})
+            assert self.do("acme", do="restore", account=client, reason="overage") == (403, {"code": "disable_reason_denied"})
+
+    def pay(self) -> None:
+        october = "/accounts/acme/statements/2026-10"
+        for again in (False, True):
+            paid = self.staff("POST", f"{october}/payments", {"cents": 1000}, key="bank/1")
+            assert (paid["replayed"], paid["statement"]["paid"], paid["statement"]["disabled"]) == (again, 2, self.drawn[:1])
+        assert self.disabled() == self.drawn[:1]
+        part = self.staff("POST", f"{october}/payments", {"cents": 499}, key="bank/2")
+        assert part["statement"]["disabled"] == self.drawn[:1]
+        back = self.staff("POST", f"/accounts/acme/payments/{paid['payment']}/reversal", key="bank/3")
+        assert (back["cents"], back["statement"]["disabled"]) == (-1000, self.drawn)
+        assert self.disabled() == sorted(self.drawn)
+        status, said = self.office("olga", "POST", f"/accounts/acme/payments/{paid['payment']}/reversal", reason="again")
+        assert (status, said["error"]) == (409, "billing.payment_reversed")
+        assert self.staff("POST", f"{october}/payments", {"cents": 501}, key="bank/4")["statement"]["disabled"] == self.drawn[:1]
+        assert self.statement()["received_cents"] == 1000 and self.disabled() == self.drawn[:1]
+
+    def close(self) -> None:
+        first = self.drawn[0]
+        assert self.do("acme", do="close", account=first)[0] == 200
+        self.tokens.pop(first, None)
+        told = self.statement()
+        assert (told["unpaid"], told["disabled"], told["gone"], told["due_cents"]) == (0, [], [first], 1500)
+        assert sublet.Engine.verify_draw(told)
+        assert self.disabled() == []
+        assert self.found.mailer.ask(APP, "GET", f"/pages/{first}/home") == (403, {"code": "account_closed"})
+        assert self.found.mailer.ask(APP, "POST", f"/unsubscribe/{first}/ann") == (200, {"code": "ok"})
+        assert self.found.office.ask(APP, "POST", "/login", {"email": f"hello@{first}.example", "password": first})[0] == 401
+
+    def transfer(self) -> None:
+        goes = self.statement()["draw"][-1]
+        self.tokens["nova"] = self.found.sign_up("nova", "enterprise", NOVA)
+        accept = {"do": "accept_transfer", "account": goes, "level": "full", "limits": {"emails": LIMIT}}
+        assert self.do("nova", **accept) == (403, {"code": "transfer_not_offered"})
+        assert self.do("acme", do="offer_transfer", account=goes, to="nova")[0] == 200
+        assert self.do("nova", **accept) == (403, {"code": "transfer_not_consented"})
+        self.tokens["inside"] = good(self.office("acme", "POST", f"/act-as/{goes}"))["token"]
+        consent = {"do": "consent_transfer", "account": goes, "to": "nova"}
+        assert self.do("inside", **consent) == (403, {"code": "acting_denied"})
+        assert self.do(goes, APP, **consent)[0] == 200
+        before = self.used(goes)
+        assert before > 0 and self.do("nova", **accept)[0] == 200
+        # Neither the session of the client from before nor that of the owner inside it is good any more.
+        assert self.send(goes, 1) == (403, {"code": "domain_other_owner"})
+        assert self.send(goes, 1, NOVA) == (403, {"code": "realm_mismatch"})
+        assert self.office("inside", "GET", f"/accounts/{goes}") == (403, {"code": "acting_denied"})
+        assert self.found.office.ask(APP, "POST", "/login", {"email": f"hello@{goes}.example", "password": goes})[0] == 401
+        self.tokens[goes] = self.found.log_in(NOVA, f"hello@{goes}.example", goes)
+        assert self.used(goes, NOVA) == before
+        assert self.send(goes, 1, NOVA)[1]["left"] == LIMIT - before - 1
+        assert [good(self.office(owner, "GET", f"/accounts/{owner}"))["usage"]["client_accounts"]["used"] for owner in ("acme", "nova")] == [11, 1]
+
+    def judge(self) -> None:
+        """A third process, which is of neither service, reads the store."""
+        engine = sublet.Engine.open(store=f"sqlite:{self.found.state / 'sublet.db'}?create=no", clock=sublet.ManualClock("2026-11-01T00:00:00Z"))
+        assert engine.verify()["faults"] == []
+        october = {client: 100 if client == "client-01" else 10 for client in CLIENTS}
+        assert {client: engine.usage(client, meter="emails")[0]["used"] + october[client] for client in CLIENTS} == self.sent
+        acted = [entry for client in CLIENTS for entry in engine.history(client) if entry["actor"]]
+        assert acted == []
+
+
+def test_a_month_in_the_life_of_an_agency(tmp_path: Path) -> None:
+    with agency(tmp_path, workers=2) as found:
+        month = Month(found)
+        month.sign_up()
+        month.create_clients()
+        month.log_in()
+        month.invite()
+        month.send_to_the_limit()
+        month.act_as()
+        month.ask_for_help()
+        month.end_the_month()
+        month.draw()
+        month.pay()
+        month.close()
+        month.transfer()
+        month.judge()
