@@ -17,4 +17,5 @@ trap 'kill $(jobs -p) 2>/dev/null; wait' EXIT
 trap 'exit 0' INT TERM
 "$python" -m office.main &
 node "$here/node/main.mjs" &
+echo "office: http://localhost:${AGENCY_OFFICE_PORT:-8000}, mailer: http://localhost:${AGENCY_MAILER_PORT:-8001}; Ctrl-C ends both"
 wait -n

@@ -144,9 +144,8 @@ def kill(found: Agency, until: float) -> list[int]:
 
 def counted(found: Agency) -> list[int]:
     """How many workers there are, once those who were killed are back."""
-    for _ in range(300):
-        if (count := [len(workers) for workers in found.workers()]) == [WORKERS, WORKERS]:
-            break
+    until = time.monotonic() + 60
+    while (count := [len(workers) for workers in found.workers()]) != [WORKERS, WORKERS] and time.monotonic() < until:
         time.sleep(0.1)
     return count
 

@@ -69,7 +69,7 @@ def join(host: At, member: Text, token: Text, password: Text) -> dict[str, Any]:
 
 @router.post("/confirm/again", status_code=202)
 def again(host: At, account: Annotated[str, Body(embed=True)]) -> None:
-    """Another mail; the token before is good no more. The answer is the same for everybody, sent or not."""
+    """Another mail; the token before is good no more. The answer is the same for everybody, sent or not. Yours lets nobody ask all day long."""
     login = ("Account", account)
     try:
         done = engine().perform(login, {"do": "resend_confirmation", "account": account}, host=host)
