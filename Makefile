@@ -25,8 +25,10 @@ SUBLET_FUZZ_SECONDS ?= 60
 # processes must see at their next check.
 SUBLET_STEPS ?= 100000
 SUBLET_KILLS ?= 100
+# Random steps over all verbs that change the directory or the bill, beside a model, of each seed.
+SUBLET_WALK ?= 3000
 SUBLET_ROUNDS ?= 1000
-export SUBLET_CASES SUBLET_FORKS SUBLET_CHANGES SUBLET_STEPS SUBLET_KILLS SUBLET_ROUNDS
+export SUBLET_CASES SUBLET_FORKS SUBLET_CHANGES SUBLET_STEPS SUBLET_KILLS SUBLET_ROUNDS SUBLET_WALK
 # The numbers of main accounts that `make bench` asks with; `make bench SIZES=1,100` is the quick one.
 SIZES ?= 1,100,1000,10000
 export SIZES
@@ -82,6 +84,7 @@ soak: export SUBLET_FUZZ_SECONDS := 3600
 soak: export SUBLET_STEPS := 1000000
 soak: export SUBLET_KILLS := 1000
 soak: export SUBLET_ROUNDS := 10000
+soak: export SUBLET_WALK := 100000
 soak: test fuzz
 
 # What it finds worth keeping beyond the corpus stays in target/found; an input on which they differ is written beside it.

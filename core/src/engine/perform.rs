@@ -129,6 +129,8 @@ impl State {
         }
         let mut changes = order.command.changes(&scene)?;
         if changes.is_empty() {
+            // What the action counts did not come or go: it was so before.
+            keep_stocks(ledger, &self.directory, bundle, &target.counted)?;
             return Ok((decision, None, Keep::Yes));
         }
         self.close_books(ledger, &target.counted)?;
