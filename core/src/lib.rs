@@ -46,7 +46,7 @@ pub use command::{
     AcceptInvitation, AddDomain, AttachLevel, ChangeEmail, CloseAccount, Command, ConfirmEmail, CreateAccount, CreateClient, CreateLevel, DeleteLevel,
     DisableAccount, EditClient, EditLevel, EditMember, GrantMember, InviteMember, RemoveDomain, RemoveMember, ResendConfirmation, RestoreAccount, VerifyDomain,
 };
-pub use decision::{BundleInfo, Clause, Decision, Desk, Explanation, Fallback, Login, Outcome, PolicyExplanation, PolicyFailure, PolicyInfo, ReadFact};
+pub use decision::{BundleInfo, Clause, Decision, Desk, Explanation, Fallback, Login, Outcome, PolicyExplanation, PolicyFailure, PolicyInfo, ReadFact, Route};
 pub use directory::{Change, Progress, Record};
 pub use domain::{Domain, DomainState};
 pub use email::normalise as normalise_email;
