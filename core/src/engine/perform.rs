@@ -185,7 +185,7 @@ impl State {
     }
 
     /// Where in the order of the policies the one stands that names a refusal; after them all, if none does.
-    fn gate(&self, decision: &Decision) -> usize {
+    pub(super) fn gate(&self, decision: &Decision) -> usize {
         let rules = &self.loaded.rules().list;
         let named = decision.policies.first().and_then(|id| rules.iter().position(|rule| rule.id == *id));
         named.unwrap_or(rules.len())
