@@ -27,10 +27,12 @@ SUBLET_FUZZ_SECONDS ?= 60
 # processes must see at their next check.
 SUBLET_STEPS ?= 100000
 SUBLET_KILLS ?= 100
+# Random steps over all verbs that change the directory or the bill, beside a model, of each seed.
+SUBLET_WALK ?= 3000
 SUBLET_ROUNDS ?= 1000
 # How long the worked example is under load, while one of its eight workers is killed every second.
 SUBLET_LOAD_SECONDS ?= 10
-export SUBLET_CASES SUBLET_FORKS SUBLET_CHANGES SUBLET_STEPS SUBLET_KILLS SUBLET_ROUNDS SUBLET_LOAD_SECONDS
+export SUBLET_CASES SUBLET_FORKS SUBLET_CHANGES SUBLET_STEPS SUBLET_KILLS SUBLET_ROUNDS SUBLET_WALK SUBLET_LOAD_SECONDS
 # The numbers of main accounts that `make bench` asks with; `make bench SIZES=1,100` is the quick one.
 SIZES ?= 1,100,1000,10000
 export SIZES
@@ -97,6 +99,7 @@ soak: export SUBLET_FUZZ_SECONDS := 3600
 soak: export SUBLET_STEPS := 1000000
 soak: export SUBLET_KILLS := 1000
 soak: export SUBLET_ROUNDS := 10000
+soak: export SUBLET_WALK := 100000
 soak: export SUBLET_LOAD_SECONDS := 60
 soak: test fuzz
 

@@ -69,7 +69,7 @@ function texts(fixed, much, given, known) {
 function performs(principal, command, options = {}) {
   entries('command', command);
   const given = fields('options', options);
-  const taking = given.filter(([name, value]) => name === 'key' && value !== null).map(([, value]) => TAKING.key(value));
+  const taking = given.filter(([name, value]) => name === 'key' && value !== null).map(([, value]) => JSON.parse(TAKING.key(value)));
   const around = given.filter(([name]) => name !== 'key');
   if (around.some(([name]) => name === 'amount')) throw refused('options', 'no field `amount`');
   // A request about nothing: who asks, and where, is read as of any.

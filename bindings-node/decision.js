@@ -5,13 +5,14 @@ const counts = require('./count.js');
 
 /** One answer. `decision.allowed` is the allow bit. Each is made here, of frozen parts: so all have one shape. */
 class Decision {
-  constructor(allowed, code, policies, advice, errors, actor, revision, bundle, quota, operation, replayed, expiresAt) {
+  constructor(allowed, code, policies, advice, errors, actor, subject, revision, bundle, quota, operation, replayed, expiresAt) {
     this.allowed = allowed;
     this.code = code;
     this.policies = policies;
     this.advice = advice;
     this.errors = errors;
     this.actor = actor;
+    this.subject = subject;
     this.revision = revision;
     this.bundle = bundle;
     this.quota = quota;
@@ -26,8 +27,8 @@ class Decision {
 function decision(found) {
   if (found === null || found === undefined) return null;
   const [policies, advice, errors] = [found.policies, found.advice, found.errors].map(Object.freeze);
-  const { allowed, code, actor = null, bundle, quota, operation, replayed, expires_at: expiresAt = null } = found;
-  return new Decision(allowed, code, policies, advice, errors, actor, BigInt(found.revision), bundle, counts.quotas(quota), counts.count(operation), replayed === true, expiresAt);
+  const { allowed, code, actor = null, subject = null, bundle, quota, operation, replayed, expires_at: expiresAt = null } = found;
+  return new Decision(allowed, code, policies, advice, errors, actor, subject, BigInt(found.revision), bundle, counts.quotas(quota), counts.count(operation), replayed === true, expiresAt);
 }
 
 module.exports = { Decision, decision };

@@ -118,7 +118,10 @@ export declare class Decision {
   readonly advice: readonly string[];
   /** The policies that erred; if there is one, the answer is no. */
   readonly errors: readonly { readonly policy: string; readonly message: string }[];
+  /** Who acts as the principal, if somebody does (A1). */
   readonly actor: readonly [string, string] | null;
+  /** The principal, where somebody acts as it (A1). */
+  readonly subject: readonly [string, string] | null;
   /** The directory's revision. */
   readonly revision: bigint;
   /** The fingerprint of the policies. */
@@ -185,6 +188,24 @@ export interface Desk {
   /** `owner`, `platform`, or nobody: then `code` says why. */
   readonly desk: string | null;
   readonly account: string | null;
+  readonly code: string;
+  readonly decision: Decision;
+}
+
+/** Where a support ticket goes, at opening and at each reply (T1 to T4). No address is in it (B1). */
+export interface Route {
+  /** `owner`, `platform`, or nobody: then `code` says why. */
+  readonly desk: string | null;
+  /** The account whose desk it is, when it is an owner's. */
+  readonly account: string | null;
+  /** The account whose ticket it is. */
+  readonly of: string | null;
+  /** Under whose name a client is answered: its owner's, whoever resolves the ticket (T2). */
+  readonly onBehalfOf: string | null;
+  /** The client's ticket that this one was escalated from. */
+  readonly linked: string | null;
+  /** Whether the ticket said another desk than this one (T3). */
+  readonly rerouted: boolean;
   readonly code: string;
   readonly decision: Decision;
 }
@@ -311,10 +332,16 @@ export declare class Engine {
   explain(principal: Who, action: Does, resource: Resource, circumstances?: Circumstances): Explanation;
   /** The actions that `principal` may do on `resource` now, sorted. */
   actions(principal: Who, resource: Resource, circumstances?: Circumstances): string[];
-  /** Whether this e-mail may log in at this host, and as whom. */
-  login(host: string | Host, email: string): Login;
+  /** Whether this e-mail may log in at this host, and as whom. `action` is the credential flow: by default the password (D6). */
+  login(host: string | Host, email: string, options?: { readonly action?: Does | null }): Login;
   /** Who resolves a ticket of `principal` about `about`. */
   desk(principal: Who, about: Resource, circumstances?: Circumstances): Desk;
+  /** Where a ticket goes that `principal` opens about `about`: its account, or the owner's client (T1, T2, T4). */
+  openTicket(principal: Who, about: Resource, circumstances?: Circumstances): Route;
+  /** Whether `principal` may reply to `ticket`, and where it goes now; the ticket's attribute `desk` says where it was (T3). */
+  replyTicket(principal: Who, ticket: Resource, circumstances?: Circumstances): Route;
+  /** Where a ticket of its own goes that `principal` opens because it cannot resolve its client's `ticket` (T4). */
+  escalateTicket(principal: Who, ticket: Resource, circumstances?: Circumstances): Route;
   /** The decisions on many requests, in their order, all from one version of policies and directory. */
   authorizeMany(requests: readonly Request[] | Columns): Decision[];
   checkMany(requests: readonly Request[] | Columns): boolean[];

@@ -96,6 +96,23 @@ function timed(more = {}) {
   return { time, others: Object.fromEntries(found.filter(([key]) => key !== 'clock')) };
 }
 
+/** The type and name of a credential flow's action, of the options of `login`. */
+function flow(more = {}) {
+  const found = new Map(entries('options', more));
+  const given = found.get('action');
+  found.delete('action');
+  if (found.size > 0) throw refused('options', `no option \`${[...found.keys()][0]}\``);
+  if (given === undefined || given === null) return undefined;
+  const named = JSON.parse(action(given));
+  return typeof named === 'string' ? ['Action', named] : named;
+}
+
+/** Where a ticket goes. */
+function route(text) {
+  const { on_behalf_of: onBehalfOf, ...found } = JSON.parse(text);
+  return Object.freeze({ ...found, onBehalfOf, decision: decision(found.decision) });
+}
+
 /** How often, in milliseconds, an import's progress is told: a look at two counters. */
 const TELL_EVERY = 50;
 
@@ -211,10 +228,11 @@ class Engine extends Verbs {
     return call(() => this.#native.actions(text));
   }
 
-  login(host, email) {
+  login(host, email, more) {
     const name = JSON.parse(hostOf(host));
     string('email', email);
-    const found = JSON.parse(call(() => this.#native.login(name, email)));
+    const how = flow(more);
+    const found = JSON.parse(call(() => this.#native.login(name, email, how)));
     return {
       allowed: found.allowed,
       publicCode: found.public_code,
@@ -229,6 +247,21 @@ class Engine extends Verbs {
     const text = request({ principal: reference('principal', principal), resource: resource(about) }, circumstances);
     const found = JSON.parse(call(() => this.#native.desk(text)));
     return { ...found, decision: decision(found.decision) };
+  }
+
+  openTicket(principal, about, circumstances) {
+    const text = request({ principal: reference('principal', principal), resource: resource(about) }, circumstances);
+    return route(call(() => this.#native.openTicket(text)));
+  }
+
+  replyTicket(principal, ticket, circumstances) {
+    const text = request({ principal: reference('principal', principal), resource: resource(ticket) }, circumstances);
+    return route(call(() => this.#native.replyTicket(text)));
+  }
+
+  escalateTicket(principal, ticket, circumstances) {
+    const text = request({ principal: reference('principal', principal), resource: resource(ticket) }, circumstances);
+    return route(call(() => this.#native.escalateTicket(text)));
   }
 
   authorizeMany(given) {

@@ -63,6 +63,8 @@ export interface HistoryEntry {
   readonly kind: 'consume' | 'free' | 'set' | 'reserve' | 'commit' | 'release' | 'refund' | 'top_up' | 'carry_over' | 'command';
   /** When, as RFC 3339. */
   readonly at: string;
+  /** The account whose it is: where somebody acted, the one that was acted as (A1). */
+  readonly account: string;
   /** The member who did it, if one did. */
   readonly member: string | null;
   /** Who acted as the account, if somebody did. */

@@ -87,11 +87,11 @@ class Said {
     const advice = this.list(words, at + 7 + length, more);
     const from = at + 7 + length + more;
     this.next = from;
-    if (first < COUNTED) return new Decision(first === 1, code, policies, advice, NOTHING, null, this.revision, bundle, NOTHING, null, false, null);
+    if (first < COUNTED) return new Decision(first === 1, code, policies, advice, NOTHING, null, null, this.revision, bundle, NOTHING, null, false, null);
     const is = words[from + 1];
     const quota = this.quotas(words, from + 4, words[from], asker);
     const operation = (is & RECORDED) === 0 ? null : operationOf(words, from + 2);
-    return new Decision((first & 1) === 1, code, policies, advice, NOTHING, null, this.revision, bundle, quota, operation, (is & REPLAYED) !== 0, null);
+    return new Decision((first & 1) === 1, code, policies, advice, NOTHING, null, null, this.revision, bundle, quota, operation, (is & REPLAYED) !== 0, null);
   }
 
   /** So many quotas, the first of which is at `at`. */

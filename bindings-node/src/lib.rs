@@ -11,6 +11,7 @@ mod open;
 mod raw;
 mod room;
 mod said;
+mod tickets;
 mod turn;
 
 use std::io::BufReader;
@@ -129,16 +130,9 @@ impl NativeEngine {
     }
 
     #[napi]
-    pub fn login(&self, host: String, email: String) -> Result<String> {
-        guarded(|| exact_text(&self.inner.login(&host, &email)?))
-    }
-
-    #[napi]
-    pub fn desk(&self, request: String) -> Result<String> {
-        guarded(|| {
-            let asked = Request::from_json(&request)?;
-            exact_text(&self.inner.desk(&asked.principal, &asked.resource, &asked.circumstances)?)
-        })
+    pub fn login(&self, host: String, email: String, flow: Option<(String, String)>) -> Result<String> {
+        let flow = flow.as_ref().map(|(kind, name)| (kind.as_str(), name.as_str()).into());
+        guarded(|| exact_text(&self.inner.login(&host, &email, flow)?))
     }
 
     /// `check`, `authorize` and `consume` of this engine by way of the shared memory.

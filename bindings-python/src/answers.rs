@@ -70,6 +70,11 @@ impl Decision {
     }
 
     #[getter]
+    fn subject<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyTuple>>> {
+        pair(py, self.0.subject.as_deref())
+    }
+
+    #[getter]
     fn revision(&self) -> u64 {
         self.0.revision
     }

@@ -94,6 +94,11 @@ fn who<'a, 'py: 'a>(what: &str, given: Given<'a, 'py>, slot: impl FnOnce() -> &'
     }
 }
 
+/// An action's name, `(type, id)`, or an `Action`, by itself.
+pub(crate) fn action<'a, 'py: 'a>(given: Given<'a, 'py>, keeps: &'a Spare<'py>) -> PyResult<Does<'a>> {
+    does(given, || &keeps.keep().action)
+}
+
 /// An action's name, `(type, id)`, or an `Action`.
 #[inline]
 fn does<'a, 'py: 'a>(given: Given<'a, 'py>, slot: impl FnOnce() -> &'a Slot<'py>) -> PyResult<Does<'a>> {

@@ -10,13 +10,14 @@ mod many;
 mod options;
 mod perform;
 mod stock;
+mod tickets;
 mod values;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 use sublet::{Change, Options, Progress, Record};
 
-use crate::answers::{Decision, Desk, Explanation, Login, plain};
+use crate::answers::{Decision, Explanation, Login, plain};
 use crate::asked::{Spare, around, at, decide, reference};
 use crate::errors::OrRaise;
 use crate::many::{Lists, Many, listed};
@@ -262,30 +263,12 @@ impl Engine {
             .or_raise()
     }
 
-    /// Whether this e-mail may log in at this host, and as whom.
-    fn login(&self, py: Python<'_>, host: &Bound<'_, PyAny>, email: &Bound<'_, PyAny>) -> PyResult<Login> {
-        let (host, email) = (at(host.as_borrowed())?, text("email", email.as_borrowed())?);
-        py.detach(|| self.inner.login(host.name(), email)).map(Login).or_raise()
-    }
-
-    /// Who resolves a ticket of `principal` about `about`.
-    #[pyo3(signature = (principal, about, *, actor=None, host=None, channel=None, realm=None, context=None))]
-    #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
-    fn desk(
-        &self,
-        py: Python<'_>,
-        principal: &Bound<'_, PyAny>,
-        about: &Bound<'_, PyAny>,
-        actor: Given<'_, '_>,
-        host: Given<'_, '_>,
-        channel: Given<'_, '_>,
-        realm: Given<'_, '_>,
-        context: Given<'_, '_>,
-    ) -> PyResult<Desk> {
-        let keep = Spare::default();
-        let around = around(actor, host, channel, realm, None, context);
-        let asked = around.about(principal.as_borrowed(), about.as_borrowed(), &keep)?.to_request().or_raise()?;
-        py.detach(|| self.inner.desk(&asked.principal, &asked.resource, &asked.circumstances)).map(Desk).or_raise()
+    /// Whether this e-mail may log in at this host by this flow, and as whom.
+    #[pyo3(signature = (host, email, action=None))]
+    fn login(&self, py: Python<'_>, host: &Bound<'_, PyAny>, email: &Bound<'_, PyAny>, action: Given<'_, '_>) -> PyResult<Login> {
+        let (host, email, keep) = (at(host.as_borrowed())?, text("email", email.as_borrowed())?, Spare::default());
+        let flow = action.map(|action| asked::action(action.as_borrowed(), &keep)).transpose()?;
+        py.detach(|| self.inner.login(host.name(), email, flow)).map(Login).or_raise()
     }
 
     #[pyo3(signature = (put=None, *, remove=None, expected_revision=None))]
@@ -392,7 +375,8 @@ fn _sublet(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<perform::Performed>()?;
     module.add_class::<answers::Counted>()?;
     module.add_class::<Login>()?;
-    module.add_class::<Desk>()?;
+    module.add_class::<answers::Desk>()?;
+    module.add_class::<tickets::Route>()?;
     module.add_class::<Explanation>()?;
     module.add_function(wrap_pyfunction!(error_codes, module)?)?;
     module.add_function(wrap_pyfunction!(normalise_host, module)?)?;

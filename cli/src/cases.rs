@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use sublet::{Change, Engine, Error, Record, Ref, Request, Take};
+use sublet::{Change, Does, Engine, Error, Record, Ref, Request, Take};
 
 /// How one case went.
 #[derive(Debug, Clone, Serialize)]
@@ -111,7 +111,8 @@ fn answer(engine: &Engine, directory: &str, case: &Map<String, Value>) -> Result
     let text = |key: &str| case.get(key).and_then(Value::as_str).unwrap_or_default();
     let call = case.get("call").and_then(Value::as_str).unwrap_or("authorize");
     if call == "login" {
-        return Ok(value(&engine.login(text("host"), text("email"))?));
+        let flow = case.get("action").and_then(Value::as_str).map(Does::from);
+        return Ok(value(&engine.login(text("host"), text("email"), flow)?));
     }
     let mut fields: Map<String, Value> =
         case.iter().filter(|(key, _)| !OWN_FIELDS.contains(&key.as_str())).map(|(key, value)| (key.clone(), value.clone())).collect();
@@ -127,6 +128,9 @@ fn answer(engine: &Engine, directory: &str, case: &Map<String, Value>) -> Result
         }
         "check" => Ok(json!({"allowed": engine.check(&request)?})),
         "desk" => Ok(value(&engine.desk(&request.principal, &request.resource, &request.circumstances)?)),
+        "open_ticket" => Ok(value(&engine.open_ticket(&request.principal, &request.resource, &request.circumstances)?)),
+        "reply_ticket" => Ok(value(&engine.reply_ticket(&request.principal, &request.resource, &request.circumstances)?)),
+        "escalate_ticket" => Ok(value(&engine.escalate_ticket(&request.principal, &request.resource, &request.circumstances)?)),
         "actions" => Ok(json!({"actions": engine.actions(&request.principal, &request.resource, &request.circumstances)?})),
         other => Ok(json!({"error": format!("no call `{other}`")})),
     }

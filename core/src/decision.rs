@@ -33,6 +33,9 @@ pub struct Decision {
     /// Who acts as the principal, if somebody does.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub actor: Option<Arc<Ref>>,
+    /// The principal, where somebody acts as it: so that both identities are in the answer (A1).
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub subject: Option<Arc<Ref>>,
     /// The directory's revision.
     pub revision: u64,
     /// The fingerprint of the policies.
@@ -70,6 +73,27 @@ pub struct Desk {
     /// `ok`, or the code of the last desk's refusal.
     pub code: Arc<str>,
     /// The decision on the desk that takes the ticket, or on the last that refused.
+    pub decision: Decision,
+}
+
+/// Where a support ticket goes, at opening and at each reply (T1 to T4). The host keeps the ticket; nothing here is an address (B1).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Route {
+    /// `owner`, `platform`, or nobody: then `code` says why.
+    pub desk: Option<Arc<str>>,
+    /// The account whose desk it is, when it is an owner's.
+    pub account: Option<Arc<str>>,
+    /// The account whose ticket it is: of the login that opened it, or, escalated, that of the owner.
+    pub of: Option<Arc<str>>,
+    /// Under whose name a client is answered: its owner's, whoever resolves the ticket (T2).
+    pub on_behalf_of: Option<Arc<str>>,
+    /// The client's ticket that this one was escalated from, by its id only.
+    pub linked: Option<Arc<str>>,
+    /// Whether the ticket said another desk than this one (T3).
+    pub rerouted: bool,
+    /// `ok`, or why it was refused.
+    pub code: Arc<str>,
+    /// The decision on what was asked: to open, to reply, to escalate; where no desk takes the ticket, on the last desk.
     pub decision: Decision,
 }
 

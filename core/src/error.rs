@@ -198,6 +198,8 @@ errors! {
     Columns { column: &'static str, rows: usize, first: &'static str, wanted: usize } "input.columns" "column `{column}` has {rows} rows where `{first}` has {wanted}" "a column is a list with one entry a row, or one value for all rows";
     /// A verb of the tenancy kernel was asked of a plain Cedar program, or the other way round.
     NotTenancy { verb: String } "input.not_tenancy" "`{verb}` needs a bundle with the tenancy kernel" "open a bundle that has `sublet.cedarschema`";
+    /// D6: an action that is no way to log in.
+    NoFlow { action: String } "input.not_a_login" "action `{action}` is no way to log in" "name an action of the kind `login`, or none for the one marked `@asks(\"login\")`";
     /// An option of `open` or `reload` that does not exist.
     OptionValue { option: String, value: String } "input.option" "option `{option}` has no value `{value}`" "see the documentation of `open`";
     /// No directory record of that type.

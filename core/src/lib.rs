@@ -50,7 +50,7 @@ pub use command::{
     CreateAccount, CreateClient, CreateLevel, DeleteLevel, DisableAccount, EditAccount, EditClient, EditLevel, EditMember, GrantMember, InviteMember,
     OfferTransfer, RemoveDomain, RemoveMember, ResendConfirmation, RestoreAccount, VerifyDomain,
 };
-pub use decision::{BundleInfo, Clause, Decision, Desk, Explanation, Fallback, Login, Outcome, PolicyExplanation, PolicyFailure, PolicyInfo, ReadFact};
+pub use decision::{BundleInfo, Clause, Decision, Desk, Explanation, Fallback, Login, Outcome, PolicyExplanation, PolicyFailure, PolicyInfo, ReadFact, Route};
 pub use directory::{Change, Progress, Record};
 pub use domain::{Domain, DomainState};
 pub use email::normalise as normalise_email;

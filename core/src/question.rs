@@ -129,7 +129,7 @@ impl<'a> Who<'a> {
         }
     }
 
-    fn to_ref(self) -> Ref {
+    pub(crate) fn to_ref(self) -> Ref {
         match self {
             Self::Name(kind, id) => Ref::new(kind, id),
             Self::Handle(handle) => handle.reference().clone(),
@@ -147,7 +147,7 @@ impl<'a> Does<'a> {
         }
     }
 
-    fn to_ref(self) -> Ref {
+    pub(crate) fn to_ref(self) -> Ref {
         match self {
             Self::Name(kind, id) => Ref::new(kind, id),
             Self::Handle(handle) => handle.reference().clone(),

@@ -14,11 +14,15 @@ const agency = readFileSync(path.join(root, 'policies/tests/agency.jsonl'), 'utf
 
 const around = (step, ...more) => Object.fromEntries(['host', 'actor', 'context', ...more].filter((name) => name in step).map((name) => [name, step[name]]));
 
+/** Both identities are in each answer where somebody acts, and else neither (A1). */
+const named = (decision, step, principal) => assert.deepEqual([decision.actor, decision.subject], step.actor ? [step.actor, principal] : [null, null]);
+
 async function perform(engine, step, verb, tokens) {
   const command = { ...step.perform };
   if (tokens.has(command.token)) command.token = tokens.get(command.token);
   try {
     const { decision, token } = await engine[verb](step.by, command, around(step, 'key'));
+    named(decision, step, step.by);
     if (typeof step.token === 'string') tokens.set(step.token, token);
     else if (step.token === false) assert.equal(token, null);
     return [decision.code, null, decision.replayed];
@@ -37,6 +41,14 @@ async function take(engine, given, verb, clock, tokens, kept) {
   const at = JSON.stringify(step);
   if (step.perform) {
     assert.deepEqual(await perform(engine, step, verb, tokens), [step.code ?? null, step.error ?? null, step.replayed ?? false], at);
+  } else if (step.consume) {
+    const decision = await engine.consumeAsync(...step.consume, around(step, 'key'));
+    named(decision, step, step.consume[0]);
+    assert.deepEqual([decision.code, decision.replayed], [step.code, step.replayed ?? false], at);
+  } else if (step.history) {
+    const [last] = await engine.historyAsync(step.history, { limit: 1 });
+    if (step.has === null) assert.equal(last, undefined, at);
+    else for (const [name, value] of Object.entries(step.has)) assert.deepEqual(last[name], value, at);
   } else if (step.record) {
     const found = engine.record(step.record);
     if (step.has === null) assert.equal(found, null, at);

@@ -53,7 +53,10 @@ test('handles stand wherever their names do', () => {
   assert.deepEqual(engine.actions(acme, [campaign, 'k', acme], { host: dash }), engine.actions(OWNER, CAMPAIGN, { host: HOST }));
   assert.deepEqual(engine.desk(bakery, bakery, acting), engine.desk(['Account', 'bakery'], ['Account', 'bakery'], named));
   assert.ok(engine.explain(acme, read, [campaign, 'k', acme], { host: dash }).decision.allowed);
+  assert.deepEqual(engine.openTicket(bakery, ['Ticket', 't', bakery], acting), engine.openTicket(['Account', 'bakery'], ['Ticket', 't', 'bakery'], named));
   assert.deepEqual(engine.login(new Host(APP), 'hello@bakery.example').principal, ['Account', 'bakery']);
+  assert.deepEqual(engine.login(APP, 'hello@bakery.example', { action: new Action('login.reset') }).principal, ['Account', 'bakery']);
+  assert.throws(() => engine.login(APP, 'hello@bakery.example', { flow: 'login.reset' }), code('input.value'));
   assert.deepEqual(engine.record(acme), engine.record(OWNER));
 });
 

@@ -1,5 +1,5 @@
 // The declarations of `index.d.ts`, used as a service would: this file is checked, not run.
-import { Action, Decision, Engine, Host, ManualClock, Principal, ResourceType, SubletError, type Columns, type Count, type Counted, type HistoryEntry, type Item, type Limit, type Quota, type Request, type Resource } from '../../bindings-node/index.js';
+import { Action, Decision, Engine, Host, ManualClock, Principal, ResourceType, SubletError, type Columns, type Count, type Counted, type HistoryEntry, type Item, type Limit, type Quota, type Request, type Resource, type Route } from '../../bindings-node/index.js';
 
 const engine: Engine = Engine.open(null, { validation: 'strict', caps: { nesting: 32 } });
 const campaign: Resource = { type: 'Campaign', id: 'k', account: 'acme', attributes: { tags: ['a', 1n, true] } };
@@ -8,7 +8,10 @@ const revision: bigint = decision.revision;
 const request: Request = { principal: { type: 'Account', id: 'acme' }, action: ['Action', 'x'], resource: ['Page', 'p'], channel: 'job' };
 const bits: Promise<boolean[]> = engine.checkManyAsync([request]);
 const codes: string[] = engine.authorizeMany([request]).map((found) => found.code);
-const told: string | null = engine.login('x.example', 'a@b.example').principal?.[1] ?? null;
+const told: string | null = engine.login('x.example', 'a@b.example', { action: 'login.reset' }).principal?.[1] ?? null;
+const routed: Route = engine.replyTicket(['Account', 'acme'], { type: 'Ticket', id: 't', account: 'bakery', attributes: { desk: 'owner' } }, { channel: 'mail' });
+const shown: readonly [string | null, boolean, string | undefined] = [routed.onBehalfOf, routed.rerouted, decision.subject?.[1]];
+void shown;
 try {
   engine.change({ put: [{ type: 'Platform', id: 'p' }], expectedRevision: revision });
 } catch (error) {

@@ -19,9 +19,15 @@ function snake(found) {
 function answer(engine, { call = 'authorize', principal, action, resource, about, email, description, rules, given, remove, usage, answer: _, ...circumstances }) {
   switch (call) {
     case 'login':
-      return snake(engine.login(circumstances.host, email));
+      return snake(engine.login(circumstances.host, email, { action }));
     case 'desk':
       return engine.desk(principal, about, circumstances);
+    case 'open_ticket':
+      return snake(engine.openTicket(principal, about, circumstances));
+    case 'reply_ticket':
+      return snake(engine.replyTicket(principal, about, circumstances));
+    case 'escalate_ticket':
+      return snake(engine.escalateTicket(principal, about, circumstances));
     case 'actions':
       return { actions: engine.actions(principal, resource, circumstances) };
     case 'consume': {
@@ -104,7 +110,7 @@ async function act(row) {
   }
   if (row.many) engine.checkMany(row.many);
   if (row.columns) engine.checkMany(row.columns);
-  if (row.login) engine.login(...row.login);
+  if (row.login) engine.login(row.login[0], row.login[1], { action: row.login[2] });
   if (row.lines) engine.importLines(row.lines.join('\n'));
   if (row.file) await engine.importFile(path.join(ROOT, row.file));
   if (row.record) engine.record(row.record);

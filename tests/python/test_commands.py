@@ -23,6 +23,12 @@ def around(step: dict[str, Any]) -> dict[str, Any]:
     return {**found, "actor": tuple(step["actor"])} if "actor" in step else found
 
 
+def named(decision: sublet.Decision, step: dict[str, Any], principal: list[str]) -> None:
+    """Both identities are in each answer where somebody acts, and else neither. (A1)"""
+    wanted = (tuple(step["actor"]), tuple(principal)) if "actor" in step else (None, None)
+    assert (decision.actor, decision.subject) == wanted
+
+
 def perform(engine: sublet.Engine, step: dict[str, Any], tokens: dict[str, str]) -> list[Any]:
     command: Any = {**step["perform"]}
     if "token" in command:
@@ -33,6 +39,7 @@ def perform(engine: sublet.Engine, step: dict[str, Any], tokens: dict[str, str])
         assert step.get("says", "") in str(error)
         return [None, error.code, False]
     assert bool(done) is done.decision.allowed
+    named(done.decision, step, step["by"])
     if isinstance(step.get("token"), str):
         assert done.token is not None and done.token not in repr(done)
         tokens[step["token"]] = done.token
@@ -45,6 +52,15 @@ def take(engine: sublet.Engine, step: dict[str, Any], clock: sublet.ManualClock,
     step = kept.named(step)
     if "perform" in step:
         assert perform(engine, step, tokens) == [step.get("code"), step.get("error"), step.get("replayed", False)], step
+    elif "consume" in step:
+        principal, action, resource, amount = step["consume"]
+        decision = engine.consume(tuple(principal), action, resource, amount, **around(step))
+        named(decision, step, principal)
+        assert (decision.code, decision.replayed) == (step["code"], step.get("replayed", False)), step
+    elif "history" in step:
+        last = next(iter(engine.history(step["history"], limit=1)), None)
+        has = step["has"]
+        assert last is None if has is None else {name: (last or {})[name] for name in has} == has, (step, last)
     elif "record" in step:
         found, wanted = engine.record(tuple(step["record"])), step["has"]
         assert wanted is None or found is not None, step

@@ -68,7 +68,10 @@ def test_handles_stand_wherever_their_names_do(engine: sublet.Engine) -> None:
     assert engine.actions(acme, (campaign, "k", acme), host=dash) == engine.actions(OWNER, CAMPAIGN, host=HOST)
     assert engine.desk(bakery, ("Account", "bakery"), **acting).to_dict() == engine.desk(("Account", "bakery"), ("Account", "bakery"), **named).to_dict()
     assert engine.explain(acme, read, (campaign, "k", acme), host=dash).decision.allowed
+    ticket = ("Ticket", "t", bakery)
+    assert engine.open_ticket(bakery, ticket, **acting).to_dict() == engine.open_ticket(("Account", "bakery"), ("Ticket", "t", "bakery"), **named).to_dict()
     assert engine.login(sublet.Host(APP), "hello@bakery.example").principal == ("Account", "bakery")
+    assert engine.login(APP, "hello@bakery.example", sublet.Action("login.reset")).principal == ("Account", "bakery")
     assert engine.record(acme) == engine.record(OWNER)
     mutable: Any = ["Account", "acme"]
     triple: Any = [campaign, "k", acme]

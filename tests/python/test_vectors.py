@@ -19,7 +19,7 @@ def pair(value: Any) -> Any:
 def answer(engine: sublet.Engine, case: dict[str, Any]) -> dict[str, Any]:
     call = case.get("call", "authorize")
     if call == "login":
-        return engine.login(case["host"], case["email"]).to_dict()
+        return engine.login(case["host"], case["email"], case.get("action")).to_dict()
     arguments = {key: value for key, value in case.items() if key not in OWN}
     for key in ("actor", "realm"):
         if key in arguments:
@@ -28,6 +28,10 @@ def answer(engine: sublet.Engine, case: dict[str, Any]) -> dict[str, Any]:
     resource = pair(case["about"] if "about" in case else arguments.pop("resource"))
     if call == "desk":
         return engine.desk(principal, resource, **arguments).to_dict()
+    if call in ("open_ticket", "reply_ticket", "escalate_ticket"):
+        route = getattr(engine, call)(principal, resource, **arguments)
+        assert bool(route) is (route.desk is not None)
+        return dict(route.to_dict())
     if call == "actions":
         return {"actions": engine.actions(principal, resource, **arguments)}
     action = pair(arguments.pop("action"))

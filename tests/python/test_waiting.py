@@ -53,6 +53,7 @@ WAITING: dict[str, Callable[[sublet.Engine], object]] = {
     "actions": lambda engine: engine.actions(ACME, ("Account", "acme"), host=MAIN),
     "desk": lambda engine: engine.desk(ACME, ACME, host=MAIN),
     "login": lambda engine: engine.login(MAIN, "owner@acme.example"),
+    "open_ticket": lambda engine: engine.open_ticket(ACME, ACME, host=MAIN),
     "record": lambda engine: engine.record(ACME),
     "revision": lambda engine: engine.revision,
     "repr": repr,

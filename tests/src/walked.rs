@@ -37,8 +37,9 @@ pub(crate) fn answer(engine: &Engine, asked: &Value) -> Option<Result<Value, Err
         "actions" => engine.actions(&reference(&asked["by"]), &resource(&asked["resource"]), &with(asked)).map(|names| json!(names)),
         "export" => {
             let mut lines = Vec::new();
-            engine.export(&mut lines).map(|()| json!(String::from_utf8(lines).expect("text")))
+            engine.export(&mut lines).map(|_| json!(String::from_utf8(lines).expect("text")))
         }
+        "accept" => engine.accept_clock().map(|()| Value::Null),
         "used" => engine.usage(text("account"), None, Some(text("meter"))).map(|quota| json!(quota[0].used)),
         "statement" => engine.statement(owner, period).map(|statement| json!(statement)),
         "settle" => engine.settle(owner, period, &[]).map(|statement| json!(statement)),

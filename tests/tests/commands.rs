@@ -6,7 +6,7 @@ mod bill;
 use std::collections::HashMap;
 
 use serde_json::{Map, Value, json};
-use sublet::{Change, Circumstances, Clock, Command, Decision, Engine, Error, ManualClock, Options, Record, Ref, Request, Resource, Source};
+use sublet::{Change, Circumstances, Clock, Command, Decision, Engine, Error, ManualClock, Options, Record, Ref, Request, Resource, Source, Take};
 
 /// An engine of the sample agency, its clock, and the tokens that it gave.
 struct Opened {
@@ -61,6 +61,21 @@ fn with(step: &Value) -> Circumstances {
     }
 }
 
+fn about(resource: &Value) -> Resource {
+    let found = Resource::new(resource["type"].as_str().expect("a type"), resource["id"].as_str().expect("an id"));
+    resource["account"].as_str().map_or(found.clone(), |account| found.account(account))
+}
+
+fn replayed(decision: &Decision) -> bool {
+    decision.counted.as_ref().is_some_and(|counted| counted.replayed)
+}
+
+/// Both identities are in each answer where somebody acts, and else neither (A1).
+fn named(decision: &Decision, step: &Value, principal: &Value) {
+    let actor = step.get("actor").map(reference);
+    assert_eq!((decision.actor.as_deref(), decision.subject.as_deref()), (actor.as_ref(), actor.as_ref().map(|_| reference(principal)).as_ref()));
+}
+
 /// Whether a record has these fields; one that it leaves away it has as nothing.
 fn has(record: &Value, fields: &Map<String, Value>) -> bool {
     fields.iter().all(|(name, value)| record.get(name).unwrap_or(&Value::Null) == value)
@@ -81,7 +96,7 @@ fn step(opened: &mut Opened, step: &Value) -> Option<String> {
         let command = Command::from_value(command);
         let done = command.and_then(|command| engine.perform(&reference(&step["by"]), &command, &with(step), step["key"].as_str()));
         let wanted = json!([step["code"], step["error"], step["replayed"].as_bool().unwrap_or(false)]);
-        let replayed = |decision: &Decision| decision.counted.as_ref().is_some_and(|counted| counted.replayed);
+        done.iter().for_each(|done| named(&done.decision, step, &step["by"]));
         let found = done.as_ref().map_or_else(|error| json!([null, error.code(), false]), |done| json!([done.decision.code, null, replayed(&done.decision)]));
         if let (Err(error), Some(says)) = (&done, step["says"].as_str()) {
             assert!(error.to_string().contains(says), "{error}");
@@ -93,6 +108,16 @@ fn step(opened: &mut Opened, step: &Value) -> Option<String> {
             assert_eq!(token, None);
         }
         differs(wanted, found)
+    } else if let Some([principal, action, resource, amount]) = step["consume"].as_array().map(Vec::as_slice) {
+        let request = Request { circumstances: with(step), ..Request::new(reference(principal), action.as_str().expect("an action"), about(resource)) };
+        let take = Take { key: step["key"].as_str(), ..Take::new(amount.as_i64().expect("an amount")) };
+        let decision = engine.consume(&request, &take).expect("an answer");
+        named(&decision, step, principal);
+        differs(json!([step["code"], step["replayed"].as_bool().unwrap_or(false)]), json!([decision.code, replayed(&decision)]))
+    } else if let Some(account) = step["history"].as_str() {
+        let last = engine.history(account, None, 1).expect("history").pop().map(|entry| serde_json::to_value(entry).expect("JSON"));
+        let has = step["has"].as_object().map_or(last.is_none(), |fields| last.as_ref().is_some_and(|found| has(found, fields)));
+        if has { None } else { differs(step["has"].clone(), json!(last)) }
     } else if let Some(record) = step.get("record") {
         let found = engine.record(&reference(record)).expect("an answer").map(|record| serde_json::to_value(record).expect("JSON"));
         let has = step["has"].as_object().map_or(found.is_none(), |fields| found.as_ref().is_some_and(|found| has(found, fields)));
@@ -101,9 +126,7 @@ fn step(opened: &mut Opened, step: &Value) -> Option<String> {
         let found = engine.usage(usage[0].as_str().expect("an account"), None, usage[1].as_str()).expect("usage");
         differs(step["used"].clone(), json!(found[0].used))
     } else if let Some(ask) = step.get("ask") {
-        let resource = Resource::new(ask[2]["type"].as_str().expect("a type"), ask[2]["id"].as_str().expect("an id"));
-        let resource = ask[2]["account"].as_str().map_or(resource.clone(), |account| resource.account(account));
-        let request = Request { circumstances: with(step), ..Request::new(reference(&ask[0]), ask[1].as_str().expect("an action"), resource) };
+        let request = Request { circumstances: with(step), ..Request::new(reference(&ask[0]), ask[1].as_str().expect("an action"), about(&ask[2])) };
         differs(step["code"].clone(), json!(engine.authorize(&request).expect("an answer").code))
     } else if let Some(time) = step["advance"].as_i64() {
         opened.clock.advance(time);

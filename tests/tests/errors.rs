@@ -84,8 +84,9 @@ fn act(row: &Value) -> Result<(), Error> {
         let length = |name: &'static str| (name, row["columns"][name].as_array().map(Vec::len));
         sublet::rows(&["principals", "actions", "resources", "hosts"].map(length))?;
     }
-    if let Some([host, email]) = row["login"].as_array().map(Vec::as_slice) {
-        engine.login(host.as_str().expect("a host"), email.as_str().expect("an address"))?;
+    if let Some([host, email, flow @ ..]) = row["login"].as_array().map(Vec::as_slice) {
+        let flow = flow.first().and_then(Value::as_str).map(sublet::Does::from);
+        engine.login(host.as_str().expect("a host"), email.as_str().expect("an address"), flow)?;
     }
     if let Some(lines) = row["lines"].as_array() {
         let lines: Vec<&str> = lines.iter().map(|line| line.as_str().expect("a line")).collect();

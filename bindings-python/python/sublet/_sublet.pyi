@@ -26,6 +26,7 @@ __all__ = [
     "Principal",
     "QuotaError",
     "ResourceType",
+    "Route",
     "StoreError",
     "SubletError",
     "__version__",
@@ -150,7 +151,13 @@ class Decision:
     @property
     def errors(self) -> tuple[dict[str, str], ...]: ...
     @property
-    def actor(self) -> Ref | None: ...
+    def actor(self) -> Ref | None:
+        """Who acts as the principal, if somebody does. (A1)"""
+
+    @property
+    def subject(self) -> Ref | None:
+        """The principal, where somebody acts as it. (A1)"""
+
     @property
     def revision(self) -> int: ...
     @property
@@ -210,6 +217,41 @@ class Desk:
     @property
     def decision(self) -> Decision: ...
     def to_dict(self) -> dict[str, Any]: ...
+
+@final
+class Route:
+    """Where a support ticket goes; true if a desk takes it. No address is in it. (T1 to T4, B1)"""
+
+    @property
+    def desk(self) -> str | None:
+        """`owner`, `platform`, or nobody: then `code` says why."""
+
+    @property
+    def account(self) -> str | None:
+        """The account whose desk it is, when it is an owner's."""
+
+    @property
+    def of(self) -> str | None:
+        """The account whose ticket it is."""
+
+    @property
+    def on_behalf_of(self) -> str | None:
+        """Under whose name a client is answered: its owner's, whoever resolves the ticket. (T2)"""
+
+    @property
+    def linked(self) -> str | None:
+        """The client's ticket that this one was escalated from."""
+
+    @property
+    def rerouted(self) -> bool:
+        """Whether the ticket said another desk than this one. (T3)"""
+
+    @property
+    def code(self) -> str: ...
+    @property
+    def decision(self) -> Decision: ...
+    def to_dict(self) -> dict[str, Any]: ...
+    def __bool__(self) -> bool: ...
 
 @final
 class Explanation:
@@ -511,8 +553,8 @@ class Engine:
     def accept_clock(self) -> None:
         """Takes the clock's word for it after `store.clock_jump`: so much time has passed."""
 
-    def login(self, host: At, email: str) -> Login:
-        """Whether this e-mail may log in at this host, and as whom."""
+    def login(self, host: At, email: str, action: Does | None = None) -> Login:
+        """Whether this e-mail may log in at this host, and as whom. `action` is the credential flow: by default the password. (D6)"""
 
     def desk(
         self,
@@ -525,6 +567,45 @@ class Engine:
         realm: Who | None = None,
         context: Mapping[str, Value] | None = None,
     ) -> Desk: ...
+    def open_ticket(
+        self,
+        principal: Who,
+        about: Resource,
+        *,
+        actor: Who | None = None,
+        host: At | None = None,
+        channel: str | None = None,
+        realm: Who | None = None,
+        context: Mapping[str, Value] | None = None,
+    ) -> Route:
+        """Where a ticket goes that `principal` opens about `about`: its account, or the owner's client. (T1, T2, T4)"""
+
+    def reply_ticket(
+        self,
+        principal: Who,
+        ticket: Resource,
+        *,
+        actor: Who | None = None,
+        host: At | None = None,
+        channel: str | None = None,
+        realm: Who | None = None,
+        context: Mapping[str, Value] | None = None,
+    ) -> Route:
+        """Whether `principal` may reply to `ticket`, and where it goes now; the ticket's `desk` says where it was. (T3)"""
+
+    def escalate_ticket(
+        self,
+        principal: Who,
+        ticket: Resource,
+        *,
+        actor: Who | None = None,
+        host: At | None = None,
+        channel: str | None = None,
+        realm: Who | None = None,
+        context: Mapping[str, Value] | None = None,
+    ) -> Route:
+        """Where a ticket of its own goes that `principal` opens because it cannot resolve its client's `ticket`. (T4)"""
+
     def change(
         self,
         put: Iterable[Mapping[str, Any]] | None = None,

@@ -28,7 +28,8 @@ __all__ = ["AsyncEngine"]
 
 class AsyncEngine(Counting, Billing):
     """An engine whose verbs are awaited. `engine` is the same engine for code that waits, and for what counts nothing and so
-    reads a file only after another process changed the directory: `actions`, `login`, `desk`, `revision`; `bundle` never does.
+    reads a file only after another process changed the directory: `actions`, `login`, `desk`,
+    those of tickets, `revision`; `bundle` never does.
 
     A call runs on a thread of the running loop: there is none of Sublet's own that a fork would lose. A task that is
     cancelled stops waiting; the call that it had begun is finished all the same. Retry it by its `key`.

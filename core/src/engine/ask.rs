@@ -8,7 +8,11 @@ use super::{Engine, State, guard};
 use crate::decision::{Decision, Explanation, PolicyFailure};
 use crate::limit::QuotaFacts;
 use crate::policy::{Answer, Asked, Loaded, Verdict};
+use crate::question::Who;
 use crate::{Error, Of, Question, Ref, Request};
+
+/// Who acts, and as whom (A1).
+type Acting<'a> = (&'a Ref, Who<'a>);
 
 impl Engine {
     /// Whether `request` is allowed, and under which code. Takes nothing from any limit.
@@ -152,12 +156,12 @@ impl State {
                 return self.decided(question, None);
             }
         }
-        let actor = question.with.and_then(|with| with.actor.as_ref());
+        let acting = question.with.and_then(|with| with.actor.as_ref()).map(|actor| (actor, question.principal));
         if let Some(verdict) = self.loaded.fast_plain(question)? {
-            return Ok(self.decision(actor, &verdict));
+            return Ok(self.decision(acting, &verdict));
         }
         let Some(mut verdict) = self.loaded.fast(&self.fast, question, &self.directory, quota)? else {
-            return self.decide(actor, &self.loaded.asked(&question.to_request()?, &self.directory, quota)?);
+            return self.decide(acting, &self.loaded.asked(&question.to_request()?, &self.directory, quota)?);
         };
         if verdict.errors.is_empty() {
             if quota.is_none() {
@@ -171,7 +175,7 @@ impl State {
                 *message = words.map_or_else(|| "evaluation failed".to_owned(), |(_, words)| words.clone());
             }
         }
-        Ok(self.decision(actor, &verdict))
+        Ok(self.decision(acting, &verdict))
     }
 
     /// The allow bit, where a plan says it.
@@ -194,26 +198,27 @@ impl State {
         }
     }
 
-    fn decide(&self, actor: Option<&Ref>, asked: &Asked) -> Result<Decision, Error> {
+    fn decide(&self, acting: Option<Acting<'_>>, asked: &Asked) -> Result<Decision, Error> {
         let verdict = match asked {
             Asked::Answered(code) => Verdict { allowed: false, code: Arc::from(*code), policies: Vec::new(), warnings: Vec::new(), errors: Vec::new() },
             Asked::Cedar(question) => self.loaded.rules().judge(&question.request, &question.entities)?,
         };
-        Ok(self.decision(actor, &verdict))
+        Ok(self.decision(acting, &verdict))
     }
 
     /// An answer of this version, without errors, to one that acts for himself.
     pub(super) fn told(&self, Answer { allowed, code, policies, advice }: Answer) -> Decision {
         let (revision, bundle) = (self.directory.revision(), Arc::clone(&self.loaded.fingerprint));
-        Decision { allowed, code, policies, advice, errors: Vec::new(), actor: None, revision, bundle, counted: None }
+        Decision { allowed, code, policies, advice, errors: Vec::new(), actor: None, subject: None, revision, bundle, counted: None }
     }
 
-    fn decision(&self, actor: Option<&Ref>, verdict: &Verdict) -> Decision {
+    fn decision(&self, acting: Option<Acting<'_>>, verdict: &Verdict) -> Decision {
         let rules = self.loaded.rules();
         let errors = verdict
             .errors
             .iter()
             .filter_map(|(at, message)| rules.list.get(*at).map(|rule| PolicyFailure { policy: Arc::clone(&rule.id), message: message.clone() }));
-        Decision { errors: errors.collect(), actor: actor.cloned().map(Arc::new), ..self.told(rules.answer(verdict)) }
+        let (actor, subject) = acting.map(|(actor, subject)| (Arc::new(actor.clone()), Arc::new(subject.to_ref()))).unzip();
+        Decision { errors: errors.collect(), actor, subject, ..self.told(rules.answer(verdict)) }
     }
 }

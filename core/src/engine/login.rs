@@ -1,11 +1,12 @@
 //! `login`: which principal an e-mail names at a host, and what the outside may be told (I1, I2, D5, D7).
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{Engine, State, guard};
 use crate::decision::{Decision, Login};
 use crate::directory::{Key, Kind, NONE, Realm};
-use crate::{Error, Ref, Request};
+use crate::{Does, Error, Ref, Request};
 
 /// What the outside is told of a wrong domain and of an unknown login alike (D7).
 const LOGIN_REFUSED: &str = "login_refused";
@@ -13,15 +14,35 @@ const LOGIN_REFUSED: &str = "login_refused";
 impl Engine {
     /// Whether the login with this e-mail may come in at this host, and as whom (I2, D1, D5, D7). Checks no password.
     ///
+    /// `flow` is the action of the credential flow: a reset, a magic link, an OAuth return (D6); without it, the one marked
+    /// `@asks("login")`. A login of a type that the flow is not for is as good as none.
+    ///
     /// # Errors
-    /// [`Error::NotTenancy`]; a host or e-mail that is none is a refusal: both come from strangers.
-    pub fn login(&self, host: &str, email: &str) -> Result<Login, Error> {
+    /// [`Error::NotTenancy`]; [`Error::UnknownAction`] and [`Error::NoFlow`] for a flow that is none; a host or e-mail that is none is a
+    /// refusal: both come from strangers.
+    ///
+    /// # Example: the link of a reset came to a host
+    /// ```
+    /// use sublet::{Engine, Options};
+    /// let engine = Engine::open(Options::default())?;
+    /// let login = engine.login("app.acme.example", "hello@bakery.example", Some("login.reset".into()))?;
+    /// assert_eq!(&*login.public_code, "login_refused");
+    /// # Ok::<(), sublet::Error>(())
+    /// ```
+    pub fn login(&self, host: &str, email: &str, flow: Option<Does<'_>>) -> Result<Login, Error> {
         guard(|| {
             let state = self.current()?;
-            let action = state.tenancy("login")?.asked_by("login")?;
-            state.login(&action, host, email)
+            let bundle = state.tenancy("login")?;
+            let (action, types) = bundle.flow(flow.map(Does::name))?;
+            state.login(&Flow { action, types }, host, email)
         })
     }
+}
+
+/// A credential flow, and the types of login that it is for (D6).
+struct Flow<'a> {
+    action: Ref,
+    types: &'a BTreeSet<String>,
 }
 
 /// A realm that a host asks (I2).
@@ -33,9 +54,12 @@ enum Asked {
 }
 
 impl State {
-    fn login(&self, action: &Ref, host: &str, email: &str) -> Result<Login, Error> {
+    fn login(&self, flow: &Flow<'_>, host: &str, email: &str) -> Result<Login, Error> {
         let email = crate::email::normalise(email).ok();
-        let logins: Vec<(Realm, Key)> = email.iter().flat_map(|email| self.directory.logins(email)).collect();
+        let is_for = |login: Key| flow.types.contains(self.directory.reference(login).kind());
+        let logins = email.iter().flat_map(|email| self.directory.logins(email)).filter(|(_, login)| is_for(*login));
+        let logins: Vec<(Realm, Key)> = logins.collect();
+        let action = &flow.action;
         let name = crate::host::normalise(host).ok();
         for asked in self.realms(name.as_deref()) {
             if let Some((_, login)) = logins.iter().find(|(realm, login)| self.holds(&asked, *realm, *login)) {

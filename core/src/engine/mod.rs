@@ -13,6 +13,7 @@ mod metered;
 mod options;
 mod perform;
 mod shared;
+mod tickets;
 mod turn;
 mod verbs;
 mod versions;

@@ -129,6 +129,8 @@ impl State {
         }
         let mut changes = order.command.changes(&scene)?;
         if changes.is_empty() {
+            // What the action counts did not come or go: it was so before.
+            keep_stocks(ledger, &self.directory, bundle, &target.counted)?;
             return Ok((decision, None, Keep::Yes));
         }
         self.close_books(ledger, &target.counted)?;
@@ -183,7 +185,7 @@ impl State {
     }
 
     /// Where in the order of the policies the one stands that names a refusal; after them all, if none does.
-    fn gate(&self, decision: &Decision) -> usize {
+    pub(super) fn gate(&self, decision: &Decision) -> usize {
         let rules = &self.loaded.rules().list;
         let named = decision.policies.first().and_then(|id| rules.iter().position(|rule| rule.id == *id));
         named.unwrap_or(rules.len())

@@ -1,9 +1,8 @@
-//! `actions` and `desk`: questions that ask the policies several times.
+//! `actions`: a question that asks the policies several times.
 
 use std::sync::Arc;
 
-use super::{Engine, State, guard};
-use crate::decision::Desk;
+use super::{Engine, guard};
 use crate::{Circumstances, Error, Ref, Request, Resource};
 
 impl Engine {
@@ -28,36 +27,5 @@ impl Engine {
             }
             Ok(allowed)
         })
-    }
-
-    /// Who resolves a ticket of `principal` about `about` (T1 to T4): asks one action for each desk, in order.
-    ///
-    /// # Errors
-    /// As [`Engine::authorize`].
-    pub fn desk(&self, principal: &Ref, about: &Resource, with: &Circumstances) -> Result<Desk, Error> {
-        guard(|| {
-            let state = self.current()?;
-            let bundle = state.tenancy("desk")?;
-            let mut refused = None;
-            for (name, action) in bundle.desks() {
-                let request = Request { principal: principal.clone(), action, resource: about.clone(), circumstances: with.clone() };
-                let decision = state.authorize(&(&request).into())?;
-                if decision.allowed {
-                    let account = if name == "owner" { state.owner_of(principal) } else { None };
-                    return Ok(Desk { desk: Some(Arc::from(name)), account, code: Arc::clone(&decision.code), decision });
-                }
-                refused = Some(decision);
-            }
-            let decision = refused.ok_or_else(|| Error::UnknownAction { action: "@desk".to_owned() })?;
-            Ok(Desk { desk: None, account: None, code: Arc::clone(&decision.code), decision })
-        })
-    }
-}
-
-impl State {
-    fn owner_of(&self, principal: &Ref) -> Option<Arc<str>> {
-        let accounts = &self.directory.hot().accounts;
-        let (_, row) = accounts.find(self.directory.account_id_of(principal)?)?;
-        accounts.id(row.owner).map(Arc::from)
     }
 }

@@ -1,7 +1,7 @@
 //! The facts that gates read: who logs in, where, for which feature; and the directory's records as entities.
 //! Facts only: what follows from them is for the policies to say.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use cedar_policy::Entity;
@@ -128,10 +128,18 @@ impl Bundle {
         self.names.features.iter().map(|name| (Arc::from(name.as_str()), Arc::from(self.catalog.feature_words(name).unwrap_or(name)))).collect()
     }
 
-    /// The action that carries `@asks(verb)`, first by name.
-    pub(crate) fn asked_by(&self, verb: &str) -> Result<Ref, Error> {
-        let found = self.names.actions.iter().find(|(_, action)| action.asks.iter().any(|asks| asks == verb));
-        found.map(|(name, _)| Ref::new("Action", name)).ok_or_else(|| Error::UnknownAction { action: format!("@asks({verb})") })
+    /// The action of a credential flow, or without one the first by name that carries `@asks("login")`; and for whom it is.
+    pub(crate) fn flow(&self, named: Option<(&str, &str)>) -> Result<(Ref, &BTreeSet<String>), Error> {
+        let known = |(kind, name): (&str, &str)| self.names.actions.get_key_value(name).filter(|_| kind == "Action");
+        let (found, words) = match named {
+            Some(named) => (known(named), crate::id::short(named.1)),
+            None => (self.names.actions.iter().find(|(_, action)| action.asks.iter().any(|asks| asks == "login")), "@asks(login)".to_owned()),
+        };
+        let (name, action) = found.ok_or(Error::UnknownAction { action: words })?;
+        if action.kind != "login" {
+            return Err(Error::NoFlow { action: name.clone() });
+        }
+        Ok((Ref::new("Action", name), &action.principals))
     }
 
     /// The actions that carry `@asks(verb)` and can be asked by this type of login on that type of resource, by name.

@@ -16,6 +16,8 @@ pub struct HistoryEntry {
     /// When, in milliseconds since 1970 UTC (RFC 3339 in JSON).
     #[serde(serialize_with = "instant")]
     pub at: i64,
+    /// The account whose it is: where somebody acted, the one that was acted as (A1).
+    pub account: String,
     /// The member who did it, if one did.
     pub member: Option<String>,
     /// Who acted as the account, if somebody did.
@@ -72,6 +74,7 @@ pub(crate) fn history(ledger: &mut dyn Ledger, account: &str, before: Option<u64
             operation: operation.id,
             kind: operation.kind,
             at: operation.at,
+            account: operation.account,
             member: operation.member,
             actor: operation.actor,
             key: operation.key,

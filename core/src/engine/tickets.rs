@@ -1,0 +1,148 @@
+//! Support tickets: whose desk resolves them, at opening and at each reply (T1 to T4). The host keeps them; policies decide, and
+//! here is only the order in which they are asked.
+
+use std::sync::Arc;
+
+use super::{Engine, State, guard};
+use crate::decision::{Decision, Desk, Route};
+use crate::{Circumstances, Error, Ref, Request, Resource};
+
+impl Engine {
+    /// Who resolves a ticket of `principal` about `about` (T1 to T4): asks one action for each desk, in order.
+    ///
+    /// # Errors
+    /// As [`Engine::authorize`].
+    pub fn desk(&self, principal: &Ref, about: &Resource, with: &Circumstances) -> Result<Desk, Error> {
+        guard(|| self.current()?.desk(principal, about, with))
+    }
+
+    /// Where a ticket goes that `principal` opens about `about`: its account, or the owner's client (T1, T2, T4).
+    ///
+    /// The host keeps the ticket as a resource of type `Ticket`: its account is [`Route::of`], its attribute `desk` the route's.
+    ///
+    /// # Errors
+    /// As [`Engine::authorize`].
+    ///
+    /// # Example: a client's ticket goes to its owner
+    /// ```
+    /// use sublet::{Circumstances, Engine, Options, Ref};
+    /// let engine = Engine::open(Options::default())?;
+    /// engine.import(
+    ///     br#"{"type": "Platform", "id": "mmio"}
+    /// {"type": "Account", "id": "acme", "email": "owner@acme.example", "package": "agency", "confirmed": true}
+    /// {"type": "Account", "id": "bakery", "email": "hello@bakery.example", "owner": "acme", "confirmed": true}
+    /// "#.as_slice(),
+    ///     None,
+    /// )?;
+    /// let by_mail = Circumstances { channel: Some("mail".to_owned()), ..Circumstances::default() };
+    /// let route = engine.open_ticket(&Ref::new("Account", "bakery"), &("Account", "bakery").into(), &by_mail)?;
+    /// assert_eq!((route.desk.as_deref(), route.account.as_deref()), (Some("owner"), Some("acme")));
+    /// # Ok::<(), sublet::Error>(())
+    /// ```
+    pub fn open_ticket(&self, principal: &Ref, about: &Resource, with: &Circumstances) -> Result<Route, Error> {
+        guard(|| {
+            let state = self.current()?;
+            let desk = state.desk(principal, about, with)?;
+            Ok(state.route(state.directory.account_id_of(principal), desk))
+        })
+    }
+
+    /// Whether `principal` may reply to `ticket`, and where the ticket goes now (T3). Asks the action marked
+    /// `@asks("reply_ticket")`, and then the desks anew, for the account whose ticket it is: as by mail, which needs no login.
+    ///
+    /// The ticket's attributes `desk`, and `desk_account` where the host keeps it, say where it was: so `rerouted`.
+    ///
+    /// # Errors
+    /// As [`Engine::authorize`]; [`Error::NotAsked`] where no action asks for it.
+    pub fn reply_ticket(&self, principal: &Ref, ticket: &Resource, with: &Circumstances) -> Result<Route, Error> {
+        guard(|| {
+            let state = self.current()?;
+            let reply = state.first_asked("reply_ticket", principal, ticket, with)?;
+            let of = ticket.account.as_deref();
+            let Some(account) = of.filter(|_| reply.allowed) else { return Ok(Route::refused(of, reply)) };
+            let by_mail = Circumstances { channel: Some("mail".to_owned()), ..Circumstances::default() };
+            let route = state.route(of, state.desk(&Ref::new("Account", account), ticket, &by_mail)?);
+            let said = |name: &str| ticket.attributes.get(name).and_then(serde_json::Value::as_str);
+            let elsewhere = |said: Option<&str>, now: &Option<Arc<str>>| said.is_some_and(|said| now.as_deref() != Some(said));
+            let rerouted = elsewhere(said("desk"), &route.desk) || elsewhere(said("desk_account"), &route.account);
+            let decision = if route.desk.is_some() { reply } else { route.decision };
+            Ok(Route { rerouted, decision, ..route })
+        })
+    }
+
+    /// Where a ticket goes that `principal` opens for its own account because it cannot resolve its client's `ticket` (T4). Asks the
+    /// action marked `@asks("escalate_ticket")` on the client's ticket, and then the desks for the new one. That is linked to the
+    /// client's by id, and carries nothing else of it (B1).
+    ///
+    /// # Errors
+    /// As [`Engine::reply_ticket`].
+    pub fn escalate_ticket(&self, principal: &Ref, ticket: &Resource, with: &Circumstances) -> Result<Route, Error> {
+        guard(|| {
+            let state = self.current()?;
+            let escalation = state.first_asked("escalate_ticket", principal, ticket, with)?;
+            let own = state.directory.account_id_of(principal).filter(|_| escalation.allowed);
+            let Some(own) = own else { return Ok(Route::refused(None, escalation)) };
+            let plain = Circumstances { context: serde_json::Map::new(), ..with.clone() };
+            let route = state.route(Some(own), state.desk(principal, &Resource::new("Account", own), &plain)?);
+            let decision = if route.desk.is_some() { escalation } else { route.decision };
+            Ok(Route { linked: Some(Arc::from(ticket.uid.id())), decision, ..route })
+        })
+    }
+}
+
+impl Route {
+    /// Nobody's desk: what was asked is refused.
+    fn refused(of: Option<&str>, decision: Decision) -> Self {
+        let code = Arc::clone(&decision.code);
+        Self { desk: None, account: None, of: of.map(Arc::from), on_behalf_of: None, linked: None, rerouted: false, code, decision }
+    }
+}
+
+impl State {
+    fn desk(&self, principal: &Ref, about: &Resource, with: &Circumstances) -> Result<Desk, Error> {
+        let bundle = self.tenancy("desk")?;
+        let mut refused = None;
+        for (name, action) in bundle.desks() {
+            let request = Request { principal: principal.clone(), action, resource: about.clone(), circumstances: with.clone() };
+            let decision = self.authorize(&(&request).into())?;
+            if decision.allowed {
+                let account = if name == "owner" { self.owner_of(self.directory.account_id_of(principal)) } else { None };
+                return Ok(Desk { desk: Some(Arc::from(name)), account, code: Arc::clone(&decision.code), decision });
+            }
+            refused = Some(decision);
+        }
+        let decision = refused.ok_or_else(|| Error::UnknownAction { action: "@desk".to_owned() })?;
+        Ok(Desk { desk: None, account: None, code: Arc::clone(&decision.code), decision })
+    }
+
+    /// The route of a ticket of this account, at this desk.
+    fn route(&self, of: Option<&str>, desk: Desk) -> Route {
+        let Desk { desk, account, code, decision } = desk;
+        let on_behalf_of = desk.as_ref().and_then(|_| self.owner_of(of));
+        Route { desk, account, on_behalf_of, code, ..Route::refused(of, decision) }
+    }
+
+    /// Of the actions that the schema marks for it the first that is allowed, or the refusal that came furthest through the gates.
+    fn first_asked(&self, verb: &str, principal: &Ref, ticket: &Resource, with: &Circumstances) -> Result<Decision, Error> {
+        let mut refused: Option<(usize, Decision)> = None;
+        for (action, _) in self.tenancy(verb)?.all_asked_by(verb, principal.kind(), ticket.uid.kind()) {
+            let request = Request { principal: principal.clone(), action, resource: ticket.clone(), circumstances: with.clone() };
+            let decision = self.authorize(&(&request).into())?;
+            if decision.allowed {
+                return Ok(decision);
+            }
+            let gate = self.gate(&decision);
+            if refused.as_ref().is_none_or(|(known, _)| gate > *known) {
+                refused = Some((gate, decision));
+            }
+        }
+        refused.map(|(_, decision)| decision).ok_or_else(|| Error::NotAsked { command: verb.to_owned(), principal: principal.to_string() })
+    }
+
+    /// The owner of a client account.
+    fn owner_of(&self, account: Option<&str>) -> Option<Arc<str>> {
+        let accounts = &self.directory.hot().accounts;
+        let (_, row) = accounts.find(account?)?;
+        accounts.id(row.owner).map(Arc::from)
+    }
+}

@@ -1,0 +1,103 @@
+//! A random walk over all verbs that change the directory or the bill, beside a model that is written apart from the engine:
+//! what is allowed must be entitled, and what the engine keeps must be what the model keeps. On memory, and on a file that two
+//! processes share. `SUBLET_WALK` is how many steps.
+
+#[path = "walk/asks.rs"]
+mod asks;
+#[path = "walk/bill.rs"]
+mod bill;
+#[path = "walk/commands.rs"]
+mod commands;
+#[path = "walk/keeps.rs"]
+mod keeps;
+#[path = "walk/world.rs"]
+mod world;
+
+use serde_json::{Value, json};
+use sublet_tests::{Random, Served, Worker, folder};
+
+use self::world::World;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_sublet-worker");
+const BEGIN: &str = "2026-01-15T12:00:00Z";
+/// How often all that the engine keeps is compared.
+const LOOK: usize = 500;
+
+fn size(usual: usize) -> usize {
+    std::env::var("SUBLET_WALK").ok().and_then(|size| size.parse().ok()).unwrap_or(usual)
+}
+
+/// Engines on one store: here, and perhaps in another process.
+pub(crate) struct Sides {
+    here: Served,
+    there: Option<Worker>,
+}
+
+impl Sides {
+    /// Asks one of them.
+    pub(crate) fn ask(&mut self, random: &mut Random, asked: &Value) -> Result<Value, String> {
+        match &mut self.there {
+            Some(there) if random.once_in(2) => there.try_ask(asked).expect("is there"),
+            _ => self.here.answer(asked).map_err(|error| error.code().to_owned()),
+        }
+    }
+
+    /// Asks all of them what must be the same.
+    pub(crate) fn agree(&mut self, asked: &Value) -> Value {
+        let here = self.here.answer(asked).expect("an answer");
+        if let Some(there) = &mut self.there {
+            assert_eq!(there.ask(asked), here, "{asked}");
+        }
+        here
+    }
+
+    fn all(&mut self, asked: &Value) {
+        self.here.answer(asked).expect("an answer");
+        self.there.iter_mut().for_each(|there| drop(there.ask(asked)));
+    }
+}
+
+fn walk(seed: u64, mut sides: Sides) {
+    let (mut random, mut world) = (Random::new(seed), World::new(BEGIN));
+    sides.here.answer(&json!({ "do": "import", "lines": world.lines() })).expect("imported");
+    let steps = size(3_000);
+    for step in 0..steps {
+        match random.below(20) {
+            0 => {
+                let time = 1 + random.below(80_000_000);
+                world.pass(i64::try_from(time).expect("small"));
+                sides.all(&json!({ "do": "clock", "advance": time }));
+                // Nobody may have counted for more than a day.
+                sides.here.answer(&json!({ "walk": "accept" })).expect("accepted");
+            }
+            1 | 2 => bill::step(&mut world, &mut random, &mut sides),
+            3..=8 => asks::step(&world, &mut random, &mut sides),
+            _ => commands::step(&mut world, &mut random, &mut sides),
+        }
+        if step % LOOK == LOOK - 1 || step + 1 == steps {
+            keeps::look(&world, &mut sides);
+        }
+    }
+    world.covers(steps);
+    println!(
+        "seed {seed}: {steps} steps, {} accounts, {} obeyed, {} refused, {} settled",
+        world.accounts.len(),
+        world.obeyed(),
+        world.refused,
+        world.settled.len()
+    );
+}
+
+#[test]
+fn on_memory_the_engine_keeps_what_the_model_keeps() {
+    for seed in 1..=2 {
+        walk(seed, Sides { here: Served::open("memory:", Some(BEGIN)).expect("opens"), there: None });
+    }
+}
+
+#[test]
+fn two_processes_on_one_file_keep_what_the_model_keeps() {
+    let store = format!("sqlite:{}", folder().join("sublet.db").display());
+    let here = Served::open(&store, Some(BEGIN)).expect("opens");
+    walk(3, Sides { here, there: Some(Worker::start(PROGRAM, &store, Some(BEGIN)).expect("opens")) });
+}

@@ -1,0 +1,302 @@
+//! Random commands: what is asked, whether whoever asks is entitled, and what the model keeps of what was obeyed.
+
+use serde_json::{Value, json};
+use sublet_tests::Random;
+
+use super::Sides;
+use super::world::{Account, FEATURES, Login, Member, Words, World};
+
+/// All commands.
+pub(crate) const NAMES: [&str; 27] = [
+    "create_account",
+    "change_package",
+    "edit_account",
+    "create_client",
+    "edit_client",
+    "attach_level",
+    "disable",
+    "restore",
+    "close",
+    "offer_transfer",
+    "consent_transfer",
+    "accept_transfer",
+    "cancel_transfer",
+    "invite_member",
+    "grant_member",
+    "edit_member",
+    "remove_member",
+    "create_level",
+    "edit_level",
+    "delete_level",
+    "add_domain",
+    "verify_domain",
+    "remove_domain",
+    "change_email",
+    "resend_confirmation",
+    "confirm_email",
+    "accept_invitation",
+];
+
+/// What is asked more often than the rest: so that there are clients, and those stand.
+const OFTEN: [&str; 18] = [
+    "create_client",
+    "create_client",
+    "create_client",
+    "create_client",
+    "confirm_email",
+    "confirm_email",
+    "confirm_email",
+    "confirm_email",
+    "restore",
+    "restore",
+    "restore",
+    "offer_transfer",
+    "consent_transfer",
+    "consent_transfer",
+    "accept_transfer",
+    "accept_transfer",
+    "invite_member",
+    "accept_invitation",
+];
+
+const WEEK: i64 = 7 * 86_400_000;
+
+fn words(random: &mut Random) -> Words {
+    FEATURES.iter().filter(|_| random.once_in(2)).map(|name| (*name).to_owned()).collect()
+}
+
+fn pick<'a>(random: &mut Random, items: impl Iterator<Item = &'a String>) -> String {
+    let items: Vec<&String> = items.collect();
+    if items.is_empty() { "nobody".to_owned() } else { (*random.pick(&items)).clone() }
+}
+
+/// An account that is mostly of those whom the login has to do with.
+fn target(world: &World, random: &mut Random, login: &Login) -> String {
+    let near =
+        |home: &String| world.accounts.iter().filter(|(id, account)| *id == home || account.owner.as_ref() == Some(home)).map(|(id, _)| id).collect::<Vec<_>>();
+    match world.home(login) {
+        Some(home) if !random.once_in(5) => (*random.pick(&near(&home))).clone(),
+        _ => pick(random, world.accounts.keys()),
+    }
+}
+
+const REASONS: [&str; 6] = ["by_owner", "by_owner", "by_owner", "abuse", "unpaid", "overage"];
+
+/// What takes a reason away that an account has.
+fn restored(world: &World, random: &mut Random) -> Option<Value> {
+    let disabled: Vec<(&String, &String)> = world.accounts.iter().flat_map(|(id, found)| found.disabled.iter().map(move |reason| (id, reason))).collect();
+    if disabled.is_empty() {
+        return None;
+    }
+    let (account, reason) = random.pick(&disabled);
+    Some(json!({ "do": "restore", "account": account, "reason": reason }))
+}
+
+/// A command as JSON.
+fn command(world: &mut World, random: &mut Random, login: &Login) -> Value {
+    world.next += 1;
+    let (id, account) = (format!("x{}", world.next), target(world, random, login));
+    let member = |random: &mut Random| pick(random, world.members.keys());
+    let level = |random: &mut Random| {
+        if random.once_in(2) { (*random.pick(&["basic", "standard", "full", "none"])).to_owned() } else { pick(random, world.levels.keys()) }
+    };
+    let main = |random: &mut Random| random.pick(&world.mains()).clone();
+    let name = if random.once_in(2) { random.pick(&OFTEN) } else { random.pick(&NAMES) };
+    let mut asked = match *name {
+        "create_account" if world.mains().len() > 7 => json!({ "do": "restore", "account": account, "reason": "unpaid" }),
+        "create_account" => json!({ "id": id, "email": format!("{id}@main.example"), "package": "agency" }),
+        "change_package" => {
+            let package = random.pick(&["agency", "agency", "agency", "agency", "agency", "enterprise", "business"]);
+            json!({ "account": main(random), "package": package, "confirmed": random.once_in(2) })
+        }
+        "edit_account" if random.once_in(3) => json!({ "account": main(random), "remove_limits": ["client_accounts"] }),
+        "edit_account" => json!({ "account": main(random), "limits": { "client_accounts": random.below(6) } }),
+        "create_client" => json!({ "id": id, "email": format!("{id}@client.example") }),
+        "edit_client" => json!({ "account": account, "limits": { "emails": random.below(1_000) } }),
+        "attach_level" => json!({ "account": account, "level": level(random) }),
+        "restore" => restored(world, random).unwrap_or_else(|| json!({ "account": account, "reason": random.pick(&REASONS) })),
+        "disable" if random.once_in(2) => restored(world, random).unwrap_or_else(|| json!({ "account": account, "reason": "by_owner" })),
+        "disable" => json!({ "account": account, "reason": random.pick(&REASONS) }),
+        // Owners stay, mostly.
+        "close" if world.accounts[&account].owner.is_none() && !random.once_in(40) => {
+            json!({ "do": "change_email", "account": account, "email": format!("{id}@new.example") })
+        }
+        "close" => json!({ "account": account }),
+        "offer_transfer" => {
+            let confirmed = world.accounts.iter().filter(|(_, found)| found.owner.is_some() && found.confirmed && !found.closed).map(|(id, _)| id);
+            let account = if random.once_in(5) { account } else { pick(random, confirmed) };
+            json!({ "account": account, "to": main(random), "valid_for": 1 + random.below(2 * 604_800_000) })
+        }
+        "consent_transfer" => {
+            let offered =
+                world.accounts.iter().filter(|(_, found)| found.offer.as_ref().is_some_and(|offer| !offer.2 && offer.1 > world.now)).map(|(id, _)| id);
+            let account = if random.once_in(5) { account } else { pick(random, offered) };
+            json!({ "account": account, "to": world.accounts.get(&account).and_then(|found| found.offer.clone()).map_or_else(|| main(random), |offer| offer.0) })
+        }
+        "accept_transfer" => {
+            let offered = world.accounts.iter().filter(|(_, found)| found.offer.as_ref().is_some_and(|offer| offer.2 && offer.1 > world.now));
+            let account = pick(random, offered.map(|(id, _)| id));
+            json!({ "account": account, "level": level(random) })
+        }
+        "cancel_transfer" | "resend_confirmation" => json!({ "account": account }),
+        "invite_member" => json!({ "id": id, "email": format!("{id}@team.example"), "grants": words(random) }),
+        "grant_member" => json!({ "member": member(random), "grants": words(random) }),
+        "edit_member" => json!({ "member": member(random), "sub_limits": { "emails": random.below(50) } }),
+        "remove_member" => json!({ "member": member(random) }),
+        "create_level" => json!({ "id": id, "features": words(random) }),
+        "edit_level" => json!({ "level": pick(random, world.levels.keys()), "features": words(random) }),
+        "delete_level" => json!({ "level": pick(random, world.levels.keys()), "replacement": level(random) }),
+        "add_domain" => json!({ "domain": format!("{}.example", if random.once_in(3) { "app.o0".to_owned() } else { id }) }),
+        "verify_domain" => json!({ "domain": pick(random, world.domains.keys()), "txt": [] }),
+        "remove_domain" => {
+            // The domains at which clients come in stay, mostly.
+            let all = random.once_in(20);
+            json!({ "domain": pick(random, world.domains.keys().filter(|name| all || name.starts_with('x'))), "confirmed": random.once_in(2) })
+        }
+        "change_email" => json!({ "account": account, "email": format!("{id}@new.example") }),
+        "confirm_email" => {
+            let waiting = world.accounts.iter().filter(|(_, found)| found.token.is_some() && !found.closed).map(|(id, _)| id);
+            let account = if random.once_in(5) { account } else { pick(random, waiting) };
+            json!({ "account": account, "token": token(world.accounts.get(&account).and_then(|found| found.token.as_ref())) })
+        }
+        _ => {
+            let member = member(random);
+            json!({ "member": member, "token": token(world.members.get(&member).and_then(|found| found.token.as_ref())) })
+        }
+    };
+    if asked.get("do").is_none() {
+        asked["do"] = json!(name);
+    }
+    asked
+}
+
+fn token(known: Option<&(String, i64)>) -> String {
+    known.map_or_else(|| "none".to_owned(), |(token, _)| token.clone())
+}
+
+/// Who would ask for such a thing, mostly.
+fn asker(world: &World, random: &mut Random, asked: &Value) -> Option<(Login, Option<String>)> {
+    let account = asked["account"].as_str().unwrap_or_default();
+    let login = match asked["do"].as_str()? {
+        "create_account" | "change_package" | "edit_account" => Login::Operator,
+        "confirm_email" | "change_email" | "resend_confirmation" | "consent_transfer" => Login::Account(account.to_owned()),
+        "accept_invitation" => Login::Member(asked["member"].as_str()?.to_owned()),
+        "accept_transfer" => Login::Account(world.accounts.get(account)?.offer.clone()?.0),
+        "verify_domain" | "remove_domain" => Login::Account(world.domains.get(asked["domain"].as_str()?)?.0.clone()),
+        "edit_level" | "delete_level" => Login::Account(world.levels.get(asked["level"].as_str()?)?.0.clone()),
+        "grant_member" | "edit_member" | "remove_member" => Login::Account(world.members.get(asked["member"].as_str()?)?.account.clone()),
+        "disable" | "restore" if asked["reason"] != "by_owner" => Login::Operator,
+        "restore" | "offer_transfer" | "attach_level" | "edit_client" => Login::Account(world.accounts.get(account)?.owner.clone()?),
+        _ => return None,
+    };
+    let known = match &login {
+        Login::Account(id) => world.accounts.contains_key(id),
+        Login::Member(id) => world.members.contains_key(id),
+        Login::Operator => true,
+    };
+    (known && !random.once_in(6)).then(|| (login.clone(), world.host_of(&login)))
+}
+
+/// One step: a command, and what became of it.
+pub(crate) fn step(world: &mut World, random: &mut Random, sides: &mut Sides) {
+    let (login, host) = world.login(random);
+    let mut asked = command(world, random, &login);
+    let (login, host) = asker(world, random, &asked).unwrap_or((login, host));
+    let name = asked["do"].as_str().expect("a name").to_owned();
+    if name == "verify_domain" && !random.once_in(4) {
+        let domain = asked["domain"].as_str().expect("a name");
+        asked["txt"] = json!([proof(world, domain)]);
+    }
+    let context = if login == Login::Operator && !random.once_in(10) { json!({ "reason": "asked" }) } else { json!({}) };
+    let key = random.once_in(10).then(|| format!("key/{}", world.next));
+    let whole = json!({ "walk": "perform", "by": login.json(), "host": host, "command": asked, "context": context, "key": key });
+    let Ok(answer) = sides.ask(random, &whole) else {
+        world.refused += 1;
+        return;
+    };
+    if key.is_some() {
+        let again = sides.ask(random, &whole);
+        let again = again.map(|again| again["allowed"].clone());
+        assert!(again == Ok(answer["allowed"].clone()) || answer["allowed"] == false, "{whole}: {again:?}");
+    }
+    if answer["allowed"] != true {
+        world.refused += 1;
+        return;
+    }
+    assert!(world.admits(&login, host.as_deref()), "{whole}: {answer} at {host:?}");
+    super::keeps::entitled(world, &login, &asked, &context);
+    apply(world, &login, &asked, answer["token"].as_str());
+    world.count(&name);
+}
+
+/// What the DNS must say of a domain: asked of the engine's own record, as a host would.
+fn proof(world: &World, domain: &str) -> String {
+    let owner = world.domains.get(domain).map_or("nobody", |(owner, _)| owner.as_str());
+    let record = json!({ "type": "Domain", "id": domain, "kind": "whitelabel", "owner": owner });
+    match sublet::Record::from_value(record) {
+        Ok(sublet::Record::Domain(domain)) => domain.proof().unwrap_or_default(),
+        _ => String::new(),
+    }
+}
+
+/// What the model keeps of it.
+fn apply(world: &mut World, login: &Login, asked: &Value, token: Option<&str>) {
+    let text = |name: &str| asked[name].as_str().unwrap_or_default().to_owned();
+    let grants = |name: &str| -> Words { asked[name].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect() };
+    let (now, home) = (world.now, world.home(login).unwrap_or_default());
+    let token = token.map(|token| (token.to_owned(), now + WEEK));
+    let id = text("account");
+    match asked["do"].as_str().expect("a name") {
+        "create_account" => drop(world.accounts.insert(text("id"), Account { package: text("package"), token, ..Account::default() })),
+        "create_client" => {
+            let level = world.usual_level(&world.accounts[&home].package);
+            world.accounts.insert(text("id"), Account { owner: Some(home), level, token, ..Account::default() });
+        }
+        "invite_member" => drop(world.members.insert(text("id"), Member { account: home, grants: grants("grants"), confirmed: false, token })),
+        "grant_member" => world.members.get_mut(&text("member")).expect("a member").grants = grants("grants"),
+        "remove_member" => drop(world.members.remove(&text("member"))),
+        "accept_invitation" => {
+            let member = world.members.get_mut(&text("member")).expect("a member");
+            (member.confirmed, member.token) = (true, None);
+        }
+        "create_level" => drop(world.levels.insert(text("id"), (home, grants("features")))),
+        "edit_level" => world.levels.get_mut(&text("level")).expect("a level").1 = grants("features"),
+        "delete_level" => {
+            world.levels.remove(&text("level"));
+            for account in world.accounts.values_mut().filter(|account| account.level == Some(text("level"))) {
+                account.level = Some(text("replacement"));
+            }
+        }
+        "add_domain" => drop(world.domains.insert(text("domain"), (home, "pending"))),
+        "verify_domain" => world.domains.get_mut(&text("domain")).expect("a domain").1 = "verified",
+        "remove_domain" => match world.domains.get_mut(&text("domain")) {
+            Some((_, state)) if *state != "pending" => *state = "quarantined",
+            _ => drop(world.domains.remove(&text("domain"))),
+        },
+        "edit_member" | "edit_client" => {}
+        name => account(world.accounts.get_mut(&id).expect("an account"), name, asked, (token, now, home)),
+    }
+}
+
+/// The same of one account.
+fn account(account: &mut Account, name: &str, asked: &Value, (token, now, home): (Option<(String, i64)>, i64, String)) {
+    let text = |name: &str| asked[name].as_str().unwrap_or_default().to_owned();
+    match name {
+        "change_package" => account.package = text("package"),
+        "edit_account" => account.included = asked["limits"]["client_accounts"].as_i64(),
+        "attach_level" => account.level = Some(text("level")),
+        "disable" => drop(account.disabled.insert(text("reason"))),
+        "restore" => drop(account.disabled.remove(&text("reason"))),
+        "close" => account.closed = true,
+        "offer_transfer" => account.offer = Some((text("to"), now + asked["valid_for"].as_i64().expect("a time"), false)),
+        "consent_transfer" => account.offer.iter_mut().for_each(|offer| offer.2 = true),
+        "cancel_transfer" => account.offer = None,
+        "accept_transfer" => {
+            (account.owner, account.level, account.offer, account.token) = (Some(home), Some(text("level")), None, None);
+            account.disabled.remove("by_owner");
+        }
+        "confirm_email" => (account.confirmed, account.token) = (true, None),
+        "change_email" | "resend_confirmation" => account.token = token,
+        other => panic!("no command {other}"),
+    }
+}

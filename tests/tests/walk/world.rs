@@ -1,0 +1,279 @@
+//! The model: who is who, in plain maps. It knows the catalog's features, and nothing of policies.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+use sublet::{instant_text, parse_instant};
+use sublet_tests::Random;
+
+pub(crate) const PLATFORM: &str = "dash.mmio.example";
+/// The features that the walk grants and enables.
+pub(crate) const FEATURES: [&str; 9] =
+    ["campaigns", "contacts", "automations", "team", "client_accounts", "access_levels", "branding", "act_as_client", "pages"];
+
+pub(crate) type Words = BTreeSet<String>;
+
+#[derive(Clone, Default, Debug)]
+pub(crate) struct Account {
+    pub(crate) owner: Option<String>,
+    pub(crate) package: String,
+    pub(crate) level: Option<String>,
+    pub(crate) confirmed: bool,
+    pub(crate) closed: bool,
+    /// Without `overage`, which is the bill's.
+    pub(crate) disabled: Words,
+    /// A limit of its own of client accounts.
+    pub(crate) included: Option<i64>,
+    pub(crate) token: Option<(String, i64)>,
+    /// To whom it is offered, until when, and whether it consents.
+    pub(crate) offer: Option<(String, i64, bool)>,
+}
+
+#[derive(Clone, Default, Debug)]
+pub(crate) struct Member {
+    pub(crate) account: String,
+    pub(crate) grants: Words,
+    pub(crate) confirmed: bool,
+    pub(crate) token: Option<(String, i64)>,
+}
+
+/// Who asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Login {
+    Account(String),
+    Member(String),
+    Operator,
+}
+
+impl Login {
+    pub(crate) fn json(&self) -> Value {
+        match self {
+            Self::Account(id) => json!(["Account", id]),
+            Self::Member(id) => json!(["TeamMember", id]),
+            Self::Operator => json!(["Operator", "olga"]),
+        }
+    }
+}
+
+/// A month that was settled.
+#[derive(Clone, Debug)]
+pub(crate) struct Settled {
+    pub(crate) owner: String,
+    pub(crate) period: String,
+}
+
+/// An owner's numbers at the last instant of a month: his clients, and how many are included.
+pub(crate) type End = (Words, Option<i64>);
+
+pub(crate) struct World {
+    pub(crate) now: i64,
+    pub(crate) accounts: BTreeMap<String, Account>,
+    pub(crate) members: BTreeMap<String, Member>,
+    /// By id: the owner, and what it enables.
+    pub(crate) levels: BTreeMap<String, (String, Words)>,
+    /// By name: the owner, and the state.
+    pub(crate) domains: BTreeMap<String, (String, &'static str)>,
+    pub(crate) ends: BTreeMap<(String, String), End>,
+    pub(crate) received: BTreeMap<(String, String), i64>,
+    pub(crate) payments: Vec<(u64, String, String, i64)>,
+    pub(crate) settled: Vec<Settled>,
+    /// How often each thing was done.
+    pub(crate) counts: BTreeMap<String, usize>,
+    pub(crate) refused: usize,
+    pub(crate) next: usize,
+    catalog: Value,
+}
+
+impl World {
+    pub(crate) fn new(instant: &str) -> Self {
+        let catalog = serde_json::from_str(include_str!("../../../policies/catalog.json")).expect("the catalog");
+        let mut accounts = BTreeMap::new();
+        let mut domains = BTreeMap::new();
+        for (id, package) in [("o0", "agency"), ("o1", "agency"), ("o2", "enterprise"), ("o3", "business")] {
+            accounts.insert(id.to_owned(), Account { package: package.to_owned(), confirmed: true, ..Account::default() });
+            if id != "o3" {
+                domains.insert(format!("app.{id}.example"), (id.to_owned(), "verified"));
+            }
+        }
+        Self {
+            now: parse_instant(instant).expect("an instant"),
+            accounts,
+            members: BTreeMap::new(),
+            levels: BTreeMap::new(),
+            domains,
+            ends: BTreeMap::new(),
+            received: BTreeMap::new(),
+            payments: Vec::new(),
+            settled: Vec::new(),
+            counts: BTreeMap::new(),
+            refused: 0,
+            next: 0,
+            catalog,
+        }
+    }
+
+    /// The records to begin with.
+    pub(crate) fn lines(&self) -> String {
+        let mut lines = vec![json!({ "type": "Platform", "id": "mmio" }), json!({ "type": "Operator", "id": "olga", "email": "olga@mmio.example" })];
+        lines.push(json!({ "type": "Domain", "id": PLATFORM, "kind": "platform", "state": "verified" }));
+        for (id, account) in &self.accounts {
+            lines.push(json!({ "type": "Account", "id": id, "email": format!("{id}@main.example"), "package": account.package, "confirmed": true }));
+        }
+        for (name, (owner, state)) in &self.domains {
+            lines.push(json!({ "type": "Domain", "id": name, "kind": "whitelabel", "owner": owner, "state": state }));
+        }
+        lines.iter().map(|line| line.to_string() + "\n").collect()
+    }
+
+    fn offer(&self, list: &str, id: &str) -> &Value {
+        self.catalog[list].as_array().expect("a list").iter().find(|offer| offer["id"] == id).unwrap_or(&Value::Null)
+    }
+
+    pub(crate) fn is_whitelabel(&self, package: &str) -> bool {
+        self.offer("packages", package)["whitelabel"] == true
+    }
+
+    fn words(offer: &Value) -> Words {
+        offer["features"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+    }
+
+    pub(crate) fn package_features(&self, package: &str) -> Words {
+        Self::words(self.offer("packages", package))
+    }
+
+    pub(crate) fn level_features(&self, level: &str) -> Words {
+        self.levels.get(level).map_or_else(|| Self::words(self.offer("levels", level)), |(_, features)| features.clone())
+    }
+
+    /// The level that a client is created with.
+    pub(crate) fn usual_level(&self, package: &str) -> Option<String> {
+        self.offer("packages", package)["client_level"].as_str().map(str::to_owned)
+    }
+
+    /// What an account may use at all (L1).
+    pub(crate) fn features(&self, id: &str) -> Words {
+        let account = &self.accounts[id];
+        match &account.owner {
+            None => self.package_features(&account.package),
+            Some(owner) => {
+                let level = account.level.as_deref().map(|level| self.level_features(level)).unwrap_or_default();
+                self.package_features(&self.accounts[owner].package).intersection(&level).cloned().collect()
+            }
+        }
+    }
+
+    pub(crate) fn home(&self, login: &Login) -> Option<String> {
+        match login {
+            Login::Account(id) => Some(id.clone()),
+            Login::Member(id) => Some(self.members[id].account.clone()),
+            Login::Operator => None,
+        }
+    }
+
+    /// The clients of an owner that are not closed.
+    pub(crate) fn clients(&self, owner: &str) -> Words {
+        let own = |account: &Account| account.owner.as_deref() == Some(owner) && !account.closed;
+        self.accounts.iter().filter(|(_, account)| own(account)).map(|(id, _)| id.clone()).collect()
+    }
+
+    pub(crate) fn mains(&self) -> Vec<String> {
+        self.accounts.iter().filter(|(_, account)| account.owner.is_none()).map(|(id, _)| id.clone()).collect()
+    }
+
+    /// How many clients are included; nothing for as many as one likes.
+    pub(crate) fn included(&self, owner: &str) -> Option<i64> {
+        let account = &self.accounts[owner];
+        let stated = &self.offer("packages", &account.package)["client_accounts"];
+        account.included.or_else(|| if stated == "unlimited" { None } else { Some(stated.as_i64().unwrap_or(0)) })
+    }
+
+    /// A verified domain of that owner.
+    pub(crate) fn domain_of(&self, owner: &str) -> Option<String> {
+        self.domains.iter().find(|(_, (of, state))| of == owner && *state == "verified").map(|(name, _)| name.clone())
+    }
+
+    /// Seats of an account: members, and invitations that are not over.
+    pub(crate) fn seats(&self, account: &str) -> usize {
+        let holds = |member: &Member| member.account == account && (member.confirmed || member.token.as_ref().is_some_and(|(_, until)| self.now < *until));
+        self.members.values().filter(|member| holds(member)).count()
+    }
+
+    /// A login of some kind, and where it comes in, mostly rightly.
+    pub(crate) fn login(&self, random: &mut Random) -> (Login, Option<String>) {
+        let open: Vec<&String> = self.accounts.iter().filter(|(_, account)| !account.closed).map(|(id, _)| id).collect();
+        let all: Vec<&String> = self.accounts.keys().collect();
+        let members: Vec<&String> = self.members.keys().collect();
+        let login = match random.below(10) {
+            0 => Login::Operator,
+            1 | 2 if !members.is_empty() => Login::Member((*random.pick(&members)).clone()),
+            3 => Login::Account((*random.pick(&all)).clone()),
+            4..=6 => Login::Account(random.pick(&self.mains()).clone()),
+            _ => Login::Account((*random.pick(&open)).clone()),
+        };
+        let host = if random.once_in(12) { self.any_host(random) } else { self.host_of(&login) };
+        (login, host)
+    }
+
+    pub(crate) fn host_of(&self, login: &Login) -> Option<String> {
+        let home = self.home(login);
+        match home.and_then(|home| self.accounts[&home].owner.clone()) {
+            Some(owner) => self.domain_of(&owner),
+            None => Some(PLATFORM.to_owned()),
+        }
+    }
+
+    fn any_host(&self, random: &mut Random) -> Option<String> {
+        let names: Vec<&String> = self.domains.keys().collect();
+        match random.below(4) {
+            0 => None,
+            1 => Some("nowhere.example".to_owned()),
+            2 => Some(PLATFORM.to_owned()),
+            _ => Some((*random.pick(&names)).clone()),
+        }
+    }
+
+    /// Whether somebody may come in there at all (D1, D3, D4, D5, D8).
+    pub(crate) fn admits(&self, login: &Login, host: Option<&str>) -> bool {
+        let Some(host) = host else { return false };
+        let owner = self.home(login).map(|home| self.accounts[&home].owner.clone().unwrap_or(home));
+        let is_client = self.home(login).is_some_and(|home| self.accounts[&home].owner.is_some());
+        if host == PLATFORM {
+            return !is_client;
+        }
+        match (self.domains.get(host), owner) {
+            (Some((of, "verified")), Some(owner)) => *of == owner && self.is_whitelabel(&self.accounts[&owner].package),
+            _ => false,
+        }
+    }
+
+    /// Time goes on; at the end of a month the numbers are noted.
+    pub(crate) fn pass(&mut self, time: i64) {
+        let before = self.month();
+        self.now += time;
+        if self.month() != before {
+            for owner in self.mains() {
+                self.ends.insert((owner.clone(), before.clone()), (self.clients(&owner), self.included(&owner)));
+            }
+        }
+    }
+
+    /// The month of now.
+    pub(crate) fn month(&self) -> String {
+        instant_text(self.now).expect("an instant")[..7].to_owned()
+    }
+
+    pub(crate) fn count(&mut self, what: &str) {
+        *self.counts.entry(what.to_owned()).or_default() += 1;
+    }
+
+    pub(crate) fn obeyed(&self) -> usize {
+        self.counts.values().sum()
+    }
+
+    /// A walk that is long enough has done everything.
+    pub(crate) fn covers(&self, steps: usize) {
+        let every = super::commands::NAMES.iter().chain(&["settle", "pay", "reverse"]);
+        let missing: Vec<&&str> = every.filter(|name| !self.counts.contains_key(**name)).collect();
+        assert!(steps < 10_000 || missing.is_empty(), "never obeyed: {missing:?} of {:?}", self.counts);
+    }
+}
