@@ -138,11 +138,25 @@ class Month:
         assert good(self.office("dan", "POST", f"/tickets/{ticket}/replies", {"words": "please"}, APP))["desk"] == "owner"
         # The owner does not pay: the platform takes over. When he does, it is his again. (T2, T3)
         assert self.office("olga", "POST", "/commands", {"do": "disable", "account": "acme", "reason": "unpaid"}, reason="late")[0] == 200
-        assert good(self.office("dan", "POST", f"/tickets/{ticket}/replies", {"words": "please"}, APP))["desk"] == "platform"
+        taken_over = good(self.office("dan", "POST", f"/tickets/{ticket}/replies", {"words": "please"}, APP))
+        assert (taken_over["desk"], taken_over["rerouted"], taken_over["as"]) == ("platform", True, "acme")
+        assert self.office("acme", "GET", f"/tickets/{ticket}") == (403, {"code": "account_unpaid"})
+        assert len(self.staff("GET", f"/staff/tickets/{ticket}")["messages"]) == 3
         assert self.send("client-02", 1) == (403, {"code": "owner_unpaid"})
         assert self.office("olga", "POST", "/commands", {"do": "restore", "account": "acme", "reason": "unpaid"}, reason="paid")[0] == 200
         assert good(self.office("dan", "POST", f"/tickets/{ticket}/replies", {"words": "please"}, APP))["desk"] == "owner"
         assert self.office("client-02", "POST", f"/tickets/{ticket}/replies", {"words": "let me see"}, APP) == (403, {"code": "other_account"})
+        assert self.office("client-02", "GET", f"/tickets/{ticket}", host=APP) == (403, {"code": "other_account"})
+        # His desk: he sees and answers it, the staff does not. What he cannot resolve he asks the platform, by a ticket of his own. (T1, T4)
+        assert good(self.office("acme", "POST", f"/tickets/{ticket}/replies", {"words": "soon"}))["desk"] == "owner"
+        assert self.office("olga", "GET", f"/staff/tickets/{ticket}", reason="curious") == (403, {"code": "ticket_at_other_desk"})
+        said = good(self.office("dan", "GET", f"/tickets/{ticket}", host=APP))["messages"]
+        assert [message["login"] for message in said] == ["Account/client-01", *["TeamMember/dan"] * 3, "Account/acme"]
+        assert self.office("dan", "POST", f"/tickets/{ticket}/escalation", {"words": "you then"}, APP) == (403, {"code": "ticket_platform_forbidden"})
+        escalated = good(self.office("acme", "POST", f"/tickets/{ticket}/escalation", {"words": "a client of ours"}))
+        assert (escalated["desk"], escalated["linked"]) == ("platform", str(ticket))
+        assert self.staff("GET", f"/staff/tickets/{escalated['ticket']}")["messages"] == [{"login": "Account/acme", "words": "a client of ours"}]
+        assert self.office("inside", "POST", "/tickets", {"words": "from inside"})[1]["desk"] == "owner"
 
     def set_clock(self, at: str) -> None:
         assert self.office("olga", "POST", "/trying/clock", {"at": at})[0] == 200
