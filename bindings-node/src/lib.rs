@@ -5,6 +5,7 @@
 #![allow(missing_docs, reason = "the documentation of what Node sees stands in `index.d.ts`")]
 
 mod count;
+mod log;
 mod many;
 mod open;
 mod raw;

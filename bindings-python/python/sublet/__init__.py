@@ -8,6 +8,8 @@
 'principal_unknown'
 """
 
+import atexit as _atexit
+
 from ._sublet import (
     Action,
     BundleError,
@@ -20,6 +22,7 @@ from ._sublet import (
     Host,
     InputError,
     InternalError,
+    LogHandle,
     Login,
     ManualClock,
     Performed,
@@ -29,10 +32,13 @@ from ._sublet import (
     StoreError,
     SubletError,
     __version__,
+    _close_logs,
     error_codes,
     normalise_host,
 )
 from .aio import AsyncEngine
+
+_atexit.register(_close_logs)
 
 __all__ = [
     "Action",
@@ -47,6 +53,7 @@ __all__ = [
     "Host",
     "InputError",
     "InternalError",
+    "LogHandle",
     "Login",
     "ManualClock",
     "Performed",

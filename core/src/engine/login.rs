@@ -16,10 +16,12 @@ impl Engine {
     /// # Errors
     /// [`Error::NotTenancy`]; a host or e-mail that is none is a refusal: both come from strangers.
     pub fn login(&self, host: &str, email: &str) -> Result<Login, Error> {
-        guard(|| {
-            let state = self.current()?;
-            let action = state.tenancy("login")?.asked_by("login")?;
-            state.login(&action, host, email)
+        self.watched_login(host, || {
+            guard(|| {
+                let state = self.current()?;
+                let action = state.tenancy("login")?.asked_by("login")?;
+                state.login(&action, host, email)
+            })
         })
     }
 }

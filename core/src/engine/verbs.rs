@@ -35,21 +35,23 @@ impl Engine {
     /// # Errors
     /// As [`Engine::authorize`].
     pub fn desk(&self, principal: &Ref, about: &Resource, with: &Circumstances) -> Result<Desk, Error> {
-        guard(|| {
-            let state = self.current()?;
-            let bundle = state.tenancy("desk")?;
-            let mut refused = None;
-            for (name, action) in bundle.desks() {
-                let request = Request { principal: principal.clone(), action, resource: about.clone(), circumstances: with.clone() };
-                let decision = state.authorize(&(&request).into())?;
-                if decision.allowed {
-                    let account = if name == "owner" { state.owner_of(principal) } else { None };
-                    return Ok(Desk { desk: Some(Arc::from(name)), account, code: Arc::clone(&decision.code), decision });
+        self.watched_desk((principal, about, with), || {
+            guard(|| {
+                let state = self.current()?;
+                let bundle = state.tenancy("desk")?;
+                let mut refused = None;
+                for (name, action) in bundle.desks() {
+                    let request = Request { principal: principal.clone(), action, resource: about.clone(), circumstances: with.clone() };
+                    let decision = state.authorize(&(&request).into())?;
+                    if decision.allowed {
+                        let account = if name == "owner" { state.owner_of(principal) } else { None };
+                        return Ok(Desk { desk: Some(Arc::from(name)), account, code: Arc::clone(&decision.code), decision });
+                    }
+                    refused = Some(decision);
                 }
-                refused = Some(decision);
-            }
-            let decision = refused.ok_or_else(|| Error::UnknownAction { action: "@desk".to_owned() })?;
-            Ok(Desk { desk: None, account: None, code: Arc::clone(&decision.code), decision })
+                let decision = refused.ok_or_else(|| Error::UnknownAction { action: "@desk".to_owned() })?;
+                Ok(Desk { desk: None, account: None, code: Arc::clone(&decision.code), decision })
+            })
         })
     }
 }
