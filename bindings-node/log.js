@@ -34,6 +34,7 @@ class LogHandle {
   #known = new WeakRef(this);
 
   constructor(start, callback) {
+    if (typeof start !== 'function') throw refused('log', 'a log is opened by `engine.log`');
     this.#callback = callback;
     this.#native = start(callback === undefined ? undefined : () => this.#drain());
     if (open.size === 0) process.on('exit', atExit);

@@ -21,8 +21,11 @@ const TIMEOUT: f64 = 5.0;
 /// How long the end of the interpreter waits for each log.
 const AT_EXIT: Duration = Duration::from_secs(2);
 
+/// Closes a log, waiting at most so long.
+type Closer = Box<dyn Fn(Duration) + Send>;
+
 /// What closes the logs of this process.
-static OPEN: Mutex<Vec<Box<dyn Fn(Duration) + Send>>> = Mutex::new(Vec::new());
+static OPEN: Mutex<Vec<Closer>> = Mutex::new(Vec::new());
 
 /// Closes every log: threads do not outlive the interpreter.
 #[pyfunction]

@@ -42,6 +42,7 @@ fn one(event: &Event) {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write;
     use std::sync::Mutex;
     use std::time::Duration;
 
@@ -62,7 +63,7 @@ mod tests {
     impl Visit for Seen {
         fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
             if field.name() != "json" {
-                self.0.push_str(&format!(" {}={value:?}", field.name()));
+                let _ = write!(self.0, " {}={value:?}", field.name());
             }
         }
     }
