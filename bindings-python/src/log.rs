@@ -15,7 +15,7 @@ use crate::count::Given;
 use crate::errors::{OrRaise, Raise};
 use crate::values::{refused, text, to_python};
 
-/// How long a log is waited for where it is not said, in seconds.
+/// How long the end of a `with` waits for its log, in seconds.
 const TIMEOUT: f64 = 5.0;
 
 /// How long the end of the interpreter waits for each log.
@@ -49,14 +49,14 @@ fn seconds(timeout: f64) -> PyResult<Duration> {
 #[pymethods]
 impl LogHandle {
     /// Waits until what happened before is delivered.
-    #[pyo3(signature = (timeout=TIMEOUT))]
+    #[pyo3(signature = (timeout=5.0))]
     fn flush(&self, py: Python<'_>, timeout: f64) -> PyResult<bool> {
         let timeout = seconds(timeout)?;
         Ok(py.detach(|| self.0.flush(timeout)))
     }
 
     /// Ends the subscription, after what happened before is delivered.
-    #[pyo3(signature = (timeout=TIMEOUT))]
+    #[pyo3(signature = (timeout=5.0))]
     fn close(&self, py: Python<'_>, timeout: f64) -> PyResult<bool> {
         let timeout = seconds(timeout)?;
         Ok(py.detach(|| self.0.close(timeout)))

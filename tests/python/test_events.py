@@ -153,7 +153,7 @@ def test_a_callback_slower_than_producers_loses_what_it_is_told_of(engine: suble
     gate.set()
     assert log.close()
     decisions = [event for event in told if event["event"] == "decision"]
-    lost = sum(event["count"] for event in told if event["event"] == "dropped")
+    lost = sum(event.get("count", 0) for event in told)
     assert log.dropped == lost > 0 and log.delivered == len(decisions)
     assert log.delivered + log.dropped == 8_000
     assert engine.stats()["events"] == {"delivered": len(decisions), "dropped": lost, "failed": 0}
@@ -289,7 +289,7 @@ def test_the_log_of_an_async_engine() -> None:
         assert await asyncio.to_thread(log.close)
         return told
 
-    assert [event["verb"] for event in asyncio.run(main())] == ["check"]
+    assert [event.get("verb") for event in asyncio.run(main())] == ["check"]
 
 
 def test_the_counts(engine: sublet.Engine) -> None:

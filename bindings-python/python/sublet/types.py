@@ -67,11 +67,14 @@ EventKind: TypeAlias = Literal["decision", "debit", "change", "reload"]
 """What a log can be told of."""
 
 
-class Event(TypedDict, total=False):
-    """One thing that happened; what does not apply is not there. A field of `redact` is the text `[redacted]`."""
-
+class _Happened(TypedDict):
     event: Literal["decision", "debit", "change", "reload", "dropped"]
     at: str
+
+
+class Event(_Happened, total=False):
+    """One thing that happened; what does not apply is not there. A field of `redact` is the text `[redacted]`."""
+
     verb: str
     command: str
     principal: list[str]
