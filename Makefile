@@ -87,6 +87,7 @@ types: python node $(VENV)/.example
 
 test: build one-build python node types $(VENV)/.example $(EXAMPLE)/node_modules/.package-lock.json
 	cargo test --release --locked --workspace --exclude sublet-python
+	cargo test --release --locked -p sublet --features tracing --lib log::
 	target/release/sublet check policies
 	target/release/sublet test policies
 	$(PY) -m pytest -q tests/python
@@ -116,4 +117,5 @@ bench: build python node $(VENV)/.bench
 lint:
 	cargo fmt --check
 	cargo clippy --release --locked --workspace --all-targets -- -D warnings
+	cargo clippy --release --locked -p sublet --features tracing -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --no-deps -p sublet -p sublet-cli

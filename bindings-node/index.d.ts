@@ -1,10 +1,12 @@
 // Sublet: an embeddable policy engine for software that is sold under other people's names.
 import type { Statement } from './billing.js';
 import type { Amount, Amounts, Count, Quota } from './quota.js';
+import type { LogOptions, Stats } from './log.js';
 import type { Abortable, Verbs } from './verbs.js';
 export type * from './verbs.js';
 export type * from './billing.js';
 export type * from './commands.js';
+export type * from './log.js';
 export type * from './quota.js';
 
 /** A type and an id. */
@@ -351,6 +353,16 @@ export declare class Engine {
    */
   authorizeManyAsync(requests: readonly Request[] | Columns, options?: Abortable): Promise<Decision[]>;
   checkManyAsync(requests: readonly Request[] | Columns, options?: Abortable): Promise<boolean[]>;
+  /**
+   * Tells a file or a callback of each answer, each debit, each change of the directory and of the policies, from now on. Any
+   * number of logs may be open. No verb waits: what finds the queue full is dropped and counted. E-mails and tokens are never
+   * told. Throws `input.option`, `store.stream` for a file that cannot be opened.
+   */
+  log(options: LogOptions): LogHandle;
+  /** Counts answers, and how long they take, from now on; or no more. */
+  measure(on?: boolean): void;
+  /** What was counted since `measure`, of this engine in this process; the numbers only grow. */
+  stats(): Stats;
   /** Forgets every count and key of a store in memory: for tests, between one case and the next. */
   forgetCounts(): void;
   /**
@@ -362,6 +374,23 @@ export declare class Engine {
   /** The TXT record that the DNS of an owner's domain must have before `verify_domain` (D4). */
   domainProof(domain: string): string;
   record(reference: Who): { readonly [key: string]: unknown } | null;
+}
+
+/** A subscription to an engine's events. It goes on without this handle, until the engine is gone or the process ends. */
+export declare class LogHandle {
+  private constructor();
+  /** When what happened before is delivered, or `timeout` (5000) milliseconds are over: whether it is. */
+  flush(timeout?: number): Promise<boolean>;
+  /** Ends the subscription; when what happened before is delivered, or the time is over: whether it is. */
+  close(timeout?: number): Promise<boolean>;
+  readonly closed: boolean;
+  /** How many events the sink took. */
+  readonly delivered: number;
+  /** How many were lost, for the queue was full. */
+  readonly dropped: number;
+  /** How many the sink could not take: a callback threw or its promise was rejected, a disk is full. */
+  readonly failed: number;
+  readonly counts: { readonly delivered: number; readonly dropped: number; readonly failed: number };
 }
 
 /** Every error code with its help. */

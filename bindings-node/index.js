@@ -10,6 +10,7 @@ const { action, entries, host: hostOf, json, reference, request, resource, strin
 const { Decision, decision } = require('./decision.js');
 const { SubletError, call, converted, refused, wellFormed } = require('./errors.js');
 const { Action, Host, Principal, ResourceType, room } = require('./handles.js');
+const { LogHandle, log } = require('./log.js');
 const { booleans, decisionsAsync, decisionsOf, many, manyAsync } = require('./many.js');
 const { Said } = require('./said.js');
 const { Verbs } = require('./verbs.js');
@@ -149,6 +150,8 @@ class Engine extends Verbs {
   #authorize;
   #consume;
   #waits;
+  /** As long as the engine is there, so are they. */
+  #logs = [];
 
   constructor(key, opened) {
     if (key !== native) throw new SubletError({ code: 'input.option', message: 'an engine is opened by `Engine.open` or `Engine.cedar`' });
@@ -300,6 +303,22 @@ class Engine extends Verbs {
     return this.consume(principal, what, on, amount, options);
   }
 
+  log(given) {
+    this.#logs = this.#logs.filter((known) => !known.closed);
+    const made = log(this.#native, given);
+    this.#logs.push(made);
+    return made;
+  }
+
+  measure(on = true) {
+    if (typeof on !== 'boolean') throw refused('measure', 'a boolean is needed');
+    call(() => this.#native.measure(on));
+  }
+
+  stats() {
+    return JSON.parse(call(() => this.#native.stats()));
+  }
+
   forgetCounts() {
     call(() => this.#native.forgetCounts());
   }
@@ -361,4 +380,4 @@ function command(list) {
 const { empty, emptyFlat, emptyRaw, emptyWords } = native;
 const _floors = { empty, emptyFlat, emptyRaw, emptyWords };
 
-module.exports = { Action, Decision, Engine, Host, ManualClock, Principal, ResourceType, SubletError, _floors, command, errorCodes, normaliseHost, verifyDraw };
+module.exports = { Action, Decision, Engine, Host, LogHandle, ManualClock, Principal, ResourceType, SubletError, _floors, command, errorCodes, normaliseHost, verifyDraw };

@@ -6,6 +6,7 @@
 
 mod bill;
 mod count;
+mod log;
 mod many;
 mod open;
 mod raw;

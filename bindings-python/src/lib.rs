@@ -6,6 +6,8 @@ mod bill;
 mod count;
 mod errors;
 mod handles;
+mod log;
+mod lookups;
 mod many;
 mod options;
 mod perform;
@@ -14,7 +16,7 @@ mod tickets;
 mod values;
 
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyString, PyTuple};
+use pyo3::types::{PyDict, PyList, PyTuple};
 use sublet::{Change, Options, Progress, Record};
 
 use crate::answers::{Decision, Explanation, Login, plain};
@@ -310,17 +312,6 @@ impl Engine {
         }
     }
 
-    fn export_lines<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyString>> {
-        let mut lines = Vec::new();
-        py.detach(|| self.inner.export(&mut lines)).or_raise()?;
-        Ok(PyString::new(py, &String::from_utf8_lossy(&lines)))
-    }
-
-    fn record<'py>(&self, py: Python<'py>, reference: &Bound<'_, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let reference = self::reference("record", reference.as_borrowed())?;
-        py.detach(|| self.inner.record(&reference)).or_raise()?.map(|record| plain(py, &record)).transpose()
-    }
-
     fn _panic(&self) -> PyResult<()> {
         self.inner._panic().or_raise()
     }
@@ -373,6 +364,7 @@ fn _sublet(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<handles::ManualClock>()?;
     module.add_class::<Decision>()?;
     module.add_class::<perform::Performed>()?;
+    module.add_class::<log::LogHandle>()?;
     module.add_class::<answers::Counted>()?;
     module.add_class::<Login>()?;
     module.add_class::<answers::Desk>()?;
@@ -380,5 +372,6 @@ fn _sublet(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Explanation>()?;
     module.add_function(wrap_pyfunction!(error_codes, module)?)?;
     module.add_function(wrap_pyfunction!(normalise_host, module)?)?;
+    module.add_function(wrap_pyfunction!(log::_close_logs, module)?)?;
     module.add_function(wrap_pyfunction!(command, module)?)
 }

@@ -219,6 +219,11 @@ pub fn instant_text(ms: i64) -> Option<String> {
     readable(ms).map(|instant| instant.to_string())
 }
 
+/// An instant as RFC 3339 text in UTC, always with its milliseconds; what RFC 3339 cannot tell as a number.
+pub(crate) fn millisecond_text(ms: i64) -> String {
+    readable(ms).map_or_else(|| ms.to_string(), |instant| format!("{instant:.3}"))
+}
+
 /// An instant from RFC 3339 text, in milliseconds since 1970 UTC. What is finer is rounded down.
 ///
 /// # Errors

@@ -1,5 +1,7 @@
 // The declarations of `index.d.ts`, used as a service would: this file is checked, not run.
-import { Action, Decision, Engine, Host, ManualClock, Principal, ResourceType, SubletError, type Columns, type Count, type Counted, type HistoryEntry, type Item, type Limit, type Quota, type Request, type Resource, type Route } from '../../bindings-node/index.js';
+import { Action, Decision, Engine, Host, LogHandle, ManualClock, Principal, ResourceType, SubletError, type Columns, type Count, type Counted, type Event, type HistoryEntry, type Item, type Limit, type Quota, type Request, type Resource, type Route, type Stats } from '../../bindings-node/index.js';
+import { instrument } from '../../bindings-node/opentelemetry.js';
+import { collect } from '../../bindings-node/prometheus.js';
 
 const engine: Engine = Engine.open(null, { validation: 'strict', caps: { nesting: 32 } });
 const campaign: Resource = { type: 'Campaign', id: 'k', account: 'acme', attributes: { tags: ['a', 1n, true] } };
@@ -74,3 +76,17 @@ void shared.then(async (found) => {
 });
 // @ts-expect-error what is opened at once is not given up
 Engine.open(null, { signal: AbortSignal.timeout(1000) });
+const events = engine.log({ callback: ({ event, code, principal }: Event) => [event, code, principal?.[1]], events: ['decision'], sampleAllowed: 0.1, redact: ['host'] });
+const fileLog: LogHandle = engine.log({ path: 'events.jsonl', rotateBytes: 1n << 20n, keep: 3 });
+const flushed: Promise<boolean> = events.flush(100);
+const lost: number = fileLog.dropped;
+const measured: Stats = engine.stats();
+// @ts-expect-error a log has a sink
+engine.log({ events: ['decision'] });
+// @ts-expect-error and one alone
+engine.log({ path: 'x', callback: () => {} });
+// @ts-expect-error only fields are hidden
+engine.log({ path: 'x', redact: ['email'] });
+collect(engine);
+instrument(engine);
+void [flushed, lost, measured];

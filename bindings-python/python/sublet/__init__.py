@@ -8,6 +8,8 @@
 'principal_unknown'
 """
 
+import atexit as _atexit
+
 from ._sublet import (
     Action,
     BillingError,
@@ -21,6 +23,7 @@ from ._sublet import (
     Host,
     InputError,
     InternalError,
+    LogHandle,
     Login,
     ManualClock,
     Performed,
@@ -31,10 +34,13 @@ from ._sublet import (
     StoreError,
     SubletError,
     __version__,
+    _close_logs,
     error_codes,
     normalise_host,
 )
 from .aio import AsyncEngine
+
+_atexit.register(_close_logs)
 
 __all__ = [
     "Action",
@@ -50,6 +56,7 @@ __all__ = [
     "Host",
     "InputError",
     "InternalError",
+    "LogHandle",
     "Login",
     "ManualClock",
     "Performed",

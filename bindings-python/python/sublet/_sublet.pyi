@@ -1,11 +1,12 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from logging import Logger
 from os import PathLike
 from types import TracebackType
 from typing import Any, final
 
 from .billing import Payment, Statement
 from .commands import Command
-from .types import Amount, At, Does, Quota, Ref, Resource, Validation, Value, Who
+from .types import Amount, At, Does, Event, EventKind, Quota, Ref, Resource, Stats, Validation, Value, Who
 
 __all__ = [
     "Action",
@@ -20,6 +21,7 @@ __all__ = [
     "Host",
     "InputError",
     "InternalError",
+    "LogHandle",
     "Login",
     "ManualClock",
     "Performed",
@@ -30,6 +32,7 @@ __all__ = [
     "StoreError",
     "SubletError",
     "__version__",
+    "_close_logs",
     "command",
     "error_codes",
     "normalise_host",
@@ -123,6 +126,31 @@ class Performed:
         """What is to be sent to the e-mail that waits to be confirmed: told once, kept as a hash. (I4)"""
 
     def __bool__(self) -> bool: ...
+
+@final
+class LogHandle:
+    """A subscription to an engine's events. It goes on without this handle, until the engine is gone."""
+
+    def flush(self, timeout: float = 5.0) -> bool:
+        """Waits until what happened before is delivered, at most so many seconds; whether it is."""
+
+    def close(self, timeout: float = 5.0) -> bool:
+        """Ends the subscription, and waits at most so many seconds for what happened before; whether it is delivered."""
+
+    @property
+    def delivered(self) -> int:
+        """How many events the sink took, in this process."""
+
+    @property
+    def dropped(self) -> int:
+        """How many were lost, for the queue was full."""
+
+    @property
+    def failed(self) -> int:
+        """How many the sink could not take: exceptions of a callback, a disk that is full."""
+
+    def __enter__(self) -> LogHandle: ...
+    def __exit__(self, *_error: type[BaseException] | BaseException | TracebackType | None) -> bool: ...
 
 @final
 class Counted:
@@ -553,6 +581,38 @@ class Engine:
     def accept_clock(self) -> None:
         """Takes the clock's word for it after `store.clock_jump`: so much time has passed."""
 
+    def log(
+        self,
+        path: str | PathLike[str] | None = None,
+        *,
+        callback: Callable[[Event], object] | None = None,
+        logger: Logger | str | bool | None = None,
+        events: Iterable[EventKind] | None = None,
+        sample_allowed: float | None = None,
+        redact: Iterable[str] | None = None,
+        context_fields: Iterable[str] | None = None,
+        queue: int | None = None,
+        rotate_bytes: int | None = None,
+        keep: int | None = None,
+    ) -> LogHandle:
+        """Tells a sink of each answer, each debit, each change of the directory and of the policies, from now on.
+
+        The sink is a file of JSON lines (`path`, set aside at `rotate_bytes`, 64 MiB; 0 never; `keep` of them are kept,
+        5), a `callback` that gets one event at a time on a thread of the log's own, or a `logger` of the standard
+        library (its name, or `True` for `sublet`): refusals are told at WARNING, all else at INFO, and the event is
+        `record.sublet`. Any number of logs may be open.
+
+        `events` are those of `decision`, `debit`, `change`, `reload` that are wanted; `sample_allowed` is the part of the
+        allowed decisions that is told; the fields of `redact` are hidden; of the context what `context_fields` names is
+        told. No verb waits: what finds `queue` events waiting (8192) is dropped and counted.
+        """
+
+    def measure(self, on: bool = True) -> None:
+        """Counts answers, and how long they take, from now on; or no more."""
+
+    def stats(self) -> Stats:
+        """What was counted since `measure`, of this engine in this process; the numbers only grow."""
+
     def login(self, host: At, email: str, action: Does | None = None) -> Login:
         """Whether this e-mail may log in at this host, and as whom. `action` is the credential flow: by default the password. (D6)"""
 
@@ -640,6 +700,7 @@ class Engine:
         self, *_error: type[BaseException] | BaseException | TracebackType | None
     ) -> bool: ...
 
+def _close_logs() -> None: ...
 def error_codes() -> dict[str, str]: ...
 def normalise_host(host: str) -> tuple[str | None, str | None]: ...
 def command(arguments: list[str]) -> int: ...

@@ -13,23 +13,24 @@ from __future__ import annotations
 
 from asyncio import to_thread
 from collections.abc import Callable, Iterable, Mapping
+from logging import Logger
 from os import PathLike
 from types import TracebackType
 from typing import Any
 
-from ._sublet import Decision, Engine, Explanation, ManualClock, Performed
+from ._sublet import Decision, Engine, Explanation, LogHandle, ManualClock, Performed
 from .aio_billing import Billing
 from .aio_counts import Counting
 from .commands import Command
-from .types import At, Does, Resource, Validation, Value, Who
+from .types import At, Does, Event, EventKind, Resource, Validation, Value, Who
 
 __all__ = ["AsyncEngine"]
 
 
 class AsyncEngine(Counting, Billing):
     """An engine whose verbs are awaited. `engine` is the same engine for code that waits, and for what counts nothing and so
-    reads a file only after another process changed the directory: `actions`, `login`, `desk`,
-    those of tickets, `revision`; `bundle` never does.
+    reads a file only after another process changed the directory: `actions`, `login`, `desk`, those of tickets, `revision`;
+    `bundle`, `measure` and `stats` never do.
 
     A call runs on a thread of the running loop: there is none of Sublet's own that a fork would lose. A task that is
     cancelled stops waiting; the call that it had begun is finished all the same. Retry it by its `key`.
@@ -252,6 +253,35 @@ class AsyncEngine(Counting, Billing):
     async def export_lines(self) -> str:
         """`Engine.export_lines`, awaited."""
         return await to_thread(self.engine.export_lines)
+
+    async def log(
+        self,
+        path: str | PathLike[str] | None = None,
+        *,
+        callback: Callable[[Event], object] | None = None,
+        logger: Logger | str | bool | None = None,
+        events: Iterable[EventKind] | None = None,
+        sample_allowed: float | None = None,
+        redact: Iterable[str] | None = None,
+        context_fields: Iterable[str] | None = None,
+        queue: int | None = None,
+        rotate_bytes: int | None = None,
+        keep: int | None = None,
+    ) -> LogHandle:
+        """`Engine.log`, awaited. Its callback is called on the log's own thread: `loop.call_soon_threadsafe` leads back."""
+        return await to_thread(
+            self.engine.log,
+            path,
+            callback=callback,
+            logger=logger,
+            events=events,
+            sample_allowed=sample_allowed,
+            redact=redact,
+            context_fields=context_fields,
+            queue=queue,
+            rotate_bytes=rotate_bytes,
+            keep=keep,
+        )
 
     async def domain_proof(self, domain: str) -> str:
         """`Engine.domain_proof`, awaited."""

@@ -63,6 +63,91 @@ Quota = TypedDict(
 """One meter of an account: `limit` is in force, `base` what package or level say, `resets_at` RFC 3339. (Q11)"""
 
 
+EventKind: TypeAlias = Literal["decision", "debit", "change", "reload"]
+"""What a log can be told of."""
+
+
+class _Happened(TypedDict):
+    event: Literal["decision", "debit", "change", "reload", "dropped"]
+    at: str
+
+
+class Event(_Happened, total=False):
+    """One thing that happened; what does not apply is not there. A field of `redact` is the text `[redacted]`."""
+
+    verb: str
+    command: str
+    principal: list[str]
+    actor: list[str]
+    action: str
+    resource: list[str]
+    account: str
+    host: str
+    channel: str
+    desk: str | None
+    allowed: bool
+    code: str
+    public_code: str
+    policies: list[str]
+    advice: list[str]
+    errors: list[str]
+    revision: int
+    bundle: str
+    replaced: str
+    payer: str
+    operation: int
+    of: int
+    period: str
+    cents: int
+    replayed: bool
+    expires_at: str
+    meters: list[dict[str, Any]]
+    put: list[list[str]]
+    removed: list[list[str]]
+    whole: bool
+    count: int
+    latency_us: int
+    context: dict[str, Any]
+
+
+class Series(TypedDict):
+    """The answers of one action with one code; `buckets` has how many took at most each bound, and at last longer than all."""
+
+    action: str
+    code: str
+    count: int
+    sum_us: int
+    buckets: list[int]
+
+
+class ErrorCount(TypedDict):
+    """How often a verb gave an error."""
+
+    verb: str
+    code: str
+    count: int
+
+
+class EventCounts(TypedDict):
+    """What became of the events of all logs."""
+
+    delivered: int
+    dropped: int
+    failed: int
+
+
+class Stats(TypedDict):
+    """What was counted since `measure`."""
+
+    measured: bool
+    bounds_us: list[int]
+    decisions: list[Series]
+    errors: list[ErrorCount]
+    reloads: int
+    changes: int
+    events: EventCounts
+
+
 class _Required(TypedDict):
     type: str | ResourceType
     id: str

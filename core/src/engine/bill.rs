@@ -41,7 +41,7 @@ impl Engine {
     /// # Ok::<(), sublet::Error>(())
     /// ```
     pub fn statement(&self, owner: &str, period: &str) -> Result<Statement, Error> {
-        self.told(owner, &|books| books.statement(period))
+        self.noted("statement", self.told(owner, &|books| books.statement(period)))
     }
 
     /// The statement of the month that runs: what will be owed if nothing changes, and who is at risk (B6).
@@ -49,7 +49,7 @@ impl Engine {
     /// # Errors
     /// As [`Engine::statement`].
     pub fn preview(&self, owner: &str) -> Result<Statement, Error> {
-        self.told(owner, &|books| books.preview())
+        self.noted("preview", self.told(owner, &|books| books.preview()))
     }
 
     /// Records that so many cents were received for a month, all of it or a part; in a settled month each price that is full
@@ -58,7 +58,7 @@ impl Engine {
     /// # Errors
     /// As [`Engine::statement`]; [`Error::Amount`] for less than one cent; the codes of keys.
     pub fn record_payment(&self, owner: &str, period: &str, cents: i64, key: Option<&str>) -> Result<Payment, Error> {
-        self.entered("record_payment", owner, [owner, period, &cents.to_string()], key, &|books, key| books.pay(period, cents, key))
+        self.entered("record_payment", owner, [owner, period, &cents.to_string()], key, None, &|books, key| books.pay(period, cents, key))
     }
 
     /// Takes a payment back, whole: what the bank returned. In a settled month those whom it had enabled are disabled again.
@@ -66,8 +66,9 @@ impl Engine {
     /// # Errors
     /// [`Error::UnknownPayment`], [`Error::PaymentReversed`]; the codes of keys and of the store.
     pub fn reverse_payment(&self, payment: u64, key: Option<&str>) -> Result<Payment, Error> {
-        let owner = guard(|| self.current()?.store.account_of(payment)?.ok_or(Error::UnknownPayment { payment }))?;
-        self.entered("reverse_payment", &owner, [&owner, &payment.to_string(), ""], key, &|books, key| books.reverse(payment, key))
+        const VERB: &str = "reverse_payment";
+        let owner = self.noted(VERB, guard(|| self.current()?.store.account_of(payment)?.ok_or(Error::UnknownPayment { payment })))?;
+        self.entered(VERB, &owner, [&owner, &payment.to_string(), ""], key, Some(payment), &|books, key| books.reverse(payment, key))
     }
 
     /// Closes a month that is over, and puts its draw in force: exactly as many of its clients are disabled for overage as are
@@ -101,21 +102,24 @@ impl Engine {
 
     fn entered(
         &self,
-        verb: &str,
+        verb: &'static str,
         owner: &str,
         said: [&str; 3],
         key: Option<&str>,
+        of: Option<u64>,
         enter: &dyn Fn(&mut Books<'_>, Option<(&str, [u8; 32])>) -> Result<Payment, Error>,
     ) -> Result<Payment, Error> {
-        let key = keyed(key, std::iter::once(verb).chain(said))?;
-        self.booked(verb, owner, &mut |books| enter(books, key))
+        let key = self.noted(verb, keyed(key, std::iter::once(verb).chain(said)))?;
+        let payment = self.booked(verb, owner, &mut |books| enter(books, key))?;
+        self.paid(verb, of, &payment);
+        Ok(payment)
     }
 
     /// Writes into an owner's books, and changes the directory as they then say: one transaction.
-    fn booked<T>(&self, verb: &str, owner: &str, write: &mut dyn FnMut(&mut Books<'_>) -> Result<T, Error>) -> Result<T, Error> {
-        guard(|| {
+    fn booked<T>(&self, verb: &'static str, owner: &str, write: &mut dyn FnMut(&mut Books<'_>) -> Result<T, Error>) -> Result<T, Error> {
+        let booked = guard(|| {
             let mut answer = None;
-            self.together(verb, &|_| Ok(vec![owner.to_owned()]), &mut |state, ledger| {
+            let changed = self.together(verb, &|_| Ok(vec![owner.to_owned()]), &mut |state, ledger| {
                 let mut books = state.books(&state.directory, ledger, owner)?;
                 answer = Some(write(&mut books)?);
                 if !books.wrote() {
@@ -124,8 +128,11 @@ impl Engine {
                 let changes = books.overage()?;
                 Ok((state.changed(changes)?, Keep::Yes))
             })?;
-            answer.ok_or_else(|| Error::Panic { reason: "a transaction gave no answer".to_owned() })
-        })
+            answer.map(|answer| (answer, changed)).ok_or_else(|| Error::Panic { reason: "a transaction gave no answer".to_owned() })
+        });
+        let (answer, changed) = self.noted(verb, booked)?;
+        self.told_change(verb, changed.as_ref());
+        Ok(answer)
     }
 }
 
@@ -140,7 +147,7 @@ impl State {
             return Ok(None);
         }
         let bundle = self.tenancy("settle")?;
-        let references = self.references(&changes);
+        let references = self.directory.references(&changes);
         Ok(Some((self.over(self.directory.apply(changes, &bundle.catalog, bundle, None)?)?, Some(references))))
     }
 

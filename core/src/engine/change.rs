@@ -16,7 +16,7 @@ impl Engine {
     pub fn change(&self, changes: Vec<Change>, expected: Option<u64>) -> Result<u64, Error> {
         self.swap("change", |state| {
             let bundle = state.tenancy("change")?;
-            let references = if state.is_shared() { state.directory.references(&changes) } else { Vec::new() };
+            let references = state.directory.references(&changes);
             let directory = state.directory.apply(changes, &bundle.catalog, bundle, expected)?;
             Ok((state.over(directory)?, Some(references)))
         })
@@ -29,12 +29,13 @@ impl Engine {
     /// The `directory.*` and `input.*` codes, with the line; then nothing is changed.
     pub fn import(&self, lines: impl BufRead, progress: Option<&mut dyn FnMut(Progress) -> bool>) -> Result<u64, Error> {
         // What is read is read before anybody waits for it.
-        let (read, with) = guard(|| {
+        let read = guard(|| {
             let state = self.current()?;
             let bundle = state.tenancy("import")?;
             let read = Directory::import(lines, state.directory.revision(), &bundle.catalog, bundle, self.caps.record_bytes, progress)?;
             Ok((read, Arc::clone(&state.loaded)))
-        })?;
+        });
+        let (read, with) = self.noted("import", read)?;
         self.swap("import", |state| {
             let read = read.at(state.directory.revision().saturating_add(1));
             if Arc::ptr_eq(&with, &state.loaded) {

@@ -17,7 +17,7 @@ impl Engine {
     /// The `input.*` codes of [`Engine::authorize`]; `quota.not_metered` for an action without a meter, the `quota.*` codes
     /// of keys, and the `store.*` codes: then nothing was taken.
     pub fn consume<'a>(&self, question: impl Into<Question<'a>>, take: &Take<'_>) -> Result<Decision, Error> {
-        self.take(&question.into(), take, Taking::Consume { up_to: take.up_to })
+        self.take("consume", &question.into(), take, Taking::Consume { up_to: take.up_to })
     }
 
     /// Asks, and if it is allowed holds the amount for so many milliseconds: until then it is committed or released.
@@ -26,9 +26,9 @@ impl Engine {
     /// As [`Engine::consume`]; [`Error::Ttl`] unless it is from 1 to 366 days.
     pub fn reserve<'a>(&self, question: impl Into<Question<'a>>, take: &Take<'_>, ttl: i64) -> Result<Decision, Error> {
         if !(1..=MOST_TTL).contains(&ttl) {
-            return Err(Error::Ttl { ttl: ttl.to_string() });
+            return self.noted("reserve", Err(Error::Ttl { ttl: ttl.to_string() }));
         }
-        self.take(&question.into(), take, Taking::Reserve { ttl })
+        self.take("reserve", &question.into(), take, Taking::Reserve { ttl })
     }
 
     /// Makes the amount the count of the action's stocks: more only as far as the policies allow it, less always.
@@ -36,7 +36,7 @@ impl Engine {
     /// # Errors
     /// As [`Engine::consume`]; `quota.not_a_stock`.
     pub fn set<'a>(&self, question: impl Into<Question<'a>>, take: &Take<'_>) -> Result<Decision, Error> {
-        self.take(&question.into(), take, Taking::Set)
+        self.take("set", &question.into(), take, Taking::Set)
     }
 
     /// Adds to the action's stocks, as far as the policies allow it: [`Engine::consume`], which refuses what is no stock.
@@ -44,7 +44,7 @@ impl Engine {
     /// # Errors
     /// As [`Engine::consume`]; `quota.not_a_stock`, and `quota.not_metered` for an action that only frees.
     pub fn add<'a>(&self, question: impl Into<Question<'a>>, take: &Take<'_>) -> Result<Decision, Error> {
-        self.take(&question.into(), take, Taking::Add)
+        self.take("add", &question.into(), take, Taking::Add)
     }
 
     /// Takes from the action's stocks what is there no more, never below zero. The policies are asked whether the action is
@@ -53,7 +53,7 @@ impl Engine {
     /// # Errors
     /// As [`Engine::consume`]; `quota.not_a_stock`, `quota.below_zero`.
     pub fn sub<'a>(&self, question: impl Into<Question<'a>>, take: &Take<'_>) -> Result<Decision, Error> {
-        self.take(&question.into(), take, Taking::Sub)
+        self.take("sub", &question.into(), take, Taking::Sub)
     }
 
     /// Takes what a reservation holds, or so much of it of each meter, and gives back the rest.
@@ -182,7 +182,8 @@ impl Engine {
     /// # Errors
     /// [`Error::Item`] with the index of the first that is malformed; the codes of the store.
     pub fn batch(&self, items: &[(Question<'_>, Take<'_>)]) -> Result<Vec<Decision>, Error> {
-        guard(|| self.with_latest(|state| state.batch(items, || self.is_latest(state))))
+        let questions = items.iter().map(|(question, _)| question);
+        self.watched_batch("batch", questions, || guard(|| self.with_latest(|state| state.batch(items, || self.is_latest(state)))))
     }
 
     /// Does the work with the version that is in force when it runs: again, if another came before the store's turn.
@@ -199,7 +200,11 @@ impl Engine {
         self.state.is_latest(state) && state.is_fresh()
     }
 
-    fn take(&self, question: &Question<'_>, take: &Take<'_>, taking: Taking) -> Result<Decision, Error> {
+    fn take(&self, verb: &'static str, question: &Question<'_>, take: &Take<'_>, taking: Taking) -> Result<Decision, Error> {
+        self.watched(verb, question, || self.taken(question, take, taking))
+    }
+
+    fn taken(&self, question: &Question<'_>, take: &Take<'_>, taking: Taking) -> Result<Decision, Error> {
         guard(|| {
             self.with_latest(|state| {
                 let known = state.known(question, take, taking);
@@ -238,8 +243,8 @@ impl Engine {
         Ok(taken.map(|(answer, counted)| Decision { counted: Some(counted), ..state.told(answer.clone()) }))
     }
 
-    fn settled(&self, verb: &str, operation: u64, how: Settling, amount: Option<i64>, key: Option<&str>) -> Result<Counted, Error> {
-        guard(|| {
+    fn settled(&self, verb: &'static str, operation: u64, how: Settling, amount: Option<i64>, key: Option<&str>) -> Result<Counted, Error> {
+        let settled = guard(|| {
             let state = self.current()?;
             if let Some(amount) = amount.filter(|amount| *amount < 0) {
                 return Err(Error::Amount { amount: amount.to_string() });
@@ -256,12 +261,23 @@ impl Engine {
                 answer = Some(counted);
                 Ok(keep)
             })?;
-            answer.ok_or_else(lost)
-        })
+            answer.map(|counted| (account.clone(), counted)).ok_or_else(lost)
+        });
+        let (account, counted) = self.noted(verb, settled)?;
+        self.debited(verb, &account, Some(operation), &counted);
+        Ok(counted)
     }
 
-    fn state_of(&self, verb: &str, whose: (&str, Option<&str>), meter: &str, amount: i64, key: Option<&str>, what: Statement) -> Result<Counted, Error> {
-        guard(|| {
+    fn state_of(
+        &self,
+        verb: &'static str,
+        whose: (&str, Option<&str>),
+        meter: &str,
+        amount: i64,
+        key: Option<&str>,
+        what: Statement,
+    ) -> Result<Counted, Error> {
+        let stated = guard(|| {
             let state = self.current()?;
             if amount < 0 {
                 return Err(Error::Amount { amount: amount.to_string() });
@@ -277,7 +293,10 @@ impl Engine {
                 Ok(keep)
             })?;
             answer.ok_or_else(lost)
-        })
+        });
+        let counted = self.noted(verb, stated)?;
+        self.debited(verb, whose.0, None, &counted);
+        Ok(counted)
     }
 }
 

@@ -30,11 +30,13 @@ impl Engine {
     /// # Ok::<(), sublet::Error>(())
     /// ```
     pub fn login(&self, host: &str, email: &str, flow: Option<Does<'_>>) -> Result<Login, Error> {
-        guard(|| {
-            let state = self.current()?;
-            let bundle = state.tenancy("login")?;
-            let (action, types) = bundle.flow(flow.map(Does::name))?;
-            state.login(&Flow { action, types }, host, email)
+        self.watched_login(host, || {
+            guard(|| {
+                let state = self.current()?;
+                let bundle = state.tenancy("login")?;
+                let (action, types) = bundle.flow(flow.map(Does::name))?;
+                state.login(&Flow { action, types }, host, email)
+            })
         })
     }
 }

@@ -14,9 +14,11 @@ mod options;
 mod perform;
 mod shared;
 mod tickets;
+mod told;
 mod turn;
 mod verbs;
 mod versions;
+mod watch;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -31,6 +33,7 @@ use crate::catalog::Catalog;
 use crate::decision::{BundleInfo, PolicyInfo};
 use crate::directory::Directory;
 use crate::error::Faults;
+use crate::log::Hub;
 use crate::policy::{self, Bundle, Fast, Loaded, Rules, Source};
 use crate::store::{self, Store};
 use crate::{Caps, Error};
@@ -63,6 +66,8 @@ struct State {
 /// ```
 #[derive(Debug)]
 pub struct Engine {
+    /// Who wants to know what happens. First, for each verb looks at it.
+    hub: Hub,
     state: Versions,
     turn: Turn,
     caps: Caps,
@@ -78,13 +83,14 @@ impl Engine {
     pub fn open(options: Options) -> Result<Self, Error> {
         guard(|| {
             let loaded = policy::load(&options.policies, options.validation, &options.caps)?;
+            let hub = Hub::new(options.clock.clone());
             let store: Arc<dyn Store> = match options.store.split_once(':') {
                 Some(("memory", "")) => Arc::new(store::Memory::new(options.clock)),
                 Some(("sqlite", _)) => Arc::new(store::Sqlite::open(&options.store, options.clock)?),
                 _ => return Err(Error::Store { store: crate::id::short(&options.store) }),
             };
             let state = State::new(Arc::new(loaded), Directory::default(), (&Catalog::default(), false), &store)?.first()?;
-            Ok(Self { state: Versions::new(state), turn: Turn::default(), caps: options.caps, validation: options.validation })
+            Ok(Self { hub, state: Versions::new(state), turn: Turn::default(), caps: options.caps, validation: options.validation })
         })
     }
 
@@ -93,17 +99,21 @@ impl Engine {
     /// # Errors
     /// As [`Engine::open`]; `bundle.in_use` if the directory names what the new bundle no longer declares.
     pub fn reload(&self, source: &Source) -> Result<Arc<str>, Error> {
-        guard(|| {
+        let swapped = guard(|| {
             let loaded = policy::load(source, self.validation, &self.caps)?;
             let fingerprint = Arc::clone(&loaded.fingerprint);
             let loaded = Arc::new(loaded);
             self.turn.take(|| {
                 let now = self.current()?;
                 let next = now.with(loaded, now.directory.clone(), &now.loaded)?;
+                let replaced = Arc::clone(&now.loaded.fingerprint);
                 self.state.store(Arc::new(next));
-                Ok(fingerprint)
+                Ok((replaced, fingerprint))
             })
-        })
+        });
+        let (replaced, fingerprint) = self.noted("reload", swapped)?;
+        self.reloaded(&replaced, &fingerprint);
+        Ok(fingerprint)
     }
 
     /// What is loaded.

@@ -9,7 +9,7 @@ use super::shared::Made;
 use super::{Engine, State, guard};
 use crate::command::{Command, Scene, Target};
 use crate::decision::Decision;
-use crate::directory::{Change, Directory};
+use crate::directory::Directory;
 use crate::policy::Bundle;
 use crate::quota::{self, Line, Subject, Taking};
 use crate::store::{Keep, Ledger};
@@ -23,6 +23,8 @@ struct Order<'a> {
     with: &'a Circumstances,
     key: Option<&'a str>,
     token: OnceCell<String>,
+    /// What it is about, once that is known.
+    about: OnceCell<Ref>,
 }
 
 /// What became of a command.
@@ -67,16 +69,18 @@ impl Engine {
     /// # Ok::<(), sublet::Error>(())
     /// ```
     pub fn perform(&self, principal: &Ref, command: &Command, with: &Circumstances, key: Option<&str>) -> Result<Performed, Error> {
-        let order = Order { principal, command, with, key, token: OnceCell::new() };
-        guard(|| {
-            let mut answer = None;
-            self.together("perform", &|state| state.counted_by(&order), &mut |state, ledger| {
-                let (decision, made, keep) = state.perform(&order, ledger)?;
-                answer = Some(decision);
-                Ok((made, keep))
-            })?;
-            let decision = answer.ok_or_else(|| Error::Panic { reason: "a transaction gave no answer".to_owned() })?;
-            Ok(Performed { decision, token: order.token.get().cloned() })
+        let order = Order { principal, command, with, key, token: OnceCell::new(), about: OnceCell::new() };
+        self.watched_command((principal, command, with), &order.about, || {
+            guard(|| {
+                let mut answer = None;
+                let changed = self.together("perform", &|state| state.counted_by(&order), &mut |state, ledger| {
+                    let (decision, made, keep) = state.perform(&order, ledger)?;
+                    answer = Some(decision);
+                    Ok((made, keep))
+                })?;
+                let decision = answer.ok_or_else(|| Error::Panic { reason: "a transaction gave no answer".to_owned() })?;
+                Ok((Performed { decision, token: order.token.get().cloned() }, changed))
+            })
         })
     }
 }
@@ -114,6 +118,9 @@ impl State {
         let (bundle, now) = (self.tenancy("perform")?, ledger.now());
         let scene = self.scene(order, now)?;
         let target = order.command.target(&scene);
+        if let Ok(target) = &target {
+            let _ = order.about.set(target.resource.clone());
+        }
         let book = self.book(order, &target)?;
         let said = order.key.and_then(|_| serde_json::to_string(order.command).ok()).unwrap_or_default();
         let by = [order.principal.kind(), order.principal.id(), book.actor.as_deref().unwrap_or_default(), &said];
@@ -139,14 +146,9 @@ impl State {
             changes = all;
             directory = self.directory.apply(changes.clone(), &bundle.catalog, bundle, None)?;
         }
-        let references = self.references(&changes);
+        let references = self.directory.references(&changes);
         keep_stocks(ledger, &directory, bundle, &target.counted)?;
         Ok((decision, Some((self.over(directory)?, Some(references))), Keep::Yes))
-    }
-
-    /// What others who share the directory are to be told of.
-    pub(super) fn references(&self, changes: &[Change]) -> Vec<Ref> {
-        if self.is_shared() { self.directory.references(changes) } else { Vec::new() }
     }
 
     /// What the policies say: of the actions that the schema marks for it the first that is allowed, or the refusal that came

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arc_swap::Guard;
 
+use super::told::Changed;
 use super::{Engine, State, guard};
 use crate::directory::Directory;
 use crate::policy::Kind;
@@ -61,8 +62,8 @@ impl Engine {
     }
 
     /// Puts a new version in place of the latest: in the store, and here.
-    pub(super) fn swap(&self, verb: &str, work: impl FnOnce(&State) -> Result<Made, Error>) -> Result<u64, Error> {
-        guard(|| {
+    pub(super) fn swap(&self, verb: &'static str, work: impl FnOnce(&State) -> Result<Made, Error>) -> Result<u64, Error> {
+        let swapped = guard(|| {
             let (mut work, mut revision) = (Some(work), 0);
             let mut make = |state: &State| {
                 let Some(work) = work.take() else { return Ok((None, Keep::No)) };
@@ -70,16 +71,20 @@ impl Engine {
                 revision = made.0.directory.revision();
                 Ok((Some(made), Keep::Yes))
             };
-            self.in_turn(verb, |state| match state.store.directory() {
+            let changed = self.in_turn(verb, |state| match state.store.directory() {
                 Some(kept) => self.change_kept(kept, state, &mut |latest, _| make(latest)),
                 None => make(state).map(|(made, _)| self.put(made)),
             })?;
-            Ok(revision)
-        })
+            Ok((revision, changed))
+        });
+        let (revision, changed) = self.noted(verb, swapped)?;
+        self.told_change(verb, changed.as_ref());
+        Ok(revision)
     }
 
-    /// Changes directory and counts in one transaction, which is about the counts of these accounts.
-    pub(super) fn together(&self, verb: &str, accounts: &dyn Fn(&State) -> Result<Vec<String>, Error>, work: Together<'_>) -> Result<(), Error> {
+    /// Changes directory and counts in one transaction, which is about the counts of these accounts. Gives what is to be told
+    /// of it, if somebody wants to know.
+    pub(super) fn together(&self, verb: &str, accounts: &dyn Fn(&State) -> Result<Vec<String>, Error>, work: Together<'_>) -> Result<Option<Changed>, Error> {
         self.in_turn(verb, |state| {
             if let Some(kept) = state.store.directory() {
                 return self.change_kept(kept, state, work);
@@ -91,13 +96,12 @@ impl Engine {
                 next = made;
                 Ok(keep)
             })?;
-            self.put(next);
-            Ok(())
+            Ok(self.put(next))
         })
     }
 
     /// Does the work in its turn, with the latest version that this process has.
-    fn in_turn(&self, verb: &str, work: impl FnOnce(&Arc<State>) -> Result<(), Error>) -> Result<(), Error> {
+    fn in_turn<T>(&self, verb: &str, work: impl FnOnce(&Arc<State>) -> Result<T, Error>) -> Result<T, Error> {
         self.state.load().tenancy(verb)?;
         self.turn.take(|| {
             let mut state = self.state.load_full();
@@ -111,14 +115,15 @@ impl Engine {
     }
 
     /// Puts a version in force that is kept nowhere else.
-    fn put(&self, made: Option<Made>) {
-        if let Some((next, _)) = made {
-            self.state.store(Arc::new(next));
-        }
+    fn put(&self, made: Option<Made>) -> Option<Changed> {
+        let (next, references) = made?;
+        let changed = self.is_watched().then(|| Changed::of(&next.directory, references));
+        self.state.store(Arc::new(next));
+        changed
     }
 
-    fn change_kept(&self, kept: &dyn KeepsDirectory, state: &Arc<State>, work: Together<'_>) -> Result<(), Error> {
-        let mut made = None;
+    fn change_kept(&self, kept: &dyn KeepsDirectory, state: &Arc<State>, work: Together<'_>) -> Result<Option<Changed>, Error> {
+        let (mut made, mut changed) = (None, None);
         let next = std::cell::Cell::new(None);
         kept.change(
             &mut |pages| {
@@ -127,6 +132,7 @@ impl Engine {
                 if let Some((mut version, references)) = version {
                     version.write(pages, references.as_deref())?;
                     version.watch = Some(Watch::after(pages));
+                    changed = self.is_watched().then(|| Changed::of(&version.directory, references));
                     next.set(Some(Arc::new(version)));
                 }
                 Ok(keep)
@@ -137,7 +143,7 @@ impl Engine {
         if let Some(made) = made {
             self.state.store(made);
         }
-        Ok(())
+        Ok(changed)
     }
 }
 
@@ -155,11 +161,6 @@ impl Watch {
 }
 
 impl State {
-    /// Whether other processes can change the directory.
-    pub(super) fn is_shared(&self) -> bool {
-        self.watch.is_some()
-    }
-
     #[inline]
     pub(super) fn is_fresh(&self) -> bool {
         self.watch.as_ref().is_none_or(|watch| watch.board.now(Word::Directory) == watch.seen)

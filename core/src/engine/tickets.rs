@@ -13,7 +13,12 @@ impl Engine {
     /// # Errors
     /// As [`Engine::authorize`].
     pub fn desk(&self, principal: &Ref, about: &Resource, with: &Circumstances) -> Result<Desk, Error> {
-        guard(|| self.current()?.desk(principal, about, with))
+        self.watched_desk(
+            "desk",
+            (principal, about, with),
+            |found: &Desk| (found.desk.as_deref(), &found.decision),
+            || guard(|| self.current()?.desk(principal, about, with)),
+        )
     }
 
     /// Where a ticket goes that `principal` opens about `about`: its account, or the owner's client (T1, T2, T4).
@@ -40,11 +45,18 @@ impl Engine {
     /// # Ok::<(), sublet::Error>(())
     /// ```
     pub fn open_ticket(&self, principal: &Ref, about: &Resource, with: &Circumstances) -> Result<Route, Error> {
-        guard(|| {
-            let state = self.current()?;
-            let desk = state.desk(principal, about, with)?;
-            Ok(state.route(state.directory.account_id_of(principal), desk))
-        })
+        self.watched_desk(
+            "open_ticket",
+            (principal, about, with),
+            |found: &Route| (found.desk.as_deref(), &found.decision),
+            || {
+                guard(|| {
+                    let state = self.current()?;
+                    let desk = state.desk(principal, about, with)?;
+                    Ok(state.route(state.directory.account_id_of(principal), desk))
+                })
+            },
+        )
     }
 
     /// Whether `principal` may reply to `ticket`, and where the ticket goes now (T3). Asks the action marked
@@ -55,19 +67,26 @@ impl Engine {
     /// # Errors
     /// As [`Engine::authorize`]; [`Error::NotAsked`] where no action asks for it.
     pub fn reply_ticket(&self, principal: &Ref, ticket: &Resource, with: &Circumstances) -> Result<Route, Error> {
-        guard(|| {
-            let state = self.current()?;
-            let reply = state.first_asked("reply_ticket", principal, ticket, with)?;
-            let of = ticket.account.as_deref();
-            let Some(account) = of.filter(|_| reply.allowed) else { return Ok(Route::refused(of, reply)) };
-            let by_mail = Circumstances { channel: Some("mail".to_owned()), ..Circumstances::default() };
-            let route = state.route(of, state.desk(&Ref::new("Account", account), ticket, &by_mail)?);
-            let said = |name: &str| ticket.attributes.get(name).and_then(serde_json::Value::as_str);
-            let elsewhere = |said: Option<&str>, now: &Option<Arc<str>>| said.is_some_and(|said| now.as_deref() != Some(said));
-            let rerouted = elsewhere(said("desk"), &route.desk) || elsewhere(said("desk_account"), &route.account);
-            let decision = if route.desk.is_some() { reply } else { route.decision };
-            Ok(Route { rerouted, decision, ..route })
-        })
+        self.watched_desk(
+            "reply_ticket",
+            (principal, ticket, with),
+            |found: &Route| (found.desk.as_deref(), &found.decision),
+            || {
+                guard(|| {
+                    let state = self.current()?;
+                    let reply = state.first_asked("reply_ticket", principal, ticket, with)?;
+                    let of = ticket.account.as_deref();
+                    let Some(account) = of.filter(|_| reply.allowed) else { return Ok(Route::refused(of, reply)) };
+                    let by_mail = Circumstances { channel: Some("mail".to_owned()), ..Circumstances::default() };
+                    let route = state.route(of, state.desk(&Ref::new("Account", account), ticket, &by_mail)?);
+                    let said = |name: &str| ticket.attributes.get(name).and_then(serde_json::Value::as_str);
+                    let elsewhere = |said: Option<&str>, now: &Option<Arc<str>>| said.is_some_and(|said| now.as_deref() != Some(said));
+                    let rerouted = elsewhere(said("desk"), &route.desk) || elsewhere(said("desk_account"), &route.account);
+                    let decision = if route.desk.is_some() { reply } else { route.decision };
+                    Ok(Route { rerouted, decision, ..route })
+                })
+            },
+        )
     }
 
     /// Where a ticket goes that `principal` opens for its own account because it cannot resolve its client's `ticket` (T4). Asks the
@@ -77,16 +96,23 @@ impl Engine {
     /// # Errors
     /// As [`Engine::reply_ticket`].
     pub fn escalate_ticket(&self, principal: &Ref, ticket: &Resource, with: &Circumstances) -> Result<Route, Error> {
-        guard(|| {
-            let state = self.current()?;
-            let escalation = state.first_asked("escalate_ticket", principal, ticket, with)?;
-            let own = state.directory.account_id_of(principal).filter(|_| escalation.allowed);
-            let Some(own) = own else { return Ok(Route::refused(None, escalation)) };
-            let plain = Circumstances { context: serde_json::Map::new(), ..with.clone() };
-            let route = state.route(Some(own), state.desk(principal, &Resource::new("Account", own), &plain)?);
-            let decision = if route.desk.is_some() { escalation } else { route.decision };
-            Ok(Route { linked: Some(Arc::from(ticket.uid.id())), decision, ..route })
-        })
+        self.watched_desk(
+            "escalate_ticket",
+            (principal, ticket, with),
+            |found: &Route| (found.desk.as_deref(), &found.decision),
+            || {
+                guard(|| {
+                    let state = self.current()?;
+                    let escalation = state.first_asked("escalate_ticket", principal, ticket, with)?;
+                    let own = state.directory.account_id_of(principal).filter(|_| escalation.allowed);
+                    let Some(own) = own else { return Ok(Route::refused(None, escalation)) };
+                    let plain = Circumstances { context: serde_json::Map::new(), ..with.clone() };
+                    let route = state.route(Some(own), state.desk(principal, &Resource::new("Account", own), &plain)?);
+                    let decision = if route.desk.is_some() { escalation } else { route.decision };
+                    Ok(Route { linked: Some(Arc::from(ticket.uid.id())), decision, ..route })
+                })
+            },
+        )
     }
 }
 

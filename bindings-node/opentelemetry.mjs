@@ -1,0 +1,3 @@
+import found from './opentelemetry.js';
+
+export const { instrument } = found;

@@ -1,0 +1,35 @@
+// The counts of an engine for Prometheus, by way of `prom-client`. Types and documentation: `prometheus.d.ts`.
+'use strict';
+
+const { register } = require('prom-client');
+
+const MICRO = 1e-6;
+
+/** The samples of one series of a histogram. */
+function histogram(name, bounds, { action, code, count, sum_us: sum, buckets }) {
+  let total = 0;
+  const samples = buckets.map((each, at) => {
+    total += each;
+    return { metricName: `${name}_bucket`, labels: { le: at < bounds.length ? bounds[at] * MICRO : '+Inf', action, code }, value: total };
+  });
+  samples.push({ metricName: `${name}_sum`, labels: { action, code }, value: sum * MICRO });
+  samples.push({ metricName: `${name}_count`, labels: { action, code }, value: count });
+  return samples;
+}
+
+const METRICS = [
+  ['sublet_decision_seconds', 'histogram', 'Answers, and how long they took.', (stats, name) => stats.decisions.flatMap((series) => histogram(name, stats.bounds_us, series))],
+  ['sublet_errors_total', 'counter', 'Verbs that gave an error.', (stats) => stats.errors.map(({ verb, code, count }) => ({ labels: { verb, code }, value: count }))],
+  ['sublet_reloads_total', 'counter', 'Swaps of the policies.', (stats) => [{ labels: {}, value: stats.reloads }]],
+  ['sublet_changes_total', 'counter', 'Changes of the directory.', (stats) => [{ labels: {}, value: stats.changes }]],
+  ['sublet_log_events_total', 'counter', 'Events of all logs.', (stats) => Object.entries(stats.events).map(([outcome, value]) => ({ labels: { outcome }, value }))],
+];
+
+function collect(engine, registry = register) {
+  engine.measure();
+  for (const [name, type, help, read] of METRICS) {
+    registry.registerMetric({ name, help, type, aggregator: 'sum', get: async () => ({ name, help, type, aggregator: 'sum', values: read(engine.stats(), name) }), reset() {} });
+  }
+}
+
+module.exports = { collect };

@@ -1,0 +1,3 @@
+import found from './prometheus.js';
+
+export const { collect } = found;

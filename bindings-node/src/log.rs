@@ -1,0 +1,155 @@
+//! The log and its sinks, and what was counted. A callback runs on the event loop: it is woken when there is something, and
+//! `log.js` fetches.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use napi::bindgen_prelude::{AsyncTask, Env, Function, Unknown};
+use napi::threadsafe_function::ThreadsafeFunctionCallMode;
+use napi::{Result, Task};
+use napi_derive::napi;
+use serde::Deserialize;
+use sublet::{Error, EventKind, LogFile, LogHandle, LogOptions, Sink};
+
+use crate::count::exact_text;
+use crate::{NativeEngine, guarded, read};
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct LogForm {
+    path: Option<String>,
+    rotate_bytes: Option<u64>,
+    keep: Option<u32>,
+    events: Option<Vec<String>>,
+    /// A fraction, as text: JSON for the engine has exact numbers alone.
+    sample_allowed: Option<String>,
+    redact: Option<Vec<String>>,
+    context_fields: Option<Vec<String>>,
+    queue: Option<usize>,
+}
+
+impl LogForm {
+    fn options(&mut self) -> std::result::Result<LogOptions, Error> {
+        let default = LogOptions::default();
+        let events = self.events.take().map(|names| names.iter().map(|name| name.parse::<EventKind>()).collect());
+        let part = |text: String| text.parse().map_err(|_| Error::OptionValue { option: "log.sample_allowed".to_owned(), value: text });
+        Ok(LogOptions {
+            events: events.transpose()?.unwrap_or(default.events),
+            sample_allowed: self.sample_allowed.take().map_or(Ok(default.sample_allowed), part)?,
+            redact: self.redact.take().unwrap_or(default.redact),
+            context_fields: self.context_fields.take().unwrap_or(default.context_fields),
+            queue: self.queue.unwrap_or(default.queue),
+        })
+    }
+
+    /// The file, if it names one; 0 bytes are no bound.
+    fn file(&mut self) -> Option<Sink> {
+        let file = LogFile::new(self.path.take()?);
+        let rotate_bytes = self.rotate_bytes.map_or(file.rotate_bytes, |bytes| Some(bytes).filter(|bytes| *bytes > 0));
+        Some(Sink::File(LogFile { rotate_bytes, keep: self.keep.unwrap_or(file.keep), ..file }))
+    }
+}
+
+/// A subscription.
+#[napi]
+pub struct NativeLog {
+    inner: LogHandle,
+    /// How many events `log.js` works on.
+    fetched: AtomicUsize,
+}
+
+#[napi]
+impl NativeEngine {
+    /// To a file, or by way of `wake`, which is called on the event loop when there is something to fetch and does not keep
+    /// the process alive.
+    #[napi]
+    pub fn log(&self, options: String, wake: Option<Function<'_, (), Unknown<'static>>>) -> Result<NativeLog> {
+        let wake = wake.map(|wake| wake.build_threadsafe_function::<()>().weak::<true>().callee_handled::<false>().build()).transpose()?;
+        guarded(|| {
+            let mut form: LogForm = read("log", &options)?;
+            let options = form.options()?;
+            let call = wake.map(|wake| {
+                Sink::Fetch(Arc::new(move || {
+                    // Where the environment is at its end nobody fetches any more.
+                    let _ = wake.call((), ThreadsafeFunctionCallMode::NonBlocking);
+                }))
+            });
+            let nowhere = || Error::Value { what: "log".to_owned(), reason: "one of `path` and `callback` is needed".to_owned() };
+            let sink = form.file().xor(call).ok_or_else(nowhere)?;
+            Ok(NativeLog { inner: self.inner.log(options, sink)?, fetched: AtomicUsize::new(0) })
+        })
+    }
+
+    #[napi]
+    pub fn measure(&self, on: bool) -> Result<()> {
+        guarded(|| {
+            self.inner.measure(on);
+            Ok(())
+        })
+    }
+
+    #[napi]
+    pub fn stats(&self) -> Result<String> {
+        guarded(|| exact_text(&self.inner.stats()))
+    }
+}
+
+#[napi]
+impl NativeLog {
+    /// The next events, as JSON, for the callback; until `fetched` is called what is asked of an engine is not told.
+    #[napi]
+    pub fn fetch(&self, most: u32) -> Result<Vec<String>> {
+        guarded(|| {
+            let events = self.inner._fetch(most as usize);
+            self.fetched.store(events.iter().filter(|event| event.kind() != EventKind::Dropped).count(), Ordering::Relaxed);
+            events.iter().map(exact_text).collect()
+        })
+    }
+
+    /// So many of them failed.
+    #[napi]
+    pub fn fetched(&self, failed: u32) -> Result<()> {
+        guarded(|| {
+            self.inner._fetched(self.fetched.swap(0, Ordering::Relaxed), failed as usize);
+            Ok(())
+        })
+    }
+
+    #[napi]
+    pub fn counts(&self) -> Result<String> {
+        guarded(|| exact_text(&self.inner.counts()))
+    }
+
+    /// Ends the subscription; the file is waited for so many milliseconds.
+    #[napi]
+    pub fn close(&self, timeout: u32) -> Result<bool> {
+        guarded(|| Ok(self.inner.close(Duration::from_millis(timeout.into()))))
+    }
+
+    /// Waits for the file, off the event loop, and ends the subscription if it is to.
+    #[napi(ts_return_type = "Promise<boolean>")]
+    pub fn settle(&self, timeout: u32, close: bool) -> AsyncTask<Settling> {
+        AsyncTask::new(Settling { log: self.inner.clone(), timeout: Duration::from_millis(timeout.into()), close })
+    }
+}
+
+/// A log that is waited for, on a thread of Node's pool.
+pub struct Settling {
+    log: LogHandle,
+    timeout: Duration,
+    close: bool,
+}
+
+impl Task for Settling {
+    type Output = bool;
+    type JsValue = bool;
+
+    fn compute(&mut self) -> Result<bool> {
+        guarded(|| Ok(if self.close { self.log.close(self.timeout) } else { self.log.flush(self.timeout) }))
+    }
+
+    fn resolve(&mut self, _: Env, done: bool) -> Result<bool> {
+        Ok(done)
+    }
+}

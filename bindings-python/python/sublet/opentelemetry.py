@@ -1,0 +1,74 @@
+"""The counts of an engine for OpenTelemetry, by way of `opentelemetry-api`: `pip install 'sublet[opentelemetry]'`.
+
+>>> import sublet
+>>> from sublet.opentelemetry import instrument
+>>> engine = sublet.Engine.open()
+>>> instrument(engine)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from opentelemetry.metrics import CallbackOptions, Meter, Observation, get_meter
+
+from ._sublet import Engine, __version__
+from .types import Stats
+
+__all__ = ["instrument"]
+
+
+def instrument(engine: Engine, meter: Meter | None = None) -> None:
+    """Makes the engine count, and has the meter (without one, that of the provider in force) read it at each collection.
+
+    What was answered is `sublet.decisions`, how long it took together `sublet.decision.time` in microseconds, and how many
+    took at most `le` microseconds (as a text, at last `+Inf`) `sublet.decision.buckets`, each by `action` and `code`: the engine
+    counts by itself, and an instrument that is observed can be no histogram.
+    """
+    engine.measure()
+    made = meter if meter is not None else get_meter("sublet", __version__)
+
+    def counter(name: str, unit: str, description: str, read: Callable[[Stats], Iterable[Observation]]) -> None:
+        def observed(_: CallbackOptions) -> Iterable[Observation]:
+            return list(read(engine.stats()))
+
+        made.create_observable_counter(name, callbacks=[observed], unit=unit, description=description)
+
+    counter("sublet.decisions", "{decision}", "Answers.", _decisions)
+    counter("sublet.decision.time", "us", "How long the answers took together.", _time)
+    counter("sublet.decision.buckets", "{decision}", "Answers that took at most so long.", _buckets)
+    counter("sublet.errors", "{error}", "Verbs that gave an error.", _errors)
+    counter("sublet.reloads", "{reload}", "Swaps of the policies.", lambda stats: [Observation(stats["reloads"])])
+    counter("sublet.changes", "{change}", "Changes of the directory.", lambda stats: [Observation(stats["changes"])])
+    counter("sublet.log.events", "{event}", "Events of all logs.", _events)
+
+
+def _decisions(stats: Stats) -> Iterable[Observation]:
+    for series in stats["decisions"]:
+        yield Observation(series["count"], {"action": series["action"], "code": series["code"]})
+
+
+def _time(stats: Stats) -> Iterable[Observation]:
+    for series in stats["decisions"]:
+        yield Observation(series["sum_us"], {"action": series["action"], "code": series["code"]})
+
+
+def _buckets(stats: Stats) -> Iterable[Observation]:
+    bounds = [*map(str, stats["bounds_us"]), "+Inf"]
+    for series in stats["decisions"]:
+        total = 0
+        for bound, count in zip(bounds, series["buckets"], strict=True):
+            total += count
+            yield Observation(total, {"action": series["action"], "code": series["code"], "le": bound})
+
+
+def _errors(stats: Stats) -> Iterable[Observation]:
+    for error in stats["errors"]:
+        yield Observation(error["count"], {"verb": error["verb"], "code": error["code"]})
+
+
+def _events(stats: Stats) -> Iterable[Observation]:
+    events = stats["events"]
+    yield Observation(events["delivered"], {"outcome": "delivered"})
+    yield Observation(events["dropped"], {"outcome": "dropped"})
+    yield Observation(events["failed"], {"outcome": "failed"})

@@ -1,0 +1,73 @@
+"""The counts of an engine for Prometheus, by way of `prometheus_client`: `pip install 'sublet[prometheus]'`.
+
+>>> import sublet
+>>> from prometheus_client import CollectorRegistry, generate_latest
+>>> from sublet.prometheus import SubletCollector
+>>> engine = sublet.Engine.open()
+>>> registry = CollectorRegistry()
+>>> registry.register(SubletCollector(engine))
+>>> engine.check(("Account", "nobody"), "account.read", ("Account", "nobody"))
+False
+>>> b'sublet_decision_seconds_count{action="account.read",code="principal_unknown"} 1.0' in generate_latest(registry)
+True
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
+
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from ._sublet import Engine
+from .types import Series
+
+__all__ = ["SubletCollector"]
+
+MICRO = 1e-6
+
+
+class SubletCollector(Collector):
+    """Reads the engine's counts at each scrape, and makes the engine count from now on."""
+
+    def __init__(self, engine: Engine) -> None:
+        engine.measure()
+        self._engine = engine
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing is read to be registered."""
+        return []
+
+    def collect(self) -> Iterable[Metric]:
+        """The counts as they stand."""
+        stats = self._engine.stats()
+        seconds = HistogramMetricFamily(
+            "sublet_decision_seconds", "Answers, and how long they took.", labels=["action", "code"]
+        )
+        for series in stats["decisions"]:
+            buckets = _buckets(stats["bounds_us"], series)
+            seconds.add_metric([series["action"], series["code"]], buckets, sum_value=series["sum_us"] * MICRO)
+        errors = CounterMetricFamily("sublet_errors", "Verbs that gave an error.", labels=["verb", "code"])
+        for error in stats["errors"]:
+            errors.add_metric([error["verb"], error["code"]], error["count"])
+        events = CounterMetricFamily("sublet_log_events", "Events of all logs.", labels=["outcome"])
+        for outcome, count in (
+            ("delivered", stats["events"]["delivered"]),
+            ("dropped", stats["events"]["dropped"]),
+            ("failed", stats["events"]["failed"]),
+        ):
+            events.add_metric([outcome], count)
+        return [
+            seconds,
+            errors,
+            CounterMetricFamily("sublet_reloads", "Swaps of the policies.", value=stats["reloads"]),
+            CounterMetricFamily("sublet_changes", "Changes of the directory.", value=stats["changes"]),
+            events,
+        ]
+
+
+def _buckets(bounds: Sequence[int], series: Series) -> list[tuple[str, float]]:
+    names = [repr(bound * MICRO) for bound in bounds] + ["+Inf"]
+    return [(name, float(count)) for name, count in zip(names, accumulate(series["buckets"]), strict=True)]

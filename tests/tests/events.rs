@@ -1,0 +1,302 @@
+//! What the log tells, as the vectors say it: the same in three languages. And what it never tells.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+use sublet::{
+    Change, Circumstances, Clock, Command, Engine, Event, LogHandle, LogOptions, ManualClock, Options, Question, Record, Ref, Request, Resource, Sink, Source,
+    Take,
+};
+
+const LONG: Duration = Duration::from_secs(20);
+const AGENCY: &[u8] = include_bytes!("../../policies/tests/agency.jsonl");
+
+struct Opened {
+    engine: Engine,
+    clock: ManualClock,
+    log: LogHandle,
+    told: Arc<Mutex<Vec<Event>>>,
+    operations: HashMap<String, u64>,
+}
+
+fn policies() -> Source {
+    Source::Folder(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies"))
+}
+
+fn texts(value: &Value) -> Vec<String> {
+    value.as_array().into_iter().flatten().filter_map(|text| text.as_str().map(str::to_owned)).collect()
+}
+
+fn options(given: &Value) -> LogOptions {
+    let default = LogOptions::default();
+    let events = texts(&given["events"]).iter().map(|name| name.parse().expect("a kind")).collect::<Vec<_>>();
+    LogOptions {
+        events: if events.is_empty() { default.events } else { events },
+        sample_allowed: given["sample_allowed"].as_f64().unwrap_or(default.sample_allowed),
+        redact: texts(&given["redact"]),
+        context_fields: texts(&given["context_fields"]),
+        queue: default.queue,
+    }
+}
+
+fn opened(store: String, given: &Value) -> Opened {
+    let clock = ManualClock::new("2026-01-31T12:00:00Z").expect("an instant");
+    let engine = Engine::open(Options { policies: policies(), store, clock: Clock::Manual(clock.clone()), ..Options::default() }).expect("the bundle");
+    engine.import(AGENCY, None).expect("the sample agency");
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let kept = Arc::clone(&told);
+    let sink = Sink::call(move |events| kept.lock().expect("a lock").extend(events.iter().cloned()));
+    let log = engine.log(options(given), sink).expect("a log");
+    Opened { engine, clock, log, told, operations: HashMap::new() }
+}
+
+fn reference(value: &Value) -> Ref {
+    Ref::new(value[0].as_str().expect("a type"), value[1].as_str().expect("an id"))
+}
+
+fn resource(value: &Value) -> Resource {
+    let resource = Resource::new(value["type"].as_str().expect("a type"), value["id"].as_str().expect("an id"));
+    value["account"].as_str().map_or(resource.clone(), |account| resource.account(account))
+}
+
+fn around(step: &Value) -> Circumstances {
+    Circumstances {
+        actor: step.get("actor").map(reference),
+        host: step["host"].as_str().map(str::to_owned),
+        context: step["context"].as_object().cloned().unwrap_or_default(),
+        ..Circumstances::default()
+    }
+}
+
+fn request(step: &Value, asked: &Value) -> Request {
+    let about = resource(&asked[2]);
+    Request { circumstances: around(step), ..Request::new(reference(&asked[0]), asked[1].as_str().expect("an action"), about) }
+}
+
+fn counting(opened: &mut Opened, verb: &str, step: &Value) {
+    let asked = request(step, &step[verb]);
+    let (question, amount) = (Question::from(&asked), step[verb][3].as_i64().expect("an amount"));
+    let take = Take { key: step["key"].as_str(), ..Take::new(amount) };
+    let answer = match step["ttl"].as_i64() {
+        Some(ttl) => opened.engine.reserve(question, &take, ttl),
+        None => opened.engine.consume(question, &take),
+    };
+    let counted = answer.expect("an answer").counted;
+    if let (Some(name), Some(operation)) = (step["as"].as_str(), counted.and_then(|counted| counted.operation)) {
+        opened.operations.insert(name.to_owned(), operation);
+    }
+}
+
+fn take(opened: &mut Opened, step: &Value) {
+    let engine = &opened.engine;
+    let verb = [
+        "authorize",
+        "check",
+        "check_many",
+        "authorize_many",
+        "consume",
+        "reserve",
+        "refund",
+        "commit",
+        "top_up",
+        "login",
+        "desk",
+        "open_ticket",
+        "pay",
+        "perform",
+        "change",
+    ]
+    .into_iter()
+    .find(|verb| step.get(verb).is_some());
+    let Some(verb) = verb else { return other(opened, step) };
+    let given = &step[verb];
+    let text = |at: usize| given[at].as_str().expect("a text");
+    let of = || opened.operations[given.as_str().expect("a name")];
+    match verb {
+        "authorize" => drop(engine.authorize(&request(step, given)).expect("an answer")),
+        "check" => drop(engine.check(&request(step, given))),
+        "check_many" | "authorize_many" => {
+            let asked: Vec<Request> = given.as_array().expect("a list").iter().map(|asked| request(step, asked)).collect();
+            if verb == "check_many" { drop(engine.check_many(&asked).expect("answers")) } else { drop(engine.authorize_many(&asked).expect("answers")) }
+        }
+        "consume" | "reserve" => counting(opened, verb, step),
+        "refund" => drop(engine.refund(of(), step["amount"].as_i64(), None).expect("an answer")),
+        "commit" => drop(engine.commit(of(), step["amount"].as_i64(), None).expect("an answer")),
+        "top_up" => drop(engine.top_up(text(0), text(1), given[2].as_i64().expect("an amount"), None).expect("an answer")),
+        "login" => drop(engine.login(text(0), text(1), None).expect("an answer")),
+        "desk" => drop(engine.desk(&reference(&given[0]), &resource(&given[1]), &around(step)).expect("an answer")),
+        "open_ticket" => drop(engine.open_ticket(&reference(&given[0]), &resource(&given[1]), &around(step)).expect("an answer")),
+        "pay" => drop(engine.record_payment(text(0), text(1), given[2].as_i64().expect("cents"), step["key"].as_str()).expect("an answer")),
+        "perform" => {
+            let command = Command::from_value(given.clone()).expect("a command");
+            drop(engine.perform(&reference(&step["by"]), &command, &around(step), step["key"].as_str()));
+        }
+        _ => {
+            let put = given["put"].as_array().into_iter().flatten().map(|record| Change::Put(Record::from_value(record.clone()).expect("a record")));
+            let remove = given["remove"].as_array().into_iter().flatten().map(|found| Change::Remove(reference(found)));
+            engine.change(remove.chain(put).collect(), None).expect("a change");
+        }
+    }
+}
+
+fn other(opened: &Opened, step: &Value) {
+    if let Some(time) = step["advance"].as_i64() {
+        opened.clock.advance(time);
+    } else if step["import"] == true {
+        opened.engine.import(AGENCY, None).expect("the sample agency");
+    } else {
+        assert_eq!(step["reload"], true, "{step}");
+        opened.engine.reload(&policies()).expect("the bundle");
+    }
+}
+
+/// The event without what differs from run to run: what a decision took, and the fingerprints. Operations are numbered as they
+/// come.
+fn masked(event: &Event, known: &mut Vec<u64>) -> Value {
+    let value = serde_json::to_value(event).expect("JSON");
+    let Value::Object(mut fields) = value else { panic!("{value}") };
+    if let Some(latency) = fields.get("latency_us") {
+        assert!(latency.is_u64());
+    }
+    for name in ["operation", "of"] {
+        let Some(operation) = fields.get(name).and_then(Value::as_u64) else { continue };
+        if !known.contains(&operation) {
+            known.push(operation);
+        }
+        let number = known.iter().position(|one| *one == operation).map(|at| at + 1);
+        fields.insert(name.to_owned(), json!(number));
+    }
+    let masked = ["latency_us", "bundle", "replaced"];
+    Value::Object(fields.into_iter().filter(|(name, _)| !masked.contains(&name.as_str())).collect::<Map<_, _>>())
+}
+
+fn scenes() -> Vec<Value> {
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors/events.json");
+    serde_json::from_str(&std::fs::read_to_string(file).expect("the vectors")).expect("scenes")
+}
+
+fn run(store: impl Fn() -> String) {
+    let mut wrong = Vec::new();
+    for scene in scenes() {
+        let mut opened = opened(store(), &scene["options"]);
+        scene["steps"].as_array().expect("steps").iter().for_each(|step| take(&mut opened, step));
+        assert!(opened.log.flush(LONG));
+        let mut known = Vec::new();
+        let told: Vec<Value> = opened.told.lock().expect("a lock").iter().map(|event| masked(event, &mut known)).collect();
+        if json!(told) != scene["events"] {
+            let lines: Vec<String> = told.iter().map(|event| format!("  {event}")).collect();
+            wrong.push(format!("{}:\n{}", scene["description"], lines.join(",\n")));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_log_tells_what_the_vectors_say() {
+    run(|| "memory:".to_owned());
+}
+
+#[test]
+fn the_log_tells_the_same_of_a_store_in_a_file() {
+    run(|| format!("sqlite:{}", sublet_tests::folder().join("sublet.db").display()));
+}
+
+#[test]
+fn a_log_is_json_lines_in_the_order_of_what_happened() {
+    let scene = &scenes()[2];
+    let mut opened = opened("memory:".to_owned(), &json!({}));
+    let path = sublet_tests::folder().join("events.jsonl");
+    let file = opened.engine.log(LogOptions::default(), Sink::file(&path)).expect("a log");
+    scene["steps"].as_array().expect("steps").iter().for_each(|step| take(&mut opened, step));
+    assert!(file.close(LONG));
+    let text = std::fs::read_to_string(path).expect("the file");
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let kinds: Vec<&str> = lines.iter().map(|line| line["event"].as_str().expect("a kind")).collect();
+    let wanted: Vec<&str> = scene["events"].as_array().expect("events").iter().map(|event| event["event"].as_str().expect("a kind")).collect();
+    assert_eq!(kinds, wanted);
+    assert!(text.starts_with("{\"event\":\"decision\",\"at\":\"2026-01-31T12:00:00.000Z\",\"verb\":\"consume\","), "{text}");
+}
+
+#[test]
+fn an_engine_that_is_dropped_tells_what_is_on_its_way() {
+    let opened = opened("memory:".to_owned(), &json!({}));
+    let path = sublet_tests::folder().join("events.jsonl");
+    opened.engine.log(LogOptions::default(), Sink::file(&path)).expect("a log");
+    for _ in 0..1_000 {
+        opened.engine.check(Question::new(("Account", "nobody"), "campaign.read", ("Account", "nobody"))).expect("an answer");
+    }
+    drop(opened);
+    assert_eq!(std::fs::read_to_string(path).expect("the file").lines().count(), 1_000);
+}
+
+#[test]
+fn what_is_measured_is_what_was_asked() {
+    let engine = Engine::open(Options { policies: policies(), ..Options::default() }).expect("the bundle");
+    engine.import(AGENCY, None).expect("the sample agency");
+    let nobody = Question::new(("Account", "nobody"), "campaign.read", ("Account", "nobody"));
+    engine.check(nobody).expect("an answer");
+    assert!(engine.stats().decisions.is_empty());
+    engine.measure(true);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| (0..500).for_each(|_| assert!(!engine.check(nobody).expect("an answer"))));
+        }
+    });
+    engine.authorize(Question::new(("Account", "nobody"), "no.such", ("Account", "nobody"))).expect_err("an unknown action");
+    engine.change(vec![Change::Remove(Ref::new("TeamMember", "hal"))], None).expect("a change");
+    engine.reload(&policies()).expect("the bundle");
+    let stats = engine.stats();
+    let series = &stats.decisions[0];
+    assert_eq!((&*series.action, &*series.code, series.count, series.buckets.iter().sum::<u64>()), ("campaign.read", "principal_unknown", 2_000, 2_000));
+    assert_eq!((stats.errors[0].verb, stats.errors[0].code, stats.errors[0].count), ("authorize", "input.unknown_action", 1));
+    assert_eq!((stats.decisions.len(), stats.changes, stats.reloads, stats.measured), (1, 1, 1, true));
+    engine.measure(false);
+    engine.check(nobody).expect("an answer");
+    assert_eq!(engine.stats().decisions[0].count, 2_000);
+}
+
+/// All texts of a value, but for the names of fields.
+fn leaves(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::String(text) => found.push(text.clone()),
+        Value::Array(items) => items.iter().for_each(|item| leaves(item, found)),
+        Value::Object(fields) => fields.values().for_each(|field| leaves(field, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn no_event_of_a_command_tells_an_email_a_token_or_a_value_of_the_context() {
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors/commands.json");
+    let scenes: Vec<Value> = serde_json::from_str(&std::fs::read_to_string(file).expect("the vectors")).expect("scenes");
+    let (mut events, mut tokens_seen) = (0, 0);
+    for scene in scenes {
+        let opened = opened("memory:".to_owned(), &json!({}));
+        let (mut secrets, mut tokens) = (Vec::new(), HashMap::new());
+        for step in scene["steps"].as_array().expect("steps") {
+            leaves(&step["context"], &mut secrets);
+            let mut command = step["perform"].clone();
+            if let Some(token) = command["token"].as_str().and_then(|name| tokens.get(name)) {
+                command["token"] = json!(token);
+            }
+            let Ok(command) = Command::from_value(command) else { continue };
+            let done = opened.engine.perform(&reference(&step["by"]), &command, &around(step), step["key"].as_str());
+            if let Some(token) = done.ok().and_then(|done| done.token) {
+                tokens_seen += 1;
+                secrets.push(token.clone());
+                tokens.insert(step["token"].as_str().unwrap_or_default().to_owned(), token);
+            }
+        }
+        assert!(opened.log.flush(LONG));
+        for event in opened.told.lock().expect("a lock").iter() {
+            events += 1;
+            let mut found = Vec::new();
+            leaves(&serde_json::to_value(event).expect("JSON"), &mut found);
+            let told = found.iter().find(|text| text.contains('@') || secrets.contains(text));
+            assert_eq!(told, None, "{}: {event:?}", scene["description"]);
+        }
+    }
+    assert!(events > 100 && tokens_seen > 5, "{events} {tokens_seen}");
+}
