@@ -1,4 +1,8 @@
 //! Sublet: an embeddable policy engine for software that is sold under other people's names.
+//!
+//! [`Engine`] is the handle. It answers questions ([`Engine::authorize`], [`Engine::check`], [`Engine::login`], [`Engine::open_ticket`]), counts
+//! ([`Engine::consume`] and its kin), changes the directory by [`Command`]s that the policies allow ([`Engine::perform`]), and keeps an
+//! owner's bill ([`Engine::statement`], [`Engine::settle`]). What it does can be told ([`Engine::log`]) and counted ([`Engine::stats`]).
 
 mod access_level;
 mod account;

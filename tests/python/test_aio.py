@@ -112,8 +112,8 @@ def test_the_loop_goes_on_and_a_cancelled_call_is_finished(tmp_path: Path) -> No
 def test_its_methods_are_those_of_the_engine() -> None:
     twins = {name for name in dir(sublet.AsyncEngine) if inspect.iscoroutinefunction(getattr(sublet.AsyncEngine, name))}
     # The others read no file, but for what another process changed; `cedar` programs keep nothing there.
-    left = {"actions", "bundle", "cedar", "desk", "forget_counts", "login", "reload_cedar", "revision"}
-    left |= {"open_ticket", "reply_ticket", "escalate_ticket"}
+    left = {"actions", "bundle", "cedar", "desk", "forget_counts", "login", "measure", "reload_cedar", "revision", "stats"}
+    left |= {"escalate_ticket", "open_ticket", "reply_ticket", "verify_draw"}
     public = {name for name in dir(sublet.Engine) if not name.startswith("_")}
     assert public == {name for name in twins if not name.startswith("_")} | left
     for name in public - left:

@@ -166,7 +166,7 @@ impl State {
         accounts: &[String],
     ) -> Result<Option<Vec<Change>>, Error> {
         let mut more = Vec::new();
-        for account in accounts.iter().filter(|account| self.is_billed(account)) {
+        for account in accounts.iter().filter(|account| self.is_billed(account) && self.loses_or_regains(account, changes)) {
             more.extend(self.books(after, ledger, account)?.overage()?);
         }
         if more.is_empty() {
@@ -179,6 +179,18 @@ impl State {
         let mut all: Vec<Change> = changes.iter().filter(|change| !is_put_again(change)).cloned().collect();
         all.extend(more);
         Ok(Some(all))
+    }
+
+    /// Whether a client that there was is the owner's no more, or is again: a new one is in no month yet.
+    fn loses_or_regains(&self, owner: &str, changes: &[Change]) -> bool {
+        let Some(number) = self.directory.account_number(owner) else { return false };
+        changes.iter().any(|change| match change {
+            Change::Put(Record::Account(after)) => {
+                let is_client = after.owner() == Some(owner) && !after.is_closed();
+                self.directory.account_number(after.id()).is_some() && self.directory.has_client(number, after.id()) != is_client
+            }
+            _ => false,
+        })
     }
 
     fn is_billed(&self, account: &str) -> bool {
