@@ -57,7 +57,8 @@ def told(engine: sublet.Engine, step: dict[str, Any], kept: Kept) -> sublet.bill
     if "pay" in step:
         payment = engine.record_payment(*step["pay"], key=step.get("key"))
     else:
-        payment = engine.reverse_payment(kept.payments.get(step["reverse"], step["reverse"]), key=step.get("key"))
+        named: Any = step["reverse"]
+        payment = engine.reverse_payment(kept.payments[named] if named in kept.payments else named, key=step.get("key"))
     assert payment["replayed"] is step.get("replayed", False), step
     if "as" in step:
         kept.payments[step["as"]] = payment["payment"]
