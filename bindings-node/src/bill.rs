@@ -1,12 +1,10 @@
 //! The owner's bill. It crosses as JSON both ways.
 
-use napi::Result;
-use napi_derive::napi;
 use serde::Deserialize;
-use sublet::{Engine, Statement};
+use sublet::Engine;
 
 use crate::count::{Answer, exact_text};
-use crate::{guarded, read};
+use crate::read;
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
@@ -31,9 +29,4 @@ pub(crate) fn billed(engine: &Engine, verb: &str, form: &str) -> Option<Answer> 
         _ => return None,
     };
     Some(answer)
-}
-
-#[napi]
-pub fn verify_draw(statement: String) -> Result<bool> {
-    guarded(|| Statement::from_json(&statement).map(|statement| sublet::verify_draw(&statement)))
 }

@@ -364,6 +364,12 @@ pub fn error_codes() -> Result<String> {
     guarded(|| text_of(&sublet::error_codes()))
 }
 
+/// Whether a statement's sums and draw are right: from the statement alone.
+#[napi]
+pub fn verify_draw(statement: String) -> Result<bool> {
+    guarded(|| sublet::Statement::from_json(&statement).map(|statement| sublet::verify_draw(&statement)))
+}
+
 #[napi]
 pub fn normalise_host(host: String) -> Result<String> {
     guarded(|| match sublet::normalise_host(&host) {

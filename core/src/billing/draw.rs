@@ -74,7 +74,7 @@ mod tests {
     /// thousand times. The seeds are fixed.
     #[test]
     fn the_draw_is_fair() {
-        const SEEDS: usize = 20_000;
+        const SEEDS: u32 = 20_000;
         let (clients, none) = (ids(13), BTreeMap::new());
         let (mut drawn, mut pairs) = ([0_u32; 13], [0_u32; 13]);
         for seed in 0..SEEDS {
@@ -91,9 +91,10 @@ mod tests {
         }
         let chi = |counts: &[u32], expected: f64, share: f64| {
             let squares: f64 = counts.iter().map(|count| (f64::from(*count) - expected).powi(2)).sum();
-            squares / (expected * (1.0 - share)) * ((counts.len() - 1) as f64 / counts.len() as f64)
+            let many = f64::from(u32::try_from(counts.len()).expect("few"));
+            squares / (expected * (1.0 - share)) * ((many - 1.0) / many)
         };
-        let all = chi(&drawn, SEEDS as f64 * 3.0 / 13.0, 3.0 / 13.0);
+        let all = chi(&drawn, f64::from(SEEDS) * 3.0 / 13.0, 3.0 / 13.0);
         assert!(all < 32.9, "{all}: {drawn:?}");
         let first = f64::from(pairs[0]);
         let with = chi(&pairs[1..], first * 2.0 / 12.0, 2.0 / 12.0);

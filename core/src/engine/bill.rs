@@ -8,6 +8,9 @@ use crate::directory::{Change, Directory};
 use crate::store::{Keep, Ledger};
 use crate::{Error, Record};
 
+/// Enters something into an owner's books, once for its key.
+type Enter<'e> = &'e dyn Fn(&mut Books<'_>, Option<(&str, [u8; 32])>) -> Result<Payment, Error>;
+
 impl Engine {
     /// What an owner owes for client accounts over his package's number in one of his months, `YYYY-MM` (B2, B4): as it comes
     /// to now while the month runs, else as it stood at its last instant.
@@ -100,15 +103,7 @@ impl Engine {
         })
     }
 
-    fn entered(
-        &self,
-        verb: &'static str,
-        owner: &str,
-        said: [&str; 3],
-        key: Option<&str>,
-        of: Option<u64>,
-        enter: &dyn Fn(&mut Books<'_>, Option<(&str, [u8; 32])>) -> Result<Payment, Error>,
-    ) -> Result<Payment, Error> {
+    fn entered(&self, verb: &'static str, owner: &str, said: [&str; 3], key: Option<&str>, of: Option<u64>, enter: Enter<'_>) -> Result<Payment, Error> {
         let key = self.noted(verb, keyed(key, std::iter::once(verb).chain(said)))?;
         let payment = self.booked(verb, owner, &mut |books| enter(books, key))?;
         self.paid(verb, of, &payment);

@@ -11,6 +11,10 @@ use crate::log::Draft;
 use crate::quota::Counted;
 use crate::{Circumstances, Question, Ref, window};
 
+/// Whose desk, where one was asked for: perhaps nobody's.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct AtDesk<'a>(pub(super) Option<&'a str>);
+
 /// Who asked for what: as much of it as is told.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Told<'a> {
@@ -21,8 +25,7 @@ pub(super) struct Told<'a> {
     pub(super) account: Option<&'a str>,
     pub(super) host: Option<&'a str>,
     pub(super) with: Option<&'a Circumstances>,
-    /// Whose desk, where one was asked for: nobody's too.
-    pub(super) desk: Option<Option<&'a str>>,
+    pub(super) desk: Option<AtDesk<'a>>,
 }
 
 impl<'a> From<&Question<'a>> for Told<'a> {
@@ -68,7 +71,7 @@ impl<'a> Told<'a> {
             .text("account", self.account)
             .text("host", self.host)
             .text("channel", self.with.and_then(|with| with.channel.as_deref()))
-            .field("desk", self.desk.map(Value::from))
+            .field("desk", self.desk.map(|desk| Value::from(desk.0)))
     }
 
     pub(super) fn context(&self) -> Option<&'a Map<String, Value>> {

@@ -4,7 +4,7 @@
 use std::cell::OnceCell;
 use std::time::{Duration, Instant};
 
-use super::told::{Changed, Told, counted as with_counts, expiry, latency, reasons, version};
+use super::told::{AtDesk, Changed, Told, counted as with_counts, expiry, latency, reasons, version};
 use super::{Engine, Performed, guard};
 use crate::billing::Payment;
 use crate::command::Command;
@@ -143,7 +143,7 @@ impl Engine {
         quietly(|| {
             let (desk, decision) = read(&found);
             let resource = Some((about.uid.kind(), about.uid.id()));
-            let told = Told { resource, account: about.account.as_deref(), desk: Some(desk), ..Told::by(principal, with) };
+            let told = Told { resource, account: about.account.as_deref(), desk: Some(AtDesk(desk)), ..Told::by(principal, with) };
             self.decided(verb, &told, decision, took);
         });
         Ok(found)

@@ -34,10 +34,10 @@ pub(crate) fn step(world: &World, random: &mut Random, sides: &mut Sides) {
     };
     let asked = json!({ "walk": "ask", "by": login.json(), "action": action, "resource": resource, "host": host, "actor": actor.as_ref().map(Login::json) });
     // An action that is not for such a login is an error.
-    if let Ok(code) = sides.ask(random, &asked) {
-        if code == "ok" {
-            isolated(world, &login, actor.as_ref(), action, &about, host.as_deref(), &asked);
-        }
+    if let Ok(code) = sides.ask(random, &asked)
+        && code == "ok"
+    {
+        isolated(world, &login, actor.as_ref(), action, &about, host.as_deref(), &asked);
     }
     if random.once_in(20) {
         closed(world, random, sides);
