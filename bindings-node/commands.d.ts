@@ -187,6 +187,19 @@ export interface RemoveDomain {
   readonly confirmed?: boolean;
 }
 
+/** Takes a domain out of use, as the platform's staff does (D4, D8). */
+export interface QuarantineDomain {
+  readonly do: 'quarantine_domain';
+  readonly domain: string;
+  readonly confirmed?: boolean;
+}
+
+/** The end of a domain's quarantine: anybody can add the name (D4). */
+export interface ReleaseDomain {
+  readonly do: 'release_domain';
+  readonly domain: string;
+}
+
 /** Another e-mail: the old one works on until the new one is confirmed. `valid_for` is in milliseconds (I4). */
 export interface ChangeEmail {
   readonly do: 'change_email';
@@ -222,5 +235,5 @@ export type Command =
   | OfferTransfer | ConsentTransfer | AcceptTransfer | CancelTransfer
   | InviteMember | GrantMember | EditMember | RemoveMember
   | CreateLevel | EditLevel | DeleteLevel
-  | AddDomain | VerifyDomain | RemoveDomain
+  | AddDomain | VerifyDomain | RemoveDomain | QuarantineDomain | ReleaseDomain
   | ChangeEmail | ResendConfirmation | ConfirmEmail | AcceptInvitation;

@@ -54,7 +54,7 @@ pub use column::rows;
 pub use command::{
     AcceptInvitation, AcceptTransfer, AddDomain, AttachLevel, CancelTransfer, ChangeEmail, ChangePackage, CloseAccount, Command, ConfirmEmail, ConsentTransfer,
     CreateAccount, CreateClient, CreateLevel, DeleteLevel, DisableAccount, EditAccount, EditClient, EditLevel, EditMember, GrantMember, InviteMember,
-    OfferTransfer, RemoveDomain, RemoveMember, ResendConfirmation, RestoreAccount, VerifyDomain,
+    OfferTransfer, QuarantineDomain, ReleaseDomain, RemoveDomain, RemoveMember, ResendConfirmation, RestoreAccount, VerifyDomain,
 };
 pub use decision::{BundleInfo, Clause, Decision, Desk, Explanation, Fallback, Login, Outcome, PolicyExplanation, PolicyFailure, PolicyInfo, ReadFact, Route};
 pub use directory::{Change, Progress, Record};

@@ -198,6 +198,24 @@ class RemoveDomain(_RemoveDomain, total=False):
     confirmed: bool
 
 
+class _QuarantineDomain(TypedDict):
+    do: Literal["quarantine_domain"]
+    domain: str
+
+
+class QuarantineDomain(_QuarantineDomain, total=False):
+    """Takes a domain out of use, as the platform's staff does. (D4, D8)"""
+
+    confirmed: bool
+
+
+class ReleaseDomain(TypedDict):
+    """The end of a domain's quarantine: anybody can add the name. (D4)"""
+
+    do: Literal["release_domain"]
+    domain: str
+
+
 class _ChangeEmail(TypedDict):
     do: Literal["change_email"]
     account: str
@@ -324,6 +342,8 @@ Command: TypeAlias = Union[
     AddDomain,
     VerifyDomain,
     RemoveDomain,
+    QuarantineDomain,
+    ReleaseDomain,
     ChangeEmail,
     ResendConfirmation,
     ConfirmEmail,

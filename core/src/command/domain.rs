@@ -41,6 +41,25 @@ pub struct RemoveDomain {
     pub confirmed: bool,
 }
 
+/// Takes a domain out of use, as the platform's staff does (D4, D8).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QuarantineDomain {
+    /// The host name.
+    pub domain: String,
+    /// That clients who have no other place to log in are known of (D8).
+    #[serde(default)]
+    pub confirmed: bool,
+}
+
+/// The end of a quarantine: nobody has the name any more, and anybody can add it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReleaseDomain {
+    /// The host name.
+    pub domain: String,
+}
+
 fn domain(scene: &Scene<'_>, name: &str) -> Result<Domain, Error> {
     let unknown = || Error::UnknownRecord { record: Ref::new("Domain", name).to_string() };
     let known = host::normalise(name).ok().and_then(|name| scene.directory.domain(&name));
@@ -55,6 +74,18 @@ fn about(scene: &Scene<'_>, name: &str) -> Result<Target, Error> {
 fn to(scene: &Scene<'_>, name: &str, state: DomainState) -> Result<Vec<Change>, Error> {
     let before = domain(scene, name)?;
     Ok(if before.state == state { Vec::new() } else { vec![Change::Put(Record::Domain(Domain { state, ..before }))] })
+}
+
+/// What policies may know of a domain that is to be of no use: whether clients have no other (D8).
+fn stranding(scene: &Scene<'_>, name: &str, confirmed: bool) -> Result<Target, Error> {
+    let (domain, target) = (domain(scene, name)?, about(scene, name)?);
+    let directory = scene.directory;
+    let owner = domain.owner().and_then(|owner| directory.account_number(owner));
+    let strands = owner.is_some_and(|owner| {
+        let others = directory.domains_of(Some(owner)).iter().any(|name| **name != *domain.name());
+        domain.is_verified() && !others && directory.count(owner, Counts::Clients, scene.now) > 0
+    });
+    Ok(target.with("strands_clients", Value::Bool(strands)).with("confirmed", Value::Bool(confirmed)))
 }
 
 impl AddDomain {
@@ -95,14 +126,7 @@ impl VerifyDomain {
 
 impl RemoveDomain {
     pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
-        let (domain, target) = (domain(scene, &self.domain)?, about(scene, &self.domain)?);
-        let directory = scene.directory;
-        let owner = domain.owner().and_then(|owner| directory.account_number(owner));
-        let strands = owner.is_some_and(|owner| {
-            let others = directory.domains_of(Some(owner)).iter().any(|name| **name != *domain.name());
-            domain.is_verified() && !others && directory.count(owner, Counts::Clients, scene.now) > 0
-        });
-        Ok(target.with("strands_clients", Value::Bool(strands)).with("confirmed", Value::Bool(self.confirmed)))
+        stranding(scene, &self.domain, self.confirmed)
     }
 
     pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
@@ -111,5 +135,25 @@ impl RemoveDomain {
             return Ok(vec![Change::Remove(Ref::new("Domain", &self.domain))]);
         }
         to(scene, &self.domain, DomainState::Quarantined)
+    }
+}
+
+impl QuarantineDomain {
+    pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
+        stranding(scene, &self.domain, self.confirmed)
+    }
+
+    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+        to(scene, &self.domain, DomainState::Quarantined)
+    }
+}
+
+impl ReleaseDomain {
+    pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
+        about(scene, &self.domain)
+    }
+
+    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+        Ok(vec![Change::Remove(Ref::new("Domain", domain(scene, &self.domain)?.name()))])
     }
 }

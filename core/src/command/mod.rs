@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 
 pub use self::account::{CloseAccount, CreateAccount, DisableAccount, RestoreAccount};
 pub use self::client::{AttachLevel, CreateClient, EditClient};
-pub use self::domain::{AddDomain, RemoveDomain, VerifyDomain};
+pub use self::domain::{AddDomain, QuarantineDomain, ReleaseDomain, RemoveDomain, VerifyDomain};
 pub use self::email::{AcceptInvitation, ChangeEmail, ConfirmEmail, ResendConfirmation};
 pub use self::level::{CreateLevel, DeleteLevel, EditLevel};
 pub use self::member::{EditMember, GrantMember, InviteMember, RemoveMember};
@@ -87,6 +87,10 @@ pub enum Command {
     VerifyDomain(VerifyDomain),
     /// Gives a domain up (D4, D8).
     RemoveDomain(RemoveDomain),
+    /// Takes a domain out of use (D4, D8).
+    QuarantineDomain(QuarantineDomain),
+    /// The end of a domain's quarantine (D4).
+    ReleaseDomain(ReleaseDomain),
     /// Another e-mail, which waits to be confirmed (I4).
     ChangeEmail(ChangeEmail),
     /// Another token for what waits to be confirmed (I4).
@@ -221,6 +225,8 @@ impl Command {
             Self::AddDomain(_) => "add_domain",
             Self::VerifyDomain(_) => "verify_domain",
             Self::RemoveDomain(_) => "remove_domain",
+            Self::QuarantineDomain(_) => "quarantine_domain",
+            Self::ReleaseDomain(_) => "release_domain",
             Self::ChangeEmail(_) => "change_email",
             Self::ResendConfirmation(_) => "resend_confirmation",
             Self::ConfirmEmail(_) => "confirm_email",
@@ -255,6 +261,8 @@ impl Command {
             Self::AddDomain(command) => command.target(scene),
             Self::VerifyDomain(command) => command.target(scene),
             Self::RemoveDomain(command) => command.target(scene),
+            Self::QuarantineDomain(command) => command.target(scene),
+            Self::ReleaseDomain(command) => command.target(scene),
             Self::ChangeEmail(command) => command.target(scene),
             Self::ResendConfirmation(command) => command.target(scene),
             Self::ConfirmEmail(command) => command.target(scene),
@@ -288,6 +296,8 @@ impl Command {
             Self::AddDomain(command) => command.changes(scene),
             Self::VerifyDomain(command) => command.changes(scene),
             Self::RemoveDomain(command) => command.changes(scene),
+            Self::QuarantineDomain(command) => command.changes(scene),
+            Self::ReleaseDomain(command) => command.changes(scene),
             Self::ChangeEmail(command) => command.changes(scene),
             Self::ResendConfirmation(command) => command.changes(scene),
             Self::ConfirmEmail(command) => command.changes(scene),

@@ -7,7 +7,7 @@ use super::Sides;
 use super::world::{Account, FEATURES, Login, Member, Words, World};
 
 /// All commands.
-pub(crate) const NAMES: [&str; 27] = [
+pub(crate) const NAMES: [&str; 29] = [
     "create_account",
     "change_package",
     "edit_account",
@@ -31,6 +31,8 @@ pub(crate) const NAMES: [&str; 27] = [
     "add_domain",
     "verify_domain",
     "remove_domain",
+    "quarantine_domain",
+    "release_domain",
     "change_email",
     "resend_confirmation",
     "confirm_email",
@@ -153,6 +155,11 @@ fn command(world: &mut World, random: &mut Random, login: &Login) -> Value {
             let all = random.once_in(20);
             json!({ "domain": pick(random, world.domains.keys().filter(|name| all || name.starts_with('x'))), "confirmed": random.once_in(2) })
         }
+        "quarantine_domain" => json!({ "domain": pick(random, world.domains.keys().filter(|name| name.starts_with('x'))), "confirmed": random.once_in(2) }),
+        "release_domain" => {
+            let quarantined = world.domains.iter().filter(|(_, (_, state))| *state == "quarantined").map(|(name, _)| name);
+            json!({ "domain": pick(random, quarantined) })
+        }
         "change_email" => json!({ "account": account, "email": format!("{id}@new.example") }),
         "confirm_email" => {
             let waiting = world.accounts.iter().filter(|(_, found)| found.token.is_some() && !found.closed).map(|(id, _)| id);
@@ -178,7 +185,7 @@ fn token(known: Option<&(String, i64)>) -> String {
 fn asker(world: &World, random: &mut Random, asked: &Value) -> Option<(Login, Option<String>)> {
     let account = asked["account"].as_str().unwrap_or_default();
     let login = match asked["do"].as_str()? {
-        "create_account" | "change_package" | "edit_account" => Login::Operator,
+        "create_account" | "change_package" | "edit_account" | "quarantine_domain" | "release_domain" => Login::Operator,
         "confirm_email" | "change_email" | "resend_confirmation" | "consent_transfer" => Login::Account(account.to_owned()),
         "accept_invitation" => Login::Member(asked["member"].as_str()?.to_owned()),
         "accept_transfer" => Login::Account(world.accounts.get(account)?.offer.clone()?.0),
@@ -269,6 +276,8 @@ fn apply(world: &mut World, login: &Login, asked: &Value, token: Option<&str>) {
         }
         "add_domain" => drop(world.domains.insert(text("domain"), (home, "pending"))),
         "verify_domain" => world.domains.get_mut(&text("domain")).expect("a domain").1 = "verified",
+        "quarantine_domain" => world.domains.get_mut(&text("domain")).expect("a domain").1 = "quarantined",
+        "release_domain" => drop(world.domains.remove(&text("domain"))),
         "remove_domain" => match world.domains.get_mut(&text("domain")) {
             Some((_, state)) if *state != "pending" => *state = "quarantined",
             _ => drop(world.domains.remove(&text("domain"))),

@@ -30,7 +30,8 @@ pub(crate) fn entitled(world: &World, login: &Login, asked: &Value, context: &Va
             "create_account" | "change_package" => true,
             "edit_account" => target.is_some_and(|target| target.owner.is_none()),
             "disable" | "restore" => ["abuse", "unpaid"].contains(&text("reason")),
-            "close" => true,
+            "close" | "quarantine_domain" => true,
+            "release_domain" => world.domains.get(text("domain")).is_some_and(|(_, state)| *state == "quarantined"),
             _ => false,
         };
         assert!(staff, "{}", told());
