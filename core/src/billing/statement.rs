@@ -187,11 +187,11 @@ impl Statement {
 ///   "owner": "acme", "period": "2026-10", "from": "2026-10-01T00:00:00Z", "until": "2026-11-01T00:00:00Z", "status": "settled",
 ///   "clients": 2, "included": 1, "excess": 1, "price_cents": 500, "due_cents": 500, "received_cents": 0, "paid": 0, "unpaid": 1,
 ///   "order": "random", "seed": "0000000000000000000000000000000000000000000000000000000000000000",
-///   "draw": ["cafe", "bakery"], "gone": [], "at_risk": ["cafe"], "disabled": ["cafe"]
+///   "draw": ["bakery", "cafe"], "gone": [], "at_risk": ["bakery"], "disabled": ["bakery"]
 /// }"#;
 /// let mut statement = sublet::Statement::from_json(text)?;
 /// assert!(sublet::verify_draw(&statement));
-/// statement.disabled = vec!["bakery".to_owned()];
+/// statement.disabled = vec!["cafe".to_owned()];
 /// assert!(!sublet::verify_draw(&statement));
 /// # Ok::<(), sublet::Error>(())
 /// ```
