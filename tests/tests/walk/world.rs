@@ -228,6 +228,7 @@ impl World {
             0 => None,
             1 => Some("nowhere.example".to_owned()),
             2 => Some(PLATFORM.to_owned()),
+            _ if names.is_empty() => None,
             _ => Some((*random.pick(&names)).clone()),
         }
     }
