@@ -22,7 +22,7 @@ const operation = (value) => whole('operation', value, U64_MAX);
 function milliseconds(value) {
   if (typeof value !== 'bigint' && !Number.isSafeInteger(value)) {
     const told = typeof value === 'number' || typeof value === 'string' ? String(value).slice(0, 80) : typeof value;
-    throw new SubletError({ code: 'input.ttl', message: `a reservation cannot hold for ${told} milliseconds`, help: 'hold for 1 millisecond to 366 days' });
+    throw new SubletError({ code: 'input.ttl', message: `nothing holds, or is good, for ${told} milliseconds`, help: 'say 1 millisecond to 366 days' });
   }
   return value.toString();
 }

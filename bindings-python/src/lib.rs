@@ -257,12 +257,8 @@ impl Engine {
         amount: Given<'_, '_>,
         context: Given<'_, '_>,
     ) -> PyResult<Vec<String>> {
-        let keep = Spare::default();
-        let around = around(actor, host, channel, realm, amount, context);
-        let asked = around.about(principal.as_borrowed(), resource.as_borrowed(), &keep)?.to_request().or_raise()?;
-        py.detach(|| self.inner.actions(&asked.principal, &asked.resource, &asked.circumstances))
-            .map(|names| names.iter().map(ToString::to_string).collect())
-            .or_raise()
+        let names = self.about(py, [principal, resource], around(actor, host, channel, realm, amount, context), sublet::Engine::actions)?;
+        Ok(names.iter().map(ToString::to_string).collect())
     }
 
     /// Whether this e-mail may log in at this host by this flow, and as whom.

@@ -1,12 +1,15 @@
 //! Support tickets.
 
 use pyo3::prelude::*;
+use sublet::{Circumstances, Error, Ref, Resource};
 
 use crate::Engine;
 use crate::answers::{Decision, Desk, plain};
-use crate::asked::{Spare, around};
+use crate::asked::{Around, Spare, around};
 use crate::count::Given;
 use crate::errors::OrRaise;
+
+type Verb<T> = fn(&sublet::Engine, &Ref, &Resource, &Circumstances) -> Result<T, Error>;
 
 /// Where a support ticket goes.
 #[pyclass(frozen, module = "sublet")]
@@ -67,6 +70,15 @@ impl Route {
     }
 }
 
+impl Engine {
+    /// The answer of a verb that asks of a login and a resource, and names no action.
+    pub(crate) fn about<T: Send>(&self, py: Python<'_>, [principal, about]: [&Bound<'_, PyAny>; 2], around: Around<'_, '_>, verb: Verb<T>) -> PyResult<T> {
+        let keep = Spare::default();
+        let asked = around.about(principal.as_borrowed(), about.as_borrowed(), &keep)?.to_request().or_raise()?;
+        py.detach(|| verb(&self.inner, &asked.principal, &asked.resource, &asked.circumstances)).or_raise()
+    }
+}
+
 #[pymethods]
 impl Engine {
     /// Who resolves a ticket of `principal` about `about`.
@@ -83,10 +95,7 @@ impl Engine {
         realm: Given<'_, '_>,
         context: Given<'_, '_>,
     ) -> PyResult<Desk> {
-        let keep = Spare::default();
-        let around = around(actor, host, channel, realm, None, context);
-        let asked = around.about(principal.as_borrowed(), about.as_borrowed(), &keep)?.to_request().or_raise()?;
-        py.detach(|| self.inner.desk(&asked.principal, &asked.resource, &asked.circumstances)).map(Desk).or_raise()
+        self.about(py, [principal, about], around(actor, host, channel, realm, None, context), sublet::Engine::desk).map(Desk)
     }
 
     /// Where a ticket goes that `principal` opens about `about`.
@@ -103,10 +112,7 @@ impl Engine {
         realm: Given<'_, '_>,
         context: Given<'_, '_>,
     ) -> PyResult<Route> {
-        let keep = Spare::default();
-        let around = around(actor, host, channel, realm, None, context);
-        let asked = around.about(principal.as_borrowed(), about.as_borrowed(), &keep)?.to_request().or_raise()?;
-        py.detach(|| self.inner.open_ticket(&asked.principal, &asked.resource, &asked.circumstances)).map(Route).or_raise()
+        self.about(py, [principal, about], around(actor, host, channel, realm, None, context), sublet::Engine::open_ticket).map(Route)
     }
 
     /// Whether `principal` may reply to `ticket`, and where the ticket goes now.
@@ -123,10 +129,7 @@ impl Engine {
         realm: Given<'_, '_>,
         context: Given<'_, '_>,
     ) -> PyResult<Route> {
-        let keep = Spare::default();
-        let around = around(actor, host, channel, realm, None, context);
-        let asked = around.about(principal.as_borrowed(), ticket.as_borrowed(), &keep)?.to_request().or_raise()?;
-        py.detach(|| self.inner.reply_ticket(&asked.principal, &asked.resource, &asked.circumstances)).map(Route).or_raise()
+        self.about(py, [principal, ticket], around(actor, host, channel, realm, None, context), sublet::Engine::reply_ticket).map(Route)
     }
 
     /// Where a ticket goes that `principal` opens because it cannot resolve its client's `ticket`.
@@ -143,9 +146,6 @@ impl Engine {
         realm: Given<'_, '_>,
         context: Given<'_, '_>,
     ) -> PyResult<Route> {
-        let keep = Spare::default();
-        let around = around(actor, host, channel, realm, None, context);
-        let asked = around.about(principal.as_borrowed(), ticket.as_borrowed(), &keep)?.to_request().or_raise()?;
-        py.detach(|| self.inner.escalate_ticket(&asked.principal, &asked.resource, &asked.circumstances)).map(Route).or_raise()
+        self.about(py, [principal, ticket], around(actor, host, channel, realm, None, context), sublet::Engine::escalate_ticket).map(Route)
     }
 }

@@ -318,8 +318,8 @@ errors! {
     NotAsked { command: String, principal: String } "input.command_unasked" "no action asks for `{command}` of `{principal}`" "mark the action with `@asks` in the schema; its principals and resources say for whom it is";
     /// Q7: a key that cannot be kept.
     Key { length: usize } "input.key" "an idempotency key of {length} bytes" "keys are 1 to 255 bytes of text";
-    /// Q8: not a time to hold for.
-    Ttl { ttl: String } "input.ttl" "a reservation cannot hold for {ttl} milliseconds" "hold for 1 millisecond to 366 days";
+    /// Q8, I4: not a time for a reservation to hold, or for a token or an offer to be good.
+    Ttl { ttl: String } "input.ttl" "nothing holds, or is good, for {ttl} milliseconds" "say 1 millisecond to 366 days";
     /// The action has no meter.
     NotMetered { action: String } "quota.not_metered" "action `{action}` is not metered" "put `@meter` or `@frees` before the action in the schema, or ask with `authorize`";
     /// Not a meter of the bundle, or not one of the action's.

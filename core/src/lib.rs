@@ -53,8 +53,8 @@ pub use clock::{Clock, ManualClock};
 pub use column::rows;
 pub use command::{
     AcceptInvitation, AcceptTransfer, AddDomain, AttachLevel, CancelTransfer, ChangeEmail, ChangePackage, CloseAccount, Command, ConfirmEmail, ConsentTransfer,
-    CreateAccount, CreateClient, CreateLevel, DeleteLevel, DisableAccount, EditAccount, EditClient, EditLevel, EditMember, GrantMember, InviteMember,
-    OfferTransfer, QuarantineDomain, ReleaseDomain, RemoveDomain, RemoveMember, ResendConfirmation, RestoreAccount, VerifyDomain,
+    CreateAccount, CreateClient, CreateLevel, DeleteLevel, DisableAccount, EditAccount, EditLevel, EditMember, GrantMember, InviteMember, OfferTransfer,
+    QuarantineDomain, ReleaseDomain, RemoveDomain, RemoveMember, ResendConfirmation, RestoreAccount, VerifyDomain,
 };
 pub use decision::{BundleInfo, Clause, Decision, Desk, Explanation, Fallback, Login, Outcome, PolicyExplanation, PolicyFailure, PolicyInfo, ReadFact, Route};
 pub use directory::{Change, Progress, Record};

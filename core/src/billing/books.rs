@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::draw;
 use super::statement::{Counts, Statement, StatementStatus};
 use crate::account::DisableReason;
 use crate::catalog::{Catalog, Counts as Counted, ExcessOrder};
@@ -32,7 +33,8 @@ struct Months {
 struct Closed {
     start: i64,
     end: i64,
-    clients: Vec<String>,
+    /// Its clients in the order in which they are disabled.
+    draw: Vec<String>,
     /// When they were created, where it is known and matters.
     created: BTreeMap<String, String>,
     included: Limit,
@@ -148,7 +150,10 @@ impl<'b> Books<'b> {
         let later = months.closed.iter().filter(|(_, end)| **end > period.window.end).min_by_key(|(_, end)| **end);
         let Some(later) = later.map(|(name, _)| name.clone()) else { return self.numbers() };
         match self.closed(&later)? {
-            Some(Closed { clients, created, included, price, order, .. }) => Ok(Numbers { clients, created, included, price, order }),
+            Some(Closed { draw: mut clients, created, included, price, order, .. }) => {
+                clients.sort_unstable();
+                Ok(Numbers { clients, created, included, price, order })
+            }
             None => self.numbers(),
         }
     }
@@ -170,7 +175,8 @@ impl<'b> Books<'b> {
             None => pending::token()?,
         };
         let Window { start, end } = period.window;
-        let closed = Closed { start, end, clients, created, included, price, order, seed, choice: Vec::new(), settled: false, disabled: BTreeSet::new() };
+        let (draw, choice) = (draw::order(order, &seed, &clients, &created, &[]), Vec::new());
+        let closed = Closed { start, end, draw, created, included, price, order, seed, choice, settled: false, disabled: BTreeSet::new() };
         self.write(&sheet(&period.name), &closed)?;
         months.closed.insert(period.name.clone(), end);
         self.write(BOOKS, months)?;
@@ -215,14 +221,16 @@ impl<'b> Books<'b> {
         let months = self.months()?;
         let over = period.window.end <= self.ledger.now();
         let Numbers { clients, created, included, price, order } = if over { self.numbers_of(period, &months)? } else { self.numbers()? };
-        // What nobody drew is known where no draw decides it, or where it goes on from an earlier month.
-        let seed = match order {
-            ExcessOrder::NewestFirst => Some(String::new()),
-            _ => self.seed(&months)?,
+        // Before the draw its order is known where none decides, or where it goes on from an earlier month.
+        let draw = match (order, self.seed(&months)?) {
+            (ExcessOrder::NewestFirst, seed) => Some(seed.unwrap_or_default()),
+            (ExcessOrder::Random, seed) => seed,
+            (ExcessOrder::OwnersChoice, _) => None,
         };
+        let draw = draw.map(|seed| draw::order(order, &seed, &clients, &created, &[]));
         let gone = self.gone(&clients);
         let Window { start, end } = period.window;
-        Ok(Statement::new(&Counts {
+        let counts = Counts {
             owner: self.owner,
             period: &period.name,
             bounds: [start, end].map(|at| instant_text(at).unwrap_or_default()),
@@ -232,11 +240,12 @@ impl<'b> Books<'b> {
             included,
             price,
             order,
-            seed: seed.as_deref(),
+            seed: None,
             choice: &[],
             gone: &gone,
             received,
-        }))
+        };
+        Ok(Statement::new(&counts, draw))
     }
 
     /// Those that are closed, or another owner's.
@@ -245,21 +254,23 @@ impl<'b> Books<'b> {
     }
 
     fn of_closed(&self, name: &str, closed: &Closed, received: i64) -> Statement {
-        Statement::new(&Counts {
+        let is_known = closed.settled || closed.order != ExcessOrder::OwnersChoice;
+        let counts = Counts {
             owner: self.owner,
             period: name,
             bounds: [closed.start, closed.end].map(|at| instant_text(at).unwrap_or_default()),
             status: if closed.settled { StatementStatus::Settled } else { StatementStatus::Closed },
-            clients: &closed.clients,
+            clients: &closed.draw,
             created: &closed.created,
             included: closed.included,
             price: closed.price,
             order: closed.order,
             seed: Some(&closed.seed),
             choice: &closed.choice,
-            gone: &self.gone(&closed.clients),
+            gone: &self.gone(&closed.draw),
             received,
-        })
+        };
+        Statement::new(&counts, is_known.then(|| closed.draw.clone()))
     }
 
     /// Puts the draw of a month in force: once. What it changes in the directory, [`Books::overage`] says.
@@ -278,10 +289,11 @@ impl<'b> Books<'b> {
             return Err(wrong("the platform's order is another".to_owned()));
         }
         let mut seen = BTreeSet::new();
-        if let Some(strange) = choice.iter().find(|id| !closed.clients.contains(id) || !seen.insert(id.as_str())) {
+        if let Some(strange) = choice.iter().find(|id| !closed.draw.contains(id) || !seen.insert(id.as_str())) {
             return Err(wrong(format!("`{}` is none of its clients, or stands twice", crate::id::short(strange))));
         }
-        self.write(&sheet(name), &Closed { settled: true, choice: choice.to_vec(), ..closed })?;
+        let draw = draw::order(closed.order, &closed.seed, &closed.draw, &closed.created, choice);
+        self.write(&sheet(name), &Closed { settled: true, draw, choice: choice.to_vec(), ..closed })?;
         months.unpaid.insert(period.name);
         self.write(BOOKS, &months)
     }

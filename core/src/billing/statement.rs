@@ -88,7 +88,7 @@ pub(super) struct Counts<'a> {
     pub(super) included: Limit,
     pub(super) price: u64,
     pub(super) order: ExcessOrder,
-    /// Known to us, though not told before the statement is closed.
+    /// From its closing on.
     pub(super) seed: Option<&'a str>,
     pub(super) choice: &'a [String],
     pub(super) gone: &'a BTreeSet<String>,
@@ -119,20 +119,19 @@ fn first<'a>(draw: &'a [String], gone: impl Fn(&String) -> bool + 'a, count: i64
 }
 
 impl Statement {
-    pub(super) fn new(counts: &Counts<'_>) -> Self {
+    /// `draw` is the order in which its clients are disabled, where that is known.
+    pub(super) fn new(counts: &Counts<'_>, draw: Option<Vec<String>>) -> Self {
         let Counts { clients, created, included, order, choice, gone, received, .. } = *counts;
         let price = i64::try_from(counts.price).unwrap_or(i64::MAX);
         let excess = over(clients.len(), included);
         let paid = paid(received, price, excess);
         let unpaid = unpaid(clients.len(), gone.len(), included, paid);
         let (fixed, settled) = (matches!(counts.status, StatementStatus::Closed | StatementStatus::Settled), counts.status == StatementStatus::Settled);
-        let known = counts.seed.is_some() && (order != ExcessOrder::OwnersChoice || settled);
-        let draw = counts.seed.filter(|_| known).map(|seed| draw::order(order, seed, clients, created, choice)).unwrap_or_default();
         let is_gone = |id: &String| gone.contains(id);
-        let at_risk: Vec<String> = match unpaid {
-            0 => Vec::new(),
-            unpaid if known => first(&draw, is_gone, unpaid).collect(),
-            _ => clients.iter().filter(|id| !is_gone(id)).cloned().collect(),
+        let at_risk: Vec<String> = match (unpaid, &draw) {
+            (0, _) => Vec::new(),
+            (unpaid, Some(draw)) => first(draw, is_gone, unpaid).collect(),
+            (_, None) => clients.iter().filter(|id| !is_gone(id)).cloned().collect(),
         };
         let [from, until] = counts.bounds.clone();
         Self {
@@ -150,10 +149,10 @@ impl Statement {
             paid,
             unpaid,
             order,
-            seed: counts.seed.filter(|_| fixed).map(str::to_owned),
+            seed: counts.seed.map(str::to_owned),
             choice: choice.to_vec(),
             created: if order == ExcessOrder::NewestFirst { created.clone() } else { BTreeMap::new() },
-            draw: if fixed { draw } else { Vec::new() },
+            draw: draw.filter(|_| fixed).unwrap_or_default(),
             gone: gone.iter().cloned().collect(),
             disabled: if settled { at_risk.clone() } else { Vec::new() },
             at_risk,
@@ -206,7 +205,8 @@ pub fn verify_draw(statement: &Statement) -> bool {
         return false;
     }
     let Ok(price) = u64::try_from(statement.price_cents) else { return false };
-    let again = Statement::new(&Counts {
+    let draw = draw::order(statement.order, seed, &clients, &statement.created, &statement.choice);
+    let counts = Counts {
         owner: &statement.owner,
         period: &statement.period,
         bounds: [statement.from.clone(), statement.until.clone()],
@@ -220,6 +220,6 @@ pub fn verify_draw(statement: &Statement) -> bool {
         choice: &statement.choice,
         gone: &gone,
         received: statement.received_cents,
-    });
-    again == *statement
+    };
+    Statement::new(&counts, Some(draw)) == *statement
 }

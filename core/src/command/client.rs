@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::account::{calendar, created};
-use super::package::Edit;
 use super::{Scene, Target, entity};
 use crate::account::{Account, AccountKind};
 use crate::directory::{Change, Record};
@@ -39,32 +38,6 @@ pub struct CreateClient {
     pub attributes: Map<String, Value>,
 }
 
-/// A client's limits, time zone and attributes; what is not named stays.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct EditClient {
-    /// Which client.
-    pub account: String,
-    /// Limits of its own, by meter.
-    #[serde(default, skip_serializing_if = "Limits::is_empty")]
-    pub limits: Limits,
-    /// Meters whose limit is to be that of its level or package again.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub remove_limits: Vec<String>,
-    /// The time zone of its windows, from the next one on.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub zone: Option<String>,
-    /// The day from which its months are counted, from the next one on.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub anchor: Option<String>,
-    /// The host's own attributes, by name.
-    #[serde(default, skip_serializing_if = "Map::is_empty")]
-    pub attributes: Map<String, Value>,
-    /// Attributes that it is to have no more.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub remove_attributes: Vec<String>,
-}
-
 /// Another access level for a client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -87,23 +60,6 @@ impl CreateClient {
         let account = created(scene, &self.id, &self.email, AccountKind::Client { owner, level: self.level.clone() })?;
         let calendar = calendar(self.zone.as_deref(), self.anchor.as_deref())?;
         Ok(vec![Change::Put(Record::Account(Account { limits: self.limits.clone(), calendar, attributes: self.attributes.clone(), ..account }))])
-    }
-}
-
-impl EditClient {
-    pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
-        scene.account(&self.account)?;
-        Ok(Target::new(Ref::new("Account", &self.account), &self.account))
-    }
-
-    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
-        let edit = Edit {
-            limits: (&self.limits, &self.remove_limits),
-            attributes: (&self.attributes, &self.remove_attributes),
-            zone: self.zone.as_deref(),
-            anchor: self.anchor.as_deref(),
-        };
-        edit.of(&scene.account(&self.account)?)
     }
 }
 

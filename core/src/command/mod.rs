@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use self::account::{CloseAccount, CreateAccount, DisableAccount, RestoreAccount};
-pub use self::client::{AttachLevel, CreateClient, EditClient};
+pub use self::client::{AttachLevel, CreateClient};
 pub use self::domain::{AddDomain, QuarantineDomain, ReleaseDomain, RemoveDomain, VerifyDomain};
 pub use self::email::{AcceptInvitation, ChangeEmail, ConfirmEmail, ResendConfirmation};
 pub use self::level::{CreateLevel, DeleteLevel, EditLevel};
@@ -49,8 +49,8 @@ pub enum Command {
     EditAccount(EditAccount),
     /// A client account of an owner (C3).
     CreateClient(CreateClient),
-    /// A client's limits, time zone and attributes (L6).
-    EditClient(EditClient),
+    /// The same of a client, by its owner (L6).
+    EditClient(EditAccount),
     /// Another access level for a client (L1, L3).
     AttachLevel(AttachLevel),
     /// One more reason for which an account is disabled (C7).
@@ -238,9 +238,8 @@ impl Command {
         match self {
             Self::CreateAccount(command) => Ok(command.target(scene)),
             Self::ChangePackage(command) => command.target(scene),
-            Self::EditAccount(command) => command.target(scene),
+            Self::EditAccount(command) | Self::EditClient(command) => command.target(scene),
             Self::CreateClient(command) => command.target(scene),
-            Self::EditClient(command) => command.target(scene),
             Self::AttachLevel(command) => command.target(scene),
             Self::Disable(DisableAccount { account, reason }) | Self::Restore(RestoreAccount { account, reason }) => {
                 scene.account(account)?;
@@ -275,9 +274,8 @@ impl Command {
         match self {
             Self::CreateAccount(command) => command.changes(scene),
             Self::ChangePackage(command) => command.changes(scene),
-            Self::EditAccount(command) => command.changes(scene),
+            Self::EditAccount(command) | Self::EditClient(command) => command.changes(scene),
             Self::CreateClient(command) => command.changes(scene),
-            Self::EditClient(command) => command.changes(scene),
             Self::AttachLevel(command) => command.changes(scene),
             Self::Disable(command) => command.changes(scene),
             Self::Restore(command) => command.changes(scene),

@@ -31,10 +31,10 @@ pub struct ChangePackage {
 pub struct EditAccount {
     /// Which account.
     pub account: String,
-    /// Limits of its own, by meter: they stand for those of its package (Q11).
+    /// Limits of its own, by meter: they stand for those of its package or level (L6, Q11).
     #[serde(default, skip_serializing_if = "Limits::is_empty")]
     pub limits: Limits,
-    /// Meters whose limit is to be that of its package again.
+    /// Meters whose limit is to be that of its package or level again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remove_limits: Vec<String>,
     /// The time zone of its windows, from the next one on.
@@ -49,28 +49,6 @@ pub struct EditAccount {
     /// Attributes that it is to have no more.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remove_attributes: Vec<String>,
-}
-
-/// What is changed of an account's limits, calendar and attributes.
-pub(super) struct Edit<'e> {
-    pub(super) limits: (&'e Limits, &'e [String]),
-    pub(super) attributes: (&'e Map<String, Value>, &'e [String]),
-    pub(super) zone: Option<&'e str>,
-    pub(super) anchor: Option<&'e str>,
-}
-
-impl Edit<'_> {
-    pub(super) fn of(&self, before: &Account) -> Result<Vec<Change>, Error> {
-        let mut after = before.clone();
-        edit_limits(&mut after.limits, self.limits.0, self.limits.1);
-        edit_attributes(&mut after.attributes, self.attributes.0, self.attributes.1);
-        if self.zone.is_some() || self.anchor.is_some() {
-            let known = before.calendar.as_ref();
-            let (zone, anchor) = (known.and_then(Calendar::zone), known.and_then(Calendar::anchor));
-            after.calendar = calendar(self.zone.or(zone), self.anchor.or(anchor.as_deref()))?;
-        }
-        Ok(if after == *before { Vec::new() } else { vec![Change::Put(Record::Account(after))] })
-    }
 }
 
 impl ChangePackage {
@@ -105,12 +83,15 @@ impl EditAccount {
     }
 
     pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
-        let edit = Edit {
-            limits: (&self.limits, &self.remove_limits),
-            attributes: (&self.attributes, &self.remove_attributes),
-            zone: self.zone.as_deref(),
-            anchor: self.anchor.as_deref(),
-        };
-        edit.of(&scene.account(&self.account)?)
+        let before = scene.account(&self.account)?;
+        let mut after = before.clone();
+        edit_limits(&mut after.limits, &self.limits, &self.remove_limits);
+        edit_attributes(&mut after.attributes, &self.attributes, &self.remove_attributes);
+        if self.zone.is_some() || self.anchor.is_some() {
+            let known = before.calendar.as_ref();
+            let (zone, anchor) = (known.and_then(Calendar::zone), known.and_then(Calendar::anchor));
+            after.calendar = calendar(self.zone.as_deref().or(zone), self.anchor.as_deref().or(anchor.as_deref()))?;
+        }
+        Ok(if after == before { Vec::new() } else { vec![Change::Put(Record::Account(after))] })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use super::hot::Cold;
+use super::cold::Cold;
 use super::key::{Key, Kind};
 use super::{Directory, NONE, Target};
 use crate::catalog::{Catalog, Counts};
@@ -30,7 +30,7 @@ impl Directory {
     pub(crate) fn count(&self, account: u32, what: Counts, now: i64) -> i64 {
         let hot = &self.hot;
         let is = |key: &Key| match (what, key.kind()) {
-            (Counts::Clients, Kind::Account) => hot.accounts.row(key.number()).is_some_and(|row| row.owner == account && !row.is_closed()),
+            (Counts::Clients, Kind::Account) => self.is_client(account, key.number()),
             (Counts::Members, Kind::TeamMember) => {
                 let pending = hot.cold(Kind::TeamMember, key.number()).and_then(|cold| cold.pending.as_deref());
                 pending.is_none_or(|pending| now < pending.until)

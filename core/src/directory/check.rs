@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::hot::{AccountRow, Cold};
+use super::cold::Cold;
+use super::hot::AccountRow;
 use super::key::{Key, Kind};
 use super::{Directory, NONE, Target};
 use crate::catalog::{Catalog, Names};

@@ -8,6 +8,7 @@ mod allowance;
 mod apply;
 mod check;
 mod chunk;
+mod cold;
 mod features;
 mod hot;
 mod index;

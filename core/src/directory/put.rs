@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::cold::Cold;
 use super::features::{Features, Set};
-use super::hot::{AccountRow, COLD, Cold, DomainRow, Hot, LevelRow, MemberRow, PackageRow, PlainRow, account_bit, domain_bit, mask, member_bit, offer_bit};
+use super::hot::{AccountRow, COLD, DomainRow, Hot, LevelRow, MemberRow, PackageRow, PlainRow, account_bit, domain_bit, mask, member_bit, offer_bit};
 use super::key::{Key, Kind};
 use super::table::NONE;
 use crate::access_level::AccessLevel;

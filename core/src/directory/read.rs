@@ -92,7 +92,7 @@ impl Directory {
         self.hot.accounts.find(id).is_some_and(|(number, _)| self.is_client(owner, number))
     }
 
-    fn is_client(&self, owner: u32, account: u32) -> bool {
+    pub(super) fn is_client(&self, owner: u32, account: u32) -> bool {
         self.hot.accounts.row(account).is_some_and(|row| row.owner == owner && !row.is_closed())
     }
 

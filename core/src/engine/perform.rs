@@ -42,7 +42,8 @@ impl Engine {
     /// seat) and the change of the directory are one transaction. What is denied changes nothing.
     ///
     /// A retry with the same `key` changes nothing again and gives the first granted answer, without its token. A command stands
-    /// in the history of the account that asks; an operator's, in that of the account which it is about.
+    /// in the history of the account that asks; an operator's, in that of the account which it is about. Keys are those of the
+    /// account that asks; all operators share theirs.
     ///
     /// # Errors
     /// The `directory.*` code of the invariant that the change would break, or of what it names and nobody has;
@@ -85,10 +86,13 @@ impl Engine {
     }
 }
 
+/// Whose keys those of operators are, who work in no account: no account's id is empty.
+const STAFF: &str = "";
+
 /// In whose history it stands, and who did it.
-struct Book {
-    account: String,
-    member: Option<String>,
+struct Book<'a> {
+    account: &'a str,
+    member: Option<&'a str>,
     actor: Option<String>,
 }
 
@@ -97,40 +101,47 @@ impl State {
         Ok(Scene { directory: &self.directory, catalog: &self.tenancy("perform")?.catalog, principal: order.principal, now, token: &order.token })
     }
 
-    /// That of whoever asks; an operator's is that of what the command is about, if that is there.
-    fn book(&self, order: &Order<'_>, target: &Result<Target, Error>) -> Result<Book, Error> {
-        let actor = order.with.actor.as_ref().map(ToString::to_string);
-        if let Some(((_, account), member)) = self.whose(order.principal.into()) {
-            return Ok(Book { account: account.to_owned(), member: member.map(|(_, member)| member.to_owned()), actor });
+    /// That of whoever asks; an operator's is that of what the command is about.
+    fn book<'a>(&'a self, order: &'a Order<'_>, target: &'a Target) -> Book<'a> {
+        match self.whose(order.principal.into()) {
+            Some(((_, account), member)) => {
+                Book { account, member: member.map(|(_, member)| member), actor: order.with.actor.as_ref().map(ToString::to_string) }
+            }
+            None => Book { account: &target.book, member: None, actor: Some(order.principal.to_string()) },
         }
-        let target = target.as_ref().map_err(Clone::clone)?;
-        Ok(Book { account: target.book.clone(), member: None, actor: Some(order.principal.to_string()) })
+    }
+
+    /// Whose keys are those of whoever asks.
+    fn keys_of(&self, order: &Order<'_>) -> String {
+        self.whose(order.principal.into()).map_or(STAFF, |((_, account), _)| account).to_owned()
     }
 
     /// The accounts whose counts a command may read or change. What it was about may be gone: then it may be a retry.
     fn counted_by(&self, order: &Order<'_>) -> Result<Vec<String>, Error> {
-        let target = order.command.target(&self.scene(order, i64::MIN)?);
-        let book = self.book(order, &target)?;
-        Ok(target.map(|target| target.counted).unwrap_or_default().into_iter().chain([book.account]).collect())
+        let mut accounts = vec![self.keys_of(order)];
+        if let Ok(target) = order.command.target(&self.scene(order, i64::MIN)?) {
+            accounts.push(self.book(order, &target).account.to_owned());
+            accounts.extend(target.counted);
+        }
+        Ok(accounts)
     }
 
     fn perform(&self, order: &Order<'_>, ledger: &mut dyn Ledger) -> Result<(Decision, Option<Made>, Keep), Error> {
         let (bundle, now) = (self.tenancy("perform")?, ledger.now());
         let scene = self.scene(order, now)?;
+        let said = order.key.and_then(|_| serde_json::to_string(order.command).ok()).unwrap_or_default();
+        let actor = order.with.actor.as_ref().map(ToString::to_string).unwrap_or_default();
+        let key = keyed(order.key, [order.principal.kind(), order.principal.id(), &actor, &said].into_iter())?;
         let target = order.command.target(&scene);
         if let Ok(target) = &target {
             let _ = order.about.set(target.resource.clone());
         }
-        let book = self.book(order, &target)?;
-        let said = order.key.and_then(|_| serde_json::to_string(order.command).ok()).unwrap_or_default();
-        let by = [order.principal.kind(), order.principal.id(), book.actor.as_deref().unwrap_or_default(), &said];
-        let key = keyed(order.key, by.into_iter())?;
-        if let Some(answer) = quota::replayed(ledger, &book.account, key)? {
+        if let Some(answer) = quota::replayed(ledger, &self.keys_of(order), key)? {
             return Ok((answer, None, Keep::No));
         }
         let target = target?;
         keep_stocks(ledger, &self.directory, bundle, &target.counted)?;
-        let decision = self.decided_on(order, &target, &book, key, ledger)?;
+        let decision = self.decided_on(order, &target, key, ledger)?;
         if !decision.allowed {
             return Ok((decision, None, Keep::No));
         }
@@ -153,16 +164,17 @@ impl State {
 
     /// What the policies say: of the actions that the schema marks for it the first that is allowed, or the refusal that came
     /// furthest through the gates. What is allowed is written into the history.
-    fn decided_on(&self, order: &Order<'_>, target: &Target, book: &Book, key: Option<(&str, [u8; 32])>, ledger: &mut dyn Ledger) -> Result<Decision, Error> {
-        let bundle = self.tenancy("perform")?;
-        let mut refused: Option<(usize, Decision)> = None;
+    fn decided_on(&self, order: &Order<'_>, target: &Target, key: Option<(&str, [u8; 32])>, ledger: &mut dyn Ledger) -> Result<Decision, Error> {
+        let (bundle, is_staff) = (self.tenancy("perform")?, self.whose(order.principal.into()).is_none());
+        let mut refusals = Refusals::default();
         for (action, declared) in bundle.all_asked_by(order.command.name(), order.principal.kind(), target.resource.kind()) {
             let fields = target.context.iter().filter(|(name, _)| declared.fields.contains(*name)).map(|(name, value)| (name.clone(), value.clone()));
             let context: Map<_, _> = order.with.context.clone().into_iter().chain(fields).collect();
             let circumstances = Circumstances { context, amount: None, ..order.with.clone() };
             let request = Request { principal: order.principal.clone(), action, resource: target.resource.clone().into(), circumstances };
             let question = Question::from(&request);
-            let metered = !declared.meters.is_empty() || !declared.frees.is_empty();
+            // Who works in no account takes from none.
+            let metered = !is_staff && declared.meters.iter().chain(&declared.frees).next().is_some();
             let decision = if metered {
                 let (take, taking) = (Take::new(1), Taking::Consume { up_to: false });
                 match self.metered(&question, &take, taking)? {
@@ -173,24 +185,53 @@ impl State {
                 self.authorize(&question)?
             };
             if decision.allowed {
-                let subject = Subject { account: &book.account, member: book.member.as_deref(), actor: book.actor.as_deref(), calendar: &Calendar::default() };
-                return if metered { Ok(decision) } else { quota::write_down(ledger, &subject, key, decision) };
+                return if metered { Ok(decision) } else { self.written(order, target, key, decision, ledger) };
             }
-            let gate = self.gate(&decision);
-            if refused.as_ref().is_none_or(|(known, _)| gate > *known) {
-                refused = Some((gate, decision));
-            }
+            refusals.add(self, decision);
         }
-        refused
-            .map(|(_, decision)| decision)
-            .ok_or_else(|| Error::NotAsked { command: order.command.name().to_owned(), principal: order.principal.to_string() })
+        refusals.furthest().ok_or_else(|| Error::NotAsked { command: order.command.name().to_owned(), principal: order.principal.to_string() })
     }
 
-    /// Where in the order of the policies the one stands that names a refusal; after them all, if none does.
-    pub(super) fn gate(&self, decision: &Decision) -> usize {
-        let rules = &self.loaded.rules().list;
+    /// What is allowed, written into the history. The staff's is kept under its key where a retry finds it though what the command
+    /// was about is gone.
+    fn written(
+        &self,
+        order: &Order<'_>,
+        target: &Target,
+        key: Option<(&str, [u8; 32])>,
+        decision: Decision,
+        ledger: &mut dyn Ledger,
+    ) -> Result<Decision, Error> {
+        let (book, calendar, keys) = (self.book(order, target), Calendar::default(), self.keys_of(order));
+        let subject = Subject { account: book.account, member: book.member, actor: book.actor.as_deref(), calendar: &calendar };
+        if keys != STAFF {
+            return quota::write_down(ledger, &subject, key, decision);
+        }
+        let decision = quota::write_down(ledger, &subject, None, decision)?;
+        if let Some(key) = key {
+            quota::remember(ledger, &Subject { account: STAFF, ..subject }, key, &decision)?;
+        }
+        Ok(decision)
+    }
+}
+
+/// The refusals of the actions that a verb asks: the one that came furthest through the gates is told.
+#[derive(Default)]
+pub(super) struct Refusals(Option<(usize, Decision)>);
+
+impl Refusals {
+    pub(super) fn add(&mut self, state: &State, decision: Decision) {
+        // Where in the order of the policies the one stands that names it; after them all, if none does.
+        let rules = &state.loaded.rules().list;
         let named = decision.policies.first().and_then(|id| rules.iter().position(|rule| rule.id == *id));
-        named.unwrap_or(rules.len())
+        let gate = named.unwrap_or(rules.len());
+        if self.0.as_ref().is_none_or(|(known, _)| gate > *known) {
+            self.0 = Some((gate, decision));
+        }
+    }
+
+    pub(super) fn furthest(self) -> Option<Decision> {
+        self.0.map(|(_, decision)| decision)
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::perform::Refusals;
 use super::{Engine, State, guard};
 use crate::decision::{Decision, Desk, Route};
 use crate::{Circumstances, Error, Ref, Request, Resource};
@@ -150,19 +151,16 @@ impl State {
 
     /// Of the actions that the schema marks for it the first that is allowed, or the refusal that came furthest through the gates.
     fn first_asked(&self, verb: &str, principal: &Ref, ticket: &Resource, with: &Circumstances) -> Result<Decision, Error> {
-        let mut refused: Option<(usize, Decision)> = None;
+        let mut refusals = Refusals::default();
         for (action, _) in self.tenancy(verb)?.all_asked_by(verb, principal.kind(), ticket.uid.kind()) {
             let request = Request { principal: principal.clone(), action, resource: ticket.clone(), circumstances: with.clone() };
             let decision = self.authorize(&(&request).into())?;
             if decision.allowed {
                 return Ok(decision);
             }
-            let gate = self.gate(&decision);
-            if refused.as_ref().is_none_or(|(known, _)| gate > *known) {
-                refused = Some((gate, decision));
-            }
+            refusals.add(self, decision);
         }
-        refused.map(|(_, decision)| decision).ok_or_else(|| Error::NotAsked { command: verb.to_owned(), principal: principal.to_string() })
+        refusals.furthest().ok_or_else(|| Error::NotAsked { command: verb.to_owned(), principal: principal.to_string() })
     }
 
     /// The owner of a client account.

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::limit::Limit;
-use crate::{Decision, window};
+use crate::store::{Ledger, Seen};
+use crate::{Decision, Error, window};
 
 /// Where a limit comes from (Q11).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,12 +110,24 @@ impl Recorded {
     }
 
     /// The decision, said to be replayed.
-    pub(crate) fn read(bytes: &[u8]) -> Option<Decision> {
-        let Self(mut decision) = serde_json::from_slice(bytes).ok()?;
+    pub(crate) fn again(self) -> Decision {
+        let Self(mut decision) = self;
         if let Some(counted) = &mut decision.counted {
             counted.replayed = true;
         }
-        Some(decision)
+        decision
+    }
+}
+
+/// What was answered before with this key, if something was (Q7).
+pub(crate) fn answered<T: DeserializeOwned>(ledger: &mut dyn Ledger, account: &str, key: Option<(&str, [u8; 32])>) -> Result<Option<T>, Error> {
+    let Some((key, digest)) = key else { return Ok(None) };
+    let named = || crate::id::short(key);
+    match ledger.seen(account, key)? {
+        Seen::Never => Ok(None),
+        Seen::Pruned => Err(Error::KeyPruned { key: named() }),
+        Seen::Answered(asked, _) if asked != digest => Err(Error::IdempotencyMismatch { key: named() }),
+        Seen::Answered(_, answer) => serde_json::from_slice(&answer).ok().map(Some).ok_or_else(|| Error::KeyPruned { key: named() }),
     }
 }
 

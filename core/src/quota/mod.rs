@@ -10,12 +10,13 @@ mod take;
 
 use std::sync::Arc;
 
+pub(crate) use self::answer::answered;
 pub use self::answer::{Counted, LimitSource, MemberQuota, Quota};
 pub(crate) use self::history::history;
 pub use self::history::{HistoryEntry, HistoryPart};
 pub(crate) use self::known::{Known, note, take_known};
-pub(crate) use self::settle::{Asked as SettlingAsked, Settling, Statement, answered, settle, state};
-pub(crate) use self::stock::{UNCOUNTED, keep, limit_of, write_down};
+pub(crate) use self::settle::{Asked as SettlingAsked, Settling, Statement, settle, state};
+pub(crate) use self::stock::{UNCOUNTED, keep, limit_of, remember, write_down};
 pub(crate) use self::take::{Asked, Taking, count, replayed, take, usage};
 use crate::catalog::{MeterKind, WindowKind};
 use crate::limit::Limit;

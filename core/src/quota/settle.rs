@@ -1,14 +1,12 @@
 //! What follows an operation: `commit` and `release` of a reservation, `refund`; and what the host itself says of counts:
 //! `top_up` and `carry_over`.
 
-use serde::de::DeserializeOwned;
-
-use super::answer::{Counted, Quota, remaining};
+use super::answer::{Counted, Quota, answered, remaining};
 use super::take::{Place, in_force, kept_until};
 use super::{Line, MemberQuota, Subject};
 use crate::Error;
 use crate::limit::Limit;
-use crate::store::{Durability, Hold, Keep, Ledger, Named, New, Operation, OperationKind, Part, Seen, Whose};
+use crate::store::{Durability, Hold, Keep, Ledger, Named, New, Operation, OperationKind, Part, Whose};
 
 /// Which of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,18 +53,6 @@ pub(crate) fn settle(ledger: &mut dyn Ledger, asked: &Asked<'_>, how: Settling) 
 
 fn replayed(ledger: &mut dyn Ledger, account: &str, key: Option<(&str, [u8; 32])>) -> Result<Option<Counted>, Error> {
     Ok(answered::<Counted>(ledger, account, key)?.map(|counted| Counted { replayed: true, ..counted }))
-}
-
-/// What was answered before with this key, if something was (Q7).
-pub(crate) fn answered<T: DeserializeOwned>(ledger: &mut dyn Ledger, account: &str, key: Option<(&str, [u8; 32])>) -> Result<Option<T>, Error> {
-    let Some((key, digest)) = key else { return Ok(None) };
-    let named = || crate::id::short(key);
-    match ledger.seen(account, key)? {
-        Seen::Never => Ok(None),
-        Seen::Answered(asked, _) if asked != digest => Err(Error::IdempotencyMismatch { key: named() }),
-        Seen::Answered(_, answer) => serde_json::from_slice(&answer).ok().map(Some).ok_or_else(|| Error::KeyPruned { key: named() }),
-        Seen::Pruned => Err(Error::KeyPruned { key: named() }),
-    }
 }
 
 /// A second call says what the first did: it was settled by this operation.

@@ -35,15 +35,26 @@ pub(crate) fn limit_of(ledger: &mut dyn Ledger, subject: &Subject<'_>, line: &Li
 
 /// Writes into the history that a command was obeyed; gives the decision with the number of its line.
 pub(crate) fn write_down(ledger: &mut dyn Ledger, subject: &Subject<'_>, key: Option<(&str, [u8; 32])>, decision: Decision) -> Result<Decision, Error> {
-    let whose = Whose { account: subject.account, member: None };
+    let parts = uncounted(ledger, subject.account)?;
+    let decision = Decision { counted: Some(Box::new(Counted::default())), ..decision };
+    let id = record(ledger, OperationKind::Command, subject, key, &parts, &mut |id| Recorded::bytes(&numbered(decision.clone(), id)))?;
+    Ok(numbered(decision, id))
+}
+
+/// Keeps an answer for its key in another book than that in which it stands.
+pub(crate) fn remember(ledger: &mut dyn Ledger, subject: &Subject<'_>, key: (&str, [u8; 32]), decision: &Decision) -> Result<(), Error> {
+    let parts = uncounted(ledger, subject.account)?;
+    record(ledger, OperationKind::Command, subject, Some(key), &parts, &mut |_| Recorded::bytes(decision)).map(drop)
+}
+
+/// A part that changes nothing: an operation has one.
+fn uncounted(ledger: &mut dyn Ledger, account: &str) -> Result<[Part; 1], Error> {
+    let whose = Whose { account, member: None };
     let bucket = match ledger.latest(whose, UNCOUNTED)? {
         Some(bucket) => bucket,
         None => ledger.open(whose, UNCOUNTED, Window::ALWAYS)?,
     };
-    let decision = Decision { counted: Some(Box::new(Counted::default())), ..decision };
-    let parts = [Part::of(bucket.id)];
-    let id = record(ledger, OperationKind::Command, subject, key, &parts, &mut |id| Recorded::bytes(&numbered(decision.clone(), id)))?;
-    Ok(numbered(decision, id))
+    Ok([Part::of(bucket.id)])
 }
 
 fn record(

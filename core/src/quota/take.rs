@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::answer::{Counted, MemberQuota, Quota, Recorded, remaining};
+use super::answer::{Counted, MemberQuota, Quota, Recorded, answered, remaining};
 use super::{Allowance, Line, Subject};
 use crate::catalog::MeterKind;
 use crate::limit::{Count, Limit, QuotaFacts};
-use crate::store::{Bucket, Keep, Ledger, New, OperationKind, Part, Seen, Whose};
+use crate::store::{Bucket, Keep, Ledger, New, OperationKind, Part, Whose};
 use crate::window::Window;
 use crate::{Decision, Error};
 
@@ -239,14 +239,7 @@ pub(super) fn kept_until(kind: MeterKind, window: Window, now: i64) -> i64 {
 
 /// The answer that the key had, if it had one.
 pub(crate) fn replayed(ledger: &mut dyn Ledger, account: &str, key: Option<(&str, [u8; 32])>) -> Result<Option<Decision>, Error> {
-    let Some((key, digest)) = key else { return Ok(None) };
-    let named = || crate::id::short(key);
-    match ledger.seen(account, key)? {
-        Seen::Never => Ok(None),
-        Seen::Pruned => Err(Error::KeyPruned { key: named() }),
-        Seen::Answered(asked, _) if asked != digest => Err(Error::IdempotencyMismatch { key: named() }),
-        Seen::Answered(_, answer) => Recorded::read(&answer).map(Some).ok_or_else(|| Error::KeyPruned { key: named() }),
-    }
+    Ok(answered::<Recorded>(ledger, account, key)?.map(Recorded::again))
 }
 
 /// What the policies say of all meters: yes, or the first no.

@@ -21,6 +21,8 @@ const APPLICATION: i64 = 0x5375_626c;
 /// The version of `schema.sql`.
 const VERSION: i64 = 1;
 const SCHEMA: &str = include_str!("schema.sql");
+/// What stores of this version have that were made before there were any.
+const DOCUMENTS: &str = include_str!("documents.sql");
 
 /// How long the file of the locks is taken to be what it was when it was looked at.
 const LOOK: Duration = Duration::from_millis(1);
@@ -211,8 +213,7 @@ fn connect(place: &Place, wanted: Option<&str>) -> Result<(Connection, String), 
     if empty {
         create(&mut connection).map_err(|found| told(&found))?;
     } else if number("SELECT count(*) FROM sqlite_schema WHERE name = 'documents'")? == 0 {
-        // Of the first version, before there were any.
-        connection.execute_batch(SCHEMA.lines().last().unwrap_or_default()).map_err(|found| told(&found))?;
+        connection.execute_batch(DOCUMENTS).map_err(|found| told(&found))?;
     }
     let id = connection.query_row("SELECT value FROM meta WHERE name = 'store'", [], |row| row.get::<_, String>(0)).optional();
     let id = id.map_err(|found| told(&found))?.ok_or_else(|| Error::StoreForeign { store: place.name.clone() })?;
@@ -236,6 +237,7 @@ fn create(connection: &mut Connection) -> rusqlite::Result<()> {
     connection.execute_batch("PRAGMA synchronous = FULL")?;
     let transaction = connection.transaction()?;
     transaction.execute_batch(SCHEMA)?;
+    transaction.execute_batch(DOCUMENTS)?;
     transaction.execute("INSERT INTO meta VALUES ('store', lower(hex(randomblob(16)))), ('revision', 0)", [])?;
     transaction.pragma_update(None, "application_id", APPLICATION)?;
     transaction.pragma_update(None, "user_version", VERSION)?;

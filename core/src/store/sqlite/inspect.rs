@@ -122,7 +122,7 @@ fn read(place: &Place, connection: &Connection, version: i64, account: Option<&s
         version,
         revision: count("SELECT value FROM meta WHERE name = 'revision'")?,
         records,
-        accounts: count("SELECT count(DISTINCT account) FROM buckets")?,
+        accounts: count("SELECT count(DISTINCT account) FROM buckets WHERE account <> ''")?,
         buckets: count("SELECT count(*) FROM buckets")?,
         operations: count("SELECT count(*) FROM operations")?,
         keys: count("SELECT count(*) FROM keys")?,

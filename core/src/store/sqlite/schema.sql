@@ -66,6 +66,3 @@ CREATE TABLE holds (
 -- The directory as it is, a JSON object each; and its last changes, a JSON list of records and of what was removed.
 CREATE TABLE records (type TEXT NOT NULL, id TEXT NOT NULL, record TEXT NOT NULL, PRIMARY KEY (type, id)) STRICT, WITHOUT ROWID;
 CREATE TABLE changes (revision INTEGER PRIMARY KEY, changes TEXT NOT NULL) STRICT;
-
--- What is written down of an account, by name: an owner's statements, as JSON. Made where an earlier version did not.
-CREATE TABLE IF NOT EXISTS documents (account TEXT NOT NULL, name TEXT NOT NULL, text TEXT NOT NULL, PRIMARY KEY (account, name)) STRICT, WITHOUT ROWID;
