@@ -84,7 +84,7 @@ fn is_ones_own(world: &World, login: &Login, home: &str, asked: &Value, target: 
         "close" => is_client || is_itself,
         "change_package" | "confirm_email" | "resend_confirmation" | "change_email" => is_itself,
         "consent_transfer" => is_itself && offer.is_some_and(|(to, ..)| to == text("to")),
-        "accept_transfer" => offer.is_some_and(|(to, _, consented)| to == home && *consented),
+        "accept_transfer" => offer.is_some_and(|(to, _, consented)| to == home && *consented) && target.is_some_and(|target| !target.closed),
         "cancel_transfer" => is_client || is_itself || offer.is_some_and(|(to, ..)| to == home),
         "grant_member" | "edit_member" => member().is_some_and(|member| member.account == home) && *login != Login::Member(text("member").to_owned()),
         "remove_member" => member().is_some_and(|member| member.account == home),
