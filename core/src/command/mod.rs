@@ -136,7 +136,7 @@ pub(crate) struct Scene<'s> {
     /// The transaction's instant.
     pub(crate) now: i64,
     /// What is sent by mail: made where a command needs it.
-    pub(crate) token: &'s OnceCell<String>,
+    pub(crate) token: OnceCell<String>,
 }
 
 impl Scene<'_> {

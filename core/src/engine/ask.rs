@@ -98,17 +98,12 @@ impl Engine {
                 Asked::Cedar(question) => state.loaded.rules().explain(&question.request, &question.entities),
                 Asked::Answered(_) => Ok(Vec::new()),
             };
-            let mut policies = None;
             // Of several meters the one that is refused is explained, or the last.
-            let counted = state.counted_with(&request.into(), &mut |quota| {
-                policies = Some(explained(quota)?);
-                Ok(())
-            })?;
-            let policies = match policies {
-                Some(policies) => policies,
-                None => explained(None)?,
+            let (decision, policies) = match state.counted_with(&request.into(), &explained)? {
+                Some((decision, Some(policies))) => (decision, policies),
+                Some((decision, None)) => (decision, explained(None)?),
+                None => (state.authorize(&request.into())?, explained(None)?),
             };
-            let decision = counted.map_or_else(|| state.authorize(&request.into()), Ok)?;
             Ok(Explanation { decision, policies })
         })
     }

@@ -5,7 +5,7 @@ use super::shared::Made;
 use super::{Engine, State, guard};
 use crate::billing::{Books, Payment, Statement};
 use crate::directory::{Change, Directory};
-use crate::store::{Keep, Ledger};
+use crate::store::{self, Keep, Ledger};
 use crate::{Error, Record};
 
 /// Enters something into an owner's books, once for its key.
@@ -84,7 +84,7 @@ impl Engine {
     /// As [`Engine::statement`]; [`Error::PeriodOpen`], [`Error::ExcessChoice`]; `internal.random` where the operating system
     /// gives no seed.
     pub fn settle(&self, owner: &str, period: &str, choice: &[String]) -> Result<Statement, Error> {
-        self.booked("settle", owner, &mut |books| {
+        self.booked("settle", owner, |books| {
             books.settle(period, choice)?;
             books.statement(period)
         })
@@ -93,37 +93,31 @@ impl Engine {
     fn told(&self, owner: &str, read: &dyn Fn(&mut Books<'_>) -> Result<Statement, Error>) -> Result<Statement, Error> {
         guard(|| {
             self.with_latest(|state| {
-                let mut found = None;
-                state.store.read(owner, &mut |ledger| {
-                    found = Some(read(&mut state.books(&state.directory, ledger, owner)?)?);
-                    Ok(Keep::No)
-                })?;
-                Ok(found.filter(|_| self.is_latest(state)))
+                let found = store::view(&*state.store, owner, |ledger| read(&mut state.books(&state.directory, ledger, owner)?))?;
+                Ok(Some(found).filter(|_| self.is_latest(state)))
             })
         })
     }
 
     fn entered(&self, verb: &'static str, owner: &str, said: [&str; 3], key: Option<&str>, of: Option<u64>, enter: Enter<'_>) -> Result<Payment, Error> {
         let key = self.noted(verb, keyed(key, std::iter::once(verb).chain(said)))?;
-        let payment = self.booked(verb, owner, &mut |books| enter(books, key))?;
+        let payment = self.booked(verb, owner, |books| enter(books, key))?;
         self.paid(verb, of, &payment);
         Ok(payment)
     }
 
     /// Writes into an owner's books, and changes the directory as they then say: one transaction.
-    fn booked<T>(&self, verb: &'static str, owner: &str, write: &mut dyn FnMut(&mut Books<'_>) -> Result<T, Error>) -> Result<T, Error> {
+    fn booked<T>(&self, verb: &'static str, owner: &str, write: impl Fn(&mut Books<'_>) -> Result<T, Error>) -> Result<T, Error> {
         let booked = guard(|| {
-            let mut answer = None;
-            let changed = self.together(verb, &|_| Ok(vec![owner.to_owned()]), &mut |state, ledger| {
+            self.together(verb, |_| Ok(vec![owner.to_owned()]), |state, ledger| {
                 let mut books = state.books(&state.directory, ledger, owner)?;
-                answer = Some(write(&mut books)?);
+                let answer = write(&mut books)?;
                 if !books.wrote() {
-                    return Ok((None, Keep::No));
+                    return Ok((answer, None, Keep::No));
                 }
                 let changes = books.overage()?;
-                Ok((state.changed(changes)?, Keep::Yes))
-            })?;
-            answer.map(|answer| (answer, changed)).ok_or_else(|| Error::Panic { reason: "a transaction gave no answer".to_owned() })
+                Ok((answer, state.changed(changes)?, Keep::Yes))
+            })
         });
         let (answer, changed) = self.noted(verb, booked)?;
         self.told_change(verb, changed.as_ref());

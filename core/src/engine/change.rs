@@ -17,7 +17,7 @@ impl Engine {
         self.swap("change", |state| {
             let bundle = state.tenancy("change")?;
             let references = state.directory.references(&changes);
-            let directory = state.directory.apply(changes, &bundle.catalog, bundle, expected)?;
+            let directory = state.directory.apply(changes.clone(), &bundle.catalog, bundle, expected)?;
             Ok((state.over(directory)?, Some(references)))
         })
     }
@@ -37,7 +37,7 @@ impl Engine {
         });
         let (read, with) = self.noted("import", read)?;
         self.swap("import", |state| {
-            let read = read.at(state.directory.revision().saturating_add(1));
+            let read = read.clone().at(state.directory.revision().saturating_add(1));
             if Arc::ptr_eq(&with, &state.loaded) {
                 return Ok((state.over(read)?, None));
             }

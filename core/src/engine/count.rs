@@ -5,7 +5,7 @@ use super::metered::{Counting, Metered, keyed};
 use super::{Engine, State, guard};
 use crate::decision::Decision;
 use crate::quota::{self, Counted, HistoryEntry, Quota, Settling, Statement, Taking};
-use crate::store::{Durability, Keep, Verification};
+use crate::store::{self, Durability, Keep, Verification};
 use crate::{Error, Question, Take};
 
 impl Engine {
@@ -112,12 +112,7 @@ impl Engine {
                 None => counting.bundle.names.meters.iter().map(String::as_str).collect(),
             };
             let lines = meters.into_iter().map(|meter| counting.line(meter, 0)).collect::<Result<Vec<_>, _>>()?;
-            let mut found = Vec::new();
-            state.store.read(account, &mut |ledger| {
-                found = quota::usage(ledger, &counting.subject(), &lines)?;
-                Ok(Keep::No)
-            })?;
-            Ok(found)
+            store::view(&*state.store, account, |ledger| quota::usage(ledger, &counting.subject(), &lines))
         })
     }
 
@@ -127,12 +122,7 @@ impl Engine {
     /// The codes of the store.
     pub fn history(&self, account: &str, before: Option<u64>, most: usize) -> Result<Vec<HistoryEntry>, Error> {
         guard(|| {
-            let mut found = Vec::new();
-            self.state.load().store.read(account, &mut |ledger| {
-                found = quota::history(ledger, account, before, most)?;
-                Ok(Keep::No)
-            })?;
-            Ok(found)
+            store::view(&*self.state.load().store, account, |ledger| quota::history(ledger, account, before, most))
         })
     }
 
@@ -193,7 +183,7 @@ impl Engine {
                 return Ok(answer);
             }
         }
-        Err(lost())
+        Err(Error::Panic { reason: "policies and directory changed at each try".to_owned() })
     }
 
     pub(super) fn is_latest(&self, state: &State) -> bool {
@@ -217,28 +207,23 @@ impl Engine {
                     Metered::By(metered) => metered,
                     Metered::Denied(decision) => return Ok(Some(*decision)),
                 };
-                let mut answer = None;
-                state.store.write(&[metered.counting.account], Durability::Process, &mut |ledger| {
+                store::transaction(&*state.store, &[metered.counting.account], Durability::Process, |ledger| {
                     if !self.is_latest(state) {
-                        return Ok(Keep::No);
+                        return Ok((None, Keep::No));
                     }
                     let (decision, keep) = metered.take(ledger, state, question, taking, known.as_ref())?;
-                    answer = Some(decision);
-                    Ok(keep)
-                })?;
-                Ok(answer)
+                    Ok((Some(decision), keep))
+                })
             })
         })
     }
 
     /// Takes what a note says is allowed in this version; nothing where there is none, or another version came meanwhile.
     fn take_known(&self, state: &State, known: &Known<'_>) -> Result<Option<Decision>, Error> {
-        let mut taken = None;
-        state.store.write(&[known.account()], Durability::Process, &mut |ledger| {
-            if self.is_latest(state) {
-                taken = known.take(ledger, state)?;
-            }
-            Ok(if taken.is_some() { Keep::Yes } else { Keep::No })
+        let taken = store::transaction(&*state.store, &[known.account()], Durability::Process, |ledger| {
+            let taken = if self.is_latest(state) { known.take(ledger, state)? } else { None };
+            let keep = if taken.is_some() { Keep::Yes } else { Keep::No };
+            Ok((taken, keep))
         })?;
         Ok(taken.map(|(answer, counted)| Decision { counted: Some(counted), ..state.told(answer.clone()) }))
     }
@@ -255,13 +240,8 @@ impl Engine {
             let counting = Counting::new(&state, verb, &account, None)?;
             let lines = |meter: &str, member: Option<&str>| counting.of(member, meter).ok();
             let asked = quota::SettlingAsked { operation, key, lines: &lines };
-            let mut answer = None;
-            state.store.write(&[account.as_str()], Durability::Process, &mut |ledger| {
-                let (counted, keep) = quota::settle(ledger, &asked, how)?;
-                answer = Some(counted);
-                Ok(keep)
-            })?;
-            answer.map(|counted| (account.clone(), counted)).ok_or_else(lost)
+            let counted = store::transaction(&*state.store, &[account.as_str()], Durability::Process, |ledger| quota::settle(ledger, &asked, how))?;
+            Ok((account, counted))
         });
         let (account, counted) = self.noted(verb, settled)?;
         self.debited(verb, &account, Some(operation), &counted);
@@ -286,13 +266,7 @@ impl Engine {
             let counting = Counting::new(&state, verb, account, member)?;
             let line = counting.line(meter, amount)?;
             let key = keyed(key, [verb, account, member.unwrap_or_default(), meter, &amount.to_string()].into_iter())?;
-            let mut answer = None;
-            state.store.write(&[account], what.durability(), &mut |ledger| {
-                let (counted, keep) = quota::state(ledger, &counting.subject(), &line, key, what)?;
-                answer = Some(counted);
-                Ok(keep)
-            })?;
-            answer.ok_or_else(lost)
+            store::transaction(&*state.store, &[account], what.durability(), |ledger| quota::state(ledger, &counting.subject(), &line, key, what))
         });
         let counted = self.noted(verb, stated)?;
         self.debited(verb, whose.0, None, &counted);
@@ -306,6 +280,3 @@ const VERSIONS: usize = 1_000_000;
 /// The longest that a reservation may hold: 366 days, in milliseconds.
 const MOST_TTL: i64 = 366 * 86_400_000;
 
-fn lost() -> Error {
-    Error::Panic { reason: "a transaction gave no answer".to_owned() }
-}

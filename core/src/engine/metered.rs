@@ -10,7 +10,7 @@ use crate::limit::QuotaFacts;
 use crate::policy::Bundle;
 use crate::question::Who;
 use crate::quota::{self, Line, Subject, Taking};
-use crate::store::{Durability, Keep};
+use crate::store::{self, Durability, Keep};
 use crate::{Circumstances, Error, Question, Take};
 
 /// How long a key may be, in bytes.
@@ -186,15 +186,15 @@ impl State {
 
     /// The decision on so much of each meter, where the question says an amount and its action is metered; takes nothing.
     pub(super) fn counted(&self, question: &Question<'_>) -> Result<Option<Decision>, Error> {
-        self.counted_with(question, &mut |_| Ok(()))
+        Ok(self.counted_with(question, &|_| Ok(()))?.map(|(decision, _)| decision))
     }
 
-    /// The same, telling `each` what is asked of each meter, up to the one that is refused.
-    pub(super) fn counted_with(
+    /// [`State::counted`], with what `tell` says of the meter that is refused, or else of the last.
+    pub(super) fn counted_with<T>(
         &self,
         question: &Question<'_>,
-        each: &mut dyn FnMut(Option<&QuotaFacts<'_>>) -> Result<(), Error>,
-    ) -> Result<Option<Decision>, Error> {
+        tell: &dyn Fn(Option<&QuotaFacts<'_>>) -> Result<T, Error>,
+    ) -> Result<Option<(Decision, Option<T>)>, Error> {
         let Some(amount) = question.with.and_then(|with| with.amount) else { return Ok(None) };
         let crate::policy::Kind::Tenancy(bundle) = &self.loaded.kind else { return Ok(None) };
         let (kind, name) = question.action.name();
@@ -206,15 +206,14 @@ impl State {
         let question = &Question { with: question.with.filter(|with| !with.has_nothing_but_an_amount()), ..*question };
         let Metered::By(metered) = self.metered(question, &take, Taking::Consume { up_to: false })? else { return Ok(None) };
         let asked = quota::Asked { subject: metered.counting.subject(), lines: &metered.lines, key: None };
-        let mut answer = None;
-        self.store.read(metered.counting.account, &mut |ledger| {
-            answer = Some(quota::count(ledger, &asked, &mut |facts| {
-                each(facts)?;
+        store::view(&*self.store, metered.counting.account, |ledger| {
+            let mut told = None;
+            let decision = quota::count(ledger, &asked, &mut |facts| {
+                told = Some(tell(facts)?);
                 metered.decide(self, question, facts, None)
-            })?);
-            Ok(Keep::No)
-        })?;
-        Ok(answer)
+            })?;
+            Ok(Some((decision, told)))
+        })
     }
 
     pub(super) fn batch(&self, items: &[(Question<'_>, Take<'_>)], is_latest: impl Fn() -> bool) -> Result<Option<Vec<Decision>>, Error> {
@@ -224,10 +223,9 @@ impl State {
             metered.push(self.metered(question, take, Taking::Consume { up_to: take.up_to }).map_err(item)?);
         }
         let accounts: Vec<&str> = metered.iter().filter_map(|item| if let Metered::By(by) = item { Some(by.counting.account) } else { None }).collect();
-        let mut done = None;
-        self.store.write(&accounts, Durability::Process, &mut |ledger| {
+        store::transaction(&*self.store, &accounts, Durability::Process, |ledger| {
             if !is_latest() {
-                return Ok(Keep::No);
+                return Ok((None, Keep::No));
             }
             let mut answers = Vec::with_capacity(items.len());
             let mut keep = Keep::Yes;
@@ -245,10 +243,8 @@ impl State {
                 // What was allowed is not taken.
                 answers.iter_mut().filter_map(|decision| decision.counted.as_mut()).for_each(|counted| counted.operation = None);
             }
-            done = Some(answers);
-            Ok(keep)
-        })?;
-        Ok(done)
+            Ok((Some(answers), keep))
+        })
     }
 }
 

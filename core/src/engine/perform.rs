@@ -22,7 +22,6 @@ struct Order<'a> {
     command: &'a Command,
     with: &'a Circumstances,
     key: Option<&'a str>,
-    token: OnceCell<String>,
     /// What it is about, once that is known.
     about: OnceCell<Ref>,
 }
@@ -70,17 +69,10 @@ impl Engine {
     /// # Ok::<(), sublet::Error>(())
     /// ```
     pub fn perform(&self, principal: &Ref, command: &Command, with: &Circumstances, key: Option<&str>) -> Result<Performed, Error> {
-        let order = Order { principal, command, with, key, token: OnceCell::new(), about: OnceCell::new() };
+        let order = Order { principal, command, with, key, about: OnceCell::new() };
         self.watched_command((principal, command, with), &order.about, || {
             guard(|| {
-                let mut answer = None;
-                let changed = self.together("perform", &|state| state.counted_by(&order), &mut |state, ledger| {
-                    let (decision, made, keep) = state.perform(&order, ledger)?;
-                    answer = Some(decision);
-                    Ok((made, keep))
-                })?;
-                let decision = answer.ok_or_else(|| Error::Panic { reason: "a transaction gave no answer".to_owned() })?;
-                Ok((Performed { decision, token: order.token.get().cloned() }, changed))
+                self.together("perform", |state| state.counted_by(&order), |state, ledger| state.perform(&order, ledger))
             })
         })
     }
@@ -97,8 +89,9 @@ struct Book<'a> {
 }
 
 impl State {
+    /// Each run of a transaction has a scene of its own, and so a token of its own.
     fn scene<'s>(&'s self, order: &'s Order<'_>, now: i64) -> Result<Scene<'s>, Error> {
-        Ok(Scene { directory: &self.directory, catalog: &self.tenancy("perform")?.catalog, principal: order.principal, now, token: &order.token })
+        Ok(Scene { directory: &self.directory, catalog: &self.tenancy("perform")?.catalog, principal: order.principal, now, token: OnceCell::new() })
     }
 
     /// That of whoever asks; an operator's is that of what the command is about.
@@ -126,7 +119,8 @@ impl State {
         Ok(accounts)
     }
 
-    fn perform(&self, order: &Order<'_>, ledger: &mut dyn Ledger) -> Result<(Decision, Option<Made>, Keep), Error> {
+    fn perform(&self, order: &Order<'_>, ledger: &mut dyn Ledger) -> Result<(Performed, Option<Made>, Keep), Error> {
+        let unsent = |decision| Performed { decision, token: None };
         let (bundle, now) = (self.tenancy("perform")?, ledger.now());
         let scene = self.scene(order, now)?;
         let said = order.key.and_then(|_| serde_json::to_string(order.command).ok()).unwrap_or_default();
@@ -137,19 +131,19 @@ impl State {
             let _ = order.about.set(target.resource.clone());
         }
         if let Some(answer) = quota::replayed(ledger, &self.keys_of(order), key)? {
-            return Ok((answer, None, Keep::No));
+            return Ok((unsent(answer), None, Keep::No));
         }
         let target = target?;
         keep_stocks(ledger, &self.directory, bundle, &target.counted)?;
         let decision = self.decided_on(order, &target, key, ledger)?;
         if !decision.allowed {
-            return Ok((decision, None, Keep::No));
+            return Ok((unsent(decision), None, Keep::No));
         }
         let mut changes = order.command.changes(&scene)?;
         if changes.is_empty() {
             // What the action counts did not come or go: it was so before.
             keep_stocks(ledger, &self.directory, bundle, &target.counted)?;
-            return Ok((decision, None, Keep::Yes));
+            return Ok((Performed { decision, token: scene.token.into_inner() }, None, Keep::Yes));
         }
         self.close_books(ledger, &target.counted)?;
         let mut directory = self.directory.apply(changes.clone(), &bundle.catalog, bundle, None)?;
@@ -159,7 +153,8 @@ impl State {
         }
         let references = self.directory.references(&changes);
         keep_stocks(ledger, &directory, bundle, &target.counted)?;
-        Ok((decision, Some((self.over(directory)?, Some(references))), Keep::Yes))
+        let performed = Performed { decision, token: scene.token.into_inner() };
+        Ok((performed, Some((self.over(directory)?, Some(references))), Keep::Yes))
     }
 
     /// What the policies say: of the actions that the schema marks for it the first that is allowed, or the refusal that came

@@ -8,7 +8,7 @@ use super::told::Changed;
 use super::{Engine, State, guard};
 use crate::directory::Directory;
 use crate::policy::Kind;
-use crate::store::{Board, Durability, Keep, KeepsDirectory, Ledger, Pages, Word};
+use crate::store::{self, Board, Durability, Keep, KeepsDirectory, Ledger, Pages, Word};
 use crate::{Error, Ref};
 
 /// What a version was read from.
@@ -23,9 +23,6 @@ pub(super) struct Watch {
 
 /// A new version, and the records that it changes: all of them, if it is not said.
 pub(super) type Made = (State, Option<Vec<Ref>>);
-
-/// What a change of directory and counts together does.
-pub(super) type Together<'w> = &'w mut dyn FnMut(&State, &mut dyn Ledger) -> Result<(Option<Made>, Keep), Error>;
 
 impl Engine {
     /// The version in force: at the cost of one load where no other process has changed the directory since.
@@ -48,12 +45,7 @@ impl Engine {
             // Another thread may have done it.
             let state = self.state.load_full();
             let Some(kept) = state.store.directory().filter(|_| state.is_stale()) else { return Ok(()) };
-            let mut next = None;
-            kept.look(&mut |pages| {
-                next = state.caught_up(pages)?;
-                Ok(())
-            })?;
-            if let Some(next) = next {
+            if let Some(next) = store::view_directory(kept, |pages| state.caught_up(pages))? {
                 self.state.store(Arc::new(next));
             }
             Ok(())
@@ -62,41 +54,41 @@ impl Engine {
     }
 
     /// Puts a new version in place of the latest: in the store, and here.
-    pub(super) fn swap(&self, verb: &'static str, work: impl FnOnce(&State) -> Result<Made, Error>) -> Result<u64, Error> {
+    pub(super) fn swap(&self, verb: &'static str, work: impl Fn(&State) -> Result<Made, Error>) -> Result<u64, Error> {
+        let make = |state: &State| {
+            let made = work(state)?;
+            Ok((made.0.directory.revision(), Some(made), Keep::Yes))
+        };
         let swapped = guard(|| {
-            let (mut work, mut revision) = (Some(work), 0);
-            let mut make = |state: &State| {
-                let Some(work) = work.take() else { return Ok((None, Keep::No)) };
-                let made = work(state)?;
-                revision = made.0.directory.revision();
-                Ok((Some(made), Keep::Yes))
-            };
-            let changed = self.in_turn(verb, |state| match state.store.directory() {
-                Some(kept) => self.change_kept(kept, state, &mut |latest, _| make(latest)),
-                None => make(state).map(|(made, _)| self.put(made)),
-            })?;
-            Ok((revision, changed))
+            self.in_turn(verb, |state| match state.store.directory() {
+                Some(kept) => self.change_kept(kept, state, |latest, _| make(latest)),
+                None => make(state).map(|(revision, made, _)| (revision, self.put(made))),
+            })
         });
         let (revision, changed) = self.noted(verb, swapped)?;
         self.told_change(verb, changed.as_ref());
         Ok(revision)
     }
 
-    /// Changes directory and counts in one transaction, which is about the counts of these accounts. Gives what is to be told
-    /// of it, if somebody wants to know.
-    pub(super) fn together(&self, verb: &str, accounts: &dyn Fn(&State) -> Result<Vec<String>, Error>, work: Together<'_>) -> Result<Option<Changed>, Error> {
+    /// Changes directory and counts in one transaction, which is about the counts of these accounts. Returns the value of
+    /// `work` and, if there are subscribers, the change for their event.
+    pub(super) fn together<T>(
+        &self,
+        verb: &str,
+        accounts: impl Fn(&State) -> Result<Vec<String>, Error>,
+        work: impl Fn(&State, &mut dyn Ledger) -> Result<(T, Option<Made>, Keep), Error>,
+    ) -> Result<(T, Option<Changed>), Error> {
         self.in_turn(verb, |state| {
             if let Some(kept) = state.store.directory() {
-                return self.change_kept(kept, state, work);
+                return self.change_kept(kept, state, &work);
             }
-            let (accounts, mut next) = (accounts(state)?, None);
+            let accounts = accounts(state)?;
             let accounts: Vec<&str> = accounts.iter().map(String::as_str).collect();
-            state.store.write(&accounts, Durability::Power, &mut |ledger| {
-                let (made, keep) = work(state, ledger)?;
-                next = made;
-                Ok(keep)
+            let (value, made) = store::transaction(&*state.store, &accounts, Durability::Power, |ledger| {
+                let (value, made, keep) = work(state, ledger)?;
+                Ok(((value, made), keep))
             })?;
-            Ok(self.put(next))
+            Ok((value, self.put(made)))
         })
     }
 
@@ -122,28 +114,28 @@ impl Engine {
         changed
     }
 
-    fn change_kept(&self, kept: &dyn KeepsDirectory, state: &Arc<State>, work: Together<'_>) -> Result<Option<Changed>, Error> {
-        let (mut made, mut changed) = (None, None);
-        let next = std::cell::Cell::new(None);
-        kept.change(
-            &mut |pages| {
-                let latest = state.caught_up(pages)?;
-                let (version, keep) = work(latest.as_ref().unwrap_or(state), pages.ledger())?;
-                if let Some((mut version, references)) = version {
-                    version.write(pages, references.as_deref())?;
-                    version.watch = Some(Watch::after(pages));
-                    changed = self.is_watched().then(|| Changed::of(&version.directory, references));
-                    next.set(Some(Arc::new(version)));
-                }
-                Ok(keep)
-            },
-            // Before others can know: so that no thread here is behind them.
-            &mut || made = next.take(),
-        )?;
-        if let Some(made) = made {
-            self.state.store(made);
-        }
-        Ok(changed)
+    fn change_kept<T>(
+        &self,
+        kept: &dyn KeepsDirectory,
+        state: &Arc<State>,
+        work: impl Fn(&State, &mut dyn Ledger) -> Result<(T, Option<Made>, Keep), Error>,
+    ) -> Result<(T, Option<Changed>), Error> {
+        let body = |pages: &mut dyn Pages| {
+            let latest = state.caught_up(pages)?;
+            let (value, made, keep) = work(latest.as_ref().unwrap_or(state), pages.ledger())?;
+            let Some((mut version, references)) = made else { return Ok(((value, None, None), keep)) };
+            version.write(pages, references.as_deref())?;
+            version.watch = Some(Watch::after(pages));
+            let changed = self.is_watched().then(|| Changed::of(&version.directory, references));
+            Ok(((value, Some(Arc::new(version)), changed), keep))
+        };
+        // Put in force before others can know of it, so that no thread of this process is behind another process.
+        let (value, _, changed) = store::change_directory(kept, body, |(_, version, _)| {
+            if let Some(version) = version {
+                self.state.store(Arc::clone(version));
+            }
+        })?;
+        Ok((value, changed))
     }
 }
 
@@ -174,16 +166,12 @@ impl State {
     /// The version to begin with: of the directory that the store keeps.
     pub(super) fn first(self) -> Result<Self, Error> {
         let Some(kept) = self.store.directory().filter(|_| matches!(self.loaded.kind, Kind::Tenancy(_))) else { return Ok(self) };
-        let mut next = None;
-        kept.look(&mut |pages| {
+        store::view_directory(kept, |pages| {
             let watch = Watch::now(pages);
             let revision = pages.revision()?;
-            let mut state = if revision == 0 { self.over(self.directory.clone())? } else { self.over(self.all(pages, revision)?)? };
-            state.watch = Some(watch);
-            next = Some(state);
-            Ok(())
-        })?;
-        Ok(next.unwrap_or(self))
+            let directory = if revision == 0 { self.directory.clone() } else { self.all(pages, revision)? };
+            Ok(Self { watch: Some(watch), ..self.over(directory)? })
+        })
     }
 
     /// The version that the store has, if it is another than this.

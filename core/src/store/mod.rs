@@ -212,8 +212,77 @@ pub(crate) trait Ledger {
     fn write_document(&mut self, account: &str, name: &str, text: &str) -> Result<(), Error>;
 }
 
-/// What a transaction does.
+/// The body of a transaction as a store runs it: perhaps more than once, so only [`transaction`] and [`view`] make one.
 pub(crate) type Work<'w> = &'w mut dyn FnMut(&mut dyn Ledger) -> Result<Keep, Error>;
+
+/// Runs one transaction about these accounts and returns the value of its body.
+///
+/// A store may run the body again: a group commit that is rolled back repeats the bodies of its members. So the body is a
+/// [`Fn`] that returns its value, and cannot leave the value of an earlier run in a variable outside.
+pub(crate) fn transaction<T>(
+    store: &dyn Store,
+    accounts: &[&str],
+    durability: Durability,
+    body: impl Fn(&mut dyn Ledger) -> Result<(T, Keep), Error>,
+) -> Result<T, Error> {
+    let mut last = None;
+    store.write(accounts, durability, &mut |ledger| {
+        last = None;
+        let (value, keep) = body(ledger)?;
+        last = Some(value);
+        Ok(keep)
+    })?;
+    last.ok_or_else(unanswered)
+}
+
+/// Runs `body` on one view of an account and returns its value. Nothing that it writes is kept; a store may run it twice.
+pub(crate) fn view<T>(store: &dyn Store, account: &str, body: impl Fn(&mut dyn Ledger) -> Result<T, Error>) -> Result<T, Error> {
+    let mut last = None;
+    store.read(account, &mut |ledger| {
+        last = None;
+        last = Some(body(ledger)?);
+        Ok(Keep::No)
+    })?;
+    last.ok_or_else(unanswered)
+}
+
+/// Runs one transaction over the directory and the counts, and returns the value of its body. `published` receives that value
+/// once the transaction is committed, before any other thread or process can see it.
+pub(crate) fn change_directory<T>(
+    kept: &dyn KeepsDirectory,
+    body: impl Fn(&mut dyn Pages) -> Result<(T, Keep), Error>,
+    published: impl Fn(&T),
+) -> Result<T, Error> {
+    let last = std::cell::RefCell::new(None);
+    let run = &mut |pages: &mut dyn Pages| {
+        last.replace(None);
+        let (value, keep) = body(pages)?;
+        last.replace(Some(value));
+        Ok(keep)
+    };
+    kept.change(run, &mut || {
+        if let Some(value) = &*last.borrow() {
+            published(value);
+        }
+    })?;
+    last.into_inner().ok_or_else(unanswered)
+}
+
+/// Reads the directory in one view and returns the value of `body`, which may be run twice.
+pub(crate) fn view_directory<T>(kept: &dyn KeepsDirectory, body: impl Fn(&mut dyn Pages) -> Result<T, Error>) -> Result<T, Error> {
+    let mut last = None;
+    kept.look(&mut |pages| {
+        last = None;
+        last = Some(body(pages)?);
+        Ok(())
+    })?;
+    last.ok_or_else(unanswered)
+}
+
+/// A store that reports success without having run the body: a fault of the store.
+fn unanswered() -> Error {
+    Error::Panic { reason: "the store ended a transaction without running it".to_owned() }
+}
 
 /// What an acknowledged transaction outlives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
