@@ -10,6 +10,9 @@ use crate::window;
 /// A day, in milliseconds: as far as a clock may run ahead of the last instant that a store saw.
 pub(crate) const DAY: i64 = 86_400_000;
 
+/// How far two readings of one clock may be apart, in milliseconds.
+const CLOCKS_APART: i64 = 1_000;
+
 /// What tells the time, in milliseconds since 1970 UTC.
 #[derive(Debug, Clone, Default)]
 pub enum Clock {
@@ -124,6 +127,11 @@ impl HighWater {
         }
         self.raise(now);
         Ok(now)
+    }
+
+    /// Whether this clock says that an instant which another process has seen can be: it is hardly ahead of it.
+    pub(crate) fn confirms(&self, seen: i64) -> bool {
+        seen <= self.clock.now().saturating_add(CLOCKS_APART)
     }
 
     /// Takes the clock's word for it.

@@ -281,7 +281,7 @@ errors! {
     /// A stream could not be read or written.
     Stream { reason: String } "store.stream" "the stream failed: {reason}" "nothing was changed";
     /// The store is not one that this build has.
-    Store { store: String } "store.unknown" "no store `{store}`" "stores are `memory:` and `sqlite:PATH`, with the options `?durability=power` and `?create=no`";
+    Store { store: String } "store.unknown" "no store `{store}`" "stores are `memory:` and `sqlite:PATH`, with the options `?durability=power`, `?create=no`, `?lock_timeout=MILLISECONDS` and `?mode=OCTAL`, separated by `&`";
     /// The file, or its folder, cannot be opened.
     StoreUnreachable { store: String, reason: String } "store.unreachable" "store `{store}` cannot be opened: {reason}" "its folder must exist and be the process's to write";
     /// Nothing can be written to it.
@@ -289,7 +289,7 @@ errors! {
     /// The disk is full.
     StoreFull { store: String } "store.full" "no room is left for store `{store}`" "nothing was written; make room and try again";
     /// Reading or writing failed.
-    StoreIo { store: String, reason: String } "store.io" "store `{store}` failed: {reason}" "nothing was written; look at the disk, then try again";
+    StoreIo { store: String, reason: String } "store.io" "store `{store}` failed: {reason}" "nothing was committed; look at the disk, then try again";
     /// The file is not what it was when it was opened.
     StoreReplaced { store: String } "store.replaced" "the file of store `{store}` was removed or replaced" "put it back, or open the engine anew";
     /// The file is another program's.
@@ -300,8 +300,16 @@ errors! {
     StoreNetwork { store: String, system: String } "store.network" "store `{store}` lies on a network file system ({system}), whose locks do not hold" "put it on a disk of this machine";
     /// The file cannot be read as what it was.
     StoreCorrupt { store: String, reason: String } "store.corrupt" "store `{store}` is damaged: {reason}" "restore it from a copy; `sublet verify` says what does not agree";
-    /// Another program holds the database.
-    StoreLocked { store: String } "store.locked" "store `{store}` is held by another program" "only Sublet may write to it: use `sublet inspect` to look into it";
+    /// Somebody else has the lock for longer than the call may wait.
+    StoreLocked { store: String, holder: String } "store.locked" "store `{store}` is locked by {holder}" "nothing was written; a process that is paused or stuck must go on or end, then try again; `?lock_timeout=MILLISECONDS` says how long to wait";
+    /// The caller gave up while it waited for the lock.
+    Interrupted { store: String } "store.interrupted" "the wait for store `{store}` was interrupted" "nothing was written; try again when it suits";
+    /// The commit failed after its end may have been written.
+    StoreUnknownOutcome { store: String, reason: String } "store.unknown_outcome" "nobody knows whether store `{store}` was written: {reason}" "repeat the call with the same idempotency key, which takes once; without a key, read `history` before you repeat it";
+    /// The database has another name, with another log beside it.
+    StoreOtherName { store: String } "store.other_name" "the file of store `{store}` has a second name, or is open under another one" "open it under one name everywhere: remove hard links, and mount the folder instead of the file";
+    /// The log or the index was removed while others have the database open.
+    StoreSideFile { store: String, file: String } "store.side_file" "the file `{file}` of store `{store}` was removed or cut while processes have it open" "leave the files beside a database alone; its other processes put it right at their next change, then try again";
     /// What is in the store cannot be read with this bundle.
     StoreBehind { store: String, revision: u64, code: &'static str, reason: String } "store.behind" "the directory of store `{store}` at revision {revision} does not fit this process's bundle: {reason} [{code}]" "load the policies that it was changed with";
     /// A form of a verb that would keep an event loop waiting for a file.

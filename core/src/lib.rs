@@ -42,6 +42,7 @@ mod stats;
 mod store;
 mod take;
 mod transfer;
+mod wait;
 mod window;
 
 pub use access_level::AccessLevel;
@@ -78,6 +79,7 @@ pub use request::{Circumstances, IntoAction, Request, Resource};
 pub use stats::{ErrorCount, Series, Stats};
 pub use store::{InspectedCount, Inspection, OperationKind, Verification, inspect, verify_store};
 pub use take::Take;
+pub use wait::with_interrupt;
 pub use window::{Calendar, Window, instant_text, parse_instant};
 
 /// Reads JSON as the engine itself does: duplicate keys (escaped twins included), nesting over 64 and numbers that would

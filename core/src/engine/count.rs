@@ -187,7 +187,7 @@ impl Engine {
     }
 
     pub(super) fn is_latest(&self, state: &State) -> bool {
-        self.state.is_latest(state) && state.is_fresh()
+        self.state.is_latest(state) && state.is_unchanged()
     }
 
     fn take(&self, verb: &'static str, question: &Question<'_>, take: &Take<'_>, taking: Taking) -> Result<Decision, Error> {

@@ -69,7 +69,10 @@ pub struct Engine {
     /// Who wants to know what happens. First, for each verb looks at it.
     hub: Hub,
     state: Versions,
+    /// Taken by whoever changes directory or policies.
     turn: Turn,
+    /// Taken by whoever follows the changes of other processes.
+    following: Turn,
     caps: Caps,
     validation: Validation,
 }
@@ -90,7 +93,7 @@ impl Engine {
                 _ => return Err(Error::Store { store: crate::id::short(&options.store) }),
             };
             let state = State::new(Arc::new(loaded), Directory::default(), (&Catalog::default(), false), &store)?.first()?;
-            Ok(Self { hub, state: Versions::new(state), turn: Turn::default(), caps: options.caps, validation: options.validation })
+            Ok(Self { hub, state: Versions::new(state), turn: Turn::default(), following: Turn::default(), caps: options.caps, validation: options.validation })
         })
     }
 
@@ -103,12 +106,16 @@ impl Engine {
             let loaded = policy::load(source, self.validation, &self.caps)?;
             let fingerprint = Arc::clone(&loaded.fingerprint);
             let loaded = Arc::new(loaded);
-            self.turn.take(|| {
-                let now = self.current()?;
-                let next = now.with(loaded, now.directory.clone(), &now.loaded)?;
-                let replaced = Arc::clone(&now.loaded.fingerprint);
-                self.state.store(Arc::new(next));
-                Ok((replaced, fingerprint))
+            self.take_turn(|| {
+                loop {
+                    let _ = self.current()?;
+                    let now = self.state.load_full();
+                    let next = now.with(Arc::clone(&loaded), now.directory.clone(), &now.loaded)?;
+                    // A change of another process may have been followed meanwhile.
+                    if self.state.replace(&now, Arc::new(next)) {
+                        return Ok((Arc::clone(&now.loaded.fingerprint), fingerprint));
+                    }
+                }
             })
         });
         let (replaced, fingerprint) = self.noted("reload", swapped)?;

@@ -8,6 +8,7 @@ use super::told::Changed;
 use super::{Engine, State, guard};
 use crate::directory::Directory;
 use crate::policy::Kind;
+use crate::wait::{WaitBudget, WaitEnd};
 use crate::store::{self, Board, Durability, Keep, KeepsDirectory, Ledger, Pages, Word};
 use crate::{Error, Ref};
 
@@ -35,22 +36,46 @@ impl Engine {
         self.catch_up(state)
     }
 
+    /// Follows the changes of other processes. Threads take turns at it, but never wait for those who change the directory.
     #[cold]
     fn catch_up(&self, state: Guard<Arc<State>>) -> Result<Guard<Arc<State>>, Error> {
         if !state.is_stale() {
             return Ok(state);
         }
+        let budget = self.budget(&state);
         drop(state);
-        self.turn.take(|| {
-            // Another thread may have done it.
-            let state = self.state.load_full();
-            let Some(kept) = state.store.directory().filter(|_| state.is_stale()) else { return Ok(()) };
-            if let Some(next) = store::view_directory(kept, |pages| state.caught_up(pages))? {
-                self.state.store(Arc::new(next));
+        let followed = self.following.take(&budget, || -> Result<(), Error> {
+            loop {
+                let state = self.state.load_full();
+                let Some(kept) = state.store.directory().filter(|_| state.is_stale()) else { return Ok(()) };
+                let next = store::view_directory(kept, |pages| state.caught_up(pages))?;
+                // A change of this process, or other policies, may have come first: then this is done again on top of it.
+                if next.is_none_or(|next| self.state.replace(&state, Arc::new(next))) {
+                    return Ok(());
+                }
             }
-            Ok(())
-        })?;
+        });
+        followed.map_err(|end| self.waited(end))??;
         Ok(self.state.load())
+    }
+
+    fn budget(&self, state: &State) -> WaitBudget {
+        WaitBudget::enter(state.store.lock_timeout())
+    }
+
+    /// The error of a caller that waited in vain for another thread of this process.
+    pub(super) fn waited(&self, end: WaitEnd) -> Error {
+        let store = self.state.load().store.name().to_owned();
+        match end {
+            WaitEnd::TimedOut => Error::StoreLocked { store, holder: "another thread of this process".to_owned() },
+            WaitEnd::Interrupted => Error::Interrupted { store },
+        }
+    }
+
+    /// Does the work while no other thread of this process changes directory or policies.
+    pub(super) fn take_turn<T>(&self, work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+        let budget = self.budget(&self.state.load());
+        self.turn.take(&budget, work).map_err(|end| self.waited(end))?
     }
 
     /// Puts a new version in place of the latest: in the store, and here.
@@ -95,12 +120,13 @@ impl Engine {
     /// Does the work in its turn, with the latest version that this process has.
     fn in_turn<T>(&self, verb: &str, work: impl FnOnce(&Arc<State>) -> Result<T, Error>) -> Result<T, Error> {
         self.state.load().tenancy(verb)?;
-        self.turn.take(|| {
+        self.take_turn(|| {
             let mut state = self.state.load_full();
             // Before the work, and kept should it fail: so that transactions which fail cannot make every one tidy up.
             if let Some(tidy) = state.tidied(verb)? {
-                state = Arc::new(tidy);
-                self.state.store(Arc::clone(&state));
+                let tidy = Arc::new(tidy);
+                self.state.replace(&state, Arc::clone(&tidy));
+                state = tidy;
             }
             work(&state)
         })
@@ -140,9 +166,17 @@ impl Engine {
 }
 
 impl Watch {
+    /// What the board says, read before the directory is: so that a change which comes in between is followed again.
     fn now(pages: &dyn Pages) -> Self {
         let board = pages.board();
-        Self { seen: board.now(Word::Directory), file: pages.file(), board }
+        let word = board.now(Word::Directory);
+        if board.is_lost() {
+            // Words that are lost say nothing: each question looks at the directory until they are there again.
+            return Self { seen: u64::MAX, file: pages.file(), board };
+        }
+        // An odd word is that of a change which is being committed: not seen yet, unless whoever commits it is gone.
+        let seen = if word & 1 == 1 && pages.is_changing() { word & !1 } else { word };
+        Self { seen, file: pages.file(), board }
     }
 
     /// What it will say when this change is committed.
@@ -155,6 +189,11 @@ impl Watch {
 impl State {
     #[inline]
     pub(super) fn is_fresh(&self) -> bool {
+        self.watch.as_ref().is_none_or(|watch| watch.board.still_says(Word::Directory, watch.seen))
+    }
+
+    /// Whether no change of the directory was committed since this version was read.
+    pub(super) fn is_unchanged(&self) -> bool {
         self.watch.as_ref().is_none_or(|watch| watch.board.now(Word::Directory) == watch.seen)
     }
 

@@ -1,6 +1,6 @@
 //! The version in force: swapped atomically, read without waiting.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::{ArcSwap, Guard};
@@ -13,11 +13,13 @@ pub(super) struct Versions {
     state: ArcSwap<State>,
     /// The stamp of the version in force, or of the one that is about to be.
     stamp: AtomicU64,
+    /// Held for the moment of a swap.
+    swap: Mutex<()>,
 }
 
 impl Versions {
     pub(super) fn new(first: State) -> Self {
-        Self { stamp: AtomicU64::new(first.stamp), state: ArcSwap::from_pointee(first) }
+        Self { stamp: AtomicU64::new(first.stamp), swap: Mutex::new(()), state: ArcSwap::from_pointee(first) }
     }
 
     #[inline]
@@ -29,8 +31,24 @@ impl Versions {
         self.state.load_full()
     }
 
+    /// Puts another in force in the place of `base`; not if that is no longer in force. Returns whether it did.
+    pub(super) fn replace(&self, base: &Arc<State>, next: Arc<State>) -> bool {
+        let swap = self.swap.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_base = Arc::ptr_eq(&self.state.load(), base);
+        if is_base {
+            self.put(next);
+        }
+        drop(swap);
+        is_base
+    }
+
     /// Puts another in force. Writers take turns.
     pub(super) fn store(&self, next: Arc<State>) {
+        let _swap = self.swap.lock().unwrap_or_else(PoisonError::into_inner);
+        self.put(next);
+    }
+
+    fn put(&self, next: Arc<State>) {
         // In this order: once anybody can have the next version, the one before passes for the latest no more.
         self.stamp.store(next.stamp, Ordering::SeqCst);
         self.state.store(next);

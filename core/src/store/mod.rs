@@ -305,6 +305,10 @@ pub(crate) trait Store: std::fmt::Debug + Send + Sync {
     fn keeps_notes(&self) -> bool {
         false
     }
+    /// How long a call waits for a lock that somebody else holds.
+    fn lock_timeout(&self) -> std::time::Duration {
+        crate::wait::DEFAULT_LOCK_TIMEOUT
+    }
     /// Where the directory is kept, if it is kept.
     fn directory(&self) -> Option<&dyn KeepsDirectory> {
         None
@@ -327,6 +331,8 @@ pub(crate) trait Store: std::fmt::Debug + Send + Sync {
 pub(crate) trait Pages {
     /// The words that say whether it has changed since.
     fn board(&self) -> Arc<Board>;
+    /// Whether a living process of another handle is committing a change of the directory.
+    fn is_changing(&self) -> bool;
     /// Which file it is: another one of the same name may hold something else at the same revision.
     fn file(&self) -> (u64, u64);
     fn revision(&mut self) -> Result<u64, Error>;

@@ -22,11 +22,11 @@ pub(super) fn clock_now() -> i64 {
     Clock::System.now()
 }
 
-/// The clock of a store whose processes have counted up to `mark`.
-pub(super) fn water(clock: Clock, connection: &Connection, mark: i64) -> rusqlite::Result<HighWater> {
+/// The clock of a store: what it counts up to is what its database says.
+pub(super) fn water(clock: Clock, connection: &Connection) -> rusqlite::Result<HighWater> {
     let last: Option<i64> = connection.query_row("SELECT at FROM operations ORDER BY id DESC LIMIT 1", [], |row| row.get(0)).optional()?;
     let seen: Option<i64> = connection.query_row("SELECT value FROM meta WHERE name = 'seen'", [], |row| row.get(0)).optional()?;
-    let mark = mark.max(last.unwrap_or(i64::MIN)).max(seen.unwrap_or(i64::MIN));
+    let mark = last.max(seen).unwrap_or(i64::MIN);
     let (now, system) = (clock.now(), matches!(clock, Clock::System));
     let water = HighWater::new(clock, mark);
     let Some((id, ahead)) = start(now).filter(|_| system) else { return Ok(water) };
@@ -60,7 +60,7 @@ mod tests {
             if let Some((id, ahead)) = ahead {
                 store.execute("INSERT INTO meta VALUES ('boot', ?1)", [format!("{id} {ahead}")])?;
             }
-            let water = water(Clock::System, &store, i64::MIN)?;
+            let water = water(Clock::System, &store)?;
             Ok::<_, rusqlite::Error>(water.now().is_err_and(|error| error.code() == "store.clock_jump"))
         };
         assert!(jump(None)?, "nobody vouches");

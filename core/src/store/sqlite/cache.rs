@@ -120,6 +120,8 @@ impl Ledger for View<'_> {
 pub(super) struct Noting<'s, 'c> {
     pub(super) sheet: &'s mut Sheet<'c>,
     pub(super) rows: Vec<Row>,
+    /// Documents that were written in the view: they are read again in it, and dropped with it.
+    pub(super) documents: Vec<(String, String, String)>,
 }
 
 impl Ledger for Noting<'_, '_> {
@@ -165,10 +167,14 @@ impl Ledger for Noting<'_, '_> {
     }
 
     fn document(&mut self, account: &str, name: &str) -> Result<Option<String>, Error> {
-        self.sheet.document(account, name)
+        match self.documents.iter().rev().find(|(of, known, _)| of == account && known == name) {
+            Some((_, _, text)) => Ok(Some(text.clone())),
+            None => self.sheet.document(account, name),
+        }
     }
 
     fn write_document(&mut self, account: &str, name: &str, text: &str) -> Result<(), Error> {
-        self.sheet.write_document(account, name, text)
+        self.documents.push((account.to_owned(), name.to_owned(), text.to_owned()));
+        Ok(())
     }
 }

@@ -11,7 +11,7 @@ pub(super) fn of(store: &str, error: &Sqlite) -> Error {
     match code {
         Some(ErrorCode::DiskFull) => Error::StoreFull { store },
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => Error::StoreReadOnly { store },
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::StoreLocked { store },
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::StoreLocked { store, holder: "a program that has it open with SQLite".to_owned() },
         Some(ErrorCode::CannotOpen) => Error::StoreUnreachable { store, reason },
         Some(ErrorCode::SystemIoFailure | ErrorCode::OutOfMemory) => Error::StoreIo { store, reason },
         Some(ErrorCode::NotADatabase) => Error::StoreForeign { store },

@@ -74,8 +74,8 @@ pub(super) fn keep(lock: &File) {
 }
 
 /// It is about to be closed.
-pub(super) fn forget(lock: &File) {
-    inside().locks.retain(|known| *known != lock.as_raw_fd());
+pub(super) fn forget(lock: RawFd) {
+    inside().locks.retain(|known| *known != lock);
 }
 
 extern "C" fn before() {

@@ -37,8 +37,6 @@ pub(super) struct Sheet<'c> {
     pub(super) file: (u64, u64),
     pub(super) prune: &'c mut Prune,
     pub(super) now: i64,
-    /// Whether nobody has written in it before.
-    pub(super) alone: bool,
     /// Whether this caller has written.
     pub(super) wrote: bool,
     /// Of the buckets that were read, how many rows of `holds` they have.
@@ -63,6 +61,13 @@ impl Sheet<'_> {
 
     pub(super) fn run(&self, sql: &str, params: impl Params) -> Result<usize, Error> {
         self.told(self.connection.prepare_cached(sql).and_then(|mut statement| statement.execute(params)))
+    }
+
+    /// The latest instant that the database vouches for.
+    pub(super) fn latest_instant(&self) -> Result<i64, Error> {
+        let last = self.one("SELECT at FROM operations ORDER BY id DESC LIMIT 1", [], |row| row.get::<_, i64>(0))?;
+        let seen = self.one("SELECT value FROM meta WHERE name = 'seen'", [], |row| row.get::<_, i64>(0))?;
+        Ok(last.max(seen).unwrap_or(i64::MIN))
     }
 
     /// The clock is believed up to this instant.

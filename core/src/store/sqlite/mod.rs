@@ -1,64 +1,106 @@
 //! Counts and the directory in one SQLite file that several processes of a machine share.
 //!
 //! Every transaction takes a lock on a side file, and then SQLite's own: the first is what makes the order fair, and holds
-//! whatever another SQLite in the process does. Threads of one process that come while a transaction is open join it, and
-//! are answered when it is committed; should one have to take back what it wrote, all do their parts anew. No thread is
-//! started, so a fork loses none.
+//! whatever another SQLite in the process does. Waiting for it ends: with the lock, with the caller's budget, or by the caller's
+//! interrupt. Threads of one process that come while a transaction is open join it ([`group_commit`]). Whoever only reads has a
+//! connection of its own and takes no lock ([`reader`]). No thread is started, so a fork loses none.
 
 mod board;
 mod boot;
+mod bus_guard;
 mod cache;
-mod desk;
 mod fault;
 mod file;
 mod fork;
+mod group_commit;
+mod handle;
 mod inspect;
 mod ledger;
 mod locks;
 mod pages;
+mod reader;
 mod rows;
 mod verify;
 
 use std::process;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use arc_swap::ArcSwap;
+use smallvec::SmallVec;
 
 pub(crate) use self::board::{Board, Word};
-use self::cache::{Noting, View};
-use self::desk::{Desk, Room};
-use self::file::{Named, Open, Place};
+use self::cache::{Cache, Noting, View};
+use self::file::{Connected, Named, Open, Place};
+use self::group_commit::{CommitError, GroupCommit, Outcome};
+use self::handle::{Handle, Shared};
 pub use self::inspect::{InspectedCount, Inspection, inspect, verify_store};
+use self::ledger::Sheet;
 use super::{Durability, Keep, KeepsDirectory, Store, Verification, Work};
 use crate::Error;
 use crate::clock::{Clock, HighWater};
+use crate::wait::{TimedMutex, WaitBudget, WaitEnd};
 
 /// The store of one file.
 #[derive(Debug)]
 pub(crate) struct Sqlite {
-    place: Place,
+    shared: Arc<Shared>,
     /// Whether every commit reaches the disk before it is answered.
     power: bool,
     water: HighWater,
-    /// Names the store for good: a file of the same path with another name is another store.
-    id: String,
     room: ArcSwap<Room>,
 }
+
+/// What this process has open.
+struct Room {
+    process: u32,
+    writers: GroupCommit<Handle>,
+    reader: TimedMutex<Option<Connected>>,
+    cache: std::sync::Mutex<Cache>,
+}
+
+impl std::fmt::Debug for Room {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Room").field("process", &self.process).finish_non_exhaustive()
+    }
+}
+
+impl Room {
+    fn new(shared: &Arc<Shared>, open: Option<Open>) -> Self {
+        let writers = GroupCommit::new(Handle::new(Arc::clone(shared), open));
+        Self { process: process::id(), writers, reader: TimedMutex::new(None), cache: std::sync::Mutex::default() }
+    }
+
+    fn cache(&self) -> std::sync::MutexGuard<'_, Cache> {
+        self.cache.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        // The connections of another process are given up, and never closed: that would disturb the other's.
+        if self.process != process::id() {
+            self.writers.target_mut().give_up();
+            std::mem::forget(self.reader.get_mut().take());
+        }
+    }
+}
+
+/// One caller's work in a transaction.
+type Member<'m> = &'m mut dyn FnMut(&mut Sheet<'_>) -> Result<Keep, Error>;
 
 impl Sqlite {
     /// Opens the store of that name.
     pub(crate) fn open(name: &str, clock: Clock) -> Result<Self, Error> {
-        let Named { place, power, create } = file::named(name)?;
-        if !create && !place.path.is_file() {
-            return Err(place.missing());
-        }
+        let Named { place, power, lock_timeout } = file::named(name)?;
+        let budget = WaitBudget::enter(lock_timeout);
+        let (open, id) = Open::new(&place, None, &budget)?;
         let pass = fork::Pass::new();
-        let (open, id) = Open::new(&place, None)?;
-        let water = boot::water(clock, &open.connection, open.board.mark().load(Ordering::Acquire)).map_err(|found| place.sqlite(&found))?;
-        locks::end_turn(&open.lock).map_err(|found| fault::file(&place.name, &found))?;
+        let water = boot::water(clock, &open.connected.connection).map_err(|found| place.sqlite(&found))?;
         drop(pass);
-        Ok(Self { place, power, water, id, room: ArcSwap::from_pointee(Room::new(Desk::new(Some(open)))) })
+        locks::end_turn(&open.lock, &open.board).map_err(|found| fault::file(&place.name, &found))?;
+        let shared = Arc::new(Shared { place, id, lock_timeout, board: ArcSwap::from(Arc::clone(&open.board)) });
+        let room = ArcSwap::from_pointee(Room::new(&shared, Some(open)));
+        Ok(Self { shared, power, water, room })
     }
 
     /// This process's handle. That of the process which it was forked from is given up.
@@ -68,41 +110,127 @@ impl Sqlite {
             return room;
         }
         // Of several threads of the child one wins; all then load the winner's.
-        self.room.compare_and_swap(&room, Arc::new(Room::new(Desk::new(None))));
+        self.room.compare_and_swap(&room, Arc::new(Room::new(&self.shared, None)));
         self.room.load_full()
+    }
+
+    /// The error of a caller that waited in vain for another thread of this process.
+    fn waited(&self, end: WaitEnd) -> Error {
+        let inode = self.shared.board.load().identity.1;
+        self.shared.place.not_locked(end.into(), inode)
+    }
+
+    fn told(&self, error: CommitError<Error>) -> Error {
+        match error {
+            CommitError::Fault(error) => error,
+            CommitError::Waited(end) => self.waited(end),
+            CommitError::Unknown => self.shared.place.unknown_outcome("its commit has not ended in time"),
+        }
+    }
+
+    /// One transaction, or a part of one that is open.
+    fn transact(&self, full: bool, work: Member<'_>) -> Result<(), Error> {
+        let budget = WaitBudget::enter(self.shared.lock_timeout);
+        let part = &mut |handle: &mut Handle| self.part(handle, work);
+        self.room().writers.run(full, &budget, part).map_err(|error| self.told(error))?
+    }
+
+    /// A transaction about the directory: of its own, and on the disk before it is answered. `published` is called when it is
+    /// committed and before others can know.
+    fn transact_alone(&self, work: Member<'_>, published: &mut dyn FnMut()) -> Result<(), Error> {
+        let budget = WaitBudget::enter(self.shared.lock_timeout);
+        let part = &mut |handle: &mut Handle| self.part(handle, work);
+        let commit = &mut |handle: &mut Handle| self.commit_change(handle, published);
+        self.room().writers.run_alone(&budget, part, commit).map_err(|error| self.told(error))?
+    }
+
+    fn commit_change(&self, handle: &mut Handle, published: &mut dyn FnMut()) -> Result<(), Error> {
+        use self::group_commit::CommitTarget;
+        let Some(board) = handle.open.as_ref().map(|open| Arc::clone(&open.board)) else { return Err(self.shared.place.replaced()) };
+        if let Some(open) = &handle.open {
+            locks::begin_change(&open.lock).map_err(|found| fault::file(&self.shared.place.name, &found))?;
+        }
+        board.begin(Word::Directory);
+        let committed = handle.commit();
+        if committed.is_ok() {
+            published();
+        }
+        board.end(Word::Directory);
+        if let Some(open) = &handle.open {
+            // Should it fail, the lock goes with its file; what is committed is committed.
+            let _ = locks::end_change(&open.lock);
+        }
+        committed
+    }
+
+    /// One caller's work, and what is to become of it. Mostly there is nothing to take back: verbs decide before they write.
+    fn part(&self, handle: &mut Handle, work: Member<'_>) -> (Result<(), Error>, Outcome<Error>) {
+        let Some(open) = &mut handle.open else {
+            let error = self.shared.place.replaced();
+            return (Err(error.clone()), Outcome::Broken(error));
+        };
+        let (board, file) = (Arc::clone(&open.board), open.connected.identity());
+        let mut sheet = Sheet {
+            connection: &open.connected.connection,
+            board: &board,
+            place: &self.shared.place,
+            file,
+            prune: &mut open.prune,
+            now: self.water.mark(),
+            wrote: false,
+            holds: SmallVec::new(),
+        };
+        let worked = crate::engine::guard(|| {
+            sheet.now = self.instant(&mut sheet)?;
+            work(&mut sheet)
+        });
+        let wrote = sheet.wrote;
+        let is_broken = |error: &Error| {
+            let of_the_file = error.code().starts_with("store.");
+            of_the_file && !matches!(error, Error::ClockJump { .. } | Error::StoreBehind { .. })
+        };
+        match worked {
+            Ok(Keep::Yes) => (Ok(()), Outcome::Keep),
+            Ok(Keep::No) => (Ok(()), Outcome::Discard { wrote }),
+            Err(error) if is_broken(&error) => (Err(error.clone()), Outcome::Broken(error)),
+            Err(error) => (Err(error), Outcome::Discard { wrote }),
+        }
     }
 
     /// The answer from what was read before, where no process has written a count since.
     fn recalled(&self, room: &Room, account: &str, work: Work<'_>) -> Option<Result<(), Error>> {
         let cache = room.cache();
-        let now = match self.instant(cache.board()?) {
+        let board = cache.board()?;
+        // What another process has seen is believed as far as this one's clock confirms it; else the file is asked.
+        let seen = board.mark().load(std::sync::atomic::Ordering::Acquire);
+        if seen > self.water.mark() {
+            if !self.water.confirms(seen) {
+                return None;
+            }
+            self.water.raise(seen);
+        }
+        let now = match self.water.now() {
             Ok(now) => now,
             Err(error) => return Some(Err(error)),
         };
+        board.mark().fetch_max(now, std::sync::atomic::Ordering::AcqRel);
         let mut view = View { rows: cache.of(account), now, missed: false };
         let answer = work(&mut view);
         (!view.missed).then(|| answer.map(drop))
-    }
-
-    /// The instant of a transaction: never before that of another, in whichever process it was.
-    fn instant(&self, board: &Board) -> Result<i64, Error> {
-        let seen = board.mark().load(Ordering::Acquire);
-        if seen > self.water.mark() {
-            self.water.raise(seen);
-        }
-        let now = self.water.now()?;
-        board.mark().fetch_max(now, Ordering::AcqRel);
-        Ok(now)
     }
 }
 
 impl Store for Sqlite {
     fn name(&self) -> &str {
-        &self.place.name
+        &self.shared.place.name
     }
 
     fn touches_files(&self) -> bool {
         true
+    }
+
+    fn lock_timeout(&self) -> std::time::Duration {
+        self.shared.lock_timeout
     }
 
     fn directory(&self) -> Option<&dyn KeepsDirectory> {
@@ -118,38 +246,32 @@ impl Store for Sqlite {
         if let Some(answer) = self.recalled(&room, account, work) {
             return answer;
         }
-        let mut noted = None;
-        self.transact(self.power, &mut |sheet| {
-            let at = (Arc::clone(sheet.board), sheet.board.now(Word::Counts));
-            // In a transaction that others have written in there is nothing to note yet.
-            let alone = sheet.alone;
-            let mut noting = Noting { sheet, rows: Vec::new() };
+        // Before the view: should a count be written in between, what was read is not taken for what is there.
+        let board = self.board();
+        let counts = board.now(Word::Counts);
+        let rows = self.view(&mut |sheet| {
+            sheet.now = self.instant(sheet)?;
+            let mut noting = Noting { sheet, rows: Vec::new(), documents: Vec::new() };
             work(&mut noting)?;
-            noted = Some((at, noting.rows)).filter(|_| alone);
-            Ok(Keep::No)
+            Ok(noting.rows)
         })?;
-        if let Some((at, rows)) = noted {
-            room.cache().put(account, at, rows);
+        if counts & 1 == 0 {
+            room.cache().put(account, (board, counts), rows);
         }
         Ok(())
     }
 
     fn account_of(&self, operation: u64) -> Result<Option<String>, Error> {
-        let mut account = None;
-        self.transact(self.power, &mut |sheet| {
-            account = super::Ledger::operation(sheet, operation)?.map(|found| found.account);
-            Ok(Keep::No)
-        })?;
-        Ok(account)
+        self.view(&mut |sheet| Ok(super::Ledger::operation(sheet, operation)?.map(|found| found.account)))
     }
 
     fn verify(&self) -> Result<Verification, Error> {
         let _pass = fork::Pass::new();
-        verify::verify(&self.place)
+        verify::verify(&self.shared.place)
     }
 
     fn clear(&self) -> Result<(), Error> {
-        Err(Error::StoreVerb { store: self.place.name.clone(), verb: "forget_counts".to_owned() })
+        Err(Error::StoreVerb { store: self.shared.place.name.clone(), verb: "forget_counts".to_owned() })
     }
 
     fn accept_clock(&self) -> Result<(), Error> {

@@ -6,7 +6,7 @@ use rusqlite::params;
 
 use super::board::{Board, Word};
 use super::ledger::Sheet;
-use super::{Sqlite, fork, locks};
+use super::{Sqlite, locks};
 use crate::Error;
 use crate::store::{Keep, KeepsDirectory, Ledger, Pages};
 
@@ -14,6 +14,10 @@ use crate::store::{Keep, KeepsDirectory, Ledger, Pages};
 const TAIL: u64 = 10_000;
 
 impl Pages for Sheet<'_> {
+    fn is_changing(&self) -> bool {
+        locks::is_changing(self.board.asking())
+    }
+
     fn board(&self) -> Arc<Board> {
         Arc::clone(self.board)
     }
@@ -85,6 +89,10 @@ impl KeepsDirectory for Sqlite {
     }
 
     fn is_stale(&self, board: &Board, known: u64) -> bool {
+        // The words of the file that the name leads to may be others now.
+        if !std::ptr::eq(&raw const *self.board(), board) {
+            return true;
+        }
         let now = board.now(Word::Directory);
         if now == known {
             return false;
@@ -95,14 +103,13 @@ impl KeepsDirectory for Sqlite {
     }
 
     fn look(&self, work: &mut dyn FnMut(&mut dyn Pages) -> Result<(), Error>) -> Result<(), Error> {
-        self.transact(false, &mut |sheet| work(sheet).map(|()| Keep::No))
+        self.view(&mut |sheet| work(sheet))
     }
 }
 
 impl Sqlite {
     /// Whether whoever is committing a change of the directory is alive.
     fn is_changing(&self) -> bool {
-        let _pass = fork::Pass::new();
-        super::board::open_lock(&self.place.beside("-lock")).is_ok_and(|lock| locks::is_changing(&lock))
+        locks::is_changing(self.shared.board.load().asking())
     }
 }

@@ -1,0 +1,179 @@
+//! Survives the truncation of a mapped file: reading a page that is gone is a signal (`SIGBUS`), which would end the host.
+//!
+//! The handler puts an empty page in the place of the one that is gone, for the files that this module was told of, and notes
+//! the loss; whoever uses the mapping looks at the note, and gives an error or maps the file again. Every other `SIGBUS` goes to
+//! the handler that was there before.
+#![allow(unsafe_code, reason = "a signal handler, and the system calls that it may use")]
+
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
+use std::sync::Once;
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+
+/// How many files are guarded at most. A process has few stores; the oldest gives way.
+const MAX_FILES: usize = 256;
+
+static FILES: [AtomicU64; MAX_FILES] = [const { AtomicU64::new(0) }; MAX_FILES];
+static NEXT_FILE: AtomicU64 = AtomicU64::new(0);
+static LOST_PAGES: AtomicU64 = AtomicU64::new(0);
+/// The action that was in force before, leaked so that the handler may read it.
+static PREVIOUS: AtomicPtr<libc::sigaction> = AtomicPtr::new(std::ptr::null_mut());
+
+/// Guards mappings of this file from now on.
+pub(super) fn guard(file: &Metadata) {
+    static INSTALLED: Once = Once::new();
+    INSTALLED.call_once(install);
+    let inode = file.ino();
+    if FILES.iter().all(|known| known.load(Ordering::Relaxed) != inode) {
+        let at = usize::try_from(NEXT_FILE.fetch_add(1, Ordering::Relaxed)).unwrap_or(0) % MAX_FILES;
+        if let Some(slot) = FILES.get(at) {
+            slot.store(inode, Ordering::Release);
+        }
+    }
+}
+
+/// Returns how many pages of guarded files were lost so far.
+pub(super) fn lost_pages() -> u64 {
+    LOST_PAGES.load(Ordering::Acquire)
+}
+
+fn install() {
+    // SAFETY: `sigaction` is zeroed as C does, and both pointers are valid. The handler lives as long as the program. The old
+    // action is read before the new one is in force, so that a signal in between finds it.
+    unsafe {
+        let mut previous: libc::sigaction = std::mem::zeroed();
+        if libc::sigaction(libc::SIGBUS, std::ptr::null(), &raw mut previous) != 0 {
+            return;
+        }
+        PREVIOUS.store(Box::into_raw(Box::new(previous)), Ordering::Release);
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = on_bus_error as *const () as libc::sighandler_t;
+        action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_NODEFER;
+        libc::sigemptyset(&raw mut action.sa_mask);
+        libc::sigaction(libc::SIGBUS, &raw const action, std::ptr::null_mut());
+    }
+}
+
+/// Uses system calls and atomics only: nothing here allocates, locks or panics.
+extern "C" fn on_bus_error(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
+    // SAFETY: the system gives a valid `info`. `errno` is put back as it was, because the code that was interrupted may read it.
+    unsafe {
+        let errno = *libc::__errno_location();
+        let address = (*info).si_addr() as usize;
+        let is_mended = (*info).si_code == libc::BUS_ADRERR && is_of_guarded_file(address) && put_empty_page(address);
+        *libc::__errno_location() = errno;
+        if is_mended {
+            LOST_PAGES.fetch_add(1, Ordering::AcqRel);
+            return;
+        }
+        let previous = PREVIOUS.load(Ordering::Acquire);
+        if !previous.is_null() {
+            let action = (*previous).sa_sigaction;
+            if action != libc::SIG_DFL && action != libc::SIG_IGN {
+                if (*previous).sa_flags & libc::SA_SIGINFO != 0 {
+                    let handler: extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void) = std::mem::transmute(action);
+                    handler(signal, info, context);
+                } else {
+                    let handler: extern "C" fn(libc::c_int) = std::mem::transmute(action);
+                    handler(signal);
+                }
+                return;
+            }
+        }
+        // As without this handler: the instruction runs again, and the process ends by the signal.
+        libc::signal(libc::SIGBUS, libc::SIG_DFL);
+    }
+}
+
+fn put_empty_page(address: usize) -> bool {
+    // SAFETY: only the page at the address that has just failed is replaced, inside a mapping of a guarded file.
+    unsafe {
+        let size = usize::try_from(libc::sysconf(libc::_SC_PAGESIZE)).unwrap_or(4096);
+        let page = address & !size.wrapping_sub(1);
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED;
+        libc::mmap(page as *mut libc::c_void, size, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0) != libc::MAP_FAILED
+    }
+}
+
+/// Finds the mapping of the address in `/proc/self/maps`, and whether its file is guarded.
+fn is_of_guarded_file(address: usize) -> bool {
+    let mut lines = MapLines { address, state: Field::Start, start: 0, end: 0, inode: 0, fields: 0, found: None };
+    // SAFETY: a path that ends with NUL, and a buffer of the length that is given.
+    unsafe {
+        let file = libc::open(c"/proc/self/maps".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC);
+        if file < 0 {
+            return false;
+        }
+        let mut buffer = [0_u8; 1024];
+        while lines.found.is_none() {
+            let read = libc::read(file, buffer.as_mut_ptr().cast(), buffer.len());
+            let Some(bytes) = usize::try_from(read).ok().filter(|read| *read > 0).and_then(|read| buffer.get(..read)) else { break };
+            bytes.iter().for_each(|byte| lines.take(*byte));
+        }
+        libc::close(file);
+    }
+    lines.found.is_some_and(|inode| inode != 0 && FILES.iter().any(|known| known.load(Ordering::Acquire) == inode))
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Field {
+    Start,
+    End,
+    Other,
+    Inode,
+    Rest,
+}
+
+/// Reads lines of the form `start-end perms offset device inode path`, a byte at a time.
+struct MapLines {
+    address: usize,
+    state: Field,
+    start: usize,
+    end: usize,
+    inode: u64,
+    fields: u8,
+    found: Option<u64>,
+}
+
+impl MapLines {
+    fn take(&mut self, byte: u8) {
+        let hex = |byte: u8| char::from(byte).to_digit(16).map_or(0, |digit| digit as usize);
+        match (self.state, byte) {
+            (_, b'\n') => {
+                if self.found.is_none() && self.start <= self.address && self.address < self.end {
+                    self.found = Some(self.inode);
+                }
+                (self.state, self.start, self.end, self.inode, self.fields) = (Field::Start, 0, 0, 0, 0);
+            }
+            (Field::Start, b'-') => self.state = Field::End,
+            (Field::Start, _) => self.start = self.start.wrapping_shl(4) | hex(byte),
+            (Field::End, b' ') => self.state = Field::Other,
+            (Field::End, _) => self.end = self.end.wrapping_shl(4) | hex(byte),
+            (Field::Other, b' ') => {
+                self.fields = self.fields.wrapping_add(1);
+                if self.fields == 3 {
+                    self.state = Field::Inode;
+                }
+            }
+            (Field::Inode, b'0'..=b'9') => self.inode = self.inode.wrapping_mul(10).wrapping_add(u64::from(byte.wrapping_sub(b'0'))),
+            (Field::Inode, _) => self.state = Field::Rest,
+            (Field::Other | Field::Rest, _) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_the_maps_is_read() {
+        let text = b"7f00-7f10 rw-s 00000000 08:01 4711    /a b-lock\n8000-8010 r--p 00000000 00:00 0 \n";
+        let inode = |address| {
+            let mut lines = MapLines { address, state: Field::Start, start: 0, end: 0, inode: 0, fields: 0, found: None };
+            text.iter().for_each(|byte| lines.take(*byte));
+            lines.found
+        };
+        assert_eq!((inode(0x7f00), inode(0x7f0f), inode(0x7f10), inode(0x8001)), (Some(4711), Some(4711), None, Some(0)));
+    }
+}

@@ -1,0 +1,131 @@
+//! Reading in a view of its own: no lock is taken, so nobody who writes, stands still or was killed keeps a reader waiting.
+
+use std::sync::atomic::Ordering;
+
+use smallvec::SmallVec;
+
+use super::Sqlite;
+use super::file::{Connected, Look};
+use super::fork::Pass;
+use super::ledger::{Prune, Sheet};
+use crate::Error;
+use crate::wait::WaitBudget;
+
+/// How often a view is taken again because the files have moved meanwhile.
+const MAX_VIEWS: u32 = 3;
+
+impl Sqlite {
+    /// Runs `work` on one view of the store.
+    pub(super) fn view<T>(&self, work: &mut dyn FnMut(&mut Sheet<'_>) -> Result<T, Error>) -> Result<T, Error> {
+        let budget = WaitBudget::enter(self.shared.lock_timeout);
+        let room = self.room();
+        let mut reader = room.reader.lock(&budget).map_err(|end| self.waited(end))?;
+        let _pass = Pass::new();
+        let mut moved = self.shared.place.side_file("-wal");
+        for _ in 0..MAX_VIEWS {
+            let connected = match reader.take() {
+                Some(connected) => connected,
+                None => Connected::reader(&self.shared.place, &self.shared.id)?,
+            };
+            let (connected, viewed) = self.viewed(connected, work);
+            *reader = connected;
+            match viewed {
+                Ok(Some(value)) => return Ok(value),
+                Ok(None) => {}
+                Err(error) if reader.is_some() => return Err(error),
+                // The files have moved: what went wrong may be their fault.
+                Err(error) => moved = error,
+            }
+        }
+        Err(moved)
+    }
+
+    /// One view; gives the connection back unless its files have moved.
+    fn viewed<T>(&self, mut connected: Connected, work: &mut dyn FnMut(&mut Sheet<'_>) -> Result<T, Error>) -> (Option<Connected>, Result<Option<T>, Error>) {
+        match connected.look(&self.shared.place) {
+            Ok(Look::Same) => {}
+            Ok(_) => {
+                connected.abandon();
+                return (None, Ok(None));
+            }
+            Err(error) => return (None, Err(error)),
+        }
+        let result = self.in_view(&connected, work);
+        match connected.look(&self.shared.place) {
+            Ok(Look::Same) => (Some(connected), result.map(Some)),
+            Ok(_) => {
+                connected.abandon();
+                (None, result.and(Ok(None)))
+            }
+            Err(error) => (None, Err(error)),
+        }
+    }
+
+    fn in_view<T>(&self, connected: &Connected, work: &mut dyn FnMut(&mut Sheet<'_>) -> Result<T, Error>) -> Result<T, Error> {
+        let place = &self.shared.place;
+        let run = |sql: &str| connected.connection.prepare_cached(sql).and_then(|mut statement| statement.raw_execute()).map_err(|found| place.sqlite(&found));
+        run("BEGIN")?;
+        let board = self.board();
+        let mut sheet = Sheet {
+            connection: &connected.connection,
+            board: &board,
+            place,
+            file: connected.identity(),
+            prune: &mut Prune::default(),
+            now: self.water.mark(),
+            wrote: false,
+            holds: SmallVec::new(),
+        };
+        let value = crate::engine::guard(|| work(&mut sheet));
+        // A view that cannot be ended is closed with its connection by the next look.
+        run("ROLLBACK")?;
+        value
+    }
+
+    /// The words of the file that the store's name leads to. If it was cut or removed it is made anew, and whoever has the words
+    /// of before comes to see.
+    pub(super) fn board(&self) -> std::sync::Arc<super::Board> {
+        let board = self.shared.board.load_full();
+        if !board.is_lost() && !board.is_look_due() {
+            return board;
+        }
+        let path = self.shared.place.beside("-lock");
+        let is_same = std::fs::metadata(&path).is_ok_and(|found| super::board::identity(&found) == board.identity);
+        if is_same && !board.is_lost() {
+            board.looked();
+            return board;
+        }
+        let access = std::fs::metadata(&self.shared.place.path).map(|found| super::board::Access::of(&found));
+        match access.and_then(|access| super::Board::map(&path, access)) {
+            Ok(mapped) => {
+                let mapped = std::sync::Arc::new(mapped);
+                self.shared.board.store(std::sync::Arc::clone(&mapped));
+                board.disturb();
+                mapped.disturb();
+                mapped
+            }
+            // Without the words each question reads the file: slower, and right.
+            Err(_) => board,
+        }
+    }
+
+    /// The instant of a transaction: never before that of another, in whichever process it was.
+    ///
+    /// The word that processes share is believed as far as this process's own clock confirms it. What is ahead of that is
+    /// believed as far as the database confirms it, because anybody who may write to the file could have put it there.
+    pub(super) fn instant(&self, sheet: &mut Sheet<'_>) -> Result<i64, Error> {
+        let seen = sheet.board.mark().load(Ordering::Acquire);
+        if seen > self.water.mark() {
+            let believed = if self.water.confirms(seen) { seen } else { seen.min(sheet.latest_instant()?) };
+            if believed > self.water.mark() {
+                self.water.raise(believed);
+            }
+            if believed < seen {
+                let _ = sheet.board.mark().compare_exchange(seen, believed, Ordering::AcqRel, Ordering::Acquire);
+            }
+        }
+        let now = self.water.now()?;
+        sheet.board.mark().fetch_max(now, Ordering::AcqRel);
+        Ok(now)
+    }
+}
