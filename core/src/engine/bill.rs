@@ -109,15 +109,19 @@ impl Engine {
     /// Writes into an owner's books, and changes the directory as they then say: one transaction.
     fn booked<T>(&self, verb: &'static str, owner: &str, write: impl Fn(&mut Books<'_>) -> Result<T, Error>) -> Result<T, Error> {
         let booked = guard(|| {
-            self.together(verb, |_| Ok(vec![owner.to_owned()]), |state, ledger| {
-                let mut books = state.books(&state.directory, ledger, owner)?;
-                let answer = write(&mut books)?;
-                if !books.wrote() {
-                    return Ok((answer, None, Keep::No));
-                }
-                let changes = books.overage()?;
-                Ok((answer, state.changed(changes)?, Keep::Yes))
-            })
+            self.together(
+                verb,
+                |_| Ok(vec![owner.to_owned()]),
+                |state, ledger| {
+                    let mut books = state.books(&state.directory, ledger, owner)?;
+                    let answer = write(&mut books)?;
+                    if !books.wrote() {
+                        return Ok((answer, None, Keep::No));
+                    }
+                    let changes = books.overage()?;
+                    Ok((answer, state.changed(changes)?, Keep::Yes))
+                },
+            )
         });
         let (answer, changed) = self.noted(verb, booked)?;
         self.told_change(verb, changed.as_ref());

@@ -121,9 +121,7 @@ impl Engine {
     /// # Errors
     /// The codes of the store.
     pub fn history(&self, account: &str, before: Option<u64>, most: usize) -> Result<Vec<HistoryEntry>, Error> {
-        guard(|| {
-            store::view(&*self.state.load().store, account, |ledger| quota::history(ledger, account, before, most))
-        })
+        guard(|| store::view(&*self.state.load().store, account, |ledger| quota::history(ledger, account, before, most)))
     }
 
     /// Compares every count with the sum of its operations.
@@ -279,4 +277,3 @@ const VERSIONS: usize = 1_000_000;
 
 /// The longest that a reservation may hold: 366 days, in milliseconds.
 const MOST_TTL: i64 = 366 * 86_400_000;
-

@@ -71,9 +71,7 @@ impl Engine {
     pub fn perform(&self, principal: &Ref, command: &Command, with: &Circumstances, key: Option<&str>) -> Result<Performed, Error> {
         let order = Order { principal, command, with, key, about: OnceCell::new() };
         self.watched_command((principal, command, with), &order.about, || {
-            guard(|| {
-                self.together("perform", |state| state.counted_by(&order), |state, ledger| state.perform(&order, ledger))
-            })
+            guard(|| self.together("perform", |state| state.counted_by(&order), |state, ledger| state.perform(&order, ledger)))
         })
     }
 }

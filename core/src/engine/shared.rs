@@ -8,8 +8,8 @@ use super::told::Changed;
 use super::{Engine, State, guard};
 use crate::directory::Directory;
 use crate::policy::Kind;
-use crate::wait::{WaitBudget, WaitEnd};
 use crate::store::{self, Board, Durability, Keep, KeepsDirectory, Ledger, Pages, Word};
+use crate::wait::{WaitBudget, WaitEnd};
 use crate::{Error, Ref};
 
 /// What a version was read from.

@@ -408,7 +408,11 @@ impl Open {
         }
         self.board.disturb();
         let Self { connected, lock, board, .. } = self;
-        if found == Look::LockMoved { drop(connected) } else { connected.abandon() }
+        if found == Look::LockMoved {
+            drop(connected)
+        } else {
+            connected.abandon()
+        }
         let _ = locks::end_turn(&lock, &board);
         Ok(())
     }
