@@ -175,15 +175,24 @@ export declare class ManualClock {
 
 export interface Login {
   readonly allowed: boolean;
-  /** What the outside may be told. */
+  /** What the outside may be told: `ok`, or `login_refused` whatever the reason (D7). */
   readonly publicCode: string;
   /** The precise code, for your log only. */
   readonly logCode: string;
-  /** Whom to check the password of. */
+  /** Whom to check the password of, also where the login is refused. Never one of a realm that this host does not serve. */
   readonly principal: readonly [string, string] | null;
-  /** Host names where this e-mail may log in. Tell them only once the password is checked. */
-  readonly elsewhere: readonly string[];
   readonly decision: Decision | null;
+}
+
+export interface LoginHosts {
+  /** `ok`, or precisely why this login may not come in at the host that was named. */
+  readonly code: string;
+  /** Verified domains at which this login may come in, in the order of their names. Those of one page. */
+  readonly hosts: readonly string[];
+  /** The `after` of the next page, or `null` after the last. A page may have fewer hosts than the next, or none. */
+  readonly next: string | null;
+  /** The decision behind the code. */
+  readonly decision: Decision;
 }
 
 export interface Desk {
@@ -334,8 +343,21 @@ export declare class Engine {
   explain(principal: Who, action: Does, resource: Resource, circumstances?: Circumstances): Explanation;
   /** The actions that `principal` may do on `resource` now, sorted. */
   actions(principal: Who, resource: Resource, circumstances?: Circumstances): string[];
-  /** Whether this e-mail may log in at this host, and as whom. `action` is the credential flow: by default the password (D6). */
+  /**
+   * Whether this e-mail may log in at this host, and as whom. `action` is the credential flow: by default the password (D6).
+   * Every refusal has the same `publicCode`, and takes the same time whether or not the e-mail is known. Once you have checked
+   * the password, `loginHosts` says the precise code, and where the login comes in instead (D7).
+   */
   login(host: string | Host, email: string, options?: { readonly action?: Does | null }): Login;
+  /**
+   * At which hosts this login comes in, and the precise code of its login at `host` (D7, D9). It is for after you have checked
+   * the password, and for links in mails. One call asks the policies about at most 50 domains; give the `next` of its answer
+   * as `after` to go on.
+   */
+  loginHosts(
+    principal: Who,
+    options?: { readonly host?: string | Host | null; readonly action?: Does | null; readonly after?: string | null },
+  ): LoginHosts;
   /** Who resolves a ticket of `principal` about `about`. */
   desk(principal: Who, about: Resource, circumstances?: Circumstances): Desk;
   /** Where a ticket goes that `principal` opens about `about`: its account, or the owner's client (T1, T2, T4). */

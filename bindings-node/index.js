@@ -241,9 +241,18 @@ class Engine extends Verbs {
       publicCode: found.public_code,
       logCode: found.log_code,
       principal: found.principal,
-      elsewhere: found.elsewhere,
       decision: decision(found.decision),
     };
+  }
+
+  loginHosts(principal, more = {}) {
+    const { host, after, ...others } = Object.fromEntries(entries('options', more));
+    const who = JSON.parse(reference('principal', principal));
+    const name = host === undefined || host === null ? undefined : JSON.parse(hostOf(host));
+    if (after !== undefined && after !== null) string('after', after);
+    const how = flow(others);
+    const found = JSON.parse(call(() => this.#native.loginHosts(who, name, how, after ?? undefined)));
+    return { ...found, decision: decision(found.decision) };
   }
 
   desk(principal, about, circumstances) {

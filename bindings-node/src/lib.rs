@@ -136,6 +136,12 @@ impl NativeEngine {
         guarded(|| exact_text(&self.inner.login(&host, &email, flow)?))
     }
 
+    #[napi]
+    pub fn login_hosts(&self, principal: (String, String), host: Option<String>, flow: Option<(String, String)>, after: Option<String>) -> Result<String> {
+        let flow = flow.as_ref().map(|(kind, name)| (kind.as_str(), name.as_str()).into());
+        guarded(|| exact_text(&self.inner.login_hosts(&principal.into(), host.as_deref(), flow, after.as_deref())?))
+    }
+
     /// `check`, `authorize` and `consume` of this engine by way of the shared memory.
     #[napi(ts_return_type = "[() => string | undefined, () => string | undefined, () => string | undefined]")]
     pub fn functions(&self, env: Env, room: &NativeRoom) -> Result<(raw::Function, raw::Function, raw::Function)> {

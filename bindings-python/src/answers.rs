@@ -186,11 +186,6 @@ impl Login {
     }
 
     #[getter]
-    fn elsewhere<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        texts(py, &self.0.elsewhere)
-    }
-
-    #[getter]
     fn decision(&self) -> Option<Decision> {
         self.0.decision.clone().map(Decision)
     }
@@ -205,6 +200,41 @@ impl Login {
 
     fn __repr__(&self) -> String {
         format!("Login(allowed={}, public_code={:?}, log_code={:?})", if self.0.allowed { "True" } else { "False" }, self.0.public_code, self.0.log_code)
+    }
+}
+
+/// At which hosts may this login come in?
+#[pyclass(frozen, module = "sublet")]
+pub(crate) struct LoginHosts(pub(crate) sublet::LoginHosts);
+
+#[pymethods]
+impl LoginHosts {
+    #[getter]
+    fn code(&self) -> &str {
+        &self.0.code
+    }
+
+    #[getter]
+    fn hosts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        texts(py, &self.0.hosts)
+    }
+
+    #[getter]
+    fn next(&self) -> Option<&str> {
+        self.0.next.as_deref()
+    }
+
+    #[getter]
+    fn decision(&self) -> Decision {
+        Decision(self.0.decision.clone())
+    }
+
+    fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        plain(py, &self.0)
+    }
+
+    fn __repr__(&self) -> String {
+        format!("LoginHosts(code={:?}, hosts={:?}, next={:?})", self.0.code, self.0.hosts, self.0.next)
     }
 }
 

@@ -19,7 +19,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 use sublet::{Change, Options, Progress, Record};
 
-use crate::answers::{Decision, Explanation, Login, plain};
+use crate::answers::{Decision, Explanation, Login, LoginHosts, plain};
 use crate::asked::{Spare, around, at, decide, reference};
 use crate::errors::OrRaise;
 use crate::many::{Lists, Many, listed};
@@ -269,6 +269,24 @@ impl Engine {
         py.detach(|| self.inner.login(host.name(), email, flow)).map(Login).or_raise()
     }
 
+    /// At which hosts this login comes in, and the precise code of its login at `host`.
+    #[pyo3(signature = (principal, *, host=None, action=None, after=None))]
+    fn login_hosts(
+        &self,
+        py: Python<'_>,
+        principal: &Bound<'_, PyAny>,
+        host: Given<'_, '_>,
+        action: Given<'_, '_>,
+        after: Given<'_, '_>,
+    ) -> PyResult<LoginHosts> {
+        let (principal, keep) = (reference("principal", principal.as_borrowed())?, Spare::default());
+        let host = host.map(|host| at(host.as_borrowed())).transpose()?;
+        let flow = action.map(|action| asked::action(action.as_borrowed(), &keep)).transpose()?;
+        let after = after.map(|after| text("after", after.as_borrowed())).transpose()?;
+        let host = host.as_ref().map(|host| host.name());
+        py.detach(|| self.inner.login_hosts(&principal, host, flow, after)).map(LoginHosts).or_raise()
+    }
+
     #[pyo3(signature = (put=None, *, remove=None, expected_revision=None))]
     fn change(&self, py: Python<'_>, put: Given<'_, '_>, remove: Given<'_, '_>, expected_revision: Option<u64>) -> PyResult<u64> {
         let mut changes = Vec::new();
@@ -363,6 +381,7 @@ fn _sublet(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<log::LogHandle>()?;
     module.add_class::<answers::Counted>()?;
     module.add_class::<Login>()?;
+    module.add_class::<LoginHosts>()?;
     module.add_class::<answers::Desk>()?;
     module.add_class::<tickets::Route>()?;
     module.add_class::<Explanation>()?;

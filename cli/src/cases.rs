@@ -114,6 +114,12 @@ fn answer(engine: &Engine, directory: &str, case: &Map<String, Value>) -> Result
         let flow = case.get("action").and_then(Value::as_str).map(Does::from);
         return Ok(value(&engine.login(text("host"), text("email"), flow)?));
     }
+    if call == "login_hosts" {
+        let given = |key: &str| case.get(key).and_then(Value::as_str);
+        let principal = case.get("principal").and_then(|principal| serde_json::from_value::<Ref>(principal.clone()).ok());
+        let principal = principal.unwrap_or_else(|| Ref::new("", ""));
+        return Ok(value(&engine.login_hosts(&principal, given("host"), given("action").map(Does::from), given("after"))?));
+    }
     let mut fields: Map<String, Value> =
         case.iter().filter(|(key, _)| !OWN_FIELDS.contains(&key.as_str())).map(|(key, value)| (key.clone(), value.clone())).collect();
     if let Some(about) = case.get("about") {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::id::check_id;
 use crate::limit::Limits;
 use crate::pending::Pending;
 use crate::transfer::Transfer;
@@ -265,9 +266,7 @@ impl TryFrom<AccountForm> for Account {
         if form.transfer.is_some() && matches!(kind, AccountKind::Main { .. }) {
             return Err(Error::NotClient { account: form.id });
         }
-        if form.id.is_empty() {
-            return Err(Error::EmptyId { what: "account".to_owned() });
-        }
+        check_id("account", &form.id)?;
         Ok(Self {
             email: email::normalise(&form.email)?,
             id: form.id,

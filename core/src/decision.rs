@@ -50,17 +50,28 @@ pub struct Decision {
 pub struct Login {
     /// Whether the login may go on to prove itself.
     pub allowed: bool,
-    /// What the outside may be told: `login_refused` for a wrong domain and an unknown login alike (D7).
+    /// What the outside may be told: `ok`, or `login_refused` whatever the reason (D7).
     pub public_code: Arc<str>,
     /// The precise code, for the caller's log only.
     pub log_code: Arc<str>,
-    /// Whom to check the password of. Never one of a realm that this host does not serve.
+    /// Whom to check the password of, also where the login is refused. Never one of a realm that this host does not serve.
     pub principal: Option<Ref>,
-    /// Host names where this e-mail may log in, if it may anywhere. To be told only once the password is checked (D7).
-    pub elsewhere: Vec<Arc<str>>,
     /// The decision on the login action, if a principal was found.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decision: Option<Decision>,
+}
+
+/// At which hosts may this login come in?
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LoginHosts {
+    /// `ok`, or precisely why this login may not come in at the host that was named.
+    pub code: Arc<str>,
+    /// Names of verified domains at which this login may come in, in order. Those of one page.
+    pub hosts: Vec<Arc<str>>,
+    /// The `after` of the next page, if there is one. A page may have fewer hosts than the next, or none.
+    pub next: Option<Arc<str>>,
+    /// The decision behind the code.
+    pub decision: Decision,
 }
 
 /// Who resolves a support ticket.

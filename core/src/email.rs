@@ -2,6 +2,7 @@
 
 use unicode_normalization::UnicodeNormalization;
 
+use crate::printable::is_invisible;
 use crate::{Error, host};
 
 /// The form in which e-mail addresses compare: NFC, lower case, the domain as A-label. Dots and `+tag` are kept, since
@@ -20,6 +21,10 @@ pub fn normalise(text: &str) -> Result<String, Error> {
     let refused = |reason: &str| Error::Email { email: crate::id::short(text), reason: reason.to_owned() };
     if text.len() > 1024 {
         return Err(refused("it is too long"));
+    }
+    // Of the host's name as well: there they would be dropped, and two addresses would look the same.
+    if text.chars().any(is_invisible) {
+        return Err(refused("it has a character without a visible form"));
     }
     let (local, domain) = text.rsplit_once('@').ok_or_else(|| refused("it has no `@`"))?;
     let local: String = local.nfc().collect::<String>().to_lowercase().nfc().collect();
@@ -70,18 +75,13 @@ fn check_local(local: &str) -> Result<(), &'static str> {
         let plain = if c.is_ascii() {
             c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c)
         } else {
-            !c.is_control() && !c.is_whitespace() && !is_invisible(c)
+            !c.is_control() && !c.is_whitespace() && !matches!(c, '\u{fff9}'..='\u{ffff}')
         };
         if !plain {
             return Err("it has a character that cannot stand before the `@`");
         }
     }
     Ok(())
-}
-
-/// Characters that change nothing that one sees: two logins would look the same.
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff0}'..='\u{ffff}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 #[cfg(test)]
@@ -142,6 +142,13 @@ mod tests {
             "a@b.example.",
             "a@127.0.0.1",
             "a\u{200b}@b.example",
+            "a\u{34f}@b.example",
+            "a\u{115f}@b.example",
+            "a\u{3164}@b.example",
+            "a\u{fe0f}@b.example",
+            "a\u{e0101}@b.example",
+            "a@b\u{ad}c.example",
+            "a@b\u{200d}.example",
             "a\0@b.example",
             &long,
         ];

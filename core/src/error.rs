@@ -2,7 +2,9 @@
 //!
 //! A refusal is not an error: it is a [`Decision`](crate::Decision) with `allowed == false`.
 
-use std::fmt;
+use std::fmt::{self, Write};
+
+use crate::printable::Printable;
 
 /// Where in a file a [`Fault`] is, counted from 1. Columns count characters.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -36,8 +38,10 @@ pub struct Fault {
     pub help: Option<String>,
 }
 
+/// Texts of the file and of the message are escaped where a terminal would not show them as they stand.
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let f = &mut Printable { to: f, has_lines: true };
         if let Some(place) = &self.place {
             let gutter = place.line.to_string();
             let pad = " ".repeat(gutter.len());
@@ -75,6 +79,9 @@ impl Faults {
     /// # Errors
     /// [`Error::Bundle`] with these faults, if there are any.
     pub fn into_result(mut faults: Vec<Fault>) -> Result<(), Error> {
+        for fault in &mut faults {
+            fault.message = fault.message.split('\n').map(crate::printable).collect::<Vec<_>>().join("\n");
+        }
         let mut files: Vec<String> = Vec::new();
         faults.sort_by_cached_key(|fault| {
             let (file, line, column) = fault.place.as_ref().map_or(("", 0, 0), |place| (place.file.as_str(), place.line, place.column));
@@ -106,7 +113,7 @@ impl fmt::Display for Faults {
             if nth > 0 {
                 f.write_str("\n")?;
             }
-            fault.fmt(f)?;
+            fmt::Display::fmt(fault, f)?;
         }
         Ok(())
     }
@@ -115,13 +122,24 @@ impl fmt::Display for Faults {
 macro_rules! errors {
     ($( $(#[$doc:meta])* $name:ident { $($(#[$fdoc:meta])* $field:ident : $ty:ty),* $(,)? } $code:literal $message:literal $help:literal; )*) => {
         /// Why there is no answer. Each variant has a stable code and help.
-        #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+        #[derive(Debug, Clone, PartialEq, Eq)]
         #[non_exhaustive]
         pub enum Error {
             /// Files that were to be loaded are at fault; each fault has its own code and place.
-            #[error("{0}")]
             Bundle(Faults),
-            $( $(#[$doc])* #[error($message)] $name { $($(#[$fdoc])* #[doc = concat!("`", stringify!($field), "`, as in the message.")] $field: $ty),* }, )*
+            $( $(#[$doc])* $name { $($(#[$fdoc])* #[doc = concat!("`", stringify!($field), "`, as in the message.")] $field: $ty),* }, )*
+        }
+
+        impl std::error::Error for Error {}
+
+        /// The message, on one line and with nothing in it that a terminal or a log would not show as it stands.
+        impl fmt::Display for Error {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match self {
+                    Self::Bundle(faults) => fmt::Display::fmt(faults, f),
+                    $( Self::$name { $($field),* } => write!(Printable { to: f, has_lines: false }, $message), )*
+                }
+            }
         }
 
         impl Error {
@@ -162,6 +180,10 @@ errors! {
     Amount { amount: String } "input.amount" "amount `{amount}` is not an integer from 0 to 9223372036854775807" "pass a whole number; 0 asks without taking";
     /// E1: an id that is empty names nothing.
     EmptyId { what: String } "input.empty_id" "the id of the {what} is empty" "pass the id that the directory knows";
+    /// I6: an id that nothing can have.
+    IdLength { what: String, length: usize } "input.id_length" "the id of the {what} has {length} bytes" "ids are at most 256 bytes";
+    /// A value that is larger than a question's may be.
+    ValueSize { what: String, limit: usize } "input.value_size" "{what} has more than {limit} bytes" "pass what the policies read, not what it was made from";
     /// A type name that Cedar cannot read, or that the schema does not declare.
     EntityType { name: String } "input.entity_type" "no entity type `{name}` in the schema" "types are declared in the bundle's schema files";
     /// The schema has no such action.
@@ -213,7 +235,7 @@ errors! {
     /// Two records with the same type and id.
     DuplicateId { record: String } "directory.duplicate_id" "`{record}` stands twice" "ids are unique for each type";
     /// Two logins with the same e-mail in one realm (I1).
-    DuplicateLogin { email: String, realm: String, first: String, second: String } "directory.duplicate_login" "e-mail `{email}` in realm `{realm}` names both `{first}` and `{second}`" "a second login of a realm needs another e-mail";
+    DuplicateLogin { email: String, record: String } "directory.duplicate_login" "e-mail `{email}` of `{record}` is taken by another login of its realm" "a second login of a realm needs another e-mail";
     /// Two domain records with the same name after normalisation (D4).
     DuplicateDomain { domain: String } "directory.duplicate_domain" "domain `{domain}` stands twice after normalisation" "a host name belongs to one owner";
     /// D2: not a host name.
@@ -225,7 +247,7 @@ errors! {
     /// L3: a record names a level that is gone.
     UnknownLevel { account: String, level: String } "directory.unknown_level" "`{account}` names access level `{level}`, which does not exist" "create the level first; name a replacement when deleting one in use";
     /// L3: a level of another owner cannot be attached.
-    LevelOtherOwner { account: String, level: String, owner: String } "directory.level_other_owner" "access level `{level}` belongs to `{owner}` and cannot be attached to `{account}`" "attach a built-in level or one of the client's owner";
+    LevelOtherOwner { account: String, level: String } "directory.level_other_owner" "access level `{level}` is another owner's and cannot be attached to `{account}`" "attach a built-in level or one of the client's owner";
     /// No such account.
     UnknownAccount { account: String } "directory.unknown_account" "no account with id `{account}`" "create the account first";
     /// C5: depth is one.

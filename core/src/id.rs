@@ -47,6 +47,24 @@ impl Ref {
     }
 }
 
+/// The most bytes that an id has (I6).
+pub(crate) const MAX_ID_BYTES: usize = 256;
+
+/// Whether a text can be the id of a `what` (E1, I6).
+pub(crate) fn check_id(what: &str, id: &str) -> Result<(), Error> {
+    match id.len() {
+        0 => Err(Error::EmptyId { what: what.to_owned() }),
+        1..=MAX_ID_BYTES => Ok(()),
+        length => Err(Error::IdLength { what: what.to_owned(), length }),
+    }
+}
+
+/// Whether a text can be an id.
+#[inline(always)]
+pub(crate) fn is_id(id: &str) -> bool {
+    id.len().wrapping_sub(1) < MAX_ID_BYTES
+}
+
 impl From<(String, String)> for Ref {
     fn from((kind, id): (String, String)) -> Self {
         Self { kind, id }
@@ -68,7 +86,8 @@ impl From<Ref> for (String, String) {
 /// `Account::"acme"`, with the id escaped and cut to a length that fits a message.
 impl fmt::Display for Ref {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}::\"{}\"", short(&self.kind), short(&self.id).escape_debug())
+        let id = cut(&self.id).replace('\\', "\\\\").replace('"', "\\\"");
+        write!(f, "{}::\"{}\"", short(&self.kind), crate::printable(&id))
     }
 }
 
@@ -99,8 +118,12 @@ fn ends<const N: usize>(left: &[u8], right: &[u8]) -> Option<bool> {
     Some((left.first_chunk::<N>()? == right.first_chunk()?) & (left.last_chunk::<N>()? == right.last_chunk()?))
 }
 
-/// The first 80 characters: messages never repeat a megabyte of a caller's input.
+/// The first 80 characters, [`printable`](crate::printable()): messages never repeat a megabyte of a caller's input.
 pub(crate) fn short(text: &str) -> String {
+    crate::printable(&cut(text))
+}
+
+fn cut(text: &str) -> String {
     let mut chars = text.chars();
     let mut cut: String = chars.by_ref().take(80).collect();
     if chars.next().is_some() {

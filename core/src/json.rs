@@ -143,6 +143,43 @@ pub(crate) fn depth(text: &str) -> usize {
     deepest
 }
 
+/// Bytes of the values of one question: of its context, and of its resource's attributes and tags.
+pub(crate) const MAX_VALUE_BYTES: usize = 1024 * 1024;
+/// Bytes that a value counts for beside its text.
+const VALUE_BYTES: usize = 16;
+
+/// Whether the values are no more than [`MAX_VALUE_BYTES`] together. Iterative; stops where it is certain.
+pub(crate) fn check_size<'v>(what: &str, fields: impl Iterator<Item = (&'v String, &'v Value)>) -> Result<(), Error> {
+    let refused = || Error::ValueSize { what: what.to_owned(), limit: MAX_VALUE_BYTES };
+    let mut left = MAX_VALUE_BYTES;
+    let mut take = |bytes: usize| {
+        left = left.checked_sub(bytes.saturating_add(VALUE_BYTES)).ok_or_else(refused)?;
+        Ok::<(), Error>(())
+    };
+    let mut todo = Vec::new();
+    for (name, value) in fields {
+        take(name.len())?;
+        todo.push(value);
+    }
+    while let Some(value) = todo.pop() {
+        match value {
+            Value::String(text) => take(text.len())?,
+            Value::Array(items) => {
+                take(items.len().saturating_mul(VALUE_BYTES))?;
+                todo.extend(items);
+            }
+            Value::Object(fields) => {
+                for (name, value) in fields {
+                    take(name.len())?;
+                    todo.push(value);
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+    Ok(())
+}
+
 /// Whether a value that a host made is one that Cedar can hold: no deeper than `nesting`, no null, no fraction, no
 /// integer past 64 signed bits. Iterative.
 pub(crate) fn check_value(what: &str, value: &Value, nesting: usize) -> Result<(), Error> {

@@ -33,6 +33,7 @@ mod operator;
 mod package;
 mod pending;
 mod policy;
+mod printable;
 mod question;
 mod quota;
 mod request;
@@ -57,7 +58,9 @@ pub use command::{
     CreateAccount, CreateClient, CreateLevel, DeleteLevel, DisableAccount, EditAccount, EditLevel, EditMember, GrantMember, InviteMember, OfferTransfer,
     QuarantineDomain, ReleaseDomain, RemoveDomain, RemoveMember, ResendConfirmation, RestoreAccount, VerifyDomain,
 };
-pub use decision::{BundleInfo, Clause, Decision, Desk, Explanation, Fallback, Login, Outcome, PolicyExplanation, PolicyFailure, PolicyInfo, ReadFact, Route};
+pub use decision::{
+    BundleInfo, Clause, Decision, Desk, Explanation, Fallback, Login, LoginHosts, Outcome, PolicyExplanation, PolicyFailure, PolicyInfo, ReadFact, Route,
+};
 pub use directory::{Change, Progress, Record};
 pub use domain::{Domain, DomainState};
 pub use email::normalise as normalise_email;
@@ -72,6 +75,7 @@ pub use member::TeamMember;
 pub use operator::{Operator, Platform};
 pub use package::Package;
 pub use policy::{Program, Source};
+pub use printable::printable;
 pub use question::{At, Does, Kind, Of, On, Question, Who};
 pub use quota::{Counted, HistoryEntry, HistoryPart, LimitSource, MemberQuota, Quota};
 pub use request::{Circumstances, IntoAction, Request, Resource};

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::id::check_id;
 use crate::limit::Limits;
 use crate::pending::Pending;
 use crate::{Error, email};
@@ -99,9 +100,7 @@ impl TryFrom<MemberForm> for TeamMember {
     fn try_from(form: MemberForm) -> Result<Self, Error> {
         let MemberForm { id, account, email, confirmed, grants, sub_limits, pending, attributes } = form;
         for (what, id) in [("team member", &id), ("account", &account)] {
-            if id.is_empty() {
-                return Err(Error::EmptyId { what: what.to_owned() });
-            }
+            check_id(what, id)?;
         }
         Ok(Self { email: email::normalise(&email)?, id, account, confirmed, grants, sub_limits, pending, attributes })
     }

@@ -1,7 +1,7 @@
 //! A question whose words are borrowed, or handles: what a hot call passes.
 
 use crate::handle::{Action, Host, Principal, ResourceType};
-use crate::{Circumstances, Error, Ref, Request, Resource};
+use crate::{Circumstances, Error, Ref, Request, Resource, json};
 
 /// A type and an id, or the handle of them.
 #[derive(Debug, Clone, Copy)]
@@ -103,6 +103,17 @@ impl<'a> Question<'a> {
     pub fn host(mut self, host: impl Into<At<'a>>) -> Self {
         self.host = Some(host.into());
         self
+    }
+
+    /// Whether the values that come with it are no larger than a question's may be.
+    pub(crate) fn check_size(&self) -> Result<(), Error> {
+        if let Some(with) = self.with {
+            json::check_size("context", with.context.iter())?;
+        }
+        match self.resource.more {
+            Some(more) => json::check_size("resource", more.attributes.iter().chain(&more.tags)),
+            None => Ok(()),
+        }
     }
 
     /// The same with everything owned.

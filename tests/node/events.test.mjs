@@ -46,6 +46,7 @@ async function take(engine, clock, step, operations) {
   else if (step.commit) await engine.commitAsync(operations.get(step.commit), amount);
   else if (step.top_up) engine.topUp(...step.top_up);
   else if (step.login) engine.login(...step.login);
+  else if (step.login_hosts) engine.loginHosts(step.login_hosts[0], { host: step.login_hosts[1] });
   else if (step.desk) engine.desk(...step.desk, about);
   else if (step.open_ticket) engine.openTicket(...step.open_ticket, about);
   else if (step.pay) await engine.recordPaymentAsync(...step.pay, around(step, 'key'));

@@ -20,6 +20,8 @@ function answer(engine, { call = 'authorize', principal, action, resource, about
   switch (call) {
     case 'login':
       return snake(engine.login(circumstances.host, email, { action }));
+    case 'login_hosts':
+      return snake(engine.loginHosts(principal, { host: circumstances.host, action }));
     case 'desk':
       return engine.desk(principal, about, circumstances);
     case 'open_ticket':
@@ -76,8 +78,9 @@ test('every host has exactly its outcome', () => {
   for (const { host, times = 1, ...outcome } of rows) assert.deepEqual(normaliseHost(host.repeat(times)), outcome, host);
 });
 
-/** The row's value, with `NEST` as records 80 deep. */
+/** The row's value, with `NEST` as records 80 deep, and `LARGE` as a text of a MiB. */
 function nested(value) {
+  if (value === 'LARGE') return 'x'.repeat(2 ** 20);
   if (value === 'NEST') {
     let deep = 1;
     for (let left = 80; left > 0; left -= 1) deep = { a: deep };

@@ -63,6 +63,9 @@ def take(engine: sublet.Engine, clock: sublet.ManualClock, step: dict[str, Any],
         engine.top_up(*step["top_up"])
     elif "login" in step:
         engine.login(*step["login"])
+    elif "login_hosts" in step:
+        principal, host = step["login_hosts"]
+        engine.login_hosts(tuple(principal), host=host)
     elif "desk" in step:
         engine.desk(tuple(step["desk"][0]), step["desk"][1], **around(step))
     elif "open_ticket" in step:

@@ -20,6 +20,8 @@ def answer(engine: sublet.Engine, case: dict[str, Any]) -> dict[str, Any]:
     call = case.get("call", "authorize")
     if call == "login":
         return engine.login(case["host"], case["email"], case.get("action")).to_dict()
+    if call == "login_hosts":
+        return engine.login_hosts(tuple(case["principal"]), host=case.get("host"), action=case.get("action")).to_dict()
     arguments = {key: value for key, value in case.items() if key not in OWN}
     for key in ("actor", "realm"):
         if key in arguments:
@@ -78,7 +80,9 @@ def test_every_host_has_exactly_its_outcome() -> None:
 
 
 def nested(value: Any) -> Any:
-    """The row's value, with `NEST` as records 80 deep."""
+    """The row's value, with `NEST` as records 80 deep, and `LARGE` as a text of a MiB."""
+    if value == "LARGE":
+        return "x" * 2**20
     if value == "NEST":
         deep: Any = 1
         for _ in range(80):

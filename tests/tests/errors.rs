@@ -33,6 +33,7 @@ fn shipped(overlay: &Value) -> Source {
 fn nested(value: &Value) -> Value {
     match value {
         Value::String(text) if text == "NEST" => (0..80).fold(Value::from(1), |inner, _| serde_json::json!({ "a": inner })),
+        Value::String(text) if text == "LARGE" => Value::from("x".repeat(1 << 20)),
         Value::Object(fields) => fields.iter().map(|(key, found)| (key.clone(), nested(found))).collect(),
         other => other.clone(),
     }

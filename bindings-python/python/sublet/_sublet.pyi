@@ -218,17 +218,36 @@ class Login:
     @property
     def allowed(self) -> bool: ...
     @property
-    def public_code(self) -> str: ...
+    def public_code(self) -> str:
+        """What the outside may be told: `ok`, or `login_refused` whatever the reason."""
     @property
-    def log_code(self) -> str: ...
+    def log_code(self) -> str:
+        """The precise code, for your log only."""
     @property
-    def principal(self) -> Ref | None: ...
-    @property
-    def elsewhere(self) -> tuple[str, ...]: ...
+    def principal(self) -> Ref | None:
+        """Whom to check the password of, also where the login is refused. Never one of a realm that this host does not serve."""
     @property
     def decision(self) -> Decision | None: ...
     def to_dict(self) -> dict[str, Any]: ...
     def __bool__(self) -> bool: ...
+
+@final
+class LoginHosts:
+    """At which hosts may this login come in?"""
+
+    @property
+    def code(self) -> str:
+        """`ok`, or precisely why this login may not come in at the host that was named."""
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Verified domains at which this login may come in, in the order of their names. Those of one page."""
+    @property
+    def next(self) -> str | None:
+        """The `after` of the next page, if there is one. A page may have fewer hosts than the next, or none."""
+    @property
+    def decision(self) -> Decision:
+        """The decision behind the code."""
+    def to_dict(self) -> dict[str, Any]: ...
 
 @final
 class Desk:
@@ -614,7 +633,18 @@ class Engine:
         """What was counted since `measure`, of this engine in this process; the numbers only grow."""
 
     def login(self, host: At, email: str, action: Does | None = None) -> Login:
-        """Whether this e-mail may log in at this host, and as whom. `action` is the credential flow: by default the password. (D6)"""
+        """Whether this e-mail may log in at this host, and as whom. `action` is the credential flow: by default the password. (D6)
+
+        Every refusal has the same `public_code`, and takes the same time whether or not the e-mail is known. Once you have
+        checked the password, `login_hosts` says the precise code, and where the login comes in instead. (D7)
+        """
+
+    def login_hosts(self, principal: Who, *, host: At | None = None, action: Does | None = None, after: str | None = None) -> LoginHosts:
+        """At which hosts this login comes in, and the precise code of its login at `host`. (D7, D9)
+
+        It is for after you have checked the password, and for links in mails. One call asks the policies about at most 50
+        domains; give the `next` of its answer as `after` to go on.
+        """
 
     def desk(
         self,

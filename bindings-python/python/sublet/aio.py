@@ -18,7 +18,7 @@ from os import PathLike
 from types import TracebackType
 from typing import Any
 
-from ._sublet import Decision, Engine, Explanation, LogHandle, ManualClock, Performed
+from ._sublet import Decision, Engine, Explanation, LogHandle, Login, LoginHosts, ManualClock, Performed
 from .aio_billing import Billing
 from .aio_counts import Counting
 from .commands import Command
@@ -29,7 +29,7 @@ __all__ = ["AsyncEngine"]
 
 class AsyncEngine(Counting, Billing):
     """An engine whose verbs are awaited. `engine` is the same engine for code that waits, and for what counts nothing and so
-    reads a file only after another process changed the directory: `actions`, `login`, `desk`, those of tickets, `revision`;
+    reads a file only after another process changed the directory: `actions`, `desk`, those of tickets, `revision`;
     `bundle`, `measure` and `stats` never do.
 
     A call runs on a thread of the running loop: there is none of Sublet's own that a fork would lose. A task that is
@@ -67,6 +67,16 @@ class AsyncEngine(Counting, Billing):
     async def reload(self, policies: str | PathLike[str] | Mapping[str, str] | None = None) -> str:
         """`Engine.reload`, awaited."""
         return await to_thread(self.engine.reload, policies)
+
+    async def login(self, host: At, email: str, action: Does | None = None) -> Login:
+        """`Engine.login`, awaited."""
+        return await to_thread(self.engine.login, host, email, action)
+
+    async def login_hosts(
+        self, principal: Who, *, host: At | None = None, action: Does | None = None, after: str | None = None
+    ) -> LoginHosts:
+        """`Engine.login_hosts`, awaited."""
+        return await to_thread(self.engine.login_hosts, principal, host=host, action=action, after=after)
 
     async def authorize(
         self,

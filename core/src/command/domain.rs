@@ -82,7 +82,7 @@ fn stranding(scene: &Scene<'_>, name: &str, confirmed: bool) -> Result<Target, E
     let directory = scene.directory;
     let owner = domain.owner().and_then(|owner| directory.account_number(owner));
     let strands = owner.is_some_and(|owner| {
-        let others = directory.domains_of(Some(owner)).iter().any(|name| **name != *domain.name());
+        let others = directory.verified_hosts(&[owner], "", 2).iter().any(|name| **name != *domain.name());
         domain.is_verified() && !others && directory.count(owner, Counts::Clients, scene.now) > 0
     });
     Ok(target.with("strands_clients", Value::Bool(strands)).with("confirmed", Value::Bool(confirmed)))

@@ -25,6 +25,7 @@ pub use self::package::{ChangePackage, EditAccount};
 pub use self::transfer::{AcceptTransfer, CancelTransfer, ConsentTransfer, OfferTransfer};
 use crate::catalog::Catalog;
 use crate::directory::{Change, Directory};
+use crate::id::check_id;
 use crate::limit::Limits;
 use crate::{Error, Ref, json, pending};
 
@@ -169,9 +170,7 @@ impl Scene<'_> {
 
     /// An id that nothing has yet.
     fn new_id(&self, kind: &str, id: &str) -> Result<(), Error> {
-        if id.is_empty() {
-            return Err(Error::EmptyId { what: kind.to_owned() });
-        }
+        check_id(kind, id)?;
         let reference = Ref::new(kind, id);
         if self.directory.has(&reference) { Err(Error::DuplicateId { record: reference.to_string() }) } else { Ok(()) }
     }

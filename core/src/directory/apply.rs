@@ -27,6 +27,7 @@ impl Directory {
         }
         for key in &touched {
             next.referrers.change(*key, next.hot.targets(*key), self.hot.targets(*key));
+            next.hosts.change(*key, &next.hot, Some(&self.hot));
         }
         next.index_logins(&touched, self)?;
         next.check(&touched, self, catalog, names)?;
@@ -148,6 +149,7 @@ impl Directory {
     /// Takes a record up that nobody knew.
     pub(super) fn index_all(&mut self, key: Key) -> bool {
         self.referrers.change(key, self.hot.targets(key), [None; 2]);
+        self.hosts.change(key, &self.hot, None);
         self.hot.login_email(key).is_some_and(|email| self.logins.insert(email, key))
     }
 }

@@ -165,10 +165,7 @@ impl<N: Names> Check<'_, N> {
         let (account, level) = (|| hot.id(key).to_owned(), || hot.levels.id(row.level).unwrap_or_default().to_owned());
         match hot.levels.row(row.level) {
             Some(found) if found.owner == NONE || found.owner == row.owner => Ok(()),
-            Some(found) => {
-                let owner = hot.accounts.id(found.owner).unwrap_or_default().to_owned();
-                Err(Error::LevelOtherOwner { account: account(), level: level(), owner })
-            }
+            Some(_) => Err(Error::LevelOtherOwner { account: account(), level: level() }),
             None if self.before.hot.accounts.row(key.number()).is_some_and(|old| old.level == row.level) => Ok(()),
             None => Err(Error::UnknownLevel { account: account(), level: level() }),
         }

@@ -27,7 +27,7 @@ impl Directory {
     /// A directory of exactly the records that `feed` gives, at this revision.
     pub(crate) fn of_records(revision: u64, catalog: &Catalog, names: &impl Names, feed: Feed<'_>) -> Result<Self, Error> {
         let mut loading = Loading::new(revision, catalog, names)?;
-        feed(&mut |text| loading.line(text))?;
+        feed(&mut |text| loading.line(text, None))?;
         loading.done(catalog)
     }
 

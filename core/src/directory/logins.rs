@@ -130,15 +130,12 @@ impl Directory {
             let same = self.logins.with(email, &self.hot).into_iter().filter(|other| self.hot.realm(*other) == Some(realm));
             let mut same: Vec<(bool, Ref)> = same.map(|login| (is_new(login), self.reference(login))).collect();
             same.sort_unstable();
-            if let [(_, first), (_, second), ..] = same.as_slice()
+            if let [_, (_, second), ..] = same.as_slice()
                 && first_fault.as_ref().is_none_or(|(known, _)| second < known)
             {
-                let realm = match realm {
-                    Realm::Platform => "the platform's".to_owned(),
-                    Realm::Owner(owner) => format!("of `{}`", self.hot.accounts.id(owner).unwrap_or_default()),
-                };
+                // The other record may be another tenant's: it is not named.
                 let email = String::from_utf8_lossy(email).into_owned();
-                first_fault = Some((second.clone(), Error::DuplicateLogin { email, realm, first: first.to_string(), second: second.to_string() }));
+                first_fault = Some((second.clone(), Error::DuplicateLogin { email, record: second.to_string() }));
             }
         }
         first_fault.map_or(Ok(()), |(_, error)| Err(error))

@@ -10,6 +10,7 @@ mod check;
 mod chunk;
 mod cold;
 mod features;
+mod host_index;
 mod hot;
 mod index;
 mod kept;
@@ -21,6 +22,7 @@ mod quick;
 mod read;
 mod record;
 mod referrers;
+mod stand_in;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -30,6 +32,7 @@ use std::sync::Arc;
 
 use rpds::HashTrieMapSync;
 
+use self::host_index::HostIndex;
 pub(crate) use self::hot::{AccountRow, DomainRow, Hot, MemberRow, account_bit, domain_bit, member_bit};
 pub(crate) use self::index::Index;
 pub(crate) use self::key::{Key, Kind};
@@ -38,6 +41,8 @@ use self::logins::Logins;
 pub(crate) use self::logins::Realm;
 pub use self::record::Record;
 use self::referrers::{Referrers, Target};
+pub(crate) use self::stand_in::LoginShape;
+use self::stand_in::StandIns;
 pub(crate) use self::table::NONE;
 use crate::catalog::{Catalog, Names};
 use crate::operator::Platform;
@@ -51,6 +56,16 @@ pub enum Change {
     Put(Record),
     /// Removes the record of that type and id.
     Remove(Ref),
+}
+
+impl Change {
+    /// Whether the line that an export writes of what is put can be imported again.
+    pub(crate) fn check_line(&self, record_bytes: usize) -> Result<(), Error> {
+        match self {
+            Self::Put(record) => record.check_line(record_bytes),
+            Self::Remove(_) => Ok(()),
+        }
+    }
 }
 
 /// One version of the directory. Cheap to clone.
@@ -68,6 +83,9 @@ pub(crate) struct Directory {
     logins: Logins,
     /// INVARIANT: whatever `Hot::targets` says, and more; kept by `apply`.
     referrers: Referrers,
+    /// INVARIANT: exactly the verified domains, by owner; kept by `apply`.
+    hosts: HostIndex,
+    stand_ins: StandIns,
     /// How many names had no record when policies had named theirs.
     bare: u32,
 }
@@ -82,6 +100,8 @@ impl Default for Directory {
             hot: Hot::default(),
             logins: Logins::default(),
             referrers: Referrers::default(),
+            hosts: HostIndex::default(),
+            stand_ins: StandIns::default(),
             bare: 0,
         }
     }
@@ -203,6 +223,16 @@ impl Directory {
         }
     }
 
+    /// The key of a login that there is.
+    pub(crate) fn login_key(&self, login: &Ref) -> Option<Key> {
+        self.key(login).filter(|key| self.login_shape(*key).is_some())
+    }
+
+    /// The realm of a login that there is.
+    pub(crate) fn realm(&self, login: Key) -> Option<Realm> {
+        self.hot.realm(login)
+    }
+
     /// The id of the account that a login works in.
     pub(crate) fn account_id_of(&self, login: &Ref) -> Option<&str> {
         let account = self.account_of(self.key(login)?)?;
@@ -213,14 +243,5 @@ impl Directory {
     pub(crate) fn verified(&self, domain: &str) -> Option<u32> {
         let (_, row) = self.hot.domains.find(domain)?;
         if row.state() == crate::DomainState::Verified { Some(row.owner) } else { None }
-    }
-
-    /// Names of the verified domains of an owner, or of the platform.
-    pub(crate) fn domains_of(&self, owner: Option<u32>) -> Vec<Arc<str>> {
-        let target = owner.map_or(Target::Nobody, |owner| Target::Record(Kind::Account.key(owner)));
-        let domains = self.referrers.of(target, &self.hot).into_iter().filter(|referrer| referrer.kind() == Kind::Domain);
-        let mut names: Vec<Arc<str>> = domains.map(|key| self.hot.id(key)).filter(|name| self.verified(name).is_some()).map(Arc::from).collect();
-        names.sort();
-        names
     }
 }

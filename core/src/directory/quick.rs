@@ -8,6 +8,7 @@ use serde_json::Map;
 use super::put::{NewAccount, NewMember};
 use crate::account::DisableReason;
 use crate::email;
+use crate::id::is_id;
 use crate::limit::Limits;
 
 /// A record of the two types of which there are many.
@@ -128,7 +129,7 @@ fn account<'a>(line: &AccountLine<'a>) -> Option<NewAccount<'a>> {
         (Some(_), None, None) | (None, Some(_), _) => disabled & !fits == 0,
         _ => false,
     };
-    if !right || id.is_empty() || !email::is_normal(email) {
+    if !right || !is_id(id) || !email::is_normal(email) {
         return None;
     }
     Some(NewAccount {
@@ -151,7 +152,7 @@ fn account<'a>(line: &AccountLine<'a>) -> Option<NewAccount<'a>> {
 
 fn member(line: MemberLine<'_>) -> Option<NewMember<'_>> {
     let MemberLine { id, account, email, confirmed, grants: Grants(grants), .. } = line;
-    if id.is_empty() || account.is_empty() || !email::is_normal(email) {
+    if !is_id(id) || !is_id(account) || !email::is_normal(email) {
         return None;
     }
     Some(NewMember { id, account, email, confirmed, grants, limits: Limits::new(), pending: None, attributes: Map::new() })

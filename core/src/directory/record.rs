@@ -1,11 +1,14 @@
 //! One record of the directory, typed and checked when it is built.
 
+use std::io;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::access_level::AccessLevel;
-use crate::account::{Account, AccountForm};
+use crate::account::{Account, AccountForm, AccountKind};
 use crate::domain::{Domain, DomainForm};
+use crate::id::check_id;
 use crate::member::{MemberForm, TeamMember};
 use crate::operator::{Operator, OperatorForm, Platform};
 use crate::package::Package;
@@ -50,6 +53,26 @@ enum Form {
     Domain(DomainForm),
 }
 
+/// A line that refuses to grow beyond a bound.
+struct Line {
+    text: Vec<u8>,
+    most: usize,
+}
+
+impl io::Write for Line {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.text.len().saturating_add(bytes.len()) > self.most {
+            return Err(io::Error::from(io::ErrorKind::FileTooLarge));
+        }
+        self.text.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// Nesting of a record's JSON: the host's attributes stand two levels inside it.
 const NESTING: usize = 66;
 
@@ -87,10 +110,36 @@ impl Record {
             Form::TeamMember(form) => Self::TeamMember(form.try_into()?),
             Form::Domain(form) => Self::Domain(form.try_into()?),
         };
-        if record.id().is_empty() {
-            return Err(Error::EmptyId { what: record.kind().to_owned() });
+        check_id(record.kind(), record.id())?;
+        for (what, id) in record.named() {
+            check_id(what, id)?;
         }
         Ok(record)
+    }
+
+    /// The ids of other records that it names, with what they are ids of.
+    fn named(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let named = match self {
+            Self::Platform(_) | Self::Operator(_) => [None; 2],
+            Self::Package(package) => [package.client_level().map(|level| ("access level", level)), None],
+            Self::AccessLevel(level) => [level.owner().map(|owner| ("owner", owner)), None],
+            Self::Account(account) => match account.kind() {
+                AccountKind::Main { package } => [Some(("package", package.as_str())), None],
+                AccountKind::Client { owner, level } => [Some(("owner", owner.as_str())), level.as_deref().map(|level| ("access level", level))],
+            },
+            Self::TeamMember(member) => [Some(("account", member.account())), None],
+            Self::Domain(domain) => [domain.owner().map(|owner| ("owner", owner)), None],
+        };
+        named.into_iter().flatten()
+    }
+
+    /// Whether [`Engine::import`](crate::Engine::import) takes the line that an export writes of it: it is no longer than
+    /// this, and its values can be read.
+    pub(crate) fn check_line(&self, most: usize) -> Result<(), Error> {
+        let mut line = Line { text: Vec::new(), most };
+        let refused = |_| Error::Record { line: 1, reason: format!("it has more than {most} bytes") };
+        serde_json::to_writer(&mut line, self).map_err(refused)?;
+        json::check("record", &String::from_utf8_lossy(&line.text), NESTING)
     }
 
     /// The record's type.

@@ -94,6 +94,7 @@ impl Engine {
     pub fn explain(&self, request: &Request) -> Result<Explanation, Error> {
         guard(|| {
             let state = self.current()?;
+            Question::from(request).check_size()?;
             let explained = |quota: Option<&QuotaFacts<'_>>| match state.loaded.asked(request, &state.directory, quota)? {
                 Asked::Cedar(question) => state.loaded.rules().explain(&question.request, &question.entities),
                 Asked::Answered(_) => Ok(Vec::new()),
@@ -151,6 +152,7 @@ impl State {
         heard: Option<&mut Option<Heard>>,
     ) -> Result<Decision, Error> {
         question.resource.account.map(Of::account).transpose()?;
+        question.check_size()?;
         if let Some(quota) = quota {
             let mut unknown = false;
             if let Some((answer, silence)) = Loaded::metered(&self.fast, question, &self.directory, quota, heard.is_some(), &mut unknown) {
@@ -164,6 +166,16 @@ impl State {
                 return self.decided(question, None);
             }
         }
+        self.judged(question, quota, quota.is_none())
+    }
+
+    /// The decision on a request without an amount, which is neither remembered nor taken from what is.
+    pub(super) fn decided_anew(&self, question: &Question<'_>) -> Result<Decision, Error> {
+        self.judged(question, None, false)
+    }
+
+    /// The policies' decision; the answer is remembered if that is said.
+    fn judged(&self, question: &Question<'_>, quota: Option<&QuotaFacts<'_>>, is_remembered: bool) -> Result<Decision, Error> {
         let acting = question.with.and_then(|with| with.actor.as_ref()).map(|actor| (actor, question.principal));
         if let Some(verdict) = self.loaded.fast_plain(question)? {
             return Ok(self.decision(acting, &verdict));
@@ -172,7 +184,7 @@ impl State {
             return self.decide(acting, &self.loaded.asked(&question.to_request()?, &self.directory, quota)?);
         };
         if verdict.errors.is_empty() {
-            if quota.is_none() {
+            if is_remembered {
                 Loaded::keep(&self.fast, question, &self.directory, || self.loaded.rules().answer(&verdict));
             }
         } else if let Asked::Cedar(question) = self.loaded.asked(&question.to_request()?, &self.directory, quota)? {
@@ -197,6 +209,7 @@ impl State {
             return Ok(decision.allowed);
         }
         question.resource.account.map(Of::account).transpose()?;
+        question.check_size()?;
         if let Some(allowed) = self.loaded.fast_check(&self.fast, question, &self.directory, None)? {
             return Ok(allowed);
         }
@@ -206,7 +219,7 @@ impl State {
         }
     }
 
-    fn decide(&self, acting: Option<Acting<'_>>, asked: &Asked) -> Result<Decision, Error> {
+    pub(super) fn decide(&self, acting: Option<Acting<'_>>, asked: &Asked) -> Result<Decision, Error> {
         let verdict = match asked {
             Asked::Answered(code) => Verdict { allowed: false, code: Arc::from(*code), policies: Vec::new(), warnings: Vec::new(), errors: Vec::new() },
             Asked::Cedar(question) => self.loaded.rules().judge(&question.request, &question.entities)?,

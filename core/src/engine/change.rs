@@ -14,6 +14,8 @@ impl Engine {
     /// The `directory.*` codes: the first invariant that the changed directory would break;
     /// [`Error::Revision`] if `expected` is given and the directory has moved on.
     pub fn change(&self, changes: Vec<Change>, expected: Option<u64>) -> Result<u64, Error> {
+        let lines = || changes.iter().try_for_each(|change| change.check_line(self.caps.record_bytes));
+        self.noted("change", guard(lines))?;
         self.swap("change", |state| {
             let bundle = state.tenancy("change")?;
             let references = state.directory.references(&changes);

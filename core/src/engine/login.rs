@@ -1,18 +1,27 @@
-//! `login`: which principal an e-mail names at a host, and what the outside may be told (I1, I2, D5, D7).
+//! `login`: which principal an e-mail names at a host, and what the outside may be told (I1, I2, D5, D7). `login_hosts`: at which
+//! hosts a login comes in (D9).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{Engine, State, guard};
-use crate::decision::{Decision, Login};
-use crate::directory::{Key, Kind, NONE, Realm};
+use crate::decision::{Decision, Login, LoginHosts};
+use crate::directory::{Key, Kind, LoginShape, NONE, Realm};
+use crate::policy::Asked as Judged;
 use crate::{Does, Error, Ref, Request};
 
-/// What the outside is told of a wrong domain and of an unknown login alike (D7).
+/// Public code of every refusal, so that a caller cannot find out which logins exist (D7).
 const LOGIN_REFUSED: &str = "login_refused";
+/// Code for a login that there is not.
+const PRINCIPAL_UNKNOWN: &str = "principal_unknown";
+/// Domains that one call of `login_hosts` asks the policies about.
+const MAX_LOGIN_HOSTS: usize = 50;
 
 impl Engine {
     /// Whether the login with this e-mail may come in at this host, and as whom (I2, D1, D5, D7). Checks no password.
+    ///
+    /// Every refusal has the same [`Login::public_code`], and a refusal takes the same time whether or not the e-mail is known. Once
+    /// you have checked the password, [`Engine::login_hosts`] says the precise code, and where the login comes in instead.
     ///
     /// `flow` is the action of the credential flow: a reset, a magic link, an OAuth return (D6); without it, the one marked
     /// `@asks("login")`. A login of a type that the flow is not for is as good as none.
@@ -39,6 +48,43 @@ impl Engine {
             })
         })
     }
+    /// The hosts at which this login comes in, and the precise code of its login at `host` (D7, D9). For after you have checked the
+    /// password, and for links in mails: it says what a stranger must not know.
+    ///
+    /// One call asks the policies about at most 50 domains, in the order of their names. [`LoginHosts::next`] says where the next
+    /// call goes on: give it as `after`. `flow` is as in [`Engine::login`]. Without `host`, the code is that of a request which
+    /// names no host.
+    ///
+    /// # Errors
+    /// [`Error::NotTenancy`]; [`Error::UnknownAction`] and [`Error::NoFlow`] for a flow that is none. An unknown login is a
+    /// refusal, `principal_unknown`, and has no hosts.
+    ///
+    /// # Example: a client knocked at another owner's door
+    /// ```
+    /// use sublet::{Engine, Options, Ref};
+    /// let engine = Engine::open(Options::default())?;
+    /// engine.import(
+    ///     br#"{"type": "Platform", "id": "mmio"}
+    /// {"type": "Account", "id": "acme", "email": "owner@acme.example", "package": "agency", "confirmed": true}
+    /// {"type": "Account", "id": "bakery", "email": "hello@bakery.example", "owner": "acme", "confirmed": true}
+    /// {"type": "Domain", "id": "app.acme.example", "kind": "whitelabel", "owner": "acme", "state": "verified"}
+    /// "#.as_slice(),
+    ///     None,
+    /// )?;
+    /// let found = engine.login_hosts(&Ref::new("Account", "bakery"), Some("app.nova.example"), None, None)?;
+    /// assert_eq!((&*found.code, &*found.hosts[0]), ("domain_unknown", "app.acme.example"));
+    /// # Ok::<(), sublet::Error>(())
+    /// ```
+    pub fn login_hosts(&self, principal: &Ref, host: Option<&str>, flow: Option<Does<'_>>, after: Option<&str>) -> Result<LoginHosts, Error> {
+        self.watched_login_hosts(principal, host, || {
+            guard(|| {
+                let state = self.current()?;
+                let bundle = state.tenancy("login_hosts")?;
+                let (action, types) = bundle.flow(flow.map(Does::name))?;
+                state.login_hosts(&Flow { action, types }, principal, host, after.unwrap_or_default())
+            })
+        })
+    }
 }
 
 /// A credential flow, and the types of login that it is for (D6).
@@ -58,27 +104,22 @@ enum Asked {
 impl State {
     fn login(&self, flow: &Flow<'_>, host: &str, email: &str) -> Result<Login, Error> {
         let email = crate::email::normalise(email).ok();
-        let is_for = |login: Key| flow.types.contains(self.directory.reference(login).kind());
+        let is_for = |login: Key| flow.types.contains(login.kind().name());
         let logins = email.iter().flat_map(|email| self.directory.logins(email)).filter(|(_, login)| is_for(*login));
         let logins: Vec<(Realm, Key)> = logins.collect();
-        let action = &flow.action;
         let name = crate::host::normalise(host).ok();
-        for asked in self.realms(name.as_deref()) {
-            if let Some((_, login)) = logins.iter().find(|(realm, login)| self.holds(&asked, *realm, *login)) {
-                let decision = self.ask_login(action, *login, host)?;
-                return Ok(self.answer(&self.directory.reference(*login), decision));
-            }
-        }
-        // Other realms are read only for the log's code, and for where to go once the password is checked (I2, D7).
-        let mut log_code: Arc<str> = Arc::from("principal_unknown");
-        if let Some((_, login)) = logins.first() {
-            let decision = self.ask_login(action, *login, host)?;
-            if !decision.allowed {
-                log_code = decision.code;
-            }
-        }
-        let elsewhere = self.elsewhere(action, &logins)?;
-        Ok(Login { allowed: false, public_code: Arc::from(LOGIN_REFUSED), log_code, principal: None, elsewhere, decision: None })
+        let served = |asked: Asked| logins.iter().find(|(realm, login)| self.holds(&asked, *realm, *login));
+        let served = self.realms(name.as_deref()).into_iter().find_map(served);
+        // Other realms are read only for the log's code (I2, D7).
+        let known = served.or(logins.first()).map(|(_, login)| *login);
+        let decision = self.ask_evenly(flow, known, host)?;
+        let allowed = served.is_some() && decision.as_ref().is_some_and(|decision| decision.allowed);
+        // A login of another realm that might come in here is no login of this host.
+        let code = decision.as_ref().filter(|decision| allowed || !decision.allowed).map(|decision| Arc::clone(&decision.code));
+        let log_code = code.unwrap_or_else(|| Arc::from(PRINCIPAL_UNKNOWN));
+        let public_code = if allowed { Arc::clone(&log_code) } else { Arc::from(LOGIN_REFUSED) };
+        let principal = served.map(|(_, login)| self.directory.reference(*login));
+        Ok(Login { allowed, public_code, log_code, principal, decision: decision.filter(|_| served.is_some()) })
     }
 
     /// I2: at a platform domain the platform's realm; at an owner's verified domain that owner's realm first, then the
@@ -98,43 +139,60 @@ impl State {
         }
     }
 
-    fn ask_login(&self, action: &Ref, login: Key, host: &str) -> Result<Decision, Error> {
+    /// The decision on the login that is known. The policies are asked about a login of each shape, whether one is known or not, so
+    /// that the time tells nobody which e-mails are known (D7).
+    fn ask_evenly(&self, flow: &Flow<'_>, known: Option<Key>, host: &str) -> Result<Option<Decision>, Error> {
+        let shape_of_known = known.and_then(|login| self.directory.login_shape(login));
+        let mut answer = Ok(None);
+        for shape in LoginShape::ALL.into_iter().filter(|shape| flow.types.contains(shape.kind().name())) {
+            // Searched for in any case, for the search takes time, too.
+            let stand_in = self.directory.stand_in(shape);
+            let is_known = shape_of_known == Some(shape);
+            let Some(login) = known.filter(|_| is_known).or(stand_in) else { continue };
+            let decision = self.ask_login(&flow.action, login, Some(host));
+            if is_known {
+                answer = decision.map(Some);
+            }
+        }
+        answer
+    }
+
+    /// Asks the policies, and remembers no answer: a remembered one would come sooner.
+    fn ask_login(&self, action: &Ref, login: Key, host: Option<&str>) -> Result<Decision, Error> {
         let principal = self.directory.reference(login);
         let account = self.directory.account_of(login).map(|account| self.directory.reference(Kind::Account.key(account)));
         let home = account.or_else(|| self.directory.platform().map(|platform| Ref::new("Platform", platform.id())));
         let home = home.unwrap_or_else(|| principal.clone());
-        self.authorize(&(&Request::new(principal, action.clone(), home).host(host)).into())
+        let request = Request::new(principal, action.clone(), home);
+        let request = match host {
+            Some(host) => request.host(host),
+            None => request,
+        };
+        self.decided_anew(&(&request).into())
     }
 
-    /// Where these logins may come in: their realm's verified domains, as far as the policies allow.
-    fn elsewhere(&self, action: &Ref, logins: &[(Realm, Key)]) -> Result<Vec<Arc<str>>, Error> {
-        let mut names: Vec<Arc<str>> = Vec::new();
-        for (realm, login) in logins {
-            let owners = match realm {
-                Realm::Owner(owner) => vec![Some(*owner)],
-                Realm::Platform => vec![None, self.directory.account_of(*login)],
-            };
-            for name in owners.into_iter().flat_map(|owner| self.directory.domains_of(owner)) {
-                if !names.contains(&name) && self.ask_login(action, *login, &name)?.allowed {
-                    names.push(name);
-                }
+    fn login_hosts(&self, flow: &Flow<'_>, principal: &Ref, host: Option<&str>, after: &str) -> Result<LoginHosts, Error> {
+        let login = self.directory.login_key(principal).filter(|login| flow.types.contains(login.kind().name()));
+        let Some(login) = login else {
+            let decision = self.decide(None, &Judged::Answered(PRINCIPAL_UNKNOWN))?;
+            return Ok(LoginHosts { code: Arc::clone(&decision.code), hosts: Vec::new(), next: None, decision });
+        };
+        let decision = self.ask_login(&flow.action, login, host)?;
+        let owners = match self.directory.realm(login) {
+            Some(Realm::Owner(owner)) => vec![owner],
+            // Staff has no account of its own.
+            Some(Realm::Platform) | None => [Some(NONE), self.directory.account_of(login)].into_iter().flatten().collect(),
+        };
+        let mut hosts = self.directory.verified_hosts(&owners, after, MAX_LOGIN_HOSTS.saturating_add(1));
+        let has_more = hosts.len() > MAX_LOGIN_HOSTS;
+        hosts.truncate(MAX_LOGIN_HOSTS);
+        let next = hosts.last().filter(|_| has_more).cloned();
+        let mut allowed = Vec::with_capacity(hosts.len());
+        for host in hosts {
+            if self.ask_login(&flow.action, login, Some(&host))?.allowed {
+                allowed.push(host);
             }
         }
-        names.sort();
-        Ok(names)
-    }
-
-    fn answer(&self, principal: &Ref, decision: Decision) -> Login {
-        let rules = &self.loaded.rules().list;
-        let deciding = decision.policies.first().and_then(|id| rules.iter().find(|rule| rule.id == *id));
-        let public = deciding.filter(|_| !decision.allowed).and_then(|rule| rule.public.clone());
-        Login {
-            allowed: decision.allowed,
-            public_code: public.unwrap_or_else(|| Arc::clone(&decision.code)),
-            log_code: Arc::clone(&decision.code),
-            principal: Some(principal.clone()),
-            elsewhere: Vec::new(),
-            decision: Some(decision),
-        }
+        Ok(LoginHosts { code: Arc::clone(&decision.code), hosts: allowed, next, decision })
     }
 }

@@ -71,7 +71,8 @@ impl Engine {
     pub fn perform(&self, principal: &Ref, command: &Command, with: &Circumstances, key: Option<&str>) -> Result<Performed, Error> {
         let order = Order { principal, command, with, key, about: OnceCell::new() };
         self.watched_command((principal, command, with), &order.about, || {
-            guard(|| self.together("perform", |state| state.counted_by(&order), |state, ledger| state.perform(&order, ledger)))
+            let record_bytes = self.caps.record_bytes;
+            guard(|| self.together("perform", |state| state.counted_by(&order), |state, ledger| state.perform(&order, record_bytes, ledger)))
         })
     }
 }
@@ -117,7 +118,7 @@ impl State {
         Ok(accounts)
     }
 
-    fn perform(&self, order: &Order<'_>, ledger: &mut dyn Ledger) -> Result<(Performed, Option<Made>, Keep), Error> {
+    fn perform(&self, order: &Order<'_>, record_bytes: usize, ledger: &mut dyn Ledger) -> Result<(Performed, Option<Made>, Keep), Error> {
         let unsent = |decision| Performed { decision, token: None };
         let (bundle, now) = (self.tenancy("perform")?, ledger.now());
         let scene = self.scene(order, now)?;
@@ -143,6 +144,7 @@ impl State {
             keep_stocks(ledger, &self.directory, bundle, &target.counted)?;
             return Ok((Performed { decision, token: scene.token.into_inner() }, None, Keep::Yes));
         }
+        changes.iter().try_for_each(|change| change.check_line(record_bytes))?;
         self.close_books(ledger, &target.counted)?;
         let mut directory = self.directory.apply(changes.clone(), &bundle.catalog, bundle, None)?;
         if let Some(all) = self.with_overage(ledger, &changes, &directory, &target.counted)? {

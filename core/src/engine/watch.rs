@@ -8,7 +8,7 @@ use super::told::{AtDesk, Changed, Told, counted as with_counts, expiry, latency
 use super::{Engine, Performed, guard};
 use crate::billing::Payment;
 use crate::command::Command;
-use crate::decision::{Decision, Login};
+use crate::decision::{Decision, Login, LoginHosts};
 use crate::log::{EventKind, LogHandle, LogOptions, Sink};
 use crate::quota::Counted;
 use crate::stats::Stats;
@@ -180,6 +180,24 @@ impl Engine {
                 latency(draft.field("revision", Some(revision)).text("bundle", Some(&state.loaded.fingerprint)), took)
             });
         });
+        Ok(found)
+    }
+
+    /// Where a login may come in, told.
+    pub(super) fn watched_login_hosts(
+        &self,
+        principal: &Ref,
+        host: Option<&str>,
+        work: impl FnOnce() -> Result<LoginHosts, Error>,
+    ) -> Result<LoginHosts, Error> {
+        const VERB: &str = "login_hosts";
+        if self.hub.is_off() {
+            return work();
+        }
+        let begun = Instant::now();
+        let found = self.noted(VERB, work())?;
+        let told = Told { principal: Some((principal.kind(), principal.id())), host, ..Told::default() };
+        quietly(|| self.decided(VERB, &told, &found.decision, begun.elapsed()));
         Ok(found)
     }
 

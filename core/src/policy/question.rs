@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::tenancy::{Metered, Silence, Single};
 use super::{Answer, Bundle, Fast, Kind, Loaded, Plain, Verdict};
 use crate::directory::Directory;
+use crate::id::{MAX_ID_BYTES, check_id};
 use crate::limit::QuotaFacts;
 use crate::question::Question as Public;
 use crate::{Error, Ref, Request, Resource, json as checked, stack};
@@ -201,11 +202,13 @@ impl Bundle {
     /// Malformed ids are errors; ids that nobody has are denials, named in E1's order.
     fn look_up(&self, request: &Request, directory: &Directory) -> Result<Option<&'static str>, Error> {
         let with = &request.circumstances;
-        let filled = |what: &str, id: &str| if id.is_empty() { Err(Error::EmptyId { what: what.to_owned() }) } else { Ok(()) };
-        filled("principal", request.principal.id())?;
-        filled("resource", request.resource.uid.id())?;
+        check_id("principal", request.principal.id())?;
+        check_id("resource", request.resource.uid.id())?;
+        if let Some(account) = request.resource.account.as_deref().filter(|account| account.len() > MAX_ID_BYTES) {
+            check_id("account", account)?;
+        }
         if let Some(actor) = &with.actor {
-            filled("actor", actor.id())?;
+            check_id("actor", actor.id())?;
             if !super::facts::is_login_type(actor.kind()) {
                 return Err(Error::Actor { actor: actor.to_string() });
             }

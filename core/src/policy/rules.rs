@@ -80,8 +80,6 @@ pub(crate) struct Rule {
     pub(crate) code: Option<Arc<str>>,
     /// The words of `@advice`, or of a warning's `@warns`.
     pub(crate) advice: Vec<Arc<str>>,
-    /// `@public`: the code that the outside is told instead (D7).
-    pub(crate) public: Option<Arc<str>>,
     /// File name and line, for a policy that came from a file.
     pub(crate) place: Option<(Arc<str>, u32)>,
 }
@@ -142,7 +140,6 @@ impl Rules {
                     role,
                     code: policy.annotation("code").map(Arc::from),
                     advice: policy.annotation(if role == Role::Warning { "warns" } else { "advice" }).map(words).unwrap_or_default(),
-                    public: policy.annotation("public").map(Arc::from),
                     place: order.get(*rank).and_then(|(_, place)| place.clone()),
                 }
             })

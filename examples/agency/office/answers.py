@@ -20,6 +20,14 @@ class Refused(Exception):
         self.code, self.status = code, status
 
 
+class KnownButRefused(Refused):
+    """No, why, and at which hosts the login comes in: for one that has proved who it is."""
+
+    def __init__(self, code: str, hosts: tuple[str, ...]) -> None:
+        super().__init__(code)
+        self.hosts = hosts
+
+
 def allowed(decision: sublet.Decision) -> sublet.Decision:
     """The decision, if it is yes."""
     if not decision:
@@ -38,7 +46,8 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Refused)
     def refused(_request: Request, no: Refused) -> JSONResponse:
-        return JSONResponse({"code": no.code}, no.status)
+        hosts = {"hosts": no.hosts} if isinstance(no, KnownButRefused) else {}
+        return JSONResponse({"code": no.code, **hosts}, no.status)
 
     @app.exception_handler(sublet.SubletError)
     def failed(_request: Request, error: sublet.SubletError) -> JSONResponse:

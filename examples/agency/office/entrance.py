@@ -7,7 +7,7 @@ from fastapi import APIRouter, Body
 from sublet.commands import Command
 
 from . import outbox, passwords
-from .answers import allowed, stranger
+from .answers import KnownButRefused, allowed, stranger
 from .policy import account_of, engine
 from .sessions import Session, sealed
 from .settings import PLATFORM
@@ -31,12 +31,16 @@ def session(login: tuple[str, str], actor: tuple[str, str] | None = None) -> dic
 
 @router.post("/login")
 def log_in(host: At, email: Text, password: Text) -> dict[str, Any]:
-    """Sublet says whose password it is, and whether he may come in here; we check the password, whatever Sublet said."""
+    """Sublet says whose password it is, and whether the login may come in here; we check the password, whatever Sublet said.
+
+    Whoever gave the right password is told the precise reason, and where the login comes in. (D7)
+    """
     found = engine().login(host, email)
     if not passwords.right(found.principal, password) or found.principal is None:
         raise stranger(f"{found.log_code}, or a wrong password")
     if not found:
-        raise stranger(found.log_code)
+        where = engine().login_hosts(found.principal, host=host)
+        raise KnownButRefused(where.code, where.hosts)
     return session(found.principal)
 
 

@@ -7,7 +7,7 @@ use crate::ResourceType;
 use crate::directory::{AccountRow, Directory, Hot, MemberRow, NONE};
 use crate::eval::{Outcome, Program, Value, run};
 use crate::host;
-use crate::id::same;
+use crate::id::{is_id, same};
 use crate::limit::QuotaFacts;
 use crate::policy::compile::construct;
 use crate::policy::fast::Tally;
@@ -306,7 +306,7 @@ impl Programs {
 
     fn find<'p>(&'p self, question: &Question<'_>, directory: &Directory) -> Option<Found<'p>> {
         let resource = &question.resource;
-        if resource.id.is_empty() {
+        if !is_id(resource.id) {
             return None;
         }
         // All texts that are looked up are asked of memory before the first answer is waited for.

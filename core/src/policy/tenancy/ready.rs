@@ -11,7 +11,7 @@ use super::words;
 use crate::catalog::MeterKind;
 use crate::directory::{AccountRow, Directory, Hot, Index, MemberRow};
 use crate::eval::Plan;
-use crate::id::same;
+use crate::id::{is_id, same};
 use crate::limit::QuotaFacts;
 use crate::policy::Answer;
 use crate::question::{Kind, Question};
@@ -203,7 +203,7 @@ impl Programs {
     #[inline(always)]
     fn sight(&self, question: &Question<'_>, directory: &Directory, wanted: impl Fn(&Key) -> bool) -> Option<Sight> {
         let (hot, resource) = (directory.hot(), &question.resource);
-        if question.with.is_some() || resource.more.is_some() || resource.id.is_empty() {
+        if question.with.is_some() || resource.more.is_some() || !is_id(resource.id) {
             return None;
         }
         // All texts that are looked up are asked of memory before the first answer is waited for.

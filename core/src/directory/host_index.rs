@@ -1,0 +1,51 @@
+//! The verified domains of each owner, by name. A page of them costs what the page holds (D7, D9).
+
+use std::ops::Bound;
+use std::sync::Arc;
+
+use rpds::RedBlackTreeSetSync;
+
+use super::Directory;
+use super::hot::Hot;
+use super::key::{Key, Kind};
+
+/// Verified domains by the number of their owner and by name; those of the platform under [`NONE`](super::NONE). Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub(super) struct HostIndex(RedBlackTreeSetSync<(u32, Arc<str>)>);
+
+impl HostIndex {
+    /// Takes up what a domain's row says now, where it said something else before.
+    pub(super) fn change(&mut self, key: Key, now: &Hot, before: Option<&Hot>) {
+        if key.kind() != Kind::Domain {
+            return;
+        }
+        let owner = |hot: &Hot| hot.domains.row(key.number()).filter(|row| row.state() == crate::DomainState::Verified).map(|row| row.owner);
+        let (now, before, name) = (owner(now), before.and_then(owner), now.id(key));
+        if now == before {
+            return;
+        }
+        if let Some(owner) = before {
+            self.0.remove_mut(&(owner, Arc::from(name)));
+        }
+        if let Some(owner) = now {
+            self.0.insert_mut((owner, Arc::from(name)));
+        }
+    }
+
+    /// The names of an owner's verified domains that stand after this one, in order.
+    fn after(&self, owner: u32, name: &str) -> impl Iterator<Item = &Arc<str>> {
+        let from = (Bound::Excluded((owner, Arc::from(name))), Bound::Unbounded);
+        self.0.range::<(u32, Arc<str>), _>(from).take_while(move |(of, _)| *of == owner).map(|(_, name)| name)
+    }
+}
+
+impl Directory {
+    /// The names of the verified domains of these owners ([`NONE`](super::NONE) is the platform) that stand after this one:
+    /// the first `most`, in order.
+    pub(crate) fn verified_hosts(&self, owners: &[u32], after: &str, most: usize) -> Vec<Arc<str>> {
+        let mut names: Vec<Arc<str>> = owners.iter().flat_map(|owner| self.hosts.after(*owner, after).take(most)).cloned().collect();
+        names.sort_unstable();
+        names.truncate(most);
+        names
+    }
+}
