@@ -5,6 +5,7 @@
 # make bench  what a check costs, beside Cedar itself and beside rules written by hand: one table, and target/bench.json
 # make fuzz   the engine against Cedar on inputs that coverage guides, for SUBLET_FUZZ_SECONDS
 # make lint   formatting, clippy, documentation
+# make deny   licenses, sources and bans of what the tree depends on (cargo-deny, which it installs into target/tools)
 # Nothing needs to be installed before but Rust, Python 3.10 or later (with venv) and Node 20 or later.
 
 SHELL := /bin/bash
@@ -17,19 +18,20 @@ export PIP_ROOT_USER_ACTION := ignore
 export npm_config_update_notifier := false
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
+# The sizes of `make test`, so that `.ci/run` ends well within an hour on two cores; `make soak` has the large ones.
 # How many random programs the differential test asks, and how often a process is forked.
-SUBLET_CASES ?= 100000
-SUBLET_FORKS ?= 100
+SUBLET_CASES ?= 20000
+SUBLET_FORKS ?= 50
 # How often the directory changes under eight readers; policies are reloaded at every twentieth change.
-SUBLET_CHANGES ?= 2000
+SUBLET_CHANGES ?= 800
 SUBLET_FUZZ_SECONDS ?= 60
 # Counting: random operations of a seed against the model, kills in the middle of consumes, and changes that seven other
 # processes must see at their next check.
-SUBLET_STEPS ?= 100000
-SUBLET_KILLS ?= 100
+SUBLET_STEPS ?= 30000
+SUBLET_KILLS ?= 50
 # Random steps over all verbs that change the directory or the bill, beside a model, of each seed.
-SUBLET_WALK ?= 3000
-SUBLET_ROUNDS ?= 1000
+SUBLET_WALK ?= 1000
+SUBLET_ROUNDS ?= 400
 # How long the worked example is under load, while one of its eight workers is killed every second.
 SUBLET_LOAD_SECONDS ?= 10
 export SUBLET_CASES SUBLET_FORKS SUBLET_CHANGES SUBLET_STEPS SUBLET_KILLS SUBLET_ROUNDS SUBLET_WALK SUBLET_LOAD_SECONDS
@@ -37,7 +39,7 @@ export SUBLET_CASES SUBLET_FORKS SUBLET_CHANGES SUBLET_STEPS SUBLET_KILLS SUBLET
 SIZES ?= 1,100,1000,10000
 export SIZES
 
-.PHONY: demo example test soak fuzz bench lint build python node one-build types
+.PHONY: demo example test soak fuzz bench lint deny build python node one-build types
 
 demo: python node
 	@$(PY) tests/demo/demo.py
@@ -90,7 +92,7 @@ test: build one-build python node types $(VENV)/.example $(EXAMPLE)/node_modules
 	cargo test --release --locked -p sublet --features tracing --lib log::
 	target/release/sublet check policies
 	target/release/sublet test policies
-	$(PY) -m pytest -q tests/python
+	$(PY) -m pytest -q --durations=15 --durations-min=5 tests/python
 	node --test tests/node/
 
 soak: export SUBLET_CASES := 1000000
@@ -119,3 +121,12 @@ lint:
 	cargo clippy --release --locked --workspace --all-targets -- -D warnings
 	cargo clippy --release --locked -p sublet --features tracing -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --no-deps -p sublet -p sublet-cli
+
+# No part of `.ci/run`: to compile cargo-deny takes minutes, and its answer changes only with Cargo.lock.
+DENY_VERSION := 0.20.2
+target/tools/.cargo-deny-$(DENY_VERSION):
+	cargo install cargo-deny --version $(DENY_VERSION) --locked --debug --root target/tools
+	touch $@
+
+deny: target/tools/.cargo-deny-$(DENY_VERSION)
+	PATH="$(CURDIR)/target/tools/bin:$$PATH" cargo deny --locked check bans licenses sources
