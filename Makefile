@@ -32,9 +32,15 @@ SUBLET_KILLS ?= 50
 # Random steps over all verbs that change the directory or the bill, beside a model, of each seed.
 SUBLET_WALK ?= 1000
 SUBLET_ROUNDS ?= 400
+# For how long eight processes count on one store, while one of them is killed every other second.
+SUBLET_EXACT_SECONDS ?= 60
+# How many bits are flipped in a store, and how many days of traffic one gets.
+SUBLET_FLIPS ?= 200
+SUBLET_DAYS ?= 200
 # How long the worked example is under load, while one of its eight workers is killed every second.
 SUBLET_LOAD_SECONDS ?= 10
 export SUBLET_CASES SUBLET_FORKS SUBLET_CHANGES SUBLET_STEPS SUBLET_KILLS SUBLET_ROUNDS SUBLET_WALK SUBLET_LOAD_SECONDS
+export SUBLET_EXACT_SECONDS SUBLET_FLIPS SUBLET_DAYS
 # The numbers of main accounts that `make bench` asks with; `make bench SIZES=1,100` is the quick one.
 SIZES ?= 1,100,1000,10000
 export SIZES
@@ -104,6 +110,9 @@ soak: export SUBLET_KILLS := 1000
 soak: export SUBLET_ROUNDS := 10000
 soak: export SUBLET_WALK := 100000
 soak: export SUBLET_LOAD_SECONDS := 60
+soak: export SUBLET_EXACT_SECONDS := 600
+soak: export SUBLET_FLIPS := 5000
+soak: export SUBLET_DAYS := 800
 soak: test fuzz
 
 # What it finds worth keeping beyond the corpus stays in target/found; an input on which they differ is written beside it.

@@ -361,7 +361,7 @@ errors! {
     /// Q7: one key, two requests.
     IdempotencyMismatch { key: String } "quota.idempotency_mismatch" "key `{key}` was used for another request" "take a new key for each request; a retry sends the same request";
     /// Q7: the key's time is over.
-    KeyPruned { key: String } "quota.key_pruned" "key `{key}` was used before, and its answer is no longer kept" "keys live to the end of the window and 35 days";
+    KeyPruned { key: String } "quota.key_pruned" "key `{key}` was used before, and its answer is no longer kept" "keys live to the end of the window and 35 days; they may be used anew 35 days later";
     /// No such operation, or one that is no longer kept.
     UnknownOperation { operation: u64 } "quota.unknown_operation" "no operation {operation}" "it never was, or is no longer kept";
     /// Q8: not a reservation.

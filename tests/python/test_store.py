@@ -327,8 +327,8 @@ def test_a_file_that_is_not_ours_is_left_alone(file: Path, tmp_path: Path) -> No
     newer = tmp_path / "newer.db"
     open_engine(newer)
     with contextlib.closing(sqlite3.connect(newer)) as other:
-        other.execute("PRAGMA user_version = 2")
-    assert "version 2" in str(refused("store.version", lambda: open_engine(newer)))
+        other.execute("PRAGMA user_version = 3")
+    assert "version 3" in str(refused("store.version", lambda: open_engine(newer)))
 
 
 def test_places_that_cannot_be_opened(tmp_path: Path) -> None:
@@ -406,8 +406,43 @@ def test_verify_tells_a_count_that_was_tampered_with(file: Path) -> None:
     with contextlib.closing(sqlite3.connect(file)) as other:
         other.execute("UPDATE buckets SET used = 2")
         other.commit()
-    (fault,) = engine.verify()["faults"]
-    assert "2 used" in fault and "sum to 3" in fault
+    flipped, summed_up = engine.verify()["faults"]
+    assert "`buckets`" in flipped and "checksum" in flipped
+    assert "2 used" in summed_up and "sum to 3" in summed_up
+    # It is no answer, either.
+    refused("store.corrupt", lambda: send(engine))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE operations SET answer = replace(CAST(answer AS TEXT), 'true', 'null') WHERE key IS NOT NULL",
+        "UPDATE operations SET at = at + 1",
+        "UPDATE keys SET operation = operation - 1",
+        "UPDATE keys SET until = until + 1",
+        "UPDATE holds SET amount = 1",
+        "UPDATE records SET record = replace(record, '10', '90')",
+        "UPDATE changes SET changes = '[]'",
+        "UPDATE meta SET value = value + 1 WHERE name = 'revision'",
+        "DELETE FROM records WHERE id = 'cafe'",
+        "DELETE FROM operations WHERE id = (SELECT max(id) FROM operations)",
+        "DELETE FROM keys",
+        "DELETE FROM holds",
+        "DELETE FROM buckets",
+        "DROP INDEX buckets_windows",
+    ],
+)
+def test_verify_finds_what_was_changed(file: Path, change: str) -> None:
+    engine = open_engine(file, 10)
+    send(engine, 3, key="a")
+    send(engine, 1)
+    engine.reserve(ACME, "campaign.send", ("Campaign", "k"), 2, ttl=60_000, host=MAIN)
+    engine.change([{"type": "Account", "id": "cafe", "email": "hello@cafe.example", "owner": "acme", "level": "basic", "confirmed": True}])
+    assert engine.verify()["faults"] == []
+    with contextlib.closing(sqlite3.connect(file)) as other:
+        assert other.execute(change).rowcount != 0
+        other.commit()
+    assert engine.verify()["faults"] != []
 
 
 def test_a_damaged_file_is_an_error(file: Path, tmp_path: Path) -> None:

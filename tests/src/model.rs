@@ -78,7 +78,9 @@ impl Model {
         let amount = asked["amount"].as_i64().expect("an amount");
         let key = asked["key"].as_str().map(|key| (whose.0, key.to_owned()));
         let request = json!([asked["do"], asked["member"], amount, asked["up_to"], asked["ttl"]]).to_string();
-        if let Some((known, operation, keep)) = key.as_ref().and_then(|key| self.keys.get(key)) {
+        // 35 days after its answer a key is forgotten too, and may be used anew.
+        let known = key.as_ref().and_then(|key| self.keys.get(key)).filter(|(_, _, keep)| keep + KEPT > self.now);
+        if let Some((known, operation, keep)) = known {
             match answer {
                 Err(code) if *keep <= self.now => assert_eq!(code, "quota.key_pruned", "{at}"),
                 Err(code) => assert!(code == "quota.idempotency_mismatch" && *known != request, "{at}: {code}"),

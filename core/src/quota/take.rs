@@ -233,7 +233,8 @@ pub(super) fn numbered(mut decision: Decision, id: u64) -> Decision {
 pub(super) fn kept_until(kind: MeterKind, window: Window, now: i64) -> i64 {
     match kind {
         MeterKind::Stock => now.saturating_add(KEY_LIFE),
-        MeterKind::Flow => window.end.saturating_add(KEY_LIFE),
+        // A window that never ends is over for nobody: what it counts is kept as that of a stock.
+        MeterKind::Flow => if window.end == i64::MAX { now } else { window.end }.saturating_add(KEY_LIFE),
     }
 }
 

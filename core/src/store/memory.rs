@@ -1,7 +1,8 @@
 //! Counts in this process alone: for tests, and for hosts that say so. Exact under threads; gone with the process.
 //!
 //! Accounts are spread over shards, each behind its lock; a transaction locks the shards of its accounts in their order. The
-//! operations of keys and of open reservations are kept for their time, a bounded tail of all others.
+//! operations of keys and of open reservations are kept for their time, and a bounded tail of all others. Keys are remembered
+//! for 35 days more, and windows for 35 days after their end.
 
 mod ledger;
 mod shard;
@@ -13,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use self::ledger::Open;
 use self::shard::Shard;
-use super::{Durability, Keep, Store, Verification, Work};
+use super::{BUCKET_REST, Durability, KEY_REST, Keep, Store, Verification, Work};
 use crate::Error;
 use crate::clock::{Clock, HighWater};
 use crate::keyed::Keyed;
@@ -92,6 +93,7 @@ impl Store for Memory {
         if let [account] = accounts {
             let at = self.shard_of(account);
             let mut shard = self.lock(at)?;
+            shard.forget(now);
             let kept = work(&mut Open::one(&mut shard, now));
             return finish(std::iter::once(&mut *shard), kept);
         }
@@ -99,6 +101,7 @@ impl Store for Memory {
         numbers.sort_unstable();
         numbers.dedup();
         let mut locked = numbers.iter().map(|at| self.lock(*at)).collect::<Result<Vec<_>, _>>()?;
+        locked.iter_mut().for_each(|shard| shard.forget(now));
         let place = |account: &str| numbers.binary_search(&self.shard_of(account)).ok();
         let kept = work(&mut Open::many(locked.iter_mut().map(|shard| &mut **shard).collect(), &place, now));
         finish(locked.iter_mut().map(|shard| &mut **shard), kept)

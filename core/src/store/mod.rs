@@ -14,7 +14,13 @@ pub(crate) use self::note::{Asked, Note, Noted};
 pub(crate) use self::sqlite::{Board, Sqlite, Word};
 pub use self::sqlite::{InspectedCount, Inspection, inspect, verify_store};
 use crate::Error;
+use crate::clock::DAY;
 use crate::window::Window;
+
+/// For how long a key is remembered that has lost its answer: 35 days. Then it is as one that was never used.
+const KEY_REST: i64 = 35 * DAY;
+/// For how long a bucket stays after its window: 35 days.
+const BUCKET_REST: i64 = 35 * DAY;
 
 /// Whose count: an account's, or that of one of its members.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,4 +1,5 @@
-//! An engine in a process of its own: a JSON object a line in, one out. `sublet-worker STORE [INSTANT]`.
+//! An engine in a process of its own: a JSON object a line in, one out. `sublet-worker STORE [INSTANT]`. With `--verify` in
+//! place of the instant it only says the faults of the store, and needs no engine.
 #![allow(unsafe_code, reason = "the limit on file sizes is C's")]
 
 use std::io::{BufRead, Write};
@@ -9,9 +10,17 @@ use sublet_tests::Served;
 fn main() {
     let mut args = std::env::args().skip(1);
     let store = args.next().expect("a store");
+    let instant = args.next();
+    if instant.as_deref() == Some("--verify") {
+        match sublet::verify_store(&store) {
+            Ok(found) => println!("{}", json!({ "ok": found.faults })),
+            Err(error) => println!("{}", json!({ "error": error.code() })),
+        }
+        return;
+    }
     // What cannot be written is an error, not a signal.
     unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
-    let served = match Served::open(&store, args.next().as_deref()) {
+    let served = match Served::open(&store, instant.as_deref()) {
         Ok(served) => served,
         Err(error) => {
             println!("{}", json!({ "error": error.code(), "message": error.to_string() }));

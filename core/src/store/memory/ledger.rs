@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::shard::{Kept, Rest, Row, Shard};
+use super::KEY_REST;
+use super::shard::{Kept, Passing, Rest, Row, Shard};
 use super::undo::Undo;
 use crate::Error;
 use crate::store::{Asked, Bucket, Hold, Ledger, Named, New, Note, Noted, Operation, Part, Seen, Whose};
@@ -95,7 +96,6 @@ impl Ledger for Open<'_> {
         let now = self.now;
         let shard = self.of(new.account)?;
         let account = shard.account(new.account);
-        shard.prune(account, now);
         let id = shard.next_id();
         for part in new.parts {
             apply(shard, part, id, &new)?;
@@ -118,22 +118,23 @@ impl Ledger for Open<'_> {
             if let Some(counts) = shard.counts(account) {
                 counts.keys.insert(Arc::clone(&key), (asked, answer, new.keep));
             }
-            shard.steps.push(Undo::Key(account, key));
+            shard.steps.push(Undo::Key(account, Arc::clone(&key)));
+            shard.passes(new.keep.saturating_add(KEY_REST), account, Passing::Key(key));
         }
+        shard.count_parts(new.parts, true);
         if let Some(counts) = shard.counts(account) {
-            counts.forget = counts.forget.min(new.keep);
             counts.kept.insert(id, kept);
         }
+        shard.passes(new.keep, account, Passing::Operation(id));
         shard.whose.insert(id, account);
         shard.steps.push(Undo::Kept(account, id));
         Ok(id)
     }
 
     fn spend(&mut self, _: &str, bucket: u64, amount: i64, keep: i64) -> Result<u64, Error> {
-        let (now, (number, account, at)) = (self.now, Shard::places(bucket));
+        let (now, (number, account, nth)) = (self.now, Shard::places(bucket));
         let shard = self.number(number).ok_or_else(|| strange("bucket"))?;
-        shard.prune(account, now);
-        shard.spend((account, at), amount, now, keep).ok_or_else(|| strange("bucket"))
+        shard.spend((account, nth), amount, now, keep).ok_or_else(|| strange("bucket"))
     }
 
     fn amend(&mut self, operation: &Operation) -> Result<(), Error> {
@@ -179,8 +180,10 @@ fn is_of_the_tail(new: &New<'_>) -> bool {
 
 /// Does to a row what a part says. A hold is put by the operation that reserves, and taken by its id when it is settled.
 fn apply(shard: &mut Shard, part: &Part, id: u64, new: &New<'_>) -> Result<(), Error> {
-    let (_, account, at) = Shard::places(part.bucket);
-    let row: &mut Row = shard.counts(account).and_then(|counts| counts.rows.get_mut(at)).ok_or_else(|| strange("bucket"))?;
+    let (_, account, nth) = Shard::places(part.bucket);
+    let counts = shard.counts(account).ok_or_else(|| strange("bucket"))?;
+    let at = counts.place(nth).ok_or_else(|| strange("bucket"))?;
+    let row: &mut Row = counts.rows.get_mut(at).ok_or_else(|| strange("bucket"))?;
     let old = [row.used, row.top_up, row.gone.0, row.gone.1];
     let sums = row.used.checked_add(part.used).zip(row.top_up.checked_add(part.top_up));
     let (used, top_up) = sums.ok_or_else(|| Error::Panic { reason: "a count left the range of 64 bits".to_owned() })?;

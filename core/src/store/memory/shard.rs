@@ -1,14 +1,16 @@
 //! The accounts of one shard: their buckets, their operations, and how to take back what a transaction did.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 
 use hashbrown::{HashMap, HashTable};
 use smallvec::{SmallVec, smallvec};
 
-use super::SHARDS;
 use super::undo::Undo;
+use super::{BUCKET_REST, KEY_REST, SHARDS};
+use crate::clock::DAY;
 use crate::id::{same, same_bytes};
 use crate::keyed::Keyed;
 use crate::store::{Asked, Bucket, Hold, Named, Note, Noted, Operation, OperationKind, Part, Seen, Verification, Whose};
@@ -18,12 +20,18 @@ use crate::window::Window;
 const SHARDS_64: u64 = SHARDS as u64;
 /// How many operations without a key a shard remembers.
 const TAIL: usize = 256;
+/// How many of what is over one transaction forgets: more than it adds, so that forgetting keeps up.
+const MAX_FORGOTTEN: usize = 64;
 /// How many buckets one account can have: more than windows of a hundred years.
 const BUCKETS: u64 = 1 << 24;
 
 /// One count.
 #[derive(Debug, Clone)]
 pub(super) struct Row {
+    /// Its number among all that the account ever had.
+    pub(super) nth: usize,
+    /// How many parts of operations that are kept for their time are its.
+    pub(super) operations: u32,
     pub(super) member: Option<Arc<str>>,
     /// Its place among the shard's meters.
     pub(super) meter: u32,
@@ -99,6 +107,15 @@ impl fmt::Display for Name {
     }
 }
 
+/// What goes when its time is over.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Passing {
+    Operation(u64),
+    Key(Arc<str>),
+    /// The row of that number.
+    Row(usize),
+}
+
 /// All of one account.
 #[derive(Debug)]
 pub(super) struct Counts {
@@ -109,8 +126,19 @@ pub(super) struct Counts {
     pub(super) kept: BTreeMap<u64, Kept>,
     /// With what was asked, the answer, and until when it is kept. An answer that is gone is empty.
     pub(super) keys: HashMap<Arc<str>, ([u8; 32], Vec<u8>, i64)>,
-    /// The earliest instant at which something may be forgotten.
-    pub(super) forget: i64,
+    /// How many rows it ever had.
+    pub(super) opened: usize,
+}
+
+impl Counts {
+    /// The place of the row of that number.
+    #[inline]
+    pub(super) fn place(&self, nth: usize) -> Option<usize> {
+        match self.rows.get(nth) {
+            Some(row) if row.nth == nth => Some(nth),
+            _ => self.rows.binary_search_by_key(&nth, |row| row.nth).ok(),
+        }
+    }
 }
 
 /// The accounts of one shard.
@@ -127,6 +155,8 @@ pub(super) struct Shard {
     pub(super) whose: HashMap<u64, u32>,
     /// By account and name.
     pub(super) documents: HashMap<(u32, Arc<str>), String>,
+    /// What goes, and when: the earliest first. It may be gone already.
+    passing: BinaryHeap<Reverse<(i64, u32, Passing)>>,
     next: u64,
     meters: Vec<Arc<str>>,
     pub(super) steps: Vec<Undo>,
@@ -142,6 +172,7 @@ impl Shard {
             tail: VecDeque::new(),
             whose: HashMap::new(),
             documents: HashMap::new(),
+            passing: BinaryHeap::new(),
             next: 1,
             meters: Vec::new(),
             steps: Vec::new(),
@@ -161,7 +192,7 @@ impl Shard {
         let number = u32::try_from(self.accounts.len()).unwrap_or(u32::MAX);
         let hash = |number: &u32| self.accounts.get(*number as usize).map_or(0, |counts| self.hasher.hash(counts.name.bytes()));
         self.names.insert_unique(self.hasher.hash(account.as_bytes()), number, hash);
-        self.accounts.push(Counts { name: Name::new(account), rows: SmallVec::new(), kept: BTreeMap::new(), keys: HashMap::new(), forget: i64::MAX });
+        self.accounts.push(Counts { name: Name::new(account), rows: SmallVec::new(), kept: BTreeMap::new(), keys: HashMap::new(), opened: 0 });
         number
     }
 
@@ -174,12 +205,12 @@ impl Shard {
         self.meters.iter().position(|known| same(known, meter)).and_then(|at| u32::try_from(at).ok())
     }
 
-    fn bucket_id(&self, account: u32, row: usize) -> u64 {
+    fn bucket_id(&self, account: u32, nth: usize) -> u64 {
         let number = u64::from(account).wrapping_mul(SHARDS_64).wrapping_add(self.at as u64);
-        number.wrapping_mul(BUCKETS).wrapping_add(row as u64)
+        number.wrapping_mul(BUCKETS).wrapping_add(nth as u64)
     }
 
-    /// The shard, account and row that a bucket's id says.
+    /// The shard, the account, and the number of the row that a bucket's id says.
     pub(super) fn places(id: u64) -> (usize, u32, usize) {
         let (number, row) = (id / BUCKETS, id % BUCKETS);
         (usize::try_from(number % SHARDS_64).unwrap_or(0), u32::try_from(number / SHARDS_64).unwrap_or(u32::MAX), usize::try_from(row).unwrap_or(usize::MAX))
@@ -191,7 +222,7 @@ impl Shard {
 
     /// A row as others see it; what has expired is held no more.
     pub(super) fn bucket(&mut self, account: u32, at: usize, now: i64) -> Option<Bucket> {
-        let id = self.bucket_id(account, at);
+        let id = self.bucket_id(account, self.accounts.get(account as usize)?.rows.get(at)?.nth);
         let row = self.counts(account)?.rows.get_mut(at)?;
         if !row.holds.is_empty() {
             row.holds.retain(|(_, _, until)| *until > now);
@@ -225,9 +256,11 @@ impl Shard {
     }
 
     /// Records a consume without a key, of one part; its id. Nothing where there is no such row, or no room in it.
-    pub(super) fn spend(&mut self, (account, at): (u32, usize), amount: i64, now: i64, keep: i64) -> Option<u64> {
-        let (id, bucket) = (self.next_id(), self.bucket_id(account, at));
-        let row = self.counts(account)?.rows.get_mut(at)?;
+    pub(super) fn spend(&mut self, (account, nth): (u32, usize), amount: i64, now: i64, keep: i64) -> Option<u64> {
+        let (id, bucket) = (self.next_id(), self.bucket_id(account, nth));
+        let counts = self.counts(account)?;
+        let at = counts.place(nth)?;
+        let row = counts.rows.get_mut(at)?;
         let (used, old) = (row.used.checked_add(amount)?, [row.used, row.gone.0]);
         (row.used, row.gone.0) = (used, row.gone.0.saturating_add(amount));
         self.steps.push(Undo::Spent(account, at, old));
@@ -245,7 +278,8 @@ impl Shard {
     }
 
     pub(super) fn named(&mut self, id: u64, now: i64) -> Option<Named> {
-        let (_, account, at) = Self::places(id);
+        let (_, account, nth) = Self::places(id);
+        let at = self.accounts.get(account as usize)?.place(nth)?;
         let bucket = self.bucket(account, at, now)?;
         let counts = self.accounts.get(account as usize)?;
         let row = counts.rows.get(at)?;
@@ -259,25 +293,28 @@ impl Shard {
             self.meters.push(Arc::from(meter));
             u32::try_from(self.meters.len().saturating_sub(1)).unwrap_or(u32::MAX)
         });
-        let mut at = 0;
+        let mut nth = 0;
         if let Some(counts) = self.counts(number) {
             // Names are shared with the rows before.
             let member = whose.member.map(|member| {
                 let known = counts.rows.iter().find_map(|row| row.member.as_ref().filter(|known| ***known == *member));
                 known.map_or_else(|| Arc::from(member), Arc::clone)
             });
-            at = counts.rows.len();
-            counts.rows.push(Row { member, meter, window, used: 0, top_up: 0, holds: Vec::new(), gone: (0, 0), note: None });
+            nth = counts.opened;
+            counts.opened = nth.saturating_add(1);
+            counts.rows.push(Row { nth, operations: 0, member, meter, window, used: 0, top_up: 0, holds: Vec::new(), gone: (0, 0), note: None });
         }
         self.steps.push(Undo::Opened(number));
-        Bucket { id: self.bucket_id(number, at), window, used: 0, held: 0, top_up: 0 }
+        self.passes(window.end.saturating_add(BUCKET_REST), number, Passing::Row(nth));
+        Bucket { id: self.bucket_id(number, nth), window, used: 0, held: 0, top_up: 0 }
     }
 
     pub(super) fn seen(&mut self, account: &str, key: &str, now: i64) -> Seen {
         let Some(counts) = self.find(account).and_then(|number| self.counts(number)) else { return Seen::Never };
         match counts.keys.get(key) {
             None => Seen::Never,
-            Some((_, _, until)) if *until <= now => Seen::Pruned,
+            Some((_, _, keep)) if keep.saturating_add(KEY_REST) <= now => Seen::Never,
+            Some((_, _, keep)) if *keep <= now => Seen::Pruned,
             Some((_, answer, _)) if answer.is_empty() => Seen::Pruned,
             Some((asked, answer, _)) => Seen::Answered(*asked, answer.clone()),
         }
@@ -343,27 +380,82 @@ impl Shard {
         }
     }
 
-    /// What an operation did is counted as done by those that are gone.
-    fn forget(&mut self, gone: &Kept) {
-        for part in &gone.parts {
-            let (_, account, at) = Self::places(part.bucket);
-            if let Some(row) = self.counts(account).and_then(|counts| counts.rows.get_mut(at)) {
-                row.gone = (row.gone.0.saturating_add(part.used), row.gone.1.saturating_add(part.top_up));
+    /// Something goes at an instant; at [`i64::MAX`] it stays.
+    pub(super) fn passes(&mut self, at: i64, account: u32, what: Passing) {
+        if at != i64::MAX {
+            self.passing.push(Reverse((at, account, what)));
+        }
+    }
+
+    /// Counts the parts of an operation that is kept for its time, or of one that is so no more, in their rows.
+    pub(super) fn count_parts(&mut self, parts: &[Part], kept: bool) {
+        for part in parts {
+            let (_, account, nth) = Self::places(part.bucket);
+            if let Some(row) = self.counts(account).and_then(|counts| counts.place(nth).and_then(|at| counts.rows.get_mut(at))) {
+                row.operations = if kept { row.operations.saturating_add(1) } else { row.operations.saturating_sub(1) };
             }
         }
     }
 
-    /// Forgets the operations of an account whose time is over. Their keys stay known.
-    pub(super) fn prune(&mut self, account: u32, now: i64) {
-        let Some(counts) = self.counts(account).filter(|counts| counts.forget <= now) else { return };
-        let over: Vec<u64> = counts.kept.values().filter(|kept| kept.keep <= now).map(|kept| kept.id).collect();
-        let gone: Vec<Kept> = over.iter().filter_map(|id| counts.kept.remove(id)).collect();
-        counts.keys.values_mut().filter(|(_, _, until)| *until <= now).for_each(|(_, answer, _)| *answer = Vec::new());
-        counts.forget = counts.kept.values().map(|kept| kept.keep).min().unwrap_or(i64::MAX);
-        for kept in gone {
-            self.whose.remove(&kept.id);
-            self.forget(&kept);
+    /// Forgets some of what is over. Called between transactions: none has seen what goes.
+    #[inline]
+    pub(super) fn forget(&mut self, now: i64) {
+        if self.passing.peek().is_some_and(|Reverse((at, ..))| *at <= now) {
+            self.forget_some(now);
         }
+    }
+
+    #[cold]
+    fn forget_some(&mut self, now: i64) {
+        for _ in 0..MAX_FORGOTTEN {
+            if self.passing.peek().is_none_or(|Reverse((at, ..))| *at > now) {
+                return;
+            }
+            let Some(Reverse((_, account, what))) = self.passing.pop() else { return };
+            match what {
+                Passing::Operation(id) => self.forget_operation(account, id, now),
+                Passing::Key(key) => {
+                    if let Some(counts) = self.counts(account)
+                        && counts.keys.get(&key).is_some_and(|(_, _, keep)| keep.saturating_add(KEY_REST) <= now)
+                    {
+                        counts.keys.remove(&key);
+                    }
+                }
+                Passing::Row(nth) => self.forget_row(account, nth, now),
+            }
+        }
+    }
+
+    /// What an operation did is counted as done by those that are gone, and its key loses its answer.
+    fn forget_operation(&mut self, account: u32, id: u64, now: i64) {
+        let Some(counts) = self.counts(account) else { return };
+        if counts.kept.get(&id).is_none_or(|kept| kept.keep > now) {
+            return;
+        }
+        let Some(kept) = counts.kept.remove(&id) else { return };
+        let key = kept.rest.as_deref().and_then(|rest| rest.key.as_ref());
+        if let Some((_, answer, _)) = key.and_then(|key| counts.keys.get_mut(key)).filter(|(_, _, keep)| *keep <= now) {
+            *answer = Vec::new();
+        }
+        self.whose.remove(&id);
+        for part in &kept.parts {
+            let (_, account, nth) = Self::places(part.bucket);
+            if let Some(row) = self.counts(account).and_then(|counts| counts.place(nth).and_then(|at| counts.rows.get_mut(at))) {
+                row.gone = (row.gone.0.saturating_add(part.used), row.gone.1.saturating_add(part.top_up));
+            }
+        }
+        self.count_parts(&kept.parts, false);
+    }
+
+    /// A row whose window is long over goes with the last of its operations.
+    fn forget_row(&mut self, account: u32, nth: usize, now: i64) {
+        let Some(counts) = self.counts(account) else { return };
+        let Some(at) = counts.place(nth) else { return };
+        let Some(row) = counts.rows.get(at).filter(|row| row.window.end.saturating_add(BUCKET_REST) <= now) else { return };
+        if row.operations > 0 {
+            return self.passes(now.saturating_add(DAY), account, Passing::Row(nth));
+        }
+        counts.rows.remove(at);
     }
 
     pub(super) fn verify(&self, found: &mut Verification) {
@@ -377,9 +469,9 @@ impl Shard {
             }
         }
         for (account, counts) in (0..).zip(&self.accounts) {
-            for (at, row) in counts.rows.iter().enumerate() {
+            for row in &counts.rows {
                 found.buckets = found.buckets.saturating_add(1);
-                let (used, top_up) = sums.get(&self.bucket_id(account, at)).copied().unwrap_or_default();
+                let (used, top_up) = sums.get(&self.bucket_id(account, row.nth)).copied().unwrap_or_default();
                 let (used, top_up) = (used.saturating_add(row.gone.0), top_up.saturating_add(row.gone.1));
                 if (used, top_up) != (row.used, row.top_up) {
                     let whose = row.member.as_deref().map(|member| format!(" of member `{member}`")).unwrap_or_default();

@@ -42,11 +42,18 @@ impl Shard {
                         row.holds = holds;
                     }
                 }
-                Undo::Opened(account) => drop(self.counts(account).and_then(|counts| counts.rows.pop())),
+                Undo::Opened(account) => {
+                    if let Some(counts) = self.counts(account) {
+                        drop(counts.rows.pop());
+                        counts.opened = counts.opened.saturating_sub(1);
+                    }
+                }
                 Undo::Tail => drop(self.tail.pop_back()),
                 Undo::Kept(account, id) => {
                     self.whose.remove(&id);
-                    drop(self.counts(account).and_then(|counts| counts.kept.remove(&id)));
+                    if let Some(kept) = self.counts(account).and_then(|counts| counts.kept.remove(&id)) {
+                        self.count_parts(&kept.parts, false);
+                    }
                 }
                 Undo::Key(account, key) => drop(self.counts(account).and_then(|counts| counts.keys.remove(&key))),
                 Undo::Document(account, name, old) => match old {

@@ -3,8 +3,11 @@
 //! A process that is started after a long rest finds a clock that is far past the last instant that was counted. What
 //! tells a rest from a clock that leapt is the time since the machine was started, which nobody sets.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension};
 
+use super::checksum::ChecksumKey;
+use super::meta;
+use super::rows::{OperationRow, operation_columns};
 use crate::clock::{Clock, DAY, HighWater};
 
 /// Names this start of the machine; and how far the clock was ahead of the time since, in milliseconds.
@@ -17,20 +20,23 @@ fn start(now: i64) -> Option<(String, i64)> {
     Some((id.trim().to_owned(), now.checked_sub(uptime)?))
 }
 
+/// The operation that was done last.
+pub(super) const LAST: &str = concat!("SELECT ", operation_columns!(), " FROM operations o ORDER BY o.id DESC LIMIT 1");
+
 /// The computer's clock.
 pub(super) fn clock_now() -> i64 {
     Clock::System.now()
 }
 
 /// The clock of a store: what it counts up to is what its database says.
-pub(super) fn water(clock: Clock, connection: &Connection) -> rusqlite::Result<HighWater> {
-    let last: Option<i64> = connection.query_row("SELECT at FROM operations ORDER BY id DESC LIMIT 1", [], |row| row.get(0)).optional()?;
-    let seen: Option<i64> = connection.query_row("SELECT value FROM meta WHERE name = 'seen'", [], |row| row.get(0)).optional()?;
+pub(super) fn water(clock: Clock, connection: &Connection, key: &ChecksumKey) -> rusqlite::Result<HighWater> {
+    let last: Option<i64> = connection.query_row(LAST, [], |row| Ok(OperationRow::read(key, row, 0)?.at)).optional()?;
+    let seen: Option<i64> = meta::read(connection, key, "seen")?;
     let mark = last.max(seen).unwrap_or(i64::MIN);
     let (now, system) = (clock.now(), matches!(clock, Clock::System));
     let water = HighWater::new(clock, mark);
     let Some((id, ahead)) = start(now).filter(|_| system) else { return Ok(water) };
-    let known: Option<String> = connection.query_row("SELECT value FROM meta WHERE name = 'boot'", [], |row| row.get(0)).optional()?;
+    let known: Option<String> = meta::read(connection, key, "boot")?;
     let known = known.as_deref().and_then(|text| text.split_once(' ')).and_then(|(id, ahead)| Some((id, ahead.parse::<i64>().ok()?)));
     let vouched = known.is_some_and(|(known, before)| known == id && ahead.saturating_sub(before).saturating_abs() <= DAY);
     if vouched && now > mark {
@@ -38,7 +44,7 @@ pub(super) fn water(clock: Clock, connection: &Connection) -> rusqlite::Result<H
     }
     let leapt = mark != i64::MIN && now.saturating_sub(mark) > DAY;
     if !vouched && !leapt {
-        connection.execute("INSERT OR REPLACE INTO meta VALUES ('boot', ?1)", params![format!("{id} {ahead}")])?;
+        meta::write(connection, key, "boot", &format!("{id} {ahead}"))?;
     }
     Ok(water)
 }
@@ -51,16 +57,19 @@ mod tests {
     fn a_long_rest_is_told_from_a_clock_that_leapt_by_the_time_since_the_machine_was_started() -> rusqlite::Result<()> {
         let Some((id, ahead)) = start(clock_now()) else { return Ok(()) };
         let store = Connection::open_in_memory()?;
-        store.execute_batch(include_str!("schema.sql"))?;
+        store.execute_batch(super::super::schema::SCHEMA)?;
         // Three days ago somebody counted.
         let last = clock_now() - 3 * DAY;
-        store.execute("INSERT INTO operations (kind, at, keep, bucket, used, held, top_up, back) VALUES (0, ?1, 0, 1, 1, 0, 0, 0)", [last])?;
+        let key = ChecksumKey::new("");
+        let done = OperationRow { id: 1, at: last, bucket: 1, used: 1, ..OperationRow::default() };
+        let sql = "INSERT INTO operations (kind, at, keep, bucket, used, held, top_up, back, checksum) VALUES (0, ?1, 0, 1, 1, 0, 0, 0, ?2)";
+        store.execute(sql, [last, done.checksum(&key)])?;
         let jump = |ahead: Option<(&str, i64)>| {
             store.execute("DELETE FROM meta WHERE name = 'boot'", [])?;
             if let Some((id, ahead)) = ahead {
-                store.execute("INSERT INTO meta VALUES ('boot', ?1)", [format!("{id} {ahead}")])?;
+                meta::write(&store, &key, "boot", &format!("{id} {ahead}"))?;
             }
-            let water = water(Clock::System, &store)?;
+            let water = water(Clock::System, &store, &key)?;
             Ok::<_, rusqlite::Error>(water.now().is_err_and(|error| error.code() == "store.clock_jump"))
         };
         assert!(jump(None)?, "nobody vouches");
@@ -68,7 +77,7 @@ mod tests {
         assert!(jump(Some((&id, ahead - 2 * DAY)))?, "the clock was set meanwhile");
         assert!(!jump(Some((&id, ahead)))?, "the machine has run since");
         // What was accepted once needs nobody.
-        store.execute("INSERT INTO meta VALUES ('seen', ?1)", [clock_now()])?;
+        meta::write(&store, &key, "seen", &clock_now())?;
         assert!(!jump(None)?, "it was accepted");
         Ok(())
     }

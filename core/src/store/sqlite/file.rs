@@ -8,25 +8,26 @@ use std::time::{Duration, Instant};
 
 use nix::sys::statfs::fstatfs;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use rusqlite::{Connection, OpenFlags};
 use sha2::{Digest, Sha256};
 
 use super::board::{self, Access, Board};
 use super::bus_guard;
+use super::checksum::ChecksumKey;
 use super::fault;
 use super::fork;
-use super::ledger::Prune;
 use super::locks::{self, IN_USE, LockError, NameClaim, SHARED};
+use super::meta;
+use super::prune::Prune;
+use super::schema;
+use super::wal;
 use crate::Error;
 use crate::wait::{DEFAULT_LOCK_TIMEOUT, WaitBudget, WaitEnd};
 
 /// "Subl": what tells our files from another program's.
 const APPLICATION: i64 = 0x5375_626c;
 /// The version of `schema.sql`.
-const VERSION: i64 = 1;
-const SCHEMA: &str = include_str!("schema.sql");
-/// What stores of this version have that were made before there were any.
-const DOCUMENTS: &str = include_str!("documents.sql");
+const VERSION: i64 = 2;
 
 /// How long the file of the locks is taken to be what it was when it was looked at.
 const LOOK: Duration = Duration::from_millis(1);
@@ -199,6 +200,8 @@ pub(super) enum Look {
 #[derive(Debug)]
 pub(super) struct Connected {
     pub(super) connection: Connection,
+    /// The key of the rows' checksums.
+    pub(super) key: ChecksumKey,
     /// The database, open for locks of ours.
     database: File,
     index: File,
@@ -252,7 +255,8 @@ impl Connected {
             index: board::identity(&index_file),
         };
         let registered = Registered::new(&database);
-        Ok((Self { connection, database, index, identities, looked: Some(Instant::now()), lost_pages, _registered: registered }, id))
+        let key = ChecksumKey::new(&id);
+        Ok((Self { connection, key, database, index, identities, looked: Some(Instant::now()), lost_pages, _registered: registered }, id))
     }
 
     /// A second connection, for reading: beside one of this process that has the store's locks.
@@ -517,17 +521,14 @@ fn connect(place: &Place, wanted: Option<&str>) -> Result<(Connection, String), 
     } else {
         version(place, &connection)?;
     }
-    let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(|found| told(&found));
     let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(|found| told(&found))?;
     if mode != "wal" {
         return Err(Error::StoreUnreachable { store: place.name.clone(), reason: format!("its journal is `{mode}`, not `wal`") });
     }
     connection.execute_batch("PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY").map_err(|found| told(&found))?;
-    if number("SELECT count(*) FROM sqlite_schema WHERE name = 'documents'")? == 0 {
-        connection.execute_batch(DOCUMENTS).map_err(|found| told(&found))?;
-    }
-    let id = connection.query_row("SELECT value FROM meta WHERE name = 'store'", [], |row| row.get::<_, String>(0)).optional();
-    let id = id.map_err(|found| told(&found))?.ok_or_else(|| Error::StoreForeign { store: place.name.clone() })?;
+    schema::compare(&connection).map_err(|found| told(&found))?;
+    wal::bound(&mut connection).map_err(|found| told(&found))?;
+    let (id, _) = meta::identity(&connection).map_err(|found| told(&found))?;
     if wanted.is_some_and(|wanted| wanted != id) {
         return Err(place.replaced());
     }
@@ -556,9 +557,11 @@ pub(super) fn version(place: &Place, connection: &Connection) -> Result<i64, Err
 fn create(connection: &mut Connection) -> rusqlite::Result<()> {
     connection.execute_batch("PRAGMA synchronous = FULL")?;
     let transaction = connection.transaction()?;
-    transaction.execute_batch(SCHEMA)?;
-    transaction.execute_batch(DOCUMENTS)?;
-    transaction.execute("INSERT INTO meta VALUES ('store', lower(hex(randomblob(16)))), ('revision', 0)", [])?;
+    transaction.execute_batch(schema::SCHEMA)?;
+    let id: String = transaction.query_row("SELECT lower(hex(randomblob(16)))", [], |row| row.get(0))?;
+    let key = ChecksumKey::new(&id);
+    meta::write(&transaction, &key, "store", &id)?;
+    meta::write(&transaction, &key, "revision", &0_i64)?;
     transaction.pragma_update(None, "application_id", APPLICATION)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()?;

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
+use rusqlite::{Connection, OpenFlags, Row};
 use serde::Serialize;
 
 use super::Place;
-use super::boot;
+use super::checksum::ChecksumKey;
 use super::file::{self, Named};
+use super::rows::{BucketRow, bucket_columns};
+use super::{boot, ledger, meta};
 use crate::store::Verification;
 use crate::{Error, window};
 
@@ -116,11 +118,12 @@ fn read(place: &Place, connection: &Connection, version: i64, account: Option<&s
     let mut kinds = view.prepare("SELECT count(*), type FROM records GROUP BY type")?;
     let records = kinds.query_map([], |row| Ok((row.get(1)?, number(row)?)))?.collect::<rusqlite::Result<_>>()?;
     let bytes = |path| std::fs::metadata(path).map_or(0, |found| found.len());
+    let (id, key) = meta::identity(&view)?;
     Ok(Inspection {
         store: place.name.clone(),
-        id: view.query_row("SELECT value FROM meta WHERE name = 'store'", [], |row| row.get(0)).optional()?.unwrap_or_default(),
+        id,
         version,
-        revision: count("SELECT value FROM meta WHERE name = 'revision'")?,
+        revision: meta::read::<i64>(&view, &key, "revision")?.and_then(|revision| u64::try_from(revision).ok()).unwrap_or(0),
         records,
         accounts: count("SELECT count(DISTINCT account) FROM buckets WHERE account <> ''")?,
         buckets: count("SELECT count(*) FROM buckets")?,
@@ -131,25 +134,24 @@ fn read(place: &Place, connection: &Connection, version: i64, account: Option<&s
         newest: text(newest),
         bytes: bytes(place.path.clone()),
         log_bytes: bytes(place.beside("-wal")),
-        counts: account.map_or(Ok(Vec::new()), |account| counts(&view, account))?,
+        counts: account.map_or(Ok(Vec::new()), |account| counts(&view, &key, account))?,
     })
 }
 
-fn counts(view: &Connection, account: &str) -> rusqlite::Result<Vec<InspectedCount>> {
-    let sql = r#"SELECT b.member, b.meter, b.start, b."end", b.used, b.top_up,
-        (SELECT coalesce(sum(h.amount), 0) FROM holds h WHERE h.bucket = b.id AND h.until > ?2)
-        FROM buckets b WHERE b.account = ?1 AND b.meter <> '' ORDER BY b.start DESC, b.meter, b.member"#;
-    let mut statement = view.prepare(sql)?;
-    let rows = statement.query_map(rusqlite::params![account, boot::clock_now()], |row| {
+fn counts(view: &Connection, key: &ChecksumKey, account: &str) -> rusqlite::Result<Vec<InspectedCount>> {
+    let sql = concat!("SELECT ", bucket_columns!(), " FROM buckets b WHERE b.account = ?1 AND b.meter <> '' ORDER BY b.start DESC, b.meter, b.member");
+    let (mut statement, now) = (view.prepare(sql)?, boot::clock_now());
+    let rows = statement.query_map([account], |row| {
         let text = |at: i64| Some(at).filter(|at| ![i64::MIN, i64::MAX].contains(at)).and_then(window::instant_text);
+        let bucket = BucketRow::read(key, row, 0)?;
         Ok(InspectedCount {
-            member: Some(row.get::<_, String>(0)?).filter(|member| !member.is_empty()),
-            meter: row.get(1)?,
-            begins: text(row.get(2)?),
-            ends: text(row.get(3)?),
-            used: row.get(4)?,
-            held: row.get(6)?,
-            top_up: row.get(5)?,
+            member: Some(row.get::<_, String>(2)?).filter(|member| !member.is_empty()),
+            meter: row.get(3)?,
+            begins: text(bucket.window.start),
+            ends: text(bucket.window.end),
+            used: bucket.used,
+            held: ledger::held(view, key, &bucket, now)?,
+            top_up: bucket.top_up,
         })
     })?;
     rows.collect()

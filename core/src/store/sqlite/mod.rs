@@ -9,6 +9,7 @@ mod board;
 mod boot;
 mod bus_guard;
 mod cache;
+mod checksum;
 mod fault;
 mod file;
 mod fork;
@@ -17,16 +18,19 @@ mod handle;
 mod inspect;
 mod ledger;
 mod locks;
+mod meta;
 mod pages;
+mod prune;
 mod reader;
 mod rows;
+mod schema;
 mod verify;
+mod wal;
 
 use std::process;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use smallvec::SmallVec;
 
 pub(crate) use self::board::{Board, Word};
 use self::cache::{Cache, Noting, View};
@@ -34,7 +38,7 @@ use self::file::{Connected, Named, Open, Place};
 use self::group_commit::{CommitError, GroupCommit, Outcome};
 use self::handle::{Handle, Shared};
 pub use self::inspect::{InspectedCount, Inspection, inspect, verify_store};
-use self::ledger::Sheet;
+use self::ledger::{Sheet, SheetRead};
 use super::{Durability, Keep, KeepsDirectory, Store, Verification, Work};
 use crate::Error;
 use crate::clock::{Clock, HighWater};
@@ -95,7 +99,7 @@ impl Sqlite {
         let budget = WaitBudget::enter(lock_timeout);
         let (open, id) = Open::new(&place, None, &budget)?;
         let pass = fork::Pass::new();
-        let water = boot::water(clock, &open.connected.connection).map_err(|found| place.sqlite(&found))?;
+        let water = boot::water(clock, &open.connected.connection, &open.connected.key).map_err(|found| place.sqlite(&found))?;
         drop(pass);
         locks::end_turn(&open.lock, &open.board).map_err(|found| fault::file(&place.name, &found))?;
         let shared = Arc::new(Shared { place, id, lock_timeout, board: ArcSwap::from(Arc::clone(&open.board)) });
@@ -174,11 +178,12 @@ impl Sqlite {
             connection: &open.connected.connection,
             board: &board,
             place: &self.shared.place,
+            key: &open.connected.key,
             file,
             prune: &mut open.prune,
             now: self.water.mark(),
             wrote: false,
-            holds: SmallVec::new(),
+            read: SheetRead::default(),
         };
         let worked = crate::engine::guard(|| {
             sheet.now = self.instant(&mut sheet)?;

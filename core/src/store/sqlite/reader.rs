@@ -2,12 +2,11 @@
 
 use std::sync::atomic::Ordering;
 
-use smallvec::SmallVec;
-
 use super::Sqlite;
 use super::file::{Connected, Look};
 use super::fork::Pass;
-use super::ledger::{Prune, Sheet};
+use super::ledger::{Sheet, SheetRead};
+use super::prune::Prune;
 use crate::Error;
 use crate::wait::WaitBudget;
 
@@ -70,11 +69,12 @@ impl Sqlite {
             connection: &connected.connection,
             board: &board,
             place,
+            key: &connected.key,
             file: connected.identity(),
             prune: &mut Prune::default(),
             now: self.water.mark(),
             wrote: false,
-            holds: SmallVec::new(),
+            read: SheetRead::default(),
         };
         let value = crate::engine::guard(|| work(&mut sheet));
         // A view that cannot be ended is closed with its connection by the next look.

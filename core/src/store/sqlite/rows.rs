@@ -2,16 +2,178 @@
 
 use rusqlite::Row;
 
+use super::checksum::{ChecksumKey, RowTable, mismatch};
 use crate::store::{Bucket, Hold, Operation, OperationKind, Part};
 use crate::window::Window;
 
-/// Reads an operation by its id, with the account of its bucket, and the one before it.
-pub(super) const OPERATION: &str = "SELECT o.id, o.kind, b.account, o.member, o.actor, o.key, o.at, o.of, o.until, o.committed, o.released,
-    o.bucket, o.used, o.held, o.top_up, o.back, o.more, o.previous FROM operations o JOIN buckets b ON b.id = o.bucket WHERE o.id = ?1";
+/// The columns of a bucket's row, in the order in which [`BucketRow::read`] reads them.
+macro_rules! bucket_columns {
+    () => {
+        "b.id, b.account, b.member, b.meter, b.start, b.\"end\", b.used, b.top_up, b.holds, b.operations, b.pruned_used, b.pruned_top_up, b.last, b.checksum"
+    };
+}
+/// The columns of an operation's row, in the order in which [`OperationRow::read`] reads them.
+macro_rules! operation_columns {
+    () => {
+        "o.id, o.kind, o.at, o.keep, o.bucket, o.used, o.held, o.top_up, o.back, o.more, o.previous, o.member, o.actor, o.of, o.until, \
+        o.committed, o.released, o.key, o.digest, o.answer, o.checksum"
+    };
+}
+pub(super) use {bucket_columns, operation_columns};
 
-pub(super) fn bucket(row: &Row<'_>) -> rusqlite::Result<Bucket> {
-    let window = Window { start: row.get(1)?, end: row.get(2)? };
-    Ok(Bucket { id: id(row.get(0)?), window, used: row.get(3)?, held: row.get(5)?, top_up: row.get(4)? })
+/// How many columns an operation's row has.
+pub(super) const OPERATION_WIDTH: usize = 21;
+
+/// A bucket's row.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct BucketRow {
+    pub(super) id: i64,
+    pub(super) window: Window,
+    pub(super) used: i64,
+    pub(super) top_up: i64,
+    /// How many rows of `holds` it has.
+    pub(super) holds: i64,
+    /// How many parts of operations it has.
+    pub(super) operations: i64,
+    pub(super) pruned_used: i64,
+    pub(super) pruned_top_up: i64,
+    pub(super) last: Option<i64>,
+    /// The checksum of what never changes.
+    name: i64,
+}
+
+impl BucketRow {
+    /// A bucket that is opened.
+    pub(super) fn new(key: &ChecksumKey, id: i64, (account, member, meter): (&str, &str, &str), window: Window) -> Self {
+        let name = key.begin(RowTable::BucketName).number(id).number(window.start).number(window.end).text(account).text(member).text(meter).finish();
+        Self { id, window, used: 0, top_up: 0, holds: 0, operations: 0, pruned_used: 0, pruned_top_up: 0, last: None, name }
+    }
+
+    /// Reads the [`BUCKET_COLUMNS`] that begin at this one, and compares them with their checksum.
+    pub(super) fn read(key: &ChecksumKey, row: &Row<'_>, first: usize) -> rusqlite::Result<Self> {
+        let column = |at: usize| first.saturating_add(at);
+        let number = |at: usize| row.get::<_, i64>(column(at));
+        let text = |at: usize| row.get_ref(column(at)).and_then(|value| Ok(value.as_str()?));
+        let named = (text(1)?, text(2)?, text(3)?);
+        let new = Self::new(key, number(0)?, named, Window { start: number(4)?, end: number(5)? });
+        let read = Self {
+            used: number(6)?,
+            top_up: number(7)?,
+            holds: number(8)?,
+            operations: number(9)?,
+            pruned_used: number(10)?,
+            pruned_top_up: number(11)?,
+            last: row.get(column(12))?,
+            ..new
+        };
+        if read.checksum(key) == number(13)? { Ok(read) } else { Err(mismatch(RowTable::Buckets, &read.id)) }
+    }
+
+    pub(super) fn checksum(&self, key: &ChecksumKey) -> i64 {
+        let row = key.begin(RowTable::Buckets).number(self.name).number(self.used).number(self.top_up).number(self.holds).number(self.operations);
+        // No operation has the id 0.
+        row.number(self.pruned_used).number(self.pruned_top_up).number(self.last.unwrap_or(0)).finish()
+    }
+
+    /// The bucket as others see it, with what is held.
+    pub(super) fn bucket(&self, held: i64) -> Bucket {
+        Bucket { id: id(self.id), window: self.window, used: self.used, held, top_up: self.top_up }
+    }
+}
+
+/// An operation's row.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct OperationRow<'r> {
+    pub(super) id: i64,
+    pub(super) kind: i64,
+    pub(super) at: i64,
+    pub(super) keep: i64,
+    pub(super) bucket: i64,
+    pub(super) used: i64,
+    pub(super) held: i64,
+    pub(super) top_up: i64,
+    pub(super) back: i64,
+    pub(super) more: Option<&'r str>,
+    pub(super) previous: Option<i64>,
+    pub(super) member: Option<&'r str>,
+    pub(super) actor: Option<&'r str>,
+    pub(super) of: Option<i64>,
+    pub(super) until: Option<i64>,
+    pub(super) committed: Option<i64>,
+    pub(super) released: Option<i64>,
+    pub(super) key: Option<&'r str>,
+    pub(super) digest: Option<&'r [u8]>,
+    pub(super) answer: Option<&'r [u8]>,
+}
+
+impl<'r> OperationRow<'r> {
+    /// Reads the [`OPERATION_COLUMNS`] that begin at this one, and compares them with their checksum.
+    pub(super) fn read(key: &ChecksumKey, row: &'r Row<'_>, first: usize) -> rusqlite::Result<Self> {
+        let column = |at: usize| first.saturating_add(at);
+        let number = |at: usize| row.get::<_, i64>(column(at));
+        let optional = |at: usize| row.get::<_, Option<i64>>(column(at));
+        let text = |at: usize| row.get_ref(column(at)).and_then(|value| Ok(value.as_str_or_null()?));
+        let blob = |at: usize| row.get_ref(column(at)).and_then(|value| Ok(value.as_blob_or_null()?));
+        let read = Self {
+            id: number(0)?,
+            kind: number(1)?,
+            at: number(2)?,
+            keep: number(3)?,
+            bucket: number(4)?,
+            used: number(5)?,
+            held: number(6)?,
+            top_up: number(7)?,
+            back: number(8)?,
+            more: text(9)?,
+            previous: optional(10)?,
+            member: text(11)?,
+            actor: text(12)?,
+            of: optional(13)?,
+            until: optional(14)?,
+            committed: optional(15)?,
+            released: optional(16)?,
+            key: text(17)?,
+            digest: blob(18)?,
+            answer: blob(19)?,
+        };
+        if read.checksum(key) == number(20)? { Ok(read) } else { Err(mismatch(RowTable::Operations, &read.id)) }
+    }
+
+    pub(super) fn checksum(&self, key: &ChecksumKey) -> i64 {
+        let numbers = [self.id, self.kind, self.at, self.keep, self.bucket, self.used, self.held, self.top_up, self.back];
+        let row = numbers.into_iter().fold(key.begin(RowTable::Operations), |row, number| row.number(number));
+        let (optional, texts) = ([self.previous, self.of, self.until, self.committed, self.released], [self.more, self.member, self.actor, self.key]);
+        let blobs = [self.digest, self.answer];
+        let present = optional.iter().map(Option::is_some).chain(texts.iter().map(Option::is_some)).chain(blobs.iter().map(Option::is_some));
+        let row = row.present(present.fold(0_u16, |bits, present| bits << 1 | u16::from(present)));
+        let row = optional.into_iter().flatten().fold(row, |row, number| row.number(number));
+        let row = texts.into_iter().flatten().fold(row, |row, text| row.text(text));
+        blobs.into_iter().flatten().fold(row, |row, bytes| row.bytes(bytes)).finish()
+    }
+
+    /// The operation, of an account.
+    pub(super) fn operation(&self, account: &str) -> rusqlite::Result<Operation> {
+        let text = |text: Option<&str>| text.map(str::to_owned);
+        let settled = self.committed.map(|by| Hold::Committed(id(by))).or(self.released.map(|by| Hold::Released(id(by))));
+        Ok(Operation {
+            id: id(self.id),
+            kind: kind(self.kind)?,
+            account: account.to_owned(),
+            member: text(self.member),
+            actor: text(self.actor),
+            key: text(self.key),
+            at: self.at,
+            of: self.of.map(id),
+            hold: settled.or(self.until.map(Hold::Until)),
+            parts: self.parts().collect(),
+        })
+    }
+
+    /// What it did, to each bucket.
+    pub(super) fn parts(&self) -> impl Iterator<Item = Part> {
+        let first = Part { bucket: id(self.bucket), used: self.used, held: self.held, top_up: self.top_up, back: self.back };
+        std::iter::once(first).chain(parts(self.more))
+    }
 }
 
 pub(super) fn id(number: i64) -> u64 {
@@ -48,35 +210,14 @@ fn kind(number: i64) -> rusqlite::Result<OperationKind> {
     known.ok_or(rusqlite::Error::IntegralValueOutOfRange(1, number))
 }
 
-/// The parts of an operation after its first.
+/// Encodes the parts of an operation after its first.
 pub(super) fn more_text(parts: &[Part]) -> Option<String> {
     let rows: Vec<[i64; 5]> = parts.iter().map(|part| [row(part.bucket), part.used, part.held, part.top_up, part.back]).collect();
     if rows.is_empty() { None } else { serde_json::to_string(&rows).ok() }
 }
 
 /// The same, read; text that is none of ours is no part.
-pub(super) fn parts(more: Option<&str>) -> Vec<Part> {
+fn parts(more: Option<&str>) -> Vec<Part> {
     let rows: Vec<[i64; 5]> = more.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
     rows.into_iter().map(|[bucket, used, held, top_up, back]| Part { bucket: id(bucket), used, held, top_up, back }).collect()
-}
-
-/// An operation of [`OPERATION`], and the one before it.
-pub(super) fn operation(row: &Row<'_>) -> rusqlite::Result<(Operation, Option<i64>)> {
-    let [committed, released, until] = [row.get::<_, Option<i64>>(9)?, row.get(10)?, row.get(8)?];
-    let hold = committed.map(|by| Hold::Committed(id(by))).or(released.map(|by| Hold::Released(id(by)))).or(until.map(Hold::Until));
-    let first = Part { bucket: id(row.get(11)?), used: row.get(12)?, held: row.get(13)?, top_up: row.get(14)?, back: row.get(15)? };
-    let more: Option<String> = row.get(16)?;
-    let operation = Operation {
-        id: id(row.get(0)?),
-        kind: kind(row.get(1)?)?,
-        account: row.get(2)?,
-        member: row.get(3)?,
-        actor: row.get(4)?,
-        key: row.get(5)?,
-        at: row.get(6)?,
-        of: row.get::<_, Option<i64>>(7)?.map(id),
-        hold,
-        parts: std::iter::once(first).chain(parts(more.as_deref())).collect(),
-    };
-    Ok((operation, row.get(17)?))
 }

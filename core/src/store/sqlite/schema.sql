@@ -1,8 +1,9 @@
--- The store of one platform, version 1. Instants are milliseconds since 1970 UTC.
+-- The store of one platform, version 2. Instants are milliseconds since 1970 UTC. A `checksum` is of its row's other columns.
 
 -- `store`: names this store for good. `seen`: an instant up to which the clock was accepted. `boot`: of the last start of
--- the machine, and how far its clock was ahead of the time since. `revision`: of the directory.
-CREATE TABLE meta (name TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID;
+-- the machine, and how far its clock was ahead of the time since. `revision`: of the directory. `records`: the checksums of
+-- all records, combined by exclusive or. `bucket`: the highest id of a bucket that is gone.
+CREATE TABLE meta (name TEXT PRIMARY KEY, value ANY NOT NULL, checksum INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 
 -- A count of one meter in one window: an account's (`member` is empty), or that of one of its members.
 CREATE TABLE buckets (
@@ -12,15 +13,18 @@ CREATE TABLE buckets (
     meter TEXT NOT NULL,
     start INTEGER NOT NULL,
     "end" INTEGER NOT NULL,
-    used INTEGER NOT NULL DEFAULT 0 CHECK (used >= 0),
-    top_up INTEGER NOT NULL DEFAULT 0 CHECK (top_up >= 0),
+    used INTEGER NOT NULL CHECK (used >= 0),
+    top_up INTEGER NOT NULL CHECK (top_up >= 0),
     -- How many rows of `holds` are its.
-    holds INTEGER NOT NULL DEFAULT 0 CHECK (holds >= 0),
+    holds INTEGER NOT NULL CHECK (holds >= 0),
+    -- How many parts of operations that are kept are its.
+    operations INTEGER NOT NULL CHECK (operations >= 0),
     -- What operations that were pruned had done.
-    pruned_used INTEGER NOT NULL DEFAULT 0,
-    pruned_top_up INTEGER NOT NULL DEFAULT 0,
+    pruned_used INTEGER NOT NULL,
+    pruned_top_up INTEGER NOT NULL,
     -- The newest operation whose `bucket` this is.
-    last INTEGER
+    last INTEGER,
+    checksum INTEGER NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX buckets_windows ON buckets (account, member, meter, start);
 
@@ -49,20 +53,51 @@ CREATE TABLE operations (
     key TEXT,
     -- What was asked with the key, and what was answered.
     digest BLOB,
-    answer BLOB
+    answer BLOB,
+    checksum INTEGER NOT NULL
 ) STRICT;
+-- The few that are kept for longer than 67 days: they outlive those between which they stand.
+CREATE INDEX operations_long ON operations (bucket) WHERE keep > at + 5788800000;
 
--- An operation that is gone leaves its key.
-CREATE TABLE keys (account TEXT NOT NULL, key TEXT NOT NULL, operation INTEGER NOT NULL, PRIMARY KEY (account, key)) STRICT, WITHOUT ROWID;
+-- The key of an operation: it stays for a time when the operation is gone, `until` it may be used anew.
+CREATE TABLE keys (
+    account TEXT NOT NULL,
+    key TEXT NOT NULL,
+    operation INTEGER NOT NULL,
+    until INTEGER NOT NULL,
+    checksum INTEGER NOT NULL,
+    PRIMARY KEY (account, key)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE holds (
     bucket INTEGER NOT NULL,
     operation INTEGER NOT NULL,
     amount INTEGER NOT NULL,
     until INTEGER NOT NULL,
+    checksum INTEGER NOT NULL,
     PRIMARY KEY (bucket, operation)
 ) STRICT, WITHOUT ROWID;
 
 -- The directory as it is, a JSON object each; and its last changes, a JSON list of records and of what was removed.
-CREATE TABLE records (type TEXT NOT NULL, id TEXT NOT NULL, record TEXT NOT NULL, PRIMARY KEY (type, id)) STRICT, WITHOUT ROWID;
-CREATE TABLE changes (revision INTEGER PRIMARY KEY, changes TEXT NOT NULL) STRICT;
+CREATE TABLE records (
+    type TEXT NOT NULL,
+    id TEXT NOT NULL,
+    record TEXT NOT NULL,
+    checksum INTEGER NOT NULL,
+    PRIMARY KEY (type, id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE changes (
+    revision INTEGER PRIMARY KEY,
+    -- How many bytes this change and all before it have, those that are gone included.
+    total INTEGER NOT NULL,
+    checksum INTEGER NOT NULL,
+    changes TEXT NOT NULL
+) STRICT;
+-- What is written down of an account, by name: an owner's statements, as JSON.
+CREATE TABLE documents (
+    account TEXT NOT NULL,
+    name TEXT NOT NULL,
+    text TEXT NOT NULL,
+    checksum INTEGER NOT NULL,
+    PRIMARY KEY (account, name)
+) STRICT, WITHOUT ROWID;

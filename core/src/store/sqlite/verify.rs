@@ -1,21 +1,36 @@
-//! Compares every bucket with the sum of its operations, in one view of the file that keeps no writer waiting.
+//! Compares every row with its checksum and every bucket with the sum of its operations, in one view of the file that keeps no
+//! writer waiting.
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Row};
 
+use super::checksum::{ChecksumKey, RowTable, mismatch};
 use super::file::{self, Place};
+use super::ledger::{hold_checksum, key_checksum, texts_checksum};
+use super::pages::{change_checksum, record};
+use super::rows::{BucketRow, OperationRow, bucket_columns, operation_columns};
+use super::{meta, schema};
 use crate::Error;
 use crate::store::Verification;
 
 const SUMS: &str = "WITH parts (bucket, used, top_up) AS (
         SELECT bucket, used, top_up FROM operations
         UNION ALL SELECT j.value ->> 0, j.value ->> 1, j.value ->> 3 FROM operations o, json_each(o.more) j WHERE o.more IS NOT NULL
-    ), sums AS (SELECT bucket, sum(used) AS used, sum(top_up) AS top_up FROM parts GROUP BY bucket)
-    SELECT b.account, b.member, b.meter, b.used, b.top_up,
-        b.pruned_used + coalesce(s.used, 0) AS sum_used, b.pruned_top_up + coalesce(s.top_up, 0) AS sum_top_up
-    FROM buckets b LEFT JOIN sums s ON s.bucket = b.id WHERE b.used <> sum_used OR b.top_up <> sum_top_up";
+    ), sums AS (SELECT bucket, sum(used) AS used, sum(top_up) AS top_up, count(*) AS operations FROM parts GROUP BY bucket)
+    SELECT b.account, b.member, b.meter, b.used, b.top_up, b.pruned_used + coalesce(s.used, 0) AS sum_used,
+        b.pruned_top_up + coalesce(s.top_up, 0) AS sum_top_up, b.operations, coalesce(s.operations, 0) AS sum_operations
+    FROM buckets b LEFT JOIN sums s ON s.bucket = b.id
+    WHERE b.used <> sum_used OR b.top_up <> sum_top_up OR b.operations <> sum_operations";
 const HOLDS: &str = "SELECT b.account, b.member, b.meter, b.holds, count(h.operation) AS found
     FROM buckets b LEFT JOIN holds h ON h.bucket = b.id GROUP BY b.id HAVING b.holds <> found";
 const LOOSE: &str = "SELECT count(*) FROM operations o LEFT JOIN buckets b ON b.id = o.bucket WHERE b.id IS NULL";
+/// Buckets whose newest operation is newer than all: the end of the table is lost, or was taken away.
+const LOST: &str = "SELECT coalesce(max(last), 0) FROM buckets WHERE last > (SELECT coalesce(max(id), 0) FROM operations)";
+/// Operations whose key is not known, or is an earlier one's. A key goes 35 days after its operation is over, at the earliest.
+const KEYLESS: &str = "SELECT count(*) FROM operations o JOIN buckets b ON b.id = o.bucket LEFT JOIN keys k ON k.account = b.account AND k.key = o.key
+    WHERE o.key IS NOT NULL AND coalesce(k.operation, 0) < o.id AND o.keep + 3024000000 > (SELECT at FROM operations ORDER BY id DESC LIMIT 1)";
+
+/// How many faults are told of one kind.
+const MAX_FAULTS: usize = 100;
 
 pub(super) fn verify(place: &Place) -> Result<Verification, Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -24,31 +39,127 @@ pub(super) fn verify(place: &Place) -> Result<Verification, Error> {
     view(&connection).map_err(|found| place.sqlite(&found))
 }
 
+/// Returns the fault that a read has come upon; other errors are no faults of the file.
+fn fault(found: rusqlite::Error) -> rusqlite::Result<String> {
+    match found.sqlite_error_code() {
+        None | Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Ok(found.to_string()),
+        Some(_) => Err(found),
+    }
+}
+
+/// What is verified, in one view.
+struct Verifier<'c> {
+    view: &'c Connection,
+    found: Verification,
+}
+
+impl Verifier<'_> {
+    /// Adds what each row says that there is to say of it, and every row that cannot be read.
+    fn each(&mut self, sql: &str, mut tell: impl FnMut(&Row<'_>) -> rusqlite::Result<Option<String>>) -> rusqlite::Result<u64> {
+        let (mut count, mut told) = (0_u64, 0_usize);
+        let walked = self.view.prepare(sql).and_then(|mut statement| {
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                count = count.saturating_add(1);
+                let said = match tell(row) {
+                    Ok(said) => said,
+                    Err(found) => Some(fault(found)?),
+                };
+                if let Some(said) = said.filter(|_| told < MAX_FAULTS) {
+                    told = told.saturating_add(1);
+                    self.found.faults.push(said);
+                }
+            }
+            Ok(())
+        });
+        if let Err(found) = walked {
+            self.found.faults.push(fault(found)?);
+        }
+        Ok(count)
+    }
+
+    /// Compares every row of a table with its checksum, which is its last column.
+    fn rows(&mut self, key: &ChecksumKey) -> rusqlite::Result<()> {
+        let number = |row: &Row<'_>, at: usize| row.get::<_, i64>(at);
+        self.each("SELECT name, value, checksum FROM meta", |row| {
+            let name = row.get_ref(0)?.as_str()?;
+            same(RowTable::Meta, name, meta::of(key, name, row.get_ref(1)?), number(row, 2)?)
+        })?;
+        self.found.buckets = self.each(concat!("SELECT ", bucket_columns!(), " FROM buckets b"), |row| BucketRow::read(key, row, 0).map(|_| None))?;
+        let operations = concat!("SELECT ", operation_columns!(), " FROM operations o");
+        self.found.operations = self.each(operations, |row| OperationRow::read(key, row, 0)?.operation("").map(|_| None))?;
+        self.each("SELECT account, key, operation, until, checksum FROM keys", |row| {
+            let (account, name) = (row.get_ref(0)?.as_str()?, row.get_ref(1)?.as_str()?);
+            same(RowTable::Keys, name, key_checksum(key, (account, name), number(row, 2)?, number(row, 3)?), number(row, 4)?)
+        })?;
+        self.each("SELECT bucket, operation, amount, until, checksum FROM holds", |row| {
+            let [bucket, operation, amount, until] = [number(row, 0)?, number(row, 1)?, number(row, 2)?, number(row, 3)?];
+            same(RowTable::Holds, &operation, hold_checksum(key, bucket, operation, amount, until), number(row, 4)?)
+        })?;
+        self.each("SELECT revision, total, checksum, changes FROM changes", |row| {
+            let revision = number(row, 0)?;
+            same(RowTable::Changes, &revision, change_checksum(key, revision, number(row, 1)?, row.get_ref(3)?.as_str()?), number(row, 2)?)
+        })?;
+        self.each("SELECT account, name, text, checksum FROM documents", |row| {
+            let [account, name, text] = [row.get_ref(0)?.as_str()?, row.get_ref(1)?.as_str()?, row.get_ref(2)?.as_str()?];
+            same(RowTable::Documents, &format_args!("{account} {name}"), texts_checksum(key, RowTable::Documents, [account, name, text]), number(row, 3)?)
+        })?;
+        let mut all = 0_i64;
+        self.each("SELECT type, id, record, checksum FROM records", |row| {
+            all ^= record(key, row)?.1;
+            Ok(None)
+        })?;
+        match meta::read::<i64>(self.view, key, "records") {
+            Ok(records) if records.unwrap_or(0) != all => self.found.faults.push("its records do not agree with their checksum".to_owned()),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Compares what stands in several tables.
+    fn sums(&mut self) -> rusqlite::Result<()> {
+        let number = |row: &Row<'_>, at: usize| row.get::<_, i64>(at);
+        self.each(SUMS, |row| {
+            let [used, top_up, sum_used, sum_top_up] = [number(row, 3)?, number(row, 4)?, number(row, 5)?, number(row, 6)?];
+            let [operations, sum] = [number(row, 7)?, number(row, 8)?];
+            let name = name(row)?;
+            Ok(Some(if operations == sum {
+                format!("{name}: {used} used and {top_up} topped up, where the operations sum to {sum_used} and {sum_top_up}")
+            } else {
+                format!("{name}: {used} used by {operations} operations, where {sum} are kept and sum to {sum_used}")
+            }))
+        })?;
+        self.each(HOLDS, |row| Ok(Some(format!("{}: {} holds, where {} are kept", name(row)?, number(row, 3)?, number(row, 4)?))))?;
+        let some = |count: i64, what: &str| (count > 0).then(|| format!("{count} {what}"));
+        self.each(LOOSE, |row| Ok(some(number(row, 0)?, "operations have no bucket")))?;
+        self.each(LOST, |row| Ok(some(number(row, 0)?, "was the last operation, and it is lost with others before it")))?;
+        self.each(KEYLESS, |row| Ok(some(number(row, 0)?, "operations have lost their key")))?;
+        self.each("PRAGMA integrity_check", |row| Ok(Some(row.get::<_, String>(0)?).filter(|word| word != "ok")))?;
+        Ok(())
+    }
+}
+
+fn same(table: RowTable, row: impl std::fmt::Display, checksum: i64, kept: i64) -> rusqlite::Result<Option<String>> {
+    if checksum == kept { Ok(None) } else { Err(mismatch(table, &row)) }
+}
+
+fn name(row: &Row<'_>) -> rusqlite::Result<String> {
+    let member: String = row.get(1)?;
+    let member = if member.is_empty() { member } else { format!(" of member `{member}`") };
+    Ok(format!("`{}`{member}, meter `{}`", row.get::<_, String>(0)?, row.get::<_, String>(2)?))
+}
+
 fn view(connection: &Connection) -> rusqlite::Result<Verification> {
     let view = connection.unchecked_transaction()?;
-    let count = |sql: &str| view.query_row(sql, [], |row| row.get::<_, i64>(0)).map(|number| u64::try_from(number).unwrap_or(0));
-    let mut found = Verification { buckets: count("SELECT count(*) FROM buckets")?, operations: count("SELECT count(*) FROM operations")?, faults: Vec::new() };
-    let name = |row: &rusqlite::Row<'_>| {
-        let member: String = row.get(1)?;
-        let member = if member.is_empty() { member } else { format!(" of member `{member}`") };
-        Ok::<_, rusqlite::Error>(format!("`{}`{member}, meter `{}`", row.get::<_, String>(0)?, row.get::<_, String>(2)?))
-    };
-    let number = |row: &rusqlite::Row<'_>, at: usize| row.get::<_, i64>(at);
-    let mut statement = view.prepare(SUMS)?;
-    let sums = statement.query_map([], |row| {
-        let [used, top_up, sum_used, sum_top_up] = [number(row, 3)?, number(row, 4)?, number(row, 5)?, number(row, 6)?];
-        Ok(format!("{}: {used} used and {top_up} topped up, where the operations sum to {sum_used} and {sum_top_up}", name(row)?))
-    })?;
-    found.faults.extend(sums.collect::<rusqlite::Result<Vec<_>>>()?);
-    let mut statement = view.prepare(HOLDS)?;
-    let holds = statement.query_map([], |row| Ok(format!("{}: {} holds, where {} are kept", name(row)?, number(row, 3)?, number(row, 4)?)))?;
-    found.faults.extend(holds.collect::<rusqlite::Result<Vec<_>>>()?);
-    let loose = count(LOOSE)?;
-    if loose > 0 {
-        found.faults.push(format!("{loose} operations have no bucket"));
+    let mut verifier = Verifier { view: &view, found: Verification::default() };
+    if let Err(found) = schema::compare(&view) {
+        verifier.found.faults.push(fault(found)?);
     }
-    let mut statement = view.prepare("PRAGMA quick_check")?;
-    let checked = statement.query_map([], |row| row.get::<_, String>(0))?.collect::<rusqlite::Result<Vec<_>>>()?;
-    found.faults.extend(checked.into_iter().filter(|word| word != "ok"));
-    Ok(found)
+    // Without the key no row can be compared.
+    match meta::identity(&view) {
+        Ok((_, key)) => verifier.rows(&key)?,
+        Err(found) => verifier.found.faults.push(fault(found)?),
+    }
+    verifier.sums()?;
+    Ok(verifier.found)
 }

@@ -1,0 +1,178 @@
+//! Forgetting: what is over goes while others come, a few rows at a time.
+//!
+//! Operations go in the order in which they came, [`LOOK_AFTER`] after they were done: then all are over but the few that are
+//! kept for longer. What they did stays in their bucket, which goes with the last of them once its window is long over. Keys
+//! outlive their operations by [`KEY_REST`](crate::store::KEY_REST); a hand goes round their table, so that one page after the other is written.
+
+use rusqlite::{Row, params};
+use smallvec::SmallVec;
+
+use super::ledger::Sheet;
+use super::meta;
+use super::rows::{BucketRow, OperationRow, operation_columns, row};
+use crate::Error;
+use crate::clock::DAY;
+use crate::store::{BUCKET_REST, Part};
+
+/// How long after it was done an operation is looked at: 67 days. A month and 35 days are over then. `schema.sql` says it too.
+const LOOK_AFTER: i64 = 67 * DAY;
+/// How many operations one new one looks at. It is more than one, so that forgetting keeps up.
+const MAX_OPERATIONS: i64 = 32;
+/// How many new keys it takes for the hand to move, and over how many it moves then.
+const KEYS_BETWEEN: u32 = 32;
+const MAX_KEYS: i64 = 128;
+/// How long an operation may be over before it is forgotten: they go in groups.
+const SLACK: i64 = DAY / 24;
+
+/// Where forgetting has come to.
+#[derive(Debug)]
+pub(super) struct Prune {
+    /// The operation to look at next.
+    next: i64,
+    /// Before this instant there is nothing to forget.
+    not_before: i64,
+    /// At this instant those are looked at again that were kept, or were put back with a transaction that was undone.
+    again: i64,
+    keys: KeyHand,
+}
+
+/// The hand that goes round the keys.
+#[derive(Debug)]
+struct KeyHand {
+    /// The account and the key that it has passed.
+    passed: (String, String),
+    /// How many keys have come since it moved.
+    new: u32,
+    not_before: i64,
+    /// The earliest end of those that it has passed.
+    soonest: i64,
+}
+
+impl Default for Prune {
+    fn default() -> Self {
+        let keys = KeyHand { passed: (String::new(), String::new()), new: 0, not_before: i64::MIN, soonest: i64::MAX };
+        Self { next: 0, not_before: i64::MIN, again: i64::MIN, keys }
+    }
+}
+
+/// An operation as it is looked at.
+struct Looked {
+    id: i64,
+    at: i64,
+    keep: i64,
+    /// Nothing where the row does not agree with its checksum: it stays, and `verify` tells.
+    parts: Option<SmallVec<[Part; 1]>>,
+}
+
+impl Sheet<'_> {
+    /// Forgets operations whose time is over.
+    pub(super) fn forget(&mut self) -> Result<(), Error> {
+        if self.now < self.prune.not_before {
+            return Ok(());
+        }
+        if self.now >= self.prune.again {
+            (self.prune.next, self.prune.again) = (0, self.now.saturating_add(7 * DAY));
+        }
+        // The last stays: its id is never given again.
+        let sql =
+            concat!("SELECT ", operation_columns!(), " FROM operations o WHERE o.id >= ?1 AND o.id < (SELECT max(id) FROM operations) ORDER BY o.id LIMIT ?2");
+        let rows = self.connection.prepare_cached(sql).and_then(|mut statement| {
+            let read = |row: &Row<'_>| {
+                let parts = OperationRow::read(self.key, row, 0).ok().map(|operation| operation.parts().collect());
+                Ok(Looked { id: row.get(0)?, at: row.get(2)?, keep: row.get(3)?, parts })
+            };
+            statement.query_map(params![self.prune.next, MAX_OPERATIONS], read)?.collect::<rusqlite::Result<Vec<_>>>()
+        });
+        let rows = self.told(rows)?;
+        let all = i64::try_from(rows.len()).is_ok_and(|rows| rows < MAX_OPERATIONS);
+        let mut buckets: Vec<BucketRow> = Vec::new();
+        let mut young = None;
+        for looked in rows {
+            if looked.at.saturating_add(LOOK_AFTER) > self.now {
+                young = Some(looked.at);
+                break;
+            }
+            self.prune.next = looked.id.saturating_add(1);
+            let Some(parts) = looked.parts.filter(|_| looked.keep <= self.now) else { continue };
+            for part in &parts {
+                self.take_out(&mut buckets, part)?;
+            }
+            self.run("DELETE FROM operations WHERE id = ?1", [looked.id])?;
+        }
+        for bucket in buckets {
+            self.write_or_remove(bucket)?;
+        }
+        if let Some(at) = young {
+            self.prune.not_before = at.saturating_add(LOOK_AFTER).saturating_add(SLACK);
+        } else if all {
+            self.prune.not_before = self.now.saturating_add(DAY);
+        }
+        self.prune.not_before = self.prune.not_before.min(self.prune.again);
+        Ok(())
+    }
+
+    /// Counts a part as done by an operation that is gone.
+    fn take_out(&mut self, buckets: &mut Vec<BucketRow>, part: &Part) -> Result<(), Error> {
+        let number = row(part.bucket);
+        if !buckets.iter().any(|known| known.id == number) {
+            let Some(found) = self.bucket_row(number)? else { return Err(self.corrupt(format!("it has no bucket {number}"))) };
+            buckets.push(found);
+        }
+        if let Some(bucket) = buckets.iter_mut().find(|known| known.id == number) {
+            bucket.pruned_used = bucket.pruned_used.saturating_add(part.used);
+            bucket.pruned_top_up = bucket.pruned_top_up.saturating_add(part.top_up);
+            bucket.operations = bucket.operations.saturating_sub(1);
+            if bucket.operations == 0 {
+                bucket.last = None;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes a bucket, or removes it where its window is long over and no operation of it is kept.
+    fn write_or_remove(&mut self, bucket: BucketRow) -> Result<(), Error> {
+        if bucket.operations > 0 || bucket.window.end.saturating_add(BUCKET_REST) > self.now {
+            return self.write_bucket(bucket);
+        }
+        let gone: i64 = self.told(meta::read(self.connection, self.key, "bucket"))?.unwrap_or(0);
+        self.told(meta::write(self.connection, self.key, "bucket", &gone.max(bucket.id)))?;
+        self.run("DELETE FROM holds WHERE bucket = ?1", [bucket.id])?;
+        self.run("DELETE FROM buckets WHERE id = ?1", [bucket.id])?;
+        self.forget_row(bucket.id);
+        Ok(())
+    }
+
+    /// Forgets keys whose time is over: moves the hand on, now and then.
+    pub(super) fn forget_keys(&mut self) -> Result<(), Error> {
+        let hand = &mut self.prune.keys;
+        hand.new = hand.new.saturating_add(1);
+        if hand.new < KEYS_BETWEEN || self.now < hand.not_before {
+            return Ok(());
+        }
+        hand.new = 0;
+        let sql = "SELECT account, key, until FROM keys WHERE (account, key) > (?1, ?2) ORDER BY account, key LIMIT ?3";
+        let (account, key) = &self.prune.keys.passed;
+        let rows = self.connection.prepare_cached(sql).and_then(|mut statement| {
+            let read = |row: &Row<'_>| Ok(((row.get::<_, String>(0)?, row.get::<_, String>(1)?), row.get::<_, i64>(2)?));
+            statement.query_map(params![account, key, MAX_KEYS], read)?.collect::<rusqlite::Result<Vec<_>>>()
+        });
+        let rows = self.told(rows)?;
+        let all = i64::try_from(rows.len()).is_ok_and(|rows| rows < MAX_KEYS);
+        for ((account, key), until) in &rows {
+            if *until <= self.now {
+                self.run("DELETE FROM keys WHERE account = ?1 AND key = ?2", params![account, key])?;
+            } else {
+                self.prune.keys.soonest = self.prune.keys.soonest.min(*until);
+            }
+        }
+        let hand = &mut self.prune.keys;
+        match rows.into_iter().next_back().filter(|_| !all) {
+            Some((passed, _)) => hand.passed = passed,
+            None => {
+                let not_before = hand.soonest.max(self.now.saturating_add(DAY));
+                *hand = KeyHand { passed: (String::new(), String::new()), new: 0, not_before, soonest: i64::MAX };
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,38 @@
+//! The tables, as they are made and as they are found.
+
+use std::sync::OnceLock;
+
+use rusqlite::{Connection, OptionalExtension};
+
+/// The tables of a new store.
+pub(super) const SCHEMA: &str = include_str!("schema.sql");
+
+/// The name and the text of each table and index.
+type Objects = Vec<(String, String)>;
+
+fn objects() -> rusqlite::Result<Objects> {
+    let made = Connection::open_in_memory()?;
+    made.execute_batch(SCHEMA)?;
+    let mut statement = made.prepare("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL")?;
+    statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+}
+
+/// Compares the tables of a store with those of `schema.sql`: a default or an index that is another one is no table of ours.
+pub(super) fn compare(connection: &Connection) -> rusqlite::Result<()> {
+    static OBJECTS: OnceLock<Objects> = OnceLock::new();
+    let known = match OBJECTS.get() {
+        Some(known) => known,
+        None => {
+            let made = objects()?;
+            OBJECTS.get_or_init(|| made)
+        }
+    };
+    let mut statement = connection.prepare("SELECT sql FROM sqlite_schema WHERE name = ?1")?;
+    for (name, sql) in known {
+        let found: Option<String> = statement.query_row([name], |row| row.get(0)).optional()?;
+        if found.as_ref() != Some(sql) {
+            return Err(rusqlite::Error::ToSqlConversionFailure(format!("`{name}` is not as it was made").into()));
+        }
+    }
+    Ok(())
+}
