@@ -1,8 +1,9 @@
-"""A call that waits for the file keeps no other thread of the process waiting."""
+"""A call that reads waits for nobody; one that writes waits for the lock, within a bound, and keeps no other thread waiting."""
 
 from __future__ import annotations
 
 import contextlib
+import signal
 import subprocess
 import sys
 import textwrap
@@ -45,7 +46,7 @@ def ask(engine: sublet.Engine) -> sublet.Decision:
     return engine.authorize(ACME, "campaign.read", CAMPAIGN, host=MAIN)
 
 
-WAITING: dict[str, Callable[[sublet.Engine], object]] = {
+READING: dict[str, Callable[[sublet.Engine], object]] = {
     "check": lambda engine: engine.check(ACME, "campaign.read", CAMPAIGN, host=MAIN),
     "authorize": ask,
     "explain": lambda engine: engine.explain(ACME, "campaign.read", CAMPAIGN, host=MAIN),
@@ -58,22 +59,47 @@ WAITING: dict[str, Callable[[sublet.Engine], object]] = {
     "revision": lambda engine: engine.revision,
     "repr": repr,
     "export_lines": lambda engine: engine.export_lines(),
+    "usage": lambda engine: engine.usage("acme"),
+    "amount": lambda engine: engine.check(ACME, "campaign.send", CAMPAIGN, host=MAIN, amount=1),
+    "history": lambda engine: engine.history("acme"),
+    "verify": lambda engine: engine.verify(),
+    "preview": lambda engine: engine.preview("acme"),
+}
+
+WAITING: dict[str, Callable[[sublet.Engine], object]] = {
     "change": lambda engine: engine.change([RECORD]),
     "consume": lambda engine: engine.consume(ACME, "campaign.send", CAMPAIGN, 1, host=MAIN),
     "batch": lambda engine: engine.batch([{"principal": ACME, "action": "campaign.send", "resource": CAMPAIGN, "host": MAIN}]),
     "top_up": lambda engine: engine.top_up("acme", "emails", 1),
-    "usage": lambda engine: engine.usage("acme"),
+    "reserve": lambda engine: engine.reserve(ACME, "campaign.send", CAMPAIGN, 1, ttl=60_000, host=MAIN),
+    "perform": lambda engine: engine.perform(ACME, {"do": "create_level", "id": "level", "features": ["campaigns"]}, host=MAIN),
 }
+
+
+def behind(file: Path) -> sublet.Engine:
+    """An engine that has yet to follow a change of another one."""
+    first, second = (sublet.Engine.open(store=f"sqlite:{file}") for _ in range(2))
+    first.import_lines(AGENCY)
+    assert ask(second)
+    first.change([{**RECORD, "limits": {"emails": 10}}])
+    return second
+
+
+@pytest.mark.parametrize("name", READING)
+def test_reading_waits_for_nobody(tmp_path: Path, name: str) -> None:
+    file = tmp_path / "sublet.db"
+    second = behind(file)
+    with held(file):
+        begun = time.monotonic()
+        READING[name](second)
+        took = time.monotonic() - begun
+    assert took < HELD / 2, f"the call waited {took:.2f} seconds"
 
 
 @pytest.mark.parametrize("name", WAITING)
 def test_other_threads_go_on_while_a_call_waits_for_the_file(tmp_path: Path, name: str) -> None:
     file = tmp_path / "sublet.db"
-    first, second = (sublet.Engine.open(store=f"sqlite:{file}") for _ in range(2))
-    first.import_lines(AGENCY)
-    assert ask(second)
-    # The second engine has yet to read this, so that what asks no count waits, too.
-    first.change([{**RECORD, "limits": {"emails": 10}}])
+    second = behind(file)
     call = threading.Thread(target=WAITING[name], args=(second,))
     with held(file):
         begun = time.monotonic()
@@ -85,3 +111,62 @@ def test_other_threads_go_on_while_a_call_waits_for_the_file(tmp_path: Path, nam
         took = time.monotonic() - begun
     assert took > HELD / 2, "the call did not wait"
     assert ticks > 15, f"in {took:.2f} seconds another thread had {ticks} turns"
+
+
+@contextlib.contextmanager
+def stopped(file: Path) -> Iterator[int]:
+    """Another process stands still while it has the lock."""
+    command = [sys.executable, "-c", textwrap.dedent(HOLDER).replace(f"time.sleep({HELD})", "time.sleep(600)"), f"{file}-lock"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None and holder.stdout.readline() == "held\n"
+        holder.send_signal(signal.SIGSTOP)
+        yield holder.pid
+        holder.kill()
+
+
+@pytest.mark.parametrize("name", WAITING)
+def test_a_stopped_holder_is_named(tmp_path: Path, name: str) -> None:
+    file = tmp_path / "sublet.db"
+    behind(file)
+    engine = sublet.Engine.open(store=f"sqlite:{file}?lock_timeout=300")
+    with stopped(file) as holder:
+        begun = time.monotonic()
+        with pytest.raises(sublet.StoreError) as found:
+            WAITING[name](engine)
+        took = time.monotonic() - begun
+        assert ask(engine), "rights are answered meanwhile"
+    assert found.value.code == "store.locked" and f"process {holder} " in str(found.value)
+    assert 0.25 < took < 2
+    WAITING[name](engine)
+
+
+def test_waits_of_threads_do_not_add_up(tmp_path: Path) -> None:
+    file = tmp_path / "sublet.db"
+    behind(file)
+    engine = sublet.Engine.open(store=f"sqlite:{file}?lock_timeout=500")
+    codes: list[str] = []
+
+    def send() -> None:
+        try:
+            engine.consume(ACME, "campaign.send", CAMPAIGN, 1, host=MAIN)
+        except sublet.StoreError as error:
+            codes.append(error.code)
+
+    with stopped(file):
+        threads = [threading.Thread(target=send) for _ in range(8)]
+        begun = time.monotonic()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        took = time.monotonic() - begun
+    assert codes == ["store.locked"] * 8
+    assert took < 2.5, f"eight threads waited {took:.1f} seconds"
+
+
+def test_opening_ends_in_time_too(tmp_path: Path) -> None:
+    file = tmp_path / "sublet.db"
+    behind(file)
+    with stopped(file), pytest.raises(sublet.StoreError) as found:
+        sublet.Engine.open(store=f"sqlite:{file}?lock_timeout=300")
+    assert found.value.code == "store.locked"

@@ -62,7 +62,7 @@ pub(crate) struct Board {
 }
 
 /// The owner and the mode that a file beside the database is to have: those of the database.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Access {
     pub(super) mode: u32,
     pub(super) owner: (u32, u32),
@@ -79,6 +79,10 @@ pub(super) fn open_lock(path: &Path, access: Access) -> io::Result<File> {
     let open = |options: &mut OpenOptions| options.read(true).write(true).custom_flags(libc::O_NOFOLLOW).open(path);
     match open(&mut OpenOptions::new()) {
         Err(found) if found.kind() == io::ErrorKind::NotFound => {}
+        Ok(file) => {
+            give(&file, access);
+            return Ok(file);
+        }
         other => return other,
     }
     match open(OpenOptions::new().create_new(true).mode(access.mode)) {
@@ -92,10 +96,14 @@ pub(super) fn open_lock(path: &Path, access: Access) -> io::Result<File> {
     }
 }
 
-/// Gives a file that was just made the mode and the owner of the database, as far as this process may.
-fn give(file: &File, Access { mode, owner: (user, group) }: Access) {
-    give_mode(file, mode);
-    let _ = std::os::unix::fs::fchown(file, Some(user), Some(group));
+/// Gives a file beside the database the mode and the owner of the database, as far as this process may.
+pub(super) fn give(file: &File, access: Access) {
+    let found = file.metadata().map(|found| Access::of(&found));
+    if found.is_ok_and(|found| found != access) {
+        give_mode(file, access.mode);
+        let (user, group) = access.owner;
+        let _ = std::os::unix::fs::fchown(file, Some(user), Some(group));
+    }
 }
 
 /// Gives a file that was just made this mode, whatever mask the process has.
@@ -231,6 +239,16 @@ impl Board {
     pub(super) fn disturb(&self) {
         self.word(Word::Directory as usize).fetch_add(2, Ordering::AcqRel);
         self.word(Word::Counts as usize).fetch_add(2, Ordering::AcqRel);
+    }
+
+    /// How often a log that was removed was moved into the database.
+    pub(super) fn rescues(&self) -> u32 {
+        self.half(14).load(Ordering::SeqCst)
+    }
+
+    /// A log that was removed is in the database now.
+    pub(super) fn rescued(&self) {
+        self.half(14).fetch_add(1, Ordering::SeqCst);
     }
 
     /// Whether somebody waits for the lock, or was killed while it waited.

@@ -89,11 +89,13 @@ impl Place {
         Error::StoreReplaced { store: self.name.clone() }
     }
 
-    /// The error of a commit that failed. A full disk is found before the end of the transaction is written, so nothing was
-    /// committed; after any other fault the end may be in the log, and the next process that reads it may find it.
+    /// The error of a commit that failed. Nothing was committed if a write failed, because the end of the transaction is written
+    /// last. After any other fault the end may be in the log, and the next process that reads the log may find it.
     pub(super) fn commit_failed(&self, error: &rusqlite::Error) -> Error {
+        let is_write = error.sqlite_error().is_some_and(|error| error.extended_code == rusqlite::ffi::SQLITE_IOERR_WRITE);
         match self.sqlite(error) {
             known @ (Error::StoreFull { .. } | Error::StoreLocked { .. } | Error::StoreReadOnly { .. }) => known,
+            known if is_write => known,
             other => self.unknown_outcome(&other.to_string()),
         }
     }
@@ -207,8 +209,8 @@ pub(super) struct Connected {
     index: File,
     identities: Identities,
     looked: Option<Instant>,
+    /// How many pages of mapped files this process had lost when the connection was opened.
     lost_pages: u64,
-    /// How many transactions this connection may have begun and lost pages in.
     _registered: Registered,
 }
 
@@ -249,6 +251,9 @@ impl Connected {
         locks::share(&index, IN_USE).map_err(file)?;
         let index_file = index.metadata().map_err(file)?;
         bus_guard::guard(&index_file);
+        let access = Access::of(&database.metadata().map_err(file)?);
+        board::give(&index, access);
+        board::give(&File::open(place.beside("-wal")).map_err(file)?, access);
         let identities = Identities {
             database: board::identity(&database.metadata().map_err(file)?),
             log: board::identity(&fs::metadata(place.beside("-wal")).map_err(file)?),
@@ -334,6 +339,8 @@ pub(super) struct Open {
     pub(super) full: bool,
     pub(super) prune: Prune,
     looked: Option<Instant>,
+    /// How often a log was rescued before the store was opened.
+    rescues: u32,
     _registered: Registered,
 }
 
@@ -377,8 +384,9 @@ impl Open {
             }
         }
         let (connected, id) = Connected::new(place, database, wanted)?;
-        let open =
-            Self { connected, lock, board: Arc::new(board), full: false, prune: Prune::default(), looked: Some(Instant::now()), _registered: registered };
+        let (board, looked) = (Arc::new(board), Some(Instant::now()));
+        let rescues = board.rescues();
+        let open = Self { connected, lock, board, full: false, prune: Prune::default(), looked, rescues, _registered: registered };
         Ok((open, id))
     }
 
@@ -406,8 +414,10 @@ impl Open {
         if matches!(found, Look::LogMoved | Look::IndexMoved) {
             // Others of this machine look again within this time, so none of them writes on with what it has.
             std::thread::sleep(LOOK.saturating_mul(2));
-            if found == Look::LogMoved {
+            // Another process may have done it already: what this connection knows of the log is old then.
+            if found == Look::LogMoved && self.board.rescues() == self.rescues {
                 self.connected.rescue(place)?;
+                self.board.rescued();
             }
         }
         self.board.disturb();
@@ -481,8 +491,8 @@ fn open_database(place: &Place, wanted: Option<&str>) -> Result<(File, bool), Er
     let read = database.read_at(&mut header, 0).map_err(file)?;
     let id = header.get(APPLICATION_AT..APPLICATION_AT.saturating_add(4)).and_then(|bytes| bytes.try_into().ok()).map(i32::from_be_bytes);
     let is_ours = read == HEADER_BYTES && header.starts_with(b"SQLite format 3\0") && id.map(i64::from) == Some(APPLICATION);
-    // A process that was killed while it made the tables leaves a database without them.
-    let is_unmade = read == HEADER_BYTES && header.starts_with(b"SQLite format 3\0") && id == Some(0);
+    // A process that was killed while it made the tables leaves a journal that takes back what it did.
+    let is_unmade = id == Some(0) && fs::metadata(place.beside("-journal")).is_ok_and(|journal| journal.len() > 0);
     if is_ours || is_unmade && wanted.is_none() { Ok((database, false)) } else { Err(Error::StoreForeign { store: place.name.clone() }) }
 }
 

@@ -6,13 +6,13 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 
 use super::board::{Board, Word};
-use super::file::{Look, Open, Place};
+use super::file::{Connected, Look, Open, Place};
 use super::fork::Pass;
 use super::group_commit::CommitTarget;
 use super::locks;
 use crate::Error;
 use crate::crash::{self, Point};
-use crate::wait::WaitBudget;
+use crate::wait::{TimedMutex, WaitBudget};
 
 /// What all connections of this process to one store share.
 #[derive(Debug)]
@@ -25,10 +25,14 @@ pub(super) struct Shared {
     pub(super) board: ArcSwap<Board>,
 }
 
+/// The connection that reads.
+pub(super) type Reader = TimedMutex<Option<Connected>>;
+
 /// The connection that writes, and whether a fork must wait for it.
 #[derive(Debug)]
 pub(super) struct Handle {
     shared: Arc<Shared>,
+    reader: Arc<Reader>,
     pub(super) open: Option<Open>,
     /// Held while a transaction is open: no thread of this process forks meanwhile.
     pass: Option<Pass>,
@@ -37,8 +41,8 @@ pub(super) struct Handle {
 }
 
 impl Handle {
-    pub(super) fn new(shared: Arc<Shared>, open: Option<Open>) -> Self {
-        Self { shared, file: open.as_ref().map(|open| open.connected.identity()), open, pass: None }
+    pub(super) fn new(shared: Arc<Shared>, reader: Arc<Reader>, open: Option<Open>) -> Self {
+        Self { shared, reader, file: open.as_ref().map(|open| open.connected.identity()), open, pass: None }
     }
 
     /// Gives up what belongs to the process that this one was forked from. Nothing is closed: that would disturb its owner.
@@ -62,7 +66,14 @@ impl Handle {
                     self.open = Some(open);
                     return Ok(());
                 }
-                moved => open.leave(place, moved)?,
+                moved => {
+                    // The reader's connection shares the index of this one, as long as both are open.
+                    let mut reader = self.reader.lock(budget).map_err(|end| place.not_locked(end.into(), open.board.identity.1))?;
+                    if let Some(connected) = reader.take() {
+                        connected.abandon();
+                    }
+                    open.leave(place, moved)?;
+                }
             }
         }
         let (open, _) = Open::new(place, Some(&self.shared.id), budget)?;

@@ -34,9 +34,9 @@ use arc_swap::ArcSwap;
 
 pub(crate) use self::board::{Board, Word};
 use self::cache::{Cache, Noting, View};
-use self::file::{Connected, Named, Open, Place};
+use self::file::{Named, Open, Place};
 use self::group_commit::{CommitError, GroupCommit, Outcome};
-use self::handle::{Handle, Shared};
+use self::handle::{Handle, Reader, Shared};
 pub use self::inspect::{InspectedCount, Inspection, inspect, verify_store};
 use self::ledger::{Sheet, SheetRead};
 use super::{Durability, Keep, KeepsDirectory, Store, Verification, Work};
@@ -58,7 +58,7 @@ pub(crate) struct Sqlite {
 struct Room {
     process: u32,
     writers: GroupCommit<Handle>,
-    reader: TimedMutex<Option<Connected>>,
+    reader: Arc<Reader>,
     cache: std::sync::Mutex<Cache>,
 }
 
@@ -70,8 +70,9 @@ impl std::fmt::Debug for Room {
 
 impl Room {
     fn new(shared: &Arc<Shared>, open: Option<Open>) -> Self {
-        let writers = GroupCommit::new(Handle::new(Arc::clone(shared), open));
-        Self { process: process::id(), writers, reader: TimedMutex::new(None), cache: std::sync::Mutex::default() }
+        let reader = Arc::new(TimedMutex::new(None));
+        let writers = GroupCommit::new(Handle::new(Arc::clone(shared), Arc::clone(&reader), open));
+        Self { process: process::id(), writers, reader, cache: std::sync::Mutex::default() }
     }
 
     fn cache(&self) -> std::sync::MutexGuard<'_, Cache> {
@@ -84,7 +85,8 @@ impl Drop for Room {
         // The connections of another process are given up, and never closed: that would disturb the other's.
         if self.process != process::id() {
             self.writers.target_mut().give_up();
-            std::mem::forget(self.reader.get_mut().take());
+            // A lock that a thread of the other process held is nobody's here, and its connection is never closed.
+            std::mem::forget(Arc::clone(&self.reader));
         }
     }
 }

@@ -8,6 +8,7 @@ use super::fork::Pass;
 use super::ledger::{Sheet, SheetRead};
 use super::prune::Prune;
 use crate::Error;
+use crate::store::Keep;
 use crate::wait::WaitBudget;
 
 /// How often a view is taken again because the files have moved meanwhile.
@@ -17,26 +18,40 @@ impl Sqlite {
     /// Runs `work` on one view of the store.
     pub(super) fn view<T>(&self, work: &mut dyn FnMut(&mut Sheet<'_>) -> Result<T, Error>) -> Result<T, Error> {
         let budget = WaitBudget::enter(self.shared.lock_timeout);
-        let room = self.room();
-        let mut reader = room.reader.lock(&budget).map_err(|end| self.waited(end))?;
-        let _pass = Pass::new();
         let mut moved = self.shared.place.side_file("-wal");
         for _ in 0..MAX_VIEWS {
-            let connected = match reader.take() {
-                Some(connected) => connected,
-                None => Connected::reader(&self.shared.place, &self.shared.id)?,
-            };
-            let (connected, viewed) = self.viewed(connected, work);
-            *reader = connected;
-            match viewed {
+            match self.try_view(&budget, work) {
                 Ok(Some(value)) => return Ok(value),
                 Ok(None) => {}
-                Err(error) if reader.is_some() => return Err(error),
+                Err((error, false)) => return Err(error),
                 // The files have moved: what went wrong may be their fault.
-                Err(error) => moved = error,
+                Err((error, true)) => moved = error,
             }
+            // The connection that writes puts it right, as at its next change.
+            self.transact(false, &mut |_| Ok(Keep::No))?;
         }
         Err(moved)
+    }
+
+    /// One view, or nothing if the files have moved; an error with whether they have.
+    fn try_view<T>(&self, budget: &WaitBudget, work: &mut dyn FnMut(&mut Sheet<'_>) -> Result<T, Error>) -> Result<Option<T>, (Error, bool)> {
+        let room = self.room();
+        let mut reader = room.reader.lock(budget).map_err(|end| (self.waited(end), false))?;
+        let _pass = Pass::new();
+        let connected = match reader.take() {
+            Some(connected) => connected,
+            None => match Connected::reader(&self.shared.place, &self.shared.id) {
+                Ok(connected) => connected,
+                Err(error) => return Err((error, ["-wal", "-shm"].iter().any(|suffix| !self.shared.place.beside(suffix).exists()))),
+            },
+        };
+        let (connected, viewed) = self.viewed(connected, work);
+        let moved = connected.is_none();
+        *reader = connected;
+        viewed.map_err(|error| {
+            let moved = moved && !matches!(error, Error::StoreReplaced { .. });
+            (error, moved)
+        })
     }
 
     /// One view; gives the connection back unless its files have moved.
