@@ -295,7 +295,7 @@ impl Engine {
         let flow = action.map(|action| asked::action(action.as_borrowed(), &keep)).transpose()?;
         let after = after.map(|after| text("after", after.as_borrowed())).transpose()?;
         let host = host.as_ref().map(|host| host.name());
-        py.detach(|| self.inner.login_hosts(&principal, host, flow, after)).map(LoginHosts).or_raise()
+        wait(py, || self.inner.login_hosts(&principal, host, flow, after)).map(LoginHosts)
     }
 
     #[pyo3(signature = (put=None, *, remove=None, expected_revision=None))]
