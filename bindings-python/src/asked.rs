@@ -6,10 +6,13 @@ use std::cell::OnceCell;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
-use sublet::{At, Circumstances, Does, Kind, Of, On, Question, Ref, Resource, Who};
+use sublet::{At, Circumstances, Does, Error, Kind, Of, On, Question, Ref, Resource, Who};
 
+use crate::arguments::entries;
+use crate::errors::OrRaise;
 use crate::handles::{Action, Host, Principal, ResourceType};
 use crate::values::{Given, amount, kind, object, refused, text, under};
+use crate::waiting::wait;
 
 /// An item of a tuple, for as long as the tuple lives.
 struct Item<'a, 'py>(Given<'a, 'py>);
@@ -189,7 +192,7 @@ fn more(fields: &Fields<'_>) -> PyResult<Resource> {
         more.tags = object("tags", tags)?;
     }
     if let Some(parents) = &fields.parents {
-        more.parents = parents.try_iter()?.map(|parent| reference("parents", parent?.as_borrowed())).collect::<PyResult<_>>()?;
+        more.parents = entries("parents", parents)?.iter().map(|parent| reference("parents", parent.as_borrowed())).collect::<PyResult<_>>()?;
     }
     Ok(more)
 }
@@ -276,6 +279,9 @@ pub(crate) fn around<'a, 'py>(
 
 /// With the GIL for a plain question, which takes less than to let it go; without it for one that brings values of its own,
 /// and where `files` says that the engine may wait for one: to count, or to follow a directory that another process changed.
-pub(crate) fn decide<T: Send>(py: Python<'_>, files: bool, question: &Question<'_>, answer: impl FnOnce() -> T + Send) -> T {
-    if files || question.with.is_some() || question.resource.more.is_some() { py.detach(answer) } else { answer() }
+pub(crate) fn decide<T: Send>(py: Python<'_>, files: bool, question: &Question<'_>, answer: impl FnOnce() -> Result<T, Error> + Send) -> PyResult<T> {
+    if files {
+        return wait(py, answer);
+    }
+    if question.with.is_some() || question.resource.more.is_some() { py.detach(answer).or_raise() } else { answer().or_raise() }
 }

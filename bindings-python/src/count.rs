@@ -6,10 +6,11 @@ use sublet::Take;
 
 use crate::Engine;
 use crate::answers::{Counted, Decision, plain};
+use crate::arguments::{self, entries};
 use crate::asked::{Spare, around, decide};
-use crate::errors::OrRaise;
 use crate::handles::ManualClock;
 use crate::values::{amount, refused, text};
+use crate::waiting::wait;
 
 pub(crate) type Given<'a, 'py> = Option<&'a Bound<'py, PyAny>>;
 
@@ -58,7 +59,7 @@ impl Engine {
         resource: &Bound<'_, PyAny>,
         amount: Given<'_, '_>,
         key: Given<'_, '_>,
-        up_to: bool,
+        #[pyo3(from_py_with = arguments::up_to)] up_to: bool,
         actor: Given<'_, '_>,
         host: Given<'_, '_>,
         channel: Given<'_, '_>,
@@ -69,7 +70,7 @@ impl Engine {
         let question =
             around(actor, host, channel, realm, None, context).question(principal.as_borrowed(), action.as_borrowed(), resource.as_borrowed(), &keep)?;
         let take = amount.take(self::key(key)?, up_to);
-        decide(py, self.files, &question, || self.inner.consume(question, &take)).map(Decision).or_raise()
+        decide(py, self.files, &question, || self.inner.consume(question, &take)).map(Decision)
     }
 
     /// Asks, and if it is allowed holds the amount for `ttl` milliseconds.
@@ -94,42 +95,69 @@ impl Engine {
         let question =
             around(actor, host, channel, realm, None, context).question(principal.as_borrowed(), action.as_borrowed(), resource.as_borrowed(), &keep)?;
         let (take, ttl) = (amount.take(self::key(key)?, false), optional(ttl)?.unwrap_or(TTL));
-        decide(py, self.files, &question, || self.inner.reserve(question, &take, ttl)).map(Decision).or_raise()
+        decide(py, self.files, &question, || self.inner.reserve(question, &take, ttl)).map(Decision)
     }
 
     #[pyo3(signature = (operation, amount=None, *, key=None))]
-    fn commit(&self, py: Python<'_>, operation: u64, amount: Given<'_, '_>, key: Given<'_, '_>) -> PyResult<Counted> {
+    fn commit(
+        &self,
+        py: Python<'_>,
+        #[pyo3(from_py_with = arguments::operation)] operation: u64,
+        amount: Given<'_, '_>,
+        key: Given<'_, '_>,
+    ) -> PyResult<Counted> {
         let (amount, key) = (optional(amount)?, self::key(key)?);
-        py.detach(|| self.inner.commit(operation, amount, key)).map(Counted).or_raise()
+        wait(py, || self.inner.commit(operation, amount, key)).map(Counted)
     }
 
     #[pyo3(signature = (operation, *, key=None))]
-    fn release(&self, py: Python<'_>, operation: u64, key: Given<'_, '_>) -> PyResult<Counted> {
+    fn release(&self, py: Python<'_>, #[pyo3(from_py_with = arguments::operation)] operation: u64, key: Given<'_, '_>) -> PyResult<Counted> {
         let key = self::key(key)?;
-        py.detach(|| self.inner.release(operation, key)).map(Counted).or_raise()
+        wait(py, || self.inner.release(operation, key)).map(Counted)
     }
 
     #[pyo3(signature = (operation, amount=None, *, key=None))]
-    fn refund(&self, py: Python<'_>, operation: u64, amount: Given<'_, '_>, key: Given<'_, '_>) -> PyResult<Counted> {
+    fn refund(
+        &self,
+        py: Python<'_>,
+        #[pyo3(from_py_with = arguments::operation)] operation: u64,
+        amount: Given<'_, '_>,
+        key: Given<'_, '_>,
+    ) -> PyResult<Counted> {
         let (amount, key) = (optional(amount)?, self::key(key)?);
-        py.detach(|| self.inner.refund(operation, amount, key)).map(Counted).or_raise()
+        wait(py, || self.inner.refund(operation, amount, key)).map(Counted)
     }
 
     #[pyo3(signature = (account, meter, amount, *, key=None))]
-    fn top_up(&self, py: Python<'_>, account: &str, meter: &str, amount: &Bound<'_, PyAny>, key: Given<'_, '_>) -> PyResult<Counted> {
+    fn top_up(
+        &self,
+        py: Python<'_>,
+        #[pyo3(from_py_with = arguments::account)] account: &str,
+        #[pyo3(from_py_with = arguments::meter)] meter: &str,
+        amount: &Bound<'_, PyAny>,
+        key: Given<'_, '_>,
+    ) -> PyResult<Counted> {
         let (amount, key) = (self::amount(amount)?, self::key(key)?);
-        py.detach(|| self.inner.top_up(account, meter, amount, key)).map(Counted).or_raise()
+        wait(py, || self.inner.top_up(account, meter, amount, key)).map(Counted)
     }
 
     #[pyo3(signature = (account, meter, amount, *, member=None, key=None))]
-    fn carry_over(&self, py: Python<'_>, account: &str, meter: &str, amount: &Bound<'_, PyAny>, member: Option<&str>, key: Given<'_, '_>) -> PyResult<Counted> {
+    fn carry_over(
+        &self,
+        py: Python<'_>,
+        #[pyo3(from_py_with = arguments::account)] account: &str,
+        #[pyo3(from_py_with = arguments::meter)] meter: &str,
+        amount: &Bound<'_, PyAny>,
+        #[pyo3(from_py_with = arguments::member)] member: Option<&str>,
+        key: Given<'_, '_>,
+    ) -> PyResult<Counted> {
         let (amount, key) = (self::amount(amount)?, self::key(key)?);
-        py.detach(|| self.inner.carry_over(account, member, meter, amount, key)).map(Counted).or_raise()
+        wait(py, || self.inner.carry_over(account, member, meter, amount, key)).map(Counted)
     }
 
     /// Takes all of a list of `dict`s, or nothing.
     fn batch<'py>(&self, py: Python<'py>, items: &Bound<'py, PyAny>) -> PyResult<Vec<Decision>> {
-        let items = items.try_iter()?.collect::<PyResult<Vec<_>>>()?;
+        let items = entries("batch", items)?;
         let keeps: Vec<Spare<'py>> = items.iter().map(|_| Spare::default()).collect();
         let read = items.iter().map(Item::read).collect::<PyResult<Vec<_>>>()?;
         let mut asked = Vec::with_capacity(read.len());
@@ -141,29 +169,41 @@ impl Engine {
             let question = around.question(principal.as_borrowed(), action.as_borrowed(), resource.as_borrowed(), keep)?;
             asked.push((question, item.amount.take(key(get("key"))?, item.up_to)));
         }
-        py.detach(|| self.inner.batch(&asked)).map(|answers| answers.into_iter().map(Decision).collect()).or_raise()
+        wait(py, || self.inner.batch(&asked)).map(|answers| answers.into_iter().map(Decision).collect())
     }
 
     #[pyo3(signature = (account, *, member=None, meter=None))]
-    fn usage<'py>(&self, py: Python<'py>, account: &str, member: Option<&str>, meter: Option<&str>) -> PyResult<Bound<'py, PyAny>> {
-        plain(py, &py.detach(|| self.inner.usage(account, member, meter)).or_raise()?)
+    fn usage<'py>(
+        &self,
+        py: Python<'py>,
+        #[pyo3(from_py_with = arguments::account)] account: &str,
+        #[pyo3(from_py_with = arguments::member)] member: Option<&str>,
+        #[pyo3(from_py_with = arguments::optional_meter)] meter: Option<&str>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        plain(py, &wait(py, || self.inner.usage(account, member, meter))?)
     }
 
     #[pyo3(signature = (account, *, before=None, limit=100))]
-    fn history<'py>(&self, py: Python<'py>, account: &str, before: Option<u64>, limit: usize) -> PyResult<Bound<'py, PyAny>> {
-        plain(py, &py.detach(|| self.inner.history(account, before, limit)).or_raise()?)
+    fn history<'py>(
+        &self,
+        py: Python<'py>,
+        #[pyo3(from_py_with = arguments::account)] account: &str,
+        #[pyo3(from_py_with = arguments::before)] before: Option<u64>,
+        #[pyo3(from_py_with = arguments::limit)] limit: usize,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        plain(py, &wait(py, || self.inner.history(account, before, limit))?)
     }
 
     fn verify<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        plain(py, &py.detach(|| self.inner.verify()).or_raise()?)
+        plain(py, &wait(py, || self.inner.verify())?)
     }
 
     fn forget_counts(&self, py: Python<'_>) -> PyResult<()> {
-        py.detach(|| self.inner.forget_counts()).or_raise()
+        wait(py, || self.inner.forget_counts())
     }
 
     fn accept_clock(&self, py: Python<'_>) -> PyResult<()> {
-        py.detach(|| self.inner.accept_clock()).or_raise()
+        wait(py, || self.inner.accept_clock())
     }
 }
 
@@ -190,7 +230,7 @@ impl<'py> Item<'py> {
         }
         let get = |name: &str| fields.iter().find(|(known, _)| known == name).map(|(_, value)| value);
         let amount = Amount::read(get("amount"))?;
-        let up_to = get("up_to").map_or(Ok(false), |value| value.extract::<bool>().map_err(|_| refused("up_to", "a `bool` is needed")))?;
+        let up_to = get("up_to").map_or(Ok(false), arguments::up_to)?;
         Ok(Self { amount, up_to, fields })
     }
 }

@@ -1,20 +1,35 @@
 //! The engine's errors as exceptions: one class a family, each with `code`, `help` and `faults`.
 
 use pyo3::create_exception;
-use pyo3::exceptions::PyException;
+use pyo3::exceptions::{PyException, PyTypeError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyType};
 use sublet::Error;
 
 use crate::values::to_python;
 
 create_exception!(sublet, SubletError, PyException, "There is no answer. `code` is stable, `help` says what to do, `faults` lists what is wrong in files.");
-create_exception!(sublet, InputError, SubletError, "What was passed is malformed.");
 create_exception!(sublet, BundleError, SubletError, "Policies, schema or catalog are at fault.");
 create_exception!(sublet, DirectoryError, SubletError, "The change would break an invariant of the directory.");
 create_exception!(sublet, QuotaError, SubletError, "Counting was asked for something that cannot be.");
 create_exception!(sublet, BillingError, SubletError, "A statement or payment was asked for that cannot be.");
 create_exception!(sublet, StoreError, SubletError, "The store or a stream failed.");
 create_exception!(sublet, InternalError, SubletError, "The engine itself failed; it goes on answering.");
+
+/// What was passed is malformed. Python's users expect a `TypeError` or a `ValueError` there: it is both.
+static INPUT_ERROR: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+
+fn input_error(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
+    let made = INPUT_ERROR.get_or_try_init(py, || {
+        let bases = (py.get_type::<SubletError>(), py.get_type::<PyTypeError>(), py.get_type::<PyValueError>());
+        let body = PyDict::new(py);
+        body.set_item("__module__", "sublet")?;
+        body.set_item("__doc__", "What was passed is malformed: a `TypeError` and a `ValueError` too.")?;
+        py.get_type::<PyType>().call1(("InputError", bases, body))?.cast_into::<PyType>().map(Bound::unbind).map_err(PyErr::from)
+    });
+    made.map(|class| class.bind(py))
+}
 
 /// An error as an exception.
 pub(crate) trait Raise {
@@ -26,7 +41,7 @@ impl Raise for Error {
     fn raise(self) -> PyErr {
         let (code, message) = (self.code(), self.to_string());
         let raised = match code.split('.').next() {
-            Some("input") => InputError::new_err(message),
+            Some("input") => Python::attach(|py| input_error(py).map_or_else(|error| error, |class| PyErr::from_type(class.clone(), message))),
             Some("bundle") => BundleError::new_err(message),
             Some("directory") => DirectoryError::new_err(message),
             Some("quota") => QuotaError::new_err(message),
@@ -68,7 +83,7 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     base.setattr("help", py.None())?;
     base.setattr("faults", pyo3::types::PyList::empty(py))?;
     module.add("SubletError", base)?;
-    module.add("InputError", py.get_type::<InputError>())?;
+    module.add("InputError", input_error(py)?)?;
     module.add("BundleError", py.get_type::<BundleError>())?;
     module.add("DirectoryError", py.get_type::<DirectoryError>())?;
     module.add("QuotaError", py.get_type::<QuotaError>())?;

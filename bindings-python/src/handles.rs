@@ -6,6 +6,7 @@ use crate::errors::OrRaise;
 use pyo3::types::{PyString, PyTuple};
 use sublet::Ref;
 
+use crate::arguments;
 use crate::values::text;
 
 /// `Principal('Account', 'acme')`: the class, and its words as Python would write them.
@@ -180,16 +181,16 @@ pub(crate) struct ManualClock(pub(crate) sublet::ManualClock);
 #[pymethods]
 impl ManualClock {
     #[new]
-    fn new(at: &str) -> PyResult<Self> {
+    fn new(#[pyo3(from_py_with = arguments::at)] at: &str) -> PyResult<Self> {
         sublet::ManualClock::new(at).map(Self).or_raise()
     }
 
-    fn set(&self, at: &str) -> PyResult<()> {
+    fn set(&self, #[pyo3(from_py_with = arguments::at)] at: &str) -> PyResult<()> {
         self.0.set(at).or_raise()
     }
 
     /// Moves it by so many milliseconds.
-    fn advance(&self, milliseconds: i64) {
+    fn advance(&self, #[pyo3(from_py_with = arguments::milliseconds)] milliseconds: i64) {
         self.0.advance(milliseconds);
     }
 

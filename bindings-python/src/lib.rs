@@ -1,6 +1,7 @@
 //! The engine for Python: convert, call, convert. Every rule and every default is in the core.
 
 mod answers;
+mod arguments;
 mod asked;
 mod bill;
 mod count;
@@ -14,17 +15,20 @@ mod perform;
 mod stock;
 mod tickets;
 mod values;
+mod waiting;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 use sublet::{Change, Options, Progress, Record};
 
 use crate::answers::{Decision, Explanation, Login, LoginHosts, plain};
+use crate::arguments::entries;
 use crate::asked::{Spare, around, at, decide, reference};
 use crate::errors::OrRaise;
 use crate::many::{Lists, Many, listed};
 use crate::options::{lines_of, program, source};
 use crate::values::{object, text, to_python};
+use crate::waiting::{is_cancelled, wait};
 
 type Given<'a, 'py> = Option<&'a Bound<'py, PyAny>>;
 
@@ -40,10 +44,17 @@ struct Engine {
 impl Engine {
     #[staticmethod]
     #[pyo3(signature = (policies=None, *, store="memory:", validation="strict", caps=None, clock=None))]
-    fn open(py: Python<'_>, policies: Given<'_, '_>, store: &str, validation: &str, caps: Option<&Bound<'_, PyDict>>, clock: Given<'_, '_>) -> PyResult<Self> {
+    fn open(
+        py: Python<'_>,
+        policies: Given<'_, '_>,
+        #[pyo3(from_py_with = arguments::store)] store: &str,
+        #[pyo3(from_py_with = arguments::validation)] validation: &str,
+        #[pyo3(from_py_with = arguments::caps)] caps: Option<&Bound<'_, PyDict>>,
+        clock: Given<'_, '_>,
+    ) -> PyResult<Self> {
         let (policies, validation, caps) = (source(policies)?, validation.parse().or_raise()?, self::options::caps(caps)?);
         let options = Options { policies, store: store.to_owned(), validation, caps, clock: count::clock(clock)? };
-        py.detach(|| sublet::Engine::open(options)).map(Self::from).or_raise()
+        wait(py, || sublet::Engine::open(options)).map(Self::from)
     }
 
     #[staticmethod]
@@ -55,19 +66,19 @@ impl Engine {
         schema: Given<'_, '_>,
         links: Given<'_, '_>,
         entities: Given<'_, '_>,
-        validation: &str,
-        validate_requests: Option<bool>,
-        caps: Option<&Bound<'_, PyDict>>,
+        #[pyo3(from_py_with = arguments::validation)] validation: &str,
+        #[pyo3(from_py_with = arguments::validate_requests)] validate_requests: Option<bool>,
+        #[pyo3(from_py_with = arguments::caps)] caps: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
         let policies = program(Some(policies), schema, links, entities, validate_requests)?;
         let options = Options { policies, validation: validation.parse().or_raise()?, caps: self::options::caps(caps)?, ..Options::default() };
-        py.detach(|| sublet::Engine::open(options)).map(Self::from).or_raise()
+        wait(py, || sublet::Engine::open(options)).map(Self::from)
     }
 
     #[pyo3(signature = (policies=None))]
     fn reload(&self, py: Python<'_>, policies: Given<'_, '_>) -> PyResult<String> {
         let source = source(policies)?;
-        py.detach(|| self.inner.reload(&source)).map(|name| name.to_string()).or_raise()
+        wait(py, || self.inner.reload(&source)).map(|name| name.to_string())
     }
 
     #[pyo3(signature = (policies, schema=None, *, links=None, entities=None, validate_requests=None))]
@@ -78,10 +89,10 @@ impl Engine {
         schema: Given<'_, '_>,
         links: Given<'_, '_>,
         entities: Given<'_, '_>,
-        validate_requests: Option<bool>,
+        #[pyo3(from_py_with = arguments::validate_requests)] validate_requests: Option<bool>,
     ) -> PyResult<String> {
         let source = program(Some(policies), schema, links, entities, validate_requests)?;
-        py.detach(|| self.inner.reload(&source)).map(|name| name.to_string()).or_raise()
+        wait(py, || self.inner.reload(&source)).map(|name| name.to_string())
     }
 
     fn bundle<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
@@ -89,8 +100,8 @@ impl Engine {
     }
 
     #[getter]
-    fn revision(&self, py: Python<'_>) -> u64 {
-        py.detach(|| self.inner.revision())
+    fn revision(&self, py: Python<'_>) -> PyResult<u64> {
+        wait(py, || Ok(self.inner.revision()))
     }
 
     /// Whether `principal` may do `action` on `resource` now, under which code, and by which policies.
@@ -112,7 +123,7 @@ impl Engine {
         let keep = Spare::default();
         let around = around(actor, host, channel, realm, amount, context);
         let question = around.question(principal.as_borrowed(), action.as_borrowed(), resource.as_borrowed(), &keep)?;
-        decide(py, self.files, &question, || self.inner.authorize(question)).map(Decision).or_raise()
+        decide(py, self.files, &question, || self.inner.authorize(question)).map(Decision)
     }
 
     /// The allow bit of `authorize`. A plain question keeps the GIL: to let it go and take it again costs more than the answer.
@@ -134,7 +145,7 @@ impl Engine {
         let keep = Spare::default();
         let around = around(actor, host, channel, realm, amount, context);
         let question = around.question(principal.as_borrowed(), action.as_borrowed(), resource.as_borrowed(), &keep)?;
-        decide(py, self.files, &question, || self.inner.check(question)).or_raise()
+        decide(py, self.files, &question, || self.inner.check(question))
     }
 
     /// The floor of the benchmark: takes what `check` takes and does nothing.
@@ -239,7 +250,7 @@ impl Engine {
         let around = around(actor, host, channel, realm, amount, context);
         let question = around.question(principal.as_borrowed(), action.as_borrowed(), resource.as_borrowed(), &keep)?;
         let asked = question.to_request().or_raise()?;
-        py.detach(|| self.inner.explain(&asked)).map(Explanation).or_raise()
+        wait(py, || self.inner.explain(&asked)).map(Explanation)
     }
 
     /// The actions that `principal` may do on `resource` now, sorted.
@@ -266,7 +277,7 @@ impl Engine {
     fn login(&self, py: Python<'_>, host: &Bound<'_, PyAny>, email: &Bound<'_, PyAny>, action: Given<'_, '_>) -> PyResult<Login> {
         let (host, email, keep) = (at(host.as_borrowed())?, text("email", email.as_borrowed())?, Spare::default());
         let flow = action.map(|action| asked::action(action.as_borrowed(), &keep)).transpose()?;
-        py.detach(|| self.inner.login(host.name(), email, flow)).map(Login).or_raise()
+        wait(py, || self.inner.login(host.name(), email, flow)).map(Login)
     }
 
     /// At which hosts this login comes in, and the precise code of its login at `host`.
@@ -284,46 +295,41 @@ impl Engine {
         let flow = action.map(|action| asked::action(action.as_borrowed(), &keep)).transpose()?;
         let after = after.map(|after| text("after", after.as_borrowed())).transpose()?;
         let host = host.as_ref().map(|host| host.name());
-        py.detach(|| self.inner.login_hosts(&principal, host, flow, after)).map(LoginHosts).or_raise()
+        wait(py, || self.inner.login_hosts(&principal, host, flow, after)).map(LoginHosts)
     }
 
     #[pyo3(signature = (put=None, *, remove=None, expected_revision=None))]
-    fn change(&self, py: Python<'_>, put: Given<'_, '_>, remove: Given<'_, '_>, expected_revision: Option<u64>) -> PyResult<u64> {
+    fn change(
+        &self,
+        py: Python<'_>,
+        put: Given<'_, '_>,
+        remove: Given<'_, '_>,
+        #[pyo3(from_py_with = arguments::expected_revision)] expected_revision: Option<u64>,
+    ) -> PyResult<u64> {
         let mut changes = Vec::new();
-        for item in remove.map(|items| items.try_iter()).transpose()?.into_iter().flatten() {
-            changes.push(Change::Remove(reference("remove", item?.as_borrowed())?));
+        for item in remove.map_or_else(|| Ok(Vec::new()), |items| entries("remove", items))? {
+            changes.push(Change::Remove(reference("remove", item.as_borrowed())?));
         }
-        for item in put.map(|items| items.try_iter()).transpose()?.into_iter().flatten() {
-            let fields = object("record", &item?)?;
+        for item in put.map_or_else(|| Ok(Vec::new()), |items| entries("put", items))? {
+            let fields = object("record", &item)?;
             changes.push(Change::Put(Record::from_value(fields.into()).or_raise()?));
         }
-        py.detach(|| self.inner.change(changes, expected_revision)).or_raise()
+        wait(py, || self.inner.change(changes, expected_revision))
     }
 
     #[pyo3(signature = (lines, progress=None))]
-    fn import_lines(&self, py: Python<'_>, lines: &Bound<'_, PyAny>, progress: Option<Py<PyAny>>) -> PyResult<u64> {
+    fn import_lines(&self, py: Python<'_>, lines: &Bound<'_, PyAny>, #[pyo3(from_py_with = arguments::progress)] progress: Option<Py<PyAny>>) -> PyResult<u64> {
         let reader = lines_of(lines)?;
         let mut raised = None;
         let mut tell = |done: Progress| {
-            Python::attach(|py| {
-                let Some(progress) = &progress else { return true };
-                match progress
-                    .call1(py, (done.records, done.bytes))
-                    .and_then(|answer| answer.bind(py).is_none().then_some(true).map_or_else(|| answer.is_truthy(py), Ok))
-                {
-                    Ok(go_on) => go_on,
-                    Err(error) => {
-                        raised = Some(error);
-                        false
-                    }
-                }
+            let goes_on = Python::attach(|py| goes_on(py, progress.as_ref(), done));
+            goes_on.unwrap_or_else(|error| {
+                raised = Some(error);
+                false
             })
         };
-        let done = py.detach(|| self.inner.import(reader, Some(&mut tell)));
-        match raised {
-            Some(error) => Err(error),
-            None => done.or_raise(),
-        }
+        let done = wait(py, || self.inner.import(reader, Some(&mut tell)));
+        raised.map_or(done, Err)
     }
 
     fn _panic(&self) -> PyResult<()> {
@@ -339,10 +345,18 @@ impl Engine {
         false
     }
 
-    fn __repr__(&self, py: Python<'_>) -> String {
-        let (bundle, revision) = py.detach(|| (self.inner.bundle(), self.inner.revision()));
-        format!("Engine(bundle={:?}, policies={}, revision={revision})", bundle.fingerprint, bundle.policies.len())
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        let (bundle, revision) = wait(py, || Ok((self.inner.bundle(), self.inner.revision())))?;
+        Ok(format!("Engine(bundle={:?}, policies={}, revision={revision})", bundle.fingerprint, bundle.policies.len()))
     }
+}
+
+/// Tells whether an import goes on: neither a signal, nor a cancelled task, nor the host's own function ends it.
+fn goes_on(py: Python<'_>, progress: Option<&Py<PyAny>>, done: Progress) -> PyResult<bool> {
+    py.check_signals()?;
+    let Some(progress) = progress else { return Ok(!is_cancelled()) };
+    let answer = progress.call1(py, (done.records, done.bytes))?;
+    if answer.is_none(py) { Ok(!is_cancelled()) } else { answer.is_truthy(py) }
 }
 
 /// Every error code with its help.
@@ -362,8 +376,10 @@ fn normalise_host(host: &Bound<'_, PyAny>) -> PyResult<(Option<String>, Option<&
 
 /// Runs the `sublet` command; gives its exit code.
 #[pyfunction]
-fn command(py: Python<'_>, arguments: Vec<String>) -> i32 {
-    py.detach(|| sublet_cli::run(arguments.into_iter().map(Into::into), &mut std::io::stdout(), &mut std::io::stderr()))
+fn command(py: Python<'_>, arguments: &Bound<'_, PyAny>) -> PyResult<i32> {
+    let words = entries("arguments", arguments)?;
+    let words = words.iter().map(|word| text("arguments", word.as_borrowed()).map(Into::into)).collect::<PyResult<Vec<std::ffi::OsString>>>()?;
+    Ok(py.detach(|| sublet_cli::run(words.into_iter(), &mut std::io::stdout(), &mut std::io::stderr())))
 }
 
 #[pymodule]
@@ -379,6 +395,9 @@ fn _sublet(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Decision>()?;
     module.add_class::<perform::Performed>()?;
     module.add_class::<log::LogHandle>()?;
+    module.add_class::<waiting::Call>()?;
+    module.add_class::<log::Pulled>()?;
+    module.add_function(wrap_pyfunction!(log::_show, module)?)?;
     module.add_class::<answers::Counted>()?;
     module.add_class::<Login>()?;
     module.add_class::<LoginHosts>()?;

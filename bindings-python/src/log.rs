@@ -1,41 +1,32 @@
 //! The log and its sinks, and what was counted.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
-use sublet::{Error, Event, LogFile, LogOptions, Sink};
+use pyo3::types::{PyBool, PyDict, PyList, PyString, PyTuple};
+use sublet::{Error, EventKind, LogFile, LogOptions, Sink};
 
 use crate::Engine;
 use crate::answers::plain;
+use crate::arguments::{self, entries};
 use crate::count::Given;
-use crate::errors::{OrRaise, Raise};
-use crate::values::{refused, text, to_python};
+use crate::errors::Raise;
+use crate::values::{kind, refused, text, to_python};
+use crate::waiting::{wait, wait_in_slices};
 
 /// How long the end of a `with` waits for its log, in seconds.
 const TIMEOUT: f64 = 5.0;
 
-/// How long the end of the interpreter waits for each log.
+/// How long the end of the interpreter waits for all logs together.
 const AT_EXIT: Duration = Duration::from_secs(2);
 
-/// Closes a log, waiting at most so long.
-type Closer = Box<dyn Fn(Duration) + Send>;
-
-/// What closes the logs of this process.
-static OPEN: Mutex<Vec<Closer>> = Mutex::new(Vec::new());
-
-/// Closes every log: threads do not outlive the interpreter.
+/// Closes every log, and gives whether all was delivered. A second Ctrl-C ends the wait.
 #[pyfunction]
-pub(crate) fn _close_logs(py: Python<'_>) {
-    py.detach(|| {
-        // Not waited for: after a fork it may be held by a thread that is not here.
-        if let Ok(open) = OPEN.try_lock() {
-            open.iter().for_each(|close| close(AT_EXIT));
-        }
-    });
+pub(crate) fn _close_logs(py: Python<'_>) -> PyResult<bool> {
+    wait_in_slices(py, AT_EXIT, sublet::_close_all_logs)
 }
 
 /// A subscription. It goes on without this handle, until the engine is gone.
@@ -50,16 +41,16 @@ fn seconds(timeout: f64) -> PyResult<Duration> {
 impl LogHandle {
     /// Waits until what happened before is delivered.
     #[pyo3(signature = (timeout=5.0))]
-    fn flush(&self, py: Python<'_>, timeout: f64) -> PyResult<bool> {
-        let timeout = seconds(timeout)?;
-        Ok(py.detach(|| self.0.flush(timeout)))
+    fn flush(&self, py: Python<'_>, #[pyo3(from_py_with = arguments::timeout)] timeout: f64) -> PyResult<bool> {
+        let (timeout, mark) = (seconds(timeout)?, self.0._mark());
+        wait_in_slices(py, timeout, |slice| self.0._flush_to(mark, slice))
     }
 
     /// Ends the subscription, after what happened before is delivered.
     #[pyo3(signature = (timeout=5.0))]
-    fn close(&self, py: Python<'_>, timeout: f64) -> PyResult<bool> {
+    fn close(&self, py: Python<'_>, #[pyo3(from_py_with = arguments::timeout)] timeout: f64) -> PyResult<bool> {
         let timeout = seconds(timeout)?;
-        Ok(py.detach(|| self.0.close(timeout)))
+        wait_in_slices(py, timeout, |slice| self.0.close(slice))
     }
 
     #[getter]
@@ -92,30 +83,78 @@ impl LogHandle {
     }
 }
 
-fn one(py: Python<'_>, callback: &Py<PyAny>, event: &Event) -> PyResult<()> {
-    let fields = PyDict::new(py);
-    for (name, value) in event.fields() {
-        fields.set_item(name, to_python(py, value)?)?;
-    }
-    callback.call1(py, (fields,)).map(drop)
+/// How many events a thread takes at once, and how long at most it waits for them before it looks again.
+const BATCH: usize = 256;
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// A log from the side of the thread that delivers. The thread is Python's, and so is the code that calls the host: the
+/// interpreter kills such threads when it ends, and the death of one within native code would be that of the process.
+#[pyclass(frozen, module = "sublet", name = "_Pulled")]
+pub(crate) struct Pulled {
+    log: sublet::LogHandle,
+    /// How many of the events that were pulled last count as delivered: all but that some were dropped.
+    counted: AtomicUsize,
 }
 
-/// A callable, which gets one event at a time on the log's thread. The first exception is shown, by `sys.unraisablehook`.
-fn calling(callback: Py<PyAny>) -> Sink {
-    let shown = AtomicBool::new(false);
-    Sink::Call(Arc::new(move |events| {
-        let failed = Python::try_attach(|py| {
-            let told = events.iter().filter_map(|event| one(py, &callback, event).err());
-            let show = |error: PyErr| {
-                if !shown.swap(true, Ordering::Relaxed) {
-                    error.write_unraisable(py, Some(callback.bind(py)));
-                }
-            };
-            told.map(show).count()
+#[pymethods]
+impl Pulled {
+    /// The next events, after at most a while; perhaps none. `None` if there will be no more.
+    fn pull<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyList>>> {
+        let Some(events) = py.detach(|| self.log._pull(BATCH, PAUSE)) else { return Ok(None) };
+        self.counted.store(events.iter().filter(|event| event.kind() != EventKind::Dropped).count(), Ordering::Relaxed);
+        let told = events.iter().map(|event| {
+            let fields = PyDict::new(py);
+            for (name, value) in event.fields() {
+                fields.set_item(name, to_python(py, value)?)?;
+            }
+            Ok(fields)
         });
-        // The interpreter is at its end.
-        failed.unwrap_or(events.len())
-    }))
+        PyList::new(py, told.collect::<PyResult<Vec<_>>>()?).map(Some)
+    }
+
+    /// The events that were pulled last are worked on, and so many of them failed.
+    fn done(&self, failed: usize) {
+        self.log._fetched(self.counted.load(Ordering::Relaxed), failed);
+    }
+}
+
+/// Shows an exception of a callback, by `sys.unraisablehook`.
+#[pyfunction]
+pub(crate) fn _show(error: &Bound<'_, PyAny>, callback: &Bound<'_, PyAny>) {
+    PyErr::from_value(error.clone()).write_unraisable(error.py(), Some(callback));
+}
+
+/// A callable, which gets one event at a time on a thread of the log's own.
+fn calling(py: Python<'_>, callback: Py<PyAny>) -> PyResult<Sink> {
+    let spawn = py.import("_thread")?.getattr("start_new_thread")?.unbind();
+    let deliver = py.import("sublet._logging")?.getattr("deliver")?.unbind();
+    let parts = Arc::new((spawn, deliver, callback));
+    Ok(Sink::Pull(Arc::new(move |log| {
+        let parts = Arc::clone(&parts);
+        // From a thread of its own: a verb that tells something must not wait for the GIL.
+        let start = move || {
+            Python::try_attach(|py| {
+                let (spawn, deliver, callback) = &*parts;
+                let pulled = Bound::new(py, Pulled { log, counted: AtomicUsize::new(0) })?;
+                spawn.call1(py, (deliver, (pulled, callback)))
+            })
+        };
+        let _ = std::thread::Builder::new().name("sublet-log".to_owned()).spawn(start);
+    })))
+}
+
+/// A `Logger`, or the name of one; `True` is the one called `sublet`.
+fn logger<'py>(py: Python<'py>, given: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    if given.is(PyBool::new(py, true)) {
+        return Ok(PyString::new(py, "sublet").into_any());
+    }
+    if given.is_instance_of::<PyString>() {
+        return text("logger", given.as_borrowed()).map(|name| PyString::new(py, name).into_any());
+    }
+    if given.is_instance(&py.import("logging")?.getattr("Logger")?)? {
+        return Ok(given.clone());
+    }
+    Err(refused("logger", format!("a `{}` where a `Logger`, its name, or `True` is needed", kind(given))))
 }
 
 fn sink(py: Python<'_>, path: Option<PathBuf>, callback: Option<Py<PyAny>>, logger: Given<'_, '_>, sizes: (Option<u64>, Option<u32>)) -> PyResult<Sink> {
@@ -126,15 +165,15 @@ fn sink(py: Python<'_>, path: Option<PathBuf>, callback: Option<Py<PyAny>>, logg
             let rotate_bytes = sizes.0.map_or(file.rotate_bytes, |bytes| Some(bytes).filter(|bytes| *bytes > 0));
             Ok(Sink::File(LogFile { rotate_bytes, keep: sizes.1.unwrap_or(file.keep), ..file }))
         }
-        (None, Some(callback), None) if callback.bind(py).is_callable() => Ok(calling(callback)),
-        (None, None, Some(logger)) => Ok(calling(py.import("sublet._logging")?.call_method1("sink", (logger,))?.unbind())),
+        (None, Some(callback), None) => calling(py, callback),
+        (None, None, Some(logger)) => calling(py, py.import("sublet._logging")?.call_method1("sink", (self::logger(py, logger)?,))?.unbind()),
         _ => Err(wrong()),
     }
 }
 
 fn names(what: &str, given: Given<'_, '_>) -> PyResult<Option<Vec<String>>> {
     let Some(given) = given else { return Ok(None) };
-    given.try_iter()?.map(|name| text(what, name?.as_borrowed()).map(str::to_owned)).collect::<PyResult<_>>().map(Some)
+    entries(what, given)?.iter().map(|name| text(what, name.as_borrowed()).map(str::to_owned)).collect::<PyResult<_>>().map(Some)
 }
 
 #[pymethods]
@@ -145,16 +184,16 @@ impl Engine {
     fn log(
         &self,
         py: Python<'_>,
-        path: Option<PathBuf>,
-        callback: Option<Py<PyAny>>,
+        #[pyo3(from_py_with = arguments::log_path)] path: Option<PathBuf>,
+        #[pyo3(from_py_with = arguments::callback)] callback: Option<Py<PyAny>>,
         logger: Given<'_, '_>,
         events: Given<'_, '_>,
-        sample_allowed: Option<f64>,
+        #[pyo3(from_py_with = arguments::sample_allowed)] sample_allowed: Option<f64>,
         redact: Given<'_, '_>,
         context_fields: Given<'_, '_>,
-        queue: Option<usize>,
-        rotate_bytes: Option<u64>,
-        keep: Option<u32>,
+        #[pyo3(from_py_with = arguments::queue)] queue: Option<usize>,
+        #[pyo3(from_py_with = arguments::rotate_bytes)] rotate_bytes: Option<u64>,
+        #[pyo3(from_py_with = arguments::keep)] keep: Option<u32>,
     ) -> PyResult<LogHandle> {
         let sink = sink(py, path, callback, logger, (rotate_bytes, keep))?;
         let default = LogOptions::default();
@@ -166,16 +205,12 @@ impl Engine {
             context_fields: names("context_fields", context_fields)?.unwrap_or(default.context_fields),
             queue: queue.unwrap_or(default.queue),
         };
-        let handle = py.detach(|| self.inner.log(options, sink)).or_raise()?;
-        if let Ok(mut open) = OPEN.try_lock() {
-            open.push(Box::new(handle._closer()));
-        }
-        Ok(LogHandle(handle))
+        wait(py, || self.inner.log(options, sink)).map(LogHandle)
     }
 
     /// Counts answers, and how long they take, from now on; or no more.
     #[pyo3(signature = (on=true))]
-    fn measure(&self, on: bool) {
+    fn measure(&self, #[pyo3(from_py_with = arguments::on)] on: bool) {
         self.inner.measure(on);
     }
 

@@ -9,9 +9,11 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 use sublet::{Error, Question};
 
+use crate::arguments::entries;
 use crate::asked::{Around, Spare};
 use crate::errors::{OrRaise, Raise};
 use crate::values::{Given, kind, refused, under};
+use crate::waiting::wait;
 
 /// After how many rows other threads get their turn: one to three milliseconds.
 const BREATH: usize = 12_288;
@@ -27,10 +29,11 @@ fn pause(py: Python<'_>) {
     py.detach(|| std::thread::sleep(PAUSE));
 }
 
-/// Whether Python knows of other threads. There may be more, which it did not start.
+/// Whether Python started other threads. No code of Python's own is run for it: a daemon thread may be here at the end of
+/// the interpreter, which would kill it in such code, and with it the process.
 fn is_shared(py: Python<'_>) -> bool {
-    let count = py.import("threading").and_then(|threading| threading.call_method0("active_count")).and_then(|count| count.extract::<usize>());
-    count.map_or(true, |count| count > 1)
+    let count = py.import("_thread").and_then(|thread| thread.call_method0("_count")).and_then(|count| count.extract::<usize>());
+    count.map_or(true, |count| count > 0)
 }
 
 /// Lets other threads run, every so many rows.
@@ -180,7 +183,7 @@ impl<'py> Many<'py> {
         } else if let Ok(tuple) = requests.cast::<PyTuple>() {
             tuple.clone()
         } else {
-            PyTuple::new(py, requests.try_iter()?.collect::<PyResult<Vec<_>>>()?)?
+            PyTuple::new(py, entries("requests", requests)?)?
         }))
     }
 
@@ -198,7 +201,7 @@ impl<'py> Many<'py> {
         if let Self::Records(records) = &self {
             rows.resize_with(records.len(), OnceCell::new);
         }
-        let answers = self.questions(py, &rows, &spares).and_then(|questions| py.detach(|| answer(&questions)).or_raise());
+        let answers = self.questions(py, &rows, &spares).and_then(|questions| wait(py, || answer(&questions)));
         let_go(py, rows);
         let_go(py, spares);
         answers

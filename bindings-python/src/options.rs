@@ -1,14 +1,14 @@
 //! What an engine is opened with, and what it imports.
 
 use std::io::{BufRead, BufReader, Cursor};
-use std::path::PathBuf;
 
 use pyo3::prelude::*;
 use pyo3::types::{IntoPyDict, PyBytes, PyDict, PyString};
 use sublet::{Caps, Error, Program, Source};
 
+use crate::arguments::{is_about_values, path};
 use crate::errors::Raise;
-use crate::values;
+use crate::values::{self, refused, shown};
 
 type Given<'a, 'py> = Option<&'a Bound<'py, PyAny>>;
 
@@ -20,7 +20,7 @@ pub(crate) fn caps(given: Option<&Bound<'_, PyDict>>) -> PyResult<Caps> {
     let mut caps = Caps::default();
     for (key, value) in given.into_iter().flatten() {
         let name = text("caps", &key)?;
-        let wrong = || Error::OptionValue { option: format!("caps.{name}"), value: value.to_string().chars().take(80).collect() }.raise();
+        let wrong = || Error::OptionValue { option: format!("caps.{name}"), value: shown(&value) }.raise();
         let number = if value.is_exact_instance_of::<pyo3::types::PyInt>() { value.extract::<usize>().map_err(|_| wrong())? } else { return Err(wrong()) };
         let cap = match name.as_str() {
             "file_bytes" => &mut caps.file_bytes,
@@ -43,7 +43,7 @@ pub(crate) fn source(policies: Given<'_, '_>) -> PyResult<Source> {
         let files: PyResult<Vec<_>> = files.iter().map(|(name, body)| Ok((text("policies", &name)?, text("policies", &body)?))).collect();
         return Ok(Source::Files(files?));
     }
-    Ok(Source::Folder(policies.extract::<PathBuf>()?))
+    Ok(Source::Folder(path("policies", policies)?))
 }
 
 /// Text as it is; anything else as JSON.
@@ -52,7 +52,10 @@ fn text_or_json(what: &str, value: Given<'_, '_>) -> PyResult<Option<String>> {
     if value.is_instance_of::<PyString>() {
         return text(what, value).map(Some);
     }
-    let json = value.py().import("json")?.call_method("dumps", (value,), Some(&[("allow_nan", false)].into_py_dict(value.py())?))?;
+    let py = value.py();
+    let json = py.import("json")?.call_method("dumps", (value,), Some(&[("allow_nan", false)].into_py_dict(py)?));
+    let json =
+        json.map_err(|error| if is_about_values(py, &error) { refused(what, format!("a value that is no JSON: {}", error.value(py))) } else { error })?;
     text(what, &json).map(Some)
 }
 
@@ -80,7 +83,7 @@ pub(crate) fn lines_of(lines: &Bound<'_, PyAny>) -> PyResult<Box<dyn BufRead + S
     if lines.is_instance_of::<PyString>() {
         return Ok(Box::new(Cursor::new(text("lines", lines)?.into_bytes())));
     }
-    let path = lines.extract::<PathBuf>()?;
+    let path = path("lines", lines)?;
     let file = std::fs::File::open(&path).map_err(|why| Error::Stream { reason: format!("{}: {why}", path.display()) }.raise())?;
     Ok(Box::new(BufReader::new(file)))
 }

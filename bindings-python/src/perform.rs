@@ -5,10 +5,12 @@ use sublet::Command;
 
 use crate::Engine;
 use crate::answers::Decision;
+use crate::arguments;
 use crate::asked::{around, reference};
 use crate::count::{Given, key};
 use crate::errors::OrRaise;
 use crate::values::object;
+use crate::waiting::wait;
 
 /// What became of a command.
 #[pyclass(frozen, module = "sublet")]
@@ -39,8 +41,8 @@ impl Performed {
 #[pymethods]
 impl Engine {
     /// The TXT record that a domain's DNS must have before it is verified.
-    fn domain_proof(&self, py: Python<'_>, domain: &str) -> PyResult<String> {
-        py.detach(|| self.inner.domain_proof(domain)).or_raise()
+    fn domain_proof(&self, py: Python<'_>, #[pyo3(from_py_with = arguments::domain)] domain: &str) -> PyResult<String> {
+        wait(py, || self.inner.domain_proof(domain))
     }
 
     /// Asks whether the principal may, and if so obeys the command.
@@ -61,6 +63,6 @@ impl Engine {
         let (principal, key) = (reference("principal", principal.as_borrowed())?, self::key(key)?);
         let with = around(actor, host, channel, realm, None, context).owned()?;
         let command = Command::from_value(object("command", command)?.into()).or_raise()?;
-        py.detach(|| self.inner.perform(&principal, &command, &with, key)).map(Performed).or_raise()
+        wait(py, || self.inner.perform(&principal, &command, &with, key)).map(Performed)
     }
 }

@@ -7,7 +7,6 @@ use crate::Engine;
 use crate::answers::Decision;
 use crate::asked::{Around, Spare, around, decide};
 use crate::count::{Amount, Given, key};
-use crate::errors::OrRaise;
 
 type Verb = fn(&sublet::Engine, Question<'_>, &Take<'_>) -> Result<sublet::Decision, Error>;
 
@@ -24,7 +23,7 @@ impl Engine {
         let (keep, amount) = (Spare::default(), Amount::read(Some(amount))?);
         let question = around.question(principal.as_borrowed(), action.as_borrowed(), resource.as_borrowed(), &keep)?;
         let take = amount.take(self::key(key)?, false);
-        decide(py, self.files, &question, || verb(&self.inner, question, &take)).map(Decision).or_raise()
+        decide(py, self.files, &question, || verb(&self.inner, question, &take)).map(Decision)
     }
 }
 

@@ -8,6 +8,7 @@ use crate::answers::{Decision, Desk, plain};
 use crate::asked::{Around, Spare, around};
 use crate::count::Given;
 use crate::errors::OrRaise;
+use crate::waiting::wait;
 
 type Verb<T> = fn(&sublet::Engine, &Ref, &Resource, &Circumstances) -> Result<T, Error>;
 
@@ -75,7 +76,7 @@ impl Engine {
     pub(crate) fn about<T: Send>(&self, py: Python<'_>, [principal, about]: [&Bound<'_, PyAny>; 2], around: Around<'_, '_>, verb: Verb<T>) -> PyResult<T> {
         let keep = Spare::default();
         let asked = around.about(principal.as_borrowed(), about.as_borrowed(), &keep)?.to_request().or_raise()?;
-        py.detach(|| verb(&self.inner, &asked.principal, &asked.resource, &asked.circumstances)).or_raise()
+        wait(py, || verb(&self.inner, &asked.principal, &asked.resource, &asked.circumstances))
     }
 }
 

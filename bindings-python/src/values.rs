@@ -108,10 +108,13 @@ pub(crate) fn object(what: &str, value: &Bound<'_, PyAny>) -> PyResult<Map<Strin
 /// An exact `int` from 0 to 2**63-1: no bool, no float, no subclass.
 pub(crate) fn amount(value: &Bound<'_, PyAny>) -> PyResult<i64> {
     let exact = if value.is_exact_instance_of::<PyInt>() { value.extract::<i64>().ok() } else { None };
-    exact.filter(|amount| *amount >= 0).ok_or_else(|| {
-        let shown = value.repr().map_or_else(|_| kind(value), |text| text.to_string().chars().take(80).collect());
-        Error::Amount { amount: shown }.raise()
-    })
+    exact.filter(|amount| *amount >= 0).ok_or_else(|| Error::Amount { amount: shown(value) }.raise())
+}
+
+/// The start of what Python shows of a value, or its type's name where it can show nothing.
+pub(crate) fn shown(value: &Bound<'_, PyAny>) -> String {
+    let text = value.repr().and_then(|text| text.to_cow().map(|text| text.chars().take(80).collect()));
+    text.unwrap_or_else(|_| kind(value))
 }
 
 /// A JSON value as Python's own types.

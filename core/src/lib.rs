@@ -70,7 +70,7 @@ pub use handle::{Action, Host, Principal, ResourceType};
 pub use host::normalise as normalise_host;
 pub use id::Ref;
 pub use limit::{Limit, Limits};
-pub use log::{Event, EventKind, LogCall, LogCounts, LogFile, LogHandle, LogOptions, Sink};
+pub use log::{_close_all_logs, Event, EventKind, LogCall, LogCounts, LogFile, LogHandle, LogOptions, Sink};
 pub use member::TeamMember;
 pub use operator::{Operator, Platform};
 pub use package::Package;

@@ -30,5 +30,16 @@ def test_the_blocks_about_embedding_run_one_after_the_other(tmp_path: Path) -> N
     assert said == "principal_unknown []\n"
 
 
+def test_all_blocks_pass_the_type_checkers(tmp_path: Path) -> None:
+    for name in ("README.md", "EMBEDDING.md", "policies/README.md", "bindings-python/README.md"):
+        blocks = re.findall(r"```(?:python|py)\n(.*?)```", (ROOT / name).read_text(), re.DOTALL)
+        for number, block in enumerate(blocks):
+            (tmp_path / f"{re.sub('[^a-z]', '_', name.lower())}_{number}.py").write_text(block)
+    assert len(list(tmp_path.iterdir())) >= 3
+    for checker in (["mypy", "--strict", "."], ["pyright", "--pythonpath", sys.executable, "."]):
+        done = subprocess.run([sys.executable, "-m", *checker], cwd=tmp_path, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_the_readme_has_its_block() -> None:
     assert len(BLOCKS) == 1

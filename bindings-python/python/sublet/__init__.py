@@ -8,8 +8,6 @@
 'principal_unknown'
 """
 
-import atexit as _atexit
-
 from ._sublet import (
     Action,
     BillingError,
@@ -35,13 +33,11 @@ from ._sublet import (
     StoreError,
     SubletError,
     __version__,
-    _close_logs,
     error_codes,
     normalise_host,
 )
+from . import _exit as _exit
 from .aio import AsyncEngine
-
-_atexit.register(_close_logs)
 
 __all__ = [
     "Action",

@@ -1,4 +1,4 @@
-"""Events as records of the standard library's `logging`."""
+"""The thread that delivers events, and events as records of the standard library's `logging`."""
 
 from __future__ import annotations
 
@@ -6,14 +6,31 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from ._sublet import _Pulled, _show
 
-def sink(logger: logging.Logger | str | bool) -> Callable[[dict[str, Any]], None]:
-    """What hands events to a logger: one by its name, or `sublet`.
+
+def deliver(log: _Pulled, callback: Callable[[dict[str, Any]], object]) -> None:
+    """Calls back with one event at a time until the log is closed. The first exception is shown, all are counted."""
+    shown = False
+    while (events := log.pull()) is not None:
+        failed = 0
+        for event in events:
+            try:
+                callback(event)
+            except BaseException as error:
+                failed += 1
+                if not shown:
+                    shown = True
+                    _show(error, callback)
+        log.done(failed)
+
+
+def sink(logger: logging.Logger | str) -> Callable[[dict[str, Any]], None]:
+    """What hands events to a logger: itself, or by its name.
 
     Erring policies are told at ERROR, refusals and lost events at WARNING, all else at INFO. The event is `record.sublet`.
     """
-    named = "sublet" if isinstance(logger, bool) else logger
-    target = logging.getLogger(named) if isinstance(named, str) else named
+    target = logging.getLogger(logger) if isinstance(logger, str) else logger
 
     def tell(event: dict[str, Any]) -> None:
         if "errors" in event:

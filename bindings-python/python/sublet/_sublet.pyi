@@ -2,7 +2,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from logging import Logger
 from os import PathLike
 from types import TracebackType
-from typing import Any, final
+from typing import Any, Literal, final
 
 from .billing import Payment, Statement
 from .commands import Command
@@ -32,7 +32,10 @@ __all__ = [
     "StoreError",
     "SubletError",
     "__version__",
+    "_Call",
+    "_Pulled",
     "_close_logs",
+    "_show",
     "command",
     "error_codes",
     "normalise_host",
@@ -47,7 +50,9 @@ class SubletError(Exception):
     help: str | None
     faults: list[dict[str, Any]]
 
-class InputError(SubletError): ...
+class InputError(SubletError, TypeError, ValueError):
+    """What was passed is malformed: a `TypeError` and a `ValueError` too."""
+
 class BundleError(SubletError): ...
 class DirectoryError(SubletError): ...
 class QuotaError(SubletError): ...
@@ -132,7 +137,7 @@ class LogHandle:
     """A subscription to an engine's events. It goes on without this handle, until the engine is gone."""
 
     def flush(self, timeout: float = 5.0) -> bool:
-        """Waits until what happened before is delivered, at most so many seconds; whether it is."""
+        """Waits until what happened before is delivered, at most so many seconds; whether it is. Signals are handled meanwhile."""
 
     def close(self, timeout: float = 5.0) -> bool:
         """Ends the subscription, and waits at most so many seconds for what happened before; whether it is delivered."""
@@ -605,7 +610,7 @@ class Engine:
         path: str | PathLike[str] | None = None,
         *,
         callback: Callable[[Event], object] | None = None,
-        logger: Logger | str | bool | None = None,
+        logger: Logger | str | Literal[True] | None = None,
         events: Iterable[EventKind] | None = None,
         sample_allowed: float | None = None,
         redact: Iterable[str] | None = None,
@@ -730,7 +735,26 @@ class Engine:
         self, *_error: type[BaseException] | BaseException | TracebackType | None
     ) -> bool: ...
 
-def _close_logs() -> None: ...
+def _close_logs() -> bool: ...
+def _show(error: BaseException, callback: object) -> None: ...
+
+@final
+class _Pulled:
+    """A log from the side of the thread that delivers."""
+
+    def pull(self) -> list[dict[str, Any]] | None: ...
+    def done(self, failed: int) -> None: ...
+
+
+@final
+class _Call:
+    """A call of an `AsyncEngine` on a thread, which another thread can cancel."""
+
+    def __new__(cls) -> _Call: ...
+    def cancel(self) -> None: ...
+    def hurry(self) -> None: ...
+    def run(self, verb: Callable[..., Any], arguments: tuple[Any, ...], named: dict[str, Any]) -> Any: ...
+
 def error_codes() -> dict[str, str]: ...
 def normalise_host(host: str) -> tuple[str | None, str | None]: ...
 def command(arguments: list[str]) -> int: ...

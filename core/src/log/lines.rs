@@ -6,7 +6,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// A file of JSON lines.
@@ -26,9 +26,9 @@ impl LogFile {
         Self { path: path.into(), rotate_bytes: Some(64 << 20), keep: 5 }
     }
 
-    /// Opens it once, to say now if that cannot be.
+    /// Opens it once, to say now if that cannot be. A pipe that nobody reads is refused: to open it would wait.
     pub(crate) fn check(&self) -> io::Result<()> {
-        open(&self.path).map(drop)
+        OpenOptions::new().append(true).create(true).custom_flags(libc::O_NONBLOCK).open(&self.path).map(drop)
     }
 }
 

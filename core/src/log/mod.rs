@@ -78,6 +78,10 @@ pub enum Sink {
     /// To whoever fetches them, told once that there is something. For hosts with an event loop.
     #[doc(hidden)]
     Fetch(Arc<dyn Fn() + Send + Sync>),
+    /// To a thread of the host's own, which the function starts once in a process, and which then pulls: for hosts whose
+    /// threads must be theirs.
+    #[doc(hidden)]
+    Pull(Arc<dyn Fn(LogHandle) + Send + Sync>),
     /// The subscriber of the `tracing` crate that is in force where the log is opened.
     #[cfg(feature = "tracing")]
     Tracing(tracing::Dispatch),
@@ -112,6 +116,7 @@ impl fmt::Debug for Sink {
             Self::File(file) => f.debug_tuple("File").field(file).finish(),
             Self::Call(_) => f.write_str("Call"),
             Self::Fetch(_) => f.write_str("Fetch"),
+            Self::Pull(_) => f.write_str("Pull"),
             #[cfg(feature = "tracing")]
             Self::Tracing(_) => f.write_str("Tracing"),
         }
@@ -126,7 +131,7 @@ impl LogHandle {
     /// Waits until what happened before is delivered, at most so long; gives whether it is.
     #[allow(clippy::must_use_candidate, reason = "who only wants to wait need not ask")]
     pub fn flush(&self, timeout: Duration) -> bool {
-        self.0.flush(timeout)
+        self.0.flush(self.0.mark(), timeout)
     }
 
     /// Ends the subscription, and waits at most so long until what happened before is delivered; gives whether it is.
@@ -141,15 +146,18 @@ impl LogHandle {
         self.0.counts()
     }
 
-    /// What closes it, waiting at most so long, if it is still there: for hosts that end without dropping their engines.
+    /// How much was accepted so far, for a host that flushes in slices.
     #[doc(hidden)]
-    pub fn _closer(&self) -> impl Fn(Duration) + Send + use<> {
-        let known = Arc::downgrade(&self.0);
-        move |timeout| {
-            if let Some(subscription) = known.upgrade() {
-                subscription.close(timeout);
-            }
-        }
+    #[must_use]
+    pub fn _mark(&self) -> u64 {
+        self.0.mark()
+    }
+
+    /// Waits at most so long until what was accepted at the mark is delivered; gives whether it is.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn _flush_to(&self, mark: u64, timeout: Duration) -> bool {
+        self.0.flush(mark, timeout)
     }
 
     /// The next events of a [`Sink::Fetch`], at most so many and one that says how many were dropped. While a host works on
@@ -159,6 +167,15 @@ impl LogHandle {
     pub fn _fetch(&self, most: usize) -> Vec<Event> {
         queue::set_delivering(true);
         self.0.fetch(most)
+    }
+
+    /// The next events of a [`Sink::Pull`], at most so many, after at most so long; perhaps none. Returns `None` if there
+    /// will be no more.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn _pull(&self, most: usize, timeout: Duration) -> Option<Vec<Event>> {
+        queue::set_delivering(true);
+        self.0.pull(most, timeout)
     }
 
     /// So many of the fetched were worked on, and so many of them failed.
@@ -175,7 +192,15 @@ impl fmt::Debug for LogHandle {
     }
 }
 
-/// How long an engine that is dropped waits for its logs.
+/// Ends every log of this process, and waits at most so long for all together: for hosts that end without dropping their
+/// engines. It may be called again to wait on.
+#[doc(hidden)]
+#[must_use]
+pub fn _close_all_logs(timeout: Duration) -> bool {
+    queue::close_all(timeout)
+}
+
+/// How long an engine that is dropped waits for all its logs together.
 const AT_THE_END: Duration = Duration::from_secs(2);
 
 const LOGGED: u8 = 1;
@@ -225,7 +250,7 @@ impl Hub {
         if let Sink::File(file) = &sink {
             file.check().map_err(|why| Error::Stream { reason: format!("{}: {why}", file.path.display()) })?;
         }
-        let subscription = Arc::new(Subscription::new(options, sink, self.clock.clone()));
+        let subscription = Subscription::open(options, sink, self.clock.clone());
         self.subscriptions.rcu(|known| known.iter().chain([&subscription]).cloned().collect::<Vec<_>>());
         self.on.fetch_or(LOGGED, Ordering::Relaxed);
         Ok(LogHandle(subscription))
@@ -300,9 +325,9 @@ impl Hub {
 
     /// Ends all subscriptions, waiting at most a little for what is on its way.
     pub(crate) fn close(&self) {
-        for subscription in self.subscriptions.load().iter() {
-            subscription.close(AT_THE_END);
-        }
+        let open = self.subscriptions.load_full();
+        let timeout = if open.iter().any(|one| one.is_given_up()) { Duration::ZERO } else { AT_THE_END };
+        queue::close_together(&open, timeout);
         self.forget_closed();
     }
 }

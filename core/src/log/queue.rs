@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, LazyLock, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use super::event::{Draft, Event, EventKind, View};
 use super::lines::Lines;
-use super::{LogOptions, Sink};
+use super::{LogHandle, LogOptions, Sink};
 use crate::Clock;
 
 /// How many events are delivered at once.
@@ -72,6 +72,8 @@ struct Room {
     receiver: Mutex<Option<Receiver<Message>>>,
     /// Whether there is such a thread; where the host fetches, whether it was told that there is something.
     begun: AtomicBool,
+    /// Whether the host was asked for a thread that pulls.
+    started: AtomicBool,
     accepted: AtomicU64,
     delivered: AtomicU64,
     failed: AtomicU64,
@@ -91,6 +93,7 @@ impl Room {
             sender,
             receiver: Mutex::new(Some(receiver)),
             begun: AtomicBool::new(false),
+            started: AtomicBool::new(false),
             accepted: AtomicU64::new(0),
             delivered: AtomicU64::new(0),
             failed: AtomicU64::new(0),
@@ -152,14 +155,50 @@ pub(super) struct Subscription {
     /// How many answers that allow were looked at, for the sample.
     seen: AtomicU64,
     closed: AtomicBool,
+    /// Whether the process is at its end, so that nobody waits any more for what is on its way.
+    given_up: AtomicBool,
     room: ArcSwap<Room>,
 }
 
+/// The subscriptions of this process, for hosts that end without dropping their engines.
+static OPEN: LazyLock<ArcSwap<Vec<Weak<Subscription>>>> = LazyLock::new(ArcSwap::default);
+
+/// Ends subscriptions, and waits at most so long for all together; gives whether all was delivered.
+pub(super) fn close_together(subscriptions: &[Arc<Subscription>], timeout: Duration) -> bool {
+    let begun = Instant::now();
+    for subscription in subscriptions {
+        subscription.end();
+    }
+    let left = || timeout.saturating_sub(begun.elapsed());
+    let mut is_done = true;
+    // Each is waited for, also after one that is late.
+    for subscription in subscriptions {
+        is_done &= subscription.wait_for_end(left());
+    }
+    is_done
+}
+
+/// Ends every subscription of this process, for good: engines that are dropped later do not wait for them.
+pub(super) fn close_all(timeout: Duration) -> bool {
+    let open: Vec<Arc<Subscription>> = OPEN.load().iter().filter_map(Weak::upgrade).collect();
+    for subscription in &open {
+        subscription.given_up.store(true, Ordering::Release);
+    }
+    close_together(&open, timeout)
+}
+
 impl Subscription {
-    pub(super) fn new(options: LogOptions, sink: Sink, clock: Clock) -> Self {
+    /// A subscription, which [`close_all`] knows of.
+    pub(super) fn open(options: LogOptions, sink: Sink, clock: Clock) -> Arc<Self> {
+        let made = Arc::new(Self::new(options, sink, clock));
+        OPEN.rcu(|open| open.iter().filter(|one| one.strong_count() > 0).cloned().chain([Arc::downgrade(&made)]).collect::<Vec<_>>());
+        made
+    }
+
+    fn new(options: LogOptions, sink: Sink, clock: Clock) -> Self {
         let view = View { redact: options.redact.clone(), context_fields: options.context_fields.clone() };
         let room = ArcSwap::from_pointee(Room::new(options.queue));
-        Self { options, view, sink, clock, seen: AtomicU64::new(0), closed: AtomicBool::new(false), room }
+        Self { options, view, sink, clock, seen: AtomicU64::new(0), closed: AtomicBool::new(false), given_up: AtomicBool::new(false), room }
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -216,6 +255,13 @@ impl Subscription {
             wake();
             return;
         }
+        if let Sink::Pull(start) = &self.sink {
+            room.tell_progress();
+            if !room.started.swap(true, Ordering::AcqRel) {
+                start(LogHandle(Arc::clone(self)));
+            }
+            return;
+        }
         let (subscription, own) = (Arc::clone(self), Arc::clone(room));
         let spawned = std::thread::Builder::new().name("sublet-log".to_owned()).spawn(move || subscription.deliver(&own));
         // Without a thread the queue fills, and the next event tries again.
@@ -242,8 +288,8 @@ impl Subscription {
                 let _ = room.sender.try_send(Message::Wake);
             }
         }
-        room.ended.store(true, Ordering::Release);
         *room.receiver.lock().unwrap_or_else(PoisonError::into_inner) = Some(receiver);
+        room.ended.store(true, Ordering::Release);
         room.tell_progress();
     }
 
@@ -293,6 +339,22 @@ impl Subscription {
         events
     }
 
+    /// The next events, for a thread of the host that pulls: waits for some at most so long.
+    pub(super) fn pull(&self, most: usize, timeout: Duration) -> Option<Vec<Event>> {
+        let events = self.fetch(most);
+        if !events.is_empty() {
+            return Some(events);
+        }
+        let room = self.room();
+        if self.is_closed() {
+            room.ended.store(true, Ordering::Release);
+            room.tell_progress();
+            return None;
+        }
+        room.wait(timeout, || room.begun.load(Ordering::Acquire) || self.is_closed());
+        Some(events)
+    }
+
     /// What the host did with what it fetched.
     pub(super) fn fetched(&self, all: usize, failed: usize) {
         self.room().delivered(all, failed);
@@ -303,37 +365,72 @@ impl Subscription {
         if room.process == process::id() { room.counts() } else { LogCounts::default() }
     }
 
-    /// Waits until what was told before is delivered; gives whether it is.
-    pub(super) fn flush(&self, timeout: Duration) -> bool {
+    /// How many events were accepted so far: what [`Self::flush`] waits for.
+    pub(super) fn mark(&self) -> u64 {
+        let room = self.room.load();
+        if room.process == process::id() { room.accepted.load(Ordering::Acquire) } else { 0 }
+    }
+
+    /// Waits until so many events are delivered; gives whether they are.
+    pub(super) fn flush(&self, mark: u64, timeout: Duration) -> bool {
         let room = self.room.load_full();
-        if room.process != process::id() {
-            return true;
-        }
-        let wanted = room.accepted.load(Ordering::Acquire);
-        room.wait(timeout, || room.done() >= wanted)
+        room.process != process::id() || room.wait(timeout, || room.done() >= mark)
     }
 
     /// Takes no more, and waits until what is there is delivered, or the time is over: the rest is dropped. Gives whether
     /// all was delivered.
     pub(super) fn close(&self, timeout: Duration) -> bool {
-        let first = !self.closed.swap(true, Ordering::AcqRel);
+        self.end();
+        self.wait_for_end(timeout)
+    }
+
+    /// Takes no more, and has the thread end when nothing is left.
+    fn end(&self) {
+        self.closed.store(true, Ordering::Release);
+        let room = self.room.load();
+        if room.process != process::id() {
+            return;
+        }
+        match &self.sink {
+            Sink::Fetch(_) => {}
+            Sink::Pull(_) => room.tell_progress(),
+            _ => drop(room.sender.try_send(Message::Wake)),
+        }
+    }
+
+    /// Waits at most so long until the thread is at its end; gives whether all was delivered.
+    fn wait_for_end(&self, timeout: Duration) -> bool {
         let room = self.room.load_full();
-        if room.process != process::id() || !room.begun.load(Ordering::Acquire) {
+        if room.process != process::id() {
             return true;
         }
         if matches!(self.sink, Sink::Fetch(_)) {
             return room.done() >= room.accepted.load(Ordering::Acquire);
         }
-        let _ = room.sender.try_send(Message::Wake);
+        let thread = if matches!(self.sink, Sink::Pull(_)) { &room.started } else { &room.begun };
+        if !thread.load(Ordering::Acquire) {
+            return Self::lose_late(&room) == 0;
+        }
         // A sink that closes its own log is not waited for by itself.
         let ended = !is_delivering() && room.wait(timeout, || room.ended.load(Ordering::Acquire));
-        if first && ended {
-            // What came while the thread was at its end.
-            let receiver = room.receiver.lock().unwrap_or_else(PoisonError::into_inner).take();
-            let late = receiver.map_or(0, |receiver| receiver.try_iter().filter_map(Message::event).count());
-            room.dropped.fetch_add(late as u64, Ordering::AcqRel);
+        if ended {
+            // Came while the thread was at its end.
+            Self::lose_late(&room);
         }
         ended
+    }
+
+    /// Counts as dropped what no thread will deliver; gives how much that is.
+    fn lose_late(room: &Room) -> u64 {
+        let receiver = room.receiver.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let late = receiver.map_or(0, |receiver| receiver.try_iter().filter_map(Message::event).count()) as u64;
+        room.dropped.fetch_add(late, Ordering::AcqRel);
+        late
+    }
+
+    /// Whether the process is at its end.
+    pub(super) fn is_given_up(&self) -> bool {
+        self.given_up.load(Ordering::Acquire)
     }
 }
 

@@ -1,0 +1,106 @@
+//! Waits for a file, which signals and cancelled tasks end.
+
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+use sublet::Error;
+
+use crate::errors::OrRaise;
+
+/// How long at most a wait goes on before signals are looked at.
+const SLICE: Duration = Duration::from_millis(50);
+
+thread_local! {
+    /// The flags of the call that this thread runs for an `AsyncEngine`.
+    static CALL: RefCell<Option<Arc<Flags>>> = const { RefCell::new(None) };
+}
+
+#[derive(Default)]
+struct Flags {
+    /// Nobody awaits the call any more.
+    cancelled: AtomicBool,
+    /// The call has waited its time before it began: it takes a lock that is free, and waits for none.
+    hurried: AtomicBool,
+}
+
+/// A call of an `AsyncEngine`, which runs on a thread of its own and can be cancelled from another.
+#[pyclass(frozen, module = "sublet", name = "_Call")]
+pub(crate) struct Call(Arc<Flags>);
+
+#[pymethods]
+impl Call {
+    #[new]
+    fn new() -> Self {
+        Self(Arc::default())
+    }
+
+    /// Ends the wait of the call, now or when it begins.
+    fn cancel(&self) {
+        self.0.cancelled.store(true, Ordering::Release);
+    }
+
+    /// Has the call wait for no lock.
+    fn hurry(&self) {
+        self.0.hurried.store(true, Ordering::Release);
+    }
+
+    /// Calls the verb on this thread.
+    fn run<'py>(&self, verb: &Bound<'py, PyAny>, arguments: &Bound<'py, PyTuple>, named: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyAny>> {
+        CALL.set(Some(Arc::clone(&self.0)));
+        let answer = verb.call(arguments, Some(named));
+        CALL.set(None);
+        answer
+    }
+}
+
+pub(crate) fn is_cancelled() -> bool {
+    CALL.with_borrow(|call| call.as_ref().is_some_and(|call| call.cancelled.load(Ordering::Acquire)))
+}
+
+fn is_hurried() -> bool {
+    CALL.with_borrow(|call| call.as_ref().is_some_and(|call| call.hurried.load(Ordering::Acquire)))
+}
+
+/// Does work that may wait for a file, without the GIL. While it waits, signals are handled (by the main thread, as ever): an
+/// exception of a handler, such as `KeyboardInterrupt`, ends the wait and is raised.
+pub(crate) fn wait<T: Send>(py: Python<'_>, work: impl FnOnce() -> Result<T, Error> + Send) -> PyResult<T> {
+    let (done, raised) = py.detach(|| {
+        let raised = Cell::new(None);
+        let check = || {
+            if is_cancelled() || is_hurried() {
+                return true;
+            }
+            match Python::try_attach(|py| py.check_signals()) {
+                Some(Ok(())) => false,
+                Some(Err(error)) => {
+                    raised.set(Some(error));
+                    true
+                }
+                // The interpreter is at its end.
+                None => true,
+            }
+        };
+        let done = sublet::with_interrupt(&check, work);
+        (done, raised.take())
+    });
+    raised.map_or_else(|| done.or_raise(), Err)
+}
+
+/// Waits in slices until `is_done`, which waits so long itself, or until the time is over; gives whether it is done.
+pub(crate) fn wait_in_slices(py: Python<'_>, timeout: Duration, is_done: impl Fn(Duration) -> bool + Sync) -> PyResult<bool> {
+    let begun = Instant::now();
+    loop {
+        let left = timeout.saturating_sub(begun.elapsed());
+        if py.detach(|| is_done(left.min(SLICE))) {
+            return Ok(true);
+        }
+        py.check_signals()?;
+        if left.is_zero() || is_cancelled() {
+            return Ok(false);
+        }
+    }
+}
