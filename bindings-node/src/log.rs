@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use napi::bindgen_prelude::{AsyncTask, Env, Function, Unknown};
+use napi::Result;
+use napi::bindgen_prelude::{Function, Unknown};
 use napi::threadsafe_function::ThreadsafeFunctionCallMode;
-use napi::{Result, Task};
 use napi_derive::napi;
 use serde::Deserialize;
 use sublet::{Error, EventKind, LogFile, LogHandle, LogOptions, Sink};
@@ -127,29 +127,9 @@ impl NativeLog {
         guarded(|| Ok(self.inner.close(Duration::from_millis(timeout.into()))))
     }
 
-    /// Waits for the file, off the event loop, and ends the subscription if it is to.
-    #[napi(ts_return_type = "Promise<boolean>")]
-    pub fn settle(&self, timeout: u32, close: bool) -> AsyncTask<Settling> {
-        AsyncTask::new(Settling { log: self.inner.clone(), timeout: Duration::from_millis(timeout.into()), close })
-    }
-}
-
-/// A log that is waited for, on a thread of Node's pool.
-pub struct Settling {
-    log: LogHandle,
-    timeout: Duration,
-    close: bool,
-}
-
-impl Task for Settling {
-    type Output = bool;
-    type JsValue = bool;
-
-    fn compute(&mut self) -> Result<bool> {
-        guarded(|| Ok(if self.close { self.log.close(self.timeout) } else { self.log.flush(self.timeout) }))
-    }
-
-    fn resolve(&mut self, _: Env, done: bool) -> Result<bool> {
-        Ok(done)
+    /// Whether all that happened before is delivered to the file; waits so many milliseconds for it.
+    #[napi]
+    pub fn flush(&self, timeout: u32) -> Result<bool> {
+        guarded(|| Ok(self.inner.flush(Duration::from_millis(timeout.into()))))
     }
 }

@@ -13,7 +13,7 @@ mod traced;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use serde_json::{Map, Value};
@@ -175,7 +175,7 @@ impl fmt::Debug for LogHandle {
     }
 }
 
-/// How long an engine that is dropped waits for its logs.
+/// How long an engine that is dropped waits for all its logs together.
 const AT_THE_END: Duration = Duration::from_secs(2);
 
 const LOGGED: u8 = 1;
@@ -298,11 +298,19 @@ impl Hub {
         }
     }
 
-    /// Ends all subscriptions, waiting at most a little for what is on its way.
+    /// Ends all subscriptions, waiting at most a little for what is on its way: once for all of them. Those that were closed before
+    /// had their time.
     pub(crate) fn close(&self) {
-        for subscription in self.subscriptions.load().iter() {
-            subscription.close(AT_THE_END);
+        let begun = Instant::now();
+        let subscriptions = self.subscriptions.load();
+        let open: Vec<_> = subscriptions.iter().filter(|one| !one.is_closed()).collect();
+        for subscription in &open {
+            subscription.close(Duration::ZERO);
         }
+        for subscription in open {
+            subscription.close(AT_THE_END.saturating_sub(begun.elapsed()));
+        }
+        drop(subscriptions);
         self.forget_closed();
     }
 }

@@ -316,7 +316,7 @@ impl Subscription {
     /// Takes no more, and waits until what is there is delivered, or the time is over: the rest is dropped. Gives whether
     /// all was delivered.
     pub(super) fn close(&self, timeout: Duration) -> bool {
-        let first = !self.closed.swap(true, Ordering::AcqRel);
+        self.closed.store(true, Ordering::Release);
         let room = self.room.load_full();
         if room.process != process::id() || !room.begun.load(Ordering::Acquire) {
             return true;
@@ -327,8 +327,8 @@ impl Subscription {
         let _ = room.sender.try_send(Message::Wake);
         // A sink that closes its own log is not waited for by itself.
         let ended = !is_delivering() && room.wait(timeout, || room.ended.load(Ordering::Acquire));
-        if first && ended {
-            // What came while the thread was at its end.
+        if ended {
+            // What came while the thread was at its end: taken once, by whoever comes first.
             let receiver = room.receiver.lock().unwrap_or_else(PoisonError::into_inner).take();
             let late = receiver.map_or(0, |receiver| receiver.try_iter().filter_map(Message::event).count());
             room.dropped.fetch_add(late as u64, Ordering::AcqRel);
