@@ -68,4 +68,4 @@ function later(signal, start, read, reason = () => signal.reason) {
   });
 }
 
-module.exports = { later };
+module.exports = { later, replies };

@@ -3,6 +3,7 @@
 
 const { performance } = require('node:perf_hooks');
 const { signalOf } = require('./abort.js');
+const { replies } = require('./calls.js');
 const { entries, fields, json, string } = require('./convert.js');
 const { call, reading, refused } = require('./errors.js');
 
@@ -180,7 +181,7 @@ function options(given) {
 
 function log(native, given) {
   const { text, callback } = reading(() => options(given));
-  return new LogHandle((wake) => call(() => native.log(text, wake)), callback);
+  return new LogHandle((wake) => call(() => native.log(replies, text, wake)), callback);
 }
 
 module.exports = { LogHandle, log };

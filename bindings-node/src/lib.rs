@@ -64,6 +64,17 @@ pub struct NativeEngine {
     inner: Arc<sublet::Engine>,
 }
 
+/// An engine with logs waits for them when it is freed: on a thread of its own, so that the event loop does not.
+impl Drop for NativeEngine {
+    fn drop(&mut self) {
+        if self.inner._is_watched() {
+            let engine = Arc::clone(&self.inner);
+            // Without a thread it is freed here.
+            let _ = std::thread::Builder::new().name("sublet-end".to_owned()).spawn(move || engine._close_logs());
+        }
+    }
+}
+
 #[napi]
 impl NativeEngine {
     #[napi(factory)]
@@ -87,9 +98,7 @@ impl NativeEngine {
 
     #[napi]
     pub fn reload(&self, options: String) -> Result<String> {
-        guarded(|| {
-            count::reloaded(&self.inner, &options)
-        })
+        guarded(|| count::reloaded(&self.inner, &options))
     }
 
     #[napi]

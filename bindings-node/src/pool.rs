@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use napi::bindgen_prelude::{Env, Function, Unknown};
@@ -16,6 +16,7 @@ use napi::{Result, Status};
 use napi_derive::napi;
 use sublet::Error;
 
+use crate::log::OpenLog;
 use crate::many::{Answered, Answers};
 use crate::{NativeEngine, error_text, guarded, raise_text};
 
@@ -26,6 +27,8 @@ const MAX_WRITERS: usize = 3;
 const IDLE_TIME: Duration = Duration::from_secs(5);
 /// How long the end of an environment waits for calls that have begun.
 const AT_THE_END: Duration = Duration::from_millis(300);
+/// How long it waits for all its logs together.
+const LOGS_AT_THE_END: Duration = Duration::from_millis(1500);
 
 /// What a call gives.
 pub(crate) enum Reply {
@@ -105,10 +108,8 @@ struct PoolState {
     writing: usize,
 }
 
-static POOL: ThreadPool = ThreadPool {
-    state: Mutex::new(PoolState { reads: VecDeque::new(), writes: VecDeque::new(), threads: 0, idle: 0, writing: 0 }),
-    added: Condvar::new(),
-};
+static POOL: ThreadPool =
+    ThreadPool { state: Mutex::new(PoolState { reads: VecDeque::new(), writes: VecDeque::new(), threads: 0, idle: 0, writing: 0 }), added: Condvar::new() };
 
 impl PoolState {
     /// The oldest call that may begin now.
@@ -194,9 +195,10 @@ impl ThreadPool {
 
 type Wake = ThreadsafeFunction<(), Unknown<'static>, (), Status, false, true, 0>;
 
-/// The answers of one environment that nobody fetched yet.
+/// The answers of one environment that nobody fetched yet, and its logs.
 struct ReplyQueue {
     state: Mutex<ReplyState>,
+    logs: Mutex<Vec<Weak<OpenLog>>>,
     /// Told when a call ends.
     ended: Condvar,
 }
@@ -239,6 +241,19 @@ impl ReplyQueue {
         POOL.forget(self);
         let state = lock(&self.state);
         let _ = self.ended.wait_timeout_while(state, AT_THE_END, |state| state.running > 0);
+        self.close_logs();
+    }
+
+    /// Closes the logs that are open, and waits once for all of them. Engines that are freed after it wait for none.
+    fn close_logs(&self) {
+        let begun = Instant::now();
+        let logs: Vec<_> = lock(&self.logs).iter().filter_map(Weak::upgrade).filter(|log| !log.is_closed()).collect();
+        for log in &logs {
+            log.close(Duration::ZERO);
+        }
+        for log in logs {
+            log.close(LOGS_AT_THE_END.saturating_sub(begun.elapsed()));
+        }
     }
 }
 
@@ -255,7 +270,7 @@ impl NativeReplies {
     pub fn new(env: Env, wake: Function<'_, (), Unknown<'static>>) -> Result<Self> {
         let wake = wake.build_threadsafe_function::<()>().weak::<true>().callee_handled::<false>().build()?;
         let state = ReplyState { done: Vec::new(), running: 0, wake: Some(wake) };
-        let inner = Arc::new(ReplyQueue { state: Mutex::new(state), ended: Condvar::new() });
+        let inner = Arc::new(ReplyQueue { state: Mutex::new(state), logs: Mutex::new(Vec::new()), ended: Condvar::new() });
         // Hooks run in the reverse of their order: the function above is still there then.
         env.add_env_cleanup_hook(Arc::clone(&inner), |replies| replies.close())?;
         Ok(Self { inner })
@@ -278,6 +293,13 @@ impl NativeReplies {
 }
 
 impl NativeReplies {
+    /// Has a log closed at the end of this environment.
+    pub(crate) fn keep_log(&self, log: &Arc<OpenLog>) {
+        let mut logs = lock(&self.inner.logs);
+        logs.retain(|known| known.strong_count() > 0);
+        logs.push(Arc::downgrade(log));
+    }
+
     /// Has the work done on a thread; its answer is fetched under this number.
     pub(crate) fn start(&self, id: f64, kind: CallKind, work: Work) -> Result<NativeCall> {
         guarded(|| {

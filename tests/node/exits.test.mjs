@@ -29,7 +29,7 @@ const STATES = {
   'a slow callback': 'engine.log({ callback: () => { const until = Date.now() + 50; while (Date.now() < until); } }); asking(2000);',
   'a callback that never settles': 'engine.log({ callback: () => new Promise(() => {}) }); asking(1000);',
   'many logs of many engines': "for (let at = 0; at < 8; at += 1) { const other = Engine.cedar({ policies: '' }); other.log({ path: folder + '/many.jsonl' }); other.log({ path: fifo }); for (let n = 0; n < 2000; n += 1) other.check(...nobody); }",
-  'a long list under way': 'engine.checkManyAsync(Array(300000).fill({ principal: SEND[0], action: SEND[1], resource: SEND[2], host })).catch(() => {});',
+  'a long list under way': 'engine.checkManyAsync(Array(50000).fill({ principal: SEND[0], action: SEND[1], resource: SEND[2], host })).catch(() => {});',
   'a flush that waits': 'const log = engine.log({ path: fifo }); asking(4000); log.flush(60000).catch(() => {});',
 };
 const ENDS = {
@@ -79,6 +79,9 @@ test('every end of a process and of a worker comes', async (context) => {
     cases.push([`${state}, a process exits with a worker`, WORKER(`${before} parentPort.postMessage(0); setInterval(() => {}, 1000);`, 'process.exit(0);')]);
   }
   let slowest = 0;
+  // What a process with nothing to wait for takes to end, on a machine that has other things to do.
+  let slack = 0;
+  for (let turn = 0; turn < 3; turn += 1) slack = Math.max(slack, 2 * (await ended("console.log('end'); process.exit(0);", given)).time);
   // Two at a time: most of the time they wait.
   const run = async () => {
     for (let next = cases.pop(); next !== undefined; next = cases.pop()) {
@@ -87,7 +90,7 @@ test('every end of a process and of a worker comes', async (context) => {
       slowest = Math.max(slowest, time);
       assert.equal(signal, null, `${what}: ${signal} ${errors}`);
       assert.ok(code === 0 || (errors.includes('wanted') && code === 1), `${what}: ${code} ${errors}`);
-      assert.ok(time < 3000, `${what} took ${Math.round(time)} ms`);
+      assert.ok(time < 3000 + slack, `${what} took ${Math.round(time)} ms`);
     }
   };
   await Promise.all([run(), run()]);
@@ -105,7 +108,7 @@ test('a flush waits as long as it is told', async () => {
   const begun = performance.now();
   assert.deepEqual(await Promise.all(Array.from({ length: 20 }, () => log.flush(200))), Array(20).fill(false));
   const time = performance.now() - begun;
-  assert.ok(time >= 195 && time < 700, `it took ${time} ms`);
+  assert.ok(time >= 195 && time < 2000, `it took ${time} ms`);
   const signal = AbortSignal.timeout(100);
   await assert.rejects(log.flush(60_000, { signal }), { name: 'TimeoutError' });
   assert.equal(await log.close(50), false);

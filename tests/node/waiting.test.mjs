@@ -32,13 +32,14 @@ async function timed(promise) {
   return [code, performance.now() - begun];
 }
 
-test('a stopped holder stops no file, no name, no check', async () => {
+test('a stopped holder stops no file, no name, no check', async (context) => {
   const { engine, store } = await opened();
   const holder = await stoppedHolder(engine, store);
   try {
     const waiting = Array.from({ length: 40 }, () => engine.consumeAsync(...SEND, 1, { host: HOST, key: null }));
     const ends = Promise.allSettled(waiting);
     await pause(100);
+    const times = { file: [], name: [], check: [], many: [] };
     for (let turn = 0; turn < 20; turn += 1) {
       const [file, name, check, many] = await Promise.all([
         timed(readFile(path.join(ROOT, 'README.md'))),
@@ -48,10 +49,16 @@ test('a stopped holder stops no file, no name, no check', async () => {
       ]);
       for (const [what, [code, time]] of Object.entries({ file, name, check, many })) {
         assert.equal(code, 'answered', what);
-        assert.ok(time < 50, `${what} took ${time} ms`);
+        times[what].push(time);
       }
       assert.equal(engine.check(...SEND, { host: HOST }), true);
       await pause(10);
+    }
+    // A busy machine delays one now and then; what waits for the holder would take seconds each time.
+    for (const [what, all] of Object.entries(times)) {
+      all.sort((one, other) => one - other);
+      context.diagnostic(`${what}: half took at most ${all[10].toFixed(1)} ms, the slowest ${all[19].toFixed(1)} ms`);
+      assert.ok(all[10] < 50 && all[19] < 1000, `${what}: ${all}`);
     }
     holder.goOn();
     for (const { status, reason } of await ends) assert.ok(status === 'fulfilled' || reason.code === 'store.locked', String(reason));
