@@ -208,7 +208,7 @@ pub(crate) fn reloaded(engine: &Engine, options: &str) -> Answer {
 }
 
 /// Verbs that never take the store's lock.
-const READS: [&str; 14] = [
+const READS: [&str; 17] = [
     "authorize",
     "check",
     "explain",
@@ -223,6 +223,9 @@ const READS: [&str; 14] = [
     "domainProof",
     "refresh",
     "reload",
+    "usage",
+    "history",
+    "verify",
 ];
 
 #[napi]
@@ -250,7 +253,7 @@ impl NativeEngine {
     pub fn start(&self, replies: &NativeReplies, id: f64, verb: String, texts: Vec<String>) -> Result<NativeCall> {
         let engine = Arc::clone(&self.inner);
         let kind = if READS.contains(&verb.as_str()) { CallKind::Read } else { CallKind::Write };
-        replies.start(id, kind, Box::new(move || done(&engine, &verb, &texts).map(Reply::Text)))
+        replies.start(id, kind, &self.stuck, Box::new(move || done(&engine, &verb, &texts).map(Reply::Text)))
     }
 
     /// Whether what counts may wait for a file.

@@ -62,6 +62,8 @@ fn read<T: for<'a> Deserialize<'a>>(what: &str, given: &str) -> std::result::Res
 #[napi]
 pub struct NativeEngine {
     inner: Arc<sublet::Engine>,
+    /// Whether its last call off the event loop found the store's lock stuck.
+    stuck: Arc<AtomicBool>,
 }
 
 /// An engine with logs waits for them when it is freed: on a thread of its own, so that the event loop does not.
@@ -82,7 +84,7 @@ impl NativeEngine {
         guarded(|| {
             let form: OptionsForm = read("options", &options)?;
             let clock = clock.map_or(Clock::System, |clock| Clock::Manual(clock.inner.clone()));
-            Ok(Self { inner: Arc::new(sublet::Engine::open(form.options(clock)?)?) })
+            Ok(Self { inner: Arc::new(sublet::Engine::open(form.options(clock)?)?), stuck: Arc::default() })
         })
     }
 
@@ -93,7 +95,7 @@ impl NativeEngine {
             let form: OptionsForm = read("options", &options)?;
             form.options(clock.map_or(Clock::System, |clock| Clock::Manual(clock.inner.clone())))
         })?;
-        replies.start(id, CallKind::Write, Box::new(|| sublet::Engine::open(options).map(|engine| Reply::Engine(Box::new(engine)))))
+        replies.start(id, CallKind::Write, &Arc::default(), Box::new(|| sublet::Engine::open(options).map(|engine| Reply::Engine(Box::new(engine)))))
     }
 
     #[napi]
@@ -155,14 +157,14 @@ impl NativeEngine {
         bits: bool,
     ) -> Result<NativeCall> {
         let (engine, rows) = (Arc::clone(&self.inner), room.rows(words, bytes, texts));
-        replies.start(id, CallKind::Read, Box::new(move || many::answers(&engine, &rows, bits).map(Reply::Many)))
+        replies.start(id, CallKind::Read, &self.stuck, Box::new(move || many::answers(&engine, &rows, bits).map(Reply::Many)))
     }
 
     /// Reads a file off the event loop.
     #[napi]
     pub fn start_import(&self, replies: &NativeReplies, id: f64, path: String, watch: &NativeWatch) -> Result<NativeCall> {
         let (engine, watch) = (Arc::clone(&self.inner), Arc::clone(&watch.inner));
-        replies.start(id, CallKind::Write, Box::new(move || import_file(&engine, &path, &watch).map(Reply::Text)))
+        replies.start(id, CallKind::Write, &self.stuck, Box::new(move || import_file(&engine, &path, &watch).map(Reply::Text)))
     }
 
     #[napi(js_name = "panic")]

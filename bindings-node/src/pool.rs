@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -53,6 +53,8 @@ const CANCELLED: u8 = 2;
 /// One call, as the event loop and the thread that works on it see it.
 struct CallState {
     phase: AtomicU8,
+    /// Whether it shall give up waiting for the store's lock.
+    stop: AtomicBool,
     /// The answer, or the text of an error.
     reply: Mutex<Option<std::result::Result<Reply, String>>>,
 }
@@ -68,13 +70,15 @@ struct Job {
     kind: CallKind,
     call: Arc<CallState>,
     replies: Arc<ReplyQueue>,
+    /// Whether the last call of its engine found the store's lock stuck.
+    stuck: Arc<AtomicBool>,
     asked: Instant,
     work: Work,
 }
 
 impl Job {
     fn run(self) {
-        let Self { id, call, replies, work, .. } = self;
+        let Self { id, call, replies, stuck, asked, work, .. } = self;
         if !replies.begin() {
             return;
         }
@@ -82,8 +86,13 @@ impl Job {
             replies.end(None);
             return;
         }
-        let done = catch_unwind(AssertUnwindSafe(work));
+        let stopped = || call.stop.load(Ordering::Acquire) || replies.is_closed();
+        let waits = || sublet::with_interrupt(&stopped, work);
+        // Where the lock is stuck, the time in the queue is part of what a call may wait: so waits do not add up.
+        let is_stuck = stuck.load(Ordering::Acquire);
+        let done = catch_unwind(AssertUnwindSafe(|| if is_stuck { sublet::_asked_at(asked, waits) } else { waits() }));
         let reply = done.unwrap_or_else(|_| Err(Error::Panic { reason: "a panic in the binding".to_owned() }));
+        stuck.store(reply.as_ref().is_err_and(|error| error.code() == "store.locked"), Ordering::Release);
         *lock(&call.reply) = Some(reply.map_err(|error| error_text(&error)));
         replies.end(Some(id));
     }
@@ -211,6 +220,10 @@ struct ReplyState {
 }
 
 impl ReplyQueue {
+    fn is_closed(&self) -> bool {
+        lock(&self.state).wake.is_none()
+    }
+
     /// Counts a call that begins, unless the environment is at its end.
     fn begin(&self) -> bool {
         let mut state = lock(&self.state);
@@ -301,10 +314,10 @@ impl NativeReplies {
     }
 
     /// Has the work done on a thread; its answer is fetched under this number.
-    pub(crate) fn start(&self, id: f64, kind: CallKind, work: Work) -> Result<NativeCall> {
+    pub(crate) fn start(&self, id: f64, kind: CallKind, stuck: &Arc<AtomicBool>, work: Work) -> Result<NativeCall> {
         guarded(|| {
-            let call = Arc::new(CallState { phase: AtomicU8::new(QUEUED), reply: Mutex::new(None) });
-            let job = Job { id, kind, call: Arc::clone(&call), replies: Arc::clone(&self.inner), asked: Instant::now(), work };
+            let call = Arc::new(CallState { phase: AtomicU8::new(QUEUED), stop: AtomicBool::new(false), reply: Mutex::new(None) });
+            let job = Job { id, kind, call: Arc::clone(&call), replies: Arc::clone(&self.inner), stuck: Arc::clone(stuck), asked: Instant::now(), work };
             POOL.add(job)?;
             Ok(NativeCall { state: call })
         })
@@ -319,9 +332,10 @@ pub struct NativeCall {
 
 #[napi]
 impl NativeCall {
-    /// Gives the call up: true if it had not begun; else it goes on.
+    /// Gives the call up: true if it had not begun; else it goes on, unless it waits for the store's lock.
     #[napi]
     pub fn cancel(&self) -> bool {
+        self.state.stop.store(true, Ordering::Release);
         self.state.move_to(CANCELLED)
     }
 
@@ -336,7 +350,7 @@ impl NativeCall {
     #[napi]
     pub fn engine(&self) -> Result<NativeEngine> {
         match self.reply()? {
-            Reply::Engine(engine) => Ok(NativeEngine { inner: Arc::new(*engine) }),
+            Reply::Engine(engine) => Ok(NativeEngine { inner: Arc::new(*engine), stuck: Arc::default() }),
             _ => guarded(|| Err(unexpected())),
         }
     }

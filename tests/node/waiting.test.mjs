@@ -67,3 +67,84 @@ test('a stopped holder stops no file, no name, no check', async (context) => {
   }
   assert.deepEqual((await engine.verifyAsync()).faults, []);
 });
+
+test('a signal ends the wait for the lock', async () => {
+  const { engine, store } = await opened();
+  const holder = await stoppedHolder(engine, store);
+  const before = (await engine.record(SEND[0])).id;
+  try {
+    const item = { principal: SEND[0], action: SEND[1], resource: SEND[2], host: HOST };
+    const calls = {
+      consume: (signal) => engine.consumeAsync(...SEND, 1, { host: HOST, signal }),
+      reserve: (signal) => engine.reserveAsync(...SEND, 1, 1000, { host: HOST, signal }),
+      batch: (signal) => engine.batchAsync([item], { signal }),
+      perform: (signal) => engine.performAsync(SEND[0], { do: 'create_level', id: 'l', features: ['campaigns'] }, { host: HOST, signal }),
+      topUp: (signal) => engine.topUpAsync('acme', 'emails', 1, { signal }),
+      change: (signal) => engine.changeAsync({ put: [{ type: 'AccessLevel', id: 'm', owner: 'acme', features: ['campaigns'] }] }, { signal }),
+      import: (signal) => engine.importLinesAsync(AGENCY, { signal }),
+    };
+    for (const [verb, start] of Object.entries(calls)) {
+      const control = new AbortController();
+      const asked = timed(start(control.signal));
+      await pause(200);
+      const begun = performance.now();
+      control.abort();
+      const [code] = await asked;
+      assert.equal(code, 'AbortError', verb);
+      assert.ok(performance.now() - begun < 300, `${verb} ended after ${performance.now() - begun} ms`);
+    }
+    // Of many, each that waits ends, whether or not it has begun.
+    const control = new AbortController();
+    const many = Array.from({ length: 40 }, () => timed(calls.consume(control.signal)));
+    await pause(100);
+    control.abort();
+    const begun = performance.now();
+    for (const [code] of await Promise.all(many)) assert.equal(code, 'AbortError');
+    assert.ok(performance.now() - begun < 300);
+    const file = new AbortController();
+    const imported = timed(engine.importFile(path.join(ROOT, 'policies/tests/agency.jsonl'), { signal: file.signal }));
+    await pause(200);
+    file.abort();
+    assert.equal((await imported)[0], 'directory.cancelled');
+  } finally {
+    await holder.end();
+  }
+  assert.equal(before, 'acme');
+  await holder.asked;
+  const history = await engine.historyAsync('acme', { limit: 10 });
+  // Nothing that was given up is in the store; what the holder counted, and the call that found it stopped, may be.
+  assert.ok(history.every(({ kind, parts }) => kind === 'consume' && parts.every(({ used }) => used <= 1)), JSON.stringify(history.map(({ kind }) => kind)));
+  assert.deepEqual((await engine.verifyAsync()).faults, []);
+});
+
+test('waits have one bound, however many wait', async () => {
+  const { engine, store } = await opened('?lock_timeout=1000');
+  const holder = await stoppedHolder(engine, store);
+  try {
+    const verbs = [
+      () => engine.consumeAsync(...SEND, 1, { host: HOST }),
+      () => engine.usageAsync('acme'),
+      () => engine.historyAsync('acme'),
+      () => engine.verifyAsync(),
+      () => engine.topUpAsync('acme', 'emails', 1),
+      () => engine.changeAsync({ put: [{ type: 'AccessLevel', id: 'm', owner: 'acme', features: ['campaigns'] }] }),
+      () => engine.performAsync(SEND[0], { do: 'create_level', id: 'l', features: ['campaigns'] }, { host: HOST }),
+      () => Engine.openAsync(undefined, { store: `${store}?lock_timeout=1000` }),
+      () => engine.previewAsync('acme'),
+      () => engine.refreshAsync(),
+    ];
+    for (const verb of verbs) {
+      const [code, time] = await timed(verb());
+      assert.ok(['answered', 'store.locked'].includes(code), `${verb}: ${code}`);
+      assert.ok(time < 2000, `${verb} took ${time} ms`);
+    }
+    const all = await Promise.all(Array.from({ length: 50 }, () => timed(engine.consumeAsync(...SEND, 1, { host: HOST }))));
+    for (const [code, time] of all) {
+      assert.equal(code, 'store.locked');
+      assert.ok(time < 2000, `one of many took ${time} ms`);
+    }
+  } finally {
+    await holder.end();
+  }
+  assert.equal((await engine.consumeAsync(...SEND, 1, { host: HOST })).allowed, true);
+});
