@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sublet::{Action, Clock, Error, Host, Principal, Progress, ResourceType};
 
-use crate::count::NativeClock;
+use crate::count::{NativeClock, exact_text};
 use crate::many::Answered;
 use crate::open::OptionsForm;
 use crate::pool::{CallKind, NativeCall, NativeReplies, Reply};
