@@ -1,5 +1,5 @@
 // What the counting verbs take and give, as JSON text: amounts are exact or refused, and integers that a Number would
-// round come back as BigInt.
+// round come back as the text of their digits.
 'use strict';
 
 const { SubletError, item, refused } = require('./errors.js');
@@ -10,14 +10,18 @@ const U64_MAX = 18446744073709551615n;
 /** More entries than an array has room for are not asked for. */
 const MOST_ENTRIES = 4294967295n;
 
-/** The text of an integer from 0 on. */
+/** An integer beyond 2^53 as answers write it: the text of its digits. */
+const isLarge = (value) => typeof value === 'string' && /^[1-9][0-9]{15,19}$/.test(value) && BigInt(value) > BigInt(Number.MAX_SAFE_INTEGER);
+
+/** The text of an integer from 0 on: a safe number, a BigInt, or the text that an answer has for a large one. */
 function whole(what, value, most) {
-  const exact = typeof value === 'bigint' ? value : Number.isSafeInteger(value) ? BigInt(value) : -1n;
+  const exact = typeof value === 'bigint' || isLarge(value) ? BigInt(value) : Number.isSafeInteger(value) ? BigInt(value) : -1n;
   if (exact < 0n || exact > most) throw refused(what, `an integer from 0 to ${most} is needed`);
   return exact.toString();
 }
 
 const operation = (value) => whole('operation', value, U64_MAX);
+const revision = (value) => whole('expectedRevision', value, U64_MAX);
 
 function milliseconds(value) {
   if (typeof value !== 'bigint' && !Number.isSafeInteger(value)) {
@@ -139,10 +143,13 @@ function historyForm(account, options = {}) {
   return form({ account: string('account', account) }, Object.fromEntries(given), ['before', 'limit']);
 }
 
-/** An integer, or `unlimited`, of an answer; null if it says nothing. */
-function count(found) {
-  if (found === undefined || found === null) return null;
-  return typeof found === 'string' && found !== 'unlimited' ? BigInt(found) : found;
+/** An integer, or `unlimited`, of an answer; null if it says nothing. What a Number would round is a text already. */
+const count = (found) => found ?? null;
+
+/** The integer of a text: a number where that is exact, else the text. */
+function counted64(text) {
+  const found = Number(text);
+  return Number.isSafeInteger(found) ? found : text;
 }
 
 function memberQuota({ id, used, held, limit, remaining }) {
@@ -177,4 +184,4 @@ function verification({ buckets, operations, faults }) {
   return Object.freeze({ buckets: count(buckets), operations: count(operations), faults: Object.freeze(faults) });
 }
 
-module.exports = { CONSUMING, NOTHING, batch, count, counted, entry, form, historyForm, milliseconds, operation, performs, quotaOf, quotas, statement, takes, verification };
+module.exports = { CONSUMING, NOTHING, batch, count, counted, counted64, entry, form, isLarge, historyForm, milliseconds, operation, performs, quotaOf, quotas, revision, statement, takes, verification };

@@ -1,8 +1,11 @@
 // Sublet: an embeddable policy engine for software that is sold under other people's names.
+//
+// Answers are plain data: no BigInt, no function, nothing hidden but a confirmation token. `JSON.stringify`, `structuredClone`,
+// `postMessage` and `console.log` show each of them whole; see `Count` for integers.
 import type { Statement } from './billing.js';
 import type { Amount, Amounts, Count, Quota } from './quota.js';
 import type { LogOptions, Stats } from './log.js';
-import type { Abortable, Verbs } from './verbs.js';
+import type { Abortable, Answer, Verbs } from './verbs.js';
 export type * from './verbs.js';
 export type * from './billing.js';
 export type * from './commands.js';
@@ -109,8 +112,8 @@ export interface Columns {
   readonly contexts?: readonly ({ readonly [key: string]: Value } | null | undefined)[] | { readonly [key: string]: Value } | null;
 }
 
-/** One answer. */
-export declare class Decision {
+/** One answer. It is truthy whatever it says: ask `allowed`, or `orThrow()`. */
+export declare class Decision implements Answer {
   private constructor();
   readonly allowed: boolean;
   /** `ok`, or why not: the stable code of the first gate that refused. */
@@ -125,7 +128,7 @@ export declare class Decision {
   /** The principal, where somebody acts as it (A1). */
   readonly subject: readonly [string, string] | null;
   /** The directory's revision. */
-  readonly revision: bigint;
+  readonly revision: Count;
   /** The fingerprint of the policies. */
   readonly bundle: string;
   /** Each meter of the action as it stands after the answer; empty where nothing is metered or no amount was asked for. */
@@ -136,6 +139,9 @@ export declare class Decision {
   readonly replayed: boolean;
   /** When what is reserved expires, as RFC 3339. */
   readonly expiresAt: string | null;
+  orThrow(): this;
+  /** `allowed: ok`, `denied: account_unpaid`. */
+  toString(): string;
 }
 
 /** What a taking is asked with. */
@@ -173,7 +179,7 @@ export declare class ManualClock {
   readonly #native: object;
 }
 
-export interface Login {
+export interface Login extends Answer {
   readonly allowed: boolean;
   /** What the outside may be told: `ok`, or `login_refused` whatever the reason (D7). */
   readonly publicCode: string;
@@ -195,7 +201,7 @@ export interface LoginHosts {
   readonly decision: Decision;
 }
 
-export interface Desk {
+export interface Desk extends Answer {
   /** `owner`, `platform`, or nobody: then `code` says why. */
   readonly desk: string | null;
   readonly account: string | null;
@@ -204,7 +210,7 @@ export interface Desk {
 }
 
 /** Where a support ticket goes, at opening and at each reply (T1 to T4). No address is in it (B1). */
-export interface Route {
+export interface Route extends Answer {
   /** `owner`, `platform`, or nobody: then `code` says why. */
   readonly desk: string | null;
   /** The account whose desk it is, when it is an owner's. */
@@ -246,6 +252,8 @@ export interface Explanation {
   readonly decision: Decision;
   readonly policies: readonly PolicyExplanation[];
   /** For people. */
+  readonly text: string;
+  /** `text`. */
   toString(): string;
 }
 
@@ -256,7 +264,7 @@ export interface Fault {
   readonly help?: string;
 }
 
-/** There is no answer. */
+/** There is no answer. `structuredClone` and `postMessage` make a plain object of it, with `name`, `code`, `message`, `help` and `faults`. */
 export declare class SubletError extends Error {
   readonly name: 'SubletError';
   /** Stable, `family.what`. */
@@ -265,6 +273,15 @@ export declare class SubletError extends Error {
   /** What is wrong in files. */
   readonly faults: readonly Fault[];
   readonly family: string;
+}
+
+/** An answer said no, where `orThrow` was called. */
+export declare class DeniedError extends Error {
+  readonly name: 'DeniedError';
+  /** The code of the answer; of a `login` the public one. */
+  readonly code: string;
+  /** What said no. It is not printed, copied or serialised with the error. */
+  readonly answer: Answer;
 }
 
 export interface Caps {
@@ -309,8 +326,8 @@ export interface BundleInfo {
 
 /** How far an import is. */
 export interface Progress {
-  readonly records: bigint;
-  readonly bytes: bigint;
+  readonly records: Count;
+  readonly bytes: Count;
 }
 
 /** Files of a bundle by name, or its folder; without it, the shipped bundle. */
@@ -321,34 +338,74 @@ export interface Engine extends Verbs {}
 /** A policy engine inside this process. */
 export declare class Engine {
   private constructor();
-  /** Loads a bundle, whole or not at all. */
+  /**
+   * Loads a bundle, whole or not at all.
+   *
+   * @example
+   * import { Engine } from 'sublet';
+   * const engine = Engine.open(undefined, { store: 'memory:' });
+   * console.log(engine.bundle().actions.length, engine.revision);
+   */
   static open(policies?: Policies, options?: Options): Engine;
   /** The same off the event loop: where a store in a file has a large directory. */
   static openAsync(policies?: Policies, options?: Options & Abortable): Promise<Engine>;
   /** Loads a plain Cedar program, without the tenancy kernel. */
   static cedar(program: Program & Options): Engine;
-  /** Swaps the policies, whole or not at all; gives the new fingerprint. */
+  static cedarAsync(program: Program & Options, options?: Abortable): Promise<Engine>;
+  /**
+   * Swaps the policies, whole or not at all; gives the new fingerprint. It takes tens of milliseconds and more: a service whose event loop
+   * answers others awaits `reloadAsync`, during which the old policies answer.
+   */
   reload(policies?: Policies): string;
+  reloadAsync(policies?: Policies, options?: Abortable): Promise<string>;
   reloadCedar(program: Program): string;
+  reloadCedarAsync(program: Program, options?: Abortable): Promise<string>;
   bundle(): BundleInfo;
-  readonly revision: bigint;
+  /** The directory's revision. */
+  readonly revision: Count;
+  /**
+   * Reads what other processes have changed in the directory, off the event loop; gives the revision.
+   *
+   * Each answer is of the latest directory. So the first plain call after another process's change reads that change at once: microseconds
+   * for a command, a second or more for an import of 100,000 records. The `Async` forms do that off the event loop, and are
+   * answered at once where nothing has changed. A service whose event loop must not stop awaits them.
+   */
+  refreshAsync(options?: Abortable): Promise<Count>;
   /**
    * Whether `principal` may do `action` on `resource` now, under which code, and by which policies. With an `amount` of what
    * is metered also whether it fits, and how the account stands; it is not taken.
+   *
+   * @example
+   * import { Engine } from 'sublet';
+   * const engine = Engine.open();
+   * const decision = engine.authorize(['Account', 'acme'], 'campaign.read', ['Campaign', 'spring', 'acme'], { host: 'app.acme.example' });
+   * if (decision.allowed) console.log('yes');
+   * else console.log(decision.code, decision.policies);
    */
   authorize(principal: Who, action: Does, resource: Resource, circumstances?: Circumstances): Decision;
+  authorizeAsync(principal: Who, action: Does, resource: Resource, circumstances?: Circumstances & Abortable): Promise<Decision>;
   /** The allow bit of `authorize`. Cheapest with handles, and with `[type, id, account]` for a resource of your own. */
   check(principal: Who, action: Does, resource: Resource, circumstances?: Circumstances): boolean;
+  checkAsync(principal: Who, action: Does, resource: Resource, circumstances?: Circumstances & Abortable): Promise<boolean>;
   /** Why the answer is what it is: each policy, the facts that it read, the clause that failed. */
   explain(principal: Who, action: Does, resource: Resource, circumstances?: Circumstances): Explanation;
+  explainAsync(principal: Who, action: Does, resource: Resource, circumstances?: Circumstances & Abortable): Promise<Explanation>;
   /** The actions that `principal` may do on `resource` now, sorted. */
   actions(principal: Who, resource: Resource, circumstances?: Circumstances): string[];
+  actionsAsync(principal: Who, resource: Resource, circumstances?: Circumstances & Abortable): Promise<string[]>;
   /**
    * Whether this e-mail may log in at this host, and as whom. `action` is the credential flow: by default the password (D6).
    * Every refusal has the same `publicCode`, and takes the same time whether or not the e-mail is known. Once you have checked
    * the password, `loginHosts` says the precise code, and where the login comes in instead (D7).
+   *
+   * @example
+   * import { Engine } from 'sublet';
+   * const engine = Engine.open();
+   * const login = engine.login('app.acme.example', 'hello@bakery.example');
+   * if (!login.allowed) console.log(login.publicCode);   // logCode is for your log alone
    */
   login(host: string | Host, email: string, options?: { readonly action?: Does | null }): Login;
+  loginAsync(host: string | Host, email: string, options?: { readonly action?: Does | null } & Abortable): Promise<Login>;
   /**
    * At which hosts this login comes in, and the precise code of its login at `host` (D7, D9). It is for after you have checked
    * the password, and for links in mails. One call asks the policies about at most 50 domains; give the `next` of its answer
@@ -360,12 +417,16 @@ export declare class Engine {
   ): LoginHosts;
   /** Who resolves a ticket of `principal` about `about`. */
   desk(principal: Who, about: Resource, circumstances?: Circumstances): Desk;
+  deskAsync(principal: Who, about: Resource, circumstances?: Circumstances & Abortable): Promise<Desk>;
   /** Where a ticket goes that `principal` opens about `about`: its account, or the owner's client (T1, T2, T4). */
   openTicket(principal: Who, about: Resource, circumstances?: Circumstances): Route;
+  openTicketAsync(principal: Who, about: Resource, circumstances?: Circumstances & Abortable): Promise<Route>;
   /** Whether `principal` may reply to `ticket`, and where it goes now; the ticket's attribute `desk` says where it was (T3). */
   replyTicket(principal: Who, ticket: Resource, circumstances?: Circumstances): Route;
+  replyTicketAsync(principal: Who, ticket: Resource, circumstances?: Circumstances & Abortable): Promise<Route>;
   /** Where a ticket of its own goes that `principal` opens because it cannot resolve its client's `ticket` (T4). */
   escalateTicket(principal: Who, ticket: Resource, circumstances?: Circumstances): Route;
+  escalateTicketAsync(principal: Who, ticket: Resource, circumstances?: Circumstances & Abortable): Promise<Route>;
   /** The decisions on many requests, in their order, all from one version of policies and directory. */
   authorizeMany(requests: readonly Request[] | Columns): Decision[];
   checkMany(requests: readonly Request[] | Columns): boolean[];
@@ -391,20 +452,24 @@ export declare class Engine {
    * Replaces the directory by the JSON lines of a file, off the event loop. `progress` is told some times a second and stops the import with `false`;
    * so does an aborted `signal`. Then `directory.cancelled`, with the signal's reason as `cause`, and nothing is changed.
    */
-  importFile(path: string, options?: { readonly progress?: (progress: Progress) => boolean | void; readonly signal?: AbortSignal | null }): Promise<bigint>;
+  importFile(path: string, options?: { readonly progress?: (progress: Progress) => boolean | void; readonly signal?: AbortSignal | null }): Promise<Count>;
   exportLines(): string;
+  exportLinesAsync(options?: Abortable): Promise<string>;
   /** The TXT record that the DNS of an owner's domain must have before `verify_domain` (D4). */
   domainProof(domain: string): string;
+  domainProofAsync(domain: string, options?: Abortable): Promise<string>;
+  /** A record as it is in the directory; null if there is none. Integers beyond 2^53 are texts, as in every answer. */
   record(reference: Who): { readonly [key: string]: unknown } | null;
+  recordAsync(reference: Who, options?: Abortable): Promise<{ readonly [key: string]: unknown } | null>;
 }
 
 /** A subscription to an engine's events. It goes on without this handle, until the engine is gone or the process ends. */
 export declare class LogHandle {
   private constructor();
   /** When what happened before is delivered, or `timeout` (5000) milliseconds are over: whether it is. */
-  flush(timeout?: number): Promise<boolean>;
+  flush(timeout?: number, options?: Abortable): Promise<boolean>;
   /** Ends the subscription; when what happened before is delivered, or the time is over: whether it is. */
-  close(timeout?: number): Promise<boolean>;
+  close(timeout?: number, options?: Abortable): Promise<boolean>;
   readonly closed: boolean;
   /** How many events the sink took. */
   readonly delivered: number;

@@ -2,20 +2,21 @@
 'use strict';
 
 const native = require('./sublet.node');
-const { apart, listen, signalOf, unlessAborted, unlisten } = require('./abort.js');
+const { apart, listen, signalOf, unlisten } = require('./abort.js');
 const { verifyDraw } = require('./bill.js');
+const { later } = require('./calls.js');
 const { ANSWER, UNANSWERED, answer, ask, asker, taken } = require('./crossing.js');
-const { ManualClock, clock } = require('./clock.js');
-const { action, entries, host: hostOf, json, reference, request, resource, string } = require('./convert.js');
+const { ManualClock } = require('./clock.js');
+const { action: actionOf, entries, fields, host: hostOf, items, reference, string } = require('./convert.js');
+const { counted64 } = require('./count.js');
 const { Decision, decision } = require('./decision.js');
-const { SubletError, call, converted, refused, wellFormed } = require('./errors.js');
+const { DeniedError, SubletError, because, call, reading, refused, unreadable, wellFormed } = require('./errors.js');
 const { Action, Host, Principal, ResourceType, room } = require('./handles.js');
 const { LogHandle, log } = require('./log.js');
 const { booleans, decisionsAsync, decisionsOf, many, manyAsync } = require('./many.js');
+const { opening, openingCedar } = require('./open.js');
 const { Said } = require('./said.js');
 const { Verbs } = require('./verbs.js');
-
-const textOf = (asked) => request({ principal: reference('principal', asked.principal), action: action(asked.action), resource: resource(asked.resource) }, asked.circumstances);
 
 /** The strings of single decisions. */
 let said = new Said();
@@ -41,79 +42,6 @@ function decided(text, principal) {
   return said.read(answer, ANSWER + 1, asker(principal));
 }
 
-const CEDAR = ['policies', 'schema', 'links', 'entities'];
-
-/** Text as it is; anything else as JSON. */
-function textOrJson(what, value) {
-  return typeof value === 'string' ? string(what, value) : JSON.stringify(json(what, value, 4096));
-}
-
-function options(source, more = {}) {
-  const parts = [];
-  if (typeof source === 'string') parts.push(`"folder":${string('policies', source)}`);
-  else if (source instanceof URL) parts.push(`"folder":${string('policies', require('node:url').fileURLToPath(source))}`);
-  else if (source !== undefined && source !== null) {
-    const files = entries('policies', source).map(([name, text]) => `[${string('policies', name)},${string('policies', text)}]`);
-    parts.push(`"files":[${files.join(',')}]`);
-  }
-  return parts.concat(rest(more)).join(',');
-}
-
-function rest(more) {
-  return entries('options', more).map(([key, value]) => {
-    switch (key) {
-      case 'store':
-      case 'validation':
-        return `"${key}":${string(key, value)}`;
-      case 'caps':
-        return `"caps":${json('caps', value)}`;
-      default:
-        throw refused('options', `no option \`${key}\``);
-    }
-  });
-}
-
-function program(given) {
-  const fields = new Map(entries('program', given));
-  const parts = [];
-  for (const name of CEDAR) {
-    const value = fields.get(name);
-    fields.delete(name);
-    if (value !== undefined && value !== null) parts.push(`"${name}":${textOrJson(name, value)}`);
-  }
-  const validate = fields.get('validateRequests');
-  fields.delete('validateRequests');
-  if (validate !== undefined && validate !== null) {
-    if (typeof validate !== 'boolean') throw refused('validateRequests', 'a boolean is needed');
-    parts.push(`"validateRequests":${validate}`);
-  }
-  return { text: `"cedar":{${parts.join(',')}}`, more: Object.fromEntries(fields) };
-}
-
-/** The clock of the options, and the others. */
-function timed(more = {}) {
-  const found = entries('options', more);
-  const time = clock(found.find(([key]) => key === 'clock')?.[1]);
-  return { time, others: Object.fromEntries(found.filter(([key]) => key !== 'clock')) };
-}
-
-/** The type and name of a credential flow's action, of the options of `login`. */
-function flow(more = {}) {
-  const found = new Map(entries('options', more));
-  const given = found.get('action');
-  found.delete('action');
-  if (found.size > 0) throw refused('options', `no option \`${[...found.keys()][0]}\``);
-  if (given === undefined || given === null) return undefined;
-  const named = JSON.parse(action(given));
-  return typeof named === 'string' ? ['Action', named] : named;
-}
-
-/** Where a ticket goes. */
-function route(text) {
-  const { on_behalf_of: onBehalfOf, ...found } = JSON.parse(text);
-  return Object.freeze({ ...found, onBehalfOf, decision: decision(found.decision) });
-}
-
 /** How often, in milliseconds, an import's progress is told: a look at two counters. */
 const TELL_EVERY = 50;
 
@@ -127,7 +55,7 @@ function telling(watch, progress) {
     if (told.thrown !== null || last === bytes) return;
     last = bytes;
     try {
-      if (progress({ records: BigInt(records), bytes: BigInt(bytes) }) === false) watch.stop();
+      if (progress({ records: counted64(records), bytes: counted64(bytes) }) === false) watch.stop();
     } catch (error) {
       told.thrown = { error };
       watch.stop();
@@ -137,10 +65,30 @@ function telling(watch, progress) {
   return told;
 }
 
-/** The error of an import that a signal stopped carries the signal's reason. */
-function cancelled(error, signal) {
-  if (error.code === 'directory.cancelled' && signal?.aborted) error.cause = signal.reason;
-  return error;
+/** The error of an import that was stopped before it read anything. */
+function unbegun() {
+  return new SubletError({ code: 'directory.cancelled', message: 'the import was stopped after 0 records', help: errorCodes()['directory.cancelled'] });
+}
+
+const IMPORTING = ['progress', 'signal'];
+
+/** The options of an import. */
+function importing(given = {}) {
+  const found = new Map(fields('options', given));
+  const unknown = [...found.keys()].find((name) => !IMPORTING.includes(name));
+  if (unknown !== undefined) throw refused('options', `no option \`${unknown}\``);
+  const progress = found.get('progress') ?? undefined;
+  if (progress !== undefined && typeof progress !== 'function') throw refused('progress', 'a function is needed');
+  return { progress, signal: signalOf(found.get('signal')) };
+}
+
+/** Asks a single question of few parts. */
+function asking(native, principal, what, on, circumstances, amount) {
+  try {
+    return ask(native, principal, what, on, circumstances, amount);
+  } catch (error) {
+    throw unreadable(error);
+  }
 }
 
 /** A policy engine inside this process. */
@@ -162,38 +110,25 @@ class Engine extends Verbs {
   }
 
   static open(policies, more) {
-    const { time, others } = timed(more);
-    const text = `{${options(policies, others)}}`;
+    const { text, time } = opening(policies, more);
     return new Engine(native, call(() => native.NativeEngine.open(text, time)));
   }
 
   static async openAsync(policies, more) {
     const [[, given], signal] = apart([policies, more], 1);
-    const { time, others } = timed(given);
-    const text = `{${options(policies, others)}}`;
-    try {
-      return new Engine(native, await unlessAborted(signal, (turn) => native.NativeEngine.openAsync(text, time, turn)));
-    } catch (error) {
-      throw converted(error);
-    }
+    const { text, time } = opening(policies, given);
+    return later(signal, (replies, id) => native.NativeEngine.startOpen(replies, id, text, time), (opened) => new Engine(native, opened.engine()));
   }
 
   static cedar(given) {
-    const { text, more } = program(given);
-    const { time, others } = timed(more);
-    const whole = `{${[text, ...rest(others)].join(',')}}`;
-    return new Engine(native, call(() => native.NativeEngine.open(whole, time)));
+    const { text, time } = openingCedar(given);
+    return new Engine(native, call(() => native.NativeEngine.open(text, time)));
   }
 
-  reload(policies) {
-    const text = `{${options(policies)}}`;
-    return call(() => this.#native.reload(text));
-  }
-
-  reloadCedar(given) {
-    const { text, more } = program(given);
-    const whole = `{${[text, ...rest(more)].join(',')}}`;
-    return call(() => this.#native.reload(whole));
+  static async cedarAsync(given, more) {
+    const [, signal] = apart([given, more], 1);
+    const { text, time } = openingCedar(given);
+    return later(signal, (replies, id) => native.NativeEngine.startOpen(replies, id, text, time), (opened) => new Engine(native, opened.engine()));
   }
 
   bundle() {
@@ -201,79 +136,39 @@ class Engine extends Verbs {
   }
 
   get revision() {
-    return BigInt(call(() => this.#native.revision()));
+    return counted64(call(() => this.#native.revision()));
   }
 
   authorize(principal, what, on, circumstances) {
-    const answered = ask(this.#authorize, principal, what, on, circumstances, 0);
+    const answered = asking(this.#authorize, principal, what, on, circumstances, 0);
     if (answered !== null) return decided(answered, principal);
-    const text = textOf(taken());
-    return decision(JSON.parse(call(() => this.#native.authorize(text))));
+    const { principal: who, action, resource, circumstances: around } = taken();
+    return super.authorize(who, action, resource, around);
   }
 
   check(principal, what, on, circumstances) {
-    const said = ask(this.#check, principal, what, on, circumstances, 0);
+    const said = asking(this.#check, principal, what, on, circumstances, 0);
     if (said === undefined && answer[ANSWER] < UNANSWERED) return answer[ANSWER] === 1;
     if (said !== null) throw unanswered(said);
-    const text = textOf(taken());
-    return call(() => this.#native.check(text));
-  }
-
-  explain(principal, what, on, circumstances) {
-    const text = textOf({ principal, action: what, resource: on, circumstances });
-    const found = JSON.parse(call(() => this.#native.explain(text)));
-    const { policies } = found.explanation;
-    return { decision: decision(found.explanation.decision), policies, toString: () => found.text };
-  }
-
-  actions(principal, on, circumstances) {
-    const text = request({ principal: reference('principal', principal), resource: resource(on) }, circumstances);
-    return call(() => this.#native.actions(text));
-  }
-
-  login(host, email, more) {
-    const name = JSON.parse(hostOf(host));
-    string('email', email);
-    const how = flow(more);
-    const found = JSON.parse(call(() => this.#native.login(name, email, how)));
-    return {
-      allowed: found.allowed,
-      publicCode: found.public_code,
-      logCode: found.log_code,
-      principal: found.principal,
-      decision: decision(found.decision),
-    };
+    const { principal: who, action, resource, circumstances: around } = taken();
+    return super.check(who, action, resource, around);
   }
 
   loginHosts(principal, more = {}) {
-    const { host, after, ...others } = Object.fromEntries(entries('options', more));
-    const who = JSON.parse(reference('principal', principal));
-    const name = host === undefined || host === null ? undefined : JSON.parse(hostOf(host));
-    if (after !== undefined && after !== null) string('after', after);
-    const how = flow(others);
-    const found = JSON.parse(call(() => this.#native.loginHosts(who, name, how, after ?? undefined)));
+    const [who, name, how, after] = reading(() => {
+      const { host, after: from, action: does, ...others } = Object.fromEntries(entries('options', more));
+      const [unknown] = Object.keys(others);
+      if (unknown !== undefined) throw refused('options', `no option \`${unknown}\``);
+      const named = does === undefined || does === null ? undefined : JSON.parse(actionOf(does));
+      return [
+        JSON.parse(reference('principal', principal)),
+        host === undefined || host === null ? undefined : JSON.parse(hostOf(host)),
+        typeof named === 'string' ? ['Action', named] : named,
+        from === undefined || from === null ? undefined : wellFormed('after', from),
+      ];
+    });
+    const found = JSON.parse(call(() => this.#native.loginHosts(who, name, how, after)));
     return { ...found, decision: decision(found.decision) };
-  }
-
-  desk(principal, about, circumstances) {
-    const text = request({ principal: reference('principal', principal), resource: resource(about) }, circumstances);
-    const found = JSON.parse(call(() => this.#native.desk(text)));
-    return { ...found, decision: decision(found.decision) };
-  }
-
-  openTicket(principal, about, circumstances) {
-    const text = request({ principal: reference('principal', principal), resource: resource(about) }, circumstances);
-    return route(call(() => this.#native.openTicket(text)));
-  }
-
-  replyTicket(principal, ticket, circumstances) {
-    const text = request({ principal: reference('principal', principal), resource: resource(ticket) }, circumstances);
-    return route(call(() => this.#native.replyTicket(text)));
-  }
-
-  escalateTicket(principal, ticket, circumstances) {
-    const text = request({ principal: reference('principal', principal), resource: resource(ticket) }, circumstances);
-    return route(call(() => this.#native.escalateTicket(text)));
   }
 
   authorizeMany(given) {
@@ -286,19 +181,17 @@ class Engine extends Verbs {
 
   async authorizeManyAsync(given, more) {
     const [, signal] = apart([given, more], 1);
-    const found = await manyAsync(this.#native, given, false, signalOf(signal)).catch((error) => Promise.reject(converted(error)));
-    return decisionsAsync(found);
+    return decisionsAsync(await manyAsync(this.#native, given, false, signal));
   }
 
   async checkManyAsync(given, more) {
     const [, signal] = apart([given, more], 1);
-    const found = await manyAsync(this.#native, given, true, signalOf(signal)).catch((error) => Promise.reject(converted(error)));
-    return booleans(found.bits);
+    return booleans((await manyAsync(this.#native, given, true, signal)).bits);
   }
 
   consume(principal, what, on, amount = 1, more) {
     if (!Number.isSafeInteger(amount) || amount < 0) return super.consume(principal, what, on, amount, more);
-    const answered = ask(this.#consume, principal, what, on, more, amount);
+    const answered = asking(this.#consume, principal, what, on, more, amount);
     if (answered !== null) return decided(answered, principal);
     const { principal: who, action: does, resource: whose, circumstances } = taken();
     return super.consume(who, does, whose, amount, circumstances);
@@ -308,7 +201,7 @@ class Engine extends Verbs {
   async consumeAsync(principal, what, on, amount = 1, more) {
     if (this.#waits) return super.consumeAsync(principal, what, on, amount, more);
     const [[options], signal] = apart([more], 0);
-    signalOf(signal)?.throwIfAborted();
+    signal?.throwIfAborted();
     return this.consume(principal, what, on, amount, options);
   }
 
@@ -332,39 +225,27 @@ class Engine extends Verbs {
     call(() => this.#native.forgetCounts());
   }
 
-  async importFile(path, { progress, signal: given } = {}) {
+  async importFile(path, options) {
     string('path', path);
-    if (progress !== undefined && typeof progress !== 'function') throw refused('progress', 'a function is needed');
-    const signal = signalOf(given);
+    const { progress, signal } = reading(() => importing(options));
     const watch = new native.NativeWatch();
     const stop = () => watch.stop();
-    if (signal?.aborted) stop();
+    // What a signal stopped says why.
+    const stopped = (error) => (error.code === 'directory.cancelled' && signal?.aborted ? because(error, signal.reason) : error);
+    if (signal?.aborted) throw stopped(unbegun());
     if (signal !== undefined) listen(signal, stop);
     const told = telling(watch, progress);
     try {
-      const revision = BigInt(await this.#native.importFile(path, watch));
+      const start = (replies, id) => this.#native.startImport(replies, id, path, watch);
+      const revision = await later(signal, start, (imported) => counted64(imported.text()), unbegun);
       told.tell();
       return revision;
     } catch (error) {
-      throw told.thrown?.error ?? cancelled(converted(error), signal);
+      throw told.thrown?.error ?? stopped(error);
     } finally {
       clearInterval(told.timer);
       if (signal !== undefined) unlisten(signal, stop);
     }
-  }
-
-  exportLines() {
-    return call(() => this.#native.exportLines());
-  }
-
-  domainProof(domain) {
-    const name = wellFormed('domain', domain);
-    return call(() => this.#native.domainProof(name));
-  }
-
-  record(wanted) {
-    const [kind, id] = JSON.parse(reference('record', wanted));
-    return JSON.parse(call(() => this.#native.record(kind, id)));
   }
 
   _panic() {
@@ -382,11 +263,12 @@ function normaliseHost(host) {
 }
 
 function command(list) {
-  return native.command(list);
+  const words = reading(() => items('arguments', list).map((word) => wellFormed('arguments', word)));
+  return call(() => native.command(words));
 }
 
 /** The floors of the benchmark: the arguments of `check`, and nothing is done. */
 const { empty, emptyFlat, emptyRaw, emptyWords } = native;
 const _floors = { empty, emptyFlat, emptyRaw, emptyWords };
 
-module.exports = { Action, Decision, Engine, Host, LogHandle, ManualClock, Principal, ResourceType, SubletError, _floors, command, errorCodes, normaliseHost, verifyDraw };
+module.exports = { Action, Decision, DeniedError, Engine, Host, LogHandle, ManualClock, Principal, ResourceType, SubletError, _floors, command, errorCodes, normaliseHost, verifyDraw };

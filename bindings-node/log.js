@@ -1,26 +1,46 @@
 // Logs. A callback is called on the event loop, a few events at a turn; neither it nor a file keeps the process alive.
 'use strict';
 
-const { entries, json, string } = require('./convert.js');
-const { call, refused } = require('./errors.js');
+const { performance } = require('node:perf_hooks');
+const { signalOf } = require('./abort.js');
+const { replies } = require('./calls.js');
+const { entries, fields, json, string } = require('./convert.js');
+const { call, reading, refused } = require('./errors.js');
 
 /** How many events are told in one turn of the event loop. */
 const TURN = 256;
-/** How long a log is waited for where it is not said, and how long the end of the process waits for it, in milliseconds. */
-const [TIMEOUT, AT_EXIT] = [5000, 2000];
+/** How long a log is waited for where it is not said, and how long the end waits for all logs together, in milliseconds. */
+const [TIMEOUT, AT_EXIT] = [5000, 1500];
+/** How long a file is left alone between two looks at it, at most. */
+const LONGEST_PAUSE = 20;
 
 /** The logs that are open, as long as their engines are. */
 const open = new Set();
 
+/** At the end of the process or worker: nothing is waited for but what is there, and all logs at once. */
 function atExit() {
-  for (const known of open) known.deref()?._end();
+  const until = performance.now() + AT_EXIT;
+  const logs = [...open].map((known) => known.deref()).filter((log) => log !== undefined);
+  for (const log of logs) log._end(0);
+  for (const log of logs) log._tellUntil(until);
+  for (const log of logs) log._end(Math.max(0, Math.ceil(until - performance.now())));
 }
 
 const nextTurn = () => new Promise((resolve) => { setImmediate(resolve); });
+const pause = (time) => new Promise((resolve) => { setTimeout(resolve, time); });
 
 function milliseconds(value) {
   if (!Number.isInteger(value) || value < 0 || value > 0xffffffff) throw refused('timeout', 'a number of milliseconds is needed');
   return value;
+}
+
+/** The signal among options. */
+function abortable(given = {}) {
+  const found = new Map(fields('options', given));
+  const signal = found.get('signal');
+  found.delete('signal');
+  if (found.size > 0) throw refused('options', `no option \`${[...found.keys()][0]}\``);
+  return signal;
 }
 
 /** A subscription to an engine's events. */
@@ -41,14 +61,19 @@ class LogHandle {
     open.add(this.#known);
   }
 
-  /** Tells some events; gives how many there were. */
-  #tell() {
+  /** Tells some events; gives how many there were. Those that the time does not reach for have failed. */
+  #tell(until = Infinity) {
     const events = this.#native.fetch(TURN);
     let failed = 0;
     for (const event of events) {
+      if (until !== Infinity && performance.now() >= until) {
+        failed += 1;
+        continue;
+      }
       try {
         const told = this.#callback(JSON.parse(event));
-        if (typeof told?.then === 'function') told.then(undefined, () => { this.#late += 1; });
+        // By way of a promise of our own: whatever it is, it fails once at most.
+        if ((typeof told === 'object' && told !== null) || typeof told === 'function') new Promise((resolve) => { resolve(told); }).catch(() => { this.#late += 1; });
       } catch {
         failed += 1;
       }
@@ -72,34 +97,41 @@ class LogHandle {
     if (open.size === 0) process.off('exit', atExit);
   }
 
-  /** At the end of the process: nothing is waited for but what is there. */
-  _end() {
-    const until = Date.now() + AT_EXIT;
-    if (this.#callback !== undefined) while (this.#tell() > 0 && Date.now() < until);
-    this.#native.close(AT_EXIT);
+  /** Tells a callback what there is, as long as there is time. */
+  _tellUntil(until) {
+    if (this.#callback !== undefined) while (performance.now() < until && this.#tell(until) > 0);
   }
 
-  async #settle(timeout, close) {
+  /** Takes no more events, and waits so many milliseconds for a file. */
+  _end(timeout) {
+    return this.#native.close(timeout);
+  }
+
+  /** Looks again and again: no thread waits, so that none is missing elsewhere. */
+  async #settle(timeout, close, given) {
     milliseconds(timeout);
-    if (this.#callback === undefined) return this.#native.settle(timeout, close);
-    if (close) this.#native.close(0);
-    const until = Date.now() + timeout;
-    for (;;) {
-      if (this.#tell() === 0) return true;
-      if (Date.now() >= until) return false;
-      await nextTurn();
+    const signal = signalOf(reading(() => abortable(given)));
+    signal?.throwIfAborted();
+    const until = performance.now() + timeout;
+    if (close) this._end(0);
+    for (let time = 1; ; time = Math.min(time * 2, LONGEST_PAUSE)) {
+      if (this.#callback !== undefined ? this.#tell() === 0 : close ? this._end(0) : this.#native.flush(0)) return true;
+      if (performance.now() >= until) return false;
+      await (this.#callback !== undefined ? nextTurn() : pause(time));
+      signal?.throwIfAborted();
     }
   }
 
-  async flush(timeout = TIMEOUT) {
-    return this.#settle(timeout, false);
+  async flush(timeout = TIMEOUT, options = undefined) {
+    return this.#settle(timeout, false, options);
   }
 
-  async close(timeout = TIMEOUT) {
+  async close(timeout = TIMEOUT, options = undefined) {
+    milliseconds(timeout);
     if (this.#closed) return true;
     this.#closed = true;
     try {
-      return await this.#settle(timeout, true);
+      return await this.#settle(timeout, true, options);
     } finally {
       this.#forget();
     }
@@ -148,8 +180,8 @@ function options(given) {
 }
 
 function log(native, given) {
-  const { text, callback } = options(given);
-  return new LogHandle((wake) => call(() => native.log(text, wake)), callback);
+  const { text, callback } = reading(() => options(given));
+  return new LogHandle((wake) => call(() => native.log(replies, text, wake)), callback);
 }
 
 module.exports = { LogHandle, log };

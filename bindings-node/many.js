@@ -2,11 +2,11 @@
 'use strict';
 
 const native = require('./sublet.node');
-const { unlessAborted } = require('./abort.js');
+const { later } = require('./calls.js');
 const { Sheet, push, pushRecord, pushText, taken } = require('./crossing.js');
 const { entries, record } = require('./convert.js');
 const { decision } = require('./decision.js');
-const { call, item, refused } = require('./errors.js');
+const { call, item, reading, refused } = require('./errors.js');
 const { begin, end, number, room } = require('./handles.js');
 const { Said } = require('./said.js');
 const { tidy } = require('./words.js');
@@ -26,7 +26,15 @@ const isWords = (value) => Array.isArray(value) && (typeof value[0] === 'string'
 
 function listOf(what, value) {
   if (!Array.isArray(value) || isProxy(value)) throw refused(what, isProxy(value) ? 'a proxy' : 'an array is needed');
-  return value.slice();
+  const found = [];
+  const { length } = value;
+  // Up to the first hole: a sparse array of billions has no more in it than others.
+  for (let index = 0; index < length; index += 1) {
+    const one = value[index];
+    if (one === undefined && !Object.hasOwn(value, index)) throw refused(what, 'an array with a hole');
+    found.push(one);
+  }
+  return found;
 }
 
 /** Rows that come one after the other: `next(index)` writes the next into the sheet or gives its text. */
@@ -90,12 +98,12 @@ function done({ sheet }) {
   idle.push(sheet.emptied());
 }
 
-const started = (given) => {
+const started = (given) => reading(() => {
   const { count, next } = rowsOf(given);
   return { count, next, index: 0, sheet: sheetFor(count), texts: [] };
-};
+});
 
-const crossed = ({ sheet, texts }) => [room, sheet.words.subarray(0, sheet.row), sheet.bytes.subarray(0, sheet.at), `[${texts.join(',')}]`];
+const crossed = ({ sheet, texts }) => reading(() => [room, sheet.words.subarray(0, sheet.row), sheet.bytes.subarray(0, sheet.at), `[${texts.join(',')}]`]);
 
 /** Asks of all at once. */
 function many(engine, given, bits) {
@@ -103,7 +111,8 @@ function many(engine, given, bits) {
   try {
     const state = started(given);
     convert(state, state.count);
-    const answered = call(() => engine.many(...crossed(state), bits));
+    const rows = crossed(state);
+    const answered = call(() => engine.many(...rows, bits));
     done(state);
     return answered;
   } finally {
@@ -126,7 +135,8 @@ async function manyAsync(engine, given, bits, signal) {
       if (state.index < state.count) await turn();
       signal?.throwIfAborted();
     }
-    asked = unlessAborted(signal, (claim) => engine.manyAsync(...crossed(state), bits, claim));
+    const rows = crossed(state);
+    asked = later(signal, (replies, id) => engine.startMany(replies, id, ...rows, bits), (answered) => answered.answered());
   } finally {
     end(begun);
   }

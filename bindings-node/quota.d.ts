@@ -1,7 +1,12 @@
 // What is counted: types of `index.d.ts` without a value of their own.
 
-/** An integer: a number as long as that is exact, a BigInt beyond 2^53. */
-export type Count = number | bigint;
+/**
+ * An integer of an answer: a number as long as that is exact, and the text of its digits beyond 2^53. No answer holds a BigInt, so
+ * `JSON.stringify` takes each of them, whole or in part. `BigInt(count)` is exact in both cases.
+ */
+export type Count = number | string;
+/** An integer that an answer gave (an operation, a payment, a revision), given back as it came, or as a BigInt. */
+export type CountInput = Count | bigint;
 /** The most that may be used; `unlimited` is its own value, and 0 means none (Q3). */
 export type Limit = Count | 'unlimited';
 /** An integer from 0 to 2^63 - 1; anything else is `input.amount`, and nothing is taken (Q2). */

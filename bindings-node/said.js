@@ -20,7 +20,7 @@ const HIGH = 4294967296;
 /** A low half, and a high one that has the sign. */
 function wide(low, high) {
   const found = high * HIGH + low;
-  return Number.isSafeInteger(found) ? found : (BigInt(high) << 32n) + BigInt(low);
+  return Number.isSafeInteger(found) ? found : ((BigInt(high) << 32n) + BigInt(low)).toString();
 }
 
 /** An integer of two words. */
@@ -40,9 +40,6 @@ class Said {
   constructor(strings = []) {
     this.strings = strings;
     this.lists = new Array(LISTS).fill(NOTHING);
-    this.low = 0;
-    this.high = 0;
-    this.revision = 0n;
     /** Where the decision after the last one starts. */
     this.next = 0;
   }
@@ -74,11 +71,7 @@ class Said {
     const first = words[at];
     const low = words[at + 1];
     const high = words[at + 2];
-    if (low !== this.low || high !== this.high) {
-      this.low = low;
-      this.high = high;
-      this.revision = (BigInt(high) << 32n) + BigInt(low);
-    }
+    const revision = high === 0 ? low : wide(low, high);
     const length = words[at + 5];
     const more = words[at + 6];
     const code = this.strings[words[at + 3]];
@@ -87,11 +80,11 @@ class Said {
     const advice = this.list(words, at + 7 + length, more);
     const from = at + 7 + length + more;
     this.next = from;
-    if (first < COUNTED) return new Decision(first === 1, code, policies, advice, NOTHING, null, null, this.revision, bundle, NOTHING, null, false, null);
+    if (first < COUNTED) return new Decision(first === 1, code, policies, advice, NOTHING, null, null, revision, bundle, NOTHING, null, false, null);
     const is = words[from + 1];
     const quota = this.quotas(words, from + 4, words[from], asker);
     const operation = (is & RECORDED) === 0 ? null : operationOf(words, from + 2);
-    return new Decision((first & 1) === 1, code, policies, advice, NOTHING, null, null, this.revision, bundle, quota, operation, (is & REPLAYED) !== 0, null);
+    return new Decision((first & 1) === 1, code, policies, advice, NOTHING, null, null, revision, bundle, quota, operation, (is & REPLAYED) !== 0, null);
   }
 
   /** So many quotas, the first of which is at `at`. */

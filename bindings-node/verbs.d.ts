@@ -3,20 +3,45 @@
 import type { Does, Item, Reserving, Resource, Taking, Who } from './index.js';
 import type { Payment, Statement } from './billing.js';
 import type { Command } from './commands.js';
-import type { Amount, Amounts, Count, Counted, HistoryEntry, Quota, Verification } from './quota.js';
+import type { Amount, Amounts, Count, CountInput, Counted, HistoryEntry, Quota, Verification } from './quota.js';
 import type { Decision } from './index.js';
 
 /** What became of a command. */
-export interface Performed {
+export interface Performed extends Answer {
   readonly decision: Decision;
-  /** What is to be sent to the e-mail that waits to be confirmed: told once, kept as a hash (I4). */
+  /**
+   * What is to be sent to the e-mail that waits to be confirmed: told once, kept as a hash (I4). Only this name tells it:
+   * `console.log`, `util.inspect`, `JSON.stringify`, `structuredClone` and a spread of the whole leave it out.
+   */
   readonly token: string | null;
+}
+
+/**
+ * An answer that says yes or no. It is an object, and so truthy whatever it says: `if (engine.authorize(...))` is always taken.
+ * Write `.allowed`, or `orThrow()`; the rule `sublet/no-truthy-answer` of `sublet/eslint` finds what was forgotten.
+ */
+export interface Answer {
+  /**
+   * The answer itself if it says yes; else throws a `DeniedError` with its code (of a `login` the public one).
+   *
+   * @example
+   * import { DeniedError, Engine } from 'sublet';
+   * const engine = Engine.open();
+   * try {
+   *   engine.authorize(['Account', 'acme'], 'campaign.read', ['Campaign', 'spring', 'acme']).orThrow();
+   * } catch (error) {
+   *   if (error instanceof DeniedError) console.log(error.code);   // principal_unknown
+   *   else throw error;
+   * }
+   */
+  orThrow(): this;
 }
 
 export interface Abortable {
   /**
-   * Gives the call up: at once if it is aborted already, or as long as the call waits for a thread; then nothing was done, and
-   * the promise is rejected with the signal's reason. What has begun is answered: retry what you cannot wait for by its key.
+   * Gives the call up: at once if it is aborted already, while the call waits for a thread, and while it waits for the store's lock;
+   * then nothing was done, and the promise is rejected with the signal's reason. A transaction that has begun is answered: retry what
+   * you cannot wait for by its key.
    */
   readonly signal?: AbortSignal | null;
 }
@@ -24,7 +49,7 @@ export interface Abortable {
 /**
  * What may wait for a file. Each verb has two forms: the plain one answers at once, and is for a store in memory (on one in a
  * file it throws `store.sync`); the one whose name ends in `Async` works off the event loop, on any store, and rejects with what
- * the plain one throws.
+ * the plain one throws. It has threads of its own, four at most: files and host names of the process do not wait behind it.
  */
 export interface Verbs {
   /**
@@ -33,6 +58,13 @@ export interface Verbs {
    *
    * Throws `input.amount` for what is no amount, `quota.not_metered` for an action without a meter, `quota.unknown_meter`,
    * `quota.below_zero`, `input.key`, `quota.idempotency_mismatch`, `quota.key_pruned`, `store.clock_jump`: then nothing was taken.
+   *
+   * @example
+   * import { Engine } from 'sublet';
+   * const engine = Engine.open();
+   * const sent = engine.consume(['Account', 'acme'], 'campaign.send', ['Campaign', 'spring', 'acme'], 200, { key: 'spring/1' });
+   * if (!sent.allowed) console.log(sent.code);
+   * else console.log(sent.quota[0]?.remaining, sent.replayed);
    */
   consume(principal: Who, action: Does, resource: Resource, amount?: Amounts, options?: Taking): Decision;
   /** On a store in memory it is done when the promise is given: there is nothing to wait for. */
@@ -40,6 +72,12 @@ export interface Verbs {
   /**
    * The same, but holds it for `ttl` milliseconds (from 1 to 366 days, else `input.ttl`): until then `commit` or `release`
    * its `operation` (Q8).
+   *
+   * @example
+   * import { Engine } from 'sublet';
+   * const engine = Engine.open();
+   * const held = engine.reserve(['Account', 'acme'], 'campaign.send', ['Campaign', 'spring', 'acme'], 200, 60_000);
+   * if (held.operation !== null) engine.commit(held.operation, { amount: 150 });
    */
   reserve(principal: Who, action: Does, resource: Resource, amount: Amounts, ttl: number | bigint, options?: Reserving): Decision;
   reserveAsync(principal: Who, action: Does, resource: Resource, amount: Amounts, ttl: number | bigint, options?: Reserving & Abortable): Promise<Decision>;
@@ -62,6 +100,13 @@ export interface Verbs {
    * Asks whether `principal` may, and if so obeys the command: permission, debit and change of the directory are one transaction.
    * A retry with the same `key` changes nothing again. Throws the `directory.*` code of what the change would break,
    * `input.command`, `input.command_unasked`.
+   *
+   * @example
+   * import { Engine } from 'sublet';
+   * const engine = Engine.open();
+   * engine.change({ put: [{ type: 'Platform', id: 'mmio' }, { type: 'Account', id: 'acme', email: 'owner@acme.example', package: 'agency', confirmed: true }] });
+   * const made = engine.perform(['Account', 'acme'], { do: 'create_client', id: 'florist', email: 'hello@florist.example' }, { key: 'signup/17' });
+   * if (made.decision.allowed) console.log(`a mail goes out: ${made.token !== null}`);
    */
   perform(principal: Who, command: Command, options?: Reserving): Performed;
   performAsync(principal: Who, command: Command, options?: Reserving & Abortable): Promise<Performed>;
@@ -75,8 +120,8 @@ export interface Verbs {
   recordPayment(owner: string, period: string, cents: Amount, options?: { readonly key?: string | null }): Payment;
   recordPaymentAsync(owner: string, period: string, cents: Amount, options?: { readonly key?: string | null } & Abortable): Promise<Payment>;
   /** Takes a payment back, whole. Throws `billing.unknown_payment`, `billing.payment_reversed`. */
-  reversePayment(payment: Count, options?: { readonly key?: string | null }): Payment;
-  reversePaymentAsync(payment: Count, options?: { readonly key?: string | null } & Abortable): Promise<Payment>;
+  reversePayment(payment: CountInput, options?: { readonly key?: string | null }): Payment;
+  reversePaymentAsync(payment: CountInput, options?: { readonly key?: string | null } & Abortable): Promise<Payment>;
   /**
    * Closes a month that is over, and puts its draw in force: once (B3, B4, B5). `choice`: who is to be first, where the catalog
    * leaves that to the owner. Throws `billing.period_open`, `billing.choice`.
@@ -94,17 +139,17 @@ export interface Verbs {
    * did. Throws `quota.hold_expired`, `quota.hold_settled`, `quota.commit_too_much`, `quota.not_a_reservation`,
    * `quota.unknown_operation`.
    */
-  commit(operation: Count, options?: { readonly amount?: Amount; readonly key?: string | null }): Counted;
-  commitAsync(operation: Count, options?: { readonly amount?: Amount; readonly key?: string | null } & Abortable): Promise<Counted>;
+  commit(operation: CountInput, options?: { readonly amount?: Amount; readonly key?: string | null }): Counted;
+  commitAsync(operation: CountInput, options?: { readonly amount?: Amount; readonly key?: string | null } & Abortable): Promise<Counted>;
   /** Gives back what a reservation holds. Throws as `commit`. */
-  release(operation: Count, options?: { readonly key?: string | null }): Counted;
-  releaseAsync(operation: Count, options?: { readonly key?: string | null } & Abortable): Promise<Counted>;
+  release(operation: CountInput, options?: { readonly key?: string | null }): Counted;
+  releaseAsync(operation: CountInput, options?: { readonly key?: string | null } & Abortable): Promise<Counted>;
   /**
    * Gives back `amount` of each meter that a `consume` or `commit` took, in the window that it took it from; all that is left of it,
    * if it is not said. Throws `quota.refund_too_much`, `quota.not_refundable`, `quota.unknown_operation`.
    */
-  refund(operation: Count, options?: { readonly amount?: Amount; readonly key?: string | null }): Counted;
-  refundAsync(operation: Count, options?: { readonly amount?: Amount; readonly key?: string | null } & Abortable): Promise<Counted>;
+  refund(operation: CountInput, options?: { readonly amount?: Amount; readonly key?: string | null }): Counted;
+  refundAsync(operation: CountInput, options?: { readonly amount?: Amount; readonly key?: string | null } & Abortable): Promise<Counted>;
   /**
    * Adds to the limit of an account's meter for its present window; of a stock, for good. Throws `directory.unknown_account`,
    * `quota.unknown_meter`.
@@ -121,18 +166,26 @@ export interface Verbs {
   usage(account: string, options?: { readonly member?: string | null; readonly meter?: string | null }): readonly Quota[];
   usageAsync(account: string, options?: { readonly member?: string | null; readonly meter?: string | null } & Abortable): Promise<readonly Quota[]>;
   /** What was done to an account's counts, the newest first: at most `limit` (100), older than the operation `before`. */
-  history(account: string, options?: { readonly before?: Count | null; readonly limit?: number | bigint | null }): HistoryEntry[];
-  historyAsync(account: string, options?: { readonly before?: Count | null; readonly limit?: number | bigint | null } & Abortable): Promise<HistoryEntry[]>;
+  history(account: string, options?: { readonly before?: CountInput | null; readonly limit?: number | bigint | null }): HistoryEntry[];
+  historyAsync(account: string, options?: { readonly before?: CountInput | null; readonly limit?: number | bigint | null } & Abortable): Promise<HistoryEntry[]>;
   /** Compares every count with the sum of its operations. */
   verify(): Verification;
   verifyAsync(options?: Abortable): Promise<Verification>;
   /** Takes the clock's word for it after `store.clock_jump`: so much time has passed. */
   acceptClock(): void;
   acceptClockAsync(options?: Abortable): Promise<void>;
-  /** Makes all changes in one transaction, or none; gives the new revision. */
-  change(changes: { readonly put?: readonly object[]; readonly remove?: readonly Who[]; readonly expectedRevision?: bigint | number | null }): bigint;
-  changeAsync(changes: { readonly put?: readonly object[]; readonly remove?: readonly Who[]; readonly expectedRevision?: bigint | number | null }, options?: Abortable): Promise<bigint>;
+  /**
+   * Makes all changes in one transaction, or none; gives the new revision.
+   *
+   * @example
+   * import { Engine } from 'sublet';
+   * const engine = Engine.open();
+   * const revision = engine.change({ put: [{ type: 'Platform', id: 'mmio' }], expectedRevision: engine.revision });
+   * console.log(revision);
+   */
+  change(changes: { readonly put?: readonly object[]; readonly remove?: readonly Who[]; readonly expectedRevision?: CountInput | null }): Count;
+  changeAsync(changes: { readonly put?: readonly object[]; readonly remove?: readonly Who[]; readonly expectedRevision?: CountInput | null }, options?: Abortable): Promise<Count>;
   /** Replaces the directory by JSON lines. */
-  importLines(lines: string): bigint;
-  importLinesAsync(lines: string, options?: Abortable): Promise<bigint>;
+  importLines(lines: string): Count;
+  importLinesAsync(lines: string, options?: Abortable): Promise<Count>;
 }

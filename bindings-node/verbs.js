@@ -1,28 +1,31 @@
-// The verbs that may wait for a file. Each stands here once, and is done in two forms: at once, on a store in memory; and
-// with `Async` at the end of its name off the event loop, as a promise.
+// The verbs in their forms. Those that count or change may wait for a file: at once they are done on a store in memory alone. Those
+// that read are done at once on any store. Each has a form with `Async` at the end of its name, which works off the event loop.
 'use strict';
 
-const { apart, unlessAborted } = require('./abort.js');
+const { apart } = require('./abort.js');
 const { BILLING } = require('./bill.js');
-const { items, json, reference, string } = require('./convert.js');
+const { later } = require('./calls.js');
+const { action, entries, fields, host, items, json, reference, request, resource, string } = require('./convert.js');
 const counts = require('./count.js');
-const { decision } = require('./decision.js');
-const { call, converted, wellFormed } = require('./errors.js');
+const { Desk, Explanation, Login, Performed, Route, decision } = require('./decision.js');
+const { call, reading, refused, wellFormed } = require('./errors.js');
+const { reloading, reloadingCedar } = require('./open.js');
 
 const object = (text) => JSON.parse(text);
-
-function performed(text) {
-  const found = object(text);
-  return Object.freeze({ decision: decision(found.decision), token: found.token });
-}
 const counted = (text) => counts.counted(object(text));
 
-function changes({ put = [], remove = [], expectedRevision } = {}) {
+const CHANGES = ['put', 'remove', 'expectedRevision'];
+
+function changes(given = {}) {
+  const found = new Map(fields('changes', given));
+  const unknown = [...found.keys()].find((name) => !CHANGES.includes(name));
+  if (unknown !== undefined) throw refused('changes', `no field \`${unknown}\``);
+  const [put, remove, expected] = CHANGES.map((name) => found.get(name));
   const parts = [
-    `"put":[${items('put', put).map((record) => json('record', record)).join(',')}]`,
-    `"remove":[${items('remove', remove).map((found) => reference('remove', found)).join(',')}]`,
+    `"put":[${items('put', put ?? []).map((record) => json('record', record)).join(',')}]`,
+    `"remove":[${items('remove', remove ?? []).map((one) => reference('remove', one)).join(',')}]`,
   ];
-  if (expectedRevision !== undefined && expectedRevision !== null) parts.push(`"expected":${json('expectedRevision', expectedRevision)}`);
+  if (expected !== undefined && expected !== null) parts.push(`"expected":${counts.revision(expected)}`);
   return [`{${parts.join(',')}}`];
 }
 
@@ -36,7 +39,7 @@ const STOCK = {
   read: (text) => decision(object(text)),
 };
 
-/** Each verb: which argument is its options, the texts of its arguments, and its answer of a text. */
+/** Each verb that may wait for a file: which argument is its options, the texts of its arguments, and its answer of a text. */
 const VERBS = {
   consume: {
     at: 4,
@@ -51,7 +54,7 @@ const VERBS = {
   set: STOCK,
   add: STOCK,
   sub: STOCK,
-  perform: { at: 2, texts: counts.performs, read: performed },
+  perform: { at: 2, texts: counts.performs, read: (text) => new Performed(object(text)) },
   batch: { at: 1, texts: (requests) => counts.batch(requests), read: (text) => object(text).map(decision) },
   commit: { at: 1, texts: settling(['amount', 'key']), read: counted },
   release: { at: 1, texts: settling(['key']), read: counted },
@@ -67,8 +70,46 @@ const VERBS = {
   history: { at: 1, texts: (account, more = {}) => [counts.historyForm(account, more)], read: (text) => object(text).map(counts.entry) },
   verify: { at: 0, texts: () => [], read: (text) => counts.verification(object(text)) },
   acceptClock: { at: 0, texts: () => [], read: () => undefined },
-  change: { at: 1, texts: changes, read: BigInt },
-  importLines: { at: 1, texts: (lines) => [wellFormed('lines', lines)], read: BigInt },
+  change: { at: 1, texts: changes, read: counts.counted64 },
+  importLines: { at: 1, texts: (lines) => [wellFormed('lines', lines)], read: counts.counted64 },
+};
+
+const question = (principal, what, on, circumstances) => (
+  [request({ principal: reference('principal', principal), action: action(what), resource: resource(on) }, circumstances)]
+);
+const about = (principal, on, circumstances) => [request({ principal: reference('principal', principal), resource: resource(on) }, circumstances)];
+
+/** Host, e-mail and the action of a credential flow, which is by default the password. */
+function login(hostName, email, more = {}) {
+  const found = new Map(entries('options', more));
+  const given = found.get('action');
+  found.delete('action');
+  if (found.size > 0) throw refused('options', `no option \`${[...found.keys()][0]}\``);
+  const texts = [object(host(hostName)), wellFormed('email', email)];
+  if (given === undefined || given === null) return texts;
+  const named = object(action(given));
+  return [...texts, ...(typeof named === 'string' ? ['Action', named] : named)];
+}
+
+const ticket = { at: 2, texts: about, read: (text) => new Route(object(text)) };
+
+/** Each verb that reads. `long` ones may take milliseconds whatever the directory is. */
+const READS = {
+  authorize: { at: 3, texts: question, read: (text) => decision(object(text)) },
+  check: { at: 3, texts: question, read: object },
+  explain: { at: 3, texts: question, read: (text) => new Explanation(object(text)), long: true },
+  actions: { at: 2, texts: about, read: object },
+  login: { at: 2, texts: login, read: (text) => new Login(object(text)) },
+  desk: { at: 2, texts: about, read: (text) => new Desk(object(text)) },
+  openTicket: ticket,
+  replyTicket: ticket,
+  escalateTicket: ticket,
+  record: { at: 1, texts: (wanted) => object(reference('record', wanted)), read: object },
+  domainProof: { at: 1, texts: (domain) => [wellFormed('domain', domain)], read: (text) => text },
+  exportLines: { at: 0, texts: () => [], read: (text) => text, long: true },
+  refresh: { at: 0, texts: () => [], read: counts.counted64 },
+  reload: { at: 1, texts: (policies) => [reloading(policies)], read: (text) => text, long: true },
+  reloadCedar: { at: 1, texts: (program) => [reloadingCedar(program)], read: (text) => text, long: true, as: 'reload' },
 };
 
 class Verbs {
@@ -78,22 +119,34 @@ class Verbs {
     this.#native = opened;
   }
 
+  #later(signal, as, asked, read) {
+    return later(signal, (replies, id) => this.#native.start(replies, id, as, asked), (answered) => read(answered.text()));
+  }
+
   static {
+    const method = (key, value) => Object.defineProperty(this.prototype, key, { value, writable: true, configurable: true });
     for (const [name, { at, texts, read }] of Object.entries(VERBS)) {
-      const method = (key, value) => Object.defineProperty(this.prototype, key, { value, writable: true, configurable: true });
       method(name, function (...given) {
-        const asked = texts(...given);
+        const asked = reading(() => texts(...given));
         const opened = this.#native;
         return read(call(() => (name === 'consume' ? opened.consume(asked[0], asked[1]) : opened.do(name, asked))));
       });
       method(`${name}Async`, async function (...given) {
         const [args, signal] = apart(given, at);
-        const asked = texts(...args);
-        try {
-          return read(await unlessAborted(signal, (turn) => this.#native.doAsync(name, asked, turn)));
-        } catch (error) {
-          throw converted(error);
-        }
+        return this.#later(signal, name, reading(() => texts(...args)), read);
+      });
+    }
+    for (const [name, { at, texts, read, long = false, as = name }] of Object.entries(READS)) {
+      method(name, function (...given) {
+        const asked = reading(() => texts(...given));
+        return read(call(() => this.#native.read(as, asked)));
+      });
+      method(`${name}Async`, async function (...given) {
+        const [args, signal] = apart(given, at);
+        // With nothing to catch up on it is a matter of microseconds: a thread would cost more.
+        if (long || !call(() => this.#native.isCurrent())) return this.#later(signal, as, reading(() => texts(...args)), read);
+        signal?.throwIfAborted();
+        return this[name](...args);
       });
     }
   }

@@ -4,16 +4,16 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use napi::bindgen_prelude::{AsyncTask, Env};
-use napi::{Result, Task};
+use napi::Result;
 use napi_derive::napi;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::ser::Formatter;
 use sublet::{Change, Command, Decision, Engine, Error, Question, Record, Ref, Request, Take};
 
-use crate::turn::{NativeTurn, Turn};
-use crate::{NativeEngine, bill, guarded, read};
+use crate::open::OptionsForm;
+use crate::pool::{CallKind, NativeCall, NativeReplies, Reply};
+use crate::{NativeEngine, bill, guarded, read, reads};
 
 /// The largest integer of which a JavaScript number is exact: so is what is smaller.
 const SAFE: u64 = (1 << 53) - 1;
@@ -194,9 +194,39 @@ fn done(engine: &Engine, verb: &str, texts: &[String]) -> Answer {
         "acceptClock" => engine.accept_clock().map(|()| "null".to_owned()),
         "change" => changed(engine, text(0)),
         "importLines" => engine.import(text(0).as_bytes(), None).map(|revision| revision.to_string()),
-        other => bill::billed(engine, other, text(0)).unwrap_or_else(|| Err(Error::Value { what: "verb".to_owned(), reason: format!("no verb `{other}`") })),
+        other => bill::billed(engine, other, text(0)).or_else(|| reads::read_verb(engine, other, texts)).unwrap_or_else(|| Err(unknown_verb(other))),
     }
 }
+
+pub(crate) fn unknown_verb(verb: &str) -> Error {
+    Error::Value { what: "verb".to_owned(), reason: format!("no verb `{verb}`") }
+}
+
+pub(crate) fn reloaded(engine: &Engine, options: &str) -> Answer {
+    let mut form: OptionsForm = read("options", options)?;
+    engine.reload(&form.source()).map(|name| name.to_string())
+}
+
+/// Verbs that never take the store's lock.
+const READS: [&str; 17] = [
+    "authorize",
+    "check",
+    "explain",
+    "actions",
+    "login",
+    "desk",
+    "openTicket",
+    "replyTicket",
+    "escalateTicket",
+    "exportLines",
+    "record",
+    "domainProof",
+    "refresh",
+    "reload",
+    "usage",
+    "history",
+    "verify",
+];
 
 #[napi]
 impl NativeEngine {
@@ -218,10 +248,12 @@ impl NativeEngine {
         })
     }
 
-    /// The same off the event loop, unless its turn is given up before it comes.
-    #[napi(ts_return_type = "Promise<string>")]
-    pub fn do_async(&self, verb: String, texts: Vec<String>, turn: Option<&NativeTurn>) -> AsyncTask<Doing> {
-        AsyncTask::new(Doing { engine: Arc::clone(&self.inner), verb, texts, turn: Turn::of(turn) })
+    /// Does it off the event loop.
+    #[napi]
+    pub fn start(&self, replies: &NativeReplies, id: f64, verb: String, texts: Vec<String>) -> Result<NativeCall> {
+        let engine = Arc::clone(&self.inner);
+        let kind = if READS.contains(&verb.as_str()) { CallKind::Read } else { CallKind::Write };
+        replies.start(id, kind, &self.stuck, Box::new(move || done(&engine, &verb, &texts).map(Reply::Text)))
     }
 
     /// Whether what counts may wait for a file.
@@ -233,30 +265,6 @@ impl NativeEngine {
     #[napi]
     pub fn forget_counts(&self) -> Result<()> {
         guarded(|| self.inner.forget_counts())
-    }
-}
-
-/// A verb, on a thread of Node's pool.
-pub struct Doing {
-    engine: Arc<Engine>,
-    verb: String,
-    texts: Vec<String>,
-    turn: Turn,
-}
-
-impl Task for Doing {
-    type Output = String;
-    type JsValue = String;
-
-    fn compute(&mut self) -> Result<String> {
-        guarded(|| {
-            self.turn.begin()?;
-            done(&self.engine, &self.verb, &self.texts)
-        })
-    }
-
-    fn resolve(&mut self, _: Env, answer: String) -> Result<String> {
-        Ok(answer)
     }
 }
 

@@ -9,11 +9,11 @@ mod count;
 mod log;
 mod many;
 mod open;
+mod pool;
 mod raw;
+mod reads;
 mod room;
 mod said;
-mod tickets;
-mod turn;
 
 use std::io::BufReader;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -21,32 +21,32 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use napi::bindgen_prelude::{AsyncTask, Env, Object, Uint8Array, Uint32Array, Unknown};
-use napi::{Error as NapiError, Result, Status, Task};
+use napi::bindgen_prelude::{Env, Object, Uint8Array, Uint32Array, Unknown};
+use napi::{Error as NapiError, Result, Status};
 use napi_derive::napi;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use sublet::{Action, Clock, Error, Host, Options, Principal, Progress, Ref, Request, ResourceType};
+use sublet::{Action, Clock, Error, Host, Principal, Progress, ResourceType};
 
 use crate::count::{NativeClock, exact_text};
-use crate::many::{Answered, Many};
+use crate::many::Answered;
 use crate::open::OptionsForm;
+use crate::pool::{CallKind, NativeCall, NativeReplies, Reply};
 use crate::room::{Rows, Slot};
-use crate::turn::{NativeTurn, Turn};
 
 /// An error as the text that `convert.js` makes a `SubletError` of.
 fn error_text(error: &Error) -> String {
     json!({"code": error.code(), "message": error.to_string(), "help": error.help(), "faults": error.faults()}).to_string()
 }
 
-fn raise(error: &Error) -> NapiError {
-    NapiError::new(Status::GenericFailure, error_text(error))
+fn raise_text(text: String) -> NapiError {
+    NapiError::new(Status::GenericFailure, text)
 }
 
 /// Runs `work`; neither an error nor a panic leaves it but as a `SubletError`.
 fn guarded<T>(work: impl FnOnce() -> std::result::Result<T, Error>) -> Result<T> {
     let done = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(Error::Panic { reason: "a panic in the binding".to_owned() }));
-    done.map_err(|error| raise(&error))
+    done.map_err(|error| raise_text(error_text(&error)))
 }
 
 fn text_of(answer: &impl Serialize) -> std::result::Result<String, Error> {
@@ -62,6 +62,19 @@ fn read<T: for<'a> Deserialize<'a>>(what: &str, given: &str) -> std::result::Res
 #[napi]
 pub struct NativeEngine {
     inner: Arc<sublet::Engine>,
+    /// Whether its last call off the event loop found the store's lock stuck.
+    stuck: Arc<AtomicBool>,
+}
+
+/// An engine with logs waits for them when it is freed: on a thread of its own, so that the event loop does not.
+impl Drop for NativeEngine {
+    fn drop(&mut self) {
+        if self.inner._is_watched() {
+            let engine = Arc::clone(&self.inner);
+            // Without a thread it is freed here.
+            let _ = std::thread::Builder::new().name("sublet-end".to_owned()).spawn(move || engine._close_logs());
+        }
+    }
 }
 
 #[napi]
@@ -71,26 +84,23 @@ impl NativeEngine {
         guarded(|| {
             let form: OptionsForm = read("options", &options)?;
             let clock = clock.map_or(Clock::System, |clock| Clock::Manual(clock.inner.clone()));
-            Ok(Self { inner: Arc::new(sublet::Engine::open(form.options(clock)?)?) })
+            Ok(Self { inner: Arc::new(sublet::Engine::open(form.options(clock)?)?), stuck: Arc::default() })
         })
     }
 
     /// The same off the event loop: a large directory is read from its store.
-    #[napi(ts_return_type = "Promise<NativeEngine>")]
-    pub fn open_async(options: String, clock: Option<&NativeClock>, turn: Option<&NativeTurn>) -> Result<AsyncTask<Opening>> {
-        guarded(|| {
+    #[napi]
+    pub fn start_open(replies: &NativeReplies, id: f64, options: String, clock: Option<&NativeClock>) -> Result<NativeCall> {
+        let options = guarded(|| {
             let form: OptionsForm = read("options", &options)?;
-            let clock = clock.map_or(Clock::System, |clock| Clock::Manual(clock.inner.clone()));
-            Ok(AsyncTask::new(Opening { options: Some(form.options(clock)?), turn: Turn::of(turn) }))
-        })
+            form.options(clock.map_or(Clock::System, |clock| Clock::Manual(clock.inner.clone())))
+        })?;
+        replies.start(id, CallKind::Write, &Arc::default(), Box::new(|| sublet::Engine::open(options).map(|engine| Reply::Engine(Box::new(engine)))))
     }
 
     #[napi]
     pub fn reload(&self, options: String) -> Result<String> {
-        guarded(|| {
-            let mut form: OptionsForm = read("options", &options)?;
-            self.inner.reload(&form.source()).map(|name| name.to_string())
-        })
+        guarded(|| count::reloaded(&self.inner, &options))
     }
 
     #[napi]
@@ -103,37 +113,16 @@ impl NativeEngine {
         guarded(|| Ok(self.inner.revision().to_string()))
     }
 
+    /// Does a verb that reads.
     #[napi]
-    pub fn authorize(&self, request: String) -> Result<String> {
-        guarded(|| exact_text(&self.inner.authorize(&Request::from_json(&request)?)?))
+    pub fn read(&self, verb: String, texts: Vec<String>) -> Result<String> {
+        guarded(|| reads::read_verb(&self.inner, &verb, &texts).unwrap_or_else(|| Err(count::unknown_verb(&verb))))
     }
 
+    /// Whether no other process has changed the directory since this one read it.
     #[napi]
-    pub fn check(&self, request: String) -> Result<bool> {
-        guarded(|| self.inner.check(&Request::from_json(&request)?))
-    }
-
-    #[napi]
-    pub fn explain(&self, request: String) -> Result<String> {
-        guarded(|| {
-            let explanation = self.inner.explain(&Request::from_json(&request)?)?;
-            exact_text(&json!({"explanation": explanation, "text": explanation.to_string()}))
-        })
-    }
-
-    #[napi]
-    pub fn actions(&self, request: String) -> Result<Vec<String>> {
-        guarded(|| {
-            let asked = Request::from_json(&request)?;
-            let names = self.inner.actions(&asked.principal, &asked.resource, &asked.circumstances)?;
-            Ok(names.iter().map(ToString::to_string).collect())
-        })
-    }
-
-    #[napi]
-    pub fn login(&self, host: String, email: String, flow: Option<(String, String)>) -> Result<String> {
-        let flow = flow.as_ref().map(|(kind, name)| (kind.as_str(), name.as_str()).into());
-        guarded(|| exact_text(&self.inner.login(&host, &email, flow)?))
+    pub fn is_current(&self) -> Result<bool> {
+        guarded(|| Ok(self.inner._is_current()))
     }
 
     #[napi]
@@ -155,42 +144,27 @@ impl NativeEngine {
     }
 
     /// The same off the event loop.
-    #[napi(ts_return_type = "Promise<Answered>")]
-    pub fn many_async(
+    #[napi]
+    #[allow(clippy::too_many_arguments, reason = "they cross one by one")]
+    pub fn start_many(
         &self,
+        replies: &NativeReplies,
+        id: f64,
         room: &NativeRoom,
         words: Uint32Array,
         bytes: Uint8Array,
         texts: String,
         bits: bool,
-        turn: Option<&NativeTurn>,
-    ) -> AsyncTask<Many> {
-        AsyncTask::new(Many { engine: Arc::clone(&self.inner), rows: room.rows(words, bytes, texts), bits, turn: Turn::of(turn) })
+    ) -> Result<NativeCall> {
+        let (engine, rows) = (Arc::clone(&self.inner), room.rows(words, bytes, texts));
+        replies.start(id, CallKind::Read, &self.stuck, Box::new(move || many::answers(&engine, &rows, bits).map(Reply::Many)))
     }
 
     /// Reads a file off the event loop.
-    #[napi(ts_return_type = "Promise<string>")]
-    pub fn import_file(&self, path: String, watch: &NativeWatch) -> AsyncTask<ImportFile> {
-        AsyncTask::new(ImportFile { engine: Arc::clone(&self.inner), path, watch: Arc::clone(&watch.inner) })
-    }
-
     #[napi]
-    pub fn export_lines(&self) -> Result<String> {
-        guarded(|| {
-            let mut lines = Vec::new();
-            self.inner.export(&mut lines)?;
-            Ok(String::from_utf8_lossy(&lines).into_owned())
-        })
-    }
-
-    #[napi]
-    pub fn record(&self, kind: String, id: String) -> Result<String> {
-        guarded(|| text_of(&self.inner.record(&Ref::new(kind, id))?))
-    }
-
-    #[napi]
-    pub fn domain_proof(&self, domain: String) -> Result<String> {
-        guarded(|| self.inner.domain_proof(&domain))
+    pub fn start_import(&self, replies: &NativeReplies, id: f64, path: String, watch: &NativeWatch) -> Result<NativeCall> {
+        let (engine, watch) = (Arc::clone(&self.inner), Arc::clone(&watch.inner));
+        replies.start(id, CallKind::Write, &self.stuck, Box::new(move || import_file(&engine, &path, &watch).map(Reply::Text)))
     }
 
     #[napi(js_name = "panic")]
@@ -280,53 +254,13 @@ impl NativeWatch {
     }
 }
 
-/// An import, on a thread of Node's pool.
-pub struct ImportFile {
-    engine: Arc<sublet::Engine>,
-    path: String,
-    watch: Arc<Watch>,
-}
-
-impl Task for ImportFile {
-    type Output = String;
-    type JsValue = String;
-
-    fn compute(&mut self) -> Result<String> {
-        guarded(|| {
-            let file = std::fs::File::open(&self.path).map_err(|why| Error::Stream { reason: format!("{}: {why}", self.path) })?;
-            if self.watch.stop.load(Ordering::Relaxed) {
-                return Err(Error::Cancelled { records: 0 });
-            }
-            let mut tell = |progress| self.watch.tell(progress);
-            self.engine.import(BufReader::new(file), Some(&mut tell)).map(|revision| revision.to_string())
-        })
+fn import_file(engine: &sublet::Engine, path: &str, watch: &Watch) -> std::result::Result<String, Error> {
+    let file = std::fs::File::open(path).map_err(|why| Error::Stream { reason: format!("{path}: {why}") })?;
+    if watch.stop.load(Ordering::Relaxed) {
+        return Err(Error::Cancelled { records: 0 });
     }
-
-    fn resolve(&mut self, _: Env, revision: String) -> Result<String> {
-        Ok(revision)
-    }
-}
-
-/// An engine that is opened on a thread of Node's pool.
-pub struct Opening {
-    options: Option<Options>,
-    turn: Turn,
-}
-
-impl Task for Opening {
-    type Output = sublet::Engine;
-    type JsValue = NativeEngine;
-
-    fn compute(&mut self) -> Result<sublet::Engine> {
-        guarded(|| {
-            self.turn.begin()?;
-            sublet::Engine::open(self.options.take().unwrap_or_default())
-        })
-    }
-
-    fn resolve(&mut self, _: Env, engine: sublet::Engine) -> Result<NativeEngine> {
-        Ok(NativeEngine { inner: Arc::new(engine) })
-    }
+    let mut tell = |progress| watch.tell(progress);
+    engine.import(BufReader::new(file), Some(&mut tell)).map(|revision| revision.to_string())
 }
 
 /// How many rows columns of these lengths make, in the order of `Engine.checkMany`; no length is one value for all rows.

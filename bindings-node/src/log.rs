@@ -2,17 +2,18 @@
 //! `log.js` fetches.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use napi::bindgen_prelude::{AsyncTask, Env, Function, Unknown};
+use napi::Result;
+use napi::bindgen_prelude::{Function, Unknown};
 use napi::threadsafe_function::ThreadsafeFunctionCallMode;
-use napi::{Result, Task};
 use napi_derive::napi;
 use serde::Deserialize;
 use sublet::{Error, EventKind, LogFile, LogHandle, LogOptions, Sink};
 
 use crate::count::exact_text;
+use crate::pool::NativeReplies;
 use crate::{NativeEngine, guarded, read};
 
 #[derive(Deserialize, Default)]
@@ -51,10 +52,27 @@ impl LogForm {
     }
 }
 
+/// A log, and whether it was told to end.
+pub(crate) struct OpenLog {
+    handle: LogHandle,
+    closed: AtomicBool,
+}
+
+impl OpenLog {
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn close(&self, timeout: Duration) -> bool {
+        self.closed.store(true, Ordering::Release);
+        self.handle.close(timeout)
+    }
+}
+
 /// A subscription.
 #[napi]
 pub struct NativeLog {
-    inner: LogHandle,
+    inner: Arc<OpenLog>,
     /// How many events `log.js` works on.
     fetched: AtomicUsize,
 }
@@ -64,7 +82,7 @@ impl NativeEngine {
     /// To a file, or by way of `wake`, which is called on the event loop when there is something to fetch and does not keep
     /// the process alive.
     #[napi]
-    pub fn log(&self, options: String, wake: Option<Function<'_, (), Unknown<'static>>>) -> Result<NativeLog> {
+    pub fn log(&self, replies: &NativeReplies, options: String, wake: Option<Function<'_, (), Unknown<'static>>>) -> Result<NativeLog> {
         let wake = wake.map(|wake| wake.build_threadsafe_function::<()>().weak::<true>().callee_handled::<false>().build()).transpose()?;
         guarded(|| {
             let mut form: LogForm = read("log", &options)?;
@@ -77,7 +95,9 @@ impl NativeEngine {
             });
             let nowhere = || Error::Value { what: "log".to_owned(), reason: "one of `path` and `callback` is needed".to_owned() };
             let sink = form.file().xor(call).ok_or_else(nowhere)?;
-            Ok(NativeLog { inner: self.inner.log(options, sink)?, fetched: AtomicUsize::new(0) })
+            let inner = Arc::new(OpenLog { handle: self.inner.log(options, sink)?, closed: AtomicBool::new(false) });
+            replies.keep_log(&inner);
+            Ok(NativeLog { inner, fetched: AtomicUsize::new(0) })
         })
     }
 
@@ -101,7 +121,7 @@ impl NativeLog {
     #[napi]
     pub fn fetch(&self, most: u32) -> Result<Vec<String>> {
         guarded(|| {
-            let events = self.inner._fetch(most as usize);
+            let events = self.inner.handle._fetch(most as usize);
             self.fetched.store(events.iter().filter(|event| event.kind() != EventKind::Dropped).count(), Ordering::Relaxed);
             events.iter().map(exact_text).collect()
         })
@@ -111,14 +131,14 @@ impl NativeLog {
     #[napi]
     pub fn fetched(&self, failed: u32) -> Result<()> {
         guarded(|| {
-            self.inner._fetched(self.fetched.swap(0, Ordering::Relaxed), failed as usize);
+            self.inner.handle._fetched(self.fetched.swap(0, Ordering::Relaxed), failed as usize);
             Ok(())
         })
     }
 
     #[napi]
     pub fn counts(&self) -> Result<String> {
-        guarded(|| exact_text(&self.inner.counts()))
+        guarded(|| exact_text(&self.inner.handle.counts()))
     }
 
     /// Ends the subscription; the file is waited for so many milliseconds.
@@ -127,29 +147,9 @@ impl NativeLog {
         guarded(|| Ok(self.inner.close(Duration::from_millis(timeout.into()))))
     }
 
-    /// Waits for the file, off the event loop, and ends the subscription if it is to.
-    #[napi(ts_return_type = "Promise<boolean>")]
-    pub fn settle(&self, timeout: u32, close: bool) -> AsyncTask<Settling> {
-        AsyncTask::new(Settling { log: self.inner.clone(), timeout: Duration::from_millis(timeout.into()), close })
-    }
-}
-
-/// A log that is waited for, on a thread of Node's pool.
-pub struct Settling {
-    log: LogHandle,
-    timeout: Duration,
-    close: bool,
-}
-
-impl Task for Settling {
-    type Output = bool;
-    type JsValue = bool;
-
-    fn compute(&mut self) -> Result<bool> {
-        guarded(|| Ok(if self.close { self.log.close(self.timeout) } else { self.log.flush(self.timeout) }))
-    }
-
-    fn resolve(&mut self, _: Env, done: bool) -> Result<bool> {
-        Ok(done)
+    /// Whether all that happened before is delivered to the file; waits so many milliseconds for it.
+    #[napi]
+    pub fn flush(&self, timeout: u32) -> Result<bool> {
+        guarded(|| Ok(self.inner.handle.flush(Duration::from_millis(timeout.into()))))
     }
 }

@@ -1,17 +1,12 @@
-//! Many questions at once, on the caller's thread or on one of Node's pool.
+//! Many questions at once, on the caller's thread or on one of the pool.
 
-use std::sync::Arc;
-
-use napi::bindgen_prelude::{Env, Uint8Array, Uint32Array};
-use napi::{Result, Task};
+use napi::bindgen_prelude::{Uint8Array, Uint32Array};
 use napi_derive::napi;
 use sublet::{Engine, Error};
 
 use crate::count::exact_text;
-use crate::guarded;
 use crate::room::{Batch, Rows};
 use crate::said::Strings;
-use crate::turn::Turn;
 
 /// Answers in few pieces: bits, or decisions as numbers of `strings`.
 #[napi(object)]
@@ -38,7 +33,7 @@ impl From<Answers> for Answered {
     }
 }
 
-fn answers(engine: &Engine, rows: &Rows, bits: bool) -> std::result::Result<Answers, Error> {
+pub(crate) fn answers(engine: &Engine, rows: &Rows, bits: bool) -> std::result::Result<Answers, Error> {
     let batch = Batch::new(rows)?;
     let asked = batch.asked();
     if bits {
@@ -57,28 +52,4 @@ fn answers(engine: &Engine, rows: &Rows, bits: bool) -> std::result::Result<Answ
 
 pub(crate) fn answered(engine: &Engine, rows: &Rows, bits: bool) -> std::result::Result<Answered, Error> {
     answers(engine, rows, bits).map(Into::into)
-}
-
-/// On a thread of Node's pool.
-pub struct Many {
-    pub(crate) engine: Arc<Engine>,
-    pub(crate) rows: Rows,
-    pub(crate) bits: bool,
-    pub(crate) turn: Turn,
-}
-
-impl Task for Many {
-    type Output = Answers;
-    type JsValue = Answered;
-
-    fn compute(&mut self) -> Result<Answers> {
-        guarded(|| {
-            self.turn.begin()?;
-            answers(&self.engine, &self.rows, self.bits)
-        })
-    }
-
-    fn resolve(&mut self, _: Env, answers: Answers) -> Result<Answered> {
-        Ok(answers.into())
-    }
 }

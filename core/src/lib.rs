@@ -83,6 +83,8 @@ pub use request::{Circumstances, IntoAction, Request, Resource};
 pub use stats::{ErrorCount, Series, Stats};
 pub use store::{InspectedCount, Inspection, OperationKind, Verification, inspect, verify_store};
 pub use take::Take;
+#[doc(hidden)]
+pub use wait::_asked_at;
 pub use wait::with_interrupt;
 pub use window::{Calendar, Window, instant_text, parse_instant};
 

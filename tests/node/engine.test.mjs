@@ -41,7 +41,7 @@ test('a bad amount is a typed error', () => {
   }
   for (const amount of [0, 1, 2 ** 53 - 1, 2n ** 53n + 1n, 2n ** 63n - 1n]) {
     const { allowed, quota } = engine.authorize(OWNER, 'campaign.send', CAMPAIGN, { host: HOST, amount });
-    assert.deepEqual([allowed, quota[0].amount], [amount <= quota[0].limit, amount]);
+    assert.deepEqual([allowed, quota[0].amount], [amount <= quota[0].limit, typeof amount === 'bigint' ? String(amount) : amount]);
     assert.equal(engine.check(OWNER, 'campaign.send', CAMPAIGN, { host: HOST, amount }), allowed);
   }
 });
@@ -109,12 +109,12 @@ test('a transaction is all or nothing', async () => {
   const [before, revision] = [engine.exportLines(), engine.revision];
   assert.throws(() => engine.change({ put: [{ type: 'TeamMember', id: 'z', account: 'nowhere', email: 'z@z.example' }] }), code('directory.unknown_account'));
   assert.throws(() => engine.change({ put: [{ type: 'Operator', id: 'z', email: 'z@z.example', more: 1 }] }), code('directory.record'));
-  assert.throws(() => engine.change({ put: [], expectedRevision: revision + 1n }), code('directory.revision'));
+  assert.throws(() => engine.change({ put: [], expectedRevision: revision + 1 }), code('directory.revision'));
   assert.deepEqual([engine.exportLines(), engine.revision], [before, revision]);
-  assert.equal(engine.change({ remove: [['TeamMember', 'hal']] }), revision + 1n);
+  assert.equal(engine.change({ remove: [['TeamMember', 'hal']] }), revision + 1);
   assert.equal(engine.record(['TeamMember', 'hal']), null);
   await assert.rejects(engine.importFile('/does/not/exist'), code('store.stream'));
-  assert.equal(await engine.importFile(path.join(ROOT, 'policies/tests/agency.jsonl')), revision + 2n);
+  assert.equal(await engine.importFile(path.join(ROOT, 'policies/tests/agency.jsonl')), revision + 2);
 });
 
 test('an import tells its progress and can be stopped', async (context) => {
@@ -126,7 +126,7 @@ test('an import tells its progress and can be stopped', async (context) => {
   const engine = opened();
   const seen = [];
   const revision = await engine.importFile(file, { progress: (progress) => void seen.push(progress) });
-  assert.deepEqual(seen.at(-1), { records: 25_000n, bytes: BigInt(statSync(file).size) });
+  assert.deepEqual(seen.at(-1), { records: 25_000, bytes: statSync(file).size });
 
   const reason = new Error('enough');
   for (const signal of [AbortSignal.abort(reason), aborted(reason)]) {
@@ -195,7 +195,7 @@ test('a panic in core is an ordinary error, and the next call answers', () => {
     try { engine._panic(); } catch (error) { console.log(error.name, error.code); }
     console.log(engine.revision);`;
   const done = spawnSync(process.execPath, ['-e', program], { encoding: 'utf8', env: { ...process.env, SUBLET_ALLOW_PANIC: '1' } });
-  assert.deepEqual([done.status, done.stdout.trim().split(/\s+/)], [0, ['SubletError', 'internal.panic', '0n']], done.stderr);
+  assert.deepEqual([done.status, done.stdout.trim().split(/\s+/)], [0, ['SubletError', 'internal.panic', '0']], done.stderr);
   Engine.open()._panic();
 });
 

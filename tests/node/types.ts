@@ -1,12 +1,12 @@
 // The declarations of `index.d.ts`, used as a service would: this file is checked, not run.
-import { Action, Decision, Engine, Host, LogHandle, ManualClock, Principal, ResourceType, SubletError, type Columns, type Count, type Counted, type Event, type HistoryEntry, type Item, type Limit, type Quota, type Request, type Resource, type Route, type Stats } from '../../bindings-node/index.js';
+import { Action, Decision, DeniedError, Engine, Host, LogHandle, ManualClock, Principal, ResourceType, SubletError, type Answer, type Columns, type Count, type Counted, type Event, type HistoryEntry, type Item, type Limit, type Quota, type Request, type Resource, type Route, type Stats } from '../../bindings-node/index.js';
 import { instrument } from '../../bindings-node/opentelemetry.js';
 import { collect } from '../../bindings-node/prometheus.js';
 
 const engine: Engine = Engine.open(null, { validation: 'strict', caps: { nesting: 32 } });
 const campaign: Resource = { type: 'Campaign', id: 'k', account: 'acme', attributes: { tags: ['a', 1n, true] } };
 const decision: Decision = engine.authorize(['Account', 'acme'], 'campaign.send', campaign, { host: 'x.example', amount: 3n });
-const revision: bigint = decision.revision;
+const revision: Count = decision.revision;
 const request: Request = { principal: { type: 'Account', id: 'acme' }, action: ['Action', 'x'], resource: ['Page', 'p'], channel: 'job' };
 const bits: Promise<boolean[]> = engine.checkManyAsync([request]);
 const codes: string[] = engine.authorizeMany([request]).map((found) => found.code);
@@ -19,7 +19,7 @@ try {
 } catch (error) {
   if (error instanceof SubletError) console.log(error.code, error.faults[0]?.place?.line);
 }
-const imported: Promise<bigint> = engine.importFile('a.jsonl', { progress: ({ records }) => records < 10n, signal: AbortSignal.timeout(1000) });
+const imported: Promise<Count> = engine.importFile('a.jsonl', { progress: ({ records }) => Number(records) < 10, signal: AbortSignal.timeout(1000) });
 void imported;
 // @ts-expect-error an amount is no string
 engine.check(['Account', 'acme'], 'campaign.send', campaign, { amount: '3' });
@@ -69,7 +69,7 @@ void shared.then(async (found) => {
   const done: Counted = await found.commitAsync(sent.operation ?? 0, { amount: 1, signal });
   const quotas: readonly Quota[] = await found.usageAsync('acme', { signal });
   const many: Decision[] = await found.batchAsync([{ principal: acme, action: edit, resource: campaign }], { signal });
-  const next: bigint = await found.changeAsync({ put: [] }, { signal });
+  const next: Count = await found.changeAsync({ put: [] }, { signal });
   const listed: [boolean[], Decision[]] = [await found.checkManyAsync([request], { signal }), await found.authorizeManyAsync([request], { signal })];
   const other: Engine = await Engine.openAsync(null, { store: 'memory:', signal });
   console.log(done, quotas, many, next, listed, other, await found.verifyAsync());
@@ -90,3 +90,25 @@ engine.log({ path: 'x', redact: ['email'] });
 collect(engine);
 instrument(engine);
 void [flushed, lost, measured];
+const granted: Decision = engine.authorize(acme, edit, campaign).orThrow();
+const answers: readonly Answer[] = [granted, engine.login('x.example', 'a@b.example'), engine.desk(acme, acme), routed, engine.perform(acme, { do: 'close', account: 'x' }).orThrow()];
+void answers;
+async function later(signal: AbortSignal): Promise<[string, boolean, Count, string]> {
+  const other: Engine = await Engine.cedarAsync({ policies: 'permit (principal, action, resource);' }, { signal });
+  const { code }: Decision = await other.authorizeAsync(acme, edit, campaign, { host: dash, signal });
+  await other.reloadCedarAsync({ policies: 'permit (principal, action, resource);' });
+  const text: string = (await engine.explainAsync(acme, edit, campaign)).text;
+  await events.flush(100, { signal });
+  return [code, await engine.checkAsync(acme, edit, campaign, { host: dash }), await engine.refreshAsync({ signal }), text + (await engine.reloadAsync('policies', { signal }))];
+}
+void later;
+try {
+  granted.orThrow();
+} catch (error) {
+  if (error instanceof DeniedError) console.log(error.code, error.answer);
+}
+const given: bigint = BigInt(taken.quota[0]?.used ?? 0);
+counting.refund(taken.operation ?? 0, { amount: given });
+// @ts-expect-error a count beyond 2^53 is a text: it is no number to calculate with
+const sum: number = taken.quota[0].used + 1;
+void sum;

@@ -138,6 +138,14 @@ impl Engine {
         self.state.load().store.touches_files()
     }
 
+    /// Whether this engine has read the latest version of the directory: a question is answered at once then, without
+    /// reading what another process has changed.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn _is_current(&self) -> bool {
+        self.state.load().is_fresh()
+    }
+
     /// Whether this verb may be done while an event loop waits, for bindings that have one.
     ///
     /// # Errors

@@ -323,7 +323,8 @@ impl Hub {
         }
     }
 
-    /// Ends all subscriptions, waiting at most a little for what is on its way.
+    /// Ends all subscriptions, waiting at most a little for what is on its way: once for all of them. Those that were closed before
+    /// had their time.
     pub(crate) fn close(&self) {
         let open = self.subscriptions.load_full();
         let timeout = if open.iter().any(|one| one.is_given_up()) { Duration::ZERO } else { AT_THE_END };

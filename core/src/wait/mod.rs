@@ -30,6 +30,8 @@ thread_local! {
     /// The deadline of the call that this thread is in: calls inside it share it, so that waits do not add up.
     static DEADLINE: Cell<Option<Instant>> = const { Cell::new(None) };
     static INTERRUPT: Cell<Option<Interrupt>> = const { Cell::new(None) };
+    /// When the host asked for what this thread works on, if it waited for the thread.
+    static ASKED: Cell<Option<Instant>> = const { Cell::new(None) };
 }
 
 /// Runs `work`; while it waits for a store's lock, `check` is called on this thread at least every 50 milliseconds. Once it
@@ -59,6 +61,20 @@ pub fn with_interrupt<T>(check: &dyn Fn() -> bool, work: impl FnOnce() -> T) -> 
     work()
 }
 
+/// Runs `work`, whose waits for a store's lock end as if it had begun at `asked`: for hosts whose calls wait for a thread, so that
+/// the waits of those that queue do not add up.
+#[doc(hidden)]
+pub fn _asked_at<T>(asked: Instant, work: impl FnOnce() -> T) -> T {
+    struct Restore(Option<Instant>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            ASKED.set(self.0);
+        }
+    }
+    let _restore = Restore(ASKED.replace(Some(asked)));
+    work()
+}
+
 fn is_interrupted() -> bool {
     // SAFETY: see `with_interrupt`.
     INTERRUPT.get().is_some_and(|check| unsafe { (*check)() })
@@ -77,8 +93,8 @@ impl WaitBudget {
         if let Some(deadline) = DEADLINE.get() {
             return Self { deadline, is_outermost: false };
         }
-        let now = Instant::now();
-        let deadline = now.checked_add(timeout).unwrap_or(now);
+        let begun = ASKED.get().unwrap_or_else(Instant::now);
+        let deadline = begun.checked_add(timeout).unwrap_or(begun);
         DEADLINE.set(Some(deadline));
         Self { deadline, is_outermost: true }
     }
@@ -144,6 +160,14 @@ mod tests {
         assert!(begun.elapsed() < Duration::from_secs(2));
         assert!(!is_interrupted(), "the interrupt ends with its call");
         setter.join().expect("joins");
+    }
+
+    #[test]
+    fn a_wait_counts_from_the_question() {
+        let asked = Instant::now().checked_sub(Duration::from_secs(1)).expect("an instant");
+        let waited = _asked_at(asked, || WaitBudget::enter(Duration::from_millis(900)).slice());
+        assert_eq!(waited, Err(WaitEnd::TimedOut));
+        assert!(WaitBudget::enter(Duration::from_millis(900)).slice().is_ok());
     }
 
     #[test]

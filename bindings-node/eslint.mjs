@@ -1,0 +1,3 @@
+import found from './eslint.js';
+
+export default found;

@@ -1,0 +1,78 @@
+// What an engine is opened with, as JSON text.
+'use strict';
+
+const { fileURLToPath } = require('node:url');
+const { clock } = require('./clock.js');
+const { entries, json, string } = require('./convert.js');
+const { reading, refused } = require('./errors.js');
+
+const CEDAR = ['policies', 'schema', 'links', 'entities'];
+
+/** Text as it is; anything else as JSON. */
+function textOrJson(what, value) {
+  return typeof value === 'string' ? string(what, value) : JSON.stringify(json(what, value, 4096));
+}
+
+function folder(source) {
+  if (source.protocol !== 'file:') throw refused('policies', 'a URL of a folder begins with file:');
+  return string('policies', fileURLToPath(source));
+}
+
+/** The parts that say where policies are. */
+function source(given) {
+  if (given === undefined || given === null) return [];
+  if (typeof given === 'string') return [`"folder":${string('policies', given)}`];
+  if (given instanceof URL) return [`"folder":${folder(given)}`];
+  const files = entries('policies', given).map(([name, text]) => `[${string('policies', name)},${string('policies', text)}]`);
+  return [`"files":[${files.join(',')}]`];
+}
+
+/** The parts of a plain Cedar program, and the other fields. */
+function cedar(given) {
+  const fields = new Map(entries('program', given));
+  const parts = [];
+  for (const name of CEDAR) {
+    const value = fields.get(name);
+    fields.delete(name);
+    if (value !== undefined && value !== null) parts.push(`"${name}":${textOrJson(name, value)}`);
+  }
+  const validate = fields.get('validateRequests');
+  fields.delete('validateRequests');
+  if (validate !== undefined && validate !== null) {
+    if (typeof validate !== 'boolean') throw refused('validateRequests', 'a boolean is needed');
+    parts.push(`"validateRequests":${validate}`);
+  }
+  return [[`"cedar":{${parts.join(',')}}`], [...fields]];
+}
+
+/** The text of policies and options, and the clock. */
+function whole(parts, options) {
+  let time;
+  for (const [key, value] of options) {
+    switch (key) {
+      case 'clock':
+        time = clock(value);
+        break;
+      case 'store':
+      case 'validation':
+        parts.push(`"${key}":${string(key, value)}`);
+        break;
+      case 'caps':
+        parts.push(`"caps":${json('caps', value)}`);
+        break;
+      default:
+        throw refused('options', `no option \`${key}\``);
+    }
+  }
+  return { text: `{${parts.join(',')}}`, time };
+}
+
+/** What `Engine.open` is given. */
+const opening = (policies, more = {}) => reading(() => whole(source(policies), entries('options', more)));
+/** What `Engine.cedar` is given. */
+const openingCedar = (given) => reading(() => whole(...cedar(given)));
+/** What `reload` is given, and `reloadCedar`. */
+const reloading = (policies) => reading(() => `{${source(policies).join(',')}}`);
+const reloadingCedar = (given) => openingCedar(given).text;
+
+module.exports = { opening, openingCedar, reloading, reloadingCedar };
