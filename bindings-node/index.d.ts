@@ -319,6 +319,7 @@ export interface BundleInfo {
   readonly policies: readonly { readonly id: string; readonly effect: 'permit' | 'forbid'; readonly code: string | null; readonly place: readonly [string, number] | null }[];
   readonly actions: readonly string[];
   readonly features: readonly (readonly [name: string, words: string])[];
+  /** Every code that an answer can carry: in `code`, `publicCode` and `logCode`, and the words of `advice`. */
   readonly codes: readonly string[];
   /** The policies that are not compiled and so answered by Cedar itself, slower, each with why. */
   readonly fallback: readonly { readonly policy: string; readonly why: string }[];

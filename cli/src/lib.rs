@@ -59,6 +59,12 @@ enum Command {
         /// Lists the policies in gate order.
         #[arg(long, short)]
         verbose: bool,
+        /// Says whether the bundle takes this directory of JSON lines, as `import` and `reload` would.
+        #[arg(long)]
+        directory: Option<PathBuf>,
+        /// Says whether the bundle takes the directory of this store, as `open` and `reload` would.
+        #[arg(long)]
+        store: Option<String>,
     },
     /// Runs the cases beside the policies.
     Test {
@@ -98,7 +104,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, out: &mut dyn Write, e
     };
     let json = arguments.format == Format::Json;
     let done = match arguments.command {
-        Command::Check { bundle, validation, verbose } => check(bundle, validation, verbose, json, out),
+        Command::Check { bundle, validation, verbose, directory, store } => check(bundle, validation, verbose, &Records { directory, store }, json, out),
         Command::Test { bundle, cases, verbose } => test(bundle, cases, verbose, json, out),
         Command::Explain { bundle, directory, request } => explain(bundle, &directory, &request, json, out),
         Command::Store(verb) => store::run(verb, json, out, err),
@@ -161,13 +167,32 @@ fn open(bundle: Option<PathBuf>, validation: Validation) -> Result<Engine, Error
     Engine::open(Options { policies: source(bundle), validation, ..Options::default() })
 }
 
-fn check(bundle: Option<PathBuf>, validation: Strictness, verbose: bool, json: bool, out: &mut dyn Write) -> Result<i32, Failure> {
+/// Records that a bundle is checked against.
+struct Records {
+    directory: Option<PathBuf>,
+    store: Option<String>,
+}
+
+/// Opens the bundle over the records: the directory's, in memory, and the store's.
+fn open_over(bundle: Option<PathBuf>, validation: Validation, records: &Records) -> Result<Engine, Failure> {
+    let engine = open(bundle.clone(), validation)?;
+    if let Some(path) = &records.directory {
+        let file = std::fs::File::open(path).map_err(|why| Failure::Words(format!("{}: {why}", path.display())))?;
+        engine.import(std::io::BufReader::new(file), None)?;
+    }
+    match &records.store {
+        Some(store) => Ok(Engine::open(Options { policies: source(bundle), validation, store: store::there(store), ..Options::default() })?),
+        None => Ok(engine),
+    }
+}
+
+fn check(bundle: Option<PathBuf>, validation: Strictness, verbose: bool, records: &Records, json: bool, out: &mut dyn Write) -> Result<i32, Failure> {
     let validation = match validation {
         Strictness::Strict => Validation::Strict,
         Strictness::Errors => Validation::Errors,
         Strictness::Off => Validation::Off,
     };
-    let info = open(bundle, validation)?.bundle();
+    let info = open_over(bundle, validation, records)?.bundle();
     if json {
         writeln!(out, "{}", json!({"ok": true, "bundle": info}))?;
         return Ok(OK);

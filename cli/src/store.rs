@@ -82,7 +82,7 @@ fn open(store: &str, bundle: Option<PathBuf>) -> Result<Engine, Failure> {
 }
 
 /// The store, which is not made: a path that is mistyped is to be told.
-fn there(store: &str) -> String {
+pub(crate) fn there(store: &str) -> String {
     let sign = if store.contains('?') { '&' } else { '?' };
     if store.starts_with("sqlite:") { format!("{store}{sign}create=no") } else { store.to_owned() }
 }

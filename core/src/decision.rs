@@ -238,7 +238,7 @@ pub struct BundleInfo {
     pub actions: Vec<Arc<str>>,
     /// Features in words.
     pub features: Vec<(Arc<str>, Arc<str>)>,
-    /// Every code that a decision of this bundle can carry.
+    /// Every code that an answer of this bundle can carry: in `code`, `public_code` and `log_code`, and the words of `advice`.
     pub codes: Vec<Arc<str>>,
     /// The policies that are not compiled and so answered by Cedar itself, slower, each with why.
     pub fallback: Vec<Fallback>,

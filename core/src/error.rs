@@ -383,7 +383,8 @@ errors! {
 /// Codes of faults in a bundle, with help.
 const FAULT_TABLE: &[(&str, &str)] = &[
     ("bundle.not_found", "the bundle is a folder with `sublet.cedarschema`, or a set of texts"),
-    ("bundle.unreadable", "bundle files are UTF-8 text"),
+    ("bundle.unreadable", "bundle files are regular files of UTF-8 text"),
+    ("bundle.outside", "put the file itself into the bundle's folder, or link to a file of the folder"),
     ("bundle.too_large", "split the file, or raise the cap at `open`"),
     ("bundle.too_deep", "take the expression apart, or raise the cap at `open`"),
     ("bundle.syntax", "see the Cedar language reference"),

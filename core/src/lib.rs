@@ -6,6 +6,7 @@
 
 mod access_level;
 mod account;
+mod answer_code;
 mod billing;
 mod caps;
 mod catalog;

@@ -90,6 +90,10 @@ fn every_rule_and_every_code_has_its_cases_or_says_where_it_is_shown() {
     for code in opened().bundle().codes.iter().filter(|code| !codes.contains(code.as_ref()) && !elsewhere.contains(code.as_ref())) {
         lacking.push(format!("code {code} of the bundle has no case"));
     }
+    let listed: BTreeSet<String> = opened().bundle().codes.iter().map(|code| code.to_string()).collect();
+    for code in codes.iter().filter(|code| !listed.contains(*code)) {
+        lacking.push(format!("code {code} of a case is not in `bundle().codes`"));
+    }
     assert!(lacking.is_empty(), "{}", lacking.join("\n"));
 }
 

@@ -44,6 +44,8 @@ fn changed(random: &mut Random, record: &Value) -> Option<Value> {
         ("TeamMember", 0) => ("confirmed", json!(random.below(4) > 0)),
         ("TeamMember", _) => ("grants", features[random.below(features.len())].clone()),
         ("AccessLevel", _) => ("features", features[random.below(features.len())].clone()),
+        ("Package", 0) => ("whitelabel", json!(random.below(3) > 0)),
+        ("Package", _) => ("features", features[random.below(features.len())].clone()),
         ("Domain", _) => ("state", json!(["pending", "verified", "quarantined"][random.below(3)])),
         _ => return None,
     };

@@ -44,25 +44,30 @@ impl Directory {
         Ok(())
     }
 
-    /// What the directory names that a new bundle does not declare (at most 20 reasons). A level that is gone is
-    /// allowed: its accounts have no features.
-    pub(crate) fn recheck(&self, catalog: &Catalog, old: &Catalog, names: &impl Names) -> Result<(), Vec<String>> {
-        let declared = self.declare(catalog, old, names, false).map_err(|error| vec![error.to_string()])?;
-        let check = Check { after: &declared, before: self, catalog, names, anew: true };
-        let mut reasons = Vec::new();
-        for key in declared.keys_in_order() {
-            if let Err(error) = check.record(key) {
-                reasons.push(error.to_string());
-                if reasons.len() == 20 {
-                    break;
-                }
-            }
-        }
-        if reasons.is_empty() { Ok(()) } else { Err(reasons) }
+    /// Why this directory does not fit a bundle, at most [`MAX_REASONS`] of them: each is what a process that opens the same
+    /// records with that bundle is told. `old` is the catalog that the directory was read with.
+    pub(crate) fn misfits(&self, catalog: &Catalog, old: &Catalog, names: &impl Names) -> Vec<String> {
+        let declared = match self.declare(catalog, old, names, false) {
+            Ok(declared) => declared,
+            Err(error) => return vec![error.to_string()],
+        };
+        let nothing = Self::default();
+        let check = Check::of_all(&declared, &nothing, catalog, names);
+        let faults = declared.keys_in_order().filter_map(|key| check.record(key).err());
+        faults.take(MAX_REASONS).map(|error| error.to_string()).collect()
     }
 }
 
-impl<N: Names> Check<'_, N> {
+/// How many reasons one refusal names.
+const MAX_REASONS: usize = 20;
+
+impl<'a, N: Names> Check<'a, N> {
+    /// The check of a whole directory and a bundle, whatever was there before: the one verdict of `open`, `import`, `reload`
+    /// and the command.
+    pub(super) fn of_all(after: &'a Directory, nothing: &'a Directory, catalog: &'a Catalog, names: &'a N) -> Self {
+        Self { after, before: nothing, catalog, names, anew: true }
+    }
+
     /// Whether these records, sorted by type, keep every invariant; else the fault of the first by type and id.
     pub(super) fn all(&self, keys: impl Iterator<Item = Key>) -> Result<(), Error> {
         let mut first: Option<(Key, Error)> = None;

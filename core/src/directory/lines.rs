@@ -83,7 +83,8 @@ impl<'a, N: Names> Loading<'a, N> {
             next.referrers.change(key, next.hot.targets(key), named);
         }
         next.check_logins(self.suspects.into_iter(), |_| true)?;
-        Check { after: next, before: &before, catalog, names: self.names, anew: false }.all(next.hot.own())?;
+        // Attributes were asked of the schema line by line.
+        Check { anew: false, ..Check::of_all(next, &before, catalog, self.names) }.all(next.hot.own())?;
         next.hot.settle();
         next.named();
         Ok(self.directory)

@@ -221,7 +221,7 @@ impl State {
 
     pub(super) fn decide(&self, acting: Option<Acting<'_>>, asked: &Asked) -> Result<Decision, Error> {
         let verdict = match asked {
-            Asked::Answered(code) => Verdict { allowed: false, code: Arc::from(*code), policies: Vec::new(), warnings: Vec::new(), errors: Vec::new() },
+            Asked::Answered(code) => Verdict { allowed: false, code: (*code).into(), policies: Vec::new(), warnings: Vec::new(), errors: Vec::new() },
             Asked::Cedar(question) => self.loaded.rules().judge(&question.request, &question.entities)?,
         };
         Ok(self.decision(acting, &verdict))

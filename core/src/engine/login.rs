@@ -5,15 +5,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{Engine, State, guard};
+use crate::answer_code::AnswerCode;
 use crate::decision::{Decision, Login, LoginHosts};
 use crate::directory::{Key, Kind, LoginShape, NONE, Realm};
 use crate::policy::Asked as Judged;
 use crate::{Does, Error, Ref, Request};
 
-/// Public code of every refusal, so that a caller cannot find out which logins exist (D7).
-const LOGIN_REFUSED: &str = "login_refused";
-/// Code for a login that there is not.
-const PRINCIPAL_UNKNOWN: &str = "principal_unknown";
 /// Domains that one call of `login_hosts` asks the policies about.
 const MAX_LOGIN_HOSTS: usize = 50;
 
@@ -116,8 +113,8 @@ impl State {
         let allowed = served.is_some() && decision.as_ref().is_some_and(|decision| decision.allowed);
         // A login of another realm that might come in here is no login of this host.
         let code = decision.as_ref().filter(|decision| allowed || !decision.allowed).map(|decision| Arc::clone(&decision.code));
-        let log_code = code.unwrap_or_else(|| Arc::from(PRINCIPAL_UNKNOWN));
-        let public_code = if allowed { Arc::clone(&log_code) } else { Arc::from(LOGIN_REFUSED) };
+        let log_code = code.unwrap_or_else(|| AnswerCode::PrincipalUnknown.into());
+        let public_code = if allowed { Arc::clone(&log_code) } else { AnswerCode::LoginRefused.into() };
         let principal = served.map(|(_, login)| self.directory.reference(*login));
         Ok(Login { allowed, public_code, log_code, principal, decision: decision.filter(|_| served.is_some()) })
     }
@@ -174,7 +171,7 @@ impl State {
     fn login_hosts(&self, flow: &Flow<'_>, principal: &Ref, host: Option<&str>, after: &str) -> Result<LoginHosts, Error> {
         let login = self.directory.login_key(principal).filter(|login| flow.types.contains(login.kind().name()));
         let Some(login) = login else {
-            let decision = self.decide(None, &Judged::Answered(PRINCIPAL_UNKNOWN))?;
+            let decision = self.decide(None, &Judged::Answered(AnswerCode::PrincipalUnknown))?;
             return Ok(LoginHosts { code: Arc::clone(&decision.code), hosts: Vec::new(), next: None, decision });
         };
         let decision = self.ask_login(&flow.action, login, host)?;

@@ -29,6 +29,7 @@ pub use self::perform::Performed;
 use self::shared::Watch;
 use self::turn::Turn;
 use self::versions::Versions;
+use crate::answer_code::AnswerCode;
 use crate::catalog::Catalog;
 use crate::decision::{BundleInfo, PolicyInfo};
 use crate::directory::Directory;
@@ -180,24 +181,21 @@ impl Engine {
     }
 }
 
-/// Walks the directory only if the new bundle lacks something, or has something else under the same name.
+/// Whether a process that opens with the new bundle takes the directory. Walks it only if the new bundle lacks something, or
+/// has something else under the same name.
 fn check_in_use(directory: &Directory, bundle: &Bundle, before: &Bundle) -> Result<(), Error> {
     if bundle.offers_all_of(before) {
         return Ok(());
     }
-    let reasons = directory.recheck(&bundle.catalog, &before.catalog, bundle).err().unwrap_or_default();
+    let reasons = directory.misfits(&bundle.catalog, &before.catalog, bundle);
     Faults::into_result(reasons.into_iter().map(|reason| policy::placeless("bundle.in_use", reason)).collect())
 }
 
-/// Codes that the engine itself gives, beside those of the policies.
-const OWN_CODES: [&str; 3] = ["ok", "policy_error", "not_permitted"];
-const LOOKUP_CODES: [&str; 3] = ["principal_unknown", "account_unknown", "login_refused"];
-
+/// Every code and word of advice that an answer can have.
 fn codes(rules: &Rules, tenancy: bool) -> Vec<Arc<str>> {
-    let mut codes: Vec<Arc<str>> = OWN_CODES.iter().map(|code| Arc::from(*code)).collect();
-    codes.extend(LOOKUP_CODES.iter().filter(|_| tenancy).map(|code| Arc::from(*code)));
-    codes.extend(rules.list.iter().filter_map(|rule| rule.code.clone()));
-    codes.extend(rules.list.iter().filter(|rule| rule.code.is_none() && rule.role == policy::Role::Forbid).map(|_| Arc::from(policy::FORBIDDEN)));
+    let own: &[AnswerCode] = if tenancy { &AnswerCode::TENANCY } else { &AnswerCode::PLAIN };
+    let of_rules = rules.list.iter().flat_map(|rule| rule.code.iter().chain(&rule.advice));
+    let mut codes: Vec<Arc<str>> = own.iter().map(|code| (*code).into()).chain(of_rules.cloned()).collect();
     codes.sort();
     codes.dedup();
     codes

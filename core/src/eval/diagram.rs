@@ -16,7 +16,7 @@ pub(crate) const ALWAYS: Diagram = 1;
 pub(crate) struct TooLarge;
 
 /// Conditions of this many variables at the most.
-pub(crate) const VARIABLES: u16 = 256;
+pub(crate) const VARIABLES: u16 = 320;
 /// Nodes of one set of conditions at the most.
 const NODES: usize = 20_000;
 
@@ -210,6 +210,8 @@ impl Plan {
         }
         let mut at = self.start;
         while at > 1 {
+            #[cfg(test)]
+            super::count_steps(1);
             let step = self.steps.get(usize::from(at).wrapping_sub(2))?;
             let set = match step.variable.checked_sub(64) {
                 None => bits >> step.variable & 1 == 1,

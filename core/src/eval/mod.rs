@@ -12,12 +12,16 @@ mod ops;
 mod reach;
 mod run;
 mod space;
+#[cfg(test)]
+mod steps;
 mod value;
 
 pub(crate) use self::code::{Arithmetic, Compare, Load, Mark, Op, Program, Unary};
 pub(crate) use self::diagram::{ALWAYS, Diagram, Diagrams, NEVER, Plan, TooLarge};
 pub(crate) use self::intern::Interner;
 pub(crate) use self::reach::{Reach, Watch};
-pub(crate) use self::run::{Outcome, World, run, run_watched};
+pub(crate) use self::run::{Outcome, World, run, run_one, run_watched};
 pub(crate) use self::space::{Constructed, Guest, Pool, Scratch, Space, TEMPORARY};
+#[cfg(test)]
+pub(crate) use self::steps::{count_steps, steps_of};
 pub(crate) use self::value::{Ip, KIND_SHIFT, Own, Value, flags};

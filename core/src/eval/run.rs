@@ -53,6 +53,8 @@ pub(crate) fn run_watched<W: World, T: Watch>(
     frame.clear();
     frame.extend_from_slice(roots);
     frame.extend_from_slice(&program.constants);
+    #[cfg(test)]
+    super::count_steps(roots.len().saturating_add(program.constants.len()).saturating_add(program.loads.len()));
     for load in &program.loads {
         let from = frame.get(usize::from(load.from)).copied().unwrap_or(Value::Poison);
         watch.enter(load.from, from);
@@ -74,6 +76,22 @@ pub(crate) fn run_watched<W: World, T: Watch>(
     }
     let frame = machine.frame;
     space.scratch.frame = frame;
+}
+
+/// How the one policy of a program stands to the roots.
+pub(crate) fn run_one<W: World>(
+    program: &Program,
+    roots: &[Value],
+    world: &W,
+    space: &mut Space<'_>,
+    construct: fn(Unary, &str) -> Option<Constructed>,
+) -> Option<Outcome> {
+    let mut outcome = None;
+    run(program, roots, world, space, construct, |_, found| {
+        outcome = Some(found);
+        false
+    });
+    outcome
 }
 
 struct Machine<'a, 'b, W, T> {
@@ -128,6 +146,8 @@ impl<W: World, T: Watch> Machine<'_, '_, W, T> {
         let mut at = start;
         loop {
             let op = *self.program.code.get(at)?;
+            #[cfg(test)]
+            super::count_steps(1);
             let (yes, no, held) = match op {
                 Op::End(applies) => return Some(applies),
                 Op::Fail => return None,

@@ -52,6 +52,11 @@ impl Pool {
         self.texts.find(text)
     }
 
+    /// The text of that number.
+    pub(crate) fn text_of(&self, number: u32) -> Option<&str> {
+        self.texts.get(number)
+    }
+
     /// The set of these values.
     pub(crate) fn set(&mut self, mut items: Vec<Value>) -> Value {
         items.sort_unstable();

@@ -6,6 +6,7 @@ use cedar_policy::{AuthorizationError, Authorizer, Decision as Cedar, Entities, 
 
 use super::question::Question;
 use super::rules::{Role, Rules};
+use crate::answer_code::AnswerCode;
 use crate::{Error, stack};
 
 /// Cedar's answer with its name. Positions are those in [`Rules::list`].
@@ -37,9 +38,6 @@ pub(super) struct Found {
     pub(super) holding: Vec<usize>,
     pub(super) erring: Vec<(usize, String)>,
 }
-
-/// The code of a denial by a `forbid` without `@code` (plain Cedar only: a bundle's forbids all have one).
-pub(crate) const FORBIDDEN: &str = "forbidden";
 
 impl Rules {
     /// A verdict as it is told, save its errors.
@@ -108,13 +106,13 @@ impl Rules {
     /// have allowed (E2): a policy that errs never renames a denial.
     pub(crate) fn name(&self, determining: &[usize], erred: bool, permitted: impl FnOnce() -> bool) -> Arc<str> {
         let first = determining.first().and_then(|at| Some((*at, self.list.get(*at)?)));
-        let Some((at, rule)) = first else { return Arc::from("not_permitted") };
+        let Some((at, rule)) = first else { return AnswerCode::NotPermitted.into() };
         if rule.role == Role::Permit {
-            return Arc::from(if erred { "policy_error" } else { "ok" });
+            return if erred { AnswerCode::PolicyError } else { AnswerCode::Ok }.into();
         }
         if self.last_permit.is_some_and(|last| at > last) && !permitted() {
-            return Arc::from("not_permitted");
+            return AnswerCode::NotPermitted.into();
         }
-        rule.code.clone().unwrap_or_else(|| Arc::from(FORBIDDEN))
+        rule.code.clone().unwrap_or_else(|| AnswerCode::Forbidden.into())
     }
 }

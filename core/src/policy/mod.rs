@@ -25,7 +25,7 @@ mod values;
 use std::sync::Arc;
 
 pub(crate) use self::bundle::Bundle;
-pub(crate) use self::judge::{Answer, FORBIDDEN, Verdict};
+pub(crate) use self::judge::{Answer, Verdict};
 pub(crate) use self::plain::Plain;
 pub use self::plain::Program;
 pub(crate) use self::question::Asked;

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::tenancy::{Metered, Silence, Single};
 use super::{Answer, Bundle, Fast, Kind, Loaded, Plain, Verdict};
+use crate::answer_code::AnswerCode;
 use crate::directory::Directory;
 use crate::id::{MAX_ID_BYTES, check_id};
 use crate::limit::QuotaFacts;
@@ -17,7 +18,7 @@ use crate::{Error, Ref, Request, Resource, json as checked, stack};
 /// What there is to ask Cedar, or a denial that a failed look-up already gives (E1).
 #[derive(Debug)]
 pub(crate) enum Asked {
-    Answered(&'static str),
+    Answered(AnswerCode),
     Cedar(Box<Question>),
 }
 
@@ -180,7 +181,7 @@ impl Bundle {
             return Err(Error::ActionResource { action: request.action.id().to_owned(), resource_type: crate::id::short(kind) });
         }
         if !action.principals.contains(request.principal.kind()) {
-            return Ok(Asked::Answered("not_permitted"));
+            return Ok(Asked::Answered(AnswerCode::NotPermitted));
         }
         let action_uid = uid(&request.action)?;
         let mut context_fields = request.circumstances.context.clone();
@@ -200,7 +201,7 @@ impl Bundle {
     }
 
     /// Malformed ids are errors; ids that nobody has are denials, named in E1's order.
-    fn look_up(&self, request: &Request, directory: &Directory) -> Result<Option<&'static str>, Error> {
+    fn look_up(&self, request: &Request, directory: &Directory) -> Result<Option<AnswerCode>, Error> {
         let with = &request.circumstances;
         check_id("principal", request.principal.id())?;
         check_id("resource", request.resource.uid.id())?;
@@ -220,13 +221,13 @@ impl Bundle {
             return Err(Error::DirectoryResource { resource: request.resource.uid.to_string() });
         }
         if std::iter::once(&request.principal).chain(&with.actor).any(|login| !super::facts::is_login_type(login.kind()) || !directory.has(login)) {
-            return Ok(Some("principal_unknown"));
+            return Ok(Some(AnswerCode::PrincipalUnknown));
         }
         if kept && !directory.has(&request.resource.uid) {
-            return Ok(Some(if request.resource.uid.kind() == "Account" { "account_unknown" } else { "resource_unknown" }));
+            return Ok(Some(if request.resource.uid.kind() == "Account" { AnswerCode::AccountUnknown } else { AnswerCode::ResourceUnknown }));
         }
         if request.resource.account.as_deref().is_some_and(|account| directory.hot().accounts.find(account).is_none()) {
-            return Ok(Some("account_unknown"));
+            return Ok(Some(AnswerCode::AccountUnknown));
         }
         Ok(None)
     }

@@ -149,6 +149,7 @@ fn too_large(name: &str, bytes: u64, caps: &Caps) -> Fault {
 fn read_folder(folder: &Path, caps: &Caps) -> Result<Vec<File>, Error> {
     let unreadable = |name: &str, why: &dyn std::fmt::Display| placeless("bundle.unreadable", format!("`{name}` cannot be read: {why}"));
     let entries = std::fs::read_dir(folder).map_err(|why| placeless("bundle.not_found", format!("folder `{}` cannot be read: {why}", folder.display())))?;
+    let inside = std::fs::canonicalize(folder).map_err(|why| placeless("bundle.not_found", format!("folder `{}` cannot be read: {why}", folder.display())))?;
     let (mut files, mut faults) = (Vec::new(), Vec::new());
     for entry in entries {
         let path = match entry {
@@ -163,7 +164,13 @@ fn read_folder(folder: &Path, caps: &Caps) -> Result<Vec<File>, Error> {
         if !wanted || name.starts_with('.') || path.is_dir() {
             continue;
         }
-        match read_file(&path, caps) {
+        // A link may lead to another file of the folder, and nowhere else: what it leads to is read by its own path.
+        let found = std::fs::canonicalize(&path);
+        if found.as_ref().is_ok_and(|found| !found.starts_with(&inside)) {
+            faults.push(placeless("bundle.outside", format!("`{name}` is a link that leaves the bundle's folder")));
+            continue;
+        }
+        match found.and_then(|found| read_file(&found, caps)) {
             Ok(Some(text)) => files.push(File { name, text }),
             Ok(None) => faults.push(too_large(&name, std::fs::metadata(&path).map_or(0, |found| found.len()), caps)),
             Err(why) => faults.push(unreadable(&name, &why)),
@@ -176,6 +183,10 @@ fn read_folder(folder: &Path, caps: &Caps) -> Result<Vec<File>, Error> {
 /// The text of a file, or nothing when it is larger than the cap: a file may grow while it is read.
 fn read_file(path: &Path, caps: &Caps) -> std::io::Result<Option<String>> {
     use std::io::Read;
+    // A pipe or a device would never end, or never begin.
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(std::io::Error::other("it is no regular file"));
+    }
     let mut bytes = Vec::new();
     let cap = u64::try_from(caps.file_bytes).unwrap_or(u64::MAX);
     std::fs::File::open(path)?.take(cap.saturating_add(1)).read_to_end(&mut bytes)?;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::answer::{Counted, MemberQuota, Quota, Recorded, answered, remaining};
 use super::{Allowance, Line, Subject};
+use crate::answer_code::AnswerCode;
 use crate::catalog::MeterKind;
 use crate::limit::{Count, Limit, QuotaFacts};
 use crate::store::{Bucket, Keep, Ledger, New, OperationKind, Part, Whose};
@@ -251,7 +252,7 @@ fn decided(placed: &[Placed<'_>], amount: Option<i64>, taking: Taking, decide: D
         let wanted = placed.change(amount.unwrap_or(placed.line.amount), taking).max(0);
         let mut decision = decide(Some(&placed.facts(wanted)))?;
         if decision.allowed && !placed.has_room(wanted) {
-            decision = Decision { allowed: false, code: Arc::from("quota_exceeded"), policies: Arc::from([]), advice: Vec::new(), ..decision };
+            decision = Decision { allowed: false, code: AnswerCode::QuotaExceeded.into(), policies: Arc::from([]), advice: Vec::new(), ..decision };
         }
         if !decision.allowed {
             return Ok(decision);

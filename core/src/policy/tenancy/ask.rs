@@ -1,11 +1,11 @@
 //! A question before its program: names become numbers once, and what is asked most becomes bits.
 
-use super::bits::{Session, is_client};
+use super::bits::is_client;
 use super::programs::{ActionEntry, Alone, Entry, Programs, Sessions};
 use super::words::{self, entity, parts};
 use crate::ResourceType;
 use crate::directory::{AccountRow, Directory, Hot, MemberRow, NONE};
-use crate::eval::{Outcome, Program, Value, run};
+use crate::eval::{Outcome, Program, Value, run, run_one};
 use crate::host;
 use crate::id::{is_id, same};
 use crate::limit::QuotaFacts;
@@ -244,38 +244,17 @@ impl Programs {
         if question.with.is_some() || question.resource.more.is_some() || found.action.context || found.quota.is_some() {
             return None;
         }
-        let hot = directory.hot();
-        let domain = *hot.domains.row(domain_of(directory, question.host?, found.host)?)?;
-        let Found { principal: login, account, member, on, .. } = *found;
-        let client = is_client(&account);
-        let sessions = found.entry.session.get(usize::from(client))?;
-        let plan = found.entry.ready.filter(|_| found.is_plain()).and_then(|place| self.ready.planned(place, client)).map(|planned| &planned.plan);
-        let allowed = plan.and_then(|plan| {
-            let bits = Session { login, account, member, domain, feature: found.action.feature_place }.bits(hot) | on.bits(login);
-            plan.holds(bits, |asked| self.other(sessions, asked, question, directory, found))
-        });
-        Some((sessions, allowed))
+        let domain = domain_of(directory, question.host?, found.host)?;
+        let sessions = found.entry.session.get(usize::from(is_client(&found.account)))?;
+        let place = found.entry.ready.filter(|_| found.is_plain());
+        Some((sessions, place.and_then(|place| self.planned_of(place, found, domain, question, directory))))
     }
 
-    /// [`Programs::other`], of a question that was not found in whole yet.
+    /// How a condition that is no fact of a record stands to a request.
     #[cold]
-    pub(super) fn other_of(&self, client: bool, asked: u16, question: &Question<'_>, directory: &Directory) -> Option<bool> {
-        let found = self.find(question, directory)?;
-        self.other(found.entry.session.get(usize::from(client))?, asked, question, directory, &found)
-    }
-
-    /// Whether a condition that is no bit holds, or errs.
-    #[cold]
-    fn other(&self, sessions: &Sessions, asked: u16, question: &Question<'_>, directory: &Directory, found: &Found<'_>) -> Option<bool> {
-        let program = sessions.others.get(usize::from(asked >> 1))?;
-        let mut outcome = None;
-        self.with_roots(question, directory, found, |roots, tenants, space| {
-            run(program, roots, tenants, space, construct, |_, found| {
-                outcome = Some(found);
-                true
-            });
-        })?;
-        Some(outcome? == if asked & 1 == 0 { Outcome::Applies } else { Outcome::Errs })
+    pub(super) fn other(&self, sessions: &Sessions, at: u16, question: &Question<'_>, directory: &Directory, found: &Found<'_>) -> Option<Outcome> {
+        let program = sessions.others.get(usize::from(at))?;
+        self.with_roots(question, directory, found, |roots, tenants, space| run_one(program, roots, tenants, space, construct))?
     }
 
     /// Tells `each` how each policy stands to the request: those of the programs, and those about its records alone.

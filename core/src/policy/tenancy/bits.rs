@@ -27,7 +27,13 @@ pub(super) const RESOURCE_IS_ACCOUNT: u32 = MEMBER_EXISTS + 10;
 pub(super) const RESOURCE_IS_MEMBER: u32 = MEMBER_EXISTS + 11;
 pub(super) const RESOURCES_ACCOUNT_IS_ACCOUNT: u32 = MEMBER_EXISTS + 12;
 pub(super) const RESOURCES_OWNER_IS_ACCOUNT: u32 = MEMBER_EXISTS + 13;
-const _: () = assert!(RESOURCES_OWNER_IS_ACCOUNT < 64);
+/// The account that owns the domain.
+pub(super) const DOMAIN_OWNER: u32 = MEMBER_EXISTS + 14;
+/// The package of the account that owns the domain: three bits, as those of the account's own.
+pub(super) const DOMAIN_OWNERS_PACKAGE_EXISTS: u32 = DOMAIN_OWNER + account_bit::COUNT;
+pub(super) const DOMAIN_OWNERS_WHITELABEL: u32 = DOMAIN_OWNERS_PACKAGE_EXISTS + (WHITELABEL - PACKAGE_EXISTS);
+pub(super) const DOMAIN_OWNERS_PACKAGE_FEATURE: u32 = DOMAIN_OWNERS_PACKAGE_EXISTS + (PACKAGE_FEATURE - PACKAGE_EXISTS);
+const _: () = assert!(DOMAIN_OWNERS_PACKAGE_FEATURE < 64);
 
 /// What a session's bits are gathered from.
 pub(super) struct Session {
@@ -60,25 +66,42 @@ impl Session {
         let mut bits = account.bits() << ACCOUNT | member.bits() << MEMBER_EXISTS | self.has(member.grants) << MEMBER_FEATURE;
         bits |= domain.bits() << DOMAIN | same(DOMAIN_OWNER_IS_ACCOUNT, domain.owner, login.account);
         // A client's package is its owner's.
-        let package = if is_client(account) {
+        let (payer, payer_row) = if is_client(account) {
             if let Some(level) = hot.levels.row(account.level) {
                 bits |= 1 << LEVEL_EXISTS | self.has(level.features) << LEVEL_FEATURE;
             }
             bits |= same(DOMAIN_OWNER_IS_OWNER, domain.owner, account.owner);
-            match hot.accounts.row(account.owner) {
-                Some(owner) => {
-                    bits |= owner.bits() << OWNER;
-                    owner.package
-                }
-                None => NONE,
-            }
+            let owner = hot.accounts.row(account.owner).copied().unwrap_or(AccountRow::NOBODY);
+            bits |= owner.bits() << OWNER;
+            (account.owner, owner)
         } else {
-            account.package
+            (login.account, *account)
         };
-        match hot.packages.row(package) {
-            Some(package) => bits | 1 << PACKAGE_EXISTS | u64::from(package.is_whitelabel()) << WHITELABEL | self.has(package.features) << PACKAGE_FEATURE,
-            None => bits,
+        let package = self.package(hot, payer_row.package);
+        bits |= package << PACKAGE_EXISTS;
+        // Mostly the domain belongs to the account that pays, and nothing more is looked up.
+        if domain.owner == NONE {
+            bits
+        } else if domain.owner == payer {
+            bits | payer_row.bits() << DOMAIN_OWNER | package << DOMAIN_OWNERS_PACKAGE_EXISTS
+        } else {
+            bits | self.other_domain_owner(hot, domain.owner)
         }
+    }
+
+    /// The bits of an owner of the domain who is not the account's payer.
+    #[inline(never)]
+    fn other_domain_owner(&self, hot: &Hot, owner: u32) -> u64 {
+        let Some(row) = hot.accounts.row(owner) else { return 0 };
+        row.bits() << DOMAIN_OWNER | self.package(hot, row.package) << DOMAIN_OWNERS_PACKAGE_EXISTS
+    }
+
+    /// The three bits of a package: whether there is one, its right, and the action's feature.
+    #[inline(always)]
+    fn package(&self, hot: &Hot, package: u32) -> u64 {
+        hot.packages
+            .row(package)
+            .map_or(0, |row| 1 | u64::from(row.is_whitelabel()) << (WHITELABEL - PACKAGE_EXISTS) | self.has(row.features) << (PACKAGE_FEATURE - PACKAGE_EXISTS))
     }
 
     #[inline(always)]

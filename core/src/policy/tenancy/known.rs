@@ -35,6 +35,9 @@ pub(super) struct Asked<'a> {
     pub(super) any: bool,
 }
 
+/// The channel of a request that names none.
+pub(super) const SESSION_CHANNEL: &str = "web";
+
 impl Asked<'_> {
     /// Any request at all.
     pub(super) const ANY: Self = Self {
@@ -226,6 +229,11 @@ impl Known for Compiling<'_> {
             _ if self.asked.any => None,
             (root::ACTION, []) => Some(Value::Entity(self.asked.action)),
             (root::CONTEXT, [FACTS, FEATURE_OF]) => self.asked.feature.map(Value::Entity),
+            // A session's request says nothing of its channel.
+            (root::CONTEXT, [FACTS, CHANNEL_OF]) if self.asked.session => {
+                let at = self.named.channels.iter().position(|known| **known == *SESSION_CHANNEL)?;
+                Some(Value::Entity(entity(words::CHANNEL, u32::try_from(at).ok()?)))
+            }
             _ => None,
         }
     }

@@ -1,5 +1,7 @@
 //! Answers that were given before, by the bits that they depend on: the same bits give the same answer, whatever the
 //! directory becomes. Nothing here grows stale or without bound; a reload begins anew.
+//!
+//! A key has the session's bits below, and above them one bit for each further variable that the policies depend on.
 
 use std::sync::OnceLock;
 
@@ -8,47 +10,69 @@ use crate::policy::Answer;
 /// How many answers of one kind of request are kept.
 const ROOM: usize = 64;
 
-type Slots = [OnceLock<(u64, Answer)>; ROOM];
+/// How many further variables a key has room for.
+const FURTHER: usize = 64;
+
+type Slots = [OnceLock<(u128, Answer)>; ROOM];
 
 /// The answers of one kind of request.
 #[derive(Debug)]
 pub(super) struct Memo {
-    /// The bits that its policies read; nothing where they read more than bits.
-    reads: Option<u64>,
+    /// The session's bits that its policies read.
+    bits: u64,
+    /// The further variables that they read; nothing where those are more than a key has room for.
+    asks: Option<Box<[u16]>>,
     slots: OnceLock<Box<Slots>>,
 }
 
 /// Where the bits are sought first.
 #[inline(always)]
-fn start(bits: u64) -> usize {
-    let spread = bits.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 58;
+fn start(key: u128) -> usize {
+    let folded = u64::try_from(key >> 64 ^ key & u128::from(u64::MAX)).unwrap_or(0);
+    let spread = folded.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 58;
     usize::try_from(spread).unwrap_or(0)
 }
 
 impl Memo {
-    pub(super) fn new(reads: Option<u64>) -> Self {
-        Self { reads, slots: OnceLock::new() }
+    pub(super) fn new(bits: u64, asks: Vec<u16>) -> Self {
+        Self { bits, asks: if asks.len() <= FURTHER { Some(asks.into()) } else { None }, slots: OnceLock::new() }
     }
 
     /// Whether answers are kept.
     pub(super) fn is_open(&self) -> bool {
-        self.reads.is_some()
+        self.asks.is_some()
     }
 
-    /// The answer to these bits, if it was given before.
+    /// Whether a further variable from that one on is part of a key.
+    pub(super) fn asks_from(&self, first: u16) -> bool {
+        self.asks.iter().flatten().any(|variable| *variable >= first)
+    }
+
+    /// The key of these bits. `ask` gives the further variables.
+    #[inline(always)]
+    pub(super) fn key(&self, bits: u64, mut ask: impl FnMut(u16) -> Option<bool>) -> Option<u128> {
+        let mut key = u128::from(bits & self.bits);
+        let asks = self.asks.as_deref()?;
+        for (variable, at) in asks.iter().zip(64_u32..) {
+            key |= u128::from(ask(*variable)?).checked_shl(at)?;
+        }
+        Some(key)
+    }
+
+    /// The answer to this key, if it was given before.
     #[inline]
-    pub(super) fn recall(&self, bits: u64) -> Option<&Answer> {
-        self.at(self.find(bits)?)
+    pub(super) fn recall(&self, key: u128) -> Option<&Answer> {
+        self.at(self.find(key)?)
     }
 
     /// Where it is kept: there it stays.
     #[inline]
-    pub(super) fn find(&self, bits: u64) -> Option<u8> {
-        let (bits, slots) = (bits & self.reads?, self.slots.get()?);
-        let mut at = start(bits);
+    pub(super) fn find(&self, key: u128) -> Option<u8> {
+        let slots = self.slots.get()?;
+        let mut at = start(key);
         for _ in 0..ROOM {
             let (known, _) = slots.get(at % ROOM)?.get()?;
-            if *known == bits {
+            if *known == key {
                 return u8::try_from(at % ROOM).ok();
             }
             at = at.wrapping_add(1);
@@ -63,19 +87,17 @@ impl Memo {
     }
 
     /// Keeps an answer, while there is room.
-    pub(super) fn keep(&self, bits: u64, answer: impl FnOnce() -> Answer) {
-        let Some(reads) = self.reads else { return };
+    pub(super) fn keep(&self, key: u128, answer: impl FnOnce() -> Answer) {
         let slots = self.slots.get_or_init(|| Box::new(std::array::from_fn(|_| OnceLock::new())));
-        if self.recall(bits).is_some() || slots.iter().all(|slot| slot.get().is_some()) {
+        if self.recall(key).is_some() || slots.iter().all(|slot| slot.get().is_some()) {
             return;
         }
-        let bits = bits & reads;
-        let mut new = (bits, answer());
-        for slot in (0..ROOM).filter_map(|step| slots.get(start(bits).wrapping_add(step) % ROOM)) {
+        let mut new = (key, answer());
+        for slot in (0..ROOM).filter_map(|step| slots.get(start(key).wrapping_add(step) % ROOM)) {
             match slot.set(new) {
                 Ok(()) => return,
                 // Another thread may have been faster.
-                Err(_) if slot.get().is_some_and(|(known, _)| *known == bits) => return,
+                Err(_) if slot.get().is_some_and(|(known, _)| *known == key) => return,
                 Err(refused) => new = refused,
             }
         }
@@ -94,30 +116,32 @@ mod tests {
 
     #[test]
     fn bits_are_answered_as_they_were_and_room_ends() {
-        let memo = Memo::new(Some(!1));
+        let memo = Memo::new(!1, vec![70, 130]);
+        let key = |bits: u64, further: u64| memo.key(bits, |variable| Some(further >> (variable / 64 - 1) & 1 == 1)).expect("few variables");
         std::thread::scope(|scope| {
             for thread in 0..4_u64 {
-                let memo = &memo;
+                let (memo, key) = (&memo, &key);
                 scope.spawn(move || {
                     for bits in 0..200_u64 {
-                        memo.keep(bits << 3 | thread & 1, || answer(bits));
+                        memo.keep(key(bits << 3 | thread & 1, bits & 3), || answer(bits));
                     }
                 });
             }
         });
-        let found: Vec<u64> = (0..200).filter(|bits| memo.recall(bits << 3).is_some()).collect();
+        let found: Vec<u64> = (0..200).filter(|bits| memo.recall(key(bits << 3, bits & 3)).is_some()).collect();
         assert_eq!(found.len(), ROOM);
         for bits in found {
-            assert_eq!(memo.recall(bits << 3), Some(&answer(bits)));
-            assert_eq!(memo.recall(bits << 3 | 1), Some(&answer(bits)));
-            assert_eq!(memo.recall(bits << 3 | 2), None);
+            assert_eq!(memo.recall(key(bits << 3, bits & 3)), Some(&answer(bits)));
+            assert_eq!(memo.recall(key(bits << 3 | 1, bits & 3)), Some(&answer(bits)));
+            assert_eq!(memo.recall(key(bits << 3 | 2, bits & 3)), None);
+            assert_eq!(memo.recall(key(bits << 3, !bits & 3)), None);
         }
     }
 
     #[test]
-    fn what_reads_more_than_bits_is_not_kept() {
-        let memo = Memo::new(None);
-        memo.keep(1, || unreachable!("nothing is kept"));
-        assert_eq!(memo.recall(1), None);
+    fn what_has_no_room_in_a_key_is_not_kept() {
+        let memo = Memo::new(!0, (64..129).collect());
+        assert!(!memo.is_open() && memo.asks_from(128).eq(&false));
+        assert_eq!(memo.key(1, |_| Some(true)), None);
     }
 }

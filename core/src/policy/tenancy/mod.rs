@@ -7,9 +7,12 @@
 mod ask;
 mod bits;
 mod condition;
+#[cfg(test)]
+mod guard;
 mod known;
 mod memo;
 mod programs;
+mod reads;
 mod ready;
 mod registers;
 mod scopes;

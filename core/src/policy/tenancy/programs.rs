@@ -289,9 +289,10 @@ impl Programs {
         let (programs, nodes) = self.nodes(policies, directory, asked)?;
         let limits = self.limits(policies, &nodes, directory, Asked { metered: true, ..asked })?;
         let policies = nodes.iter().map(|(policy, node)| (bundle.rules.role_at(policy.at as usize), node));
-        let planned = allow(&asked, client, policies).ok().and_then(|allowing| {
+        let planned = allow(&asked, client, &self.pool, policies).ok().and_then(|allowing| {
             let others = allowing.others.into_iter().map(|node| compile::compile(&[(0, &node)], root::COUNT));
-            Some((Planned { plan: allowing.plan, memo: Memo::new(allowing.reads) }, others.collect::<Result<Vec<_>, _>>().ok()?))
+            let others = others.collect::<Result<Vec<_>, _>>().ok()?;
+            Some((Planned { plan: allowing.plan, reads: allowing.reads, memo: Memo::new(allowing.bits, allowing.asks) }, others))
         });
         let (mut permits, mut permitting) = (Vec::new(), nodes);
         permitting.retain(|(policy, _)| bundle.rules.role_at(policy.at as usize) != Role::Forbid);

@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use super::ask::{Found, Login, On, domain_of, host_sought};
 use super::bits::{Session, is_client};
+use super::condition::{FIRST_PROGRAM, FIRST_READ};
 use super::memo::Memo;
 use super::programs::Programs;
+use super::reads::{PathOrigin, RecordRead};
 use super::words;
 use crate::catalog::MeterKind;
 use crate::directory::{AccountRow, Directory, Hot, Index, MemberRow};
-use crate::eval::Plan;
+use crate::eval::{Outcome, Plan};
 use crate::id::{is_id, same};
 use crate::limit::QuotaFacts;
 use crate::policy::Answer;
@@ -70,6 +72,8 @@ struct Key {
 pub(super) struct Planned {
     /// The allow bit.
     pub(super) plan: Plan,
+    /// The facts of records that are looked up on the way.
+    pub(super) reads: Vec<RecordRead>,
     /// All of the answer, where it was given before.
     pub(super) memo: Memo,
 }
@@ -107,6 +111,40 @@ impl Sight {
     pub(super) fn is_own(&self) -> bool {
         let Self { login, on, .. } = *self;
         login.kind == words::ACCOUNT && matches!(on, On::Inline { account } if account == login.account)
+    }
+}
+
+/// Looks up what a plan or a key needs beside the bits.
+struct Looking<'a, 'q> {
+    programs: &'a Programs,
+    planned: &'a Planned,
+    question: &'a Question<'q>,
+    directory: &'a Directory,
+    sight: &'a Sight,
+    /// The program that ran last, with its outcome: mostly both of its variables are asked.
+    last: Option<(u16, Outcome)>,
+}
+
+impl Looking<'_, '_> {
+    /// A variable from [`FIRST_READ`] on.
+    #[inline(never)]
+    fn ask(&mut self, variable: u16) -> Option<bool> {
+        let Sight { login, domain, on, .. } = *self.sight;
+        let Some(program) = variable.checked_sub(FIRST_PROGRAM) else {
+            let read = self.planned.reads.get(usize::from(variable.checked_sub(FIRST_READ)?))?;
+            return Some(read.holds(self.directory.hot(), &PathOrigin { login, domain, on }));
+        };
+        let at = program >> 1;
+        let outcome = match self.last {
+            Some((known, outcome)) if known == at => outcome,
+            _ => {
+                let found = self.programs.found_of(self.sight, None)?;
+                let sessions = found.entry.session.get(usize::from(self.sight.client()))?;
+                self.programs.other(sessions, at, self.question, self.directory, &found)?
+            }
+        };
+        self.last = Some((at, outcome));
+        Some(outcome == if program & 1 == 0 { Outcome::Applies } else { Outcome::Errs })
     }
 }
 
@@ -149,42 +187,60 @@ impl Programs {
     #[inline]
     pub(in crate::policy) fn planned(&self, question: &Question<'_>, directory: &Directory) -> Option<bool> {
         let sight = self.sight(question, directory, |_| true)?;
-        let client = sight.client();
-        self.ready.planned(sight.at, client)?.plan.holds(sight.bits(directory.hot())?, |asked| self.other_of(client, asked, question, directory))
+        let planned = self.ready.planned(sight.at, sight.client())?;
+        let mut looking = Looking { programs: self, planned, question, directory, sight: &sight, last: None };
+        planned.plan.holds(sight.bits(directory.hot())?, |asked| looking.ask(asked.saturating_add(FIRST_READ)))
     }
 
     /// The whole answer, where the same bits were answered before.
     #[inline]
     pub(in crate::policy) fn recalled(&self, question: &Question<'_>, directory: &Directory) -> Option<&Answer> {
         let sight = self.sight(question, directory, |key| key.recalls)?;
-        self.ready.planned(sight.at, sight.client())?.memo.recall(sight.bits(directory.hot())?)
+        let (memo, key) = self.key(&sight, question, directory)?;
+        memo.recall(key)
+    }
+
+    /// The answers to this kind of request, and the key of this one's.
+    #[inline(always)]
+    fn key(&self, sight: &Sight, question: &Question<'_>, directory: &Directory) -> Option<(&Memo, u128)> {
+        let planned = self.ready.planned(sight.at, sight.client())?;
+        let mut looking = Looking { programs: self, planned, question, directory, sight, last: None };
+        Some((&planned.memo, planned.memo.key(sight.bits(directory.hot())?, |variable| looking.ask(variable))?))
     }
 
     /// Where the answer to a session's request is kept; whether it was given yet.
-    pub(super) fn recalled_at(&self, sight: &Sight, directory: &Directory) -> Option<(&Memo, Option<u8>)> {
-        let memo = &self.ready.planned(sight.at, sight.client())?.memo;
-        if memo.is_open() { Some((memo, memo.find(sight.bits(directory.hot())?))) } else { None }
+    pub(super) fn recalled_at(&self, sight: &Sight, question: &Question<'_>, directory: &Directory) -> Option<(&Memo, Option<u8>)> {
+        let (memo, key) = self.key(sight, question, directory)?;
+        Some((memo, memo.find(key)))
     }
 
     /// Keeps an answer for the next question of the same bits.
     #[cold]
     pub(in crate::policy) fn keep(&self, question: &Question<'_>, directory: &Directory, answer: impl FnOnce() -> Answer) {
         if let Some(sight) = self.sight(question, directory, |key| key.recalls)
-            && let Some(planned) = self.ready.planned(sight.at, sight.client())
-            && let Some(bits) = sight.bits(directory.hot())
+            && let Some((memo, key)) = self.key(&sight, question, directory)
         {
-            planned.memo.keep(bits, answer);
+            memo.keep(key, answer);
         }
     }
 
+    /// The allow bit of a session's request whose names are found, where its plan says it.
+    pub(super) fn planned_of(&self, place: u32, found: &Found<'_>, domain: u32, question: &Question<'_>, directory: &Directory) -> Option<bool> {
+        let Found { principal: login, account, member, on, host: host_at, .. } = *found;
+        let sight = Sight { at: place, login, account, member, domain, host_at, on, feature: found.action.feature_place };
+        let planned = self.ready.planned(place, sight.client())?;
+        let mut looking = Looking { programs: self, planned, question, directory, sight: &sight, last: None };
+        planned.plan.holds(sight.bits(directory.hot())?, |asked| looking.ask(asked.saturating_add(FIRST_READ)))
+    }
+
     /// The action and entry of a request that was sighted, with all that was found of it.
-    pub(super) fn found_of<'p>(&'p self, sight: &Sight, quota: &'p QuotaFacts<'p>) -> Option<Found<'p>> {
+    pub(super) fn found_of<'p>(&'p self, sight: &Sight, quota: Option<&'p QuotaFacts<'p>>) -> Option<Found<'p>> {
         let Sight { login: principal, account, member, on, host_at: host, .. } = *sight;
         let key = self.ready.keys.get(sight.at as usize)?;
         let action = self.list.get(key.action as usize)?;
         let entry = action.entries.get(key.entry)?;
         // No policy is about its records alone, or it would not have been sighted.
-        Some(Found { action, entry, principal, account, member, on, host, alone: [&[], &[]], quota: Some(quota) })
+        Some(Found { action, entry, principal, account, member, on, host, alone: [&[], &[]], quota })
     }
 
     /// What the action of a kind of request takes, where that is of one meter.

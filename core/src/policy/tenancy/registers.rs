@@ -1,6 +1,7 @@
 //! A question's facts as registers, for the programs that read them.
 
 use super::ask::{Found, Login, On, domain_of};
+use super::known::SESSION_CHANNEL;
 use super::programs::{ActionEntry, Inline, Programs};
 use super::words::{self, entity, root};
 use super::world::{Named, Tenants};
@@ -146,7 +147,7 @@ fn facts(
         },
         None => {}
     }
-    let channel = with.channel.as_deref().unwrap_or("web");
+    let channel = with.channel.as_deref().unwrap_or(SESSION_CHANNEL);
     let at = tenants.named.channels.iter().position(|known| **known == *channel)?;
     put(root::CHANNEL, Value::Entity(entity(words::CHANNEL, u32::try_from(at).ok()?)));
     put(root::REALM_OWNER, Value::Poison);

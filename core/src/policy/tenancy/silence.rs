@@ -9,6 +9,7 @@
 
 use std::sync::Arc;
 
+use super::condition::FIRST_PROGRAM;
 use super::programs::Programs;
 use super::ready::Sight;
 use super::words::{self, root};
@@ -62,9 +63,10 @@ impl Programs {
     /// limits has anything to say; and for how long they have not, if somebody `hears` it.
     pub(in crate::policy) fn metered<'p>(&'p self, question: &Question<'_>, directory: &Directory, quota: &'p QuotaFacts<'p>, hears: bool) -> Metered<'p> {
         let Some(sight) = self.sighted(question, directory) else { return Metered::Beyond };
-        let Some((memo, place)) = self.recalled_at(&sight, directory) else { return Metered::Beyond };
+        let Some((memo, place)) = self.recalled_at(&sight, question, directory) else { return Metered::Beyond };
         let mut reach = Reach::new(u16::from(root::ACCOUNT_USED), quota.account.used, u16::from(root::RESOURCE), is_kept);
-        let watched = hears && quota.member.is_none() && !self.whole && sight.is_own();
+        // A program may read the resource's id, which the note does not have.
+        let watched = hears && quota.member.is_none() && !self.whole && sight.is_own() && !memo.asks_from(FIRST_PROGRAM);
         let silent =
             if watched { self.is_silent(question, directory, &sight, quota, &mut reach) } else { self.is_silent(question, directory, &sight, quota, &mut ()) };
         match (place.and_then(|place| Some((place, memo.at(place)?))), silent) {
@@ -86,7 +88,7 @@ impl Programs {
         quota: &'p QuotaFacts<'p>,
         watch: &mut impl Watch,
     ) -> Option<bool> {
-        let found = self.found_of(sight, quota)?;
+        let found = self.found_of(sight, Some(quota))?;
         let limits = found.entry.session.get(usize::from(sight.client()))?.limits.as_ref()?;
         let mut silent = true;
         self.with_roots(question, directory, &found, |roots, tenants, space| {

@@ -241,7 +241,7 @@ impl World for Tenants<'_> {
     }
 }
 
-fn state(state: DomainState) -> u32 {
+pub(super) fn state(state: DomainState) -> u32 {
     match state {
         DomainState::Pending => 0,
         DomainState::Verified => 1,
