@@ -32,6 +32,8 @@ SUBLET_KILLS ?= 50
 # Random steps over all verbs that change the directory or the bill, beside a model, of each seed.
 SUBLET_WALK ?= 1000
 SUBLET_ROUNDS ?= 400
+# How many interleavings of a group commit each of its tests tries.
+SUBLET_INTERLEAVINGS ?= 5000
 # For how long eight processes count on one store, while one of them is killed every other second.
 SUBLET_EXACT_SECONDS ?= 60
 # How many bits are flipped in a store, and how many days of traffic one gets.
@@ -40,7 +42,7 @@ SUBLET_DAYS ?= 200
 # How long the worked example is under load, while one of its eight workers is killed every second.
 SUBLET_LOAD_SECONDS ?= 10
 export SUBLET_CASES SUBLET_FORKS SUBLET_CHANGES SUBLET_STEPS SUBLET_KILLS SUBLET_ROUNDS SUBLET_WALK SUBLET_LOAD_SECONDS
-export SUBLET_EXACT_SECONDS SUBLET_FLIPS SUBLET_DAYS
+export SUBLET_EXACT_SECONDS SUBLET_FLIPS SUBLET_DAYS SUBLET_INTERLEAVINGS
 # The numbers of main accounts that `make bench` asks with; `make bench SIZES=1,100` is the quick one.
 SIZES ?= 1,100,1000,10000
 export SIZES
@@ -97,6 +99,7 @@ types: python node $(VENV)/.example
 test: build one-build python node types $(VENV)/.example $(EXAMPLE)/node_modules/.package-lock.json
 	cargo test --release --locked --workspace --exclude sublet-python
 	cargo test --release --locked -p sublet --features tracing --lib log::
+	cargo test --release --locked --manifest-path tests/interleavings/Cargo.toml --target-dir target/interleavings
 	target/release/sublet check policies
 	target/release/sublet test policies
 	$(PY) -m pytest -q --durations=15 --durations-min=5 tests/python
@@ -114,6 +117,7 @@ soak: export SUBLET_LOAD_SECONDS := 60
 soak: export SUBLET_EXACT_SECONDS := 600
 soak: export SUBLET_FLIPS := 5000
 soak: export SUBLET_DAYS := 800
+soak: export SUBLET_INTERLEAVINGS := 1000000
 soak: test fuzz
 
 # What it finds worth keeping beyond the corpus stays in target/found; an input on which they differ is written beside it.

@@ -7,8 +7,10 @@ const { replies } = require('./calls.js');
 const { entries, fields, json, string } = require('./convert.js');
 const { call, reading, refused } = require('./errors.js');
 
-/** How many events are told in one turn of the event loop. */
-const TURN = 256;
+/** How many events are told at once, at most and at first; fewer where a callback is slow. */
+const [TURN, FIRST] = [256, 4];
+/** How long a callback may have one turn of the event loop, in milliseconds. */
+const SLICE = 5;
 /** How long a log is waited for where it is not said, and how long the end waits for all logs together, in milliseconds. */
 const [TIMEOUT, AT_EXIT] = [5000, 1500];
 /** How long a file is left alone between two looks at it, at most. */
@@ -49,6 +51,7 @@ class LogHandle {
   #callback;
   #closed = false;
   #scheduled = false;
+  #atOnce = FIRST;
   /** Promises of the callback that were rejected. */
   #late = 0;
   #known = new WeakRef(this);
@@ -63,7 +66,8 @@ class LogHandle {
 
   /** Tells some events; gives how many there were. Those that the time does not reach for have failed. */
   #tell(until = Infinity) {
-    const events = this.#native.fetch(TURN);
+    const begun = performance.now();
+    const events = this.#native.fetch(this.#atOnce);
     let failed = 0;
     for (const event of events) {
       if (until !== Infinity && performance.now() >= until) {
@@ -79,6 +83,8 @@ class LogHandle {
       }
     }
     this.#native.fetched(failed);
+    const isSlow = performance.now() - begun > SLICE;
+    this.#atOnce = isSlow ? Math.max(1, this.#atOnce >> 2) : Math.min(TURN, this.#atOnce * 2);
     return events.length;
   }
 

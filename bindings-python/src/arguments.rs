@@ -1,4 +1,5 @@
 //! Arguments that are read by their name: exact, or refused as `InputError`, never as a bare `TypeError` of the language.
+#![allow(clippy::needless_lifetimes, clippy::elidable_lifetime_names, reason = "the macro names it for the types that borrow from the value")]
 
 use std::path::PathBuf;
 

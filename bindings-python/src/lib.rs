@@ -379,7 +379,7 @@ fn normalise_host(host: &Bound<'_, PyAny>) -> PyResult<(Option<String>, Option<&
 fn command(py: Python<'_>, arguments: &Bound<'_, PyAny>) -> PyResult<i32> {
     let words = entries("arguments", arguments)?;
     let words = words.iter().map(|word| text("arguments", word.as_borrowed()).map(Into::into)).collect::<PyResult<Vec<std::ffi::OsString>>>()?;
-    Ok(py.detach(|| sublet_cli::run(words.into_iter(), &mut std::io::stdout(), &mut std::io::stderr())))
+    Ok(py.detach(|| sublet_cli::run(words, &mut std::io::stdout(), &mut std::io::stderr())))
 }
 
 #[pymodule]

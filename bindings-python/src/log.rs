@@ -21,7 +21,7 @@ use crate::waiting::{wait, wait_in_slices};
 const TIMEOUT: f64 = 5.0;
 
 /// How long the end of the interpreter waits for all logs together.
-const AT_EXIT: Duration = Duration::from_secs(2);
+const AT_EXIT: Duration = Duration::from_secs(1);
 
 /// Closes every log, and gives whether all was delivered. A second Ctrl-C ends the wait.
 #[pyfunction]

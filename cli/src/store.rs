@@ -41,6 +41,11 @@ pub(crate) enum Verb {
         /// The store, such as `sqlite:/var/lib/app/sublet.db`.
         store: String,
     },
+    /// Takes the computer's clock for right after `store.clock_jump`: after a rest of more than a day and another start.
+    AcceptClock {
+        /// The store, such as `sqlite:/var/lib/app/sublet.db`.
+        store: String,
+    },
     /// Replaces the directory by the records of a file of JSON lines; makes the store if it is not there.
     Import {
         /// The store, such as `sqlite:/var/lib/app/sublet.db`.
@@ -72,6 +77,15 @@ pub(crate) fn run(verb: Verb, json: bool, out: &mut dyn Write, err: &mut dyn Wri
         }
         Verb::Inspect { store, account } => inspect(&sublet::inspect(&store, account.as_deref())?, account.as_deref(), json, out),
         Verb::Verify { store } => verify(&sublet::verify_store(&store)?, json, out),
+        Verb::AcceptClock { store } => {
+            let now = sublet::accept_clock(&there(&store))?;
+            if json {
+                writeln!(out, "{}", json!({ "ok": true, "now": now }))?;
+            } else {
+                writeln!(out, "counting goes on at {now}")?;
+            }
+            Ok(OK)
+        }
         Verb::Import { store, file, bundle } => import(&open(&store, bundle)?, &file, json, out, err),
         Verb::Export { store, to, bundle } => export(&open(&there(&store), bundle)?, to, json, out),
     }

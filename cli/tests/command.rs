@@ -178,7 +178,7 @@ fn a_store_is_filled_looked_into_verified_and_written_out() {
     let store = format!("sqlite:{}", folder.join("sublet.db").display());
     let agency = concat!(env!("CARGO_MANIFEST_DIR"), "/../policies/tests/agency.jsonl");
     // A path that is mistyped is told, and nothing is made there.
-    for verb in [vec!["inspect", &store], vec!["verify", &store], vec!["usage", &store, "acme"], vec!["export", &store]] {
+    for verb in [vec!["inspect", &store], vec!["verify", &store], vec!["usage", &store, "acme"], vec!["accept-clock", &store], vec!["export", &store]] {
         let (code, said) = plain(&verb);
         assert!(code == USAGE && said.contains("store.unreachable") && said.contains("no such file"), "{verb:?}: {said}");
     }
@@ -203,6 +203,8 @@ fn a_store_is_filled_looked_into_verified_and_written_out() {
     let (code, said) = plain(&["usage", &store, "nobody"]);
     assert!(code == USAGE && said.contains("directory.unknown_account"), "{said}");
     assert_eq!(plain(&["verify", &store]), (OK, "1 counts compared with 1 operations: 0 faults\n".to_owned()));
+    let (code, said) = plain(&["accept-clock", &store]);
+    assert!(code == OK && said.starts_with("counting goes on at 2"), "{said}");
     let (code, lines) = plain(&["export", &store]);
     let mut exported = Vec::new();
     engine.export(&mut exported).expect("exports");

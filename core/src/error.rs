@@ -341,7 +341,7 @@ errors! {
     /// The store's lock is held by a thread that a fork lost.
     StoreBusy { store: String } "store.busy" "store `{store}` is locked by a thread that this process does not have" "open another engine in the child: counts in memory are those of one process";
     /// The clock ran ahead further than time can have passed.
-    ClockJump { now: String, last: String } "store.clock_jump" "the clock says {now}, but the last instant that was counted is {last}" "set the clock; if it is right, call `accept_clock`";
+    ClockJump { now: String, last: String } "store.clock_jump" "the clock says {now}, but the last instant that was counted is {last}" "set the clock; if it is right, call `accept_clock`, or `sublet accept-clock STORE`";
     /// Not a command.
     Command { reason: String } "input.command" "the command is none: {reason}" "a command is an object with `do`, its name, and the fields of that command";
     /// The schema has no action for it.

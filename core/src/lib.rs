@@ -82,7 +82,7 @@ pub use quota::{Counted, HistoryEntry, HistoryPart, LimitSource, MemberQuota, Qu
 pub use request::{Circumstances, IntoAction, Request, Resource};
 
 pub use stats::{ErrorCount, Series, Stats};
-pub use store::{InspectedCount, Inspection, OperationKind, Verification, inspect, verify_store};
+pub use store::{InspectedCount, Inspection, OperationKind, Verification, accept_clock, inspect, verify_store};
 pub use take::Take;
 #[doc(hidden)]
 pub use wait::_asked_at;

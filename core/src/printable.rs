@@ -48,7 +48,7 @@ const MAX_FIELD_BYTES: usize = 2000;
 impl fmt::Write for Printable<'_, '_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let escaped = |c: char| is_unprintable(c) && !(self.has_lines && c == '\n');
-        let cut = if self.has_lines { text.len() } else { text.floor_char_boundary(MAX_FIELD_BYTES) };
+        let cut = if self.has_lines { text.len() } else { (0..=MAX_FIELD_BYTES.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0) };
         let mut rest = text.get(..cut).unwrap_or(text);
         while let Some((at, c)) = rest.char_indices().find(|(_, c)| escaped(*c)) {
             let (before, from) = rest.split_at_checked(at).unwrap_or((rest, ""));

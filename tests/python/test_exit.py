@@ -126,7 +126,7 @@ WAYS: dict[str, tuple[str, int, int]] = {
     "fork-os-exit": (f"{LOGS}\nif os.fork() == 0:\n    ask(engine)\n    os._exit(0)\nos.wait()\nending()", 0, 100),
     "fork-of-hung": (f"{HUNG}\nif os.fork() == 0:\n    ending()\n    sys.exit(0)\nstatus = os.wait()[1]\nos._exit(status)", 0, 0),
     "fork-parent-first": (f"{LOGS}\nif os.fork() == 0:\n    time.sleep(0.3)\n    ask(engine)\n    sys.exit(0)\nending()", 0, 100),
-    "fork-from-a-thread": (f"{LOGS}\ndef work():\n    if os.fork() == 0:\n        ask(engine)\n        sys.exit(0)\n    os.wait()\n\nthread = threading.Thread(target=work)\nthread.start()\nthread.join()\nending()", 0, 200),
+    "fork-from-a-thread": (f"{LOGS}\ndef work():\n    time.sleep(0.2)  # until the main thread waits in `join`\n    if os.fork() == 0:\n        ask(engine)\n        sys.exit(0)\n    os.wait()\n\nthread = threading.Thread(target=work)\nthread.start()\nthread.join()\nending()", 0, 200),
 }
 MULTI = """
 def work():

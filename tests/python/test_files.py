@@ -11,6 +11,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -198,7 +199,7 @@ def test_foreign_files_have_nothing_beside_them(tmp_path: Path) -> None:
         foreign.execute("CREATE TABLE t (x)")
     foreign.close()
     for path in (text, table):
-        refused("store.foreign", lambda path=path: opened(path))
+        refused("store.foreign", partial(opened, path))
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     refused("store.unreachable", lambda: opened(fifo))
@@ -233,7 +234,7 @@ def test_files_are_their_owners_alone(file: Path, tmp_path: Path) -> None:
     finally:
         os.umask(umask)
     for mode in ("777", "400", "888", ""):
-        refused("store.unknown", lambda mode=mode: opened(tmp_path / "new.db", f"?mode={mode}"))
+        refused("store.unknown", partial(opened, tmp_path / "new.db", f"?mode={mode}"))
 
 
 def test_side_files_are_the_databases_owners(file: Path) -> None:

@@ -176,6 +176,8 @@ engine = sublet.Engine.open(store="sqlite:{file}")
 one = sublet.AsyncEngine(engine)
 log = engine.log(callback=lambda event: None)
 send = {SEND!r}
+print("open", flush=True)
+sys.stdin.readline()
 for _ in range(3):
     threading.Thread(target=lambda: engine.consume(**send), daemon=True).start()
 loop = asyncio.new_event_loop()
@@ -185,9 +187,13 @@ loop.run_forever()
 print("ending", flush=True)
 """
     open_at(file)
-    with stopped_holder(file):
-        with subprocess.Popen([sys.executable, "-W", "ignore", "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-            assert process.stdout is not None and process.stdout.readline() == "ending\n"
+    command = [sys.executable, "-W", "ignore", "-c", program]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None and process.stdout is not None and process.stdout.readline() == "open\n"
+        with stopped_holder(file):
+            process.stdin.write("go\n")
+            process.stdin.flush()
+            assert process.stdout.readline() == "ending\n"
             begun = time.monotonic()
             assert process.wait(60) == 0
             assert time.monotonic() - begun < 3

@@ -416,7 +416,7 @@ def test_verify_tells_a_count_that_was_tampered_with(file: Path) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        "UPDATE operations SET answer = replace(CAST(answer AS TEXT), 'true', 'null') WHERE key IS NOT NULL",
+        "UPDATE operations SET answer = CAST(replace(CAST(answer AS TEXT), 'true', 'null') AS BLOB) WHERE key IS NOT NULL",
         "UPDATE operations SET at = at + 1",
         "UPDATE keys SET operation = operation - 1",
         "UPDATE keys SET until = until + 1",
@@ -436,7 +436,7 @@ def test_verify_finds_what_was_changed(file: Path, change: str) -> None:
     engine = open_engine(file, 10)
     send(engine, 3, key="a")
     send(engine, 1)
-    engine.reserve(ACME, "campaign.send", ("Campaign", "k"), 2, ttl=60_000, host=MAIN)
+    engine.reserve(ACME, "campaign.send", ("Campaign", "k", "acme"), 2, ttl=60_000, host=MAIN)
     engine.change([{"type": "Account", "id": "cafe", "email": "hello@cafe.example", "owner": "acme", "level": "basic", "confirmed": True}])
     assert engine.verify()["faults"] == []
     with contextlib.closing(sqlite3.connect(file)) as other:

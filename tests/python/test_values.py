@@ -119,7 +119,7 @@ def test_hostile_questions_on_a_small_stack_end_in_an_error_or_a_denial(kib: int
         thread.join()
     finally:
         threading.stack_size(0)
-    assert found == ["bundle.too_deep"] * 4 + ["False", "False", "input.nesting", "input.nesting", "False"]
+    assert found == ["bundle.too_deep"] * 4 + ["False", "False", "input.nesting", "input.nesting", "input.id_length"]
 
 
 def test_ids_are_data(engine: sublet.Engine) -> None:

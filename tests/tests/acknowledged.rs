@@ -143,7 +143,7 @@ fn batch(engine: &Engine, all: &Mutex<Acknowledged>, random: &mut Random, _: u64
 }
 
 fn change(engine: &Engine, _: &Mutex<Acknowledged>, _: &mut Random, step: u64) {
-    let confirmed = step % 2 == 0;
+    let confirmed = step.is_multiple_of(2);
     put(engine, &format!(r#"{{"type":"Account","id":"cafe","email":"hello@cafe.example","owner":"acme","level":"basic","confirmed":{confirmed}}}"#))
         .expect("a change");
     std::thread::sleep(Duration::from_millis(2));

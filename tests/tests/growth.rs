@@ -44,7 +44,7 @@ fn day(engine: &Engine, day: u32) {
         let question = if at % 3 == 0 { call() } else { send() };
         assert!(engine.consume(question, &Take::new(1)).expect("an answer").allowed);
     }
-    let confirmed = day % 2 == 0;
+    let confirmed = day.is_multiple_of(2);
     put(engine, &format!(r#"{{"type":"Account","id":"cafe","email":"hello@cafe.example","owner":"acme","level":"basic","confirmed":{confirmed}}}"#));
 }
 

@@ -175,14 +175,14 @@ fn e_mails_can_be_swapped_and_changed_back_and_never_stand_twice() {
     put(&mut directory, [member("m0-0", "a0", "m0-0"), member("m1-0", "a1", "m1-0")]);
     assert_eq!(logins(&directory, "m0-0@x.example"), ["m0-0"]);
     let twin = changed(&directory, vec![Change::Put(member("m2-2", "a2", "m0-0"))]).map(drop).expect_err("a twin");
-    assert_eq!(twin.to_string(), "e-mail `m0-0@x.example` in realm `the platform's` names both `TeamMember::\"m0-0\"` and `TeamMember::\"m2-2\"`");
+    assert_eq!(twin.to_string(), "e-mail `m0-0@x.example` of `TeamMember::\"m2-2\"` is taken by another login of its realm");
     // The same e-mail in the realm of an owner, until the account becomes a main one.
     let client = r#"{"type":"Account","id":"c","email":"m0-0@x.example","owner":"a0"}"#;
     put(&mut directory, [record(client), member("of-c", "c", "m1-0")]);
     assert_eq!(logins(&directory, "m1-0@x.example"), ["m1-0", "of-c"]);
     assert_eq!(directory.account("c").and_then(|account| account.level().map(str::to_owned)).as_deref(), Some("basic"));
     let moved = changed(&directory, vec![Change::Put(main_account("c", "c"))]).map(drop).expect_err("its member's e-mail");
-    assert_eq!(moved.to_string(), "e-mail `m1-0@x.example` in realm `the platform's` names both `TeamMember::\"m1-0\"` and `TeamMember::\"of-c\"`");
+    assert_eq!(moved.to_string(), "e-mail `m1-0@x.example` of `TeamMember::\"of-c\"` is taken by another login of its realm");
 }
 
 #[test]

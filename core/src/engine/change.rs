@@ -13,6 +13,7 @@ impl Engine {
     /// # Errors
     /// The `directory.*` codes: the first invariant that the changed directory would break;
     /// [`Error::Revision`] if `expected` is given and the directory has moved on.
+    #[expect(clippy::needless_pass_by_value, reason = "a transaction may repeat its body, so each run has a copy; callers need none")]
     pub fn change(&self, changes: Vec<Change>, expected: Option<u64>) -> Result<u64, Error> {
         let lines = || changes.iter().try_for_each(|change| change.check_line(self.caps.record_bytes));
         self.noted("change", guard(lines))?;

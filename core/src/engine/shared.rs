@@ -42,7 +42,7 @@ impl Engine {
         if !state.is_stale() {
             return Ok(state);
         }
-        let budget = self.budget(&state);
+        let budget = state.wait_budget();
         drop(state);
         let followed = self.following.take(&budget, || -> Result<(), Error> {
             loop {
@@ -59,10 +59,6 @@ impl Engine {
         Ok(self.state.load())
     }
 
-    fn budget(&self, state: &State) -> WaitBudget {
-        WaitBudget::enter(state.store.lock_timeout())
-    }
-
     /// The error of a caller that waited in vain for another thread of this process.
     pub(super) fn waited(&self, end: WaitEnd) -> Error {
         let store = self.state.load().store.name().to_owned();
@@ -74,7 +70,7 @@ impl Engine {
 
     /// Does the work while no other thread of this process changes directory or policies.
     pub(super) fn take_turn<T>(&self, work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
-        let budget = self.budget(&self.state.load());
+        let budget = self.state.load().wait_budget();
         self.turn.take(&budget, work).map_err(|end| self.waited(end))?
     }
 
@@ -187,6 +183,11 @@ impl Watch {
 }
 
 impl State {
+    /// How long a call may wait for others.
+    fn wait_budget(&self) -> WaitBudget {
+        WaitBudget::enter(self.store.lock_timeout())
+    }
+
     #[inline]
     pub(super) fn is_fresh(&self) -> bool {
         self.watch.as_ref().is_none_or(|watch| watch.board.still_says(Word::Directory, watch.seen))

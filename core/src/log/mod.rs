@@ -201,7 +201,7 @@ pub fn _close_all_logs(timeout: Duration) -> bool {
 }
 
 /// How long an engine that is dropped waits for all its logs together.
-const AT_THE_END: Duration = Duration::from_secs(2);
+const AT_THE_END: Duration = Duration::from_secs(1);
 
 const LOGGED: u8 = 1;
 const MEASURED: u8 = 2;

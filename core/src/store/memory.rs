@@ -101,7 +101,9 @@ impl Store for Memory {
         numbers.sort_unstable();
         numbers.dedup();
         let mut locked = numbers.iter().map(|at| self.lock(*at)).collect::<Result<Vec<_>, _>>()?;
-        locked.iter_mut().for_each(|shard| shard.forget(now));
+        for shard in &mut locked {
+            shard.forget(now);
+        }
         let place = |account: &str| numbers.binary_search(&self.shard_of(account)).ok();
         let kept = work(&mut Open::many(locked.iter_mut().map(|shard| &mut **shard).collect(), &place, now));
         finish(locked.iter_mut().map(|shard| &mut **shard), kept)

@@ -12,7 +12,7 @@ use std::sync::Arc;
 pub(crate) use self::memory::Memory;
 pub(crate) use self::note::{Asked, Note, Noted};
 pub(crate) use self::sqlite::{Board, Sqlite, Word};
-pub use self::sqlite::{InspectedCount, Inspection, inspect, verify_store};
+pub use self::sqlite::{InspectedCount, Inspection, accept_clock, inspect, verify_store};
 use crate::Error;
 use crate::clock::DAY;
 use crate::window::Window;

@@ -56,8 +56,8 @@ pub fn with_interrupt<T>(check: &dyn Fn() -> bool, work: impl FnOnce() -> T) -> 
     }
     // SAFETY: only the lifetime is erased. The pointer is read on this thread alone and only while `work` runs: `Restore` takes
     // it away before `check` can be gone, also when `work` panics.
-    let erased = unsafe { std::mem::transmute::<*const (dyn Fn() -> bool + '_), Interrupt>(std::ptr::from_ref(check)) };
-    let _restore = Restore(INTERRUPT.replace(Some(erased)));
+    let erased: &'static (dyn Fn() -> bool + 'static) = unsafe { std::mem::transmute::<&dyn Fn() -> bool, _>(check) };
+    let _restore = Restore(INTERRUPT.replace(Some(std::ptr::from_ref(erased))));
     work()
 }
 
@@ -110,9 +110,10 @@ impl WaitBudget {
         }
     }
 
-    /// Returns whether the call that this thread is in may wait a little longer; `true` if it is in none.
-    pub(crate) fn allows_waiting() -> bool {
-        !is_interrupted() && DEADLINE.get().is_none_or(|deadline| Instant::now() < deadline)
+    /// Returns whether the call that this thread is in has time left; `true` if it is in none. The interrupt is not looked at: it may
+    /// wait for a thread that forks, and a fork waits for the transaction that asks this.
+    pub(crate) fn has_time_left() -> bool {
+        DEADLINE.get().is_none_or(|deadline| Instant::now() < deadline)
     }
 }
 
@@ -163,6 +164,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::used_underscore_items, reason = "it is for bindings, and hidden")]
     fn a_wait_counts_from_the_question() {
         let asked = Instant::now().checked_sub(Duration::from_secs(1)).expect("an instant");
         let waited = _asked_at(asked, || WaitBudget::enter(Duration::from_millis(900)).slice());

@@ -51,13 +51,14 @@ impl<T> TimedMutex<T> {
 
     fn wait(&self, budget: &WaitBudget) -> Result<TimedGuard<'_, T>, WaitEnd> {
         loop {
+            // Outside the gate, because the caller's interrupt may itself wait: for an interpreter whose lock a forking thread has.
+            let slice = budget.slice();
             // Whoever frees the lock takes the gate before it wakes a waiter: so no wake-up is missed between try and wait.
             let gate = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(guard) = self.try_lock() {
                 return Ok(guard);
             }
-            let slice = budget.slice()?;
-            drop(self.freed.wait_timeout(gate, slice).unwrap_or_else(PoisonError::into_inner));
+            drop(self.freed.wait_timeout(gate, slice?).unwrap_or_else(PoisonError::into_inner));
         }
     }
 

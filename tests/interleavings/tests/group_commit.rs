@@ -8,9 +8,11 @@ use std::collections::BTreeSet;
 
 use shuttle::sync::{Arc, Mutex};
 
+#[allow(dead_code, reason = "the model does not use all of it")]
 #[path = "../../../core/src/store/sqlite/group_commit.rs"]
 mod group_commit;
 
+#[allow(dead_code, reason = "the model does not use all of it")]
 #[path = "../../../core/src/wait/timed_mutex.rs"]
 mod timed_mutex;
 

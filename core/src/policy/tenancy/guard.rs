@@ -68,20 +68,24 @@ fn compiled(extra: &str) -> (Box<Bundle>, Programs) {
     (bundle, programs)
 }
 
+/// The requests whose policies compare two records' sets, which is no bit: one program, whose outcome is recalled with the answer.
+const COMPARING: [&str; 2] = ["member.edit of TeamMember on TeamMember", "member.remove of TeamMember on TeamMember"];
+
 /// Each kind of a session's request that bits alone do not answer, with what they lack.
 fn off_the_fast_path(extra: &str) -> String {
     let (bundle, programs) = compiled(extra);
     let (mut off, mut kinds) = (String::new(), 0);
     for ((name, _), action) in bundle.names.actions.iter().zip(&programs.list) {
         for entry in action.entries.iter().filter(|entry| entry.plain && !action.context) {
-            kinds += 1;
+            kinds = usize::saturating_add(kinds, 1);
             let of = format!("{name} of {} on {}", super::words::TYPES[entry.principal as usize], entry.resource);
             for (client, sessions) in [false, true].into_iter().zip(&entry.session) {
                 let Some(planned) = entry.ready.and_then(|place| programs.ready.planned(place, client)) else {
                     let _ = writeln!(off, "{of}: its policies say too much for a plan");
                     continue;
                 };
-                if !sessions.others.is_empty() || !planned.memo.is_open() {
+                let compares = usize::from(COMPARING.contains(&of.as_str()));
+                if sessions.others.len() > compares || !planned.memo.is_open() {
                     let _ = writeln!(off, "{of}, client={client}: {} conditions run as programs, recalled={}", sessions.others.len(), planned.memo.is_open());
                 }
             }
@@ -152,6 +156,5 @@ fn decisions_take_no_more_steps() {
             let _ = writeln!(lines, "{host_kind}, {login}: allowed={allowed} check {check} of {most_check}, authorize {authorize} of {most_authorize}");
         }
     }
-    println!("{lines}");
     assert!(!over, "more steps than stated:\n{lines}");
 }

@@ -144,8 +144,7 @@ impl Board {
         match fallocate(&file, FallocateFlags::empty(), 0, i64::try_from(BYTES).unwrap_or(64)) {
             Ok(()) => {}
             // A file system that cannot: written zeros are room, too.
-            Err(nix::errno::Errno::EOPNOTSUPP) if metadata.len() < BYTES as u64 => write_zeros(&file, metadata.len())?,
-            Err(nix::errno::Errno::EOPNOTSUPP) => {}
+            Err(nix::errno::Errno::EOPNOTSUPP) => write_zeros(&file, metadata.len())?,
             Err(error) => return Err(error.into()),
         }
         bus_guard::guard(&metadata);
@@ -301,6 +300,7 @@ impl Drop for Waiting<'_> {
 fn write_zeros(file: &File, from: u64) -> io::Result<()> {
     use std::os::unix::fs::FileExt;
     let zeros = [0_u8; BYTES];
+    // Nothing is written where the file is long enough.
     let length = BYTES.saturating_sub(usize::try_from(from).unwrap_or(BYTES));
     file.write_all_at(zeros.get(..length).unwrap_or_default(), from)
 }

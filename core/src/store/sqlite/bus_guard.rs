@@ -108,7 +108,9 @@ fn is_of_guarded_file(address: usize) -> bool {
         while lines.found.is_none() {
             let read = libc::read(file, buffer.as_mut_ptr().cast(), buffer.len());
             let Some(bytes) = usize::try_from(read).ok().filter(|read| *read > 0).and_then(|read| buffer.get(..read)) else { break };
-            bytes.iter().for_each(|byte| lines.take(*byte));
+            for byte in bytes {
+                lines.take(*byte);
+            }
         }
         libc::close(file);
     }
@@ -171,7 +173,9 @@ mod tests {
         let text = b"7f00-7f10 rw-s 00000000 08:01 4711    /a b-lock\n8000-8010 r--p 00000000 00:00 0 \n";
         let inode = |address| {
             let mut lines = MapLines { address, state: Field::Start, start: 0, end: 0, inode: 0, fields: 0, found: None };
-            text.iter().for_each(|byte| lines.take(*byte));
+            for byte in text {
+                lines.take(*byte);
+            }
             lines.found
         };
         assert_eq!((inode(0x7f00), inode(0x7f0f), inode(0x7f10), inode(0x8001)), (Some(4711), Some(4711), None, Some(0)));

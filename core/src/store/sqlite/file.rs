@@ -423,9 +423,9 @@ impl Open {
         self.board.disturb();
         let Self { connected, lock, board, .. } = self;
         if found == Look::LockMoved {
-            drop(connected)
+            drop(connected);
         } else {
-            connected.abandon()
+            connected.abandon();
         }
         let _ = locks::end_turn(&lock, &board);
         Ok(())
@@ -547,7 +547,7 @@ fn connect(place: &Place, wanted: Option<&str>) -> Result<(Connection, String), 
 
 /// Waits while another program holds the database, as long as the call may wait.
 fn wait_for_other_program(_tries: i32) -> bool {
-    let may_wait = WaitBudget::allows_waiting();
+    let may_wait = WaitBudget::has_time_left();
     if may_wait {
         std::thread::sleep(Duration::from_millis(1));
     }
@@ -609,6 +609,17 @@ fn refuse_network(place: &Place, file: &File) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_commit_is_unknown_after_its_last_write() {
+        let place = Place::new("any.db").expect("a name");
+        let code = |extended| place.commit_failed(&rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(extended), None)).code();
+        assert_eq!(code(rusqlite::ffi::SQLITE_FULL), "store.full");
+        assert_eq!(code(rusqlite::ffi::SQLITE_IOERR_WRITE), "store.io");
+        assert_eq!(code(rusqlite::ffi::SQLITE_IOERR_FSYNC), "store.unknown_outcome");
+        assert_eq!(code(rusqlite::ffi::SQLITE_IOERR_SHMSIZE), "store.unknown_outcome");
+        assert_eq!(code(rusqlite::ffi::SQLITE_NOMEM), "store.unknown_outcome");
+    }
 
     #[test]
     fn a_disk_of_this_machine_is_no_network() {

@@ -71,10 +71,13 @@ enum Missed<F> {
     Repeat,
 }
 
+/// How a transaction ended.
+type GroupResult<F> = Result<(), Missed<F>>;
+
 /// The end of a transaction, for those who wait for it.
 #[derive(Debug)]
 struct End<F> {
-    result: Mutex<Option<Result<(), Missed<F>>>>,
+    result: Mutex<Option<GroupResult<F>>>,
     set: Condvar,
 }
 
@@ -215,7 +218,7 @@ impl<T: CommitTarget> GroupCommit<T> {
     }
 
     /// Waits until the transaction has ended.
-    fn wait(&self, end: &Arc<End<T::Fault>>, budget: &WaitBudget) -> Result<Result<(), Missed<T::Fault>>, CommitError<T::Fault>> {
+    fn wait(&self, end: &Arc<End<T::Fault>>, budget: &WaitBudget) -> Result<GroupResult<T::Fault>, CommitError<T::Fault>> {
         loop {
             let result = end.result();
             if let Some(result) = &*result {
@@ -226,13 +229,14 @@ impl<T: CommitTarget> GroupCommit<T> {
                 return Ok(result.clone());
             }
             drop(result);
-            match self.desk.try_lock() {
+            if let Some(mut desk) = self.desk.try_lock() {
                 // Whoever was arriving may have given up: then nobody else is left to commit.
-                Some(mut desk) if desk.group.as_ref().is_some_and(|group| Arc::ptr_eq(&group.end, end)) => desk.finish(),
-                Some(_) => {}
+                if desk.group.as_ref().is_some_and(|group| Arc::ptr_eq(&group.end, end)) {
+                    desk.finish();
+                }
+            } else if budget.slice() == Err(WaitEnd::TimedOut) {
                 // A caller that has begun is not interrupted any more, but its wait is bounded.
-                None if budget.slice() == Err(WaitEnd::TimedOut) => return Err(CommitError::Unknown),
-                None => {}
+                return Err(CommitError::Unknown);
             }
         }
     }

@@ -97,19 +97,20 @@ impl Sheet<'_> {
             return Ok(Some(*known));
         }
         let found = self.one(BUCKET_BY_ID, [bucket], |row| BucketRow::read(self.key, row, 0))?;
-        found.iter().for_each(|found| self.remember(*found));
+        if let Some(found) = found {
+            self.remember(found);
+        }
         Ok(found)
     }
 
     fn remember(&mut self, bucket: BucketRow) {
-        match self.read.buckets.iter_mut().rev().find(|known| known.id == bucket.id) {
-            Some(known) => *known = bucket,
-            None => {
-                if self.read.buckets.len() >= MAX_REMEMBERED {
-                    self.read.buckets.remove(0);
-                }
-                self.read.buckets.push(bucket);
+        if let Some(known) = self.read.buckets.iter_mut().rev().find(|known| known.id == bucket.id) {
+            *known = bucket;
+        } else {
+            if self.read.buckets.len() >= MAX_REMEMBERED {
+                self.read.buckets.remove(0);
             }
+            self.read.buckets.push(bucket);
         }
     }
 
@@ -202,7 +203,7 @@ pub(super) fn key_checksum(key: &ChecksumKey, (account, name): (&str, &str), ope
 
 /// Returns the checksum of a row of texts.
 pub(super) fn texts_checksum(key: &ChecksumKey, table: RowTable, texts: [&str; 3]) -> i64 {
-    texts.into_iter().fold(key.begin(table), |row, text| row.text(text)).finish()
+    texts.into_iter().fold(key.begin(table), super::checksum::RowHasher::text).finish()
 }
 
 impl Ledger for Sheet<'_> {

@@ -91,6 +91,19 @@ impl Drop for Room {
     }
 }
 
+/// Takes the computer's clock for right in the store of that name (`sqlite:PATH`), after [`Error::ClockJump`]: what
+/// [`Engine::accept_clock`](crate::Engine::accept_clock) does, without a bundle. Returns the instant (RFC 3339).
+///
+/// # Errors
+/// The `store.*` codes; [`Error::Store`] for one that is not in a file.
+pub fn accept_clock(store: &str) -> Result<String, Error> {
+    crate::engine::guard(|| {
+        let opened = Sqlite::open(store, Clock::System)?;
+        opened.accept_clock()?;
+        Ok(crate::window::instant_text(opened.water.mark()).unwrap_or_default())
+    })
+}
+
 /// One caller's work in a transaction.
 type Member<'m> = &'m mut dyn FnMut(&mut Sheet<'_>) -> Result<Keep, Error>;
 

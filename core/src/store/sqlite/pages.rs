@@ -67,7 +67,7 @@ impl Pages for Sheet<'_> {
             each(text)?;
         }
         // A record that is lost is in none of the rows.
-        if all != self.checksum_of_records()? { Err(self.corrupt("its records do not agree with their checksum".to_owned())) } else { Ok(()) }
+        if all == self.checksum_of_records()? { Ok(()) } else { Err(self.corrupt("its records do not agree with their checksum".to_owned())) }
     }
 
     fn clear(&mut self) -> Result<(), Error> {

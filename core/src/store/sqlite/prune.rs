@@ -166,12 +166,11 @@ impl Sheet<'_> {
             }
         }
         let hand = &mut self.prune.keys;
-        match rows.into_iter().next_back().filter(|_| !all) {
-            Some((passed, _)) => hand.passed = passed,
-            None => {
-                let not_before = hand.soonest.max(self.now.saturating_add(DAY));
-                *hand = KeyHand { passed: (String::new(), String::new()), new: 0, not_before, soonest: i64::MAX };
-            }
+        if let Some((passed, _)) = rows.into_iter().next_back().filter(|_| !all) {
+            hand.passed = passed;
+        } else {
+            let not_before = hand.soonest.max(self.now.saturating_add(DAY));
+            *hand = KeyHand { passed: (String::new(), String::new()), new: 0, not_before, soonest: i64::MAX };
         }
         Ok(())
     }

@@ -58,11 +58,11 @@ impl Sqlite {
     fn viewed<T>(&self, mut connected: Connected, work: &mut dyn FnMut(&mut Sheet<'_>) -> Result<T, Error>) -> (Option<Connected>, Result<Option<T>, Error>) {
         match connected.look(&self.shared.place) {
             Ok(Look::Same) => {}
-            Ok(_) => {
+            // Of a file that was replaced or removed the connection that writes says so, or has done so already.
+            Ok(_) | Err(_) => {
                 connected.abandon();
                 return (None, Ok(None));
             }
-            Err(error) => return (None, Err(error)),
         }
         let result = self.in_view(&connected, work);
         match connected.look(&self.shared.place) {

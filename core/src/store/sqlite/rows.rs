@@ -141,14 +141,14 @@ impl<'r> OperationRow<'r> {
 
     pub(super) fn checksum(&self, key: &ChecksumKey) -> i64 {
         let numbers = [self.id, self.kind, self.at, self.keep, self.bucket, self.used, self.held, self.top_up, self.back];
-        let row = numbers.into_iter().fold(key.begin(RowTable::Operations), |row, number| row.number(number));
+        let row = numbers.into_iter().fold(key.begin(RowTable::Operations), super::checksum::RowHasher::number);
         let (optional, texts) = ([self.previous, self.of, self.until, self.committed, self.released], [self.more, self.member, self.actor, self.key]);
         let blobs = [self.digest, self.answer];
         let present = optional.iter().map(Option::is_some).chain(texts.iter().map(Option::is_some)).chain(blobs.iter().map(Option::is_some));
         let row = row.present(present.fold(0_u16, |bits, present| bits << 1 | u16::from(present)));
-        let row = optional.into_iter().flatten().fold(row, |row, number| row.number(number));
-        let row = texts.into_iter().flatten().fold(row, |row, text| row.text(text));
-        blobs.into_iter().flatten().fold(row, |row, bytes| row.bytes(bytes)).finish()
+        let row = optional.into_iter().flatten().fold(row, super::checksum::RowHasher::number);
+        let row = texts.into_iter().flatten().fold(row, super::checksum::RowHasher::text);
+        blobs.into_iter().flatten().fold(row, super::checksum::RowHasher::bytes).finish()
     }
 
     /// The operation, of an account.

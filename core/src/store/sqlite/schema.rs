@@ -20,12 +20,11 @@ fn objects() -> rusqlite::Result<Objects> {
 /// Compares the tables of a store with those of `schema.sql`: a default or an index that is another one is no table of ours.
 pub(super) fn compare(connection: &Connection) -> rusqlite::Result<()> {
     static OBJECTS: OnceLock<Objects> = OnceLock::new();
-    let known = match OBJECTS.get() {
-        Some(known) => known,
-        None => {
-            let made = objects()?;
-            OBJECTS.get_or_init(|| made)
-        }
+    let known = if let Some(known) = OBJECTS.get() {
+        known
+    } else {
+        let made = objects()?;
+        OBJECTS.get_or_init(|| made)
     };
     let mut statement = connection.prepare("SELECT sql FROM sqlite_schema WHERE name = ?1")?;
     for (name, sql) in known {

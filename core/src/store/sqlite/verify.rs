@@ -94,15 +94,15 @@ impl Verifier<'_> {
         })?;
         self.each("SELECT bucket, operation, amount, until, checksum FROM holds", |row| {
             let [bucket, operation, amount, until] = [number(row, 0)?, number(row, 1)?, number(row, 2)?, number(row, 3)?];
-            same(RowTable::Holds, &operation, hold_checksum(key, bucket, operation, amount, until), number(row, 4)?)
+            same(RowTable::Holds, operation, hold_checksum(key, bucket, operation, amount, until), number(row, 4)?)
         })?;
         self.each("SELECT revision, total, checksum, changes FROM changes", |row| {
             let revision = number(row, 0)?;
-            same(RowTable::Changes, &revision, change_checksum(key, revision, number(row, 1)?, row.get_ref(3)?.as_str()?), number(row, 2)?)
+            same(RowTable::Changes, revision, change_checksum(key, revision, number(row, 1)?, row.get_ref(3)?.as_str()?), number(row, 2)?)
         })?;
         self.each("SELECT account, name, text, checksum FROM documents", |row| {
             let [account, name, text] = [row.get_ref(0)?.as_str()?, row.get_ref(1)?.as_str()?, row.get_ref(2)?.as_str()?];
-            same(RowTable::Documents, &format_args!("{account} {name}"), texts_checksum(key, RowTable::Documents, [account, name, text]), number(row, 3)?)
+            same(RowTable::Documents, format_args!("{account} {name}"), texts_checksum(key, RowTable::Documents, [account, name, text]), number(row, 3)?)
         })?;
         let mut all = 0_i64;
         self.each("SELECT type, id, record, checksum FROM records", |row| {
