@@ -56,13 +56,10 @@ impl Sqlite {
 
     /// One view; gives the connection back unless its files have moved.
     fn viewed<T>(&self, mut connected: Connected, work: &mut dyn FnMut(&mut Sheet<'_>) -> Result<T, Error>) -> (Option<Connected>, Result<Option<T>, Error>) {
-        match connected.look(&self.shared.place) {
-            Ok(Look::Same) => {}
+        if !matches!(connected.look(&self.shared.place), Ok(Look::Same)) {
             // Of a file that was replaced or removed the connection that writes says so, or has done so already.
-            Ok(_) | Err(_) => {
-                connected.abandon();
-                return (None, Ok(None));
-            }
+            connected.abandon();
+            return (None, Ok(None));
         }
         let result = self.in_view(&connected, work);
         match connected.look(&self.shared.place) {
