@@ -109,7 +109,6 @@ def kept(answers: dict[str, dict[str, Any]], intents: dict[str, dict[str, Any]])
     return found
 
 
-@pytest.mark.skipif(shutil.which("node") is None, reason="half of the processes are Node's")
 def test_eight_processes_and_kills(tmp_path: Path) -> None:
     file, stop = tmp_path / "exact.db", tmp_path / "stop"
     engine = sublet.Engine.open(store=f"sqlite:{file}")
