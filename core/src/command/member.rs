@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{Scene, Target, edit_attributes, edit_limits, entity};
 use crate::directory::{Change, Record};
-use crate::limit::Limits;
+use crate::limit::{Limit, Limits};
 use crate::member::TeamMember;
 use crate::pending::{Holder, Pending};
 use crate::{Error, Ref, email};
@@ -86,6 +86,20 @@ fn about(scene: &Scene<'_>, id: &str) -> Result<Target, Error> {
     Ok(Target::new(Ref::new("TeamMember", id), &account).counting(&account))
 }
 
+/// Meters of which a member is to have more than the part of the member who says so (M5). Where there was a member before,
+/// what stays as it is is not given; whoever has no part of its own has all.
+fn beyond_own_part(scene: &Scene<'_>, before: Option<&Limits>, after: &Limits) -> Value {
+    let principal = Some(scene.principal).filter(|principal| principal.kind() == "TeamMember");
+    let own = principal.and_then(|principal| scene.directory.member(principal.id())).map(|member| member.sub_limits).unwrap_or_default();
+    let fits = |part: Limit, given: Option<&Limit>| match (part, given) {
+        (Limit::Unlimited, _) => true,
+        (Limit::Number(part), Some(Limit::Number(given))) => *given <= part,
+        (Limit::Number(_), _) => false,
+    };
+    let given = own.iter().filter(|(meter, _)| before.is_none_or(|before| before.get(*meter) != after.get(*meter)));
+    given.filter(|(meter, part)| !fits(**part, after.get(*meter))).map(|(meter, _)| entity("Meter", meter)).collect::<Vec<_>>().into()
+}
+
 fn put(after: TeamMember, before: &TeamMember) -> Vec<Change> {
     if after == *before { Vec::new() } else { vec![Change::Put(Record::TeamMember(after))] }
 }
@@ -103,7 +117,8 @@ impl InviteMember {
         let account = scene.named_or_own(self.account.as_deref())?;
         scene.account(account)?;
         declared(scene, &self.id, &self.grants)?;
-        Ok(Target::new(Ref::new("Account", account), account).counting(account).with("grants", features(&self.grants)))
+        let target = Target::new(Ref::new("Account", account), account).counting(account);
+        Ok(target.with("grants", features(&self.grants)).with("beyond_own_part", beyond_own_part(scene, None, &self.sub_limits)))
     }
 
     pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
@@ -127,7 +142,9 @@ impl InviteMember {
 impl GrantMember {
     pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
         declared(scene, &self.member, &self.grants)?;
-        Ok(about(scene, &self.member)?.with("grants", features(&self.grants)))
+        let before = scene.member(&self.member)?.grants;
+        let changed = before.symmetric_difference(&self.grants).cloned().collect();
+        Ok(about(scene, &self.member)?.with("grants", features(&self.grants)).with("changed_grants", features(&changed)))
     }
 
     pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
@@ -138,15 +155,21 @@ impl GrantMember {
 
 impl EditMember {
     pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
-        about(scene, &self.member)
+        let before = scene.member(&self.member)?;
+        let beyond = beyond_own_part(scene, Some(&before.sub_limits), &self.after(&before).sub_limits);
+        Ok(about(scene, &self.member)?.with("beyond_own_part", beyond))
+    }
+
+    fn after(&self, before: &TeamMember) -> TeamMember {
+        let mut after = before.clone();
+        edit_limits(&mut after.sub_limits, &self.sub_limits, &self.remove_sub_limits);
+        edit_attributes(&mut after.attributes, &self.attributes, &self.remove_attributes);
+        after
     }
 
     pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
         let before = scene.member(&self.member)?;
-        let mut after = before.clone();
-        edit_limits(&mut after.sub_limits, &self.sub_limits, &self.remove_sub_limits);
-        edit_attributes(&mut after.attributes, &self.attributes, &self.remove_attributes);
-        Ok(put(after, &before))
+        Ok(put(self.after(&before), &before))
     }
 }
 

@@ -67,6 +67,15 @@ fn words(random: &mut Random) -> Words {
     FEATURES.iter().filter(|_| random.once_in(2)).map(|name| (*name).to_owned()).collect()
 }
 
+/// Grants, mostly with the one by which members have to do with each other.
+fn team(random: &mut Random) -> Words {
+    let mut grants = words(random);
+    if !random.once_in(4) {
+        grants.insert("team".to_owned());
+    }
+    grants
+}
+
 fn pick<'a>(random: &mut Random, items: impl Iterator<Item = &'a String>) -> String {
     let items: Vec<&String> = items.collect();
     if items.is_empty() { "nobody".to_owned() } else { (*random.pick(&items)).clone() }
@@ -141,8 +150,12 @@ fn command(world: &mut World, random: &mut Random, login: &Login) -> Value {
             json!({ "account": account, "level": level(random) })
         }
         "cancel_transfer" | "resend_confirmation" => json!({ "account": account }),
-        "invite_member" => json!({ "id": id, "email": format!("{id}@team.example"), "grants": words(random) }),
-        "grant_member" => json!({ "member": member(random), "grants": words(random) }),
+        "invite_member" => {
+            let part = if random.once_in(2) { json!({ "emails": random.below(50) }) } else { json!({}) };
+            json!({ "id": id, "email": format!("{id}@team.example"), "grants": team(random), "sub_limits": part })
+        }
+        "grant_member" => json!({ "member": member(random), "grants": team(random) }),
+        "edit_member" if random.once_in(4) => json!({ "member": member(random), "remove_sub_limits": ["emails"] }),
         "edit_member" => json!({ "member": member(random), "sub_limits": { "emails": random.below(50) } }),
         "remove_member" => json!({ "member": member(random) }),
         "create_level" => json!({ "id": id, "features": words(random) }),
@@ -191,7 +204,11 @@ fn asker(world: &World, random: &mut Random, asked: &Value) -> Option<(Login, Op
         "accept_transfer" => Login::Account(world.accounts.get(account)?.offer.clone()?.0),
         "verify_domain" | "remove_domain" => Login::Account(world.domains.get(asked["domain"].as_str()?)?.0.clone()),
         "edit_level" | "delete_level" => Login::Account(world.levels.get(asked["level"].as_str()?)?.0.clone()),
-        "grant_member" | "edit_member" | "remove_member" => Login::Account(world.members.get(asked["member"].as_str()?)?.account.clone()),
+        "grant_member" | "edit_member" | "remove_member" => {
+            let account = &world.members.get(asked["member"].as_str()?)?.account;
+            let colleagues: Vec<&String> = world.members.iter().filter(|(_, found)| found.account == *account && found.confirmed).map(|(id, _)| id).collect();
+            if colleagues.is_empty() || random.once_in(2) { Login::Account(account.clone()) } else { Login::Member((*random.pick(&colleagues)).clone()) }
+        }
         "disable" | "restore" if asked["reason"] != "by_owner" => Login::Operator,
         "restore" | "offer_transfer" | "attach_level" | "edit_client" => Login::Account(world.accounts.get(account)?.owner.clone()?),
         _ => return None,
@@ -259,7 +276,11 @@ fn apply(world: &mut World, login: &Login, asked: &Value, token: Option<&str>) {
             let level = world.usual_level(&world.accounts[&home].package);
             world.accounts.insert(text("id"), Account { owner: Some(home), level, token, ..Account::default() });
         }
-        "invite_member" => drop(world.members.insert(text("id"), Member { account: home, grants: grants("grants"), confirmed: false, token })),
+        "invite_member" => {
+            let part = asked["sub_limits"]["emails"].as_i64();
+            world.members.insert(text("id"), Member { account: home, grants: grants("grants"), part, confirmed: false, token });
+        }
+        "edit_member" => world.members.get_mut(&text("member")).expect("a member").part = asked["sub_limits"]["emails"].as_i64(),
         "grant_member" => world.members.get_mut(&text("member")).expect("a member").grants = grants("grants"),
         "remove_member" => drop(world.members.remove(&text("member"))),
         "accept_invitation" => {
@@ -282,7 +303,7 @@ fn apply(world: &mut World, login: &Login, asked: &Value, token: Option<&str>) {
             Some((_, state)) if *state != "pending" => *state = "quarantined",
             _ => drop(world.domains.remove(&text("domain"))),
         },
-        "edit_member" | "edit_client" => {}
+        "edit_client" => {}
         name => account(world.accounts.get_mut(&id).expect("an account"), name, asked, (token, now, home)),
     }
 }

@@ -96,16 +96,24 @@ fn is_ones_own(world: &World, login: &Login, home: &str, asked: &Value, target: 
     }
 }
 
-/// Nobody grants what he does not hold (M5), nor what his account does not have.
+/// Nobody grants, takes away or lifts what it does not hold itself (M5), nor grants what the account does not have.
 fn granted(world: &World, login: &Login, home: &str, asked: &Value) {
-    if !["invite_member", "grant_member"].contains(&asked["do"].as_str().expect("a name")) {
-        return;
-    }
+    let name = asked["do"].as_str().expect("a name");
     let grants: Words = asked["grants"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
     assert!(grants.is_subset(&world.features(home)), "{login:?}: {asked}");
-    if let Login::Member(id) = login {
-        assert!(grants.is_subset(&world.members[id].grants), "{login:?}: {asked}");
-    }
+    let Login::Member(id) = login else { return };
+    let (own, colleague) = (&world.members[id], asked["member"].as_str().and_then(|id| world.members.get(id)));
+    let holds = |words: &Words| words.is_subset(&own.grants);
+    let fits = |part: Option<i64>| own.part.is_none_or(|own| part.is_some_and(|part| part <= own));
+    let part = asked["sub_limits"]["emails"].as_i64();
+    let is_entitled = match (name, colleague) {
+        ("invite_member", _) => holds(&grants) && fits(part),
+        ("grant_member", Some(colleague)) => holds(&grants.symmetric_difference(&colleague.grants).cloned().collect()),
+        ("edit_member", Some(colleague)) => holds(&colleague.grants) && (fits(part) || part == colleague.part),
+        ("remove_member", Some(colleague)) => holds(&colleague.grants),
+        _ => true,
+    };
+    assert!(is_entitled, "{login:?} with {own:?}: {asked} of {colleague:?}");
 }
 
 /// All that the engine keeps is what the model keeps, and all of them agree.
@@ -129,6 +137,7 @@ pub(crate) fn look(world: &World, sides: &mut Sides) {
                 let grants: Words = record["grants"].as_array().expect("grants").iter().filter_map(Value::as_str).map(str::to_owned).collect();
                 assert_eq!((record["account"].as_str(), grants), (Some(member.account.as_str()), member.grants.clone()), "{record}");
                 assert_eq!(record["confirmed"], member.confirmed, "{record}");
+                assert_eq!(record["sub_limits"]["emails"].as_i64(), member.part, "{record}");
                 members.insert(id);
             }
             "Domain" if record["kind"] == "whitelabel" => {

@@ -33,6 +33,8 @@ pub(crate) struct Account {
 pub(crate) struct Member {
     pub(crate) account: String,
     pub(crate) grants: Words,
+    /// Its part of the e-mails; all, if there is none.
+    pub(crate) part: Option<i64>,
     pub(crate) confirmed: bool,
     pub(crate) token: Option<(String, i64)>,
 }
