@@ -112,6 +112,7 @@ function batch(given) {
 const OPTIONS = {
   amount,
   before: (value) => whole('before', value, U64_MAX),
+  expectedRevision: (value) => whole('expectedRevision', value, U64_MAX),
   key: TAKING.key,
   limit: (value) => whole('limit', value, MOST_ENTRIES),
   member: (value) => string('member', value),
@@ -177,4 +178,6 @@ function verification({ buckets, operations, faults }) {
   return Object.freeze({ buckets: count(buckets), operations: count(operations), faults: Object.freeze(faults) });
 }
 
-module.exports = { CONSUMING, NOTHING, batch, count, counted, entry, form, historyForm, milliseconds, operation, performs, quotaOf, quotas, statement, takes, verification };
+const revision = (value) => String(OPTIONS.expectedRevision(value));
+
+module.exports = { CONSUMING, NOTHING, batch, count, counted, entry, form, historyForm, milliseconds, operation, performs, quotaOf, quotas, revision, statement, takes, verification };

@@ -6,6 +6,7 @@ const { apart, listen, signalOf, unlessAborted, unlisten } = require('./abort.js
 const { verifyDraw } = require('./bill.js');
 const { ANSWER, UNANSWERED, answer, ask, asker, taken } = require('./crossing.js');
 const { ManualClock, clock } = require('./clock.js');
+const { revision } = require('./count.js');
 const { action, entries, host: hostOf, json, reference, request, resource, string } = require('./convert.js');
 const { Decision, decision } = require('./decision.js');
 const { SubletError, call, converted, refused, wellFormed } = require('./errors.js');
@@ -323,8 +324,9 @@ class Engine extends Verbs {
     call(() => this.#native.forgetCounts());
   }
 
-  async importFile(path, { progress, signal: given } = {}) {
+  async importFile(path, { progress, expectedRevision, signal: given } = {}) {
     string('path', path);
+    const expected = expectedRevision === undefined || expectedRevision === null ? null : revision(expectedRevision);
     if (progress !== undefined && typeof progress !== 'function') throw refused('progress', 'a function is needed');
     const signal = signalOf(given);
     const watch = new native.NativeWatch();
@@ -333,9 +335,9 @@ class Engine extends Verbs {
     if (signal !== undefined) listen(signal, stop);
     const told = telling(watch, progress);
     try {
-      const revision = BigInt(await this.#native.importFile(path, watch));
+      const found = BigInt(await this.#native.importFile(path, watch, expected));
       told.tell();
-      return revision;
+      return found;
     } catch (error) {
       throw told.thrown?.error ?? cancelled(converted(error), signal);
     } finally {

@@ -17,9 +17,10 @@ function performed(text) {
 }
 const counted = (text) => counts.counted(object(text));
 
-function changes({ put = [], remove = [], expectedRevision } = {}) {
+function changes({ put = [], merge = [], remove = [], expectedRevision } = {}) {
   const parts = [
     `"put":[${items('put', put).map((record) => json('record', record)).join(',')}]`,
+    `"merge":[${items('merge', merge).map((fields) => json('record', fields)).join(',')}]`,
     `"remove":[${items('remove', remove).map((found) => reference('remove', found)).join(',')}]`,
   ];
   if (expectedRevision !== undefined && expectedRevision !== null) parts.push(`"expected":${json('expectedRevision', expectedRevision)}`);
@@ -57,6 +58,7 @@ const VERBS = {
   release: { at: 1, texts: settling(['key']), read: counted },
   refund: { at: 1, texts: settling(['amount', 'key']), read: counted },
   topUp: { at: 3, texts: stating(['key']), read: counted },
+  revokeTopUp: { at: 2, texts: (account, key) => [counts.form({ account: string('account', account), key: string('key', key) })], read: counted },
   carryOver: { at: 3, texts: stating(['member', 'key']), read: counted },
   ...BILLING,
   usage: {
@@ -68,7 +70,8 @@ const VERBS = {
   verify: { at: 0, texts: () => [], read: (text) => counts.verification(object(text)) },
   acceptClock: { at: 0, texts: () => [], read: () => undefined },
   change: { at: 1, texts: changes, read: BigInt },
-  importLines: { at: 1, texts: (lines) => [wellFormed('lines', lines)], read: BigInt },
+  importLines: { at: 1, texts: (lines, more = {}) => [wellFormed('lines', lines), counts.form({}, more, ['expectedRevision'])], read: BigInt },
+  seed: { at: 1, texts: (lines) => [wellFormed('lines', lines)], read: object },
 };
 
 class Verbs {

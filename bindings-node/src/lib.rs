@@ -164,8 +164,9 @@ impl NativeEngine {
 
     /// Reads a file off the event loop.
     #[napi(ts_return_type = "Promise<string>")]
-    pub fn import_file(&self, path: String, watch: &NativeWatch) -> AsyncTask<ImportFile> {
-        AsyncTask::new(ImportFile { engine: Arc::clone(&self.inner), path, watch: Arc::clone(&watch.inner) })
+    pub fn import_file(&self, path: String, watch: &NativeWatch, expected: Option<String>) -> AsyncTask<ImportFile> {
+        let expected = expected.and_then(|expected| expected.parse().ok());
+        AsyncTask::new(ImportFile { engine: Arc::clone(&self.inner), path, watch: Arc::clone(&watch.inner), expected })
     }
 
     #[napi]
@@ -279,6 +280,7 @@ pub struct ImportFile {
     engine: Arc<sublet::Engine>,
     path: String,
     watch: Arc<Watch>,
+    expected: Option<u64>,
 }
 
 impl Task for ImportFile {
@@ -292,7 +294,7 @@ impl Task for ImportFile {
                 return Err(Error::Cancelled { records: 0 });
             }
             let mut tell = |progress| self.watch.tell(progress);
-            self.engine.import(BufReader::new(file), Some(&mut tell)).map(|revision| revision.to_string())
+            self.engine.import(BufReader::new(file), self.expected, Some(&mut tell)).map(|revision| revision.to_string())
         })
     }
 

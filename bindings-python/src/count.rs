@@ -121,6 +121,10 @@ impl Engine {
         py.detach(|| self.inner.top_up(account, meter, amount, key)).map(Counted).or_raise()
     }
 
+    fn revoke_top_up(&self, py: Python<'_>, account: &str, key: &str) -> PyResult<Counted> {
+        py.detach(|| self.inner.revoke_top_up(account, key)).map(Counted).or_raise()
+    }
+
     #[pyo3(signature = (account, meter, amount, *, member=None, key=None))]
     fn carry_over(&self, py: Python<'_>, account: &str, meter: &str, amount: &Bound<'_, PyAny>, member: Option<&str>, key: Given<'_, '_>) -> PyResult<Counted> {
         let (amount, key) = (self::amount(amount)?, self::key(key)?);

@@ -17,7 +17,7 @@ mod values;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
-use sublet::{Change, Options, Progress, Record};
+use sublet::{Change, Options, Progress, Record, RecordPatch};
 
 use crate::answers::{Decision, Explanation, Login, plain};
 use crate::asked::{Spare, around, at, decide, reference};
@@ -269,8 +269,8 @@ impl Engine {
         py.detach(|| self.inner.login(host.name(), email, flow)).map(Login).or_raise()
     }
 
-    #[pyo3(signature = (put=None, *, remove=None, expected_revision=None))]
-    fn change(&self, py: Python<'_>, put: Given<'_, '_>, remove: Given<'_, '_>, expected_revision: Option<u64>) -> PyResult<u64> {
+    #[pyo3(signature = (put=None, *, merge=None, remove=None, expected_revision=None))]
+    fn change(&self, py: Python<'_>, put: Given<'_, '_>, merge: Given<'_, '_>, remove: Given<'_, '_>, expected_revision: Option<u64>) -> PyResult<u64> {
         let mut changes = Vec::new();
         for item in remove.map(|items| items.try_iter()).transpose()?.into_iter().flatten() {
             changes.push(Change::Remove(reference("remove", item?.as_borrowed())?));
@@ -279,11 +279,21 @@ impl Engine {
             let fields = object("record", &item?)?;
             changes.push(Change::Put(Record::from_value(fields.into()).or_raise()?));
         }
+        for item in merge.map(|items| items.try_iter()).transpose()?.into_iter().flatten() {
+            let fields = object("record", &item?)?;
+            changes.push(Change::Merge(RecordPatch::from_value(fields.into()).or_raise()?));
+        }
         py.detach(|| self.inner.change(changes, expected_revision)).or_raise()
     }
 
-    #[pyo3(signature = (lines, progress=None))]
-    fn import_lines(&self, py: Python<'_>, lines: &Bound<'_, PyAny>, progress: Option<Py<PyAny>>) -> PyResult<u64> {
+    /// Whether the records were imported: only where nothing was ever written to the directory.
+    fn seed(&self, py: Python<'_>, lines: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let reader = lines_of(lines)?;
+        py.detach(|| self.inner.seed(reader)).or_raise()
+    }
+
+    #[pyo3(signature = (lines, progress=None, *, expected_revision=None))]
+    fn import_lines(&self, py: Python<'_>, lines: &Bound<'_, PyAny>, progress: Option<Py<PyAny>>, expected_revision: Option<u64>) -> PyResult<u64> {
         let reader = lines_of(lines)?;
         let mut raised = None;
         let mut tell = |done: Progress| {
@@ -301,7 +311,7 @@ impl Engine {
                 }
             })
         };
-        let done = py.detach(|| self.inner.import(reader, Some(&mut tell)));
+        let done = py.detach(|| self.inner.import(reader, expected_revision, Some(&mut tell)));
         match raised {
             Some(error) => Err(error),
             None => done.or_raise(),

@@ -231,7 +231,7 @@ fn explain(bundle: Option<PathBuf>, directory: &std::path::Path, request: &str, 
     let request = Request::from_json(request)?;
     let engine = open(bundle, Validation::Strict)?;
     let file = std::fs::File::open(directory).map_err(|why| Failure::Words(format!("{}: {why}", directory.display())))?;
-    engine.import(std::io::BufReader::new(file), None)?;
+    engine.import(std::io::BufReader::new(file), None, None)?;
     let explanation = engine.explain(&request)?;
     if json {
         let value: Value = serde_json::to_value(&explanation).unwrap_or_default();

@@ -29,6 +29,7 @@ mod keyed;
 mod limit;
 mod log;
 mod member;
+mod named;
 mod operator;
 mod package;
 mod pending;
@@ -58,7 +59,7 @@ pub use command::{
     QuarantineDomain, ReleaseDomain, RemoveDomain, RemoveMember, ResendConfirmation, RestoreAccount, VerifyDomain,
 };
 pub use decision::{BundleInfo, Clause, Decision, Desk, Explanation, Fallback, Login, Outcome, PolicyExplanation, PolicyFailure, PolicyInfo, ReadFact, Route};
-pub use directory::{Change, Progress, Record};
+pub use directory::{Change, Progress, Record, RecordPatch};
 pub use domain::{Domain, DomainState};
 pub use email::normalise as normalise_email;
 pub use engine::{Engine, Options, Performed, Validation};

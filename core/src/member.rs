@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::limit::Limits;
+use crate::named::NamedFields;
 use crate::pending::Pending;
 use crate::{Error, email};
 
@@ -21,6 +22,7 @@ pub struct TeamMember {
     pub(crate) sub_limits: Limits,
     pub(crate) pending: Option<Pending>,
     pub(crate) attributes: Map<String, Value>,
+    pub(crate) named: NamedFields,
 }
 
 impl TeamMember {
@@ -88,7 +90,7 @@ pub(crate) struct MemberForm {
 
 impl From<TeamMember> for MemberForm {
     fn from(member: TeamMember) -> Self {
-        let TeamMember { id, account, email, confirmed, grants, sub_limits, pending, attributes } = member;
+        let TeamMember { id, account, email, confirmed, grants, sub_limits, pending, attributes, .. } = member;
         Self { id, account, email, confirmed, grants, sub_limits, pending, attributes }
     }
 }
@@ -103,6 +105,6 @@ impl TryFrom<MemberForm> for TeamMember {
                 return Err(Error::EmptyId { what: what.to_owned() });
             }
         }
-        Ok(Self { email: email::normalise(&email)?, id, account, confirmed, grants, sub_limits, pending, attributes })
+        Ok(Self { email: email::normalise(&email)?, id, account, confirmed, grants, sub_limits, pending, attributes, named: NamedFields::default() })
     }
 }

@@ -58,7 +58,7 @@ WAITING: dict[str, Callable[[sublet.Engine], object]] = {
     "revision": lambda engine: engine.revision,
     "repr": repr,
     "export_lines": lambda engine: engine.export_lines(),
-    "change": lambda engine: engine.change([RECORD]),
+    "change": lambda engine: engine.change([{**RECORD, "limits": {}}]),
     "consume": lambda engine: engine.consume(ACME, "campaign.send", CAMPAIGN, 1, host=MAIN),
     "batch": lambda engine: engine.batch([{"principal": ACME, "action": "campaign.send", "resource": CAMPAIGN, "host": MAIN}]),
     "top_up": lambda engine: engine.top_up("acme", "emails", 1),

@@ -22,6 +22,7 @@ from ._sublet import Decision, Engine, Explanation, LogHandle, ManualClock, Perf
 from .aio_billing import Billing
 from .aio_counts import Counting
 from .commands import Command
+from .records import Record, RecordPatch
 from .types import At, Does, Event, EventKind, Resource, Validation, Value, Who
 
 __all__ = ["AsyncEngine"]
@@ -234,21 +235,28 @@ class AsyncEngine(Counting, Billing):
 
     async def change(
         self,
-        put: Iterable[Mapping[str, Any]] | None = None,
+        put: Iterable[Record | Mapping[str, Any]] | None = None,
         *,
+        merge: Iterable[RecordPatch | Mapping[str, Any]] | None = None,
         remove: Iterable[Who] | None = None,
         expected_revision: int | None = None,
     ) -> int:
         """`Engine.change`, awaited."""
-        return await to_thread(self.engine.change, put, remove=remove, expected_revision=expected_revision)
+        return await to_thread(self.engine.change, put, merge=merge, remove=remove, expected_revision=expected_revision)
 
     async def import_lines(
         self,
         lines: str | bytes | PathLike[str],
         progress: Callable[[int, int], bool | None] | None = None,
+        *,
+        expected_revision: int | None = None,
     ) -> int:
         """`Engine.import_lines`, awaited."""
-        return await to_thread(self.engine.import_lines, lines, progress)
+        return await to_thread(self.engine.import_lines, lines, progress, expected_revision=expected_revision)
+
+    async def seed(self, lines: str | bytes | PathLike[str]) -> bool:
+        """`Engine.seed`, awaited."""
+        return await to_thread(self.engine.seed, lines)
 
     async def export_lines(self) -> str:
         """`Engine.export_lines`, awaited."""

@@ -182,6 +182,10 @@ class Counting:
         """`Engine.top_up`, awaited."""
         return await to_thread(self.engine.top_up, account, meter, amount, key=key)
 
+    async def revoke_top_up(self, account: str, key: str) -> Counted:
+        """`Engine.revoke_top_up`, awaited."""
+        return await to_thread(self.engine.revoke_top_up, account, key)
+
     async def carry_over(
         self,
         account: str,

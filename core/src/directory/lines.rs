@@ -44,7 +44,7 @@ impl<'a, N: Names> Loading<'a, N> {
             Some(Quick::Account(new)) => self.directory.hot.put_account(new, self.names).ok_or_else(Directory::no_more),
             Some(Quick::Member(new)) => self.directory.hot.put_member(new, self.names).ok_or_else(Directory::no_more),
             None => {
-                let record = Record::from_json(text)?;
+                let record = Record::read(text)?;
                 if self.fault.is_some() {
                     return Ok(());
                 }

@@ -16,6 +16,7 @@ mod kept;
 mod key;
 mod lines;
 mod logins;
+mod patch;
 mod put;
 mod quick;
 mod read;
@@ -30,12 +31,14 @@ use std::sync::Arc;
 
 use rpds::HashTrieMapSync;
 
+pub(crate) use self::allowance::CountedRecords;
 pub(crate) use self::hot::{AccountRow, DomainRow, Hot, MemberRow, account_bit, domain_bit, member_bit};
 pub(crate) use self::index::Index;
 pub(crate) use self::key::{Key, Kind};
 pub use self::lines::Progress;
 use self::logins::Logins;
 pub(crate) use self::logins::Realm;
+pub use self::patch::RecordPatch;
 pub use self::record::Record;
 use self::referrers::{Referrers, Target};
 pub(crate) use self::table::NONE;
@@ -47,8 +50,11 @@ use crate::{Error, Ref};
 /// A change of one record.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {
-    /// Creates the record, or replaces the one with its type and id.
+    /// Creates the record, or replaces the one with its type and id: refused if that one has something that the new one,
+    /// read from JSON, does not name.
     Put(Record),
+    /// Changes these fields of a record; the rest stays.
+    Merge(RecordPatch),
     /// Removes the record of that type and id.
     Remove(Ref),
 }

@@ -72,6 +72,8 @@ pub enum OperationKind {
     Payment,
     /// Took a payment back.
     Reversal,
+    /// Took a top-up back (B14).
+    RevokeTopUp,
 }
 
 impl OperationKind {
@@ -91,6 +93,7 @@ impl OperationKind {
             Self::Command => "command",
             Self::Payment => "payment",
             Self::Reversal => "reversal",
+            Self::RevokeTopUp => "revoke_top_up",
         }
     }
 }
