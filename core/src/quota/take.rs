@@ -193,7 +193,7 @@ pub(crate) fn take(ledger: &mut dyn Ledger, asked: &Asked<'_>, taking: Taking, d
         if placed.line.counted.is_some() { change.max(placed.account.used().saturating_neg()) } else { change }
     };
     let changes: Vec<i64> = placed.iter().zip(&amounts).map(|(placed, amount)| change(placed, *amount)).collect();
-    if !decision.allowed || changes.iter().all(|change| *change == 0) && taking != Taking::Set {
+    if !decision.allowed || changes.iter().all(|change| *change == 0) && taking != Taking::Set && !asked.by_command {
         return Ok((told(decision, &placed, &asked.subject, &[], None), Keep::No));
     }
     if !asked.by_command {
