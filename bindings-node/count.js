@@ -116,6 +116,7 @@ function batch(given) {
 const OPTIONS = {
   amount,
   before: (value) => whole('before', value, U64_MAX),
+  expectedRevision: revision,
   key: TAKING.key,
   limit: (value) => whole('limit', value, MOST_ENTRIES),
   member: (value) => string('member', value),

@@ -3,14 +3,16 @@
 // Answers are plain data: no BigInt, no function, nothing hidden but a confirmation token. `JSON.stringify`, `structuredClone`,
 // `postMessage` and `console.log` show each of them whole; see `Count` for integers.
 import type { Statement } from './billing.js';
-import type { Amount, Amounts, Count, Quota } from './quota.js';
+import type { Amount, Amounts, Count, CountInput, Quota } from './quota.js';
 import type { LogOptions, Stats } from './log.js';
+import type { Record } from './records.js';
 import type { Abortable, Answer, Verbs } from './verbs.js';
 export type * from './verbs.js';
 export type * from './billing.js';
 export type * from './commands.js';
 export type * from './log.js';
 export type * from './quota.js';
+export type * from './records.js';
 
 /** A type and an id. */
 export type Ref = readonly [type: string, id: string] | { readonly type: string; readonly id: string };
@@ -168,7 +170,10 @@ export interface Item extends Taking {
   readonly amount?: Amounts;
 }
 
-/** A clock that stands until it is set: for tests. Instants are RFC 3339; what is none is `input.instant`. */
+/**
+ * A clock that stands until it is set: for tests. Instants are RFC 3339; what is none is `input.instant`. It is trusted: set far ahead,
+ * it gives no `store.clock_jump`.
+ */
 export declare class ManualClock {
   constructor(at: string);
   /** Sets it, forward or back. What is counted never goes back. */
@@ -447,21 +452,27 @@ export declare class Engine {
   measure(on?: boolean): void;
   /** What was counted since `measure`, of this engine in this process; the numbers only grow. */
   stats(): Stats;
-  /** Forgets every count and key of a store in memory: for tests, between one case and the next. */
+  /** Forgets every count and key of a store in memory, and which instant it has seen: for tests, between one case and the next. */
   forgetCounts(): void;
   /**
    * Replaces the directory by the JSON lines of a file, off the event loop. `progress` is told some times a second and stops the import with `false`;
-   * so does an aborted `signal`. Then `directory.cancelled`, with the signal's reason as `cause`, and nothing is changed.
+   * so does an aborted `signal`. Then `directory.cancelled`, with the signal's reason as `cause`, and nothing is changed. With an
+   * `expectedRevision` it throws `directory.revision` if the directory has moved on.
    */
-  importFile(path: string, options?: { readonly progress?: (progress: Progress) => boolean | void; readonly signal?: AbortSignal | null }): Promise<Count>;
+  importFile(
+    path: string,
+    options?: { readonly progress?: (progress: Progress) => boolean | void; readonly expectedRevision?: CountInput | null; readonly signal?: AbortSignal | null },
+  ): Promise<Count>;
   exportLines(): string;
   exportLinesAsync(options?: Abortable): Promise<string>;
   /** The TXT record that the DNS of an owner's domain must have before `verify_domain` (D4). */
   domainProof(domain: string): string;
   domainProofAsync(domain: string, options?: Abortable): Promise<string>;
-  /** A record as it is in the directory; null if there is none. Integers beyond 2^53 are texts, as in every answer. */
-  record(reference: Who): { readonly [key: string]: unknown } | null;
-  recordAsync(reference: Who, options?: Abortable): Promise<{ readonly [key: string]: unknown } | null>;
+  /** The record of that type and id, of the directory or of the catalog, or null. Integers beyond 2^53 are texts, as in every answer. */
+  record<Type extends Record['type']>(reference: readonly [Type, string]): Extract<Record, { readonly type: Type }> | null;
+  record(reference: Who): Record | null;
+  recordAsync<Type extends Record['type']>(reference: readonly [Type, string], options?: Abortable): Promise<Extract<Record, { readonly type: Type }> | null>;
+  recordAsync(reference: Who, options?: Abortable): Promise<Record | null>;
 }
 
 /** A subscription to an engine's events. It goes on without this handle, until the engine is gone or the process ends. */

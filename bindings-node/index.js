@@ -8,7 +8,7 @@ const { later } = require('./calls.js');
 const { ANSWER, UNANSWERED, answer, ask, asker, taken } = require('./crossing.js');
 const { ManualClock } = require('./clock.js');
 const { action: actionOf, entries, fields, host: hostOf, items, reference, string } = require('./convert.js');
-const { counted64 } = require('./count.js');
+const { counted64, revision } = require('./count.js');
 const { Decision, decision } = require('./decision.js');
 const { DeniedError, SubletError, because, call, reading, refused, unreadable, wellFormed } = require('./errors.js');
 const { Action, Host, Principal, ResourceType, room } = require('./handles.js');
@@ -70,7 +70,7 @@ function unbegun() {
   return new SubletError({ code: 'directory.cancelled', message: 'the import was stopped after 0 records', help: errorCodes()['directory.cancelled'] });
 }
 
-const IMPORTING = ['progress', 'signal'];
+const IMPORTING = ['progress', 'expectedRevision', 'signal'];
 
 /** The options of an import. */
 function importing(given = {}) {
@@ -79,7 +79,8 @@ function importing(given = {}) {
   if (unknown !== undefined) throw refused('options', `no option \`${unknown}\``);
   const progress = found.get('progress') ?? undefined;
   if (progress !== undefined && typeof progress !== 'function') throw refused('progress', 'a function is needed');
-  return { progress, signal: signalOf(found.get('signal')) };
+  const expected = found.get('expectedRevision') ?? null;
+  return { progress, expected: expected === null ? null : revision(expected), signal: signalOf(found.get('signal')) };
 }
 
 /** Asks a single question of few parts. */
@@ -227,7 +228,7 @@ class Engine extends Verbs {
 
   async importFile(path, options) {
     string('path', path);
-    const { progress, signal } = reading(() => importing(options));
+    const { progress, expected, signal } = reading(() => importing(options));
     const watch = new native.NativeWatch();
     const stop = () => watch.stop();
     // What a signal stopped says why.
@@ -236,10 +237,10 @@ class Engine extends Verbs {
     if (signal !== undefined) listen(signal, stop);
     const told = telling(watch, progress);
     try {
-      const start = (replies, id) => this.#native.startImport(replies, id, path, watch);
-      const revision = await later(signal, start, (imported) => counted64(imported.text()), unbegun);
+      const start = (replies, id) => this.#native.startImport(replies, id, path, watch, expected);
+      const found = await later(signal, start, (imported) => counted64(imported.text()), unbegun);
       told.tell();
-      return revision;
+      return found;
     } catch (error) {
       throw told.thrown?.error ?? stopped(error);
     } finally {

@@ -65,7 +65,7 @@ export type Amounts = Amount | { readonly [meter: string]: Amount };
 /** One operation of an account. */
 export interface HistoryEntry {
   readonly operation: Count;
-  readonly kind: 'consume' | 'free' | 'set' | 'reserve' | 'commit' | 'release' | 'refund' | 'top_up' | 'carry_over' | 'command';
+  readonly kind: 'consume' | 'free' | 'set' | 'reserve' | 'commit' | 'release' | 'refund' | 'top_up' | 'carry_over' | 'command' | 'payment' | 'reversal' | 'revoke_top_up';
   /** When, as RFC 3339. */
   readonly at: string;
   /** The account whose it is: where somebody acted, the one that was acted as (A1). */

@@ -5,6 +5,7 @@ import type { Payment, Statement } from './billing.js';
 import type { Command } from './commands.js';
 import type { Amount, Amounts, Count, CountInput, Counted, HistoryEntry, Quota, Verification } from './quota.js';
 import type { Decision } from './index.js';
+import type { Changes } from './records.js';
 
 /** What became of a command. */
 export interface Performed extends Answer {
@@ -146,7 +147,7 @@ export interface Verbs {
   releaseAsync(operation: CountInput, options?: { readonly key?: string | null } & Abortable): Promise<Counted>;
   /**
    * Gives back `amount` of each meter that a `consume` or `commit` took, in the window that it took it from; all that is left of it,
-   * if it is not said. Throws `quota.refund_too_much`, `quota.not_refundable`, `quota.unknown_operation`.
+   * if it is not said. Of a top-up it takes back what that added. Throws `quota.refund_too_much`, `quota.not_refundable`, `quota.unknown_operation`.
    */
   refund(operation: CountInput, options?: { readonly amount?: Amount; readonly key?: string | null }): Counted;
   refundAsync(operation: CountInput, options?: { readonly amount?: Amount; readonly key?: string | null } & Abortable): Promise<Counted>;
@@ -156,6 +157,13 @@ export interface Verbs {
    */
   topUp(account: string, meter: string, amount: Amount, options?: { readonly key?: string | null }): Counted;
   topUpAsync(account: string, meter: string, amount: Amount, options?: { readonly key?: string | null } & Abortable): Promise<Counted>;
+  /**
+   * Takes back what the top-up of that key added: a payment was charged back, say (B14). The limit falls at once, and what was used stays
+   * used. A second call changes nothing, and is `replayed`. A top-up without a key is taken back by `refund` of its operation. Throws
+   * `quota.unknown_top_up`, `quota.key_pruned`.
+   */
+  revokeTopUp(account: string, key: string): Counted;
+  revokeTopUpAsync(account: string, key: string, options?: Abortable): Promise<Counted>;
   /** Counts what an account, or a member of it, used in this window before Sublet counted. No limit is asked. Throws as `topUp`. */
   carryOver(account: string, meter: string, amount: Amount, options?: { readonly member?: string | null; readonly key?: string | null }): Counted;
   carryOverAsync(account: string, meter: string, amount: Amount, options?: { readonly member?: string | null; readonly key?: string | null } & Abortable): Promise<Counted>;
@@ -177,15 +185,25 @@ export interface Verbs {
   /**
    * Makes all changes in one transaction, or none; gives the new revision.
    *
+   * `put` creates records, or replaces those of the same type and id: one that leaves out a field which the present record has set throws
+   * `directory.would_reset`. `merge` changes the fields that it names and leaves the rest; `null` takes an optional one away. `remove` takes records out.
+   * Throws `directory.revision` if the directory is not at `expectedRevision`, and the `directory.*` code of what the change would break.
+   *
    * @example
    * import { Engine } from 'sublet';
    * const engine = Engine.open();
    * const revision = engine.change({ put: [{ type: 'Platform', id: 'mmio' }], expectedRevision: engine.revision });
    * console.log(revision);
    */
-  change(changes: { readonly put?: readonly object[]; readonly remove?: readonly Who[]; readonly expectedRevision?: CountInput | null }): Count;
-  changeAsync(changes: { readonly put?: readonly object[]; readonly remove?: readonly Who[]; readonly expectedRevision?: CountInput | null }, options?: Abortable): Promise<Count>;
-  /** Replaces the directory by JSON lines. */
-  importLines(lines: string): Count;
-  importLinesAsync(lines: string, options?: Abortable): Promise<Count>;
+  change(changes: Changes): Count;
+  changeAsync(changes: Changes, options?: Abortable): Promise<Count>;
+  /**
+   * Replaces the directory by JSON lines: what is not among them is gone. Throws `directory.revision` if the directory is not at
+   * `expectedRevision`. At a first start call `seed`.
+   */
+  importLines(lines: string, options?: { readonly expectedRevision?: CountInput | null }): Count;
+  importLinesAsync(lines: string, options?: { readonly expectedRevision?: CountInput | null } & Abortable): Promise<Count>;
+  /** Imports JSON lines if nothing was ever written to the directory; whether it did. Of processes that start at once one does. */
+  seed(lines: string): boolean;
+  seedAsync(lines: string, options?: Abortable): Promise<boolean>;
 }

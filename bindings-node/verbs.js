@@ -14,15 +14,16 @@ const { reloading, reloadingCedar } = require('./open.js');
 const object = (text) => JSON.parse(text);
 const counted = (text) => counts.counted(object(text));
 
-const CHANGES = ['put', 'remove', 'expectedRevision'];
+const CHANGES = ['put', 'merge', 'remove', 'expectedRevision'];
 
 function changes(given = {}) {
   const found = new Map(fields('changes', given));
   const unknown = [...found.keys()].find((name) => !CHANGES.includes(name));
   if (unknown !== undefined) throw refused('changes', `no field \`${unknown}\``);
-  const [put, remove, expected] = CHANGES.map((name) => found.get(name));
+  const [put, merge, remove, expected] = CHANGES.map((name) => found.get(name));
   const parts = [
     `"put":[${items('put', put ?? []).map((record) => json('record', record)).join(',')}]`,
+    `"merge":[${items('merge', merge ?? []).map((named) => json('record', named)).join(',')}]`,
     `"remove":[${items('remove', remove ?? []).map((one) => reference('remove', one)).join(',')}]`,
   ];
   if (expected !== undefined && expected !== null) parts.push(`"expected":${counts.revision(expected)}`);
@@ -60,6 +61,7 @@ const VERBS = {
   release: { at: 1, texts: settling(['key']), read: counted },
   refund: { at: 1, texts: settling(['amount', 'key']), read: counted },
   topUp: { at: 3, texts: stating(['key']), read: counted },
+  revokeTopUp: { at: 2, texts: (account, key) => [counts.form({ account: string('account', account), key: string('key', key) })], read: counted },
   carryOver: { at: 3, texts: stating(['member', 'key']), read: counted },
   ...BILLING,
   usage: {
@@ -71,7 +73,8 @@ const VERBS = {
   verify: { at: 0, texts: () => [], read: (text) => counts.verification(object(text)) },
   acceptClock: { at: 0, texts: () => [], read: () => undefined },
   change: { at: 1, texts: changes, read: counts.counted64 },
-  importLines: { at: 1, texts: (lines) => [wellFormed('lines', lines)], read: counts.counted64 },
+  importLines: { at: 1, texts: (lines, more = {}) => [wellFormed('lines', lines), counts.form({}, more, ['expectedRevision'])], read: counts.counted64 },
+  seed: { at: 1, texts: (lines) => [wellFormed('lines', lines)], read: object },
 };
 
 const question = (principal, what, on, circumstances) => (

@@ -81,7 +81,7 @@ impl Handles {
 #[must_use]
 pub fn opened(lines: &str) -> Engine {
     let engine = Engine::open(Options { policies: Source::Folder(policies()), ..Options::default() }).expect("the bundle");
-    engine.import(lines.as_bytes(), None).expect("the directory");
+    engine.import(lines.as_bytes(), None, None).expect("the directory");
     engine
 }
 

@@ -62,7 +62,7 @@ impl Ours {
     pub fn open(store: &str, accounts: usize) -> Self {
         let engine = Engine::open(Options { store: store.to_owned(), ..Options::default() }).unwrap_or_else(|error| panic!("{error}"));
         if engine.revision() == 0 {
-            engine.import(lines(accounts).as_bytes(), None).expect("the directory");
+            engine.import(lines(accounts).as_bytes(), None, None).expect("the directory");
         }
         Self { engine, ids: (0..accounts).map(account).collect() }
     }

@@ -55,7 +55,7 @@ pub fn tenancy(report: &mut Report, total: usize, rounds: usize) {
     let shipped = few.bundle().policies.len();
     let many = bundle(total.saturating_sub(shipped));
     for engine in [&few, &many] {
-        engine.import(agency.lines.as_bytes(), None).expect("the directory");
+        engine.import(agency.lines.as_bytes(), None, None).expect("the directory");
     }
     for asked in &asked {
         let (one, other) = (few.authorize(asked.question()).expect("an answer"), many.authorize(asked.question()).expect("an answer"));

@@ -9,7 +9,7 @@ use napi_derive::napi;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::ser::Formatter;
-use sublet::{Change, Command, Decision, Engine, Error, Question, Record, Ref, Request, Take};
+use sublet::{Change, Command, Decision, Engine, Error, Question, Record, RecordPatch, Ref, Request, Take};
 
 use crate::open::OptionsForm;
 use crate::pool::{CallKind, NativeCall, NativeReplies, Reply};
@@ -75,6 +75,13 @@ struct StateForm {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct RevokeForm {
+    account: String,
+    key: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct UsageForm {
     account: String,
     member: Option<String>,
@@ -95,8 +102,17 @@ struct ChangesForm {
     #[serde(default)]
     put: Vec<Value>,
     #[serde(default)]
+    merge: Vec<Value>,
+    #[serde(default)]
     remove: Vec<Ref>,
     #[serde(default)]
+    expected: Option<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ImportForm {
+    #[serde(default, rename = "expectedRevision")]
     expected: Option<u64>,
 }
 
@@ -164,6 +180,9 @@ fn changed(engine: &Engine, changes: &str) -> Answer {
     for record in form.put {
         list.push(Change::Put(Record::from_value(record)?));
     }
+    for fields in form.merge {
+        list.push(Change::Merge(RecordPatch::from_value(fields)?));
+    }
     engine.change(list, form.expected).map(|revision| revision.to_string())
 }
 
@@ -182,6 +201,10 @@ fn done(engine: &Engine, verb: &str, texts: &[String]) -> Answer {
         "batch" => batch(engine, text(0), text(1)),
         "commit" | "release" | "refund" => settle(engine, verb, text(0)),
         "topUp" | "carryOver" => state(engine, verb, text(0)),
+        "revokeTopUp" => {
+            let asked: RevokeForm = read(verb, text(0))?;
+            exact_text(&engine.revoke_top_up(&asked.account, &asked.key)?)
+        }
         "usage" => {
             let asked: UsageForm = read(verb, text(0))?;
             exact_text(&engine.usage(&asked.account, asked.member.as_deref(), asked.meter.as_deref())?)
@@ -193,7 +216,11 @@ fn done(engine: &Engine, verb: &str, texts: &[String]) -> Answer {
         "verify" => exact_text(&engine.verify()?),
         "acceptClock" => engine.accept_clock().map(|()| "null".to_owned()),
         "change" => changed(engine, text(0)),
-        "importLines" => engine.import(text(0).as_bytes(), None).map(|revision| revision.to_string()),
+        "importLines" => {
+            let asked: ImportForm = read(verb, text(1))?;
+            engine.import(text(0).as_bytes(), asked.expected, None).map(|revision| revision.to_string())
+        }
+        "seed" => engine.seed(text(0).as_bytes()).map(|seeded| seeded.to_string()),
         other => bill::billed(engine, other, text(0)).or_else(|| reads::read_verb(engine, other, texts)).unwrap_or_else(|| Err(unknown_verb(other))),
     }
 }

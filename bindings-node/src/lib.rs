@@ -162,9 +162,10 @@ impl NativeEngine {
 
     /// Reads a file off the event loop.
     #[napi]
-    pub fn start_import(&self, replies: &NativeReplies, id: f64, path: String, watch: &NativeWatch) -> Result<NativeCall> {
+    pub fn start_import(&self, replies: &NativeReplies, id: f64, path: String, watch: &NativeWatch, expected: Option<String>) -> Result<NativeCall> {
         let (engine, watch) = (Arc::clone(&self.inner), Arc::clone(&watch.inner));
-        replies.start(id, CallKind::Write, &self.stuck, Box::new(move || import_file(&engine, &path, &watch).map(Reply::Text)))
+        let expected = guarded(|| expected.map(|expected| read("expectedRevision", &expected)).transpose())?;
+        replies.start(id, CallKind::Write, &self.stuck, Box::new(move || import_file(&engine, &path, &watch, expected).map(Reply::Text)))
     }
 
     #[napi(js_name = "panic")]
@@ -254,13 +255,13 @@ impl NativeWatch {
     }
 }
 
-fn import_file(engine: &sublet::Engine, path: &str, watch: &Watch) -> std::result::Result<String, Error> {
+fn import_file(engine: &sublet::Engine, path: &str, watch: &Watch, expected: Option<u64>) -> std::result::Result<String, Error> {
     let file = std::fs::File::open(path).map_err(|why| Error::Stream { reason: format!("{path}: {why}") })?;
     if watch.stop.load(Ordering::Relaxed) {
         return Err(Error::Cancelled { records: 0 });
     }
     let mut tell = |progress| watch.tell(progress);
-    engine.import(BufReader::new(file), Some(&mut tell)).map(|revision| revision.to_string())
+    engine.import(BufReader::new(file), expected, Some(&mut tell)).map(|revision| revision.to_string())
 }
 
 /// How many rows columns of these lengths make, in the order of `Engine.checkMany`; no length is one value for all rows.

@@ -141,6 +141,11 @@ impl Engine {
         wait(py, || self.inner.top_up(account, meter, amount, key)).map(Counted)
     }
 
+    fn revoke_top_up(&self, py: Python<'_>, #[pyo3(from_py_with = arguments::account)] account: &str, key: &Bound<'_, PyAny>) -> PyResult<Counted> {
+        let key = text("key", key.as_borrowed())?;
+        wait(py, || self.inner.revoke_top_up(account, key)).map(Counted)
+    }
+
     #[pyo3(signature = (account, meter, amount, *, member=None, key=None))]
     fn carry_over(
         &self,

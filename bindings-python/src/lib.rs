@@ -19,7 +19,7 @@ mod waiting;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
-use sublet::{Change, Options, Progress, Record};
+use sublet::{Change, Options, Progress, Record, RecordPatch};
 
 use crate::answers::{Decision, Explanation, Login, LoginHosts, plain};
 use crate::arguments::entries;
@@ -298,11 +298,12 @@ impl Engine {
         wait(py, || self.inner.login_hosts(&principal, host, flow, after)).map(LoginHosts)
     }
 
-    #[pyo3(signature = (put=None, *, remove=None, expected_revision=None))]
+    #[pyo3(signature = (put=None, *, merge=None, remove=None, expected_revision=None))]
     fn change(
         &self,
         py: Python<'_>,
         put: Given<'_, '_>,
+        merge: Given<'_, '_>,
         remove: Given<'_, '_>,
         #[pyo3(from_py_with = arguments::expected_revision)] expected_revision: Option<u64>,
     ) -> PyResult<u64> {
@@ -314,11 +315,27 @@ impl Engine {
             let fields = object("record", &item)?;
             changes.push(Change::Put(Record::from_value(fields.into()).or_raise()?));
         }
+        for item in merge.map_or_else(|| Ok(Vec::new()), |items| entries("merge", items))? {
+            let fields = object("record", &item)?;
+            changes.push(Change::Merge(RecordPatch::from_value(fields.into()).or_raise()?));
+        }
         wait(py, || self.inner.change(changes, expected_revision))
     }
 
-    #[pyo3(signature = (lines, progress=None))]
-    fn import_lines(&self, py: Python<'_>, lines: &Bound<'_, PyAny>, #[pyo3(from_py_with = arguments::progress)] progress: Option<Py<PyAny>>) -> PyResult<u64> {
+    /// Whether the records were imported: only where nothing was ever written to the directory.
+    fn seed(&self, py: Python<'_>, lines: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let reader = lines_of(lines)?;
+        wait(py, || self.inner.seed(reader))
+    }
+
+    #[pyo3(signature = (lines, progress=None, *, expected_revision=None))]
+    fn import_lines(
+        &self,
+        py: Python<'_>,
+        lines: &Bound<'_, PyAny>,
+        #[pyo3(from_py_with = arguments::progress)] progress: Option<Py<PyAny>>,
+        #[pyo3(from_py_with = arguments::expected_revision)] expected_revision: Option<u64>,
+    ) -> PyResult<u64> {
         let reader = lines_of(lines)?;
         let mut raised = None;
         let mut tell = |done: Progress| {
@@ -328,7 +345,7 @@ impl Engine {
                 false
             })
         };
-        let done = wait(py, || self.inner.import(reader, Some(&mut tell)));
+        let done = wait(py, || self.inner.import(reader, expected_revision, Some(&mut tell)));
         raised.map_or(done, Err)
     }
 

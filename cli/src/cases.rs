@@ -91,7 +91,7 @@ fn run_case(engine: &Engine, directory: &str, case: &Map<String, Value>) -> Resu
 }
 
 fn answer(engine: &Engine, directory: &str, case: &Map<String, Value>) -> Result<Value, Error> {
-    engine.import(directory.as_bytes(), None)?;
+    engine.import(directory.as_bytes(), None, None)?;
     let mut changes = Vec::new();
     for reference in case.get("remove").and_then(Value::as_array).into_iter().flatten() {
         changes.push(Change::Remove(serde_json::from_value(reference.clone()).unwrap_or_else(|_| Ref::new("", ""))));

@@ -178,7 +178,7 @@ fn open_over(bundle: Option<PathBuf>, validation: Validation, records: &Records)
     let engine = open(bundle.clone(), validation)?;
     if let Some(path) = &records.directory {
         let file = std::fs::File::open(path).map_err(|why| Failure::Words(format!("{}: {why}", path.display())))?;
-        engine.import(std::io::BufReader::new(file), None)?;
+        engine.import(std::io::BufReader::new(file), None, None)?;
     }
     match &records.store {
         Some(store) => Ok(Engine::open(Options { policies: source(bundle), validation, store: store::there(store), ..Options::default() })?),
@@ -256,7 +256,7 @@ fn explain(bundle: Option<PathBuf>, directory: &std::path::Path, request: &str, 
     let request = Request::from_json(request)?;
     let engine = open(bundle, Validation::Strict)?;
     let file = std::fs::File::open(directory).map_err(|why| Failure::Words(format!("{}: {why}", directory.display())))?;
-    engine.import(std::io::BufReader::new(file), None)?;
+    engine.import(std::io::BufReader::new(file), None, None)?;
     let explanation = engine.explain(&request)?;
     if json {
         let value: Value = serde_json::to_value(&explanation).unwrap_or_default();

@@ -1,7 +1,7 @@
 //! The verbs about a store: what is in it, how an account stands, whether the sums are right, and the directory in and out.
 
 use std::fs::File;
-use std::io::{BufReader, BufWriter, IsTerminal, Write};
+use std::io::{BufRead, BufReader, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
@@ -52,6 +52,19 @@ pub(crate) enum Verb {
         store: String,
         /// The file, or `-` for the standard input.
         file: PathBuf,
+        /// Only if the directory is at this revision; 0 is a store in which nothing was ever written.
+        #[arg(long)]
+        expected_revision: Option<u64>,
+        /// The bundle's folder; without it, the shipped bundle.
+        #[arg(long)]
+        bundle: Option<PathBuf>,
+    },
+    /// Imports a file of JSON lines if nothing was ever written to the directory; makes the store if it is not there.
+    Seed {
+        /// The store, such as `sqlite:/var/lib/app/sublet.db`.
+        store: String,
+        /// The file, or `-` for the standard input.
+        file: PathBuf,
         /// The bundle's folder; without it, the shipped bundle.
         #[arg(long)]
         bundle: Option<PathBuf>,
@@ -86,7 +99,8 @@ pub(crate) fn run(verb: Verb, json: bool, out: &mut dyn Write, err: &mut dyn Wri
             }
             Ok(OK)
         }
-        Verb::Import { store, file, bundle } => import(&open(&store, bundle)?, &file, json, out, err),
+        Verb::Import { store, file, expected_revision, bundle } => import(&open(&store, bundle)?, &file, expected_revision, json, (out, err)),
+        Verb::Seed { store, file, bundle } => seed(&open(&store, bundle)?, &file, json, out),
         Verb::Export { store, to, bundle } => export(&open(&there(&store), bundle)?, to, json, out),
     }
 }
@@ -170,7 +184,16 @@ fn verify(found: &sublet::Verification, json: bool, out: &mut dyn Write) -> Resu
     Ok(if clean { OK } else { FAULTS })
 }
 
-fn import(engine: &Engine, file: &Path, json: bool, out: &mut dyn Write, err: &mut dyn Write) -> Result<i32, Failure> {
+/// The lines of a file, or of the standard input.
+fn lines_of(file: &Path) -> Result<Box<dyn BufRead>, Failure> {
+    if file == Path::new("-") {
+        return Ok(Box::new(std::io::stdin().lock()));
+    }
+    let lines = File::open(file).map_err(|why| Failure::Words(format!("{}: {why}", file.display())))?;
+    Ok(Box::new(BufReader::new(lines)))
+}
+
+fn import(engine: &Engine, file: &Path, expected: Option<u64>, json: bool, (out, err): (&mut dyn Write, &mut dyn Write)) -> Result<i32, Failure> {
     let mut so_far = Progress { records: 0, bytes: 0 };
     let shows = std::io::stderr().is_terminal() && !json;
     let mut tell = |progress: Progress| {
@@ -180,12 +203,7 @@ fn import(engine: &Engine, file: &Path, json: bool, out: &mut dyn Write, err: &m
         }
         true
     };
-    let revision = if file == Path::new("-") {
-        engine.import(std::io::stdin().lock(), Some(&mut tell))?
-    } else {
-        let lines = File::open(file).map_err(|why| Failure::Words(format!("{}: {why}", file.display())))?;
-        engine.import(BufReader::new(lines), Some(&mut tell))?
-    };
+    let revision = engine.import(lines_of(file)?, expected, Some(&mut tell))?;
     if shows {
         let _ = writeln!(err);
     }
@@ -193,6 +211,19 @@ fn import(engine: &Engine, file: &Path, json: bool, out: &mut dyn Write, err: &m
         writeln!(out, "{}", json!({ "ok": true, "records": so_far.records, "revision": revision }))?;
     } else {
         writeln!(out, "{} records, revision {revision}", so_far.records)?;
+    }
+    Ok(OK)
+}
+
+fn seed(engine: &Engine, file: &Path, json: bool, out: &mut dyn Write) -> Result<i32, Failure> {
+    let seeded = engine.seed(lines_of(file)?)?;
+    let revision = engine.revision();
+    if json {
+        writeln!(out, "{}", json!({ "ok": true, "seeded": seeded, "revision": revision }))?;
+    } else if seeded {
+        writeln!(out, "seeded, revision {revision}")?;
+    } else {
+        writeln!(out, "left as it is, revision {revision}")?;
     }
     Ok(OK)
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::limit::Limits;
+use crate::named::NamedFields;
 
 /// A named set of enabled features: built-in, or custom and then one owner's.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -17,6 +18,8 @@ pub struct AccessLevel {
     pub(crate) features: BTreeSet<String>,
     #[serde(default, skip_serializing_if = "Limits::is_empty")]
     pub(crate) limits: Limits,
+    #[serde(skip)]
+    pub(crate) named: NamedFields,
 }
 
 impl AccessLevel {

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::id::check_id;
 use crate::limit::Limits;
+use crate::named::NamedFields;
 use crate::pending::Pending;
 use crate::transfer::Transfer;
 use crate::window::Calendar;
@@ -83,6 +84,7 @@ pub struct Account {
     /// When it was created, in milliseconds since 1970 UTC, where that is known.
     pub(crate) created: Option<i64>,
     pub(crate) attributes: Map<String, Value>,
+    pub(crate) named: NamedFields,
 }
 
 impl Account {
@@ -283,6 +285,7 @@ impl TryFrom<AccountForm> for Account {
             transfer: form.transfer,
             created: form.created.as_deref().map(window::parse_instant).transpose()?,
             attributes: form.attributes,
+            named: NamedFields::default(),
         })
     }
 }

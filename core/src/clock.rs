@@ -1,4 +1,4 @@
-//! The clock, given when an engine is opened. Time never goes back, and never leaps.
+//! The clock, given when an engine is opened. Time never goes back, and the computer's clock never leaps.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -23,7 +23,8 @@ pub enum Clock {
     Manual(ManualClock),
 }
 
-/// A clock that stands until it is set. Its clones are the same clock.
+/// A clock that stands until it is set. Its clones are the same clock. It is trusted: it may be set far ahead, and no
+/// `store.clock_jump` comes of it. What was counted never goes back: set behind that, time stands.
 ///
 /// # Example: the last second of January
 /// ```
@@ -102,23 +103,20 @@ impl HighWater {
     }
 
     fn running(&self) -> i64 {
-        match self.clock {
-            Clock::System => milliseconds(self.start.elapsed()),
-            // Nothing vouches for a clock that stands.
-            Clock::Manual(_) => 0,
-        }
+        milliseconds(self.start.elapsed())
     }
 
     /// The instant of a transaction.
     ///
     /// # Errors
-    /// [`Error::ClockJump`] if the clock is more than a day ahead of what can have passed.
+    /// [`Error::ClockJump`] if the computer's clock is more than a day ahead of what can have passed. A clock that is set by hand
+    /// is right.
     pub(crate) fn now(&self) -> Result<i64, Error> {
         let (now, mark) = (self.clock.now(), self.mark.load(Ordering::Acquire));
         if now <= mark {
             return Ok(mark);
         }
-        if mark != i64::MIN && now.saturating_sub(mark) > DAY {
+        if matches!(self.clock, Clock::System) && mark != i64::MIN && now.saturating_sub(mark) > DAY {
             let passed = self.running().saturating_sub(self.moved.load(Ordering::Acquire));
             if now.saturating_sub(mark) > DAY.saturating_add(passed) {
                 let text = |at| window::instant_text(at).unwrap_or_else(|| at.to_string());
@@ -140,6 +138,11 @@ impl HighWater {
         self.mark.load(Ordering::Acquire)
     }
 
+    /// Forgets what was seen.
+    pub(crate) fn forget(&self) {
+        self.mark.store(i64::MIN, Ordering::Release);
+    }
+
     /// The latest instant that was seen.
     pub(crate) fn mark(&self) -> i64 {
         self.mark.load(Ordering::Acquire)
@@ -157,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn time_neither_goes_back_nor_leaps() -> Result<(), Error> {
+    fn time_never_goes_back() -> Result<(), Error> {
         let clock = ManualClock::new("2026-03-31T12:00:00Z")?;
         let water = HighWater::new(Clock::Manual(clock.clone()), i64::MIN);
         let noon = water.now()?;
@@ -167,14 +170,23 @@ mod tests {
         assert_eq!(water.now()?, noon + 3_600_000);
         clock.advance(DAY);
         assert_eq!(water.now()?, noon + 3_600_000 + DAY);
+        // A clock that is set by hand is trusted.
         clock.advance(40 * DAY);
-        assert_eq!(water.now().map_err(|error| error.code()), Err("store.clock_jump"));
-        assert_eq!(water.now().map_err(|error| error.code()), Err("store.clock_jump"));
-        clock.advance(-40 * DAY);
-        assert_eq!(water.now()?, noon + 3_600_000 + DAY);
-        clock.advance(40 * DAY);
-        water.accept();
         assert_eq!(water.now()?, noon + 3_600_000 + 41 * DAY);
+        clock.advance(-40 * DAY);
+        assert_eq!(water.now()?, noon + 3_600_000 + 41 * DAY);
+        water.forget();
+        assert_eq!(water.now()?, noon + 3_600_000 + DAY);
+        Ok(())
+    }
+
+    #[test]
+    fn system_clock_never_leaps() -> Result<(), Error> {
+        let water = HighWater::new(Clock::System, Clock::System.now() - 3 * DAY);
+        assert_eq!(water.now().map_err(|error| error.code()), Err("store.clock_jump"));
+        assert_eq!(water.now().map_err(|error| error.code()), Err("store.clock_jump"));
+        water.accept();
+        assert!(water.now().is_ok());
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::named::NamedFields;
 use crate::{Error, host};
 
 /// How far a domain has come (D4).
@@ -44,6 +45,8 @@ pub struct Domain {
     pub(crate) name: String,
     pub(crate) owner: Option<String>,
     pub(crate) state: DomainState,
+    #[serde(skip)]
+    pub(crate) named: NamedFields,
 }
 
 impl Domain {
@@ -116,6 +119,6 @@ impl TryFrom<DomainForm> for Domain {
         if (form.kind == Kind::Whitelabel) != form.owner.is_some() {
             return Err(Error::DomainOwner { domain: name });
         }
-        Ok(Self { name, owner: form.owner, state: form.state })
+        Ok(Self { name, owner: form.owner, state: form.state, named: NamedFields::default() })
     }
 }

@@ -296,10 +296,12 @@ errors! {
     Attributes { record: String, reason: String } "directory.attributes" "attributes of `{record}` do not fit the schema: {reason}" "they are declared in `app.cedarschema`";
     /// Something still refers to a removed record.
     InUse { record: String, by: String } "directory.in_use" "`{record}` cannot be removed: `{by}` refers to it" "remove or move what refers to it in the same transaction";
+    /// A record was put over another, and leaves out what that one has.
+    WouldReset { record: String, fields: String } "directory.would_reset" "`{record}` has {fields}, which the record that is put over it does not name" "name these fields too (`false`, `[]`, `{}` or `null` takes one away), or `merge` what changes: then the rest stays";
     /// A record to remove is not there.
     UnknownRecord { record: String } "directory.unknown_record" "no `{record}` in the directory" "look at the export";
     /// The directory moved on.
-    Revision { expected: u64, found: u64 } "directory.revision" "the directory is at revision {found}, not {expected}" "read it again and repeat the change";
+    Revision { expected: u64, found: u64 } "directory.revision" "the directory is at revision {found}, not {expected}" "read it again, and repeat the change or the import";
     /// A stream could not be read or written.
     Stream { reason: String } "store.stream" "the stream failed: {reason}" "nothing was changed";
     /// The store is not one that this build has.
@@ -356,12 +358,16 @@ errors! {
     NoMeter { meter: String } "quota.unknown_meter" "no meter `{meter}` here" "meters stand in the bundle's catalog; an action's in its `@meter` and `@frees`";
     /// Only stocks are set.
     NotStock { meter: String } "quota.not_a_stock" "meter `{meter}` is not a stock" "a flow only grows in its window";
+    /// A stock that the directory is the count of.
+    CountedByDirectory { meter: String } "quota.counted_by_directory" "meter `{meter}` is the number of records that the directory has" "perform the command that adds or removes one, or `change` the directory: `usage` and every decision follow";
     /// More is freed than is used.
     BelowZero { meter: String, used: i64, amount: i64 } "quota.below_zero" "{amount} of meter `{meter}` cannot be freed: {used} are used" "free what was counted, or `set` what there is";
     /// Q7: one key, two requests.
     IdempotencyMismatch { key: String } "quota.idempotency_mismatch" "key `{key}` was used for another request" "take a new key for each request; a retry sends the same request";
     /// Q7: the key's time is over.
     KeyPruned { key: String } "quota.key_pruned" "key `{key}` was used before, and its answer is no longer kept" "keys live to the end of the window and 35 days; they may be used anew 35 days later";
+    /// B14: the key is no top-up's.
+    UnknownTopUp { account: String, key: String } "quota.unknown_top_up" "account `{account}` has no top-up with key `{key}`" "give the key that `top_up` was called with; one without a key is taken back by `refund` of its operation";
     /// No such operation, or one that is no longer kept.
     UnknownOperation { operation: u64 } "quota.unknown_operation" "no operation {operation}" "it never was, or is no longer kept";
     /// Q8: not a reservation.
@@ -375,7 +381,7 @@ errors! {
     /// More is given back than was taken.
     RefundTooMuch { operation: u64, amount: i64, left: i64 } "quota.refund_too_much" "{amount} cannot be refunded of operation {operation}, of which {left} are left" "refund at most what the operation took";
     /// What takes nothing gives nothing back.
-    NotRefundable { operation: u64, kind: &'static str } "quota.not_refundable" "operation {operation} is a `{kind}`" "refund a `consume` or a `commit`; release a reservation";
+    NotRefundable { operation: u64, kind: &'static str } "quota.not_refundable" "operation {operation} is a `{kind}`" "refund a `consume`, a `commit` or a `top_up`; release a reservation";
     /// A panic was caught before it left the engine.
     Panic { reason: String } "internal.panic" "the engine failed: {reason}" "please report it; the engine goes on answering";
 }

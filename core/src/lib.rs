@@ -30,6 +30,7 @@ mod keyed;
 mod limit;
 mod log;
 mod member;
+mod named;
 mod operator;
 mod package;
 mod pending;
@@ -62,7 +63,7 @@ pub use command::{
 pub use decision::{
     BundleInfo, Clause, Decision, Desk, Explanation, Fallback, Login, LoginHosts, Outcome, PolicyExplanation, PolicyFailure, PolicyInfo, ReadFact, Route,
 };
-pub use directory::{Change, Progress, Record};
+pub use directory::{Change, Progress, Record, RecordPatch};
 pub use domain::{Domain, DomainState};
 pub use email::normalise as normalise_email;
 pub use engine::{Engine, Options, Performed, Validation};

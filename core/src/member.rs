@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::id::check_id;
 use crate::limit::Limits;
+use crate::named::NamedFields;
 use crate::pending::Pending;
 use crate::{Error, email};
 
@@ -22,6 +23,7 @@ pub struct TeamMember {
     pub(crate) sub_limits: Limits,
     pub(crate) pending: Option<Pending>,
     pub(crate) attributes: Map<String, Value>,
+    pub(crate) named: NamedFields,
 }
 
 impl TeamMember {
@@ -89,7 +91,7 @@ pub(crate) struct MemberForm {
 
 impl From<TeamMember> for MemberForm {
     fn from(member: TeamMember) -> Self {
-        let TeamMember { id, account, email, confirmed, grants, sub_limits, pending, attributes } = member;
+        let TeamMember { id, account, email, confirmed, grants, sub_limits, pending, attributes, .. } = member;
         Self { id, account, email, confirmed, grants, sub_limits, pending, attributes }
     }
 }
@@ -102,6 +104,6 @@ impl TryFrom<MemberForm> for TeamMember {
         for (what, id) in [("team member", &id), ("account", &account)] {
             check_id(what, id)?;
         }
-        Ok(Self { email: email::normalise(&email)?, id, account, confirmed, grants, sub_limits, pending, attributes })
+        Ok(Self { email: email::normalise(&email)?, id, account, confirmed, grants, sub_limits, pending, attributes, named: NamedFields::default() })
     }
 }

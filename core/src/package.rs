@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::limit::{Limit, Limits};
+use crate::named::NamedFields;
 
 /// What a main account bought: features, limits, included client accounts, limits for its clients.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,6 +24,8 @@ pub struct Package {
     pub(crate) client_limits: Limits,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) client_level: Option<String>,
+    #[serde(skip)]
+    pub(crate) named: NamedFields,
 }
 
 impl Package {

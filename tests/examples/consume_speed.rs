@@ -10,7 +10,7 @@ fn main() {
     let count: u32 = args.next().and_then(|count| count.parse().ok()).unwrap_or(100_000);
     let engine = Engine::open(Options { store, ..Options::default() }).expect("opens");
     if engine.revision() == 0 {
-        engine.import(include_str!("../../policies/tests/agency.jsonl").as_bytes(), None).expect("imports");
+        engine.import(include_str!("../../policies/tests/agency.jsonl").as_bytes(), None, None).expect("imports");
     }
     let question = || Question::new(("Account", "acme"), "contact.create", ("Contact", "k")).account("acme").host("dash.marketingmaster.example");
     let begun = Instant::now();

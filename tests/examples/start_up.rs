@@ -28,7 +28,7 @@ fn main() {
     let timed = |what: &str, begun: Instant| println!("{what}: {:.3} s", begun.elapsed().as_secs_f64());
     let open = || Engine::open(Options { store: store.clone(), ..Options::default() }).expect("opens");
     let (engine, begun) = (open(), Instant::now());
-    engine.import(lines.as_bytes(), None).expect("imports");
+    engine.import(lines.as_bytes(), None, None).expect("imports");
     timed(&format!("import of {} principals", mains * 86), begun);
     let begun = Instant::now();
     let again = open();

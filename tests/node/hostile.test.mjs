@@ -98,6 +98,7 @@ const VERBS = {
   release: [1, {}],
   refund: [1, {}],
   topUp: ['acme', 'emails', 1, {}],
+  revokeTopUp: ['acme', 'k'],
   carryOver: ['acme', 'emails', 1, {}],
   statement: ['acme', '2026-01'],
   preview: ['acme'],
@@ -106,8 +107,9 @@ const VERBS = {
   settle: ['acme', '2026-01', {}],
   usage: ['acme', {}],
   history: ['acme', {}],
-  change: [{ put: [], remove: [] }],
-  importLines: [AGENCY],
+  change: [{ put: [], merge: [], remove: [] }],
+  importLines: [AGENCY, { expectedRevision: null }],
+  seed: [AGENCY],
 };
 const MORE = { authorizeMany: [[{ principal: ACME, action: 'campaign.read', resource: CAMPAIGN, host }]], checkMany: [[{ principal: ACME, action: 'campaign.read', resource: CAMPAIGN, host }]] };
 
@@ -157,7 +159,7 @@ test('each field of what a verb is given may be anything', async () => {
     ['item', { principal: ACME, action: 'campaign.send', resource: CAMPAIGN, host, amount: { emails: 1 } }, (given) => engine.batch([given])],
     ['amounts', { emails: 1 }, (given) => engine.consume(ACME, 'campaign.send', CAMPAIGN, given, { host })],
     ['command', { do: 'create_client', id: 'x', email: 'x@x.example', level: 'basic', limits: {}, attributes: {} }, (given) => engine.perform(ACME, given, { host })],
-    ['changes', { put: [], remove: [], expectedRevision: null }, (given) => engine.change(given)],
+    ['changes', { put: [], merge: [], remove: [], expectedRevision: null }, (given) => engine.change(given)],
     ['settling', { choice: [] }, (given) => engine.settle('acme', '2026-01', given)],
     ['refund', { amount: 1, key: 'k' }, (given) => engine.refund(1, given)],
     ['usage', { member: null, meter: null }, (given) => engine.usage('acme', given)],
@@ -167,7 +169,7 @@ test('each field of what a verb is given may be anything', async () => {
     ['program', { ...PROGRAM, store: 'memory:', validation: 'strict', caps: {}, clock: null }, (given) => Engine.cedar(given)],
     ['program later', { ...PROGRAM, store: 'memory:', validation: 'strict', caps: {}, clock: null }, (given) => Engine.cedarAsync(given, { signal: null })],
     ['log', { path: null, callback: () => {}, events: null, sampleAllowed: null, redact: null, contextFields: null, queue: null, rotateBytes: null, keep: null }, (given) => engine.log(given)],
-    ['import', { progress: null, signal: null }, (given) => engine.importFile(path.join(ROOT, 'policies/tests/agency.jsonl'), given)],
+    ['import', { progress: null, expectedRevision: null, signal: null }, (given) => engine.importFile(path.join(ROOT, 'policies/tests/agency.jsonl'), given)],
     ['statement', engine.preview('acme'), (given) => verifyDraw(given)],
   ];
   for (const [what, good, ask] of fields) {

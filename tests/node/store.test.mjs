@@ -220,7 +220,7 @@ test('windows end at the exact instants of the vectors', () => {
     for (const { row, at, end } of asked) {
       clock.set(at);
       engine.acceptClock();
-      const calendar = { ...(row.zone && { zone: row.zone }), ...(row.anchor && { anchor: row.anchor }) };
+      const calendar = { zone: row.zone ?? null, anchor: row.anchor ?? null };
       engine.change({ put: [{ type: 'Platform', id: 'p' }, { ...acme(5), ...calendar }] });
       assert.equal(engine.usage('acme', { meter: 'emails' })[0].resetsAt, end, `${row.description}, at ${at}`);
     }

@@ -146,6 +146,7 @@ EXACTLY: list[tuple[str, str, str]] = [
     *(("bool", "consume", "up_to"), ("bool", "measure", "on"), ("float", "log", "sample_allowed")),
     *(("str", "usage", "account"), ("str", "history", "account"), ("str", "statement", "owner"), ("str", "statement", "period")),
     *(("str", "top_up", "meter"), ("str", "domain_proof", "domain"), ("str", "login", "email"), ("str", "open", "store")),
+    *(("int", "import_lines", "expected_revision"), ("str", "revoke_top_up", "account"), ("str", "revoke_top_up", "key")),
 ]
 
 

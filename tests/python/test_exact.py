@@ -7,7 +7,6 @@ import contextlib
 import json
 import os
 import random
-import shutil
 import signal
 import sqlite3
 import subprocess
@@ -17,7 +16,6 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import pytest
 
 import sublet
 
@@ -27,7 +25,7 @@ SECONDS = float(os.environ.get("SUBLET_EXACT_SECONDS", "60"))
 KILLS = int(os.environ.get("SUBLET_EXACT_KILLS", str(int(SECONDS / 2))))
 #: What the second account may send: it is reached soon, and refunds and releases make room again.
 LIMIT = 400
-KINDS = ("consume", "free", "set", "reserve", "commit", "release", "refund", "top_up", "carry_over", "command", "payment", "reversal")
+KINDS = ("consume", "free", "set", "reserve", "commit", "release", "refund", "top_up", "carry_over", "command", "payment", "reversal", "revoke_top_up")
 
 
 class Slot:

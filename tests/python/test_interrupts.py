@@ -24,7 +24,7 @@ MAIN = "dash.marketingmaster.example"
 ACME = ("Account", "acme")
 CAMPAIGN = ("Campaign", "k", "acme")
 SEND: Any = {"principal": ACME, "action": "campaign.send", "resource": CAMPAIGN, "host": MAIN}
-RECORD = {"type": "Account", "id": "acme", "email": "owner@acme.example", "package": "agency", "confirmed": True}
+RECORD = {"type": "Account", "id": "acme", "email": "owner@acme.example", "package": "agency", "confirmed": True, "limits": {}}
 LIMIT = 0.3
 
 # Opens the store, begins a transaction of its own, and is stopped in the middle of it.

@@ -106,11 +106,12 @@ def test_a_change_is_in_force_in_the_other_engine_at_its_next_check(file: Path) 
     first, second = open_engine(file, 10), open_engine(file)
     asked = (ACME, "campaign.read", ("Campaign", "k", "acme"))
     assert second.check(*asked, host=MAIN)
-    revision = first.change([{**RECORD, "confirmed": False}])
+    revision = first.change(merge=[{"type": "Account", "id": "acme", "confirmed": False}])
     assert not second.check(*asked, host=MAIN)
     assert second.authorize(*asked, host=MAIN).code == "email_unconfirmed"
-    refused("directory.revision", lambda: second.change([RECORD], expected_revision=revision - 1))
-    assert second.change([RECORD], expected_revision=revision) == revision + 1
+    again = {**RECORD, "limits": {}}
+    refused("directory.revision", lambda: second.change([again], expected_revision=revision - 1))
+    assert second.change([again], expected_revision=revision) == revision + 1
     assert first.check(*asked, host=MAIN)
     first.import_lines(AGENCY)
     assert second.revision == first.revision == revision + 2

@@ -57,7 +57,7 @@ impl Served {
         let take = Take { amount: number("amount").unwrap_or(1), key, up_to: asked["up_to"] == true, ..Take::default() };
         let settled = |counted: Counted| told(Some(&counted));
         match text("do").expect("a verb") {
-            "import" => self.engine.import(text("lines").expect("lines").as_bytes(), None).map(|revision| json!(revision)),
+            "import" => self.engine.import(text("lines").expect("lines").as_bytes(), None, None).map(|revision| json!(revision)),
             "put" => self.engine.change(vec![Change::Put(Record::from_value(asked["record"].clone())?)], None).map(|revision| json!(revision)),
             "consume" => self.engine.consume(self.question(asked, account), &take).map(|decision| decided(&decision)),
             "reserve" => self.engine.reserve(self.question(asked, account), &take, number("ttl").unwrap_or(60_000)).map(|decision| decided(&decision)),

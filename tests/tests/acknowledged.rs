@@ -26,7 +26,7 @@ fn shipped() -> Vec<(String, String)> {
 
 fn open(store: &str) -> Engine {
     let engine = Engine::open(Options { policies: Source::Files(shipped()), store: store.to_owned(), ..Options::default() }).expect("opens");
-    engine.import(include_str!("../../policies/tests/agency.jsonl").as_bytes(), None).expect("the sample agency");
+    engine.import(include_str!("../../policies/tests/agency.jsonl").as_bytes(), None, None).expect("the sample agency");
     put(&engine, r#"{"type":"Account","id":"acme","email":"owner@acme.example","package":"agency","confirmed":true,"limits":{"emails":1000000000}}"#)
         .expect("a change");
     put(

@@ -40,7 +40,7 @@ fn opened_at(store: String, settings: &Value) -> Opened {
     let clock = ManualClock::new("2026-01-31T12:00:00Z").expect("an instant");
     let options = Options { store, policies: bundle(settings), clock: Clock::Manual(clock.clone()), ..Options::default() };
     let engine = Engine::open(options).unwrap_or_else(|error| panic!("{error}"));
-    engine.import(include_bytes!("../../policies/tests/agency.jsonl").as_slice(), None).expect("the sample agency");
+    engine.import(include_bytes!("../../policies/tests/agency.jsonl").as_slice(), None, None).expect("the sample agency");
     Opened { engine, clock, tokens: HashMap::new(), kept: bill::Kept::default() }
 }
 
@@ -213,7 +213,7 @@ fn a_main_account_has_no_level_whatever_the_policies_say() {
     files.retain(|(name, _)| name != "50-isolation.cedar");
     files.push(("81-more.cedar".to_owned(), "@id(\"more\") permit (principal, action == Action::\"client.attach_level\", resource);".to_owned()));
     let engine = Engine::open(Options { policies: Source::Files(files), ..Options::default() }).unwrap_or_else(|error| panic!("{error}"));
-    engine.import(include_bytes!("../../policies/tests/agency.jsonl").as_slice(), None).expect("the sample agency");
+    engine.import(include_bytes!("../../policies/tests/agency.jsonl").as_slice(), None, None).expect("the sample agency");
     let host = Circumstances { host: Some("dash.marketingmaster.example".to_owned()), ..Circumstances::default() };
     let attach = command(r#"{"do": "attach_level", "account": "acme", "level": "silver"}"#);
     let refused = engine.perform(&Ref::new("Account", "acme"), &attach, &host, None);

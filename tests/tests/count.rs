@@ -9,7 +9,7 @@ fn open_at(store: String) -> (Engine, ManualClock) {
     let clock = ManualClock::new("2026-01-31T12:00:00Z").expect("an instant");
     let engine = Engine::open(Options { store, clock: Clock::Manual(clock.clone()), ..Options::default() }).expect("the shipped bundle");
     let agency = include_str!("../../policies/tests/agency.jsonl");
-    engine.import(agency.as_bytes(), None).expect("the sample agency");
+    engine.import(agency.as_bytes(), None, None).expect("the sample agency");
     (engine, clock)
 }
 
@@ -103,7 +103,7 @@ fn an_action_with_two_meters_takes_of_both_or_of_none() {
         let files: Vec<_> = shipped().into_iter().map(|(name, text)| (name, two(&text))).collect();
         assert_ne!(files, shipped());
         let engine = Engine::open(Options { policies: sublet::Source::Files(files), store, ..Options::default() }).unwrap_or_else(|error| panic!("{error}"));
-        engine.import(include_str!("../../policies/tests/agency.jsonl").as_bytes(), None).expect("the sample agency");
+        engine.import(include_str!("../../policies/tests/agency.jsonl").as_bytes(), None, None).expect("the sample agency");
         put(&engine, r#"{"type":"Account","id":"acme","email":"owner@acme.example","package":"agency","confirmed":true,"limits":{"emails":10,"texts":5}}"#);
         put(
             &engine,
@@ -137,7 +137,7 @@ fn rules_about_limits_say_what_cedar_says_of_them() {
         let files = shipped.iter().cloned().chain(Some(("95-added.cedar".to_owned(), added.to_owned())).filter(|_| !added.is_empty())).collect();
         let options = Options { policies: sublet::Source::Files(files), ..Options::default() };
         let engine = Engine::open(options).unwrap_or_else(|error| panic!("{error}"));
-        engine.import(include_str!("../../policies/tests/agency.jsonl").as_bytes(), None).expect("the sample agency");
+        engine.import(include_str!("../../policies/tests/agency.jsonl").as_bytes(), None, None).expect("the sample agency");
         limited(&engine, 10);
         let effects: std::collections::HashMap<_, _> = engine.bundle().policies.into_iter().map(|policy| (policy.id, policy.effect)).collect();
         let mut applied_once = added.is_empty();

@@ -15,7 +15,7 @@ fn root() -> PathBuf {
 fn opened() -> Engine {
     let engine = Engine::open(Options { policies: Source::Folder(root().join("policies")), ..Options::default() }).expect("the shipped bundle");
     let agency = std::fs::read(root().join("policies/tests/agency.jsonl")).expect("the sample agency");
-    engine.import(&agency[..], None).expect("the sample agency");
+    engine.import(&agency[..], None, None).expect("the sample agency");
     engine
 }
 
@@ -188,7 +188,7 @@ fn import_and_export_are_inverse_and_twins_are_refused() {
     let engine = opened();
     let mut before = Vec::new();
     engine.export(&mut before).expect("an export");
-    engine.import(&before[..], None).expect("the same again");
+    engine.import(&before[..], None, None).expect("the same again");
     let mut after = Vec::new();
     engine.export(&mut after).expect("an export");
     assert_eq!(String::from_utf8_lossy(&before), String::from_utf8_lossy(&after));
@@ -196,7 +196,7 @@ fn import_and_export_are_inverse_and_twins_are_refused() {
     for row in rows {
         let lines: String = row["lines"].as_array().expect("lines").iter().map(|line| format!("{}\n", line.as_str().expect("a line"))).collect();
         let revision = engine.revision();
-        let error = engine.import(lines.as_bytes(), None).expect_err(&lines);
+        let error = engine.import(lines.as_bytes(), None, None).expect_err(&lines);
         assert_eq!(error.code(), row["error"].as_str().expect("a code"), "{lines}: {error}");
         assert_eq!(engine.revision(), revision);
     }

@@ -67,7 +67,7 @@ fn opened(row: &Value) -> Result<Engine, Error> {
     }
     let engine = Engine::open(options)?;
     if cedar.is_null() {
-        engine.import(&std::fs::read(root().join("policies/tests/agency.jsonl")).expect("the sample agency")[..], None)?;
+        engine.import(&std::fs::read(root().join("policies/tests/agency.jsonl")).expect("the sample agency")[..], None, None)?;
     }
     Ok(engine)
 }
@@ -91,10 +91,10 @@ fn act(row: &Value) -> Result<(), Error> {
     }
     if let Some(lines) = row["lines"].as_array() {
         let lines: Vec<&str> = lines.iter().map(|line| line.as_str().expect("a line")).collect();
-        engine.import(lines.join("\n").as_bytes(), None)?;
+        engine.import(lines.join("\n").as_bytes(), None, None)?;
     }
     if let Some(path) = row["file"].as_str() {
-        engine.import(std::io::BufReader::new(std::fs::File::open(root().join(path)).expect("a path")), None)?;
+        engine.import(std::io::BufReader::new(std::fs::File::open(root().join(path)).expect("a path")), None, None)?;
     }
     if row["record"].is_array() {
         engine.record(&reference(&row["record"]))?;

@@ -44,7 +44,7 @@ fn options(given: &Value) -> LogOptions {
 fn opened(store: String, given: &Value) -> Opened {
     let clock = ManualClock::new("2026-01-31T12:00:00Z").expect("an instant");
     let engine = Engine::open(Options { policies: policies(), store, clock: Clock::Manual(clock.clone()), ..Options::default() }).expect("the bundle");
-    engine.import(AGENCY, None).expect("the sample agency");
+    engine.import(AGENCY, None, None).expect("the sample agency");
     let told = Arc::new(Mutex::new(Vec::new()));
     let kept = Arc::clone(&told);
     let sink = Sink::call(move |events| kept.lock().expect("a lock").extend(events.iter().cloned()));
@@ -147,7 +147,7 @@ fn other(opened: &Opened, step: &Value) {
     if let Some(time) = step["advance"].as_i64() {
         opened.clock.advance(time);
     } else if step["import"] == true {
-        opened.engine.import(AGENCY, None).expect("the sample agency");
+        opened.engine.import(AGENCY, None, None).expect("the sample agency");
     } else {
         assert_eq!(step["reload"], true, "{step}");
         opened.engine.reload(&policies()).expect("the bundle");
@@ -236,7 +236,7 @@ fn an_engine_that_is_dropped_tells_what_is_on_its_way() {
 #[test]
 fn what_is_measured_is_what_was_asked() {
     let engine = Engine::open(Options { policies: policies(), ..Options::default() }).expect("the bundle");
-    engine.import(AGENCY, None).expect("the sample agency");
+    engine.import(AGENCY, None, None).expect("the sample agency");
     let nobody = Question::new(("Account", "nobody"), "campaign.read", ("Account", "nobody"));
     engine.check(nobody).expect("an answer");
     assert!(engine.stats().decisions.is_empty());

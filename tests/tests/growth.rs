@@ -18,7 +18,7 @@ fn put(engine: &Engine, json: &str) {
 
 fn open(store: &str, clock: Clock) -> Engine {
     let engine = Engine::open(Options { store: store.to_owned(), clock, ..Options::default() }).expect("opens");
-    engine.import(include_str!("../../policies/tests/agency.jsonl").as_bytes(), None).expect("the sample agency");
+    engine.import(include_str!("../../policies/tests/agency.jsonl").as_bytes(), None, None).expect("the sample agency");
     put(&engine, r#"{"type":"Account","id":"acme","email":"owner@acme.example","package":"agency","confirmed":true,"limits":{"emails":1000000000}}"#);
     engine
 }

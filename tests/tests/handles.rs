@@ -34,7 +34,7 @@ fn policies() -> std::path::PathBuf {
 
 fn opened() -> Engine {
     let engine = Engine::open(Options { policies: Source::Folder(policies()), ..Options::default() }).expect("the bundle");
-    engine.import(&agency()[..], None).expect("the agency");
+    engine.import(&agency()[..], None, None).expect("the agency");
     engine
 }
 
@@ -106,7 +106,7 @@ fn handles_say_what_their_words_say_whatever_happens_to_the_directory() {
     // Records in another order have other numbers.
     let mut lines: Vec<String> = String::from_utf8(agency()).expect("text").lines().map(str::to_owned).collect();
     lines.sort_by_key(|line| std::cmp::Reverse(line.clone()));
-    engine.import(lines.join("\n").as_bytes(), None).expect("the agency");
+    engine.import(lines.join("\n").as_bytes(), None, None).expect("the agency");
     assert_eq!(handles.agree(&engine), first);
     engine.reload(&Source::Folder(policies())).expect("the bundle");
     assert_eq!(handles.agree(&engine), first);
@@ -140,7 +140,7 @@ fn threads_share_handles_while_the_directory_is_imported_again_and_again() {
             })
             .collect();
         while readers.iter().any(|reader| !reader.is_finished()) {
-            engine.import(&lines[..], None).expect("the agency");
+            engine.import(&lines[..], None, None).expect("the agency");
         }
     });
 }

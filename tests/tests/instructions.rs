@@ -37,7 +37,7 @@ struct CountedDecision {
 fn open_agency() -> Engine {
     let policies = Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies");
     let engine = Engine::open(Options { policies: Source::Folder(policies.clone()), ..Options::default() }).expect("the bundle");
-    engine.import(&std::fs::read(policies.join("tests/agency.jsonl")).expect("the agency")[..], None).expect("the agency");
+    engine.import(&std::fs::read(policies.join("tests/agency.jsonl")).expect("the agency")[..], None, None).expect("the agency");
     engine
 }
 

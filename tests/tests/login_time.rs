@@ -23,7 +23,7 @@ fn agency(domains: usize) -> Engine {
         let _ = writeln!(lines, r#"{{"type":"Account","id":"x{at}","email":"x{at}@c.example","owner":"acme","confirmed":true,"closed":true}}"#);
     }
     let engine = Engine::open(Options::default()).expect("the shipped bundle");
-    engine.import(lines.as_bytes(), None).expect("an agency");
+    engine.import(lines.as_bytes(), None, None).expect("an agency");
     engine
 }
 

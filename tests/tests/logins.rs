@@ -5,7 +5,7 @@ use sublet::{Change, Does, Engine, Options, Record, Ref, Request};
 
 fn opened(table: &Value) -> Engine {
     let engine = Engine::open(Options::default()).expect("the shipped bundle");
-    engine.import(include_bytes!("../../policies/tests/agency.jsonl").as_slice(), None).expect("the sample agency");
+    engine.import(include_bytes!("../../policies/tests/agency.jsonl").as_slice(), None, None).expect("the sample agency");
     let records = table["given"].as_array().expect("records").iter().map(|record| Record::from_value(record.clone()).expect("a record"));
     engine.change(records.map(Change::Put).collect(), None).expect("a change");
     engine

@@ -71,7 +71,7 @@ fn question(random: &mut Random, logins: &[Value], accounts: &[&str]) -> Request
 fn what_is_told_from_memory_is_what_a_new_engine_says() {
     let lines = std::fs::read_to_string(policies().join("tests/agency.jsonl")).expect("the agency");
     let (engine, random) = (opened(), &mut Random::new(23));
-    engine.import(lines.as_bytes(), None).expect("the agency");
+    engine.import(lines.as_bytes(), None, None).expect("the agency");
     // As exported: a client that is new gets its level.
     let lines = String::from_utf8(exported(&engine)).expect("texts");
     let mut records: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).expect("a record")).collect();
@@ -86,7 +86,7 @@ fn what_is_told_from_memory_is_what_a_new_engine_says() {
             }
         }
         let fresh = opened();
-        fresh.import(&exported(&engine)[..], None).expect("the same records");
+        fresh.import(&exported(&engine)[..], None, None).expect("the same records");
         let logins: Vec<Value> = records.iter().filter(|record| matches!(record["type"].as_str(), Some("Account" | "TeamMember"))).cloned().collect();
         let accounts: Vec<&str> = logins.iter().filter(|login| login["type"] == "Account").filter_map(|login| login["id"].as_str()).collect();
         for _ in 0..400 {

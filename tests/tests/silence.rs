@@ -88,7 +88,7 @@ fn opened(added: String) -> Option<(Engine, ManualClock)> {
     let policies = Source::Files(files.chain([("95-added.cedar".to_owned(), added)]).collect());
     // What does not fit the schema is no rule.
     let engine = Engine::open(Options { policies, clock: Clock::Manual(clock.clone()), ..Options::default() }).ok()?;
-    engine.import(include_str!("../../policies/tests/agency.jsonl").as_bytes(), None).expect("the sample agency");
+    engine.import(include_str!("../../policies/tests/agency.jsonl").as_bytes(), None, None).expect("the sample agency");
     Some((engine, clock))
 }
 

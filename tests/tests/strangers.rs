@@ -7,7 +7,7 @@ use sublet_tests::Random;
 
 fn agency() -> Engine {
     let engine = Engine::open(Options::default()).expect("the shipped bundle");
-    engine.import(include_bytes!("../../policies/tests/agency.jsonl").as_slice(), None).expect("the sample agency");
+    engine.import(include_bytes!("../../policies/tests/agency.jsonl").as_slice(), None, None).expect("the sample agency");
     engine
 }
 
@@ -99,7 +99,7 @@ fn error_texts_are_printable() {
         record(json!({"type": "Domain", "id": bad, "kind": "platform"})),
         Engine::open(Options { store: bad.to_owned(), ..Options::default() }).expect_err("an error"),
         Engine::open(Options { store: format!("sqlite:/nowhere/{bad}"), ..Options::default() }).expect_err("an error"),
-        engine.import(format!("{{\"type\": \"{}\"}}", bad.replace(['\0', '\r', '\n', '\u{1b}'], "")).as_bytes(), None).expect_err("an error"),
+        engine.import(format!("{{\"type\": \"{}\"}}", bad.replace(['\0', '\r', '\n', '\u{1b}'], "")).as_bytes(), None, None).expect_err("an error"),
     ];
     for error in errors {
         let text = error.to_string();
@@ -154,7 +154,7 @@ fn exports_can_be_imported() {
         }
         let lines = exported(&engine);
         let other = Engine::open(Options::default()).expect("the shipped bundle");
-        other.import(lines.as_bytes(), None).unwrap_or_else(|error| panic!("{error}\n{lines}"));
+        other.import(lines.as_bytes(), None, None).unwrap_or_else(|error| panic!("{error}\n{lines}"));
         assert_eq!(exported(&other), lines);
     }
     assert!(taken > 90 && refused > 90, "{taken} {refused}");
@@ -172,7 +172,7 @@ fn records_beyond_a_line_are_refused() {
     let filler = "x".repeat((1 << 20) - 130);
     let line = format!(r#"{{"type":"Account","id":"big","email":"big@x.example","package":"agency","attributes":{{"country":"{filler}"}}}}"#);
     assert!(line.len() < 1 << 20);
-    match engine.import(format!("{before}{line}\n").as_bytes(), None) {
+    match engine.import(format!("{before}{line}\n").as_bytes(), None, None) {
         Ok(_) => assert!(exported(&engine).lines().all(|line| line.len() < 1 << 20)),
         Err(error) => assert_eq!(error.code(), "directory.record"),
     }

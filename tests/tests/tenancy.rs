@@ -35,7 +35,7 @@ fn opened(extra: &str) -> Engine {
         files.push((entry.file_name().to_string_lossy().into_owned(), std::fs::read_to_string(entry.path()).expect("a text")));
     }
     let engine = Engine::open(Options { policies: Source::Files(files), ..Options::default() }).unwrap_or_else(|error| panic!("{error}"));
-    engine.import(&std::fs::read(root.join("policies/tests/agency.jsonl")).expect("the agency")[..], None).expect("the agency");
+    engine.import(&std::fs::read(root.join("policies/tests/agency.jsonl")).expect("the agency")[..], None, None).expect("the agency");
     engine
 }
 
@@ -291,7 +291,7 @@ fn records_that_policies_name_stay_the_same_through_reloads_and_imports() {
             engine.reload(&Source::Files(files.clone())).expect("the same policies");
         }
         lines.rotate_left(7);
-        engine.import(lines.join("\n").as_bytes(), None).expect("the same records");
+        engine.import(lines.join("\n").as_bytes(), None, None).expect("the same records");
         for (kind, id, account, host) in LOGINS.into_iter().filter(|(kind, ..)| *kind == "TeamMember") {
             let request = Request::new((kind, id), "campaign.read", Resource::new("Campaign", "k").account(account)).host(host);
             let decision = engine.authorize(&request).expect("an answer");
@@ -336,7 +336,7 @@ fn a_bundle_of_more_than_64_features_is_compiled_and_agrees_with_cedar() {
         r#"{"type":"TeamMember","id":"m","account":"a","email":"m@x.example","confirmed":true,"grants":["campaigns","x00","x58"]}"#,
         r#"{"type":"TeamMember","id":"n","account":"a","email":"n@x.example","confirmed":true,"grants":["x59"]}"#,
     ];
-    engine.import(lines.join("\n").as_bytes(), None).unwrap_or_else(|error| panic!("{error}"));
+    engine.import(lines.join("\n").as_bytes(), None, None).unwrap_or_else(|error| panic!("{error}"));
     let mut codes = std::collections::BTreeMap::new();
     for (kind, id) in [("Account", "a"), ("Account", "b"), ("TeamMember", "m"), ("TeamMember", "n")] {
         for action in ["x00.read", "x59.read", "campaign.read"] {
@@ -382,7 +382,7 @@ when { context.facts has account.attributes.favourites && context.facts.account.
         files.push((entry.file_name().to_string_lossy().into_owned(), text));
     }
     let engine = Engine::open(Options { policies: Source::Files(files), ..Options::default() }).unwrap_or_else(|error| panic!("{error}"));
-    engine.import(&std::fs::read(root.join("policies/tests/agency.jsonl")).expect("the agency")[..], None).expect("the agency");
+    engine.import(&std::fs::read(root.join("policies/tests/agency.jsonl")).expect("the agency")[..], None, None).expect("the agency");
     let acme = r#"{"type":"Account","id":"acme","email":"owner@acme.example","package":"agency","confirmed":true,"attributes":{
         "favourite":{"__entity":{"type":"Campaign","id":"one"}},"favourites":[{"__entity":{"type":"Campaign","id":"two"}},{"__entity":{"type":"Campaign","id":"one"}}]}}"#;
     engine.change(vec![Change::Put(Record::from_json(acme).expect("a record"))], None).expect("a change");

@@ -44,7 +44,7 @@ fn verdicts(folder: &Path, record: Option<&str>) -> Vec<(&'static str, bool)> {
     std::fs::create_dir_all(folder).expect("a folder");
     let store = format!("sqlite:{}", folder.join("sublet.db").display());
     let engine = open(&richer(), &store).unwrap_or_else(|error| panic!("{error}"));
-    engine.import(&std::fs::read(policies().join("tests/agency.jsonl")).expect("the agency")[..], None).expect("the agency");
+    engine.import(&std::fs::read(policies().join("tests/agency.jsonl")).expect("the agency")[..], None, None).expect("the agency");
     if let Some(record) = record {
         engine.change(vec![Change::Put(Record::from_json(record).expect("a record"))], None).unwrap_or_else(|error| panic!("{record}: {error}"));
     }
@@ -59,7 +59,7 @@ fn verdicts(folder: &Path, record: Option<&str>) -> Vec<(&'static str, bool)> {
     };
     let opened = open(&shipped(), &store).is_ok();
     let checked = [check("--store", &store), check("--directory", &file.display().to_string())];
-    let imported = open(&shipped(), "memory:").expect("the bundle").import(&lines[..], None).is_ok();
+    let imported = open(&shipped(), "memory:").expect("the bundle").import(&lines[..], None, None).is_ok();
     let before = engine.bundle().fingerprint;
     let reloaded = engine.reload(&Source::Files(shipped())).is_ok();
     assert_eq!(engine.bundle().fingerprint != before, reloaded, "a refused reload changed the policies");

@@ -26,7 +26,7 @@ fn load(path: &Path, n: usize) {
     let engine = Engine::open(Options { policies: Source::Folder(policies), ..Options::default() }).expect("the bundle");
     let lines = BufReader::new(std::fs::File::open(path).expect("the lines"));
     let ((before, cpu), start) = (used(), Instant::now());
-    engine.import(lines, None).expect("the directory");
+    engine.import(lines, None, None).expect("the directory");
     let (seconds, (after, cpu_after)) = (start.elapsed().as_secs_f64(), used());
     let principals = n * PRINCIPALS;
     let bytes = after.saturating_sub(before) / u64::try_from(principals).expect("few");
@@ -40,7 +40,7 @@ fn change_microseconds(engine: &Engine, n: usize) -> f64 {
         .map(|at| {
             let account = format!("main-{:05}", at * 7_919 % n);
             let text = format!(
-                r#"{{"type":"TeamMember","id":"{account}-member-0","account":"{account}","email":"{account}-{at}@mail.example","grants":["campaigns"]}}"#
+                r#"{{"type":"TeamMember","id":"{account}-member-0","account":"{account}","email":"{account}-{at}@mail.example","confirmed":true,"grants":["campaigns"]}}"#
             );
             let record = Record::from_json(&text).expect("a record");
             let start = Instant::now();

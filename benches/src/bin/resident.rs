@@ -43,7 +43,7 @@ fn sublet(file: &Path) -> Value {
     let engine = opened(&agency(1, 0, SEED).lines);
     let read = BufReader::with_capacity(1 << 16, File::open(file).expect("the lines"));
     taken(
-        || engine.import(read, None).expect("the directory"),
+        || engine.import(read, None, None).expect("the directory"),
         |_| {
             let host = "app.agency-00000.example";
             let question = sublet::Question::new(("Account", "main-00000"), "campaign.read", ("Campaign", "a")).account("main-00000").host(host);

@@ -6,6 +6,7 @@ from typing import Any, Literal, final
 
 from .billing import Payment, Statement
 from .commands import Command
+from .records import Record, RecordPatch
 from .types import Amount, At, Does, Event, EventKind, Quota, Ref, Resource, Stats, Validation, Value, Who
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "InternalError",
     "LogHandle",
     "Login",
+    "LoginHosts",
     "ManualClock",
     "Performed",
     "Principal",
@@ -113,7 +115,11 @@ class Host:
 
 @final
 class ManualClock:
-    """A clock that stands until it is set: `Engine.open(clock=ManualClock("2026-01-31T12:00:00Z"))`, for tests."""
+    """A clock that stands until it is set: `Engine.open(clock=ManualClock("2026-01-31T12:00:00Z"))`, for tests.
+
+    It is trusted: set far ahead, it gives no `store.clock_jump`. What was counted never goes back: set behind that, time stands, until
+    `forget_counts`.
+    """
 
     def __new__(cls, at: str) -> ManualClock: ...
     def set(self, at: str) -> None: ...
@@ -577,10 +583,17 @@ class Engine:
         """Gives back what a reservation holds. (Q8)"""
 
     def refund(self, operation: int, amount: int | None = None, *, key: str | None = None) -> Counted:
-        """Gives back what an operation took, or so much of each meter; never more than it took."""
+        """Gives back what an operation took, or so much of each meter; never more than it took. Of a top-up, what it added."""
 
     def top_up(self, account: str, meter: str, amount: int, *, key: str | None = None) -> Counted:
         """Adds to the limit of an account's meter for its present window; of a stock, for good."""
+
+    def revoke_top_up(self, account: str, key: str) -> Counted:
+        """Takes back what the top-up of that key added: a payment was charged back, say.
+
+        The limit falls at once, and what was used stays used. A second call changes nothing, and is `replayed`. A top-up without a
+        key is taken back by `refund` of its operation. Raises `quota.unknown_top_up`, `quota.key_pruned`. (B14)
+        """
 
     def carry_over(
         self, account: str, meter: str, amount: int, *, member: str | None = None, key: str | None = None
@@ -600,7 +613,7 @@ class Engine:
         """Compares every count with the sum of its operations: `buckets`, `operations`, and `faults`, which should be empty."""
 
     def forget_counts(self) -> None:
-        """Forgets every count and key of a store in memory: for tests, between one case and the next."""
+        """Forgets every count and key of a store in memory, and which instant it has seen: for tests, between one case and the next."""
 
     def accept_clock(self) -> None:
         """Takes the clock's word for it after `store.clock_jump`: so much time has passed."""
@@ -703,14 +716,35 @@ class Engine:
 
     def change(
         self,
-        put: Iterable[Mapping[str, Any]] | None = None,
+        put: Iterable[Record | Mapping[str, Any]] | None = None,
         *,
+        merge: Iterable[RecordPatch | Mapping[str, Any]] | None = None,
         remove: Iterable[Who] | None = None,
         expected_revision: int | None = None,
-    ) -> int: ...
+    ) -> int:
+        """Makes all changes in one transaction, or none; gives the new revision.
+
+        `put` creates records, or replaces those of the same type and id: one that leaves out a field which the present record has
+        set raises `directory.would_reset`. `merge` changes the fields that it names and leaves the rest; `None` takes an optional
+        one away. `remove` takes records out. Raises `directory.revision` if the directory is not at `expected_revision`, and the
+        `directory.*` code of what the change would break.
+        """
+
     def import_lines(
-        self, lines: str | bytes | PathLike[str], progress: Callable[[int, int], bool | None] | None = None
-    ) -> int: ...
+        self,
+        lines: str | bytes | PathLike[str],
+        progress: Callable[[int, int], bool | None] | None = None,
+        *,
+        expected_revision: int | None = None,
+    ) -> int:
+        """Replaces the directory by JSON lines, or by those of a file: what is not among them is gone.
+
+        Raises `directory.revision` if the directory is not at `expected_revision`. At a first start call `seed`.
+        """
+
+    def seed(self, lines: str | bytes | PathLike[str]) -> bool:
+        """Imports JSON lines if nothing was ever written to the directory; whether it did. Of processes that start at once one does."""
+
     def export_lines(self) -> str: ...
     def domain_proof(self, domain: str) -> str:
         """The TXT record that the DNS of an owner's domain must have before `verify_domain`. (D4)"""

@@ -5,6 +5,7 @@ from os import PathLike
 from typing import Any, Literal
 from .billing import Payment, Statement
 from .commands import Command
+from .records import Record, RecordPatch
 from .types import Amount, At, Does, Event, EventKind, Quota, Resource, Stats, Validation, Value, Who
 from ._sublet import Counted, Decision, Desk, Engine, Explanation, LogHandle, Login, LoginHosts, ManualClock, Performed, Route
 
@@ -117,10 +118,17 @@ class AsyncEngine:
         """Gives back what a reservation holds. (Q8)"""
 
     async def refund(self, operation: int, amount: int | None=None, *, key: str | None=None) -> Counted:
-        """Gives back what an operation took, or so much of each meter; never more than it took."""
+        """Gives back what an operation took, or so much of each meter; never more than it took. Of a top-up, what it added."""
 
     async def top_up(self, account: str, meter: str, amount: int, *, key: str | None=None) -> Counted:
         """Adds to the limit of an account's meter for its present window; of a stock, for good."""
+
+    async def revoke_top_up(self, account: str, key: str) -> Counted:
+        """Takes back what the top-up of that key added: a payment was charged back, say.
+
+        The limit falls at once, and what was used stays used. A second call changes nothing, and is `replayed`. A top-up without a
+        key is taken back by `refund` of its operation. Raises `quota.unknown_top_up`, `quota.key_pruned`. (B14)
+        """
 
     async def carry_over(self, account: str, meter: str, amount: int, *, member: str | None=None, key: str | None=None) -> Counted:
         """Counts what was used in this window before Sublet counted. No limit is asked."""
@@ -138,7 +146,7 @@ class AsyncEngine:
         """Compares every count with the sum of its operations: `buckets`, `operations`, and `faults`, which should be empty."""
 
     async def forget_counts(self) -> None:
-        """Forgets every count and key of a store in memory: for tests, between one case and the next."""
+        """Forgets every count and key of a store in memory, and which instant it has seen: for tests, between one case and the next."""
 
     async def accept_clock(self) -> None:
         """Takes the clock's word for it after `store.clock_jump`: so much time has passed."""
@@ -188,11 +196,23 @@ class AsyncEngine:
     async def escalate_ticket(self, principal: Who, ticket: Resource, *, actor: Who | None=None, host: At | None=None, channel: str | None=None, realm: Who | None=None, context: Mapping[str, Value] | None=None) -> Route:
         """Where a ticket of its own goes that `principal` opens because it cannot resolve its client's `ticket`. (T4)"""
 
-    async def change(self, put: Iterable[Mapping[str, Any]] | None=None, *, remove: Iterable[Who] | None=None, expected_revision: int | None=None) -> int:
-        ...
+    async def change(self, put: Iterable[Record | Mapping[str, Any]] | None=None, *, merge: Iterable[RecordPatch | Mapping[str, Any]] | None=None, remove: Iterable[Who] | None=None, expected_revision: int | None=None) -> int:
+        """Makes all changes in one transaction, or none; gives the new revision.
 
-    async def import_lines(self, lines: str | bytes | PathLike[str], progress: Callable[[int, int], bool | None] | None=None) -> int:
-        ...
+        `put` creates records, or replaces those of the same type and id: one that leaves out a field which the present record has
+        set raises `directory.would_reset`. `merge` changes the fields that it names and leaves the rest; `None` takes an optional
+        one away. `remove` takes records out. Raises `directory.revision` if the directory is not at `expected_revision`, and the
+        `directory.*` code of what the change would break.
+        """
+
+    async def import_lines(self, lines: str | bytes | PathLike[str], progress: Callable[[int, int], bool | None] | None=None, *, expected_revision: int | None=None) -> int:
+        """Replaces the directory by JSON lines, or by those of a file: what is not among them is gone.
+
+        Raises `directory.revision` if the directory is not at `expected_revision`. At a first start call `seed`.
+        """
+
+    async def seed(self, lines: str | bytes | PathLike[str]) -> bool:
+        """Imports JSON lines if nothing was ever written to the directory; whether it did. Of processes that start at once one does."""
 
     async def export_lines(self) -> str:
         ...

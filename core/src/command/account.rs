@@ -10,6 +10,7 @@ use super::{Scene, Target};
 use crate::account::{Account, AccountKind, DisableReason};
 use crate::directory::{Change, Record};
 use crate::limit::Limits;
+use crate::named::NamedFields;
 use crate::window::Calendar;
 use crate::{Error, Ref, email};
 
@@ -82,6 +83,7 @@ pub(super) fn created(scene: &Scene<'_>, id: &str, email: &str, kind: AccountKin
         transfer: None,
         created: Some(scene.now),
         attributes: Map::new(),
+        named: NamedFields::default(),
     };
     waiting(scene, account, &email, None)
 }

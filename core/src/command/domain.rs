@@ -7,6 +7,7 @@ use super::{Scene, Target};
 use crate::catalog::Counts;
 use crate::directory::{Change, Record};
 use crate::domain::{Domain, DomainState};
+use crate::named::NamedFields;
 use crate::{Error, Ref, host};
 
 /// A whitelabel domain, pending until it is verified (D4). What its DNS must say is [`Domain::proof`].
@@ -105,7 +106,7 @@ impl AddDomain {
             return Err(Error::DuplicateDomain { domain: name });
         }
         let owner = Some(scene.named_or_own(self.owner.as_deref())?.to_owned());
-        Ok(vec![Change::Put(Record::Domain(Domain { name, owner, state: DomainState::Pending }))])
+        Ok(vec![Change::Put(Record::Domain(Domain { name, owner, state: DomainState::Pending, named: NamedFields::default() }))])
     }
 }
 

@@ -9,6 +9,7 @@ use crate::access_level::AccessLevel;
 use crate::account::AccountKind;
 use crate::directory::{Change, Record};
 use crate::limit::Limits;
+use crate::named::NamedFields;
 use crate::{Error, Ref};
 
 /// A level of an owner's own.
@@ -75,7 +76,7 @@ impl CreateLevel {
     pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
         scene.new_id("AccessLevel", &self.id)?;
         let owner = Some(scene.named_or_own(self.owner.as_deref())?.to_owned());
-        let level = AccessLevel { id: self.id.clone(), owner, features: self.features.clone(), limits: self.limits.clone() };
+        let level = AccessLevel { id: self.id.clone(), owner, features: self.features.clone(), limits: self.limits.clone(), named: NamedFields::default() };
         Ok(vec![Change::Put(Record::AccessLevel(level))])
     }
 }

@@ -9,6 +9,7 @@ use super::{Scene, Target, edit_attributes, edit_limits, entity};
 use crate::directory::{Change, Record};
 use crate::limit::{Limit, Limits};
 use crate::member::TeamMember;
+use crate::named::NamedFields;
 use crate::pending::{Holder, Pending};
 use crate::{Error, Ref, email};
 
@@ -135,6 +136,7 @@ impl InviteMember {
             sub_limits: self.sub_limits.clone(),
             pending: Some(pending),
             attributes: self.attributes.clone(),
+            named: NamedFields::default(),
         }))])
     }
 }

@@ -13,6 +13,21 @@ use crate::window::Calendar;
 /// The meter whose limit a package states in a word of its own.
 const CLIENT_ACCOUNTS: &str = "client_accounts";
 
+/// The records of an account that are the count of a stock: such a stock is read from the directory, and stored nowhere else.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CountedRecords<'a> {
+    directory: &'a Directory,
+    account: u32,
+    what: Counts,
+}
+
+impl CountedRecords<'_> {
+    /// How many there are at this instant.
+    pub(crate) fn count(&self, now: i64) -> i64 {
+        self.directory.count(self.account, self.what, now)
+    }
+}
+
 static USUAL: LazyLock<Calendar> = LazyLock::new(Calendar::default);
 
 impl Directory {
@@ -31,14 +46,23 @@ impl Directory {
         let hot = &self.hot;
         let is = |key: &Key| match (what, key.kind()) {
             (Counts::Clients, Kind::Account) => self.is_client(account, key.number()),
-            (Counts::Members, Kind::TeamMember) => {
-                let pending = hot.cold(Kind::TeamMember, key.number()).and_then(|cold| cold.pending.as_deref());
-                pending.is_none_or(|pending| now < pending.until)
-            }
+            (Counts::Members, Kind::TeamMember) => self.holds_seat(key.number(), now),
             _ => false,
         };
         let found = self.referrers.of(Target::Record(Kind::Account.key(account)), hot);
         i64::try_from(found.iter().filter(|key| is(key)).count()).unwrap_or(i64::MAX)
+    }
+
+    /// Whether a member has accepted, or its invitation still stands.
+    fn holds_seat(&self, member: u32, now: i64) -> bool {
+        let is_confirmed = self.hot.members.row(member).is_some_and(|row| row.is_confirmed());
+        let pending = self.hot.cold(Kind::TeamMember, member).and_then(|cold| cold.pending.as_deref());
+        is_confirmed || pending.is_none_or(|pending| now < pending.until)
+    }
+
+    /// The records that are a meter's count, where the catalog says that it has such.
+    pub(crate) fn counted_records(&self, account: u32, what: Option<Counts>) -> Option<CountedRecords<'_>> {
+        what.map(|what| CountedRecords { directory: self, account, what })
     }
 
     /// The id of an account's number.

@@ -11,20 +11,20 @@ use super::{Change, Directory, NONE, Record, Target};
 use crate::account::{Account, AccountKind};
 use crate::catalog::{Catalog, Names};
 use crate::member::TeamMember;
+use crate::named::NamedFields;
 use crate::{Error, Ref};
 
 impl Directory {
     /// The directory after these changes, in one transaction whose inner order does not matter.
     pub(crate) fn apply(&self, changes: Vec<Change>, catalog: &Catalog, names: &impl Names, expected: Option<u64>) -> Result<Self, Error> {
-        if let Some(expected) = expected.filter(|expected| *expected != self.revision) {
-            return Err(Error::Revision { expected, found: self.revision });
-        }
+        self.expect(expected)?;
         let mut next = self.clone();
         next.revision = self.revision.saturating_add(1);
-        let touched = next.store(changes, catalog, names)?;
+        let (touched, named) = next.store(changes, catalog, names)?;
         for key in touched.iter().filter(|key| key.kind() == Kind::Account && !self.hot.is_own(**key)) {
             next.default_level(key.number());
         }
+        next.check_named(&named, self)?;
         for key in &touched {
             next.referrers.change(*key, next.hot.targets(*key), self.hot.targets(*key));
             next.hosts.change(*key, &next.hot, Some(&self.hot));
@@ -34,13 +34,29 @@ impl Directory {
         Ok(next)
     }
 
-    /// Puts and removes, and which records that concerns.
-    fn store(&mut self, changes: Vec<Change>, catalog: &Catalog, names: &impl Names) -> Result<BTreeSet<Key>, Error> {
-        let mut touched = BTreeSet::new();
+    /// Whether it is still at that revision, where one is expected.
+    pub(crate) fn expect(&self, expected: Option<u64>) -> Result<(), Error> {
+        let other = expected.filter(|expected| *expected != self.revision);
+        other.map_or(Ok(()), |expected| Err(Error::Revision { expected, found: self.revision }))
+    }
+
+    /// Puts and removes, and which records that concerns; with the fields that were named of those that were put.
+    fn store(&mut self, changes: Vec<Change>, catalog: &Catalog, names: &impl Names) -> Result<(BTreeSet<Key>, Vec<(Key, NamedFields)>), Error> {
+        let (mut touched, mut named) = (BTreeSet::new(), Vec::new());
         for change in changes {
             match change {
                 Change::Put(record) => {
+                    let fields = record.named();
                     let (key, _) = self.put(record, names)?;
+                    if !touched.insert(key) {
+                        return Err(self.twin(key));
+                    }
+                    named.push((key, fields));
+                }
+                Change::Merge(patch) => {
+                    let key = self.stored(patch.reference())?;
+                    let before = self.own_record(key).ok_or_else(|| Error::UnknownRecord { record: patch.reference().to_string() })?;
+                    let (key, _) = self.put(patch.merged(&before)?, names)?;
                     if !touched.insert(key) {
                         return Err(self.twin(key));
                     }
@@ -54,7 +70,7 @@ impl Directory {
                 }
             }
         }
-        Ok(touched)
+        Ok((touched, named))
     }
 
     /// A record that stands twice in what is put.

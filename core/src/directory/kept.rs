@@ -67,7 +67,7 @@ impl Directory {
         notes
             .into_iter()
             .map(|note| match note {
-                Note::Put(record) => Record::from_value(record).map(Change::Put),
+                Note::Put(record) => Record::from_value(record).map(|record| Change::Put(record.naming_all())),
                 Note::Remove(kind, id) => Ok(Change::Remove(Ref::new(kind, id))),
             })
             .collect()
@@ -78,6 +78,7 @@ impl Directory {
         let named = |reference: &Ref| self.key(reference).map_or_else(|| reference.clone(), |key| self.reference(key));
         let of = |change: &Change| match change {
             Change::Put(record) => record.reference(),
+            Change::Merge(patch) => named(patch.reference()),
             Change::Remove(reference) => named(reference),
         };
         changes.iter().map(of).collect()

@@ -49,7 +49,7 @@ impl<'a, N: Names> Loading<'a, N> {
             Some(Quick::Account(new)) => self.directory.hot.put_account(new, self.names).ok_or_else(Directory::no_more),
             Some(Quick::Member(new)) => self.directory.hot.put_member(new, self.names).ok_or_else(Directory::no_more),
             None => {
-                let record = Record::from_json(text)?;
+                let record = Record::read(text)?;
                 record_bytes.map_or(Ok(()), |most| record.check_line(most))?;
                 if self.fault.is_some() {
                     return Ok(());

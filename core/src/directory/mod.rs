@@ -17,6 +17,7 @@ mod kept;
 mod key;
 mod lines;
 mod logins;
+mod patch;
 mod put;
 mod quick;
 mod read;
@@ -32,6 +33,7 @@ use std::sync::Arc;
 
 use rpds::HashTrieMapSync;
 
+pub(crate) use self::allowance::CountedRecords;
 use self::host_index::HostIndex;
 pub(crate) use self::hot::{AccountRow, DomainRow, Hot, MemberRow, account_bit, domain_bit, member_bit};
 pub(crate) use self::index::Index;
@@ -39,6 +41,7 @@ pub(crate) use self::key::{Key, Kind};
 pub use self::lines::Progress;
 use self::logins::Logins;
 pub(crate) use self::logins::Realm;
+pub use self::patch::RecordPatch;
 pub use self::record::Record;
 use self::referrers::{Referrers, Target};
 pub(crate) use self::stand_in::LoginShape;
@@ -52,8 +55,11 @@ use crate::{Error, Ref};
 /// A change of one record.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {
-    /// Creates the record, or replaces the one with its type and id.
+    /// Creates the record, or replaces the one with its type and id: refused if that one has something that the new one,
+    /// read from JSON, does not name.
     Put(Record),
+    /// Changes these fields of a record; the rest stays.
+    Merge(RecordPatch),
     /// Removes the record of that type and id.
     Remove(Ref),
 }
@@ -63,8 +69,14 @@ impl Change {
     pub(crate) fn check_line(&self, record_bytes: usize) -> Result<(), Error> {
         match self {
             Self::Put(record) => record.check_line(record_bytes),
-            Self::Remove(_) => Ok(()),
+            // Seen when the record is made.
+            Self::Merge(_) | Self::Remove(_) => Ok(()),
         }
+    }
+
+    /// The record of which some fields change.
+    pub(crate) fn merged(&self) -> Option<&Ref> {
+        if let Self::Merge(patch) = self { Some(patch.reference()) } else { None }
     }
 }
 

@@ -11,6 +11,7 @@ use crate::account::{Account, AccountKind, DisableReason};
 use crate::catalog::Catalog;
 use crate::domain::Domain;
 use crate::member::TeamMember;
+use crate::named::NamedFields;
 use crate::operator::{Operator, Platform};
 use crate::package::Package;
 
@@ -41,7 +42,7 @@ impl Directory {
         let more = self.hot.more_of_level(number, row);
         let limits = self.hot.cold(Kind::AccessLevel, number).map(|cold| cold.limits.clone()).unwrap_or_default();
         let owner = self.hot.accounts.id(row.owner).map(str::to_owned);
-        Some(AccessLevel { id: id.to_owned(), owner, features: self.feature_names(row.features, more), limits })
+        Some(AccessLevel { id: id.to_owned(), owner, features: self.feature_names(row.features, more), limits, named: NamedFields::default() })
     }
 
     fn feature_names(&self, low: u64, more: &[u32]) -> BTreeSet<String> {
@@ -69,6 +70,7 @@ impl Directory {
             transfer: cold.and_then(|cold| cold.transfer.as_deref().cloned()),
             created: cold.and_then(|cold| cold.created),
             attributes: cold.map(|cold| cold.attributes.clone()).unwrap_or_default(),
+            named: NamedFields::default(),
         })
     }
 
@@ -124,13 +126,14 @@ impl Directory {
             sub_limits: cold.map(|cold| cold.limits.clone()).unwrap_or_default(),
             pending: cold.and_then(|cold| cold.pending.as_deref().cloned()),
             attributes: cold.map(|cold| cold.attributes.clone()).unwrap_or_default(),
+            named: NamedFields::default(),
         })
     }
 
     /// The domain of exactly this normalised name (D3).
     pub(crate) fn domain(&self, name: &str) -> Option<Domain> {
         let (_, row) = self.hot.domains.find(name)?;
-        Some(Domain { name: name.to_owned(), owner: self.hot.accounts.id(row.owner).map(str::to_owned), state: row.state() })
+        Some(Domain { name: name.to_owned(), owner: self.hot.accounts.id(row.owner).map(str::to_owned), state: row.state(), named: NamedFields::default() })
     }
 
     /// The record of that type and id; a domain's name is taken as it is written.

@@ -1,7 +1,9 @@
 //! One record of the directory, typed and checked when it is built.
 
+use std::collections::BTreeMap;
 use std::io;
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -10,6 +12,7 @@ use crate::account::{Account, AccountForm, AccountKind};
 use crate::domain::{Domain, DomainForm};
 use crate::id::check_id;
 use crate::member::{MemberForm, TeamMember};
+use crate::named::NamedFields;
 use crate::operator::{Operator, OperatorForm, Platform};
 use crate::package::Package;
 use crate::{Error, Ref, json};
@@ -74,7 +77,12 @@ impl io::Write for Line {
 }
 
 /// Nesting of a record's JSON: the host's attributes stand two levels inside it.
-const NESTING: usize = 66;
+pub(super) const NESTING: usize = 66;
+
+#[allow(clippy::needless_pass_by_value, reason = "what `map_err` gives")]
+fn fault(found: serde_json::Error) -> Error {
+    Error::Record { line: 1, reason: found.to_string() }
+}
 
 impl Record {
     /// The types that a record can have.
@@ -86,9 +94,16 @@ impl Record {
     /// [`Error::Record`] for a wrong shape or an unknown field, [`Error::DuplicateKey`], and the code of what a
     /// record itself must keep.
     pub fn from_json(text: &str) -> Result<Self, Error> {
+        let mut record = Self::read(text)?;
+        let fields: BTreeMap<String, IgnoredAny> = serde_json::from_str(text).map_err(fault)?;
+        record.set_named(fields.into_keys().collect());
+        Ok(record)
+    }
+
+    /// Reads a record that is not put over another.
+    pub(super) fn read(text: &str) -> Result<Self, Error> {
         json::check("record", text, NESTING)?;
-        let form: Form = serde_json::from_str(text).map_err(|found| Error::Record { line: 1, reason: found.to_string() })?;
-        Self::checked(form)
+        Self::checked(serde_json::from_str(text).map_err(fault)?)
     }
 
     /// Reads a record from a JSON value.
@@ -96,8 +111,40 @@ impl Record {
     /// # Errors
     /// As [`Record::from_json`].
     pub fn from_value(value: Value) -> Result<Self, Error> {
-        let form: Form = serde_json::from_value(value).map_err(|found| Error::Record { line: 1, reason: found.to_string() })?;
-        Self::checked(form)
+        let named = value.as_object().map(|fields| fields.keys().cloned().collect()).unwrap_or_default();
+        let mut record = Self::checked(serde_json::from_value(value).map_err(fault)?)?;
+        record.set_named(named);
+        Ok(record)
+    }
+
+    fn set_named(&mut self, fields: NamedFields) {
+        match self {
+            Self::Package(package) => package.named = fields,
+            Self::AccessLevel(level) => level.named = fields,
+            Self::Account(account) => account.named = fields,
+            Self::TeamMember(member) => member.named = fields,
+            Self::Domain(domain) => domain.named = fields,
+            // All their fields must be there.
+            Self::Platform(_) | Self::Operator(_) => {}
+        }
+    }
+
+    /// The fields that it names, which a record that it is put over may lose.
+    pub(super) fn named(&self) -> NamedFields {
+        match self {
+            Self::Package(package) => package.named.clone(),
+            Self::AccessLevel(level) => level.named.clone(),
+            Self::Account(account) => account.named.clone(),
+            Self::TeamMember(member) => member.named.clone(),
+            Self::Domain(domain) => domain.named.clone(),
+            Self::Platform(_) | Self::Operator(_) => NamedFields::default(),
+        }
+    }
+
+    /// The record as one that names all its fields: what it does not say, it takes away.
+    pub(super) fn naming_all(mut self) -> Self {
+        self.set_named(NamedFields::default());
+        self
     }
 
     fn checked(form: Form) -> Result<Self, Error> {
@@ -111,14 +158,14 @@ impl Record {
             Form::Domain(form) => Self::Domain(form.try_into()?),
         };
         check_id(record.kind(), record.id())?;
-        for (what, id) in record.named() {
+        for (what, id) in record.named_ids() {
             check_id(what, id)?;
         }
         Ok(record)
     }
 
     /// The ids of other records that it names, with what they are ids of.
-    fn named(&self) -> impl Iterator<Item = (&'static str, &str)> {
+    fn named_ids(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let named = match self {
             Self::Platform(_) | Self::Operator(_) => [None; 2],
             Self::Package(package) => [package.client_level().map(|level| ("access level", level)), None],

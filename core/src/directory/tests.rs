@@ -41,7 +41,7 @@ fn catalog() -> Catalog {
 }
 
 fn record(text: &str) -> Record {
-    Record::from_json(text).unwrap_or_else(|error| panic!("{text}: {error}"))
+    Record::from_json(text).unwrap_or_else(|error| panic!("{text}: {error}")).naming_all()
 }
 
 fn main_account(id: &str, email: &str) -> Record {
@@ -250,6 +250,22 @@ fn limits_attributes_and_many_features_are_kept_and_given_back() {
     let bad = refused(r#"{"type":"Account","id":"a","email":"a@x.example","package":"shop","attributes":{"bad":1}}"#);
     assert_eq!(bad, "attributes of `account `a`` do not fit the schema: bad");
     assert_eq!(imported(&kept).map(|again| exported(&again)), Ok(kept));
+}
+
+#[test]
+fn a_put_takes_nothing_away_unnamed() {
+    let directory =
+        imported(r#"{"type":"Account","id":"a","email":"a@x.example","package":"shop","disabled":["abuse"],"zone":"Europe/Vienna"}"#).expect("an account");
+    let put = |text: &str| changed(&directory, vec![Change::Put(Record::from_json(text).expect("a record"))]);
+    let partial = put(r#"{"type":"Account","id":"a","email":"a@x.example","package":"shop"}"#).map(drop).expect_err("it names too little");
+    let text = "`Account::\"a\"` has `disabled`, `zone`, which the record that is put over it does not name";
+    assert_eq!((partial.code(), partial.to_string().as_str()), ("directory.would_reset", text));
+    let spelled = put(r#"{"type":"Account","id":"a","email":"b@x.example","package":"shop","disabled":[],"zone":null}"#).expect("it names all");
+    assert!(spelled.account("a").is_some_and(|account| account.disabled().next().is_none() && account.calendar().is_none()));
+    // What a store kept for its followers is whole, though it leaves out what is at its default.
+    let notes = spelled.noted(&[Ref::new("Account", "a")], &mut |_, _, _| Ok(())).expect("noted");
+    let followed = changed(&directory, Directory::changes_of(&notes).expect("changes")).expect("followed");
+    assert_eq!(exported(&followed), exported(&spelled));
 }
 
 /// Random transactions, some of which fail: the directory answers as one that is imported from its export.

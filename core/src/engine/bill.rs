@@ -31,7 +31,7 @@ impl Engine {
     /// for id in 0..13 {
     ///     lines += &format!("\n{{\"type\": \"Account\", \"id\": \"c{id}\", \"email\": \"c{id}@c.example\", \"owner\": \"acme\", \"confirmed\": true}}");
     /// }
-    /// engine.import(lines.as_bytes(), None)?;
+    /// engine.import(lines.as_bytes(), None, None)?;
     /// let preview = engine.preview("acme")?;
     /// assert_eq!((preview.excess, preview.due_cents, preview.included), (3, 1_500, Limit::Number(10)));
     ///

@@ -21,25 +21,65 @@ impl Engine {
             let bundle = state.tenancy("change")?;
             let references = state.directory.references(&changes);
             let directory = state.directory.apply(changes.clone(), &bundle.catalog, bundle, expected)?;
+            let merged = changes.iter().filter_map(Change::merged).filter_map(|merged| directory.record(merged, &bundle.catalog));
+            merged.map(|record| record.check_line(self.caps.record_bytes)).collect::<Result<(), _>>()?;
             Ok((state.over(directory)?, Some(references)))
         })
     }
 
-    /// Replaces the whole directory by the records of JSON lines. `progress` is told every few thousand records and may
-    /// stop the import by giving back `false`. Gives the new revision.
+    /// Replaces the whole directory by the records of JSON lines: what is not among them is gone. `progress` is told every few
+    /// thousand records and may stop the import by giving back `false`. Gives the new revision.
     ///
     /// # Errors
-    /// The `directory.*` and `input.*` codes, with the line; then nothing is changed.
-    pub fn import(&self, lines: impl BufRead, progress: Option<&mut dyn FnMut(Progress) -> bool>) -> Result<u64, Error> {
+    /// The `directory.*` and `input.*` codes, with the line; [`Error::Revision`] if `expected` is given and the directory has
+    /// moved on. Then nothing is changed.
+    pub fn import(&self, lines: impl BufRead, expected: Option<u64>, progress: Option<&mut dyn FnMut(Progress) -> bool>) -> Result<u64, Error> {
+        self.import_as("import", lines, expected, progress)
+    }
+
+    /// Imports the records of JSON lines if nothing was ever written to the directory, which then is at revision 0. Returns
+    /// whether it did: of several processes that start at once, one does.
+    ///
+    /// # Errors
+    /// As [`Engine::import`], but for [`Error::Revision`].
+    ///
+    /// # Example: the first start of an application, and each later one
+    /// ```
+    /// use sublet::{Engine, Options};
+    /// let engine = Engine::open(Options::default())?;
+    /// assert!(engine.seed(&br#"{"type": "Platform", "id": "mmio"}"#[..])?);
+    /// assert!(!engine.seed(&br#"{"type": "Platform", "id": "mmio"}"#[..])?);
+    /// # Ok::<(), sublet::Error>(())
+    /// ```
+    pub fn seed(&self, lines: impl BufRead) -> Result<bool, Error> {
+        if self.revision() != 0 {
+            return Ok(false);
+        }
+        match self.import_as("seed", lines, Some(0), None) {
+            Ok(_) => Ok(true),
+            Err(Error::Revision { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn import_as(
+        &self,
+        verb: &'static str,
+        lines: impl BufRead,
+        expected: Option<u64>,
+        progress: Option<&mut dyn FnMut(Progress) -> bool>,
+    ) -> Result<u64, Error> {
         // What is read is read before anybody waits for it.
         let read = guard(|| {
             let state = self.current()?;
-            let bundle = state.tenancy("import")?;
+            let bundle = state.tenancy(verb)?;
+            state.directory.expect(expected)?;
             let read = Directory::import(lines, state.directory.revision(), &bundle.catalog, bundle, self.caps.record_bytes, progress)?;
             Ok((read, Arc::clone(&state.loaded)))
         });
-        let (read, with) = self.noted("import", read)?;
-        self.swap("import", |state| {
+        let (read, with) = self.noted(verb, read)?;
+        self.swap(verb, |state| {
+            state.directory.expect(expected)?;
             let read = read.clone().at(state.directory.revision().saturating_add(1));
             if Arc::ptr_eq(&with, &state.loaded) {
                 return Ok((state.over(read)?, None));

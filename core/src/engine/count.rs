@@ -74,7 +74,7 @@ impl Engine {
     }
 
     /// Gives back so much of each meter that an operation took, in the window that it took it from; all that is left of it,
-    /// if it is not said.
+    /// if it is not said. Of a top-up it takes back what that added ([`Engine::revoke_top_up`]).
     ///
     /// # Errors
     /// `quota.refund_too_much`, `quota.not_refundable`, `quota.unknown_operation`; the codes of keys and of the store.
@@ -88,6 +88,38 @@ impl Engine {
     /// `directory.unknown_account`, `quota.unknown_meter`; the codes of keys and of the store.
     pub fn top_up(&self, account: &str, meter: &str, amount: i64, key: Option<&str>) -> Result<Counted, Error> {
         self.state_of("top_up", (account, None), meter, amount, key, Statement::TopUp(amount))
+    }
+
+    /// Takes back what the top-up of that key added: a payment was charged back, say (B14). The limit falls at once, and what
+    /// was used stays used: with more used than the limit nothing remains. In the history it is a `revoke_top_up` of the top-up.
+    /// A second call changes nothing, and is `replayed`.
+    ///
+    /// # Errors
+    /// `directory.unknown_account`, `quota.unknown_top_up`, `quota.key_pruned` once the window of a flow is over and 35 days;
+    /// the codes of the store.
+    ///
+    /// # Example: a charge-back
+    /// ```
+    /// use sublet::{Change, Engine, Options, Record};
+    /// let engine = Engine::open(Options::default())?;
+    /// let acme = r#"{"type": "Account", "id": "acme", "email": "o@acme.example", "package": "agency", "confirmed": true}"#;
+    /// engine.change(vec![Change::Put(Record::from_json(acme)?)], None)?;
+    /// engine.top_up("acme", "emails", 1_000, Some("charge/1"))?;
+    /// engine.revoke_top_up("acme", "charge/1")?;
+    /// assert_eq!(engine.usage("acme", None, Some("emails"))?[0].top_up, 0);
+    /// # Ok::<(), sublet::Error>(())
+    /// ```
+    pub fn revoke_top_up(&self, account: &str, key: &str) -> Result<Counted, Error> {
+        const VERB: &str = "revoke_top_up";
+        let revoked = guard(|| {
+            let state = self.current()?;
+            let counting = Counting::new(&state, VERB, account, None)?;
+            let lines = |meter: &str, member: Option<&str>| counting.of(member, meter).ok();
+            store::transaction(&*state.store, &[account], Durability::Power, |ledger| quota::revoke_top_up(ledger, account, key, &lines))
+        });
+        let counted = self.noted(VERB, revoked)?;
+        self.debited(VERB, account, None, &counted);
+        Ok(counted)
     }
 
     /// Counts what an account, or a member of it, used in this window before Sublet counted. No limit is asked.
@@ -165,7 +197,8 @@ impl Engine {
         guard(|| self.state.load().store.accept_clock())
     }
 
-    /// Forgets every count and every key of a store in memory: for tests, between one case and the next.
+    /// Forgets every count and every key of a store in memory, and which instant it has seen: for tests, between one case and
+    /// the next. A [`ManualClock`](crate::ManualClock) may go back before it.
     ///
     /// # Errors
     /// The codes of the store.
@@ -246,7 +279,8 @@ impl Engine {
             let counting = Counting::new(&state, verb, &account, None)?;
             let lines = |meter: &str, member: Option<&str>| counting.of(member, meter).ok();
             let asked = quota::SettlingAsked { operation, key, lines: &lines };
-            let counted = store::transaction(&*state.store, &[account.as_str()], Durability::Process, |ledger| quota::settle(ledger, &asked, how))?;
+            let durability = if quota::changes_limit(&*state.store, &account, operation)? { Durability::Power } else { Durability::Process };
+            let counted = store::transaction(&*state.store, &[account.as_str()], durability, |ledger| quota::settle(ledger, &asked, how))?;
             Ok((account, counted))
         });
         let (account, counted) = self.noted(verb, settled)?;

@@ -66,7 +66,7 @@ impl Engine {
     /// {"type": "Account", "id": "bakery", "email": "hello@bakery.example", "owner": "acme", "confirmed": true}
     /// {"type": "Domain", "id": "app.acme.example", "kind": "whitelabel", "owner": "acme", "state": "verified"}
     /// "#.as_slice(),
-    ///     None,
+    ///     None, None,
     /// )?;
     /// let found = engine.login_hosts(&Ref::new("Account", "bakery"), Some("app.nova.example"), None, None)?;
     /// assert_eq!((&*found.code, &*found.hosts[0]), ("domain_unknown", "app.acme.example"));

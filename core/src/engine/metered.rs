@@ -80,6 +80,7 @@ impl<'s> Counting<'s> {
             amount: 0,
             allowance: directory.allowance(self.number, meter, catalog),
             sub_limit: member.and_then(|member| directory.sub_limit(member, meter)),
+            counted: directory.counted_records(self.number, declared.counts),
         })
     }
 }
@@ -94,6 +95,7 @@ pub(super) struct Asked<'s> {
     key: Option<(&'s str, [u8; 32])>,
     /// What an action that only frees is asked with.
     with: Option<Circumstances>,
+    by_command: bool,
 }
 
 /// A question about meters, or the answer where there is nobody whose they are.
@@ -103,9 +105,9 @@ pub(super) enum Metered<'s> {
 }
 
 impl<'s> Asked<'s> {
-    /// The same, under a key whose digest the caller has made.
-    pub(super) fn under(self, key: Option<(&'s str, [u8; 32])>) -> Self {
-        Self { key, ..self }
+    /// The same of a command, under a key whose digest the caller has made.
+    pub(super) fn of_command(self, key: Option<(&'s str, [u8; 32])>) -> Self {
+        Self { key, by_command: true, ..self }
     }
 
     pub(super) fn take(
@@ -116,7 +118,7 @@ impl<'s> Asked<'s> {
         taking: Taking,
         known: Option<&Known<'_>>,
     ) -> Result<(Decision, Keep), Error> {
-        let asked = quota::Asked { subject: self.counting.subject(), lines: &self.lines, key: self.key };
+        let asked = quota::Asked { subject: self.counting.subject(), lines: &self.lines, key: self.key, by_command: self.by_command };
         let mut heard = None;
         let wanted = known.is_some();
         let (decision, keep) = quota::take(ledger, &asked, taking, &mut |facts| self.decide(state, question, facts, wanted.then_some(&mut heard)))?;
@@ -168,7 +170,7 @@ impl State {
             None => None,
             key => keyed(key, digested(question, take, taking, &lines, counting.actor.as_deref()).iter())?,
         };
-        Ok(Metered::By(Box::new(Asked { counting, lines, key, with })))
+        Ok(Metered::By(Box::new(Asked { counting, lines, key, with, by_command: false })))
     }
 
     /// The account that pays, and the member who asks.
@@ -205,7 +207,7 @@ impl State {
         // What is asked of a meter says the amount.
         let question = &Question { with: question.with.filter(|with| !with.has_nothing_but_an_amount()), ..*question };
         let Metered::By(metered) = self.metered(question, &take, Taking::Consume { up_to: false })? else { return Ok(None) };
-        let asked = quota::Asked { subject: metered.counting.subject(), lines: &metered.lines, key: None };
+        let asked = quota::Asked { subject: metered.counting.subject(), lines: &metered.lines, key: None, by_command: false };
         store::view(&*self.store, metered.counting.account, |ledger| {
             let mut told = None;
             let decision = quota::count(ledger, &asked, &mut |facts| {

@@ -60,7 +60,7 @@ struct State {
 /// ```
 /// use sublet::{Engine, Options, Request};
 /// let engine = Engine::open(Options::default())?;
-/// engine.import(&br#"{"type":"Platform","id":"mmio"}"#[..], None)?;
+/// engine.import(&br#"{"type":"Platform","id":"mmio"}"#[..], None, None)?;
 /// let decision = engine.authorize(&Request::new(("Account", "nobody"), "campaign.read", ("Account", "nobody")))?;
 /// assert!(!decision.allowed);
 /// # Ok::<(), sublet::Error>(())

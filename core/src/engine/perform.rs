@@ -58,7 +58,7 @@ impl Engine {
     /// {"type": "Domain", "id": "app.mmio.example", "kind": "platform", "state": "verified"}
     /// {"type": "Account", "id": "acme", "email": "owner@acme.example", "package": "agency", "confirmed": true}
     /// "#.as_slice(),
-    ///     None,
+    ///     None, None,
     /// )?;
     /// let command = Command::from_json(r#"{"do": "create_client", "id": "bakery", "email": "hello@bakery.example"}"#)?;
     /// let with = Circumstances { host: Some("app.mmio.example".to_owned()), ..Circumstances::default() };
@@ -173,7 +173,7 @@ impl State {
             let decision = if metered {
                 let (take, taking) = (Take::new(1), Taking::Consume { up_to: false });
                 match self.metered(&question, &take, taking)? {
-                    Metered::By(metered) => metered.under(key).take(ledger, self, &question, taking, None)?.0,
+                    Metered::By(metered) => metered.of_command(key).take(ledger, self, &question, taking, None)?.0,
                     Metered::Denied(decision) => *decision,
                 }
             } else {
@@ -230,7 +230,8 @@ impl Refusals {
     }
 }
 
-/// Makes the stocks that are the number of records what the directory says.
+/// Makes the ledger's rows of the stocks that are the number of records what the directory says, for the history. Their count is
+/// read from the directory.
 fn keep_stocks(ledger: &mut dyn Ledger, directory: &Directory, bundle: &Bundle, accounts: &[String]) -> Result<(), Error> {
     let now = ledger.now();
     for account in accounts {

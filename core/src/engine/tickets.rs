@@ -38,7 +38,7 @@ impl Engine {
     /// {"type": "Account", "id": "acme", "email": "owner@acme.example", "package": "agency", "confirmed": true}
     /// {"type": "Account", "id": "bakery", "email": "hello@bakery.example", "owner": "acme", "confirmed": true}
     /// "#.as_slice(),
-    ///     None,
+    ///     None, None,
     /// )?;
     /// let by_mail = Circumstances { channel: Some("mail".to_owned()), ..Circumstances::default() };
     /// let route = engine.open_ticket(&Ref::new("Account", "bakery"), &("Account", "bakery").into(), &by_mail)?;

@@ -43,7 +43,7 @@ pub struct HistoryPart {
     pub used: i64,
     /// By how much what is held grew.
     pub held: i64,
-    /// By how much the limit of the window grew.
+    /// By how much the limit of the window grew; negative where a top-up was taken back.
     pub top_up: i64,
     /// How much of it was given back since.
     pub refunded: i64,
@@ -64,7 +64,8 @@ pub(crate) fn history(ledger: &mut dyn Ledger, account: &str, before: Option<u64
             let Some(named) = ledger.bucket(part.bucket)?.filter(|named| named.meter != UNCOUNTED) else { continue };
             parts.push(HistoryPart { meter: named.meter, member: named.member, used: part.used, held: part.held, top_up: part.top_up, refunded: part.back });
         }
-        let reservation = operation.hold.map(|hold| match hold {
+        let hold = operation.hold.filter(|_| operation.kind == OperationKind::Reserve);
+        let reservation = hold.map(|hold| match hold {
             Hold::Until(until) if until > now => "open",
             Hold::Until(_) => "expired",
             Hold::Committed(_) => "committed",

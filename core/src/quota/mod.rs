@@ -15,10 +15,12 @@ pub use self::answer::{Counted, LimitSource, MemberQuota, Quota};
 pub(crate) use self::history::history;
 pub use self::history::{HistoryEntry, HistoryPart};
 pub(crate) use self::known::{Known, note, take_known};
-pub(crate) use self::settle::{Asked as SettlingAsked, Settling, Statement, settle, state};
+pub(crate) use self::settle::{Asked as SettlingAsked, Settling, Statement, changes_limit, revoke_top_up, settle, state};
 pub(crate) use self::stock::{UNCOUNTED, keep, limit_of, remember, write_down};
 pub(crate) use self::take::{Asked, Taking, count, replayed, take, usage};
+use crate::Error;
 use crate::catalog::{MeterKind, WindowKind};
+use crate::directory::CountedRecords;
 use crate::limit::Limit;
 use crate::window::Calendar;
 
@@ -52,12 +54,19 @@ pub(crate) struct Line<'a> {
     pub(crate) allowance: Allowance,
     /// A member's own part, where it has one.
     pub(crate) sub_limit: Option<Limit>,
+    /// The records that are its count, of a stock that the directory is the count of.
+    pub(crate) counted: Option<CountedRecords<'a>>,
 }
 
 impl<'a> Line<'a> {
-    /// A stock of which nothing is asked.
+    /// A stock of which nothing is asked, as the ledger has it.
     pub(crate) fn of_stock(meter: &'a Arc<str>, allowance: Allowance) -> Self {
-        Self { meter, kind: MeterKind::Stock, window: WindowKind::Lifetime, frees: false, amount: 0, allowance, sub_limit: None }
+        Self { meter, kind: MeterKind::Stock, window: WindowKind::Lifetime, frees: false, amount: 0, allowance, sub_limit: None, counted: None }
+    }
+
+    /// A stock that the directory is the count of is changed by changing the directory.
+    pub(crate) fn refuse_counted(&self) -> Result<(), Error> {
+        self.counted.map_or(Ok(()), |_| Err(Error::CountedByDirectory { meter: self.meter.to_string() }))
     }
 }
 

@@ -1,12 +1,15 @@
 //! What follows an operation: `commit` and `release` of a reservation, `refund`; and what the host itself says of counts:
 //! `top_up` and `carry_over`.
 
+use std::sync::Arc;
+
 use super::answer::{Counted, Quota, answered, remaining};
 use super::take::{Place, in_force, kept_until};
 use super::{Line, MemberQuota, Subject};
 use crate::Error;
+use crate::catalog::MeterKind;
 use crate::limit::Limit;
-use crate::store::{Durability, Hold, Keep, Ledger, Named, New, Operation, OperationKind, Part, Whose};
+use crate::store::{self, Bucket, Durability, Hold, Keep, Ledger, New, Operation, OperationKind, Part, Seen, Store, Whose};
 
 /// Which of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +54,12 @@ pub(crate) fn settle(ledger: &mut dyn Ledger, asked: &Asked<'_>, how: Settling) 
     }
 }
 
+/// Whether what settles an operation changes a limit: that is not to be lost with the machine's power.
+pub(crate) fn changes_limit(store: &dyn Store, account: &str, operation: u64) -> Result<bool, Error> {
+    let found = store::view(store, account, |ledger| ledger.operation(operation))?;
+    Ok(found.is_some_and(|found| found.kind == OperationKind::TopUp))
+}
+
 fn replayed(ledger: &mut dyn Ledger, account: &str, key: Option<(&str, [u8; 32])>) -> Result<Option<Counted>, Error> {
     Ok(answered::<Counted>(ledger, account, key)?.map(|counted| Counted { replayed: true, ..counted }))
 }
@@ -89,9 +98,58 @@ fn release(ledger: &mut dyn Ledger, asked: &Asked<'_>, operation: &mut Operation
     Ok((counted, Keep::Yes))
 }
 
+/// Takes back the top-up of that key: the limit falls at once, and what was used stays used (B14). A second call says what the first
+/// did.
+pub(crate) fn revoke_top_up(ledger: &mut dyn Ledger, account: &str, key: &str, lines: Lines<'_>) -> Result<(Counted, Keep), Error> {
+    let unknown = || Error::UnknownTopUp { account: crate::id::short(account), key: crate::id::short(key) };
+    let answer = match ledger.seen(account, key)? {
+        Seen::Answered(_, answer) => answer,
+        Seen::Pruned => return Err(Error::KeyPruned { key: key.to_owned() }),
+        Seen::Never => return Err(unknown()),
+    };
+    let operation = serde_json::from_slice::<Counted>(&answer).ok().and_then(|counted| counted.operation).ok_or_else(unknown)?;
+    let top_up = ledger.operation(operation)?.filter(|found| found.kind == OperationKind::TopUp);
+    let mut top_up = top_up.ok_or_else(unknown)?;
+    let asked = Asked { operation, key: None, lines };
+    match top_up.hold {
+        Some(Hold::Released(by)) => again(ledger, &asked, &top_up, by, None),
+        _ => take_back(ledger, &asked, &mut top_up, None),
+    }
+}
+
+/// Takes back what a top-up added, or so much of it, in the window that it was added to.
+fn take_back(ledger: &mut dyn Ledger, asked: &Asked<'_>, operation: &mut Operation, amount: Option<i64>) -> Result<(Counted, Keep), Error> {
+    let mut parts = Vec::with_capacity(operation.parts.len());
+    for part in &mut operation.parts {
+        let left = part.top_up.saturating_sub(part.back);
+        let amount = amount.unwrap_or(left);
+        if amount < 0 || amount > left {
+            return Err(Error::RefundTooMuch { operation: operation.id, amount, left });
+        }
+        parts.push(Part { top_up: amount.saturating_neg(), ..Part::of(part.bucket) });
+        part.back = part.back.saturating_add(amount);
+    }
+    let (counted, id) = record(ledger, asked, operation, OperationKind::RevokeTopUp, &parts)?;
+    if operation.parts.iter().all(|part| part.back == part.top_up) {
+        operation.hold = Some(Hold::Released(id));
+    }
+    ledger.amend(operation)?;
+    Ok((counted, Keep::Yes))
+}
+
 fn refund(ledger: &mut dyn Ledger, asked: &Asked<'_>, operation: &mut Operation, amount: Option<i64>) -> Result<(Counted, Keep), Error> {
+    if operation.kind == OperationKind::TopUp {
+        return take_back(ledger, asked, operation, amount);
+    }
     if !matches!(operation.kind, OperationKind::Consume | OperationKind::Commit) {
         return Err(Error::NotRefundable { operation: operation.id, kind: operation.kind.as_str() });
+    }
+    for part in &operation.parts {
+        if let Some(named) = ledger.bucket(part.bucket)?
+            && let Some(line) = (asked.lines)(&named.meter, None)
+        {
+            line.refuse_counted()?;
+        }
     }
     let mut parts = Vec::with_capacity(operation.parts.len());
     for part in &mut operation.parts {
@@ -152,16 +210,21 @@ fn quotas(ledger: &mut dyn Ledger, lines: Lines<'_>, parts: &[Part], changes: &[
                 let (used, held) = (named.bucket.used, named.bucket.held);
                 quota.member = Some(MemberQuota { id: member.as_str().into(), used, held, limit, remaining: remaining(limit, used, held) });
             }
-            _ => quotas.extend(lines(&named.meter, None).map(|line| of_bucket(&line, &named, change.used.saturating_abs().max(change.top_up)))),
+            _ => {
+                let Some(line) = lines(&named.meter, None) else { continue };
+                let used = line.counted.map_or(named.bucket.used, |records| records.count(ledger.now()));
+                let bucket = Bucket { used, ..named.bucket };
+                quotas.push(of_bucket(&line, bucket, change.used.saturating_abs().max(change.top_up.saturating_abs())));
+            }
         }
     }
     Ok(quotas)
 }
 
-fn of_bucket(line: &Line<'_>, named: &Named, amount: i64) -> Quota {
-    let (bucket, limit) = (named.bucket, in_force(line.allowance, named.bucket.top_up));
+fn of_bucket(line: &Line<'_>, bucket: Bucket, amount: i64) -> Quota {
+    let limit = in_force(line.allowance, bucket.top_up);
     Quota {
-        meter: named.meter.as_str().into(),
+        meter: Arc::clone(line.meter),
         amount,
         used: bucket.used,
         held: bucket.held,
@@ -206,6 +269,9 @@ pub(crate) fn state(
     if let Some(answer) = replayed(ledger, subject.account, key)? {
         return Ok((answer, Keep::No));
     }
+    if let Statement::CarryOver(_) = what {
+        line.refuse_counted()?;
+    }
     let mut parts = Vec::with_capacity(2);
     let mut end = Place::find(ledger, Whose { account: subject.account, member: None }, line, subject)?.window;
     for member in std::iter::once(None).chain(subject.member.map(Some)) {
@@ -226,13 +292,15 @@ pub(crate) fn state(
         parts.push(part);
         end = if member.is_none() { place.window } else { end };
     }
-    let kind = match what {
-        Statement::TopUp(_) => OperationKind::TopUp,
-        Statement::CarryOver(_) => OperationKind::CarryOver,
+    let now = ledger.now();
+    let (kind, keep) = match (what, line.kind) {
+        // It may be taken back for as long as it counts (B14).
+        (Statement::TopUp(_), MeterKind::Stock) => (OperationKind::TopUp, i64::MAX),
+        (Statement::TopUp(_), MeterKind::Flow) => (OperationKind::TopUp, kept_until(line.kind, end, now)),
+        (Statement::CarryOver(_), _) => (OperationKind::CarryOver, kept_until(line.kind, end, now)),
     };
     let quota = quotas(ledger, &|_, _| Some(*line), &parts, &parts)?;
     let answer = Counted { quota, ..Counted::default() };
-    let now = ledger.now();
     let id = ledger.record(New {
         kind,
         account: subject.account,
@@ -241,7 +309,7 @@ pub(crate) fn state(
         key,
         of: None,
         until: None,
-        keep: kept_until(line.kind, end, now),
+        keep,
         parts: &parts,
         answer: &mut |id| serde_json::to_vec(&Counted { operation: Some(id), ..answer.clone() }).unwrap_or_default(),
     })?;

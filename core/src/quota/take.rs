@@ -43,6 +43,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) lines: &'a [Line<'a>],
     /// The caller's key, and the digest of all that was asked with it.
     pub(crate) key: Option<(&'a str, [u8; 32])>,
+    /// Whether a command asks, which changes the directory in the same transaction.
+    pub(crate) by_command: bool,
 }
 
 /// What the policies say of so much of a meter; of the action alone where nothing is metered.
@@ -53,14 +55,17 @@ pub(crate) type Decide<'d> = &'d mut dyn FnMut(Option<&QuotaFacts<'_>>) -> Resul
 pub(super) struct Place {
     pub(super) bucket: Option<Bucket>,
     pub(super) window: Window,
+    /// The count itself, where the directory is the count: the bucket's is that of the last command.
+    counted: Option<i64>,
 }
 
 impl Place {
     pub(super) fn find(ledger: &mut dyn Ledger, whose: Whose<'_>, line: &Line<'_>, subject: &Subject<'_>) -> Result<Self, Error> {
         let (latest, now) = (ledger.latest(whose, line.meter)?, ledger.now());
+        let counted = line.counted.filter(|_| whose.member.is_none()).map(|records| records.count(now));
         // A window that was begun ends as it was begun, whatever zone or anchor the account has now: no second budget.
         if let Some(bucket) = latest.filter(|bucket| bucket.window.contains(now)) {
-            return Ok(Self { bucket: Some(bucket), window: bucket.window });
+            return Ok(Self { bucket: Some(bucket), window: bucket.window, counted });
         }
         let mut window = match line.kind {
             MeterKind::Stock => Window::ALWAYS,
@@ -69,11 +74,11 @@ impl Place {
         if let Some(last) = latest {
             window.start = window.start.max(last.window.end);
         }
-        Ok(Self { bucket: None, window })
+        Ok(Self { bucket: None, window, counted })
     }
 
     fn used(&self) -> i64 {
-        self.bucket.map_or(0, |bucket| bucket.used)
+        self.counted.unwrap_or_else(|| self.bucket.map_or(0, |bucket| bucket.used))
     }
 
     fn held(&self) -> i64 {
@@ -164,7 +169,7 @@ pub(crate) fn count(ledger: &mut dyn Ledger, asked: &Asked<'_>, decide: Decide<'
 
 /// How the account, or the member, stands.
 pub(crate) fn usage(ledger: &mut dyn Ledger, subject: &Subject<'_>, lines: &[Line<'_>]) -> Result<Vec<Quota>, Error> {
-    let placed = place(ledger, &Asked { subject: *subject, lines, key: None })?;
+    let placed = place(ledger, &Asked { subject: *subject, lines, key: None, by_command: false })?;
     Ok(placed.iter().map(|placed| quota(placed, subject.member, 0, 0, 0)).collect())
 }
 
@@ -183,9 +188,18 @@ pub(crate) fn take(ledger: &mut dyn Ledger, asked: &Asked<'_>, taking: Taking, d
         }
     }
     let amounts: Vec<i64> = placed.iter().map(|placed| granted.unwrap_or(placed.line.amount)).collect();
-    let changes: Vec<i64> = placed.iter().zip(&amounts).map(|(placed, amount)| placed.change(*amount, taking)).collect();
-    if !decision.allowed || changes.iter().all(|change| *change == 0) && taking != Taking::Set {
+    let change = |placed: &Placed<'_>, amount: i64| {
+        let change = placed.change(amount, taking);
+        // What holds nothing any more, such as an invitation that is over, frees nothing.
+        if placed.line.counted.is_some() { change.max(placed.account.used().saturating_neg()) } else { change }
+    };
+    let changes: Vec<i64> = placed.iter().zip(&amounts).map(|(placed, amount)| change(placed, *amount)).collect();
+    if !decision.allowed || changes.iter().all(|change| *change == 0) && taking != Taking::Set && !asked.by_command {
         return Ok((told(decision, &placed, &asked.subject, &[], None), Keep::No));
+    }
+    if !asked.by_command {
+        let taken = placed.iter().zip(&changes).filter(|(_, change)| taking == Taking::Set || **change != 0);
+        taken.map(|(placed, _)| placed.line.refuse_counted()).collect::<Result<(), _>>()?;
     }
     let parts = parts(ledger, &mut placed, &asked.subject, &changes, matches!(taking, Taking::Reserve { .. }))?;
     let now = ledger.now();

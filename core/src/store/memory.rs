@@ -134,6 +134,7 @@ impl Store for Memory {
         for at in 0..SHARDS {
             *self.lock(at)? = Shard::new(at, self.hasher.clone());
         }
+        self.water.forget();
         Ok(())
     }
 

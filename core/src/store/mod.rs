@@ -78,6 +78,8 @@ pub enum OperationKind {
     Payment,
     /// Took a payment back.
     Reversal,
+    /// Took a top-up back (B14).
+    RevokeTopUp,
 }
 
 impl OperationKind {
@@ -97,6 +99,7 @@ impl OperationKind {
             Self::Command => "command",
             Self::Payment => "payment",
             Self::Reversal => "reversal",
+            Self::RevokeTopUp => "revoke_top_up",
         }
     }
 }

@@ -3,6 +3,7 @@
 It may be run again: what is there stays.
 """
 
+import json
 import os
 
 import sublet
@@ -22,8 +23,7 @@ FIRST = [
 def main() -> None:
     database().executescript(SCHEMA)
     engine = sublet.Engine.open(store=f"sqlite:{STATE / 'sublet.db'}", clock=clock.manual)
-    if engine.revision == 0:
-        engine.change(FIRST)
+    if engine.seed("\n".join(json.dumps(record) for record in FIRST)):
         passwords.put(STAFF, os.environ["AGENCY_STAFF_PASSWORD"])
 
 

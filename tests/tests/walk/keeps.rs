@@ -151,8 +151,8 @@ pub(crate) fn look(world: &World, sides: &mut Sides) {
     assert_eq!((accounts.len(), members.len(), names.len()), (world.accounts.len(), world.members.len(), world.domains.len()));
     super::bill::look(world, sides, &overage);
     for id in world.accounts.keys() {
-        same_count(sides, id, "client_accounts", world.clients(id).len(), true);
-        same_count(sides, id, "members", world.seats(id), false);
+        same_count(sides, id, "client_accounts", world.clients(id).len());
+        same_count(sides, id, "members", world.seats(id));
     }
     assert_eq!(sides.agree(&json!({ "do": "verify" }))["faults"], json!([]));
 }
@@ -167,10 +167,8 @@ fn same_account(world: &World, id: &str, record: &Value) {
     assert_eq!(record["transfer"]["to"].as_str(), account.offer.as_ref().map(|(to, ..)| to.as_str()), "{record}");
 }
 
-/// A stock is the number of its records, from the first command that touched it on. An invitation that runs out frees its seat at the
-/// next command.
-fn same_count(sides: &mut Sides, account: &str, meter: &str, count: usize, exact: bool) {
+/// A stock is the number of its records at every moment: an invitation that runs out frees its seat.
+fn same_count(sides: &mut Sides, account: &str, meter: &str, count: usize) {
     let used = sides.agree(&json!({ "walk": "used", "account": account, "meter": meter })).as_u64().expect("a number");
-    let count = count as u64;
-    assert!(if exact { used == count } else { used >= count || used == 0 }, "`{account}` has {count} of {meter}, where {used} are counted");
+    assert_eq!(used, count as u64, "{meter} of `{account}`");
 }

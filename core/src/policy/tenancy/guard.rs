@@ -124,7 +124,7 @@ fn programs_are_bits_of_recalled_answers() {
 
 fn agency(extra: &str) -> Engine {
     let engine = Engine::open(Options { policies: files(extra), ..Options::default() }).unwrap_or_else(|error| panic!("{error}"));
-    engine.import(&std::fs::read(policies().join("tests/agency.jsonl")).expect("the agency")[..], None).expect("the agency");
+    engine.import(&std::fs::read(policies().join("tests/agency.jsonl")).expect("the agency")[..], None, None).expect("the agency");
     engine
 }
 

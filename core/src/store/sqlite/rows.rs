@@ -186,7 +186,7 @@ pub(super) fn row(id: u64) -> i64 {
 }
 
 /// The numbers stand in files: new kinds come at the end.
-const KINDS: [OperationKind; 12] = [
+const KINDS: [OperationKind; 13] = [
     OperationKind::Consume,
     OperationKind::Free,
     OperationKind::Set,
@@ -199,6 +199,7 @@ const KINDS: [OperationKind; 12] = [
     OperationKind::Command,
     OperationKind::Payment,
     OperationKind::Reversal,
+    OperationKind::RevokeTopUp,
 ];
 
 pub(super) fn kind_number(kind: OperationKind) -> i64 {

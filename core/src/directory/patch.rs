@@ -1,0 +1,131 @@
+//! Changing some fields of a record, and taking none away by leaving it out.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
+
+use super::key::Key;
+use super::{Directory, Record};
+use crate::named::NamedFields;
+use crate::{Error, Ref, json};
+
+/// Some fields of a record that is there: those that it names change, the rest stays.
+///
+/// As JSON it is an object with the record's `type` and `id`, and the fields that change. `null` takes a field away that a
+/// record may be without. Of `limits`, `sub_limits`, `client_limits` and `attributes` what is named changes, entry by entry, and
+/// `null` takes an entry away; lists are replaced.
+///
+/// # Example: an account that is disabled stays so in a sync which knows its e-mail alone
+/// ```
+/// use sublet::{Change, Engine, Options, Record, RecordPatch, Ref};
+/// let engine = Engine::open(Options::default())?;
+/// let record = r#"{"type": "Account", "id": "acme", "email": "old@acme.example", "package": "agency", "disabled": ["abuse"]}"#;
+/// engine.change(vec![Change::Put(Record::from_json(record)?)], None)?;
+/// let patch = RecordPatch::from_json(r#"{"type": "Account", "id": "acme", "email": "new@acme.example"}"#)?;
+/// engine.change(vec![Change::Merge(patch)], None)?;
+/// let Some(Record::Account(account)) = engine.record(&Ref::new("Account", "acme"))? else { panic!() };
+/// assert_eq!((account.email(), account.disabled().count()), ("new@acme.example", 1));
+/// # Ok::<(), sublet::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct RecordPatch {
+    reference: Ref,
+    fields: Map<String, Value>,
+}
+
+/// Fields of a record type that may be absent: those that `null` takes away.
+fn optional_fields(kind: &str) -> &'static [&'static str] {
+    match kind {
+        "Account" => &["package", "owner", "level", "disabled", "limits", "zone", "anchor", "pending", "transfer", "created", "attributes"],
+        "TeamMember" => &["grants", "sub_limits", "pending", "attributes"],
+        "AccessLevel" => &["features", "limits"],
+        "Package" => &["features", "client_accounts", "limits", "client_limits", "client_level"],
+        "Domain" => &["owner", "state"],
+        _ => &[],
+    }
+}
+
+/// Fields whose entries change one by one.
+const ENTRIES: [&str; 4] = ["limits", "sub_limits", "client_limits", "attributes"];
+
+impl RecordPatch {
+    /// Reads a patch from JSON text.
+    ///
+    /// # Errors
+    /// As [`RecordPatch::from_value`], and [`Error::DuplicateKey`].
+    pub fn from_json(text: &str) -> Result<Self, Error> {
+        json::check("record", text, super::record::NESTING)?;
+        Self::from_value(serde_json::from_str(text).map_err(|found| Error::Record { line: 1, reason: found.to_string() })?)
+    }
+
+    /// Reads a patch from a JSON value.
+    ///
+    /// # Errors
+    /// [`Error::Record`] for one that names no record by type and id, [`Error::RecordType`]. Whether the fields fit is seen when the record is changed.
+    pub fn from_value(value: Value) -> Result<Self, Error> {
+        let fault = |reason: &str| Error::Record { line: 1, reason: reason.to_owned() };
+        let Value::Object(fields) = value else { return Err(fault("a record is an object")) };
+        let text = |name: &str| fields.get(name).and_then(Value::as_str);
+        let (Some(kind), Some(id)) = (text("type"), text("id")) else { return Err(fault("a record is named by its `type` and its `id`")) };
+        if !Record::TYPES.contains(&kind) {
+            return Err(Error::RecordType { name: crate::id::short(kind) });
+        }
+        if id.is_empty() {
+            return Err(Error::EmptyId { what: kind.to_owned() });
+        }
+        Ok(Self { reference: Ref::new(kind, id), fields })
+    }
+
+    /// The record that changes.
+    #[must_use]
+    pub fn reference(&self) -> &Ref {
+        &self.reference
+    }
+
+    /// The record with these fields.
+    pub(super) fn merged(self, before: &Record) -> Result<Record, Error> {
+        let mut record = object_of(before)?;
+        let optional = optional_fields(before.kind());
+        for (name, value) in self.fields {
+            match (value, record.get_mut(&name)) {
+                (Value::Null, _) if optional.contains(&name.as_str()) => drop(record.remove(&name)),
+                (Value::Object(entries), Some(Value::Object(known))) if ENTRIES.contains(&name.as_str()) => {
+                    known.extend(entries);
+                    known.retain(|_, value| !value.is_null());
+                }
+                (Value::Object(mut entries), None) if ENTRIES.contains(&name.as_str()) => {
+                    entries.retain(|_, value| !value.is_null());
+                    record.insert(name, Value::Object(entries));
+                }
+                (value, _) => drop(record.insert(name, value)),
+            }
+        }
+        Ok(Record::from_value(Value::Object(record))?.naming_all())
+    }
+}
+
+fn object_of(record: &Record) -> Result<Map<String, Value>, Error> {
+    match serde_json::to_value(record) {
+        Ok(Value::Object(fields)) => Ok(fields),
+        Ok(_) => Err(Error::Record { line: 1, reason: "a record is an object".to_owned() }),
+        Err(found) => Err(Error::Record { line: 1, reason: found.to_string() }),
+    }
+}
+
+impl Directory {
+    /// Whether a record that was put takes nothing away that it does not name.
+    pub(super) fn check_named(&self, put: &[(Key, NamedFields)], before: &Self) -> Result<(), Error> {
+        for (key, named) in put.iter().filter(|(_, named)| !named.is_all()) {
+            let old = Some(*key).filter(|key| before.hot.is_own(*key)).and_then(|key| before.own_record(key));
+            let (Some(old), Some(new)) = (old, self.own_record(*key)) else { continue };
+            let (old, new) = (object_of(&old)?, object_of(&new)?);
+            let reset: BTreeSet<String> =
+                old.iter().filter(|(name, value)| !named.has(name) && new.get(*name) != Some(*value)).map(|(name, _)| format!("`{name}`")).collect();
+            if !reset.is_empty() {
+                let fields = reset.into_iter().collect::<Vec<_>>().join(", ");
+                return Err(Error::WouldReset { record: self.reference(*key).to_string(), fields });
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,82 @@
+// What changes the directory, and what follows it: merges, first starts, stocks that are counted from it, top-ups.
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+
+import { Engine, ManualClock, SubletError } from 'sublet';
+
+const path = new URL('../../policies/tests/agency.jsonl', import.meta.url).pathname;
+const AGENCY = readFileSync(path, 'utf8');
+const host = 'dash.marketingmaster.example';
+const ACME = ['Account', 'acme'];
+
+const code = (wanted) => (error) => {
+  assert.ok(error instanceof SubletError, String(error));
+  assert.equal(error.code, wanted, error.message);
+  return true;
+};
+
+function opened(clock) {
+  const engine = Engine.open(undefined, { clock });
+  engine.importLines(AGENCY);
+  return engine;
+}
+
+test('a put names what it resets, and a merge leaves the rest', () => {
+  const engine = opened();
+  engine.change({ merge: [{ type: 'Account', id: 'cafe', disabled: ['abuse'], limits: { emails: 5, contacts: 1 } }] });
+  const partial = { type: 'Account', id: 'cafe', email: 'hello@cafe.example', owner: 'acme', level: 'basic', confirmed: true };
+  assert.throws(() => engine.change({ put: [partial] }), (error) => code('directory.would_reset')(error) && /`disabled`, `limits`/.test(error.message));
+  engine.change({ merge: [{ type: 'Account', id: 'cafe', email: 'new@cafe.example', limits: { emails: null } }] });
+  const found = engine.record(['Account', 'cafe']);
+  assert.deepEqual([found.email, found.disabled, found.limits], ['new@cafe.example', ['abuse'], { contacts: 1 }]);
+  engine.change({ put: [{ ...partial, disabled: [], limits: {} }] });
+  assert.deepEqual(engine.record(['Account', 'cafe']).disabled, []);
+  assert.throws(() => engine.change({ merge: [{ type: 'Account', id: 'nobody', closed: true }] }), code('directory.unknown_record'));
+  assert.throws(() => engine.change({ merge: [{ type: 'Account', id: 'cafe', emial: 'x' }] }), code('directory.record'));
+});
+
+test('of processes that start at once one seeds', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'sublet-'));
+  try {
+    const open = () => Engine.openAsync(undefined, { store: `sqlite:${folder}/s.db` });
+    const [one, two] = [await open(), await open()];
+    const looked = two.revision;
+    assert.deepEqual([await one.seedAsync(AGENCY), await two.seedAsync(AGENCY)], [true, false]);
+    await assert.rejects(two.importLinesAsync(AGENCY, { expectedRevision: looked }), code('directory.revision'));
+    await assert.rejects(two.importFile(path, { expectedRevision: 0 }), code('directory.revision'));
+    const revision = await two.importFile(path, { expectedRevision: two.revision });
+    assert.equal(revision, one.revision);
+    assert.throws(() => one.seed(AGENCY), code('store.sync'));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test('clients and seats are what the directory has', () => {
+  const clock = new ManualClock('2026-01-31T12:00:00Z');
+  const engine = opened(clock);
+  const used = () => ['client_accounts', 'members'].map((meter) => engine.usage('acme', { meter })[0].used);
+  assert.deepEqual(used(), [3, 3]);
+  assert.ok(engine.perform(ACME, { do: 'invite_member', id: 'guest', email: 'guest@acme.example', valid_for: 1000 }, { host }).decision.allowed);
+  assert.deepEqual(used(), [3, 4]);
+  clock.advance(1000);
+  engine.change({ remove: [['TeamMember', 'dan'], ['Account', 'bakery']] });
+  assert.deepEqual(used(), [2, 3]);
+  assert.equal(engine.authorize(ACME, 'member.invite', ACME, { host, amount: 1 }).quota[0].used, 3);
+  assert.throws(() => engine.consume(ACME, 'member.invite', ACME, 1, { host }), code('quota.counted_by_directory'));
+});
+
+test('top-ups are taken back by key, and a clock that is set by hand leaps', async () => {
+  const clock = new ManualClock('2026-01-31T12:00:00Z');
+  const engine = opened(clock);
+  engine.topUp('acme', 'contacts', 10, { key: 'charge/1' });
+  clock.set('2031-01-31T12:00:00Z');
+  const back = engine.revokeTopUp('acme', 'charge/1');
+  assert.deepEqual([back.quota[0].topUp, back.replayed, (await engine.revokeTopUpAsync('acme', 'charge/1')).replayed], [0, false, true]);
+  assert.equal(engine.history('acme', { limit: 1 })[0].kind, 'revoke_top_up');
+  assert.throws(() => engine.revokeTopUp('acme', 'charge/2'), code('quota.unknown_top_up'));
+  assert.deepEqual(engine.verify().faults, []);
+});
