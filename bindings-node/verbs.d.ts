@@ -130,8 +130,8 @@ export interface Verbs {
   acceptClock(): void;
   acceptClockAsync(options?: Abortable): Promise<void>;
   /** Makes all changes in one transaction, or none; gives the new revision. */
-  change(changes: { readonly put?: readonly object[]; readonly remove?: readonly Who[]; readonly expectedRevision?: bigint | number | null }): bigint;
-  changeAsync(changes: { readonly put?: readonly object[]; readonly remove?: readonly Who[]; readonly expectedRevision?: bigint | number | null }, options?: Abortable): Promise<bigint>;
+  change(changes: { readonly put?: readonly object[]; readonly remove?: readonly Who[]; readonly expectedRevision?: bigint | number | null; readonly resumed?: boolean | null }): bigint;
+  changeAsync(changes: { readonly put?: readonly object[]; readonly remove?: readonly Who[]; readonly expectedRevision?: bigint | number | null; readonly resumed?: boolean | null }, options?: Abortable): Promise<bigint>;
   /** Replaces the directory by JSON lines. */
   importLines(lines: string): bigint;
   importLinesAsync(lines: string, options?: Abortable): Promise<bigint>;

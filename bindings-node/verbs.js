@@ -17,12 +17,13 @@ function performed(text) {
 }
 const counted = (text) => counts.counted(object(text));
 
-function changes({ put = [], remove = [], expectedRevision } = {}) {
+function changes({ put = [], remove = [], expectedRevision, resumed } = {}) {
   const parts = [
     `"put":[${items('put', put).map((record) => json('record', record)).join(',')}]`,
     `"remove":[${items('remove', remove).map((found) => reference('remove', found)).join(',')}]`,
   ];
   if (expectedRevision !== undefined && expectedRevision !== null) parts.push(`"expected":${json('expectedRevision', expectedRevision)}`);
+  if (resumed !== undefined && resumed !== null) parts.push(`"resumed":${json('resumed', resumed)}`);
   return [`{${parts.join(',')}}`];
 }
 

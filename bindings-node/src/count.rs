@@ -98,6 +98,8 @@ struct ChangesForm {
     remove: Vec<Ref>,
     #[serde(default)]
     expected: Option<u64>,
+    #[serde(default)]
+    resumed: bool,
 }
 
 pub(crate) type Answer = std::result::Result<String, Error>;
@@ -162,7 +164,11 @@ fn changed(engine: &Engine, changes: &str) -> Answer {
     let form: ChangesForm = read("changes", changes)?;
     let mut list: Vec<Change> = form.remove.into_iter().map(Change::Remove).collect();
     for record in form.put {
-        list.push(Change::Put(Record::from_value(record)?));
+        let record = Record::from_value(record)?;
+        if form.resumed {
+            list.push(Change::Resume(record.reference()));
+        }
+        list.push(Change::Put(record));
     }
     engine.change(list, form.expected).map(|revision| revision.to_string())
 }

@@ -287,15 +287,19 @@ impl Engine {
         py.detach(|| self.inner.login_hosts(&principal, host, flow, after)).map(LoginHosts).or_raise()
     }
 
-    #[pyo3(signature = (put=None, *, remove=None, expected_revision=None))]
-    fn change(&self, py: Python<'_>, put: Given<'_, '_>, remove: Given<'_, '_>, expected_revision: Option<u64>) -> PyResult<u64> {
+    #[pyo3(signature = (put=None, *, remove=None, expected_revision=None, resumed=false))]
+    fn change(&self, py: Python<'_>, put: Given<'_, '_>, remove: Given<'_, '_>, expected_revision: Option<u64>, resumed: bool) -> PyResult<u64> {
         let mut changes = Vec::new();
         for item in remove.map(|items| items.try_iter()).transpose()?.into_iter().flatten() {
             changes.push(Change::Remove(reference("remove", item?.as_borrowed())?));
         }
         for item in put.map(|items| items.try_iter()).transpose()?.into_iter().flatten() {
             let fields = object("record", &item?)?;
-            changes.push(Change::Put(Record::from_value(fields.into()).or_raise()?));
+            let record = Record::from_value(fields.into()).or_raise()?;
+            if resumed {
+                changes.push(Change::Resume(record.reference()));
+            }
+            changes.push(Change::Put(record));
         }
         py.detach(|| self.inner.change(changes, expected_revision)).or_raise()
     }

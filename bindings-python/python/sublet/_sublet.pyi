@@ -702,7 +702,14 @@ class Engine:
         *,
         remove: Iterable[Who] | None = None,
         expected_revision: int | None = None,
-    ) -> int: ...
+        resumed: bool = False,
+    ) -> int:
+        """Makes all changes in one transaction, or none. Gives the new revision.
+
+        An account or member whose id another one had is refused, `directory.id_used`: counts, history and keys belong to the
+        id. With `resumed` what is put has come back, and goes on where it was. (I5)
+        """
+
     def import_lines(
         self, lines: str | bytes | PathLike[str], progress: Callable[[int, int], bool | None] | None = None
     ) -> int: ...

@@ -248,9 +248,10 @@ class AsyncEngine(Counting, Billing):
         *,
         remove: Iterable[Who] | None = None,
         expected_revision: int | None = None,
+        resumed: bool = False,
     ) -> int:
         """`Engine.change`, awaited."""
-        return await to_thread(self.engine.change, put, remove=remove, expected_revision=expected_revision)
+        return await to_thread(self.engine.change, put, remove=remove, expected_revision=expected_revision, resumed=resumed)
 
     async def import_lines(
         self,

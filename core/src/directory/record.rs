@@ -111,14 +111,14 @@ impl Record {
             Form::Domain(form) => Self::Domain(form.try_into()?),
         };
         check_id(record.kind(), record.id())?;
-        for (what, id) in record.named() {
+        for (what, id) in record.named_ids() {
             check_id(what, id)?;
         }
         Ok(record)
     }
 
     /// The ids of other records that it names, with what they are ids of.
-    fn named(&self) -> impl Iterator<Item = (&'static str, &str)> {
+    fn named_ids(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let named = match self {
             Self::Platform(_) | Self::Operator(_) => [None; 2],
             Self::Package(package) => [package.client_level().map(|level| ("access level", level)), None],

@@ -18,6 +18,7 @@ impl Engine {
         self.noted("change", guard(lines))?;
         self.swap("change", |state| {
             let bundle = state.tenancy("change")?;
+            state.directory.check_ids(&changes)?;
             let references = state.directory.references(&changes);
             let directory = state.directory.apply(changes.clone(), &bundle.catalog, bundle, expected)?;
             Ok((state.over(directory)?, Some(references)))
@@ -39,7 +40,7 @@ impl Engine {
         });
         let (read, with) = self.noted("import", read)?;
         self.swap("import", |state| {
-            let read = read.clone().at(state.directory.revision().saturating_add(1));
+            let read = read.clone().at(state.directory.revision().saturating_add(1)).succeeding(&state.directory)?;
             if Arc::ptr_eq(&with, &state.loaded) {
                 return Ok((state.over(read)?, None));
             }

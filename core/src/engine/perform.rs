@@ -145,6 +145,7 @@ impl State {
             return Ok((Performed { decision, token: scene.token.into_inner() }, None, Keep::Yes));
         }
         changes.iter().try_for_each(|change| change.check_line(record_bytes))?;
+        self.directory.check_ids(&changes)?;
         self.close_books(ledger, &target.counted)?;
         let mut directory = self.directory.apply(changes.clone(), &bundle.catalog, bundle, None)?;
         if let Some(all) = self.with_overage(ledger, &changes, &directory, &target.counted)? {
