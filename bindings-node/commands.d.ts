@@ -20,6 +20,8 @@ export interface CreateAccount extends AccountFields {
   readonly id: string;
   readonly email: string;
   readonly package: string;
+  /** Whether the account that had this id has come back: it goes on with its counts and history (I5). */
+  readonly resumed?: boolean;
 }
 
 /** Another package. `confirmed`: that clients who cannot log in without the whitelabel right are known of (B7, D8). */
@@ -45,6 +47,8 @@ export interface CreateClient extends AccountFields {
   readonly email: string;
   readonly owner?: string;
   readonly level?: string;
+  /** Whether the owner's client that had this id has come back: it goes on with its counts and history (I5). */
+  readonly resumed?: boolean;
 }
 
 /** A client's limits, time zone and attributes; what is not named stays (L6). */
@@ -118,6 +122,8 @@ export interface InviteMember extends Parts {
   readonly grants?: readonly string[];
   /** How long the invitation stands, in milliseconds; seven days, if it is not said. */
   readonly valid_for?: number | bigint;
+  /** Whether the account's member that had this id has come back (I5). */
+  readonly resumed?: boolean;
 }
 
 /** All features that a member may use from now on (M3, M5). */

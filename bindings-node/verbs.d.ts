@@ -189,6 +189,9 @@ export interface Verbs {
    * `directory.would_reset`. `merge` changes the fields that it names and leaves the rest; `null` takes an optional one away. `remove` takes records out.
    * Throws `directory.revision` if the directory is not at `expectedRevision`, and the `directory.*` code of what the change would break.
    *
+   * An account or member whose id another one had is refused, `directory.id_used`: counts, history and keys belong to the id. With `resumed` what is put
+   * has come back, and goes on where it was.
+   *
    * @example
    * import { Engine } from 'sublet';
    * const engine = Engine.open();

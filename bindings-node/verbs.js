@@ -14,19 +14,20 @@ const { reloading, reloadingCedar } = require('./open.js');
 const object = (text) => JSON.parse(text);
 const counted = (text) => counts.counted(object(text));
 
-const CHANGES = ['put', 'merge', 'remove', 'expectedRevision'];
+const CHANGES = ['put', 'merge', 'remove', 'expectedRevision', 'resumed'];
 
 function changes(given = {}) {
   const found = new Map(fields('changes', given));
   const unknown = [...found.keys()].find((name) => !CHANGES.includes(name));
   if (unknown !== undefined) throw refused('changes', `no field \`${unknown}\``);
-  const [put, merge, remove, expected] = CHANGES.map((name) => found.get(name));
+  const [put, merge, remove, expected, resumed] = CHANGES.map((name) => found.get(name));
   const parts = [
     `"put":[${items('put', put ?? []).map((record) => json('record', record)).join(',')}]`,
     `"merge":[${items('merge', merge ?? []).map((named) => json('record', named)).join(',')}]`,
     `"remove":[${items('remove', remove ?? []).map((one) => reference('remove', one)).join(',')}]`,
   ];
   if (expected !== undefined && expected !== null) parts.push(`"expected":${counts.revision(expected)}`);
+  if (resumed !== undefined && resumed !== null) parts.push(`"resumed":${json('resumed', resumed)}`);
   return [`{${parts.join(',')}}`];
 }
 

@@ -107,6 +107,8 @@ struct ChangesForm {
     remove: Vec<Ref>,
     #[serde(default)]
     expected: Option<u64>,
+    #[serde(default)]
+    resumed: bool,
 }
 
 #[derive(Deserialize)]
@@ -178,7 +180,11 @@ fn changed(engine: &Engine, changes: &str) -> Answer {
     let form: ChangesForm = read("changes", changes)?;
     let mut list: Vec<Change> = form.remove.into_iter().map(Change::Remove).collect();
     for record in form.put {
-        list.push(Change::Put(Record::from_value(record)?));
+        let record = Record::from_value(record)?;
+        if form.resumed {
+            list.push(Change::Resume(record.reference()));
+        }
+        list.push(Change::Put(record));
     }
     for fields in form.merge {
         list.push(Change::Merge(RecordPatch::from_value(fields)?));

@@ -132,6 +132,7 @@ arguments! {
     period: word -> &'a str;
     progress: call_or_none -> Option<Py<PyAny>>;
     queue: whole_or_none -> Option<usize>;
+    resumed: flag -> bool;
     rotate_bytes: whole_or_none -> Option<u64>;
     sample_allowed: real_or_none -> Option<f64>;
     store: word -> &'a str;

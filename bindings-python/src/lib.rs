@@ -298,7 +298,7 @@ impl Engine {
         wait(py, || self.inner.login_hosts(&principal, host, flow, after)).map(LoginHosts)
     }
 
-    #[pyo3(signature = (put=None, *, merge=None, remove=None, expected_revision=None))]
+    #[pyo3(signature = (put=None, *, merge=None, remove=None, expected_revision=None, resumed=false))]
     fn change(
         &self,
         py: Python<'_>,
@@ -306,6 +306,7 @@ impl Engine {
         merge: Given<'_, '_>,
         remove: Given<'_, '_>,
         #[pyo3(from_py_with = arguments::expected_revision)] expected_revision: Option<u64>,
+        #[pyo3(from_py_with = arguments::resumed)] resumed: bool,
     ) -> PyResult<u64> {
         let mut changes = Vec::new();
         for item in remove.map_or_else(|| Ok(Vec::new()), |items| entries("remove", items))? {
@@ -313,7 +314,11 @@ impl Engine {
         }
         for item in put.map_or_else(|| Ok(Vec::new()), |items| entries("put", items))? {
             let fields = object("record", &item)?;
-            changes.push(Change::Put(Record::from_value(fields.into()).or_raise()?));
+            let record = Record::from_value(fields.into()).or_raise()?;
+            if resumed {
+                changes.push(Change::Resume(record.reference()));
+            }
+            changes.push(Change::Put(record));
         }
         for item in merge.map_or_else(|| Ok(Vec::new()), |items| entries("merge", items))? {
             let fields = object("record", &item)?;

@@ -97,7 +97,9 @@ fn answer(engine: &Engine, directory: &str, case: &Map<String, Value>) -> Result
         changes.push(Change::Remove(serde_json::from_value(reference.clone()).unwrap_or_else(|_| Ref::new("", ""))));
     }
     for record in case.get("given").and_then(Value::as_array).into_iter().flatten() {
-        changes.push(Change::Put(Record::from_value(record.clone())?));
+        let record = Record::from_value(record.clone())?;
+        // A case before may have had it: the import took it away.
+        changes.extend([Change::Resume(record.reference()), Change::Put(record)]);
     }
     if !changes.is_empty() {
         engine.change(changes, None)?;

@@ -234,6 +234,8 @@ errors! {
     Record { line: usize, reason: String } "directory.record" "record {line}: {reason}" "see the record shapes in the documentation of `import`";
     /// Two records with the same type and id.
     DuplicateId { record: String } "directory.duplicate_id" "`{record}` stands twice" "ids are unique for each type";
+    /// I5: the id of a record that is gone.
+    IdUsed { record: String } "directory.id_used" "`{record}` was another one: its counts, history and keys belong to that id" "take a new id; if the same account or member has come back, say so with `resumed` in `change` or in the command";
     /// Two logins with the same e-mail in one realm (I1).
     DuplicateLogin { email: String, record: String } "directory.duplicate_login" "e-mail `{email}` of `{record}` is taken by another login of its realm" "a second login of a realm needs another e-mail";
     /// Two domain records with the same name after normalisation (D4).

@@ -56,7 +56,7 @@ for (const file of FILES) {
       engine.importLines(directory);
       let found;
       try {
-        engine.change({ put: one.given, remove: one.remove });
+        engine.change({ put: one.given, remove: one.remove, resumed: true });
         engine.forgetCounts();
         for (const { account, meter, used, member } of one.usage ?? []) engine.carryOver(account, meter, used, { member });
         found = answer(engine, one);

@@ -721,6 +721,7 @@ class Engine:
         merge: Iterable[RecordPatch | Mapping[str, Any]] | None = None,
         remove: Iterable[Who] | None = None,
         expected_revision: int | None = None,
+        resumed: bool = False,
     ) -> int:
         """Makes all changes in one transaction, or none; gives the new revision.
 
@@ -728,6 +729,9 @@ class Engine:
         set raises `directory.would_reset`. `merge` changes the fields that it names and leaves the rest; `None` takes an optional
         one away. `remove` takes records out. Raises `directory.revision` if the directory is not at `expected_revision`, and the
         `directory.*` code of what the change would break.
+
+        An account or member whose id another one had is refused, `directory.id_used`: counts, history and keys belong to the
+        id. With `resumed` what is put has come back, and goes on where it was.
         """
 
     def import_lines(

@@ -28,8 +28,10 @@ class _CreateAccount(_NewAccount):
     package: str
 
 
-class CreateAccount(_CreateAccount, _Account):
-    """A main account, by the platform's staff; its e-mail is unconfirmed. (C4)"""
+class CreateAccount(_CreateAccount, _Account, total=False):
+    """A main account, by the platform's staff; its e-mail is unconfirmed. (C4) `resumed` says that the one that had the id has come back. (I5)"""
+
+    resumed: bool
 
 
 class _CreateClient(_NewAccount):
@@ -41,6 +43,7 @@ class CreateClient(_CreateClient, _Account, total=False):
 
     owner: str
     level: str
+    resumed: bool
 
 
 class _EditClient(TypedDict):
@@ -100,6 +103,7 @@ class InviteMember(_InviteMember, total=False):
     sub_limits: Mapping[str, Limit]
     valid_for: int
     attributes: Mapping[str, Any]
+    resumed: bool
 
 
 class GrantMember(TypedDict):

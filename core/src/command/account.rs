@@ -36,6 +36,9 @@ pub struct CreateAccount {
     /// The host's own attributes.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub attributes: Map<String, Value>,
+    /// Whether the account that had this id has come back: it goes on with its counts and history (I5).
+    #[serde(default, skip_serializing_if = "super::is_false")]
+    pub resumed: bool,
 }
 
 /// One more reason for which an account is disabled.
@@ -68,7 +71,6 @@ pub struct CloseAccount {
 
 /// A new account whose e-mail waits to be confirmed (C4).
 pub(super) fn created(scene: &Scene<'_>, id: &str, email: &str, kind: AccountKind) -> Result<Account, Error> {
-    scene.new_id("Account", id)?;
     let email = email::normalise(email)?;
     let account = Account {
         id: id.to_owned(),
@@ -110,9 +112,11 @@ impl CreateAccount {
     }
 
     pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+        let resumed = scene.new_id("Account", &self.id, None, self.resumed)?;
         let account = created(scene, &self.id, &self.email, AccountKind::Main { package: self.package.clone() })?;
         let calendar = calendar(self.zone.as_deref(), self.anchor.as_deref())?;
-        Ok(vec![Change::Put(Record::Account(Account { limits: self.limits.clone(), calendar, attributes: self.attributes.clone(), ..account }))])
+        let account = Account { limits: self.limits.clone(), calendar, attributes: self.attributes.clone(), ..account };
+        Ok(resumed.into_iter().chain([Change::Put(Record::Account(account))]).collect())
     }
 }
 

@@ -36,6 +36,9 @@ pub struct CreateClient {
     /// The host's own attributes.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub attributes: Map<String, Value>,
+    /// Whether the account that had this id has come back: it goes on with its counts and history (I5).
+    #[serde(default, skip_serializing_if = "super::is_false")]
+    pub resumed: bool,
 }
 
 /// Another access level for a client.
@@ -57,9 +60,11 @@ impl CreateClient {
 
     pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
         let owner = scene.named_or_own(self.owner.as_deref())?.to_owned();
+        let resumed = scene.new_id("Account", &self.id, Some(&owner), self.resumed)?;
         let account = created(scene, &self.id, &self.email, AccountKind::Client { owner, level: self.level.clone() })?;
         let calendar = calendar(self.zone.as_deref(), self.anchor.as_deref())?;
-        Ok(vec![Change::Put(Record::Account(Account { limits: self.limits.clone(), calendar, attributes: self.attributes.clone(), ..account }))])
+        let account = Account { limits: self.limits.clone(), calendar, attributes: self.attributes.clone(), ..account };
+        Ok(resumed.into_iter().chain([Change::Put(Record::Account(account))]).collect())
     }
 }
 

@@ -74,7 +74,7 @@ impl CreateLevel {
     }
 
     pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
-        scene.new_id("AccessLevel", &self.id)?;
+        scene.new_id("AccessLevel", &self.id, None, false)?;
         let owner = Some(scene.named_or_own(self.owner.as_deref())?.to_owned());
         let level = AccessLevel { id: self.id.clone(), owner, features: self.features.clone(), limits: self.limits.clone(), named: NamedFields::default() };
         Ok(vec![Change::Put(Record::AccessLevel(level))])

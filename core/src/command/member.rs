@@ -36,6 +36,9 @@ pub struct InviteMember {
     /// The host's own attributes.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub attributes: Map<String, Value>,
+    /// Whether the member that had this id has come back: it goes on with its counts and history (I5).
+    #[serde(default, skip_serializing_if = "super::is_false")]
+    pub resumed: bool,
 }
 
 /// The features that a member may use from now on.
@@ -123,11 +126,11 @@ impl InviteMember {
     }
 
     pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
-        scene.new_id("TeamMember", &self.id)?;
+        let resumed = scene.new_id("TeamMember", &self.id, Some(scene.named_or_own(self.account.as_deref())?), self.resumed)?;
         let (account, email, login) = (scene.named_or_own(self.account.as_deref())?, email::normalise(&self.email)?, Ref::new("TeamMember", &self.id));
         let holder = Holder { login: &login, owner: scene.realm_of(account) };
         let pending = Pending::new(scene.token()?, &email, &holder, scene.now, self.valid_for)?;
-        Ok(vec![Change::Put(Record::TeamMember(TeamMember {
+        let member = TeamMember {
             id: self.id.clone(),
             account: account.to_owned(),
             email,
@@ -137,7 +140,8 @@ impl InviteMember {
             pending: Some(pending),
             attributes: self.attributes.clone(),
             named: NamedFields::default(),
-        }))])
+        };
+        Ok(resumed.into_iter().chain([Change::Put(Record::TeamMember(member))]).collect())
     }
 }
 

@@ -168,11 +168,18 @@ impl Scene<'_> {
         Ok(self.token.get_or_init(|| token))
     }
 
-    /// An id that nothing has yet.
-    fn new_id(&self, kind: &str, id: &str) -> Result<(), Error> {
+    /// An id that nothing has, nor had: unless a record of the same owner or account has come back with it (I5). Says so.
+    fn new_id(&self, kind: &str, id: &str, of: Option<&str>, resumed: bool) -> Result<Option<Change>, Error> {
         check_id(kind, id)?;
         let reference = Ref::new(kind, id);
-        if self.directory.has(&reference) { Err(Error::DuplicateId { record: reference.to_string() }) } else { Ok(()) }
+        if self.directory.has(&reference) {
+            return Err(Error::DuplicateId { record: reference.to_string() });
+        }
+        match self.directory.used_by(&reference, of) {
+            None => Ok(None),
+            Some(true) if resumed => Ok(Some(Change::Resume(reference))),
+            Some(_) => Err(Error::IdUsed { record: reference.to_string() }),
+        }
     }
 }
 
@@ -313,6 +320,11 @@ fn edit_limits(limits: &mut Limits, set: &Limits, remove: &[String]) {
 fn edit_attributes(attributes: &mut Map<String, Value>, set: &Map<String, Value>, remove: &[String]) {
     attributes.retain(|name, _| !remove.contains(name));
     attributes.extend(set.iter().map(|(name, value)| (name.clone(), value.clone())));
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "what `skip_serializing_if` gives")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// A record of the directory, or a word of an enumeration, as a context's JSON names it.

@@ -28,6 +28,9 @@ impl Directory {
         for key in &touched {
             next.referrers.change(*key, next.hot.targets(*key), self.hot.targets(*key));
             next.hosts.change(*key, &next.hot, Some(&self.hot));
+            let mut used_ids = std::mem::take(&mut next.used_ids);
+            used_ids.change(*key, &next, self);
+            next.used_ids = used_ids;
         }
         next.index_logins(&touched, self)?;
         next.check(&touched, self, catalog, names)?;
@@ -61,6 +64,7 @@ impl Directory {
                         return Err(self.twin(key));
                     }
                 }
+                Change::Resume(_) => {}
                 Change::Remove(reference) => {
                     let key = self.stored(&reference)?;
                     if !touched.insert(key) {

@@ -1,6 +1,7 @@
 //! The directory as a store keeps it: each record as JSON, and what each revision changed.
 
 use super::lines::Loading;
+use super::used_ids::REMOVED;
 use super::{Change, Directory, Record};
 use crate::catalog::{Catalog, Names};
 use crate::{Error, Ref};
@@ -27,7 +28,7 @@ impl Directory {
     /// A directory of exactly the records that `feed` gives, at this revision.
     pub(crate) fn of_records(revision: u64, catalog: &Catalog, names: &impl Names, feed: Feed<'_>) -> Result<Self, Error> {
         let mut loading = Loading::new(revision, catalog, names)?;
-        feed(&mut |text| loading.line(text, None))?;
+        feed(&mut |text| loading.stored(text))?;
         loading.done(catalog)
     }
 
@@ -41,7 +42,7 @@ impl Directory {
         for record in self.records() {
             each(record.kind(), record.id(), Some(&json_of(&record)?))?;
         }
-        Ok(())
+        self.used_ids.each(&mut |id, line| each(REMOVED, id, Some(line)))
     }
 
     /// What these changes, which were made, have made of their records: for those who follow.
@@ -51,6 +52,9 @@ impl Directory {
             let record = self.key(reference).filter(|key| self.hot.is_own(*key)).and_then(|key| self.own_record(key));
             let Some(record) = record else {
                 each(reference.kind(), reference.id(), None)?;
+                if let Some((id, line)) = self.removed_row(reference)? {
+                    each(REMOVED, &id, Some(&line))?;
+                }
                 notes.push(serde_json::json!({ "remove": [reference.kind(), reference.id()] }));
                 continue;
             };
@@ -77,10 +81,11 @@ impl Directory {
     pub(crate) fn references(&self, changes: &[Change]) -> Vec<Ref> {
         let named = |reference: &Ref| self.key(reference).map_or_else(|| reference.clone(), |key| self.reference(key));
         let of = |change: &Change| match change {
-            Change::Put(record) => record.reference(),
-            Change::Merge(patch) => named(patch.reference()),
-            Change::Remove(reference) => named(reference),
+            Change::Put(record) => Some(record.reference()),
+            Change::Merge(patch) => Some(named(patch.reference())),
+            Change::Remove(reference) => Some(named(reference)),
+            Change::Resume(_) => None,
         };
-        changes.iter().map(of).collect()
+        changes.iter().filter_map(of).collect()
     }
 }

@@ -69,6 +69,11 @@ impl<'a, N: Names> Loading<'a, N> {
         Ok(())
     }
 
+    /// Takes up a line of a store: a record's, or that of an id which is gone.
+    pub(super) fn stored(&mut self, text: &str) -> Result<(), Error> {
+        if self.directory.used_ids.read(text)? { Ok(()) } else { self.line(text, None) }
+    }
+
     /// The directory, if it keeps every invariant.
     pub(super) fn done(mut self, catalog: &Catalog) -> Result<Directory, Error> {
         if let Some(fault) = self.fault {
@@ -86,6 +91,7 @@ impl<'a, N: Names> Loading<'a, N> {
         // Attributes were asked of the schema line by line.
         Check { anew: false, ..Check::of_all(next, &before, catalog, self.names) }.all(next.hot.own())?;
         next.hot.settle();
+        next.tidy_used_ids();
         next.named();
         Ok(self.directory)
     }

@@ -28,6 +28,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod used_ids;
 
 use std::sync::Arc;
 
@@ -47,6 +48,7 @@ use self::referrers::{Referrers, Target};
 pub(crate) use self::stand_in::LoginShape;
 use self::stand_in::StandIns;
 pub(crate) use self::table::NONE;
+use self::used_ids::UsedIds;
 use crate::catalog::{Catalog, Names};
 use crate::operator::Platform;
 use crate::package::Package;
@@ -62,6 +64,9 @@ pub enum Change {
     Merge(RecordPatch),
     /// Removes the record of that type and id.
     Remove(Ref),
+    /// Says of a record that is put in the same transaction that it has come back: it goes on where the one that had its id
+    /// ended, with that one's counts, history and keys (I5).
+    Resume(Ref),
 }
 
 impl Change {
@@ -69,8 +74,8 @@ impl Change {
     pub(crate) fn check_line(&self, record_bytes: usize) -> Result<(), Error> {
         match self {
             Self::Put(record) => record.check_line(record_bytes),
-            // Seen when the record is made.
-            Self::Merge(_) | Self::Remove(_) => Ok(()),
+            // A merged record is seen when it is made.
+            Self::Merge(_) | Self::Remove(_) | Self::Resume(_) => Ok(()),
         }
     }
 
@@ -98,6 +103,8 @@ pub(crate) struct Directory {
     /// INVARIANT: exactly the verified domains, by owner; kept by `apply`.
     hosts: HostIndex,
     stand_ins: StandIns,
+    /// INVARIANT: of each account and member that is gone; kept by `apply`, and over imports.
+    used_ids: UsedIds,
     /// How many names had no record when policies had named theirs.
     bare: u32,
 }
@@ -114,6 +121,7 @@ impl Default for Directory {
             referrers: Referrers::default(),
             hosts: HostIndex::default(),
             stand_ins: StandIns::default(),
+            used_ids: UsedIds::default(),
             bare: 0,
         }
     }
@@ -185,7 +193,8 @@ impl Directory {
 
     /// The same records with numbers of a new numbering.
     fn renumbered(&self, catalog: &Catalog, names: &impl Names) -> Result<Self, Error> {
-        let mut next = Self { revision: self.revision, ..Self::default() }.declare(catalog, &Catalog::default(), names, true)?;
+        let mut next =
+            Self { revision: self.revision, used_ids: self.used_ids.clone(), ..Self::default() }.declare(catalog, &Catalog::default(), names, true)?;
         for key in self.hot.own() {
             if let Some(record) = self.own_record(key) {
                 let (key, _) = next.put(record, names)?;

@@ -21,6 +21,7 @@ impl Engine {
             let bundle = state.tenancy("change")?;
             let references = state.directory.references(&changes);
             let directory = state.directory.apply(changes.clone(), &bundle.catalog, bundle, expected)?;
+            directory.check_ids(&state.directory, &changes)?;
             let merged = changes.iter().filter_map(Change::merged).filter_map(|merged| directory.record(merged, &bundle.catalog));
             merged.map(|record| record.check_line(self.caps.record_bytes)).collect::<Result<(), _>>()?;
             Ok((state.over(directory)?, Some(references)))
@@ -80,7 +81,7 @@ impl Engine {
         let (read, with) = self.noted(verb, read)?;
         self.swap(verb, |state| {
             state.directory.expect(expected)?;
-            let read = read.clone().at(state.directory.revision().saturating_add(1));
+            let read = read.clone().at(state.directory.revision().saturating_add(1)).succeeding(&state.directory)?;
             if Arc::ptr_eq(&with, &state.loaded) {
                 return Ok((state.over(read)?, None));
             }

@@ -151,6 +151,7 @@ impl State {
             changes = all;
             directory = self.directory.apply(changes.clone(), &bundle.catalog, bundle, None)?;
         }
+        directory.check_ids(&self.directory, &changes)?;
         let references = self.directory.references(&changes);
         keep_stocks(ledger, &directory, bundle, &target.counted)?;
         let performed = Performed { decision, token: scene.token.into_inner() };

@@ -115,7 +115,7 @@ fn read(place: &Place, connection: &Connection, version: i64, account: Option<&s
     let count = |sql: &str| view.query_row(sql, [], number);
     let text = |at: Option<i64>| at.and_then(window::instant_text);
     let (oldest, newest) = view.query_row("SELECT min(at), max(at) FROM operations", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let mut kinds = view.prepare("SELECT count(*), type FROM records GROUP BY type")?;
+    let mut kinds = view.prepare("SELECT count(*), type FROM records WHERE type <> 'Removed' GROUP BY type")?;
     let records = kinds.query_map([], |row| Ok((row.get(1)?, number(row)?)))?.collect::<rusqlite::Result<_>>()?;
     let bytes = |path| std::fs::metadata(path).map_or(0, |found| found.len());
     let (id, key) = meta::identity(&view)?;

@@ -1,0 +1,181 @@
+//! Ids of accounts and members that are gone. Counts, holds, history and keys belong to an id: nobody else takes it (I5).
+//!
+//! One entry for each such id is stored as long as the directory is, because lifetime counts and history are: about a hundred
+//! bytes in memory, and a row in the store. It holds no e-mail.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use rpds::HashTrieMapSync;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::key::{Key, Kind};
+use super::{Change, Directory, Record};
+use crate::{Error, Ref};
+
+/// The type under which a store keeps an id that is gone.
+pub(super) const REMOVED: &str = "Removed";
+
+/// Ids that are gone, and whose they were. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub(super) struct UsedIds(HashTrieMapSync<(Kind, Arc<str>), Holder>);
+
+/// The one who had an id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Holder {
+    /// The owner of a client, or the account of a member.
+    of: Option<Arc<str>>,
+    /// A hash of the e-mail under the record's id: it tells whether the same one comes back, and no e-mail.
+    email: String,
+}
+
+impl Holder {
+    fn of(record: &Record) -> Option<Self> {
+        let (of, email) = match record {
+            Record::Account(account) => (account.owner(), account.email()),
+            Record::TeamMember(member) => (Some(member.account()), member.email()),
+            _ => return None,
+        };
+        let mut hash = Sha256::new();
+        for part in [record.kind(), record.id(), email] {
+            hash.update(part);
+            hash.update([0]);
+        }
+        let email = hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        Some(Self { of: of.map(Arc::from), email })
+    }
+}
+
+/// An id that is gone, as a store keeps it. Its `type` comes first: so a line is told from a record's.
+#[derive(Serialize, Deserialize)]
+struct RemovedLine {
+    r#type: String,
+    record: (String, String),
+    #[serde(flatten)]
+    holder: Holder,
+}
+
+impl UsedIds {
+    /// Takes up what a transaction made of a record.
+    pub(super) fn change(&mut self, key: Key, now: &Directory, before: &Directory) {
+        if !matches!(key.kind(), Kind::Account | Kind::TeamMember) {
+            return;
+        }
+        match (before.hot.is_own(key), now.hot.is_own(key)) {
+            (true, false) => {
+                if let Some(holder) = before.holder(key) {
+                    self.0.insert_mut((key.kind(), Arc::from(before.hot.id(key))), holder);
+                }
+            }
+            (false, true) if !self.0.is_empty() => drop(self.0.remove_mut(&(key.kind(), Arc::from(now.hot.id(key))))),
+            _ => {}
+        }
+    }
+
+    /// Takes up a line that [`UsedIds::line`] wrote; whether it is one.
+    pub(super) fn read(&mut self, text: &str) -> Result<bool, Error> {
+        if !text.starts_with(r#"{"type":"Removed""#) {
+            return Ok(false);
+        }
+        let line: RemovedLine = serde_json::from_str(text).map_err(|found| Error::Record { line: 1, reason: found.to_string() })?;
+        if let Some(kind) = Kind::named(&line.record.0) {
+            self.0.insert_mut((kind, Arc::from(line.record.1)), line.holder);
+        }
+        Ok(true)
+    }
+
+    fn line(kind: Kind, id: &str, holder: &Holder) -> Result<String, Error> {
+        let line = RemovedLine { r#type: REMOVED.to_owned(), record: (kind.name().to_owned(), id.to_owned()), holder: holder.clone() };
+        serde_json::to_string(&line).map_err(|found| Error::Stream { reason: found.to_string() })
+    }
+
+    /// Gives each with the id of its row and its line.
+    pub(super) fn each(&self, each: &mut dyn FnMut(&str, &str) -> Result<(), Error>) -> Result<(), Error> {
+        self.0.iter().try_for_each(|((kind, id), holder)| each(&row_id(*kind, id), &Self::line(*kind, id, holder)?))
+    }
+}
+
+fn row_id(kind: Kind, id: &str) -> String {
+    format!("{}/{id}", kind.name())
+}
+
+fn used(reference: &Ref) -> Error {
+    Error::IdUsed { record: reference.to_string() }
+}
+
+impl Directory {
+    fn holder(&self, key: Key) -> Option<Holder> {
+        Holder::of(&self.own_record(key)?)
+    }
+
+    fn removed(&self, reference: &Ref) -> Option<&Holder> {
+        let kind = Kind::named(reference.kind())?;
+        self.used_ids.0.get(&(kind, Arc::from(reference.id())))
+    }
+
+    /// Whether the id is one that is gone; and if so, whether it belonged to this owner or account.
+    pub(crate) fn used_by(&self, reference: &Ref, of: Option<&str>) -> Option<bool> {
+        self.removed(reference).map(|holder| holder.of.as_deref() == of)
+    }
+
+    /// Whether an account that was closed is open again as somebody else's.
+    fn is_taken_over(&self, before: &Self, reference: &Ref) -> bool {
+        if reference.kind() != Kind::Account.name() {
+            return false;
+        }
+        let (Some(old), Some(new)) = (before.account(reference.id()), self.account(reference.id())) else { return false };
+        old.closed && !new.closed && (old.email != new.email || old.owner() != new.owner())
+    }
+
+    /// I5: that what these changes made of `before` has no id of a record that is gone, nor that of a closed account which was
+    /// somebody else's, unless the changes say that it has come back.
+    pub(crate) fn check_ids(&self, before: &Self, changes: &[Change]) -> Result<(), Error> {
+        let resumed: HashSet<&Ref> = changes.iter().filter_map(|change| if let Change::Resume(reference) = change { Some(reference) } else { None }).collect();
+        for reference in before.references(changes) {
+            let is_taken = before.removed(&reference).is_some() && self.has(&reference) || self.is_taken_over(before, &reference);
+            if is_taken && !resumed.contains(&reference) {
+                return Err(used(&reference));
+            }
+        }
+        Ok(())
+    }
+
+    /// The directory that takes this one's place by an import: a record that comes back is the one that was there.
+    pub(crate) fn succeeding(mut self, before: &Self) -> Result<Self, Error> {
+        for ((kind, id), holder) in before.used_ids.0.iter() {
+            let reference = Ref::new(kind.name(), &**id);
+            match self.key(&reference).filter(|key| self.hot.is_own(*key)) {
+                Some(key) if self.holder(key).as_ref() != Some(holder) => return Err(used(&reference)),
+                Some(_) => {}
+                None => self.used_ids.0.insert_mut((*kind, Arc::clone(id)), holder.clone()),
+            }
+        }
+        for key in before.hot.own().filter(|key| matches!(key.kind(), Kind::Account | Kind::TeamMember)) {
+            let reference = before.reference(key);
+            if self.has(&reference) {
+                if self.is_taken_over(before, &reference) {
+                    return Err(used(&reference));
+                }
+            } else if let Some(holder) = before.holder(key) {
+                self.used_ids.0.insert_mut((key.kind(), Arc::from(reference.id())), holder);
+            }
+        }
+        Ok(self)
+    }
+
+    /// Forgets what was stored of ids that have a record again.
+    pub(super) fn tidy_used_ids(&mut self) {
+        let back = |(kind, id): &(Kind, Arc<str>)| self.has(&Ref::new(kind.name(), &**id));
+        let back: Vec<(Kind, Arc<str>)> = self.used_ids.0.keys().filter(|used| back(used)).cloned().collect();
+        for used in back {
+            self.used_ids.0.remove_mut(&used);
+        }
+    }
+
+    /// The row in which a store keeps that a record is gone.
+    pub(super) fn removed_row(&self, reference: &Ref) -> Result<Option<(String, String)>, Error> {
+        let (Some(kind), Some(holder)) = (Kind::named(reference.kind()), self.removed(reference)) else { return Ok(None) };
+        Ok(Some((row_id(kind, reference.id()), UsedIds::line(kind, reference.id(), holder)?)))
+    }
+}
