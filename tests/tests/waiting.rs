@@ -16,7 +16,7 @@ const HOST: &str = "dash.marketingmaster.example";
 fn engine(path: &Path) -> Engine {
     let engine = Engine::open(Options { store: format!("sqlite:{}?lock_timeout=400", path.display()), ..Options::default() }).expect("opens");
     let agency = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies/tests/agency.jsonl")).expect("the sample agency");
-    engine.import(agency.as_slice(), None).expect("imports");
+    engine.import(agency.as_slice(), None, None).expect("imports");
     engine
 }
 
