@@ -326,6 +326,8 @@ export interface BundleInfo {
   readonly features: readonly (readonly [name: string, words: string])[];
   /** Every code that an answer can carry: in `code`, `publicCode` and `logCode`, and the words of `advice`. */
   readonly codes: readonly string[];
+  /** Policies that refuse less where a request leaves something out: `bundle.left_out`, each with its place. */
+  readonly warnings: readonly Fault[];
   /** The policies that are not compiled and so answered by Cedar itself, slower, each with why. */
   readonly fallback: readonly { readonly policy: string; readonly why: string }[];
 }

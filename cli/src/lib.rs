@@ -65,6 +65,9 @@ enum Command {
         /// Says whether the bundle takes the directory of this store, as `open` and `reload` would.
         #[arg(long)]
         store: Option<String>,
+        /// Ends with exit code 1 where there are warnings.
+        #[arg(long)]
+        deny_warnings: bool,
     },
     /// Runs the cases beside the policies.
     Test {
@@ -104,7 +107,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, out: &mut dyn Write, e
     };
     let json = arguments.format == Format::Json;
     let done = match arguments.command {
-        Command::Check { bundle, validation, verbose, directory, store } => check(bundle, validation, verbose, &Records { directory, store }, json, out),
+        Command::Check { bundle, validation, verbose, directory, store, deny_warnings } => {
+            check(bundle, validation, verbose, &Records { directory, store }, json, out)
+                .map(|info| if deny_warnings && !info.warnings.is_empty() { FAULTS } else { OK })
+        }
         Command::Test { bundle, cases, verbose } => test(bundle, cases, verbose, json, out),
         Command::Explain { bundle, directory, request } => explain(bundle, &directory, &request, json, out),
         Command::Store(verb) => store::run(verb, json, out, err),
@@ -186,7 +192,7 @@ fn open_over(bundle: Option<PathBuf>, validation: Validation, records: &Records)
     }
 }
 
-fn check(bundle: Option<PathBuf>, validation: Strictness, verbose: bool, records: &Records, json: bool, out: &mut dyn Write) -> Result<i32, Failure> {
+fn check(bundle: Option<PathBuf>, validation: Strictness, verbose: bool, records: &Records, json: bool, out: &mut dyn Write) -> Result<BundleInfo, Failure> {
     let validation = match validation {
         Strictness::Strict => Validation::Strict,
         Strictness::Errors => Validation::Errors,
@@ -195,15 +201,34 @@ fn check(bundle: Option<PathBuf>, validation: Strictness, verbose: bool, records
     let info = open_over(bundle, validation, records)?.bundle();
     if json {
         writeln!(out, "{}", json!({"ok": true, "bundle": info}))?;
-        return Ok(OK);
+        return Ok(info);
     }
-    writeln!(out, "bundle {}: {} policies, {} actions, {} codes, no faults", info.fingerprint, info.policies.len(), info.actions.len(), info.codes.len())?;
+    for warning in &info.warnings {
+        writeln!(out, "{}", report::warning(warning))?;
+    }
+    writeln!(
+        out,
+        "bundle {}: {} policies, {} actions, {} codes, no faults{}",
+        info.fingerprint,
+        info.policies.len(),
+        info.actions.len(),
+        info.codes.len(),
+        warned(info.warnings.len())
+    )?;
     report_fallback(&info, verbose, out)?;
     for policy in info.policies.iter().filter(|_| verbose) {
         let place = policy.place.as_ref().map(|(file, line)| format!("{file}:{line}")).unwrap_or_default();
         writeln!(out, "  {place:<26} {:<6} {:<36} {}", policy.effect, policy.id, policy.code.as_deref().unwrap_or_default())?;
     }
-    Ok(OK)
+    Ok(info)
+}
+
+fn warned(warnings: usize) -> String {
+    match warnings {
+        0 => String::new(),
+        1 => ", 1 warning".to_owned(),
+        many => format!(", {many} warnings"),
+    }
 }
 
 /// Which policies Cedar itself answers, and why; only a few by name, unless all are wanted.

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanContents};
+use miette::{
+    Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents, Severity, SourceCode, SourceSpan, SpanContents,
+};
 use sublet::{Fault, Place};
 
 /// Wide enough for a policy's line; longer texts are cut by the engine.
@@ -10,12 +12,22 @@ const COLUMNS: usize = 120;
 
 /// The fault as text that ends with a line's end. Without colours, so that a log and a terminal read the same.
 pub(crate) fn fault(fault: &Fault) -> String {
-    render(&Shown { code: fault.code, message: &fault.message, help: fault.help.as_deref(), line: fault.place.as_ref().map(Line) })
+    render(&shown(fault))
+}
+
+/// A warning in the same form.
+pub(crate) fn warning(fault: &Fault) -> String {
+    render(&Shown { severity: Severity::Warning, ..shown(fault) })
 }
 
 /// An error that no file is to blame for, in the same form.
 pub(crate) fn error(code: &str, message: &str, help: Option<&str>) -> String {
-    render(&Shown { code, message, help, line: None })
+    render(&Shown { severity: Severity::Error, code, message, help, line: None })
+}
+
+fn shown(fault: &Fault) -> Shown<'_> {
+    let line = fault.place.as_ref().map(Line);
+    Shown { severity: Severity::Error, code: fault.code, message: &fault.message, help: fault.help.as_deref(), line }
 }
 
 fn render(shown: &Shown<'_>) -> String {
@@ -29,6 +41,7 @@ fn render(shown: &Shown<'_>) -> String {
 
 #[derive(Debug)]
 struct Shown<'a> {
+    severity: Severity,
     code: &'a str,
     message: &'a str,
     help: Option<&'a str>,
@@ -46,6 +59,10 @@ impl std::error::Error for Shown<'_> {}
 impl Diagnostic for Shown<'_> {
     fn code<'b>(&'b self) -> Option<Box<dyn fmt::Display + 'b>> {
         Some(Box::new(self.code))
+    }
+
+    fn severity(&self) -> Option<Severity> {
+        Some(self.severity)
     }
 
     fn help<'b>(&'b self) -> Option<Box<dyn fmt::Display + 'b>> {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::Ref;
+use crate::error::Fault;
 use crate::quota::Counted;
 
 /// A policy that could not be evaluated on a request (E2).
@@ -240,6 +241,8 @@ pub struct BundleInfo {
     pub features: Vec<(Arc<str>, Arc<str>)>,
     /// Every code that an answer of this bundle can carry: in `code`, `public_code` and `log_code`, and the words of `advice`.
     pub codes: Vec<Arc<str>>,
+    /// Policies that refuse less where a request leaves something out: `bundle.left_out`, each with its place.
+    pub warnings: Vec<Fault>,
     /// The policies that are not compiled and so answered by Cedar itself, slower, each with why.
     pub fallback: Vec<Fallback>,
 }

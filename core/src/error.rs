@@ -194,6 +194,8 @@ errors! {
     DirectoryResource { resource: String } "input.directory_resource" "`{resource}` is kept in the directory: it takes no account, attributes or parents here" "pass its type and id only";
     /// The resource's attributes do not fit the schema.
     Resource { resource: String, reason: String } "input.resource" "resource `{resource}` does not fit the schema: {reason}" "attributes are declared on the entity type in the schema";
+    /// An attribute is left out that `@requires` of the action names.
+    AttributeRequired { resource: String, attribute: String, action: String } "input.attribute_required" "`{resource}` comes without `{attribute}`, which action `{action}` requires" "name the attribute: without it a policy could not refuse";
     /// The context does not fit the schema.
     Context { action: String, reason: String } "input.context" "context of `{action}` does not fit the schema: {reason}" "context fields are declared on the action in the schema; `facts` is the engine's";
     /// The request does not fit the schema.
@@ -409,6 +411,8 @@ const FAULT_TABLE: &[(&str, &str)] = &[
     ("bundle.schema", "see the Cedar schema reference"),
     ("bundle.validation", "see the Cedar validation reference"),
     ("bundle.warning", "warnings are refused: mend the policy, or open with `validation = \"errors\"`"),
+    ("bundle.requires", "`@requires` names attributes of the action's resources, as the schema declares them"),
+    ("bundle.left_out", "let `@requires` of the action name the attribute, make it required in the schema, or refuse where it is absent"),
     ("bundle.link", "a link names a template of the program and fills all its slots"),
     ("bundle.entities", "entities are a JSON list of Cedar entities that fit the schema"),
     ("bundle.in_use", "the directory names what the new bundle no longer declares"),

@@ -135,9 +135,9 @@ impl Engine {
             code: rule.code.clone(),
             place: rule.place.clone(),
         });
-        let (tenancy, actions, features) = match &state.loaded.kind {
-            policy::Kind::Tenancy(bundle) => (true, bundle.action_names(), bundle.features_in_words()),
-            policy::Kind::Plain(plain) => (false, plain.action_names(), Vec::new()),
+        let (tenancy, actions, features, warnings) = match &state.loaded.kind {
+            policy::Kind::Tenancy(bundle) => (true, bundle.action_names(), bundle.features_in_words(), bundle.warnings.clone()),
+            policy::Kind::Plain(plain) => (false, plain.action_names(), Vec::new(), Vec::new()),
         };
         BundleInfo {
             fingerprint: Arc::clone(&state.loaded.fingerprint),
@@ -146,6 +146,7 @@ impl Engine {
             actions,
             features,
             codes: codes(rules, tenancy),
+            warnings,
             fallback: state.fast.fallback(&state.loaded),
         }
     }

@@ -8,10 +8,10 @@ use cedar_policy::{Effect, Entities, EntityTypeName, PolicyId, PolicySet, Schema
 
 use super::plain::{json_fault, link, scan_file};
 use super::rules::{Body, Parsed, Placed, Rules, in_text_order};
-use super::schema::{self, Names, Shapes};
+use super::schema::{self, Action, Names, Shapes};
 use super::source::{CATALOG, File, KERNEL, placeless};
 use super::values::Types;
-use super::{diagnose, validate};
+use super::{diagnose, left_out, validate};
 use crate::catalog::Catalog;
 use crate::error::{Fault, Faults};
 use crate::scan::Language;
@@ -32,9 +32,18 @@ pub(crate) struct Bundle {
     pub(crate) types: HashSet<EntityTypeName>,
     /// The types of what a request brings.
     pub(crate) values: Types,
+    /// Policies that refuse less where a request leaves something out.
+    pub(crate) warnings: Vec<Fault>,
 }
 
 impl Bundle {
+    /// The attributes that a resource of this type must have in a request of this action, beside those which its type requires.
+    pub(crate) fn required_of<'a>(&'a self, action: &'a Action, kind: &str) -> impl Iterator<Item = &'a str> {
+        let fields = if super::facts::is_directory_type(kind) { None } else { self.values.shape(kind).map(|shape| shape.attributes.as_deref()) };
+        let has = move |name: &&str| fields.is_some_and(|fields| fields.is_none_or(|fields| fields.field(name).is_some()));
+        action.requires.iter().map(String::as_str).filter(has)
+    }
+
     /// Whether whatever a directory names of the other bundle means the same in this one.
     pub(crate) fn offers_all_of(&self, other: &Self) -> bool {
         let (mine, others) = (&self.names, &other.names);
@@ -72,6 +81,8 @@ struct Syntax<'a> {
 fn build(files: &[File], depth: usize, validation: Validation, caps: &Caps) -> Result<Bundle, Error> {
     let syntax = parse(files, caps)?;
     let (schema, names, shapes, values) = check_names(&syntax, files)?;
+    let actions = schema.action_entities().map_err(|found| placeless("bundle.schema", found.to_string()))?;
+    let warnings = left_out::warnings(&syntax.parts, files, &names, &values, &actions);
     let (set, order, homes) = assemble(syntax.parts, files)?;
     let mut set = set;
     if let Some(links) = files.iter().find(|file| file.name == "links.json") {
@@ -81,9 +92,8 @@ fn build(files: &[File], depth: usize, validation: Validation, caps: &Caps) -> R
         let home = set.policy(id).and_then(cedar_policy::Policy::template_id).unwrap_or(id);
         homes.get(home).and_then(|(file, start, len)| Some((files.get(*file)?, Some((*start, *len)))))
     })?;
-    let actions = schema.action_entities().map_err(|found| placeless("bundle.schema", found.to_string()))?;
     let types = schema.entity_types().cloned().collect();
-    Ok(Bundle { rules: Rules::new(set, &order, depth, true), schema, names, catalog: syntax.catalog, actions, shapes, types, values })
+    Ok(Bundle { rules: Rules::new(set, &order, depth, true), schema, names, catalog: syntax.catalog, actions, shapes, types, values, warnings })
 }
 
 /// Stage one: the syntax of all files.
@@ -129,6 +139,8 @@ fn check_names(syntax: &Syntax<'_>, files: &[File]) -> Result<(Schema, Names, Sh
     }
     let (names, found) = schema::read(&forms, &syntax.schemas);
     faults.extend(found);
+    let types = Types::new(&forms);
+    faults.extend(schema::unknown_requirements(&names, &types, &syntax.schemas));
     faults.extend(policy_names(&syntax.parts, files));
     for reason in syntax.catalog.check(&names, &names.features, &names.meters) {
         let catalog = files.iter().find(|file| file.name == CATALOG);
@@ -140,7 +152,7 @@ fn check_names(syntax: &Syntax<'_>, files: &[File]) -> Result<(Schema, Names, Sh
     Faults::into_result(faults)?;
     // Without a schema there was a fault.
     let schema = schema.ok_or_else(|| placeless("bundle.schema", "the schema files do not fit together"))?;
-    Ok((schema, names, schema::shapes(&forms), Types::new(&forms)))
+    Ok((schema, names, schema::shapes(&forms), types))
 }
 
 /// Faults of linking the schema files: Cedar names no place, so the first name in backticks is looked for.

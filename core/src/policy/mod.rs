@@ -10,6 +10,7 @@ mod facts_read;
 mod fast;
 mod few;
 mod judge;
+mod left_out;
 mod pick;
 mod plain;
 mod question;

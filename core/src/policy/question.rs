@@ -191,6 +191,12 @@ impl Bundle {
         }
         let mut entities = self.known_entities(request, &context_fields, directory)?;
         if !super::facts::is_directory_type(kind) {
+            let resource = &request.resource;
+            let is_missing = |name: &&str| !resource.attributes.contains_key(*name) && (*name != "account" || resource.account.is_none());
+            if let Some(attribute) = self.required_of(action, kind).find(is_missing) {
+                let (action, resource) = (request.action.id().to_owned(), resource.uid.to_string());
+                return Err(Error::AttributeRequired { resource, attribute: attribute.to_owned(), action });
+            }
             entities.push(inline(&request.resource, request.resource.account.as_deref(), Some(&self.schema))?);
         }
         let context = context(&context_fields, Some(&self.schema), &action_uid, true)?;

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::facts::is_directory_type;
 use super::source::{File, placeless};
+use super::values::Types;
 use crate::error::Fault;
 use crate::eval::Own;
 
@@ -20,6 +22,8 @@ pub(crate) struct Action {
     pub(crate) frees: Vec<String>,
     /// The verbs that ask this action (`login`).
     pub(crate) asks: Vec<String>,
+    /// The attributes of its resource that a request must name.
+    pub(crate) requires: BTreeSet<String>,
     /// The desk that takes the ticket when this action is allowed (`owner`, `platform`).
     pub(crate) desk: Option<String>,
     /// Whether its context needs fields beside `facts`.
@@ -109,12 +113,31 @@ fn action(name: &str, declared: &Value, fragments: &[Value], file: &File, names:
         meters,
         frees,
         asks: list("asks"),
+        requires: list("requires").into_iter().collect(),
         desk: note("desk").map(str::to_owned),
         context: needs_context(applies.get("context"), fragments),
         fields: fields(applies.get("context"), fragments).unwrap_or_default(),
         principals,
         resources,
     })
+}
+
+/// What `@requires` names of attributes that no resource has which comes with a request.
+pub(super) fn unknown_requirements(names: &Names, types: &Types, files: &[&File]) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    for (name, action) in &names.actions {
+        let has = |attribute: &String| {
+            let brought = action.resources.iter().filter(|kind| !is_directory_type(kind));
+            brought.filter_map(|kind| types.shape(kind)).any(|shape| shape.attributes.as_ref().is_none_or(|fields| fields.field(attribute).is_some()))
+        };
+        for unknown in action.requires.iter().filter(|attribute| !has(attribute)) {
+            let message = format!("action `{name}` requires attribute `{unknown}`, which no resource has that comes with its requests");
+            let quoted = format!("\"{name}\"");
+            let file = files.iter().find(|file| file.text.contains(&quoted)).or(files.first());
+            faults.extend(file.map(|file| at_action(file, "bundle.requires", message, name)));
+        }
+    }
+    faults
 }
 
 /// The attributes of each entity type, and whether each is required. A type whose shape is a common type's, or that has tags

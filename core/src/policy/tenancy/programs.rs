@@ -1,5 +1,6 @@
 //! The programs of a bundle, one for each kind of request, picked when the bundle is loaded.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
@@ -58,19 +59,20 @@ pub(super) struct Inline {
 }
 
 impl Inline {
-    fn new(bundle: &Bundle, kind: &str) -> Option<Self> {
+    fn new(bundle: &Bundle, action: &Action, kind: &str) -> Option<Self> {
         if is_directory_type(kind) {
             return None;
         }
         let shape = bundle.values.shape(kind);
         let attributes = shape.and_then(|shape| shape.attributes.as_ref());
-        let account = attributes.and_then(|attributes| attributes.field("account")).map(|field| field.required);
+        let required: BTreeSet<&str> = bundle.required_of(action, kind).collect();
+        let account = attributes.and_then(|attributes| attributes.field("account")).map(|field| field.required || required.contains("account"));
         Some(Self {
             account,
-            attributes: attributes.map(|attributes| attributes.without("account")),
+            attributes: attributes.map(|attributes| attributes.without("account").requiring(&required)),
             tags: shape.and_then(|shape| shape.tags.clone()),
             parents: shape.map(|shape| shape.parents.clone()).unwrap_or_default(),
-            owned: account == Some(true) && bundle.shapes.get(kind).is_some_and(is_owned),
+            owned: account == Some(true) && bundle.shapes.get(kind).is_some_and(|shape| is_owned(shape, &required)),
         })
     }
 }
@@ -206,7 +208,7 @@ impl Programs {
             let Some(kind) = words::TYPES.iter().position(|known| known == principal).and_then(|at| u32::try_from(at).ok()) else { continue };
             for resource in &action.resources {
                 let shape = bundle.shapes.get(resource.as_str());
-                let inline = Inline::new(bundle, resource);
+                let inline = Inline::new(bundle, action, resource);
                 let owned = inline.as_ref().is_some_and(|inline| inline.owned);
                 let asked =
                     |session, client| Asked { principal: kind, action: number, feature, resource, shape, owned, session, metered: false, client, any: false };
@@ -343,8 +345,9 @@ fn split(nodes: &[(&Scoped<'_>, Node)], programs: &mut Vec<Program>) -> Result<(
 type Compiled<'b> = (Vec<Program>, Vec<(&'b Scoped<'b>, Node)>);
 
 /// Whether `account` is all that such a resource must have.
-fn is_owned(shape: &Shape) -> bool {
-    shape.get("account") == Some(&true) && shape.values().filter(|required| **required).count() == 1
+fn is_owned(shape: &Shape, required: &BTreeSet<&str>) -> bool {
+    let must = |name: &String, by_type: &bool| *by_type || required.contains(name.as_str());
+    shape.contains_key("account") && shape.iter().all(|(name, by_type)| must(name, by_type) == (name == "account"))
 }
 
 /// Actions in the order of their names, channels, and what each action is in.

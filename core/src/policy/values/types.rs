@@ -1,6 +1,6 @@
 //! The types of a schema's attributes, tags and contexts, from its JSON form: `cedar_policy::Schema` does not tell them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use serde_json::Value as Json;
@@ -58,6 +58,15 @@ impl Record {
             self.fields.iter().filter(|(known, _)| ***known != *name).map(|(known, field)| (known.clone(), field.clone())).collect();
         let required = fields.values().filter(|field| field.required).count();
         Self { fields, required }
+    }
+
+    /// The same, with these fields required too.
+    pub(crate) fn requiring(mut self, names: &BTreeSet<&str>) -> Self {
+        for (_, field) in self.fields.iter_mut().filter(|(name, _)| names.contains(&***name)) {
+            field.required = true;
+        }
+        self.required = self.fields.values().filter(|field| field.required).count();
+        self
     }
 
     /// How many fields there must be.

@@ -1,0 +1,125 @@
+//! What a request leaves out: policies that refuse less for it are named at load, and `@requires` of an action makes it an error.
+
+use sublet::{Engine, Error, Options, Program, Question, Request, Resource, Source};
+
+const HOST: &str = "dash.marketingmaster.example";
+
+const SCHEMA: &str = r#"
+entity Memo = { account: Account, created_by?: TeamMember, shared?: { until?: Long, with: Account } } tags String;
+action "memo.read" in [Action::"read"] appliesTo { principal: [Account, TeamMember], resource: [Memo], context: { facts: Facts, ip?: String } };
+@requires("created_by")
+action "memo.edit" in [Action::"write"] appliesTo { principal: [Account, TeamMember], resource: [Memo], context: { facts: Facts } };
+@asks("create_level")
+action "memo.level" in [Action::"write"] appliesTo { principal: [Account], resource: [Account], context: { facts: Facts, wish?: String } };
+"#;
+
+fn opened(policies: &str) -> Result<Engine, Error> {
+    let mut files = vec![("more.cedarschema".to_owned(), SCHEMA.to_owned()), ("77-more.cedar".to_owned(), policies.to_owned())];
+    for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../policies")).expect("the folder").flatten().filter(|entry| entry.path().is_file()) {
+        files.push((entry.file_name().to_string_lossy().into_owned(), std::fs::read_to_string(entry.path()).expect("a text")));
+    }
+    let engine = Engine::open(Options { policies: Source::Files(files), ..Options::default() })?;
+    engine.import(include_bytes!("../../policies/tests/agency.jsonl").as_slice(), None, None)?;
+    Ok(engine)
+}
+
+/// The paths that the warnings name, with the first action.
+fn warned(policy: &str) -> Vec<String> {
+    let text = format!("@id(\"x\") {policy};");
+    let engine = opened(&text).unwrap_or_else(|error| panic!("{error}"));
+    let warnings = engine.bundle().warnings;
+    for warning in &warnings {
+        assert_eq!(warning.code, "bundle.left_out");
+        let place = warning.place.as_ref().expect("a place");
+        assert_eq!((place.file.as_str(), place.line), ("77-more.cedar", 1));
+        assert!(warning.help.is_some());
+    }
+    warnings.into_iter().map(|warning| warning.message.split('`').skip(3).step_by(2).collect::<Vec<_>>().join(" ")).collect()
+}
+
+#[test]
+fn what_fails_open_is_named() {
+    let forbid = |rest: &str| format!("@code(\"x\") forbid (principal, action in [Action::\"memo.read\", Action::\"memo.edit\"], resource) {rest}");
+    let author = "resource.created_by != principal";
+    let open = ["resource.created_by memo.read"];
+    let cases: Vec<(String, &[&str])> = vec![
+        (forbid(&format!("when {{ resource has created_by && {author} }}")), &open),
+        (forbid("when { resource has created_by }"), &open),
+        (forbid(&format!("unless {{ !(resource has created_by && {author}) }}")), &open),
+        (forbid(&format!("when {{ if resource has created_by then {author} else false }}")), &open),
+        (forbid(&format!("when {{ principal.confirmed || (resource has created_by && {author}) }}")), &open),
+        (forbid(&format!("when {{ principal.confirmed }} when {{ resource is Memo && resource has created_by && {author} }}")), &open),
+        (forbid("when { resource.hasTag(\"secret\") }"), &["resource.getTag(\"secret\") memo.edit"]),
+        (
+            forbid("when { resource has shared && resource.shared has until && resource.shared.until > 1 }"),
+            &["resource.shared memo.edit", "resource.shared.until memo.edit"],
+        ),
+        (forbid("when { resource has shared.until && resource.shared.until > 1 }"), &["resource.shared memo.edit", "resource.shared.until memo.edit"]),
+        (
+            "@code(\"x\") forbid (principal, action == Action::\"memo.read\", resource) when { context has ip && context.ip like \"10.*\" }".to_owned(),
+            &["context.ip memo.read"],
+        ),
+        ("permit (principal, action == Action::\"memo.read\", resource) unless { resource has created_by }".to_owned(), &open),
+        // What refuses where it is absent.
+        (forbid(&format!("when {{ !(resource has created_by) || {author} }}")), &[]),
+        (forbid(&format!("unless {{ resource has created_by && resource.created_by == principal }}")), &[]),
+        (forbid(&format!("when {{ if resource has created_by then {author} else true }}")), &[]),
+        ("permit (principal, action == Action::\"memo.read\", resource) when { resource has created_by && resource.created_by == principal }".to_owned(), &[]),
+        // What the action requires, or an engine's record has.
+        (format!("@code(\"x\") forbid (principal, action == Action::\"memo.edit\", resource) when {{ resource has created_by && {author} }}"), &[]),
+        (forbid(&format!("when {{ action == Action::\"memo.edit\" && resource has created_by && {author} }}")), &[]),
+        (
+            "@code(\"x\") forbid (principal, action, resource is Account) when { resource has package && resource.package == Package::\"agency\" }".to_owned(),
+            &[],
+        ),
+        (forbid("when { resource.account has package && resource.account.package == Package::\"agency\" }"), &[]),
+        (forbid("when { context.facts has domain.owner && context.facts.domain.owner.closed }"), &[]),
+        // What commands ask has a context of the engine's.
+        ("@code(\"x\") forbid (principal, action == Action::\"memo.level\", resource) when { context has wish }".to_owned(), &[]),
+        // What refuses nothing.
+        (forbid("when { resource has created_by }").replace("@code", "@warns"), &[]),
+    ];
+    for (policy, paths) in cases {
+        assert_eq!(warned(&policy), paths, "{policy}");
+    }
+}
+
+#[test]
+fn the_shipped_bundle_and_plain_programs_have_no_warnings() {
+    assert_eq!(Engine::open(Options::default()).expect("opens").bundle().warnings, []);
+    let program = Program { policies: "forbid (principal, action, resource) when { resource has secret };".to_owned(), ..Program::default() };
+    let engine = Engine::open(Options { policies: Source::Cedar(program), ..Options::default() }).expect("opens");
+    assert_eq!(engine.bundle().warnings, []);
+}
+
+#[test]
+fn what_an_action_requires_is_named_or_an_error() {
+    let permit = "@id(\"memos\") permit (principal, action in [Action::\"memo.read\", Action::\"memo.edit\"], resource);\n";
+    let forbid = "@id(\"x\") @code(\"not_yours\") forbid (principal is TeamMember, action == Action::\"memo.edit\", resource) when { resource has created_by && resource.created_by != principal };";
+    let engine = opened(&format!("{permit}{forbid}")).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(engine.bundle().warnings, []);
+    let bare = || Resource::new("Memo", "m").account("acme");
+    let by = |author: &str| bare().attribute("created_by", serde_json::json!({"__entity": {"type": "TeamMember", "id": author}}));
+    for (principal, kind) in [("acme", "Account"), ("ann", "TeamMember")] {
+        let request = |action: &str, resource: Resource| Request::new((kind, principal), action, resource).host(HOST);
+        let forgotten = request("memo.edit", bare());
+        let codes = [
+            engine.authorize(&forgotten).map(|decision| decision.allowed),
+            engine.check(&forgotten),
+            engine.check_many(std::slice::from_ref(&forgotten)).map(|_| true),
+            engine.explain(&forgotten).map(|_| true),
+            engine.check(Question::new((kind, principal), "memo.edit", ("Memo", "m")).host(HOST)),
+        ];
+        for code in codes {
+            let error = code.expect_err("an error");
+            let is_item = error.code() == "input.item" && error.to_string().contains("created_by");
+            assert!(is_item || error.code() == "input.attribute_required" || error.code() == "input.resource", "{error}");
+        }
+        assert!(engine.check(&request("memo.read", bare())).expect("an answer"), "what does not require it");
+        for author in ["ann", "eve"] {
+            let decision = engine.authorize(&request("memo.edit", by(author))).expect("an answer");
+            assert_eq!(decision.allowed, kind == "Account" || author == principal, "{author}: {decision}");
+            assert_eq!(engine.check(&request("memo.edit", by(author))).expect("an answer"), decision.allowed);
+        }
+    }
+}
