@@ -23,7 +23,7 @@ RECORD = {"type": "Account", "id": "acme", "email": "owner@acme.example", "packa
 async def open_engine(store: str, limit: int) -> sublet.AsyncEngine:
     engine = await sublet.AsyncEngine.open(store=store)
     await engine.import_lines(AGENCY)
-    await engine.change([{**RECORD, "limits": {"emails": limit}}])
+    await engine.change([RECORD | {"limits": {"emails": limit}}])
     return engine
 
 

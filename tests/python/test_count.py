@@ -26,7 +26,7 @@ def open_engine() -> tuple[sublet.Engine, sublet.ManualClock]:
 
 def limited(engine: sublet.Engine, limit: int | str) -> None:
     record = {"type": "Account", "id": "acme", "email": "owner@acme.example", "package": "agency", "confirmed": True}
-    engine.change([{**record, "limits": {"emails": limit}}])
+    engine.change([record | {"limits": {"emails": limit}}])
 
 
 def send(engine: sublet.Engine, amount: Any = 1, principal: tuple[str, str] = ACME, **more: Any) -> sublet.Decision:
@@ -52,7 +52,7 @@ def test_a_members_part_and_the_accounts_pool() -> None:
     engine, _ = open_engine()
     limited(engine, 10)
     member = {"type": "TeamMember", "id": "ann", "account": "acme", "email": "ann@acme.example", "confirmed": True}
-    engine.change([{**member, "grants": ["campaigns"], "sub_limits": {"emails": 4}}])
+    engine.change([member | {"grants": ["campaigns"], "sub_limits": {"emails": 4}}])
     decision = send(engine, 4, ("TeamMember", "ann"))
     assert decision.quota[0]["member"] == {"id": "ann", "used": 4, "held": 0, "limit": 4, "remaining": 0}
     assert send(engine, 1, ("TeamMember", "ann")).code == "member_quota_exceeded"

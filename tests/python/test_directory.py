@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import sublet
 from conftest import AGENCY
+from sublet.commands import InviteMember
 from sublet.records import Account, RecordPatch
 
 HOST = "dash.marketingmaster.example"
@@ -30,13 +31,13 @@ def record(engine: sublet.Engine, kind: str, id: str) -> dict[str, Any]:
 
 def test_put_names_what_it_resets(engine: sublet.Engine) -> None:
     whole: Account = {"type": "Account", "id": "cafe", "email": "hello@cafe.example", "owner": "acme", "level": "basic", "confirmed": True}
-    engine.change([{**whole, "disabled": ["abuse"], "limits": {"emails": 5}, "zone": "Europe/Vienna"}])
+    engine.change([whole | {"disabled": ["abuse"], "limits": {"emails": 5}, "zone": "Europe/Vienna"}])
     with pytest.raises(sublet.DirectoryError) as refused:
         engine.change([whole])
     assert code(refused) == "directory.would_reset"
     assert all(name in str(refused.value) for name in ("`disabled`", "`limits`", "`zone`")) and "merge" in (refused.value.help or "")
     assert record(engine, "Account", "cafe")["disabled"] == ["abuse"]
-    engine.change([{**whole, "disabled": [], "limits": {}, "zone": None}])
+    engine.change([whole | {"disabled": [], "limits": {}, "zone": None}])
     # What is at its default is not reset.
     engine.change([whole])
     assert "limits" not in record(engine, "Account", "cafe")
@@ -52,8 +53,8 @@ def test_put_names_what_it_resets(engine: sublet.Engine) -> None:
 
 
 def test_merge_leaves_the_rest(engine: sublet.Engine) -> None:
-    full = {"disabled": ["abuse"], "limits": {"emails": 5, "contacts": 3}, "attributes": {"country": "at", "trial": True}}
-    engine.change(merge=[{"type": "Account", "id": "acme", **full, "zone": "Europe/Vienna"}])
+    full: dict[str, Any] = {"disabled": ["abuse"], "limits": {"emails": 5, "contacts": 3}, "attributes": {"country": "at", "trial": True}}
+    engine.change(merge=[{"type": "Account", "id": "acme", "zone": "Europe/Vienna"} | full])
     patch: RecordPatch = {"type": "Account", "id": "acme", "email": "New@acme.example"}
     engine.change(merge=[patch])
     found = record(engine, "Account", "acme")
@@ -120,8 +121,8 @@ def test_stocks_follow_imports_and_time(tmp_path: Path) -> None:
         assert views("client_accounts", "client.create") == {3} and views("members", "member.invite") == {3}
         engine.change(merge=[{"type": "Account", "id": "cafe", "closed": True}, {"type": "Account", "id": "acme", "limits": {"members": 4}}])
         assert views("client_accounts", "client.create") == {2}
-        invite = {"do": "invite_member", "email": "guest@acme.example", "valid_for": 60_000}
-        done = engine.perform(ACME, {**invite, "id": "guest"}, host=HOST)  # type: ignore[typeddict-item]
+        invite: InviteMember = {"do": "invite_member", "id": "guest", "email": "guest@acme.example", "valid_for": 60_000}
+        done = engine.perform(ACME, invite, host=HOST)
         assert done and done.decision.quota is not None and done.decision.quota[0]["used"] == 4
         assert not engine.check(ACME, "member.invite", ACME, host=HOST, amount=1)
         # The invitation is over: nobody did anything, and the seat is free.

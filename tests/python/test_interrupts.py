@@ -56,7 +56,7 @@ def file(tmp_path: Path) -> Path:
 def open_at(file: Path, options: str = "") -> sublet.Engine:
     engine = sublet.Engine.open(store=f"sqlite:{file}{options}")
     engine.import_lines(AGENCY)
-    engine.change([{**RECORD, "limits": {"emails": 1_000}}])
+    engine.change([RECORD | {"limits": {"emails": 1_000}}])
     return engine
 
 

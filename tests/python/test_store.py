@@ -36,7 +36,7 @@ def open_engine(file: Path, limit: int | None = None) -> sublet.Engine:
     engine = sublet.Engine.open(store=f"sqlite:{file}")
     if limit is not None:
         engine.import_lines(AGENCY)
-        engine.change([{**RECORD, "limits": {"emails": limit}}])
+        engine.change([RECORD | {"limits": {"emails": limit}}])
     return engine
 
 
@@ -214,7 +214,7 @@ def test_four_python_and_four_node_processes_are_granted_exactly_the_limit(file:
     takers = [start(file, TAKER, "800") for _ in range(4)] + [start_node(file, "800") for _ in range(4)]
     # In the middle the limit is raised, something else changes, a part is reserved and given back, and one unit refunded.
     time.sleep(0.3)
-    engine.change([{**RECORD, "limits": {"emails": 5_000}}])
+    engine.change([RECORD | {"limits": {"emails": 5_000}}])
     engine.change([{"type": "Operator", "id": "x", "email": "x@mmio.example"}])
     held = engine.reserve(ACME, "campaign.send", ("Campaign", "k", "acme"), 10, host=MAIN)
     assert held.operation is not None
@@ -308,7 +308,7 @@ def test_a_copy_that_is_put_back_goes_on_with_its_counts(file: Path, tmp_path: P
     with contextlib.closing(sqlite3.connect(file)) as live, contextlib.closing(sqlite3.connect(copy)) as backup:
         live.backup(backup)
     send(engine, 5)
-    engine.change([{**RECORD, "confirmed": False, "limits": {"emails": 10}}])
+    engine.change([RECORD | {"confirmed": False, "limits": {"emails": 10}}])
     for name in ("sublet.db-wal", "sublet.db-shm"):
         (tmp_path / name).unlink()
     copy.replace(file)
@@ -470,7 +470,7 @@ def test_bad_amounts_write_nothing(file: Path) -> None:
     for amount in (-1, 2**63, 1.0, float("nan"), "1", True):
         refused("input.amount", lambda amount=amount: send(engine, amount))  # type: ignore[misc]
     refused("store.verb", engine.forget_counts)
-    engine.change([{**RECORD, "limits": {"emails": "unlimited"}}])
+    engine.change([RECORD | {"limits": {"emails": "unlimited"}}])
     assert send(engine, 2**63 - 1).code == "quota_exceeded"
     assert (used(engine), summed(file)) == (1, 1)
 

@@ -67,7 +67,7 @@ READING: dict[str, Callable[[sublet.Engine], object]] = {
 }
 
 WAITING: dict[str, Callable[[sublet.Engine], object]] = {
-    "change": lambda engine: engine.change([{**RECORD, "limits": {}}]),
+    "change": lambda engine: engine.change([RECORD | {"limits": {}}]),
     "consume": lambda engine: engine.consume(ACME, "campaign.send", CAMPAIGN, 1, host=MAIN),
     "batch": lambda engine: engine.batch([{"principal": ACME, "action": "campaign.send", "resource": CAMPAIGN, "host": MAIN}]),
     "top_up": lambda engine: engine.top_up("acme", "emails", 1),
@@ -81,7 +81,7 @@ def behind(file: Path) -> sublet.Engine:
     first, second = (sublet.Engine.open(store=f"sqlite:{file}") for _ in range(2))
     first.import_lines(AGENCY)
     assert ask(second)
-    first.change([{**RECORD, "limits": {"emails": 10}}])
+    first.change([RECORD | {"limits": {"emails": 10}}])
     return second
 
 

@@ -196,13 +196,16 @@ class AsyncEngine:
     async def escalate_ticket(self, principal: Who, ticket: Resource, *, actor: Who | None=None, host: At | None=None, channel: str | None=None, realm: Who | None=None, context: Mapping[str, Value] | None=None) -> Route:
         """Where a ticket of its own goes that `principal` opens because it cannot resolve its client's `ticket`. (T4)"""
 
-    async def change(self, put: Iterable[Record | Mapping[str, Any]] | None=None, *, merge: Iterable[RecordPatch | Mapping[str, Any]] | None=None, remove: Iterable[Who] | None=None, expected_revision: int | None=None) -> int:
+    async def change(self, put: Iterable[Record | Mapping[str, Any]] | None=None, *, merge: Iterable[RecordPatch | Mapping[str, Any]] | None=None, remove: Iterable[Who] | None=None, expected_revision: int | None=None, resumed: bool=False) -> int:
         """Makes all changes in one transaction, or none; gives the new revision.
 
         `put` creates records, or replaces those of the same type and id: one that leaves out a field which the present record has
         set raises `directory.would_reset`. `merge` changes the fields that it names and leaves the rest; `None` takes an optional
         one away. `remove` takes records out. Raises `directory.revision` if the directory is not at `expected_revision`, and the
         `directory.*` code of what the change would break.
+
+        An account or member whose id another one had is refused, `directory.id_used`: counts, history and keys belong to the
+        id. With `resumed` what is put has come back, and goes on where it was.
         """
 
     async def import_lines(self, lines: str | bytes | PathLike[str], progress: Callable[[int, int], bool | None] | None=None, *, expected_revision: int | None=None) -> int:
