@@ -198,8 +198,9 @@ pub(crate) struct AccountForm {
     package: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     owner: Option<String>,
+    /// `null` is written for a client without one, so that it stays without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    level: Option<String>,
+    level: Option<Option<String>>,
     #[serde(default)]
     confirmed: bool,
     #[serde(default)]
@@ -231,7 +232,7 @@ impl From<Account> for AccountForm {
     fn from(account: Account) -> Self {
         let (package, owner, level) = match account.kind {
             AccountKind::Main { package } => (Some(package), None, None),
-            AccountKind::Client { owner, level } => (None, Some(owner), level),
+            AccountKind::Client { owner, level } => (None, Some(owner), Some(level)),
         };
         Self {
             id: account.id,
@@ -257,7 +258,7 @@ impl TryFrom<AccountForm> for Account {
     type Error = Error;
 
     fn try_from(form: AccountForm) -> Result<Self, Error> {
-        let kind = match (form.package, form.owner, form.level) {
+        let kind = match (form.package, form.owner, form.level.flatten()) {
             (Some(package), None, None) => AccountKind::Main { package },
             (None, Some(owner), level) => AccountKind::Client { owner, level },
             _ => return Err(Error::AccountKind { account: form.id }),

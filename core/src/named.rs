@@ -3,25 +3,38 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// The fields that a record's JSON named. A record that was read from a directory, or made by a command, names all of them.
+/// The fields that a record names.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct NamedFields(Option<Arc<BTreeSet<String>>>);
+pub(crate) enum NamedFields {
+    /// A record that a program made: all of them. A client without a level may get that of its owner's package.
+    #[default]
+    Made,
+    /// Those of a record's JSON.
+    Read(Arc<BTreeSet<String>>),
+    /// A record as it was in a directory: all of them, and what it does not have it is without.
+    Stored,
+}
 
 impl NamedFields {
     /// Whether a field was named.
     pub(crate) fn has(&self, field: &str) -> bool {
-        self.0.as_ref().is_none_or(|fields| fields.contains(field))
+        !matches!(self, Self::Read(fields) if !fields.contains(field))
     }
 
     /// Whether all fields were.
     pub(crate) fn is_all(&self) -> bool {
-        self.0.is_none()
+        !matches!(self, Self::Read(_))
+    }
+
+    /// Whether an absent field is to stay absent.
+    pub(crate) fn is_said(&self, field: &str) -> bool {
+        !matches!(self, Self::Made) && self.has(field)
     }
 }
 
 impl FromIterator<String> for NamedFields {
     fn from_iter<I: IntoIterator<Item = String>>(fields: I) -> Self {
-        Self(Some(Arc::new(fields.into_iter().collect())))
+        Self::Read(Arc::new(fields.into_iter().collect()))
     }
 }
 

@@ -118,7 +118,7 @@ fn what_an_action_requires_is_named_or_an_error() {
         assert!(engine.check(&request("memo.read", bare())).expect("an answer"), "what does not require it");
         for author in ["ann", "eve"] {
             let decision = engine.authorize(&request("memo.edit", by(author))).expect("an answer");
-            assert_eq!(decision.allowed, kind == "Account" || author == principal, "{author}: {decision}");
+            assert_eq!(decision.allowed, kind == "Account" || author == principal, "{author}: {decision:?}");
             assert_eq!(engine.check(&request("memo.edit", by(author))).expect("an answer"), decision.allowed);
         }
     }

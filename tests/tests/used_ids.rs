@@ -69,6 +69,7 @@ fn ids_stay_used(store: &str) {
     put(&engine, &closed, false).expect("closed");
     let mut open = other.clone();
     open["email"] = json!("third@other.example");
+    open["closed"] = json!(false);
     assert_eq!(refused(put(&engine, &open, false)), Some("directory.id_used"));
     let patch = json!({"type": "Account", "id": "solo", "email": "third@other.example", "closed": false});
     let patch = Change::Merge(RecordPatch::from_value(patch).expect("a patch"));
@@ -79,6 +80,28 @@ fn ids_stay_used(store: &str) {
         .replace("other@other.example", "third@other.example");
     assert_eq!(refused(engine.import(third.as_bytes(), None, None)), Some("directory.id_used"));
     engine.change(vec![Change::Resume(Ref::new("Account", "solo")), patch], None).expect("it has come back");
+}
+
+/// A client that was put without a level stays without one, over an export, a restart and another process.
+#[test]
+fn no_level_stays_none() {
+    let store = format!("sqlite:{}", sublet_tests::folder().join("level.db").display());
+    let engine = opened(&store);
+    engine.import(include_bytes!("../../policies/tests/agency.jsonl").as_slice(), None, None).expect("the sample agency");
+    let other = opened(&store);
+    for (id, level, found) in [("c1", json!({}), Some("full")), ("c2", json!({ "level": null }), None), ("c3", json!({ "level": "full" }), Some("full"))] {
+        let mut record = json!({"type": "Account", "id": id, "email": format!("o@{id}.example"), "owner": "nova"});
+        record.as_object_mut().expect("a record").extend(level.as_object().expect("fields").clone());
+        put(&engine, &record, false).expect("a change");
+        let copy = opened("memory:");
+        copy.import(exported(&engine).as_slice(), None, None).expect("an import");
+        for each in [&engine, &other, &opened(&store), &copy] {
+            let Ok(Some(Record::Account(account))) = each.record(&Ref::new("Account", id)) else { panic!("{id}") };
+            let sublet::AccountKind::Client { level, .. } = account.kind() else { panic!("{id}") };
+            assert_eq!(level.as_deref(), found, "{id}");
+        }
+        assert_eq!(exported(&copy), exported(&engine));
+    }
 }
 
 #[test]

@@ -21,7 +21,8 @@ impl Directory {
         let mut next = self.clone();
         next.revision = self.revision.saturating_add(1);
         let (touched, named) = next.store(changes, catalog, names)?;
-        for key in touched.iter().filter(|key| key.kind() == Kind::Account && !self.hot.is_own(**key)) {
+        let said: BTreeSet<Key> = named.iter().filter(|(_, fields)| fields.is_said("level")).map(|(key, _)| *key).collect();
+        for key in touched.iter().filter(|key| key.kind() == Kind::Account && !self.hot.is_own(**key) && !said.contains(*key)) {
             next.default_level(key.number());
         }
         next.check_named(&named, self)?;

@@ -1,5 +1,6 @@
 //! The directory as JSON lines: one record a line.
 
+use std::collections::HashSet;
 use std::io::{BufRead, Read, Write};
 
 use super::check::Check;
@@ -30,6 +31,8 @@ pub(super) struct Loading<'a, N> {
     names: &'a N,
     /// Logins whose e-mail may stand twice.
     suspects: Vec<Key>,
+    /// Clients that say they have no level.
+    without_level: HashSet<u32>,
     /// What is wrong with the records together; told when each by itself is right.
     fault: Option<Error>,
 }
@@ -37,13 +40,14 @@ pub(super) struct Loading<'a, N> {
 impl<'a, N: Names> Loading<'a, N> {
     pub(super) fn new(revision: u64, catalog: &Catalog, names: &'a N) -> Result<Self, Error> {
         let directory = Directory { revision, ..Directory::default() }.declare(catalog, &Catalog::default(), names, true)?;
-        Ok(Self { directory, names, suspects: Vec::new(), fault: None })
+        Ok(Self { directory, names, suspects: Vec::new(), without_level: HashSet::new(), fault: None })
     }
 
     /// Takes up the record of a line. What an export writes of it is no longer than `record_bytes`, if that is said.
     pub(super) fn line(&mut self, text: &str, record_bytes: Option<usize>) -> Result<(), Error> {
         // What is written may be longer than what was read: defaults, numbers, names of hosts.
         let record_bytes = record_bytes.filter(|most| text.len() > most / MAX_GROWTH);
+        let mut has_no_level = false;
         let put = match quick::read(text).filter(|_| record_bytes.is_none()) {
             Some(_) if self.fault.is_some() => return Ok(()),
             Some(Quick::Account(new)) => self.directory.hot.put_account(new, self.names).ok_or_else(Directory::no_more),
@@ -54,12 +58,16 @@ impl<'a, N: Names> Loading<'a, N> {
                 if self.fault.is_some() {
                     return Ok(());
                 }
+                has_no_level = record.has_no_level();
                 self.directory.put(record, self.names)
             }
         };
         match put {
             Ok((key, true)) => self.fault = Some(self.directory.twin(key)),
             Ok((key, false)) => {
+                if has_no_level {
+                    self.without_level.insert(key.number());
+                }
                 if self.directory.index_all(key) {
                     self.suspects.push(key);
                 }
@@ -84,7 +92,9 @@ impl<'a, N: Names> Loading<'a, N> {
         for number in 0..next.hot.accounts.names() {
             let key = Kind::Account.key(number);
             let named = next.hot.targets(key);
-            next.default_level(number);
+            if !self.without_level.contains(&number) {
+                next.default_level(number);
+            }
             next.referrers.change(key, next.hot.targets(key), named);
         }
         next.check_logins(self.suspects.into_iter(), |_| true)?;

@@ -30,7 +30,8 @@ struct AccountLine<'a> {
     package: Option<&'a str>,
     #[serde(default)]
     owner: Option<&'a str>,
-    #[serde(default)]
+    /// An explicit `null` is read with care.
+    #[serde(default, deserialize_with = "not_null")]
     level: Option<&'a str>,
     #[serde(default)]
     confirmed: bool,
@@ -119,6 +120,10 @@ pub(super) fn read(text: &str) -> Option<Quick<'_>> {
 fn kind(text: &str) -> Option<&str> {
     let rest = text.trim_start().strip_prefix('{')?.trim_start().strip_prefix("\"type\"")?;
     rest.trim_start().strip_prefix(':')?.trim_start().strip_prefix('"')?.split('"').next()
+}
+
+fn not_null<'de, D: serde::Deserializer<'de>>(value: D) -> Result<Option<&'de str>, D::Error> {
+    <&str>::deserialize(value).map(Some)
 }
 
 fn account<'a>(line: &AccountLine<'a>) -> Option<NewAccount<'a>> {

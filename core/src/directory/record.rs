@@ -141,9 +141,14 @@ impl Record {
         }
     }
 
+    /// Whether it is a client's and says that it has no level: then it gets none from its owner's package.
+    pub(super) fn has_no_level(&self) -> bool {
+        matches!(self, Self::Account(account) if account.named.is_said("level") && matches!(account.kind(), AccountKind::Client { level: None, .. }))
+    }
+
     /// The record as one that names all its fields: what it does not say, it takes away.
     pub(super) fn naming_all(mut self) -> Self {
-        self.set_named(NamedFields::default());
+        self.set_named(NamedFields::Stored);
         self
     }
 

@@ -13,6 +13,9 @@ use super::source::File;
 use super::values::{Record, Type, Types};
 use crate::error::Fault;
 
+/// What the engine brings itself.
+const FACTS: &str = "context.facts";
+
 /// One kind of request: an action and the types of its principal and resource.
 struct Request<'a> {
     name: &'a str,
@@ -112,10 +115,9 @@ impl Brought<'_> {
                 self.visit(request, otherwise, open, paths);
             }
             "has" if open => {
-                let attribute = side("attr").as_str().unwrap_or_default();
-                if let Some((path, true)) = self.optional(request, side("left"), attribute) {
-                    paths.push(path);
-                }
+                // `resource has a.b` lists its attributes.
+                let attributes = side("attr").as_array().map_or_else(|| std::slice::from_ref(side("attr")), Vec::as_slice);
+                self.optional(request, side("left"), attributes.iter().filter_map(Json::as_str), paths);
             }
             "hasTag" if open && variable(side("left")) == Some("resource") && !is_directory_type(request.resource) => {
                 let tag = side("right").get("Value").and_then(Json::as_str).unwrap_or("...");
@@ -125,12 +127,21 @@ impl Brought<'_> {
         }
     }
 
-    /// The path of an attribute that a request brings, and whether a request may be without it.
-    fn optional(&self, request: &Request<'_>, from: &Json, attribute: &str) -> Option<(String, bool)> {
-        let (path, record) = self.record(request, from)?;
-        let field = record.field(attribute)?;
-        let is_required = field.required || path == "resource" && request.action.requires.contains(attribute);
-        Some((format!("{path}.{attribute}"), !is_required))
+    /// Those of the attributes, each of the one before it, that a request brings and may be without.
+    fn optional<'n>(&self, request: &Request<'_>, from: &Json, attributes: impl Iterator<Item = &'n str>, paths: &mut Vec<String>) {
+        let Some((mut path, mut record)) = self.record(request, from) else { return };
+        for attribute in attributes {
+            let Some(field) = record.field(attribute) else { return };
+            let is_required = field.required || path == "resource" && request.action.requires.contains(attribute);
+            path = format!("{path}.{attribute}");
+            if !is_required {
+                paths.push(path.clone());
+            }
+            match &field.ty {
+                Type::Record(inner) if path != FACTS => record = inner,
+                _ => return,
+            }
+        }
     }
 
     /// The record, brought by the request, that an expression is.
@@ -149,8 +160,9 @@ impl Brought<'_> {
         let (".", operands) = only(expression)? else { return None };
         let attribute = operands.get("attr")?.as_str()?;
         let (path, record) = self.record(request, operands.get("left")?)?;
+        let path = format!("{path}.{attribute}");
         match &record.field(attribute)?.ty {
-            Type::Record(inner) if (path.as_str(), attribute) != ("context", "facts") => Some((format!("{path}.{attribute}"), inner)),
+            Type::Record(inner) if path != FACTS => Some((path, inner)),
             _ => None,
         }
     }

@@ -168,7 +168,7 @@ fn stocks_are_added_to_and_taken_from() {
     assert_eq!(code(engine.add(contact("contact.create"), &Take::new(1))), Ok("quota_exceeded".to_owned()));
     assert_eq!(used(&engine.sub(contact("contact.create"), &Take::new(1)).expect("an answer")), (4, 0));
     // Whoever may not do it takes nothing away either.
-    put(&engine, r#"{"type":"Account","id":"acme","email":"o@acme.example","package":"agency","limits":{"contacts":3}}"#);
+    put(&engine, r#"{"type":"Account","id":"acme","email":"o@acme.example","package":"agency","confirmed":false,"limits":{"contacts":3}}"#);
     assert_eq!(code(engine.sub(contact("contact.create"), &Take::new(1))), Ok("email_unconfirmed".to_owned()));
     let history = engine.history("acme", None, 10).expect("history");
     assert_eq!(history.iter().map(|entry| entry.kind.as_str()).collect::<Vec<_>>(), ["free", "free", "free", "consume"]);
