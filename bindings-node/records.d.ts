@@ -75,7 +75,7 @@ export interface Account {
   readonly package?: string | null;
   /** The account that a client account belongs to. */
   readonly owner?: string | null;
-  /** A client's access level. Absent: the one that its owner's package names (L7). */
+  /** A client's access level. Absent in a new record: the one that its owner's package names; `null`: none (L7). */
   readonly level?: string | null;
   /** Whether its e-mail is confirmed. Absent: false (C4). */
   readonly confirmed?: boolean;

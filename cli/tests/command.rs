@@ -78,6 +78,12 @@ fn check_prints_the_bundle_or_its_faults() {
         assert_eq!(code, OK, "{text}");
         insta::assert_snapshot!(name, text);
     }
+    let urgent = "@id(\"x\") @code(\"x\") forbid (principal, action == Action::\"note.write\", resource) when { context has urgent && context.urgent };\n";
+    let open = Bundle::new("open", &[("20-more.cedar", urgent)]);
+    let (code, text) = sublet(&open, &["check", "BUNDLE"]);
+    assert_eq!(code, OK, "{text}");
+    insta::assert_snapshot!("check_left_out", text);
+    assert_eq!(sublet(&open, &["check", "BUNDLE", "--deny-warnings"]), (FAULTS, text.replace("exit 0", "exit 1")));
     let deep = format!("@id(\"x\") @code(\"x\") forbid (principal, action, resource) when {{ {}true{} }};", "(".repeat(90), ")".repeat(90));
     for (name, file, faulty) in [
         ("syntax", "20-more.cedar", SYNTAX),

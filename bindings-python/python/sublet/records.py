@@ -96,7 +96,7 @@ class Account(_Account, total=False):
     owner: str | None
     """The account that a client account belongs to."""
     level: str | None
-    """A client's access level. Absent: the one that its owner's package names. (L7)"""
+    """A client's access level. Absent in a new record: the one that its owner's package names; `None`: none. (L7)"""
     confirmed: bool
     """Whether its e-mail is confirmed. Absent: false. (C4)"""
     closed: bool

@@ -178,7 +178,7 @@ fn e_mails_can_be_swapped_and_changed_back_and_never_stand_twice() {
     assert_eq!(twin.to_string(), "e-mail `m0-0@x.example` of `TeamMember::\"m2-2\"` is taken by another login of its realm");
     // The same e-mail in the realm of an owner, until the account becomes a main one.
     let client = r#"{"type":"Account","id":"c","email":"m0-0@x.example","owner":"a0"}"#;
-    put(&mut directory, [record(client), member("of-c", "c", "m1-0")]);
+    put(&mut directory, [Record::from_json(client).expect("a client"), member("of-c", "c", "m1-0")]);
     assert_eq!(logins(&directory, "m1-0@x.example"), ["m1-0", "of-c"]);
     assert_eq!(directory.account("c").and_then(|account| account.level().map(str::to_owned)).as_deref(), Some("basic"));
     let moved = changed(&directory, vec![Change::Put(main_account("c", "c"))]).map(drop).expect_err("its member's e-mail");
