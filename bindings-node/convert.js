@@ -81,8 +81,8 @@ function items(what, value) {
   return found;
 }
 
-/** The JSON text of a value that a policy can read. */
-function json(what, value, left = NESTING) {
+/** The JSON text of a value that a policy can read; of a record, whose fields may be null. */
+function json(what, value, left = NESTING, nullable = false) {
   switch (typeof value) {
     case 'boolean':
       return String(value);
@@ -92,16 +92,20 @@ function json(what, value, left = NESTING) {
     case 'bigint':
       return integer(what, value);
     case 'object': {
+      if (value === null && nullable) return 'null';
       if (value === null) throw refused(what, 'null is no Cedar value');
       if (left === 0) throw new SubletError({ code: 'input.nesting', message: `${what} is nested deeper than ${NESTING}`, help: 'flatten it, or raise the cap at `open`' });
       if (isProxy(value)) throw refused(what, 'a proxy');
-      if (Array.isArray(value)) return `[${items(what, value).map((item) => json(what, item, left - 1)).join(',')}]`;
-      return `{${entries(what, value).map(([key, field]) => `${string(what, key)}:${json(what, field, left - 1)}`).join(',')}}`;
+      if (Array.isArray(value)) return `[${items(what, value).map((item) => json(what, item, left - 1, nullable)).join(',')}]`;
+      return `{${entries(what, value).map(([key, field]) => `${string(what, key)}:${json(what, field, left - 1, nullable)}`).join(',')}}`;
     }
     default:
       throw refused(what, `a ${typeof value} is no value that a policy can read`);
   }
 }
+
+/** The JSON text of a record, or of fields of one. */
+const directoryRecord = (value) => json('record', value, NESTING, true);
 
 /** The JSON text of `[type, id]`, given as that, as `{ type, id }` or as a Principal. */
 function reference(what, value) {
@@ -198,4 +202,4 @@ function record(value) {
   return request(fixed, Object.fromEntries(given));
 }
 
-module.exports = { action, amount, entries, fields, host, integer, items, json, plain, record, reference, request, resource, string };
+module.exports = { action, amount, directoryRecord, entries, fields, host, integer, items, json, plain, record, reference, request, resource, string };

@@ -5,7 +5,7 @@
 const { apart } = require('./abort.js');
 const { BILLING } = require('./bill.js');
 const { later } = require('./calls.js');
-const { action, entries, fields, host, items, json, reference, request, resource, string } = require('./convert.js');
+const { action, directoryRecord, entries, fields, host, items, json, reference, request, resource, string } = require('./convert.js');
 const counts = require('./count.js');
 const { Desk, Explanation, Login, Performed, Route, decision } = require('./decision.js');
 const { call, reading, refused, wellFormed } = require('./errors.js');
@@ -22,8 +22,8 @@ function changes(given = {}) {
   if (unknown !== undefined) throw refused('changes', `no field \`${unknown}\``);
   const [put, merge, remove, expected, resumed] = CHANGES.map((name) => found.get(name));
   const parts = [
-    `"put":[${items('put', put ?? []).map((record) => json('record', record)).join(',')}]`,
-    `"merge":[${items('merge', merge ?? []).map((named) => json('record', named)).join(',')}]`,
+    `"put":[${items('put', put ?? []).map(directoryRecord).join(',')}]`,
+    `"merge":[${items('merge', merge ?? []).map(directoryRecord).join(',')}]`,
     `"remove":[${items('remove', remove ?? []).map((one) => reference('remove', one)).join(',')}]`,
   ];
   if (expected !== undefined && expected !== null) parts.push(`"expected":${counts.revision(expected)}`);

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
-import { Engine, ManualClock, SubletError } from 'sublet';
+import { Engine, ManualClock, SubletError } from '../../bindings-node/index.mjs';
 
 const path = new URL('../../policies/tests/agency.jsonl', import.meta.url).pathname;
 const AGENCY = readFileSync(path, 'utf8');

@@ -225,7 +225,7 @@ test('handles outlive changes, imports and reloads and go with any engine', () =
   engine.change({ remove: [fresh] });
   assert.equal(codeAt(engine), 'principal_unknown');
   engine.importLines(AGENCY);
-  engine.change({ put });
+  engine.change({ put, resumed: true });
   assert.equal(codeAt(engine), known);
   other.importLines(AGENCY);
   other.change({ put });

@@ -61,8 +61,8 @@ fn what_fails_open_is_named() {
         ),
         ("permit (principal, action == Action::\"memo.read\", resource) unless { resource has created_by }".to_owned(), &open),
         // What refuses where it is absent.
-        (forbid(&format!("when {{ !(resource has created_by) || {author} }}")), &[]),
-        (forbid(&format!("unless {{ resource has created_by && resource.created_by == principal }}")), &[]),
+        (forbid("when { !(resource has created_by && resource.created_by == principal) }"), &[]),
+        (forbid("unless { resource has created_by && resource.created_by == principal }"), &[]),
         (forbid(&format!("when {{ if resource has created_by then {author} else true }}")), &[]),
         ("permit (principal, action == Action::\"memo.read\", resource) when { resource has created_by && resource.created_by == principal }".to_owned(), &[]),
         // What the action requires, or an engine's record has.

@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Condvar, LazyLock, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -21,6 +21,17 @@ use crate::Clock;
 
 /// How many events are delivered at once.
 const BATCH: usize = 256;
+
+/// How often a thread of a forked process looks whether that has ended.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Whether this process goes on for the threads of its logs alone: one that was forked from a thread ends by the end of that
+/// thread, which no library is told of.
+fn is_main_thread_gone() -> bool {
+    let id = process::id();
+    let stat = std::fs::read_to_string(format!("/proc/{id}/task/{id}/stat")).unwrap_or_default();
+    stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with('Z'))
+}
 
 thread_local! {
     /// Whether this thread delivers: what a sink itself asks of an engine is not told, or it would go on for ever.
@@ -157,6 +168,8 @@ pub(super) struct Subscription {
     closed: AtomicBool,
     /// Whether the process is at its end, so that nobody waits any more for what is on its way.
     given_up: AtomicBool,
+    /// The process that opened it.
+    process: u32,
     room: ArcSwap<Room>,
 }
 
@@ -198,7 +211,7 @@ impl Subscription {
     fn new(options: LogOptions, sink: Sink, clock: Clock) -> Self {
         let view = View { redact: options.redact.clone(), context_fields: options.context_fields.clone() };
         let room = ArcSwap::from_pointee(Room::new(options.queue));
-        Self { options, view, sink, clock, seen: AtomicU64::new(0), closed: AtomicBool::new(false), given_up: AtomicBool::new(false), room }
+        Self { options, view, sink, clock, seen: AtomicU64::new(0), closed: AtomicBool::new(false), given_up: AtomicBool::new(false), process: process::id(), room }
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -268,13 +281,31 @@ impl Subscription {
         room.begun.store(spawned.is_ok(), Ordering::Release);
     }
 
+    fn is_at_its_end(&self) -> bool {
+        process::id() != self.process && is_main_thread_gone()
+    }
+
+    /// The next message; nothing at the end of a forked process.
+    fn next(&self, receiver: &Receiver<Message>) -> Option<Message> {
+        if process::id() == self.process {
+            return receiver.recv().ok();
+        }
+        loop {
+            match receiver.recv_timeout(LOOK) {
+                Ok(message) => return Some(message),
+                Err(RecvTimeoutError::Timeout) if !self.is_at_its_end() => {}
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return None,
+            }
+        }
+    }
+
     /// What the thread does until the log is closed and nothing is left.
     fn deliver(&self, room: &Room) {
         set_delivering(true);
         let receiver = room.receiver.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(receiver) = receiver else { return };
         let mut lines = if let Sink::File(file) = &self.sink { Some(Lines::new(file.clone())) } else { None };
-        while let Ok(first) = receiver.recv() {
+        while let Some(first) = self.next(&receiver) {
             let rest = receiver.try_iter().take(BATCH.saturating_sub(1));
             let drafts: Vec<Arc<Draft>> = std::iter::once(first).chain(rest).filter_map(Message::event).collect();
             let failed = self.hand_over(&drafts, &mut lines);
@@ -351,8 +382,8 @@ impl Subscription {
             room.tell_progress();
             return None;
         }
-        room.wait(timeout, || room.begun.load(Ordering::Acquire) || self.is_closed());
-        Some(events)
+        let is_told = room.wait(timeout, || room.begun.load(Ordering::Acquire) || self.is_closed());
+        if is_told || !self.is_at_its_end() { Some(events) } else { None }
     }
 
     /// What the host did with what it fetched.
