@@ -27,7 +27,7 @@ use crate::asked::{Spare, around, at, decide, reference};
 use crate::errors::OrRaise;
 use crate::many::{Lists, Many, listed};
 use crate::options::{lines_of, program, source};
-use crate::values::{object, text, to_python};
+use crate::values::{record, text, to_python};
 use crate::waiting::{is_cancelled, wait};
 
 type Given<'a, 'py> = Option<&'a Bound<'py, PyAny>>;
@@ -313,7 +313,7 @@ impl Engine {
             changes.push(Change::Remove(reference("remove", item.as_borrowed())?));
         }
         for item in put.map_or_else(|| Ok(Vec::new()), |items| entries("put", items))? {
-            let fields = object("record", &item)?;
+            let fields = record(&item)?;
             let record = Record::from_value(fields.into()).or_raise()?;
             if resumed {
                 changes.push(Change::Resume(record.reference()));
@@ -321,7 +321,7 @@ impl Engine {
             changes.push(Change::Put(record));
         }
         for item in merge.map_or_else(|| Ok(Vec::new()), |items| entries("merge", items))? {
-            let fields = object("record", &item)?;
+            let fields = record(&item)?;
             changes.push(Change::Merge(RecordPatch::from_value(fields.into()).or_raise()?));
         }
         wait(py, || self.inner.change(changes, expected_revision))

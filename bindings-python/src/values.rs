@@ -60,7 +60,7 @@ fn spelled(what: &str, key: &Bound<'_, PyAny>, names: &[&Bound<'_, PyString>]) -
     at.map(Some).ok_or_else(|| refused(what, format!("no field `{key}`")))
 }
 
-fn json(what: &str, value: &Bound<'_, PyAny>, left: usize) -> PyResult<Value> {
+fn json(what: &str, value: &Bound<'_, PyAny>, left: usize, nullable: bool) -> PyResult<Value> {
     let below = || left.checked_sub(1).ok_or_else(|| Error::Nesting { what: what.to_owned(), limit: NESTING }.raise());
     if let Ok(flag) = value.cast::<PyBool>() {
         return Ok(Value::Bool(flag.is_true()));
@@ -73,36 +73,47 @@ fn json(what: &str, value: &Bound<'_, PyAny>, left: usize) -> PyResult<Value> {
     }
     if let Ok(items) = value.cast::<PyList>() {
         let left = below()?;
-        return items.iter().map(|item| json(what, &item, left)).collect::<PyResult<Vec<_>>>().map(Value::Array);
+        return items.iter().map(|item| json(what, &item, left, nullable)).collect::<PyResult<Vec<_>>>().map(Value::Array);
     }
     if let Ok(items) = value.cast::<PyTuple>() {
         let left = below()?;
-        return items.iter().map(|item| json(what, &item, left)).collect::<PyResult<Vec<_>>>().map(Value::Array);
+        return items.iter().map(|item| json(what, &item, left, nullable)).collect::<PyResult<Vec<_>>>().map(Value::Array);
     }
     if value.is_instance_of::<PySet>() || value.is_instance_of::<PyFrozenSet>() {
         let left = below()?;
-        return value.try_iter()?.map(|item| json(what, &item?, left)).collect::<PyResult<Vec<_>>>().map(Value::Array);
+        return value.try_iter()?.map(|item| json(what, &item?, left, nullable)).collect::<PyResult<Vec<_>>>().map(Value::Array);
     }
     if let Ok(fields) = value.cast::<PyDict>() {
-        return object_of(what, fields, below()?).map(Value::Object);
+        return object_of(what, fields, below()?, nullable).map(Value::Object);
+    }
+    if nullable && value.is_none() {
+        return Ok(Value::Null);
     }
     Err(refused(what, format!("a `{}` is no value that a policy can read", kind(value))))
 }
 
-fn object_of(what: &str, fields: &Bound<'_, PyDict>, left: usize) -> PyResult<Map<String, Value>> {
+fn object_of(what: &str, fields: &Bound<'_, PyDict>, left: usize, nullable: bool) -> PyResult<Map<String, Value>> {
     let mut map = Map::new();
     // Taken out first: a value may be of a class whose code changes this `dict`, and the walk would end in a panic.
     let entries: Vec<_> = fields.iter().collect();
     for (key, value) in entries {
-        map.insert(text(what, key.as_borrowed())?.to_owned(), json(what, &value, left)?);
+        map.insert(text(what, key.as_borrowed())?.to_owned(), json(what, &value, left, nullable)?);
     }
     Ok(map)
 }
 
 /// A `dict` with string keys.
 pub(crate) fn object(what: &str, value: &Bound<'_, PyAny>) -> PyResult<Map<String, Value>> {
-    let fields = value.cast::<PyDict>().map_err(|_| refused(what, format!("a `{}` where a `dict` is needed", kind(value))))?;
-    object_of(what, fields, NESTING)
+    object_of(what, dict(what, value)?, NESTING, false)
+}
+
+/// A record, or fields of one, which may be `None`.
+pub(crate) fn record(value: &Bound<'_, PyAny>) -> PyResult<Map<String, Value>> {
+    object_of("record", dict("record", value)?, NESTING, true)
+}
+
+fn dict<'a, 'py>(what: &str, value: &'a Bound<'py, PyAny>) -> PyResult<&'a Bound<'py, PyDict>> {
+    value.cast::<PyDict>().map_err(|_| refused(what, format!("a `{}` where a `dict` is needed", kind(value))))
 }
 
 /// An exact `int` from 0 to 2**63-1: no bool, no float, no subclass.

@@ -214,7 +214,9 @@ class Month:
         assert self.disabled() == []
         assert self.found.mailer.ask(APP, "GET", f"/pages/{first}/home") == (403, {"code": "account_closed"})
         assert self.found.mailer.ask(APP, "POST", f"/unsubscribe/{first}/ann") == (200, {"code": "ok"})
-        assert self.found.office.ask(APP, "POST", "/login", {"email": f"hello@{first}.example", "password": first})[0] == 401
+        # Whoever knows the password is told why.
+        status, said = self.found.office.ask(APP, "POST", "/login", {"email": f"hello@{first}.example", "password": first})
+        assert (status, said["code"]) == (403, "account_closed")
 
     def transfer(self) -> None:
         goes = self.statement()["draw"][-1]

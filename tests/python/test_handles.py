@@ -134,7 +134,7 @@ def test_handles_outlive_changes_imports_and_reloads_and_go_with_any_engine(engi
     assert code(engine) == known
     engine.change(remove=[new])
     assert code(engine) == "principal_unknown"
-    engine.change([record])
+    engine.change([record], resumed=True)
     assert code(engine) == known
     engine.import_lines(AGENCY)
     assert code(engine) == "principal_unknown"
