@@ -52,7 +52,7 @@ impl Brought<'_> {
             Body::Template(template) => template.to_json(),
         };
         let (Ok(policy), Some(file)) = (policy, files.get(part.file)) else { return Vec::new() };
-        if part.body.annotation("warns").is_some() || !policy.to_string().contains("\"has") {
+        if part.body.annotation("warns").is_some() || !asks_what_is_brought(&policy) {
             return Vec::new();
         }
         let mut found: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
@@ -217,6 +217,38 @@ impl Request<'_> {
             },
             _ => None,
         }
+    }
+}
+
+/// Whether a policy asks anywhere if something is there that may come with a request. Most ask that of the facts alone.
+fn asks_what_is_brought(policy: &Json) -> bool {
+    let mut left = vec![policy];
+    while let Some(value) = left.pop() {
+        match value {
+            Json::Object(fields) => {
+                let asked = fields.get("has").or_else(|| fields.get("hasTag")).and_then(|operands| operands.get("left"));
+                if asked.is_some_and(|from| !is_of_facts(from)) {
+                    return true;
+                }
+                left.extend(fields.values());
+            }
+            Json::Array(items) => left.extend(items),
+            _ => {}
+        }
+    }
+    false
+}
+
+/// Whether it is a path from `principal` or `context.facts`.
+fn is_of_facts(mut expression: &Json) -> bool {
+    let mut attribute = "";
+    loop {
+        if let Some(name) = variable(expression) {
+            return name == "principal" || name == "context" && attribute == "facts";
+        }
+        let Some(operands) = expression.get(".") else { return false };
+        attribute = operands.get("attr").and_then(Json::as_str).unwrap_or_default();
+        expression = operands.get("left").unwrap_or(&Json::Null);
     }
 }
 
