@@ -211,7 +211,17 @@ impl Subscription {
     fn new(options: LogOptions, sink: Sink, clock: Clock) -> Self {
         let view = View { redact: options.redact.clone(), context_fields: options.context_fields.clone() };
         let room = ArcSwap::from_pointee(Room::new(options.queue));
-        Self { options, view, sink, clock, seen: AtomicU64::new(0), closed: AtomicBool::new(false), given_up: AtomicBool::new(false), process: process::id(), room }
+        Self {
+            options,
+            view,
+            sink,
+            clock,
+            seen: AtomicU64::new(0),
+            closed: AtomicBool::new(false),
+            given_up: AtomicBool::new(false),
+            process: process::id(),
+            room,
+        }
     }
 
     pub(super) fn is_closed(&self) -> bool {
