@@ -99,7 +99,7 @@ fn a_change_is_seen_by_the_next_check_of_seven_others() {
     let mut others = several(&store, 7);
     for round in 0..size("SUBLET_ROUNDS", 500) {
         let confirmed = round % 2 == 1;
-        let record = json!({ "type": "Account", "id": "acme", "email": "owner@acme.example", "package": "agency", "confirmed": confirmed });
+        let record = json!({ "type": "Account", "id": "acme", "email": "owner@acme.example", "package": "agency", "confirmed": confirmed, "limits": {} });
         writer.ask(&json!({ "do": "put", "record": record }));
         assert_eq!(all(&mut others, &json!({ "do": "check" })), vec![json!(confirmed); 7], "round {round}");
     }
@@ -114,7 +114,7 @@ fn a_change_whose_writer_dies_before_it_says_so_is_seen_too() {
         let confirmed = round % 2 == 1;
         let mut writer = start(&store);
         writer.ask(&json!({ "do": "crash", "at": "committed" }));
-        let record = json!({ "type": "Account", "id": "acme", "email": "owner@acme.example", "package": "agency", "confirmed": confirmed });
+        let record = json!({ "type": "Account", "id": "acme", "email": "owner@acme.example", "package": "agency", "confirmed": confirmed, "limits": {} });
         assert_eq!(writer.try_ask(&json!({ "do": "put", "record": record })), None);
         assert_eq!(all(&mut others, &json!({ "do": "check" })), vec![json!(confirmed); 3], "round {round}");
     }
