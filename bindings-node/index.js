@@ -49,17 +49,19 @@ const TELL_EVERY = 50;
 function telling(watch, progress) {
   const told = { thrown: null, timer: null, tell: () => {} };
   if (progress === undefined) return told;
-  let last = '';
+  // Nothing was read yet. After its `false` it is not called again.
+  let [last, goesOn] = ['0', true];
   told.tell = () => {
     const [records, bytes] = watch.progress();
-    if (told.thrown !== null || last === bytes) return;
+    if (!goesOn || last === bytes) return;
     last = bytes;
     try {
-      if (progress({ records: counted64(records), bytes: counted64(bytes) }) === false) watch.stop();
+      goesOn = progress({ records: counted64(records), bytes: counted64(bytes) }) !== false;
     } catch (error) {
       told.thrown = { error };
-      watch.stop();
+      goesOn = false;
     }
+    if (!goesOn) watch.stop();
   };
   told.timer = setInterval(told.tell, TELL_EVERY);
   return told;
