@@ -188,6 +188,34 @@ impl Account {
     }
 }
 
+/// The level of an account's JSON: `null` is written for a client without one, so that it stays without one.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(from = "Option<String>", into = "Option<String>")]
+enum LevelForm {
+    #[default]
+    Absent,
+    None,
+    Of(String),
+}
+
+impl LevelForm {
+    fn is_absent(&self) -> bool {
+        matches!(self, Self::Absent)
+    }
+}
+
+impl From<Option<String>> for LevelForm {
+    fn from(level: Option<String>) -> Self {
+        level.map_or(Self::None, Self::Of)
+    }
+}
+
+impl From<LevelForm> for Option<String> {
+    fn from(level: LevelForm) -> Self {
+        if let LevelForm::Of(level) = level { Some(level) } else { None }
+    }
+}
+
 /// An account as JSON.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -198,9 +226,8 @@ pub(crate) struct AccountForm {
     package: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     owner: Option<String>,
-    /// `null` is written for a client without one, so that it stays without one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    level: Option<Option<String>>,
+    #[serde(default, skip_serializing_if = "LevelForm::is_absent")]
+    level: LevelForm,
     #[serde(default)]
     confirmed: bool,
     #[serde(default)]
@@ -231,8 +258,8 @@ pub(crate) struct AccountForm {
 impl From<Account> for AccountForm {
     fn from(account: Account) -> Self {
         let (package, owner, level) = match account.kind {
-            AccountKind::Main { package } => (Some(package), None, None),
-            AccountKind::Client { owner, level } => (None, Some(owner), Some(level)),
+            AccountKind::Main { package } => (Some(package), None, LevelForm::Absent),
+            AccountKind::Client { owner, level } => (None, Some(owner), LevelForm::from(level)),
         };
         Self {
             id: account.id,
@@ -258,7 +285,9 @@ impl TryFrom<AccountForm> for Account {
     type Error = Error;
 
     fn try_from(form: AccountForm) -> Result<Self, Error> {
-        let kind = match (form.package, form.owner, form.level.flatten()) {
+        // What is read of a store or a file may say that there is no level.
+        let named = if matches!(form.level, LevelForm::None) { NamedFields::Stored } else { NamedFields::Made };
+        let kind = match (form.package, form.owner, Option::from(form.level)) {
             (Some(package), None, None) => AccountKind::Main { package },
             (None, Some(owner), level) => AccountKind::Client { owner, level },
             _ => return Err(Error::AccountKind { account: form.id }),
@@ -286,7 +315,7 @@ impl TryFrom<AccountForm> for Account {
             transfer: form.transfer,
             created: form.created.as_deref().map(window::parse_instant).transpose()?,
             attributes: form.attributes,
-            named: NamedFields::default(),
+            named,
         })
     }
 }

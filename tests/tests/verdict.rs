@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use sublet::{Change, Engine, Options, Record, Source};
+use sublet::{Change, Engine, Options, Record, RecordPatch, Source};
 
 type Files = Vec<(String, String)>;
 
@@ -46,7 +46,10 @@ fn verdicts(folder: &Path, record: Option<&str>) -> Vec<(&'static str, bool)> {
     let engine = open(&richer(), &store).unwrap_or_else(|error| panic!("{error}"));
     engine.import(&std::fs::read(policies().join("tests/agency.jsonl")).expect("the agency")[..], None, None).expect("the agency");
     if let Some(record) = record {
-        engine.change(vec![Change::Put(Record::from_json(record).expect("a record"))], None).unwrap_or_else(|error| panic!("{record}: {error}"));
+        let new = Record::from_json(record).expect("a record");
+        let is_there = engine.record(&new.reference()).expect("an answer").is_some();
+        let change = if is_there { Change::Merge(RecordPatch::from_json(record).expect("a patch")) } else { Change::Put(new) };
+        engine.change(vec![change], None).unwrap_or_else(|error| panic!("{record}: {error}"));
     }
     let mut lines = Vec::new();
     engine.export(&mut lines).expect("the records");

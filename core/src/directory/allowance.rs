@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use super::cold::Cold;
 use super::key::{Key, Kind};
-use super::{Directory, NONE, Target};
+use super::{Directory, MemberRow, NONE, Target};
 use crate::catalog::{Catalog, Counts};
 use crate::limit::Limit;
 use crate::quota::{Allowance, LimitSource};
@@ -55,7 +55,7 @@ impl Directory {
 
     /// Whether a member has accepted, or its invitation still stands.
     fn holds_seat(&self, member: u32, now: i64) -> bool {
-        let is_confirmed = self.hot.members.row(member).is_some_and(|row| row.is_confirmed());
+        let is_confirmed = self.hot.members.row(member).is_some_and(MemberRow::is_confirmed);
         let pending = self.hot.cold(Kind::TeamMember, member).and_then(|cold| cold.pending.as_deref());
         is_confirmed || pending.is_none_or(|pending| now < pending.until)
     }

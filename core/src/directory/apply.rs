@@ -14,18 +14,21 @@ use crate::member::TeamMember;
 use crate::named::NamedFields;
 use crate::{Error, Ref};
 
+/// Which records changes concern, and the fields that were named of those that were put.
+type Stored = (BTreeSet<Key>, Vec<(Key, NamedFields)>);
+
 impl Directory {
     /// The directory after these changes, in one transaction whose inner order does not matter.
     pub(crate) fn apply(&self, changes: Vec<Change>, catalog: &Catalog, names: &impl Names, expected: Option<u64>) -> Result<Self, Error> {
         self.expect(expected)?;
         let mut next = self.clone();
         next.revision = self.revision.saturating_add(1);
-        let (touched, named) = next.store(changes, catalog, names)?;
-        let said: BTreeSet<Key> = named.iter().filter(|(_, fields)| fields.is_said("level")).map(|(key, _)| *key).collect();
+        let (touched, put) = next.store(changes, catalog, names)?;
+        let said: BTreeSet<Key> = put.iter().filter(|(_, fields)| fields.is_said("level")).map(|(key, _)| *key).collect();
         for key in touched.iter().filter(|key| key.kind() == Kind::Account && !self.hot.is_own(**key) && !said.contains(*key)) {
             next.default_level(key.number());
         }
-        next.check_named(&named, self)?;
+        next.check_named(&put, self)?;
         for key in &touched {
             next.referrers.change(*key, next.hot.targets(*key), self.hot.targets(*key));
             next.hosts.change(*key, &next.hot, Some(&self.hot));
@@ -45,8 +48,8 @@ impl Directory {
     }
 
     /// Puts and removes, and which records that concerns; with the fields that were named of those that were put.
-    fn store(&mut self, changes: Vec<Change>, catalog: &Catalog, names: &impl Names) -> Result<(BTreeSet<Key>, Vec<(Key, NamedFields)>), Error> {
-        let (mut touched, mut named) = (BTreeSet::new(), Vec::new());
+    fn store(&mut self, changes: Vec<Change>, catalog: &Catalog, names: &impl Names) -> Result<Stored, Error> {
+        let (mut touched, mut fields_of_put) = (BTreeSet::new(), Vec::new());
         for change in changes {
             match change {
                 Change::Put(record) => {
@@ -55,7 +58,7 @@ impl Directory {
                     if !touched.insert(key) {
                         return Err(self.twin(key));
                     }
-                    named.push((key, fields));
+                    fields_of_put.push((key, fields));
                 }
                 Change::Merge(patch) => {
                     let key = self.stored(patch.reference())?;
@@ -75,7 +78,7 @@ impl Directory {
                 }
             }
         }
-        Ok((touched, named))
+        Ok((touched, fields_of_put))
     }
 
     /// A record that stands twice in what is put.

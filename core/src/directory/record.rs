@@ -95,6 +95,7 @@ impl Record {
     /// record itself must keep.
     pub fn from_json(text: &str) -> Result<Self, Error> {
         let mut record = Self::read(text)?;
+        #[expect(clippy::zero_sized_map_values, reason = "serde reads an object as a map")]
         let fields: BTreeMap<String, IgnoredAny> = serde_json::from_str(text).map_err(fault)?;
         record.set_named(fields.into_keys().collect());
         Ok(record)

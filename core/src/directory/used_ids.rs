@@ -4,6 +4,7 @@
 //! bytes in memory, and a row in the store. It holds no e-mail.
 
 use std::collections::HashSet;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use rpds::HashTrieMapSync;
@@ -42,7 +43,11 @@ impl Holder {
             hash.update(part);
             hash.update([0]);
         }
-        let email = hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        let mut email = String::new();
+        for byte in hash.finalize().iter().take(16) {
+            // Writing to a text cannot fail.
+            let _ = write!(email, "{byte:02x}");
+        }
         Some(Self { of: of.map(Arc::from), email })
     }
 }
@@ -126,6 +131,12 @@ impl Directory {
         }
         let (Some(old), Some(new)) = (before.account(reference.id()), self.account(reference.id())) else { return false };
         old.closed && !new.closed && (old.email != new.email || old.owner() != new.owner())
+    }
+
+    /// The account that the principal had which was removed: what it asked before is in that account's keys.
+    pub(crate) fn account_of_removed<'a>(&'a self, principal: &'a Ref) -> Option<&'a str> {
+        let holder = self.removed(principal)?;
+        if principal.kind() == Kind::Account.name() { Some(principal.id()) } else { holder.of.as_deref() }
     }
 
     /// I5: that what these changes made of `before` has no id of a record that is gone, nor that of a closed account which was

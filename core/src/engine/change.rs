@@ -22,8 +22,8 @@ impl Engine {
             let references = state.directory.references(&changes);
             let directory = state.directory.apply(changes.clone(), &bundle.catalog, bundle, expected)?;
             directory.check_ids(&state.directory, &changes)?;
-            let merged = changes.iter().filter_map(Change::merged).filter_map(|merged| directory.record(merged, &bundle.catalog));
-            merged.map(|record| record.check_line(self.caps.record_bytes)).collect::<Result<(), _>>()?;
+            let mut merged = changes.iter().filter_map(Change::merged).filter_map(|merged| directory.record(merged, &bundle.catalog));
+            merged.try_for_each(|record| record.check_line(self.caps.record_bytes))?;
             Ok((state.over(directory)?, Some(references)))
         })
     }

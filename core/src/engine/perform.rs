@@ -103,9 +103,10 @@ impl State {
         }
     }
 
-    /// Whose keys are those of whoever asks.
+    /// The account whose keys are those of whoever asks; of who removed itself, which it had.
     fn keys_of(&self, order: &Order<'_>) -> String {
-        self.whose(order.principal.into()).map_or(STAFF, |((_, account), _)| account).to_owned()
+        let account = self.whose(order.principal.into()).map(|((_, account), _)| account);
+        account.or_else(|| self.directory.account_of_removed(order.principal)).unwrap_or(STAFF).to_owned()
     }
 
     /// The accounts whose counts a command may read or change. What it was about may be gone: then it may be a retry.

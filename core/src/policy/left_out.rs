@@ -171,10 +171,10 @@ impl Brought<'_> {
 impl Request<'_> {
     fn is_in_scope(&self, policy: &Json) -> bool {
         let part = |name: &str| policy.get(name).unwrap_or(&Json::Null);
-        self.is_of(part("principal"), self.principal) && self.is_of(part("resource"), self.resource) && self.is_action(part("action")) != Some(false)
+        Self::is_of(part("principal"), self.principal) && Self::is_of(part("resource"), self.resource) && self.is_action(part("action")) != Some(false)
     }
 
-    fn is_of(&self, scope: &Json, kind: &str) -> bool {
+    fn is_of(scope: &Json, kind: &str) -> bool {
         let named = scope.get("entity_type").or_else(|| scope.get("entity").and_then(|entity| entity.get("type"))).and_then(Json::as_str);
         // What is in an entity may be of any type.
         scope.get("op").and_then(Json::as_str) == Some("in") || named.is_none_or(|named| named == kind)

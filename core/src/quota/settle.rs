@@ -204,18 +204,15 @@ fn quotas(ledger: &mut dyn Ledger, lines: Lines<'_>, parts: &[Part], changes: &[
         bucket.used = bucket.used.saturating_add(change.used);
         bucket.top_up = bucket.top_up.saturating_add(change.top_up);
         bucket.held = bucket.held.saturating_add(change.held).max(0);
-        match (&named.member, quotas.last_mut()) {
-            (Some(member), Some(quota)) => {
-                let limit = lines(&named.meter, Some(member)).and_then(|line| line.sub_limit).unwrap_or(Limit::Unlimited);
-                let (used, held) = (named.bucket.used, named.bucket.held);
-                quota.member = Some(MemberQuota { id: member.as_str().into(), used, held, limit, remaining: remaining(limit, used, held) });
-            }
-            _ => {
-                let Some(line) = lines(&named.meter, None) else { continue };
-                let used = line.counted.map_or(named.bucket.used, |records| records.count(ledger.now()));
-                let bucket = Bucket { used, ..named.bucket };
-                quotas.push(of_bucket(&line, bucket, change.used.saturating_abs().max(change.top_up.saturating_abs())));
-            }
+        if let (Some(member), Some(quota)) = (&named.member, quotas.last_mut()) {
+            let limit = lines(&named.meter, Some(member)).and_then(|line| line.sub_limit).unwrap_or(Limit::Unlimited);
+            let (used, held) = (named.bucket.used, named.bucket.held);
+            quota.member = Some(MemberQuota { id: member.as_str().into(), used, held, limit, remaining: remaining(limit, used, held) });
+        } else {
+            let Some(line) = lines(&named.meter, None) else { continue };
+            let used = line.counted.map_or(named.bucket.used, |records| records.count(ledger.now()));
+            let bucket = Bucket { used, ..named.bucket };
+            quotas.push(of_bucket(&line, bucket, change.used.saturating_abs().max(change.top_up.saturating_abs())));
         }
     }
     Ok(quotas)

@@ -198,8 +198,8 @@ pub(crate) fn take(ledger: &mut dyn Ledger, asked: &Asked<'_>, taking: Taking, d
         return Ok((told(decision, &placed, &asked.subject, &[], None), Keep::No));
     }
     if !asked.by_command {
-        let taken = placed.iter().zip(&changes).filter(|(_, change)| taking == Taking::Set || **change != 0);
-        taken.map(|(placed, _)| placed.line.refuse_counted()).collect::<Result<(), _>>()?;
+        let mut taken = placed.iter().zip(&changes).filter(|(_, change)| taking == Taking::Set || **change != 0);
+        taken.try_for_each(|(placed, _)| placed.line.refuse_counted())?;
     }
     let parts = parts(ledger, &mut placed, &asked.subject, &changes, matches!(taking, Taking::Reserve { .. }))?;
     let now = ledger.now();
