@@ -106,7 +106,8 @@ impl World {
         match random.below(10) {
             0 => {
                 // An import of some of what there is.
-                let lines = of(self, &|_| true).into_iter().filter(|record| !record["id"].as_str().is_some_and(|id| id.starts_with('x')) || id.len() % 2 == 0);
+                let lines =
+                    of(self, &|_| true).into_iter().filter(|record| !record["id"].as_str().is_some_and(|id| id.starts_with('x')) || id.len().is_multiple_of(2));
                 let lines: Vec<String> = lines.map(|record| record.to_string()).collect();
                 self.engine.import(lines.join("\n").as_bytes(), None, None).expect("imported");
             }
