@@ -88,10 +88,11 @@ fn build(files: &[File], depth: usize, validation: Validation, caps: &Caps) -> R
     if let Some(links) = files.iter().find(|file| file.name == "links.json") {
         link(&mut set, &links.text, caps)?;
     }
-    validate::validate(&schema, &set, validation, |id| {
+    let home = |id: &PolicyId| {
         let home = set.policy(id).and_then(cedar_policy::Policy::template_id).unwrap_or(id);
         homes.get(home).and_then(|(file, start, len)| Some((files.get(*file)?, Some((*start, *len)))))
-    })?;
+    };
+    validate::once(files, validation, || validate::validate(&schema, &set, validation, home))?;
     let types = schema.entity_types().cloned().collect();
     Ok(Bundle { rules: Rules::new(set, &order, depth, true), schema, names, catalog: syntax.catalog, actions, shapes, types, values, warnings })
 }
