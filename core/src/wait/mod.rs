@@ -44,7 +44,7 @@ thread_local! {
 /// let cancelled = AtomicBool::new(false);
 /// let engine = sublet::Engine::open(sublet::Options::default())?;
 /// let revision = sublet::with_interrupt(&|| cancelled.load(Ordering::Relaxed), || engine.revision());
-/// assert_eq!(revision?, 0);
+/// assert_eq!(revision, 0);
 /// # Ok::<(), sublet::Error>(())
 /// ```
 pub fn with_interrupt<T>(check: &dyn Fn() -> bool, work: impl FnOnce() -> T) -> T {
