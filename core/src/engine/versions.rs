@@ -1,5 +1,6 @@
 //! The version in force: swapped atomically, read without waiting.
 
+use std::process;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,13 +14,13 @@ pub(super) struct Versions {
     state: ArcSwap<State>,
     /// The stamp of the version in force, or of the one that is about to be.
     stamp: AtomicU64,
-    /// Held for the moment of a swap.
-    swap: Mutex<()>,
+    /// Held for the moment of a swap. It knows its process: a fork copies a held lock without the thread that would release it.
+    swap: ArcSwap<(u32, Mutex<()>)>,
 }
 
 impl Versions {
     pub(super) fn new(first: State) -> Self {
-        Self { stamp: AtomicU64::new(first.stamp), swap: Mutex::new(()), state: ArcSwap::from_pointee(first) }
+        Self { stamp: AtomicU64::new(first.stamp), swap: ArcSwap::from_pointee((process::id(), Mutex::new(()))), state: ArcSwap::from_pointee(first) }
     }
 
     #[inline]
@@ -33,19 +34,30 @@ impl Versions {
 
     /// Puts another in force in the place of `base`; not if that is no longer in force. Returns whether it did.
     pub(super) fn replace(&self, base: &Arc<State>, next: Arc<State>) -> bool {
-        let swap = self.swap.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_base = Arc::ptr_eq(&self.state.load(), base);
-        if is_base {
-            self.put(next);
-        }
-        drop(swap);
-        is_base
+        self.swapping(|| {
+            let is_base = Arc::ptr_eq(&self.state.load(), base);
+            if is_base {
+                self.put(next);
+            }
+            is_base
+        })
     }
 
     /// Puts another in force. Writers take turns.
     pub(super) fn store(&self, next: Arc<State>) {
-        let _swap = self.swap.lock().unwrap_or_else(PoisonError::into_inner);
-        self.put(next);
+        self.swapping(|| self.put(next));
+    }
+
+    /// Does `work` while no other thread of this process swaps.
+    fn swapping<T>(&self, work: impl FnOnce() -> T) -> T {
+        let mut swap = self.swap.load_full();
+        if swap.0 != process::id() {
+            // Of several threads of a child, one wins; all then load the winner's lock.
+            self.swap.compare_and_swap(&swap, Arc::new((process::id(), Mutex::new(()))));
+            swap = self.swap.load_full();
+        }
+        let _held = swap.1.lock().unwrap_or_else(PoisonError::into_inner);
+        work()
     }
 
     fn put(&self, next: Arc<State>) {
