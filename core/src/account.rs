@@ -285,7 +285,7 @@ impl TryFrom<AccountForm> for Account {
     type Error = Error;
 
     fn try_from(form: AccountForm) -> Result<Self, Error> {
-        // What is read of a store or a file may say that there is no level.
+        // A line of a store or a file may say that there is no level.
         let named = if matches!(form.level, LevelForm::None) { NamedFields::Stored } else { NamedFields::Made };
         let kind = match (form.package, form.owner, Option::from(form.level)) {
             (Some(package), None, None) => AccountKind::Main { package },

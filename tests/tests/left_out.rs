@@ -1,4 +1,5 @@
-//! What a request leaves out: policies that refuse less for it are named at load, and `@requires` of an action makes it an error.
+//! A request may leave something out: policies that refuse less for it are named at load, and `@requires` of an action makes it an
+//! error.
 
 use sublet::{Engine, Error, Options, Program, Question, Request, Resource, Source};
 
@@ -60,12 +61,12 @@ fn what_fails_open_is_named() {
             &["context.ip memo.read"],
         ),
         ("permit (principal, action == Action::\"memo.read\", resource) unless { resource has created_by }".to_owned(), &open),
-        // What refuses where it is absent.
+        // These refuse where it is absent.
         (forbid("when { !(resource has created_by && resource.created_by == principal) }"), &[]),
         (forbid("unless { resource has created_by && resource.created_by == principal }"), &[]),
         (forbid(&format!("when {{ if resource has created_by then {author} else true }}")), &[]),
         ("permit (principal, action == Action::\"memo.read\", resource) when { resource has created_by && resource.created_by == principal }".to_owned(), &[]),
-        // What the action requires, or an engine's record has.
+        // The action requires these, or the engine's records have them.
         (format!("@code(\"x\") forbid (principal, action == Action::\"memo.edit\", resource) when {{ resource has created_by && {author} }}"), &[]),
         (forbid(&format!("when {{ action == Action::\"memo.edit\" && resource has created_by && {author} }}")), &[]),
         (
@@ -74,9 +75,9 @@ fn what_fails_open_is_named() {
         ),
         (forbid("when { resource.account has package && resource.account.package == Package::\"agency\" }"), &[]),
         (forbid("when { context.facts has domain.owner && context.facts.domain.owner.closed }"), &[]),
-        // What commands ask has a context of the engine's.
+        // The engine fills the context of actions that commands ask.
         ("@code(\"x\") forbid (principal, action == Action::\"memo.level\", resource) when { context has wish }".to_owned(), &[]),
-        // What refuses nothing.
+        // A warning refuses nothing.
         (forbid("when { resource has created_by }").replace("@code", "@warns"), &[]),
     ];
     for (policy, paths) in cases {

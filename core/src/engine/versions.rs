@@ -1,12 +1,12 @@
 //! The version in force: swapped atomically, read without waiting.
 
-use std::process;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::{ArcSwap, Guard};
 
 use super::State;
+use super::turn::ProcessOwn;
 
 /// The version in force.
 #[derive(Debug)]
@@ -14,13 +14,13 @@ pub(super) struct Versions {
     state: ArcSwap<State>,
     /// The stamp of the version in force, or of the one that is about to be.
     stamp: AtomicU64,
-    /// Held for the moment of a swap. It knows its process: a fork copies a held lock without the thread that would release it.
-    swap: ArcSwap<(u32, Mutex<()>)>,
+    /// Held for the moment of a swap.
+    swap: ProcessOwn<Mutex<()>>,
 }
 
 impl Versions {
     pub(super) fn new(first: State) -> Self {
-        Self { stamp: AtomicU64::new(first.stamp), swap: ArcSwap::from_pointee((process::id(), Mutex::new(()))), state: ArcSwap::from_pointee(first) }
+        Self { stamp: AtomicU64::new(first.stamp), swap: ProcessOwn::new(Mutex::default), state: ArcSwap::from_pointee(first) }
     }
 
     #[inline]
@@ -50,12 +50,7 @@ impl Versions {
 
     /// Does `work` while no other thread of this process swaps.
     fn swapping<T>(&self, work: impl FnOnce() -> T) -> T {
-        let mut swap = self.swap.load_full();
-        if swap.0 != process::id() {
-            // Of several threads of a child, one wins; all then load the winner's lock.
-            self.swap.compare_and_swap(&swap, Arc::new((process::id(), Mutex::new(()))));
-            swap = self.swap.load_full();
-        }
+        let swap = self.swap.get();
         let _held = swap.1.lock().unwrap_or_else(PoisonError::into_inner);
         work()
     }

@@ -13,7 +13,7 @@ use super::source::File;
 use super::values::{Record, Type, Types};
 use crate::error::Fault;
 
-/// What the engine brings itself.
+/// The engine brings these itself.
 const FACTS: &str = "context.facts";
 
 /// One kind of request: an action and the types of its principal and resource.
@@ -26,7 +26,7 @@ struct Request<'a> {
     resource: &'a str,
 }
 
-/// What every request of a bundle may bring.
+/// Says what requests of a bundle may bring.
 struct Brought<'a> {
     names: &'a Names,
     types: &'a Types,
@@ -92,7 +92,7 @@ impl Brought<'_> {
         match operator {
             "&&" | "||" => {
                 let (left, right) = (side("left"), side("right"));
-                // What the other side decides is not this side's to decide.
+                // If the other side decides alone, this side does not matter.
                 let deciding = Some(operator == "||");
                 if request.fold(right) != deciding {
                     self.visit(request, left, open, paths);
@@ -176,7 +176,7 @@ impl Request<'_> {
 
     fn is_of(scope: &Json, kind: &str) -> bool {
         let named = scope.get("entity_type").or_else(|| scope.get("entity").and_then(|entity| entity.get("type"))).and_then(Json::as_str);
-        // What is in an entity may be of any type.
+        // Entities of any type may be in another.
         scope.get("op").and_then(Json::as_str) == Some("in") || named.is_none_or(|named| named == kind)
     }
 
@@ -190,7 +190,7 @@ impl Request<'_> {
         id == self.name || self.above.contains(id)
     }
 
-    /// What an expression is for every such request, where its types and its action tell.
+    /// Returns the value that an expression has in every such request, if its types and its action tell.
     fn fold(&self, expression: &Json) -> Option<bool> {
         let (operator, operands) = only(expression)?;
         let side = |name: &str| operands.get(name).unwrap_or(&Json::Null);

@@ -122,7 +122,7 @@ fn action(name: &str, declared: &Value, fragments: &[Value], file: &File, names:
     })
 }
 
-/// What `@requires` names of attributes that no resource has which comes with a request.
+/// Returns a fault for each attribute that `@requires` names and no resource of the action's requests has.
 pub(super) fn unknown_requirements(names: &Names, types: &Types, files: &[&File]) -> Vec<Fault> {
     let mut faults = Vec::new();
     for (name, action) in &names.actions {

@@ -27,7 +27,7 @@ pub(crate) fn once(files: &[File], validation: Validation, work: impl FnOnce() -
         hash.update(part);
     }
     let texts: [u8; 32] = hash.finalize().into();
-    // Who forked in the middle of a look would wait for ever: so nobody waits.
+    // Nobody waits for this lock: a child that was forked while a thread held it would wait for ever.
     let valid = || match VALID.try_lock() {
         Ok(valid) => Some(valid),
         Err(TryLockError::Poisoned(valid)) => Some(valid.into_inner()),

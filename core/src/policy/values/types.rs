@@ -60,7 +60,7 @@ impl Record {
         Self { fields, required }
     }
 
-    /// The same, with these fields required too.
+    /// Returns the type with these fields required too.
     pub(crate) fn requiring(mut self, names: &BTreeSet<&str>) -> Self {
         for (_, field) in self.fields.iter_mut().filter(|(name, _)| names.contains(&***name)) {
             field.required = true;
