@@ -406,6 +406,8 @@ fn command(py: Python<'_>, arguments: &Bound<'_, PyAny>) -> PyResult<i32> {
 
 #[pymodule]
 fn _sublet(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    // pyo3 imports what it needs for this at its first use. A child that is forked meanwhile would wait for that for ever.
+    let _ = PyTuple::empty(module.py()).try_iter()?.size_hint();
     errors::register(module)?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<Engine>()?;

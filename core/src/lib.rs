@@ -21,6 +21,8 @@ mod email;
 mod engine;
 mod error;
 mod eval;
+mod first_use;
+mod fork;
 mod form;
 mod handle;
 mod host;

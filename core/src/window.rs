@@ -82,6 +82,9 @@ pub struct Calendar {
 }
 
 impl Calendar {
+    /// The calendar of an account that gives neither.
+    pub(crate) const USUAL: Self = Self { zone: None, anchor: None };
+
     /// A calendar of the zone with that IANA name and the day written as `YYYY-MM-DD`.
     ///
     /// Zone data is built in, never the system's, so that all processes agree.

@@ -1,7 +1,5 @@
 //! What the directory says of limits: which is in force for an account, and from when its windows are counted.
 
-use std::sync::LazyLock;
-
 use super::cold::Cold;
 use super::key::{Key, Kind};
 use super::{Directory, MemberRow, NONE, Target};
@@ -28,7 +26,7 @@ impl CountedRecords<'_> {
     }
 }
 
-static USUAL: LazyLock<Calendar> = LazyLock::new(Calendar::default);
+static USUAL: Calendar = Calendar::USUAL;
 
 impl Directory {
     /// The number of an account.

@@ -8,10 +8,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Condvar, LazyLock, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use serde::Serialize;
 
 use super::event::{Draft, Event, EventKind, View};
@@ -174,7 +174,7 @@ pub(super) struct Subscription {
 }
 
 /// The subscriptions of this process, for hosts that end without dropping their engines.
-static OPEN: LazyLock<ArcSwap<Vec<Weak<Subscription>>>> = LazyLock::new(ArcSwap::default);
+static OPEN: ArcSwapOption<Vec<Weak<Subscription>>> = ArcSwapOption::const_empty();
 
 /// Ends subscriptions, and waits at most so long for all together; gives whether all was delivered.
 pub(super) fn close_together(subscriptions: &[Arc<Subscription>], timeout: Duration) -> bool {
@@ -193,7 +193,7 @@ pub(super) fn close_together(subscriptions: &[Arc<Subscription>], timeout: Durat
 
 /// Ends every subscription of this process, for good: engines that are dropped later do not wait for them.
 pub(super) fn close_all(timeout: Duration) -> bool {
-    let open: Vec<Arc<Subscription>> = OPEN.load().iter().filter_map(Weak::upgrade).collect();
+    let open: Vec<Arc<Subscription>> = OPEN.load().iter().flat_map(|open| open.iter()).filter_map(Weak::upgrade).collect();
     for subscription in &open {
         subscription.given_up.store(true, Ordering::Release);
     }
@@ -204,7 +204,10 @@ impl Subscription {
     /// A subscription, which [`close_all`] knows of.
     pub(super) fn open(options: LogOptions, sink: Sink, clock: Clock) -> Arc<Self> {
         let made = Arc::new(Self::new(options, sink, clock));
-        OPEN.rcu(|open| open.iter().filter(|one| one.strong_count() > 0).cloned().chain([Arc::downgrade(&made)]).collect::<Vec<_>>());
+        OPEN.rcu(|open| {
+            let others = open.iter().flat_map(|open| open.iter()).filter(|one| one.strong_count() > 0).cloned();
+            Some(Arc::new(others.chain([Arc::downgrade(&made)]).collect()))
+        });
         made
     }
 

@@ -109,6 +109,7 @@ impl Loaded {
 
 /// Loads policies, whole or not at all.
 pub(crate) fn load(source: &Source, validation: Validation, caps: &Caps) -> Result<Loaded, Error> {
+    crate::first_use::prepare();
     if let Source::Cedar(program) = source {
         let texts = [Some(&program.policies), program.schema.as_ref(), program.links.as_ref(), program.entities.as_ref()];
         let named = ["policies", "schema", "links", "entities"].into_iter().zip(texts).filter_map(|(name, text)| Some((name, text?.as_str())));

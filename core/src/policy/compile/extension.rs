@@ -1,9 +1,9 @@
 //! Extension values: Cedar reads their texts, we keep what they are.
 
 use std::str::FromStr;
-use std::sync::LazyLock;
 
 use cedar_policy::{Context, Entities, EntityUid, EvalResult, Expression, Request, eval_expression};
+use once_cell::race::OnceBox;
 
 use crate::eval::{Constructed, Ip, Own, Unary, Value};
 
@@ -124,14 +124,18 @@ fn ten_thousandths(text: &str) -> Option<i64> {
 }
 
 /// A request that says nothing. Cedar parses its names: once is enough.
-static NOBODY: LazyLock<Option<Request>> = LazyLock::new(|| {
-    let nobody = EntityUid::from_str("Nobody::\"\"").ok()?;
-    Request::new(nobody.clone(), nobody.clone(), nobody, Context::empty(), None).ok()
-});
+fn nobody() -> Option<&'static Request> {
+    static NOBODY: OnceBox<Request> = OnceBox::new();
+    let make = || {
+        let nobody = EntityUid::from_str("Nobody::\"\"").ok()?;
+        Request::new(nobody.clone(), nobody.clone(), nobody, Context::empty(), None).ok()
+    };
+    NOBODY.get_or_try_init(|| make().map(Box::new).ok_or(())).ok()
+}
 
 fn evaluate(expression: &Expression) -> Option<EvalResult> {
     // Cedar errs where the stack runs low, whatever the text.
-    crate::stack::run(1, || Ok(NOBODY.as_ref().and_then(|request| eval_expression(request, &Entities::empty(), expression).ok()))).ok()?
+    crate::stack::run(1, || Ok(nobody().and_then(|request| eval_expression(request, &Entities::empty(), expression).ok()))).ok()?
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //!
 //! A key has the session's bits below, and above them one bit for each further variable that the policies depend on.
 
-use std::sync::OnceLock;
+use once_cell::race::OnceBox;
 
 use crate::policy::Answer;
 
@@ -13,7 +13,7 @@ const ROOM: usize = 64;
 /// How many further variables a key has room for.
 const FURTHER: usize = 64;
 
-type Slots = [OnceLock<(u128, Answer)>; ROOM];
+type Slots = [OnceBox<(u128, Answer)>; ROOM];
 
 /// The answers of one kind of request.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub(super) struct Memo {
     bits: u64,
     /// The further variables that they read; nothing where those are more than a key has room for.
     asks: Option<Box<[u16]>>,
-    slots: OnceLock<Box<Slots>>,
+    slots: OnceBox<Slots>,
 }
 
 /// Where the bits are sought first.
@@ -35,7 +35,7 @@ fn start(key: u128) -> usize {
 
 impl Memo {
     pub(super) fn new(bits: u64, asks: Vec<u16>) -> Self {
-        Self { bits, asks: if asks.len() <= FURTHER { Some(asks.into()) } else { None }, slots: OnceLock::new() }
+        Self { bits, asks: if asks.len() <= FURTHER { Some(asks.into()) } else { None }, slots: OnceBox::new() }
     }
 
     /// Whether answers are kept.
@@ -88,11 +88,11 @@ impl Memo {
 
     /// Keeps an answer, while there is room.
     pub(super) fn keep(&self, key: u128, answer: impl FnOnce() -> Answer) {
-        let slots = self.slots.get_or_init(|| Box::new(std::array::from_fn(|_| OnceLock::new())));
+        let slots = self.slots.get_or_init(|| Box::new(std::array::from_fn(|_| OnceBox::new())));
         if self.recall(key).is_some() || slots.iter().all(|slot| slot.get().is_some()) {
             return;
         }
-        let mut new = (key, answer());
+        let mut new = Box::new((key, answer()));
         for slot in (0..ROOM).filter_map(|step| slots.get(start(key).wrapping_add(step) % ROOM)) {
             match slot.set(new) {
                 Ok(()) => return,

@@ -10,6 +10,8 @@ use std::os::unix::fs::MetadataExt;
 use std::sync::Once;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
+use crate::fork::Pass;
+
 /// How many files are guarded at most. A process has few stores; the oldest gives way.
 const MAX_FILES: usize = 256;
 
@@ -19,10 +21,17 @@ static LOST_PAGES: AtomicU64 = AtomicU64::new(0);
 /// The action that was in force before, leaked so that the handler may read it.
 static PREVIOUS: AtomicPtr<libc::sigaction> = AtomicPtr::new(std::ptr::null_mut());
 
+/// Installs the handler, once in a process. No fork copies this half done.
+pub(super) fn install() {
+    static INSTALLED: Once = Once::new();
+    if !INSTALLED.is_completed() {
+        let _pass = Pass::new();
+        INSTALLED.call_once(set_handler);
+    }
+}
+
 /// Guards mappings of this file from now on.
 pub(super) fn guard(file: &Metadata) {
-    static INSTALLED: Once = Once::new();
-    INSTALLED.call_once(install);
     let inode = file.ino();
     if FILES.iter().all(|known| known.load(Ordering::Relaxed) != inode) {
         let at = usize::try_from(NEXT_FILE.fetch_add(1, Ordering::Relaxed)).unwrap_or(0) % MAX_FILES;
@@ -37,7 +46,7 @@ pub(super) fn lost_pages() -> u64 {
     LOST_PAGES.load(Ordering::Acquire)
 }
 
-fn install() {
+fn set_handler() {
     // SAFETY: `sigaction` is zeroed as C does, and both pointers are valid. The handler lives as long as the program. The old
     // action is read before the new one is in force, so that a signal in between finds it.
     unsafe {

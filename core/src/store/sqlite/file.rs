@@ -15,13 +15,13 @@ use super::board::{self, Access, Board};
 use super::bus_guard;
 use super::checksum::ChecksumKey;
 use super::fault;
-use super::fork;
 use super::locks::{self, IN_USE, LockError, NameClaim, SHARED};
 use super::meta;
 use super::prune::Prune;
 use super::schema;
 use super::wal;
 use crate::Error;
+use crate::fork;
 use crate::wait::{DEFAULT_LOCK_TIMEOUT, WaitBudget, WaitEnd};
 
 /// "Subl": what tells our files from another program's.

@@ -7,11 +7,11 @@ use arc_swap::ArcSwap;
 
 use super::board::{Board, Word};
 use super::file::{Connected, Look, Open, Place};
-use super::fork::Pass;
 use super::group_commit::CommitTarget;
 use super::locks;
 use crate::Error;
 use crate::crash::{self, Point};
+use crate::fork::Pass;
 use crate::wait::{TimedMutex, WaitBudget};
 
 /// What all connections of this process to one store share.

@@ -89,7 +89,8 @@ pub fn verify_store(store: &str) -> Result<Verification, Error> {
         if !place.path.is_file() {
             return Err(place.missing());
         }
-        let _pass = super::fork::Pass::new();
+        crate::first_use::prepare();
+        let _pass = crate::fork::Pass::new();
         super::verify::verify(&place)
     })
 }
@@ -98,7 +99,8 @@ fn view(Named { place, .. }: &Named, account: Option<&str>) -> Result<Inspection
     if !place.path.is_file() {
         return Err(place.missing());
     }
-    let _pass = super::fork::Pass::new();
+    crate::first_use::prepare();
+    let _pass = crate::fork::Pass::new();
     let told = |found: rusqlite::Error| place.sqlite(&found);
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(&place.path, flags).map_err(told)?;

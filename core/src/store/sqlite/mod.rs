@@ -12,7 +12,6 @@ mod cache;
 mod checksum;
 mod fault;
 mod file;
-mod fork;
 mod group_commit;
 mod handle;
 mod inspect;
@@ -42,6 +41,7 @@ use self::ledger::{Sheet, SheetRead};
 use super::{Durability, Keep, KeepsDirectory, Store, Verification, Work};
 use crate::Error;
 use crate::clock::{Clock, HighWater};
+use crate::fork;
 use crate::wait::{TimedMutex, WaitBudget, WaitEnd};
 
 /// The store of one file.
@@ -111,6 +111,8 @@ impl Sqlite {
     /// Opens the store of that name.
     pub(crate) fn open(name: &str, clock: Clock) -> Result<Self, Error> {
         let Named { place, power, lock_timeout } = file::named(name)?;
+        crate::first_use::prepare();
+        bus_guard::install();
         let budget = WaitBudget::enter(lock_timeout);
         let (open, id) = Open::new(&place, None, &budget)?;
         let pass = fork::Pass::new();

@@ -4,10 +4,10 @@ use std::sync::atomic::Ordering;
 
 use super::Sqlite;
 use super::file::{Connected, Look};
-use super::fork::Pass;
 use super::ledger::{Sheet, SheetRead};
 use super::prune::Prune;
 use crate::Error;
+use crate::fork::Pass;
 use crate::store::Keep;
 use crate::wait::WaitBudget;
 

@@ -1,7 +1,6 @@
 //! The tables, as they are made and as they are found.
 
-use std::sync::OnceLock;
-
+use once_cell::race::OnceBox;
 use rusqlite::{Connection, OptionalExtension};
 
 /// The tables of a new store.
@@ -19,13 +18,8 @@ fn objects() -> rusqlite::Result<Objects> {
 
 /// Compares the tables of a store with those of `schema.sql`: a default or an index that is another one is no table of ours.
 pub(super) fn compare(connection: &Connection) -> rusqlite::Result<()> {
-    static OBJECTS: OnceLock<Objects> = OnceLock::new();
-    let known = if let Some(known) = OBJECTS.get() {
-        known
-    } else {
-        let made = objects()?;
-        OBJECTS.get_or_init(|| made)
-    };
+    static OBJECTS: OnceBox<Objects> = OnceBox::new();
+    let known = OBJECTS.get_or_try_init(|| objects().map(Box::new))?;
     let mut statement = connection.prepare("SELECT sql FROM sqlite_schema WHERE name = ?1")?;
     for (name, sql) in known {
         let found: Option<String> = statement.query_row([name], |row| row.get(0)).optional()?;

@@ -1,15 +1,16 @@
-//! A fork waits until no transaction is open in this process: so a child never inherits SQLite in the middle of one, nor a
-//! lock of SQLite's own that is held by a thread which the child does not have.
+//! A fork waits until no thread of this process holds a [`Pass`]: so a child never inherits SQLite in the middle of a
+//! transaction, nor a lock that is held by a thread which the child does not have.
 #![allow(unsafe_code, reason = "`pthread_atfork` is C's")]
 
 use std::cell::Cell;
 use std::fs::File;
 use std::os::fd::{AsRawFd, RawFd};
-use std::sync::{Condvar, Mutex, MutexGuard, Once, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 #[derive(Debug)]
 struct Inside {
-    /// How many transactions are open, of all stores.
+    /// How many passes there are.
     open: u32,
     /// Whether somebody waits to fork: nothing is begun before he has.
     forking: bool,
@@ -20,7 +21,7 @@ struct Inside {
 
 static INSIDE: Mutex<Inside> = Mutex::new(Inside { open: 0, forking: false, locks: Vec::new() });
 static CHANGED: Condvar = Condvar::new();
-static HANDLERS: Once = Once::new();
+static HAS_HANDLERS: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
     /// Held by the thread that forks, from before the fork until after it.
@@ -37,15 +38,15 @@ fn wait(inside: MutexGuard<'static, Inside>) -> MutexGuard<'static, Inside> {
 
 /// While it lives no thread of this process forks.
 #[derive(Debug)]
-pub(super) struct Pass(());
+pub(crate) struct Pass(());
 
 impl Pass {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         // SAFETY: the handlers are plain functions that live as long as the program; they take this module's lock and
         // allocate nothing. Where they cannot be registered, a fork is as it is without them.
-        HANDLERS.call_once(|| {
+        if !HAS_HANDLERS.swap(true, Ordering::AcqRel) {
             let _ = unsafe { libc::pthread_atfork(Some(before), Some(after), Some(after_in_child)) };
-        });
+        }
         let mut now = inside();
         while now.forking {
             now = wait(now);
@@ -69,12 +70,12 @@ impl Drop for Pass {
 }
 
 /// A file that locks are taken on, from now until [`forget`].
-pub(super) fn keep(lock: &File) {
+pub(crate) fn keep(lock: &File) {
     inside().locks.push(lock.as_raw_fd());
 }
 
 /// It is about to be closed.
-pub(super) fn forget(lock: RawFd) {
+pub(crate) fn forget(lock: RawFd) {
     inside().locks.retain(|known| *known != lock);
 }
 
