@@ -458,8 +458,8 @@ export declare class Engine {
   forgetCounts(): void;
   /**
    * Replaces the directory by the JSON lines of a file, off the event loop. `progress` is told some times a second and stops the import with `false`;
-   * so does an aborted `signal`. Then `directory.cancelled`, with the signal's reason as `cause`, and nothing is changed. With an
-   * `expectedRevision` it throws `directory.revision` if the directory has moved on.
+   * so does an aborted `signal`. Then `directory.cancelled`, with the signal's reason as `cause`, and nothing is changed. It
+   * replaces what this engine saw last, or the directory of `expectedRevision`: if that has moved on it throws `directory.revision`.
    */
   importFile(
     path: string,

@@ -201,8 +201,8 @@ export interface Verbs {
   change(changes: Changes): Count;
   changeAsync(changes: Changes, options?: Abortable): Promise<Count>;
   /**
-   * Replaces the directory by JSON lines: what is not among them is gone. Throws `directory.revision` if the directory is not at
-   * `expectedRevision`. At a first start call `seed`.
+   * Replaces the directory by JSON lines: what is not among them is gone. It replaces what this engine saw last, or the directory of
+   * `expectedRevision`: if that has moved on it throws `directory.revision`. At a first start call `seed`.
    */
   importLines(lines: string, options?: { readonly expectedRevision?: CountInput | null }): Count;
   importLinesAsync(lines: string, options?: { readonly expectedRevision?: CountInput | null } & Abortable): Promise<Count>;

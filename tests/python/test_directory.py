@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import sublet
 from conftest import AGENCY
-from sublet.commands import InviteMember
+from sublet.commands import CreateClient, InviteMember
 from sublet.records import Account, RecordPatch
 
 HOST = "dash.marketingmaster.example"
@@ -105,6 +105,21 @@ def test_one_worker_seeds(tmp_path: Path) -> None:
     assert two.import_lines(two.export_lines(), expected_revision=two.revision) == one.revision
     with pytest.raises(sublet.SubletError):
         sublet.Engine.open().seed("nothing")
+
+
+def test_an_import_loses_nothing_that_it_has_not_seen(tmp_path: Path) -> None:
+    store = f"sqlite:{tmp_path}/s.db"
+    one, two = sublet.Engine.open(store=store), sublet.Engine.open(store=store)
+    assert one.revision == two.revision == 0
+    one.import_lines(AGENCY)
+    florist: CreateClient = {"do": "create_client", "id": "florist", "email": "hello@florist.example"}
+    assert one.perform(ACME, florist, host=HOST)
+    with pytest.raises(sublet.DirectoryError) as refused:
+        two.import_lines(AGENCY)
+    assert code(refused) == "directory.revision" and two.record(("Account", "florist")) is not None
+    # Now it has seen it.
+    two.import_lines(AGENCY)
+    assert one.record(("Account", "florist")) is None
 
 
 def test_stocks_follow_imports_and_time(tmp_path: Path) -> None:

@@ -31,9 +31,12 @@ impl Engine {
     /// Replaces the whole directory by the records of JSON lines: what is not among them is gone. `progress` is told every few
     /// thousand records and may stop the import by giving back `false`. Gives the new revision.
     ///
+    /// It replaces what this engine saw last, or the directory of the revision that is `expected`: what was changed after that
+    /// is not lost.
+    ///
     /// # Errors
-    /// The `directory.*` and `input.*` codes, with the line; [`Error::Revision`] if `expected` is given and the directory has
-    /// moved on. Then nothing is changed.
+    /// The `directory.*` and `input.*` codes, with the line; [`Error::Revision`] if the directory has moved on. Then nothing is
+    /// changed.
     pub fn import(&self, lines: impl BufRead, expected: Option<u64>, progress: Option<&mut dyn FnMut(Progress) -> bool>) -> Result<u64, Error> {
         self.import_as("import", lines, expected, progress)
     }
@@ -70,6 +73,7 @@ impl Engine {
         expected: Option<u64>,
         progress: Option<&mut dyn FnMut(Progress) -> bool>,
     ) -> Result<u64, Error> {
+        let expected = Some(expected.unwrap_or_else(|| self.state.load().directory.revision()));
         // What is read is read before anybody waits for it.
         let read = guard(|| {
             let state = self.current()?;

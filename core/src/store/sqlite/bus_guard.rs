@@ -7,8 +7,8 @@
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
-use std::sync::Once;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use crate::fork::Pass;
 
@@ -23,10 +23,12 @@ static PREVIOUS: AtomicPtr<libc::sigaction> = AtomicPtr::new(std::ptr::null_mut(
 
 /// Installs the handler, once in a process. No fork copies this half done.
 pub(super) fn install() {
-    static INSTALLED: Once = Once::new();
-    if !INSTALLED.is_completed() {
-        let _pass = Pass::new();
-        INSTALLED.call_once(set_handler);
+    static IS_INSTALLED: Mutex<bool> = Mutex::new(false);
+    let _pass = Pass::new();
+    let mut is_installed = IS_INSTALLED.lock().unwrap_or_else(PoisonError::into_inner);
+    if !*is_installed {
+        set_handler();
+        *is_installed = true;
     }
 }
 
