@@ -86,7 +86,9 @@ node: build
 one-build: build
 	@for package in sublet-cli sublet-node sublet-tests; do \
 	  if cargo build --release --locked -p $$package --message-format short -v 2>&1 | grep -q 'Compiling cedar-policy-core'; then \
-	    echo "$$package compiles Cedar anew"; exit 1; fi; done; echo "one build of Cedar serves all packages"
+	    echo "$$package compiles Cedar anew"; exit 1; fi; done
+	@if cargo test --release --locked --workspace --exclude sublet-python --no-run --message-format short -v 2>&1 | grep -q 'Compiling cedar-policy-core'; then \
+	  echo "the tests compile Cedar anew"; exit 1; fi; echo "one build of Cedar serves all packages"
 
 types: python node $(VENV)/.example
 	MYPYPATH=examples/agency $(PY) -m mypy --strict tests/python tests/demo/demo.py examples/agency/office
