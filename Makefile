@@ -39,10 +39,12 @@ SUBLET_EXACT_SECONDS ?= 60
 # How many bits are flipped in a store, and how many days of traffic one gets.
 SUBLET_FLIPS ?= 200
 SUBLET_DAYS ?= 200
+# How often each verb is tried while the process that holds the store's lock stands still.
+SUBLET_STOPS ?= 1
 # How long the worked example is under load, while one of its eight workers is killed every second.
 SUBLET_LOAD_SECONDS ?= 10
 export SUBLET_CASES SUBLET_FORKS SUBLET_CHANGES SUBLET_STEPS SUBLET_KILLS SUBLET_ROUNDS SUBLET_WALK SUBLET_LOAD_SECONDS
-export SUBLET_EXACT_SECONDS SUBLET_FLIPS SUBLET_DAYS SUBLET_INTERLEAVINGS
+export SUBLET_EXACT_SECONDS SUBLET_FLIPS SUBLET_DAYS SUBLET_INTERLEAVINGS SUBLET_STOPS
 # The numbers of main accounts that `make bench` asks with; `make bench SIZES=1,100` is the quick one.
 SIZES ?= 1,100,1000,10000
 export SIZES
@@ -119,6 +121,7 @@ soak: export SUBLET_LOAD_SECONDS := 60
 soak: export SUBLET_EXACT_SECONDS := 600
 soak: export SUBLET_FLIPS := 5000
 soak: export SUBLET_DAYS := 800
+soak: export SUBLET_STOPS := 20
 soak: export SUBLET_INTERLEAVINGS := 1000000
 soak: test fuzz
 

@@ -12,8 +12,9 @@ export const HOST = 'dash.marketingmaster.example';
 export const SEND = [['Account', 'acme'], 'campaign.send', ['Campaign', 'k', 'acme']];
 
 const PROGRAM = `
-  import { Engine } from ${JSON.stringify(SUBLET)};
-  const engine = await Engine.openAsync(undefined, { store: process.argv[1] });
+  import { Engine, ManualClock } from ${JSON.stringify(SUBLET)};
+  const [, store, instant] = process.argv;
+  const engine = await Engine.openAsync(undefined, { store, clock: instant ? new ManualClock(instant) : undefined });
   const [principal, action, resource] = ${JSON.stringify(SEND)};
   const list = Array.from({ length: 2000 }, () => ({ principal, action, resource, host: ${JSON.stringify(HOST)}, amount: 0 }));
   console.log('ready');
@@ -21,9 +22,12 @@ const PROGRAM = `
 
 const pause = (time) => new Promise((resolve) => { setTimeout(resolve, time); });
 
-/** Stops a process inside its transaction; `engine` is another of the same store. Gives what lets it go on, and what ends it. */
-export async function stoppedHolder(engine, store) {
-  const child = spawn(process.execPath, ['--input-type=module', '-e', PROGRAM, '--', store], { stdio: ['ignore', 'pipe', 'inherit'] });
+/**
+ * Stops a process inside its transaction; `engine` is another of the same store. It takes the computer's clock, or one that stands at
+ * `instant`. Gives what lets it go on, and what ends it.
+ */
+export async function stoppedHolder(engine, store, instant = '') {
+  const child = spawn(process.execPath, ['--input-type=module', '-e', PROGRAM, '--', store, instant], { stdio: ['ignore', 'pipe', 'inherit'] });
   await once(child.stdout, 'data');
   const goOn = () => child.kill('SIGCONT');
   const end = async () => {

@@ -1,0 +1,247 @@
+"""Each verb of the engine, of its asyncio form and of the command, while the process that holds the store's lock stands still."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import sublet
+
+TRIES = int(os.environ.get("SUBLET_STOPS", "1"))
+BOUND = 0.3
+# What a busy machine may add to it.
+MARGIN = 0.7
+AGENCY = Path(__file__).parents[2] / "policies/tests/agency.jsonl"
+HOST = "dash.marketingmaster.example"
+ACME = ("Account", "acme")
+TICKET: Any = {"type": "Ticket", "id": "t", "account": "bakery", "attributes": {"desk": "owner"}}
+SEND: Any = {"principal": ACME, "action": "campaign.send", "resource": ("Campaign", "k", "acme"), "host": HOST}
+READ: Any = {"principal": ACME, "action": "campaign.read", "resource": ("Campaign", "k", "acme"), "host": HOST}
+KEEP: Any = {"principal": ACME, "action": "contact.create", "resource": ("Contact", "c", "acme"), "host": HOST}
+
+HOLDER = """
+    import fcntl, os, signal, struct, sys
+    lock = open(sys.argv[1], "r+b")
+    # The lock that every transaction takes (Linux, 64 bits: type, whence, start, length, process).
+    fcntl.fcntl(lock, fcntl.F_OFD_SETLK, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, (1 << 20) + 1, 1, 0))
+    print("held", flush=True)
+    os.kill(os.getpid(), signal.SIGSTOP)
+"""
+
+
+@contextlib.contextmanager
+def stopped_holder(file: Path) -> Iterator[None]:
+    with subprocess.Popen([sys.executable, "-c", textwrap.dedent(HOLDER), f"{file}-lock"], stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None and holder.stdout.readline() == "held\n"
+        try:
+            yield
+        finally:
+            holder.kill()
+
+
+class Opened:
+    """A store in which each verb has something to do."""
+
+    def __init__(self, file: Path) -> None:
+        self.file, self.clock = file, sublet.ManualClock("2026-01-10T12:00:00Z")
+        self.store = f"sqlite:{file}?lock_timeout={int(BOUND * 1000)}"
+        begun = time.monotonic()
+        self.engine = sublet.Engine.open(store=self.store, clock=self.clock)
+        self.loading = 2 * (time.monotonic() - begun)
+        self.engine.import_lines(AGENCY)
+        self.engine.top_up("acme", "emails", 100, key="bought")
+        self.taken = self.engine.consume(**SEND, amount=5).operation or 0
+        self.clock.set("2026-02-10T12:00:00Z")
+        self.payment = self.engine.record_payment("acme", "2026-01", 1)["payment"]
+        self.held = [self.engine.reserve(**SEND, amount=1, ttl=3_600_000).operation or 0 for _ in range(2)]
+
+
+Verb = Callable[[Opened, Any], Any]
+
+# With a store and the engine, or its asyncio form.
+VERBS: dict[str, Verb] = {
+    "accept_clock": lambda at, engine: engine.accept_clock(),
+    "actions": lambda at, engine: engine.actions(ACME, ACME, host=HOST),
+    "add": lambda at, engine: engine.add(**KEEP, amount=1),
+    "authorize": lambda at, engine: engine.authorize(**SEND, amount=1),
+    "authorize_many": lambda at, engine: engine.authorize_many([READ]),
+    "batch": lambda at, engine: engine.batch([SEND]),
+    "carry_over": lambda at, engine: engine.carry_over("acme", "emails", 1),
+    "change": lambda at, engine: engine.change(merge=[{"type": "Account", "id": "acme", "anchor": "2026-01-05"}]),
+    "check": lambda at, engine: engine.check(**SEND, amount=1),
+    "check_many": lambda at, engine: engine.check_many([READ]),
+    "commit": lambda at, engine: engine.commit(at.held[0]),
+    "consume": lambda at, engine: engine.consume(**SEND),
+    "desk": lambda at, engine: engine.desk(ACME, ACME, host=HOST),
+    "domain_proof": lambda at, engine: engine.domain_proof("app.acme.example"),
+    "escalate_ticket": lambda at, engine: engine.escalate_ticket(ACME, TICKET, host=HOST),
+    "explain": lambda at, engine: engine.explain(**SEND, amount=1),
+    "export_lines": lambda at, engine: engine.export_lines(),
+    "forget_counts": lambda at, engine: engine.forget_counts(),
+    "history": lambda at, engine: engine.history("acme"),
+    "import_lines": lambda at, engine: engine.import_lines(AGENCY),
+    "login": lambda at, engine: engine.login(HOST, "owner@acme.example"),
+    "login_hosts": lambda at, engine: engine.login_hosts(ACME),
+    "open_ticket": lambda at, engine: engine.open_ticket(ACME, ACME, host=HOST),
+    "perform": lambda at, engine: engine.perform(ACME, {"do": "create_level", "id": "level", "features": ["campaigns"]}, host=HOST),
+    "preview": lambda at, engine: engine.preview("acme"),
+    "record": lambda at, engine: engine.record(ACME),
+    "record_payment": lambda at, engine: engine.record_payment("acme", "2026-01", 1),
+    "refund": lambda at, engine: engine.refund(at.taken, 1),
+    "release": lambda at, engine: engine.release(at.held[1]),
+    "reload": lambda at, engine: engine.reload(),
+    "reply_ticket": lambda at, engine: engine.reply_ticket(ACME, TICKET, host=HOST),
+    "reserve": lambda at, engine: engine.reserve(**SEND, amount=1),
+    "reverse_payment": lambda at, engine: engine.reverse_payment(at.payment),
+    "revoke_top_up": lambda at, engine: engine.revoke_top_up("acme", "bought"),
+    "seed": lambda at, engine: engine.seed(AGENCY),
+    "set": lambda at, engine: engine.set(**KEEP, amount=1),
+    "settle": lambda at, engine: engine.settle("acme", "2026-01"),
+    "statement": lambda at, engine: engine.statement("acme", "2026-01"),
+    "sub": lambda at, engine: engine.sub(**KEEP, amount=1),
+    "top_up": lambda at, engine: engine.top_up("acme", "emails", 1),
+    "usage": lambda at, engine: engine.usage("acme"),
+    "verify": lambda at, engine: engine.verify(),
+}
+# They ask no store: handles, settings, counts, logs; plain Cedar programs have none.
+OTHERS = {"account", "action", "bundle", "cedar", "host", "log", "measure", "open", "principal", "reload_cedar", "resource_type", "revision", "stats", "verify_draw"}
+# It is of stores in memory, and refused at once.
+REFUSED = {"forget_counts": "store.verb"}
+
+
+def test_every_verb_is_tried() -> None:
+    for kind in (sublet.Engine, sublet.AsyncEngine):
+        public = {name for name, _ in inspect.getmembers(kind) if not name.startswith("_")}
+        assert public - OTHERS - set(VERBS) <= {"engine", "close"}, public - OTHERS - set(VERBS)
+
+
+def ended(call: Callable[[], object]) -> tuple[str, float]:
+    begun = time.monotonic()
+    try:
+        call()
+        code = "answered"
+    except sublet.SubletError as error:
+        code = error.code
+    return code, time.monotonic() - begun
+
+
+def judge(verb: str, code: str, took: float, slack: float = 0.0) -> None:
+    assert code in {"answered", "store.locked"} or code.startswith(REFUSED.get(verb, "none")), f"{verb}: {code}"
+    assert took < BOUND + MARGIN + slack, f"{verb} took {took:.2f} s"
+
+
+def test_each_verb_answers_or_says_that_the_store_is_locked(tmp_path: Path) -> None:
+    at = Opened(tmp_path / "sublet.db")
+    codes: dict[str, set[str]] = {verb: set() for verb in VERBS}
+    with stopped_holder(at.file):
+        for _ in range(TRIES):
+            for verb, call in VERBS.items():
+                code, took = ended(lambda call=call: call(at, at.engine))  # type: ignore[misc]
+                judge(verb, code, took, at.loading if verb == "reload" else 0)
+                codes[verb].add(code)
+            code, took = ended(lambda: sublet.Engine.open(store=at.store, clock=at.clock))
+            judge("open", code, took, at.loading)
+    # The way is free again: each does what it says.
+    for verb, call in VERBS.items():
+        code, _ = ended(lambda call=call: call(at, at.engine))  # type: ignore[misc]
+        assert code == "answered" or code.startswith(REFUSED.get(verb, "none")), f"{verb}: {code}"
+    assert {"store.locked"} == codes["consume"] and {"answered"} == codes["check"] == codes["usage"]
+    assert at.engine.verify()["faults"] == []
+
+
+def test_each_verb_of_asyncio_answers_or_says_so_and_can_be_cancelled(tmp_path: Path) -> None:
+    at = Opened(tmp_path / "sublet.db")
+
+    async def main() -> None:
+        one = sublet.AsyncEngine(at.engine)
+        for _ in range(TRIES):
+            for verb, call in VERBS.items():
+                begun = time.monotonic()
+                try:
+                    await call(at, one)
+                    code = "answered"
+                except sublet.SubletError as error:
+                    code = error.code
+                judge(verb, code, time.monotonic() - begun, at.loading if verb == "reload" else 0)
+                task = asyncio.ensure_future(call(at, one))
+                await asyncio.sleep(0.05)
+                begun = time.monotonic()
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError, sublet.SubletError):
+                    await task
+                assert time.monotonic() - begun < 0.3, verb
+
+    with stopped_holder(at.file):
+        asyncio.run(main())
+
+
+def test_a_signal_is_seen_in_each_verb(tmp_path: Path) -> None:
+    number = signal.SIGTERM
+    at = Opened(tmp_path / "sublet.db")
+    seen: list[float] = []
+
+    def handler(*_: object) -> None:
+        seen.append(time.monotonic())
+        raise InterruptedError
+
+    before = signal.signal(number, handler)
+    try:
+        with stopped_holder(at.file):
+            for verb, call in list(VERBS.items()) * TRIES:
+                seen.clear()
+                sent = time.monotonic() + 0.05
+                # A timer of the system, so that no other thread of Python is needed.
+                with subprocess.Popen(["sh", "-c", f"sleep 0.05; kill -{number.value} {os.getpid()}"]) as killer:
+                    with contextlib.suppress(InterruptedError, sublet.SubletError):
+                        call(at, at.engine)
+                        killer.wait()
+                    with contextlib.suppress(InterruptedError):
+                        killer.wait()
+                        time.sleep(0.001)
+                # Loading a bundle is work of its own, and no wait: it is done before the handler runs.
+                assert len(seen) == 1 and seen[0] - sent < 0.3 + (at.loading if verb == "reload" else 0), verb
+    finally:
+        signal.signal(number, before)
+
+
+COMMANDS: dict[str, list[str]] = {
+    "usage": ["{store}", "acme"],
+    "inspect": ["{store}", "acme"],
+    "verify": ["{store}"],
+    "accept-clock": ["{store}"],
+    "import": ["{store}", str(AGENCY)],
+    "seed": ["{store}", str(AGENCY)],
+    "export": ["{store}"],
+}
+
+
+def test_each_verb_of_the_command_ends_in_time(tmp_path: Path) -> None:
+    file = tmp_path / "sublet.db"
+    sublet.Engine.open(store=f"sqlite:{file}").import_lines(AGENCY)
+    store = f"sqlite:{file}?lock_timeout={int(BOUND * 1000)}"
+
+    def run(verb: str) -> tuple[int, str, float]:
+        begun = time.monotonic()
+        arguments = [part.format(store=store) for part in COMMANDS[verb]]
+        done = subprocess.run([sys.executable, "-m", "sublet", verb, *arguments], capture_output=True, text=True, check=False, timeout=60)
+        return done.returncode, done.stderr, time.monotonic() - begun
+
+    free = {}
+    for verb in COMMANDS:
+        status, told, free[verb] = run(verb)
+        assert status == 0, (verb, told)
+    with stopped_holder(file):
+        for verb in list(COMMANDS) * TRIES:
+            status, told, took = run(verb)
+            assert status == 0 or "store.locked" in told, (verb, status, told)
+            assert took < 2 * free[verb] + BOUND + MARGIN, f"{verb} took {took:.2f} s, and {free[verb]:.2f} s without a holder"
