@@ -446,6 +446,18 @@ def test_verify_finds_what_was_changed(file: Path, change: str) -> None:
     assert engine.verify()["faults"] != []
 
 
+@pytest.mark.parametrize("change", ["UPDATE operations SET at = at + 1", "UPDATE meta SET value = 'x 1' WHERE name = 'boot'"])
+def test_damaged_counts_are_no_outage_of_rights(file: Path, change: str) -> None:
+    send(open_engine(file, 10), 3)
+    with contextlib.closing(sqlite3.connect(file)) as other:
+        assert other.execute(change).rowcount == 1
+        other.commit()
+    engine = sublet.Engine.open(store=f"sqlite:{file}")
+    assert engine.check(ACME, "campaign.read", ("Campaign", "k", "acme"), host=MAIN)
+    # The note of the clock is written anew where the clock is in no doubt.
+    assert bool(engine.verify()["faults"]) == ("operations" in change)
+
+
 def test_a_damaged_file_is_an_error(file: Path, tmp_path: Path) -> None:
     open_engine(file, 10)
     whole = file.read_bytes()

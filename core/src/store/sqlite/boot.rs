@@ -5,7 +5,7 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::checksum::ChecksumKey;
+use super::checksum::{ChecksumKey, is_mismatch};
 use super::meta;
 use super::rows::{OperationRow, operation_columns};
 use crate::clock::{Clock, DAY, HighWater};
@@ -28,15 +28,26 @@ pub(super) fn clock_now() -> i64 {
     Clock::System.now()
 }
 
-/// The clock of a store: what it counts up to is what its database says.
+/// The value of a row, and whether the row is damaged: then it has none.
+fn intact<T>(found: rusqlite::Result<Option<T>>) -> rusqlite::Result<(Option<T>, bool)> {
+    match found {
+        Ok(value) => Ok((value, false)),
+        Err(error) if is_mismatch(&error) => Ok((None, true)),
+        Err(error) => Err(error),
+    }
+}
+
+/// The clock of a store: what it counts up to is what its database says. A damaged row vouches for nothing: rights are answered
+/// without it, and counting asks for [`accept_clock`](super::accept_clock) unless another row vouches.
 pub(super) fn water(clock: Clock, connection: &Connection, key: &ChecksumKey) -> rusqlite::Result<HighWater> {
-    let last: Option<i64> = connection.query_row(LAST, [], |row| Ok(OperationRow::read(key, row, 0)?.at)).optional()?;
-    let seen: Option<i64> = meta::read(connection, key, "seen")?;
-    let mark = last.max(seen).unwrap_or(i64::MIN);
+    let (last, is_last_damaged) = intact(connection.query_row(LAST, [], |row| Ok(OperationRow::read(key, row, 0)?.at)).optional())?;
+    let (seen, is_seen_damaged) = intact(meta::read(connection, key, "seen"))?;
+    let unknown = if is_last_damaged || is_seen_damaged { 0 } else { i64::MIN };
+    let mark = last.max(seen).unwrap_or(unknown);
     let (now, system) = (clock.now(), matches!(clock, Clock::System));
     let water = HighWater::new(clock, mark);
     let Some((id, ahead)) = start(now).filter(|_| system) else { return Ok(water) };
-    let known: Option<String> = meta::read(connection, key, "boot")?;
+    let (known, _) = intact(meta::read::<String>(connection, key, "boot"))?;
     let known = known.as_deref().and_then(|text| text.split_once(' ')).and_then(|(id, ahead)| Some((id, ahead.parse::<i64>().ok()?)));
     let vouched = known.is_some_and(|(known, before)| known == id && ahead.saturating_sub(before).saturating_abs() <= DAY);
     if vouched && now > mark {
@@ -79,6 +90,13 @@ mod tests {
         // What was accepted once needs nobody.
         meta::write(&store, &key, "seen", &clock_now())?;
         assert!(!jump(None)?, "it was accepted");
+        store.execute("UPDATE operations SET at = at - 1", [])?;
+        assert!(!jump(None)?, "it was accepted, whatever the last operation says");
+        store.execute("UPDATE meta SET value = value + 1", [])?;
+        assert!(jump(None)?, "nothing that is whole vouches");
+        store.execute("DELETE FROM meta", [])?;
+        assert!(jump(None)?, "a damaged operation is no new store");
+        assert!(!jump(Some((&id, ahead)))?, "the machine has run since");
         Ok(())
     }
 }

@@ -119,6 +119,11 @@ pub(super) fn mismatch(table: RowTable, row: &dyn std::fmt::Display) -> rusqlite
     rusqlite::Error::ToSqlConversionFailure(format!("row `{row}` of `{}` does not agree with its checksum", table.name()).into())
 }
 
+/// Returns whether this is the error of a row that does not agree with its checksum.
+pub(super) fn is_mismatch(error: &rusqlite::Error) -> bool {
+    matches!(error, rusqlite::Error::ToSqlConversionFailure(_))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
