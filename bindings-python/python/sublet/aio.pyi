@@ -211,7 +211,8 @@ class AsyncEngine:
     async def import_lines(self, lines: str | bytes | PathLike[str], progress: Callable[[int, int], bool | None] | None=None, *, expected_revision: int | None=None) -> int:
         """Replaces the directory by JSON lines, or by those of a file: what is not among them is gone.
 
-        Raises `directory.revision` if the directory is not at `expected_revision`. At a first start call `seed`.
+        It replaces what this engine saw last, or the directory of `expected_revision`: if that has moved on it raises
+        `directory.revision`, and nothing that others wrote is lost. At a first start call `seed`.
         """
 
     async def seed(self, lines: str | bytes | PathLike[str]) -> bool:
