@@ -119,7 +119,7 @@ impl Bare {
         bare.locked(|connection| {
             let buckets: i64 = connection.query_row("SELECT count(*) FROM buckets", [], |row| row.get(0)).expect("a count");
             for at in usize::try_from(buckets).unwrap_or(0)..accounts {
-                let sql = r#"INSERT INTO buckets (id, account, member, meter, start, "end") VALUES (?1, ?2, '', 'emails', 0, 9223372036854775807)"#;
+                let sql = r#"INSERT INTO buckets VALUES (?1, ?2, '', 'emails', 0, 9223372036854775807, 0, 0, 0, 0, 0, 0, NULL, 0)"#;
                 connection.prepare_cached(sql).and_then(|mut put| put.execute(params![i64::try_from(at + 1).expect("few"), account(at)])).expect("a bucket");
             }
         });
@@ -161,10 +161,10 @@ impl Counter for Bare {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_millis());
         let now = i64::try_from(now).expect("a time");
         self.locked(|connection| {
-            let sql = "INSERT INTO operations (kind, at, keep, bucket, used, held, top_up, back, previous) \
-                VALUES (0, ?1, ?1 + 5000000000, ?2, 1, 0, 0, 0, (SELECT last FROM buckets WHERE id = ?2))";
+            let sql = "INSERT INTO operations (kind, at, keep, bucket, used, held, top_up, back, previous, checksum) \
+                VALUES (0, ?1, ?1 + 5000000000, ?2, 1, 0, 0, 0, (SELECT last FROM buckets WHERE id = ?2), 0)";
             connection.prepare_cached(sql).and_then(|mut put| put.execute(params![now, bucket])).expect("an operation");
-            let sql = "UPDATE buckets SET used = used + 1, last = ?3 WHERE id = ?1 AND used + 1 <= ?2";
+            let sql = "UPDATE buckets SET used = used + 1, operations = operations + 1, last = ?3 WHERE id = ?1 AND used + 1 <= ?2";
             let last = connection.last_insert_rowid();
             let changed = connection.prepare_cached(sql).and_then(|mut update| update.execute(params![bucket, 1_000_000_000, last])).expect("a bucket");
             assert_eq!(changed, 1);
