@@ -66,24 +66,24 @@ impl Session {
         let mut bits = account.bits() << ACCOUNT | member.bits() << MEMBER_EXISTS | self.has(member.grants) << MEMBER_FEATURE;
         bits |= domain.bits() << DOMAIN | same(DOMAIN_OWNER_IS_ACCOUNT, domain.owner, login.account);
         // A client's package is its owner's.
-        let (payer, payer_row) = if is_client(account) {
+        let (payer, payer_bits, package) = if is_client(account) {
             if let Some(level) = hot.levels.row(account.level) {
                 bits |= 1 << LEVEL_EXISTS | self.has(level.features) << LEVEL_FEATURE;
             }
             bits |= same(DOMAIN_OWNER_IS_OWNER, domain.owner, account.owner);
-            let owner = hot.accounts.row(account.owner).copied().unwrap_or(AccountRow::NOBODY);
-            bits |= owner.bits() << OWNER;
-            (account.owner, owner)
+            let (owner, package) = hot.accounts.row(account.owner).map_or((0, NONE), |owner| (owner.bits(), owner.package));
+            bits |= owner << OWNER;
+            (account.owner, owner, package)
         } else {
-            (login.account, *account)
+            (login.account, account.bits(), account.package)
         };
-        let package = self.package(hot, payer_row.package);
+        let package = self.package(hot, package);
         bits |= package << PACKAGE_EXISTS;
         // Mostly the domain belongs to the account that pays, and nothing more is looked up.
         if domain.owner == NONE {
             bits
         } else if domain.owner == payer {
-            bits | payer_row.bits() << DOMAIN_OWNER | package << DOMAIN_OWNERS_PACKAGE_EXISTS
+            bits | payer_bits << DOMAIN_OWNER | package << DOMAIN_OWNERS_PACKAGE_EXISTS
         } else {
             bits | self.other_domain_owner(hot, domain.owner)
         }

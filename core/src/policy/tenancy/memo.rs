@@ -44,6 +44,7 @@ impl Memo {
     }
 
     /// Whether a further variable from that one on is part of a key.
+    #[inline]
     pub(super) fn asks_from(&self, first: u16) -> bool {
         self.asks.iter().flatten().any(|variable| *variable >= first)
     }

@@ -126,8 +126,19 @@ struct Looking<'a, 'q> {
 }
 
 impl Looking<'_, '_> {
-    /// A variable from [`FIRST_READ`] on.
+    /// The allow bit.
     #[inline(never)]
+    fn allows(&mut self, bits: u64) -> Option<bool> {
+        self.planned.plan.holds(bits, |asked| self.ask(asked.saturating_add(FIRST_READ)))
+    }
+
+    /// The key of a recalled answer.
+    #[inline(never)]
+    fn key(&mut self, bits: u64) -> Option<u128> {
+        self.planned.memo.key(bits, |variable| self.ask(variable))
+    }
+
+    /// A variable from [`FIRST_READ`] on.
     fn ask(&mut self, variable: u16) -> Option<bool> {
         let Sight { login, domain, on, .. } = *self.sight;
         let Some(program) = variable.checked_sub(FIRST_PROGRAM) else {
@@ -187,9 +198,21 @@ impl Programs {
     #[inline]
     pub(in crate::policy) fn planned(&self, question: &Question<'_>, directory: &Directory) -> Option<bool> {
         let sight = self.sight(question, directory, |_| true)?;
+        self.allows(&sight, question, directory)
+    }
+
+    /// The allow bit of what was sighted. Mostly the bits say it, and the sight stays in registers: what else a plan asks for is
+    /// looked up by a copy of it.
+    #[inline(always)]
+    fn allows(&self, sight: &Sight, question: &Question<'_>, directory: &Directory) -> Option<bool> {
         let planned = self.ready.planned(sight.at, sight.client())?;
+        let bits = sight.bits(directory.hot())?;
+        if let Some(allowed) = planned.plan.holds(bits, |_| None) {
+            return Some(allowed);
+        }
+        let sight = *sight;
         let mut looking = Looking { programs: self, planned, question, directory, sight: &sight, last: None };
-        planned.plan.holds(sight.bits(directory.hot())?, |asked| looking.ask(asked.saturating_add(FIRST_READ)))
+        looking.allows(bits)
     }
 
     /// The whole answer, where the same bits were answered before.
@@ -204,8 +227,13 @@ impl Programs {
     #[inline(always)]
     fn key(&self, sight: &Sight, question: &Question<'_>, directory: &Directory) -> Option<(&Memo, u128)> {
         let planned = self.ready.planned(sight.at, sight.client())?;
-        let mut looking = Looking { programs: self, planned, question, directory, sight, last: None };
-        Some((&planned.memo, planned.memo.key(sight.bits(directory.hot())?, |variable| looking.ask(variable))?))
+        let bits = sight.bits(directory.hot())?;
+        if planned.memo.asks_from(0) {
+            let sight = *sight;
+            let mut looking = Looking { programs: self, planned, question, directory, sight: &sight, last: None };
+            return Some((&planned.memo, looking.key(bits)?));
+        }
+        Some((&planned.memo, planned.memo.key(bits, |_| None)?))
     }
 
     /// Where the answer to a session's request is kept; whether it was given yet.
@@ -228,9 +256,7 @@ impl Programs {
     pub(super) fn planned_of(&self, place: u32, found: &Found<'_>, domain: u32, question: &Question<'_>, directory: &Directory) -> Option<bool> {
         let Found { principal: login, account, member, on, host: host_at, .. } = *found;
         let sight = Sight { at: place, login, account, member, domain, host_at, on, feature: found.action.feature_place };
-        let planned = self.ready.planned(place, sight.client())?;
-        let mut looking = Looking { programs: self, planned, question, directory, sight: &sight, last: None };
-        planned.plan.holds(sight.bits(directory.hot())?, |asked| looking.ask(asked.saturating_add(FIRST_READ)))
+        self.allows(&sight, question, directory)
     }
 
     /// The action and entry of a request that was sighted, with all that was found of it.
