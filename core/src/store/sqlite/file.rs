@@ -368,7 +368,7 @@ impl Open {
         let lock = board::open_lock(&path, access).map_err(file)?;
         let registered = Registered::new(&lock);
         loop {
-            locks::take_turn(&lock, &board, budget).map_err(|found| place.not_locked(found, board.identity.1))?;
+            locks::take_turn(&lock, &board, Duration::ZERO, budget).map_err(|found| place.not_locked(found, board.identity.1))?;
             let missing = match claim(place, &database)? {
                 NameClaim::OtherName => return Err(place.other_name()),
                 NameClaim::Alone => None,

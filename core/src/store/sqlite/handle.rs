@@ -28,6 +28,9 @@ pub(super) struct Shared {
 /// The connection that reads.
 pub(super) type Reader = TimedMutex<Option<Connected>>;
 
+/// How long whoever is next watches for the turn before it sleeps: a transaction mostly ends sooner, and to be woken takes as long.
+const WATCH: Duration = Duration::from_micros(80);
+
 /// The connection that writes, and whether a fork must wait for it.
 #[derive(Debug)]
 pub(super) struct Handle {
@@ -57,10 +60,10 @@ impl Handle {
     }
 
     /// Takes the lock on the file that is there under the store's name.
-    fn lock(&mut self, budget: &WaitBudget) -> Result<(), Error> {
+    fn lock(&mut self, watch: Duration, budget: &WaitBudget) -> Result<(), Error> {
         let place = &self.shared.place;
         if let Some(mut open) = self.open.take() {
-            locks::take_turn(&open.lock, &open.board, budget).map_err(|found| place.not_locked(found, open.board.identity.1))?;
+            locks::take_turn(&open.lock, &open.board, watch, budget).map_err(|found| place.not_locked(found, open.board.identity.1))?;
             match open.look(place)? {
                 Look::Same => {
                     self.open = Some(open);
@@ -112,7 +115,8 @@ impl CommitTarget for Handle {
     type Fault = Error;
 
     fn begin(&mut self, full: bool, budget: &WaitBudget) -> Result<(), Error> {
-        self.lock(budget)?;
+        // A transaction that reaches the disk takes longer than to be woken.
+        self.lock(if full { Duration::ZERO } else { WATCH }, budget)?;
         // A fork waits for what follows, and not for the lock.
         self.pass = Some(Pass::new());
         let begun = self.begin_locked(full);

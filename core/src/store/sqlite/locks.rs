@@ -79,13 +79,14 @@ fn is_taken(file: &File, at: Range) -> io::Result<bool> {
 }
 
 /// Waits for this process's turn. Whoever is next waits alone, so that the last holder cannot be before it again.
-pub(super) fn take_turn(file: &File, board: &Board, budget: &WaitBudget) -> Result<(), LockError> {
+/// It watches so long for the turn before it sleeps.
+pub(super) fn take_turn(file: &File, board: &Board, watch: Duration, budget: &WaitBudget) -> Result<(), LockError> {
     if !board.has_waiters() && try_lock(file, TURN)? {
         return Ok(());
     }
     let _waiting = board.waiting();
-    wait(file, NEXT, board, Freed::Next, budget)?;
-    let taken = wait(file, TURN, board, Freed::Turn, budget);
+    wait(file, NEXT, board, (Freed::Next, Duration::ZERO), budget)?;
+    let taken = wait(file, TURN, board, (Freed::Turn, watch), budget);
     drop_range(file, NEXT)?;
     board.wake(Freed::Next);
     taken
@@ -93,30 +94,27 @@ pub(super) fn take_turn(file: &File, board: &Board, budget: &WaitBudget) -> Resu
 
 /// Tries, and sleeps until the holder says that it has freed the lock. A holder that was killed says nothing, so the sleep is
 /// short.
-fn wait(file: &File, at: Range, board: &Board, freed: Freed, budget: &WaitBudget) -> Result<(), LockError> {
+fn wait(file: &File, at: Range, board: &Board, (freed, watch): (Freed, Duration), budget: &WaitBudget) -> Result<(), LockError> {
     loop {
         let before = board.freed(freed);
         if try_lock(file, at)? {
             return Ok(());
         }
         let slice = budget.slice()?;
-        if freed == Freed::Next || !is_freed_soon(board, before) {
+        if !is_freed_soon(board, freed, before, watch) {
             board.sleep(freed, before, slice);
         }
     }
 }
 
-/// How long whoever is next watches for the turn before it sleeps: most transactions end sooner, and to be woken takes as long.
-const WATCH: Duration = Duration::from_micros(80);
-
-/// Watches for the turn, without a system call; one process at a time does. Returns whether it was freed since `before`.
-fn is_freed_soon(board: &Board, before: u32) -> bool {
+/// Watches a lock for so long, without a system call. Returns whether it was freed since `before`.
+fn is_freed_soon(board: &Board, freed: Freed, before: u32, watch: Duration) -> bool {
     let begun = Instant::now();
     loop {
-        if board.freed(Freed::Turn) != before {
+        if board.freed(freed) != before {
             return true;
         }
-        if begun.elapsed() > WATCH {
+        if begun.elapsed() >= watch {
             return false;
         }
         std::hint::spin_loop();
