@@ -61,7 +61,7 @@ fn touch() -> Option<bool> {
     Template::parse(None, "permit(principal == ?principal, action, resource);").ok()?;
     EntityTypeName::from_str("A::B").ok()?;
     RestrictedExpression::from_str("[1, ip(\"::1\")]").ok()?;
-    // What tells of faults has tables of its own.
+    // Cedar's messages about faults have tables of their own.
     let is_refused = PolicySet::from_str("permit(").is_err() && Schema::from_cedarschema_str("entity").is_err();
     let records = serde_json::json!([{
         "uid": { "type": "User", "id": "u" },

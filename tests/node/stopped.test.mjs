@@ -11,7 +11,7 @@ import { HOST, ROOT, SEND, stoppedHolder } from './holder.mjs';
 
 const TRIES = Number(process.env.SUBLET_STOPS ?? 1);
 const BOUND = 300;
-// What a busy machine may add to it.
+// A busy machine may add so much to it.
 const MARGIN = 700;
 const FILE = path.join(ROOT, 'policies/tests/agency.jsonl');
 const AGENCY = readFileSync(FILE, 'utf8');

@@ -143,7 +143,7 @@ test('one signal for many calls has one listener, and none afterwards', async ()
   await Promise.all(Array.from({ length: 20 }, () => engine.checkManyAsync([request], { signal })));
   await Promise.all(Array.from({ length: 20 }, () => Engine.openAsync(undefined, { signal })));
   const memory = Engine.open();
-  // Of imports that begin at once some have not seen what another one wrote.
+  // Some imports that begin at once have not seen what another one wrote.
   const imports = await Promise.allSettled(Array.from({ length: 20 }, () => memory.importFile(path.join(ROOT, 'policies/tests/agency.jsonl'), { signal })));
   assert.ok(imports.some(({ status }) => status === 'fulfilled'));
   for (const { status, reason } of imports) assert.ok(status === 'fulfilled' || reason.code === 'directory.revision', String(reason));

@@ -1,5 +1,10 @@
 """Shared by the Python suites: the project's folders and an engine with the sample agency."""
 
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -7,6 +12,26 @@ import sublet
 
 ROOT = Path(__file__).resolve().parents[2]
 AGENCY = ROOT / "policies" / "tests" / "agency.jsonl"
+
+# Takes the lock that every transaction takes (Linux, 64 bits: type, whence, start, length, process), and stops.
+HOLDER = """
+    import fcntl, os, signal, struct, sys
+    lock = open(sys.argv[1], "r+b")
+    fcntl.fcntl(lock, fcntl.F_OFD_SETLK, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, (1 << 20) + 1, 1, 0))
+    print("held", flush=True)
+    os.kill(os.getpid(), signal.SIGSTOP)
+"""
+
+
+@contextmanager
+def stopped_holder(file: Path) -> Iterator[None]:
+    """Another process has the lock, and is stopped."""
+    with subprocess.Popen([sys.executable, "-c", textwrap.dedent(HOLDER), f"{file}-lock"], stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None and holder.stdout.readline() == "held\n"
+        try:
+            yield
+        finally:
+            holder.kill()
 
 
 @pytest.fixture

@@ -7,16 +7,15 @@ import os
 import signal
 import subprocess
 import sys
-import textwrap
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sublet
+from conftest import stopped_holder
 from sublet import _calls
 
 AGENCY = Path(__file__).parents[2] / "policies/tests/agency.jsonl"
@@ -26,27 +25,6 @@ CAMPAIGN = ("Campaign", "k", "acme")
 SEND: Any = {"principal": ACME, "action": "campaign.send", "resource": CAMPAIGN, "host": MAIN}
 RECORD = {"type": "Account", "id": "acme", "email": "owner@acme.example", "package": "agency", "confirmed": True, "limits": {}}
 LIMIT = 0.3
-
-# Opens the store, begins a transaction of its own, and is stopped in the middle of it.
-HOLDER = """
-    import fcntl, os, signal, struct, sys
-    lock = open(sys.argv[1], "r+b")
-    fcntl.fcntl(lock, fcntl.F_OFD_SETLK, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, (1 << 20) + 1, 1, 0))
-    print("held", flush=True)
-    os.kill(os.getpid(), signal.SIGSTOP)
-"""
-
-
-@contextmanager
-def stopped_holder(file: Path) -> Iterator[None]:
-    """Another process has the lock, and is stopped."""
-    with subprocess.Popen([sys.executable, "-c", textwrap.dedent(HOLDER), f"{file}-lock"], stdout=subprocess.PIPE, text=True) as holder:
-        assert holder.stdout is not None and holder.stdout.readline() == "held\n"
-        try:
-            yield
-        finally:
-            holder.kill()
-
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:

@@ -9,17 +9,17 @@ import os
 import signal
 import subprocess
 import sys
-import textwrap
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import sublet
+from conftest import stopped_holder
 
 TRIES = int(os.environ.get("SUBLET_STOPS", "1"))
 BOUND = 0.3
-# What a busy machine may add to it.
+# A busy machine may add so much to it.
 MARGIN = 0.7
 AGENCY = Path(__file__).parents[2] / "policies/tests/agency.jsonl"
 HOST = "dash.marketingmaster.example"
@@ -28,25 +28,6 @@ TICKET: Any = {"type": "Ticket", "id": "t", "account": "bakery", "attributes": {
 SEND: Any = {"principal": ACME, "action": "campaign.send", "resource": ("Campaign", "k", "acme"), "host": HOST}
 READ: Any = {"principal": ACME, "action": "campaign.read", "resource": ("Campaign", "k", "acme"), "host": HOST}
 KEEP: Any = {"principal": ACME, "action": "contact.create", "resource": ("Contact", "c", "acme"), "host": HOST}
-
-HOLDER = """
-    import fcntl, os, signal, struct, sys
-    lock = open(sys.argv[1], "r+b")
-    # The lock that every transaction takes (Linux, 64 bits: type, whence, start, length, process).
-    fcntl.fcntl(lock, fcntl.F_OFD_SETLK, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, (1 << 20) + 1, 1, 0))
-    print("held", flush=True)
-    os.kill(os.getpid(), signal.SIGSTOP)
-"""
-
-
-@contextlib.contextmanager
-def stopped_holder(file: Path) -> Iterator[None]:
-    with subprocess.Popen([sys.executable, "-c", textwrap.dedent(HOLDER), f"{file}-lock"], stdout=subprocess.PIPE, text=True) as holder:
-        assert holder.stdout is not None and holder.stdout.readline() == "held\n"
-        try:
-            yield
-        finally:
-            holder.kill()
 
 
 class Opened:

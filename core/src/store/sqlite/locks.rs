@@ -79,7 +79,7 @@ fn is_taken(file: &File, at: Range) -> io::Result<bool> {
 }
 
 /// Waits for this process's turn. Whoever is next waits alone, so that the last holder cannot be before it again.
-/// It watches so long for the turn before it sleeps.
+/// The caller watches for the turn for the time `watch` before it sleeps.
 pub(super) fn take_turn(file: &File, board: &Board, watch: Duration, budget: &WaitBudget) -> Result<(), LockError> {
     if !board.has_waiters() && try_lock(file, TURN)? {
         return Ok(());
@@ -107,7 +107,7 @@ fn wait(file: &File, at: Range, board: &Board, (freed, watch): (Freed, Duration)
     }
 }
 
-/// Watches a lock for so long, without a system call. Returns whether it was freed since `before`.
+/// Watches a lock for the time `watch`, without a system call. Returns whether it was freed since `before`.
 fn is_freed_soon(board: &Board, freed: Freed, before: u32, watch: Duration) -> bool {
     let begun = Instant::now();
     loop {

@@ -57,7 +57,7 @@ impl Sqlite {
     /// One view; gives the connection back unless its files have moved.
     fn viewed<T>(&self, mut connected: Connected, work: &mut dyn FnMut(&mut Sheet<'_>) -> Result<T, Error>) -> (Option<Connected>, Result<Option<T>, Error>) {
         if !matches!(connected.look(&self.shared.place), Ok(Look::Same)) {
-            // Of a file that was replaced or removed the connection that writes says so, or has done so already.
+            // If the file was replaced or removed, the connection that writes says so, or has done so already.
             connected.abandon();
             return (None, Ok(None));
         }
