@@ -102,7 +102,7 @@ types: python node $(VENV)/.example
 
 test: build one-build python node types $(VENV)/.example $(EXAMPLE)/node_modules/.package-lock.json
 	cargo test --release --locked --workspace --exclude sublet-python
-	cargo test --release --locked -p sublet --features tracing --lib log::
+	cargo test --release --locked -p sublet --features tracing --lib telemetry::
 	cargo test --release --locked --manifest-path tests/interleavings/Cargo.toml --target-dir target/interleavings
 	target/release/sublet check policies
 	target/release/sublet test policies

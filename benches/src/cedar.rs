@@ -151,7 +151,9 @@ impl Cedar {
         let (mut at, mut found) = (0, Vec::new());
         while let Some((kind, id)) = wanted.get(at).cloned() {
             at += 1;
-            let Some(entity) = self.find(&kind, &id) else { continue };
+            let Some(entity) = self.find(&kind, &id) else {
+                continue;
+            };
             for value in entity["attrs"].as_object().into_iter().flat_map(|attributes| attributes.values()) {
                 let named = &value["__entity"];
                 if let (Some(kind), Some(id)) = (named["type"].as_str(), named["id"].as_str()) {
@@ -199,10 +201,16 @@ fn entity(record: &Value) -> Option<Value> {
         "Account" => {
             json!({"confirmed": flag("confirmed"), "closed": flag("closed"), "disabled": list("DisableReason", &record["disabled"]), "attributes": {}})
         }
-        "TeamMember" => json!({"confirmed": flag("confirmed"), "grants": list("Feature", &record["grants"]), "attributes": {}}),
-        "Package" => json!({"features": list("Feature", &record["features"]), "whitelabel": flag("whitelabel")}),
+        "TeamMember" => {
+            json!({"confirmed": flag("confirmed"), "grants": list("Feature", &record["grants"]), "attributes": {}})
+        }
+        "Package" => {
+            json!({"features": list("Feature", &record["features"]), "whitelabel": flag("whitelabel")})
+        }
         "AccessLevel" => json!({"features": list("Feature", &record["features"])}),
-        "Domain" => json!({"platform": record["kind"] == "platform", "state": {"__entity": uid("DomainState", record["state"].as_str()?)}}),
+        "Domain" => {
+            json!({"platform": record["kind"] == "platform", "state": {"__entity": uid("DomainState", record["state"].as_str()?)}})
+        }
         _ => json!({}),
     };
     for (key, kind) in [("owner", "Account"), ("account", "Account"), ("package", "Package"), ("level", "AccessLevel")] {

@@ -126,7 +126,9 @@ impl Plain {
             let found = |key: &str| plain.accounts.find(text(&record, key)).map_or(NONE, |(at, _)| at);
             match text(&record, "type") {
                 "Package" => drop(packages.insert(id.to_owned(), (bits(&record["features"], &names), record["whitelabel"] == true))),
-                "AccessLevel" => drop(levels.insert(id.to_owned(), bits(&record["features"], &names))),
+                "AccessLevel" => {
+                    levels.insert(id.to_owned(), bits(&record["features"], &names));
+                }
                 "Account" => plain.account(&record, &packages, &levels, &names),
                 "TeamMember" => {
                     let member = Member { account: found("account"), grants: bits(&record["grants"], &names), confirmed: record["confirmed"] == true };
@@ -191,15 +193,30 @@ impl Plain {
     #[must_use]
     #[inline(always)]
     pub fn allows(&self, asked: &Asked<'_>) -> bool {
-        let Some((_, action)) = self.actions.find(asked.action) else { return false };
+        let Some((_, action)) = self.actions.find(asked.action) else {
+            return false;
+        };
         let (mine, grants) = if asked.principal.0 == "TeamMember" {
-            let Some((_, member)) = self.members.find(asked.principal.1) else { return false };
-            (member.account, if member.confirmed { member.grants } else { return false })
+            let Some((_, member)) = self.members.find(asked.principal.1) else {
+                return false;
+            };
+            (
+                member.account,
+                if member.confirmed {
+                    member.grants
+                } else {
+                    return false;
+                },
+            )
         } else {
-            let Some((at, _)) = self.accounts.find(asked.principal.1) else { return false };
+            let Some((at, _)) = self.accounts.find(asked.principal.1) else {
+                return false;
+            };
             (at, u64::MAX)
         };
-        let Some((_, domain)) = self.domains.find(asked.host) else { return false };
+        let Some((_, domain)) = self.domains.find(asked.host) else {
+            return false;
+        };
         let account = self.accounts.row(mine);
         let comes_in = domain.verified & ((domain.owner == account.realm) | ((domain.owner == NONE) & (account.owner == NONE)));
         let has = account.in_force & grants & action.feature == action.feature;
@@ -225,15 +242,23 @@ impl Plain {
     #[must_use]
     #[inline]
     pub fn ask(&self, asked: &Asked<'_>) -> &'static str {
-        let Some((_, action)) = self.actions.find(asked.action) else { return "input.unknown_action" };
+        let Some((_, action)) = self.actions.find(asked.action) else {
+            return "input.unknown_action";
+        };
         let (mine, member) = if asked.principal.0 == "TeamMember" {
-            let Some((_, member)) = self.members.find(asked.principal.1) else { return "principal_unknown" };
+            let Some((_, member)) = self.members.find(asked.principal.1) else {
+                return "principal_unknown";
+            };
             (member.account, Some(member))
         } else {
-            let Some((at, _)) = self.accounts.find(asked.principal.1) else { return "principal_unknown" };
+            let Some((at, _)) = self.accounts.find(asked.principal.1) else {
+                return "principal_unknown";
+            };
             (at, None)
         };
-        let Some((resource, _)) = self.accounts.find(asked.account.unwrap_or(asked.resource.1)) else { return "account_unknown" };
+        let Some((resource, _)) = self.accounts.find(asked.account.unwrap_or(asked.resource.1)) else {
+            return "account_unknown";
+        };
         let account = self.accounts.row(mine);
         let refused = self.domain(account, mine, asked.host);
         let refused = refused.or_else(|| if account.confirmed && member.is_none_or(|member| member.confirmed) { None } else { Some("email_unconfirmed") });
@@ -244,7 +269,9 @@ impl Plain {
     }
 
     fn domain(&self, account: &Account, mine: u32, host: &str) -> Option<&'static str> {
-        let Some((_, domain)) = self.domains.find(host) else { return Some("domain_unknown") };
+        let Some((_, domain)) = self.domains.find(host) else {
+            return Some("domain_unknown");
+        };
         if !domain.verified {
             return Some("domain_unverified");
         }
@@ -263,14 +290,26 @@ impl Plain {
         if account.status != 0 {
             match account.status {
                 status if status & CLOSED != 0 => return Some("account_closed"),
-                status if status & ABUSE != 0 && action.kind != Kind::Ticket => return Some("account_abuse"),
-                status if status & BY_OWNER != 0 && action.kind != Kind::Ticket => return Some("account_by_owner"),
-                status if status & OVERAGE != 0 && (changes || reads_other) => return Some("account_overage"),
-                status if status & UNPAID != 0 && (changes || reads_other) => return Some("account_unpaid"),
+                status if status & ABUSE != 0 && action.kind != Kind::Ticket => {
+                    return Some("account_abuse");
+                }
+                status if status & BY_OWNER != 0 && action.kind != Kind::Ticket => {
+                    return Some("account_by_owner");
+                }
+                status if status & OVERAGE != 0 && (changes || reads_other) => {
+                    return Some("account_overage");
+                }
+                status if status & UNPAID != 0 && (changes || reads_other) => {
+                    return Some("account_unpaid");
+                }
                 _ => {}
             }
         }
-        let owner = if account.owner == NONE { return None } else { self.accounts.row(account.owner) };
+        let owner = if account.owner == NONE {
+            return None;
+        } else {
+            self.accounts.row(account.owner)
+        };
         match owner.status {
             0 => None,
             status if status & CLOSED != 0 && action.kind != Kind::Ticket => Some("owner_closed"),

@@ -300,7 +300,9 @@ impl NativeReplies {
     #[allow(deprecated, reason = "the function that they would have cloned instead keeps nothing alive: it is weak")]
     pub fn hold(&self, env: Env, on: bool) -> Result<()> {
         let mut state = lock(&self.inner.state);
-        let Some(wake) = state.wake.as_mut() else { return Ok(()) };
+        let Some(wake) = state.wake.as_mut() else {
+            return Ok(());
+        };
         if on { wake.refer(&env) } else { wake.unref(&env) }
     }
 }

@@ -89,7 +89,9 @@ impl Texts {
         let mut length = 0;
         // SAFETY: `value` is an argument of the call under way; what is written, with its 0, is no longer than told.
         let status = unsafe { sys::napi_get_value_string_utf16(env, value, self.units.as_mut_ptr(), self.units.len(), &raw mut length) };
-        let Some(units) = self.units.get(..length) else { return false };
+        let Some(units) = self.units.get(..length) else {
+            return false;
+        };
         if status != sys::Status::napi_ok || length == LONGEST {
             return false;
         }
@@ -150,7 +152,9 @@ impl Room {
     }
 
     fn check(&self, call: &Call, engine: &Engine) -> Result<Option<String>, Error> {
-        let Some(allowed) = self.asked(call, |question| engine.check(question))? else { return Ok(Some(ILL_FORMED.to_owned())) };
+        let Some(allowed) = self.asked(call, |question| engine.check(question))? else {
+            return Ok(Some(ILL_FORMED.to_owned()));
+        };
         self.shared.answer(&[u32::from(allowed)]);
         Ok(None)
     }
@@ -218,7 +222,9 @@ unsafe extern "C" fn ask(env: sys::napi_env, info: sys::napi_callback_info) -> s
         Err(_) => format!("!{}", crate::error_text(&Error::Panic { reason: "a panic in the binding".to_owned() })),
     };
     let mut value = null_mut();
-    let Ok(length) = isize::try_from(text.len()) else { return null_mut() };
+    let Ok(length) = isize::try_from(text.len()) else {
+        return null_mut();
+    };
     // SAFETY: the text is copied.
     unsafe { sys::napi_create_string_utf8(env, text.as_ptr().cast::<c_char>(), length, &raw mut value) };
     value

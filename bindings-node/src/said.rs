@@ -142,7 +142,9 @@ impl Strings {
         if !decision.errors.is_empty() || decision.actor.is_some() || counted.is_some_and(|counted| !is_plain(counted, asker)) {
             return false;
         }
-        let (Ok(policies), Ok(advice)) = (u32::try_from(decision.policies.len()), u32::try_from(decision.advice.len())) else { return false };
+        let (Ok(policies), Ok(advice)) = (u32::try_from(decision.policies.len()), u32::try_from(decision.advice.len())) else {
+            return false;
+        };
         let [low, high] = halves(decision.revision);
         let (code, bundle) = (self.number(&decision.code), self.number(&decision.bundle));
         let first = u32::from(decision.allowed) | if counted.is_some() { COUNTED } else { 0 };

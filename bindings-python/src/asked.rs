@@ -127,7 +127,9 @@ fn of<'a>(given: Given<'a, '_>) -> PyResult<Option<Of<'a>>> {
     if given.is_none() {
         return Ok(None);
     }
-    let Ok(handle) = given.cast_exact::<Principal>() else { return text("resource", given).map(|id| Some(Of::Name(id))) };
+    let Ok(handle) = given.cast_exact::<Principal>() else {
+        return text("resource", given).map(|id| Some(Of::Name(id)));
+    };
     // The engine refuses the handle of another login; to ask it here would mean to read its name.
     Ok(Some(Of::Handle(&handle.get().0)))
 }
@@ -145,11 +147,15 @@ pub(crate) fn at<'a>(given: Given<'a, '_>) -> PyResult<At<'a>> {
 /// `tags`.
 #[inline]
 fn on<'a, 'py: 'a>(given: Given<'a, 'py>, keeps: &'a Spare<'py>) -> PyResult<On<'a>> {
-    let Some(words) = tuple(given, || &keeps.keep().resource) else { return on_other(given, keeps) };
+    let Some(words) = tuple(given, || &keeps.keep().resource) else {
+        return on_other(given, keeps);
+    };
     let (kind, id, account) = match words.cast::<PyTuple>().map_or(0, |words| words.len()) {
         2 => words.extract::<(Item<'_, '_>, Item<'_, '_>)>().map(|(kind, id)| (kind, id, None))?,
         3 => words.extract::<(Item<'_, '_>, Item<'_, '_>, Item<'_, '_>)>().map(|(kind, id, account)| (kind, id, Some(account)))?,
-        _ => return Err(refused("resource", "a type, an id and perhaps an account are needed: (\"Campaign\", \"spring\", \"acme\")")),
+        _ => {
+            return Err(refused("resource", "a type, an id and perhaps an account are needed: (\"Campaign\", \"spring\", \"acme\")"));
+        }
     };
     let account = account.map_or(Ok(None), |account| of(account.0))?;
     Ok(On { kind: type_of(kind.0)?, id: text("resource", id.0)?, account, more: None })
@@ -165,7 +171,9 @@ fn on_other<'a, 'py: 'a>(given: Given<'a, 'py>, keeps: &'a Spare<'py>) -> PyResu
     };
     let (found, keep) = (fields(&dict)?, keeps.keep());
     let fields = keep.fields.get_or_init(|| found);
-    let (Some(kind), Some(id)) = (&fields.kind, &fields.id) else { return Err(refused("resource", "`type` and `id` are needed")) };
+    let (Some(kind), Some(id)) = (&fields.kind, &fields.id) else {
+        return Err(refused("resource", "`type` and `id` are needed"));
+    };
     let more = if fields.attributes.is_none() && fields.parents.is_none() && fields.tags.is_none() {
         None
     } else {

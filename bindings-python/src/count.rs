@@ -25,8 +25,12 @@ pub(crate) struct Amount {
 
 impl Amount {
     pub(crate) fn read(given: Given<'_, '_>) -> PyResult<Self> {
-        let Some(given) = given else { return Ok(Self { each: 1, single: Vec::new() }) };
-        let Ok(dict) = given.cast::<PyDict>() else { return Ok(Self { each: amount(given)?, single: Vec::new() }) };
+        let Some(given) = given else {
+            return Ok(Self { each: 1, single: Vec::new() });
+        };
+        let Ok(dict) = given.cast::<PyDict>() else {
+            return Ok(Self { each: amount(given)?, single: Vec::new() });
+        };
         let entries: Vec<_> = dict.iter().collect();
         let single = entries.iter().map(|(meter, value)| Ok((text("amount", meter.as_borrowed())?.to_owned(), amount(value)?)));
         Ok(Self { each: 0, single: single.collect::<PyResult<_>>()? })

@@ -376,7 +376,9 @@ impl Engine {
 /// Tells whether an import goes on: neither a signal, nor a cancelled task, nor the host's own function ends it.
 fn goes_on(py: Python<'_>, progress: Option<&Py<PyAny>>, done: Progress) -> PyResult<bool> {
     py.check_signals()?;
-    let Some(progress) = progress else { return Ok(!is_cancelled()) };
+    let Some(progress) = progress else {
+        return Ok(!is_cancelled());
+    };
     let answer = progress.call1(py, (done.records, done.bytes))?;
     if answer.is_none(py) { Ok(!is_cancelled()) } else { answer.is_truthy(py) }
 }

@@ -100,7 +100,9 @@ pub(crate) struct Pulled {
 impl Pulled {
     /// The next events, after at most a while; perhaps none. `None` if there will be no more.
     fn pull<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyList>>> {
-        let Some(events) = py.detach(|| self.log._pull(BATCH, PAUSE)) else { return Ok(None) };
+        let Some(events) = py.detach(|| self.log._pull(BATCH, PAUSE)) else {
+            return Ok(None);
+        };
         self.counted.store(events.iter().filter(|event| event.kind() != EventKind::Dropped).count(), Ordering::Relaxed);
         let told = events.iter().map(|event| {
             let fields = PyDict::new(py);

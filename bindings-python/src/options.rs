@@ -21,7 +21,11 @@ pub(crate) fn caps(given: Option<&Bound<'_, PyDict>>) -> PyResult<Caps> {
     for (key, value) in given.into_iter().flatten() {
         let name = text("caps", &key)?;
         let wrong = || Error::OptionValue { option: format!("caps.{name}"), value: shown(&value) }.raise();
-        let number = if value.is_exact_instance_of::<pyo3::types::PyInt>() { value.extract::<usize>().map_err(|_| wrong())? } else { return Err(wrong()) };
+        let number = if value.is_exact_instance_of::<pyo3::types::PyInt>() {
+            value.extract::<usize>().map_err(|_| wrong())?
+        } else {
+            return Err(wrong());
+        };
         let cap = match name.as_str() {
             "file_bytes" => &mut caps.file_bytes,
             "entities_bytes" => &mut caps.entities_bytes,
@@ -38,7 +42,9 @@ pub(crate) fn caps(given: Option<&Bound<'_, PyDict>>) -> PyResult<Caps> {
 }
 
 pub(crate) fn source(policies: Given<'_, '_>) -> PyResult<Source> {
-    let Some(policies) = policies else { return Ok(Source::Shipped) };
+    let Some(policies) = policies else {
+        return Ok(Source::Shipped);
+    };
     if let Ok(files) = policies.cast::<PyDict>() {
         let files: PyResult<Vec<_>> = files.iter().map(|(name, body)| Ok((text("policies", &name)?, text("policies", &body)?))).collect();
         return Ok(Source::Files(files?));

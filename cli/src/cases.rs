@@ -90,7 +90,8 @@ fn run_case(engine: &Engine, directory: &str, case: &Map<String, Value>) -> Resu
     Ok(())
 }
 
-fn answer(engine: &Engine, directory: &str, case: &Map<String, Value>) -> Result<Value, Error> {
+/// Brings the engine to what the case is given.
+fn prepare(engine: &Engine, directory: &str, case: &Map<String, Value>) -> Result<(), Error> {
     engine.import(directory.as_bytes(), None, None)?;
     let mut changes = Vec::new();
     for reference in case.get("remove").and_then(Value::as_array).into_iter().flatten() {
@@ -110,6 +111,11 @@ fn answer(engine: &Engine, directory: &str, case: &Map<String, Value>) -> Result
         let amount = used.get("used").and_then(Value::as_i64).ok_or_else(|| Error::Amount { amount: used.to_string() })?;
         engine.carry_over(text("account").unwrap_or_default(), text("member"), text("meter").unwrap_or_default(), amount, None)?;
     }
+    Ok(())
+}
+
+fn answer(engine: &Engine, directory: &str, case: &Map<String, Value>) -> Result<Value, Error> {
+    prepare(engine, directory, case)?;
     let text = |key: &str| case.get(key).and_then(Value::as_str).unwrap_or_default();
     let call = case.get("call").and_then(Value::as_str).unwrap_or("authorize");
     if call == "login" {
@@ -122,6 +128,10 @@ fn answer(engine: &Engine, directory: &str, case: &Map<String, Value>) -> Result
         let principal = principal.unwrap_or_else(|| Ref::new("", ""));
         return Ok(value(&engine.login_hosts(&principal, given("host"), given("action").map(Does::from), given("after"))?));
     }
+    answer_request(engine, case, call)
+}
+
+fn answer_request(engine: &Engine, case: &Map<String, Value>, call: &str) -> Result<Value, Error> {
     let mut fields: Map<String, Value> =
         case.iter().filter(|(key, _)| !OWN_FIELDS.contains(&key.as_str())).map(|(key, value)| (key.clone(), value.clone())).collect();
     if let Some(about) = case.get("about") {

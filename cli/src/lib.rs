@@ -268,7 +268,9 @@ fn test(bundle: Option<PathBuf>, cases: Option<PathBuf>, verbose: bool, json: bo
         for result in &results {
             match &result.failure {
                 Some(failure) => writeln!(out, "FAILED  {}: {}\n        {failure}", result.file, result.description)?,
-                None if verbose => writeln!(out, "passed  {}: {}", result.file, result.description)?,
+                None if verbose => {
+                    writeln!(out, "passed  {}: {}", result.file, result.description)?;
+                }
                 None => {}
             }
         }

@@ -157,7 +157,9 @@ fn inspect(found: &Inspection, account: Option<&str>, json: bool, out: &mut dyn 
         writeln!(out, "  operations from {oldest} to {newest}")?;
     }
     writeln!(out, "  {} bytes, and {} of log", found.bytes, found.log_bytes)?;
-    let Some(account) = account else { return Ok(OK) };
+    let Some(account) = account else {
+        return Ok(OK);
+    };
     if found.counts.is_empty() {
         writeln!(out, "nothing was counted for `{account}`")?;
         return Ok(OK);

@@ -178,16 +178,22 @@ fn plain(arguments: &[&str]) -> (i32, String) {
 }
 
 #[test]
+fn mistyped_store_is_not_created() {
+    let path = std::env::temp_dir().join(format!("sublet-none-{}.db", std::process::id()));
+    let store = format!("sqlite:{}", path.display());
+    for verb in [vec!["inspect", &store], vec!["verify", &store], vec!["usage", &store, "acme"], vec!["accept-clock", &store], vec!["export", &store]] {
+        let (code, said) = plain(&verb);
+        assert!(code == USAGE && said.contains("store.unreachable") && said.contains("no such file"), "{verb:?}: {said}");
+    }
+    assert!(!path.exists());
+}
+
+#[test]
 fn a_store_is_filled_looked_into_verified_and_written_out() {
     let folder = std::env::temp_dir().join(format!("sublet-store-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a folder");
     let store = format!("sqlite:{}", folder.join("sublet.db").display());
     let agency = concat!(env!("CARGO_MANIFEST_DIR"), "/../policies/tests/agency.jsonl");
-    // A path that is mistyped is told, and nothing is made there.
-    for verb in [vec!["inspect", &store], vec!["verify", &store], vec!["usage", &store, "acme"], vec!["accept-clock", &store], vec!["export", &store]] {
-        let (code, said) = plain(&verb);
-        assert!(code == USAGE && said.contains("store.unreachable") && said.contains("no such file"), "{verb:?}: {said}");
-    }
     let (code, said) = plain(&["import", &store, agency]);
     assert!(code == OK && said.contains("records, revision 1"), "{said}");
     let engine = sublet::Engine::open(sublet::Options { store: store.clone(), ..sublet::Options::default() }).expect("opens");

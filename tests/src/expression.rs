@@ -246,12 +246,16 @@ pub fn condition(random: &mut Random, operator: &str, depth: usize) -> String {
         "decimal" => {
             format!("decimal({}) == decimal(\"1.5\")", random.pick(&["\"1.5\"", "\"1.50\"", "\"1\"", "\"1.23456\"", "\"2.0\"", "\"922337203685477.5808\""]))
         }
-        "lessThan" | "lessThanOrEqual" | "greaterThan" | "greaterThanOrEqual" => format!("{}.{operator}({})", decimal(random), decimal(random)),
+        "lessThan" | "lessThanOrEqual" | "greaterThan" | "greaterThanOrEqual" => {
+            format!("{}.{operator}({})", decimal(random), decimal(random))
+        }
         "ip" => format!(
             "ip({}) == ip(\"127.0.0.1\")",
             random.pick(&["\"127.0.0.1\"", "\"127.0.0.1/32\"", "\"10.0.0.256\"", "\"::1\"", "\"10.0.0.1\"", "\"127.0.0.1/33\"", "\"127.0.0.01\""])
         ),
-        "isIpv4" | "isIpv6" | "isLoopback" | "isMulticast" => format!("{}.{operator}()", ip(random)),
+        "isIpv4" | "isIpv6" | "isLoopback" | "isMulticast" => {
+            format!("{}.{operator}()", ip(random))
+        }
         "isInRange" => format!("{}.isInRange({})", ip(random), ip(random)),
         "datetime" => format!(
             "datetime({}) {} datetime(\"2024-10-15\")",

@@ -11,7 +11,9 @@ use crate::{Asker, Case, Random, agrees, case, case_of, compare, prepare};
 /// # Panics
 /// If they do not agree.
 pub fn fuzzed(input: &[u8], asker: &mut Asker) {
-    let Some((mode, rest)) = input.split_first() else { return };
+    let Some((mode, rest)) = input.split_first() else {
+        return;
+    };
     if mode % 4 == 0 {
         if let Ok(text) = std::str::from_utf8(rest) {
             text_of(text, asker);
@@ -32,7 +34,9 @@ fn text_of(text: &str, asker: &mut Asker) {
         return;
     }
     let case = Case { policies: vec![text.to_owned()], links: serde_json::json!([]), ..case(u64::from(text.len() as u32) % 64) };
-    let Some(prepared) = prepare(&case) else { return };
+    let Some(prepared) = prepare(&case) else {
+        return;
+    };
     let answer = asker.ask(&case, case.text());
     if let Err(error) = &answer
         && error.faults().iter().any(|fault| fault.code.starts_with("bundle.too_"))

@@ -206,7 +206,9 @@ pub fn walk(driver: &mut dyn Driver, seed: u64, steps: u64, keyed: bool) {
                 model.take(&at, whose, end, &asked, driver.ask(&asked, &now));
             }
             5..7 => {
-                let Some(operation) = model.holds.keys().next().copied() else { continue };
+                let Some(operation) = model.holds.keys().next().copied() else {
+                    continue;
+                };
                 let verb = if number(3) == 0 { "release" } else { "commit" };
                 let key = if keyed { asked["key"].clone() } else { Value::Null };
                 let settling = json!({ "do": verb, "operation": operation, "amount": number(25), "key": key });

@@ -28,7 +28,9 @@ impl Served {
 }
 
 fn told(counted: Option<&Counted>) -> Value {
-    let Some(counted) = counted else { return Value::Null };
+    let Some(counted) = counted else {
+        return Value::Null;
+    };
     let quotas =
         counted.quota.iter().map(|quota| json!([&*quota.meter, quota.amount, quota.used, quota.held, quota.member.as_ref().map(|member| member.used)]));
     json!({ "operation": counted.operation, "replayed": counted.replayed, "quota": quotas.collect::<Vec<_>>() })

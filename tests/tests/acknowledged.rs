@@ -104,7 +104,9 @@ fn keyed(engine: &Engine, all: &Mutex<Acknowledged>, _: &mut Random, step: u64) 
 
 fn reserve(engine: &Engine, all: &Mutex<Acknowledged>, random: &mut Random, step: u64) {
     let answer = engine.reserve(send("acme"), &Take::new(3), 86_400_000).expect("an answer");
-    let Some(operation) = locked(all).decided("acme", &answer, 0, 3) else { return };
+    let Some(operation) = locked(all).decided("acme", &answer, 0, 3) else {
+        return;
+    };
     match random.below(3) {
         0 => {
             let counted = engine.commit(operation, Some(2), None).expect("committed");
@@ -122,7 +124,9 @@ fn reserve(engine: &Engine, all: &Mutex<Acknowledged>, random: &mut Random, step
 fn refund(engine: &Engine, all: &Mutex<Acknowledged>, _: &mut Random, step: u64) {
     // In memory only operations with a key are kept for their time.
     let answer = engine.consume(send("acme"), &Take::new(5).key(&format!("refunded-{step}"))).expect("an answer");
-    let Some(operation) = locked(all).decided("acme", &answer, 5, 0) else { return };
+    let Some(operation) = locked(all).decided("acme", &answer, 5, 0) else {
+        return;
+    };
     let counted = engine.refund(operation, Some(4), None).expect("refunded");
     locked(all).add("acme", Some(&counted), -4, 0);
 }

@@ -18,7 +18,9 @@ struct Opened {
 
 /// The shipped bundle, with these settings of its catalog.
 fn bundle(settings: &Value) -> Source {
-    let Some(settings) = settings.as_object() else { return Source::default() };
+    let Some(settings) = settings.as_object() else {
+        return Source::default();
+    };
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies");
     let files = std::fs::read_dir(folder).expect("the folder").flatten().filter(|entry| entry.path().is_file());
     let text = |entry: &std::fs::DirEntry| std::fs::read_to_string(entry.path()).expect("a text");

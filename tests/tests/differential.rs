@@ -97,7 +97,9 @@ fn compare_all(seeds: impl Iterator<Item = u64>) -> Counts {
 /// How the condition of each policy came out, asked of Cedar on the condition alone.
 fn count_operators(case: &Case, prepared: &Prepared, seen: &mut BTreeMap<&'static str, [u64; 3]>) {
     for (text, operator) in case.policies.iter().zip(&case.operators) {
-        let Some(at) = text.find(") when {").or_else(|| text.find(") unless {")) else { continue };
+        let Some(at) = text.find(") when {").or_else(|| text.find(") unless {")) else {
+            continue;
+        };
         let clause = &text[at + 1..];
         let alone = format!("permit (principal, action, resource){}", clause.replacen("unless", "when", 1));
         let answer = prepared.judge(&alone, &serde_json::json!([])).expect("Cedar took it with others");
@@ -125,7 +127,9 @@ fn a_fault_planted_in_an_operator_is_found() {
         let mut asker = Asker::default();
         let found = (0..20_000_u64).any(|seed| {
             let case = case(seed);
-            let Some(judged) = judge(&case) else { return false };
+            let Some(judged) = judge(&case) else {
+                return false;
+            };
             let text = case.text();
             // Only conditions: a scope's `in` stands before the first brace.
             if !case.policies.iter().any(|policy| policy.split_once('{').is_some_and(|(_, body)| body.contains(right))) {
@@ -148,7 +152,9 @@ fn adding_policies_only_narrows_and_order_changes_only_the_name() {
     let mut asker = Asker::default();
     for seed in 0..(cases() / 20).max(1_000) {
         let case = case(seed);
-        let Ok(before) = asker.ask(&case, case.text()) else { continue };
+        let Ok(before) = asker.ask(&case, case.text()) else {
+            continue;
+        };
         let mut add = |policy: &str| ask(&mut asker, &case, format!("{}\n{policy}", case.text()));
         assert!(!before.allowed || add("permit (principal, action, resource);").allowed, "seed {seed}: a permit removed an allow");
         let forbid = add("forbid (principal, action, resource) when { context has n };");

@@ -41,7 +41,9 @@ fn the_cases_beside_the_policies_pass() {
 
 /// Whether a test is where it is said to be: `FILE, NAME`, or words about what cannot be named so.
 fn is_there(shown: &str) -> bool {
-    let Some((file, name)) = shown.split_once(", ") else { return !shown.is_empty() };
+    let Some((file, name)) = shown.split_once(", ") else {
+        return !shown.is_empty();
+    };
     std::fs::read_to_string(root().join(file)).map_or(!file.contains('/'), |text| text.contains(name) || name.contains(' '))
 }
 

@@ -111,7 +111,9 @@ fn take(opened: &mut Opened, step: &Value) {
     ]
     .into_iter()
     .find(|verb| step.get(verb).is_some());
-    let Some(verb) = verb else { return other(opened, step) };
+    let Some(verb) = verb else {
+        return other(opened, step);
+    };
     let given = &step[verb];
     let text = |at: usize| given[at].as_str().expect("a text");
     let of = || opened.operations[given.as_str().expect("a name")];
@@ -163,7 +165,9 @@ fn masked(event: &Event, known: &mut Vec<u64>) -> Value {
         assert!(latency.is_u64());
     }
     for name in ["operation", "of"] {
-        let Some(operation) = fields.get(name).and_then(Value::as_u64) else { continue };
+        let Some(operation) = fields.get(name).and_then(Value::as_u64) else {
+            continue;
+        };
         if !known.contains(&operation) {
             known.push(operation);
         }
@@ -283,7 +287,9 @@ fn no_event_of_a_command_tells_an_email_a_token_or_a_value_of_the_context() {
             if let Some(token) = command["token"].as_str().and_then(|name| tokens.get(name)) {
                 command["token"] = json!(token);
             }
-            let Ok(command) = Command::from_value(command) else { continue };
+            let Ok(command) = Command::from_value(command) else {
+                continue;
+            };
             let done = opened.engine.perform(&reference(&step["by"]), &command, &around(step), step["key"].as_str());
             if let Some(token) = done.ok().and_then(|done| done.token) {
                 tokens_seen += 1;

@@ -26,7 +26,9 @@ fn made(file: &Path, operations: usize) {
     for at in 0..operations {
         let asked = match at % 10 {
             0..4 => json!({ "do": "consume", "amount": 1 + at % 3, "key": format!("key-{at}") }),
-            4 => json!({ "do": "reserve", "amount": 2, "ttl": 3_600_000, "key": format!("held-{at}") }),
+            4 => {
+                json!({ "do": "reserve", "amount": 2, "ttl": 3_600_000, "key": format!("held-{at}") })
+            }
             _ => json!({ "do": "consume", "amount": 1 }),
         };
         ask(&asked);

@@ -1,7 +1,7 @@
 //! A decision of the shipped bundle takes no more instructions than this file states, for each kind of host and login.
 //!
 //! The instructions are counted, not timed: a child of the test is stepped through each decision by `ptrace`. Where the
-//! system refuses `ptrace`, the steps of the evaluator alone are counted, by `core/src/policy/tenancy/guard.rs`.
+//! system refuses `ptrace`, the steps of the evaluator alone are counted, by `core/src/engine/fast_path_tests.rs`.
 #![cfg(target_os = "linux")]
 #![allow(unsafe_code, reason = "`fork` and `ptrace` are C's")]
 

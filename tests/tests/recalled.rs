@@ -79,7 +79,9 @@ fn what_is_told_from_memory_is_what_a_new_engine_says() {
     for _ in 0..40 {
         for _ in 0..4 {
             let at = random.below(records.len());
-            let Some(next) = changed(random, &records[at]) else { continue };
+            let Some(next) = changed(random, &records[at]) else {
+                continue;
+            };
             // Some are refused: a client that is unpaid, say. Then nothing has changed.
             if Record::from_json(&next.to_string()).and_then(|record| engine.change(vec![Change::Put(record)], None)).is_ok() {
                 records[at] = next;

@@ -155,7 +155,9 @@ fn what_is_told_during_a_silence_is_what_cedar_says() {
     let (mut engines, mut told) = (0, HashMap::new());
     while engines < cases {
         let added = rules(random);
-        let Some((engine, clock)) = opened(added.clone()) else { continue };
+        let Some((engine, clock)) = opened(added.clone()) else {
+            continue;
+        };
         engines += 1;
         let effects: HashMap<_, _> = engine.bundle().policies.into_iter().map(|policy| (policy.id, policy.effect)).collect();
         let (mut operations, usual) = (Vec::new(), 1 + random.below(2) * random.below(3));

@@ -134,9 +134,15 @@ fn random_record(random: &mut Random) -> Value {
         1 => {
             json!({"type": "Account", "id": id, "email": email, "owner": account, "level": "basic", "closed": random.below(4) == 0, "anchor": "2026-01-31", "zone": "Europe/Vienna"})
         }
-        2 => json!({"type": "TeamMember", "id": id, "email": email, "account": account, "grants": ["campaigns"], "sub_limits": limits}),
-        3 => json!({"type": "AccessLevel", "id": id, "owner": account, "features": ["campaigns"], "limits": limits}),
-        _ => json!({"type": "Domain", "id": format!("{id}.example"), "kind": "whitelabel", "owner": account, "state": "verified"}),
+        2 => {
+            json!({"type": "TeamMember", "id": id, "email": email, "account": account, "grants": ["campaigns"], "sub_limits": limits})
+        }
+        3 => {
+            json!({"type": "AccessLevel", "id": id, "owner": account, "features": ["campaigns"], "limits": limits})
+        }
+        _ => {
+            json!({"type": "Domain", "id": format!("{id}.example"), "kind": "whitelabel", "owner": account, "state": "verified"})
+        }
     }
 }
 

@@ -29,7 +29,9 @@ fn exported(engine: &Engine) -> Vec<u8> {
 
 fn ids_stay_used(store: &str) {
     let agency = include_bytes!("../../policies/tests/agency.jsonl").as_slice();
-    let reopened = |engine: Engine| if store == "memory:" { engine } else { opened(store) };
+    let reopened = |engine: Engine| {
+        if store == "memory:" { engine } else { opened(store) }
+    };
     let engine = opened(store);
     engine.import(agency, None, None).expect("the sample agency");
     let host = "dash.marketingmaster.example";

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
-use crate::catalog::ExcessOrder;
+use crate::model::catalog::ExcessOrder;
 
 /// Clients in the order in which they are disabled, by id. All of them have their place in the draw: it decides what the order
 /// leaves open.
@@ -15,7 +15,9 @@ pub(super) fn order(how: ExcessOrder, seed: &str, clients: &[String], created: &
     match how {
         ExcessOrder::Random => {}
         // Instants as text compare like instants. The sort is stable.
-        ExcessOrder::NewestFirst => drawn.sort_by(|one, other| created.get(*other).cmp(&created.get(*one))),
+        ExcessOrder::NewestFirst => {
+            drawn.sort_by(|one, other| created.get(*other).cmp(&created.get(*one)));
+        }
         ExcessOrder::OwnersChoice => drawn.sort_by_key(|id| choice.iter().position(|named| named == *id).unwrap_or(choice.len())),
     }
     drawn.into_iter().cloned().collect()
@@ -30,7 +32,9 @@ fn rank(seed: &str, id: &str) -> [u8; 32] {
 /// The bytes that a seed stands for; of what is no seed, its text.
 fn bytes(seed: &str) -> Vec<u8> {
     let digits: Option<Vec<u8>> = seed.chars().map(|digit| digit.to_digit(16).and_then(|value| u8::try_from(value).ok())).collect();
-    let Some(digits) = digits.filter(|digits| digits.len() % 2 == 0) else { return seed.as_bytes().to_vec() };
+    let Some(digits) = digits.filter(|digits| digits.len() % 2 == 0) else {
+        return seed.as_bytes().to_vec();
+    };
     digits.chunks_exact(2).map(|pair| pair.iter().fold(0, |all: u8, digit| all << 4 | digit)).collect()
 }
 

@@ -7,11 +7,11 @@
 //! While an earlier settled month is unpaid, a month that is closed takes over its seed: so its draw goes on with those who are
 //! disabled already, and an owner who owes for two months has no more clients disabled than the larger debt asks for.
 
-mod books;
 mod draw;
 mod payment;
+mod periods;
 mod statement;
 
-pub(crate) use self::books::Books;
 pub use self::payment::Payment;
+pub(crate) use self::periods::Books;
 pub use self::statement::{Statement, StatementStatus, verify_draw};

@@ -2,11 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::books::Books;
+use super::periods::Books;
 use super::statement::Statement;
+use crate::model::calendar::Window;
+use crate::quota;
 use crate::store::{New, Operation, OperationKind, Part, Whose};
-use crate::window::Window;
-use crate::{Error, quota};
+use crate::util::error::Error;
 
 /// The line of a month's payments in the owner's counts; it counts cents.
 const LINE: &str = "payments/";

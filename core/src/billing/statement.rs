@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::draw;
-use crate::Error;
-use crate::catalog::ExcessOrder;
-use crate::limit::Limit;
+use crate::model::catalog::ExcessOrder;
+use crate::model::limit::Limit;
+use crate::util::error::Error;
 
 /// How far a statement has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -164,7 +164,7 @@ impl Statement {
     /// # Errors
     /// [`Error::Json`], [`Error::DuplicateKey`] for what is no statement.
     pub fn from_json(text: &str) -> Result<Self, Error> {
-        crate::json::read("statement", text, 4)
+        crate::util::json::read("statement", text, 4)
     }
 
     /// Reads a statement from a JSON value.
@@ -197,14 +197,18 @@ impl Statement {
 #[must_use]
 pub fn verify_draw(statement: &Statement) -> bool {
     let fixed = matches!(statement.status, StatementStatus::Closed | StatementStatus::Settled);
-    let (Some(seed), true) = (&statement.seed, fixed) else { return false };
+    let (Some(seed), true) = (&statement.seed, fixed) else {
+        return false;
+    };
     let mut clients = statement.draw.clone();
     clients.sort_unstable();
     let gone: BTreeSet<String> = statement.gone.iter().cloned().collect();
     if clients.windows(2).any(|pair| matches!(pair, [one, other] if one == other)) || !gone.iter().all(|id| clients.binary_search(id).is_ok()) {
         return false;
     }
-    let Ok(price) = u64::try_from(statement.price_cents) else { return false };
+    let Ok(price) = u64::try_from(statement.price_cents) else {
+        return false;
+    };
     let draw = draw::order(statement.order, seed, &clients, &statement.created, &statement.choice);
     let counts = Counts {
         owner: &statement.owner,

@@ -5,14 +5,16 @@ use std::sync::Arc;
 
 use serde_json::Map;
 
-use super::key::{Key, Kind};
-use super::put::{NewAccount, NewMember};
-use super::{Change, Directory, NONE, Record, Target};
-use crate::account::{Account, AccountKind};
-use crate::catalog::{Catalog, Names};
-use crate::member::TeamMember;
-use crate::named::NamedFields;
-use crate::{Error, Ref};
+use super::record_key::{Key, Kind};
+use super::write_rows::{NewAccount, NewMember};
+use super::{Change, Directory, NONE, Target};
+use crate::model::account::{Account, AccountKind};
+use crate::model::catalog::{Catalog, Names};
+use crate::model::member::TeamMember;
+use crate::model::named_fields::NamedFields;
+use crate::model::record::Record;
+use crate::model::reference::Ref;
+use crate::util::error::Error;
 
 /// Which records changes concern, and the fields that were named of those that were put.
 type Stored = (BTreeSet<Key>, Vec<(Key, NamedFields)>);
@@ -184,8 +186,8 @@ pub(super) fn new_account(account: &Account) -> NewAccount<'_> {
         AccountKind::Main { package } => (None, Some(package.as_str()), None),
         AccountKind::Client { owner, level } => (Some(owner.as_str()), None, level.as_deref()),
     };
-    let disabled = account.disabled().fold(0, |all, reason| all | 1_u16.checked_shl(super::hot::reason_bit(reason)).unwrap_or(0));
-    let (limits, attributes) = (crate::limit::Limits::new(), Map::new());
+    let disabled = account.disabled().fold(0, |all, reason| all | 1_u16.checked_shl(super::tables::reason_bit(reason)).unwrap_or(0));
+    let (limits, attributes) = (crate::model::limit::Limits::new(), Map::new());
     NewAccount {
         id: &account.id,
         email: &account.email,
@@ -206,7 +208,7 @@ pub(super) fn new_account(account: &Account) -> NewAccount<'_> {
 
 /// A member as it is put, without what few have.
 pub(super) fn new_member(member: &TeamMember) -> NewMember<'_> {
-    let (grants, limits, attributes) = (member.grants().collect(), crate::limit::Limits::new(), Map::new());
+    let (grants, limits, attributes) = (member.grants().collect(), crate::model::limit::Limits::new(), Map::new());
     let pending = member.pending.as_ref();
     NewMember { id: &member.id, account: &member.account, email: &member.email, confirmed: member.confirmed, grants, limits, pending, attributes }
 }

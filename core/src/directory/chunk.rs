@@ -162,7 +162,9 @@ impl<R: Row> Chunk<R> {
         let old = std::mem::take(&mut self.text);
         self.text.reserve_exact(old.len().saturating_sub(self.garbage));
         for (entry, id) in self.entries.iter_mut().zip(&self.ids) {
-            let Some(all) = old.get(entry.text as usize..) else { continue };
+            let Some(all) = old.get(entry.text as usize..) else {
+                continue;
+            };
             let left = left(all, id.length == LONG).len();
             entry.text = u32::try_from(self.text.len()).unwrap_or(NONE);
             self.text.extend_from_slice(all.get(..all.len().saturating_sub(left)).unwrap_or_default());

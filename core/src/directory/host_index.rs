@@ -6,8 +6,8 @@ use std::sync::Arc;
 use rpds::RedBlackTreeSetSync;
 
 use super::Directory;
-use super::hot::Hot;
-use super::key::{Key, Kind};
+use super::record_key::{Key, Kind};
+use super::tables::Hot;
 
 /// Verified domains by the number of their owner and by name; those of the platform under [`NONE`](super::NONE). Cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -19,7 +19,7 @@ impl HostIndex {
         if key.kind() != Kind::Domain {
             return;
         }
-        let owner = |hot: &Hot| hot.domains.row(key.number()).filter(|row| row.state() == crate::DomainState::Verified).map(|row| row.owner);
+        let owner = |hot: &Hot| hot.domains.row(key.number()).filter(|row| row.state() == crate::model::domain::DomainState::Verified).map(|row| row.owner);
         let (now, before, name) = (owner(now), before.and_then(owner), now.id(key));
         if now == before {
             return;

@@ -4,55 +4,55 @@
 //! Rows and texts are versioned ([`tree`]); the indexes are hints that all versions share ([`index`]), so that a reader
 //! needs no lock and a change costs what it touches.
 
-mod allowance;
 mod apply;
-mod check;
 mod chunk;
-mod cold;
-mod features;
+mod decoy_logins;
+mod fast_json;
+mod feature_set;
+mod hash_index;
 mod host_index;
-mod hot;
-mod index;
-mod kept;
-mod key;
-mod lines;
-mod logins;
+mod integrity;
+mod jsonl;
+mod limits;
+mod login_index;
 mod patch;
-mod put;
-mod quick;
-mod read;
-mod record;
-mod referrers;
-mod stand_in;
+mod persist;
+mod persistent_vec;
+mod read_rows;
+mod record_key;
+mod reverse_index;
+mod row_extras;
 mod table;
+mod tables;
 #[cfg(test)]
 mod tests;
-mod tree;
 mod used_ids;
+mod write_rows;
 
 use std::sync::Arc;
 
 use rpds::HashTrieMapSync;
 
-pub(crate) use self::allowance::CountedRecords;
+pub(crate) use self::decoy_logins::LoginShape;
+use self::decoy_logins::StandIns;
+pub(crate) use self::hash_index::Index;
 use self::host_index::HostIndex;
-pub(crate) use self::hot::{AccountRow, DomainRow, Hot, MemberRow, account_bit, domain_bit, member_bit};
-pub(crate) use self::index::Index;
-pub(crate) use self::key::{Key, Kind};
-pub use self::lines::Progress;
-use self::logins::Logins;
-pub(crate) use self::logins::Realm;
+pub use self::jsonl::Progress;
+pub(crate) use self::limits::CountedRecords;
+use self::login_index::Logins;
+pub(crate) use self::login_index::Realm;
 pub use self::patch::RecordPatch;
-pub use self::record::Record;
-use self::referrers::{Referrers, Target};
-pub(crate) use self::stand_in::LoginShape;
-use self::stand_in::StandIns;
+pub(crate) use self::record_key::{Key, Kind};
+use self::reverse_index::{Referrers, Target};
 pub(crate) use self::table::NONE;
+pub(crate) use self::tables::{AccountRow, DomainRow, Hot, MemberRow, account_bit, domain_bit, member_bit};
 use self::used_ids::UsedIds;
-use crate::catalog::{Catalog, Names};
-use crate::operator::Platform;
-use crate::package::Package;
-use crate::{Error, Ref};
+use crate::model::catalog::{Catalog, Names};
+use crate::model::operator::Platform;
+use crate::model::package::Package;
+use crate::model::record::Record;
+use crate::model::reference::Ref;
+use crate::util::error::Error;
 
 /// A change of one record.
 #[derive(Debug, Clone, PartialEq)]
@@ -113,7 +113,7 @@ impl Default for Directory {
     fn default() -> Self {
         Self {
             revision: 0,
-            numbering: crate::handle::numbering(),
+            numbering: crate::util::generation::numbering(),
             platform: None,
             packages: HashTrieMapSync::default(),
             hot: Hot::default(),
@@ -215,7 +215,7 @@ impl Directory {
     fn key(&self, reference: &Ref) -> Option<Key> {
         let kind = Kind::named(reference.kind())?;
         if kind == Kind::Domain {
-            return self.hot.key(kind, &crate::host::normalise(reference.id()).ok()?);
+            return self.hot.key(kind, &crate::model::host::normalise(reference.id()).ok()?);
         }
         self.hot.key(kind, reference.id())
     }
@@ -263,6 +263,6 @@ impl Directory {
     /// The number of a verified domain's owner, or [`NONE`] for a platform domain.
     pub(crate) fn verified(&self, domain: &str) -> Option<u32> {
         let (_, row) = self.hot.domains.find(domain)?;
-        if row.state() == crate::DomainState::Verified { Some(row.owner) } else { None }
+        if row.state() == crate::model::domain::DomainState::Verified { Some(row.owner) } else { None }
     }
 }

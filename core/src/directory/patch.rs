@@ -4,10 +4,13 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use super::key::Key;
-use super::{Directory, Record};
-use crate::named::NamedFields;
-use crate::{Error, Ref, json};
+use super::Directory;
+use super::record_key::Key;
+use crate::model::named_fields::NamedFields;
+use crate::model::record::Record;
+use crate::model::reference::Ref;
+use crate::util::error::Error;
+use crate::util::json;
 
 /// Some fields of a record that is there: those that it names change, the rest stays.
 ///
@@ -54,7 +57,7 @@ impl RecordPatch {
     /// # Errors
     /// As [`RecordPatch::from_value`], and [`Error::DuplicateKey`].
     pub fn from_json(text: &str) -> Result<Self, Error> {
-        json::check("record", text, super::record::NESTING)?;
+        json::check("record", text, crate::model::record::NESTING)?;
         Self::from_value(serde_json::from_str(text).map_err(|found| Error::Record { line: 1, reason: found.to_string() })?)
     }
 
@@ -64,11 +67,15 @@ impl RecordPatch {
     /// [`Error::Record`] for one that names no record by type and id, [`Error::RecordType`]. Whether the fields fit is seen when the record is changed.
     pub fn from_value(value: Value) -> Result<Self, Error> {
         let fault = |reason: &str| Error::Record { line: 1, reason: reason.to_owned() };
-        let Value::Object(fields) = value else { return Err(fault("a record is an object")) };
+        let Value::Object(fields) = value else {
+            return Err(fault("a record is an object"));
+        };
         let text = |name: &str| fields.get(name).and_then(Value::as_str);
-        let (Some(kind), Some(id)) = (text("type"), text("id")) else { return Err(fault("a record is named by its `type` and its `id`")) };
+        let (Some(kind), Some(id)) = (text("type"), text("id")) else {
+            return Err(fault("a record is named by its `type` and its `id`"));
+        };
         if !Record::TYPES.contains(&kind) {
-            return Err(Error::RecordType { name: crate::id::short(kind) });
+            return Err(Error::RecordType { name: crate::util::text::short(kind) });
         }
         if id.is_empty() {
             return Err(Error::EmptyId { what: kind.to_owned() });
@@ -117,7 +124,9 @@ impl Directory {
     pub(super) fn check_named(&self, put: &[(Key, NamedFields)], before: &Self) -> Result<(), Error> {
         for (key, named) in put.iter().filter(|(_, named)| !named.is_all()) {
             let old = Some(*key).filter(|key| before.hot.is_own(*key)).and_then(|key| before.own_record(key));
-            let (Some(old), Some(new)) = (old, self.own_record(*key)) else { continue };
+            let (Some(old), Some(new)) = (old, self.own_record(*key)) else {
+                continue;
+            };
             let (old, new) = (object_of(&old)?, object_of(&new)?);
             let reset: BTreeSet<String> =
                 old.iter().filter(|(name, value)| !named.has(name) && new.get(*name) != Some(*value)).map(|(name, _)| format!("`{name}`")).collect();

@@ -6,13 +6,13 @@
 use std::sync::Arc;
 
 use super::chunk::{Chunk, ROWS};
-use super::index::Index;
-use super::tree::Tree;
+use super::hash_index::Index;
+use super::persistent_vec::Tree;
 
 /// Stands for "no number".
 pub(crate) const NONE: u32 = u32::MAX;
 /// Numbers stay below this: with its kind, each fits an entity's number.
-const MOST: u32 = (1 << crate::eval::KIND_SHIFT) - 1;
+const MOST: u32 = (1 << crate::vm::KIND_SHIFT) - 1;
 const ROWS_BITS: u32 = ROWS.trailing_zeros();
 
 /// What is kept of a record, beside its texts. The default stands for none.
@@ -60,7 +60,7 @@ impl<R: Row> Table<R> {
     /// Whether that number is the id's.
     #[inline(always)]
     pub(crate) fn is(&self, number: u32, id: &str) -> bool {
-        self.place(number).and_then(|(chunk, at)| chunk.id(at)).is_some_and(|known| crate::id::same_bytes(known, id.as_bytes()))
+        self.place(number).and_then(|(chunk, at)| chunk.id(at)).is_some_and(|known| crate::util::text::same_bytes(known, id.as_bytes()))
     }
 
     /// The number of an id that has one, whether or not there is a record.
@@ -155,7 +155,9 @@ impl<R: Row> Table<R> {
         if chunk >= self.chunks.len() {
             self.chunks.push(Chunk::new());
         }
-        let Some(chunk) = self.chunks.get_mut(chunk) else { return NONE };
+        let Some(chunk) = self.chunks.get_mut(chunk) else {
+            return NONE;
+        };
         chunk.put(at, row, id.as_bytes(), more.as_bytes());
         self.names = number.saturating_add(1);
         self.rows = self.rows.saturating_add(u32::from(row.exists()));
@@ -168,7 +170,9 @@ impl<R: Row> Table<R> {
 
     /// Writes the row of a number that is given; without `more`, that stays.
     pub(super) fn set(&mut self, number: u32, row: R, more: Option<&str>) {
-        let Some((id, known)) = self.bytes(number) else { return };
+        let Some((id, known)) = self.bytes(number) else {
+            return;
+        };
         let (id, more) = (id.to_vec(), more.map_or_else(|| known.to_vec(), |more| more.as_bytes().to_vec()));
         let before = self.row(number).is_some();
         self.rows = self.rows.saturating_sub(u32::from(before)).saturating_add(u32::from(row.exists()));

@@ -5,10 +5,12 @@ use std::fmt::Write;
 
 use serde_json::{Map, Value};
 
-use super::{Change, Directory, Key, Kind, NONE, Realm, Record, Target};
-use crate::catalog::{Catalog, Names};
-use crate::eval::Own;
-use crate::{Error, Ref};
+use super::{Change, Directory, Key, Kind, NONE, Realm, Target};
+use crate::model::catalog::{Catalog, Names};
+use crate::model::record::Record;
+use crate::model::reference::Ref;
+use crate::util::error::Error;
+use crate::vm::Own;
 
 /// Seventy features, one meter, and attributes of any form but `bad`.
 struct Bundle(Vec<String>);

@@ -11,9 +11,11 @@ use rpds::HashTrieMapSync;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::key::{Key, Kind};
-use super::{Change, Directory, Record};
-use crate::{Error, Ref};
+use super::record_key::{Key, Kind};
+use super::{Change, Directory};
+use crate::model::record::Record;
+use crate::model::reference::Ref;
+use crate::util::error::Error;
 
 /// The type under which a store keeps an id that is gone.
 pub(super) const REMOVED: &str = "Removed";
@@ -73,7 +75,9 @@ impl UsedIds {
                     self.0.insert_mut((key.kind(), Arc::from(before.hot.id(key))), holder);
                 }
             }
-            (false, true) if !self.0.is_empty() => drop(self.0.remove_mut(&(key.kind(), Arc::from(now.hot.id(key))))),
+            (false, true) if !self.0.is_empty() => {
+                self.0.remove_mut(&(key.kind(), Arc::from(now.hot.id(key))));
+            }
             _ => {}
         }
     }
@@ -129,7 +133,9 @@ impl Directory {
         if reference.kind() != Kind::Account.name() {
             return false;
         }
-        let (Some(old), Some(new)) = (before.account(reference.id()), self.account(reference.id())) else { return false };
+        let (Some(old), Some(new)) = (before.account(reference.id()), self.account(reference.id())) else {
+            return false;
+        };
         old.closed && !new.closed && (old.email != new.email || old.owner() != new.owner())
     }
 
@@ -157,7 +163,9 @@ impl Directory {
         for ((kind, id), holder) in before.used_ids.0.iter() {
             let reference = Ref::new(kind.name(), &**id);
             match self.key(&reference).filter(|key| self.hot.is_own(*key)) {
-                Some(key) if self.holder(key).as_ref() != Some(holder) => return Err(used(&reference)),
+                Some(key) if self.holder(key).as_ref() != Some(holder) => {
+                    return Err(used(&reference));
+                }
                 Some(_) => {}
                 None => self.used_ids.0.insert_mut((*kind, Arc::clone(id)), holder.clone()),
             }
@@ -186,7 +194,9 @@ impl Directory {
 
     /// The row in which a store keeps that a record is gone.
     pub(super) fn removed_row(&self, reference: &Ref) -> Result<Option<(String, String)>, Error> {
-        let (Some(kind), Some(holder)) = (Kind::named(reference.kind()), self.removed(reference)) else { return Ok(None) };
+        let (Some(kind), Some(holder)) = (Kind::named(reference.kind()), self.removed(reference)) else {
+            return Ok(None);
+        };
         Ok(Some((row_id(kind, reference.id()), UsedIds::line(kind, reference.id(), holder)?)))
     }
 }

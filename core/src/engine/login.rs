@@ -4,12 +4,16 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{Engine, State, guard};
-use crate::answer_code::AnswerCode;
-use crate::decision::{Decision, Login, LoginHosts};
+use super::{Engine, State};
+use crate::api::decision::{Decision, Login, LoginHosts};
+use crate::api::request::Request;
+use crate::api::request_ref::Does;
+use crate::cedar::request::Asked as Judged;
 use crate::directory::{Key, Kind, LoginShape, NONE, Realm};
-use crate::policy::Asked as Judged;
-use crate::{Does, Error, Ref, Request};
+use crate::model::answer_code::AnswerCode;
+use crate::model::reference::Ref;
+use crate::util::error::Error;
+use crate::util::panic::catch_panic;
 
 /// Domains that one call of `login_hosts` asks the policies about.
 const MAX_LOGIN_HOSTS: usize = 50;
@@ -37,7 +41,7 @@ impl Engine {
     /// ```
     pub fn login(&self, host: &str, email: &str, flow: Option<Does<'_>>) -> Result<Login, Error> {
         self.watched_login(host, || {
-            guard(|| {
+            catch_panic(|| {
                 let state = self.current()?;
                 let bundle = state.tenancy("login")?;
                 let (action, types) = bundle.flow(flow.map(Does::name))?;
@@ -74,7 +78,7 @@ impl Engine {
     /// ```
     pub fn login_hosts(&self, principal: &Ref, host: Option<&str>, flow: Option<Does<'_>>, after: Option<&str>) -> Result<LoginHosts, Error> {
         self.watched_login_hosts(principal, host, || {
-            guard(|| {
+            catch_panic(|| {
                 let state = self.current()?;
                 let bundle = state.tenancy("login_hosts")?;
                 let (action, types) = bundle.flow(flow.map(Does::name))?;
@@ -100,11 +104,11 @@ enum Asked {
 
 impl State {
     fn login(&self, flow: &Flow<'_>, host: &str, email: &str) -> Result<Login, Error> {
-        let email = crate::email::normalise(email).ok();
+        let email = crate::model::email::normalise(email).ok();
         let is_for = |login: Key| flow.types.contains(login.kind().name());
         let logins = email.iter().flat_map(|email| self.directory.logins(email)).filter(|(_, login)| is_for(*login));
         let logins: Vec<(Realm, Key)> = logins.collect();
-        let name = crate::host::normalise(host).ok();
+        let name = crate::model::host::normalise(host).ok();
         let served = |asked: Asked| logins.iter().find(|(realm, login)| self.holds(&asked, *realm, *login));
         let served = self.realms(name.as_deref()).into_iter().find_map(served);
         // Other realms are read only for the log's code (I2, D7).
@@ -145,7 +149,9 @@ impl State {
             // Searched for in any case, for the search takes time, too.
             let stand_in = self.directory.stand_in(shape);
             let is_known = shape_of_known == Some(shape);
-            let Some(login) = known.filter(|_| is_known).or(stand_in) else { continue };
+            let Some(login) = known.filter(|_| is_known).or(stand_in) else {
+                continue;
+            };
             let decision = self.ask_login(&flow.action, login, Some(host));
             if is_known {
                 answer = decision.map(Some);

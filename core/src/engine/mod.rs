@@ -3,41 +3,46 @@
 //! Readers take one [`State`] and never wait; writers take turns. A forked child that inherits a lock held by a thread
 //! it does not have makes itself a new one.
 
-mod ask;
-mod bill;
-mod change;
-mod count;
-mod known;
+mod authorize;
+mod billing;
+mod cached_grant;
+mod commands;
+mod directory;
+mod event_fields;
+#[cfg(test)]
+mod fast_path_tests;
 mod login;
-mod metered;
+mod observe;
 mod options;
-mod perform;
-mod shared;
+mod permitted_actions;
+mod quota;
+mod quota_request;
+mod snapshot;
+mod sync;
 mod tickets;
-mod told;
-mod turn;
-mod verbs;
-mod versions;
-mod watch;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-pub use self::options::{Options, Validation};
-pub use self::perform::Performed;
-use self::shared::Watch;
-use self::turn::Turn;
-use self::versions::Versions;
-use crate::answer_code::AnswerCode;
-use crate::catalog::Catalog;
-use crate::decision::{BundleInfo, PolicyInfo};
+pub use self::commands::Performed;
+pub use self::options::Options;
+use self::snapshot::Versions;
+use self::sync::Watch;
+use crate::api::decision::{BundleInfo, PolicyInfo};
+use crate::authorize::{Fast, Kind, Loaded, load};
+use crate::cedar::bundle::Bundle;
+use crate::cedar::options::Validation;
+use crate::cedar::policy_list::Rules;
+use crate::cedar::source::{Source, placeless};
 use crate::directory::Directory;
-use crate::error::Faults;
-use crate::log::Hub;
-use crate::policy::{self, Bundle, Fast, Loaded, Rules, Source};
+use crate::model::answer_code::AnswerCode;
+use crate::model::catalog::Catalog;
 use crate::store::{self, Store};
-use crate::{Caps, Error};
+use crate::telemetry::Hub;
+use crate::util::error::{Error, Faults};
+use crate::util::fork_safe_mutex::Turn;
+use crate::util::panic::catch_panic;
+use crate::util::parse_limits::Caps;
 
 /// One consistent version of everything an answer depends on (E3).
 #[derive(Debug)]
@@ -85,13 +90,15 @@ impl Engine {
     /// [`Error::Bundle`] with every fault of the first stage of loading that failed; [`Error::Store`] for a store that
     /// this version does not have; the `store.*` codes for one that cannot be opened.
     pub fn open(options: Options) -> Result<Self, Error> {
-        guard(|| {
-            let loaded = policy::load(&options.policies, options.validation, &options.caps)?;
+        catch_panic(|| {
+            let loaded = load(&options.policies, options.validation, &options.caps)?;
             let hub = Hub::new(options.clock.clone());
             let store: Arc<dyn Store> = match options.store.split_once(':') {
                 Some(("memory", "")) => Arc::new(store::Memory::new(options.clock)),
                 Some(("sqlite", _)) => Arc::new(store::Sqlite::open(&options.store, options.clock)?),
-                _ => return Err(Error::Store { store: crate::id::short(&options.store) }),
+                _ => {
+                    return Err(Error::Store { store: crate::util::text::short(&options.store) });
+                }
             };
             let state = State::new(Arc::new(loaded), Directory::default(), (&Catalog::default(), false), &store)?.first()?;
             Ok(Self { hub, state: Versions::new(state), turn: Turn::default(), following: Turn::default(), caps: options.caps, validation: options.validation })
@@ -103,8 +110,8 @@ impl Engine {
     /// # Errors
     /// As [`Engine::open`]; `bundle.in_use` if the directory names what the new bundle no longer declares.
     pub fn reload(&self, source: &Source) -> Result<Arc<str>, Error> {
-        let swapped = guard(|| {
-            let loaded = policy::load(source, self.validation, &self.caps)?;
+        let swapped = catch_panic(|| {
+            let loaded = load(source, self.validation, &self.caps)?;
             let fingerprint = Arc::clone(&loaded.fingerprint);
             let loaded = Arc::new(loaded);
             self.take_turn(|| {
@@ -136,8 +143,8 @@ impl Engine {
             place: rule.place.clone(),
         });
         let (tenancy, actions, features, warnings) = match &state.loaded.kind {
-            policy::Kind::Tenancy(bundle) => (true, bundle.action_names(), bundle.features_in_words(), bundle.warnings.clone()),
-            policy::Kind::Plain(plain) => (false, plain.action_names(), Vec::new(), Vec::new()),
+            Kind::Tenancy(bundle) => (true, bundle.action_names(), bundle.features_in_words(), bundle.warnings.clone()),
+            Kind::Plain(plain) => (false, plain.action_names(), Vec::new(), Vec::new()),
         };
         BundleInfo {
             fingerprint: Arc::clone(&state.loaded.fingerprint),
@@ -155,7 +162,7 @@ impl Engine {
     /// read it is the last that this process knows.
     #[must_use]
     pub fn revision(&self) -> u64 {
-        guard(|| Ok(self.current()?.directory.revision())).unwrap_or_else(|_| self.state.load().directory.revision())
+        catch_panic(|| Ok(self.current()?.directory.revision())).unwrap_or_else(|_| self.state.load().directory.revision())
     }
 
     /// Panics inside the engine, for tests of what a host sees then. Does nothing but answer `Ok` unless the environment
@@ -165,7 +172,7 @@ impl Engine {
     /// [`Error::Panic`], when allowed.
     #[doc(hidden)]
     pub fn _panic(&self) -> Result<(), Error> {
-        guard(|| {
+        catch_panic(|| {
             let provoked = std::env::var("SUBLET_ALLOW_PANIC").is_ok_and(|value| value == "1");
             assert!(!provoked, "provoked");
             Ok(())
@@ -178,7 +185,7 @@ impl Engine {
     /// see then. Does nothing unless the environment variable `SUBLET_ALLOW_CRASH` is `1`.
     #[doc(hidden)]
     pub fn _crash_at(&self, point: &str) {
-        crate::crash::plan(point);
+        crate::util::fault_injection::plan(point);
     }
 }
 
@@ -189,7 +196,7 @@ fn check_in_use(directory: &Directory, bundle: &Bundle, before: &Bundle) -> Resu
         return Ok(());
     }
     let reasons = directory.misfits(&bundle.catalog, &before.catalog, bundle);
-    Faults::into_result(reasons.into_iter().map(|reason| policy::placeless("bundle.in_use", reason)).collect())
+    Faults::into_result(reasons.into_iter().map(|reason| placeless("bundle.in_use", reason)).collect())
 }
 
 /// Every code and word of advice that an answer can have.
@@ -213,8 +220,8 @@ impl State {
     /// Their types are asked `anew` if the schema says other things of them.
     fn new(loaded: Arc<Loaded>, directory: Directory, (old, anew): (&Catalog, bool), store: &Arc<dyn Store>) -> Result<Self, Error> {
         let mut directory = match &loaded.kind {
-            policy::Kind::Tenancy(bundle) => directory.declare(&bundle.catalog, old, bundle.as_ref(), anew)?,
-            policy::Kind::Plain(_) => directory,
+            Kind::Tenancy(bundle) => directory.declare(&bundle.catalog, old, bundle.as_ref(), anew)?,
+            Kind::Plain(_) => directory,
         };
         let fast = Arc::new(loaded.compile(&mut directory));
         directory.named();
@@ -225,13 +232,13 @@ impl State {
     fn with(&self, loaded: Arc<Loaded>, directory: Directory, before: &Loaded) -> Result<Self, Error> {
         let (mut old, mut anew) = (Catalog::default(), false);
         match (&loaded.kind, &before.kind) {
-            (policy::Kind::Tenancy(bundle), policy::Kind::Tenancy(before)) => {
+            (Kind::Tenancy(bundle), Kind::Tenancy(before)) => {
                 check_in_use(&directory, bundle, before)?;
                 old = before.catalog.clone();
                 anew = bundle.names.types != before.names.types;
             }
-            (policy::Kind::Plain(_), policy::Kind::Plain(_)) => {}
-            (policy::Kind::Tenancy(_), policy::Kind::Plain(_)) | (policy::Kind::Plain(_), policy::Kind::Tenancy(_)) => {
+            (Kind::Plain(_), Kind::Plain(_)) => {}
+            (Kind::Tenancy(_), Kind::Plain(_)) | (Kind::Plain(_), Kind::Tenancy(_)) => {
                 return Err(Error::NotTenancy { verb: "reload".to_owned() });
             }
         }
@@ -258,13 +265,8 @@ impl State {
 
     fn tenancy(&self, verb: &str) -> Result<&Bundle, Error> {
         match &self.loaded.kind {
-            policy::Kind::Tenancy(bundle) => Ok(bundle),
-            policy::Kind::Plain(_) => Err(Error::NotTenancy { verb: verb.to_owned() }),
+            Kind::Tenancy(bundle) => Ok(bundle),
+            Kind::Plain(_) => Err(Error::NotTenancy { verb: verb.to_owned() }),
         }
     }
-}
-
-/// No panic leaves the engine: it comes back as an error with a code.
-pub(crate) fn guard<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|payload| Err(Error::Panic { reason: crate::stack::reason_of(payload.as_ref()) }))
 }

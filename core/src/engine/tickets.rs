@@ -3,10 +3,13 @@
 
 use std::sync::Arc;
 
-use super::perform::Refusals;
-use super::{Engine, State, guard};
-use crate::decision::{Decision, Desk, Route};
-use crate::{Circumstances, Error, Ref, Request, Resource};
+use super::commands::Refusals;
+use super::{Engine, State};
+use crate::api::decision::{Decision, Desk, Route};
+use crate::api::request::{Circumstances, Request, Resource};
+use crate::model::reference::Ref;
+use crate::util::error::Error;
+use crate::util::panic::catch_panic;
 
 impl Engine {
     /// Who resolves a ticket of `principal` about `about` (T1 to T4): asks one action for each desk, in order.
@@ -18,7 +21,7 @@ impl Engine {
             "desk",
             (principal, about, with),
             |found: &Desk| (found.desk.as_deref(), &found.decision),
-            || guard(|| self.current()?.desk(principal, about, with)),
+            || catch_panic(|| self.current()?.desk(principal, about, with)),
         )
     }
 
@@ -51,7 +54,7 @@ impl Engine {
             (principal, about, with),
             |found: &Route| (found.desk.as_deref(), &found.decision),
             || {
-                guard(|| {
+                catch_panic(|| {
                     let state = self.current()?;
                     let desk = state.desk(principal, about, with)?;
                     Ok(state.route(state.directory.account_id_of(principal), desk))
@@ -73,11 +76,13 @@ impl Engine {
             (principal, ticket, with),
             |found: &Route| (found.desk.as_deref(), &found.decision),
             || {
-                guard(|| {
+                catch_panic(|| {
                     let state = self.current()?;
                     let reply = state.first_asked("reply_ticket", principal, ticket, with)?;
                     let of = ticket.account.as_deref();
-                    let Some(account) = of.filter(|_| reply.allowed) else { return Ok(Route::refused(of, reply)) };
+                    let Some(account) = of.filter(|_| reply.allowed) else {
+                        return Ok(Route::refused(of, reply));
+                    };
                     let by_mail = Circumstances { channel: Some("mail".to_owned()), ..Circumstances::default() };
                     let route = state.route(of, state.desk(&Ref::new("Account", account), ticket, &by_mail)?);
                     let said = |name: &str| ticket.attributes.get(name).and_then(serde_json::Value::as_str);
@@ -102,11 +107,13 @@ impl Engine {
             (principal, ticket, with),
             |found: &Route| (found.desk.as_deref(), &found.decision),
             || {
-                guard(|| {
+                catch_panic(|| {
                     let state = self.current()?;
                     let escalation = state.first_asked("escalate_ticket", principal, ticket, with)?;
                     let own = state.directory.account_id_of(principal).filter(|_| escalation.allowed);
-                    let Some(own) = own else { return Ok(Route::refused(None, escalation)) };
+                    let Some(own) = own else {
+                        return Ok(Route::refused(None, escalation));
+                    };
                     let plain = Circumstances { context: serde_json::Map::new(), ..with.clone() };
                     let route = state.route(Some(own), state.desk(principal, &Resource::new("Account", own), &plain)?);
                     let decision = if route.desk.is_some() { escalation } else { route.decision };

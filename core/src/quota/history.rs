@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::UNCOUNTED;
-use crate::Error;
 use crate::store::{Hold, Ledger, OperationKind};
+use crate::util::error::Error;
 
 /// One operation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -51,7 +51,7 @@ pub struct HistoryPart {
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
 fn instant<S: serde::Serializer>(at: &i64, writer: S) -> Result<S::Ok, S::Error> {
-    crate::window::instant_text(*at).serialize(writer)
+    crate::model::calendar::instant_text(*at).serialize(writer)
 }
 
 /// The last operations of an account, older than `before`.
@@ -61,7 +61,9 @@ pub(crate) fn history(ledger: &mut dyn Ledger, account: &str, before: Option<u64
     for operation in ledger.history(account, before, most)? {
         let mut parts = Vec::with_capacity(operation.parts.len());
         for part in operation.parts {
-            let Some(named) = ledger.bucket(part.bucket)?.filter(|named| named.meter != UNCOUNTED) else { continue };
+            let Some(named) = ledger.bucket(part.bucket)?.filter(|named| named.meter != UNCOUNTED) else {
+                continue;
+            };
             parts.push(HistoryPart { meter: named.meter, member: named.member, used: part.used, held: part.held, top_up: part.top_up, refunded: part.back });
         }
         let hold = operation.hold.filter(|_| operation.kind == OperationKind::Reserve);

@@ -1,45 +1,28 @@
 //! What is counted: how much of a limit is used, and the verbs that take and give back. Everything that a verb decides it
 //! decides inside one transaction of the store, so that nothing comes between a decision and its debit.
 
-mod answer;
+mod cached_grant;
+mod follow_up;
 mod history;
-mod known;
-mod settle;
+mod idempotency;
 mod stock;
 mod take;
 
 use std::sync::Arc;
 
-pub(crate) use self::answer::answered;
-pub use self::answer::{Counted, LimitSource, MemberQuota, Quota};
+pub(crate) use self::cached_grant::{Known, note, take_known};
+pub(crate) use self::follow_up::{Asked as SettlingAsked, Settling, Statement, changes_limit, revoke_top_up, settle, state};
 pub(crate) use self::history::history;
 pub use self::history::{HistoryEntry, HistoryPart};
-pub(crate) use self::known::{Known, note, take_known};
-pub(crate) use self::settle::{Asked as SettlingAsked, Settling, Statement, changes_limit, revoke_top_up, settle, state};
+pub(crate) use self::idempotency::answered;
 pub(crate) use self::stock::{UNCOUNTED, keep, limit_of, remember, write_down};
 pub(crate) use self::take::{Asked, Taking, count, replayed, take, usage};
-use crate::Error;
-use crate::catalog::{MeterKind, WindowKind};
+use crate::api::consume_options::Take;
 use crate::directory::CountedRecords;
-use crate::limit::Limit;
-use crate::window::Calendar;
-
-/// A limit as the directory says it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Allowance {
-    /// From the package or the access level.
-    pub(crate) base: Option<Limit>,
-    pub(crate) source: LimitSource,
-    /// Set on the account itself.
-    pub(crate) over: Option<Limit>,
-}
-
-impl Allowance {
-    /// The limit in force, without what was added for a window. What nobody states is none (Q3).
-    pub(crate) fn limit(self) -> Limit {
-        self.over.or(self.base).unwrap_or(Limit::Number(0))
-    }
-}
+use crate::model::calendar::Calendar;
+use crate::model::catalog::{MeterKind, WindowKind};
+use crate::model::limit::{Allowance, Limit};
+use crate::util::error::Error;
 
 /// One meter of what is asked, as the bundle and the directory say it.
 #[derive(Debug, Clone, Copy)]
@@ -68,6 +51,12 @@ impl<'a> Line<'a> {
     pub(crate) fn refuse_counted(&self) -> Result<(), Error> {
         self.counted.map_or(Ok(()), |_| Err(Error::CountedByDirectory { meter: self.meter.to_string() }))
     }
+}
+
+/// Fails with [`Error::NoMeter`] if `take` names a meter that is none of the action's.
+pub(crate) fn check_meters(take: &Take<'_>, lines: &[Line<'_>]) -> Result<(), Error> {
+    let strange = take.amounts.iter().find(|(name, _)| !lines.iter().any(|line| **line.meter == **name));
+    strange.map_or(Ok(()), |(name, _)| Err(Error::NoMeter { meter: crate::util::text::short(name) }))
 }
 
 /// Whose counts are asked of, and from when their windows are counted.

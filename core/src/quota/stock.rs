@@ -1,12 +1,14 @@
 //! Stocks that the directory is the count of, and what commands leave in an account's history.
 
-use super::answer::{Counted, Recorded};
+use super::idempotency::Recorded;
 use super::take::{KEY_LIFE, Place, in_force, numbered};
 use super::{Line, Subject};
-use crate::limit::Limit;
+use crate::api::decision::Decision;
+use crate::api::quota::Counted;
+use crate::model::calendar::Window;
+use crate::model::limit::Limit;
 use crate::store::{Ledger, New, OperationKind, Part, Whose};
-use crate::window::Window;
-use crate::{Decision, Error};
+use crate::util::error::Error;
 
 /// The line of an account's history on which nothing is counted.
 pub(crate) const UNCOUNTED: &str = "";

@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use super::answer::{Counted, MemberQuota, Quota, Recorded, answered, remaining};
-use super::{Allowance, Line, Subject};
-use crate::answer_code::AnswerCode;
-use crate::catalog::MeterKind;
-use crate::limit::{Count, Limit, QuotaFacts};
+use super::idempotency::{Recorded, answered};
+use super::{Line, Subject};
+use crate::api::decision::Decision;
+use crate::api::quota::{Counted, MemberQuota, Quota};
+use crate::model::answer_code::AnswerCode;
+use crate::model::calendar::Window;
+use crate::model::catalog::MeterKind;
+use crate::model::limit::{Allowance, Count, Limit, QuotaFacts};
 use crate::store::{Bucket, Keep, Ledger, New, OperationKind, Part, Whose};
-use crate::window::Window;
-use crate::{Decision, Error};
+use crate::util::error::Error;
 
 /// How long a key lives after its window, or after its operation where no window ends: 35 days.
 pub(super) const KEY_LIFE: i64 = 35 * 86_400_000;
@@ -124,7 +126,7 @@ impl Placed<'_> {
 
     /// What is left, as far as the limits themselves say it.
     fn left(&self) -> i64 {
-        let of = |place: Place, limit| match remaining(limit, place.used(), place.held()) {
+        let of = |place: Place, limit: Limit| match limit.remaining(place.used(), place.held()) {
             Limit::Number(number) => number,
             Limit::Unlimited => i64::MAX.saturating_sub(place.used()).saturating_sub(place.held()),
         };
@@ -303,7 +305,11 @@ fn largest(placed: &[Placed<'_>], taking: Taking, decide: Decide<'_>) -> Result<
     }
     while high.saturating_sub(low) > 1 {
         let middle = low.saturating_add(high.saturating_sub(low) / 2);
-        if fits(middle)? { low = middle } else { high = middle }
+        if fits(middle)? {
+            low = middle;
+        } else {
+            high = middle;
+        }
     }
     Ok(Some(low).filter(|low| *low > 0))
 }
@@ -365,7 +371,7 @@ fn quota(placed: &Placed<'_>, named: Option<&str>, amount: i64, change: i64, hel
     let (used, held, limit) = (account.used().saturating_add(change), account.held().saturating_add(held), placed.limit());
     let member = member.zip(named).map(|(place, id)| {
         let (used, held) = (place.used().saturating_add(change.max(0_i64.saturating_sub(place.used()))), place.held());
-        MemberQuota { id: Arc::from(id), used, held, limit: placed.sub_limit(), remaining: remaining(placed.sub_limit(), used, held) }
+        MemberQuota { id: Arc::from(id), used, held, limit: placed.sub_limit(), remaining: placed.sub_limit().remaining(used, held) }
     });
     Quota {
         meter: Arc::clone(line.meter),
@@ -377,7 +383,7 @@ fn quota(placed: &Placed<'_>, named: Option<&str>, amount: i64, change: i64, hel
         base: line.allowance.base,
         over: line.allowance.over,
         top_up: account.bucket.map_or(0, |bucket| bucket.top_up),
-        remaining: remaining(limit, used, held),
+        remaining: limit.remaining(used, held),
         resets_at: account.window.resets_at(),
         member,
     }

@@ -3,19 +3,19 @@
 //! A transaction is one instant and one view; what it writes is written whole or not at all, and nothing comes between what
 //! it read and what it writes.
 
+mod cached_grant;
 mod memory;
-mod note;
 mod sqlite;
 
 use std::sync::Arc;
 
+pub(crate) use self::cached_grant::{Asked, Note, Noted};
 pub(crate) use self::memory::Memory;
-pub(crate) use self::note::{Asked, Note, Noted};
 pub(crate) use self::sqlite::{Board, Sqlite, Word};
 pub use self::sqlite::{InspectedCount, Inspection, accept_clock, inspect, verify_store};
-use crate::Error;
-use crate::clock::DAY;
-use crate::window::Window;
+use crate::model::calendar::Window;
+use crate::model::clock::DAY;
+use crate::util::error::Error;
 
 /// For how long a key is remembered that has lost its answer: 35 days. Then it is as one that was never used.
 const KEY_REST: i64 = 35 * DAY;
@@ -316,7 +316,7 @@ pub(crate) trait Store: std::fmt::Debug + Send + Sync {
     }
     /// How long a call waits for a lock that somebody else holds.
     fn lock_timeout(&self) -> std::time::Duration {
-        crate::wait::DEFAULT_LOCK_TIMEOUT
+        crate::util::wait::DEFAULT_LOCK_TIMEOUT
     }
     /// Where the directory is kept, if it is kept.
     fn directory(&self) -> Option<&dyn KeepsDirectory> {

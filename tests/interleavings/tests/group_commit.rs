@@ -13,7 +13,7 @@ use shuttle::sync::{Arc, Mutex};
 mod group_commit;
 
 #[allow(dead_code, reason = "the model does not use all of it")]
-#[path = "../../../core/src/wait/timed_mutex.rs"]
+#[path = "../../../core/src/util/wait/timed_mutex.rs"]
 mod timed_mutex;
 
 /// The checker's primitives, under the names that the module under test uses.
@@ -24,10 +24,12 @@ mod sync {
     pub(crate) use shuttle::sync::{Arc, Condvar, Mutex, MutexGuard};
 }
 
-/// As `core/src/wait`, with a budget that does not end.
-mod wait {
-    pub(crate) use super::timed_mutex::{TimedGuard, TimedMutex};
-    pub(crate) use super::{WaitBudget, WaitEnd, sync};
+/// Like `core/src/util/wait`, with a budget that does not end.
+mod util {
+    pub(crate) mod wait {
+        pub(crate) use super::super::timed_mutex::{TimedGuard, TimedMutex};
+        pub(crate) use super::super::{WaitBudget, WaitEnd, sync};
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -65,7 +65,9 @@ pub(crate) fn step(engine: &Engine, step: &Value, kept: &mut Kept) -> Option<Opt
     let statement = match told(engine, step, kept)? {
         Ok(statement) if step.get("error").is_none() => statement,
         Ok(statement) => return Some(Some(format!("there was no error, but {statement:?}"))),
-        Err(error) => return Some((step["error"] != error.code()).then(|| format!("{}: {error}", error.code()))),
+        Err(error) => {
+            return Some((step["error"] != error.code()).then(|| format!("{}: {error}", error.code())));
+        }
     };
     let found = serde_json::to_value(&statement).expect("JSON");
     let mut wrong: Vec<String> = Vec::new();

@@ -46,7 +46,9 @@ pub(crate) fn step(world: &World, random: &mut Random, sides: &mut Sides) {
 
 /// Somebody who acts as the login, sometimes.
 fn actor(world: &World, random: &mut Random, login: &Login, about: &str) -> Option<Login> {
-    let Login::Account(id) = login else { return None };
+    let Login::Account(id) = login else {
+        return None;
+    };
     let owner = world.accounts[id].owner.clone()?;
     match random.below(6) {
         0 => Some(Login::Account(owner)),
@@ -81,7 +83,9 @@ fn isolated(world: &World, login: &Login, actor: Option<&Login>, action: &str, a
 
 /// Who is active does what is his own: an engine that refuses everything would keep every other promise.
 fn own(world: &World, random: &mut Random, sides: &mut Sides, login: &Login) {
-    let (Login::Account(id), host) = (login, world.host_of(login)) else { return };
+    let (Login::Account(id), host) = (login, world.host_of(login)) else {
+        return;
+    };
     let (account, features) = (&world.accounts[id], world.features(id));
     let owner = account.owner.as_ref().map(|owner| &world.accounts[owner]);
     let stands = |account: &super::world::Account| account.confirmed && !account.closed && account.disabled.is_empty();

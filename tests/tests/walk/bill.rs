@@ -41,7 +41,9 @@ pub(crate) fn step(world: &mut World, random: &mut Random, sides: &mut Sides) {
     let mains = world.mains();
     let owner = random.pick(&mains).clone();
     let ended: Vec<String> = world.ends.keys().filter(|(of, _)| *of == owner).map(|(_, period)| period.clone()).collect();
-    let Some(period) = ended.last().filter(|_| !random.once_in(4)).or(ended.first()).cloned() else { return };
+    let Some(period) = ended.last().filter(|_| !random.once_in(4)).or(ended.first()).cloned() else {
+        return;
+    };
     let period = if random.once_in(4) { random.pick(&ended).clone() } else { period };
     match random.below(4) {
         0 => settle(world, random, sides, owner, period),

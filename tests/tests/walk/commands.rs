@@ -114,14 +114,22 @@ fn command(world: &mut World, random: &mut Random, login: &Login) -> Value {
     let main = |random: &mut Random| random.pick(&world.mains()).clone();
     let name = if random.once_in(2) { random.pick(&OFTEN) } else { random.pick(&NAMES) };
     let mut asked = match *name {
-        "create_account" if world.mains().len() > 7 => json!({ "do": "restore", "account": account, "reason": "unpaid" }),
-        "create_account" => json!({ "id": id, "email": format!("{id}@main.example"), "package": "agency" }),
+        "create_account" if world.mains().len() > 7 => {
+            json!({ "do": "restore", "account": account, "reason": "unpaid" })
+        }
+        "create_account" => {
+            json!({ "id": id, "email": format!("{id}@main.example"), "package": "agency" })
+        }
         "change_package" => {
             let package = random.pick(&["agency", "agency", "agency", "agency", "agency", "enterprise", "business"]);
             json!({ "account": main(random), "package": package, "confirmed": random.once_in(2) })
         }
-        "edit_account" if random.once_in(3) => json!({ "account": main(random), "remove_limits": ["client_accounts"] }),
-        "edit_account" => json!({ "account": main(random), "limits": { "client_accounts": random.below(6) } }),
+        "edit_account" if random.once_in(3) => {
+            json!({ "account": main(random), "remove_limits": ["client_accounts"] })
+        }
+        "edit_account" => {
+            json!({ "account": main(random), "limits": { "client_accounts": random.below(6) } })
+        }
         "create_client" => json!({ "id": id, "email": format!("{id}@client.example") }),
         "edit_client" => json!({ "account": account, "limits": { "emails": random.below(1_000) } }),
         "attach_level" => json!({ "account": account, "level": level(random) }),
@@ -155,20 +163,32 @@ fn command(world: &mut World, random: &mut Random, login: &Login) -> Value {
             json!({ "id": id, "email": format!("{id}@team.example"), "grants": team(random), "sub_limits": part })
         }
         "grant_member" => json!({ "member": member(random), "grants": team(random) }),
-        "edit_member" if random.once_in(4) => json!({ "member": member(random), "remove_sub_limits": ["emails"] }),
-        "edit_member" => json!({ "member": member(random), "sub_limits": { "emails": random.below(50) } }),
+        "edit_member" if random.once_in(4) => {
+            json!({ "member": member(random), "remove_sub_limits": ["emails"] })
+        }
+        "edit_member" => {
+            json!({ "member": member(random), "sub_limits": { "emails": random.below(50) } })
+        }
         "remove_member" => json!({ "member": member(random) }),
         "create_level" => json!({ "id": id, "features": words(random) }),
-        "edit_level" => json!({ "level": pick(random, world.levels.keys()), "features": words(random) }),
-        "delete_level" => json!({ "level": pick(random, world.levels.keys()), "replacement": level(random) }),
-        "add_domain" => json!({ "domain": format!("{}.example", if random.once_in(3) { "app.o0".to_owned() } else { id }) }),
+        "edit_level" => {
+            json!({ "level": pick(random, world.levels.keys()), "features": words(random) })
+        }
+        "delete_level" => {
+            json!({ "level": pick(random, world.levels.keys()), "replacement": level(random) })
+        }
+        "add_domain" => {
+            json!({ "domain": format!("{}.example", if random.once_in(3) { "app.o0".to_owned() } else { id }) })
+        }
         "verify_domain" => json!({ "domain": pick(random, world.domains.keys()), "txt": [] }),
         "remove_domain" => {
             // The domains at which clients come in stay, mostly.
             let all = random.once_in(20);
             json!({ "domain": pick(random, world.domains.keys().filter(|name| all || name.starts_with('x'))), "confirmed": random.once_in(2) })
         }
-        "quarantine_domain" => json!({ "domain": pick(random, world.domains.keys().filter(|name| name.starts_with('x'))), "confirmed": random.once_in(2) }),
+        "quarantine_domain" => {
+            json!({ "domain": pick(random, world.domains.keys().filter(|name| name.starts_with('x'))), "confirmed": random.once_in(2) })
+        }
         "release_domain" => {
             let quarantined = world.domains.iter().filter(|(_, (_, state))| *state == "quarantined").map(|(name, _)| name);
             json!({ "domain": pick(random, quarantined) })

@@ -8,13 +8,13 @@ use std::sync::Arc;
 use hashbrown::{HashMap, HashTable};
 use smallvec::{SmallVec, smallvec};
 
+use super::SHARDS;
 use super::undo::Undo;
-use super::{BUCKET_REST, KEY_REST, SHARDS};
-use crate::clock::DAY;
-use crate::id::{same, same_bytes};
-use crate::keyed::Keyed;
-use crate::store::{Asked, Bucket, Hold, Named, Note, Noted, Operation, OperationKind, Part, Seen, Verification, Whose};
-use crate::window::Window;
+use crate::model::calendar::Window;
+use crate::model::clock::DAY;
+use crate::store::{Asked, BUCKET_REST, Bucket, Hold, KEY_REST, Named, Note, Noted, Operation, OperationKind, Part, Seen, Verification, Whose};
+use crate::util::keyed_hash::Keyed;
+use crate::util::text::{same, same_bytes};
 
 /// The same number, for ids.
 const SHARDS_64: u64 = SHARDS as u64;
@@ -310,7 +310,9 @@ impl Shard {
     }
 
     pub(super) fn seen(&mut self, account: &str, key: &str, now: i64) -> Seen {
-        let Some(counts) = self.find(account).and_then(|number| self.counts(number)) else { return Seen::Never };
+        let Some(counts) = self.find(account).and_then(|number| self.counts(number)) else {
+            return Seen::Never;
+        };
         match counts.keys.get(key) {
             None => Seen::Never,
             Some((_, _, keep)) if keep.saturating_add(KEY_REST) <= now => Seen::Never,
@@ -411,7 +413,9 @@ impl Shard {
             if self.passing.peek().is_none_or(|Reverse((at, ..))| *at > now) {
                 return;
             }
-            let Some(Reverse((_, account, what))) = self.passing.pop() else { return };
+            let Some(Reverse((_, account, what))) = self.passing.pop() else {
+                return;
+            };
             match what {
                 Passing::Operation(id) => self.forget_operation(account, id, now),
                 Passing::Key(key) => {
@@ -428,11 +432,15 @@ impl Shard {
 
     /// What an operation did is counted as done by those that are gone, and its key loses its answer.
     fn forget_operation(&mut self, account: u32, id: u64, now: i64) {
-        let Some(counts) = self.counts(account) else { return };
+        let Some(counts) = self.counts(account) else {
+            return;
+        };
         if counts.kept.get(&id).is_none_or(|kept| kept.keep > now) {
             return;
         }
-        let Some(kept) = counts.kept.remove(&id) else { return };
+        let Some(kept) = counts.kept.remove(&id) else {
+            return;
+        };
         let key = kept.rest.as_deref().and_then(|rest| rest.key.as_ref());
         if let Some((_, answer, _)) = key.and_then(|key| counts.keys.get_mut(key)).filter(|(_, _, keep)| *keep <= now) {
             *answer = Vec::new();
@@ -449,9 +457,13 @@ impl Shard {
 
     /// A row whose window is long over goes with the last of its operations.
     fn forget_row(&mut self, account: u32, nth: usize, now: i64) {
-        let Some(counts) = self.counts(account) else { return };
+        let Some(counts) = self.counts(account) else {
+            return;
+        };
         let Some(at) = counts.place(nth) else { return };
-        let Some(row) = counts.rows.get(at).filter(|row| row.window.end.saturating_add(BUCKET_REST) <= now) else { return };
+        let Some(row) = counts.rows.get(at).filter(|row| row.window.end.saturating_add(BUCKET_REST) <= now) else {
+            return;
+        };
         if row.operations > 0 {
             return self.passes(now.saturating_add(DAY), account, Passing::Row(nth));
         }

@@ -10,7 +10,7 @@ use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use crate::fork::Pass;
+use crate::util::fork_guard::Pass;
 
 /// How many files are guarded at most. A process has few stores; the oldest gives way.
 const MAX_FILES: usize = 256;
@@ -118,7 +118,9 @@ fn is_of_guarded_file(address: usize) -> bool {
         let mut buffer = [0_u8; 1024];
         while lines.found.is_none() {
             let read = libc::read(file, buffer.as_mut_ptr().cast(), buffer.len());
-            let Some(bytes) = usize::try_from(read).ok().filter(|read| *read > 0).and_then(|read| buffer.get(..read)) else { break };
+            let Some(bytes) = usize::try_from(read).ok().filter(|read| *read > 0).and_then(|read| buffer.get(..read)) else {
+                break;
+            };
             for byte in bytes {
                 lines.take(*byte);
             }
@@ -168,7 +170,9 @@ impl MapLines {
                     self.state = Field::Inode;
                 }
             }
-            (Field::Inode, b'0'..=b'9') => self.inode = self.inode.wrapping_mul(10).wrapping_add(u64::from(byte.wrapping_sub(b'0'))),
+            (Field::Inode, b'0'..=b'9') => {
+                self.inode = self.inode.wrapping_mul(10).wrapping_add(u64::from(byte.wrapping_sub(b'0')));
+            }
             (Field::Inode, _) => self.state = Field::Rest,
             (Field::Other | Field::Rest, _) => {}
         }

@@ -7,8 +7,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::wait::sync::{Arc, AtomicUsize, Condvar, Mutex, MutexGuard, Ordering, PoisonError};
-use crate::wait::{TimedGuard, TimedMutex, WaitBudget, WaitEnd};
+use crate::util::wait::sync::{Arc, AtomicUsize, Condvar, Mutex, MutexGuard, Ordering, PoisonError};
+use crate::util::wait::{TimedGuard, TimedMutex, WaitBudget, WaitEnd};
 
 /// How many calls share one commit, and how long they wait for it: other processes want their turn too.
 const MAX_GROUP_MEMBERS: u32 = 100;
@@ -194,7 +194,9 @@ impl<T: CommitTarget> GroupCommit<T> {
             // A part that is refused waits for the commit, too: the writes that it was refused for must be durable first.
             Outcome::Keep | Outcome::Discard { wrote: false } => {}
         }
-        let Some(group) = &mut desk.group else { return Ok(Attempt::Repeat) };
+        let Some(group) = &mut desk.group else {
+            return Ok(Attempt::Repeat);
+        };
         let end = Arc::clone(&group.end);
         group.members = group.members.saturating_add(1);
         let is_full = group.members >= MAX_GROUP_MEMBERS || group.begun.elapsed() >= MAX_GROUP_AGE;
@@ -266,7 +268,9 @@ impl<T: CommitTarget> Desk<T> {
 
     /// Releases the write lock and tells those who wait how the transaction ended.
     fn close(&mut self, result: Result<(), Missed<T::Fault>>) {
-        let Some(group) = self.group.take() else { return };
+        let Some(group) = self.group.take() else {
+            return;
+        };
         self.target.end(matches!(result, Err(Missed::Fault(_))));
         group.end.set(result);
     }

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use rusqlite::{Connection, OpenFlags, Row};
 use serde::Serialize;
 
-use super::Place;
 use super::checksum::ChecksumKey;
-use super::file::{self, Named};
-use super::rows::{BucketRow, bucket_columns};
-use super::{boot, ledger, meta};
+use super::database_file::{self, Named};
+use super::row_codec::{BucketRow, bucket_columns};
+use super::{Place, clock_trust, meta, transaction};
+use crate::model::calendar;
 use crate::store::Verification;
-use crate::{Error, window};
+use crate::util::error::Error;
 
 /// What a store holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -72,8 +72,8 @@ pub struct InspectedCount {
 /// # Errors
 /// The `store.*` codes; [`Error::Store`] for one that is not in a file.
 pub fn inspect(store: &str, account: Option<&str>) -> Result<Inspection, Error> {
-    crate::engine::guard(|| {
-        let named = file::named(store)?;
+    crate::util::panic::catch_panic(|| {
+        let named = database_file::named(store)?;
         view(&named, account)
     })
 }
@@ -84,13 +84,13 @@ pub fn inspect(store: &str, account: Option<&str>) -> Result<Inspection, Error> 
 /// # Errors
 /// As [`inspect`].
 pub fn verify_store(store: &str) -> Result<Verification, Error> {
-    crate::engine::guard(|| {
-        let Named { place, .. } = file::named(store)?;
+    crate::util::panic::catch_panic(|| {
+        let Named { place, .. } = database_file::named(store)?;
         if !place.path.is_file() {
             return Err(place.missing());
         }
-        crate::first_use::prepare();
-        let _pass = crate::fork::Pass::new();
+        crate::cedar::first_use::prepare();
+        let _pass = crate::util::fork_guard::Pass::new();
         super::verify::verify(&place)
     })
 }
@@ -99,12 +99,12 @@ fn view(Named { place, .. }: &Named, account: Option<&str>) -> Result<Inspection
     if !place.path.is_file() {
         return Err(place.missing());
     }
-    crate::first_use::prepare();
-    let _pass = crate::fork::Pass::new();
+    crate::cedar::first_use::prepare();
+    let _pass = crate::util::fork_guard::Pass::new();
     let told = |found: rusqlite::Error| place.sqlite(&found);
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(&place.path, flags).map_err(told)?;
-    let version = file::version(place, &connection)?;
+    let version = database_file::version(place, &connection)?;
     read(place, &connection, version, account).map_err(told)
 }
 
@@ -115,7 +115,7 @@ fn number(row: &Row<'_>) -> rusqlite::Result<u64> {
 fn read(place: &Place, connection: &Connection, version: i64, account: Option<&str>) -> rusqlite::Result<Inspection> {
     let view = connection.unchecked_transaction()?;
     let count = |sql: &str| view.query_row(sql, [], number);
-    let text = |at: Option<i64>| at.and_then(window::instant_text);
+    let text = |at: Option<i64>| at.and_then(calendar::instant_text);
     let (oldest, newest) = view.query_row("SELECT min(at), max(at) FROM operations", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let mut kinds = view.prepare("SELECT count(*), type FROM records WHERE type <> 'Removed' GROUP BY type")?;
     let records = kinds.query_map([], |row| Ok((row.get(1)?, number(row)?)))?.collect::<rusqlite::Result<_>>()?;
@@ -142,9 +142,9 @@ fn read(place: &Place, connection: &Connection, version: i64, account: Option<&s
 
 fn counts(view: &Connection, key: &ChecksumKey, account: &str) -> rusqlite::Result<Vec<InspectedCount>> {
     let sql = concat!("SELECT ", bucket_columns!(), " FROM buckets b WHERE b.account = ?1 AND b.meter <> '' ORDER BY b.start DESC, b.meter, b.member");
-    let (mut statement, now) = (view.prepare(sql)?, boot::clock_now());
+    let (mut statement, now) = (view.prepare(sql)?, clock_trust::clock_now());
     let rows = statement.query_map([account], |row| {
-        let text = |at: i64| Some(at).filter(|at| ![i64::MIN, i64::MAX].contains(at)).and_then(window::instant_text);
+        let text = |at: i64| Some(at).filter(|at| ![i64::MIN, i64::MAX].contains(at)).and_then(calendar::instant_text);
         let bucket = BucketRow::read(key, row, 0)?;
         Ok(InspectedCount {
             member: Some(row.get::<_, String>(2)?).filter(|member| !member.is_empty()),
@@ -152,7 +152,7 @@ fn counts(view: &Connection, key: &ChecksumKey, account: &str) -> rusqlite::Resu
             begins: text(bucket.window.start),
             ends: text(bucket.window.end),
             used: bucket.used,
-            held: ledger::held(view, key, &bucket, now)?,
+            held: transaction::held(view, key, &bucket, now)?,
             top_up: bucket.top_up,
         })
     })?;

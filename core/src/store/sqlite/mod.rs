@@ -5,24 +5,24 @@
 //! interrupt. Threads of one process that come while a transaction is open join it ([`group_commit`]). Whoever only reads has a
 //! connection of its own and takes no lock ([`reader`]). No thread is started, so a fork loses none.
 
-mod board;
-mod boot;
 mod bus_guard;
-mod cache;
 mod checksum;
-mod fault;
-mod file;
+mod clock_trust;
+mod database_file;
+mod directory;
+mod errors;
+mod file_locks;
 mod group_commit;
-mod handle;
 mod inspect;
-mod ledger;
-mod locks;
 mod meta;
-mod pages;
+mod process_handle;
 mod prune;
+mod read_cache;
 mod reader;
-mod rows;
+mod row_codec;
 mod schema;
+mod shared_header;
+mod transaction;
 mod verify;
 mod wal;
 
@@ -31,18 +31,18 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-pub(crate) use self::board::{Board, Word};
-use self::cache::{Cache, Noting, View};
-use self::file::{Named, Open, Place};
-use self::group_commit::{CommitError, GroupCommit, Outcome};
-use self::handle::{Handle, Reader, Shared};
-pub use self::inspect::{InspectedCount, Inspection, inspect, verify_store};
-use self::ledger::{Sheet, SheetRead};
+use super::sqlite::database_file::{Named, Open, Place};
+use super::sqlite::group_commit::{CommitError, GroupCommit, Outcome};
+pub use super::sqlite::inspect::{InspectedCount, Inspection, inspect, verify_store};
+use super::sqlite::process_handle::{Handle, Reader, Shared};
+use super::sqlite::read_cache::{Cache, Noting, View};
+pub(crate) use super::sqlite::shared_header::{Board, Word};
+use super::sqlite::transaction::{Sheet, SheetRead};
 use super::{Durability, Keep, KeepsDirectory, Store, Verification, Work};
-use crate::Error;
-use crate::clock::{Clock, HighWater};
-use crate::fork;
-use crate::wait::{TimedMutex, WaitBudget, WaitEnd};
+use crate::model::clock::{Clock, HighWater};
+use crate::util::error::Error;
+use crate::util::fork_guard;
+use crate::util::wait::{TimedMutex, WaitBudget, WaitEnd};
 
 /// The store of one file.
 #[derive(Debug)]
@@ -97,10 +97,10 @@ impl Drop for Room {
 /// # Errors
 /// The `store.*` codes; [`Error::Store`] for one that is not in a file.
 pub fn accept_clock(store: &str) -> Result<String, Error> {
-    crate::engine::guard(|| {
+    crate::util::panic::catch_panic(|| {
         let opened = Sqlite::open(store, Clock::System)?;
         opened.accept_clock()?;
-        Ok(crate::window::instant_text(opened.water.mark()).unwrap_or_default())
+        Ok(crate::model::calendar::instant_text(opened.water.mark()).unwrap_or_default())
     })
 }
 
@@ -110,15 +110,15 @@ type Member<'m> = &'m mut dyn FnMut(&mut Sheet<'_>) -> Result<Keep, Error>;
 impl Sqlite {
     /// Opens the store of that name.
     pub(crate) fn open(name: &str, clock: Clock) -> Result<Self, Error> {
-        let Named { place, power, lock_timeout } = file::named(name)?;
-        crate::first_use::prepare();
+        let Named { place, power, lock_timeout } = database_file::named(name)?;
+        crate::cedar::first_use::prepare();
         bus_guard::install();
         let budget = WaitBudget::enter(lock_timeout);
         let (open, id) = Open::new(&place, None, &budget)?;
-        let pass = fork::Pass::new();
-        let water = boot::water(clock, &open.connected.connection, &open.connected.key).map_err(|found| place.sqlite(&found))?;
+        let pass = fork_guard::Pass::new();
+        let water = clock_trust::water(clock, &open.connected.connection, &open.connected.key).map_err(|found| place.sqlite(&found))?;
         drop(pass);
-        locks::end_turn(&open.lock, &open.board).map_err(|found| fault::file(&place.name, &found))?;
+        file_locks::end_turn(&open.lock, &open.board).map_err(|found| errors::file(&place.name, &found))?;
         let shared = Arc::new(Shared { place, id, lock_timeout, board: ArcSwap::from(Arc::clone(&open.board)) });
         let room = ArcSwap::from_pointee(Room::new(&shared, Some(open)));
         Ok(Self { shared, power, water, room })
@@ -166,10 +166,12 @@ impl Sqlite {
     }
 
     fn commit_change(&self, handle: &mut Handle, published: &mut dyn FnMut()) -> Result<(), Error> {
-        use self::group_commit::CommitTarget;
-        let Some(board) = handle.open.as_ref().map(|open| Arc::clone(&open.board)) else { return Err(self.shared.place.replaced()) };
+        use super::sqlite::group_commit::CommitTarget;
+        let Some(board) = handle.open.as_ref().map(|open| Arc::clone(&open.board)) else {
+            return Err(self.shared.place.replaced());
+        };
         if let Some(open) = &handle.open {
-            locks::begin_change(&open.lock).map_err(|found| fault::file(&self.shared.place.name, &found))?;
+            file_locks::begin_change(&open.lock).map_err(|found| errors::file(&self.shared.place.name, &found))?;
         }
         board.begin(Word::Directory);
         let committed = handle.commit();
@@ -179,7 +181,7 @@ impl Sqlite {
         board.end(Word::Directory);
         if let Some(open) = &handle.open {
             // Should it fail, the lock goes with its file; what is committed is committed.
-            let _ = locks::end_change(&open.lock);
+            let _ = file_locks::end_change(&open.lock);
         }
         committed
     }
@@ -202,7 +204,7 @@ impl Sqlite {
             wrote: false,
             read: SheetRead::default(),
         };
-        let worked = crate::engine::guard(|| {
+        let worked = crate::util::panic::catch_panic(|| {
             sheet.now = self.instant(&mut sheet)?;
             work(&mut sheet)
         });
@@ -288,7 +290,7 @@ impl Store for Sqlite {
     }
 
     fn verify(&self) -> Result<Verification, Error> {
-        let _pass = fork::Pass::new();
+        let _pass = fork_guard::Pass::new();
         verify::verify(&self.shared.place)
     }
 

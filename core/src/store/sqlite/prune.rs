@@ -7,12 +7,12 @@
 use rusqlite::{Row, params};
 use smallvec::SmallVec;
 
-use super::ledger::Sheet;
 use super::meta;
-use super::rows::{BucketRow, OperationRow, operation_columns, row};
-use crate::Error;
-use crate::clock::DAY;
+use super::row_codec::{BucketRow, OperationRow, operation_columns, row};
+use super::transaction::Sheet;
+use crate::model::clock::DAY;
 use crate::store::{BUCKET_REST, Part};
+use crate::util::error::Error;
 
 /// How long after it was done an operation is looked at: 67 days. A month and 35 days are over then. `schema.sql` says it too.
 const LOOK_AFTER: i64 = 67 * DAY;
@@ -93,7 +93,9 @@ impl Sheet<'_> {
                 break;
             }
             self.prune.next = looked.id.saturating_add(1);
-            let Some(parts) = looked.parts.filter(|_| looked.keep <= self.now) else { continue };
+            let Some(parts) = looked.parts.filter(|_| looked.keep <= self.now) else {
+                continue;
+            };
             for part in &parts {
                 self.take_out(&mut buckets, part)?;
             }
@@ -115,7 +117,9 @@ impl Sheet<'_> {
     fn take_out(&mut self, buckets: &mut Vec<BucketRow>, part: &Part) -> Result<(), Error> {
         let number = row(part.bucket);
         if !buckets.iter().any(|known| known.id == number) {
-            let Some(found) = self.bucket_row(number)? else { return Err(self.corrupt(format!("it has no bucket {number}"))) };
+            let Some(found) = self.bucket_row(number)? else {
+                return Err(self.corrupt(format!("it has no bucket {number}")));
+            };
             buckets.push(found);
         }
         if let Some(bucket) = buckets.iter_mut().find(|known| known.id == number) {

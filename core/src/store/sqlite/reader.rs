@@ -3,13 +3,13 @@
 use std::sync::atomic::Ordering;
 
 use super::Sqlite;
-use super::file::{Connected, Look};
-use super::ledger::{Sheet, SheetRead};
+use super::database_file::{Connected, Look};
 use super::prune::Prune;
-use crate::Error;
-use crate::fork::Pass;
+use super::transaction::{Sheet, SheetRead};
 use crate::store::Keep;
-use crate::wait::WaitBudget;
+use crate::util::error::Error;
+use crate::util::fork_guard::Pass;
+use crate::util::wait::WaitBudget;
 
 /// How often a view is taken again because the files have moved meanwhile.
 const MAX_VIEWS: u32 = 3;
@@ -42,7 +42,9 @@ impl Sqlite {
             Some(connected) => connected,
             None => match Connected::reader(&self.shared.place, &self.shared.id) {
                 Ok(connected) => connected,
-                Err(error) => return Err((error, ["-wal", "-shm"].iter().any(|suffix| !self.shared.place.beside(suffix).exists()))),
+                Err(error) => {
+                    return Err((error, ["-wal", "-shm"].iter().any(|suffix| !self.shared.place.beside(suffix).exists())));
+                }
             },
         };
         let (connected, viewed) = self.viewed(connected, work);
@@ -88,7 +90,7 @@ impl Sqlite {
             wrote: false,
             read: SheetRead::default(),
         };
-        let value = crate::engine::guard(|| work(&mut sheet));
+        let value = crate::util::panic::catch_panic(|| work(&mut sheet));
         // A view that cannot be ended is closed with its connection by the next look.
         run("ROLLBACK")?;
         value
@@ -102,12 +104,12 @@ impl Sqlite {
             return board;
         }
         let path = self.shared.place.beside("-lock");
-        let is_same = std::fs::metadata(&path).is_ok_and(|found| super::board::identity(&found) == board.identity);
+        let is_same = std::fs::metadata(&path).is_ok_and(|found| super::shared_header::identity(&found) == board.identity);
         if is_same && !board.is_lost() {
             board.looked();
             return board;
         }
-        let access = std::fs::metadata(&self.shared.place.path).map(|found| super::board::Access::of(&found));
+        let access = std::fs::metadata(&self.shared.place.path).map(|found| super::shared_header::Access::of(&found));
         match access.and_then(|access| super::Board::map(&path, access)) {
             Ok(mapped) => {
                 let mapped = std::sync::Arc::new(mapped);

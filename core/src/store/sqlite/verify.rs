@@ -4,13 +4,13 @@
 use rusqlite::{Connection, ErrorCode, OpenFlags, Row};
 
 use super::checksum::{ChecksumKey, RowTable, mismatch};
-use super::file::{self, Place};
-use super::ledger::{hold_checksum, key_checksum, texts_checksum};
-use super::pages::{change_checksum, record};
-use super::rows::{BucketRow, OperationRow, bucket_columns, operation_columns};
+use super::database_file::{self, Place};
+use super::directory::{change_checksum, record};
+use super::row_codec::{BucketRow, OperationRow, bucket_columns, operation_columns};
+use super::transaction::{hold_checksum, key_checksum, texts_checksum};
 use super::{meta, schema};
-use crate::Error;
 use crate::store::Verification;
+use crate::util::error::Error;
 
 const SUMS: &str = "WITH parts (bucket, used, top_up) AS (
         SELECT bucket, used, top_up FROM operations
@@ -35,7 +35,7 @@ const MAX_FAULTS: usize = 100;
 pub(super) fn verify(place: &Place) -> Result<Verification, Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(&place.path, flags).map_err(|found| place.sqlite(&found))?;
-    file::version(place, &connection)?;
+    database_file::version(place, &connection)?;
     view(&connection).map_err(|found| place.sqlite(&found))
 }
 

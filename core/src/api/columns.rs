@@ -1,0 +1,27 @@
+//! Questions as columns: each holds one value a row, or one value for all rows.
+
+use crate::util::error::Error;
+
+/// How many rows these columns make: the length that all lists have, 1 where no column is a list. Each column is given by
+/// its name and, if it is a list, its length.
+///
+/// # Errors
+/// [`Error::Columns`] for the first list that is not as long as the first list.
+///
+/// # Example: one action for two logins
+/// ```
+/// assert_eq!(sublet::rows(&[("principals", Some(2)), ("actions", None), ("resources", Some(2))])?, 2);
+/// let error = sublet::rows(&[("principals", Some(2)), ("hosts", Some(3))]).unwrap_err();
+/// assert_eq!(error.to_string(), "column `hosts` has 3 rows where `principals` has 2");
+/// # Ok::<(), sublet::Error>(())
+/// ```
+pub fn rows(columns: &[(&'static str, Option<usize>)]) -> Result<usize, Error> {
+    let mut lists = columns.iter().filter_map(|(name, length)| length.map(|length| (*name, length)));
+    let Some((first, wanted)) = lists.next() else {
+        return Ok(1);
+    };
+    match lists.find(|(_, length)| *length != wanted) {
+        Some((column, rows)) => Err(Error::Columns { column, rows, first, wanted }),
+        None => Ok(wanted),
+    }
+}

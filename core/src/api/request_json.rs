@@ -1,0 +1,141 @@
+//! Requests as JSON: the form of case files, of the command line, and of bindings that pass text.
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::request::{Circumstances, Request, Resource};
+use crate::model::reference::Ref;
+use crate::util::error::Error;
+use crate::util::json;
+
+/// An action by name, or by type and id.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum ActionForm {
+    Name(String),
+    Typed(Ref),
+}
+
+/// An account by id, or by type and id: then it must be one.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum AccountForm {
+    Id(String),
+    Typed(Ref),
+}
+
+impl AccountForm {
+    fn id(self) -> Result<String, Error> {
+        match self {
+            Self::Id(id) => Ok(id),
+            Self::Typed(uid) => uid.account().map(str::to_owned),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct InlineForm {
+    #[serde(rename = "type")]
+    kind: String,
+    id: String,
+    #[serde(default)]
+    account: Option<AccountForm>,
+    #[serde(default)]
+    attributes: Map<String, Value>,
+    #[serde(default)]
+    parents: Vec<Ref>,
+    #[serde(default)]
+    tags: Map<String, Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum ResourceForm {
+    Bare(Ref),
+    Inline(InlineForm),
+}
+
+impl TryFrom<ResourceForm> for Resource {
+    type Error = Error;
+
+    fn try_from(form: ResourceForm) -> Result<Self, Error> {
+        Ok(match form {
+            ResourceForm::Bare(uid) => uid.into(),
+            ResourceForm::Inline(InlineForm { kind, id, account, attributes, parents, tags }) => {
+                Self { uid: Ref::new(kind, id), account: account.map(AccountForm::id).transpose()?, attributes, parents, tags }
+            }
+        })
+    }
+}
+
+/// A request, or one without action (`actions`, `desk`).
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RequestForm {
+    principal: Ref,
+    #[serde(default)]
+    action: Option<ActionForm>,
+    resource: ResourceForm,
+    #[serde(default)]
+    actor: Option<Ref>,
+    #[serde(default)]
+    host: Option<String>,
+    #[serde(default)]
+    channel: Option<String>,
+    #[serde(default)]
+    realm: Option<Ref>,
+    #[serde(default)]
+    amount: Option<Value>,
+    #[serde(default)]
+    context: Map<String, Value>,
+}
+
+/// Nesting of a request: values stand inside `context` or `resource.attributes`.
+const NESTING: usize = 70;
+
+impl Request {
+    /// Reads a request from JSON: an object with `principal`, `action`, `resource` and what [`Circumstances`] holds.
+    /// Logins are `[type, id]`; the action is a name or `[type, id]`; the resource is `[type, id]` or an object with
+    /// `type`, `id`, `account` (its id, or `["Account", id]`), `attributes`, `parents`, `tags`. Unknown fields and duplicate keys are refused.
+    ///
+    /// # Errors
+    /// [`Error::Json`], [`Error::DuplicateKey`], [`Error::Nesting`]; [`Error::Amount`] for a bad `amount`.
+    ///
+    /// # Example: the form of the case files
+    /// ```
+    /// let request = sublet::Request::from_json(r#"{
+    ///     "principal": ["TeamMember", "ann"], "action": "campaign.read", "host": "brand.example",
+    ///     "resource": {"type": "Campaign", "id": "spring", "account": "acme"}}"#)?;
+    /// assert_eq!(request.action.id(), "campaign.read");
+    /// # Ok::<(), sublet::Error>(())
+    /// ```
+    pub fn from_json(text: &str) -> Result<Self, Error> {
+        let form: RequestForm = json::read("request", text, NESTING)?;
+        Self::from_form(form)
+    }
+
+    /// Reads a list of requests, each as [`Request::from_json`] reads one.
+    ///
+    /// # Errors
+    /// As [`Request::from_json`]; [`Error::Item`] with the index of a request whose fields are wrong.
+    pub fn list_from_json(text: &str) -> Result<Vec<Self>, Error> {
+        let forms: Vec<RequestForm> = json::read("requests", text, NESTING)?;
+        let item = |(index, form)| Self::from_form(form).map_err(|error| Error::Item { index, code: error.code(), reason: error.to_string() });
+        forms.into_iter().enumerate().map(item).collect()
+    }
+
+    fn from_form(form: RequestForm) -> Result<Self, Error> {
+        let action = match form.action {
+            Some(ActionForm::Name(name)) => Ref::new("Action", name),
+            Some(ActionForm::Typed(uid)) => uid,
+            None => Ref::new("Action", ""),
+        };
+        let amount = form
+            .amount
+            .map(|value| value.as_i64().filter(|amount| *amount >= 0).ok_or_else(|| Error::Amount { amount: crate::util::text::short(&value.to_string()) }))
+            .transpose()?;
+        let circumstances = Circumstances { actor: form.actor, host: form.host, channel: form.channel, realm: form.realm, amount, context: form.context };
+        Ok(Self { principal: form.principal, action, resource: form.resource.try_into()?, circumstances })
+    }
+}

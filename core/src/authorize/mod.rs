@@ -1,0 +1,104 @@
+//! The only room that names `cedar_policy`: loading, asking and explaining.
+
+pub(crate) mod dispatch;
+pub(crate) mod plain;
+pub(crate) mod program_set;
+pub(crate) mod tenant;
+
+use std::sync::Arc;
+
+use self::plain::Plain;
+use crate::cedar::bundle::{self, Bundle};
+use crate::cedar::options::Validation;
+use crate::cedar::policy_list::Rules;
+use crate::cedar::source::{self, Source};
+
+use crate::api::decision::Fallback;
+use crate::directory::Directory;
+use crate::util::error::Error;
+use crate::util::parse_limits::Caps;
+
+/// What is loaded, with its name.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) fingerprint: Arc<str>,
+    pub(crate) kind: Kind,
+}
+
+/// The programs of a bundle for one numbering of the directory, or why Cedar itself answers.
+#[derive(Debug)]
+pub(crate) struct Fast(Option<Result<tenant::Programs, Arc<str>>>);
+
+impl Fast {
+    /// The policies that Cedar itself answers, with why.
+    pub(crate) fn fallback(&self, loaded: &Loaded) -> Vec<Fallback> {
+        let rules = &loaded.rules().list;
+        match (&self.0, &loaded.kind) {
+            (Some(Err(limit)), _) => {
+                // A bundle is compiled whole or not at all.
+                let why: Arc<str> = match rules.iter().find(|rule| rule.id == *limit) {
+                    Some(rule) => format!("policy `{}` of its bundle is beyond what is compiled", rule.id).into(),
+                    None => Arc::clone(limit),
+                };
+                rules.iter().map(|rule| Fallback { policy: Arc::clone(&rule.id), why: Arc::clone(&why) }).collect()
+            }
+            (None, Kind::Plain(plain)) => {
+                let beyond = plain.compiled.beyond.list.iter();
+                beyond.filter_map(|(at, why)| Some(Fallback { policy: Arc::clone(&rules.get(*at)?.id), why: Arc::from(*why) })).collect()
+            }
+            (Some(Ok(_)), _) | (None, Kind::Tenancy(_)) => Vec::new(),
+        }
+    }
+
+    /// Whether it serves another directory of the same bundle too.
+    pub(crate) fn is_portable(&self) -> bool {
+        match &self.0 {
+            None => true,
+            Some(programs) => programs.as_ref().is_ok_and(tenant::Programs::is_portable),
+        }
+    }
+}
+
+impl Loaded {
+    /// Compiles for this directory, and names in it what the policies name.
+    pub(crate) fn compile(&self, directory: &mut Directory) -> Fast {
+        match &self.kind {
+            Kind::Plain(_) => Fast(None),
+            Kind::Tenancy(bundle) => Fast(Some(
+                crate::util::stack::run(bundle.rules.depth, || Ok(tenant::Programs::new(bundle, directory)))
+                    .unwrap_or_else(|error| Err(error.to_string().into())),
+            )),
+        }
+    }
+}
+
+/// With the tenancy kernel or without.
+#[derive(Debug)]
+pub(crate) enum Kind {
+    Tenancy(Box<Bundle>),
+    Plain(Box<Plain>),
+}
+
+impl Loaded {
+    pub(crate) fn rules(&self) -> &Rules {
+        match &self.kind {
+            Kind::Tenancy(bundle) => &bundle.rules,
+            Kind::Plain(plain) => &plain.rules,
+        }
+    }
+}
+
+/// Loads policies, whole or not at all.
+pub(crate) fn load(source: &Source, validation: Validation, caps: &Caps) -> Result<Loaded, Error> {
+    crate::cedar::first_use::prepare();
+    if let Source::Cedar(program) = source {
+        let texts = [Some(&program.policies), program.schema.as_ref(), program.links.as_ref(), program.entities.as_ref()];
+        let named = ["policies", "schema", "links", "entities"].into_iter().zip(texts).filter_map(|(name, text)| Some((name, text?.as_str())));
+        let plain = plain::load(program, validation, caps)?;
+        return Ok(Loaded { fingerprint: source::fingerprint(named).into(), kind: Kind::Plain(Box::new(plain)) });
+    }
+    let files = source::read(source, caps)?;
+    let bundle = bundle::load(&files, validation, caps)?;
+    let named = files.iter().map(|file| (file.name.as_str(), file.text.as_str()));
+    Ok(Loaded { fingerprint: source::fingerprint(named).into(), kind: Kind::Tenancy(Box::new(bundle)) })
+}

@@ -1,0 +1,220 @@
+//! The few entities that some policies can read from one request, as Cedar's own, made anew from the resident ones: for the
+//! words of errors, for explaining, and for policies that Cedar alone answers. No second copy of all entities is kept.
+//!
+//! What the judge says on them is what it says on all: a policy gets to an entity only from what the request and its own text
+//! name, by as many attributes and tags as its text has one inside another; `in` asks an entity's ancestors, which stand
+//! with it.
+
+use std::collections::{HashMap, HashSet};
+use std::str::FromStr;
+
+use cedar_policy::entities_errors::EntitiesError;
+use cedar_policy::pst::{BinaryOp, Clause, Expr, Literal};
+use cedar_policy::{Entities, Entity, EntityId, EntityTypeName, EntityUid, EvalResult, PolicyId, RestrictedExpression};
+
+use super::entity_table::Resident;
+use crate::cedar::policy_list::Rules;
+use crate::cedar::request::causes;
+use crate::compiler::linked;
+use crate::util::error::Error;
+use crate::vm::{Scratch, Space, Value};
+
+/// What policies can get to beyond what a request names.
+#[derive(Debug, Default)]
+pub(crate) struct Reach {
+    /// Type and id of what their conditions name.
+    named: Vec<(String, String)>,
+    /// How many attributes and tags stand one inside another.
+    steps: usize,
+}
+
+impl Reach {
+    /// That of the policies of those positions.
+    pub(crate) fn of(rules: &Rules, positions: impl Iterator<Item = usize>) -> Self {
+        let mut reach = Self::default();
+        for rule in positions.filter_map(|at| rules.list.get(at)) {
+            let tree = rules.set.policy(&PolicyId::new(&rule.id)).and_then(|policy| policy.to_pst().ok());
+            let Some(body) = tree.and_then(|tree| linked(&tree)) else {
+                continue;
+            };
+            for clause in body.clauses() {
+                let (Clause::When(expr) | Clause::Unless(expr)) = clause;
+                reach.walk(expr);
+            }
+        }
+        reach
+    }
+
+    fn walk(&mut self, expr: &Expr) {
+        let mut todo = vec![(expr, 0_usize)];
+        while let Some((expr, steps)) = todo.pop() {
+            self.steps = self.steps.max(steps);
+            let further = |by: usize| steps.saturating_add(by);
+            match expr {
+                Expr::Literal(Literal::EntityUID(uid)) => {
+                    self.named.push((uid.ty.to_string(), uid.eid.to_string()));
+                }
+                Expr::GetAttr { expr, .. } => todo.push((expr, further(1))),
+                Expr::HasAttr { expr, attrs } => todo.push((expr, further(attrs.len()))),
+                Expr::BinaryOp { op: BinaryOp::GetTag | BinaryOp::HasTag, left, right } => todo.extend([(left.as_ref(), further(1)), (right, steps)]),
+                Expr::BinaryOp { left, right, .. } => {
+                    todo.extend([(left.as_ref(), steps), (right, steps)]);
+                }
+                Expr::UnaryOp { expr, .. } | Expr::Like { expr, .. } => todo.push((expr, steps)),
+                Expr::Is { expr, in_expr, .. } => {
+                    todo.push((expr, steps));
+                    todo.extend(in_expr.as_deref().map(|expr| (expr, steps)));
+                }
+                Expr::IfThenElse { cond, then_expr, else_expr } => todo.extend([cond, then_expr, else_expr].map(|expr| (expr.as_ref(), steps))),
+                Expr::Set(items) => todo.extend(items.iter().map(|item| (item.as_ref(), steps))),
+                Expr::Record(fields) => {
+                    todo.extend(fields.values().map(|field| (field.as_ref(), steps)));
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// The entities that policies of this reach can read from this request. `inline` came with it and stands for what the
+/// program has of that name; what is below it is then below what is above it too.
+pub(crate) fn few(resident: &Resident, reach: &Reach, request: &cedar_policy::Request, inline: Option<Entity>) -> Result<Entities, Error> {
+    let mut seeds: Vec<EntityUid> = [request.principal(), request.action(), request.resource()].into_iter().flatten().cloned().collect();
+    for (name, _) in request.context().into_iter().flat_map(Clone::clone) {
+        if let Some(value) = request.context().and_then(|context| context.get(&name)) {
+            referred(&value, &mut seeds);
+        }
+    }
+    for (_, value) in inline.iter().flat_map(|entity| entity.attrs().chain(entity.tags())) {
+        if let Ok(value) = value {
+            referred(&value, &mut seeds);
+        }
+    }
+    let whole = inline.is_some();
+    seeds.extend(inline.iter().flat_map(|entity| entity.clone().into_inner().2));
+    let found = seeds.iter().map(|uid| (uid.type_name().to_string(), uid.id().unescaped().to_owned())).chain(reach.named.iter().cloned());
+    let mut level: Vec<u32> = found.filter_map(|(kind, id)| resident.find(&kind, &id)).collect();
+    let mut seen = HashSet::new();
+    let mut builder = Builder { resident, scratch: Scratch::default(), kinds: HashMap::new(), made: Vec::new() };
+    for _ in 0..=reach.steps {
+        let mut next = Vec::new();
+        for at in level {
+            if seen.insert(at) {
+                builder.make(at, whole, &mut next)?;
+            }
+        }
+        level = next;
+    }
+    let fault = |found: &dyn std::error::Error| Error::InvalidRequest { reason: causes(found) };
+    if whole {
+        let above: Vec<u32> = seen.iter().flat_map(|at| resident.ancestors(*at)).copied().collect();
+        for at in above {
+            if seen.insert(at) {
+                builder.make(at, whole, &mut Vec::new())?;
+            }
+        }
+    }
+    let entities = Entities::from_entities(builder.made, None).map_err(|found| fault(&found))?;
+    let Some(entity) = inline else {
+        return Ok(entities);
+    };
+    let resource = entity.uid().to_string();
+    entities.upsert_entities([entity], None).map_err(|found| {
+        // Cedar names any of those on the circle, another each time.
+        let circle = matches!(found, EntitiesError::TransitiveClosureError(_));
+        let reason = if circle { "its parents are below it".to_owned() } else { causes(&found) };
+        Error::Resource { resource, reason }
+    })
+}
+
+/// The entities that a value refers to, but for those inside sets: nothing reads through a set.
+fn referred(value: &EvalResult, to: &mut Vec<EntityUid>) {
+    match value {
+        EvalResult::EntityUid(uid) => to.push(uid.clone()),
+        EvalResult::Record(record) => record.iter().for_each(|(_, value)| referred(value, to)),
+        _ => {}
+    }
+}
+
+struct Builder<'a> {
+    resident: &'a Resident,
+    scratch: Scratch,
+    kinds: HashMap<u32, EntityTypeName>,
+    made: Vec<Entity>,
+}
+
+impl Builder<'_> {
+    /// Makes the entity, if the program has it, and tells what it refers to. `whole`: what is above it is made too.
+    fn make(&mut self, at: u32, whole: bool, next: &mut Vec<u32>) -> Result<(), Error> {
+        let Some((attributes, tags)) = self.resident.given(at) else {
+            return Ok(());
+        };
+        let lost = || Error::InvalidRequest { reason: "an entity cannot be made anew".to_owned() };
+        let uid = self.uid(at).ok_or_else(lost)?;
+        let above = if whole { self.resident.parents(at) } else { self.resident.ancestors(at) };
+        let parents = above.iter().map(|at| self.uid(*at)).collect::<Option<Vec<_>>>().ok_or_else(lost)?;
+        let mut fields = |fields: Vec<(u32, Value)>| -> Option<Vec<(String, RestrictedExpression)>> {
+            fields.into_iter().map(|(name, value)| Some((self.text(name), self.value(value, Some(next))?))).collect()
+        };
+        let (attributes, tags) = (fields(attributes).ok_or_else(lost)?, fields(tags).ok_or_else(lost)?);
+        self.made.push(Entity::new_with_tags(uid, attributes, parents, tags).map_err(|_| lost())?);
+        Ok(())
+    }
+
+    fn space(&mut self) -> Space<'_> {
+        Space { pool: &self.resident.pool, scratch: &mut self.scratch }
+    }
+
+    fn text(&mut self, at: u32) -> String {
+        self.space().text(at).to_owned()
+    }
+
+    fn uid(&mut self, at: u32) -> Option<EntityUid> {
+        let (kind, id) = self.resident.name(at)?;
+        if !self.kinds.contains_key(&kind) {
+            let name = EntityTypeName::from_str(&self.text(kind)).ok()?;
+            self.kinds.insert(kind, name);
+        }
+        Some(EntityUid::from_type_name_and_id(self.kinds.get(&kind)?.clone(), EntityId::new(id)))
+    }
+
+    /// As deep as the value nests, which is capped at load.
+    fn value(&mut self, value: Value, mut next: Option<&mut Vec<u32>>) -> Option<RestrictedExpression> {
+        Some(match value {
+            Value::Bool(value) => RestrictedExpression::new_bool(value),
+            Value::Long(value) => RestrictedExpression::new_long(value),
+            Value::Text(text) => RestrictedExpression::new_string(self.text(text)),
+            Value::Entity(entity) => {
+                if let Some(next) = next {
+                    next.push(entity);
+                }
+                RestrictedExpression::new_entity_uid(self.uid(entity)?)
+            }
+            Value::Set(_) | Value::Flags(..) => {
+                let items = self.resident.pool.set_items(value)?;
+                RestrictedExpression::new_set(items.into_iter().map(|item| self.value(item, None)).collect::<Option<Vec<_>>>()?)
+            }
+            Value::Record(record) => {
+                let mut fields = Vec::new();
+                for (name, value) in self.space().fields(record).to_vec() {
+                    fields.push((self.text(name), self.value(value, next.as_deref_mut())?));
+                }
+                RestrictedExpression::new_record(fields).ok()?
+            }
+            Value::Decimal(_) | Value::Datetime(_) | Value::Duration(_) | Value::Ip(_) => extension(self.resident.written(value)?)?,
+            Value::Missing | Value::Poison => return None,
+        })
+    }
+}
+
+/// The extension value that was so written.
+fn extension(written: &str) -> Option<RestrictedExpression> {
+    let argument = |name: &str| written.strip_prefix(name)?.strip_prefix("(\"")?.strip_suffix("\")").filter(|text| !text.contains(['"', '\\']));
+    if let Some(text) = argument("decimal") {
+        Some(RestrictedExpression::new_decimal(text))
+    } else if let Some(text) = argument("ip") {
+        Some(RestrictedExpression::new_ip(text))
+    } else {
+        RestrictedExpression::from_str(written).ok()
+    }
+}

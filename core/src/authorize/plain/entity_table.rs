@@ -1,0 +1,349 @@
+//! The entities of a plain Cedar program, interned: what its compiled policies read.
+//!
+//! Rows of one type mostly have the same attributes: their names are kept once, as a shape, and the values of all rows stand
+//! in one column, as do the rows that are above each.
+
+use std::collections::HashMap;
+use std::hash::BuildHasher;
+
+use cedar_policy::{Entities, Entity, EntityUid, EvalResult};
+use hashbrown::{DefaultHashBuilder, HashTable};
+
+use crate::compiler::{Known, value_of};
+use crate::util::interner::Interner;
+use crate::vm::{Guest, Pool, Space, Value, World};
+
+/// The shape of an entity that is known only by name.
+const NOBODY: u32 = u32::MAX;
+
+/// One entity, known from the program's data or only by name.
+#[derive(Debug, Clone, Copy)]
+struct Row {
+    kind: u32,
+    /// Where its id stands among the ids.
+    id: (u32, u32),
+    /// The names of its attributes, or [`NOBODY`].
+    shape: u32,
+    /// The names of its tags, whose values stand behind those of the attributes.
+    tags: u32,
+    values: u32,
+    /// Where all that are above it stand, sorted; and behind them those directly above it.
+    above: u32,
+    ancestors: u32,
+    parents: u32,
+    /// Whether it is above another.
+    has_below: bool,
+}
+
+/// Attributes or tags by name.
+type Fields = Vec<(u32, Value)>;
+
+/// Every entity that the program names, by number.
+#[derive(Debug, Default)]
+pub(crate) struct Resident {
+    pub(crate) pool: Pool,
+    rows: Vec<Row>,
+    ids: String,
+    /// Names of attributes and of tags, sorted.
+    shapes: Interner<Vec<u32>>,
+    values: Vec<Value>,
+    above: Vec<u32>,
+    table: HashTable<u32>,
+    hasher: DefaultHashBuilder,
+    /// The types that something here has.
+    kinds: Vec<u32>,
+    /// How extension values were written: Cedar shows them so.
+    written: HashMap<Value, Box<str>>,
+    /// The program has more than can be numbered.
+    pub(crate) full: bool,
+}
+
+impl World for Resident {
+    #[inline]
+    fn attribute(&self, entity: u32, name: u32, _: &mut Space<'_>) -> Value {
+        let Some(row) = self.rows.get(entity as usize) else {
+            return Value::Missing;
+        };
+        self.field(row.shape, row.values, name)
+    }
+
+    fn tag(&self, entity: u32, tag: u32) -> Value {
+        let Some(row) = self.rows.get(entity as usize) else {
+            return Value::Missing;
+        };
+        self.field(row.tags, row.values.saturating_add(self.shape_len(row.shape)), tag)
+    }
+
+    fn descends(&self, child: u32, ancestor: u32) -> bool {
+        self.ancestors(child).binary_search(&ancestor).is_ok()
+    }
+
+    fn type_of(&self, entity: u32) -> u32 {
+        self.kind(entity).unwrap_or(u32::MAX)
+    }
+}
+
+impl Known for Resident {
+    fn entity(&mut self, kind: &str, id: &str) -> u32 {
+        self.number(kind, id)
+    }
+
+    fn pool(&mut self) -> &mut Pool {
+        &mut self.pool
+    }
+}
+
+fn wide(at: u32) -> usize {
+    at as usize
+}
+
+impl Resident {
+    /// Takes in all entities; `parents` tells those directly above each.
+    pub(crate) fn new(entities: &Entities, parents: &HashMap<(String, String), Vec<(String, String)>>) -> Self {
+        let mut resident = Self::default();
+        for entity in entities.iter() {
+            let uid = entity.uid();
+            resident.number(&uid.type_name().to_string(), uid.id().unescaped());
+        }
+        for entity in entities.iter() {
+            resident.take_in(entity, entities, parents);
+        }
+        let above = std::mem::take(&mut resident.above);
+        for number in &above {
+            if let Some(row) = resident.rows.get_mut(wide(*number)) {
+                row.has_below = true;
+            }
+        }
+        resident.above = above;
+        resident
+    }
+
+    fn take_in(&mut self, entity: &Entity, entities: &Entities, parents: &HashMap<(String, String), Vec<(String, String)>>) {
+        let uid = entity.uid();
+        let name = (uid.type_name().to_string(), uid.id().unescaped().to_owned());
+        let at = self.number(&name.0, &name.1);
+        let mut attributes = Vec::new();
+        for (name, value) in entity.attrs() {
+            attributes.push((self.pool.text(name), value.map_or(Value::Poison, |value| self.keep(&value))));
+        }
+        let mut tags = Vec::new();
+        for (name, value) in entity.tags() {
+            tags.push((self.pool.text(name), value.map_or(Value::Poison, |value| self.keep(&value))));
+        }
+        attributes.sort_unstable_by_key(|(name, _)| *name);
+        tags.sort_unstable_by_key(|(name, _)| *name);
+        let mut ancestors: Vec<u32> =
+            entities.ancestors(&uid).into_iter().flatten().map(|above| self.number(&above.type_name().to_string(), above.id().unescaped())).collect();
+        ancestors.sort_unstable();
+        let direct: Vec<u32> = match parents.get(&name) {
+            Some(parents) => parents.iter().map(|(kind, id)| self.number(kind, id)).collect(),
+            None => ancestors.clone(),
+        };
+        self.put(at, &attributes, &tags, &ancestors, &direct);
+    }
+
+    fn put(&mut self, at: u32, attributes: &[(u32, Value)], tags: &[(u32, Value)], ancestors: &[u32], parents: &[u32]) {
+        let mut names = |fields: &[(u32, Value)]| self.shapes.keep(&fields.iter().map(|(name, _)| *name).collect::<Vec<_>>());
+        let (shape, tag_names) = (names(attributes), names(tags));
+        let (values, above) = (self.place(self.values.len()), self.place(self.above.len()));
+        self.values.extend(attributes.iter().chain(tags).map(|(_, value)| *value));
+        self.above.extend(ancestors.iter().chain(parents));
+        let (ancestors, parents) = (self.place(ancestors.len()), self.place(parents.len()));
+        if let Some(row) = self.rows.get_mut(wide(at)) {
+            *row = Row { shape, tags: tag_names, values, above, ancestors, parents, ..*row };
+        }
+    }
+
+    fn place(&mut self, at: usize) -> u32 {
+        u32::try_from(at).unwrap_or_else(|_| {
+            self.full = true;
+            0
+        })
+    }
+
+    fn shape_len(&self, shape: u32) -> u32 {
+        self.shapes.get(shape).map_or(0, |names| u32::try_from(names.len()).unwrap_or(0))
+    }
+
+    #[inline]
+    fn field(&self, shape: u32, values: u32, name: u32) -> Value {
+        let names = self.shapes.get(shape).unwrap_or_default();
+        let at = if names.len() < 16 { names.iter().position(|known| *known == name) } else { names.binary_search(&name).ok() };
+        at.and_then(|at| self.values.get(wide(values).saturating_add(at)).copied()).unwrap_or(Value::Missing)
+    }
+
+    fn fields(&self, shape: u32, values: u32) -> impl Iterator<Item = (u32, Value)> {
+        let names = self.shapes.get(shape).unwrap_or_default();
+        names.iter().copied().zip(self.values.get(wide(values)..).unwrap_or_default().iter().copied())
+    }
+
+    /// The entity's type, as the number of its text.
+    #[inline]
+    pub(crate) fn kind(&self, entity: u32) -> Option<u32> {
+        self.rows.get(wide(entity)).map(|row| row.kind)
+    }
+
+    /// All that are above it, sorted.
+    #[inline]
+    pub(crate) fn ancestors(&self, entity: u32) -> &[u32] {
+        let row = self.rows.get(wide(entity)).and_then(|row| self.above.get(wide(row.above)..)?.get(..wide(row.ancestors)));
+        row.unwrap_or_default()
+    }
+
+    /// Those directly above it.
+    pub(crate) fn parents(&self, entity: u32) -> &[u32] {
+        let row = |row: &Row| self.above.get(wide(row.above.saturating_add(row.ancestors))..)?.get(..wide(row.parents));
+        self.rows.get(wide(entity)).and_then(row).unwrap_or_default()
+    }
+
+    /// Whether another is below it.
+    pub(crate) fn has_below(&self, entity: u32) -> bool {
+        self.rows.get(wide(entity)).is_some_and(|row| row.has_below)
+    }
+
+    /// Type and id of an entity.
+    pub(crate) fn name(&self, entity: u32) -> Option<(u32, &str)> {
+        let row = self.rows.get(wide(entity))?;
+        Some((row.kind, self.ids.get(wide(row.id.0)..)?.get(..wide(row.id.1))?))
+    }
+
+    /// Attributes and tags of an entity that the program's data has.
+    pub(crate) fn given(&self, entity: u32) -> Option<(Fields, Fields)> {
+        let row = self.rows.get(wide(entity)).filter(|row| row.shape != NOBODY)?;
+        let tags = row.values.saturating_add(self.shape_len(row.shape));
+        Some((self.fields(row.shape, row.values).collect(), self.fields(row.tags, tags).collect()))
+    }
+
+    /// How an extension value was written.
+    pub(crate) fn written(&self, value: Value) -> Option<&str> {
+        self.written.get(&value).map(AsRef::as_ref)
+    }
+
+    /// The number of an entity that the program names, if it does.
+    #[inline]
+    pub(crate) fn find(&self, kind: &str, id: &str) -> Option<u32> {
+        self.find_of(self.pool.find_text(kind)?, id)
+    }
+
+    /// The same, of a type whose text has that number.
+    #[inline]
+    pub(crate) fn find_of(&self, kind: u32, id: &str) -> Option<u32> {
+        self.table.find(self.hasher.hash_one((kind, id)), |at| self.name(*at) == Some((kind, id))).copied()
+    }
+
+    /// Whether that text is the name of a type here.
+    pub(crate) fn is_kind(&self, text: u32) -> bool {
+        self.kinds.binary_search(&text).is_ok()
+    }
+
+    /// The number of a type's name, known to be one from now on.
+    pub(crate) fn take_kind(&mut self, kind: &str) -> u32 {
+        let text = self.pool.text(kind);
+        if let Err(at) = self.kinds.binary_search(&text) {
+            self.kinds.insert(at, text);
+        }
+        text
+    }
+
+    /// The number of an entity, given to it now if it had none.
+    pub(crate) fn number(&mut self, kind: &str, id: &str) -> u32 {
+        if let Some(at) = self.find(kind, id) {
+            return at;
+        }
+        let kind = self.take_kind(kind);
+        let at = self.place(self.rows.len());
+        let span = (self.place(self.ids.len()), self.place(id.len()));
+        self.ids.push_str(id);
+        self.rows.push(Row { kind, id: span, shape: NOBODY, tags: NOBODY, values: 0, above: 0, ancestors: 0, parents: 0, has_below: false });
+        let hash = |rows: &[Row], ids: &str, at: u32| {
+            let row = rows.get(wide(at))?;
+            Some(self.hasher.hash_one((row.kind, ids.get(wide(row.id.0)..)?.get(..wide(row.id.1))?)))
+        };
+        let (rows, ids) = (&self.rows, &self.ids);
+        self.table.insert_unique(self.hasher.hash_one((kind, id)), at, |at| hash(rows, ids, *at).unwrap_or(0));
+        at
+    }
+
+    /// The entity as a request names it: the program's, or a stranger.
+    pub(crate) fn asked(&self, kind: &str, id: &str, space: &mut Space<'_>) -> Value {
+        Value::Entity(self.find(kind, id).unwrap_or_else(|| {
+            let (kind, id) = (space.text_number(kind), space.text_number(id));
+            space.stranger(kind, id)
+        }))
+    }
+
+    fn uid(&self, uid: &EntityUid, space: &mut Space<'_>) -> Value {
+        self.asked(&uid.type_name().to_string(), uid.id().unescaped(), space)
+    }
+
+    fn keep(&mut self, value: &EvalResult) -> Value {
+        match value {
+            EvalResult::Bool(value) => Value::Bool(*value),
+            EvalResult::Long(value) => Value::Long(*value),
+            EvalResult::String(text) => Value::Text(self.pool.text(text)),
+            EvalResult::EntityUid(uid) => Value::Entity(self.number(&uid.type_name().to_string(), uid.id().unescaped())),
+            EvalResult::Set(set) => {
+                let items = set.iter().map(|item| self.keep(item)).collect();
+                self.pool.set(items)
+            }
+            EvalResult::Record(record) => {
+                let mut fields = Vec::new();
+                for (name, value) in record.iter() {
+                    fields.push((self.pool.text(name), self.keep(value)));
+                }
+                self.pool.record(fields)
+            }
+            EvalResult::ExtensionValue(text) => {
+                let value = value_of(text).map_or(Value::Poison, |made| made.kept(&mut self.pool));
+                self.written.entry(value).or_insert_with(|| text.as_str().into());
+                value
+            }
+        }
+    }
+
+    /// A value that came with a request. As deep as the value: callers cap it.
+    pub(crate) fn value(&self, value: &EvalResult, space: &mut Space<'_>) -> Value {
+        match value {
+            EvalResult::Bool(value) => Value::Bool(*value),
+            EvalResult::Long(value) => Value::Long(*value),
+            EvalResult::String(text) => Value::Text(space.text_number(text)),
+            EvalResult::EntityUid(uid) => self.uid(uid, space),
+            EvalResult::Set(set) => {
+                let mut items = set.iter().map(|item| self.value(item, space)).collect();
+                space.set(&mut items)
+            }
+            EvalResult::Record(record) => {
+                let mut fields: Vec<_> = record.iter().map(|(name, value)| (space.text_number(name), self.value(value, space))).collect();
+                space.record(&mut fields)
+            }
+            EvalResult::ExtensionValue(text) => value_of(text).map_or(Value::Poison, |made| made.into_value(space)),
+        }
+    }
+
+    /// The entity that came with a request; those directly above it stand for all above it.
+    pub(crate) fn guest(&self, entity: &Entity, space: &mut Space<'_>) -> Option<Guest> {
+        let mut guest = Guest { entity: self.uid(&entity.uid(), space).entity()?, ..Guest::default() };
+        for (name, value) in entity.attrs() {
+            let value = self.value(&value.ok()?, space);
+            guest.attributes.push((space.text_number(name), value));
+        }
+        for (name, value) in entity.tags() {
+            let value = self.value(&value.ok()?, space);
+            guest.tags.push((space.text_number(name), value));
+        }
+        let (_, _, parents) = entity.clone().into_inner();
+        guest.ancestors = parents.iter().filter_map(|uid| self.uid(uid, space).entity()).collect();
+        self.close(&mut guest);
+        Some(guest)
+    }
+
+    /// Puts above the guest what is above those directly above it.
+    pub(crate) fn close(&self, guest: &mut Guest) {
+        for at in 0..guest.ancestors.len() {
+            let Some(parent) = guest.ancestors.get(at).copied() else {
+                break;
+            };
+            guest.ancestors.extend_from_slice(self.ancestors(parent));
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! Plain Cedar: any schema (or none), policies, templates with links and entities, without the tenancy kernel.
+
+pub(crate) mod entity_slice;
+pub(crate) mod entity_table;
+pub(crate) mod evaluate;
+
+use std::collections::{HashMap, HashSet};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use cedar_policy::{Entities, EntityTypeName, EntityUid, PolicySet, Schema};
+
+use super::plain::entity_table::Resident;
+use super::program_set::Compiled;
+use crate::cedar::load_program::{Parents, Program, entity_faults, is_json, link, parse_policies, parse_schema, read_entities, scan_file};
+use crate::cedar::options::Validation;
+use crate::cedar::policy_list::{Rules, in_text_order};
+use crate::cedar::source::{File, placeless};
+use crate::cedar::validate;
+use crate::cedar::value_json::{Record, Types};
+use crate::model::reference::Ref;
+use crate::util::error::{Error, Faults};
+use crate::util::nesting_scan::Language;
+use crate::util::parse_limits::Caps;
+use crate::util::stack;
+
+/// A loaded [`Program`].
+#[derive(Debug)]
+pub(crate) struct Plain {
+    pub(crate) rules: Rules,
+    pub(crate) schema: Option<Schema>,
+    /// What the schema says of attributes, tags and contexts.
+    pub(crate) types: Option<Types>,
+    pub(crate) validate_requests: bool,
+    /// Of which numbering the numbers of entities and texts are, for handles.
+    pub(crate) numbering: u32,
+    /// The entities and policies in the form that answers.
+    pub(crate) resident: Resident,
+    pub(crate) compiled: Compiled,
+    /// What the schema says of each action.
+    pub(crate) admitted: HashMap<u32, Admitted>,
+    /// The types whose ids are listed in the schema, and those ids.
+    pub(crate) enumerated: HashSet<u32>,
+    pub(crate) choices: HashSet<u32>,
+}
+
+/// The requests of one action, by numbers.
+#[derive(Debug)]
+pub(crate) struct Admitted {
+    pub(crate) principals: Vec<u32>,
+    pub(crate) resources: Vec<u32>,
+    /// Nothing where it is not known.
+    pub(crate) context: Option<Arc<Record>>,
+}
+
+/// Loads a program, whole or not at all.
+pub(crate) fn load(program: &Program, validation: Validation, caps: &Caps) -> Result<Plain, Error> {
+    let policies = File { name: "policies".into(), text: program.policies.clone() };
+    let schema = program.schema.as_ref().map(|text| File { name: "schema".into(), text: text.clone() });
+    let mut faults = Vec::new();
+    let mut depth = 64;
+    for (file, language) in [Some((&policies, Language::Policy)), schema.as_ref().map(|file| (file, Language::Schema))].into_iter().flatten() {
+        match scan_file(file, language, caps) {
+            Ok(found) => depth = depth.max(found),
+            Err(fault) => faults.push(fault),
+        }
+    }
+    Faults::into_result(faults)?;
+    stack::run(depth, || build(program, &policies, schema.as_ref(), depth, validation, caps))
+}
+
+fn build(program: &Program, policies: &File, schema: Option<&File>, depth: usize, validation: Validation, caps: &Caps) -> Result<Plain, Error> {
+    let mut faults = Vec::new();
+    let parsed_schema = schema.map(|file| parse_schema(file, caps)).transpose().unwrap_or_else(|found| {
+        faults.extend(found);
+        None
+    });
+    let (parsed_schema, form) = parsed_schema.unzip();
+    let set = parse_policies(policies, caps).unwrap_or_else(|found| {
+        faults.extend(found);
+        PolicySet::new()
+    });
+    Faults::into_result(faults)?;
+    let mut set = set;
+    if let Some(links) = &program.links {
+        link(&mut set, links, caps)?;
+    }
+    let order: Vec<_> = if is_json(&policies.text) {
+        set.policies()
+            .filter(|policy| policy.is_static())
+            .map(cedar_policy::Policy::id)
+            .chain(set.templates().map(cedar_policy::Template::id))
+            .map(|id| (id.clone(), None))
+            .collect()
+    } else {
+        in_text_order(&set, policies, 0)
+            .iter()
+            .map(|part| (part.body.id().clone(), Some((policies.name.as_str().into(), policies.place(part.start, part.len).line))))
+            .collect()
+    };
+    if let Some(schema) = &parsed_schema
+        && validation != Validation::Off
+    {
+        validate::validate(schema, &set, validation, |_| Some((policies, None)))?;
+    }
+    let (entities, mut parents) = match &program.entities {
+        Some(text) => read_entities(text, parsed_schema.as_ref(), caps)?,
+        None => (Entities::from_entities([], parsed_schema.as_ref()).map_err(|found| entity_faults(&found))?, Parents::new()),
+    };
+    let validate_requests = program.validate_requests.unwrap_or(validation != Validation::Off) && parsed_schema.is_some();
+    let rules = Rules::new(set, &order, depth, false);
+    let types = form.map(|form| Types::new(&[form]));
+    for (kind, id, deed) in types.iter().flat_map(Types::actions) {
+        let above = deed.groups.iter().map(|(kind, id)| (kind.to_string(), id.to_string())).collect();
+        parents.insert((kind.to_owned(), id.to_owned()), above);
+    }
+    let mut resident = Resident::new(&entities, &parents);
+    let compiled = Compiled::new(&rules, &mut resident);
+    let mut plain = Plain {
+        rules,
+        schema: parsed_schema,
+        types: None,
+        validate_requests,
+        numbering: crate::util::generation::numbering(),
+        resident,
+        compiled,
+        admitted: HashMap::new(),
+        enumerated: HashSet::new(),
+        choices: HashSet::new(),
+    };
+    if let Some(types) = types {
+        plain.declare(types);
+    }
+    if plain.resident.full {
+        return Err(placeless("bundle.too_large", "`entities` has more than can be numbered").into());
+    }
+    Ok(plain)
+}
+
+impl Plain {
+    /// Takes in what the schema says of requests.
+    fn declare(&mut self, types: Types) {
+        for kind in types.kinds() {
+            let text = self.resident.take_kind(&kind.name);
+            if let Some(choices) = &kind.choices {
+                self.enumerated.insert(text);
+                self.choices.extend(choices.iter().map(|id| self.resident.number(&kind.name, id)));
+            }
+        }
+        for (kind, id, deed) in types.actions() {
+            let number = self.resident.number(kind, id);
+            let mut texts = |names: &[Box<str>]| names.iter().map(|name| self.resident.take_kind(name)).collect();
+            let admitted = Admitted { principals: texts(&deed.principals), resources: texts(&deed.resources), context: deed.context.clone() };
+            self.admitted.insert(number, admitted);
+        }
+        self.types = Some(types);
+    }
+}
+
+impl Plain {
+    pub(crate) fn actions_for(&self, principal: &str, resource: &str) -> Vec<Ref> {
+        let Some(schema) = &self.schema else {
+            return Vec::new();
+        };
+        let (Ok(principal), Ok(resource)) = (EntityTypeName::from_str(principal), EntityTypeName::from_str(resource)) else {
+            return Vec::new();
+        };
+        let mut actions: Vec<Ref> = schema.actions_for_principal_and_resource(&principal, &resource).map(named).collect();
+        actions.sort();
+        actions
+    }
+
+    /// The schema's actions, sorted.
+    pub(crate) fn action_names(&self) -> Vec<Arc<str>> {
+        let mut names: Vec<Arc<str>> = self.schema.iter().flat_map(Schema::actions).map(|uid| Arc::from(named(uid).action_name())).collect();
+        names.sort();
+        names
+    }
+}
+
+fn named(uid: &EntityUid) -> Ref {
+    Ref::new(uid.type_name().to_string(), uid.id().unescaped())
+}

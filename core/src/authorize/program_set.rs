@@ -1,0 +1,256 @@
+//! The compiled form of a set of policies, and how it answers.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use cedar_policy::{PolicyId, PolicySet};
+
+use crate::cedar::authorizer::Verdict;
+use crate::cedar::policy_list::{Role, Rules};
+use crate::cedar::request::Question;
+use crate::compiler::policy_index::{Asked, Picks, Scopes};
+use crate::compiler::{self, Known, Node, Reader, construct, linked};
+use crate::util::error::Error;
+use crate::util::stack::Deep;
+use crate::vm::{Outcome, Pool, Program, Scratch, Space, Value, World, run};
+
+/// Policies that are picked together.
+#[derive(Debug)]
+enum Chunk {
+    Program(Box<Program>),
+    /// One that Cedar itself answers.
+    Beyond,
+}
+
+/// The policies, and the lists that they are picked from.
+#[derive(Debug)]
+pub(crate) struct Compiled {
+    chunks: Vec<Chunk>,
+    picks: Picks,
+    pub(crate) beyond: Beyond,
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+}
+
+/// Lends the thread's scratch, emptied; a new one should it be in use.
+pub(crate) fn with_scratch<T>(pool: &Pool, work: impl FnOnce(&mut Space<'_>) -> T) -> T {
+    let mut work = Some(work);
+    let mut lend = |scratch: &mut Scratch| {
+        scratch.clear();
+        work.take().map(|work| work(&mut Space { pool, scratch }))
+    };
+    let done = SCRATCH.try_with(|scratch| scratch.try_borrow_mut().ok().and_then(|mut scratch| lend(&mut scratch)));
+    match done {
+        Ok(Some(done)) => done,
+        _ => match lend(&mut Scratch::default()) {
+            Some(done) => done,
+            None => unreachable!("the work was not yet taken"),
+        },
+    }
+}
+
+impl Compiled {
+    /// Compiles every policy; those that are beyond this version are left to Cedar.
+    pub(crate) fn new(rules: &Rules, known: &mut impl Known) -> Self {
+        let (mut bodies, mut scopes) = (Vec::with_capacity(rules.list.len()), Scopes::default());
+        for (at, rule) in (0_u32..).zip(&rules.list) {
+            let body = rules.set.policy(&PolicyId::new(&rule.id)).and_then(|policy| policy.to_pst().ok()).and_then(|tree| linked(&tree));
+            let body = body.filter(|body| scopes.take_in(at, body, known).is_ok());
+            if body.is_none() {
+                scopes.take_in_any(at);
+            }
+            bodies.push(body);
+        }
+        let (lists, certain) = scopes.lists();
+        let mut nodes = Vec::with_capacity(bodies.len());
+        for (at, body) in (0_u32..).zip(bodies) {
+            let certain = certain.get(&at).copied().unwrap_or_default();
+            nodes.push(body.ok_or(UNKNOWN).and_then(|body| Reader { known }.condition(&body, certain).map_err(|_| UNKNOWN)));
+        }
+        let mut chunking = Chunking { nodes, counts: lists.counts(), chunks: Vec::new(), alone: HashMap::new(), beyond: Vec::new() };
+        let picks = lists.finish(|list| chunking.list(list));
+        chunking.beyond.sort_unstable();
+        Self { chunks: chunking.chunks, picks, beyond: Beyond::new(rules, chunking.beyond) }
+    }
+
+    /// Tells `each` how the picked policies stand to the request, in no order, until it gives back `false`. Gives back whether
+    /// one of them is for Cedar to answer.
+    #[inline]
+    pub(crate) fn each<W: World>(
+        &self,
+        asked: &Asked<'_>,
+        roots: [Value; 4],
+        world: &W,
+        space: &mut Space<'_>,
+        mut each: impl FnMut(usize, Outcome) -> bool,
+    ) -> bool {
+        let mut beyond = false;
+        self.picks.each(asked, |at| match self.chunks.get(at as usize) {
+            Some(Chunk::Program(program)) => {
+                let mut more = true;
+                run(program, &roots, world, space, construct, |at, outcome| {
+                    more = each(at, outcome);
+                    more
+                });
+                more
+            }
+            Some(Chunk::Beyond) | None => {
+                beyond = true;
+                true
+            }
+        });
+        beyond
+    }
+}
+
+/// How many policies share a frame.
+const TOGETHER: usize = 128;
+/// In how many lists a policy may stand to be compiled anew with the others of each.
+const LISTS: usize = 4;
+
+/// Compiles lists of policies.
+struct Chunking {
+    nodes: Vec<Result<Node, &'static str>>,
+    /// In how many lists each policy stands.
+    counts: HashMap<u32, usize>,
+    chunks: Vec<Chunk>,
+    /// The chunks of policies that stand alone.
+    alone: HashMap<u32, u32>,
+    beyond: Vec<(usize, &'static str)>,
+}
+
+impl Chunking {
+    /// The chunks of a list.
+    fn list(&mut self, list: &[u32]) -> Vec<u32> {
+        let (mut made, mut together) = (Vec::new(), Vec::new());
+        for at in list {
+            match self.nodes.get(*at as usize) {
+                Some(Ok(node)) if self.counts.get(at).is_none_or(|count| *count <= LISTS) => {
+                    together.push((*at, node.clone()));
+                }
+                _ => made.push(self.alone(*at)),
+            }
+        }
+        for part in together.chunks(TOGETHER) {
+            let nodes: Vec<(u32, &Node)> = part.iter().map(|(at, node)| (*at, node)).collect();
+            match compiler::compile(&nodes, 4) {
+                Ok(program) => made.push(self.add(Chunk::Program(Box::new(program)))),
+                Err(_) => made.extend(part.iter().map(|(at, _)| self.alone(*at)).collect::<Vec<_>>()),
+            }
+        }
+        made
+    }
+
+    fn add(&mut self, chunk: Chunk) -> u32 {
+        self.chunks.push(chunk);
+        u32::try_from(self.chunks.len().saturating_sub(1)).unwrap_or(u32::MAX)
+    }
+
+    fn alone(&mut self, at: u32) -> u32 {
+        if let Some(chunk) = self.alone.get(&at) {
+            return *chunk;
+        }
+        let node = self.nodes.get(at as usize).cloned().unwrap_or(Err(UNKNOWN));
+        let program = node.as_ref().map_err(|why| *why).and_then(|node| compiler::compile(&[(at, node)], 4).map_err(|_| TOO_LARGE));
+        let chunk = match program {
+            Ok(program) => self.add(Chunk::Program(Box::new(program))),
+            Err(why) => {
+                self.beyond.push((at as usize, why));
+                self.add(Chunk::Beyond)
+            }
+        };
+        self.alone.insert(at, chunk);
+        chunk
+    }
+}
+
+/// Limits of what is compiled, by name.
+const UNKNOWN: &str = "it uses what this version of the compiler does not know";
+const TOO_LARGE: &str = "it is too large: more than 65,535 registers, instructions or places to go on";
+
+/// The policies that Cedar itself answers, and it alone: each by its position, with why.
+#[derive(Debug, Default)]
+pub(crate) struct Beyond {
+    pub(crate) list: Vec<(usize, &'static str)>,
+    /// Permits and forbids apart: Cedar names no permit that holds where a forbid does.
+    permits: Deep<PolicySet>,
+    forbids: Deep<PolicySet>,
+}
+
+impl Beyond {
+    pub(crate) fn new(rules: &Rules, list: Vec<(usize, &'static str)>) -> Self {
+        let part = |role: Role| {
+            let at = list.iter().map(|(at, _)| *at).filter(|at| rules.role_at(*at) == role);
+            rules.part(at)
+        };
+        let (permits, forbids) = (part(Role::Permit), part(Role::Forbid));
+        Self { list, permits, forbids }
+    }
+
+    pub(crate) fn positions(&self) -> impl Iterator<Item = usize> {
+        self.list.iter().map(|(at, _)| *at)
+    }
+
+    /// Adds to the tally what Cedar says of them.
+    pub(crate) fn judge(&self, rules: &Rules, question: &Question, tally: &mut Tally) -> Result<(), Error> {
+        for set in [&self.permits, &self.forbids] {
+            let found = rules.ask(set, question)?;
+            for at in found.holding {
+                tally.count(rules, at, Outcome::Applies);
+            }
+            tally.errors.extend(found.erring);
+        }
+        Ok(())
+    }
+}
+
+/// What the policies said, in gate order.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    permits: Vec<usize>,
+    forbids: Vec<usize>,
+    warnings: Vec<usize>,
+    errors: Vec<(usize, String)>,
+}
+
+impl Tally {
+    pub(crate) fn count(&mut self, rules: &Rules, at: usize, outcome: Outcome) {
+        let Some(rule) = rules.list.get(at) else {
+            return;
+        };
+        match (outcome, rule.role) {
+            (Outcome::Applies, Role::Permit) => self.permits.push(at),
+            (Outcome::Applies, Role::Forbid) => self.forbids.push(at),
+            (Outcome::Applies, Role::Warning) => self.warnings.push(at),
+            (Outcome::Errs, _) => self.errors.push((at, String::new())),
+            (Outcome::DoesNot, _) => {}
+        }
+    }
+
+    pub(crate) fn has_errors(&self) -> bool {
+        !self.errors.is_empty()
+    }
+
+    /// The positions of those that err.
+    pub(crate) fn erring(&self) -> impl Iterator<Item = usize> {
+        self.errors.iter().map(|(at, _)| *at)
+    }
+
+    pub(crate) fn verdict(mut self, rules: &Rules) -> Verdict {
+        // Policies are asked in the order in which they are picked.
+        for list in [&mut self.permits, &mut self.forbids, &mut self.warnings] {
+            list.sort_unstable();
+            list.dedup();
+        }
+        self.errors.sort_unstable();
+        self.errors.dedup_by_key(|(at, _)| *at);
+        let permitted = !self.permits.is_empty();
+        let policies = if self.forbids.is_empty() { self.permits } else { self.forbids };
+        let allowed = permitted && self.errors.is_empty() && policies.first().and_then(|at| rules.list.get(*at)).is_some_and(|rule| rule.role == Role::Permit);
+        let code = rules.name(&policies, !self.errors.is_empty(), || permitted);
+        let warnings = if allowed { self.warnings } else { Vec::new() };
+        Verdict { allowed, code, policies, warnings, errors: self.errors }
+    }
+}

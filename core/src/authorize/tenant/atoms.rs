@@ -1,0 +1,200 @@
+//! Facts of records beyond a session's bits, each read from the row at the end of a path. A policy that asks one of them stays
+//! among single bits: the fact is looked up when the plan comes to it.
+
+use super::entities::state;
+use super::resolve::{Login, On};
+use super::symbols::{
+    ACCOUNT, ACCOUNT_OF, CLOSED, CONFIRMED, DISABLED, DOMAIN, FEATURES, GRANTS, LEVEL, LEVEL_OF, MEMBER, OPERATOR, OWNER, PACKAGE, PACKAGE_OF, PLATFORM,
+    PLATFORM_OF, STATE_OF, WHITELABEL, entity, parts,
+};
+use crate::directory::{Hot, NONE};
+use crate::vm::Own;
+
+/// The record that a path starts from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PathStart {
+    Account,
+    Member,
+    Domain,
+    Resource,
+    /// The account of a resource that comes inline.
+    ResourcesAccount,
+}
+
+/// A record, as the references that lead to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RecordPath {
+    pub(crate) start: PathStart,
+    pub(crate) names: Vec<u32>,
+    /// The kind of entity that it leads to.
+    pub(crate) kind: u32,
+}
+
+/// A value that an attribute of the host's own is compared with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum OwnLiteral {
+    Bool(bool),
+    Long(i64),
+    Text(Box<str>),
+}
+
+/// One fact of a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum RecordFact {
+    /// There is a record.
+    Exists,
+    /// It has the reference of that name.
+    Names(u32),
+    /// The boolean attribute of that name.
+    Flag(u32),
+    /// The set of that name has the item, or the attribute of that name is the item.
+    Contains(u32, u32),
+    /// The set of that name has no item.
+    IsEmpty(u32),
+    /// It is one of these entities, sorted.
+    IsOneOf(Box<[u32]>),
+    /// It is the record that the other path leads to.
+    IsAlso(RecordPath),
+    /// It has that attribute of the host's own.
+    HasOwn(Box<str>),
+    /// That attribute of the host's own is this value.
+    OwnIs(Box<str>, OwnLiteral),
+}
+
+/// A fact of the record at a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RecordRead {
+    pub(crate) path: RecordPath,
+    pub(crate) fact: RecordFact,
+}
+
+/// The numbers that paths start from.
+#[derive(Clone, Copy)]
+pub(crate) struct PathOrigin {
+    pub(crate) login: Login,
+    pub(crate) domain: u32,
+    pub(crate) on: On,
+}
+
+/// The kind of entity that a reference of a record leads to, if the attribute is one.
+pub(crate) fn reference_kind(of: u32, name: u32) -> Option<u32> {
+    match (of, name) {
+        (ACCOUNT | DOMAIN | LEVEL, OWNER) | (MEMBER, ACCOUNT_OF) => Some(ACCOUNT),
+        (ACCOUNT, PACKAGE_OF) => Some(PACKAGE),
+        (ACCOUNT, LEVEL_OF) => Some(LEVEL),
+        _ => None,
+    }
+}
+
+/// The entity that a reference of a record names.
+fn referred(hot: &Hot, of: u32, name: u32) -> Option<u32> {
+    let (kind, number) = parts(of);
+    let to = match (kind, name) {
+        (ACCOUNT, OWNER) => hot.accounts.row(number)?.owner,
+        (ACCOUNT, PACKAGE_OF) => hot.accounts.row(number)?.package,
+        (ACCOUNT, LEVEL_OF) => hot.accounts.row(number)?.level,
+        (MEMBER, ACCOUNT_OF) => hot.members.row(number)?.account,
+        (DOMAIN, OWNER) => hot.domains.row(number)?.owner,
+        (LEVEL, OWNER) => hot.levels.row(number)?.owner,
+        _ => NONE,
+    };
+    if to == NONE { None } else { Some(entity(reference_kind(kind, name)?, to)) }
+}
+
+fn exists(hot: &Hot, of: u32) -> bool {
+    let (kind, number) = parts(of);
+    match kind {
+        ACCOUNT => hot.accounts.row(number).is_some(),
+        MEMBER => hot.members.row(number).is_some(),
+        DOMAIN => hot.domains.row(number).is_some(),
+        LEVEL => hot.levels.row(number).is_some(),
+        PACKAGE => hot.packages.row(number).is_some(),
+        OPERATOR => hot.operators.row(number).is_some(),
+        PLATFORM => hot.platforms.row(number).is_some(),
+        _ => false,
+    }
+}
+
+fn flag(hot: &Hot, of: u32, name: u32) -> Option<bool> {
+    let (kind, number) = parts(of);
+    Some(match (kind, name) {
+        (ACCOUNT, CONFIRMED) => hot.accounts.row(number)?.is_confirmed(),
+        (ACCOUNT, CLOSED) => hot.accounts.row(number)?.is_closed(),
+        (MEMBER, CONFIRMED) => hot.members.row(number)?.is_confirmed(),
+        (PACKAGE, WHITELABEL) => hot.packages.row(number)?.is_whitelabel(),
+        (DOMAIN, PLATFORM_OF) => hot.domains.row(number)?.owner == NONE,
+        _ => return None,
+    })
+}
+
+/// A record's set of that name: the first 64 places as bits, and the others.
+fn set(hot: &Hot, of: u32, name: u32) -> Option<(u64, &[u32])> {
+    let (kind, number) = parts(of);
+    Some(match (kind, name) {
+        (ACCOUNT, DISABLED) => (hot.accounts.row(number)?.disabled(), &[]),
+        (MEMBER, GRANTS) => hot.members.row(number).map(|row| (row.grants, hot.more_grants(number, row)))?,
+        (PACKAGE, FEATURES) => hot.packages.row(number).map(|row| (row.features, hot.more_of_package(number, row)))?,
+        (LEVEL, FEATURES) => hot.levels.row(number).map(|row| (row.features, hot.more_of_level(number, row)))?,
+        (DOMAIN, STATE_OF) => (1_u64.checked_shl(state(hot.domains.row(number)?.state()))?, &[]),
+        _ => return None,
+    })
+}
+
+/// An attribute of the host's own.
+fn own<'h>(hot: &'h Hot, of: u32, name: &str) -> Option<&'h Own> {
+    let (kind, number) = parts(of);
+    let all = match kind {
+        ACCOUNT => hot.account_own(number, hot.accounts.row(number)?)?,
+        MEMBER => hot.member_own(number, hot.members.row(number)?)?,
+        _ => return None,
+    };
+    match all {
+        Own::Record(fields) => fields.iter().find(|(known, _)| **known == *name).map(|(_, value)| value),
+        _ => None,
+    }
+}
+
+impl RecordPath {
+    fn entity(&self, hot: &Hot, origin: &PathOrigin) -> Option<u32> {
+        let start = match (self.start, origin.on) {
+            (PathStart::Account, _) if origin.login.account == NONE => return None,
+            (PathStart::Account, _) => entity(ACCOUNT, origin.login.account),
+            (PathStart::Member, _) => entity(MEMBER, origin.login.number),
+            (PathStart::Domain, _) => entity(DOMAIN, origin.domain),
+            (PathStart::Resource, on) => on.entity()?,
+            (PathStart::ResourcesAccount, On::Inline { account }) if account != NONE => entity(ACCOUNT, account),
+            (PathStart::ResourcesAccount, _) => return None,
+        };
+        self.names.iter().try_fold(start, |of, name| referred(hot, of, *name))
+    }
+}
+
+impl RecordRead {
+    /// Whether the fact is so; never, where the path leads to no record.
+    pub(crate) fn holds(&self, hot: &Hot, origin: &PathOrigin) -> bool {
+        #[cfg(test)]
+        crate::vm::count_steps(self.path.names.len().saturating_add(1));
+        let Some(of) = self.path.entity(hot, origin) else {
+            return false;
+        };
+        match &self.fact {
+            RecordFact::Exists => exists(hot, of),
+            RecordFact::Names(name) => referred(hot, of, *name).is_some(),
+            RecordFact::Flag(name) => flag(hot, of, *name) == Some(true),
+            RecordFact::Contains(name, item) => {
+                let place = parts(*item).1;
+                set(hot, of, *name).is_some_and(|(low, more)| low.checked_shr(place).unwrap_or(0) & 1 == 1 || more.contains(&place))
+            }
+            RecordFact::IsEmpty(name) => set(hot, of, *name).is_some_and(|(low, more)| low == 0 && more.is_empty()),
+            RecordFact::IsOneOf(entities) => entities.binary_search(&of).is_ok(),
+            RecordFact::IsAlso(other) => other.entity(hot, origin) == Some(of),
+            RecordFact::HasOwn(name) => own(hot, of, name).is_some(),
+            RecordFact::OwnIs(name, literal) => own(hot, of, name).is_some_and(|value| match (value, literal) {
+                (Own::Bool(value), OwnLiteral::Bool(literal)) => value == literal,
+                (Own::Long(value), OwnLiteral::Long(literal)) => value == literal,
+                (Own::Text(value), OwnLiteral::Text(literal)) => value == literal,
+                _ => false,
+            }),
+        }
+    }
+}

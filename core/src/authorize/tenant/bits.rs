@@ -1,0 +1,136 @@
+//! A session's request in single bits: what the kernel's rows say of principal, account, owner, package, level, domain and
+//! resource, gathered without a branch for each policy that asks.
+
+use super::resolve::{Login, On};
+use super::symbols;
+use crate::directory::{AccountRow, DomainRow, Hot, MemberRow, NONE, account_bit, domain_bit, member_bit};
+
+/// Where each record's bits begin.
+pub(crate) const ACCOUNT: u32 = 0;
+pub(crate) const OWNER: u32 = ACCOUNT + account_bit::COUNT;
+pub(crate) const RESOURCE: u32 = OWNER + account_bit::COUNT;
+pub(crate) const DOMAIN: u32 = RESOURCE + account_bit::COUNT;
+pub(crate) const MEMBER_EXISTS: u32 = DOMAIN + domain_bit::COUNT;
+pub(crate) const MEMBER_CONFIRMED: u32 = MEMBER_EXISTS + member_bit::CONFIRMED;
+/// The package of the account, a client's: of its owner.
+pub(crate) const PACKAGE_EXISTS: u32 = MEMBER_EXISTS + 2;
+pub(crate) const WHITELABEL: u32 = MEMBER_EXISTS + 3;
+/// Whether each has the action's feature.
+pub(crate) const PACKAGE_FEATURE: u32 = MEMBER_EXISTS + 4;
+pub(crate) const LEVEL_EXISTS: u32 = MEMBER_EXISTS + 5;
+pub(crate) const LEVEL_FEATURE: u32 = MEMBER_EXISTS + 6;
+pub(crate) const MEMBER_FEATURE: u32 = MEMBER_EXISTS + 7;
+/// Which records are the same.
+pub(crate) const DOMAIN_OWNER_IS_ACCOUNT: u32 = MEMBER_EXISTS + 8;
+pub(crate) const DOMAIN_OWNER_IS_OWNER: u32 = MEMBER_EXISTS + 9;
+pub(crate) const RESOURCE_IS_ACCOUNT: u32 = MEMBER_EXISTS + 10;
+pub(crate) const RESOURCE_IS_MEMBER: u32 = MEMBER_EXISTS + 11;
+pub(crate) const RESOURCES_ACCOUNT_IS_ACCOUNT: u32 = MEMBER_EXISTS + 12;
+pub(crate) const RESOURCES_OWNER_IS_ACCOUNT: u32 = MEMBER_EXISTS + 13;
+/// The account that owns the domain.
+pub(crate) const DOMAIN_OWNER: u32 = MEMBER_EXISTS + 14;
+/// The package of the account that owns the domain: three bits, as those of the account's own.
+pub(crate) const DOMAIN_OWNERS_PACKAGE_EXISTS: u32 = DOMAIN_OWNER + account_bit::COUNT;
+pub(crate) const DOMAIN_OWNERS_WHITELABEL: u32 = DOMAIN_OWNERS_PACKAGE_EXISTS + (WHITELABEL - PACKAGE_EXISTS);
+pub(crate) const DOMAIN_OWNERS_PACKAGE_FEATURE: u32 = DOMAIN_OWNERS_PACKAGE_EXISTS + (PACKAGE_FEATURE - PACKAGE_EXISTS);
+const _: () = assert!(DOMAIN_OWNERS_PACKAGE_FEATURE < 64);
+
+/// What a session's bits are gathered from.
+pub(crate) struct Session {
+    pub(crate) login: Login,
+    /// The rows of its account and of itself, if it is a member; without a bit where there is none.
+    pub(crate) account: AccountRow,
+    pub(crate) member: MemberRow,
+    pub(crate) domain: DomainRow,
+    /// The place of the action's feature, or any.
+    pub(crate) feature: u32,
+}
+
+/// A bit where both are the same number.
+#[inline(always)]
+pub(crate) fn same(bit: u32, left: u32, right: u32) -> u64 {
+    u64::from(left == right && left != NONE) << bit
+}
+
+/// Whether the account is a client.
+#[inline(always)]
+pub(crate) fn is_client(account: &AccountRow) -> bool {
+    account.bits() >> account_bit::HAS_OWNER & 1 != 0
+}
+
+impl Session {
+    /// All but the resource's bits.
+    #[inline(always)]
+    pub(crate) fn bits(&self, hot: &Hot) -> u64 {
+        let Self { login, account, member, domain, .. } = self;
+        let mut bits = account.bits() << ACCOUNT | member.bits() << MEMBER_EXISTS | self.has(member.grants) << MEMBER_FEATURE;
+        bits |= domain.bits() << DOMAIN | same(DOMAIN_OWNER_IS_ACCOUNT, domain.owner, login.account);
+        // A client's package is its owner's.
+        let (payer, payer_bits, package) = if is_client(account) {
+            if let Some(level) = hot.levels.row(account.level) {
+                bits |= 1 << LEVEL_EXISTS | self.has(level.features) << LEVEL_FEATURE;
+            }
+            bits |= same(DOMAIN_OWNER_IS_OWNER, domain.owner, account.owner);
+            let (owner, package) = hot.accounts.row(account.owner).map_or((0, NONE), |owner| (owner.bits(), owner.package));
+            bits |= owner << OWNER;
+            (account.owner, owner, package)
+        } else {
+            (login.account, account.bits(), account.package)
+        };
+        let package = self.package(hot, package);
+        bits |= package << PACKAGE_EXISTS;
+        // Mostly the domain belongs to the account that pays, and nothing more is looked up.
+        if domain.owner == NONE {
+            bits
+        } else if domain.owner == payer {
+            bits | payer_bits << DOMAIN_OWNER | package << DOMAIN_OWNERS_PACKAGE_EXISTS
+        } else {
+            bits | self.other_domain_owner(hot, domain.owner)
+        }
+    }
+
+    /// The bits of an owner of the domain who is not the account's payer.
+    #[inline(never)]
+    fn other_domain_owner(&self, hot: &Hot, owner: u32) -> u64 {
+        let Some(row) = hot.accounts.row(owner) else {
+            return 0;
+        };
+        row.bits() << DOMAIN_OWNER | self.package(hot, row.package) << DOMAIN_OWNERS_PACKAGE_EXISTS
+    }
+
+    /// The three bits of a package: whether there is one, its right, and the action's feature.
+    #[inline(always)]
+    fn package(&self, hot: &Hot, package: u32) -> u64 {
+        hot.packages
+            .row(package)
+            .map_or(0, |row| 1 | u64::from(row.is_whitelabel()) << (WHITELABEL - PACKAGE_EXISTS) | self.has(row.features) << (PACKAGE_FEATURE - PACKAGE_EXISTS))
+    }
+
+    #[inline(always)]
+    fn has(&self, features: u64) -> u64 {
+        features.checked_shr(self.feature).unwrap_or(0) & 1
+    }
+}
+
+impl On {
+    /// The resource's bits, for such a login.
+    #[inline]
+    pub(crate) fn bits(self, login: Login) -> u64 {
+        let mine = login.account;
+        let exists = 1 << (RESOURCE + account_bit::EXISTS);
+        match self {
+            Self::Inline { account } => same(RESOURCES_ACCOUNT_IS_ACCOUNT, account, mine),
+            Self::Account { number, row } => {
+                row.bits() << RESOURCE | same(RESOURCE_IS_ACCOUNT, number, mine) | same(RESOURCES_OWNER_IS_ACCOUNT, row.owner, mine)
+            }
+            Self::Owned { owner, .. } => {
+                exists | u64::from(owner != NONE) << (RESOURCE + account_bit::HAS_OWNER) | same(RESOURCES_OWNER_IS_ACCOUNT, owner, mine)
+            }
+            Self::Member { number, account } => {
+                let own = login.kind == symbols::MEMBER && login.number == number;
+                exists | u64::from(own) << RESOURCE_IS_MEMBER | same(RESOURCES_ACCOUNT_IS_ACCOUNT, account, mine)
+            }
+            Self::Other { .. } => exists,
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! The directory's rows as the entities that policies read.
+
+use std::hash::BuildHasher;
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+
+use super::symbols::{
+    self, ACCOUNT, ACCOUNT_OF, ATTRIBUTES, CLOSED, CONFIRMED, DISABLED, DOMAIN, EMAIL, FEATURE, FEATURES, FIRST_TYPE, GRANTS, LEVEL, LEVEL_OF, MEMBER, NAMED,
+    OPERATOR, OWNER, PACKAGE, PACKAGE_OF, PLATFORM_OF, REASON, STATE, STATE_OF, WHITELABEL, entity, parts,
+};
+use crate::directory::{Hot, NONE};
+use crate::model::domain::DomainState;
+use crate::vm::{Own, Space, TEMPORARY, Value, World, flags};
+
+/// The directory and what the policies themselves name.
+pub(crate) struct Tenants<'a> {
+    pub(crate) hot: &'a Hot,
+    pub(crate) named: &'a Named,
+    /// Type and id of a resource that has the first stranger's number without being written down as one: mostly nothing else
+    /// of a request can be the same entity, and its names need not be looked at.
+    pub(crate) guest: Option<(&'a str, &'a str)>,
+}
+
+/// What a bundle's policies name: other entities, and actions with what they are in.
+#[derive(Debug, Default)]
+pub(crate) struct Named {
+    /// Entities of other types.
+    pub(crate) others: Others,
+    pub(crate) actions: Vec<Box<str>>,
+    pub(crate) channels: Vec<Box<str>>,
+    pub(crate) meters: Vec<Box<str>>,
+    /// For each action, the actions that it is in, sorted.
+    pub(crate) above: Vec<Vec<u32>>,
+    /// Whether a policy names a record, by the number that it has in one numbering.
+    pub(crate) records: bool,
+}
+
+/// Entities by type (a text's number) and id.
+#[derive(Debug, Default)]
+pub(crate) struct Others {
+    list: Vec<(u32, Box<str>)>,
+    table: HashTable<u32>,
+    hasher: DefaultHashBuilder,
+}
+
+impl Others {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    pub(crate) fn find(&self, kind: u32, id: &str) -> Option<u32> {
+        if self.list.is_empty() {
+            return None;
+        }
+        let is = |at: &u32| self.list.get(*at as usize).is_some_and(|(known, name)| *known == kind && **name == *id);
+        self.table.find(self.hasher.hash_one((kind, id)), is).copied()
+    }
+
+    pub(crate) fn keep(&mut self, kind: u32, id: &str) -> u32 {
+        if let Some(known) = self.find(kind, id) {
+            return known;
+        }
+        let at = u32::try_from(self.list.len()).unwrap_or(u32::MAX);
+        self.list.push((kind, id.into()));
+        let (list, hasher) = (&self.list, &self.hasher);
+        let rehash = |at: &u32| list.get(*at as usize).map_or(0, |(kind, id)| hasher.hash_one((*kind, &**id)));
+        self.table.insert_unique(hasher.hash_one((kind, id)), at, rehash);
+        at
+    }
+
+    fn kind(&self, at: u32) -> u32 {
+        self.list.get(at as usize).map_or(u32::MAX, |(kind, _)| *kind)
+    }
+}
+
+impl Named {
+    /// The place of a meter.
+    pub(crate) fn meter(&self, id: &str) -> Option<u32> {
+        u32::try_from(self.meters.iter().position(|known| **known == *id)?).ok()
+    }
+
+    /// The number of an entity of a type that the directory does not keep, if it has one.
+    pub(crate) fn find(&self, hot: &Hot, kind: &str, kind_text: Option<u32>, id: &str) -> Option<u32> {
+        let place = |at: usize| u32::try_from(at).ok();
+        match kind {
+            "Feature" => hot.feature(id).map(|at| entity(FEATURE, at)),
+            "DisableReason" => place(symbols::REASONS.iter().position(|known| *known == id)?).map(|at| entity(REASON, at)),
+            "DomainState" => place(symbols::STATES.iter().position(|known| *known == id)?).map(|at| entity(STATE, at)),
+            "Channel" => place(self.channels.iter().position(|known| **known == *id)?).map(|at| entity(symbols::CHANNEL, at)),
+            "Meter" => self.meter(id).map(|at| entity(symbols::METER, at)),
+            "Action" => place(self.actions.iter().position(|known| **known == *id)?).map(|at| entity(symbols::ACTION, at)),
+            _ => {
+                let kind = kind_text?;
+                self.others.find(kind, id).map(|at| entity(NAMED, at))
+            }
+        }
+    }
+}
+
+/// The number of a record or of its name.
+pub(crate) fn record(hot: &Hot, kind: &str, id: &str) -> Option<u32> {
+    let (kind, number) = match kind {
+        "Account" => (ACCOUNT, hot.accounts.number(id)),
+        "TeamMember" => (MEMBER, hot.members.number(id)),
+        "Domain" => (DOMAIN, hot.domains.number(id)),
+        "AccessLevel" => (LEVEL, hot.levels.number(id)),
+        "Package" => (PACKAGE, hot.packages.number(id)),
+        "Operator" => (OPERATOR, hot.operators.number(id)),
+        "Platform" => (symbols::PLATFORM, hot.platforms.number(id)),
+        _ => return None,
+    };
+    number.map(|number| entity(kind, number))
+}
+
+impl Tenants<'_> {
+    /// The entity as a request names it, known or not.
+    pub(crate) fn entity(&self, kind: &str, id: &str, space: &mut Space<'_>) -> Value {
+        let known = record(self.hot, kind, id).or_else(|| self.named.find(self.hot, kind, space.pool.find_text(kind), id));
+        Value::Entity(known.unwrap_or_else(|| {
+            // What a host keeps with a record can be the resource, or another: then it must be among the strangers, first.
+            let [.., last] = [self.guest, Some((kind, id))].map(|stranger| {
+                let (kind, id) = stranger?;
+                let (kind, id) = (space.text_number(kind), space.text_number(id));
+                Some(space.stranger(kind, id))
+            });
+            last.unwrap_or(TEMPORARY)
+        }))
+    }
+
+    /// What a host keeps with a record, as values of this request. As deep as it was checked when it was put.
+    pub(crate) fn own(&self, own: &Own, space: &mut Space<'_>) -> Value {
+        match own {
+            Own::Bool(value) => Value::Bool(*value),
+            Own::Long(value) => Value::Long(*value),
+            Own::Text(text) => Value::Text(space.text_number(text)),
+            Own::Entity(kind, id) => self.entity(kind, id, space),
+            Own::Set(items) => {
+                let mut items = items.iter().map(|item| self.own(item, space)).collect();
+                space.set(&mut items)
+            }
+            Own::Record(fields) => {
+                let mut fields: Vec<_> = fields.iter().map(|(name, value)| (space.text_number(name), self.own(value, space))).collect();
+                space.record(&mut fields)
+            }
+            Own::Extension(value) => *value,
+            Own::Ip(ip) => space.address(*ip),
+        }
+    }
+
+    fn operator_email(&self, number: u32, space: &mut Space<'_>) -> Value {
+        let email = self.hot.operators.row(number).and_then(|_| self.hot.operators.more(number));
+        email.map_or(Value::Missing, |email| Value::Text(space.text_number(email)))
+    }
+
+    fn kept(&self, own: Option<&Own>, space: &mut Space<'_>) -> Value {
+        match own {
+            Some(own) => self.own(own, space),
+            None => space.record(&mut Vec::new()),
+        }
+    }
+}
+
+/// An entity of that number, unless it stands for none.
+#[inline]
+fn reference(kind: u32, number: u32) -> Value {
+    if number == NONE { Value::Missing } else { Value::Entity(entity(kind, number)) }
+}
+
+/// A set of features: the first 64 by bits, the others by place.
+#[inline]
+fn features(low: u64, more: &[u32], space: &mut Space<'_>) -> Value {
+    if more.is_empty() { flags(FEATURE, low) } else { many_features(low, more, space) }
+}
+
+#[cold]
+fn many_features(low: u64, more: &[u32], space: &mut Space<'_>) -> Value {
+    let mut items = Vec::with_capacity(more.len().saturating_add(low.count_ones() as usize));
+    items.extend((0..64_u32).filter(|place| low.checked_shr(*place).unwrap_or(0) & 1 == 1).map(|place| Value::Entity(entity(FEATURE, place))));
+    items.extend(more.iter().map(|place| Value::Entity(entity(FEATURE, *place))));
+    space.set(&mut items)
+}
+
+impl World for Tenants<'_> {
+    #[inline]
+    fn attribute(&self, of: u32, name: u32, space: &mut Space<'_>) -> Value {
+        let (kind, number) = parts(of);
+        match kind {
+            ACCOUNT => self.hot.accounts.row(number).map_or(Value::Missing, |row| match name {
+                CONFIRMED => Value::Bool(row.is_confirmed()),
+                CLOSED => Value::Bool(row.is_closed()),
+                DISABLED => flags(REASON, row.disabled()),
+                OWNER => reference(ACCOUNT, row.owner),
+                PACKAGE_OF => reference(PACKAGE, row.package),
+                LEVEL_OF => reference(LEVEL, row.level),
+                ATTRIBUTES => self.kept(self.hot.account_own(number, row), space),
+                _ => Value::Missing,
+            }),
+            MEMBER => self.hot.members.row(number).map_or(Value::Missing, |row| match name {
+                ACCOUNT_OF => reference(ACCOUNT, row.account),
+                CONFIRMED => Value::Bool(row.is_confirmed()),
+                GRANTS => features(row.grants, self.hot.more_grants(number, row), space),
+                ATTRIBUTES => self.kept(self.hot.member_own(number, row), space),
+                _ => Value::Missing,
+            }),
+            DOMAIN => self.hot.domains.row(number).map_or(Value::Missing, |row| match name {
+                PLATFORM_OF => Value::Bool(row.owner == NONE),
+                OWNER => reference(ACCOUNT, row.owner),
+                STATE_OF => Value::Entity(entity(STATE, state(row.state()))),
+                _ => Value::Missing,
+            }),
+            LEVEL => self.hot.levels.row(number).map_or(Value::Missing, |row| match name {
+                FEATURES => features(row.features, self.hot.more_of_level(number, row), space),
+                OWNER => reference(ACCOUNT, row.owner),
+                _ => Value::Missing,
+            }),
+            PACKAGE => self.hot.packages.row(number).map_or(Value::Missing, |row| match name {
+                FEATURES => features(row.features, self.hot.more_of_package(number, row), space),
+                WHITELABEL => Value::Bool(row.is_whitelabel()),
+                _ => Value::Missing,
+            }),
+            OPERATOR if name == EMAIL => self.operator_email(number, space),
+            _ => Value::Missing,
+        }
+    }
+
+    fn tag(&self, _: u32, _: u32) -> Value {
+        Value::Missing
+    }
+
+    fn descends(&self, child: u32, ancestor: u32) -> bool {
+        match (parts(child), parts(ancestor)) {
+            ((symbols::ACTION, at), (symbols::ACTION, _)) => self.named.above.get(at as usize).is_some_and(|above| above.binary_search(&ancestor).is_ok()),
+            _ => false,
+        }
+    }
+
+    fn type_of(&self, of: u32) -> u32 {
+        debug_assert!(of < TEMPORARY);
+        let (kind, at) = parts(of);
+        if kind == NAMED { self.named.others.kind(at) } else { FIRST_TYPE.saturating_add(kind) }
+    }
+}
+
+pub(crate) fn state(state: DomainState) -> u32 {
+    match state {
+        DomainState::Pending => 0,
+        DomainState::Verified => 1,
+        DomainState::Quarantined => 2,
+    }
+}

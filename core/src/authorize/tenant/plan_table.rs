@@ -1,0 +1,334 @@
+//! The allow bit of a session's request, straight from the rows: what most checks are. All that the answer to one kind of
+//! request needs stands together, so that finding it waits for memory once or twice; and nothing is built on the way.
+
+use std::sync::Arc;
+
+use super::answer_cache::Memo;
+use super::atoms::{PathOrigin, RecordRead};
+use super::bits::{Session, is_client};
+use super::programs::Programs;
+use super::resolve::{Found, Login, On, domain_of, host_sought};
+use super::symbolic::{FIRST_PROGRAM, FIRST_READ};
+use super::symbols;
+use crate::api::request_ref::{Kind, Question};
+use crate::cedar::authorizer::Answer;
+use crate::directory::{AccountRow, Directory, Hot, Index, MemberRow};
+use crate::model::catalog::MeterKind;
+use crate::model::limit::QuotaFacts;
+use crate::model::reference::is_id;
+use crate::util::text::same;
+use crate::vm::{Outcome, Plan};
+
+/// Names by number, found by one look-up.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    index: Index,
+    list: Vec<Box<str>>,
+}
+
+impl Names {
+    /// The next number, for a name that has none yet.
+    pub(crate) fn push(&mut self, name: &str) -> u32 {
+        if self.index.is_full() {
+            self.index = self.index.grown();
+        }
+        let number = u32::try_from(self.list.len()).unwrap_or(u32::MAX);
+        self.index.insert(self.index.hash(name.as_bytes()), number);
+        self.list.push(name.into());
+        number
+    }
+
+    #[inline(always)]
+    pub(crate) fn find(&self, name: &str) -> Option<u32> {
+        self.index.find(self.index.hash(name.as_bytes()), |number| self.list.get(number as usize).is_some_and(|known| same(known, name)))
+    }
+}
+
+/// The kinds of request of one action: a range of the keys.
+#[derive(Debug, Clone, Copy)]
+struct Span {
+    first: u32,
+    end: u32,
+    /// The place of its feature, or any.
+    feature: u32,
+}
+
+/// What tells the kinds of request of an action apart.
+#[derive(Debug, Clone, Copy)]
+struct Key {
+    action: u32,
+    principal: u32,
+    /// The resource type's place in [`Programs::kinds`].
+    kind: u32,
+    /// Its place among the entries of its action.
+    entry: usize,
+    /// Whether the resource is the host's own, and brings an account and nothing else.
+    inline: bool,
+    /// Whether its answers can be recalled.
+    recalls: bool,
+}
+
+/// How the bits of a kind of request answer it.
+#[derive(Debug)]
+pub(crate) struct Planned {
+    /// The allow bit.
+    pub(crate) plan: Plan,
+    /// The facts of records that are looked up on the way.
+    pub(crate) reads: Vec<RecordRead>,
+    /// All of the answer, where it was given before.
+    pub(crate) memo: Memo,
+}
+
+/// A session's request whose names are found, and which bits can answer.
+#[derive(Clone, Copy)]
+pub(crate) struct Sight {
+    /// The kind of request.
+    pub(crate) at: u32,
+    pub(crate) login: Login,
+    account: AccountRow,
+    member: MemberRow,
+    /// The number of its domain.
+    pub(crate) domain: u32,
+    host_at: (u32, u64),
+    on: On,
+    feature: u32,
+}
+
+impl Sight {
+    #[inline(always)]
+    pub(crate) fn client(&self) -> bool {
+        is_client(&self.account)
+    }
+
+    #[inline(always)]
+    fn bits(&self, hot: &Hot) -> Option<u64> {
+        let Self { login, account, member, on, feature, .. } = *self;
+        let domain = *hot.domains.row(self.domain)?;
+        Some(Session { login, account, member, domain, feature }.bits(hot) | on.bits(login))
+    }
+
+    /// Whether an account asks for itself, about what is its own and nothing but that.
+    #[inline(always)]
+    pub(crate) fn is_own(&self) -> bool {
+        let Self { login, on, .. } = *self;
+        login.kind == symbols::ACCOUNT && matches!(on, On::Inline { account } if account == login.account)
+    }
+}
+
+/// Looks up what a plan or a key needs beside the bits.
+struct Looking<'a, 'q> {
+    programs: &'a Programs,
+    planned: &'a Planned,
+    question: &'a Question<'q>,
+    directory: &'a Directory,
+    sight: &'a Sight,
+    /// The program that ran last, with its outcome: mostly both of its variables are asked.
+    last: Option<(u16, Outcome)>,
+}
+
+impl Looking<'_, '_> {
+    /// The allow bit.
+    #[inline(never)]
+    fn allows(&mut self, bits: u64) -> Option<bool> {
+        self.planned.plan.holds(bits, |asked| self.ask(asked.saturating_add(FIRST_READ)))
+    }
+
+    /// The key of a recalled answer.
+    #[inline(never)]
+    fn key(&mut self, bits: u64) -> Option<u128> {
+        self.planned.memo.key(bits, |variable| self.ask(variable))
+    }
+
+    /// A variable from [`FIRST_READ`] on.
+    fn ask(&mut self, variable: u16) -> Option<bool> {
+        let Sight { login, domain, on, .. } = *self.sight;
+        let Some(program) = variable.checked_sub(FIRST_PROGRAM) else {
+            let read = self.planned.reads.get(usize::from(variable.checked_sub(FIRST_READ)?))?;
+            return Some(read.holds(self.directory.hot(), &PathOrigin { login, domain, on }));
+        };
+        let at = program >> 1;
+        let outcome = match self.last {
+            Some((known, outcome)) if known == at => outcome,
+            _ => {
+                let found = self.programs.found_of(self.sight, None)?;
+                let sessions = found.entry.session.get(usize::from(self.sight.client()))?;
+                self.programs.other(sessions, at, self.question, self.directory, &found)?
+            }
+        };
+        self.last = Some((at, outcome));
+        Some(outcome == if program & 1 == 0 { Outcome::Applies } else { Outcome::Errs })
+    }
+}
+
+/// For each action and pair of types that bits can answer, its plans: of a main account or operator, and of a client.
+#[derive(Debug, Default)]
+pub(crate) struct Ready {
+    /// By the action's place.
+    spans: Vec<Span>,
+    keys: Vec<Key>,
+    plans: Vec<[Option<Planned>; 2]>,
+}
+
+impl Ready {
+    /// The next action; the kinds put from now on are its.
+    pub(crate) fn action(&mut self, feature: u32) {
+        let first = u32::try_from(self.keys.len()).unwrap_or(u32::MAX);
+        self.spans.push(Span { first, end: first, feature });
+    }
+
+    /// A kind of request of the last action, by principal, resource type, place among its entries and whether the resource is
+    /// the host's own; gives its place here.
+    pub(crate) fn put(&mut self, (principal, kind, entry, inline): (u32, u32, usize, bool), plans: [Option<Planned>; 2]) -> Option<u32> {
+        let at = u32::try_from(self.keys.len()).ok()?;
+        self.spans.last_mut()?.end = at.checked_add(1)?;
+        let recalls = plans.iter().flatten().any(|planned| planned.memo.is_open());
+        let action = u32::try_from(self.spans.len().checked_sub(1)?).ok()?;
+        self.keys.push(Key { action, principal, kind, entry, inline, recalls });
+        self.plans.push(plans);
+        Some(at)
+    }
+
+    #[inline(always)]
+    pub(crate) fn planned(&self, at: u32, client: bool) -> Option<&Planned> {
+        self.plans.get(at as usize)?.get(usize::from(client))?.as_ref()
+    }
+}
+
+impl Programs {
+    /// The allow bit from the bits of a session's request, where they say it.
+    #[inline]
+    pub(crate) fn planned(&self, question: &Question<'_>, directory: &Directory) -> Option<bool> {
+        let sight = self.sight(question, directory, |_| true)?;
+        self.allows(&sight, question, directory)
+    }
+
+    /// The allow bit of what was sighted. Mostly the bits say it, and the sight stays in registers: what else a plan asks for is
+    /// looked up by a copy of it.
+    #[inline(always)]
+    fn allows(&self, sight: &Sight, question: &Question<'_>, directory: &Directory) -> Option<bool> {
+        let planned = self.ready.planned(sight.at, sight.client())?;
+        let bits = sight.bits(directory.hot())?;
+        if let Some(allowed) = planned.plan.holds(bits, |_| None) {
+            return Some(allowed);
+        }
+        let sight = *sight;
+        let mut looking = Looking { programs: self, planned, question, directory, sight: &sight, last: None };
+        looking.allows(bits)
+    }
+
+    /// The whole answer, where the same bits were answered before.
+    #[inline]
+    pub(crate) fn recalled(&self, question: &Question<'_>, directory: &Directory) -> Option<&Answer> {
+        let sight = self.sight(question, directory, |key| key.recalls)?;
+        let (memo, key) = self.key(&sight, question, directory)?;
+        memo.recall(key)
+    }
+
+    /// The answers to this kind of request, and the key of this one's.
+    #[inline(always)]
+    fn key(&self, sight: &Sight, question: &Question<'_>, directory: &Directory) -> Option<(&Memo, u128)> {
+        let planned = self.ready.planned(sight.at, sight.client())?;
+        let bits = sight.bits(directory.hot())?;
+        if planned.memo.asks_from(0) {
+            let sight = *sight;
+            let mut looking = Looking { programs: self, planned, question, directory, sight: &sight, last: None };
+            return Some((&planned.memo, looking.key(bits)?));
+        }
+        Some((&planned.memo, planned.memo.key(bits, |_| None)?))
+    }
+
+    /// Where the answer to a session's request is kept; whether it was given yet.
+    pub(crate) fn recalled_at(&self, sight: &Sight, question: &Question<'_>, directory: &Directory) -> Option<(&Memo, Option<u8>)> {
+        let (memo, key) = self.key(sight, question, directory)?;
+        Some((memo, memo.find(key)))
+    }
+
+    /// Keeps an answer for the next question of the same bits.
+    #[cold]
+    pub(crate) fn keep(&self, question: &Question<'_>, directory: &Directory, answer: impl FnOnce() -> Answer) {
+        if let Some(sight) = self.sight(question, directory, |key| key.recalls)
+            && let Some((memo, key)) = self.key(&sight, question, directory)
+        {
+            memo.keep(key, answer);
+        }
+    }
+
+    /// The allow bit of a session's request whose names are found, where its plan says it.
+    pub(crate) fn planned_of(&self, place: u32, found: &Found<'_>, domain: u32, question: &Question<'_>, directory: &Directory) -> Option<bool> {
+        let Found { principal: login, account, member, on, host: host_at, .. } = *found;
+        let sight = Sight { at: place, login, account, member, domain, host_at, on, feature: found.action.feature_place };
+        self.allows(&sight, question, directory)
+    }
+
+    /// The action and entry of a request that was sighted, with all that was found of it.
+    pub(crate) fn found_of<'p>(&'p self, sight: &Sight, quota: Option<&'p QuotaFacts<'p>>) -> Option<Found<'p>> {
+        let Sight { login: principal, account, member, on, host_at: host, .. } = *sight;
+        let key = self.ready.keys.get(sight.at as usize)?;
+        let action = self.list.get(key.action as usize)?;
+        let entry = action.entries.get(key.entry)?;
+        // No policy is about its records alone, or it would not have been sighted.
+        Some(Found { action, entry, principal, account, member, on, host, alone: [&[], &[]], quota })
+    }
+
+    /// What the action of a kind of request takes, where that is of one meter.
+    #[inline]
+    pub(crate) fn takes(&self, at: u32) -> Option<&(Arc<str>, MeterKind)> {
+        self.list.get(self.ready.keys.get(at as usize)?.action as usize)?.takes.as_ref()
+    }
+
+    /// A session's request of a kind whose answers can be recalled.
+    #[inline]
+    pub(crate) fn sighted(&self, question: &Question<'_>, directory: &Directory) -> Option<Sight> {
+        self.sight(question, directory, |key| key.recalls)
+    }
+
+    /// A session's request of a kind that is wanted, unless more than bits may count.
+    #[inline(always)]
+    fn sight(&self, question: &Question<'_>, directory: &Directory, wanted: impl Fn(&Key) -> bool) -> Option<Sight> {
+        let (hot, resource) = (directory.hot(), &question.resource);
+        if question.with.is_some() || resource.more.is_some() || !is_id(resource.id) {
+            return None;
+        }
+        // All texts that are looked up are asked of memory before the first answer is waited for.
+        let sought = Login::sought(hot, question.principal);
+        let at_host = question.host?;
+        let host_at = host_sought(directory, at_host);
+        let action = self.action_of(question.action)? as usize;
+        let span = *self.ready.spans.get(action)?;
+        let (login, account, member) = Login::rows(directory, question.principal, sought)?;
+        let at = self.kind_in(span, login.kind, resource.kind)?;
+        let key = self.ready.keys.get(at as usize).filter(|key| wanted(key))?;
+        let on = if key.inline {
+            On::Inline { account: Self::account_of(resource.account?, login.account, directory)? }
+        } else {
+            let entry = self.list.get(action)?.entries.get(key.entry)?;
+            Self::on(entry, login.account, question, directory)?
+        };
+        if self.stands_alone(login, resource.id) {
+            return None;
+        }
+        let domain = domain_of(directory, at_host, host_at)?;
+        Some(Sight { at, login, account, member, domain, host_at, on, feature: span.feature })
+    }
+
+    /// The place of a kind of request among those of its action.
+    #[inline(always)]
+    fn kind_in(&self, span: Span, principal: u32, kind: Kind<'_>) -> Option<u32> {
+        let keys = self.ready.keys.get(span.first as usize..span.end as usize)?;
+        let mut numbered = (span.first..).zip(keys).filter(|(_, key)| key.principal == principal);
+        let found = match kind {
+            Kind::Handle(handle) => {
+                let kind = self.kind_of(handle)?;
+                numbered.find(|(_, key)| key.kind == kind)
+            }
+            Kind::Name(name) => numbered.find(|(_, key)| self.kinds.get(key.kind as usize).is_some_and(|known| same(known, name))),
+        };
+        Some(found?.0)
+    }
+
+    /// Whether a policy may be about these records alone.
+    #[inline(always)]
+    fn stands_alone(&self, login: Login, id: &str) -> bool {
+        self.sieves[0].may_hold_number(symbols::entity(login.kind, login.number)) || self.sieves[1].may_hold_text(id)
+    }
+}

@@ -1,0 +1,275 @@
+//! A question's facts as registers, for the programs that read them.
+
+use super::entities::{Named, Tenants};
+use super::programs::{ActionEntry, Inline, Programs};
+use super::resolve::{Found, Login, On, domain_of};
+use super::specialize::SESSION_CHANNEL;
+use super::symbols::{self, entity, root};
+use crate::api::request::{Circumstances, Resource};
+use crate::api::request_ref::Question;
+use crate::authorize::program_set::with_scratch;
+use crate::cedar::value_json::{Reader, is_type_name};
+use crate::directory::{Directory, NONE};
+use crate::model::host;
+use crate::model::limit::{Count, QuotaFacts};
+use crate::model::reference::Ref;
+use crate::vm::{Guest, Space, TEMPORARY, Value};
+
+impl Programs {
+    /// Lends the request's facts as registers.
+    pub(crate) fn with_roots<T>(
+        &self,
+        question: &Question<'_>,
+        directory: &Directory,
+        found: &Found<'_>,
+        work: impl FnOnce(&[Value], &Tenants<'_>, &mut Space<'_>) -> T,
+    ) -> Option<T> {
+        let tenants = Tenants { hot: directory.hot(), named: &self.named, guest: unnamed(question, found, &self.named) };
+        let actor = question.with.and_then(|with| with.actor.as_ref());
+        let actor = actor.map(|actor| Login::find(directory, actor.into()).ok_or(())).transpose().ok()?;
+        with_scratch(&self.pool, |space| {
+            let mut roots = [Value::Missing; root::COUNT];
+            let mut put = |at: u8, value: Value| {
+                if let Some(register) = roots.get_mut(usize::from(at)) {
+                    *register = value;
+                }
+            };
+            let Found { action, principal, .. } = found;
+            let login = actor.unwrap_or(*principal);
+            put(root::PRINCIPAL, principal.value());
+            put(root::ACTION, Value::Entity(action.number));
+            put(root::ACCOUNT, principal.account());
+            put(root::LOGIN_ACCOUNT, login.account());
+            put(root::LOGIN_MEMBER, login.only(symbols::MEMBER));
+            put(root::LOGIN_OPERATOR, login.only(symbols::OPERATOR));
+            let acting = |value: Value| {
+                if actor.is_some() { value } else { Value::Poison }
+            };
+            put(root::ACTOR_ACCOUNT, acting(login.account()));
+            put(root::ACTOR_MEMBER, acting(login.only(symbols::MEMBER)));
+            put(root::ACTOR_OPERATOR, acting(login.only(symbols::OPERATOR)));
+            put(root::ACTOR, if actor.is_some() { Value::Bool(true) } else { Value::Missing });
+            put(root::FEATURE, action.feature.map_or(Value::Missing, Value::Entity));
+            put(root::RESOURCE, resource(question, found, &tenants, space)?);
+            put(root::CONTEXT, context(question, action, &tenants, space)?);
+            facts(question, directory, (found.host, self.reads_host), &tenants, space, &mut put)?;
+            quota(found.quota, &tenants, space, &mut put);
+            if self.whole {
+                wholes(&mut roots, space);
+            }
+            Some(work(&roots, &tenants, space))
+        })
+    }
+}
+
+/// The resource, if it is the host's own and neither a policy nor the request can name it.
+#[inline]
+fn unnamed<'q>(question: &Question<'q>, found: &Found<'_>, named: &Named) -> Option<(&'q str, &'q str)> {
+    let resource = &question.resource;
+    let brings = resource.more.is_some() || question.with.is_some_and(|with| !with.context.is_empty());
+    let inline = matches!(found.on, On::Inline { .. });
+    (inline && named.others.is_empty() && !brings).then(|| (resource.kind.name(), resource.id))
+}
+
+/// The resource's number; what comes inline becomes the request's guest.
+fn resource(question: &Question<'_>, found: &Found<'_>, tenants: &Tenants<'_>, space: &mut Space<'_>) -> Option<Value> {
+    let (kind, id) = (question.resource.kind.name(), question.resource.id);
+    let account = match found.on {
+        On::Inline { account } => account,
+        record => return record.entity().map(Value::Entity),
+    };
+    let inline = found.entry.inline.as_ref()?;
+    let number = if tenants.guest.is_some() { TEMPORARY } else { tenants.entity(kind, id, space).entity()? };
+    let mut guest = Guest { entity: number, ..std::mem::take(&mut space.scratch.guest) };
+    if account != NONE {
+        guest.attributes.push((symbols::ACCOUNT_OF, Value::Entity(entity(symbols::ACCOUNT, account))));
+    }
+    if let Some(more) = question.resource.more {
+        bring(more, inline, tenants, space, &mut guest)?;
+    } else if inline.attributes.as_ref()?.required() > 0 {
+        return None;
+    }
+    space.scratch.guest = guest;
+    Some(Value::Entity(number))
+}
+
+/// The attributes, tags and parents that come with a resource. No parent is in anything: the directory keeps none of them.
+fn bring(more: &Resource, inline: &Inline, tenants: &Tenants<'_>, space: &mut Space<'_>, guest: &mut Guest) -> Option<()> {
+    let mut reader = Reader::new(|kind: &str, id: &str, space: &mut Space<'_>| tenants.entity(kind, id, space));
+    reader.fields(&more.attributes, Some(inline.attributes.as_ref()?), space, &mut guest.attributes)?;
+    for (name, tag) in &more.tags {
+        let value = reader.read(tag, Some(inline.tags.as_ref()?), space)?;
+        guest.tags.push((space.text_number(name), value));
+    }
+    for parent in &more.parents {
+        if !inline.parents.iter().any(|kind| **kind == *parent.kind()) || !is_type_name(parent.kind()) {
+            return None;
+        }
+        guest.ancestors.push(tenants.entity(parent.kind(), parent.id(), space).entity()?);
+    }
+    if guest.ancestors.contains(&guest.entity) { None } else { Some(()) }
+}
+
+/// The context's own fields.
+fn context(question: &Question<'_>, action: &ActionEntry, tenants: &Tenants<'_>, space: &mut Space<'_>) -> Option<Value> {
+    match question.with.map(|with| &with.context).filter(|fields| !fields.is_empty()) {
+        None if !action.context => Some(Value::Record(0)),
+        None => None,
+        Some(fields) => {
+            let mut reader = Reader::new(|kind: &str, id: &str, space: &mut Space<'_>| tenants.entity(kind, id, space));
+            reader.record(fields, Some(action.fields.as_ref()?), space)
+        }
+    }
+}
+
+/// The facts that come from host and circumstances.
+fn facts(
+    question: &Question<'_>,
+    directory: &Directory,
+    (host_at, reads_host): ((u32, u64), bool),
+    tenants: &Tenants<'_>,
+    space: &mut Space<'_>,
+    put: &mut impl FnMut(u8, Value),
+) -> Option<()> {
+    let nothing = Circumstances::default();
+    let with = question.with.unwrap_or(&nothing);
+    match question.host.map(|host| (host, domain_of(directory, host, host_at))) {
+        Some((_, Some(number))) => {
+            put(root::DOMAIN, Value::Entity(entity(symbols::DOMAIN, number)));
+            // Mostly only whether there is a host is asked: then its text is not looked at.
+            let name = if reads_host { Value::Text(space.text_number(tenants.hot.domains.id(number)?)) } else { Value::Bool(true) };
+            put(root::HOST, name);
+        }
+        Some((host, None)) => match host::normalise(host.name()) {
+            Ok(name) => {
+                if let Some((number, _)) = tenants.hot.domains.find(&name) {
+                    put(root::DOMAIN, Value::Entity(entity(symbols::DOMAIN, number)));
+                }
+                put(root::HOST, Value::Text(space.text_number(&name)));
+            }
+            Err(reason) => put(root::HOST_REFUSED, Value::Text(space.text_number(reason))),
+        },
+        None => {}
+    }
+    let channel = with.channel.as_deref().unwrap_or(SESSION_CHANNEL);
+    let at = tenants.named.channels.iter().position(|known| **known == *channel)?;
+    put(root::CHANNEL, Value::Entity(entity(symbols::CHANNEL, u32::try_from(at).ok()?)));
+    put(root::REALM_OWNER, Value::Poison);
+    if let Some(realm) = &with.realm {
+        put(root::REALM, Value::Bool(true));
+        put(root::REALM_OWNER, realm_owner(realm, tenants, space)?);
+    }
+    if let Some(amount) = with.amount {
+        if amount < 0 {
+            return None;
+        }
+        put(root::AMOUNT, Value::Long(amount));
+    }
+    Some(())
+}
+
+/// What is asked of a meter. Reading a part of what is not there is an error.
+fn quota(facts: Option<&QuotaFacts<'_>>, tenants: &Tenants<'_>, space: &mut Space<'_>, put: &mut impl FnMut(u8, Value)) {
+    let Some(facts) = facts else {
+        (root::QUOTA_METER..=root::MEMBER_LIMIT).for_each(|at| put(at, Value::Poison));
+        return;
+    };
+    put(root::QUOTA, Value::Bool(true));
+    put(root::QUOTA_METER, tenants.entity("Meter", facts.meter, space));
+    put(root::QUOTA_AMOUNT, Value::Long(facts.amount));
+    put(root::AMOUNT, Value::Long(facts.amount));
+    let mut count = |first: u8, count: Count| {
+        let Count { used, held, limit } = count;
+        let values = [Value::Bool(true), Value::Long(used), Value::Long(held), limit.map_or(Value::Missing, Value::Long)];
+        (first..).zip(values).for_each(|(at, value)| put(at, value));
+    };
+    count(root::QUOTA_ACCOUNT, facts.account);
+    match facts.member {
+        Some(member) => count(root::QUOTA_MEMBER, member),
+        None => (root::MEMBER_USED..=root::MEMBER_LIMIT).for_each(|at| put(at, Value::Poison)),
+    }
+}
+
+/// Returns a register's value.
+fn get(roots: &[Value; root::COUNT], at: u8) -> Value {
+    roots.get(usize::from(at)).copied().unwrap_or(Value::Missing)
+}
+
+fn put(roots: &mut [Value; root::COUNT], at: u8, value: Value) {
+    if let Some(register) = roots.get_mut(usize::from(at)) {
+        *register = value;
+    }
+}
+
+/// Returns a record of those registers that hold a value.
+fn record(roots: &[Value; root::COUNT], fields: &[(u32, u8)], space: &mut Space<'_>) -> Value {
+    let mut fields: Vec<(u32, Value)> = fields.iter().map(|(name, at)| (*name, get(roots, *at))).collect();
+    fields.retain(|(_, value)| !matches!(value, Value::Missing | Value::Poison));
+    space.record(&mut fields)
+}
+
+/// Builds the facts as records, from their registers.
+fn wholes(roots: &mut [Value; root::COUNT], space: &mut Space<'_>) {
+    quota_whole(roots, space);
+    let login = [(symbols::ACCOUNT_OF, root::LOGIN_ACCOUNT), (symbols::MEMBER_OF, root::LOGIN_MEMBER), (symbols::OPERATOR_OF, root::LOGIN_OPERATOR)];
+    let actor = [(symbols::ACCOUNT_OF, root::ACTOR_ACCOUNT), (symbols::MEMBER_OF, root::ACTOR_MEMBER), (symbols::OPERATOR_OF, root::ACTOR_OPERATOR)];
+    let login = record(roots, &login, space);
+    put(roots, root::WHOLE_LOGIN, login);
+    let actor = if_present(roots, root::ACTOR, record(roots, &actor, space));
+    put(roots, root::WHOLE_ACTOR, actor);
+    let realm = record(roots, &[(symbols::OWNER, root::REALM_OWNER)], space);
+    put(roots, root::WHOLE_REALM, if_present(roots, root::REALM, realm));
+    let facts = [
+        (symbols::LOGIN, root::WHOLE_LOGIN),
+        (symbols::ACTOR, root::WHOLE_ACTOR),
+        (symbols::REALM, root::WHOLE_REALM),
+        (symbols::ACCOUNT_OF, root::ACCOUNT),
+        (symbols::HOST, root::HOST),
+        (symbols::HOST_REFUSED, root::HOST_REFUSED),
+        (symbols::DOMAIN_OF, root::DOMAIN),
+        (symbols::CHANNEL_OF, root::CHANNEL),
+        (symbols::FEATURE_OF, root::FEATURE),
+        (symbols::AMOUNT, root::AMOUNT),
+        (symbols::QUOTA, root::QUOTA),
+    ];
+    let facts = record(roots, &facts, space);
+    let mut context = match get(roots, root::CONTEXT) {
+        Value::Record(record) => space.fields(record).to_vec(),
+        _ => Vec::new(),
+    };
+    context.push((symbols::FACTS, facts));
+    let context = space.record(&mut context);
+    put(roots, root::WHOLE_FACTS, facts);
+    put(roots, root::WHOLE_CONTEXT, context);
+}
+
+/// Builds `context.facts.quota`.
+fn quota_whole(roots: &mut [Value; root::COUNT], space: &mut Space<'_>) {
+    let mut count = |first: u8| {
+        let fields: Vec<(u32, u8)> = [symbols::USED, symbols::HELD, symbols::LIMIT].into_iter().zip(first..).collect();
+        record(roots, &fields, space)
+    };
+    let (account, member) = (count(root::ACCOUNT_USED), count(root::MEMBER_USED));
+    let mut fields = vec![
+        (symbols::METER_OF, get(roots, root::QUOTA_METER)),
+        (symbols::AMOUNT, get(roots, root::QUOTA_AMOUNT)),
+        (symbols::ACCOUNT_OF, account),
+        (symbols::MEMBER_OF, if_present(roots, root::QUOTA_MEMBER, member)),
+    ];
+    fields.retain(|(_, value)| !matches!(value, Value::Missing | Value::Poison));
+    let quota = if_present(roots, root::QUOTA, space.record(&mut fields));
+    put(roots, root::QUOTA, quota);
+}
+
+/// Returns `whole`, or [`Value::Missing`] if the register is.
+fn if_present(roots: &[Value; root::COUNT], at: u8, whole: Value) -> Value {
+    if get(roots, at) == Value::Missing { Value::Missing } else { whole }
+}
+
+fn realm_owner(realm: &Ref, tenants: &Tenants<'_>, space: &mut Space<'_>) -> Option<Value> {
+    match realm.kind() {
+        "Platform" => Some(Value::Missing),
+        "Account" => Some(tenants.entity("Account", realm.id(), space)),
+        _ => None,
+    }
+}

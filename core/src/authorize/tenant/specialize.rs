@@ -1,0 +1,276 @@
+//! What is known of a request before it comes, and where its facts stand.
+
+use std::collections::BTreeMap;
+
+use super::entities::{Named, record};
+use super::symbols::{
+    self, ACTOR, AMOUNT, CHANNEL_OF, DOMAIN_OF, FACTS, FEATURE_OF, FIRST_TYPE, HELD, HOST, HOST_REFUSED, LIMIT, LOGIN, OWNER, PACKAGE_OF, QUOTA, REALM, USED,
+    entity, root,
+};
+use crate::compiler::{Known, Node, Unsupported};
+use crate::directory::Hot;
+use crate::vm::{Pool, Value};
+
+/// Attributes of a resource type: whether each is required.
+pub(crate) type Shape = BTreeMap<String, bool>;
+
+/// A request's kind, as far as programs differ by it.
+#[derive(Clone, Copy)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
+pub(crate) struct Asked<'a> {
+    pub(crate) principal: u32,
+    pub(crate) action: u32,
+    pub(crate) feature: Option<u32>,
+    pub(crate) resource: &'a str,
+    pub(crate) shape: Option<&'a Shape>,
+    /// Whether it comes inline, with an account and nothing else.
+    pub(crate) owned: bool,
+    /// A session's request: at a known domain, for itself, without realm or amount.
+    pub(crate) session: bool,
+    /// Whether it is asked of a meter too, where it is a session's.
+    pub(crate) metered: bool,
+    /// Whether the account is a client, where programs differ by it.
+    pub(crate) client: Option<bool>,
+    /// Any request at all: nothing of it is known.
+    pub(crate) any: bool,
+}
+
+/// The channel of a request that names none.
+pub(crate) const SESSION_CHANNEL: &str = "web";
+
+impl Asked<'_> {
+    /// Any request at all.
+    pub(crate) const ANY: Self = Self {
+        principal: u32::MAX,
+        action: u32::MAX,
+        feature: None,
+        resource: "",
+        shape: None,
+        owned: false,
+        session: false,
+        metered: false,
+        client: None,
+        any: true,
+    };
+}
+
+/// Gives numbers to what policies name, and knows what the kind of request says.
+pub(crate) struct Compiling<'a> {
+    pub(crate) pool: &'a mut Pool,
+    pub(crate) named: &'a mut Named,
+    pub(crate) hot: &'a mut Hot,
+    pub(crate) asked: Asked<'a>,
+}
+
+impl Compiling<'_> {
+    fn has_account(&self) -> bool {
+        matches!(self.asked.principal, symbols::ACCOUNT | symbols::MEMBER)
+    }
+
+    /// Whether the principal's account has an owner or a package, where its kind is known.
+    fn account_has(&self, name: u32) -> Option<bool> {
+        match name {
+            OWNER => self.asked.client,
+            PACKAGE_OF => self.asked.client.map(|client| !client),
+            _ => None,
+        }
+    }
+
+    fn fact(&self, names: &[u32]) -> Option<bool> {
+        let session = self.asked.session;
+        match names {
+            [symbols::ACCOUNT_OF | FEATURE_OF] if self.asked.any => None,
+            [] | [LOGIN | CHANNEL_OF] => Some(true),
+            [symbols::ACCOUNT_OF] => Some(self.has_account()),
+            [FEATURE_OF] => Some(self.asked.feature.is_some()),
+            [HOST | DOMAIN_OF] if session => Some(true),
+            [AMOUNT | QUOTA] if session => Some(self.asked.metered),
+            [HOST_REFUSED | ACTOR | REALM] if session => Some(false),
+            [LOGIN, symbols::ACCOUNT_OF] if session => Some(self.has_account()),
+            [LOGIN, symbols::MEMBER_OF] if session => Some(self.asked.principal == symbols::MEMBER),
+            [LOGIN, symbols::OPERATOR_OF] if session => Some(self.asked.principal == symbols::OPERATOR),
+            [symbols::ACCOUNT_OF, name] => self.account_has(*name),
+            [LOGIN, symbols::ACCOUNT_OF, name] if session => self.account_has(*name),
+            _ => None,
+        }
+    }
+
+    /// The register of a fact, and what is left of the path.
+    fn register(&self, names: &[u32]) -> Option<(u8, usize)> {
+        let (at, taken) = match names {
+            [symbols::ACCOUNT_OF, ..] => (root::ACCOUNT, 1),
+            [HOST, ..] => (root::HOST, 1),
+            [HOST_REFUSED, ..] => (root::HOST_REFUSED, 1),
+            [DOMAIN_OF, ..] => (root::DOMAIN, 1),
+            [CHANNEL_OF, ..] => (root::CHANNEL, 1),
+            [FEATURE_OF, ..] => (root::FEATURE, 1),
+            [AMOUNT, ..] => (root::AMOUNT, 1),
+            [LOGIN, symbols::ACCOUNT_OF, ..] => (if self.asked.session { root::ACCOUNT } else { root::LOGIN_ACCOUNT }, 2),
+            [LOGIN, symbols::MEMBER_OF, ..] => (root::LOGIN_MEMBER, 2),
+            [LOGIN, symbols::OPERATOR_OF, ..] => (root::LOGIN_OPERATOR, 2),
+            [ACTOR, symbols::ACCOUNT_OF, ..] => (root::ACTOR_ACCOUNT, 2),
+            [ACTOR, symbols::MEMBER_OF, ..] => (root::ACTOR_MEMBER, 2),
+            [ACTOR, symbols::OPERATOR_OF, ..] => (root::ACTOR_OPERATOR, 2),
+            [REALM, OWNER, ..] => (root::REALM_OWNER, 2),
+            [QUOTA, rest @ ..] => return quota_register(rest),
+            _ => return None,
+        };
+        Some((at, taken))
+    }
+
+    /// Where a path starts that a program can load, or nothing for a whole that has no register.
+    fn place(&self, from: u8, names: &[u32]) -> Option<(u8, Vec<u32>)> {
+        let (mut from, mut names) = (from, names.to_vec());
+        if from == root::CONTEXT {
+            match names.as_slice() {
+                [] => return Some((root::WHOLE_CONTEXT, names)),
+                [FACTS] => return Some((root::WHOLE_FACTS, Vec::new())),
+                [FACTS, LOGIN] => return Some((root::WHOLE_LOGIN, Vec::new())),
+                [FACTS, ACTOR] => return Some((root::WHOLE_ACTOR, Vec::new())),
+                [FACTS, REALM] => return Some((root::WHOLE_REALM, Vec::new())),
+                [FACTS, rest @ ..] => {
+                    let (at, taken) = self.register(rest).unwrap_or((root::WHOLE_FACTS, 0));
+                    names = rest.get(taken..)?.to_vec();
+                    from = at;
+                }
+                _ => {}
+            }
+        }
+        // A member's account, and an account's own, are the account of the request.
+        if from == root::ACCOUNT && self.asked.principal == symbols::ACCOUNT {
+            from = root::PRINCIPAL;
+        } else if from == root::PRINCIPAL && self.asked.principal == symbols::MEMBER && names.first() == Some(&symbols::ACCOUNT_OF) {
+            names.remove(0);
+            from = root::ACCOUNT;
+        }
+        Some((from, names))
+    }
+
+    /// The tree with every path at its register.
+    ///
+    /// # Errors
+    /// [`Unsupported`] for a path that starts nowhere.
+    pub(crate) fn lower(&self, node: Node) -> Result<Node, Unsupported> {
+        let boxed = |node: Box<Node>| self.lower(*node).map(Box::new);
+        Ok(match node {
+            Node::Path(from, names) => {
+                let (from, names) = self.place(from, &names).ok_or(Unsupported)?;
+                Node::Path(from, names)
+            }
+            Node::HasPath(from, names) => match (from, names.as_slice()) {
+                (root::CONTEXT, [FACTS, ACTOR]) => Node::HasPath(root::ACTOR, Vec::new()),
+                (root::CONTEXT, [FACTS, REALM]) => Node::HasPath(root::REALM, Vec::new()),
+                (root::CONTEXT, [FACTS, QUOTA]) => Node::HasPath(root::QUOTA, Vec::new()),
+                (root::CONTEXT, [FACTS, QUOTA, symbols::ACCOUNT_OF]) => Node::HasPath(root::QUOTA_ACCOUNT, Vec::new()),
+                (root::CONTEXT, [FACTS, QUOTA, symbols::MEMBER_OF]) => Node::HasPath(root::QUOTA_MEMBER, Vec::new()),
+                _ => {
+                    let (from, names) = self.place(from, &names).ok_or(Unsupported)?;
+                    Node::HasPath(from, names)
+                }
+            },
+            Node::Value(_) | Node::Fails => node,
+            Node::Has(of, name) => Node::Has(boxed(of)?, name),
+            Node::Attribute(of, name) => Node::Attribute(boxed(of)?, name),
+            Node::Not(of) => Node::Not(boxed(of)?),
+            Node::And(left, right) => Node::And(boxed(left)?, boxed(right)?),
+            Node::Or(left, right) => Node::Or(boxed(left)?, boxed(right)?),
+            Node::If(cond, yes, no) => Node::If(boxed(cond)?, boxed(yes)?, boxed(no)?),
+            Node::Compare(what, left, right) => Node::Compare(what, boxed(left)?, boxed(right)?),
+            Node::Compute(what, left, right) => Node::Compute(what, boxed(left)?, boxed(right)?),
+            Node::Apply(what, of) => Node::Apply(what, boxed(of)?),
+            Node::Like(of, pattern) => Node::Like(boxed(of)?, pattern),
+            Node::Is(of, kind) => Node::Is(boxed(of)?, kind),
+            Node::Set(items) => Node::Set(items.into_iter().map(|item| self.lower(item)).collect::<Result<_, _>>()?),
+            Node::Record(fields) => Node::Record(fields.into_iter().map(|(name, value)| Ok((name, self.lower(value)?))).collect::<Result<_, _>>()?),
+        })
+    }
+}
+
+/// The register of a part of `quota`, and how many names of the facts' path it takes.
+fn quota_register(names: &[u32]) -> Option<(u8, usize)> {
+    Some(match names {
+        [symbols::METER_OF, ..] => (root::QUOTA_METER, 2),
+        [AMOUNT, ..] => (root::QUOTA_AMOUNT, 2),
+        [symbols::ACCOUNT_OF, USED, ..] => (root::ACCOUNT_USED, 3),
+        [symbols::ACCOUNT_OF, HELD, ..] => (root::ACCOUNT_HELD, 3),
+        [symbols::ACCOUNT_OF, LIMIT, ..] => (root::ACCOUNT_LIMIT, 3),
+        [symbols::MEMBER_OF, USED, ..] => (root::MEMBER_USED, 3),
+        [symbols::MEMBER_OF, HELD, ..] => (root::MEMBER_HELD, 3),
+        [symbols::MEMBER_OF, LIMIT, ..] => (root::MEMBER_LIMIT, 3),
+        _ => return None,
+    })
+}
+
+impl Known for Compiling<'_> {
+    fn entity(&mut self, kind: &str, id: &str) -> u32 {
+        let text = self.pool.text(kind);
+        self.named.records |= crate::cedar::tenant_facts::is_directory_type(kind);
+        if let Some(known) = self.named.find(self.hot, kind, Some(text), id).or_else(|| record(self.hot, kind, id)) {
+            return known;
+        }
+        match kind {
+            "Account" => entity(symbols::ACCOUNT, self.hot.accounts.name(id)),
+            "TeamMember" => entity(symbols::MEMBER, self.hot.members.name(id)),
+            "Domain" => entity(symbols::DOMAIN, self.hot.domains.name(id)),
+            "AccessLevel" => entity(symbols::LEVEL, self.hot.levels.name(id)),
+            "Package" => entity(symbols::PACKAGE, self.hot.packages.name(id)),
+            "Operator" => entity(symbols::OPERATOR, self.hot.operators.name(id)),
+            "Platform" => entity(symbols::PLATFORM, self.hot.platforms.name(id)),
+            _ => entity(symbols::NAMED, self.named.others.keep(text, id)),
+        }
+    }
+
+    fn pool(&mut self) -> &mut Pool {
+        self.pool
+    }
+
+    fn path(&mut self, from: u8, names: &[u32]) -> Option<Value> {
+        match (from, names) {
+            _ if self.asked.any => None,
+            (root::ACTION, []) => Some(Value::Entity(self.asked.action)),
+            (root::CONTEXT, [FACTS, FEATURE_OF]) => self.asked.feature.map(Value::Entity),
+            // A session's request says nothing of its channel.
+            (root::CONTEXT, [FACTS, CHANNEL_OF]) if self.asked.session => {
+                let at = self.named.channels.iter().position(|known| **known == *SESSION_CHANNEL)?;
+                Some(Value::Entity(entity(symbols::CHANNEL, u32::try_from(at).ok()?)))
+            }
+            _ => None,
+        }
+    }
+
+    fn has(&mut self, from: u8, names: &[u32]) -> Option<bool> {
+        match (from, names) {
+            (root::CONTEXT, [FACTS, rest @ ..]) => self.fact(rest),
+            (root::PRINCIPAL, [name]) if self.asked.principal == symbols::ACCOUNT => self.account_has(*name),
+            (root::RESOURCE, [name]) => {
+                let shape = self.asked.shape?;
+                let required = shape.iter().find(|(known, _)| self.pool.find_text(known) == Some(*name)).map(|(_, required)| *required);
+                // What the type does not declare no such entity has; what it requires each of them has.
+                match required {
+                    Some(true) => Some(true),
+                    Some(false) => None,
+                    None => Some(false),
+                }
+            }
+            _ => None,
+        }
+    }
+
+    fn type_of(&mut self, from: u8, names: &[u32]) -> Option<u32> {
+        match (from, names) {
+            _ if self.asked.any => None,
+            (root::PRINCIPAL, []) => Some(FIRST_TYPE.saturating_add(self.asked.principal)),
+            (root::RESOURCE, []) => {
+                let kind = self.asked.resource;
+                Some(self.pool.text(kind))
+            }
+            _ => None,
+        }
+    }
+
+    fn is_in(&mut self, child: u32, ancestor: u32) -> Option<bool> {
+        let (kind, at) = symbols::parts(child);
+        let above = self.named.above.get(at as usize).filter(|_| kind == symbols::ACTION)?;
+        Some(child == ancestor || above.binary_search(&ancestor).is_ok())
+    }
+}

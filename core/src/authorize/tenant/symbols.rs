@@ -1,0 +1,157 @@
+//! Names that the kernel's policies read, as numbers that are fixed at compile time.
+
+use crate::vm::{KIND_SHIFT, Pool};
+
+/// Kinds of entity: the upper part of an entity's number.
+pub(crate) const PLATFORM: u32 = 0;
+pub(crate) const OPERATOR: u32 = 1;
+pub(crate) const PACKAGE: u32 = 2;
+pub(crate) const LEVEL: u32 = 3;
+pub(crate) const ACCOUNT: u32 = 4;
+pub(crate) const MEMBER: u32 = 5;
+pub(crate) const DOMAIN: u32 = 6;
+pub(crate) const FEATURE: u32 = 7;
+pub(crate) const REASON: u32 = 8;
+pub(crate) const CHANNEL: u32 = 9;
+pub(crate) const STATE: u32 = 10;
+pub(crate) const METER: u32 = 11;
+pub(crate) const ACTION: u32 = 12;
+/// Entities of other types that a policy or a request names.
+pub(crate) const NAMED: u32 = 13;
+
+/// The kinds' type names, in the order of their numbers.
+pub(crate) const TYPES: [&str; 13] = [
+    "Platform",
+    "Operator",
+    "Package",
+    "AccessLevel",
+    "Account",
+    "TeamMember",
+    "Domain",
+    "Feature",
+    "DisableReason",
+    "Channel",
+    "DomainState",
+    "Meter",
+    "Action",
+];
+pub(crate) const REASONS: [&str; 4] = ["overage", "by_owner", "unpaid", "abuse"];
+pub(crate) const STATES: [&str; 3] = ["pending", "verified", "quarantined"];
+
+/// An entity's number.
+pub(crate) fn entity(kind: u32, place: u32) -> u32 {
+    (kind << KIND_SHIFT) | place
+}
+
+/// Kind and place of a number.
+pub(crate) fn parts(entity: u32) -> (u32, u32) {
+    (entity >> KIND_SHIFT, entity & 0x03FF_FFFF)
+}
+
+macro_rules! texts {
+    ($($name:ident $text:literal)*) => {
+        texts!(@number 0; $($name)*);
+        const TEXTS: &[&str] = &[$($text),*];
+    };
+    (@number $at:expr; $name:ident $($rest:ident)*) => {
+        pub(crate) const $name: u32 = $at;
+        texts!(@number $at + 1; $($rest)*);
+    };
+    (@number $at:expr;) => {
+        /// The text number of the first kind's type name.
+        pub(crate) const FIRST_TYPE: u32 = $at;
+    };
+}
+
+texts! {
+    CONFIRMED "confirmed"
+    CLOSED "closed"
+    DISABLED "disabled"
+    OWNER "owner"
+    PACKAGE_OF "package"
+    LEVEL_OF "level"
+    ATTRIBUTES "attributes"
+    ACCOUNT_OF "account"
+    GRANTS "grants"
+    FEATURES "features"
+    WHITELABEL "whitelabel"
+    PLATFORM_OF "platform"
+    STATE_OF "state"
+    EMAIL "email"
+    FACTS "facts"
+    LOGIN "login"
+    MEMBER_OF "member"
+    OPERATOR_OF "operator"
+    ACTOR "actor"
+    HOST "host"
+    HOST_REFUSED "host_refused"
+    DOMAIN_OF "domain"
+    CHANNEL_OF "channel"
+    REALM "realm"
+    FEATURE_OF "feature"
+    AMOUNT "amount"
+    QUOTA "quota"
+    METER_OF "meter"
+    USED "used"
+    HELD "held"
+    LIMIT "limit"
+}
+
+/// A pool in which the kernel's names have their numbers.
+pub(crate) fn pool() -> Pool {
+    let mut pool = Pool::default();
+    pool.enumerated = FEATURE..ACTION;
+    // The empty record has number 0: it is the context of a request that brings none.
+    pool.record(Vec::new());
+    for text in TEXTS.iter().chain(&TYPES) {
+        pool.text(text);
+    }
+    pool
+}
+
+/// The registers that a request fills: after principal, action, resource and its own context, the facts.
+pub(crate) mod root {
+    pub(in super::super) const PRINCIPAL: u8 = 0;
+    pub(in super::super) const ACTION: u8 = 1;
+    pub(in super::super) const RESOURCE: u8 = 2;
+    pub(in super::super) const CONTEXT: u8 = 3;
+    pub(in super::super) const LOGIN_ACCOUNT: u8 = 4;
+    pub(in super::super) const LOGIN_MEMBER: u8 = 5;
+    pub(in super::super) const LOGIN_OPERATOR: u8 = 6;
+    pub(in super::super) const ACCOUNT: u8 = 7;
+    pub(in super::super) const ACTOR_ACCOUNT: u8 = 8;
+    pub(in super::super) const ACTOR_MEMBER: u8 = 9;
+    pub(in super::super) const ACTOR_OPERATOR: u8 = 10;
+    pub(in super::super) const HOST: u8 = 11;
+    pub(in super::super) const HOST_REFUSED: u8 = 12;
+    pub(in super::super) const DOMAIN: u8 = 13;
+    pub(in super::super) const CHANNEL: u8 = 14;
+    pub(in super::super) const REALM_OWNER: u8 = 15;
+    pub(in super::super) const FEATURE: u8 = 16;
+    pub(in super::super) const AMOUNT: u8 = 17;
+    /// Present while somebody acts.
+    pub(in super::super) const ACTOR: u8 = 18;
+    /// Present when the caller said its realm.
+    pub(in super::super) const REALM: u8 = 19;
+    /// Present where a meter is asked of; then what of it.
+    pub(in super::super) const QUOTA: u8 = 20;
+    pub(in super::super) const QUOTA_METER: u8 = 21;
+    pub(in super::super) const QUOTA_AMOUNT: u8 = 22;
+    /// Present with it; then the account's count.
+    pub(in super::super) const QUOTA_ACCOUNT: u8 = 23;
+    pub(in super::super) const ACCOUNT_USED: u8 = 24;
+    pub(in super::super) const ACCOUNT_HELD: u8 = 25;
+    pub(in super::super) const ACCOUNT_LIMIT: u8 = 26;
+    /// Present where a member asks; then his count.
+    pub(in super::super) const QUOTA_MEMBER: u8 = 27;
+    pub(in super::super) const MEMBER_USED: u8 = 28;
+    pub(in super::super) const MEMBER_HELD: u8 = 29;
+    pub(in super::super) const MEMBER_LIMIT: u8 = 30;
+    /// The facts as records, built for the programs that read one whole.
+    pub(in super::super) const WHOLE_CONTEXT: u8 = 31;
+    pub(in super::super) const WHOLE_FACTS: u8 = 32;
+    pub(in super::super) const WHOLE_LOGIN: u8 = 33;
+    pub(in super::super) const WHOLE_ACTOR: u8 = 34;
+    pub(in super::super) const WHOLE_REALM: u8 = 35;
+    pub(in super::super) const COUNT: usize = 36;
+}

@@ -1,0 +1,60 @@
+//! Which facts an expression reads: the longest attribute paths that start at a variable. Iterative: bounded by no stack.
+
+use std::collections::BTreeSet;
+
+use cedar_policy::pst::{Expr, Id, Var};
+
+/// The attribute paths that `expr` reads, as Cedar expressions, sorted.
+pub(crate) fn paths(expr: &Expr) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mut todo = vec![expr];
+    while let Some(expr) = todo.pop() {
+        match expr {
+            Expr::GetAttr { expr: base, .. } => match path(expr) {
+                Some(text) => {
+                    found.insert(text);
+                }
+                None => todo.push(base),
+            },
+            Expr::HasAttr { expr: base, attrs } => match path(base) {
+                Some(text) => {
+                    found.insert(attrs.iter().fold(text, |text, attr| step(&text, attr)));
+                }
+                None => todo.push(base),
+            },
+            Expr::UnaryOp { expr, .. } | Expr::Like { expr, .. } => todo.push(expr),
+            Expr::BinaryOp { left, right, .. } => todo.extend([left.as_ref(), right.as_ref()]),
+            Expr::Is { expr, in_expr, .. } => {
+                todo.push(expr);
+                todo.extend(in_expr.as_deref());
+            }
+            Expr::IfThenElse { cond, then_expr, else_expr } => todo.extend([cond.as_ref(), then_expr.as_ref(), else_expr.as_ref()]),
+            Expr::Set(items) => todo.extend(items.iter().map(AsRef::as_ref)),
+            Expr::Record(fields) => todo.extend(fields.values().map(AsRef::as_ref)),
+            _ => {}
+        }
+    }
+    found
+}
+
+/// `principal.account.owner` for a chain of attributes that starts at a variable.
+fn path(expr: &Expr) -> Option<String> {
+    let mut names = Vec::new();
+    let mut rest = expr;
+    while let Expr::GetAttr { expr, attr } = rest {
+        names.push(attr);
+        rest = expr;
+    }
+    let Expr::Var(var) = rest else { return None };
+    let start = match var {
+        Var::Principal => "principal",
+        Var::Action => "action",
+        Var::Resource => "resource",
+        Var::Context => "context",
+    };
+    Some(names.iter().rev().fold(start.to_owned(), |text, name| step(&text, name)))
+}
+
+fn step(text: &str, attr: &str) -> String {
+    if Id::new(attr).is_ok() { format!("{text}.{attr}") } else { format!("{text}[\"{}\"]", attr.escape_default()) }
+}

@@ -1,0 +1,121 @@
+//! Asks Cedar, and names the answer (E1, E2).
+
+use std::sync::Arc;
+
+use cedar_policy::{AuthorizationError, Authorizer, Decision as Cedar, Entities, PolicySet, Request};
+
+use super::policy_list::{Role, Rules};
+use super::request::Question;
+use crate::model::answer_code::AnswerCode;
+use crate::util::error::Error;
+use crate::util::stack;
+
+/// Cedar's answer with its name. Positions are those in [`Rules::list`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Verdict {
+    pub(crate) allowed: bool,
+    pub(crate) code: Arc<str>,
+    /// Cedar's determining policies, in gate order.
+    pub(crate) policies: Vec<usize>,
+    /// The warnings that apply to what is allowed, in gate order.
+    pub(crate) warnings: Vec<usize>,
+    /// The policies that erred, in gate order, with Cedar's words.
+    pub(crate) errors: Vec<(usize, String)>,
+}
+
+/// An answer as it is told, as often as it is asked: all but what names the versions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) allowed: bool,
+    pub(crate) code: Arc<str>,
+    pub(crate) policies: Arc<[Arc<str>]>,
+    /// What the determining policies and the warnings advise, each once.
+    pub(crate) advice: Vec<Arc<str>>,
+}
+
+/// What Cedar says of policies of one effect.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    pub(crate) holding: Vec<usize>,
+    pub(crate) erring: Vec<(usize, String)>,
+}
+
+impl Rules {
+    /// A verdict as it is told, save its errors.
+    pub(crate) fn answer(&self, verdict: &Verdict) -> Answer {
+        let rules = || verdict.policies.iter().filter_map(|at| self.list.get(*at));
+        let mut advice: Vec<Arc<str>> = Vec::new();
+        let warnings = verdict.warnings.iter().filter_map(|at| self.list.get(*at));
+        for word in rules().chain(warnings).flat_map(|rule| &rule.advice) {
+            if !advice.contains(word) {
+                advice.push(Arc::clone(word));
+            }
+        }
+        Answer { allowed: verdict.allowed, code: Arc::clone(&verdict.code), policies: rules().map(|rule| Arc::clone(&rule.id)).collect(), advice }
+    }
+
+    /// The answer of all policies to one request.
+    pub(crate) fn judge(&self, request: &Request, entities: &Entities) -> Result<Verdict, Error> {
+        stack::run(self.depth, || {
+            let deciding = self.apart.as_ref().map_or(&self.set, |[deciding, _]| deciding);
+            let response = Authorizer::new().is_authorized(request, deciding, entities);
+            let mut policies: Vec<usize> = self.positions(response.diagnostics().reason());
+            policies.sort_unstable();
+            let mut errors: Vec<(usize, String)> = response.diagnostics().errors().filter_map(|error| self.erring(error)).collect();
+            let mut warnings = Vec::new();
+            if let Some([_, warning]) = &self.apart {
+                let warned = Authorizer::new().is_authorized(request, warning, entities);
+                warnings = self.positions(warned.diagnostics().reason());
+                warnings.sort_unstable();
+                errors.extend(warned.diagnostics().errors().filter_map(|error| self.erring(error)));
+            }
+            errors.sort();
+            let allowed = response.decision() == Cedar::Allow && errors.is_empty();
+            if !allowed {
+                warnings.clear();
+            }
+            let permitted = || Authorizer::new().is_authorized(request, &self.permits, entities).decision() == Cedar::Allow;
+            let code = self.name(&policies, !errors.is_empty(), permitted);
+            Ok(Verdict { allowed, code, policies, warnings, errors })
+        })
+    }
+
+    /// What some policies say, asked apart from the others: those that hold, and those that err, with Cedar's words.
+    pub(crate) fn ask(&self, set: &PolicySet, question: &Question) -> Result<Found, Error> {
+        if set.is_empty() {
+            return Ok(Found::default());
+        }
+        stack::run(self.depth, || {
+            let response = Authorizer::new().is_authorized(&question.request, set, &question.entities);
+            let holding = self.positions(response.diagnostics().reason());
+            Ok(Found { holding, erring: response.diagnostics().errors().filter_map(|error| self.erring(error)).collect() })
+        })
+    }
+
+    fn positions<'a>(&self, ids: impl Iterator<Item = &'a cedar_policy::PolicyId>) -> Vec<usize> {
+        ids.filter_map(|id| self.position.get(id).copied()).collect()
+    }
+
+    fn erring(&self, error: &AuthorizationError) -> Option<(usize, String)> {
+        let AuthorizationError::PolicyEvaluationError(fault) = error;
+        let position = self.position.get(fault.policy_id()).copied()?;
+        Some((position, fault.inner().to_string()))
+    }
+
+    /// E1: the first forbid that holds and stands before the last permit; there, `not_permitted`; after it the other
+    /// forbids, which so speak only of what was otherwise permitted. `policy_error` is the code only where Cedar would
+    /// have allowed (E2): a policy that errs never renames a denial.
+    pub(crate) fn name(&self, determining: &[usize], erred: bool, permitted: impl FnOnce() -> bool) -> Arc<str> {
+        let first = determining.first().and_then(|at| Some((*at, self.list.get(*at)?)));
+        let Some((at, rule)) = first else {
+            return AnswerCode::NotPermitted.into();
+        };
+        if rule.role == Role::Permit {
+            return if erred { AnswerCode::PolicyError } else { AnswerCode::Ok }.into();
+        }
+        if self.last_permit.is_some_and(|last| at > last) && !permitted() {
+            return AnswerCode::NotPermitted.into();
+        }
+        rule.code.clone().unwrap_or_else(|| AnswerCode::Forbidden.into())
+    }
+}

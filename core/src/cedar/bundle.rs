@@ -1,0 +1,232 @@
+//! Loads a tenancy bundle in stages, whole or not at all; all faults of the first stage that fails are reported.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use cedar_policy::{Effect, Entities, EntityTypeName, PolicyId, PolicySet, Schema, SchemaFragment};
+
+use super::load_program::{json_fault, link, scan_file};
+use super::options::Validation;
+use super::policy_list::{Body, Parsed, Placed, Rules, in_text_order};
+use super::schema::{self, Action, Names, Shapes};
+use super::source::{CATALOG, File, KERNEL, placeless};
+use super::value_json::Types;
+use super::{diagnostics, optional_attributes, validate};
+use crate::model::access_level::AccessLevel;
+use crate::model::catalog::Catalog;
+use crate::model::package::Package;
+use crate::util::error::{Error, Fault, Faults};
+use crate::util::nesting_scan::Language;
+use crate::util::parse_limits::Caps;
+use crate::util::stack;
+
+/// A loaded bundle.
+#[derive(Debug)]
+pub(crate) struct Bundle {
+    pub(crate) rules: Rules,
+    pub(crate) schema: Schema,
+    pub(crate) names: Names,
+    pub(crate) catalog: Catalog,
+    /// The schema's actions and their groups: what every request's entities start from.
+    pub(crate) actions: Entities,
+    /// Of each resource type, its attributes, and whether each is required; without the types that say it indirectly.
+    pub(crate) shapes: Shapes,
+    /// The schema's entity types.
+    pub(crate) types: HashSet<EntityTypeName>,
+    /// The types of what a request brings.
+    pub(crate) values: Types,
+    /// Policies that refuse less where a request leaves something out.
+    pub(crate) warnings: Vec<Fault>,
+}
+
+impl Bundle {
+    /// The attributes that a resource of this type must have in a request of this action, beside those which its type requires.
+    pub(crate) fn required_of<'a>(&'a self, action: &'a Action, kind: &str) -> impl Iterator<Item = &'a str> {
+        let fields = if super::tenant_facts::is_directory_type(kind) { None } else { self.values.shape(kind).map(|shape| shape.attributes.as_deref()) };
+        let has = move |name: &&str| fields.is_some_and(|fields| fields.is_none_or(|fields| fields.field(name).is_some()));
+        action.requires.iter().map(String::as_str).filter(has)
+    }
+
+    /// Whether whatever a directory names of the other bundle means the same in this one.
+    pub(crate) fn offers_all_of(&self, other: &Self) -> bool {
+        let (mine, others) = (&self.names, &other.names);
+        let names = mine.features.is_superset(&others.features) && mine.meters.is_superset(&others.meters) && mine.types == others.types;
+        names
+            && self.catalog.packages().map(Package::id).eq(other.catalog.packages().map(Package::id))
+            && self.catalog.levels().map(AccessLevel::id).eq(other.catalog.levels().map(AccessLevel::id))
+    }
+}
+
+/// Loads the files of a bundle.
+pub(crate) fn load(files: &[File], validation: Validation, caps: &Caps) -> Result<Bundle, Error> {
+    if !files.iter().any(|file| file.name == KERNEL) {
+        return Err(placeless("bundle.not_found", format!("no `{KERNEL}` in the bundle")).into());
+    }
+    let (mut faults, mut depth) = (Vec::new(), 64);
+    for file in files.iter().filter(|file| file.is_policies() || file.is_schema()) {
+        let language = if file.is_schema() { Language::Schema } else { Language::Policy };
+        match scan_file(file, language, caps) {
+            Ok(found) => depth = depth.max(found),
+            Err(fault) => faults.push(fault),
+        }
+    }
+    Faults::into_result(faults)?;
+    stack::run(depth, || build(files, depth, validation, caps))
+}
+
+struct Syntax<'a> {
+    fragments: Vec<SchemaFragment>,
+    schemas: Vec<&'a File>,
+    parts: Vec<Parsed>,
+    catalog: Catalog,
+}
+
+fn build(files: &[File], depth: usize, validation: Validation, caps: &Caps) -> Result<Bundle, Error> {
+    let syntax = parse(files, caps)?;
+    let (schema, names, shapes, values) = check_names(&syntax, files)?;
+    let actions = schema.action_entities().map_err(|found| placeless("bundle.schema", found.to_string()))?;
+    let warnings = optional_attributes::warnings(&syntax.parts, files, &names, &values, &actions);
+    let (set, order, homes) = assemble(syntax.parts, files)?;
+    let mut set = set;
+    if let Some(links) = files.iter().find(|file| file.name == "links.json") {
+        link(&mut set, &links.text, caps)?;
+    }
+    let home = |id: &PolicyId| {
+        let home = set.policy(id).and_then(cedar_policy::Policy::template_id).unwrap_or(id);
+        homes.get(home).and_then(|(file, start, len)| Some((files.get(*file)?, Some((*start, *len)))))
+    };
+    validate::once(files, validation, || validate::validate(&schema, &set, validation, home))?;
+    let types = schema.entity_types().cloned().collect();
+    Ok(Bundle { rules: Rules::new(set, &order, depth, true), schema, names, catalog: syntax.catalog, actions, shapes, types, values, warnings })
+}
+
+/// Stage one: the syntax of all files.
+fn parse<'a>(files: &'a [File], caps: &Caps) -> Result<Syntax<'a>, Error> {
+    let mut faults = Vec::new();
+    let mut syntax = Syntax { fragments: Vec::new(), schemas: Vec::new(), parts: Vec::new(), catalog: Catalog::default() };
+    for (index, file) in files.iter().enumerate() {
+        if file.is_schema() {
+            match SchemaFragment::from_cedarschema_str(&file.text) {
+                Ok((fragment, _)) => {
+                    syntax.fragments.push(fragment);
+                    syntax.schemas.push(file);
+                }
+                Err(found) => faults.extend(diagnostics::faults("bundle.syntax", &found, Some(file), None)),
+            }
+        } else if file.is_policies() {
+            match PolicySet::from_str(&file.text) {
+                Ok(set) => syntax.parts.extend(in_text_order(&set, file, index)),
+                Err(found) => faults.extend(diagnostics::faults("bundle.syntax", &found, Some(file), None)),
+            }
+        } else if file.name == CATALOG {
+            match Catalog::parse(&file.text, caps.value_nesting) {
+                Ok(catalog) => syntax.catalog = catalog,
+                Err(error) => faults.push(json_fault(file, &error)),
+            }
+        }
+    }
+    Faults::into_result(faults)?;
+    Ok(syntax)
+}
+
+/// Stage two: names of the schema, of policies (ids and codes), and of the catalog.
+fn check_names(syntax: &Syntax<'_>, files: &[File]) -> Result<(Schema, Names, Shapes, Types), Error> {
+    let schema = Schema::from_schema_fragments(syntax.fragments.iter().cloned());
+    let mut faults = Vec::new();
+    let schema = schema.map_err(|found| faults.extend(schema_faults(&found, &syntax.schemas))).ok();
+    let mut forms = Vec::new();
+    for fragment in &syntax.fragments {
+        match fragment.clone().to_json_value() {
+            Ok(form) => forms.push(form),
+            Err(found) => faults.push(placeless("bundle.schema", found.to_string())),
+        }
+    }
+    let (names, found) = schema::read(&forms, &syntax.schemas);
+    faults.extend(found);
+    let types = Types::new(&forms);
+    faults.extend(schema::unknown_requirements(&names, &types, &syntax.schemas));
+    faults.extend(policy_names(&syntax.parts, files));
+    for reason in syntax.catalog.check(&names, &names.features, &names.meters) {
+        let catalog = files.iter().find(|file| file.name == CATALOG);
+        faults.push(match catalog.and_then(|file| Some((file, file.find_quoted(&reason)?))) {
+            Some((file, (start, len))) => file.fault("bundle.unknown_name", reason, start, len),
+            None => placeless("bundle.unknown_name", reason),
+        });
+    }
+    Faults::into_result(faults)?;
+    // Without a schema there was a fault.
+    let schema = schema.ok_or_else(|| placeless("bundle.schema", "the schema files do not fit together"))?;
+    Ok((schema, names, schema::shapes(&forms), types))
+}
+
+/// Faults of linking the schema files: Cedar names no place, so the first name in backticks is looked for.
+fn schema_faults(found: &dyn miette::Diagnostic, files: &[&File]) -> Vec<Fault> {
+    let mut faults = diagnostics::faults("bundle.schema", found, None, None);
+    for fault in &mut faults {
+        let place = files.iter().find_map(|file| file.find_quoted(&fault.message).map(|(start, len)| file.place(start, len)));
+        fault.place = place;
+    }
+    faults
+}
+
+fn policy_names(parts: &[Parsed], files: &[File]) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    let mut seen: BTreeMap<&str, &Parsed> = BTreeMap::new();
+    for part in parts {
+        let Some(file) = files.get(part.file) else {
+            continue;
+        };
+        let mut fault = |code, message: String| faults.push(file.fault(code, message, part.start, part.len));
+        match part.body.annotation("id") {
+            None | Some("") => fault("bundle.missing_id", "a policy without `@id`".to_owned()),
+            Some(id) => {
+                if seen.insert(id, part).is_some() {
+                    fault("bundle.duplicate_id", format!("policy id `{id}` stands twice"));
+                }
+            }
+        }
+        let id = part.body.annotation("id").unwrap_or_default();
+        match part.body.annotation("code") {
+            Some(_) if part.body.annotation("warns").is_some() => fault("bundle.warns", format!("policy `{id}` has both `@warns` and `@code`")),
+            None if part.body.effect() == Effect::Forbid && part.body.annotation("warns").is_none() => {
+                fault("bundle.missing_code", format!("forbid `{id}` has no `@code`"));
+            }
+            Some(code) if !is_code(code) => fault("bundle.code_form", format!("code `{code}` of policy `{id}` is not lower-case words joined by `_`")),
+            _ => {}
+        }
+        if part.body.annotation("warns").is_some() && part.body.effect() == Effect::Permit {
+            fault("bundle.warns", format!("permit `{id}` has `@warns`"));
+        }
+        let advice = ["advice", "warns"].into_iter().filter_map(|key| part.body.annotation(key));
+        for word in advice.flat_map(|advice| advice.split(',')).map(str::trim).filter(|word| !is_code(word)) {
+            fault("bundle.code_form", format!("advice `{word}` of policy `{id}` is not lower-case words joined by `_`"));
+        }
+    }
+    faults
+}
+
+fn is_code(text: &str) -> bool {
+    text.split('_').all(|word| !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit()))
+}
+
+type Order = Vec<Placed>;
+type Homes = HashMap<PolicyId, (usize, usize, usize)>;
+
+/// One set of all policies, named by their `@id`, with their order and places.
+fn assemble(parts: Vec<Parsed>, files: &[File]) -> Result<(PolicySet, Order, Homes), Error> {
+    let (mut set, mut order, mut homes) = (PolicySet::new(), Vec::new(), HashMap::new());
+    for part in parts {
+        let name = part.body.annotation("id").unwrap_or_default().to_owned();
+        let id = PolicyId::new(&name);
+        let place = files.get(part.file).map(|file| (Arc::from(file.name.as_str()), file.place(part.start, part.len).line));
+        order.push((id.clone(), place));
+        homes.insert(id, (part.file, part.start, part.len));
+        let added = match part.body.renamed(&name) {
+            Body::Static(policy) => set.add(policy),
+            Body::Template(template) => set.add_template(template),
+        };
+        added.map_err(|found| placeless("bundle.duplicate_id", found.to_string()))?;
+    }
+    Ok((set, order, homes))
+}

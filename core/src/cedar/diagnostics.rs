@@ -1,0 +1,60 @@
+//! Cedar's diagnostics as faults with file, line, column and caret.
+
+use miette::Diagnostic;
+
+use super::source::File;
+use crate::util::error::{Fault, fault_help};
+
+/// Every fault that a Cedar diagnostic and its relatives report, placed in `file` where it names a span, else at
+/// `fallback` (start and length in bytes), else nowhere.
+pub(crate) fn faults(code: &'static str, found: &dyn Diagnostic, file: Option<&File>, fallback: Option<(usize, usize)>) -> Vec<Fault> {
+    let mut faults = vec![fault(code, found, file, fallback)];
+    for relative in found.related().into_iter().flatten() {
+        faults.push(fault(code, relative, file, fallback));
+    }
+    faults
+}
+
+fn fault(code: &'static str, found: &dyn Diagnostic, file: Option<&File>, fallback: Option<(usize, usize)>) -> Fault {
+    let label = found.labels().and_then(|mut labels| labels.next());
+    let span = label.as_ref().map(|label| (label.offset(), label.len())).or(fallback);
+    let mut message = one_line(&chain(found));
+    if let Some(text) = label.as_ref().and_then(|label| label.label())
+        && !message.contains(text)
+    {
+        message = format!("{message}: {}", one_line(text));
+    }
+    Fault {
+        code,
+        message,
+        place: file.zip(span).map(|(file, (start, len))| file.place(start, len)),
+        help: found.help().map(|help| one_line(&help.to_string())).or_else(|| fault_help(code)),
+    }
+}
+
+/// The message with those of its causes: Cedar often puts what matters into the cause.
+fn chain(found: &dyn Diagnostic) -> String {
+    let mut message = found.to_string();
+    let mut cause = std::error::Error::source(found);
+    for _ in 0..8 {
+        let Some(next) = cause else { break };
+        let text = next.to_string();
+        if !message.contains(&text) {
+            message = format!("{message}: {text}");
+        }
+        cause = next.source();
+    }
+    message
+}
+
+/// Longer messages are cut.
+const LIMIT: usize = 600;
+
+fn one_line(text: &str) -> String {
+    let mut line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.chars().count() > LIMIT {
+        line = line.chars().take(LIMIT).collect();
+        line.push('…');
+    }
+    line
+}

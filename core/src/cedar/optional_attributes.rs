@@ -1,0 +1,302 @@
+//! Finds policies that fail open where a request leaves something out: `forbid ... when { resource has created_by && ... }` does
+//! not apply to a campaign whose host forgot to say who created it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use cedar_policy::{Effect, Entities};
+use serde_json::Value as Json;
+
+use super::policy_list::{Body, Parsed};
+use super::schema::{Action, Names};
+use super::source::File;
+use super::tenant_facts::is_directory_type;
+use super::value_json::{Record, Type, Types};
+use crate::util::error::Fault;
+
+/// The engine brings these itself.
+const FACTS: &str = "context.facts";
+
+/// One kind of request: an action and the types of its principal and resource.
+struct Request<'a> {
+    name: &'a str,
+    action: &'a Action,
+    /// The groups that the action is in.
+    above: &'a HashSet<String>,
+    principal: &'a str,
+    resource: &'a str,
+}
+
+/// Says what requests of a bundle may bring.
+struct Brought<'a> {
+    names: &'a Names,
+    types: &'a Types,
+    above: HashMap<String, HashSet<String>>,
+}
+
+/// A warning for each policy and each part of a request by whose absence the policy refuses less.
+pub(crate) fn warnings(parts: &[Parsed], files: &[File], names: &Names, types: &Types, actions: &Entities) -> Vec<Fault> {
+    let mut above: HashMap<String, HashSet<String>> = HashMap::new();
+    for action in actions.iter() {
+        let uid = action.uid();
+        let groups = actions.ancestors(&uid).into_iter().flatten().map(|group| group.id().unescaped().to_owned()).collect();
+        above.insert(uid.id().unescaped().to_owned(), groups);
+    }
+    let brought = Brought { names, types, above };
+    parts.iter().flat_map(|part| brought.of_policy(part, files)).collect()
+}
+
+impl Brought<'_> {
+    fn of_policy(&self, part: &Parsed, files: &[File]) -> Vec<Fault> {
+        let policy = match &part.body {
+            Body::Static(policy) => policy.to_json(),
+            Body::Template(template) => template.to_json(),
+        };
+        let (Ok(policy), Some(file)) = (policy, files.get(part.file)) else {
+            return Vec::new();
+        };
+        if part.body.annotation("warns").is_some() || !asks_what_is_brought(&policy) {
+            return Vec::new();
+        }
+        let mut found: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+        for (name, action) in &self.names.actions {
+            let Some(above) = self.above.get(name) else {
+                continue;
+            };
+            for (principal, resource) in action.principals.iter().flat_map(|principal| action.resources.iter().map(move |resource| (principal, resource))) {
+                let request = Request { name, action, above, principal, resource };
+                if request.is_in_scope(&policy) {
+                    let open = part.body.effect() == Effect::Forbid;
+                    for path in self.left_out(&request, &policy, open) {
+                        found.entry(path).or_default().insert(name);
+                    }
+                }
+            }
+        }
+        let id = part.body.annotation("id").unwrap_or_default();
+        found.into_iter().map(|(path, actions)| fault(part, file, id, &path, &actions)).collect()
+    }
+
+    /// The paths whose absence makes the policy refuse less.
+    fn left_out(&self, request: &Request<'_>, policy: &Json, open: bool) -> Vec<String> {
+        let conditions = policy.get("conditions").and_then(Json::as_array).into_iter().flatten();
+        let mut conditions: Vec<(&Json, bool)> =
+            conditions.filter_map(|condition| Some((condition.get("body")?, condition.get("kind")?.as_str()? == "when"))).collect();
+        if conditions.iter().any(|(body, holds)| request.fold(body) == Some(!holds)) {
+            return Vec::new();
+        }
+        let mut paths = Vec::new();
+        conditions.drain(..).for_each(|(body, holds)| self.visit(request, body, open == holds, &mut paths));
+        paths
+    }
+
+    /// `open`: whether the policy refuses less where this expression is false.
+    fn visit(&self, request: &Request<'_>, expression: &Json, open: bool, paths: &mut Vec<String>) {
+        let Some((operator, operands)) = only(expression) else {
+            return;
+        };
+        let side = |name: &str| operands.get(name).unwrap_or(&Json::Null);
+        match operator {
+            "&&" | "||" => {
+                let (left, right) = (side("left"), side("right"));
+                // If the other side decides alone, this side does not matter.
+                let deciding = Some(operator == "||");
+                if request.fold(right) != deciding {
+                    self.visit(request, left, open, paths);
+                }
+                if request.fold(left) != deciding {
+                    self.visit(request, right, open, paths);
+                }
+            }
+            "!" => self.visit(request, side("arg"), !open, paths),
+            "if-then-else" => {
+                let (condition, then, otherwise) = (side("if"), side("then"), side("else"));
+                match (request.fold(then), request.fold(otherwise)) {
+                    // `if a then b else false` is `a && b`.
+                    (_, Some(false)) | (Some(true), _) => {
+                        self.visit(request, condition, open, paths);
+                    }
+                    (Some(false), _) | (_, Some(true)) => {
+                        self.visit(request, condition, !open, paths);
+                    }
+                    // The author says what holds without it.
+                    (None, None) => {}
+                }
+                self.visit(request, then, open, paths);
+                self.visit(request, otherwise, open, paths);
+            }
+            "has" if open => {
+                // `resource has a.b` lists its attributes.
+                let attributes = side("attr").as_array().map_or_else(|| std::slice::from_ref(side("attr")), Vec::as_slice);
+                self.optional(request, side("left"), attributes.iter().filter_map(Json::as_str), paths);
+            }
+            "hasTag" if open && variable(side("left")) == Some("resource") && !is_directory_type(request.resource) => {
+                let tag = side("right").get("Value").and_then(Json::as_str).unwrap_or("...");
+                paths.push(format!("resource.getTag(\"{tag}\")"));
+            }
+            _ => {}
+        }
+    }
+
+    /// Those of the attributes, each of the one before it, that a request brings and may be without.
+    fn optional<'n>(&self, request: &Request<'_>, from: &Json, attributes: impl Iterator<Item = &'n str>, paths: &mut Vec<String>) {
+        let Some((mut path, mut record)) = self.record(request, from) else {
+            return;
+        };
+        for attribute in attributes {
+            let Some(field) = record.field(attribute) else {
+                return;
+            };
+            let is_required = field.required || path == "resource" && request.action.requires.contains(attribute);
+            path = format!("{path}.{attribute}");
+            if !is_required {
+                paths.push(path.clone());
+            }
+            match &field.ty {
+                Type::Record(inner) if path != FACTS => record = inner,
+                _ => return,
+            }
+        }
+    }
+
+    /// The record, brought by the request, that an expression is.
+    fn record(&self, request: &Request<'_>, expression: &Json) -> Option<(String, &Record)> {
+        match variable(expression) {
+            Some("resource") if !is_directory_type(request.resource) => {
+                return Some(("resource".to_owned(), self.types.shape(request.resource)?.attributes.as_deref()?));
+            }
+            // The context of what a command asks is the engine's.
+            Some("context") if request.action.asks.is_empty() => {
+                return Some(("context".to_owned(), self.types.action("Action", request.name)?.context.as_deref()?));
+            }
+            Some(_) => return None,
+            None => {}
+        }
+        let (".", operands) = only(expression)? else {
+            return None;
+        };
+        let attribute = operands.get("attr")?.as_str()?;
+        let (path, record) = self.record(request, operands.get("left")?)?;
+        let path = format!("{path}.{attribute}");
+        match &record.field(attribute)?.ty {
+            Type::Record(inner) if path != FACTS => Some((path, inner)),
+            _ => None,
+        }
+    }
+}
+
+impl Request<'_> {
+    fn is_in_scope(&self, policy: &Json) -> bool {
+        let part = |name: &str| policy.get(name).unwrap_or(&Json::Null);
+        Self::is_of(part("principal"), self.principal) && Self::is_of(part("resource"), self.resource) && self.is_action(part("action")) != Some(false)
+    }
+
+    fn is_of(scope: &Json, kind: &str) -> bool {
+        let named = scope.get("entity_type").or_else(|| scope.get("entity").and_then(|entity| entity.get("type"))).and_then(Json::as_str);
+        // Entities of any type may be in another.
+        scope.get("op").and_then(Json::as_str) == Some("in") || named.is_none_or(|named| named == kind)
+    }
+
+    fn is_action(&self, scope: &Json) -> Option<bool> {
+        let listed = scope.get("entities").and_then(Json::as_array).map(Vec::as_slice);
+        let listed = listed.or_else(|| scope.get("entity").map(std::slice::from_ref))?;
+        Some(listed.iter().filter_map(|entity| entity.get("id")?.as_str()).any(|id| self.is_or_in(id)))
+    }
+
+    fn is_or_in(&self, id: &str) -> bool {
+        id == self.name || self.above.contains(id)
+    }
+
+    /// Returns the value that an expression has in every such request, if its types and its action tell.
+    fn fold(&self, expression: &Json) -> Option<bool> {
+        let (operator, operands) = only(expression)?;
+        let side = |name: &str| operands.get(name).unwrap_or(&Json::Null);
+        match operator {
+            "Value" => operands.as_bool(),
+            "!" => self.fold(side("arg")).map(|value| !value),
+            "&&" | "||" => match (self.fold(side("left")), self.fold(side("right"))) {
+                (Some(left), Some(right)) => Some(if operator == "&&" { left && right } else { left || right }),
+                (Some(one), None) | (None, Some(one)) if one == (operator == "||") => Some(one),
+                _ => None,
+            },
+            "is" => {
+                let kind = match variable(side("left"))? {
+                    "principal" => self.principal,
+                    "resource" => self.resource,
+                    _ => return None,
+                };
+                side("entity_type").as_str().map(|named| named == kind)
+            }
+            "==" if variable(side("left")) == Some("action") => entity(side("right")).map(|id| id == self.name),
+            "in" if variable(side("left")) == Some("action") => match side("right").get("Set").and_then(Json::as_array) {
+                Some(list) => list.iter().map(entity).collect::<Option<Vec<_>>>().map(|ids| ids.into_iter().any(|id| self.is_or_in(id))),
+                None => entity(side("right")).map(|id| self.is_or_in(id)),
+            },
+            _ => None,
+        }
+    }
+}
+
+/// Whether a policy asks anywhere if something is there that may come with a request. Most ask that of the facts alone.
+fn asks_what_is_brought(policy: &Json) -> bool {
+    let mut left = vec![policy];
+    while let Some(value) = left.pop() {
+        match value {
+            Json::Object(fields) => {
+                let asked = fields.get("has").or_else(|| fields.get("hasTag")).and_then(|operands| operands.get("left"));
+                if asked.is_some_and(|from| !is_of_facts(from)) {
+                    return true;
+                }
+                left.extend(fields.values());
+            }
+            Json::Array(items) => left.extend(items),
+            _ => {}
+        }
+    }
+    false
+}
+
+/// Whether it is a path from `principal` or `context.facts`.
+fn is_of_facts(mut expression: &Json) -> bool {
+    let mut attribute = "";
+    loop {
+        if let Some(name) = variable(expression) {
+            return name == "principal" || name == "context" && attribute == "facts";
+        }
+        let Some(operands) = expression.get(".") else {
+            return false;
+        };
+        attribute = operands.get("attr").and_then(Json::as_str).unwrap_or_default();
+        expression = operands.get("left").unwrap_or(&Json::Null);
+    }
+}
+
+/// An expression's operator and operands.
+fn only(expression: &Json) -> Option<(&str, &Json)> {
+    expression.as_object()?.iter().next().map(|(operator, operands)| (operator.as_str(), operands))
+}
+
+fn variable(expression: &Json) -> Option<&str> {
+    expression.get("Var")?.as_str()
+}
+
+/// The id of an entity that an expression names.
+fn entity(expression: &Json) -> Option<&str> {
+    expression.get("Value")?.get("__entity")?.get("id")?.as_str()
+}
+
+fn fault(part: &Parsed, file: &File, id: &str, path: &str, actions: &BTreeSet<&str>) -> Fault {
+    let first = actions.first().copied().unwrap_or_default();
+    let others = match actions.len().saturating_sub(1) {
+        0 => String::new(),
+        1 => " and 1 more action".to_owned(),
+        more => format!(" and {more} more actions"),
+    };
+    let name = path.rsplit('.').next().unwrap_or(path);
+    let policy = file.text.get(part.start..part.start.saturating_add(part.len)).unwrap_or_default();
+    let (start, len) = match policy.find(&format!("has {name}")) {
+        Some(at) => (part.start.saturating_add(at), name.len().saturating_add(4)),
+        None => (part.start, part.len),
+    };
+    let message = format!("policy `{id}` refuses less where a request leaves out `{path}`, which `{first}`{others} can");
+    file.fault("bundle.left_out", message, start, len)
+}

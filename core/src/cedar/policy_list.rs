@@ -1,0 +1,210 @@
+//! The policies in their order, and the name that a denial gets from it (E1).
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use cedar_policy::{Effect, Policy, PolicyId, PolicySet, Template};
+
+use super::source::File;
+use crate::util::stack::Deep;
+
+/// A policy or template as read from a file, not yet in the set.
+pub(crate) enum Body {
+    Static(Policy),
+    Template(Template),
+}
+
+impl Body {
+    pub(crate) fn annotation(&self, key: &str) -> Option<&str> {
+        match self {
+            Self::Static(policy) => policy.annotation(key),
+            Self::Template(template) => template.annotation(key),
+        }
+    }
+
+    pub(crate) fn effect(&self) -> Effect {
+        match self {
+            Self::Static(policy) => policy.effect(),
+            Self::Template(template) => template.effect(),
+        }
+    }
+
+    pub(crate) fn id(&self) -> &PolicyId {
+        match self {
+            Self::Static(policy) => policy.id(),
+            Self::Template(template) => template.id(),
+        }
+    }
+
+    pub(crate) fn renamed(self, id: &str) -> Self {
+        match self {
+            Self::Static(policy) => Self::Static(policy.new_id(PolicyId::new(id))),
+            Self::Template(template) => Self::Template(template.new_id(PolicyId::new(id))),
+        }
+    }
+}
+
+/// A [`Body`] and where it stands.
+pub(crate) struct Parsed {
+    pub(crate) body: Body,
+    pub(crate) file: usize,
+    pub(crate) start: usize,
+    pub(crate) len: usize,
+}
+
+/// What a policy does where it applies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    Permit,
+    Forbid,
+    /// A `forbid` with `@warns`: refuses nothing, but adds its words to the advice of what is allowed.
+    Warning,
+}
+
+impl Role {
+    /// For people.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Permit => "permit",
+            Self::Forbid => "forbid",
+            Self::Warning => "warning",
+        }
+    }
+}
+
+/// What is known of one policy (static or linked) without asking Cedar again.
+#[derive(Debug, Clone)]
+pub(crate) struct Rule {
+    pub(crate) id: Arc<str>,
+    pub(crate) role: Role,
+    pub(crate) code: Option<Arc<str>>,
+    /// The words of `@advice`, or of a warning's `@warns`.
+    pub(crate) advice: Vec<Arc<str>>,
+    /// File name and line, for a policy that came from a file.
+    pub(crate) place: Option<(Arc<str>, u32)>,
+}
+
+/// A policy's id, with file and line where it came from a file.
+pub(crate) type Placed = (PolicyId, Option<(Arc<str>, u32)>);
+
+/// All policies, in the order of files and text; a template's links stand at the template, by link id.
+#[derive(Debug, Default)]
+pub(crate) struct Rules {
+    pub(crate) set: Deep<PolicySet>,
+    /// Those that decide, and the warnings, where there are some.
+    pub(crate) apart: Option<[Deep<PolicySet>; 2]>,
+    /// The permits alone: asked only when the sole forbids that hold stand after the last permit.
+    pub(crate) permits: Deep<PolicySet>,
+    pub(crate) list: Vec<Rule>,
+    pub(crate) position: HashMap<PolicyId, usize>,
+    pub(crate) last_permit: Option<usize>,
+    pub(crate) depth: usize,
+}
+
+impl Rules {
+    /// The role of the policy at that position.
+    pub(crate) fn role_at(&self, at: usize) -> Role {
+        // What is not there decides nothing here; taken for a forbid it could but refuse.
+        self.list.get(at).map_or(Role::Forbid, |rule| rule.role)
+    }
+
+    /// The policies of those positions alone.
+    pub(crate) fn part(&self, positions: impl Iterator<Item = usize>) -> Deep<PolicySet> {
+        let mut part = PolicySet::new();
+        for rule in positions.filter_map(|at| self.list.get(at)) {
+            if let Some(policy) = self.set.policy(&PolicyId::new(&rule.id)) {
+                add(&mut part, &self.set, policy);
+            }
+        }
+        Deep::new(part, self.depth)
+    }
+
+    /// Orders the policies of `set`: `order` holds the ids of static policies and templates with their places. `warns`:
+    /// whether `@warns` means something.
+    pub(crate) fn new(set: PolicySet, order: &[Placed], depth: usize, warns: bool) -> Self {
+        let rank: HashMap<&PolicyId, usize> = order.iter().enumerate().map(|(at, (id, _))| (id, at)).collect();
+        let mut policies: Vec<(usize, &Policy)> = set
+            .policies()
+            .map(|policy| {
+                let home = policy.template_id().unwrap_or_else(|| policy.id());
+                (rank.get(home).copied().unwrap_or(usize::MAX), policy)
+            })
+            .collect();
+        policies.sort_by(|(left, one), (right, other)| left.cmp(right).then_with(|| one.id().to_string().cmp(&other.id().to_string())));
+        let list: Vec<Rule> = policies
+            .iter()
+            .map(|(rank, policy)| {
+                let role = role(policy, warns);
+                Rule {
+                    id: Arc::from(policy.id().to_string()),
+                    role,
+                    code: policy.annotation("code").map(Arc::from),
+                    advice: policy.annotation(if role == Role::Warning { "warns" } else { "advice" }).map(words).unwrap_or_default(),
+                    place: order.get(*rank).and_then(|(_, place)| place.clone()),
+                }
+            })
+            .collect();
+        let position = policies.iter().enumerate().map(|(at, (_, policy))| (policy.id().clone(), at)).collect();
+        let last_permit = list.iter().rposition(|rule| rule.role == Role::Permit);
+        let permits = part(&set, |policy| policy.effect() == Effect::Permit);
+        let apart = list.iter().any(|rule| rule.role == Role::Warning).then(|| {
+            let warning = |policy: &Policy| role(policy, warns) == Role::Warning;
+            [part(&set, |policy| !warning(policy)), part(&set, warning)].map(|part| Deep::new(part, depth))
+        });
+        Self { set: Deep::new(set, depth), apart, permits: Deep::new(permits, depth), list, position, last_permit, depth }
+    }
+}
+
+fn role(policy: &Policy, warns: bool) -> Role {
+    match policy.effect() {
+        Effect::Permit => Role::Permit,
+        Effect::Forbid if warns && policy.annotation("warns").is_some() => Role::Warning,
+        Effect::Forbid => Role::Forbid,
+    }
+}
+
+fn words(text: &str) -> Vec<Arc<str>> {
+    text.split(',').map(str::trim).filter(|word| !word.is_empty()).map(Arc::from).collect()
+}
+
+/// The policies of `set` that are wanted, with the templates that they are links of.
+fn part(set: &PolicySet, wanted: impl Fn(&Policy) -> bool) -> PolicySet {
+    let mut part = PolicySet::new();
+    for policy in set.policies().filter(|policy| wanted(policy)) {
+        add(&mut part, set, policy);
+    }
+    part
+}
+
+/// Cannot fail: ids are unique in `set`.
+fn add(part: &mut PolicySet, set: &PolicySet, policy: &Policy) {
+    let (Some(template), Some(slots)) = (policy.template_id(), policy.template_links()) else {
+        let _ = part.add(policy.clone());
+        return;
+    };
+    if let (None, Some(body)) = (part.template(template), set.template(template)) {
+        let _ = part.add_template(body.clone());
+    }
+    drop(part.link(template.clone(), policy.id().clone(), slots));
+}
+
+/// The parts of a parsed file in text order, each with its place: Cedar numbers them `policy0`, `policy1`, ...
+pub(crate) fn in_text_order(set: &PolicySet, file: &File, index: usize) -> Vec<Parsed> {
+    let mut parts = Vec::new();
+    let mut cursor = 0_usize;
+    for number in 0..set.num_of_policies().saturating_add(set.num_of_templates()) {
+        let id = PolicyId::new(format!("policy{number}"));
+        let (body, source) = if let Some(policy) = set.policy(&id) {
+            (Body::Static(policy.clone()), policy.to_cedar().unwrap_or_default())
+        } else if let Some(template) = set.template(&id) {
+            (Body::Template(template.clone()), template.to_cedar())
+        } else {
+            continue;
+        };
+        let found = file.text.get(cursor..).and_then(|rest| rest.find(&source)).unwrap_or(0);
+        let start = cursor.saturating_add(found);
+        cursor = start.saturating_add(source.len());
+        parts.push(Parsed { body, file: index, start, len: source.len() });
+    }
+    parts
+}

@@ -1,0 +1,163 @@
+//! A caller's request as Cedar's request and entities.
+
+use std::str::FromStr;
+use std::sync::Arc;
+
+use cedar_policy::{Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Schema};
+use serde_json::{Map, Value, json};
+
+use super::bundle::Bundle;
+use crate::api::request::{Request, Resource};
+use crate::directory::Directory;
+use crate::model::answer_code::AnswerCode;
+use crate::model::limit::QuotaFacts;
+use crate::model::reference::{MAX_ID_BYTES, Ref, check_id};
+use crate::util::error::Error;
+use crate::util::json as checked;
+
+/// What there is to ask Cedar, or a denial that a failed look-up already gives (E1).
+#[derive(Debug)]
+pub(crate) enum Asked {
+    Answered(AnswerCode),
+    Cedar(Box<Question>),
+}
+
+/// A request and the entities that it may read.
+#[derive(Debug)]
+pub(crate) struct Question {
+    pub(crate) request: cedar_policy::Request,
+    pub(crate) entities: Arc<Entities>,
+}
+
+/// Levels of stack for what converts values: their nesting is capped, far below what policies may need.
+pub(crate) const VALUE_DEPTH: usize = 80;
+/// The nesting of values that callers pass.
+pub(crate) const NESTING: usize = 64;
+
+impl Bundle {
+    pub(crate) fn asked(&self, request: &Request, directory: &Directory, quota: Option<&QuotaFacts<'_>>) -> Result<Asked, Error> {
+        let action = self.names.actions.get(request.action.id()).filter(|_| request.action.kind() == "Action");
+        let action = action.ok_or_else(|| Error::UnknownAction { action: crate::util::text::short(request.action.id()) })?;
+        if let Some(code) = self.look_up(request, directory)? {
+            return Ok(Asked::Answered(code));
+        }
+        let kind = request.resource.uid.kind();
+        if !action.resources.contains(kind) {
+            return Err(Error::ActionResource { action: request.action.id().to_owned(), resource_type: crate::util::text::short(kind) });
+        }
+        if !action.principals.contains(request.principal.kind()) {
+            return Ok(Asked::Answered(AnswerCode::NotPermitted));
+        }
+        let action_uid = uid(&request.action)?;
+        let mut context_fields = request.circumstances.context.clone();
+        let facts = self.facts(request, action, directory, quota)?;
+        if context_fields.insert("facts".to_owned(), facts).is_some() {
+            return Err(Error::Context { action: request.action.id().to_owned(), reason: "`facts` is the engine's".to_owned() });
+        }
+        let mut entities = self.known_entities(request, &context_fields, directory)?;
+        if !super::tenant_facts::is_directory_type(kind) {
+            let resource = &request.resource;
+            let is_missing = |name: &&str| !resource.attributes.contains_key(*name) && (*name != "account" || resource.account.is_none());
+            if let Some(attribute) = self.required_of(action, kind).find(is_missing) {
+                let (action, resource) = (request.action.id().to_owned(), resource.uid.to_string());
+                return Err(Error::AttributeRequired { resource, attribute: attribute.to_owned(), action });
+            }
+            entities.push(inline(&request.resource, request.resource.account.as_deref(), Some(&self.schema))?);
+        }
+        let context = context(&context_fields, Some(&self.schema), &action_uid, true)?;
+        let entities = self.actions.clone().add_entities(entities, None).map_err(|found| resource_fault(&request.resource, &found))?;
+        let cedar = cedar_policy::Request::new(uid(&request.principal)?, action_uid, uid(&request.resource.uid)?, context, Some(&self.schema));
+        let request = cedar.map_err(|found| Error::InvalidRequest { reason: found.to_string() })?;
+        Ok(Asked::Cedar(Box::new(Question { request, entities: Arc::new(entities) })))
+    }
+
+    /// Malformed ids are errors; ids that nobody has are denials, named in E1's order.
+    fn look_up(&self, request: &Request, directory: &Directory) -> Result<Option<AnswerCode>, Error> {
+        let with = &request.circumstances;
+        check_id("principal", request.principal.id())?;
+        check_id("resource", request.resource.uid.id())?;
+        if let Some(account) = request.resource.account.as_deref().filter(|account| account.len() > MAX_ID_BYTES) {
+            check_id("account", account)?;
+        }
+        if let Some(actor) = &with.actor {
+            check_id("actor", actor.id())?;
+            if !super::tenant_facts::is_login_type(actor.kind()) {
+                return Err(Error::Actor { actor: actor.to_string() });
+            }
+        }
+        self.declared(&request.principal)?;
+        self.declared(&request.resource.uid)?;
+        let kept = super::tenant_facts::is_directory_type(request.resource.uid.kind());
+        if kept && !request.resource.is_bare() {
+            return Err(Error::DirectoryResource { resource: request.resource.uid.to_string() });
+        }
+        if std::iter::once(&request.principal).chain(&with.actor).any(|login| !super::tenant_facts::is_login_type(login.kind()) || !directory.has(login)) {
+            return Ok(Some(AnswerCode::PrincipalUnknown));
+        }
+        if kept && !directory.has(&request.resource.uid) {
+            return Ok(Some(if request.resource.uid.kind() == "Account" { AnswerCode::AccountUnknown } else { AnswerCode::ResourceUnknown }));
+        }
+        if request.resource.account.as_deref().is_some_and(|account| directory.hot().accounts.find(account).is_none()) {
+            return Ok(Some(AnswerCode::AccountUnknown));
+        }
+        Ok(None)
+    }
+
+    fn declared(&self, reference: &Ref) -> Result<(), Error> {
+        let unknown = || Error::EntityType { name: crate::util::text::short(reference.kind()) };
+        let kind = EntityTypeName::from_str(reference.kind()).map_err(|_| unknown())?;
+        if self.types.contains(&kind) { Ok(()) } else { Err(unknown()) }
+    }
+}
+
+/// Type and id as Cedar's own pair: the id is never parsed (E6).
+pub(crate) fn uid(reference: &Ref) -> Result<EntityUid, Error> {
+    let kind = EntityTypeName::from_str(reference.kind()).map_err(|_| Error::EntityType { name: crate::util::text::short(reference.kind()) })?;
+    Ok(EntityUid::from_type_name_and_id(kind, EntityId::new(reference.id())))
+}
+
+pub(crate) fn context(fields: &Map<String, Value>, schema: Option<&Schema>, action: &EntityUid, checked_by_schema: bool) -> Result<Context, Error> {
+    let value = Value::Object(fields.clone());
+    checked::check_value("context", &value, NESTING)?;
+    let fault = |reason: String| Error::Context { action: crate::util::text::short(action.id().unescaped()), reason };
+    match Context::from_json_value(value.clone(), schema.map(|schema| (schema, action))) {
+        Ok(context) => Ok(context),
+        // Without validation the schema only helps to read values.
+        Err(_) if !checked_by_schema => Context::from_json_value(value, None).map_err(|found| fault(causes(&found))),
+        Err(found) => Err(fault(causes(&found))),
+    }
+}
+
+pub(crate) fn inline(resource: &Resource, account: Option<&str>, schema: Option<&Schema>) -> Result<Entity, Error> {
+    let mut attributes = resource.attributes.clone();
+    if let Some(account) = account
+        && attributes.insert("account".to_owned(), json!({"__entity": {"type": "Account", "id": account}})).is_some()
+    {
+        return Err(Error::Resource { resource: resource.uid.to_string(), reason: "`account` is given twice".to_owned() });
+    }
+    let parents: Vec<Value> = resource.parents.iter().map(|parent| json!({"type": parent.kind(), "id": parent.id()})).collect();
+    let (attributes, tags) = (Value::Object(attributes), Value::Object(resource.tags.clone()));
+    checked::check_value("attributes", &attributes, NESTING)?;
+    checked::check_value("tags", &tags, NESTING)?;
+    let value = json!({"uid": {"type": resource.uid.kind(), "id": resource.uid.id()}, "attrs": attributes, "parents": parents, "tags": tags});
+    Entity::from_json_value(value, schema).map_err(|found| resource_fault(resource, &found))
+}
+
+fn resource_fault(resource: &Resource, found: &dyn std::error::Error) -> Error {
+    Error::Resource { resource: resource.uid.to_string(), reason: causes(found) }
+}
+
+/// An error's words with those of its causes, on one line.
+pub(crate) fn causes(found: &dyn std::error::Error) -> String {
+    let mut text = found.to_string();
+    let mut cause = found.source();
+    for _ in 0..8 {
+        let Some(next) = cause else { break };
+        let words = next.to_string();
+        if !text.contains(&words) {
+            text = format!("{text}: {words}");
+        }
+        cause = next.source();
+    }
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

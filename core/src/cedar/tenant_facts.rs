@@ -1,0 +1,293 @@
+//! The facts that gates read: who logs in, where, for which feature; and the directory's records as entities.
+//! Facts only: what follows from them is for the policies to say.
+
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
+
+use cedar_policy::Entity;
+use serde_json::{Map, Value, json};
+
+use super::bundle::Bundle;
+use super::request::causes;
+use super::schema::Action;
+use crate::api::request::Request;
+use crate::compiler::own;
+use crate::directory::Directory;
+use crate::model::catalog::{Catalog, Names};
+use crate::model::host;
+use crate::model::limit::{Count, QuotaFacts};
+use crate::model::reference::Ref;
+use crate::util::error::Error;
+use crate::vm::Own;
+
+/// Entity types whose records the directory keeps.
+pub(crate) fn is_directory_type(kind: &str) -> bool {
+    crate::model::record::Record::TYPES.contains(&kind)
+}
+
+/// Entity types that can log in.
+pub(crate) fn is_login_type(kind: &str) -> bool {
+    matches!(kind, "Operator" | "Account" | "TeamMember")
+}
+
+fn entity(kind: &str, id: &str) -> Value {
+    json!({"__entity": {"type": kind, "id": id}})
+}
+
+fn quota_fact(quota: &QuotaFacts<'_>) -> Value {
+    let count = |Count { used, held, limit }: Count| match limit {
+        Some(limit) => json!({"used": used, "held": held, "limit": limit}),
+        None => json!({"used": used, "held": held}),
+    };
+    let mut fact = json!({"meter": entity("Meter", quota.meter), "amount": quota.amount, "account": count(quota.account)});
+    if let (Some(member), Some(fields)) = (quota.member, fact.as_object_mut()) {
+        fields.insert("member".to_owned(), count(member));
+    }
+    fact
+}
+
+fn entities<'a>(kind: &str, ids: impl IntoIterator<Item = &'a str>) -> Vec<Value> {
+    ids.into_iter().map(|id| entity(kind, id)).collect()
+}
+
+impl Bundle {
+    /// `context.facts` of a request.
+    pub(crate) fn facts(&self, request: &Request, action: &Action, directory: &Directory, quota: Option<&QuotaFacts<'_>>) -> Result<Value, Error> {
+        let with = &request.circumstances;
+        let channel = with.channel.as_deref().unwrap_or("web");
+        if !self.names.channels.contains(channel) {
+            return Err(Error::Channel { channel: crate::util::text::short(channel) });
+        }
+        let mut facts = Map::new();
+        facts.insert("channel".to_owned(), entity("Channel", channel));
+        facts.insert("login".to_owned(), login(with.actor.as_ref().unwrap_or(&request.principal), directory));
+        if let Some(account) = directory.account_id_of(&request.principal) {
+            facts.insert("account".to_owned(), entity("Account", account));
+        }
+        if let Some(actor) = &with.actor {
+            facts.insert("actor".to_owned(), login(actor, directory));
+        }
+        match with.host.as_deref().map(host::normalise) {
+            Some(Ok(name)) => {
+                if directory.hot().domains.find(&name).is_some() {
+                    facts.insert("domain".to_owned(), entity("Domain", &name));
+                }
+                facts.insert("host".to_owned(), Value::String(name));
+            }
+            Some(Err(reason)) => {
+                drop(facts.insert("host_refused".to_owned(), Value::String(reason.to_owned())));
+            }
+            None => {}
+        }
+        if let Some(realm) = &with.realm {
+            facts.insert("realm".to_owned(), realm_fact(realm)?);
+        }
+        if let Some(feature) = &action.feature {
+            facts.insert("feature".to_owned(), entity("Feature", feature));
+        }
+        match with.amount {
+            Some(amount) if amount < 0 => {
+                return Err(Error::Amount { amount: amount.to_string() });
+            }
+            Some(amount) => drop(facts.insert("amount".to_owned(), json!(amount))),
+            None => {}
+        }
+        if let Some(quota) = quota {
+            facts.insert("amount".to_owned(), json!(quota.amount));
+            facts.insert("quota".to_owned(), quota_fact(quota));
+        }
+        Ok(Value::Object(facts))
+    }
+
+    /// The directory's records that the request's policies can reach, as entities.
+    pub(crate) fn known_entities(&self, request: &Request, context: &Map<String, Value>, directory: &Directory) -> Result<Vec<Entity>, Error> {
+        let mut todo: Vec<Ref> = vec![request.principal.clone(), request.resource.uid.clone()];
+        todo.extend(request.circumstances.actor.clone());
+        todo.extend(request.resource.account.as_deref().map(|account| Ref::new("Account", account)));
+        todo.extend(request.resource.parents.iter().cloned());
+        let values = context.values().chain(request.resource.attributes.values()).chain(request.resource.tags.values());
+        todo.extend(named_in(values));
+        let (mut seen, mut found) = (HashSet::new(), Vec::new());
+        while let Some(reference) = todo.pop() {
+            if !is_directory_type(reference.kind()) || !seen.insert(reference.clone()) {
+                continue;
+            }
+            if let Some(attributes) = attributes(&reference, directory, &self.catalog) {
+                todo.extend(named_in(attributes.values()));
+                found.push(self.record_entity(&reference, &attributes)?);
+            }
+        }
+        Ok(found)
+    }
+
+    fn record_entity(&self, reference: &Ref, attributes: &Map<String, Value>) -> Result<Entity, Error> {
+        let value = json!({"uid": {"type": reference.kind(), "id": reference.id()}, "attrs": attributes, "parents": []});
+        Entity::from_json_value(value, Some(&self.schema)).map_err(|found| Error::Resource { resource: reference.to_string(), reason: causes(&found) })
+    }
+
+    /// The actions that can be asked, sorted.
+    pub(crate) fn action_names(&self) -> Vec<Arc<str>> {
+        self.names.actions.keys().map(|name| Arc::from(name.as_str())).collect()
+    }
+
+    /// Features with their words.
+    pub(crate) fn features_in_words(&self) -> Vec<(Arc<str>, Arc<str>)> {
+        self.names.features.iter().map(|name| (Arc::from(name.as_str()), Arc::from(self.catalog.feature_words(name).unwrap_or(name)))).collect()
+    }
+
+    /// The action of a credential flow, or without one the first by name that carries `@asks("login")`; and for whom it is.
+    pub(crate) fn flow(&self, named: Option<(&str, &str)>) -> Result<(Ref, &BTreeSet<String>), Error> {
+        let known = |(kind, name): (&str, &str)| self.names.actions.get_key_value(name).filter(|_| kind == "Action");
+        let (found, words) = match named {
+            Some(named) => (known(named), crate::util::text::short(named.1)),
+            None => (self.names.actions.iter().find(|(_, action)| action.asks.iter().any(|asks| asks == "login")), "@asks(login)".to_owned()),
+        };
+        let (name, action) = found.ok_or(Error::UnknownAction { action: words })?;
+        if action.kind != "login" {
+            return Err(Error::NoFlow { action: name.clone() });
+        }
+        Ok((Ref::new("Action", name), &action.principals))
+    }
+
+    /// The actions that carry `@asks(verb)` and can be asked by this type of login on that type of resource, by name.
+    pub(crate) fn all_asked_by(&self, verb: &str, principal: &str, resource: &str) -> Vec<(Ref, &Action)> {
+        let asked =
+            |action: &&Action| action.asks.iter().any(|asks| asks == verb) && action.principals.contains(principal) && action.resources.contains(resource);
+        self.names.actions.iter().filter(|(_, action)| asked(action)).map(|(name, action)| (Ref::new("Action", name), action)).collect()
+    }
+
+    /// Desks and the actions that ask for them, by action name.
+    pub(crate) fn desks(&self) -> Vec<(&str, Ref)> {
+        self.names.actions.iter().filter_map(|(name, action)| Some((action.desk.as_deref()?, Ref::new("Action", name)))).collect()
+    }
+}
+
+impl Names for Bundle {
+    fn has_feature(&self, name: &str) -> bool {
+        self.names.features.contains(name)
+    }
+
+    fn has_meter(&self, name: &str) -> bool {
+        self.names.meters.contains(name)
+    }
+
+    fn features(&self) -> Vec<&str> {
+        self.names.features.iter().map(String::as_str).collect()
+    }
+
+    fn typed(&self, record_type: &str, attributes: &Map<String, Value>) -> Result<Own, String> {
+        crate::util::json::check_value("attributes", &Value::Object(attributes.clone()), super::request::NESTING).map_err(|error| error.to_string())?;
+        let whole = match record_type {
+            "Account" => {
+                json!({"confirmed": true, "closed": false, "disabled": [], "attributes": attributes})
+            }
+            "TeamMember" => {
+                json!({"account": entity("Account", "x"), "confirmed": true, "grants": [], "attributes": attributes})
+            }
+            _ => return Ok(Own::Record(Vec::new())),
+        };
+        let Value::Object(whole) = whole else {
+            return Ok(Own::Record(Vec::new()));
+        };
+        let typed = || {
+            let entity = self.record_entity(&Ref::new(record_type, "x"), &whole)?;
+            Ok(entity.attr("attributes").and_then(Result::ok).and_then(|value| own(&value)))
+        };
+        let depth = 80;
+        let typed = crate::util::stack::run(depth, typed).map_err(|error| error.to_string())?;
+        typed.ok_or_else(|| "a value that is none".to_owned())
+    }
+}
+
+/// Whose login: an account's own, a member's, or an operator's.
+fn login(reference: &Ref, directory: &Directory) -> Value {
+    let mut login = Map::new();
+    if let Some(account) = directory.account_id_of(reference) {
+        login.insert("account".to_owned(), entity("Account", account));
+    }
+    match reference.kind() {
+        "TeamMember" => {
+            drop(login.insert("member".to_owned(), entity("TeamMember", reference.id())));
+        }
+        "Operator" => drop(login.insert("operator".to_owned(), entity("Operator", reference.id()))),
+        _ => {}
+    }
+    Value::Object(login)
+}
+
+fn realm_fact(realm: &Ref) -> Result<Value, Error> {
+    match realm.kind() {
+        "Platform" => Ok(json!({})),
+        "Account" => Ok(json!({"owner": entity("Account", realm.id())})),
+        _ => Err(Error::Realm { realm: realm.to_string() }),
+    }
+}
+
+/// The entities that JSON values name, `{"__entity": {..}}` or `{"type", "id"}`. Iterative: values may be nested.
+fn named_in<'a>(values: impl Iterator<Item = &'a Value>) -> Vec<Ref> {
+    let (mut found, mut todo): (Vec<Ref>, Vec<&Value>) = (Vec::new(), values.collect());
+    while let Some(value) = todo.pop() {
+        match value {
+            Value::Object(fields) => {
+                if let (Some(Value::String(kind)), Some(Value::String(id))) = (fields.get("type"), fields.get("id")) {
+                    found.push(Ref::new(kind.as_str(), id.as_str()));
+                }
+                todo.extend(fields.values());
+            }
+            Value::Array(items) => todo.extend(items),
+            _ => {}
+        }
+    }
+    found
+}
+
+/// The attributes of a record as the kernel's schema declares them, or nothing if there is no such record.
+fn attributes(reference: &Ref, directory: &Directory, catalog: &Catalog) -> Option<Map<String, Value>> {
+    let id = reference.id();
+    let value = match reference.kind() {
+        "Platform" => directory.platform().filter(|platform| platform.id() == id).map(|_| json!({})),
+        "Operator" => directory.operator(id).map(|operator| json!({"email": operator.email()})),
+        "Package" => {
+            directory.package(id, catalog).map(|package| json!({"features": entities("Feature", package.features()), "whitelabel": package.is_whitelabel()}))
+        }
+        "AccessLevel" => directory.level(id, catalog).map(|level| {
+            let mut fields = Map::from_iter([("features".to_owned(), Value::Array(entities("Feature", level.features())))]);
+            fields.extend(level.owner().map(|owner| ("owner".to_owned(), entity("Account", owner))));
+            Value::Object(fields)
+        }),
+        "Account" => directory.account(id).map(|account| {
+            let disabled = account.disabled().map(|reason| entity("DisableReason", reason.as_str()));
+            let mut fields = Map::from_iter([
+                ("confirmed".to_owned(), Value::Bool(account.is_confirmed())),
+                ("closed".to_owned(), Value::Bool(account.is_closed())),
+                ("disabled".to_owned(), Value::Array(disabled.collect())),
+                ("attributes".to_owned(), Value::Object(account.attributes().clone())),
+            ]);
+            fields.extend(account.owner().map(|owner| ("owner".to_owned(), entity("Account", owner))));
+            fields.extend(account.package().map(|package| ("package".to_owned(), entity("Package", package))));
+            fields.extend(account.level().map(|level| ("level".to_owned(), entity("AccessLevel", level))));
+            Value::Object(fields)
+        }),
+        "TeamMember" => directory.member(id).map(|member| {
+            json!({
+                "account": entity("Account", member.account()),
+                "confirmed": member.is_confirmed(),
+                "grants": entities("Feature", member.grants()),
+                "attributes": member.attributes(),
+            })
+        }),
+        "Domain" => directory.domain(id).map(|domain| {
+            let mut fields = Map::from_iter([
+                ("platform".to_owned(), Value::Bool(domain.owner().is_none())),
+                ("state".to_owned(), entity("DomainState", domain.state().as_str())),
+            ]);
+            fields.extend(domain.owner().map(|owner| ("owner".to_owned(), entity("Account", owner))));
+            Value::Object(fields)
+        }),
+        _ => None,
+    };
+    match value {
+        Some(Value::Object(fields)) => Some(fields),
+        _ => None,
+    }
+}

@@ -1,0 +1,100 @@
+//! Cedar's validator, its findings as faults.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, TryLockError};
+
+use cedar_policy::{PolicyId, PolicySet, Schema, ValidationMode, Validator};
+use sha2::{Digest, Sha256};
+
+use super::diagnostics;
+use super::options::Validation;
+use super::source::File;
+use crate::util::error::{Error, Fault, Faults};
+
+/// How many bundles are remembered to be valid.
+const REMEMBERED: usize = 16;
+
+/// The bundles that were found valid in this process, by a hash of their texts: who opens several engines, as test suites do,
+/// pays for it once. It is half of what opening takes.
+static VALID: Mutex<VecDeque<[u8; 32]>> = Mutex::new(VecDeque::new());
+
+/// Does the work, unless it was done before for these files without a fault.
+pub(crate) fn once(files: &[File], validation: Validation, work: impl FnOnce() -> Result<(), Error>) -> Result<(), Error> {
+    let mut hash = Sha256::new();
+    hash.update([validation as u8]);
+    for part in files.iter().flat_map(|file| [&file.name, &file.text]) {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+    let texts: [u8; 32] = hash.finalize().into();
+    // Nobody waits for this lock: a child that was forked while a thread held it would wait for ever.
+    let valid = || match VALID.try_lock() {
+        Ok(valid) => Some(valid),
+        Err(TryLockError::Poisoned(valid)) => Some(valid.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
+    };
+    if valid().is_some_and(|valid| valid.contains(&texts)) {
+        return Ok(());
+    }
+    work()?;
+    if let Some(mut valid) = valid() {
+        valid.truncate(REMEMBERED.saturating_sub(1));
+        valid.push_front(texts);
+    }
+    Ok(())
+}
+
+/// A file, and the bytes in it that hold a policy.
+pub(crate) type Home<'a> = (&'a File, Option<(usize, usize)>);
+
+/// Validates in strict mode; warnings are faults too unless `validation` says otherwise.
+pub(crate) fn validate<'a>(schema: &Schema, set: &PolicySet, validation: Validation, home: impl Fn(&PolicyId) -> Option<Home<'a>>) -> Result<(), Error> {
+    let result = Validator::new(schema.clone()).validate(set, ValidationMode::Strict);
+    let mut faults: Vec<Fault> = Vec::new();
+    for error in result.validation_errors() {
+        faults.extend(placed("bundle.validation", error, home(error.policy_id())));
+    }
+    if validation == Validation::Strict {
+        for warning in result.validation_warnings() {
+            faults.extend(placed("bundle.warning", warning, home(warning.policy_id())));
+        }
+    }
+    // Errors before warnings: the first fault names the bundle's error.
+    faults.sort_by_key(|fault| (fault.code == "bundle.warning", fault.place.as_ref().map(|place| (place.file.clone(), place.line, place.column))));
+    Faults::into_result(faults)
+}
+
+fn placed(code: &'static str, found: &dyn miette::Diagnostic, home: Option<Home<'_>>) -> Vec<Fault> {
+    let (file, span) = home.map_or((None, None), |(file, span)| (Some(file), span));
+    diagnostics::faults(code, found, file, span)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_valid_is_not_asked_again_and_a_fault_always_is() -> Result<(), Error> {
+        let file = |text: &str| vec![File { name: "x.cedar".into(), text: text.into() }];
+        let asked = std::cell::Cell::new(0);
+        let ask = |text: &str, validation, is_valid: bool| {
+            once(&file(text), validation, || {
+                asked.set(asked.get() + 1);
+                if is_valid { Ok(()) } else { Err(crate::cedar::source::placeless("bundle.validation", "a fault").into()) }
+            })
+        };
+        ask("one", Validation::Strict, true)?;
+        ask("one", Validation::Strict, false)?;
+        assert_eq!(asked.get(), 1);
+        assert!(ask("one", Validation::Errors, false).is_err(), "validated otherwise");
+        assert!(ask("two", Validation::Strict, false).is_err());
+        assert!(ask("two", Validation::Strict, false).is_err());
+        assert_eq!(asked.get(), 4);
+        for number in 0..2 * REMEMBERED {
+            ask(&format!("more {number}"), Validation::Strict, true)?;
+        }
+        ask("one", Validation::Strict, true)?;
+        assert_eq!(asked.get(), 5 + 2 * REMEMBERED, "the oldest are forgotten");
+        Ok(())
+    }
+}

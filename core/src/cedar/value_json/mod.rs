@@ -1,0 +1,180 @@
+//! Values that come with a request, from JSON to interned values, without Cedar.
+//!
+//! ```text
+//! // At load, from `SchemaFragment::to_json_value`; without what the engine itself adds.
+//! let types = Types::new(&fragments);
+//! let context = types.action("Action", "note.read")?.context.as_deref()?.without("facts");
+//! let note = types.shape("Note")?.attributes.as_deref()?.without("account");
+//! // For a request: entities by type and id, as the world numbers them.
+//! let mut reader = Reader::new(|kind, id, space| tenants.entity(kind, id, space));
+//! let value = reader.record(&circumstances.context, Some(&context), space)?;     // nothing: ask Cedar
+//! reader.fields(&resource.attributes, Some(&note), space, &mut guest.attributes)?;
+//! ```
+//!
+//! It follows Cedar's JSON forms: `__entity` and `__extn`, and with a type the implicit ones. Where it gives a value, Cedar
+//! accepts the same JSON under the same type and means the same by it. Where it is not certain of that (an attribute that
+//! the type does not know, another type, null, a fraction, a form that only Cedar reads) it gives nothing, and the caller
+//! goes the long way through Cedar, whose errors stay the only ones.
+
+pub(crate) mod types;
+
+use serde_json::{Map, Value as Json};
+
+use super::request::NESTING;
+pub(crate) use super::value_json::types::{Record, Type, Types};
+use crate::compiler::construct;
+use crate::vm::{Space, Unary, Value};
+
+/// Reads the values of one request.
+#[derive(Debug)]
+pub(crate) struct Reader<R> {
+    /// The number of an entity, by type and id.
+    resolve: R,
+    /// Fields of the records that are not finished yet.
+    open: Vec<(u32, Value)>,
+}
+
+impl<R: FnMut(&str, &str, &mut Space<'_>) -> Value> Reader<R> {
+    pub(crate) fn new(resolve: R) -> Self {
+        Self { resolve, open: Vec::new() }
+    }
+
+    /// The value, or nothing where only Cedar can tell.
+    pub(crate) fn read(&mut self, json: &Json, ty: Option<&Type>, space: &mut Space<'_>) -> Option<Value> {
+        self.value(json, ty, space, NESTING)
+    }
+
+    /// The record of these fields.
+    pub(crate) fn record(&mut self, fields: &Map<String, Json>, ty: Option<&Record>, space: &mut Space<'_>) -> Option<Value> {
+        self.object(fields, ty, space, NESTING)
+    }
+
+    /// The fields one by one, added to `to`.
+    pub(crate) fn fields(&mut self, fields: &Map<String, Json>, ty: Option<&Record>, space: &mut Space<'_>, to: &mut Vec<(u32, Value)>) -> Option<()> {
+        let from = self.open.len();
+        self.each(fields, ty, space, NESTING)?;
+        to.extend(self.open.drain(from..));
+        Some(())
+    }
+
+    /// As deep as `left`, which callers start at the nesting that values may have.
+    fn value(&mut self, json: &Json, ty: Option<&Type>, space: &mut Space<'_>, left: usize) -> Option<Value> {
+        let left = left.checked_sub(1)?;
+        match (json, ty) {
+            (Json::Bool(value), None | Some(Type::Bool)) => Some(Value::Bool(*value)),
+            (Json::Number(number), None | Some(Type::Long)) => number.as_i64().map(Value::Long),
+            (Json::String(text), None | Some(Type::Text)) => Some(Value::Text(space.text_number(text))),
+            (Json::String(text), Some(Type::Extension(what))) => Some(construct(*what, text)?.into_value(space)),
+            (Json::Array(items), None) => self.set(items, None, space, left),
+            (Json::Array(items), Some(Type::Set(element))) => self.set(items, Some(element), space, left),
+            (Json::Object(fields), None) => match escape(fields) {
+                None => self.object(fields, None, space, left),
+                Some(Escape::Entity(kind, id)) => self.entity(kind, id, space),
+                Some(Escape::Extension(what, text)) => Some(construct(what, text)?.into_value(space)),
+                Some(Escape::Other) => None,
+            },
+            (Json::Object(fields), Some(Type::Record(record))) => self.object(fields, Some(record), space, left),
+            (Json::Object(fields), Some(Type::Entity(wanted))) => match escape(fields) {
+                None => named(fields),
+                Some(Escape::Entity(kind, id)) => Some((kind, id)),
+                Some(_) => None,
+            }
+            .filter(|(kind, id)| wanted.allows(kind, id))
+            .and_then(|(kind, id)| self.entity(kind, id, space)),
+            (Json::Object(fields), Some(Type::Extension(wanted))) => match escape(fields) {
+                Some(Escape::Extension(what, text)) if what == *wanted => Some(construct(what, text)?.into_value(space)),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    fn entity(&mut self, kind: &str, id: &str, space: &mut Space<'_>) -> Option<Value> {
+        if !is_type_name(kind) {
+            return None;
+        }
+        Some((self.resolve)(kind, id, space))
+    }
+
+    fn set(&mut self, items: &[Json], element: Option<&Type>, space: &mut Space<'_>, left: usize) -> Option<Value> {
+        let mut values = items.iter().map(|item| self.value(item, element, space, left)).collect::<Option<Vec<_>>>()?;
+        Some(space.set(&mut values))
+    }
+
+    fn object(&mut self, fields: &Map<String, Json>, ty: Option<&Record>, space: &mut Space<'_>, left: usize) -> Option<Value> {
+        let from = self.open.len();
+        self.each(fields, ty, space, left)?;
+        let record = space.record(self.open.get_mut(from..)?);
+        self.open.truncate(from);
+        Some(record)
+    }
+
+    fn each(&mut self, fields: &Map<String, Json>, ty: Option<&Record>, space: &mut Space<'_>, left: usize) -> Option<()> {
+        let mut required = 0_usize;
+        for (name, json) in fields {
+            let ty = match ty {
+                Some(record) => {
+                    let field = record.field(name)?;
+                    required = required.saturating_add(usize::from(field.required));
+                    Some(&field.ty)
+                }
+                None => None,
+            };
+            let value = self.value(json, ty, space, left)?;
+            let name = space.text_number(name);
+            self.open.push((name, value));
+        }
+        if ty.is_some_and(|record| record.required() != required) { None } else { Some(()) }
+    }
+}
+
+/// Whether Cedar is certain to take it for the name of a type. It takes others too, which it is then asked about.
+pub(crate) fn is_type_name(name: &str) -> bool {
+    let word = |part: &str| part.starts_with(|c: char| c.is_ascii_uppercase()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    name.split("::").all(word)
+}
+
+/// An object with one key that begins as Cedar's escapes do.
+enum Escape<'a> {
+    Entity(&'a str, &'a str),
+    Extension(Unary, &'a str),
+    /// One that only Cedar reads, or refuses.
+    Other,
+}
+
+fn escape(fields: &Map<String, Json>) -> Option<Escape<'_>> {
+    let escaped = |key: &str| key.starts_with("__");
+    if !fields.keys().any(|key| escaped(key)) {
+        return None;
+    }
+    let known = || {
+        if fields.len() != 1 {
+            return None;
+        }
+        let (key, value) = fields.iter().next()?;
+        let inner = value.as_object()?;
+        match key.as_str() {
+            "__entity" => named(inner).map(|(kind, id)| Escape::Entity(kind, id)),
+            "__extn" if inner.len() == 2 => {
+                let what = match inner.get("fn")?.as_str()? {
+                    "decimal" => Unary::Decimal,
+                    "ip" => Unary::Ip,
+                    "datetime" => Unary::Datetime,
+                    "duration" => Unary::Duration,
+                    _ => return None,
+                };
+                Some(Escape::Extension(what, inner.get("arg")?.as_str()?))
+            }
+            _ => None,
+        }
+    };
+    Some(known().unwrap_or(Escape::Other))
+}
+
+/// Type and id of `{"type": ..., "id": ...}`.
+fn named(fields: &Map<String, Json>) -> Option<(&str, &str)> {
+    if fields.len() != 2 {
+        return None;
+    }
+    Some((fields.get("type")?.as_str()?, fields.get("id")?.as_str()?))
+}

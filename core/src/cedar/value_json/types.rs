@@ -1,0 +1,316 @@
+//! The types of a schema's attributes, tags and contexts, from its JSON form: `cedar_policy::Schema` does not tell them.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use serde_json::Value as Json;
+
+use crate::vm::Unary;
+
+/// The type of a value. What is unknown is for Cedar to judge.
+#[derive(Debug, Clone)]
+pub(crate) enum Type {
+    Bool,
+    Long,
+    Text,
+    Entity(Arc<Kind>),
+    Extension(Unary),
+    Set(Arc<Type>),
+    Record(Arc<Record>),
+    Unknown,
+}
+
+/// A type of entity, as what refers to one must know it.
+#[derive(Debug, Default)]
+pub(crate) struct Kind {
+    pub(crate) name: Box<str>,
+    /// The ids that there are, of an enumerated type.
+    pub(crate) choices: Option<Vec<Box<str>>>,
+}
+
+impl Kind {
+    pub(crate) fn allows(&self, kind: &str, id: &str) -> bool {
+        *self.name == *kind && self.choices.as_ref().is_none_or(|choices| choices.iter().any(|choice| **choice == *id))
+    }
+}
+
+/// A record's fields by name.
+#[derive(Debug, Default)]
+pub(crate) struct Record {
+    fields: BTreeMap<Box<str>, Field>,
+    required: usize,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Field {
+    pub(crate) ty: Type,
+    pub(crate) required: bool,
+}
+
+impl Record {
+    pub(crate) fn field(&self, name: &str) -> Option<&Field> {
+        self.fields.get(name)
+    }
+
+    /// The same without the field of that name, for what is given apart.
+    pub(crate) fn without(&self, name: &str) -> Self {
+        let fields: BTreeMap<Box<str>, Field> =
+            self.fields.iter().filter(|(known, _)| ***known != *name).map(|(known, field)| (known.clone(), field.clone())).collect();
+        let required = fields.values().filter(|field| field.required).count();
+        Self { fields, required }
+    }
+
+    /// Returns the type with these fields required too.
+    pub(crate) fn requiring(mut self, names: &BTreeSet<&str>) -> Self {
+        for (_, field) in self.fields.iter_mut().filter(|(name, _)| names.contains(&***name)) {
+            field.required = true;
+        }
+        self.required = self.fields.values().filter(|field| field.required).count();
+        self
+    }
+
+    /// How many fields there must be.
+    pub(crate) fn required(&self) -> usize {
+        self.required
+    }
+}
+
+/// What a schema says of one type of entity.
+#[derive(Debug)]
+pub(crate) struct Shape {
+    pub(crate) kind: Arc<Kind>,
+    /// Nothing where it is not known.
+    pub(crate) attributes: Option<Arc<Record>>,
+    pub(crate) tags: Option<Type>,
+    /// The types that may stand directly above.
+    pub(crate) parents: Vec<Box<str>>,
+}
+
+/// What a schema says of one action.
+#[derive(Debug)]
+pub(crate) struct Deed {
+    pub(crate) principals: Vec<Box<str>>,
+    pub(crate) resources: Vec<Box<str>>,
+    /// Nothing where it is not known.
+    pub(crate) context: Option<Arc<Record>>,
+    /// Type and id of the groups that it is directly in.
+    pub(crate) groups: Vec<(Box<str>, Box<str>)>,
+}
+
+/// The types of a whole schema.
+#[derive(Debug, Default)]
+pub(crate) struct Types {
+    shapes: HashMap<Box<str>, Shape>,
+    actions: HashMap<Box<str>, HashMap<Box<str>, Deed>>,
+}
+
+impl Types {
+    /// Reads the JSON forms of a schema's files.
+    pub(crate) fn new(fragments: &[Json]) -> Self {
+        let mut names = Names::default();
+        for (space, declared) in spaces(fragments) {
+            for (name, ty) in section(declared, "commonTypes") {
+                names.common.insert(full(space, name), (space, ty));
+            }
+            for (name, entity) in section(declared, "entityTypes") {
+                let choices = entity.get("enum").and_then(Json::as_array);
+                let choices = choices.map(|choices| choices.iter().filter_map(Json::as_str).map(Box::from).collect());
+                let name = full(space, name);
+                names.kinds.insert(name.clone(), Arc::new(Kind { name: name.into(), choices }));
+            }
+        }
+        let mut types = Self::default();
+        for (space, declared) in spaces(fragments) {
+            for (name, entity) in section(declared, "entityTypes") {
+                if let Some(kind) = names.kinds.get(&full(space, name)).map(Arc::clone) {
+                    types.shapes.insert(kind.name.clone(), names.shape(space, entity, kind));
+                }
+            }
+            for (name, action) in section(declared, "actions") {
+                let deed = names.deed(space, action);
+                types.actions.entry(full(space, "Action").into()).or_default().insert(name.as_str().into(), deed);
+            }
+        }
+        types
+    }
+
+    /// What the schema says of a type of entity.
+    pub(crate) fn shape(&self, kind: &str) -> Option<&Shape> {
+        self.shapes.get(kind)
+    }
+
+    /// The types of entity that the schema declares.
+    pub(crate) fn kinds(&self) -> impl Iterator<Item = &Kind> {
+        self.shapes.values().map(|shape| shape.kind.as_ref())
+    }
+
+    /// What the schema says of an action.
+    #[allow(dead_code, reason = "for requests of a bundle, which name actions by text")]
+    pub(crate) fn action(&self, kind: &str, id: &str) -> Option<&Deed> {
+        self.actions.get(kind)?.get(id)
+    }
+
+    /// All actions, with type and id.
+    pub(crate) fn actions(&self) -> impl Iterator<Item = (&str, &str, &Deed)> {
+        self.actions.iter().flat_map(|(kind, deeds)| deeds.iter().map(|(id, deed)| (kind.as_ref(), id.as_ref(), deed)))
+    }
+}
+
+fn spaces(fragments: &[Json]) -> impl Iterator<Item = (&str, &Json)> {
+    fragments.iter().filter_map(Json::as_object).flatten().map(|(space, declared)| (space.as_str(), declared))
+}
+
+fn section<'a>(declared: &'a Json, name: &str) -> impl Iterator<Item = (&'a String, &'a Json)> {
+    declared.get(name).and_then(Json::as_object).into_iter().flatten()
+}
+
+fn full(space: &str, name: &str) -> String {
+    if space.is_empty() || name.contains("::") { name.to_owned() } else { format!("{space}::{name}") }
+}
+
+/// How far common types may refer to common types.
+const CHAIN: usize = 64;
+
+/// The names of a schema, while its types are read.
+#[derive(Default)]
+struct Names<'a> {
+    common: HashMap<String, (&'a str, &'a Json)>,
+    kinds: HashMap<String, Arc<Kind>>,
+    /// Common types that were read already: a type may name one many times, and so on.
+    read: HashMap<String, Type>,
+}
+
+impl Names<'_> {
+    fn shape(&mut self, space: &str, entity: &Json, kind: Arc<Kind>) -> Shape {
+        let attributes = match entity.get("shape") {
+            None => Some(Arc::default()),
+            Some(shape) => record(self.ty(space, shape, CHAIN)),
+        };
+        let tags = entity.get("tags").map(|tags| self.ty(space, tags, CHAIN));
+        Shape { kind, attributes, tags, parents: self.entities(space, entity.get("memberOfTypes")) }
+    }
+
+    fn deed(&mut self, space: &str, action: &Json) -> Deed {
+        let applies = action.get("appliesTo");
+        let part = |name: &str| applies.and_then(|applies| applies.get(name));
+        let context = match part("context") {
+            None => Some(Arc::default()),
+            Some(context) => record(self.ty(space, context, CHAIN)),
+        };
+        let groups = action.get("memberOf").and_then(Json::as_array).into_iter().flatten().filter_map(|group| {
+            let kind = group.get("type").and_then(Json::as_str).unwrap_or("Action");
+            Some((full(space, kind).into(), group.get("id")?.as_str()?.into()))
+        });
+        let groups = groups.collect();
+        Deed { principals: self.entities(space, part("principalTypes")), resources: self.entities(space, part("resourceTypes")), context, groups }
+    }
+
+    fn entities(&self, space: &str, list: Option<&Json>) -> Vec<Box<str>> {
+        let names = list.and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str);
+        names.filter_map(|name| [full(space, name), name.to_owned()].into_iter().find(|name| self.kinds.contains_key(name))).map(Box::from).collect()
+    }
+
+    /// As deep as the schema nests, through at most `left` types.
+    fn ty(&mut self, space: &str, json: &Json, left: usize) -> Type {
+        let Some(left) = left.checked_sub(1) else {
+            return Type::Unknown;
+        };
+        let name = json.get("name").and_then(Json::as_str);
+        match (json.get("type").and_then(Json::as_str), name) {
+            (Some("Set"), None) => json.get("element").map_or(Type::Unknown, |element| Type::Set(Arc::new(self.ty(space, element, left)))),
+            (Some("Record"), None) => self.record(space, json, left),
+            (Some("Entity"), Some(name)) => self.kind(space, name).unwrap_or(Type::Unknown),
+            (Some("Extension"), Some(name)) => builtin(name),
+            (Some("EntityOrCommon"), Some(name)) | (Some(name), None) => self.named(space, name, left),
+            _ => Type::Unknown,
+        }
+    }
+
+    fn record(&mut self, space: &str, json: &Json, left: usize) -> Type {
+        if json.get("additionalAttributes").is_some_and(|open| *open != Json::Bool(false)) {
+            return Type::Unknown;
+        }
+        let mut record = Record::default();
+        for (name, attribute) in section(json, "attributes") {
+            let required = attribute.get("required") != Some(&Json::Bool(false));
+            record.required = record.required.saturating_add(usize::from(required));
+            record.fields.insert(name.as_str().into(), Field { ty: self.ty(space, attribute, left), required });
+        }
+        Type::Record(Arc::new(record))
+    }
+
+    fn kind(&self, space: &str, name: &str) -> Option<Type> {
+        let kind = self.kinds.get(&full(space, name)).or_else(|| self.kinds.get(name))?;
+        Some(Type::Entity(Arc::clone(kind)))
+    }
+
+    fn named(&mut self, space: &str, name: &str, left: usize) -> Type {
+        for name in [full(space, name), name.to_owned()] {
+            if let Some(read) = self.read.get(&name) {
+                return read.clone();
+            }
+            if let Some((space, json)) = self.common.get(&name).copied() {
+                let ty = self.ty(space, json, left);
+                self.read.insert(name, ty.clone());
+                return ty;
+            }
+            if let Some(kind) = self.kinds.get(&name) {
+                return Type::Entity(Arc::clone(kind));
+            }
+        }
+        builtin(name)
+    }
+}
+
+fn record(ty: Type) -> Option<Arc<Record>> {
+    if let Type::Record(record) = ty { Some(record) } else { None }
+}
+
+fn builtin(name: &str) -> Type {
+    match name.strip_prefix("__cedar::").unwrap_or(name) {
+        "Bool" | "Boolean" => Type::Bool,
+        "Long" => Type::Long,
+        "String" => Type::Text,
+        "decimal" => Type::Extension(Unary::Decimal),
+        "ipaddr" => Type::Extension(Unary::Ip),
+        "datetime" => Type::Extension(Unary::Datetime),
+        "duration" => Type::Extension(Unary::Duration),
+        _ => Type::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn names_are_found_where_cedar_finds_them() {
+        let text = "namespace A::B { type T = { x: Long, y?: ipaddr }; entity U in [G] = { l: T, s: Set<G>, e?: datetime } tags String; entity G;\n\
+                    entity E enum [\"a\", \"b\"]; action g; action read in [g] appliesTo { principal: [U], resource: [G, X], context: { t: T, n?: __cedar::Long } }; }\n\
+                    entity X { a: A::B::U }; action \"z z\" appliesTo { principal: X, resource: X, context: A::B::T };";
+        let (fragment, _) = cedar_policy::SchemaFragment::from_cedarschema_str(text).expect("a schema");
+        let types = Types::new(&[fragment.to_json_value().expect("JSON")]);
+        let kinds = |names: &[Box<str>]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let read = types.action("A::B::Action", "read").expect("an action");
+        assert_eq!((kinds(&read.principals), kinds(&read.resources)), (vec!["A::B::U".to_owned()], vec!["A::B::G".to_owned(), "X".to_owned()]));
+        assert_eq!(read.groups, [(Box::from("A::B::Action"), Box::from("g"))]);
+        let context = read.context.as_deref().expect("a record");
+        assert!(matches!(context.field("n"), Some(Field { ty: Type::Long, required: false })));
+        assert!(matches!(context.field("t"), Some(Field { ty: Type::Record(t), required: true }) if t.required() == 1 && t.field("y").is_some()));
+        assert_eq!((context.required(), context.without("t").required()), (1, 0));
+        let other = types.action("Action", "z z").expect("an action").context.as_deref().expect("a record");
+        assert!(matches!(other.field("x"), Some(Field { ty: Type::Long, required: true })));
+        let shape = types.shape("A::B::U").expect("a type");
+        let attributes = shape.attributes.as_deref().expect("a record");
+        assert!(matches!(attributes.field("s"), Some(Field { ty: Type::Set(of), .. }) if matches!(&**of, Type::Entity(kind) if *kind.name == *"A::B::G")));
+        assert!(matches!(attributes.field("e"), Some(Field { ty: Type::Extension(Unary::Datetime), required: false })));
+        assert!(matches!(shape.tags, Some(Type::Text)) && kinds(&shape.parents) == ["A::B::G"]);
+        let choices = types.shape("A::B::E").and_then(|shape| shape.kind.choices.clone()).unwrap_or_default();
+        assert_eq!(kinds(&choices), ["a", "b"]);
+        let open =
+            Types::new(&[json!({"": {"entityTypes": {"U": {"shape": {"type": "Record", "attributes": {}, "additionalAttributes": true}}}, "actions": {}}})]);
+        assert!(open.shape("U").is_some_and(|shape| shape.attributes.is_none()));
+    }
+}

@@ -1,0 +1,155 @@
+//! Accounts: their beginning, what disables them, their end.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::email::waiting;
+use super::{Scene, Target};
+use crate::directory::Change;
+use crate::model::account::{Account, AccountKind, DisableReason};
+use crate::model::calendar::Calendar;
+use crate::model::email;
+use crate::model::limit::Limits;
+use crate::model::named_fields::NamedFields;
+use crate::model::record::Record;
+use crate::model::reference::Ref;
+use crate::util::error::Error;
+
+/// A main account.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CreateAccount {
+    /// Its id, which nothing else has.
+    pub id: String,
+    /// The login's e-mail; unconfirmed (C4).
+    pub email: String,
+    /// What it bought.
+    pub package: String,
+    /// Limits of its own.
+    #[serde(default, skip_serializing_if = "Limits::is_empty")]
+    pub limits: Limits,
+    /// The time zone of its windows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
+    /// The day from which its months are counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub anchor: Option<String>,
+    /// The host's own attributes.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub attributes: Map<String, Value>,
+    /// Whether the account that had this id has come back: it goes on with its counts and history (I5).
+    #[serde(default, skip_serializing_if = "super::is_false")]
+    pub resumed: bool,
+}
+
+/// One more reason for which an account is disabled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DisableAccount {
+    /// Which account.
+    pub account: String,
+    /// Why.
+    pub reason: DisableReason,
+}
+
+/// One reason less.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RestoreAccount {
+    /// Which account.
+    pub account: String,
+    /// What holds no more.
+    pub reason: DisableReason,
+}
+
+/// The end of an account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CloseAccount {
+    /// Which account.
+    pub account: String,
+}
+
+/// A new account whose e-mail waits to be confirmed (C4).
+pub(super) fn created(scene: &Scene<'_>, id: &str, email: &str, kind: AccountKind) -> Result<Account, Error> {
+    let email = email::normalise(email)?;
+    let account = Account {
+        id: id.to_owned(),
+        email: email.clone(),
+        kind,
+        confirmed: false,
+        closed: false,
+        disabled: BTreeSet::new(),
+        limits: Limits::new(),
+        calendar: None,
+        pending: None,
+        transfer: None,
+        created: Some(scene.now),
+        attributes: Map::new(),
+        named: NamedFields::default(),
+    };
+    waiting(scene, account, &email, None)
+}
+
+/// A calendar, where something is said of it.
+pub(super) fn calendar(zone: Option<&str>, anchor: Option<&str>) -> Result<Option<Calendar>, Error> {
+    if zone.is_none() && anchor.is_none() { Ok(None) } else { Calendar::new(zone, anchor).map(Some) }
+}
+
+/// The account with this reason, or without it.
+fn with_reason(scene: &Scene<'_>, account: &str, reason: DisableReason, put: bool) -> Result<Vec<Change>, Error> {
+    let mut account = scene.account(account)?;
+    if !reason.fits(&account.kind) {
+        return Err(Error::DisableReason { account: account.id, reason: reason.as_str().to_owned() });
+    }
+    let changed = if put { account.disabled.insert(reason) } else { account.disabled.remove(&reason) };
+    Ok(if changed { vec![Change::Put(Record::Account(account))] } else { Vec::new() })
+}
+
+impl CreateAccount {
+    pub(super) fn target(&self, scene: &Scene<'_>) -> Target {
+        let platform = scene.directory.platform().map_or("", crate::model::operator::Platform::id);
+        Target::new(Ref::new("Platform", platform), &self.id)
+    }
+
+    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+        let resumed = scene.new_id("Account", &self.id, None, self.resumed)?;
+        let account = created(scene, &self.id, &self.email, AccountKind::Main { package: self.package.clone() })?;
+        let calendar = calendar(self.zone.as_deref(), self.anchor.as_deref())?;
+        let account = Account { limits: self.limits.clone(), calendar, attributes: self.attributes.clone(), ..account };
+        Ok(resumed.into_iter().chain([Change::Put(Record::Account(account))]).collect())
+    }
+}
+
+impl DisableAccount {
+    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+        with_reason(scene, &self.account, self.reason, true)
+    }
+}
+
+impl RestoreAccount {
+    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+        with_reason(scene, &self.account, self.reason, false)
+    }
+}
+
+impl CloseAccount {
+    pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
+        let account = scene.account(&self.account)?;
+        let target = Target::new(Ref::new("Account", &self.account), &self.account);
+        Ok(match account.owner() {
+            Some(owner) => target.counting(owner),
+            None => target,
+        })
+    }
+
+    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+        let account = scene.account(&self.account)?;
+        if account.closed {
+            return Ok(Vec::new());
+        }
+        Ok(vec![Change::Put(Record::Account(Account { closed: true, ..account }))])
+    }
+}

@@ -1,0 +1,95 @@
+//! Client accounts, as their owner makes and keeps them (C3).
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::account::{calendar, created};
+use super::{Scene, Target, entity};
+use crate::directory::Change;
+use crate::model::account::{Account, AccountKind};
+use crate::model::limit::Limits;
+use crate::model::record::Record;
+use crate::model::reference::Ref;
+use crate::util::error::Error;
+
+/// A client account of an owner.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CreateClient {
+    /// Its id, which nothing else has.
+    pub id: String,
+    /// The login's e-mail; unconfirmed (C4).
+    pub email: String,
+    /// Whose client it is; that of whoever asks, if it is not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// Its access level; that of the owner's package, if it is not said (L7).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level: Option<String>,
+    /// Limits of its own (L6).
+    #[serde(default, skip_serializing_if = "Limits::is_empty")]
+    pub limits: Limits,
+    /// The time zone of its windows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
+    /// The day from which its months are counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub anchor: Option<String>,
+    /// The host's own attributes.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub attributes: Map<String, Value>,
+    /// Whether the account that had this id has come back: it goes on with its counts and history (I5).
+    #[serde(default, skip_serializing_if = "super::is_false")]
+    pub resumed: bool,
+}
+
+/// Another access level for a client.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AttachLevel {
+    /// Which client.
+    pub account: String,
+    /// Which level: built-in, or the owner's (L3).
+    pub level: String,
+}
+
+impl CreateClient {
+    pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
+        let owner = scene.named_or_own(self.owner.as_deref())?;
+        scene.account(owner)?;
+        Ok(Target::new(Ref::new("Account", owner), owner).counting(owner))
+    }
+
+    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+        let owner = scene.named_or_own(self.owner.as_deref())?.to_owned();
+        let resumed = scene.new_id("Account", &self.id, Some(&owner), self.resumed)?;
+        let account = created(scene, &self.id, &self.email, AccountKind::Client { owner, level: self.level.clone() })?;
+        let calendar = calendar(self.zone.as_deref(), self.anchor.as_deref())?;
+        let account = Account { limits: self.limits.clone(), calendar, attributes: self.attributes.clone(), ..account };
+        Ok(resumed.into_iter().chain([Change::Put(Record::Account(account))]).collect())
+    }
+}
+
+impl AttachLevel {
+    pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
+        scene.account(&self.account)?;
+        if scene.directory.level(&self.level, scene.catalog).is_none() {
+            return Err(Error::UnknownLevel { account: self.account.clone(), level: crate::util::text::short(&self.level) });
+        }
+        Ok(Target::new(Ref::new("Account", &self.account), &self.account).with("level", entity("AccessLevel", &self.level)))
+    }
+
+    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+        let mut account = scene.account(&self.account)?;
+        match &mut account.kind {
+            AccountKind::Client { level, .. } if level.as_deref() == Some(&self.level) => {
+                return Ok(Vec::new());
+            }
+            AccountKind::Client { level, .. } => *level = Some(self.level.clone()),
+            AccountKind::Main { .. } => {
+                return Err(Error::NotClient { account: account.id });
+            }
+        }
+        Ok(vec![Change::Put(Record::Account(account))])
+    }
+}

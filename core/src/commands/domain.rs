@@ -1,0 +1,163 @@
+//! Domains of an owner (D4, D8).
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Scene, Target};
+use crate::directory::Change;
+use crate::model::catalog::Counts;
+use crate::model::domain::{Domain, DomainState};
+use crate::model::host;
+use crate::model::named_fields::NamedFields;
+use crate::model::record::Record;
+use crate::model::reference::Ref;
+use crate::util::error::Error;
+
+/// A whitelabel domain, pending until it is verified (D4). What its DNS must say is [`Domain::proof`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AddDomain {
+    /// The host name.
+    pub domain: String,
+    /// Whose it is; of the account of whoever asks, if it is not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+}
+
+/// What was found in the DNS: with the domain's proof among it, the domain is in use from now on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VerifyDomain {
+    /// The host name.
+    pub domain: String,
+    /// The TXT records of the name, as the host looked them up.
+    pub txt: Vec<String>,
+}
+
+/// Gives a domain up: nobody else can add it for as long as it stays quarantined (D4).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RemoveDomain {
+    /// The host name.
+    pub domain: String,
+    /// That clients who have no other place to log in are known of (D8).
+    #[serde(default)]
+    pub confirmed: bool,
+}
+
+/// Takes a domain out of use, as the platform's staff does (D4, D8).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QuarantineDomain {
+    /// The host name.
+    pub domain: String,
+    /// That clients who have no other place to log in are known of (D8).
+    #[serde(default)]
+    pub confirmed: bool,
+}
+
+/// The end of a quarantine: nobody has the name any more, and anybody can add it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReleaseDomain {
+    /// The host name.
+    pub domain: String,
+}
+
+fn domain(scene: &Scene<'_>, name: &str) -> Result<Domain, Error> {
+    let unknown = || Error::UnknownRecord { record: Ref::new("Domain", name).to_string() };
+    let known = host::normalise(name).ok().and_then(|name| scene.directory.domain(&name));
+    known.ok_or_else(unknown)
+}
+
+fn about(scene: &Scene<'_>, name: &str) -> Result<Target, Error> {
+    let domain = domain(scene, name)?;
+    Ok(Target::new(Ref::new("Domain", domain.name()), domain.owner().unwrap_or_default()))
+}
+
+fn to(scene: &Scene<'_>, name: &str, state: DomainState) -> Result<Vec<Change>, Error> {
+    let before = domain(scene, name)?;
+    Ok(if before.state == state { Vec::new() } else { vec![Change::Put(Record::Domain(Domain { state, ..before }))] })
+}
+
+/// What policies may know of a domain that is to be of no use: whether clients have no other (D8).
+fn stranding(scene: &Scene<'_>, name: &str, confirmed: bool) -> Result<Target, Error> {
+    let (domain, target) = (domain(scene, name)?, about(scene, name)?);
+    let directory = scene.directory;
+    let owner = domain.owner().and_then(|owner| directory.account_number(owner));
+    let strands = owner.is_some_and(|owner| {
+        let others = directory.verified_hosts(&[owner], "", 2).iter().any(|name| **name != *domain.name());
+        domain.is_verified() && !others && directory.count(owner, Counts::Clients, scene.now) > 0
+    });
+    Ok(target.with("strands_clients", Value::Bool(strands)).with("confirmed", Value::Bool(confirmed)))
+}
+
+impl AddDomain {
+    pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
+        let owner = scene.named_or_own(self.owner.as_deref())?;
+        scene.account(owner)?;
+        Ok(Target::new(Ref::new("Account", owner), owner))
+    }
+
+    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+        let refused = |reason: &str| Error::DomainName { domain: crate::util::text::short(&self.domain), reason: reason.to_owned() };
+        let name = host::normalise(&self.domain).map_err(refused)?;
+        if self.domain.contains(':') {
+            return Err(refused("it has a port"));
+        }
+        if scene.directory.domain(&name).is_some() {
+            return Err(Error::DuplicateDomain { domain: name });
+        }
+        let owner = Some(scene.named_or_own(self.owner.as_deref())?.to_owned());
+        Ok(vec![Change::Put(Record::Domain(Domain { name, owner, state: DomainState::Pending, named: NamedFields::default() }))])
+    }
+}
+
+impl VerifyDomain {
+    pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
+        about(scene, &self.domain)
+    }
+
+    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+        let found = domain(scene, &self.domain)?;
+        let proof = found.proof().unwrap_or_default();
+        if !self.txt.contains(&proof) {
+            return Err(Error::DomainProof { domain: found.name, proof });
+        }
+        to(scene, &self.domain, DomainState::Verified)
+    }
+}
+
+impl RemoveDomain {
+    pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
+        stranding(scene, &self.domain, self.confirmed)
+    }
+
+    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+        // One that never was in use keeps nobody away.
+        if domain(scene, &self.domain)?.state == DomainState::Pending {
+            return Ok(vec![Change::Remove(Ref::new("Domain", &self.domain))]);
+        }
+        to(scene, &self.domain, DomainState::Quarantined)
+    }
+}
+
+impl QuarantineDomain {
+    pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
+        stranding(scene, &self.domain, self.confirmed)
+    }
+
+    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+        to(scene, &self.domain, DomainState::Quarantined)
+    }
+}
+
+impl ReleaseDomain {
+    pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
+        about(scene, &self.domain)
+    }
+
+    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+        Ok(vec![Change::Remove(Ref::new("Domain", domain(scene, &self.domain)?.name()))])
+    }
+}

@@ -1,0 +1,138 @@
+//! E-mails and their confirmation (C4, I4, M8).
+
+use serde::{Deserialize, Serialize};
+
+use super::{Scene, Target};
+use crate::directory::Change;
+use crate::model::account::Account;
+use crate::model::email;
+use crate::model::member::TeamMember;
+use crate::model::pending_email::{Holder, Pending};
+use crate::model::record::Record;
+use crate::model::reference::Ref;
+use crate::util::error::Error;
+
+/// Another e-mail for an account's login: the old one works on until the new one is confirmed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeEmail {
+    /// Which account.
+    pub account: String,
+    /// The new e-mail.
+    pub email: String,
+    /// How long the token is good, in milliseconds; seven days, if it is not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_for: Option<i64>,
+}
+
+/// Another token for what an account has to confirm; the one before is good no more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResendConfirmation {
+    /// Which account.
+    pub account: String,
+    /// How long the token is good, in milliseconds; seven days, if it is not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_for: Option<i64>,
+}
+
+/// What was sent to an account's e-mail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConfirmEmail {
+    /// Which account.
+    pub account: String,
+    /// The token.
+    pub token: String,
+}
+
+/// What was sent to an invited member.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AcceptInvitation {
+    /// Which member.
+    pub member: String,
+    /// The token.
+    pub token: String,
+}
+
+fn about(scene: &Scene<'_>, account: &str) -> Result<Target, Error> {
+    scene.account(account)?;
+    Ok(Target::new(Ref::new("Account", account), account))
+}
+
+/// An account with a new token for this e-mail.
+pub(super) fn waiting(scene: &Scene<'_>, account: Account, email: &str, time: Option<i64>) -> Result<Account, Error> {
+    let login = Ref::new("Account", &account.id);
+    let holder = Holder { login: &login, owner: account.owner() };
+    let pending = Pending::new(scene.token()?, email, &holder, scene.now, time)?;
+    Ok(Account { pending: Some(pending), ..account })
+}
+
+impl ChangeEmail {
+    pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
+        about(scene, &self.account)
+    }
+
+    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+        let account = scene.account(&self.account)?;
+        let account = waiting(scene, account, &email::normalise(&self.email)?, self.valid_for)?;
+        Ok(vec![Change::Put(Record::Account(account))])
+    }
+}
+
+impl ResendConfirmation {
+    pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
+        about(scene, &self.account)
+    }
+
+    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+        let account = scene.account(&self.account)?;
+        let email = match &account.pending {
+            Some(pending) => pending.email.clone(),
+            None if account.confirmed => {
+                return Err(Error::Token { login: Ref::new("Account", &self.account).to_string() });
+            }
+            None => account.email.clone(),
+        };
+        Ok(vec![Change::Put(Record::Account(waiting(scene, account, &email, self.valid_for)?))])
+    }
+}
+
+impl ConfirmEmail {
+    pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
+        about(scene, &self.account)
+    }
+
+    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+        let account = scene.account(&self.account)?;
+        let login = Ref::new("Account", &self.account);
+        let holder = Holder { login: &login, owner: account.owner() };
+        match &account.pending {
+            Some(pending) if pending.is_confirmed_by(&self.token, &holder, scene.now) => {
+                let email = pending.email.clone();
+                Ok(vec![Change::Put(Record::Account(Account { email, confirmed: true, pending: None, ..account }))])
+            }
+            _ => Err(Error::Token { login: login.to_string() }),
+        }
+    }
+}
+
+impl AcceptInvitation {
+    pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
+        let account = scene.member(&self.member)?.account;
+        Ok(Target::new(Ref::new("Account", &account), &account).counting(&account))
+    }
+
+    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+        let member = scene.member(&self.member)?;
+        let login = Ref::new("TeamMember", &self.member);
+        let holder = Holder { login: &login, owner: scene.realm_of(&member.account) };
+        match &member.pending {
+            Some(pending) if pending.is_confirmed_by(&self.token, &holder, scene.now) => {
+                Ok(vec![Change::Put(Record::TeamMember(TeamMember { confirmed: true, pending: None, ..member }))])
+            }
+            _ => Err(Error::Token { login: login.to_string() }),
+        }
+    }
+}

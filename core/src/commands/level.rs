@@ -1,0 +1,121 @@
+//! Access levels of an owner (L2, L3).
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Scene, Target, edit_limits};
+use crate::directory::Change;
+use crate::model::access_level::AccessLevel;
+use crate::model::account::AccountKind;
+use crate::model::limit::Limits;
+use crate::model::named_fields::NamedFields;
+use crate::model::record::Record;
+use crate::model::reference::Ref;
+use crate::util::error::Error;
+
+/// A level of an owner's own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CreateLevel {
+    /// Its id, which nothing else has.
+    pub id: String,
+    /// Whose it is; of the account of whoever asks, if it is not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// The features that it enables.
+    pub features: BTreeSet<String>,
+    /// Limits of the clients that have it (L6).
+    #[serde(default, skip_serializing_if = "Limits::is_empty")]
+    pub limits: Limits,
+}
+
+/// A level's features and limits; what is not named stays. In force at the next check (L5).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EditLevel {
+    /// Which level.
+    pub level: String,
+    /// All features that it enables from now on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub features: Option<BTreeSet<String>>,
+    /// Limits of the clients that have it, by meter.
+    #[serde(default, skip_serializing_if = "Limits::is_empty")]
+    pub limits: Limits,
+    /// Meters of which it is to say nothing more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remove_limits: Vec<String>,
+}
+
+/// The end of a level.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeleteLevel {
+    /// Which level.
+    pub level: String,
+    /// What its clients have instead; without one a level that is in use stays (L3).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replacement: Option<String>,
+}
+
+fn level(scene: &Scene<'_>, id: &str) -> Result<AccessLevel, Error> {
+    let unknown = || Error::UnknownRecord { record: Ref::new("AccessLevel", id).to_string() };
+    scene.directory.level(id, scene.catalog).ok_or_else(unknown)
+}
+
+fn about(scene: &Scene<'_>, id: &str) -> Result<Target, Error> {
+    let level = level(scene, id)?;
+    Ok(Target::new(Ref::new("AccessLevel", id), level.owner().unwrap_or_default()))
+}
+
+impl CreateLevel {
+    pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
+        let owner = scene.named_or_own(self.owner.as_deref())?;
+        scene.account(owner)?;
+        Ok(Target::new(Ref::new("Account", owner), owner))
+    }
+
+    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+        scene.new_id("AccessLevel", &self.id, None, false)?;
+        let owner = Some(scene.named_or_own(self.owner.as_deref())?.to_owned());
+        let level = AccessLevel { id: self.id.clone(), owner, features: self.features.clone(), limits: self.limits.clone(), named: NamedFields::default() };
+        Ok(vec![Change::Put(Record::AccessLevel(level))])
+    }
+}
+
+impl EditLevel {
+    pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
+        about(scene, &self.level)
+    }
+
+    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+        let before = level(scene, &self.level)?;
+        let mut after = before.clone();
+        if let Some(features) = &self.features {
+            after.features.clone_from(features);
+        }
+        edit_limits(&mut after.limits, &self.limits, &self.remove_limits);
+        Ok(if after == before { Vec::new() } else { vec![Change::Put(Record::AccessLevel(after))] })
+    }
+}
+
+impl DeleteLevel {
+    pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
+        about(scene, &self.level)
+    }
+
+    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+        level(scene, &self.level)?;
+        let mut changes = vec![Change::Remove(Ref::new("AccessLevel", &self.level))];
+        let Some(replacement) = &self.replacement else {
+            return Ok(changes);
+        };
+        for mut client in scene.directory.clients_with(&self.level) {
+            if let AccountKind::Client { level, .. } = &mut client.kind {
+                *level = Some(replacement.clone());
+            }
+            changes.push(Change::Put(Record::Account(client)));
+        }
+        Ok(changes)
+    }
+}

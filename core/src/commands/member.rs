@@ -1,0 +1,194 @@
+//! Team members, as their account keeps them (M3, M5, M7, M8).
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{Scene, Target, edit_attributes, edit_limits, entity};
+use crate::directory::Change;
+use crate::model::email;
+use crate::model::limit::{Limit, Limits};
+use crate::model::member::TeamMember;
+use crate::model::named_fields::NamedFields;
+use crate::model::pending_email::{Holder, Pending};
+use crate::model::record::Record;
+use crate::model::reference::Ref;
+use crate::util::error::Error;
+
+/// A member of an account, who holds a seat from now on and can do nothing before he accepts (M8).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InviteMember {
+    /// The member's id, which nothing else has.
+    pub id: String,
+    /// The login's e-mail.
+    pub email: String,
+    /// Whose member it is; of the account of whoever asks, if it is not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// The features that it may use (M3).
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub grants: BTreeSet<String>,
+    /// Its part of the account's limits (M7).
+    #[serde(default, skip_serializing_if = "Limits::is_empty")]
+    pub sub_limits: Limits,
+    /// How long the invitation stands, in milliseconds; seven days, if it is not said. After it the seat is free (M8).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_for: Option<i64>,
+    /// The host's own attributes.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub attributes: Map<String, Value>,
+    /// Whether the member that had this id has come back: it goes on with its counts and history (I5).
+    #[serde(default, skip_serializing_if = "super::is_false")]
+    pub resumed: bool,
+}
+
+/// The features that a member may use from now on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GrantMember {
+    /// Which member.
+    pub member: String,
+    /// All of them.
+    pub grants: BTreeSet<String>,
+}
+
+/// A member's part of the limits, and its attributes; what is not named stays.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EditMember {
+    /// Which member.
+    pub member: String,
+    /// Its part of the account's limits, by meter (M7).
+    #[serde(default, skip_serializing_if = "Limits::is_empty")]
+    pub sub_limits: Limits,
+    /// Meters of which it is to have no part of its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remove_sub_limits: Vec<String>,
+    /// The host's own attributes, by name.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub attributes: Map<String, Value>,
+    /// Attributes that it is to have no more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remove_attributes: Vec<String>,
+}
+
+/// The end of a membership.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RemoveMember {
+    /// Which member.
+    pub member: String,
+}
+
+/// Features as a context's set of them.
+fn features(names: &BTreeSet<String>) -> Value {
+    names.iter().map(|name| entity("Feature", name)).collect::<Vec<_>>().into()
+}
+
+/// The question about a member, who counts for its account.
+fn about(scene: &Scene<'_>, id: &str) -> Result<Target, Error> {
+    let account = scene.member(id)?.account;
+    Ok(Target::new(Ref::new("TeamMember", id), &account).counting(&account))
+}
+
+/// Meters of which a member is to have more than the part of the member who says so (M5). Where there was a member before,
+/// what stays as it is is not given; whoever has no part of its own has all.
+fn beyond_own_part(scene: &Scene<'_>, before: Option<&Limits>, after: &Limits) -> Value {
+    let principal = Some(scene.principal).filter(|principal| principal.kind() == "TeamMember");
+    let own = principal.and_then(|principal| scene.directory.member(principal.id())).map(|member| member.sub_limits).unwrap_or_default();
+    let fits = |part: Limit, given: Option<&Limit>| match (part, given) {
+        (Limit::Unlimited, _) => true,
+        (Limit::Number(part), Some(Limit::Number(given))) => *given <= part,
+        (Limit::Number(_), _) => false,
+    };
+    let given = own.iter().filter(|(meter, _)| before.is_none_or(|before| before.get(*meter) != after.get(*meter)));
+    given.filter(|(meter, part)| !fits(**part, after.get(*meter))).map(|(meter, _)| entity("Meter", meter)).collect::<Vec<_>>().into()
+}
+
+fn put(after: TeamMember, before: &TeamMember) -> Vec<Change> {
+    if after == *before { Vec::new() } else { vec![Change::Put(Record::TeamMember(after))] }
+}
+
+/// A feature that the bundle does not declare cannot be asked about.
+fn declared(scene: &Scene<'_>, record: &str, grants: &BTreeSet<String>) -> Result<(), Error> {
+    match grants.iter().find(|name| scene.catalog.feature_words(name).is_none()) {
+        Some(feature) => Err(Error::UnknownFeature { record: Ref::new("TeamMember", record).to_string(), feature: crate::util::text::short(feature) }),
+        None => Ok(()),
+    }
+}
+
+impl InviteMember {
+    pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
+        let account = scene.named_or_own(self.account.as_deref())?;
+        scene.account(account)?;
+        declared(scene, &self.id, &self.grants)?;
+        let target = Target::new(Ref::new("Account", account), account).counting(account);
+        Ok(target.with("grants", features(&self.grants)).with("beyond_own_part", beyond_own_part(scene, None, &self.sub_limits)))
+    }
+
+    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+        let resumed = scene.new_id("TeamMember", &self.id, Some(scene.named_or_own(self.account.as_deref())?), self.resumed)?;
+        let (account, email, login) = (scene.named_or_own(self.account.as_deref())?, email::normalise(&self.email)?, Ref::new("TeamMember", &self.id));
+        let holder = Holder { login: &login, owner: scene.realm_of(account) };
+        let pending = Pending::new(scene.token()?, &email, &holder, scene.now, self.valid_for)?;
+        let member = TeamMember {
+            id: self.id.clone(),
+            account: account.to_owned(),
+            email,
+            confirmed: false,
+            grants: self.grants.clone(),
+            sub_limits: self.sub_limits.clone(),
+            pending: Some(pending),
+            attributes: self.attributes.clone(),
+            named: NamedFields::default(),
+        };
+        Ok(resumed.into_iter().chain([Change::Put(Record::TeamMember(member))]).collect())
+    }
+}
+
+impl GrantMember {
+    pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
+        declared(scene, &self.member, &self.grants)?;
+        let before = scene.member(&self.member)?.grants;
+        let changed = before.symmetric_difference(&self.grants).cloned().collect();
+        Ok(about(scene, &self.member)?.with("grants", features(&self.grants)).with("changed_grants", features(&changed)))
+    }
+
+    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+        let before = scene.member(&self.member)?;
+        Ok(put(TeamMember { grants: self.grants.clone(), ..before.clone() }, &before))
+    }
+}
+
+impl EditMember {
+    pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
+        let before = scene.member(&self.member)?;
+        let beyond = beyond_own_part(scene, Some(&before.sub_limits), &self.after(&before).sub_limits);
+        Ok(about(scene, &self.member)?.with("beyond_own_part", beyond))
+    }
+
+    fn after(&self, before: &TeamMember) -> TeamMember {
+        let mut after = before.clone();
+        edit_limits(&mut after.sub_limits, &self.sub_limits, &self.remove_sub_limits);
+        edit_attributes(&mut after.attributes, &self.attributes, &self.remove_attributes);
+        after
+    }
+
+    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+        let before = scene.member(&self.member)?;
+        Ok(put(self.after(&before), &before))
+    }
+}
+
+impl RemoveMember {
+    pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
+        about(scene, &self.member)
+    }
+
+    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+        scene.member(&self.member)?;
+        Ok(vec![Change::Remove(Ref::new("TeamMember", &self.member))])
+    }
+}

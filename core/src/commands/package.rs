@@ -1,0 +1,99 @@
+//! What a main account bought, and what the platform sets for it beside (Q10, Q11, B7, D8).
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::account::calendar;
+use super::{Scene, Target, edit_attributes, edit_limits};
+use crate::directory::Change;
+use crate::model::account::{Account, AccountKind};
+use crate::model::calendar::Calendar;
+use crate::model::catalog::Counts;
+use crate::model::limit::Limits;
+use crate::model::record::Record;
+use crate::model::reference::Ref;
+use crate::util::error::Error;
+
+/// Another package: features and limits at the next check, the price of its clients at the next statement (B7).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChangePackage {
+    /// Which main account.
+    pub account: String,
+    /// Which package.
+    pub package: String,
+    /// That clients who cannot log in without the whitelabel right are known of (D8).
+    #[serde(default)]
+    pub confirmed: bool,
+}
+
+/// An account's limits, time zone and attributes; what is not named stays. A limit below what is used takes nothing back (Q10).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EditAccount {
+    /// Which account.
+    pub account: String,
+    /// Limits of its own, by meter: they stand for those of its package or level (L6, Q11).
+    #[serde(default, skip_serializing_if = "Limits::is_empty")]
+    pub limits: Limits,
+    /// Meters whose limit is to be that of its package or level again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remove_limits: Vec<String>,
+    /// The time zone of its windows, from the next one on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
+    /// The day from which its months are counted, from the next one on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub anchor: Option<String>,
+    /// The host's own attributes, by name.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub attributes: Map<String, Value>,
+    /// Attributes that it is to have no more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remove_attributes: Vec<String>,
+}
+
+impl ChangePackage {
+    pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
+        let account = scene.account(&self.account)?;
+        let unknown = || Error::UnknownPackage { account: self.account.clone(), package: crate::util::text::short(&self.package) };
+        let package = scene.directory.package(&self.package, scene.catalog).ok_or_else(unknown)?;
+        let number = scene.directory.account_number(&account.id);
+        let clients = number.map_or(0, |number| scene.directory.count(number, Counts::Clients, scene.now));
+        Ok(Target::new(Ref::new("Account", &self.account), &self.account)
+            .with("strands_clients", Value::Bool(clients > 0 && !package.is_whitelabel()))
+            .with("confirmed", Value::Bool(self.confirmed))
+            .counting(&self.account))
+    }
+
+    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+        let account = scene.account(&self.account)?;
+        if account.package() == Some(&self.package) {
+            return Ok(Vec::new());
+        }
+        if account.owner().is_some() {
+            return Err(Error::NotMain { account: account.id });
+        }
+        Ok(vec![Change::Put(Record::Account(Account { kind: AccountKind::Main { package: self.package.clone() }, ..account }))])
+    }
+}
+
+impl EditAccount {
+    pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
+        scene.account(&self.account)?;
+        Ok(Target::new(Ref::new("Account", &self.account), &self.account).counting(&self.account))
+    }
+
+    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+        let before = scene.account(&self.account)?;
+        let mut after = before.clone();
+        edit_limits(&mut after.limits, &self.limits, &self.remove_limits);
+        edit_attributes(&mut after.attributes, &self.attributes, &self.remove_attributes);
+        if self.zone.is_some() || self.anchor.is_some() {
+            let known = before.calendar.as_ref();
+            let (zone, anchor) = (known.and_then(Calendar::zone), known.and_then(Calendar::anchor));
+            after.calendar = calendar(self.zone.as_deref().or(zone), self.anchor.as_deref().or(anchor.as_deref()))?;
+        }
+        Ok(if after == before { Vec::new() } else { vec![Change::Put(Record::Account(after))] })
+    }
+}

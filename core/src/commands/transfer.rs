@@ -1,0 +1,159 @@
+//! A client goes to another owner: offered by its owner, consented to by itself, accepted by the other. Its counters and its
+//! history stay with it; what its owner said of it (level, limits, reasons to disable it) ends with him.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Scene, Target, entity};
+use crate::directory::Change;
+use crate::model::account::{Account, AccountKind, DisableReason};
+use crate::model::limit::Limits;
+use crate::model::pending_email::{LONGEST, USUAL};
+use crate::model::record::Record;
+use crate::model::reference::Ref;
+use crate::model::transfer::Transfer;
+use crate::util::error::Error;
+
+/// Offers a client to another owner, in place of an earlier offer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OfferTransfer {
+    /// Which client.
+    pub account: String,
+    /// The owner to whom it is to go.
+    pub to: String,
+    /// How long the offer stands, in milliseconds; seven days, if it is not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_for: Option<i64>,
+}
+
+/// The client's consent to the offer that stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConsentTransfer {
+    /// Which client.
+    pub account: String,
+    /// To whom it is to go: so that it consents to what it was shown.
+    pub to: String,
+}
+
+/// The other owner takes the client.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AcceptTransfer {
+    /// Which client.
+    pub account: String,
+    /// Its access level from now on: built-in, or the new owner's (L3).
+    pub level: String,
+    /// Limits of its own from now on (L6); those of the old owner end.
+    #[serde(default, skip_serializing_if = "Limits::is_empty")]
+    pub limits: Limits,
+}
+
+/// The end of an offer: taken back by the owner, refused by the client, or declined by the other owner.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CancelTransfer {
+    /// Which client.
+    pub account: String,
+}
+
+/// The offer that stands.
+fn offer(scene: &Scene<'_>, client: &Account) -> Option<Transfer> {
+    client.transfer.clone().filter(|offer| scene.now < offer.until)
+}
+
+/// What policies may know of the offer that stands: the client, to whom it goes, and whether the client consents.
+fn told(scene: &Scene<'_>, client: &Account, target: Target) -> Target {
+    let target = target.with("client", entity("Account", &client.id));
+    match offer(scene, client) {
+        Some(Transfer { to, consented, .. }) => target.with("offered_to", entity("Account", &to)).with("consented", Value::Bool(consented)),
+        None => target,
+    }
+}
+
+fn without(client: Account) -> Vec<Change> {
+    if client.transfer.is_none() { Vec::new() } else { vec![Change::Put(Record::Account(Account { transfer: None, ..client }))] }
+}
+
+impl OfferTransfer {
+    pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
+        scene.account(&self.account)?;
+        scene.account(&self.to)?;
+        Ok(Target::new(Ref::new("Account", &self.account), &self.account).with("to", entity("Account", &self.to)))
+    }
+
+    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+        let client = scene.account(&self.account)?;
+        let time = self.valid_for.unwrap_or(USUAL);
+        if !(1..=LONGEST).contains(&time) {
+            return Err(Error::Ttl { ttl: time.to_string() });
+        }
+        let offer = Transfer { to: self.to.clone(), until: scene.now.saturating_add(time), consented: false };
+        Ok(vec![Change::Put(Record::Account(Account { transfer: Some(offer), ..client }))])
+    }
+}
+
+impl ConsentTransfer {
+    pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
+        let client = scene.account(&self.account)?;
+        scene.account(&self.to)?;
+        let target = Target::new(Ref::new("Account", &self.account), &self.account).with("to", entity("Account", &self.to));
+        Ok(told(scene, &client, target))
+    }
+
+    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+        let client = scene.account(&self.account)?;
+        match offer(scene, &client) {
+            Some(offer) if !offer.consented => {
+                let offer = Transfer { consented: true, ..offer };
+                Ok(vec![Change::Put(Record::Account(Account { transfer: Some(offer), ..client }))])
+            }
+            _ => Ok(Vec::new()),
+        }
+    }
+}
+
+impl AcceptTransfer {
+    /// It is asked of the account that takes the client: there one client more is counted.
+    pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
+        let client = scene.account(&self.account)?;
+        let own = scene.named_or_own(None)?;
+        let mut target = told(scene, &client, Target::new(Ref::new("Account", own), own).counting(own));
+        if scene.directory.level(&self.level, scene.catalog).is_none() {
+            return Err(Error::UnknownLevel { account: self.account.clone(), level: crate::util::text::short(&self.level) });
+        }
+        if let Some(owner) = client.owner() {
+            target = target.counting(owner);
+        }
+        Ok(target.with("level", entity("AccessLevel", &self.level)))
+    }
+
+    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+        let client = scene.account(&self.account)?;
+        let own = scene.named_or_own(None)?.to_owned();
+        let collisions = scene.directory.collisions(&self.account, &own);
+        if !collisions.is_empty() {
+            return Err(Error::TransferCollisions { client: self.account.clone(), owner: own, emails: collisions.join("`, `") });
+        }
+        let mut disabled = client.disabled.clone();
+        disabled.retain(|reason| !matches!(reason, DisableReason::Overage | DisableReason::ByOwner));
+        // A token that waits was sent in another realm, and confirms nothing any more (I4).
+        let kind = AccountKind::Client { owner: own, level: Some(self.level.clone()) };
+        Ok(vec![Change::Put(Record::Account(Account { kind, disabled, limits: self.limits.clone(), transfer: None, pending: None, ..client }))])
+    }
+}
+
+impl CancelTransfer {
+    /// It is asked of the client by whoever has to do with it: its owner and itself; else of the account of whoever asks.
+    pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
+        let client = scene.account(&self.account)?;
+        let own = scene.directory.account_id_of(scene.principal).unwrap_or(&self.account);
+        let about = if Some(own) == client.owner() || own == self.account { &self.account } else { own };
+        Ok(told(scene, &client, Target::new(Ref::new("Account", about), &self.account)))
+    }
+
+    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+        Ok(without(scene.account(&self.account)?))
+    }
+}

@@ -1,0 +1,329 @@
+//! Trees as jumps and registers.
+
+use std::collections::HashMap;
+
+use super::lower::{Node, Unsupported};
+use crate::vm::{Compare, Load, Mark, Op, Program, Value};
+
+type Register = u16;
+
+/// Where a test goes on; patched when the place is known.
+type Label = usize;
+
+/// One program of all these policies, with their positions in gate order. `roots` registers come filled.
+///
+/// # Errors
+/// [`Unsupported`] when it would not fit: too many registers or instructions.
+pub(crate) fn compile(policies: &[(u32, &Node)], roots: usize) -> Result<Program, Unsupported> {
+    let mut paths = Paths { roots, ..Paths::default() };
+    for (_, node) in policies {
+        paths.collect(node)?;
+    }
+    let first = paths.first_free()?;
+    let mut emitter = Emitter { program: Program::default(), paths, places: Vec::new(), free: first, most: first };
+    for (position, node) in policies {
+        let start = emitter.here()?;
+        let (yes, no) = (emitter.label(), emitter.label());
+        emitter.test(node, yes, no)?;
+        emitter.place(yes)?;
+        emitter.push(Op::End(true))?;
+        emitter.place(no)?;
+        emitter.push(Op::End(false))?;
+        emitter.program.policies.push(Mark { position: *position, start });
+    }
+    emitter.finish()
+}
+
+/// The registers that are filled before anything runs: roots, constants, loads.
+#[derive(Default)]
+struct Paths {
+    roots: usize,
+    constants: Vec<Value>,
+    constant_at: HashMap<Value, usize>,
+    loads: Vec<(u8, Vec<u32>)>,
+    load_at: HashMap<(u8, Vec<u32>), usize>,
+}
+
+impl Paths {
+    fn collect(&mut self, node: &Node) -> Result<(), Unsupported> {
+        match node {
+            Node::Value(value) => self.constant(*value),
+            Node::Path(root, names) | Node::HasPath(root, names) => self.load(*root, names),
+            Node::Fails => {}
+            Node::Has(of, _) | Node::Attribute(of, _) | Node::Not(of) | Node::Apply(_, of) | Node::Like(of, _) | Node::Is(of, _) => self.collect(of)?,
+            Node::And(left, right) | Node::Or(left, right) | Node::Compare(_, left, right) | Node::Compute(_, left, right) => {
+                self.collect(left)?;
+                self.collect(right)?;
+            }
+            Node::If(cond, yes, no) => {
+                self.collect(cond)?;
+                self.collect(yes)?;
+                self.collect(no)?;
+            }
+            Node::Set(items) => items.iter().try_for_each(|item| self.collect(item))?,
+            Node::Record(fields) => fields.iter().try_for_each(|(_, value)| self.collect(value))?,
+        }
+        Ok(())
+    }
+
+    fn constant(&mut self, value: Value) {
+        let next = self.constants.len();
+        if *self.constant_at.entry(value).or_insert(next) == next {
+            self.constants.push(value);
+        }
+    }
+
+    /// The path and all that it leads through.
+    fn load(&mut self, root: u8, names: &[u32]) {
+        for end in 1..=names.len() {
+            let Some(part) = names.get(..end) else {
+                continue;
+            };
+            let next = self.loads.len();
+            if *self.load_at.entry((root, part.to_vec())).or_insert(next) == next {
+                self.loads.push((root, part.to_vec()));
+            }
+        }
+    }
+
+    fn first_free(&self) -> Result<usize, Unsupported> {
+        let first = self.roots.saturating_add(self.constants.len()).saturating_add(self.loads.len());
+        if first < usize::from(u16::MAX) { Ok(first) } else { Err(Unsupported) }
+    }
+
+    fn constant_register(&self, value: Value) -> Result<Register, Unsupported> {
+        let at = self.constant_at.get(&value).ok_or(Unsupported)?;
+        u16::try_from(self.roots.saturating_add(*at)).map_err(|_| Unsupported)
+    }
+
+    fn path_register(&self, root: u8, names: &[u32]) -> Result<Register, Unsupported> {
+        if names.is_empty() {
+            return Ok(u16::from(root));
+        }
+        let at = self.load_at.get(&(root, names.to_vec())).ok_or(Unsupported)?;
+        u16::try_from(self.roots.saturating_add(self.constants.len()).saturating_add(*at)).map_err(|_| Unsupported)
+    }
+}
+
+struct Emitter {
+    program: Program,
+    paths: Paths,
+    /// Where labels ended up.
+    places: Vec<Option<u16>>,
+    /// The first register that holds nothing yet.
+    free: usize,
+    most: usize,
+}
+
+impl Emitter {
+    fn here(&self) -> Result<u16, Unsupported> {
+        u16::try_from(self.program.code.len()).map_err(|_| Unsupported)
+    }
+
+    fn push(&mut self, op: Op) -> Result<(), Unsupported> {
+        self.here()?;
+        self.program.code.push(op);
+        Ok(())
+    }
+
+    fn label(&mut self) -> Label {
+        self.places.push(None);
+        self.places.len().saturating_sub(1)
+    }
+
+    fn place(&mut self, label: Label) -> Result<(), Unsupported> {
+        let here = self.here()?;
+        if let Some(place) = self.places.get_mut(label) {
+            *place = Some(here);
+        }
+        Ok(())
+    }
+
+    fn target(label: Label) -> Result<u16, Unsupported> {
+        u16::try_from(label).map_err(|_| Unsupported)
+    }
+
+    fn register(&mut self) -> Result<Register, Unsupported> {
+        let register = u16::try_from(self.free).map_err(|_| Unsupported)?;
+        self.free = self.free.saturating_add(1);
+        self.most = self.most.max(self.free);
+        Ok(register)
+    }
+
+    fn name(&mut self, name: u32) -> Result<u16, Unsupported> {
+        let at = self.program.names.iter().position(|known| *known == name).unwrap_or_else(|| {
+            self.program.names.push(name);
+            self.program.names.len().saturating_sub(1)
+        });
+        u16::try_from(at).map_err(|_| Unsupported)
+    }
+
+    /// The node as a test that goes on at `yes` or `no`.
+    fn test(&mut self, node: &Node, yes: Label, no: Label) -> Result<(), Unsupported> {
+        let before = self.free;
+        let (to_yes, to_no) = (Self::target(yes)?, Self::target(no)?);
+        match node {
+            Node::Value(Value::Bool(value)) => self.push(Op::Jump { to: if *value { to_yes } else { to_no } })?,
+            Node::Fails => self.push(Op::Fail)?,
+            Node::Not(of) => self.test(of, no, yes)?,
+            Node::And(left, right) => {
+                let then = self.label();
+                self.test(left, then, no)?;
+                self.place(then)?;
+                self.test(right, yes, no)?;
+            }
+            Node::Or(left, right) => {
+                let otherwise = self.label();
+                self.test(left, yes, otherwise)?;
+                self.place(otherwise)?;
+                self.test(right, yes, no)?;
+            }
+            Node::If(cond, then, otherwise) => {
+                let (on_yes, on_no) = (self.label(), self.label());
+                self.test(cond, on_yes, on_no)?;
+                self.place(on_yes)?;
+                self.test(then, yes, no)?;
+                self.place(on_no)?;
+                self.test(otherwise, yes, no)?;
+            }
+            Node::HasPath(root, names) => {
+                let a = self.paths.path_register(*root, names)?;
+                self.push(Op::Has { a, yes: to_yes, no: to_no })?;
+            }
+            Node::Has(of, name) => {
+                let (a, name) = (self.value(of)?, self.name(*name)?);
+                self.push(Op::HasAttribute { a, name, yes: to_yes, no: to_no })?;
+            }
+            Node::Compare(what, left, right) => self.compare(*what, left, right, to_yes, to_no)?,
+            Node::Like(of, pattern) => {
+                let a = self.value(of)?;
+                let at = u16::try_from(self.program.patterns.len()).map_err(|_| Unsupported)?;
+                self.program.patterns.push(pattern.clone());
+                self.push(Op::Like { a, pattern: at, yes: to_yes, no: to_no })?;
+            }
+            Node::Is(of, kind) => {
+                let (a, name) = (self.value(of)?, self.name(*kind)?);
+                self.push(Op::Is { a, name, yes: to_yes, no: to_no })?;
+            }
+            other => {
+                let a = self.value(other)?;
+                self.push(Op::True { a, yes: to_yes, no: to_no })?;
+            }
+        }
+        self.free = before;
+        Ok(())
+    }
+
+    fn compare(&mut self, what: Compare, left: &Node, right: &Node, yes: u16, no: u16) -> Result<(), Unsupported> {
+        let (a, b) = (self.value(left)?, self.value(right)?);
+        self.push(Op::Test { what, a, b, yes, no })
+    }
+
+    /// The register that holds the node's value.
+    fn value(&mut self, node: &Node) -> Result<Register, Unsupported> {
+        match node {
+            Node::Value(value) => return self.paths.constant_register(*value),
+            Node::Path(root, names) => return self.paths.path_register(*root, names),
+            _ => {}
+        }
+        let to = self.register()?;
+        self.into(node, to)?;
+        self.free = usize::from(to).saturating_add(1);
+        Ok(to)
+    }
+
+    /// Puts the node's value into that register.
+    fn into(&mut self, node: &Node, to: Register) -> Result<(), Unsupported> {
+        match node {
+            Node::Value(_) | Node::Path(..) => {
+                let a = self.value(node)?;
+                self.push(Op::Copy { to, a })
+            }
+            Node::Attribute(of, name) => {
+                let (a, name) = (self.value(of)?, self.name(*name)?);
+                self.push(Op::Attribute { to, a, name })
+            }
+            Node::Compute(what, left, right) => {
+                let (a, b) = (self.value(left)?, self.value(right)?);
+                self.push(Op::Compute { what: *what, to, a, b })
+            }
+            Node::Apply(what, of) => {
+                let a = self.value(of)?;
+                self.push(Op::Apply { what: *what, to, a })
+            }
+            Node::If(cond, then, otherwise) => {
+                let (on_yes, on_no, end) = (self.label(), self.label(), self.label());
+                self.test(cond, on_yes, on_no)?;
+                self.place(on_yes)?;
+                self.into(then, to)?;
+                self.push(Op::Jump { to: Self::target(end)? })?;
+                self.place(on_no)?;
+                self.into(otherwise, to)?;
+                self.place(end)
+            }
+            Node::Set(items) => {
+                let (first, count) = self.row(items.iter())?;
+                self.push(Op::Set { to, first, count })
+            }
+            Node::Record(fields) => {
+                let (first, count) = self.row(fields.iter().map(|(_, value)| value))?;
+                let names = u16::try_from(self.program.names.len()).map_err(|_| Unsupported)?;
+                self.program.names.extend(fields.iter().map(|(name, _)| *name));
+                self.push(Op::Record { to, first, count, names })
+            }
+            test => self.truth(test, to),
+        }
+    }
+
+    /// Registers in a row, each with one node's value.
+    fn row<'a>(&mut self, nodes: impl ExactSizeIterator<Item = &'a Node>) -> Result<(Register, u16), Unsupported> {
+        let count = u16::try_from(nodes.len()).map_err(|_| Unsupported)?;
+        let first = u16::try_from(self.free).map_err(|_| Unsupported)?;
+        for _ in 0..count {
+            self.register()?;
+        }
+        for (at, node) in (first..).zip(nodes) {
+            let before = self.free;
+            self.into(node, at)?;
+            self.free = before;
+        }
+        Ok((first, count))
+    }
+
+    /// A test's outcome as a boolean.
+    fn truth(&mut self, test: &Node, to: Register) -> Result<(), Unsupported> {
+        let (yes, no, end) = (self.label(), self.label(), self.label());
+        self.test(test, yes, no)?;
+        for (label, value) in [(yes, true), (no, false)] {
+            self.place(label)?;
+            self.push(Op::Bool { to, value })?;
+            self.push(Op::Jump { to: Self::target(end)? })?;
+        }
+        self.place(end)
+    }
+
+    fn finish(mut self) -> Result<Program, Unsupported> {
+        let place = |label: u16| self.places.get(usize::from(label)).copied().flatten().ok_or(Unsupported);
+        for op in &mut self.program.code {
+            match op {
+                Op::True { yes, no, .. }
+                | Op::Test { yes, no, .. }
+                | Op::Has { yes, no, .. }
+                | Op::HasAttribute { yes, no, .. }
+                | Op::Is { yes, no, .. }
+                | Op::Like { yes, no, .. } => (*yes, *no) = (place(*yes)?, place(*no)?),
+                Op::Jump { to } => *to = place(*to)?,
+                _ => {}
+            }
+        }
+        let mut loads = Vec::new();
+        for (root, names) in &self.paths.loads {
+            let (name, before) = names.split_last().ok_or(Unsupported)?;
+            loads.push(Load { from: self.paths.path_register(*root, before)?, name: *name });
+        }
+        self.program.loads = loads;
+        self.program.constants = self.paths.constants;
+        self.program.registers = self.most;
+        Ok(self.program)
+    }
+}

@@ -1,0 +1,388 @@
+//! A policy as a small tree, with what is known at load folded in.
+
+use std::sync::Arc;
+
+use cedar_policy::pst::{self, ActionConstraint, BinaryOp, Clause, EntityUID, Expr, Literal, PatternElem, UnaryOp, Var};
+
+use super::extension::construct;
+use super::fold::{and, not};
+use super::scope::Scope;
+use crate::vm::{Arithmetic, Compare, Pool, Unary, Value};
+
+/// What stands for one expression.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Node {
+    Value(Value),
+    /// Always an error.
+    Fails,
+    /// A root (0 principal, 1 action, 2 resource, 3 context) and attributes from it.
+    Path(u8, Vec<u32>),
+    /// Whether a path leads to something.
+    HasPath(u8, Vec<u32>),
+    Has(Box<Node>, u32),
+    Attribute(Box<Node>, u32),
+    Not(Box<Node>),
+    And(Box<Node>, Box<Node>),
+    Or(Box<Node>, Box<Node>),
+    If(Box<Node>, Box<Node>, Box<Node>),
+    Compare(Compare, Box<Node>, Box<Node>),
+    Compute(Arithmetic, Box<Node>, Box<Node>),
+    Apply(Unary, Box<Node>),
+    Like(Box<Node>, Vec<Option<char>>),
+    Is(Box<Node>, u32),
+    Set(Vec<Node>),
+    Record(Vec<(u32, Node)>),
+}
+
+impl Node {
+    /// Whether it is a boolean wherever it is no error.
+    pub(crate) fn is_test(&self) -> bool {
+        matches!(
+            self,
+            Self::Value(Value::Bool(_))
+                | Self::Fails
+                | Self::HasPath(..)
+                | Self::Has(..)
+                | Self::Not(_)
+                | Self::And(..)
+                | Self::Or(..)
+                | Self::Compare(..)
+                | Self::Like(..)
+                | Self::Is(..)
+                | Self::Apply(Unary::IsEmpty | Unary::IsIpv4 | Unary::IsIpv6 | Unary::IsLoopback | Unary::IsMulticast, _)
+        )
+    }
+}
+
+/// What is known at load: entities by number, and of paths.
+pub(crate) trait Known {
+    /// The number of an entity that a policy names.
+    fn entity(&mut self, kind: &str, id: &str) -> u32;
+    /// The texts of policies.
+    fn pool(&mut self) -> &mut Pool;
+    /// What a path is, if that is known.
+    fn path(&mut self, _root: u8, _names: &[u32]) -> Option<Value> {
+        None
+    }
+    /// Whether a path leads to something, if that is known.
+    fn has(&mut self, _root: u8, _names: &[u32]) -> Option<bool> {
+        None
+    }
+    /// The type of the entity at a path, if that is known.
+    fn type_of(&mut self, _root: u8, _names: &[u32]) -> Option<u32> {
+        None
+    }
+    /// Whether one known entity is in another, if that is known.
+    fn is_in(&mut self, _child: u32, _ancestor: u32) -> Option<bool> {
+        None
+    }
+}
+
+/// Reads policies.
+pub(crate) struct Reader<'a, K> {
+    pub(crate) known: &'a mut K,
+}
+
+/// What of a policy's scope is certain already: of principal and resource, the type and the entity.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Certain {
+    pub(crate) principal: (bool, bool),
+    pub(crate) action: bool,
+    pub(crate) resource: (bool, bool),
+}
+
+/// A construct that this version does not compile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Unsupported;
+
+type Read = Result<Node, Unsupported>;
+
+impl<K: Known> Reader<'_, K> {
+    /// The condition under which a policy applies: scope, then clauses.
+    pub(crate) fn policy(&mut self, body: &pst::Template) -> Read {
+        self.condition(body, Certain::default())
+    }
+
+    /// The same without what is certain already of the requests that it is asked for.
+    pub(crate) fn condition(&mut self, body: &pst::Template, certain: Certain) -> Read {
+        let mut whole = self.scope(0, &Scope::principal(&body.principal)?.without(certain.principal));
+        if !certain.action {
+            whole = self.and(whole, |reader| Ok(reader.action(&body.action)))?;
+        }
+        let resource = Scope::resource(&body.resource)?.without(certain.resource);
+        whole = self.and(whole, |reader| Ok(reader.scope(2, &resource)))?;
+        for clause in body.clauses() {
+            whole = self.and(whole, |reader| match clause {
+                Clause::When(expr) => reader.expr(expr),
+                Clause::Unless(expr) => reader.expr(expr).map(not),
+            })?;
+        }
+        Ok(whole)
+    }
+
+    fn and(&mut self, left: Node, right: impl FnOnce(&mut Self) -> Read) -> Read {
+        if left == Node::Value(Value::Bool(false)) { Ok(left) } else { Ok(and(left, right(self)?)) }
+    }
+
+    fn uid(&mut self, uid: &EntityUID) -> Value {
+        Value::Entity(self.known.entity(&uid.ty.to_string(), &uid.eid))
+    }
+
+    fn scope(&mut self, root: u8, scope: &Scope<'_>) -> Node {
+        let var = self.path(root, Vec::new());
+        let mut whole = Node::Value(Value::Bool(true));
+        if let Some(kind) = &scope.kind {
+            let kind = self.known.pool().text(kind);
+            whole = self.is(var.clone(), kind);
+        }
+        let rest = match scope.entity {
+            Some((uid, true)) => {
+                let uid = self.uid(uid);
+                self.compare(Compare::In, var, Node::Value(uid))
+            }
+            Some((uid, false)) => {
+                let uid = self.uid(uid);
+                self.compare(Compare::Equal, var, Node::Value(uid))
+            }
+            None => Node::Value(Value::Bool(true)),
+        };
+        and(whole, rest)
+    }
+
+    fn action(&mut self, constraint: &ActionConstraint) -> Node {
+        let var = self.path(1, Vec::new());
+        match constraint {
+            ActionConstraint::Any => Node::Value(Value::Bool(true)),
+            ActionConstraint::Eq(uid) => {
+                let uid = self.uid(uid);
+                self.compare(Compare::Equal, var, Node::Value(uid))
+            }
+            ActionConstraint::In(uids) => {
+                let uids = uids.iter().map(|uid| self.uid(uid)).collect();
+                let set = self.known.pool().set(uids);
+                self.in_set(var, set)
+            }
+        }
+    }
+
+    fn path(&mut self, root: u8, names: Vec<u32>) -> Node {
+        self.known.path(root, &names).map_or(Node::Path(root, names), Node::Value)
+    }
+
+    /// `expr`, as deep as it is.
+    pub(crate) fn expr(&mut self, expr: &Expr) -> Read {
+        Ok(match expr {
+            Expr::Literal(Literal::Bool(value)) => Node::Value(Value::Bool(*value)),
+            Expr::Literal(Literal::Long(value)) => Node::Value(Value::Long(*value)),
+            Expr::Literal(Literal::String(text)) => Node::Value(Value::Text(self.known.pool().text(text))),
+            Expr::Literal(Literal::EntityUID(uid)) => Node::Value(self.uid(uid)),
+            Expr::Var(var) => self.path(root(var), Vec::new()),
+            Expr::UnaryOp { op, expr } => self.unary(*op, expr)?,
+            Expr::BinaryOp { op, left, right } => self.binary(*op, left, right)?,
+            Expr::GetAttr { expr, attr } => {
+                let of = self.expr(expr)?;
+                let name = self.known.pool().text(attr);
+                self.attribute(of, name)
+            }
+            Expr::HasAttr { expr, attrs } => self.has(expr, attrs.iter().map(AsRef::as_ref))?,
+            Expr::Like { expr, pattern } => {
+                let characters = pattern.iter().map(|part| match part {
+                    PatternElem::Char(c) => Some(*c),
+                    PatternElem::Wildcard => None,
+                });
+                Node::Like(Box::new(self.expr(expr)?), characters.collect())
+            }
+            Expr::Is { expr, entity_type, in_expr } => {
+                let of = self.expr(expr)?;
+                let kind = self.known.pool().text(&entity_type.to_string());
+                let is = self.is(of.clone(), kind);
+                match in_expr {
+                    Some(ancestor) => self.and(is, |reader| {
+                        let ancestor = reader.expr(ancestor)?;
+                        Ok(reader.compare(Compare::In, of, ancestor))
+                    })?,
+                    None => is,
+                }
+            }
+            Expr::IfThenElse { cond, then_expr, else_expr } => match self.expr(cond)? {
+                Node::Value(Value::Bool(true)) => self.expr(then_expr)?,
+                Node::Value(Value::Bool(false)) => self.expr(else_expr)?,
+                cond => Node::If(Box::new(cond), Box::new(self.expr(then_expr)?), Box::new(self.expr(else_expr)?)),
+            },
+            Expr::Set(items) => self.set(items)?,
+            Expr::Record(fields) => {
+                let mut named = Vec::new();
+                for (name, value) in fields {
+                    named.push((self.known.pool().text(name), self.expr(value)?));
+                }
+                Node::Record(named)
+            }
+            _ => return Err(Unsupported),
+        })
+    }
+
+    fn set(&mut self, items: &[Arc<Expr>]) -> Read {
+        let items = items.iter().map(|item| self.expr(item)).collect::<Result<Vec<_>, _>>()?;
+        let constants: Option<Vec<Value>> = items.iter().map(|item| if let Node::Value(value) = item { Some(*value) } else { None }).collect();
+        Ok(match constants {
+            Some(values) => Node::Value(self.known.pool().set(values)),
+            None => Node::Set(items),
+        })
+    }
+
+    fn has<'b>(&mut self, expr: &Expr, names: impl Iterator<Item = &'b str>) -> Read {
+        let mut of = self.expr(expr)?;
+        let mut whole = Node::Value(Value::Bool(true));
+        for name in names {
+            let name = self.known.pool().text(name);
+            let step = match &of {
+                Node::Path(root, path) => {
+                    let path: Vec<u32> = path.iter().copied().chain([name]).collect();
+                    self.known.has(*root, &path).map_or(Node::HasPath(*root, path), |has| Node::Value(Value::Bool(has)))
+                }
+                other => Node::Has(Box::new(other.clone()), name),
+            };
+            whole = and(whole, step);
+            if whole == Node::Value(Value::Bool(false)) {
+                break;
+            }
+            of = self.attribute(of, name);
+        }
+        Ok(whole)
+    }
+
+    fn attribute(&mut self, of: Node, name: u32) -> Node {
+        match of {
+            Node::Path(root, mut names) => {
+                names.push(name);
+                self.path(root, names)
+            }
+            Node::Fails => Node::Fails,
+            other => Node::Attribute(Box::new(other), name),
+        }
+    }
+
+    fn is(&mut self, of: Node, kind: u32) -> Node {
+        let known = if let Node::Path(root, names) = &of { self.known.type_of(*root, names) } else { None };
+        match known {
+            Some(known) => Node::Value(Value::Bool(known == kind)),
+            None => Node::Is(Box::new(of), kind),
+        }
+    }
+
+    fn unary(&mut self, op: UnaryOp, expr: &Expr) -> Read {
+        let of = self.expr(expr)?;
+        let what = match op {
+            UnaryOp::Not => return Ok(not(of)),
+            UnaryOp::Neg => Unary::Negate,
+            UnaryOp::IsEmpty => Unary::IsEmpty,
+            UnaryOp::Datetime => Unary::Datetime,
+            UnaryOp::Decimal => Unary::Decimal,
+            UnaryOp::Duration => Unary::Duration,
+            UnaryOp::Ip => Unary::Ip,
+            UnaryOp::IsIPv4 => Unary::IsIpv4,
+            UnaryOp::IsIPV6 => Unary::IsIpv6,
+            UnaryOp::IsLoopback => Unary::IsLoopback,
+            UnaryOp::IsMulticast => Unary::IsMulticast,
+            UnaryOp::ToDate => Unary::ToDate,
+            UnaryOp::ToTime => Unary::ToTime,
+            UnaryOp::ToMilliseconds => Unary::ToMilliseconds,
+            UnaryOp::ToSeconds => Unary::ToSeconds,
+            UnaryOp::ToMinutes => Unary::ToMinutes,
+            UnaryOp::ToHours => Unary::ToHours,
+            UnaryOp::ToDays => Unary::ToDays,
+            _ => return Err(Unsupported),
+        };
+        // A constructor of a constant text is read once, here.
+        if let (Unary::Datetime | Unary::Decimal | Unary::Duration | Unary::Ip, Expr::Literal(Literal::String(text))) = (what, expr) {
+            return Ok(construct(what, text).map_or(Node::Fails, |made| Node::Value(made.kept(self.known.pool()))));
+        }
+        if let (Unary::Negate, Node::Value(Value::Long(value))) = (what, &of) {
+            return Ok(value.checked_neg().map_or(Node::Fails, |value| Node::Value(Value::Long(value))));
+        }
+        Ok(Node::Apply(what, Box::new(of)))
+    }
+
+    fn binary(&mut self, op: BinaryOp, left: &Expr, right: &Expr) -> Read {
+        if let BinaryOp::And | BinaryOp::Or = op {
+            let left = self.expr(left)?;
+            return if op == BinaryOp::And { self.and(left, |reader| reader.expr(right)) } else { self.or(left, right) };
+        }
+        let (left, right) = (self.expr(left)?, self.expr(right)?);
+        let compute = |what, left, right| Node::Compute(what, Box::new(left), Box::new(right));
+        Ok(match op {
+            BinaryOp::Eq => self.compare(Compare::Equal, left, right),
+            BinaryOp::NotEq => not(self.compare(Compare::Equal, left, right)),
+            BinaryOp::Less => self.compare(Compare::Less, left, right),
+            BinaryOp::LessEq => self.compare(Compare::LessEqual, left, right),
+            BinaryOp::Greater => not(self.compare(Compare::LessEqual, left, right)),
+            BinaryOp::GreaterEq => not(self.compare(Compare::Less, left, right)),
+            BinaryOp::In => match right {
+                Node::Value(set @ (Value::Set(_) | Value::Flags(..))) => self.in_set(left, set),
+                right => self.compare(Compare::In, left, right),
+            },
+            BinaryOp::Contains => self.compare(Compare::Contains, left, right),
+            BinaryOp::ContainsAll => self.compare(Compare::ContainsAll, left, right),
+            BinaryOp::ContainsAny => self.compare(Compare::ContainsAny, left, right),
+            BinaryOp::HasTag => self.compare(Compare::HasTag, left, right),
+            BinaryOp::IsInRange => self.compare(Compare::IsInRange, left, right),
+            BinaryOp::DecimalLessThan => self.compare(Compare::DecimalLess, left, right),
+            BinaryOp::DecimalLessEq => self.compare(Compare::DecimalLessEqual, left, right),
+            BinaryOp::DecimalGreater => self.compare(Compare::DecimalLess, right, left),
+            BinaryOp::DecimalGreaterEq => self.compare(Compare::DecimalLessEqual, right, left),
+            BinaryOp::Add => compute(Arithmetic::Add, left, right),
+            BinaryOp::Sub => compute(Arithmetic::Subtract, left, right),
+            BinaryOp::Mul => compute(Arithmetic::Multiply, left, right),
+            BinaryOp::GetTag => compute(Arithmetic::GetTag, left, right),
+            BinaryOp::Offset => compute(Arithmetic::Offset, left, right),
+            BinaryOp::DurationSince => compute(Arithmetic::DurationSince, left, right),
+            _ => return Err(Unsupported),
+        })
+    }
+
+    fn or(&mut self, left: Node, right: &Expr) -> Read {
+        if left == Node::Value(Value::Bool(true)) {
+            return Ok(left);
+        }
+        let right = self.expr(right)?;
+        Ok(match left {
+            Node::Value(Value::Bool(false)) if right.is_test() => right,
+            left => Node::Or(Box::new(left), Box::new(right)),
+        })
+    }
+
+    fn in_set(&mut self, left: Node, set: Value) -> Node {
+        self.compare(Compare::In, left, Node::Value(set))
+    }
+
+    fn compare(&mut self, what: Compare, left: Node, right: Node) -> Node {
+        let known = match (what, &left, &right) {
+            (Compare::Equal, Node::Value(left), Node::Value(right)) => Some(left == right),
+            (Compare::In, Node::Value(Value::Entity(child)), Node::Value(Value::Entity(ancestor))) => self.known.is_in(*child, *ancestor),
+            (Compare::In, Node::Value(Value::Entity(child)), Node::Value(set @ (Value::Set(_) | Value::Flags(..)))) => self.in_any(*child, *set),
+            (Compare::Contains, Node::Value(set @ (Value::Set(_) | Value::Flags(..))), Node::Value(item)) => {
+                self.known.pool().set_items(*set).map(|items| items.contains(item))
+            }
+            _ => None,
+        };
+        known.map_or_else(|| Node::Compare(what, Box::new(left), Box::new(right)), |known| Node::Value(Value::Bool(known)))
+    }
+
+    fn in_any(&mut self, child: u32, set: Value) -> Option<bool> {
+        let items: Vec<Value> = self.known.pool().set_items(set)?;
+        let mut any = false;
+        for item in items {
+            any |= self.known.is_in(child, item.entity()?)?;
+        }
+        Some(any)
+    }
+}
+
+fn root(var: &Var) -> u8 {
+    match var {
+        Var::Principal => 0,
+        Var::Action => 1,
+        Var::Resource => 2,
+        Var::Context => 3,
+    }
+}

@@ -1,0 +1,26 @@
+//! Cedar's syntax trees as flat programs.
+//!
+//! [`tree`] reads a policy into a small tree and folds what is known at load; [`emit`] writes the tree as jumps and
+//! registers. Both recurse as deep as the policy, so loading runs them on the stack that its scan asked for.
+
+pub(crate) mod emit;
+pub(crate) mod extension;
+pub(crate) mod fold;
+pub(crate) mod lower;
+pub(crate) mod policy_index;
+pub(crate) mod scope;
+
+use cedar_policy::pst;
+
+pub(crate) use self::emit::compile;
+pub(crate) use self::extension::{construct, own, value_of};
+pub(crate) use self::lower::{Certain, Known, Node, Reader, Unsupported};
+pub(crate) use self::scope::Scope;
+
+/// The body of a policy, a template's slots filled in.
+pub(crate) fn linked(tree: &pst::Policy) -> Option<pst::Template> {
+    match tree {
+        pst::Policy::Static(policy) => Some(policy.body().clone()),
+        pst::Policy::Linked(link) => link.into_static_policy().ok().map(|policy| policy.body().clone()),
+    }
+}

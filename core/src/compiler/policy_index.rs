@@ -1,0 +1,227 @@
+//! Which policies can apply to a request, by their scopes: looked up, not searched for.
+//!
+//! Every policy stands in one list for each action or group that its scope names (or in the lists for any action), under the
+//! rarest of what its scope names besides: a type, two types, or an entity. A request looks up its action and the groups that
+//! it is in; in each of their lists its types, its principal and its resource, and what is above them. What made a policy be
+//! picked is certain of the request: its program does not ask it again.
+
+use std::collections::HashMap;
+
+use cedar_policy::pst::{ActionConstraint, Template};
+
+use super::{Certain, Known, Scope, Unsupported};
+
+/// What a list of policies is for, beside the action.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Key {
+    Types(Option<u32>, Option<u32>),
+    Principal(u32),
+    PrincipalIn(u32),
+    Resource(u32),
+    ResourceIn(u32),
+}
+
+impl Key {
+    /// A bit for each kind of key, so that kinds that a list does not have are not looked up.
+    fn bit(self) -> u8 {
+        match self {
+            Self::Types(None, None) => 1,
+            Self::Types(Some(_), None) => 2,
+            Self::Types(None, Some(_)) => 4,
+            Self::Types(Some(_), Some(_)) => 8,
+            Self::Principal(_) => 16,
+            Self::PrincipalIn(_) => 32,
+            Self::Resource(_) => 64,
+            Self::ResourceIn(_) => 128,
+        }
+    }
+}
+
+/// The policies whose scope names one action, or one group, or none.
+#[derive(Debug, Default)]
+struct Deed {
+    lists: hashbrown::HashMap<Key, Box<[u32]>>,
+    /// Which kinds of key there are.
+    bits: u8,
+}
+
+/// Who asks to do what, as numbers: each with all that are above it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    pub(crate) principal: u32,
+    pub(crate) principal_kind: u32,
+    pub(crate) principal_above: &'a [u32],
+    pub(crate) action: u32,
+    pub(crate) action_above: &'a [u32],
+    pub(crate) resource: u32,
+    pub(crate) resource_kind: u32,
+    pub(crate) resource_above: &'a [u32],
+}
+
+/// The lists.
+#[derive(Debug, Default)]
+pub(crate) struct Picks {
+    any: Deed,
+    /// By action: policies that name it, and by group: policies that name what is in it.
+    equal: hashbrown::HashMap<u32, Deed>,
+    within: hashbrown::HashMap<u32, Deed>,
+}
+
+impl Picks {
+    /// Tells `each` the chunks of policies that can apply, until it gives back `false`; a policy that names several actions may
+    /// be told more than once.
+    #[inline]
+    pub(crate) fn each(&self, asked: &Asked<'_>, mut each: impl FnMut(u32) -> bool) -> bool {
+        self.any.each(asked, &mut each)
+            && (self.equal.is_empty() || self.equal.get(&asked.action).is_none_or(|deed| deed.each(asked, &mut each)))
+            && (self.within.is_empty()
+                || std::iter::once(&asked.action)
+                    .chain(asked.action_above)
+                    .filter_map(|action| self.within.get(action))
+                    .all(|deed| deed.each(asked, &mut each)))
+    }
+}
+
+impl Deed {
+    #[inline]
+    fn each(&self, asked: &Asked<'_>, each: &mut impl FnMut(u32) -> bool) -> bool {
+        let mut list = |key: Key| {
+            if self.bits & key.bit() == 0 {
+                return true;
+            }
+            self.lists.get(&key).is_none_or(|list| list.iter().all(|at| each(*at)))
+        };
+        let (principal, resource) = (Some(asked.principal_kind), Some(asked.resource_kind));
+        list(Key::Types(None, None))
+            && list(Key::Types(principal, None))
+            && list(Key::Types(None, resource))
+            && list(Key::Types(principal, resource))
+            && list(Key::Principal(asked.principal))
+            && list(Key::Resource(asked.resource))
+            && list(Key::PrincipalIn(asked.principal))
+            && list(Key::ResourceIn(asked.resource))
+            && (self.bits & 32 == 0 || asked.principal_above.iter().all(|above| list(Key::PrincipalIn(*above))))
+            && (self.bits & 128 == 0 || asked.resource_above.iter().all(|above| list(Key::ResourceIn(*above))))
+    }
+}
+
+/// What the scope of one policy names.
+#[derive(Debug)]
+struct Named {
+    at: u32,
+    /// Nothing for any action; else actions, and whether those in them count too.
+    actions: Option<(Vec<u32>, bool)>,
+    keys: Vec<Key>,
+}
+
+/// Reads scopes, then chooses the list of each policy.
+#[derive(Debug, Default)]
+pub(crate) struct Scopes {
+    named: Vec<Named>,
+    /// How many policies name the same.
+    counts: HashMap<Key, usize>,
+}
+
+impl Scopes {
+    /// Takes in the scope of the policy of that position.
+    ///
+    /// # Errors
+    /// [`Unsupported`] if a slot is open.
+    pub(crate) fn take_in(&mut self, at: u32, body: &Template, known: &mut impl Known) -> Result<(), Unsupported> {
+        let (principal, resource) = (Scope::principal(&body.principal)?, Scope::resource(&body.resource)?);
+        let mut kind = |scope: &Scope<'_>| scope.kind.as_ref().map(|kind| known.pool().text(kind));
+        let mut keys = vec![Key::Types(kind(&principal), kind(&resource))];
+        let mut entity = |scope: &Scope<'_>| scope.entity.map(|(uid, inside)| (known.entity(&uid.ty.to_string(), &uid.eid), inside));
+        keys.extend(entity(&principal).map(|(entity, inside)| if inside { Key::PrincipalIn(entity) } else { Key::Principal(entity) }));
+        keys.extend(entity(&resource).map(|(entity, inside)| if inside { Key::ResourceIn(entity) } else { Key::Resource(entity) }));
+        let mut number = |uids: &[cedar_policy::pst::EntityUID]| uids.iter().map(|uid| known.entity(&uid.ty.to_string(), &uid.eid)).collect::<Vec<_>>();
+        let actions = match &body.action {
+            ActionConstraint::Any => None,
+            ActionConstraint::Eq(uid) => Some((number(std::slice::from_ref(uid)), false)),
+            ActionConstraint::In(uids) => Some((number(uids), true)),
+        };
+        for key in &keys {
+            let count = self.counts.entry(*key).or_default();
+            *count = count.saturating_add(1);
+        }
+        self.named.push(Named { at, actions, keys });
+        Ok(())
+    }
+
+    /// Takes in a policy of which nothing is known: it is picked for every request.
+    pub(crate) fn take_in_any(&mut self, at: u32) {
+        self.named.push(Named { at, actions: None, keys: vec![Key::Types(None, None)] });
+    }
+
+    /// The lists, and what is certain of each policy in them, by position.
+    pub(crate) fn lists(self) -> (Lists, HashMap<u32, Certain>) {
+        let (mut lists, mut certain) = (Lists::default(), HashMap::new());
+        for policy in &self.named {
+            let Some(key) = policy.keys.iter().min_by_key(|key| self.counts.get(key)).copied() else {
+                continue;
+            };
+            lists.add(policy, key);
+            let of = |kind: bool, entity: bool| (kind, entity);
+            let (principal, resource) = match key {
+                Key::Types(..) => (of(true, false), of(true, false)),
+                Key::Principal(_) | Key::PrincipalIn(_) => (of(false, true), of(false, false)),
+                Key::Resource(_) | Key::ResourceIn(_) => (of(false, false), of(false, true)),
+            };
+            certain.insert(policy.at, Certain { principal, action: true, resource });
+        }
+        (lists, certain)
+    }
+}
+
+type Growing = HashMap<Key, Vec<u32>>;
+
+/// The lists while they grow: positions of policies.
+#[derive(Debug, Default)]
+pub(crate) struct Lists {
+    any: Growing,
+    equal: HashMap<u32, Growing>,
+    within: HashMap<u32, Growing>,
+}
+
+impl Lists {
+    fn add(&mut self, policy: &Named, key: Key) {
+        let put = |lists: &mut Growing| {
+            let list = lists.entry(key).or_default();
+            if list.last() != Some(&policy.at) {
+                list.push(policy.at);
+            }
+        };
+        match &policy.actions {
+            None => put(&mut self.any),
+            Some((actions, inside)) => {
+                let by = if *inside { &mut self.within } else { &mut self.equal };
+                for action in actions {
+                    put(by.entry(*action).or_default());
+                }
+            }
+        }
+    }
+
+    /// In how many lists each policy stands.
+    pub(crate) fn counts(&self) -> HashMap<u32, usize> {
+        let mut counts = HashMap::new();
+        let lists = std::iter::once(&self.any).chain(self.equal.values()).chain(self.within.values());
+        for at in lists.flat_map(HashMap::values).flatten() {
+            let count: &mut usize = counts.entry(*at).or_default();
+            *count = count.saturating_add(1);
+        }
+        counts
+    }
+
+    /// The lists as `chunks` puts the policies of each together.
+    pub(crate) fn finish(self, mut chunks: impl FnMut(&[u32]) -> Vec<u32>) -> Picks {
+        let mut deed = |lists: Growing| Deed {
+            bits: lists.keys().fold(0, |bits, key| bits | key.bit()),
+            lists: lists.into_iter().map(|(key, list)| (key, chunks(&list).into_boxed_slice())).collect(),
+        };
+        let any = deed(self.any);
+        let mut deeds = |by: HashMap<u32, Growing>| by.into_iter().map(|(action, lists)| (action, deed(lists))).collect();
+        let (equal, within) = (deeds(self.equal), deeds(self.within));
+        Picks { any, equal, within }
+    }
+}

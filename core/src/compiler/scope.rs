@@ -1,0 +1,52 @@
+//! The scopes of principal and resource, which are alike.
+
+use cedar_policy::pst::{self, EntityOrSlot, EntityUID};
+
+use super::lower::Unsupported;
+
+/// A scope of principal or resource.
+pub(crate) struct Scope<'a> {
+    pub(crate) kind: Option<String>,
+    /// The entity, and whether it is enough to be in it.
+    pub(crate) entity: Option<(&'a EntityUID, bool)>,
+}
+
+impl<'a> Scope<'a> {
+    fn new(kind: Option<&pst::EntityType>, entity: Option<(&'a EntityOrSlot, bool)>) -> Result<Self, Unsupported> {
+        let entity = match entity {
+            Some((EntityOrSlot::Entity(uid), inside)) => Some((uid, inside)),
+            Some((EntityOrSlot::Slot(_), _)) => return Err(Unsupported),
+            None => None,
+        };
+        Ok(Self { kind: kind.map(ToString::to_string), entity })
+    }
+
+    /// The same without its type, or its entity.
+    pub(crate) fn without(mut self, (kind, entity): (bool, bool)) -> Self {
+        self.kind = self.kind.filter(|_| !kind);
+        self.entity = self.entity.filter(|_| !entity);
+        self
+    }
+
+    pub(crate) fn principal(constraint: &'a pst::PrincipalConstraint) -> Result<Self, Unsupported> {
+        use pst::PrincipalConstraint as P;
+        match constraint {
+            P::Any => Self::new(None, None),
+            P::Eq(uid) => Self::new(None, Some((uid, false))),
+            P::In(uid) => Self::new(None, Some((uid, true))),
+            P::Is(kind) => Self::new(Some(kind), None),
+            P::IsIn(kind, uid) => Self::new(Some(kind), Some((uid, true))),
+        }
+    }
+
+    pub(crate) fn resource(constraint: &'a pst::ResourceConstraint) -> Result<Self, Unsupported> {
+        use pst::ResourceConstraint as R;
+        match constraint {
+            R::Any => Self::new(None, None),
+            R::Eq(uid) => Self::new(None, Some((uid, false))),
+            R::In(uid) => Self::new(None, Some((uid, true))),
+            R::Is(kind) => Self::new(Some(kind), None),
+            R::IsIn(kind, uid) => Self::new(Some(kind), Some((uid, true))),
+        }
+    }
+}

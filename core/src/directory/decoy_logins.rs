@@ -1,0 +1,95 @@
+//! Logins that stand in for one that nobody has, so that refusing it is as much work as refusing one that is known (D7).
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::Directory;
+use super::record_key::{Key, Kind};
+use super::table::{NONE, Row, Table};
+use super::tables::Hot;
+
+/// How many rows one call looks at for a login of a shape. The next call goes on from there.
+const MAX_ROWS_SEARCHED: u32 = 256;
+
+/// What the work of a decision about a login depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LoginShape {
+    MainAccount,
+    ClientAccount,
+    MainMember,
+    ClientMember,
+    Operator,
+}
+
+impl LoginShape {
+    pub(crate) const ALL: [Self; 5] = [Self::MainAccount, Self::ClientAccount, Self::MainMember, Self::ClientMember, Self::Operator];
+
+    pub(crate) fn kind(self) -> Kind {
+        match self {
+            Self::MainAccount | Self::ClientAccount => Kind::Account,
+            Self::MainMember | Self::ClientMember => Kind::TeamMember,
+            Self::Operator => Kind::Operator,
+        }
+    }
+
+    fn others_of_kind(self) -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(move |other| *other != self && other.kind() == self.kind())
+    }
+}
+
+/// Where a login of each shape was found last. A hint, which all versions share.
+#[derive(Debug, Clone, Default)]
+pub(super) struct StandIns(Arc<[AtomicU32; 5]>);
+
+impl Directory {
+    /// The shape of a login that there is.
+    pub(crate) fn login_shape(&self, login: Key) -> Option<LoginShape> {
+        self.hot.login_shape(login)
+    }
+
+    /// A login of this shape, or, where none was found yet, another one of its type.
+    pub(crate) fn stand_in(&self, shape: LoginShape) -> Option<Key> {
+        self.find_login(shape).or_else(|| shape.others_of_kind().find_map(|other| self.find_login(other)))
+    }
+
+    fn find_login(&self, shape: LoginShape) -> Option<Key> {
+        let hint = self.stand_ins.0.get(shape as usize)?;
+        let fits = |number: u32| self.hot.login_shape(shape.kind().key(number)) == Some(shape);
+        let found = match shape.kind() {
+            Kind::Account => search(&self.hot.accounts, hint, fits),
+            Kind::TeamMember => search(&self.hot.members, hint, fits),
+            _ => search(&self.hot.operators, hint, fits),
+        };
+        found.map(|number| shape.kind().key(number))
+    }
+}
+
+/// The first number from `hint` on that fits, of the next few rows.
+fn search<R: Row>(table: &Table<R>, hint: &AtomicU32, fits: impl Fn(u32) -> bool) -> Option<u32> {
+    let names = table.names();
+    let begin = hint.load(Ordering::Relaxed);
+    for step in 0..names.min(MAX_ROWS_SEARCHED) {
+        let number = begin.wrapping_add(step).checked_rem(names)?;
+        if fits(number) {
+            hint.store(number, Ordering::Relaxed);
+            return Some(number);
+        }
+    }
+    hint.store(begin.wrapping_add(MAX_ROWS_SEARCHED).checked_rem(names).unwrap_or(0), Ordering::Relaxed);
+    None
+}
+
+impl Hot {
+    fn login_shape(&self, login: Key) -> Option<LoginShape> {
+        let number = login.number();
+        let is_client = |account: u32| self.accounts.row(account).map(|row| row.owner != NONE);
+        Some(match login.kind() {
+            Kind::Operator => self.operators.row(number).map(|_| LoginShape::Operator)?,
+            Kind::Account if is_client(number)? => LoginShape::ClientAccount,
+            Kind::Account => LoginShape::MainAccount,
+            Kind::TeamMember if is_client(self.members.row(number)?.account)? => LoginShape::ClientMember,
+            Kind::TeamMember => LoginShape::MainMember,
+            Kind::AccessLevel | Kind::Domain | Kind::Package | Kind::Platform => return None,
+        })
+    }
+}

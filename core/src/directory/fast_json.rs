@@ -1,0 +1,225 @@
+//! Accounts and members from JSON lines that are plain: no escapes, no limits, no attributes. Most lines are. Whatever is
+//! not, or is wrong, [`Record::from_json`](super::Record::from_json) reads and judges.
+
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
+use serde_json::Map;
+
+use super::write_rows::{NewAccount, NewMember};
+use crate::model::account::DisableReason;
+use crate::model::email;
+use crate::model::limit::Limits;
+use crate::model::reference::is_id;
+
+/// A record of the two types of which there are many.
+#[derive(Debug)]
+pub(super) enum Quick<'a> {
+    Account(NewAccount<'a>),
+    Member(NewMember<'a>),
+}
+
+/// The fields of an account, save those that need more care. Twins and others are refused by serde.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AccountLine<'a> {
+    #[serde(rename = "type")]
+    _kind: IgnoredAny,
+    id: &'a str,
+    email: &'a str,
+    #[serde(default)]
+    package: Option<&'a str>,
+    #[serde(default)]
+    owner: Option<&'a str>,
+    /// An explicit `null` is read with care.
+    #[serde(default, deserialize_with = "not_null")]
+    level: Option<&'a str>,
+    #[serde(default)]
+    confirmed: bool,
+    #[serde(default)]
+    closed: bool,
+    #[serde(default)]
+    disabled: Reasons,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MemberLine<'a> {
+    #[serde(rename = "type")]
+    _kind: IgnoredAny,
+    id: &'a str,
+    account: &'a str,
+    email: &'a str,
+    #[serde(default)]
+    confirmed: bool,
+    #[serde(default, borrow)]
+    grants: Grants<'a>,
+}
+
+/// A bit for each reason.
+#[derive(Default)]
+struct Reasons(u16);
+
+impl<'de> Deserialize<'de> for Reasons {
+    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
+        struct Each;
+        impl<'de> Visitor<'de> for Each {
+            type Value = Reasons;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("reasons")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Reasons, A::Error> {
+                let mut all = 0;
+                while let Some(reason) = items.next_element::<DisableReason>()? {
+                    all |= 1_u16.checked_shl(super::tables::reason_bit(reason)).unwrap_or(0);
+                }
+                Ok(Reasons(all))
+            }
+        }
+        reader.deserialize_seq(Each)
+    }
+}
+
+/// Names in a list of the usual length.
+#[derive(Default)]
+struct Grants<'a>(Vec<&'a str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Grants<'a> {
+    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
+        struct Each;
+        impl<'de> Visitor<'de> for Each {
+            type Value = Vec<&'de str>;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("features")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+                let mut names = Vec::with_capacity(32);
+                while let Some(name) = items.next_element()? {
+                    names.push(name);
+                }
+                Ok(names)
+            }
+        }
+        reader.deserialize_seq(Each).map(Grants)
+    }
+}
+
+/// The record of a line, if it is plain and right.
+pub(super) fn read(text: &str) -> Option<Quick<'_>> {
+    match kind(text)? {
+        "Account" => account(&serde_json::from_str(text).ok()?).map(Quick::Account),
+        "TeamMember" => member(serde_json::from_str(text).ok()?).map(Quick::Member),
+        _ => None,
+    }
+}
+
+/// The type, where it stands first.
+fn kind(text: &str) -> Option<&str> {
+    let rest = text.trim_start().strip_prefix('{')?.trim_start().strip_prefix("\"type\"")?;
+    rest.trim_start().strip_prefix(':')?.trim_start().strip_prefix('"')?.split('"').next()
+}
+
+fn not_null<'de, D: serde::Deserializer<'de>>(value: D) -> Result<Option<&'de str>, D::Error> {
+    <&str>::deserialize(value).map(Some)
+}
+
+fn account<'a>(line: &AccountLine<'a>) -> Option<NewAccount<'a>> {
+    let AccountLine { id, email, package, owner, level, confirmed, closed, disabled: Reasons(disabled), .. } = *line;
+    let only = if owner.is_some() { [DisableReason::Overage, DisableReason::ByOwner] } else { [DisableReason::Unpaid; 2] };
+    let fits = only.into_iter().chain([DisableReason::Abuse]).fold(0, |all, reason| all | 1_u16.checked_shl(super::tables::reason_bit(reason)).unwrap_or(0));
+    let right = match (package, owner, level) {
+        (Some(_), None, None) | (None, Some(_), _) => disabled & !fits == 0,
+        _ => false,
+    };
+    if !right || !is_id(id) || !email::is_normal(email) {
+        return None;
+    }
+    Some(NewAccount {
+        id,
+        email,
+        owner,
+        package,
+        level,
+        confirmed,
+        closed,
+        disabled,
+        limits: Limits::new(),
+        calendar: None,
+        pending: None,
+        transfer: None,
+        created: None,
+        attributes: Map::new(),
+    })
+}
+
+fn member(line: MemberLine<'_>) -> Option<NewMember<'_>> {
+    let MemberLine { id, account, email, confirmed, grants: Grants(grants), .. } = line;
+    if !is_id(id) || !is_id(account) || !email::is_normal(email) {
+        return None;
+    }
+    Some(NewMember { id, account, email, confirmed, grants, limits: Limits::new(), pending: None, attributes: Map::new() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::directory::apply::{new_account, new_member};
+    use crate::model::record::Record;
+
+    /// What is read quickly is what is read with care; what is refused with care is never read quickly.
+    #[test]
+    fn quick_and_careful_reading_agree() {
+        let lines = [
+            r#"{"type":"Account","id":"a","email":"o@x.example","package":"p"}"#,
+            r#" { "type" : "Account" , "id":"a","email":"o@x.example","owner":"p","level":null,"disabled":["overage","abuse","overage"],"confirmed":true} "#,
+            r#"{"type":"Account","id":"a","email":"o@x.example","owner":"p","level":"l","closed":true}"#,
+            r#"{"type":"Account","id":"a","email":"o@x.example","package":"p","disabled":["overage"]}"#,
+            r#"{"type":"Account","id":"a","email":"o@x.example","owner":"p","disabled":["unpaid"]}"#,
+            r#"{"type":"Account","id":"a","email":"o@x.example","package":"p","level":"l"}"#,
+            r#"{"type":"Account","id":"a","email":"o@x.example","package":"p","owner":"l"}"#,
+            r#"{"type":"Account","id":"","email":"o@x.example","package":"p"}"#,
+            r#"{"type":"Account","id":"a","email":"o@X.example","package":"p"}"#,
+            r#"{"type":"Account","id":"a","email":"o","package":"p"}"#,
+            r#"{"type":"Account","id":"a","id":"a","email":"o@x.example","package":"p"}"#,
+            r#"{"type":"Account","type":"Account","id":"a","email":"o@x.example","package":"p"}"#,
+            r#"{"type":"Account","id":"a","\u0069d":"a","email":"o@x.example","package":"p"}"#,
+            r#"{"type":"Account","id":"a","email":"o@x.example","package":"p","more":[[[]]]}"#,
+            r#"{"type":"Account","id":"a","email":"o@x.example","package":"p"} x"#,
+            r#"{"type":"Account","id":"a","email":"o@x.example","package":"p","confirmed":1}"#,
+            r#"{"type":"Account","id":"a","email":"o@x.example","package":"p","attributes":{}}"#,
+            r#"{"type":"TeamMember","id":"m","account":"a","email":"m@x.example"}"#,
+            r#"{"type":"TeamMember","id":"m","account":"a","email":"m@x.example","grants":["x","y","x"],"confirmed":true}"#,
+            r#"{"type":"TeamMember","id":"m\n","account":"a","email":"m@x.example","grants":[]}"#,
+            r#"{"type":"TeamMember","id":"m","account":"","email":"m@x.example"}"#,
+            r#"{"type":"TeamMember","id":"m","account":"a","email":"m@x.example","grants":[1]}"#,
+            r#"{"type":"TeamMember","id":"m","account":"a","email":"m@x.example","grants":"x"}"#,
+            r#"{"type":"TeamMember","id":"m","account":"a","email":"m@x.example","sub_limits":{"emails":1}}"#,
+            r#"{"type":"Team\u004dember","id":"m","account":"a","email":"m@x.example"}"#,
+            r#"{"id":"m","type":"TeamMember","account":"a","email":"m@x.example"}"#,
+            r#"{"type":"TeamMember""#,
+            r#"{"type":"TeamMember","#,
+            "",
+            "[]",
+        ];
+        let (mut quick, mut careful) = (0, 0);
+        for line in lines {
+            let right = Record::from_json(line);
+            careful += usize::from(right.is_ok());
+            let Some(found) = read(line) else { continue };
+            quick += 1;
+            match (found, right.expect(line)) {
+                (Quick::Account(new), Record::Account(account)) => assert_eq!(format!("{new:?}"), format!("{:?}", new_account(&account)), "{line}"),
+                (Quick::Member(mut new), Record::TeamMember(member)) => {
+                    new.grants.sort_unstable();
+                    new.grants.dedup();
+                    assert_eq!(format!("{new:?}"), format!("{:?}", new_member(&member)), "{line}");
+                }
+                (found, record) => panic!("{found:?} {record:?}"),
+            }
+        }
+        assert_eq!((quick, careful), (4, 11));
+    }
+}

@@ -1,0 +1,185 @@
+//! Rows back into records.
+
+use std::collections::BTreeSet;
+
+use super::feature_set::places;
+use super::record_key::{Key, Kind};
+use super::{Directory, Target};
+use crate::model::access_level::AccessLevel;
+use crate::model::account::{Account, AccountKind, DisableReason};
+use crate::model::catalog::Catalog;
+use crate::model::domain::Domain;
+use crate::model::member::TeamMember;
+use crate::model::named_fields::NamedFields;
+use crate::model::operator::{Operator, Platform};
+use crate::model::package::Package;
+use crate::model::record::Record;
+use crate::model::reference::Ref;
+
+const REASONS: [DisableReason; 4] = [DisableReason::Overage, DisableReason::ByOwner, DisableReason::Unpaid, DisableReason::Abuse];
+
+impl Directory {
+    pub(crate) fn platform(&self) -> Option<&Platform> {
+        self.platform.as_deref()
+    }
+
+    pub(crate) fn operator(&self, id: &str) -> Option<Operator> {
+        let (number, _) = self.hot.operators.find(id)?;
+        Some(Operator { id: id.to_owned(), email: self.hot.operators.more(number)?.to_owned() })
+    }
+
+    /// A package of the directory or of the catalog.
+    pub(crate) fn package<'a>(&'a self, id: &str, catalog: &'a Catalog) -> Option<&'a Package> {
+        self.packages.get(id).map(AsRef::as_ref).or_else(|| catalog.package(id))
+    }
+
+    /// An access level of the directory or of the catalog.
+    pub(crate) fn level(&self, id: &str, catalog: &Catalog) -> Option<AccessLevel> {
+        self.own_level(id).or_else(|| catalog.level(id).cloned())
+    }
+
+    fn own_level(&self, id: &str) -> Option<AccessLevel> {
+        let (number, row) = self.hot.levels.find(id).filter(|(_, row)| row.is_own())?;
+        let more = self.hot.more_of_level(number, row);
+        let limits = self.hot.cold(Kind::AccessLevel, number).map(|cold| cold.limits.clone()).unwrap_or_default();
+        let owner = self.hot.accounts.id(row.owner).map(str::to_owned);
+        Some(AccessLevel { id: id.to_owned(), owner, features: self.feature_names(row.features, more), limits, named: NamedFields::default() })
+    }
+
+    fn feature_names(&self, low: u64, more: &[u32]) -> BTreeSet<String> {
+        places(low, more).filter_map(|place| self.hot.features.name(place)).map(str::to_owned).collect()
+    }
+
+    pub(crate) fn account(&self, id: &str) -> Option<Account> {
+        let (number, row) = self.hot.accounts.find(id)?;
+        let kind = match self.hot.accounts.id(row.owner) {
+            Some(owner) => AccountKind::Client { owner: owner.to_owned(), level: self.hot.levels.id(row.level).map(str::to_owned) },
+            None => AccountKind::Main { package: self.hot.packages.id(row.package)?.to_owned() },
+        };
+        let disabled = REASONS.into_iter().filter(|reason| row.disabled().checked_shr(super::tables::reason_bit(*reason)).unwrap_or(0) & 1 == 1);
+        let cold = self.hot.cold(Kind::Account, number);
+        Some(Account {
+            id: id.to_owned(),
+            email: self.hot.accounts.more(number)?.to_owned(),
+            kind,
+            confirmed: row.is_confirmed(),
+            closed: row.is_closed(),
+            disabled: disabled.collect(),
+            limits: cold.map(|cold| cold.limits.clone()).unwrap_or_default(),
+            calendar: cold.and_then(|cold| cold.calendar.as_deref().cloned()),
+            pending: cold.and_then(|cold| cold.pending.as_deref().cloned()),
+            transfer: cold.and_then(|cold| cold.transfer.as_deref().cloned()),
+            created: cold.and_then(|cold| cold.created),
+            attributes: cold.map(|cold| cold.attributes.clone()).unwrap_or_default(),
+            named: NamedFields::default(),
+        })
+    }
+
+    /// The owner of a client account.
+    pub(crate) fn owner_of(&self, account: &str) -> Option<&str> {
+        let (_, row) = self.hot.accounts.find(account)?;
+        self.hot.accounts.id(row.owner)
+    }
+
+    /// The ids of an owner's clients that are not closed (C6), sorted.
+    pub(crate) fn clients_of(&self, owner: u32) -> Vec<String> {
+        let referrers = self.referrers.of(Target::Record(Kind::Account.key(owner)), &self.hot);
+        let clients = referrers.into_iter().filter(|key| key.kind() == Kind::Account && self.is_client(owner, key.number()));
+        let mut found: Vec<String> = clients.map(|key| self.hot.id(key).to_owned()).collect();
+        found.sort_unstable();
+        found
+    }
+
+    /// Whether it is an owner's client, and not closed.
+    pub(crate) fn has_client(&self, owner: u32, id: &str) -> bool {
+        self.hot.accounts.find(id).is_some_and(|(number, _)| self.is_client(owner, number))
+    }
+
+    pub(super) fn is_client(&self, owner: u32, account: u32) -> bool {
+        self.hot.accounts.row(account).is_some_and(|row| row.owner == owner && !row.is_closed())
+    }
+
+    /// When an account was created, where that is known.
+    pub(crate) fn created(&self, id: &str) -> Option<i64> {
+        let (number, _) = self.hot.accounts.find(id)?;
+        self.hot.cold(Kind::Account, number)?.created
+    }
+
+    /// The clients that have an access level, by id.
+    pub(crate) fn clients_with(&self, level: &str) -> Vec<Account> {
+        let Some(key) = self.hot.key(Kind::AccessLevel, level) else {
+            return Vec::new();
+        };
+        let referrers = self.referrers.of(Target::Record(key), &self.hot);
+        let clients = referrers.into_iter().filter(|referrer| referrer.kind() == Kind::Account);
+        let mut found: Vec<Account> = clients.filter_map(|key| self.account(self.hot.id(key))).collect();
+        found.sort_by(|one, other| one.id.cmp(&other.id));
+        found
+    }
+
+    pub(crate) fn member(&self, id: &str) -> Option<TeamMember> {
+        let (number, row) = self.hot.members.find(id)?;
+        let cold = self.hot.cold(Kind::TeamMember, number);
+        Some(TeamMember {
+            id: id.to_owned(),
+            account: self.hot.accounts.id(row.account)?.to_owned(),
+            email: self.hot.members.more(number)?.to_owned(),
+            confirmed: row.is_confirmed(),
+            grants: self.feature_names(row.grants, self.hot.more_grants(number, row)),
+            sub_limits: cold.map(|cold| cold.limits.clone()).unwrap_or_default(),
+            pending: cold.and_then(|cold| cold.pending.as_deref().cloned()),
+            attributes: cold.map(|cold| cold.attributes.clone()).unwrap_or_default(),
+            named: NamedFields::default(),
+        })
+    }
+
+    /// The domain of exactly this normalised name (D3).
+    pub(crate) fn domain(&self, name: &str) -> Option<Domain> {
+        let (_, row) = self.hot.domains.find(name)?;
+        Some(Domain { name: name.to_owned(), owner: self.hot.accounts.id(row.owner).map(str::to_owned), state: row.state(), named: NamedFields::default() })
+    }
+
+    /// The record of that type and id; a domain's name is taken as it is written.
+    pub(crate) fn record(&self, reference: &Ref, catalog: &Catalog) -> Option<Record> {
+        let own = self.key(reference).and_then(|key| self.own_record(key));
+        own.or_else(|| match reference.kind() {
+            "Package" => catalog.package(reference.id()).cloned().map(Record::Package),
+            "AccessLevel" => catalog.level(reference.id()).cloned().map(Record::AccessLevel),
+            _ => None,
+        })
+    }
+
+    /// The record that the directory itself keeps, not the catalog.
+    pub(super) fn own_record(&self, key: Key) -> Option<Record> {
+        let id = self.hot.id(key);
+        match key.kind() {
+            Kind::AccessLevel => self.own_level(id).map(Record::AccessLevel),
+            Kind::Account => self.account(id).map(Record::Account),
+            Kind::Domain => self.domain(id).map(Record::Domain),
+            Kind::Operator => self.operator(id).map(Record::Operator),
+            Kind::Package => self.packages.get(id).map(|package| Record::Package(package.as_ref().clone())),
+            Kind::Platform => self.platform().filter(|platform| platform.id() == id).cloned().map(Record::Platform),
+            Kind::TeamMember => self.member(id).map(Record::TeamMember),
+        }
+    }
+
+    /// Every record, in the order of [`Self::keys_in_order`].
+    pub(super) fn records(&self) -> impl Iterator<Item = Record> + '_ {
+        self.keys_in_order().filter_map(|key| self.own_record(key))
+    }
+
+    /// Platform, operators, packages, main accounts, levels, clients, members, domains; each kind by id.
+    pub(super) fn keys_in_order(&self) -> impl Iterator<Item = Key> + '_ {
+        let is_main = |key: &Key| self.hot.accounts.row(key.number()).is_some_and(|row| row.owner == super::NONE);
+        let (mains, clients): (Vec<Key>, Vec<Key>) = self.sorted(Kind::Account).into_iter().partition(is_main);
+        let first = [Kind::Platform, Kind::Operator, Kind::Package].into_iter().flat_map(|kind| self.sorted(kind));
+        let last = [Kind::TeamMember, Kind::Domain].into_iter().flat_map(|kind| self.sorted(kind));
+        first.chain(mains).chain(self.sorted(Kind::AccessLevel)).chain(clients).chain(last)
+    }
+
+    fn sorted(&self, kind: Kind) -> Vec<Key> {
+        let mut keys: Vec<Key> = self.hot.own_of(kind).collect();
+        keys.sort_by_key(|key| self.hot.id(*key));
+        keys
+    }
+}

@@ -1,0 +1,85 @@
+//! A record's type and number in one.
+
+use super::table::NONE;
+use crate::vm::KIND_SHIFT;
+
+/// The record types, in the order in which references sort.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Kind {
+    AccessLevel,
+    Account,
+    Domain,
+    Operator,
+    Package,
+    Platform,
+    TeamMember,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 7] = [Self::AccessLevel, Self::Account, Self::Domain, Self::Operator, Self::Package, Self::Platform, Self::TeamMember];
+
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::AccessLevel => "AccessLevel",
+            Self::Account => "Account",
+            Self::Domain => "Domain",
+            Self::Operator => "Operator",
+            Self::Package => "Package",
+            Self::Platform => "Platform",
+            Self::TeamMember => "TeamMember",
+        }
+    }
+
+    /// The key of a number of this type.
+    #[inline]
+    pub(crate) fn key(self, number: u32) -> Key {
+        Key((self as u32) << KIND_SHIFT | number)
+    }
+
+    /// The key, unless the number stands for none.
+    #[inline]
+    pub(crate) fn key_of(self, number: u32) -> Option<Key> {
+        if number == NONE { None } else { Some(self.key(number)) }
+    }
+}
+
+/// Type above, number below.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Key(pub(super) u32);
+
+impl Key {
+    #[inline]
+    pub(crate) fn number(self) -> u32 {
+        self.0 & ((1 << KIND_SHIFT) - 1)
+    }
+
+    #[inline]
+    pub(crate) fn kind(self) -> Kind {
+        match self.0 >> KIND_SHIFT {
+            0 => Kind::AccessLevel,
+            1 => Kind::Account,
+            2 => Kind::Domain,
+            3 => Kind::Operator,
+            4 => Kind::Package,
+            5 => Kind::Platform,
+            _ => Kind::TeamMember,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_gives_back_its_parts_and_sorts_by_type_name() {
+        for kind in Kind::ALL {
+            assert_eq!((kind.key(77).kind(), kind.key(77).number(), Kind::named(kind.name())), (kind, 77, Some(kind)));
+        }
+        assert!(Kind::ALL.is_sorted_by_key(|kind| kind.name()));
+    }
+}

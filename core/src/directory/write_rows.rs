@@ -1,0 +1,250 @@
+//! Records into rows.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::feature_set::{Features, Set};
+use super::record_key::{Key, Kind};
+use super::row_extras::Cold;
+use super::table::NONE;
+use super::tables::{AccountRow, COLD, DomainRow, Hot, LevelRow, MemberRow, PackageRow, PlainRow, account_bit, domain_bit, mask, member_bit, offer_bit};
+use crate::model::access_level::AccessLevel;
+use crate::model::calendar::Calendar;
+use crate::model::catalog::{Catalog, Names};
+use crate::model::domain::{Domain, DomainState};
+use crate::model::limit::Limits;
+use crate::model::operator::{Operator, Platform};
+use crate::model::package::Package;
+use crate::model::pending_email::Pending;
+use crate::model::transfer::Transfer;
+
+/// An account as it is put. Texts are borrowed from where they stand.
+#[derive(Debug)]
+pub(super) struct NewAccount<'a> {
+    pub(super) id: &'a str,
+    pub(super) email: &'a str,
+    pub(super) owner: Option<&'a str>,
+    pub(super) package: Option<&'a str>,
+    pub(super) level: Option<&'a str>,
+    pub(super) confirmed: bool,
+    pub(super) closed: bool,
+    /// A bit for each reason, in the order of `DisableReason`.
+    pub(super) disabled: u16,
+    pub(super) limits: Limits,
+    pub(super) calendar: Option<&'a Calendar>,
+    pub(super) pending: Option<&'a Pending>,
+    pub(super) transfer: Option<&'a Transfer>,
+    pub(super) created: Option<i64>,
+    pub(super) attributes: Map<String, Value>,
+}
+
+/// A member as it is put.
+#[derive(Debug)]
+pub(super) struct NewMember<'a> {
+    pub(super) id: &'a str,
+    pub(super) account: &'a str,
+    pub(super) email: &'a str,
+    pub(super) confirmed: bool,
+    pub(super) grants: Vec<&'a str>,
+    pub(super) limits: Limits,
+    pub(super) pending: Option<&'a Pending>,
+    pub(super) attributes: Map<String, Value>,
+}
+
+/// The key of what was put, and whether the directory had such a record of its own; nothing when there are no more numbers.
+type Put = Option<(Key, bool)>;
+
+fn numbered(number: u32) -> Option<u32> {
+    if number == NONE { None } else { Some(number) }
+}
+
+fn bit(is: bool, bit: u32) -> u16 {
+    u16::from(is).checked_shl(bit).unwrap_or(0)
+}
+
+impl Hot {
+    fn set<'a>(&mut self, names: impl IntoIterator<Item = &'a str> + Clone) -> Set {
+        let known = self.features.known(names.clone());
+        known.unwrap_or_else(|| Arc::make_mut(&mut self.features).set(names))
+    }
+
+    /// Keeps what few records have, or forgets what there was.
+    fn keep(&mut self, key: Key, cold: Cold) {
+        if !cold.is_empty() {
+            self.cold.insert_mut(key.0, Arc::new(cold));
+        } else if !self.cold.is_empty() {
+            self.cold.remove_mut(&key.0);
+        }
+    }
+
+    fn account_number(&mut self, id: Option<&str>) -> Option<u32> {
+        id.map_or(Some(NONE), |id| numbered(self.accounts.name(id)))
+    }
+
+    fn level_number(&mut self, id: Option<&str>) -> Option<u32> {
+        id.map_or(Some(NONE), |id| numbered(self.levels.name(id)))
+    }
+
+    pub(super) fn put_account(&mut self, new: NewAccount<'_>, names: &impl Names) -> Put {
+        let (owner, level) = (self.account_number(new.owner)?, self.level_number(new.level)?);
+        let package = new.package.map_or(Some(NONE), |id| numbered(self.packages.name(id)))?;
+        let mut cold = cold("Account", new.limits, new.attributes, Vec::new(), names);
+        cold.calendar = new.calendar.cloned().map(Box::new);
+        cold.pending = new.pending.cloned().map(Box::new);
+        cold.transfer = new.transfer.cloned().map(Box::new);
+        cold.created = new.created;
+        let bits = mask(account_bit::EXISTS)
+            | bit(new.confirmed, account_bit::CONFIRMED)
+            | bit(new.closed, account_bit::CLOSED)
+            | new.disabled << account_bit::DISABLED
+            | bit(owner != NONE, account_bit::HAS_OWNER)
+            | bit(package != NONE, account_bit::HAS_PACKAGE)
+            | bit(level != NONE, account_bit::HAS_LEVEL)
+            | more(&cold);
+        let (number, old) = self.accounts.put(new.id, AccountRow { owner, package, level, bits }, new.email);
+        let key = Kind::Account.key(numbered(number)?);
+        self.keep(key, cold);
+        Some((key, old.bits != 0))
+    }
+
+    /// Gives a client the level that it was created without (L7).
+    pub(super) fn attach(&mut self, account: u32, level: u32) {
+        if let Some(row) = self.accounts.row(account).copied() {
+            self.accounts.set(account, AccountRow { level, bits: row.bits | mask(account_bit::HAS_LEVEL), ..row }, None);
+        }
+    }
+
+    pub(super) fn put_member(&mut self, new: NewMember<'_>, names: &impl Names) -> Put {
+        let account = numbered(self.accounts.name(new.account))?;
+        let grants = self.set(new.grants.iter().copied());
+        let mut cold = cold("TeamMember", new.limits, new.attributes, grants.more, names);
+        cold.pending = new.pending.cloned().map(Box::new);
+        let bits = mask(member_bit::EXISTS) | bit(new.confirmed, member_bit::CONFIRMED) | more(&cold);
+        let (number, old) = self.members.put(new.id, MemberRow { grants: grants.low, account, bits }, new.email);
+        let key = Kind::TeamMember.key(numbered(number)?);
+        self.keep(key, cold);
+        Some((key, old.bits != 0))
+    }
+
+    /// A level of the directory, or of the catalog.
+    pub(super) fn put_level(&mut self, level: &AccessLevel, own: bool) -> Put {
+        let owner = self.account_number(level.owner())?;
+        let features = self.set(level.features.iter().map(String::as_str));
+        let limits = if own { level.limits.clone() } else { Limits::new() };
+        let cold = Cold { limits, features: features.more, ..Cold::default() };
+        let bits = mask(offer_bit::EXISTS) | bit(own, offer_bit::OWN) | more(&cold);
+        let (number, old) = self.levels.put(level.id(), LevelRow { features: features.low, owner, bits }, "");
+        let key = Kind::AccessLevel.key(numbered(number)?);
+        self.keep(key, cold);
+        Some((key, old.is_own()))
+    }
+
+    /// A package of the directory, or of the catalog.
+    pub(super) fn put_package(&mut self, package: &Package, own: bool) -> Put {
+        let level = self.level_number(package.client_level())?;
+        let features = self.set(package.features.iter().map(String::as_str));
+        let cold = Cold { features: features.more, ..Cold::default() };
+        let bits = mask(offer_bit::EXISTS) | bit(own, offer_bit::OWN) | bit(package.is_whitelabel(), offer_bit::WHITELABEL) | more(&cold);
+        let (number, old) = self.packages.put(package.id(), PackageRow { features: features.low, level, bits }, "");
+        let key = Kind::Package.key(numbered(number)?);
+        self.keep(key, cold);
+        Some((key, old.is_own()))
+    }
+
+    pub(super) fn put_domain(&mut self, domain: &Domain) -> Put {
+        let owner = self.account_number(domain.owner())?;
+        let state = match domain.state() {
+            DomainState::Pending => 0,
+            DomainState::Verified => 1,
+            DomainState::Quarantined => 2,
+        };
+        let bits = bit(owner != NONE, domain_bit::HAS_OWNER) | mask(domain_bit::STATE) << state;
+        let (number, old) = self.domains.put(domain.name(), DomainRow { owner, bits }, "");
+        Some((Kind::Domain.key(numbered(number)?), old.bits != 0))
+    }
+
+    pub(super) fn put_operator(&mut self, operator: &Operator) -> Put {
+        let (number, old) = self.operators.put(operator.id(), PlainRow(true), operator.email());
+        Some((Kind::Operator.key(numbered(number)?), old.0))
+    }
+
+    pub(super) fn put_platform(&mut self, platform: &Platform) -> Put {
+        let (number, old) = self.platforms.put(platform.id(), PlainRow(true), "");
+        Some((Kind::Platform.key(numbered(number)?), old.0))
+    }
+
+    /// Takes a record away; one of the catalog that it had hidden comes back.
+    pub(super) fn remove(&mut self, key: Key, catalog: &Catalog) {
+        let number = key.number();
+        let id = self.id(key).to_owned();
+        match key.kind() {
+            Kind::AccessLevel => self.levels.remove(number),
+            Kind::Account => self.accounts.remove(number),
+            Kind::Domain => self.domains.remove(number),
+            Kind::Operator => self.operators.remove(number),
+            Kind::Package => self.packages.remove(number),
+            Kind::Platform => self.platforms.remove(number),
+            Kind::TeamMember => self.members.remove(number),
+        }
+        self.keep(key, Cold::default());
+        if let Some(package) = catalog.package(&id).filter(|_| key.kind() == Kind::Package) {
+            self.put_package(package, false);
+        }
+        if let Some(level) = catalog.level(&id).filter(|_| key.kind() == Kind::AccessLevel) {
+            self.put_level(level, false);
+        }
+    }
+
+    /// Takes up a bundle's features, packages and levels.
+    pub(super) fn declare(&mut self, features: &[&str], catalog: &Catalog, old: &Catalog) {
+        let mut known = Features::clone(&self.features);
+        known.declare(features);
+        self.features = Arc::new(known);
+        for package in old.packages().filter(|package| catalog.package(package.id()).is_none()) {
+            if let Some((number, _)) = self.packages.find(package.id()).filter(|(_, row)| !row.is_own()) {
+                self.packages.remove(number);
+                self.keep(Kind::Package.key(number), Cold::default());
+            }
+        }
+        for level in old.levels().filter(|level| catalog.level(level.id()).is_none()) {
+            if let Some((number, _)) = self.levels.find(level.id()).filter(|(_, row)| !row.is_own()) {
+                self.levels.remove(number);
+                self.keep(Kind::AccessLevel.key(number), Cold::default());
+            }
+        }
+        // One of the directory's own of the same id stays, for the checks to find.
+        for package in catalog.packages() {
+            if self.packages.find(package.id()).is_none_or(|(_, row)| !row.is_own()) {
+                self.put_package(package, false);
+            }
+        }
+        for level in catalog.levels() {
+            if self.levels.find(level.id()).is_none_or(|(_, row)| !row.is_own()) {
+                self.put_level(level, false);
+            }
+        }
+    }
+
+    /// Types anew what hosts keep of their own; the record and the reason of one that does not fit any more.
+    pub(super) fn retype(&mut self, names: &impl Names) -> Result<(), (Key, String)> {
+        let own: Vec<(Key, Arc<Cold>)> =
+            self.cold.iter().filter(|(_, cold)| !cold.attributes.is_empty()).map(|(key, cold)| (Key(*key), Arc::clone(cold))).collect();
+        for (key, mut cold) in own {
+            let typed = names.typed(key.kind().name(), &cold.attributes).map_err(|reason| (key, reason))?;
+            Arc::make_mut(&mut cold).own = Some(typed);
+            self.cold.insert_mut(key.0, cold);
+        }
+        Ok(())
+    }
+}
+
+fn more(cold: &Cold) -> u16 {
+    if cold.is_empty() { 0 } else { COLD }
+}
+
+/// What does not fit the schema is left untyped: the checks tell the reason.
+fn cold(kind: &str, limits: Limits, attributes: Map<String, Value>, features: Vec<u32>, names: &impl Names) -> Cold {
+    let own = if attributes.is_empty() { None } else { names.typed(kind, &attributes).ok() };
+    Cold { limits, attributes, own, features, ..Cold::default() }
+}

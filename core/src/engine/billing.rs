@@ -1,0 +1,196 @@
+//! The owner's bill: statements, payments, and the draw (B2 to B7).
+
+use super::quota_request::keyed;
+use super::sync::Made;
+use super::{Engine, State};
+use crate::billing::{Books, Payment, Statement};
+use crate::directory::{Change, Directory};
+use crate::model::record::Record;
+use crate::store::{self, Keep, Ledger};
+use crate::util::error::Error;
+use crate::util::panic::catch_panic;
+
+/// Enters something into an owner's books, once for its key.
+type Enter<'e> = &'e dyn Fn(&mut Books<'_>, Option<(&str, [u8; 32])>) -> Result<Payment, Error>;
+
+impl Engine {
+    /// What an owner owes for client accounts over his package's number in one of his months, `YYYY-MM` (B2, B4): as it comes
+    /// to now while the month runs, else as it stood at its last instant.
+    ///
+    /// The clients' number at the last instant is kept by the commands of [`Engine::perform`]: the first that changes it after
+    /// the end closes the month before. Records that the host puts itself count from when they are put.
+    ///
+    /// # Errors
+    /// [`Error::Period`], [`Error::BillsNoClient`] for a client account (B1), `directory.unknown_account`; the codes of the
+    /// store.
+    ///
+    /// # Example: thirteen clients on a package of ten
+    /// ```
+    /// use sublet::{Clock, Engine, Limit, ManualClock, Options, StatementStatus};
+    /// let clock = ManualClock::new("2026-10-31T12:00:00Z")?;
+    /// let engine = Engine::open(Options { clock: Clock::Manual(clock.clone()), ..Options::default() })?;
+    /// let mut lines = r#"{"type": "Account", "id": "acme", "email": "o@acme.example", "package": "agency", "confirmed": true}"#.to_owned();
+    /// for id in 0..13 {
+    ///     lines += &format!("\n{{\"type\": \"Account\", \"id\": \"c{id}\", \"email\": \"c{id}@c.example\", \"owner\": \"acme\", \"confirmed\": true}}");
+    /// }
+    /// engine.import(lines.as_bytes(), None, None)?;
+    /// let preview = engine.preview("acme")?;
+    /// assert_eq!((preview.excess, preview.due_cents, preview.included), (3, 1_500, Limit::Number(10)));
+    ///
+    /// clock.set("2026-11-01T00:00:00Z")?;
+    /// let settled = engine.settle("acme", "2026-10", &[])?;
+    /// assert_eq!((settled.status, settled.disabled.len()), (StatementStatus::Settled, 3));
+    /// assert!(sublet::verify_draw(&settled));
+    /// let payment = engine.record_payment("acme", "2026-10", 1_000, Some("bank/17"))?;
+    /// assert_eq!(payment.statement.disabled.len(), 1);
+    /// # Ok::<(), sublet::Error>(())
+    /// ```
+    pub fn statement(&self, owner: &str, period: &str) -> Result<Statement, Error> {
+        self.noted("statement", self.told(owner, &|books| books.statement(period)))
+    }
+
+    /// The statement of the month that runs: what will be owed if nothing changes, and who is at risk (B6).
+    ///
+    /// # Errors
+    /// As [`Engine::statement`].
+    pub fn preview(&self, owner: &str) -> Result<Statement, Error> {
+        self.noted("preview", self.told(owner, &|books| books.preview()))
+    }
+
+    /// Records that so many cents were received for a month, all of it or a part; in a settled month each price that is full
+    /// enables one client (B4, B5). Outlives the machine's power; a retry with the same `key` records nothing.
+    ///
+    /// # Errors
+    /// As [`Engine::statement`]; [`Error::Amount`] for less than one cent; the codes of keys.
+    pub fn record_payment(&self, owner: &str, period: &str, cents: i64, key: Option<&str>) -> Result<Payment, Error> {
+        self.entered("record_payment", owner, [owner, period, &cents.to_string()], key, None, &|books, key| books.pay(period, cents, key))
+    }
+
+    /// Takes a payment back, whole: what the bank returned. In a settled month those whom it had enabled are disabled again.
+    ///
+    /// # Errors
+    /// [`Error::UnknownPayment`], [`Error::PaymentReversed`]; the codes of keys and of the store.
+    pub fn reverse_payment(&self, payment: u64, key: Option<&str>) -> Result<Payment, Error> {
+        const VERB: &str = "reverse_payment";
+        let owner = self.noted(VERB, catch_panic(|| self.current()?.store.account_of(payment)?.ok_or(Error::UnknownPayment { payment })))?;
+        self.entered(VERB, &owner, [&owner, &payment.to_string(), ""], key, Some(payment), &|books, key| books.reverse(payment, key))
+    }
+
+    /// Closes a month that is over, and puts its draw in force: exactly as many of its clients are disabled for overage as are
+    /// neither included, nor paid for, nor gone (B3, B4, B5). A second call changes nothing, and one that was killed has done
+    /// all or nothing.
+    ///
+    /// `choice` names those who are to be first, where the catalog's `excess_order` leaves that to the owner; else it is empty.
+    ///
+    /// # Errors
+    /// As [`Engine::statement`]; [`Error::PeriodOpen`], [`Error::ExcessChoice`]; `internal.random` where the operating system
+    /// gives no seed.
+    pub fn settle(&self, owner: &str, period: &str, choice: &[String]) -> Result<Statement, Error> {
+        self.booked("settle", owner, |books| {
+            books.settle(period, choice)?;
+            books.statement(period)
+        })
+    }
+
+    fn told(&self, owner: &str, read: &dyn Fn(&mut Books<'_>) -> Result<Statement, Error>) -> Result<Statement, Error> {
+        catch_panic(|| {
+            self.with_latest(|state| {
+                let found = store::view(&*state.store, owner, |ledger| read(&mut state.books(&state.directory, ledger, owner)?))?;
+                Ok(Some(found).filter(|_| self.is_latest(state)))
+            })
+        })
+    }
+
+    fn entered(&self, verb: &'static str, owner: &str, said: [&str; 3], key: Option<&str>, of: Option<u64>, enter: Enter<'_>) -> Result<Payment, Error> {
+        let key = self.noted(verb, keyed(key, std::iter::once(verb).chain(said)))?;
+        let payment = self.booked(verb, owner, |books| enter(books, key))?;
+        self.paid(verb, of, &payment);
+        Ok(payment)
+    }
+
+    /// Writes into an owner's books, and changes the directory as they then say: one transaction.
+    fn booked<T>(&self, verb: &'static str, owner: &str, write: impl Fn(&mut Books<'_>) -> Result<T, Error>) -> Result<T, Error> {
+        let booked = catch_panic(|| {
+            self.together(
+                verb,
+                |_| Ok(vec![owner.to_owned()]),
+                |state, ledger| {
+                    let mut books = state.books(&state.directory, ledger, owner)?;
+                    let answer = write(&mut books)?;
+                    if !books.wrote() {
+                        return Ok((answer, None, Keep::No));
+                    }
+                    let changes = books.overage()?;
+                    Ok((answer, state.changed(changes)?, Keep::Yes))
+                },
+            )
+        });
+        let (answer, changed) = self.noted(verb, booked)?;
+        self.told_change(verb, changed.as_ref());
+        Ok(answer)
+    }
+}
+
+impl State {
+    fn books<'b>(&'b self, directory: &'b Directory, ledger: &'b mut dyn Ledger, owner: &'b str) -> Result<Books<'b>, Error> {
+        Books::open(ledger, directory, &self.tenancy("statement")?.catalog, owner)
+    }
+
+    /// The version after these changes, if there are some.
+    fn changed(&self, changes: Vec<Change>) -> Result<Option<Made>, Error> {
+        if changes.is_empty() {
+            return Ok(None);
+        }
+        let bundle = self.tenancy("settle")?;
+        let references = self.directory.references(&changes);
+        Ok(Some((self.over(self.directory.apply(changes, &bundle.catalog, bundle, None)?)?, Some(references))))
+    }
+
+    /// Closes the months that are over of those accounts which are billed, before their clients change.
+    pub(super) fn close_books(&self, ledger: &mut dyn Ledger, accounts: &[String]) -> Result<(), Error> {
+        accounts.iter().filter(|account| self.is_billed(account)).try_for_each(|account| self.books(&self.directory, ledger, account)?.close_last())
+    }
+
+    /// These changes with what follows from them for clients that are disabled for overage, if something does: one that is
+    /// closed, or leaves its owner, frees another.
+    pub(super) fn with_overage(
+        &self,
+        ledger: &mut dyn Ledger,
+        changes: &[Change],
+        after: &Directory,
+        accounts: &[String],
+    ) -> Result<Option<Vec<Change>>, Error> {
+        let mut more = Vec::new();
+        for account in accounts.iter().filter(|account| self.is_billed(account) && self.loses_or_regains(account, changes)) {
+            more.extend(self.books(after, ledger, account)?.overage()?);
+        }
+        if more.is_empty() {
+            return Ok(None);
+        }
+        let is_put_again = |change: &Change| match change {
+            Change::Put(Record::Account(before)) => more.iter().any(|change| matches!(change, Change::Put(Record::Account(after)) if after.id == before.id)),
+            _ => false,
+        };
+        let mut all: Vec<Change> = changes.iter().filter(|change| !is_put_again(change)).cloned().collect();
+        all.extend(more);
+        Ok(Some(all))
+    }
+
+    /// Whether a client that there was is the owner's no more, or is again: a new one is in no month yet.
+    fn loses_or_regains(&self, owner: &str, changes: &[Change]) -> bool {
+        let Some(number) = self.directory.account_number(owner) else {
+            return false;
+        };
+        changes.iter().any(|change| match change {
+            Change::Put(Record::Account(after)) => {
+                let is_client = after.owner() == Some(owner) && !after.is_closed();
+                self.directory.account_number(after.id()).is_some() && self.directory.has_client(number, after.id()) != is_client
+            }
+            _ => false,
+        })
+    }
+
+    fn is_billed(&self, account: &str) -> bool {
+        self.directory.account_number(account).is_some() && self.directory.owner_of(account).is_none()
+    }
+}

@@ -1,0 +1,140 @@
+//! The directory's verbs: change, import, export, and looking things up.
+
+use std::io::{BufRead, Write};
+use std::sync::Arc;
+
+use super::Engine;
+use crate::directory::{Change, Directory, Progress};
+use crate::model::record::Record;
+use crate::model::reference::Ref;
+use crate::util::error::Error;
+use crate::util::panic::catch_panic;
+
+impl Engine {
+    /// Makes all changes in one transaction, or none. Gives the new revision.
+    ///
+    /// # Errors
+    /// The `directory.*` codes: the first invariant that the changed directory would break;
+    /// [`Error::Revision`] if `expected` is given and the directory has moved on.
+    #[expect(clippy::needless_pass_by_value, reason = "a transaction may repeat its body, so each run has a copy; callers need none")]
+    pub fn change(&self, changes: Vec<Change>, expected: Option<u64>) -> Result<u64, Error> {
+        let lines = || changes.iter().try_for_each(|change| change.check_line(self.caps.record_bytes));
+        self.noted("change", catch_panic(lines))?;
+        self.swap("change", |state| {
+            let bundle = state.tenancy("change")?;
+            let references = state.directory.references(&changes);
+            let directory = state.directory.apply(changes.clone(), &bundle.catalog, bundle, expected)?;
+            directory.check_ids(&state.directory, &changes)?;
+            let mut merged = changes.iter().filter_map(Change::merged).filter_map(|merged| directory.record(merged, &bundle.catalog));
+            merged.try_for_each(|record| record.check_line(self.caps.record_bytes))?;
+            Ok((state.over(directory)?, Some(references)))
+        })
+    }
+
+    /// Replaces the whole directory by the records of JSON lines: what is not among them is gone. `progress` is told every few
+    /// thousand records and may stop the import by giving back `false`. Gives the new revision.
+    ///
+    /// It replaces what this engine saw last, or the directory of the revision that is `expected`: what was changed after that
+    /// is not lost.
+    ///
+    /// # Errors
+    /// The `directory.*` and `input.*` codes, with the line; [`Error::Revision`] if the directory has moved on. Then nothing is
+    /// changed.
+    pub fn import(&self, lines: impl BufRead, expected: Option<u64>, progress: Option<&mut dyn FnMut(Progress) -> bool>) -> Result<u64, Error> {
+        self.import_as("import", lines, expected, progress)
+    }
+
+    /// Imports the records of JSON lines if nothing was ever written to the directory, which then is at revision 0. Returns
+    /// whether it did: of several processes that start at once, one does.
+    ///
+    /// # Errors
+    /// As [`Engine::import`], but for [`Error::Revision`].
+    ///
+    /// # Example: the first start of an application, and each later one
+    /// ```
+    /// use sublet::{Engine, Options};
+    /// let engine = Engine::open(Options::default())?;
+    /// assert!(engine.seed(&br#"{"type": "Platform", "id": "mmio"}"#[..])?);
+    /// assert!(!engine.seed(&br#"{"type": "Platform", "id": "mmio"}"#[..])?);
+    /// # Ok::<(), sublet::Error>(())
+    /// ```
+    pub fn seed(&self, lines: impl BufRead) -> Result<bool, Error> {
+        if self.revision() != 0 {
+            return Ok(false);
+        }
+        match self.import_as("seed", lines, Some(0), None) {
+            Ok(_) => Ok(true),
+            Err(Error::Revision { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn import_as(
+        &self,
+        verb: &'static str,
+        lines: impl BufRead,
+        expected: Option<u64>,
+        progress: Option<&mut dyn FnMut(Progress) -> bool>,
+    ) -> Result<u64, Error> {
+        let expected = Some(expected.unwrap_or_else(|| self.state.load().directory.revision()));
+        // What is read is read before anybody waits for it.
+        let read = catch_panic(|| {
+            let state = self.current()?;
+            let bundle = state.tenancy(verb)?;
+            state.directory.expect(expected)?;
+            let read = Directory::import(lines, state.directory.revision(), &bundle.catalog, bundle, self.caps.record_bytes, progress)?;
+            Ok((read, Arc::clone(&state.loaded)))
+        });
+        let (read, with) = self.noted(verb, read)?;
+        self.swap(verb, |state| {
+            state.directory.expect(expected)?;
+            let read = read.clone().at(state.directory.revision().saturating_add(1)).succeeding(&state.directory)?;
+            if Arc::ptr_eq(&with, &state.loaded) {
+                return Ok((state.over(read)?, None));
+            }
+            // Other policies were loaded meanwhile.
+            Ok((state.reread(read, &with)?, None))
+        })
+    }
+
+    /// Writes the directory as JSON lines that [`Engine::import`] reads back to the same. Gives their revision.
+    ///
+    /// # Errors
+    /// [`Error::Stream`] if the writer fails.
+    pub fn export(&self, lines: impl Write) -> Result<u64, Error> {
+        catch_panic(|| {
+            let state = self.current()?;
+            state.tenancy("export")?;
+            state.directory.write_lines(lines)?;
+            Ok(state.directory.revision())
+        })
+    }
+
+    /// The record of that type and id, or nothing.
+    ///
+    /// # Errors
+    /// [`Error::RecordType`] for a type that is not one of [`Record`]'s; [`Error::NotTenancy`] for a plain Cedar program.
+    pub fn record(&self, reference: &Ref) -> Result<Option<Record>, Error> {
+        catch_panic(|| {
+            let state = self.current()?;
+            let bundle = state.tenancy("record")?;
+            if !Record::TYPES.contains(&reference.kind()) {
+                return Err(Error::RecordType { name: crate::util::text::short(reference.kind()) });
+            }
+            Ok(state.directory.record(reference, &bundle.catalog))
+        })
+    }
+
+    /// The TXT record that the DNS of an owner's domain must have before `verify_domain` (D4).
+    ///
+    /// # Errors
+    /// `directory.unknown_record` for a name that is no owner's domain.
+    pub fn domain_proof(&self, domain: &str) -> Result<String, Error> {
+        catch_panic(|| {
+            let state = self.current()?;
+            state.tenancy("domain_proof")?;
+            let known = crate::model::host::normalise(domain).ok().and_then(|name| state.directory.domain(&name));
+            known.and_then(|known| known.proof()).ok_or_else(|| Error::UnknownRecord { record: Ref::new("Domain", domain).to_string() })
+        })
+    }
+}

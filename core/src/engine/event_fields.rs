@@ -1,0 +1,126 @@
+//! What is told of a question, an answer and a change: the fields of the log's events.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use crate::api::decision::Decision;
+use crate::api::quota::Counted;
+use crate::api::request::Circumstances;
+use crate::api::request_ref::Question;
+use crate::directory::Directory;
+use crate::model::calendar;
+use crate::model::reference::Ref;
+use crate::telemetry::Draft;
+
+/// Whose desk, where one was asked for: perhaps nobody's.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct AtDesk<'a>(pub(super) Option<&'a str>);
+
+/// Who asked for what: as much of it as is told.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Told<'a> {
+    pub(super) command: Option<&'a str>,
+    pub(super) principal: Option<(&'a str, &'a str)>,
+    pub(super) action: Option<(&'a str, &'a str)>,
+    pub(super) resource: Option<(&'a str, &'a str)>,
+    pub(super) account: Option<&'a str>,
+    pub(super) host: Option<&'a str>,
+    pub(super) with: Option<&'a Circumstances>,
+    pub(super) desk: Option<AtDesk<'a>>,
+}
+
+impl<'a> From<&Question<'a>> for Told<'a> {
+    fn from(question: &Question<'a>) -> Self {
+        let resource = &question.resource;
+        Self {
+            command: None,
+            principal: Some(question.principal.name()),
+            action: Some(question.action.name()),
+            resource: Some((resource.kind.name(), resource.id)),
+            account: resource.account.map(crate::api::request_ref::Of::id),
+            host: question.host.map(crate::api::request_ref::At::name),
+            with: question.with,
+            desk: None,
+        }
+    }
+}
+
+impl<'a> Told<'a> {
+    /// Who does something in these circumstances.
+    pub(super) fn by(principal: &'a Ref, with: &'a Circumstances) -> Self {
+        Self { principal: Some((principal.kind(), principal.id())), host: with.host.as_deref(), with: Some(with), ..Self::default() }
+    }
+
+    /// What the counts are called by.
+    pub(super) fn label(&self, verb: &'a str) -> Cow<'a, str> {
+        match (self.action, self.command) {
+            (Some(("Action", name)), _) | (None, Some(name)) => Cow::Borrowed(name),
+            (Some((kind, name)), _) => Cow::Owned(format!("{kind}::{name}")),
+            (None, None) => Cow::Borrowed(verb),
+        }
+    }
+
+    pub(super) fn onto(&self, draft: Draft) -> Draft {
+        let named = |reference: Option<&'a Ref>| reference.map(|reference| (reference.kind(), reference.id()));
+        let action = self.action.map(|_| self.label(""));
+        draft
+            .text("command", self.command)
+            .named("principal", self.principal)
+            .named("actor", named(self.with.and_then(|with| with.actor.as_ref())))
+            .text("action", action.as_deref())
+            .named("resource", self.resource)
+            .text("account", self.account)
+            .text("host", self.host)
+            .text("channel", self.with.and_then(|with| with.channel.as_deref()))
+            .field("desk", self.desk.map(|desk| Value::from(desk.0)))
+    }
+
+    pub(super) fn context(&self) -> Option<&'a Map<String, Value>> {
+        self.with.map(|with| &with.context).filter(|context| !context.is_empty())
+    }
+}
+
+/// A change of the directory, as it is told.
+#[derive(Debug, Default)]
+pub(super) struct Changed {
+    pub(super) revision: u64,
+    pub(super) put: Vec<Ref>,
+    pub(super) removed: Vec<Ref>,
+    /// Whether all records are others.
+    pub(super) whole: bool,
+}
+
+impl Changed {
+    /// What became of these records; of all, if it is not said.
+    pub(super) fn of(directory: &Directory, references: Option<Vec<Ref>>) -> Self {
+        let (revision, whole) = (directory.revision(), references.is_none());
+        let (put, removed) = references.unwrap_or_default().into_iter().partition(|reference| directory.has(reference));
+        Self { revision, put, removed, whole }
+    }
+}
+
+/// The policies that determined an answer, and those that erred: by their names, for their words may have values in them.
+pub(super) fn reasons(draft: Draft, decision: &Decision) -> Draft {
+    let draft = draft.names("policies", decision.policies.iter().map(AsRef::as_ref));
+    let draft = draft.names("advice", decision.advice.iter().map(AsRef::as_ref));
+    draft.names("errors", decision.errors.iter().map(|failure| failure.policy.as_ref()))
+}
+
+pub(super) fn version(draft: Draft, decision: &Decision) -> Draft {
+    draft.field("revision", Some(decision.revision)).text("bundle", Some(&decision.bundle))
+}
+
+pub(super) fn counted(draft: Draft, counted: &Counted) -> Draft {
+    let draft = draft.field("operation", counted.operation).field("replayed", counted.replayed.then_some(true));
+    expiry(draft, counted).meters(&counted.quota)
+}
+
+pub(super) fn expiry(draft: Draft, counted: &Counted) -> Draft {
+    draft.field("expires_at", counted.expires_at.and_then(calendar::instant_text))
+}
+
+pub(super) fn latency(draft: Draft, took: Duration) -> Draft {
+    draft.field("latency_us", Some(u64::try_from(took.as_micros()).unwrap_or(u64::MAX)))
+}

@@ -1,0 +1,166 @@
+//! Keeps the shipped bundle on the fast path: each kind of a session's request is answered by its plan and recalled by its
+//! bits, and no decision takes more of the evaluator's steps than this file states. A wrong answer is found by the
+//! comparison with Cedar; a slow one would be found by nobody.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use super::Engine;
+use super::options::Options;
+use crate::api::request::{Request, Resource};
+use crate::authorize::tenant::{Programs, symbols};
+use crate::authorize::{Kind, load};
+use crate::cedar::bundle::Bundle;
+use crate::cedar::options::Validation;
+use crate::cedar::source::Source;
+use crate::directory::Directory;
+use crate::model::catalog::Catalog;
+use crate::util::parse_limits::Caps;
+use crate::vm::steps_of;
+
+/// The evaluator's steps of one decision of a session, at most: looks of a plan, reads of records, instructions of programs.
+const SESSION_CHECK: u64 = 12;
+/// The same of `authorize`, whose answer is recalled.
+const SESSION_AUTHORIZE: u64 = 4;
+/// The same of a background job, which has no host: all of its policies run.
+const JOB: u64 = 400;
+
+/// Rules that an author may add: each asks one fact of a record at the end of a path.
+const AUTHORS_RULES: &str = r#"
+@id("x1") @code("x1") forbid (principal, action, resource)
+when { context.facts has domain.owner && (context.facts.domain.owner.closed || !context.facts.domain.owner.disabled.isEmpty()) };
+@id("x2") @code("x2") forbid (principal, action, resource)
+when { context.facts has domain.owner && !context.facts.domain.owner.confirmed };
+@id("x3") @code("x3") forbid (principal, action, resource)
+when { context.facts has domain.owner.package.features && !context.facts.domain.owner.package.features.contains(Feature::"branding") };
+@id("x4") @code("x4") forbid (principal, action, resource)
+when { context.facts has domain.owner.package && context.facts.domain.owner.package == Package::"starter" };
+@id("x5") @code("x5") forbid (principal, action, resource)
+when { context.facts has account.owner.package.features && !context.facts.account.owner.package.features.containsAny([Feature::"team", Feature::"api"]) };
+@id("x6") @code("x6") forbid (principal, action, resource)
+when { context.facts has account.level && [AccessLevel::"basic", AccessLevel::"silver"].contains(context.facts.account.level) };
+@id("x7") @code("x7") forbid (principal, action, resource)
+when { context.facts has account.level.owner && context.facts has domain.owner && context.facts.account.level.owner != context.facts.domain.owner };
+@id("x8") @code("x8") forbid (principal is TeamMember, action, resource)
+when { !principal.grants.contains(Feature::"team") && context.facts.channel == Channel::"web" };
+@id("x9") @code("x9") forbid (principal, action, resource)
+when { context.facts has domain.owner.attributes.trial && context.facts.domain.owner.attributes.trial };
+@id("x10") @code("x10") forbid (principal, action, resource)
+when { context.facts has account.attributes.country && context.facts.account.attributes.country == "dk" };
+@id("x11") @code("x11") forbid (principal, action, resource)
+when { context.facts has account && context.facts.account.disabled.containsAll([DisableReason::"overage", DisableReason::"abuse"]) };
+@id("x12") @code("x12") forbid (principal, action, resource is Account)
+when { resource has owner.package && !resource.owner.package.whitelabel };
+"#;
+
+fn policies() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies")
+}
+
+/// The shipped files, with more rules.
+fn files(extra: &str) -> Source {
+    let mut files = vec![("77-extra.cedar".to_owned(), extra.to_owned())];
+    for entry in std::fs::read_dir(policies()).expect("the folder").flatten().filter(|entry| entry.path().is_file()) {
+        files.push((entry.file_name().to_string_lossy().into_owned(), std::fs::read_to_string(entry.path()).expect("a text")));
+    }
+    Source::Files(files)
+}
+
+fn compiled(extra: &str) -> (Box<Bundle>, Programs) {
+    let loaded = load(&files(extra), Validation::default(), &Caps::default()).unwrap_or_else(|error| panic!("{error}"));
+    let Kind::Tenancy(bundle) = loaded.kind else { panic!("no kernel") };
+    let mut directory = Directory::default().declare(&bundle.catalog, &Catalog::default(), bundle.as_ref(), false).expect("an empty directory");
+    let programs = Programs::new(&bundle, &mut directory).unwrap_or_else(|policy| panic!("{policy} is not compiled"));
+    (bundle, programs)
+}
+
+/// The requests whose policies compare two records' sets, which is no bit: one program, whose outcome is recalled with the answer.
+const COMPARING: [&str; 2] = ["member.edit of TeamMember on TeamMember", "member.remove of TeamMember on TeamMember"];
+
+/// Each kind of a session's request that bits alone do not answer, with what they lack.
+fn off_the_fast_path(extra: &str) -> String {
+    let (bundle, programs) = compiled(extra);
+    let (mut off, mut kinds) = (String::new(), 0);
+    for ((name, _), action) in bundle.names.actions.iter().zip(&programs.list) {
+        for entry in action.entries.iter().filter(|entry| entry.plain && !action.context) {
+            kinds = usize::saturating_add(kinds, 1);
+            let of = format!("{name} of {} on {}", symbols::TYPES[entry.principal as usize], entry.resource);
+            for (client, sessions) in [false, true].into_iter().zip(&entry.session) {
+                let Some(planned) = entry.ready.and_then(|place| programs.ready.planned(place, client)) else {
+                    let _ = writeln!(off, "{of}: its policies say too much for a plan");
+                    continue;
+                };
+                let compares = usize::from(COMPARING.contains(&of.as_str()));
+                if sessions.others.len() > compares || !planned.memo.is_open() {
+                    let _ = writeln!(off, "{of}, client={client}: {} conditions run as programs, recalled={}", sessions.others.len(), planned.memo.is_open());
+                }
+            }
+        }
+    }
+    assert!(kinds > 250, "{kinds}");
+    off
+}
+
+#[test]
+fn shipped_bundle_stays_on_the_fast_path() {
+    let off = off_the_fast_path("");
+    assert!(off.is_empty(), "off the fast path:\n{off}");
+}
+
+#[test]
+fn facts_of_records_stay_on_the_fast_path() {
+    let off = off_the_fast_path(AUTHORS_RULES);
+    assert!(off.is_empty(), "off the fast path:\n{off}");
+}
+
+/// A text of the host's name is no fact of a record: its program is one more bit, and the answer is recalled all the same.
+#[test]
+fn programs_are_bits_of_recalled_answers() {
+    let rule = r#"@id("late") @code("late") forbid (principal is Account, action == Action::"campaign.read", resource)
+        when { context.facts has host && context.facts.host like "app.*" && resource == Campaign::"k" };"#;
+    let engine = agency(rule);
+    for (id, code) in [("k", "late"), ("m", "ok"), ("k", "late"), ("m", "ok")] {
+        let request = Request::new(("Account", "bakery"), "campaign.read", Resource::new("Campaign", id).account("bakery")).host("app.acme.example");
+        let warm = engine.authorize(&request).expect("an answer");
+        let (steps, again) = steps_of(|| engine.authorize(&request).expect("an answer"));
+        assert_eq!((&*warm.code, &warm), (code, &again));
+        assert!(steps < JOB / 4, "{steps}");
+    }
+}
+
+fn agency(extra: &str) -> Engine {
+    let engine = Engine::open(Options { policies: files(extra), ..Options::default() }).unwrap_or_else(|error| panic!("{error}"));
+    engine.import(&std::fs::read(policies().join("tests/agency.jsonl")).expect("the agency")[..], None, None).expect("the agency");
+    engine
+}
+
+#[test]
+fn decisions_take_no_more_steps() {
+    let engine = agency("");
+    let hosts = [("platform", Some("dash.marketingmaster.example")), ("whitelabel", Some("app.acme.example")), ("job", None)];
+    let logins = [
+        ("account", "Account", "acme", "acme"),
+        ("member", "TeamMember", "ann", "acme"),
+        ("client", "Account", "bakery", "bakery"),
+        ("member of a client", "TeamMember", "dan", "bakery"),
+        ("operator", "Operator", "olga", "mmio"),
+    ];
+    let (mut lines, mut over) = (String::new(), false);
+    for (host_kind, host) in hosts {
+        for (login, kind, id, account) in logins {
+            let request = if kind == "Operator" {
+                Request::new((kind, id), "login.password", Resource::new("Platform", account))
+            } else {
+                Request::new((kind, id), "campaign.edit", Resource::new("Campaign", "spring").account(account))
+            };
+            let request = host.map_or_else(|| request.clone().channel("job"), |host| request.clone().host(host));
+            let allowed = engine.authorize(&request).expect("an answer").allowed;
+            let (check, _) = steps_of(|| engine.check(&request).expect("an answer"));
+            let (authorize, _) = steps_of(|| engine.authorize(&request).expect("an answer"));
+            let (most_check, most_authorize) = if host.is_some() { (SESSION_CHECK, SESSION_AUTHORIZE) } else { (JOB, JOB) };
+            over |= check > most_check || authorize > most_authorize;
+            let _ = writeln!(lines, "{host_kind}, {login}: allowed={allowed} check {check} of {most_check}, authorize {authorize} of {most_authorize}");
+        }
+    }
+    assert!(!over, "more steps than stated:\n{lines}");
+}

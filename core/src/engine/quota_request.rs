@@ -1,0 +1,280 @@
+//! Whose counts a question asks of, and how much of each meter: what the bundle and the directory say of it.
+
+use sha2::{Digest, Sha256};
+
+use super::State;
+use super::cached_grant::{Heard, Known};
+use crate::api::consume_options::Take;
+use crate::api::decision::Decision;
+use crate::api::request::Circumstances;
+use crate::api::request_ref::{Question, Who};
+use crate::cedar::bundle::Bundle;
+use crate::model::catalog::{MeterKind, WindowKind};
+use crate::model::limit::QuotaFacts;
+use crate::quota::{self, Line, Subject, Taking, check_meters};
+use crate::store::{self, Durability, Keep};
+use crate::util::error::Error;
+
+/// How long a key may be, in bytes.
+const KEY_BYTES: usize = 255;
+
+/// A key with the digest of what was asked with it. Each text stands with its length, so that none runs into the next.
+pub(super) fn keyed(key: Option<&str>, asked: impl Iterator<Item = impl AsRef<str>>) -> Result<Option<(&str, [u8; 32])>, Error> {
+    let Some(key) = key else { return Ok(None) };
+    if key.is_empty() || key.len() > KEY_BYTES {
+        return Err(Error::Key { length: key.len() });
+    }
+    let mut digest = Sha256::new();
+    for text in asked {
+        digest.update(text.as_ref().len().to_le_bytes());
+        digest.update(text.as_ref().as_bytes());
+    }
+    Ok(Some((key, digest.finalize().into())))
+}
+
+/// An account whose counts are asked of, as the directory says it.
+pub(super) struct Counting<'s> {
+    state: &'s State,
+    pub(super) bundle: &'s Bundle,
+    pub(super) account: &'s str,
+    number: u32,
+    member: Option<Named<'s>>,
+    actor: Option<String>,
+}
+
+impl<'s> Counting<'s> {
+    pub(super) fn new(state: &'s State, verb: &str, account: &'s str, member: Option<&'s str>) -> Result<Self, Error> {
+        state.tenancy(verb)?;
+        let number = state.directory.account_number(account).ok_or_else(|| Error::UnknownAccount { account: crate::util::text::short(account) })?;
+        let known = |id| state.directory.member_number(id).filter(|(_, of)| *of == number).map(|(member, _)| (member, id));
+        let unknown =
+            |id| Error::UnknownRecord { record: format!("TeamMember `{}` of account `{}`", crate::util::text::short(id), crate::util::text::short(account)) };
+        let member = member.map(|id| known(id).ok_or_else(|| unknown(id))).transpose()?;
+        Self::of_known(state, (number, account), member)
+    }
+
+    /// Of an account, and a member of it, that are looked up.
+    fn of_known(state: &'s State, (number, account): Named<'s>, member: Option<Named<'s>>) -> Result<Self, Error> {
+        Ok(Self { state, bundle: state.tenancy("count")?, account, number, member, actor: None })
+    }
+
+    pub(super) fn subject(&self) -> Subject<'_> {
+        let calendar = self.state.directory.calendar(self.number);
+        Subject { account: self.account, member: self.member.map(|(_, id)| id), actor: self.actor.as_deref(), calendar }
+    }
+
+    pub(super) fn line(&self, meter: &str, amount: i64) -> Result<Line<'s>, Error> {
+        Ok(Line { amount, ..self.of_number(self.member.map(|(number, _)| number), meter)? })
+    }
+
+    pub(super) fn of(&self, member: Option<&str>, meter: &str) -> Result<Line<'s>, Error> {
+        self.of_number(member.and_then(|id| self.state.directory.member_number(id)).map(|(number, _)| number), meter)
+    }
+
+    fn of_number(&self, member: Option<u32>, meter: &str) -> Result<Line<'s>, Error> {
+        let catalog = &self.bundle.catalog;
+        let (meter, declared) = catalog.named_meter(meter).ok_or_else(|| Error::NoMeter { meter: crate::util::text::short(meter) })?;
+        let directory = &self.state.directory;
+        Ok(Line {
+            meter,
+            kind: declared.kind,
+            window: declared.window.unwrap_or(WindowKind::Lifetime),
+            frees: false,
+            amount: 0,
+            allowance: directory.allowance(self.number, meter, catalog),
+            sub_limit: member.and_then(|member| directory.sub_limit(member, meter)),
+            counted: directory.counted_records(self.number, declared.counts),
+        })
+    }
+}
+
+/// A record's number and id.
+type Named<'s> = (u32, &'s str);
+
+/// What is asked of the counts of an account.
+pub(super) struct Asked<'s> {
+    pub(super) counting: Counting<'s>,
+    lines: Vec<Line<'s>>,
+    key: Option<(&'s str, [u8; 32])>,
+    /// What an action that only frees is asked with.
+    with: Option<Circumstances>,
+    by_command: bool,
+}
+
+/// A question about meters, or the answer where there is nobody whose they are.
+pub(super) enum Metered<'s> {
+    By(Box<Asked<'s>>),
+    Denied(Box<Decision>),
+}
+
+impl<'s> Asked<'s> {
+    /// The same of a command, under a key whose digest the caller has made.
+    pub(super) fn of_command(self, key: Option<(&'s str, [u8; 32])>) -> Self {
+        Self { key, by_command: true, ..self }
+    }
+
+    pub(super) fn take(
+        &self,
+        ledger: &mut dyn crate::store::Ledger,
+        state: &State,
+        question: &Question<'_>,
+        taking: Taking,
+        known: Option<&Known<'_>>,
+    ) -> Result<(Decision, Keep), Error> {
+        let asked = quota::Asked { subject: self.counting.subject(), lines: &self.lines, key: self.key, by_command: self.by_command };
+        let mut heard = None;
+        let wanted = known.is_some();
+        let (decision, keep) = quota::take(ledger, &asked, taking, &mut |facts| self.decide(state, question, facts, wanted.then_some(&mut heard)))?;
+        if let (Some(known), Keep::Yes) = (known, keep) {
+            known.note(ledger, &self.lines, heard)?;
+        }
+        Ok((decision, keep))
+    }
+
+    fn decide(&self, state: &State, question: &Question<'_>, facts: Option<&QuotaFacts<'_>>, mut heard: Option<&mut Option<Heard>>) -> Result<Decision, Error> {
+        if let Some(heard) = &mut heard {
+            **heard = None;
+        }
+        match &self.with {
+            Some(with) if facts.is_none() => state.decided(&Question { with: Some(with), ..*question }, None),
+            _ => state.decided_hearing(question, facts, heard),
+        }
+    }
+}
+
+impl State {
+    /// What a question asks of which counts.
+    pub(super) fn metered<'s>(&'s self, question: &'s Question<'_>, take: &'s Take<'_>, taking: Taking) -> Result<Metered<'s>, Error> {
+        let bundle = self.tenancy("consume")?;
+        take.check()?;
+        let (kind, name) = question.action.name();
+        let action =
+            bundle.names.actions.get(name).filter(|_| kind == "Action").ok_or_else(|| Error::UnknownAction { action: crate::util::text::short(name) })?;
+        // What adds needs an action that counts; an action that only frees can but give back.
+        if action.meters.is_empty() && (action.frees.is_empty() || taking == Taking::Add) {
+            return Err(Error::NotMetered { action: crate::util::text::short(name) });
+        }
+        let Some((account, member)) = self.whose(question.principal) else {
+            return Ok(Metered::Denied(Box::new(self.decided(question, None)?)));
+        };
+        let mut counting = Counting::of_known(self, account, member)?;
+        counting.actor = question.with.and_then(|with| with.actor.as_ref()).map(ToString::to_string);
+        let mut lines = Vec::with_capacity(action.meters.len().saturating_add(action.frees.len()));
+        for (meter, frees) in action.meters.iter().map(|meter| (meter, false)).chain(action.frees.iter().map(|meter| (meter, true))) {
+            let line = Line { frees, ..counting.line(meter, take.of(meter))? };
+            if taking.is_of_stocks() && line.kind != MeterKind::Stock {
+                return Err(Error::NotStock { meter: meter.clone() });
+            }
+            lines.push(line);
+        }
+        check_meters(take, &lines)?;
+        let with =
+            action.meters.is_empty().then(|| Circumstances { amount: lines.first().map(|line| line.amount), ..question.with.cloned().unwrap_or_default() });
+        let key = match take.key {
+            None => None,
+            key => keyed(key, digested(question, take, taking, &lines, counting.actor.as_deref()).iter())?,
+        };
+        Ok(Metered::By(Box::new(Asked { counting, lines, key, with, by_command: false })))
+    }
+
+    /// The account that pays, and the member who asks.
+    pub(super) fn whose<'s>(&'s self, principal: Who<'s>) -> Option<(Named<'s>, Option<Named<'s>>)> {
+        let (kind, id) = principal.name();
+        match kind {
+            "Account" => self.directory.account_number(id).map(|number| ((number, id), None)),
+            "TeamMember" => {
+                let (member, account) = self.directory.member_number(id)?;
+                Some(((account, self.directory.account_id(account)?), Some((member, id))))
+            }
+            _ => None,
+        }
+    }
+
+    /// The decision on so much of each meter, where the question says an amount and its action is metered; takes nothing.
+    pub(super) fn counted(&self, question: &Question<'_>) -> Result<Option<Decision>, Error> {
+        Ok(self.counted_with(question, &|_| Ok(()))?.map(|(decision, _)| decision))
+    }
+
+    /// [`State::counted`], with what `tell` says of the meter that is refused, or else of the last.
+    pub(super) fn counted_with<T>(
+        &self,
+        question: &Question<'_>,
+        tell: &dyn Fn(Option<&QuotaFacts<'_>>) -> Result<T, Error>,
+    ) -> Result<Option<(Decision, Option<T>)>, Error> {
+        let Some(amount) = question.with.and_then(|with| with.amount) else {
+            return Ok(None);
+        };
+        let crate::authorize::Kind::Tenancy(bundle) = &self.loaded.kind else {
+            return Ok(None);
+        };
+        let (kind, name) = question.action.name();
+        if bundle.names.actions.get(name).is_none_or(|action| kind != "Action" || action.meters.is_empty()) {
+            return Ok(None);
+        }
+        let take = Take::new(amount);
+        // What is asked of a meter says the amount.
+        let question = &Question { with: question.with.filter(|with| !with.has_nothing_but_an_amount()), ..*question };
+        let Metered::By(metered) = self.metered(question, &take, Taking::Consume { up_to: false })? else {
+            return Ok(None);
+        };
+        let asked = quota::Asked { subject: metered.counting.subject(), lines: &metered.lines, key: None, by_command: false };
+        store::view(&*self.store, metered.counting.account, |ledger| {
+            let mut told = None;
+            let decision = quota::count(ledger, &asked, &mut |facts| {
+                told = Some(tell(facts)?);
+                metered.decide(self, question, facts, None)
+            })?;
+            Ok(Some((decision, told)))
+        })
+    }
+
+    pub(super) fn batch(&self, items: &[(Question<'_>, Take<'_>)], is_latest: impl Fn() -> bool) -> Result<Option<Vec<Decision>>, Error> {
+        let mut metered = Vec::with_capacity(items.len());
+        for (index, (question, take)) in items.iter().enumerate() {
+            let item = |error: Error| Error::Item { index, code: error.code(), reason: error.to_string() };
+            metered.push(self.metered(question, take, Taking::Consume { up_to: take.up_to }).map_err(item)?);
+        }
+        let accounts: Vec<&str> = metered.iter().filter_map(|item| if let Metered::By(by) = item { Some(by.counting.account) } else { None }).collect();
+        store::transaction(&*self.store, &accounts, Durability::Process, |ledger| {
+            if !is_latest() {
+                return Ok((None, Keep::No));
+            }
+            let mut answers = Vec::with_capacity(items.len());
+            let mut keep = Keep::Yes;
+            for ((question, take), metered) in items.iter().zip(&metered) {
+                let decision = match metered {
+                    Metered::Denied(decision) => decision.as_ref().clone(),
+                    Metered::By(metered) => metered.take(ledger, self, question, Taking::Consume { up_to: take.up_to }, None)?.0,
+                };
+                if !decision.allowed {
+                    keep = Keep::No;
+                }
+                answers.push(decision);
+            }
+            if keep == Keep::No {
+                // What was allowed is not taken.
+                answers.iter_mut().filter_map(|decision| decision.counted.as_mut()).for_each(|counted| counted.operation = None);
+            }
+            Ok((Some(answers), keep))
+        })
+    }
+}
+
+/// All that makes two requests with one key the same.
+fn digested(question: &Question<'_>, take: &Take<'_>, taking: Taking, lines: &[Line<'_>], actor: Option<&str>) -> Vec<String> {
+    let (principal, action) = (question.principal.name(), question.action.name());
+    let resource = &question.resource;
+    let texts = [
+        principal.0,
+        principal.1,
+        action.1,
+        resource.kind.name(),
+        resource.id,
+        resource.account.map_or("", crate::api::request_ref::Of::id),
+        actor.unwrap_or_default(),
+    ];
+    let mut asked: Vec<String> = texts.into_iter().map(str::to_owned).collect();
+    asked.push(format!("{taking:?} {}", take.up_to));
+    asked.extend(lines.iter().map(|line| format!("{} {}", line.meter, line.amount)));
+    asked
+}

@@ -1,0 +1,322 @@
+//! Accounts: main accounts, which the platform bills, and client accounts, which an owner created.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::calendar::{self, Calendar};
+use super::email;
+use super::limit::Limits;
+use super::named_fields::NamedFields;
+use super::pending_email::Pending;
+use super::reference::check_id;
+use super::transfer::Transfer;
+use crate::util::error::Error;
+
+/// Why an account is disabled (C7). Reasons add up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DisableReason {
+    /// A client drawn for its owner's unpaid excess (B3).
+    Overage,
+    /// A client that its owner disabled.
+    ByOwner,
+    /// A main account that did not pay.
+    Unpaid,
+    /// Abuse.
+    Abuse,
+}
+
+impl DisableReason {
+    /// The name in the schema's `DisableReason`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Overage => "overage",
+            Self::ByOwner => "by_owner",
+            Self::Unpaid => "unpaid",
+            Self::Abuse => "abuse",
+        }
+    }
+
+    /// Whether an account of this kind can have the reason (C7).
+    pub(crate) fn fits(self, kind: &AccountKind) -> bool {
+        match self {
+            Self::Overage | Self::ByOwner => matches!(kind, AccountKind::Client { .. }),
+            Self::Unpaid => matches!(kind, AccountKind::Main { .. }),
+            Self::Abuse => true,
+        }
+    }
+}
+
+/// Whom an account belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AccountKind {
+    /// The platform bills it.
+    Main {
+        /// What it bought.
+        package: String,
+    },
+    /// A whitelabel owner created it.
+    Client {
+        /// The owner's account.
+        owner: String,
+        /// Its access level. Without one it has no features (`access_level_missing`).
+        level: Option<String>,
+    },
+}
+
+/// Something with its own data, limits and members. Its own login is a principal.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(into = "AccountForm")]
+pub struct Account {
+    pub(crate) id: String,
+    pub(crate) email: String,
+    pub(crate) kind: AccountKind,
+    pub(crate) confirmed: bool,
+    pub(crate) closed: bool,
+    pub(crate) disabled: BTreeSet<DisableReason>,
+    pub(crate) limits: Limits,
+    pub(crate) calendar: Option<Calendar>,
+    pub(crate) pending: Option<Pending>,
+    /// The offer of a client to another owner.
+    pub(crate) transfer: Option<Transfer>,
+    /// When it was created, in milliseconds since 1970 UTC, where that is known.
+    pub(crate) created: Option<i64>,
+    pub(crate) attributes: Map<String, Value>,
+    pub(crate) named: NamedFields,
+}
+
+impl Account {
+    /// The id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The login's e-mail, normalised (I3).
+    #[must_use]
+    pub fn email(&self) -> &str {
+        &self.email
+    }
+
+    /// Main or client.
+    #[must_use]
+    pub fn kind(&self) -> &AccountKind {
+        &self.kind
+    }
+
+    /// The owner of a client account.
+    #[must_use]
+    pub fn owner(&self) -> Option<&str> {
+        match &self.kind {
+            AccountKind::Client { owner, .. } => Some(owner),
+            AccountKind::Main { .. } => None,
+        }
+    }
+
+    /// The package of a main account.
+    #[must_use]
+    pub fn package(&self) -> Option<&str> {
+        match &self.kind {
+            AccountKind::Main { package } => Some(package),
+            AccountKind::Client { .. } => None,
+        }
+    }
+
+    /// The access level of a client account.
+    #[must_use]
+    pub fn level(&self) -> Option<&str> {
+        match &self.kind {
+            AccountKind::Client { level, .. } => level.as_deref(),
+            AccountKind::Main { .. } => None,
+        }
+    }
+
+    /// Whether its e-mail is confirmed (C4).
+    #[must_use]
+    pub fn is_confirmed(&self) -> bool {
+        self.confirmed
+    }
+
+    /// Whether it is closed.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// Why it is disabled; nothing if it is not.
+    pub fn disabled(&self) -> impl Iterator<Item = DisableReason> + '_ {
+        self.disabled.iter().copied()
+    }
+
+    /// Limits set on this account itself (L6).
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// From when its windows are counted: its time zone and its anchor day (Q9). UTC and the first of the month, unless it
+    /// says otherwise.
+    #[must_use]
+    pub fn calendar(&self) -> Option<&Calendar> {
+        self.calendar.as_ref()
+    }
+
+    /// The e-mail that waits to be confirmed, if one does (I4).
+    #[must_use]
+    pub fn pending_email(&self) -> Option<&str> {
+        self.pending.as_ref().map(|pending| pending.email.as_str())
+    }
+
+    /// The owner to whom a client is offered, if it is (see [`OfferTransfer`](crate::OfferTransfer)).
+    #[must_use]
+    pub fn offered_to(&self) -> Option<&str> {
+        self.transfer.as_ref().map(|offer| offer.to.as_str())
+    }
+
+    /// When it was created, in milliseconds since 1970 UTC, where that is known.
+    #[must_use]
+    pub fn created(&self) -> Option<i64> {
+        self.created
+    }
+
+    /// The host's own attributes.
+    #[must_use]
+    pub fn attributes(&self) -> &Map<String, Value> {
+        &self.attributes
+    }
+}
+
+/// The level of an account's JSON: `null` is written for a client without one, so that it stays without one.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(from = "Option<String>", into = "Option<String>")]
+enum LevelForm {
+    #[default]
+    Absent,
+    None,
+    Of(String),
+}
+
+impl LevelForm {
+    fn is_absent(&self) -> bool {
+        matches!(self, Self::Absent)
+    }
+}
+
+impl From<Option<String>> for LevelForm {
+    fn from(level: Option<String>) -> Self {
+        level.map_or(Self::None, Self::Of)
+    }
+}
+
+impl From<LevelForm> for Option<String> {
+    fn from(level: LevelForm) -> Self {
+        if let LevelForm::Of(level) = level { Some(level) } else { None }
+    }
+}
+
+/// An account as JSON.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AccountForm {
+    id: String,
+    email: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    package: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    owner: Option<String>,
+    #[serde(default, skip_serializing_if = "LevelForm::is_absent")]
+    level: LevelForm,
+    #[serde(default)]
+    confirmed: bool,
+    #[serde(default)]
+    closed: bool,
+    #[serde(default)]
+    disabled: Vec<DisableReason>,
+    #[serde(default, skip_serializing_if = "Limits::is_empty")]
+    limits: Limits,
+    /// The time zone in which its days and months begin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    zone: Option<String>,
+    /// The day from which its months are counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    anchor: Option<String>,
+    /// An e-mail that waits to be confirmed, with the hash of its token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pending: Option<Pending>,
+    /// The offer of a client to another owner.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    transfer: Option<Transfer>,
+    /// When it was created.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    created: Option<String>,
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    attributes: Map<String, Value>,
+}
+
+impl From<Account> for AccountForm {
+    fn from(account: Account) -> Self {
+        let (package, owner, level) = match account.kind {
+            AccountKind::Main { package } => (Some(package), None, LevelForm::Absent),
+            AccountKind::Client { owner, level } => (None, Some(owner), LevelForm::from(level)),
+        };
+        Self {
+            id: account.id,
+            email: account.email,
+            package,
+            owner,
+            level,
+            confirmed: account.confirmed,
+            closed: account.closed,
+            disabled: account.disabled.into_iter().collect(),
+            limits: account.limits,
+            zone: account.calendar.as_ref().and_then(Calendar::zone).map(str::to_owned),
+            anchor: account.calendar.as_ref().and_then(Calendar::anchor),
+            pending: account.pending,
+            transfer: account.transfer,
+            created: account.created.and_then(calendar::instant_text),
+            attributes: account.attributes,
+        }
+    }
+}
+
+impl TryFrom<AccountForm> for Account {
+    type Error = Error;
+
+    fn try_from(form: AccountForm) -> Result<Self, Error> {
+        // A line of a store or a file may say that there is no level.
+        let named = if matches!(form.level, LevelForm::None) { NamedFields::Stored } else { NamedFields::Made };
+        let kind = match (form.package, form.owner, Option::from(form.level)) {
+            (Some(package), None, None) => AccountKind::Main { package },
+            (None, Some(owner), level) => AccountKind::Client { owner, level },
+            _ => return Err(Error::AccountKind { account: form.id }),
+        };
+        if let Some(reason) = form.disabled.iter().find(|reason| !reason.fits(&kind)) {
+            return Err(Error::DisableReason { account: form.id, reason: reason.as_str().to_owned() });
+        }
+        if form.transfer.is_some() && matches!(kind, AccountKind::Main { .. }) {
+            return Err(Error::NotClient { account: form.id });
+        }
+        check_id("account", &form.id)?;
+        Ok(Self {
+            email: email::normalise(&form.email)?,
+            id: form.id,
+            kind,
+            confirmed: form.confirmed,
+            closed: form.closed,
+            disabled: form.disabled.into_iter().collect(),
+            limits: form.limits,
+            calendar: match (form.zone, form.anchor) {
+                (None, None) => None,
+                (zone, anchor) => Some(Calendar::new(zone.as_deref(), anchor.as_deref())?),
+            },
+            pending: form.pending,
+            transfer: form.transfer,
+            created: form.created.as_deref().map(calendar::parse_instant).transpose()?,
+            attributes: form.attributes,
+            named,
+        })
+    }
+}

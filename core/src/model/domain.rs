@@ -1,0 +1,125 @@
+//! Domains: host names of the platform or of one owner (D4).
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::host;
+use super::named_fields::NamedFields;
+use crate::util::error::Error;
+
+/// How far a domain has come (D4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DomainState {
+    /// Not verified yet.
+    #[default]
+    Pending,
+    /// In use.
+    Verified,
+    /// Released, and kept from others for a while.
+    Quarantined,
+}
+
+impl DomainState {
+    /// The name in the schema's `DomainState`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Verified => "verified",
+            Self::Quarantined => "quarantined",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    Platform,
+    Whitelabel,
+}
+
+/// A host name that belongs to the platform or to one owner. Its id is the normalised name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(into = "DomainForm")]
+pub struct Domain {
+    pub(crate) name: String,
+    pub(crate) owner: Option<String>,
+    pub(crate) state: DomainState,
+    #[serde(skip)]
+    pub(crate) named: NamedFields,
+}
+
+impl Domain {
+    /// The normalised host name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The owner of a whitelabel domain; a platform domain has none.
+    #[must_use]
+    pub fn owner(&self) -> Option<&str> {
+        self.owner.as_deref()
+    }
+
+    /// How far it has come.
+    #[must_use]
+    pub fn state(&self) -> DomainState {
+        self.state
+    }
+
+    /// The TXT record by which the DNS says that the name is its owner's (D4); a platform domain needs none. It is no secret:
+    /// only whoever holds the name can put it there.
+    #[must_use]
+    pub fn proof(&self) -> Option<String> {
+        let mut digest = Sha256::new();
+        for text in [self.owner.as_ref()?, &self.name] {
+            digest.update(text.len().to_le_bytes());
+            digest.update(text.as_bytes());
+        }
+        let digest = digest.finalize();
+        let hex = digest.iter().take(16).fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+        Some(format!("sublet-domain={hex}"))
+    }
+
+    /// Whether it is in use.
+    #[must_use]
+    pub fn is_verified(&self) -> bool {
+        self.state == DomainState::Verified
+    }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DomainForm {
+    id: String,
+    kind: Kind,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    owner: Option<String>,
+    #[serde(default)]
+    state: DomainState,
+}
+
+impl From<Domain> for DomainForm {
+    fn from(domain: Domain) -> Self {
+        let kind = if domain.owner.is_some() { Kind::Whitelabel } else { Kind::Platform };
+        Self { id: domain.name, kind, owner: domain.owner, state: domain.state }
+    }
+}
+
+impl TryFrom<DomainForm> for Domain {
+    type Error = Error;
+
+    fn try_from(form: DomainForm) -> Result<Self, Error> {
+        let refused = |reason: &str| Error::DomainName { domain: crate::util::text::short(&form.id), reason: reason.to_owned() };
+        let name = host::normalise(&form.id).map_err(refused)?;
+        if name.len() != form.id.len() && form.id.contains(':') {
+            return Err(refused("it has a port"));
+        }
+        if (form.kind == Kind::Whitelabel) != form.owner.is_some() {
+            return Err(Error::DomainOwner { domain: name });
+        }
+        Ok(Self { name, owner: form.owner, state: form.state, named: NamedFields::default() })
+    }
+}

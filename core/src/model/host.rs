@@ -1,0 +1,133 @@
+//! Host names as the login gate compares them (D2, D3): whole, in A-labels, lower case.
+
+use idna::AsciiDenyList;
+use idna::uts46::{DnsLength, Hyphens, Uts46};
+
+/// No text longer than this is looked at: the longest name of 253 characters fits many times, in any script.
+const LONGEST: usize = 4096;
+
+/// The form in which host names compare, or why the text is none.
+///
+/// One port and one trailing dot are dropped, letters are folded, labels in other scripts become A-labels (UTS 46).
+///
+/// # Errors
+/// The reason, a stable phrase, if the text is no host name: it is empty or too long, holds what no name holds, or is an
+/// IP address.
+///
+/// # Example: the header of a browser that was typed at
+/// ```
+/// assert_eq!(sublet::normalise_host("App.Brand.Example.:443"), Ok("app.brand.example".to_owned()));
+/// assert_eq!(sublet::normalise_host("brand.example@evil.example"), Err("it has an `@`"));
+/// ```
+pub fn normalise(text: &str) -> Result<String, &'static str> {
+    if text.is_empty() {
+        return Err("it is empty");
+    }
+    if text.len() > LONGEST {
+        return Err("it is too long");
+    }
+    if text.starts_with('[') {
+        return Err("it is an IP address");
+    }
+    let name = without_port(text)?;
+    refuse_characters(name)?;
+    let ascii = Uts46::new()
+        .to_ascii(name.as_bytes(), AsciiDenyList::STD3, Hyphens::CheckFirstLast, DnsLength::Ignore)
+        .map_err(|_| "it has a label that is not valid")?;
+    let name = ascii.strip_suffix('.').unwrap_or(&ascii);
+    check_labels(name)?;
+    Ok(name.to_owned())
+}
+
+/// The text before one port. Several colons are an IPv6 address or nonsense.
+fn without_port(text: &str) -> Result<&str, &'static str> {
+    let Some((name, port)) = text.split_once(':') else {
+        return Ok(text);
+    };
+    if port.contains(':') {
+        return Err(if text.parse::<std::net::Ipv6Addr>().is_ok() { "it is an IP address" } else { "its port is not valid" });
+    }
+    let digits = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits || port.parse::<u16>().is_err() {
+        return Err("its port is not valid");
+    }
+    Ok(name)
+}
+
+fn refuse_characters(name: &str) -> Result<(), &'static str> {
+    if name.is_empty() {
+        return Err("it is empty");
+    }
+    for c in name.chars() {
+        match c {
+            ',' => return Err("it has a comma"),
+            '/' | '\\' => return Err("it has a slash"),
+            '@' => return Err("it has an `@`"),
+            '%' => return Err("it has a `%`"),
+            '_' => return Err("it has an underscore"),
+            '[' | ']' => return Err("it has a bracket"),
+            _ if c.is_control() => return Err("it has a control character"),
+            _ if c.is_whitespace() => return Err("it has a space"),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn check_labels(name: &str) -> Result<(), &'static str> {
+    if name.is_empty() || name.split('.').any(str::is_empty) {
+        return Err("it has an empty label");
+    }
+    if name.split('.').any(|label| label.len() > 63) {
+        return Err("it has a label of more than 63 characters");
+    }
+    if name.len() > 253 {
+        return Err("it is too long");
+    }
+    // Browsers read a name whose last label is a number, in any notation, as an IPv4 address.
+    let last = name.rsplit('.').next().unwrap_or_default();
+    let hex = last.strip_prefix("0x").is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    if hex || last.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err("it is an IP address");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `tests/vectors/hosts.json`: the same rows run in three languages.
+    #[test]
+    fn every_row_of_the_host_vectors_has_exactly_its_outcome() {
+        let text = include_str!("../../../tests/vectors/hosts.json");
+        let rows: Vec<serde_json::Value> = serde_json::from_str(text).expect("rows");
+        assert!(rows.len() >= 60, "{}", rows.len());
+        for row in rows {
+            let host = row["host"].as_str().expect("a host");
+            let host = row["times"].as_u64().map_or_else(|| host.to_owned(), |times| host.repeat(usize::try_from(times).expect("a small number")));
+            match normalise(&host) {
+                Ok(name) => assert_eq!(Some(name.as_str()), row["normal"].as_str(), "{row}"),
+                Err(reason) => assert_eq!(Some(reason), row["refused"].as_str(), "{row}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_normal_name_is_its_own_normal_form() {
+        let mut seed = 0x9E37_79B9_7F4A_7C15_u64;
+        for _ in 0..20_000 {
+            let mut text = String::new();
+            for _ in 0..(seed % 9) {
+                seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                let pool = ['a', 'B', '-', '.', '1', 'ü', 'ß', '。', 'x', 'n', '😀', '\u{200d}', ':', 'İ', 'Ａ', '٣'];
+                text.push(pool[usize::try_from(seed >> 33).expect("31 bits") % pool.len()]);
+            }
+            seed = seed.wrapping_add(1).wrapping_mul(6_364_136_223_846_793_005);
+            if let Ok(name) = normalise(&text) {
+                assert_eq!(normalise(&name).as_deref(), Ok(name.as_str()), "{text:?}");
+                assert!(name.is_ascii(), "{text:?}");
+            }
+        }
+    }
+}

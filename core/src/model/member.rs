@@ -1,0 +1,110 @@
+//! Team members: logins without an account of their own, and what they are granted.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::email;
+use super::limit::Limits;
+use super::named_fields::NamedFields;
+use super::pending_email::Pending;
+use super::reference::check_id;
+use crate::util::error::Error;
+
+/// A login that works inside one account (M1).
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(into = "MemberForm")]
+pub struct TeamMember {
+    pub(crate) id: String,
+    pub(crate) account: String,
+    pub(crate) email: String,
+    pub(crate) confirmed: bool,
+    pub(crate) grants: BTreeSet<String>,
+    pub(crate) sub_limits: Limits,
+    pub(crate) pending: Option<Pending>,
+    pub(crate) attributes: Map<String, Value>,
+    pub(crate) named: NamedFields,
+}
+
+impl TeamMember {
+    /// The id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The account that the member works in.
+    #[must_use]
+    pub fn account(&self) -> &str {
+        &self.account
+    }
+
+    /// The login's e-mail, normalised (I3).
+    #[must_use]
+    pub fn email(&self) -> &str {
+        &self.email
+    }
+
+    /// Whether the invitation was accepted; until then the member holds a seat and can do nothing (M8).
+    #[must_use]
+    pub fn is_confirmed(&self) -> bool {
+        self.confirmed
+    }
+
+    /// The features that the account lets the member use (M3).
+    pub fn grants(&self) -> impl Iterator<Item = &str> {
+        self.grants.iter().map(String::as_str)
+    }
+
+    /// The member's own part of the account's limits (M7).
+    #[must_use]
+    pub fn sub_limits(&self) -> &Limits {
+        &self.sub_limits
+    }
+
+    /// The host's own attributes.
+    #[must_use]
+    pub fn attributes(&self) -> &Map<String, Value> {
+        &self.attributes
+    }
+}
+
+/// A member as JSON.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MemberForm {
+    id: String,
+    account: String,
+    email: String,
+    #[serde(default)]
+    confirmed: bool,
+    #[serde(default)]
+    grants: BTreeSet<String>,
+    #[serde(default, skip_serializing_if = "Limits::is_empty")]
+    sub_limits: Limits,
+    /// The invitation, with the hash of its token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pending: Option<Pending>,
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    attributes: Map<String, Value>,
+}
+
+impl From<TeamMember> for MemberForm {
+    fn from(member: TeamMember) -> Self {
+        let TeamMember { id, account, email, confirmed, grants, sub_limits, pending, attributes, .. } = member;
+        Self { id, account, email, confirmed, grants, sub_limits, pending, attributes }
+    }
+}
+
+impl TryFrom<MemberForm> for TeamMember {
+    type Error = Error;
+
+    fn try_from(form: MemberForm) -> Result<Self, Error> {
+        let MemberForm { id, account, email, confirmed, grants, sub_limits, pending, attributes } = form;
+        for (what, id) in [("team member", &id), ("account", &account)] {
+            check_id(what, id)?;
+        }
+        Ok(Self { email: email::normalise(&email)?, id, account, confirmed, grants, sub_limits, pending, attributes, named: NamedFields::default() })
+    }
+}

@@ -1,0 +1,57 @@
+//! The vendor's side: the platform and its operators.
+
+use serde::{Deserialize, Serialize};
+
+use super::email;
+use crate::util::error::Error;
+
+/// The vendor. One directory has one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Platform {
+    pub(crate) id: String,
+}
+
+impl Platform {
+    /// The id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+/// A login of the platform's staff; works at platform domains.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Operator {
+    pub(crate) id: String,
+    pub(crate) email: String,
+}
+
+impl Operator {
+    /// The id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The login's e-mail, normalised (I3).
+    #[must_use]
+    pub fn email(&self) -> &str {
+        &self.email
+    }
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OperatorForm {
+    id: String,
+    email: String,
+}
+
+impl TryFrom<OperatorForm> for Operator {
+    type Error = Error;
+
+    fn try_from(form: OperatorForm) -> Result<Self, Error> {
+        Ok(Self { email: email::normalise(&form.email)?, id: form.id })
+    }
+}

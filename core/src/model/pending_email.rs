@@ -1,0 +1,127 @@
+//! An e-mail that waits to be confirmed (I4): the login's own after it was created or invited, or another that it changes to.
+//!
+//! What was sent there is kept as a hash alone, bound to the login, the e-mail and the realm: a token that was sent for one of
+//! them confirms no other, and who reads the directory cannot confirm anything.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::reference::Ref;
+use super::{calendar, email};
+use crate::util::error::Error;
+
+/// How long a token is good unless it says otherwise: seven days, in milliseconds.
+pub(crate) const USUAL: i64 = 7 * 86_400_000;
+/// The longest that it can be: a year.
+pub(crate) const LONGEST: i64 = 366 * 86_400_000;
+/// How many random bytes make a token.
+const BYTES: usize = 32;
+
+/// An e-mail that waits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Form", into = "Form")]
+pub(crate) struct Pending {
+    pub(crate) email: String,
+    hash: String,
+    /// The first instant at which the token is good no more, in milliseconds since 1970 UTC.
+    pub(crate) until: i64,
+}
+
+/// The same as JSON.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Form {
+    email: String,
+    hash: String,
+    until: String,
+}
+
+impl From<Pending> for Form {
+    fn from(Pending { email, hash, until }: Pending) -> Self {
+        Self { email, hash, until: calendar::instant_text(until).unwrap_or_default() }
+    }
+}
+
+impl TryFrom<Form> for Pending {
+    type Error = Error;
+
+    fn try_from(Form { email, hash, until }: Form) -> Result<Self, Error> {
+        Ok(Self { email: email::normalise(&email)?, hash, until: calendar::parse_instant(&until)? })
+    }
+}
+
+/// Whose e-mail it is: the login, and the owner whose realm it is of; the platform's has none.
+#[derive(Debug, Clone)]
+pub(crate) struct Holder<'a> {
+    pub(crate) login: &'a Ref,
+    pub(crate) owner: Option<&'a str>,
+}
+
+/// A new token: 256 random bits of the operating system, as text.
+pub(crate) fn token() -> Result<String, Error> {
+    let mut bytes = [0_u8; BYTES];
+    getrandom::fill(&mut bytes).map_err(|found| Error::Random { reason: found.to_string() })?;
+    Ok(hex(&bytes))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+impl Pending {
+    /// Waits from now on, for so many milliseconds or the usual time.
+    pub(crate) fn new(token: &str, email: &str, holder: &Holder<'_>, now: i64, time: Option<i64>) -> Result<Self, Error> {
+        let time = time.unwrap_or(USUAL);
+        if !(1..=LONGEST).contains(&time) {
+            return Err(Error::Ttl { ttl: time.to_string() });
+        }
+        Ok(Self { email: email.to_owned(), hash: hash(token, email, holder), until: now.saturating_add(time) })
+    }
+
+    /// Whether this token was sent there, and is good still.
+    pub(crate) fn is_confirmed_by(&self, token: &str, holder: &Holder<'_>, now: i64) -> bool {
+        now < self.until && self.hash == hash(token, &self.email, holder)
+    }
+}
+
+fn hash(token: &str, email: &str, holder: &Holder<'_>) -> String {
+    let mut digest = Sha256::new();
+    for text in [token, holder.login.kind(), holder.login.id(), email, holder.owner.unwrap_or_default()] {
+        digest.update(text.len().to_le_bytes());
+        digest.update(text.as_bytes());
+    }
+    hex(&digest.finalize())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_good_for_its_login_its_email_its_realm_and_its_time() -> Result<(), Error> {
+        let (login, other) = (Ref::new("Account", "bakery"), Ref::new("TeamMember", "bakery"));
+        let holder = Holder { login: &login, owner: Some("acme") };
+        let (one, two) = (token()?, token()?);
+        assert_ne!(one, two);
+        assert_eq!(one.len(), 2 * BYTES);
+        let pending = Pending::new(&one, "hello@bakery.example", &holder, 1_000, Some(50))?;
+        assert!(pending.is_confirmed_by(&one, &holder, 1_049));
+        assert!(!pending.is_confirmed_by(&one, &holder, 1_050));
+        assert!(!pending.is_confirmed_by(&two, &holder, 1_000));
+        for holder in [Holder { login: &other, ..holder.clone() }, Holder { owner: Some("nova"), ..holder.clone() }, Holder { owner: None, ..holder.clone() }] {
+            assert!(!pending.is_confirmed_by(&one, &holder, 1_000));
+        }
+        assert!(!Pending { email: "other@bakery.example".to_owned(), ..pending.clone() }.is_confirmed_by(&one, &holder, 1_000));
+        let text = serde_json::to_string(&pending).expect("JSON");
+        assert!(!text.contains(&one));
+        assert_eq!(serde_json::from_str::<Pending>(&text).expect("the same"), pending);
+        for time in [0, -1, LONGEST + 1, i64::MAX] {
+            assert_eq!(Pending::new(&one, "a@b.example", &holder, 0, Some(time)).map_err(|error| error.code()).err(), Some("input.ttl"));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,232 @@
+//! One record of the directory, typed and checked when it is built.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::access_level::AccessLevel;
+use super::account::{Account, AccountForm, AccountKind};
+use super::domain::{Domain, DomainForm};
+use super::member::{MemberForm, TeamMember};
+use super::named_fields::NamedFields;
+use super::operator::{Operator, OperatorForm, Platform};
+use super::package::Package;
+use super::reference::{Ref, check_id};
+use crate::util::error::Error;
+use crate::util::json;
+
+/// One record, as JSON an object with its `type`.
+///
+/// # Example: an account from JSON
+/// ```
+/// let record = sublet::Record::from_json(r#"{"type": "Account", "id": "acme", "email": "o@acme.example", "package": "agency"}"#)?;
+/// assert_eq!(record.reference(), sublet::Ref::new("Account", "acme"));
+/// # Ok::<(), sublet::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "type")]
+pub enum Record {
+    /// The vendor.
+    Platform(Platform),
+    /// A login of the vendor's staff.
+    Operator(Operator),
+    /// What a main account buys.
+    Package(Package),
+    /// A named set of features.
+    AccessLevel(AccessLevel),
+    /// A main or client account.
+    Account(Account),
+    /// A login inside an account.
+    TeamMember(TeamMember),
+    /// A host name.
+    Domain(Domain),
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "type")]
+enum Form {
+    Platform(Platform),
+    Operator(OperatorForm),
+    Package(Package),
+    AccessLevel(AccessLevel),
+    Account(AccountForm),
+    TeamMember(MemberForm),
+    Domain(DomainForm),
+}
+
+/// A line that refuses to grow beyond a bound.
+struct Line {
+    text: Vec<u8>,
+    most: usize,
+}
+
+impl io::Write for Line {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.text.len().saturating_add(bytes.len()) > self.most {
+            return Err(io::Error::from(io::ErrorKind::FileTooLarge));
+        }
+        self.text.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Nesting of a record's JSON: the host's attributes stand two levels inside it.
+pub(crate) const NESTING: usize = 66;
+
+#[allow(clippy::needless_pass_by_value, reason = "what `map_err` gives")]
+fn fault(found: serde_json::Error) -> Error {
+    Error::Record { line: 1, reason: found.to_string() }
+}
+
+impl Record {
+    /// The types that a record can have.
+    pub const TYPES: [&str; 7] = ["Platform", "Operator", "Package", "AccessLevel", "Account", "TeamMember", "Domain"];
+
+    /// Reads a record from JSON text.
+    ///
+    /// # Errors
+    /// [`Error::Record`] for a wrong shape or an unknown field, [`Error::DuplicateKey`], and the code of what a
+    /// record itself must keep.
+    pub fn from_json(text: &str) -> Result<Self, Error> {
+        let mut record = Self::read(text)?;
+        #[expect(clippy::zero_sized_map_values, reason = "serde reads an object as a map")]
+        let fields: BTreeMap<String, IgnoredAny> = serde_json::from_str(text).map_err(fault)?;
+        record.set_named(fields.into_keys().collect());
+        Ok(record)
+    }
+
+    /// Reads a record that is not put over another.
+    pub(crate) fn read(text: &str) -> Result<Self, Error> {
+        json::check("record", text, NESTING)?;
+        Self::checked(serde_json::from_str(text).map_err(fault)?)
+    }
+
+    /// Reads a record from a JSON value.
+    ///
+    /// # Errors
+    /// As [`Record::from_json`].
+    pub fn from_value(value: Value) -> Result<Self, Error> {
+        let named = value.as_object().map(|fields| fields.keys().cloned().collect()).unwrap_or_default();
+        let mut record = Self::checked(serde_json::from_value(value).map_err(fault)?)?;
+        record.set_named(named);
+        Ok(record)
+    }
+
+    fn set_named(&mut self, fields: NamedFields) {
+        match self {
+            Self::Package(package) => package.named = fields,
+            Self::AccessLevel(level) => level.named = fields,
+            Self::Account(account) => account.named = fields,
+            Self::TeamMember(member) => member.named = fields,
+            Self::Domain(domain) => domain.named = fields,
+            // All their fields must be there.
+            Self::Platform(_) | Self::Operator(_) => {}
+        }
+    }
+
+    /// The fields that it names, which a record that it is put over may lose.
+    pub(crate) fn named(&self) -> NamedFields {
+        match self {
+            Self::Package(package) => package.named.clone(),
+            Self::AccessLevel(level) => level.named.clone(),
+            Self::Account(account) => account.named.clone(),
+            Self::TeamMember(member) => member.named.clone(),
+            Self::Domain(domain) => domain.named.clone(),
+            Self::Platform(_) | Self::Operator(_) => NamedFields::default(),
+        }
+    }
+
+    /// Whether it is a client's and says that it has no level: then it gets none from its owner's package.
+    pub(crate) fn has_no_level(&self) -> bool {
+        matches!(self, Self::Account(account) if account.named.is_said("level") && matches!(account.kind(), AccountKind::Client { level: None, .. }))
+    }
+
+    /// The record as one that names all its fields: what it does not say, it takes away.
+    pub(crate) fn naming_all(mut self) -> Self {
+        self.set_named(NamedFields::Stored);
+        self
+    }
+
+    fn checked(form: Form) -> Result<Self, Error> {
+        let record = match form {
+            Form::Platform(platform) => Self::Platform(platform),
+            Form::Operator(form) => Self::Operator(form.try_into()?),
+            Form::Package(package) => Self::Package(package),
+            Form::AccessLevel(level) => Self::AccessLevel(level),
+            Form::Account(form) => Self::Account(form.try_into()?),
+            Form::TeamMember(form) => Self::TeamMember(form.try_into()?),
+            Form::Domain(form) => Self::Domain(form.try_into()?),
+        };
+        check_id(record.kind(), record.id())?;
+        for (what, id) in record.named_ids() {
+            check_id(what, id)?;
+        }
+        Ok(record)
+    }
+
+    /// The ids of other records that it names, with what they are ids of.
+    fn named_ids(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let named = match self {
+            Self::Platform(_) | Self::Operator(_) => [None; 2],
+            Self::Package(package) => [package.client_level().map(|level| ("access level", level)), None],
+            Self::AccessLevel(level) => [level.owner().map(|owner| ("owner", owner)), None],
+            Self::Account(account) => match account.kind() {
+                AccountKind::Main { package } => [Some(("package", package.as_str())), None],
+                AccountKind::Client { owner, level } => [Some(("owner", owner.as_str())), level.as_deref().map(|level| ("access level", level))],
+            },
+            Self::TeamMember(member) => [Some(("account", member.account())), None],
+            Self::Domain(domain) => [domain.owner().map(|owner| ("owner", owner)), None],
+        };
+        named.into_iter().flatten()
+    }
+
+    /// Whether [`Engine::import`](crate::Engine::import) takes the line that an export writes of it: it is no longer than
+    /// this, and its values can be read.
+    pub(crate) fn check_line(&self, most: usize) -> Result<(), Error> {
+        let mut line = Line { text: Vec::new(), most };
+        let refused = |_| Error::Record { line: 1, reason: format!("it has more than {most} bytes") };
+        serde_json::to_writer(&mut line, self).map_err(refused)?;
+        json::check("record", &String::from_utf8_lossy(&line.text), NESTING)
+    }
+
+    /// The record's type.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Platform(_) => "Platform",
+            Self::Operator(_) => "Operator",
+            Self::Package(_) => "Package",
+            Self::AccessLevel(_) => "AccessLevel",
+            Self::Account(_) => "Account",
+            Self::TeamMember(_) => "TeamMember",
+            Self::Domain(_) => "Domain",
+        }
+    }
+
+    /// The record's id; a domain's is its normalised name.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Platform(platform) => platform.id(),
+            Self::Operator(operator) => operator.id(),
+            Self::Package(package) => package.id(),
+            Self::AccessLevel(level) => level.id(),
+            Self::Account(account) => account.id(),
+            Self::TeamMember(member) => member.id(),
+            Self::Domain(domain) => domain.name(),
+        }
+    }
+
+    /// Type and id.
+    #[must_use]
+    pub fn reference(&self) -> Ref {
+        Ref::new(self.kind(), self.id())
+    }
+}

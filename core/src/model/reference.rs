@@ -1,0 +1,93 @@
+//! Names of things: a Cedar entity type and an id, always apart, never as Cedar text (E6).
+
+use crate::util::text::{cut, short};
+use std::fmt;
+
+use crate::util::error::Error;
+
+/// A type and an id, such as (`Account`, `acme`). The id is data: nothing in it is ever parsed.
+///
+/// # Example: an id with quotes in it is just an id
+/// ```
+/// let odd = sublet::Ref::new("Account", "x\" || true");
+/// assert_eq!(odd.id(), "x\" || true");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(from = "(String, String)", into = "(String, String)")]
+pub struct Ref {
+    kind: String,
+    id: String,
+}
+
+impl Ref {
+    /// A reference by type name (with its namespace, if any) and id.
+    pub fn new(kind: impl Into<String>, id: impl Into<String>) -> Self {
+        Self { kind: kind.into(), id: id.into() }
+    }
+
+    /// The entity type's name.
+    #[must_use]
+    pub fn kind(&self) -> &str {
+        &self.kind
+    }
+
+    /// An action's name: its id alone for type `Action`, else type and id joined by `::`.
+    pub(crate) fn action_name(&self) -> String {
+        if self.kind == "Action" { self.id.clone() } else { format!("{}::{}", self.kind, self.id) }
+    }
+
+    /// The id of the account that it names, as the one that a resource belongs to.
+    pub(crate) fn account(&self) -> Result<&str, Error> {
+        if self.kind == "Account" { Ok(&self.id) } else { Err(Error::Value { what: "resource".to_owned(), reason: format!("`{self}` is no account") }) }
+    }
+
+    /// The id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+/// The most bytes that an id has (I6).
+pub(crate) const MAX_ID_BYTES: usize = 256;
+
+/// Whether a text can be the id of a `what` (E1, I6).
+pub(crate) fn check_id(what: &str, id: &str) -> Result<(), Error> {
+    match id.len() {
+        0 => Err(Error::EmptyId { what: what.to_owned() }),
+        1..=MAX_ID_BYTES => Ok(()),
+        length => Err(Error::IdLength { what: what.to_owned(), length }),
+    }
+}
+
+/// Whether a text can be an id.
+#[inline(always)]
+pub(crate) fn is_id(id: &str) -> bool {
+    id.len().wrapping_sub(1) < MAX_ID_BYTES
+}
+
+impl From<(String, String)> for Ref {
+    fn from((kind, id): (String, String)) -> Self {
+        Self { kind, id }
+    }
+}
+
+impl From<(&str, &str)> for Ref {
+    fn from((kind, id): (&str, &str)) -> Self {
+        Self::new(kind, id)
+    }
+}
+
+impl From<Ref> for (String, String) {
+    fn from(reference: Ref) -> Self {
+        (reference.kind, reference.id)
+    }
+}
+
+/// `Account::"acme"`, with the id escaped and cut to a length that fits a message.
+impl fmt::Display for Ref {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let id = cut(&self.id).replace('\\', "\\\\").replace('"', "\\\"");
+        write!(f, "{}::\"{}\"", short(&self.kind), crate::util::printable::printable(&id))
+    }
+}

@@ -1,0 +1,40 @@
+//! The offer of a client to another owner.
+
+use serde::{Deserialize, Serialize};
+
+use super::calendar;
+use crate::util::error::Error;
+
+/// To whom a client is offered, until when, and whether it consents.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Form", into = "Form")]
+pub(crate) struct Transfer {
+    pub(crate) to: String,
+    /// The first instant at which the offer stands no more, in milliseconds since 1970 UTC.
+    pub(crate) until: i64,
+    pub(crate) consented: bool,
+}
+
+/// The same as JSON.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Form {
+    to: String,
+    until: String,
+    #[serde(default)]
+    consented: bool,
+}
+
+impl From<Transfer> for Form {
+    fn from(Transfer { to, until, consented }: Transfer) -> Self {
+        Self { to, until: calendar::instant_text(until).unwrap_or_default(), consented }
+    }
+}
+
+impl TryFrom<Form> for Transfer {
+    type Error = Error;
+
+    fn try_from(Form { to, until, consented }: Form) -> Result<Self, Error> {
+        Ok(Self { to, until: calendar::parse_instant(&until)?, consented })
+    }
+}

@@ -1,0 +1,106 @@
+//! Where the clock stands when a store is opened, and who vouches for it.
+//!
+//! A process that is started after a long rest finds a clock that is far past the last instant that was counted. What
+//! tells a rest from a clock that leapt is the time since the machine was started, which nobody sets.
+
+use rusqlite::{Connection, OptionalExtension};
+
+use super::checksum::{ChecksumKey, is_mismatch};
+use super::meta;
+use super::row_codec::{OperationRow, operation_columns};
+use crate::model::clock::{Clock, DAY, HighWater};
+
+/// Names this start of the machine; and how far the clock was ahead of the time since, in milliseconds.
+fn start(now: i64) -> Option<(String, i64)> {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    let uptime = std::fs::read_to_string("/proc/uptime").ok()?;
+    let (whole, parts) = uptime.split_whitespace().next()?.split_once('.')?;
+    let parts: i64 = parts.get(..2)?.parse().ok()?;
+    let uptime = whole.parse::<i64>().ok()?.checked_mul(1_000)?.checked_add(parts.checked_mul(10)?)?;
+    Some((id.trim().to_owned(), now.checked_sub(uptime)?))
+}
+
+/// The operation that was done last.
+pub(super) const LAST: &str = concat!("SELECT ", operation_columns!(), " FROM operations o ORDER BY o.id DESC LIMIT 1");
+
+/// The computer's clock.
+pub(super) fn clock_now() -> i64 {
+    Clock::System.now()
+}
+
+/// The value of a row, and whether the row is damaged: then it has none.
+fn intact<T>(found: rusqlite::Result<Option<T>>) -> rusqlite::Result<(Option<T>, bool)> {
+    match found {
+        Ok(value) => Ok((value, false)),
+        Err(error) if is_mismatch(&error) => Ok((None, true)),
+        Err(error) => Err(error),
+    }
+}
+
+/// The clock of a store: what it counts up to is what its database says. A damaged row vouches for nothing: rights are answered
+/// without it, and counting asks for [`accept_clock`](super::accept_clock) unless another row vouches.
+pub(super) fn water(clock: Clock, connection: &Connection, key: &ChecksumKey) -> rusqlite::Result<HighWater> {
+    let (last, is_last_damaged) = intact(connection.query_row(LAST, [], |row| Ok(OperationRow::read(key, row, 0)?.at)).optional())?;
+    let (seen, is_seen_damaged) = intact(meta::read(connection, key, "seen"))?;
+    let unknown = if is_last_damaged || is_seen_damaged { 0 } else { i64::MIN };
+    let mark = last.max(seen).unwrap_or(unknown);
+    let (now, system) = (clock.now(), matches!(clock, Clock::System));
+    let water = HighWater::new(clock, mark);
+    let Some((id, ahead)) = start(now).filter(|_| system) else {
+        return Ok(water);
+    };
+    let (known, _) = intact(meta::read::<String>(connection, key, "boot"))?;
+    let known = known.as_deref().and_then(|text| text.split_once(' ')).and_then(|(id, ahead)| Some((id, ahead.parse::<i64>().ok()?)));
+    let vouched = known.is_some_and(|(known, before)| known == id && ahead.saturating_sub(before).saturating_abs() <= DAY);
+    if vouched && now > mark {
+        water.raise(now);
+    }
+    let leapt = mark != i64::MIN && now.saturating_sub(mark) > DAY;
+    if !vouched && !leapt {
+        meta::write(connection, key, "boot", &format!("{id} {ahead}"))?;
+    }
+    Ok(water)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_rest_is_told_from_a_clock_that_leapt_by_the_time_since_the_machine_was_started() -> rusqlite::Result<()> {
+        let Some((id, ahead)) = start(clock_now()) else {
+            return Ok(());
+        };
+        let store = Connection::open_in_memory()?;
+        store.execute_batch(crate::store::sqlite::schema::SCHEMA)?;
+        // Three days ago somebody counted.
+        let last = clock_now() - 3 * DAY;
+        let key = ChecksumKey::new("");
+        let done = OperationRow { id: 1, at: last, bucket: 1, used: 1, ..OperationRow::default() };
+        let sql = "INSERT INTO operations (kind, at, keep, bucket, used, held, top_up, back, checksum) VALUES (0, ?1, 0, 1, 1, 0, 0, 0, ?2)";
+        store.execute(sql, [last, done.checksum(&key)])?;
+        let jump = |ahead: Option<(&str, i64)>| {
+            store.execute("DELETE FROM meta WHERE name = 'boot'", [])?;
+            if let Some((id, ahead)) = ahead {
+                meta::write(&store, &key, "boot", &format!("{id} {ahead}"))?;
+            }
+            let water = water(Clock::System, &store, &key)?;
+            Ok::<_, rusqlite::Error>(water.now().is_err_and(|error| error.code() == "store.clock_jump"))
+        };
+        assert!(jump(None)?, "nobody vouches");
+        assert!(jump(Some(("another start", ahead)))?, "another start vouches for nothing");
+        assert!(jump(Some((&id, ahead - 2 * DAY)))?, "the clock was set meanwhile");
+        assert!(!jump(Some((&id, ahead)))?, "the machine has run since");
+        // What was accepted once needs nobody.
+        meta::write(&store, &key, "seen", &clock_now())?;
+        assert!(!jump(None)?, "it was accepted");
+        store.execute("UPDATE operations SET at = at - 1", [])?;
+        assert!(!jump(None)?, "it was accepted, whatever the last operation says");
+        store.execute("UPDATE meta SET value = value + 1", [])?;
+        assert!(jump(None)?, "nothing that is whole vouches");
+        store.execute("DELETE FROM meta", [])?;
+        assert!(jump(None)?, "a damaged operation is no new store");
+        assert!(!jump(Some((&id, ahead)))?, "the machine has run since");
+        Ok(())
+    }
+}

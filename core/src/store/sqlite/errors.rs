@@ -1,0 +1,30 @@
+//! What SQLite and the file system say, as errors with a code.
+
+use rusqlite::{Error as Sqlite, ErrorCode};
+
+use crate::util::error::Error;
+
+/// What SQLite says.
+pub(super) fn of(store: &str, error: &Sqlite) -> Error {
+    let (store, reason) = (store.to_owned(), error.to_string());
+    let code = error.sqlite_error_code();
+    match code {
+        Some(ErrorCode::DiskFull) => Error::StoreFull { store },
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => Error::StoreReadOnly { store },
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::StoreLocked { store, holder: "a program that has it open with SQLite".to_owned() },
+        Some(ErrorCode::CannotOpen) => Error::StoreUnreachable { store, reason },
+        Some(ErrorCode::SystemIoFailure | ErrorCode::OutOfMemory) => Error::StoreIo { store, reason },
+        Some(ErrorCode::NotADatabase) => Error::StoreForeign { store },
+        _ => Error::StoreCorrupt { store, reason },
+    }
+}
+
+/// What the file system says of a file beside it.
+pub(super) fn file(store: &str, error: &std::io::Error) -> Error {
+    let (store, reason) = (store.to_owned(), error.to_string());
+    match error.kind() {
+        std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => Error::StoreReadOnly { store },
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Error::StoreFull { store },
+        _ => Error::StoreUnreachable { store, reason },
+    }
+}

@@ -1,0 +1,191 @@
+//! Locks on ranges of a file that belong to the open file, not to the process: another open file of the same process is kept
+//! out too, closing the file elsewhere in the process does not drop them, and they go when the process dies.
+
+use std::fs::{self, File};
+use std::io;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, fcntl};
+
+use super::shared_header::{Board, Freed};
+use crate::util::wait::{WaitBudget, WaitEnd};
+
+/// A range of a file: where it begins, and its length.
+pub(super) type Range = (i64, i64);
+
+/// Where SQLite locks a database that it reads, and where it says that a `-shm` file is in use.
+pub(super) const SHARED: Range = (0x4000_0002, 510);
+pub(super) const IN_USE: Range = (128, 1);
+
+/// Of our own file: whose turn is next, whose it is, and who is committing a change of the directory.
+const NEXT: Range = (1 << 20, 1);
+const TURN: Range = ((1 << 20) + 1, 1);
+const CHANGE: Range = ((1 << 20) + 2, 1);
+
+/// Of the database: a byte for each name that it may be opened under. See [`claim_name`].
+const NAMES: Range = (1 << 40, 1 << 40);
+
+/// How long the search for the holder of a lock may take.
+const MAX_SEARCH: Duration = Duration::from_millis(200);
+
+/// Why a lock was not taken.
+#[derive(Debug)]
+pub(super) enum LockError {
+    File(io::Error),
+    Waited(WaitEnd),
+}
+
+impl From<io::Error> for LockError {
+    fn from(error: io::Error) -> Self {
+        Self::File(error)
+    }
+}
+
+impl From<WaitEnd> for LockError {
+    fn from(end: WaitEnd) -> Self {
+        Self::Waited(end)
+    }
+}
+
+fn range(kind: i32, (start, length): Range) -> libc::flock {
+    let short = |number: i32| i16::try_from(number).unwrap_or_default();
+    libc::flock { l_type: short(kind), l_whence: short(libc::SEEK_SET), l_start: start, l_len: length, l_pid: 0 }
+}
+
+/// Shares a range with others who do. Refused at once where somebody has it for himself.
+pub(super) fn share(file: &File, at: Range) -> io::Result<()> {
+    fcntl(file, FcntlArg::F_OFD_SETLK(&range(libc::F_RDLCK, at))).map(drop).map_err(Into::into)
+}
+
+pub(super) fn drop_range(file: &File, at: Range) -> io::Result<()> {
+    fcntl(file, FcntlArg::F_OFD_SETLK(&range(libc::F_UNLCK, at))).map(drop).map_err(Into::into)
+}
+
+/// Locks a range if no other open file has it.
+fn try_lock(file: &File, at: Range) -> io::Result<bool> {
+    match fcntl(file, FcntlArg::F_OFD_SETLK(&range(libc::F_WRLCK, at))) {
+        Ok(_) => Ok(true),
+        Err(Errno::EAGAIN | Errno::EACCES | Errno::EINTR) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether another open file has a lock on a part of the range.
+fn is_taken(file: &File, at: Range) -> io::Result<bool> {
+    let mut asked = range(libc::F_WRLCK, at);
+    fcntl(file, FcntlArg::F_OFD_GETLK(&mut asked))?;
+    Ok(i32::from(asked.l_type) != libc::F_UNLCK)
+}
+
+/// Waits for this process's turn. Whoever is next waits alone, so that the last holder cannot be before it again.
+/// The caller watches for the turn for the time `watch` before it sleeps.
+pub(super) fn take_turn(file: &File, board: &Board, watch: Duration, budget: &WaitBudget) -> Result<(), LockError> {
+    if !board.has_waiters() && try_lock(file, TURN)? {
+        return Ok(());
+    }
+    let _waiting = board.waiting();
+    wait(file, NEXT, board, (Freed::Next, Duration::ZERO), budget)?;
+    let taken = wait(file, TURN, board, (Freed::Turn, watch), budget);
+    drop_range(file, NEXT)?;
+    board.wake(Freed::Next);
+    taken
+}
+
+/// Tries, and sleeps until the holder says that it has freed the lock. A holder that was killed says nothing, so the sleep is
+/// short.
+fn wait(file: &File, at: Range, board: &Board, (freed, watch): (Freed, Duration), budget: &WaitBudget) -> Result<(), LockError> {
+    loop {
+        let before = board.freed(freed);
+        if try_lock(file, at)? {
+            return Ok(());
+        }
+        let slice = budget.slice()?;
+        if !is_freed_soon(board, freed, before, watch) {
+            board.sleep(freed, before, slice);
+        }
+    }
+}
+
+/// Watches a lock for the time `watch`, without a system call. Returns whether it was freed since `before`.
+fn is_freed_soon(board: &Board, freed: Freed, before: u32, watch: Duration) -> bool {
+    let begun = Instant::now();
+    loop {
+        if board.freed(freed) != before {
+            return true;
+        }
+        if begun.elapsed() >= watch {
+            return false;
+        }
+        std::hint::spin_loop();
+    }
+}
+
+pub(super) fn end_turn(file: &File, board: &Board) -> io::Result<()> {
+    drop_range(file, TURN)?;
+    if board.has_waiters() {
+        board.wake(Freed::Turn);
+    }
+    Ok(())
+}
+
+/// Says, for as long as the process lives, that it is committing a change of the directory. By whoever has the turn.
+pub(super) fn begin_change(file: &File) -> io::Result<()> {
+    try_lock(file, CHANGE).map(drop)
+}
+
+pub(super) fn end_change(file: &File) -> io::Result<()> {
+    drop_range(file, CHANGE)
+}
+
+/// Whether a living process is committing a change of the directory. The file is one that takes no lock itself.
+pub(super) fn is_changing(file: &File) -> bool {
+    is_taken(file, CHANGE).unwrap_or(false)
+}
+
+/// What other open files have to do with a database that this one opens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NameClaim {
+    /// Nobody has it open.
+    Alone,
+    /// Others have it open under the same name.
+    Shared,
+    /// Others have it open under another name, with another log beside it.
+    OtherName,
+}
+
+/// Claims a database under a name, for as long as the file is open. SQLite finds a database's log by name: two processes that
+/// open one database under two names (a hard link, a file that is mounted elsewhere) would each have a log of their own.
+pub(super) fn claim_name(database: &File, name: u64) -> io::Result<NameClaim> {
+    let (base, length) = NAMES;
+    let slot = i64::try_from(name % (1 << 39)).unwrap_or(0);
+    let at = base.saturating_add(slot);
+    share(database, (at, 1))?;
+    let others = slot > 0 && is_taken(database, (base, slot))? || is_taken(database, (at.saturating_add(1), length.saturating_sub(slot)))?;
+    if others {
+        drop_range(database, (at, 1))?;
+        return Ok(NameClaim::OtherName);
+    }
+    Ok(if is_taken(database, (at, 1))? { NameClaim::Shared } else { NameClaim::Alone })
+}
+
+/// Names the process that has the turn, if this one may see it.
+pub(super) fn holder(inode: u64) -> String {
+    let begun = Instant::now();
+    let wanted = format!(":{inode} {} {}", TURN.0, TURN.0);
+    let own = std::process::id();
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    for process in processes.take_while(|_| begun.elapsed() < MAX_SEARCH) {
+        let name = process.file_name();
+        let Some(id) = name.to_str().and_then(|name| name.parse::<u32>().ok()).filter(|id| *id != own) else {
+            continue;
+        };
+        let files = fs::read_dir(process.path().join("fdinfo")).into_iter().flatten().flatten();
+        let holds = |text: String| text.lines().any(|line| line.starts_with("lock:") && line.contains(" WRITE ") && line.ends_with(&wanted));
+        if files.take_while(|_| begun.elapsed() < MAX_SEARCH).any(|file| fs::read_to_string(file.path()).is_ok_and(holds)) {
+            let program = fs::read_to_string(process.path().join("comm")).unwrap_or_default();
+            return format!("process {id} ({})", crate::util::text::short(program.trim()));
+        }
+    }
+    "a process that this one cannot see".to_owned()
+}

@@ -1,0 +1,180 @@
+//! What was read of counts, for as long as no process has written any: a question about a limit then touches no file.
+
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+
+use super::shared_header::{Board, Word};
+use super::transaction::Sheet;
+use crate::model::calendar::Window;
+use crate::store::{Bucket, Ledger, Named, New, Operation, Seen, Whose};
+use crate::util::error::Error;
+
+/// How many accounts are remembered at most.
+const MOST: usize = 10_000;
+
+/// What was read since the counts were last written.
+#[derive(Debug, Default)]
+pub(super) struct Cache {
+    /// Where it is said that they were written, and what it said.
+    at: Option<(Arc<Board>, u64)>,
+    accounts: HashMap<String, Vec<Row>>,
+}
+
+/// The last bucket of one meter, if there is one.
+#[derive(Debug, Clone)]
+pub(super) struct Row {
+    member: Option<String>,
+    meter: String,
+    bucket: Option<Bucket>,
+}
+
+impl Cache {
+    /// The words by which it is known to be true.
+    pub(super) fn board(&self) -> Option<&Arc<Board>> {
+        self.at.as_ref().filter(|(board, counts)| board.now(Word::Counts) == *counts).map(|(board, _)| board)
+    }
+
+    /// What was read of an account.
+    pub(super) fn of(&self, account: &str) -> &[Row] {
+        self.accounts.get(account).map_or(&[], Vec::as_slice)
+    }
+
+    /// Takes up what was read of an account while the words said that.
+    pub(super) fn put(&mut self, account: &str, (board, counts): (Arc<Board>, u64), rows: Vec<Row>) {
+        let same = self.at.as_ref().is_some_and(|(known, then)| Arc::ptr_eq(known, &board) && *then == counts);
+        if !same || self.accounts.len() >= MOST {
+            self.accounts.clear();
+            self.at = Some((board, counts));
+        }
+        let known = self.accounts.entry_ref(account).or_default();
+        known.retain(|row| !rows.iter().any(|new| new.member == row.member && new.meter == row.meter));
+        known.extend(rows);
+    }
+}
+
+/// A view of what was read. Asked for anything else it has no answer, and says so in `missed`.
+pub(super) struct View<'c> {
+    pub(super) rows: &'c [Row],
+    pub(super) now: i64,
+    pub(super) missed: bool,
+}
+
+impl View<'_> {
+    fn miss<T>(&mut self) -> Result<T, Error> {
+        self.missed = true;
+        Err(Error::StoreBusy { store: "cache".to_owned() })
+    }
+}
+
+impl Ledger for View<'_> {
+    fn now(&self) -> i64 {
+        self.now
+    }
+
+    fn latest(&mut self, whose: Whose<'_>, meter: &str) -> Result<Option<Bucket>, Error> {
+        match self.rows.iter().find(|row| row.meter == meter && row.member.as_deref() == whose.member) {
+            Some(row) => Ok(row.bucket),
+            None => self.miss(),
+        }
+    }
+
+    fn bucket(&mut self, _: u64) -> Result<Option<Named>, Error> {
+        self.miss()
+    }
+
+    fn open(&mut self, _: Whose<'_>, _: &str, _: Window) -> Result<Bucket, Error> {
+        self.miss()
+    }
+
+    fn seen(&mut self, _: &str, _: &str) -> Result<Seen, Error> {
+        self.miss()
+    }
+
+    fn operation(&mut self, _: u64) -> Result<Option<Operation>, Error> {
+        self.miss()
+    }
+
+    fn record(&mut self, _: New<'_>) -> Result<u64, Error> {
+        self.miss()
+    }
+
+    fn amend(&mut self, _: &Operation) -> Result<(), Error> {
+        self.miss()
+    }
+
+    fn history(&mut self, _: &str, _: Option<u64>, _: usize) -> Result<Vec<Operation>, Error> {
+        self.miss()
+    }
+
+    fn document(&mut self, _: &str, _: &str) -> Result<Option<String>, Error> {
+        self.miss()
+    }
+
+    fn write_document(&mut self, _: &str, _: &str, _: &str) -> Result<(), Error> {
+        self.miss()
+    }
+}
+
+/// A transaction that notes what is read of an account.
+pub(super) struct Noting<'s, 'c> {
+    pub(super) sheet: &'s mut Sheet<'c>,
+    pub(super) rows: Vec<Row>,
+    /// Documents that were written in the view: they are read again in it, and dropped with it.
+    pub(super) documents: Vec<(String, String, String)>,
+}
+
+impl Ledger for Noting<'_, '_> {
+    fn now(&self) -> i64 {
+        self.sheet.now
+    }
+
+    fn latest(&mut self, whose: Whose<'_>, meter: &str) -> Result<Option<Bucket>, Error> {
+        let bucket = self.sheet.latest(whose, meter)?;
+        // What is held changes with the time alone.
+        if bucket.is_none_or(|bucket| bucket.held == 0) {
+            self.rows.push(Row { member: whose.member.map(str::to_owned), meter: meter.to_owned(), bucket });
+        }
+        Ok(bucket)
+    }
+
+    fn bucket(&mut self, id: u64) -> Result<Option<Named>, Error> {
+        self.sheet.bucket(id)
+    }
+
+    fn open(&mut self, whose: Whose<'_>, meter: &str, window: Window) -> Result<Bucket, Error> {
+        self.sheet.open(whose, meter, window)
+    }
+
+    fn seen(&mut self, account: &str, key: &str) -> Result<Seen, Error> {
+        self.sheet.seen(account, key)
+    }
+
+    fn operation(&mut self, id: u64) -> Result<Option<Operation>, Error> {
+        self.sheet.operation(id)
+    }
+
+    fn record(&mut self, new: New<'_>) -> Result<u64, Error> {
+        self.sheet.record(new)
+    }
+
+    fn amend(&mut self, operation: &Operation) -> Result<(), Error> {
+        self.sheet.amend(operation)
+    }
+
+    fn history(&mut self, account: &str, before: Option<u64>, most: usize) -> Result<Vec<Operation>, Error> {
+        self.sheet.history(account, before, most)
+    }
+
+    fn document(&mut self, account: &str, name: &str) -> Result<Option<String>, Error> {
+        match self.documents.iter().rev().find(|(of, known, _)| of == account && known == name) {
+            Some((_, _, text)) => Ok(Some(text.clone())),
+            None => self.sheet.document(account, name),
+        }
+    }
+
+    fn write_document(&mut self, account: &str, name: &str, text: &str) -> Result<(), Error> {
+        self.documents.push((account.to_owned(), name.to_owned(), text.to_owned()));
+        Ok(())
+    }
+}

@@ -1,0 +1,242 @@
+//! JSON lines in a file that several processes may append to, and that is set aside when it has grown.
+//!
+//! A batch of whole lines is one write at the end of the file, so lines of several processes never mix. Who writes looks
+//! first whether the name still means the file that it has open: whoever sets it aside renames it, under a lock, and what
+//! was on its way then stands in the renamed one.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// A file of JSON lines.
+#[derive(Debug, Clone)]
+pub struct LogFile {
+    /// Its name. `NAME.1` is what was set aside last, and `NAME.lock` stands beside it.
+    pub path: PathBuf,
+    /// How large it grows before it is set aside; nothing for ever.
+    pub rotate_bytes: Option<u64>,
+    /// How many are kept of those set aside.
+    pub keep: u32,
+}
+
+impl LogFile {
+    /// A file of that name, which is set aside at 64 MiB; five are kept.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), rotate_bytes: Some(64 << 20), keep: 5 }
+    }
+
+    /// Opens it once, to say now if that cannot be. A pipe that nobody reads is refused: to open it would wait.
+    pub(crate) fn check(&self) -> io::Result<()> {
+        OpenOptions::new().append(true).create(true).custom_flags(libc::O_NONBLOCK).open(&self.path).map(drop)
+    }
+}
+
+/// How much is written at once, but for a line that is longer.
+const CHUNK: usize = 64 << 10;
+
+/// The one who writes. It lives on the thread that delivers.
+#[derive(Debug)]
+pub(crate) struct Lines {
+    of: LogFile,
+    file: Option<(File, (u64, u64))>,
+    /// Whether the last write ended within a line.
+    torn: bool,
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().append(true).create(true).open(path)
+}
+
+fn with_ending(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
+
+impl Lines {
+    pub(crate) fn new(of: LogFile) -> Self {
+        Self { of, file: None, torn: false }
+    }
+
+    /// Writes lines, each with its end; gives how many could not be written.
+    pub(crate) fn write(&mut self, lines: &[String]) -> usize {
+        let most = usize::try_from(self.of.rotate_bytes.unwrap_or(u64::MAX)).unwrap_or(usize::MAX).clamp(1, CHUNK);
+        let (mut chunk, mut count, mut failed) = (String::new(), 0_usize, 0_usize);
+        for line in lines {
+            if count > 0 && chunk.len().saturating_add(line.len()) > most {
+                failed = failed.saturating_add(self.write_chunk(&chunk, count));
+                (chunk, count) = (String::new(), 0);
+            }
+            chunk.push_str(line);
+            count = count.saturating_add(1);
+        }
+        if count > 0 { failed.saturating_add(self.write_chunk(&chunk, count)) } else { failed }
+    }
+
+    /// Writes so many lines; gives how many of them are not whole in the file.
+    fn write_chunk(&mut self, chunk: &str, count: usize) -> usize {
+        let mut written = 0_usize;
+        let _ = self.append(chunk, &mut written);
+        let whole = chunk.as_bytes().iter().take(written).filter(|byte| **byte == b'\n').count();
+        count.saturating_sub(whole)
+    }
+
+    fn append(&mut self, chunk: &str, written: &mut usize) -> io::Result<()> {
+        self.turn_over(chunk.len() as u64)?;
+        let torn = self.torn;
+        let file = self.current()?;
+        // What another line was torn off from stays a line of its own.
+        if torn {
+            file.write_all(b"\n")?;
+        }
+        self.torn = false;
+        while let Some(rest) = chunk.as_bytes().get(*written..).filter(|rest| !rest.is_empty()) {
+            match self.current()?.write(rest) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(some) => *written = written.saturating_add(some),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.torn = chunk.as_bytes().get(..*written).is_some_and(|done| !done.is_empty() && !done.ends_with(b"\n"));
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The open file, opened anew if its name has come to mean another.
+    fn current(&mut self) -> io::Result<&mut File> {
+        let now = fs::metadata(&self.of.path).map(|found| (found.dev(), found.ino())).ok();
+        let file = match self.file.take() {
+            Some((file, known)) if now == Some(known) => (file, known),
+            _ => {
+                let file = open(&self.of.path)?;
+                let found = file.metadata()?;
+                (file, (found.dev(), found.ino()))
+            }
+        };
+        Ok(&mut self.file.insert(file).0)
+    }
+
+    /// Sets the file aside if so much more would make it too large.
+    fn turn_over(&mut self, more: u64) -> io::Result<()> {
+        let Some(most) = self.of.rotate_bytes else {
+            return Ok(());
+        };
+        let is_full = |size: u64| size > 0 && size.saturating_add(more) > most;
+        if !is_full(self.current()?.metadata()?.len()) {
+            return Ok(());
+        }
+        let lock = OpenOptions::new().write(true).create(true).truncate(false).open(with_ending(&self.of.path, ".lock"))?;
+        // Another process is at it, or somebody died at it while a child held on to the lock: the file grows a little more.
+        if lock.try_lock().is_err() {
+            return Ok(());
+        }
+        // Another may have done it before the lock was ours.
+        if is_full(self.current()?.metadata()?.len()) {
+            self.set_aside()?;
+        }
+        self.file = None;
+        lock.unlock()
+    }
+
+    fn set_aside(&self) -> io::Result<()> {
+        let numbered = |number: u32| with_ending(&self.of.path, &format!(".{number}"));
+        if self.of.keep == 0 {
+            return fs::remove_file(&self.of.path);
+        }
+        for number in (1..self.of.keep).rev() {
+            match fs::rename(numbered(number), numbered(number.saturating_add(1))) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        fs::rename(&self.of.path, numbered(1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A folder that is gone when the test is over.
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Self {
+            let folder = std::env::temp_dir().join(format!("sublet-log-{name}-{}", std::process::id()));
+            fs::create_dir_all(&folder).expect("a folder");
+            Self(folder)
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn lines(from: usize, to: usize) -> Vec<String> {
+        (from..to).map(|number| format!("{{\"n\":{number}}}\n")).collect()
+    }
+
+    fn read(path: &Path) -> String {
+        fs::read_to_string(path).unwrap_or_default()
+    }
+
+    #[test]
+    fn a_file_is_set_aside_when_it_is_full_and_so_many_are_kept() {
+        let folder = Folder::new("rotation");
+        let path = folder.0.join("events.jsonl");
+        let mut file = Lines::new(LogFile { path: path.clone(), rotate_bytes: Some(20), keep: 2 });
+        assert_eq!(file.write(&lines(0, 7)), 0);
+        let found = ["", ".1", ".2", ".3"].map(|ending| read(&with_ending(&path, ending)));
+        assert_eq!(found, ["{\"n\":6}\n", "{\"n\":4}\n{\"n\":5}\n", "{\"n\":2}\n{\"n\":3}\n", ""]);
+    }
+
+    #[test]
+    fn two_writers_with_files_of_their_own_lose_and_tear_nothing() {
+        let folder = Folder::new("two");
+        let path = folder.0.join("events.jsonl");
+        let of = LogFile { path: path.clone(), rotate_bytes: Some(4_000), keep: 1_000 };
+        std::thread::scope(|scope| {
+            for writer in 0..4 {
+                let of = of.clone();
+                scope.spawn(move || {
+                    let mut file = Lines::new(of);
+                    for at in 0..100 {
+                        let from = writer * 1_000 + at * 10;
+                        assert_eq!(file.write(&lines(from, from + 10)), 0);
+                    }
+                });
+            }
+        });
+        let mut found: Vec<String> = Vec::new();
+        for entry in fs::read_dir(&folder.0).expect("the folder").flatten() {
+            found.extend(read(&entry.path()).lines().map(|line| format!("{line}\n")));
+        }
+        found.sort();
+        let mut wanted: Vec<String> = (0..4).flat_map(|writer| lines(writer * 1_000, writer * 1_000 + 1_000)).collect();
+        wanted.sort();
+        assert_eq!(found, wanted);
+        assert!(with_ending(&path, ".1").exists());
+    }
+
+    #[test]
+    fn a_name_that_means_another_file_is_opened_anew() {
+        let folder = Folder::new("renamed");
+        let path = folder.0.join("events.jsonl");
+        let mut file = Lines::new(LogFile::new(&path));
+        assert_eq!(file.write(&lines(0, 1)), 0);
+        fs::rename(&path, folder.0.join("aside")).expect("renamed");
+        assert_eq!(file.write(&lines(1, 2)), 0);
+        assert_eq!(read(&path), "{\"n\":1}\n");
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_counted() {
+        let mut file = Lines::new(LogFile::new("/nowhere/at/all"));
+        assert_eq!(file.write(&lines(0, 3)), 3);
+    }
+}

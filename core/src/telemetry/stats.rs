@@ -1,0 +1,241 @@
+//! How often what was answered, and how fast: counted without a lock, in parts that threads do not share.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use serde::Serialize;
+
+use super::LogCounts;
+
+/// The bounds of the buckets double, from 1 microsecond to half a second; the last bucket has what took longer.
+const BOUNDS: usize = 20;
+
+/// How many pairs of action and code are told apart; what comes after them is `other`.
+const MOST: usize = 512;
+const OTHER: &str = "other";
+
+/// How many parts a count has.
+const PARTS: usize = 4;
+
+/// The answers of one action with one code.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Series {
+    /// The action; of a command its name, of `login` and `desk` the verb.
+    pub action: Arc<str>,
+    /// The code of the answer.
+    pub code: Arc<str>,
+    /// How many there were.
+    pub count: u64,
+    /// How long they took together, in microseconds.
+    pub sum_us: u64,
+    /// How many took at most as long as each of the bounds and longer than the one before; the last, longer than all.
+    pub buckets: Vec<u64>,
+}
+
+/// How often a verb gave an error.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ErrorCount {
+    /// The verb.
+    pub verb: &'static str,
+    /// The error's code.
+    pub code: &'static str,
+    /// How often.
+    pub count: u64,
+}
+
+/// What was counted since [`Engine::measure`](crate::Engine::measure) was called first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Stats {
+    /// Whether it is counted now.
+    pub measured: bool,
+    /// The upper bounds of the buckets, in microseconds.
+    pub bounds_us: Vec<u64>,
+    /// The answers, sorted by action and code.
+    pub decisions: Vec<Series>,
+    /// The errors, sorted by verb and code.
+    pub errors: Vec<ErrorCount>,
+    /// How often the policies were swapped.
+    pub reloads: u64,
+    /// How often the directory was changed by this process.
+    pub changes: u64,
+    /// What became of the events of all logs, measured or not.
+    pub events: LogCounts,
+}
+
+/// The part of a count that some threads share. Aligned, so that no two parts are in one line of the processor's cache.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Part {
+    nanoseconds: AtomicU64,
+    buckets: [AtomicU64; BOUNDS + 1],
+}
+
+#[derive(Debug, Default)]
+struct Counters([Part; PARTS]);
+
+/// The part of this thread.
+fn part() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    thread_local! {
+        static MINE: usize = NEXT.fetch_add(1, Ordering::Relaxed) % PARTS;
+    }
+    MINE.try_with(|mine| *mine).unwrap_or(0)
+}
+
+/// The first bucket whose bound it does not pass.
+fn bucket(nanoseconds: u64) -> usize {
+    let us = nanoseconds.div_ceil(1_000);
+    let place = u64::BITS.saturating_sub(us.saturating_sub(1).leading_zeros());
+    (place as usize).min(BOUNDS)
+}
+
+impl Counters {
+    fn add(&self, took: Duration) {
+        let nanoseconds = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+        let Some(part) = self.0.get(part()) else {
+            return;
+        };
+        part.nanoseconds.fetch_add(nanoseconds, Ordering::Relaxed);
+        if let Some(count) = part.buckets.get(bucket(nanoseconds)) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn series(&self, action: &Arc<str>, code: &Arc<str>) -> Series {
+        let mut buckets = vec![0_u64; BOUNDS.saturating_add(1)];
+        let mut nanoseconds = 0_u64;
+        for part in &self.0 {
+            nanoseconds = nanoseconds.saturating_add(part.nanoseconds.load(Ordering::Relaxed));
+            for (sum, count) in buckets.iter_mut().zip(&part.buckets) {
+                *sum = sum.saturating_add(count.load(Ordering::Relaxed));
+            }
+        }
+        let count = buckets.iter().fold(0_u64, |sum, count| sum.saturating_add(*count));
+        Series { action: Arc::clone(action), code: Arc::clone(code), count, sum_us: nanoseconds / 1_000, buckets }
+    }
+}
+
+type Known = HashMap<Arc<str>, HashMap<Arc<str>, Arc<Counters>>>;
+
+/// What counts.
+#[derive(Debug, Default)]
+pub(crate) struct Recorder {
+    known: ArcSwap<Known>,
+    other: Counters,
+    errors: ArcSwap<BTreeMap<(&'static str, &'static str), Arc<AtomicU64>>>,
+    reloads: AtomicU64,
+    changes: AtomicU64,
+}
+
+impl Recorder {
+    /// An answer to a question about this action.
+    pub(crate) fn decided(&self, action: &str, code: &str, took: Duration) {
+        let find = |known: &Known| known.get(action).and_then(|codes| codes.get(code)).map(Arc::clone);
+        let known = self.known.load();
+        if let Some(counters) = find(&known) {
+            return counters.add(took);
+        }
+        if known.values().map(HashMap::len).sum::<usize>() >= MOST {
+            return self.other.add(took);
+        }
+        drop(known);
+        self.known.rcu(|known| {
+            let mut next = Known::clone(known);
+            next.entry(Arc::from(action)).or_default().entry(Arc::from(code)).or_default();
+            next
+        });
+        if let Some(counters) = find(&self.known.load()) {
+            counters.add(took);
+        }
+    }
+
+    /// An error of a verb.
+    pub(crate) fn failed(&self, verb: &'static str, code: &'static str) {
+        let mut found = self.errors.load().get(&(verb, code)).map(Arc::clone);
+        if found.is_none() {
+            self.errors.rcu(|known| {
+                let mut next = BTreeMap::clone(known);
+                next.entry((verb, code)).or_default();
+                next
+            });
+            found = self.errors.load().get(&(verb, code)).map(Arc::clone);
+        }
+        if let Some(count) = found {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn reloaded(&self) {
+        self.reloads.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn changed(&self) {
+        self.changes.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Stats {
+    /// What was counted by these.
+    pub(crate) fn of(measured: bool, recorder: Option<&Recorder>, events: LogCounts) -> Self {
+        let bounds_us = (0..BOUNDS).filter_map(|place| 1_u64.checked_shl(u32::try_from(place).ok()?)).collect();
+        let mut stats = Self { measured, bounds_us, decisions: Vec::new(), errors: Vec::new(), reloads: 0, changes: 0, events };
+        let Some(recorder) = recorder else {
+            return stats;
+        };
+        for (action, codes) in recorder.known.load().iter() {
+            stats.decisions.extend(codes.iter().map(|(code, counters)| counters.series(action, code)));
+        }
+        stats.decisions.sort_by(|one, other| (&one.action, &one.code).cmp(&(&other.action, &other.code)));
+        let other = recorder.other.series(&Arc::from(OTHER), &Arc::from(OTHER));
+        stats.decisions.extend((other.count > 0).then_some(other));
+        let errors = recorder.errors.load();
+        stats.errors.extend(errors.iter().map(|((verb, code), count)| ErrorCount { verb, code, count: count.load(Ordering::Relaxed) }));
+        stats.reloads = recorder.reloads.load(Ordering::Relaxed);
+        stats.changes = recorder.changes.load(Ordering::Relaxed);
+        stats
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bucket_ends_at_its_bound() {
+        let found = [0, 1, 1_000, 1_001, 2_000, 2_001, 4_000, 524_288_000, 524_288_001, u64::MAX].map(bucket);
+        assert_eq!(found, [0, 0, 0, 1, 1, 2, 2, 19, 20, 20]);
+    }
+
+    #[test]
+    fn threads_count_exactly() {
+        let recorder = Recorder::default();
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for at in 0..1_000 {
+                        recorder.decided("read", if at % 4 == 0 { "ok" } else { "no" }, Duration::from_micros(3));
+                        recorder.failed("check", "input.amount");
+                    }
+                });
+            }
+        });
+        let stats = Stats::of(true, Some(&recorder), LogCounts::default());
+        let found: Vec<_> = stats.decisions.iter().map(|series| (&*series.code, series.count, series.sum_us, series.buckets.get(2).copied())).collect();
+        assert_eq!(found, [("no", 6_000, 18_000, Some(6_000)), ("ok", 2_000, 6_000, Some(2_000))]);
+        assert_eq!(stats.errors, [ErrorCount { verb: "check", code: "input.amount", count: 8_000 }]);
+        assert_eq!((stats.bounds_us.first(), stats.bounds_us.last()), (Some(&1), Some(&524_288)));
+    }
+
+    #[test]
+    fn so_many_series_are_told_apart_and_no_more() {
+        let recorder = Recorder::default();
+        for number in 0..MOST + 10 {
+            recorder.decided(&format!("action {number}"), "ok", Duration::ZERO);
+        }
+        let stats = Stats::of(true, Some(&recorder), LogCounts::default());
+        assert_eq!((stats.decisions.len(), stats.decisions.last().map(|last| (&*last.action, last.count))), (MOST + 1, Some((OTHER, 10))));
+    }
+}

@@ -1,0 +1,508 @@
+//! One subscription: a bounded queue that no producer waits for, and the thread that delivers.
+//!
+//! Queue and thread are a process's own. A fork copies the queue without the thread, and perhaps in the middle of a step of
+//! it: a child leaves the copy alone, and makes itself new ones when it first has something to tell.
+
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use serde::Serialize;
+
+use super::event::{Draft, Event, EventKind, View};
+use super::rotating_file::Lines;
+use super::{LogHandle, LogOptions, Sink};
+use crate::model::clock::Clock;
+
+/// How many events are delivered at once.
+const BATCH: usize = 256;
+
+/// How often a thread of a forked process looks whether that has ended.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Whether this process goes on for the threads of its logs alone: one that was forked from a thread ends by the end of that
+/// thread, which no library is told of.
+fn is_main_thread_gone() -> bool {
+    let id = process::id();
+    let stat = std::fs::read_to_string(format!("/proc/{id}/task/{id}/stat")).unwrap_or_default();
+    stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with('Z'))
+}
+
+thread_local! {
+    /// Whether this thread delivers: what a sink itself asks of an engine is not told, or it would go on for ever.
+    static DELIVERS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether what this thread does is not to be told.
+pub(crate) fn is_delivering() -> bool {
+    DELIVERS.try_with(Cell::get).unwrap_or(false)
+}
+
+/// Says whether this thread delivers from now on.
+pub(crate) fn set_delivering(delivers: bool) {
+    let _ = DELIVERS.try_with(|now| now.set(delivers));
+}
+
+/// What became of a subscription's events, in this process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct LogCounts {
+    /// So many the sink took.
+    pub delivered: u64,
+    /// So many were lost, for the queue was full, or the log was closed before they were delivered.
+    pub dropped: u64,
+    /// So many the sink could not take: a callback that failed, a disk that is full.
+    pub failed: u64,
+}
+
+impl LogCounts {
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self {
+            delivered: self.delivered.saturating_add(other.delivered),
+            dropped: self.dropped.saturating_add(other.dropped),
+            failed: self.failed.saturating_add(other.failed),
+        }
+    }
+}
+
+enum Message {
+    Event(Arc<Draft>),
+    /// Something else changed.
+    Wake,
+}
+
+/// The queue of one process.
+struct Room {
+    process: u32,
+    sender: SyncSender<Message>,
+    /// Taken by the thread that delivers.
+    receiver: Mutex<Option<Receiver<Message>>>,
+    /// Whether there is such a thread; where the host fetches, whether it was told that there is something.
+    begun: AtomicBool,
+    /// Whether the host was asked for a thread that pulls.
+    started: AtomicBool,
+    accepted: AtomicU64,
+    delivered: AtomicU64,
+    failed: AtomicU64,
+    dropped: AtomicU64,
+    /// How many of the dropped nobody was told of.
+    untold: AtomicU64,
+    /// Whether the thread is at its end.
+    ended: AtomicBool,
+    progress: (Mutex<()>, Condvar),
+}
+
+impl Room {
+    fn new(queue: usize) -> Self {
+        let (sender, receiver) = sync_channel(queue);
+        Self {
+            process: process::id(),
+            sender,
+            receiver: Mutex::new(Some(receiver)),
+            begun: AtomicBool::new(false),
+            started: AtomicBool::new(false),
+            accepted: AtomicU64::new(0),
+            delivered: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+            dropped: AtomicU64::new(0),
+            untold: AtomicU64::new(0),
+            ended: AtomicBool::new(false),
+            progress: (Mutex::new(()), Condvar::new()),
+        }
+    }
+
+    fn done(&self) -> u64 {
+        self.delivered.load(Ordering::Acquire).saturating_add(self.failed.load(Ordering::Acquire))
+    }
+
+    fn counts(&self) -> LogCounts {
+        LogCounts {
+            delivered: self.delivered.load(Ordering::Acquire),
+            dropped: self.dropped.load(Ordering::Acquire),
+            failed: self.failed.load(Ordering::Acquire),
+        }
+    }
+
+    fn lose(&self, events: u64) {
+        self.dropped.fetch_add(events, Ordering::AcqRel);
+        self.untold.fetch_add(events, Ordering::AcqRel);
+    }
+
+    fn delivered(&self, all: usize, failed: usize) {
+        let (all, failed) = (all as u64, failed.min(all) as u64);
+        self.failed.fetch_add(failed, Ordering::AcqRel);
+        self.delivered.fetch_add(all.saturating_sub(failed), Ordering::AcqRel);
+        self.tell_progress();
+    }
+
+    fn tell_progress(&self) {
+        // Under the lock, so that nobody looks before it and waits after it.
+        drop(self.progress.0.lock().unwrap_or_else(PoisonError::into_inner));
+        self.progress.1.notify_all();
+    }
+
+    /// Waits until it holds, or the time is over; gives whether it holds.
+    fn wait(&self, timeout: Duration, holds: impl Fn() -> bool) -> bool {
+        let begun = Instant::now();
+        let mut guard = self.progress.0.lock().unwrap_or_else(PoisonError::into_inner);
+        while !holds() {
+            let Some(left) = timeout.checked_sub(begun.elapsed()).filter(|left| !left.is_zero()) else {
+                return holds();
+            };
+            guard = self.progress.1.wait_timeout(guard, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        true
+    }
+}
+
+/// One subscription.
+pub(super) struct Subscription {
+    options: LogOptions,
+    view: View,
+    sink: Sink,
+    clock: Clock,
+    /// How many answers that allow were looked at, for the sample.
+    seen: AtomicU64,
+    closed: AtomicBool,
+    /// Whether the process is at its end, so that nobody waits any more for what is on its way.
+    given_up: AtomicBool,
+    /// The process that opened it.
+    process: u32,
+    room: ArcSwap<Room>,
+}
+
+/// The subscriptions of this process, for hosts that end without dropping their engines.
+static OPEN: ArcSwapOption<Vec<Weak<Subscription>>> = ArcSwapOption::const_empty();
+
+/// Ends subscriptions, and waits at most so long for all together; gives whether all was delivered.
+pub(super) fn close_together(subscriptions: &[Arc<Subscription>], timeout: Duration) -> bool {
+    let begun = Instant::now();
+    for subscription in subscriptions {
+        subscription.end();
+    }
+    let left = || timeout.saturating_sub(begun.elapsed());
+    let mut is_done = true;
+    // Each is waited for, also after one that is late.
+    for subscription in subscriptions {
+        is_done &= subscription.wait_for_end(left());
+    }
+    is_done
+}
+
+/// Ends every subscription of this process, for good: engines that are dropped later do not wait for them.
+pub(super) fn close_all(timeout: Duration) -> bool {
+    let open: Vec<Arc<Subscription>> = OPEN.load().iter().flat_map(|open| open.iter()).filter_map(Weak::upgrade).collect();
+    for subscription in &open {
+        subscription.given_up.store(true, Ordering::Release);
+    }
+    close_together(&open, timeout)
+}
+
+impl Subscription {
+    /// A subscription, which [`close_all`] knows of.
+    pub(super) fn open(options: LogOptions, sink: Sink, clock: Clock) -> Arc<Self> {
+        let made = Arc::new(Self::new(options, sink, clock));
+        OPEN.rcu(|open| {
+            let others = open.iter().flat_map(|open| open.iter()).filter(|one| one.strong_count() > 0).cloned();
+            Some(Arc::new(others.chain([Arc::downgrade(&made)]).collect()))
+        });
+        made
+    }
+
+    fn new(options: LogOptions, sink: Sink, clock: Clock) -> Self {
+        let view = View { redact: options.redact.clone(), context_fields: options.context_fields.clone() };
+        let room = ArcSwap::from_pointee(Room::new(options.queue));
+        Self {
+            options,
+            view,
+            sink,
+            clock,
+            seen: AtomicU64::new(0),
+            closed: AtomicBool::new(false),
+            given_up: AtomicBool::new(false),
+            process: process::id(),
+            room,
+        }
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    /// Whether this field of a context is told.
+    pub(super) fn names(&self, field: &str) -> bool {
+        self.options.context_fields.iter().any(|name| name == field)
+    }
+
+    /// Whether it wants such an event. Answers that allow may be told in part.
+    pub(super) fn wants(&self, kind: EventKind, allowed: bool) -> bool {
+        if self.is_closed() || !self.options.events.contains(&kind) {
+            return false;
+        }
+        if kind != EventKind::Decision || !allowed || self.options.sample_allowed >= 1.0 {
+            return true;
+        }
+        #[allow(clippy::cast_precision_loss, reason = "a part of all, not a count")]
+        let place = mixed(self.seen.fetch_add(1, Ordering::Relaxed)) as f64 / u64::MAX as f64;
+        place < self.options.sample_allowed
+    }
+
+    /// The queue of this process.
+    fn room(&self) -> Arc<Room> {
+        let room = self.room.load_full();
+        if room.process == process::id() {
+            return room;
+        }
+        // The parent's is never freed here: a thread that this process lacks may have been in the middle of it.
+        std::mem::forget(Arc::clone(&room));
+        self.room.compare_and_swap(&room, Arc::new(Room::new(self.options.queue)));
+        self.room.load_full()
+    }
+
+    /// Takes an event, unless there is no room for it. Never waits.
+    pub(super) fn push(self: &Arc<Self>, draft: &Arc<Draft>) {
+        let room = self.room();
+        match room.sender.try_send(Message::Event(Arc::clone(draft))) {
+            Ok(()) => {
+                room.accepted.fetch_add(1, Ordering::AcqRel);
+            }
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => room.lose(1),
+        }
+        if !room.begun.swap(true, Ordering::AcqRel) {
+            self.begin(&room);
+        }
+    }
+
+    /// Starts the thread, or tells the host that there is something to fetch.
+    fn begin(self: &Arc<Self>, room: &Arc<Room>) {
+        if let Sink::Fetch(wake) = &self.sink {
+            wake();
+            return;
+        }
+        if let Sink::Pull(start) = &self.sink {
+            room.tell_progress();
+            if !room.started.swap(true, Ordering::AcqRel) {
+                start(LogHandle(Arc::clone(self)));
+            }
+            return;
+        }
+        let (subscription, own) = (Arc::clone(self), Arc::clone(room));
+        let spawned = std::thread::Builder::new().name("sublet-log".to_owned()).spawn(move || subscription.deliver(&own));
+        // Without a thread the queue fills, and the next event tries again.
+        room.begun.store(spawned.is_ok(), Ordering::Release);
+    }
+
+    fn is_at_its_end(&self) -> bool {
+        process::id() != self.process && is_main_thread_gone()
+    }
+
+    /// The next message; nothing at the end of a forked process.
+    fn next(&self, receiver: &Receiver<Message>) -> Option<Message> {
+        if process::id() == self.process {
+            return receiver.recv().ok();
+        }
+        loop {
+            match receiver.recv_timeout(LOOK) {
+                Ok(message) => return Some(message),
+                Err(RecvTimeoutError::Timeout) if !self.is_at_its_end() => {}
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return None,
+            }
+        }
+    }
+
+    /// What the thread does until the log is closed and nothing is left.
+    fn deliver(&self, room: &Room) {
+        set_delivering(true);
+        let receiver = room.receiver.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(receiver) = receiver else { return };
+        let mut lines = if let Sink::File(file) = &self.sink { Some(Lines::new(file.clone())) } else { None };
+        while let Some(first) = self.next(&receiver) {
+            let rest = receiver.try_iter().take(BATCH.saturating_sub(1));
+            let drafts: Vec<Arc<Draft>> = std::iter::once(first).chain(rest).filter_map(Message::event).collect();
+            let failed = self.hand_over(&drafts, &mut lines);
+            room.delivered(drafts.len(), failed);
+            self.tell_dropped(room, &mut lines);
+            if self.is_closed() && drafts.is_empty() {
+                break;
+            }
+            if self.is_closed() {
+                // Once more, in case nothing is left and nobody wakes us.
+                let _ = room.sender.try_send(Message::Wake);
+            }
+        }
+        *room.receiver.lock().unwrap_or_else(PoisonError::into_inner) = Some(receiver);
+        room.ended.store(true, Ordering::Release);
+        room.tell_progress();
+    }
+
+    fn tell_dropped(&self, room: &Room, lines: &mut Option<Lines>) {
+        if let Some(draft) = self.lost(room) {
+            let _ = self.hand_over(&[Arc::new(draft)], lines);
+        }
+    }
+
+    /// How many were lost since it was told last.
+    fn lost(&self, room: &Room) -> Option<Draft> {
+        let lost = room.untold.swap(0, Ordering::AcqRel);
+        (lost > 0).then(|| Draft::new(EventKind::Dropped, self.clock.now(), None).field("count", Some(lost)))
+    }
+
+    /// Gives events to the sink; gives how many it could not take.
+    fn hand_over(&self, drafts: &[Arc<Draft>], lines: &mut Option<Lines>) -> usize {
+        if drafts.is_empty() {
+            return 0;
+        }
+        let work = || {
+            let events: Vec<Event> = drafts.iter().map(|draft| self.view.of(draft)).collect();
+            match (&self.sink, lines) {
+                (Sink::File(_), Some(lines)) => lines.write(&events.iter().map(line).collect::<Vec<_>>()),
+                (Sink::Call(call), _) => call(&events),
+                #[cfg(feature = "tracing")]
+                (Sink::Tracing(dispatch), _) => super::tracing_sink::tell(dispatch, drafts.iter().zip(&events)),
+                _ => events.len(),
+            }
+        };
+        catch_unwind(AssertUnwindSafe(work)).unwrap_or(drafts.len())
+    }
+
+    /// The next events, for a host that fetches them itself: at most so many. After an empty answer it is told again.
+    pub(super) fn fetch(&self, most: usize) -> Vec<Event> {
+        let room = self.room();
+        let Ok(mut receiver) = room.receiver.try_lock() else {
+            return Vec::new();
+        };
+        let Some(waiting) = receiver.as_mut() else {
+            return Vec::new();
+        };
+        let mut drafts: Vec<Arc<Draft>> = waiting.try_iter().take(most).filter_map(Message::event).collect();
+        if drafts.is_empty() {
+            room.begun.store(false, Ordering::Release);
+            // What came between the look and the word would wait for the next.
+            drafts.extend(waiting.try_iter().take(most).filter_map(Message::event));
+        }
+        let mut events: Vec<Event> = drafts.iter().map(|draft| self.view.of(draft)).collect();
+        events.extend(self.lost(&room).map(|draft| self.view.of(&draft)));
+        events
+    }
+
+    /// The next events, for a thread of the host that pulls: waits for some at most so long.
+    pub(super) fn pull(&self, most: usize, timeout: Duration) -> Option<Vec<Event>> {
+        let events = self.fetch(most);
+        if !events.is_empty() {
+            return Some(events);
+        }
+        let room = self.room();
+        if self.is_closed() {
+            room.ended.store(true, Ordering::Release);
+            room.tell_progress();
+            return None;
+        }
+        let is_told = room.wait(timeout, || room.begun.load(Ordering::Acquire) || self.is_closed());
+        if is_told || !self.is_at_its_end() { Some(events) } else { None }
+    }
+
+    /// What the host did with what it fetched.
+    pub(super) fn fetched(&self, all: usize, failed: usize) {
+        self.room().delivered(all, failed);
+    }
+
+    pub(super) fn counts(&self) -> LogCounts {
+        let room = self.room.load();
+        if room.process == process::id() { room.counts() } else { LogCounts::default() }
+    }
+
+    /// How many events were accepted so far: what [`Self::flush`] waits for.
+    pub(super) fn mark(&self) -> u64 {
+        let room = self.room.load();
+        if room.process == process::id() { room.accepted.load(Ordering::Acquire) } else { 0 }
+    }
+
+    /// Waits until so many events are delivered; gives whether they are.
+    pub(super) fn flush(&self, mark: u64, timeout: Duration) -> bool {
+        let room = self.room.load_full();
+        room.process != process::id() || room.wait(timeout, || room.done() >= mark)
+    }
+
+    /// Takes no more, and waits until what is there is delivered, or the time is over: the rest is dropped. Gives whether
+    /// all was delivered.
+    pub(super) fn close(&self, timeout: Duration) -> bool {
+        self.end();
+        self.wait_for_end(timeout)
+    }
+
+    /// Takes no more, and has the thread end when nothing is left.
+    fn end(&self) {
+        self.closed.store(true, Ordering::Release);
+        let room = self.room.load();
+        if room.process != process::id() {
+            return;
+        }
+        match &self.sink {
+            Sink::Fetch(_) => {}
+            Sink::Pull(_) => room.tell_progress(),
+            _ => drop(room.sender.try_send(Message::Wake)),
+        }
+    }
+
+    /// Waits at most so long until the thread is at its end; gives whether all was delivered.
+    fn wait_for_end(&self, timeout: Duration) -> bool {
+        let room = self.room.load_full();
+        if room.process != process::id() {
+            return true;
+        }
+        if matches!(self.sink, Sink::Fetch(_)) {
+            return room.done() >= room.accepted.load(Ordering::Acquire);
+        }
+        let thread = if matches!(self.sink, Sink::Pull(_)) { &room.started } else { &room.begun };
+        if !thread.load(Ordering::Acquire) {
+            return Self::lose_late(&room) == 0;
+        }
+        // A sink that closes its own log is not waited for by itself.
+        let ended = !is_delivering() && room.wait(timeout, || room.ended.load(Ordering::Acquire));
+        if ended {
+            // Came while the thread was at its end.
+            Self::lose_late(&room);
+        }
+        ended
+    }
+
+    /// Counts as dropped what no thread will deliver; gives how much that is.
+    fn lose_late(room: &Room) -> u64 {
+        let receiver = room.receiver.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let late = receiver.map_or(0, |receiver| receiver.try_iter().filter_map(Message::event).count()) as u64;
+        room.dropped.fetch_add(late, Ordering::AcqRel);
+        late
+    }
+
+    /// Whether the process is at its end.
+    pub(super) fn is_given_up(&self) -> bool {
+        self.given_up.load(Ordering::Acquire)
+    }
+}
+
+impl Message {
+    fn event(self) -> Option<Arc<Draft>> {
+        match self {
+            Self::Event(draft) => Some(draft),
+            Self::Wake => None,
+        }
+    }
+}
+
+fn line(event: &Event) -> String {
+    let mut text = serde_json::to_string(event).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// A number that looks drawn (splitmix64): so a sample takes its part of any pattern of requests, and needs no randomness.
+fn mixed(number: u64) -> u64 {
+    let mut mixed = number.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    mixed ^ (mixed >> 31)
+}

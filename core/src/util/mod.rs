@@ -1,0 +1,17 @@
+//! What every other folder may use: errors, texts, JSON, hashing, stack, waits, forks and panics.
+
+pub(crate) mod error;
+pub(crate) mod fault_injection;
+pub(crate) mod fork_guard;
+pub(crate) mod fork_safe_mutex;
+pub(crate) mod generation;
+pub(crate) mod interner;
+pub(crate) mod json;
+pub(crate) mod keyed_hash;
+pub(crate) mod nesting_scan;
+pub(crate) mod panic;
+pub(crate) mod parse_limits;
+pub(crate) mod printable;
+pub(crate) mod stack;
+pub(crate) mod text;
+pub(crate) mod wait;

@@ -1,0 +1,184 @@
+//! Waits that end: each call has a budget of time, and its caller may interrupt it.
+#![allow(unsafe_code, reason = "a borrowed callback is kept for the length of a call, see `with_interrupt`")]
+
+pub(crate) mod sync;
+pub(crate) mod timed_mutex;
+
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+
+pub(crate) use super::wait::timed_mutex::{TimedGuard, TimedMutex};
+
+/// The default of how long a call waits for a lock that somebody else holds.
+pub(crate) const DEFAULT_LOCK_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The longest time between two looks at the caller's interrupt.
+const MAX_SLICE: Duration = Duration::from_millis(50);
+
+/// Why a wait ended without what it waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WaitEnd {
+    /// The budget is spent.
+    TimedOut,
+    /// The caller's interrupt says so.
+    Interrupted,
+}
+
+type Interrupt = *const (dyn Fn() -> bool + 'static);
+
+thread_local! {
+    /// The deadline of the call that this thread is in: calls inside it share it, so that waits do not add up.
+    static DEADLINE: Cell<Option<Instant>> = const { Cell::new(None) };
+    static INTERRUPT: Cell<Option<Interrupt>> = const { Cell::new(None) };
+    /// When the host asked for what this thread works on, if it waited for the thread.
+    static ASKED: Cell<Option<Instant>> = const { Cell::new(None) };
+}
+
+/// Runs `work`; while it waits for a store's lock, `check` is called on this thread at least every 50 milliseconds. Once it
+/// returns `true` the wait ends with [`Error::Interrupted`](crate::Error::Interrupted), and nothing was written. A call that has
+/// the lock already is completed.
+///
+/// # Example: a flag that another thread sets
+/// ```
+/// use std::sync::atomic::{AtomicBool, Ordering};
+/// let cancelled = AtomicBool::new(false);
+/// let engine = sublet::Engine::open(sublet::Options::default())?;
+/// let revision = sublet::with_interrupt(&|| cancelled.load(Ordering::Relaxed), || engine.revision());
+/// assert_eq!(revision, 0);
+/// # Ok::<(), sublet::Error>(())
+/// ```
+pub fn with_interrupt<T>(check: &dyn Fn() -> bool, work: impl FnOnce() -> T) -> T {
+    struct Restore(Option<Interrupt>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            INTERRUPT.set(self.0);
+        }
+    }
+    // SAFETY: only the lifetime is erased. The pointer is read on this thread alone and only while `work` runs: `Restore` takes
+    // it away before `check` can be gone, also when `work` panics.
+    let erased: &'static (dyn Fn() -> bool + 'static) = unsafe { std::mem::transmute::<&dyn Fn() -> bool, _>(check) };
+    let _restore = Restore(INTERRUPT.replace(Some(std::ptr::from_ref(erased))));
+    work()
+}
+
+/// Runs `work`, whose waits for a store's lock end as if it had begun at `asked`: for hosts whose calls wait for a thread, so that
+/// the waits of those that queue do not add up.
+#[doc(hidden)]
+pub fn _asked_at<T>(asked: Instant, work: impl FnOnce() -> T) -> T {
+    struct Restore(Option<Instant>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            ASKED.set(self.0);
+        }
+    }
+    let _restore = Restore(ASKED.replace(Some(asked)));
+    work()
+}
+
+fn is_interrupted() -> bool {
+    // SAFETY: see `with_interrupt`.
+    INTERRUPT.get().is_some_and(|check| unsafe { (*check)() })
+}
+
+/// The time that a call may wait, from when it began.
+#[derive(Debug)]
+pub(crate) struct WaitBudget {
+    deadline: Instant,
+    is_outermost: bool,
+}
+
+impl WaitBudget {
+    /// Begins the budget of a call, or joins that of the call which this one is part of.
+    pub(crate) fn enter(timeout: Duration) -> Self {
+        if let Some(deadline) = DEADLINE.get() {
+            return Self { deadline, is_outermost: false };
+        }
+        let begun = ASKED.get().unwrap_or_else(Instant::now);
+        let deadline = begun.checked_add(timeout).unwrap_or(begun);
+        DEADLINE.set(Some(deadline));
+        Self { deadline, is_outermost: true }
+    }
+
+    /// Returns how long to wait before the next look.
+    pub(crate) fn slice(&self) -> Result<Duration, WaitEnd> {
+        if is_interrupted() {
+            return Err(WaitEnd::Interrupted);
+        }
+        match self.deadline.checked_duration_since(Instant::now()) {
+            Some(left) if !left.is_zero() => Ok(left.min(MAX_SLICE)),
+            _ => Err(WaitEnd::TimedOut),
+        }
+    }
+
+    /// Returns whether the call that this thread is in has time left; `true` if it is in none. The interrupt is not looked at: it may
+    /// wait for a thread that forks, and a fork waits for the transaction that asks this.
+    pub(crate) fn has_time_left() -> bool {
+        DEADLINE.get().is_none_or(|deadline| Instant::now() < deadline)
+    }
+}
+
+impl Drop for WaitBudget {
+    fn drop(&mut self) {
+        if self.is_outermost {
+            DEADLINE.set(None);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn a_wait_ends_with_its_budget() {
+        let mutex = Arc::new(TimedMutex::new(0));
+        let held = mutex.try_lock();
+        let begun = Instant::now();
+        let other = Arc::clone(&mutex);
+        let waits = std::thread::spawn(move || other.lock(&WaitBudget::enter(Duration::from_millis(120))).map(|_| ()));
+        assert_eq!(waits.join().expect("joins"), Err(WaitEnd::TimedOut));
+        assert!(begun.elapsed() >= Duration::from_millis(120));
+        drop(held);
+        assert!(mutex.lock(&WaitBudget::enter(Duration::ZERO)).is_ok(), "a free lock needs no time");
+    }
+
+    #[test]
+    fn a_wait_ends_when_interrupted() {
+        let mutex = TimedMutex::new(0);
+        let _held = mutex.try_lock();
+        let cancelled = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&cancelled);
+        let setter = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(60));
+            flag.store(true, Ordering::Relaxed);
+        });
+        let begun = Instant::now();
+        let ended = with_interrupt(&|| cancelled.load(Ordering::Relaxed), || mutex.lock(&WaitBudget::enter(DEFAULT_LOCK_TIMEOUT)).map(|_| ()));
+        assert_eq!(ended, Err(WaitEnd::Interrupted));
+        assert!(begun.elapsed() < Duration::from_secs(2));
+        assert!(!is_interrupted(), "the interrupt ends with its call");
+        setter.join().expect("joins");
+    }
+
+    #[test]
+    #[expect(clippy::used_underscore_items, reason = "it is for bindings, and hidden")]
+    fn a_wait_counts_from_the_question() {
+        let asked = Instant::now().checked_sub(Duration::from_secs(1)).expect("an instant");
+        let waited = _asked_at(asked, || WaitBudget::enter(Duration::from_millis(900)).slice());
+        assert_eq!(waited, Err(WaitEnd::TimedOut));
+        assert!(WaitBudget::enter(Duration::from_millis(900)).slice().is_ok());
+    }
+
+    #[test]
+    fn nested_calls_share_one_deadline() {
+        let outer = WaitBudget::enter(Duration::from_millis(1));
+        let inner = WaitBudget::enter(Duration::from_secs(60));
+        assert_eq!(outer.deadline, inner.deadline);
+        drop(inner);
+        drop(outer);
+        assert!(DEADLINE.get().is_none());
+    }
+}

@@ -1,0 +1,240 @@
+//! Runs a program.
+
+use super::arena::{Constructed, Space, TEMPORARY};
+use super::bytecode::{Op, Program, Unary};
+use super::operators;
+use super::range_analysis::Watch;
+use super::value::Value;
+
+/// The entities that a program may read.
+pub(crate) trait World {
+    /// An attribute of an entity; [`Value::Missing`] without the entity or the attribute.
+    fn attribute(&self, entity: u32, name: u32, space: &mut Space<'_>) -> Value;
+    /// A tag of an entity; [`Value::Missing`] without the entity or the tag.
+    fn tag(&self, entity: u32, tag: u32) -> Value;
+    /// Whether `ancestor` is above `child`.
+    fn descends(&self, child: u32, ancestor: u32) -> bool;
+    /// The text of the entity's type.
+    fn type_of(&self, entity: u32) -> u32;
+}
+
+/// How a policy stands to a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Applies,
+    DoesNot,
+    Errs,
+}
+
+/// Runs every policy of the program on the roots: principal, action, resource, context, and what the world adds. `each` is told each outcome and
+/// stops the run by giving back `false`.
+pub(crate) fn run<W: World>(
+    program: &Program,
+    roots: &[Value],
+    world: &W,
+    space: &mut Space<'_>,
+    construct: fn(Unary, &str) -> Option<Constructed>,
+    each: impl FnMut(usize, Outcome) -> bool,
+) {
+    run_watched(program, roots, world, space, construct, &mut (), each);
+}
+
+/// The same, and `watch` is told of each step.
+pub(crate) fn run_watched<W: World, T: Watch>(
+    program: &Program,
+    roots: &[Value],
+    world: &W,
+    space: &mut Space<'_>,
+    construct: fn(Unary, &str) -> Option<Constructed>,
+    watch: &mut T,
+    mut each: impl FnMut(usize, Outcome) -> bool,
+) {
+    let mut frame = std::mem::take(&mut space.scratch.frame);
+    frame.clear();
+    frame.extend_from_slice(roots);
+    frame.extend_from_slice(&program.constants);
+    #[cfg(test)]
+    super::count_steps(roots.len().saturating_add(program.constants.len()).saturating_add(program.loads.len()));
+    for load in &program.loads {
+        let from = frame.get(usize::from(load.from)).copied().unwrap_or(Value::Poison);
+        watch.enter(load.from, from);
+        let value = operators::attribute(from, load.name, world, space);
+        frame.push(value);
+    }
+    frame.resize(program.registers.max(frame.len()), Value::Poison);
+    watch.begin(frame.len());
+    let mut machine = Machine { program, world, space, construct, watch, frame };
+    for mark in &program.policies {
+        let outcome = match machine.run(usize::from(mark.start)) {
+            Some(true) => Outcome::Applies,
+            Some(false) => Outcome::DoesNot,
+            None => Outcome::Errs,
+        };
+        if !each(mark.position as usize, outcome) {
+            break;
+        }
+    }
+    let frame = machine.frame;
+    space.scratch.frame = frame;
+}
+
+/// How the one policy of a program stands to the roots.
+pub(crate) fn run_one<W: World>(
+    program: &Program,
+    roots: &[Value],
+    world: &W,
+    space: &mut Space<'_>,
+    construct: fn(Unary, &str) -> Option<Constructed>,
+) -> Option<Outcome> {
+    let mut outcome = None;
+    run(program, roots, world, space, construct, |_, found| {
+        outcome = Some(found);
+        false
+    });
+    outcome
+}
+
+struct Machine<'a, 'b, W, T> {
+    program: &'a Program,
+    world: &'a W,
+    space: &'a mut Space<'b>,
+    construct: fn(Unary, &str) -> Option<Constructed>,
+    watch: &'a mut T,
+    frame: Vec<Value>,
+}
+
+impl<W: World, T: Watch> Machine<'_, '_, W, T> {
+    #[inline]
+    fn get(&self, register: u16) -> Value {
+        self.frame.get(usize::from(register)).copied().unwrap_or(Value::Poison)
+    }
+
+    /// What an instruction takes as it is.
+    #[inline]
+    fn read(&mut self, register: u16) -> Value {
+        self.watch.read(register);
+        self.get(register)
+    }
+
+    /// What an instruction takes an attribute of.
+    #[inline]
+    fn enter(&mut self, register: u16) -> Value {
+        let value = self.read(register);
+        self.watch.enter(register, value);
+        value
+    }
+
+    fn put(&mut self, register: u16, value: Value) {
+        if let Some(slot) = self.frame.get_mut(usize::from(register)) {
+            *slot = value;
+        }
+    }
+
+    /// Puts what is the same whatever is watched.
+    fn write(&mut self, register: u16, value: Value) {
+        self.watch.write(register);
+        self.put(register, value);
+    }
+
+    fn name(&self, at: u16) -> u32 {
+        self.program.names.get(usize::from(at)).copied().unwrap_or(u32::MAX)
+    }
+
+    /// One policy, from its first instruction; nothing is an error. Code only goes forward, so this ends.
+    #[inline]
+    fn run(&mut self, start: usize) -> Option<bool> {
+        let mut at = start;
+        loop {
+            let op = *self.program.code.get(at)?;
+            #[cfg(test)]
+            super::count_steps(1);
+            let (yes, no, held) = match op {
+                Op::End(applies) => return Some(applies),
+                Op::Fail => return None,
+                Op::True { a, yes, no } => (yes, no, self.read(a).bool()?),
+                Op::Has { a, yes, no } => match self.get(a) {
+                    Value::Missing => (yes, no, false),
+                    Value::Poison => return None,
+                    _ => (yes, no, true),
+                },
+                Op::Test { what, a, b, yes, no } => {
+                    let (left, right) = (self.get(a), self.get(b));
+                    let held = operators::compare(what, left, right, self.world, self.space)?;
+                    self.watch.test(what, (a, left), (b, right));
+                    (yes, no, held)
+                }
+                Op::HasAttribute { a, name, yes, no } => match operators::attribute(self.enter(a).read()?, self.name(name), self.world, self.space) {
+                    Value::Missing => (yes, no, false),
+                    Value::Poison => return None,
+                    _ => (yes, no, true),
+                },
+                Op::Is { a, name, yes, no } => {
+                    let entity = self.read(a).entity()?;
+                    (yes, no, self.type_of(entity) == self.name(name))
+                }
+                Op::Like { a, pattern, yes, no } => match self.read(a) {
+                    Value::Text(text) => {
+                        let pattern = self.program.patterns.get(usize::from(pattern))?;
+                        (yes, no, operators::like(self.space.text(text), pattern))
+                    }
+                    _ => return None,
+                },
+                _ => {
+                    at = self.value(op, at)?;
+                    continue;
+                }
+            };
+            at = usize::from(if held { yes } else { no });
+        }
+    }
+
+    /// An instruction that gives a value; gives where to go on.
+    fn value(&mut self, op: Op, at: usize) -> Option<usize> {
+        match op {
+            Op::Jump { to } => return Some(usize::from(to)),
+            Op::Bool { to, value } => self.write(to, Value::Bool(value)),
+            Op::Copy { to, a } => {
+                let value = self.get(a).read()?;
+                self.watch.copy(to, a);
+                self.put(to, value);
+            }
+            Op::Attribute { to, a, name } => {
+                let value = operators::attribute(self.enter(a).read()?, self.name(name), self.world, self.space).read()?;
+                self.write(to, value);
+            }
+            Op::Compute { what, to, a, b } => {
+                let (left, right) = (self.get(a), self.get(b));
+                let value = operators::compute(what, left, right, self.world, self.space)?;
+                self.watch.compute(what, (a, left), (b, right), (to, value));
+                self.put(to, value);
+            }
+            Op::Apply { what, to, a } => {
+                let value = operators::apply(what, self.get(a), self.space, self.construct)?;
+                self.watch.apply(what, a, (to, value));
+                self.put(to, value);
+            }
+            Op::Set { to, first, count } => {
+                let mut items = std::mem::take(&mut self.space.scratch.items);
+                items.clear();
+                items.extend((0..count).map(|nth| self.read(first.saturating_add(nth))));
+                let value = self.space.set(&mut items);
+                self.space.scratch.items = items;
+                self.write(to, value);
+            }
+            Op::Record { to, first, count, names } => {
+                let mut fields = std::mem::take(&mut self.space.scratch.fields);
+                fields.clear();
+                fields.extend((0..count).map(|nth| (self.name(names.saturating_add(nth)), self.read(first.saturating_add(nth)))));
+                let value = self.space.record(&mut fields);
+                self.space.scratch.fields = fields;
+                self.write(to, value);
+            }
+            _ => return None,
+        }
+        Some(at.saturating_add(1))
+    }
+
+    fn type_of(&self, entity: u32) -> u32 {
+        if entity < TEMPORARY { self.world.type_of(entity) } else { self.space.stranger_type(entity).unwrap_or(u32::MAX) }
+    }
+}

@@ -1,0 +1,209 @@
+//! What the operators do, as Cedar defines them. Nothing is an error where `Some` is given back.
+
+use super::arena::{Space, TEMPORARY};
+use super::bytecode::{Arithmetic, Compare, Unary};
+use super::interpreter::World;
+use super::value::{Value, bit, members};
+
+const DAY: i64 = 86_400_000;
+
+/// A test of two values.
+#[inline]
+pub(super) fn compare<W: World>(what: Compare, left: Value, right: Value, world: &W, space: &Space<'_>) -> Option<bool> {
+    let (left, right) = (left.read()?, right.read()?);
+    match what {
+        Compare::Equal => Some(left == right),
+        Compare::Less | Compare::LessEqual => match (left, right) {
+            (Value::Long(left), Value::Long(right)) | (Value::Datetime(left), Value::Datetime(right)) | (Value::Duration(left), Value::Duration(right)) => {
+                Some(if what == Compare::Less { left < right } else { left <= right })
+            }
+            _ => None,
+        },
+        Compare::In => is_in(left.entity()?, right, world, space),
+        Compare::Contains => match left {
+            Value::Set(set) => Some(space.items(set).binary_search(&right).is_ok()),
+            Value::Flags(kind, bits) => Some(has_flag(kind, bits, right)),
+            _ => None,
+        },
+        Compare::ContainsAll | Compare::ContainsAny => contains_many(what == Compare::ContainsAll, left, right, space),
+        Compare::HasTag => match (left, right) {
+            (Value::Entity(entity), Value::Text(tag)) => Some(tag_of(entity, tag, world, space) != Value::Missing),
+            _ => None,
+        },
+        Compare::IsInRange => match (left, right) {
+            (Value::Ip(left), Value::Ip(right)) => Some(space.ip(left)?.is_in_range(space.ip(right)?)),
+            _ => None,
+        },
+        Compare::DecimalLess | Compare::DecimalLessEqual => match (left, right) {
+            (Value::Decimal(left), Value::Decimal(right)) => Some(if what == Compare::DecimalLess { left < right } else { left <= right }),
+            _ => None,
+        },
+    }
+}
+
+#[inline]
+fn has_flag(kind: u32, bits: u64, item: Value) -> bool {
+    item.entity().and_then(bit).is_some_and(|(other, bit)| other == kind && bits & bit != 0)
+}
+
+/// Whether the left set has all, or any, of the right one's members.
+fn contains_many(all: bool, left: Value, right: Value, space: &Space<'_>) -> Option<bool> {
+    let has = |item: &Value| match left {
+        Value::Set(set) => Some(space.items(set).binary_search(item).is_ok()),
+        Value::Flags(kind, bits) => Some(has_flag(kind, bits, *item)),
+        _ => None,
+    };
+    match (left, right) {
+        (Value::Flags(kind, bits), Value::Flags(other, others)) => {
+            let common = if kind == other { bits & others } else { 0 };
+            Some(if all { common == others } else { common != 0 })
+        }
+        (Value::Set(_) | Value::Flags(..), Value::Set(right)) => {
+            let mut found = space.items(right).iter().map(|item| has(item) == Some(true));
+            Some(if all { found.all(|has| has) } else { found.any(|has| has) })
+        }
+        (Value::Set(_), Value::Flags(kind, bits)) => {
+            let mut found = members(kind, bits).map(|entity| has(&Value::Entity(entity)) == Some(true));
+            Some(if all { found.all(|has| has) } else { found.any(|has| has) })
+        }
+        _ => None,
+    }
+}
+
+fn is_in<W: World>(child: u32, right: Value, world: &W, space: &Space<'_>) -> Option<bool> {
+    let below = |ancestor: u32| child == ancestor || descends(child, ancestor, world, space);
+    match right {
+        Value::Entity(ancestor) => Some(below(ancestor)),
+        Value::Flags(kind, bits) => Some(members(kind, bits).any(below)),
+        Value::Set(set) => {
+            let items = space.items(set);
+            // A member that is no entity is an error, even where another would do.
+            if !items.iter().all(|item| matches!(item, Value::Entity(_))) {
+                return None;
+            }
+            Some(items.iter().filter_map(|item| item.entity()).any(below))
+        }
+        _ => None,
+    }
+}
+
+fn descends<W: World>(child: u32, ancestor: u32, world: &W, space: &Space<'_>) -> bool {
+    let guest = &space.scratch.guest;
+    if guest.entity == child { guest.ancestors.contains(&ancestor) } else { child < TEMPORARY && world.descends(child, ancestor) }
+}
+
+/// The value at a name, among fields sorted by name.
+#[inline]
+pub(super) fn field(fields: &[(u32, Value)], name: u32) -> Value {
+    fields.iter().find(|(known, _)| *known == name).map_or(Value::Missing, |(_, value)| *value)
+}
+
+/// An attribute of what has attributes; [`Value::Poison`] of anything else.
+#[inline]
+pub(super) fn attribute<W: World>(of: Value, name: u32, world: &W, space: &mut Space<'_>) -> Value {
+    match of {
+        Value::Entity(entity) if space.scratch.guest.entity == entity => field(&space.scratch.guest.attributes, name),
+        Value::Entity(entity) if entity < TEMPORARY => world.attribute(entity, name, space),
+        Value::Entity(_) => Value::Missing,
+        Value::Record(record) => field(space.fields(record), name),
+        _ => Value::Poison,
+    }
+}
+
+fn tag_of<W: World>(entity: u32, tag: u32, world: &W, space: &Space<'_>) -> Value {
+    let guest = &space.scratch.guest;
+    if guest.entity == entity {
+        field(&guest.tags, tag)
+    } else if entity < TEMPORARY {
+        world.tag(entity, tag)
+    } else {
+        Value::Missing
+    }
+}
+
+/// A value from two.
+pub(super) fn compute<W: World>(what: Arithmetic, left: Value, right: Value, world: &W, space: &Space<'_>) -> Option<Value> {
+    let (left, right) = (left.read()?, right.read()?);
+    match (what, left, right) {
+        (Arithmetic::Add, Value::Long(left), Value::Long(right)) => left.checked_add(right).map(Value::Long),
+        (Arithmetic::Subtract, Value::Long(left), Value::Long(right)) => left.checked_sub(right).map(Value::Long),
+        (Arithmetic::Multiply, Value::Long(left), Value::Long(right)) => left.checked_mul(right).map(Value::Long),
+        (Arithmetic::GetTag, Value::Entity(entity), Value::Text(tag)) => tag_of(entity, tag, world, space).read(),
+        (Arithmetic::Offset, Value::Datetime(time), Value::Duration(by)) => time.checked_add(by).map(Value::Datetime),
+        (Arithmetic::DurationSince, Value::Datetime(time), Value::Datetime(since)) => time.checked_sub(since).map(Value::Duration),
+        _ => None,
+    }
+}
+
+/// A value from one. `construct` reads the texts of extension values.
+pub(super) fn apply(what: Unary, of: Value, space: &mut Space<'_>, construct: fn(Unary, &str) -> Option<super::arena::Constructed>) -> Option<Value> {
+    match (what, of.read()?) {
+        (Unary::Negate, Value::Long(value)) => value.checked_neg().map(Value::Long),
+        (Unary::IsEmpty, Value::Set(set)) => Some(Value::Bool(space.items(set).is_empty())),
+        (Unary::IsEmpty, Value::Flags(..)) => Some(Value::Bool(false)),
+        (Unary::IsIpv4, Value::Ip(ip)) => Some(Value::Bool(space.ip(ip)?.address.is_ipv4())),
+        (Unary::IsIpv6, Value::Ip(ip)) => Some(Value::Bool(space.ip(ip)?.address.is_ipv6())),
+        (Unary::IsLoopback, Value::Ip(ip)) => Some(Value::Bool(space.ip(ip)?.is_loopback())),
+        (Unary::IsMulticast, Value::Ip(ip)) => Some(Value::Bool(space.ip(ip)?.is_multicast())),
+        (Unary::ToDate, Value::Datetime(time)) => time.checked_sub(time.checked_rem_euclid(DAY)?).map(Value::Datetime),
+        (Unary::ToTime, Value::Datetime(time)) => time.checked_rem_euclid(DAY).map(Value::Duration),
+        (Unary::ToMilliseconds, Value::Duration(length)) => Some(Value::Long(length)),
+        (Unary::ToSeconds, Value::Duration(length)) => length.checked_div(1_000).map(Value::Long),
+        (Unary::ToMinutes, Value::Duration(length)) => length.checked_div(60_000).map(Value::Long),
+        (Unary::ToHours, Value::Duration(length)) => length.checked_div(3_600_000).map(Value::Long),
+        (Unary::ToDays, Value::Duration(length)) => length.checked_div(DAY).map(Value::Long),
+        (Unary::Decimal | Unary::Datetime | Unary::Duration | Unary::Ip, Value::Text(text)) => {
+            let made = construct(what, space.text(text))?;
+            Some(made.into_value(space))
+        }
+        _ => None,
+    }
+}
+
+/// Whether a text matches a pattern: characters, and wildcards for any number of them.
+pub(super) fn like(text: &str, pattern: &[Option<char>]) -> bool {
+    let (mut rest, mut at) = (text.chars(), 0_usize);
+    // Where to go back to when what follows the last wildcard does not match.
+    let mut back: Option<(std::str::Chars<'_>, usize)> = None;
+    loop {
+        let mut next = rest.clone();
+        match (next.next(), pattern.get(at)) {
+            (_, Some(None)) => {
+                at = at.saturating_add(1);
+                back = Some((rest.clone(), at));
+            }
+            (Some(found), Some(Some(wanted))) if found == *wanted => {
+                rest = next;
+                at = at.saturating_add(1);
+            }
+            (None, None) => return true,
+            (None, Some(Some(_))) => return false,
+            (Some(_), _) => match &mut back {
+                Some((from, after)) => {
+                    from.next();
+                    rest = from.clone();
+                    at = *after;
+                }
+                None => return false,
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::like;
+
+    #[test]
+    fn wildcards_stand_for_any_number_of_characters() {
+        let matches = |text: &str, pattern: &str| like(text, &pattern.chars().map(|c| if c == '*' { None } else { Some(c) }).collect::<Vec<_>>());
+        for (text, pattern) in
+            [("", ""), ("", "*"), ("abc", "abc"), ("abc", "a*"), ("abc", "*c"), ("abc", "*b*"), ("aab", "*ab"), ("äöü", "*ö*"), ("a", "**a**")]
+        {
+            assert!(matches(text, pattern), "{text} like {pattern}");
+        }
+        for (text, pattern) in [("a", ""), ("", "a"), ("abc", "ab"), ("abc", "*d*"), ("ab", "*abc"), ("abab", "*aba")] {
+            assert!(!matches(text, pattern), "{text} like {pattern}");
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! How far one number can move before anything about a run of programs changes.
+//!
+//! A run is watched whose outcome is known for one value of a register, `used`. Each register holds either what does not
+//! depend on that value, or a number that changes in proportion to it: the watch keeps the slope of each. Sums, differences
+//! and products with what does not depend on it have a slope again; a comparison of such numbers keeps its outcome on one
+//! side of a point. So while the value stays in the range that is left after every step,
+//!
+//! - each comparison that was made comes out as it did, so the same instructions run in the same order (by induction over
+//!   them: none of them takes anything but slopes and what is the same),
+//! - no sum leaves the 64 bits, since each is in proportion, and its own range was taken off,
+//! - and the outcome, which the last instruction says, is the same.
+//!
+//! Whatever else takes such a number (a set, a record, a product of two of them) ends the proof: then nothing is known but
+//! the run itself. A register whose own value is not the same for all questions may be `apart`: whatever takes it ends the
+//! proof too; attributes may be loaded from it before. An entity other than that in `apart` may be the same one by another name:
+//! an attribute of one that is not settled ends the proof.
+
+use std::ops::RangeInclusive;
+
+use super::bytecode::{Arithmetic, Compare, Register, Unary};
+use super::value::Value;
+
+/// What is told of each step of a run, once it went well: one that errs ends the policy.
+pub(crate) trait Watch {
+    /// A program begins, with so many registers.
+    fn begin(&mut self, _registers: usize) {}
+    /// An instruction takes a register as it is.
+    fn read(&mut self, _from: Register) {}
+    /// An attribute is taken of what a register holds.
+    fn enter(&mut self, _from: Register, _of: Value) {}
+    /// A register gets what its instruction has read.
+    fn write(&mut self, _to: Register) {}
+    fn copy(&mut self, _to: Register, _from: Register) {}
+    fn test(&mut self, _what: Compare, _left: (Register, Value), _right: (Register, Value)) {}
+    fn compute(&mut self, _what: Arithmetic, _left: (Register, Value), _right: (Register, Value), _to: (Register, Value)) {}
+    fn apply(&mut self, _what: Unary, _from: Register, _to: (Register, Value)) {}
+}
+
+/// Nobody watches.
+impl Watch for () {}
+
+/// Watches how far a register's number can move.
+#[derive(Debug)]
+pub(crate) struct Reach {
+    moved: Register,
+    value: i64,
+    apart: Register,
+    /// Whether an entity has the same attributes for all questions.
+    settled: fn(u32) -> bool,
+    /// By how much each register changes where the moved one changes by one.
+    slopes: Vec<i64>,
+    /// From where to where it can move, as a distance: 0 is always between them.
+    from: i128,
+    to: i128,
+    /// Whether something took what it must not.
+    lost: bool,
+}
+
+impl Reach {
+    /// Of a register that holds this value. What `apart` holds is not known, only its attributes; `settled` says which other
+    /// entities have attributes that are.
+    pub(crate) fn new(moved: Register, value: i64, apart: Register, settled: fn(u32) -> bool) -> Self {
+        let distance = |to: i64| i128::from(to).saturating_sub(i128::from(value));
+        Self { moved, value, apart, settled, slopes: Vec::new(), from: distance(i64::MIN), to: distance(i64::MAX), lost: false }
+    }
+
+    /// The values for which all that ran runs the same; nothing where that is not known.
+    pub(crate) fn range(&self) -> Option<RangeInclusive<i64>> {
+        let at = |distance: i128| i64::try_from(i128::from(self.value).saturating_add(distance)).ok();
+        if self.lost { None } else { Some(at(self.from)?..=at(self.to)?) }
+    }
+
+    fn slope(&self, of: Register) -> i64 {
+        self.slopes.get(usize::from(of)).copied().unwrap_or(0)
+    }
+
+    fn set(&mut self, register: Register, slope: Option<i64>) {
+        match (self.slopes.get_mut(usize::from(register)), slope) {
+            (Some(place), Some(slope)) => *place = slope,
+            _ => self.lost = true,
+        }
+    }
+
+    /// A number that is this now stays at `least` or above.
+    fn stays_above(&mut self, now: i128, slope: i128, least: i128) {
+        let room = now.saturating_sub(least);
+        if room < 0 {
+            self.lost = true;
+        } else if slope > 0 {
+            self.from = self.from.max(room.checked_div(slope).unwrap_or(0).saturating_neg());
+        } else if slope < 0 {
+            self.to = self.to.min(room.checked_div(slope.saturating_neg()).unwrap_or(0));
+        }
+    }
+
+    /// The same, at `most` or below.
+    fn stays_below(&mut self, now: i128, slope: i128, most: i128) {
+        self.stays_above(now.saturating_neg(), slope.saturating_neg(), most.saturating_neg());
+    }
+
+    /// A register gets a number of that slope, which is in 64 bits wherever the value moves.
+    fn settle(&mut self, (to, value): (Register, Value), slope: Option<i64>) {
+        self.set(to, slope);
+        match (value, slope) {
+            (_, None | Some(0)) => {}
+            (Value::Long(value), Some(slope)) => {
+                let (now, slope) = (i128::from(value), i128::from(slope));
+                self.stays_above(now, slope, i128::from(i64::MIN));
+                self.stays_below(now, slope, i128::from(i64::MAX));
+            }
+            _ => self.lost = true,
+        }
+    }
+}
+
+impl Watch for Reach {
+    fn begin(&mut self, registers: usize) {
+        self.slopes.clear();
+        self.slopes.resize(registers, 0);
+        self.set(self.moved, Some(1));
+    }
+
+    fn read(&mut self, from: Register) {
+        self.lost |= from == self.apart || self.slope(from) != 0;
+    }
+
+    fn enter(&mut self, from: Register, of: Value) {
+        self.lost |= from != self.apart && of.entity().is_some_and(|entity| !(self.settled)(entity));
+    }
+
+    fn write(&mut self, to: Register) {
+        self.set(to, Some(0));
+    }
+
+    fn copy(&mut self, to: Register, from: Register) {
+        self.lost |= from == self.apart;
+        self.set(to, Some(self.slope(from)));
+    }
+
+    fn test(&mut self, what: Compare, (a, left): (Register, Value), (b, right): (Register, Value)) {
+        self.lost |= a == self.apart || b == self.apart;
+        let slope = i128::from(self.slope(b)).saturating_sub(i128::from(self.slope(a)));
+        if self.slope(a) == 0 && self.slope(b) == 0 {
+            return;
+        }
+        let (Value::Long(left), Value::Long(right)) = (left, right) else {
+            self.lost = true;
+            return;
+        };
+        let gap = i128::from(right).saturating_sub(i128::from(left));
+        match what {
+            Compare::Less | Compare::Equal if gap > 0 => self.stays_above(gap, slope, 1),
+            Compare::Less => self.stays_below(gap, slope, 0),
+            Compare::LessEqual if gap >= 0 => self.stays_above(gap, slope, 0),
+            Compare::Equal if gap == 0 => {
+                self.stays_above(0, slope, 0);
+                self.stays_below(0, slope, 0);
+            }
+            Compare::LessEqual | Compare::Equal => self.stays_below(gap, slope, -1),
+            _ => self.lost = true,
+        }
+    }
+
+    fn compute(&mut self, what: Arithmetic, (a, left): (Register, Value), (b, right): (Register, Value), to: (Register, Value)) {
+        self.lost |= a == self.apart || b == self.apart;
+        let (first, second) = (self.slope(a), self.slope(b));
+        let slope = match (what, left, right) {
+            _ if first == 0 && second == 0 => Some(0),
+            (Arithmetic::Add, ..) => first.checked_add(second),
+            (Arithmetic::Subtract, ..) => first.checked_sub(second),
+            (Arithmetic::Multiply, _, Value::Long(by)) if second == 0 => first.checked_mul(by),
+            (Arithmetic::Multiply, Value::Long(by), _) if first == 0 => second.checked_mul(by),
+            _ => None,
+        };
+        self.settle(to, slope);
+    }
+
+    fn apply(&mut self, what: Unary, from: Register, to: (Register, Value)) {
+        self.lost |= from == self.apart;
+        let slope = match (what, self.slope(from)) {
+            (_, 0) => Some(0),
+            (Unary::Negate, slope) => slope.checked_neg(),
+            _ => None,
+        };
+        self.settle(to, slope);
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::arithmetic_side_effects, reason = "small numbers of a test")]
+mod tests {
+    use super::*;
+    use crate::vm::bytecode::{Mark, Op, Program};
+    use crate::vm::{Outcome, Pool, Scratch, Space, World, run_watched};
+
+    /// No entity at all.
+    struct Nobody;
+
+    impl World for Nobody {
+        fn attribute(&self, _: u32, _: u32, _: &mut Space<'_>) -> Value {
+            Value::Missing
+        }
+
+        fn tag(&self, _: u32, _: u32) -> Value {
+            Value::Missing
+        }
+
+        fn descends(&self, _: u32, _: u32) -> bool {
+            false
+        }
+
+        fn type_of(&self, _: u32) -> u32 {
+            0
+        }
+    }
+
+    const CONSTANTS: [i64; 12] = [0, 1, -1, 2, 3, 7, 100, -5, i64::MAX, i64::MIN, i64::MAX / 3, i64::MAX - 40];
+    const REGISTERS: u16 = 24;
+    const LENGTH: u16 = 30;
+
+    fn next(seed: &mut u64, below: u16) -> u16 {
+        *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        u16::try_from((*seed >> 33) % u64::from(below)).expect("small")
+    }
+
+    /// Instructions that go forward, mostly over numbers: register 0 is moved, register 1 an entity that is apart.
+    fn program(seed: &mut u64) -> Program {
+        let mut code = Vec::new();
+        for at in 0..LENGTH {
+            let mut random = |below| next(seed, below);
+            let (to, a, b) = (14 + random(10), [0, 2 + random(22)][usize::from(random(3).min(1))], 2 + random(22));
+            let (yes, no) = (at + 1 + random(3), at + 1 + random(5));
+            code.push(match random(24) {
+                0..=3 => Op::Compute { what: Arithmetic::Add, to, a, b },
+                4..=6 => Op::Compute { what: Arithmetic::Subtract, to, a: b, b: a },
+                7..=9 => Op::Compute { what: Arithmetic::Multiply, to, a, b },
+                10 => Op::Apply { what: Unary::Negate, to, a },
+                11 => Op::Copy { to, a },
+                12 if random(6) == 0 => Op::Set { to, first: 2 + random(20), count: 1 + random(2) },
+                13 if random(4) == 0 => Op::Test { what: Compare::Equal, a: 1, b, yes, no },
+                14..=15 => Op::Test { what: Compare::Equal, a, b, yes, no },
+                16..=19 => Op::Test { what: Compare::Less, a: b, b: a, yes, no },
+                _ => Op::Test { what: Compare::LessEqual, a, b, yes, no },
+            });
+        }
+        code.extend((0..6).map(|nth| Op::End(nth % 2 == 0)));
+        let policies = (0..2).map(|position| Mark { position, start: next(seed, 3) }).collect();
+        // Whatever is not written yet is a number too.
+        let constants = CONSTANTS.into_iter().chain(0..10).map(Value::Long).collect();
+        Program { policies, code, constants, registers: usize::from(REGISTERS), ..Program::default() }
+    }
+
+    fn outcomes(program: &Program, value: i64, watch: &mut impl Watch) -> Vec<Outcome> {
+        let (pool, mut scratch, mut found) = (Pool::default(), Scratch::default(), Vec::new());
+        let mut space = Space { pool: &pool, scratch: &mut scratch };
+        run_watched(
+            program,
+            &[Value::Long(value), Value::Entity(5)],
+            &Nobody,
+            &mut space,
+            |_, _| None,
+            watch,
+            |_, outcome| {
+                found.push(outcome);
+                true
+            },
+        );
+        found
+    }
+
+    #[test]
+    fn nothing_changes_while_the_value_stays_in_its_range() {
+        let (seed, mut wide, mut ends) = (&mut 5_u64, 0, 0);
+        for _ in 0..60_000 {
+            let program = program(seed);
+            let start = match next(seed, 4) {
+                0 => CONSTANTS[usize::from(next(seed, 12))],
+                _ => i64::from(next(seed, 120)) - 20,
+            };
+            let mut reach = Reach::new(0, start, 1, |_| true);
+            let found = outcomes(&program, start, &mut reach);
+            let Some(range) = reach.range().filter(|_| !found.contains(&Outcome::Errs)) else {
+                continue;
+            };
+            let (low, high) = (*range.start(), *range.end());
+            assert!(range.contains(&start));
+            let near = (-12..=12).map(|by| start.saturating_add(by));
+            let far = (0..12).map(|_| start.saturating_add(i64::from(next(seed, 60_000)) << next(seed, 47)));
+            let bounds = [low, high, low.saturating_add(1), high.saturating_sub(1), low / 2 + high / 2];
+            for value in near.chain(far.collect::<Vec<_>>()).chain(bounds).filter(|value| range.contains(value)) {
+                assert_eq!(outcomes(&program, value, &mut ()), found, "{start} {value} {range:?} {program:?}");
+            }
+            wide += usize::from(high > low);
+            ends += usize::from(low > i64::MIN || high < i64::MAX);
+        }
+        assert!(wide > 2_000 && ends > 1_000, "{wide} {ends}");
+    }
+}
