@@ -9,13 +9,19 @@ use sublet_benches::measure::{SEED, shuffled, size, sizes};
 use sublet_benches::random::Random;
 
 fn checks(criterion: &mut Criterion) {
-    for size in sizes().into_iter().filter(|of| *of <= size("SUBLET_BENCH_CRITERION", 1_000)) {
+    for size in sizes()
+        .into_iter()
+        .filter(|of| *of <= size("SUBLET_BENCH_CRITERION", 1_000))
+    {
         let scene = Scene::new(size, 10_000);
         scene.compare();
         let (asked, handled) = (scene.asked(), scene.with_handles());
         let order = shuffled(asked.len(), &mut Random::new(SEED));
         let mut group = criterion.benchmark_group(format!("check/agency={size}"));
-        group.sample_size(20).warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(1));
+        group
+            .sample_size(20)
+            .warm_up_time(Duration::from_millis(300))
+            .measurement_time(Duration::from_secs(1));
         group.throughput(Throughput::Elements(asked.len() as u64));
         for (name, mut pass) in scene.passes(&asked, &handled) {
             group.bench_function(name, |bencher| bencher.iter(|| pass(&order)));

@@ -31,7 +31,17 @@ pub const KEPT: [(&str, &str, &str); 22] = [
     ("funnels", "funnel", "Funnel"),
 ];
 /// The features that are not about what an account keeps.
-pub const OTHERS: [&str; 9] = ["imports", "exports", "reports", "transactional", "team", "client_accounts", "access_levels", "branding", "act_as_client"];
+pub const OTHERS: [&str; 9] = [
+    "imports",
+    "exports",
+    "reports",
+    "transactional",
+    "team",
+    "client_accounts",
+    "access_levels",
+    "branding",
+    "act_as_client",
+];
 /// Of `KEPT`, the features of the package: all but `funnels`. With `OTHERS` they are 30.
 pub const INCLUDED: usize = 21;
 /// What is done to what is kept.
@@ -79,8 +89,10 @@ impl<'a> Asked<'a> {
     #[must_use]
     #[inline]
     pub fn question(&self) -> sublet::Question<'a> {
-        let question = sublet::Question::new(self.principal, self.action, self.resource).host(self.host);
-        self.account.map_or(question, |account| question.account(account))
+        let question =
+            sublet::Question::new(self.principal, self.action, self.resource).host(self.host);
+        self.account
+            .map_or(question, |account| question.account(account))
     }
 }
 
@@ -103,7 +115,12 @@ impl Question {
         let (kind, id) = &self.resource;
         let mut resource = sublet::Resource::new(*kind, id.as_str());
         resource.account.clone_from(&self.account);
-        sublet::Request::new((self.principal.0, self.principal.1.as_str()), self.action.as_str(), resource).host(self.host.as_str())
+        sublet::Request::new(
+            (self.principal.0, self.principal.1.as_str()),
+            self.action.as_str(),
+            resource,
+        )
+        .host(self.host.as_str())
     }
 }
 
@@ -116,11 +133,15 @@ pub struct Agency {
 }
 
 fn feature(at: usize) -> &'static str {
-    KEPT.get(at).map_or_else(|| OTHERS[at - KEPT.len()], |(feature, _, _)| feature)
+    KEPT.get(at)
+        .map_or_else(|| OTHERS[at - KEPT.len()], |(feature, _, _)| feature)
 }
 
 fn named(bits: u64) -> String {
-    let names: Vec<String> = (0..KEPT.len() + OTHERS.len()).filter(|at| bits >> at & 1 == 1).map(|at| format!("\"{}\"", feature(at))).collect();
+    let names: Vec<String> = (0..KEPT.len() + OTHERS.len())
+        .filter(|at| bits >> at & 1 == 1)
+        .map(|at| format!("\"{}\"", feature(at)))
+        .collect();
     names.join(",")
 }
 
@@ -144,8 +165,15 @@ pub fn agency(n: usize, asked: usize, seed: u64) -> Agency {
     let random = &mut Random::new(seed);
     let mut lines = String::with_capacity(n * PRINCIPALS * 180);
     let _ = writeln!(lines, r#"{{"type":"Platform","id":"platform"}}"#);
-    let _ = writeln!(lines, r#"{{"type":"Domain","id":"{PLATFORM}","kind":"platform","state":"verified"}}"#);
-    let _ = writeln!(lines, r#"{{"type":"Package","id":"bench","features":[{}],"whitelabel":true}}"#, named(package()));
+    let _ = writeln!(
+        lines,
+        r#"{{"type":"Domain","id":"{PLATFORM}","kind":"platform","state":"verified"}}"#
+    );
+    let _ = writeln!(
+        lines,
+        r#"{{"type":"Package","id":"bench","features":[{}],"whitelabel":true}}"#,
+        named(package())
+    );
     let mut logins: Vec<Login> = Vec::with_capacity(n * PRINCIPALS);
     for main in 0..n {
         one(main, random, &mut lines, &mut logins);
@@ -155,31 +183,80 @@ pub fn agency(n: usize, asked: usize, seed: u64) -> Agency {
 }
 
 fn one(main: usize, random: &mut Random, lines: &mut String, logins: &mut Vec<Login>) {
-    let (account, host) = (format!("main-{main:05}"), format!("app.agency-{main:05}.example"));
-    let _ = writeln!(lines, r#"{{"type":"Account","id":"{account}","email":"owner@{account}.example","package":"bench","confirmed":true}}"#);
-    let _ = writeln!(lines, r#"{{"type":"Domain","id":"{host}","kind":"whitelabel","owner":"{account}","state":"verified"}}"#);
+    let (account, host) = (
+        format!("main-{main:05}"),
+        format!("app.agency-{main:05}.example"),
+    );
+    let _ = writeln!(
+        lines,
+        r#"{{"type":"Account","id":"{account}","email":"owner@{account}.example","package":"bench","confirmed":true}}"#
+    );
+    let _ = writeln!(
+        lines,
+        r#"{{"type":"Domain","id":"{host}","kind":"whitelabel","owner":"{account}","state":"verified"}}"#
+    );
     let levels: Vec<u64> = (0..4).map(|_| most(random, package())).collect();
     for (nth, level) in levels.iter().enumerate() {
-        let _ = writeln!(lines, r#"{{"type":"AccessLevel","id":"{account}-level-{nth}","owner":"{account}","features":[{}]}}"#, named(*level));
+        let _ = writeln!(
+            lines,
+            r#"{{"type":"AccessLevel","id":"{account}-level-{nth}","owner":"{account}","features":[{}]}}"#,
+            named(*level)
+        );
     }
-    logins.push(Login { kind: "Account", id: account.clone(), account: account.clone(), owner: None, features: package(), host: host.clone() });
+    logins.push(Login {
+        kind: "Account",
+        id: account.clone(),
+        account: account.clone(),
+        owner: None,
+        features: package(),
+        host: host.clone(),
+    });
     members(5, &account, None, package(), &host, random, lines, logins);
     for nth in 0..20 {
         let client = format!("client-{main:05}-{nth:02}");
         let level = random.below(4);
-        let disabled = if random.happens(2) { r#""overage""# } else { "" };
+        let disabled = if random.happens(2) {
+            r#""overage""#
+        } else {
+            ""
+        };
         let _ = writeln!(
             lines,
             r#"{{"type":"Account","id":"{client}","email":"hello@{client}.example","owner":"{account}","level":"{account}-level-{level}","confirmed":true,"disabled":[{disabled}]}}"#
         );
         let features = levels[level];
-        logins.push(Login { kind: "Account", id: client.clone(), account: client.clone(), owner: Some(account.clone()), features, host: host.clone() });
-        members(3, &client, Some(&account), features, &host, random, lines, logins);
+        logins.push(Login {
+            kind: "Account",
+            id: client.clone(),
+            account: client.clone(),
+            owner: Some(account.clone()),
+            features,
+            host: host.clone(),
+        });
+        members(
+            3,
+            &client,
+            Some(&account),
+            features,
+            &host,
+            random,
+            lines,
+            logins,
+        );
     }
 }
 
 #[allow(clippy::too_many_arguments, reason = "one member is all of these")]
-fn members(count: usize, account: &str, owner: Option<&str>, features: u64, host: &str, random: &mut Random, lines: &mut String, logins: &mut Vec<Login>) {
+fn members(
+    count: usize,
+    account: &str,
+    owner: Option<&str>,
+    features: u64,
+    host: &str,
+    random: &mut Random,
+    lines: &mut String,
+    logins: &mut Vec<Login>,
+) {
     for nth in 0..count {
         let grants = most(random, features);
         let id = format!("{account}-member-{nth}");
@@ -189,14 +266,25 @@ fn members(count: usize, account: &str, owner: Option<&str>, features: u64, host
             named(grants)
         );
         let owner = owner.map(str::to_owned);
-        logins.push(Login { kind: "TeamMember", id, account: account.to_owned(), owner, features: grants, host: host.to_owned() });
+        logins.push(Login {
+            kind: "TeamMember",
+            id,
+            account: account.to_owned(),
+            owner,
+            features: grants,
+            host: host.to_owned(),
+        });
     }
 }
 
 /// 70% own, 10% lacking the feature, 10% of another account, 5% logins, 5% tickets and administration.
 fn question(random: &mut Random, logins: &[Login]) -> Question {
     let login = random.one(logins).clone();
-    let host = if login.owner.is_none() && random.happens(50) { PLATFORM.to_owned() } else { login.host.clone() };
+    let host = if login.owner.is_none() && random.happens(50) {
+        PLATFORM.to_owned()
+    } else {
+        login.host.clone()
+    };
     let principal = (login.kind, login.id.clone());
     let own = ("Account", login.account.clone());
     match random.below(100) {
@@ -205,11 +293,27 @@ fn question(random: &mut Random, logins: &[Login]) -> Question {
             let lacking = kind < 10;
             let at = pick(random, login.features, !lacking);
             let (_, prefix, resource) = KEPT[at];
-            let account = if (10..20).contains(&kind) { random.one(logins).account.clone() } else { login.account.clone() };
+            let account = if (10..20).contains(&kind) {
+                random.one(logins).account.clone()
+            } else {
+                login.account.clone()
+            };
             let action = format!("{prefix}.{}", random.one(&VERBS));
-            Question { principal, action, resource: (resource, format!("{prefix}-{}", random.below(1_000_000))), account: Some(account), host }
+            Question {
+                principal,
+                action,
+                resource: (resource, format!("{prefix}-{}", random.below(1_000_000))),
+                account: Some(account),
+                host,
+            }
         }
-        90..95 => Question { principal, action: "login.password".to_owned(), resource: own, account: None, host },
+        90..95 => Question {
+            principal,
+            action: "login.password".to_owned(),
+            resource: own,
+            account: None,
+            host,
+        },
         _ => {
             let other = ("Account", random.one(logins).account.clone());
             let (action, resource) = match random.below(5) {
@@ -218,11 +322,24 @@ fn question(random: &mut Random, logins: &[Login]) -> Question {
                 2 => ("member.list", own),
                 3 => ("client.edit", other),
                 _ => {
-                    let main = login.owner.as_deref().unwrap_or(&login.account).trim_start_matches("main-");
-                    ("client.edit", ("Account", format!("client-{main}-{:02}", random.below(20))))
+                    let main = login
+                        .owner
+                        .as_deref()
+                        .unwrap_or(&login.account)
+                        .trim_start_matches("main-");
+                    (
+                        "client.edit",
+                        ("Account", format!("client-{main}-{:02}", random.below(20))),
+                    )
                 }
             };
-            Question { principal, action: action.to_owned(), resource, account: None, host }
+            Question {
+                principal,
+                action: action.to_owned(),
+                resource,
+                account: None,
+                host,
+            }
         }
     }
 }

@@ -5,7 +5,10 @@ use std::collections::HashMap;
 use std::io::BufRead;
 use std::path::Path;
 
-use cedar_policy::{Authorizer, Context, Decision, Entities, Entity, EntityUid, PolicySet, Request, Schema, SchemaFragment};
+use cedar_policy::{
+    Authorizer, Context, Decision, Entities, Entity, EntityUid, PolicySet, Request, Schema,
+    SchemaFragment,
+};
 use serde_json::{Value, json};
 
 use crate::agency::Question;
@@ -41,11 +44,18 @@ fn reference(kind: &str, id: &str) -> Value {
 /// The resource of the host's own, with the account that it belongs to.
 fn inline(question: &Question) -> Option<Value> {
     let attributes = json!({"account": reference("Account", question.account.as_deref()?)});
-    Some(json!({"uid": uid(question.resource.0, &question.resource.1), "attrs": attributes, "parents": []}))
+    Some(
+        json!({"uid": uid(question.resource.0, &question.resource.1), "attrs": attributes, "parents": []}),
+    )
 }
 
 fn list(kind: &str, names: &Value) -> Value {
-    names.as_array().into_iter().flatten().map(|name| json!({"__entity": uid(kind, name.as_str().unwrap_or_default())})).collect()
+    names
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|name| json!({"__entity": uid(kind, name.as_str().unwrap_or_default())}))
+        .collect()
 }
 
 impl Cedar {
@@ -56,25 +66,49 @@ impl Cedar {
     #[must_use]
     pub fn new(bundle: &Path, lines: &str) -> Self {
         let (mut texts, mut fragments) = (Texts::default(), Vec::new());
-        let mut files: Vec<_> = std::fs::read_dir(bundle).expect("the bundle").flatten().map(|entry| entry.path()).collect();
+        let mut files: Vec<_> = std::fs::read_dir(bundle)
+            .expect("the bundle")
+            .flatten()
+            .map(|entry| entry.path())
+            .collect();
         files.sort();
         for file in files {
             let read = || std::fs::read_to_string(&file).expect("a file");
             match file.extension().and_then(|ending| ending.to_str()) {
                 Some("cedar") => texts.policies.push_str(&read()),
                 Some("cedarschema") => {
-                    fragments.push(SchemaFragment::from_cedarschema_str(&read()).expect("a schema").0);
+                    fragments.push(
+                        SchemaFragment::from_cedarschema_str(&read())
+                            .expect("a schema")
+                            .0,
+                    );
                     texts.schema.push_str(&read());
                 }
                 _ => {}
             }
         }
         let schema = Schema::from_schema_fragments(fragments).expect("a schema");
-        let directory: Vec<Value> = lines.lines().filter_map(|line| entity(&serde_json::from_str(line).expect("a record"))).collect();
-        let text = |entity: &Value, key: &str| entity["uid"][key].as_str().unwrap_or_default().to_owned();
-        let places = directory.iter().enumerate().map(|(at, entity)| ((text(entity, "type"), text(entity, "id")), at)).collect();
+        let directory: Vec<Value> = lines
+            .lines()
+            .filter_map(|line| entity(&serde_json::from_str(line).expect("a record")))
+            .collect();
+        let text =
+            |entity: &Value, key: &str| entity["uid"][key].as_str().unwrap_or_default().to_owned();
+        let places = directory
+            .iter()
+            .enumerate()
+            .map(|(at, entity)| ((text(entity, "type"), text(entity, "id")), at))
+            .collect();
         let policies = texts.policies.parse().expect("the policies");
-        Self { authorizer: Authorizer::new(), policies, schema, directory, places, features: features(&texts.schema), texts }
+        Self {
+            authorizer: Authorizer::new(),
+            policies,
+            schema,
+            directory,
+            places,
+            features: features(&texts.schema),
+            texts,
+        }
     }
 
     /// All entities: the directory's, the schema's actions, and the questions' own resources.
@@ -83,7 +117,8 @@ impl Cedar {
     /// If they do not fit the schema.
     #[must_use]
     pub fn entities(&self, questions: &[Question]) -> Entities {
-        Entities::from_json_value(self.listed(questions).into(), Some(&self.schema)).expect("entities")
+        Entities::from_json_value(self.listed(questions).into(), Some(&self.schema))
+            .expect("entities")
     }
 
     /// The same but for the actions, in Cedar's JSON form.
@@ -91,7 +126,12 @@ impl Cedar {
     pub fn listed(&self, questions: &[Question]) -> Vec<Value> {
         let mut all = self.directory.clone();
         let mut seen = std::collections::HashSet::new();
-        all.extend(questions.iter().filter(|question| seen.insert(&question.resource)).filter_map(inline));
+        all.extend(
+            questions
+                .iter()
+                .filter(|question| seen.insert(&question.resource))
+                .filter_map(inline),
+        );
         all
     }
 
@@ -101,8 +141,11 @@ impl Cedar {
     /// If the lines cannot be read, or do not fit the schema.
     #[must_use]
     pub fn resident(&self, lines: impl BufRead) -> Entities {
-        let made = lines.lines().filter_map(|line| entity(&serde_json::from_str(&line.expect("a line")).expect("a record")));
-        let made = made.map(|entity| Entity::from_json_value(entity, Some(&self.schema)).expect("an entity"));
+        let made = lines.lines().filter_map(|line| {
+            entity(&serde_json::from_str(&line.expect("a line")).expect("a record"))
+        });
+        let made = made
+            .map(|entity| Entity::from_json_value(entity, Some(&self.schema)).expect("an entity"));
         Entities::from_entities(made, Some(&self.schema)).expect("entities")
     }
 
@@ -113,7 +156,11 @@ impl Cedar {
     #[must_use]
     pub fn context(&self, question: &Question) -> Value {
         let (kind, id) = (&question.principal.0, &question.principal.1);
-        let account = if *kind == "TeamMember" { self.find(kind, id).expect("a member")["attrs"]["account"].clone() } else { reference(kind, id) };
+        let account = if *kind == "TeamMember" {
+            self.find(kind, id).expect("a member")["attrs"]["account"].clone()
+        } else {
+            reference(kind, id)
+        };
         let mut login = json!({"account": account});
         if *kind == "TeamMember" {
             login["member"] = reference(kind, id);
@@ -122,7 +169,11 @@ impl Cedar {
         if self.find("Domain", &question.host).is_some() {
             facts["domain"] = reference("Domain", &question.host);
         }
-        if let Some((_, feature)) = self.features.iter().find(|(action, _)| *action == question.action) {
+        if let Some((_, feature)) = self
+            .features
+            .iter()
+            .find(|(action, _)| *action == question.action)
+        {
             facts["feature"] = reference("Feature", feature);
         }
         json!({"facts": facts})
@@ -135,18 +186,39 @@ impl Cedar {
     #[must_use]
     pub fn request(&self, question: &Question) -> Request {
         let entity = |kind: &str, id: &str| EntityUid::from_json(uid(kind, id)).expect("a uid");
-        let (principal, action) = (entity(question.principal.0, &question.principal.1), entity("Action", &question.action));
-        let context = Context::from_json_value(self.context(question), Some((&self.schema, &action))).expect("a context");
-        Request::new(principal, action, entity(question.resource.0, &question.resource.1), context, Some(&self.schema)).expect("a request")
+        let (principal, action) = (
+            entity(question.principal.0, &question.principal.1),
+            entity("Action", &question.action),
+        );
+        let context =
+            Context::from_json_value(self.context(question), Some((&self.schema, &action)))
+                .expect("a context");
+        Request::new(
+            principal,
+            action,
+            entity(question.resource.0, &question.resource.1),
+            context,
+            Some(&self.schema),
+        )
+        .expect("a request")
     }
 
     /// The few entities that the question needs, for a peer that takes them with each request.
     #[must_use]
     pub fn needed(&self, question: &Question) -> Vec<Value> {
         let mut wanted = vec![
-            (question.principal.0.to_owned(), question.principal.1.clone()),
+            (
+                question.principal.0.to_owned(),
+                question.principal.1.clone(),
+            ),
             ("Domain".to_owned(), question.host.clone()),
-            ("Account".to_owned(), question.account.clone().unwrap_or_else(|| question.resource.1.clone())),
+            (
+                "Account".to_owned(),
+                question
+                    .account
+                    .clone()
+                    .unwrap_or_else(|| question.resource.1.clone()),
+            ),
         ];
         let (mut at, mut found) = (0, Vec::new());
         while let Some((kind, id)) = wanted.get(at).cloned() {
@@ -154,7 +226,11 @@ impl Cedar {
             let Some(entity) = self.find(&kind, &id) else {
                 continue;
             };
-            for value in entity["attrs"].as_object().into_iter().flat_map(|attributes| attributes.values()) {
+            for value in entity["attrs"]
+                .as_object()
+                .into_iter()
+                .flat_map(|attributes| attributes.values())
+            {
                 let named = &value["__entity"];
                 if let (Some(kind), Some(id)) = (named["type"].as_str(), named["id"].as_str()) {
                     let next = (kind.to_owned(), id.to_owned());
@@ -177,17 +253,24 @@ impl Cedar {
     pub fn action(&self, question: &Question) -> Value {
         let action = EntityUid::from_json(uid("Action", &question.action)).expect("a uid");
         let actions = self.schema.action_entities().expect("the actions");
-        actions.get(&action).expect("the action").to_json_value().expect("an entity")
+        actions
+            .get(&action)
+            .expect("the action")
+            .to_json_value()
+            .expect("an entity")
     }
 
     fn find(&self, kind: &str, id: &str) -> Option<&Value> {
-        self.directory.get(*self.places.get(&(kind.to_owned(), id.to_owned()))?)
+        self.directory
+            .get(*self.places.get(&(kind.to_owned(), id.to_owned()))?)
     }
 
     /// Cedar's answer.
     #[must_use]
     pub fn ask(&self, request: &Request, entities: &Entities) -> bool {
-        let response = self.authorizer.is_authorized(request, &self.policies, entities);
+        let response = self
+            .authorizer
+            .is_authorized(request, &self.policies, entities);
         response.decision() == Decision::Allow && response.diagnostics().errors().next().is_none()
     }
 }
@@ -195,7 +278,11 @@ impl Cedar {
 /// A record as Cedar's entity.
 fn entity(record: &Value) -> Option<Value> {
     let (kind, id) = (record["type"].as_str()?, record["id"].as_str()?);
-    let reference = |kind: &str, key: &str| record[key].as_str().map(|id| json!({"__entity": uid(kind, id)}));
+    let reference = |kind: &str, key: &str| {
+        record[key]
+            .as_str()
+            .map(|id| json!({"__entity": uid(kind, id)}))
+    };
     let flag = |key: &str| record[key] == true;
     let mut attributes = match kind {
         "Account" => {
@@ -213,7 +300,12 @@ fn entity(record: &Value) -> Option<Value> {
         }
         _ => json!({}),
     };
-    for (key, kind) in [("owner", "Account"), ("account", "Account"), ("package", "Package"), ("level", "AccessLevel")] {
+    for (key, kind) in [
+        ("owner", "Account"),
+        ("account", "Account"),
+        ("package", "Package"),
+        ("level", "AccessLevel"),
+    ] {
         if let Some(found) = reference(kind, key) {
             attributes[key] = found;
         }
@@ -231,7 +323,11 @@ fn features(schema: &str) -> Vec<(String, String)> {
         } else if line.starts_with("action ") {
             let names = line.split(" in ").next().unwrap_or(line);
             let names = names.split('"').skip(1).step_by(2);
-            found.extend(feature.take().into_iter().flat_map(|feature| names.clone().map(move |name| (name.to_owned(), feature.clone()))));
+            found.extend(feature.take().into_iter().flat_map(|feature| {
+                names
+                    .clone()
+                    .map(move |name| (name.to_owned(), feature.clone()))
+            }));
         }
     }
     found

@@ -38,7 +38,12 @@ struct Handles {
 
 const NONE: u32 = u32::MAX;
 
-fn place<T>(known: &mut HashMap<String, u32>, list: &mut Vec<T>, key: String, make: impl FnOnce() -> T) -> u32 {
+fn place<T>(
+    known: &mut HashMap<String, u32>,
+    list: &mut Vec<T>,
+    key: String,
+    make: impl FnOnce() -> T,
+) -> u32 {
     *known.entry(key).or_insert_with(|| {
         list.push(make());
         u32::try_from(list.len() - 1).unwrap_or(NONE)
@@ -52,13 +57,28 @@ impl Handles {
         for question in questions {
             let asked = question.asked();
             let [principals, actions, types, hosts] = known;
-            let mut principal = |(kind, id): (&str, &str)| place(principals, &mut made.principals, format!("{kind}/{id}"), || Principal::new(kind, id));
+            let mut principal = |(kind, id): (&str, &str)| {
+                place(
+                    principals,
+                    &mut made.principals,
+                    format!("{kind}/{id}"),
+                    || Principal::new(kind, id),
+                )
+            };
             let of = [
                 principal(asked.principal),
-                place(actions, &mut made.actions, asked.action.to_owned(), || Action::new("Action", asked.action)),
-                place(types, &mut made.types, asked.resource.0.to_owned(), || ResourceType::new(asked.resource.0)),
-                asked.account.map_or(NONE, |account| principal(("Account", account))),
-                place(hosts, &mut made.hosts, asked.host.to_owned(), || Host::new(asked.host)),
+                place(actions, &mut made.actions, asked.action.to_owned(), || {
+                    Action::new("Action", asked.action)
+                }),
+                place(types, &mut made.types, asked.resource.0.to_owned(), || {
+                    ResourceType::new(asked.resource.0)
+                }),
+                asked
+                    .account
+                    .map_or(NONE, |account| principal(("Account", account))),
+                place(hosts, &mut made.hosts, asked.host.to_owned(), || {
+                    Host::new(asked.host)
+                }),
             ];
             made.of.push(of);
         }
@@ -68,9 +88,17 @@ impl Handles {
     #[inline]
     fn question<'a>(&'a self, at: usize, id: &'a str) -> Question<'a> {
         let [principal, action, kind, account, host] = self.of[at];
-        let question = Question::new(&self.principals[principal as usize], &self.actions[action as usize], (&self.types[kind as usize], id))
-            .host(&self.hosts[host as usize]);
-        if account == NONE { question } else { question.account(&self.principals[account as usize]) }
+        let question = Question::new(
+            &self.principals[principal as usize],
+            &self.actions[action as usize],
+            (&self.types[kind as usize], id),
+        )
+        .host(&self.hosts[host as usize]);
+        if account == NONE {
+            question
+        } else {
+            question.account(&self.principals[account as usize])
+        }
     }
 }
 
@@ -80,8 +108,14 @@ impl Handles {
 /// If they are refused.
 #[must_use]
 pub fn opened(lines: &str) -> Engine {
-    let engine = Engine::open(Options { policies: Source::Folder(policies()), ..Options::default() }).expect("the bundle");
-    engine.import(lines.as_bytes(), None, None).expect("the directory");
+    let engine = Engine::open(Options {
+        policies: Source::Folder(policies()),
+        ..Options::default()
+    })
+    .expect("the bundle");
+    engine
+        .import(lines.as_bytes(), None, None)
+        .expect("the directory");
     engine
 }
 
@@ -91,21 +125,41 @@ impl Scene {
     pub fn new(size: usize, asked: usize) -> Self {
         let agency = agency(size, asked, SEED);
         let (engine, plain) = (opened(&agency.lines), Plain::new(&agency.lines));
-        let requests = agency.questions.iter().map(agency::Question::request).collect();
+        let requests = agency
+            .questions
+            .iter()
+            .map(agency::Question::request)
+            .collect();
         let handles = Handles::new(&agency.questions);
-        Self { size, agency, engine, plain, requests, handles }
+        Self {
+            size,
+            agency,
+            engine,
+            plain,
+            requests,
+            handles,
+        }
     }
 
     /// The questions, borrowed.
     #[must_use]
     pub fn asked(&self) -> Vec<Asked<'_>> {
-        self.agency.questions.iter().map(agency::Question::asked).collect()
+        self.agency
+            .questions
+            .iter()
+            .map(agency::Question::asked)
+            .collect()
     }
 
     /// The questions with handles.
     #[must_use]
     pub fn with_handles(&self) -> Vec<Question<'_>> {
-        self.agency.questions.iter().enumerate().map(|(at, question)| self.handles.question(at, &question.resource.1)).collect()
+        self.agency
+            .questions
+            .iter()
+            .enumerate()
+            .map(|(at, question)| self.handles.question(at, &question.resource.1))
+            .collect()
     }
 
     /// Compares all answers, in each form.
@@ -122,26 +176,54 @@ impl Scene {
             assert_eq!(decision.code.as_ref(), code, "{asked:?}");
             assert_eq!(decision.allowed, code == "ok");
             assert_eq!(decision.allowed, self.plain.allows(asked), "{asked:?}");
-            assert_eq!(decision.allowed, self.engine.check(asked.question()).expect("an answer"));
-            assert_eq!(decision.allowed, self.engine.check(&self.requests[at]).expect("an answer"));
-            assert_eq!(decision.allowed, self.engine.check(handled[at]).expect("an answer"));
+            assert_eq!(
+                decision.allowed,
+                self.engine.check(asked.question()).expect("an answer")
+            );
+            assert_eq!(
+                decision.allowed,
+                self.engine.check(&self.requests[at]).expect("an answer")
+            );
+            assert_eq!(
+                decision.allowed,
+                self.engine.check(handled[at]).expect("an answer")
+            );
             assert_eq!(decision.allowed, many[at]);
-            assert_eq!(decision, self.engine.authorize(handled[at]).expect("an answer"));
+            assert_eq!(
+                decision,
+                self.engine.authorize(handled[at]).expect("an answer")
+            );
             *shares.entry(code).or_insert(0_usize) += 1;
         }
-        println!("agency={}: {} answers agree: {shares:?}", self.size, many.len());
+        println!(
+            "agency={}: {} answers agree: {shares:?}",
+            self.size,
+            many.len()
+        );
     }
 
     /// One contestant for each way to ask.
     #[must_use]
-    pub fn passes<'a>(&'a self, asked: &'a [Asked<'a>], handled: &'a [Question<'a>]) -> Vec<Pass<'a>> {
-        let Self { engine, plain, requests, .. } = self;
+    pub fn passes<'a>(
+        &'a self,
+        asked: &'a [Asked<'a>],
+        handled: &'a [Question<'a>],
+    ) -> Vec<Pass<'a>> {
+        let Self {
+            engine,
+            plain,
+            requests,
+            ..
+        } = self;
         vec![
             ("strings", each(|at| engine.check(asked[at].question()))),
             ("by_hand", each(|at| plain.allows(&asked[at]))),
             ("request", each(|at| engine.check(&requests[at]))),
             ("handles", each(|at| engine.check(handled[at]))),
-            ("authorize", each(|at| engine.authorize(asked[at].question()))),
+            (
+                "authorize",
+                each(|at| engine.authorize(asked[at].question())),
+            ),
             ("by_hand_code", each(|at| plain.ask(&asked[at]))),
         ]
     }
@@ -152,10 +234,34 @@ impl Scene {
         let found = race(self.passes(&asked, &handled), asked.len(), rounds);
         let size = self.size;
         let by_hand = Some(found["by_hand"]);
-        report.row(format!("rust/check/strings/agency={size}"), "ns", found["strings"], by_hand, true);
-        report.row(format!("rust/check/request/agency={size}"), "ns", found["request"], by_hand, true);
-        report.row(format!("rust/check/handles/agency={size}"), "ns", found["handles"], by_hand, true);
-        report.row(format!("rust/authorize/agency={size}"), "ns", found["authorize"], Some(found["by_hand_code"]), true);
+        report.row(
+            format!("rust/check/strings/agency={size}"),
+            "ns",
+            found["strings"],
+            by_hand,
+            true,
+        );
+        report.row(
+            format!("rust/check/request/agency={size}"),
+            "ns",
+            found["request"],
+            by_hand,
+            true,
+        );
+        report.row(
+            format!("rust/check/handles/agency={size}"),
+            "ns",
+            found["handles"],
+            by_hand,
+            true,
+        );
+        report.row(
+            format!("rust/authorize/agency={size}"),
+            "ns",
+            found["authorize"],
+            Some(found["by_hand_code"]),
+            true,
+        );
     }
 
     /// Many at once beside one at a time, from strings.
@@ -163,16 +269,34 @@ impl Scene {
         let Self { engine, size, .. } = self;
         let asked = self.asked();
         let mixed = shuffled(asked.len(), &mut Random::new(SEED + 1));
-        let questions: Vec<Question<'_>> = mixed.iter().map(|at| asked[*at as usize].question()).collect();
+        let questions: Vec<Question<'_>> = mixed
+            .iter()
+            .map(|at| asked[*at as usize].question())
+            .collect();
         let passes: Vec<Pass<'_>> = vec![
             ("check", each(|at| engine.check(asked[at].question()))),
             ("check_many", all(|| engine.check_many(&questions))),
-            ("authorize", each(|at| engine.authorize(asked[at].question()))),
+            (
+                "authorize",
+                each(|at| engine.authorize(asked[at].question())),
+            ),
             ("authorize_many", all(|| engine.authorize_many(&questions))),
         ];
         let found = race(passes, asked.len(), rounds);
-        report.row(format!("rust/check_many/items={}/agency={size}", asked.len()), "ns", found["check_many"], Some(found["check"]), true);
-        report.row(format!("rust/authorize_many/items={}/agency={size}", asked.len()), "ns", found["authorize_many"], Some(found["authorize"]), true);
+        report.row(
+            format!("rust/check_many/items={}/agency={size}", asked.len()),
+            "ns",
+            found["check_many"],
+            Some(found["check"]),
+            true,
+        );
+        report.row(
+            format!("rust/authorize_many/items={}/agency={size}", asked.len()),
+            "ns",
+            found["authorize_many"],
+            Some(found["authorize"]),
+            true,
+        );
     }
 
     /// Beside `cedar-policy` with everything prebuilt; a thousand questions stand for all.
@@ -184,13 +308,28 @@ impl Scene {
         let asked = &whole[..whole.len().min(size("SUBLET_BENCH_JUDGED", 1_000))];
         let cedar = Cedar::new(&policies(), &self.agency.lines);
         let entities = cedar.entities(&self.agency.questions[..asked.len()]);
-        let requests: Vec<_> = self.agency.questions[..asked.len()].iter().map(|question| cedar.request(question)).collect();
+        let requests: Vec<_> = self.agency.questions[..asked.len()]
+            .iter()
+            .map(|question| cedar.request(question))
+            .collect();
         for (request, asked) in requests.iter().zip(asked) {
-            assert_eq!(cedar.ask(request, &entities), self.plain.allows(asked), "{asked:?}");
+            assert_eq!(
+                cedar.ask(request, &entities),
+                self.plain.allows(asked),
+                "{asked:?}"
+            );
         }
-        let passes: Vec<Pass<'_>> =
-            vec![("sublet", each(|at| self.engine.check(asked[at].question()))), ("cedar", each(|at| cedar.ask(&requests[at], &entities)))];
+        let passes: Vec<Pass<'_>> = vec![
+            ("sublet", each(|at| self.engine.check(asked[at].question()))),
+            ("cedar", each(|at| cedar.ask(&requests[at], &entities))),
+        ];
         let found = race(passes, asked.len(), rounds);
-        report.row(format!("rust/check/strings/agency={}/peer=cedar-policy", self.size), "ns", found["sublet"], Some(found["cedar"]), true);
+        report.row(
+            format!("rust/check/strings/agency={}/peer=cedar-policy", self.size),
+            "ns",
+            found["sublet"],
+            Some(found["cedar"]),
+            true,
+        );
     }
 }

@@ -41,7 +41,8 @@ impl Durations {
         for (at, count) in self.0.iter().enumerate() {
             if *count > left {
                 let (power, part) = (at as u32 / PARTS, at as u32 % PARTS);
-                return f64::from(PARTS + part) * 2_f64.powi(i32::try_from(power - PARTS.ilog2()).unwrap_or(0));
+                return f64::from(PARTS + part)
+                    * 2_f64.powi(i32::try_from(power - PARTS.ilog2()).unwrap_or(0));
             }
             left -= count;
         }
@@ -55,7 +56,11 @@ fn nanoseconds(since: Instant) -> u64 {
 
 /// What looking at the clock costs: it is taken off, or two slow answers would look alike.
 fn clock() -> u64 {
-    median((0..1_001).map(|_| nanoseconds(Instant::now()) as f64).collect()) as u64
+    median(
+        (0..1_001)
+            .map(|_| nanoseconds(Instant::now()) as f64)
+            .collect(),
+    ) as u64
 }
 
 /// Each check timed by itself, until told to stop.
@@ -75,7 +80,10 @@ fn read(scene: &Scene, asked: &[Asked<'_>], stop: &AtomicBool) -> Durations {
 
 /// The members as they are, and as they are without their last grant.
 fn variants(lines: &str) -> Vec<[Value; 2]> {
-    let members = lines.lines().filter(|line| line.starts_with(r#"{"type":"TeamMember""#)).take(20_000);
+    let members = lines
+        .lines()
+        .filter(|line| line.starts_with(r#"{"type":"TeamMember""#))
+        .take(20_000);
     members
         .filter_map(|line| {
             let record: Value = serde_json::from_str(line).ok()?;
@@ -88,7 +96,10 @@ fn variants(lines: &str) -> Vec<[Value; 2]> {
 
 fn put(scene: &Scene, record: &Value) {
     let record = Record::from_value(record.clone()).expect("a record");
-    scene.engine.change(vec![Change::Put(record)], None).expect("a change");
+    scene
+        .engine
+        .change(vec![Change::Put(record)], None)
+        .expect("a change");
 }
 
 /// Changes at their pace, catching up where late. Gives how many were made.
@@ -98,7 +109,9 @@ fn change(scene: &Scene, members: &[[Value; 2]], stop: &AtomicBool, random: &mut
     while !stop.load(Ordering::Relaxed) {
         put(scene, &random.one(members)[random.below(2)]);
         made += 1;
-        std::thread::sleep((Duration::from_secs(1) / CHANGES * made).saturating_sub(begun.elapsed()));
+        std::thread::sleep(
+            (Duration::from_secs(1) / CHANGES * made).saturating_sub(begun.elapsed()),
+        );
     }
     made
 }
@@ -109,7 +122,10 @@ fn reload(scene: &Scene, stop: &AtomicBool) -> u32 {
     let mut made = 0_u32;
     while !stop.load(Ordering::Relaxed) {
         if begun.elapsed().as_secs() >= u64::from(made) {
-            scene.engine.reload(&Source::Folder(policies())).expect("the bundle");
+            scene
+                .engine
+                .reload(&Source::Folder(policies()))
+                .expect("the bundle");
             made += 1;
         }
         std::thread::sleep(Duration::from_millis(10));
@@ -118,7 +134,13 @@ fn reload(scene: &Scene, stop: &AtomicBool) -> u32 {
 }
 
 /// One window: what a reader saw, and how many changes and reloads were made in each second.
-fn window(scene: &Scene, members: &[[Value; 2]], changing: bool, length: Duration, random: &mut Random) -> (Durations, f64, f64) {
+fn window(
+    scene: &Scene,
+    members: &[[Value; 2]],
+    changing: bool,
+    length: Duration,
+    random: &mut Random,
+) -> (Durations, f64, f64) {
     let (asked, stop) = (scene.asked(), AtomicBool::new(false));
     let begun = Instant::now();
     std::thread::scope(|scope| {
@@ -127,10 +149,16 @@ fn window(scene: &Scene, members: &[[Value; 2]], changing: bool, length: Duratio
         let changer = changing.then(|| scope.spawn(|| change(scene, members, &stop, random)));
         std::thread::sleep(length);
         stop.store(true, Ordering::Relaxed);
-        let count = |made: Option<std::thread::ScopedJoinHandle<'_, u32>>| made.map_or(0, |made| made.join().expect("a writer"));
+        let count = |made: Option<std::thread::ScopedJoinHandle<'_, u32>>| {
+            made.map_or(0, |made| made.join().expect("a writer"))
+        };
         let (changes, reloads) = (count(changer), count(reloader));
         let seconds = begun.elapsed().as_secs_f64();
-        (reader.join().expect("the reader"), f64::from(changes) / seconds, f64::from(reloads) / seconds)
+        (
+            reader.join().expect("the reader"),
+            f64::from(changes) / seconds,
+            f64::from(reloads) / seconds,
+        )
     })
 }
 
@@ -164,9 +192,27 @@ pub fn latency(scene: &Scene, report: &mut Report, rounds: usize, length: Durati
     // Writers that did not keep their pace have shown nothing.
     let kept = changes > f64::from(CHANGES) * 0.9 && reloads > 0.9;
     let ([quiet, quiet_worst], [busy, busy_worst]) = (quiet.map(median), busy.map(median));
-    report.row(format!("rust/check/p99/changes={CHANGES}/reloads=1/agency={size}"), "ns", busy, Some(quiet), kept);
-    report.row(format!("rust/check/p99.99/changes={CHANGES}/reloads=1/agency={size}"), "ns", busy_worst, Some(quiet_worst), kept);
-    report.row(format!("rust/change/agency={size}/paced={CHANGES}"), "per second", changes, None, true);
+    report.row(
+        format!("rust/check/p99/changes={CHANGES}/reloads=1/agency={size}"),
+        "ns",
+        busy,
+        Some(quiet),
+        kept,
+    );
+    report.row(
+        format!("rust/check/p99.99/changes={CHANGES}/reloads=1/agency={size}"),
+        "ns",
+        busy_worst,
+        Some(quiet_worst),
+        kept,
+    );
+    report.row(
+        format!("rust/change/agency={size}/paced={CHANGES}"),
+        "per second",
+        changes,
+        None,
+        true,
+    );
 }
 
 /// Checks in a second by so many threads.
@@ -186,10 +232,15 @@ fn answered(scene: &Scene, asked: &[Asked<'_>], threads: usize, window: Duration
     };
     let count = &count;
     let count: u64 = std::thread::scope(|scope| {
-        let readers: Vec<_> = (0..threads).map(|at| scope.spawn(move || count(SEED + at as u64))).collect();
+        let readers: Vec<_> = (0..threads)
+            .map(|at| scope.spawn(move || count(SEED + at as u64)))
+            .collect();
         std::thread::sleep(window);
         stop.store(true, Ordering::Relaxed);
-        readers.into_iter().map(|reader| reader.join().expect("a reader")).sum()
+        readers
+            .into_iter()
+            .map(|reader| reader.join().expect("a reader"))
+            .sum()
     });
     count as f64 / begun.elapsed().as_secs_f64()
 }
@@ -202,5 +253,11 @@ pub fn threads(scene: &Scene, report: &mut Report, rounds: usize, window: Durati
         one.push(answered(scene, &asked, 1, window));
         two.push(answered(scene, &asked, 2, window));
     }
-    report.row(format!("rust/check/threads=2/agency={}", scene.size), "per second", median(two), Some(median(one)), true);
+    report.row(
+        format!("rust/check/threads=2/agency={}", scene.size),
+        "per second",
+        median(two),
+        Some(median(one)),
+        true,
+    );
 }

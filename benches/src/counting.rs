@@ -19,11 +19,21 @@ pub const HOST: &str = "dash.marketingmaster.example";
 #[must_use]
 pub fn lines(accounts: usize) -> String {
     let mut lines = String::from("{\"type\":\"Platform\",\"id\":\"mmio\"}\n");
-    let _ = writeln!(lines, r#"{{"type":"Domain","id":"{HOST}","kind":"platform","state":"verified"}}"#);
+    let _ = writeln!(
+        lines,
+        r#"{{"type":"Domain","id":"{HOST}","kind":"platform","state":"verified"}}"#
+    );
     for at in 0..accounts {
         let id = account(at);
-        let limits = if accounts > 1_000 { "" } else { r#","limits":{"emails":1000000000}"# };
-        let _ = writeln!(lines, r#"{{"type":"Account","id":"{id}","email":"o@{id}.example","package":"agency","confirmed":true{limits}}}"#);
+        let limits = if accounts > 1_000 {
+            ""
+        } else {
+            r#","limits":{"emails":1000000000}"#
+        };
+        let _ = writeln!(
+            lines,
+            r#"{{"type":"Account","id":"{id}","email":"o@{id}.example","package":"agency","confirmed":true{limits}}}"#
+        );
     }
     lines
 }
@@ -37,7 +47,9 @@ pub fn account(at: usize) -> String {
 /// The question of an account that sends.
 #[must_use]
 pub fn question(account: &str) -> Question<'_> {
-    Question::new(("Account", account), "campaign.send", ("Campaign", "k")).account(account).host(HOST)
+    Question::new(("Account", account), "campaign.send", ("Campaign", "k"))
+        .account(account)
+        .host(HOST)
 }
 
 /// Somebody who counts one unit of the account at that place.
@@ -60,11 +72,20 @@ impl Ours {
     /// If it cannot be opened.
     #[must_use]
     pub fn open(store: &str, accounts: usize) -> Self {
-        let engine = Engine::open(Options { store: store.to_owned(), ..Options::default() }).unwrap_or_else(|error| panic!("{error}"));
+        let engine = Engine::open(Options {
+            store: store.to_owned(),
+            ..Options::default()
+        })
+        .unwrap_or_else(|error| panic!("{error}"));
         if engine.revision() == 0 {
-            engine.import(lines(accounts).as_bytes(), None, None).expect("the directory");
+            engine
+                .import(lines(accounts).as_bytes(), None, None)
+                .expect("the directory");
         }
-        Self { engine, ids: (0..accounts).map(account).collect() }
+        Self {
+            engine,
+            ids: (0..accounts).map(account).collect(),
+        }
     }
 
     /// What all accounts have used.
@@ -82,14 +103,20 @@ impl Ours {
     /// # Panics
     /// If there is no answer.
     pub fn check(&self, at: usize, with: &sublet::Circumstances) -> bool {
-        let asked = Question { with: Some(with), ..question(&self.ids[at]) };
+        let asked = Question {
+            with: Some(with),
+            ..question(&self.ids[at])
+        };
         self.engine.check(asked).expect("an answer")
     }
 }
 
 impl Counter for Ours {
     fn take(&self, at: usize) {
-        let answer = self.engine.consume(question(&self.ids[at]), &Take::new(1)).expect("an answer");
+        let answer = self
+            .engine
+            .consume(question(&self.ids[at]), &Take::new(1))
+            .expect("an answer");
         assert!(answer.allowed, "{answer:?}");
     }
 }
@@ -111,11 +138,26 @@ impl Bare {
     /// If they cannot be opened.
     #[must_use]
     pub fn open(file: &Path, accounts: usize, full: bool) -> Self {
-        let lock = File::options().read(true).write(true).open(format!("{}-lock", file.display())).expect("the file of the locks");
+        let lock = File::options()
+            .read(true)
+            .write(true)
+            .open(format!("{}-lock", file.display()))
+            .expect("the file of the locks");
         let connection = Connection::open(file).expect("opens");
-        connection.busy_timeout(Duration::from_secs(5)).expect("a time");
-        connection.execute_batch(if full { "PRAGMA synchronous = FULL" } else { "PRAGMA synchronous = NORMAL" }).expect("set");
-        let bare = Self { connection: connection.into(), lock };
+        connection
+            .busy_timeout(Duration::from_secs(5))
+            .expect("a time");
+        connection
+            .execute_batch(if full {
+                "PRAGMA synchronous = FULL"
+            } else {
+                "PRAGMA synchronous = NORMAL"
+            })
+            .expect("set");
+        let bare = Self {
+            connection: connection.into(),
+            lock,
+        };
         bare.locked(|connection| {
             let buckets: i64 = connection.query_row("SELECT count(*) FROM buckets", [], |row| row.get(0)).expect("a count");
             for at in usize::try_from(buckets).unwrap_or(0)..accounts {
@@ -130,13 +172,24 @@ impl Bare {
         let connection = self.connection.lock().expect("whole");
         let set = |kind: i32, start: i64| {
             let short = |number: i32| i16::try_from(number).unwrap_or_default();
-            let range = libc::flock { l_type: short(kind), l_whence: short(libc::SEEK_SET), l_start: start, l_len: 1, l_pid: 0 };
+            let range = libc::flock {
+                l_type: short(kind),
+                l_whence: short(libc::SEEK_SET),
+                l_start: start,
+                l_len: 1,
+                l_pid: 0,
+            };
             fcntl(&self.lock, FcntlArg::F_OFD_SETLKW(&range)).expect("a lock");
         };
         set(libc::F_WRLCK, NEXT);
         set(libc::F_WRLCK, NEXT + 1);
         set(libc::F_UNLCK, NEXT);
-        let run = |sql: &str| connection.prepare_cached(sql).and_then(|mut statement| statement.raw_execute()).expect(sql);
+        let run = |sql: &str| {
+            connection
+                .prepare_cached(sql)
+                .and_then(|mut statement| statement.raw_execute())
+                .expect(sql)
+        };
         run("BEGIN IMMEDIATE");
         let done = work(&connection);
         run("COMMIT");
@@ -151,14 +204,20 @@ impl Bare {
     #[must_use]
     pub fn used(&self) -> i64 {
         let connection = self.connection.lock().expect("whole");
-        connection.query_row("SELECT coalesce(sum(used), 0) FROM buckets", [], |row| row.get(0)).expect("a sum")
+        connection
+            .query_row("SELECT coalesce(sum(used), 0) FROM buckets", [], |row| {
+                row.get(0)
+            })
+            .expect("a sum")
     }
 }
 
 impl Counter for Bare {
     fn take(&self, at: usize) {
         let bucket = i64::try_from(at + 1).expect("few");
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_millis());
+        let now = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .map_or(0, |since| since.as_millis());
         let now = i64::try_from(now).expect("a time");
         self.locked(|connection| {
             let sql = "INSERT INTO operations (kind, at, keep, bucket, used, held, top_up, back, previous, checksum) \
@@ -174,7 +233,8 @@ impl Counter for Bare {
 
 /// Takes one unit after the other of accounts that are drawn, for so long: how many, and the longest that one took.
 pub fn race(counter: &impl Counter, accounts: usize, time: Duration, seed: u64) -> (u64, Duration) {
-    let (mut random, begun, mut count, mut longest) = (Random::new(seed), Instant::now(), 0, Duration::ZERO);
+    let (mut random, begun, mut count, mut longest) =
+        (Random::new(seed), Instant::now(), 0, Duration::ZERO);
     while begun.elapsed() < time {
         let at = random.below(accounts);
         let one = Instant::now();

@@ -20,9 +20,15 @@ fn of_others(count: usize) -> String {
     let mut text = String::new();
     for at in 0..count {
         let effect = match at % 4 {
-            0 => format!(r#"forbid (principal, action == Action::"survey.edit", resource is Survey) when {{ resource.account == Account::"else-{at}" }}"#),
-            1 => format!(r#"forbid (principal == TeamMember::"else-{at}", action == Action::"campaign.read", resource is Campaign)"#),
-            2 => format!(r#"forbid (principal, action == Action::"campaign.edit", resource == Campaign::"else-{at}")"#),
+            0 => format!(
+                r#"forbid (principal, action == Action::"survey.edit", resource is Survey) when {{ resource.account == Account::"else-{at}" }}"#
+            ),
+            1 => format!(
+                r#"forbid (principal == TeamMember::"else-{at}", action == Action::"campaign.read", resource is Campaign)"#
+            ),
+            2 => format!(
+                r#"forbid (principal, action == Action::"campaign.edit", resource == Campaign::"else-{at}")"#
+            ),
             _ => format!(
                 r#"permit (principal == Account::"else-{at}", action in [Action::"campaign.read", Action::"campaign.edit"], resource == Campaign::"else-{at}")"#
             ),
@@ -35,10 +41,20 @@ fn of_others(count: usize) -> String {
 
 fn bundle(others: usize) -> Engine {
     let mut files = vec![("78-others.cedar".to_owned(), of_others(others))];
-    for entry in std::fs::read_dir(policies()).expect("the folder").flatten().filter(|entry| entry.path().is_file()) {
-        files.push((entry.file_name().to_string_lossy().into_owned(), std::fs::read_to_string(entry.path()).expect("a text")));
+    for entry in std::fs::read_dir(policies())
+        .expect("the folder")
+        .flatten()
+        .filter(|entry| entry.path().is_file())
+    {
+        files.push((
+            entry.file_name().to_string_lossy().into_owned(),
+            std::fs::read_to_string(entry.path()).expect("a text"),
+        ));
     }
-    let mut options = Options { policies: Source::Files(files), ..Options::default() };
+    let mut options = Options {
+        policies: Source::Files(files),
+        ..Options::default()
+    };
     options.caps.file_bytes = options.caps.file_bytes.max(64 << 20);
     Engine::open(options).unwrap_or_else(|error| panic!("{error}"))
 }
@@ -50,22 +66,49 @@ fn bundle(others: usize) -> Engine {
 pub fn tenancy(report: &mut Report, total: usize, rounds: usize) {
     let agency = agency(10, size("SUBLET_BENCH_DRAWN", 60_000), SEED);
     let campaigns = |question: &&Question| question.action.starts_with("campaign.");
-    let asked: Vec<_> = agency.questions.iter().filter(campaigns).take(ASKED).map(Question::asked).collect();
+    let asked: Vec<_> = agency
+        .questions
+        .iter()
+        .filter(campaigns)
+        .take(ASKED)
+        .map(Question::asked)
+        .collect();
     let few = bundle(0);
     let shipped = few.bundle().policies.len();
     let many = bundle(total.saturating_sub(shipped));
     for engine in [&few, &many] {
-        engine.import(agency.lines.as_bytes(), None, None).expect("the directory");
+        engine
+            .import(agency.lines.as_bytes(), None, None)
+            .expect("the directory");
     }
     for asked in &asked {
-        let (one, other) = (few.authorize(asked.question()).expect("an answer"), many.authorize(asked.question()).expect("an answer"));
-        assert_eq!((one.allowed, one.code, one.policies), (other.allowed, other.code, other.policies), "{asked:?}");
-        assert_eq!(one.allowed, many.check(asked.question()).expect("an answer"));
+        let (one, other) = (
+            few.authorize(asked.question()).expect("an answer"),
+            many.authorize(asked.question()).expect("an answer"),
+        );
+        assert_eq!(
+            (one.allowed, one.code, one.policies),
+            (other.allowed, other.code, other.policies),
+            "{asked:?}"
+        );
+        assert_eq!(
+            one.allowed,
+            many.check(asked.question()).expect("an answer")
+        );
     }
-    let passes: Vec<Pass<'_>> = vec![("few", each(|at| few.check(asked[at].question()))), ("many", each(|at| many.check(asked[at].question())))];
+    let passes: Vec<Pass<'_>> = vec![
+        ("few", each(|at| few.check(asked[at].question()))),
+        ("many", each(|at| many.check(asked[at].question()))),
+    ];
     let found = race(passes, asked.len(), rounds);
     println!("the bundle of {shipped} policies beside {total}");
-    report.row(format!("rust/check/policies={total}/bundle"), "ns", found["many"], Some(found["few"]), true);
+    report.row(
+        format!("rust/check/policies={total}/bundle"),
+        "ns",
+        found["many"],
+        Some(found["few"]),
+        true,
+    );
 }
 
 const SCHEMA: &str = r"
@@ -87,10 +130,16 @@ forbid (principal, action == Action::"remove", resource is Document) when { reso
 "#,
     );
     for at in 0..7 {
-        let _ = writeln!(text, r#"forbid (principal, action == Action::"change", resource in Folder::"folder-{at}") when {{ principal.level < {at} }};"#);
+        let _ = writeln!(
+            text,
+            r#"forbid (principal, action == Action::"change", resource in Folder::"folder-{at}") when {{ principal.level < {at} }};"#
+        );
     }
     for at in 0..7 {
-        let _ = writeln!(text, r#"permit (principal in Team::"team-{at}", action == Action::"read", resource in Folder::"folder-{at}");"#);
+        let _ = writeln!(
+            text,
+            r#"permit (principal in Team::"team-{at}", action == Action::"read", resource in Folder::"folder-{at}");"#
+        );
     }
     text.push_str(
         r#"
@@ -108,10 +157,22 @@ fn of_other_users(count: usize) -> String {
     let mut text = String::new();
     for at in 0..count {
         let _ = match at % 4 {
-            0 => writeln!(text, r#"forbid (principal, action == Action::"paint", resource is Picture) when {{ resource.owner == User::"else-{at}" }};"#),
-            1 => writeln!(text, r#"forbid (principal == User::"else-{at}", action == Action::"read", resource is Document);"#),
-            2 => writeln!(text, r#"forbid (principal, action == Action::"change", resource == Document::"else-{at}");"#),
-            _ => writeln!(text, r#"permit (principal in Team::"else-{at}", action == Action::"look", resource == Picture::"else-{at}");"#),
+            0 => writeln!(
+                text,
+                r#"forbid (principal, action == Action::"paint", resource is Picture) when {{ resource.owner == User::"else-{at}" }};"#
+            ),
+            1 => writeln!(
+                text,
+                r#"forbid (principal == User::"else-{at}", action == Action::"read", resource is Document);"#
+            ),
+            2 => writeln!(
+                text,
+                r#"forbid (principal, action == Action::"change", resource == Document::"else-{at}");"#
+            ),
+            _ => writeln!(
+                text,
+                r#"permit (principal in Team::"else-{at}", action == Action::"look", resource == Picture::"else-{at}");"#
+            ),
         };
     }
     text
@@ -125,11 +186,15 @@ fn entities(random: &mut Random) -> String {
         all.push(serde_json::json!({"uid": uid("Folder", at), "attrs": {}, "parents": []}));
     }
     for at in 0..USERS {
-        let attributes = serde_json::json!({"active": !random.happens(5), "level": random.below(10)});
+        let attributes =
+            serde_json::json!({"active": !random.happens(5), "level": random.below(10)});
         all.push(serde_json::json!({"uid": uid("User", at), "attrs": attributes, "parents": [uid("Team", random.below(TEAMS))]}));
     }
     for at in 0..DOCUMENTS {
-        let (owner, team) = (uid("User", random.below(USERS)), uid("Team", random.below(TEAMS)));
+        let (owner, team) = (
+            uid("User", random.below(USERS)),
+            uid("Team", random.below(TEAMS)),
+        );
         let attributes = serde_json::json!({
             "owner": {"__entity": owner}, "team": {"__entity": team}, "public": random.happens(20), "size": random.below(1_000)
         });
@@ -146,8 +211,16 @@ pub fn program(report: &mut Report, total: usize, rounds: usize) {
     let random = &mut Random::new(SEED);
     let entities = entities(random);
     let opened = |policies: String| {
-        let program = Program { policies, schema: Some(SCHEMA.to_owned()), entities: Some(entities.clone()), ..Program::default() };
-        let mut options = Options { policies: Source::Cedar(program), ..Options::default() };
+        let program = Program {
+            policies,
+            schema: Some(SCHEMA.to_owned()),
+            entities: Some(entities.clone()),
+            ..Program::default()
+        };
+        let mut options = Options {
+            policies: Source::Cedar(program),
+            ..Options::default()
+        };
         options.caps.file_bytes = options.caps.file_bytes.max(64 << 20);
         Engine::open(options).unwrap_or_else(|error| panic!("{error}"))
     };
@@ -156,19 +229,42 @@ pub fn program(report: &mut Report, total: usize, rounds: usize) {
     let many = opened(needed() + &of_other_users(total.saturating_sub(shipped)));
     let draw = |random: &mut Random| {
         let action = *random.one(&["read", "change", "remove", "share"]);
-        let (user, document) = (format!("user-{}", random.below(USERS)), format!("document-{}", random.below(DOCUMENTS)));
-        Request::new(("User", user.as_str()), action, ("Document", document.as_str()))
+        let (user, document) = (
+            format!("user-{}", random.below(USERS)),
+            format!("document-{}", random.below(DOCUMENTS)),
+        );
+        Request::new(
+            ("User", user.as_str()),
+            action,
+            ("Document", document.as_str()),
+        )
     };
     let asked: Vec<Request> = (0..ASKED).map(|_| draw(random)).collect();
     let mut allowed = 0;
     for request in &asked {
-        let (one, other) = (few.authorize(request).expect("an answer"), many.authorize(request).expect("an answer"));
-        assert_eq!((one.allowed, one.code, one.policies), (other.allowed, other.code, other.policies), "{request:?}");
+        let (one, other) = (
+            few.authorize(request).expect("an answer"),
+            many.authorize(request).expect("an answer"),
+        );
+        assert_eq!(
+            (one.allowed, one.code, one.policies),
+            (other.allowed, other.code, other.policies),
+            "{request:?}"
+        );
         assert_eq!(one.allowed, many.check(request).expect("an answer"));
         allowed += usize::from(one.allowed);
     }
     println!("the program of {shipped} policies beside {total}; {allowed} of {ASKED} allowed");
-    let passes: Vec<Pass<'_>> = vec![("few", each(|at| few.check(&asked[at]))), ("many", each(|at| many.check(&asked[at])))];
+    let passes: Vec<Pass<'_>> = vec![
+        ("few", each(|at| few.check(&asked[at]))),
+        ("many", each(|at| many.check(&asked[at]))),
+    ];
     let found = race(passes, asked.len(), rounds);
-    report.row(format!("rust/check/policies={total}/program"), "ns", found["many"], Some(found["few"]), true);
+    report.row(
+        format!("rust/check/policies={total}/program"),
+        "ns",
+        found["many"],
+        Some(found["few"]),
+        true,
+    );
 }

@@ -49,7 +49,10 @@ impl<T: Copy> Table<T> {
     #[must_use]
     pub fn of(rows: usize) -> Self {
         let slots = (rows * 2).next_power_of_two().max(8);
-        Self { slots: vec![Slot { tag: 0, at: FREE }; slots].into(), rows: Vec::with_capacity(rows) }
+        Self {
+            slots: vec![Slot { tag: 0, at: FREE }; slots].into(),
+            rows: Vec::with_capacity(rows),
+        }
     }
 
     /// One more row; gives its number.
@@ -57,9 +60,16 @@ impl<T: Copy> Table<T> {
     /// # Panics
     /// If the key is longer than the workload's, or there are more rows than was said.
     pub fn push(&mut self, key: &str, row: T) -> u32 {
-        assert!(key.len() <= LONGEST && self.rows.len() * 2 < self.slots.len(), "{key}");
+        assert!(
+            key.len() <= LONGEST && self.rows.len() * 2 < self.slots.len(),
+            "{key}"
+        );
         let at = u32::try_from(self.rows.len()).expect("a number");
-        let mut keyed = Keyed { length: u8::try_from(key.len()).expect("a length"), key: [0; LONGEST], row };
+        let mut keyed = Keyed {
+            length: u8::try_from(key.len()).expect("a length"),
+            key: [0; LONGEST],
+            row,
+        };
         keyed.key[..key.len()].copy_from_slice(key.as_bytes());
         self.rows.push(keyed);
         let hash = hash(key);
@@ -85,7 +95,9 @@ impl<T: Copy> Table<T> {
             }
             if known == tag(hash) {
                 let keyed = &self.rows[at as usize];
-                if keyed.length as usize == key.len() && keyed.key[..key.len().min(LONGEST)] == *key.as_bytes() {
+                if keyed.length as usize == key.len()
+                    && keyed.key[..key.len().min(LONGEST)] == *key.as_bytes()
+                {
                     return Some((at, &keyed.row));
                 }
             }

@@ -37,14 +37,19 @@ pub fn all<'a, T>(ask: impl Fn() -> T + 'a) -> Contestant<'a> {
 /// A size from the environment.
 #[must_use]
 pub fn size(name: &str, default: usize) -> usize {
-    std::env::var(name).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(default)
+    std::env::var(name)
+        .ok()
+        .and_then(|text| text.trim().parse().ok())
+        .unwrap_or(default)
 }
 
 /// The numbers of main accounts: `SIZES=1,100`.
 #[must_use]
 pub fn sizes() -> Vec<usize> {
     let text = std::env::var("SIZES").unwrap_or_else(|_| "1,100".to_owned());
-    text.split(',').filter_map(|size| size.trim().parse().ok()).collect()
+    text.split(',')
+        .filter_map(|size| size.trim().parse().ok())
+        .collect()
 }
 
 /// How often each contestant has its turn: at least five.
@@ -93,7 +98,10 @@ pub fn race(mut passes: Vec<Pass<'_>>, items: usize, rounds: usize) -> BTreeMap<
             }
         }
     }
-    found.into_iter().map(|(name, each)| (name, median(each))).collect()
+    found
+        .into_iter()
+        .map(|(name, each)| (name, median(each)))
+        .collect()
 }
 
 /// What one part of the benchmark found. Without it the table says "not measured".
@@ -113,27 +121,48 @@ impl Report {
     /// Of this part, into this directory.
     #[must_use]
     pub fn at(directory: &Path, part: &str) -> Self {
-        Self { file: directory.join(format!("{part}.json")), rows: Vec::new() }
+        Self {
+            file: directory.join(format!("{part}.json")),
+            rows: Vec::new(),
+        }
     }
 
     /// A row. `checked` says that the answers were compared before anything was timed.
     ///
     /// # Panics
     /// If the file cannot be written: each row is kept at once, in case a later one fails.
-    pub fn row(&mut self, name: impl Into<String>, unit: &str, ours: f64, peer: Option<f64>, checked: bool) {
+    pub fn row(
+        &mut self,
+        name: impl Into<String>,
+        unit: &str,
+        ours: f64,
+        peer: Option<f64>,
+        checked: bool,
+    ) {
         let name = name.into();
-        let words = peer.map_or_else(String::new, |peer| format!("  peer {peer:.1}  ratio {:.3}", ours / peer));
+        let words = peer.map_or_else(String::new, |peer| {
+            format!("  peer {peer:.1}  ratio {:.3}", ours / peer)
+        });
         println!("{name}: {ours:.1} {unit}{words}");
-        self.rows.push(json!({"name": name, "unit": unit, "ours": ours, "peer": peer, "checked": checked}));
+        self.rows.push(
+            json!({"name": name, "unit": unit, "ours": ours, "peer": peer, "checked": checked}),
+        );
         std::fs::create_dir_all(self.file.parent().expect("a directory")).expect("the directory");
-        std::fs::write(&self.file, serde_json::to_string_pretty(&self.rows).expect("rows")).expect("the rows");
+        std::fs::write(
+            &self.file,
+            serde_json::to_string_pretty(&self.rows).expect("rows"),
+        )
+        .expect("the rows");
     }
 }
 
 /// Where the parts write.
 #[must_use]
 pub fn directory() -> PathBuf {
-    std::env::var_os("SUBLET_BENCH_DIR").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/bench"), PathBuf::from)
+    std::env::var_os("SUBLET_BENCH_DIR").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/bench"),
+        PathBuf::from,
+    )
 }
 
 /// The shipped policies.

@@ -85,7 +85,12 @@ pub struct Plain {
 }
 
 fn bits(value: &Value, names: &Map<&str, u64>) -> u64 {
-    value.as_array().into_iter().flatten().filter_map(|name| names.get(name.as_str()?)).fold(0, |all, bit| all | bit)
+    value
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|name| names.get(name.as_str()?))
+        .fold(0, |all, bit| all | bit)
 }
 
 fn text<'a>(record: &'a Value, key: &str) -> &'a str {
@@ -93,14 +98,31 @@ fn text<'a>(record: &'a Value, key: &str) -> &'a str {
 }
 
 /// Features that come with the whitelabel right.
-const WHITELABEL: [&str; 4] = ["client_accounts", "access_levels", "branding", "act_as_client"];
+const WHITELABEL: [&str; 4] = [
+    "client_accounts",
+    "access_levels",
+    "branding",
+    "act_as_client",
+];
 
 /// The kinds of action on one's own that such a status forbids. (Those on others are writes.)
 fn blocked(own: u8, of_owner: u8) -> u8 {
     let all = Kind::Login as u8 | Kind::Read as u8 | Kind::Write as u8;
-    let closed = if own & CLOSED != 0 { all | Kind::Ticket as u8 } else { 0 };
-    let away = if own & (ABUSE | BY_OWNER) != 0 || of_owner & (CLOSED | ABUSE) != 0 { all } else { 0 };
-    let unpaid = if own & (OVERAGE | UNPAID) != 0 || of_owner & UNPAID != 0 { Kind::Write as u8 } else { 0 };
+    let closed = if own & CLOSED != 0 {
+        all | Kind::Ticket as u8
+    } else {
+        0
+    };
+    let away = if own & (ABUSE | BY_OWNER) != 0 || of_owner & (CLOSED | ABUSE) != 0 {
+        all
+    } else {
+        0
+    };
+    let unpaid = if own & (OVERAGE | UNPAID) != 0 || of_owner & UNPAID != 0 {
+        Kind::Write as u8
+    } else {
+        0
+    };
     closed | away | unpaid
 }
 
@@ -111,31 +133,65 @@ impl Plain {
     /// On lines that are none.
     #[must_use]
     pub fn new(lines: &str) -> Self {
-        let names: Map<&str, u64> = KEPT.iter().map(|(feature, ..)| *feature).chain(OTHERS).enumerate().map(|(at, name)| (name, 1 << at)).collect();
-        let count = |kind: &str| lines.lines().filter(|line| line.strip_prefix(r#"{"type":""#).is_some_and(|rest| rest.starts_with(kind))).count();
+        let names: Map<&str, u64> = KEPT
+            .iter()
+            .map(|(feature, ..)| *feature)
+            .chain(OTHERS)
+            .enumerate()
+            .map(|(at, name)| (name, 1 << at))
+            .collect();
+        let count = |kind: &str| {
+            lines
+                .lines()
+                .filter(|line| {
+                    line.strip_prefix(r#"{"type":""#)
+                        .is_some_and(|rest| rest.starts_with(kind))
+                })
+                .count()
+        };
         let mut plain = Self {
             accounts: Table::of(count("Account")),
             members: Table::of(count("TeamMember")),
             domains: Table::of(count("Domain")),
             actions: Table::of(256),
         };
-        let (mut packages, mut levels): (Map<String, (u64, bool)>, Map<String, u64>) = (Map::default(), Map::default());
+        let (mut packages, mut levels): (Map<String, (u64, bool)>, Map<String, u64>) =
+            (Map::default(), Map::default());
         for line in lines.lines() {
-            let record: Value = serde_json::from_str(line).unwrap_or_else(|why| panic!("{line}: {why}"));
+            let record: Value =
+                serde_json::from_str(line).unwrap_or_else(|why| panic!("{line}: {why}"));
             let id = text(&record, "id");
-            let found = |key: &str| plain.accounts.find(text(&record, key)).map_or(NONE, |(at, _)| at);
+            let found = |key: &str| {
+                plain
+                    .accounts
+                    .find(text(&record, key))
+                    .map_or(NONE, |(at, _)| at)
+            };
             match text(&record, "type") {
-                "Package" => drop(packages.insert(id.to_owned(), (bits(&record["features"], &names), record["whitelabel"] == true))),
+                "Package" => drop(packages.insert(
+                    id.to_owned(),
+                    (
+                        bits(&record["features"], &names),
+                        record["whitelabel"] == true,
+                    ),
+                )),
                 "AccessLevel" => {
                     levels.insert(id.to_owned(), bits(&record["features"], &names));
                 }
                 "Account" => plain.account(&record, &packages, &levels, &names),
                 "TeamMember" => {
-                    let member = Member { account: found("account"), grants: bits(&record["grants"], &names), confirmed: record["confirmed"] == true };
+                    let member = Member {
+                        account: found("account"),
+                        grants: bits(&record["grants"], &names),
+                        confirmed: record["confirmed"] == true,
+                    };
                     plain.members.push(id, member);
                 }
                 "Domain" => {
-                    let domain = Domain { owner: found("owner"), verified: record["state"] == "verified" };
+                    let domain = Domain {
+                        owner: found("owner"),
+                        verified: record["state"] == "verified",
+                    };
                     plain.domains.push(id, domain);
                 }
                 _ => {}
@@ -145,18 +201,52 @@ impl Plain {
         plain
     }
 
-    fn account(&mut self, record: &Value, packages: &Map<String, (u64, bool)>, levels: &Map<String, u64>, names: &Map<&str, u64>) {
+    fn account(
+        &mut self,
+        record: &Value,
+        packages: &Map<String, (u64, bool)>,
+        levels: &Map<String, u64>,
+        names: &Map<&str, u64>,
+    ) {
         let at = u32::try_from(self.accounts.len()).unwrap_or(NONE);
-        let owner = self.accounts.find(text(record, "owner")).map(|(at, row)| (at, *row));
-        let (features, whitelabel) = packages.get(text(record, "package")).copied().unwrap_or_default();
-        let features = features | levels.get(text(record, "level")).copied().unwrap_or_default();
-        let reasons = [("abuse", ABUSE), ("by_owner", BY_OWNER), ("overage", OVERAGE), ("unpaid", UNPAID)];
-        let disabled = record["disabled"].as_array().into_iter().flatten().filter_map(|reason| reasons.iter().find(|(name, _)| reason == name));
-        let status = disabled.fold(u8::from(record["closed"] == true) * CLOSED, |all, (_, bit)| all | bit);
+        let owner = self
+            .accounts
+            .find(text(record, "owner"))
+            .map(|(at, row)| (at, *row));
+        let (features, whitelabel) = packages
+            .get(text(record, "package"))
+            .copied()
+            .unwrap_or_default();
+        let features = features
+            | levels
+                .get(text(record, "level"))
+                .copied()
+                .unwrap_or_default();
+        let reasons = [
+            ("abuse", ABUSE),
+            ("by_owner", BY_OWNER),
+            ("overage", OVERAGE),
+            ("unpaid", UNPAID),
+        ];
+        let disabled = record["disabled"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|reason| reasons.iter().find(|(name, _)| reason == name));
+        let status = disabled.fold(
+            u8::from(record["closed"] == true) * CLOSED,
+            |all, (_, bit)| all | bit,
+        );
         let in_force = match owner {
             Some((_, owner)) => features & owner.features,
             None if whitelabel => features,
-            None => features & !WHITELABEL.iter().filter_map(|name| names.get(name)).sum::<u64>(),
+            None => {
+                features
+                    & !WHITELABEL
+                        .iter()
+                        .filter_map(|name| names.get(name))
+                        .sum::<u64>()
+            }
         };
         let of_owner = owner.map_or(0, |(_, owner)| owner.status);
         let row = Account {
@@ -175,18 +265,74 @@ impl Plain {
 
     fn actions(&mut self, names: &Map<&str, u64>) {
         let mut put = |name: &str, kind, special, feature: &str, resource| {
-            self.actions.push(name, Action { kind, special, feature: names.get(feature).copied().unwrap_or(0), resource });
+            self.actions.push(
+                name,
+                Action {
+                    kind,
+                    special,
+                    feature: names.get(feature).copied().unwrap_or(0),
+                    resource,
+                },
+            );
         };
         for (feature, prefix, resource) in KEPT {
-            put(&format!("{prefix}.read"), Kind::Read, Special::Nothing, feature, resource);
-            put(&format!("{prefix}.edit"), Kind::Write, Special::Nothing, feature, resource);
-            put(&format!("{prefix}.delete"), Kind::Write, Special::Nothing, feature, resource);
+            put(
+                &format!("{prefix}.read"),
+                Kind::Read,
+                Special::Nothing,
+                feature,
+                resource,
+            );
+            put(
+                &format!("{prefix}.edit"),
+                Kind::Write,
+                Special::Nothing,
+                feature,
+                resource,
+            );
+            put(
+                &format!("{prefix}.delete"),
+                Kind::Write,
+                Special::Nothing,
+                feature,
+                resource,
+            );
         }
-        put("login.password", Kind::Login, Special::Nothing, "", "Account");
-        put("member.list", Kind::Read, Special::Nothing, "team", "Account");
-        put("client.edit", Kind::Write, Special::OnClient, "client_accounts", "Account");
-        put("ticket.to_owner", Kind::Ticket, Special::ToOwner, "", "Account");
-        put("ticket.to_platform", Kind::Ticket, Special::ToPlatform, "", "Account");
+        put(
+            "login.password",
+            Kind::Login,
+            Special::Nothing,
+            "",
+            "Account",
+        );
+        put(
+            "member.list",
+            Kind::Read,
+            Special::Nothing,
+            "team",
+            "Account",
+        );
+        put(
+            "client.edit",
+            Kind::Write,
+            Special::OnClient,
+            "client_accounts",
+            "Account",
+        );
+        put(
+            "ticket.to_owner",
+            Kind::Ticket,
+            Special::ToOwner,
+            "",
+            "Account",
+        );
+        put(
+            "ticket.to_platform",
+            Kind::Ticket,
+            Special::ToPlatform,
+            "",
+            "Account",
+        );
     }
 
     /// Whether the answer is `ok`.
@@ -218,10 +364,21 @@ impl Plain {
             return false;
         };
         let account = self.accounts.row(mine);
-        let comes_in = domain.verified & ((domain.owner == account.realm) | ((domain.owner == NONE) & (account.owner == NONE)));
+        let comes_in = domain.verified
+            & ((domain.owner == account.realm)
+                | ((domain.owner == NONE) & (account.owner == NONE)));
         let has = account.in_force & grants & action.feature == action.feature;
-        let may = comes_in & has & account.confirmed & (account.blocked & action.kind as u8 == 0) & (action.resource == asked.resource.0);
-        may && self.reaches(asked.account.unwrap_or(asked.resource.1), mine, account, action.special)
+        let may = comes_in
+            & has
+            & account.confirmed
+            & (account.blocked & action.kind as u8 == 0)
+            & (action.resource == asked.resource.0);
+        may && self.reaches(
+            asked.account.unwrap_or(asked.resource.1),
+            mine,
+            account,
+            action.special,
+        )
     }
 
     /// Whether the named account is one that such an action may be done in, or to.
@@ -229,7 +386,11 @@ impl Plain {
     fn reaches(&self, named: &str, mine: u32, account: &Account, special: Special) -> bool {
         let own = self.accounts.is(mine, named);
         let client = account.owner != NONE;
-        let of_mine = || self.accounts.find(named).is_some_and(|(_, other)| other.owner == mine);
+        let of_mine = || {
+            self.accounts
+                .find(named)
+                .is_some_and(|(_, other)| other.owner == mine)
+        };
         match special {
             Special::Nothing => own,
             Special::OnClient => !client && of_mine(),
@@ -256,16 +417,28 @@ impl Plain {
             };
             (at, None)
         };
-        let Some((resource, _)) = self.accounts.find(asked.account.unwrap_or(asked.resource.1)) else {
+        let Some((resource, _)) = self
+            .accounts
+            .find(asked.account.unwrap_or(asked.resource.1))
+        else {
             return "account_unknown";
         };
         let account = self.accounts.row(mine);
         let refused = self.domain(account, mine, asked.host);
-        let refused = refused.or_else(|| if account.confirmed && member.is_none_or(|member| member.confirmed) { None } else { Some("email_unconfirmed") });
+        let refused = refused.or_else(|| {
+            if account.confirmed && member.is_none_or(|member| member.confirmed) {
+                None
+            } else {
+                Some("email_unconfirmed")
+            }
+        });
         let refused = refused.or_else(|| self.status(account, action, resource == mine));
-        let refused = refused.or_else(|| self.isolation(mine, resource, action, asked.account.is_some()));
+        let refused =
+            refused.or_else(|| self.isolation(mine, resource, action, asked.account.is_some()));
         let refused = refused.or_else(|| self.feature(account, member, action));
-        refused.or_else(|| self.rest(account, mine, resource, action)).unwrap_or("ok")
+        refused
+            .or_else(|| self.rest(account, mine, resource, action))
+            .unwrap_or("ok")
     }
 
     fn domain(&self, account: &Account, mine: u32, host: &str) -> Option<&'static str> {
@@ -319,22 +492,37 @@ impl Plain {
         }
     }
 
-    fn isolation(&self, mine: u32, resource: u32, action: &Action, inline: bool) -> Option<&'static str> {
+    fn isolation(
+        &self,
+        mine: u32,
+        resource: u32,
+        action: &Action,
+        inline: bool,
+    ) -> Option<&'static str> {
         let is_owner = self.accounts.row(resource).owner == mine;
         match action.special {
             Special::OnClient if !is_owner => Some("not_your_client"),
-            Special::ToOwner | Special::ToPlatform if !inline && resource != mine && !is_owner => Some("not_your_client"),
+            Special::ToOwner | Special::ToPlatform if !inline && resource != mine && !is_owner => {
+                Some("not_your_client")
+            }
             Special::Nothing if resource != mine => Some("other_account"),
             _ => None,
         }
     }
 
-    fn feature(&self, account: &Account, member: Option<&Member>, action: &Action) -> Option<&'static str> {
+    fn feature(
+        &self,
+        account: &Account,
+        member: Option<&Member>,
+        action: &Action,
+    ) -> Option<&'static str> {
         if action.feature == 0 {
             return None;
         }
         if account.owner == NONE {
-            if account.features & action.feature == 0 || (action.special == Special::OnClient && !account.whitelabel) {
+            if account.features & action.feature == 0
+                || (action.special == Special::OnClient && !account.whitelabel)
+            {
                 return Some("feature_not_in_package");
             }
         } else {
@@ -346,12 +534,21 @@ impl Plain {
                 return Some("feature_not_in_level");
             }
         }
-        member.filter(|member| member.grants & action.feature == 0).map(|_| "feature_not_granted")
+        member
+            .filter(|member| member.grants & action.feature == 0)
+            .map(|_| "feature_not_granted")
     }
 
-    fn rest(&self, account: &Account, mine: u32, resource: u32, action: &Action) -> Option<&'static str> {
+    fn rest(
+        &self,
+        account: &Account,
+        mine: u32,
+        resource: u32,
+        action: &Action,
+    ) -> Option<&'static str> {
         let client = account.owner != NONE;
-        let owner_away = client && (self.accounts.row(account.owner).status != 0 || account.status & ABUSE != 0);
+        let owner_away =
+            client && (self.accounts.row(account.owner).status != 0 || account.status & ABUSE != 0);
         match action.special {
             Special::OnClient if client => Some("client_depth"),
             Special::ToPlatform if client && !owner_away => Some("ticket_platform_forbidden"),

@@ -23,13 +23,24 @@ fn table(directory: &Path) -> Vec<Value> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("table.py");
     let file = directory.join("out").join("bench.json");
     std::fs::create_dir_all(directory.join("out")).expect("a directory");
-    let done = Command::new("python3").arg(script).arg(directory).arg(&file).output().expect("Python");
-    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let done = Command::new("python3")
+        .arg(script)
+        .arg(directory)
+        .arg(&file)
+        .output()
+        .expect("Python");
+    assert!(
+        done.status.success(),
+        "{}",
+        String::from_utf8_lossy(&done.stderr)
+    );
     serde_json::from_slice(&std::fs::read(file).expect("the figures")).expect("JSON")
 }
 
 fn named<'a>(rows: &'a [Value], name: &str) -> &'a Value {
-    rows.iter().find(|row| row["name"] == name).unwrap_or_else(|| panic!("{name}"))
+    rows.iter()
+        .find(|row| row["name"] == name)
+        .unwrap_or_else(|| panic!("{name}"))
 }
 
 #[test]
@@ -45,7 +56,9 @@ fn every_part_that_runs_in_one_process_gives_its_rows() {
     crowd::tenancy(&mut report, 90, 1);
     let rows = table(&directory);
     for row in &rows {
-        for key in ["name", "unit", "ours", "peer", "ratio", "target", "met", "checked"] {
+        for key in [
+            "name", "unit", "ours", "peer", "ratio", "target", "met", "checked",
+        ] {
             assert!(row.get(key).is_some(), "{row}");
         }
     }
@@ -61,25 +74,71 @@ fn what_was_not_measured_or_not_checked_is_not_met() {
     report.row("rust/check/strings/agency=1", "ns", 1.0, Some(1.0), true);
     report.row("rust/check/strings/agency=100", "ns", 1.0, Some(1.0), false);
     report.row("rust/check/strings/agency=1000", "ns", 1.6, Some(1.0), true);
-    report.row("rust/check/strings/agency=100/peer=cedar-policy", "ns", 1.0, Some(61.0), true);
-    report.row("python/stall/check_many/records/items=10000", "ms", 11.0, Some(6.0), true);
+    report.row(
+        "rust/check/strings/agency=100/peer=cedar-policy",
+        "ns",
+        1.0,
+        Some(61.0),
+        true,
+    );
+    report.row(
+        "python/stall/check_many/records/items=10000",
+        "ms",
+        11.0,
+        Some(6.0),
+        true,
+    );
     let rows = table(&directory);
     let met = |name: &str| named(&rows, name)["met"].clone();
     assert_eq!(met("rust/check/strings/agency=1"), true);
     assert_eq!(met("rust/check/strings/agency=100"), false, "not checked");
-    assert_eq!(met("rust/check/strings/agency=1000"), false, "above its target");
-    assert_eq!(met("rust/check/strings/agency=10000"), false, "not measured");
+    assert_eq!(
+        met("rust/check/strings/agency=1000"),
+        false,
+        "above its target"
+    );
+    assert_eq!(
+        met("rust/check/strings/agency=10000"),
+        false,
+        "not measured"
+    );
     assert_eq!(met("rust/check/strings/agency=100/peer=cedar-policy"), true);
-    assert_eq!(met("python/stall/check_many/records/items=10000"), true, "one of two bounds");
+    assert_eq!(
+        met("python/stall/check_many/records/items=10000"),
+        true,
+        "one of two bounds"
+    );
 }
 
 #[test]
 fn the_rules_by_hand_are_the_policies_in_every_status() {
     let mut agency = agency(6, 4_000, 5);
-    let reasons = ["", r#""abuse""#, r#""by_owner""#, r#""overage""#, r#""by_owner","overage""#, r#""overage","abuse""#];
-    let of_client = |(at, line): (usize, &str)| line.replace(r#""disabled":[]"#, &format!(r#""disabled":[{}]"#, reasons[at % 6]));
-    let mut lines = agency.lines.lines().enumerate().map(of_client).collect::<Vec<_>>().join("\n");
-    for (main, status) in [("00001", r#""disabled":["abuse"]"#), ("00002", r#""disabled":["unpaid"]"#), ("00003", r#""closed":true"#)] {
+    let reasons = [
+        "",
+        r#""abuse""#,
+        r#""by_owner""#,
+        r#""overage""#,
+        r#""by_owner","overage""#,
+        r#""overage","abuse""#,
+    ];
+    let of_client = |(at, line): (usize, &str)| {
+        line.replace(
+            r#""disabled":[]"#,
+            &format!(r#""disabled":[{}]"#, reasons[at % 6]),
+        )
+    };
+    let mut lines = agency
+        .lines
+        .lines()
+        .enumerate()
+        .map(of_client)
+        .collect::<Vec<_>>()
+        .join("\n");
+    for (main, status) in [
+        ("00001", r#""disabled":["abuse"]"#),
+        ("00002", r#""disabled":["unpaid"]"#),
+        ("00003", r#""closed":true"#),
+    ] {
         let email = format!(r#""email":"owner@main-{main}.example""#);
         lines = lines.replace(&email, &format!("{email},{status}"));
     }
@@ -89,11 +148,29 @@ fn the_rules_by_hand_are_the_policies_in_every_status() {
     for question in &agency.questions {
         let asked = question.asked();
         let decision = engine.authorize(asked.question()).expect("an answer");
-        assert_eq!(plain.allows(&asked), decision.allowed, "{} {question:?}", decision.code);
-        assert_eq!(plain.ask(&asked) == "ok", decision.allowed, "{} {question:?}", decision.code);
+        assert_eq!(
+            plain.allows(&asked),
+            decision.allowed,
+            "{} {question:?}",
+            decision.code
+        );
+        assert_eq!(
+            plain.ask(&asked) == "ok",
+            decision.allowed,
+            "{} {question:?}",
+            decision.code
+        );
         codes.insert(decision.code);
     }
-    let statuses = ["account_abuse", "account_by_owner", "account_overage", "account_unpaid", "owner_abuse", "owner_unpaid", "owner_closed"];
+    let statuses = [
+        "account_abuse",
+        "account_by_owner",
+        "account_overage",
+        "account_unpaid",
+        "owner_abuse",
+        "owner_unpaid",
+        "owner_closed",
+    ];
     for code in statuses {
         assert!(codes.contains(code), "{code} is not asked: {codes:?}");
     }

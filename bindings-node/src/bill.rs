@@ -21,11 +21,24 @@ struct BillForm {
 pub(crate) fn billed(engine: &Engine, verb: &str, form: &str) -> Option<Answer> {
     let asked = || read::<BillForm>(verb, form);
     let answer = match verb {
-        "statement" => asked().and_then(|asked| exact_text(&engine.statement(&asked.owner, &asked.period)?)),
+        "statement" => {
+            asked().and_then(|asked| exact_text(&engine.statement(&asked.owner, &asked.period)?))
+        }
         "preview" => asked().and_then(|asked| exact_text(&engine.preview(&asked.owner)?)),
-        "recordPayment" => asked().and_then(|asked| exact_text(&engine.record_payment(&asked.owner, &asked.period, asked.cents, asked.key.as_deref())?)),
-        "reversePayment" => asked().and_then(|asked| exact_text(&engine.reverse_payment(asked.payment, asked.key.as_deref())?)),
-        "settle" => asked().and_then(|asked| exact_text(&engine.settle(&asked.owner, &asked.period, &asked.choice)?)),
+        "recordPayment" => asked().and_then(|asked| {
+            exact_text(&engine.record_payment(
+                &asked.owner,
+                &asked.period,
+                asked.cents,
+                asked.key.as_deref(),
+            )?)
+        }),
+        "reversePayment" => asked().and_then(|asked| {
+            exact_text(&engine.reverse_payment(asked.payment, asked.key.as_deref())?)
+        }),
+        "settle" => asked().and_then(|asked| {
+            exact_text(&engine.settle(&asked.owner, &asked.period, &asked.choice)?)
+        }),
         _ => return None,
     };
     Some(answer)

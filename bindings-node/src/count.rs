@@ -9,7 +9,9 @@ use napi_derive::napi;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::ser::Formatter;
-use sublet::{Change, Command, Decision, Engine, Error, Question, Record, RecordPatch, Ref, Request, Take};
+use sublet::{
+    Change, Command, Decision, Engine, Error, Question, Record, RecordPatch, Ref, Request, Take,
+};
 
 use crate::open::OptionsForm;
 use crate::pool::{CallKind, NativeCall, NativeReplies, Reply};
@@ -23,19 +25,34 @@ struct Exact;
 
 impl Formatter for Exact {
     fn write_i64<W: ?Sized + Write>(&mut self, writer: &mut W, value: i64) -> io::Result<()> {
-        if value.unsigned_abs() <= SAFE { write!(writer, "{value}") } else { write!(writer, "\"{value}\"") }
+        if value.unsigned_abs() <= SAFE {
+            write!(writer, "{value}")
+        } else {
+            write!(writer, "\"{value}\"")
+        }
     }
 
     fn write_u64<W: ?Sized + Write>(&mut self, writer: &mut W, value: u64) -> io::Result<()> {
-        if value <= SAFE { write!(writer, "{value}") } else { write!(writer, "\"{value}\"") }
+        if value <= SAFE {
+            write!(writer, "{value}")
+        } else {
+            write!(writer, "\"{value}\"")
+        }
     }
 }
 
 /// The JSON of an answer that may hold counts.
 pub(crate) fn exact_text(answer: &impl Serialize) -> std::result::Result<String, Error> {
-    let wrong = |reason: String| Error::Value { what: "answer".to_owned(), reason };
+    let wrong = |reason: String| Error::Value {
+        what: "answer".to_owned(),
+        reason,
+    };
     let mut text = Vec::with_capacity(256);
-    answer.serialize(&mut serde_json::Serializer::with_formatter(&mut text, Exact)).map_err(|found| wrong(found.to_string()))?;
+    answer
+        .serialize(&mut serde_json::Serializer::with_formatter(
+            &mut text, Exact,
+        ))
+        .map_err(|found| wrong(found.to_string()))?;
     String::from_utf8(text).map_err(|found| wrong(found.to_string()))
 }
 
@@ -50,8 +67,17 @@ struct TakeForm {
 
 impl TakeForm {
     fn take(&self) -> Take<'_> {
-        let amounts = self.amounts.iter().map(|(meter, amount)| (meter.as_str(), *amount)).collect();
-        Take { amount: self.amount, amounts, key: self.key.as_deref(), up_to: self.up_to }
+        let amounts = self
+            .amounts
+            .iter()
+            .map(|(meter, amount)| (meter.as_str(), *amount))
+            .collect();
+        Take {
+            amount: self.amount,
+            amounts,
+            key: self.key.as_deref(),
+            up_to: self.up_to,
+        }
     }
 }
 
@@ -148,12 +174,20 @@ struct PerformedForm<'a> {
 fn perform(engine: &Engine, asked: &str, command: &str, key: Option<&str>) -> Answer {
     let (asked, command) = (Request::from_json(asked)?, Command::from_json(command)?);
     let done = engine.perform(&asked.principal, &command, &asked.circumstances, key)?;
-    exact_text(&PerformedForm { decision: &done.decision, token: done.token.as_deref() })
+    exact_text(&PerformedForm {
+        decision: &done.decision,
+        token: done.token.as_deref(),
+    })
 }
 
 fn batch(engine: &Engine, requests: &str, takes: &str) -> Answer {
-    let (asked, forms): (Vec<Request>, Vec<TakeForm>) = (Request::list_from_json(requests)?, read("batch", takes)?);
-    let items: Vec<(Question<'_>, Take<'_>)> = asked.iter().map(Question::from).zip(forms.iter().map(TakeForm::take)).collect();
+    let (asked, forms): (Vec<Request>, Vec<TakeForm>) =
+        (Request::list_from_json(requests)?, read("batch", takes)?);
+    let items: Vec<(Question<'_>, Take<'_>)> = asked
+        .iter()
+        .map(Question::from)
+        .zip(forms.iter().map(TakeForm::take))
+        .collect();
     exact_text(&engine.batch(&items)?)
 }
 
@@ -189,7 +223,9 @@ fn changed(engine: &Engine, changes: &str) -> Answer {
     for fields in form.merge {
         list.push(Change::Merge(RecordPatch::from_value(fields)?));
     }
-    engine.change(list, form.expected).map(|revision| revision.to_string())
+    engine
+        .change(list, form.expected)
+        .map(|revision| revision.to_string())
 }
 
 /// Does a verb that may wait for a file.
@@ -199,7 +235,9 @@ fn done(engine: &Engine, verb: &str, texts: &[String]) -> Answer {
         "consume" => consume(engine, text(0), text(1)),
         "reserve" => {
             let (asked, form) = asked(verb, text(0), text(1))?;
-            let ttl = text(2).parse().map_err(|_| Error::Ttl { ttl: text(2).to_owned() })?;
+            let ttl = text(2).parse().map_err(|_| Error::Ttl {
+                ttl: text(2).to_owned(),
+            })?;
             exact_text(&engine.reserve(&asked, &form.take(), ttl)?)
         }
         "set" | "add" | "sub" => stock(engine, verb, text(0), text(1)),
@@ -213,7 +251,11 @@ fn done(engine: &Engine, verb: &str, texts: &[String]) -> Answer {
         }
         "usage" => {
             let asked: UsageForm = read(verb, text(0))?;
-            exact_text(&engine.usage(&asked.account, asked.member.as_deref(), asked.meter.as_deref())?)
+            exact_text(&engine.usage(
+                &asked.account,
+                asked.member.as_deref(),
+                asked.meter.as_deref(),
+            )?)
         }
         "history" => {
             let asked: HistoryForm = read(verb, text(0))?;
@@ -224,15 +266,24 @@ fn done(engine: &Engine, verb: &str, texts: &[String]) -> Answer {
         "change" => changed(engine, text(0)),
         "importLines" => {
             let asked: ImportForm = read(verb, text(1))?;
-            engine.import(text(0).as_bytes(), asked.expected, None).map(|revision| revision.to_string())
+            engine
+                .import(text(0).as_bytes(), asked.expected, None)
+                .map(|revision| revision.to_string())
         }
-        "seed" => engine.seed(text(0).as_bytes()).map(|seeded| seeded.to_string()),
-        other => bill::billed(engine, other, text(0)).or_else(|| reads::read_verb(engine, other, texts)).unwrap_or_else(|| Err(unknown_verb(other))),
+        "seed" => engine
+            .seed(text(0).as_bytes())
+            .map(|seeded| seeded.to_string()),
+        other => bill::billed(engine, other, text(0))
+            .or_else(|| reads::read_verb(engine, other, texts))
+            .unwrap_or_else(|| Err(unknown_verb(other))),
     }
 }
 
 pub(crate) fn unknown_verb(verb: &str) -> Error {
-    Error::Value { what: "verb".to_owned(), reason: format!("no verb `{verb}`") }
+    Error::Value {
+        what: "verb".to_owned(),
+        reason: format!("no verb `{verb}`"),
+    }
 }
 
 pub(crate) fn reloaded(engine: &Engine, options: &str) -> Answer {
@@ -283,10 +334,25 @@ impl NativeEngine {
 
     /// Does it off the event loop.
     #[napi]
-    pub fn start(&self, replies: &NativeReplies, id: f64, verb: String, texts: Vec<String>) -> Result<NativeCall> {
+    pub fn start(
+        &self,
+        replies: &NativeReplies,
+        id: f64,
+        verb: String,
+        texts: Vec<String>,
+    ) -> Result<NativeCall> {
         let engine = Arc::clone(&self.inner);
-        let kind = if READS.contains(&verb.as_str()) { CallKind::Read } else { CallKind::Write };
-        replies.start(id, kind, &self.stuck, Box::new(move || done(&engine, &verb, &texts).map(Reply::Text)))
+        let kind = if READS.contains(&verb.as_str()) {
+            CallKind::Read
+        } else {
+            CallKind::Write
+        };
+        replies.start(
+            id,
+            kind,
+            &self.stuck,
+            Box::new(move || done(&engine, &verb, &texts).map(Reply::Text)),
+        )
     }
 
     /// Whether what counts may wait for a file.
@@ -322,7 +388,10 @@ impl NativeClock {
     #[napi]
     pub fn advance(&self, milliseconds: String) -> Result<()> {
         guarded(|| {
-            let wrong = |_| Error::Value { what: "milliseconds".to_owned(), reason: "an integer over 64 bits".to_owned() };
+            let wrong = |_| Error::Value {
+                what: "milliseconds".to_owned(),
+                reason: "an integer over 64 bits".to_owned(),
+            };
             self.inner.advance(milliseconds.parse().map_err(wrong)?);
             Ok(())
         })

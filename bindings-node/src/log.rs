@@ -33,11 +33,22 @@ struct LogForm {
 impl LogForm {
     fn options(&mut self) -> std::result::Result<LogOptions, Error> {
         let default = LogOptions::default();
-        let events = self.events.take().map(|names| names.iter().map(|name| name.parse::<EventKind>()).collect());
-        let part = |text: String| text.parse().map_err(|_| Error::OptionValue { option: "log.sample_allowed".to_owned(), value: text });
+        let events = self
+            .events
+            .take()
+            .map(|names| names.iter().map(|name| name.parse::<EventKind>()).collect());
+        let part = |text: String| {
+            text.parse().map_err(|_| Error::OptionValue {
+                option: "log.sample_allowed".to_owned(),
+                value: text,
+            })
+        };
         Ok(LogOptions {
             events: events.transpose()?.unwrap_or(default.events),
-            sample_allowed: self.sample_allowed.take().map_or(Ok(default.sample_allowed), part)?,
+            sample_allowed: self
+                .sample_allowed
+                .take()
+                .map_or(Ok(default.sample_allowed), part)?,
             redact: self.redact.take().unwrap_or(default.redact),
             context_fields: self.context_fields.take().unwrap_or(default.context_fields),
             queue: self.queue.unwrap_or(default.queue),
@@ -47,8 +58,14 @@ impl LogForm {
     /// The file, if it names one; 0 bytes are no bound.
     fn file(&mut self) -> Option<Sink> {
         let file = LogFile::new(self.path.take()?);
-        let rotate_bytes = self.rotate_bytes.map_or(file.rotate_bytes, |bytes| Some(bytes).filter(|bytes| *bytes > 0));
-        Some(Sink::File(LogFile { rotate_bytes, keep: self.keep.unwrap_or(file.keep), ..file }))
+        let rotate_bytes = self.rotate_bytes.map_or(file.rotate_bytes, |bytes| {
+            Some(bytes).filter(|bytes| *bytes > 0)
+        });
+        Some(Sink::File(LogFile {
+            rotate_bytes,
+            keep: self.keep.unwrap_or(file.keep),
+            ..file
+        }))
     }
 }
 
@@ -82,8 +99,20 @@ impl NativeEngine {
     /// To a file, or by way of `wake`, which is called on the event loop when there is something to fetch and does not keep
     /// the process alive.
     #[napi]
-    pub fn log(&self, replies: &NativeReplies, options: String, wake: Option<Function<'_, (), Unknown<'static>>>) -> Result<NativeLog> {
-        let wake = wake.map(|wake| wake.build_threadsafe_function::<()>().weak::<true>().callee_handled::<false>().build()).transpose()?;
+    pub fn log(
+        &self,
+        replies: &NativeReplies,
+        options: String,
+        wake: Option<Function<'_, (), Unknown<'static>>>,
+    ) -> Result<NativeLog> {
+        let wake = wake
+            .map(|wake| {
+                wake.build_threadsafe_function::<()>()
+                    .weak::<true>()
+                    .callee_handled::<false>()
+                    .build()
+            })
+            .transpose()?;
         guarded(|| {
             let mut form: LogForm = read("log", &options)?;
             let options = form.options()?;
@@ -93,11 +122,20 @@ impl NativeEngine {
                     let _ = wake.call((), ThreadsafeFunctionCallMode::NonBlocking);
                 }))
             });
-            let nowhere = || Error::Value { what: "log".to_owned(), reason: "one of `path` and `callback` is needed".to_owned() };
+            let nowhere = || Error::Value {
+                what: "log".to_owned(),
+                reason: "one of `path` and `callback` is needed".to_owned(),
+            };
             let sink = form.file().xor(call).ok_or_else(nowhere)?;
-            let inner = Arc::new(OpenLog { handle: self.inner.log(options, sink)?, closed: AtomicBool::new(false) });
+            let inner = Arc::new(OpenLog {
+                handle: self.inner.log(options, sink)?,
+                closed: AtomicBool::new(false),
+            });
             replies.keep_log(&inner);
-            Ok(NativeLog { inner, fetched: AtomicUsize::new(0) })
+            Ok(NativeLog {
+                inner,
+                fetched: AtomicUsize::new(0),
+            })
         })
     }
 
@@ -122,7 +160,13 @@ impl NativeLog {
     pub fn fetch(&self, most: u32) -> Result<Vec<String>> {
         guarded(|| {
             let events = self.inner.handle._fetch(most as usize);
-            self.fetched.store(events.iter().filter(|event| event.kind() != EventKind::Dropped).count(), Ordering::Relaxed);
+            self.fetched.store(
+                events
+                    .iter()
+                    .filter(|event| event.kind() != EventKind::Dropped)
+                    .count(),
+                Ordering::Relaxed,
+            );
             events.iter().map(exact_text).collect()
         })
     }
@@ -131,7 +175,9 @@ impl NativeLog {
     #[napi]
     pub fn fetched(&self, failed: u32) -> Result<()> {
         guarded(|| {
-            self.inner.handle._fetched(self.fetched.swap(0, Ordering::Relaxed), failed as usize);
+            self.inner
+                .handle
+                ._fetched(self.fetched.swap(0, Ordering::Relaxed), failed as usize);
             Ok(())
         })
     }
@@ -150,6 +196,11 @@ impl NativeLog {
     /// Whether all that happened before is delivered to the file; waits so many milliseconds for it.
     #[napi]
     pub fn flush(&self, timeout: u32) -> Result<bool> {
-        guarded(|| Ok(self.inner.handle.flush(Duration::from_millis(timeout.into()))))
+        guarded(|| {
+            Ok(self
+                .inner
+                .handle
+                .flush(Duration::from_millis(timeout.into())))
+        })
     }
 }

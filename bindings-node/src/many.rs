@@ -28,17 +28,40 @@ pub struct Answers {
 }
 
 impl From<Answers> for Answered {
-    fn from(Answers { bits, words, strings, texts }: Answers) -> Self {
-        Self { bits: bits.into(), words: words.into(), strings, texts }
+    fn from(
+        Answers {
+            bits,
+            words,
+            strings,
+            texts,
+        }: Answers,
+    ) -> Self {
+        Self {
+            bits: bits.into(),
+            words: words.into(),
+            strings,
+            texts,
+        }
     }
 }
 
-pub(crate) fn answers(engine: &Engine, rows: &Rows, bits: bool) -> std::result::Result<Answers, Error> {
+pub(crate) fn answers(
+    engine: &Engine,
+    rows: &Rows,
+    bits: bool,
+) -> std::result::Result<Answers, Error> {
     let batch = Batch::new(rows)?;
     let asked = batch.asked();
     if bits {
-        let bits = batch.sound(engine.check_many(&asked))?.into_iter().map(u8::from).collect();
-        return Ok(Answers { bits, ..Answers::default() });
+        let bits = batch
+            .sound(engine.check_many(&asked))?
+            .into_iter()
+            .map(u8::from)
+            .collect();
+        return Ok(Answers {
+            bits,
+            ..Answers::default()
+        });
     }
     let (mut strings, mut words, mut texts) = (Strings::default(), Vec::new(), Vec::new());
     for decision in batch.sound(engine.authorize_many(&asked))? {
@@ -47,9 +70,18 @@ pub(crate) fn answers(engine: &Engine, rows: &Rows, bits: bool) -> std::result::
             texts.push(exact_text(&decision)?);
         }
     }
-    Ok(Answers { bits: Vec::new(), words, strings: strings.learn().iter().map(ToString::to_string).collect(), texts })
+    Ok(Answers {
+        bits: Vec::new(),
+        words,
+        strings: strings.learn().iter().map(ToString::to_string).collect(),
+        texts,
+    })
 }
 
-pub(crate) fn answered(engine: &Engine, rows: &Rows, bits: bool) -> std::result::Result<Answered, Error> {
+pub(crate) fn answered(
+    engine: &Engine,
+    rows: &Rows,
+    bits: bool,
+) -> std::result::Result<Answered, Error> {
     answers(engine, rows, bits).map(Into::into)
 }

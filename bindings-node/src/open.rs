@@ -39,8 +39,21 @@ struct CedarForm {
 
 impl OptionsForm {
     pub(crate) fn source(&mut self) -> Source {
-        if let Some(CedarForm { policies, schema, links, entities, validate_requests }) = self.cedar.take() {
-            return Source::Cedar(Program { policies, schema, links, entities, validate_requests });
+        if let Some(CedarForm {
+            policies,
+            schema,
+            links,
+            entities,
+            validate_requests,
+        }) = self.cedar.take()
+        {
+            return Source::Cedar(Program {
+                policies,
+                schema,
+                links,
+                entities,
+                validate_requests,
+            });
         }
         match (self.folder.take(), self.files.take()) {
             (Some(folder), _) => Source::Folder(folder.into()),
@@ -51,12 +64,24 @@ impl OptionsForm {
 
     pub(crate) fn options(mut self, clock: Clock) -> std::result::Result<Options, Error> {
         let policies = self.source();
-        let mut options = Options { policies, clock, ..Options::default() };
+        let mut options = Options {
+            policies,
+            clock,
+            ..Options::default()
+        };
         options.store = self.store.unwrap_or(options.store);
         if let Some(validation) = self.validation {
             options.validation = validation.parse()?;
         }
-        let Caps { file_bytes, entities_bytes, record_bytes, nesting, chain, depth, value_nesting } = options.caps;
+        let Caps {
+            file_bytes,
+            entities_bytes,
+            record_bytes,
+            nesting,
+            chain,
+            depth,
+            value_nesting,
+        } = options.caps;
         let caps = self.caps;
         options.caps = Caps {
             file_bytes: caps.file_bytes.unwrap_or(file_bytes),

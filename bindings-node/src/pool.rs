@@ -61,7 +61,9 @@ struct CallState {
 
 impl CallState {
     fn move_to(&self, phase: u8) -> bool {
-        self.phase.compare_exchange(QUEUED, phase, Ordering::AcqRel, Ordering::Acquire).is_ok()
+        self.phase
+            .compare_exchange(QUEUED, phase, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok()
     }
 }
 
@@ -78,7 +80,15 @@ struct Job {
 
 impl Job {
     fn run(self) {
-        let Self { id, call, replies, stuck, asked, work, .. } = self;
+        let Self {
+            id,
+            call,
+            replies,
+            stuck,
+            asked,
+            work,
+            ..
+        } = self;
         if !replies.begin() {
             return;
         }
@@ -90,9 +100,24 @@ impl Job {
         let waits = || sublet::with_interrupt(&stopped, work);
         // Where the lock is stuck, the time in the queue is part of what a call may wait: so waits do not add up.
         let is_stuck = stuck.load(Ordering::Acquire);
-        let done = catch_unwind(AssertUnwindSafe(|| if is_stuck { sublet::_asked_at(asked, waits) } else { waits() }));
-        let reply = done.unwrap_or_else(|_| Err(Error::Panic { reason: "a panic in the binding".to_owned() }));
-        stuck.store(reply.as_ref().is_err_and(|error| error.code() == "store.locked"), Ordering::Release);
+        let done = catch_unwind(AssertUnwindSafe(|| {
+            if is_stuck {
+                sublet::_asked_at(asked, waits)
+            } else {
+                waits()
+            }
+        }));
+        let reply = done.unwrap_or_else(|_| {
+            Err(Error::Panic {
+                reason: "a panic in the binding".to_owned(),
+            })
+        });
+        stuck.store(
+            reply
+                .as_ref()
+                .is_err_and(|error| error.code() == "store.locked"),
+            Ordering::Release,
+        );
         *lock(&call.reply) = Some(reply.map_err(|error| error_text(&error)));
         replies.end(Some(id));
     }
@@ -117,14 +142,26 @@ struct PoolState {
     writing: usize,
 }
 
-static POOL: ThreadPool =
-    ThreadPool { state: Mutex::new(PoolState { reads: VecDeque::new(), writes: VecDeque::new(), threads: 0, idle: 0, writing: 0 }), added: Condvar::new() };
+static POOL: ThreadPool = ThreadPool {
+    state: Mutex::new(PoolState {
+        reads: VecDeque::new(),
+        writes: VecDeque::new(),
+        threads: 0,
+        idle: 0,
+        writing: 0,
+    }),
+    added: Condvar::new(),
+};
 
 impl PoolState {
     /// The oldest call that may begin now.
     fn next(&mut self) -> Option<Job> {
         let may_write = self.writing < MAX_WRITERS;
-        let write = self.writes.front().filter(|_| may_write).map(|job| job.asked);
+        let write = self
+            .writes
+            .front()
+            .filter(|_| may_write)
+            .map(|job| job.asked);
         let read = self.reads.front().map(|job| job.asked);
         match (read, write) {
             (Some(read), Some(write)) if write < read => self.writes.pop_front(),
@@ -135,7 +172,11 @@ impl PoolState {
 
     /// How many calls could begin now, had they a thread.
     fn startable(&self) -> usize {
-        self.reads.len().saturating_add(self.writes.len().min(MAX_WRITERS.saturating_sub(self.writing)))
+        self.reads.len().saturating_add(
+            self.writes
+                .len()
+                .min(MAX_WRITERS.saturating_sub(self.writing)),
+        )
     }
 }
 
@@ -148,7 +189,9 @@ impl ThreadPool {
             CallKind::Write => state.writes.push_back(job),
         }
         if state.startable() > state.idle && state.threads < MAX_THREADS {
-            let spawned = std::thread::Builder::new().name("sublet-call".to_owned()).spawn(|| self.serve());
+            let spawned = std::thread::Builder::new()
+                .name("sublet-call".to_owned())
+                .spawn(|| self.serve());
             match spawned {
                 Ok(_) => state.threads = state.threads.saturating_add(1),
                 // Those that there are will come to it.
@@ -156,7 +199,9 @@ impl ThreadPool {
                 Err(why) => {
                     state.reads.clear();
                     state.writes.clear();
-                    return Err(Error::Stream { reason: format!("no thread can be started: {why}") });
+                    return Err(Error::Stream {
+                        reason: format!("no thread can be started: {why}"),
+                    });
                 }
             }
         }
@@ -183,7 +228,10 @@ impl ThreadPool {
                 continue;
             }
             state.idle = state.idle.saturating_add(1);
-            let (woken, wait) = self.added.wait_timeout(state, IDLE_TIME).unwrap_or_else(PoisonError::into_inner);
+            let (woken, wait) = self
+                .added
+                .wait_timeout(state, IDLE_TIME)
+                .unwrap_or_else(PoisonError::into_inner);
             state = woken;
             state.idle = state.idle.saturating_sub(1);
             if wait.timed_out() && state.startable() == 0 {
@@ -253,14 +301,20 @@ impl ReplyQueue {
         drop(wake);
         POOL.forget(self);
         let state = lock(&self.state);
-        let _ = self.ended.wait_timeout_while(state, AT_THE_END, |state| state.running > 0);
+        let _ = self
+            .ended
+            .wait_timeout_while(state, AT_THE_END, |state| state.running > 0);
         self.close_logs();
     }
 
     /// Closes the logs that are open, and waits once for all of them. Engines that are freed after it wait for none.
     fn close_logs(&self) {
         let begun = Instant::now();
-        let logs: Vec<_> = lock(&self.logs).iter().filter_map(Weak::upgrade).filter(|log| !log.is_closed()).collect();
+        let logs: Vec<_> = lock(&self.logs)
+            .iter()
+            .filter_map(Weak::upgrade)
+            .filter(|log| !log.is_closed())
+            .collect();
         for log in &logs {
             log.close(Duration::ZERO);
         }
@@ -281,9 +335,21 @@ impl NativeReplies {
     /// `wake` is called on the event loop when there is something to fetch.
     #[napi(constructor)]
     pub fn new(env: Env, wake: Function<'_, (), Unknown<'static>>) -> Result<Self> {
-        let wake = wake.build_threadsafe_function::<()>().weak::<true>().callee_handled::<false>().build()?;
-        let state = ReplyState { done: Vec::new(), running: 0, wake: Some(wake) };
-        let inner = Arc::new(ReplyQueue { state: Mutex::new(state), logs: Mutex::new(Vec::new()), ended: Condvar::new() });
+        let wake = wake
+            .build_threadsafe_function::<()>()
+            .weak::<true>()
+            .callee_handled::<false>()
+            .build()?;
+        let state = ReplyState {
+            done: Vec::new(),
+            running: 0,
+            wake: Some(wake),
+        };
+        let inner = Arc::new(ReplyQueue {
+            state: Mutex::new(state),
+            logs: Mutex::new(Vec::new()),
+            ended: Condvar::new(),
+        });
         // Hooks run in the reverse of their order: the function above is still there then.
         env.add_env_cleanup_hook(Arc::clone(&inner), |replies| replies.close())?;
         Ok(Self { inner })
@@ -297,13 +363,20 @@ impl NativeReplies {
 
     /// Whether the event loop goes on because of calls whose answers are missing.
     #[napi]
-    #[allow(deprecated, reason = "the function that they would have cloned instead keeps nothing alive: it is weak")]
+    #[allow(
+        deprecated,
+        reason = "the function that they would have cloned instead keeps nothing alive: it is weak"
+    )]
     pub fn hold(&self, env: Env, on: bool) -> Result<()> {
         let mut state = lock(&self.inner.state);
         let Some(wake) = state.wake.as_mut() else {
             return Ok(());
         };
-        if on { wake.refer(&env) } else { wake.unref(&env) }
+        if on {
+            wake.refer(&env)
+        } else {
+            wake.unref(&env)
+        }
     }
 }
 
@@ -316,10 +389,28 @@ impl NativeReplies {
     }
 
     /// Has the work done on a thread; its answer is fetched under this number.
-    pub(crate) fn start(&self, id: f64, kind: CallKind, stuck: &Arc<AtomicBool>, work: Work) -> Result<NativeCall> {
+    pub(crate) fn start(
+        &self,
+        id: f64,
+        kind: CallKind,
+        stuck: &Arc<AtomicBool>,
+        work: Work,
+    ) -> Result<NativeCall> {
         guarded(|| {
-            let call = Arc::new(CallState { phase: AtomicU8::new(QUEUED), stop: AtomicBool::new(false), reply: Mutex::new(None) });
-            let job = Job { id, kind, call: Arc::clone(&call), replies: Arc::clone(&self.inner), stuck: Arc::clone(stuck), asked: Instant::now(), work };
+            let call = Arc::new(CallState {
+                phase: AtomicU8::new(QUEUED),
+                stop: AtomicBool::new(false),
+                reply: Mutex::new(None),
+            });
+            let job = Job {
+                id,
+                kind,
+                call: Arc::clone(&call),
+                replies: Arc::clone(&self.inner),
+                stuck: Arc::clone(stuck),
+                asked: Instant::now(),
+                work,
+            };
             POOL.add(job)?;
             Ok(NativeCall { state: call })
         })
@@ -352,7 +443,10 @@ impl NativeCall {
     #[napi]
     pub fn engine(&self) -> Result<NativeEngine> {
         match self.reply()? {
-            Reply::Engine(engine) => Ok(NativeEngine { inner: Arc::new(*engine), stuck: Arc::default() }),
+            Reply::Engine(engine) => Ok(NativeEngine {
+                inner: Arc::new(*engine),
+                stuck: Arc::default(),
+            }),
             _ => guarded(|| Err(unexpected())),
         }
     }
@@ -376,5 +470,7 @@ impl NativeCall {
 }
 
 fn unexpected() -> Error {
-    Error::Panic { reason: "an answer of another kind, or none".to_owned() }
+    Error::Panic {
+        reason: "an answer of another kind, or none".to_owned(),
+    }
 }

@@ -44,11 +44,14 @@ impl Shared {
         let (mut at, mut len, mut held) = (null_mut(), 0, null_mut());
         // SAFETY: `env` and `buffer` are those of the call under way; the reference keeps the store where it is.
         let done = unsafe {
-            sys::napi_get_arraybuffer_info(env.raw(), buffer.raw(), &raw mut at, &raw mut len) == sys::Status::napi_ok
-                && sys::napi_create_reference(env.raw(), buffer.raw(), 1, &raw mut held) == sys::Status::napi_ok
+            sys::napi_get_arraybuffer_info(env.raw(), buffer.raw(), &raw mut at, &raw mut len)
+                == sys::Status::napi_ok
+                && sys::napi_create_reference(env.raw(), buffer.raw(), 1, &raw mut held)
+                    == sys::Status::napi_ok
         };
         let at = at.cast::<u8>();
-        (done && len >= WORDS * size_of::<u32>() && at.cast::<u32>().is_aligned()).then_some(Self { at })
+        (done && len >= WORDS * size_of::<u32>() && at.cast::<u32>().is_aligned())
+            .then_some(Self { at })
     }
 
     fn row(&self) -> Row {
@@ -69,7 +72,13 @@ impl Shared {
             return false;
         }
         // SAFETY: as above, and it fits.
-        unsafe { std::ptr::copy_nonoverlapping(words.as_ptr(), self.at.cast::<u32>().add(ANSWER), words.len()) };
+        unsafe {
+            std::ptr::copy_nonoverlapping(
+                words.as_ptr(),
+                self.at.cast::<u32>().add(ANSWER),
+                words.len(),
+            )
+        };
         true
     }
 }
@@ -88,7 +97,15 @@ impl Texts {
     fn add(&mut self, env: sys::napi_env, value: sys::napi_value) -> bool {
         let mut length = 0;
         // SAFETY: `value` is an argument of the call under way; what is written, with its 0, is no longer than told.
-        let status = unsafe { sys::napi_get_value_string_utf16(env, value, self.units.as_mut_ptr(), self.units.len(), &raw mut length) };
+        let status = unsafe {
+            sys::napi_get_value_string_utf16(
+                env,
+                value,
+                self.units.as_mut_ptr(),
+                self.units.len(),
+                &raw mut length,
+            )
+        };
         let Some(units) = self.units.get(..length) else {
             return false;
         };
@@ -100,7 +117,9 @@ impl Texts {
             self.bytes.extend(units.iter().map(|unit| *unit as u8));
             return true;
         }
-        String::from_utf16(units).map(|text| self.bytes.extend(text.as_bytes())).is_ok()
+        String::from_utf16(units)
+            .map(|text| self.bytes.extend(text.as_bytes()))
+            .is_ok()
     }
 }
 
@@ -126,14 +145,31 @@ const ILL_FORMED: &str = "?";
 impl Room {
     pub(crate) fn new(env: &Env, buffer: &Unknown<'_>) -> Option<Self> {
         let shared = Shared::hold(env, buffer)?;
-        let texts = RefCell::new(Texts { units: [0; LONGEST + 1], bytes: Vec::with_capacity(3 * LONGEST) });
-        Some(Self { shared, texts, slots: RefCell::default(), strings: RefCell::default(), words: RefCell::default() })
+        let texts = RefCell::new(Texts {
+            units: [0; LONGEST + 1],
+            bytes: Vec::with_capacity(3 * LONGEST),
+        });
+        Some(Self {
+            shared,
+            texts,
+            slots: RefCell::default(),
+            strings: RefCell::default(),
+            words: RefCell::default(),
+        })
     }
 
     /// Answers the question of a call.
     #[inline]
-    fn asked<T>(&self, call: &Call, answer: impl FnOnce(Question<'_>) -> Result<T, Error>) -> Result<Option<T>, Error> {
-        let (slots, mut texts, row) = (self.slots.borrow(), self.texts.borrow_mut(), self.shared.row());
+    fn asked<T>(
+        &self,
+        call: &Call,
+        answer: impl FnOnce(Question<'_>) -> Result<T, Error>,
+    ) -> Result<Option<T>, Error> {
+        let (slots, mut texts, row) = (
+            self.slots.borrow(),
+            self.texts.borrow_mut(),
+            self.shared.row(),
+        );
         // First of all, so that memory answers while the ids are taken.
         let parts = row.parts(&slots).map_err(refused)?;
         let ([resource, principal, account], (named, owned)) = (call.arguments, row.has());
@@ -142,12 +178,20 @@ impl Room {
             let done = !is || texts.add(call.env, value);
             done.then_some(texts.bytes.len())
         };
-        let (Some(first), Some(second), Some(_)) = (add(resource, true), add(principal, named), add(account, owned)) else {
+        let (Some(first), Some(second), Some(_)) = (
+            add(resource, true),
+            add(principal, named),
+            add(account, owned),
+        ) else {
             return Ok(None);
         };
         let text = std::str::from_utf8(&texts.bytes).unwrap_or_default();
         let part = |from, to| text.get(from..to).unwrap_or_default();
-        let ids = Ids { resource: part(0, first), principal: part(first, second), account: part(second, text.len()) };
+        let ids = Ids {
+            resource: part(0, first),
+            principal: part(first, second),
+            account: part(second, text.len()),
+        };
         answer(parts.with(&ids)).map(Some)
     }
 
@@ -160,7 +204,11 @@ impl Room {
     }
 
     /// The decision in the memory, or as JSON if it does not go there.
-    fn decide(&self, call: &Call, answer: impl FnOnce(Question<'_>) -> Result<Decision, Error>) -> Result<Option<String>, Error> {
+    fn decide(
+        &self,
+        call: &Call,
+        answer: impl FnOnce(Question<'_>) -> Result<Decision, Error>,
+    ) -> Result<Option<String>, Error> {
         let said = self.asked(call, |question| {
             let decision = answer(question)?;
             let (_, asker) = question.principal.name();
@@ -206,27 +254,45 @@ struct Asked {
 unsafe extern "C" fn ask(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     let (mut data, mut arguments, mut count) = (null_mut(), [null_mut(); 3], 3);
     // SAFETY: the call under way is one of a function that `function` has made; of arguments it gives as many as counted.
-    let status = unsafe { sys::napi_get_cb_info(env, info, &raw mut count, arguments.as_mut_ptr(), null_mut(), &raw mut data) };
+    let status = unsafe {
+        sys::napi_get_cb_info(
+            env,
+            info,
+            &raw mut count,
+            arguments.as_mut_ptr(),
+            null_mut(),
+            &raw mut data,
+        )
+    };
     if status != sys::Status::napi_ok || data.is_null() {
         return null_mut();
     }
     // SAFETY: the box lives as long as the function.
     let asked = unsafe { &*data.cast::<Asked>() };
-    let done = catch_unwind(AssertUnwindSafe(|| match (asked.ask)(&asked.room, &Call { env, arguments }, &asked.engine) {
-        Ok(answer) => answer,
-        Err(error) => Some(format!("!{}", crate::error_text(&error))),
+    let done = catch_unwind(AssertUnwindSafe(|| {
+        match (asked.ask)(&asked.room, &Call { env, arguments }, &asked.engine) {
+            Ok(answer) => answer,
+            Err(error) => Some(format!("!{}", crate::error_text(&error))),
+        }
     }));
     let text = match done {
         Ok(None) => return null_mut(),
         Ok(Some(text)) => text,
-        Err(_) => format!("!{}", crate::error_text(&Error::Panic { reason: "a panic in the binding".to_owned() })),
+        Err(_) => format!(
+            "!{}",
+            crate::error_text(&Error::Panic {
+                reason: "a panic in the binding".to_owned()
+            })
+        ),
     };
     let mut value = null_mut();
     let Ok(length) = isize::try_from(text.len()) else {
         return null_mut();
     };
     // SAFETY: the text is copied.
-    unsafe { sys::napi_create_string_utf8(env, text.as_ptr().cast::<c_char>(), length, &raw mut value) };
+    unsafe {
+        sys::napi_create_string_utf8(env, text.as_ptr().cast::<c_char>(), length, &raw mut value)
+    };
     value
 }
 
@@ -250,7 +316,14 @@ impl ToNapiValue for Function {
 }
 
 fn made(status: sys::napi_status) -> napi::Result<()> {
-    if status == sys::Status::napi_ok { Ok(()) } else { Err(napi::Error::new(Status::from(status), "no function could be made")) }
+    if status == sys::Status::napi_ok {
+        Ok(())
+    } else {
+        Err(napi::Error::new(
+            Status::from(status),
+            "no function could be made",
+        ))
+    }
 }
 
 fn function(env: &Env, asked: Asked) -> napi::Result<Function> {
@@ -258,17 +331,48 @@ fn function(env: &Env, asked: Asked) -> napi::Result<Function> {
     let data = Box::into_raw(Box::new(asked)).cast::<c_void>();
     // SAFETY: `env` is that of the call under way. If a step fails, the box is leaked, never freed twice.
     unsafe {
-        made(sys::napi_create_function(env.raw(), c"ask".as_ptr(), 3, Some(ask), data, &raw mut value))?;
-        made(sys::napi_add_finalizer(env.raw(), value, data, Some(free), null_mut(), null_mut()))?;
+        made(sys::napi_create_function(
+            env.raw(),
+            c"ask".as_ptr(),
+            3,
+            Some(ask),
+            data,
+            &raw mut value,
+        ))?;
+        made(sys::napi_add_finalizer(
+            env.raw(),
+            value,
+            data,
+            Some(free),
+            null_mut(),
+            null_mut(),
+        ))?;
     }
     Ok(Function(value))
 }
 
 /// `check`, `authorize` and `consume` of this engine, for this environment.
-pub(crate) fn functions(env: &Env, engine: &Arc<Engine>, room: &Rc<Room>) -> napi::Result<(Function, Function, Function)> {
-    let with = |ask: Ask| function(env, Asked { engine: Arc::clone(engine), room: Rc::clone(room), ask });
+pub(crate) fn functions(
+    env: &Env,
+    engine: &Arc<Engine>,
+    room: &Rc<Room>,
+) -> napi::Result<(Function, Function, Function)> {
+    let with = |ask: Ask| {
+        function(
+            env,
+            Asked {
+                engine: Arc::clone(engine),
+                room: Rc::clone(room),
+                ask,
+            },
+        )
+    };
     // An engine keeps its store.
-    let consume = if engine.touches_files() { Room::consume_waiting } else { Room::consume };
+    let consume = if engine.touches_files() {
+        Room::consume_waiting
+    } else {
+        Room::consume
+    };
     Ok((with(Room::check)?, with(Room::authorize)?, with(consume)?))
 }
 
@@ -276,6 +380,15 @@ pub(crate) fn functions(env: &Env, engine: &Arc<Engine>, room: &Rc<Room>) -> nap
 pub(crate) fn floor(env: &Env, exports: &mut Object<'_>) -> napi::Result<()> {
     let mut value = null_mut();
     // SAFETY: `env` is that of the loading under way.
-    made(unsafe { sys::napi_create_function(env.raw(), c"empty".as_ptr(), 5, Some(nothing), null_mut(), &raw mut value) })?;
+    made(unsafe {
+        sys::napi_create_function(
+            env.raw(),
+            c"empty".as_ptr(),
+            5,
+            Some(nothing),
+            null_mut(),
+            &raw mut value,
+        )
+    })?;
     exports.set_named_property("emptyRaw", Function(value))
 }

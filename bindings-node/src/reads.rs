@@ -10,7 +10,8 @@ use crate::text_of;
 pub(crate) fn read_verb(engine: &Engine, verb: &str, texts: &[String]) -> Option<Answer> {
     let text = |at: usize| texts.get(at).map_or("", String::as_str);
     let asked = || Request::from_json(text(0));
-    let ticket = |ask: fn(&Engine, &Request) -> Answer| asked().and_then(|asked| ask(engine, &asked));
+    let ticket =
+        |ask: fn(&Engine, &Request) -> Answer| asked().and_then(|asked| ask(engine, &asked));
     let answer = match verb {
         "authorize" => asked().and_then(|asked| exact_text(&engine.authorize(&asked)?)),
         "check" => asked().and_then(|asked| text_of(&engine.check(&asked)?)),
@@ -18,17 +19,46 @@ pub(crate) fn read_verb(engine: &Engine, verb: &str, texts: &[String]) -> Option
             let explanation = engine.explain(&asked)?;
             exact_text(&json!({"explanation": explanation, "text": explanation.to_string()}))
         }),
-        "actions" => asked().and_then(|asked| text_of(&engine.actions(&asked.principal, &asked.resource, &asked.circumstances)?)),
+        "actions" => asked().and_then(|asked| {
+            text_of(&engine.actions(&asked.principal, &asked.resource, &asked.circumstances)?)
+        }),
         "login" => {
-            let flow = texts.get(2).zip(texts.get(3)).map(|(kind, name)| (kind.as_str(), name.as_str()).into());
-            engine.login(text(0), text(1), flow).and_then(|login| exact_text(&login))
+            let flow = texts
+                .get(2)
+                .zip(texts.get(3))
+                .map(|(kind, name)| (kind.as_str(), name.as_str()).into());
+            engine
+                .login(text(0), text(1), flow)
+                .and_then(|login| exact_text(&login))
         }
-        "desk" => ticket(|engine, asked| exact_text(&engine.desk(&asked.principal, &asked.resource, &asked.circumstances)?)),
-        "openTicket" => ticket(|engine, asked| exact_text(&engine.open_ticket(&asked.principal, &asked.resource, &asked.circumstances)?)),
-        "replyTicket" => ticket(|engine, asked| exact_text(&engine.reply_ticket(&asked.principal, &asked.resource, &asked.circumstances)?)),
-        "escalateTicket" => ticket(|engine, asked| exact_text(&engine.escalate_ticket(&asked.principal, &asked.resource, &asked.circumstances)?)),
+        "desk" => ticket(|engine, asked| {
+            exact_text(&engine.desk(&asked.principal, &asked.resource, &asked.circumstances)?)
+        }),
+        "openTicket" => ticket(|engine, asked| {
+            exact_text(&engine.open_ticket(
+                &asked.principal,
+                &asked.resource,
+                &asked.circumstances,
+            )?)
+        }),
+        "replyTicket" => ticket(|engine, asked| {
+            exact_text(&engine.reply_ticket(
+                &asked.principal,
+                &asked.resource,
+                &asked.circumstances,
+            )?)
+        }),
+        "escalateTicket" => ticket(|engine, asked| {
+            exact_text(&engine.escalate_ticket(
+                &asked.principal,
+                &asked.resource,
+                &asked.circumstances,
+            )?)
+        }),
         "exportLines" => exported(engine),
-        "record" => engine.record(&Ref::new(text(0), text(1))).and_then(|record| exact_text(&record)),
+        "record" => engine
+            .record(&Ref::new(text(0), text(1)))
+            .and_then(|record| exact_text(&record)),
         "domainProof" => engine.domain_proof(text(0)),
         "reload" => reloaded(engine, text(0)),
         "refresh" => Ok(engine.revision().to_string()),

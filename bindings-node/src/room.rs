@@ -5,7 +5,9 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use napi::bindgen_prelude::{Uint8Array, Uint32Array};
-use sublet::{Action, At, Does, Error, Host, Kind, Of, On, Principal, Question, Request, ResourceType, Who};
+use sublet::{
+    Action, At, Does, Error, Host, Kind, Of, On, Principal, Question, Request, ResourceType, Who,
+};
 
 /// What a number stands for. In its place, not behind a pointer, and in one line of the processor's cache: a question reads
 /// three or four of them.
@@ -33,7 +35,10 @@ const MOST: usize = 1 << 24;
 
 #[cold]
 pub(crate) fn refused(reason: &str) -> Error {
-    Error::Value { what: "handle".to_owned(), reason: reason.to_owned() }
+    Error::Value {
+        what: "handle".to_owned(),
+        reason: reason.to_owned(),
+    }
 }
 
 impl Slots {
@@ -46,7 +51,10 @@ impl Slots {
         while parts.len() <= at / PART {
             parts.push(Arc::new(std::array::from_fn(|_| Slot::Empty)));
         }
-        if let Some(place) = parts.get_mut(at / PART).and_then(|part| Arc::make_mut(part).get_mut(at % PART)) {
+        if let Some(place) = parts
+            .get_mut(at / PART)
+            .and_then(|part| Arc::make_mut(part).get_mut(at % PART))
+        {
             *place = slot;
         }
         Ok(())
@@ -55,23 +63,42 @@ impl Slots {
     #[inline]
     fn slot(&self, number: u32) -> &Slot {
         let at = number as usize;
-        self.0.get(at / PART).and_then(|part| part.get(at % PART)).unwrap_or(&Slot::Empty)
+        self.0
+            .get(at / PART)
+            .and_then(|part| part.get(at % PART))
+            .unwrap_or(&Slot::Empty)
     }
 
     fn principal(&self, number: u32) -> Result<&Principal, &'static str> {
-        if let Slot::Principal(handle) = self.slot(number) { Ok(handle) } else { Err("no principal of that number") }
+        if let Slot::Principal(handle) = self.slot(number) {
+            Ok(handle)
+        } else {
+            Err("no principal of that number")
+        }
     }
 
     fn kind(&self, number: u32) -> Result<&ResourceType, &'static str> {
-        if let Slot::ResourceType(handle) = self.slot(number) { Ok(handle) } else { Err("no type of that number") }
+        if let Slot::ResourceType(handle) = self.slot(number) {
+            Ok(handle)
+        } else {
+            Err("no type of that number")
+        }
     }
 
     fn action(&self, number: u32) -> Result<&Action, &'static str> {
-        if let Slot::Action(handle) = self.slot(number) { Ok(handle) } else { Err("no action of that number") }
+        if let Slot::Action(handle) = self.slot(number) {
+            Ok(handle)
+        } else {
+            Err("no action of that number")
+        }
     }
 
     fn host(&self, number: u32) -> Result<&Host, &'static str> {
-        if let Slot::Host(handle) = self.slot(number) { Ok(handle) } else { Err("no host of that number") }
+        if let Slot::Host(handle) = self.slot(number) {
+            Ok(handle)
+        } else {
+            Err("no host of that number")
+        }
     }
 }
 
@@ -95,8 +122,32 @@ pub(crate) struct Row {
 }
 
 impl From<[u32; ROW]> for Row {
-    fn from([principal, principal_type, principal_id, action, resource_type, resource_id, account, account_id, host, text]: [u32; ROW]) -> Self {
-        Self { principal, principal_type, principal_id, action, resource_type, resource_id, account, account_id, host, text }
+    fn from(
+        [
+            principal,
+            principal_type,
+            principal_id,
+            action,
+            resource_type,
+            resource_id,
+            account,
+            account_id,
+            host,
+            text,
+        ]: [u32; ROW],
+    ) -> Self {
+        Self {
+            principal,
+            principal_type,
+            principal_id,
+            action,
+            resource_type,
+            resource_id,
+            account,
+            account_id,
+            host,
+            text,
+        }
     }
 }
 
@@ -116,14 +167,25 @@ impl Row {
     /// How long these are.
     fn lengths(&self) -> (usize, usize) {
         let (named, owned) = self.has();
-        (if named { self.principal_id as usize } else { 0 }, if owned { self.account_id.saturating_sub(1) as usize } else { 0 })
+        (
+            if named { self.principal_id as usize } else { 0 },
+            if owned {
+                self.account_id.saturating_sub(1) as usize
+            } else {
+                0
+            },
+        )
     }
 
     /// What its numbers stand for.
     #[inline]
     pub(crate) fn parts<'a>(&self, slots: &'a Slots) -> Result<Parts<'a>, &'static str> {
         Ok(Parts {
-            login: if self.principal == 0 { Login::Of(slots.kind(self.principal_type)?) } else { Login::Is(slots.principal(self.principal)?) },
+            login: if self.principal == 0 {
+                Login::Of(slots.kind(self.principal_type)?)
+            } else {
+                Login::Is(slots.principal(self.principal)?)
+            },
             account: match (self.account, self.account_id) {
                 (0, 0) => Owner::None,
                 (0, _) => Owner::Named,
@@ -131,7 +193,11 @@ impl Row {
             },
             action: slots.action(self.action)?,
             kind: slots.kind(self.resource_type)?,
-            host: if self.host == 0 { None } else { Some(slots.host(self.host)?) },
+            host: if self.host == 0 {
+                None
+            } else {
+                Some(slots.host(self.host)?)
+            },
         })
     }
 }
@@ -172,7 +238,12 @@ impl<'a> Parts<'a> {
                 Login::Of(kind) => Who::Name(kind.name(), ids.principal),
             },
             action: Does::Handle(self.action),
-            resource: On { kind: Kind::Handle(self.kind), id: ids.resource, account, more: None },
+            resource: On {
+                kind: Kind::Handle(self.kind),
+                id: ids.resource,
+                account,
+                more: None,
+            },
             host: self.host.map(At::Handle),
             with: None,
         }
@@ -203,9 +274,21 @@ impl Rows {
     /// The requests that came as JSON. The index of a malformed one is that of its row.
     fn requests(&self) -> Result<Vec<Request>, Error> {
         Request::list_from_json(&self.texts).map_err(|error| match error {
-            Error::Item { index, code, reason } => {
-                let rows = self.rows().enumerate().filter(|(_, row)| row.text == 1).nth(index);
-                Error::Item { index: rows.map_or(index, |(row, _)| row), code, reason }
+            Error::Item {
+                index,
+                code,
+                reason,
+            } => {
+                let rows = self
+                    .rows()
+                    .enumerate()
+                    .filter(|(_, row)| row.text == 1)
+                    .nth(index);
+                Error::Item {
+                    index: rows.map_or(index, |(row, _)| row),
+                    code,
+                    reason,
+                }
             }
             other => other,
         })
@@ -232,8 +315,14 @@ pub(crate) struct Asked<'a> {
 
 impl<'a> Batch<'a> {
     pub(crate) fn new(rows: &'a Rows) -> Result<Self, Error> {
-        let text = std::str::from_utf8(&rows.bytes).map_err(|_| refused("an id that is no text"))?;
-        Ok(Self { rows, text, requests: rows.requests()?, fault: Cell::new(None) })
+        let text =
+            std::str::from_utf8(&rows.bytes).map_err(|_| refused("an id that is no text"))?;
+        Ok(Self {
+            rows,
+            text,
+            requests: rows.requests()?,
+            fault: Cell::new(None),
+        })
     }
 
     pub(crate) fn asked(&'a self) -> Vec<Asked<'a>> {
@@ -242,18 +331,27 @@ impl<'a> Batch<'a> {
             let from = if words.text == 0 { at } else { request };
             if words.text == 0 {
                 let (principal, account) = words.lengths();
-                at = at.saturating_add(principal).saturating_add(words.resource_id as usize).saturating_add(account);
+                at = at
+                    .saturating_add(principal)
+                    .saturating_add(words.resource_id as usize)
+                    .saturating_add(account);
             } else {
                 request += 1;
             }
-            Asked { batch: self, row, from }
+            Asked {
+                batch: self,
+                row,
+                from,
+            }
         };
         self.rows.rows().enumerate().map(place).collect()
     }
 
     /// What was answered, unless one that was asked was no question.
     pub(crate) fn sound<T>(&self, answers: Result<T, Error>) -> Result<T, Error> {
-        self.fault.get().map_or(answers, |fault| Err(refused(fault)))
+        self.fault
+            .get()
+            .map_or(answers, |fault| Err(refused(fault)))
     }
 
     fn ids(&self, row: &Row, from: usize) -> Option<Ids<'_>> {
@@ -261,13 +359,21 @@ impl<'a> Batch<'a> {
         let first = from.checked_add(principal)?;
         let second = first.checked_add(row.resource_id as usize)?;
         let third = second.checked_add(account)?;
-        Some(Ids { principal: self.text.get(from..first)?, resource: self.text.get(first..second)?, account: self.text.get(second..third)? })
+        Some(Ids {
+            principal: self.text.get(from..first)?,
+            resource: self.text.get(first..second)?,
+            account: self.text.get(second..third)?,
+        })
     }
 
     fn question(&self, row: usize, from: usize) -> Result<Question<'_>, &'static str> {
         let row = self.rows.row(row).ok_or("a row past the end")?;
         if row.text != 0 {
-            return self.requests.get(from).map(Into::into).ok_or("a row without its text");
+            return self
+                .requests
+                .get(from)
+                .map(Into::into)
+                .ok_or("a row without its text");
         }
         let ids = self.ids(&row, from).ok_or("an id past the end")?;
         Ok(row.parts(&self.rows.slots)?.with(&ids))
@@ -276,9 +382,21 @@ impl<'a> Batch<'a> {
 
 impl<'a> From<&'a Asked<'a>> for Question<'a> {
     fn from(asked: &'a Asked<'a>) -> Self {
-        asked.batch.question(asked.row, asked.from).unwrap_or_else(|fault| {
-            asked.batch.fault.set(Some(fault));
-            Question::new(("", ""), "", On { kind: Kind::Name(""), id: "", account: None, more: None })
-        })
+        asked
+            .batch
+            .question(asked.row, asked.from)
+            .unwrap_or_else(|fault| {
+                asked.batch.fault.set(Some(fault));
+                Question::new(
+                    ("", ""),
+                    "",
+                    On {
+                        kind: Kind::Name(""),
+                        id: "",
+                        account: None,
+                        more: None,
+                    },
+                )
+            })
     }
 }

@@ -38,7 +38,13 @@ const QUARTER: i64 = 900_000;
 
 impl Default for Strings {
     fn default() -> Self {
-        Self { known: HashMap::new(), fresh: Vec::new(), forgotten: false, near: Box::new(from_fn(|_| None)), instants: Box::new([None; NEAR]) }
+        Self {
+            known: HashMap::new(),
+            fresh: Vec::new(),
+            forgotten: false,
+            near: Box::new(from_fn(|_| None)),
+            instants: Box::new([None; NEAR]),
+        }
     }
 }
 
@@ -46,8 +52,16 @@ impl Default for Strings {
 fn place(text: &str) -> usize {
     let bytes = text.as_bytes();
     let at = |index: usize| usize::from(bytes.get(index).copied().unwrap_or_default());
-    let [first, middle, last] = [at(0), at(bytes.len() / 2), at(bytes.len().saturating_sub(1))];
-    (first.wrapping_mul(3) ^ middle.wrapping_mul(31) ^ last.wrapping_mul(127) ^ bytes.len().wrapping_mul(5)) % NEAR
+    let [first, middle, last] = [
+        at(0),
+        at(bytes.len() / 2),
+        at(bytes.len().saturating_sub(1)),
+    ];
+    (first.wrapping_mul(3)
+        ^ middle.wrapping_mul(31)
+        ^ last.wrapping_mul(127)
+        ^ bytes.len().wrapping_mul(5))
+        % NEAR
 }
 
 /// An integer as two words: its low half, then its high one.
@@ -72,7 +86,12 @@ fn limit(limit: Option<Limit>) -> (u32, i64) {
 /// Whether numbers can say it to who asks: a member's id is his, and so known there. Those of others, and the instants at
 /// which reservations expire, are too many to be remembered.
 fn is_plain(counted: &Counted, asker: Option<&str>) -> bool {
-    let known = |quota: &Quota| quota.member.as_ref().is_none_or(|member| Some(&*member.id) == asker);
+    let known = |quota: &Quota| {
+        quota
+            .member
+            .as_ref()
+            .is_none_or(|member| Some(&*member.id) == asker)
+    };
     counted.expires_at.is_none() && counted.quota.iter().all(known)
 }
 
@@ -80,13 +99,20 @@ impl Strings {
     /// Forgets all if they are too many.
     pub(crate) fn forget(&mut self) {
         if self.known.len() > MOST {
-            *self = Self { forgotten: true, ..Self::default() };
+            *self = Self {
+                forgotten: true,
+                ..Self::default()
+            };
         }
     }
 
     /// What JavaScript has to do before it reads: 2 to forget all and to learn, 1 to learn, 0 nothing.
     pub(crate) fn news(&mut self) -> u32 {
-        if std::mem::take(&mut self.forgotten) { 2 } else { u32::from(!self.fresh.is_empty()) }
+        if std::mem::take(&mut self.forgotten) {
+            2
+        } else {
+            u32::from(!self.fresh.is_empty())
+        }
     }
 
     fn number(&mut self, text: &str) -> u32 {
@@ -102,7 +128,10 @@ impl Strings {
         let (own, number) = if let Some((own, number)) = self.known.get_key_value(text) {
             (Arc::clone(own), *number)
         } else {
-            let (own, number) = (Arc::<str>::from(text), u32::try_from(self.known.len()).unwrap_or(u32::MAX));
+            let (own, number) = (
+                Arc::<str>::from(text),
+                u32::try_from(self.known.len()).unwrap_or(u32::MAX),
+            );
             self.known.insert(Arc::clone(&own), number);
             self.fresh.push(Arc::clone(&own));
             (own, number)
@@ -120,7 +149,8 @@ impl Strings {
         match self.instants.get(place) {
             Some(Some((near, number))) if *near == at => *number,
             _ => {
-                let number = instant_text(at).map_or(0, |text| self.number(&text).saturating_add(1));
+                let number =
+                    instant_text(at).map_or(0, |text| self.number(&text).saturating_add(1));
                 if let Some(near) = self.instants.get_mut(place) {
                     *near = Some((at, number));
                 }
@@ -137,19 +167,36 @@ impl Strings {
     /// Adds a decision to `words`: allowed and counted, revision (low, high), code, bundle, how many policies and advice,
     /// their numbers, what was counted. False, and nothing is added, if it has more to say than numbers can to the member
     /// of this id.
-    pub(crate) fn say(&mut self, decision: &Decision, asker: Option<&str>, words: &mut Vec<u32>) -> bool {
+    pub(crate) fn say(
+        &mut self,
+        decision: &Decision,
+        asker: Option<&str>,
+        words: &mut Vec<u32>,
+    ) -> bool {
         let counted = decision.counted.as_deref();
-        if !decision.errors.is_empty() || decision.actor.is_some() || counted.is_some_and(|counted| !is_plain(counted, asker)) {
+        if !decision.errors.is_empty()
+            || decision.actor.is_some()
+            || counted.is_some_and(|counted| !is_plain(counted, asker))
+        {
             return false;
         }
-        let (Ok(policies), Ok(advice)) = (u32::try_from(decision.policies.len()), u32::try_from(decision.advice.len())) else {
+        let (Ok(policies), Ok(advice)) = (
+            u32::try_from(decision.policies.len()),
+            u32::try_from(decision.advice.len()),
+        ) else {
             return false;
         };
         let [low, high] = halves(decision.revision);
         let (code, bundle) = (self.number(&decision.code), self.number(&decision.bundle));
         let first = u32::from(decision.allowed) | if counted.is_some() { COUNTED } else { 0 };
         words.extend([first, low, high, code, bundle, policies, advice]);
-        words.extend(decision.policies.iter().chain(&decision.advice).map(|text| self.number(text)));
+        words.extend(
+            decision
+                .policies
+                .iter()
+                .chain(&decision.advice)
+                .map(|text| self.number(text)),
+        );
         if let Some(counted) = counted {
             self.say_counted(counted, words);
         }
@@ -159,8 +206,18 @@ impl Strings {
     /// How many quotas, what is true of it, the operation; each quota.
     fn say_counted(&mut self, counted: &Counted, words: &mut Vec<u32>) {
         let [low, high] = halves(counted.operation.unwrap_or_default());
-        let is = if counted.replayed { REPLAYED } else { 0 } | if counted.operation.is_some() { RECORDED } else { 0 };
-        words.extend([u32::try_from(counted.quota.len()).unwrap_or_default(), is, low, high]);
+        let is = if counted.replayed { REPLAYED } else { 0 }
+            | if counted.operation.is_some() {
+                RECORDED
+            } else {
+                0
+            };
+        words.extend([
+            u32::try_from(counted.quota.len()).unwrap_or_default(),
+            is,
+            low,
+            high,
+        ]);
         for quota in &counted.quota {
             self.say_quota(quota, words);
         }
@@ -169,13 +226,45 @@ impl Strings {
     /// Meter, source, the next window, how its limits are said; amount, used, held, limit, base, override, top-up and what
     /// remains, of two words each; used, held, limit and what remains of the member's.
     fn say_quota(&mut self, quota: &Quota, words: &mut Vec<u32>) {
-        let limits = [Some(quota.limit), quota.base, quota.over, Some(quota.remaining)].map(limit);
-        let [(of_limit, most), (of_base, base), (of_over, over), (of_rest, rest)] = limits;
-        let member = quota.member.as_ref().map(|member| (member, [Some(member.limit), Some(member.remaining)].map(limit)));
-        let of_member = member.map_or(0, |(_, [(of_limit, _), (of_rest, _)])| of_limit | of_rest << 2);
+        let limits = [
+            Some(quota.limit),
+            quota.base,
+            quota.over,
+            Some(quota.remaining),
+        ]
+        .map(limit);
+        let [
+            (of_limit, most),
+            (of_base, base),
+            (of_over, over),
+            (of_rest, rest),
+        ] = limits;
+        let member = quota.member.as_ref().map(|member| {
+            (
+                member,
+                [Some(member.limit), Some(member.remaining)].map(limit),
+            )
+        });
+        let of_member = member.map_or(0, |(_, [(of_limit, _), (of_rest, _)])| {
+            of_limit | of_rest << 2
+        });
         let how = of_limit | of_base << 2 | of_over << 4 | of_rest << 6 | of_member << 8;
-        words.extend([self.number(&quota.meter), self.number(quota.source.as_str()), self.instant(quota.resets_at), how]);
-        for integer in [quota.amount, quota.used, quota.held, most, base, over, quota.top_up, rest] {
+        words.extend([
+            self.number(&quota.meter),
+            self.number(quota.source.as_str()),
+            self.instant(quota.resets_at),
+            how,
+        ]);
+        for integer in [
+            quota.amount,
+            quota.used,
+            quota.held,
+            most,
+            base,
+            over,
+            quota.top_up,
+            rest,
+        ] {
             words.extend(signed(integer));
         }
         if let Some((member, [(_, most), (_, rest)])) = member {

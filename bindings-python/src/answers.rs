@@ -13,8 +13,13 @@ fn texts<'py>(py: Python<'py>, words: &[Arc<str>]) -> PyResult<Bound<'py, PyTupl
     PyTuple::new(py, words.iter().map(AsRef::as_ref).collect::<Vec<&str>>())
 }
 
-fn pair<'py>(py: Python<'py>, reference: Option<&sublet::Ref>) -> PyResult<Option<Bound<'py, PyTuple>>> {
-    reference.map(|found| PyTuple::new(py, [found.kind(), found.id()])).transpose()
+fn pair<'py>(
+    py: Python<'py>,
+    reference: Option<&sublet::Ref>,
+) -> PyResult<Option<Bound<'py, PyTuple>>> {
+    reference
+        .map(|found| PyTuple::new(py, [found.kind(), found.id()]))
+        .transpose()
 }
 
 /// Any answer as plain `dict`s, lists and strings: the same fields as in the other languages.
@@ -87,7 +92,13 @@ impl Decision {
     /// Each meter of the action, after the answer; empty where nothing is metered or no amount was asked for.
     #[getter]
     fn quota<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        quotas(py, self.0.counted.as_ref().map_or(&[], |counted| counted.quota.as_slice()))
+        quotas(
+            py,
+            self.0
+                .counted
+                .as_ref()
+                .map_or(&[], |counted| counted.quota.as_slice()),
+        )
     }
 
     #[getter]
@@ -97,12 +108,21 @@ impl Decision {
 
     #[getter]
     fn replayed(&self) -> bool {
-        self.0.counted.as_ref().is_some_and(|counted| counted.replayed)
+        self.0
+            .counted
+            .as_ref()
+            .is_some_and(|counted| counted.replayed)
     }
 
     #[getter]
     fn expires_at<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyString>> {
-        instant(py, self.0.counted.as_ref().and_then(|counted| counted.expires_at))
+        instant(
+            py,
+            self.0
+                .counted
+                .as_ref()
+                .and_then(|counted| counted.expires_at),
+        )
     }
 
     fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
@@ -114,18 +134,31 @@ impl Decision {
     }
 
     fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
-        other.cast::<Self>().is_ok_and(|other| other.get().0 == self.0)
+        other
+            .cast::<Self>()
+            .is_ok_and(|other| other.get().0 == self.0)
     }
 
     fn __hash__(&self) -> u64 {
         use std::hash::{DefaultHasher, Hash, Hasher};
         let mut hash = DefaultHasher::new();
-        (self.0.allowed, &self.0.code, &self.0.policies, self.0.revision).hash(&mut hash);
+        (
+            self.0.allowed,
+            &self.0.code,
+            &self.0.policies,
+            self.0.revision,
+        )
+            .hash(&mut hash);
         hash.finish()
     }
 
     fn __repr__(&self) -> String {
-        format!("Decision(allowed={}, code={:?}, policies={:?})", if self.0.allowed { "True" } else { "False" }, self.0.code, self.0.policies)
+        format!(
+            "Decision(allowed={}, code={:?}, policies={:?})",
+            if self.0.allowed { "True" } else { "False" },
+            self.0.code,
+            self.0.policies
+        )
     }
 }
 
@@ -155,7 +188,11 @@ impl Counted {
     }
 
     fn __repr__(&self) -> String {
-        format!("Counted(operation={:?}, replayed={})", self.0.operation, if self.0.replayed { "True" } else { "False" })
+        format!(
+            "Counted(operation={:?}, replayed={})",
+            self.0.operation,
+            if self.0.replayed { "True" } else { "False" }
+        )
     }
 }
 
@@ -199,7 +236,12 @@ impl Login {
     }
 
     fn __repr__(&self) -> String {
-        format!("Login(allowed={}, public_code={:?}, log_code={:?})", if self.0.allowed { "True" } else { "False" }, self.0.public_code, self.0.log_code)
+        format!(
+            "Login(allowed={}, public_code={:?}, log_code={:?})",
+            if self.0.allowed { "True" } else { "False" },
+            self.0.public_code,
+            self.0.log_code
+        )
     }
 }
 
@@ -234,7 +276,10 @@ impl LoginHosts {
     }
 
     fn __repr__(&self) -> String {
-        format!("LoginHosts(code={:?}, hosts={:?}, next={:?})", self.0.code, self.0.hosts, self.0.next)
+        format!(
+            "LoginHosts(code={:?}, hosts={:?}, next={:?})",
+            self.0.code, self.0.hosts, self.0.next
+        )
     }
 }
 
@@ -298,6 +343,10 @@ impl Explanation {
     }
 
     fn __repr__(&self) -> String {
-        format!("Explanation(code={:?}, {} policies)", self.0.decision.code, self.0.policies.len())
+        format!(
+            "Explanation(code={:?}, {} policies)",
+            self.0.decision.code,
+            self.0.policies.len()
+        )
     }
 }

@@ -1,5 +1,9 @@
 //! Arguments that are read by their name: exact, or refused as `InputError`, never as a bare `TypeError` of the language.
-#![allow(clippy::needless_lifetimes, clippy::elidable_lifetime_names, reason = "the macro names it for the types that borrow from the value")]
+#![allow(
+    clippy::needless_lifetimes,
+    clippy::elidable_lifetime_names,
+    reason = "the macro names it for the types that borrow from the value"
+)]
 
 use std::path::PathBuf;
 
@@ -16,49 +20,98 @@ fn word<'a>(what: &str, value: &'a Bound<'_, PyAny>) -> PyResult<&'a str> {
 
 /// Returns the text of a `str`, or `None` for `None`.
 fn word_or_none<'a>(what: &str, value: &'a Bound<'_, PyAny>) -> PyResult<Option<&'a str>> {
-    if value.is_none() { Ok(None) } else { word(what, value).map(Some) }
+    if value.is_none() {
+        Ok(None)
+    } else {
+        word(what, value).map(Some)
+    }
 }
 
 /// Returns an exact `int` that the type holds: no bool, no float, no subclass.
-fn whole<'a, 'py, N: FromPyObject<'a, 'py>>(what: &str, value: &'a Bound<'py, PyAny>) -> PyResult<N> {
+fn whole<'a, 'py, N: FromPyObject<'a, 'py>>(
+    what: &str,
+    value: &'a Bound<'py, PyAny>,
+) -> PyResult<N> {
     if !value.is_exact_instance_of::<PyInt>() {
-        return Err(refused(what, format!("a `{}` where an `int` is needed", kind(value))));
+        return Err(refused(
+            what,
+            format!("a `{}` where an `int` is needed", kind(value)),
+        ));
     }
-    value.extract().map_err(|_| refused(what, "an `int` out of range"))
+    value
+        .extract()
+        .map_err(|_| refused(what, "an `int` out of range"))
 }
 
 /// Returns an exact `int`, or `None` for `None`.
-fn whole_or_none<'a, 'py, N: FromPyObject<'a, 'py>>(what: &str, value: &'a Bound<'py, PyAny>) -> PyResult<Option<N>> {
-    if value.is_none() { Ok(None) } else { whole(what, value).map(Some) }
+fn whole_or_none<'a, 'py, N: FromPyObject<'a, 'py>>(
+    what: &str,
+    value: &'a Bound<'py, PyAny>,
+) -> PyResult<Option<N>> {
+    if value.is_none() {
+        Ok(None)
+    } else {
+        whole(what, value).map(Some)
+    }
 }
 
 /// Returns a `bool`: no number stands for one.
 fn flag(what: &str, value: &Bound<'_, PyAny>) -> PyResult<bool> {
-    value.cast_exact::<PyBool>().map(|flag| flag.is_true()).map_err(|_| refused(what, format!("a `{}` where a `bool` is needed", kind(value))))
+    value
+        .cast_exact::<PyBool>()
+        .map(|flag| flag.is_true())
+        .map_err(|_| {
+            refused(
+                what,
+                format!("a `{}` where a `bool` is needed", kind(value)),
+            )
+        })
 }
 
 /// Returns a `bool`, or `None` for `None`.
 fn flag_or_none(what: &str, value: &Bound<'_, PyAny>) -> PyResult<Option<bool>> {
-    if value.is_none() { Ok(None) } else { flag(what, value).map(Some) }
+    if value.is_none() {
+        Ok(None)
+    } else {
+        flag(what, value).map(Some)
+    }
 }
 
 /// Returns a finite `float` or `int`: no bool.
 fn real(what: &str, value: &Bound<'_, PyAny>) -> PyResult<f64> {
-    let number = if value.is_exact_instance_of::<PyInt>() || value.is_instance_of::<PyFloat>() { value.extract::<f64>().ok() } else { None };
-    number.filter(|number| number.is_finite()).ok_or_else(|| refused(what, "a finite number is needed"))
+    let number = if value.is_exact_instance_of::<PyInt>() || value.is_instance_of::<PyFloat>() {
+        value.extract::<f64>().ok()
+    } else {
+        None
+    };
+    number
+        .filter(|number| number.is_finite())
+        .ok_or_else(|| refused(what, "a finite number is needed"))
 }
 
 /// Returns a finite number, or `None` for `None`.
 fn real_or_none(what: &str, value: &Bound<'_, PyAny>) -> PyResult<Option<f64>> {
-    if value.is_none() { Ok(None) } else { real(what, value).map(Some) }
-}
-
-/// Returns a `dict`, or `None` for `None`.
-fn dict_or_none<'a, 'py>(what: &str, value: &'a Bound<'py, PyAny>) -> PyResult<Option<&'a Bound<'py, PyDict>>> {
     if value.is_none() {
         Ok(None)
     } else {
-        value.cast::<PyDict>().map(Some).map_err(|_| refused(what, format!("a `{}` where a `dict` is needed", kind(value))))
+        real(what, value).map(Some)
+    }
+}
+
+/// Returns a `dict`, or `None` for `None`.
+fn dict_or_none<'a, 'py>(
+    what: &str,
+    value: &'a Bound<'py, PyAny>,
+) -> PyResult<Option<&'a Bound<'py, PyDict>>> {
+    if value.is_none() {
+        Ok(None)
+    } else {
+        value.cast::<PyDict>().map(Some).map_err(|_| {
+            refused(
+                what,
+                format!("a `{}` where a `dict` is needed", kind(value)),
+            )
+        })
     }
 }
 
@@ -67,30 +120,56 @@ fn call_or_none(what: &str, value: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAn
     if value.is_none() {
         return Ok(None);
     }
-    if value.is_callable() { Ok(Some(value.clone().unbind())) } else { Err(refused(what, format!("a `{}` where a function is needed", kind(value)))) }
+    if value.is_callable() {
+        Ok(Some(value.clone().unbind()))
+    } else {
+        Err(refused(
+            what,
+            format!("a `{}` where a function is needed", kind(value)),
+        ))
+    }
 }
 
 /// Returns a path. An error of the host's own `__fspath__` goes through.
 pub(crate) fn path(what: &str, value: &Bound<'_, PyAny>) -> PyResult<PathBuf> {
     value.extract().map_err(|error: PyErr| {
-        let ours = value.is_instance_of::<PyString>() || error.is_instance_of::<PyTypeError>(value.py()) || error.is_instance_of::<PyUnicodeError>(value.py());
-        if ours { refused(what, format!("a `{}` that is no path", kind(value))) } else { error }
+        let ours = value.is_instance_of::<PyString>()
+            || error.is_instance_of::<PyTypeError>(value.py())
+            || error.is_instance_of::<PyUnicodeError>(value.py());
+        if ours {
+            refused(what, format!("a `{}` that is no path", kind(value)))
+        } else {
+            error
+        }
     })
 }
 
 /// Returns a path, or `None` for `None`.
 fn path_or_none(what: &str, value: &Bound<'_, PyAny>) -> PyResult<Option<PathBuf>> {
-    if value.is_none() { Ok(None) } else { path(what, value).map(Some) }
+    if value.is_none() {
+        Ok(None)
+    } else {
+        path(what, value).map(Some)
+    }
 }
 
 /// Returns the entries of a list, a tuple, or whatever else gives some: no text, whose entries would be its characters. An
 /// error of the host's own iterator goes through.
-pub(crate) fn entries<'py>(what: &str, value: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyAny>>> {
+pub(crate) fn entries<'py>(
+    what: &str,
+    value: &Bound<'py, PyAny>,
+) -> PyResult<Vec<Bound<'py, PyAny>>> {
     let wrong = || refused(what, format!("a `{}` where a list is needed", kind(value)));
     if value.is_instance_of::<PyString>() || value.is_instance_of::<PyDict>() {
         return Err(wrong());
     }
-    let items = value.try_iter().map_err(|error| if error.is_instance_of::<PyTypeError>(value.py()) { wrong() } else { error })?;
+    let items = value.try_iter().map_err(|error| {
+        if error.is_instance_of::<PyTypeError>(value.py()) {
+            wrong()
+        } else {
+            error
+        }
+    })?;
     items.collect()
 }
 
@@ -143,6 +222,8 @@ arguments! {
 }
 
 /// The caps of an engine: a `dict`, or `None`.
-pub(crate) fn caps<'a, 'py>(value: &'a Bound<'py, PyAny>) -> PyResult<Option<&'a Bound<'py, PyDict>>> {
+pub(crate) fn caps<'a, 'py>(
+    value: &'a Bound<'py, PyAny>,
+) -> PyResult<Option<&'a Bound<'py, PyDict>>> {
     dict_or_none("caps", value)
 }

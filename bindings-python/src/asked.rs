@@ -72,25 +72,44 @@ type Slot<'py> = OnceCell<Bound<'py, PyTuple>>;
 
 /// The tuple itself, or a copy of the list.
 #[inline]
-fn tuple<'a, 'py: 'a>(given: Given<'a, 'py>, slot: impl FnOnce() -> &'a Slot<'py>) -> Option<Given<'a, 'py>> {
+fn tuple<'a, 'py: 'a>(
+    given: Given<'a, 'py>,
+    slot: impl FnOnce() -> &'a Slot<'py>,
+) -> Option<Given<'a, 'py>> {
     if given.is_exact_instance_of::<PyTuple>() || given.is_instance_of::<PyTuple>() {
         return Some(given);
     }
     let list = given.cast::<PyList>().ok()?;
-    Some(slot().get_or_init(|| list.to_tuple()).as_any().as_borrowed())
+    Some(
+        slot()
+            .get_or_init(|| list.to_tuple())
+            .as_any()
+            .as_borrowed(),
+    )
 }
 
 #[inline]
-fn two<'a, 'py: 'a>(what: &str, given: Given<'a, 'py>, slot: impl FnOnce() -> &'a Slot<'py>) -> PyResult<(&'a str, &'a str)> {
+fn two<'a, 'py: 'a>(
+    what: &str,
+    given: Given<'a, 'py>,
+    slot: impl FnOnce() -> &'a Slot<'py>,
+) -> PyResult<(&'a str, &'a str)> {
     match tuple(given, slot).map(|pair| pair.extract::<(Item<'_, '_>, Item<'_, '_>)>()) {
         Some(Ok((kind, id))) => Ok((text(what, kind.0)?, text(what, id.0)?)),
-        _ => Err(refused(what, "a type and an id are needed: (\"Account\", \"acme\")")),
+        _ => Err(refused(
+            what,
+            "a type and an id are needed: (\"Account\", \"acme\")",
+        )),
     }
 }
 
 /// `(type, id)` as a tuple or list of two strings, or a `Principal`.
 #[inline]
-fn who<'a, 'py: 'a>(what: &str, given: Given<'a, 'py>, slot: impl FnOnce() -> &'a Slot<'py>) -> PyResult<Who<'a>> {
+fn who<'a, 'py: 'a>(
+    what: &str,
+    given: Given<'a, 'py>,
+    slot: impl FnOnce() -> &'a Slot<'py>,
+) -> PyResult<Who<'a>> {
     match given.cast_exact::<Principal>() {
         Ok(handle) => Ok(Who::Handle(&handle.get().0)),
         Err(_) => two(what, given, slot).map(|(kind, id)| Who::Name(kind, id)),
@@ -98,13 +117,19 @@ fn who<'a, 'py: 'a>(what: &str, given: Given<'a, 'py>, slot: impl FnOnce() -> &'
 }
 
 /// An action's name, `(type, id)`, or an `Action`, by itself.
-pub(crate) fn action<'a, 'py: 'a>(given: Given<'a, 'py>, keeps: &'a Spare<'py>) -> PyResult<Does<'a>> {
+pub(crate) fn action<'a, 'py: 'a>(
+    given: Given<'a, 'py>,
+    keeps: &'a Spare<'py>,
+) -> PyResult<Does<'a>> {
     does(given, || &keeps.keep().action)
 }
 
 /// An action's name, `(type, id)`, or an `Action`.
 #[inline]
-fn does<'a, 'py: 'a>(given: Given<'a, 'py>, slot: impl FnOnce() -> &'a Slot<'py>) -> PyResult<Does<'a>> {
+fn does<'a, 'py: 'a>(
+    given: Given<'a, 'py>,
+    slot: impl FnOnce() -> &'a Slot<'py>,
+) -> PyResult<Does<'a>> {
     if given.is_instance_of::<PyString>() {
         return Ok(Does::Name("Action", text("action", given)?));
     }
@@ -151,23 +176,43 @@ fn on<'a, 'py: 'a>(given: Given<'a, 'py>, keeps: &'a Spare<'py>) -> PyResult<On<
         return on_other(given, keeps);
     };
     let (kind, id, account) = match words.cast::<PyTuple>().map_or(0, |words| words.len()) {
-        2 => words.extract::<(Item<'_, '_>, Item<'_, '_>)>().map(|(kind, id)| (kind, id, None))?,
-        3 => words.extract::<(Item<'_, '_>, Item<'_, '_>, Item<'_, '_>)>().map(|(kind, id, account)| (kind, id, Some(account)))?,
+        2 => words
+            .extract::<(Item<'_, '_>, Item<'_, '_>)>()
+            .map(|(kind, id)| (kind, id, None))?,
+        3 => words
+            .extract::<(Item<'_, '_>, Item<'_, '_>, Item<'_, '_>)>()
+            .map(|(kind, id, account)| (kind, id, Some(account)))?,
         _ => {
-            return Err(refused("resource", "a type, an id and perhaps an account are needed: (\"Campaign\", \"spring\", \"acme\")"));
+            return Err(refused(
+                "resource",
+                "a type, an id and perhaps an account are needed: (\"Campaign\", \"spring\", \"acme\")",
+            ));
         }
     };
     let account = account.map_or(Ok(None), |account| of(account.0))?;
-    Ok(On { kind: type_of(kind.0)?, id: text("resource", id.0)?, account, more: None })
+    Ok(On {
+        kind: type_of(kind.0)?,
+        id: text("resource", id.0)?,
+        account,
+        more: None,
+    })
 }
 
 fn on_other<'a, 'py: 'a>(given: Given<'a, 'py>, keeps: &'a Spare<'py>) -> PyResult<On<'a>> {
     if let Ok(handle) = given.cast_exact::<Principal>() {
         let name = handle.get().0.reference();
-        return Ok(On { kind: Kind::Name(name.kind()), id: name.id(), account: None, more: None });
+        return Ok(On {
+            kind: Kind::Name(name.kind()),
+            id: name.id(),
+            account: None,
+            more: None,
+        });
     }
     let Ok(dict) = given.cast::<PyDict>() else {
-        return Err(refused("resource", format!("a `{}` where a tuple or a `dict` is needed", kind(&given))));
+        return Err(refused(
+            "resource",
+            format!("a `{}` where a tuple or a `dict` is needed", kind(&given)),
+        ));
     };
     let (found, keep) = (fields(&dict)?, keeps.keep());
     let fields = keep.fields.get_or_init(|| found);
@@ -180,15 +225,37 @@ fn on_other<'a, 'py: 'a>(given: Given<'a, 'py>, keeps: &'a Spare<'py>) -> PyResu
         let more = Box::new(more(fields)?);
         Some(&**keep.more.get_or_init(|| more))
     };
-    let account = fields.account.as_ref().map_or(Ok(None), |account| of(account.as_borrowed()))?;
-    Ok(On { kind: type_of(kind.as_borrowed())?, id: text("resource", id.as_borrowed())?, account, more })
+    let account = fields
+        .account
+        .as_ref()
+        .map_or(Ok(None), |account| of(account.as_borrowed()))?;
+    Ok(On {
+        kind: type_of(kind.as_borrowed())?,
+        id: text("resource", id.as_borrowed())?,
+        account,
+        more,
+    })
 }
 
 fn fields<'py>(dict: &Bound<'py, PyDict>) -> PyResult<Fields<'py>> {
     let py = dict.py();
-    let names = [intern!(py, "type"), intern!(py, "id"), intern!(py, "account"), intern!(py, "attributes"), intern!(py, "parents"), intern!(py, "tags")];
+    let names = [
+        intern!(py, "type"),
+        intern!(py, "id"),
+        intern!(py, "account"),
+        intern!(py, "attributes"),
+        intern!(py, "parents"),
+        intern!(py, "tags"),
+    ];
     let [kind, id, account, attributes, parents, tags] = under("resource", dict, names)?;
-    Ok(Fields { kind, id, account, attributes, parents, tags })
+    Ok(Fields {
+        kind,
+        id,
+        account,
+        attributes,
+        parents,
+        tags,
+    })
 }
 
 fn more(fields: &Fields<'_>) -> PyResult<Resource> {
@@ -200,7 +267,10 @@ fn more(fields: &Fields<'_>) -> PyResult<Resource> {
         more.tags = object("tags", tags)?;
     }
     if let Some(parents) = &fields.parents {
-        more.parents = entries("parents", parents)?.iter().map(|parent| reference("parents", parent.as_borrowed())).collect::<PyResult<_>>()?;
+        more.parents = entries("parents", parents)?
+            .iter()
+            .map(|parent| reference("parents", parent.as_borrowed()))
+            .collect::<PyResult<_>>()?;
     }
     Ok(more)
 }
@@ -218,7 +288,12 @@ pub(crate) fn reference(what: &str, given: Given<'_, '_>) -> PyResult<Ref> {
 impl<'a, 'py: 'a> Around<'a, 'py> {
     #[inline]
     fn with(&self, keeps: &'a Spare<'py>) -> PyResult<Option<&'a Circumstances>> {
-        if self.actor.is_none() && self.channel.is_none() && self.realm.is_none() && self.amount.is_none() && self.context.is_none() {
+        if self.actor.is_none()
+            && self.channel.is_none()
+            && self.realm.is_none()
+            && self.amount.is_none()
+            && self.context.is_none()
+        {
             return Ok(None);
         }
         let with = Box::new(self.circumstances()?);
@@ -228,12 +303,25 @@ impl<'a, 'py: 'a> Around<'a, 'py> {
     /// All but the host, owned.
     fn circumstances(&self) -> PyResult<Circumstances> {
         Ok(Circumstances {
-            actor: self.actor.map(|value| reference("actor", value)).transpose()?,
+            actor: self
+                .actor
+                .map(|value| reference("actor", value))
+                .transpose()?,
             host: None,
-            channel: self.channel.map(|value| text("channel", value).map(str::to_owned)).transpose()?,
-            realm: self.realm.map(|value| reference("realm", value)).transpose()?,
+            channel: self
+                .channel
+                .map(|value| text("channel", value).map(str::to_owned))
+                .transpose()?,
+            realm: self
+                .realm
+                .map(|value| reference("realm", value))
+                .transpose()?,
             amount: self.amount.map(|value| amount(&value)).transpose()?,
-            context: self.context.map(|value| object("context", &value)).transpose()?.unwrap_or_default(),
+            context: self
+                .context
+                .map(|value| object("context", &value))
+                .transpose()?
+                .unwrap_or_default(),
         })
     }
 
@@ -243,12 +331,21 @@ impl<'a, 'py: 'a> Around<'a, 'py> {
             At::Name(name) => name.to_owned(),
             At::Handle(handle) => handle.name().to_owned(),
         });
-        Ok(Circumstances { host, ..self.circumstances()? })
+        Ok(Circumstances {
+            host,
+            ..self.circumstances()?
+        })
     }
 
     /// A question about an action. Made where it is asked: it is large, and each move of it is felt.
     #[inline(always)]
-    pub(crate) fn question(self, principal: Given<'a, 'py>, action: Given<'a, 'py>, resource: Given<'a, 'py>, keeps: &'a Spare<'py>) -> PyResult<Question<'a>> {
+    pub(crate) fn question(
+        self,
+        principal: Given<'a, 'py>,
+        action: Given<'a, 'py>,
+        resource: Given<'a, 'py>,
+        keeps: &'a Spare<'py>,
+    ) -> PyResult<Question<'a>> {
         Ok(Question {
             principal: who("principal", principal, || &keeps.keep().principal)?,
             action: does(action, || &keeps.keep().action)?,
@@ -259,7 +356,12 @@ impl<'a, 'py: 'a> Around<'a, 'py> {
     }
 
     /// A question about any action.
-    pub(crate) fn about(self, principal: Given<'a, 'py>, resource: Given<'a, 'py>, keeps: &'a Spare<'py>) -> PyResult<Question<'a>> {
+    pub(crate) fn about(
+        self,
+        principal: Given<'a, 'py>,
+        resource: Given<'a, 'py>,
+        keeps: &'a Spare<'py>,
+    ) -> PyResult<Question<'a>> {
         Ok(Question {
             principal: who("principal", principal, || &keeps.keep().principal)?,
             action: Does::Name("Action", ""),
@@ -282,14 +384,30 @@ pub(crate) fn around<'a, 'py>(
     context: Lent<'a, 'py>,
 ) -> Around<'a, 'py> {
     let lent = |given: Lent<'a, 'py>| given.map(Bound::as_borrowed);
-    Around { actor: lent(actor), host: lent(host), channel: lent(channel), realm: lent(realm), amount: lent(amount), context: lent(context) }
+    Around {
+        actor: lent(actor),
+        host: lent(host),
+        channel: lent(channel),
+        realm: lent(realm),
+        amount: lent(amount),
+        context: lent(context),
+    }
 }
 
 /// With the GIL for a plain question, which takes less than to let it go; without it for one that brings values of its own,
 /// and where `files` says that the engine may wait for one: to count, or to follow a directory that another process changed.
-pub(crate) fn decide<T: Send>(py: Python<'_>, files: bool, question: &Question<'_>, answer: impl FnOnce() -> Result<T, Error> + Send) -> PyResult<T> {
+pub(crate) fn decide<T: Send>(
+    py: Python<'_>,
+    files: bool,
+    question: &Question<'_>,
+    answer: impl FnOnce() -> Result<T, Error> + Send,
+) -> PyResult<T> {
     if files {
         return wait(py, answer);
     }
-    if question.with.is_some() || question.resource.more.is_some() { py.detach(answer).or_raise() } else { answer().or_raise() }
+    if question.with.is_some() || question.resource.more.is_some() {
+        py.detach(answer).or_raise()
+    } else {
+        answer().or_raise()
+    }
 }

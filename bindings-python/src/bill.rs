@@ -24,7 +24,11 @@ impl Engine {
     }
 
     /// The statement of the month that runs.
-    fn preview<'py>(&self, py: Python<'py>, #[pyo3(from_py_with = arguments::owner)] owner: &str) -> PyResult<Bound<'py, PyAny>> {
+    fn preview<'py>(
+        &self,
+        py: Python<'py>,
+        #[pyo3(from_py_with = arguments::owner)] owner: &str,
+    ) -> PyResult<Bound<'py, PyAny>> {
         plain(py, &wait(py, || self.inner.preview(owner))?)
     }
 
@@ -39,7 +43,10 @@ impl Engine {
         key: Given<'_, '_>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let (cents, key) = (amount(cents)?, self::key(key)?);
-        plain(py, &wait(py, || self.inner.record_payment(owner, period, cents, key))?)
+        plain(
+            py,
+            &wait(py, || self.inner.record_payment(owner, period, cents, key))?,
+        )
     }
 
     /// Takes a payment back, whole.
@@ -64,13 +71,18 @@ impl Engine {
         choice: Given<'_, 'py>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let choice = choice.map_or_else(|| Ok(Vec::new()), |ids| entries("choice", ids))?;
-        let choice = choice.iter().map(|id| text("choice", id.as_borrowed()).map(str::to_owned)).collect::<PyResult<Vec<_>>>()?;
+        let choice = choice
+            .iter()
+            .map(|id| text("choice", id.as_borrowed()).map(str::to_owned))
+            .collect::<PyResult<Vec<_>>>()?;
         plain(py, &wait(py, || self.inner.settle(owner, period, &choice))?)
     }
 
     /// Whether a statement's sums and draw are right: from the statement alone.
     #[staticmethod]
     fn verify_draw(statement: &Bound<'_, PyAny>) -> PyResult<bool> {
-        Ok(sublet::verify_draw(&Statement::from_value(object("statement", statement)?.into()).or_raise()?))
+        Ok(sublet::verify_draw(
+            &Statement::from_value(object("statement", statement)?.into()).or_raise()?,
+        ))
     }
 }

@@ -26,24 +26,49 @@ pub(crate) struct Amount {
 impl Amount {
     pub(crate) fn read(given: Given<'_, '_>) -> PyResult<Self> {
         let Some(given) = given else {
-            return Ok(Self { each: 1, single: Vec::new() });
+            return Ok(Self {
+                each: 1,
+                single: Vec::new(),
+            });
         };
         let Ok(dict) = given.cast::<PyDict>() else {
-            return Ok(Self { each: amount(given)?, single: Vec::new() });
+            return Ok(Self {
+                each: amount(given)?,
+                single: Vec::new(),
+            });
         };
         let entries: Vec<_> = dict.iter().collect();
-        let single = entries.iter().map(|(meter, value)| Ok((text("amount", meter.as_borrowed())?.to_owned(), amount(value)?)));
-        Ok(Self { each: 0, single: single.collect::<PyResult<_>>()? })
+        let single = entries.iter().map(|(meter, value)| {
+            Ok((
+                text("amount", meter.as_borrowed())?.to_owned(),
+                amount(value)?,
+            ))
+        });
+        Ok(Self {
+            each: 0,
+            single: single.collect::<PyResult<_>>()?,
+        })
     }
 
     pub(crate) fn take<'a>(&'a self, key: Option<&'a str>, up_to: bool) -> Take<'a> {
-        Take { amount: self.each, amounts: self.single.iter().map(|(meter, amount)| (meter.as_str(), *amount)).collect(), key, up_to }
+        Take {
+            amount: self.each,
+            amounts: self
+                .single
+                .iter()
+                .map(|(meter, amount)| (meter.as_str(), *amount))
+                .collect(),
+            key,
+            up_to,
+        }
     }
 }
 
 /// A key, if there is one.
 pub(crate) fn key<'a>(given: Given<'a, '_>) -> PyResult<Option<&'a str>> {
-    given.map(|given| text("key", given.as_borrowed())).transpose()
+    given
+        .map(|given| text("key", given.as_borrowed()))
+        .transpose()
 }
 
 fn optional(given: Given<'_, '_>) -> PyResult<Option<i64>> {
@@ -71,10 +96,17 @@ impl Engine {
         context: Given<'_, '_>,
     ) -> PyResult<Decision> {
         let (keep, amount) = (Spare::default(), Amount::read(amount)?);
-        let question =
-            around(actor, host, channel, realm, None, context).question(principal.as_borrowed(), action.as_borrowed(), resource.as_borrowed(), &keep)?;
+        let question = around(actor, host, channel, realm, None, context).question(
+            principal.as_borrowed(),
+            action.as_borrowed(),
+            resource.as_borrowed(),
+            &keep,
+        )?;
         let take = amount.take(self::key(key)?, up_to);
-        decide(py, self.files, &question, || self.inner.consume(question, &take)).map(Decision)
+        decide(py, self.files, &question, || {
+            self.inner.consume(question, &take)
+        })
+        .map(Decision)
     }
 
     /// Asks, and if it is allowed holds the amount for `ttl` milliseconds.
@@ -96,10 +128,20 @@ impl Engine {
         context: Given<'_, '_>,
     ) -> PyResult<Decision> {
         let (keep, amount) = (Spare::default(), Amount::read(Some(amount))?);
-        let question =
-            around(actor, host, channel, realm, None, context).question(principal.as_borrowed(), action.as_borrowed(), resource.as_borrowed(), &keep)?;
-        let (take, ttl) = (amount.take(self::key(key)?, false), optional(ttl)?.unwrap_or(TTL));
-        decide(py, self.files, &question, || self.inner.reserve(question, &take, ttl)).map(Decision)
+        let question = around(actor, host, channel, realm, None, context).question(
+            principal.as_borrowed(),
+            action.as_borrowed(),
+            resource.as_borrowed(),
+            &keep,
+        )?;
+        let (take, ttl) = (
+            amount.take(self::key(key)?, false),
+            optional(ttl)?.unwrap_or(TTL),
+        );
+        decide(py, self.files, &question, || {
+            self.inner.reserve(question, &take, ttl)
+        })
+        .map(Decision)
     }
 
     #[pyo3(signature = (operation, amount=None, *, key=None))]
@@ -115,7 +157,12 @@ impl Engine {
     }
 
     #[pyo3(signature = (operation, *, key=None))]
-    fn release(&self, py: Python<'_>, #[pyo3(from_py_with = arguments::operation)] operation: u64, key: Given<'_, '_>) -> PyResult<Counted> {
+    fn release(
+        &self,
+        py: Python<'_>,
+        #[pyo3(from_py_with = arguments::operation)] operation: u64,
+        key: Given<'_, '_>,
+    ) -> PyResult<Counted> {
         let key = self::key(key)?;
         wait(py, || self.inner.release(operation, key)).map(Counted)
     }
@@ -145,7 +192,12 @@ impl Engine {
         wait(py, || self.inner.top_up(account, meter, amount, key)).map(Counted)
     }
 
-    fn revoke_top_up(&self, py: Python<'_>, #[pyo3(from_py_with = arguments::account)] account: &str, key: &Bound<'_, PyAny>) -> PyResult<Counted> {
+    fn revoke_top_up(
+        &self,
+        py: Python<'_>,
+        #[pyo3(from_py_with = arguments::account)] account: &str,
+        key: &Bound<'_, PyAny>,
+    ) -> PyResult<Counted> {
         let key = text("key", key.as_borrowed())?;
         wait(py, || self.inner.revoke_top_up(account, key)).map(Counted)
     }
@@ -161,7 +213,10 @@ impl Engine {
         key: Given<'_, '_>,
     ) -> PyResult<Counted> {
         let (amount, key) = (self::amount(amount)?, self::key(key)?);
-        wait(py, || self.inner.carry_over(account, member, meter, amount, key)).map(Counted)
+        wait(py, || {
+            self.inner.carry_over(account, member, meter, amount, key)
+        })
+        .map(Counted)
     }
 
     /// Takes all of a list of `dict`s, or nothing.
@@ -171,14 +226,35 @@ impl Engine {
         let read = items.iter().map(Item::read).collect::<PyResult<Vec<_>>>()?;
         let mut asked = Vec::with_capacity(read.len());
         for (item, keep) in read.iter().zip(&keeps) {
-            let get = |name: &str| item.fields.iter().find(|(known, _)| *known == name).map(|(_, value)| value);
-            let needed = |name: &'static str| get(name).ok_or_else(|| refused("batch", format!("`{name}` is needed")));
-            let around = around(get("actor"), get("host"), get("channel"), get("realm"), None, get("context"));
-            let (principal, action, resource) = (needed("principal")?, needed("action")?, needed("resource")?);
-            let question = around.question(principal.as_borrowed(), action.as_borrowed(), resource.as_borrowed(), keep)?;
+            let get = |name: &str| {
+                item.fields
+                    .iter()
+                    .find(|(known, _)| *known == name)
+                    .map(|(_, value)| value)
+            };
+            let needed = |name: &'static str| {
+                get(name).ok_or_else(|| refused("batch", format!("`{name}` is needed")))
+            };
+            let around = around(
+                get("actor"),
+                get("host"),
+                get("channel"),
+                get("realm"),
+                None,
+                get("context"),
+            );
+            let (principal, action, resource) =
+                (needed("principal")?, needed("action")?, needed("resource")?);
+            let question = around.question(
+                principal.as_borrowed(),
+                action.as_borrowed(),
+                resource.as_borrowed(),
+                keep,
+            )?;
             asked.push((question, item.amount.take(key(get("key"))?, item.up_to)));
         }
-        wait(py, || self.inner.batch(&asked)).map(|answers| answers.into_iter().map(Decision).collect())
+        wait(py, || self.inner.batch(&asked))
+            .map(|answers| answers.into_iter().map(Decision).collect())
     }
 
     #[pyo3(signature = (account, *, member=None, meter=None))]
@@ -200,7 +276,10 @@ impl Engine {
         #[pyo3(from_py_with = arguments::before)] before: Option<u64>,
         #[pyo3(from_py_with = arguments::limit)] limit: usize,
     ) -> PyResult<Bound<'py, PyAny>> {
-        plain(py, &wait(py, || self.inner.history(account, before, limit))?)
+        plain(
+            py,
+            &wait(py, || self.inner.history(account, before, limit))?,
+        )
     }
 
     fn verify<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
@@ -217,7 +296,18 @@ impl Engine {
 }
 
 /// The fields of one item of a batch.
-const FIELDS: [&str; 10] = ["principal", "action", "resource", "amount", "key", "up_to", "actor", "host", "channel", "realm"];
+const FIELDS: [&str; 10] = [
+    "principal",
+    "action",
+    "resource",
+    "amount",
+    "key",
+    "up_to",
+    "actor",
+    "host",
+    "channel",
+    "realm",
+];
 
 struct Item<'py> {
     fields: Vec<(String, Bound<'py, PyAny>)>,
@@ -227,7 +317,9 @@ struct Item<'py> {
 
 impl<'py> Item<'py> {
     fn read(item: &Bound<'py, PyAny>) -> PyResult<Self> {
-        let dict = item.cast::<PyDict>().map_err(|_| refused("batch", "each item is a `dict`"))?;
+        let dict = item
+            .cast::<PyDict>()
+            .map_err(|_| refused("batch", "each item is a `dict`"))?;
         let entries: Vec<_> = dict.iter().collect();
         let mut fields = Vec::with_capacity(entries.len());
         for (name, value) in entries {
@@ -237,10 +329,19 @@ impl<'py> Item<'py> {
             }
             fields.push((name, value));
         }
-        let get = |name: &str| fields.iter().find(|(known, _)| known == name).map(|(_, value)| value);
+        let get = |name: &str| {
+            fields
+                .iter()
+                .find(|(known, _)| known == name)
+                .map(|(_, value)| value)
+        };
         let amount = Amount::read(get("amount"))?;
         let up_to = get("up_to").map_or(Ok(false), arguments::up_to)?;
-        Ok(Self { amount, up_to, fields })
+        Ok(Self {
+            amount,
+            up_to,
+            fields,
+        })
     }
 }
 
@@ -256,11 +357,21 @@ pub(crate) fn clock(given: Given<'_, '_>) -> PyResult<sublet::Clock> {
 }
 
 /// Lists of an answer as a tuple of `dict`s.
-pub(crate) fn quotas<'py>(py: Python<'py>, quota: &[sublet::Quota]) -> PyResult<Bound<'py, PyTuple>> {
-    PyTuple::new(py, quota.iter().map(|quota| plain(py, quota)).collect::<PyResult<Vec<_>>>()?)
+pub(crate) fn quotas<'py>(
+    py: Python<'py>,
+    quota: &[sublet::Quota],
+) -> PyResult<Bound<'py, PyTuple>> {
+    PyTuple::new(
+        py,
+        quota
+            .iter()
+            .map(|quota| plain(py, quota))
+            .collect::<PyResult<Vec<_>>>()?,
+    )
 }
 
 /// An instant as RFC 3339.
 pub(crate) fn instant<'py>(py: Python<'py>, at: Option<i64>) -> Option<Bound<'py, PyString>> {
-    at.and_then(sublet::instant_text).map(|text| PyString::new(py, &text))
+    at.and_then(sublet::instant_text)
+        .map(|text| PyString::new(py, &text))
 }

@@ -9,24 +9,70 @@ use sublet::Error;
 
 use crate::values::to_python;
 
-create_exception!(sublet, SubletError, PyException, "There is no answer. `code` is stable, `help` says what to do, `faults` lists what is wrong in files.");
-create_exception!(sublet, BundleError, SubletError, "Policies, schema or catalog are at fault.");
-create_exception!(sublet, DirectoryError, SubletError, "The change would break an invariant of the directory.");
-create_exception!(sublet, QuotaError, SubletError, "Counting was asked for something that cannot be.");
-create_exception!(sublet, BillingError, SubletError, "A statement or payment was asked for that cannot be.");
-create_exception!(sublet, StoreError, SubletError, "The store or a stream failed.");
-create_exception!(sublet, InternalError, SubletError, "The engine itself failed; it goes on answering.");
+create_exception!(
+    sublet,
+    SubletError,
+    PyException,
+    "There is no answer. `code` is stable, `help` says what to do, `faults` lists what is wrong in files."
+);
+create_exception!(
+    sublet,
+    BundleError,
+    SubletError,
+    "Policies, schema or catalog are at fault."
+);
+create_exception!(
+    sublet,
+    DirectoryError,
+    SubletError,
+    "The change would break an invariant of the directory."
+);
+create_exception!(
+    sublet,
+    QuotaError,
+    SubletError,
+    "Counting was asked for something that cannot be."
+);
+create_exception!(
+    sublet,
+    BillingError,
+    SubletError,
+    "A statement or payment was asked for that cannot be."
+);
+create_exception!(
+    sublet,
+    StoreError,
+    SubletError,
+    "The store or a stream failed."
+);
+create_exception!(
+    sublet,
+    InternalError,
+    SubletError,
+    "The engine itself failed; it goes on answering."
+);
 
 /// What was passed is malformed. Python's users expect a `TypeError` or a `ValueError` there: it is both.
 static INPUT_ERROR: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 
 fn input_error(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
     let made = INPUT_ERROR.get_or_try_init(py, || {
-        let bases = (py.get_type::<SubletError>(), py.get_type::<PyTypeError>(), py.get_type::<PyValueError>());
+        let bases = (
+            py.get_type::<SubletError>(),
+            py.get_type::<PyTypeError>(),
+            py.get_type::<PyValueError>(),
+        );
         let body = PyDict::new(py);
         body.set_item("__module__", "sublet")?;
-        body.set_item("__doc__", "What was passed is malformed: a `TypeError` and a `ValueError` too.")?;
-        py.get_type::<PyType>().call1(("InputError", bases, body))?.cast_into::<PyType>().map(Bound::unbind).map_err(PyErr::from)
+        body.set_item(
+            "__doc__",
+            "What was passed is malformed: a `TypeError` and a `ValueError` too.",
+        )?;
+        py.get_type::<PyType>()
+            .call1(("InputError", bases, body))?
+            .cast_into::<PyType>()
+            .map(Bound::unbind)
+            .map_err(PyErr::from)
     });
     made.map(|class| class.bind(py))
 }
@@ -41,7 +87,12 @@ impl Raise for Error {
     fn raise(self) -> PyErr {
         let (code, message) = (self.code(), self.to_string());
         let raised = match code.split('.').next() {
-            Some("input") => Python::attach(|py| input_error(py).map_or_else(|error| error, |class| PyErr::from_type(class.clone(), message))),
+            Some("input") => Python::attach(|py| {
+                input_error(py).map_or_else(
+                    |error| error,
+                    |class| PyErr::from_type(class.clone(), message),
+                )
+            }),
             Some("bundle") => BundleError::new_err(message),
             Some("directory") => DirectoryError::new_err(message),
             Some("quota") => QuotaError::new_err(message),

@@ -11,7 +11,10 @@ use crate::values::text;
 
 /// `Principal('Account', 'acme')`: the class, and its words as Python would write them.
 fn shown(py: Python<'_>, class: &str, words: &[&str]) -> PyResult<String> {
-    let words: PyResult<Vec<String>> = words.iter().map(|word| Ok(PyString::new(py, word).repr()?.to_string())).collect();
+    let words: PyResult<Vec<String>> = words
+        .iter()
+        .map(|word| Ok(PyString::new(py, word).repr()?.to_string()))
+        .collect();
     Ok(format!("{class}({})", words?.join(", ")))
 }
 
@@ -32,7 +35,10 @@ impl Principal {
     #[new]
     #[pyo3(signature = (r#type, id, /))]
     fn new(r#type: &Bound<'_, PyAny>, id: &Bound<'_, PyAny>) -> PyResult<Self> {
-        Ok(Self(sublet::Principal::new(text("type", r#type.as_borrowed())?, text("id", id.as_borrowed())?)))
+        Ok(Self(sublet::Principal::new(
+            text("type", r#type.as_borrowed())?,
+            text("id", id.as_borrowed())?,
+        )))
     }
 
     #[getter]
@@ -50,7 +56,9 @@ impl Principal {
     }
 
     fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
-        other.cast::<Self>().is_ok_and(|other| other.get().0 == self.0)
+        other
+            .cast::<Self>()
+            .is_ok_and(|other| other.get().0 == self.0)
     }
 
     fn __hash__(&self, py: Python<'_>) -> PyResult<isize> {
@@ -93,7 +101,9 @@ impl Action {
     }
 
     fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
-        other.cast::<Self>().is_ok_and(|other| other.get().0 == self.0)
+        other
+            .cast::<Self>()
+            .is_ok_and(|other| other.get().0 == self.0)
     }
 
     fn __hash__(&self, py: Python<'_>) -> PyResult<isize> {
@@ -102,7 +112,15 @@ impl Action {
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
         let words = [self.r#type(), self.id()];
-        shown(py, "Action", if words == ["Action", self.id()] { words.get(1..).unwrap_or_default() } else { &words })
+        shown(
+            py,
+            "Action",
+            if words == ["Action", self.id()] {
+                words.get(1..).unwrap_or_default()
+            } else {
+                &words
+            },
+        )
     }
 }
 
@@ -115,7 +133,10 @@ impl ResourceType {
     #[new]
     #[pyo3(signature = (name, /))]
     fn new(name: &Bound<'_, PyAny>) -> PyResult<Self> {
-        Ok(Self(sublet::ResourceType::new(text("resource type", name.as_borrowed())?)))
+        Ok(Self(sublet::ResourceType::new(text(
+            "resource type",
+            name.as_borrowed(),
+        )?)))
     }
 
     #[getter]
@@ -128,7 +149,9 @@ impl ResourceType {
     }
 
     fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
-        other.cast::<Self>().is_ok_and(|other| other.get().0 == self.0)
+        other
+            .cast::<Self>()
+            .is_ok_and(|other| other.get().0 == self.0)
     }
 
     fn __hash__(&self, py: Python<'_>) -> PyResult<isize> {
@@ -162,7 +185,9 @@ impl Host {
     }
 
     fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
-        other.cast::<Self>().is_ok_and(|other| other.get().0 == self.0)
+        other
+            .cast::<Self>()
+            .is_ok_and(|other| other.get().0 == self.0)
     }
 
     fn __hash__(&self, py: Python<'_>) -> PyResult<isize> {

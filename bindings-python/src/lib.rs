@@ -52,8 +52,18 @@ impl Engine {
         #[pyo3(from_py_with = arguments::caps)] caps: Option<&Bound<'_, PyDict>>,
         clock: Given<'_, '_>,
     ) -> PyResult<Self> {
-        let (policies, validation, caps) = (source(policies)?, validation.parse().or_raise()?, self::options::caps(caps)?);
-        let options = Options { policies, store: store.to_owned(), validation, caps, clock: count::clock(clock)? };
+        let (policies, validation, caps) = (
+            source(policies)?,
+            validation.parse().or_raise()?,
+            self::options::caps(caps)?,
+        );
+        let options = Options {
+            policies,
+            store: store.to_owned(),
+            validation,
+            caps,
+            clock: count::clock(clock)?,
+        };
         wait(py, || sublet::Engine::open(options)).map(Self::from)
     }
 
@@ -71,7 +81,12 @@ impl Engine {
         #[pyo3(from_py_with = arguments::caps)] caps: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
         let policies = program(Some(policies), schema, links, entities, validate_requests)?;
-        let options = Options { policies, validation: validation.parse().or_raise()?, caps: self::options::caps(caps)?, ..Options::default() };
+        let options = Options {
+            policies,
+            validation: validation.parse().or_raise()?,
+            caps: self::options::caps(caps)?,
+            ..Options::default()
+        };
         wait(py, || sublet::Engine::open(options)).map(Self::from)
     }
 
@@ -122,7 +137,12 @@ impl Engine {
     ) -> PyResult<Decision> {
         let keep = Spare::default();
         let around = around(actor, host, channel, realm, amount, context);
-        let question = around.question(principal.as_borrowed(), action.as_borrowed(), resource.as_borrowed(), &keep)?;
+        let question = around.question(
+            principal.as_borrowed(),
+            action.as_borrowed(),
+            resource.as_borrowed(),
+            &keep,
+        )?;
         decide(py, self.files, &question, || self.inner.authorize(question)).map(Decision)
     }
 
@@ -144,13 +164,22 @@ impl Engine {
     ) -> PyResult<bool> {
         let keep = Spare::default();
         let around = around(actor, host, channel, realm, amount, context);
-        let question = around.question(principal.as_borrowed(), action.as_borrowed(), resource.as_borrowed(), &keep)?;
+        let question = around.question(
+            principal.as_borrowed(),
+            action.as_borrowed(),
+            resource.as_borrowed(),
+            &keep,
+        )?;
         decide(py, self.files, &question, || self.inner.check(question))
     }
 
     /// The floor of the benchmark: takes what `check` takes and does nothing.
     #[pyo3(signature = (principal, action, resource, *, actor=None, host=None, channel=None, realm=None, amount=None, context=None))]
-    #[expect(clippy::too_many_arguments, clippy::unused_self, reason = "the arguments of `check`")]
+    #[expect(
+        clippy::too_many_arguments,
+        clippy::unused_self,
+        reason = "the arguments of `check`"
+    )]
     fn _empty(
         &self,
         principal: &Bound<'_, PyAny>,
@@ -163,7 +192,9 @@ impl Engine {
         amount: Given<'_, '_>,
         context: Given<'_, '_>,
     ) -> bool {
-        let _ = (principal, action, resource, actor, host, channel, realm, amount, context);
+        let _ = (
+            principal, action, resource, actor, host, channel, realm, amount, context,
+        );
         false
     }
 
@@ -195,8 +226,11 @@ impl Engine {
             amount: amounts,
             context: contexts,
         };
-        let answers = Many::new(py, requests, &lists)?.ask(py, |questions| self.inner.authorize_many(questions))?;
-        listed(py, answers, |found| Ok(Bound::new(py, Decision(found))?.into_any()))
+        let answers = Many::new(py, requests, &lists)?
+            .ask(py, |questions| self.inner.authorize_many(questions))?;
+        listed(py, answers, |found| {
+            Ok(Bound::new(py, Decision(found))?.into_any())
+        })
     }
 
     /// The allow bits of `authorize_many`.
@@ -248,7 +282,12 @@ impl Engine {
     ) -> PyResult<Explanation> {
         let keep = Spare::default();
         let around = around(actor, host, channel, realm, amount, context);
-        let question = around.question(principal.as_borrowed(), action.as_borrowed(), resource.as_borrowed(), &keep)?;
+        let question = around.question(
+            principal.as_borrowed(),
+            action.as_borrowed(),
+            resource.as_borrowed(),
+            &keep,
+        )?;
         let asked = question.to_request().or_raise()?;
         wait(py, || self.inner.explain(&asked)).map(Explanation)
     }
@@ -268,15 +307,32 @@ impl Engine {
         amount: Given<'_, '_>,
         context: Given<'_, '_>,
     ) -> PyResult<Vec<String>> {
-        let names = self.about(py, [principal, resource], around(actor, host, channel, realm, amount, context), sublet::Engine::actions)?;
+        let names = self.about(
+            py,
+            [principal, resource],
+            around(actor, host, channel, realm, amount, context),
+            sublet::Engine::actions,
+        )?;
         Ok(names.iter().map(ToString::to_string).collect())
     }
 
     /// Whether this e-mail may log in at this host by this flow, and as whom.
     #[pyo3(signature = (host, email, action=None))]
-    fn login(&self, py: Python<'_>, host: &Bound<'_, PyAny>, email: &Bound<'_, PyAny>, action: Given<'_, '_>) -> PyResult<Login> {
-        let (host, email, keep) = (at(host.as_borrowed())?, text("email", email.as_borrowed())?, Spare::default());
-        let flow = action.map(|action| asked::action(action.as_borrowed(), &keep)).transpose()?;
+    fn login(
+        &self,
+        py: Python<'_>,
+        host: &Bound<'_, PyAny>,
+        email: &Bound<'_, PyAny>,
+        action: Given<'_, '_>,
+    ) -> PyResult<Login> {
+        let (host, email, keep) = (
+            at(host.as_borrowed())?,
+            text("email", email.as_borrowed())?,
+            Spare::default(),
+        );
+        let flow = action
+            .map(|action| asked::action(action.as_borrowed(), &keep))
+            .transpose()?;
         wait(py, || self.inner.login(host.name(), email, flow)).map(Login)
     }
 
@@ -290,10 +346,17 @@ impl Engine {
         action: Given<'_, '_>,
         after: Given<'_, '_>,
     ) -> PyResult<LoginHosts> {
-        let (principal, keep) = (reference("principal", principal.as_borrowed())?, Spare::default());
+        let (principal, keep) = (
+            reference("principal", principal.as_borrowed())?,
+            Spare::default(),
+        );
         let host = host.map(|host| at(host.as_borrowed())).transpose()?;
-        let flow = action.map(|action| asked::action(action.as_borrowed(), &keep)).transpose()?;
-        let after = after.map(|after| text("after", after.as_borrowed())).transpose()?;
+        let flow = action
+            .map(|action| asked::action(action.as_borrowed(), &keep))
+            .transpose()?;
+        let after = after
+            .map(|after| text("after", after.as_borrowed()))
+            .transpose()?;
         let host = host.as_ref().map(|host| host.name());
         wait(py, || self.inner.login_hosts(&principal, host, flow, after)).map(LoginHosts)
     }
@@ -322,7 +385,9 @@ impl Engine {
         }
         for item in merge.map_or_else(|| Ok(Vec::new()), |items| entries("merge", items))? {
             let fields = record(&item)?;
-            changes.push(Change::Merge(RecordPatch::from_value(fields.into()).or_raise()?));
+            changes.push(Change::Merge(
+                RecordPatch::from_value(fields.into()).or_raise()?,
+            ));
         }
         wait(py, || self.inner.change(changes, expected_revision))
     }
@@ -350,7 +415,10 @@ impl Engine {
                 false
             })
         };
-        let done = wait(py, || self.inner.import(reader, expected_revision, Some(&mut tell)));
+        let done = wait(py, || {
+            self.inner
+                .import(reader, expected_revision, Some(&mut tell))
+        });
         raised.map_or(done, Err)
     }
 
@@ -369,7 +437,11 @@ impl Engine {
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
         let (bundle, revision) = wait(py, || Ok((self.inner.bundle(), self.inner.revision())))?;
-        Ok(format!("Engine(bundle={:?}, policies={}, revision={revision})", bundle.fingerprint, bundle.policies.len()))
+        Ok(format!(
+            "Engine(bundle={:?}, policies={}, revision={revision})",
+            bundle.fingerprint,
+            bundle.policies.len()
+        ))
     }
 }
 
@@ -380,29 +452,45 @@ fn goes_on(py: Python<'_>, progress: Option<&Py<PyAny>>, done: Progress) -> PyRe
         return Ok(!is_cancelled());
     };
     let answer = progress.call1(py, (done.records, done.bytes))?;
-    if answer.is_none(py) { Ok(!is_cancelled()) } else { answer.is_truthy(py) }
+    if answer.is_none(py) {
+        Ok(!is_cancelled())
+    } else {
+        answer.is_truthy(py)
+    }
 }
 
 /// Every error code with its help.
 #[pyfunction]
 fn error_codes<'py>(py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-    to_python(py, &sublet::error_codes().into_iter().map(|(code, help)| (code.to_owned(), help.into())).collect::<serde_json::Map<_, _>>().into())
+    to_python(
+        py,
+        &sublet::error_codes()
+            .into_iter()
+            .map(|(code, help)| (code.to_owned(), help.into()))
+            .collect::<serde_json::Map<_, _>>()
+            .into(),
+    )
 }
 
 /// The form in which host names compare, or nothing with the reason.
 #[pyfunction]
 fn normalise_host(host: &Bound<'_, PyAny>) -> PyResult<(Option<String>, Option<&'static str>)> {
-    Ok(match sublet::normalise_host(text("host", host.as_borrowed())?) {
-        Ok(name) => (Some(name), None),
-        Err(reason) => (None, Some(reason)),
-    })
+    Ok(
+        match sublet::normalise_host(text("host", host.as_borrowed())?) {
+            Ok(name) => (Some(name), None),
+            Err(reason) => (None, Some(reason)),
+        },
+    )
 }
 
 /// Runs the `sublet` command; gives its exit code.
 #[pyfunction]
 fn command(py: Python<'_>, arguments: &Bound<'_, PyAny>) -> PyResult<i32> {
     let words = entries("arguments", arguments)?;
-    let words = words.iter().map(|word| text("arguments", word.as_borrowed()).map(Into::into)).collect::<PyResult<Vec<std::ffi::OsString>>>()?;
+    let words = words
+        .iter()
+        .map(|word| text("arguments", word.as_borrowed()).map(Into::into))
+        .collect::<PyResult<Vec<std::ffi::OsString>>>()?;
     Ok(py.detach(|| sublet_cli::run(words, &mut std::io::stdout(), &mut std::io::stderr())))
 }
 

@@ -34,21 +34,30 @@ pub(crate) fn _close_logs(py: Python<'_>) -> PyResult<bool> {
 pub(crate) struct LogHandle(sublet::LogHandle);
 
 fn seconds(timeout: f64) -> PyResult<Duration> {
-    Duration::try_from_secs_f64(timeout).map_err(|_| refused("timeout", "a number of seconds is needed"))
+    Duration::try_from_secs_f64(timeout)
+        .map_err(|_| refused("timeout", "a number of seconds is needed"))
 }
 
 #[pymethods]
 impl LogHandle {
     /// Waits until what happened before is delivered.
     #[pyo3(signature = (timeout=5.0))]
-    fn flush(&self, py: Python<'_>, #[pyo3(from_py_with = arguments::timeout)] timeout: f64) -> PyResult<bool> {
+    fn flush(
+        &self,
+        py: Python<'_>,
+        #[pyo3(from_py_with = arguments::timeout)] timeout: f64,
+    ) -> PyResult<bool> {
         let (timeout, mark) = (seconds(timeout)?, self.0._mark());
         wait_in_slices(py, timeout, |slice| self.0._flush_to(mark, slice))
     }
 
     /// Ends the subscription, after what happened before is delivered.
     #[pyo3(signature = (timeout=5.0))]
-    fn close(&self, py: Python<'_>, #[pyo3(from_py_with = arguments::timeout)] timeout: f64) -> PyResult<bool> {
+    fn close(
+        &self,
+        py: Python<'_>,
+        #[pyo3(from_py_with = arguments::timeout)] timeout: f64,
+    ) -> PyResult<bool> {
         let timeout = seconds(timeout)?;
         wait_in_slices(py, timeout, |slice| self.0.close(slice))
     }
@@ -79,7 +88,10 @@ impl LogHandle {
 
     fn __repr__(&self) -> String {
         let counts = self.0.counts();
-        format!("LogHandle(delivered={}, dropped={}, failed={})", counts.delivered, counts.dropped, counts.failed)
+        format!(
+            "LogHandle(delivered={}, dropped={}, failed={})",
+            counts.delivered, counts.dropped, counts.failed
+        )
     }
 }
 
@@ -103,7 +115,13 @@ impl Pulled {
         let Some(events) = py.detach(|| self.log._pull(BATCH, PAUSE)) else {
             return Ok(None);
         };
-        self.counted.store(events.iter().filter(|event| event.kind() != EventKind::Dropped).count(), Ordering::Relaxed);
+        self.counted.store(
+            events
+                .iter()
+                .filter(|event| event.kind() != EventKind::Dropped)
+                .count(),
+            Ordering::Relaxed,
+        );
         let told = events.iter().map(|event| {
             let fields = PyDict::new(py);
             for (name, value) in event.fields() {
@@ -116,7 +134,8 @@ impl Pulled {
 
     /// The events that were pulled last are worked on, and so many of them failed.
     fn done(&self, failed: usize) {
-        self.log._fetched(self.counted.load(Ordering::Relaxed), failed);
+        self.log
+            ._fetched(self.counted.load(Ordering::Relaxed), failed);
     }
 }
 
@@ -137,11 +156,19 @@ fn calling(py: Python<'_>, callback: Py<PyAny>) -> PyResult<Sink> {
         let start = move || {
             Python::try_attach(|py| {
                 let (spawn, deliver, callback) = &*parts;
-                let pulled = Bound::new(py, Pulled { log, counted: AtomicUsize::new(0) })?;
+                let pulled = Bound::new(
+                    py,
+                    Pulled {
+                        log,
+                        counted: AtomicUsize::new(0),
+                    },
+                )?;
                 spawn.call1(py, (deliver, (pulled, callback)))
             })
         };
-        let _ = std::thread::Builder::new().name("sublet-log".to_owned()).spawn(start);
+        let _ = std::thread::Builder::new()
+            .name("sublet-log".to_owned())
+            .spawn(start);
     })))
 }
 
@@ -156,26 +183,53 @@ fn logger<'py>(py: Python<'py>, given: &Bound<'py, PyAny>) -> PyResult<Bound<'py
     if given.is_instance(&py.import("logging")?.getattr("Logger")?)? {
         return Ok(given.clone());
     }
-    Err(refused("logger", format!("a `{}` where a `Logger`, its name, or `True` is needed", kind(given))))
+    Err(refused(
+        "logger",
+        format!(
+            "a `{}` where a `Logger`, its name, or `True` is needed",
+            kind(given)
+        ),
+    ))
 }
 
-fn sink(py: Python<'_>, path: Option<PathBuf>, callback: Option<Py<PyAny>>, logger: Given<'_, '_>, sizes: (Option<u64>, Option<u32>)) -> PyResult<Sink> {
+fn sink(
+    py: Python<'_>,
+    path: Option<PathBuf>,
+    callback: Option<Py<PyAny>>,
+    logger: Given<'_, '_>,
+    sizes: (Option<u64>, Option<u32>),
+) -> PyResult<Sink> {
     let wrong = || refused("log", "one of `path`, `callback` and `logger` is needed");
     match (path, callback, logger) {
         (Some(path), None, None) => {
             let file = LogFile::new(path);
-            let rotate_bytes = sizes.0.map_or(file.rotate_bytes, |bytes| Some(bytes).filter(|bytes| *bytes > 0));
-            Ok(Sink::File(LogFile { rotate_bytes, keep: sizes.1.unwrap_or(file.keep), ..file }))
+            let rotate_bytes = sizes.0.map_or(file.rotate_bytes, |bytes| {
+                Some(bytes).filter(|bytes| *bytes > 0)
+            });
+            Ok(Sink::File(LogFile {
+                rotate_bytes,
+                keep: sizes.1.unwrap_or(file.keep),
+                ..file
+            }))
         }
         (None, Some(callback), None) => calling(py, callback),
-        (None, None, Some(logger)) => calling(py, py.import("sublet._logging")?.call_method1("sink", (self::logger(py, logger)?,))?.unbind()),
+        (None, None, Some(logger)) => calling(
+            py,
+            py.import("sublet._logging")?
+                .call_method1("sink", (self::logger(py, logger)?,))?
+                .unbind(),
+        ),
         _ => Err(wrong()),
     }
 }
 
 fn names(what: &str, given: Given<'_, '_>) -> PyResult<Option<Vec<String>>> {
     let Some(given) = given else { return Ok(None) };
-    entries(what, given)?.iter().map(|name| text(what, name.as_borrowed()).map(str::to_owned)).collect::<PyResult<_>>().map(Some)
+    entries(what, given)?
+        .iter()
+        .map(|name| text(what, name.as_borrowed()).map(str::to_owned))
+        .collect::<PyResult<_>>()
+        .map(Some)
 }
 
 #[pymethods]
@@ -199,12 +253,21 @@ impl Engine {
     ) -> PyResult<LogHandle> {
         let sink = sink(py, path, callback, logger, (rotate_bytes, keep))?;
         let default = LogOptions::default();
-        let kinds = names("events", events)?.map(|names| names.iter().map(|name| name.parse()).collect::<Result<Vec<_>, Error>>());
+        let kinds = names("events", events)?.map(|names| {
+            names
+                .iter()
+                .map(|name| name.parse())
+                .collect::<Result<Vec<_>, Error>>()
+        });
         let options = LogOptions {
-            events: kinds.transpose().map_err(Raise::raise)?.unwrap_or(default.events),
+            events: kinds
+                .transpose()
+                .map_err(Raise::raise)?
+                .unwrap_or(default.events),
             sample_allowed: sample_allowed.unwrap_or(default.sample_allowed),
             redact: names("redact", redact)?.unwrap_or(default.redact),
-            context_fields: names("context_fields", context_fields)?.unwrap_or(default.context_fields),
+            context_fields: names("context_fields", context_fields)?
+                .unwrap_or(default.context_fields),
             queue: queue.unwrap_or(default.queue),
         };
         wait(py, || self.inner.log(options, sink)).map(LogHandle)

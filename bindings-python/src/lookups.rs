@@ -15,8 +15,14 @@ impl Engine {
         Ok(PyString::new(py, &String::from_utf8_lossy(&lines)))
     }
 
-    fn record<'py>(&self, py: Python<'py>, reference: &Bound<'_, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    fn record<'py>(
+        &self,
+        py: Python<'py>,
+        reference: &Bound<'_, PyAny>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let reference = crate::asked::reference("record", reference.as_borrowed())?;
-        wait(py, || self.inner.record(&reference))?.map(|record| plain(py, &record)).transpose()
+        wait(py, || self.inner.record(&reference))?
+            .map(|record| plain(py, &record))
+            .transpose()
     }
 }

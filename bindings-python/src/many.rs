@@ -32,7 +32,10 @@ fn pause(py: Python<'_>) {
 /// Whether Python started other threads. No code of Python's own is run for it: a daemon thread may be here at the end of
 /// the interpreter, which would kill it in such code, and with it the process.
 fn is_shared(py: Python<'_>) -> bool {
-    let count = py.import("_thread").and_then(|thread| thread.call_method0("_count")).and_then(|count| count.extract::<usize>());
+    let count = py
+        .import("_thread")
+        .and_then(|thread| thread.call_method0("_count"))
+        .and_then(|count| count.extract::<usize>());
     count.map_or(true, |count| count > 0)
 }
 
@@ -60,7 +63,12 @@ type Row<'py> = Named<Bound<'py, PyAny>>;
 
 /// A record's fields.
 fn row<'py>(record: &Bound<'py, PyAny>) -> PyResult<Row<'py>> {
-    let record = record.cast::<PyDict>().map_err(|_| refused("request", format!("a `{}` where a `dict` is needed", kind(record))))?;
+    let record = record.cast::<PyDict>().map_err(|_| {
+        refused(
+            "request",
+            format!("a `{}` where a `dict` is needed", kind(record)),
+        )
+    })?;
     let py = record.py();
     let names = [
         intern!(py, "principal"),
@@ -73,8 +81,28 @@ fn row<'py>(record: &Bound<'py, PyAny>) -> PyResult<Row<'py>> {
         intern!(py, "amount"),
         intern!(py, "context"),
     ];
-    let [principal, action, resource, host, actor, channel, realm, amount, context] = under("request", record, names)?;
-    Ok(Row { principal, action, resource, actor, host, channel, realm, amount, context })
+    let [
+        principal,
+        action,
+        resource,
+        host,
+        actor,
+        channel,
+        realm,
+        amount,
+        context,
+    ] = under("request", record, names)?;
+    Ok(Row {
+        principal,
+        action,
+        resource,
+        actor,
+        host,
+        channel,
+        realm,
+        amount,
+        context,
+    })
 }
 
 /// One value for all rows, or one a row.
@@ -87,7 +115,10 @@ type Columns<'py> = Named<Column<'py>>;
 
 impl<'py> Column<'py> {
     fn new(given: &Bound<'py, PyAny>) -> Self {
-        given.cast::<PyList>().map_or_else(|_| Self::One(given.clone()), |list| Self::Each(list.to_tuple()))
+        given.cast::<PyList>().map_or_else(
+            |_| Self::One(given.clone()),
+            |list| Self::Each(list.to_tuple()),
+        )
     }
 
     fn len(&self) -> Option<usize> {
@@ -124,15 +155,29 @@ impl<'py> Argument<'py> for Column<'py> {
     }
 }
 
-fn some<'a, 'py>(argument: Option<&'a impl Argument<'py>>, row: usize) -> PyResult<Option<Given<'a, 'py>>> {
-    Ok(argument.map(|argument| argument.given(row)).transpose()?.filter(|value| !value.is_none()))
+fn some<'a, 'py>(
+    argument: Option<&'a impl Argument<'py>>,
+    row: usize,
+) -> PyResult<Option<Given<'a, 'py>>> {
+    Ok(argument
+        .map(|argument| argument.given(row))
+        .transpose()?
+        .filter(|value| !value.is_none()))
 }
 
-fn needed<'a, 'py>(name: &str, argument: Option<&'a impl Argument<'py>>, row: usize) -> PyResult<Given<'a, 'py>> {
+fn needed<'a, 'py>(
+    name: &str,
+    argument: Option<&'a impl Argument<'py>>,
+    row: usize,
+) -> PyResult<Given<'a, 'py>> {
     some(argument, row)?.ok_or_else(|| refused("request", format!("`{name}` is missing")))
 }
 
-fn question<'a, 'py>(named: &'a Named<impl Argument<'py>>, row: usize, keep: &'a Spare<'py>) -> PyResult<Question<'a>> {
+fn question<'a, 'py>(
+    named: &'a Named<impl Argument<'py>>,
+    row: usize,
+    keep: &'a Spare<'py>,
+) -> PyResult<Question<'a>> {
     let around = Around {
         actor: some(named.actor.as_ref(), row)?,
         host: some(named.host.as_ref(), row)?,
@@ -141,16 +186,37 @@ fn question<'a, 'py>(named: &'a Named<impl Argument<'py>>, row: usize, keep: &'a
         amount: some(named.amount.as_ref(), row)?,
         context: some(named.context.as_ref(), row)?,
     };
-    let (principal, action) = (needed("principal", named.principal.as_ref(), row)?, needed("action", named.action.as_ref(), row)?);
-    around.question(principal, action, needed("resource", named.resource.as_ref(), row)?, keep)
+    let (principal, action) = (
+        needed("principal", named.principal.as_ref(), row)?,
+        needed("action", named.action.as_ref(), row)?,
+    );
+    around.question(
+        principal,
+        action,
+        needed("resource", named.resource.as_ref(), row)?,
+        keep,
+    )
 }
 
 /// The error of one request, with its index.
 #[cold]
 fn item(py: Python<'_>, index: usize, error: &PyErr) -> PyErr {
-    let code = error.value(py).getattr("code").and_then(|code| code.extract::<String>()).unwrap_or_default();
-    let code = sublet::error_codes().into_iter().map(|(code, _)| code).find(|known| *known == code).unwrap_or("input.value");
-    Error::Item { index, code, reason: error.value(py).to_string() }.raise()
+    let code = error
+        .value(py)
+        .getattr("code")
+        .and_then(|code| code.extract::<String>())
+        .unwrap_or_default();
+    let code = sublet::error_codes()
+        .into_iter()
+        .map(|(code, _)| code)
+        .find(|known| *known == code)
+        .unwrap_or("input.value");
+    Error::Item {
+        index,
+        code,
+        reason: error.value(py).to_string(),
+    }
+    .raise()
 }
 
 /// What was asked, held.
@@ -163,7 +229,11 @@ pub(crate) enum Many<'py> {
 pub(crate) type Lists<'a, 'py> = Named<&'a Bound<'py, PyAny>>;
 
 impl<'py> Many<'py> {
-    pub(crate) fn new(py: Python<'py>, requests: Option<&Bound<'py, PyAny>>, columns: &Lists<'_, 'py>) -> PyResult<Self> {
+    pub(crate) fn new(
+        py: Python<'py>,
+        requests: Option<&Bound<'py, PyAny>>,
+        columns: &Lists<'_, 'py>,
+    ) -> PyResult<Self> {
         let held = columns.held();
         match (requests, held.is_empty()) {
             (Some(requests), true) => Self::records(py, requests),
@@ -171,8 +241,14 @@ impl<'py> Many<'py> {
                 let rows = held.rows()?;
                 Ok(Self::Columns(Box::new(held), rows))
             }
-            (Some(_), false) => Err(refused("requests", "either a list of requests or columns, not both")),
-            (None, true) => Err(refused("requests", "a list of requests or columns are needed")),
+            (Some(_), false) => Err(refused(
+                "requests",
+                "either a list of requests or columns, not both",
+            )),
+            (None, true) => Err(refused(
+                "requests",
+                "a list of requests or columns are needed",
+            )),
         }
     }
 
@@ -195,20 +271,31 @@ impl<'py> Many<'py> {
     }
 
     /// Asks `answer` of all questions at once, without the GIL; then lets go of what was held.
-    pub(crate) fn ask<T: Send>(self, py: Python<'py>, answer: impl FnOnce(&[Question<'_>]) -> Result<Vec<T>, Error> + Send) -> PyResult<Vec<T>> {
+    pub(crate) fn ask<T: Send>(
+        self,
+        py: Python<'py>,
+        answer: impl FnOnce(&[Question<'_>]) -> Result<Vec<T>, Error> + Send,
+    ) -> PyResult<Vec<T>> {
         let (mut rows, mut spares): (Vec<OnceCell<Row<'py>>>, Vec<Spare<'py>>) = Default::default();
         spares.resize_with(self.len(), Spare::default);
         if let Self::Records(records) = &self {
             rows.resize_with(records.len(), OnceCell::new);
         }
-        let answers = self.questions(py, &rows, &spares).and_then(|questions| wait(py, || answer(&questions)));
+        let answers = self
+            .questions(py, &rows, &spares)
+            .and_then(|questions| wait(py, || answer(&questions)));
         let_go(py, rows);
         let_go(py, spares);
         answers
     }
 
     /// What records hold goes to `rows`, what else is borrowed from to `spares`; each has a place for each question.
-    fn questions<'a>(&'a self, py: Python<'py>, rows: &'a [OnceCell<Row<'py>>], spares: &'a [Spare<'py>]) -> PyResult<Vec<Question<'a>>> {
+    fn questions<'a>(
+        &'a self,
+        py: Python<'py>,
+        rows: &'a [OnceCell<Row<'py>>],
+        spares: &'a [Spare<'py>],
+    ) -> PyResult<Vec<Question<'a>>> {
         let mut questions = Vec::with_capacity(spares.len());
         let mut push = |index: usize, question: PyResult<Question<'a>>| {
             questions.push(question.map_err(|error| item(py, index, &error))?);
@@ -217,8 +304,14 @@ impl<'py> Many<'py> {
         };
         match self {
             Self::Records(records) => {
-                for (index, ((record, held), spare)) in records.iter_borrowed().zip(rows).zip(spares).enumerate() {
-                    push(index, row(&record).and_then(|row| question(held.get_or_init(|| row), index, spare)))?;
+                for (index, ((record, held), spare)) in
+                    records.iter_borrowed().zip(rows).zip(spares).enumerate()
+                {
+                    push(
+                        index,
+                        row(&record)
+                            .and_then(|row| question(held.get_or_init(|| row), index, spare)),
+                    )?;
                 }
             }
             Self::Columns(columns, _) => {
@@ -268,7 +361,12 @@ impl Columns<'_> {
     }
 
     fn rows(&self) -> PyResult<usize> {
-        sublet::rows(&self.each().map(|(name, column)| (name, column.and_then(Column::len)))).or_raise()
+        sublet::rows(
+            &self
+                .each()
+                .map(|(name, column)| (name, column.and_then(Column::len))),
+        )
+        .or_raise()
     }
 }
 
@@ -283,9 +381,17 @@ fn let_go<T>(py: Python<'_>, mut list: Vec<T>) {
 }
 
 /// A Python list of many answers, made in slices.
-pub(crate) fn listed<'py, T>(py: Python<'py>, answers: Vec<T>, class: impl Fn(T) -> PyResult<Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyList>> {
+pub(crate) fn listed<'py, T>(
+    py: Python<'py>,
+    answers: Vec<T>,
+    class: impl Fn(T) -> PyResult<Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyList>> {
     let mut list = Vec::with_capacity(answers.len());
-    let every = if answers.len() > OBJECTS && is_shared(py) { OBJECTS } else { BREATH };
+    let every = if answers.len() > OBJECTS && is_shared(py) {
+        OBJECTS
+    } else {
+        BREATH
+    };
     for (index, answer) in answers.into_iter().enumerate() {
         list.push(class(answer)?);
         breathe(py, index, every);

@@ -20,7 +20,13 @@ pub(crate) fn caps(given: Option<&Bound<'_, PyDict>>) -> PyResult<Caps> {
     let mut caps = Caps::default();
     for (key, value) in given.into_iter().flatten() {
         let name = text("caps", &key)?;
-        let wrong = || Error::OptionValue { option: format!("caps.{name}"), value: shown(&value) }.raise();
+        let wrong = || {
+            Error::OptionValue {
+                option: format!("caps.{name}"),
+                value: shown(&value),
+            }
+            .raise()
+        };
         let number = if value.is_exact_instance_of::<pyo3::types::PyInt>() {
             value.extract::<usize>().map_err(|_| wrong())?
         } else {
@@ -46,7 +52,10 @@ pub(crate) fn source(policies: Given<'_, '_>) -> PyResult<Source> {
         return Ok(Source::Shipped);
     };
     if let Ok(files) = policies.cast::<PyDict>() {
-        let files: PyResult<Vec<_>> = files.iter().map(|(name, body)| Ok((text("policies", &name)?, text("policies", &body)?))).collect();
+        let files: PyResult<Vec<_>> = files
+            .iter()
+            .map(|(name, body)| Ok((text("policies", &name)?, text("policies", &body)?)))
+            .collect();
         return Ok(Source::Files(files?));
     }
     Ok(Source::Folder(path("policies", policies)?))
@@ -59,9 +68,21 @@ fn text_or_json(what: &str, value: Given<'_, '_>) -> PyResult<Option<String>> {
         return text(what, value).map(Some);
     }
     let py = value.py();
-    let json = py.import("json")?.call_method("dumps", (value,), Some(&[("allow_nan", false)].into_py_dict(py)?));
-    let json =
-        json.map_err(|error| if is_about_values(py, &error) { refused(what, format!("a value that is no JSON: {}", error.value(py))) } else { error })?;
+    let json = py.import("json")?.call_method(
+        "dumps",
+        (value,),
+        Some(&[("allow_nan", false)].into_py_dict(py)?),
+    );
+    let json = json.map_err(|error| {
+        if is_about_values(py, &error) {
+            refused(
+                what,
+                format!("a value that is no JSON: {}", error.value(py)),
+            )
+        } else {
+            error
+        }
+    })?;
     text(what, &json).map(Some)
 }
 
@@ -90,13 +111,21 @@ pub(crate) fn lines_of(lines: &Bound<'_, PyAny>) -> PyResult<Box<dyn BufRead + S
         return Ok(Box::new(Cursor::new(text("lines", lines)?.into_bytes())));
     }
     let path = path("lines", lines)?;
-    let file = std::fs::File::open(&path).map_err(|why| Error::Stream { reason: format!("{}: {why}", path.display()) }.raise())?;
+    let file = std::fs::File::open(&path).map_err(|why| {
+        Error::Stream {
+            reason: format!("{}: {why}", path.display()),
+        }
+        .raise()
+    })?;
     Ok(Box::new(BufReader::new(file)))
 }
 
 /// What was opened. Its store stays the same.
 impl From<sublet::Engine> for crate::Engine {
     fn from(inner: sublet::Engine) -> Self {
-        Self { files: inner.touches_files(), inner }
+        Self {
+            files: inner.touches_files(),
+            inner,
+        }
     }
 }

@@ -34,14 +34,26 @@ impl Performed {
 
     /// Without the token: what is printed may be kept.
     fn __repr__(&self) -> String {
-        format!("Performed(code={:?}, token={})", self.0.decision.code, if self.0.token.is_some() { "..." } else { "None" })
+        format!(
+            "Performed(code={:?}, token={})",
+            self.0.decision.code,
+            if self.0.token.is_some() {
+                "..."
+            } else {
+                "None"
+            }
+        )
     }
 }
 
 #[pymethods]
 impl Engine {
     /// The TXT record that a domain's DNS must have before it is verified.
-    fn domain_proof(&self, py: Python<'_>, #[pyo3(from_py_with = arguments::domain)] domain: &str) -> PyResult<String> {
+    fn domain_proof(
+        &self,
+        py: Python<'_>,
+        #[pyo3(from_py_with = arguments::domain)] domain: &str,
+    ) -> PyResult<String> {
         wait(py, || self.inner.domain_proof(domain))
     }
 
@@ -60,7 +72,10 @@ impl Engine {
         realm: Given<'_, '_>,
         context: Given<'_, '_>,
     ) -> PyResult<Performed> {
-        let (principal, key) = (reference("principal", principal.as_borrowed())?, self::key(key)?);
+        let (principal, key) = (
+            reference("principal", principal.as_borrowed())?,
+            self::key(key)?,
+        );
         let with = around(actor, host, channel, realm, None, context).owned()?;
         let command = Command::from_value(object("command", command)?.into()).or_raise()?;
         wait(py, || self.inner.perform(&principal, &command, &with, key)).map(Performed)

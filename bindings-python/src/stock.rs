@@ -21,9 +21,17 @@ impl Engine {
         verb: Verb,
     ) -> PyResult<Decision> {
         let (keep, amount) = (Spare::default(), Amount::read(Some(amount))?);
-        let question = around.question(principal.as_borrowed(), action.as_borrowed(), resource.as_borrowed(), &keep)?;
+        let question = around.question(
+            principal.as_borrowed(),
+            action.as_borrowed(),
+            resource.as_borrowed(),
+            &keep,
+        )?;
         let take = amount.take(self::key(key)?, false);
-        decide(py, self.files, &question, || verb(&self.inner, question, &take)).map(Decision)
+        decide(py, self.files, &question, || {
+            verb(&self.inner, question, &take)
+        })
+        .map(Decision)
     }
 }
 
@@ -47,7 +55,13 @@ impl Engine {
         context: Given<'_, '_>,
     ) -> PyResult<Decision> {
         let around = around(actor, host, channel, realm, None, context);
-        self.keep(py, [principal, action, resource, amount], key, around, |engine, question, take| engine.set(question, take))
+        self.keep(
+            py,
+            [principal, action, resource, amount],
+            key,
+            around,
+            |engine, question, take| engine.set(question, take),
+        )
     }
 
     /// Adds to the action's stocks.
@@ -68,7 +82,13 @@ impl Engine {
         context: Given<'_, '_>,
     ) -> PyResult<Decision> {
         let around = around(actor, host, channel, realm, None, context);
-        self.keep(py, [principal, action, resource, amount], key, around, |engine, question, take| engine.add(question, take))
+        self.keep(
+            py,
+            [principal, action, resource, amount],
+            key,
+            around,
+            |engine, question, take| engine.add(question, take),
+        )
     }
 
     /// Takes from the action's stocks.
@@ -89,6 +109,12 @@ impl Engine {
         context: Given<'_, '_>,
     ) -> PyResult<Decision> {
         let around = around(actor, host, channel, realm, None, context);
-        self.keep(py, [principal, action, resource, amount], key, around, |engine, question, take| engine.sub(question, take))
+        self.keep(
+            py,
+            [principal, action, resource, amount],
+            key,
+            around,
+            |engine, question, take| engine.sub(question, take),
+        )
     }
 }

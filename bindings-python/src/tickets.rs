@@ -73,10 +73,26 @@ impl Route {
 
 impl Engine {
     /// The answer of a verb that asks of a login and a resource, and names no action.
-    pub(crate) fn about<T: Send>(&self, py: Python<'_>, [principal, about]: [&Bound<'_, PyAny>; 2], around: Around<'_, '_>, verb: Verb<T>) -> PyResult<T> {
+    pub(crate) fn about<T: Send>(
+        &self,
+        py: Python<'_>,
+        [principal, about]: [&Bound<'_, PyAny>; 2],
+        around: Around<'_, '_>,
+        verb: Verb<T>,
+    ) -> PyResult<T> {
         let keep = Spare::default();
-        let asked = around.about(principal.as_borrowed(), about.as_borrowed(), &keep)?.to_request().or_raise()?;
-        wait(py, || verb(&self.inner, &asked.principal, &asked.resource, &asked.circumstances))
+        let asked = around
+            .about(principal.as_borrowed(), about.as_borrowed(), &keep)?
+            .to_request()
+            .or_raise()?;
+        wait(py, || {
+            verb(
+                &self.inner,
+                &asked.principal,
+                &asked.resource,
+                &asked.circumstances,
+            )
+        })
     }
 }
 
@@ -96,7 +112,13 @@ impl Engine {
         realm: Given<'_, '_>,
         context: Given<'_, '_>,
     ) -> PyResult<Desk> {
-        self.about(py, [principal, about], around(actor, host, channel, realm, None, context), sublet::Engine::desk).map(Desk)
+        self.about(
+            py,
+            [principal, about],
+            around(actor, host, channel, realm, None, context),
+            sublet::Engine::desk,
+        )
+        .map(Desk)
     }
 
     /// Where a ticket goes that `principal` opens about `about`.
@@ -113,7 +135,13 @@ impl Engine {
         realm: Given<'_, '_>,
         context: Given<'_, '_>,
     ) -> PyResult<Route> {
-        self.about(py, [principal, about], around(actor, host, channel, realm, None, context), sublet::Engine::open_ticket).map(Route)
+        self.about(
+            py,
+            [principal, about],
+            around(actor, host, channel, realm, None, context),
+            sublet::Engine::open_ticket,
+        )
+        .map(Route)
     }
 
     /// Whether `principal` may reply to `ticket`, and where the ticket goes now.
@@ -130,7 +158,13 @@ impl Engine {
         realm: Given<'_, '_>,
         context: Given<'_, '_>,
     ) -> PyResult<Route> {
-        self.about(py, [principal, ticket], around(actor, host, channel, realm, None, context), sublet::Engine::reply_ticket).map(Route)
+        self.about(
+            py,
+            [principal, ticket],
+            around(actor, host, channel, realm, None, context),
+            sublet::Engine::reply_ticket,
+        )
+        .map(Route)
     }
 
     /// Where a ticket goes that `principal` opens because it cannot resolve its client's `ticket`.
@@ -147,6 +181,12 @@ impl Engine {
         realm: Given<'_, '_>,
         context: Given<'_, '_>,
     ) -> PyResult<Route> {
-        self.about(py, [principal, ticket], around(actor, host, channel, realm, None, context), sublet::Engine::escalate_ticket).map(Route)
+        self.about(
+            py,
+            [principal, ticket],
+            around(actor, host, channel, realm, None, context),
+            sublet::Engine::escalate_ticket,
+        )
+        .map(Route)
     }
 }

@@ -15,17 +15,26 @@ pub(crate) type Given<'a, 'py> = Borrowed<'a, 'py, PyAny>;
 
 #[cold]
 pub(crate) fn refused(what: &str, reason: impl Into<String>) -> PyErr {
-    Error::Value { what: what.to_owned(), reason: reason.into() }.raise()
+    Error::Value {
+        what: what.to_owned(),
+        reason: reason.into(),
+    }
+    .raise()
 }
 
 pub(crate) fn kind(value: &Bound<'_, PyAny>) -> String {
-    value.get_type().name().map_or_else(|_| "object".to_owned(), |name| name.to_string())
+    value
+        .get_type()
+        .name()
+        .map_or_else(|_| "object".to_owned(), |name| name.to_string())
 }
 
 /// The text of a `str`, by its own characters: what a subclass says of itself is not asked. Lone surrogates are refused.
 #[inline]
 pub(crate) fn text<'a>(what: &str, value: Given<'a, '_>) -> PyResult<&'a str> {
-    value.extract::<&'a str>().map_err(|_| not_text(what, value))
+    value
+        .extract::<&'a str>()
+        .map_err(|_| not_text(what, value))
 }
 
 #[cold]
@@ -33,13 +42,20 @@ fn not_text(what: &str, value: Given<'_, '_>) -> PyErr {
     if value.is_instance_of::<PyString>() {
         return refused(what, "a string with a lone surrogate");
     }
-    refused(what, format!("a `{}` where a `str` is needed", kind(&value)))
+    refused(
+        what,
+        format!("a `{}` where a `str` is needed", kind(&value)),
+    )
 }
 
 /// The values of a `dict` under these names, in their order; other names are refused. No code of the host runs during the
 /// walk, so the `dict` cannot change under it. Names as a program writes them are known by their address.
 #[inline]
-pub(crate) fn under<'py, const N: usize>(what: &str, dict: &Bound<'py, PyDict>, names: [&Bound<'py, PyString>; N]) -> PyResult<[Option<Bound<'py, PyAny>>; N]> {
+pub(crate) fn under<'py, const N: usize>(
+    what: &str,
+    dict: &Bound<'py, PyDict>,
+    names: [&Bound<'py, PyString>; N],
+) -> PyResult<[Option<Bound<'py, PyAny>>; N]> {
     let mut found = [const { None }; N];
     for (key, value) in dict.iter() {
         let at = match names.iter().position(|name| key.is(*name)) {
@@ -54,34 +70,64 @@ pub(crate) fn under<'py, const N: usize>(what: &str, dict: &Bound<'py, PyDict>, 
 }
 
 #[cold]
-fn spelled(what: &str, key: &Bound<'_, PyAny>, names: &[&Bound<'_, PyString>]) -> PyResult<Option<usize>> {
+fn spelled(
+    what: &str,
+    key: &Bound<'_, PyAny>,
+    names: &[&Bound<'_, PyString>],
+) -> PyResult<Option<usize>> {
     let key = text(what, key.as_borrowed())?;
-    let at = names.iter().position(|name| name.to_str().is_ok_and(|name| name == key));
-    at.map(Some).ok_or_else(|| refused(what, format!("no field `{key}`")))
+    let at = names
+        .iter()
+        .position(|name| name.to_str().is_ok_and(|name| name == key));
+    at.map(Some)
+        .ok_or_else(|| refused(what, format!("no field `{key}`")))
 }
 
 fn json(what: &str, value: &Bound<'_, PyAny>, left: usize, nullable: bool) -> PyResult<Value> {
-    let below = || left.checked_sub(1).ok_or_else(|| Error::Nesting { what: what.to_owned(), limit: NESTING }.raise());
+    let below = || {
+        left.checked_sub(1).ok_or_else(|| {
+            Error::Nesting {
+                what: what.to_owned(),
+                limit: NESTING,
+            }
+            .raise()
+        })
+    };
     if let Ok(flag) = value.cast::<PyBool>() {
         return Ok(Value::Bool(flag.is_true()));
     }
     if value.is_exact_instance_of::<PyInt>() {
-        return value.extract::<i64>().map(Value::from).map_err(|_| refused(what, "an integer over 64 bits"));
+        return value
+            .extract::<i64>()
+            .map(Value::from)
+            .map_err(|_| refused(what, "an integer over 64 bits"));
     }
     if value.is_instance_of::<PyString>() {
         return text(what, value.as_borrowed()).map(Value::from);
     }
     if let Ok(items) = value.cast::<PyList>() {
         let left = below()?;
-        return items.iter().map(|item| json(what, &item, left, nullable)).collect::<PyResult<Vec<_>>>().map(Value::Array);
+        return items
+            .iter()
+            .map(|item| json(what, &item, left, nullable))
+            .collect::<PyResult<Vec<_>>>()
+            .map(Value::Array);
     }
     if let Ok(items) = value.cast::<PyTuple>() {
         let left = below()?;
-        return items.iter().map(|item| json(what, &item, left, nullable)).collect::<PyResult<Vec<_>>>().map(Value::Array);
+        return items
+            .iter()
+            .map(|item| json(what, &item, left, nullable))
+            .collect::<PyResult<Vec<_>>>()
+            .map(Value::Array);
     }
     if value.is_instance_of::<PySet>() || value.is_instance_of::<PyFrozenSet>() {
         let left = below()?;
-        return value.try_iter()?.map(|item| json(what, &item?, left, nullable)).collect::<PyResult<Vec<_>>>().map(Value::Array);
+        return value
+            .try_iter()?
+            .map(|item| json(what, &item?, left, nullable))
+            .collect::<PyResult<Vec<_>>>()
+            .map(Value::Array);
     }
     if let Ok(fields) = value.cast::<PyDict>() {
         return object_of(what, fields, below()?, nullable).map(Value::Object);
@@ -89,15 +135,26 @@ fn json(what: &str, value: &Bound<'_, PyAny>, left: usize, nullable: bool) -> Py
     if nullable && value.is_none() {
         return Ok(Value::Null);
     }
-    Err(refused(what, format!("a `{}` is no value that a policy can read", kind(value))))
+    Err(refused(
+        what,
+        format!("a `{}` is no value that a policy can read", kind(value)),
+    ))
 }
 
-fn object_of(what: &str, fields: &Bound<'_, PyDict>, left: usize, nullable: bool) -> PyResult<Map<String, Value>> {
+fn object_of(
+    what: &str,
+    fields: &Bound<'_, PyDict>,
+    left: usize,
+    nullable: bool,
+) -> PyResult<Map<String, Value>> {
     let mut map = Map::new();
     // Taken out first: a value may be of a class whose code changes this `dict`, and the walk would end in a panic.
     let entries: Vec<_> = fields.iter().collect();
     for (key, value) in entries {
-        map.insert(text(what, key.as_borrowed())?.to_owned(), json(what, &value, left, nullable)?);
+        map.insert(
+            text(what, key.as_borrowed())?.to_owned(),
+            json(what, &value, left, nullable)?,
+        );
     }
     Ok(map)
 }
@@ -113,18 +170,34 @@ pub(crate) fn record(value: &Bound<'_, PyAny>) -> PyResult<Map<String, Value>> {
 }
 
 fn dict<'a, 'py>(what: &str, value: &'a Bound<'py, PyAny>) -> PyResult<&'a Bound<'py, PyDict>> {
-    value.cast::<PyDict>().map_err(|_| refused(what, format!("a `{}` where a `dict` is needed", kind(value))))
+    value.cast::<PyDict>().map_err(|_| {
+        refused(
+            what,
+            format!("a `{}` where a `dict` is needed", kind(value)),
+        )
+    })
 }
 
 /// An exact `int` from 0 to 2**63-1: no bool, no float, no subclass.
 pub(crate) fn amount(value: &Bound<'_, PyAny>) -> PyResult<i64> {
-    let exact = if value.is_exact_instance_of::<PyInt>() { value.extract::<i64>().ok() } else { None };
-    exact.filter(|amount| *amount >= 0).ok_or_else(|| Error::Amount { amount: shown(value) }.raise())
+    let exact = if value.is_exact_instance_of::<PyInt>() {
+        value.extract::<i64>().ok()
+    } else {
+        None
+    };
+    exact.filter(|amount| *amount >= 0).ok_or_else(|| {
+        Error::Amount {
+            amount: shown(value),
+        }
+        .raise()
+    })
 }
 
 /// The start of what Python shows of a value, or its type's name where it can show nothing.
 pub(crate) fn shown(value: &Bound<'_, PyAny>) -> String {
-    let text = value.repr().and_then(|text| text.to_cow().map(|text| text.chars().take(80).collect()));
+    let text = value
+        .repr()
+        .and_then(|text| text.to_cow().map(|text| text.chars().take(80).collect()));
     text.unwrap_or_else(|_| kind(value))
 }
 
@@ -139,7 +212,14 @@ pub(crate) fn to_python<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'
             _ => number.as_f64().into_pyobject(py)?.into_any(),
         },
         Value::String(text) => PyString::new(py, text).into_any(),
-        Value::Array(items) => PyList::new(py, items.iter().map(|item| to_python(py, item)).collect::<PyResult<Vec<_>>>()?)?.into_any(),
+        Value::Array(items) => PyList::new(
+            py,
+            items
+                .iter()
+                .map(|item| to_python(py, item))
+                .collect::<PyResult<Vec<_>>>()?,
+        )?
+        .into_any(),
         Value::Object(fields) => {
             let dict = PyDict::new(py);
             for (key, value) in fields {

@@ -49,7 +49,12 @@ impl Call {
     }
 
     /// Calls the verb on this thread.
-    fn run<'py>(&self, verb: &Bound<'py, PyAny>, arguments: &Bound<'py, PyTuple>, named: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyAny>> {
+    fn run<'py>(
+        &self,
+        verb: &Bound<'py, PyAny>,
+        arguments: &Bound<'py, PyTuple>,
+        named: &Bound<'py, PyDict>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         CALL.set(Some(Arc::clone(&self.0)));
         let answer = verb.call(arguments, Some(named));
         CALL.set(None);
@@ -58,16 +63,25 @@ impl Call {
 }
 
 pub(crate) fn is_cancelled() -> bool {
-    CALL.with_borrow(|call| call.as_ref().is_some_and(|call| call.cancelled.load(Ordering::Acquire)))
+    CALL.with_borrow(|call| {
+        call.as_ref()
+            .is_some_and(|call| call.cancelled.load(Ordering::Acquire))
+    })
 }
 
 fn is_hurried() -> bool {
-    CALL.with_borrow(|call| call.as_ref().is_some_and(|call| call.hurried.load(Ordering::Acquire)))
+    CALL.with_borrow(|call| {
+        call.as_ref()
+            .is_some_and(|call| call.hurried.load(Ordering::Acquire))
+    })
 }
 
 /// Does work that may wait for a file, without the GIL. While it waits, signals are handled (by the main thread, as ever): an
 /// exception of a handler, such as `KeyboardInterrupt`, ends the wait and is raised.
-pub(crate) fn wait<T: Send>(py: Python<'_>, work: impl FnOnce() -> Result<T, Error> + Send) -> PyResult<T> {
+pub(crate) fn wait<T: Send>(
+    py: Python<'_>,
+    work: impl FnOnce() -> Result<T, Error> + Send,
+) -> PyResult<T> {
     let (done, raised) = py.detach(|| {
         let raised = Cell::new(None);
         let check = || {
@@ -91,7 +105,11 @@ pub(crate) fn wait<T: Send>(py: Python<'_>, work: impl FnOnce() -> Result<T, Err
 }
 
 /// Waits in slices until `is_done`, which waits so long itself, or until the time is over; gives whether it is done.
-pub(crate) fn wait_in_slices(py: Python<'_>, timeout: Duration, is_done: impl Fn(Duration) -> bool + Sync) -> PyResult<bool> {
+pub(crate) fn wait_in_slices(
+    py: Python<'_>,
+    timeout: Duration,
+    is_done: impl Fn(Duration) -> bool + Sync,
+) -> PyResult<bool> {
     let begun = Instant::now();
     loop {
         let left = timeout.saturating_sub(begun.elapsed());

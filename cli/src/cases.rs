@@ -26,8 +26,10 @@ pub struct CaseResult {
 pub fn run(engine: &Engine, path: &Path) -> Result<Vec<CaseResult>, String> {
     let mut results = Vec::new();
     for file in files(path)? {
-        let text = std::fs::read_to_string(&file).map_err(|why| format!("{}: {why}", file.display()))?;
-        let found = run_text(engine, &file, &text).map_err(|why| format!("{}: {why}", file.display()))?;
+        let text =
+            std::fs::read_to_string(&file).map_err(|why| format!("{}: {why}", file.display()))?;
+        let found =
+            run_text(engine, &file, &text).map_err(|why| format!("{}: {why}", file.display()))?;
         results.extend(found);
     }
     Ok(results)
@@ -38,23 +40,50 @@ fn files(path: &Path) -> Result<Vec<PathBuf>, String> {
         return Ok(vec![path.to_owned()]);
     }
     let entries = std::fs::read_dir(path).map_err(|why| format!("{}: {why}", path.display()))?;
-    let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|found| found == "json")).collect();
+    let mut files: Vec<PathBuf> = entries
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|found| found == "json"))
+        .collect();
     files.sort();
     Ok(files)
 }
 
 fn run_text(engine: &Engine, file: &Path, text: &str) -> Result<Vec<CaseResult>, String> {
     let whole = sublet::read_json("cases", text).map_err(|error| error.to_string())?;
-    let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let name = file
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default();
     let directory = directory(file, whole.get("directory"))?;
-    let cases = whole.get("cases").and_then(Value::as_array).ok_or("`cases` is missing or no list")?;
+    let cases = whole
+        .get("cases")
+        .and_then(Value::as_array)
+        .ok_or("`cases` is missing or no list")?;
     let mut results = Vec::new();
     for case in cases {
         let case = case.as_object().ok_or("a case is an object")?;
-        let text = |key: &str| case.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let rules = case.get("rules").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
+        let text = |key: &str| {
+            case.get(key)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        };
+        let rules = case
+            .get("rules")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect();
         let failure = run_case(engine, &directory, case).err();
-        results.push(CaseResult { file: name.clone(), description: text("description"), rules, failure });
+        results.push(CaseResult {
+            file: name.clone(),
+            description: text("description"),
+            rules,
+            failure,
+        });
     }
     Ok(results)
 }
@@ -65,22 +94,40 @@ fn directory(file: &Path, stated: Option<&Value>) -> Result<String, String> {
             let path = file.parent().unwrap_or(Path::new(".")).join(name);
             std::fs::read_to_string(&path).map_err(|why| format!("{}: {why}", path.display()))
         }
-        Some(Value::Array(records)) => Ok(records.iter().flat_map(|record| [record.to_string(), "\n".to_owned()]).collect()),
+        Some(Value::Array(records)) => Ok(records
+            .iter()
+            .flat_map(|record| [record.to_string(), "\n".to_owned()])
+            .collect()),
         Some(_) => Err("`directory` is a file name or a list of records".to_owned()),
         None => Ok(String::new()),
     }
 }
 
-const OWN_FIELDS: [&str; 8] = ["description", "rules", "call", "given", "remove", "answer", "about", "usage"];
+const OWN_FIELDS: [&str; 8] = [
+    "description",
+    "rules",
+    "call",
+    "given",
+    "remove",
+    "answer",
+    "about",
+    "usage",
+];
 
 fn run_case(engine: &Engine, directory: &str, case: &Map<String, Value>) -> Result<(), String> {
-    let expected = case.get("answer").and_then(Value::as_object).ok_or("`answer` is missing or no object")?;
-    let answer = answer(engine, directory, case).unwrap_or_else(|error| json!({"error": error.code(), "message": error.to_string()}));
+    let expected = case
+        .get("answer")
+        .and_then(Value::as_object)
+        .ok_or("`answer` is missing or no object")?;
+    let answer = answer(engine, directory, case)
+        .unwrap_or_else(|error| json!({"error": error.code(), "message": error.to_string()}));
     for (field, wanted) in expected {
         let found = answer.get(field).unwrap_or(&Value::Null);
         let same = match (wanted, found) {
             // The first policies are named; others may have had their part.
-            (Value::Array(wanted), Value::Array(found)) if field == "policies" => found.starts_with(wanted),
+            (Value::Array(wanted), Value::Array(found)) if field == "policies" => {
+                found.starts_with(wanted)
+            }
             _ => wanted == found,
         };
         if !same {
@@ -94,10 +141,22 @@ fn run_case(engine: &Engine, directory: &str, case: &Map<String, Value>) -> Resu
 fn prepare(engine: &Engine, directory: &str, case: &Map<String, Value>) -> Result<(), Error> {
     engine.import(directory.as_bytes(), None, None)?;
     let mut changes = Vec::new();
-    for reference in case.get("remove").and_then(Value::as_array).into_iter().flatten() {
-        changes.push(Change::Remove(serde_json::from_value(reference.clone()).unwrap_or_else(|_| Ref::new("", ""))));
+    for reference in case
+        .get("remove")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+    {
+        changes.push(Change::Remove(
+            serde_json::from_value(reference.clone()).unwrap_or_else(|_| Ref::new("", "")),
+        ));
     }
-    for record in case.get("given").and_then(Value::as_array).into_iter().flatten() {
+    for record in case
+        .get("given")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+    {
         let record = Record::from_value(record.clone())?;
         // A case before may have had it: the import took it away.
         changes.extend([Change::Resume(record.reference()), Change::Put(record)]);
@@ -106,10 +165,26 @@ fn prepare(engine: &Engine, directory: &str, case: &Map<String, Value>) -> Resul
         engine.change(changes, None)?;
     }
     engine.forget_counts()?;
-    for used in case.get("usage").and_then(Value::as_array).into_iter().flatten() {
+    for used in case
+        .get("usage")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+    {
         let text = |key: &str| used.get(key).and_then(Value::as_str);
-        let amount = used.get("used").and_then(Value::as_i64).ok_or_else(|| Error::Amount { amount: used.to_string() })?;
-        engine.carry_over(text("account").unwrap_or_default(), text("member"), text("meter").unwrap_or_default(), amount, None)?;
+        let amount = used
+            .get("used")
+            .and_then(Value::as_i64)
+            .ok_or_else(|| Error::Amount {
+                amount: used.to_string(),
+            })?;
+        engine.carry_over(
+            text("account").unwrap_or_default(),
+            text("member"),
+            text("meter").unwrap_or_default(),
+            amount,
+            None,
+        )?;
     }
     Ok(())
 }
@@ -117,23 +192,36 @@ fn prepare(engine: &Engine, directory: &str, case: &Map<String, Value>) -> Resul
 fn answer(engine: &Engine, directory: &str, case: &Map<String, Value>) -> Result<Value, Error> {
     prepare(engine, directory, case)?;
     let text = |key: &str| case.get(key).and_then(Value::as_str).unwrap_or_default();
-    let call = case.get("call").and_then(Value::as_str).unwrap_or("authorize");
+    let call = case
+        .get("call")
+        .and_then(Value::as_str)
+        .unwrap_or("authorize");
     if call == "login" {
         let flow = case.get("action").and_then(Value::as_str).map(Does::from);
         return Ok(value(&engine.login(text("host"), text("email"), flow)?));
     }
     if call == "login_hosts" {
         let given = |key: &str| case.get(key).and_then(Value::as_str);
-        let principal = case.get("principal").and_then(|principal| serde_json::from_value::<Ref>(principal.clone()).ok());
+        let principal = case
+            .get("principal")
+            .and_then(|principal| serde_json::from_value::<Ref>(principal.clone()).ok());
         let principal = principal.unwrap_or_else(|| Ref::new("", ""));
-        return Ok(value(&engine.login_hosts(&principal, given("host"), given("action").map(Does::from), given("after"))?));
+        return Ok(value(&engine.login_hosts(
+            &principal,
+            given("host"),
+            given("action").map(Does::from),
+            given("after"),
+        )?));
     }
     answer_request(engine, case, call)
 }
 
 fn answer_request(engine: &Engine, case: &Map<String, Value>, call: &str) -> Result<Value, Error> {
-    let mut fields: Map<String, Value> =
-        case.iter().filter(|(key, _)| !OWN_FIELDS.contains(&key.as_str())).map(|(key, value)| (key.clone(), value.clone())).collect();
+    let mut fields: Map<String, Value> = case
+        .iter()
+        .filter(|(key, _)| !OWN_FIELDS.contains(&key.as_str()))
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
     if let Some(about) = case.get("about") {
         fields.insert("resource".to_owned(), about.clone());
     }
@@ -145,11 +233,29 @@ fn answer_request(engine: &Engine, case: &Map<String, Value>, call: &str) -> Res
             Ok(value(&engine.consume(&request, &take)?))
         }
         "check" => Ok(json!({"allowed": engine.check(&request)?})),
-        "desk" => Ok(value(&engine.desk(&request.principal, &request.resource, &request.circumstances)?)),
-        "open_ticket" => Ok(value(&engine.open_ticket(&request.principal, &request.resource, &request.circumstances)?)),
-        "reply_ticket" => Ok(value(&engine.reply_ticket(&request.principal, &request.resource, &request.circumstances)?)),
-        "escalate_ticket" => Ok(value(&engine.escalate_ticket(&request.principal, &request.resource, &request.circumstances)?)),
-        "actions" => Ok(json!({"actions": engine.actions(&request.principal, &request.resource, &request.circumstances)?})),
+        "desk" => Ok(value(&engine.desk(
+            &request.principal,
+            &request.resource,
+            &request.circumstances,
+        )?)),
+        "open_ticket" => Ok(value(&engine.open_ticket(
+            &request.principal,
+            &request.resource,
+            &request.circumstances,
+        )?)),
+        "reply_ticket" => Ok(value(&engine.reply_ticket(
+            &request.principal,
+            &request.resource,
+            &request.circumstances,
+        )?)),
+        "escalate_ticket" => Ok(value(&engine.escalate_ticket(
+            &request.principal,
+            &request.resource,
+            &request.circumstances,
+        )?)),
+        "actions" => Ok(
+            json!({"actions": engine.actions(&request.principal, &request.resource, &request.circumstances)?}),
+        ),
         other => Ok(json!({"error": format!("no call `{other}`")})),
     }
 }

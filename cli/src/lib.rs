@@ -96,23 +96,57 @@ enum Command {
 }
 
 /// Runs the command line `arguments` (the program's name first), prints to `out` and `err`, and gives the exit code.
-pub fn run(arguments: impl IntoIterator<Item = OsString>, out: &mut dyn Write, err: &mut dyn Write) -> i32 {
+pub fn run(
+    arguments: impl IntoIterator<Item = OsString>,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> i32 {
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(found) => {
             let help = !found.use_stderr();
-            let _ = if help { write!(out, "{found}") } else { write!(err, "{found}") };
+            let _ = if help {
+                write!(out, "{found}")
+            } else {
+                write!(err, "{found}")
+            };
             return if help { OK } else { USAGE };
         }
     };
     let json = arguments.format == Format::Json;
     let done = match arguments.command {
-        Command::Check { bundle, validation, verbose, directory, store, deny_warnings } => {
-            check(bundle, validation, verbose, &Records { directory, store }, json, out)
-                .map(|info| if deny_warnings && !info.warnings.is_empty() { FAULTS } else { OK })
-        }
-        Command::Test { bundle, cases, verbose } => test(bundle, cases, verbose, json, out),
-        Command::Explain { bundle, directory, request } => explain(bundle, &directory, &request, json, out),
+        Command::Check {
+            bundle,
+            validation,
+            verbose,
+            directory,
+            store,
+            deny_warnings,
+        } => check(
+            bundle,
+            validation,
+            verbose,
+            &Records { directory, store },
+            json,
+            out,
+        )
+        .map(|info| {
+            if deny_warnings && !info.warnings.is_empty() {
+                FAULTS
+            } else {
+                OK
+            }
+        }),
+        Command::Test {
+            bundle,
+            cases,
+            verbose,
+        } => test(bundle, cases, verbose, json, out),
+        Command::Explain {
+            bundle,
+            directory,
+            request,
+        } => explain(bundle, &directory, &request, json, out),
         Command::Store(verb) => store::run(verb, json, out, err),
     };
     done.unwrap_or_else(|failure| failure.report(json, out, err))
@@ -144,11 +178,23 @@ impl Failure {
         };
         let _ = match (self, json) {
             (Self::Engine(error), true) => {
-                writeln!(out, "{}", json!({"ok": false, "code": code, "message": error.to_string(), "help": error.help(), "faults": error.faults()}))
+                writeln!(
+                    out,
+                    "{}",
+                    json!({"ok": false, "code": code, "message": error.to_string(), "help": error.help(), "faults": error.faults()})
+                )
             }
-            (Self::Words(words), true) => writeln!(out, "{}", json!({"ok": false, "code": code, "message": words})),
+            (Self::Words(words), true) => writeln!(
+                out,
+                "{}",
+                json!({"ok": false, "code": code, "message": words})
+            ),
             (Self::Engine(error), false) if faulty => report_faults(error, err),
-            (Self::Engine(error), false) => write!(err, "{}", report::error(code, &error.to_string(), error.help())),
+            (Self::Engine(error), false) => write!(
+                err,
+                "{}",
+                report::error(code, &error.to_string(), error.help())
+            ),
             (Self::Words(words), false) => write!(err, "{}", report::error(code, words, None)),
         };
         if faulty { FAULTS } else { USAGE }
@@ -170,7 +216,11 @@ fn source(bundle: Option<PathBuf>) -> Source {
 }
 
 fn open(bundle: Option<PathBuf>, validation: Validation) -> Result<Engine, Error> {
-    Engine::open(Options { policies: source(bundle), validation, ..Options::default() })
+    Engine::open(Options {
+        policies: source(bundle),
+        validation,
+        ..Options::default()
+    })
 }
 
 /// Records that a bundle is checked against.
@@ -180,19 +230,36 @@ struct Records {
 }
 
 /// Opens the bundle over the records: the directory's, in memory, and the store's.
-fn open_over(bundle: Option<PathBuf>, validation: Validation, records: &Records) -> Result<Engine, Failure> {
+fn open_over(
+    bundle: Option<PathBuf>,
+    validation: Validation,
+    records: &Records,
+) -> Result<Engine, Failure> {
     let engine = open(bundle.clone(), validation)?;
     if let Some(path) = &records.directory {
-        let file = std::fs::File::open(path).map_err(|why| Failure::Words(format!("{}: {why}", path.display())))?;
+        let file = std::fs::File::open(path)
+            .map_err(|why| Failure::Words(format!("{}: {why}", path.display())))?;
         engine.import(std::io::BufReader::new(file), None, None)?;
     }
     match &records.store {
-        Some(store) => Ok(Engine::open(Options { policies: source(bundle), validation, store: store::there(store), ..Options::default() })?),
+        Some(store) => Ok(Engine::open(Options {
+            policies: source(bundle),
+            validation,
+            store: store::there(store),
+            ..Options::default()
+        })?),
         None => Ok(engine),
     }
 }
 
-fn check(bundle: Option<PathBuf>, validation: Strictness, verbose: bool, records: &Records, json: bool, out: &mut dyn Write) -> Result<BundleInfo, Failure> {
+fn check(
+    bundle: Option<PathBuf>,
+    validation: Strictness,
+    verbose: bool,
+    records: &Records,
+    json: bool,
+    out: &mut dyn Write,
+) -> Result<BundleInfo, Failure> {
     let validation = match validation {
         Strictness::Strict => Validation::Strict,
         Strictness::Errors => Validation::Errors,
@@ -217,8 +284,18 @@ fn check(bundle: Option<PathBuf>, validation: Strictness, verbose: bool, records
     )?;
     report_fallback(&info, verbose, out)?;
     for policy in info.policies.iter().filter(|_| verbose) {
-        let place = policy.place.as_ref().map(|(file, line)| format!("{file}:{line}")).unwrap_or_default();
-        writeln!(out, "  {place:<26} {:<6} {:<36} {}", policy.effect, policy.id, policy.code.as_deref().unwrap_or_default())?;
+        let place = policy
+            .place
+            .as_ref()
+            .map(|(file, line)| format!("{file}:{line}"))
+            .unwrap_or_default();
+        writeln!(
+            out,
+            "  {place:<26} {:<6} {:<36} {}",
+            policy.effect,
+            policy.id,
+            policy.code.as_deref().unwrap_or_default()
+        )?;
     }
     Ok(info)
 }
@@ -233,56 +310,105 @@ fn warned(warnings: usize) -> String {
 
 /// Which policies Cedar itself answers, and why; only a few by name, unless all are wanted.
 fn report_fallback(info: &BundleInfo, verbose: bool, out: &mut dyn Write) -> std::io::Result<()> {
-    let mut reasons: Vec<&str> = info.fallback.iter().map(|policy| policy.why.as_ref()).collect();
+    let mut reasons: Vec<&str> = info
+        .fallback
+        .iter()
+        .map(|policy| policy.why.as_ref())
+        .collect();
     reasons.sort_unstable();
     reasons.dedup();
     for why in &reasons {
-        let named: Vec<String> = info.fallback.iter().filter(|policy| policy.why.as_ref() == *why).map(|policy| format!("`{}`", policy.policy)).collect();
-        let shown = if verbose { named.len() } else { 3.min(named.len()) };
+        let named: Vec<String> = info
+            .fallback
+            .iter()
+            .filter(|policy| policy.why.as_ref() == *why)
+            .map(|policy| format!("`{}`", policy.policy))
+            .collect();
+        let shown = if verbose {
+            named.len()
+        } else {
+            3.min(named.len())
+        };
         let more = match named.len().saturating_sub(shown) {
             0 => String::new(),
             more => format!(" and {more} more"),
         };
-        let list = named.iter().take(shown).map(String::as_str).collect::<Vec<_>>().join(", ");
+        let list = named
+            .iter()
+            .take(shown)
+            .map(String::as_str)
+            .collect::<Vec<_>>()
+            .join(", ");
         writeln!(out, "answered by Cedar itself, slower: {list}{more}: {why}")?;
     }
     match info.fallback.len() {
         _ if !verbose => Ok(()),
         0 => writeln!(out, "all policies are compiled"),
-        beyond => writeln!(out, "{} of {} policies are compiled", info.policies.len().saturating_sub(beyond), info.policies.len()),
+        beyond => writeln!(
+            out,
+            "{} of {} policies are compiled",
+            info.policies.len().saturating_sub(beyond),
+            info.policies.len()
+        ),
     }
 }
 
-fn test(bundle: Option<PathBuf>, cases: Option<PathBuf>, verbose: bool, json: bool, out: &mut dyn Write) -> Result<i32, Failure> {
+fn test(
+    bundle: Option<PathBuf>,
+    cases: Option<PathBuf>,
+    verbose: bool,
+    json: bool,
+    out: &mut dyn Write,
+) -> Result<i32, Failure> {
     let cases = cases.or_else(|| bundle.as_ref().map(|folder| folder.join("tests")));
-    let cases = cases.ok_or_else(|| Failure::Words("name the cases: `--cases PATH`, or a bundle's folder".to_owned()))?;
+    let cases = cases.ok_or_else(|| {
+        Failure::Words("name the cases: `--cases PATH`, or a bundle's folder".to_owned())
+    })?;
     let engine = open(bundle, Validation::Strict)?;
     let results = run_cases(&engine, &cases).map_err(Failure::Words)?;
     if results.is_empty() {
         return Err(Failure::Words(format!("{}: no cases", cases.display())));
     }
-    let failed = results.iter().filter(|result| result.failure.is_some()).count();
+    let failed = results
+        .iter()
+        .filter(|result| result.failure.is_some())
+        .count();
     if json {
         writeln!(out, "{}", json!({"ok": failed == 0, "cases": results}))?;
     } else {
         for result in &results {
             match &result.failure {
-                Some(failure) => writeln!(out, "FAILED  {}: {}\n        {failure}", result.file, result.description)?,
+                Some(failure) => writeln!(
+                    out,
+                    "FAILED  {}: {}\n        {failure}",
+                    result.file, result.description
+                )?,
                 None if verbose => {
                     writeln!(out, "passed  {}: {}", result.file, result.description)?;
                 }
                 None => {}
             }
         }
-        writeln!(out, "{} passed, {failed} failed", results.len().saturating_sub(failed))?;
+        writeln!(
+            out,
+            "{} passed, {failed} failed",
+            results.len().saturating_sub(failed)
+        )?;
     }
     Ok(if failed == 0 { OK } else { FAULTS })
 }
 
-fn explain(bundle: Option<PathBuf>, directory: &std::path::Path, request: &str, json: bool, out: &mut dyn Write) -> Result<i32, Failure> {
+fn explain(
+    bundle: Option<PathBuf>,
+    directory: &std::path::Path,
+    request: &str,
+    json: bool,
+    out: &mut dyn Write,
+) -> Result<i32, Failure> {
     let request = Request::from_json(request)?;
     let engine = open(bundle, Validation::Strict)?;
-    let file = std::fs::File::open(directory).map_err(|why| Failure::Words(format!("{}: {why}", directory.display())))?;
+    let file = std::fs::File::open(directory)
+        .map_err(|why| Failure::Words(format!("{}: {why}", directory.display())))?;
     engine.import(std::io::BufReader::new(file), None, None)?;
     let explanation = engine.explain(&request)?;
     if json {
@@ -291,5 +417,9 @@ fn explain(bundle: Option<PathBuf>, directory: &std::path::Path, request: &str, 
     } else {
         write!(out, "{explanation}")?;
     }
-    Ok(if explanation.decision.allowed { OK } else { DENIED })
+    Ok(if explanation.decision.allowed {
+        OK
+    } else {
+        DENIED
+    })
 }

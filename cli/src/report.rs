@@ -3,7 +3,8 @@
 use std::fmt;
 
 use miette::{
-    Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents, Severity, SourceCode, SourceSpan, SpanContents,
+    Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError,
+    MietteSpanContents, Severity, SourceCode, SourceSpan, SpanContents,
 };
 use sublet::{Fault, Place};
 
@@ -17,22 +18,40 @@ pub(crate) fn fault(fault: &Fault) -> String {
 
 /// A warning in the same form.
 pub(crate) fn warning(fault: &Fault) -> String {
-    render(&Shown { severity: Severity::Warning, ..shown(fault) })
+    render(&Shown {
+        severity: Severity::Warning,
+        ..shown(fault)
+    })
 }
 
 /// An error that no file is to blame for, in the same form.
 pub(crate) fn error(code: &str, message: &str, help: Option<&str>) -> String {
-    render(&Shown { severity: Severity::Error, code, message, help, line: None })
+    render(&Shown {
+        severity: Severity::Error,
+        code,
+        message,
+        help,
+        line: None,
+    })
 }
 
 fn shown(fault: &Fault) -> Shown<'_> {
     let line = fault.place.as_ref().map(Line);
-    Shown { severity: Severity::Error, code: fault.code, message: &fault.message, help: fault.help.as_deref(), line }
+    Shown {
+        severity: Severity::Error,
+        code: fault.code,
+        message: &fault.message,
+        help: fault.help.as_deref(),
+        line,
+    }
 }
 
 fn render(shown: &Shown<'_>) -> String {
     let mut text = String::new();
-    let handler = GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor()).with_width(COLUMNS).with_links(false).with_context_lines(0);
+    let handler = GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor())
+        .with_width(COLUMNS)
+        .with_links(false)
+        .with_context_lines(0);
     match handler.render_report(&mut text, shown) {
         Ok(()) => text,
         Err(_) => format!("{} [{}]\n", shown.message, shown.code),
@@ -66,7 +85,8 @@ impl Diagnostic for Shown<'_> {
     }
 
     fn help<'b>(&'b self) -> Option<Box<dyn fmt::Display + 'b>> {
-        self.help.map(|help| Box::new(help) as Box<dyn fmt::Display>)
+        self.help
+            .map(|help| Box::new(help) as Box<dyn fmt::Display>)
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
@@ -75,7 +95,9 @@ impl Diagnostic for Shown<'_> {
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
         let line = self.line.as_ref()?;
-        Some(Box::new(std::iter::once(LabeledSpan::new_primary_with_span(None, line.blamed()))))
+        Some(Box::new(std::iter::once(
+            LabeledSpan::new_primary_with_span(None, line.blamed()),
+        )))
     }
 }
 
@@ -85,16 +107,43 @@ struct Line<'a>(&'a Place);
 
 impl Line<'_> {
     fn blamed(&self) -> SourceSpan {
-        let bytes = |from: u32, count: u32| self.0.text.chars().skip(from as usize).take(count as usize).map(char::len_utf8).sum::<usize>();
-        (bytes(0, self.0.indent), bytes(self.0.indent, self.0.width.max(1))).into()
+        let bytes = |from: u32, count: u32| {
+            self.0
+                .text
+                .chars()
+                .skip(from as usize)
+                .take(count as usize)
+                .map(char::len_utf8)
+                .sum::<usize>()
+        };
+        (
+            bytes(0, self.0.indent),
+            bytes(self.0.indent, self.0.width.max(1)),
+        )
+            .into()
     }
 }
 
 impl SourceCode for Line<'_> {
-    fn read_span<'b>(&'b self, _: &SourceSpan, _: usize, _: usize) -> Result<Box<dyn SpanContents<'b> + 'b>, MietteError> {
+    fn read_span<'b>(
+        &'b self,
+        _: &SourceSpan,
+        _: usize,
+        _: usize,
+    ) -> Result<Box<dyn SpanContents<'b> + 'b>, MietteError> {
         let place = self.0;
-        let (line, column) = (place.line.saturating_sub(1) as usize, place.column.saturating_sub(1) as usize);
+        let (line, column) = (
+            place.line.saturating_sub(1) as usize,
+            place.column.saturating_sub(1) as usize,
+        );
         let whole = (0, place.text.len()).into();
-        Ok(Box::new(MietteSpanContents::new_named(place.file.clone(), place.text.as_bytes(), whole, line, column, 1)))
+        Ok(Box::new(MietteSpanContents::new_named(
+            place.file.clone(),
+            place.text.as_bytes(),
+            whole,
+            line,
+            column,
+            1,
+        )))
     }
 }

@@ -82,13 +82,33 @@ pub(crate) enum Verb {
     },
 }
 
-pub(crate) fn run(verb: Verb, json: bool, out: &mut dyn Write, err: &mut dyn Write) -> Result<i32, Failure> {
+pub(crate) fn run(
+    verb: Verb,
+    json: bool,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> Result<i32, Failure> {
     match verb {
-        Verb::Usage { store, account, member, meter, bundle } => {
+        Verb::Usage {
+            store,
+            account,
+            member,
+            meter,
+            bundle,
+        } => {
             let engine = open(&there(&store), bundle)?;
-            usage(&engine.usage(&account, member.as_deref(), meter.as_deref())?, json, out)
+            usage(
+                &engine.usage(&account, member.as_deref(), meter.as_deref())?,
+                json,
+                out,
+            )
         }
-        Verb::Inspect { store, account } => inspect(&sublet::inspect(&store, account.as_deref())?, account.as_deref(), json, out),
+        Verb::Inspect { store, account } => inspect(
+            &sublet::inspect(&store, account.as_deref())?,
+            account.as_deref(),
+            json,
+            out,
+        ),
         Verb::Verify { store } => verify(&sublet::verify_store(&store)?, json, out),
         Verb::AcceptClock { store } => {
             let now = sublet::accept_clock(&there(&store))?;
@@ -99,20 +119,43 @@ pub(crate) fn run(verb: Verb, json: bool, out: &mut dyn Write, err: &mut dyn Wri
             }
             Ok(OK)
         }
-        Verb::Import { store, file, expected_revision, bundle } => import(&open(&store, bundle)?, &file, expected_revision, json, (out, err)),
-        Verb::Seed { store, file, bundle } => seed(&open(&store, bundle)?, &file, json, out),
+        Verb::Import {
+            store,
+            file,
+            expected_revision,
+            bundle,
+        } => import(
+            &open(&store, bundle)?,
+            &file,
+            expected_revision,
+            json,
+            (out, err),
+        ),
+        Verb::Seed {
+            store,
+            file,
+            bundle,
+        } => seed(&open(&store, bundle)?, &file, json, out),
         Verb::Export { store, to, bundle } => export(&open(&there(&store), bundle)?, to, json, out),
     }
 }
 
 fn open(store: &str, bundle: Option<PathBuf>) -> Result<Engine, Failure> {
-    Ok(Engine::open(Options { policies: source(bundle), store: store.to_owned(), ..Options::default() })?)
+    Ok(Engine::open(Options {
+        policies: source(bundle),
+        store: store.to_owned(),
+        ..Options::default()
+    })?)
 }
 
 /// The store, which is not made: a path that is mistyped is to be told.
 pub(crate) fn there(store: &str) -> String {
     let sign = if store.contains('?') { '&' } else { '?' };
-    if store.starts_with("sqlite:") { format!("{store}{sign}create=no") } else { store.to_owned() }
+    if store.starts_with("sqlite:") {
+        format!("{store}{sign}create=no")
+    } else {
+        store.to_owned()
+    }
 }
 
 fn limit(limit: Limit) -> String {
@@ -127,26 +170,58 @@ fn usage(quotas: &[Quota], json: bool, out: &mut dyn Write) -> Result<i32, Failu
         writeln!(out, "{}", json!({ "ok": true, "usage": quotas }))?;
         return Ok(OK);
     }
-    writeln!(out, "{:<20} {:>12} {:>10} {:>12} {:>12}  from", "meter", "used", "held", "limit", "remaining")?;
+    writeln!(
+        out,
+        "{:<20} {:>12} {:>10} {:>12} {:>12}  from",
+        "meter", "used", "held", "limit", "remaining"
+    )?;
     for quota in quotas {
         let (most, left) = (limit(quota.limit), limit(quota.remaining));
-        writeln!(out, "{:<20} {:>12} {:>10} {most:>12} {left:>12}  {}", quota.meter, quota.used, quota.held, quota.source.as_str())?;
+        writeln!(
+            out,
+            "{:<20} {:>12} {:>10} {most:>12} {left:>12}  {}",
+            quota.meter,
+            quota.used,
+            quota.held,
+            quota.source.as_str()
+        )?;
         if let Some(member) = &quota.member {
             let (most, left) = (limit(member.limit), limit(member.remaining));
-            writeln!(out, "  {:<18} {:>12} {:>10} {most:>12} {left:>12}", member.id, member.used, member.held)?;
+            writeln!(
+                out,
+                "  {:<18} {:>12} {:>10} {most:>12} {left:>12}",
+                member.id, member.used, member.held
+            )?;
         }
     }
     Ok(OK)
 }
 
-fn inspect(found: &Inspection, account: Option<&str>, json: bool, out: &mut dyn Write) -> Result<i32, Failure> {
+fn inspect(
+    found: &Inspection,
+    account: Option<&str>,
+    json: bool,
+    out: &mut dyn Write,
+) -> Result<i32, Failure> {
     if json {
         writeln!(out, "{}", json!({ "ok": true, "store": found }))?;
         return Ok(OK);
     }
-    let records: Vec<String> = found.records.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
-    let records = if records.is_empty() { "nothing".to_owned() } else { records.join(", ") };
-    writeln!(out, "{}\n  version {}, named {}", found.store, found.version, found.id)?;
+    let records: Vec<String> = found
+        .records
+        .iter()
+        .map(|(kind, count)| format!("{count} {kind}"))
+        .collect();
+    let records = if records.is_empty() {
+        "nothing".to_owned()
+    } else {
+        records.join(", ")
+    };
+    writeln!(
+        out,
+        "{}\n  version {}, named {}",
+        found.store, found.version, found.id
+    )?;
     writeln!(out, "  directory at revision {}: {records}", found.revision)?;
     writeln!(
         out,
@@ -156,7 +231,11 @@ fn inspect(found: &Inspection, account: Option<&str>, json: bool, out: &mut dyn 
     if let (Some(oldest), Some(newest)) = (&found.oldest, &found.newest) {
         writeln!(out, "  operations from {oldest} to {newest}")?;
     }
-    writeln!(out, "  {} bytes, and {} of log", found.bytes, found.log_bytes)?;
+    writeln!(
+        out,
+        "  {} bytes, and {} of log",
+        found.bytes, found.log_bytes
+    )?;
     let Some(account) = account else {
         return Ok(OK);
     };
@@ -164,11 +243,25 @@ fn inspect(found: &Inspection, account: Option<&str>, json: bool, out: &mut dyn 
         writeln!(out, "nothing was counted for `{account}`")?;
         return Ok(OK);
     }
-    writeln!(out, "{:<20} {:>12} {:>10} {:>10}  {:<22} until", "meter", "used", "held", "top-up", "from")?;
+    writeln!(
+        out,
+        "{:<20} {:>12} {:>10} {:>10}  {:<22} until",
+        "meter", "used", "held", "top-up", "from"
+    )?;
     for count in &found.counts {
-        let name = count.member.as_ref().map_or_else(|| count.meter.clone(), |member| format!("  {} of {member}", count.meter));
-        let (begins, ends) = (count.begins.as_deref().unwrap_or("always"), count.ends.as_deref().unwrap_or("always"));
-        writeln!(out, "{name:<20} {:>12} {:>10} {:>10}  {begins:<22} {ends}", count.used, count.held, count.top_up)?;
+        let name = count.member.as_ref().map_or_else(
+            || count.meter.clone(),
+            |member| format!("  {} of {member}", count.meter),
+        );
+        let (begins, ends) = (
+            count.begins.as_deref().unwrap_or("always"),
+            count.ends.as_deref().unwrap_or("always"),
+        );
+        writeln!(
+            out,
+            "{name:<20} {:>12} {:>10} {:>10}  {begins:<22} {ends}",
+            count.used, count.held, count.top_up
+        )?;
     }
     Ok(OK)
 }
@@ -181,7 +274,13 @@ fn verify(found: &sublet::Verification, json: bool, out: &mut dyn Write) -> Resu
         for fault in &found.faults {
             writeln!(out, "FAULT  {fault}")?;
         }
-        writeln!(out, "{} counts compared with {} operations: {} faults", found.buckets, found.operations, found.faults.len())?;
+        writeln!(
+            out,
+            "{} counts compared with {} operations: {} faults",
+            found.buckets,
+            found.operations,
+            found.faults.len()
+        )?;
     }
     Ok(if clean { OK } else { FAULTS })
 }
@@ -191,12 +290,22 @@ fn lines_of(file: &Path) -> Result<Box<dyn BufRead>, Failure> {
     if file == Path::new("-") {
         return Ok(Box::new(std::io::stdin().lock()));
     }
-    let lines = File::open(file).map_err(|why| Failure::Words(format!("{}: {why}", file.display())))?;
+    let lines =
+        File::open(file).map_err(|why| Failure::Words(format!("{}: {why}", file.display())))?;
     Ok(Box::new(BufReader::new(lines)))
 }
 
-fn import(engine: &Engine, file: &Path, expected: Option<u64>, json: bool, (out, err): (&mut dyn Write, &mut dyn Write)) -> Result<i32, Failure> {
-    let mut so_far = Progress { records: 0, bytes: 0 };
+fn import(
+    engine: &Engine,
+    file: &Path,
+    expected: Option<u64>,
+    json: bool,
+    (out, err): (&mut dyn Write, &mut dyn Write),
+) -> Result<i32, Failure> {
+    let mut so_far = Progress {
+        records: 0,
+        bytes: 0,
+    };
     let shows = std::io::stderr().is_terminal() && !json;
     let mut tell = |progress: Progress| {
         so_far = progress;
@@ -210,7 +319,11 @@ fn import(engine: &Engine, file: &Path, expected: Option<u64>, json: bool, (out,
         let _ = writeln!(err);
     }
     if json {
-        writeln!(out, "{}", json!({ "ok": true, "records": so_far.records, "revision": revision }))?;
+        writeln!(
+            out,
+            "{}",
+            json!({ "ok": true, "records": so_far.records, "revision": revision })
+        )?;
     } else {
         writeln!(out, "{} records, revision {revision}", so_far.records)?;
     }
@@ -221,7 +334,11 @@ fn seed(engine: &Engine, file: &Path, json: bool, out: &mut dyn Write) -> Result
     let seeded = engine.seed(lines_of(file)?)?;
     let revision = engine.revision();
     if json {
-        writeln!(out, "{}", json!({ "ok": true, "seeded": seeded, "revision": revision }))?;
+        writeln!(
+            out,
+            "{}",
+            json!({ "ok": true, "seeded": seeded, "revision": revision })
+        )?;
     } else if seeded {
         writeln!(out, "seeded, revision {revision}")?;
     } else {
@@ -230,12 +347,18 @@ fn seed(engine: &Engine, file: &Path, json: bool, out: &mut dyn Write) -> Result
     Ok(OK)
 }
 
-fn export(engine: &Engine, to: Option<PathBuf>, json: bool, out: &mut dyn Write) -> Result<i32, Failure> {
+fn export(
+    engine: &Engine,
+    to: Option<PathBuf>,
+    json: bool,
+    out: &mut dyn Write,
+) -> Result<i32, Failure> {
     let Some(path) = to else {
         engine.export(out)?;
         return Ok(OK);
     };
-    let file = File::create(&path).map_err(|why| Failure::Words(format!("{}: {why}", path.display())))?;
+    let file =
+        File::create(&path).map_err(|why| Failure::Words(format!("{}: {why}", path.display())))?;
     let revision = engine.export(BufWriter::new(file))?;
     if json {
         writeln!(out, "{}", json!({ "ok": true, "revision": revision }))?;

@@ -1,6 +1,9 @@
 //! What a policy author sees: each output of the command as a snapshot, with its exit code.
 
-#![allow(clippy::expect_used, reason = "a test that cannot set itself up has failed")]
+#![allow(
+    clippy::expect_used,
+    reason = "a test that cannot set itself up has failed"
+)]
 
 use std::path::{Path, PathBuf};
 
@@ -15,10 +18,19 @@ impl Bundle {
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
         let folder = std::env::temp_dir().join(format!("sublet-{name}-{}", std::process::id()));
         std::fs::create_dir_all(folder.join("tests")).expect("a folder");
-        std::fs::copy(here.join("../policies/sublet.cedarschema"), folder.join("sublet.cedarschema")).expect("the kernel schema");
+        std::fs::copy(
+            here.join("../policies/sublet.cedarschema"),
+            folder.join("sublet.cedarschema"),
+        )
+        .expect("the kernel schema");
         for part in ["", "tests"] {
-            for entry in std::fs::read_dir(here.join("tests/notes").join(part)).expect("a folder").flatten().filter(|entry| entry.path().is_file()) {
-                std::fs::copy(entry.path(), folder.join(part).join(entry.file_name())).expect("a file");
+            for entry in std::fs::read_dir(here.join("tests/notes").join(part))
+                .expect("a folder")
+                .flatten()
+                .filter(|entry| entry.path().is_file())
+            {
+                std::fs::copy(entry.path(), folder.join(part).join(entry.file_name()))
+                    .expect("a file");
             }
         }
         for (file, text) in overlay {
@@ -42,12 +54,26 @@ impl Drop for Bundle {
 fn sublet(bundle: &Bundle, arguments: &[&str]) -> (i32, String) {
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let path = bundle.path();
-    let arguments = arguments.iter().map(|argument| argument.replace("BUNDLE", &path));
-    let code = sublet_cli::run(std::iter::once("sublet".to_owned()).chain(arguments).map(Into::into), &mut out, &mut err);
-    let (out, err) = (String::from_utf8(out).expect("text"), String::from_utf8(err).expect("text"));
+    let arguments = arguments
+        .iter()
+        .map(|argument| argument.replace("BUNDLE", &path));
+    let code = sublet_cli::run(
+        std::iter::once("sublet".to_owned())
+            .chain(arguments)
+            .map(Into::into),
+        &mut out,
+        &mut err,
+    );
+    let (out, err) = (
+        String::from_utf8(out).expect("text"),
+        String::from_utf8(err).expect("text"),
+    );
     assert!(out.is_empty() || err.is_empty(), "both streams: {out}{err}");
     let kind = if err.is_empty() { "stdout" } else { "stderr" };
-    let fingerprint = sublet::Engine::open(sublet::Options { policies: sublet::Source::Folder(bundle.0.clone()), ..sublet::Options::default() });
+    let fingerprint = sublet::Engine::open(sublet::Options {
+        policies: sublet::Source::Folder(bundle.0.clone()),
+        ..sublet::Options::default()
+    });
     let mut text = format!("{kind}, exit {code}\n{out}{err}").replace(&path, "BUNDLE");
     if let Ok(engine) = fingerprint {
         text = text.replace(engine.bundle().fingerprint.as_ref(), "FINGERPRINT");
@@ -61,7 +87,10 @@ const NAMES: &str = "@id(\"x\") @code(\"x\")\nforbid (principal, action == Actio
 #[test]
 fn check_prints_the_bundle_or_its_faults() {
     let sound = Bundle::new("sound", &[]);
-    for (name, arguments) in [("check", vec!["check", "BUNDLE", "--verbose"]), ("check_json", vec!["check", "BUNDLE", "--format", "json"])] {
+    for (name, arguments) in [
+        ("check", vec!["check", "BUNDLE", "--verbose"]),
+        ("check_json", vec!["check", "BUNDLE", "--format", "json"]),
+    ] {
         let (code, text) = sublet(&sound, &arguments);
         assert_eq!(code, OK, "{text}");
         insta::assert_snapshot!(name, text);
@@ -73,7 +102,10 @@ fn check_prints_the_bundle_or_its_faults() {
         numbers.join(", ")
     );
     let beyond = Bundle::new("beyond", &[("20-more.cedar", &large)]);
-    for (name, arguments) in [("check_beyond", vec!["check", "BUNDLE"]), ("check_beyond_verbose", vec!["check", "BUNDLE", "--verbose"])] {
+    for (name, arguments) in [
+        ("check_beyond", vec!["check", "BUNDLE"]),
+        ("check_beyond_verbose", vec!["check", "BUNDLE", "--verbose"]),
+    ] {
         let (code, text) = sublet(&beyond, &arguments);
         assert_eq!(code, OK, "{text}");
         insta::assert_snapshot!(name, text);
@@ -83,15 +115,34 @@ fn check_prints_the_bundle_or_its_faults() {
     let (code, text) = sublet(&open, &["check", "BUNDLE"]);
     assert_eq!(code, OK, "{text}");
     insta::assert_snapshot!("check_left_out", text);
-    assert_eq!(sublet(&open, &["check", "BUNDLE", "--deny-warnings"]), (FAULTS, text.replace("exit 0", "exit 1")));
-    let deep = format!("@id(\"x\") @code(\"x\") forbid (principal, action, resource) when {{ {}true{} }};", "(".repeat(90), ")".repeat(90));
+    assert_eq!(
+        sublet(&open, &["check", "BUNDLE", "--deny-warnings"]),
+        (FAULTS, text.replace("exit 0", "exit 1"))
+    );
+    let deep = format!(
+        "@id(\"x\") @code(\"x\") forbid (principal, action, resource) when {{ {}true{} }};",
+        "(".repeat(90),
+        ")".repeat(90)
+    );
     for (name, file, faulty) in [
         ("syntax", "20-more.cedar", SYNTAX),
         ("names", "20-more.cedar", NAMES),
         ("deep", "20-more.cedar", deep.as_str()),
-        ("schema", "more.cedarschema", "entity Note = { account: Account };\n"),
-        ("catalog", "catalog.json", "{\"packages\": [], \"p\\u0061ckages\": []}"),
-        ("packages", "catalog.json", "{\"packages\": [{\"id\": \"plain\", \"features\": [\"rockets\"], \"whitelabel\": false}]}"),
+        (
+            "schema",
+            "more.cedarschema",
+            "entity Note = { account: Account };\n",
+        ),
+        (
+            "catalog",
+            "catalog.json",
+            "{\"packages\": [], \"p\\u0061ckages\": []}",
+        ),
+        (
+            "packages",
+            "catalog.json",
+            "{\"packages\": [{\"id\": \"plain\", \"features\": [\"rockets\"], \"whitelabel\": false}]}",
+        ),
     ] {
         let bundle = Bundle::new(name, &[(file, faulty)]);
         let (code, text) = sublet(&bundle, &["check", "BUNDLE"]);
@@ -99,29 +150,50 @@ fn check_prints_the_bundle_or_its_faults() {
         insta::assert_snapshot!(format!("check_{name}"), text);
         let (code, text) = sublet(&bundle, &["--format", "json", "check", "BUNDLE"]);
         assert_eq!(code, FAULTS, "{text}");
-        let found: serde_json::Value = serde_json::from_str(text.split_once('\n').expect("two lines").1).expect("JSON");
-        insta::assert_snapshot!(format!("check_{name}_json"), serde_json::to_string_pretty(&found).expect("JSON"));
+        let found: serde_json::Value =
+            serde_json::from_str(text.split_once('\n').expect("two lines").1).expect("JSON");
+        insta::assert_snapshot!(
+            format!("check_{name}_json"),
+            serde_json::to_string_pretty(&found).expect("JSON")
+        );
     }
 }
 
 #[test]
 fn test_says_which_case_failed_and_what_came_instead() {
     let sound = Bundle::new("cases", &[]);
-    for (name, arguments) in
-        [("test", vec!["test", "BUNDLE"]), ("test_verbose", vec!["test", "BUNDLE", "-v"]), ("test_json", vec!["test", "BUNDLE", "--format=json"])]
-    {
+    for (name, arguments) in [
+        ("test", vec!["test", "BUNDLE"]),
+        ("test_verbose", vec!["test", "BUNDLE", "-v"]),
+        ("test_json", vec!["test", "BUNDLE", "--format=json"]),
+    ] {
         let (code, text) = sublet(&sound, &arguments);
         assert_eq!(code, OK, "{text}");
         insta::assert_snapshot!(name, text);
     }
-    let cases = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/notes/tests/notes.json")).expect("the cases");
-    let wrong = Bundle::new("wrong", &[("tests/notes.json", &cases.replace("\"note_secret\"", "\"other_account\""))]);
-    for (name, arguments) in [("test_failed", vec!["test", "BUNDLE"]), ("test_failed_json", vec!["test", "BUNDLE", "--format=json"])] {
+    let cases = std::fs::read_to_string(
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/notes/tests/notes.json"),
+    )
+    .expect("the cases");
+    let wrong = Bundle::new(
+        "wrong",
+        &[(
+            "tests/notes.json",
+            &cases.replace("\"note_secret\"", "\"other_account\""),
+        )],
+    );
+    for (name, arguments) in [
+        ("test_failed", vec!["test", "BUNDLE"]),
+        ("test_failed_json", vec!["test", "BUNDLE", "--format=json"]),
+    ] {
         let (code, text) = sublet(&wrong, &arguments);
         assert_eq!(code, FAULTS, "{text}");
         insta::assert_snapshot!(name, text);
     }
-    for (name, overlay) in [("no_cases", ("tests/notes.json", "{\"cases\": []}")), ("bad_cases", ("tests/notes.json", "[]"))] {
+    for (name, overlay) in [
+        ("no_cases", ("tests/notes.json", "{\"cases\": []}")),
+        ("bad_cases", ("tests/notes.json", "[]")),
+    ] {
         let (code, text) = sublet(&Bundle::new(name, &[overlay]), &["test", "BUNDLE"]);
         assert_eq!(code, USAGE, "{text}");
         insta::assert_snapshot!(format!("test_{name}"), text);
@@ -136,19 +208,47 @@ fn explain_says_why() {
             "{{\"principal\":[\"TeamMember\",\"ann\"],\"action\":\"note.read\",\"resource\":{{\"type\":\"Note\",\"id\":\"n\",\"account\":\"acme\",\"attributes\":{{\"secret\":{secret}}}}}}}"
         )
     };
-    for (name, secret, format, wanted) in
-        [("explain_allowed", false, "human", OK), ("explain_denied", true, "human", DENIED), ("explain_denied_json", true, "json", DENIED)]
-    {
-        let (code, text) = sublet(&bundle, &["explain", "--format", format, "--bundle", "BUNDLE", "--directory", "BUNDLE/tests/acme.jsonl", &request(secret)]);
+    for (name, secret, format, wanted) in [
+        ("explain_allowed", false, "human", OK),
+        ("explain_denied", true, "human", DENIED),
+        ("explain_denied_json", true, "json", DENIED),
+    ] {
+        let (code, text) = sublet(
+            &bundle,
+            &[
+                "explain",
+                "--format",
+                format,
+                "--bundle",
+                "BUNDLE",
+                "--directory",
+                "BUNDLE/tests/acme.jsonl",
+                &request(secret),
+            ],
+        );
         assert_eq!(code, wanted, "{text}");
         insta::assert_snapshot!(name, text);
     }
     for (name, directory, request) in [
         ("explain_no_directory", "BUNDLE/none.jsonl", request(true)),
         ("explain_no_json", "BUNDLE/tests/acme.jsonl", "{".to_owned()),
-        ("explain_no_action", "BUNDLE/tests/acme.jsonl", request(true).replace("note.read", "note.fly")),
+        (
+            "explain_no_action",
+            "BUNDLE/tests/acme.jsonl",
+            request(true).replace("note.read", "note.fly"),
+        ),
     ] {
-        let (code, text) = sublet(&bundle, &["explain", "--bundle", "BUNDLE", "--directory", directory, &request]);
+        let (code, text) = sublet(
+            &bundle,
+            &[
+                "explain",
+                "--bundle",
+                "BUNDLE",
+                "--directory",
+                directory,
+                &request,
+            ],
+        );
         assert_eq!(code, USAGE, "{text}");
         insta::assert_snapshot!(name, text);
     }
@@ -161,7 +261,11 @@ fn help_and_wrong_usage() {
         ("help", vec!["--help"], OK),
         ("no_command", vec![], USAGE),
         ("wrong_command", vec!["fly"], USAGE),
-        ("wrong_option", vec!["check", "--validation", "loose"], USAGE),
+        (
+            "wrong_option",
+            vec!["check", "--validation", "loose"],
+            USAGE,
+        ),
         ("no_bundle", vec!["check", "/no/such/folder"], FAULTS),
     ] {
         let (code, text) = sublet(&bundle, &arguments);
@@ -173,7 +277,13 @@ fn help_and_wrong_usage() {
 /// What the command prints, without a bundle's folder in the way.
 fn plain(arguments: &[&str]) -> (i32, String) {
     let (mut out, mut err) = (Vec::new(), Vec::new());
-    let code = sublet_cli::run(std::iter::once("sublet").chain(arguments.iter().copied()).map(Into::into), &mut out, &mut err);
+    let code = sublet_cli::run(
+        std::iter::once("sublet")
+            .chain(arguments.iter().copied())
+            .map(Into::into),
+        &mut out,
+        &mut err,
+    );
     (code, String::from_utf8([out, err].concat()).expect("text"))
 }
 
@@ -181,9 +291,18 @@ fn plain(arguments: &[&str]) -> (i32, String) {
 fn mistyped_store_is_not_created() {
     let path = std::env::temp_dir().join(format!("sublet-none-{}.db", std::process::id()));
     let store = format!("sqlite:{}", path.display());
-    for verb in [vec!["inspect", &store], vec!["verify", &store], vec!["usage", &store, "acme"], vec!["accept-clock", &store], vec!["export", &store]] {
+    for verb in [
+        vec!["inspect", &store],
+        vec!["verify", &store],
+        vec!["usage", &store, "acme"],
+        vec!["accept-clock", &store],
+        vec!["export", &store],
+    ] {
         let (code, said) = plain(&verb);
-        assert!(code == USAGE && said.contains("store.unreachable") && said.contains("no such file"), "{verb:?}: {said}");
+        assert!(
+            code == USAGE && said.contains("store.unreachable") && said.contains("no such file"),
+            "{verb:?}: {said}"
+        );
     }
     assert!(!path.exists());
 }
@@ -193,36 +312,95 @@ fn a_store_is_filled_looked_into_verified_and_written_out() {
     let folder = std::env::temp_dir().join(format!("sublet-store-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a folder");
     let store = format!("sqlite:{}", folder.join("sublet.db").display());
-    let agency = concat!(env!("CARGO_MANIFEST_DIR"), "/../policies/tests/agency.jsonl");
+    let agency = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../policies/tests/agency.jsonl"
+    );
     let (code, said) = plain(&["import", &store, agency]);
     assert!(code == OK && said.contains("records, revision 1"), "{said}");
-    let engine = sublet::Engine::open(sublet::Options { store: store.clone(), ..sublet::Options::default() }).expect("opens");
-    let question = sublet::Question::new(("Account", "acme"), "campaign.send", ("Campaign", "k")).account("acme").host("dash.marketingmaster.example");
-    assert!(engine.consume(question, &sublet::Take::new(7).key("k")).expect("an answer").allowed);
+    let engine = sublet::Engine::open(sublet::Options {
+        store: store.clone(),
+        ..sublet::Options::default()
+    })
+    .expect("opens");
+    let question = sublet::Question::new(("Account", "acme"), "campaign.send", ("Campaign", "k"))
+        .account("acme")
+        .host("dash.marketingmaster.example");
+    assert!(
+        engine
+            .consume(question, &sublet::Take::new(7).key("k"))
+            .expect("an answer")
+            .allowed
+    );
     // While the engine is open.
     let (code, said) = plain(&["inspect", &store, "acme"]);
-    assert!(code == OK && said.contains("1 operations, 1 keys, 0 holds") && said.contains("directory at revision 1"), "{said}");
+    assert!(
+        code == OK
+            && said.contains("1 operations, 1 keys, 0 holds")
+            && said.contains("directory at revision 1"),
+        "{said}"
+    );
     let json = |arguments: &[&str]| {
         let (code, said) = plain(&[arguments, &["--format", "json"]].concat());
-        (code, serde_json::from_str::<serde_json::Value>(&said).expect("JSON"))
+        (
+            code,
+            serde_json::from_str::<serde_json::Value>(&said).expect("JSON"),
+        )
     };
     let (code, found) = json(&["inspect", &store, "acme"]);
-    assert_eq!((code, &found["store"]["counts"][0]["used"], &found["store"]["counts"][0]["meter"]), (OK, &7.into(), &"emails".into()), "{found}");
+    assert_eq!(
+        (
+            code,
+            &found["store"]["counts"][0]["used"],
+            &found["store"]["counts"][0]["meter"]
+        ),
+        (OK, &7.into(), &"emails".into()),
+        "{found}"
+    );
     let (code, found) = json(&["usage", &store, "acme", "--meter", "emails"]);
-    assert_eq!((code, &found["usage"][0]["used"], &found["usage"][0]["source"]), (OK, &7.into(), &"package".into()), "{found}");
+    assert_eq!(
+        (
+            code,
+            &found["usage"][0]["used"],
+            &found["usage"][0]["source"]
+        ),
+        (OK, &7.into(), &"package".into()),
+        "{found}"
+    );
     let (code, said) = plain(&["usage", &store, "acme"]);
-    assert!(code == OK && said.lines().any(|line| line.starts_with("emails ") && line.ends_with("package")), "{said}");
+    assert!(
+        code == OK
+            && said
+                .lines()
+                .any(|line| line.starts_with("emails ") && line.ends_with("package")),
+        "{said}"
+    );
     let (code, said) = plain(&["usage", &store, "nobody"]);
-    assert!(code == USAGE && said.contains("directory.unknown_account"), "{said}");
-    assert_eq!(plain(&["verify", &store]), (OK, "1 counts compared with 1 operations: 0 faults\n".to_owned()));
+    assert!(
+        code == USAGE && said.contains("directory.unknown_account"),
+        "{said}"
+    );
+    assert_eq!(
+        plain(&["verify", &store]),
+        (
+            OK,
+            "1 counts compared with 1 operations: 0 faults\n".to_owned()
+        )
+    );
     let (code, said) = plain(&["accept-clock", &store]);
-    assert!(code == OK && said.starts_with("counting goes on at 2"), "{said}");
+    assert!(
+        code == OK && said.starts_with("counting goes on at 2"),
+        "{said}"
+    );
     let (code, lines) = plain(&["export", &store]);
     let mut exported = Vec::new();
     engine.export(&mut exported).expect("exports");
     assert_eq!((code, lines.into_bytes()), (OK, exported.clone()));
     let to = folder.join("out.jsonl");
-    assert_eq!(plain(&["export", &store, "--to", &to.to_string_lossy()]).0, OK);
+    assert_eq!(
+        plain(&["export", &store, "--to", &to.to_string_lossy()]).0,
+        OK
+    );
     assert_eq!(std::fs::read(to).expect("a file"), exported);
     let _ = std::fs::remove_dir_all(&folder);
 }

@@ -21,7 +21,8 @@ mod vm;
 
 pub use self::api::columns::rows;
 pub use self::api::decision::{
-    BundleInfo, Clause, Decision, Desk, Explanation, Fallback, Login, LoginHosts, Outcome, PolicyExplanation, PolicyFailure, PolicyInfo, ReadFact, Route,
+    BundleInfo, Clause, Decision, Desk, Explanation, Fallback, Login, LoginHosts, Outcome,
+    PolicyExplanation, PolicyFailure, PolicyInfo, ReadFact, Route,
 };
 pub use self::api::handle::{Action, Host, Principal, ResourceType};
 pub use self::api::quota::{Counted, MemberQuota, Quota};
@@ -32,9 +33,11 @@ pub use self::cedar::load_program::Program;
 pub use self::cedar::options::Validation;
 pub use self::cedar::source::Source;
 pub use self::commands::{
-    AcceptInvitation, AcceptTransfer, AddDomain, AttachLevel, CancelTransfer, ChangeEmail, ChangePackage, CloseAccount, Command, ConfirmEmail, ConsentTransfer,
-    CreateAccount, CreateClient, CreateLevel, DeleteLevel, DisableAccount, EditAccount, EditLevel, EditMember, GrantMember, InviteMember, OfferTransfer,
-    QuarantineDomain, ReleaseDomain, RemoveDomain, RemoveMember, ResendConfirmation, RestoreAccount, VerifyDomain,
+    AcceptInvitation, AcceptTransfer, AddDomain, AttachLevel, CancelTransfer, ChangeEmail,
+    ChangePackage, CloseAccount, Command, ConfirmEmail, ConsentTransfer, CreateAccount,
+    CreateClient, CreateLevel, DeleteLevel, DisableAccount, EditAccount, EditLevel, EditMember,
+    GrantMember, InviteMember, OfferTransfer, QuarantineDomain, ReleaseDomain, RemoveDomain,
+    RemoveMember, ResendConfirmation, RestoreAccount, VerifyDomain,
 };
 pub use self::directory::{Change, Progress, RecordPatch};
 pub use self::engine::{Engine, Options, Performed};
@@ -52,14 +55,18 @@ pub use self::model::package::Package;
 pub use self::model::record::Record;
 pub use self::model::reference::Ref;
 pub use self::quota::{HistoryEntry, HistoryPart};
-pub use self::telemetry::{_close_all_logs, Event, EventKind, LogCall, LogCounts, LogFile, LogHandle, LogOptions, Sink};
+pub use self::telemetry::{
+    _close_all_logs, Event, EventKind, LogCall, LogCounts, LogFile, LogHandle, LogOptions, Sink,
+};
 pub use self::util::error::{Error, Fault, Faults, Place, error_codes};
 pub use self::util::parse_limits::Caps;
 pub use self::util::printable::printable;
 
 pub use self::api::consume_options::Take;
 pub use self::model::calendar::{Calendar, Window, instant_text, parse_instant};
-pub use self::store::{InspectedCount, Inspection, OperationKind, Verification, accept_clock, inspect, verify_store};
+pub use self::store::{
+    InspectedCount, Inspection, OperationKind, Verification, accept_clock, inspect, verify_store,
+};
 pub use self::telemetry::stats::{ErrorCount, Series, Stats};
 #[doc(hidden)]
 pub use self::util::wait::{_asked_at, with_interrupt};

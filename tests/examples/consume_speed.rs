@@ -7,19 +7,42 @@ use sublet::{Engine, Options, Question, Take};
 fn main() {
     let mut args = std::env::args().skip(1);
     let store = args.next().unwrap_or_else(|| "memory:".to_owned());
-    let count: u32 = args.next().and_then(|count| count.parse().ok()).unwrap_or(100_000);
-    let engine = Engine::open(Options { store, ..Options::default() }).expect("opens");
+    let count: u32 = args
+        .next()
+        .and_then(|count| count.parse().ok())
+        .unwrap_or(100_000);
+    let engine = Engine::open(Options {
+        store,
+        ..Options::default()
+    })
+    .expect("opens");
     if engine.revision() == 0 {
-        engine.import(include_str!("../../policies/tests/agency.jsonl").as_bytes(), None, None).expect("imports");
+        engine
+            .import(
+                include_str!("../../policies/tests/agency.jsonl").as_bytes(),
+                None,
+                None,
+            )
+            .expect("imports");
     }
-    let question = || Question::new(("Account", "acme"), "contact.create", ("Contact", "k")).account("acme").host("dash.marketingmaster.example");
+    let question = || {
+        Question::new(("Account", "acme"), "contact.create", ("Contact", "k"))
+            .account("acme")
+            .host("dash.marketingmaster.example")
+    };
     let begun = Instant::now();
     for _ in 0..count {
-        let answer = engine.consume(question(), &Take::new(1)).expect("an answer");
+        let answer = engine
+            .consume(question(), &Take::new(1))
+            .expect("an answer");
         if !answer.allowed {
             engine.set(question(), &Take::new(0)).expect("an answer");
         }
     }
     let took = begun.elapsed();
-    println!("{count} consumes: {:.0}/s, {:.2} us each", f64::from(count) / took.as_secs_f64(), took.as_secs_f64() * 1e6 / f64::from(count));
+    println!(
+        "{count} consumes: {:.0}/s, {:.2} us each",
+        f64::from(count) / took.as_secs_f64(),
+        took.as_secs_f64() * 1e6 / f64::from(count)
+    );
 }

@@ -33,7 +33,13 @@ fn resident() -> f64 {
 }
 
 fn main() {
-    let (mode, count) = (std::env::args().nth(1).expect("a mode"), std::env::args().nth(2).and_then(|text| text.parse().ok()).unwrap_or(100_000));
+    let (mode, count) = (
+        std::env::args().nth(1).expect("a mode"),
+        std::env::args()
+            .nth(2)
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(100_000),
+    );
     let entities: Vec<Value> = (0..count)
         .map(|at| {
             json!({"uid": {"type": "User", "id": format!("user-{at:08}")}, "parents": [{"type": "Group", "id": format!("g{}", at % 1_000)}],
@@ -50,11 +56,24 @@ fn main() {
         after
     } else {
         before -= text.len() as f64;
-        let program = Program { policies: "permit (principal, action, resource);".to_owned(), entities: Some(text), ..Program::default() };
-        let engine = Engine::open(Options { policies: Source::Cedar(program), validation: Validation::Off, ..Options::default() }).expect("an engine");
+        let program = Program {
+            policies: "permit (principal, action, resource);".to_owned(),
+            entities: Some(text),
+            ..Program::default()
+        };
+        let engine = Engine::open(Options {
+            policies: Source::Cedar(program),
+            validation: Validation::Off,
+            ..Options::default()
+        })
+        .expect("an engine");
         let after = resident();
         assert!(engine.bundle().fallback.is_empty());
         after
     };
-    println!("{mode}: {:.0} bytes for each of {count} entities, {:.1} s", (after - before) / count as f64, from.elapsed().as_secs_f64());
+    println!(
+        "{mode}: {:.0} bytes for each of {count} entities, {:.1} s",
+        (after - before) / count as f64,
+        from.elapsed().as_secs_f64()
+    );
 }

@@ -33,21 +33,40 @@ fn text_of(text: &str, asker: &mut Asker) {
     if text.trim_start().starts_with('{') {
         return;
     }
-    let case = Case { policies: vec![text.to_owned()], links: serde_json::json!([]), ..case(u64::from(text.len() as u32) % 64) };
+    let case = Case {
+        policies: vec![text.to_owned()],
+        links: serde_json::json!([]),
+        ..case(u64::from(text.len() as u32) % 64)
+    };
     let Some(prepared) = prepare(&case) else {
         return;
     };
     let answer = asker.ask(&case, case.text());
     if let Err(error) = &answer
-        && error.faults().iter().any(|fault| fault.code.starts_with("bundle.too_"))
+        && error
+            .faults()
+            .iter()
+            .any(|fault| fault.code.starts_with("bundle.too_"))
     {
         return;
     }
     // Cedar errs where its stack runs low, and its parser does not even err: it gets what the engine takes for itself.
-    let judge = || PolicySet::from_str(text).is_ok().then(|| prepared.judge(text, &case.links)).flatten();
-    let judged = if text.len() < 512 { judge() } else { stacker::grow(128 * 1024 * 1024, judge) };
+    let judge = || {
+        PolicySet::from_str(text)
+            .is_ok()
+            .then(|| prepared.judge(text, &case.links))
+            .flatten()
+    };
+    let judged = if text.len() < 512 {
+        judge()
+    } else {
+        stacker::grow(128 * 1024 * 1024, judge)
+    };
     match (judged, answer) {
-        (Some(judged), Ok(decision)) => assert!(agrees(&judged, &decision), "{judged:?}\nis not\n{decision:?}\n{case:?}"),
+        (Some(judged), Ok(decision)) => assert!(
+            agrees(&judged, &decision),
+            "{judged:?}\nis not\n{decision:?}\n{case:?}"
+        ),
         (None, Err(error)) if error.code() != "internal.panic" => {}
         (judged, answer) => panic!("{judged:?}\nis not\n{answer:?}\n{case:?}"),
     }

@@ -4,9 +4,15 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::str::FromStr;
 
-use cedar_policy::{Authorizer, Context, Decision as Cedar, Entities, Entity, EntityId, EntityTypeName, EntityUid, PolicyId, PolicySet, Schema, SlotId};
+use cedar_policy::{
+    Authorizer, Context, Decision as Cedar, Entities, Entity, EntityId, EntityTypeName, EntityUid,
+    PolicyId, PolicySet, Schema, SlotId,
+};
 use serde_json::{Value, json};
-use sublet::{Action, Decision, Engine, Error, Options, Principal, Program, Question, Ref, Request, Resource, ResourceType, Source, Validation};
+use sublet::{
+    Action, Decision, Engine, Error, Options, Principal, Program, Question, Ref, Request, Resource,
+    ResourceType, Source, Validation,
+};
 
 use crate::Case;
 
@@ -22,7 +28,10 @@ pub struct Judged {
 }
 
 fn uid(kind: &str, id: &str) -> Option<EntityUid> {
-    Some(EntityUid::from_type_name_and_id(EntityTypeName::from_str(kind).ok()?, EntityId::new(id)))
+    Some(EntityUid::from_type_name_and_id(
+        EntityTypeName::from_str(kind).ok()?,
+        EntityId::new(id),
+    ))
 }
 
 /// A case's request as Cedar takes it.
@@ -46,7 +55,11 @@ fn schema(text: &str) -> Option<Schema> {
 }
 
 fn read_schema(text: &str) -> Option<Schema> {
-    if text.starts_with('{') { Schema::from_json_str(text).ok() } else { Schema::from_str(text).ok() }
+    if text.starts_with('{') {
+        Schema::from_json_str(text).ok()
+    } else {
+        Schema::from_str(text).ok()
+    }
 }
 
 /// The request and its entities; nothing where Cedar refuses one of them.
@@ -57,7 +70,11 @@ pub fn prepare(case: &Case) -> Option<Prepared> {
         None => None,
     };
     let mut entities = Entities::from_json_value(case.entities.clone(), schema.as_ref()).ok()?;
-    let (principal, action, resource) = (uid(case.request[0].0, &case.request[0].1)?, uid(case.request[1].0, &case.request[1].1)?, &case.request[2]);
+    let (principal, action, resource) = (
+        uid(case.request[0].0, &case.request[0].1)?,
+        uid(case.request[1].0, &case.request[1].1)?,
+        &case.request[2],
+    );
     if let Some(inline) = &case.inline {
         let mut whole = inline.clone();
         whole["uid"] = json!({"type": resource.0, "id": resource.1});
@@ -65,13 +82,23 @@ pub fn prepare(case: &Case) -> Option<Prepared> {
         entities = entities.upsert_entities([entity], None).ok()?;
     }
     // Without validation the schema only helps to read values.
-    let context = match Context::from_json_value(case.context.clone(), schema.as_ref().map(|schema| (schema, &action))) {
+    let context = match Context::from_json_value(
+        case.context.clone(),
+        schema.as_ref().map(|schema| (schema, &action)),
+    ) {
         Ok(context) => context,
         Err(_) if !case.validate => Context::from_json_value(case.context.clone(), None).ok()?,
         Err(_) => return None,
     };
     let used = schema.as_ref().filter(|_| case.validate);
-    let request = cedar_policy::Request::new(principal, action, uid(resource.0, &resource.1)?, context, used).ok()?;
+    let request = cedar_policy::Request::new(
+        principal,
+        action,
+        uid(resource.0, &resource.1)?,
+        context,
+        used,
+    )
+    .ok()?;
     Some(Prepared { request, entities })
 }
 
@@ -82,8 +109,16 @@ impl Prepared {
         let mut set = PolicySet::from_str(policies).ok()?;
         for link in links.as_array()? {
             let slot = &link["values"]["?principal"];
-            let values = HashMap::from([(SlotId::principal(), uid(slot["type"].as_str()?, slot["id"].as_str()?)?)]);
-            set.link(PolicyId::new(link["templateId"].as_str()?), PolicyId::new(link["newId"].as_str()?), values).ok()?;
+            let values = HashMap::from([(
+                SlotId::principal(),
+                uid(slot["type"].as_str()?, slot["id"].as_str()?)?,
+            )]);
+            set.link(
+                PolicyId::new(link["templateId"].as_str()?),
+                PolicyId::new(link["newId"].as_str()?),
+                values,
+            )
+            .ok()?;
         }
         let response = Authorizer::new().is_authorized(&self.request, &set, &self.entities);
         let error = |error: &cedar_policy::AuthorizationError| {
@@ -92,7 +127,11 @@ impl Prepared {
         };
         Some(Judged {
             allow: response.decision() == Cedar::Allow,
-            reasons: response.diagnostics().reason().map(ToString::to_string).collect(),
+            reasons: response
+                .diagnostics()
+                .reason()
+                .map(ToString::to_string)
+                .collect(),
             errors: response.diagnostics().errors().map(error).collect(),
         })
     }
@@ -137,12 +176,22 @@ pub fn request(case: &Case) -> Request {
         let fields = |name: &str| inline[name].as_object().cloned().unwrap_or_default();
         (resource.attributes, resource.tags) = (fields("attrs"), fields("tags"));
         let name = |value: &Value, key: &str| value[key].as_str().unwrap_or_default().to_owned();
-        resource.parents = inline["parents"].as_array().into_iter().flatten().map(|parent| Ref::new(name(parent, "type"), name(parent, "id"))).collect();
-        if resource.attributes.is_empty() && resource.tags.is_empty() && resource.parents.is_empty() {
+        resource.parents = inline["parents"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|parent| Ref::new(name(parent, "type"), name(parent, "id")))
+            .collect();
+        if resource.attributes.is_empty() && resource.tags.is_empty() && resource.parents.is_empty()
+        {
             resource.account = Some("given".to_owned());
         }
     }
-    let mut request = Request::new(reference(&case.request[0]), reference(&case.request[1]), resource);
+    let mut request = Request::new(
+        reference(&case.request[0]),
+        reference(&case.request[1]),
+        resource,
+    );
     request.circumstances.context = case.context.as_object().cloned().unwrap_or_default();
     request
 }
@@ -161,25 +210,62 @@ impl Asker {
         // A program with other policies, entities and numbers takes the place of the last.
         match &self.engine {
             Some(engine) if !self.asked.is_multiple_of(8) => drop(engine.reload(&source)?),
-            _ => self.engine = Some(Engine::open(Options { policies: source, validation: Validation::Off, ..Options::default() })?),
+            _ => {
+                self.engine = Some(Engine::open(Options {
+                    policies: source,
+                    validation: Validation::Off,
+                    ..Options::default()
+                })?)
+            }
         }
-        let Some(engine) = &self.engine else { unreachable!("it was opened") };
+        let Some(engine) = &self.engine else {
+            unreachable!("it was opened")
+        };
         let bundle = engine.bundle();
         self.policies.0 += bundle.policies.len() as u64;
         self.policies.1 += bundle.fallback.len() as u64;
         let request = request(case);
         let decision = engine.authorize(&request);
         let [principal, action, resource] = &case.request;
-        let principal = self.principals.entry(principal.clone()).or_insert_with(|| Principal::new(principal.0, principal.1.clone()));
-        let action = self.actions.entry(action.clone()).or_insert_with(|| Action::new(action.0, action.1.clone()));
-        let kind = self.kinds.entry(resource.0).or_insert_with(|| ResourceType::new(resource.0));
+        let principal = self
+            .principals
+            .entry(principal.clone())
+            .or_insert_with(|| Principal::new(principal.0, principal.1.clone()));
+        let action = self
+            .actions
+            .entry(action.clone())
+            .or_insert_with(|| Action::new(action.0, action.1.clone()));
+        let kind = self
+            .kinds
+            .entry(resource.0)
+            .or_insert_with(|| ResourceType::new(resource.0));
         let named = Question::from(&request);
         let mut by_handle = Question::new(&*principal, &*action, (&*kind, resource.1.as_str()));
-        (by_handle.resource.more, by_handle.resource.account, by_handle.with) = (named.resource.more, named.resource.account, named.with);
+        (
+            by_handle.resource.more,
+            by_handle.resource.account,
+            by_handle.with,
+        ) = (named.resource.more, named.resource.account, named.with);
         for _ in 0..2 {
-            assert_eq!(engine.check(by_handle), decision.as_ref().map(|decision| decision.allowed).map_err(Clone::clone), "{}", case.text());
+            assert_eq!(
+                engine.check(by_handle),
+                decision
+                    .as_ref()
+                    .map(|decision| decision.allowed)
+                    .map_err(Clone::clone),
+                "{}",
+                case.text()
+            );
         }
-        assert_eq!(engine.check(named), decision.as_ref().map(|decision| decision.allowed).map_err(Clone::clone), "{}", case.text());
+        assert_eq!(
+            engine.check(named),
+            decision
+                .as_ref()
+                .map(|decision| decision.allowed)
+                .map_err(Clone::clone),
+            "{}",
+            case.text()
+        );
         assert_eq!(engine.authorize(by_handle), decision, "{}", case.text());
         if self.asked.is_multiple_of(64) && decision.is_ok() {
             engine.explain(&request)?;
@@ -192,7 +278,11 @@ impl Asker {
 #[must_use]
 pub fn agrees(judged: &Judged, decision: &Decision) -> bool {
     let reasons: BTreeSet<String> = decision.policies.iter().map(ToString::to_string).collect();
-    let errors: BTreeMap<String, String> = decision.errors.iter().map(|error| (error.policy.to_string(), error.message.clone())).collect();
+    let errors: BTreeMap<String, String> = decision
+        .errors
+        .iter()
+        .map(|error| (error.policy.to_string(), error.message.clone()))
+        .collect();
     decision.allowed == (judged.allow && judged.errors.is_empty())
         && reasons == judged.reasons
         && errors == judged.errors
@@ -204,7 +294,11 @@ pub fn agrees(judged: &Judged, decision: &Decision) -> bool {
 ///
 /// # Errors
 /// Why both do not agree.
-pub fn compare(case: &Case, prepared: Option<&Prepared>, asker: &mut Asker) -> Result<Option<Judged>, String> {
+pub fn compare(
+    case: &Case,
+    prepared: Option<&Prepared>,
+    asker: &mut Asker,
+) -> Result<Option<Judged>, String> {
     let judged = prepared.and_then(|prepared| prepared.judge(&case.text(), &case.links));
     match (judged, asker.ask(case, case.text())) {
         (Some(judged), Ok(decision)) if agrees(&judged, &decision) => Ok(Some(judged)),

@@ -49,15 +49,27 @@ impl Model {
     }
 
     fn held(&self, whose: Whose) -> i64 {
-        let counts = |held: &&Taken| held.until > self.now && (held.whose == whose || (!whose.1 && (held.whose.0, held.whose.2) == (whose.0, whose.2)));
-        self.holds.values().filter(counts).map(|held| held.amount).sum()
+        let counts = |held: &&Taken| {
+            held.until > self.now
+                && (held.whose == whose
+                    || (!whose.1 && (held.whose.0, held.whose.2) == (whose.0, whose.2)))
+        };
+        self.holds
+            .values()
+            .filter(counts)
+            .map(|held| held.amount)
+            .sum()
     }
 
     /// What is left for whoever asks, and until when the key of what he takes is kept.
     fn left(&self, (account, member, month): Whose) -> i64 {
         let of = |limit: i64, whose| limit - self.used(whose) - self.held(whose);
         let pool = of(self.limits[account], (account, false, month));
-        if member { pool.min(of(self.sub_limit, (account, true, month))) } else { pool }
+        if member {
+            pool.min(of(self.sub_limit, (account, true, month)))
+        } else {
+            pool
+        }
     }
 
     fn add(&mut self, (account, member, month): Whose, amount: i64) {
@@ -69,23 +81,53 @@ impl Model {
 
     /// The month that the clock shows: where it begins, and ends.
     fn month(&self) -> (i64, i64) {
-        let window = Calendar::default().window(WindowKind::AnchoredMonth, self.now).expect("a window");
+        let window = Calendar::default()
+            .window(WindowKind::AnchoredMonth, self.now)
+            .expect("a window");
         (window.start, window.end)
     }
 
     /// `consume` and `reserve`.
-    fn take(&mut self, at: &str, whose: Whose, end: i64, asked: &Value, answer: Result<Value, String>) {
+    fn take(
+        &mut self,
+        at: &str,
+        whose: Whose,
+        end: i64,
+        asked: &Value,
+        answer: Result<Value, String>,
+    ) {
         let amount = asked["amount"].as_i64().expect("an amount");
         let key = asked["key"].as_str().map(|key| (whose.0, key.to_owned()));
-        let request = json!([asked["do"], asked["member"], amount, asked["up_to"], asked["ttl"]]).to_string();
+        let request = json!([
+            asked["do"],
+            asked["member"],
+            amount,
+            asked["up_to"],
+            asked["ttl"]
+        ])
+        .to_string();
         // 35 days after its answer a key is forgotten too, and may be used anew.
-        let known = key.as_ref().and_then(|key| self.keys.get(key)).filter(|(_, _, keep)| keep + KEPT > self.now);
+        let known = key
+            .as_ref()
+            .and_then(|key| self.keys.get(key))
+            .filter(|(_, _, keep)| keep + KEPT > self.now);
         if let Some((known, operation, keep)) = known {
             match answer {
                 Err(code) if *keep <= self.now => assert_eq!(code, "quota.key_pruned", "{at}"),
-                Err(code) => assert!(code == "quota.idempotency_mismatch" && *known != request, "{at}: {code}"),
+                Err(code) => assert!(
+                    code == "quota.idempotency_mismatch" && *known != request,
+                    "{at}: {code}"
+                ),
                 Ok(answer) => {
-                    assert_eq!((&answer["counted"]["operation"], &answer["counted"]["replayed"], known), (&json!(operation), &json!(true), &request), "{at}")
+                    assert_eq!(
+                        (
+                            &answer["counted"]["operation"],
+                            &answer["counted"]["replayed"],
+                            known
+                        ),
+                        (&json!(operation), &json!(true), &request),
+                        "{at}"
+                    )
                 }
             }
             return;
@@ -98,11 +140,20 @@ impl Model {
             false if asked["up_to"] == true && left > 0 => left,
             false => -1,
         };
-        assert_eq!(answer["allowed"], json!(granted >= 0), "{at}: {left} left, {answer}");
+        assert_eq!(
+            answer["allowed"],
+            json!(granted >= 0),
+            "{at}: {left} left, {answer}"
+        );
         let operation = answer["counted"]["operation"].as_u64();
         assert_eq!(operation.is_some(), granted > 0, "{at}: {answer}");
         let Some(operation) = operation else { return };
-        let mut taken = Taken { whose, amount: granted, until: i64::MAX, keep: end + KEPT };
+        let mut taken = Taken {
+            whose,
+            amount: granted,
+            until: i64::MAX,
+            keep: end + KEPT,
+        };
         if asked["do"] == "reserve" {
             taken.until = self.now + asked["ttl"].as_i64().expect("a time");
             self.holds.insert(operation, taken);
@@ -111,12 +162,33 @@ impl Model {
             self.remember(operation, taken);
         }
         if let Some(key) = key {
-            self.keys.insert(key, (request, operation, taken.keep.max(if asked["do"] == "reserve" { taken.until } else { 0 })));
+            self.keys.insert(
+                key,
+                (
+                    request,
+                    operation,
+                    taken.keep.max(if asked["do"] == "reserve" {
+                        taken.until
+                    } else {
+                        0
+                    }),
+                ),
+            );
         }
         let pool = (whose.0, false, whose.2);
         assert_eq!(
             answer["counted"]["quota"][0],
-            json!(["emails", granted, self.used(pool), self.held(pool), if whose.1 { json!(self.used(whose)) } else { Value::Null }]),
+            json!([
+                "emails",
+                granted,
+                self.used(pool),
+                self.held(pool),
+                if whose.1 {
+                    json!(self.used(whose))
+                } else {
+                    Value::Null
+                }
+            ]),
             "{at}"
         );
     }
@@ -137,17 +209,27 @@ impl Model {
             Some(amount) if amount > held.amount => Err("quota.commit_too_much".to_owned()),
             _ => Ok(()),
         };
-        assert_eq!(answer.as_ref().map(|_| ()).map_err(Clone::clone), expected, "{at}");
+        assert_eq!(
+            answer.as_ref().map(|_| ()).map_err(Clone::clone),
+            expected,
+            "{at}"
+        );
         let Ok(answer) = answer else { return };
         self.holds.remove(&operation);
         if let Some(amount) = amount {
             self.add(held.whose, amount);
-            self.remember(answer["operation"].as_u64().expect("an operation"), Taken { amount, ..held });
+            self.remember(
+                answer["operation"].as_u64().expect("an operation"),
+                Taken { amount, ..held },
+            );
         }
     }
 
     fn refund(&mut self, at: &str, asked: &Value, answer: Result<Value, String>) {
-        let (operation, amount) = (asked["operation"].as_u64().expect("an operation"), asked["amount"].as_i64().expect("an amount"));
+        let (operation, amount) = (
+            asked["operation"].as_u64().expect("an operation"),
+            asked["amount"].as_i64().expect("an amount"),
+        );
         let taken = self.taken[&operation];
         if amount > taken.amount {
             assert_eq!(answer, Err("quota.refund_too_much".to_owned()), "{at}");
@@ -155,7 +237,13 @@ impl Model {
         }
         answer.unwrap_or_else(|code| panic!("{at}: {code}"));
         self.add(taken.whose, -amount);
-        self.taken.insert(operation, Taken { amount: taken.amount - amount, ..taken });
+        self.taken.insert(
+            operation,
+            Taken {
+                amount: taken.amount - amount,
+                ..taken
+            },
+        );
     }
 
     fn account(&self, account: usize) -> Value {
@@ -178,7 +266,12 @@ impl Model {
 /// Where the driver and the model do not agree: the message says the seed and the step.
 pub fn walk(driver: &mut dyn Driver, seed: u64, steps: u64, keyed: bool) {
     let mut random = Random::new(seed);
-    let mut model = Model { now: parse_instant(START).expect("an instant"), limits: [300, 200], sub_limit: 120, ..Model::default() };
+    let mut model = Model {
+        now: parse_instant(START).expect("an instant"),
+        limits: [300, 200],
+        sub_limit: 120,
+        ..Model::default()
+    };
     let mut number = |most: usize| i64::try_from(random.below(most)).expect("small");
     for step in 0..steps {
         let at = format!("seed {seed}, step {step}");
@@ -191,8 +284,13 @@ pub fn walk(driver: &mut dyn Driver, seed: u64, steps: u64, keyed: bool) {
         let (account, member) = (usize::from(number(2) == 0), number(3) == 0);
         let member = member && account == 0;
         let (month, end) = model.month();
-        let key =
-            if keyed { json!(format!("step-{step}")) } else { Some(number(300)).filter(|at| at % 2 == 0).map_or(Value::Null, |at| json!(format!("k{at}"))) };
+        let key = if keyed {
+            json!(format!("step-{step}"))
+        } else {
+            Some(number(300))
+                .filter(|at| at % 2 == 0)
+                .map_or(Value::Null, |at| json!(format!("k{at}")))
+        };
         let who = if member { json!("ann") } else { Value::Null };
         let whose = (account, member, month);
         let mut asked = json!({ "account": ACCOUNTS[account], "member": who, "amount": number(40), "key": key, "up_to": number(4) == 0 });
@@ -202,7 +300,11 @@ pub fn walk(driver: &mut dyn Driver, seed: u64, steps: u64, keyed: bool) {
                 model.take(&at, whose, end, &asked, driver.ask(&asked, &now));
             }
             4 => {
-                (asked["do"], asked["ttl"], asked["up_to"]) = (json!("reserve"), json!(number(3) * 40_000_000 + 1_000), json!(false));
+                (asked["do"], asked["ttl"], asked["up_to"]) = (
+                    json!("reserve"),
+                    json!(number(3) * 40_000_000 + 1_000),
+                    json!(false),
+                );
                 model.take(&at, whose, end, &asked, driver.ask(&asked, &now));
             }
             5..7 => {
@@ -210,8 +312,13 @@ pub fn walk(driver: &mut dyn Driver, seed: u64, steps: u64, keyed: bool) {
                     continue;
                 };
                 let verb = if number(3) == 0 { "release" } else { "commit" };
-                let key = if keyed { asked["key"].clone() } else { Value::Null };
-                let settling = json!({ "do": verb, "operation": operation, "amount": number(25), "key": key });
+                let key = if keyed {
+                    asked["key"].clone()
+                } else {
+                    Value::Null
+                };
+                let settling =
+                    json!({ "do": verb, "operation": operation, "amount": number(25), "key": key });
                 model.settle(&at, &settling, driver.ask(&settling, &now));
                 model.holds.retain(|_, held| held.until > model.now - DAY);
             }
@@ -225,16 +332,27 @@ pub fn walk(driver: &mut dyn Driver, seed: u64, steps: u64, keyed: bool) {
                 else {
                     continue;
                 };
-                let key = if keyed { asked["key"].clone() } else { Value::Null };
+                let key = if keyed {
+                    asked["key"].clone()
+                } else {
+                    Value::Null
+                };
                 let refund = json!({ "do": "refund", "operation": operation, "amount": number(25), "key": key });
                 model.refund(&at, &refund, driver.ask(&refund, &now));
             }
             8 => {
                 let milliseconds = number(23) * 3_600_000 * number(2);
-                driver.ask(&json!({ "do": "clock", "advance": milliseconds }), &now).expect("the clock");
+                driver
+                    .ask(&json!({ "do": "clock", "advance": milliseconds }), &now)
+                    .expect("the clock");
                 model.now += milliseconds;
                 // The store sees every half day: an idle one would take more for a clock that leapt.
-                driver.ask(&json!({ "do": "usage", "account": "acme" }), &instant_text(model.now).expect("an instant")).expect("usage");
+                driver
+                    .ask(
+                        &json!({ "do": "usage", "account": "acme" }),
+                        &instant_text(model.now).expect("an instant"),
+                    )
+                    .expect("usage");
             }
             9 if number(10) == 0 => {
                 model.limits[account] = number(600);
@@ -246,10 +364,24 @@ pub fn walk(driver: &mut dyn Driver, seed: u64, steps: u64, keyed: bool) {
             _ => {
                 let usage = driver.ask(&json!({ "do": "usage", "account": ACCOUNTS[account], "member": who, "meter": "emails" }), &now).expect("usage");
                 let pool = (account, false, month);
-                let own = if member { json!(model.used(whose)) } else { Value::Null };
-                assert_eq!(usage["quota"][0], json!(["emails", 0, model.used(pool), model.held(pool), own]), "{at}");
+                let own = if member {
+                    json!(model.used(whose))
+                } else {
+                    Value::Null
+                };
+                assert_eq!(
+                    usage["quota"][0],
+                    json!(["emails", 0, model.used(pool), model.held(pool), own]),
+                    "{at}"
+                );
             }
         }
     }
-    assert_eq!(driver.ask(&json!({ "do": "verify" }), START).expect("verified")["faults"], json!([]), "seed {seed}");
+    assert_eq!(
+        driver
+            .ask(&json!({ "do": "verify" }), START)
+            .expect("verified")["faults"],
+        json!([]),
+        "seed {seed}"
+    );
 }

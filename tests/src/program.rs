@@ -51,7 +51,9 @@ action a0, a1, a2 in [group] appliesTo { principal: [U, G], resource: [R, U], co
 
 /// The same in JSON: Cedar reads it thrice as fast.
 static JSON: LazyLock<String> = LazyLock::new(|| {
-    let fragment = cedar_policy::SchemaFragment::from_cedarschema_str(SCHEMA).ok().and_then(|(fragment, _)| fragment.to_json_string().ok());
+    let fragment = cedar_policy::SchemaFragment::from_cedarschema_str(SCHEMA)
+        .ok()
+        .and_then(|(fragment, _)| fragment.to_json_string().ok());
     fragment.unwrap_or_default()
 });
 
@@ -84,7 +86,11 @@ pub fn case_of(random: &mut Random) -> Case {
             policies.push(scoped(random));
         }
     }
-    let mut request = [("U", format!("u{}", random.below(3))), ("Action", format!("a{}", random.below(3))), ("R", format!("r{}", random.below(2)))];
+    let mut request = [
+        ("U", format!("u{}", random.below(3))),
+        ("Action", format!("a{}", random.below(3))),
+        ("R", format!("r{}", random.below(2))),
+    ];
     if random.once_in(24) {
         match random.below(4) {
             0 => request[0] = ("Z::Y", "u0".to_owned()),
@@ -93,7 +99,13 @@ pub fn case_of(random: &mut Random) -> Case {
             _ => request[2] = ("G", format!("g{}", random.below(8))),
         }
     }
-    let schema = random.once_in(2).then(|| if random.once_in(64) { SCHEMA.to_owned() } else { JSON.clone() });
+    let schema = random.once_in(2).then(|| {
+        if random.once_in(64) {
+            SCHEMA.to_owned()
+        } else {
+            JSON.clone()
+        }
+    });
     let validate = schema.is_some() && random.once_in(2);
     let implicit = schema.is_some();
     Case {
@@ -113,17 +125,49 @@ pub fn case_of(random: &mut Random) -> Case {
 fn scoped(random: &mut Random) -> String {
     let mut one = |items: &[&str], n: usize| {
         let item = *random.pick(items);
-        if item.contains('#') { item.replace('#', &random.below(n).to_string()) } else { item.to_owned() }
+        if item.contains('#') {
+            item.replace('#', &random.below(n).to_string())
+        } else {
+            item.to_owned()
+        }
     };
-    let principal =
-        one(&["principal", "principal is U", "principal == U::\"u#\"", "principal in G::\"g#\"", "principal is U in G::\"g#\"", "principal in R::\"r#\""], 12);
+    let principal = one(
+        &[
+            "principal",
+            "principal is U",
+            "principal == U::\"u#\"",
+            "principal in G::\"g#\"",
+            "principal is U in G::\"g#\"",
+            "principal in R::\"r#\"",
+        ],
+        12,
+    );
     let action = one(
-        &["action", "action == Action::\"a#\"", "action in [Action::\"a#\", Action::\"group\"]", "action in Action::\"group\"", "action in Action::\"a#\""],
+        &[
+            "action",
+            "action == Action::\"a#\"",
+            "action in [Action::\"a#\", Action::\"group\"]",
+            "action in Action::\"group\"",
+            "action in Action::\"a#\"",
+        ],
         6,
     );
-    let resource =
-        one(&["resource", "resource is R", "resource == R::\"r#\"", "resource in G::\"g#\"", "resource is R in G::\"g#\"", "resource == U::\"u#\""], 12);
-    let effect = if random.once_in(4) { "forbid" } else { "permit" };
+    let resource = one(
+        &[
+            "resource",
+            "resource is R",
+            "resource == R::\"r#\"",
+            "resource in G::\"g#\"",
+            "resource is R in G::\"g#\"",
+            "resource == U::\"u#\"",
+        ],
+        12,
+    );
+    let effect = if random.once_in(4) {
+        "forbid"
+    } else {
+        "permit"
+    };
     let when = match random.below(4) {
         0 => String::new(),
         1 => "when { context.flag }".to_owned(),
@@ -137,8 +181,12 @@ fn scoped(random: &mut Random) -> String {
 fn inline(random: &mut Random, implicit: bool) -> Value {
     let mut attrs = serde_json::Map::new();
     some(random, &mut attrs, "size", long);
-    some(random, &mut attrs, "owner", |random| entity(random, "U", 4, implicit));
-    some(random, &mut attrs, "ip", |random| extension(random, "ip", &["10.1.2.3", "::1", "127.0.0.0/8"], implicit));
+    some(random, &mut attrs, "owner", |random| {
+        entity(random, "U", 4, implicit)
+    });
+    some(random, &mut attrs, "ip", |random| {
+        extension(random, "ip", &["10.1.2.3", "::1", "127.0.0.0/8"], implicit)
+    });
     if random.once_in(12) {
         attrs.extend(odd(random));
     }
@@ -146,18 +194,34 @@ fn inline(random: &mut Random, implicit: bool) -> Value {
         attrs.clear();
     }
     let parents: Vec<Value> = (0..random.below(3)).map(|_| uid(random, "G", 8)).collect();
-    let tags = if random.once_in(2) { json!({}) } else { json!({"color": random.pick(&["red", "blue"])}) };
+    let tags = if random.once_in(2) {
+        json!({})
+    } else {
+        json!({"color": random.pick(&["red", "blue"])})
+    };
     json!({"attrs": attrs, "parents": if random.once_in(3) { Vec::new() } else { parents }, "tags": tags})
 }
 
 fn entity(random: &mut Random, kind: &str, n: usize, implicit: bool) -> Value {
     let uid = uid(random, kind, n);
-    if implicit && random.once_in(2) { uid } else { json!({"__entity": uid}) }
+    if implicit && random.once_in(2) {
+        uid
+    } else {
+        json!({"__entity": uid})
+    }
 }
 
 fn extension(random: &mut Random, name: &str, texts: &[&str], implicit: bool) -> Value {
-    let text = if random.once_in(40) { "odd" } else { *random.pick(texts) };
-    if implicit && random.once_in(2) { json!(text) } else { json!({"__extn": {"fn": name, "arg": text}}) }
+    let text = if random.once_in(40) {
+        "odd"
+    } else {
+        *random.pick(texts)
+    };
+    if implicit && random.once_in(2) {
+        json!(text)
+    } else {
+        json!({"__extn": {"fn": name, "arg": text}})
+    }
 }
 
 /// A field that a schema, or Cedar itself, refuses, or takes for something else than it seems.
@@ -168,14 +232,26 @@ fn odd(random: &mut Random) -> Option<(String, Value)> {
         2 => ("n", Value::Null),
         3 => ("n", json!(1.5)),
         4 => ("who", json!({"type": "R", "id": "r0"})),
-        5 => ("who", json!({"__entity": {"type": "U", "id": "u1", "more": 1}})),
-        6 => ("who", json!({"__entity": {"type": "not a type", "id": "u1"}})),
-        7 => ("rec", json!({"__extn": {"fn": "decimal", "arg": "1.5"}, "s": "x"})),
+        5 => (
+            "who",
+            json!({"__entity": {"type": "U", "id": "u1", "more": 1}}),
+        ),
+        6 => (
+            "who",
+            json!({"__entity": {"type": "not a type", "id": "u1"}}),
+        ),
+        7 => (
+            "rec",
+            json!({"__extn": {"fn": "decimal", "arg": "1.5"}, "s": "x"}),
+        ),
         8 => ("rec", json!({"s": "x", "deep": {"x": 1, "y": 2}})),
         9 => ("state", json!({"type": "E", "id": "e9"})),
         10 => ("state", json!({"__entity": {"type": "E", "id": "e0"}})),
         11 => ("size", json!({"__expr": "1"})),
-        12 => ("whos", json!([{"type": "U", "id": "u0"}, {"__entity": {"type": "U", "id": "u0"}}])),
+        12 => (
+            "whos",
+            json!([{"type": "U", "id": "u0"}, {"__entity": {"type": "U", "id": "u0"}}]),
+        ),
         _ => ("dec", json!({"__extn": {"fn": "ip", "arg": "10.0.0.1"}})),
     };
     Some((name.to_owned(), value))
@@ -186,7 +262,11 @@ fn uid(random: &mut Random, kind: &str, n: usize) -> Value {
 }
 
 fn policy(random: &mut Random, operator: &'static str) -> (String, bool) {
-    let effect = if random.below(100) < 62 { "permit" } else { "forbid" };
+    let effect = if random.below(100) < 62 {
+        "permit"
+    } else {
+        "forbid"
+    };
     let template = random.once_in(8);
     let principal = match random.below(12) {
         _ if template => "principal == ?principal",
@@ -220,15 +300,24 @@ fn policy(random: &mut Random, operator: &'static str) -> (String, bool) {
     ]);
     let clause = if random.once_in(4) { "unless" } else { "when" };
     let body = condition(random, operator, 2);
-    (format!("{effect} ({principal}, {action}, {resource}) {clause} {{ {body} }};"), template)
+    (
+        format!("{effect} ({principal}, {action}, {resource}) {clause} {{ {body} }};"),
+        template,
+    )
 }
 
 fn entities(random: &mut Random) -> Value {
     let mut list = Vec::new();
     // A chain of groups, some links missing: `in` over deep hierarchies.
     for g in 0..8 {
-        let parents: Vec<Value> = if g < 7 && !random.once_in(9) { vec![json!({"type": "G", "id": format!("g{}", g + 1)})] } else { Vec::new() };
-        list.push(json!({"uid": {"type": "G", "id": format!("g{g}")}, "attrs": {}, "parents": parents}));
+        let parents: Vec<Value> = if g < 7 && !random.once_in(9) {
+            vec![json!({"type": "G", "id": format!("g{}", g + 1)})]
+        } else {
+            Vec::new()
+        };
+        list.push(
+            json!({"uid": {"type": "G", "id": format!("g{g}")}, "attrs": {}, "parents": parents}),
+        );
     }
     for u in 0..3 {
         if random.once_in(7) {
@@ -236,10 +325,23 @@ fn entities(random: &mut Random) -> Value {
         }
         let mut attrs = serde_json::Map::new();
         some(random, &mut attrs, "level", long);
-        some(random, &mut attrs, "name", |random| json!(random.pick(&["ann", "rén", "", "a*"])));
-        some(random, &mut attrs, "marks", |random| json!((0..random.below(4)).collect::<Vec<_>>()));
-        some(random, &mut attrs, "dec", |_| json!({"__extn": {"fn": "decimal", "arg": "1.5"}}));
-        let above = if random.once_in(6) { uid(random, "R", 2) } else { uid(random, "G", 8) };
+        some(random, &mut attrs, "name", |random| {
+            json!(random.pick(&["ann", "rén", "", "a*"]))
+        });
+        some(random, &mut attrs, "marks", |random| {
+            json!((0..random.below(4)).collect::<Vec<_>>())
+        });
+        some(
+            random,
+            &mut attrs,
+            "dec",
+            |_| json!({"__extn": {"fn": "decimal", "arg": "1.5"}}),
+        );
+        let above = if random.once_in(6) {
+            uid(random, "R", 2)
+        } else {
+            uid(random, "G", 8)
+        };
         list.push(json!({"uid": {"type": "U", "id": format!("u{u}")}, "attrs": attrs, "parents": [above]}));
     }
     for r in 0..2 {
@@ -248,15 +350,34 @@ fn entities(random: &mut Random) -> Value {
         }
         let mut attrs = serde_json::Map::new();
         some(random, &mut attrs, "size", long);
-        some(random, &mut attrs, "owner", |random| json!({"__entity": uid(random, "U", 3)}));
-        some(random, &mut attrs, "ip", |random| json!({"__extn": {"fn": "ip", "arg": random.pick(&["10.1.2.3", "::1", "127.0.0.0/8"])}}));
-        let tags = if random.once_in(3) { json!({}) } else { json!({"color": random.pick(&["red", "blue"])}) };
+        some(
+            random,
+            &mut attrs,
+            "owner",
+            |random| json!({"__entity": uid(random, "U", 3)}),
+        );
+        some(
+            random,
+            &mut attrs,
+            "ip",
+            |random| json!({"__extn": {"fn": "ip", "arg": random.pick(&["10.1.2.3", "::1", "127.0.0.0/8"])}}),
+        );
+        let tags = if random.once_in(3) {
+            json!({})
+        } else {
+            json!({"color": random.pick(&["red", "blue"])})
+        };
         list.push(json!({"uid": {"type": "R", "id": format!("r{r}")}, "attrs": attrs, "parents": [uid(random, "G", 8)], "tags": tags}));
     }
     Value::Array(list)
 }
 
-fn some(random: &mut Random, fields: &mut serde_json::Map<String, Value>, name: &str, value: impl FnOnce(&mut Random) -> Value) {
+fn some(
+    random: &mut Random,
+    fields: &mut serde_json::Map<String, Value>,
+    name: &str,
+    value: impl FnOnce(&mut Random) -> Value,
+) {
     if !random.once_in(6) {
         let value = value(random);
         fields.insert(name.to_owned(), value);
@@ -270,20 +391,46 @@ fn long(random: &mut Random) -> Value {
 fn context(random: &mut Random, implicit: bool) -> Value {
     let mut fields = serde_json::Map::new();
     some(random, &mut fields, "n", long);
-    some(random, &mut fields, "s", |random| json!(random.pick(&["ann", "color", "a", "red"])));
-    some(random, &mut fields, "flag", |random| json!(random.once_in(2)));
-    some(random, &mut fields, "set", |random| json!((0..random.below(4)).collect::<Vec<_>>()));
-    some(random, &mut fields, "dec", |random| extension(random, "decimal", &["1.5", "-2.25", "0.0"], implicit));
-    some(random, &mut fields, "ip", |random| extension(random, "ip", &["127.0.0.1", "ff00::2", "10.0.0.0/24"], implicit));
-    some(random, &mut fields, "at", |random| extension(random, "datetime", &["2024-10-15", "2024-10-15T12:00:00Z", "1970-01-01"], implicit));
-    some(random, &mut fields, "span", |random| extension(random, "duration", &["1h", "-90m", "2d1ms"], implicit));
+    some(random, &mut fields, "s", |random| {
+        json!(random.pick(&["ann", "color", "a", "red"]))
+    });
+    some(random, &mut fields, "flag", |random| {
+        json!(random.once_in(2))
+    });
+    some(random, &mut fields, "set", |random| {
+        json!((0..random.below(4)).collect::<Vec<_>>())
+    });
+    some(random, &mut fields, "dec", |random| {
+        extension(random, "decimal", &["1.5", "-2.25", "0.0"], implicit)
+    });
+    some(random, &mut fields, "ip", |random| {
+        extension(
+            random,
+            "ip",
+            &["127.0.0.1", "ff00::2", "10.0.0.0/24"],
+            implicit,
+        )
+    });
+    some(random, &mut fields, "at", |random| {
+        extension(
+            random,
+            "datetime",
+            &["2024-10-15", "2024-10-15T12:00:00Z", "1970-01-01"],
+            implicit,
+        )
+    });
+    some(random, &mut fields, "span", |random| {
+        extension(random, "duration", &["1h", "-90m", "2d1ms"], implicit)
+    });
     some(random, &mut fields, "rec", |random| {
         let mut record = serde_json::Map::new();
         some(random, &mut record, "s", |_| json!("ann"));
         some(random, &mut record, "deep", |_| json!({"x": 1}));
         Value::Object(record)
     });
-    some(random, &mut fields, "who", |random| entity(random, "U", 4, implicit));
+    some(random, &mut fields, "who", |random| {
+        entity(random, "U", 4, implicit)
+    });
     if random.once_in(12) {
         fields.extend(odd(random));
     }

@@ -31,7 +31,9 @@ impl Random {
                 z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
                 z ^ (z >> 31)
             }
-            Source::Bytes(bytes) => u64::from(bytes.next().unwrap_or(0)) | u64::from(bytes.next().unwrap_or(0)) << 8,
+            Source::Bytes(bytes) => {
+                u64::from(bytes.next().unwrap_or(0)) | u64::from(bytes.next().unwrap_or(0)) << 8
+            }
         }
     }
 

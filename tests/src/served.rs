@@ -4,7 +4,10 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use sublet::{Change, Circumstances, Clock, Command, Counted, Decision, Engine, Error, ManualClock, Options, Question, Record, Ref, Take};
+use sublet::{
+    Change, Circumstances, Clock, Command, Counted, Decision, Engine, Error, ManualClock, Options,
+    Question, Record, Ref, Take,
+};
 
 const HOST: &str = "dash.marketingmaster.example";
 
@@ -22,8 +25,15 @@ impl Served {
     /// Those of `open`.
     pub fn open(store: &str, instant: Option<&str>) -> Result<Self, Error> {
         let clock = instant.map(ManualClock::new).transpose()?;
-        let options = Options { store: store.to_owned(), clock: clock.clone().map_or(Clock::System, Clock::Manual), ..Options::default() };
-        Ok(Self { engine: Engine::open(options)?, clock })
+        let options = Options {
+            store: store.to_owned(),
+            clock: clock.clone().map_or(Clock::System, Clock::Manual),
+            ..Options::default()
+        };
+        Ok(Self {
+            engine: Engine::open(options)?,
+            clock,
+        })
     }
 }
 
@@ -31,8 +41,15 @@ fn told(counted: Option<&Counted>) -> Value {
     let Some(counted) = counted else {
         return Value::Null;
     };
-    let quotas =
-        counted.quota.iter().map(|quota| json!([&*quota.meter, quota.amount, quota.used, quota.held, quota.member.as_ref().map(|member| member.used)]));
+    let quotas = counted.quota.iter().map(|quota| {
+        json!([
+            &*quota.meter,
+            quota.amount,
+            quota.used,
+            quota.held,
+            quota.member.as_ref().map(|member| member.used)
+        ])
+    });
     json!({ "operation": counted.operation, "replayed": counted.replayed, "quota": quotas.collect::<Vec<_>>() })
 }
 
@@ -56,35 +73,107 @@ impl Served {
         let (number, key) = (|name: &str| asked[name].as_i64(), text("key"));
         let operation = asked["operation"].as_u64().unwrap_or(0);
         let account = text("account").unwrap_or("acme");
-        let take = Take { amount: number("amount").unwrap_or(1), key, up_to: asked["up_to"] == true, ..Take::default() };
+        let take = Take {
+            amount: number("amount").unwrap_or(1),
+            key,
+            up_to: asked["up_to"] == true,
+            ..Take::default()
+        };
         let settled = |counted: Counted| told(Some(&counted));
         match text("do").expect("a verb") {
-            "import" => self.engine.import(text("lines").expect("lines").as_bytes(), None, None).map(|revision| json!(revision)),
-            "put" => self.engine.change(vec![Change::Put(Record::from_value(asked["record"].clone())?)], None).map(|revision| json!(revision)),
-            "consume" => self.engine.consume(self.question(asked, account), &take).map(|decision| decided(&decision)),
-            "reserve" => self.engine.reserve(self.question(asked, account), &take, number("ttl").unwrap_or(60_000)).map(|decision| decided(&decision)),
-            "set" => self.engine.set(self.question(asked, account), &take).map(|decision| decided(&decision)),
-            "add" => self.engine.add(self.question(asked, account), &take).map(|decision| decided(&decision)),
-            "sub" => self.engine.sub(self.question(asked, account), &take).map(|decision| decided(&decision)),
-            "perform" => self.perform(&asked["by"], &asked["command"], key).map(|decision| decided(&decision)),
-            "statement" => self.engine.statement(account, text("period").expect("a month")).map(|statement| json!(statement)),
-            "settle" => self.engine.settle(account, text("period").expect("a month"), &[]).map(|statement| json!(statement)),
+            "import" => self
+                .engine
+                .import(text("lines").expect("lines").as_bytes(), None, None)
+                .map(|revision| json!(revision)),
+            "put" => self
+                .engine
+                .change(
+                    vec![Change::Put(Record::from_value(asked["record"].clone())?)],
+                    None,
+                )
+                .map(|revision| json!(revision)),
+            "consume" => self
+                .engine
+                .consume(self.question(asked, account), &take)
+                .map(|decision| decided(&decision)),
+            "reserve" => self
+                .engine
+                .reserve(
+                    self.question(asked, account),
+                    &take,
+                    number("ttl").unwrap_or(60_000),
+                )
+                .map(|decision| decided(&decision)),
+            "set" => self
+                .engine
+                .set(self.question(asked, account), &take)
+                .map(|decision| decided(&decision)),
+            "add" => self
+                .engine
+                .add(self.question(asked, account), &take)
+                .map(|decision| decided(&decision)),
+            "sub" => self
+                .engine
+                .sub(self.question(asked, account), &take)
+                .map(|decision| decided(&decision)),
+            "perform" => self
+                .perform(&asked["by"], &asked["command"], key)
+                .map(|decision| decided(&decision)),
+            "statement" => self
+                .engine
+                .statement(account, text("period").expect("a month"))
+                .map(|statement| json!(statement)),
+            "settle" => self
+                .engine
+                .settle(account, text("period").expect("a month"), &[])
+                .map(|statement| json!(statement)),
             "pay" => {
-                let (period, cents) = (text("period").expect("a month"), number("cents").unwrap_or(0));
-                self.engine.record_payment(account, period, cents, key).map(|payment| json!(payment))
+                let (period, cents) = (
+                    text("period").expect("a month"),
+                    number("cents").unwrap_or(0),
+                );
+                self.engine
+                    .record_payment(account, period, cents, key)
+                    .map(|payment| json!(payment))
             }
-            "create_clients" => self.create_clients(text("prefix").expect("a prefix"), number("count").unwrap_or(0)),
-            "commit" => self.engine.commit(operation, number("amount"), key).map(settled),
+            "create_clients" => self.create_clients(
+                text("prefix").expect("a prefix"),
+                number("count").unwrap_or(0),
+            ),
+            "commit" => self
+                .engine
+                .commit(operation, number("amount"), key)
+                .map(settled),
             "release" => self.engine.release(operation, key).map(settled),
-            "refund" => self.engine.refund(operation, number("amount"), key).map(settled),
-            "top_up" => self.engine.top_up(account, text("meter").unwrap_or("emails"), number("amount").unwrap_or(0), key).map(settled),
-            "usage" => Ok(told(Some(&Counted { quota: self.engine.usage(account, text("member"), text("meter"))?, ..Counted::default() }))),
+            "refund" => self
+                .engine
+                .refund(operation, number("amount"), key)
+                .map(settled),
+            "top_up" => self
+                .engine
+                .top_up(
+                    account,
+                    text("meter").unwrap_or("emails"),
+                    number("amount").unwrap_or(0),
+                    key,
+                )
+                .map(settled),
+            "usage" => Ok(told(Some(&Counted {
+                quota: self.engine.usage(account, text("member"), text("meter"))?,
+                ..Counted::default()
+            }))),
             "history" => Ok(json!(self.engine.history(account, None, usize::MAX)?.len())),
-            "check" => self.engine.check(self.question(asked, account)).map(|allowed| json!(allowed)),
+            "check" => self
+                .engine
+                .check(self.question(asked, account))
+                .map(|allowed| json!(allowed)),
             "revision" => Ok(json!(self.engine.revision())),
             "verify" => Ok(json!(self.engine.verify()?)),
             "clock" => {
-                self.clock.as_ref().expect("a clock that stands").advance(number("advance").unwrap_or(0));
+                self.clock
+                    .as_ref()
+                    .expect("a clock that stands")
+                    .advance(number("advance").unwrap_or(0));
                 Ok(Value::Null)
             }
             "crash" => {
@@ -99,15 +188,31 @@ impl Served {
     }
 
     fn question<'a>(&self, asked: &'a Value, account: &'a str) -> Question<'a> {
-        let principal = asked["member"].as_str().map_or(("Account", account), |member| ("TeamMember", member));
+        let principal = asked["member"]
+            .as_str()
+            .map_or(("Account", account), |member| ("TeamMember", member));
         let host = asked["host"].as_str().unwrap_or(HOST);
-        Question::new(principal, asked["action"].as_str().unwrap_or("campaign.send"), ("Campaign", "k")).account(account).host(host)
+        Question::new(
+            principal,
+            asked["action"].as_str().unwrap_or("campaign.send"),
+            ("Campaign", "k"),
+        )
+        .account(account)
+        .host(host)
     }
 
     fn perform(&self, by: &Value, command: &Value, key: Option<&str>) -> Result<Decision, Error> {
-        let by = Ref::new(by[0].as_str().unwrap_or("Account"), by[1].as_str().unwrap_or("acme"));
-        let with = Circumstances { host: Some(HOST.to_owned()), ..Circumstances::default() };
-        self.engine.perform(&by, &Command::from_value(command.clone())?, &with, key).map(|done| done.decision)
+        let by = Ref::new(
+            by[0].as_str().unwrap_or("Account"),
+            by[1].as_str().unwrap_or("acme"),
+        );
+        let with = Circumstances {
+            host: Some(HOST.to_owned()),
+            ..Circumstances::default()
+        };
+        self.engine
+            .perform(&by, &Command::from_value(command.clone())?, &with, key)
+            .map(|done| done.decision)
     }
 
     /// So many clients of acme: how many of them were allowed.
@@ -115,7 +220,8 @@ impl Served {
         let mut allowed = 0_i64;
         for at in 0..count {
             let id = format!("{prefix}-{at}");
-            let command = json!({ "do": "create_client", "email": format!("o@{id}.example"), "id": id });
+            let command =
+                json!({ "do": "create_client", "email": format!("o@{id}.example"), "id": id });
             allowed += i64::from(self.perform(&Value::Null, &command, None)?.allowed);
         }
         Ok(json!(allowed))
@@ -125,7 +231,11 @@ impl Served {
     fn repeated(&self, asked: &Value, account: &str, take: &Take<'_>) -> Result<Value, Error> {
         let mut granted = 0_i64;
         for _ in 0..asked["count"].as_i64().unwrap_or(0) {
-            granted += i64::from(self.engine.consume(self.question(asked, account), take)?.allowed);
+            granted += i64::from(
+                self.engine
+                    .consume(self.question(asked, account), take)?
+                    .allowed,
+            );
         }
         Ok(json!(granted))
     }
@@ -140,19 +250,28 @@ impl Served {
             longest = longest.max(one.elapsed());
             count += 1;
         }
-        Ok(json!([count, u64::try_from(longest.as_micros()).unwrap_or(u64::MAX)]))
+        Ok(json!([
+            count,
+            u64::try_from(longest.as_micros()).unwrap_or(u64::MAX)
+        ]))
     }
 
     /// Takes one under each of the keys from this on, and says so before and after, until it is killed.
     fn keys(&self, from: i64) -> Result<Value, Error> {
         let mut out = std::io::stdout().lock();
         for number in from.. {
-            writeln!(out, "> {number}").and_then(|()| out.flush()).expect("a line");
+            writeln!(out, "> {number}")
+                .and_then(|()| out.flush())
+                .expect("a line");
             let key = format!("k{number}");
-            let answer = self.engine.consume(self.question(&Value::Null, "acme"), &Take::new(1).key(&key))?;
+            let answer = self
+                .engine
+                .consume(self.question(&Value::Null, "acme"), &Take::new(1).key(&key))?;
             assert!(answer.allowed, "{answer:?}");
             let replayed = answer.counted.expect("counted").replayed;
-            writeln!(out, "< {number} {replayed}").and_then(|()| out.flush()).expect("a line");
+            writeln!(out, "< {number} {replayed}")
+                .and_then(|()| out.flush())
+                .expect("a line");
         }
         Ok(Value::Null)
     }

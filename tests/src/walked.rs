@@ -5,12 +5,18 @@ use sublet::{Circumstances, Command, Engine, Error, Ref, Request, Resource};
 
 /// A type and an id, as a list.
 fn reference(value: &Value) -> Ref {
-    Ref::new(value[0].as_str().expect("a type"), value[1].as_str().expect("an id"))
+    Ref::new(
+        value[0].as_str().expect("a type"),
+        value[1].as_str().expect("an id"),
+    )
 }
 
 fn with(asked: &Value) -> Circumstances {
     Circumstances {
-        actor: asked.get("actor").filter(|actor| !actor.is_null()).map(reference),
+        actor: asked
+            .get("actor")
+            .filter(|actor| !actor.is_null())
+            .map(reference),
         host: asked["host"].as_str().map(str::to_owned),
         context: asked["context"].as_object().cloned().unwrap_or_default(),
         ..Circumstances::default()
@@ -18,8 +24,13 @@ fn with(asked: &Value) -> Circumstances {
 }
 
 fn resource(value: &Value) -> Resource {
-    let resource = Resource::new(value[0].as_str().expect("a type"), value[1].as_str().expect("an id"));
-    value[2].as_str().map_or(resource.clone(), |account| resource.account(account))
+    let resource = Resource::new(
+        value[0].as_str().expect("a type"),
+        value[1].as_str().expect("an id"),
+    );
+    value[2]
+        .as_str()
+        .map_or(resource.clone(), |account| resource.account(account))
 }
 
 /// The answer to a step of the walk; nothing if it is none.

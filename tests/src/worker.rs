@@ -23,10 +23,22 @@ impl Worker {
     /// If it cannot be started.
     pub fn start(program: &str, store: &str, instant: Option<&str>) -> Result<Self, String> {
         let mut command = Command::new(program);
-        command.arg(store).args(instant).env("SUBLET_ALLOW_CRASH", "1").stdin(Stdio::piped()).stdout(Stdio::piped());
+        command
+            .arg(store)
+            .args(instant)
+            .env("SUBLET_ALLOW_CRASH", "1")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
         let mut child = command.spawn().expect("starts");
-        let (asks, answers) = (child.stdin.take().expect("a pipe"), child.stdout.take().expect("a pipe"));
-        let mut worker = Self { child, asks, answers: BufReader::new(answers) };
+        let (asks, answers) = (
+            child.stdin.take().expect("a pipe"),
+            child.stdout.take().expect("a pipe"),
+        );
+        let mut worker = Self {
+            child,
+            asks,
+            answers: BufReader::new(answers),
+        };
         worker.read().expect("an answer").map(|_| worker)
     }
 
@@ -41,7 +53,11 @@ impl Worker {
     /// One line that it says, or nothing if it is gone.
     pub fn line(&mut self) -> Option<String> {
         let mut line = String::new();
-        self.answers.read_line(&mut line).ok().filter(|bytes| *bytes > 0 && line.ends_with('\n')).map(|_| line)
+        self.answers
+            .read_line(&mut line)
+            .ok()
+            .filter(|bytes| *bytes > 0 && line.ends_with('\n'))
+            .map(|_| line)
     }
 
     /// The answer: nothing if it is gone, else what it says, or a code.
@@ -80,7 +96,9 @@ impl Worker {
 
     /// The sample agency, with this limit of e-mails.
     pub fn agency(&mut self, limit: i64) {
-        self.ask(&json!({ "do": "import", "lines": include_str!("../../policies/tests/agency.jsonl") }));
+        self.ask(
+            &json!({ "do": "import", "lines": include_str!("../../policies/tests/agency.jsonl") }),
+        );
         self.limit("acme", limit);
     }
 

@@ -6,7 +6,10 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use sublet::{Change, Circumstances, Command, Counted, Decision, Engine, Error, OperationKind, Options, Question, Record, Ref, Source, Take};
+use sublet::{
+    Change, Circumstances, Command, Counted, Decision, Engine, Error, OperationKind, Options,
+    Question, Record, Ref, Source, Take,
+};
 use sublet_tests::{Random, folder};
 
 const HOST: &str = "dash.marketingmaster.example";
@@ -14,19 +17,42 @@ const HOST: &str = "dash.marketingmaster.example";
 const LIMIT: i64 = 300;
 
 fn length() -> Duration {
-    let given = std::env::var("SUBLET_THREAD_MS").ok().and_then(|size| size.parse().ok());
+    let given = std::env::var("SUBLET_THREAD_MS")
+        .ok()
+        .and_then(|size| size.parse().ok());
     Duration::from_millis(given.unwrap_or(1_500))
 }
 
 fn shipped() -> Vec<(String, String)> {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies");
-    let files = std::fs::read_dir(folder).expect("the folder").flatten().filter(|entry| entry.path().is_file());
-    files.map(|entry| (entry.file_name().to_string_lossy().into_owned(), std::fs::read_to_string(entry.path()).expect("a text"))).collect()
+    let files = std::fs::read_dir(folder)
+        .expect("the folder")
+        .flatten()
+        .filter(|entry| entry.path().is_file());
+    files
+        .map(|entry| {
+            (
+                entry.file_name().to_string_lossy().into_owned(),
+                std::fs::read_to_string(entry.path()).expect("a text"),
+            )
+        })
+        .collect()
 }
 
 fn open(store: &str) -> Engine {
-    let engine = Engine::open(Options { policies: Source::Files(shipped()), store: store.to_owned(), ..Options::default() }).expect("opens");
-    engine.import(include_str!("../../policies/tests/agency.jsonl").as_bytes(), None, None).expect("the sample agency");
+    let engine = Engine::open(Options {
+        policies: Source::Files(shipped()),
+        store: store.to_owned(),
+        ..Options::default()
+    })
+    .expect("opens");
+    engine
+        .import(
+            include_str!("../../policies/tests/agency.jsonl").as_bytes(),
+            None,
+            None,
+        )
+        .expect("the sample agency");
     put(&engine, r#"{"type":"Account","id":"acme","email":"owner@acme.example","package":"agency","confirmed":true,"limits":{"emails":1000000000}}"#)
         .expect("a change");
     put(
@@ -38,11 +64,16 @@ fn open(store: &str) -> Engine {
 }
 
 fn put(engine: &Engine, json: &str) -> Result<u64, Error> {
-    engine.change(vec![Change::Put(Record::from_json(json).expect("a record"))], None)
+    engine.change(
+        vec![Change::Put(Record::from_json(json).expect("a record"))],
+        None,
+    )
 }
 
 fn send(account: &str) -> Question<'_> {
-    Question::new(("Account", account), "campaign.send", ("Campaign", "k")).account(account).host(HOST)
+    Question::new(("Account", account), "campaign.send", ("Campaign", "k"))
+        .account(account)
+        .host(HOST)
 }
 
 /// What was acknowledged.
@@ -55,20 +86,37 @@ struct Acknowledged {
 }
 
 impl Acknowledged {
-    fn add(&mut self, account: &str, counted: Option<&Counted>, used: i64, held: i64) -> Option<u64> {
+    fn add(
+        &mut self,
+        account: &str,
+        counted: Option<&Counted>,
+        used: i64,
+        held: i64,
+    ) -> Option<u64> {
         let operation = counted.and_then(|counted| counted.operation)?;
-        let twice = self.operations.insert(operation, (account.to_owned(), used, held));
+        let twice = self
+            .operations
+            .insert(operation, (account.to_owned(), used, held));
         assert_eq!(twice, None, "operation {operation} was given twice");
         Some(operation)
     }
 
     fn decided(&mut self, account: &str, answer: &Decision, used: i64, held: i64) -> Option<u64> {
-        if answer.allowed { self.add(account, answer.counted.as_deref(), used, held) } else { None }
+        if answer.allowed {
+            self.add(account, answer.counted.as_deref(), used, held)
+        } else {
+            None
+        }
     }
 
     fn sum(&self, account: &str) -> (i64, i64) {
-        let own = self.operations.values().filter(|(whose, ..)| whose == account);
-        own.fold((0, 0), |(used, held), (_, more, kept)| (used + more, held + kept))
+        let own = self
+            .operations
+            .values()
+            .filter(|(whose, ..)| whose == account);
+        own.fold((0, 0), |(used, held), (_, more, kept)| {
+            (used + more, held + kept)
+        })
     }
 }
 
@@ -76,13 +124,16 @@ impl Acknowledged {
 type Work<'w> = Box<dyn Fn(&Engine, &Mutex<Acknowledged>, &mut Random, u64) + Send + Sync + 'w>;
 
 fn locked<'m>(all: &'m Mutex<Acknowledged>) -> std::sync::MutexGuard<'m, Acknowledged> {
-    all.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    all.lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 fn consume(engine: &Engine, all: &Mutex<Acknowledged>, random: &mut Random, _: u64) {
     let account = if random.below(4) == 0 { "nova" } else { "acme" };
     let amount = 1 + i64::try_from(random.below(3)).expect("small");
-    let answer = engine.consume(send(account), &Take::new(amount)).expect("an answer");
+    let answer = engine
+        .consume(send(account), &Take::new(amount))
+        .expect("an answer");
     locked(all).decided(account, &answer, amount, 0);
 }
 
@@ -90,11 +141,21 @@ fn consume(engine: &Engine, all: &Mutex<Acknowledged>, random: &mut Random, _: u
 fn keyed(engine: &Engine, all: &Mutex<Acknowledged>, _: &mut Random, step: u64) {
     let key = format!("shared-{step}");
     for _ in 0..2 {
-        let answer = engine.consume(send("acme"), &Take::new(2).key(&key)).expect("an answer");
-        let operation = answer.counted.as_ref().and_then(|counted| counted.operation).expect("an operation");
+        let answer = engine
+            .consume(send("acme"), &Take::new(2).key(&key))
+            .expect("an answer");
+        let operation = answer
+            .counted
+            .as_ref()
+            .and_then(|counted| counted.operation)
+            .expect("an operation");
         let mut all = locked(all);
         if all.keys.contains_key(&key) {
-            assert_eq!(all.keys.get(&key), Some(&operation), "{key} has two operations");
+            assert_eq!(
+                all.keys.get(&key),
+                Some(&operation),
+                "{key} has two operations"
+            );
         } else {
             all.decided("acme", &answer, 2, 0);
             all.keys.insert(key.clone(), operation);
@@ -103,7 +164,9 @@ fn keyed(engine: &Engine, all: &Mutex<Acknowledged>, _: &mut Random, step: u64) 
 }
 
 fn reserve(engine: &Engine, all: &Mutex<Acknowledged>, random: &mut Random, step: u64) {
-    let answer = engine.reserve(send("acme"), &Take::new(3), 86_400_000).expect("an answer");
+    let answer = engine
+        .reserve(send("acme"), &Take::new(3), 86_400_000)
+        .expect("an answer");
     let Some(operation) = locked(all).decided("acme", &answer, 0, 3) else {
         return;
     };
@@ -123,7 +186,9 @@ fn reserve(engine: &Engine, all: &Mutex<Acknowledged>, random: &mut Random, step
 
 fn refund(engine: &Engine, all: &Mutex<Acknowledged>, _: &mut Random, step: u64) {
     // In memory only operations with a key are kept for their time.
-    let answer = engine.consume(send("acme"), &Take::new(5).key(&format!("refunded-{step}"))).expect("an answer");
+    let answer = engine
+        .consume(send("acme"), &Take::new(5).key(&format!("refunded-{step}")))
+        .expect("an answer");
     let Some(operation) = locked(all).decided("acme", &answer, 5, 0) else {
         return;
     };
@@ -135,7 +200,11 @@ fn batch(engine: &Engine, all: &Mutex<Acknowledged>, random: &mut Random, _: u64
     // Half of them are refused by their last item: then nothing of them is taken.
     let is_refused = random.below(2) == 0;
     let last = if is_refused { 2_000_000_000 } else { 1 };
-    let items = [(send("acme"), Take::new(1)), (send("nova"), Take::new(0)), (send("acme"), Take::new(last))];
+    let items = [
+        (send("acme"), Take::new(1)),
+        (send("nova"), Take::new(0)),
+        (send("acme"), Take::new(last)),
+    ];
     let answers = engine.batch(&items).expect("answers");
     assert_eq!(answers.iter().all(|answer| answer.allowed), !is_refused);
     if !is_refused {
@@ -155,17 +224,38 @@ fn change(engine: &Engine, _: &Mutex<Acknowledged>, _: &mut Random, step: u64) {
 
 fn command(engine: &Engine, all: &Mutex<Acknowledged>, _: &mut Random, step: u64) {
     let id = format!("client-{step}");
-    let command = Command::from_value(json!({ "do": "create_client", "email": format!("o@{id}.example"), "id": id })).expect("a command");
-    let with = Circumstances { host: Some(HOST.to_owned()), ..Circumstances::default() };
-    let done = engine.perform(&Ref::new("Account", "acme"), &command, &with, Some(&id)).expect("an answer");
+    let command = Command::from_value(
+        json!({ "do": "create_client", "email": format!("o@{id}.example"), "id": id }),
+    )
+    .expect("a command");
+    let with = Circumstances {
+        host: Some(HOST.to_owned()),
+        ..Circumstances::default()
+    };
+    let done = engine
+        .perform(&Ref::new("Account", "acme"), &command, &with, Some(&id))
+        .expect("an answer");
     locked(all).decided("acme", &done.decision, 0, 0);
-    assert_eq!(done.decision.allowed, engine.record(&Ref::new("Account", id.as_str())).expect("a record").is_some(), "{id}: {:?}", done.decision);
+    assert_eq!(
+        done.decision.allowed,
+        engine
+            .record(&Ref::new("Account", id.as_str()))
+            .expect("a record")
+            .is_some(),
+        "{id}: {:?}",
+        done.decision
+    );
     std::thread::sleep(Duration::from_millis(2));
 }
 
 fn reload(engine: &Engine, _: &Mutex<Acknowledged>, _: &mut Random, step: u64) {
-    let added = format!(r#"@id("none") @code("none") forbid (principal == Account::"nobody-{step}", action, resource);"#);
-    let files = shipped().into_iter().chain([("95-added.cedar".to_owned(), added)]).collect();
+    let added = format!(
+        r#"@id("none") @code("none") forbid (principal == Account::"nobody-{step}", action, resource);"#
+    );
+    let files = shipped()
+        .into_iter()
+        .chain([("95-added.cedar".to_owned(), added)])
+        .collect();
     engine.reload(&Source::Files(files)).expect("reloaded");
     std::thread::sleep(Duration::from_millis(20));
 }
@@ -202,23 +292,47 @@ fn acknowledged_is_stored(store: &str) {
         }
     });
     let all = all.into_inner().expect("no thread panicked");
-    assert!(all.operations.len() > 50, "{store}: {}", all.operations.len());
+    assert!(
+        all.operations.len() > 50,
+        "{store}: {}",
+        all.operations.len()
+    );
     for account in ["acme", "nova"] {
         let quota = &engine.usage(account, None, Some("emails")).expect("usage")[0];
-        assert_eq!((quota.used, quota.held), all.sum(account), "{store}: {account}");
+        assert_eq!(
+            (quota.used, quota.held),
+            all.sum(account),
+            "{store}: {account}"
+        );
     }
     assert!(all.sum("nova").0 <= LIMIT, "{store}: {:?}", all.sum("nova"));
     if store != "memory:" {
         // Every operation that is kept was acknowledged, and the other way round: commands, and the stocks they set, aside.
-        let history = engine.history("acme", None, usize::MAX).expect("the history");
-        let kept: HashMap<u64, OperationKind> = history.iter().map(|entry| (entry.operation, entry.kind)).collect();
+        let history = engine
+            .history("acme", None, usize::MAX)
+            .expect("the history");
+        let kept: HashMap<u64, OperationKind> = history
+            .iter()
+            .map(|entry| (entry.operation, entry.kind))
+            .collect();
         assert_eq!(kept.len(), history.len());
-        let lost: Vec<_> = all.operations.iter().filter(|(id, (account, ..))| account == "acme" && !kept.contains_key(id)).collect();
+        let lost: Vec<_> = all
+            .operations
+            .iter()
+            .filter(|(id, (account, ..))| account == "acme" && !kept.contains_key(id))
+            .collect();
         assert_eq!(lost, Vec::new(), "{store}: acknowledged, and not kept");
-        let strange: Vec<_> = kept.iter().filter(|(id, kind)| **kind != OperationKind::Set && !all.operations.contains_key(id)).collect();
+        let strange: Vec<_> = kept
+            .iter()
+            .filter(|(id, kind)| **kind != OperationKind::Set && !all.operations.contains_key(id))
+            .collect();
         assert_eq!(strange, Vec::new(), "{store}: kept, and not acknowledged");
     }
-    assert_eq!(engine.verify().expect("verified").faults, Vec::<String>::new(), "{store}");
+    assert_eq!(
+        engine.verify().expect("verified").faults,
+        Vec::<String>::new(),
+        "{store}"
+    );
 }
 
 #[test]
@@ -233,5 +347,8 @@ fn in_a_file() {
 
 #[test]
 fn in_a_file_that_outlives_the_power() {
-    acknowledged_is_stored(&format!("sqlite:{}?durability=power", folder().join("power.db").display()));
+    acknowledged_is_stored(&format!(
+        "sqlite:{}?durability=power",
+        folder().join("power.db").display()
+    ));
 }

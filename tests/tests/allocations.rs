@@ -1,12 +1,17 @@
 //! A bare check allocates nothing: by name or by handle, of what the program knows and of strangers.
 
-#![allow(clippy::expect_used, reason = "a test that cannot set itself up has failed")]
+#![allow(
+    clippy::expect_used,
+    reason = "a test that cannot set itself up has failed"
+)]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use serde_json::json;
-use sublet::{Action, Engine, Options, Principal, Program, Question, ResourceType, Source, Validation};
+use sublet::{
+    Action, Engine, Options, Principal, Program, Question, ResourceType, Source, Validation,
+};
 
 /// Counts what this thread allocates.
 struct Counting;
@@ -41,15 +46,38 @@ fn a_bare_check_of_a_plain_program_allocates_nothing() {
         {"uid": {"type": "User", "id": "ann"}, "attrs": {"level": 3}, "parents": [{"type": "Group", "id": "g"}]},
         {"uid": {"type": "Doc", "id": "d"}, "attrs": {"owner": {"type": "User", "id": "ann"}}, "parents": [{"type": "Folder", "id": "f"}]},
     ]);
-    let program = Program { policies: policies.to_owned(), schema: Some(schema.to_owned()), entities: Some(entities.to_string()), ..Program::default() };
-    let engine = Engine::open(Options { policies: Source::Cedar(program), validation: Validation::Errors, ..Options::default() }).expect("an engine");
-    let (ann, read, doc) = (Principal::new("User", "ann"), Action::new("Action", "read"), ResourceType::new("Doc"));
+    let program = Program {
+        policies: policies.to_owned(),
+        schema: Some(schema.to_owned()),
+        entities: Some(entities.to_string()),
+        ..Program::default()
+    };
+    let engine = Engine::open(Options {
+        policies: Source::Cedar(program),
+        validation: Validation::Errors,
+        ..Options::default()
+    })
+    .expect("an engine");
+    let (ann, read, doc) = (
+        Principal::new("User", "ann"),
+        Action::new("Action", "read"),
+        ResourceType::new("Doc"),
+    );
     for (question, allowed) in [
         (Question::new(("User", "ann"), "read", ("Doc", "d")), true),
         (Question::new(&ann, &read, (&doc, "d")), true),
-        (Question::new(("User", "nobody"), "read", ("Doc", "d")), false),
-        (Question::new(("User", "stranger"), "read", ("Doc", "another stranger")), false),
-        (Question::new(("User", "ann"), "read", (&doc, "a third")), false),
+        (
+            Question::new(("User", "nobody"), "read", ("Doc", "d")),
+            false,
+        ),
+        (
+            Question::new(("User", "stranger"), "read", ("Doc", "another stranger")),
+            false,
+        ),
+        (
+            Question::new(("User", "ann"), "read", (&doc, "a third")),
+            false,
+        ),
     ] {
         let mut counts = Vec::new();
         for _ in 0..3 {

@@ -7,8 +7,22 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The folders of `core/src`, lowest first.
-const LAYERS: [&str; 14] =
-    ["util", "vm", "model", "api", "directory", "compiler", "cedar", "authorize", "store", "quota", "billing", "commands", "telemetry", "engine"];
+const LAYERS: [&str; 14] = [
+    "util",
+    "vm",
+    "model",
+    "api",
+    "directory",
+    "compiler",
+    "cedar",
+    "authorize",
+    "store",
+    "quota",
+    "billing",
+    "commands",
+    "telemetry",
+    "engine",
+];
 
 #[test]
 fn folders_import_only_lower_folders() {
@@ -29,8 +43,12 @@ fn folders_import_only_lower_folders() {
                 Some(lower) if Some(lower) < position(layer) => {
                     *arrows.entry((layer.to_owned(), import)).or_default() += 1;
                 }
-                Some(_) => faults.push(format!("{name}:{line}: `{layer}` imports `{import}`, which is above it")),
-                None => faults.push(format!("{name}:{line}: `{import}` is imported through the crate root")),
+                Some(_) => faults.push(format!(
+                    "{name}:{line}: `{layer}` imports `{import}`, which is above it"
+                )),
+                None => faults.push(format!(
+                    "{name}:{line}: `{import}` is imported through the crate root"
+                )),
             }
         }
     }
@@ -43,7 +61,15 @@ fn folders_import_only_lower_folders() {
 #[test]
 fn every_folder_is_a_layer() {
     let entries = fs::read_dir(core_source()).expect("core/src");
-    let mut names: Vec<String> = entries.map(|entry| entry.expect("entry").file_name().into_string().expect("a name")).collect();
+    let mut names: Vec<String> = entries
+        .map(|entry| {
+            entry
+                .expect("entry")
+                .file_name()
+                .into_string()
+                .expect("a name")
+        })
+        .collect();
     names.sort();
     let mut layers: Vec<String> = LAYERS.iter().map(ToString::to_string).collect();
     layers.push("lib.rs".to_owned());
@@ -53,15 +79,50 @@ fn every_folder_is_a_layer() {
 
 #[test]
 fn upward_imports_are_found() {
-    let found = |name: &str, text: &str| imports(name, text).into_iter().map(|(line, import)| format!("{line} {import}")).collect::<Vec<_>>();
-    assert_eq!(found("util/json.rs", "use crate::model::limit::Limit;"), ["1 model"]);
-    assert_eq!(found("util/json.rs", "use crate::{\n    vm::Value,\n    model::{a, b},\n};"), ["1 model", "1 vm"]);
-    assert_eq!(found("util/json.rs", "fn f() {\n    crate::engine::run();\n}"), ["2 engine"]);
+    let found = |name: &str, text: &str| {
+        imports(name, text)
+            .into_iter()
+            .map(|(line, import)| format!("{line} {import}"))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        found("util/json.rs", "use crate::model::limit::Limit;"),
+        ["1 model"]
+    );
+    assert_eq!(
+        found(
+            "util/json.rs",
+            "use crate::{\n    vm::Value,\n    model::{a, b},\n};"
+        ),
+        ["1 model", "1 vm"]
+    );
+    assert_eq!(
+        found("util/json.rs", "fn f() {\n    crate::engine::run();\n}"),
+        ["2 engine"]
+    );
     assert_eq!(found("util/json.rs", "use crate::Error;"), ["1 Error"]);
-    assert_eq!(found("util/wait/mod.rs", "use super::super::engine::Engine;"), ["1 engine"]);
-    assert_eq!(found("util/wait/sync.rs", "use super::super::json;"), [""; 0]);
-    assert_eq!(found("util/json.rs", "// use crate::engine::Engine;\nlet a = \"crate::engine\";"), [""; 0]);
-    assert_eq!(found("util/json.rs", "#[cfg(test)]\nmod tests {\n    use crate::engine::Engine;\n}"), [""; 0]);
+    assert_eq!(
+        found("util/wait/mod.rs", "use super::super::engine::Engine;"),
+        ["1 engine"]
+    );
+    assert_eq!(
+        found("util/wait/sync.rs", "use super::super::json;"),
+        [""; 0]
+    );
+    assert_eq!(
+        found(
+            "util/json.rs",
+            "// use crate::engine::Engine;\nlet a = \"crate::engine\";"
+        ),
+        [""; 0]
+    );
+    assert_eq!(
+        found(
+            "util/json.rs",
+            "#[cfg(test)]\nmod tests {\n    use crate::engine::Engine;\n}"
+        ),
+        [""; 0]
+    );
 }
 
 fn position(folder: &str) -> Option<usize> {
@@ -69,7 +130,10 @@ fn position(folder: &str) -> Option<usize> {
 }
 
 fn core_source() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../core/src").canonicalize().expect("core/src")
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../core/src")
+        .canonicalize()
+        .expect("core/src")
 }
 
 fn source_files(folder: &Path) -> Vec<PathBuf> {
@@ -95,7 +159,10 @@ fn imports(name: &str, text: &str) -> Vec<(usize, String)> {
         depth -= 1;
     }
     let mut found = Vec::new();
-    for (at, _) in code.match_indices("crate::").chain(code.match_indices("super::")) {
+    for (at, _) in code
+        .match_indices("crate::")
+        .chain(code.match_indices("super::"))
+    {
         let before = code[..at].chars().next_back();
         if before.is_some_and(|before| before.is_alphanumeric() || "_:$".contains(before)) {
             continue;
@@ -113,7 +180,11 @@ fn imports(name: &str, text: &str) -> Vec<(usize, String)> {
             // Still inside the folder.
             continue;
         }
-        found.extend(first_segments(rest).into_iter().map(|segment| (line, segment)));
+        found.extend(
+            first_segments(rest)
+                .into_iter()
+                .map(|segment| (line, segment)),
+        );
     }
     found.sort();
     found
@@ -121,7 +192,11 @@ fn imports(name: &str, text: &str) -> Vec<(usize, String)> {
 
 /// Returns the first segments of a path, or of each path of a list in braces.
 fn first_segments(path: &str) -> Vec<String> {
-    let word = |text: &str| text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
+    let word = |text: &str| {
+        text.chars()
+            .take_while(|c| c.is_alphanumeric() || *c == '_')
+            .collect::<String>()
+    };
     let Some(list) = path.strip_prefix('{') else {
         return vec![word(path)];
     };
@@ -148,15 +223,22 @@ fn without_comments_and_strings(text: &str) -> String {
     let mut code = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
-        let raw = rest.strip_prefix('r').map(|rest| rest.trim_start_matches('#'));
+        let raw = rest
+            .strip_prefix('r')
+            .map(|rest| rest.trim_start_matches('#'));
         let hashes = raw.map_or(0, |raw| rest.len() - raw.len() - 1);
-        let ends_word = code.chars().next_back().is_some_and(|c| c.is_alphanumeric() || c == '_');
+        let ends_word = code
+            .chars()
+            .next_back()
+            .is_some_and(|c| c.is_alphanumeric() || c == '_');
         let length = if rest.starts_with("//") {
             rest.find('\n').unwrap_or(rest.len())
         } else if raw.is_some_and(|raw| raw.starts_with('"')) && !ends_word {
             let start = hashes + 2;
             let end = format!("\"{}", "#".repeat(hashes));
-            rest[start..].find(&end).map_or(rest.len(), |at| start + at + end.len())
+            rest[start..]
+                .find(&end)
+                .map_or(rest.len(), |at| start + at + end.len())
         } else if c == '"' {
             let mut escaped = false;
             let end = rest[1..].find(|c| {

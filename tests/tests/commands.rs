@@ -6,7 +6,10 @@ mod bill;
 use std::collections::HashMap;
 
 use serde_json::{Map, Value, json};
-use sublet::{Change, Circumstances, Clock, Command, Decision, Engine, Error, ManualClock, Options, Record, Ref, Request, Resource, Source, Take};
+use sublet::{
+    Change, Circumstances, Clock, Command, Decision, Engine, Error, ManualClock, Options, Record,
+    Ref, Request, Resource, Source, Take,
+};
 
 /// An engine of the sample agency, its clock, and the tokens that it gave.
 struct Opened {
@@ -22,28 +25,50 @@ fn bundle(settings: &Value) -> Source {
         return Source::default();
     };
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies");
-    let files = std::fs::read_dir(folder).expect("the folder").flatten().filter(|entry| entry.path().is_file());
+    let files = std::fs::read_dir(folder)
+        .expect("the folder")
+        .flatten()
+        .filter(|entry| entry.path().is_file());
     let text = |entry: &std::fs::DirEntry| std::fs::read_to_string(entry.path()).expect("a text");
     Source::Files(
         files
-            .map(|entry| match entry.file_name().to_string_lossy().into_owned() {
-                name if name == "catalog.json" => {
-                    let mut catalog: Map<String, Value> = serde_json::from_str(&text(&entry)).expect("the catalog");
-                    catalog.extend(settings.clone());
-                    (name, Value::Object(catalog).to_string())
-                }
-                name => (name, text(&entry)),
-            })
+            .map(
+                |entry| match entry.file_name().to_string_lossy().into_owned() {
+                    name if name == "catalog.json" => {
+                        let mut catalog: Map<String, Value> =
+                            serde_json::from_str(&text(&entry)).expect("the catalog");
+                        catalog.extend(settings.clone());
+                        (name, Value::Object(catalog).to_string())
+                    }
+                    name => (name, text(&entry)),
+                },
+            )
             .collect(),
     )
 }
 
 fn opened_at(store: String, settings: &Value) -> Opened {
     let clock = ManualClock::new("2026-01-31T12:00:00Z").expect("an instant");
-    let options = Options { store, policies: bundle(settings), clock: Clock::Manual(clock.clone()), ..Options::default() };
+    let options = Options {
+        store,
+        policies: bundle(settings),
+        clock: Clock::Manual(clock.clone()),
+        ..Options::default()
+    };
     let engine = Engine::open(options).unwrap_or_else(|error| panic!("{error}"));
-    engine.import(include_bytes!("../../policies/tests/agency.jsonl").as_slice(), None, None).expect("the sample agency");
-    Opened { engine, clock, tokens: HashMap::new(), kept: bill::Kept::default() }
+    engine
+        .import(
+            include_bytes!("../../policies/tests/agency.jsonl").as_slice(),
+            None,
+            None,
+        )
+        .expect("the sample agency");
+    Opened {
+        engine,
+        clock,
+        tokens: HashMap::new(),
+        kept: bill::Kept::default(),
+    }
 }
 
 fn opened(store: String) -> Engine {
@@ -51,7 +76,10 @@ fn opened(store: String) -> Engine {
 }
 
 fn reference(value: &Value) -> Ref {
-    Ref::new(value[0].as_str().expect("a type"), value[1].as_str().expect("an id"))
+    Ref::new(
+        value[0].as_str().expect("a type"),
+        value[1].as_str().expect("an id"),
+    )
 }
 
 fn with(step: &Value) -> Circumstances {
@@ -64,23 +92,39 @@ fn with(step: &Value) -> Circumstances {
 }
 
 fn about(resource: &Value) -> Resource {
-    let found = Resource::new(resource["type"].as_str().expect("a type"), resource["id"].as_str().expect("an id"));
-    resource["account"].as_str().map_or(found.clone(), |account| found.account(account))
+    let found = Resource::new(
+        resource["type"].as_str().expect("a type"),
+        resource["id"].as_str().expect("an id"),
+    );
+    resource["account"]
+        .as_str()
+        .map_or(found.clone(), |account| found.account(account))
 }
 
 fn replayed(decision: &Decision) -> bool {
-    decision.counted.as_ref().is_some_and(|counted| counted.replayed)
+    decision
+        .counted
+        .as_ref()
+        .is_some_and(|counted| counted.replayed)
 }
 
 /// Both identities are in each answer where somebody acts, and else neither (A1).
 fn named(decision: &Decision, step: &Value, principal: &Value) {
     let actor = step.get("actor").map(reference);
-    assert_eq!((decision.actor.as_deref(), decision.subject.as_deref()), (actor.as_ref(), actor.as_ref().map(|_| reference(principal)).as_ref()));
+    assert_eq!(
+        (decision.actor.as_deref(), decision.subject.as_deref()),
+        (
+            actor.as_ref(),
+            actor.as_ref().map(|_| reference(principal)).as_ref()
+        )
+    );
 }
 
 /// Whether a record has these fields; one that it leaves away it has as nothing.
 fn has(record: &Value, fields: &Map<String, Value>) -> bool {
-    fields.iter().all(|(name, value)| record.get(name).unwrap_or(&Value::Null) == value)
+    fields
+        .iter()
+        .all(|(name, value)| record.get(name).unwrap_or(&Value::Null) == value)
 }
 
 /// What a step found that is not as the vector says.
@@ -89,73 +133,159 @@ fn step(opened: &mut Opened, step: &Value) -> Option<String> {
     if let Some(found) = bill::step(engine, step, &mut opened.kept) {
         return found;
     }
-    let differs = |wanted: Value, found: Value| (wanted != found).then(|| format!("{wanted} was expected, and there is {found}"));
+    let differs = |wanted: Value, found: Value| {
+        (wanted != found).then(|| format!("{wanted} was expected, and there is {found}"))
+    };
     if let Some(command) = step.get("perform") {
         let mut command = command.clone();
-        if let Some(token) = command["token"].as_str().and_then(|name| opened.tokens.get(name)) {
+        if let Some(token) = command["token"]
+            .as_str()
+            .and_then(|name| opened.tokens.get(name))
+        {
             command["token"] = json!(token);
         }
         let command = Command::from_value(command);
-        let done = command.and_then(|command| engine.perform(&reference(&step["by"]), &command, &with(step), step["key"].as_str()));
-        let wanted = json!([step["code"], step["error"], step["replayed"].as_bool().unwrap_or(false)]);
-        done.iter().for_each(|done| named(&done.decision, step, &step["by"]));
-        let found = done.as_ref().map_or_else(|error| json!([null, error.code(), false]), |done| json!([done.decision.code, null, replayed(&done.decision)]));
+        let done = command.and_then(|command| {
+            engine.perform(
+                &reference(&step["by"]),
+                &command,
+                &with(step),
+                step["key"].as_str(),
+            )
+        });
+        let wanted = json!([
+            step["code"],
+            step["error"],
+            step["replayed"].as_bool().unwrap_or(false)
+        ]);
+        done.iter()
+            .for_each(|done| named(&done.decision, step, &step["by"]));
+        let found = done.as_ref().map_or_else(
+            |error| json!([null, error.code(), false]),
+            |done| json!([done.decision.code, null, replayed(&done.decision)]),
+        );
         if let (Err(error), Some(says)) = (&done, step["says"].as_str()) {
             assert!(error.to_string().contains(says), "{error}");
         }
         let token = done.ok().and_then(|done| done.token);
         if let Some(name) = step["token"].as_str() {
-            opened.tokens.extend(token.map(|token| (name.to_owned(), token)));
+            opened
+                .tokens
+                .extend(token.map(|token| (name.to_owned(), token)));
         } else if step["token"] == false {
             assert_eq!(token, None);
         }
         differs(wanted, found)
-    } else if let Some([principal, action, resource, amount]) = step["consume"].as_array().map(Vec::as_slice) {
-        let request = Request { circumstances: with(step), ..Request::new(reference(principal), action.as_str().expect("an action"), about(resource)) };
-        let take = Take { key: step["key"].as_str(), ..Take::new(amount.as_i64().expect("an amount")) };
+    } else if let Some([principal, action, resource, amount]) =
+        step["consume"].as_array().map(Vec::as_slice)
+    {
+        let request = Request {
+            circumstances: with(step),
+            ..Request::new(
+                reference(principal),
+                action.as_str().expect("an action"),
+                about(resource),
+            )
+        };
+        let take = Take {
+            key: step["key"].as_str(),
+            ..Take::new(amount.as_i64().expect("an amount"))
+        };
         let decision = engine.consume(&request, &take).expect("an answer");
         named(&decision, step, principal);
-        differs(json!([step["code"], step["replayed"].as_bool().unwrap_or(false)]), json!([decision.code, replayed(&decision)]))
+        differs(
+            json!([step["code"], step["replayed"].as_bool().unwrap_or(false)]),
+            json!([decision.code, replayed(&decision)]),
+        )
     } else if let Some(account) = step["history"].as_str() {
-        let last = engine.history(account, None, 1).expect("history").pop().map(|entry| serde_json::to_value(entry).expect("JSON"));
-        let has = step["has"].as_object().map_or(last.is_none(), |fields| last.as_ref().is_some_and(|found| has(found, fields)));
-        if has { None } else { differs(step["has"].clone(), json!(last)) }
+        let last = engine
+            .history(account, None, 1)
+            .expect("history")
+            .pop()
+            .map(|entry| serde_json::to_value(entry).expect("JSON"));
+        let has = step["has"].as_object().map_or(last.is_none(), |fields| {
+            last.as_ref().is_some_and(|found| has(found, fields))
+        });
+        if has {
+            None
+        } else {
+            differs(step["has"].clone(), json!(last))
+        }
     } else if let Some(record) = step.get("record") {
-        let found = engine.record(&reference(record)).expect("an answer").map(|record| serde_json::to_value(record).expect("JSON"));
-        let has = step["has"].as_object().map_or(found.is_none(), |fields| found.as_ref().is_some_and(|found| has(found, fields)));
-        if has { None } else { differs(step["has"].clone(), json!(found)) }
+        let found = engine
+            .record(&reference(record))
+            .expect("an answer")
+            .map(|record| serde_json::to_value(record).expect("JSON"));
+        let has = step["has"].as_object().map_or(found.is_none(), |fields| {
+            found.as_ref().is_some_and(|found| has(found, fields))
+        });
+        if has {
+            None
+        } else {
+            differs(step["has"].clone(), json!(found))
+        }
     } else if let Some(usage) = step.get("usage") {
-        let found = engine.usage(usage[0].as_str().expect("an account"), None, usage[1].as_str()).expect("usage");
+        let found = engine
+            .usage(
+                usage[0].as_str().expect("an account"),
+                None,
+                usage[1].as_str(),
+            )
+            .expect("usage");
         differs(step["used"].clone(), json!(found[0].used))
     } else if let Some(ask) = step.get("ask") {
-        let request = Request { circumstances: with(step), ..Request::new(reference(&ask[0]), ask[1].as_str().expect("an action"), about(&ask[2])) };
-        differs(step["code"].clone(), json!(engine.authorize(&request).expect("an answer").code))
+        let request = Request {
+            circumstances: with(step),
+            ..Request::new(
+                reference(&ask[0]),
+                ask[1].as_str().expect("an action"),
+                about(&ask[2]),
+            )
+        };
+        differs(
+            step["code"].clone(),
+            json!(engine.authorize(&request).expect("an answer").code),
+        )
     } else if let Some(time) = step["advance"].as_i64() {
         opened.clock.advance(time);
         engine.accept_clock().expect("accepted");
         None
     } else {
         let record = Record::from_value(step["put"].clone()).expect("a record");
-        engine.change(vec![Change::Put(record)], None).expect("a change");
+        engine
+            .change(vec![Change::Put(record)], None)
+            .expect("a change");
         None
     }
 }
 
 fn scenes(file: &str) -> Vec<Value> {
-    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors").join(file);
-    let scenes: Vec<Value> = serde_json::from_str(&std::fs::read_to_string(file).expect("the vectors")).expect("scenes");
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("vectors")
+        .join(file);
+    let scenes: Vec<Value> =
+        serde_json::from_str(&std::fs::read_to_string(file).expect("the vectors")).expect("scenes");
     assert!(scenes.len() >= 14);
     scenes
 }
 
 fn run(store: impl Fn() -> String) {
     let mut wrong = Vec::new();
-    for scene in scenes("commands.json").into_iter().chain(scenes("billing.json")) {
+    for scene in scenes("commands.json")
+        .into_iter()
+        .chain(scenes("billing.json"))
+    {
         let mut opened = opened_at(store(), &scene["catalog"]);
         for (at, one) in scene["steps"].as_array().expect("steps").iter().enumerate() {
-            wrong.extend(step(&mut opened, one).map(|found| format!("{}, step {at}, {one}: {found}", scene["description"])));
+            wrong.extend(
+                step(&mut opened, one)
+                    .map(|found| format!("{}, step {at}, {one}: {found}", scene["description"])),
+            );
         }
-        assert_eq!(opened.engine.verify().expect("verified").faults, Vec::<String>::new());
+        assert_eq!(
+            opened.engine.verify().expect("verified").faults,
+            Vec::<String>::new()
+        );
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
@@ -167,7 +297,12 @@ fn commands_do_what_the_vectors_say() {
 
 #[test]
 fn commands_do_the_same_on_a_file() {
-    run(|| format!("sqlite:{}", sublet_tests::folder().join("sublet.db").display()));
+    run(|| {
+        format!(
+            "sqlite:{}",
+            sublet_tests::folder().join("sublet.db").display()
+        )
+    });
 }
 
 fn command(text: &str) -> Command {
@@ -178,47 +313,131 @@ fn command(text: &str) -> Command {
 fn what_is_refused_for_an_invariant_takes_nothing() {
     let engine = opened("memory:".to_owned());
     let acme = Ref::new("Account", "acme");
-    let host = Circumstances { host: Some("dash.marketingmaster.example".to_owned()), ..Circumstances::default() };
+    let host = Circumstances {
+        host: Some("dash.marketingmaster.example".to_owned()),
+        ..Circumstances::default()
+    };
     let revision = engine.revision();
     let twin = command(r#"{"do": "create_client", "id": "twin", "email": "hello@bakery.example"}"#);
     let refused = engine.perform(&acme, &twin, &host, Some("k"));
-    assert_eq!(refused.map_err(|error: Error| error.code()).map(|done| done.decision.allowed), Err("directory.duplicate_login"));
-    assert_eq!((engine.revision(), engine.history("acme", None, 10).expect("history").len()), (revision, 0));
+    assert_eq!(
+        refused
+            .map_err(|error: Error| error.code())
+            .map(|done| done.decision.allowed),
+        Err("directory.duplicate_login")
+    );
+    assert_eq!(
+        (
+            engine.revision(),
+            engine.history("acme", None, 10).expect("history").len()
+        ),
+        (revision, 0)
+    );
     // The key is free: nothing was done with it.
     let other = command(r#"{"do": "create_client", "id": "twin", "email": "hello@twin.example"}"#);
-    assert!(engine.perform(&acme, &other, &host, Some("k")).expect("an answer").decision.allowed);
+    assert!(
+        engine
+            .perform(&acme, &other, &host, Some("k"))
+            .expect("an answer")
+            .decision
+            .allowed
+    );
     assert_eq!(engine.revision(), revision + 1);
 }
 
 #[test]
 fn the_history_says_who_did_what_and_when() {
     let engine = opened("memory:".to_owned());
-    let host = Circumstances { host: Some("dash.marketingmaster.example".to_owned()), ..Circumstances::default() };
+    let host = Circumstances {
+        host: Some("dash.marketingmaster.example".to_owned()),
+        ..Circumstances::default()
+    };
     let ben = Ref::new("TeamMember", "ben");
-    engine.perform(&ben, &command(r#"{"do": "disable", "account": "cafe", "reason": "by_owner"}"#), &host, Some("d")).expect("an answer");
+    engine
+        .perform(
+            &ben,
+            &command(r#"{"do": "disable", "account": "cafe", "reason": "by_owner"}"#),
+            &host,
+            Some("d"),
+        )
+        .expect("an answer");
     let entries = engine.history("acme", None, 10).expect("history");
     let entry = &entries[0];
-    assert_eq!((entry.kind.as_str(), entry.member.as_deref(), entry.key.as_deref(), entry.parts.len()), ("command", Some("ben"), Some("d"), 0));
+    assert_eq!(
+        (
+            entry.kind.as_str(),
+            entry.member.as_deref(),
+            entry.key.as_deref(),
+            entry.parts.len()
+        ),
+        ("command", Some("ben"), Some("d"), 0)
+    );
     let mut why = host.clone();
     why.context.insert("reason".to_owned(), "spam".into());
-    engine.perform(&Ref::new("Operator", "olga"), &command(r#"{"do": "disable", "account": "cafe", "reason": "abuse"}"#), &why, None).expect("an answer");
+    engine
+        .perform(
+            &Ref::new("Operator", "olga"),
+            &command(r#"{"do": "disable", "account": "cafe", "reason": "abuse"}"#),
+            &why,
+            None,
+        )
+        .expect("an answer");
     let entries = engine.history("cafe", None, 10).expect("history");
-    assert_eq!((entries.len(), entries[0].actor.as_deref()), (1, Some("Operator::\"olga\"")));
+    assert_eq!(
+        (entries.len(), entries[0].actor.as_deref()),
+        (1, Some("Operator::\"olga\""))
+    );
 }
 
 #[test]
 fn a_main_account_has_no_level_whatever_the_policies_say() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies");
-    let files = std::fs::read_dir(folder).expect("the folder").flatten().filter(|entry| entry.path().is_file());
-    let mut files: Vec<_> =
-        files.map(|entry| (entry.file_name().to_string_lossy().into_owned(), std::fs::read_to_string(entry.path()).expect("a text"))).collect();
+    let files = std::fs::read_dir(folder)
+        .expect("the folder")
+        .flatten()
+        .filter(|entry| entry.path().is_file());
+    let mut files: Vec<_> = files
+        .map(|entry| {
+            (
+                entry.file_name().to_string_lossy().into_owned(),
+                std::fs::read_to_string(entry.path()).expect("a text"),
+            )
+        })
+        .collect();
     files.retain(|(name, _)| name != "50-isolation.cedar");
-    files.push(("81-more.cedar".to_owned(), "@id(\"more\") permit (principal, action == Action::\"client.attach_level\", resource);".to_owned()));
-    let engine = Engine::open(Options { policies: Source::Files(files), ..Options::default() }).unwrap_or_else(|error| panic!("{error}"));
-    engine.import(include_bytes!("../../policies/tests/agency.jsonl").as_slice(), None, None).expect("the sample agency");
-    let host = Circumstances { host: Some("dash.marketingmaster.example".to_owned()), ..Circumstances::default() };
+    files.push((
+        "81-more.cedar".to_owned(),
+        "@id(\"more\") permit (principal, action == Action::\"client.attach_level\", resource);"
+            .to_owned(),
+    ));
+    let engine = Engine::open(Options {
+        policies: Source::Files(files),
+        ..Options::default()
+    })
+    .unwrap_or_else(|error| panic!("{error}"));
+    engine
+        .import(
+            include_bytes!("../../policies/tests/agency.jsonl").as_slice(),
+            None,
+            None,
+        )
+        .expect("the sample agency");
+    let host = Circumstances {
+        host: Some("dash.marketingmaster.example".to_owned()),
+        ..Circumstances::default()
+    };
     let attach = command(r#"{"do": "attach_level", "account": "acme", "level": "silver"}"#);
     let refused = engine.perform(&Ref::new("Account", "acme"), &attach, &host, None);
-    assert_eq!(refused.map_err(|error| error.code()).map(|done| done.decision.code), Err("directory.not_a_client"));
-    assert!(engine.history("acme", None, 10).expect("history").is_empty());
+    assert_eq!(
+        refused
+            .map_err(|error| error.code())
+            .map(|done| done.decision.code),
+        Err("directory.not_a_client")
+    );
+    assert!(
+        engine
+            .history("acme", None, 10)
+            .expect("history")
+            .is_empty()
+    );
 }

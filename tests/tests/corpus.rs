@@ -1,6 +1,9 @@
 //! What the fuzzer found worth keeping, asked again: every input of its corpus.
 
-#![allow(clippy::expect_used, reason = "a test that cannot set itself up has failed")]
+#![allow(
+    clippy::expect_used,
+    reason = "a test that cannot set itself up has failed"
+)]
 
 use std::path::Path;
 
@@ -9,7 +12,11 @@ use sublet_tests::{Asker, fuzzed};
 #[test]
 fn the_engine_agrees_with_cedar_on_the_fuzzers_corpus() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus/plain");
-    let mut files: Vec<_> = std::fs::read_dir(folder).expect("the corpus").flatten().map(|entry| entry.path()).collect();
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .expect("the corpus")
+        .flatten()
+        .map(|entry| entry.path())
+        .collect();
     files.sort();
     let mut asker = Asker::default();
     for file in &files {

@@ -1,32 +1,56 @@
 //! Counting: what is taken is what was allowed, once, and never past the limit: the same on each store.
 
 use serde_json::{Value, json};
-use sublet::{Change, Clock, Decision, Engine, Limit, ManualClock, Options, Question, Record, Take};
+use sublet::{
+    Change, Clock, Decision, Engine, Limit, ManualClock, Options, Question, Record, Take,
+};
 use sublet_tests::{Driver, Served, walk};
 
 /// An engine of the sample agency over this store.
 fn open_at(store: String) -> (Engine, ManualClock) {
     let clock = ManualClock::new("2026-01-31T12:00:00Z").expect("an instant");
-    let engine = Engine::open(Options { store, clock: Clock::Manual(clock.clone()), ..Options::default() }).expect("the shipped bundle");
+    let engine = Engine::open(Options {
+        store,
+        clock: Clock::Manual(clock.clone()),
+        ..Options::default()
+    })
+    .expect("the shipped bundle");
     let agency = include_str!("../../policies/tests/agency.jsonl");
-    engine.import(agency.as_bytes(), None, None).expect("the sample agency");
+    engine
+        .import(agency.as_bytes(), None, None)
+        .expect("the sample agency");
     (engine, clock)
 }
 
 fn put(engine: &Engine, json: &str) {
-    engine.change(vec![Change::Put(Record::from_json(json).expect("a record"))], None).expect("a change");
+    engine
+        .change(
+            vec![Change::Put(Record::from_json(json).expect("a record"))],
+            None,
+        )
+        .expect("a change");
 }
 
 fn acme() -> Question<'static> {
-    Question::new(("Account", "acme"), "campaign.send", ("Campaign", "k")).account("acme").host("dash.marketingmaster.example")
+    Question::new(("Account", "acme"), "campaign.send", ("Campaign", "k"))
+        .account("acme")
+        .host("dash.marketingmaster.example")
 }
 
 fn ann() -> Question<'static> {
-    Question { principal: ("TeamMember", "ann").into(), ..acme() }
+    Question {
+        principal: ("TeamMember", "ann").into(),
+        ..acme()
+    }
 }
 
 fn limited(engine: &Engine, limit: i64) {
-    put(engine, &format!(r#"{{"type":"Account","id":"acme","email":"owner@acme.example","package":"agency","confirmed":true,"limits":{{"emails":{limit}}}}}"#));
+    put(
+        engine,
+        &format!(
+            r#"{{"type":"Account","id":"acme","email":"owner@acme.example","package":"agency","confirmed":true,"limits":{{"emails":{limit}}}}}"#
+        ),
+    );
 }
 
 fn used(decision: &Decision) -> (i64, i64) {
@@ -47,7 +71,9 @@ impl InProcess {
 
 impl Driver for InProcess {
     fn ask(&mut self, asked: &Value, _: &str) -> Result<Value, String> {
-        self.0.answer(asked).map_err(|error| error.code().to_owned())
+        self.0
+            .answer(asked)
+            .map_err(|error| error.code().to_owned())
     }
 }
 
@@ -69,7 +95,10 @@ mod sqlite {
     use super::*;
 
     fn store() -> String {
-        format!("sqlite:{}", sublet_tests::folder().join("counts.db").display())
+        format!(
+            "sqlite:{}",
+            sublet_tests::folder().join("counts.db").display()
+        )
     }
 
     fn open() -> (Engine, ManualClock) {
@@ -92,19 +121,55 @@ const ADDED: [&str; 6] = [
 /// The files of the shipped bundle.
 fn shipped() -> Vec<(String, String)> {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies");
-    let files = std::fs::read_dir(folder).expect("the folder").flatten().filter(|entry| entry.path().is_file());
-    files.map(|entry| (entry.file_name().to_string_lossy().into_owned(), std::fs::read_to_string(entry.path()).expect("a text"))).collect()
+    let files = std::fs::read_dir(folder)
+        .expect("the folder")
+        .flatten()
+        .filter(|entry| entry.path().is_file());
+    files
+        .map(|entry| {
+            (
+                entry.file_name().to_string_lossy().into_owned(),
+                std::fs::read_to_string(entry.path()).expect("a text"),
+            )
+        })
+        .collect()
 }
 
 #[test]
 fn an_action_with_two_meters_takes_of_both_or_of_none() {
-    for store in ["memory:".to_owned(), format!("sqlite:{}", sublet_tests::folder().join("two.db").display())] {
-        let two = |text: &str| text.replacen("@meter(\"emails\")\naction \"campaign.send\"", "@meter(\"emails,texts\")\naction \"campaign.send\"", 1);
-        let files: Vec<_> = shipped().into_iter().map(|(name, text)| (name, two(&text))).collect();
+    for store in [
+        "memory:".to_owned(),
+        format!("sqlite:{}", sublet_tests::folder().join("two.db").display()),
+    ] {
+        let two = |text: &str| {
+            text.replacen(
+                "@meter(\"emails\")\naction \"campaign.send\"",
+                "@meter(\"emails,texts\")\naction \"campaign.send\"",
+                1,
+            )
+        };
+        let files: Vec<_> = shipped()
+            .into_iter()
+            .map(|(name, text)| (name, two(&text)))
+            .collect();
         assert_ne!(files, shipped());
-        let engine = Engine::open(Options { policies: sublet::Source::Files(files), store, ..Options::default() }).unwrap_or_else(|error| panic!("{error}"));
-        engine.import(include_str!("../../policies/tests/agency.jsonl").as_bytes(), None, None).expect("the sample agency");
-        put(&engine, r#"{"type":"Account","id":"acme","email":"owner@acme.example","package":"agency","confirmed":true,"limits":{"emails":10,"texts":5}}"#);
+        let engine = Engine::open(Options {
+            policies: sublet::Source::Files(files),
+            store,
+            ..Options::default()
+        })
+        .unwrap_or_else(|error| panic!("{error}"));
+        engine
+            .import(
+                include_str!("../../policies/tests/agency.jsonl").as_bytes(),
+                None,
+                None,
+            )
+            .expect("the sample agency");
+        put(
+            &engine,
+            r#"{"type":"Account","id":"acme","email":"owner@acme.example","package":"agency","confirmed":true,"limits":{"emails":10,"texts":5}}"#,
+        );
         put(
             &engine,
             r#"{"type":"TeamMember","id":"ann","account":"acme","email":"ann@acme.example","confirmed":true,"grants":["campaigns"],"sub_limits":{"texts":3}}"#,
@@ -119,18 +184,51 @@ fn an_action_with_two_meters_takes_of_both_or_of_none() {
         };
         // The second meter is full, or the member's part of it: nothing is taken of the first.
         for (question, code) in [(acme(), "quota_exceeded"), (ann(), "member_quota_exceeded")] {
-            let decision = engine.consume(question, &Take::new(1).of_meter("texts", if code == "quota_exceeded" { 6 } else { 4 })).expect("an answer");
-            assert_eq!((&*decision.code, decision.counted.and_then(|counted| counted.operation)), (code, None));
+            let decision = engine
+                .consume(
+                    question,
+                    &Take::new(1).of_meter("texts", if code == "quota_exceeded" { 6 } else { 4 }),
+                )
+                .expect("an answer");
+            assert_eq!(
+                (
+                    &*decision.code,
+                    decision.counted.and_then(|counted| counted.operation)
+                ),
+                (code, None)
+            );
         }
         assert_eq!(counts(None).count(), 0);
-        let decision = engine.consume(ann(), &Take::new(1).of_meter("emails", 4).of_meter("texts", 2)).expect("an answer");
+        let decision = engine
+            .consume(
+                ann(),
+                &Take::new(1).of_meter("emails", 4).of_meter("texts", 2),
+            )
+            .expect("an answer");
         assert_eq!(decision.counted.map(|counted| counted.quota.len()), Some(2));
-        assert_eq!(counts(None).collect::<Vec<_>>(), [("emails".to_owned(), 4), ("texts".to_owned(), 2)]);
+        assert_eq!(
+            counts(None).collect::<Vec<_>>(),
+            [("emails".to_owned(), 4), ("texts".to_owned(), 2)]
+        );
         // What is left of both.
-        let rest = engine.consume(acme(), &Take::new(5).up_to()).expect("an answer");
-        assert_eq!(rest.counted.map(|counted| counted.quota.iter().map(|quota| quota.amount).collect::<Vec<_>>()), Some(vec![3, 3]));
+        let rest = engine
+            .consume(acme(), &Take::new(5).up_to())
+            .expect("an answer");
+        assert_eq!(
+            rest.counted.map(|counted| counted
+                .quota
+                .iter()
+                .map(|quota| quota.amount)
+                .collect::<Vec<_>>()),
+            Some(vec![3, 3])
+        );
         let unknown = engine.consume(acme(), &Take::new(0).of_meter("contacts", 1));
-        assert_eq!(unknown.map_err(|error| error.code()).map(|decision| decision.code), Err("quota.unknown_meter"));
+        assert_eq!(
+            unknown
+                .map_err(|error| error.code())
+                .map(|decision| decision.code),
+            Err("quota.unknown_meter")
+        );
         assert!(engine.verify().expect("verified").faults.is_empty());
     }
 }
@@ -139,31 +237,73 @@ fn an_action_with_two_meters_takes_of_both_or_of_none() {
 fn rules_about_limits_say_what_cedar_says_of_them() {
     let shipped = shipped();
     for added in std::iter::once("").chain(ADDED) {
-        let files = shipped.iter().cloned().chain(Some(("95-added.cedar".to_owned(), added.to_owned())).filter(|_| !added.is_empty())).collect();
-        let options = Options { policies: sublet::Source::Files(files), ..Options::default() };
+        let files = shipped
+            .iter()
+            .cloned()
+            .chain(
+                Some(("95-added.cedar".to_owned(), added.to_owned())).filter(|_| !added.is_empty()),
+            )
+            .collect();
+        let options = Options {
+            policies: sublet::Source::Files(files),
+            ..Options::default()
+        };
         let engine = Engine::open(options).unwrap_or_else(|error| panic!("{error}"));
-        engine.import(include_str!("../../policies/tests/agency.jsonl").as_bytes(), None, None).expect("the sample agency");
+        engine
+            .import(
+                include_str!("../../policies/tests/agency.jsonl").as_bytes(),
+                None,
+                None,
+            )
+            .expect("the sample agency");
         limited(&engine, 10);
-        let effects: std::collections::HashMap<_, _> = engine.bundle().policies.into_iter().map(|policy| (policy.id, policy.effect)).collect();
+        let effects: std::collections::HashMap<_, _> = engine
+            .bundle()
+            .policies
+            .into_iter()
+            .map(|policy| (policy.id, policy.effect))
+            .collect();
         let mut applied_once = added.is_empty();
         // Each is asked twice: the second answer may be one that was kept.
-        for (taken, amount) in [0, 3, 3, 2, 2].into_iter().flat_map(|taken| (0..12).chain(0..12).map(move |amount| (taken, amount))) {
+        for (taken, amount) in [0, 3, 3, 2, 2]
+            .into_iter()
+            .flat_map(|taken| (0..12).chain(0..12).map(move |amount| (taken, amount)))
+        {
             if amount == 0 && taken > 0 {
                 let _ = engine.consume(acme(), &Take::new(1)).expect("an answer");
             }
             for question in [acme(), ann()] {
                 let mut request = question.to_request().expect("a request");
                 request.circumstances.amount = Some(amount);
-                let (decision, explained) = (engine.authorize(&request).expect("an answer"), engine.explain(&request).expect("an explanation"));
+                let (decision, explained) = (
+                    engine.authorize(&request).expect("an answer"),
+                    engine.explain(&request).expect("an explanation"),
+                );
                 let taking = engine.consume(question, &Take::new(0)).expect("an answer");
                 assert_eq!(taking.counted.map(|counted| counted.operation), Some(None));
                 let of = |effect: &str| -> Vec<String> {
-                    let applied = explained.policies.iter().filter(|policy| policy.outcome == sublet::Outcome::Applied && effects[&policy.policy] == effect);
+                    let applied = explained.policies.iter().filter(|policy| {
+                        policy.outcome == sublet::Outcome::Applied
+                            && effects[&policy.policy] == effect
+                    });
                     applied.map(|policy| policy.policy.to_string()).collect()
                 };
-                applied_once |= explained.policies.iter().any(|policy| &*policy.policy == "x" && policy.outcome == sublet::Outcome::Applied);
-                let (mut expected, mut found) = (of("forbid"), decision.policies.iter().map(ToString::to_string).collect::<Vec<_>>());
-                assert_eq!(decision.allowed, expected.is_empty() && !of("permit").is_empty(), "{added} {amount} {decision:?}");
+                applied_once |= explained.policies.iter().any(|policy| {
+                    &*policy.policy == "x" && policy.outcome == sublet::Outcome::Applied
+                });
+                let (mut expected, mut found) = (
+                    of("forbid"),
+                    decision
+                        .policies
+                        .iter()
+                        .map(ToString::to_string)
+                        .collect::<Vec<_>>(),
+                );
+                assert_eq!(
+                    decision.allowed,
+                    expected.is_empty() && !of("permit").is_empty(),
+                    "{added} {amount} {decision:?}"
+                );
                 if expected.is_empty() {
                     expected = of("permit");
                 }
@@ -173,6 +313,9 @@ fn rules_about_limits_say_what_cedar_says_of_them() {
                 assert_eq!(decision, explained.decision, "{added} {amount}");
             }
         }
-        assert!(applied_once || added.contains("!(context.facts has quota)"), "{added} never applied");
+        assert!(
+            applied_once || added.contains("!(context.facts has quota)"),
+            "{added} never applied"
+        );
     }
 }

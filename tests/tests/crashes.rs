@@ -31,8 +31,17 @@ impl Crashing {
     fn new(options: &str, seed: u64) -> Self {
         let store = format!("sqlite:{}{options}", folder().join("sublet.db").display());
         let mut worker = Worker::start(PROGRAM, &store, Some(START)).expect("opens");
-        worker.ask(&json!({ "do": "import", "lines": include_str!("../../policies/tests/agency.jsonl") }));
-        Self { store, worker, random: Random::new(seed), odds: 25, crashes: 0, tally: Tally::default() }
+        worker.ask(
+            &json!({ "do": "import", "lines": include_str!("../../policies/tests/agency.jsonl") }),
+        );
+        Self {
+            store,
+            worker,
+            random: Random::new(seed),
+            odds: 25,
+            crashes: 0,
+            tally: Tally::default(),
+        }
     }
 
     fn crash(&mut self, asked: &Value, now: &str) -> Result<Value, String> {
@@ -46,10 +55,16 @@ impl Crashing {
         }
         self.worker = Worker::start(PROGRAM, &self.store, Some(now)).expect("opens again");
         let answer = self.worker.try_ask(asked).expect("an answer");
-        let counted = answer.as_ref().ok().map(|answer| answer.get("counted").unwrap_or(answer));
+        let counted = answer
+            .as_ref()
+            .ok()
+            .map(|answer| answer.get("counted").unwrap_or(answer));
         let replayed = counted.is_some_and(|counted| counted["replayed"] == true);
         let done = counted.is_some_and(|counted| !counted["operation"].is_null());
-        assert!(!done || replayed == (at == "committed"), "died when it had {at}: {asked} {answer:?}");
+        assert!(
+            !done || replayed == (at == "committed"),
+            "died when it had {at}: {asked} {answer:?}"
+        );
         if at == "committed" {
             self.tally.committed += 1
         } else {
@@ -62,16 +77,26 @@ impl Crashing {
     fn fail(&mut self, asked: &Value) -> Result<Value, String> {
         // From nothing at all to a part of what a transaction writes.
         let limit = [0, 4_096, 60_000][self.random.below(3)];
-        assert_eq!(self.worker.ask(&json!({ "do": "files", "limit": limit })), json!(true));
+        assert_eq!(
+            self.worker.ask(&json!({ "do": "files", "limit": limit })),
+            json!(true)
+        );
         let answer = self.worker.try_ask(asked).expect("it lives");
-        assert_eq!(self.worker.ask(&json!({ "do": "files", "limit": null })), json!(true));
+        assert_eq!(
+            self.worker.ask(&json!({ "do": "files", "limit": null })),
+            json!(true)
+        );
         match answer {
             Err(code) if code == "store.full" || code == "store.io" => {
                 self.tally.failed += 1;
                 let again = self.worker.try_ask(asked).expect("it lives");
                 if let Ok(answer) = &again {
                     let counted = answer.get("counted").unwrap_or(answer);
-                    assert_ne!(counted["replayed"], json!(true), "an error wrote something: {asked}");
+                    assert_ne!(
+                        counted["replayed"],
+                        json!(true),
+                        "an error wrote something: {asked}"
+                    );
                 }
                 again
             }
@@ -99,13 +124,20 @@ fn simulate(options: &str, steps: u64) {
         let mut crashing = Crashing::new(options, seed);
         walk(&mut crashing, seed, steps, true);
         println!("`{options}`: {:?}", crashing.tally);
-        let Tally { lost, committed, failed } = crashing.tally;
+        let Tally {
+            lost,
+            committed,
+            failed,
+        } = crashing.tally;
         assert!(lost.min(committed).min(failed) > 0, "nothing went wrong");
     }
 }
 
 fn steps(share: u64) -> u64 {
-    let steps: u64 = std::env::var("SUBLET_STEPS").ok().and_then(|steps| steps.parse().ok()).unwrap_or(100_000);
+    let steps: u64 = std::env::var("SUBLET_STEPS")
+        .ok()
+        .and_then(|steps| steps.parse().ok())
+        .unwrap_or(100_000);
     (steps / share).max(1_000)
 }
 

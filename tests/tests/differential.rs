@@ -5,15 +5,22 @@ use std::str::FromStr;
 
 use cedar_policy::PolicySet;
 use sublet::Decision;
-use sublet_tests::{Asker, Case, OPERATORS, Prepared, Random, agrees, case, compare, judge, prepare};
+use sublet_tests::{
+    Asker, Case, OPERATORS, Prepared, Random, agrees, case, compare, judge, prepare,
+};
 
 fn cases() -> u64 {
-    std::env::var("SUBLET_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(20_000)
+    std::env::var("SUBLET_CASES")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(20_000)
 }
 
 /// What the engine says, of a case that it takes.
 fn ask(asker: &mut Asker, case: &Case, policies: String) -> Decision {
-    asker.ask(case, policies).unwrap_or_else(|error| panic!("{error}: {case:?}"))
+    asker
+        .ask(case, policies)
+        .unwrap_or_else(|error| panic!("{error}: {case:?}"))
 }
 
 #[test]
@@ -21,11 +28,24 @@ fn the_engine_agrees_with_cedar_on_random_programs() {
     let total = cases();
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u64;
     let parts: Vec<Counts> = std::thread::scope(|scope| {
-        let parts: Vec<_> = (0..threads).map(|part| scope.spawn(move || compare_all((part..total).step_by(threads as usize)))).collect();
-        parts.into_iter().map(|part| part.join().expect("they agree")).collect()
+        let parts: Vec<_> = (0..threads)
+            .map(|part| scope.spawn(move || compare_all((part..total).step_by(threads as usize))))
+            .collect();
+        parts
+            .into_iter()
+            .map(|part| part.join().expect("they agree"))
+            .collect()
     });
     let mut seen: BTreeMap<&str, [u64; 3]> = OPERATORS.iter().map(|name| (*name, [0; 3])).collect();
-    let [mut allowed, mut forbidden, mut erred, mut three, mut refused, mut policies, mut beyond] = [0_u64; 7];
+    let [
+        mut allowed,
+        mut forbidden,
+        mut erred,
+        mut three,
+        mut refused,
+        mut policies,
+        mut beyond,
+    ] = [0_u64; 7];
     for part in parts {
         refused += part.refused;
         policies += part.policies.0;
@@ -48,17 +68,44 @@ fn the_engine_agrees_with_cedar_on_random_programs() {
         share(three)
     );
     let compiled = (policies - beyond) as f64 * 100.0 / policies as f64;
-    println!("{:.1}% refused by both; of {policies} policies, {compiled:.2}% ran compiled", share(refused));
+    println!(
+        "{:.1}% refused by both; of {policies} policies, {compiled:.2}% ran compiled",
+        share(refused)
+    );
     assert!(compiled >= 99.0 && share(refused) < 15.0);
-    for (name, counts) in seen.iter().filter(|(_, counts)| counts.iter().any(|count| *count * 200 < total)) {
-        println!("rare: `{name}` true {}, false {}, erring {}", counts[0], counts[1], counts[2]);
+    for (name, counts) in seen
+        .iter()
+        .filter(|(_, counts)| counts.iter().any(|count| *count * 200 < total))
+    {
+        println!(
+            "rare: `{name}` true {}, false {}, erring {}",
+            counts[0], counts[1], counts[2]
+        );
     }
-    let least = seen.iter().min_by_key(|(_, counts)| counts.iter().min()).expect("operators");
-    println!("{} operators; seen least: `{}` true {}, false {}, erring {}", seen.len(), least.0, least.1[0], least.1[1], least.1[2]);
-    assert!(share(allowed) >= 20.0 && share(forbidden) >= 20.0 && share(erred) >= 10.0 && share(three) >= 50.0);
+    let least = seen
+        .iter()
+        .min_by_key(|(_, counts)| counts.iter().min())
+        .expect("operators");
+    println!(
+        "{} operators; seen least: `{}` true {}, false {}, erring {}",
+        seen.len(),
+        least.0,
+        least.1[0],
+        least.1[1],
+        least.1[2]
+    );
+    assert!(
+        share(allowed) >= 20.0
+            && share(forbidden) >= 20.0
+            && share(erred) >= 10.0
+            && share(three) >= 50.0
+    );
     if total >= 100_000 {
         for (name, counts) in &seen {
-            assert!(counts.iter().all(|count| *count >= 500), "`{name}`: true, false, erring {counts:?}");
+            assert!(
+                counts.iter().all(|count| *count >= 500),
+                "`{name}`: true, false, erring {counts:?}"
+            );
         }
     }
 }
@@ -79,7 +126,8 @@ fn compare_all(seeds: impl Iterator<Item = u64>) -> Counts {
     for seed in seeds {
         let case = case(seed);
         let prepared = prepare(&case);
-        let judged = compare(&case, prepared.as_ref(), &mut asker).unwrap_or_else(|found| panic!("seed {seed}: {found}"));
+        let judged = compare(&case, prepared.as_ref(), &mut asker)
+            .unwrap_or_else(|found| panic!("seed {seed}: {found}"));
         let (Some(prepared), Some(judged)) = (prepared, judged) else {
             counts.refused += 1;
             continue;
@@ -101,9 +149,18 @@ fn count_operators(case: &Case, prepared: &Prepared, seen: &mut BTreeMap<&'stati
             continue;
         };
         let clause = &text[at + 1..];
-        let alone = format!("permit (principal, action, resource){}", clause.replacen("unless", "when", 1));
-        let answer = prepared.judge(&alone, &serde_json::json!([])).expect("Cedar took it with others");
-        let slot = if !answer.errors.is_empty() { 2 } else { usize::from(!answer.allow) };
+        let alone = format!(
+            "permit (principal, action, resource){}",
+            clause.replacen("unless", "when", 1)
+        );
+        let answer = prepared
+            .judge(&alone, &serde_json::json!([]))
+            .expect("Cedar took it with others");
+        let slot = if !answer.errors.is_empty() {
+            2
+        } else {
+            usize::from(!answer.allow)
+        };
         seen.entry(operator).or_default()[slot] += 1;
     }
 }
@@ -132,16 +189,27 @@ fn a_fault_planted_in_an_operator_is_found() {
             };
             let text = case.text();
             // Only conditions: a scope's `in` stands before the first brace.
-            if !case.policies.iter().any(|policy| policy.split_once('{').is_some_and(|(_, body)| body.contains(right))) {
+            if !case.policies.iter().any(|policy| {
+                policy
+                    .split_once('{')
+                    .is_some_and(|(_, body)| body.contains(right))
+            }) {
                 return false;
             }
             let planted: String = case
                 .policies
                 .iter()
-                .map(|policy| policy.split_once('{').map_or_else(|| policy.clone(), |(scope, body)| format!("{scope}{{{}", body.replace(right, wrong))))
+                .map(|policy| {
+                    policy.split_once('{').map_or_else(
+                        || policy.clone(),
+                        |(scope, body)| format!("{scope}{{{}", body.replace(right, wrong)),
+                    )
+                })
                 .collect::<Vec<_>>()
                 .join("\n");
-            PolicySet::from_str(&planted).is_ok() && planted != text && !agrees(&judged, &ask(&mut asker, &case, planted))
+            PolicySet::from_str(&planted).is_ok()
+                && planted != text
+                && !agrees(&judged, &ask(&mut asker, &case, planted))
         });
         assert!(found, "`{right}` as `{wrong}` was not found");
     }
@@ -156,14 +224,26 @@ fn adding_policies_only_narrows_and_order_changes_only_the_name() {
             continue;
         };
         let mut add = |policy: &str| ask(&mut asker, &case, format!("{}\n{policy}", case.text()));
-        assert!(!before.allowed || add("permit (principal, action, resource);").allowed, "seed {seed}: a permit removed an allow");
+        assert!(
+            !before.allowed || add("permit (principal, action, resource);").allowed,
+            "seed {seed}: a permit removed an allow"
+        );
         let forbid = add("forbid (principal, action, resource) when { context has n };");
-        assert!(before.allowed || !forbid.allowed, "seed {seed}: a forbid added an allow");
+        assert!(
+            before.allowed || !forbid.allowed,
+            "seed {seed}: a forbid added an allow"
+        );
         for effect in ["permit", "forbid"] {
-            let erring = add(&format!("{effect} (principal, action, resource) when {{ context.nothing }};"));
+            let erring = add(&format!(
+                "{effect} (principal, action, resource) when {{ context.nothing }};"
+            ));
             // A permit more may move the place of `not_permitted`; it never makes a denial into a `policy_error`.
             let expected = before.allowed || before.code.as_ref() == "policy_error";
-            assert_eq!((erring.allowed, erring.code.as_ref() == "policy_error"), (false, expected), "seed {seed}: {effect}");
+            assert_eq!(
+                (erring.allowed, erring.code.as_ref() == "policy_error"),
+                (false, expected),
+                "seed {seed}: {effect}"
+            );
         }
         if case.links.as_array().is_some_and(Vec::is_empty) {
             let mut shuffled = case.policies.clone();

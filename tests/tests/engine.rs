@@ -13,15 +13,25 @@ fn root() -> PathBuf {
 }
 
 fn opened() -> Engine {
-    let engine = Engine::open(Options { policies: Source::Folder(root().join("policies")), ..Options::default() }).expect("the shipped bundle");
-    let agency = std::fs::read(root().join("policies/tests/agency.jsonl")).expect("the sample agency");
-    engine.import(&agency[..], None, None).expect("the sample agency");
+    let engine = Engine::open(Options {
+        policies: Source::Folder(root().join("policies")),
+        ..Options::default()
+    })
+    .expect("the shipped bundle");
+    let agency =
+        std::fs::read(root().join("policies/tests/agency.jsonl")).expect("the sample agency");
+    engine
+        .import(&agency[..], None, None)
+        .expect("the sample agency");
     engine
 }
 
 fn files() -> Vec<(String, String)> {
     let mut files = Vec::new();
-    for entry in std::fs::read_dir(root().join("policies")).expect("the folder").flatten() {
+    for entry in std::fs::read_dir(root().join("policies"))
+        .expect("the folder")
+        .flatten()
+    {
         let name = entry.file_name().to_string_lossy().into_owned();
         if name.ends_with(".cedar") || name.ends_with(".cedarschema") || name.ends_with(".json") {
             files.push((name, std::fs::read_to_string(entry.path()).expect("a text")));
@@ -34,7 +44,15 @@ fn files() -> Vec<(String, String)> {
 fn the_cases_beside_the_policies_pass() {
     let engine = opened();
     let results = sublet_cli::run_cases(&engine, &root().join("policies/tests")).expect("cases");
-    let failed: Vec<_> = results.iter().filter_map(|result| result.failure.as_ref().map(|failure| format!("{}: {failure}", result.description))).collect();
+    let failed: Vec<_> = results
+        .iter()
+        .filter_map(|result| {
+            result
+                .failure
+                .as_ref()
+                .map(|failure| format!("{}: {failure}", result.description))
+        })
+        .collect();
     assert!(failed.is_empty(), "{}", failed.join("\n"));
     assert!(results.len() > 300);
 }
@@ -44,55 +62,117 @@ fn is_there(shown: &str) -> bool {
     let Some((file, name)) = shown.split_once(", ") else {
         return !shown.is_empty();
     };
-    std::fs::read_to_string(root().join(file)).map_or(!file.contains('/'), |text| text.contains(name) || name.contains(' '))
+    std::fs::read_to_string(root().join(file)).map_or(!file.contains('/'), |text| {
+        text.contains(name) || name.contains(' ')
+    })
 }
 
 /// Ids of `rules.json`: each decides a request and has cases that allow and deny, or names the test or the issue that shows it.
 #[test]
 fn every_rule_and_every_code_has_its_cases_or_says_where_it_is_shown() {
-    let text = std::fs::read_to_string(root().join("tests/vectors/rules.json")).expect("the list of rules");
+    let text = std::fs::read_to_string(root().join("tests/vectors/rules.json"))
+        .expect("the list of rules");
     let list: serde_json::Value = serde_json::from_str(&text).expect("JSON");
     let (mut allows, mut denies, mut codes) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
-    for entry in
-        std::fs::read_dir(root().join("policies/tests")).expect("cases").flatten().filter(|entry| entry.path().extension().is_some_and(|found| found == "json"))
+    for entry in std::fs::read_dir(root().join("policies/tests"))
+        .expect("cases")
+        .flatten()
+        .filter(|entry| {
+            entry
+                .path()
+                .extension()
+                .is_some_and(|found| found == "json")
+        })
     {
-        let file: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(entry.path()).expect("a text")).expect("JSON");
+        let file: serde_json::Value =
+            serde_json::from_str(&std::fs::read_to_string(entry.path()).expect("a text"))
+                .expect("JSON");
         for case in file["cases"].as_array().expect("cases") {
             let answer = &case["answer"];
-            let allowed = answer["allowed"] == true || answer["desk"].is_string() || answer["actions"].as_array().is_some_and(|names| !names.is_empty());
-            for rule in case["rules"].as_array().into_iter().flatten().filter_map(|rule| rule.as_str()) {
+            let allowed = answer["allowed"] == true
+                || answer["desk"].is_string()
+                || answer["actions"]
+                    .as_array()
+                    .is_some_and(|names| !names.is_empty());
+            for rule in case["rules"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(|rule| rule.as_str())
+            {
                 if allowed {
                     allows.insert(rule.to_owned())
                 } else {
                     denies.insert(rule.to_owned())
                 };
             }
-            codes.extend(answer["advice"].as_array().into_iter().flatten().filter_map(|word| word.as_str()).map(str::to_owned));
-            codes.extend(["code", "public_code", "log_code"].iter().filter_map(|key| answer[key].as_str()).map(str::to_owned));
+            codes.extend(
+                answer["advice"]
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .filter_map(|word| word.as_str())
+                    .map(str::to_owned),
+            );
+            codes.extend(
+                ["code", "public_code", "log_code"]
+                    .iter()
+                    .filter_map(|key| answer[key].as_str())
+                    .map(str::to_owned),
+            );
         }
     }
     let mut lacking = Vec::new();
     for (rule, shown) in list["rules"].as_object().expect("rules") {
         match shown.as_str() {
             Some("cases") if !(allows.contains(rule) && denies.contains(rule)) => {
-                lacking.push(format!("{rule}: allow {}, deny {}", allows.contains(rule), denies.contains(rule)))
+                lacking.push(format!(
+                    "{rule}: allow {}, deny {}",
+                    allows.contains(rule),
+                    denies.contains(rule)
+                ))
             }
             Some("cases") => {}
             Some(elsewhere) if elsewhere.strip_prefix("test: ").is_some_and(is_there) => {}
             _ => lacking.push(format!("{rule}: not said where it is shown")),
         }
     }
-    let later: BTreeSet<String> = list["codes_to_come"].as_object().expect("codes").keys().cloned().collect();
-    let elsewhere: BTreeSet<String> = list["codes_elsewhere"].as_object().expect("codes").keys().cloned().collect();
-    for code in list["codes"].as_array().expect("codes").iter().filter_map(|code| code.as_str()) {
+    let later: BTreeSet<String> = list["codes_to_come"]
+        .as_object()
+        .expect("codes")
+        .keys()
+        .cloned()
+        .collect();
+    let elsewhere: BTreeSet<String> = list["codes_elsewhere"]
+        .as_object()
+        .expect("codes")
+        .keys()
+        .cloned()
+        .collect();
+    for code in list["codes"]
+        .as_array()
+        .expect("codes")
+        .iter()
+        .filter_map(|code| code.as_str())
+    {
         if !codes.contains(code) && !later.contains(code) && !elsewhere.contains(code) {
             lacking.push(format!("code {code} has no case"));
         }
     }
-    for code in opened().bundle().codes.iter().filter(|code| !codes.contains(code.as_ref()) && !elsewhere.contains(code.as_ref())) {
+    for code in opened()
+        .bundle()
+        .codes
+        .iter()
+        .filter(|code| !codes.contains(code.as_ref()) && !elsewhere.contains(code.as_ref()))
+    {
         lacking.push(format!("code {code} of the bundle has no case"));
     }
-    let listed: BTreeSet<String> = opened().bundle().codes.iter().map(|code| code.to_string()).collect();
+    let listed: BTreeSet<String> = opened()
+        .bundle()
+        .codes
+        .iter()
+        .map(|code| code.to_string())
+        .collect();
     for code in codes.iter().filter(|code| !listed.contains(*code)) {
         lacking.push(format!("code {code} of a case is not in `bundle().codes`"));
     }
@@ -106,7 +186,10 @@ fn readers_see_one_consistent_version_during_changes_and_reloads() {
     let asked = AtomicU64::new(0);
     // Odd revisions close the account; every other bundle denies reading: both are in the answer's own version.
     let closing = ("71-more.cedar".to_owned(), "@id(\"shut\") @code(\"shut\") forbid (principal, action == Action::\"campaign.read\", resource);".to_owned());
-    let (open_files, shut_files) = (files(), files().into_iter().chain([closing]).collect::<Vec<_>>());
+    let (open_files, shut_files) = (
+        files(),
+        files().into_iter().chain([closing]).collect::<Vec<_>>(),
+    );
     let account = |closed: bool| {
         Record::from_json(&format!(
             "{{\"type\":\"Account\",\"id\":\"acme\",\"email\":\"owner@acme.example\",\"package\":\"agency\",\"confirmed\":true,\"closed\":{closed}}}"
@@ -115,13 +198,30 @@ fn readers_see_one_consistent_version_during_changes_and_reloads() {
     };
     let mut bundles = BTreeMap::new();
     bundles.insert(engine.bundle().fingerprint, false);
-    bundles.insert(Engine::open(Options { policies: Source::Files(shut_files.clone()), ..Options::default() }).expect("a bundle").bundle().fingerprint, true);
+    bundles.insert(
+        Engine::open(Options {
+            policies: Source::Files(shut_files.clone()),
+            ..Options::default()
+        })
+        .expect("a bundle")
+        .bundle()
+        .fingerprint,
+        true,
+    );
     let first = engine.revision();
-    let changes: u64 = std::env::var("SUBLET_CHANGES").ok().and_then(|text| text.parse().ok()).unwrap_or(2_000);
+    let changes: u64 = std::env::var("SUBLET_CHANGES")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(2_000);
     std::thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
-                let request = Request::new(("Account", "acme"), "campaign.read", Resource::new("Campaign", "k").account("acme")).host(HOST);
+                let request = Request::new(
+                    ("Account", "acme"),
+                    "campaign.read",
+                    Resource::new("Campaign", "k").account("acme"),
+                )
+                .host(HOST);
                 let mut last = 0;
                 while !stop.load(Ordering::Relaxed) {
                     let decision = engine.authorize(&request).expect("an answer");
@@ -134,7 +234,13 @@ fn readers_see_one_consistent_version_during_changes_and_reloads() {
                     } else {
                         "ok"
                     };
-                    assert_eq!(decision.code.as_ref(), expected, "revision {} bundle {}", decision.revision, decision.bundle);
+                    assert_eq!(
+                        decision.code.as_ref(),
+                        expected,
+                        "revision {} bundle {}",
+                        decision.revision,
+                        decision.bundle
+                    );
                     assert!(decision.revision >= last, "the directory went back");
                     last = decision.revision;
                     // Eight readers share two cores with the writer: leave it some.
@@ -144,15 +250,27 @@ fn readers_see_one_consistent_version_during_changes_and_reloads() {
             });
         }
         for step in 1..=changes {
-            engine.change(vec![Change::Put(account(step % 2 == 1))], None).expect("a change");
+            engine
+                .change(vec![Change::Put(account(step % 2 == 1))], None)
+                .expect("a change");
             if step % 20 == 0 {
-                let files = if step % 40 == 0 { &open_files } else { &shut_files };
-                engine.reload(&Source::Files(files.clone())).expect("a reload");
+                let files = if step % 40 == 0 {
+                    &open_files
+                } else {
+                    &shut_files
+                };
+                engine
+                    .reload(&Source::Files(files.clone()))
+                    .expect("a reload");
             }
         }
         stop.store(true, Ordering::Relaxed);
     });
-    println!("{} answers during {changes} changes and {} reloads", asked.load(Ordering::Relaxed), changes / 20);
+    println!(
+        "{} answers during {changes} changes and {} reloads",
+        asked.load(Ordering::Relaxed),
+        changes / 20
+    );
     assert!(asked.load(Ordering::Relaxed) > 1_000);
 }
 
@@ -161,8 +279,16 @@ fn hostile_texts_on_every_stack_end_in_an_error_or_a_denial() {
     for kib in [128_usize, 256, 512, 1024, 8192] {
         let work = move || {
             let open = |condition: String| {
-                let policies = format!("forbid (principal, action, resource) when {{ {condition} }}; permit (principal, action, resource);");
-                Engine::open(Options { policies: Source::Cedar(sublet::Program { policies, ..sublet::Program::default() }), ..Options::default() })
+                let policies = format!(
+                    "forbid (principal, action, resource) when {{ {condition} }}; permit (principal, action, resource);"
+                );
+                Engine::open(Options {
+                    policies: Source::Cedar(sublet::Program {
+                        policies,
+                        ..sublet::Program::default()
+                    }),
+                    ..Options::default()
+                })
             };
             for condition in [
                 "(".repeat(5_000),
@@ -172,16 +298,38 @@ fn hostile_texts_on_every_stack_end_in_an_error_or_a_denial() {
                 "if true then true else ".repeat(2_000),
                 "{a: ".repeat(600),
             ] {
-                assert_eq!(open(condition).map(|_| ()).map_err(|error| error.code()), Err("bundle.too_deep"), "{kib} KiB");
+                assert_eq!(
+                    open(condition).map(|_| ()).map_err(|error| error.code()),
+                    Err("bundle.too_deep"),
+                    "{kib} KiB"
+                );
             }
-            for condition in [vec!["context.a == 2"; 900].join(" || ") + " || true", format!("{}true{}", "(".repeat(60), ")".repeat(60))] {
+            for condition in [
+                vec!["context.a == 2"; 900].join(" || ") + " || true",
+                format!("{}true{}", "(".repeat(60), ")".repeat(60)),
+            ] {
                 let engine = open(condition).expect("within the caps");
                 let request = Request::new(("U", "u"), "a", ("U", "u")).context("a", 1);
-                assert_eq!(engine.authorize(&request).expect("an answer").code.as_ref(), "forbidden", "{kib} KiB");
-                assert!(engine.explain(&request).expect("an explanation").to_string().contains("applied"));
+                assert_eq!(
+                    engine.authorize(&request).expect("an answer").code.as_ref(),
+                    "forbidden",
+                    "{kib} KiB"
+                );
+                assert!(
+                    engine
+                        .explain(&request)
+                        .expect("an explanation")
+                        .to_string()
+                        .contains("applied")
+                );
             }
         };
-        std::thread::Builder::new().stack_size(kib * 1024).spawn(work).expect("a thread").join().expect("no overrun");
+        std::thread::Builder::new()
+            .stack_size(kib * 1024)
+            .spawn(work)
+            .expect("a thread")
+            .join()
+            .expect("no overrun");
     }
 }
 
@@ -190,16 +338,35 @@ fn import_and_export_are_inverse_and_twins_are_refused() {
     let engine = opened();
     let mut before = Vec::new();
     engine.export(&mut before).expect("an export");
-    engine.import(&before[..], None, None).expect("the same again");
+    engine
+        .import(&before[..], None, None)
+        .expect("the same again");
     let mut after = Vec::new();
     engine.export(&mut after).expect("an export");
-    assert_eq!(String::from_utf8_lossy(&before), String::from_utf8_lossy(&after));
-    let rows: Vec<serde_json::Value> = serde_json::from_str(&std::fs::read_to_string(root().join("tests/vectors/records.json")).expect("rows")).expect("JSON");
+    assert_eq!(
+        String::from_utf8_lossy(&before),
+        String::from_utf8_lossy(&after)
+    );
+    let rows: Vec<serde_json::Value> = serde_json::from_str(
+        &std::fs::read_to_string(root().join("tests/vectors/records.json")).expect("rows"),
+    )
+    .expect("JSON");
     for row in rows {
-        let lines: String = row["lines"].as_array().expect("lines").iter().map(|line| format!("{}\n", line.as_str().expect("a line"))).collect();
+        let lines: String = row["lines"]
+            .as_array()
+            .expect("lines")
+            .iter()
+            .map(|line| format!("{}\n", line.as_str().expect("a line")))
+            .collect();
         let revision = engine.revision();
-        let error = engine.import(lines.as_bytes(), None, None).expect_err(&lines);
-        assert_eq!(error.code(), row["error"].as_str().expect("a code"), "{lines}: {error}");
+        let error = engine
+            .import(lines.as_bytes(), None, None)
+            .expect_err(&lines);
+        assert_eq!(
+            error.code(),
+            row["error"].as_str().expect("a code"),
+            "{lines}: {error}"
+        );
         assert_eq!(engine.revision(), revision);
     }
 }

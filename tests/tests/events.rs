@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 use sublet::{
-    Change, Circumstances, Clock, Command, Engine, Event, LogHandle, LogOptions, ManualClock, Options, Question, Record, Ref, Request, Resource, Sink, Source,
-    Take,
+    Change, Circumstances, Clock, Command, Engine, Event, LogHandle, LogOptions, ManualClock,
+    Options, Question, Record, Ref, Request, Resource, Sink, Source, Take,
 };
 
 const LONG: Duration = Duration::from_secs(20);
@@ -26,15 +26,29 @@ fn policies() -> Source {
 }
 
 fn texts(value: &Value) -> Vec<String> {
-    value.as_array().into_iter().flatten().filter_map(|text| text.as_str().map(str::to_owned)).collect()
+    value
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|text| text.as_str().map(str::to_owned))
+        .collect()
 }
 
 fn options(given: &Value) -> LogOptions {
     let default = LogOptions::default();
-    let events = texts(&given["events"]).iter().map(|name| name.parse().expect("a kind")).collect::<Vec<_>>();
+    let events = texts(&given["events"])
+        .iter()
+        .map(|name| name.parse().expect("a kind"))
+        .collect::<Vec<_>>();
     LogOptions {
-        events: if events.is_empty() { default.events } else { events },
-        sample_allowed: given["sample_allowed"].as_f64().unwrap_or(default.sample_allowed),
+        events: if events.is_empty() {
+            default.events
+        } else {
+            events
+        },
+        sample_allowed: given["sample_allowed"]
+            .as_f64()
+            .unwrap_or(default.sample_allowed),
         redact: texts(&given["redact"]),
         context_fields: texts(&given["context_fields"]),
         queue: default.queue,
@@ -43,22 +57,45 @@ fn options(given: &Value) -> LogOptions {
 
 fn opened(store: String, given: &Value) -> Opened {
     let clock = ManualClock::new("2026-01-31T12:00:00Z").expect("an instant");
-    let engine = Engine::open(Options { policies: policies(), store, clock: Clock::Manual(clock.clone()), ..Options::default() }).expect("the bundle");
-    engine.import(AGENCY, None, None).expect("the sample agency");
+    let engine = Engine::open(Options {
+        policies: policies(),
+        store,
+        clock: Clock::Manual(clock.clone()),
+        ..Options::default()
+    })
+    .expect("the bundle");
+    engine
+        .import(AGENCY, None, None)
+        .expect("the sample agency");
     let told = Arc::new(Mutex::new(Vec::new()));
     let kept = Arc::clone(&told);
-    let sink = Sink::call(move |events| kept.lock().expect("a lock").extend(events.iter().cloned()));
+    let sink =
+        Sink::call(move |events| kept.lock().expect("a lock").extend(events.iter().cloned()));
     let log = engine.log(options(given), sink).expect("a log");
-    Opened { engine, clock, log, told, operations: HashMap::new() }
+    Opened {
+        engine,
+        clock,
+        log,
+        told,
+        operations: HashMap::new(),
+    }
 }
 
 fn reference(value: &Value) -> Ref {
-    Ref::new(value[0].as_str().expect("a type"), value[1].as_str().expect("an id"))
+    Ref::new(
+        value[0].as_str().expect("a type"),
+        value[1].as_str().expect("an id"),
+    )
 }
 
 fn resource(value: &Value) -> Resource {
-    let resource = Resource::new(value["type"].as_str().expect("a type"), value["id"].as_str().expect("an id"));
-    value["account"].as_str().map_or(resource.clone(), |account| resource.account(account))
+    let resource = Resource::new(
+        value["type"].as_str().expect("a type"),
+        value["id"].as_str().expect("an id"),
+    );
+    value["account"]
+        .as_str()
+        .map_or(resource.clone(), |account| resource.account(account))
 }
 
 fn around(step: &Value) -> Circumstances {
@@ -72,19 +109,35 @@ fn around(step: &Value) -> Circumstances {
 
 fn request(step: &Value, asked: &Value) -> Request {
     let about = resource(&asked[2]);
-    Request { circumstances: around(step), ..Request::new(reference(&asked[0]), asked[1].as_str().expect("an action"), about) }
+    Request {
+        circumstances: around(step),
+        ..Request::new(
+            reference(&asked[0]),
+            asked[1].as_str().expect("an action"),
+            about,
+        )
+    }
 }
 
 fn counting(opened: &mut Opened, verb: &str, step: &Value) {
     let asked = request(step, &step[verb]);
-    let (question, amount) = (Question::from(&asked), step[verb][3].as_i64().expect("an amount"));
-    let take = Take { key: step["key"].as_str(), ..Take::new(amount) };
+    let (question, amount) = (
+        Question::from(&asked),
+        step[verb][3].as_i64().expect("an amount"),
+    );
+    let take = Take {
+        key: step["key"].as_str(),
+        ..Take::new(amount)
+    };
     let answer = match step["ttl"].as_i64() {
         Some(ttl) => opened.engine.reserve(question, &take, ttl),
         None => opened.engine.consume(question, &take),
     };
     let counted = answer.expect("an answer").counted;
-    if let (Some(name), Some(operation)) = (step["as"].as_str(), counted.and_then(|counted| counted.operation)) {
+    if let (Some(name), Some(operation)) = (
+        step["as"].as_str(),
+        counted.and_then(|counted| counted.operation),
+    ) {
         opened.operations.insert(name.to_owned(), operation);
     }
 }
@@ -121,26 +174,87 @@ fn take(opened: &mut Opened, step: &Value) {
         "authorize" => drop(engine.authorize(&request(step, given)).expect("an answer")),
         "check" => drop(engine.check(&request(step, given))),
         "check_many" | "authorize_many" => {
-            let asked: Vec<Request> = given.as_array().expect("a list").iter().map(|asked| request(step, asked)).collect();
-            if verb == "check_many" { drop(engine.check_many(&asked).expect("answers")) } else { drop(engine.authorize_many(&asked).expect("answers")) }
+            let asked: Vec<Request> = given
+                .as_array()
+                .expect("a list")
+                .iter()
+                .map(|asked| request(step, asked))
+                .collect();
+            if verb == "check_many" {
+                drop(engine.check_many(&asked).expect("answers"))
+            } else {
+                drop(engine.authorize_many(&asked).expect("answers"))
+            }
         }
         "consume" | "reserve" => counting(opened, verb, step),
-        "refund" => drop(engine.refund(of(), step["amount"].as_i64(), None).expect("an answer")),
-        "commit" => drop(engine.commit(of(), step["amount"].as_i64(), None).expect("an answer")),
-        "top_up" => drop(engine.top_up(text(0), text(1), given[2].as_i64().expect("an amount"), None).expect("an answer")),
+        "refund" => drop(
+            engine
+                .refund(of(), step["amount"].as_i64(), None)
+                .expect("an answer"),
+        ),
+        "commit" => drop(
+            engine
+                .commit(of(), step["amount"].as_i64(), None)
+                .expect("an answer"),
+        ),
+        "top_up" => drop(
+            engine
+                .top_up(
+                    text(0),
+                    text(1),
+                    given[2].as_i64().expect("an amount"),
+                    None,
+                )
+                .expect("an answer"),
+        ),
         "login" => drop(engine.login(text(0), text(1), None).expect("an answer")),
-        "login_hosts" => drop(engine.login_hosts(&reference(&given[0]), given[1].as_str(), None, None).expect("an answer")),
-        "desk" => drop(engine.desk(&reference(&given[0]), &resource(&given[1]), &around(step)).expect("an answer")),
-        "open_ticket" => drop(engine.open_ticket(&reference(&given[0]), &resource(&given[1]), &around(step)).expect("an answer")),
-        "pay" => drop(engine.record_payment(text(0), text(1), given[2].as_i64().expect("cents"), step["key"].as_str()).expect("an answer")),
+        "login_hosts" => drop(
+            engine
+                .login_hosts(&reference(&given[0]), given[1].as_str(), None, None)
+                .expect("an answer"),
+        ),
+        "desk" => drop(
+            engine
+                .desk(&reference(&given[0]), &resource(&given[1]), &around(step))
+                .expect("an answer"),
+        ),
+        "open_ticket" => drop(
+            engine
+                .open_ticket(&reference(&given[0]), &resource(&given[1]), &around(step))
+                .expect("an answer"),
+        ),
+        "pay" => drop(
+            engine
+                .record_payment(
+                    text(0),
+                    text(1),
+                    given[2].as_i64().expect("cents"),
+                    step["key"].as_str(),
+                )
+                .expect("an answer"),
+        ),
         "perform" => {
             let command = Command::from_value(given.clone()).expect("a command");
-            drop(engine.perform(&reference(&step["by"]), &command, &around(step), step["key"].as_str()));
+            drop(engine.perform(
+                &reference(&step["by"]),
+                &command,
+                &around(step),
+                step["key"].as_str(),
+            ));
         }
         _ => {
-            let put = given["put"].as_array().into_iter().flatten().map(|record| Change::Put(Record::from_value(record.clone()).expect("a record")));
-            let remove = given["remove"].as_array().into_iter().flatten().map(|found| Change::Remove(reference(found)));
-            engine.change(remove.chain(put).collect(), None).expect("a change");
+            let put =
+                given["put"].as_array().into_iter().flatten().map(|record| {
+                    Change::Put(Record::from_value(record.clone()).expect("a record"))
+                });
+            let remove = given["remove"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .map(|found| Change::Remove(reference(found)));
+            engine
+                .change(remove.chain(put).collect(), None)
+                .expect("a change");
         }
     }
 }
@@ -149,7 +263,10 @@ fn other(opened: &Opened, step: &Value) {
     if let Some(time) = step["advance"].as_i64() {
         opened.clock.advance(time);
     } else if step["import"] == true {
-        opened.engine.import(AGENCY, None, None).expect("the sample agency");
+        opened
+            .engine
+            .import(AGENCY, None, None)
+            .expect("the sample agency");
     } else {
         assert_eq!(step["reload"], true, "{step}");
         opened.engine.reload(&policies()).expect("the bundle");
@@ -160,7 +277,9 @@ fn other(opened: &Opened, step: &Value) {
 /// come.
 fn masked(event: &Event, known: &mut Vec<u64>) -> Value {
     let value = serde_json::to_value(event).expect("JSON");
-    let Value::Object(mut fields) = value else { panic!("{value}") };
+    let Value::Object(mut fields) = value else {
+        panic!("{value}")
+    };
     if let Some(latency) = fields.get("latency_us") {
         assert!(latency.is_u64());
     }
@@ -171,11 +290,19 @@ fn masked(event: &Event, known: &mut Vec<u64>) -> Value {
         if !known.contains(&operation) {
             known.push(operation);
         }
-        let number = known.iter().position(|one| *one == operation).map(|at| at + 1);
+        let number = known
+            .iter()
+            .position(|one| *one == operation)
+            .map(|at| at + 1);
         fields.insert(name.to_owned(), json!(number));
     }
     let masked = ["latency_us", "bundle", "replaced"];
-    Value::Object(fields.into_iter().filter(|(name, _)| !masked.contains(&name.as_str())).collect::<Map<_, _>>())
+    Value::Object(
+        fields
+            .into_iter()
+            .filter(|(name, _)| !masked.contains(&name.as_str()))
+            .collect::<Map<_, _>>(),
+    )
 }
 
 fn scenes() -> Vec<Value> {
@@ -187,10 +314,20 @@ fn run(store: impl Fn() -> String) {
     let mut wrong = Vec::new();
     for scene in scenes() {
         let mut opened = opened(store(), &scene["options"]);
-        scene["steps"].as_array().expect("steps").iter().for_each(|step| take(&mut opened, step));
+        scene["steps"]
+            .as_array()
+            .expect("steps")
+            .iter()
+            .for_each(|step| take(&mut opened, step));
         assert!(opened.log.flush(LONG));
         let mut known = Vec::new();
-        let told: Vec<Value> = opened.told.lock().expect("a lock").iter().map(|event| masked(event, &mut known)).collect();
+        let told: Vec<Value> = opened
+            .told
+            .lock()
+            .expect("a lock")
+            .iter()
+            .map(|event| masked(event, &mut known))
+            .collect();
         if json!(told) != scene["events"] {
             let lines: Vec<String> = told.iter().map(|event| format!("  {event}")).collect();
             wrong.push(format!("{}:\n{}", scene["description"], lines.join(",\n")));
@@ -206,7 +343,12 @@ fn the_log_tells_what_the_vectors_say() {
 
 #[test]
 fn the_log_tells_the_same_of_a_store_in_a_file() {
-    run(|| format!("sqlite:{}", sublet_tests::folder().join("sublet.db").display()));
+    run(|| {
+        format!(
+            "sqlite:{}",
+            sublet_tests::folder().join("sublet.db").display()
+        )
+    });
 }
 
 #[test]
@@ -214,50 +356,132 @@ fn a_log_is_json_lines_in_the_order_of_what_happened() {
     let scene = &scenes()[2];
     let mut opened = opened("memory:".to_owned(), &json!({}));
     let path = sublet_tests::folder().join("events.jsonl");
-    let file = opened.engine.log(LogOptions::default(), Sink::file(&path)).expect("a log");
-    scene["steps"].as_array().expect("steps").iter().for_each(|step| take(&mut opened, step));
+    let file = opened
+        .engine
+        .log(LogOptions::default(), Sink::file(&path))
+        .expect("a log");
+    scene["steps"]
+        .as_array()
+        .expect("steps")
+        .iter()
+        .for_each(|step| take(&mut opened, step));
     assert!(file.close(LONG));
     let text = std::fs::read_to_string(path).expect("the file");
-    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-    let kinds: Vec<&str> = lines.iter().map(|line| line["event"].as_str().expect("a kind")).collect();
-    let wanted: Vec<&str> = scene["events"].as_array().expect("events").iter().map(|event| event["event"].as_str().expect("a kind")).collect();
+    let lines: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    let kinds: Vec<&str> = lines
+        .iter()
+        .map(|line| line["event"].as_str().expect("a kind"))
+        .collect();
+    let wanted: Vec<&str> = scene["events"]
+        .as_array()
+        .expect("events")
+        .iter()
+        .map(|event| event["event"].as_str().expect("a kind"))
+        .collect();
     assert_eq!(kinds, wanted);
-    assert!(text.starts_with("{\"event\":\"decision\",\"at\":\"2026-01-31T12:00:00.000Z\",\"verb\":\"consume\","), "{text}");
+    assert!(
+        text.starts_with(
+            "{\"event\":\"decision\",\"at\":\"2026-01-31T12:00:00.000Z\",\"verb\":\"consume\","
+        ),
+        "{text}"
+    );
 }
 
 #[test]
 fn an_engine_that_is_dropped_tells_what_is_on_its_way() {
     let opened = opened("memory:".to_owned(), &json!({}));
     let path = sublet_tests::folder().join("events.jsonl");
-    opened.engine.log(LogOptions::default(), Sink::file(&path)).expect("a log");
+    opened
+        .engine
+        .log(LogOptions::default(), Sink::file(&path))
+        .expect("a log");
     for _ in 0..1_000 {
-        opened.engine.check(Question::new(("Account", "nobody"), "campaign.read", ("Account", "nobody"))).expect("an answer");
+        opened
+            .engine
+            .check(Question::new(
+                ("Account", "nobody"),
+                "campaign.read",
+                ("Account", "nobody"),
+            ))
+            .expect("an answer");
     }
     drop(opened);
-    assert_eq!(std::fs::read_to_string(path).expect("the file").lines().count(), 1_000);
+    assert_eq!(
+        std::fs::read_to_string(path)
+            .expect("the file")
+            .lines()
+            .count(),
+        1_000
+    );
 }
 
 #[test]
 fn what_is_measured_is_what_was_asked() {
-    let engine = Engine::open(Options { policies: policies(), ..Options::default() }).expect("the bundle");
-    engine.import(AGENCY, None, None).expect("the sample agency");
-    let nobody = Question::new(("Account", "nobody"), "campaign.read", ("Account", "nobody"));
+    let engine = Engine::open(Options {
+        policies: policies(),
+        ..Options::default()
+    })
+    .expect("the bundle");
+    engine
+        .import(AGENCY, None, None)
+        .expect("the sample agency");
+    let nobody = Question::new(
+        ("Account", "nobody"),
+        "campaign.read",
+        ("Account", "nobody"),
+    );
     engine.check(nobody).expect("an answer");
     assert!(engine.stats().decisions.is_empty());
     engine.measure(true);
     std::thread::scope(|scope| {
         for _ in 0..4 {
-            scope.spawn(|| (0..500).for_each(|_| assert!(!engine.check(nobody).expect("an answer"))));
+            scope.spawn(|| {
+                (0..500).for_each(|_| assert!(!engine.check(nobody).expect("an answer")))
+            });
         }
     });
-    engine.authorize(Question::new(("Account", "nobody"), "no.such", ("Account", "nobody"))).expect_err("an unknown action");
-    engine.change(vec![Change::Remove(Ref::new("TeamMember", "hal"))], None).expect("a change");
+    engine
+        .authorize(Question::new(
+            ("Account", "nobody"),
+            "no.such",
+            ("Account", "nobody"),
+        ))
+        .expect_err("an unknown action");
+    engine
+        .change(vec![Change::Remove(Ref::new("TeamMember", "hal"))], None)
+        .expect("a change");
     engine.reload(&policies()).expect("the bundle");
     let stats = engine.stats();
     let series = &stats.decisions[0];
-    assert_eq!((&*series.action, &*series.code, series.count, series.buckets.iter().sum::<u64>()), ("campaign.read", "principal_unknown", 2_000, 2_000));
-    assert_eq!((stats.errors[0].verb, stats.errors[0].code, stats.errors[0].count), ("authorize", "input.unknown_action", 1));
-    assert_eq!((stats.decisions.len(), stats.changes, stats.reloads, stats.measured), (1, 1, 1, true));
+    assert_eq!(
+        (
+            &*series.action,
+            &*series.code,
+            series.count,
+            series.buckets.iter().sum::<u64>()
+        ),
+        ("campaign.read", "principal_unknown", 2_000, 2_000)
+    );
+    assert_eq!(
+        (
+            stats.errors[0].verb,
+            stats.errors[0].code,
+            stats.errors[0].count
+        ),
+        ("authorize", "input.unknown_action", 1)
+    );
+    assert_eq!(
+        (
+            stats.decisions.len(),
+            stats.changes,
+            stats.reloads,
+            stats.measured
+        ),
+        (1, 1, 1, true)
+    );
     engine.measure(false);
     engine.check(nobody).expect("an answer");
     assert_eq!(engine.stats().decisions[0].count, 2_000);
@@ -276,7 +500,8 @@ fn leaves(value: &Value, found: &mut Vec<String>) {
 #[test]
 fn no_event_of_a_command_tells_an_email_a_token_or_a_value_of_the_context() {
     let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors/commands.json");
-    let scenes: Vec<Value> = serde_json::from_str(&std::fs::read_to_string(file).expect("the vectors")).expect("scenes");
+    let scenes: Vec<Value> =
+        serde_json::from_str(&std::fs::read_to_string(file).expect("the vectors")).expect("scenes");
     let (mut events, mut tokens_seen) = (0, 0);
     for scene in scenes {
         let opened = opened("memory:".to_owned(), &json!({}));
@@ -290,7 +515,12 @@ fn no_event_of_a_command_tells_an_email_a_token_or_a_value_of_the_context() {
             let Ok(command) = Command::from_value(command) else {
                 continue;
             };
-            let done = opened.engine.perform(&reference(&step["by"]), &command, &around(step), step["key"].as_str());
+            let done = opened.engine.perform(
+                &reference(&step["by"]),
+                &command,
+                &around(step),
+                step["key"].as_str(),
+            );
             if let Some(token) = done.ok().and_then(|done| done.token) {
                 tokens_seen += 1;
                 secrets.push(token.clone());
@@ -302,7 +532,9 @@ fn no_event_of_a_command_tells_an_email_a_token_or_a_value_of_the_context() {
             events += 1;
             let mut found = Vec::new();
             leaves(&serde_json::to_value(event).expect("JSON"), &mut found);
-            let told = found.iter().find(|text| text.contains('@') || secrets.contains(text));
+            let told = found
+                .iter()
+                .find(|text| text.contains('@') || secrets.contains(text));
             assert_eq!(told, None, "{}: {event:?}", scene["description"]);
         }
     }

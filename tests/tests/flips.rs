@@ -11,13 +11,20 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_sublet-worker");
 const INSTANT: &str = "2026-01-31T12:00:00Z";
 
 fn size(name: &str, usual: usize) -> usize {
-    std::env::var(name).ok().and_then(|size| size.parse().ok()).unwrap_or(usual)
+    std::env::var(name)
+        .ok()
+        .and_then(|size| size.parse().ok())
+        .unwrap_or(usual)
 }
 
 /// A store of so many operations, closed: with keys, reservations, refunds, statements and a directory.
 fn made(file: &Path, operations: usize) {
     let served = Served::open(&format!("sqlite:{}", file.display()), Some(INSTANT)).expect("opens");
-    let ask = |asked: &Value| served.answer(asked).unwrap_or_else(|error| panic!("{asked}: {error}"));
+    let ask = |asked: &Value| {
+        served
+            .answer(asked)
+            .unwrap_or_else(|error| panic!("{asked}: {error}"))
+    };
     ask(&json!({ "do": "import", "lines": include_str!("../../policies/tests/agency.jsonl") }));
     let limits = json!({ "emails": 1_000_000 });
     ask(
@@ -44,7 +51,12 @@ fn questions(operations: usize) -> Vec<Value> {
         json!({ "do": "history" }),
         json!({ "do": "check" }),
     ];
-    questions.extend((0..operations).step_by(10).take(100).map(|at| json!({ "do": "consume", "amount": 1 + at % 3, "key": format!("key-{at}") })));
+    questions.extend(
+        (0..operations)
+            .step_by(10)
+            .take(100)
+            .map(|at| json!({ "do": "consume", "amount": 1 + at % 3, "key": format!("key-{at}") })),
+    );
     questions.push(json!({ "do": "consume", "amount": 1 }));
     questions.push(json!({ "do": "consume", "amount": 1, "key": "new" }));
     questions
@@ -52,7 +64,11 @@ fn questions(operations: usize) -> Vec<Value> {
 
 /// The answers up to the first error, and that error; nothing where the process died.
 fn asked(file: &Path, questions: &[Value]) -> Option<(Vec<Value>, Option<String>)> {
-    let mut worker = match Worker::start(PROGRAM, &format!("sqlite:{}?create=no", file.display()), Some(INSTANT)) {
+    let mut worker = match Worker::start(
+        PROGRAM,
+        &format!("sqlite:{}?create=no", file.display()),
+        Some(INSTANT),
+    ) {
         Ok(worker) => worker,
         Err(code) => return Some((Vec::new(), Some(code))),
     };
@@ -68,8 +84,14 @@ fn asked(file: &Path, questions: &[Value]) -> Option<(Vec<Value>, Option<String>
 
 /// What `verify` says of a store that nobody has open; nothing where the process died.
 fn verified(file: &Path) -> Option<Value> {
-    let said = Command::new(PROGRAM).arg(format!("sqlite:{}", file.display())).arg("--verify").output().expect("started");
-    serde_json::from_slice(&said.stdout).ok().filter(|_| said.status.success())
+    let said = Command::new(PROGRAM)
+        .arg(format!("sqlite:{}", file.display()))
+        .arg("--verify")
+        .output()
+        .expect("started");
+    serde_json::from_slice(&said.stdout)
+        .ok()
+        .filter(|_| said.status.success())
 }
 
 fn copied(from: &Path, folder: &Path, bytes: &[u8]) -> PathBuf {
@@ -82,14 +104,20 @@ fn copied(from: &Path, folder: &Path, bytes: &[u8]) -> PathBuf {
 
 #[test]
 fn no_flipped_bit_is_an_answer() {
-    let (flips, operations) = (size("SUBLET_FLIPS", 200), size("SUBLET_FLIP_OPERATIONS", 10_000));
+    let (flips, operations) = (
+        size("SUBLET_FLIPS", 200),
+        size("SUBLET_FLIP_OPERATIONS", 10_000),
+    );
     let made_in = folder();
     let file = made_in.join("flips.db");
     made(&file, operations);
     let whole = fs::read(&file).expect("the file");
     assert!(!made_in.join("flips.db-wal").exists(), "it was closed");
     let (questions, trial) = (questions(operations), folder());
-    assert_eq!(verified(&copied(&file, &trial, &whole)), Some(json!({ "ok": [] })));
+    assert_eq!(
+        verified(&copied(&file, &trial, &whole)),
+        Some(json!({ "ok": [] }))
+    );
     let expected = asked(&copied(&file, &trial, &whole), &questions).expect("alive");
     assert_eq!((expected.0.len(), &expected.1), (questions.len(), &None));
     let mut random = Random::new(u64::try_from(size("SUBLET_SEED", 17)).expect("small"));
@@ -98,7 +126,10 @@ fn no_flipped_bit_is_an_answer() {
         let (at, bit) = (random.below(whole.len()), random.below(8));
         let mut flipped = whole.clone();
         flipped[at] ^= 1 << bit;
-        let name = format!("flip {flip}: bit {bit} of byte {at} (page {})", at / 4096 + 1);
+        let name = format!(
+            "flip {flip}: bit {bit} of byte {at} (page {})",
+            at / 4096 + 1
+        );
         let copy = copied(&file, &trial, &flipped);
         // In a process of its own, since a file may do to SQLite what it likes.
         let faults = verified(&copy).unwrap_or_else(|| panic!("{name}: verify died"));
@@ -107,12 +138,22 @@ fn no_flipped_bit_is_an_answer() {
             found += 1;
             continue;
         }
-        let (answers, error) = asked(&copy, &questions).unwrap_or_else(|| panic!("{name}: a process died"));
-        let same = answers.iter().zip(&expected.0).all(|(answer, expected)| answer == expected);
+        let (answers, error) =
+            asked(&copy, &questions).unwrap_or_else(|| panic!("{name}: a process died"));
+        let same = answers
+            .iter()
+            .zip(&expected.0)
+            .all(|(answer, expected)| answer == expected);
         if let Some(code) = &error {
-            assert!(code.starts_with("store.") || code.starts_with("directory."), "{name}: {code}");
+            assert!(
+                code.starts_with("store.") || code.starts_with("directory."),
+                "{name}: {code}"
+            );
         }
-        assert!(same || is_found, "{name}: another answer, and verify finds nothing");
+        assert!(
+            same || is_found,
+            "{name}: another answer, and verify finds nothing"
+        );
         match (is_found, error) {
             (true, _) => found += 1,
             (false, Some(_)) => errors += 1,
@@ -122,6 +163,8 @@ fn no_flipped_bit_is_an_answer() {
             println!("{name}: another answer, which verify tells");
         }
     }
-    println!("{flips} flips: verify finds {found}; {errors} more are errors; {harmless} change nothing");
+    println!(
+        "{flips} flips: verify finds {found}; {errors} more are errors; {harmless} change nothing"
+    );
     assert!(found > flips / 2);
 }

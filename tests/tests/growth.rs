@@ -9,26 +9,52 @@ const HOST: &str = "dash.marketingmaster.example";
 const DAY: i64 = 86_400_000;
 
 fn days(usual: u32) -> u32 {
-    std::env::var("SUBLET_DAYS").ok().and_then(|size| size.parse().ok()).unwrap_or(usual)
+    std::env::var("SUBLET_DAYS")
+        .ok()
+        .and_then(|size| size.parse().ok())
+        .unwrap_or(usual)
 }
 
 fn put(engine: &Engine, json: &str) {
-    engine.change(vec![Change::Put(Record::from_json(json).expect("a record"))], None).expect("a change");
+    engine
+        .change(
+            vec![Change::Put(Record::from_json(json).expect("a record"))],
+            None,
+        )
+        .expect("a change");
 }
 
 fn open(store: &str, clock: Clock) -> Engine {
-    let engine = Engine::open(Options { store: store.to_owned(), clock, ..Options::default() }).expect("opens");
-    engine.import(include_str!("../../policies/tests/agency.jsonl").as_bytes(), None, None).expect("the sample agency");
-    put(&engine, r#"{"type":"Account","id":"acme","email":"owner@acme.example","package":"agency","confirmed":true,"limits":{"emails":1000000000}}"#);
+    let engine = Engine::open(Options {
+        store: store.to_owned(),
+        clock,
+        ..Options::default()
+    })
+    .expect("opens");
+    engine
+        .import(
+            include_str!("../../policies/tests/agency.jsonl").as_bytes(),
+            None,
+            None,
+        )
+        .expect("the sample agency");
+    put(
+        &engine,
+        r#"{"type":"Account","id":"acme","email":"owner@acme.example","package":"agency","confirmed":true,"limits":{"emails":1000000000}}"#,
+    );
     engine
 }
 
 fn send() -> Question<'static> {
-    Question::new(("Account", "acme"), "campaign.send", ("Campaign", "k")).account("acme").host(HOST)
+    Question::new(("Account", "acme"), "campaign.send", ("Campaign", "k"))
+        .account("acme")
+        .host(HOST)
 }
 
 fn call() -> Question<'static> {
-    Question::new(("Account", "acme"), "api.call", ("ApiKey", "k")).account("acme").host(HOST)
+    Question::new(("Account", "acme"), "api.call", ("ApiKey", "k"))
+        .account("acme")
+        .host(HOST)
 }
 
 /// What one day adds: so many keyed sends, others without a key, calls that are counted by the day, and two changes.
@@ -38,14 +64,29 @@ const OTHERS: u64 = 15;
 fn day(engine: &Engine, day: u32) {
     for at in 0..KEYED {
         let key = format!("{day}-{at}");
-        assert!(engine.consume(send(), &Take::new(1).key(&key)).expect("an answer").allowed);
+        assert!(
+            engine
+                .consume(send(), &Take::new(1).key(&key))
+                .expect("an answer")
+                .allowed
+        );
     }
     for at in 0..OTHERS {
         let question = if at % 3 == 0 { call() } else { send() };
-        assert!(engine.consume(question, &Take::new(1)).expect("an answer").allowed);
+        assert!(
+            engine
+                .consume(question, &Take::new(1))
+                .expect("an answer")
+                .allowed
+        );
     }
     let confirmed = day.is_multiple_of(2);
-    put(engine, &format!(r#"{{"type":"Account","id":"cafe","email":"hello@cafe.example","owner":"acme","level":"basic","confirmed":{confirmed}}}"#));
+    put(
+        engine,
+        &format!(
+            r#"{{"type":"Account","id":"cafe","email":"hello@cafe.example","owner":"acme","level":"basic","confirmed":{confirmed}}}"#
+        ),
+    );
 }
 
 #[test]
@@ -59,9 +100,16 @@ fn sqlite_keeps_its_bounds_for_200_days() {
         day(&engine, today);
         if today % 50 == 49 || today + 1 == all {
             let found = sublet::inspect(&store, None).expect("an inspection");
-            assert_eq!(engine.verify().expect("verified").faults, Vec::<String>::new(), "day {today}");
+            assert_eq!(
+                engine.verify().expect("verified").faults,
+                Vec::<String>::new(),
+                "day {today}"
+            );
             // Operations are looked at after 67 days; keys go 70 days after their window, and a round of the hand later.
-            assert!(found.operations <= 70 * (KEYED + OTHERS) + 100, "day {today}: {found:?}");
+            assert!(
+                found.operations <= 70 * (KEYED + OTHERS) + 100,
+                "day {today}: {found:?}"
+            );
             assert!(found.keys <= 150 * KEYED + 200, "day {today}: {found:?}");
             assert!(found.buckets <= 100, "day {today}: {found:?}");
             assert!(found.log_bytes <= 9 << 20, "day {today}: {found:?}");
@@ -70,13 +118,21 @@ fn sqlite_keeps_its_bounds_for_200_days() {
         clock.advance(DAY);
     }
     // What the file needed for 150 days is enough for ever.
-    let [.., before, last] = *sizes.as_slice() else { panic!("{sizes:?}") };
+    let [.., before, last] = *sizes.as_slice() else {
+        panic!("{sizes:?}")
+    };
     assert!(last <= before + before / 10, "{sizes:?}");
     keys_pass(&engine, &clock, all);
     // What is left agrees, and is told from the newest to the oldest.
-    let history = engine.history("acme", None, usize::MAX).expect("the history");
+    let history = engine
+        .history("acme", None, usize::MAX)
+        .expect("the history");
     assert!(history.is_sorted_by_key(|entry| std::cmp::Reverse(entry.operation)));
-    assert!(history.len() > 60 * usize::try_from(KEYED + OTHERS).expect("small"), "{}", history.len());
+    assert!(
+        history.len() > 60 * usize::try_from(KEYED + OTHERS).expect("small"),
+        "{}",
+        history.len()
+    );
 }
 
 #[test]
@@ -89,7 +145,10 @@ fn memory_keeps_its_bounds_for_200_days() {
         if today % 50 == 49 {
             let found = engine.verify().expect("verified");
             assert_eq!(found.faults, Vec::<String>::new(), "day {today}");
-            assert!(found.operations <= 70 * KEYED + 64 * 256, "day {today}: {found:?}");
+            assert!(
+                found.operations <= 70 * KEYED + 64 * 256,
+                "day {today}: {found:?}"
+            );
             assert!(found.buckets <= 100, "day {today}: {found:?}");
         }
         clock.advance(DAY);
@@ -100,7 +159,11 @@ fn memory_keeps_its_bounds_for_200_days() {
 /// A key answers for its time, is said to be gone for 35 days more, and may be used anew then.
 fn keys_pass(engine: &Engine, clock: &ManualClock, day: u32) {
     let take = Take::new(1).key("passing");
-    let first = engine.consume(send(), &take).expect("an answer").counted.expect("counted");
+    let first = engine
+        .consume(send(), &take)
+        .expect("an answer")
+        .counted
+        .expect("counted");
     let mut codes = Vec::new();
     // Half a month later at the latest the window is over: 31 + 35 + 35 days.
     for _ in 0..104 {
@@ -108,7 +171,11 @@ fn keys_pass(engine: &Engine, clock: &ManualClock, day: u32) {
         let code = match engine.consume(send(), &take) {
             Ok(answer) => {
                 let counted = answer.counted.expect("counted");
-                assert_eq!(counted.replayed, counted.operation == first.operation, "day {day}");
+                assert_eq!(
+                    counted.replayed,
+                    counted.operation == first.operation,
+                    "day {day}"
+                );
                 if counted.replayed { "replayed" } else { "anew" }
             }
             Err(error) => error.code(),
@@ -121,7 +188,10 @@ fn keys_pass(engine: &Engine, clock: &ManualClock, day: u32) {
         }
     }
     assert_eq!(codes, ["replayed", "quota.key_pruned", "anew"]);
-    assert_eq!(engine.verify().expect("verified").faults, Vec::<String>::new());
+    assert_eq!(
+        engine.verify().expect("verified").faults,
+        Vec::<String>::new()
+    );
 }
 
 fn bytes(file: &Path, suffix: &str) -> u64 {
@@ -136,7 +206,12 @@ fn a_long_reader_ends_and_the_log_is_cut() {
     let spend = |count: u32| {
         let begun = std::time::Instant::now();
         for _ in 0..count {
-            assert!(engine.consume(send(), &Take::new(1)).expect("an answer").allowed);
+            assert!(
+                engine
+                    .consume(send(), &Take::new(1))
+                    .expect("an answer")
+                    .allowed
+            );
         }
         begun.elapsed() / count
     };
@@ -148,7 +223,8 @@ fn a_long_reader_ends_and_the_log_is_cut() {
         .stdout(std::process::Stdio::piped())
         .spawn();
     let mut reader = reader.expect("a reader");
-    std::io::Read::read_exact(reader.stdout.as_mut().expect("a pipe"), &mut [0; 2]).expect("it reads");
+    std::io::Read::read_exact(reader.stdout.as_mut().expect("a pipe"), &mut [0; 2])
+        .expect("it reads");
     let early = spend(3_000);
     let grown = bytes(&file, "-wal");
     assert!(grown > 9 << 20, "the reader keeps the log: {grown}");
@@ -162,5 +238,8 @@ fn a_long_reader_ends_and_the_log_is_cut() {
     std::thread::sleep(std::time::Duration::from_secs(1));
     spend(3_000);
     assert!(bytes(&file, "-wal") <= 9 << 20, "{}", bytes(&file, "-wal"));
-    assert_eq!(engine.verify().expect("verified").faults, Vec::<String>::new());
+    assert_eq!(
+        engine.verify().expect("verified").faults,
+        Vec::<String>::new()
+    );
 }

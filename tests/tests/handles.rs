@@ -2,9 +2,18 @@
 
 use std::collections::HashMap;
 
-use sublet::{Action, Change, Engine, Host, Options, Principal, Question, Record, Request, Resource, ResourceType, Source};
+use sublet::{
+    Action, Change, Engine, Host, Options, Principal, Question, Record, Request, Resource,
+    ResourceType, Source,
+};
 
-const HOSTS: [&str; 5] = ["dash.marketingmaster.example", "app.acme.example", "APP.acme.example:443", "app.nova.example", "nowhere.example"];
+const HOSTS: [&str; 5] = [
+    "dash.marketingmaster.example",
+    "app.acme.example",
+    "APP.acme.example:443",
+    "app.nova.example",
+    "nowhere.example",
+];
 const LOGINS: [(&str, &str); 9] = [
     ("Account", "acme"),
     ("Account", "bakery"),
@@ -26,15 +35,28 @@ const ON: [(&str, &str, Option<&str>); 8] = [
     ("TeamMember", "ann", None),
     ("Nothing", "x", None),
 ];
-const ACTIONS: [&str; 6] = ["campaign.edit", "campaign.read", "login.password", "client.edit", "domain.read", "nothing.at_all"];
+const ACTIONS: [&str; 6] = [
+    "campaign.edit",
+    "campaign.read",
+    "login.password",
+    "client.edit",
+    "domain.read",
+    "nothing.at_all",
+];
 
 fn policies() -> std::path::PathBuf {
     std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies")
 }
 
 fn opened() -> Engine {
-    let engine = Engine::open(Options { policies: Source::Folder(policies()), ..Options::default() }).expect("the bundle");
-    engine.import(&agency()[..], None, None).expect("the agency");
+    let engine = Engine::open(Options {
+        policies: Source::Folder(policies()),
+        ..Options::default()
+    })
+    .expect("the bundle");
+    engine
+        .import(&agency()[..], None, None)
+        .expect("the agency");
     engine
 }
 
@@ -53,27 +75,42 @@ struct Handles {
 impl Handles {
     fn all() -> Self {
         let mut all = Self::default();
-        for (kind, id) in LOGINS.into_iter().chain(ON.iter().filter_map(|(_, _, account)| account.map(|account| ("Account", account)))) {
+        for (kind, id) in LOGINS.into_iter().chain(
+            ON.iter()
+                .filter_map(|(_, _, account)| account.map(|account| ("Account", account))),
+        ) {
             all.principals.insert((kind, id), Principal::new(kind, id));
         }
-        ACTIONS.iter().for_each(|name| drop(all.actions.insert(name, Action::new("Action", *name))));
-        ON.iter().for_each(|(kind, ..)| drop(all.kinds.insert(kind, ResourceType::new(*kind))));
-        HOSTS.iter().for_each(|name| drop(all.hosts.insert(name, Host::new(*name))));
+        ACTIONS
+            .iter()
+            .for_each(|name| drop(all.actions.insert(name, Action::new("Action", *name))));
+        ON.iter()
+            .for_each(|(kind, ..)| drop(all.kinds.insert(kind, ResourceType::new(*kind))));
+        HOSTS
+            .iter()
+            .for_each(|name| drop(all.hosts.insert(name, Host::new(*name))));
         all
     }
 
     /// Every question, by words and by handles: the same answer or the same error.
     fn agree(&self, engine: &Engine) -> usize {
         let mut allowed = 0;
-        for (login, action, on, host) in LOGINS
-            .iter()
-            .flat_map(|login| ACTIONS.iter().flat_map(move |action| ON.iter().flat_map(move |on| HOSTS.iter().map(move |host| (login, action, on, host)))))
-        {
+        for (login, action, on, host) in LOGINS.iter().flat_map(|login| {
+            ACTIONS.iter().flat_map(move |action| {
+                ON.iter()
+                    .flat_map(move |on| HOSTS.iter().map(move |host| (login, action, on, host)))
+            })
+        }) {
             let (kind, id, account) = *on;
             let mut resource = Resource::new(kind, id);
             resource.account = account.map(str::to_owned);
             let words = Request::new(*login, *action, resource).host(*host);
-            let mut handles = Question::new(&self.principals[login], &self.actions[action], (&self.kinds[kind], id)).host(&self.hosts[host]);
+            let mut handles = Question::new(
+                &self.principals[login],
+                &self.actions[action],
+                (&self.kinds[kind], id),
+            )
+            .host(&self.hosts[host]);
             if let Some(account) = account {
                 handles = handles.account(&self.principals[&("Account", account)]);
             }
@@ -81,7 +118,11 @@ impl Handles {
             let (by_words, by_handles) = (engine.authorize(&words), engine.authorize(handles));
             assert_eq!(by_words, by_handles, "{words:?}");
             assert_eq!(engine.check(&words), engine.check(handles), "{words:?}");
-            assert_eq!(engine.check(handles).ok(), by_words.as_ref().ok().map(|decision| decision.allowed), "{words:?}");
+            assert_eq!(
+                engine.check(handles).ok(),
+                by_words.as_ref().ok().map(|decision| decision.allowed),
+                "{words:?}"
+            );
             allowed += usize::from(by_words.is_ok_and(|decision| decision.allowed));
         }
         allowed
@@ -89,7 +130,12 @@ impl Handles {
 }
 
 fn put(engine: &Engine, record: &str) {
-    engine.change(vec![Change::Put(Record::from_json(record).expect("a record"))], None).expect("a change");
+    engine
+        .change(
+            vec![Change::Put(Record::from_json(record).expect("a record"))],
+            None,
+        )
+        .expect("a change");
 }
 
 #[test]
@@ -97,22 +143,41 @@ fn handles_say_what_their_words_say_whatever_happens_to_the_directory() {
     let (engine, handles) = (opened(), Handles::all());
     let first = handles.agree(&engine);
     assert!(first > 10, "{first}");
-    put(&engine, r#"{"type":"Account","id":"late","email":"late@late.example","owner":"acme","level":"silver","confirmed":true}"#);
+    put(
+        &engine,
+        r#"{"type":"Account","id":"late","email":"late@late.example","owner":"acme","level":"silver","confirmed":true}"#,
+    );
     assert!(handles.agree(&engine) > first, "the new account may work");
-    put(&engine, r#"{"type":"Account","id":"bakery","email":"hello@bakery.example","owner":"acme","level":"silver","confirmed":false}"#);
+    put(
+        &engine,
+        r#"{"type":"Account","id":"bakery","email":"hello@bakery.example","owner":"acme","level":"silver","confirmed":false}"#,
+    );
     handles.agree(&engine);
-    engine.change(vec![Change::Remove(("Account", "late").into())], None).expect("a change");
+    engine
+        .change(vec![Change::Remove(("Account", "late").into())], None)
+        .expect("a change");
     handles.agree(&engine);
     // Records in another order have other numbers.
-    let mut lines: Vec<String> = String::from_utf8(agency()).expect("text").lines().map(str::to_owned).collect();
+    let mut lines: Vec<String> = String::from_utf8(agency())
+        .expect("text")
+        .lines()
+        .map(str::to_owned)
+        .collect();
     lines.sort_by_key(|line| std::cmp::Reverse(line.clone()));
-    engine.import(lines.join("\n").as_bytes(), None, None).expect("the agency");
+    engine
+        .import(lines.join("\n").as_bytes(), None, None)
+        .expect("the agency");
     assert_eq!(handles.agree(&engine), first);
-    engine.reload(&Source::Folder(policies())).expect("the bundle");
+    engine
+        .reload(&Source::Folder(policies()))
+        .expect("the bundle");
     assert_eq!(handles.agree(&engine), first);
     // Another engine, and back.
     let other = opened();
-    put(&other, r#"{"type":"Account","id":"late","email":"late@late.example","owner":"acme","level":"silver","confirmed":true}"#);
+    put(
+        &other,
+        r#"{"type":"Account","id":"late","email":"late@late.example","owner":"acme","level":"silver","confirmed":true}"#,
+    );
     for _ in 0..2 {
         assert!(handles.agree(&other) > first);
         assert_eq!(handles.agree(&engine), first);
@@ -124,9 +189,13 @@ fn threads_share_handles_while_the_directory_is_imported_again_and_again() {
     let (engine, handles) = (opened(), Handles::all());
     let lines = agency();
     let question = |host: &'static str| {
-        Question::new(&handles.principals[&("Account", "bakery")], &handles.actions["campaign.edit"], (&handles.kinds["Campaign"], "spring"))
-            .account(&handles.principals[&("Account", "bakery")])
-            .host(&handles.hosts[host])
+        Question::new(
+            &handles.principals[&("Account", "bakery")],
+            &handles.actions["campaign.edit"],
+            (&handles.kinds["Campaign"], "spring"),
+        )
+        .account(&handles.principals[&("Account", "bakery")])
+        .host(&handles.hosts[host])
     };
     std::thread::scope(|scope| {
         let readers: Vec<_> = (0..3)
@@ -134,7 +203,10 @@ fn threads_share_handles_while_the_directory_is_imported_again_and_again() {
                 scope.spawn(|| {
                     for _ in 0..20_000 {
                         assert_eq!(engine.check(question("app.acme.example")), Ok(true));
-                        assert_eq!(engine.check(question("dash.marketingmaster.example")), Ok(false));
+                        assert_eq!(
+                            engine.check(question("dash.marketingmaster.example")),
+                            Ok(false)
+                        );
                     }
                 })
             })

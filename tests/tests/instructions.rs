@@ -36,24 +36,48 @@ struct CountedDecision {
 
 fn open_agency() -> Engine {
     let policies = Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies");
-    let engine = Engine::open(Options { policies: Source::Folder(policies.clone()), ..Options::default() }).expect("the bundle");
-    engine.import(&std::fs::read(policies.join("tests/agency.jsonl")).expect("the agency")[..], None, None).expect("the agency");
+    let engine = Engine::open(Options {
+        policies: Source::Folder(policies.clone()),
+        ..Options::default()
+    })
+    .expect("the bundle");
+    engine
+        .import(
+            &std::fs::read(policies.join("tests/agency.jsonl")).expect("the agency")[..],
+            None,
+            None,
+        )
+        .expect("the agency");
     engine
 }
 
 fn list_decisions() -> Vec<CountedDecision> {
-    let hosts = [("platform", Some(PLATFORM_HOST)), ("whitelabel", Some(WHITELABEL_HOST)), ("job", None)];
+    let hosts = [
+        ("platform", Some(PLATFORM_HOST)),
+        ("whitelabel", Some(WHITELABEL_HOST)),
+        ("job", None),
+    ];
     let mut decisions = Vec::new();
     for (host_kind, host) in hosts {
         for (login, kind, id, account) in LOGINS {
             let about = if kind == "Operator" {
                 ("login.password", Resource::new("Platform", account))
             } else {
-                ("campaign.edit", Resource::new("Campaign", "spring").account(account))
+                (
+                    "campaign.edit",
+                    Resource::new("Campaign", "spring").account(account),
+                )
             };
             let request = Request::new((kind, id), about.0, about.1);
-            let request = host.map_or_else(|| request.clone().channel("job"), |host| request.clone().host(host));
-            decisions.push(CountedDecision { name: format!("{host_kind}, {login}"), request, is_job: host.is_none() });
+            let request = host.map_or_else(
+                || request.clone().channel("job"),
+                |host| request.clone().host(host),
+            );
+            decisions.push(CountedDecision {
+                name: format!("{host_kind}, {login}"),
+                request,
+                is_job: host.is_none(),
+            });
         }
     }
     decisions
@@ -105,7 +129,10 @@ fn count_instructions(work: impl FnOnce()) -> Option<Vec<u64>> {
     let (mut counts, mut counted, mut status) = (Vec::new(), None, 0);
     loop {
         // SAFETY: the child is this function's own, and `status` outlives the call.
-        assert_eq!(unsafe { libc::waitpid(child, &raw mut status, libc::__WALL) }, child);
+        assert_eq!(
+            unsafe { libc::waitpid(child, &raw mut status, libc::__WALL) },
+            child
+        );
         if libc::WIFEXITED(status) {
             let code = libc::WEXITSTATUS(status);
             assert!(code == 0 || code == 77, "the child ended with {code}");
@@ -121,9 +148,18 @@ fn count_instructions(work: impl FnOnce()) -> Option<Vec<u64>> {
             (libc::SIGTRAP, Some(count)) => counted = Some(count + 1),
             (signal, _) => panic!("the child got signal {signal}"),
         }
-        let go_on = if counted.is_some() { libc::PTRACE_SINGLESTEP } else { libc::PTRACE_CONT };
+        let go_on = if counted.is_some() {
+            libc::PTRACE_SINGLESTEP
+        } else {
+            libc::PTRACE_CONT
+        };
         // SAFETY: the child is stopped and traced by this thread.
-        assert_eq!(unsafe { libc::ptrace(go_on, child, nothing, nothing) }, 0, "{}", std::io::Error::last_os_error());
+        assert_eq!(
+            unsafe { libc::ptrace(go_on, child, nothing, nothing) },
+            0,
+            "{}",
+            std::io::Error::last_os_error()
+        );
     }
 }
 
@@ -139,13 +175,27 @@ fn decisions_take_no_more_instructions() {
     let mut over = Vec::new();
     for (decision, counts) in decisions.iter().zip(counts.chunks(2)) {
         let allowed = engine.check(&decision.request).expect("an answer");
-        let most = if decision.is_job { [JOB; 2] } else { [SESSION_CHECK, SESSION_AUTHORIZE] };
-        let found: Vec<u64> = counts.iter().map(|count| count.saturating_sub(*empty)).collect();
-        let line = format!("{:30} allowed={allowed:5} check {:6} of {}, authorize {:6} of {}", decision.name, found[0], most[0], found[1], most[1]);
+        let most = if decision.is_job {
+            [JOB; 2]
+        } else {
+            [SESSION_CHECK, SESSION_AUTHORIZE]
+        };
+        let found: Vec<u64> = counts
+            .iter()
+            .map(|count| count.saturating_sub(*empty))
+            .collect();
+        let line = format!(
+            "{:30} allowed={allowed:5} check {:6} of {}, authorize {:6} of {}",
+            decision.name, found[0], most[0], found[1], most[1]
+        );
         println!("{line}");
         if found.iter().zip(most).any(|(found, most)| *found > most) {
             over.push(line);
         }
     }
-    assert!(over.is_empty(), "more instructions than stated:\n{}", over.join("\n"));
+    assert!(
+        over.is_empty(),
+        "more instructions than stated:\n{}",
+        over.join("\n")
+    );
 }

@@ -15,12 +15,29 @@ action "memo.level" in [Action::"write"] appliesTo { principal: [Account], resou
 "#;
 
 fn opened(policies: &str) -> Result<Engine, Error> {
-    let mut files = vec![("more.cedarschema".to_owned(), SCHEMA.to_owned()), ("77-more.cedar".to_owned(), policies.to_owned())];
-    for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../policies")).expect("the folder").flatten().filter(|entry| entry.path().is_file()) {
-        files.push((entry.file_name().to_string_lossy().into_owned(), std::fs::read_to_string(entry.path()).expect("a text")));
+    let mut files = vec![
+        ("more.cedarschema".to_owned(), SCHEMA.to_owned()),
+        ("77-more.cedar".to_owned(), policies.to_owned()),
+    ];
+    for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../policies"))
+        .expect("the folder")
+        .flatten()
+        .filter(|entry| entry.path().is_file())
+    {
+        files.push((
+            entry.file_name().to_string_lossy().into_owned(),
+            std::fs::read_to_string(entry.path()).expect("a text"),
+        ));
     }
-    let engine = Engine::open(Options { policies: Source::Files(files), ..Options::default() })?;
-    engine.import(include_bytes!("../../policies/tests/agency.jsonl").as_slice(), None, None)?;
+    let engine = Engine::open(Options {
+        policies: Source::Files(files),
+        ..Options::default()
+    })?;
+    engine.import(
+        include_bytes!("../../policies/tests/agency.jsonl").as_slice(),
+        None,
+        None,
+    )?;
     Ok(engine)
 }
 
@@ -35,12 +52,27 @@ fn warned(policy: &str) -> Vec<String> {
         assert_eq!((place.file.as_str(), place.line), ("77-more.cedar", 1));
         assert!(warning.help.is_some());
     }
-    warnings.into_iter().map(|warning| warning.message.split('`').skip(3).step_by(2).collect::<Vec<_>>().join(" ")).collect()
+    warnings
+        .into_iter()
+        .map(|warning| {
+            warning
+                .message
+                .split('`')
+                .skip(3)
+                .step_by(2)
+                .collect::<Vec<_>>()
+                .join(" ")
+        })
+        .collect()
 }
 
 #[test]
 fn what_fails_open_is_named() {
-    let forbid = |rest: &str| format!("@code(\"x\") forbid (principal, action in [Action::\"memo.read\", Action::\"memo.edit\"], resource) {rest}");
+    let forbid = |rest: &str| {
+        format!(
+            "@code(\"x\") forbid (principal, action in [Action::\"memo.read\", Action::\"memo.edit\"], resource) {rest}"
+        )
+    };
     let author = "resource.created_by != principal";
     let open = ["resource.created_by memo.read"];
     let cases: Vec<(String, &[&str])> = vec![
@@ -87,9 +119,22 @@ fn what_fails_open_is_named() {
 
 #[test]
 fn the_shipped_bundle_and_plain_programs_have_no_warnings() {
-    assert_eq!(Engine::open(Options::default()).expect("opens").bundle().warnings, []);
-    let program = Program { policies: "forbid (principal, action, resource) when { resource has secret };".to_owned(), ..Program::default() };
-    let engine = Engine::open(Options { policies: Source::Cedar(program), ..Options::default() }).expect("opens");
+    assert_eq!(
+        Engine::open(Options::default())
+            .expect("opens")
+            .bundle()
+            .warnings,
+        []
+    );
+    let program = Program {
+        policies: "forbid (principal, action, resource) when { resource has secret };".to_owned(),
+        ..Program::default()
+    };
+    let engine = Engine::open(Options {
+        policies: Source::Cedar(program),
+        ..Options::default()
+    })
+    .expect("opens");
     assert_eq!(engine.bundle().warnings, []);
 }
 
@@ -100,27 +145,59 @@ fn what_an_action_requires_is_named_or_an_error() {
     let engine = opened(&format!("{permit}{forbid}")).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(engine.bundle().warnings, []);
     let bare = || Resource::new("Memo", "m").account("acme");
-    let by = |author: &str| bare().attribute("created_by", serde_json::json!({"__entity": {"type": "TeamMember", "id": author}}));
+    let by = |author: &str| {
+        bare().attribute(
+            "created_by",
+            serde_json::json!({"__entity": {"type": "TeamMember", "id": author}}),
+        )
+    };
     for (principal, kind) in [("acme", "Account"), ("ann", "TeamMember")] {
-        let request = |action: &str, resource: Resource| Request::new((kind, principal), action, resource).host(HOST);
+        let request = |action: &str, resource: Resource| {
+            Request::new((kind, principal), action, resource).host(HOST)
+        };
         let forgotten = request("memo.edit", bare());
         let codes = [
-            engine.authorize(&forgotten).map(|decision| decision.allowed),
+            engine
+                .authorize(&forgotten)
+                .map(|decision| decision.allowed),
             engine.check(&forgotten),
-            engine.check_many(std::slice::from_ref(&forgotten)).map(|_| true),
+            engine
+                .check_many(std::slice::from_ref(&forgotten))
+                .map(|_| true),
             engine.explain(&forgotten).map(|_| true),
             engine.check(Question::new((kind, principal), "memo.edit", ("Memo", "m")).host(HOST)),
         ];
         for code in codes {
             let error = code.expect_err("an error");
             let is_item = error.code() == "input.item" && error.to_string().contains("created_by");
-            assert!(is_item || error.code() == "input.attribute_required" || error.code() == "input.resource", "{error}");
+            assert!(
+                is_item
+                    || error.code() == "input.attribute_required"
+                    || error.code() == "input.resource",
+                "{error}"
+            );
         }
-        assert!(engine.check(&request("memo.read", bare())).expect("an answer"), "what does not require it");
+        assert!(
+            engine
+                .check(&request("memo.read", bare()))
+                .expect("an answer"),
+            "what does not require it"
+        );
         for author in ["ann", "eve"] {
-            let decision = engine.authorize(&request("memo.edit", by(author))).expect("an answer");
-            assert_eq!(decision.allowed, kind == "Account" || author == principal, "{author}: {decision:?}");
-            assert_eq!(engine.check(&request("memo.edit", by(author))).expect("an answer"), decision.allowed);
+            let decision = engine
+                .authorize(&request("memo.edit", by(author)))
+                .expect("an answer");
+            assert_eq!(
+                decision.allowed,
+                kind == "Account" || author == principal,
+                "{author}: {decision:?}"
+            );
+            assert_eq!(
+                engine
+                    .check(&request("memo.edit", by(author)))
+                    .expect("an answer"),
+                decision.allowed
+            );
         }
     }
 }

@@ -12,18 +12,36 @@ const ROUNDS: usize = 400;
 const TRIES: usize = 8;
 
 fn agency(domains: usize) -> Engine {
-    let mut lines = String::from_utf8(include_bytes!("../../policies/tests/agency.jsonl").to_vec()).expect("text");
+    let mut lines = String::from_utf8(include_bytes!("../../policies/tests/agency.jsonl").to_vec())
+        .expect("text");
     for at in 0..domains {
-        let _ = writeln!(lines, r#"{{"type":"Domain","id":"d{at:05}.acme.example","kind":"whitelabel","owner":"acme","state":"verified"}}"#);
+        let _ = writeln!(
+            lines,
+            r#"{{"type":"Domain","id":"d{at:05}.acme.example","kind":"whitelabel","owner":"acme","state":"verified"}}"#
+        );
     }
     for at in 0..CLIENTS {
-        let _ = writeln!(lines, r#"{{"type":"Account","id":"c{at}","email":"c{at}@c.example","owner":"acme","level":"basic","confirmed":true}}"#);
-        let _ = writeln!(lines, r#"{{"type":"Account","id":"m{at}","email":"m{at}@c.example","package":"starter","confirmed":true}}"#);
-        let _ = writeln!(lines, r#"{{"type":"TeamMember","id":"t{at}","email":"t{at}@c.example","account":"c{at}","confirmed":false}}"#);
-        let _ = writeln!(lines, r#"{{"type":"Account","id":"x{at}","email":"x{at}@c.example","owner":"acme","confirmed":true,"closed":true}}"#);
+        let _ = writeln!(
+            lines,
+            r#"{{"type":"Account","id":"c{at}","email":"c{at}@c.example","owner":"acme","level":"basic","confirmed":true}}"#
+        );
+        let _ = writeln!(
+            lines,
+            r#"{{"type":"Account","id":"m{at}","email":"m{at}@c.example","package":"starter","confirmed":true}}"#
+        );
+        let _ = writeln!(
+            lines,
+            r#"{{"type":"TeamMember","id":"t{at}","email":"t{at}@c.example","account":"c{at}","confirmed":false}}"#
+        );
+        let _ = writeln!(
+            lines,
+            r#"{{"type":"Account","id":"x{at}","email":"x{at}@c.example","owner":"acme","confirmed":true,"closed":true}}"#
+        );
     }
     let engine = Engine::open(Options::default()).expect("the shipped bundle");
-    engine.import(lines.as_bytes(), None, None).expect("an agency");
+    engine
+        .import(lines.as_bytes(), None, None)
+        .expect("an agency");
     engine
 }
 
@@ -52,7 +70,10 @@ fn are_alike(percent: u128, works: &[&dyn Fn(usize)]) -> Result<(), Vec<u128>> {
     let mut last = Vec::new();
     for _ in 0..TRIES {
         last = medians(works);
-        let (least, most) = (last.iter().min().expect("some"), last.iter().max().expect("some"));
+        let (least, most) = (
+            last.iter().min().expect("some"),
+            last.iter().max().expect("some"),
+        );
         if most * 100 <= least * (100 + percent) {
             return Ok(());
         }
@@ -67,9 +88,18 @@ fn login_time_tells_no_email() {
         let _ = engine.login(host, email, None).expect("an answer");
     };
     let mut unlike = Vec::new();
-    for host in ["dash.marketingmaster.example", "app.acme.example", "app.nova.example", "new.acme.example", "nowhere.example", "a,b"] {
+    for host in [
+        "dash.marketingmaster.example",
+        "app.acme.example",
+        "app.nova.example",
+        "new.acme.example",
+        "nowhere.example",
+        "a,b",
+    ] {
         let unknown = |round: usize| login(host, &format!("u{}@c.example", round % CLIENTS));
-        let of = |kind: char| move |round: usize| login(host, &format!("{kind}{}@c.example", round % CLIENTS));
+        let of = |kind: char| {
+            move |round: usize| login(host, &format!("{kind}{}@c.example", round % CLIENTS))
+        };
         let (client, main, member, closed) = (of('c'), of('m'), of('t'), of('x'));
         if let Err(found) = are_alike(15, &[&unknown, &client, &main, &member, &closed]) {
             unlike.push(format!("{host}: {found:?} ns for unknown, client, main account, invited member, closed client"));
@@ -82,16 +112,37 @@ fn login_time_tells_no_email() {
 fn login_time_ignores_number_of_domains() {
     let (few, many) = (agency(2), agency(20_000));
     let login = |engine: &Engine, round: usize| {
-        let _ = engine.login("app.nova.example", &format!("c{}@c.example", round % CLIENTS), None).expect("an answer");
+        let _ = engine
+            .login(
+                "app.nova.example",
+                &format!("c{}@c.example", round % CLIENTS),
+                None,
+            )
+            .expect("an answer");
     };
-    let alike = are_alike(30, &[&|round| login(&few, round), &|round| login(&many, round)]);
+    let alike = are_alike(
+        30,
+        &[&|round| login(&few, round), &|round| login(&many, round)],
+    );
     assert_eq!(alike, Ok(()));
     // A page of hosts costs what the page holds, wherever it stands.
     let hosts = |engine: &Engine, after: &str| {
-        assert_eq!(engine.login_hosts(&Ref::new("Account", "c1"), None, None, Some(after)).expect("an answer").hosts.len(), 50);
+        assert_eq!(
+            engine
+                .login_hosts(&Ref::new("Account", "c1"), None, None, Some(after))
+                .expect("an answer")
+                .hosts
+                .len(),
+            50
+        );
     };
     let some = agency(60);
-    let alike = are_alike(30, &[&|_| hosts(&some, ""), &|_| hosts(&many, ""), &|_| hosts(&many, "d15000.acme.example")]);
+    let alike = are_alike(
+        30,
+        &[&|_| hosts(&some, ""), &|_| hosts(&many, ""), &|_| {
+            hosts(&many, "d15000.acme.example")
+        }],
+    );
     assert_eq!(alike, Ok(()));
 }
 
@@ -101,7 +152,9 @@ fn login_hosts_come_in_pages() {
     let owner = Ref::new("Account", "acme");
     let (mut all, mut after, mut pages) = (Vec::new(), None, 0);
     loop {
-        let page = engine.login_hosts(&owner, None, None, after.as_deref()).expect("an answer");
+        let page = engine
+            .login_hosts(&owner, None, None, after.as_deref())
+            .expect("an answer");
         assert!(page.hosts.len() <= 50);
         all.extend(page.hosts.iter().map(ToString::to_string));
         pages += 1;
@@ -110,6 +163,9 @@ fn login_hosts_come_in_pages() {
     }
     // Its own domain, the platform's, and those that were added; the pending one is none.
     assert_eq!((all.len(), pages), (122, 3));
-    assert!(all.is_sorted() && all.contains(&"dash.marketingmaster.example".to_owned()), "{all:?}");
+    assert!(
+        all.is_sorted() && all.contains(&"dash.marketingmaster.example".to_owned()),
+        "{all:?}"
+    );
     assert!(!all.contains(&"new.acme.example".to_owned()));
 }

@@ -5,9 +5,21 @@ use sublet::{Change, Does, Engine, Options, Record, Ref, Request};
 
 fn opened(table: &Value) -> Engine {
     let engine = Engine::open(Options::default()).expect("the shipped bundle");
-    engine.import(include_bytes!("../../policies/tests/agency.jsonl").as_slice(), None, None).expect("the sample agency");
-    let records = table["given"].as_array().expect("records").iter().map(|record| Record::from_value(record.clone()).expect("a record"));
-    engine.change(records.map(Change::Put).collect(), None).expect("a change");
+    engine
+        .import(
+            include_bytes!("../../policies/tests/agency.jsonl").as_slice(),
+            None,
+            None,
+        )
+        .expect("the sample agency");
+    let records = table["given"]
+        .as_array()
+        .expect("records")
+        .iter()
+        .map(|record| Record::from_value(record.clone()).expect("a record"));
+    engine
+        .change(records.map(Change::Put).collect(), None)
+        .expect("a change");
     engine
 }
 
@@ -17,27 +29,66 @@ fn reference(value: &Value) -> Ref {
 
 #[test]
 fn every_flow_is_asked_of_every_login_at_every_host() {
-    let table: Value = serde_json::from_str(include_str!("../vectors/logins.json")).expect("the table");
+    let table: Value =
+        serde_json::from_str(include_str!("../vectors/logins.json")).expect("the table");
     let engine = opened(&table);
     let mut wrong = Vec::new();
-    for flow in table["flows"].as_array().expect("flows").iter().map(|flow| flow.as_str().expect("a name")) {
+    for flow in table["flows"]
+        .as_array()
+        .expect("flows")
+        .iter()
+        .map(|flow| flow.as_str().expect("a name"))
+    {
         for login in table["logins"].as_array().expect("logins") {
             let asked = Request::new(reference(&login["login"]), flow, reference(&login["home"]));
-            for circumstances in [asked.clone(), asked.clone().channel("job"), asked.clone().channel("mail")] {
-                assert_eq!(json!(engine.authorize(&circumstances).expect("an answer").code), table["nowhere"], "{flow} {}", login["who"]);
+            for circumstances in [
+                asked.clone(),
+                asked.clone().channel("job"),
+                asked.clone().channel("mail"),
+            ] {
+                assert_eq!(
+                    json!(engine.authorize(&circumstances).expect("an answer").code),
+                    table["nowhere"],
+                    "{flow} {}",
+                    login["who"]
+                );
             }
             for (kind, host) in table["hosts"].as_object().expect("hosts") {
                 let host = host.as_str().expect("a name");
-                let code = [&login[flow][kind], &login[kind], &table["anyone"][kind]].into_iter().find_map(Value::as_str).expect("a code");
-                let found = login["found"].as_array().expect("kinds").contains(&json!(kind));
-                let answer = engine.login(host, login["email"].as_str().expect("an address"), Some(Does::from(flow))).expect("an answer");
-                let decided = engine.authorize(&asked.clone().host(host)).expect("an answer").code;
-                let got = json!([decided, answer.log_code, answer.public_code, answer.allowed, answer.principal]);
+                let code = [&login[flow][kind], &login[kind], &table["anyone"][kind]]
+                    .into_iter()
+                    .find_map(Value::as_str)
+                    .expect("a code");
+                let found = login["found"]
+                    .as_array()
+                    .expect("kinds")
+                    .contains(&json!(kind));
+                let answer = engine
+                    .login(
+                        host,
+                        login["email"].as_str().expect("an address"),
+                        Some(Does::from(flow)),
+                    )
+                    .expect("an answer");
+                let decided = engine
+                    .authorize(&asked.clone().host(host))
+                    .expect("an answer")
+                    .code;
+                let got = json!([
+                    decided,
+                    answer.log_code,
+                    answer.public_code,
+                    answer.allowed,
+                    answer.principal
+                ]);
                 let public = if code == "ok" { "ok" } else { "login_refused" };
                 let principal = if found { &login["login"] } else { &Value::Null };
                 let wanted = json!([code, code, public, code == "ok", principal]);
                 if got != wanted {
-                    wrong.push(format!("{flow}, {}, at {kind}: {got}, not {wanted}", login["who"]));
+                    wrong.push(format!(
+                        "{flow}, {}, at {kind}: {got}, not {wanted}",
+                        login["who"]
+                    ));
                 }
             }
         }

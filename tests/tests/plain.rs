@@ -1,6 +1,9 @@
 //! Plain Cedar programs beside the random ones: what is beyond the compiler, what a resource brings, many policies.
 
-#![allow(clippy::expect_used, reason = "a test that cannot set itself up has failed")]
+#![allow(
+    clippy::expect_used,
+    reason = "a test that cannot set itself up has failed"
+)]
 
 use std::sync::Arc;
 
@@ -8,7 +11,12 @@ use serde_json::json;
 use sublet::{Engine, Options, Program, Ref, Request, Resource, Source, Validation};
 
 fn engine(program: Program) -> Engine {
-    Engine::open(Options { policies: Source::Cedar(program), validation: Validation::Off, ..Options::default() }).expect("an engine")
+    Engine::open(Options {
+        policies: Source::Cedar(program),
+        validation: Validation::Off,
+        ..Options::default()
+    })
+    .expect("an engine")
 }
 
 fn asked(context: serde_json::Value) -> Request {
@@ -26,27 +34,106 @@ fn a_policy_too_large_for_the_compiler_is_answered_by_cedar_alone_and_named() {
          forbid (principal, action, resource) when {{ context.not || principal.closed }};\n\
          permit (principal == U::\"b\", action, resource) when {{ {large}.contains(context.of) }};"
     );
-    let entities = json!([{"uid": {"type": "U", "id": "a"}, "attrs": {"closed": false}, "parents": []}]).to_string();
-    let engine = engine(Program { policies, entities: Some(entities), ..Program::default() });
+    let entities =
+        json!([{"uid": {"type": "U", "id": "a"}, "attrs": {"closed": false}, "parents": []}])
+            .to_string();
+    let engine = engine(Program {
+        policies,
+        entities: Some(entities),
+        ..Program::default()
+    });
     let bundle = engine.bundle();
-    let named: Vec<&str> = bundle.fallback.iter().map(|policy| policy.policy.as_ref()).collect();
+    let named: Vec<&str> = bundle
+        .fallback
+        .iter()
+        .map(|policy| policy.policy.as_ref())
+        .collect();
     assert_eq!(named, ["policy0", "policy3"]);
-    assert!(bundle.fallback.iter().all(|policy| policy.why.contains("too large")), "{:?}", bundle.fallback);
+    assert!(
+        bundle
+            .fallback
+            .iter()
+            .all(|policy| policy.why.contains("too large")),
+        "{:?}",
+        bundle.fallback
+    );
     let u = |id: &str| json!({"__entity": {"type": "U", "id": id}});
     for (context, allowed, code, policies, errors) in [
-        (json!({"one": 1, "of": u("a"), "small": true, "not": false}), true, "ok", vec!["policy0", "policy1"], vec![]),
-        (json!({"one": 1, "of": u("b"), "small": true, "not": false}), true, "ok", vec!["policy1"], vec![]),
-        (json!({"one": 1, "of": u("b"), "small": false, "not": false}), false, "not_permitted", vec![], vec![]),
-        (json!({"one": 1, "of": u("a"), "small": false, "not": true}), false, "forbidden", vec!["policy2"], vec![]),
-        (json!({"one": 1, "small": true, "not": false}), false, "policy_error", vec!["policy1"], vec!["policy0"]),
-        (json!({"one": 1, "of": u("a"), "not": false}), false, "policy_error", vec!["policy0"], vec!["policy1"]),
+        (
+            json!({"one": 1, "of": u("a"), "small": true, "not": false}),
+            true,
+            "ok",
+            vec!["policy0", "policy1"],
+            vec![],
+        ),
+        (
+            json!({"one": 1, "of": u("b"), "small": true, "not": false}),
+            true,
+            "ok",
+            vec!["policy1"],
+            vec![],
+        ),
+        (
+            json!({"one": 1, "of": u("b"), "small": false, "not": false}),
+            false,
+            "not_permitted",
+            vec![],
+            vec![],
+        ),
+        (
+            json!({"one": 1, "of": u("a"), "small": false, "not": true}),
+            false,
+            "forbidden",
+            vec!["policy2"],
+            vec![],
+        ),
+        (
+            json!({"one": 1, "small": true, "not": false}),
+            false,
+            "policy_error",
+            vec!["policy1"],
+            vec!["policy0"],
+        ),
+        (
+            json!({"one": 1, "of": u("a"), "not": false}),
+            false,
+            "policy_error",
+            vec!["policy0"],
+            vec!["policy1"],
+        ),
     ] {
         let request = asked(context.clone());
         let decision = engine.authorize(&request).expect("an answer");
-        assert_eq!((decision.allowed, decision.code.as_ref()), (allowed, code), "{context}");
-        assert_eq!(decision.policies.iter().map(AsRef::as_ref).collect::<Vec<_>>(), policies, "{context}");
-        assert_eq!(decision.errors.iter().map(|error| error.policy.as_ref()).collect::<Vec<_>>(), errors, "{context}");
-        assert!(decision.errors.iter().all(|error| error.message.contains("does not have the attribute")), "{decision:?}");
+        assert_eq!(
+            (decision.allowed, decision.code.as_ref()),
+            (allowed, code),
+            "{context}"
+        );
+        assert_eq!(
+            decision
+                .policies
+                .iter()
+                .map(AsRef::as_ref)
+                .collect::<Vec<_>>(),
+            policies,
+            "{context}"
+        );
+        assert_eq!(
+            decision
+                .errors
+                .iter()
+                .map(|error| error.policy.as_ref())
+                .collect::<Vec<_>>(),
+            errors,
+            "{context}"
+        );
+        assert!(
+            decision
+                .errors
+                .iter()
+                .all(|error| error.message.contains("does not have the attribute")),
+            "{decision:?}"
+        );
         assert_eq!(engine.check(&request), Ok(allowed), "{context}");
     }
 }
@@ -59,27 +146,52 @@ fn what_is_below_a_resource_that_comes_with_other_parents_is_below_those() {
         {"uid": {"type": "R", "id": "r"}, "attrs": {}, "parents": [{"type": "G", "id": "old"}]},
         {"uid": {"type": "G", "id": "g"}, "attrs": {}, "parents": [{"type": "G", "id": "new"}]},
     ]);
-    let engine = engine(Program { policies, entities: Some(entities.to_string()), ..Program::default() });
+    let engine = engine(Program {
+        policies,
+        entities: Some(entities.to_string()),
+        ..Program::default()
+    });
     let mut request = asked(json!({}));
-    assert_eq!(engine.authorize(&request).expect("an answer").policies, Arc::from(["policy1".into()]));
-    request.resource = Resource { parents: vec![Ref::new("G", "g")], ..Resource::new("R", "r") };
+    assert_eq!(
+        engine.authorize(&request).expect("an answer").policies,
+        Arc::from(["policy1".into()])
+    );
+    request.resource = Resource {
+        parents: vec![Ref::new("G", "g")],
+        ..Resource::new("R", "r")
+    };
     assert!(engine.check(&request).expect("an answer"));
     request.resource.parents = vec![Ref::new("U", "a")];
     let error = engine.check(&request).expect_err("above itself");
-    assert!(error.code() == "input.resource" && error.to_string().ends_with("its parents are below it"), "{error}");
+    assert!(
+        error.code() == "input.resource" && error.to_string().ends_with("its parents are below it"),
+        "{error}"
+    );
 }
 
 #[test]
 fn policies_for_others_are_not_run() {
-    let own = "permit (principal == U::\"a\", action == Action::\"read\", resource) when { context.ok };";
+    let own =
+        "permit (principal == U::\"a\", action == Action::\"read\", resource) when { context.ok };";
     let others = (0..2_000).map(|other| match other % 4 {
         0 => format!("permit (principal == U::\"u{other}\", action, resource) when {{ context.no }};"),
         1 => format!("forbid (principal, action == Action::\"a{other}\", resource) when {{ context.no }};"),
         2 => format!("permit (principal is T{other}, action, resource) when {{ context.no }};"),
         _ => format!("forbid (principal in G::\"g{other}\", action, resource in R::\"r{other}\") when {{ context.no }};"),
     });
-    let policies = others.chain([own.to_owned()]).collect::<Vec<_>>().join("\n");
-    let engine = engine(Program { policies, ..Program::default() });
-    let decision = engine.authorize(&asked(json!({"ok": true}))).expect("an answer");
-    assert_eq!((decision.policies, decision.errors), (Arc::from(["policy2000".into()]), Vec::new()));
+    let policies = others
+        .chain([own.to_owned()])
+        .collect::<Vec<_>>()
+        .join("\n");
+    let engine = engine(Program {
+        policies,
+        ..Program::default()
+    });
+    let decision = engine
+        .authorize(&asked(json!({"ok": true})))
+        .expect("an answer");
+    assert_eq!(
+        (decision.policies, decision.errors),
+        (Arc::from(["policy2000".into()]), Vec::new())
+    );
 }

@@ -6,7 +6,10 @@ use sublet_tests::{Random, Worker, folder};
 const PROGRAM: &str = env!("CARGO_BIN_EXE_sublet-worker");
 
 fn size(name: &str, usual: u64) -> u64 {
-    std::env::var(name).ok().and_then(|size| size.parse().ok()).unwrap_or(usual)
+    std::env::var(name)
+        .ok()
+        .and_then(|size| size.parse().ok())
+        .unwrap_or(usual)
 }
 
 fn store(options: &str) -> String {
@@ -24,11 +27,16 @@ fn several(store: &str, count: usize) -> Vec<Worker> {
 /// Asks all at once, and waits for all.
 fn all(workers: &mut [Worker], asked: &Value) -> Vec<Value> {
     workers.iter_mut().for_each(|worker| worker.send(asked));
-    workers.iter_mut().map(|worker| worker.read().expect("is there").expect("an answer")).collect()
+    workers
+        .iter_mut()
+        .map(|worker| worker.read().expect("is there").expect("an answer"))
+        .collect()
 }
 
 fn used(worker: &mut Worker) -> i64 {
-    worker.ask(&json!({ "do": "usage", "meter": "emails" }))["quota"][0][2].as_i64().expect("a number")
+    worker.ask(&json!({ "do": "usage", "meter": "emails" }))["quota"][0][2]
+        .as_i64()
+        .expect("a number")
 }
 
 fn faults(worker: &mut Worker) -> Value {
@@ -41,11 +49,20 @@ fn eight_processes_that_ask_for_more_are_granted_exactly_the_limit() {
     let mut first = start(&store);
     first.agency(3_000);
     let mut workers = several(&store, 8);
-    let granted: i64 = all(&mut workers, &json!({ "do": "loop", "count": 600 })).iter().map(|granted| granted.as_i64().expect("a number")).sum();
-    assert_eq!((granted, used(&mut first), faults(&mut first)), (3_000, 3_000, json!([])));
+    let granted: i64 = all(&mut workers, &json!({ "do": "loop", "count": 600 }))
+        .iter()
+        .map(|granted| granted.as_i64().expect("a number"))
+        .sum();
+    assert_eq!(
+        (granted, used(&mut first), faults(&mut first)),
+        (3_000, 3_000, json!([]))
+    );
     // A limit that is raised counts at the next call of each.
     first.limit("acme", 3_100);
-    let more: i64 = all(&mut workers, &json!({ "do": "loop", "count": 20 })).iter().map(|granted| granted.as_i64().expect("a number")).sum();
+    let more: i64 = all(&mut workers, &json!({ "do": "loop", "count": 20 }))
+        .iter()
+        .map(|granted| granted.as_i64().expect("a number"))
+        .sum();
     assert_eq!((more, used(&mut first)), (100, 3_100));
 }
 
@@ -59,20 +76,36 @@ fn reservations_refunds_and_changes_of_the_limit_in_between_keep_the_sum() {
     for step in 0..size("SUBLET_STEPS", 100_000) / 100 {
         let amount = i64::try_from(random.below(9)).expect("small");
         if step % 50 == 0 {
-            first.limit("acme", 1_000 + i64::try_from(random.below(1_000)).expect("small"));
+            first.limit(
+                "acme",
+                1_000 + i64::try_from(random.below(1_000)).expect("small"),
+            );
         }
         // One of each at once: what they answer says what was done, whatever the order was.
         let reserving = json!({ "do": "reserve", "amount": amount, "ttl": 3_600_000 });
-        let settling = held.pop().map_or(json!({ "do": "revision" }), |operation: Value| {
-            if random.below(2) == 0 {
-                json!({ "do": "release", "operation": operation })
-            } else {
-                json!({ "do": "commit", "operation": operation, "amount": 0 })
-            }
-        });
-        let asked = [json!({ "do": "consume", "amount": amount }), reserving, settling, json!({ "do": "consume", "amount": 1, "up_to": true })];
-        workers.iter_mut().zip(&asked).for_each(|(worker, asked)| worker.send(asked));
-        let answers: Vec<Value> = workers.iter_mut().map(|worker| worker.read().expect("is there").expect("an answer")).collect();
+        let settling = held
+            .pop()
+            .map_or(json!({ "do": "revision" }), |operation: Value| {
+                if random.below(2) == 0 {
+                    json!({ "do": "release", "operation": operation })
+                } else {
+                    json!({ "do": "commit", "operation": operation, "amount": 0 })
+                }
+            });
+        let asked = [
+            json!({ "do": "consume", "amount": amount }),
+            reserving,
+            settling,
+            json!({ "do": "consume", "amount": 1, "up_to": true }),
+        ];
+        workers
+            .iter_mut()
+            .zip(&asked)
+            .for_each(|(worker, asked)| worker.send(asked));
+        let answers: Vec<Value> = workers
+            .iter_mut()
+            .map(|worker| worker.read().expect("is there").expect("an answer"))
+            .collect();
         let operation = |answer: &Value| answer["counted"]["operation"].clone();
         if !operation(&answers[1]).is_null() {
             held.push(operation(&answers[1]));
@@ -101,7 +134,11 @@ fn a_change_is_seen_by_the_next_check_of_seven_others() {
         let confirmed = round % 2 == 1;
         let record = json!({ "type": "Account", "id": "acme", "email": "owner@acme.example", "package": "agency", "confirmed": confirmed, "limits": {} });
         writer.ask(&json!({ "do": "put", "record": record }));
-        assert_eq!(all(&mut others, &json!({ "do": "check" })), vec![json!(confirmed); 7], "round {round}");
+        assert_eq!(
+            all(&mut others, &json!({ "do": "check" })),
+            vec![json!(confirmed); 7],
+            "round {round}"
+        );
     }
 }
 
@@ -115,8 +152,15 @@ fn a_change_whose_writer_dies_before_it_says_so_is_seen_too() {
         let mut writer = start(&store);
         writer.ask(&json!({ "do": "crash", "at": "committed" }));
         let record = json!({ "type": "Account", "id": "acme", "email": "owner@acme.example", "package": "agency", "confirmed": confirmed, "limits": {} });
-        assert_eq!(writer.try_ask(&json!({ "do": "put", "record": record })), None);
-        assert_eq!(all(&mut others, &json!({ "do": "check" })), vec![json!(confirmed); 3], "round {round}");
+        assert_eq!(
+            writer.try_ask(&json!({ "do": "put", "record": record })),
+            None
+        );
+        assert_eq!(
+            all(&mut others, &json!({ "do": "check" })),
+            vec![json!(confirmed); 3],
+            "round {round}"
+        );
     }
 }
 
@@ -138,8 +182,25 @@ fn eight_processes_that_create_clients_are_granted_exactly_what_is_allowed() {
     for (at, worker) in workers.iter_mut().enumerate() {
         worker.send(&json!({ "do": "create_clients", "prefix": format!("w{at}"), "count": 6 }));
     }
-    let granted: i64 = workers.iter_mut().map(|worker| worker.read().expect("is there").expect("an answer").as_i64().expect("a number")).sum();
-    assert_eq!((granted, used_of(&mut first, "client_accounts"), faults(&mut first)), (17, json!(20), json!([])));
+    let granted: i64 = workers
+        .iter_mut()
+        .map(|worker| {
+            worker
+                .read()
+                .expect("is there")
+                .expect("an answer")
+                .as_i64()
+                .expect("a number")
+        })
+        .sum();
+    assert_eq!(
+        (
+            granted,
+            used_of(&mut first, "client_accounts"),
+            faults(&mut first)
+        ),
+        (17, json!(20), json!([]))
+    );
 }
 
 #[test]
@@ -147,19 +208,42 @@ fn a_command_whose_process_dies_is_done_whole_or_not_at_all_and_once() {
     let store = store("");
     let mut first = start(&store);
     first.agency(10);
-    for (round, at) in ["begun", "worked", "committed"].into_iter().cycle().take(30).enumerate() {
-        let before = first.ask(&json!({ "do": "revision" })).as_u64().expect("a number");
+    for (round, at) in ["begun", "worked", "committed"]
+        .into_iter()
+        .cycle()
+        .take(30)
+        .enumerate()
+    {
+        let before = first
+            .ask(&json!({ "do": "revision" }))
+            .as_u64()
+            .expect("a number");
         let command = json!({ "do": "create_client", "id": format!("c{round}"), "email": format!("o@c{round}.example") });
         let asked = json!({ "do": "perform", "command": command, "key": format!("k{round}") });
         let mut dying = start(&store);
         dying.ask(&json!({ "do": "crash", "at": at }));
         assert_eq!(dying.try_ask(&asked), None, "{at}");
         let done = u64::from(at == "committed");
-        assert_eq!(first.ask(&json!({ "do": "revision" })), json!(before + done), "{at}");
+        assert_eq!(
+            first.ask(&json!({ "do": "revision" })),
+            json!(before + done),
+            "{at}"
+        );
         let answer = first.ask(&asked);
-        assert_eq!((&answer["code"], &answer["counted"]["replayed"]), (&json!("ok"), &json!(at == "committed")));
-        assert_eq!(first.ask(&json!({ "do": "revision" })), json!(before + 1), "{at}");
-        assert_eq!(used_of(&mut first, "client_accounts"), json!(4 + round), "{at}");
+        assert_eq!(
+            (&answer["code"], &answer["counted"]["replayed"]),
+            (&json!("ok"), &json!(at == "committed"))
+        );
+        assert_eq!(
+            first.ask(&json!({ "do": "revision" })),
+            json!(before + 1),
+            "{at}"
+        );
+        assert_eq!(
+            used_of(&mut first, "client_accounts"),
+            json!(4 + round),
+            "{at}"
+        );
     }
     assert_eq!(faults(&mut first), json!([]));
 }
@@ -189,19 +273,47 @@ fn a_settle_whose_process_dies_has_done_all_or_nothing_and_resumes_to_the_same_r
     let settle = json!({ "do": "settle", "period": "2026-01" });
     for at in ["begun", "worked", "committed"] {
         let (store, mut first) = owing();
-        let before = first.ask(&json!({ "do": "revision" })).as_u64().expect("a number");
+        let before = first
+            .ask(&json!({ "do": "revision" }))
+            .as_u64()
+            .expect("a number");
         assert_eq!(dying(&store, at).try_ask(&settle), None, "{at}");
         let left = first.ask(&json!({ "do": "statement", "period": "2026-01" }));
         let done = at == "committed";
-        assert_eq!(left["status"], if done { "settled" } else { "ended" }, "{at}");
-        assert_eq!(first.ask(&json!({ "do": "revision" })), json!(before + u64::from(done)), "{at}");
+        assert_eq!(
+            left["status"],
+            if done { "settled" } else { "ended" },
+            "{at}"
+        );
+        assert_eq!(
+            first.ask(&json!({ "do": "revision" })),
+            json!(before + u64::from(done)),
+            "{at}"
+        );
         let settled = first.ask(&settle);
-        assert_eq!((settled["unpaid"].clone(), settled["disabled"].as_array().map(Vec::len), is_verified(&settled)), (json!(3), Some(3), true), "{at}");
+        assert_eq!(
+            (
+                settled["unpaid"].clone(),
+                settled["disabled"].as_array().map(Vec::len),
+                is_verified(&settled)
+            ),
+            (json!(3), Some(3), true),
+            "{at}"
+        );
         assert!(!done || settled == left, "{at}");
         // Again, and from another process: nothing changes.
-        let mut other = Worker::start(PROGRAM, &store, Some("2026-02-01T00:00:00Z")).expect("opens");
-        assert_eq!((first.ask(&settle), other.ask(&settle)), (settled.clone(), settled), "{at}");
-        assert_eq!(first.ask(&json!({ "do": "revision" })), json!(before + 1), "{at}");
+        let mut other =
+            Worker::start(PROGRAM, &store, Some("2026-02-01T00:00:00Z")).expect("opens");
+        assert_eq!(
+            (first.ask(&settle), other.ask(&settle)),
+            (settled.clone(), settled),
+            "{at}"
+        );
+        assert_eq!(
+            first.ask(&json!({ "do": "revision" })),
+            json!(before + 1),
+            "{at}"
+        );
         assert_eq!(faults(&mut first), json!([]));
     }
 }
@@ -215,7 +327,11 @@ fn a_payment_whose_process_dies_is_recorded_once() {
         assert_eq!(dying(&store, at).try_ask(&pay), None, "{at}");
         let paid = first.ask(&pay);
         let (paid, statement) = (paid["replayed"] == (at == "committed"), &paid["statement"]);
-        assert!(paid && statement["paid"] == json!(round + 1) && statement["disabled"].as_array().map(Vec::len) == Some(2 - round), "{at}: {statement}");
+        assert!(
+            paid && statement["paid"] == json!(round + 1)
+                && statement["disabled"].as_array().map(Vec::len) == Some(2 - round),
+            "{at}: {statement}"
+        );
         assert!(is_verified(statement), "{at}");
     }
     assert_eq!(faults(&mut first), json!([]));
@@ -230,12 +346,21 @@ fn eight_writers_have_fair_turns() {
         let mut first = start(&store);
         first.agency(9_000_000);
         let mut workers = several(&store, 8);
-        let raced = all(&mut workers, &json!({ "do": "race", "milliseconds": size("SUBLET_RACE", 2_000) }));
-        let counts: Vec<u64> = raced.iter().map(|raced| raced[0].as_u64().expect("a number")).collect();
+        let raced = all(
+            &mut workers,
+            &json!({ "do": "race", "milliseconds": size("SUBLET_RACE", 2_000) }),
+        );
+        let counts: Vec<u64> = raced
+            .iter()
+            .map(|raced| raced[0].as_u64().expect("a number"))
+            .collect();
         let longest = raced.iter().filter_map(|raced| raced[1].as_u64()).max();
         let sum: u64 = counts.iter().sum();
         println!("`{options}`: {counts:?} in all {sum}, longest wait {longest:?} us");
-        assert!(counts.iter().all(|count| count * least >= sum), "{counts:?}");
+        assert!(
+            counts.iter().all(|count| count * least >= sum),
+            "{counts:?}"
+        );
         assert_eq!(u64::try_from(used(&mut first)).expect("positive"), sum);
     }
 }
@@ -250,23 +375,55 @@ fn killed(options: &str) {
     for kill in 0..kills {
         let mut worker = start(&store);
         worker.send(&json!({ "do": "keys", "from": next }));
-        std::thread::sleep(std::time::Duration::from_micros(500 + random.below(8_000) as u64));
+        std::thread::sleep(std::time::Duration::from_micros(
+            500 + random.below(8_000) as u64,
+        ));
         let said = worker.kill();
-        let number = |line: &String| line.split_whitespace().nth(1).and_then(|number| number.parse::<i64>().ok());
-        if said.first().is_some_and(|line| line.starts_with('>')) && said.get(1).is_some_and(|line| line.ends_with("true\n")) {
+        let number = |line: &String| {
+            line.split_whitespace()
+                .nth(1)
+                .and_then(|number| number.parse::<i64>().ok())
+        };
+        if said.first().is_some_and(|line| line.starts_with('>'))
+            && said.get(1).is_some_and(|line| line.ends_with("true\n"))
+        {
             unacknowledged += 1;
         }
         // The next one begins with the last that was begun and not acknowledged.
-        let begun = said.iter().filter(|line| line.starts_with('>')).filter_map(number).max();
-        let done = said.iter().filter(|line| line.starts_with('<')).filter_map(number).max();
-        next = done.map_or(next, |done| done + 1).max(begun.unwrap_or(next));
-        assert!(said.iter().filter(|line| line.starts_with('<')).skip(1).all(|line| line.ends_with("false\n")), "kill {kill}: {said:?}");
+        let begun = said
+            .iter()
+            .filter(|line| line.starts_with('>'))
+            .filter_map(number)
+            .max();
+        let done = said
+            .iter()
+            .filter(|line| line.starts_with('<'))
+            .filter_map(number)
+            .max();
+        next = done
+            .map_or(next, |done| done + 1)
+            .max(begun.unwrap_or(next));
+        assert!(
+            said.iter()
+                .filter(|line| line.starts_with('<'))
+                .skip(1)
+                .all(|line| line.ends_with("false\n")),
+            "kill {kill}: {said:?}"
+        );
     }
     let mut last = start(&store);
-    assert_eq!(last.ask(&json!({ "do": "consume", "key": format!("k{next}") }))["allowed"], json!(true));
+    assert_eq!(
+        last.ask(&json!({ "do": "consume", "key": format!("k{next}") }))["allowed"],
+        json!(true)
+    );
     assert_eq!((used(&mut last), faults(&mut last)), (next + 1, json!([])));
-    println!("`{options}`: {kills} kills, {next} keys, {unacknowledged} committed and not acknowledged");
-    assert!(unacknowledged * 50 >= kills, "the kills missed: {unacknowledged} of {kills}");
+    println!(
+        "`{options}`: {kills} kills, {next} keys, {unacknowledged} committed and not acknowledged"
+    );
+    assert!(
+        unacknowledged * 50 >= kills,
+        "the kills missed: {unacknowledged} of {kills}"
+    );
 }
 
 #[test]

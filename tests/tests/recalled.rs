@@ -15,14 +15,23 @@ const ACTIONS: [(&str, &str); 9] = [
     ("ticket.to_platform", "Account"),
     ("domain.remove", "Domain"),
 ];
-const HOSTS: [&str; 4] = ["dash.marketingmaster.example", "app.acme.example", "app.nova.example", "new.acme.example"];
+const HOSTS: [&str; 4] = [
+    "dash.marketingmaster.example",
+    "app.acme.example",
+    "app.nova.example",
+    "new.acme.example",
+];
 
 fn policies() -> std::path::PathBuf {
     std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies")
 }
 
 fn opened() -> Engine {
-    Engine::open(Options { policies: Source::Folder(policies()), ..Options::default() }).expect("the bundle")
+    Engine::open(Options {
+        policies: Source::Folder(policies()),
+        ..Options::default()
+    })
+    .expect("the bundle")
 }
 
 fn exported(engine: &Engine) -> Vec<u8> {
@@ -35,8 +44,19 @@ fn exported(engine: &Engine) -> Vec<u8> {
 fn changed(random: &mut Random, record: &Value) -> Option<Value> {
     let mut next = record.clone();
     let fields = next.as_object_mut()?;
-    let reasons = [json!([]), json!(["overage"]), json!(["unpaid"]), json!(["abuse", "by_owner"]), json!(["by_owner"])];
-    let features = [json!([]), json!(["campaigns"]), json!(["campaigns", "team", "client_accounts"]), json!(["forms", "team"])];
+    let reasons = [
+        json!([]),
+        json!(["overage"]),
+        json!(["unpaid"]),
+        json!(["abuse", "by_owner"]),
+        json!(["by_owner"]),
+    ];
+    let features = [
+        json!([]),
+        json!(["campaigns"]),
+        json!(["campaigns", "team", "client_accounts"]),
+        json!(["forms", "team"]),
+    ];
     let (key, value) = match (record["type"].as_str()?, random.below(3)) {
         ("Account", 0) => ("confirmed", json!(random.below(4) > 0)),
         ("Account", 1) => ("disabled", reasons[random.below(reasons.len())].clone()),
@@ -46,7 +66,10 @@ fn changed(random: &mut Random, record: &Value) -> Option<Value> {
         ("AccessLevel", _) => ("features", features[random.below(features.len())].clone()),
         ("Package", 0) => ("whitelabel", json!(random.below(3) > 0)),
         ("Package", _) => ("features", features[random.below(features.len())].clone()),
-        ("Domain", _) => ("state", json!(["pending", "verified", "quarantined"][random.below(3)])),
+        ("Domain", _) => (
+            "state",
+            json!(["pending", "verified", "quarantined"][random.below(3)]),
+        ),
         _ => return None,
     };
     fields.insert(key.to_owned(), value);
@@ -56,25 +79,39 @@ fn changed(random: &mut Random, record: &Value) -> Option<Value> {
 fn question(random: &mut Random, logins: &[Value], accounts: &[&str]) -> Request {
     let login = &logins[random.below(logins.len())];
     let text = |key: &str| login[key].as_str().unwrap_or_default();
-    let own = if text("type") == "Account" { text("id") } else { text("account") };
-    let account = if random.below(3) > 0 { own } else { accounts[random.below(accounts.len())] };
+    let own = if text("type") == "Account" {
+        text("id")
+    } else {
+        text("account")
+    };
+    let account = if random.below(3) > 0 {
+        own
+    } else {
+        accounts[random.below(accounts.len())]
+    };
     let (action, kind) = ACTIONS[random.below(ACTIONS.len())];
     let resource = match kind {
         "Account" => Resource::new(kind, account),
         "Domain" => Resource::new(kind, HOSTS[random.below(HOSTS.len())]),
         inline => Resource::new(inline, "k").account(account),
     };
-    Request::new((text("type"), text("id")), action, resource).host(HOSTS[random.below(HOSTS.len())])
+    Request::new((text("type"), text("id")), action, resource)
+        .host(HOSTS[random.below(HOSTS.len())])
 }
 
 #[test]
 fn what_is_told_from_memory_is_what_a_new_engine_says() {
     let lines = std::fs::read_to_string(policies().join("tests/agency.jsonl")).expect("the agency");
     let (engine, random) = (opened(), &mut Random::new(23));
-    engine.import(lines.as_bytes(), None, None).expect("the agency");
+    engine
+        .import(lines.as_bytes(), None, None)
+        .expect("the agency");
     // As exported: a client that is new gets its level.
     let lines = String::from_utf8(exported(&engine)).expect("texts");
-    let mut records: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).expect("a record")).collect();
+    let mut records: Vec<Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("a record"))
+        .collect();
     let mut codes = std::collections::BTreeMap::new();
     for _ in 0..40 {
         for _ in 0..4 {
@@ -83,21 +120,47 @@ fn what_is_told_from_memory_is_what_a_new_engine_says() {
                 continue;
             };
             // Some are refused: a client that is unpaid, say. Then nothing has changed.
-            if Record::from_json(&next.to_string()).and_then(|record| engine.change(vec![Change::Put(record)], None)).is_ok() {
+            if Record::from_json(&next.to_string())
+                .and_then(|record| engine.change(vec![Change::Put(record)], None))
+                .is_ok()
+            {
                 records[at] = next;
             }
         }
         let fresh = opened();
-        fresh.import(&exported(&engine)[..], None, None).expect("the same records");
-        let logins: Vec<Value> = records.iter().filter(|record| matches!(record["type"].as_str(), Some("Account" | "TeamMember"))).cloned().collect();
-        let accounts: Vec<&str> = logins.iter().filter(|login| login["type"] == "Account").filter_map(|login| login["id"].as_str()).collect();
+        fresh
+            .import(&exported(&engine)[..], None, None)
+            .expect("the same records");
+        let logins: Vec<Value> = records
+            .iter()
+            .filter(|record| matches!(record["type"].as_str(), Some("Account" | "TeamMember")))
+            .cloned()
+            .collect();
+        let accounts: Vec<&str> = logins
+            .iter()
+            .filter(|login| login["type"] == "Account")
+            .filter_map(|login| login["id"].as_str())
+            .collect();
         for _ in 0..400 {
             let request = question(random, &logins, &accounts);
-            let (first, second, new) = (engine.authorize(&request), engine.authorize(&request), fresh.authorize(&request));
-            let [first, second, new] = [first, second, new].map(|decision| decision.expect("an answer"));
+            let (first, second, new) = (
+                engine.authorize(&request),
+                engine.authorize(&request),
+                fresh.authorize(&request),
+            );
+            let [first, second, new] =
+                [first, second, new].map(|decision| decision.expect("an answer"));
             assert_eq!(first, second, "{request:?}");
-            assert_eq!((first.allowed, &first.code, &first.policies, &first.advice), (new.allowed, &new.code, &new.policies, &new.advice), "{request:?}");
-            assert_eq!(engine.check(&request).expect("an answer"), new.allowed, "{request:?}");
+            assert_eq!(
+                (first.allowed, &first.code, &first.policies, &first.advice),
+                (new.allowed, &new.code, &new.policies, &new.advice),
+                "{request:?}"
+            );
+            assert_eq!(
+                engine.check(&request).expect("an answer"),
+                new.allowed,
+                "{request:?}"
+            );
             *codes.entry(first.code.to_string()).or_insert(0) += 1;
         }
     }

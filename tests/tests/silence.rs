@@ -3,17 +3,39 @@
 
 use std::collections::HashMap;
 
-use sublet::{Change, Clock, Decision, Engine, Explanation, ManualClock, Options, Outcome, Question, Record, Source, Take};
+use sublet::{
+    Change, Clock, Decision, Engine, Explanation, ManualClock, Options, Outcome, Question, Record,
+    Source, Take,
+};
 use sublet_tests::Random;
 
 const HOSTS: [&str; 2] = ["dash.marketingmaster.example", "app.acme.example"];
 const RESOURCES: [&str; 3] = ["k", "m", "x"];
 
 /// Whole numbers that rules and operations are about: small ones, and those at the end of 64 bits.
-const NUMBERS: [i64; 14] = [0, 1, 2, 3, 5, 7, 10, 20, 80, 100, -1, i64::MAX, i64::MAX / 2, i64::MAX - 30];
+const NUMBERS: [i64; 14] = [
+    0,
+    1,
+    2,
+    3,
+    5,
+    7,
+    10,
+    20,
+    80,
+    100,
+    -1,
+    i64::MAX,
+    i64::MAX / 2,
+    i64::MAX - 30,
+];
 
 fn number(random: &mut Random) -> i64 {
-    let most = if random.once_in(8) { NUMBERS.len() } else { NUMBERS.len() - 3 };
+    let most = if random.once_in(8) {
+        NUMBERS.len()
+    } else {
+        NUMBERS.len() - 3
+    };
     NUMBERS[random.below(most)]
 }
 
@@ -39,13 +61,20 @@ fn term(random: &mut Random, depth: usize, limited: bool) -> String {
         4..=5 => format!("({one} * {})", number(random).clamp(0, i64::MAX)),
         6 => format!("({one} * {})", term(random, depth - 1, limited)),
         7 => format!("(-({one}))"),
-        _ => format!("(if {} then {one} else {})", condition(random, depth - 1, limited), term(random, depth - 1, limited)),
+        _ => format!(
+            "(if {} then {one} else {})",
+            condition(random, depth - 1, limited),
+            term(random, depth - 1, limited)
+        ),
     }
 }
 
 fn condition(random: &mut Random, depth: usize, limited: bool) -> String {
     if depth > 0 && random.once_in(3) {
-        let (one, other) = (condition(random, depth - 1, limited), condition(random, depth - 1, limited));
+        let (one, other) = (
+            condition(random, depth - 1, limited),
+            condition(random, depth - 1, limited),
+        );
         return match random.below(4) {
             0 => format!("!({one})"),
             1 => format!("({one} || {other})"),
@@ -70,40 +99,85 @@ fn rules(random: &mut Random) -> String {
     let mut rules = String::new();
     for at in 0..=random.below(3) {
         let (limited, depth) = (random.below(3) > 0, 1 + random.below(3));
-        let words = if random.once_in(2) { format!("@code(\"x{at}\")") } else { format!("@warns(\"x{at}\")") };
-        let has = if limited { "context.facts.quota.account has limit && " } else { "" };
+        let words = if random.once_in(2) {
+            format!("@code(\"x{at}\")")
+        } else {
+            format!("@warns(\"x{at}\")")
+        };
+        let has = if limited {
+            "context.facts.quota.account has limit && "
+        } else {
+            ""
+        };
         let about = random.pick(&["action == Action::\"campaign.send\"", "action"]);
         let condition = condition(random, depth, limited);
-        rules +=
-            &format!("@id(\"x{at}\") {words} forbid (principal, {about}, resource is Campaign) when {{ context.facts has quota && {has}({condition}) }};\n");
+        rules += &format!(
+            "@id(\"x{at}\") {words} forbid (principal, {about}, resource is Campaign) when {{ context.facts has quota && {has}({condition}) }};\n"
+        );
     }
     rules
 }
 
 fn opened(added: String) -> Option<(Engine, ManualClock)> {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies");
-    let shipped = std::fs::read_dir(folder).expect("the folder").flatten().filter(|entry| entry.path().is_file());
-    let files = shipped.map(|entry| (entry.file_name().to_string_lossy().into_owned(), std::fs::read_to_string(entry.path()).expect("a text")));
+    let shipped = std::fs::read_dir(folder)
+        .expect("the folder")
+        .flatten()
+        .filter(|entry| entry.path().is_file());
+    let files = shipped.map(|entry| {
+        (
+            entry.file_name().to_string_lossy().into_owned(),
+            std::fs::read_to_string(entry.path()).expect("a text"),
+        )
+    });
     let clock = ManualClock::new("2026-01-31T12:00:00Z").expect("an instant");
-    let policies = Source::Files(files.chain([("95-added.cedar".to_owned(), added)]).collect());
+    let policies = Source::Files(
+        files
+            .chain([("95-added.cedar".to_owned(), added)])
+            .collect(),
+    );
     // What does not fit the schema is no rule.
-    let engine = Engine::open(Options { policies, clock: Clock::Manual(clock.clone()), ..Options::default() }).ok()?;
-    engine.import(include_str!("../../policies/tests/agency.jsonl").as_bytes(), None, None).expect("the sample agency");
+    let engine = Engine::open(Options {
+        policies,
+        clock: Clock::Manual(clock.clone()),
+        ..Options::default()
+    })
+    .ok()?;
+    engine
+        .import(
+            include_str!("../../policies/tests/agency.jsonl").as_bytes(),
+            None,
+            None,
+        )
+        .expect("the sample agency");
     Some((engine, clock))
 }
 
 /// What Cedar says of each policy is what the decision says.
 fn agrees(explained: &Explanation, effects: &HashMap<std::sync::Arc<str>, &str>) {
     let of = |effect: &str, outcome| -> Vec<String> {
-        let applied = explained.policies.iter().filter(|policy| policy.outcome == outcome && effects[&policy.policy] == effect);
+        let applied = explained
+            .policies
+            .iter()
+            .filter(|policy| policy.outcome == outcome && effects[&policy.policy] == effect);
         applied.map(|policy| policy.policy.to_string()).collect()
     };
-    let failed = explained.policies.iter().any(|policy| policy.outcome == Outcome::Failed);
-    let (forbids, permits) = (of("forbid", Outcome::Applied), of("permit", Outcome::Applied));
+    let failed = explained
+        .policies
+        .iter()
+        .any(|policy| policy.outcome == Outcome::Failed);
+    let (forbids, permits) = (
+        of("forbid", Outcome::Applied),
+        of("permit", Outcome::Applied),
+    );
     let decision = &explained.decision;
     // What would leave 64 bits is refused by no policy.
     if !(forbids.is_empty() && !failed && &*decision.code == "quota_exceeded") {
-        assert_eq!(decision.allowed, forbids.is_empty() && !permits.is_empty() && !failed, "{decision:?}");
+        assert_eq!(
+            decision.allowed,
+            forbids.is_empty() && !permits.is_empty() && !failed,
+            "{decision:?}"
+        );
         let mut expected = if forbids.is_empty() { permits } else { forbids };
         let mut found: Vec<String> = decision.policies.iter().map(ToString::to_string).collect();
         expected.sort();
@@ -114,29 +188,64 @@ fn agrees(explained: &Explanation, effects: &HashMap<std::sync::Arc<str>, &str>)
 
 /// All of an answer but its counts and versions.
 fn said(decision: &Decision) -> impl PartialEq + std::fmt::Debug + '_ {
-    (decision.allowed, &decision.code, &decision.policies, &decision.advice, &decision.errors)
+    (
+        decision.allowed,
+        &decision.code,
+        &decision.policies,
+        &decision.advice,
+        &decision.errors,
+    )
 }
 
 /// Does something to the counts, the limits or the directory between two questions.
 fn disturb(random: &mut Random, engine: &Engine, clock: &ManualClock, operations: &[u64]) {
     match random.below(13) {
-        0..=2 if !operations.is_empty() => drop(engine.refund(*random.pick(operations), Some(1), None)),
-        3 => drop(engine.top_up("acme", "emails", i64::try_from(random.below(4)).expect("few"), None)),
+        0..=2 if !operations.is_empty() => {
+            drop(engine.refund(*random.pick(operations), Some(1), None))
+        }
+        3 => drop(engine.top_up(
+            "acme",
+            "emails",
+            i64::try_from(random.below(4)).expect("few"),
+            None,
+        )),
         4..=5 => {
-            let limit = [10, 40, 100, 1_000, 1_000].get(random.below(6)).map_or("\"unlimited\"".to_owned(), ToString::to_string);
-            let attributes = random.pick(&["{}", r#"{"trial":true,"trial_grace":20}"#, r#"{"transactional_reserve":30}"#]);
+            let limit = [10, 40, 100, 1_000, 1_000]
+                .get(random.below(6))
+                .map_or("\"unlimited\"".to_owned(), ToString::to_string);
+            let attributes = random.pick(&[
+                "{}",
+                r#"{"trial":true,"trial_grace":20}"#,
+                r#"{"transactional_reserve":30}"#,
+            ]);
             let json = format!(
                 r#"{{"type":"Account","id":"acme","email":"owner@acme.example","package":"agency","confirmed":true,"limits":{{"emails":{limit}}},"attributes":{attributes}}}"#
             );
-            engine.change(vec![Change::Put(Record::from_json(&json).expect("a record"))], None).expect("a change");
+            engine
+                .change(
+                    vec![Change::Put(Record::from_json(&json).expect("a record"))],
+                    None,
+                )
+                .expect("a change");
         }
         6 => drop(engine.reserve(question(0, 0), &Take::new(2), 60_000)),
-        7 => clock.advance(if random.once_in(4) { 86_400_000 } else { 50_000 }),
-        8 if random.once_in(6) => drop(engine.carry_over("acme", None, "emails", *random.pick(&NUMBERS).max(&0), None)),
+        7 => clock.advance(if random.once_in(4) {
+            86_400_000
+        } else {
+            50_000
+        }),
+        8 if random.once_in(6) => {
+            drop(engine.carry_over("acme", None, "emails", *random.pick(&NUMBERS).max(&0), None))
+        }
         9 => {
             // Nothing of it concerns whoever asks.
             let json = r#"{"type":"Operator","id":"olga","email":"olga@mmio.example"}"#;
-            engine.change(vec![Change::Put(Record::from_json(json).expect("a record"))], None).expect("a change");
+            engine
+                .change(
+                    vec![Change::Put(Record::from_json(json).expect("a record"))],
+                    None,
+                )
+                .expect("a change");
         }
         10 => drop(engine.consume(question(0, 0), &Take::new(3).up_to())),
         11 => engine.forget_counts().expect("forgotten"),
@@ -145,12 +254,22 @@ fn disturb(random: &mut Random, engine: &Engine, clock: &ManualClock, operations
 }
 
 fn question(host: usize, resource: usize) -> Question<'static> {
-    Question::new(("Account", "acme"), "campaign.send", ("Campaign", RESOURCES[resource])).account("acme").host(HOSTS[host])
+    Question::new(
+        ("Account", "acme"),
+        "campaign.send",
+        ("Campaign", RESOURCES[resource]),
+    )
+    .account("acme")
+    .host(HOSTS[host])
 }
 
 #[test]
 fn what_is_told_during_a_silence_is_what_cedar_says() {
-    let cases: usize = std::env::var("SUBLET_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(10_000) / 400;
+    let cases: usize = std::env::var("SUBLET_CASES")
+        .ok()
+        .and_then(|cases| cases.parse().ok())
+        .unwrap_or(10_000)
+        / 400;
     let random = &mut Random::new(31);
     let (mut engines, mut told) = (0, HashMap::new());
     while engines < cases {
@@ -159,23 +278,59 @@ fn what_is_told_during_a_silence_is_what_cedar_says() {
             continue;
         };
         engines += 1;
-        let effects: HashMap<_, _> = engine.bundle().policies.into_iter().map(|policy| (policy.id, policy.effect)).collect();
+        let effects: HashMap<_, _> = engine
+            .bundle()
+            .policies
+            .into_iter()
+            .map(|policy| (policy.id, policy.effect))
+            .collect();
         let (mut operations, usual) = (Vec::new(), 1 + random.below(2) * random.below(3));
         for _ in 0..80 {
-            let question = if random.once_in(4) { question(random.below(2), random.below(3)) } else { question(0, 0) };
-            let amount = if random.once_in(12) { random.below(9) } else { usual };
-            let amount = if random.once_in(40) { i64::MAX } else { i64::try_from(amount).expect("few") };
+            let question = if random.once_in(4) {
+                question(random.below(2), random.below(3))
+            } else {
+                question(0, 0)
+            };
+            let amount = if random.once_in(12) {
+                random.below(9)
+            } else {
+                usual
+            };
+            let amount = if random.once_in(40) {
+                i64::MAX
+            } else {
+                i64::try_from(amount).expect("few")
+            };
             let mut request = question.to_request().expect("a request");
             request.circumstances.amount = Some(amount);
             let explained = engine.explain(&request).expect("an explanation");
             agrees(&explained, &effects);
-            let before = engine.usage("acme", None, Some("emails")).expect("usage").remove(0);
-            let decision = engine.consume(question, &Take::new(amount)).expect("an answer");
-            assert_eq!(format!("{:?}", said(&decision)), format!("{:?}", said(&explained.decision)), "{amount} of {before:?} under\n{added}");
+            let before = engine
+                .usage("acme", None, Some("emails"))
+                .expect("usage")
+                .remove(0);
+            let decision = engine
+                .consume(question, &Take::new(amount))
+                .expect("an answer");
+            assert_eq!(
+                format!("{:?}", said(&decision)),
+                format!("{:?}", said(&explained.decision)),
+                "{amount} of {before:?} under\n{added}"
+            );
             let counted = decision.counted.as_ref().expect("counted");
-            let after = engine.usage("acme", None, Some("emails")).expect("usage").remove(0);
-            assert_eq!(after.used, before.used + if decision.allowed { amount } else { 0 });
-            assert_eq!(counted.quota[0], sublet::Quota { amount, ..after }, "under\n{added}");
+            let after = engine
+                .usage("acme", None, Some("emails"))
+                .expect("usage")
+                .remove(0);
+            assert_eq!(
+                after.used,
+                before.used + if decision.allowed { amount } else { 0 }
+            );
+            assert_eq!(
+                counted.quota[0],
+                sublet::Quota { amount, ..after },
+                "under\n{added}"
+            );
             operations.extend(counted.operation);
             *told.entry(decision.code.to_string()).or_insert(0) += 1;
             if random.once_in(4) {

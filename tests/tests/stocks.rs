@@ -2,7 +2,10 @@
 //! the records.
 
 use serde_json::{Value, json};
-use sublet::{Change, Circumstances, Clock, Command, Engine, Limit, ManualClock, Options, Question, Record, RecordPatch, Ref, Take, instant_text};
+use sublet::{
+    Change, Circumstances, Clock, Command, Engine, Limit, ManualClock, Options, Question, Record,
+    RecordPatch, Ref, Take, instant_text,
+};
 use sublet_tests::{Random, folder};
 
 const HOST: &str = "dash.marketingmaster.example";
@@ -19,11 +22,28 @@ struct World {
 impl World {
     fn open(store: &str) -> Self {
         let clock = ManualClock::new(BEGIN).expect("an instant");
-        let engine = Engine::open(Options { store: store.to_owned(), clock: Clock::Manual(clock.clone()), ..Options::default() }).expect("opens");
-        engine.import(include_bytes!("../../policies/tests/agency.jsonl").as_slice(), None, None).expect("the sample agency");
+        let engine = Engine::open(Options {
+            store: store.to_owned(),
+            clock: Clock::Manual(clock.clone()),
+            ..Options::default()
+        })
+        .expect("opens");
+        engine
+            .import(
+                include_bytes!("../../policies/tests/agency.jsonl").as_slice(),
+                None,
+                None,
+            )
+            .expect("the sample agency");
         let limits = r#"{"type": "Account", "id": "acme", "limits": {"client_accounts": 8, "members": 8}, "attributes": {"refuse_excess_clients": true}}"#;
-        let world = Self { engine, clock, next: 0 };
-        world.change(Change::Merge(RecordPatch::from_json(limits).expect("a patch")));
+        let world = Self {
+            engine,
+            clock,
+            next: 0,
+        };
+        world.change(Change::Merge(
+            RecordPatch::from_json(limits).expect("a patch"),
+        ));
         world
     }
 
@@ -38,13 +58,23 @@ impl World {
     fn records(&self) -> Vec<Value> {
         let mut lines = Vec::new();
         self.engine.export(&mut lines).expect("exported");
-        String::from_utf8(lines).expect("text").lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+        String::from_utf8(lines)
+            .expect("text")
+            .lines()
+            .map(|line| serde_json::from_str(line).expect("JSON"))
+            .collect()
     }
 
     fn perform(&self, command: &Value) -> sublet::Decision {
-        let with = Circumstances { host: Some(HOST.to_owned()), ..Circumstances::default() };
+        let with = Circumstances {
+            host: Some(HOST.to_owned()),
+            ..Circumstances::default()
+        };
         let command = Command::from_value(command.clone()).expect("a command");
-        self.engine.perform(&Ref::new("Account", "acme"), &command, &with, None).expect("an answer").decision
+        self.engine
+            .perform(&Ref::new("Account", "acme"), &command, &with, None)
+            .expect("an answer")
+            .decision
     }
 
     /// An id that nothing has had.
@@ -56,9 +86,18 @@ impl World {
     /// The records of an account as they are counted, told from the export alone.
     fn counted(&self, account: &str) -> [i64; 2] {
         let (records, now) = (self.records(), self.clock.now());
-        let stands = |member: &Value| member["confirmed"] == true || member["pending"]["until"].as_str().is_none_or(|until| instant(&now) < instant(until));
-        let clients = records.iter().filter(|record| record["type"] == "Account" && record["owner"] == account && record["closed"] != true);
-        let members = records.iter().filter(|record| record["type"] == "TeamMember" && record["account"] == account && stands(record));
+        let stands = |member: &Value| {
+            member["confirmed"] == true
+                || member["pending"]["until"]
+                    .as_str()
+                    .is_none_or(|until| instant(&now) < instant(until))
+        };
+        let clients = records.iter().filter(|record| {
+            record["type"] == "Account" && record["owner"] == account && record["closed"] != true
+        });
+        let members = records.iter().filter(|record| {
+            record["type"] == "TeamMember" && record["account"] == account && stands(record)
+        });
         [clients.count(), members.count()].map(|count| i64::try_from(count).expect("few"))
     }
 
@@ -66,43 +105,124 @@ impl World {
         for account in ["acme", "nova", "bakery"] {
             let [clients, members] = self.counted(account);
             for (meter, count) in [("client_accounts", clients), ("members", members)] {
-                assert_eq!(self.engine.usage(account, None, Some(meter)).expect("usage")[0].used, count, "{meter} of {account}");
+                assert_eq!(
+                    self.engine
+                        .usage(account, None, Some(meter))
+                        .expect("usage")[0]
+                        .used,
+                    count,
+                    "{meter} of {account}"
+                );
                 // Topping up by nothing tells how the account stands, too.
-                assert_eq!(self.engine.top_up(account, meter, 0, None).expect("topped up").quota[0].used, count, "{meter} of {account}");
+                assert_eq!(
+                    self.engine
+                        .top_up(account, meter, 0, None)
+                        .expect("topped up")
+                        .quota[0]
+                        .used,
+                    count,
+                    "{meter} of {account}"
+                );
             }
         }
-        for (action, count) in ["client.create", "member.invite"].into_iter().zip(self.counted("acme")) {
-            let question = || Question::new(("Account", "acme"), action, ("Account", "acme")).host(HOST);
-            let with = Circumstances { host: Some(HOST.to_owned()), amount: Some(1), ..Circumstances::default() };
-            let asked = Question { with: Some(&with), ..question() };
+        for (action, count) in ["client.create", "member.invite"]
+            .into_iter()
+            .zip(self.counted("acme"))
+        {
+            let question =
+                || Question::new(("Account", "acme"), action, ("Account", "acme")).host(HOST);
+            let with = Circumstances {
+                host: Some(HOST.to_owned()),
+                amount: Some(1),
+                ..Circumstances::default()
+            };
+            let asked = Question {
+                with: Some(&with),
+                ..question()
+            };
             let (fits, decision) = (count < 8, self.engine.authorize(asked).expect("an answer"));
             let quota = &decision.counted.as_ref().expect("counted").quota[0];
-            assert_eq!((decision.allowed, quota.used, quota.remaining), (fits, count, Limit::Number((8 - count).max(0))), "{action}");
-            assert_eq!(self.engine.check(asked).expect("an answer"), fits, "{action}");
-            let actions = self.engine.actions(&Ref::new("Account", "acme"), &Ref::new("Account", "acme").into(), &with).expect("actions");
-            assert_eq!(actions.iter().any(|found| **found == *action), fits, "{action}");
+            assert_eq!(
+                (decision.allowed, quota.used, quota.remaining),
+                (fits, count, Limit::Number((8 - count).max(0))),
+                "{action}"
+            );
+            assert_eq!(
+                self.engine.check(asked).expect("an answer"),
+                fits,
+                "{action}"
+            );
+            let actions = self
+                .engine
+                .actions(
+                    &Ref::new("Account", "acme"),
+                    &Ref::new("Account", "acme").into(),
+                    &with,
+                )
+                .expect("actions");
+            assert_eq!(
+                actions.iter().any(|found| **found == *action),
+                fits,
+                "{action}"
+            );
             // Nobody counts beside the directory.
-            let taken = self.engine.consume(question(), &Take::new(1)).map(|decision| decision.allowed).map_err(|error| error.code());
-            assert_eq!(taken, if fits { Err("quota.counted_by_directory") } else { Ok(false) }, "{action}");
+            let taken = self
+                .engine
+                .consume(question(), &Take::new(1))
+                .map(|decision| decision.allowed)
+                .map_err(|error| error.code());
+            assert_eq!(
+                taken,
+                if fits {
+                    Err("quota.counted_by_directory")
+                } else {
+                    Ok(false)
+                },
+                "{action}"
+            );
         }
-        assert_eq!(self.engine.verify().expect("verified").faults, Vec::<String>::new());
+        assert_eq!(
+            self.engine.verify().expect("verified").faults,
+            Vec::<String>::new()
+        );
     }
 
     /// A command that counts says the count after it.
     fn command(&mut self, command: &Value, meter: usize) {
         let before = self.counted("acme")[meter];
         let decision = self.perform(command);
-        let used = decision.counted.as_ref().and_then(|counted| counted.quota.first()).map(|quota| quota.used);
-        assert_eq!((decision.allowed, used), (before < 8, Some(before + i64::from(before < 8))), "{command}: {decision:?}");
-        assert_eq!(self.counted("acme")[meter], before + i64::from(before < 8), "{command}");
+        let used = decision
+            .counted
+            .as_ref()
+            .and_then(|counted| counted.quota.first())
+            .map(|quota| quota.used);
+        assert_eq!(
+            (decision.allowed, used),
+            (before < 8, Some(before + i64::from(before < 8))),
+            "{command}: {decision:?}"
+        );
+        assert_eq!(
+            self.counted("acme")[meter],
+            before + i64::from(before < 8),
+            "{command}"
+        );
     }
 
     fn step(&mut self, random: &mut Random) {
         let id = self.id();
-        let pick = |random: &mut Random, records: Vec<Value>| -> Option<Value> { (!records.is_empty()).then(|| random.pick(&records).clone()) };
-        let of = |world: &Self, wanted: &dyn Fn(&Value) -> bool| -> Vec<Value> { world.records().into_iter().filter(|record| wanted(record)).collect() };
+        let pick = |random: &mut Random, records: Vec<Value>| -> Option<Value> {
+            (!records.is_empty()).then(|| random.pick(&records).clone())
+        };
+        let of = |world: &Self, wanted: &dyn Fn(&Value) -> bool| -> Vec<Value> {
+            world
+                .records()
+                .into_iter()
+                .filter(|record| wanted(record))
+                .collect()
+        };
         let is_client = |record: &Value| record["type"] == "Account" && record["owner"] == "acme";
-        let is_guest = |record: &Value| record["type"] == "TeamMember" && record["account"] == "acme";
+        let is_guest =
+            |record: &Value| record["type"] == "TeamMember" && record["account"] == "acme";
         match random.below(10) {
             0 => {
                 // An import of some of what there is.

@@ -7,7 +7,13 @@ use sublet_tests::Random;
 
 fn agency() -> Engine {
     let engine = Engine::open(Options::default()).expect("the shipped bundle");
-    engine.import(include_bytes!("../../policies/tests/agency.jsonl").as_slice(), None, None).expect("the sample agency");
+    engine
+        .import(
+            include_bytes!("../../policies/tests/agency.jsonl").as_slice(),
+            None,
+            None,
+        )
+        .expect("the sample agency");
     engine
 }
 
@@ -27,12 +33,21 @@ const OTHERS: [&str; 7] = ["nova", "farm", "edge", "cia", "gus", "solo", "bakery
 #[test]
 fn errors_name_no_other_tenant() {
     let engine = agency();
-    put(&engine, json!({"type": "AccessLevel", "id": "theirs", "owner": "nova"})).expect("a level");
-    let host = |host: &str| Circumstances { host: Some(host.to_owned()), ..Circumstances::default() };
+    put(
+        &engine,
+        json!({"type": "AccessLevel", "id": "theirs", "owner": "nova"}),
+    )
+    .expect("a level");
+    let host = |host: &str| Circumstances {
+        host: Some(host.to_owned()),
+        ..Circumstances::default()
+    };
     let (acme, edge) = (Ref::new("Account", "acme"), Ref::new("Account", "edge"));
     let perform = |who: &Ref, at: &str, command: Value| {
         let command = Command::from_value(command).expect("a command");
-        engine.perform(who, &command, &host(at), None).expect_err("an error")
+        engine
+            .perform(who, &command, &host(at), None)
+            .expect_err("an error")
     };
     let dash = "dash.marketingmaster.example";
     let errors = [
@@ -48,7 +63,16 @@ fn errors_name_no_other_tenant() {
         put(&engine, json!({"type": "TeamMember", "id": "kim", "account": "acme", "email": "solo@solo.example"})).expect_err("a taken e-mail"),
     ];
     for error in errors {
-        let (text, named) = (error.to_string(), ["cia@nova.example", "owner@nova.example", "app.nova.example", "hello@bakery.example", "solo@solo.example"]);
+        let (text, named) = (
+            error.to_string(),
+            [
+                "cia@nova.example",
+                "owner@nova.example",
+                "app.nova.example",
+                "hello@bakery.example",
+                "solo@solo.example",
+            ],
+        );
         // What whoever asks said is said again.
         let text = named.iter().fold(text, |text, own| text.replace(own, ""));
         assert!(!OTHERS.iter().any(|other| text.contains(other)), "{text}");
@@ -60,9 +84,17 @@ fn error_texts_are_printable() {
     let engine = agency();
     let bad = "a\u{1b}[2J\r\n\u{202e}\u{200b}\u{feff}\u{9b}\0\u{2028}b";
     let reference = || Ref::new("Account", bad);
-    let request = |principal: Ref, action: &str, resource: Ref| engine.authorize(&Request::new(principal, action, resource)).expect_err("an error");
+    let request = |principal: Ref, action: &str, resource: Ref| {
+        engine
+            .authorize(&Request::new(principal, action, resource))
+            .expect_err("an error")
+    };
     let command = |command: Value| {
-        Command::from_value(command).and_then(|command| engine.perform(&reference(), &command, &Circumstances::default(), None)).expect_err("an error")
+        Command::from_value(command)
+            .and_then(|command| {
+                engine.perform(&reference(), &command, &Circumstances::default(), None)
+            })
+            .expect_err("an error")
     };
     let record = |record: Value| put(&engine, record).expect_err("an error");
     let acme = || Ref::new("Account", "acme");
@@ -70,16 +102,24 @@ fn error_texts_are_printable() {
         request(acme(), bad, acme()),
         request(Ref::new(bad, "x"), "campaign.read", acme()),
         request(acme(), "campaign.read", Ref::new(bad, "x")),
-        engine.authorize(&Request::new(acme(), "campaign.read", acme()).channel(bad)).expect_err("an error"),
-        engine.authorize(&Request::new(acme(), "client.edit", acme()).context(bad, 1)).expect_err("an error"),
+        engine
+            .authorize(&Request::new(acme(), "campaign.read", acme()).channel(bad))
+            .expect_err("an error"),
+        engine
+            .authorize(&Request::new(acme(), "client.edit", acme()).context(bad, 1))
+            .expect_err("an error"),
         engine.usage(bad, None, None).expect_err("an error"),
         engine.usage("acme", Some(bad), None).expect_err("an error"),
         engine.usage("acme", None, Some(bad)).expect_err("an error"),
         engine.statement("acme", bad).expect_err("an error"),
         engine.record(&Ref::new(bad, "x")).expect_err("an error"),
         engine.domain_proof(bad).expect_err("an error"),
-        engine.login("app.acme.example", "a@b.example", Some(bad.into())).expect_err("an error"),
-        engine.change(vec![Change::Remove(reference())], None).expect_err("an error"),
+        engine
+            .login("app.acme.example", "a@b.example", Some(bad.into()))
+            .expect_err("an error"),
+        engine
+            .change(vec![Change::Remove(reference())], None)
+            .expect_err("an error"),
         command(json!({"do": bad})),
         command(json!({"do": "create_client", bad: 1})),
         command(json!({"do": "close", "account": bad})),
@@ -90,16 +130,46 @@ fn error_texts_are_printable() {
         record(json!({"type": "Account", "id": "x", "email": bad, "package": "starter"})),
         record(json!({"type": "Account", "id": "x", "email": "x@x.example", "package": bad})),
         record(json!({"type": "Account", "id": "x", "email": "x@x.example", "owner": bad})),
-        record(json!({"type": "Account", "id": "x", "email": "x@x.example", "owner": "acme", "level": bad})),
-        record(json!({"type": "Account", "id": "x", "email": "x@x.example", "package": "starter", "zone": bad})),
-        record(json!({"type": "Account", "id": "x", "email": "x@x.example", "package": "starter", "anchor": bad})),
-        record(json!({"type": "Account", "id": "x", "email": "x@x.example", "package": "starter", "limits": {bad: 1}})),
-        record(json!({"type": "Account", "id": "x", "email": "x@x.example", "package": "starter", "attributes": {bad: 1}})),
-        record(json!({"type": "TeamMember", "id": "x", "account": "acme", "email": "x@x.example", "grants": [bad]})),
+        record(
+            json!({"type": "Account", "id": "x", "email": "x@x.example", "owner": "acme", "level": bad}),
+        ),
+        record(
+            json!({"type": "Account", "id": "x", "email": "x@x.example", "package": "starter", "zone": bad}),
+        ),
+        record(
+            json!({"type": "Account", "id": "x", "email": "x@x.example", "package": "starter", "anchor": bad}),
+        ),
+        record(
+            json!({"type": "Account", "id": "x", "email": "x@x.example", "package": "starter", "limits": {bad: 1}}),
+        ),
+        record(
+            json!({"type": "Account", "id": "x", "email": "x@x.example", "package": "starter", "attributes": {bad: 1}}),
+        ),
+        record(
+            json!({"type": "TeamMember", "id": "x", "account": "acme", "email": "x@x.example", "grants": [bad]}),
+        ),
         record(json!({"type": "Domain", "id": bad, "kind": "platform"})),
-        Engine::open(Options { store: bad.to_owned(), ..Options::default() }).expect_err("an error"),
-        Engine::open(Options { store: format!("sqlite:/nowhere/{bad}"), ..Options::default() }).expect_err("an error"),
-        engine.import(format!("{{\"type\": \"{}\"}}", bad.replace(['\0', '\r', '\n', '\u{1b}'], "")).as_bytes(), None, None).expect_err("an error"),
+        Engine::open(Options {
+            store: bad.to_owned(),
+            ..Options::default()
+        })
+        .expect_err("an error"),
+        Engine::open(Options {
+            store: format!("sqlite:/nowhere/{bad}"),
+            ..Options::default()
+        })
+        .expect_err("an error"),
+        engine
+            .import(
+                format!(
+                    "{{\"type\": \"{}\"}}",
+                    bad.replace(['\0', '\r', '\n', '\u{1b}'], "")
+                )
+                .as_bytes(),
+                None,
+                None,
+            )
+            .expect_err("an error"),
     ];
     for error in errors {
         let text = error.to_string();
@@ -116,16 +186,42 @@ fn error_texts_are_printable() {
 
 /// Records of any shape, some of which are refused: ids, e-mails and names of all lengths and scripts.
 fn random_record(random: &mut Random) -> Value {
-    let pieces = ["a", "ü", "\"", "\\", "\n", "\u{0}", "\u{202e}", "東", "😀", "'", " ", "x".repeat(60).leak()];
-    let text = |random: &mut Random| (0..random.below(7)).map(|_| pieces[random.below(pieces.len())]).collect::<String>();
+    let pieces = [
+        "a",
+        "ü",
+        "\"",
+        "\\",
+        "\n",
+        "\u{0}",
+        "\u{202e}",
+        "東",
+        "😀",
+        "'",
+        " ",
+        "x".repeat(60).leak(),
+    ];
+    let text = |random: &mut Random| {
+        (0..random.below(7))
+            .map(|_| pieces[random.below(pieces.len())])
+            .collect::<String>()
+    };
     let accounts = ["acme", "nova", "bakery", "new-0", "new-1"];
-    let id = if random.below(2) == 0 { format!("new-{}", random.below(4)) } else { text(random) };
+    let id = if random.below(2) == 0 {
+        format!("new-{}", random.below(4))
+    } else {
+        text(random)
+    };
     let email = match random.below(4) {
         0 => format!("{}@bücher.example", text(random)),
         _ => format!("Mail{}@x.example", random.below(50)),
     };
     let account = accounts[random.below(accounts.len())];
-    let limit = [json!(random.below(1000)), json!("unlimited"), json!(9_007_199_254_740_991_i64)][random.below(3)].clone();
+    let limit = [
+        json!(random.below(1000)),
+        json!("unlimited"),
+        json!(9_007_199_254_740_991_i64),
+    ][random.below(3)]
+    .clone();
     let limits = json!({"emails": limit});
     match random.below(5) {
         0 => {
@@ -160,7 +256,9 @@ fn exports_can_be_imported() {
         }
         let lines = exported(&engine);
         let other = Engine::open(Options::default()).expect("the shipped bundle");
-        other.import(lines.as_bytes(), None, None).unwrap_or_else(|error| panic!("{error}\n{lines}"));
+        other
+            .import(lines.as_bytes(), None, None)
+            .unwrap_or_else(|error| panic!("{error}\n{lines}"));
         assert_eq!(exported(&other), lines);
     }
     assert!(taken > 90 && refused > 90, "{taken} {refused}");
@@ -169,14 +267,18 @@ fn exports_can_be_imported() {
 #[test]
 fn records_beyond_a_line_are_refused() {
     let engine = agency();
-    let record =
-        |bytes: usize| json!({"type": "Account", "id": "big", "email": "big@x.example", "package": "agency", "attributes": {"country": "x".repeat(bytes)}});
+    let record = |bytes: usize| json!({"type": "Account", "id": "big", "email": "big@x.example", "package": "agency", "attributes": {"country": "x".repeat(bytes)}});
     let before = exported(&engine);
-    assert_eq!(put(&engine, record(1 << 20)).map_err(|error| error.code()), Err("directory.record"));
+    assert_eq!(
+        put(&engine, record(1 << 20)).map_err(|error| error.code()),
+        Err("directory.record")
+    );
     assert_eq!(exported(&engine), before);
     // A line that fits but would be written longer is refused, too.
     let filler = "x".repeat((1 << 20) - 130);
-    let line = format!(r#"{{"type":"Account","id":"big","email":"big@x.example","package":"agency","attributes":{{"country":"{filler}"}}}}"#);
+    let line = format!(
+        r#"{{"type":"Account","id":"big","email":"big@x.example","package":"agency","attributes":{{"country":"{filler}"}}}}"#
+    );
     assert!(line.len() < 1 << 20);
     match engine.import(format!("{before}{line}\n").as_bytes(), None, None) {
         Ok(_) => assert!(exported(&engine).lines().all(|line| line.len() < 1 << 20)),

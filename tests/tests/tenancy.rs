@@ -25,17 +25,45 @@ const LOGINS: [(&str, &str, &str, &str); 16] = [
 ];
 const DASH: &str = "dash.marketingmaster.example";
 const ACME: &str = "app.acme.example";
-const ACCOUNTS: [&str; 8] = ["acme", "nova", "solo", "bakery", "cafe", "dentist", "edge", "none"];
-const HOSTS: [&str; 8] = [DASH, ACME, "app.nova.example", "APP.acme.example:443", "nowhere.example", "not a host", "", "new.acme.example"];
+const ACCOUNTS: [&str; 8] = [
+    "acme", "nova", "solo", "bakery", "cafe", "dentist", "edge", "none",
+];
+const HOSTS: [&str; 8] = [
+    DASH,
+    ACME,
+    "app.nova.example",
+    "APP.acme.example:443",
+    "nowhere.example",
+    "not a host",
+    "",
+    "new.acme.example",
+];
 
 fn opened(extra: &str) -> Engine {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut files = vec![("77-extra.cedar".to_owned(), extra.to_owned())];
-    for entry in std::fs::read_dir(root.join("policies")).expect("the folder").flatten().filter(|entry| entry.path().is_file()) {
-        files.push((entry.file_name().to_string_lossy().into_owned(), std::fs::read_to_string(entry.path()).expect("a text")));
+    for entry in std::fs::read_dir(root.join("policies"))
+        .expect("the folder")
+        .flatten()
+        .filter(|entry| entry.path().is_file())
+    {
+        files.push((
+            entry.file_name().to_string_lossy().into_owned(),
+            std::fs::read_to_string(entry.path()).expect("a text"),
+        ));
     }
-    let engine = Engine::open(Options { policies: Source::Files(files), ..Options::default() }).unwrap_or_else(|error| panic!("{error}"));
-    engine.import(&std::fs::read(root.join("policies/tests/agency.jsonl")).expect("the agency")[..], None, None).expect("the agency");
+    let engine = Engine::open(Options {
+        policies: Source::Files(files),
+        ..Options::default()
+    })
+    .unwrap_or_else(|error| panic!("{error}"));
+    engine
+        .import(
+            &std::fs::read(root.join("policies/tests/agency.jsonl")).expect("the agency")[..],
+            None,
+            None,
+        )
+        .expect("the agency");
     engine
 }
 
@@ -74,13 +102,30 @@ permit (principal == Account::"cafe", action == Action::"login.reset", resource 
 
 /// Actions with the types of resource that they are for, as the schema says.
 fn pairs() -> Vec<(String, String)> {
-    let text = std::fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies/app.cedarschema")).expect("the schema");
+    let text = std::fs::read_to_string(
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies/app.cedarschema"),
+    )
+    .expect("the schema");
     let mut pairs = Vec::new();
     for part in text.split("\naction ").skip(1) {
-        let names = part.split(" in ").next().unwrap_or_default().split('"').skip(1).step_by(2);
-        let kinds = part.split("resource: [").nth(1).and_then(|rest| rest.split(']').next()).unwrap_or_default();
+        let names = part
+            .split(" in ")
+            .next()
+            .unwrap_or_default()
+            .split('"')
+            .skip(1)
+            .step_by(2);
+        let kinds = part
+            .split("resource: [")
+            .nth(1)
+            .and_then(|rest| rest.split(']').next())
+            .unwrap_or_default();
         for name in names {
-            pairs.extend(kinds.split(',').map(|kind| (name.to_owned(), kind.trim().to_owned())));
+            pairs.extend(
+                kinds
+                    .split(',')
+                    .map(|kind| (name.to_owned(), kind.trim().to_owned())),
+            );
         }
     }
     assert!(pairs.len() > 150, "{}", pairs.len());
@@ -90,10 +135,23 @@ fn pairs() -> Vec<(String, String)> {
 fn question(random: &mut Random, engine: &Engine, pairs: &[(String, String)]) -> Request {
     let one = |random: &mut Random| LOGINS[random.below(LOGINS.len())];
     let (kind, id, own, home) = one(random);
-    let account = if random.below(3) > 0 { own } else { ACCOUNTS[random.below(ACCOUNTS.len())] };
+    let account = if random.below(3) > 0 {
+        own
+    } else {
+        ACCOUNTS[random.below(ACCOUNTS.len())]
+    };
     // Some actions more often: policies below are about them.
-    let favourite = [("campaign.edit", "Campaign"), ("form.edit", "Form"), ("campaign.read", "Campaign"), ("client.attach_level", "Account")][random.below(4)];
-    let (action, on) = &if random.below(5) == 0 { (favourite.0.to_owned(), favourite.1.to_owned()) } else { pairs[random.below(pairs.len())].clone() };
+    let favourite = [
+        ("campaign.edit", "Campaign"),
+        ("form.edit", "Form"),
+        ("campaign.read", "Campaign"),
+        ("client.attach_level", "Account"),
+    ][random.below(4)];
+    let (action, on) = &if random.below(5) == 0 {
+        (favourite.0.to_owned(), favourite.1.to_owned())
+    } else {
+        pairs[random.below(pairs.len())].clone()
+    };
     let resource = match on.as_str() {
         "Account" => Resource::new("Account", account),
         "TeamMember" => Resource::new("TeamMember", LOGINS[7 + random.below(7)].1),
@@ -110,28 +168,50 @@ fn question(random: &mut Random, engine: &Engine, pairs: &[(String, String)]) ->
         resource = match random.below(8) {
             0 => resource.attribute("created_by", "nobody"),
             1 => resource.attribute("unknown", true),
-            2 => resource.attribute("created_by", serde_json::json!({"__entity": {"type": "TeamMember", "id": "gone"}})),
-            3 => resource.attribute("created_by", serde_json::json!({"type": "Account", "id": author})),
-            _ => resource.attribute("created_by", serde_json::json!({"type": "TeamMember", "id": author})),
+            2 => resource.attribute(
+                "created_by",
+                serde_json::json!({"__entity": {"type": "TeamMember", "id": "gone"}}),
+            ),
+            3 => resource.attribute(
+                "created_by",
+                serde_json::json!({"type": "Account", "id": author}),
+            ),
+            _ => resource.attribute(
+                "created_by",
+                serde_json::json!({"type": "TeamMember", "id": author}),
+            ),
         };
     }
     let mut request = Request::new((kind, id), action.as_str(), resource);
     if action == "client.attach_level" && random.below(4) > 0 {
         let level = ["silver", "basic", "gone"][random.below(3)];
-        request = request.context("level", serde_json::json!({"type": "AccessLevel", "id": level}));
+        request = request.context(
+            "level",
+            serde_json::json!({"type": "AccessLevel", "id": level}),
+        );
     }
     if random.below(4) == 0 && kind == "Operator" {
         request = request.context("reason", "it was asked");
     }
     if random.below(12) > 0 {
-        request = request.host(if random.below(4) > 0 { home } else { HOSTS[random.below(HOSTS.len())] });
+        request = request.host(if random.below(4) > 0 {
+            home
+        } else {
+            HOSTS[random.below(HOSTS.len())]
+        });
     }
     if random.below(10) == 0 {
         let (kind, id, ..) = one(random);
         request = request.actor((kind, id));
     }
     if random.below(10) == 0 {
-        request = request.realm([("Platform", "mmio"), ("Account", "acme"), ("Account", "none")][random.below(3)]);
+        request = request.realm(
+            [
+                ("Platform", "mmio"),
+                ("Account", "acme"),
+                ("Account", "none"),
+            ][random.below(3)],
+        );
     }
     if random.below(10) == 0 {
         request = request.channel(["web", "job", "mail", "public"][random.below(4)]);
@@ -145,7 +225,12 @@ fn question(random: &mut Random, engine: &Engine, pairs: &[(String, String)]) ->
             r#"{{"type":"Account","id":"cafe","email":"c@cafe.example","owner":"acme","level":"silver","confirmed":{},"disabled":{disabled},"attributes":{{"country":"de"}}}}"#,
             random.below(4) > 0
         );
-        engine.change(vec![Change::Put(Record::from_json(&record).expect("a record"))], None).expect("a change");
+        engine
+            .change(
+                vec![Change::Put(Record::from_json(&record).expect("a record"))],
+                None,
+            )
+            .expect("a change");
     }
     request
 }
@@ -194,7 +279,14 @@ when { resource has created_by && resource.created_by.confirmed };
 fn change_facts(random: &mut Random, engine: &Engine) {
     let some = |random: &mut Random, texts: &[&str]| texts[random.below(texts.len())].to_owned();
     let package = some(random, &["agency", "other"]);
-    let attributes = some(random, &[r#"{"trial":true}"#, r#"{"trial":false,"country":"dk"}"#, "{}"]);
+    let attributes = some(
+        random,
+        &[
+            r#"{"trial":true}"#,
+            r#"{"trial":false,"country":"dk"}"#,
+            "{}",
+        ],
+    );
     let disabled = some(random, &[r#"["unpaid"]"#, r#"["abuse"]"#, "[]", "[]", "[]"]);
     let (confirmed, closed) = (random.below(5) > 0, random.once_in(6));
     let owner = |id: &str| {
@@ -202,21 +294,39 @@ fn change_facts(random: &mut Random, engine: &Engine) {
             r#"{{"type":"Account","id":"{id}","email":"owner@{id}.example","package":"{package}","confirmed":{confirmed},"closed":{closed},"disabled":{disabled},"attributes":{attributes}}}"#
         )
     };
-    let features =
-        some(random, &[r#""campaigns","forms","team","client_accounts","tickets""#, r#""campaigns","forms","funnels""#]).replace(r#","tickets""#, "");
+    let features = some(
+        random,
+        &[
+            r#""campaigns","forms","team","client_accounts","tickets""#,
+            r#""campaigns","forms","funnels""#,
+        ],
+    )
+    .replace(r#","tickets""#, "");
     let record = match random.below(4) {
-        0 => format!(r#"{{"type":"Package","id":"other","features":[{features}],"whitelabel":{}}}"#, random.once_in(2)),
+        0 => format!(
+            r#"{{"type":"Package","id":"other","features":[{features}],"whitelabel":{}}}"#,
+            random.once_in(2)
+        ),
         1 => owner("nova"),
         2 => owner("acme"),
-        _ => format!(r#"{{"type":"AccessLevel","id":"silver","owner":"acme","features":[{}]}}"#, if random.once_in(3) { "" } else { &features }),
+        _ => format!(
+            r#"{{"type":"AccessLevel","id":"silver","owner":"acme","features":[{}]}}"#,
+            if random.once_in(3) { "" } else { &features }
+        ),
     };
     // Some are refused: then nothing has changed.
-    let _ = Record::from_json(&record).and_then(|record| engine.change(vec![Change::Put(record)], None));
+    let _ = Record::from_json(&record)
+        .and_then(|record| engine.change(vec![Change::Put(record)], None));
 }
 
 /// Asks random questions, and compares each answer with what Cedar says of each policy. Returns how many were allowed,
 /// denied, with an error, and malformed.
-fn compare_with_cedar(engine: &Engine, random: &mut Random, rounds: usize, change: impl Fn(&mut Random, &Engine)) -> [usize; 4] {
+fn compare_with_cedar(
+    engine: &Engine,
+    random: &mut Random,
+    rounds: usize,
+    change: impl Fn(&mut Random, &Engine),
+) -> [usize; 4] {
     let pairs = pairs();
     let (mut allowed, mut denied, mut erred, mut malformed) = (0, 0, 0, 0);
     for _ in 0..rounds {
@@ -227,25 +337,69 @@ fn compare_with_cedar(engine: &Engine, random: &mut Random, rounds: usize, chang
             malformed += 1;
             continue;
         };
-        assert_eq!(engine.check(&request).expect("an answer"), decision.allowed, "{request:?}");
+        assert_eq!(
+            engine.check(&request).expect("an answer"),
+            decision.allowed,
+            "{request:?}"
+        );
         // The second is recalled, where the first was kept.
-        assert_eq!(engine.authorize(&request).expect("an answer"), decision, "{request:?}");
+        assert_eq!(
+            engine.authorize(&request).expect("an answer"),
+            decision,
+            "{request:?}"
+        );
         let explanation = engine.explain(&request).expect("an explanation");
         let of = |outcome: Outcome, effect: &str| -> Vec<&str> {
-            let found = explanation.policies.iter().filter(|policy| policy.outcome == outcome && (effect.is_empty() || policy.effect == effect));
+            let found = explanation.policies.iter().filter(|policy| {
+                policy.outcome == outcome && (effect.is_empty() || policy.effect == effect)
+            });
             found.map(|policy| policy.policy.as_ref()).collect()
         };
-        let (forbids, permits, failed) = (of(Outcome::Applied, "forbid"), of(Outcome::Applied, "permit"), of(Outcome::Failed, ""));
+        let (forbids, permits, failed) = (
+            of(Outcome::Applied, "forbid"),
+            of(Outcome::Applied, "permit"),
+            of(Outcome::Failed, ""),
+        );
         if explanation.policies.is_empty() {
             assert!(!decision.allowed, "{request:?}");
             continue;
         }
         let told: Vec<&str> = decision.policies.iter().map(AsRef::as_ref).collect();
-        assert_eq!(told, if forbids.is_empty() { permits.clone() } else { forbids.clone() }, "{request:?}\n{explanation}");
-        assert_eq!(decision.errors.iter().map(|error| error.policy.as_ref()).collect::<Vec<_>>(), failed, "{request:?}\n{explanation}");
-        assert!(decision.errors.iter().all(|error| error.message != "evaluation failed"), "{decision:?}");
-        assert_eq!(decision.allowed, forbids.is_empty() && !permits.is_empty() && failed.is_empty(), "{request:?}\n{explanation}");
-        *if decision.allowed { &mut allowed } else { &mut denied } += 1;
+        assert_eq!(
+            told,
+            if forbids.is_empty() {
+                permits.clone()
+            } else {
+                forbids.clone()
+            },
+            "{request:?}\n{explanation}"
+        );
+        assert_eq!(
+            decision
+                .errors
+                .iter()
+                .map(|error| error.policy.as_ref())
+                .collect::<Vec<_>>(),
+            failed,
+            "{request:?}\n{explanation}"
+        );
+        assert!(
+            decision
+                .errors
+                .iter()
+                .all(|error| error.message != "evaluation failed"),
+            "{decision:?}"
+        );
+        assert_eq!(
+            decision.allowed,
+            forbids.is_empty() && !permits.is_empty() && failed.is_empty(),
+            "{request:?}\n{explanation}"
+        );
+        *if decision.allowed {
+            &mut allowed
+        } else {
+            &mut denied
+        } += 1;
         erred += usize::from(!failed.is_empty());
     }
     println!("{allowed} allowed, {denied} denied, {erred} with an error, {malformed} malformed");
@@ -255,10 +409,15 @@ fn compare_with_cedar(engine: &Engine, random: &mut Random, rounds: usize, chang
 #[test]
 fn what_cedar_says_of_each_policy_adds_up_to_the_decision() {
     let engine = opened(EXTRA);
-    let record =
-        r#"{"type":"Account","id":"acme","email":"owner@acme.example","package":"agency","confirmed":true,"attributes":{"trial":true,"country":"dk"}}"#;
-    engine.change(vec![Change::Put(Record::from_json(record).expect("a record"))], None).expect("a change");
-    let [allowed, denied, erred, _] = compare_with_cedar(&engine, &mut Random::new(11), 3_000, |_, _| ());
+    let record = r#"{"type":"Account","id":"acme","email":"owner@acme.example","package":"agency","confirmed":true,"attributes":{"trial":true,"country":"dk"}}"#;
+    engine
+        .change(
+            vec![Change::Put(Record::from_json(record).expect("a record"))],
+            None,
+        )
+        .expect("a change");
+    let [allowed, denied, erred, _] =
+        compare_with_cedar(&engine, &mut Random::new(11), 3_000, |_, _| ());
     assert!(allowed > 200 && denied > 1_000 && erred > 20);
 }
 
@@ -266,12 +425,18 @@ fn what_cedar_says_of_each_policy_adds_up_to_the_decision() {
 fn facts_of_records_agree_with_cedar() {
     let engine = opened(FACTS);
     let other = r#"{"type":"Package","id":"other","features":["campaigns","forms","funnels"],"whitelabel":true}"#;
-    engine.change(vec![Change::Put(Record::from_json(other).expect("a record"))], None).expect("a change");
-    let [allowed, denied, ..] = compare_with_cedar(&engine, &mut Random::new(29), 3_000, |random, engine| {
-        if random.once_in(8) {
-            change_facts(random, engine);
-        }
-    });
+    engine
+        .change(
+            vec![Change::Put(Record::from_json(other).expect("a record"))],
+            None,
+        )
+        .expect("a change");
+    let [allowed, denied, ..] =
+        compare_with_cedar(&engine, &mut Random::new(29), 3_000, |random, engine| {
+            if random.once_in(8) {
+                change_facts(random, engine);
+            }
+        });
     assert!(allowed > 20 && denied > 500, "{allowed} {denied}");
 }
 
@@ -282,20 +447,50 @@ fn records_that_policies_name_stay_the_same_through_reloads_and_imports() {
     let engine = opened(extra);
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies");
     let mut files = vec![("77-extra.cedar".to_owned(), extra.to_owned())];
-    for entry in std::fs::read_dir(root).expect("the folder").flatten().filter(|entry| entry.path().is_file()) {
-        files.push((entry.file_name().to_string_lossy().into_owned(), std::fs::read_to_string(entry.path()).expect("a text")));
+    for entry in std::fs::read_dir(root)
+        .expect("the folder")
+        .flatten()
+        .filter(|entry| entry.path().is_file())
+    {
+        files.push((
+            entry.file_name().to_string_lossy().into_owned(),
+            std::fs::read_to_string(entry.path()).expect("a text"),
+        ));
     }
-    let mut lines: Vec<String> = String::from_utf8(exported(&engine)).expect("text").lines().map(str::to_owned).collect();
+    let mut lines: Vec<String> = String::from_utf8(exported(&engine))
+        .expect("text")
+        .lines()
+        .map(str::to_owned)
+        .collect();
     for round in 0..4 {
         if round % 2 == 1 {
-            engine.reload(&Source::Files(files.clone())).expect("the same policies");
+            engine
+                .reload(&Source::Files(files.clone()))
+                .expect("the same policies");
         }
         lines.rotate_left(7);
-        engine.import(lines.join("\n").as_bytes(), None, None).expect("the same records");
-        for (kind, id, account, host) in LOGINS.into_iter().filter(|(kind, ..)| *kind == "TeamMember") {
-            let request = Request::new((kind, id), "campaign.read", Resource::new("Campaign", "k").account(account)).host(host);
+        engine
+            .import(lines.join("\n").as_bytes(), None, None)
+            .expect("the same records");
+        for (kind, id, account, host) in LOGINS
+            .into_iter()
+            .filter(|(kind, ..)| *kind == "TeamMember")
+        {
+            let request = Request::new(
+                (kind, id),
+                "campaign.read",
+                Resource::new("Campaign", "k").account(account),
+            )
+            .host(host);
             let decision = engine.authorize(&request).expect("an answer");
-            assert_eq!(decision.policies.iter().any(|policy| policy.as_ref() == "dan"), id == "dan", "{round} {decision:?}");
+            assert_eq!(
+                decision
+                    .policies
+                    .iter()
+                    .any(|policy| policy.as_ref() == "dan"),
+                id == "dan",
+                "{round} {decision:?}"
+            );
         }
     }
 }
@@ -305,11 +500,22 @@ fn records_that_policies_name_stay_the_same_through_reloads_and_imports() {
 fn a_bundle_of_more_than_64_features_is_compiled_and_agrees_with_cedar() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies");
     let mut files = Vec::new();
-    for entry in std::fs::read_dir(root).expect("the folder").flatten().filter(|entry| entry.path().is_file()) {
-        let (name, mut text) = (entry.file_name().to_string_lossy().into_owned(), std::fs::read_to_string(entry.path()).expect("a text"));
+    for entry in std::fs::read_dir(root)
+        .expect("the folder")
+        .flatten()
+        .filter(|entry| entry.path().is_file())
+    {
+        let (name, mut text) = (
+            entry.file_name().to_string_lossy().into_owned(),
+            std::fs::read_to_string(entry.path()).expect("a text"),
+        );
         if name == "app.cedarschema" {
             let more: String = (0..60).map(|at| format!("\"x{at:02}\", ")).collect();
-            text = text.replacen("entity Feature enum [", &format!("entity Feature enum [{more}"), 1);
+            text = text.replacen(
+                "entity Feature enum [",
+                &format!("entity Feature enum [{more}"),
+                1,
+            );
             for at in [0, 59] {
                 text += &format!(
                     "@feature(\"x{at:02}\") action \"x{at:02}.read\" in [read] appliesTo {{ principal: [Account, TeamMember], resource: [Campaign], context: Plain }};\n"
@@ -317,7 +523,9 @@ fn a_bundle_of_more_than_64_features_is_compiled_and_agrees_with_cedar() {
             }
         }
         if name == "catalog.json" {
-            let more: String = (0..60).map(|at| format!("\"x{at:02}\": \"more\", ")).collect();
+            let more: String = (0..60)
+                .map(|at| format!("\"x{at:02}\": \"more\", "))
+                .collect();
             text = text.replacen("\"features\": {", &format!("\"features\": {{{more}"), 1);
         }
         files.push((name, text));
@@ -325,7 +533,11 @@ fn a_bundle_of_more_than_64_features_is_compiled_and_agrees_with_cedar() {
     let all = "@id(\"all\") @code(\"all_features\") forbid (principal is TeamMember, action == Action::\"campaign.read\", resource)\n\
                when { principal.grants.containsAll([Feature::\"x00\", Feature::\"x58\", Feature::\"campaigns\"]) };";
     files.push(("77-extra.cedar".to_owned(), all.to_owned()));
-    let engine = Engine::open(Options { policies: Source::Files(files), ..Options::default() }).unwrap_or_else(|error| panic!("{error}"));
+    let engine = Engine::open(Options {
+        policies: Source::Files(files),
+        ..Options::default()
+    })
+    .unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(engine.bundle().fallback, []);
     let lines = [
         r#"{"type":"Domain","id":"dash.example","kind":"platform","state":"verified"}"#,
@@ -336,25 +548,70 @@ fn a_bundle_of_more_than_64_features_is_compiled_and_agrees_with_cedar() {
         r#"{"type":"TeamMember","id":"m","account":"a","email":"m@x.example","confirmed":true,"grants":["campaigns","x00","x58"]}"#,
         r#"{"type":"TeamMember","id":"n","account":"a","email":"n@x.example","confirmed":true,"grants":["x59"]}"#,
     ];
-    engine.import(lines.join("\n").as_bytes(), None, None).unwrap_or_else(|error| panic!("{error}"));
+    engine
+        .import(lines.join("\n").as_bytes(), None, None)
+        .unwrap_or_else(|error| panic!("{error}"));
     let mut codes = std::collections::BTreeMap::new();
-    for (kind, id) in [("Account", "a"), ("Account", "b"), ("TeamMember", "m"), ("TeamMember", "n")] {
+    for (kind, id) in [
+        ("Account", "a"),
+        ("Account", "b"),
+        ("TeamMember", "m"),
+        ("TeamMember", "n"),
+    ] {
         for action in ["x00.read", "x59.read", "campaign.read"] {
             let account = if id == "b" { "b" } else { "a" };
-            let request = Request::new((kind, id), action, Resource::new("Campaign", "k").account(account)).host("dash.example");
-            let (decision, explanation) = (engine.authorize(&request).expect("an answer"), engine.explain(&request).expect("an explanation"));
-            let forbids = explanation.policies.iter().filter(|policy| policy.outcome == Outcome::Applied && policy.effect == "forbid");
+            let request = Request::new(
+                (kind, id),
+                action,
+                Resource::new("Campaign", "k").account(account),
+            )
+            .host("dash.example");
+            let (decision, explanation) = (
+                engine.authorize(&request).expect("an answer"),
+                engine.explain(&request).expect("an explanation"),
+            );
+            let forbids = explanation
+                .policies
+                .iter()
+                .filter(|policy| policy.outcome == Outcome::Applied && policy.effect == "forbid");
             let forbids: Vec<&str> = forbids.map(|policy| policy.policy.as_ref()).collect();
             let told: Vec<&str> = decision.policies.iter().map(AsRef::as_ref).collect();
-            assert!(if decision.allowed { forbids.is_empty() } else { forbids == told }, "{request:?}\n{explanation}");
+            assert!(
+                if decision.allowed {
+                    forbids.is_empty()
+                } else {
+                    forbids == told
+                },
+                "{request:?}\n{explanation}"
+            );
             codes.insert((id, action), decision.code.to_string());
         }
     }
-    let told = |code: &str| codes.iter().filter(|(_, found)| *found == code).map(|((id, action), _)| format!("{id} {action}")).collect::<Vec<_>>();
-    assert_eq!(told("ok"), ["a campaign.read", "a x00.read", "a x59.read", "b campaign.read", "b x00.read", "m x00.read", "n x59.read"]);
+    let told = |code: &str| {
+        codes
+            .iter()
+            .filter(|(_, found)| *found == code)
+            .map(|((id, action), _)| format!("{id} {action}"))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        told("ok"),
+        [
+            "a campaign.read",
+            "a x00.read",
+            "a x59.read",
+            "b campaign.read",
+            "b x00.read",
+            "m x00.read",
+            "n x59.read"
+        ]
+    );
     assert_eq!(told("all_features"), ["m campaign.read"]);
     assert_eq!(told("feature_not_in_package"), ["b x59.read"]);
-    assert_eq!(told("feature_not_granted"), ["m x59.read", "n campaign.read", "n x00.read"]);
+    assert_eq!(
+        told("feature_not_granted"),
+        ["m x59.read", "n campaign.read", "n x00.read"]
+    );
 }
 
 fn exported(engine: &Engine) -> Vec<u8> {
@@ -376,16 +633,39 @@ forbid (principal, action == Action::"campaign.edit", resource)
 when { context.facts has account.attributes.favourites && context.facts.account.attributes.favourites.contains(resource) };
 "#;
     let mut files = vec![("77-extra.cedar".to_owned(), rule.to_owned())];
-    for entry in std::fs::read_dir(root.join("policies")).expect("the folder").flatten().filter(|entry| entry.path().is_file()) {
+    for entry in std::fs::read_dir(root.join("policies"))
+        .expect("the folder")
+        .flatten()
+        .filter(|entry| entry.path().is_file())
+    {
         let text = std::fs::read_to_string(entry.path()).expect("a text");
-        let text = text.replacen("type AccountAttributes = {", "type AccountAttributes = {\n  favourite?: Campaign,\n  favourites?: Set<Campaign>,", 1);
+        let text = text.replacen(
+            "type AccountAttributes = {",
+            "type AccountAttributes = {\n  favourite?: Campaign,\n  favourites?: Set<Campaign>,",
+            1,
+        );
         files.push((entry.file_name().to_string_lossy().into_owned(), text));
     }
-    let engine = Engine::open(Options { policies: Source::Files(files), ..Options::default() }).unwrap_or_else(|error| panic!("{error}"));
-    engine.import(&std::fs::read(root.join("policies/tests/agency.jsonl")).expect("the agency")[..], None, None).expect("the agency");
+    let engine = Engine::open(Options {
+        policies: Source::Files(files),
+        ..Options::default()
+    })
+    .unwrap_or_else(|error| panic!("{error}"));
+    engine
+        .import(
+            &std::fs::read(root.join("policies/tests/agency.jsonl")).expect("the agency")[..],
+            None,
+            None,
+        )
+        .expect("the agency");
     let acme = r#"{"type":"Account","id":"acme","email":"owner@acme.example","package":"agency","confirmed":true,"attributes":{
         "favourite":{"__entity":{"type":"Campaign","id":"one"}},"favourites":[{"__entity":{"type":"Campaign","id":"two"}},{"__entity":{"type":"Campaign","id":"one"}}]}}"#;
-    engine.change(vec![Change::Put(Record::from_json(acme).expect("a record"))], None).expect("a change");
+    engine
+        .change(
+            vec![Change::Put(Record::from_json(acme).expect("a record"))],
+            None,
+        )
+        .expect("a change");
     for (action, id, code) in [
         ("campaign.read", "one", "favourite"),
         ("campaign.read", "two", "ok"),
@@ -394,14 +674,33 @@ when { context.facts has account.attributes.favourites && context.facts.account.
         ("campaign.edit", "two", "favourites"),
         ("campaign.edit", "three", "ok"),
     ] {
-        let request = Request::new(("Account", "acme"), action, Resource::new("Campaign", id).account("acme")).host(DASH);
+        let request = Request::new(
+            ("Account", "acme"),
+            action,
+            Resource::new("Campaign", id).account("acme"),
+        )
+        .host(DASH);
         // Twice: the second may be one that was kept.
         for _ in 0..2 {
             let decision = engine.authorize(&request).expect("an answer");
-            assert_eq!((&*decision.code, decision.allowed), (code, code == "ok"), "{action} {id}");
-            assert_eq!(engine.check(&request).expect("an answer"), code == "ok", "{action} {id}");
+            assert_eq!(
+                (&*decision.code, decision.allowed),
+                (code, code == "ok"),
+                "{action} {id}"
+            );
+            assert_eq!(
+                engine.check(&request).expect("an answer"),
+                code == "ok",
+                "{action} {id}"
+            );
             let explained = engine.explain(&request).expect("an explanation");
-            assert!(explained.policies.iter().all(|policy| !policy.policy.starts_with("favourite") || (policy.outcome == Outcome::Applied) == (code != "ok")));
+            assert!(
+                explained
+                    .policies
+                    .iter()
+                    .all(|policy| !policy.policy.starts_with("favourite")
+                        || (policy.outcome == Outcome::Applied) == (code != "ok"))
+            );
         }
     }
 }

@@ -4,13 +4,20 @@ use serde_json::{Value, json};
 use sublet::{Change, Engine, Error, Options, Record, RecordPatch, Ref, Request, Take};
 
 fn opened(store: &str) -> Engine {
-    Engine::open(Options { store: store.to_owned(), ..Options::default() }).unwrap_or_else(|error| panic!("{error}"))
+    Engine::open(Options {
+        store: store.to_owned(),
+        ..Options::default()
+    })
+    .unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn put(engine: &Engine, record: &Value, resumed: bool) -> Result<u64, Error> {
     let record = Record::from_value(record.clone()).expect("a record");
     let resume = resumed.then(|| Change::Resume(record.reference()));
-    engine.change(resume.into_iter().chain([Change::Put(record)]).collect(), None)
+    engine.change(
+        resume.into_iter().chain([Change::Put(record)]).collect(),
+        None,
+    )
 }
 
 fn refused<T>(answer: Result<T, Error>) -> Option<&'static str> {
@@ -30,38 +37,86 @@ fn exported(engine: &Engine) -> Vec<u8> {
 fn ids_stay_used(store: &str) {
     let agency = include_bytes!("../../policies/tests/agency.jsonl").as_slice();
     let reopened = |engine: Engine| {
-        if store == "memory:" { engine } else { opened(store) }
+        if store == "memory:" {
+            engine
+        } else {
+            opened(store)
+        }
     };
     let engine = opened(store);
-    engine.import(agency, None, None).expect("the sample agency");
+    engine
+        .import(agency, None, None)
+        .expect("the sample agency");
     let host = "dash.marketingmaster.example";
-    let send = Request::new(("Account", "solo"), "campaign.send", sublet::Resource::new("Campaign", "k").account("solo")).host(host);
-    assert!(engine.consume(&send, &Take::new(7).key("k")).expect("an answer").allowed);
+    let send = Request::new(
+        ("Account", "solo"),
+        "campaign.send",
+        sublet::Resource::new("Campaign", "k").account("solo"),
+    )
+    .host(host);
+    assert!(
+        engine
+            .consume(&send, &Take::new(7).key("k"))
+            .expect("an answer")
+            .allowed
+    );
     let before = exported(&engine);
     let other = json!({"type": "Account", "id": "solo", "email": "other@other.example", "package": "starter", "confirmed": true});
     let ann = json!({"type": "TeamMember", "id": "ann", "account": "acme", "email": "other@acme.example"});
-    engine.change(vec![Change::Remove(Ref::new("Account", "solo")), Change::Remove(Ref::new("TeamMember", "ann"))], None).expect("a change");
+    engine
+        .change(
+            vec![
+                Change::Remove(Ref::new("Account", "solo")),
+                Change::Remove(Ref::new("TeamMember", "ann")),
+            ],
+            None,
+        )
+        .expect("a change");
     let engine = reopened(engine);
-    assert_eq!(refused(put(&engine, &other, false)), Some("directory.id_used"));
-    assert_eq!(refused(put(&engine, &ann, false)), Some("directory.id_used"));
+    assert_eq!(
+        refused(put(&engine, &other, false)),
+        Some("directory.id_used")
+    );
+    assert_eq!(
+        refused(put(&engine, &ann, false)),
+        Some("directory.id_used")
+    );
     // An import that leaves a record out removes it; one that has it brings it back, if it belongs to the same.
     let without: String = String::from_utf8(before.clone())
         .expect("text")
         .lines()
-        .filter(|line| !line.contains("\"solo\"") && !line.contains("\"cafe\"") && !line.contains("eve@"))
+        .filter(|line| {
+            !line.contains("\"solo\"") && !line.contains("\"cafe\"") && !line.contains("eve@")
+        })
         .fold(String::new(), |all, line| all + line + "\n");
-    engine.import(without.as_bytes(), None, None).expect("an import");
+    engine
+        .import(without.as_bytes(), None, None)
+        .expect("an import");
     let engine = reopened(engine);
     let main = json!({"type": "Account", "id": "cafe", "email": "cafe@other.example", "package": "starter"});
-    assert_eq!(refused(put(&engine, &main, false)), Some("directory.id_used"));
+    assert_eq!(
+        refused(put(&engine, &main, false)),
+        Some("directory.id_used")
+    );
     let stolen = format!("{without}{main}\n");
-    assert_eq!(refused(engine.import(stolen.as_bytes(), None, None)), Some("directory.id_used"));
+    assert_eq!(
+        refused(engine.import(stolen.as_bytes(), None, None)),
+        Some("directory.id_used")
+    );
     let stolen = format!("{without}{other}\n");
-    assert_eq!(refused(engine.import(stolen.as_bytes(), None, None)), Some("directory.id_used"), "a main account of another e-mail");
-    engine.import(before.as_slice(), None, None).expect("what was exported comes back");
+    assert_eq!(
+        refused(engine.import(stolen.as_bytes(), None, None)),
+        Some("directory.id_used"),
+        "a main account of another e-mail"
+    );
+    engine
+        .import(before.as_slice(), None, None)
+        .expect("what was exported comes back");
     assert_eq!(used(&engine), 7);
     // So does one that is said to have come back, which then may go again.
-    engine.change(vec![Change::Remove(Ref::new("Account", "solo"))], None).expect("a change");
+    engine
+        .change(vec![Change::Remove(Ref::new("Account", "solo"))], None)
+        .expect("a change");
     put(&engine, &other, true).expect("it has come back");
     assert_eq!(used(&engine), 7);
     let engine = reopened(engine);
@@ -72,34 +127,70 @@ fn ids_stay_used(store: &str) {
     let mut open = other.clone();
     open["email"] = json!("third@other.example");
     open["closed"] = json!(false);
-    assert_eq!(refused(put(&engine, &open, false)), Some("directory.id_used"));
-    let patch = json!({"type": "Account", "id": "solo", "email": "third@other.example", "closed": false});
+    assert_eq!(
+        refused(put(&engine, &open, false)),
+        Some("directory.id_used")
+    );
+    let patch =
+        json!({"type": "Account", "id": "solo", "email": "third@other.example", "closed": false});
     let patch = Change::Merge(RecordPatch::from_value(patch).expect("a patch"));
-    assert_eq!(refused(engine.change(vec![patch.clone()], None)), Some("directory.id_used"));
+    assert_eq!(
+        refused(engine.change(vec![patch.clone()], None)),
+        Some("directory.id_used")
+    );
     let third = String::from_utf8(exported(&engine))
         .expect("text")
         .replace(r#""closed":true"#, r#""closed":false"#)
         .replace("other@other.example", "third@other.example");
-    assert_eq!(refused(engine.import(third.as_bytes(), None, None)), Some("directory.id_used"));
-    engine.change(vec![Change::Resume(Ref::new("Account", "solo")), patch], None).expect("it has come back");
+    assert_eq!(
+        refused(engine.import(third.as_bytes(), None, None)),
+        Some("directory.id_used")
+    );
+    engine
+        .change(
+            vec![Change::Resume(Ref::new("Account", "solo")), patch],
+            None,
+        )
+        .expect("it has come back");
 }
 
 /// A client that was put without a level stays without one, over an export, a restart and another process.
 #[test]
 fn no_level_stays_none() {
-    let store = format!("sqlite:{}", sublet_tests::folder().join("level.db").display());
+    let store = format!(
+        "sqlite:{}",
+        sublet_tests::folder().join("level.db").display()
+    );
     let engine = opened(&store);
-    engine.import(include_bytes!("../../policies/tests/agency.jsonl").as_slice(), None, None).expect("the sample agency");
+    engine
+        .import(
+            include_bytes!("../../policies/tests/agency.jsonl").as_slice(),
+            None,
+            None,
+        )
+        .expect("the sample agency");
     let other = opened(&store);
-    for (id, level, found) in [("c1", json!({}), Some("full")), ("c2", json!({ "level": null }), None), ("c3", json!({ "level": "full" }), Some("full"))] {
+    for (id, level, found) in [
+        ("c1", json!({}), Some("full")),
+        ("c2", json!({ "level": null }), None),
+        ("c3", json!({ "level": "full" }), Some("full")),
+    ] {
         let mut record = json!({"type": "Account", "id": id, "email": format!("o@{id}.example"), "owner": "nova"});
-        record.as_object_mut().expect("a record").extend(level.as_object().expect("fields").clone());
+        record
+            .as_object_mut()
+            .expect("a record")
+            .extend(level.as_object().expect("fields").clone());
         put(&engine, &record, false).expect("a change");
         let copy = opened("memory:");
-        copy.import(exported(&engine).as_slice(), None, None).expect("an import");
+        copy.import(exported(&engine).as_slice(), None, None)
+            .expect("an import");
         for each in [&engine, &other, &opened(&store), &copy] {
-            let Ok(Some(Record::Account(account))) = each.record(&Ref::new("Account", id)) else { panic!("{id}") };
-            let sublet::AccountKind::Client { level, .. } = account.kind() else { panic!("{id}") };
+            let Ok(Some(Record::Account(account))) = each.record(&Ref::new("Account", id)) else {
+                panic!("{id}")
+            };
+            let sublet::AccountKind::Client { level, .. } = account.kind() else {
+                panic!("{id}")
+            };
             assert_eq!(level.as_deref(), found, "{id}");
         }
         assert_eq!(exported(&copy), exported(&engine));

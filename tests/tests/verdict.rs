@@ -11,24 +11,65 @@ fn policies() -> PathBuf {
 }
 
 fn shipped() -> Files {
-    let entries = std::fs::read_dir(policies()).expect("the folder").flatten().filter(|entry| entry.path().is_file());
-    entries.map(|entry| (entry.file_name().to_string_lossy().into_owned(), std::fs::read_to_string(entry.path()).expect("a text"))).collect()
+    let entries = std::fs::read_dir(policies())
+        .expect("the folder")
+        .flatten()
+        .filter(|entry| entry.path().is_file());
+    entries
+        .map(|entry| {
+            (
+                entry.file_name().to_string_lossy().into_owned(),
+                std::fs::read_to_string(entry.path()).expect("a text"),
+            )
+        })
+        .collect()
 }
 
 /// The shipped bundle, with one more of everything that records can name.
 fn richer() -> Files {
     let replaced = [
-        ("app.cedarschema", "entity Feature enum [", "entity Feature enum [\"rockets\", "),
-        ("app.cedarschema", "entity Meter enum [", "entity Meter enum [\"launches\", "),
-        ("app.cedarschema", "type AccountAttributes = {", "type AccountAttributes = {\n  orbit?: String,"),
-        ("catalog.json", "\"features\": {", "\"features\": {\"rockets\": \"Rockets\", "),
-        ("catalog.json", "\"meters\": {", "\"meters\": {\"launches\": {\"words\": \"Launches\", \"kind\": \"stock\", \"unit\": \"launch\"}, "),
-        ("catalog.json", "\"levels\": [", "\"levels\": [{\"id\": \"gold\", \"features\": [\"campaigns\"]}, "),
-        ("catalog.json", "\"packages\": [", "\"packages\": [{\"id\": \"space\", \"features\": [\"campaigns\"], \"whitelabel\": false}, "),
+        (
+            "app.cedarschema",
+            "entity Feature enum [",
+            "entity Feature enum [\"rockets\", ",
+        ),
+        (
+            "app.cedarschema",
+            "entity Meter enum [",
+            "entity Meter enum [\"launches\", ",
+        ),
+        (
+            "app.cedarschema",
+            "type AccountAttributes = {",
+            "type AccountAttributes = {\n  orbit?: String,",
+        ),
+        (
+            "catalog.json",
+            "\"features\": {",
+            "\"features\": {\"rockets\": \"Rockets\", ",
+        ),
+        (
+            "catalog.json",
+            "\"meters\": {",
+            "\"meters\": {\"launches\": {\"words\": \"Launches\", \"kind\": \"stock\", \"unit\": \"launch\"}, ",
+        ),
+        (
+            "catalog.json",
+            "\"levels\": [",
+            "\"levels\": [{\"id\": \"gold\", \"features\": [\"campaigns\"]}, ",
+        ),
+        (
+            "catalog.json",
+            "\"packages\": [",
+            "\"packages\": [{\"id\": \"space\", \"features\": [\"campaigns\"], \"whitelabel\": false}, ",
+        ),
     ];
     let mut files = shipped();
     for (name, from, to) in replaced {
-        let (_, text) = files.iter_mut().find(|(known, _)| known == name).expect("the file");
+        let (_, text) = files
+            .iter_mut()
+            .find(|(known, _)| known == name)
+            .expect("the file");
         assert!(text.contains(from), "{name} has no {from}");
         *text = text.replacen(from, to, 1);
     }
@@ -36,7 +77,11 @@ fn richer() -> Files {
 }
 
 fn open(files: &Files, store: &str) -> Result<Engine, sublet::Error> {
-    Engine::open(Options { policies: Source::Files(files.clone()), store: store.to_owned(), ..Options::default() })
+    Engine::open(Options {
+        policies: Source::Files(files.clone()),
+        store: store.to_owned(),
+        ..Options::default()
+    })
 }
 
 /// Whether each of them takes the records with the shipped bundle, by name.
@@ -44,12 +89,27 @@ fn verdicts(folder: &Path, record: Option<&str>) -> Vec<(&'static str, bool)> {
     std::fs::create_dir_all(folder).expect("a folder");
     let store = format!("sqlite:{}", folder.join("sublet.db").display());
     let engine = open(&richer(), &store).unwrap_or_else(|error| panic!("{error}"));
-    engine.import(&std::fs::read(policies().join("tests/agency.jsonl")).expect("the agency")[..], None, None).expect("the agency");
+    engine
+        .import(
+            &std::fs::read(policies().join("tests/agency.jsonl")).expect("the agency")[..],
+            None,
+            None,
+        )
+        .expect("the agency");
     if let Some(record) = record {
         let new = Record::from_json(record).expect("a record");
-        let is_there = engine.record(&new.reference()).expect("an answer").is_some();
-        let change = if is_there { Change::Merge(RecordPatch::from_json(record).expect("a patch")) } else { Change::Put(new) };
-        engine.change(vec![change], None).unwrap_or_else(|error| panic!("{record}: {error}"));
+        let is_there = engine
+            .record(&new.reference())
+            .expect("an answer")
+            .is_some();
+        let change = if is_there {
+            Change::Merge(RecordPatch::from_json(record).expect("a patch"))
+        } else {
+            Change::Put(new)
+        };
+        engine
+            .change(vec![change], None)
+            .unwrap_or_else(|error| panic!("{record}: {error}"));
     }
     let mut lines = Vec::new();
     engine.export(&mut lines).expect("the records");
@@ -58,17 +118,37 @@ fn verdicts(folder: &Path, record: Option<&str>) -> Vec<(&'static str, bool)> {
     let check = |option: &str, value: &str| {
         let bundle = policies().display().to_string();
         let (mut out, mut err) = (Vec::new(), Vec::new());
-        sublet_cli::run(["sublet", "check", &bundle, option, value].map(Into::into), &mut out, &mut err) == sublet_cli::OK
+        sublet_cli::run(
+            ["sublet", "check", &bundle, option, value].map(Into::into),
+            &mut out,
+            &mut err,
+        ) == sublet_cli::OK
     };
     let opened = open(&shipped(), &store).is_ok();
-    let checked = [check("--store", &store), check("--directory", &file.display().to_string())];
-    let imported = open(&shipped(), "memory:").expect("the bundle").import(&lines[..], None, None).is_ok();
+    let checked = [
+        check("--store", &store),
+        check("--directory", &file.display().to_string()),
+    ];
+    let imported = open(&shipped(), "memory:")
+        .expect("the bundle")
+        .import(&lines[..], None, None)
+        .is_ok();
     let before = engine.bundle().fingerprint;
     let reloaded = engine.reload(&Source::Files(shipped())).is_ok();
-    assert_eq!(engine.bundle().fingerprint != before, reloaded, "a refused reload changed the policies");
+    assert_eq!(
+        engine.bundle().fingerprint != before,
+        reloaded,
+        "a refused reload changed the policies"
+    );
     drop(engine);
     std::fs::remove_dir_all(folder).expect("the folder");
-    vec![("open", opened), ("check --store", checked[0]), ("check --directory", checked[1]), ("import", imported), ("reload", reloaded)]
+    vec![
+        ("open", opened),
+        ("check --store", checked[0]),
+        ("check --directory", checked[1]),
+        ("import", imported),
+        ("reload", reloaded),
+    ]
 }
 
 #[test]
@@ -76,18 +156,67 @@ fn bundle_and_directory_have_one_verdict() {
     let folder = std::env::temp_dir().join(format!("sublet-verdict-{}", std::process::id()));
     let records = [
         (None, true),
-        (Some(r#"{"type":"Account","id":"x","email":"x@x.example","package":"starter","confirmed":true}"#), true),
+        (
+            Some(
+                r#"{"type":"Account","id":"x","email":"x@x.example","package":"starter","confirmed":true}"#,
+            ),
+            true,
+        ),
         // A built-in level that is gone, a package, a feature of each record that names some, a meter, an attribute.
-        (Some(r#"{"type":"Account","id":"cafe","email":"hello@cafe.example","owner":"acme","level":"gold","confirmed":true}"#), false),
-        (Some(r#"{"type":"Account","id":"x","email":"x@x.example","package":"space","confirmed":true}"#), false),
-        (Some(r#"{"type":"AccessLevel","id":"silver","owner":"acme","features":["rockets"]}"#), false),
-        (Some(r#"{"type":"Package","id":"own","features":["rockets"]}"#), false),
-        (Some(r#"{"type":"Package","id":"own","features":["campaigns"],"client_level":"gold"}"#), false),
-        (Some(r#"{"type":"Package","id":"own","features":["campaigns"],"limits":{"launches":1}}"#), false),
-        (Some(r#"{"type":"TeamMember","id":"ann","account":"acme","email":"ann@acme.example","grants":["rockets"]}"#), false),
-        (Some(r#"{"type":"TeamMember","id":"ann","account":"acme","email":"ann@acme.example","sub_limits":{"launches":1}}"#), false),
-        (Some(r#"{"type":"Account","id":"acme","email":"owner@acme.example","package":"agency","limits":{"launches":1}}"#), false),
-        (Some(r#"{"type":"Account","id":"acme","email":"owner@acme.example","package":"agency","attributes":{"orbit":"low"}}"#), false),
+        (
+            Some(
+                r#"{"type":"Account","id":"cafe","email":"hello@cafe.example","owner":"acme","level":"gold","confirmed":true}"#,
+            ),
+            false,
+        ),
+        (
+            Some(
+                r#"{"type":"Account","id":"x","email":"x@x.example","package":"space","confirmed":true}"#,
+            ),
+            false,
+        ),
+        (
+            Some(r#"{"type":"AccessLevel","id":"silver","owner":"acme","features":["rockets"]}"#),
+            false,
+        ),
+        (
+            Some(r#"{"type":"Package","id":"own","features":["rockets"]}"#),
+            false,
+        ),
+        (
+            Some(r#"{"type":"Package","id":"own","features":["campaigns"],"client_level":"gold"}"#),
+            false,
+        ),
+        (
+            Some(
+                r#"{"type":"Package","id":"own","features":["campaigns"],"limits":{"launches":1}}"#,
+            ),
+            false,
+        ),
+        (
+            Some(
+                r#"{"type":"TeamMember","id":"ann","account":"acme","email":"ann@acme.example","grants":["rockets"]}"#,
+            ),
+            false,
+        ),
+        (
+            Some(
+                r#"{"type":"TeamMember","id":"ann","account":"acme","email":"ann@acme.example","sub_limits":{"launches":1}}"#,
+            ),
+            false,
+        ),
+        (
+            Some(
+                r#"{"type":"Account","id":"acme","email":"owner@acme.example","package":"agency","limits":{"launches":1}}"#,
+            ),
+            false,
+        ),
+        (
+            Some(
+                r#"{"type":"Account","id":"acme","email":"owner@acme.example","package":"agency","attributes":{"orbit":"low"}}"#,
+            ),
+            false,
+        ),
     ];
     for (at, (record, takes)) in records.into_iter().enumerate() {
         for (name, verdict) in verdicts(&folder.join(at.to_string()), record) {

@@ -24,7 +24,10 @@ const BEGIN: &str = "2026-01-15T12:00:00Z";
 const LOOK: usize = 500;
 
 fn size(usual: usize) -> usize {
-    std::env::var("SUBLET_WALK").ok().and_then(|size| size.parse().ok()).unwrap_or(usual)
+    std::env::var("SUBLET_WALK")
+        .ok()
+        .and_then(|size| size.parse().ok())
+        .unwrap_or(usual)
 }
 
 /// Engines on one store: here, and perhaps in another process.
@@ -38,7 +41,10 @@ impl Sides {
     pub(crate) fn ask(&mut self, random: &mut Random, asked: &Value) -> Result<Value, String> {
         match &mut self.there {
             Some(there) if random.once_in(2) => there.try_ask(asked).expect("is there"),
-            _ => self.here.answer(asked).map_err(|error| error.code().to_owned()),
+            _ => self
+                .here
+                .answer(asked)
+                .map_err(|error| error.code().to_owned()),
         }
     }
 
@@ -53,13 +59,18 @@ impl Sides {
 
     fn all(&mut self, asked: &Value) {
         self.here.answer(asked).expect("an answer");
-        self.there.iter_mut().for_each(|there| drop(there.ask(asked)));
+        self.there
+            .iter_mut()
+            .for_each(|there| drop(there.ask(asked)));
     }
 }
 
 fn walk(seed: u64, mut sides: Sides) {
     let (mut random, mut world) = (Random::new(seed), World::new(BEGIN));
-    sides.here.answer(&json!({ "do": "import", "lines": world.lines() })).expect("imported");
+    sides
+        .here
+        .answer(&json!({ "do": "import", "lines": world.lines() }))
+        .expect("imported");
     let steps = size(3_000);
     for step in 0..steps {
         match random.below(20) {
@@ -68,7 +79,10 @@ fn walk(seed: u64, mut sides: Sides) {
                 world.pass(i64::try_from(time).expect("small"));
                 sides.all(&json!({ "do": "clock", "advance": time }));
                 // Nobody may have counted for more than a day.
-                sides.here.answer(&json!({ "walk": "accept" })).expect("accepted");
+                sides
+                    .here
+                    .answer(&json!({ "walk": "accept" }))
+                    .expect("accepted");
             }
             1 | 2 => bill::step(&mut world, &mut random, &mut sides),
             3..=8 => asks::step(&world, &mut random, &mut sides),
@@ -91,7 +105,13 @@ fn walk(seed: u64, mut sides: Sides) {
 #[test]
 fn on_memory_the_engine_keeps_what_the_model_keeps() {
     for seed in 1..=2 {
-        walk(seed, Sides { here: Served::open("memory:", Some(BEGIN)).expect("opens"), there: None });
+        walk(
+            seed,
+            Sides {
+                here: Served::open("memory:", Some(BEGIN)).expect("opens"),
+                there: None,
+            },
+        );
     }
 }
 
@@ -99,5 +119,11 @@ fn on_memory_the_engine_keeps_what_the_model_keeps() {
 fn two_processes_on_one_file_keep_what_the_model_keeps() {
     let store = format!("sqlite:{}", folder().join("sublet.db").display());
     let here = Served::open(&store, Some(BEGIN)).expect("opens");
-    walk(3, Sides { here, there: Some(Worker::start(PROGRAM, &store, Some(BEGIN)).expect("opens")) });
+    walk(
+        3,
+        Sides {
+            here,
+            there: Some(Worker::start(PROGRAM, &store, Some(BEGIN)).expect("opens")),
+        },
+    );
 }

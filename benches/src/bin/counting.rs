@@ -19,7 +19,14 @@ fn main() {
         && worker == "worker"
     {
         let number = |text: &str| text.parse::<u64>().expect("a number");
-        return work(who, Path::new(file), full == "full", number(accounts) as usize, Duration::from_millis(number(milliseconds)), number(seed));
+        return work(
+            who,
+            Path::new(file),
+            full == "full",
+            number(accounts) as usize,
+            Duration::from_millis(number(milliseconds)),
+            number(seed),
+        );
     }
     let mut report = Report::new("counting");
     memory(&mut report);
@@ -57,12 +64,31 @@ fn memory(report: &mut Report) {
         let (ours, mut random) = (Ours::open("memory:", accounts), Random::new(17));
         let each = rounds_of(rounds(), count, || ours.take(random.below(accounts)));
         let checked = ours.used() == i64::try_from(count * (rounds() + 1)).expect("few");
-        let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/peers/release/peer-limitador");
-        let peer = Command::new(program).args([accounts, count, rounds()].map(|number| number.to_string())).output();
-        let peer = peer.ok().filter(|peer| peer.status.success()).map(|peer| String::from_utf8_lossy(&peer.stdout).into_owned());
-        let peer = peer.map(|text| median(text.lines().filter_map(|line| line.parse().ok()).collect()));
-        report.row(format!("rust/consume/memory/keys={accounts}"), "ns", each, None, checked);
-        report.row(format!("rust/consume/memory/keys={accounts}/peer=limitador"), "ns", each, peer, checked);
+        let program =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/peers/release/peer-limitador");
+        let peer = Command::new(program)
+            .args([accounts, count, rounds()].map(|number| number.to_string()))
+            .output();
+        let peer = peer
+            .ok()
+            .filter(|peer| peer.status.success())
+            .map(|peer| String::from_utf8_lossy(&peer.stdout).into_owned());
+        let peer =
+            peer.map(|text| median(text.lines().filter_map(|line| line.parse().ok()).collect()));
+        report.row(
+            format!("rust/consume/memory/keys={accounts}"),
+            "ns",
+            each,
+            None,
+            checked,
+        );
+        report.row(
+            format!("rust/consume/memory/keys={accounts}/peer=limitador"),
+            "ns",
+            each,
+            peer,
+            checked,
+        );
     }
 }
 
@@ -73,20 +99,46 @@ fn questions(report: &mut Report) {
         let (ours, count) = (Ours::open(&store, 1_000), 20_000);
         let mut random = Random::new(17);
         ours.take(3);
-        let with = Circumstances { amount: Some(1), ..Circumstances::default() };
-        let too_much = Circumstances { amount: Some(1_000_000_000), ..Circumstances::default() };
+        let with = Circumstances {
+            amount: Some(1),
+            ..Circumstances::default()
+        };
+        let too_much = Circumstances {
+            amount: Some(1_000_000_000),
+            ..Circumstances::default()
+        };
         let checked = ours.check(3, &with) && !ours.check(3, &too_much);
-        let each = rounds_of(rounds(), count, || assert!(ours.check(random.below(1_000), &with)));
-        let plain = rounds_of(rounds(), count, || assert!(ours.engine.check(sublet_benches::counting::question("account-3")).expect("an answer")));
-        let name = if store == "memory:" { "memory" } else { "sqlite" };
-        report.row(format!("rust/check/amount/{name}"), "ns", each, Some(plain), checked);
+        let each = rounds_of(rounds(), count, || {
+            assert!(ours.check(random.below(1_000), &with))
+        });
+        let plain = rounds_of(rounds(), count, || {
+            assert!(
+                ours.engine
+                    .check(sublet_benches::counting::question("account-3"))
+                    .expect("an answer")
+            )
+        });
+        let name = if store == "memory:" {
+            "memory"
+        } else {
+            "sqlite"
+        };
+        report.row(
+            format!("rust/check/amount/{name}"),
+            "ns",
+            each,
+            Some(plain),
+            checked,
+        );
     }
 }
 
 fn work(who: &str, file: &Path, full: bool, accounts: usize, time: Duration, seed: u64) {
     let ready = || {
         println!("ready");
-        std::io::stdin().read_line(&mut String::new()).expect("a line");
+        std::io::stdin()
+            .read_line(&mut String::new())
+            .expect("a line");
     };
     let (count, longest) = if who == "bare" {
         let bare = Bare::open(file, accounts, full);
@@ -101,22 +153,46 @@ fn work(who: &str, file: &Path, full: bool, accounts: usize, time: Duration, see
 }
 
 fn store(file: &Path, full: bool) -> String {
-    format!("sqlite:{}{}", file.display(), if full { "?durability=power" } else { "" })
+    format!(
+        "sqlite:{}{}",
+        file.display(),
+        if full { "?durability=power" } else { "" }
+    )
 }
 
 /// So many processes at once: operations a second together, and the longest wait in microseconds.
-fn together(who: &str, file: &Path, full: bool, accounts: usize, processes: usize, time: Duration) -> (u64, u64) {
+fn together(
+    who: &str,
+    file: &Path,
+    full: bool,
+    accounts: usize,
+    processes: usize,
+    time: Duration,
+) -> (u64, u64) {
     let start = |at: usize| -> Child {
         let full = if full { "full" } else { "normal" };
-        let numbers = [accounts as u64, time.as_millis() as u64, at as u64].map(|number| number.to_string());
+        let numbers =
+            [accounts as u64, time.as_millis() as u64, at as u64].map(|number| number.to_string());
         let mut command = Command::new(std::env::current_exe().expect("a program"));
-        command.args(["worker", who]).arg(file).arg(full).args(numbers).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command
+            .args(["worker", who])
+            .arg(file)
+            .arg(full)
+            .args(numbers)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
         command.spawn().expect("starts")
     };
     let mut workers: Vec<Child> = (0..processes).map(start).collect();
-    let mut said: Vec<_> = workers.iter_mut().map(|worker| BufReader::new(worker.stdout.take().expect("a pipe")).lines()).collect();
-    said.iter_mut().for_each(|lines| assert_eq!(lines.next().expect("a line").expect("text"), "ready"));
-    workers.iter_mut().for_each(|worker| writeln!(worker.stdin.as_mut().expect("a pipe")).expect("a line"));
+    let mut said: Vec<_> = workers
+        .iter_mut()
+        .map(|worker| BufReader::new(worker.stdout.take().expect("a pipe")).lines())
+        .collect();
+    said.iter_mut()
+        .for_each(|lines| assert_eq!(lines.next().expect("a line").expect("text"), "ready"));
+    workers
+        .iter_mut()
+        .for_each(|worker| writeln!(worker.stdin.as_mut().expect("a pipe")).expect("a line"));
     let (mut sum, mut longest) = (0, 0);
     for lines in &mut said {
         let line = lines.next().expect("a line").expect("text");
@@ -147,14 +223,32 @@ fn processes(report: &mut Report, full: bool, accounts: usize) {
             if turn > 0 {
                 ours.push(taken as f64 / time.as_secs_f64());
                 bare.push(written as f64 / time.as_secs_f64());
-                waited = if count == 8 { waited.max(longest) } else { waited };
+                waited = if count == 8 {
+                    waited.max(longest)
+                } else {
+                    waited
+                };
             }
         }
-        let checked = Ours::open(&store(&mine, false), accounts).used() == i64::try_from(mine_taken).expect("few")
-            && Bare::open(&floor, accounts, false).used() == i64::try_from(floor_taken).expect("few");
-        report.row(format!("rust/consume/sqlite/{level}/keys={accounts}/processes={count}"), "a second", median(ours), Some(median(bare)), checked);
+        let checked = Ours::open(&store(&mine, false), accounts).used()
+            == i64::try_from(mine_taken).expect("few")
+            && Bare::open(&floor, accounts, false).used()
+                == i64::try_from(floor_taken).expect("few");
+        report.row(
+            format!("rust/consume/sqlite/{level}/keys={accounts}/processes={count}"),
+            "a second",
+            median(ours),
+            Some(median(bare)),
+            checked,
+        );
     }
-    report.row(format!("rust/consume/sqlite/{level}/keys={accounts}/longest wait of 8"), "us", waited as f64, None, true);
+    report.row(
+        format!("rust/consume/sqlite/{level}/keys={accounts}/longest wait of 8"),
+        "us",
+        waited as f64,
+        None,
+        true,
+    );
 }
 
 /// Eight callers in one process beside one, where each commit reaches the disk.
@@ -173,7 +267,10 @@ fn threads(report: &mut Report) {
                     })
                 })
                 .collect();
-            callers.into_iter().map(|caller| caller.join().expect("counts")).collect()
+            callers
+                .into_iter()
+                .map(|caller| caller.join().expect("counts"))
+                .collect()
         });
         let sum: u64 = counts.iter().sum();
         taken += sum;
@@ -185,7 +282,13 @@ fn threads(report: &mut Report) {
         eight.push(run(8));
     }
     let checked = ours.used() == i64::try_from(taken).expect("few");
-    report.row("rust/consume/sqlite/full/threads=8", "a second", median(eight), Some(median(one)), checked);
+    report.row(
+        "rust/consume/sqlite/full/threads=8",
+        "a second",
+        median(eight),
+        Some(median(one)),
+        checked,
+    );
 }
 
 /// With a million operations in the table, beside an empty one.
@@ -204,5 +307,11 @@ fn grown(report: &mut Report) {
         peer.push(rounds_of(1, count, || empty.take(random.below(1_000))));
     }
     let checked = full.used() == i64::try_from(many + count * 2 * rounds()).expect("few");
-    report.row(format!("rust/consume/sqlite/operations={many}"), "ns", median(ours), Some(median(peer)), checked);
+    report.row(
+        format!("rust/consume/sqlite/operations={many}"),
+        "ns",
+        median(ours),
+        Some(median(peer)),
+        checked,
+    );
 }

@@ -35,7 +35,10 @@ fn policies() {
 fn latency() {
     let mut report = Report::new("latency");
     let window = Duration::from_millis(size("SUBLET_BENCH_WINDOW_MS", 2_000) as u64);
-    for size in sizes().into_iter().filter(|size| [JUDGED, 10_000].contains(size)) {
+    for size in sizes()
+        .into_iter()
+        .filter(|size| [JUDGED, 10_000].contains(size))
+    {
         let scene = Scene::new(size, questions());
         scene.compare();
         churn::latency(&scene, &mut report, 5, window);
@@ -44,7 +47,11 @@ fn latency() {
 
 fn main() {
     let asked: Vec<String> = std::env::args().skip(1).collect();
-    let parts: [(&str, fn()); 3] = [("checks", checks), ("policies", policies), ("latency", latency)];
+    let parts: [(&str, fn()); 3] = [
+        ("checks", checks),
+        ("policies", policies),
+        ("latency", latency),
+    ];
     for (name, part) in parts {
         if asked.is_empty() || asked.iter().any(|asked| asked == name) {
             part();

@@ -74,13 +74,28 @@ fn ask(decisions: usize) {
 /// The counts of one run under callgrind, for each decision.
 fn counts(decisions: usize) -> Option<Vec<f64>> {
     let out = directory().join("callgrind.out");
-    let known = |file: &Path| file.file_name().is_some_and(|name| name.to_string_lossy().starts_with("callgrind.out"));
-    for entry in std::fs::read_dir(directory()).ok()?.flatten().filter(|entry| known(&entry.path())) {
+    let known = |file: &Path| {
+        file.file_name()
+            .is_some_and(|name| name.to_string_lossy().starts_with("callgrind.out"))
+    };
+    for entry in std::fs::read_dir(directory())
+        .ok()?
+        .flatten()
+        .filter(|entry| known(&entry.path()))
+    {
         std::fs::remove_file(entry.path()).ok()?;
     }
     let done = Command::new("valgrind")
-        .args(["--tool=callgrind", "--quiet", "--collect-atstart=no", "--toggle-collect=instructions::counted_*"])
-        .args(["check", "authorize", "by_hand", "code"].map(|kind| format!("--dump-after=instructions::counted_{kind}")))
+        .args([
+            "--tool=callgrind",
+            "--quiet",
+            "--collect-atstart=no",
+            "--toggle-collect=instructions::counted_*",
+        ])
+        .args(
+            ["check", "authorize", "by_hand", "code"]
+                .map(|kind| format!("--dump-after=instructions::counted_{kind}")),
+        )
         .arg(format!("--callgrind-out-file={}", out.display()))
         .arg(std::env::current_exe().ok()?)
         .args(["ask", &decisions.to_string()])
@@ -90,8 +105,15 @@ fn counts(decisions: usize) -> Option<Vec<f64>> {
     assert!(done.success(), "valgrind failed");
     let count = |at: usize| {
         let text = std::fs::read_to_string(format!("{}.{at}", out.display())).ok()?;
-        let total = text.lines().find_map(|line| line.strip_prefix("totals:").or_else(|| line.strip_prefix("summary:")))?;
-        total.trim().parse::<f64>().ok().map(|total| total / decisions as f64)
+        let total = text.lines().find_map(|line| {
+            line.strip_prefix("totals:")
+                .or_else(|| line.strip_prefix("summary:"))
+        })?;
+        total
+            .trim()
+            .parse::<f64>()
+            .ok()
+            .map(|total| total / decisions as f64)
     };
     (1..=COUNTED.len()).map(count).collect()
 }
@@ -104,23 +126,50 @@ fn main() {
         ask(decisions.parse().expect("a number"));
         return;
     }
-    if !Command::new("valgrind").arg("--version").stdout(Stdio::null()).status().is_ok_and(|status| status.success()) {
-        println!("valgrind is missing: instructions per decision are not measured (Debian, Ubuntu: `apt-get install valgrind`)");
+    if !Command::new("valgrind")
+        .arg("--version")
+        .stdout(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+    {
+        println!(
+            "valgrind is missing: instructions per decision are not measured (Debian, Ubuntu: `apt-get install valgrind`)"
+        );
         return;
     }
     std::fs::create_dir_all(directory()).expect("the directory");
     let decisions = size("SUBLET_BENCH_DECISIONS", 2_000);
-    let runs: Vec<Vec<f64>> = (0..2).map(|_| counts(decisions).expect("the counts")).collect();
+    let runs: Vec<Vec<f64>> = (0..2)
+        .map(|_| counts(decisions).expect("the counts"))
+        .collect();
     let mut report = Report::new("instructions");
     let least = |at: usize| runs.iter().map(|run| run[at]).fold(f64::MAX, f64::min);
     let peer = |name: &str| {
-        let by_hand = if name.starts_with("authorize") { "code_by_hand" } else { "by_hand" };
+        let by_hand = if name.starts_with("authorize") {
+            "code_by_hand"
+        } else {
+            "by_hand"
+        };
         let size = name.rsplit('/').next()?;
-        COUNTED.iter().position(|known| *known == format!("{by_hand}/{size}"))
+        COUNTED
+            .iter()
+            .position(|known| *known == format!("{by_hand}/{size}"))
     };
-    for (at, name) in COUNTED.iter().enumerate().filter(|(_, name)| !name.contains("by_hand")) {
-        report.row(format!("rust/instructions/{name}"), "instructions", least(at), peer(name).map(least), true);
+    for (at, name) in COUNTED
+        .iter()
+        .enumerate()
+        .filter(|(_, name)| !name.contains("by_hand"))
+    {
+        report.row(
+            format!("rust/instructions/{name}"),
+            "instructions",
+            least(at),
+            peer(name).map(least),
+            true,
+        );
     }
-    let spread = (0..COUNTED.len()).flat_map(|at| runs.iter().map(move |run| run[at] / least(at) - 1.0)).fold(0.0, f64::max);
+    let spread = (0..COUNTED.len())
+        .flat_map(|at| runs.iter().map(move |run| run[at] / least(at) - 1.0))
+        .fold(0.0, f64::max);
     println!("two runs differ by {:.2}% at most", spread * 100.0);
 }

@@ -22,7 +22,11 @@ fn memory() -> Option<(f64, f64)> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let bytes = |name: &str| {
         let line = status.lines().find_map(|line| line.strip_prefix(name))?;
-        line.trim().trim_end_matches(" kB").parse::<f64>().ok().map(|kilobytes| kilobytes * 1024.0)
+        line.trim()
+            .trim_end_matches(" kB")
+            .parse::<f64>()
+            .ok()
+            .map(|kilobytes| kilobytes * 1024.0)
     };
     Some((bytes("VmRSS:")?, bytes("VmHWM:")?))
 }
@@ -34,7 +38,9 @@ fn taken<T>(build: impl FnOnce() -> T, count: impl FnOnce(&T) -> usize) -> Value
     let built = build();
     let seconds = begun.elapsed().as_secs_f64();
     let after = memory();
-    let (resident, most) = before.zip(after).map_or((None, None), |(before, after)| (Some(after.0 - before.0), Some(after.1 - before.0)));
+    let (resident, most) = before.zip(after).map_or((None, None), |(before, after)| {
+        (Some(after.0 - before.0), Some(after.1 - before.0))
+    });
     json!({"seconds": seconds, "resident": resident, "most": most, "count": count(&built)})
 }
 
@@ -46,7 +52,13 @@ fn sublet(file: &Path) -> Value {
         || engine.import(read, None, None).expect("the directory"),
         |_| {
             let host = "app.agency-00000.example";
-            let question = sublet::Question::new(("Account", "main-00000"), "campaign.read", ("Campaign", "a")).account("main-00000").host(host);
+            let question = sublet::Question::new(
+                ("Account", "main-00000"),
+                "campaign.read",
+                ("Campaign", "a"),
+            )
+            .account("main-00000")
+            .host(host);
             usize::from(engine.check(question).expect("an answer"))
         },
     )
@@ -61,8 +73,15 @@ fn cedar(file: &Path) -> Value {
 /// The answer of this command in a process of its own.
 fn asked(arguments: &[&str]) -> Value {
     let command = std::env::current_exe().expect("this program");
-    let done = Command::new(command).args(arguments).output().expect("a process");
-    assert!(done.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
+    let done = Command::new(command)
+        .args(arguments)
+        .output()
+        .expect("a process");
+    assert!(
+        done.status.success(),
+        "{arguments:?}: {}",
+        String::from_utf8_lossy(&done.stderr)
+    );
     serde_json::from_slice(&done.stdout).unwrap_or(Value::Null)
 }
 
@@ -80,12 +99,33 @@ fn all(main_accounts: usize, rounds: usize, report: &mut Report) {
     let small = small.to_str().expect("a name");
     asked(&["write", &peers.to_string(), small]);
     let entities = asked(&["cedar", small]);
-    let peer = entities["resident"].as_f64().zip(entities["count"].as_f64()).map(|(bytes, count)| bytes / count);
+    let peer = entities["resident"]
+        .as_f64()
+        .zip(entities["count"].as_f64())
+        .map(|(bytes, count)| bytes / count);
     if middle("resident").is_finite() {
-        report.row(format!("rust/memory/resident/agency={main_accounts}"), "bytes per principal", middle("resident") / principals, peer, checked);
-        report.row(format!("rust/memory/most while loading/agency={main_accounts}"), "bytes per principal", middle("most") / principals, None, checked);
+        report.row(
+            format!("rust/memory/resident/agency={main_accounts}"),
+            "bytes per principal",
+            middle("resident") / principals,
+            peer,
+            checked,
+        );
+        report.row(
+            format!("rust/memory/most while loading/agency={main_accounts}"),
+            "bytes per principal",
+            middle("most") / principals,
+            None,
+            checked,
+        );
     }
-    report.row(format!("rust/load/agency={main_accounts}"), "s", middle("seconds"), None, checked);
+    report.row(
+        format!("rust/load/agency={main_accounts}"),
+        "s",
+        middle("seconds"),
+        None,
+        checked,
+    );
     std::fs::remove_file(&file).expect("the lines");
 }
 
@@ -94,7 +134,11 @@ fn main() {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
         ["write", main_accounts, file] => {
-            std::fs::write(file, agency(main_accounts.parse().expect("a number"), 0, SEED).lines).expect("the lines");
+            std::fs::write(
+                file,
+                agency(main_accounts.parse().expect("a number"), 0, SEED).lines,
+            )
+            .expect("the lines");
         }
         ["sublet", file] => println!("{}", sublet(Path::new(file))),
         ["cedar", file] => println!("{}", cedar(Path::new(file))),

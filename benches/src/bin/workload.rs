@@ -12,15 +12,31 @@ use sublet_benches::plain::Plain;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [directory, sizes @ ..] = &arguments[..] else { panic!("workload DIRECTORY MAIN_ACCOUNTS QUESTIONS JUDGED") };
-    let sizes: Vec<usize> = sizes.iter().map(|size| size.parse().expect("a number")).collect();
-    let [main_accounts, asked, judged] = sizes[..] else { panic!("three numbers") };
+    let [directory, sizes @ ..] = &arguments[..] else {
+        panic!("workload DIRECTORY MAIN_ACCOUNTS QUESTIONS JUDGED")
+    };
+    let sizes: Vec<usize> = sizes
+        .iter()
+        .map(|size| size.parse().expect("a number"))
+        .collect();
+    let [main_accounts, asked, judged] = sizes[..] else {
+        panic!("three numbers")
+    };
     let agency = agency(main_accounts, asked, SEED);
     let plain = Plain::new(&agency.lines);
     let cedar = Cedar::new(&policies(), &agency.lines);
     let questions = agency.questions.iter().map(|question| {
         let asked = question.asked();
-        json!([asked.principal.0, asked.principal.1, asked.action, asked.resource.0, asked.resource.1, asked.account, asked.host, plain.ask(&asked)])
+        json!([
+            asked.principal.0,
+            asked.principal.1,
+            asked.action,
+            asked.resource.0,
+            asked.resource.1,
+            asked.account,
+            asked.host,
+            plain.ask(&asked)
+        ])
     });
     let first = &agency.questions[..judged.min(asked)];
     let requests: Vec<Value> = first
@@ -38,9 +54,14 @@ fn main() {
         })
         .collect();
     let for_cedar = json!({"policies": cedar.texts.policies, "schema": cedar.texts.schema, "entities": cedar.listed(first), "requests": requests});
-    let write = |name: &str, text: String| std::fs::write(Path::new(directory).join(name), text).expect("a file");
+    let write = |name: &str, text: String| {
+        std::fs::write(Path::new(directory).join(name), text).expect("a file")
+    };
     std::fs::create_dir_all(directory).expect("the directory");
-    write("questions.json", Value::Array(questions.collect()).to_string());
+    write(
+        "questions.json",
+        Value::Array(questions.collect()).to_string(),
+    );
     write("cedar.json", for_cedar.to_string());
     write("agency.jsonl", agency.lines);
 }

@@ -16,12 +16,19 @@ use crate::util::error::Error;
 /// # Ok::<(), sublet::Error>(())
 /// ```
 pub fn rows(columns: &[(&'static str, Option<usize>)]) -> Result<usize, Error> {
-    let mut lists = columns.iter().filter_map(|(name, length)| length.map(|length| (*name, length)));
+    let mut lists = columns
+        .iter()
+        .filter_map(|(name, length)| length.map(|length| (*name, length)));
     let Some((first, wanted)) = lists.next() else {
         return Ok(1);
     };
     match lists.find(|(_, length)| *length != wanted) {
-        Some((column, rows)) => Err(Error::Columns { column, rows, first, wanted }),
+        Some((column, rows)) => Err(Error::Columns {
+            column,
+            rows,
+            first,
+            wanted,
+        }),
         None => Ok(wanted),
     }
 }

@@ -26,7 +26,10 @@ impl<'a> Take<'a> {
     /// So much of each of the action's meters.
     #[must_use]
     pub fn new(amount: i64) -> Self {
-        Self { amount, ..Self::default() }
+        Self {
+            amount,
+            ..Self::default()
+        }
     }
 
     /// The same, but so much of this meter.
@@ -52,12 +55,21 @@ impl<'a> Take<'a> {
 
     /// Q2: amounts are from 0 on.
     pub(crate) fn check(&self) -> Result<(), Error> {
-        let bad = std::iter::once(self.amount).chain(self.amounts.iter().map(|(_, amount)| *amount)).find(|amount| *amount < 0);
-        bad.map_or(Ok(()), |amount| Err(Error::Amount { amount: amount.to_string() }))
+        let bad = std::iter::once(self.amount)
+            .chain(self.amounts.iter().map(|(_, amount)| *amount))
+            .find(|amount| *amount < 0);
+        bad.map_or(Ok(()), |amount| {
+            Err(Error::Amount {
+                amount: amount.to_string(),
+            })
+        })
     }
 
     /// How much of a meter.
     pub(crate) fn of(&self, meter: &str) -> i64 {
-        self.amounts.iter().find(|(name, _)| *name == meter).map_or(self.amount, |(_, amount)| *amount)
+        self.amounts
+            .iter()
+            .find(|(name, _)| *name == meter)
+            .map_or(self.amount, |(_, amount)| *amount)
     }
 }

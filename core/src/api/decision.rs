@@ -185,8 +185,16 @@ pub struct Explanation {
 
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let word = if self.decision.allowed { "allowed" } else { "denied" };
-        writeln!(f, "{word}: {} (revision {}, bundle {})", self.decision.code, self.decision.revision, self.decision.bundle)?;
+        let word = if self.decision.allowed {
+            "allowed"
+        } else {
+            "denied"
+        };
+        writeln!(
+            f,
+            "{word}: {} (revision {}, bundle {})",
+            self.decision.code, self.decision.revision, self.decision.bundle
+        )?;
         for policy in &self.policies {
             policy.fmt(f)?;
         }
@@ -211,7 +219,11 @@ impl fmt::Display for PolicyExplanation {
         }
         writeln!(f)?;
         for clause in self.clauses.iter().filter(|clause| !clause.held) {
-            writeln!(f, "    clause {} ({}): {}", clause.number, clause.kind, clause.text)?;
+            writeln!(
+                f,
+                "    clause {} ({}): {}",
+                clause.number, clause.kind, clause.text
+            )?;
             if let Some(part) = &clause.because {
                 writeln!(f, "      does not hold: {part}")?;
             }
@@ -220,7 +232,12 @@ impl fmt::Display for PolicyExplanation {
             }
         }
         for fact in &self.facts {
-            writeln!(f, "    {} = {}", fact.path, fact.value.as_deref().unwrap_or("(absent)"))?;
+            writeln!(
+                f,
+                "    {} = {}",
+                fact.path,
+                fact.value.as_deref().unwrap_or("(absent)")
+            )?;
         }
         Ok(())
     }

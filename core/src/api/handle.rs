@@ -17,14 +17,21 @@ impl Place {
         let known = self.0.load(Ordering::Relaxed);
         #[allow(clippy::cast_possible_truncation, reason = "the halves are meant")]
         let (of, number) = ((known >> 32) as u32, known as u32);
-        if of == numbering { Some(number) } else { self.learn(numbering, find) }
+        if of == numbering {
+            Some(number)
+        } else {
+            self.learn(numbering, find)
+        }
     }
 
     #[cold]
     #[inline(never)]
     fn learn(&self, numbering: u32, find: impl FnOnce() -> Option<u32>) -> Option<u32> {
         let number = find()?;
-        self.0.store(u64::from(numbering) << 32 | u64::from(number), Ordering::Relaxed);
+        self.0.store(
+            u64::from(numbering) << 32 | u64::from(number),
+            Ordering::Relaxed,
+        );
         Some(number)
     }
 }

@@ -33,7 +33,11 @@ pub struct Quota {
     /// What is left; 0 where more is used than the limit allows.
     pub remaining: Limit,
     /// When the next window begins, in milliseconds since 1970 UTC (RFC 3339 in JSON); nothing for what never ends.
-    #[serde(serialize_with = "write_instant", deserialize_with = "read_instant", default)]
+    #[serde(
+        serialize_with = "write_instant",
+        deserialize_with = "read_instant",
+        default
+    )]
     pub resets_at: Option<i64>,
     /// The member's own part, where a member asked.
     #[serde(default)]
@@ -64,7 +68,12 @@ pub struct Counted {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub operation: Option<u64>,
     /// When what is reserved expires, in milliseconds since 1970 UTC (RFC 3339 in JSON).
-    #[serde(serialize_with = "write_instant", deserialize_with = "read_instant", skip_serializing_if = "Option::is_none", default)]
+    #[serde(
+        serialize_with = "write_instant",
+        deserialize_with = "read_instant",
+        skip_serializing_if = "Option::is_none",
+        default
+    )]
     pub expires_at: Option<i64>,
     /// Whether it is the answer of an earlier call with the same key (Q7).
     #[serde(default)]
@@ -78,5 +87,6 @@ fn write_instant<S: Serializer>(at: &Option<i64>, writer: S) -> Result<S::Ok, S:
 
 fn read_instant<'de, D: Deserializer<'de>>(reader: D) -> Result<Option<i64>, D::Error> {
     let text: Option<String> = Option::deserialize(reader)?;
-    text.map(|text| calendar::parse_instant(&text).map_err(serde::de::Error::custom)).transpose()
+    text.map(|text| calendar::parse_instant(&text).map_err(serde::de::Error::custom))
+        .transpose()
 }

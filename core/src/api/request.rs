@@ -42,13 +42,22 @@ impl Resource {
 
     /// Whether nothing but type and id is given.
     pub(crate) fn is_bare(&self) -> bool {
-        self.account.is_none() && self.attributes.is_empty() && self.parents.is_empty() && self.tags.is_empty()
+        self.account.is_none()
+            && self.attributes.is_empty()
+            && self.parents.is_empty()
+            && self.tags.is_empty()
     }
 }
 
 impl From<Ref> for Resource {
     fn from(uid: Ref) -> Self {
-        Self { uid, account: None, attributes: Map::new(), parents: Vec::new(), tags: Map::new() }
+        Self {
+            uid,
+            account: None,
+            attributes: Map::new(),
+            parents: Vec::new(),
+            tags: Map::new(),
+        }
     }
 }
 
@@ -83,7 +92,10 @@ impl Circumstances {
 
     /// Whether nothing but a host and an amount is given.
     pub(crate) fn has_nothing_but_an_amount(&self) -> bool {
-        self.actor.is_none() && self.channel.is_none() && self.realm.is_none() && self.context.is_empty()
+        self.actor.is_none()
+            && self.channel.is_none()
+            && self.realm.is_none()
+            && self.context.is_empty()
     }
 }
 
@@ -128,8 +140,17 @@ impl IntoAction for Ref {
 
 impl Request {
     /// A request without circumstances.
-    pub fn new(principal: impl Into<Ref>, action: impl IntoAction, resource: impl Into<Resource>) -> Self {
-        Self { principal: principal.into(), action: action.into_action(), resource: resource.into(), circumstances: Circumstances::default() }
+    pub fn new(
+        principal: impl Into<Ref>,
+        action: impl IntoAction,
+        resource: impl Into<Resource>,
+    ) -> Self {
+        Self {
+            principal: principal.into(),
+            action: action.into_action(),
+            resource: resource.into(),
+            circumstances: Circumstances::default(),
+        }
     }
 
     /// The same, having come to this host.

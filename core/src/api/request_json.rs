@@ -62,9 +62,20 @@ impl TryFrom<ResourceForm> for Resource {
     fn try_from(form: ResourceForm) -> Result<Self, Error> {
         Ok(match form {
             ResourceForm::Bare(uid) => uid.into(),
-            ResourceForm::Inline(InlineForm { kind, id, account, attributes, parents, tags }) => {
-                Self { uid: Ref::new(kind, id), account: account.map(AccountForm::id).transpose()?, attributes, parents, tags }
-            }
+            ResourceForm::Inline(InlineForm {
+                kind,
+                id,
+                account,
+                attributes,
+                parents,
+                tags,
+            }) => Self {
+                uid: Ref::new(kind, id),
+                account: account.map(AccountForm::id).transpose()?,
+                attributes,
+                parents,
+                tags,
+            },
         })
     }
 }
@@ -121,7 +132,13 @@ impl Request {
     /// As [`Request::from_json`]; [`Error::Item`] with the index of a request whose fields are wrong.
     pub fn list_from_json(text: &str) -> Result<Vec<Self>, Error> {
         let forms: Vec<RequestForm> = json::read("requests", text, NESTING)?;
-        let item = |(index, form)| Self::from_form(form).map_err(|error| Error::Item { index, code: error.code(), reason: error.to_string() });
+        let item = |(index, form)| {
+            Self::from_form(form).map_err(|error| Error::Item {
+                index,
+                code: error.code(),
+                reason: error.to_string(),
+            })
+        };
         forms.into_iter().enumerate().map(item).collect()
     }
 
@@ -133,9 +150,28 @@ impl Request {
         };
         let amount = form
             .amount
-            .map(|value| value.as_i64().filter(|amount| *amount >= 0).ok_or_else(|| Error::Amount { amount: crate::util::text::short(&value.to_string()) }))
+            .map(|value| {
+                value
+                    .as_i64()
+                    .filter(|amount| *amount >= 0)
+                    .ok_or_else(|| Error::Amount {
+                        amount: crate::util::text::short(&value.to_string()),
+                    })
+            })
             .transpose()?;
-        let circumstances = Circumstances { actor: form.actor, host: form.host, channel: form.channel, realm: form.realm, amount, context: form.context };
-        Ok(Self { principal: form.principal, action, resource: form.resource.try_into()?, circumstances })
+        let circumstances = Circumstances {
+            actor: form.actor,
+            host: form.host,
+            channel: form.channel,
+            realm: form.realm,
+            amount,
+            context: form.context,
+        };
+        Ok(Self {
+            principal: form.principal,
+            action,
+            resource: form.resource.try_into()?,
+            circumstances,
+        })
     }
 }

@@ -90,8 +90,18 @@ pub struct Question<'a> {
 
 impl<'a> Question<'a> {
     /// A question without host and circumstances.
-    pub fn new(principal: impl Into<Who<'a>>, action: impl Into<Does<'a>>, resource: impl Into<On<'a>>) -> Self {
-        Self { principal: principal.into(), action: action.into(), resource: resource.into(), host: None, with: None }
+    pub fn new(
+        principal: impl Into<Who<'a>>,
+        action: impl Into<Does<'a>>,
+        resource: impl Into<On<'a>>,
+    ) -> Self {
+        Self {
+            principal: principal.into(),
+            action: action.into(),
+            resource: resource.into(),
+            host: None,
+            with: None,
+        }
     }
 
     /// The same, of a resource that belongs to this account.
@@ -124,12 +134,26 @@ impl<'a> Question<'a> {
     /// # Errors
     /// [`Error::Value`] for a resource that belongs to a handle of no account.
     pub fn to_request(&self) -> Result<Request, Error> {
-        let mut resource = self.resource.more.cloned().unwrap_or_else(|| Resource::new("", ""));
+        let mut resource = self
+            .resource
+            .more
+            .cloned()
+            .unwrap_or_else(|| Resource::new("", ""));
         resource.uid = Ref::new(self.resource.kind.name(), self.resource.id);
-        resource.account = self.resource.account.map(Of::account).transpose()?.map(str::to_owned);
+        resource.account = self
+            .resource
+            .account
+            .map(Of::account)
+            .transpose()?
+            .map(str::to_owned);
         let mut circumstances = self.with.cloned().unwrap_or_default();
         circumstances.host = self.host.map(|host| host.name().to_owned());
-        Ok(Request { principal: self.principal.to_ref(), action: self.action.to_ref(), resource, circumstances })
+        Ok(Request {
+            principal: self.principal.to_ref(),
+            action: self.action.to_ref(),
+            resource,
+            circumstances,
+        })
     }
 }
 

@@ -14,9 +14,16 @@ use crate::util::stack;
 
 impl Loaded {
     /// The Cedar question that `request` is, or its answer where a look-up fails.
-    pub(crate) fn asked(&self, request: &Request, directory: &Directory, quota: Option<&QuotaFacts<'_>>) -> Result<Asked, Error> {
+    pub(crate) fn asked(
+        &self,
+        request: &Request,
+        directory: &Directory,
+        quota: Option<&QuotaFacts<'_>>,
+    ) -> Result<Asked, Error> {
         match &self.kind {
-            Kind::Tenancy(bundle) => stack::run(VALUE_DEPTH, || bundle.asked(request, directory, quota)),
+            Kind::Tenancy(bundle) => {
+                stack::run(VALUE_DEPTH, || bundle.asked(request, directory, quota))
+            }
             Kind::Plain(plain) => plain.asked(request),
         }
     }
@@ -30,7 +37,13 @@ impl Loaded {
     }
 
     /// The answer of the compiled policies, where they can answer: else Cedar is to be asked.
-    pub(crate) fn fast(&self, fast: &Fast, question: &Question<'_>, directory: &Directory, quota: Option<&QuotaFacts<'_>>) -> Result<Option<Verdict>, Error> {
+    pub(crate) fn fast(
+        &self,
+        fast: &Fast,
+        question: &Question<'_>,
+        directory: &Directory,
+        quota: Option<&QuotaFacts<'_>>,
+    ) -> Result<Option<Verdict>, Error> {
         match &self.kind {
             Kind::Tenancy(bundle) => Ok(match &fast.0 {
                 Some(Ok(programs)) => programs.judge(bundle, question, directory, quota),
@@ -42,7 +55,11 @@ impl Loaded {
 
     /// The allow bit from single bits, where a plan says it.
     #[inline]
-    pub(crate) fn planned(fast: &Fast, question: &Question<'_>, directory: &Directory) -> Option<bool> {
+    pub(crate) fn planned(
+        fast: &Fast,
+        question: &Question<'_>,
+        directory: &Directory,
+    ) -> Option<bool> {
         match &fast.0 {
             Some(Ok(programs)) => programs.planned(question, directory),
             _ => None,
@@ -51,7 +68,11 @@ impl Loaded {
 
     /// The answer, where the same was given before.
     #[inline]
-    pub(crate) fn recalled<'f>(fast: &'f Fast, question: &Question<'_>, directory: &Directory) -> Option<&'f Answer> {
+    pub(crate) fn recalled<'f>(
+        fast: &'f Fast,
+        question: &Question<'_>,
+        directory: &Directory,
+    ) -> Option<&'f Answer> {
         match &fast.0 {
             Some(Ok(programs)) => programs.recalled(question, directory),
             _ => None,
@@ -83,7 +104,11 @@ impl Loaded {
 
     /// What is asked by an account for itself of the one meter of an action.
     #[inline]
-    pub(crate) fn single<'f>(fast: &'f Fast, question: &Question<'_>, directory: &Directory) -> Option<Single<'f>> {
+    pub(crate) fn single<'f>(
+        fast: &'f Fast,
+        question: &Question<'_>,
+        directory: &Directory,
+    ) -> Option<Single<'f>> {
         match &fast.0 {
             Some(Ok(programs)) => programs.single(question, directory),
             _ => None,
@@ -100,7 +125,12 @@ impl Loaded {
     }
 
     /// Keeps an answer that was given, for the next that is the same.
-    pub(crate) fn keep(fast: &Fast, question: &Question<'_>, directory: &Directory, answer: impl FnOnce() -> Answer) {
+    pub(crate) fn keep(
+        fast: &Fast,
+        question: &Question<'_>,
+        directory: &Directory,
+        answer: impl FnOnce() -> Answer,
+    ) {
         if let Some(Ok(programs)) = &fast.0 {
             programs.keep(question, directory, answer);
         }
@@ -116,9 +146,13 @@ impl Loaded {
         quota: Option<&QuotaFacts<'_>>,
     ) -> Result<Option<bool>, Error> {
         match (&self.kind, &fast.0) {
-            (Kind::Tenancy(bundle), Some(Ok(programs))) => Ok(programs.check(bundle, question, directory, quota)),
+            (Kind::Tenancy(bundle), Some(Ok(programs))) => {
+                Ok(programs.check(bundle, question, directory, quota))
+            }
             (Kind::Plain(plain), _) => plain.check(question).map(Some),
-            _ => Ok(self.fast(fast, question, directory, quota)?.map(|verdict| verdict.allowed)),
+            _ => Ok(self
+                .fast(fast, question, directory, quota)?
+                .map(|verdict| verdict.allowed)),
         }
     }
 
@@ -126,7 +160,9 @@ impl Loaded {
     pub(crate) fn actions_for(&self, principal: &str, resource: &str) -> Vec<Ref> {
         match &self.kind {
             Kind::Tenancy(bundle) => {
-                let fits = bundle.names.actions.iter().filter(|(_, action)| action.principals.contains(principal) && action.resources.contains(resource));
+                let fits = bundle.names.actions.iter().filter(|(_, action)| {
+                    action.principals.contains(principal) && action.resources.contains(resource)
+                });
                 fits.map(|(name, _)| Ref::new("Action", name)).collect()
             }
             Kind::Plain(plain) => plain.actions_for(principal, resource),

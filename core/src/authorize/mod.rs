@@ -37,14 +37,31 @@ impl Fast {
             (Some(Err(limit)), _) => {
                 // A bundle is compiled whole or not at all.
                 let why: Arc<str> = match rules.iter().find(|rule| rule.id == *limit) {
-                    Some(rule) => format!("policy `{}` of its bundle is beyond what is compiled", rule.id).into(),
+                    Some(rule) => format!(
+                        "policy `{}` of its bundle is beyond what is compiled",
+                        rule.id
+                    )
+                    .into(),
                     None => Arc::clone(limit),
                 };
-                rules.iter().map(|rule| Fallback { policy: Arc::clone(&rule.id), why: Arc::clone(&why) }).collect()
+                rules
+                    .iter()
+                    .map(|rule| Fallback {
+                        policy: Arc::clone(&rule.id),
+                        why: Arc::clone(&why),
+                    })
+                    .collect()
             }
             (None, Kind::Plain(plain)) => {
                 let beyond = plain.compiled.beyond.list.iter();
-                beyond.filter_map(|(at, why)| Some(Fallback { policy: Arc::clone(&rules.get(*at)?.id), why: Arc::from(*why) })).collect()
+                beyond
+                    .filter_map(|(at, why)| {
+                        Some(Fallback {
+                            policy: Arc::clone(&rules.get(*at)?.id),
+                            why: Arc::from(*why),
+                        })
+                    })
+                    .collect()
             }
             (Some(Ok(_)), _) | (None, Kind::Tenancy(_)) => Vec::new(),
         }
@@ -65,8 +82,10 @@ impl Loaded {
         match &self.kind {
             Kind::Plain(_) => Fast(None),
             Kind::Tenancy(bundle) => Fast(Some(
-                crate::util::stack::run(bundle.rules.depth, || Ok(tenant::Programs::new(bundle, directory)))
-                    .unwrap_or_else(|error| Err(error.to_string().into())),
+                crate::util::stack::run(bundle.rules.depth, || {
+                    Ok(tenant::Programs::new(bundle, directory))
+                })
+                .unwrap_or_else(|error| Err(error.to_string().into())),
             )),
         }
     }
@@ -92,13 +111,29 @@ impl Loaded {
 pub(crate) fn load(source: &Source, validation: Validation, caps: &Caps) -> Result<Loaded, Error> {
     crate::cedar::first_use::prepare();
     if let Source::Cedar(program) = source {
-        let texts = [Some(&program.policies), program.schema.as_ref(), program.links.as_ref(), program.entities.as_ref()];
-        let named = ["policies", "schema", "links", "entities"].into_iter().zip(texts).filter_map(|(name, text)| Some((name, text?.as_str())));
+        let texts = [
+            Some(&program.policies),
+            program.schema.as_ref(),
+            program.links.as_ref(),
+            program.entities.as_ref(),
+        ];
+        let named = ["policies", "schema", "links", "entities"]
+            .into_iter()
+            .zip(texts)
+            .filter_map(|(name, text)| Some((name, text?.as_str())));
         let plain = plain::load(program, validation, caps)?;
-        return Ok(Loaded { fingerprint: source::fingerprint(named).into(), kind: Kind::Plain(Box::new(plain)) });
+        return Ok(Loaded {
+            fingerprint: source::fingerprint(named).into(),
+            kind: Kind::Plain(Box::new(plain)),
+        });
     }
     let files = source::read(source, caps)?;
     let bundle = bundle::load(&files, validation, caps)?;
-    let named = files.iter().map(|file| (file.name.as_str(), file.text.as_str()));
-    Ok(Loaded { fingerprint: source::fingerprint(named).into(), kind: Kind::Tenancy(Box::new(bundle)) })
+    let named = files
+        .iter()
+        .map(|file| (file.name.as_str(), file.text.as_str()));
+    Ok(Loaded {
+        fingerprint: source::fingerprint(named).into(),
+        kind: Kind::Tenancy(Box::new(bundle)),
+    })
 }

@@ -41,7 +41,12 @@ pub(crate) fn with_scratch<T>(pool: &Pool, work: impl FnOnce(&mut Space<'_>) -> 
         scratch.clear();
         work.take().map(|work| work(&mut Space { pool, scratch }))
     };
-    let done = SCRATCH.try_with(|scratch| scratch.try_borrow_mut().ok().and_then(|mut scratch| lend(&mut scratch)));
+    let done = SCRATCH.try_with(|scratch| {
+        scratch
+            .try_borrow_mut()
+            .ok()
+            .and_then(|mut scratch| lend(&mut scratch))
+    });
     match done {
         Ok(Some(done)) => done,
         _ => match lend(&mut Scratch::default()) {
@@ -56,7 +61,11 @@ impl Compiled {
     pub(crate) fn new(rules: &Rules, known: &mut impl Known) -> Self {
         let (mut bodies, mut scopes) = (Vec::with_capacity(rules.list.len()), Scopes::default());
         for (at, rule) in (0_u32..).zip(&rules.list) {
-            let body = rules.set.policy(&PolicyId::new(&rule.id)).and_then(|policy| policy.to_pst().ok()).and_then(|tree| linked(&tree));
+            let body = rules
+                .set
+                .policy(&PolicyId::new(&rule.id))
+                .and_then(|policy| policy.to_pst().ok())
+                .and_then(|tree| linked(&tree));
             let body = body.filter(|body| scopes.take_in(at, body, known).is_ok());
             if body.is_none() {
                 scopes.take_in_any(at);
@@ -67,12 +76,26 @@ impl Compiled {
         let mut nodes = Vec::with_capacity(bodies.len());
         for (at, body) in (0_u32..).zip(bodies) {
             let certain = certain.get(&at).copied().unwrap_or_default();
-            nodes.push(body.ok_or(UNKNOWN).and_then(|body| Reader { known }.condition(&body, certain).map_err(|_| UNKNOWN)));
+            nodes.push(body.ok_or(UNKNOWN).and_then(|body| {
+                Reader { known }
+                    .condition(&body, certain)
+                    .map_err(|_| UNKNOWN)
+            }));
         }
-        let mut chunking = Chunking { nodes, counts: lists.counts(), chunks: Vec::new(), alone: HashMap::new(), beyond: Vec::new() };
+        let mut chunking = Chunking {
+            nodes,
+            counts: lists.counts(),
+            chunks: Vec::new(),
+            alone: HashMap::new(),
+            beyond: Vec::new(),
+        };
         let picks = lists.finish(|list| chunking.list(list));
         chunking.beyond.sort_unstable();
-        Self { chunks: chunking.chunks, picks, beyond: Beyond::new(rules, chunking.beyond) }
+        Self {
+            chunks: chunking.chunks,
+            picks,
+            beyond: Beyond::new(rules, chunking.beyond),
+        }
     }
 
     /// Tells `each` how the picked policies stand to the request, in no order, until it gives back `false`. Gives back whether
@@ -87,20 +110,21 @@ impl Compiled {
         mut each: impl FnMut(usize, Outcome) -> bool,
     ) -> bool {
         let mut beyond = false;
-        self.picks.each(asked, |at| match self.chunks.get(at as usize) {
-            Some(Chunk::Program(program)) => {
-                let mut more = true;
-                run(program, &roots, world, space, construct, |at, outcome| {
-                    more = each(at, outcome);
+        self.picks
+            .each(asked, |at| match self.chunks.get(at as usize) {
+                Some(Chunk::Program(program)) => {
+                    let mut more = true;
+                    run(program, &roots, world, space, construct, |at, outcome| {
+                        more = each(at, outcome);
+                        more
+                    });
                     more
-                });
-                more
-            }
-            Some(Chunk::Beyond) | None => {
-                beyond = true;
-                true
-            }
-        });
+                }
+                Some(Chunk::Beyond) | None => {
+                    beyond = true;
+                    true
+                }
+            });
         beyond
     }
 }
@@ -137,7 +161,11 @@ impl Chunking {
             let nodes: Vec<(u32, &Node)> = part.iter().map(|(at, node)| (*at, node)).collect();
             match compiler::compile(&nodes, 4) {
                 Ok(program) => made.push(self.add(Chunk::Program(Box::new(program)))),
-                Err(_) => made.extend(part.iter().map(|(at, _)| self.alone(*at)).collect::<Vec<_>>()),
+                Err(_) => made.extend(
+                    part.iter()
+                        .map(|(at, _)| self.alone(*at))
+                        .collect::<Vec<_>>(),
+                ),
             }
         }
         made
@@ -153,7 +181,10 @@ impl Chunking {
             return *chunk;
         }
         let node = self.nodes.get(at as usize).cloned().unwrap_or(Err(UNKNOWN));
-        let program = node.as_ref().map_err(|why| *why).and_then(|node| compiler::compile(&[(at, node)], 4).map_err(|_| TOO_LARGE));
+        let program = node
+            .as_ref()
+            .map_err(|why| *why)
+            .and_then(|node| compiler::compile(&[(at, node)], 4).map_err(|_| TOO_LARGE));
         let chunk = match program {
             Ok(program) => self.add(Chunk::Program(Box::new(program))),
             Err(why) => {
@@ -168,7 +199,8 @@ impl Chunking {
 
 /// Limits of what is compiled, by name.
 const UNKNOWN: &str = "it uses what this version of the compiler does not know";
-const TOO_LARGE: &str = "it is too large: more than 65,535 registers, instructions or places to go on";
+const TOO_LARGE: &str =
+    "it is too large: more than 65,535 registers, instructions or places to go on";
 
 /// The policies that Cedar itself answers, and it alone: each by its position, with why.
 #[derive(Debug, Default)]
@@ -182,11 +214,18 @@ pub(crate) struct Beyond {
 impl Beyond {
     pub(crate) fn new(rules: &Rules, list: Vec<(usize, &'static str)>) -> Self {
         let part = |role: Role| {
-            let at = list.iter().map(|(at, _)| *at).filter(|at| rules.role_at(*at) == role);
+            let at = list
+                .iter()
+                .map(|(at, _)| *at)
+                .filter(|at| rules.role_at(*at) == role);
             rules.part(at)
         };
         let (permits, forbids) = (part(Role::Permit), part(Role::Forbid));
-        Self { list, permits, forbids }
+        Self {
+            list,
+            permits,
+            forbids,
+        }
     }
 
     pub(crate) fn positions(&self) -> impl Iterator<Item = usize> {
@@ -194,7 +233,12 @@ impl Beyond {
     }
 
     /// Adds to the tally what Cedar says of them.
-    pub(crate) fn judge(&self, rules: &Rules, question: &Question, tally: &mut Tally) -> Result<(), Error> {
+    pub(crate) fn judge(
+        &self,
+        rules: &Rules,
+        question: &Question,
+        tally: &mut Tally,
+    ) -> Result<(), Error> {
         for set in [&self.permits, &self.forbids] {
             let found = rules.ask(set, question)?;
             for at in found.holding {
@@ -247,10 +291,25 @@ impl Tally {
         self.errors.sort_unstable();
         self.errors.dedup_by_key(|(at, _)| *at);
         let permitted = !self.permits.is_empty();
-        let policies = if self.forbids.is_empty() { self.permits } else { self.forbids };
-        let allowed = permitted && self.errors.is_empty() && policies.first().and_then(|at| rules.list.get(*at)).is_some_and(|rule| rule.role == Role::Permit);
+        let policies = if self.forbids.is_empty() {
+            self.permits
+        } else {
+            self.forbids
+        };
+        let allowed = permitted
+            && self.errors.is_empty()
+            && policies
+                .first()
+                .and_then(|at| rules.list.get(*at))
+                .is_some_and(|rule| rule.role == Role::Permit);
         let code = rules.name(&policies, !self.errors.is_empty(), || permitted);
         let warnings = if allowed { self.warnings } else { Vec::new() };
-        Verdict { allowed, code, policies, warnings, errors: self.errors }
+        Verdict {
+            allowed,
+            code,
+            policies,
+            warnings,
+            errors: self.errors,
+        }
     }
 }

@@ -9,7 +9,13 @@ use crate::model::catalog::ExcessOrder;
 
 /// Clients in the order in which they are disabled, by id. All of them have their place in the draw: it decides what the order
 /// leaves open.
-pub(super) fn order(how: ExcessOrder, seed: &str, clients: &[String], created: &BTreeMap<String, String>, choice: &[String]) -> Vec<String> {
+pub(super) fn order(
+    how: ExcessOrder,
+    seed: &str,
+    clients: &[String],
+    created: &BTreeMap<String, String>,
+    choice: &[String],
+) -> Vec<String> {
     let mut drawn: Vec<&String> = clients.iter().collect();
     drawn.sort_by_cached_key(|id| (rank(seed, id), *id));
     match how {
@@ -18,7 +24,12 @@ pub(super) fn order(how: ExcessOrder, seed: &str, clients: &[String], created: &
         ExcessOrder::NewestFirst => {
             drawn.sort_by(|one, other| created.get(*other).cmp(&created.get(*one)));
         }
-        ExcessOrder::OwnersChoice => drawn.sort_by_key(|id| choice.iter().position(|named| named == *id).unwrap_or(choice.len())),
+        ExcessOrder::OwnersChoice => drawn.sort_by_key(|id| {
+            choice
+                .iter()
+                .position(|named| named == *id)
+                .unwrap_or(choice.len())
+        }),
     }
     drawn.into_iter().cloned().collect()
 }
@@ -26,16 +37,31 @@ pub(super) fn order(how: ExcessOrder, seed: &str, clients: &[String], created: &
 /// A client's place in the draw.
 fn rank(seed: &str, id: &str) -> [u8; 32] {
     // A key of any length is one: the code never fails.
-    Hmac::<Sha256>::new_from_slice(&bytes(seed)).map_or([0; 32], |mac| mac.chain_update(id.as_bytes()).finalize().into_bytes().into())
+    Hmac::<Sha256>::new_from_slice(&bytes(seed)).map_or([0; 32], |mac| {
+        mac.chain_update(id.as_bytes())
+            .finalize()
+            .into_bytes()
+            .into()
+    })
 }
 
 /// The bytes that a seed stands for; of what is no seed, its text.
 fn bytes(seed: &str) -> Vec<u8> {
-    let digits: Option<Vec<u8>> = seed.chars().map(|digit| digit.to_digit(16).and_then(|value| u8::try_from(value).ok())).collect();
+    let digits: Option<Vec<u8>> = seed
+        .chars()
+        .map(|digit| {
+            digit
+                .to_digit(16)
+                .and_then(|value| u8::try_from(value).ok())
+        })
+        .collect();
     let Some(digits) = digits.filter(|digits| digits.len() % 2 == 0) else {
         return seed.as_bytes().to_vec();
     };
-    digits.chunks_exact(2).map(|pair| pair.iter().fold(0, |all: u8, digit| all << 4 | digit)).collect()
+    digits
+        .chunks_exact(2)
+        .map(|pair| pair.iter().fold(0, |all: u8, digit| all << 4 | digit))
+        .collect()
 }
 
 #[cfg(test)]
@@ -59,8 +85,14 @@ mod tests {
         let turned: Vec<String> = clients.iter().rev().cloned().collect();
         let seed = "7".repeat(64);
         let drawn = order(ExcessOrder::Random, &seed, &clients, &none, &[]);
-        assert_eq!(drawn, order(ExcessOrder::Random, &seed, &turned, &none, &[]));
-        assert_ne!(drawn, order(ExcessOrder::Random, &"8".repeat(64), &clients, &none, &[]));
+        assert_eq!(
+            drawn,
+            order(ExcessOrder::Random, &seed, &turned, &none, &[])
+        );
+        assert_ne!(
+            drawn,
+            order(ExcessOrder::Random, &"8".repeat(64), &clients, &none, &[])
+        );
         assert_ne!(drawn, clients);
     }
 
@@ -82,19 +114,34 @@ mod tests {
         let (clients, none) = (ids(13), BTreeMap::new());
         let (mut drawn, mut pairs) = ([0_u32; 13], [0_u32; 13]);
         for seed in 0..SEEDS {
-            let order = order(ExcessOrder::Random, &format!("{seed:064x}"), &clients, &none, &[]);
+            let order = order(
+                ExcessOrder::Random,
+                &format!("{seed:064x}"),
+                &clients,
+                &none,
+                &[],
+            );
             for id in &order[..3] {
-                drawn[clients.iter().position(|known| known == id).expect("a client")] += 1;
+                drawn[clients
+                    .iter()
+                    .position(|known| known == id)
+                    .expect("a client")] += 1;
             }
             // Independent of who else is drawn: how often each goes with the first client.
             if order[..3].contains(&clients[0]) {
                 for id in &order[..3] {
-                    pairs[clients.iter().position(|known| known == id).expect("a client")] += 1;
+                    pairs[clients
+                        .iter()
+                        .position(|known| known == id)
+                        .expect("a client")] += 1;
                 }
             }
         }
         let chi = |counts: &[u32], expected: f64, share: f64| {
-            let squares: f64 = counts.iter().map(|count| (f64::from(*count) - expected).powi(2)).sum();
+            let squares: f64 = counts
+                .iter()
+                .map(|count| (f64::from(*count) - expected).powi(2))
+                .sum();
             let many = f64::from(u32::try_from(counts.len()).expect("few"));
             squares / (expected * (1.0 - share)) * ((many - 1.0) / many)
         };
@@ -108,11 +155,29 @@ mod tests {
     #[test]
     fn other_orders_are_settings() {
         let (clients, seed) = (ids(4), "01".repeat(32));
-        let created = [("client-1", "2026-01-02T00:00:00Z"), ("client-2", "2026-03-01T00:00:00Z"), ("client-3", "2026-02-01T00:00:00Z")];
-        let created = created.map(|(id, at)| (id.to_owned(), at.to_owned())).into();
-        assert_eq!(order(ExcessOrder::NewestFirst, &seed, &clients, &created, &[]), ["client-2", "client-3", "client-1", "client-0"]);
+        let created = [
+            ("client-1", "2026-01-02T00:00:00Z"),
+            ("client-2", "2026-03-01T00:00:00Z"),
+            ("client-3", "2026-02-01T00:00:00Z"),
+        ];
+        let created = created
+            .map(|(id, at)| (id.to_owned(), at.to_owned()))
+            .into();
+        assert_eq!(
+            order(ExcessOrder::NewestFirst, &seed, &clients, &created, &[]),
+            ["client-2", "client-3", "client-1", "client-0"]
+        );
         let choice = ["client-3".to_owned(), "client-0".to_owned()];
-        assert_eq!(order(ExcessOrder::OwnersChoice, &seed, &clients, &created, &choice)[..2], choice);
+        assert_eq!(
+            order(
+                ExcessOrder::OwnersChoice,
+                &seed,
+                &clients,
+                &created,
+                &choice
+            )[..2],
+            choice
+        );
     }
 
     #[test]

@@ -34,7 +34,10 @@ type Key<'k> = Option<(&'k str, [u8; 32])>;
 impl Books<'_> {
     fn again(&mut self, key: Key<'_>) -> Result<Option<Payment>, Error> {
         let known: Option<Payment> = quota::answered(self.ledger, self.owner, key)?;
-        Ok(known.map(|payment| Payment { replayed: true, ..payment }))
+        Ok(known.map(|payment| Payment {
+            replayed: true,
+            ..payment
+        }))
     }
 
     /// Records that so many cents were received for a month (B4).
@@ -43,22 +46,41 @@ impl Books<'_> {
             return Ok(payment);
         }
         let period = self.period(name)?;
-        let wrong = || Error::Amount { amount: cents.to_string() };
+        let wrong = || Error::Amount {
+            amount: cents.to_string(),
+        };
         if cents <= 0 {
             return Err(wrong());
         }
-        let (whose, line) = (Whose { account: self.owner, member: None }, line(&period.name));
+        let (whose, line) = (
+            Whose {
+                account: self.owner,
+                member: None,
+            },
+            line(&period.name),
+        );
         let bucket = match self.ledger.latest(whose, &line)? {
             Some(bucket) => bucket,
             None => self.ledger.open(whose, &line, Window::ALWAYS)?,
         };
         let received = bucket.used.checked_add(cents).ok_or_else(wrong)?;
         let statement = self.told(&period, received)?;
-        let parts = [Part { used: cents, ..Part::of(bucket.id) }];
-        let answer = Payment { payment: 0, cents, replayed: false, statement };
+        let parts = [Part {
+            used: cents,
+            ..Part::of(bucket.id)
+        }];
+        let answer = Payment {
+            payment: 0,
+            cents,
+            replayed: false,
+            statement,
+        };
         let id = self.record(OperationKind::Payment, None, &parts, key, &answer)?;
         self.reopen(&period.name)?;
-        Ok(Payment { payment: id, ..answer })
+        Ok(Payment {
+            payment: id,
+            ..answer
+        })
     }
 
     /// Takes a payment back: a charge that the bank returned.
@@ -67,7 +89,10 @@ impl Books<'_> {
             return Ok(payment);
         }
         let unknown = || Error::UnknownPayment { payment };
-        let operation = self.ledger.operation(payment)?.filter(|found| found.kind == OperationKind::Payment && found.account == self.owner);
+        let operation = self
+            .ledger
+            .operation(payment)?
+            .filter(|found| found.kind == OperationKind::Payment && found.account == self.owner);
         let operation = operation.ok_or_else(unknown)?;
         let part = operation.parts.first().copied().ok_or_else(unknown)?;
         if part.back != 0 {
@@ -77,19 +102,61 @@ impl Books<'_> {
         let period = self.period(line.meter.strip_prefix(LINE).ok_or_else(unknown)?)?;
         let statement = self.told(&period, line.bucket.used.saturating_sub(part.used))?;
         let cents = part.used.saturating_neg();
-        let answer = Payment { payment: 0, cents, replayed: false, statement };
-        let parts = [Part { used: cents, ..Part::of(part.bucket) }];
+        let answer = Payment {
+            payment: 0,
+            cents,
+            replayed: false,
+            statement,
+        };
+        let parts = [Part {
+            used: cents,
+            ..Part::of(part.bucket)
+        }];
         let id = self.record(OperationKind::Reversal, Some(payment), &parts, key, &answer)?;
-        self.ledger.amend(&Operation { parts: [Part { back: part.used, ..part }].into(), ..operation })?;
+        self.ledger.amend(&Operation {
+            parts: [Part {
+                back: part.used,
+                ..part
+            }]
+            .into(),
+            ..operation
+        })?;
         self.reopen(&period.name)?;
-        Ok(Payment { payment: id, ..answer })
+        Ok(Payment {
+            payment: id,
+            ..answer
+        })
     }
 
     /// Writes it into the history, where it is kept for good.
-    fn record(&mut self, kind: OperationKind, of: Option<u64>, parts: &[Part], key: Key<'_>, answer: &Payment) -> Result<u64, Error> {
+    fn record(
+        &mut self,
+        kind: OperationKind,
+        of: Option<u64>,
+        parts: &[Part],
+        key: Key<'_>,
+        answer: &Payment,
+    ) -> Result<u64, Error> {
         self.wrote = true;
-        let mut told = |id| serde_json::to_vec(&Payment { payment: id, ..answer.clone() }).unwrap_or_default();
+        let mut told = |id| {
+            serde_json::to_vec(&Payment {
+                payment: id,
+                ..answer.clone()
+            })
+            .unwrap_or_default()
+        };
         let (account, member, actor, until) = (self.owner, None, None, None);
-        self.ledger.record(New { kind, account, member, actor, key, of, until, keep: i64::MAX, parts, answer: &mut told })
+        self.ledger.record(New {
+            kind,
+            account,
+            member,
+            actor,
+            key,
+            of,
+            until,
+            keep: i64::MAX,
+            parts,
+            answer: &mut told,
+        })
     }
 }

@@ -79,12 +79,30 @@ pub(crate) struct Books<'b> {
 impl<'b> Books<'b> {
     /// # Errors
     /// [`Error::UnknownAccount`]; [`Error::BillsNoClient`] for a client account (B1).
-    pub(crate) fn open(ledger: &'b mut dyn Ledger, directory: &'b Directory, catalog: &'b Catalog, owner: &'b str) -> Result<Self, Error> {
-        let number = directory.account_number(owner).ok_or_else(|| Error::UnknownAccount { account: crate::util::text::short(owner) })?;
+    pub(crate) fn open(
+        ledger: &'b mut dyn Ledger,
+        directory: &'b Directory,
+        catalog: &'b Catalog,
+        owner: &'b str,
+    ) -> Result<Self, Error> {
+        let number = directory
+            .account_number(owner)
+            .ok_or_else(|| Error::UnknownAccount {
+                account: crate::util::text::short(owner),
+            })?;
         if directory.owner_of(owner).is_some() {
-            return Err(Error::BillsNoClient { account: owner.to_owned() });
+            return Err(Error::BillsNoClient {
+                account: owner.to_owned(),
+            });
         }
-        Ok(Self { ledger, directory, catalog, owner, number, wrote: false })
+        Ok(Self {
+            ledger,
+            directory,
+            catalog,
+            owner,
+            number,
+            wrote: false,
+        })
     }
 
     /// Whether something was written.
@@ -97,11 +115,16 @@ impl<'b> Books<'b> {
             return Ok(None);
         };
         let read = serde_json::from_str(&text);
-        read.map(Some).map_err(|found| Error::StoreCorrupt { store: "books".to_owned(), reason: format!("`{name}`: {found}") })
+        read.map(Some).map_err(|found| Error::StoreCorrupt {
+            store: "books".to_owned(),
+            reason: format!("`{name}`: {found}"),
+        })
     }
 
     fn write(&mut self, name: &str, document: &impl Serialize) -> Result<(), Error> {
-        let text = serde_json::to_string(document).map_err(|found| Error::Stream { reason: found.to_string() })?;
+        let text = serde_json::to_string(document).map_err(|found| Error::Stream {
+            reason: found.to_string(),
+        })?;
         self.wrote = true;
         self.ledger.write_document(self.owner, name, &text)
     }
@@ -116,9 +139,18 @@ impl<'b> Books<'b> {
 
     /// A month that has begun.
     pub(super) fn period(&self, name: &str) -> Result<Period, Error> {
-        let known = self.directory.calendar(self.number).month(name).filter(|window| window.start <= self.ledger.now());
-        let window = known.ok_or_else(|| Error::Period { period: crate::util::text::short(name) })?;
-        Ok(Period { name: name.to_owned(), window })
+        let known = self
+            .directory
+            .calendar(self.number)
+            .month(name)
+            .filter(|window| window.start <= self.ledger.now());
+        let window = known.ok_or_else(|| Error::Period {
+            period: crate::util::text::short(name),
+        })?;
+        Ok(Period {
+            name: name.to_owned(),
+            window,
+        })
     }
 
     /// The month of an instant.
@@ -132,35 +164,75 @@ impl<'b> Books<'b> {
         let order = self.catalog.excess_order();
         let clients = self.directory.clients_of(self.number);
         let created = if order == ExcessOrder::NewestFirst {
-            let known = clients.iter().filter_map(|id| Some((id.clone(), self.directory.created(id).and_then(instant_text)?)));
+            let known = clients.iter().filter_map(|id| {
+                Some((
+                    id.clone(),
+                    self.directory.created(id).and_then(instant_text)?,
+                ))
+            });
             known.collect()
         } else {
             BTreeMap::new()
         };
-        Ok(Numbers { clients, created, included: self.included()?, price: self.catalog.excess_client_cents(), order })
+        Ok(Numbers {
+            clients,
+            created,
+            included: self.included()?,
+            price: self.catalog.excess_client_cents(),
+            order,
+        })
     }
 
     /// How many clients the package includes: the limit of the stock that is the number of clients.
     fn included(&mut self) -> Result<Limit, Error> {
-        let Some((meter, _)) = self.catalog.counted().find(|(_, what)| *what == Counted::Clients) else {
+        let Some((meter, _)) = self
+            .catalog
+            .counted()
+            .find(|(_, what)| *what == Counted::Clients)
+        else {
             return Ok(Limit::Unlimited);
         };
-        let line = Line::of_stock(meter, self.directory.allowance(self.number, meter, self.catalog));
-        let subject = Subject { account: self.owner, member: None, actor: None, calendar: self.directory.calendar(self.number) };
+        let line = Line::of_stock(
+            meter,
+            self.directory.allowance(self.number, meter, self.catalog),
+        );
+        let subject = Subject {
+            account: self.owner,
+            member: None,
+            actor: None,
+            calendar: self.directory.calendar(self.number),
+        };
         quota::limit_of(self.ledger, &subject, &line)
     }
 
     /// The numbers of a month that is over: since no change of clients passes by an open month, those of the first month that
     /// was closed after it; else as they are now.
     fn numbers_of(&mut self, period: &Period, months: &Months) -> Result<Numbers, Error> {
-        let later = months.closed.iter().filter(|(_, end)| **end > period.window.end).min_by_key(|(_, end)| **end);
+        let later = months
+            .closed
+            .iter()
+            .filter(|(_, end)| **end > period.window.end)
+            .min_by_key(|(_, end)| **end);
         let Some(later) = later.map(|(name, _)| name.clone()) else {
             return self.numbers();
         };
         match self.closed(&later)? {
-            Some(Closed { draw: mut clients, created, included, price, order, .. }) => {
+            Some(Closed {
+                draw: mut clients,
+                created,
+                included,
+                price,
+                order,
+                ..
+            }) => {
                 clients.sort_unstable();
-                Ok(Numbers { clients, created, included, price, order })
+                Ok(Numbers {
+                    clients,
+                    created,
+                    included,
+                    price,
+                    order,
+                })
             }
             None => self.numbers(),
         }
@@ -168,7 +240,12 @@ impl<'b> Books<'b> {
 
     /// The seed that a month takes over, if it does: that of the last that is unpaid.
     fn seed(&mut self, months: &Months) -> Result<Option<String>, Error> {
-        let Some(last) = months.unpaid.iter().max_by_key(|name| months.closed.get(*name)).cloned() else {
+        let Some(last) = months
+            .unpaid
+            .iter()
+            .max_by_key(|name| months.closed.get(*name))
+            .cloned()
+        else {
             return Ok(None);
         };
         Ok(self.closed(&last)?.map(|closed| closed.seed))
@@ -179,14 +256,35 @@ impl<'b> Books<'b> {
         if let Some(closed) = self.closed(&period.name)? {
             return Ok(closed);
         }
-        let Numbers { clients, created, included, price, order } = self.numbers_of(period, months)?;
+        let Numbers {
+            clients,
+            created,
+            included,
+            price,
+            order,
+        } = self.numbers_of(period, months)?;
         let seed = match self.seed(months)? {
             Some(seed) => seed,
             None => pending_email::token()?,
         };
         let Window { start, end } = period.window;
-        let (draw, choice) = (draw::order(order, &seed, &clients, &created, &[]), Vec::new());
-        let closed = Closed { start, end, draw, created, included, price, order, seed, choice, settled: false, disabled: BTreeSet::new() };
+        let (draw, choice) = (
+            draw::order(order, &seed, &clients, &created, &[]),
+            Vec::new(),
+        );
+        let closed = Closed {
+            start,
+            end,
+            draw,
+            created,
+            included,
+            price,
+            order,
+            seed,
+            choice,
+            settled: false,
+            disabled: BTreeSet::new(),
+        };
         self.write(&sheet(&period.name), &closed)?;
         months.closed.insert(period.name.clone(), end);
         self.write(BOOKS, months)?;
@@ -197,7 +295,11 @@ impl<'b> Books<'b> {
     pub(crate) fn close_last(&mut self) -> Result<(), Error> {
         let running = self.period_of(self.ledger.now())?;
         let mut months = self.months()?;
-        if months.closed.values().any(|end| *end >= running.window.start) {
+        if months
+            .closed
+            .values()
+            .any(|end| *end >= running.window.start)
+        {
             return Ok(());
         }
         let last = self.period_of(running.window.start.saturating_sub(1))?;
@@ -206,8 +308,14 @@ impl<'b> Books<'b> {
 
     /// How much was received for a month.
     pub(super) fn received(&mut self, period: &str) -> Result<i64, Error> {
-        let whose = Whose { account: self.owner, member: None };
-        Ok(self.ledger.latest(whose, &super::payment::line(period))?.map_or(0, |bucket| bucket.used))
+        let whose = Whose {
+            account: self.owner,
+            member: None,
+        };
+        Ok(self
+            .ledger
+            .latest(whose, &super::payment::line(period))?
+            .map_or(0, |bucket| bucket.used))
     }
 
     /// The statement of a month.
@@ -230,7 +338,17 @@ impl<'b> Books<'b> {
         }
         let months = self.months()?;
         let over = period.window.end <= self.ledger.now();
-        let Numbers { clients, created, included, price, order } = if over { self.numbers_of(period, &months)? } else { self.numbers()? };
+        let Numbers {
+            clients,
+            created,
+            included,
+            price,
+            order,
+        } = if over {
+            self.numbers_of(period, &months)?
+        } else {
+            self.numbers()?
+        };
         // Before the draw its order is known where none decides, or where it goes on from an earlier month.
         let draw = match (order, self.seed(&months)?) {
             (ExcessOrder::NewestFirst, seed) => Some(seed.unwrap_or_default()),
@@ -244,7 +362,11 @@ impl<'b> Books<'b> {
             owner: self.owner,
             period: &period.name,
             bounds: [start, end].map(|at| instant_text(at).unwrap_or_default()),
-            status: if over { StatementStatus::Ended } else { StatementStatus::Open },
+            status: if over {
+                StatementStatus::Ended
+            } else {
+                StatementStatus::Open
+            },
             clients: &clients,
             created: &created,
             included,
@@ -260,7 +382,11 @@ impl<'b> Books<'b> {
 
     /// Those that are closed, or another owner's.
     fn gone(&self, clients: &[String]) -> BTreeSet<String> {
-        clients.iter().filter(|id| !self.directory.has_client(self.number, id)).cloned().collect()
+        clients
+            .iter()
+            .filter(|id| !self.directory.has_client(self.number, id))
+            .cloned()
+            .collect()
     }
 
     fn of_closed(&self, name: &str, closed: &Closed, received: i64) -> Statement {
@@ -269,7 +395,11 @@ impl<'b> Books<'b> {
             owner: self.owner,
             period: name,
             bounds: [closed.start, closed.end].map(|at| instant_text(at).unwrap_or_default()),
-            status: if closed.settled { StatementStatus::Settled } else { StatementStatus::Closed },
+            status: if closed.settled {
+                StatementStatus::Settled
+            } else {
+                StatementStatus::Closed
+            },
             clients: &closed.draw,
             created: &closed.created,
             included: closed.included,
@@ -287,23 +417,49 @@ impl<'b> Books<'b> {
     pub(crate) fn settle(&mut self, name: &str, choice: &[String]) -> Result<(), Error> {
         let period = self.period(name)?;
         if period.window.end > self.ledger.now() {
-            return Err(Error::PeriodOpen { owner: self.owner.to_owned(), period: period.name });
+            return Err(Error::PeriodOpen {
+                owner: self.owner.to_owned(),
+                period: period.name,
+            });
         }
         let mut months = self.months()?;
         let closed = self.close(&period, &mut months)?;
         if closed.settled {
             return Ok(());
         }
-        let wrong = |reason: String| Error::ExcessChoice { owner: self.owner.to_owned(), reason };
+        let wrong = |reason: String| Error::ExcessChoice {
+            owner: self.owner.to_owned(),
+            reason,
+        };
         if !choice.is_empty() && closed.order != ExcessOrder::OwnersChoice {
             return Err(wrong("the platform's order is another".to_owned()));
         }
         let mut seen = BTreeSet::new();
-        if let Some(strange) = choice.iter().find(|id| !closed.draw.contains(id) || !seen.insert(id.as_str())) {
-            return Err(wrong(format!("`{}` is none of its clients, or stands twice", crate::util::text::short(strange))));
+        if let Some(strange) = choice
+            .iter()
+            .find(|id| !closed.draw.contains(id) || !seen.insert(id.as_str()))
+        {
+            return Err(wrong(format!(
+                "`{}` is none of its clients, or stands twice",
+                crate::util::text::short(strange)
+            )));
         }
-        let draw = draw::order(closed.order, &closed.seed, &closed.draw, &closed.created, choice);
-        self.write(&sheet(name), &Closed { settled: true, draw, choice: choice.to_vec(), ..closed })?;
+        let draw = draw::order(
+            closed.order,
+            &closed.seed,
+            &closed.draw,
+            &closed.created,
+            choice,
+        );
+        self.write(
+            &sheet(name),
+            &Closed {
+                settled: true,
+                draw,
+                choice: choice.to_vec(),
+                ..closed
+            },
+        )?;
         months.unpaid.insert(period.name);
         self.write(BOOKS, &months)
     }
@@ -314,7 +470,11 @@ impl<'b> Books<'b> {
             return Ok(());
         }
         let mut months = self.months()?;
-        if months.unpaid.insert(name.to_owned()) { self.write(BOOKS, &months) } else { Ok(()) }
+        if months.unpaid.insert(name.to_owned()) {
+            self.write(BOOKS, &months)
+        } else {
+            Ok(())
+        }
     }
 
     /// Who is to be disabled for overage from now on, and who no more: of the clients of months that are settled and were not
@@ -342,14 +502,27 @@ impl<'b> Books<'b> {
             months.unpaid.retain(|name| !paid.contains(name));
             self.write(BOOKS, &months)?;
         }
-        let freed = before.difference(&wanted).filter_map(|id| self.with_overage(id, false));
-        Ok(wanted.iter().filter_map(|id| self.with_overage(id, true)).chain(freed).collect())
+        let freed = before
+            .difference(&wanted)
+            .filter_map(|id| self.with_overage(id, false));
+        Ok(wanted
+            .iter()
+            .filter_map(|id| self.with_overage(id, true))
+            .chain(freed)
+            .collect())
     }
 
     /// The owner's client with that reason, or without it, unless it is so.
     fn with_overage(&self, id: &str, put: bool) -> Option<Change> {
-        let mut client = self.directory.account(id).filter(|client| client.owner() == Some(self.owner))?;
-        let changed = if put { client.disabled.insert(DisableReason::Overage) } else { client.disabled.remove(&DisableReason::Overage) };
+        let mut client = self
+            .directory
+            .account(id)
+            .filter(|client| client.owner() == Some(self.owner))?;
+        let changed = if put {
+            client.disabled.insert(DisableReason::Overage)
+        } else {
+            client.disabled.remove(&DisableReason::Overage)
+        };
         changed.then_some(Change::Put(Record::Account(client)))
     }
 }

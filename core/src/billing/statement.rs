@@ -98,7 +98,10 @@ pub(super) struct Counts<'a> {
 /// How many are over what is included.
 fn over(clients: usize, included: Limit) -> i64 {
     match included {
-        Limit::Number(included) => i64::try_from(clients).unwrap_or(i64::MAX).saturating_sub(included).max(0),
+        Limit::Number(included) => i64::try_from(clients)
+            .unwrap_or(i64::MAX)
+            .saturating_sub(included)
+            .max(0),
         Limit::Unlimited => 0,
     }
 }
@@ -110,23 +113,47 @@ fn paid(received: i64, price: i64, excess: i64) -> i64 {
 
 /// How many of the clients that are still there are not paid for.
 fn unpaid(clients: usize, gone: usize, included: Limit, paid: i64) -> i64 {
-    over(clients.saturating_sub(gone), included).saturating_sub(paid).max(0)
+    over(clients.saturating_sub(gone), included)
+        .saturating_sub(paid)
+        .max(0)
 }
 
 /// The first so many that are not gone.
-fn first<'a>(draw: &'a [String], gone: impl Fn(&String) -> bool + 'a, count: i64) -> impl Iterator<Item = String> + 'a {
-    draw.iter().filter(move |id| !gone(id)).take(usize::try_from(count).unwrap_or(0)).cloned()
+fn first<'a>(
+    draw: &'a [String],
+    gone: impl Fn(&String) -> bool + 'a,
+    count: i64,
+) -> impl Iterator<Item = String> + 'a {
+    draw.iter()
+        .filter(move |id| !gone(id))
+        .take(usize::try_from(count).unwrap_or(0))
+        .cloned()
 }
 
 impl Statement {
     /// `draw` is the order in which its clients are disabled, where that is known.
     pub(super) fn new(counts: &Counts<'_>, draw: Option<Vec<String>>) -> Self {
-        let Counts { clients, created, included, order, choice, gone, received, .. } = *counts;
+        let Counts {
+            clients,
+            created,
+            included,
+            order,
+            choice,
+            gone,
+            received,
+            ..
+        } = *counts;
         let price = i64::try_from(counts.price).unwrap_or(i64::MAX);
         let excess = over(clients.len(), included);
         let paid = paid(received, price, excess);
         let unpaid = unpaid(clients.len(), gone.len(), included, paid);
-        let (fixed, settled) = (matches!(counts.status, StatementStatus::Closed | StatementStatus::Settled), counts.status == StatementStatus::Settled);
+        let (fixed, settled) = (
+            matches!(
+                counts.status,
+                StatementStatus::Closed | StatementStatus::Settled
+            ),
+            counts.status == StatementStatus::Settled,
+        );
         let is_gone = |id: &String| gone.contains(id);
         let at_risk: Vec<String> = match (unpaid, &draw) {
             (0, _) => Vec::new(),
@@ -151,7 +178,11 @@ impl Statement {
             order,
             seed: counts.seed.map(str::to_owned),
             choice: choice.to_vec(),
-            created: if order == ExcessOrder::NewestFirst { created.clone() } else { BTreeMap::new() },
+            created: if order == ExcessOrder::NewestFirst {
+                created.clone()
+            } else {
+                BTreeMap::new()
+            },
             draw: draw.filter(|_| fixed).unwrap_or_default(),
             gone: gone.iter().cloned().collect(),
             disabled: if settled { at_risk.clone() } else { Vec::new() },
@@ -172,7 +203,12 @@ impl Statement {
     /// # Errors
     /// [`Error::Json`] for what is no statement.
     pub fn from_value(value: serde_json::Value) -> Result<Self, Error> {
-        serde_json::from_value(value).map_err(|found| Error::Json { what: "statement".to_owned(), line: 1, column: 1, reason: found.to_string() })
+        serde_json::from_value(value).map_err(|found| Error::Json {
+            what: "statement".to_owned(),
+            line: 1,
+            column: 1,
+            reason: found.to_string(),
+        })
     }
 }
 
@@ -196,20 +232,33 @@ impl Statement {
 /// ```
 #[must_use]
 pub fn verify_draw(statement: &Statement) -> bool {
-    let fixed = matches!(statement.status, StatementStatus::Closed | StatementStatus::Settled);
+    let fixed = matches!(
+        statement.status,
+        StatementStatus::Closed | StatementStatus::Settled
+    );
     let (Some(seed), true) = (&statement.seed, fixed) else {
         return false;
     };
     let mut clients = statement.draw.clone();
     clients.sort_unstable();
     let gone: BTreeSet<String> = statement.gone.iter().cloned().collect();
-    if clients.windows(2).any(|pair| matches!(pair, [one, other] if one == other)) || !gone.iter().all(|id| clients.binary_search(id).is_ok()) {
+    if clients
+        .windows(2)
+        .any(|pair| matches!(pair, [one, other] if one == other))
+        || !gone.iter().all(|id| clients.binary_search(id).is_ok())
+    {
         return false;
     }
     let Ok(price) = u64::try_from(statement.price_cents) else {
         return false;
     };
-    let draw = draw::order(statement.order, seed, &clients, &statement.created, &statement.choice);
+    let draw = draw::order(
+        statement.order,
+        seed,
+        &clients,
+        &statement.created,
+        &statement.choice,
+    );
     let counts = Counts {
         owner: &statement.owner,
         period: &statement.period,

@@ -28,7 +28,11 @@ pub(crate) fn paths(expr: &Expr) -> BTreeSet<String> {
                 todo.push(expr);
                 todo.extend(in_expr.as_deref());
             }
-            Expr::IfThenElse { cond, then_expr, else_expr } => todo.extend([cond.as_ref(), then_expr.as_ref(), else_expr.as_ref()]),
+            Expr::IfThenElse {
+                cond,
+                then_expr,
+                else_expr,
+            } => todo.extend([cond.as_ref(), then_expr.as_ref(), else_expr.as_ref()]),
             Expr::Set(items) => todo.extend(items.iter().map(AsRef::as_ref)),
             Expr::Record(fields) => todo.extend(fields.values().map(AsRef::as_ref)),
             _ => {}
@@ -52,9 +56,18 @@ fn path(expr: &Expr) -> Option<String> {
         Var::Resource => "resource",
         Var::Context => "context",
     };
-    Some(names.iter().rev().fold(start.to_owned(), |text, name| step(&text, name)))
+    Some(
+        names
+            .iter()
+            .rev()
+            .fold(start.to_owned(), |text, name| step(&text, name)),
+    )
 }
 
 fn step(text: &str, attr: &str) -> String {
-    if Id::new(attr).is_ok() { format!("{text}.{attr}") } else { format!("{text}[\"{}\"]", attr.escape_default()) }
+    if Id::new(attr).is_ok() {
+        format!("{text}.{attr}")
+    } else {
+        format!("{text}[\"{}\"]", attr.escape_default())
+    }
 }

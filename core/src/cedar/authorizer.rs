@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use cedar_policy::{AuthorizationError, Authorizer, Decision as Cedar, Entities, PolicySet, Request};
+use cedar_policy::{
+    AuthorizationError, Authorizer, Decision as Cedar, Entities, PolicySet, Request,
+};
 
 use super::policy_list::{Role, Rules};
 use super::request::Question;
@@ -51,32 +53,60 @@ impl Rules {
                 advice.push(Arc::clone(word));
             }
         }
-        Answer { allowed: verdict.allowed, code: Arc::clone(&verdict.code), policies: rules().map(|rule| Arc::clone(&rule.id)).collect(), advice }
+        Answer {
+            allowed: verdict.allowed,
+            code: Arc::clone(&verdict.code),
+            policies: rules().map(|rule| Arc::clone(&rule.id)).collect(),
+            advice,
+        }
     }
 
     /// The answer of all policies to one request.
     pub(crate) fn judge(&self, request: &Request, entities: &Entities) -> Result<Verdict, Error> {
         stack::run(self.depth, || {
-            let deciding = self.apart.as_ref().map_or(&self.set, |[deciding, _]| deciding);
+            let deciding = self
+                .apart
+                .as_ref()
+                .map_or(&self.set, |[deciding, _]| deciding);
             let response = Authorizer::new().is_authorized(request, deciding, entities);
             let mut policies: Vec<usize> = self.positions(response.diagnostics().reason());
             policies.sort_unstable();
-            let mut errors: Vec<(usize, String)> = response.diagnostics().errors().filter_map(|error| self.erring(error)).collect();
+            let mut errors: Vec<(usize, String)> = response
+                .diagnostics()
+                .errors()
+                .filter_map(|error| self.erring(error))
+                .collect();
             let mut warnings = Vec::new();
             if let Some([_, warning]) = &self.apart {
                 let warned = Authorizer::new().is_authorized(request, warning, entities);
                 warnings = self.positions(warned.diagnostics().reason());
                 warnings.sort_unstable();
-                errors.extend(warned.diagnostics().errors().filter_map(|error| self.erring(error)));
+                errors.extend(
+                    warned
+                        .diagnostics()
+                        .errors()
+                        .filter_map(|error| self.erring(error)),
+                );
             }
             errors.sort();
             let allowed = response.decision() == Cedar::Allow && errors.is_empty();
             if !allowed {
                 warnings.clear();
             }
-            let permitted = || Authorizer::new().is_authorized(request, &self.permits, entities).decision() == Cedar::Allow;
+            let permitted = || {
+                Authorizer::new()
+                    .is_authorized(request, &self.permits, entities)
+                    .decision()
+                    == Cedar::Allow
+            };
             let code = self.name(&policies, !errors.is_empty(), permitted);
-            Ok(Verdict { allowed, code, policies, warnings, errors })
+            Ok(Verdict {
+                allowed,
+                code,
+                policies,
+                warnings,
+                errors,
+            })
         })
     }
 
@@ -86,14 +116,23 @@ impl Rules {
             return Ok(Found::default());
         }
         stack::run(self.depth, || {
-            let response = Authorizer::new().is_authorized(&question.request, set, &question.entities);
+            let response =
+                Authorizer::new().is_authorized(&question.request, set, &question.entities);
             let holding = self.positions(response.diagnostics().reason());
-            Ok(Found { holding, erring: response.diagnostics().errors().filter_map(|error| self.erring(error)).collect() })
+            Ok(Found {
+                holding,
+                erring: response
+                    .diagnostics()
+                    .errors()
+                    .filter_map(|error| self.erring(error))
+                    .collect(),
+            })
         })
     }
 
     fn positions<'a>(&self, ids: impl Iterator<Item = &'a cedar_policy::PolicyId>) -> Vec<usize> {
-        ids.filter_map(|id| self.position.get(id).copied()).collect()
+        ids.filter_map(|id| self.position.get(id).copied())
+            .collect()
     }
 
     fn erring(&self, error: &AuthorizationError) -> Option<(usize, String)> {
@@ -105,17 +144,31 @@ impl Rules {
     /// E1: the first forbid that holds and stands before the last permit; there, `not_permitted`; after it the other
     /// forbids, which so speak only of what was otherwise permitted. `policy_error` is the code only where Cedar would
     /// have allowed (E2): a policy that errs never renames a denial.
-    pub(crate) fn name(&self, determining: &[usize], erred: bool, permitted: impl FnOnce() -> bool) -> Arc<str> {
-        let first = determining.first().and_then(|at| Some((*at, self.list.get(*at)?)));
+    pub(crate) fn name(
+        &self,
+        determining: &[usize],
+        erred: bool,
+        permitted: impl FnOnce() -> bool,
+    ) -> Arc<str> {
+        let first = determining
+            .first()
+            .and_then(|at| Some((*at, self.list.get(*at)?)));
         let Some((at, rule)) = first else {
             return AnswerCode::NotPermitted.into();
         };
         if rule.role == Role::Permit {
-            return if erred { AnswerCode::PolicyError } else { AnswerCode::Ok }.into();
+            return if erred {
+                AnswerCode::PolicyError
+            } else {
+                AnswerCode::Ok
+            }
+            .into();
         }
         if self.last_permit.is_some_and(|last| at > last) && !permitted() {
             return AnswerCode::NotPermitted.into();
         }
-        rule.code.clone().unwrap_or_else(|| AnswerCode::Forbidden.into())
+        rule.code
+            .clone()
+            .unwrap_or_else(|| AnswerCode::Forbidden.into())
     }
 }

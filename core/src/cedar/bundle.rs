@@ -42,19 +42,41 @@ pub(crate) struct Bundle {
 
 impl Bundle {
     /// The attributes that a resource of this type must have in a request of this action, beside those which its type requires.
-    pub(crate) fn required_of<'a>(&'a self, action: &'a Action, kind: &str) -> impl Iterator<Item = &'a str> {
-        let fields = if super::tenant_facts::is_directory_type(kind) { None } else { self.values.shape(kind).map(|shape| shape.attributes.as_deref()) };
-        let has = move |name: &&str| fields.is_some_and(|fields| fields.is_none_or(|fields| fields.field(name).is_some()));
+    pub(crate) fn required_of<'a>(
+        &'a self,
+        action: &'a Action,
+        kind: &str,
+    ) -> impl Iterator<Item = &'a str> {
+        let fields = if super::tenant_facts::is_directory_type(kind) {
+            None
+        } else {
+            self.values
+                .shape(kind)
+                .map(|shape| shape.attributes.as_deref())
+        };
+        let has = move |name: &&str| {
+            fields.is_some_and(|fields| fields.is_none_or(|fields| fields.field(name).is_some()))
+        };
         action.requires.iter().map(String::as_str).filter(has)
     }
 
     /// Whether whatever a directory names of the other bundle means the same in this one.
     pub(crate) fn offers_all_of(&self, other: &Self) -> bool {
         let (mine, others) = (&self.names, &other.names);
-        let names = mine.features.is_superset(&others.features) && mine.meters.is_superset(&others.meters) && mine.types == others.types;
+        let names = mine.features.is_superset(&others.features)
+            && mine.meters.is_superset(&others.meters)
+            && mine.types == others.types;
         names
-            && self.catalog.packages().map(Package::id).eq(other.catalog.packages().map(Package::id))
-            && self.catalog.levels().map(AccessLevel::id).eq(other.catalog.levels().map(AccessLevel::id))
+            && self
+                .catalog
+                .packages()
+                .map(Package::id)
+                .eq(other.catalog.packages().map(Package::id))
+            && self
+                .catalog
+                .levels()
+                .map(AccessLevel::id)
+                .eq(other.catalog.levels().map(AccessLevel::id))
     }
 }
 
@@ -64,8 +86,15 @@ pub(crate) fn load(files: &[File], validation: Validation, caps: &Caps) -> Resul
         return Err(placeless("bundle.not_found", format!("no `{KERNEL}` in the bundle")).into());
     }
     let (mut faults, mut depth) = (Vec::new(), 64);
-    for file in files.iter().filter(|file| file.is_policies() || file.is_schema()) {
-        let language = if file.is_schema() { Language::Schema } else { Language::Policy };
+    for file in files
+        .iter()
+        .filter(|file| file.is_policies() || file.is_schema())
+    {
+        let language = if file.is_schema() {
+            Language::Schema
+        } else {
+            Language::Policy
+        };
         match scan_file(file, language, caps) {
             Ok(found) => depth = depth.max(found),
             Err(fault) => faults.push(fault),
@@ -82,10 +111,17 @@ struct Syntax<'a> {
     catalog: Catalog,
 }
 
-fn build(files: &[File], depth: usize, validation: Validation, caps: &Caps) -> Result<Bundle, Error> {
+fn build(
+    files: &[File],
+    depth: usize,
+    validation: Validation,
+    caps: &Caps,
+) -> Result<Bundle, Error> {
     let syntax = parse(files, caps)?;
     let (schema, names, shapes, values) = check_names(&syntax, files)?;
-    let actions = schema.action_entities().map_err(|found| placeless("bundle.schema", found.to_string()))?;
+    let actions = schema
+        .action_entities()
+        .map_err(|found| placeless("bundle.schema", found.to_string()))?;
     let warnings = optional_attributes::warnings(&syntax.parts, files, &names, &values, &actions);
     let (set, order, homes) = assemble(syntax.parts, files)?;
     let mut set = set;
@@ -93,18 +129,40 @@ fn build(files: &[File], depth: usize, validation: Validation, caps: &Caps) -> R
         link(&mut set, &links.text, caps)?;
     }
     let home = |id: &PolicyId| {
-        let home = set.policy(id).and_then(cedar_policy::Policy::template_id).unwrap_or(id);
-        homes.get(home).and_then(|(file, start, len)| Some((files.get(*file)?, Some((*start, *len)))))
+        let home = set
+            .policy(id)
+            .and_then(cedar_policy::Policy::template_id)
+            .unwrap_or(id);
+        homes
+            .get(home)
+            .and_then(|(file, start, len)| Some((files.get(*file)?, Some((*start, *len)))))
     };
-    validate::once(files, validation, || validate::validate(&schema, &set, validation, home))?;
+    validate::once(files, validation, || {
+        validate::validate(&schema, &set, validation, home)
+    })?;
     let types = schema.entity_types().cloned().collect();
-    Ok(Bundle { rules: Rules::new(set, &order, depth, true), schema, names, catalog: syntax.catalog, actions, shapes, types, values, warnings })
+    Ok(Bundle {
+        rules: Rules::new(set, &order, depth, true),
+        schema,
+        names,
+        catalog: syntax.catalog,
+        actions,
+        shapes,
+        types,
+        values,
+        warnings,
+    })
 }
 
 /// Stage one: the syntax of all files.
 fn parse<'a>(files: &'a [File], caps: &Caps) -> Result<Syntax<'a>, Error> {
     let mut faults = Vec::new();
-    let mut syntax = Syntax { fragments: Vec::new(), schemas: Vec::new(), parts: Vec::new(), catalog: Catalog::default() };
+    let mut syntax = Syntax {
+        fragments: Vec::new(),
+        schemas: Vec::new(),
+        parts: Vec::new(),
+        catalog: Catalog::default(),
+    };
     for (index, file) in files.iter().enumerate() {
         if file.is_schema() {
             match SchemaFragment::from_cedarschema_str(&file.text) {
@@ -112,12 +170,22 @@ fn parse<'a>(files: &'a [File], caps: &Caps) -> Result<Syntax<'a>, Error> {
                     syntax.fragments.push(fragment);
                     syntax.schemas.push(file);
                 }
-                Err(found) => faults.extend(diagnostics::faults("bundle.syntax", &found, Some(file), None)),
+                Err(found) => faults.extend(diagnostics::faults(
+                    "bundle.syntax",
+                    &found,
+                    Some(file),
+                    None,
+                )),
             }
         } else if file.is_policies() {
             match PolicySet::from_str(&file.text) {
                 Ok(set) => syntax.parts.extend(in_text_order(&set, file, index)),
-                Err(found) => faults.extend(diagnostics::faults("bundle.syntax", &found, Some(file), None)),
+                Err(found) => faults.extend(diagnostics::faults(
+                    "bundle.syntax",
+                    &found,
+                    Some(file),
+                    None,
+                )),
             }
         } else if file.name == CATALOG {
             match Catalog::parse(&file.text, caps.value_nesting) {
@@ -131,10 +199,15 @@ fn parse<'a>(files: &'a [File], caps: &Caps) -> Result<Syntax<'a>, Error> {
 }
 
 /// Stage two: names of the schema, of policies (ids and codes), and of the catalog.
-fn check_names(syntax: &Syntax<'_>, files: &[File]) -> Result<(Schema, Names, Shapes, Types), Error> {
+fn check_names(
+    syntax: &Syntax<'_>,
+    files: &[File],
+) -> Result<(Schema, Names, Shapes, Types), Error> {
     let schema = Schema::from_schema_fragments(syntax.fragments.iter().cloned());
     let mut faults = Vec::new();
-    let schema = schema.map_err(|found| faults.extend(schema_faults(&found, &syntax.schemas))).ok();
+    let schema = schema
+        .map_err(|found| faults.extend(schema_faults(&found, &syntax.schemas)))
+        .ok();
     let mut forms = Vec::new();
     for fragment in &syntax.fragments {
         match fragment.clone().to_json_value() {
@@ -145,18 +218,25 @@ fn check_names(syntax: &Syntax<'_>, files: &[File]) -> Result<(Schema, Names, Sh
     let (names, found) = schema::read(&forms, &syntax.schemas);
     faults.extend(found);
     let types = Types::new(&forms);
-    faults.extend(schema::unknown_requirements(&names, &types, &syntax.schemas));
+    faults.extend(schema::unknown_requirements(
+        &names,
+        &types,
+        &syntax.schemas,
+    ));
     faults.extend(policy_names(&syntax.parts, files));
     for reason in syntax.catalog.check(&names, &names.features, &names.meters) {
         let catalog = files.iter().find(|file| file.name == CATALOG);
-        faults.push(match catalog.and_then(|file| Some((file, file.find_quoted(&reason)?))) {
-            Some((file, (start, len))) => file.fault("bundle.unknown_name", reason, start, len),
-            None => placeless("bundle.unknown_name", reason),
-        });
+        faults.push(
+            match catalog.and_then(|file| Some((file, file.find_quoted(&reason)?))) {
+                Some((file, (start, len))) => file.fault("bundle.unknown_name", reason, start, len),
+                None => placeless("bundle.unknown_name", reason),
+            },
+        );
     }
     Faults::into_result(faults)?;
     // Without a schema there was a fault.
-    let schema = schema.ok_or_else(|| placeless("bundle.schema", "the schema files do not fit together"))?;
+    let schema =
+        schema.ok_or_else(|| placeless("bundle.schema", "the schema files do not fit together"))?;
     Ok((schema, names, schema::shapes(&forms), types))
 }
 
@@ -164,7 +244,10 @@ fn check_names(syntax: &Syntax<'_>, files: &[File]) -> Result<(Schema, Names, Sh
 fn schema_faults(found: &dyn miette::Diagnostic, files: &[&File]) -> Vec<Fault> {
     let mut faults = diagnostics::faults("bundle.schema", found, None, None);
     for fault in &mut faults {
-        let place = files.iter().find_map(|file| file.find_quoted(&fault.message).map(|(start, len)| file.place(start, len)));
+        let place = files.iter().find_map(|file| {
+            file.find_quoted(&fault.message)
+                .map(|(start, len)| file.place(start, len))
+        });
         fault.place = place;
     }
     faults
@@ -177,37 +260,66 @@ fn policy_names(parts: &[Parsed], files: &[File]) -> Vec<Fault> {
         let Some(file) = files.get(part.file) else {
             continue;
         };
-        let mut fault = |code, message: String| faults.push(file.fault(code, message, part.start, part.len));
+        let mut fault =
+            |code, message: String| faults.push(file.fault(code, message, part.start, part.len));
         match part.body.annotation("id") {
             None | Some("") => fault("bundle.missing_id", "a policy without `@id`".to_owned()),
             Some(id) => {
                 if seen.insert(id, part).is_some() {
-                    fault("bundle.duplicate_id", format!("policy id `{id}` stands twice"));
+                    fault(
+                        "bundle.duplicate_id",
+                        format!("policy id `{id}` stands twice"),
+                    );
                 }
             }
         }
         let id = part.body.annotation("id").unwrap_or_default();
         match part.body.annotation("code") {
-            Some(_) if part.body.annotation("warns").is_some() => fault("bundle.warns", format!("policy `{id}` has both `@warns` and `@code`")),
-            None if part.body.effect() == Effect::Forbid && part.body.annotation("warns").is_none() => {
-                fault("bundle.missing_code", format!("forbid `{id}` has no `@code`"));
+            Some(_) if part.body.annotation("warns").is_some() => fault(
+                "bundle.warns",
+                format!("policy `{id}` has both `@warns` and `@code`"),
+            ),
+            None if part.body.effect() == Effect::Forbid
+                && part.body.annotation("warns").is_none() =>
+            {
+                fault(
+                    "bundle.missing_code",
+                    format!("forbid `{id}` has no `@code`"),
+                );
             }
-            Some(code) if !is_code(code) => fault("bundle.code_form", format!("code `{code}` of policy `{id}` is not lower-case words joined by `_`")),
+            Some(code) if !is_code(code) => fault(
+                "bundle.code_form",
+                format!("code `{code}` of policy `{id}` is not lower-case words joined by `_`"),
+            ),
             _ => {}
         }
         if part.body.annotation("warns").is_some() && part.body.effect() == Effect::Permit {
             fault("bundle.warns", format!("permit `{id}` has `@warns`"));
         }
-        let advice = ["advice", "warns"].into_iter().filter_map(|key| part.body.annotation(key));
-        for word in advice.flat_map(|advice| advice.split(',')).map(str::trim).filter(|word| !is_code(word)) {
-            fault("bundle.code_form", format!("advice `{word}` of policy `{id}` is not lower-case words joined by `_`"));
+        let advice = ["advice", "warns"]
+            .into_iter()
+            .filter_map(|key| part.body.annotation(key));
+        for word in advice
+            .flat_map(|advice| advice.split(','))
+            .map(str::trim)
+            .filter(|word| !is_code(word))
+        {
+            fault(
+                "bundle.code_form",
+                format!("advice `{word}` of policy `{id}` is not lower-case words joined by `_`"),
+            );
         }
     }
     faults
 }
 
 fn is_code(text: &str) -> bool {
-    text.split('_').all(|word| !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit()))
+    text.split('_').all(|word| {
+        !word.is_empty()
+            && word
+                .chars()
+                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
+    })
 }
 
 type Order = Vec<Placed>;
@@ -219,7 +331,12 @@ fn assemble(parts: Vec<Parsed>, files: &[File]) -> Result<(PolicySet, Order, Hom
     for part in parts {
         let name = part.body.annotation("id").unwrap_or_default().to_owned();
         let id = PolicyId::new(&name);
-        let place = files.get(part.file).map(|file| (Arc::from(file.name.as_str()), file.place(part.start, part.len).line));
+        let place = files.get(part.file).map(|file| {
+            (
+                Arc::from(file.name.as_str()),
+                file.place(part.start, part.len).line,
+            )
+        });
         order.push((id.clone(), place));
         homes.insert(id, (part.file, part.start, part.len));
         let added = match part.body.renamed(&name) {

@@ -7,7 +7,12 @@ use crate::util::error::{Fault, fault_help};
 
 /// Every fault that a Cedar diagnostic and its relatives report, placed in `file` where it names a span, else at
 /// `fallback` (start and length in bytes), else nowhere.
-pub(crate) fn faults(code: &'static str, found: &dyn Diagnostic, file: Option<&File>, fallback: Option<(usize, usize)>) -> Vec<Fault> {
+pub(crate) fn faults(
+    code: &'static str,
+    found: &dyn Diagnostic,
+    file: Option<&File>,
+    fallback: Option<(usize, usize)>,
+) -> Vec<Fault> {
     let mut faults = vec![fault(code, found, file, fallback)];
     for relative in found.related().into_iter().flatten() {
         faults.push(fault(code, relative, file, fallback));
@@ -15,9 +20,17 @@ pub(crate) fn faults(code: &'static str, found: &dyn Diagnostic, file: Option<&F
     faults
 }
 
-fn fault(code: &'static str, found: &dyn Diagnostic, file: Option<&File>, fallback: Option<(usize, usize)>) -> Fault {
+fn fault(
+    code: &'static str,
+    found: &dyn Diagnostic,
+    file: Option<&File>,
+    fallback: Option<(usize, usize)>,
+) -> Fault {
     let label = found.labels().and_then(|mut labels| labels.next());
-    let span = label.as_ref().map(|label| (label.offset(), label.len())).or(fallback);
+    let span = label
+        .as_ref()
+        .map(|label| (label.offset(), label.len()))
+        .or(fallback);
     let mut message = one_line(&chain(found));
     if let Some(text) = label.as_ref().and_then(|label| label.label())
         && !message.contains(text)
@@ -27,8 +40,13 @@ fn fault(code: &'static str, found: &dyn Diagnostic, file: Option<&File>, fallba
     Fault {
         code,
         message,
-        place: file.zip(span).map(|(file, (start, len))| file.place(start, len)),
-        help: found.help().map(|help| one_line(&help.to_string())).or_else(|| fault_help(code)),
+        place: file
+            .zip(span)
+            .map(|(file, (start, len))| file.place(start, len)),
+        help: found
+            .help()
+            .map(|help| one_line(&help.to_string()))
+            .or_else(|| fault_help(code)),
     }
 }
 

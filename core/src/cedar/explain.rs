@@ -34,7 +34,11 @@ impl Question<'_> {
 
 impl Rules {
     /// Every policy that could apply to such types and this action, in gate order.
-    pub(crate) fn explain(&self, request: &Request, entities: &Entities) -> Result<Vec<PolicyExplanation>, Error> {
+    pub(crate) fn explain(
+        &self,
+        request: &Request,
+        entities: &Entities,
+    ) -> Result<Vec<PolicyExplanation>, Error> {
         stack::run(self.depth, || {
             let question = Question { request, entities };
             let mut found = Vec::new();
@@ -62,17 +66,27 @@ fn explain(question: &Question<'_>, rule: &Rule, policy: &Policy) -> Option<Poli
         return None;
     }
     let mut explanation = bare(rule, Outcome::Applied);
-    if !scope.texts.iter().all(|text| question.holds(text) == Ok(true)) {
+    if !scope
+        .texts
+        .iter()
+        .all(|text| question.holds(text) == Ok(true))
+    {
         explanation.outcome = Outcome::OutOfScope;
         return Some(explanation);
     }
     for (at, condition) in body.clauses().iter().enumerate() {
         let clause = clause(question, at.saturating_add(1), condition);
-        explanation.facts.extend(facts(question, condition, &explanation.facts));
+        explanation
+            .facts
+            .extend(facts(question, condition, &explanation.facts));
         let (held, failed) = (clause.held, clause.error.is_some());
         explanation.clauses.push(clause);
         if !held {
-            explanation.outcome = if failed { Outcome::Failed } else { Outcome::NotApplied };
+            explanation.outcome = if failed {
+                Outcome::Failed
+            } else {
+                Outcome::NotApplied
+            };
             explanation.failed_clause = Some(at.saturating_add(1));
             break;
         }
@@ -94,8 +108,20 @@ fn bare(rule: &Rule, outcome: Outcome) -> PolicyExplanation {
 }
 
 fn failed(rule: &Rule, error: String) -> PolicyExplanation {
-    let clause = Clause { number: 1, kind: "when", text: String::new(), value: None, held: false, because: None, error: Some(error) };
-    PolicyExplanation { clauses: vec![clause], failed_clause: Some(1), ..bare(rule, Outcome::Failed) }
+    let clause = Clause {
+        number: 1,
+        kind: "when",
+        text: String::new(),
+        value: None,
+        held: false,
+        because: None,
+        error: Some(error),
+    };
+    PolicyExplanation {
+        clauses: vec![clause],
+        failed_clause: Some(1),
+        ..bare(rule, Outcome::Failed)
+    }
 }
 
 /// A policy's scope as Cedar expressions, and the types that it is limited to.
@@ -114,28 +140,46 @@ impl Scope {
             P::Eq(uid) => (Some(format!("principal == {uid}")), kind(uid)),
             P::In(uid) => (Some(format!("principal in {uid}")), None),
             P::Is(ty) => (Some(format!("principal is {ty}")), Some(ty.to_string())),
-            P::IsIn(ty, uid) => (Some(format!("principal is {ty} in {uid}")), Some(ty.to_string())),
+            P::IsIn(ty, uid) => (
+                Some(format!("principal is {ty} in {uid}")),
+                Some(ty.to_string()),
+            ),
         };
         let (resource, resource_type) = match &body.resource {
             R::Any => (None, None),
             R::Eq(uid) => (Some(format!("resource == {uid}")), kind(uid)),
             R::In(uid) => (Some(format!("resource in {uid}")), None),
             R::Is(ty) => (Some(format!("resource is {ty}")), Some(ty.to_string())),
-            R::IsIn(ty, uid) => (Some(format!("resource is {ty} in {uid}")), Some(ty.to_string())),
+            R::IsIn(ty, uid) => (
+                Some(format!("resource is {ty} in {uid}")),
+                Some(ty.to_string()),
+            ),
         };
         let action = match &body.action {
             ActionConstraint::Any => "true".to_owned(),
             ActionConstraint::Eq(uid) => format!("action == {uid}"),
-            ActionConstraint::In(uids) => format!("action in [{}]", uids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
+            ActionConstraint::In(uids) => format!(
+                "action in [{}]",
+                uids.iter()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            ),
         };
-        Self { texts: principal.into_iter().chain(resource).collect(), action, principal_type, resource_type }
+        Self {
+            texts: principal.into_iter().chain(resource).collect(),
+            action,
+            principal_type,
+            resource_type,
+        }
     }
 
     fn could_apply(&self, question: &Question<'_>) -> bool {
-        let fits = |wanted: &Option<String>, uid: Option<&cedar_policy::EntityUid>| match (wanted, uid) {
-            (Some(wanted), Some(uid)) => *wanted == uid.type_name().to_string(),
-            _ => true,
-        };
+        let fits =
+            |wanted: &Option<String>, uid: Option<&cedar_policy::EntityUid>| match (wanted, uid) {
+                (Some(wanted), Some(uid)) => *wanted == uid.type_name().to_string(),
+                _ => true,
+            };
         fits(&self.principal_type, question.request.principal())
             && fits(&self.resource_type, question.request.resource())
             && question.holds(&self.action) == Ok(true)
@@ -157,15 +201,32 @@ fn clause(question: &Question<'_>, number: usize, condition: &PstClause) -> Clau
     let text = expr.to_string();
     let answer = question.holds(&text);
     let held = answer == Ok(wanted);
-    let because = if held || !wanted { None } else { first_false(question, expr) };
-    Clause { number, kind, text, value: answer.clone().ok(), held, because, error: answer.err() }
+    let because = if held || !wanted {
+        None
+    } else {
+        first_false(question, expr)
+    };
+    Clause {
+        number,
+        kind,
+        text,
+        value: answer.clone().ok(),
+        held,
+        because,
+        error: answer.err(),
+    }
 }
 
 /// The first of the parts joined by `&&` that is not true, when there is more than one part.
 fn first_false(question: &Question<'_>, expr: &Expr) -> Option<String> {
     let mut parts = Vec::new();
     let mut rest = expr;
-    while let Expr::BinaryOp { op: BinaryOp::And, left, right } = rest {
+    while let Expr::BinaryOp {
+        op: BinaryOp::And,
+        left,
+        right,
+    } = rest
+    {
         parts.push(right.as_ref());
         rest = left.as_ref();
     }
@@ -173,11 +234,25 @@ fn first_false(question: &Question<'_>, expr: &Expr) -> Option<String> {
     if parts.len() == 1 {
         return None;
     }
-    parts.iter().rev().map(ToString::to_string).find(|text| question.holds(text) != Ok(true))
+    parts
+        .iter()
+        .rev()
+        .map(ToString::to_string)
+        .find(|text| question.holds(text) != Ok(true))
 }
 
 fn facts(question: &Question<'_>, condition: &PstClause, known: &[ReadFact]) -> Vec<ReadFact> {
     let (PstClause::When(expr) | PstClause::Unless(expr)) = condition;
-    let fresh = paths(expr).into_iter().filter(|path| known.iter().all(|fact| fact.path != *path));
-    fresh.map(|path| ReadFact { value: question.ask(&path).ok().map(|value| crate::util::text::short(&value.to_string())), path }).collect()
+    let fresh = paths(expr)
+        .into_iter()
+        .filter(|path| known.iter().all(|fact| fact.path != *path));
+    fresh
+        .map(|path| ReadFact {
+            value: question
+                .ask(&path)
+                .ok()
+                .map(|value| crate::util::text::short(&value.to_string())),
+            path,
+        })
+        .collect()
 }

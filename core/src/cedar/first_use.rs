@@ -6,8 +6,8 @@ use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use cedar_policy::{
-    Authorizer, Context, Entities, EntityTypeName, EntityUid, Policy, PolicyId, PolicySet, Request, RestrictedExpression, Schema, SlotId, Template,
-    ValidationMode, Validator,
+    Authorizer, Context, Entities, EntityTypeName, EntityUid, Policy, PolicyId, PolicySet, Request,
+    RestrictedExpression, Schema, SlotId, Template, ValidationMode, Validator,
 };
 
 use crate::util::fork_guard::Pass;
@@ -53,16 +53,23 @@ fn touch() -> Option<bool> {
     let parse = EntityUid::from_str;
     let (user, action) = (parse("User::\"u\"").ok()?, parse("Action::\"use\"").ok()?);
     let template = set.templates().next()?.id().clone();
-    let slots = [(SlotId::principal(), parse("Group::\"g\"").ok()?), (SlotId::resource(), user.clone())];
-    set.link(template, PolicyId::new("link"), slots.into()).ok()?;
-    let is_valid = Validator::new(schema.clone()).validate(&set, ValidationMode::Strict).validation_passed();
+    let slots = [
+        (SlotId::principal(), parse("Group::\"g\"").ok()?),
+        (SlotId::resource(), user.clone()),
+    ];
+    set.link(template, PolicyId::new("link"), slots.into())
+        .ok()?;
+    let is_valid = Validator::new(schema.clone())
+        .validate(&set, ValidationMode::Strict)
+        .validation_passed();
     let json = set.policies().next()?.to_json().ok()?;
     let read = Policy::from_json(None, json).ok()?;
     Template::parse(None, "permit(principal == ?principal, action, resource);").ok()?;
     EntityTypeName::from_str("A::B").ok()?;
     RestrictedExpression::from_str("[1, ip(\"::1\")]").ok()?;
     // Cedar's messages about faults have tables of their own.
-    let is_refused = PolicySet::from_str("permit(").is_err() && Schema::from_cedarschema_str("entity").is_err();
+    let is_refused =
+        PolicySet::from_str("permit(").is_err() && Schema::from_cedarschema_str("entity").is_err();
     let records = serde_json::json!([{
         "uid": { "type": "User", "id": "u" },
         "attrs": { "seen": { "__extn": { "fn": "datetime", "arg": "2026-01-01" } }, "score": { "__extn": { "fn": "decimal", "arg": "1.0" } } },

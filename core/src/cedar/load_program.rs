@@ -3,7 +3,10 @@
 use std::collections::HashMap;
 use std::str::FromStr;
 
-use cedar_policy::{Entities, EntityId, EntityTypeName, EntityUid, PolicyId, PolicySet, Schema, SchemaFragment, SlotId};
+use cedar_policy::{
+    Entities, EntityId, EntityTypeName, EntityUid, PolicyId, PolicySet, Schema, SchemaFragment,
+    SlotId,
+};
 use serde_json::Value;
 
 use super::diagnostics;
@@ -43,12 +46,21 @@ pub(crate) fn is_json(text: &str) -> bool {
 /// The depth of the tree that the file's text would become, or the cap that it passes.
 pub(crate) fn scan_file(file: &File, language: Language, caps: &Caps) -> Result<usize, Fault> {
     if file.text.len() > caps.file_bytes {
-        return Err(placeless("bundle.too_large", format!("`{}` has {} bytes, more than {}", file.name, file.text.len(), caps.file_bytes)));
+        return Err(placeless(
+            "bundle.too_large",
+            format!(
+                "`{}` has {} bytes, more than {}",
+                file.name,
+                file.text.len(),
+                caps.file_bytes
+            ),
+        ));
     }
     if is_json(&file.text) {
         return Ok(json::depth(&file.text));
     }
-    nesting_scan::scan(&file.text, language, caps).map_err(|fault| file.fault(fault.code, fault.message, fault.offset, 1))
+    nesting_scan::scan(&file.text, language, caps)
+        .map_err(|fault| file.fault(fault.code, fault.message, fault.offset, 1))
 }
 
 /// Those directly above each entity, by type and id: Cedar keeps them, but tells only all that are above.
@@ -56,13 +68,22 @@ pub(crate) type Parents = HashMap<(String, String), Vec<(String, String)>>;
 
 fn name(value: &Value) -> Option<(String, String)> {
     let value = value.get("__entity").unwrap_or(value);
-    Some((value.get("type")?.as_str()?.to_owned(), value.get("id")?.as_str()?.to_owned()))
+    Some((
+        value.get("type")?.as_str()?.to_owned(),
+        value.get("id")?.as_str()?.to_owned(),
+    ))
 }
 
 fn parents_of(entities: &Value) -> Parents {
     let mut parents = Parents::new();
     for entity in entities.as_array().into_iter().flatten() {
-        let above = entity.get("parents").and_then(Value::as_array).into_iter().flatten().filter_map(name).collect();
+        let above = entity
+            .get("parents")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(name)
+            .collect();
         if let Some(uid) = entity.get("uid").and_then(name) {
             parents.insert(uid, above);
         }
@@ -71,38 +92,61 @@ fn parents_of(entities: &Value) -> Parents {
 }
 
 pub(crate) fn entity_faults(found: &dyn miette::Diagnostic) -> Error {
-    Faults::into_result(diagnostics::faults("bundle.entities", found, None, None)).err().unwrap_or(Error::Bundle(Faults::default()))
+    Faults::into_result(diagnostics::faults("bundle.entities", found, None, None))
+        .err()
+        .unwrap_or(Error::Bundle(Faults::default()))
 }
 
-pub(crate) fn read_entities(text: &str, schema: Option<&Schema>, caps: &Caps) -> Result<(Entities, Parents), Error> {
+pub(crate) fn read_entities(
+    text: &str,
+    schema: Option<&Schema>,
+    caps: &Caps,
+) -> Result<(Entities, Parents), Error> {
     if text.len() > caps.entities_bytes {
-        return Err(placeless("bundle.too_large", format!("`entities` has {} bytes, more than {}", text.len(), caps.entities_bytes)).into());
+        return Err(placeless(
+            "bundle.too_large",
+            format!(
+                "`entities` has {} bytes, more than {}",
+                text.len(),
+                caps.entities_bytes
+            ),
+        )
+        .into());
     }
     let value = json::parse("entities", text, caps.value_nesting)?;
     let parents = parents_of(&value);
-    let entities = Entities::from_json_value(value, schema).map_err(|found| entity_faults(&found))?;
+    let entities =
+        Entities::from_json_value(value, schema).map_err(|found| entity_faults(&found))?;
     Ok((entities, parents))
 }
 
 /// The schema, and its JSON form.
 pub(crate) fn parse_schema(file: &File, caps: &Caps) -> Result<(Schema, Value), Vec<Fault>> {
     let fragment = if is_json(&file.text) {
-        let value = json::parse(&file.name, &file.text, json_nesting(caps)).map_err(|error| vec![json_fault(file, &error)])?;
-        SchemaFragment::from_json_value(value).map_err(|found| diagnostics::faults("bundle.schema", &found, None, None))
+        let value = json::parse(&file.name, &file.text, json_nesting(caps))
+            .map_err(|error| vec![json_fault(file, &error)])?;
+        SchemaFragment::from_json_value(value)
+            .map_err(|found| diagnostics::faults("bundle.schema", &found, None, None))
     } else {
         SchemaFragment::from_cedarschema_str(&file.text)
             .map(|(fragment, _)| fragment)
             .map_err(|found| diagnostics::faults("bundle.syntax", &found, Some(file), None))
     }?;
-    let form = fragment.clone().to_json_value().map_err(|found| diagnostics::faults("bundle.schema", &found, Some(file), None))?;
-    let schema = Schema::from_schema_fragments([fragment]).map_err(|found| diagnostics::faults("bundle.schema", &found, Some(file), None))?;
+    let form = fragment
+        .clone()
+        .to_json_value()
+        .map_err(|found| diagnostics::faults("bundle.schema", &found, Some(file), None))?;
+    let schema = Schema::from_schema_fragments([fragment])
+        .map_err(|found| diagnostics::faults("bundle.schema", &found, Some(file), None))?;
     Ok((schema, form))
 }
 
 /// JSON errors as faults of a file.
 pub(crate) fn json_fault(file: &File, error: &Error) -> Fault {
     let (code, place) = match error {
-        Error::DuplicateKey { line, column, .. } => ("bundle.duplicate_key", Some((*line, *column))),
+        Error::DuplicateKey { line, column, .. } => {
+            ("bundle.duplicate_key", Some((*line, *column)))
+        }
         Error::Json { line, column, .. } => ("bundle.json", Some((*line, *column))),
         Error::Nesting { .. } => ("bundle.too_deep", None),
         _ => ("bundle.json", None),
@@ -116,22 +160,29 @@ pub(crate) fn json_fault(file: &File, error: &Error) -> Fault {
 
 pub(crate) fn parse_policies(file: &File, caps: &Caps) -> Result<PolicySet, Vec<Fault>> {
     if is_json(&file.text) {
-        let value = json::parse(&file.name, &file.text, json_nesting(caps)).map_err(|error| vec![json_fault(file, &error)])?;
-        return PolicySet::from_json_value(value).map_err(|found| diagnostics::faults("bundle.syntax", &found, None, None));
+        let value = json::parse(&file.name, &file.text, json_nesting(caps))
+            .map_err(|error| vec![json_fault(file, &error)])?;
+        return PolicySet::from_json_value(value)
+            .map_err(|found| diagnostics::faults("bundle.syntax", &found, None, None));
     }
-    PolicySet::from_str(&file.text).map_err(|found| diagnostics::faults("bundle.syntax", &found, Some(file), None))
+    PolicySet::from_str(&file.text)
+        .map_err(|found| diagnostics::faults("bundle.syntax", &found, Some(file), None))
 }
 
 /// Links templates as `links` says: a JSON list of `{"templateId", "newId", "values": {"?principal": {"type", "id"}}}`.
 pub(crate) fn link(set: &mut PolicySet, links: &str, caps: &Caps) -> Result<(), Error> {
     let value = json::parse("links", links, caps.value_nesting)?;
-    let wrong = |nth: usize, reason: &str| placeless("bundle.link", format!("link {nth}: {reason}"));
+    let wrong =
+        |nth: usize, reason: &str| placeless("bundle.link", format!("link {nth}: {reason}"));
     let Value::Array(items) = value else {
         return Err(wrong(0, "links are a list").into());
     };
     let mut faults = Vec::new();
     for (nth, item) in items.iter().enumerate() {
-        let linked = read_link(item).and_then(|(template, id, values)| set.link(template, id, values).map_err(|found| found.to_string()));
+        let linked = read_link(item).and_then(|(template, id, values)| {
+            set.link(template, id, values)
+                .map_err(|found| found.to_string())
+        });
         if let Err(reason) = linked {
             faults.push(wrong(nth, &reason));
         }
@@ -142,22 +193,42 @@ pub(crate) fn link(set: &mut PolicySet, links: &str, caps: &Caps) -> Result<(), 
 type Link = (PolicyId, PolicyId, HashMap<SlotId, EntityUid>);
 
 fn read_link(item: &Value) -> Result<Link, String> {
-    let text = |key: &str| item.get(key).and_then(Value::as_str).ok_or_else(|| format!("`{key}` is missing or no string"));
-    if let Some(unknown) = item.as_object().and_then(|fields| fields.keys().find(|key| !["templateId", "newId", "values"].contains(&key.as_str()))) {
+    let text = |key: &str| {
+        item.get(key)
+            .and_then(Value::as_str)
+            .ok_or_else(|| format!("`{key}` is missing or no string"))
+    };
+    if let Some(unknown) = item.as_object().and_then(|fields| {
+        fields
+            .keys()
+            .find(|key| !["templateId", "newId", "values"].contains(&key.as_str()))
+    }) {
         return Err(format!("unknown field `{unknown}`"));
     }
     let (template, id) = (text("templateId")?, text("newId")?);
     let mut values = HashMap::new();
-    for (slot, value) in item.get("values").and_then(Value::as_object).ok_or("`values` is missing or no object")? {
+    for (slot, value) in item
+        .get("values")
+        .and_then(Value::as_object)
+        .ok_or("`values` is missing or no object")?
+    {
         let slot = match slot.as_str() {
             "?principal" => SlotId::principal(),
             "?resource" => SlotId::resource(),
             other => return Err(format!("no slot `{other}`")),
         };
         let value = value.get("__entity").unwrap_or(value);
-        let part = |key: &str| value.get(key).and_then(Value::as_str).ok_or_else(|| format!("a slot's value has no `{key}`"));
+        let part = |key: &str| {
+            value
+                .get(key)
+                .and_then(Value::as_str)
+                .ok_or_else(|| format!("a slot's value has no `{key}`"))
+        };
         let kind = EntityTypeName::from_str(part("type")?).map_err(|found| found.to_string())?;
-        values.insert(slot, EntityUid::from_type_name_and_id(kind, EntityId::new(part("id")?)));
+        values.insert(
+            slot,
+            EntityUid::from_type_name_and_id(kind, EntityId::new(part("id")?)),
+        );
     }
     Ok((PolicyId::new(template), PolicyId::new(id), values))
 }

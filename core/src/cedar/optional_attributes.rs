@@ -34,15 +34,33 @@ struct Brought<'a> {
 }
 
 /// A warning for each policy and each part of a request by whose absence the policy refuses less.
-pub(crate) fn warnings(parts: &[Parsed], files: &[File], names: &Names, types: &Types, actions: &Entities) -> Vec<Fault> {
+pub(crate) fn warnings(
+    parts: &[Parsed],
+    files: &[File],
+    names: &Names,
+    types: &Types,
+    actions: &Entities,
+) -> Vec<Fault> {
     let mut above: HashMap<String, HashSet<String>> = HashMap::new();
     for action in actions.iter() {
         let uid = action.uid();
-        let groups = actions.ancestors(&uid).into_iter().flatten().map(|group| group.id().unescaped().to_owned()).collect();
+        let groups = actions
+            .ancestors(&uid)
+            .into_iter()
+            .flatten()
+            .map(|group| group.id().unescaped().to_owned())
+            .collect();
         above.insert(uid.id().unescaped().to_owned(), groups);
     }
-    let brought = Brought { names, types, above };
-    parts.iter().flat_map(|part| brought.of_policy(part, files)).collect()
+    let brought = Brought {
+        names,
+        types,
+        above,
+    };
+    parts
+        .iter()
+        .flat_map(|part| brought.of_policy(part, files))
+        .collect()
 }
 
 impl Brought<'_> {
@@ -62,8 +80,19 @@ impl Brought<'_> {
             let Some(above) = self.above.get(name) else {
                 continue;
             };
-            for (principal, resource) in action.principals.iter().flat_map(|principal| action.resources.iter().map(move |resource| (principal, resource))) {
-                let request = Request { name, action, above, principal, resource };
+            for (principal, resource) in action.principals.iter().flat_map(|principal| {
+                action
+                    .resources
+                    .iter()
+                    .map(move |resource| (principal, resource))
+            }) {
+                let request = Request {
+                    name,
+                    action,
+                    above,
+                    principal,
+                    resource,
+                };
                 if request.is_in_scope(&policy) {
                     let open = part.body.effect() == Effect::Forbid;
                     for path in self.left_out(&request, &policy, open) {
@@ -73,19 +102,37 @@ impl Brought<'_> {
             }
         }
         let id = part.body.annotation("id").unwrap_or_default();
-        found.into_iter().map(|(path, actions)| fault(part, file, id, &path, &actions)).collect()
+        found
+            .into_iter()
+            .map(|(path, actions)| fault(part, file, id, &path, &actions))
+            .collect()
     }
 
     /// The paths whose absence makes the policy refuse less.
     fn left_out(&self, request: &Request<'_>, policy: &Json, open: bool) -> Vec<String> {
-        let conditions = policy.get("conditions").and_then(Json::as_array).into_iter().flatten();
-        let mut conditions: Vec<(&Json, bool)> =
-            conditions.filter_map(|condition| Some((condition.get("body")?, condition.get("kind")?.as_str()? == "when"))).collect();
-        if conditions.iter().any(|(body, holds)| request.fold(body) == Some(!holds)) {
+        let conditions = policy
+            .get("conditions")
+            .and_then(Json::as_array)
+            .into_iter()
+            .flatten();
+        let mut conditions: Vec<(&Json, bool)> = conditions
+            .filter_map(|condition| {
+                Some((
+                    condition.get("body")?,
+                    condition.get("kind")?.as_str()? == "when",
+                ))
+            })
+            .collect();
+        if conditions
+            .iter()
+            .any(|(body, holds)| request.fold(body) == Some(!holds))
+        {
             return Vec::new();
         }
         let mut paths = Vec::new();
-        conditions.drain(..).for_each(|(body, holds)| self.visit(request, body, open == holds, &mut paths));
+        conditions
+            .drain(..)
+            .for_each(|(body, holds)| self.visit(request, body, open == holds, &mut paths));
         paths
     }
 
@@ -126,11 +173,25 @@ impl Brought<'_> {
             }
             "has" if open => {
                 // `resource has a.b` lists its attributes.
-                let attributes = side("attr").as_array().map_or_else(|| std::slice::from_ref(side("attr")), Vec::as_slice);
-                self.optional(request, side("left"), attributes.iter().filter_map(Json::as_str), paths);
+                let attributes = side("attr")
+                    .as_array()
+                    .map_or_else(|| std::slice::from_ref(side("attr")), Vec::as_slice);
+                self.optional(
+                    request,
+                    side("left"),
+                    attributes.iter().filter_map(Json::as_str),
+                    paths,
+                );
             }
-            "hasTag" if open && variable(side("left")) == Some("resource") && !is_directory_type(request.resource) => {
-                let tag = side("right").get("Value").and_then(Json::as_str).unwrap_or("...");
+            "hasTag"
+                if open
+                    && variable(side("left")) == Some("resource")
+                    && !is_directory_type(request.resource) =>
+            {
+                let tag = side("right")
+                    .get("Value")
+                    .and_then(Json::as_str)
+                    .unwrap_or("...");
                 paths.push(format!("resource.getTag(\"{tag}\")"));
             }
             _ => {}
@@ -138,7 +199,13 @@ impl Brought<'_> {
     }
 
     /// Those of the attributes, each of the one before it, that a request brings and may be without.
-    fn optional<'n>(&self, request: &Request<'_>, from: &Json, attributes: impl Iterator<Item = &'n str>, paths: &mut Vec<String>) {
+    fn optional<'n>(
+        &self,
+        request: &Request<'_>,
+        from: &Json,
+        attributes: impl Iterator<Item = &'n str>,
+        paths: &mut Vec<String>,
+    ) {
         let Some((mut path, mut record)) = self.record(request, from) else {
             return;
         };
@@ -146,7 +213,8 @@ impl Brought<'_> {
             let Some(field) = record.field(attribute) else {
                 return;
             };
-            let is_required = field.required || path == "resource" && request.action.requires.contains(attribute);
+            let is_required =
+                field.required || path == "resource" && request.action.requires.contains(attribute);
             path = format!("{path}.{attribute}");
             if !is_required {
                 paths.push(path.clone());
@@ -162,11 +230,20 @@ impl Brought<'_> {
     fn record(&self, request: &Request<'_>, expression: &Json) -> Option<(String, &Record)> {
         match variable(expression) {
             Some("resource") if !is_directory_type(request.resource) => {
-                return Some(("resource".to_owned(), self.types.shape(request.resource)?.attributes.as_deref()?));
+                return Some((
+                    "resource".to_owned(),
+                    self.types.shape(request.resource)?.attributes.as_deref()?,
+                ));
             }
             // The context of what a command asks is the engine's.
             Some("context") if request.action.asks.is_empty() => {
-                return Some(("context".to_owned(), self.types.action("Action", request.name)?.context.as_deref()?));
+                return Some((
+                    "context".to_owned(),
+                    self.types
+                        .action("Action", request.name)?
+                        .context
+                        .as_deref()?,
+                ));
             }
             Some(_) => return None,
             None => {}
@@ -187,19 +264,33 @@ impl Brought<'_> {
 impl Request<'_> {
     fn is_in_scope(&self, policy: &Json) -> bool {
         let part = |name: &str| policy.get(name).unwrap_or(&Json::Null);
-        Self::is_of(part("principal"), self.principal) && Self::is_of(part("resource"), self.resource) && self.is_action(part("action")) != Some(false)
+        Self::is_of(part("principal"), self.principal)
+            && Self::is_of(part("resource"), self.resource)
+            && self.is_action(part("action")) != Some(false)
     }
 
     fn is_of(scope: &Json, kind: &str) -> bool {
-        let named = scope.get("entity_type").or_else(|| scope.get("entity").and_then(|entity| entity.get("type"))).and_then(Json::as_str);
+        let named = scope
+            .get("entity_type")
+            .or_else(|| scope.get("entity").and_then(|entity| entity.get("type")))
+            .and_then(Json::as_str);
         // Entities of any type may be in another.
-        scope.get("op").and_then(Json::as_str) == Some("in") || named.is_none_or(|named| named == kind)
+        scope.get("op").and_then(Json::as_str) == Some("in")
+            || named.is_none_or(|named| named == kind)
     }
 
     fn is_action(&self, scope: &Json) -> Option<bool> {
-        let listed = scope.get("entities").and_then(Json::as_array).map(Vec::as_slice);
+        let listed = scope
+            .get("entities")
+            .and_then(Json::as_array)
+            .map(Vec::as_slice);
         let listed = listed.or_else(|| scope.get("entity").map(std::slice::from_ref))?;
-        Some(listed.iter().filter_map(|entity| entity.get("id")?.as_str()).any(|id| self.is_or_in(id)))
+        Some(
+            listed
+                .iter()
+                .filter_map(|entity| entity.get("id")?.as_str())
+                .any(|id| self.is_or_in(id)),
+        )
     }
 
     fn is_or_in(&self, id: &str) -> bool {
@@ -214,7 +305,11 @@ impl Request<'_> {
             "Value" => operands.as_bool(),
             "!" => self.fold(side("arg")).map(|value| !value),
             "&&" | "||" => match (self.fold(side("left")), self.fold(side("right"))) {
-                (Some(left), Some(right)) => Some(if operator == "&&" { left && right } else { left || right }),
+                (Some(left), Some(right)) => Some(if operator == "&&" {
+                    left && right
+                } else {
+                    left || right
+                }),
                 (Some(one), None) | (None, Some(one)) if one == (operator == "||") => Some(one),
                 _ => None,
             },
@@ -226,11 +321,19 @@ impl Request<'_> {
                 };
                 side("entity_type").as_str().map(|named| named == kind)
             }
-            "==" if variable(side("left")) == Some("action") => entity(side("right")).map(|id| id == self.name),
-            "in" if variable(side("left")) == Some("action") => match side("right").get("Set").and_then(Json::as_array) {
-                Some(list) => list.iter().map(entity).collect::<Option<Vec<_>>>().map(|ids| ids.into_iter().any(|id| self.is_or_in(id))),
-                None => entity(side("right")).map(|id| self.is_or_in(id)),
-            },
+            "==" if variable(side("left")) == Some("action") => {
+                entity(side("right")).map(|id| id == self.name)
+            }
+            "in" if variable(side("left")) == Some("action") => {
+                match side("right").get("Set").and_then(Json::as_array) {
+                    Some(list) => list
+                        .iter()
+                        .map(entity)
+                        .collect::<Option<Vec<_>>>()
+                        .map(|ids| ids.into_iter().any(|id| self.is_or_in(id))),
+                    None => entity(side("right")).map(|id| self.is_or_in(id)),
+                }
+            }
             _ => None,
         }
     }
@@ -242,7 +345,10 @@ fn asks_what_is_brought(policy: &Json) -> bool {
     while let Some(value) = left.pop() {
         match value {
             Json::Object(fields) => {
-                let asked = fields.get("has").or_else(|| fields.get("hasTag")).and_then(|operands| operands.get("left"));
+                let asked = fields
+                    .get("has")
+                    .or_else(|| fields.get("hasTag"))
+                    .and_then(|operands| operands.get("left"));
                 if asked.is_some_and(|from| !is_of_facts(from)) {
                     return true;
                 }
@@ -265,14 +371,21 @@ fn is_of_facts(mut expression: &Json) -> bool {
         let Some(operands) = expression.get(".") else {
             return false;
         };
-        attribute = operands.get("attr").and_then(Json::as_str).unwrap_or_default();
+        attribute = operands
+            .get("attr")
+            .and_then(Json::as_str)
+            .unwrap_or_default();
         expression = operands.get("left").unwrap_or(&Json::Null);
     }
 }
 
 /// An expression's operator and operands.
 fn only(expression: &Json) -> Option<(&str, &Json)> {
-    expression.as_object()?.iter().next().map(|(operator, operands)| (operator.as_str(), operands))
+    expression
+        .as_object()?
+        .iter()
+        .next()
+        .map(|(operator, operands)| (operator.as_str(), operands))
 }
 
 fn variable(expression: &Json) -> Option<&str> {
@@ -281,7 +394,11 @@ fn variable(expression: &Json) -> Option<&str> {
 
 /// The id of an entity that an expression names.
 fn entity(expression: &Json) -> Option<&str> {
-    expression.get("Value")?.get("__entity")?.get("id")?.as_str()
+    expression
+        .get("Value")?
+        .get("__entity")?
+        .get("id")?
+        .as_str()
 }
 
 fn fault(part: &Parsed, file: &File, id: &str, path: &str, actions: &BTreeSet<&str>) -> Fault {
@@ -292,11 +409,16 @@ fn fault(part: &Parsed, file: &File, id: &str, path: &str, actions: &BTreeSet<&s
         more => format!(" and {more} more actions"),
     };
     let name = path.rsplit('.').next().unwrap_or(path);
-    let policy = file.text.get(part.start..part.start.saturating_add(part.len)).unwrap_or_default();
+    let policy = file
+        .text
+        .get(part.start..part.start.saturating_add(part.len))
+        .unwrap_or_default();
     let (start, len) = match policy.find(&format!("has {name}")) {
         Some(at) => (part.start.saturating_add(at), name.len().saturating_add(4)),
         None => (part.start, part.len),
     };
-    let message = format!("policy `{id}` refuses less where a request leaves out `{path}`, which `{first}`{others} can");
+    let message = format!(
+        "policy `{id}` refuses less where a request leaves out `{path}`, which `{first}`{others} can"
+    );
     file.fault("bundle.left_out", message, start, len)
 }

@@ -24,7 +24,10 @@ impl FromStr for Validation {
             "strict" => Ok(Self::Strict),
             "errors" => Ok(Self::Errors),
             "off" => Ok(Self::Off),
-            _ => Err(Error::OptionValue { option: "validation".to_owned(), value: crate::util::text::short(text) }),
+            _ => Err(Error::OptionValue {
+                option: "validation".to_owned(),
+                value: crate::util::text::short(text),
+            }),
         }
     }
 }

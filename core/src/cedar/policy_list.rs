@@ -122,7 +122,11 @@ impl Rules {
     /// Orders the policies of `set`: `order` holds the ids of static policies and templates with their places. `warns`:
     /// whether `@warns` means something.
     pub(crate) fn new(set: PolicySet, order: &[Placed], depth: usize, warns: bool) -> Self {
-        let rank: HashMap<&PolicyId, usize> = order.iter().enumerate().map(|(at, (id, _))| (id, at)).collect();
+        let rank: HashMap<&PolicyId, usize> = order
+            .iter()
+            .enumerate()
+            .map(|(at, (id, _))| (id, at))
+            .collect();
         let mut policies: Vec<(usize, &Policy)> = set
             .policies()
             .map(|policy| {
@@ -130,7 +134,10 @@ impl Rules {
                 (rank.get(home).copied().unwrap_or(usize::MAX), policy)
             })
             .collect();
-        policies.sort_by(|(left, one), (right, other)| left.cmp(right).then_with(|| one.id().to_string().cmp(&other.id().to_string())));
+        policies.sort_by(|(left, one), (right, other)| {
+            left.cmp(right)
+                .then_with(|| one.id().to_string().cmp(&other.id().to_string()))
+        });
         let list: Vec<Rule> = policies
             .iter()
             .map(|(rank, policy)| {
@@ -139,19 +146,39 @@ impl Rules {
                     id: Arc::from(policy.id().to_string()),
                     role,
                     code: policy.annotation("code").map(Arc::from),
-                    advice: policy.annotation(if role == Role::Warning { "warns" } else { "advice" }).map(words).unwrap_or_default(),
+                    advice: policy
+                        .annotation(if role == Role::Warning {
+                            "warns"
+                        } else {
+                            "advice"
+                        })
+                        .map(words)
+                        .unwrap_or_default(),
                     place: order.get(*rank).and_then(|(_, place)| place.clone()),
                 }
             })
             .collect();
-        let position = policies.iter().enumerate().map(|(at, (_, policy))| (policy.id().clone(), at)).collect();
+        let position = policies
+            .iter()
+            .enumerate()
+            .map(|(at, (_, policy))| (policy.id().clone(), at))
+            .collect();
         let last_permit = list.iter().rposition(|rule| rule.role == Role::Permit);
         let permits = part(&set, |policy| policy.effect() == Effect::Permit);
         let apart = list.iter().any(|rule| rule.role == Role::Warning).then(|| {
             let warning = |policy: &Policy| role(policy, warns) == Role::Warning;
-            [part(&set, |policy| !warning(policy)), part(&set, warning)].map(|part| Deep::new(part, depth))
+            [part(&set, |policy| !warning(policy)), part(&set, warning)]
+                .map(|part| Deep::new(part, depth))
         });
-        Self { set: Deep::new(set, depth), apart, permits: Deep::new(permits, depth), list, position, last_permit, depth }
+        Self {
+            set: Deep::new(set, depth),
+            apart,
+            permits: Deep::new(permits, depth),
+            list,
+            position,
+            last_permit,
+            depth,
+        }
     }
 }
 
@@ -164,7 +191,11 @@ fn role(policy: &Policy, warns: bool) -> Role {
 }
 
 fn words(text: &str) -> Vec<Arc<str>> {
-    text.split(',').map(str::trim).filter(|word| !word.is_empty()).map(Arc::from).collect()
+    text.split(',')
+        .map(str::trim)
+        .filter(|word| !word.is_empty())
+        .map(Arc::from)
+        .collect()
 }
 
 /// The policies of `set` that are wanted, with the templates that they are links of.
@@ -195,16 +226,28 @@ pub(crate) fn in_text_order(set: &PolicySet, file: &File, index: usize) -> Vec<P
     for number in 0..set.num_of_policies().saturating_add(set.num_of_templates()) {
         let id = PolicyId::new(format!("policy{number}"));
         let (body, source) = if let Some(policy) = set.policy(&id) {
-            (Body::Static(policy.clone()), policy.to_cedar().unwrap_or_default())
+            (
+                Body::Static(policy.clone()),
+                policy.to_cedar().unwrap_or_default(),
+            )
         } else if let Some(template) = set.template(&id) {
             (Body::Template(template.clone()), template.to_cedar())
         } else {
             continue;
         };
-        let found = file.text.get(cursor..).and_then(|rest| rest.find(&source)).unwrap_or(0);
+        let found = file
+            .text
+            .get(cursor..)
+            .and_then(|rest| rest.find(&source))
+            .unwrap_or(0);
         let start = cursor.saturating_add(found);
         cursor = start.saturating_add(source.len());
-        parts.push(Parsed { body, file: index, start, len: source.len() });
+        parts.push(Parsed {
+            body,
+            file: index,
+            start,
+            len: source.len(),
+        });
     }
     parts
 }

@@ -35,15 +35,29 @@ pub(crate) const VALUE_DEPTH: usize = 80;
 pub(crate) const NESTING: usize = 64;
 
 impl Bundle {
-    pub(crate) fn asked(&self, request: &Request, directory: &Directory, quota: Option<&QuotaFacts<'_>>) -> Result<Asked, Error> {
-        let action = self.names.actions.get(request.action.id()).filter(|_| request.action.kind() == "Action");
-        let action = action.ok_or_else(|| Error::UnknownAction { action: crate::util::text::short(request.action.id()) })?;
+    pub(crate) fn asked(
+        &self,
+        request: &Request,
+        directory: &Directory,
+        quota: Option<&QuotaFacts<'_>>,
+    ) -> Result<Asked, Error> {
+        let action = self
+            .names
+            .actions
+            .get(request.action.id())
+            .filter(|_| request.action.kind() == "Action");
+        let action = action.ok_or_else(|| Error::UnknownAction {
+            action: crate::util::text::short(request.action.id()),
+        })?;
         if let Some(code) = self.look_up(request, directory)? {
             return Ok(Asked::Answered(code));
         }
         let kind = request.resource.uid.kind();
         if !action.resources.contains(kind) {
-            return Err(Error::ActionResource { action: request.action.id().to_owned(), resource_type: crate::util::text::short(kind) });
+            return Err(Error::ActionResource {
+                action: request.action.id().to_owned(),
+                resource_type: crate::util::text::short(kind),
+            });
         }
         if !action.principals.contains(request.principal.kind()) {
             return Ok(Asked::Answered(AnswerCode::NotPermitted));
@@ -52,91 +66,185 @@ impl Bundle {
         let mut context_fields = request.circumstances.context.clone();
         let facts = self.facts(request, action, directory, quota)?;
         if context_fields.insert("facts".to_owned(), facts).is_some() {
-            return Err(Error::Context { action: request.action.id().to_owned(), reason: "`facts` is the engine's".to_owned() });
+            return Err(Error::Context {
+                action: request.action.id().to_owned(),
+                reason: "`facts` is the engine's".to_owned(),
+            });
         }
         let mut entities = self.known_entities(request, &context_fields, directory)?;
         if !super::tenant_facts::is_directory_type(kind) {
             let resource = &request.resource;
-            let is_missing = |name: &&str| !resource.attributes.contains_key(*name) && (*name != "account" || resource.account.is_none());
+            let is_missing = |name: &&str| {
+                !resource.attributes.contains_key(*name)
+                    && (*name != "account" || resource.account.is_none())
+            };
             if let Some(attribute) = self.required_of(action, kind).find(is_missing) {
                 let (action, resource) = (request.action.id().to_owned(), resource.uid.to_string());
-                return Err(Error::AttributeRequired { resource, attribute: attribute.to_owned(), action });
+                return Err(Error::AttributeRequired {
+                    resource,
+                    attribute: attribute.to_owned(),
+                    action,
+                });
             }
-            entities.push(inline(&request.resource, request.resource.account.as_deref(), Some(&self.schema))?);
+            entities.push(inline(
+                &request.resource,
+                request.resource.account.as_deref(),
+                Some(&self.schema),
+            )?);
         }
         let context = context(&context_fields, Some(&self.schema), &action_uid, true)?;
-        let entities = self.actions.clone().add_entities(entities, None).map_err(|found| resource_fault(&request.resource, &found))?;
-        let cedar = cedar_policy::Request::new(uid(&request.principal)?, action_uid, uid(&request.resource.uid)?, context, Some(&self.schema));
-        let request = cedar.map_err(|found| Error::InvalidRequest { reason: found.to_string() })?;
-        Ok(Asked::Cedar(Box::new(Question { request, entities: Arc::new(entities) })))
+        let entities = self
+            .actions
+            .clone()
+            .add_entities(entities, None)
+            .map_err(|found| resource_fault(&request.resource, &found))?;
+        let cedar = cedar_policy::Request::new(
+            uid(&request.principal)?,
+            action_uid,
+            uid(&request.resource.uid)?,
+            context,
+            Some(&self.schema),
+        );
+        let request = cedar.map_err(|found| Error::InvalidRequest {
+            reason: found.to_string(),
+        })?;
+        Ok(Asked::Cedar(Box::new(Question {
+            request,
+            entities: Arc::new(entities),
+        })))
     }
 
     /// Malformed ids are errors; ids that nobody has are denials, named in E1's order.
-    fn look_up(&self, request: &Request, directory: &Directory) -> Result<Option<AnswerCode>, Error> {
+    fn look_up(
+        &self,
+        request: &Request,
+        directory: &Directory,
+    ) -> Result<Option<AnswerCode>, Error> {
         let with = &request.circumstances;
         check_id("principal", request.principal.id())?;
         check_id("resource", request.resource.uid.id())?;
-        if let Some(account) = request.resource.account.as_deref().filter(|account| account.len() > MAX_ID_BYTES) {
+        if let Some(account) = request
+            .resource
+            .account
+            .as_deref()
+            .filter(|account| account.len() > MAX_ID_BYTES)
+        {
             check_id("account", account)?;
         }
         if let Some(actor) = &with.actor {
             check_id("actor", actor.id())?;
             if !super::tenant_facts::is_login_type(actor.kind()) {
-                return Err(Error::Actor { actor: actor.to_string() });
+                return Err(Error::Actor {
+                    actor: actor.to_string(),
+                });
             }
         }
         self.declared(&request.principal)?;
         self.declared(&request.resource.uid)?;
         let kept = super::tenant_facts::is_directory_type(request.resource.uid.kind());
         if kept && !request.resource.is_bare() {
-            return Err(Error::DirectoryResource { resource: request.resource.uid.to_string() });
+            return Err(Error::DirectoryResource {
+                resource: request.resource.uid.to_string(),
+            });
         }
-        if std::iter::once(&request.principal).chain(&with.actor).any(|login| !super::tenant_facts::is_login_type(login.kind()) || !directory.has(login)) {
+        if std::iter::once(&request.principal)
+            .chain(&with.actor)
+            .any(|login| !super::tenant_facts::is_login_type(login.kind()) || !directory.has(login))
+        {
             return Ok(Some(AnswerCode::PrincipalUnknown));
         }
         if kept && !directory.has(&request.resource.uid) {
-            return Ok(Some(if request.resource.uid.kind() == "Account" { AnswerCode::AccountUnknown } else { AnswerCode::ResourceUnknown }));
+            return Ok(Some(if request.resource.uid.kind() == "Account" {
+                AnswerCode::AccountUnknown
+            } else {
+                AnswerCode::ResourceUnknown
+            }));
         }
-        if request.resource.account.as_deref().is_some_and(|account| directory.hot().accounts.find(account).is_none()) {
+        if request
+            .resource
+            .account
+            .as_deref()
+            .is_some_and(|account| directory.hot().accounts.find(account).is_none())
+        {
             return Ok(Some(AnswerCode::AccountUnknown));
         }
         Ok(None)
     }
 
     fn declared(&self, reference: &Ref) -> Result<(), Error> {
-        let unknown = || Error::EntityType { name: crate::util::text::short(reference.kind()) };
+        let unknown = || Error::EntityType {
+            name: crate::util::text::short(reference.kind()),
+        };
         let kind = EntityTypeName::from_str(reference.kind()).map_err(|_| unknown())?;
-        if self.types.contains(&kind) { Ok(()) } else { Err(unknown()) }
+        if self.types.contains(&kind) {
+            Ok(())
+        } else {
+            Err(unknown())
+        }
     }
 }
 
 /// Type and id as Cedar's own pair: the id is never parsed (E6).
 pub(crate) fn uid(reference: &Ref) -> Result<EntityUid, Error> {
-    let kind = EntityTypeName::from_str(reference.kind()).map_err(|_| Error::EntityType { name: crate::util::text::short(reference.kind()) })?;
-    Ok(EntityUid::from_type_name_and_id(kind, EntityId::new(reference.id())))
+    let kind = EntityTypeName::from_str(reference.kind()).map_err(|_| Error::EntityType {
+        name: crate::util::text::short(reference.kind()),
+    })?;
+    Ok(EntityUid::from_type_name_and_id(
+        kind,
+        EntityId::new(reference.id()),
+    ))
 }
 
-pub(crate) fn context(fields: &Map<String, Value>, schema: Option<&Schema>, action: &EntityUid, checked_by_schema: bool) -> Result<Context, Error> {
+pub(crate) fn context(
+    fields: &Map<String, Value>,
+    schema: Option<&Schema>,
+    action: &EntityUid,
+    checked_by_schema: bool,
+) -> Result<Context, Error> {
     let value = Value::Object(fields.clone());
     checked::check_value("context", &value, NESTING)?;
-    let fault = |reason: String| Error::Context { action: crate::util::text::short(action.id().unescaped()), reason };
+    let fault = |reason: String| Error::Context {
+        action: crate::util::text::short(action.id().unescaped()),
+        reason,
+    };
     match Context::from_json_value(value.clone(), schema.map(|schema| (schema, action))) {
         Ok(context) => Ok(context),
         // Without validation the schema only helps to read values.
-        Err(_) if !checked_by_schema => Context::from_json_value(value, None).map_err(|found| fault(causes(&found))),
+        Err(_) if !checked_by_schema => {
+            Context::from_json_value(value, None).map_err(|found| fault(causes(&found)))
+        }
         Err(found) => Err(fault(causes(&found))),
     }
 }
 
-pub(crate) fn inline(resource: &Resource, account: Option<&str>, schema: Option<&Schema>) -> Result<Entity, Error> {
+pub(crate) fn inline(
+    resource: &Resource,
+    account: Option<&str>,
+    schema: Option<&Schema>,
+) -> Result<Entity, Error> {
     let mut attributes = resource.attributes.clone();
     if let Some(account) = account
-        && attributes.insert("account".to_owned(), json!({"__entity": {"type": "Account", "id": account}})).is_some()
+        && attributes
+            .insert(
+                "account".to_owned(),
+                json!({"__entity": {"type": "Account", "id": account}}),
+            )
+            .is_some()
     {
-        return Err(Error::Resource { resource: resource.uid.to_string(), reason: "`account` is given twice".to_owned() });
+        return Err(Error::Resource {
+            resource: resource.uid.to_string(),
+            reason: "`account` is given twice".to_owned(),
+        });
     }
-    let parents: Vec<Value> = resource.parents.iter().map(|parent| json!({"type": parent.kind(), "id": parent.id()})).collect();
-    let (attributes, tags) = (Value::Object(attributes), Value::Object(resource.tags.clone()));
+    let parents: Vec<Value> = resource
+        .parents
+        .iter()
+        .map(|parent| json!({"type": parent.kind(), "id": parent.id()}))
+        .collect();
+    let (attributes, tags) = (
+        Value::Object(attributes),
+        Value::Object(resource.tags.clone()),
+    );
     checked::check_value("attributes", &attributes, NESTING)?;
     checked::check_value("tags", &tags, NESTING)?;
     let value = json!({"uid": {"type": resource.uid.kind(), "id": resource.uid.id()}, "attrs": attributes, "parents": parents, "tags": tags});
@@ -144,7 +252,10 @@ pub(crate) fn inline(resource: &Resource, account: Option<&str>, schema: Option<
 }
 
 fn resource_fault(resource: &Resource, found: &dyn std::error::Error) -> Error {
-    Error::Resource { resource: resource.uid.to_string(), reason: causes(found) }
+    Error::Resource {
+        resource: resource.uid.to_string(),
+        reason: causes(found),
+    }
 }
 
 /// An error's words with those of its causes, on one line.

@@ -11,7 +11,16 @@ use crate::util::error::Fault;
 use crate::vm::Own;
 
 /// The kinds of action (C8). The status tables are policies over them.
-pub(crate) const KINDS: [&str; 8] = ["login", "read", "write", "consume", "public", "unsubscribe", "billing", "ticket"];
+pub(crate) const KINDS: [&str; 8] = [
+    "login",
+    "read",
+    "write",
+    "consume",
+    "public",
+    "unsubscribe",
+    "billing",
+    "ticket",
+];
 
 /// One action that can be asked.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -59,12 +68,17 @@ pub(crate) fn read(fragments: &[Value], files: &[&File]) -> (Names, Vec<Fault>) 
         for (name, space) in fragment.as_object().into_iter().flatten() {
             for part in ["commonTypes", "entityTypes"] {
                 let said = space.get(part).map(Value::to_string).unwrap_or_default();
-                names.types.extend([name, " ", part, " ", said.as_str(), "\n"]);
+                names
+                    .types
+                    .extend([name, " ", part, " ", said.as_str(), "\n"]);
             }
         }
     }
     for (fragment, file) in fragments.iter().zip(files) {
-        let actions = fragment.get("").and_then(|space| space.get("actions")).and_then(Value::as_object);
+        let actions = fragment
+            .get("")
+            .and_then(|space| space.get("actions"))
+            .and_then(Value::as_object);
         for (name, declared) in actions.into_iter().flatten() {
             if let Some(action) = action(name, declared, fragments, file, &names, &mut faults) {
                 names.actions.insert(name.clone(), action);
@@ -75,36 +89,105 @@ pub(crate) fn read(fragments: &[Value], files: &[&File]) -> (Names, Vec<Fault>) 
 }
 
 fn enumeration(types: Option<&Value>, name: &str) -> Vec<String> {
-    let choices = types.and_then(|types| types.get(name)).and_then(|found| found.get("enum")).and_then(Value::as_array);
-    choices.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+    let choices = types
+        .and_then(|types| types.get(name))
+        .and_then(|found| found.get("enum"))
+        .and_then(Value::as_array);
+    choices
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .map(str::to_owned)
+        .collect()
 }
 
-fn action(name: &str, declared: &Value, fragments: &[Value], file: &File, names: &Names, faults: &mut Vec<Fault>) -> Option<Action> {
-    let applies = declared.get("appliesTo").filter(|applies| !applies.is_null())?;
-    let types =
-        |key: &str| applies.get(key).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect::<BTreeSet<_>>();
+fn action(
+    name: &str,
+    declared: &Value,
+    fragments: &[Value],
+    file: &File,
+    names: &Names,
+    faults: &mut Vec<Fault>,
+) -> Option<Action> {
+    let applies = declared
+        .get("appliesTo")
+        .filter(|applies| !applies.is_null())?;
+    let types = |key: &str| {
+        applies
+            .get(key)
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect::<BTreeSet<_>>()
+    };
     let (principals, resources) = (types("principalTypes"), types("resourceTypes"));
     if principals.is_empty() && resources.is_empty() {
         return None; // a group
     }
     let mut fault = |code, message| faults.push(at_action(file, code, message, name));
-    let parents = declared.get("memberOf").and_then(Value::as_array).into_iter().flatten();
-    let kinds: Vec<&str> = parents.filter_map(|parent| parent.get("id")).filter_map(Value::as_str).filter(|id| KINDS.contains(id)).collect();
+    let parents = declared
+        .get("memberOf")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
+    let kinds: Vec<&str> = parents
+        .filter_map(|parent| parent.get("id"))
+        .filter_map(Value::as_str)
+        .filter(|id| KINDS.contains(id))
+        .collect();
     if kinds.len() != 1 {
-        fault("bundle.kind", format!("action `{name}` is a member of {} kind groups: {}", kinds.len(), kinds.join(", ")));
+        fault(
+            "bundle.kind",
+            format!(
+                "action `{name}` is a member of {} kind groups: {}",
+                kinds.len(),
+                kinds.join(", ")
+            ),
+        );
     }
     if !has_facts(applies.get("context"), fragments) {
-        fault("bundle.facts", format!("the context of action `{name}` has no `facts: Facts`"));
+        fault(
+            "bundle.facts",
+            format!("the context of action `{name}` has no `facts: Facts`"),
+        );
     }
-    let note = |key: &str| declared.get("annotations").and_then(|notes| notes.get(key)).and_then(Value::as_str);
-    let list = |key: &str| note(key).map(|text| text.split(',').map(|word| word.trim().to_owned()).collect::<Vec<_>>()).unwrap_or_default();
+    let note = |key: &str| {
+        declared
+            .get("annotations")
+            .and_then(|notes| notes.get(key))
+            .and_then(Value::as_str)
+    };
+    let list = |key: &str| {
+        note(key)
+            .map(|text| {
+                text.split(',')
+                    .map(|word| word.trim().to_owned())
+                    .collect::<Vec<_>>()
+            })
+            .unwrap_or_default()
+    };
     let (meters, frees) = (list("meter"), list("frees"));
     let feature = note("feature").map(str::to_owned);
-    for unknown in feature.iter().filter(|name| !names.features.contains(*name)) {
-        fault("bundle.unknown_name", format!("action `{name}` names feature `{unknown}`, which `Feature` does not list"));
+    for unknown in feature
+        .iter()
+        .filter(|name| !names.features.contains(*name))
+    {
+        fault(
+            "bundle.unknown_name",
+            format!("action `{name}` names feature `{unknown}`, which `Feature` does not list"),
+        );
     }
-    for unknown in meters.iter().chain(&frees).filter(|name| !names.meters.contains(*name)) {
-        fault("bundle.unknown_name", format!("action `{name}` names meter `{unknown}`, which `Meter` does not list"));
+    for unknown in meters
+        .iter()
+        .chain(&frees)
+        .filter(|name| !names.meters.contains(*name))
+    {
+        fault(
+            "bundle.unknown_name",
+            format!("action `{name}` names meter `{unknown}`, which `Meter` does not list"),
+        );
     }
     let kind = kinds.first().copied().unwrap_or_default().to_owned();
     Some(Action {
@@ -127,13 +210,26 @@ pub(crate) fn unknown_requirements(names: &Names, types: &Types, files: &[&File]
     let mut faults = Vec::new();
     for (name, action) in &names.actions {
         let has = |attribute: &String| {
-            let brought = action.resources.iter().filter(|kind| !is_directory_type(kind));
-            brought.filter_map(|kind| types.shape(kind)).any(|shape| shape.attributes.as_ref().is_none_or(|fields| fields.field(attribute).is_some()))
+            let brought = action
+                .resources
+                .iter()
+                .filter(|kind| !is_directory_type(kind));
+            brought.filter_map(|kind| types.shape(kind)).any(|shape| {
+                shape
+                    .attributes
+                    .as_ref()
+                    .is_none_or(|fields| fields.field(attribute).is_some())
+            })
         };
         for unknown in action.requires.iter().filter(|attribute| !has(attribute)) {
-            let message = format!("action `{name}` requires attribute `{unknown}`, which no resource has that comes with its requests");
+            let message = format!(
+                "action `{name}` requires attribute `{unknown}`, which no resource has that comes with its requests"
+            );
             let quoted = format!("\"{name}\"");
-            let file = files.iter().find(|file| file.text.contains(&quoted)).or(files.first());
+            let file = files
+                .iter()
+                .find(|file| file.text.contains(&quoted))
+                .or(files.first());
             faults.extend(file.map(|file| at_action(file, "bundle.requires", message, name)));
         }
     }
@@ -144,13 +240,32 @@ pub(crate) fn unknown_requirements(names: &Names, types: &Types, files: &[&File]
 /// only, is left out: nothing is known of it then.
 pub(crate) fn shapes(fragments: &[Value]) -> Shapes {
     let mut shapes = BTreeMap::new();
-    for types in fragments.iter().filter_map(|fragment| fragment.get("")?.get("entityTypes")?.as_object()) {
-        for (name, declared) in types.iter().filter(|(_, declared)| declared.get("enum").is_none()) {
+    for types in fragments
+        .iter()
+        .filter_map(|fragment| fragment.get("")?.get("entityTypes")?.as_object())
+    {
+        for (name, declared) in types
+            .iter()
+            .filter(|(_, declared)| declared.get("enum").is_none())
+        {
             let attributes = match declared.get("shape") {
                 None => Some(BTreeMap::new()),
-                Some(shape) => shape.get("attributes").and_then(Value::as_object).map(|attributes| {
-                    attributes.iter().map(|(name, attribute)| (name.clone(), attribute.get("required") != Some(&Value::Bool(false)))).collect()
-                }),
+                Some(shape) => {
+                    shape
+                        .get("attributes")
+                        .and_then(Value::as_object)
+                        .map(|attributes| {
+                            attributes
+                                .iter()
+                                .map(|(name, attribute)| {
+                                    (
+                                        name.clone(),
+                                        attribute.get("required") != Some(&Value::Bool(false)),
+                                    )
+                                })
+                                .collect()
+                        })
+                }
             };
             if let Some(attributes) = attributes {
                 shapes.insert(name.clone(), attributes);
@@ -162,11 +277,26 @@ pub(crate) fn shapes(fragments: &[Value]) -> Shapes {
 
 /// The names of a context's fields, where they can be read.
 fn fields(context: Option<&Value>, fragments: &[Value]) -> Option<BTreeSet<String>> {
-    let of_record = |shape: &Value| Some(shape.get("attributes").and_then(Value::as_object)?.keys().cloned().collect::<BTreeSet<_>>());
+    let of_record = |shape: &Value| {
+        Some(
+            shape
+                .get("attributes")
+                .and_then(Value::as_object)?
+                .keys()
+                .cloned()
+                .collect::<BTreeSet<_>>(),
+        )
+    };
     let context = context?;
     of_record(context).or_else(|| {
-        let name = context.get("name").or_else(|| context.get("type")).and_then(Value::as_str)?;
-        fragments.iter().find_map(|fragment| fragment.get("")?.get("commonTypes")?.get(name)).and_then(of_record)
+        let name = context
+            .get("name")
+            .or_else(|| context.get("type"))
+            .and_then(Value::as_str)?;
+        fragments
+            .iter()
+            .find_map(|fragment| fragment.get("")?.get("commonTypes")?.get(name))
+            .and_then(of_record)
     })
 }
 
@@ -174,12 +304,20 @@ fn fields(context: Option<&Value>, fragments: &[Value]) -> Option<BTreeSet<Strin
 fn needs_context(context: Option<&Value>, fragments: &[Value]) -> bool {
     let of_record = |shape: &Value| {
         let attributes = shape.get("attributes").and_then(Value::as_object)?;
-        Some(attributes.iter().any(|(name, attribute)| name != "facts" && attribute.get("required") != Some(&Value::Bool(false))))
+        Some(attributes.iter().any(|(name, attribute)| {
+            name != "facts" && attribute.get("required") != Some(&Value::Bool(false))
+        }))
     };
     let Some(context) = context else { return true };
     of_record(context).unwrap_or_else(|| {
-        let name = context.get("name").or_else(|| context.get("type")).and_then(Value::as_str).unwrap_or_default();
-        let mut common = fragments.iter().filter_map(|fragment| fragment.get("")?.get("commonTypes")?.get(name));
+        let name = context
+            .get("name")
+            .or_else(|| context.get("type"))
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        let mut common = fragments
+            .iter()
+            .filter_map(|fragment| fragment.get("")?.get("commonTypes")?.get(name));
         common.next().and_then(of_record).unwrap_or(true)
     })
 }
@@ -187,23 +325,43 @@ fn needs_context(context: Option<&Value>, fragments: &[Value]) -> bool {
 /// Whether the context, or the common type that it names, has an attribute `facts` of type `Facts`.
 fn has_facts(context: Option<&Value>, fragments: &[Value]) -> bool {
     let Some(context) = context else { return false };
-    let named = |shape: &Value| shape.get("name").or_else(|| shape.get("type")).and_then(Value::as_str).map(str::to_owned);
+    let named = |shape: &Value| {
+        shape
+            .get("name")
+            .or_else(|| shape.get("type"))
+            .and_then(Value::as_str)
+            .map(str::to_owned)
+    };
     let of_record = |shape: &Value| {
-        let facts = shape.get("attributes").and_then(|attributes| attributes.get("facts"));
-        facts.is_some_and(|facts| named(facts).as_deref() == Some("Facts") && facts.get("required") != Some(&Value::Bool(false)))
+        let facts = shape
+            .get("attributes")
+            .and_then(|attributes| attributes.get("facts"));
+        facts.is_some_and(|facts| {
+            named(facts).as_deref() == Some("Facts")
+                && facts.get("required") != Some(&Value::Bool(false))
+        })
     };
     if of_record(context) {
         return true;
     }
     let name = named(context).unwrap_or_default();
-    let common = fragments.iter().filter_map(|fragment| fragment.get("")?.get("commonTypes")?.get(&name));
+    let common = fragments
+        .iter()
+        .filter_map(|fragment| fragment.get("")?.get("commonTypes")?.get(&name));
     common.into_iter().any(of_record)
 }
 
 fn at_action(file: &File, code: &'static str, message: String, name: &str) -> Fault {
     let quoted = format!("\"{name}\"");
-    let found =
-        file.text.find(&quoted).map(|at| (at, quoted.len())).or_else(|| file.text.find(&format!("action {name}")).map(|at| (at, name.len().saturating_add(7))));
+    let found = file
+        .text
+        .find(&quoted)
+        .map(|at| (at, quoted.len()))
+        .or_else(|| {
+            file.text
+                .find(&format!("action {name}"))
+                .map(|at| (at, name.len().saturating_add(7)))
+        });
     match found {
         Some((start, len)) => file.fault(code, message, start, len),
         None => placeless(code, message),

@@ -46,13 +46,29 @@ impl File {
         let column = before.get(line_start..).unwrap_or_default().chars().count();
         let rest = self.text.get(line_start..).unwrap_or_default();
         let text = rest.lines().next().unwrap_or_default();
-        let marked = self.text.get(start..).unwrap_or_default().char_indices().take_while(|(at, c)| *at < len && *c != '\n');
+        let marked = self
+            .text
+            .get(start..)
+            .unwrap_or_default()
+            .char_indices()
+            .take_while(|(at, c)| *at < len && *c != '\n');
         cut(&self.name, line, column, marked.count().max(1), text)
     }
 
     /// A fault at the bytes from `start`.
-    pub(crate) fn fault(&self, code: &'static str, message: impl Into<String>, start: usize, len: usize) -> Fault {
-        Fault { code, message: message.into(), place: Some(self.place(start, len)), help: fault_help(code) }
+    pub(crate) fn fault(
+        &self,
+        code: &'static str,
+        message: impl Into<String>,
+        start: usize,
+        len: usize,
+    ) -> Fault {
+        Fault {
+            code,
+            message: message.into(),
+            place: Some(self.place(start, len)),
+            help: fault_help(code),
+        }
     }
 
     /// The byte offset of a line and column that count from 1, as JSON readers report them.
@@ -69,7 +85,12 @@ impl File {
 
     /// Where the first name that a message sets in backticks stands in this text.
     pub(crate) fn find_quoted(&self, message: &str) -> Option<(usize, usize)> {
-        message.split('`').skip(1).step_by(2).filter(|name| !name.is_empty()).find_map(|name| Some((self.text.find(name)?, name.len())))
+        message
+            .split('`')
+            .skip(1)
+            .step_by(2)
+            .filter(|name| !name.is_empty())
+            .find_map(|name| Some((self.text.find(name)?, name.len())))
     }
 
     /// Whether this is a file of policies.
@@ -88,13 +109,22 @@ const LINE: usize = 160;
 
 fn cut(file: &str, line: usize, column: usize, width: usize, text: &str) -> Place {
     let length = text.chars().count();
-    let skip = if length > LINE { column.saturating_sub(LINE / 2) } else { 0 };
+    let skip = if length > LINE {
+        column.saturating_sub(LINE / 2)
+    } else {
+        0
+    };
     let last = skip.saturating_add(LINE).saturating_sub(1);
-    let shown = text.chars().enumerate().skip(skip).take(LINE).map(|(at, c)| match at {
-        _ if at == skip && skip > 0 || at == last && length > last.saturating_add(1) => '…',
-        _ if c.is_control() => ' ',
-        _ => c,
-    });
+    let shown = text
+        .chars()
+        .enumerate()
+        .skip(skip)
+        .take(LINE)
+        .map(|(at, c)| match at {
+            _ if at == skip && skip > 0 || at == last && length > last.saturating_add(1) => '…',
+            _ if c.is_control() => ' ',
+            _ => c,
+        });
     let shown: String = shown.collect();
     let room = LINE.saturating_sub(column.saturating_sub(skip)).max(1);
     Place {
@@ -108,12 +138,19 @@ fn cut(file: &str, line: usize, column: usize, width: usize, text: &str) -> Plac
 }
 
 fn has_ending(name: &str, ending: &str) -> bool {
-    Path::new(name).extension().is_some_and(|found| found == ending)
+    Path::new(name)
+        .extension()
+        .is_some_and(|found| found == ending)
 }
 
 /// A fault that no place in a file can be named for.
 pub(crate) fn placeless(code: &'static str, message: impl Into<String>) -> Fault {
-    Fault { code, message: message.into(), place: None, help: fault_help(code) }
+    Fault {
+        code,
+        message: message.into(),
+        place: None,
+        help: fault_help(code),
+    }
 }
 
 /// Reads the files of a bundle, sorted by name, within the caps.
@@ -121,7 +158,13 @@ pub(crate) fn read(source: &Source, caps: &Caps) -> Result<Vec<File>, Error> {
     let mut files = match source {
         Source::Shipped => super::default_bundle::files(),
         Source::Folder(folder) => read_folder(folder, caps)?,
-        Source::Files(texts) => texts.iter().map(|(name, text)| File { name: name.clone(), text: text.clone() }).collect(),
+        Source::Files(texts) => texts
+            .iter()
+            .map(|(name, text)| File {
+                name: name.clone(),
+                text: text.clone(),
+            })
+            .collect(),
         Source::Cedar(_) => Vec::new(),
     };
     files.sort_by(|left, right| left.name.cmp(&right.name));
@@ -130,7 +173,10 @@ pub(crate) fn read(source: &Source, caps: &Caps) -> Result<Vec<File>, Error> {
         if let [first, second] = pair
             && first.name == second.name
         {
-            faults.push(placeless("bundle.unreadable", format!("file `{}` is given twice", first.name)));
+            faults.push(placeless(
+                "bundle.unreadable",
+                format!("file `{}` is given twice", first.name),
+            ));
         }
     }
     for file in &files {
@@ -143,13 +189,31 @@ pub(crate) fn read(source: &Source, caps: &Caps) -> Result<Vec<File>, Error> {
 }
 
 fn too_large(name: &str, bytes: u64, caps: &Caps) -> Fault {
-    placeless("bundle.too_large", format!("`{name}` has {bytes} bytes, more than {}", caps.file_bytes))
+    placeless(
+        "bundle.too_large",
+        format!("`{name}` has {bytes} bytes, more than {}", caps.file_bytes),
+    )
 }
 
 fn read_folder(folder: &Path, caps: &Caps) -> Result<Vec<File>, Error> {
-    let unreadable = |name: &str, why: &dyn std::fmt::Display| placeless("bundle.unreadable", format!("`{name}` cannot be read: {why}"));
-    let entries = std::fs::read_dir(folder).map_err(|why| placeless("bundle.not_found", format!("folder `{}` cannot be read: {why}", folder.display())))?;
-    let inside = std::fs::canonicalize(folder).map_err(|why| placeless("bundle.not_found", format!("folder `{}` cannot be read: {why}", folder.display())))?;
+    let unreadable = |name: &str, why: &dyn std::fmt::Display| {
+        placeless(
+            "bundle.unreadable",
+            format!("`{name}` cannot be read: {why}"),
+        )
+    };
+    let entries = std::fs::read_dir(folder).map_err(|why| {
+        placeless(
+            "bundle.not_found",
+            format!("folder `{}` cannot be read: {why}", folder.display()),
+        )
+    })?;
+    let inside = std::fs::canonicalize(folder).map_err(|why| {
+        placeless(
+            "bundle.not_found",
+            format!("folder `{}` cannot be read: {why}", folder.display()),
+        )
+    })?;
     let (mut files, mut faults) = (Vec::new(), Vec::new());
     for entry in entries {
         let path = match entry {
@@ -159,20 +223,36 @@ fn read_folder(folder: &Path, caps: &Caps) -> Result<Vec<File>, Error> {
                 continue;
             }
         };
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let wanted = name == CATALOG || name == "links.json" || has_ending(&name, "cedar") || has_ending(&name, "cedarschema");
+        let name = path
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+            .unwrap_or_default();
+        let wanted = name == CATALOG
+            || name == "links.json"
+            || has_ending(&name, "cedar")
+            || has_ending(&name, "cedarschema");
         if !wanted || name.starts_with('.') || path.is_dir() {
             continue;
         }
         // A link may lead to another file of the folder, and nowhere else: what it leads to is read by its own path.
         let found = std::fs::canonicalize(&path);
-        if found.as_ref().is_ok_and(|found| !found.starts_with(&inside)) {
-            faults.push(placeless("bundle.outside", format!("`{name}` is a link that leaves the bundle's folder")));
+        if found
+            .as_ref()
+            .is_ok_and(|found| !found.starts_with(&inside))
+        {
+            faults.push(placeless(
+                "bundle.outside",
+                format!("`{name}` is a link that leaves the bundle's folder"),
+            ));
             continue;
         }
         match found.and_then(|found| read_file(&found, caps)) {
             Ok(Some(text)) => files.push(File { name, text }),
-            Ok(None) => faults.push(too_large(&name, std::fs::metadata(&path).map_or(0, |found| found.len()), caps)),
+            Ok(None) => faults.push(too_large(
+                &name,
+                std::fs::metadata(&path).map_or(0, |found| found.len()),
+                caps,
+            )),
             Err(why) => faults.push(unreadable(&name, &why)),
         }
     }
@@ -189,11 +269,15 @@ fn read_file(path: &Path, caps: &Caps) -> std::io::Result<Option<String>> {
     }
     let mut bytes = Vec::new();
     let cap = u64::try_from(caps.file_bytes).unwrap_or(u64::MAX);
-    std::fs::File::open(path)?.take(cap.saturating_add(1)).read_to_end(&mut bytes)?;
+    std::fs::File::open(path)?
+        .take(cap.saturating_add(1))
+        .read_to_end(&mut bytes)?;
     if bytes.len() > caps.file_bytes {
         return Ok(None);
     }
-    String::from_utf8(bytes).map(Some).map_err(|_| std::io::Error::other("it is not UTF-8 text"))
+    String::from_utf8(bytes)
+        .map(Some)
+        .map_err(|_| std::io::Error::other("it is not UTF-8 text"))
 }
 
 /// A name for exactly these texts: the first 16 hex digits of a SHA-256 over names and texts.
@@ -219,19 +303,32 @@ mod tests {
 
     #[test]
     fn a_place_counts_characters_and_marks_them() {
-        let file = File { name: "x.cedar".into(), text: "äb\nforbid ünknown;\n".into() };
+        let file = File {
+            name: "x.cedar".into(),
+            text: "äb\nforbid ünknown;\n".into(),
+        };
         let at = file.text.find("ünknown").unwrap_or_default();
         let place = file.place(at, "ünknown".len());
-        assert_eq!((place.line, place.column, place.width, place.text.as_str()), (2, 8, 7, "forbid ünknown;"));
+        assert_eq!(
+            (place.line, place.column, place.width, place.text.as_str()),
+            (2, 8, 7, "forbid ünknown;")
+        );
         assert_eq!(file.place(10_000, 5).line, 3);
     }
 
     #[test]
     fn a_very_long_line_is_cut_around_the_fault() {
-        let file = File { name: "x.cedar".into(), text: format!("{}?{}", "a".repeat(5_000), "b".repeat(5_000)) };
+        let file = File {
+            name: "x.cedar".into(),
+            text: format!("{}?{}", "a".repeat(5_000), "b".repeat(5_000)),
+        };
         let place = file.place(5_000, 1);
         assert_eq!(place.text.chars().nth(place.indent as usize), Some('?'));
-        assert!(place.text.starts_with("…a") && place.text.ends_with("b…"), "{}", place.text);
+        assert!(
+            place.text.starts_with("…a") && place.text.ends_with("b…"),
+            "{}",
+            place.text
+        );
         assert!(place.text.chars().count() <= LINE);
     }
 

@@ -52,15 +52,26 @@ fn entities<'a>(kind: &str, ids: impl IntoIterator<Item = &'a str>) -> Vec<Value
 
 impl Bundle {
     /// `context.facts` of a request.
-    pub(crate) fn facts(&self, request: &Request, action: &Action, directory: &Directory, quota: Option<&QuotaFacts<'_>>) -> Result<Value, Error> {
+    pub(crate) fn facts(
+        &self,
+        request: &Request,
+        action: &Action,
+        directory: &Directory,
+        quota: Option<&QuotaFacts<'_>>,
+    ) -> Result<Value, Error> {
         let with = &request.circumstances;
         let channel = with.channel.as_deref().unwrap_or("web");
         if !self.names.channels.contains(channel) {
-            return Err(Error::Channel { channel: crate::util::text::short(channel) });
+            return Err(Error::Channel {
+                channel: crate::util::text::short(channel),
+            });
         }
         let mut facts = Map::new();
         facts.insert("channel".to_owned(), entity("Channel", channel));
-        facts.insert("login".to_owned(), login(with.actor.as_ref().unwrap_or(&request.principal), directory));
+        facts.insert(
+            "login".to_owned(),
+            login(with.actor.as_ref().unwrap_or(&request.principal), directory),
+        );
         if let Some(account) = directory.account_id_of(&request.principal) {
             facts.insert("account".to_owned(), entity("Account", account));
         }
@@ -87,7 +98,9 @@ impl Bundle {
         }
         match with.amount {
             Some(amount) if amount < 0 => {
-                return Err(Error::Amount { amount: amount.to_string() });
+                return Err(Error::Amount {
+                    amount: amount.to_string(),
+                });
             }
             Some(amount) => drop(facts.insert("amount".to_owned(), json!(amount))),
             None => {}
@@ -100,12 +113,26 @@ impl Bundle {
     }
 
     /// The directory's records that the request's policies can reach, as entities.
-    pub(crate) fn known_entities(&self, request: &Request, context: &Map<String, Value>, directory: &Directory) -> Result<Vec<Entity>, Error> {
+    pub(crate) fn known_entities(
+        &self,
+        request: &Request,
+        context: &Map<String, Value>,
+        directory: &Directory,
+    ) -> Result<Vec<Entity>, Error> {
         let mut todo: Vec<Ref> = vec![request.principal.clone(), request.resource.uid.clone()];
         todo.extend(request.circumstances.actor.clone());
-        todo.extend(request.resource.account.as_deref().map(|account| Ref::new("Account", account)));
+        todo.extend(
+            request
+                .resource
+                .account
+                .as_deref()
+                .map(|account| Ref::new("Account", account)),
+        );
         todo.extend(request.resource.parents.iter().cloned());
-        let values = context.values().chain(request.resource.attributes.values()).chain(request.resource.tags.values());
+        let values = context
+            .values()
+            .chain(request.resource.attributes.values())
+            .chain(request.resource.tags.values());
         todo.extend(named_in(values));
         let (mut seen, mut found) = (HashSet::new(), Vec::new());
         while let Some(reference) = todo.pop() {
@@ -120,45 +147,98 @@ impl Bundle {
         Ok(found)
     }
 
-    fn record_entity(&self, reference: &Ref, attributes: &Map<String, Value>) -> Result<Entity, Error> {
+    fn record_entity(
+        &self,
+        reference: &Ref,
+        attributes: &Map<String, Value>,
+    ) -> Result<Entity, Error> {
         let value = json!({"uid": {"type": reference.kind(), "id": reference.id()}, "attrs": attributes, "parents": []});
-        Entity::from_json_value(value, Some(&self.schema)).map_err(|found| Error::Resource { resource: reference.to_string(), reason: causes(&found) })
+        Entity::from_json_value(value, Some(&self.schema)).map_err(|found| Error::Resource {
+            resource: reference.to_string(),
+            reason: causes(&found),
+        })
     }
 
     /// The actions that can be asked, sorted.
     pub(crate) fn action_names(&self) -> Vec<Arc<str>> {
-        self.names.actions.keys().map(|name| Arc::from(name.as_str())).collect()
+        self.names
+            .actions
+            .keys()
+            .map(|name| Arc::from(name.as_str()))
+            .collect()
     }
 
     /// Features with their words.
     pub(crate) fn features_in_words(&self) -> Vec<(Arc<str>, Arc<str>)> {
-        self.names.features.iter().map(|name| (Arc::from(name.as_str()), Arc::from(self.catalog.feature_words(name).unwrap_or(name)))).collect()
+        self.names
+            .features
+            .iter()
+            .map(|name| {
+                (
+                    Arc::from(name.as_str()),
+                    Arc::from(self.catalog.feature_words(name).unwrap_or(name)),
+                )
+            })
+            .collect()
     }
 
     /// The action of a credential flow, or without one the first by name that carries `@asks("login")`; and for whom it is.
-    pub(crate) fn flow(&self, named: Option<(&str, &str)>) -> Result<(Ref, &BTreeSet<String>), Error> {
-        let known = |(kind, name): (&str, &str)| self.names.actions.get_key_value(name).filter(|_| kind == "Action");
+    pub(crate) fn flow(
+        &self,
+        named: Option<(&str, &str)>,
+    ) -> Result<(Ref, &BTreeSet<String>), Error> {
+        let known = |(kind, name): (&str, &str)| {
+            self.names
+                .actions
+                .get_key_value(name)
+                .filter(|_| kind == "Action")
+        };
         let (found, words) = match named {
             Some(named) => (known(named), crate::util::text::short(named.1)),
-            None => (self.names.actions.iter().find(|(_, action)| action.asks.iter().any(|asks| asks == "login")), "@asks(login)".to_owned()),
+            None => (
+                self.names
+                    .actions
+                    .iter()
+                    .find(|(_, action)| action.asks.iter().any(|asks| asks == "login")),
+                "@asks(login)".to_owned(),
+            ),
         };
         let (name, action) = found.ok_or(Error::UnknownAction { action: words })?;
         if action.kind != "login" {
-            return Err(Error::NoFlow { action: name.clone() });
+            return Err(Error::NoFlow {
+                action: name.clone(),
+            });
         }
         Ok((Ref::new("Action", name), &action.principals))
     }
 
     /// The actions that carry `@asks(verb)` and can be asked by this type of login on that type of resource, by name.
-    pub(crate) fn all_asked_by(&self, verb: &str, principal: &str, resource: &str) -> Vec<(Ref, &Action)> {
-        let asked =
-            |action: &&Action| action.asks.iter().any(|asks| asks == verb) && action.principals.contains(principal) && action.resources.contains(resource);
-        self.names.actions.iter().filter(|(_, action)| asked(action)).map(|(name, action)| (Ref::new("Action", name), action)).collect()
+    pub(crate) fn all_asked_by(
+        &self,
+        verb: &str,
+        principal: &str,
+        resource: &str,
+    ) -> Vec<(Ref, &Action)> {
+        let asked = |action: &&Action| {
+            action.asks.iter().any(|asks| asks == verb)
+                && action.principals.contains(principal)
+                && action.resources.contains(resource)
+        };
+        self.names
+            .actions
+            .iter()
+            .filter(|(_, action)| asked(action))
+            .map(|(name, action)| (Ref::new("Action", name), action))
+            .collect()
     }
 
     /// Desks and the actions that ask for them, by action name.
     pub(crate) fn desks(&self) -> Vec<(&str, Ref)> {
-        self.names.actions.iter().filter_map(|(name, action)| Some((action.desk.as_deref()?, Ref::new("Action", name)))).collect()
+        self.names
+            .actions
+            .iter()
+            .filter_map(|(name, action)| Some((action.desk.as_deref()?, Ref::new("Action", name))))
+            .collect()
     }
 }
 
@@ -176,7 +256,12 @@ impl Names for Bundle {
     }
 
     fn typed(&self, record_type: &str, attributes: &Map<String, Value>) -> Result<Own, String> {
-        crate::util::json::check_value("attributes", &Value::Object(attributes.clone()), super::request::NESTING).map_err(|error| error.to_string())?;
+        crate::util::json::check_value(
+            "attributes",
+            &Value::Object(attributes.clone()),
+            super::request::NESTING,
+        )
+        .map_err(|error| error.to_string())?;
         let whole = match record_type {
             "Account" => {
                 json!({"confirmed": true, "closed": false, "disabled": [], "attributes": attributes})
@@ -191,7 +276,10 @@ impl Names for Bundle {
         };
         let typed = || {
             let entity = self.record_entity(&Ref::new(record_type, "x"), &whole)?;
-            Ok(entity.attr("attributes").and_then(Result::ok).and_then(|value| own(&value)))
+            Ok(entity
+                .attr("attributes")
+                .and_then(Result::ok)
+                .and_then(|value| own(&value)))
         };
         let depth = 80;
         let typed = crate::util::stack::run(depth, typed).map_err(|error| error.to_string())?;
@@ -219,7 +307,9 @@ fn realm_fact(realm: &Ref) -> Result<Value, Error> {
     match realm.kind() {
         "Platform" => Ok(json!({})),
         "Account" => Ok(json!({"owner": entity("Account", realm.id())})),
-        _ => Err(Error::Realm { realm: realm.to_string() }),
+        _ => Err(Error::Realm {
+            realm: realm.to_string(),
+        }),
     }
 }
 
@@ -229,7 +319,9 @@ fn named_in<'a>(values: impl Iterator<Item = &'a Value>) -> Vec<Ref> {
     while let Some(value) = todo.pop() {
         match value {
             Value::Object(fields) => {
-                if let (Some(Value::String(kind)), Some(Value::String(id))) = (fields.get("type"), fields.get("id")) {
+                if let (Some(Value::String(kind)), Some(Value::String(id))) =
+                    (fields.get("type"), fields.get("id"))
+                {
                     found.push(Ref::new(kind.as_str(), id.as_str()));
                 }
                 todo.extend(fields.values());
@@ -242,7 +334,11 @@ fn named_in<'a>(values: impl Iterator<Item = &'a Value>) -> Vec<Ref> {
 }
 
 /// The attributes of a record as the kernel's schema declares them, or nothing if there is no such record.
-fn attributes(reference: &Ref, directory: &Directory, catalog: &Catalog) -> Option<Map<String, Value>> {
+fn attributes(
+    reference: &Ref,
+    directory: &Directory,
+    catalog: &Catalog,
+) -> Option<Map<String, Value>> {
     let id = reference.id();
     let value = match reference.kind() {
         "Platform" => directory.platform().filter(|platform| platform.id() == id).map(|_| json!({})),

@@ -19,7 +19,11 @@ const REMEMBERED: usize = 16;
 static VALID: Mutex<VecDeque<[u8; 32]>> = Mutex::new(VecDeque::new());
 
 /// Does the work, unless it was done before for these files without a fault.
-pub(crate) fn once(files: &[File], validation: Validation, work: impl FnOnce() -> Result<(), Error>) -> Result<(), Error> {
+pub(crate) fn once(
+    files: &[File],
+    validation: Validation,
+    work: impl FnOnce() -> Result<(), Error>,
+) -> Result<(), Error> {
     let mut hash = Sha256::new();
     hash.update([validation as u8]);
     for part in files.iter().flat_map(|file| [&file.name, &file.text]) {
@@ -48,7 +52,12 @@ pub(crate) fn once(files: &[File], validation: Validation, work: impl FnOnce() -
 pub(crate) type Home<'a> = (&'a File, Option<(usize, usize)>);
 
 /// Validates in strict mode; warnings are faults too unless `validation` says otherwise.
-pub(crate) fn validate<'a>(schema: &Schema, set: &PolicySet, validation: Validation, home: impl Fn(&PolicyId) -> Option<Home<'a>>) -> Result<(), Error> {
+pub(crate) fn validate<'a>(
+    schema: &Schema,
+    set: &PolicySet,
+    validation: Validation,
+    home: impl Fn(&PolicyId) -> Option<Home<'a>>,
+) -> Result<(), Error> {
     let result = Validator::new(schema.clone()).validate(set, ValidationMode::Strict);
     let mut faults: Vec<Fault> = Vec::new();
     for error in result.validation_errors() {
@@ -60,11 +69,23 @@ pub(crate) fn validate<'a>(schema: &Schema, set: &PolicySet, validation: Validat
         }
     }
     // Errors before warnings: the first fault names the bundle's error.
-    faults.sort_by_key(|fault| (fault.code == "bundle.warning", fault.place.as_ref().map(|place| (place.file.clone(), place.line, place.column))));
+    faults.sort_by_key(|fault| {
+        (
+            fault.code == "bundle.warning",
+            fault
+                .place
+                .as_ref()
+                .map(|place| (place.file.clone(), place.line, place.column)),
+        )
+    });
     Faults::into_result(faults)
 }
 
-fn placed(code: &'static str, found: &dyn miette::Diagnostic, home: Option<Home<'_>>) -> Vec<Fault> {
+fn placed(
+    code: &'static str,
+    found: &dyn miette::Diagnostic,
+    home: Option<Home<'_>>,
+) -> Vec<Fault> {
     let (file, span) = home.map_or((None, None), |(file, span)| (Some(file), span));
     diagnostics::faults(code, found, file, span)
 }
@@ -75,18 +96,30 @@ mod tests {
 
     #[test]
     fn what_was_valid_is_not_asked_again_and_a_fault_always_is() -> Result<(), Error> {
-        let file = |text: &str| vec![File { name: "x.cedar".into(), text: text.into() }];
+        let file = |text: &str| {
+            vec![File {
+                name: "x.cedar".into(),
+                text: text.into(),
+            }]
+        };
         let asked = std::cell::Cell::new(0);
         let ask = |text: &str, validation, is_valid: bool| {
             once(&file(text), validation, || {
                 asked.set(asked.get() + 1);
-                if is_valid { Ok(()) } else { Err(crate::cedar::source::placeless("bundle.validation", "a fault").into()) }
+                if is_valid {
+                    Ok(())
+                } else {
+                    Err(crate::cedar::source::placeless("bundle.validation", "a fault").into())
+                }
             })
         };
         ask("one", Validation::Strict, true)?;
         ask("one", Validation::Strict, false)?;
         assert_eq!(asked.get(), 1);
-        assert!(ask("one", Validation::Errors, false).is_err(), "validated otherwise");
+        assert!(
+            ask("one", Validation::Errors, false).is_err(),
+            "validated otherwise"
+        );
         assert!(ask("two", Validation::Strict, false).is_err());
         assert!(ask("two", Validation::Strict, false).is_err());
         assert_eq!(asked.get(), 4);

@@ -73,7 +73,12 @@ pub struct CloseAccount {
 }
 
 /// A new account whose e-mail waits to be confirmed (C4).
-pub(super) fn created(scene: &Scene<'_>, id: &str, email: &str, kind: AccountKind) -> Result<Account, Error> {
+pub(super) fn created(
+    scene: &Scene<'_>,
+    id: &str,
+    email: &str,
+    kind: AccountKind,
+) -> Result<Account, Error> {
     let email = email::normalise(email)?;
     let account = Account {
         id: id.to_owned(),
@@ -94,32 +99,73 @@ pub(super) fn created(scene: &Scene<'_>, id: &str, email: &str, kind: AccountKin
 }
 
 /// A calendar, where something is said of it.
-pub(super) fn calendar(zone: Option<&str>, anchor: Option<&str>) -> Result<Option<Calendar>, Error> {
-    if zone.is_none() && anchor.is_none() { Ok(None) } else { Calendar::new(zone, anchor).map(Some) }
+pub(super) fn calendar(
+    zone: Option<&str>,
+    anchor: Option<&str>,
+) -> Result<Option<Calendar>, Error> {
+    if zone.is_none() && anchor.is_none() {
+        Ok(None)
+    } else {
+        Calendar::new(zone, anchor).map(Some)
+    }
 }
 
 /// The account with this reason, or without it.
-fn with_reason(scene: &Scene<'_>, account: &str, reason: DisableReason, put: bool) -> Result<Vec<Change>, Error> {
+fn with_reason(
+    scene: &Scene<'_>,
+    account: &str,
+    reason: DisableReason,
+    put: bool,
+) -> Result<Vec<Change>, Error> {
     let mut account = scene.account(account)?;
     if !reason.fits(&account.kind) {
-        return Err(Error::DisableReason { account: account.id, reason: reason.as_str().to_owned() });
+        return Err(Error::DisableReason {
+            account: account.id,
+            reason: reason.as_str().to_owned(),
+        });
     }
-    let changed = if put { account.disabled.insert(reason) } else { account.disabled.remove(&reason) };
-    Ok(if changed { vec![Change::Put(Record::Account(account))] } else { Vec::new() })
+    let changed = if put {
+        account.disabled.insert(reason)
+    } else {
+        account.disabled.remove(&reason)
+    };
+    Ok(if changed {
+        vec![Change::Put(Record::Account(account))]
+    } else {
+        Vec::new()
+    })
 }
 
 impl CreateAccount {
     pub(super) fn target(&self, scene: &Scene<'_>) -> Target {
-        let platform = scene.directory.platform().map_or("", crate::model::operator::Platform::id);
+        let platform = scene
+            .directory
+            .platform()
+            .map_or("", crate::model::operator::Platform::id);
         Target::new(Ref::new("Platform", platform), &self.id)
     }
 
     pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
         let resumed = scene.new_id("Account", &self.id, None, self.resumed)?;
-        let account = created(scene, &self.id, &self.email, AccountKind::Main { package: self.package.clone() })?;
+        let account = created(
+            scene,
+            &self.id,
+            &self.email,
+            AccountKind::Main {
+                package: self.package.clone(),
+            },
+        )?;
         let calendar = calendar(self.zone.as_deref(), self.anchor.as_deref())?;
-        let account = Account { limits: self.limits.clone(), calendar, attributes: self.attributes.clone(), ..account };
-        Ok(resumed.into_iter().chain([Change::Put(Record::Account(account))]).collect())
+        let account = Account {
+            limits: self.limits.clone(),
+            calendar,
+            attributes: self.attributes.clone(),
+            ..account
+        };
+        Ok(resumed
+            .into_iter()
+            .chain([Change::Put(Record::Account(account))])
+            .collect())
     }
 }
 
@@ -150,6 +196,9 @@ impl CloseAccount {
         if account.closed {
             return Ok(Vec::new());
         }
-        Ok(vec![Change::Put(Record::Account(Account { closed: true, ..account }))])
+        Ok(vec![Change::Put(Record::Account(Account {
+            closed: true,
+            ..account
+        }))])
     }
 }

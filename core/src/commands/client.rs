@@ -63,10 +63,26 @@ impl CreateClient {
     pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
         let owner = scene.named_or_own(self.owner.as_deref())?.to_owned();
         let resumed = scene.new_id("Account", &self.id, Some(&owner), self.resumed)?;
-        let account = created(scene, &self.id, &self.email, AccountKind::Client { owner, level: self.level.clone() })?;
+        let account = created(
+            scene,
+            &self.id,
+            &self.email,
+            AccountKind::Client {
+                owner,
+                level: self.level.clone(),
+            },
+        )?;
         let calendar = calendar(self.zone.as_deref(), self.anchor.as_deref())?;
-        let account = Account { limits: self.limits.clone(), calendar, attributes: self.attributes.clone(), ..account };
-        Ok(resumed.into_iter().chain([Change::Put(Record::Account(account))]).collect())
+        let account = Account {
+            limits: self.limits.clone(),
+            calendar,
+            attributes: self.attributes.clone(),
+            ..account
+        };
+        Ok(resumed
+            .into_iter()
+            .chain([Change::Put(Record::Account(account))])
+            .collect())
     }
 }
 
@@ -74,9 +90,15 @@ impl AttachLevel {
     pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
         scene.account(&self.account)?;
         if scene.directory.level(&self.level, scene.catalog).is_none() {
-            return Err(Error::UnknownLevel { account: self.account.clone(), level: crate::util::text::short(&self.level) });
+            return Err(Error::UnknownLevel {
+                account: self.account.clone(),
+                level: crate::util::text::short(&self.level),
+            });
         }
-        Ok(Target::new(Ref::new("Account", &self.account), &self.account).with("level", entity("AccessLevel", &self.level)))
+        Ok(
+            Target::new(Ref::new("Account", &self.account), &self.account)
+                .with("level", entity("AccessLevel", &self.level)),
+        )
     }
 
     pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
@@ -87,7 +109,9 @@ impl AttachLevel {
             }
             AccountKind::Client { level, .. } => *level = Some(self.level.clone()),
             AccountKind::Main { .. } => {
-                return Err(Error::NotClient { account: account.id });
+                return Err(Error::NotClient {
+                    account: account.id,
+                });
             }
         }
         Ok(vec![Change::Put(Record::Account(account))])

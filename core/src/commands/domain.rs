@@ -65,31 +65,49 @@ pub struct ReleaseDomain {
 }
 
 fn domain(scene: &Scene<'_>, name: &str) -> Result<Domain, Error> {
-    let unknown = || Error::UnknownRecord { record: Ref::new("Domain", name).to_string() };
-    let known = host::normalise(name).ok().and_then(|name| scene.directory.domain(&name));
+    let unknown = || Error::UnknownRecord {
+        record: Ref::new("Domain", name).to_string(),
+    };
+    let known = host::normalise(name)
+        .ok()
+        .and_then(|name| scene.directory.domain(&name));
     known.ok_or_else(unknown)
 }
 
 fn about(scene: &Scene<'_>, name: &str) -> Result<Target, Error> {
     let domain = domain(scene, name)?;
-    Ok(Target::new(Ref::new("Domain", domain.name()), domain.owner().unwrap_or_default()))
+    Ok(Target::new(
+        Ref::new("Domain", domain.name()),
+        domain.owner().unwrap_or_default(),
+    ))
 }
 
 fn to(scene: &Scene<'_>, name: &str, state: DomainState) -> Result<Vec<Change>, Error> {
     let before = domain(scene, name)?;
-    Ok(if before.state == state { Vec::new() } else { vec![Change::Put(Record::Domain(Domain { state, ..before }))] })
+    Ok(if before.state == state {
+        Vec::new()
+    } else {
+        vec![Change::Put(Record::Domain(Domain { state, ..before }))]
+    })
 }
 
 /// What policies may know of a domain that is to be of no use: whether clients have no other (D8).
 fn stranding(scene: &Scene<'_>, name: &str, confirmed: bool) -> Result<Target, Error> {
     let (domain, target) = (domain(scene, name)?, about(scene, name)?);
     let directory = scene.directory;
-    let owner = domain.owner().and_then(|owner| directory.account_number(owner));
+    let owner = domain
+        .owner()
+        .and_then(|owner| directory.account_number(owner));
     let strands = owner.is_some_and(|owner| {
-        let others = directory.verified_hosts(&[owner], "", 2).iter().any(|name| **name != *domain.name());
+        let others = directory
+            .verified_hosts(&[owner], "", 2)
+            .iter()
+            .any(|name| **name != *domain.name());
         domain.is_verified() && !others && directory.count(owner, Counts::Clients, scene.now) > 0
     });
-    Ok(target.with("strands_clients", Value::Bool(strands)).with("confirmed", Value::Bool(confirmed)))
+    Ok(target
+        .with("strands_clients", Value::Bool(strands))
+        .with("confirmed", Value::Bool(confirmed)))
 }
 
 impl AddDomain {
@@ -100,7 +118,10 @@ impl AddDomain {
     }
 
     pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
-        let refused = |reason: &str| Error::DomainName { domain: crate::util::text::short(&self.domain), reason: reason.to_owned() };
+        let refused = |reason: &str| Error::DomainName {
+            domain: crate::util::text::short(&self.domain),
+            reason: reason.to_owned(),
+        };
         let name = host::normalise(&self.domain).map_err(refused)?;
         if self.domain.contains(':') {
             return Err(refused("it has a port"));
@@ -109,7 +130,12 @@ impl AddDomain {
             return Err(Error::DuplicateDomain { domain: name });
         }
         let owner = Some(scene.named_or_own(self.owner.as_deref())?.to_owned());
-        Ok(vec![Change::Put(Record::Domain(Domain { name, owner, state: DomainState::Pending, named: NamedFields::default() }))])
+        Ok(vec![Change::Put(Record::Domain(Domain {
+            name,
+            owner,
+            state: DomainState::Pending,
+            named: NamedFields::default(),
+        }))])
     }
 }
 
@@ -122,7 +148,10 @@ impl VerifyDomain {
         let found = domain(scene, &self.domain)?;
         let proof = found.proof().unwrap_or_default();
         if !self.txt.contains(&proof) {
-            return Err(Error::DomainProof { domain: found.name, proof });
+            return Err(Error::DomainProof {
+                domain: found.name,
+                proof,
+            });
         }
         to(scene, &self.domain, DomainState::Verified)
     }
@@ -158,6 +187,9 @@ impl ReleaseDomain {
     }
 
     pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
-        Ok(vec![Change::Remove(Ref::new("Domain", domain(scene, &self.domain)?.name()))])
+        Ok(vec![Change::Remove(Ref::new(
+            "Domain",
+            domain(scene, &self.domain)?.name(),
+        ))])
     }
 }

@@ -62,11 +62,22 @@ fn about(scene: &Scene<'_>, account: &str) -> Result<Target, Error> {
 }
 
 /// An account with a new token for this e-mail.
-pub(super) fn waiting(scene: &Scene<'_>, account: Account, email: &str, time: Option<i64>) -> Result<Account, Error> {
+pub(super) fn waiting(
+    scene: &Scene<'_>,
+    account: Account,
+    email: &str,
+    time: Option<i64>,
+) -> Result<Account, Error> {
     let login = Ref::new("Account", &account.id);
-    let holder = Holder { login: &login, owner: account.owner() };
+    let holder = Holder {
+        login: &login,
+        owner: account.owner(),
+    };
     let pending = Pending::new(scene.token()?, email, &holder, scene.now, time)?;
-    Ok(Account { pending: Some(pending), ..account })
+    Ok(Account {
+        pending: Some(pending),
+        ..account
+    })
 }
 
 impl ChangeEmail {
@@ -76,7 +87,12 @@ impl ChangeEmail {
 
     pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
         let account = scene.account(&self.account)?;
-        let account = waiting(scene, account, &email::normalise(&self.email)?, self.valid_for)?;
+        let account = waiting(
+            scene,
+            account,
+            &email::normalise(&self.email)?,
+            self.valid_for,
+        )?;
         Ok(vec![Change::Put(Record::Account(account))])
     }
 }
@@ -91,11 +107,18 @@ impl ResendConfirmation {
         let email = match &account.pending {
             Some(pending) => pending.email.clone(),
             None if account.confirmed => {
-                return Err(Error::Token { login: Ref::new("Account", &self.account).to_string() });
+                return Err(Error::Token {
+                    login: Ref::new("Account", &self.account).to_string(),
+                });
             }
             None => account.email.clone(),
         };
-        Ok(vec![Change::Put(Record::Account(waiting(scene, account, &email, self.valid_for)?))])
+        Ok(vec![Change::Put(Record::Account(waiting(
+            scene,
+            account,
+            &email,
+            self.valid_for,
+        )?))])
     }
 }
 
@@ -107,13 +130,23 @@ impl ConfirmEmail {
     pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
         let account = scene.account(&self.account)?;
         let login = Ref::new("Account", &self.account);
-        let holder = Holder { login: &login, owner: account.owner() };
+        let holder = Holder {
+            login: &login,
+            owner: account.owner(),
+        };
         match &account.pending {
             Some(pending) if pending.is_confirmed_by(&self.token, &holder, scene.now) => {
                 let email = pending.email.clone();
-                Ok(vec![Change::Put(Record::Account(Account { email, confirmed: true, pending: None, ..account }))])
+                Ok(vec![Change::Put(Record::Account(Account {
+                    email,
+                    confirmed: true,
+                    pending: None,
+                    ..account
+                }))])
             }
-            _ => Err(Error::Token { login: login.to_string() }),
+            _ => Err(Error::Token {
+                login: login.to_string(),
+            }),
         }
     }
 }
@@ -127,12 +160,21 @@ impl AcceptInvitation {
     pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
         let member = scene.member(&self.member)?;
         let login = Ref::new("TeamMember", &self.member);
-        let holder = Holder { login: &login, owner: scene.realm_of(&member.account) };
+        let holder = Holder {
+            login: &login,
+            owner: scene.realm_of(&member.account),
+        };
         match &member.pending {
             Some(pending) if pending.is_confirmed_by(&self.token, &holder, scene.now) => {
-                Ok(vec![Change::Put(Record::TeamMember(TeamMember { confirmed: true, pending: None, ..member }))])
+                Ok(vec![Change::Put(Record::TeamMember(TeamMember {
+                    confirmed: true,
+                    pending: None,
+                    ..member
+                }))])
             }
-            _ => Err(Error::Token { login: login.to_string() }),
+            _ => Err(Error::Token {
+                login: login.to_string(),
+            }),
         }
     }
 }

@@ -59,13 +59,18 @@ pub struct DeleteLevel {
 }
 
 fn level(scene: &Scene<'_>, id: &str) -> Result<AccessLevel, Error> {
-    let unknown = || Error::UnknownRecord { record: Ref::new("AccessLevel", id).to_string() };
+    let unknown = || Error::UnknownRecord {
+        record: Ref::new("AccessLevel", id).to_string(),
+    };
     scene.directory.level(id, scene.catalog).ok_or_else(unknown)
 }
 
 fn about(scene: &Scene<'_>, id: &str) -> Result<Target, Error> {
     let level = level(scene, id)?;
-    Ok(Target::new(Ref::new("AccessLevel", id), level.owner().unwrap_or_default()))
+    Ok(Target::new(
+        Ref::new("AccessLevel", id),
+        level.owner().unwrap_or_default(),
+    ))
 }
 
 impl CreateLevel {
@@ -78,7 +83,13 @@ impl CreateLevel {
     pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
         scene.new_id("AccessLevel", &self.id, None, false)?;
         let owner = Some(scene.named_or_own(self.owner.as_deref())?.to_owned());
-        let level = AccessLevel { id: self.id.clone(), owner, features: self.features.clone(), limits: self.limits.clone(), named: NamedFields::default() };
+        let level = AccessLevel {
+            id: self.id.clone(),
+            owner,
+            features: self.features.clone(),
+            limits: self.limits.clone(),
+            named: NamedFields::default(),
+        };
         Ok(vec![Change::Put(Record::AccessLevel(level))])
     }
 }
@@ -95,7 +106,11 @@ impl EditLevel {
             after.features.clone_from(features);
         }
         edit_limits(&mut after.limits, &self.limits, &self.remove_limits);
-        Ok(if after == before { Vec::new() } else { vec![Change::Put(Record::AccessLevel(after))] })
+        Ok(if after == before {
+            Vec::new()
+        } else {
+            vec![Change::Put(Record::AccessLevel(after))]
+        })
     }
 }
 

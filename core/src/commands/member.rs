@@ -84,7 +84,11 @@ pub struct RemoveMember {
 
 /// Features as a context's set of them.
 fn features(names: &BTreeSet<String>) -> Value {
-    names.iter().map(|name| entity("Feature", name)).collect::<Vec<_>>().into()
+    names
+        .iter()
+        .map(|name| entity("Feature", name))
+        .collect::<Vec<_>>()
+        .into()
 }
 
 /// The question about a member, who counts for its account.
@@ -97,24 +101,43 @@ fn about(scene: &Scene<'_>, id: &str) -> Result<Target, Error> {
 /// what stays as it is is not given; whoever has no part of its own has all.
 fn beyond_own_part(scene: &Scene<'_>, before: Option<&Limits>, after: &Limits) -> Value {
     let principal = Some(scene.principal).filter(|principal| principal.kind() == "TeamMember");
-    let own = principal.and_then(|principal| scene.directory.member(principal.id())).map(|member| member.sub_limits).unwrap_or_default();
+    let own = principal
+        .and_then(|principal| scene.directory.member(principal.id()))
+        .map(|member| member.sub_limits)
+        .unwrap_or_default();
     let fits = |part: Limit, given: Option<&Limit>| match (part, given) {
         (Limit::Unlimited, _) => true,
         (Limit::Number(part), Some(Limit::Number(given))) => *given <= part,
         (Limit::Number(_), _) => false,
     };
-    let given = own.iter().filter(|(meter, _)| before.is_none_or(|before| before.get(*meter) != after.get(*meter)));
-    given.filter(|(meter, part)| !fits(**part, after.get(*meter))).map(|(meter, _)| entity("Meter", meter)).collect::<Vec<_>>().into()
+    let given = own
+        .iter()
+        .filter(|(meter, _)| before.is_none_or(|before| before.get(*meter) != after.get(*meter)));
+    given
+        .filter(|(meter, part)| !fits(**part, after.get(*meter)))
+        .map(|(meter, _)| entity("Meter", meter))
+        .collect::<Vec<_>>()
+        .into()
 }
 
 fn put(after: TeamMember, before: &TeamMember) -> Vec<Change> {
-    if after == *before { Vec::new() } else { vec![Change::Put(Record::TeamMember(after))] }
+    if after == *before {
+        Vec::new()
+    } else {
+        vec![Change::Put(Record::TeamMember(after))]
+    }
 }
 
 /// A feature that the bundle does not declare cannot be asked about.
 fn declared(scene: &Scene<'_>, record: &str, grants: &BTreeSet<String>) -> Result<(), Error> {
-    match grants.iter().find(|name| scene.catalog.feature_words(name).is_none()) {
-        Some(feature) => Err(Error::UnknownFeature { record: Ref::new("TeamMember", record).to_string(), feature: crate::util::text::short(feature) }),
+    match grants
+        .iter()
+        .find(|name| scene.catalog.feature_words(name).is_none())
+    {
+        Some(feature) => Err(Error::UnknownFeature {
+            record: Ref::new("TeamMember", record).to_string(),
+            feature: crate::util::text::short(feature),
+        }),
         None => Ok(()),
     }
 }
@@ -125,13 +148,28 @@ impl InviteMember {
         scene.account(account)?;
         declared(scene, &self.id, &self.grants)?;
         let target = Target::new(Ref::new("Account", account), account).counting(account);
-        Ok(target.with("grants", features(&self.grants)).with("beyond_own_part", beyond_own_part(scene, None, &self.sub_limits)))
+        Ok(target.with("grants", features(&self.grants)).with(
+            "beyond_own_part",
+            beyond_own_part(scene, None, &self.sub_limits),
+        ))
     }
 
     pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
-        let resumed = scene.new_id("TeamMember", &self.id, Some(scene.named_or_own(self.account.as_deref())?), self.resumed)?;
-        let (account, email, login) = (scene.named_or_own(self.account.as_deref())?, email::normalise(&self.email)?, Ref::new("TeamMember", &self.id));
-        let holder = Holder { login: &login, owner: scene.realm_of(account) };
+        let resumed = scene.new_id(
+            "TeamMember",
+            &self.id,
+            Some(scene.named_or_own(self.account.as_deref())?),
+            self.resumed,
+        )?;
+        let (account, email, login) = (
+            scene.named_or_own(self.account.as_deref())?,
+            email::normalise(&self.email)?,
+            Ref::new("TeamMember", &self.id),
+        );
+        let holder = Holder {
+            login: &login,
+            owner: scene.realm_of(account),
+        };
         let pending = Pending::new(scene.token()?, &email, &holder, scene.now, self.valid_for)?;
         let member = TeamMember {
             id: self.id.clone(),
@@ -144,7 +182,10 @@ impl InviteMember {
             attributes: self.attributes.clone(),
             named: NamedFields::default(),
         };
-        Ok(resumed.into_iter().chain([Change::Put(Record::TeamMember(member))]).collect())
+        Ok(resumed
+            .into_iter()
+            .chain([Change::Put(Record::TeamMember(member))])
+            .collect())
     }
 }
 
@@ -153,26 +194,46 @@ impl GrantMember {
         declared(scene, &self.member, &self.grants)?;
         let before = scene.member(&self.member)?.grants;
         let changed = before.symmetric_difference(&self.grants).cloned().collect();
-        Ok(about(scene, &self.member)?.with("grants", features(&self.grants)).with("changed_grants", features(&changed)))
+        Ok(about(scene, &self.member)?
+            .with("grants", features(&self.grants))
+            .with("changed_grants", features(&changed)))
     }
 
     pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
         let before = scene.member(&self.member)?;
-        Ok(put(TeamMember { grants: self.grants.clone(), ..before.clone() }, &before))
+        Ok(put(
+            TeamMember {
+                grants: self.grants.clone(),
+                ..before.clone()
+            },
+            &before,
+        ))
     }
 }
 
 impl EditMember {
     pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
         let before = scene.member(&self.member)?;
-        let beyond = beyond_own_part(scene, Some(&before.sub_limits), &self.after(&before).sub_limits);
+        let beyond = beyond_own_part(
+            scene,
+            Some(&before.sub_limits),
+            &self.after(&before).sub_limits,
+        );
         Ok(about(scene, &self.member)?.with("beyond_own_part", beyond))
     }
 
     fn after(&self, before: &TeamMember) -> TeamMember {
         let mut after = before.clone();
-        edit_limits(&mut after.sub_limits, &self.sub_limits, &self.remove_sub_limits);
-        edit_attributes(&mut after.attributes, &self.attributes, &self.remove_attributes);
+        edit_limits(
+            &mut after.sub_limits,
+            &self.sub_limits,
+            &self.remove_sub_limits,
+        );
+        edit_attributes(
+            &mut after.attributes,
+            &self.attributes,
+            &self.remove_attributes,
+        );
         after
     }
 

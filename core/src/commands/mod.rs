@@ -117,7 +117,12 @@ pub(crate) struct Target {
 
 impl Target {
     fn new(resource: Ref, book: &str) -> Self {
-        Self { resource, context: Map::new(), counted: Vec::new(), book: book.to_owned() }
+        Self {
+            resource,
+            context: Map::new(),
+            counted: Vec::new(),
+            book: book.to_owned(),
+        }
     }
 
     fn with(mut self, field: &str, value: Value) -> Self {
@@ -146,15 +151,25 @@ impl Scene<'_> {
     /// The account that is named, or that in which whoever asks works.
     fn named_or_own<'a>(&'a self, named: Option<&'a str>) -> Result<&'a str, Error> {
         let own = || self.directory.account_id_of(self.principal);
-        named.or_else(own).ok_or_else(|| Error::UnknownAccount { account: crate::util::text::short(self.principal.id()) })
+        named.or_else(own).ok_or_else(|| Error::UnknownAccount {
+            account: crate::util::text::short(self.principal.id()),
+        })
     }
 
     fn account(&self, id: &str) -> Result<crate::model::account::Account, Error> {
-        self.directory.account(id).ok_or_else(|| Error::UnknownAccount { account: crate::util::text::short(id) })
+        self.directory
+            .account(id)
+            .ok_or_else(|| Error::UnknownAccount {
+                account: crate::util::text::short(id),
+            })
     }
 
     fn member(&self, id: &str) -> Result<crate::model::member::TeamMember, Error> {
-        self.directory.member(id).ok_or_else(|| Error::UnknownRecord { record: Ref::new("TeamMember", id).to_string() })
+        self.directory
+            .member(id)
+            .ok_or_else(|| Error::UnknownRecord {
+                record: Ref::new("TeamMember", id).to_string(),
+            })
     }
 
     /// The owner in whose realm an account's logins are; nobody where it is the platform's (I1).
@@ -171,16 +186,26 @@ impl Scene<'_> {
     }
 
     /// An id that nothing has, nor had: unless a record of the same owner or account has come back with it (I5). Says so.
-    fn new_id(&self, kind: &str, id: &str, of: Option<&str>, resumed: bool) -> Result<Option<Change>, Error> {
+    fn new_id(
+        &self,
+        kind: &str,
+        id: &str,
+        of: Option<&str>,
+        resumed: bool,
+    ) -> Result<Option<Change>, Error> {
         check_id(kind, id)?;
         let reference = Ref::new(kind, id);
         if self.directory.has(&reference) {
-            return Err(Error::DuplicateId { record: reference.to_string() });
+            return Err(Error::DuplicateId {
+                record: reference.to_string(),
+            });
         }
         match self.directory.used_by(&reference, of) {
             None => Ok(None),
             Some(true) if resumed => Ok(Some(Change::Resume(reference))),
-            Some(_) => Err(Error::IdUsed { record: reference.to_string() }),
+            Some(_) => Err(Error::IdUsed {
+                record: reference.to_string(),
+            }),
         }
     }
 }
@@ -195,7 +220,9 @@ impl Command {
     /// [`Error::Command`] for a wrong shape, an unknown command or field; [`Error::DuplicateKey`].
     pub fn from_json(text: &str) -> Result<Self, Error> {
         json::check("command", text, NESTING)?;
-        serde_json::from_str(text).map_err(|found| Error::Command { reason: found.to_string() })
+        serde_json::from_str(text).map_err(|found| Error::Command {
+            reason: found.to_string(),
+        })
     }
 
     /// Reads a command from a JSON value.
@@ -203,7 +230,9 @@ impl Command {
     /// # Errors
     /// As [`Command::from_json`].
     pub fn from_value(value: Value) -> Result<Self, Error> {
-        serde_json::from_value(value).map_err(|found| Error::Command { reason: found.to_string() })
+        serde_json::from_value(value).map_err(|found| Error::Command {
+            reason: found.to_string(),
+        })
     }
 
     /// The command's name, which the schema's `@asks` says.
@@ -249,9 +278,11 @@ impl Command {
             Self::EditAccount(command) | Self::EditClient(command) => command.target(scene),
             Self::CreateClient(command) => command.target(scene),
             Self::AttachLevel(command) => command.target(scene),
-            Self::Disable(DisableAccount { account, reason }) | Self::Restore(RestoreAccount { account, reason }) => {
+            Self::Disable(DisableAccount { account, reason })
+            | Self::Restore(RestoreAccount { account, reason }) => {
                 scene.account(account)?;
-                Ok(Target::new(Ref::new("Account", account), account).with("disable", entity("DisableReason", reason.as_str())))
+                Ok(Target::new(Ref::new("Account", account), account)
+                    .with("disable", entity("DisableReason", reason.as_str())))
             }
             Self::Close(command) => command.target(scene),
             Self::OfferTransfer(command) => command.target(scene),
@@ -319,12 +350,22 @@ fn edit_limits(limits: &mut Limits, set: &Limits, remove: &[String]) {
 }
 
 /// The same of attributes.
-fn edit_attributes(attributes: &mut Map<String, Value>, set: &Map<String, Value>, remove: &[String]) {
+fn edit_attributes(
+    attributes: &mut Map<String, Value>,
+    set: &Map<String, Value>,
+    remove: &[String],
+) {
     attributes.retain(|name, _| !remove.contains(name));
-    attributes.extend(set.iter().map(|(name, value)| (name.clone(), value.clone())));
+    attributes.extend(
+        set.iter()
+            .map(|(name, value)| (name.clone(), value.clone())),
+    );
 }
 
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "what `skip_serializing_if` gives")]
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "what `skip_serializing_if` gives"
+)]
 fn is_false(value: &bool) -> bool {
     !value
 }

@@ -56,14 +56,27 @@ pub struct EditAccount {
 impl ChangePackage {
     pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
         let account = scene.account(&self.account)?;
-        let unknown = || Error::UnknownPackage { account: self.account.clone(), package: crate::util::text::short(&self.package) };
-        let package = scene.directory.package(&self.package, scene.catalog).ok_or_else(unknown)?;
+        let unknown = || Error::UnknownPackage {
+            account: self.account.clone(),
+            package: crate::util::text::short(&self.package),
+        };
+        let package = scene
+            .directory
+            .package(&self.package, scene.catalog)
+            .ok_or_else(unknown)?;
         let number = scene.directory.account_number(&account.id);
-        let clients = number.map_or(0, |number| scene.directory.count(number, Counts::Clients, scene.now));
-        Ok(Target::new(Ref::new("Account", &self.account), &self.account)
-            .with("strands_clients", Value::Bool(clients > 0 && !package.is_whitelabel()))
-            .with("confirmed", Value::Bool(self.confirmed))
-            .counting(&self.account))
+        let clients = number.map_or(0, |number| {
+            scene.directory.count(number, Counts::Clients, scene.now)
+        });
+        Ok(
+            Target::new(Ref::new("Account", &self.account), &self.account)
+                .with(
+                    "strands_clients",
+                    Value::Bool(clients > 0 && !package.is_whitelabel()),
+                )
+                .with("confirmed", Value::Bool(self.confirmed))
+                .counting(&self.account),
+        )
     }
 
     pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
@@ -72,9 +85,16 @@ impl ChangePackage {
             return Ok(Vec::new());
         }
         if account.owner().is_some() {
-            return Err(Error::NotMain { account: account.id });
+            return Err(Error::NotMain {
+                account: account.id,
+            });
         }
-        Ok(vec![Change::Put(Record::Account(Account { kind: AccountKind::Main { package: self.package.clone() }, ..account }))])
+        Ok(vec![Change::Put(Record::Account(Account {
+            kind: AccountKind::Main {
+                package: self.package.clone(),
+            },
+            ..account
+        }))])
     }
 }
 
@@ -88,12 +108,26 @@ impl EditAccount {
         let before = scene.account(&self.account)?;
         let mut after = before.clone();
         edit_limits(&mut after.limits, &self.limits, &self.remove_limits);
-        edit_attributes(&mut after.attributes, &self.attributes, &self.remove_attributes);
+        edit_attributes(
+            &mut after.attributes,
+            &self.attributes,
+            &self.remove_attributes,
+        );
         if self.zone.is_some() || self.anchor.is_some() {
             let known = before.calendar.as_ref();
-            let (zone, anchor) = (known.and_then(Calendar::zone), known.and_then(Calendar::anchor));
-            after.calendar = calendar(self.zone.as_deref().or(zone), self.anchor.as_deref().or(anchor.as_deref()))?;
+            let (zone, anchor) = (
+                known.and_then(Calendar::zone),
+                known.and_then(Calendar::anchor),
+            );
+            after.calendar = calendar(
+                self.zone.as_deref().or(zone),
+                self.anchor.as_deref().or(anchor.as_deref()),
+            )?;
         }
-        Ok(if after == before { Vec::new() } else { vec![Change::Put(Record::Account(after))] })
+        Ok(if after == before {
+            Vec::new()
+        } else {
+            vec![Change::Put(Record::Account(after))]
+        })
     }
 }

@@ -60,37 +60,61 @@ pub struct CancelTransfer {
 
 /// The offer that stands.
 fn offer(scene: &Scene<'_>, client: &Account) -> Option<Transfer> {
-    client.transfer.clone().filter(|offer| scene.now < offer.until)
+    client
+        .transfer
+        .clone()
+        .filter(|offer| scene.now < offer.until)
 }
 
 /// What policies may know of the offer that stands: the client, to whom it goes, and whether the client consents.
 fn told(scene: &Scene<'_>, client: &Account, target: Target) -> Target {
     let target = target.with("client", entity("Account", &client.id));
     match offer(scene, client) {
-        Some(Transfer { to, consented, .. }) => target.with("offered_to", entity("Account", &to)).with("consented", Value::Bool(consented)),
+        Some(Transfer { to, consented, .. }) => target
+            .with("offered_to", entity("Account", &to))
+            .with("consented", Value::Bool(consented)),
         None => target,
     }
 }
 
 fn without(client: Account) -> Vec<Change> {
-    if client.transfer.is_none() { Vec::new() } else { vec![Change::Put(Record::Account(Account { transfer: None, ..client }))] }
+    if client.transfer.is_none() {
+        Vec::new()
+    } else {
+        vec![Change::Put(Record::Account(Account {
+            transfer: None,
+            ..client
+        }))]
+    }
 }
 
 impl OfferTransfer {
     pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
         scene.account(&self.account)?;
         scene.account(&self.to)?;
-        Ok(Target::new(Ref::new("Account", &self.account), &self.account).with("to", entity("Account", &self.to)))
+        Ok(
+            Target::new(Ref::new("Account", &self.account), &self.account)
+                .with("to", entity("Account", &self.to)),
+        )
     }
 
     pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
         let client = scene.account(&self.account)?;
         let time = self.valid_for.unwrap_or(USUAL);
         if !(1..=LONGEST).contains(&time) {
-            return Err(Error::Ttl { ttl: time.to_string() });
+            return Err(Error::Ttl {
+                ttl: time.to_string(),
+            });
         }
-        let offer = Transfer { to: self.to.clone(), until: scene.now.saturating_add(time), consented: false };
-        Ok(vec![Change::Put(Record::Account(Account { transfer: Some(offer), ..client }))])
+        let offer = Transfer {
+            to: self.to.clone(),
+            until: scene.now.saturating_add(time),
+            consented: false,
+        };
+        Ok(vec![Change::Put(Record::Account(Account {
+            transfer: Some(offer),
+            ..client
+        }))])
     }
 }
 
@@ -98,7 +122,8 @@ impl ConsentTransfer {
     pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
         let client = scene.account(&self.account)?;
         scene.account(&self.to)?;
-        let target = Target::new(Ref::new("Account", &self.account), &self.account).with("to", entity("Account", &self.to));
+        let target = Target::new(Ref::new("Account", &self.account), &self.account)
+            .with("to", entity("Account", &self.to));
         Ok(told(scene, &client, target))
     }
 
@@ -106,8 +131,14 @@ impl ConsentTransfer {
         let client = scene.account(&self.account)?;
         match offer(scene, &client) {
             Some(offer) if !offer.consented => {
-                let offer = Transfer { consented: true, ..offer };
-                Ok(vec![Change::Put(Record::Account(Account { transfer: Some(offer), ..client }))])
+                let offer = Transfer {
+                    consented: true,
+                    ..offer
+                };
+                Ok(vec![Change::Put(Record::Account(Account {
+                    transfer: Some(offer),
+                    ..client
+                }))])
             }
             _ => Ok(Vec::new()),
         }
@@ -119,9 +150,16 @@ impl AcceptTransfer {
     pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
         let client = scene.account(&self.account)?;
         let own = scene.named_or_own(None)?;
-        let mut target = told(scene, &client, Target::new(Ref::new("Account", own), own).counting(own));
+        let mut target = told(
+            scene,
+            &client,
+            Target::new(Ref::new("Account", own), own).counting(own),
+        );
         if scene.directory.level(&self.level, scene.catalog).is_none() {
-            return Err(Error::UnknownLevel { account: self.account.clone(), level: crate::util::text::short(&self.level) });
+            return Err(Error::UnknownLevel {
+                account: self.account.clone(),
+                level: crate::util::text::short(&self.level),
+            });
         }
         if let Some(owner) = client.owner() {
             target = target.counting(owner);
@@ -134,13 +172,28 @@ impl AcceptTransfer {
         let own = scene.named_or_own(None)?.to_owned();
         let collisions = scene.directory.collisions(&self.account, &own);
         if !collisions.is_empty() {
-            return Err(Error::TransferCollisions { client: self.account.clone(), owner: own, emails: collisions.join("`, `") });
+            return Err(Error::TransferCollisions {
+                client: self.account.clone(),
+                owner: own,
+                emails: collisions.join("`, `"),
+            });
         }
         let mut disabled = client.disabled.clone();
-        disabled.retain(|reason| !matches!(reason, DisableReason::Overage | DisableReason::ByOwner));
+        disabled
+            .retain(|reason| !matches!(reason, DisableReason::Overage | DisableReason::ByOwner));
         // A token that waits was sent in another realm, and confirms nothing any more (I4).
-        let kind = AccountKind::Client { owner: own, level: Some(self.level.clone()) };
-        Ok(vec![Change::Put(Record::Account(Account { kind, disabled, limits: self.limits.clone(), transfer: None, pending: None, ..client }))])
+        let kind = AccountKind::Client {
+            owner: own,
+            level: Some(self.level.clone()),
+        };
+        Ok(vec![Change::Put(Record::Account(Account {
+            kind,
+            disabled,
+            limits: self.limits.clone(),
+            transfer: None,
+            pending: None,
+            ..client
+        }))])
     }
 }
 
@@ -148,9 +201,20 @@ impl CancelTransfer {
     /// It is asked of the client by whoever has to do with it: its owner and itself; else of the account of whoever asks.
     pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
         let client = scene.account(&self.account)?;
-        let own = scene.directory.account_id_of(scene.principal).unwrap_or(&self.account);
-        let about = if Some(own) == client.owner() || own == self.account { &self.account } else { own };
-        Ok(told(scene, &client, Target::new(Ref::new("Account", about), &self.account)))
+        let own = scene
+            .directory
+            .account_id_of(scene.principal)
+            .unwrap_or(&self.account);
+        let about = if Some(own) == client.owner() || own == self.account {
+            &self.account
+        } else {
+            own
+        };
+        Ok(told(
+            scene,
+            &client,
+            Target::new(Ref::new("Account", about), &self.account),
+        ))
     }
 
     pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {

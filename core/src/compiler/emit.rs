@@ -15,12 +15,21 @@ type Label = usize;
 /// # Errors
 /// [`Unsupported`] when it would not fit: too many registers or instructions.
 pub(crate) fn compile(policies: &[(u32, &Node)], roots: usize) -> Result<Program, Unsupported> {
-    let mut paths = Paths { roots, ..Paths::default() };
+    let mut paths = Paths {
+        roots,
+        ..Paths::default()
+    };
     for (_, node) in policies {
         paths.collect(node)?;
     }
     let first = paths.first_free()?;
-    let mut emitter = Emitter { program: Program::default(), paths, places: Vec::new(), free: first, most: first };
+    let mut emitter = Emitter {
+        program: Program::default(),
+        paths,
+        places: Vec::new(),
+        free: first,
+        most: first,
+    };
     for (position, node) in policies {
         let start = emitter.here()?;
         let (yes, no) = (emitter.label(), emitter.label());
@@ -29,7 +38,10 @@ pub(crate) fn compile(policies: &[(u32, &Node)], roots: usize) -> Result<Program
         emitter.push(Op::End(true))?;
         emitter.place(no)?;
         emitter.push(Op::End(false))?;
-        emitter.program.policies.push(Mark { position: *position, start });
+        emitter.program.policies.push(Mark {
+            position: *position,
+            start,
+        });
     }
     emitter.finish()
 }
@@ -50,8 +62,16 @@ impl Paths {
             Node::Value(value) => self.constant(*value),
             Node::Path(root, names) | Node::HasPath(root, names) => self.load(*root, names),
             Node::Fails => {}
-            Node::Has(of, _) | Node::Attribute(of, _) | Node::Not(of) | Node::Apply(_, of) | Node::Like(of, _) | Node::Is(of, _) => self.collect(of)?,
-            Node::And(left, right) | Node::Or(left, right) | Node::Compare(_, left, right) | Node::Compute(_, left, right) => {
+            Node::Has(of, _)
+            | Node::Attribute(of, _)
+            | Node::Not(of)
+            | Node::Apply(_, of)
+            | Node::Like(of, _)
+            | Node::Is(of, _) => self.collect(of)?,
+            Node::And(left, right)
+            | Node::Or(left, right)
+            | Node::Compare(_, left, right)
+            | Node::Compute(_, left, right) => {
                 self.collect(left)?;
                 self.collect(right)?;
             }
@@ -61,7 +81,9 @@ impl Paths {
                 self.collect(no)?;
             }
             Node::Set(items) => items.iter().try_for_each(|item| self.collect(item))?,
-            Node::Record(fields) => fields.iter().try_for_each(|(_, value)| self.collect(value))?,
+            Node::Record(fields) => fields
+                .iter()
+                .try_for_each(|(_, value)| self.collect(value))?,
         }
         Ok(())
     }
@@ -87,8 +109,15 @@ impl Paths {
     }
 
     fn first_free(&self) -> Result<usize, Unsupported> {
-        let first = self.roots.saturating_add(self.constants.len()).saturating_add(self.loads.len());
-        if first < usize::from(u16::MAX) { Ok(first) } else { Err(Unsupported) }
+        let first = self
+            .roots
+            .saturating_add(self.constants.len())
+            .saturating_add(self.loads.len());
+        if first < usize::from(u16::MAX) {
+            Ok(first)
+        } else {
+            Err(Unsupported)
+        }
     }
 
     fn constant_register(&self, value: Value) -> Result<Register, Unsupported> {
@@ -100,8 +129,16 @@ impl Paths {
         if names.is_empty() {
             return Ok(u16::from(root));
         }
-        let at = self.load_at.get(&(root, names.to_vec())).ok_or(Unsupported)?;
-        u16::try_from(self.roots.saturating_add(self.constants.len()).saturating_add(*at)).map_err(|_| Unsupported)
+        let at = self
+            .load_at
+            .get(&(root, names.to_vec()))
+            .ok_or(Unsupported)?;
+        u16::try_from(
+            self.roots
+                .saturating_add(self.constants.len())
+                .saturating_add(*at),
+        )
+        .map_err(|_| Unsupported)
     }
 }
 
@@ -151,10 +188,15 @@ impl Emitter {
     }
 
     fn name(&mut self, name: u32) -> Result<u16, Unsupported> {
-        let at = self.program.names.iter().position(|known| *known == name).unwrap_or_else(|| {
-            self.program.names.push(name);
-            self.program.names.len().saturating_sub(1)
-        });
+        let at = self
+            .program
+            .names
+            .iter()
+            .position(|known| *known == name)
+            .unwrap_or_else(|| {
+                self.program.names.push(name);
+                self.program.names.len().saturating_sub(1)
+            });
         u16::try_from(at).map_err(|_| Unsupported)
     }
 
@@ -163,7 +205,9 @@ impl Emitter {
         let before = self.free;
         let (to_yes, to_no) = (Self::target(yes)?, Self::target(no)?);
         match node {
-            Node::Value(Value::Bool(value)) => self.push(Op::Jump { to: if *value { to_yes } else { to_no } })?,
+            Node::Value(Value::Bool(value)) => self.push(Op::Jump {
+                to: if *value { to_yes } else { to_no },
+            })?,
             Node::Fails => self.push(Op::Fail)?,
             Node::Not(of) => self.test(of, no, yes)?,
             Node::And(left, right) => {
@@ -188,35 +232,71 @@ impl Emitter {
             }
             Node::HasPath(root, names) => {
                 let a = self.paths.path_register(*root, names)?;
-                self.push(Op::Has { a, yes: to_yes, no: to_no })?;
+                self.push(Op::Has {
+                    a,
+                    yes: to_yes,
+                    no: to_no,
+                })?;
             }
             Node::Has(of, name) => {
                 let (a, name) = (self.value(of)?, self.name(*name)?);
-                self.push(Op::HasAttribute { a, name, yes: to_yes, no: to_no })?;
+                self.push(Op::HasAttribute {
+                    a,
+                    name,
+                    yes: to_yes,
+                    no: to_no,
+                })?;
             }
             Node::Compare(what, left, right) => self.compare(*what, left, right, to_yes, to_no)?,
             Node::Like(of, pattern) => {
                 let a = self.value(of)?;
                 let at = u16::try_from(self.program.patterns.len()).map_err(|_| Unsupported)?;
                 self.program.patterns.push(pattern.clone());
-                self.push(Op::Like { a, pattern: at, yes: to_yes, no: to_no })?;
+                self.push(Op::Like {
+                    a,
+                    pattern: at,
+                    yes: to_yes,
+                    no: to_no,
+                })?;
             }
             Node::Is(of, kind) => {
                 let (a, name) = (self.value(of)?, self.name(*kind)?);
-                self.push(Op::Is { a, name, yes: to_yes, no: to_no })?;
+                self.push(Op::Is {
+                    a,
+                    name,
+                    yes: to_yes,
+                    no: to_no,
+                })?;
             }
             other => {
                 let a = self.value(other)?;
-                self.push(Op::True { a, yes: to_yes, no: to_no })?;
+                self.push(Op::True {
+                    a,
+                    yes: to_yes,
+                    no: to_no,
+                })?;
             }
         }
         self.free = before;
         Ok(())
     }
 
-    fn compare(&mut self, what: Compare, left: &Node, right: &Node, yes: u16, no: u16) -> Result<(), Unsupported> {
+    fn compare(
+        &mut self,
+        what: Compare,
+        left: &Node,
+        right: &Node,
+        yes: u16,
+        no: u16,
+    ) -> Result<(), Unsupported> {
         let (a, b) = (self.value(left)?, self.value(right)?);
-        self.push(Op::Test { what, a, b, yes, no })
+        self.push(Op::Test {
+            what,
+            a,
+            b,
+            yes,
+            no,
+        })
     }
 
     /// The register that holds the node's value.
@@ -245,7 +325,12 @@ impl Emitter {
             }
             Node::Compute(what, left, right) => {
                 let (a, b) = (self.value(left)?, self.value(right)?);
-                self.push(Op::Compute { what: *what, to, a, b })
+                self.push(Op::Compute {
+                    what: *what,
+                    to,
+                    a,
+                    b,
+                })
             }
             Node::Apply(what, of) => {
                 let a = self.value(of)?;
@@ -256,7 +341,9 @@ impl Emitter {
                 self.test(cond, on_yes, on_no)?;
                 self.place(on_yes)?;
                 self.into(then, to)?;
-                self.push(Op::Jump { to: Self::target(end)? })?;
+                self.push(Op::Jump {
+                    to: Self::target(end)?,
+                })?;
                 self.place(on_no)?;
                 self.into(otherwise, to)?;
                 self.place(end)
@@ -268,15 +355,25 @@ impl Emitter {
             Node::Record(fields) => {
                 let (first, count) = self.row(fields.iter().map(|(_, value)| value))?;
                 let names = u16::try_from(self.program.names.len()).map_err(|_| Unsupported)?;
-                self.program.names.extend(fields.iter().map(|(name, _)| *name));
-                self.push(Op::Record { to, first, count, names })
+                self.program
+                    .names
+                    .extend(fields.iter().map(|(name, _)| *name));
+                self.push(Op::Record {
+                    to,
+                    first,
+                    count,
+                    names,
+                })
             }
             test => self.truth(test, to),
         }
     }
 
     /// Registers in a row, each with one node's value.
-    fn row<'a>(&mut self, nodes: impl ExactSizeIterator<Item = &'a Node>) -> Result<(Register, u16), Unsupported> {
+    fn row<'a>(
+        &mut self,
+        nodes: impl ExactSizeIterator<Item = &'a Node>,
+    ) -> Result<(Register, u16), Unsupported> {
         let count = u16::try_from(nodes.len()).map_err(|_| Unsupported)?;
         let first = u16::try_from(self.free).map_err(|_| Unsupported)?;
         for _ in 0..count {
@@ -297,13 +394,21 @@ impl Emitter {
         for (label, value) in [(yes, true), (no, false)] {
             self.place(label)?;
             self.push(Op::Bool { to, value })?;
-            self.push(Op::Jump { to: Self::target(end)? })?;
+            self.push(Op::Jump {
+                to: Self::target(end)?,
+            })?;
         }
         self.place(end)
     }
 
     fn finish(mut self) -> Result<Program, Unsupported> {
-        let place = |label: u16| self.places.get(usize::from(label)).copied().flatten().ok_or(Unsupported);
+        let place = |label: u16| {
+            self.places
+                .get(usize::from(label))
+                .copied()
+                .flatten()
+                .ok_or(Unsupported)
+        };
         for op in &mut self.program.code {
             match op {
                 Op::True { yes, no, .. }
@@ -319,7 +424,10 @@ impl Emitter {
         let mut loads = Vec::new();
         for (root, names) in &self.paths.loads {
             let (name, before) = names.split_last().ok_or(Unsupported)?;
-            loads.push(Load { from: self.paths.path_register(*root, before)?, name: *name });
+            loads.push(Load {
+                from: self.paths.path_register(*root, before)?,
+                name: *name,
+            });
         }
         self.program.loads = loads;
         self.program.constants = self.paths.constants;

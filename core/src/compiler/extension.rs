@@ -2,7 +2,9 @@
 
 use std::str::FromStr;
 
-use cedar_policy::{Context, Entities, EntityUid, EvalResult, Expression, Request, eval_expression};
+use cedar_policy::{
+    Context, Entities, EntityUid, EvalResult, Expression, Request, eval_expression,
+};
 use once_cell::race::OnceBox;
 
 use crate::vm::{Constructed, Ip, Own, Unary, Value};
@@ -24,7 +26,9 @@ pub(crate) fn construct(what: Unary, text: &str) -> Option<Constructed> {
 
 /// An extension value that Cedar prints as `text`.
 pub(crate) fn value_of(text: &str) -> Option<Constructed> {
-    [Unary::Decimal, Unary::Ip, Unary::Duration, Unary::Datetime].into_iter().find_map(|what| constructed(what, text))
+    [Unary::Decimal, Unary::Ip, Unary::Duration, Unary::Datetime]
+        .into_iter()
+        .find_map(|what| constructed(what, text))
 }
 
 /// A value that a host keeps with a record.
@@ -33,9 +37,17 @@ pub(crate) fn own(value: &EvalResult) -> Option<Own> {
         EvalResult::Bool(value) => Own::Bool(*value),
         EvalResult::Long(value) => Own::Long(*value),
         EvalResult::String(text) => Own::Text(text.as_str().into()),
-        EvalResult::EntityUid(uid) => Own::Entity(uid.type_name().to_string().into(), uid.id().unescaped().into()),
+        EvalResult::EntityUid(uid) => Own::Entity(
+            uid.type_name().to_string().into(),
+            uid.id().unescaped().into(),
+        ),
         EvalResult::Set(set) => Own::Set(set.iter().map(own).collect::<Option<_>>()?),
-        EvalResult::Record(record) => Own::Record(record.iter().map(|(name, value)| Some((name.as_str().into(), own(value)?))).collect::<Option<_>>()?),
+        EvalResult::Record(record) => Own::Record(
+            record
+                .iter()
+                .map(|(name, value)| Some((name.as_str().into(), own(value)?)))
+                .collect::<Option<_>>()?,
+        ),
         EvalResult::ExtensionValue(text) => match value_of(text)? {
             Constructed::Value(value) => Own::Extension(value),
             Constructed::Ip(ip) => Own::Ip(ip),
@@ -48,15 +60,26 @@ fn constructed(what: Unary, text: &str) -> Option<Constructed> {
         EvalResult::Long(value) => Some(value),
         _ => None,
     };
-    let argument = |name: &str| text.strip_prefix(name)?.strip_prefix("(\"")?.strip_suffix("\")");
+    let argument = |name: &str| {
+        text.strip_prefix(name)?
+            .strip_prefix("(\"")?
+            .strip_suffix("\")")
+    };
     match what {
         Unary::Decimal => ten_thousandths(argument("decimal")?).map(Value::Decimal),
         Unary::Ip => return Ip::parse(argument("ip")?).map(Constructed::Ip),
         // Results of other functions are printed as their calls: Cedar reads those itself.
-        Unary::Duration => argument("duration").and_then(length).or_else(|| long(format!("({text}).toMilliseconds()"))).map(Value::Duration),
+        Unary::Duration => argument("duration")
+            .and_then(length)
+            .or_else(|| long(format!("({text}).toMilliseconds()")))
+            .map(Value::Duration),
         Unary::Datetime => argument("datetime")
             .and_then(moment)
-            .or_else(|| long(format!("({text}).durationSince(datetime(\"1970-01-01\")).toMilliseconds()")))
+            .or_else(|| {
+                long(format!(
+                    "({text}).durationSince(datetime(\"1970-01-01\")).toMilliseconds()"
+                ))
+            })
             .map(Value::Datetime),
         _ => None,
     }
@@ -65,11 +88,15 @@ fn constructed(what: Unary, text: &str) -> Option<Constructed> {
 
 /// `-1d2h3m4s5ms` in milliseconds, of a text that Cedar accepted.
 fn length(text: &str) -> Option<i64> {
-    let (negative, mut rest) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
+    let (negative, mut rest) = text
+        .strip_prefix('-')
+        .map_or((false, text), |rest| (true, rest));
     let mut sum = 0_i128;
     while let Some(end) = rest.find(|c: char| !c.is_ascii_digit()) {
         let (digits, after) = rest.split_at_checked(end)?;
-        let unit = after.find(|c: char| c.is_ascii_digit()).unwrap_or(after.len());
+        let unit = after
+            .find(|c: char| c.is_ascii_digit())
+            .unwrap_or(after.len());
         let (unit, after) = after.split_at_checked(unit)?;
         let millis: i128 = match unit {
             "d" => 86_400_000,
@@ -83,7 +110,11 @@ fn length(text: &str) -> Option<i64> {
         rest = after;
     }
     let sum = if negative { sum.checked_neg()? } else { sum };
-    if rest.is_empty() { i64::try_from(sum).ok() } else { None }
+    if rest.is_empty() {
+        i64::try_from(sum).ok()
+    } else {
+        None
+    }
 }
 
 /// `2024-10-15T11:35:00.000+0130` in milliseconds since 1970, of a text that Cedar accepted: with or without a time.
@@ -93,26 +124,51 @@ fn moment(text: &str) -> Option<i64> {
     if text.len() == 10 {
         return days.checked_mul(1_000);
     }
-    let time = |hours: i64, minutes: i64| hours.checked_mul(60)?.checked_add(minutes)?.checked_mul(60);
-    let (fraction, zone) = if text.get(19..20)? == "." { (number(20, 23)?, text.get(23..)?) } else { (0, text.get(19..)?) };
-    let seconds = days.checked_add(time(number(11, 13)?, number(14, 16)?)?)?.checked_add(number(17, 19)?)?;
+    let time =
+        |hours: i64, minutes: i64| hours.checked_mul(60)?.checked_add(minutes)?.checked_mul(60);
+    let (fraction, zone) = if text.get(19..20)? == "." {
+        (number(20, 23)?, text.get(23..)?)
+    } else {
+        (0, text.get(19..)?)
+    };
+    let seconds = days
+        .checked_add(time(number(11, 13)?, number(14, 16)?)?)?
+        .checked_add(number(17, 19)?)?;
     let ahead = match zone.split_at_checked(1)? {
         ("Z", "") => 0,
         (sign, zone) => {
             let ahead = time(zone.get(..2)?.parse().ok()?, zone.get(2..)?.parse().ok()?)?;
-            if sign == "-" { ahead.checked_neg()? } else { ahead }
+            if sign == "-" {
+                ahead.checked_neg()?
+            } else {
+                ahead
+            }
         }
     };
-    seconds.checked_sub(ahead)?.checked_mul(1_000)?.checked_add(fraction)
+    seconds
+        .checked_sub(ahead)?
+        .checked_mul(1_000)?
+        .checked_add(fraction)
 }
 
 /// Days since 1970 of a date after Gregory, with March as the first month: the day that is sometimes there comes last.
 fn days(year: i64, month: i64, day: i64) -> Option<i64> {
-    let (year, month) = if month > 2 { (year, month.checked_sub(3)?) } else { (year.checked_sub(1)?, month.checked_add(9)?) };
-    let leaps = year.div_euclid(4).checked_sub(year.div_euclid(100))?.checked_add(year.div_euclid(400))?;
+    let (year, month) = if month > 2 {
+        (year, month.checked_sub(3)?)
+    } else {
+        (year.checked_sub(1)?, month.checked_add(9)?)
+    };
+    let leaps = year
+        .div_euclid(4)
+        .checked_sub(year.div_euclid(100))?
+        .checked_add(year.div_euclid(400))?;
     let before = month.checked_mul(153)?.checked_add(2)?.div_euclid(5);
     // 719,469 days before the first of January 1970 began the first of March of the year 0, its own day counted.
-    year.checked_mul(365)?.checked_add(leaps)?.checked_add(before)?.checked_add(day)?.checked_sub(719_469)
+    year.checked_mul(365)?
+        .checked_add(leaps)?
+        .checked_add(before)?
+        .checked_add(day)?
+        .checked_sub(719_469)
 }
 
 /// `-1.23` as -12300. Cedar has refused everything but digits around one point, at most four behind it.
@@ -120,7 +176,10 @@ fn ten_thousandths(text: &str) -> Option<i64> {
     let (whole, part) = text.split_once('.')?;
     let digits: String = whole.chars().chain(part.chars()).collect();
     let behind = u32::try_from(part.len()).ok()?;
-    digits.parse::<i64>().ok()?.checked_mul(10_i64.checked_pow(4_u32.checked_sub(behind)?)?)
+    digits
+        .parse::<i64>()
+        .ok()?
+        .checked_mul(10_i64.checked_pow(4_u32.checked_sub(behind)?)?)
 }
 
 /// A request that says nothing. Cedar parses its names: once is enough.
@@ -128,14 +187,27 @@ fn nobody() -> Option<&'static Request> {
     static NOBODY: OnceBox<Request> = OnceBox::new();
     let make = || {
         let nobody = EntityUid::from_str("Nobody::\"\"").ok()?;
-        Request::new(nobody.clone(), nobody.clone(), nobody, Context::empty(), None).ok()
+        Request::new(
+            nobody.clone(),
+            nobody.clone(),
+            nobody,
+            Context::empty(),
+            None,
+        )
+        .ok()
     };
-    NOBODY.get_or_try_init(|| make().map(Box::new).ok_or(())).ok()
+    NOBODY
+        .get_or_try_init(|| make().map(Box::new).ok_or(()))
+        .ok()
 }
 
 fn evaluate(expression: &Expression) -> Option<EvalResult> {
     // Cedar errs where the stack runs low, whatever the text.
-    crate::util::stack::run(1, || Ok(nobody().and_then(|request| eval_expression(request, &Entities::empty(), expression).ok()))).ok()?
+    crate::util::stack::run(1, || {
+        Ok(nobody()
+            .and_then(|request| eval_expression(request, &Entities::empty(), expression).ok()))
+    })
+    .ok()?
 }
 
 #[cfg(test)]
@@ -149,11 +221,23 @@ mod tests {
             _ => None,
         };
         assert_eq!(value(Unary::Decimal, "-0.5"), Some(Value::Decimal(-5_000)));
-        assert_eq!(value(Unary::Decimal, "922337203685477.5807"), Some(Value::Decimal(i64::MAX)));
-        assert_eq!(value(Unary::Decimal, "-922337203685477.5808"), Some(Value::Decimal(i64::MIN)));
+        assert_eq!(
+            value(Unary::Decimal, "922337203685477.5807"),
+            Some(Value::Decimal(i64::MAX))
+        );
+        assert_eq!(
+            value(Unary::Decimal, "-922337203685477.5808"),
+            Some(Value::Decimal(i64::MIN))
+        );
         assert_eq!(value(Unary::Decimal, "1"), None);
-        assert_eq!(value(Unary::Duration, "-1d2h"), Some(Value::Duration(-93_600_000)));
-        assert_eq!(value(Unary::Datetime, "1969-12-31T23:59:59.999Z"), Some(Value::Datetime(-1)));
+        assert_eq!(
+            value(Unary::Duration, "-1d2h"),
+            Some(Value::Duration(-93_600_000))
+        );
+        assert_eq!(
+            value(Unary::Datetime, "1969-12-31T23:59:59.999Z"),
+            Some(Value::Datetime(-1))
+        );
         assert_eq!(value(Unary::Datetime, "2024-02-30"), None);
         for (text, millis) in [
             ("2024-10-15", 1_728_950_400_000),
@@ -163,32 +247,74 @@ mod tests {
             ("2024-10-15T11:35:00+0130", 1_728_986_700_000),
             ("2024-10-15T11:35:00.123-0130", 1_728_997_500_123),
         ] {
-            assert_eq!(value(Unary::Datetime, text), Some(Value::Datetime(millis)), "{text}");
+            assert_eq!(
+                value(Unary::Datetime, text),
+                Some(Value::Datetime(millis)),
+                "{text}"
+            );
         }
         for (text, prefix) in [("10.0.0.0/8", 8), ("::1", 128), ("127.0.0.1", 32)] {
-            assert!(matches!(construct(Unary::Ip, text), Some(Constructed::Ip(ip)) if ip.prefix == prefix), "{text}");
+            assert!(
+                matches!(construct(Unary::Ip, text), Some(Constructed::Ip(ip)) if ip.prefix == prefix),
+                "{text}"
+            );
         }
         assert_eq!(construct(Unary::Ip, "10.0.0.0/33"), None);
     }
 
     #[test]
     fn days_and_lengths_are_cedars() {
-        let cedar = |text: String| match evaluate(&Expression::from_str(&text).expect("an expression")) {
-            Some(EvalResult::Long(value)) => Some(value),
-            _ => None,
-        };
+        let cedar =
+            |text: String| match evaluate(&Expression::from_str(&text).expect("an expression")) {
+                Some(EvalResult::Long(value)) => Some(value),
+                _ => None,
+            };
         for at in 0..3_000_i64 {
             let (year, month, day) = (at * 37 % 10_000, at % 12 + 1, at % 28 + 1);
-            for time in ["", "T23:59:59Z", "T00:00:00.001+2359", "T12:30:15-0001", "T01:02:03.999Z"] {
+            for time in [
+                "",
+                "T23:59:59Z",
+                "T00:00:00.001+2359",
+                "T12:30:15-0001",
+                "T01:02:03.999Z",
+            ] {
                 let text = format!("{year:04}-{month:02}-{day:02}{time}");
-                let expected = cedar(format!("datetime(\"{text}\").durationSince(datetime(\"1970-01-01\")).toMilliseconds()"));
-                assert!(expected.is_some() && moment(&text) == expected, "{text}: {:?} is not {expected:?}", moment(&text));
+                let expected = cedar(format!(
+                    "datetime(\"{text}\").durationSince(datetime(\"1970-01-01\")).toMilliseconds()"
+                ));
+                assert!(
+                    expected.is_some() && moment(&text) == expected,
+                    "{text}: {:?} is not {expected:?}",
+                    moment(&text)
+                );
             }
-            let text = format!("{}{}d{}h{}m{}s{}ms", if at % 2 == 0 { "-" } else { "" }, at, at * 7, at % 90, at * at, at % 5_000);
-            assert_eq!(length(&text), cedar(format!("duration(\"{text}\").toMilliseconds()")), "{text}");
+            let text = format!(
+                "{}{}d{}h{}m{}s{}ms",
+                if at % 2 == 0 { "-" } else { "" },
+                at,
+                at * 7,
+                at % 90,
+                at * at,
+                at % 5_000
+            );
+            assert_eq!(
+                length(&text),
+                cedar(format!("duration(\"{text}\").toMilliseconds()")),
+                "{text}"
+            );
         }
-        for text in ["1h", "2d1ms", "9223372036854775807ms", "-9223372036854775808ms", "5m5ms"] {
-            assert_eq!(length(text), cedar(format!("duration(\"{text}\").toMilliseconds()")), "{text}");
+        for text in [
+            "1h",
+            "2d1ms",
+            "9223372036854775807ms",
+            "-9223372036854775808ms",
+            "5m5ms",
+        ] {
+            assert_eq!(
+                length(text),
+                cedar(format!("duration(\"{text}\").toMilliseconds()")),
+                "{text}"
+            );
         }
     }
 }

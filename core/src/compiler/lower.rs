@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use cedar_policy::pst::{self, ActionConstraint, BinaryOp, Clause, EntityUID, Expr, Literal, PatternElem, UnaryOp, Var};
+use cedar_policy::pst::{
+    self, ActionConstraint, BinaryOp, Clause, EntityUID, Expr, Literal, PatternElem, UnaryOp, Var,
+};
 
 use super::extension::construct;
 use super::fold::{and, not};
@@ -49,7 +51,14 @@ impl Node {
                 | Self::Compare(..)
                 | Self::Like(..)
                 | Self::Is(..)
-                | Self::Apply(Unary::IsEmpty | Unary::IsIpv4 | Unary::IsIpv6 | Unary::IsLoopback | Unary::IsMulticast, _)
+                | Self::Apply(
+                    Unary::IsEmpty
+                        | Unary::IsIpv4
+                        | Unary::IsIpv6
+                        | Unary::IsLoopback
+                        | Unary::IsMulticast,
+                    _
+                )
         )
     }
 }
@@ -105,7 +114,10 @@ impl<K: Known> Reader<'_, K> {
 
     /// The same without what is certain already of the requests that it is asked for.
     pub(crate) fn condition(&mut self, body: &pst::Template, certain: Certain) -> Read {
-        let mut whole = self.scope(0, &Scope::principal(&body.principal)?.without(certain.principal));
+        let mut whole = self.scope(
+            0,
+            &Scope::principal(&body.principal)?.without(certain.principal),
+        );
         if !certain.action {
             whole = self.and(whole, |reader| Ok(reader.action(&body.action)))?;
         }
@@ -121,7 +133,11 @@ impl<K: Known> Reader<'_, K> {
     }
 
     fn and(&mut self, left: Node, right: impl FnOnce(&mut Self) -> Read) -> Read {
-        if left == Node::Value(Value::Bool(false)) { Ok(left) } else { Ok(and(left, right(self)?)) }
+        if left == Node::Value(Value::Bool(false)) {
+            Ok(left)
+        } else {
+            Ok(and(left, right(self)?))
+        }
     }
 
     fn uid(&mut self, uid: &EntityUID) -> Value {
@@ -166,7 +182,9 @@ impl<K: Known> Reader<'_, K> {
     }
 
     fn path(&mut self, root: u8, names: Vec<u32>) -> Node {
-        self.known.path(root, &names).map_or(Node::Path(root, names), Node::Value)
+        self.known
+            .path(root, &names)
+            .map_or(Node::Path(root, names), Node::Value)
     }
 
     /// `expr`, as deep as it is.
@@ -174,7 +192,9 @@ impl<K: Known> Reader<'_, K> {
         Ok(match expr {
             Expr::Literal(Literal::Bool(value)) => Node::Value(Value::Bool(*value)),
             Expr::Literal(Literal::Long(value)) => Node::Value(Value::Long(*value)),
-            Expr::Literal(Literal::String(text)) => Node::Value(Value::Text(self.known.pool().text(text))),
+            Expr::Literal(Literal::String(text)) => {
+                Node::Value(Value::Text(self.known.pool().text(text)))
+            }
             Expr::Literal(Literal::EntityUID(uid)) => Node::Value(self.uid(uid)),
             Expr::Var(var) => self.path(root(var), Vec::new()),
             Expr::UnaryOp { op, expr } => self.unary(*op, expr)?,
@@ -192,7 +212,11 @@ impl<K: Known> Reader<'_, K> {
                 });
                 Node::Like(Box::new(self.expr(expr)?), characters.collect())
             }
-            Expr::Is { expr, entity_type, in_expr } => {
+            Expr::Is {
+                expr,
+                entity_type,
+                in_expr,
+            } => {
                 let of = self.expr(expr)?;
                 let kind = self.known.pool().text(&entity_type.to_string());
                 let is = self.is(of.clone(), kind);
@@ -204,10 +228,18 @@ impl<K: Known> Reader<'_, K> {
                     None => is,
                 }
             }
-            Expr::IfThenElse { cond, then_expr, else_expr } => match self.expr(cond)? {
+            Expr::IfThenElse {
+                cond,
+                then_expr,
+                else_expr,
+            } => match self.expr(cond)? {
                 Node::Value(Value::Bool(true)) => self.expr(then_expr)?,
                 Node::Value(Value::Bool(false)) => self.expr(else_expr)?,
-                cond => Node::If(Box::new(cond), Box::new(self.expr(then_expr)?), Box::new(self.expr(else_expr)?)),
+                cond => Node::If(
+                    Box::new(cond),
+                    Box::new(self.expr(then_expr)?),
+                    Box::new(self.expr(else_expr)?),
+                ),
             },
             Expr::Set(items) => self.set(items)?,
             Expr::Record(fields) => {
@@ -222,8 +254,20 @@ impl<K: Known> Reader<'_, K> {
     }
 
     fn set(&mut self, items: &[Arc<Expr>]) -> Read {
-        let items = items.iter().map(|item| self.expr(item)).collect::<Result<Vec<_>, _>>()?;
-        let constants: Option<Vec<Value>> = items.iter().map(|item| if let Node::Value(value) = item { Some(*value) } else { None }).collect();
+        let items = items
+            .iter()
+            .map(|item| self.expr(item))
+            .collect::<Result<Vec<_>, _>>()?;
+        let constants: Option<Vec<Value>> = items
+            .iter()
+            .map(|item| {
+                if let Node::Value(value) = item {
+                    Some(*value)
+                } else {
+                    None
+                }
+            })
+            .collect();
         Ok(match constants {
             Some(values) => Node::Value(self.known.pool().set(values)),
             None => Node::Set(items),
@@ -238,7 +282,11 @@ impl<K: Known> Reader<'_, K> {
             let step = match &of {
                 Node::Path(root, path) => {
                     let path: Vec<u32> = path.iter().copied().chain([name]).collect();
-                    self.known.has(*root, &path).map_or(Node::HasPath(*root, path), |has| Node::Value(Value::Bool(has)))
+                    self.known
+                        .has(*root, &path)
+                        .map_or(Node::HasPath(*root, path), |has| {
+                            Node::Value(Value::Bool(has))
+                        })
                 }
                 other => Node::Has(Box::new(other.clone()), name),
             };
@@ -263,7 +311,11 @@ impl<K: Known> Reader<'_, K> {
     }
 
     fn is(&mut self, of: Node, kind: u32) -> Node {
-        let known = if let Node::Path(root, names) = &of { self.known.type_of(*root, names) } else { None };
+        let known = if let Node::Path(root, names) = &of {
+            self.known.type_of(*root, names)
+        } else {
+            None
+        };
         match known {
             Some(known) => Node::Value(Value::Bool(known == kind)),
             None => Node::Is(Box::new(of), kind),
@@ -294,11 +346,19 @@ impl<K: Known> Reader<'_, K> {
             _ => return Err(Unsupported),
         };
         // A constructor of a constant text is read once, here.
-        if let (Unary::Datetime | Unary::Decimal | Unary::Duration | Unary::Ip, Expr::Literal(Literal::String(text))) = (what, expr) {
-            return Ok(construct(what, text).map_or(Node::Fails, |made| Node::Value(made.kept(self.known.pool()))));
+        if let (
+            Unary::Datetime | Unary::Decimal | Unary::Duration | Unary::Ip,
+            Expr::Literal(Literal::String(text)),
+        ) = (what, expr)
+        {
+            return Ok(construct(what, text).map_or(Node::Fails, |made| {
+                Node::Value(made.kept(self.known.pool()))
+            }));
         }
         if let (Unary::Negate, Node::Value(Value::Long(value))) = (what, &of) {
-            return Ok(value.checked_neg().map_or(Node::Fails, |value| Node::Value(Value::Long(value))));
+            return Ok(value
+                .checked_neg()
+                .map_or(Node::Fails, |value| Node::Value(Value::Long(value))));
         }
         Ok(Node::Apply(what, Box::new(of)))
     }
@@ -306,7 +366,11 @@ impl<K: Known> Reader<'_, K> {
     fn binary(&mut self, op: BinaryOp, left: &Expr, right: &Expr) -> Read {
         if let BinaryOp::And | BinaryOp::Or = op {
             let left = self.expr(left)?;
-            return if op == BinaryOp::And { self.and(left, |reader| reader.expr(right)) } else { self.or(left, right) };
+            return if op == BinaryOp::And {
+                self.and(left, |reader| reader.expr(right))
+            } else {
+                self.or(left, right)
+            };
         }
         let (left, right) = (self.expr(left)?, self.expr(right)?);
         let compute = |what, left, right| Node::Compute(what, Box::new(left), Box::new(right));
@@ -358,14 +422,31 @@ impl<K: Known> Reader<'_, K> {
     fn compare(&mut self, what: Compare, left: Node, right: Node) -> Node {
         let known = match (what, &left, &right) {
             (Compare::Equal, Node::Value(left), Node::Value(right)) => Some(left == right),
-            (Compare::In, Node::Value(Value::Entity(child)), Node::Value(Value::Entity(ancestor))) => self.known.is_in(*child, *ancestor),
-            (Compare::In, Node::Value(Value::Entity(child)), Node::Value(set @ (Value::Set(_) | Value::Flags(..)))) => self.in_any(*child, *set),
-            (Compare::Contains, Node::Value(set @ (Value::Set(_) | Value::Flags(..))), Node::Value(item)) => {
-                self.known.pool().set_items(*set).map(|items| items.contains(item))
-            }
+            (
+                Compare::In,
+                Node::Value(Value::Entity(child)),
+                Node::Value(Value::Entity(ancestor)),
+            ) => self.known.is_in(*child, *ancestor),
+            (
+                Compare::In,
+                Node::Value(Value::Entity(child)),
+                Node::Value(set @ (Value::Set(_) | Value::Flags(..))),
+            ) => self.in_any(*child, *set),
+            (
+                Compare::Contains,
+                Node::Value(set @ (Value::Set(_) | Value::Flags(..))),
+                Node::Value(item),
+            ) => self
+                .known
+                .pool()
+                .set_items(*set)
+                .map(|items| items.contains(item)),
             _ => None,
         };
-        known.map_or_else(|| Node::Compare(what, Box::new(left), Box::new(right)), |known| Node::Value(Value::Bool(known)))
+        known.map_or_else(
+            || Node::Compare(what, Box::new(left), Box::new(right)),
+            |known| Node::Value(Value::Bool(known)),
+        )
     }
 
     fn in_any(&mut self, child: u32, set: Value) -> Option<bool> {

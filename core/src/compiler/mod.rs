@@ -21,6 +21,9 @@ pub(crate) use self::scope::Scope;
 pub(crate) fn linked(tree: &pst::Policy) -> Option<pst::Template> {
     match tree {
         pst::Policy::Static(policy) => Some(policy.body().clone()),
-        pst::Policy::Linked(link) => link.into_static_policy().ok().map(|policy| policy.body().clone()),
+        pst::Policy::Linked(link) => link
+            .into_static_policy()
+            .ok()
+            .map(|policy| policy.body().clone()),
     }
 }

@@ -73,7 +73,11 @@ impl Picks {
     #[inline]
     pub(crate) fn each(&self, asked: &Asked<'_>, mut each: impl FnMut(u32) -> bool) -> bool {
         self.any.each(asked, &mut each)
-            && (self.equal.is_empty() || self.equal.get(&asked.action).is_none_or(|deed| deed.each(asked, &mut each)))
+            && (self.equal.is_empty()
+                || self
+                    .equal
+                    .get(&asked.action)
+                    .is_none_or(|deed| deed.each(asked, &mut each)))
             && (self.within.is_empty()
                 || std::iter::once(&asked.action)
                     .chain(asked.action_above)
@@ -89,7 +93,9 @@ impl Deed {
             if self.bits & key.bit() == 0 {
                 return true;
             }
-            self.lists.get(&key).is_none_or(|list| list.iter().all(|at| each(*at)))
+            self.lists
+                .get(&key)
+                .is_none_or(|list| list.iter().all(|at| each(*at)))
         };
         let (principal, resource) = (Some(asked.principal_kind), Some(asked.resource_kind));
         list(Key::Types(None, None))
@@ -100,8 +106,16 @@ impl Deed {
             && list(Key::Resource(asked.resource))
             && list(Key::PrincipalIn(asked.principal))
             && list(Key::ResourceIn(asked.resource))
-            && (self.bits & 32 == 0 || asked.principal_above.iter().all(|above| list(Key::PrincipalIn(*above))))
-            && (self.bits & 128 == 0 || asked.resource_above.iter().all(|above| list(Key::ResourceIn(*above))))
+            && (self.bits & 32 == 0
+                || asked
+                    .principal_above
+                    .iter()
+                    .all(|above| list(Key::PrincipalIn(*above))))
+            && (self.bits & 128 == 0
+                || asked
+                    .resource_above
+                    .iter()
+                    .all(|above| list(Key::ResourceIn(*above))))
     }
 }
 
@@ -127,14 +141,42 @@ impl Scopes {
     ///
     /// # Errors
     /// [`Unsupported`] if a slot is open.
-    pub(crate) fn take_in(&mut self, at: u32, body: &Template, known: &mut impl Known) -> Result<(), Unsupported> {
-        let (principal, resource) = (Scope::principal(&body.principal)?, Scope::resource(&body.resource)?);
+    pub(crate) fn take_in(
+        &mut self,
+        at: u32,
+        body: &Template,
+        known: &mut impl Known,
+    ) -> Result<(), Unsupported> {
+        let (principal, resource) = (
+            Scope::principal(&body.principal)?,
+            Scope::resource(&body.resource)?,
+        );
         let mut kind = |scope: &Scope<'_>| scope.kind.as_ref().map(|kind| known.pool().text(kind));
         let mut keys = vec![Key::Types(kind(&principal), kind(&resource))];
-        let mut entity = |scope: &Scope<'_>| scope.entity.map(|(uid, inside)| (known.entity(&uid.ty.to_string(), &uid.eid), inside));
-        keys.extend(entity(&principal).map(|(entity, inside)| if inside { Key::PrincipalIn(entity) } else { Key::Principal(entity) }));
-        keys.extend(entity(&resource).map(|(entity, inside)| if inside { Key::ResourceIn(entity) } else { Key::Resource(entity) }));
-        let mut number = |uids: &[cedar_policy::pst::EntityUID]| uids.iter().map(|uid| known.entity(&uid.ty.to_string(), &uid.eid)).collect::<Vec<_>>();
+        let mut entity = |scope: &Scope<'_>| {
+            scope
+                .entity
+                .map(|(uid, inside)| (known.entity(&uid.ty.to_string(), &uid.eid), inside))
+        };
+        keys.extend(entity(&principal).map(|(entity, inside)| {
+            if inside {
+                Key::PrincipalIn(entity)
+            } else {
+                Key::Principal(entity)
+            }
+        }));
+        keys.extend(entity(&resource).map(|(entity, inside)| {
+            if inside {
+                Key::ResourceIn(entity)
+            } else {
+                Key::Resource(entity)
+            }
+        }));
+        let mut number = |uids: &[cedar_policy::pst::EntityUID]| {
+            uids.iter()
+                .map(|uid| known.entity(&uid.ty.to_string(), &uid.eid))
+                .collect::<Vec<_>>()
+        };
         let actions = match &body.action {
             ActionConstraint::Any => None,
             ActionConstraint::Eq(uid) => Some((number(std::slice::from_ref(uid)), false)),
@@ -150,14 +192,23 @@ impl Scopes {
 
     /// Takes in a policy of which nothing is known: it is picked for every request.
     pub(crate) fn take_in_any(&mut self, at: u32) {
-        self.named.push(Named { at, actions: None, keys: vec![Key::Types(None, None)] });
+        self.named.push(Named {
+            at,
+            actions: None,
+            keys: vec![Key::Types(None, None)],
+        });
     }
 
     /// The lists, and what is certain of each policy in them, by position.
     pub(crate) fn lists(self) -> (Lists, HashMap<u32, Certain>) {
         let (mut lists, mut certain) = (Lists::default(), HashMap::new());
         for policy in &self.named {
-            let Some(key) = policy.keys.iter().min_by_key(|key| self.counts.get(key)).copied() else {
+            let Some(key) = policy
+                .keys
+                .iter()
+                .min_by_key(|key| self.counts.get(key))
+                .copied()
+            else {
                 continue;
             };
             lists.add(policy, key);
@@ -167,7 +218,14 @@ impl Scopes {
                 Key::Principal(_) | Key::PrincipalIn(_) => (of(false, true), of(false, false)),
                 Key::Resource(_) | Key::ResourceIn(_) => (of(false, false), of(false, true)),
             };
-            certain.insert(policy.at, Certain { principal, action: true, resource });
+            certain.insert(
+                policy.at,
+                Certain {
+                    principal,
+                    action: true,
+                    resource,
+                },
+            );
         }
         (lists, certain)
     }
@@ -194,7 +252,11 @@ impl Lists {
         match &policy.actions {
             None => put(&mut self.any),
             Some((actions, inside)) => {
-                let by = if *inside { &mut self.within } else { &mut self.equal };
+                let by = if *inside {
+                    &mut self.within
+                } else {
+                    &mut self.equal
+                };
                 for action in actions {
                     put(by.entry(*action).or_default());
                 }
@@ -205,7 +267,9 @@ impl Lists {
     /// In how many lists each policy stands.
     pub(crate) fn counts(&self) -> HashMap<u32, usize> {
         let mut counts = HashMap::new();
-        let lists = std::iter::once(&self.any).chain(self.equal.values()).chain(self.within.values());
+        let lists = std::iter::once(&self.any)
+            .chain(self.equal.values())
+            .chain(self.within.values());
         for at in lists.flat_map(HashMap::values).flatten() {
             let count: &mut usize = counts.entry(*at).or_default();
             *count = count.saturating_add(1);
@@ -217,10 +281,17 @@ impl Lists {
     pub(crate) fn finish(self, mut chunks: impl FnMut(&[u32]) -> Vec<u32>) -> Picks {
         let mut deed = |lists: Growing| Deed {
             bits: lists.keys().fold(0, |bits, key| bits | key.bit()),
-            lists: lists.into_iter().map(|(key, list)| (key, chunks(&list).into_boxed_slice())).collect(),
+            lists: lists
+                .into_iter()
+                .map(|(key, list)| (key, chunks(&list).into_boxed_slice()))
+                .collect(),
         };
         let any = deed(self.any);
-        let mut deeds = |by: HashMap<u32, Growing>| by.into_iter().map(|(action, lists)| (action, deed(lists))).collect();
+        let mut deeds = |by: HashMap<u32, Growing>| {
+            by.into_iter()
+                .map(|(action, lists)| (action, deed(lists)))
+                .collect()
+        };
         let (equal, within) = (deeds(self.equal), deeds(self.within));
         Picks { any, equal, within }
     }

@@ -12,13 +12,19 @@ pub(crate) struct Scope<'a> {
 }
 
 impl<'a> Scope<'a> {
-    fn new(kind: Option<&pst::EntityType>, entity: Option<(&'a EntityOrSlot, bool)>) -> Result<Self, Unsupported> {
+    fn new(
+        kind: Option<&pst::EntityType>,
+        entity: Option<(&'a EntityOrSlot, bool)>,
+    ) -> Result<Self, Unsupported> {
         let entity = match entity {
             Some((EntityOrSlot::Entity(uid), inside)) => Some((uid, inside)),
             Some((EntityOrSlot::Slot(_), _)) => return Err(Unsupported),
             None => None,
         };
-        Ok(Self { kind: kind.map(ToString::to_string), entity })
+        Ok(Self {
+            kind: kind.map(ToString::to_string),
+            entity,
+        })
     }
 
     /// The same without its type, or its entity.

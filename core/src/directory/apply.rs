@@ -21,18 +21,31 @@ type Stored = (BTreeSet<Key>, Vec<(Key, NamedFields)>);
 
 impl Directory {
     /// The directory after these changes, in one transaction whose inner order does not matter.
-    pub(crate) fn apply(&self, changes: Vec<Change>, catalog: &Catalog, names: &impl Names, expected: Option<u64>) -> Result<Self, Error> {
+    pub(crate) fn apply(
+        &self,
+        changes: Vec<Change>,
+        catalog: &Catalog,
+        names: &impl Names,
+        expected: Option<u64>,
+    ) -> Result<Self, Error> {
         self.expect(expected)?;
         let mut next = self.clone();
         next.revision = self.revision.saturating_add(1);
         let (touched, put) = next.store(changes, catalog, names)?;
-        let said: BTreeSet<Key> = put.iter().filter(|(_, fields)| fields.is_said("level")).map(|(key, _)| *key).collect();
-        for key in touched.iter().filter(|key| key.kind() == Kind::Account && !self.hot.is_own(**key) && !said.contains(*key)) {
+        let said: BTreeSet<Key> = put
+            .iter()
+            .filter(|(_, fields)| fields.is_said("level"))
+            .map(|(key, _)| *key)
+            .collect();
+        for key in touched.iter().filter(|key| {
+            key.kind() == Kind::Account && !self.hot.is_own(**key) && !said.contains(*key)
+        }) {
             next.default_level(key.number());
         }
         next.check_named(&put, self)?;
         for key in &touched {
-            next.referrers.change(*key, next.hot.targets(*key), self.hot.targets(*key));
+            next.referrers
+                .change(*key, next.hot.targets(*key), self.hot.targets(*key));
             next.hosts.change(*key, &next.hot, Some(&self.hot));
             let mut used_ids = std::mem::take(&mut next.used_ids);
             used_ids.change(*key, &next, self);
@@ -46,11 +59,21 @@ impl Directory {
     /// Whether it is still at that revision, where one is expected.
     pub(crate) fn expect(&self, expected: Option<u64>) -> Result<(), Error> {
         let other = expected.filter(|expected| *expected != self.revision);
-        other.map_or(Ok(()), |expected| Err(Error::Revision { expected, found: self.revision }))
+        other.map_or(Ok(()), |expected| {
+            Err(Error::Revision {
+                expected,
+                found: self.revision,
+            })
+        })
     }
 
     /// Puts and removes, and which records that concerns; with the fields that were named of those that were put.
-    fn store(&mut self, changes: Vec<Change>, catalog: &Catalog, names: &impl Names) -> Result<Stored, Error> {
+    fn store(
+        &mut self,
+        changes: Vec<Change>,
+        catalog: &Catalog,
+        names: &impl Names,
+    ) -> Result<Stored, Error> {
         let (mut touched, mut fields_of_put) = (BTreeSet::new(), Vec::new());
         for change in changes {
             match change {
@@ -64,7 +87,9 @@ impl Directory {
                 }
                 Change::Merge(patch) => {
                     let key = self.stored(patch.reference())?;
-                    let before = self.own_record(key).ok_or_else(|| Error::UnknownRecord { record: patch.reference().to_string() })?;
+                    let before = self.own_record(key).ok_or_else(|| Error::UnknownRecord {
+                        record: patch.reference().to_string(),
+                    })?;
                     let (key, _) = self.put(patch.merged(&before)?, names)?;
                     if !touched.insert(key) {
                         return Err(self.twin(key));
@@ -74,7 +99,9 @@ impl Directory {
                 Change::Remove(reference) => {
                     let key = self.stored(&reference)?;
                     if !touched.insert(key) {
-                        return Err(Error::DuplicateId { record: self.reference(key).to_string() });
+                        return Err(Error::DuplicateId {
+                            record: self.reference(key).to_string(),
+                        });
                     }
                     self.remove(key, catalog);
                 }
@@ -86,23 +113,36 @@ impl Directory {
     /// A record that stands twice in what is put.
     pub(super) fn twin(&self, key: Key) -> Error {
         match key.kind() {
-            Kind::Domain => Error::DuplicateDomain { domain: self.hot.id(key).to_owned() },
-            _ => Error::DuplicateId { record: self.reference(key).to_string() },
+            Kind::Domain => Error::DuplicateDomain {
+                domain: self.hot.id(key).to_owned(),
+            },
+            _ => Error::DuplicateId {
+                record: self.reference(key).to_string(),
+            },
         }
     }
 
     /// A reference to a record that is there.
     fn stored(&self, reference: &Ref) -> Result<Key, Error> {
         let found = self.key(reference).filter(|key| self.hot.is_own(*key));
-        found.ok_or_else(|| Error::UnknownRecord { record: reference.to_string() })
+        found.ok_or_else(|| Error::UnknownRecord {
+            record: reference.to_string(),
+        })
     }
 
     /// Puts a record. Its key, and whether there was one of its type and id.
     pub(super) fn put(&mut self, record: Record, names: &impl Names) -> Result<(Key, bool), Error> {
         let put = match record {
             Record::Platform(platform) => {
-                if let Some(first) = self.platform.as_deref().filter(|first| first.id() != platform.id()) {
-                    return Err(Error::SecondPlatform { first: first.id().to_owned(), second: platform.id().to_owned() });
+                if let Some(first) = self
+                    .platform
+                    .as_deref()
+                    .filter(|first| first.id() != platform.id())
+                {
+                    return Err(Error::SecondPlatform {
+                        first: first.id().to_owned(),
+                        second: platform.id().to_owned(),
+                    });
                 }
                 let put = self.hot.put_platform(&platform);
                 self.platform = Some(Arc::new(platform));
@@ -111,17 +151,38 @@ impl Directory {
             Record::Operator(operator) => self.hot.put_operator(&operator),
             Record::Package(package) => {
                 let put = self.hot.put_package(&package, true);
-                self.packages.insert_mut(Arc::from(package.id()), Arc::new(package));
+                self.packages
+                    .insert_mut(Arc::from(package.id()), Arc::new(package));
                 put
             }
             Record::AccessLevel(level) => self.hot.put_level(&level, true),
             Record::Account(mut account) => {
-                let (limits, attributes) = (std::mem::take(&mut account.limits), std::mem::take(&mut account.attributes));
-                self.hot.put_account(NewAccount { limits, attributes, ..new_account(&account) }, names)
+                let (limits, attributes) = (
+                    std::mem::take(&mut account.limits),
+                    std::mem::take(&mut account.attributes),
+                );
+                self.hot.put_account(
+                    NewAccount {
+                        limits,
+                        attributes,
+                        ..new_account(&account)
+                    },
+                    names,
+                )
             }
             Record::TeamMember(mut member) => {
-                let (limits, attributes) = (std::mem::take(&mut member.sub_limits), std::mem::take(&mut member.attributes));
-                self.hot.put_member(NewMember { limits, attributes, ..new_member(&member) }, names)
+                let (limits, attributes) = (
+                    std::mem::take(&mut member.sub_limits),
+                    std::mem::take(&mut member.attributes),
+                );
+                self.hot.put_member(
+                    NewMember {
+                        limits,
+                        attributes,
+                        ..new_member(&member)
+                    },
+                    names,
+                )
             }
             Record::Domain(domain) => self.hot.put_domain(&domain),
         };
@@ -130,7 +191,10 @@ impl Directory {
 
     /// There are no more numbers for a type's ids.
     pub(super) fn no_more() -> Error {
-        Error::Record { line: 1, reason: "there are more than 67,108,862 ids of its type".to_owned() }
+        Error::Record {
+            line: 1,
+            reason: "there are more than 67,108,862 ids of its type".to_owned(),
+        }
     }
 
     fn remove(&mut self, key: Key, catalog: &Catalog) {
@@ -145,7 +209,11 @@ impl Directory {
     /// L7: a new client without a level gets the one that its owner's package names.
     pub(super) fn default_level(&mut self, account: u32) {
         let level = || {
-            let row = self.hot.accounts.row(account).filter(|row| row.owner != NONE && row.level == NONE)?;
+            let row = self
+                .hot
+                .accounts
+                .row(account)
+                .filter(|row| row.owner != NONE && row.level == NONE)?;
             let package = self.hot.accounts.row(row.owner)?.package;
             self.hot.packages.row(package).map(|package| package.level)
         };
@@ -166,7 +234,11 @@ impl Directory {
             }
             if key.kind() == Kind::Account && before.hot.realm(*key) != self.hot.realm(*key) {
                 let referrers = self.referrers.of(Target::Record(*key), &self.hot);
-                logins.extend(referrers.into_iter().filter(|referrer| referrer.kind() == Kind::TeamMember));
+                logins.extend(
+                    referrers
+                        .into_iter()
+                        .filter(|referrer| referrer.kind() == Kind::TeamMember),
+                );
             }
         }
         self.check_logins(logins.iter().copied(), |login| logins.contains(&login))
@@ -176,7 +248,9 @@ impl Directory {
     pub(super) fn index_all(&mut self, key: Key) -> bool {
         self.referrers.change(key, self.hot.targets(key), [None; 2]);
         self.hosts.change(key, &self.hot, None);
-        self.hot.login_email(key).is_some_and(|email| self.logins.insert(email, key))
+        self.hot
+            .login_email(key)
+            .is_some_and(|email| self.logins.insert(email, key))
     }
 }
 
@@ -186,7 +260,11 @@ pub(super) fn new_account(account: &Account) -> NewAccount<'_> {
         AccountKind::Main { package } => (None, Some(package.as_str()), None),
         AccountKind::Client { owner, level } => (Some(owner.as_str()), None, level.as_deref()),
     };
-    let disabled = account.disabled().fold(0, |all, reason| all | 1_u16.checked_shl(super::tables::reason_bit(reason)).unwrap_or(0));
+    let disabled = account.disabled().fold(0, |all, reason| {
+        all | 1_u16
+            .checked_shl(super::tables::reason_bit(reason))
+            .unwrap_or(0)
+    });
     let (limits, attributes) = (crate::model::limit::Limits::new(), Map::new());
     NewAccount {
         id: &account.id,
@@ -208,7 +286,20 @@ pub(super) fn new_account(account: &Account) -> NewAccount<'_> {
 
 /// A member as it is put, without what few have.
 pub(super) fn new_member(member: &TeamMember) -> NewMember<'_> {
-    let (grants, limits, attributes) = (member.grants().collect(), crate::model::limit::Limits::new(), Map::new());
+    let (grants, limits, attributes) = (
+        member.grants().collect(),
+        crate::model::limit::Limits::new(),
+        Map::new(),
+    );
     let pending = member.pending.as_ref();
-    NewMember { id: &member.id, account: &member.account, email: &member.email, confirmed: member.confirmed, grants, limits, pending, attributes }
+    NewMember {
+        id: &member.id,
+        account: &member.account,
+        email: &member.email,
+        confirmed: member.confirmed,
+        grants,
+        limits,
+        pending,
+        attributes,
+    }
 }

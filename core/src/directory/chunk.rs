@@ -20,11 +20,15 @@ struct Short {
 const LONG: u8 = u8::MAX;
 
 impl Short {
-    const LONG: Self = Self { length: LONG, bytes: [0; SHORT] };
+    const LONG: Self = Self {
+        length: LONG,
+        bytes: [0; SHORT],
+    };
 
     fn new(id: &[u8]) -> Self {
         let mut short = Self::LONG;
-        if let (Some(place), Ok(length)) = (short.bytes.get_mut(..id.len()), u8::try_from(id.len())) {
+        if let (Some(place), Ok(length)) = (short.bytes.get_mut(..id.len()), u8::try_from(id.len()))
+        {
             place.copy_from_slice(id);
             short.length = length;
         }
@@ -57,7 +61,15 @@ pub(super) struct Chunk<R> {
 
 impl<R: Row> Chunk<R> {
     pub(super) fn new() -> Self {
-        Self { entries: [Entry { text: NONE, row: R::default() }; ROWS], ids: [Short::LONG; ROWS], text: Vec::new(), garbage: 0 }
+        Self {
+            entries: [Entry {
+                text: NONE,
+                row: R::default(),
+            }; ROWS],
+            ids: [Short::LONG; ROWS],
+            text: Vec::new(),
+            garbage: 0,
+        }
     }
 
     /// A row, whether or not there is a record.
@@ -80,7 +92,11 @@ impl<R: Row> Chunk<R> {
     /// What else is kept in words of a row.
     pub(super) fn more(&self, at: usize) -> Option<&[u8]> {
         let texts = self.texts(at)?;
-        let text = if self.is_long(at) { split(texts)?.1 } else { texts };
+        let text = if self.is_long(at) {
+            split(texts)?.1
+        } else {
+            texts
+        };
         Some(split(text)?.0)
     }
 
@@ -97,7 +113,10 @@ impl<R: Row> Chunk<R> {
     fn write(&mut self, id: &[u8], more: &[u8]) -> (Short, u32) {
         let short = Short::new(id);
         let id = if short.length == LONG { Some(id) } else { None };
-        let needed = id.map_or(0, <[u8]>::len).saturating_add(more.len()).saturating_add(20);
+        let needed = id
+            .map_or(0, <[u8]>::len)
+            .saturating_add(more.len())
+            .saturating_add(20);
         if self.text.capacity().saturating_sub(self.text.len()) < needed {
             self.text.reserve_exact(needed.max(self.text.len() / 8));
         }
@@ -160,14 +179,18 @@ impl<R: Row> Chunk<R> {
     /// Leaves what is read, and no room to spare.
     fn sweep(&mut self) {
         let old = std::mem::take(&mut self.text);
-        self.text.reserve_exact(old.len().saturating_sub(self.garbage));
+        self.text
+            .reserve_exact(old.len().saturating_sub(self.garbage));
         for (entry, id) in self.entries.iter_mut().zip(&self.ids) {
             let Some(all) = old.get(entry.text as usize..) else {
                 continue;
             };
             let left = left(all, id.length == LONG).len();
             entry.text = u32::try_from(self.text.len()).unwrap_or(NONE);
-            self.text.extend_from_slice(all.get(..all.len().saturating_sub(left)).unwrap_or_default());
+            self.text.extend_from_slice(
+                all.get(..all.len().saturating_sub(left))
+                    .unwrap_or_default(),
+            );
         }
         self.garbage = 0;
     }
@@ -175,7 +198,11 @@ impl<R: Row> Chunk<R> {
 
 /// What follows a row's texts: one, or two with a long id.
 fn left(all: &[u8], long: bool) -> &[u8] {
-    let rest = if long { split(all).map(|(_, rest)| rest) } else { Some(all) };
+    let rest = if long {
+        split(all).map(|(_, rest)| rest)
+    } else {
+        Some(all)
+    };
     rest.and_then(split).map_or(&[], |(_, left)| left)
 }
 
@@ -189,7 +216,11 @@ fn low(length: usize) -> u8 {
 #[inline]
 fn split(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let (first, rest) = text.split_first()?;
-    if *first < 128 { rest.split_at_checked(usize::from(*first)) } else { split_long(text) }
+    if *first < 128 {
+        rest.split_at_checked(usize::from(*first))
+    } else {
+        split_long(text)
+    }
 }
 
 #[cold]

@@ -22,7 +22,13 @@ pub(crate) enum LoginShape {
 }
 
 impl LoginShape {
-    pub(crate) const ALL: [Self; 5] = [Self::MainAccount, Self::ClientAccount, Self::MainMember, Self::ClientMember, Self::Operator];
+    pub(crate) const ALL: [Self; 5] = [
+        Self::MainAccount,
+        Self::ClientAccount,
+        Self::MainMember,
+        Self::ClientMember,
+        Self::Operator,
+    ];
 
     pub(crate) fn kind(self) -> Kind {
         match self {
@@ -33,7 +39,9 @@ impl LoginShape {
     }
 
     fn others_of_kind(self) -> impl Iterator<Item = Self> {
-        Self::ALL.into_iter().filter(move |other| *other != self && other.kind() == self.kind())
+        Self::ALL
+            .into_iter()
+            .filter(move |other| *other != self && other.kind() == self.kind())
     }
 }
 
@@ -49,7 +57,11 @@ impl Directory {
 
     /// A login of this shape, or, where none was found yet, another one of its type.
     pub(crate) fn stand_in(&self, shape: LoginShape) -> Option<Key> {
-        self.find_login(shape).or_else(|| shape.others_of_kind().find_map(|other| self.find_login(other)))
+        self.find_login(shape).or_else(|| {
+            shape
+                .others_of_kind()
+                .find_map(|other| self.find_login(other))
+        })
     }
 
     fn find_login(&self, shape: LoginShape) -> Option<Key> {
@@ -75,7 +87,13 @@ fn search<R: Row>(table: &Table<R>, hint: &AtomicU32, fits: impl Fn(u32) -> bool
             return Some(number);
         }
     }
-    hint.store(begin.wrapping_add(MAX_ROWS_SEARCHED).checked_rem(names).unwrap_or(0), Ordering::Relaxed);
+    hint.store(
+        begin
+            .wrapping_add(MAX_ROWS_SEARCHED)
+            .checked_rem(names)
+            .unwrap_or(0),
+        Ordering::Relaxed,
+    );
     None
 }
 
@@ -87,7 +105,9 @@ impl Hot {
             Kind::Operator => self.operators.row(number).map(|_| LoginShape::Operator)?,
             Kind::Account if is_client(number)? => LoginShape::ClientAccount,
             Kind::Account => LoginShape::MainAccount,
-            Kind::TeamMember if is_client(self.members.row(number)?.account)? => LoginShape::ClientMember,
+            Kind::TeamMember if is_client(self.members.row(number)?.account)? => {
+                LoginShape::ClientMember
+            }
             Kind::TeamMember => LoginShape::MainMember,
             Kind::AccessLevel | Kind::Domain | Kind::Package | Kind::Platform => return None,
         })

@@ -72,7 +72,9 @@ impl<'de> Deserialize<'de> for Reasons {
             fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Reasons, A::Error> {
                 let mut all = 0;
                 while let Some(reason) = items.next_element::<DisableReason>()? {
-                    all |= 1_u16.checked_shl(super::tables::reason_bit(reason)).unwrap_or(0);
+                    all |= 1_u16
+                        .checked_shl(super::tables::reason_bit(reason))
+                        .unwrap_or(0);
                 }
                 Ok(Reasons(all))
             }
@@ -118,8 +120,17 @@ pub(super) fn read(text: &str) -> Option<Quick<'_>> {
 
 /// The type, where it stands first.
 fn kind(text: &str) -> Option<&str> {
-    let rest = text.trim_start().strip_prefix('{')?.trim_start().strip_prefix("\"type\"")?;
-    rest.trim_start().strip_prefix(':')?.trim_start().strip_prefix('"')?.split('"').next()
+    let rest = text
+        .trim_start()
+        .strip_prefix('{')?
+        .trim_start()
+        .strip_prefix("\"type\"")?;
+    rest.trim_start()
+        .strip_prefix(':')?
+        .trim_start()
+        .strip_prefix('"')?
+        .split('"')
+        .next()
 }
 
 fn not_null<'de, D: serde::Deserializer<'de>>(value: D) -> Result<Option<&'de str>, D::Error> {
@@ -127,9 +138,30 @@ fn not_null<'de, D: serde::Deserializer<'de>>(value: D) -> Result<Option<&'de st
 }
 
 fn account<'a>(line: &AccountLine<'a>) -> Option<NewAccount<'a>> {
-    let AccountLine { id, email, package, owner, level, confirmed, closed, disabled: Reasons(disabled), .. } = *line;
-    let only = if owner.is_some() { [DisableReason::Overage, DisableReason::ByOwner] } else { [DisableReason::Unpaid; 2] };
-    let fits = only.into_iter().chain([DisableReason::Abuse]).fold(0, |all, reason| all | 1_u16.checked_shl(super::tables::reason_bit(reason)).unwrap_or(0));
+    let AccountLine {
+        id,
+        email,
+        package,
+        owner,
+        level,
+        confirmed,
+        closed,
+        disabled: Reasons(disabled),
+        ..
+    } = *line;
+    let only = if owner.is_some() {
+        [DisableReason::Overage, DisableReason::ByOwner]
+    } else {
+        [DisableReason::Unpaid; 2]
+    };
+    let fits = only
+        .into_iter()
+        .chain([DisableReason::Abuse])
+        .fold(0, |all, reason| {
+            all | 1_u16
+                .checked_shl(super::tables::reason_bit(reason))
+                .unwrap_or(0)
+        });
     let right = match (package, owner, level) {
         (Some(_), None, None) | (None, Some(_), _) => disabled & !fits == 0,
         _ => false,
@@ -156,11 +188,27 @@ fn account<'a>(line: &AccountLine<'a>) -> Option<NewAccount<'a>> {
 }
 
 fn member(line: MemberLine<'_>) -> Option<NewMember<'_>> {
-    let MemberLine { id, account, email, confirmed, grants: Grants(grants), .. } = line;
+    let MemberLine {
+        id,
+        account,
+        email,
+        confirmed,
+        grants: Grants(grants),
+        ..
+    } = line;
     if !is_id(id) || !is_id(account) || !email::is_normal(email) {
         return None;
     }
-    Some(NewMember { id, account, email, confirmed, grants, limits: Limits::new(), pending: None, attributes: Map::new() })
+    Some(NewMember {
+        id,
+        account,
+        email,
+        confirmed,
+        grants,
+        limits: Limits::new(),
+        pending: None,
+        attributes: Map::new(),
+    })
 }
 
 #[cfg(test)]
@@ -211,11 +259,19 @@ mod tests {
             let Some(found) = read(line) else { continue };
             quick += 1;
             match (found, right.expect(line)) {
-                (Quick::Account(new), Record::Account(account)) => assert_eq!(format!("{new:?}"), format!("{:?}", new_account(&account)), "{line}"),
+                (Quick::Account(new), Record::Account(account)) => assert_eq!(
+                    format!("{new:?}"),
+                    format!("{:?}", new_account(&account)),
+                    "{line}"
+                ),
                 (Quick::Member(mut new), Record::TeamMember(member)) => {
                     new.grants.sort_unstable();
                     new.grants.dedup();
-                    assert_eq!(format!("{new:?}"), format!("{:?}", new_member(&member)), "{line}");
+                    assert_eq!(
+                        format!("{new:?}"),
+                        format!("{:?}", new_member(&member)),
+                        "{line}"
+                    );
                 }
                 (found, record) => panic!("{found:?} {record:?}"),
             }

@@ -37,7 +37,9 @@ impl Set {
 
 /// The places of a set, in order.
 pub(super) fn places(low: u64, more: &[u32]) -> impl Iterator<Item = u32> + '_ {
-    (0..64_u32).filter(move |place| low.checked_shr(*place).unwrap_or(0) & 1 == 1).chain(more.iter().copied())
+    (0..64_u32)
+        .filter(move |place| low.checked_shr(*place).unwrap_or(0) & 1 == 1)
+        .chain(more.iter().copied())
 }
 
 impl Features {
@@ -81,9 +83,15 @@ impl Features {
 
     /// Of a set, the first name in the order of the alphabet that the bundle does not declare.
     pub(super) fn undeclared(&self, low: u64, more: &[u32]) -> Option<&str> {
-        let beyond = more.iter().copied().filter(|place| self.declared.more.binary_search(place).is_err());
+        let beyond = more
+            .iter()
+            .copied()
+            .filter(|place| self.declared.more.binary_search(place).is_err());
         let low = low & !self.declared.low;
-        places(low, &[]).chain(beyond).filter_map(|place| self.name(place)).min()
+        places(low, &[])
+            .chain(beyond)
+            .filter_map(|place| self.name(place))
+            .min()
     }
 }
 
@@ -97,7 +105,13 @@ mod tests {
         let mut features = Features::default();
         features.declare(&names.iter().map(String::as_str).collect::<Vec<_>>());
         let set = features.set(["f69", "f03", "f64", "f69"]);
-        assert_eq!(set, Set { low: 8, more: vec![64, 69] });
+        assert_eq!(
+            set,
+            Set {
+                low: 8,
+                more: vec![64, 69]
+            }
+        );
         assert_eq!(places(set.low, &set.more).collect::<Vec<_>>(), [3, 64, 69]);
         assert_eq!(features.undeclared(set.low, &set.more), None);
         assert_eq!(features.known(["f00", "zz"]), None);

@@ -28,8 +28,15 @@ impl Default for Index {
 impl Index {
     fn of(bits: u32, hasher: Keyed) -> Self {
         let size = 1_usize.checked_shl(bits).unwrap_or(0);
-        let slots = std::iter::repeat_with(AtomicU64::default).take(size).collect();
-        Self { slots, shift: 32_u32.saturating_sub(bits), used: AtomicUsize::new(0), hasher }
+        let slots = std::iter::repeat_with(AtomicU64::default)
+            .take(size)
+            .collect();
+        Self {
+            slots,
+            shift: 32_u32.saturating_sub(bits),
+            used: AtomicUsize::new(0),
+            hasher,
+        }
     }
 
     /// An empty one of the same hashes, for so many numbers.
@@ -40,7 +47,10 @@ impl Index {
 
     /// One with twice the room. What is put into the old one from now on is not in it.
     pub(crate) fn grown(&self) -> Self {
-        let next = Self::of(self.slots.len().trailing_zeros().saturating_add(1), self.hasher.clone());
+        let next = Self::of(
+            self.slots.len().trailing_zeros().saturating_add(1),
+            self.hasher.clone(),
+        );
         for slot in &self.slots {
             let kept = slot.load(Ordering::Relaxed);
             if kept != 0 {
@@ -86,13 +96,20 @@ impl Index {
     #[inline(always)]
     pub(crate) fn peek(&self, hash: u32) -> u64 {
         let mask = self.slots.len().wrapping_sub(1);
-        self.slots.get(self.start(hash) & mask).map_or(0, |slot| slot.load(Ordering::Acquire))
+        self.slots
+            .get(self.start(hash) & mask)
+            .map_or(0, |slot| slot.load(Ordering::Acquire))
     }
 
     /// The same, where the first slot is known.
     #[inline(always)]
     #[allow(clippy::cast_possible_truncation, reason = "each half is meant")]
-    pub(crate) fn find_from(&self, hash: u32, mut slot: u64, mut is: impl FnMut(u32) -> bool) -> Option<u32> {
+    pub(crate) fn find_from(
+        &self,
+        hash: u32,
+        mut slot: u64,
+        mut is: impl FnMut(u32) -> bool,
+    ) -> Option<u32> {
         let mask = self.slots.len().wrapping_sub(1);
         let mut at = self.start(hash);
         loop {
@@ -147,7 +164,9 @@ mod tests {
             index.insert(index.hash(text.as_bytes()), number);
         }
         assert_eq!(index.used(), texts.len());
-        let find = |index: &Index, text: &str, right: u32| index.find(index.hash(text.as_bytes()), |number| number == right);
+        let find = |index: &Index, text: &str, right: u32| {
+            index.find(index.hash(text.as_bytes()), |number| number == right)
+        };
         let index = index.grown();
         std::thread::scope(|scope| {
             for _ in 0..2 {
@@ -159,7 +178,10 @@ mod tests {
                 });
             }
             for number in 0..500 {
-                index.insert(index.hash(format!("more-{number}").as_bytes()), 3_000 + number);
+                index.insert(
+                    index.hash(format!("more-{number}").as_bytes()),
+                    3_000 + number,
+                );
             }
         });
         assert_eq!(find(&index, "more-7", 3_007), Some(3_007));
@@ -169,7 +191,10 @@ mod tests {
     fn several_numbers_of_one_text_are_all_found_and_the_later_ones_are_told() {
         let index = Index::default();
         let hash = index.hash(b"same");
-        assert_eq!([1, 2, 2, 1].map(|number| index.insert(hash, number)), [false, true, true, false]);
+        assert_eq!(
+            [1, 2, 2, 1].map(|number| index.insert(hash, number)),
+            [false, true, true, false]
+        );
         let mut found = Vec::new();
         index.find(hash, |number| {
             found.push(number);

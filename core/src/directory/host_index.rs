@@ -19,7 +19,12 @@ impl HostIndex {
         if key.kind() != Kind::Domain {
             return;
         }
-        let owner = |hot: &Hot| hot.domains.row(key.number()).filter(|row| row.state() == crate::model::domain::DomainState::Verified).map(|row| row.owner);
+        let owner = |hot: &Hot| {
+            hot.domains
+                .row(key.number())
+                .filter(|row| row.state() == crate::model::domain::DomainState::Verified)
+                .map(|row| row.owner)
+        };
         let (now, before, name) = (owner(now), before.and_then(owner), now.id(key));
         if now == before {
             return;
@@ -35,7 +40,10 @@ impl HostIndex {
     /// The names of an owner's verified domains that stand after this one, in order.
     fn after(&self, owner: u32, name: &str) -> impl Iterator<Item = &Arc<str>> {
         let from = (Bound::Excluded((owner, Arc::from(name))), Bound::Unbounded);
-        self.0.range::<(u32, Arc<str>), _>(from).take_while(move |(of, _)| *of == owner).map(|(_, name)| name)
+        self.0
+            .range::<(u32, Arc<str>), _>(from)
+            .take_while(move |(of, _)| *of == owner)
+            .map(|(_, name)| name)
     }
 }
 
@@ -43,7 +51,11 @@ impl Directory {
     /// The names of the verified domains of these owners ([`NONE`](super::NONE) is the platform) that stand after this one:
     /// the first `most`, in order.
     pub(crate) fn verified_hosts(&self, owners: &[u32], after: &str, most: usize) -> Vec<Arc<str>> {
-        let mut names: Vec<Arc<str>> = owners.iter().flat_map(|owner| self.hosts.after(*owner, after).take(most)).cloned().collect();
+        let mut names: Vec<Arc<str>> = owners
+            .iter()
+            .flat_map(|owner| self.hosts.after(*owner, after).take(most))
+            .cloned()
+            .collect();
         names.sort_unstable();
         names.truncate(most);
         names

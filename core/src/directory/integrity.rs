@@ -22,20 +22,43 @@ pub(super) struct Check<'a, N> {
 
 impl Directory {
     /// Whether the touched records, and those that refer to them, keep every invariant.
-    pub(super) fn check(&self, touched: &BTreeSet<Key>, before: &Self, catalog: &Catalog, names: &impl Names) -> Result<(), Error> {
-        let check = Check { after: self, before, catalog, names, anew: false };
+    pub(super) fn check(
+        &self,
+        touched: &BTreeSet<Key>,
+        before: &Self,
+        catalog: &Catalog,
+        names: &impl Names,
+    ) -> Result<(), Error> {
+        let check = Check {
+            after: self,
+            before,
+            catalog,
+            names,
+            anew: false,
+        };
         check.all(touched.iter().copied())?;
         // What names an account leans on its kind; what names a level, on its owner.
-        let mut changed: Vec<(Ref, Key)> =
-            touched.iter().filter(|key| !self.hot.is_own(**key) || check.leaned_on(**key)).map(|key| (self.reference(*key), *key)).collect();
+        let mut changed: Vec<(Ref, Key)> = touched
+            .iter()
+            .filter(|key| !self.hot.is_own(**key) || check.leaned_on(**key))
+            .map(|key| (self.reference(*key), *key))
+            .collect();
         changed.sort_unstable();
         for (reference, key) in changed {
-            let referrers = self.referrers.of(Target::Record(key), &self.hot).into_iter();
-            let mut referrers: Vec<(Ref, Key)> = referrers.map(|referrer| (self.reference(referrer), referrer)).collect();
+            let referrers = self
+                .referrers
+                .of(Target::Record(key), &self.hot)
+                .into_iter();
+            let mut referrers: Vec<(Ref, Key)> = referrers
+                .map(|referrer| (self.reference(referrer), referrer))
+                .collect();
             referrers.sort_unstable();
             for (by, referrer) in referrers {
                 if !self.hot.is_own(key) {
-                    return Err(Error::InUse { record: reference.to_string(), by: by.to_string() });
+                    return Err(Error::InUse {
+                        record: reference.to_string(),
+                        by: by.to_string(),
+                    });
                 }
                 if !touched.contains(&referrer) {
                     check.record(referrer)?;
@@ -47,15 +70,25 @@ impl Directory {
 
     /// Why this directory does not fit a bundle, at most [`MAX_REASONS`] of them: each is what a process that opens the same
     /// records with that bundle is told. `old` is the catalog that the directory was read with.
-    pub(crate) fn misfits(&self, catalog: &Catalog, old: &Catalog, names: &impl Names) -> Vec<String> {
+    pub(crate) fn misfits(
+        &self,
+        catalog: &Catalog,
+        old: &Catalog,
+        names: &impl Names,
+    ) -> Vec<String> {
         let declared = match self.declare(catalog, old, names, false) {
             Ok(declared) => declared,
             Err(error) => return vec![error.to_string()],
         };
         let nothing = Self::default();
         let check = Check::of_all(&declared, &nothing, catalog, names);
-        let faults = declared.keys_in_order().filter_map(|key| check.record(key).err());
-        faults.take(MAX_REASONS).map(|error| error.to_string()).collect()
+        let faults = declared
+            .keys_in_order()
+            .filter_map(|key| check.record(key).err());
+        faults
+            .take(MAX_REASONS)
+            .map(|error| error.to_string())
+            .collect()
     }
 }
 
@@ -65,8 +98,19 @@ const MAX_REASONS: usize = 20;
 impl<'a, N: Names> Check<'a, N> {
     /// The check of a whole directory and a bundle, whatever was there before: the one verdict of `open`, `import`, `reload`
     /// and the command.
-    pub(super) fn of_all(after: &'a Directory, nothing: &'a Directory, catalog: &'a Catalog, names: &'a N) -> Self {
-        Self { after, before: nothing, catalog, names, anew: true }
+    pub(super) fn of_all(
+        after: &'a Directory,
+        nothing: &'a Directory,
+        catalog: &'a Catalog,
+        names: &'a N,
+    ) -> Self {
+        Self {
+            after,
+            before: nothing,
+            catalog,
+            names,
+            anew: true,
+        }
     }
 
     /// Whether these records, sorted by type, keep every invariant; else the fault of the first by type and id.
@@ -74,7 +118,8 @@ impl<'a, N: Names> Check<'a, N> {
         let mut first: Option<(Key, Error)> = None;
         for key in keys {
             if let Some((known, _)) = &first
-                && (known.kind() != key.kind() || self.after.hot.id(*known) <= self.after.hot.id(key))
+                && (known.kind() != key.kind()
+                    || self.after.hot.id(*known) <= self.after.hot.id(key))
             {
                 if known.kind() != key.kind() {
                     break;
@@ -93,11 +138,24 @@ impl<'a, N: Names> Check<'a, N> {
         let number = key.number();
         match key.kind() {
             Kind::Account => {
-                let owner = |directory: &Directory| directory.hot.accounts.row(number).map_or(NONE, |row| row.owner);
+                let owner = |directory: &Directory| {
+                    directory
+                        .hot
+                        .accounts
+                        .row(number)
+                        .map_or(NONE, |row| row.owner)
+                };
                 owner(self.before) != owner(self.after)
             }
             Kind::AccessLevel => {
-                let owner = |directory: &Directory| directory.hot.levels.row(number).filter(|row| row.is_own()).map(|row| row.owner);
+                let owner = |directory: &Directory| {
+                    directory
+                        .hot
+                        .levels
+                        .row(number)
+                        .filter(|row| row.is_own())
+                        .map(|row| row.owner)
+                };
                 owner(self.before) != owner(self.after)
             }
             _ => false,
@@ -111,13 +169,20 @@ impl<'a, N: Names> Check<'a, N> {
             Kind::Platform | Kind::Operator => Ok(()),
             Kind::Package => self.package(key),
             Kind::AccessLevel => self.level(key),
-            Kind::Account => hot.accounts.row(number).map_or(Ok(()), |row| self.account(key, row)),
+            Kind::Account => hot
+                .accounts
+                .row(number)
+                .map_or(Ok(()), |row| self.account(key, row)),
             Kind::TeamMember => hot.members.row(number).map_or(Ok(()), |row| {
                 self.known(row.account)?;
                 self.features(key, row.grants, hot.more_grants(number, row))?;
                 self.cold(&|| self.name(key), key)
             }),
-            Kind::Domain => hot.domains.row(number).filter(|row| row.owner != NONE).map_or(Ok(()), |row| self.main(row.owner, key)),
+            Kind::Domain => hot
+                .domains
+                .row(number)
+                .filter(|row| row.owner != NONE)
+                .map_or(Ok(()), |row| self.main(row.owner, key)),
         }
     }
 
@@ -131,13 +196,25 @@ impl<'a, N: Names> Check<'a, N> {
         };
         let name = || self.name(key);
         self.not_in_catalog(self.catalog.package(package.id()).is_some(), key)?;
-        if let Some(feature) = package.features().find(|feature| !self.names.has_feature(feature)) {
-            return Err(Error::UnknownFeature { record: name(), feature: feature.to_owned() });
+        if let Some(feature) = package
+            .features()
+            .find(|feature| !self.names.has_feature(feature))
+        {
+            return Err(Error::UnknownFeature {
+                record: name(),
+                feature: feature.to_owned(),
+            });
         }
         self.meters(&name, package.limits())?;
         self.meters(&name, package.client_limits())?;
-        match package.client_level().filter(|level| self.catalog.level(level).is_none()) {
-            Some(level) => Err(Error::UnknownLevel { account: name(), level: level.to_owned() }),
+        match package
+            .client_level()
+            .filter(|level| self.catalog.level(level).is_none())
+        {
+            Some(level) => Err(Error::UnknownLevel {
+                account: name(),
+                level: level.to_owned(),
+            }),
             None => Ok(()),
         }
     }
@@ -151,7 +228,9 @@ impl<'a, N: Names> Check<'a, N> {
         self.features(key, row.features, hot.more_of_level(key.number(), row))?;
         self.cold(&|| self.name(key), key)?;
         if row.owner == NONE {
-            return Err(Error::LevelOwner { level: hot.id(key).to_owned() });
+            return Err(Error::LevelOwner {
+                level: hot.id(key).to_owned(),
+            });
         }
         self.main(row.owner, key)
     }
@@ -162,28 +241,54 @@ impl<'a, N: Names> Check<'a, N> {
         if row.owner == NONE {
             return match hot.packages.row(row.package) {
                 Some(_) => Ok(()),
-                None => Err(Error::UnknownPackage { account: hot.id(key).to_owned(), package: hot.packages.id(row.package).unwrap_or_default().to_owned() }),
+                None => Err(Error::UnknownPackage {
+                    account: hot.id(key).to_owned(),
+                    package: hot.packages.id(row.package).unwrap_or_default().to_owned(),
+                }),
             };
         }
         self.main(row.owner, key)?;
-        if row.level == NONE { Ok(()) } else { self.attached(key, row) }
+        if row.level == NONE {
+            Ok(())
+        } else {
+            self.attached(key, row)
+        }
     }
 
     /// L3. A level that went with a bundle does not stand in the way of other changes of its accounts.
     fn attached(&self, key: Key, row: &AccountRow) -> Result<(), Error> {
         let hot = &self.after.hot;
-        let (account, level) = (|| hot.id(key).to_owned(), || hot.levels.id(row.level).unwrap_or_default().to_owned());
+        let (account, level) = (
+            || hot.id(key).to_owned(),
+            || hot.levels.id(row.level).unwrap_or_default().to_owned(),
+        );
         match hot.levels.row(row.level) {
             Some(found) if found.owner == NONE || found.owner == row.owner => Ok(()),
-            Some(_) => Err(Error::LevelOtherOwner { account: account(), level: level() }),
-            None if self.before.hot.accounts.row(key.number()).is_some_and(|old| old.level == row.level) => Ok(()),
-            None => Err(Error::UnknownLevel { account: account(), level: level() }),
+            Some(_) => Err(Error::LevelOtherOwner {
+                account: account(),
+                level: level(),
+            }),
+            None if self
+                .before
+                .hot
+                .accounts
+                .row(key.number())
+                .is_some_and(|old| old.level == row.level) =>
+            {
+                Ok(())
+            }
+            None => Err(Error::UnknownLevel {
+                account: account(),
+                level: level(),
+            }),
         }
     }
 
     fn known(&self, account: u32) -> Result<&AccountRow, Error> {
         let accounts = &self.after.hot.accounts;
-        accounts.row(account).ok_or_else(|| Error::UnknownAccount { account: accounts.id(account).unwrap_or_default().to_owned() })
+        accounts.row(account).ok_or_else(|| Error::UnknownAccount {
+            account: accounts.id(account).unwrap_or_default().to_owned(),
+        })
     }
 
     /// C5: owners are main accounts.
@@ -192,36 +297,63 @@ impl<'a, N: Names> Check<'a, N> {
             return Ok(());
         }
         let hot = &self.after.hot;
-        Err(Error::OwnerNotMain { client: hot.id(child).to_owned(), owner: hot.accounts.id(owner).unwrap_or_default().to_owned() })
+        Err(Error::OwnerNotMain {
+            client: hot.id(child).to_owned(),
+            owner: hot.accounts.id(owner).unwrap_or_default().to_owned(),
+        })
     }
 
     fn features(&self, key: Key, low: u64, more: &[u32]) -> Result<(), Error> {
         match self.after.hot.features.undeclared(low, more) {
-            Some(feature) => Err(Error::UnknownFeature { record: self.name(key), feature: feature.to_owned() }),
+            Some(feature) => Err(Error::UnknownFeature {
+                record: self.name(key),
+                feature: feature.to_owned(),
+            }),
             None => Ok(()),
         }
     }
 
     fn meters(&self, record: &dyn Fn() -> String, limits: &Limits) -> Result<(), Error> {
         match limits.keys().find(|meter| !self.names.has_meter(meter)) {
-            Some(meter) => Err(Error::UnknownMeter { record: record(), meter: meter.clone() }),
+            Some(meter) => Err(Error::UnknownMeter {
+                record: record(),
+                meter: meter.clone(),
+            }),
             None => Ok(()),
         }
     }
 
     /// Meters and attributes, of a record that has some.
     fn cold(&self, record: &dyn Fn() -> String, key: Key) -> Result<(), Error> {
-        let Some(Cold { limits, attributes, own, .. }) = self.after.hot.cold(key.kind(), key.number()) else {
+        let Some(Cold {
+            limits,
+            attributes,
+            own,
+            ..
+        }) = self.after.hot.cold(key.kind(), key.number())
+        else {
             return Ok(());
         };
         self.meters(record, limits)?;
         if attributes.is_empty() || own.is_some() && !self.anew {
             return Ok(());
         }
-        self.names.typed(key.kind().name(), attributes).map(drop).map_err(|reason| Error::Attributes { record: record(), reason })
+        self.names
+            .typed(key.kind().name(), attributes)
+            .map(drop)
+            .map_err(|reason| Error::Attributes {
+                record: record(),
+                reason,
+            })
     }
 
     fn not_in_catalog(&self, there: bool, key: Key) -> Result<(), Error> {
-        if there { Err(Error::DuplicateId { record: self.name(key) }) } else { Ok(()) }
+        if there {
+            Err(Error::DuplicateId {
+                record: self.name(key),
+            })
+        } else {
+            Ok(())
+        }
     }
 }

@@ -40,8 +40,18 @@ pub(super) struct Loading<'a, N> {
 
 impl<'a, N: Names> Loading<'a, N> {
     pub(super) fn new(revision: u64, catalog: &Catalog, names: &'a N) -> Result<Self, Error> {
-        let directory = Directory { revision, ..Directory::default() }.declare(catalog, &Catalog::default(), names, true)?;
-        Ok(Self { directory, names, suspects: Vec::new(), without_level: HashSet::new(), fault: None })
+        let directory = Directory {
+            revision,
+            ..Directory::default()
+        }
+        .declare(catalog, &Catalog::default(), names, true)?;
+        Ok(Self {
+            directory,
+            names,
+            suspects: Vec::new(),
+            without_level: HashSet::new(),
+            fault: None,
+        })
     }
 
     /// Takes up the record of a line. What an export writes of it is no longer than `record_bytes`, if that is said.
@@ -51,8 +61,16 @@ impl<'a, N: Names> Loading<'a, N> {
         let mut has_no_level = false;
         let put = match fast_json::read(text).filter(|_| record_bytes.is_none()) {
             Some(_) if self.fault.is_some() => return Ok(()),
-            Some(Quick::Account(new)) => self.directory.hot.put_account(new, self.names).ok_or_else(Directory::no_more),
-            Some(Quick::Member(new)) => self.directory.hot.put_member(new, self.names).ok_or_else(Directory::no_more),
+            Some(Quick::Account(new)) => self
+                .directory
+                .hot
+                .put_account(new, self.names)
+                .ok_or_else(Directory::no_more),
+            Some(Quick::Member(new)) => self
+                .directory
+                .hot
+                .put_member(new, self.names)
+                .ok_or_else(Directory::no_more),
             None => {
                 let record = Record::read(text)?;
                 record_bytes.map_or(Ok(()), |most| record.check_line(most))?;
@@ -80,7 +98,11 @@ impl<'a, N: Names> Loading<'a, N> {
 
     /// Takes up a line of a store: a record's, or that of an id which is gone.
     pub(super) fn stored(&mut self, text: &str) -> Result<(), Error> {
-        if self.directory.used_ids.read(text)? { Ok(()) } else { self.line(text, None) }
+        if self.directory.used_ids.read(text)? {
+            Ok(())
+        } else {
+            self.line(text, None)
+        }
     }
 
     /// The directory, if it keeps every invariant.
@@ -100,7 +122,11 @@ impl<'a, N: Names> Loading<'a, N> {
         }
         next.check_logins(self.suspects.into_iter(), |_| true)?;
         // Attributes were asked of the schema line by line.
-        Check { anew: false, ..Check::of_all(next, &before, catalog, self.names) }.all(next.hot.own())?;
+        Check {
+            anew: false,
+            ..Check::of_all(next, &before, catalog, self.names)
+        }
+        .all(next.hot.own())?;
         next.hot.settle();
         next.tidy_used_ids();
         next.named();
@@ -119,28 +145,53 @@ impl Directory {
         mut progress: Option<&mut dyn FnMut(Progress) -> bool>,
     ) -> Result<Self, Error> {
         let mut loading = Loading::new(revision.saturating_add(1), catalog, names)?;
-        let (mut line, mut so_far) = (0_usize, Progress { records: 0, bytes: 0 });
+        let (mut line, mut so_far) = (
+            0_usize,
+            Progress {
+                records: 0,
+                bytes: 0,
+            },
+        );
         let mut tell = |so_far: Progress| {
             let goes_on = progress.as_mut().is_none_or(|tell| tell(so_far));
-            if goes_on { Ok(()) } else { Err(Error::Cancelled { records: so_far.records }) }
+            if goes_on {
+                Ok(())
+            } else {
+                Err(Error::Cancelled {
+                    records: so_far.records,
+                })
+            }
         };
-        let cap = u64::try_from(record_bytes).unwrap_or(u64::MAX).saturating_add(1);
+        let cap = u64::try_from(record_bytes)
+            .unwrap_or(u64::MAX)
+            .saturating_add(1);
         let mut text = String::new();
         loop {
             text.clear();
             line = line.saturating_add(1);
-            let read = lines.by_ref().take(cap).read_line(&mut text).map_err(|found| Error::Stream { reason: format!("line {line}: {found}") })?;
+            let read = lines
+                .by_ref()
+                .take(cap)
+                .read_line(&mut text)
+                .map_err(|found| Error::Stream {
+                    reason: format!("line {line}: {found}"),
+                })?;
             if read == 0 {
                 break;
             }
             if text.len() > record_bytes {
-                return Err(Error::Record { line, reason: format!("it has more than {record_bytes} bytes") });
+                return Err(Error::Record {
+                    line,
+                    reason: format!("it has more than {record_bytes} bytes"),
+                });
             }
             so_far.bytes = so_far.bytes.saturating_add(read as u64);
             if text.trim().is_empty() {
                 continue;
             }
-            loading.line(&text, Some(record_bytes)).map_err(|error| at_line(error, line))?;
+            loading
+                .line(&text, Some(record_bytes))
+                .map_err(|error| at_line(error, line))?;
             so_far.records = so_far.records.saturating_add(1);
             if so_far.records.is_multiple_of(STEP) {
                 tell(so_far)?;
@@ -154,7 +205,9 @@ impl Directory {
 
     /// Writes every record, in an order that reads well: each after those that it names.
     pub(crate) fn write_lines(&self, mut lines: impl Write) -> Result<(), Error> {
-        let fault = |found: &dyn std::fmt::Display| Error::Stream { reason: found.to_string() };
+        let fault = |found: &dyn std::fmt::Display| Error::Stream {
+            reason: found.to_string(),
+        };
         for record in self.records() {
             serde_json::to_writer(&mut lines, &record).map_err(|found| fault(&found))?;
             lines.write_all(b"\n").map_err(|found| fault(&found))?;
@@ -167,8 +220,18 @@ impl Directory {
 fn at_line(error: Error, line: usize) -> Error {
     match error {
         Error::Record { reason, .. } => Error::Record { line, reason },
-        Error::Json { column, reason, .. } => Error::Json { what: "records".to_owned(), line, column, reason },
-        Error::DuplicateKey { column, key, .. } => Error::DuplicateKey { what: "records".to_owned(), line, column, key },
+        Error::Json { column, reason, .. } => Error::Json {
+            what: "records".to_owned(),
+            line,
+            column,
+            reason,
+        },
+        Error::DuplicateKey { column, key, .. } => Error::DuplicateKey {
+            what: "records".to_owned(),
+            line,
+            column,
+            key,
+        },
         other => other,
     }
 }

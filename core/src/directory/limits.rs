@@ -35,7 +35,10 @@ impl Directory {
 
     /// A member's number, and that of its account.
     pub(crate) fn member_number(&self, id: &str) -> Option<(u32, u32)> {
-        self.hot.members.find(id).map(|(number, row)| (number, row.account))
+        self.hot
+            .members
+            .find(id)
+            .map(|(number, row)| (number, row.account))
     }
 
     /// How many such records an account has at this instant: an invitation that is over holds no seat (M8).
@@ -46,20 +49,37 @@ impl Directory {
             (Counts::Members, Kind::TeamMember) => self.holds_seat(key.number(), now),
             _ => false,
         };
-        let found = self.referrers.of(Target::Record(Kind::Account.key(account)), hot);
+        let found = self
+            .referrers
+            .of(Target::Record(Kind::Account.key(account)), hot);
         i64::try_from(found.iter().filter(|key| is(key)).count()).unwrap_or(i64::MAX)
     }
 
     /// Whether a member has accepted, or its invitation still stands.
     fn holds_seat(&self, member: u32, now: i64) -> bool {
-        let is_confirmed = self.hot.members.row(member).is_some_and(MemberRow::is_confirmed);
-        let pending = self.hot.cold(Kind::TeamMember, member).and_then(|cold| cold.pending.as_deref());
+        let is_confirmed = self
+            .hot
+            .members
+            .row(member)
+            .is_some_and(MemberRow::is_confirmed);
+        let pending = self
+            .hot
+            .cold(Kind::TeamMember, member)
+            .and_then(|cold| cold.pending.as_deref());
         is_confirmed || pending.is_none_or(|pending| now < pending.until)
     }
 
     /// The records that are a meter's count, where the catalog says that it has such.
-    pub(crate) fn counted_records(&self, account: u32, what: Option<Counts>) -> Option<CountedRecords<'_>> {
-        what.map(|what| CountedRecords { directory: self, account, what })
+    pub(crate) fn counted_records(
+        &self,
+        account: u32,
+        what: Option<Counts>,
+    ) -> Option<CountedRecords<'_>> {
+        what.map(|what| CountedRecords {
+            directory: self,
+            account,
+            what,
+        })
     }
 
     /// The id of an account's number.
@@ -69,18 +89,35 @@ impl Directory {
 
     /// From when an account's windows are counted.
     pub(crate) fn calendar(&self, account: u32) -> &Calendar {
-        self.account_cold(account).and_then(|cold| cold.calendar.as_deref()).unwrap_or(&USUAL)
+        self.account_cold(account)
+            .and_then(|cold| cold.calendar.as_deref())
+            .unwrap_or(&USUAL)
     }
 
     /// The limit of an account: its own, or a client's level's, or that of the package (L6).
     pub(crate) fn allowance(&self, account: u32, meter: &str, catalog: &Catalog) -> Allowance {
-        let over = self.account_cold(account).and_then(|cold| cold.limits.get(meter).copied());
-        let (base, source) = self.base(account, meter, catalog).map_or((None, LimitSource::None), |(limit, source)| (Some(limit), source));
-        Allowance { base, source: if over.is_some() { LimitSource::Override } else { source }, over }
+        let over = self
+            .account_cold(account)
+            .and_then(|cold| cold.limits.get(meter).copied());
+        let (base, source) = self
+            .base(account, meter, catalog)
+            .map_or((None, LimitSource::None), |(limit, source)| {
+                (Some(limit), source)
+            });
+        Allowance {
+            base,
+            source: if over.is_some() {
+                LimitSource::Override
+            } else {
+                source
+            },
+            over,
+        }
     }
 
     fn account_cold(&self, account: u32) -> Option<&Cold> {
-        self.hot.cold_account(account, self.hot.accounts.row(account)?)
+        self.hot
+            .cold_account(account, self.hot.accounts.row(account)?)
     }
 
     fn base(&self, account: u32, meter: &str, catalog: &Catalog) -> Option<(Limit, LimitSource)> {
@@ -88,7 +125,11 @@ impl Directory {
         if row.owner == NONE {
             let package = self.package(self.hot.packages.id(row.package)?, catalog)?;
             let stated = package.limits().get(meter).copied();
-            let limit = stated.or_else(|| package.client_accounts().filter(|_| meter == CLIENT_ACCOUNTS))?;
+            let limit = stated.or_else(|| {
+                package
+                    .client_accounts()
+                    .filter(|_| meter == CLIENT_ACCOUNTS)
+            })?;
             return Some((limit, LimitSource::Package));
         }
         if let Some(limit) = self.level_limit(row.level, meter, catalog) {
@@ -96,19 +137,35 @@ impl Directory {
         }
         let owner = self.hot.accounts.row(row.owner)?;
         let package = self.package(self.hot.packages.id(owner.package)?, catalog)?;
-        Some((package.client_limits().get(meter).copied()?, LimitSource::Package))
+        Some((
+            package.client_limits().get(meter).copied()?,
+            LimitSource::Package,
+        ))
     }
 
     fn level_limit(&self, level: u32, meter: &str, catalog: &Catalog) -> Option<Limit> {
         let row = self.hot.levels.row(level)?;
         if row.is_own() {
-            return self.hot.cold(Kind::AccessLevel, level)?.limits.get(meter).copied();
+            return self
+                .hot
+                .cold(Kind::AccessLevel, level)?
+                .limits
+                .get(meter)
+                .copied();
         }
-        catalog.level(self.hot.levels.id(level)?)?.limits().get(meter).copied()
+        catalog
+            .level(self.hot.levels.id(level)?)?
+            .limits()
+            .get(meter)
+            .copied()
     }
 
     /// A member's part of its account's limit (M7).
     pub(crate) fn sub_limit(&self, member: u32, meter: &str) -> Option<Limit> {
-        self.hot.cold(Kind::TeamMember, member)?.limits.get(meter).copied()
+        self.hot
+            .cold(Kind::TeamMember, member)?
+            .limits
+            .get(meter)
+            .copied()
     }
 }

@@ -73,9 +73,18 @@ impl Hot {
     pub(super) fn login_email(&self, login: Key) -> Option<&[u8]> {
         let number = login.number();
         let found = match login.kind() {
-            Kind::Operator => self.operators.row(number).and_then(|_| self.operators.bytes(number)),
-            Kind::Account => self.accounts.row(number).and_then(|_| self.accounts.bytes(number)),
-            Kind::TeamMember => self.members.row(number).and_then(|_| self.members.bytes(number)),
+            Kind::Operator => self
+                .operators
+                .row(number)
+                .and_then(|_| self.operators.bytes(number)),
+            Kind::Account => self
+                .accounts
+                .row(number)
+                .and_then(|_| self.accounts.bytes(number)),
+            Kind::TeamMember => self
+                .members
+                .row(number)
+                .and_then(|_| self.members.bytes(number)),
             Kind::AccessLevel | Kind::Domain | Kind::Package | Kind::Platform => None,
         };
         found.map(|(_, email)| email)
@@ -90,14 +99,28 @@ impl Hot {
             Kind::AccessLevel | Kind::Domain | Kind::Package | Kind::Platform => return None,
         };
         let owner = self.accounts.row(account)?.owner;
-        Some(if owner == NONE { Realm::Platform } else { Realm::Owner(owner) })
+        Some(if owner == NONE {
+            Realm::Platform
+        } else {
+            Realm::Owner(owner)
+        })
     }
 
     /// Every login.
     pub(super) fn logins(&self) -> impl Iterator<Item = Key> + '_ {
-        let operators = self.operators.numbers().map(|number| Kind::Operator.key(number));
-        let accounts = self.accounts.numbers().map(|number| Kind::Account.key(number));
-        operators.chain(accounts).chain(self.members.numbers().map(|number| Kind::TeamMember.key(number)))
+        let operators = self
+            .operators
+            .numbers()
+            .map(|number| Kind::Operator.key(number));
+        let accounts = self
+            .accounts
+            .numbers()
+            .map(|number| Kind::Account.key(number));
+        operators.chain(accounts).chain(
+            self.members
+                .numbers()
+                .map(|number| Kind::TeamMember.key(number)),
+        )
     }
 }
 
@@ -106,41 +129,79 @@ impl Directory {
     pub(crate) fn logins(&self, email: &str) -> Vec<(Realm, Key)> {
         let mut found = self.logins.with(email.as_bytes(), &self.hot);
         found.sort_by_key(|login| (login.kind(), self.hot.id(*login)));
-        found.into_iter().filter_map(|login| Some((self.hot.realm(login)?, login))).collect()
+        found
+            .into_iter()
+            .filter_map(|login| Some((self.hot.realm(login)?, login)))
+            .collect()
     }
 
     /// The e-mails of a client's login and of its members that another owner's realm has already, sorted.
     pub(crate) fn collisions(&self, client: &str, owner: &str) -> Vec<String> {
-        let (Some((client, _)), Some((owner, _))) = (self.hot.accounts.find(client), self.hot.accounts.find(owner)) else {
+        let (Some((client, _)), Some((owner, _))) = (
+            self.hot.accounts.find(client),
+            self.hot.accounts.find(owner),
+        ) else {
             return Vec::new();
         };
         let key = Kind::Account.key(client);
-        let members = self.referrers.of(super::Target::Record(key), &self.hot).into_iter();
-        let logins = members.filter(|key| key.kind() == Kind::TeamMember).chain([key]);
-        let taken = |email: &&[u8]| self.logins.with(email, &self.hot).into_iter().any(|login| self.hot.realm(login) == Some(Realm::Owner(owner)));
-        let emails = logins.filter(|login| self.hot.realm(*login) != Some(Realm::Owner(owner))).filter_map(|login| self.hot.login_email(login));
-        let mut found: Vec<String> = emails.filter(taken).map(|email| String::from_utf8_lossy(email).into_owned()).collect();
+        let members = self
+            .referrers
+            .of(super::Target::Record(key), &self.hot)
+            .into_iter();
+        let logins = members
+            .filter(|key| key.kind() == Kind::TeamMember)
+            .chain([key]);
+        let taken = |email: &&[u8]| {
+            self.logins
+                .with(email, &self.hot)
+                .into_iter()
+                .any(|login| self.hot.realm(login) == Some(Realm::Owner(owner)))
+        };
+        let emails = logins
+            .filter(|login| self.hot.realm(*login) != Some(Realm::Owner(owner)))
+            .filter_map(|login| self.hot.login_email(login));
+        let mut found: Vec<String> = emails
+            .filter(taken)
+            .map(|email| String::from_utf8_lossy(email).into_owned())
+            .collect();
         found.sort_unstable();
         found
     }
 
     /// I1: at most one login a realm and e-mail. Asks it of these logins; `is_new` tells those of the transaction, which
     /// are named after what was there, in the order of their names.
-    pub(super) fn check_logins(&self, logins: impl Iterator<Item = Key>, is_new: impl Fn(Key) -> bool) -> Result<(), Error> {
+    pub(super) fn check_logins(
+        &self,
+        logins: impl Iterator<Item = Key>,
+        is_new: impl Fn(Key) -> bool,
+    ) -> Result<(), Error> {
         let mut first_fault: Option<(Ref, Error)> = None;
         for login in logins {
-            let (Some(realm), Some(email)) = (self.hot.realm(login), self.hot.login_email(login)) else {
+            let (Some(realm), Some(email)) = (self.hot.realm(login), self.hot.login_email(login))
+            else {
                 continue;
             };
-            let same = self.logins.with(email, &self.hot).into_iter().filter(|other| self.hot.realm(*other) == Some(realm));
-            let mut same: Vec<(bool, Ref)> = same.map(|login| (is_new(login), self.reference(login))).collect();
+            let same = self
+                .logins
+                .with(email, &self.hot)
+                .into_iter()
+                .filter(|other| self.hot.realm(*other) == Some(realm));
+            let mut same: Vec<(bool, Ref)> = same
+                .map(|login| (is_new(login), self.reference(login)))
+                .collect();
             same.sort_unstable();
             if let [_, (_, second), ..] = same.as_slice()
                 && first_fault.as_ref().is_none_or(|(known, _)| second < known)
             {
                 // The other record may be another tenant's: it is not named.
                 let email = String::from_utf8_lossy(email).into_owned();
-                first_fault = Some((second.clone(), Error::DuplicateLogin { email, record: second.to_string() }));
+                first_fault = Some((
+                    second.clone(),
+                    Error::DuplicateLogin {
+                        email,
+                        record: second.to_string(),
+                    },
+                ));
             }
         }
         first_fault.map_or(Ok(()), |(_, error)| Err(error))

@@ -45,7 +45,9 @@ pub use self::patch::RecordPatch;
 pub(crate) use self::record_key::{Key, Kind};
 use self::reverse_index::{Referrers, Target};
 pub(crate) use self::table::NONE;
-pub(crate) use self::tables::{AccountRow, DomainRow, Hot, MemberRow, account_bit, domain_bit, member_bit};
+pub(crate) use self::tables::{
+    AccountRow, DomainRow, Hot, MemberRow, account_bit, domain_bit, member_bit,
+};
 use self::used_ids::UsedIds;
 use crate::model::catalog::{Catalog, Names};
 use crate::model::operator::Platform;
@@ -81,7 +83,11 @@ impl Change {
 
     /// The record of which some fields change.
     pub(crate) fn merged(&self) -> Option<&Ref> {
-        if let Self::Merge(patch) = self { Some(patch.reference()) } else { None }
+        if let Self::Merge(patch) = self {
+            Some(patch.reference())
+        } else {
+            None
+        }
     }
 }
 
@@ -154,12 +160,21 @@ impl Directory {
     ///
     /// # Errors
     /// [`Error::Attributes`] where a record's own attributes do not fit its schema. They are asked only `anew`.
-    pub(crate) fn declare(&self, catalog: &Catalog, old: &Catalog, names: &impl Names, anew: bool) -> Result<Self, Error> {
+    pub(crate) fn declare(
+        &self,
+        catalog: &Catalog,
+        old: &Catalog,
+        names: &impl Names,
+        anew: bool,
+    ) -> Result<Self, Error> {
         let mut next = self.clone();
         next.hot.declare(&names.features(), catalog, old);
         if anew {
             let typed = next.hot.retype(names);
-            typed.map_err(|(key, reason)| Error::Attributes { record: self.reference(key).to_string(), reason })?;
+            typed.map_err(|(key, reason)| Error::Attributes {
+                record: self.reference(key).to_string(),
+                reason,
+            })?;
         }
         Ok(next)
     }
@@ -171,7 +186,11 @@ impl Directory {
 
     /// What a writer does before its turn, if there is anything to do: lets indexes grow, clears out chains, and gives new
     /// numbers when most were of records that are gone. The same records at the same revision.
-    pub(crate) fn tidied(&self, catalog: &Catalog, names: &impl Names) -> Result<Option<Self>, Error> {
+    pub(crate) fn tidied(
+        &self,
+        catalog: &Catalog,
+        names: &impl Names,
+    ) -> Result<Option<Self>, Error> {
         let gone = self.hot.bare_names().saturating_sub(self.bare);
         if gone / 2 > self.hot.names().saturating_sub(gone).saturating_add(2048) {
             return self.renumbered(catalog, names).map(Some);
@@ -193,8 +212,12 @@ impl Directory {
 
     /// The same records with numbers of a new numbering.
     fn renumbered(&self, catalog: &Catalog, names: &impl Names) -> Result<Self, Error> {
-        let mut next =
-            Self { revision: self.revision, used_ids: self.used_ids.clone(), ..Self::default() }.declare(catalog, &Catalog::default(), names, true)?;
+        let mut next = Self {
+            revision: self.revision,
+            used_ids: self.used_ids.clone(),
+            ..Self::default()
+        }
+        .declare(catalog, &Catalog::default(), names, true)?;
         for key in self.hot.own() {
             if let Some(record) = self.own_record(key) {
                 let (key, _) = next.put(record, names)?;
@@ -215,7 +238,9 @@ impl Directory {
     fn key(&self, reference: &Ref) -> Option<Key> {
         let kind = Kind::named(reference.kind())?;
         if kind == Kind::Domain {
-            return self.hot.key(kind, &crate::model::host::normalise(reference.id()).ok()?);
+            return self
+                .hot
+                .key(kind, &crate::model::host::normalise(reference.id()).ok()?);
         }
         self.hot.key(kind, reference.id())
     }
@@ -238,7 +263,11 @@ impl Directory {
     /// The account that a login works in: its own, or a member's. Operators have none.
     pub(crate) fn account_of(&self, login: Key) -> Option<u32> {
         match login.kind() {
-            Kind::Account => self.hot.accounts.row(login.number()).map(|_| login.number()),
+            Kind::Account => self
+                .hot
+                .accounts
+                .row(login.number())
+                .map(|_| login.number()),
             Kind::TeamMember => self.hot.members.row(login.number()).map(|row| row.account),
             _ => None,
         }
@@ -246,7 +275,8 @@ impl Directory {
 
     /// The key of a login that there is.
     pub(crate) fn login_key(&self, login: &Ref) -> Option<Key> {
-        self.key(login).filter(|key| self.login_shape(*key).is_some())
+        self.key(login)
+            .filter(|key| self.login_shape(*key).is_some())
     }
 
     /// The realm of a login that there is.
@@ -257,12 +287,19 @@ impl Directory {
     /// The id of the account that a login works in.
     pub(crate) fn account_id_of(&self, login: &Ref) -> Option<&str> {
         let account = self.account_of(self.key(login)?)?;
-        self.hot.accounts.row(account).and_then(|_| self.hot.accounts.id(account))
+        self.hot
+            .accounts
+            .row(account)
+            .and_then(|_| self.hot.accounts.id(account))
     }
 
     /// The number of a verified domain's owner, or [`NONE`] for a platform domain.
     pub(crate) fn verified(&self, domain: &str) -> Option<u32> {
         let (_, row) = self.hot.domains.find(domain)?;
-        if row.state() == crate::model::domain::DomainState::Verified { Some(row.owner) } else { None }
+        if row.state() == crate::model::domain::DomainState::Verified {
+            Some(row.owner)
+        } else {
+            None
+        }
     }
 }

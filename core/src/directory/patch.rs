@@ -39,10 +39,28 @@ pub struct RecordPatch {
 /// Fields of a record type that may be absent: those that `null` takes away.
 fn optional_fields(kind: &str) -> &'static [&'static str] {
     match kind {
-        "Account" => &["package", "owner", "level", "disabled", "limits", "zone", "anchor", "pending", "transfer", "created", "attributes"],
+        "Account" => &[
+            "package",
+            "owner",
+            "level",
+            "disabled",
+            "limits",
+            "zone",
+            "anchor",
+            "pending",
+            "transfer",
+            "created",
+            "attributes",
+        ],
         "TeamMember" => &["grants", "sub_limits", "pending", "attributes"],
         "AccessLevel" => &["features", "limits"],
-        "Package" => &["features", "client_accounts", "limits", "client_limits", "client_level"],
+        "Package" => &[
+            "features",
+            "client_accounts",
+            "limits",
+            "client_limits",
+            "client_level",
+        ],
         "Domain" => &["owner", "state"],
         _ => &[],
     }
@@ -58,7 +76,10 @@ impl RecordPatch {
     /// As [`RecordPatch::from_value`], and [`Error::DuplicateKey`].
     pub fn from_json(text: &str) -> Result<Self, Error> {
         json::check("record", text, crate::model::record::NESTING)?;
-        Self::from_value(serde_json::from_str(text).map_err(|found| Error::Record { line: 1, reason: found.to_string() })?)
+        Self::from_value(serde_json::from_str(text).map_err(|found| Error::Record {
+            line: 1,
+            reason: found.to_string(),
+        })?)
     }
 
     /// Reads a patch from a JSON value.
@@ -66,7 +87,10 @@ impl RecordPatch {
     /// # Errors
     /// [`Error::Record`] for one that names no record by type and id, [`Error::RecordType`]. Whether the fields fit is seen when the record is changed.
     pub fn from_value(value: Value) -> Result<Self, Error> {
-        let fault = |reason: &str| Error::Record { line: 1, reason: reason.to_owned() };
+        let fault = |reason: &str| Error::Record {
+            line: 1,
+            reason: reason.to_owned(),
+        };
         let Value::Object(fields) = value else {
             return Err(fault("a record is an object"));
         };
@@ -75,12 +99,19 @@ impl RecordPatch {
             return Err(fault("a record is named by its `type` and its `id`"));
         };
         if !Record::TYPES.contains(&kind) {
-            return Err(Error::RecordType { name: crate::util::text::short(kind) });
+            return Err(Error::RecordType {
+                name: crate::util::text::short(kind),
+            });
         }
         if id.is_empty() {
-            return Err(Error::EmptyId { what: kind.to_owned() });
+            return Err(Error::EmptyId {
+                what: kind.to_owned(),
+            });
         }
-        Ok(Self { reference: Ref::new(kind, id), fields })
+        Ok(Self {
+            reference: Ref::new(kind, id),
+            fields,
+        })
     }
 
     /// The record that changes.
@@ -96,7 +127,9 @@ impl RecordPatch {
         for (name, value) in self.fields {
             match (value, record.get_mut(&name)) {
                 (Value::Null, _) if optional.contains(&name.as_str()) => drop(record.remove(&name)),
-                (Value::Object(entries), Some(Value::Object(known))) if ENTRIES.contains(&name.as_str()) => {
+                (Value::Object(entries), Some(Value::Object(known)))
+                    if ENTRIES.contains(&name.as_str()) =>
+                {
                     known.extend(entries);
                     known.retain(|_, value| !value.is_null());
                 }
@@ -114,25 +147,43 @@ impl RecordPatch {
 fn object_of(record: &Record) -> Result<Map<String, Value>, Error> {
     match serde_json::to_value(record) {
         Ok(Value::Object(fields)) => Ok(fields),
-        Ok(_) => Err(Error::Record { line: 1, reason: "a record is an object".to_owned() }),
-        Err(found) => Err(Error::Record { line: 1, reason: found.to_string() }),
+        Ok(_) => Err(Error::Record {
+            line: 1,
+            reason: "a record is an object".to_owned(),
+        }),
+        Err(found) => Err(Error::Record {
+            line: 1,
+            reason: found.to_string(),
+        }),
     }
 }
 
 impl Directory {
     /// Whether a record that was put takes nothing away that it does not name.
-    pub(super) fn check_named(&self, put: &[(Key, NamedFields)], before: &Self) -> Result<(), Error> {
+    pub(super) fn check_named(
+        &self,
+        put: &[(Key, NamedFields)],
+        before: &Self,
+    ) -> Result<(), Error> {
         for (key, named) in put.iter().filter(|(_, named)| !named.is_all()) {
-            let old = Some(*key).filter(|key| before.hot.is_own(*key)).and_then(|key| before.own_record(key));
+            let old = Some(*key)
+                .filter(|key| before.hot.is_own(*key))
+                .and_then(|key| before.own_record(key));
             let (Some(old), Some(new)) = (old, self.own_record(*key)) else {
                 continue;
             };
             let (old, new) = (object_of(&old)?, object_of(&new)?);
-            let reset: BTreeSet<String> =
-                old.iter().filter(|(name, value)| !named.has(name) && new.get(*name) != Some(*value)).map(|(name, _)| format!("`{name}`")).collect();
+            let reset: BTreeSet<String> = old
+                .iter()
+                .filter(|(name, value)| !named.has(name) && new.get(*name) != Some(*value))
+                .map(|(name, _)| format!("`{name}`"))
+                .collect();
             if !reset.is_empty() {
                 let fields = reset.into_iter().collect::<Vec<_>>().join(", ");
-                return Err(Error::WouldReset { record: self.reference(*key).to_string(), fields });
+                return Err(Error::WouldReset {
+                    record: self.reference(*key).to_string(),
+                    fields,
+                });
             }
         }
         Ok(())

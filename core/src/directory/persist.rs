@@ -9,7 +9,8 @@ use crate::model::reference::Ref;
 use crate::util::error::Error;
 
 /// Gives records, one JSON text each.
-pub(crate) type Feed<'f> = &'f mut dyn FnMut(&mut dyn FnMut(&str) -> Result<(), Error>) -> Result<(), Error>;
+pub(crate) type Feed<'f> =
+    &'f mut dyn FnMut(&mut dyn FnMut(&str) -> Result<(), Error>) -> Result<(), Error>;
 
 /// Takes a record's type, its id, and its JSON unless it was removed.
 pub(crate) type Each<'e> = &'e mut dyn FnMut(&str, &str, Option<&str>) -> Result<(), Error>;
@@ -23,12 +24,19 @@ enum Note {
 }
 
 fn json_of(record: &Record) -> Result<String, Error> {
-    serde_json::to_string(record).map_err(|found| Error::Stream { reason: found.to_string() })
+    serde_json::to_string(record).map_err(|found| Error::Stream {
+        reason: found.to_string(),
+    })
 }
 
 impl Directory {
     /// A directory of exactly the records that `feed` gives, at this revision.
-    pub(crate) fn of_records(revision: u64, catalog: &Catalog, names: &impl Names, feed: Feed<'_>) -> Result<Self, Error> {
+    pub(crate) fn of_records(
+        revision: u64,
+        catalog: &Catalog,
+        names: &impl Names,
+        feed: Feed<'_>,
+    ) -> Result<Self, Error> {
         let mut loading = Loading::new(revision, catalog, names)?;
         feed(&mut |text| loading.stored(text))?;
         loading.done(catalog)
@@ -44,14 +52,18 @@ impl Directory {
         for record in self.records() {
             each(record.kind(), record.id(), Some(&json_of(&record)?))?;
         }
-        self.used_ids.each(&mut |id, line| each(REMOVED, id, Some(line)))
+        self.used_ids
+            .each(&mut |id, line| each(REMOVED, id, Some(line)))
     }
 
     /// What these changes, which were made, have made of their records: for those who follow.
     pub(crate) fn noted(&self, references: &[Ref], each: Each<'_>) -> Result<String, Error> {
         let mut notes = Vec::with_capacity(references.len());
         for reference in references {
-            let record = self.key(reference).filter(|key| self.hot.is_own(*key)).and_then(|key| self.own_record(key));
+            let record = self
+                .key(reference)
+                .filter(|key| self.hot.is_own(*key))
+                .and_then(|key| self.own_record(key));
             let Some(record) = record else {
                 each(reference.kind(), reference.id(), None)?;
                 if let Some((id, line)) = self.removed_row(reference)? {
@@ -69,11 +81,14 @@ impl Directory {
     /// What [`Self::noted`] wrote, as changes.
     pub(crate) fn changes_of(notes: &str) -> Result<Vec<Change>, Error> {
         let fault = |reason: String| Error::Record { line: 1, reason };
-        let notes: Vec<Note> = serde_json::from_str(notes).map_err(|found| fault(found.to_string()))?;
+        let notes: Vec<Note> =
+            serde_json::from_str(notes).map_err(|found| fault(found.to_string()))?;
         notes
             .into_iter()
             .map(|note| match note {
-                Note::Put(record) => Record::from_value(record).map(|record| Change::Put(record.naming_all())),
+                Note::Put(record) => {
+                    Record::from_value(record).map(|record| Change::Put(record.naming_all()))
+                }
                 Note::Remove(kind, id) => Ok(Change::Remove(Ref::new(kind, id))),
             })
             .collect()
@@ -81,7 +96,10 @@ impl Directory {
 
     /// The records that changes concern, as they are named here.
     pub(crate) fn references(&self, changes: &[Change]) -> Vec<Ref> {
-        let named = |reference: &Ref| self.key(reference).map_or_else(|| reference.clone(), |key| self.reference(key));
+        let named = |reference: &Ref| {
+            self.key(reference)
+                .map_or_else(|| reference.clone(), |key| self.reference(key))
+        };
         let of = |change: &Change| match change {
             Change::Put(record) => Some(record.reference()),
             Change::Merge(patch) => Some(named(patch.reference())),

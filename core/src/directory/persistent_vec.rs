@@ -16,13 +16,17 @@ type Node<C> = Arc<[Arc<C>]>;
 
 impl<C> Clone for Tree<C> {
     fn clone(&self) -> Self {
-        Self { nodes: Arc::clone(&self.nodes) }
+        Self {
+            nodes: Arc::clone(&self.nodes),
+        }
     }
 }
 
 impl<C> Default for Tree<C> {
     fn default() -> Self {
-        Self { nodes: Arc::from([]) }
+        Self {
+            nodes: Arc::from([]),
+        }
     }
 }
 
@@ -36,29 +40,55 @@ impl<C: Clone> Tree<C> {
     /// The piece, to be changed: in place while no other version shares it.
     pub(super) fn get_mut(&mut self, at: usize) -> Option<&mut C> {
         let node = Arc::make_mut(&mut self.nodes).get_mut(at >> WIDTH_BITS)?;
-        Some(Arc::make_mut(Arc::make_mut(node).get_mut(at & (WIDTH - 1))?))
+        Some(Arc::make_mut(
+            Arc::make_mut(node).get_mut(at & (WIDTH - 1))?,
+        ))
     }
 
     pub(super) fn push(&mut self, piece: C) {
         let piece = Arc::new(piece);
-        match Arc::make_mut(&mut self.nodes).last_mut().filter(|last| last.len() < WIDTH) {
+        match Arc::make_mut(&mut self.nodes)
+            .last_mut()
+            .filter(|last| last.len() < WIDTH)
+        {
             Some(last) => *last = last.iter().cloned().chain([piece]).collect(),
             None => {
-                self.nodes = self.nodes.iter().cloned().chain([Node::from([piece])]).collect();
+                self.nodes = self
+                    .nodes
+                    .iter()
+                    .cloned()
+                    .chain([Node::from([piece])])
+                    .collect();
             }
         }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.nodes.last().map_or(0, |last| ((self.nodes.len().saturating_sub(1)) << WIDTH_BITS).saturating_add(last.len()))
+        self.nodes.last().map_or(0, |last| {
+            ((self.nodes.len().saturating_sub(1)) << WIDTH_BITS).saturating_add(last.len())
+        })
     }
 
     /// How many pieces of this version the other does not have.
     #[cfg(test)]
     pub(super) fn apart(&self, other: &Self) -> usize {
-        let pieces = |tree: &Self| tree.nodes.iter().flat_map(|node| node.iter()).cloned().collect::<Vec<_>>();
+        let pieces = |tree: &Self| {
+            tree.nodes
+                .iter()
+                .flat_map(|node| node.iter())
+                .cloned()
+                .collect::<Vec<_>>()
+        };
         let others = pieces(other);
-        pieces(self).iter().enumerate().filter(|(at, piece)| others.get(*at).is_none_or(|other| !Arc::ptr_eq(piece, other))).count()
+        pieces(self)
+            .iter()
+            .enumerate()
+            .filter(|(at, piece)| {
+                others
+                    .get(*at)
+                    .is_none_or(|other| !Arc::ptr_eq(piece, other))
+            })
+            .count()
     }
 }
 
@@ -75,20 +105,29 @@ pub(super) struct Column<T> {
 
 impl<T> Clone for Column<T> {
     fn clone(&self) -> Self {
-        Self { pieces: self.pieces.clone(), len: self.len }
+        Self {
+            pieces: self.pieces.clone(),
+            len: self.len,
+        }
     }
 }
 
 impl<T> Default for Column<T> {
     fn default() -> Self {
-        Self { pieces: Tree::default(), len: 0 }
+        Self {
+            pieces: Tree::default(),
+            len: 0,
+        }
     }
 }
 
 impl<T: Copy> Column<T> {
     pub(super) fn get(&self, at: u32) -> Option<T> {
         let at = at as usize;
-        self.pieces.get(at >> PIECE_BITS)?.get(at & (PIECE - 1)).copied()
+        self.pieces
+            .get(at >> PIECE_BITS)?
+            .get(at & (PIECE - 1))
+            .copied()
     }
 
     /// Sets the value at a number; what lies between the end and there becomes `rest`.
@@ -97,7 +136,11 @@ impl<T: Copy> Column<T> {
         while self.pieces.len() <= place >> PIECE_BITS {
             self.pieces.push([rest; PIECE]);
         }
-        if let Some(slot) = self.pieces.get_mut(place >> PIECE_BITS).and_then(|piece| piece.get_mut(place & (PIECE - 1))) {
+        if let Some(slot) = self
+            .pieces
+            .get_mut(place >> PIECE_BITS)
+            .and_then(|piece| piece.get_mut(place & (PIECE - 1)))
+        {
             *slot = value;
         }
         self.len = self.len.max(at.saturating_add(1));
@@ -126,8 +169,21 @@ mod tests {
         let old = column.clone();
         column.set(77_777, 1, 0);
         column.set(100_000, 2, 0);
-        assert_eq!((old.get(77_777), column.get(77_777), column.get(100_000), old.len(), column.len()), (Some(77_777), Some(1), Some(2), 100_000, 100_001));
+        assert_eq!(
+            (
+                old.get(77_777),
+                column.get(77_777),
+                column.get(100_000),
+                old.len(),
+                column.len()
+            ),
+            (Some(77_777), Some(1), Some(2), 100_000, 100_001)
+        );
         assert_eq!(column.apart(&old), 2);
-        assert!((0..100_000).filter(|at| *at != 77_777).all(|at| column.get(at) == Some(at)));
+        assert!(
+            (0..100_000)
+                .filter(|at| *at != 77_777)
+                .all(|at| column.get(at) == Some(at))
+        );
     }
 }

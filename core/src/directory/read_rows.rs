@@ -16,7 +16,12 @@ use crate::model::package::Package;
 use crate::model::record::Record;
 use crate::model::reference::Ref;
 
-const REASONS: [DisableReason; 4] = [DisableReason::Overage, DisableReason::ByOwner, DisableReason::Unpaid, DisableReason::Abuse];
+const REASONS: [DisableReason; 4] = [
+    DisableReason::Overage,
+    DisableReason::ByOwner,
+    DisableReason::Unpaid,
+    DisableReason::Abuse,
+];
 
 impl Directory {
     pub(crate) fn platform(&self) -> Option<&Platform> {
@@ -25,12 +30,18 @@ impl Directory {
 
     pub(crate) fn operator(&self, id: &str) -> Option<Operator> {
         let (number, _) = self.hot.operators.find(id)?;
-        Some(Operator { id: id.to_owned(), email: self.hot.operators.more(number)?.to_owned() })
+        Some(Operator {
+            id: id.to_owned(),
+            email: self.hot.operators.more(number)?.to_owned(),
+        })
     }
 
     /// A package of the directory or of the catalog.
     pub(crate) fn package<'a>(&'a self, id: &str, catalog: &'a Catalog) -> Option<&'a Package> {
-        self.packages.get(id).map(AsRef::as_ref).or_else(|| catalog.package(id))
+        self.packages
+            .get(id)
+            .map(AsRef::as_ref)
+            .or_else(|| catalog.package(id))
     }
 
     /// An access level of the directory or of the catalog.
@@ -41,22 +52,46 @@ impl Directory {
     fn own_level(&self, id: &str) -> Option<AccessLevel> {
         let (number, row) = self.hot.levels.find(id).filter(|(_, row)| row.is_own())?;
         let more = self.hot.more_of_level(number, row);
-        let limits = self.hot.cold(Kind::AccessLevel, number).map(|cold| cold.limits.clone()).unwrap_or_default();
+        let limits = self
+            .hot
+            .cold(Kind::AccessLevel, number)
+            .map(|cold| cold.limits.clone())
+            .unwrap_or_default();
         let owner = self.hot.accounts.id(row.owner).map(str::to_owned);
-        Some(AccessLevel { id: id.to_owned(), owner, features: self.feature_names(row.features, more), limits, named: NamedFields::default() })
+        Some(AccessLevel {
+            id: id.to_owned(),
+            owner,
+            features: self.feature_names(row.features, more),
+            limits,
+            named: NamedFields::default(),
+        })
     }
 
     fn feature_names(&self, low: u64, more: &[u32]) -> BTreeSet<String> {
-        places(low, more).filter_map(|place| self.hot.features.name(place)).map(str::to_owned).collect()
+        places(low, more)
+            .filter_map(|place| self.hot.features.name(place))
+            .map(str::to_owned)
+            .collect()
     }
 
     pub(crate) fn account(&self, id: &str) -> Option<Account> {
         let (number, row) = self.hot.accounts.find(id)?;
         let kind = match self.hot.accounts.id(row.owner) {
-            Some(owner) => AccountKind::Client { owner: owner.to_owned(), level: self.hot.levels.id(row.level).map(str::to_owned) },
-            None => AccountKind::Main { package: self.hot.packages.id(row.package)?.to_owned() },
+            Some(owner) => AccountKind::Client {
+                owner: owner.to_owned(),
+                level: self.hot.levels.id(row.level).map(str::to_owned),
+            },
+            None => AccountKind::Main {
+                package: self.hot.packages.id(row.package)?.to_owned(),
+            },
         };
-        let disabled = REASONS.into_iter().filter(|reason| row.disabled().checked_shr(super::tables::reason_bit(*reason)).unwrap_or(0) & 1 == 1);
+        let disabled = REASONS.into_iter().filter(|reason| {
+            row.disabled()
+                .checked_shr(super::tables::reason_bit(*reason))
+                .unwrap_or(0)
+                & 1
+                == 1
+        });
         let cold = self.hot.cold(Kind::Account, number);
         Some(Account {
             id: id.to_owned(),
@@ -83,8 +118,12 @@ impl Directory {
 
     /// The ids of an owner's clients that are not closed (C6), sorted.
     pub(crate) fn clients_of(&self, owner: u32) -> Vec<String> {
-        let referrers = self.referrers.of(Target::Record(Kind::Account.key(owner)), &self.hot);
-        let clients = referrers.into_iter().filter(|key| key.kind() == Kind::Account && self.is_client(owner, key.number()));
+        let referrers = self
+            .referrers
+            .of(Target::Record(Kind::Account.key(owner)), &self.hot);
+        let clients = referrers
+            .into_iter()
+            .filter(|key| key.kind() == Kind::Account && self.is_client(owner, key.number()));
         let mut found: Vec<String> = clients.map(|key| self.hot.id(key).to_owned()).collect();
         found.sort_unstable();
         found
@@ -92,11 +131,17 @@ impl Directory {
 
     /// Whether it is an owner's client, and not closed.
     pub(crate) fn has_client(&self, owner: u32, id: &str) -> bool {
-        self.hot.accounts.find(id).is_some_and(|(number, _)| self.is_client(owner, number))
+        self.hot
+            .accounts
+            .find(id)
+            .is_some_and(|(number, _)| self.is_client(owner, number))
     }
 
     pub(super) fn is_client(&self, owner: u32, account: u32) -> bool {
-        self.hot.accounts.row(account).is_some_and(|row| row.owner == owner && !row.is_closed())
+        self.hot
+            .accounts
+            .row(account)
+            .is_some_and(|row| row.owner == owner && !row.is_closed())
     }
 
     /// When an account was created, where that is known.
@@ -111,8 +156,12 @@ impl Directory {
             return Vec::new();
         };
         let referrers = self.referrers.of(Target::Record(key), &self.hot);
-        let clients = referrers.into_iter().filter(|referrer| referrer.kind() == Kind::Account);
-        let mut found: Vec<Account> = clients.filter_map(|key| self.account(self.hot.id(key))).collect();
+        let clients = referrers
+            .into_iter()
+            .filter(|referrer| referrer.kind() == Kind::Account);
+        let mut found: Vec<Account> = clients
+            .filter_map(|key| self.account(self.hot.id(key)))
+            .collect();
         found.sort_by(|one, other| one.id.cmp(&other.id));
         found
     }
@@ -136,15 +185,26 @@ impl Directory {
     /// The domain of exactly this normalised name (D3).
     pub(crate) fn domain(&self, name: &str) -> Option<Domain> {
         let (_, row) = self.hot.domains.find(name)?;
-        Some(Domain { name: name.to_owned(), owner: self.hot.accounts.id(row.owner).map(str::to_owned), state: row.state(), named: NamedFields::default() })
+        Some(Domain {
+            name: name.to_owned(),
+            owner: self.hot.accounts.id(row.owner).map(str::to_owned),
+            state: row.state(),
+            named: NamedFields::default(),
+        })
     }
 
     /// The record of that type and id; a domain's name is taken as it is written.
     pub(crate) fn record(&self, reference: &Ref, catalog: &Catalog) -> Option<Record> {
         let own = self.key(reference).and_then(|key| self.own_record(key));
         own.or_else(|| match reference.kind() {
-            "Package" => catalog.package(reference.id()).cloned().map(Record::Package),
-            "AccessLevel" => catalog.level(reference.id()).cloned().map(Record::AccessLevel),
+            "Package" => catalog
+                .package(reference.id())
+                .cloned()
+                .map(Record::Package),
+            "AccessLevel" => catalog
+                .level(reference.id())
+                .cloned()
+                .map(Record::AccessLevel),
             _ => None,
         })
     }
@@ -157,8 +217,15 @@ impl Directory {
             Kind::Account => self.account(id).map(Record::Account),
             Kind::Domain => self.domain(id).map(Record::Domain),
             Kind::Operator => self.operator(id).map(Record::Operator),
-            Kind::Package => self.packages.get(id).map(|package| Record::Package(package.as_ref().clone())),
-            Kind::Platform => self.platform().filter(|platform| platform.id() == id).cloned().map(Record::Platform),
+            Kind::Package => self
+                .packages
+                .get(id)
+                .map(|package| Record::Package(package.as_ref().clone())),
+            Kind::Platform => self
+                .platform()
+                .filter(|platform| platform.id() == id)
+                .cloned()
+                .map(Record::Platform),
             Kind::TeamMember => self.member(id).map(Record::TeamMember),
         }
     }
@@ -170,11 +237,25 @@ impl Directory {
 
     /// Platform, operators, packages, main accounts, levels, clients, members, domains; each kind by id.
     pub(super) fn keys_in_order(&self) -> impl Iterator<Item = Key> + '_ {
-        let is_main = |key: &Key| self.hot.accounts.row(key.number()).is_some_and(|row| row.owner == super::NONE);
-        let (mains, clients): (Vec<Key>, Vec<Key>) = self.sorted(Kind::Account).into_iter().partition(is_main);
-        let first = [Kind::Platform, Kind::Operator, Kind::Package].into_iter().flat_map(|kind| self.sorted(kind));
-        let last = [Kind::TeamMember, Kind::Domain].into_iter().flat_map(|kind| self.sorted(kind));
-        first.chain(mains).chain(self.sorted(Kind::AccessLevel)).chain(clients).chain(last)
+        let is_main = |key: &Key| {
+            self.hot
+                .accounts
+                .row(key.number())
+                .is_some_and(|row| row.owner == super::NONE)
+        };
+        let (mains, clients): (Vec<Key>, Vec<Key>) =
+            self.sorted(Kind::Account).into_iter().partition(is_main);
+        let first = [Kind::Platform, Kind::Operator, Kind::Package]
+            .into_iter()
+            .flat_map(|kind| self.sorted(kind));
+        let last = [Kind::TeamMember, Kind::Domain]
+            .into_iter()
+            .flat_map(|kind| self.sorted(kind));
+        first
+            .chain(mains)
+            .chain(self.sorted(Kind::AccessLevel))
+            .chain(clients)
+            .chain(last)
     }
 
     fn sorted(&self, kind: Kind) -> Vec<Key> {

@@ -16,7 +16,15 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 7] = [Self::AccessLevel, Self::Account, Self::Domain, Self::Operator, Self::Package, Self::Platform, Self::TeamMember];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::AccessLevel,
+        Self::Account,
+        Self::Domain,
+        Self::Operator,
+        Self::Package,
+        Self::Platform,
+        Self::TeamMember,
+    ];
 
     pub(crate) fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
@@ -43,7 +51,11 @@ impl Kind {
     /// The key, unless the number stands for none.
     #[inline]
     pub(crate) fn key_of(self, number: u32) -> Option<Key> {
-        if number == NONE { None } else { Some(self.key(number)) }
+        if number == NONE {
+            None
+        } else {
+            Some(self.key(number))
+        }
     }
 }
 
@@ -78,7 +90,14 @@ mod tests {
     #[test]
     fn a_key_gives_back_its_parts_and_sorts_by_type_name() {
         for kind in Kind::ALL {
-            assert_eq!((kind.key(77).kind(), kind.key(77).number(), Kind::named(kind.name())), (kind, 77, Some(kind)));
+            assert_eq!(
+                (
+                    kind.key(77).kind(),
+                    kind.key(77).number(),
+                    Kind::named(kind.name())
+                ),
+                (kind, 77, Some(kind))
+            );
         }
         assert!(Kind::ALL.is_sorted_by_key(|kind| kind.name()));
     }

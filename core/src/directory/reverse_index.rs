@@ -31,8 +31,20 @@ pub(super) struct Referrers {
 
 impl Default for Referrers {
     fn default() -> Self {
-        let (levels, accounts, packages, log) = (Column::default(), Column::default(), Column::default(), Column::default());
-        Self { levels, accounts, packages, nobody: NONE, log, live: 0 }
+        let (levels, accounts, packages, log) = (
+            Column::default(),
+            Column::default(),
+            Column::default(),
+            Column::default(),
+        );
+        Self {
+            levels,
+            accounts,
+            packages,
+            nobody: NONE,
+            log,
+            live: 0,
+        }
     }
 }
 
@@ -66,11 +78,24 @@ impl Referrers {
     }
 
     /// Takes up that a record names these now, and named those before.
-    pub(super) fn change(&mut self, referrer: Key, now: [Option<Target>; 2], before: [Option<Target>; 2]) {
-        for target in now.into_iter().flatten().filter(|target| !before.contains(&Some(*target))) {
+    pub(super) fn change(
+        &mut self,
+        referrer: Key,
+        now: [Option<Target>; 2],
+        before: [Option<Target>; 2],
+    ) {
+        for target in now
+            .into_iter()
+            .flatten()
+            .filter(|target| !before.contains(&Some(*target)))
+        {
             self.add(target, referrer);
         }
-        let gone = before.into_iter().flatten().filter(|target| !now.contains(&Some(*target))).count();
+        let gone = before
+            .into_iter()
+            .flatten()
+            .filter(|target| !now.contains(&Some(*target)))
+            .count();
         self.live = self.live.saturating_sub(u32::try_from(gone).unwrap_or(0));
     }
 
@@ -78,7 +103,11 @@ impl Referrers {
     fn chain(&self, target: Target) -> impl Iterator<Item = Key> + '_ {
         let mut next = self.head(target);
         std::iter::from_fn(move || {
-            let (referrer, after) = if next == NONE { None } else { self.log.get(next) }?;
+            let (referrer, after) = if next == NONE {
+                None
+            } else {
+                self.log.get(next)
+            }?;
             next = after;
             Some(Key(referrer))
         })
@@ -86,7 +115,10 @@ impl Referrers {
 
     /// Who names a target, by type and number.
     pub(super) fn of(&self, target: Target, hot: &Hot) -> Vec<Key> {
-        let mut found: Vec<Key> = self.chain(target).filter(|referrer| hot.targets(*referrer).contains(&Some(target))).collect();
+        let mut found: Vec<Key> = self
+            .chain(target)
+            .filter(|referrer| hot.targets(*referrer).contains(&Some(target)))
+            .collect();
         found.sort_unstable();
         found.dedup();
         found
@@ -108,8 +140,16 @@ impl Referrers {
 
     #[cfg(test)]
     pub(super) fn apart(&self, other: &Self) -> usize {
-        let columns = [(&self.levels, &other.levels), (&self.accounts, &other.accounts), (&self.packages, &other.packages)];
-        columns.into_iter().map(|(column, other)| column.apart(other)).chain([self.log.apart(&other.log)]).sum()
+        let columns = [
+            (&self.levels, &other.levels),
+            (&self.accounts, &other.accounts),
+            (&self.packages, &other.packages),
+        ];
+        columns
+            .into_iter()
+            .map(|(column, other)| column.apart(other))
+            .chain([self.log.apart(&other.log)])
+            .sum()
     }
 }
 
@@ -120,14 +160,33 @@ impl Hot {
         let record = |kind: Kind, number: u32| kind.key_of(number).map(Target::Record);
         let found = match referrer.kind() {
             Kind::Operator | Kind::Platform => None,
-            Kind::Package => self.packages.row(number).filter(|row| row.is_own()).map(|row| [record(Kind::AccessLevel, row.level), None]),
-            Kind::AccessLevel => self.levels.row(number).filter(|row| row.is_own()).map(|row| [record(Kind::Account, row.owner), None]),
+            Kind::Package => self
+                .packages
+                .row(number)
+                .filter(|row| row.is_own())
+                .map(|row| [record(Kind::AccessLevel, row.level), None]),
+            Kind::AccessLevel => self
+                .levels
+                .row(number)
+                .filter(|row| row.is_own())
+                .map(|row| [record(Kind::Account, row.owner), None]),
             Kind::Account => self.accounts.row(number).map(|row| match row.owner {
                 NONE => [record(Kind::Package, row.package), None],
-                owner => [record(Kind::Account, owner), record(Kind::AccessLevel, row.level)],
+                owner => [
+                    record(Kind::Account, owner),
+                    record(Kind::AccessLevel, row.level),
+                ],
             }),
-            Kind::TeamMember => self.members.row(number).map(|row| [record(Kind::Account, row.account), None]),
-            Kind::Domain => self.domains.row(number).map(|row| [Some(record(Kind::Account, row.owner).unwrap_or(Target::Nobody)), None]),
+            Kind::TeamMember => self
+                .members
+                .row(number)
+                .map(|row| [record(Kind::Account, row.account), None]),
+            Kind::Domain => self.domains.row(number).map(|row| {
+                [
+                    Some(record(Kind::Account, row.owner).unwrap_or(Target::Nobody)),
+                    None,
+                ]
+            }),
         };
         found.unwrap_or([None; 2])
     }

@@ -29,7 +29,10 @@ pub(crate) struct Cold {
 
 impl Cold {
     pub(super) fn is_empty(&self) -> bool {
-        let none = self.calendar.is_none() && self.pending.is_none() && self.transfer.is_none() && self.created.is_none();
+        let none = self.calendar.is_none()
+            && self.pending.is_none()
+            && self.transfer.is_none()
+            && self.created.is_none();
         none && self.limits.is_empty() && self.attributes.is_empty() && self.features.is_empty()
     }
 }

@@ -34,13 +34,23 @@ pub(crate) struct Table<R> {
 
 impl<R> Clone for Table<R> {
     fn clone(&self) -> Self {
-        Self { chunks: self.chunks.clone(), names: self.names, rows: self.rows, index: Arc::clone(&self.index) }
+        Self {
+            chunks: self.chunks.clone(),
+            names: self.names,
+            rows: self.rows,
+            index: Arc::clone(&self.index),
+        }
     }
 }
 
 impl<R> Default for Table<R> {
     fn default() -> Self {
-        Self { chunks: Tree::default(), names: 0, rows: 0, index: Arc::default() }
+        Self {
+            chunks: Tree::default(),
+            names: 0,
+            rows: 0,
+            index: Arc::default(),
+        }
     }
 }
 
@@ -60,7 +70,9 @@ impl<R: Row> Table<R> {
     /// Whether that number is the id's.
     #[inline(always)]
     pub(crate) fn is(&self, number: u32, id: &str) -> bool {
-        self.place(number).and_then(|(chunk, at)| chunk.id(at)).is_some_and(|known| crate::util::text::same_bytes(known, id.as_bytes()))
+        self.place(number)
+            .and_then(|(chunk, at)| chunk.id(at))
+            .is_some_and(|known| crate::util::text::same_bytes(known, id.as_bytes()))
     }
 
     /// The number of an id that has one, whether or not there is a record.
@@ -85,7 +97,8 @@ impl<R: Row> Table<R> {
     /// [`Table::number`], of an id that is sought.
     #[inline(always)]
     pub(crate) fn number_of(&self, (hash, slot): (u32, u64), id: &str) -> Option<u32> {
-        self.index.find_from(hash, slot, |number| self.is(number, id))
+        self.index
+            .find_from(hash, slot, |number| self.is(number, id))
     }
 
     /// How many ids have a number.
@@ -101,7 +114,9 @@ impl<R: Row> Table<R> {
     /// The record of that number.
     #[inline(always)]
     pub(crate) fn row(&self, number: u32) -> Option<&R> {
-        self.place(number).and_then(|(chunk, at)| chunk.row(at)).filter(|row| row.exists())
+        self.place(number)
+            .and_then(|(chunk, at)| chunk.row(at))
+            .filter(|row| row.exists())
     }
 
     /// The number and record of an id that has a record.
@@ -131,7 +146,8 @@ impl<R: Row> Table<R> {
 
     /// The number of an id, given to it now if it had none; [`NONE`] when there are no more numbers.
     pub(crate) fn name(&mut self, id: &str) -> u32 {
-        self.number(id).unwrap_or_else(|| self.put_new(id, R::default(), ""))
+        self.number(id)
+            .unwrap_or_else(|| self.put_new(id, R::default(), ""))
     }
 
     /// Puts the record of that id. Its number, or [`NONE`] when there are no more numbers; and the row that was there.
@@ -173,9 +189,15 @@ impl<R: Row> Table<R> {
         let Some((id, known)) = self.bytes(number) else {
             return;
         };
-        let (id, more) = (id.to_vec(), more.map_or_else(|| known.to_vec(), |more| more.as_bytes().to_vec()));
+        let (id, more) = (
+            id.to_vec(),
+            more.map_or_else(|| known.to_vec(), |more| more.as_bytes().to_vec()),
+        );
         let before = self.row(number).is_some();
-        self.rows = self.rows.saturating_sub(u32::from(before)).saturating_add(u32::from(row.exists()));
+        self.rows = self
+            .rows
+            .saturating_sub(u32::from(before))
+            .saturating_add(u32::from(row.exists()));
         let (chunk, at) = parts(number);
         if let Some(chunk) = self.chunks.get_mut(chunk) {
             chunk.put(at, row, &id, &more);
@@ -252,7 +274,9 @@ mod tests {
         let mut seed = 7_u64;
         let mut kept: Vec<(Table<Step>, Model)> = Vec::new();
         for step in 0..20_000_u64 {
-            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            seed = seed
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             let id = format!("id-{}", (seed >> 33) % 3_000);
             // Every third transaction fails: its version is dropped.
             let before = seed.is_multiple_of(3).then(|| table.clone());
@@ -282,10 +306,16 @@ mod tests {
         table.settle();
         kept.push((table, plain));
         for (table, plain) in kept {
-            assert_eq!((table.numbers().count(), table.rows() as usize), (plain.len(), plain.len()));
+            assert_eq!(
+                (table.numbers().count(), table.rows() as usize),
+                (plain.len(), plain.len())
+            );
             for (id, (row, more)) in &plain {
                 let (number, found) = table.find(id).expect("a row");
-                assert_eq!((found.0, table.id(number), table.more(number)), (Some(*row), Some(id.as_str()), Some(more.as_str())));
+                assert_eq!(
+                    (found.0, table.id(number), table.more(number)),
+                    (Some(*row), Some(id.as_str()), Some(more.as_str()))
+                );
             }
             assert!(table.find("nobody").is_none());
         }
@@ -298,12 +328,27 @@ mod tests {
         let (number, _) = table.put(&long, Step(Some(1)), "a");
         table.put("", Step(Some(2)), &"b".repeat(127));
         for step in 0..1_000_u64 {
-            table.set(number, Step(Some(step)), Some(&"c".repeat(usize::try_from(step).expect("few"))));
+            table.set(
+                number,
+                Step(Some(step)),
+                Some(&"c".repeat(usize::try_from(step).expect("few"))),
+            );
         }
         let (chunk, _) = table.place(number).expect("a chunk");
         assert!(chunk.size() < 2_100_000, "{}", chunk.size());
-        assert_eq!((table.find(&long).map(|(_, row)| row.0), table.more(number).map(str::len)), (Some(Some(999)), Some(999)));
-        assert_eq!(table.find("").map(|(number, _)| table.more(number).map(str::len)), Some(Some(127)));
+        assert_eq!(
+            (
+                table.find(&long).map(|(_, row)| row.0),
+                table.more(number).map(str::len)
+            ),
+            (Some(Some(999)), Some(999))
+        );
+        assert_eq!(
+            table
+                .find("")
+                .map(|(number, _)| table.more(number).map(str::len)),
+            Some(Some(127))
+        );
     }
 
     #[test]
@@ -316,6 +361,9 @@ mod tests {
         table.put("id-31000", Step(Some(0)), "another text");
         table.put("new", Step(Some(1)), "");
         assert_eq!(table.apart(&old), 2);
-        assert_eq!((old.find("new"), old.find("id-31000").map(|(_, row)| row.0)), (None, Some(Some(31_000))));
+        assert_eq!(
+            (old.find("new"), old.find("id-31000").map(|(_, row)| row.0)),
+            (None, Some(Some(31_000)))
+        );
     }
 }

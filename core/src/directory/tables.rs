@@ -116,7 +116,12 @@ const fn below(bit: u32) -> u16 {
 
 impl AccountRow {
     /// Stands for no account: names nothing, and has no bit.
-    pub(crate) const NOBODY: Self = Self { owner: super::NONE, package: super::NONE, level: super::NONE, bits: 0 };
+    pub(crate) const NOBODY: Self = Self {
+        owner: super::NONE,
+        package: super::NONE,
+        level: super::NONE,
+        bits: 0,
+    };
 
     /// The bits of [`account_bit`].
     #[inline]
@@ -286,7 +291,9 @@ impl Hot {
     /// Those of one type.
     pub(super) fn own_of(&self, kind: Kind) -> impl Iterator<Item = Key> + '_ {
         let names = tables!([&] self, kind, table => table.names());
-        (0..names).map(move |number| kind.key(number)).filter(|key| self.is_own(*key))
+        (0..names)
+            .map(move |number| kind.key(number))
+            .filter(|key| self.is_own(*key))
     }
 
     /// What else is kept with a record.
@@ -296,7 +303,12 @@ impl Hot {
 
     #[inline]
     fn more_features(&self, kind: Kind, number: u32, bits: u16) -> &[u32] {
-        if bits & COLD == 0 { &[] } else { self.cold(kind, number).map_or(&[], |cold| cold.features.as_slice()) }
+        if bits & COLD == 0 {
+            &[]
+        } else {
+            self.cold(kind, number)
+                .map_or(&[], |cold| cold.features.as_slice())
+        }
     }
 
     /// The places of a member's features after the first 64.
@@ -319,7 +331,11 @@ impl Hot {
 
     /// What else is kept with an account. Most have nothing: their rows say so.
     pub(super) fn cold_account(&self, number: u32, row: &AccountRow) -> Option<&Cold> {
-        if row.bits & COLD == 0 { None } else { self.cold(Kind::Account, number) }
+        if row.bits & COLD == 0 {
+            None
+        } else {
+            self.cold(Kind::Account, number)
+        }
     }
 
     /// An account's attributes of the host's own, as the schema types them.
@@ -329,12 +345,19 @@ impl Hot {
 
     /// A member's attributes of the host's own.
     pub(crate) fn member_own(&self, number: u32, row: &MemberRow) -> Option<&Own> {
-        if row.bits & COLD == 0 { None } else { self.cold(Kind::TeamMember, number)?.own.as_ref() }
+        if row.bits & COLD == 0 {
+            None
+        } else {
+            self.cold(Kind::TeamMember, number)?.own.as_ref()
+        }
     }
 
     /// How many names have a number.
     pub(super) fn names(&self) -> u32 {
-        Kind::ALL.into_iter().fold(0, |all, kind| tables!([&] self, kind, table => all.saturating_add(table.names())))
+        Kind::ALL.into_iter().fold(
+            0,
+            |all, kind| tables!([&] self, kind, table => all.saturating_add(table.names())),
+        )
     }
 
     /// Names that have no record: dead, or named by policies and records.
@@ -344,7 +367,9 @@ impl Hot {
 
     /// Whether an index should grow when there is time.
     pub(super) fn is_filling(&self) -> bool {
-        Kind::ALL.into_iter().any(|kind| tables!([&] self, kind, table => table.is_filling()))
+        Kind::ALL
+            .into_iter()
+            .any(|kind| tables!([&] self, kind, table => table.is_filling()))
     }
 
     /// Lets the indexes that need it grow.
@@ -364,8 +389,19 @@ impl Hot {
     /// How many chunks of this version the other does not have.
     #[cfg(test)]
     pub(super) fn apart(&self, other: &Self) -> usize {
-        let few = [self.platforms.apart(&other.platforms), self.operators.apart(&other.operators), self.packages.apart(&other.packages)];
-        let many = [self.levels.apart(&other.levels), self.accounts.apart(&other.accounts), self.members.apart(&other.members)];
-        few.into_iter().chain(many).chain([self.domains.apart(&other.domains)]).sum()
+        let few = [
+            self.platforms.apart(&other.platforms),
+            self.operators.apart(&other.operators),
+            self.packages.apart(&other.packages),
+        ];
+        let many = [
+            self.levels.apart(&other.levels),
+            self.accounts.apart(&other.accounts),
+            self.members.apart(&other.members),
+        ];
+        few.into_iter()
+            .chain(many)
+            .chain([self.domains.apart(&other.domains)])
+            .sum()
     }
 }

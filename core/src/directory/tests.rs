@@ -25,7 +25,11 @@ impl Names for Bundle {
     }
 
     fn typed(&self, _: &str, attributes: &Map<String, Value>) -> Result<Own, String> {
-        if attributes.contains_key("bad") { Err("bad".to_owned()) } else { Ok(Own::Record(Vec::new())) }
+        if attributes.contains_key("bad") {
+            Err("bad".to_owned())
+        } else {
+            Ok(Own::Record(Vec::new()))
+        }
     }
 
     fn features(&self) -> Vec<&str> {
@@ -43,15 +47,21 @@ fn catalog() -> Catalog {
 }
 
 fn record(text: &str) -> Record {
-    Record::from_json(text).unwrap_or_else(|error| panic!("{text}: {error}")).naming_all()
+    Record::from_json(text)
+        .unwrap_or_else(|error| panic!("{text}: {error}"))
+        .naming_all()
 }
 
 fn main_account(id: &str, email: &str) -> Record {
-    record(&format!(r#"{{"type":"Account","id":"{id}","email":"{email}@x.example","package":"shop"}}"#))
+    record(&format!(
+        r#"{{"type":"Account","id":"{id}","email":"{email}@x.example","package":"shop"}}"#
+    ))
 }
 
 fn member(id: &str, account: &str, email: &str) -> Record {
-    record(&format!(r#"{{"type":"TeamMember","id":"{id}","account":"{account}","email":"{email}@x.example","grants":["f03","f66"]}}"#))
+    record(&format!(
+        r#"{{"type":"TeamMember","id":"{id}","account":"{account}","email":"{email}@x.example","grants":["f03","f66"]}}"#
+    ))
 }
 
 fn imported(lines: &str) -> Result<Directory, Error> {
@@ -63,7 +73,8 @@ fn changed(directory: &Directory, changes: Vec<Change>) -> Result<Directory, Err
 }
 
 fn put(directory: &mut Directory, records: impl IntoIterator<Item = Record>) {
-    *directory = changed(directory, records.into_iter().map(Change::Put).collect()).unwrap_or_else(|error| panic!("{error}"));
+    *directory = changed(directory, records.into_iter().map(Change::Put).collect())
+        .unwrap_or_else(|error| panic!("{error}"));
 }
 
 fn exported(directory: &Directory) -> String {
@@ -73,37 +84,59 @@ fn exported(directory: &Directory) -> String {
 }
 
 fn logins(directory: &Directory, email: &str) -> Vec<String> {
-    directory.logins(email).into_iter().map(|(_, login)| directory.reference(login).id().to_owned()).collect()
+    directory
+        .logins(email)
+        .into_iter()
+        .map(|(_, login)| directory.reference(login).id().to_owned())
+        .collect()
 }
 
 /// Whatever can be asked, in words.
 fn answers(directory: &Directory) -> BTreeSet<String> {
     let mut all: BTreeSet<String> = exported(directory).lines().map(str::to_owned).collect();
     for key in directory.hot.own() {
-        let by: BTreeSet<String> =
-            directory.referrers.of(Target::Record(key), &directory.hot).into_iter().map(|by| directory.reference(by).to_string()).collect();
+        let by: BTreeSet<String> = directory
+            .referrers
+            .of(Target::Record(key), &directory.hot)
+            .into_iter()
+            .map(|by| directory.reference(by).to_string())
+            .collect();
         all.insert(format!("{} by {by:?}", directory.reference(key)));
     }
     for login in directory.hot.logins() {
-        let email = String::from_utf8_lossy(directory.hot.login_email(login).expect("a login")).into_owned();
+        let email = String::from_utf8_lossy(directory.hot.login_email(login).expect("a login"))
+            .into_owned();
         let realm = |realm| match realm {
             Realm::Platform => String::new(),
             Realm::Owner(owner) => directory.hot.id(Kind::Account.key(owner)).to_owned(),
         };
-        let found: BTreeSet<String> = directory.logins(&email).into_iter().map(|(of, key)| format!("{} in {}", directory.reference(key), realm(of))).collect();
+        let found: BTreeSet<String> = directory
+            .logins(&email)
+            .into_iter()
+            .map(|(of, key)| format!("{} in {}", directory.reference(key), realm(of)))
+            .collect();
         all.insert(format!("{email}: {found:?}"));
     }
     let owners: Vec<u32> = directory.hot.accounts.numbers().chain([NONE]).collect();
-    all.insert(format!("{:?}", directory.verified_hosts(&owners, "", usize::MAX)));
+    all.insert(format!(
+        "{:?}",
+        directory.verified_hosts(&owners, "", usize::MAX)
+    ));
     all
 }
 
 fn large(accounts: usize) -> Directory {
     let mut lines = String::new();
     for at in 0..accounts {
-        let _ = writeln!(lines, r#"{{"type":"Account","id":"a{at}","email":"a{at}@x.example","package":"shop"}}"#);
+        let _ = writeln!(
+            lines,
+            r#"{{"type":"Account","id":"a{at}","email":"a{at}@x.example","package":"shop"}}"#
+        );
         for nth in 0..3 {
-            let _ = writeln!(lines, r#"{{"type":"TeamMember","id":"m{at}-{nth}","account":"a{at}","email":"m{at}-{nth}@x.example"}}"#);
+            let _ = writeln!(
+                lines,
+                r#"{{"type":"TeamMember","id":"m{at}-{nth}","account":"a{at}","email":"m{at}-{nth}@x.example"}}"#
+            );
         }
     }
     imported(&lines).expect("a directory")
@@ -112,8 +145,17 @@ fn large(accounts: usize) -> Directory {
 #[test]
 fn a_change_of_a_large_directory_copies_a_few_chunks() {
     let before = large(20_000);
-    let apart = |after: &Directory| (after.hot.apart(&before.hot), after.referrers.apart(&before.referrers));
-    let confirmed = |id: &str| record(&format!(r#"{{"type":"TeamMember","id":"{id}","account":"a777","email":"n@x.example","confirmed":true}}"#));
+    let apart = |after: &Directory| {
+        (
+            after.hot.apart(&before.hot),
+            after.referrers.apart(&before.referrers),
+        )
+    };
+    let confirmed = |id: &str| {
+        record(&format!(
+            r#"{{"type":"TeamMember","id":"{id}","account":"a777","email":"n@x.example","confirmed":true}}"#
+        ))
+    };
     let mut after = before.clone();
     assert_eq!(apart(&after), (0, 0));
     put(&mut after, [confirmed("m777-1")]);
@@ -121,7 +163,11 @@ fn a_change_of_a_large_directory_copies_a_few_chunks() {
     // A new member: its row, its place in the log, and the head of its account's chain.
     put(&mut after, [member("new", "a19000", "new")]);
     assert_eq!(apart(&after), (2, 2));
-    after = changed(&before, vec![Change::Remove(Ref::new("TeamMember", "m5-0"))]).expect("a change");
+    after = changed(
+        &before,
+        vec![Change::Remove(Ref::new("TeamMember", "m5-0"))],
+    )
+    .expect("a change");
     assert_eq!(apart(&after), (1, 0));
     assert_eq!(after.numbering(), before.numbering());
 }
@@ -136,9 +182,13 @@ fn old_versions_stay_as_they_were_and_readers_on_other_threads_read_them_meanwhi
             scope.spawn(|| {
                 for _ in 0..20 {
                     assert!(
-                        (0..300).all(|at| first.hot.accounts.find(&format!("a{at}")).is_some() && logins(&first, &format!("m{at}-1@x.example")).len() == 1)
+                        (0..300).all(|at| first.hot.accounts.find(&format!("a{at}")).is_some()
+                            && logins(&first, &format!("m{at}-1@x.example")).len() == 1)
                     );
-                    assert!(first.hot.members.find("new-7").is_none() && logins(&first, "new-7@x.example").is_empty());
+                    assert!(
+                        first.hot.members.find("new-7").is_none()
+                            && logins(&first, "new-7@x.example").is_empty()
+                    );
                 }
             });
         }
@@ -146,11 +196,21 @@ fn old_versions_stay_as_they_were_and_readers_on_other_threads_read_them_meanwhi
             if let Some(tidy) = directory.tidied(&catalog(), &bundle()).expect("tidy") {
                 directory = tidy;
             }
-            put(&mut directory, [member(&format!("new-{at}"), &format!("a{}", at % 300), &format!("new-{at}"))]);
+            put(
+                &mut directory,
+                [member(
+                    &format!("new-{at}"),
+                    &format!("a{}", at % 300),
+                    &format!("new-{at}"),
+                )],
+            );
         }
     });
     assert_eq!(answers(&first), before);
-    assert_eq!(answers(&directory), answers(&imported(&exported(&directory)).expect("the same")));
+    assert_eq!(
+        answers(&directory),
+        answers(&imported(&exported(&directory)).expect("the same"))
+    );
 }
 
 #[test]
@@ -158,33 +218,93 @@ fn a_failed_transaction_leaves_nothing_and_the_next_one_takes_its_numbers() {
     let first = large(10);
     let before = answers(&first);
     for at in 0..50 {
-        let changes = vec![Change::Put(member(&format!("lost-{at}"), "a1", &format!("lost-{at}"))), Change::Put(member("x", "nobody", "x"))];
-        assert_eq!(changed(&first, changes).map(drop).map_err(|error| error.code()), Err("directory.unknown_account"));
+        let changes = vec![
+            Change::Put(member(&format!("lost-{at}"), "a1", &format!("lost-{at}"))),
+            Change::Put(member("x", "nobody", "x")),
+        ];
+        assert_eq!(
+            changed(&first, changes)
+                .map(drop)
+                .map_err(|error| error.code()),
+            Err("directory.unknown_account")
+        );
     }
     assert_eq!(answers(&first), before);
     let mut next = first.clone();
-    put(&mut next, [member("one", "a1", "lost-3"), member("lost-7", "a2", "two")]);
-    assert_eq!((next.hot.members.find("lost-3").is_none(), logins(&next, "lost-3@x.example")), (true, vec!["one".to_owned()]));
-    assert_eq!((logins(&next, "lost-7@x.example").len(), logins(&next, "two@x.example")), (0, vec!["lost-7".to_owned()]));
-    assert_eq!(answers(&next), answers(&imported(&exported(&next)).expect("the same")));
+    put(
+        &mut next,
+        [member("one", "a1", "lost-3"), member("lost-7", "a2", "two")],
+    );
+    assert_eq!(
+        (
+            next.hot.members.find("lost-3").is_none(),
+            logins(&next, "lost-3@x.example")
+        ),
+        (true, vec!["one".to_owned()])
+    );
+    assert_eq!(
+        (
+            logins(&next, "lost-7@x.example").len(),
+            logins(&next, "two@x.example")
+        ),
+        (0, vec!["lost-7".to_owned()])
+    );
+    assert_eq!(
+        answers(&next),
+        answers(&imported(&exported(&next)).expect("the same"))
+    );
 }
 
 #[test]
 fn e_mails_can_be_swapped_and_changed_back_and_never_stand_twice() {
     let mut directory = large(3);
-    put(&mut directory, [member("m0-0", "a0", "m1-0"), member("m1-0", "a1", "m0-0")]);
-    assert_eq!((logins(&directory, "m0-0@x.example"), logins(&directory, "m1-0@x.example")), (vec!["m1-0".to_owned()], vec!["m0-0".to_owned()]));
-    put(&mut directory, [member("m0-0", "a0", "m0-0"), member("m1-0", "a1", "m1-0")]);
+    put(
+        &mut directory,
+        [member("m0-0", "a0", "m1-0"), member("m1-0", "a1", "m0-0")],
+    );
+    assert_eq!(
+        (
+            logins(&directory, "m0-0@x.example"),
+            logins(&directory, "m1-0@x.example")
+        ),
+        (vec!["m1-0".to_owned()], vec!["m0-0".to_owned()])
+    );
+    put(
+        &mut directory,
+        [member("m0-0", "a0", "m0-0"), member("m1-0", "a1", "m1-0")],
+    );
     assert_eq!(logins(&directory, "m0-0@x.example"), ["m0-0"]);
-    let twin = changed(&directory, vec![Change::Put(member("m2-2", "a2", "m0-0"))]).map(drop).expect_err("a twin");
-    assert_eq!(twin.to_string(), "e-mail `m0-0@x.example` of `TeamMember::\"m2-2\"` is taken by another login of its realm");
+    let twin = changed(&directory, vec![Change::Put(member("m2-2", "a2", "m0-0"))])
+        .map(drop)
+        .expect_err("a twin");
+    assert_eq!(
+        twin.to_string(),
+        "e-mail `m0-0@x.example` of `TeamMember::\"m2-2\"` is taken by another login of its realm"
+    );
     // The same e-mail in the realm of an owner, until the account becomes a main one.
     let client = r#"{"type":"Account","id":"c","email":"m0-0@x.example","owner":"a0"}"#;
-    put(&mut directory, [Record::from_json(client).expect("a client"), member("of-c", "c", "m1-0")]);
+    put(
+        &mut directory,
+        [
+            Record::from_json(client).expect("a client"),
+            member("of-c", "c", "m1-0"),
+        ],
+    );
     assert_eq!(logins(&directory, "m1-0@x.example"), ["m1-0", "of-c"]);
-    assert_eq!(directory.account("c").and_then(|account| account.level().map(str::to_owned)).as_deref(), Some("basic"));
-    let moved = changed(&directory, vec![Change::Put(main_account("c", "c"))]).map(drop).expect_err("its member's e-mail");
-    assert_eq!(moved.to_string(), "e-mail `m1-0@x.example` of `TeamMember::\"of-c\"` is taken by another login of its realm");
+    assert_eq!(
+        directory
+            .account("c")
+            .and_then(|account| account.level().map(str::to_owned))
+            .as_deref(),
+        Some("basic")
+    );
+    let moved = changed(&directory, vec![Change::Put(main_account("c", "c"))])
+        .map(drop)
+        .expect_err("its member's e-mail");
+    assert_eq!(
+        moved.to_string(),
+        "e-mail `m1-0@x.example` of `TeamMember::\"of-c\"` is taken by another login of its realm"
+    );
 }
 
 #[test]
@@ -195,11 +315,32 @@ fn removed_records_can_be_put_again_and_chains_do_not_grow_with_changes() {
         if let Some(tidy) = directory.tidied(&catalog(), &bundle()).expect("tidy") {
             directory = tidy;
         }
-        put(&mut directory, [member("m1-1", if round % 2 == 0 { "a2" } else { "a1" }, "m1-1")]);
-        directory = changed(&directory, vec![Change::Remove(Ref::new("TeamMember", "m3-1"))]).expect("a removal");
-        put(&mut directory, [record(r#"{"type":"TeamMember","id":"m3-1","account":"a3","email":"m3-1@x.example"}"#)]);
+        put(
+            &mut directory,
+            [member(
+                "m1-1",
+                if round % 2 == 0 { "a2" } else { "a1" },
+                "m1-1",
+            )],
+        );
+        directory = changed(
+            &directory,
+            vec![Change::Remove(Ref::new("TeamMember", "m3-1"))],
+        )
+        .expect("a removal");
+        put(
+            &mut directory,
+            [record(
+                r#"{"type":"TeamMember","id":"m3-1","account":"a3","email":"m3-1@x.example"}"#,
+            )],
+        );
     }
-    put(&mut directory, [record(r#"{"type":"TeamMember","id":"m1-1","account":"a1","email":"m1-1@x.example"}"#)]);
+    put(
+        &mut directory,
+        [record(
+            r#"{"type":"TeamMember","id":"m1-1","account":"a1","email":"m1-1@x.example"}"#,
+        )],
+    );
     assert_eq!(answers(&directory), first);
     assert!(!directory.referrers.is_stale());
 }
@@ -215,19 +356,36 @@ fn when_most_numbers_are_of_nobody_all_are_given_anew() {
             renumbered += usize::from(tidy.numbering() != before);
             directory = tidy;
         }
-        put(&mut directory, [member(&format!("guest-{at}"), "a5", "guest")]);
-        directory = changed(&directory, vec![Change::Remove(Ref::new("TeamMember", format!("guest-{at}")))]).expect("a removal");
+        put(
+            &mut directory,
+            [member(&format!("guest-{at}"), "a5", "guest")],
+        );
+        directory = changed(
+            &directory,
+            vec![Change::Remove(Ref::new(
+                "TeamMember",
+                format!("guest-{at}"),
+            ))],
+        )
+        .expect("a removal");
     }
     assert!((1..=4).contains(&renumbered), "{renumbered}");
     assert_ne!(directory.numbering(), numbering);
-    assert!(directory.hot.members.names() < 9_000, "{}", directory.hot.members.names());
+    assert!(
+        directory.hot.members.names() < 9_000,
+        "{}",
+        directory.hot.members.names()
+    );
     assert_eq!(answers(&directory), first);
     // Names that policies gave are not counted as gone.
     for at in 0..20_000 {
         directory.hot_mut().accounts.name(&format!("named-{at}"));
     }
     directory.named();
-    let tidy = directory.tidied(&catalog(), &bundle()).expect("tidy").unwrap_or_else(|| directory.clone());
+    let tidy = directory
+        .tidied(&catalog(), &bundle())
+        .expect("tidy")
+        .unwrap_or_else(|| directory.clone());
     assert_eq!(tidy.numbering(), directory.numbering());
 }
 
@@ -240,17 +398,48 @@ fn limits_attributes_and_many_features_are_kept_and_given_back() {
     ];
     let mut directory = imported(&lines.join("\n")).expect("a directory");
     let kept = exported(&directory);
-    assert!(lines.iter().filter_map(|line| line.rsplit(",\"").next()).all(|last| kept.contains(last)), "{kept}");
+    assert!(
+        lines
+            .iter()
+            .filter_map(|line| line.rsplit(",\"").next())
+            .all(|last| kept.contains(last)),
+        "{kept}"
+    );
     let (number, row) = directory.hot.members.find("m").expect("a member");
-    assert_eq!((row.grants, directory.hot.more_grants(number, row)), (0, &[65][..]));
+    assert_eq!(
+        (row.grants, directory.hot.more_grants(number, row)),
+        (0, &[65][..])
+    );
     put(&mut directory, [member("m", "a", "m")]);
     let (number, row) = directory.hot.members.find("m").expect("a member");
-    assert_eq!((row.grants, directory.hot.more_grants(number, row), directory.hot.member_own(number, row)), (8, &[66][..], None));
-    let refused = |line: &str| changed(&directory, vec![Change::Put(record(line))]).map(drop).expect_err(line).to_string();
-    let unknown = refused(r#"{"type":"TeamMember","id":"m","account":"a","email":"m@x.example","grants":["f01","zz","flying"]}"#);
-    assert_eq!(unknown, "`TeamMember::\"m\"` names feature `flying`, which the bundle does not declare");
-    let bad = refused(r#"{"type":"Account","id":"a","email":"a@x.example","package":"shop","attributes":{"bad":1}}"#);
-    assert_eq!(bad, "attributes of `account `a`` do not fit the schema: bad");
+    assert_eq!(
+        (
+            row.grants,
+            directory.hot.more_grants(number, row),
+            directory.hot.member_own(number, row)
+        ),
+        (8, &[66][..], None)
+    );
+    let refused = |line: &str| {
+        changed(&directory, vec![Change::Put(record(line))])
+            .map(drop)
+            .expect_err(line)
+            .to_string()
+    };
+    let unknown = refused(
+        r#"{"type":"TeamMember","id":"m","account":"a","email":"m@x.example","grants":["f01","zz","flying"]}"#,
+    );
+    assert_eq!(
+        unknown,
+        "`TeamMember::\"m\"` names feature `flying`, which the bundle does not declare"
+    );
+    let bad = refused(
+        r#"{"type":"Account","id":"a","email":"a@x.example","package":"shop","attributes":{"bad":1}}"#,
+    );
+    assert_eq!(
+        bad,
+        "attributes of `account `a`` do not fit the schema: bad"
+    );
     assert_eq!(imported(&kept).map(|again| exported(&again)), Ok(kept));
 }
 
@@ -258,15 +447,32 @@ fn limits_attributes_and_many_features_are_kept_and_given_back() {
 fn a_put_takes_nothing_away_unnamed() {
     let directory =
         imported(r#"{"type":"Account","id":"a","email":"a@x.example","package":"shop","disabled":["abuse"],"zone":"Europe/Vienna"}"#).expect("an account");
-    let put = |text: &str| changed(&directory, vec![Change::Put(Record::from_json(text).expect("a record"))]);
-    let partial = put(r#"{"type":"Account","id":"a","email":"a@x.example","package":"shop"}"#).map(drop).expect_err("it names too little");
+    let put = |text: &str| {
+        changed(
+            &directory,
+            vec![Change::Put(Record::from_json(text).expect("a record"))],
+        )
+    };
+    let partial = put(r#"{"type":"Account","id":"a","email":"a@x.example","package":"shop"}"#)
+        .map(drop)
+        .expect_err("it names too little");
     let text = "`Account::\"a\"` has `disabled`, `zone`, which the record that is put over it does not name";
-    assert_eq!((partial.code(), partial.to_string().as_str()), ("directory.would_reset", text));
+    assert_eq!(
+        (partial.code(), partial.to_string().as_str()),
+        ("directory.would_reset", text)
+    );
     let spelled = put(r#"{"type":"Account","id":"a","email":"b@x.example","package":"shop","disabled":[],"zone":null}"#).expect("it names all");
-    assert!(spelled.account("a").is_some_and(|account| account.disabled().next().is_none() && account.calendar().is_none()));
+    assert!(
+        spelled.account("a").is_some_and(
+            |account| account.disabled().next().is_none() && account.calendar().is_none()
+        )
+    );
     // What a store kept for its followers is whole, though it leaves out what is at its default.
-    let notes = spelled.noted(&[Ref::new("Account", "a")], &mut |_, _, _| Ok(())).expect("noted");
-    let followed = changed(&directory, Directory::changes_of(&notes).expect("changes")).expect("followed");
+    let notes = spelled
+        .noted(&[Ref::new("Account", "a")], &mut |_, _, _| Ok(()))
+        .expect("noted");
+    let followed =
+        changed(&directory, Directory::changes_of(&notes).expect("changes")).expect("followed");
     assert_eq!(exported(&followed), exported(&spelled));
 }
 
@@ -275,7 +481,9 @@ fn a_put_takes_nothing_away_unnamed() {
 fn a_changed_directory_answers_as_an_imported_one() {
     let mut seed = 5_u64;
     let mut random = move |below: u64| {
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        seed = seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (seed >> 33) % below
     };
     let mut directory = imported("").expect("an empty directory");
@@ -319,11 +527,28 @@ fn a_changed_directory_answers_as_an_imported_one() {
 #[test]
 fn keys_and_references_lead_to_each_other() {
     let mut directory = large(2);
-    put(&mut directory, [record(r#"{"type":"Domain","id":"d.example","kind":"platform","state":"verified"}"#)]);
+    put(
+        &mut directory,
+        [record(
+            r#"{"type":"Domain","id":"d.example","kind":"platform","state":"verified"}"#,
+        )],
+    );
     for key in directory.hot.own().collect::<Vec<Key>>() {
         assert_eq!(directory.key(&directory.reference(key)), Some(key));
-        assert!(directory.has(&directory.reference(key)) && directory.record(&directory.reference(key), &catalog()).is_some());
+        assert!(
+            directory.has(&directory.reference(key))
+                && directory
+                    .record(&directory.reference(key), &catalog())
+                    .is_some()
+        );
     }
-    assert_eq!(directory.key(&Ref::new("Domain", "D.example.")), directory.key(&Ref::new("Domain", "d.example")));
-    assert!(directory.has(&Ref::new("Package", "shop")) && directory.has(&Ref::new("AccessLevel", "basic")) && !directory.has(&Ref::new("Rocket", "x")));
+    assert_eq!(
+        directory.key(&Ref::new("Domain", "D.example.")),
+        directory.key(&Ref::new("Domain", "d.example"))
+    );
+    assert!(
+        directory.has(&Ref::new("Package", "shop"))
+            && directory.has(&Ref::new("AccessLevel", "basic"))
+            && !directory.has(&Ref::new("Rocket", "x"))
+    );
 }

@@ -50,7 +50,10 @@ impl Holder {
             // Writing to a text cannot fail.
             let _ = write!(email, "{byte:02x}");
         }
-        Some(Self { of: of.map(Arc::from), email })
+        Some(Self {
+            of: of.map(Arc::from),
+            email,
+        })
     }
 }
 
@@ -72,7 +75,8 @@ impl UsedIds {
         match (before.hot.is_own(key), now.hot.is_own(key)) {
             (true, false) => {
                 if let Some(holder) = before.holder(key) {
-                    self.0.insert_mut((key.kind(), Arc::from(before.hot.id(key))), holder);
+                    self.0
+                        .insert_mut((key.kind(), Arc::from(before.hot.id(key))), holder);
                 }
             }
             (false, true) if !self.0.is_empty() => {
@@ -87,21 +91,36 @@ impl UsedIds {
         if !text.starts_with(r#"{"type":"Removed""#) {
             return Ok(false);
         }
-        let line: RemovedLine = serde_json::from_str(text).map_err(|found| Error::Record { line: 1, reason: found.to_string() })?;
+        let line: RemovedLine = serde_json::from_str(text).map_err(|found| Error::Record {
+            line: 1,
+            reason: found.to_string(),
+        })?;
         if let Some(kind) = Kind::named(&line.record.0) {
-            self.0.insert_mut((kind, Arc::from(line.record.1)), line.holder);
+            self.0
+                .insert_mut((kind, Arc::from(line.record.1)), line.holder);
         }
         Ok(true)
     }
 
     fn line(kind: Kind, id: &str, holder: &Holder) -> Result<String, Error> {
-        let line = RemovedLine { r#type: REMOVED.to_owned(), record: (kind.name().to_owned(), id.to_owned()), holder: holder.clone() };
-        serde_json::to_string(&line).map_err(|found| Error::Stream { reason: found.to_string() })
+        let line = RemovedLine {
+            r#type: REMOVED.to_owned(),
+            record: (kind.name().to_owned(), id.to_owned()),
+            holder: holder.clone(),
+        };
+        serde_json::to_string(&line).map_err(|found| Error::Stream {
+            reason: found.to_string(),
+        })
     }
 
     /// Gives each with the id of its row and its line.
-    pub(super) fn each(&self, each: &mut dyn FnMut(&str, &str) -> Result<(), Error>) -> Result<(), Error> {
-        self.0.iter().try_for_each(|((kind, id), holder)| each(&row_id(*kind, id), &Self::line(*kind, id, holder)?))
+    pub(super) fn each(
+        &self,
+        each: &mut dyn FnMut(&str, &str) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        self.0.iter().try_for_each(|((kind, id), holder)| {
+            each(&row_id(*kind, id), &Self::line(*kind, id, holder)?)
+        })
     }
 }
 
@@ -110,7 +129,9 @@ fn row_id(kind: Kind, id: &str) -> String {
 }
 
 fn used(reference: &Ref) -> Error {
-    Error::IdUsed { record: reference.to_string() }
+    Error::IdUsed {
+        record: reference.to_string(),
+    }
 }
 
 impl Directory {
@@ -125,7 +146,8 @@ impl Directory {
 
     /// Whether the id is one that is gone; and if so, whether it belonged to this owner or account.
     pub(crate) fn used_by(&self, reference: &Ref, of: Option<&str>) -> Option<bool> {
-        self.removed(reference).map(|holder| holder.of.as_deref() == of)
+        self.removed(reference)
+            .map(|holder| holder.of.as_deref() == of)
     }
 
     /// Whether an account that was closed is open again as somebody else's.
@@ -133,7 +155,8 @@ impl Directory {
         if reference.kind() != Kind::Account.name() {
             return false;
         }
-        let (Some(old), Some(new)) = (before.account(reference.id()), self.account(reference.id())) else {
+        let (Some(old), Some(new)) = (before.account(reference.id()), self.account(reference.id()))
+        else {
             return false;
         };
         old.closed && !new.closed && (old.email != new.email || old.owner() != new.owner())
@@ -142,15 +165,29 @@ impl Directory {
     /// The account that the principal had which was removed: what it asked before is in that account's keys.
     pub(crate) fn account_of_removed<'a>(&'a self, principal: &'a Ref) -> Option<&'a str> {
         let holder = self.removed(principal)?;
-        if principal.kind() == Kind::Account.name() { Some(principal.id()) } else { holder.of.as_deref() }
+        if principal.kind() == Kind::Account.name() {
+            Some(principal.id())
+        } else {
+            holder.of.as_deref()
+        }
     }
 
     /// I5: that what these changes made of `before` has no id of a record that is gone, nor that of a closed account which was
     /// somebody else's, unless the changes say that it has come back.
     pub(crate) fn check_ids(&self, before: &Self, changes: &[Change]) -> Result<(), Error> {
-        let resumed: HashSet<&Ref> = changes.iter().filter_map(|change| if let Change::Resume(reference) = change { Some(reference) } else { None }).collect();
+        let resumed: HashSet<&Ref> = changes
+            .iter()
+            .filter_map(|change| {
+                if let Change::Resume(reference) = change {
+                    Some(reference)
+                } else {
+                    None
+                }
+            })
+            .collect();
         for reference in before.references(changes) {
-            let is_taken = before.removed(&reference).is_some() && self.has(&reference) || self.is_taken_over(before, &reference);
+            let is_taken = before.removed(&reference).is_some() && self.has(&reference)
+                || self.is_taken_over(before, &reference);
             if is_taken && !resumed.contains(&reference) {
                 return Err(used(&reference));
             }
@@ -167,17 +204,26 @@ impl Directory {
                     return Err(used(&reference));
                 }
                 Some(_) => {}
-                None => self.used_ids.0.insert_mut((*kind, Arc::clone(id)), holder.clone()),
+                None => self
+                    .used_ids
+                    .0
+                    .insert_mut((*kind, Arc::clone(id)), holder.clone()),
             }
         }
-        for key in before.hot.own().filter(|key| matches!(key.kind(), Kind::Account | Kind::TeamMember)) {
+        for key in before
+            .hot
+            .own()
+            .filter(|key| matches!(key.kind(), Kind::Account | Kind::TeamMember))
+        {
             let reference = before.reference(key);
             if self.has(&reference) {
                 if self.is_taken_over(before, &reference) {
                     return Err(used(&reference));
                 }
             } else if let Some(holder) = before.holder(key) {
-                self.used_ids.0.insert_mut((key.kind(), Arc::from(reference.id())), holder);
+                self.used_ids
+                    .0
+                    .insert_mut((key.kind(), Arc::from(reference.id())), holder);
             }
         }
         Ok(self)
@@ -186,7 +232,13 @@ impl Directory {
     /// Forgets what was stored of ids that have a record again.
     pub(super) fn tidy_used_ids(&mut self) {
         let back = |(kind, id): &(Kind, Arc<str>)| self.has(&Ref::new(kind.name(), &**id));
-        let back: Vec<(Kind, Arc<str>)> = self.used_ids.0.keys().filter(|used| back(used)).cloned().collect();
+        let back: Vec<(Kind, Arc<str>)> = self
+            .used_ids
+            .0
+            .keys()
+            .filter(|used| back(used))
+            .cloned()
+            .collect();
         for used in back {
             self.used_ids.0.remove_mut(&used);
         }
@@ -194,9 +246,13 @@ impl Directory {
 
     /// The row in which a store keeps that a record is gone.
     pub(super) fn removed_row(&self, reference: &Ref) -> Result<Option<(String, String)>, Error> {
-        let (Some(kind), Some(holder)) = (Kind::named(reference.kind()), self.removed(reference)) else {
+        let (Some(kind), Some(holder)) = (Kind::named(reference.kind()), self.removed(reference))
+        else {
             return Ok(None);
         };
-        Ok(Some((row_id(kind, reference.id()), UsedIds::line(kind, reference.id(), holder)?)))
+        Ok(Some((
+            row_id(kind, reference.id()),
+            UsedIds::line(kind, reference.id(), holder)?,
+        )))
     }
 }

@@ -8,7 +8,10 @@ use super::feature_set::{Features, Set};
 use super::record_key::{Key, Kind};
 use super::row_extras::Cold;
 use super::table::NONE;
-use super::tables::{AccountRow, COLD, DomainRow, Hot, LevelRow, MemberRow, PackageRow, PlainRow, account_bit, domain_bit, mask, member_bit, offer_bit};
+use super::tables::{
+    AccountRow, COLD, DomainRow, Hot, LevelRow, MemberRow, PackageRow, PlainRow, account_bit,
+    domain_bit, mask, member_bit, offer_bit,
+};
 use crate::model::access_level::AccessLevel;
 use crate::model::calendar::Calendar;
 use crate::model::catalog::{Catalog, Names};
@@ -87,8 +90,13 @@ impl Hot {
     }
 
     pub(super) fn put_account(&mut self, new: NewAccount<'_>, names: &impl Names) -> Put {
-        let (owner, level) = (self.account_number(new.owner)?, self.level_number(new.level)?);
-        let package = new.package.map_or(Some(NONE), |id| numbered(self.packages.name(id)))?;
+        let (owner, level) = (
+            self.account_number(new.owner)?,
+            self.level_number(new.level)?,
+        );
+        let package = new
+            .package
+            .map_or(Some(NONE), |id| numbered(self.packages.name(id)))?;
         let mut cold = cold("Account", new.limits, new.attributes, Vec::new(), names);
         cold.calendar = new.calendar.cloned().map(Box::new);
         cold.pending = new.pending.cloned().map(Box::new);
@@ -102,7 +110,16 @@ impl Hot {
             | bit(package != NONE, account_bit::HAS_PACKAGE)
             | bit(level != NONE, account_bit::HAS_LEVEL)
             | more(&cold);
-        let (number, old) = self.accounts.put(new.id, AccountRow { owner, package, level, bits }, new.email);
+        let (number, old) = self.accounts.put(
+            new.id,
+            AccountRow {
+                owner,
+                package,
+                level,
+                bits,
+            },
+            new.email,
+        );
         let key = Kind::Account.key(numbered(number)?);
         self.keep(key, cold);
         Some((key, old.bits != 0))
@@ -111,7 +128,15 @@ impl Hot {
     /// Gives a client the level that it was created without (L7).
     pub(super) fn attach(&mut self, account: u32, level: u32) {
         if let Some(row) = self.accounts.row(account).copied() {
-            self.accounts.set(account, AccountRow { level, bits: row.bits | mask(account_bit::HAS_LEVEL), ..row }, None);
+            self.accounts.set(
+                account,
+                AccountRow {
+                    level,
+                    bits: row.bits | mask(account_bit::HAS_LEVEL),
+                    ..row
+                },
+                None,
+            );
         }
     }
 
@@ -120,8 +145,17 @@ impl Hot {
         let grants = self.set(new.grants.iter().copied());
         let mut cold = cold("TeamMember", new.limits, new.attributes, grants.more, names);
         cold.pending = new.pending.cloned().map(Box::new);
-        let bits = mask(member_bit::EXISTS) | bit(new.confirmed, member_bit::CONFIRMED) | more(&cold);
-        let (number, old) = self.members.put(new.id, MemberRow { grants: grants.low, account, bits }, new.email);
+        let bits =
+            mask(member_bit::EXISTS) | bit(new.confirmed, member_bit::CONFIRMED) | more(&cold);
+        let (number, old) = self.members.put(
+            new.id,
+            MemberRow {
+                grants: grants.low,
+                account,
+                bits,
+            },
+            new.email,
+        );
         let key = Kind::TeamMember.key(numbered(number)?);
         self.keep(key, cold);
         Some((key, old.bits != 0))
@@ -131,10 +165,26 @@ impl Hot {
     pub(super) fn put_level(&mut self, level: &AccessLevel, own: bool) -> Put {
         let owner = self.account_number(level.owner())?;
         let features = self.set(level.features.iter().map(String::as_str));
-        let limits = if own { level.limits.clone() } else { Limits::new() };
-        let cold = Cold { limits, features: features.more, ..Cold::default() };
+        let limits = if own {
+            level.limits.clone()
+        } else {
+            Limits::new()
+        };
+        let cold = Cold {
+            limits,
+            features: features.more,
+            ..Cold::default()
+        };
         let bits = mask(offer_bit::EXISTS) | bit(own, offer_bit::OWN) | more(&cold);
-        let (number, old) = self.levels.put(level.id(), LevelRow { features: features.low, owner, bits }, "");
+        let (number, old) = self.levels.put(
+            level.id(),
+            LevelRow {
+                features: features.low,
+                owner,
+                bits,
+            },
+            "",
+        );
         let key = Kind::AccessLevel.key(numbered(number)?);
         self.keep(key, cold);
         Some((key, old.is_own()))
@@ -144,9 +194,23 @@ impl Hot {
     pub(super) fn put_package(&mut self, package: &Package, own: bool) -> Put {
         let level = self.level_number(package.client_level())?;
         let features = self.set(package.features.iter().map(String::as_str));
-        let cold = Cold { features: features.more, ..Cold::default() };
-        let bits = mask(offer_bit::EXISTS) | bit(own, offer_bit::OWN) | bit(package.is_whitelabel(), offer_bit::WHITELABEL) | more(&cold);
-        let (number, old) = self.packages.put(package.id(), PackageRow { features: features.low, level, bits }, "");
+        let cold = Cold {
+            features: features.more,
+            ..Cold::default()
+        };
+        let bits = mask(offer_bit::EXISTS)
+            | bit(own, offer_bit::OWN)
+            | bit(package.is_whitelabel(), offer_bit::WHITELABEL)
+            | more(&cold);
+        let (number, old) = self.packages.put(
+            package.id(),
+            PackageRow {
+                features: features.low,
+                level,
+                bits,
+            },
+            "",
+        );
         let key = Kind::Package.key(numbered(number)?);
         self.keep(key, cold);
         Some((key, old.is_own()))
@@ -160,12 +224,16 @@ impl Hot {
             DomainState::Quarantined => 2,
         };
         let bits = bit(owner != NONE, domain_bit::HAS_OWNER) | mask(domain_bit::STATE) << state;
-        let (number, old) = self.domains.put(domain.name(), DomainRow { owner, bits }, "");
+        let (number, old) = self
+            .domains
+            .put(domain.name(), DomainRow { owner, bits }, "");
         Some((Kind::Domain.key(numbered(number)?), old.bits != 0))
     }
 
     pub(super) fn put_operator(&mut self, operator: &Operator) -> Put {
-        let (number, old) = self.operators.put(operator.id(), PlainRow(true), operator.email());
+        let (number, old) = self
+            .operators
+            .put(operator.id(), PlainRow(true), operator.email());
         Some((Kind::Operator.key(numbered(number)?), old.0))
     }
 
@@ -191,7 +259,10 @@ impl Hot {
         if let Some(package) = catalog.package(&id).filter(|_| key.kind() == Kind::Package) {
             self.put_package(package, false);
         }
-        if let Some(level) = catalog.level(&id).filter(|_| key.kind() == Kind::AccessLevel) {
+        if let Some(level) = catalog
+            .level(&id)
+            .filter(|_| key.kind() == Kind::AccessLevel)
+        {
             self.put_level(level, false);
         }
     }
@@ -201,26 +272,48 @@ impl Hot {
         let mut known = Features::clone(&self.features);
         known.declare(features);
         self.features = Arc::new(known);
-        for package in old.packages().filter(|package| catalog.package(package.id()).is_none()) {
-            if let Some((number, _)) = self.packages.find(package.id()).filter(|(_, row)| !row.is_own()) {
+        for package in old
+            .packages()
+            .filter(|package| catalog.package(package.id()).is_none())
+        {
+            if let Some((number, _)) = self
+                .packages
+                .find(package.id())
+                .filter(|(_, row)| !row.is_own())
+            {
                 self.packages.remove(number);
                 self.keep(Kind::Package.key(number), Cold::default());
             }
         }
-        for level in old.levels().filter(|level| catalog.level(level.id()).is_none()) {
-            if let Some((number, _)) = self.levels.find(level.id()).filter(|(_, row)| !row.is_own()) {
+        for level in old
+            .levels()
+            .filter(|level| catalog.level(level.id()).is_none())
+        {
+            if let Some((number, _)) = self
+                .levels
+                .find(level.id())
+                .filter(|(_, row)| !row.is_own())
+            {
                 self.levels.remove(number);
                 self.keep(Kind::AccessLevel.key(number), Cold::default());
             }
         }
         // One of the directory's own of the same id stays, for the checks to find.
         for package in catalog.packages() {
-            if self.packages.find(package.id()).is_none_or(|(_, row)| !row.is_own()) {
+            if self
+                .packages
+                .find(package.id())
+                .is_none_or(|(_, row)| !row.is_own())
+            {
                 self.put_package(package, false);
             }
         }
         for level in catalog.levels() {
-            if self.levels.find(level.id()).is_none_or(|(_, row)| !row.is_own()) {
+            if self
+                .levels
+                .find(level.id())
+                .is_none_or(|(_, row)| !row.is_own())
+            {
                 self.put_level(level, false);
             }
         }
@@ -228,10 +321,16 @@ impl Hot {
 
     /// Types anew what hosts keep of their own; the record and the reason of one that does not fit any more.
     pub(super) fn retype(&mut self, names: &impl Names) -> Result<(), (Key, String)> {
-        let own: Vec<(Key, Arc<Cold>)> =
-            self.cold.iter().filter(|(_, cold)| !cold.attributes.is_empty()).map(|(key, cold)| (Key(*key), Arc::clone(cold))).collect();
+        let own: Vec<(Key, Arc<Cold>)> = self
+            .cold
+            .iter()
+            .filter(|(_, cold)| !cold.attributes.is_empty())
+            .map(|(key, cold)| (Key(*key), Arc::clone(cold)))
+            .collect();
         for (key, mut cold) in own {
-            let typed = names.typed(key.kind().name(), &cold.attributes).map_err(|reason| (key, reason))?;
+            let typed = names
+                .typed(key.kind().name(), &cold.attributes)
+                .map_err(|reason| (key, reason))?;
             Arc::make_mut(&mut cold).own = Some(typed);
             self.cold.insert_mut(key.0, cold);
         }
@@ -244,7 +343,23 @@ fn more(cold: &Cold) -> u16 {
 }
 
 /// What does not fit the schema is left untyped: the checks tell the reason.
-fn cold(kind: &str, limits: Limits, attributes: Map<String, Value>, features: Vec<u32>, names: &impl Names) -> Cold {
-    let own = if attributes.is_empty() { None } else { names.typed(kind, &attributes).ok() };
-    Cold { limits, attributes, own, features, ..Cold::default() }
+fn cold(
+    kind: &str,
+    limits: Limits,
+    attributes: Map<String, Value>,
+    features: Vec<u32>,
+    names: &impl Names,
+) -> Cold {
+    let own = if attributes.is_empty() {
+        None
+    } else {
+        names.typed(kind, &attributes).ok()
+    };
+    Cold {
+        limits,
+        attributes,
+        own,
+        features,
+        ..Cold::default()
+    }
 }

@@ -28,7 +28,9 @@ impl Engine {
     /// The `input.*` codes, for a request that is malformed.
     pub fn authorize<'a>(&self, question: impl Into<Question<'a>>) -> Result<Decision, Error> {
         let question = question.into();
-        self.watched("authorize", &question, || catch_panic(|| self.current()?.authorize(&question)))
+        self.watched("authorize", &question, || {
+            catch_panic(|| self.current()?.authorize(&question))
+        })
     }
 
     /// The allow bit of [`Engine::authorize`].
@@ -55,14 +57,21 @@ impl Engine {
     /// Who is told of an answer is told its code.
     #[cold]
     fn check_watched(&self, question: &Question<'_>) -> Result<bool, Error> {
-        self.watched("check", question, || catch_panic(|| self.current()?.authorize(question))).map(|decision| decision.allowed)
+        self.watched("check", question, || {
+            catch_panic(|| self.current()?.authorize(question))
+        })
+        .map(|decision| decision.allowed)
     }
 
     /// The allow bit, where a plan of the version in force says it.
     #[inline]
     fn planned(&self, question: &Question<'_>) -> Option<bool> {
         let state = self.state.load();
-        if state.is_fresh() { state.planned(question) } else { None }
+        if state.is_fresh() {
+            state.planned(question)
+        } else {
+            None
+        }
     }
 
     /// The decisions on many requests, all from one version of policies and directory, in their order.
@@ -73,7 +82,9 @@ impl Engine {
     where
         &'a Q: Into<Question<'a>>,
     {
-        self.many(questions, |state, question| self.watched("authorize_many", question, || state.authorize(question)))
+        self.many(questions, |state, question| {
+            self.watched("authorize_many", question, || state.authorize(question))
+        })
     }
 
     /// The allow bits of [`Engine::authorize_many`].
@@ -85,10 +96,18 @@ impl Engine {
         &'a Q: Into<Question<'a>>,
     {
         if !self.hub.is_off() {
-            let watched = |state: &State, question: &Question<'a>| self.watched("check_many", question, || state.authorize(question));
-            return self.many(questions, |state, question| watched(state, question).map(|decision| decision.allowed));
+            let watched = |state: &State, question: &Question<'a>| {
+                self.watched("check_many", question, || state.authorize(question))
+            };
+            return self.many(questions, |state, question| {
+                watched(state, question).map(|decision| decision.allowed)
+            });
         }
-        self.many(questions, |state, question| state.planned(question).map_or_else(|| state.check(question), Ok))
+        self.many(questions, |state, question| {
+            state
+                .planned(question)
+                .map_or_else(|| state.check(question), Ok)
+        })
     }
 
     /// Why the answer is what it is: for each policy that could apply, whether it did, the facts that it read, and the
@@ -100,8 +119,15 @@ impl Engine {
         catch_panic(|| {
             let state = self.current()?;
             Question::from(request).check_size()?;
-            let explained = |quota: Option<&QuotaFacts<'_>>| match state.loaded.asked(request, &state.directory, quota)? {
-                Asked::Cedar(question) => state.loaded.rules().explain(&question.request, &question.entities),
+            let explained = |quota: Option<&QuotaFacts<'_>>| match state.loaded.asked(
+                request,
+                &state.directory,
+                quota,
+            )? {
+                Asked::Cedar(question) => state
+                    .loaded
+                    .rules()
+                    .explain(&question.request, &question.entities),
                 Asked::Answered(_) => Ok(Vec::new()),
             };
             // Of several meters the one that is refused is explained, or the last.
@@ -114,7 +140,11 @@ impl Engine {
         })
     }
 
-    fn many<'a, Q, T>(&self, questions: &'a [Q], ask: impl Fn(&State, &Question<'a>) -> Result<T, Error>) -> Result<Vec<T>, Error>
+    fn many<'a, Q, T>(
+        &self,
+        questions: &'a [Q],
+        ask: impl Fn(&State, &Question<'a>) -> Result<T, Error>,
+    ) -> Result<Vec<T>, Error>
     where
         &'a Q: Into<Question<'a>>,
     {
@@ -124,7 +154,11 @@ impl Engine {
             for (index, question) in questions.iter().enumerate() {
                 answers.push(ask(&state, &question.into()).map_err(|error| match error {
                     Error::Panic { .. } => error,
-                    other => Error::Item { index, code: other.code(), reason: other.to_string() },
+                    other => Error::Item {
+                        index,
+                        code: other.code(),
+                        reason: other.to_string(),
+                    },
                 })?);
             }
             Ok(answers)
@@ -144,7 +178,11 @@ impl State {
     }
 
     /// The decision, of so much of a meter.
-    pub(super) fn decided(&self, question: &Question<'_>, quota: Option<&QuotaFacts<'_>>) -> Result<Decision, Error> {
+    pub(super) fn decided(
+        &self,
+        question: &Question<'_>,
+        quota: Option<&QuotaFacts<'_>>,
+    ) -> Result<Decision, Error> {
         self.decided_hearing(question, quota, None)
     }
 
@@ -160,7 +198,14 @@ impl State {
         question.check_size()?;
         if let Some(quota) = quota {
             let mut unknown = false;
-            if let Some((answer, silence)) = Loaded::metered(&self.fast, question, &self.directory, quota, heard.is_some(), &mut unknown) {
+            if let Some((answer, silence)) = Loaded::metered(
+                &self.fast,
+                question,
+                &self.directory,
+                quota,
+                heard.is_some(),
+                &mut unknown,
+            ) {
                 if let Some(heard) = heard {
                     *heard = silence.map(|silence| Heard::of(silence, quota));
                 }
@@ -180,24 +225,51 @@ impl State {
     }
 
     /// The policies' decision; the answer is remembered if that is said.
-    fn judged(&self, question: &Question<'_>, quota: Option<&QuotaFacts<'_>>, is_remembered: bool) -> Result<Decision, Error> {
-        let acting = question.with.and_then(|with| with.actor.as_ref()).map(|actor| (actor, question.principal));
+    fn judged(
+        &self,
+        question: &Question<'_>,
+        quota: Option<&QuotaFacts<'_>>,
+        is_remembered: bool,
+    ) -> Result<Decision, Error> {
+        let acting = question
+            .with
+            .and_then(|with| with.actor.as_ref())
+            .map(|actor| (actor, question.principal));
         if let Some(verdict) = self.loaded.fast_plain(question)? {
             return Ok(self.decision(acting, &verdict));
         }
-        let Some(mut verdict) = self.loaded.fast(&self.fast, question, &self.directory, quota)? else {
-            return self.decide(acting, &self.loaded.asked(&question.to_request()?, &self.directory, quota)?);
+        let Some(mut verdict) = self
+            .loaded
+            .fast(&self.fast, question, &self.directory, quota)?
+        else {
+            return self.decide(
+                acting,
+                &self
+                    .loaded
+                    .asked(&question.to_request()?, &self.directory, quota)?,
+            );
         };
         if verdict.errors.is_empty() {
             if is_remembered {
-                Loaded::keep(&self.fast, question, &self.directory, || self.loaded.rules().answer(&verdict));
+                Loaded::keep(&self.fast, question, &self.directory, || {
+                    self.loaded.rules().answer(&verdict)
+                });
             }
-        } else if let Asked::Cedar(question) = self.loaded.asked(&question.to_request()?, &self.directory, quota)? {
+        } else if let Asked::Cedar(question) =
+            self.loaded
+                .asked(&question.to_request()?, &self.directory, quota)?
+        {
             // Cedar has the words for an error.
-            let judged = self.loaded.rules().judge(&question.request, &question.entities)?;
+            let judged = self
+                .loaded
+                .rules()
+                .judge(&question.request, &question.entities)?;
             for (at, message) in &mut verdict.errors {
                 let words = judged.errors.iter().find(|(known, _)| known == at);
-                *message = words.map_or_else(|| "evaluation failed".to_owned(), |(_, words)| words.clone());
+                *message = words.map_or_else(
+                    || "evaluation failed".to_owned(),
+                    |(_, words)| words.clone(),
+                );
             }
         }
         Ok(self.decision(acting, &verdict))
@@ -215,36 +287,90 @@ impl State {
         }
         question.resource.account.map(Of::account).transpose()?;
         question.check_size()?;
-        if let Some(allowed) = self.loaded.fast_check(&self.fast, question, &self.directory, None)? {
+        if let Some(allowed) =
+            self.loaded
+                .fast_check(&self.fast, question, &self.directory, None)?
+        {
             return Ok(allowed);
         }
-        match self.loaded.asked(&question.to_request()?, &self.directory, None)? {
+        match self
+            .loaded
+            .asked(&question.to_request()?, &self.directory, None)?
+        {
             Asked::Answered(_) => Ok(false),
-            Asked::Cedar(question) => Ok(self.loaded.rules().judge(&question.request, &question.entities)?.allowed),
+            Asked::Cedar(question) => Ok(self
+                .loaded
+                .rules()
+                .judge(&question.request, &question.entities)?
+                .allowed),
         }
     }
 
-    pub(super) fn decide(&self, acting: Option<Acting<'_>>, asked: &Asked) -> Result<Decision, Error> {
+    pub(super) fn decide(
+        &self,
+        acting: Option<Acting<'_>>,
+        asked: &Asked,
+    ) -> Result<Decision, Error> {
         let verdict = match asked {
-            Asked::Answered(code) => Verdict { allowed: false, code: (*code).into(), policies: Vec::new(), warnings: Vec::new(), errors: Vec::new() },
-            Asked::Cedar(question) => self.loaded.rules().judge(&question.request, &question.entities)?,
+            Asked::Answered(code) => Verdict {
+                allowed: false,
+                code: (*code).into(),
+                policies: Vec::new(),
+                warnings: Vec::new(),
+                errors: Vec::new(),
+            },
+            Asked::Cedar(question) => self
+                .loaded
+                .rules()
+                .judge(&question.request, &question.entities)?,
         };
         Ok(self.decision(acting, &verdict))
     }
 
     /// An answer of this version, without errors, to one that acts for himself.
-    pub(super) fn told(&self, Answer { allowed, code, policies, advice }: Answer) -> Decision {
-        let (revision, bundle) = (self.directory.revision(), Arc::clone(&self.loaded.fingerprint));
-        Decision { allowed, code, policies, advice, errors: Vec::new(), actor: None, subject: None, revision, bundle, counted: None }
+    pub(super) fn told(
+        &self,
+        Answer {
+            allowed,
+            code,
+            policies,
+            advice,
+        }: Answer,
+    ) -> Decision {
+        let (revision, bundle) = (
+            self.directory.revision(),
+            Arc::clone(&self.loaded.fingerprint),
+        );
+        Decision {
+            allowed,
+            code,
+            policies,
+            advice,
+            errors: Vec::new(),
+            actor: None,
+            subject: None,
+            revision,
+            bundle,
+            counted: None,
+        }
     }
 
     fn decision(&self, acting: Option<Acting<'_>>, verdict: &Verdict) -> Decision {
         let rules = self.loaded.rules();
-        let errors = verdict
-            .errors
-            .iter()
-            .filter_map(|(at, message)| rules.list.get(*at).map(|rule| PolicyFailure { policy: Arc::clone(&rule.id), message: message.clone() }));
-        let (actor, subject) = acting.map(|(actor, subject)| (Arc::new(actor.clone()), Arc::new(subject.to_ref()))).unzip();
-        Decision { errors: errors.collect(), actor, subject, ..self.told(rules.answer(verdict)) }
+        let errors = verdict.errors.iter().filter_map(|(at, message)| {
+            rules.list.get(*at).map(|rule| PolicyFailure {
+                policy: Arc::clone(&rule.id),
+                message: message.clone(),
+            })
+        });
+        let (actor, subject) = acting
+            .map(|(actor, subject)| (Arc::new(actor.clone()), Arc::new(subject.to_ref())))
+            .unzip();
+        Decision {
+            errors: errors.collect(),
+            actor,
+            subject,
+            ..self.told(rules.answer(verdict))
+        }
     }
 }

@@ -46,7 +46,10 @@ impl Engine {
     /// # Ok::<(), sublet::Error>(())
     /// ```
     pub fn statement(&self, owner: &str, period: &str) -> Result<Statement, Error> {
-        self.noted("statement", self.told(owner, &|books| books.statement(period)))
+        self.noted(
+            "statement",
+            self.told(owner, &|books| books.statement(period)),
+        )
     }
 
     /// The statement of the month that runs: what will be owed if nothing changes, and who is at risk (B6).
@@ -62,8 +65,21 @@ impl Engine {
     ///
     /// # Errors
     /// As [`Engine::statement`]; [`Error::Amount`] for less than one cent; the codes of keys.
-    pub fn record_payment(&self, owner: &str, period: &str, cents: i64, key: Option<&str>) -> Result<Payment, Error> {
-        self.entered("record_payment", owner, [owner, period, &cents.to_string()], key, None, &|books, key| books.pay(period, cents, key))
+    pub fn record_payment(
+        &self,
+        owner: &str,
+        period: &str,
+        cents: i64,
+        key: Option<&str>,
+    ) -> Result<Payment, Error> {
+        self.entered(
+            "record_payment",
+            owner,
+            [owner, period, &cents.to_string()],
+            key,
+            None,
+            &|books, key| books.pay(period, cents, key),
+        )
     }
 
     /// Takes a payment back, whole: what the bank returned. In a settled month those whom it had enabled are disabled again.
@@ -72,8 +88,23 @@ impl Engine {
     /// [`Error::UnknownPayment`], [`Error::PaymentReversed`]; the codes of keys and of the store.
     pub fn reverse_payment(&self, payment: u64, key: Option<&str>) -> Result<Payment, Error> {
         const VERB: &str = "reverse_payment";
-        let owner = self.noted(VERB, catch_panic(|| self.current()?.store.account_of(payment)?.ok_or(Error::UnknownPayment { payment })))?;
-        self.entered(VERB, &owner, [&owner, &payment.to_string(), ""], key, Some(payment), &|books, key| books.reverse(payment, key))
+        let owner = self.noted(
+            VERB,
+            catch_panic(|| {
+                self.current()?
+                    .store
+                    .account_of(payment)?
+                    .ok_or(Error::UnknownPayment { payment })
+            }),
+        )?;
+        self.entered(
+            VERB,
+            &owner,
+            [&owner, &payment.to_string(), ""],
+            key,
+            Some(payment),
+            &|books, key| books.reverse(payment, key),
+        )
     }
 
     /// Closes a month that is over, and puts its draw in force: exactly as many of its clients are disabled for overage as are
@@ -92,16 +123,30 @@ impl Engine {
         })
     }
 
-    fn told(&self, owner: &str, read: &dyn Fn(&mut Books<'_>) -> Result<Statement, Error>) -> Result<Statement, Error> {
+    fn told(
+        &self,
+        owner: &str,
+        read: &dyn Fn(&mut Books<'_>) -> Result<Statement, Error>,
+    ) -> Result<Statement, Error> {
         catch_panic(|| {
             self.with_latest(|state| {
-                let found = store::view(&*state.store, owner, |ledger| read(&mut state.books(&state.directory, ledger, owner)?))?;
+                let found = store::view(&*state.store, owner, |ledger| {
+                    read(&mut state.books(&state.directory, ledger, owner)?)
+                })?;
                 Ok(Some(found).filter(|_| self.is_latest(state)))
             })
         })
     }
 
-    fn entered(&self, verb: &'static str, owner: &str, said: [&str; 3], key: Option<&str>, of: Option<u64>, enter: Enter<'_>) -> Result<Payment, Error> {
+    fn entered(
+        &self,
+        verb: &'static str,
+        owner: &str,
+        said: [&str; 3],
+        key: Option<&str>,
+        of: Option<u64>,
+        enter: Enter<'_>,
+    ) -> Result<Payment, Error> {
         let key = self.noted(verb, keyed(key, std::iter::once(verb).chain(said)))?;
         let payment = self.booked(verb, owner, |books| enter(books, key))?;
         self.paid(verb, of, &payment);
@@ -109,7 +154,12 @@ impl Engine {
     }
 
     /// Writes into an owner's books, and changes the directory as they then say: one transaction.
-    fn booked<T>(&self, verb: &'static str, owner: &str, write: impl Fn(&mut Books<'_>) -> Result<T, Error>) -> Result<T, Error> {
+    fn booked<T>(
+        &self,
+        verb: &'static str,
+        owner: &str,
+        write: impl Fn(&mut Books<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         let booked = catch_panic(|| {
             self.together(
                 verb,
@@ -132,8 +182,18 @@ impl Engine {
 }
 
 impl State {
-    fn books<'b>(&'b self, directory: &'b Directory, ledger: &'b mut dyn Ledger, owner: &'b str) -> Result<Books<'b>, Error> {
-        Books::open(ledger, directory, &self.tenancy("statement")?.catalog, owner)
+    fn books<'b>(
+        &'b self,
+        directory: &'b Directory,
+        ledger: &'b mut dyn Ledger,
+        owner: &'b str,
+    ) -> Result<Books<'b>, Error> {
+        Books::open(
+            ledger,
+            directory,
+            &self.tenancy("statement")?.catalog,
+            owner,
+        )
     }
 
     /// The version after these changes, if there are some.
@@ -143,12 +203,25 @@ impl State {
         }
         let bundle = self.tenancy("settle")?;
         let references = self.directory.references(&changes);
-        Ok(Some((self.over(self.directory.apply(changes, &bundle.catalog, bundle, None)?)?, Some(references))))
+        Ok(Some((
+            self.over(
+                self.directory
+                    .apply(changes, &bundle.catalog, bundle, None)?,
+            )?,
+            Some(references),
+        )))
     }
 
     /// Closes the months that are over of those accounts which are billed, before their clients change.
-    pub(super) fn close_books(&self, ledger: &mut dyn Ledger, accounts: &[String]) -> Result<(), Error> {
-        accounts.iter().filter(|account| self.is_billed(account)).try_for_each(|account| self.books(&self.directory, ledger, account)?.close_last())
+    pub(super) fn close_books(
+        &self,
+        ledger: &mut dyn Ledger,
+        accounts: &[String],
+    ) -> Result<(), Error> {
+        accounts
+            .iter()
+            .filter(|account| self.is_billed(account))
+            .try_for_each(|account| self.books(&self.directory, ledger, account)?.close_last())
     }
 
     /// These changes with what follows from them for clients that are disabled for overage, if something does: one that is
@@ -161,17 +234,26 @@ impl State {
         accounts: &[String],
     ) -> Result<Option<Vec<Change>>, Error> {
         let mut more = Vec::new();
-        for account in accounts.iter().filter(|account| self.is_billed(account) && self.loses_or_regains(account, changes)) {
+        for account in accounts
+            .iter()
+            .filter(|account| self.is_billed(account) && self.loses_or_regains(account, changes))
+        {
             more.extend(self.books(after, ledger, account)?.overage()?);
         }
         if more.is_empty() {
             return Ok(None);
         }
-        let is_put_again = |change: &Change| match change {
+        let is_put_again = |change: &Change| {
+            match change {
             Change::Put(Record::Account(before)) => more.iter().any(|change| matches!(change, Change::Put(Record::Account(after)) if after.id == before.id)),
             _ => false,
+        }
         };
-        let mut all: Vec<Change> = changes.iter().filter(|change| !is_put_again(change)).cloned().collect();
+        let mut all: Vec<Change> = changes
+            .iter()
+            .filter(|change| !is_put_again(change))
+            .cloned()
+            .collect();
         all.extend(more);
         Ok(Some(all))
     }
@@ -184,13 +266,15 @@ impl State {
         changes.iter().any(|change| match change {
             Change::Put(Record::Account(after)) => {
                 let is_client = after.owner() == Some(owner) && !after.is_closed();
-                self.directory.account_number(after.id()).is_some() && self.directory.has_client(number, after.id()) != is_client
+                self.directory.account_number(after.id()).is_some()
+                    && self.directory.has_client(number, after.id()) != is_client
             }
             _ => false,
         })
     }
 
     fn is_billed(&self, account: &str) -> bool {
-        self.directory.account_number(account).is_some() && self.directory.owner_of(account).is_none()
+        self.directory.account_number(account).is_some()
+            && self.directory.owner_of(account).is_none()
     }
 }

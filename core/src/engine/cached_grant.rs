@@ -29,23 +29,49 @@ pub(super) struct Heard {
 
 impl Heard {
     pub(super) fn of(silence: Silence, facts: &QuotaFacts<'_>) -> Self {
-        Self { silence, amount: facts.amount, held: facts.account.held }
+        Self {
+            silence,
+            amount: facts.amount,
+            held: facts.account.held,
+        }
     }
 }
 
 impl State {
     /// The question, if it is such a one.
     #[inline]
-    pub(super) fn known<'s>(&'s self, question: &Question<'s>, take: &Take<'_>, taking: Taking) -> Option<Known<'s>> {
-        let plain = self.store.keeps_notes() && matches!(taking, Taking::Consume { .. }) && take.key.is_none() && take.amounts.is_empty() && take.amount > 0;
+    pub(super) fn known<'s>(
+        &'s self,
+        question: &Question<'s>,
+        take: &Take<'_>,
+        taking: Taking,
+    ) -> Option<Known<'s>> {
+        let plain = self.store.keeps_notes()
+            && matches!(taking, Taking::Consume { .. })
+            && take.key.is_none()
+            && take.amounts.is_empty()
+            && take.amount > 0;
         let single = if plain {
             Loaded::single(&self.fast, question, &self.directory)?
         } else {
             return None;
         };
         let (_, account) = question.principal.name();
-        let asked = Asked { version: self.stamp, kind: single.asked, domain: single.domain, amount: take.amount };
-        Some(Known { single, asked: quota::Known { account, meter: single.meter, kind: single.kind, asked } })
+        let asked = Asked {
+            version: self.stamp,
+            kind: single.asked,
+            domain: single.domain,
+            amount: take.amount,
+        };
+        Some(Known {
+            single,
+            asked: quota::Known {
+                account,
+                meter: single.meter,
+                kind: single.kind,
+                asked,
+            },
+        })
     }
 }
 
@@ -55,14 +81,32 @@ impl Known<'_> {
     }
 
     /// Takes, if a note says that it is allowed.
-    pub(super) fn take<'s>(&self, ledger: &mut dyn Ledger, state: &'s State) -> Result<Option<(&'s Answer, Box<Counted>)>, Error> {
-        quota::take_known(ledger, &self.asked, |place| Loaded::silent(&state.fast, &self.single, place).filter(|answer| answer.allowed))
+    pub(super) fn take<'s>(
+        &self,
+        ledger: &mut dyn Ledger,
+        state: &'s State,
+    ) -> Result<Option<(&'s Answer, Box<Counted>)>, Error> {
+        quota::take_known(ledger, &self.asked, |place| {
+            Loaded::silent(&state.fast, &self.single, place).filter(|answer| answer.allowed)
+        })
     }
 
     /// Notes what was heard while it was taken.
-    pub(super) fn note(&self, ledger: &mut dyn Ledger, lines: &[Line<'_>], heard: Option<Heard>) -> Result<(), Error> {
+    pub(super) fn note(
+        &self,
+        ledger: &mut dyn Ledger,
+        lines: &[Line<'_>],
+        heard: Option<Heard>,
+    ) -> Result<(), Error> {
         match (lines, heard) {
-            ([line], Some(Heard { silence: Silence { from, to, place }, amount, held })) if amount == self.asked.asked.amount => {
+            (
+                [line],
+                Some(Heard {
+                    silence: Silence { from, to, place },
+                    amount,
+                    held,
+                }),
+            ) if amount == self.asked.asked.amount => {
                 quota::note(ledger, &self.asked, line, held, (from, to, place))
             }
             _ => Ok(()),

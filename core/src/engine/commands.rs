@@ -73,11 +73,29 @@ impl Engine {
     /// assert_eq!(engine.usage("acme", None, Some("client_accounts"))?[0].used, 1);
     /// # Ok::<(), sublet::Error>(())
     /// ```
-    pub fn perform(&self, principal: &Ref, command: &Command, with: &Circumstances, key: Option<&str>) -> Result<Performed, Error> {
-        let order = Order { principal, command, with, key, about: OnceCell::new() };
+    pub fn perform(
+        &self,
+        principal: &Ref,
+        command: &Command,
+        with: &Circumstances,
+        key: Option<&str>,
+    ) -> Result<Performed, Error> {
+        let order = Order {
+            principal,
+            command,
+            with,
+            key,
+            about: OnceCell::new(),
+        };
         self.watched_command((principal, command, with), &order.about, || {
             let record_bytes = self.caps.record_bytes;
-            catch_panic(|| self.together("perform", |state| state.counted_by(&order), |state, ledger| state.perform(&order, record_bytes, ledger)))
+            catch_panic(|| {
+                self.together(
+                    "perform",
+                    |state| state.counted_by(&order),
+                    |state, ledger| state.perform(&order, record_bytes, ledger),
+                )
+            })
         })
     }
 }
@@ -95,23 +113,40 @@ struct Book<'a> {
 impl State {
     /// Each run of a transaction has a scene of its own, and so a token of its own.
     fn scene<'s>(&'s self, order: &'s Order<'_>, now: i64) -> Result<Scene<'s>, Error> {
-        Ok(Scene { directory: &self.directory, catalog: &self.tenancy("perform")?.catalog, principal: order.principal, now, token: OnceCell::new() })
+        Ok(Scene {
+            directory: &self.directory,
+            catalog: &self.tenancy("perform")?.catalog,
+            principal: order.principal,
+            now,
+            token: OnceCell::new(),
+        })
     }
 
     /// That of whoever asks; an operator's is that of what the command is about.
     fn book<'a>(&'a self, order: &'a Order<'_>, target: &'a Target) -> Book<'a> {
         match self.whose(order.principal.into()) {
-            Some(((_, account), member)) => {
-                Book { account, member: member.map(|(_, member)| member), actor: order.with.actor.as_ref().map(ToString::to_string) }
-            }
-            None => Book { account: &target.book, member: None, actor: Some(order.principal.to_string()) },
+            Some(((_, account), member)) => Book {
+                account,
+                member: member.map(|(_, member)| member),
+                actor: order.with.actor.as_ref().map(ToString::to_string),
+            },
+            None => Book {
+                account: &target.book,
+                member: None,
+                actor: Some(order.principal.to_string()),
+            },
         }
     }
 
     /// The account whose keys are those of whoever asks; of who removed itself, which it had.
     fn keys_of(&self, order: &Order<'_>) -> String {
-        let account = self.whose(order.principal.into()).map(|((_, account), _)| account);
-        account.or_else(|| self.directory.account_of_removed(order.principal)).unwrap_or(STAFF).to_owned()
+        let account = self
+            .whose(order.principal.into())
+            .map(|((_, account), _)| account);
+        account
+            .or_else(|| self.directory.account_of_removed(order.principal))
+            .unwrap_or(STAFF)
+            .to_owned()
     }
 
     /// The accounts whose counts a command may read or change. What it was about may be gone: then it may be a retry.
@@ -124,13 +159,32 @@ impl State {
         Ok(accounts)
     }
 
-    fn perform(&self, order: &Order<'_>, record_bytes: usize, ledger: &mut dyn Ledger) -> Result<(Performed, Option<Made>, Keep), Error> {
-        let unsent = |decision| Performed { decision, token: None };
+    fn perform(
+        &self,
+        order: &Order<'_>,
+        record_bytes: usize,
+        ledger: &mut dyn Ledger,
+    ) -> Result<(Performed, Option<Made>, Keep), Error> {
+        let unsent = |decision| Performed {
+            decision,
+            token: None,
+        };
         let (bundle, now) = (self.tenancy("perform")?, ledger.now());
         let scene = self.scene(order, now)?;
-        let said = order.key.and_then(|_| serde_json::to_string(order.command).ok()).unwrap_or_default();
-        let actor = order.with.actor.as_ref().map(ToString::to_string).unwrap_or_default();
-        let key = keyed(order.key, [order.principal.kind(), order.principal.id(), &actor, &said].into_iter())?;
+        let said = order
+            .key
+            .and_then(|_| serde_json::to_string(order.command).ok())
+            .unwrap_or_default();
+        let actor = order
+            .with
+            .actor
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        let key = keyed(
+            order.key,
+            [order.principal.kind(), order.principal.id(), &actor, &said].into_iter(),
+        )?;
         let target = order.command.target(&scene);
         if let Ok(target) = &target {
             let _ = order.about.set(target.resource.clone());
@@ -148,50 +202,120 @@ impl State {
         if changes.is_empty() {
             // What the action counts did not come or go: it was so before.
             keep_stocks(ledger, &self.directory, bundle, &target.counted)?;
-            return Ok((Performed { decision, token: scene.token.into_inner() }, None, Keep::Yes));
+            return Ok((
+                Performed {
+                    decision,
+                    token: scene.token.into_inner(),
+                },
+                None,
+                Keep::Yes,
+            ));
         }
-        changes.iter().try_for_each(|change| change.check_line(record_bytes))?;
+        changes
+            .iter()
+            .try_for_each(|change| change.check_line(record_bytes))?;
         self.close_books(ledger, &target.counted)?;
-        let mut directory = self.directory.apply(changes.clone(), &bundle.catalog, bundle, None)?;
+        let mut directory = self
+            .directory
+            .apply(changes.clone(), &bundle.catalog, bundle, None)?;
         if let Some(all) = self.with_overage(ledger, &changes, &directory, &target.counted)? {
             changes = all;
-            directory = self.directory.apply(changes.clone(), &bundle.catalog, bundle, None)?;
+            directory = self
+                .directory
+                .apply(changes.clone(), &bundle.catalog, bundle, None)?;
         }
         directory.check_ids(&self.directory, &changes)?;
         let references = self.directory.references(&changes);
         keep_stocks(ledger, &directory, bundle, &target.counted)?;
-        let performed = Performed { decision, token: scene.token.into_inner() };
-        Ok((performed, Some((self.over(directory)?, Some(references))), Keep::Yes))
+        let performed = Performed {
+            decision,
+            token: scene.token.into_inner(),
+        };
+        Ok((
+            performed,
+            Some((self.over(directory)?, Some(references))),
+            Keep::Yes,
+        ))
     }
 
     /// What the policies say: of the actions that the schema marks for it the first that is allowed, or the refusal that came
     /// furthest through the gates. What is allowed is written into the history.
-    fn decided_on(&self, order: &Order<'_>, target: &Target, key: Option<(&str, [u8; 32])>, ledger: &mut dyn Ledger) -> Result<Decision, Error> {
-        let (bundle, is_staff) = (self.tenancy("perform")?, self.whose(order.principal.into()).is_none());
+    fn decided_on(
+        &self,
+        order: &Order<'_>,
+        target: &Target,
+        key: Option<(&str, [u8; 32])>,
+        ledger: &mut dyn Ledger,
+    ) -> Result<Decision, Error> {
+        let (bundle, is_staff) = (
+            self.tenancy("perform")?,
+            self.whose(order.principal.into()).is_none(),
+        );
         let mut refusals = Refusals::default();
-        for (action, declared) in bundle.all_asked_by(order.command.name(), order.principal.kind(), target.resource.kind()) {
-            let fields = target.context.iter().filter(|(name, _)| declared.fields.contains(*name)).map(|(name, value)| (name.clone(), value.clone()));
-            let context: Map<_, _> = order.with.context.clone().into_iter().chain(fields).collect();
-            let circumstances = Circumstances { context, amount: None, ..order.with.clone() };
-            let request = Request { principal: order.principal.clone(), action, resource: target.resource.clone().into(), circumstances };
+        for (action, declared) in bundle.all_asked_by(
+            order.command.name(),
+            order.principal.kind(),
+            target.resource.kind(),
+        ) {
+            let fields = target
+                .context
+                .iter()
+                .filter(|(name, _)| declared.fields.contains(*name))
+                .map(|(name, value)| (name.clone(), value.clone()));
+            let context: Map<_, _> = order
+                .with
+                .context
+                .clone()
+                .into_iter()
+                .chain(fields)
+                .collect();
+            let circumstances = Circumstances {
+                context,
+                amount: None,
+                ..order.with.clone()
+            };
+            let request = Request {
+                principal: order.principal.clone(),
+                action,
+                resource: target.resource.clone().into(),
+                circumstances,
+            };
             let question = Question::from(&request);
             // Who works in no account takes from none.
-            let metered = !is_staff && declared.meters.iter().chain(&declared.frees).next().is_some();
+            let metered = !is_staff
+                && declared
+                    .meters
+                    .iter()
+                    .chain(&declared.frees)
+                    .next()
+                    .is_some();
             let decision = if metered {
                 let (take, taking) = (Take::new(1), Taking::Consume { up_to: false });
                 match self.metered(&question, &take, taking)? {
-                    Metered::By(metered) => metered.of_command(key).take(ledger, self, &question, taking, None)?.0,
+                    Metered::By(metered) => {
+                        metered
+                            .of_command(key)
+                            .take(ledger, self, &question, taking, None)?
+                            .0
+                    }
                     Metered::Denied(decision) => *decision,
                 }
             } else {
                 self.authorize(&question)?
             };
             if decision.allowed {
-                return if metered { Ok(decision) } else { self.written(order, target, key, decision, ledger) };
+                return if metered {
+                    Ok(decision)
+                } else {
+                    self.written(order, target, key, decision, ledger)
+                };
             }
             refusals.add(self, decision);
         }
-        refusals.furthest().ok_or_else(|| Error::NotAsked { command: order.command.name().to_owned(), principal: order.principal.to_string() })
+        refusals.furthest().ok_or_else(|| Error::NotAsked {
+            command: order.command.name().to_owned(),
+            principal: order.principal.to_string(),
+        })
     }
 
     /// What is allowed, written into the history. The staff's is kept under its key where a retry finds it though what the command
@@ -204,14 +328,31 @@ impl State {
         decision: Decision,
         ledger: &mut dyn Ledger,
     ) -> Result<Decision, Error> {
-        let (book, calendar, keys) = (self.book(order, target), Calendar::default(), self.keys_of(order));
-        let subject = Subject { account: book.account, member: book.member, actor: book.actor.as_deref(), calendar: &calendar };
+        let (book, calendar, keys) = (
+            self.book(order, target),
+            Calendar::default(),
+            self.keys_of(order),
+        );
+        let subject = Subject {
+            account: book.account,
+            member: book.member,
+            actor: book.actor.as_deref(),
+            calendar: &calendar,
+        };
         if keys != STAFF {
             return quota::write_down(ledger, &subject, key, decision);
         }
         let decision = quota::write_down(ledger, &subject, None, decision)?;
         if let Some(key) = key {
-            quota::remember(ledger, &Subject { account: STAFF, ..subject }, key, &decision)?;
+            quota::remember(
+                ledger,
+                &Subject {
+                    account: STAFF,
+                    ..subject
+                },
+                key,
+                &decision,
+            )?;
         }
         Ok(decision)
     }
@@ -225,7 +366,10 @@ impl Refusals {
     pub(super) fn add(&mut self, state: &State, decision: Decision) {
         // Where in the order of the policies the one stands that names it; after them all, if none does.
         let rules = &state.loaded.rules().list;
-        let named = decision.policies.first().and_then(|id| rules.iter().position(|rule| rule.id == *id));
+        let named = decision
+            .policies
+            .first()
+            .and_then(|id| rules.iter().position(|rule| rule.id == *id));
         let gate = named.unwrap_or(rules.len());
         if self.0.as_ref().is_none_or(|(known, _)| gate > *known) {
             self.0 = Some((gate, decision));
@@ -239,15 +383,30 @@ impl Refusals {
 
 /// Makes the ledger's rows of the stocks that are the number of records what the directory says, for the history. Their count is
 /// read from the directory.
-fn keep_stocks(ledger: &mut dyn Ledger, directory: &Directory, bundle: &Bundle, accounts: &[String]) -> Result<(), Error> {
+fn keep_stocks(
+    ledger: &mut dyn Ledger,
+    directory: &Directory,
+    bundle: &Bundle,
+    accounts: &[String],
+) -> Result<(), Error> {
     let now = ledger.now();
     for account in accounts {
         let Some(number) = directory.account_number(account) else {
             continue;
         };
-        let subject = Subject { account, member: None, actor: None, calendar: directory.calendar(number) };
+        let subject = Subject {
+            account,
+            member: None,
+            actor: None,
+            calendar: directory.calendar(number),
+        };
         for (meter, what) in bundle.catalog.counted() {
-            quota::keep(ledger, &subject, &Line::of_stock(meter, directory.allowance(number, meter, &bundle.catalog)), directory.count(number, what, now))?;
+            quota::keep(
+                ledger,
+                &subject,
+                &Line::of_stock(meter, directory.allowance(number, meter, &bundle.catalog)),
+                directory.count(number, what, now),
+            )?;
         }
     }
     Ok(())

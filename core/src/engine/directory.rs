@@ -16,16 +16,29 @@ impl Engine {
     /// # Errors
     /// The `directory.*` codes: the first invariant that the changed directory would break;
     /// [`Error::Revision`] if `expected` is given and the directory has moved on.
-    #[expect(clippy::needless_pass_by_value, reason = "a transaction may repeat its body, so each run has a copy; callers need none")]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a transaction may repeat its body, so each run has a copy; callers need none"
+    )]
     pub fn change(&self, changes: Vec<Change>, expected: Option<u64>) -> Result<u64, Error> {
-        let lines = || changes.iter().try_for_each(|change| change.check_line(self.caps.record_bytes));
+        let lines = || {
+            changes
+                .iter()
+                .try_for_each(|change| change.check_line(self.caps.record_bytes))
+        };
         self.noted("change", catch_panic(lines))?;
         self.swap("change", |state| {
             let bundle = state.tenancy("change")?;
             let references = state.directory.references(&changes);
-            let directory = state.directory.apply(changes.clone(), &bundle.catalog, bundle, expected)?;
+            let directory =
+                state
+                    .directory
+                    .apply(changes.clone(), &bundle.catalog, bundle, expected)?;
             directory.check_ids(&state.directory, &changes)?;
-            let mut merged = changes.iter().filter_map(Change::merged).filter_map(|merged| directory.record(merged, &bundle.catalog));
+            let mut merged = changes
+                .iter()
+                .filter_map(Change::merged)
+                .filter_map(|merged| directory.record(merged, &bundle.catalog));
             merged.try_for_each(|record| record.check_line(self.caps.record_bytes))?;
             Ok((state.over(directory)?, Some(references)))
         })
@@ -40,7 +53,12 @@ impl Engine {
     /// # Errors
     /// The `directory.*` and `input.*` codes, with the line; [`Error::Revision`] if the directory has moved on. Then nothing is
     /// changed.
-    pub fn import(&self, lines: impl BufRead, expected: Option<u64>, progress: Option<&mut dyn FnMut(Progress) -> bool>) -> Result<u64, Error> {
+    pub fn import(
+        &self,
+        lines: impl BufRead,
+        expected: Option<u64>,
+        progress: Option<&mut dyn FnMut(Progress) -> bool>,
+    ) -> Result<u64, Error> {
         self.import_as("import", lines, expected, progress)
     }
 
@@ -82,13 +100,23 @@ impl Engine {
             let state = self.current()?;
             let bundle = state.tenancy(verb)?;
             state.directory.expect(expected)?;
-            let read = Directory::import(lines, state.directory.revision(), &bundle.catalog, bundle, self.caps.record_bytes, progress)?;
+            let read = Directory::import(
+                lines,
+                state.directory.revision(),
+                &bundle.catalog,
+                bundle,
+                self.caps.record_bytes,
+                progress,
+            )?;
             Ok((read, Arc::clone(&state.loaded)))
         });
         let (read, with) = self.noted(verb, read)?;
         self.swap(verb, |state| {
             state.directory.expect(expected)?;
-            let read = read.clone().at(state.directory.revision().saturating_add(1)).succeeding(&state.directory)?;
+            let read = read
+                .clone()
+                .at(state.directory.revision().saturating_add(1))
+                .succeeding(&state.directory)?;
             if Arc::ptr_eq(&with, &state.loaded) {
                 return Ok((state.over(read)?, None));
             }
@@ -119,7 +147,9 @@ impl Engine {
             let state = self.current()?;
             let bundle = state.tenancy("record")?;
             if !Record::TYPES.contains(&reference.kind()) {
-                return Err(Error::RecordType { name: crate::util::text::short(reference.kind()) });
+                return Err(Error::RecordType {
+                    name: crate::util::text::short(reference.kind()),
+                });
             }
             Ok(state.directory.record(reference, &bundle.catalog))
         })
@@ -133,8 +163,14 @@ impl Engine {
         catch_panic(|| {
             let state = self.current()?;
             state.tenancy("domain_proof")?;
-            let known = crate::model::host::normalise(domain).ok().and_then(|name| state.directory.domain(&name));
-            known.and_then(|known| known.proof()).ok_or_else(|| Error::UnknownRecord { record: Ref::new("Domain", domain).to_string() })
+            let known = crate::model::host::normalise(domain)
+                .ok()
+                .and_then(|name| state.directory.domain(&name));
+            known
+                .and_then(|known| known.proof())
+                .ok_or_else(|| Error::UnknownRecord {
+                    record: Ref::new("Domain", domain).to_string(),
+                })
         })
     }
 }

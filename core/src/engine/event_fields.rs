@@ -50,7 +50,12 @@ impl<'a> From<&Question<'a>> for Told<'a> {
 impl<'a> Told<'a> {
     /// Who does something in these circumstances.
     pub(super) fn by(principal: &'a Ref, with: &'a Circumstances) -> Self {
-        Self { principal: Some((principal.kind(), principal.id())), host: with.host.as_deref(), with: Some(with), ..Self::default() }
+        Self {
+            principal: Some((principal.kind(), principal.id())),
+            host: with.host.as_deref(),
+            with: Some(with),
+            ..Self::default()
+        }
     }
 
     /// What the counts are called by.
@@ -63,22 +68,32 @@ impl<'a> Told<'a> {
     }
 
     pub(super) fn onto(&self, draft: Draft) -> Draft {
-        let named = |reference: Option<&'a Ref>| reference.map(|reference| (reference.kind(), reference.id()));
+        let named = |reference: Option<&'a Ref>| {
+            reference.map(|reference| (reference.kind(), reference.id()))
+        };
         let action = self.action.map(|_| self.label(""));
         draft
             .text("command", self.command)
             .named("principal", self.principal)
-            .named("actor", named(self.with.and_then(|with| with.actor.as_ref())))
+            .named(
+                "actor",
+                named(self.with.and_then(|with| with.actor.as_ref())),
+            )
             .text("action", action.as_deref())
             .named("resource", self.resource)
             .text("account", self.account)
             .text("host", self.host)
-            .text("channel", self.with.and_then(|with| with.channel.as_deref()))
+            .text(
+                "channel",
+                self.with.and_then(|with| with.channel.as_deref()),
+            )
             .field("desk", self.desk.map(|desk| Value::from(desk.0)))
     }
 
     pub(super) fn context(&self) -> Option<&'a Map<String, Value>> {
-        self.with.map(|with| &with.context).filter(|context| !context.is_empty())
+        self.with
+            .map(|with| &with.context)
+            .filter(|context| !context.is_empty())
     }
 }
 
@@ -96,8 +111,16 @@ impl Changed {
     /// What became of these records; of all, if it is not said.
     pub(super) fn of(directory: &Directory, references: Option<Vec<Ref>>) -> Self {
         let (revision, whole) = (directory.revision(), references.is_none());
-        let (put, removed) = references.unwrap_or_default().into_iter().partition(|reference| directory.has(reference));
-        Self { revision, put, removed, whole }
+        let (put, removed) = references
+            .unwrap_or_default()
+            .into_iter()
+            .partition(|reference| directory.has(reference));
+        Self {
+            revision,
+            put,
+            removed,
+            whole,
+        }
     }
 }
 
@@ -105,22 +128,38 @@ impl Changed {
 pub(super) fn reasons(draft: Draft, decision: &Decision) -> Draft {
     let draft = draft.names("policies", decision.policies.iter().map(AsRef::as_ref));
     let draft = draft.names("advice", decision.advice.iter().map(AsRef::as_ref));
-    draft.names("errors", decision.errors.iter().map(|failure| failure.policy.as_ref()))
+    draft.names(
+        "errors",
+        decision
+            .errors
+            .iter()
+            .map(|failure| failure.policy.as_ref()),
+    )
 }
 
 pub(super) fn version(draft: Draft, decision: &Decision) -> Draft {
-    draft.field("revision", Some(decision.revision)).text("bundle", Some(&decision.bundle))
+    draft
+        .field("revision", Some(decision.revision))
+        .text("bundle", Some(&decision.bundle))
 }
 
 pub(super) fn counted(draft: Draft, counted: &Counted) -> Draft {
-    let draft = draft.field("operation", counted.operation).field("replayed", counted.replayed.then_some(true));
+    let draft = draft
+        .field("operation", counted.operation)
+        .field("replayed", counted.replayed.then_some(true));
     expiry(draft, counted).meters(&counted.quota)
 }
 
 pub(super) fn expiry(draft: Draft, counted: &Counted) -> Draft {
-    draft.field("expires_at", counted.expires_at.and_then(calendar::instant_text))
+    draft.field(
+        "expires_at",
+        counted.expires_at.and_then(calendar::instant_text),
+    )
 }
 
 pub(super) fn latency(draft: Draft, took: Duration) -> Draft {
-    draft.field("latency_us", Some(u64::try_from(took.as_micros()).unwrap_or(u64::MAX)))
+    draft.field(
+        "latency_us",
+        Some(u64::try_from(took.as_micros()).unwrap_or(u64::MAX)),
+    )
 }

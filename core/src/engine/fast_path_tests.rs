@@ -60,39 +60,71 @@ fn policies() -> PathBuf {
 /// The shipped files, with more rules.
 fn files(extra: &str) -> Source {
     let mut files = vec![("77-extra.cedar".to_owned(), extra.to_owned())];
-    for entry in std::fs::read_dir(policies()).expect("the folder").flatten().filter(|entry| entry.path().is_file()) {
-        files.push((entry.file_name().to_string_lossy().into_owned(), std::fs::read_to_string(entry.path()).expect("a text")));
+    for entry in std::fs::read_dir(policies())
+        .expect("the folder")
+        .flatten()
+        .filter(|entry| entry.path().is_file())
+    {
+        files.push((
+            entry.file_name().to_string_lossy().into_owned(),
+            std::fs::read_to_string(entry.path()).expect("a text"),
+        ));
     }
     Source::Files(files)
 }
 
 fn compiled(extra: &str) -> (Box<Bundle>, Programs) {
-    let loaded = load(&files(extra), Validation::default(), &Caps::default()).unwrap_or_else(|error| panic!("{error}"));
-    let Kind::Tenancy(bundle) = loaded.kind else { panic!("no kernel") };
-    let mut directory = Directory::default().declare(&bundle.catalog, &Catalog::default(), bundle.as_ref(), false).expect("an empty directory");
-    let programs = Programs::new(&bundle, &mut directory).unwrap_or_else(|policy| panic!("{policy} is not compiled"));
+    let loaded = load(&files(extra), Validation::default(), &Caps::default())
+        .unwrap_or_else(|error| panic!("{error}"));
+    let Kind::Tenancy(bundle) = loaded.kind else {
+        panic!("no kernel")
+    };
+    let mut directory = Directory::default()
+        .declare(&bundle.catalog, &Catalog::default(), bundle.as_ref(), false)
+        .expect("an empty directory");
+    let programs = Programs::new(&bundle, &mut directory)
+        .unwrap_or_else(|policy| panic!("{policy} is not compiled"));
     (bundle, programs)
 }
 
 /// The requests whose policies compare two records' sets, which is no bit: one program, whose outcome is recalled with the answer.
-const COMPARING: [&str; 2] = ["member.edit of TeamMember on TeamMember", "member.remove of TeamMember on TeamMember"];
+const COMPARING: [&str; 2] = [
+    "member.edit of TeamMember on TeamMember",
+    "member.remove of TeamMember on TeamMember",
+];
 
 /// Each kind of a session's request that bits alone do not answer, with what they lack.
 fn off_the_fast_path(extra: &str) -> String {
     let (bundle, programs) = compiled(extra);
     let (mut off, mut kinds) = (String::new(), 0);
     for ((name, _), action) in bundle.names.actions.iter().zip(&programs.list) {
-        for entry in action.entries.iter().filter(|entry| entry.plain && !action.context) {
+        for entry in action
+            .entries
+            .iter()
+            .filter(|entry| entry.plain && !action.context)
+        {
             kinds = usize::saturating_add(kinds, 1);
-            let of = format!("{name} of {} on {}", symbols::TYPES[entry.principal as usize], entry.resource);
+            let of = format!(
+                "{name} of {} on {}",
+                symbols::TYPES[entry.principal as usize],
+                entry.resource
+            );
             for (client, sessions) in [false, true].into_iter().zip(&entry.session) {
-                let Some(planned) = entry.ready.and_then(|place| programs.ready.planned(place, client)) else {
+                let Some(planned) = entry
+                    .ready
+                    .and_then(|place| programs.ready.planned(place, client))
+                else {
                     let _ = writeln!(off, "{of}: its policies say too much for a plan");
                     continue;
                 };
                 let compares = usize::from(COMPARING.contains(&of.as_str()));
                 if sessions.others.len() > compares || !planned.memo.is_open() {
-                    let _ = writeln!(off, "{of}, client={client}: {} conditions run as programs, recalled={}", sessions.others.len(), planned.memo.is_open());
+                    let _ = writeln!(
+                        off,
+                        "{of}, client={client}: {} conditions run as programs, recalled={}",
+                        sessions.others.len(),
+                        planned.memo.is_open()
+                    );
                 }
             }
         }
@@ -120,7 +152,12 @@ fn programs_are_bits_of_recalled_answers() {
         when { context.facts has host && context.facts.host like "app.*" && resource == Campaign::"k" };"#;
     let engine = agency(rule);
     for (id, code) in [("k", "late"), ("m", "ok"), ("k", "late"), ("m", "ok")] {
-        let request = Request::new(("Account", "bakery"), "campaign.read", Resource::new("Campaign", id).account("bakery")).host("app.acme.example");
+        let request = Request::new(
+            ("Account", "bakery"),
+            "campaign.read",
+            Resource::new("Campaign", id).account("bakery"),
+        )
+        .host("app.acme.example");
         let warm = engine.authorize(&request).expect("an answer");
         let (steps, again) = steps_of(|| engine.authorize(&request).expect("an answer"));
         assert_eq!((&*warm.code, &warm), (code, &again));
@@ -129,15 +166,29 @@ fn programs_are_bits_of_recalled_answers() {
 }
 
 fn agency(extra: &str) -> Engine {
-    let engine = Engine::open(Options { policies: files(extra), ..Options::default() }).unwrap_or_else(|error| panic!("{error}"));
-    engine.import(&std::fs::read(policies().join("tests/agency.jsonl")).expect("the agency")[..], None, None).expect("the agency");
+    let engine = Engine::open(Options {
+        policies: files(extra),
+        ..Options::default()
+    })
+    .unwrap_or_else(|error| panic!("{error}"));
+    engine
+        .import(
+            &std::fs::read(policies().join("tests/agency.jsonl")).expect("the agency")[..],
+            None,
+            None,
+        )
+        .expect("the agency");
     engine
 }
 
 #[test]
 fn decisions_take_no_more_steps() {
     let engine = agency("");
-    let hosts = [("platform", Some("dash.marketingmaster.example")), ("whitelabel", Some("app.acme.example")), ("job", None)];
+    let hosts = [
+        ("platform", Some("dash.marketingmaster.example")),
+        ("whitelabel", Some("app.acme.example")),
+        ("job", None),
+    ];
     let logins = [
         ("account", "Account", "acme", "acme"),
         ("member", "TeamMember", "ann", "acme"),
@@ -149,17 +200,35 @@ fn decisions_take_no_more_steps() {
     for (host_kind, host) in hosts {
         for (login, kind, id, account) in logins {
             let request = if kind == "Operator" {
-                Request::new((kind, id), "login.password", Resource::new("Platform", account))
+                Request::new(
+                    (kind, id),
+                    "login.password",
+                    Resource::new("Platform", account),
+                )
             } else {
-                Request::new((kind, id), "campaign.edit", Resource::new("Campaign", "spring").account(account))
+                Request::new(
+                    (kind, id),
+                    "campaign.edit",
+                    Resource::new("Campaign", "spring").account(account),
+                )
             };
-            let request = host.map_or_else(|| request.clone().channel("job"), |host| request.clone().host(host));
+            let request = host.map_or_else(
+                || request.clone().channel("job"),
+                |host| request.clone().host(host),
+            );
             let allowed = engine.authorize(&request).expect("an answer").allowed;
             let (check, _) = steps_of(|| engine.check(&request).expect("an answer"));
             let (authorize, _) = steps_of(|| engine.authorize(&request).expect("an answer"));
-            let (most_check, most_authorize) = if host.is_some() { (SESSION_CHECK, SESSION_AUTHORIZE) } else { (JOB, JOB) };
+            let (most_check, most_authorize) = if host.is_some() {
+                (SESSION_CHECK, SESSION_AUTHORIZE)
+            } else {
+                (JOB, JOB)
+            };
             over |= check > most_check || authorize > most_authorize;
-            let _ = writeln!(lines, "{host_kind}, {login}: allowed={allowed} check {check} of {most_check}, authorize {authorize} of {most_authorize}");
+            let _ = writeln!(
+                lines,
+                "{host_kind}, {login}: allowed={allowed} check {check} of {most_check}, authorize {authorize} of {most_authorize}"
+            );
         }
     }
     assert!(!over, "more steps than stated:\n{lines}");

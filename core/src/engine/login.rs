@@ -76,13 +76,24 @@ impl Engine {
     /// assert_eq!((&*found.code, &*found.hosts[0]), ("domain_unknown", "app.acme.example"));
     /// # Ok::<(), sublet::Error>(())
     /// ```
-    pub fn login_hosts(&self, principal: &Ref, host: Option<&str>, flow: Option<Does<'_>>, after: Option<&str>) -> Result<LoginHosts, Error> {
+    pub fn login_hosts(
+        &self,
+        principal: &Ref,
+        host: Option<&str>,
+        flow: Option<Does<'_>>,
+        after: Option<&str>,
+    ) -> Result<LoginHosts, Error> {
         self.watched_login_hosts(principal, host, || {
             catch_panic(|| {
                 let state = self.current()?;
                 let bundle = state.tenancy("login_hosts")?;
                 let (action, types) = bundle.flow(flow.map(Does::name))?;
-                state.login_hosts(&Flow { action, types }, principal, host, after.unwrap_or_default())
+                state.login_hosts(
+                    &Flow { action, types },
+                    principal,
+                    host,
+                    after.unwrap_or_default(),
+                )
             })
         })
     }
@@ -106,21 +117,42 @@ impl State {
     fn login(&self, flow: &Flow<'_>, host: &str, email: &str) -> Result<Login, Error> {
         let email = crate::model::email::normalise(email).ok();
         let is_for = |login: Key| flow.types.contains(login.kind().name());
-        let logins = email.iter().flat_map(|email| self.directory.logins(email)).filter(|(_, login)| is_for(*login));
+        let logins = email
+            .iter()
+            .flat_map(|email| self.directory.logins(email))
+            .filter(|(_, login)| is_for(*login));
         let logins: Vec<(Realm, Key)> = logins.collect();
         let name = crate::model::host::normalise(host).ok();
-        let served = |asked: Asked| logins.iter().find(|(realm, login)| self.holds(&asked, *realm, *login));
+        let served = |asked: Asked| {
+            logins
+                .iter()
+                .find(|(realm, login)| self.holds(&asked, *realm, *login))
+        };
         let served = self.realms(name.as_deref()).into_iter().find_map(served);
         // Other realms are read only for the log's code (I2, D7).
         let known = served.or(logins.first()).map(|(_, login)| *login);
         let decision = self.ask_evenly(flow, known, host)?;
-        let allowed = served.is_some() && decision.as_ref().is_some_and(|decision| decision.allowed);
+        let allowed =
+            served.is_some() && decision.as_ref().is_some_and(|decision| decision.allowed);
         // A login of another realm that might come in here is no login of this host.
-        let code = decision.as_ref().filter(|decision| allowed || !decision.allowed).map(|decision| Arc::clone(&decision.code));
+        let code = decision
+            .as_ref()
+            .filter(|decision| allowed || !decision.allowed)
+            .map(|decision| Arc::clone(&decision.code));
         let log_code = code.unwrap_or_else(|| AnswerCode::PrincipalUnknown.into());
-        let public_code = if allowed { Arc::clone(&log_code) } else { AnswerCode::LoginRefused.into() };
+        let public_code = if allowed {
+            Arc::clone(&log_code)
+        } else {
+            AnswerCode::LoginRefused.into()
+        };
         let principal = served.map(|(_, login)| self.directory.reference(*login));
-        Ok(Login { allowed, public_code, log_code, principal, decision: decision.filter(|_| served.is_some()) })
+        Ok(Login {
+            allowed,
+            public_code,
+            log_code,
+            principal,
+            decision: decision.filter(|_| served.is_some()),
+        })
     }
 
     /// I2: at a platform domain the platform's realm; at an owner's verified domain that owner's realm first, then the
@@ -136,16 +168,26 @@ impl State {
     fn holds(&self, asked: &Asked, realm: Realm, login: Key) -> bool {
         match asked {
             Asked::Whole(wanted) => *wanted == realm,
-            Asked::OwnersOwn(owner) => realm == Realm::Platform && self.directory.account_of(login) == Some(*owner),
+            Asked::OwnersOwn(owner) => {
+                realm == Realm::Platform && self.directory.account_of(login) == Some(*owner)
+            }
         }
     }
 
     /// The decision on the login that is known. The policies are asked about a login of each shape, whether one is known or not, so
     /// that the time tells nobody which e-mails are known (D7).
-    fn ask_evenly(&self, flow: &Flow<'_>, known: Option<Key>, host: &str) -> Result<Option<Decision>, Error> {
+    fn ask_evenly(
+        &self,
+        flow: &Flow<'_>,
+        known: Option<Key>,
+        host: &str,
+    ) -> Result<Option<Decision>, Error> {
         let shape_of_known = known.and_then(|login| self.directory.login_shape(login));
         let mut answer = Ok(None);
-        for shape in LoginShape::ALL.into_iter().filter(|shape| flow.types.contains(shape.kind().name())) {
+        for shape in LoginShape::ALL
+            .into_iter()
+            .filter(|shape| flow.types.contains(shape.kind().name()))
+        {
             // Searched for in any case, for the search takes time, too.
             let stand_in = self.directory.stand_in(shape);
             let is_known = shape_of_known == Some(shape);
@@ -163,8 +205,15 @@ impl State {
     /// Asks the policies, and remembers no answer: a remembered one would come sooner.
     fn ask_login(&self, action: &Ref, login: Key, host: Option<&str>) -> Result<Decision, Error> {
         let principal = self.directory.reference(login);
-        let account = self.directory.account_of(login).map(|account| self.directory.reference(Kind::Account.key(account)));
-        let home = account.or_else(|| self.directory.platform().map(|platform| Ref::new("Platform", platform.id())));
+        let account = self
+            .directory
+            .account_of(login)
+            .map(|account| self.directory.reference(Kind::Account.key(account)));
+        let home = account.or_else(|| {
+            self.directory
+                .platform()
+                .map(|platform| Ref::new("Platform", platform.id()))
+        });
         let home = home.unwrap_or_else(|| principal.clone());
         let request = Request::new(principal, action.clone(), home);
         let request = match host {
@@ -174,19 +223,38 @@ impl State {
         self.decided_anew(&(&request).into())
     }
 
-    fn login_hosts(&self, flow: &Flow<'_>, principal: &Ref, host: Option<&str>, after: &str) -> Result<LoginHosts, Error> {
-        let login = self.directory.login_key(principal).filter(|login| flow.types.contains(login.kind().name()));
+    fn login_hosts(
+        &self,
+        flow: &Flow<'_>,
+        principal: &Ref,
+        host: Option<&str>,
+        after: &str,
+    ) -> Result<LoginHosts, Error> {
+        let login = self
+            .directory
+            .login_key(principal)
+            .filter(|login| flow.types.contains(login.kind().name()));
         let Some(login) = login else {
             let decision = self.decide(None, &Judged::Answered(AnswerCode::PrincipalUnknown))?;
-            return Ok(LoginHosts { code: Arc::clone(&decision.code), hosts: Vec::new(), next: None, decision });
+            return Ok(LoginHosts {
+                code: Arc::clone(&decision.code),
+                hosts: Vec::new(),
+                next: None,
+                decision,
+            });
         };
         let decision = self.ask_login(&flow.action, login, host)?;
         let owners = match self.directory.realm(login) {
             Some(Realm::Owner(owner)) => vec![owner],
             // Staff has no account of its own.
-            Some(Realm::Platform) | None => [Some(NONE), self.directory.account_of(login)].into_iter().flatten().collect(),
+            Some(Realm::Platform) | None => [Some(NONE), self.directory.account_of(login)]
+                .into_iter()
+                .flatten()
+                .collect(),
         };
-        let mut hosts = self.directory.verified_hosts(&owners, after, MAX_LOGIN_HOSTS.saturating_add(1));
+        let mut hosts =
+            self.directory
+                .verified_hosts(&owners, after, MAX_LOGIN_HOSTS.saturating_add(1));
         let has_more = hosts.len() > MAX_LOGIN_HOSTS;
         hosts.truncate(MAX_LOGIN_HOSTS);
         let next = hosts.last().filter(|_| has_more).cloned();
@@ -196,6 +264,11 @@ impl State {
                 allowed.push(host);
             }
         }
-        Ok(LoginHosts { code: Arc::clone(&decision.code), hosts: allowed, next, decision })
+        Ok(LoginHosts {
+            code: Arc::clone(&decision.code),
+            hosts: allowed,
+            next,
+            decision,
+        })
     }
 }

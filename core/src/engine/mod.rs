@@ -95,13 +95,30 @@ impl Engine {
             let hub = Hub::new(options.clock.clone());
             let store: Arc<dyn Store> = match options.store.split_once(':') {
                 Some(("memory", "")) => Arc::new(store::Memory::new(options.clock)),
-                Some(("sqlite", _)) => Arc::new(store::Sqlite::open(&options.store, options.clock)?),
+                Some(("sqlite", _)) => {
+                    Arc::new(store::Sqlite::open(&options.store, options.clock)?)
+                }
                 _ => {
-                    return Err(Error::Store { store: crate::util::text::short(&options.store) });
+                    return Err(Error::Store {
+                        store: crate::util::text::short(&options.store),
+                    });
                 }
             };
-            let state = State::new(Arc::new(loaded), Directory::default(), (&Catalog::default(), false), &store)?.first()?;
-            Ok(Self { hub, state: Versions::new(state), turn: Turn::default(), following: Turn::default(), caps: options.caps, validation: options.validation })
+            let state = State::new(
+                Arc::new(loaded),
+                Directory::default(),
+                (&Catalog::default(), false),
+                &store,
+            )?
+            .first()?;
+            Ok(Self {
+                hub,
+                state: Versions::new(state),
+                turn: Turn::default(),
+                following: Turn::default(),
+                caps: options.caps,
+                validation: options.validation,
+            })
         })
     }
 
@@ -143,7 +160,12 @@ impl Engine {
             place: rule.place.clone(),
         });
         let (tenancy, actions, features, warnings) = match &state.loaded.kind {
-            Kind::Tenancy(bundle) => (true, bundle.action_names(), bundle.features_in_words(), bundle.warnings.clone()),
+            Kind::Tenancy(bundle) => (
+                true,
+                bundle.action_names(),
+                bundle.features_in_words(),
+                bundle.warnings.clone(),
+            ),
             Kind::Plain(plain) => (false, plain.action_names(), Vec::new(), Vec::new()),
         };
         BundleInfo {
@@ -162,7 +184,8 @@ impl Engine {
     /// read it is the last that this process knows.
     #[must_use]
     pub fn revision(&self) -> u64 {
-        catch_panic(|| Ok(self.current()?.directory.revision())).unwrap_or_else(|_| self.state.load().directory.revision())
+        catch_panic(|| Ok(self.current()?.directory.revision()))
+            .unwrap_or_else(|_| self.state.load().directory.revision())
     }
 
     /// Panics inside the engine, for tests of what a host sees then. Does nothing but answer `Ok` unless the environment
@@ -196,14 +219,30 @@ fn check_in_use(directory: &Directory, bundle: &Bundle, before: &Bundle) -> Resu
         return Ok(());
     }
     let reasons = directory.misfits(&bundle.catalog, &before.catalog, bundle);
-    Faults::into_result(reasons.into_iter().map(|reason| placeless("bundle.in_use", reason)).collect())
+    Faults::into_result(
+        reasons
+            .into_iter()
+            .map(|reason| placeless("bundle.in_use", reason))
+            .collect(),
+    )
 }
 
 /// Every code and word of advice that an answer can have.
 fn codes(rules: &Rules, tenancy: bool) -> Vec<Arc<str>> {
-    let own: &[AnswerCode] = if tenancy { &AnswerCode::TENANCY } else { &AnswerCode::PLAIN };
-    let of_rules = rules.list.iter().flat_map(|rule| rule.code.iter().chain(&rule.advice));
-    let mut codes: Vec<Arc<str>> = own.iter().map(|code| (*code).into()).chain(of_rules.cloned()).collect();
+    let own: &[AnswerCode] = if tenancy {
+        &AnswerCode::TENANCY
+    } else {
+        &AnswerCode::PLAIN
+    };
+    let of_rules = rules
+        .list
+        .iter()
+        .flat_map(|rule| rule.code.iter().chain(&rule.advice));
+    let mut codes: Vec<Arc<str>> = own
+        .iter()
+        .map(|code| (*code).into())
+        .chain(of_rules.cloned())
+        .collect();
     codes.sort();
     codes.dedup();
     codes
@@ -218,18 +257,37 @@ fn stamp() -> u64 {
 impl State {
     /// What was loaded, for a directory that was read with another catalog until now.
     /// Their types are asked `anew` if the schema says other things of them.
-    fn new(loaded: Arc<Loaded>, directory: Directory, (old, anew): (&Catalog, bool), store: &Arc<dyn Store>) -> Result<Self, Error> {
+    fn new(
+        loaded: Arc<Loaded>,
+        directory: Directory,
+        (old, anew): (&Catalog, bool),
+        store: &Arc<dyn Store>,
+    ) -> Result<Self, Error> {
         let mut directory = match &loaded.kind {
-            Kind::Tenancy(bundle) => directory.declare(&bundle.catalog, old, bundle.as_ref(), anew)?,
+            Kind::Tenancy(bundle) => {
+                directory.declare(&bundle.catalog, old, bundle.as_ref(), anew)?
+            }
             Kind::Plain(_) => directory,
         };
         let fast = Arc::new(loaded.compile(&mut directory));
         directory.named();
-        Ok(Self { stamp: stamp(), loaded, fast, directory, store: Arc::clone(store), watch: None })
+        Ok(Self {
+            stamp: stamp(),
+            loaded,
+            fast,
+            directory,
+            store: Arc::clone(store),
+            watch: None,
+        })
     }
 
     /// These policies over a directory that was read with others.
-    fn with(&self, loaded: Arc<Loaded>, directory: Directory, before: &Loaded) -> Result<Self, Error> {
+    fn with(
+        &self,
+        loaded: Arc<Loaded>,
+        directory: Directory,
+        before: &Loaded,
+    ) -> Result<Self, Error> {
         let (mut old, mut anew) = (Catalog::default(), false);
         match (&loaded.kind, &before.kind) {
             (Kind::Tenancy(bundle), Kind::Tenancy(before)) => {
@@ -239,11 +297,16 @@ impl State {
             }
             (Kind::Plain(_), Kind::Plain(_)) => {}
             (Kind::Tenancy(_), Kind::Plain(_)) | (Kind::Plain(_), Kind::Tenancy(_)) => {
-                return Err(Error::NotTenancy { verb: "reload".to_owned() });
+                return Err(Error::NotTenancy {
+                    verb: "reload".to_owned(),
+                });
             }
         }
         let next = Self::new(loaded, directory, (&old, anew), &self.store)?;
-        Ok(Self { watch: self.watch.clone(), ..next })
+        Ok(Self {
+            watch: self.watch.clone(),
+            ..next
+        })
     }
 
     /// A directory that was read with other policies, under those of this version.
@@ -253,20 +316,38 @@ impl State {
 
     /// The same policies over another directory.
     fn over(&self, directory: Directory) -> Result<Self, Error> {
-        let (loaded, store, watch) = (Arc::clone(&self.loaded), Arc::clone(&self.store), self.watch.clone());
+        let (loaded, store, watch) = (
+            Arc::clone(&self.loaded),
+            Arc::clone(&self.store),
+            self.watch.clone(),
+        );
         // Its records have numbers of their own: policies that name some are compiled anew.
         if directory.numbering() != self.directory.numbering() && !self.fast.is_portable() {
             let bundle = self.tenancy("change")?;
-            let next = Self::new(Arc::clone(&loaded), directory, (&bundle.catalog, false), &store)?;
+            let next = Self::new(
+                Arc::clone(&loaded),
+                directory,
+                (&bundle.catalog, false),
+                &store,
+            )?;
             return Ok(Self { watch, ..next });
         }
-        Ok(Self { stamp: stamp(), loaded, fast: Arc::clone(&self.fast), directory, store, watch })
+        Ok(Self {
+            stamp: stamp(),
+            loaded,
+            fast: Arc::clone(&self.fast),
+            directory,
+            store,
+            watch,
+        })
     }
 
     fn tenancy(&self, verb: &str) -> Result<&Bundle, Error> {
         match &self.loaded.kind {
             Kind::Tenancy(bundle) => Ok(bundle),
-            Kind::Plain(_) => Err(Error::NotTenancy { verb: verb.to_owned() }),
+            Kind::Plain(_) => Err(Error::NotTenancy {
+                verb: verb.to_owned(),
+            }),
         }
     }
 }

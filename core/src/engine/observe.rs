@@ -4,7 +4,9 @@
 use std::cell::OnceCell;
 use std::time::{Duration, Instant};
 
-use super::event_fields::{AtDesk, Changed, Told, counted as with_counts, expiry, latency, reasons, version};
+use super::event_fields::{
+    AtDesk, Changed, Told, counted as with_counts, expiry, latency, reasons, version,
+};
 use super::{Engine, Performed};
 use crate::api::decision::{Decision, Login, LoginHosts};
 use crate::api::quota::Counted;
@@ -72,7 +74,12 @@ impl Engine {
 
     /// The answer to a question, told.
     #[inline]
-    pub(super) fn watched(&self, verb: &'static str, question: &Question<'_>, work: impl FnOnce() -> Result<Decision, Error>) -> Result<Decision, Error> {
+    pub(super) fn watched(
+        &self,
+        verb: &'static str,
+        question: &Question<'_>,
+        work: impl FnOnce() -> Result<Decision, Error>,
+    ) -> Result<Decision, Error> {
         if self.hub.is_off() {
             return work();
         }
@@ -83,7 +90,13 @@ impl Engine {
     }
 
     #[cold]
-    pub(super) fn answered(&self, verb: &'static str, question: &Question<'_>, answer: Result<&Decision, &Error>, took: Duration) {
+    pub(super) fn answered(
+        &self,
+        verb: &'static str,
+        question: &Question<'_>,
+        answer: Result<&Decision, &Error>,
+        took: Duration,
+    ) {
         quietly(|| match answer {
             Ok(decision) => self.decided(verb, &Told::from(question), decision, took),
             Err(error) => self.failed(verb, error),
@@ -102,7 +115,10 @@ impl Engine {
         }
         let begun = Instant::now();
         let answers = self.noted(verb, work())?;
-        let took = begun.elapsed().checked_div(u32::try_from(answers.len()).unwrap_or(u32::MAX)).unwrap_or_default();
+        let took = begun
+            .elapsed()
+            .checked_div(u32::try_from(answers.len()).unwrap_or(u32::MAX))
+            .unwrap_or_default();
         for (question, decision) in questions.zip(&answers) {
             self.answered(verb, question, Ok(decision), took);
         }
@@ -121,7 +137,11 @@ impl Engine {
         let (done, changed) = self.noted(VERB, work())?;
         if !self.hub.is_off() {
             let resource = about.get().map(|about| (about.kind(), about.id()));
-            let told = Told { command: Some(command.name()), resource, ..Told::by(principal, with) };
+            let told = Told {
+                command: Some(command.name()),
+                resource,
+                ..Told::by(principal, with)
+            };
             quietly(|| {
                 self.decided(VERB, &told, &done.decision, begun.elapsed());
                 self.changed(VERB, &told, changed.as_ref());
@@ -147,14 +167,23 @@ impl Engine {
         quietly(|| {
             let (desk, decision) = read(&found);
             let resource = Some((about.uid.kind(), about.uid.id()));
-            let told = Told { resource, account: about.account.as_deref(), desk: Some(AtDesk(desk)), ..Told::by(principal, with) };
+            let told = Told {
+                resource,
+                account: about.account.as_deref(),
+                desk: Some(AtDesk(desk)),
+                ..Told::by(principal, with)
+            };
             self.decided(verb, &told, decision, took);
         });
         Ok(found)
     }
 
     /// A login, told: without its e-mail, and with whom it names only where it names somebody at that host.
-    pub(super) fn watched_login(&self, host: &str, work: impl FnOnce() -> Result<Login, Error>) -> Result<Login, Error> {
+    pub(super) fn watched_login(
+        &self,
+        host: &str,
+        work: impl FnOnce() -> Result<Login, Error>,
+    ) -> Result<Login, Error> {
         const VERB: &str = "login";
         if self.hub.is_off() {
             return work();
@@ -170,19 +199,35 @@ impl Engine {
                 return;
             }
             let state = self.state.load();
-            let principal = found.principal.as_ref().map(|principal| (principal.kind(), principal.id()));
-            let told = Told { principal, host: Some(host), ..Told::default() };
+            let principal = found
+                .principal
+                .as_ref()
+                .map(|principal| (principal.kind(), principal.id()));
+            let told = Told {
+                principal,
+                host: Some(host),
+                ..Told::default()
+            };
             let rest = found.decision.as_ref();
-            self.hub.tell(EventKind::Decision, VERB, found.allowed, |draft| {
-                let draft = told.onto(draft).field("allowed", Some(found.allowed));
-                let draft = draft.text("code", Some(&found.log_code)).text("public_code", Some(&found.public_code));
-                let draft = match rest {
-                    Some(decision) => reasons(draft, decision),
-                    None => draft,
-                };
-                let revision = rest.map_or_else(|| state.directory.revision(), |decision| decision.revision);
-                latency(draft.field("revision", Some(revision)).text("bundle", Some(&state.loaded.fingerprint)), took)
-            });
+            self.hub
+                .tell(EventKind::Decision, VERB, found.allowed, |draft| {
+                    let draft = told.onto(draft).field("allowed", Some(found.allowed));
+                    let draft = draft
+                        .text("code", Some(&found.log_code))
+                        .text("public_code", Some(&found.public_code));
+                    let draft = match rest {
+                        Some(decision) => reasons(draft, decision),
+                        None => draft,
+                    };
+                    let revision = rest
+                        .map_or_else(|| state.directory.revision(), |decision| decision.revision);
+                    latency(
+                        draft
+                            .field("revision", Some(revision))
+                            .text("bundle", Some(&state.loaded.fingerprint)),
+                        took,
+                    )
+                });
         });
         Ok(found)
     }
@@ -200,13 +245,23 @@ impl Engine {
         }
         let begun = Instant::now();
         let found = self.noted(VERB, work())?;
-        let told = Told { principal: Some((principal.kind(), principal.id())), host, ..Told::default() };
+        let told = Told {
+            principal: Some((principal.kind(), principal.id())),
+            host,
+            ..Told::default()
+        };
         quietly(|| self.decided(VERB, &told, &found.decision, begun.elapsed()));
         Ok(found)
     }
 
     /// What was settled or stated of an account's counts, told.
-    pub(super) fn debited(&self, verb: &'static str, payer: &str, of: Option<u64>, counted: &Counted) {
+    pub(super) fn debited(
+        &self,
+        verb: &'static str,
+        payer: &str,
+        of: Option<u64>,
+        counted: &Counted,
+    ) {
         if self.hub.is_off() {
             return;
         }
@@ -220,8 +275,13 @@ impl Engine {
         }
         quietly(|| {
             self.hub.tell(EventKind::Debit, verb, true, |draft| {
-                let draft = draft.text("payer", Some(&payment.statement.owner)).field("operation", Some(payment.payment)).field("of", of);
-                draft.text("period", Some(&payment.statement.period)).field("cents", Some(payment.cents))
+                let draft = draft
+                    .text("payer", Some(&payment.statement.owner))
+                    .field("operation", Some(payment.payment))
+                    .field("of", of);
+                draft
+                    .text("period", Some(&payment.statement.period))
+                    .field("cents", Some(payment.cents))
             });
         });
     }
@@ -242,13 +302,21 @@ impl Engine {
             if let Some(recorder) = self.hub.recorder() {
                 recorder.reloaded();
             }
-            self.hub.tell(EventKind::Reload, "reload", true, |draft| draft.text("bundle", Some(fingerprint)).text("replaced", Some(replaced)));
+            self.hub.tell(EventKind::Reload, "reload", true, |draft| {
+                draft
+                    .text("bundle", Some(fingerprint))
+                    .text("replaced", Some(replaced))
+            });
         });
     }
 
     /// An error counts, whatever the verb.
     #[inline]
-    pub(super) fn noted<T>(&self, verb: &'static str, answer: Result<T, Error>) -> Result<T, Error> {
+    pub(super) fn noted<T>(
+        &self,
+        verb: &'static str,
+        answer: Result<T, Error>,
+    ) -> Result<T, Error> {
         if let Err(error) = &answer
             && !self.hub.is_off()
         {
@@ -276,39 +344,72 @@ impl Engine {
         if !self.hub.is_logged() {
             return;
         }
-        self.hub.tell(EventKind::Decision, verb, decision.allowed, |draft| {
-            let draft = told.onto(draft).field("allowed", Some(decision.allowed)).text("code", Some(&decision.code));
-            let draft = version(reasons(draft, decision), decision);
-            let draft = match &decision.counted {
-                Some(counted) => with_counts(draft, counted),
-                None => draft,
-            };
-            let draft = latency(draft, took);
-            match told.context() {
-                Some(context) => self.hub.context(draft, context),
-                None => draft,
-            }
-        });
+        self.hub
+            .tell(EventKind::Decision, verb, decision.allowed, |draft| {
+                let draft = told
+                    .onto(draft)
+                    .field("allowed", Some(decision.allowed))
+                    .text("code", Some(&decision.code));
+                let draft = version(reasons(draft, decision), decision);
+                let draft = match &decision.counted {
+                    Some(counted) => with_counts(draft, counted),
+                    None => draft,
+                };
+                let draft = latency(draft, took);
+                match told.context() {
+                    Some(context) => self.hub.context(draft, context),
+                    None => draft,
+                }
+            });
         if let Some(counted) = &decision.counted {
             let state = self.state.load();
-            let payer = told.principal.and_then(|(kind, id)| state.whose(crate::api::request_ref::Who::Name(kind, id)));
-            self.debit(verb, told, payer.map(|((_, account), _)| account), None, counted);
+            let payer = told
+                .principal
+                .and_then(|(kind, id)| state.whose(crate::api::request_ref::Who::Name(kind, id)));
+            self.debit(
+                verb,
+                told,
+                payer.map(|((_, account), _)| account),
+                None,
+                counted,
+            );
         }
     }
 
     /// What was recorded; an answer of before is told with its decision alone.
-    fn debit(&self, verb: &'static str, told: &Told<'_>, payer: Option<&str>, of: Option<u64>, counted: &Counted) {
-        if counted.operation.is_none() || counted.replayed || counted.quota.is_empty() || !self.hub.is_logged() {
+    fn debit(
+        &self,
+        verb: &'static str,
+        told: &Told<'_>,
+        payer: Option<&str>,
+        of: Option<u64>,
+        counted: &Counted,
+    ) {
+        if counted.operation.is_none()
+            || counted.replayed
+            || counted.quota.is_empty()
+            || !self.hub.is_logged()
+        {
             return;
         }
         self.hub.tell(EventKind::Debit, verb, true, |draft| {
-            let draft = told.onto(draft).text("payer", payer).field("operation", counted.operation).field("of", of);
+            let draft = told
+                .onto(draft)
+                .text("payer", payer)
+                .field("operation", counted.operation)
+                .field("of", of);
             expiry(draft, counted).meters(&counted.quota)
         });
     }
 
     fn changed(&self, verb: &'static str, told: &Told<'_>, changed: Option<&Changed>) {
-        let Some(Changed { revision, put, removed, whole }) = changed else {
+        let Some(Changed {
+            revision,
+            put,
+            removed,
+            whole,
+        }) = changed
+        else {
             return;
         };
         if let Some(recorder) = self.hub.recorder() {
@@ -316,7 +417,10 @@ impl Engine {
         }
         self.hub.tell(EventKind::Change, verb, true, |draft| {
             let draft = told.onto(draft).field("revision", Some(*revision));
-            draft.references("put", put).references("removed", removed).field("whole", whole.then_some(true))
+            draft
+                .references("put", put)
+                .references("removed", removed)
+                .field("whole", whole.then_some(true))
         });
     }
 }

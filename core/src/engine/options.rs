@@ -23,6 +23,12 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { policies: Source::Shipped, store: "memory:".to_owned(), clock: Clock::default(), validation: Validation::default(), caps: Caps::default() }
+        Self {
+            policies: Source::Shipped,
+            store: "memory:".to_owned(),
+            clock: Clock::default(),
+            validation: Validation::default(),
+            caps: Caps::default(),
+        }
     }
 }

@@ -15,13 +15,26 @@ impl Engine {
     ///
     /// # Errors
     /// The `input.*` codes, as [`Engine::authorize`].
-    pub fn actions(&self, principal: &Ref, resource: &Resource, with: &Circumstances) -> Result<Vec<Arc<str>>, Error> {
+    pub fn actions(
+        &self,
+        principal: &Ref,
+        resource: &Resource,
+        with: &Circumstances,
+    ) -> Result<Vec<Arc<str>>, Error> {
         catch_panic(|| {
             let state = self.current()?;
             let mut allowed = Vec::new();
-            for action in state.loaded.actions_for(principal.kind(), resource.uid.kind()) {
+            for action in state
+                .loaded
+                .actions_for(principal.kind(), resource.uid.kind())
+            {
                 let name = Arc::from(action.action_name());
-                let request = Request { principal: principal.clone(), action, resource: resource.clone(), circumstances: with.clone() };
+                let request = Request {
+                    principal: principal.clone(),
+                    action,
+                    resource: resource.clone(),
+                    circumstances: with.clone(),
+                };
                 match state.check(&(&request).into()) {
                     Ok(true) => allowed.push(name),
                     Ok(false) | Err(Error::Context { .. }) => {}

@@ -20,17 +20,36 @@ impl Engine {
     /// # Errors
     /// The `input.*` codes of [`Engine::authorize`]; `quota.not_metered` for an action without a meter, the `quota.*` codes
     /// of keys, and the `store.*` codes: then nothing was taken.
-    pub fn consume<'a>(&self, question: impl Into<Question<'a>>, take: &Take<'_>) -> Result<Decision, Error> {
-        self.take("consume", &question.into(), take, Taking::Consume { up_to: take.up_to })
+    pub fn consume<'a>(
+        &self,
+        question: impl Into<Question<'a>>,
+        take: &Take<'_>,
+    ) -> Result<Decision, Error> {
+        self.take(
+            "consume",
+            &question.into(),
+            take,
+            Taking::Consume { up_to: take.up_to },
+        )
     }
 
     /// Asks, and if it is allowed holds the amount for so many milliseconds: until then it is committed or released.
     ///
     /// # Errors
     /// As [`Engine::consume`]; [`Error::Ttl`] unless it is from 1 to 366 days.
-    pub fn reserve<'a>(&self, question: impl Into<Question<'a>>, take: &Take<'_>, ttl: i64) -> Result<Decision, Error> {
+    pub fn reserve<'a>(
+        &self,
+        question: impl Into<Question<'a>>,
+        take: &Take<'_>,
+        ttl: i64,
+    ) -> Result<Decision, Error> {
         if !(1..=MOST_TTL).contains(&ttl) {
-            return self.noted("reserve", Err(Error::Ttl { ttl: ttl.to_string() }));
+            return self.noted(
+                "reserve",
+                Err(Error::Ttl {
+                    ttl: ttl.to_string(),
+                }),
+            );
         }
         self.take("reserve", &question.into(), take, Taking::Reserve { ttl })
     }
@@ -39,7 +58,11 @@ impl Engine {
     ///
     /// # Errors
     /// As [`Engine::consume`]; `quota.not_a_stock`.
-    pub fn set<'a>(&self, question: impl Into<Question<'a>>, take: &Take<'_>) -> Result<Decision, Error> {
+    pub fn set<'a>(
+        &self,
+        question: impl Into<Question<'a>>,
+        take: &Take<'_>,
+    ) -> Result<Decision, Error> {
         self.take("set", &question.into(), take, Taking::Set)
     }
 
@@ -47,7 +70,11 @@ impl Engine {
     ///
     /// # Errors
     /// As [`Engine::consume`]; `quota.not_a_stock`, and `quota.not_metered` for an action that only frees.
-    pub fn add<'a>(&self, question: impl Into<Question<'a>>, take: &Take<'_>) -> Result<Decision, Error> {
+    pub fn add<'a>(
+        &self,
+        question: impl Into<Question<'a>>,
+        take: &Take<'_>,
+    ) -> Result<Decision, Error> {
         self.take("add", &question.into(), take, Taking::Add)
     }
 
@@ -56,7 +83,11 @@ impl Engine {
     ///
     /// # Errors
     /// As [`Engine::consume`]; `quota.not_a_stock`, `quota.below_zero`.
-    pub fn sub<'a>(&self, question: impl Into<Question<'a>>, take: &Take<'_>) -> Result<Decision, Error> {
+    pub fn sub<'a>(
+        &self,
+        question: impl Into<Question<'a>>,
+        take: &Take<'_>,
+    ) -> Result<Decision, Error> {
         self.take("sub", &question.into(), take, Taking::Sub)
     }
 
@@ -65,7 +96,12 @@ impl Engine {
     /// # Errors
     /// `quota.hold_expired`, `quota.hold_settled`, `quota.commit_too_much`, `quota.unknown_operation`; the codes of keys and
     /// of the store.
-    pub fn commit(&self, reservation: u64, amount: Option<i64>, key: Option<&str>) -> Result<Counted, Error> {
+    pub fn commit(
+        &self,
+        reservation: u64,
+        amount: Option<i64>,
+        key: Option<&str>,
+    ) -> Result<Counted, Error> {
         self.settled("commit", reservation, Settling::Commit(amount), amount, key)
     }
 
@@ -82,7 +118,12 @@ impl Engine {
     ///
     /// # Errors
     /// `quota.refund_too_much`, `quota.not_refundable`, `quota.unknown_operation`; the codes of keys and of the store.
-    pub fn refund(&self, operation: u64, amount: Option<i64>, key: Option<&str>) -> Result<Counted, Error> {
+    pub fn refund(
+        &self,
+        operation: u64,
+        amount: Option<i64>,
+        key: Option<&str>,
+    ) -> Result<Counted, Error> {
         self.settled("refund", operation, Settling::Refund(amount), amount, key)
     }
 
@@ -90,8 +131,21 @@ impl Engine {
     ///
     /// # Errors
     /// `directory.unknown_account`, `quota.unknown_meter`; the codes of keys and of the store.
-    pub fn top_up(&self, account: &str, meter: &str, amount: i64, key: Option<&str>) -> Result<Counted, Error> {
-        self.state_of("top_up", (account, None), meter, amount, key, Statement::TopUp(amount))
+    pub fn top_up(
+        &self,
+        account: &str,
+        meter: &str,
+        amount: i64,
+        key: Option<&str>,
+    ) -> Result<Counted, Error> {
+        self.state_of(
+            "top_up",
+            (account, None),
+            meter,
+            amount,
+            key,
+            Statement::TopUp(amount),
+        )
     }
 
     /// Takes back what the top-up of that key added: a payment was charged back, say (B14). The limit falls at once, and what
@@ -119,7 +173,9 @@ impl Engine {
             let state = self.current()?;
             let counting = Counting::new(&state, VERB, account, None)?;
             let lines = |meter: &str, member: Option<&str>| counting.of(member, meter).ok();
-            store::transaction(&*state.store, &[account], Durability::Power, |ledger| quota::revoke_top_up(ledger, account, key, &lines))
+            store::transaction(&*state.store, &[account], Durability::Power, |ledger| {
+                quota::revoke_top_up(ledger, account, key, &lines)
+            })
         });
         let counted = self.noted(VERB, revoked)?;
         self.debited(VERB, account, None, &counted);
@@ -130,8 +186,22 @@ impl Engine {
     ///
     /// # Errors
     /// As [`Engine::top_up`].
-    pub fn carry_over(&self, account: &str, member: Option<&str>, meter: &str, amount: i64, key: Option<&str>) -> Result<Counted, Error> {
-        self.state_of("carry_over", (account, member), meter, amount, key, Statement::CarryOver(amount))
+    pub fn carry_over(
+        &self,
+        account: &str,
+        member: Option<&str>,
+        meter: &str,
+        amount: i64,
+        key: Option<&str>,
+    ) -> Result<Counted, Error> {
+        self.state_of(
+            "carry_over",
+            (account, member),
+            meter,
+            amount,
+            key,
+            Statement::CarryOver(amount),
+        )
     }
 
     /// How an account stands: every meter, or one; with the member's own part, if one is named (Q11).
@@ -139,16 +209,32 @@ impl Engine {
     /// # Errors
     /// `directory.unknown_account`, `directory.unknown_record` for a member that is not of it, `quota.unknown_meter`; the
     /// codes of the store.
-    pub fn usage(&self, account: &str, member: Option<&str>, meter: Option<&str>) -> Result<Vec<Quota>, Error> {
+    pub fn usage(
+        &self,
+        account: &str,
+        member: Option<&str>,
+        meter: Option<&str>,
+    ) -> Result<Vec<Quota>, Error> {
         catch_panic(|| {
             let state = self.current()?;
             let counting = Counting::new(&state, "usage", account, member)?;
             let meters: Vec<&str> = match meter {
                 Some(meter) => vec![meter],
-                None => counting.bundle.names.meters.iter().map(String::as_str).collect(),
+                None => counting
+                    .bundle
+                    .names
+                    .meters
+                    .iter()
+                    .map(String::as_str)
+                    .collect(),
             };
-            let lines = meters.into_iter().map(|meter| counting.line(meter, 0)).collect::<Result<Vec<_>, _>>()?;
-            store::view(&*state.store, account, |ledger| quota::usage(ledger, &counting.subject(), &lines))
+            let lines = meters
+                .into_iter()
+                .map(|meter| counting.line(meter, 0))
+                .collect::<Result<Vec<_>, _>>()?;
+            store::view(&*state.store, account, |ledger| {
+                quota::usage(ledger, &counting.subject(), &lines)
+            })
         })
     }
 
@@ -156,8 +242,17 @@ impl Engine {
     ///
     /// # Errors
     /// The codes of the store.
-    pub fn history(&self, account: &str, before: Option<u64>, most: usize) -> Result<Vec<HistoryEntry>, Error> {
-        catch_panic(|| store::view(&*self.state.load().store, account, |ledger| quota::history(ledger, account, before, most)))
+    pub fn history(
+        &self,
+        account: &str,
+        before: Option<u64>,
+        most: usize,
+    ) -> Result<Vec<HistoryEntry>, Error> {
+        catch_panic(|| {
+            store::view(&*self.state.load().store, account, |ledger| {
+                quota::history(ledger, account, before, most)
+            })
+        })
     }
 
     /// Compares every count with the sum of its operations.
@@ -190,7 +285,14 @@ impl Engine {
     pub fn _without_waiting(&self, verb: &str) -> Result<(), Error> {
         let state = self.state.load();
         let store = || state.store.name().to_owned();
-        if state.store.touches_files() { Err(Error::StoreSync { store: store(), verb: verb.to_owned() }) } else { Ok(()) }
+        if state.store.touches_files() {
+            Err(Error::StoreSync {
+                store: store(),
+                verb: verb.to_owned(),
+            })
+        } else {
+            Ok(())
+        }
     }
 
     /// Takes the clock's word for it after `store.clock_jump`: so much time has passed.
@@ -216,28 +318,46 @@ impl Engine {
     /// [`Error::Item`] with the index of the first that is malformed; the codes of the store.
     pub fn batch(&self, items: &[(Question<'_>, Take<'_>)]) -> Result<Vec<Decision>, Error> {
         let questions = items.iter().map(|(question, _)| question);
-        self.watched_batch("batch", questions, || catch_panic(|| self.with_latest(|state| state.batch(items, || self.is_latest(state)))))
+        self.watched_batch("batch", questions, || {
+            catch_panic(|| self.with_latest(|state| state.batch(items, || self.is_latest(state))))
+        })
     }
 
     /// Does the work with the version that is in force when it runs: again, if another came before the store's turn.
-    pub(super) fn with_latest<T>(&self, work: impl Fn(&State) -> Result<Option<T>, Error>) -> Result<T, Error> {
+    pub(super) fn with_latest<T>(
+        &self,
+        work: impl Fn(&State) -> Result<Option<T>, Error>,
+    ) -> Result<T, Error> {
         for _ in 0..VERSIONS {
             if let Some(answer) = work(&**self.current()?)? {
                 return Ok(answer);
             }
         }
-        Err(Error::Panic { reason: "policies and directory changed at each try".to_owned() })
+        Err(Error::Panic {
+            reason: "policies and directory changed at each try".to_owned(),
+        })
     }
 
     pub(super) fn is_latest(&self, state: &State) -> bool {
         self.state.is_latest(state) && state.is_unchanged()
     }
 
-    fn take(&self, verb: &'static str, question: &Question<'_>, take: &Take<'_>, taking: Taking) -> Result<Decision, Error> {
+    fn take(
+        &self,
+        verb: &'static str,
+        question: &Question<'_>,
+        take: &Take<'_>,
+        taking: Taking,
+    ) -> Result<Decision, Error> {
         self.watched(verb, question, || self.taken(question, take, taking))
     }
 
-    fn taken(&self, question: &Question<'_>, take: &Take<'_>, taking: Taking) -> Result<Decision, Error> {
+    fn taken(
+        &self,
+        question: &Question<'_>,
+        take: &Take<'_>,
+        taking: Taking,
+    ) -> Result<Decision, Error> {
         catch_panic(|| {
             self.with_latest(|state| {
                 let known = state.known(question, take, taking);
@@ -250,41 +370,86 @@ impl Engine {
                     Metered::By(metered) => metered,
                     Metered::Denied(decision) => return Ok(Some(*decision)),
                 };
-                store::transaction(&*state.store, &[metered.counting.account], Durability::Process, |ledger| {
-                    if !self.is_latest(state) {
-                        return Ok((None, Keep::No));
-                    }
-                    let (decision, keep) = metered.take(ledger, state, question, taking, known.as_ref())?;
-                    Ok((Some(decision), keep))
-                })
+                store::transaction(
+                    &*state.store,
+                    &[metered.counting.account],
+                    Durability::Process,
+                    |ledger| {
+                        if !self.is_latest(state) {
+                            return Ok((None, Keep::No));
+                        }
+                        let (decision, keep) =
+                            metered.take(ledger, state, question, taking, known.as_ref())?;
+                        Ok((Some(decision), keep))
+                    },
+                )
             })
         })
     }
 
     /// Takes what a note says is allowed in this version; nothing where there is none, or another version came meanwhile.
     fn take_known(&self, state: &State, known: &Known<'_>) -> Result<Option<Decision>, Error> {
-        let taken = store::transaction(&*state.store, &[known.account()], Durability::Process, |ledger| {
-            let taken = if self.is_latest(state) { known.take(ledger, state)? } else { None };
-            let keep = if taken.is_some() { Keep::Yes } else { Keep::No };
-            Ok((taken, keep))
-        })?;
-        Ok(taken.map(|(answer, counted)| Decision { counted: Some(counted), ..state.told(answer.clone()) }))
+        let taken = store::transaction(
+            &*state.store,
+            &[known.account()],
+            Durability::Process,
+            |ledger| {
+                let taken = if self.is_latest(state) {
+                    known.take(ledger, state)?
+                } else {
+                    None
+                };
+                let keep = if taken.is_some() { Keep::Yes } else { Keep::No };
+                Ok((taken, keep))
+            },
+        )?;
+        Ok(taken.map(|(answer, counted)| Decision {
+            counted: Some(counted),
+            ..state.told(answer.clone())
+        }))
     }
 
-    fn settled(&self, verb: &'static str, operation: u64, how: Settling, amount: Option<i64>, key: Option<&str>) -> Result<Counted, Error> {
+    fn settled(
+        &self,
+        verb: &'static str,
+        operation: u64,
+        how: Settling,
+        amount: Option<i64>,
+        key: Option<&str>,
+    ) -> Result<Counted, Error> {
         let settled = catch_panic(|| {
             let state = self.current()?;
             if let Some(amount) = amount.filter(|amount| *amount < 0) {
-                return Err(Error::Amount { amount: amount.to_string() });
+                return Err(Error::Amount {
+                    amount: amount.to_string(),
+                });
             }
-            let account = state.store.account_of(operation)?.ok_or(Error::UnknownOperation { operation })?;
-            let parts = [verb.to_owned(), operation.to_string(), amount.map(|amount| amount.to_string()).unwrap_or_default()];
+            let account = state
+                .store
+                .account_of(operation)?
+                .ok_or(Error::UnknownOperation { operation })?;
+            let parts = [
+                verb.to_owned(),
+                operation.to_string(),
+                amount.map(|amount| amount.to_string()).unwrap_or_default(),
+            ];
             let key = keyed(key, parts.iter().map(String::as_str))?;
             let counting = Counting::new(&state, verb, &account, None)?;
             let lines = |meter: &str, member: Option<&str>| counting.of(member, meter).ok();
-            let asked = quota::SettlingAsked { operation, key, lines: &lines };
-            let durability = if quota::changes_limit(&*state.store, &account, operation)? { Durability::Power } else { Durability::Process };
-            let counted = store::transaction(&*state.store, &[account.as_str()], durability, |ledger| quota::settle(ledger, &asked, how))?;
+            let asked = quota::SettlingAsked {
+                operation,
+                key,
+                lines: &lines,
+            };
+            let durability = if quota::changes_limit(&*state.store, &account, operation)? {
+                Durability::Power
+            } else {
+                Durability::Process
+            };
+            let counted =
+                store::transaction(&*state.store, &[account.as_str()], durability, |ledger| {
+                    quota::settle(ledger, &asked, how)
+                })?;
             Ok((account, counted))
         });
         let (account, counted) = self.noted(verb, settled)?;
@@ -304,13 +469,27 @@ impl Engine {
         let stated = catch_panic(|| {
             let state = self.current()?;
             if amount < 0 {
-                return Err(Error::Amount { amount: amount.to_string() });
+                return Err(Error::Amount {
+                    amount: amount.to_string(),
+                });
             }
             let (account, member) = whose;
             let counting = Counting::new(&state, verb, account, member)?;
             let line = counting.line(meter, amount)?;
-            let key = keyed(key, [verb, account, member.unwrap_or_default(), meter, &amount.to_string()].into_iter())?;
-            store::transaction(&*state.store, &[account], what.durability(), |ledger| quota::state(ledger, &counting.subject(), &line, key, what))
+            let key = keyed(
+                key,
+                [
+                    verb,
+                    account,
+                    member.unwrap_or_default(),
+                    meter,
+                    &amount.to_string(),
+                ]
+                .into_iter(),
+            )?;
+            store::transaction(&*state.store, &[account], what.durability(), |ledger| {
+                quota::state(ledger, &counting.subject(), &line, key, what)
+            })
         });
         let counted = self.noted(verb, stated)?;
         self.debited(verb, whose.0, None, &counted);

@@ -19,7 +19,10 @@ use crate::util::error::Error;
 const KEY_BYTES: usize = 255;
 
 /// A key with the digest of what was asked with it. Each text stands with its length, so that none runs into the next.
-pub(super) fn keyed(key: Option<&str>, asked: impl Iterator<Item = impl AsRef<str>>) -> Result<Option<(&str, [u8; 32])>, Error> {
+pub(super) fn keyed(
+    key: Option<&str>,
+    asked: impl Iterator<Item = impl AsRef<str>>,
+) -> Result<Option<(&str, [u8; 32])>, Error> {
     let Some(key) = key else { return Ok(None) };
     if key.is_empty() || key.len() > KEY_BYTES {
         return Err(Error::Key { length: key.len() });
@@ -43,37 +46,87 @@ pub(super) struct Counting<'s> {
 }
 
 impl<'s> Counting<'s> {
-    pub(super) fn new(state: &'s State, verb: &str, account: &'s str, member: Option<&'s str>) -> Result<Self, Error> {
+    pub(super) fn new(
+        state: &'s State,
+        verb: &str,
+        account: &'s str,
+        member: Option<&'s str>,
+    ) -> Result<Self, Error> {
         state.tenancy(verb)?;
-        let number = state.directory.account_number(account).ok_or_else(|| Error::UnknownAccount { account: crate::util::text::short(account) })?;
-        let known = |id| state.directory.member_number(id).filter(|(_, of)| *of == number).map(|(member, _)| (member, id));
-        let unknown =
-            |id| Error::UnknownRecord { record: format!("TeamMember `{}` of account `{}`", crate::util::text::short(id), crate::util::text::short(account)) };
-        let member = member.map(|id| known(id).ok_or_else(|| unknown(id))).transpose()?;
+        let number =
+            state
+                .directory
+                .account_number(account)
+                .ok_or_else(|| Error::UnknownAccount {
+                    account: crate::util::text::short(account),
+                })?;
+        let known = |id| {
+            state
+                .directory
+                .member_number(id)
+                .filter(|(_, of)| *of == number)
+                .map(|(member, _)| (member, id))
+        };
+        let unknown = |id| Error::UnknownRecord {
+            record: format!(
+                "TeamMember `{}` of account `{}`",
+                crate::util::text::short(id),
+                crate::util::text::short(account)
+            ),
+        };
+        let member = member
+            .map(|id| known(id).ok_or_else(|| unknown(id)))
+            .transpose()?;
         Self::of_known(state, (number, account), member)
     }
 
     /// Of an account, and a member of it, that are looked up.
-    fn of_known(state: &'s State, (number, account): Named<'s>, member: Option<Named<'s>>) -> Result<Self, Error> {
-        Ok(Self { state, bundle: state.tenancy("count")?, account, number, member, actor: None })
+    fn of_known(
+        state: &'s State,
+        (number, account): Named<'s>,
+        member: Option<Named<'s>>,
+    ) -> Result<Self, Error> {
+        Ok(Self {
+            state,
+            bundle: state.tenancy("count")?,
+            account,
+            number,
+            member,
+            actor: None,
+        })
     }
 
     pub(super) fn subject(&self) -> Subject<'_> {
         let calendar = self.state.directory.calendar(self.number);
-        Subject { account: self.account, member: self.member.map(|(_, id)| id), actor: self.actor.as_deref(), calendar }
+        Subject {
+            account: self.account,
+            member: self.member.map(|(_, id)| id),
+            actor: self.actor.as_deref(),
+            calendar,
+        }
     }
 
     pub(super) fn line(&self, meter: &str, amount: i64) -> Result<Line<'s>, Error> {
-        Ok(Line { amount, ..self.of_number(self.member.map(|(number, _)| number), meter)? })
+        Ok(Line {
+            amount,
+            ..self.of_number(self.member.map(|(number, _)| number), meter)?
+        })
     }
 
     pub(super) fn of(&self, member: Option<&str>, meter: &str) -> Result<Line<'s>, Error> {
-        self.of_number(member.and_then(|id| self.state.directory.member_number(id)).map(|(number, _)| number), meter)
+        self.of_number(
+            member
+                .and_then(|id| self.state.directory.member_number(id))
+                .map(|(number, _)| number),
+            meter,
+        )
     }
 
     fn of_number(&self, member: Option<u32>, meter: &str) -> Result<Line<'s>, Error> {
         let catalog = &self.bundle.catalog;
-        let (meter, declared) = catalog.named_meter(meter).ok_or_else(|| Error::NoMeter { meter: crate::util::text::short(meter) })?;
+        let (meter, declared) = catalog.named_meter(meter).ok_or_else(|| Error::NoMeter {
+            meter: crate::util::text::short(meter),
+        })?;
         let directory = &self.state.directory;
         Ok(Line {
             meter,
@@ -110,7 +163,11 @@ pub(super) enum Metered<'s> {
 impl<'s> Asked<'s> {
     /// The same of a command, under a key whose digest the caller has made.
     pub(super) fn of_command(self, key: Option<(&'s str, [u8; 32])>) -> Self {
-        Self { key, by_command: true, ..self }
+        Self {
+            key,
+            by_command: true,
+            ..self
+        }
     }
 
     pub(super) fn take(
@@ -121,22 +178,41 @@ impl<'s> Asked<'s> {
         taking: Taking,
         known: Option<&Known<'_>>,
     ) -> Result<(Decision, Keep), Error> {
-        let asked = quota::Asked { subject: self.counting.subject(), lines: &self.lines, key: self.key, by_command: self.by_command };
+        let asked = quota::Asked {
+            subject: self.counting.subject(),
+            lines: &self.lines,
+            key: self.key,
+            by_command: self.by_command,
+        };
         let mut heard = None;
         let wanted = known.is_some();
-        let (decision, keep) = quota::take(ledger, &asked, taking, &mut |facts| self.decide(state, question, facts, wanted.then_some(&mut heard)))?;
+        let (decision, keep) = quota::take(ledger, &asked, taking, &mut |facts| {
+            self.decide(state, question, facts, wanted.then_some(&mut heard))
+        })?;
         if let (Some(known), Keep::Yes) = (known, keep) {
             known.note(ledger, &self.lines, heard)?;
         }
         Ok((decision, keep))
     }
 
-    fn decide(&self, state: &State, question: &Question<'_>, facts: Option<&QuotaFacts<'_>>, mut heard: Option<&mut Option<Heard>>) -> Result<Decision, Error> {
+    fn decide(
+        &self,
+        state: &State,
+        question: &Question<'_>,
+        facts: Option<&QuotaFacts<'_>>,
+        mut heard: Option<&mut Option<Heard>>,
+    ) -> Result<Decision, Error> {
         if let Some(heard) = &mut heard {
             **heard = None;
         }
         match &self.with {
-            Some(with) if facts.is_none() => state.decided(&Question { with: Some(with), ..*question }, None),
+            Some(with) if facts.is_none() => state.decided(
+                &Question {
+                    with: Some(with),
+                    ..*question
+                },
+                None,
+            ),
             _ => state.decided_hearing(question, facts, heard),
         }
     }
@@ -144,47 +220,93 @@ impl<'s> Asked<'s> {
 
 impl State {
     /// What a question asks of which counts.
-    pub(super) fn metered<'s>(&'s self, question: &'s Question<'_>, take: &'s Take<'_>, taking: Taking) -> Result<Metered<'s>, Error> {
+    pub(super) fn metered<'s>(
+        &'s self,
+        question: &'s Question<'_>,
+        take: &'s Take<'_>,
+        taking: Taking,
+    ) -> Result<Metered<'s>, Error> {
         let bundle = self.tenancy("consume")?;
         take.check()?;
         let (kind, name) = question.action.name();
-        let action =
-            bundle.names.actions.get(name).filter(|_| kind == "Action").ok_or_else(|| Error::UnknownAction { action: crate::util::text::short(name) })?;
+        let action = bundle
+            .names
+            .actions
+            .get(name)
+            .filter(|_| kind == "Action")
+            .ok_or_else(|| Error::UnknownAction {
+                action: crate::util::text::short(name),
+            })?;
         // What adds needs an action that counts; an action that only frees can but give back.
         if action.meters.is_empty() && (action.frees.is_empty() || taking == Taking::Add) {
-            return Err(Error::NotMetered { action: crate::util::text::short(name) });
+            return Err(Error::NotMetered {
+                action: crate::util::text::short(name),
+            });
         }
         let Some((account, member)) = self.whose(question.principal) else {
             return Ok(Metered::Denied(Box::new(self.decided(question, None)?)));
         };
         let mut counting = Counting::of_known(self, account, member)?;
-        counting.actor = question.with.and_then(|with| with.actor.as_ref()).map(ToString::to_string);
+        counting.actor = question
+            .with
+            .and_then(|with| with.actor.as_ref())
+            .map(ToString::to_string);
         let mut lines = Vec::with_capacity(action.meters.len().saturating_add(action.frees.len()));
-        for (meter, frees) in action.meters.iter().map(|meter| (meter, false)).chain(action.frees.iter().map(|meter| (meter, true))) {
-            let line = Line { frees, ..counting.line(meter, take.of(meter))? };
+        for (meter, frees) in action
+            .meters
+            .iter()
+            .map(|meter| (meter, false))
+            .chain(action.frees.iter().map(|meter| (meter, true)))
+        {
+            let line = Line {
+                frees,
+                ..counting.line(meter, take.of(meter))?
+            };
             if taking.is_of_stocks() && line.kind != MeterKind::Stock {
-                return Err(Error::NotStock { meter: meter.clone() });
+                return Err(Error::NotStock {
+                    meter: meter.clone(),
+                });
             }
             lines.push(line);
         }
         check_meters(take, &lines)?;
-        let with =
-            action.meters.is_empty().then(|| Circumstances { amount: lines.first().map(|line| line.amount), ..question.with.cloned().unwrap_or_default() });
+        let with = action.meters.is_empty().then(|| Circumstances {
+            amount: lines.first().map(|line| line.amount),
+            ..question.with.cloned().unwrap_or_default()
+        });
         let key = match take.key {
             None => None,
-            key => keyed(key, digested(question, take, taking, &lines, counting.actor.as_deref()).iter())?,
+            key => keyed(
+                key,
+                digested(question, take, taking, &lines, counting.actor.as_deref()).iter(),
+            )?,
         };
-        Ok(Metered::By(Box::new(Asked { counting, lines, key, with, by_command: false })))
+        Ok(Metered::By(Box::new(Asked {
+            counting,
+            lines,
+            key,
+            with,
+            by_command: false,
+        })))
     }
 
     /// The account that pays, and the member who asks.
-    pub(super) fn whose<'s>(&'s self, principal: Who<'s>) -> Option<(Named<'s>, Option<Named<'s>>)> {
+    pub(super) fn whose<'s>(
+        &'s self,
+        principal: Who<'s>,
+    ) -> Option<(Named<'s>, Option<Named<'s>>)> {
         let (kind, id) = principal.name();
         match kind {
-            "Account" => self.directory.account_number(id).map(|number| ((number, id), None)),
+            "Account" => self
+                .directory
+                .account_number(id)
+                .map(|number| ((number, id), None)),
             "TeamMember" => {
                 let (member, account) = self.directory.member_number(id)?;
-                Some(((account, self.directory.account_id(account)?), Some((member, id))))
+                Some((
+                    (account, self.directory.account_id(account)?),
+                    Some((member, id)),
+                ))
             }
             _ => None,
         }
@@ -192,7 +314,9 @@ impl State {
 
     /// The decision on so much of each meter, where the question says an amount and its action is metered; takes nothing.
     pub(super) fn counted(&self, question: &Question<'_>) -> Result<Option<Decision>, Error> {
-        Ok(self.counted_with(question, &|_| Ok(()))?.map(|(decision, _)| decision))
+        Ok(self
+            .counted_with(question, &|_| Ok(()))?
+            .map(|(decision, _)| decision))
     }
 
     /// [`State::counted`], with what `tell` says of the meter that is refused, or else of the last.
@@ -208,16 +332,33 @@ impl State {
             return Ok(None);
         };
         let (kind, name) = question.action.name();
-        if bundle.names.actions.get(name).is_none_or(|action| kind != "Action" || action.meters.is_empty()) {
+        if bundle
+            .names
+            .actions
+            .get(name)
+            .is_none_or(|action| kind != "Action" || action.meters.is_empty())
+        {
             return Ok(None);
         }
         let take = Take::new(amount);
         // What is asked of a meter says the amount.
-        let question = &Question { with: question.with.filter(|with| !with.has_nothing_but_an_amount()), ..*question };
-        let Metered::By(metered) = self.metered(question, &take, Taking::Consume { up_to: false })? else {
+        let question = &Question {
+            with: question
+                .with
+                .filter(|with| !with.has_nothing_but_an_amount()),
+            ..*question
+        };
+        let Metered::By(metered) =
+            self.metered(question, &take, Taking::Consume { up_to: false })?
+        else {
             return Ok(None);
         };
-        let asked = quota::Asked { subject: metered.counting.subject(), lines: &metered.lines, key: None, by_command: false };
+        let asked = quota::Asked {
+            subject: metered.counting.subject(),
+            lines: &metered.lines,
+            key: None,
+            by_command: false,
+        };
         store::view(&*self.store, metered.counting.account, |ledger| {
             let mut told = None;
             let decision = quota::count(ledger, &asked, &mut |facts| {
@@ -228,13 +369,33 @@ impl State {
         })
     }
 
-    pub(super) fn batch(&self, items: &[(Question<'_>, Take<'_>)], is_latest: impl Fn() -> bool) -> Result<Option<Vec<Decision>>, Error> {
+    pub(super) fn batch(
+        &self,
+        items: &[(Question<'_>, Take<'_>)],
+        is_latest: impl Fn() -> bool,
+    ) -> Result<Option<Vec<Decision>>, Error> {
         let mut metered = Vec::with_capacity(items.len());
         for (index, (question, take)) in items.iter().enumerate() {
-            let item = |error: Error| Error::Item { index, code: error.code(), reason: error.to_string() };
-            metered.push(self.metered(question, take, Taking::Consume { up_to: take.up_to }).map_err(item)?);
+            let item = |error: Error| Error::Item {
+                index,
+                code: error.code(),
+                reason: error.to_string(),
+            };
+            metered.push(
+                self.metered(question, take, Taking::Consume { up_to: take.up_to })
+                    .map_err(item)?,
+            );
         }
-        let accounts: Vec<&str> = metered.iter().filter_map(|item| if let Metered::By(by) = item { Some(by.counting.account) } else { None }).collect();
+        let accounts: Vec<&str> = metered
+            .iter()
+            .filter_map(|item| {
+                if let Metered::By(by) = item {
+                    Some(by.counting.account)
+                } else {
+                    None
+                }
+            })
+            .collect();
         store::transaction(&*self.store, &accounts, Durability::Process, |ledger| {
             if !is_latest() {
                 return Ok((None, Keep::No));
@@ -244,7 +405,17 @@ impl State {
             for ((question, take), metered) in items.iter().zip(&metered) {
                 let decision = match metered {
                     Metered::Denied(decision) => decision.as_ref().clone(),
-                    Metered::By(metered) => metered.take(ledger, self, question, Taking::Consume { up_to: take.up_to }, None)?.0,
+                    Metered::By(metered) => {
+                        metered
+                            .take(
+                                ledger,
+                                self,
+                                question,
+                                Taking::Consume { up_to: take.up_to },
+                                None,
+                            )?
+                            .0
+                    }
                 };
                 if !decision.allowed {
                     keep = Keep::No;
@@ -253,7 +424,10 @@ impl State {
             }
             if keep == Keep::No {
                 // What was allowed is not taken.
-                answers.iter_mut().filter_map(|decision| decision.counted.as_mut()).for_each(|counted| counted.operation = None);
+                answers
+                    .iter_mut()
+                    .filter_map(|decision| decision.counted.as_mut())
+                    .for_each(|counted| counted.operation = None);
             }
             Ok((Some(answers), keep))
         })
@@ -261,7 +435,13 @@ impl State {
 }
 
 /// All that makes two requests with one key the same.
-fn digested(question: &Question<'_>, take: &Take<'_>, taking: Taking, lines: &[Line<'_>], actor: Option<&str>) -> Vec<String> {
+fn digested(
+    question: &Question<'_>,
+    take: &Take<'_>,
+    taking: Taking,
+    lines: &[Line<'_>],
+    actor: Option<&str>,
+) -> Vec<String> {
     let (principal, action) = (question.principal.name(), question.action.name());
     let resource = &question.resource;
     let texts = [
@@ -275,6 +455,10 @@ fn digested(question: &Question<'_>, take: &Take<'_>, taking: Taking, lines: &[L
     ];
     let mut asked: Vec<String> = texts.into_iter().map(str::to_owned).collect();
     asked.push(format!("{taking:?} {}", take.up_to));
-    asked.extend(lines.iter().map(|line| format!("{} {}", line.meter, line.amount)));
+    asked.extend(
+        lines
+            .iter()
+            .map(|line| format!("{} {}", line.meter, line.amount)),
+    );
     asked
 }

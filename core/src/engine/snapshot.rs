@@ -20,7 +20,11 @@ pub(super) struct Versions {
 
 impl Versions {
     pub(super) fn new(first: State) -> Self {
-        Self { stamp: AtomicU64::new(first.stamp), swap: ProcessOwn::new(Mutex::default), state: ArcSwap::from_pointee(first) }
+        Self {
+            stamp: AtomicU64::new(first.stamp),
+            swap: ProcessOwn::new(Mutex::default),
+            state: ArcSwap::from_pointee(first),
+        }
     }
 
     #[inline]
@@ -64,6 +68,7 @@ impl Versions {
     /// Whether it is in force.
     #[inline]
     pub(super) fn is_latest(&self, state: &State) -> bool {
-        self.stamp.load(Ordering::Acquire) == state.stamp || std::ptr::eq(&raw const **self.load(), state)
+        self.stamp.load(Ordering::Acquire) == state.stamp
+            || std::ptr::eq(&raw const **self.load(), state)
     }
 }

@@ -67,7 +67,10 @@ impl Engine {
     pub(super) fn waited(&self, end: WaitEnd) -> Error {
         let store = self.state.load().store.name().to_owned();
         match end {
-            WaitEnd::TimedOut => Error::StoreLocked { store, holder: "another thread of this process".to_owned() },
+            WaitEnd::TimedOut => Error::StoreLocked {
+                store,
+                holder: "another thread of this process".to_owned(),
+            },
             WaitEnd::Interrupted => Error::Interrupted { store },
         }
     }
@@ -75,11 +78,17 @@ impl Engine {
     /// Does the work while no other thread of this process changes directory or policies.
     pub(super) fn take_turn<T>(&self, work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
         let budget = self.state.load().wait_budget();
-        self.turn.take(&budget, work).map_err(|end| self.waited(end))?
+        self.turn
+            .take(&budget, work)
+            .map_err(|end| self.waited(end))?
     }
 
     /// Puts a new version in place of the latest: in the store, and here.
-    pub(super) fn swap(&self, verb: &'static str, work: impl Fn(&State) -> Result<Made, Error>) -> Result<u64, Error> {
+    pub(super) fn swap(
+        &self,
+        verb: &'static str,
+        work: impl Fn(&State) -> Result<Made, Error>,
+    ) -> Result<u64, Error> {
         let make = |state: &State| {
             let made = work(state)?;
             Ok((made.0.directory.revision(), Some(made), Keep::Yes))
@@ -109,16 +118,21 @@ impl Engine {
             }
             let accounts = accounts(state)?;
             let accounts: Vec<&str> = accounts.iter().map(String::as_str).collect();
-            let (value, made) = store::transaction(&*state.store, &accounts, Durability::Power, |ledger| {
-                let (value, made, keep) = work(state, ledger)?;
-                Ok(((value, made), keep))
-            })?;
+            let (value, made) =
+                store::transaction(&*state.store, &accounts, Durability::Power, |ledger| {
+                    let (value, made, keep) = work(state, ledger)?;
+                    Ok(((value, made), keep))
+                })?;
             Ok((value, self.put(made)))
         })
     }
 
     /// Does the work in its turn, with the latest version that this process has.
-    fn in_turn<T>(&self, verb: &str, work: impl FnOnce(&Arc<State>) -> Result<T, Error>) -> Result<T, Error> {
+    fn in_turn<T>(
+        &self,
+        verb: &str,
+        work: impl FnOnce(&Arc<State>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         self.state.load().tenancy(verb)?;
         self.take_turn(|| {
             let mut state = self.state.load_full();
@@ -135,7 +149,9 @@ impl Engine {
     /// Puts a version in force that is kept nowhere else.
     fn put(&self, made: Option<Made>) -> Option<Changed> {
         let (next, references) = made?;
-        let changed = self.is_watched().then(|| Changed::of(&next.directory, references));
+        let changed = self
+            .is_watched()
+            .then(|| Changed::of(&next.directory, references));
         self.state.store(Arc::new(next));
         changed
     }
@@ -154,7 +170,9 @@ impl Engine {
             };
             version.write(pages, references.as_deref())?;
             version.watch = Some(Watch::after(pages));
-            let changed = self.is_watched().then(|| Changed::of(&version.directory, references));
+            let changed = self
+                .is_watched()
+                .then(|| Changed::of(&version.directory, references));
             Ok(((value, Some(Arc::new(version)), changed), keep))
         };
         // Put in force before others can know of it, so that no thread of this process is behind another process.
@@ -174,17 +192,32 @@ impl Watch {
         let word = board.now(Word::Directory);
         if board.is_lost() {
             // Words that are lost say nothing: each question looks at the directory until they are there again.
-            return Self { seen: u64::MAX, file: pages.file(), board };
+            return Self {
+                seen: u64::MAX,
+                file: pages.file(),
+                board,
+            };
         }
         // An odd word is that of a change which is being committed: not seen yet, unless whoever commits it is gone.
-        let seen = if word & 1 == 1 && pages.is_changing() { word & !1 } else { word };
-        Self { seen, file: pages.file(), board }
+        let seen = if word & 1 == 1 && pages.is_changing() {
+            word & !1
+        } else {
+            word
+        };
+        Self {
+            seen,
+            file: pages.file(),
+            board,
+        }
     }
 
     /// What it will say when this change is committed.
     fn after(pages: &dyn Pages) -> Self {
         let now = Self::now(pages);
-        Self { seen: (now.seen | 1).wrapping_add(1), ..now }
+        Self {
+            seen: (now.seen | 1).wrapping_add(1),
+            ..now
+        }
     }
 }
 
@@ -196,12 +229,16 @@ impl State {
 
     #[inline]
     pub(super) fn is_fresh(&self) -> bool {
-        self.watch.as_ref().is_none_or(|watch| watch.board.still_says(Word::Directory, watch.seen))
+        self.watch
+            .as_ref()
+            .is_none_or(|watch| watch.board.still_says(Word::Directory, watch.seen))
     }
 
     /// Whether no change of the directory was committed since this version was read.
     pub(super) fn is_unchanged(&self) -> bool {
-        self.watch.as_ref().is_none_or(|watch| watch.board.now(Word::Directory) == watch.seen)
+        self.watch
+            .as_ref()
+            .is_none_or(|watch| watch.board.now(Word::Directory) == watch.seen)
     }
 
     fn is_stale(&self) -> bool {
@@ -211,22 +248,45 @@ impl State {
 
     /// The version to begin with: of the directory that the store keeps.
     pub(super) fn first(self) -> Result<Self, Error> {
-        let Some(kept) = self.store.directory().filter(|_| matches!(self.loaded.kind, Kind::Tenancy(_))) else {
+        let Some(kept) = self
+            .store
+            .directory()
+            .filter(|_| matches!(self.loaded.kind, Kind::Tenancy(_)))
+        else {
             return Ok(self);
         };
         store::view_directory(kept, |pages| {
             let watch = Watch::now(pages);
             let revision = pages.revision()?;
-            let directory = if revision == 0 { self.directory.clone() } else { self.all(pages, revision)? };
-            Ok(Self { watch: Some(watch), ..self.over(directory)? })
+            let directory = if revision == 0 {
+                self.directory.clone()
+            } else {
+                self.all(pages, revision)?
+            };
+            Ok(Self {
+                watch: Some(watch),
+                ..self.over(directory)?
+            })
         })
     }
 
     /// The version that the store has, if it is another than this.
     fn caught_up(&self, pages: &mut dyn Pages) -> Result<Option<Self>, Error> {
-        let (watch, revision, mine) = (Watch::now(pages), pages.revision()?, self.directory.revision());
-        let same = self.watch.as_ref().is_some_and(|known| known.file == watch.file);
-        if same && revision == mine && self.watch.as_ref().is_some_and(|known| known.seen == watch.seen && Arc::ptr_eq(&known.board, &watch.board)) {
+        let (watch, revision, mine) = (
+            Watch::now(pages),
+            pages.revision()?,
+            self.directory.revision(),
+        );
+        let same = self
+            .watch
+            .as_ref()
+            .is_some_and(|known| known.file == watch.file);
+        if same
+            && revision == mine
+            && self.watch.as_ref().is_some_and(|known| {
+                known.seen == watch.seen && Arc::ptr_eq(&known.board, &watch.board)
+            })
+        {
             return Ok(None);
         }
         let directory = match revision.checked_sub(mine).filter(|_| same) {
@@ -237,14 +297,22 @@ impl State {
             },
             None => self.all(pages, revision)?,
         };
-        Ok(Some(Self { watch: Some(watch), ..self.over(directory)? }))
+        Ok(Some(Self {
+            watch: Some(watch),
+            ..self.over(directory)?
+        }))
     }
 
     fn behind(&self, revision: u64, error: Error) -> Error {
         match error {
             Error::Panic { .. } => error,
             error if error.code().starts_with("store.") => error,
-            error => Error::StoreBehind { store: self.store.name().to_owned(), revision, code: error.code(), reason: error.to_string() },
+            error => Error::StoreBehind {
+                store: self.store.name().to_owned(),
+                revision,
+                code: error.code(),
+                reason: error.to_string(),
+            },
         }
     }
 
@@ -258,7 +326,9 @@ impl State {
                 directory = tidy;
             }
             let changes = Directory::changes_of(notes).map_err(told)?;
-            directory = directory.apply(changes, &bundle.catalog, bundle, None).map_err(told)?;
+            directory = directory
+                .apply(changes, &bundle.catalog, bundle, None)
+                .map_err(told)?;
         }
         Ok(directory)
     }
@@ -266,7 +336,9 @@ impl State {
     /// The directory of all records.
     fn all(&self, pages: &mut dyn Pages, revision: u64) -> Result<Directory, Error> {
         let bundle = self.tenancy("change")?;
-        let read = Directory::of_records(revision, &bundle.catalog, bundle, &mut |each| pages.records(each));
+        let read = Directory::of_records(revision, &bundle.catalog, bundle, &mut |each| {
+            pages.records(each)
+        });
         read.map_err(|error| self.behind(revision, error))
     }
 
@@ -274,17 +346,23 @@ impl State {
     fn write(&self, pages: &mut dyn Pages, references: Option<&[Ref]>) -> Result<(), Error> {
         let revision = self.directory.revision();
         if let Some(references) = references {
-            let notes = self.directory.noted(references, &mut |kind, id, record| pages.put(kind, id, record))?;
+            let notes = self.directory.noted(references, &mut |kind, id, record| {
+                pages.put(kind, id, record)
+            })?;
             return pages.note(revision, Some(&notes));
         }
         pages.clear()?;
-        self.directory.each_record(&mut |kind, id, record| pages.put(kind, id, record))?;
+        self.directory
+            .each_record(&mut |kind, id, record| pages.put(kind, id, record))?;
         pages.note(revision, None)
     }
 
     /// The same answers from a directory that is tidied up, if there was something to do.
     fn tidied(&self, verb: &str) -> Result<Option<Self>, Error> {
         let bundle = self.tenancy(verb)?;
-        self.directory.tidied(&bundle.catalog, bundle)?.map(|directory| self.over(directory)).transpose()
+        self.directory
+            .tidied(&bundle.catalog, bundle)?
+            .map(|directory| self.over(directory))
+            .transpose()
     }
 }

@@ -16,7 +16,12 @@ impl Engine {
     ///
     /// # Errors
     /// As [`Engine::authorize`].
-    pub fn desk(&self, principal: &Ref, about: &Resource, with: &Circumstances) -> Result<Desk, Error> {
+    pub fn desk(
+        &self,
+        principal: &Ref,
+        about: &Resource,
+        with: &Circumstances,
+    ) -> Result<Desk, Error> {
         self.watched_desk(
             "desk",
             (principal, about, with),
@@ -48,7 +53,12 @@ impl Engine {
     /// assert_eq!((route.desk.as_deref(), route.account.as_deref()), (Some("owner"), Some("acme")));
     /// # Ok::<(), sublet::Error>(())
     /// ```
-    pub fn open_ticket(&self, principal: &Ref, about: &Resource, with: &Circumstances) -> Result<Route, Error> {
+    pub fn open_ticket(
+        &self,
+        principal: &Ref,
+        about: &Resource,
+        with: &Circumstances,
+    ) -> Result<Route, Error> {
         self.watched_desk(
             "open_ticket",
             (principal, about, with),
@@ -70,7 +80,12 @@ impl Engine {
     ///
     /// # Errors
     /// As [`Engine::authorize`]; [`Error::NotAsked`] where no action asks for it.
-    pub fn reply_ticket(&self, principal: &Ref, ticket: &Resource, with: &Circumstances) -> Result<Route, Error> {
+    pub fn reply_ticket(
+        &self,
+        principal: &Ref,
+        ticket: &Resource,
+        with: &Circumstances,
+    ) -> Result<Route, Error> {
         self.watched_desk(
             "reply_ticket",
             (principal, ticket, with),
@@ -83,13 +98,35 @@ impl Engine {
                     let Some(account) = of.filter(|_| reply.allowed) else {
                         return Ok(Route::refused(of, reply));
                     };
-                    let by_mail = Circumstances { channel: Some("mail".to_owned()), ..Circumstances::default() };
-                    let route = state.route(of, state.desk(&Ref::new("Account", account), ticket, &by_mail)?);
-                    let said = |name: &str| ticket.attributes.get(name).and_then(serde_json::Value::as_str);
-                    let elsewhere = |said: Option<&str>, now: &Option<Arc<str>>| said.is_some_and(|said| now.as_deref() != Some(said));
-                    let rerouted = elsewhere(said("desk"), &route.desk) || elsewhere(said("desk_account"), &route.account);
-                    let decision = if route.desk.is_some() { reply } else { route.decision };
-                    Ok(Route { rerouted, decision, ..route })
+                    let by_mail = Circumstances {
+                        channel: Some("mail".to_owned()),
+                        ..Circumstances::default()
+                    };
+                    let route = state.route(
+                        of,
+                        state.desk(&Ref::new("Account", account), ticket, &by_mail)?,
+                    );
+                    let said = |name: &str| {
+                        ticket
+                            .attributes
+                            .get(name)
+                            .and_then(serde_json::Value::as_str)
+                    };
+                    let elsewhere = |said: Option<&str>, now: &Option<Arc<str>>| {
+                        said.is_some_and(|said| now.as_deref() != Some(said))
+                    };
+                    let rerouted = elsewhere(said("desk"), &route.desk)
+                        || elsewhere(said("desk_account"), &route.account);
+                    let decision = if route.desk.is_some() {
+                        reply
+                    } else {
+                        route.decision
+                    };
+                    Ok(Route {
+                        rerouted,
+                        decision,
+                        ..route
+                    })
                 })
             },
         )
@@ -101,7 +138,12 @@ impl Engine {
     ///
     /// # Errors
     /// As [`Engine::reply_ticket`].
-    pub fn escalate_ticket(&self, principal: &Ref, ticket: &Resource, with: &Circumstances) -> Result<Route, Error> {
+    pub fn escalate_ticket(
+        &self,
+        principal: &Ref,
+        ticket: &Resource,
+        with: &Circumstances,
+    ) -> Result<Route, Error> {
         self.watched_desk(
             "escalate_ticket",
             (principal, ticket, with),
@@ -109,15 +151,33 @@ impl Engine {
             || {
                 catch_panic(|| {
                     let state = self.current()?;
-                    let escalation = state.first_asked("escalate_ticket", principal, ticket, with)?;
-                    let own = state.directory.account_id_of(principal).filter(|_| escalation.allowed);
+                    let escalation =
+                        state.first_asked("escalate_ticket", principal, ticket, with)?;
+                    let own = state
+                        .directory
+                        .account_id_of(principal)
+                        .filter(|_| escalation.allowed);
                     let Some(own) = own else {
                         return Ok(Route::refused(None, escalation));
                     };
-                    let plain = Circumstances { context: serde_json::Map::new(), ..with.clone() };
-                    let route = state.route(Some(own), state.desk(principal, &Resource::new("Account", own), &plain)?);
-                    let decision = if route.desk.is_some() { escalation } else { route.decision };
-                    Ok(Route { linked: Some(Arc::from(ticket.uid.id())), decision, ..route })
+                    let plain = Circumstances {
+                        context: serde_json::Map::new(),
+                        ..with.clone()
+                    };
+                    let route = state.route(
+                        Some(own),
+                        state.desk(principal, &Resource::new("Account", own), &plain)?,
+                    );
+                    let decision = if route.desk.is_some() {
+                        escalation
+                    } else {
+                        route.decision
+                    };
+                    Ok(Route {
+                        linked: Some(Arc::from(ticket.uid.id())),
+                        decision,
+                        ..route
+                    })
                 })
             },
         )
@@ -128,7 +188,16 @@ impl Route {
     /// Nobody's desk: what was asked is refused.
     fn refused(of: Option<&str>, decision: Decision) -> Self {
         let code = Arc::clone(&decision.code);
-        Self { desk: None, account: None, of: of.map(Arc::from), on_behalf_of: None, linked: None, rerouted: false, code, decision }
+        Self {
+            desk: None,
+            account: None,
+            of: of.map(Arc::from),
+            on_behalf_of: None,
+            linked: None,
+            rerouted: false,
+            code,
+            decision,
+        }
     }
 }
 
@@ -137,37 +206,86 @@ impl State {
         let bundle = self.tenancy("desk")?;
         let mut refused = None;
         for (name, action) in bundle.desks() {
-            let request = Request { principal: principal.clone(), action, resource: about.clone(), circumstances: with.clone() };
+            let request = Request {
+                principal: principal.clone(),
+                action,
+                resource: about.clone(),
+                circumstances: with.clone(),
+            };
             let decision = self.authorize(&(&request).into())?;
             if decision.allowed {
-                let account = if name == "owner" { self.owner_of(self.directory.account_id_of(principal)) } else { None };
-                return Ok(Desk { desk: Some(Arc::from(name)), account, code: Arc::clone(&decision.code), decision });
+                let account = if name == "owner" {
+                    self.owner_of(self.directory.account_id_of(principal))
+                } else {
+                    None
+                };
+                return Ok(Desk {
+                    desk: Some(Arc::from(name)),
+                    account,
+                    code: Arc::clone(&decision.code),
+                    decision,
+                });
             }
             refused = Some(decision);
         }
-        let decision = refused.ok_or_else(|| Error::UnknownAction { action: "@desk".to_owned() })?;
-        Ok(Desk { desk: None, account: None, code: Arc::clone(&decision.code), decision })
+        let decision = refused.ok_or_else(|| Error::UnknownAction {
+            action: "@desk".to_owned(),
+        })?;
+        Ok(Desk {
+            desk: None,
+            account: None,
+            code: Arc::clone(&decision.code),
+            decision,
+        })
     }
 
     /// The route of a ticket of this account, at this desk.
     fn route(&self, of: Option<&str>, desk: Desk) -> Route {
-        let Desk { desk, account, code, decision } = desk;
+        let Desk {
+            desk,
+            account,
+            code,
+            decision,
+        } = desk;
         let on_behalf_of = desk.as_ref().and_then(|_| self.owner_of(of));
-        Route { desk, account, on_behalf_of, code, ..Route::refused(of, decision) }
+        Route {
+            desk,
+            account,
+            on_behalf_of,
+            code,
+            ..Route::refused(of, decision)
+        }
     }
 
     /// Of the actions that the schema marks for it the first that is allowed, or the refusal that came furthest through the gates.
-    fn first_asked(&self, verb: &str, principal: &Ref, ticket: &Resource, with: &Circumstances) -> Result<Decision, Error> {
+    fn first_asked(
+        &self,
+        verb: &str,
+        principal: &Ref,
+        ticket: &Resource,
+        with: &Circumstances,
+    ) -> Result<Decision, Error> {
         let mut refusals = Refusals::default();
-        for (action, _) in self.tenancy(verb)?.all_asked_by(verb, principal.kind(), ticket.uid.kind()) {
-            let request = Request { principal: principal.clone(), action, resource: ticket.clone(), circumstances: with.clone() };
+        for (action, _) in
+            self.tenancy(verb)?
+                .all_asked_by(verb, principal.kind(), ticket.uid.kind())
+        {
+            let request = Request {
+                principal: principal.clone(),
+                action,
+                resource: ticket.clone(),
+                circumstances: with.clone(),
+            };
             let decision = self.authorize(&(&request).into())?;
             if decision.allowed {
                 return Ok(decision);
             }
             refusals.add(self, decision);
         }
-        refusals.furthest().ok_or_else(|| Error::NotAsked { command: verb.to_owned(), principal: principal.to_string() })
+        refusals.furthest().ok_or_else(|| Error::NotAsked {
+            command: verb.to_owned(),
+            principal: principal.to_string(),
+        })
     }
 
     /// The owner of a client account.

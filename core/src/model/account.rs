@@ -213,7 +213,11 @@ impl From<Option<String>> for LevelForm {
 
 impl From<LevelForm> for Option<String> {
     fn from(level: LevelForm) -> Self {
-        if let LevelForm::Of(level) = level { Some(level) } else { None }
+        if let LevelForm::Of(level) = level {
+            Some(level)
+        } else {
+            None
+        }
     }
 }
 
@@ -272,7 +276,11 @@ impl From<Account> for AccountForm {
             closed: account.closed,
             disabled: account.disabled.into_iter().collect(),
             limits: account.limits,
-            zone: account.calendar.as_ref().and_then(Calendar::zone).map(str::to_owned),
+            zone: account
+                .calendar
+                .as_ref()
+                .and_then(Calendar::zone)
+                .map(str::to_owned),
             anchor: account.calendar.as_ref().and_then(Calendar::anchor),
             pending: account.pending,
             transfer: account.transfer,
@@ -287,14 +295,21 @@ impl TryFrom<AccountForm> for Account {
 
     fn try_from(form: AccountForm) -> Result<Self, Error> {
         // A line of a store or a file may say that there is no level.
-        let named = if matches!(form.level, LevelForm::None) { NamedFields::Stored } else { NamedFields::Made };
+        let named = if matches!(form.level, LevelForm::None) {
+            NamedFields::Stored
+        } else {
+            NamedFields::Made
+        };
         let kind = match (form.package, form.owner, Option::from(form.level)) {
             (Some(package), None, None) => AccountKind::Main { package },
             (None, Some(owner), level) => AccountKind::Client { owner, level },
             _ => return Err(Error::AccountKind { account: form.id }),
         };
         if let Some(reason) = form.disabled.iter().find(|reason| !reason.fits(&kind)) {
-            return Err(Error::DisableReason { account: form.id, reason: reason.as_str().to_owned() });
+            return Err(Error::DisableReason {
+                account: form.id,
+                reason: reason.as_str().to_owned(),
+            });
         }
         if form.transfer.is_some() && matches!(kind, AccountKind::Main { .. }) {
             return Err(Error::NotClient { account: form.id });
@@ -314,7 +329,11 @@ impl TryFrom<AccountForm> for Account {
             },
             pending: form.pending,
             transfer: form.transfer,
-            created: form.created.as_deref().map(calendar::parse_instant).transpose()?,
+            created: form
+                .created
+                .as_deref()
+                .map(calendar::parse_instant)
+                .transpose()?,
             attributes: form.attributes,
             named,
         })

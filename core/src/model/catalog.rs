@@ -109,7 +109,11 @@ pub(crate) trait Names {
     fn has_feature(&self, name: &str) -> bool;
     fn has_meter(&self, name: &str) -> bool;
     /// A record's own attributes as the schema types them, or why they do not fit it.
-    fn typed(&self, record_type: &str, attributes: &serde_json::Map<String, serde_json::Value>) -> Result<Own, String>;
+    fn typed(
+        &self,
+        record_type: &str,
+        attributes: &serde_json::Map<String, serde_json::Value>,
+    ) -> Result<Own, String>;
     /// All features.
     fn features(&self) -> Vec<&str>;
 }
@@ -118,11 +122,19 @@ impl Catalog {
     /// Reads `catalog.json`.
     pub(crate) fn parse(text: &str, nesting: usize) -> Result<Self, Error> {
         let form: Form = json::read("catalog", text, nesting)?;
-        let wrong = |reason: String| Error::Json { what: "catalog".to_owned(), line: 1, column: 1, reason };
+        let wrong = |reason: String| Error::Json {
+            what: "catalog".to_owned(),
+            line: 1,
+            column: 1,
+            reason,
+        };
         let (mut levels, mut packages) = (BTreeMap::new(), BTreeMap::new());
         for level in form.levels {
             if level.id.is_empty() || level.owner.is_some() {
-                return Err(wrong(format!("built-in access level `{}` must have an id and no owner", level.id)));
+                return Err(wrong(format!(
+                    "built-in access level `{}` must have an id and no owner",
+                    level.id
+                )));
             }
             if let Some(twin) = levels.insert(level.id.clone(), level) {
                 return Err(wrong(format!("access level `{}` stands twice", twin.id)));
@@ -136,30 +148,106 @@ impl Catalog {
                 return Err(wrong(format!("package `{}` stands twice", twin.id)));
             }
         }
-        let meters = form.meters.into_iter().map(|(name, meter)| (Arc::from(name), meter)).collect();
-        let Form { features, excess_client_cents, excess_order, .. } = form;
-        Ok(Self { features, meters, levels, packages, excess_client_cents, excess_order })
+        let meters = form
+            .meters
+            .into_iter()
+            .map(|(name, meter)| (Arc::from(name), meter))
+            .collect();
+        let Form {
+            features,
+            excess_client_cents,
+            excess_order,
+            ..
+        } = form;
+        Ok(Self {
+            features,
+            meters,
+            levels,
+            packages,
+            excess_client_cents,
+            excess_order,
+        })
     }
 
     /// Every name that the schema does not declare (L4), and every declared one without words.
-    pub(crate) fn check(&self, names: &impl Names, features: &BTreeSet<String>, meters: &BTreeSet<String>) -> Vec<String> {
+    pub(crate) fn check(
+        &self,
+        names: &impl Names,
+        features: &BTreeSet<String>,
+        meters: &BTreeSet<String>,
+    ) -> Vec<String> {
         let mut faults = Vec::new();
-        let unknown = |what: &str, name: &str| format!("the catalog names {what} `{name}`, which the schema does not list");
-        faults.extend(self.features.keys().filter(|name| !names.has_feature(name)).map(|name| unknown("feature", name)));
-        faults.extend(self.meters.keys().filter(|name| !names.has_meter(name)).map(|name| unknown("meter", name)));
-        faults.extend(features.iter().filter(|name| !self.features.contains_key(*name)).map(|name| format!("feature `{name}` has no words in the catalog")));
-        faults.extend(meters.iter().filter(|name| !self.meters.contains_key(name.as_str())).map(|name| format!("meter `{name}` is not in the catalog")));
-        let flows = self.meters.iter().filter(|(_, meter)| meter.counts.is_some() && meter.kind != MeterKind::Stock);
-        faults.extend(flows.map(|(name, _)| format!("meter `{name}` has `counts`, but is no stock")));
+        let unknown = |what: &str, name: &str| {
+            format!("the catalog names {what} `{name}`, which the schema does not list")
+        };
+        faults.extend(
+            self.features
+                .keys()
+                .filter(|name| !names.has_feature(name))
+                .map(|name| unknown("feature", name)),
+        );
+        faults.extend(
+            self.meters
+                .keys()
+                .filter(|name| !names.has_meter(name))
+                .map(|name| unknown("meter", name)),
+        );
+        faults.extend(
+            features
+                .iter()
+                .filter(|name| !self.features.contains_key(*name))
+                .map(|name| format!("feature `{name}` has no words in the catalog")),
+        );
+        faults.extend(
+            meters
+                .iter()
+                .filter(|name| !self.meters.contains_key(name.as_str()))
+                .map(|name| format!("meter `{name}` is not in the catalog")),
+        );
+        let flows = self
+            .meters
+            .iter()
+            .filter(|(_, meter)| meter.counts.is_some() && meter.kind != MeterKind::Stock);
+        faults
+            .extend(flows.map(|(name, _)| format!("meter `{name}` has `counts`, but is no stock")));
         for level in self.levels.values() {
-            faults.extend(level.features().filter(|name| !names.has_feature(name)).map(|name| unknown("feature", name)));
-            faults.extend(level.limits.keys().filter(|name| !names.has_meter(name)).map(|name| unknown("meter", name)));
+            faults.extend(
+                level
+                    .features()
+                    .filter(|name| !names.has_feature(name))
+                    .map(|name| unknown("feature", name)),
+            );
+            faults.extend(
+                level
+                    .limits
+                    .keys()
+                    .filter(|name| !names.has_meter(name))
+                    .map(|name| unknown("meter", name)),
+            );
         }
         for package in self.packages.values() {
-            faults.extend(package.features().filter(|name| !names.has_feature(name)).map(|name| unknown("feature", name)));
-            faults.extend(package.limits.keys().chain(package.client_limits.keys()).filter(|name| !names.has_meter(name)).map(|name| unknown("meter", name)));
-            if let Some(level) = package.client_level().filter(|level| !self.levels.contains_key(*level)) {
-                faults.push(format!("package `{}` names access level `{level}`, which the catalog does not have", package.id));
+            faults.extend(
+                package
+                    .features()
+                    .filter(|name| !names.has_feature(name))
+                    .map(|name| unknown("feature", name)),
+            );
+            faults.extend(
+                package
+                    .limits
+                    .keys()
+                    .chain(package.client_limits.keys())
+                    .filter(|name| !names.has_meter(name))
+                    .map(|name| unknown("meter", name)),
+            );
+            if let Some(level) = package
+                .client_level()
+                .filter(|level| !self.levels.contains_key(*level))
+            {
+                faults.push(format!(
+                    "package `{}` names access level `{level}`, which the catalog does not have",
+                    package.id
+                ));
             }
         }
         faults
@@ -206,7 +294,9 @@ impl Catalog {
 
     /// The stocks that are the number of records.
     pub(crate) fn counted(&self) -> impl Iterator<Item = (&Arc<str>, Counts)> {
-        self.meters.iter().filter_map(|(name, meter)| Some((name, meter.counts?)))
+        self.meters
+            .iter()
+            .filter_map(|(name, meter)| Some((name, meter.counts?)))
     }
 
     /// The price of one client account over the package's number, in cents a month (B2).

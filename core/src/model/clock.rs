@@ -57,7 +57,9 @@ impl ManualClock {
     /// Moves it by so many milliseconds, back if they are negative.
     pub fn advance(&self, milliseconds: i64) {
         let moved = |now: i64| Some(now.saturating_add(milliseconds));
-        let _ = self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, moved);
+        let _ = self
+            .0
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, moved);
     }
 
     /// Where it stands (RFC 3339).
@@ -69,7 +71,10 @@ impl ManualClock {
 
 /// In whole milliseconds; without a division of 128 bits, which every transaction would pay.
 fn milliseconds(of: Duration) -> i64 {
-    i64::try_from(of.as_secs()).unwrap_or(i64::MAX).saturating_mul(1_000).saturating_add(i64::from(of.subsec_millis()))
+    i64::try_from(of.as_secs())
+        .unwrap_or(i64::MAX)
+        .saturating_mul(1_000)
+        .saturating_add(i64::from(of.subsec_millis()))
 }
 
 impl Clock {
@@ -99,7 +104,12 @@ pub(crate) struct HighWater {
 impl HighWater {
     /// None before this instant; `i64::MIN` where nothing was seen yet.
     pub(crate) fn new(clock: Clock, mark: i64) -> Self {
-        Self { clock, mark: AtomicI64::new(mark), moved: AtomicI64::new(0), start: Instant::now() }
+        Self {
+            clock,
+            mark: AtomicI64::new(mark),
+            moved: AtomicI64::new(0),
+            start: Instant::now(),
+        }
     }
 
     fn running(&self) -> i64 {
@@ -116,11 +126,17 @@ impl HighWater {
         if now <= mark {
             return Ok(mark);
         }
-        if matches!(self.clock, Clock::System) && mark != i64::MIN && now.saturating_sub(mark) > DAY {
-            let passed = self.running().saturating_sub(self.moved.load(Ordering::Acquire));
+        if matches!(self.clock, Clock::System) && mark != i64::MIN && now.saturating_sub(mark) > DAY
+        {
+            let passed = self
+                .running()
+                .saturating_sub(self.moved.load(Ordering::Acquire));
             if now.saturating_sub(mark) > DAY.saturating_add(passed) {
                 let text = |at| calendar::instant_text(at).unwrap_or_else(|| at.to_string());
-                return Err(Error::ClockJump { now: text(now), last: text(mark) });
+                return Err(Error::ClockJump {
+                    now: text(now),
+                    last: text(mark),
+                });
             }
         }
         self.raise(now);
@@ -183,8 +199,14 @@ mod tests {
     #[test]
     fn system_clock_never_leaps() {
         let water = HighWater::new(Clock::System, Clock::System.now() - 3 * DAY);
-        assert_eq!(water.now().map_err(|error| error.code()), Err("store.clock_jump"));
-        assert_eq!(water.now().map_err(|error| error.code()), Err("store.clock_jump"));
+        assert_eq!(
+            water.now().map_err(|error| error.code()),
+            Err("store.clock_jump")
+        );
+        assert_eq!(
+            water.now().map_err(|error| error.code()),
+            Err("store.clock_jump")
+        );
         water.accept();
         assert!(water.now().is_ok());
     }

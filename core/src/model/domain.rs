@@ -79,7 +79,10 @@ impl Domain {
             digest.update(text.as_bytes());
         }
         let digest = digest.finalize();
-        let hex = digest.iter().take(16).fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+        let hex = digest
+            .iter()
+            .take(16)
+            .fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
         Some(format!("sublet-domain={hex}"))
     }
 
@@ -103,8 +106,17 @@ pub(crate) struct DomainForm {
 
 impl From<Domain> for DomainForm {
     fn from(domain: Domain) -> Self {
-        let kind = if domain.owner.is_some() { Kind::Whitelabel } else { Kind::Platform };
-        Self { id: domain.name, kind, owner: domain.owner, state: domain.state }
+        let kind = if domain.owner.is_some() {
+            Kind::Whitelabel
+        } else {
+            Kind::Platform
+        };
+        Self {
+            id: domain.name,
+            kind,
+            owner: domain.owner,
+            state: domain.state,
+        }
     }
 }
 
@@ -112,7 +124,10 @@ impl TryFrom<DomainForm> for Domain {
     type Error = Error;
 
     fn try_from(form: DomainForm) -> Result<Self, Error> {
-        let refused = |reason: &str| Error::DomainName { domain: crate::util::text::short(&form.id), reason: reason.to_owned() };
+        let refused = |reason: &str| Error::DomainName {
+            domain: crate::util::text::short(&form.id),
+            reason: reason.to_owned(),
+        };
         let name = host::normalise(&form.id).map_err(refused)?;
         if name.len() != form.id.len() && form.id.contains(':') {
             return Err(refused("it has a port"));
@@ -120,6 +135,11 @@ impl TryFrom<DomainForm> for Domain {
         if (form.kind == Kind::Whitelabel) != form.owner.is_some() {
             return Err(Error::DomainOwner { domain: name });
         }
-        Ok(Self { name, owner: form.owner, state: form.state, named: NamedFields::default() })
+        Ok(Self {
+            name,
+            owner: form.owner,
+            state: form.state,
+            named: NamedFields::default(),
+        })
     }
 }

@@ -19,7 +19,10 @@ use crate::util::printable::is_invisible;
 /// # Ok::<(), sublet::Error>(())
 /// ```
 pub fn normalise(text: &str) -> Result<String, Error> {
-    let refused = |reason: &str| Error::Email { email: crate::util::text::short(text), reason: reason.to_owned() };
+    let refused = |reason: &str| Error::Email {
+        email: crate::util::text::short(text),
+        reason: reason.to_owned(),
+    };
     if text.len() > 1024 {
         return Err(refused("it is too long"));
     }
@@ -27,13 +30,21 @@ pub fn normalise(text: &str) -> Result<String, Error> {
     if text.chars().any(is_invisible) {
         return Err(refused("it has a character without a visible form"));
     }
-    let (local, domain) = text.rsplit_once('@').ok_or_else(|| refused("it has no `@`"))?;
-    let local: String = local.nfc().collect::<String>().to_lowercase().nfc().collect();
+    let (local, domain) = text
+        .rsplit_once('@')
+        .ok_or_else(|| refused("it has no `@`"))?;
+    let local: String = local
+        .nfc()
+        .collect::<String>()
+        .to_lowercase()
+        .nfc()
+        .collect();
     check_local(&local).map_err(refused)?;
     if domain.contains(':') || domain.ends_with('.') {
         return Err(refused("its host has a port or ends in a dot"));
     }
-    let domain = host::normalise(domain).map_err(|reason| refused(&format!("its host: {reason}")))?;
+    let domain =
+        host::normalise(domain).map_err(|reason| refused(&format!("its host: {reason}")))?;
     if !domain.contains('.') {
         return Err(refused("its host is not a full name"));
     }
@@ -51,17 +62,30 @@ pub(crate) fn is_normal(text: &str) -> bool {
     };
     let dot_first_or_last = |part: &str| part.starts_with('.') || part.ends_with('.');
     let plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'+' | b'.');
-    if text.len() > 254 || local.is_empty() || local.len() > 64 || dot_first_or_last(local) || local.contains("..") || !local.bytes().all(plain) {
+    if text.len() > 254
+        || local.is_empty()
+        || local.len() > 64
+        || dot_first_or_last(local)
+        || local.contains("..")
+        || !local.bytes().all(plain)
+    {
         return false;
     }
     // A last label of letters is no number, and no label that could be an A-label is looked into.
-    let last_is_a_word = domain.rsplit_once('.').is_some_and(|(_, last)| last.bytes().all(|byte| byte.is_ascii_lowercase()));
+    let last_is_a_word = domain
+        .rsplit_once('.')
+        .is_some_and(|(_, last)| last.bytes().all(|byte| byte.is_ascii_lowercase()));
     last_is_a_word && domain.len() < 254 && domain.split('.').all(is_plain_label)
 }
 
 fn is_plain_label(label: &str) -> bool {
     let plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
-    !label.is_empty() && label.len() < 64 && !label.starts_with('-') && !label.ends_with('-') && !label.contains("--") && label.bytes().all(plain)
+    !label.is_empty()
+        && label.len() < 64
+        && !label.starts_with('-')
+        && !label.ends_with('-')
+        && !label.contains("--")
+        && label.bytes().all(plain)
 }
 
 fn check_local(local: &str) -> Result<(), &'static str> {
@@ -94,21 +118,38 @@ mod tests {
     #[test]
     fn addresses_compare_in_one_form() {
         let normal = |text: &str| normalise(text).ok();
-        assert_eq!(normal("Ann@Brand.Example").as_deref(), Some("ann@brand.example"));
-        assert_eq!(normal("a.n.n+x@brand.example").as_deref(), Some("a.n.n+x@brand.example"));
-        assert_eq!(normal("jose\u{301}@brand.example"), normal("JOSÉ@brand.example"));
-        assert_eq!(normal("x@bücher.example"), normal("x@xn--bcher-kva.example"));
+        assert_eq!(
+            normal("Ann@Brand.Example").as_deref(),
+            Some("ann@brand.example")
+        );
+        assert_eq!(
+            normal("a.n.n+x@brand.example").as_deref(),
+            Some("a.n.n+x@brand.example")
+        );
+        assert_eq!(
+            normal("jose\u{301}@brand.example"),
+            normal("JOSÉ@brand.example")
+        );
+        assert_eq!(
+            normal("x@bücher.example"),
+            normal("x@xn--bcher-kva.example")
+        );
     }
 
     #[test]
     fn what_is_told_to_be_normal_is() {
-        let pool = ["a", "z", "0", "9", ".", "-", "_", "+", "@", "A", "ü", "xn--", "x", "'", "example", "com", "\u{200b}", "0x1"];
+        let pool = [
+            "a", "z", "0", "9", ".", "-", "_", "+", "@", "A", "ü", "xn--", "x", "'", "example",
+            "com", "\u{200b}", "0x1",
+        ];
         let (mut seed, mut normal) = (3_u64, 0);
         for _ in 0..100_000 {
             let mut text = String::new();
             let pieces = 3 + seed % 9;
             for _ in 0..pieces {
-                seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                seed = seed
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1_442_695_040_888_963_407);
                 text.push_str(pool[usize::try_from(seed >> 33).expect("31 bits") % pool.len()]);
             }
             // Half of them look more like addresses.
@@ -122,8 +163,16 @@ mod tests {
             }
         }
         assert!(normal > 100, "{normal}");
-        assert!(is_normal("client-00001-07-member-2@mail.example") && is_normal("a.b+c_d@x1.y-2.example"));
-        assert!(!is_normal("a@b") && !is_normal("a@b.1") && !is_normal("a@xn--a.example") && !is_normal("a@b@c.example"));
+        assert!(
+            is_normal("client-00001-07-member-2@mail.example")
+                && is_normal("a.b+c_d@x1.y-2.example")
+        );
+        assert!(
+            !is_normal("a@b")
+                && !is_normal("a@b.1")
+                && !is_normal("a@xn--a.example")
+                && !is_normal("a@b@c.example")
+        );
     }
 
     #[test]
@@ -156,7 +205,11 @@ mod tests {
             &long,
         ];
         for text in bad {
-            assert_eq!(normalise(text).map_err(|error| error.code()), Err("directory.email"), "{text:?}");
+            assert_eq!(
+                normalise(text).map_err(|error| error.code()),
+                Err("directory.email"),
+                "{text:?}"
+            );
         }
     }
 }

@@ -32,7 +32,12 @@ pub fn normalise(text: &str) -> Result<String, &'static str> {
     let name = without_port(text)?;
     refuse_characters(name)?;
     let ascii = Uts46::new()
-        .to_ascii(name.as_bytes(), AsciiDenyList::STD3, Hyphens::CheckFirstLast, DnsLength::Ignore)
+        .to_ascii(
+            name.as_bytes(),
+            AsciiDenyList::STD3,
+            Hyphens::CheckFirstLast,
+            DnsLength::Ignore,
+        )
         .map_err(|_| "it has a label that is not valid")?;
     let name = ascii.strip_suffix('.').unwrap_or(&ascii);
     check_labels(name)?;
@@ -45,7 +50,11 @@ fn without_port(text: &str) -> Result<&str, &'static str> {
         return Ok(text);
     };
     if port.contains(':') {
-        return Err(if text.parse::<std::net::Ipv6Addr>().is_ok() { "it is an IP address" } else { "its port is not valid" });
+        return Err(if text.parse::<std::net::Ipv6Addr>().is_ok() {
+            "it is an IP address"
+        } else {
+            "its port is not valid"
+        });
     }
     let digits = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
     if !digits || port.parse::<u16>().is_err() {
@@ -86,7 +95,9 @@ fn check_labels(name: &str) -> Result<(), &'static str> {
     }
     // Browsers read a name whose last label is a number, in any notation, as an IPv4 address.
     let last = name.rsplit('.').next().unwrap_or_default();
-    let hex = last.strip_prefix("0x").is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    let hex = last
+        .strip_prefix("0x")
+        .is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_hexdigit()));
     if hex || last.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err("it is an IP address");
     }
@@ -105,7 +116,10 @@ mod tests {
         assert!(rows.len() >= 60, "{}", rows.len());
         for row in rows {
             let host = row["host"].as_str().expect("a host");
-            let host = row["times"].as_u64().map_or_else(|| host.to_owned(), |times| host.repeat(usize::try_from(times).expect("a small number")));
+            let host = row["times"].as_u64().map_or_else(
+                || host.to_owned(),
+                |times| host.repeat(usize::try_from(times).expect("a small number")),
+            );
             match normalise(&host) {
                 Ok(name) => assert_eq!(Some(name.as_str()), row["normal"].as_str(), "{row}"),
                 Err(reason) => assert_eq!(Some(reason), row["refused"].as_str(), "{row}"),
@@ -119,8 +133,13 @@ mod tests {
         for _ in 0..20_000 {
             let mut text = String::new();
             for _ in 0..(seed % 9) {
-                seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                let pool = ['a', 'B', '-', '.', '1', 'ü', 'ß', '。', 'x', 'n', '😀', '\u{200d}', ':', 'İ', 'Ａ', '٣'];
+                seed = seed
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1_442_695_040_888_963_407);
+                let pool = [
+                    'a', 'B', '-', '.', '1', 'ü', 'ß', '。', 'x', 'n', '😀', '\u{200d}', ':', 'İ',
+                    'Ａ', '٣',
+                ];
                 text.push(pool[usize::try_from(seed >> 33).expect("31 bits") % pool.len()]);
             }
             seed = seed.wrapping_add(1).wrapping_mul(6_364_136_223_846_793_005);

@@ -39,7 +39,9 @@ impl Limit {
     pub(crate) fn remaining(self, used: i64, held: i64) -> Self {
         match self {
             Self::Unlimited => Self::Unlimited,
-            Self::Number(number) => Self::Number(number.saturating_sub(used).saturating_sub(held).max(0)),
+            Self::Number(number) => {
+                Self::Number(number.saturating_sub(used).saturating_sub(held).max(0))
+            }
         }
     }
 }
@@ -111,15 +113,25 @@ impl<'de> Deserialize<'de> for Limit {
             }
 
             fn visit_i64<E: de::Error>(self, number: i64) -> Result<Limit, E> {
-                if (0..=Limit::MOST).contains(&number) { Ok(Limit::Number(number)) } else { Err(E::invalid_value(de::Unexpected::Signed(number), &self)) }
+                if (0..=Limit::MOST).contains(&number) {
+                    Ok(Limit::Number(number))
+                } else {
+                    Err(E::invalid_value(de::Unexpected::Signed(number), &self))
+                }
             }
 
             fn visit_u64<E: de::Error>(self, number: u64) -> Result<Limit, E> {
-                i64::try_from(number).map_err(|_| E::invalid_value(de::Unexpected::Unsigned(number), &self)).and_then(|number| self.visit_i64(number))
+                i64::try_from(number)
+                    .map_err(|_| E::invalid_value(de::Unexpected::Unsigned(number), &self))
+                    .and_then(|number| self.visit_i64(number))
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Limit, E> {
-                if text == "unlimited" { Ok(Limit::Unlimited) } else { Err(E::invalid_value(de::Unexpected::Str(text), &self)) }
+                if text == "unlimited" {
+                    Ok(Limit::Unlimited)
+                } else {
+                    Err(E::invalid_value(de::Unexpected::Str(text), &self))
+                }
             }
         }
         reader.deserialize_any(Visitor)
@@ -136,7 +148,18 @@ mod tests {
         assert_eq!(read("\"unlimited\""), Some(Limit::Unlimited));
         assert_eq!(read("0"), Some(Limit::Number(0)));
         assert_eq!(read("9007199254740991"), Some(Limit::Number(Limit::MOST)));
-        for bad in ["-1", "9007199254740992", "9223372036854775807", "9223372036854775808", "1.0", "1e3", "null", "true", "\"1\"", "\"Unlimited\""] {
+        for bad in [
+            "-1",
+            "9007199254740992",
+            "9223372036854775807",
+            "9223372036854775808",
+            "1.0",
+            "1e3",
+            "null",
+            "true",
+            "\"1\"",
+            "\"Unlimited\"",
+        ] {
             assert_eq!(read(bad), None, "{bad}");
         }
     }

@@ -92,8 +92,27 @@ pub(crate) struct MemberForm {
 
 impl From<TeamMember> for MemberForm {
     fn from(member: TeamMember) -> Self {
-        let TeamMember { id, account, email, confirmed, grants, sub_limits, pending, attributes, .. } = member;
-        Self { id, account, email, confirmed, grants, sub_limits, pending, attributes }
+        let TeamMember {
+            id,
+            account,
+            email,
+            confirmed,
+            grants,
+            sub_limits,
+            pending,
+            attributes,
+            ..
+        } = member;
+        Self {
+            id,
+            account,
+            email,
+            confirmed,
+            grants,
+            sub_limits,
+            pending,
+            attributes,
+        }
     }
 }
 
@@ -101,10 +120,29 @@ impl TryFrom<MemberForm> for TeamMember {
     type Error = Error;
 
     fn try_from(form: MemberForm) -> Result<Self, Error> {
-        let MemberForm { id, account, email, confirmed, grants, sub_limits, pending, attributes } = form;
+        let MemberForm {
+            id,
+            account,
+            email,
+            confirmed,
+            grants,
+            sub_limits,
+            pending,
+            attributes,
+        } = form;
         for (what, id) in [("team member", &id), ("account", &account)] {
             check_id(what, id)?;
         }
-        Ok(Self { email: email::normalise(&email)?, id, account, confirmed, grants, sub_limits, pending, attributes, named: NamedFields::default() })
+        Ok(Self {
+            email: email::normalise(&email)?,
+            id,
+            account,
+            confirmed,
+            grants,
+            sub_limits,
+            pending,
+            attributes,
+            named: NamedFields::default(),
+        })
     }
 }

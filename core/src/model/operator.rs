@@ -52,6 +52,9 @@ impl TryFrom<OperatorForm> for Operator {
     type Error = Error;
 
     fn try_from(form: OperatorForm) -> Result<Self, Error> {
-        Ok(Self { email: email::normalise(&form.email)?, id: form.id })
+        Ok(Self {
+            email: email::normalise(&form.email)?,
+            id: form.id,
+        })
     }
 }

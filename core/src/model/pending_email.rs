@@ -38,7 +38,11 @@ struct Form {
 
 impl From<Pending> for Form {
     fn from(Pending { email, hash, until }: Pending) -> Self {
-        Self { email, hash, until: calendar::instant_text(until).unwrap_or_default() }
+        Self {
+            email,
+            hash,
+            until: calendar::instant_text(until).unwrap_or_default(),
+        }
     }
 }
 
@@ -46,7 +50,11 @@ impl TryFrom<Form> for Pending {
     type Error = Error;
 
     fn try_from(Form { email, hash, until }: Form) -> Result<Self, Error> {
-        Ok(Self { email: email::normalise(&email)?, hash, until: calendar::parse_instant(&until)? })
+        Ok(Self {
+            email: email::normalise(&email)?,
+            hash,
+            until: calendar::parse_instant(&until)?,
+        })
     }
 }
 
@@ -60,7 +68,9 @@ pub(crate) struct Holder<'a> {
 /// A new token: 256 random bits of the operating system, as text.
 pub(crate) fn token() -> Result<String, Error> {
     let mut bytes = [0_u8; BYTES];
-    getrandom::fill(&mut bytes).map_err(|found| Error::Random { reason: found.to_string() })?;
+    getrandom::fill(&mut bytes).map_err(|found| Error::Random {
+        reason: found.to_string(),
+    })?;
     Ok(hex(&bytes))
 }
 
@@ -74,12 +84,24 @@ fn hex(bytes: &[u8]) -> String {
 
 impl Pending {
     /// Waits from now on, for so many milliseconds or the usual time.
-    pub(crate) fn new(token: &str, email: &str, holder: &Holder<'_>, now: i64, time: Option<i64>) -> Result<Self, Error> {
+    pub(crate) fn new(
+        token: &str,
+        email: &str,
+        holder: &Holder<'_>,
+        now: i64,
+        time: Option<i64>,
+    ) -> Result<Self, Error> {
         let time = time.unwrap_or(USUAL);
         if !(1..=LONGEST).contains(&time) {
-            return Err(Error::Ttl { ttl: time.to_string() });
+            return Err(Error::Ttl {
+                ttl: time.to_string(),
+            });
         }
-        Ok(Self { email: email.to_owned(), hash: hash(token, email, holder), until: now.saturating_add(time) })
+        Ok(Self {
+            email: email.to_owned(),
+            hash: hash(token, email, holder),
+            until: now.saturating_add(time),
+        })
     }
 
     /// Whether this token was sent there, and is good still.
@@ -90,7 +112,13 @@ impl Pending {
 
 fn hash(token: &str, email: &str, holder: &Holder<'_>) -> String {
     let mut digest = Sha256::new();
-    for text in [token, holder.login.kind(), holder.login.id(), email, holder.owner.unwrap_or_default()] {
+    for text in [
+        token,
+        holder.login.kind(),
+        holder.login.id(),
+        email,
+        holder.owner.unwrap_or_default(),
+    ] {
         digest.update(text.len().to_le_bytes());
         digest.update(text.as_bytes());
     }
@@ -103,8 +131,14 @@ mod tests {
 
     #[test]
     fn a_token_is_good_for_its_login_its_email_its_realm_and_its_time() -> Result<(), Error> {
-        let (login, other) = (Ref::new("Account", "bakery"), Ref::new("TeamMember", "bakery"));
-        let holder = Holder { login: &login, owner: Some("acme") };
+        let (login, other) = (
+            Ref::new("Account", "bakery"),
+            Ref::new("TeamMember", "bakery"),
+        );
+        let holder = Holder {
+            login: &login,
+            owner: Some("acme"),
+        };
         let (one, two) = (token()?, token()?);
         assert_ne!(one, two);
         assert_eq!(one.len(), 2 * BYTES);
@@ -112,15 +146,42 @@ mod tests {
         assert!(pending.is_confirmed_by(&one, &holder, 1_049));
         assert!(!pending.is_confirmed_by(&one, &holder, 1_050));
         assert!(!pending.is_confirmed_by(&two, &holder, 1_000));
-        for holder in [Holder { login: &other, ..holder.clone() }, Holder { owner: Some("nova"), ..holder.clone() }, Holder { owner: None, ..holder.clone() }] {
+        for holder in [
+            Holder {
+                login: &other,
+                ..holder.clone()
+            },
+            Holder {
+                owner: Some("nova"),
+                ..holder.clone()
+            },
+            Holder {
+                owner: None,
+                ..holder.clone()
+            },
+        ] {
             assert!(!pending.is_confirmed_by(&one, &holder, 1_000));
         }
-        assert!(!Pending { email: "other@bakery.example".to_owned(), ..pending.clone() }.is_confirmed_by(&one, &holder, 1_000));
+        assert!(
+            !Pending {
+                email: "other@bakery.example".to_owned(),
+                ..pending.clone()
+            }
+            .is_confirmed_by(&one, &holder, 1_000)
+        );
         let text = serde_json::to_string(&pending).expect("JSON");
         assert!(!text.contains(&one));
-        assert_eq!(serde_json::from_str::<Pending>(&text).expect("the same"), pending);
+        assert_eq!(
+            serde_json::from_str::<Pending>(&text).expect("the same"),
+            pending
+        );
         for time in [0, -1, LONGEST + 1, i64::MAX] {
-            assert_eq!(Pending::new(&one, "a@b.example", &holder, 0, Some(time)).map_err(|error| error.code()).err(), Some("input.ttl"));
+            assert_eq!(
+                Pending::new(&one, "a@b.example", &holder, 0, Some(time))
+                    .map_err(|error| error.code())
+                    .err(),
+                Some("input.ttl")
+            );
         }
         Ok(())
     }

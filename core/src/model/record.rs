@@ -82,12 +82,23 @@ pub(crate) const NESTING: usize = 66;
 
 #[allow(clippy::needless_pass_by_value, reason = "what `map_err` gives")]
 fn fault(found: serde_json::Error) -> Error {
-    Error::Record { line: 1, reason: found.to_string() }
+    Error::Record {
+        line: 1,
+        reason: found.to_string(),
+    }
 }
 
 impl Record {
     /// The types that a record can have.
-    pub const TYPES: [&str; 7] = ["Platform", "Operator", "Package", "AccessLevel", "Account", "TeamMember", "Domain"];
+    pub const TYPES: [&str; 7] = [
+        "Platform",
+        "Operator",
+        "Package",
+        "AccessLevel",
+        "Account",
+        "TeamMember",
+        "Domain",
+    ];
 
     /// Reads a record from JSON text.
     ///
@@ -96,7 +107,10 @@ impl Record {
     /// record itself must keep.
     pub fn from_json(text: &str) -> Result<Self, Error> {
         let mut record = Self::read(text)?;
-        #[expect(clippy::zero_sized_map_values, reason = "serde reads an object as a map")]
+        #[expect(
+            clippy::zero_sized_map_values,
+            reason = "serde reads an object as a map"
+        )]
         let fields: BTreeMap<String, IgnoredAny> = serde_json::from_str(text).map_err(fault)?;
         record.set_named(fields.into_keys().collect());
         Ok(record)
@@ -113,7 +127,10 @@ impl Record {
     /// # Errors
     /// As [`Record::from_json`].
     pub fn from_value(value: Value) -> Result<Self, Error> {
-        let named = value.as_object().map(|fields| fields.keys().cloned().collect()).unwrap_or_default();
+        let named = value
+            .as_object()
+            .map(|fields| fields.keys().cloned().collect())
+            .unwrap_or_default();
         let mut record = Self::checked(serde_json::from_value(value).map_err(fault)?)?;
         record.set_named(named);
         Ok(record)
@@ -175,11 +192,17 @@ impl Record {
     fn named_ids(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let named = match self {
             Self::Platform(_) | Self::Operator(_) => [None; 2],
-            Self::Package(package) => [package.client_level().map(|level| ("access level", level)), None],
+            Self::Package(package) => [
+                package.client_level().map(|level| ("access level", level)),
+                None,
+            ],
             Self::AccessLevel(level) => [level.owner().map(|owner| ("owner", owner)), None],
             Self::Account(account) => match account.kind() {
                 AccountKind::Main { package } => [Some(("package", package.as_str())), None],
-                AccountKind::Client { owner, level } => [Some(("owner", owner.as_str())), level.as_deref().map(|level| ("access level", level))],
+                AccountKind::Client { owner, level } => [
+                    Some(("owner", owner.as_str())),
+                    level.as_deref().map(|level| ("access level", level)),
+                ],
             },
             Self::TeamMember(member) => [Some(("account", member.account())), None],
             Self::Domain(domain) => [domain.owner().map(|owner| ("owner", owner)), None],
@@ -190,8 +213,14 @@ impl Record {
     /// Whether [`Engine::import`](crate::Engine::import) takes the line that an export writes of it: it is no longer than
     /// this, and its values can be read.
     pub(crate) fn check_line(&self, most: usize) -> Result<(), Error> {
-        let mut line = Line { text: Vec::new(), most };
-        let refused = |_| Error::Record { line: 1, reason: format!("it has more than {most} bytes") };
+        let mut line = Line {
+            text: Vec::new(),
+            most,
+        };
+        let refused = |_| Error::Record {
+            line: 1,
+            reason: format!("it has more than {most} bytes"),
+        };
         serde_json::to_writer(&mut line, self).map_err(refused)?;
         json::check("record", &String::from_utf8_lossy(&line.text), NESTING)
     }

@@ -12,7 +12,9 @@ use crate::util::error::Error;
 /// let odd = sublet::Ref::new("Account", "x\" || true");
 /// assert_eq!(odd.id(), "x\" || true");
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
 #[serde(from = "(String, String)", into = "(String, String)")]
 pub struct Ref {
     kind: String,
@@ -22,7 +24,10 @@ pub struct Ref {
 impl Ref {
     /// A reference by type name (with its namespace, if any) and id.
     pub fn new(kind: impl Into<String>, id: impl Into<String>) -> Self {
-        Self { kind: kind.into(), id: id.into() }
+        Self {
+            kind: kind.into(),
+            id: id.into(),
+        }
     }
 
     /// The entity type's name.
@@ -33,12 +38,23 @@ impl Ref {
 
     /// An action's name: its id alone for type `Action`, else type and id joined by `::`.
     pub(crate) fn action_name(&self) -> String {
-        if self.kind == "Action" { self.id.clone() } else { format!("{}::{}", self.kind, self.id) }
+        if self.kind == "Action" {
+            self.id.clone()
+        } else {
+            format!("{}::{}", self.kind, self.id)
+        }
     }
 
     /// The id of the account that it names, as the one that a resource belongs to.
     pub(crate) fn account(&self) -> Result<&str, Error> {
-        if self.kind == "Account" { Ok(&self.id) } else { Err(Error::Value { what: "resource".to_owned(), reason: format!("`{self}` is no account") }) }
+        if self.kind == "Account" {
+            Ok(&self.id)
+        } else {
+            Err(Error::Value {
+                what: "resource".to_owned(),
+                reason: format!("`{self}` is no account"),
+            })
+        }
     }
 
     /// The id.
@@ -54,9 +70,14 @@ pub(crate) const MAX_ID_BYTES: usize = 256;
 /// Whether a text can be the id of a `what` (E1, I6).
 pub(crate) fn check_id(what: &str, id: &str) -> Result<(), Error> {
     match id.len() {
-        0 => Err(Error::EmptyId { what: what.to_owned() }),
+        0 => Err(Error::EmptyId {
+            what: what.to_owned(),
+        }),
         1..=MAX_ID_BYTES => Ok(()),
-        length => Err(Error::IdLength { what: what.to_owned(), length }),
+        length => Err(Error::IdLength {
+            what: what.to_owned(),
+            length,
+        }),
     }
 }
 
@@ -88,6 +109,11 @@ impl From<Ref> for (String, String) {
 impl fmt::Display for Ref {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let id = cut(&self.id).replace('\\', "\\\\").replace('"', "\\\"");
-        write!(f, "{}::\"{}\"", short(&self.kind), crate::util::printable::printable(&id))
+        write!(
+            f,
+            "{}::\"{}\"",
+            short(&self.kind),
+            crate::util::printable::printable(&id)
+        )
     }
 }

@@ -26,15 +26,35 @@ struct Form {
 }
 
 impl From<Transfer> for Form {
-    fn from(Transfer { to, until, consented }: Transfer) -> Self {
-        Self { to, until: calendar::instant_text(until).unwrap_or_default(), consented }
+    fn from(
+        Transfer {
+            to,
+            until,
+            consented,
+        }: Transfer,
+    ) -> Self {
+        Self {
+            to,
+            until: calendar::instant_text(until).unwrap_or_default(),
+            consented,
+        }
     }
 }
 
 impl TryFrom<Form> for Transfer {
     type Error = Error;
 
-    fn try_from(Form { to, until, consented }: Form) -> Result<Self, Error> {
-        Ok(Self { to, until: calendar::parse_instant(&until)?, consented })
+    fn try_from(
+        Form {
+            to,
+            until,
+            consented,
+        }: Form,
+    ) -> Result<Self, Error> {
+        Ok(Self {
+            to,
+            until: calendar::parse_instant(&until)?,
+            consented,
+        })
     }
 }

@@ -24,8 +24,17 @@ pub(crate) struct Known<'a> {
 
 /// Takes, if a note says that it is allowed: the answer that the note names, and what was counted. `find` gives the answer,
 /// unless it is a no.
-pub(crate) fn take_known<A>(ledger: &mut dyn Ledger, known: &Known<'_>, find: impl FnOnce(u8) -> Option<A>) -> Result<Option<(A, Box<Counted>)>, Error> {
-    let Known { account, meter, kind, asked } = known;
+pub(crate) fn take_known<A>(
+    ledger: &mut dyn Ledger,
+    known: &Known<'_>,
+    find: impl FnOnce(u8) -> Option<A>,
+) -> Result<Option<(A, Box<Counted>)>, Error> {
+    let Known {
+        account,
+        meter,
+        kind,
+        asked,
+    } = known;
     let Some(noted) = ledger.noted(account, meter, asked) else {
         return Ok(None);
     };
@@ -33,13 +42,35 @@ pub(crate) fn take_known<A>(ledger: &mut dyn Ledger, known: &Known<'_>, find: im
         return Ok(None);
     };
     let Noted { bucket, .. } = noted;
-    let id = ledger.spend(account, bucket.id, asked.amount, kept_until(*kind, bucket.window, ledger.now()))?;
-    Ok(Some((answer, Box::new(Counted { quota: vec![told(known, &noted)], operation: Some(id), ..Counted::default() }))))
+    let id = ledger.spend(
+        account,
+        bucket.id,
+        asked.amount,
+        kept_until(*kind, bucket.window, ledger.now()),
+    )?;
+    Ok(Some((
+        answer,
+        Box::new(Counted {
+            quota: vec![told(known, &noted)],
+            operation: Some(id),
+            ..Counted::default()
+        }),
+    )))
 }
 
 /// How the bucket stands then.
 fn told(known: &Known<'_>, noted: &Noted) -> Quota {
-    let Noted { bucket: Bucket { window, held, top_up, .. }, allowance: Allowance { base, source, over }, .. } = *noted;
+    let Noted {
+        bucket:
+            Bucket {
+                window,
+                held,
+                top_up,
+                ..
+            },
+        allowance: Allowance { base, source, over },
+        ..
+    } = *noted;
     let (amount, limit) = (known.asked.amount, in_force(noted.allowance, top_up));
     let used = noted.bucket.used.saturating_add(amount);
     Quota {
@@ -59,13 +90,45 @@ fn told(known: &Known<'_>, noted: &Noted) -> Quota {
 }
 
 /// Notes that what was taken just now stays allowed while so much is used, by the answer of that name.
-pub(crate) fn note(ledger: &mut dyn Ledger, known: &Known<'_>, line: &Line<'_>, held: i64, (from, to, answer): (i64, i64, u8)) -> Result<(), Error> {
-    let Known { account, meter, asked, .. } = *known;
-    let Some(bucket) = ledger.latest(Whose { account, member: None }, meter)?.filter(|bucket| bucket.held == held) else {
+pub(crate) fn note(
+    ledger: &mut dyn Ledger,
+    known: &Known<'_>,
+    line: &Line<'_>,
+    held: i64,
+    (from, to, answer): (i64, i64, u8),
+) -> Result<(), Error> {
+    let Known {
+        account,
+        meter,
+        asked,
+        ..
+    } = *known;
+    let Some(bucket) = ledger
+        .latest(
+            Whose {
+                account,
+                member: None,
+            },
+            meter,
+        )?
+        .filter(|bucket| bucket.held == held)
+    else {
         return Ok(());
     };
     // Beyond this nothing more can be counted at all.
     let most = i64::MAX.saturating_sub(held).saturating_sub(asked.amount);
-    ledger.note(account, meter, Note { asked, answer, allowance: line.allowance, from, to: to.min(most), held, top_up: bucket.top_up });
+    ledger.note(
+        account,
+        meter,
+        Note {
+            asked,
+            answer,
+            allowance: line.allowance,
+            from,
+            to: to.min(most),
+            held,
+            top_up: bucket.top_up,
+        },
+    );
     Ok(())
 }

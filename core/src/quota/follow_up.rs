@@ -9,7 +9,10 @@ use super::{Line, Subject};
 use crate::api::quota::{Counted, MemberQuota, Quota};
 use crate::model::catalog::MeterKind;
 use crate::model::limit::Limit;
-use crate::store::{self, Bucket, Durability, Hold, Keep, Ledger, New, Operation, OperationKind, Part, Seen, Store, Whose};
+use crate::store::{
+    self, Bucket, Durability, Hold, Keep, Ledger, New, Operation, OperationKind, Part, Seen, Store,
+    Whose,
+};
 use crate::util::error::Error;
 
 /// Which of them.
@@ -33,8 +36,14 @@ pub(crate) struct Asked<'a> {
 }
 
 /// Settles an operation.
-pub(crate) fn settle(ledger: &mut dyn Ledger, asked: &Asked<'_>, how: Settling) -> Result<(Counted, Keep), Error> {
-    let unknown = || Error::UnknownOperation { operation: asked.operation };
+pub(crate) fn settle(
+    ledger: &mut dyn Ledger,
+    asked: &Asked<'_>,
+    how: Settling,
+) -> Result<(Counted, Keep), Error> {
+    let unknown = || Error::UnknownOperation {
+        operation: asked.operation,
+    };
     let mut operation = ledger.operation(asked.operation)?.ok_or_else(unknown)?;
     if let Some(answer) = replayed(ledger, &operation.account, asked.key)? {
         return Ok((answer, Keep::No));
@@ -43,49 +52,106 @@ pub(crate) fn settle(ledger: &mut dyn Ledger, asked: &Asked<'_>, how: Settling) 
         Settling::Refund(amount) => refund(ledger, asked, &mut operation, amount),
         Settling::Commit(_) | Settling::Release => {
             let Some(hold) = operation.hold else {
-                return Err(Error::NoReservation { operation: operation.id });
+                return Err(Error::NoReservation {
+                    operation: operation.id,
+                });
             };
             match (how, hold) {
-                (Settling::Commit(amount), Hold::Until(until)) if until > ledger.now() => commit(ledger, asked, &mut operation, amount),
-                (Settling::Commit(_), Hold::Until(_)) => Err(Error::HoldExpired { operation: operation.id }),
-                (Settling::Commit(amount), Hold::Committed(by)) => again(ledger, asked, &operation, by, amount),
+                (Settling::Commit(amount), Hold::Until(until)) if until > ledger.now() => {
+                    commit(ledger, asked, &mut operation, amount)
+                }
+                (Settling::Commit(_), Hold::Until(_)) => Err(Error::HoldExpired {
+                    operation: operation.id,
+                }),
+                (Settling::Commit(amount), Hold::Committed(by)) => {
+                    again(ledger, asked, &operation, by, amount)
+                }
                 (Settling::Release, Hold::Until(_)) => release(ledger, asked, &mut operation),
-                (Settling::Release, Hold::Released(by)) => again(ledger, asked, &operation, by, None),
-                _ => Err(Error::HoldSettled { operation: operation.id }),
+                (Settling::Release, Hold::Released(by)) => {
+                    again(ledger, asked, &operation, by, None)
+                }
+                _ => Err(Error::HoldSettled {
+                    operation: operation.id,
+                }),
             }
         }
     }
 }
 
 /// Whether what settles an operation changes a limit: that is not to be lost with the machine's power.
-pub(crate) fn changes_limit(store: &dyn Store, account: &str, operation: u64) -> Result<bool, Error> {
+pub(crate) fn changes_limit(
+    store: &dyn Store,
+    account: &str,
+    operation: u64,
+) -> Result<bool, Error> {
     let found = store::view(store, account, |ledger| ledger.operation(operation))?;
     Ok(found.is_some_and(|found| found.kind == OperationKind::TopUp))
 }
 
-fn replayed(ledger: &mut dyn Ledger, account: &str, key: Option<(&str, [u8; 32])>) -> Result<Option<Counted>, Error> {
-    Ok(answered::<Counted>(ledger, account, key)?.map(|counted| Counted { replayed: true, ..counted }))
+fn replayed(
+    ledger: &mut dyn Ledger,
+    account: &str,
+    key: Option<(&str, [u8; 32])>,
+) -> Result<Option<Counted>, Error> {
+    Ok(
+        answered::<Counted>(ledger, account, key)?.map(|counted| Counted {
+            replayed: true,
+            ..counted
+        }),
+    )
 }
 
 /// A second call says what the first did: it was settled by this operation.
-fn again(ledger: &mut dyn Ledger, asked: &Asked<'_>, operation: &Operation, by: u64, amount: Option<i64>) -> Result<(Counted, Keep), Error> {
+fn again(
+    ledger: &mut dyn Ledger,
+    asked: &Asked<'_>,
+    operation: &Operation,
+    by: u64,
+    amount: Option<i64>,
+) -> Result<(Counted, Keep), Error> {
     if let (Some(amount), Some(settled)) = (amount, ledger.operation(by)?)
-        && settled.parts.first().is_some_and(|part| part.used != amount)
+        && settled
+            .parts
+            .first()
+            .is_some_and(|part| part.used != amount)
     {
-        return Err(Error::HoldSettled { operation: operation.id });
+        return Err(Error::HoldSettled {
+            operation: operation.id,
+        });
     }
     let quota = quotas(ledger, asked.lines, &operation.parts, &[])?;
-    Ok((Counted { quota, operation: Some(by), expires_at: None, replayed: true }, Keep::No))
+    Ok((
+        Counted {
+            quota,
+            operation: Some(by),
+            expires_at: None,
+            replayed: true,
+        },
+        Keep::No,
+    ))
 }
 
-fn commit(ledger: &mut dyn Ledger, asked: &Asked<'_>, operation: &mut Operation, amount: Option<i64>) -> Result<(Counted, Keep), Error> {
+fn commit(
+    ledger: &mut dyn Ledger,
+    asked: &Asked<'_>,
+    operation: &mut Operation,
+    amount: Option<i64>,
+) -> Result<(Counted, Keep), Error> {
     let mut parts = Vec::with_capacity(operation.parts.len());
     for part in &operation.parts {
         let amount = amount.unwrap_or(part.held);
         if amount < 0 || amount > part.held {
-            return Err(Error::CommitTooMuch { operation: operation.id, amount, held: part.held });
+            return Err(Error::CommitTooMuch {
+                operation: operation.id,
+                amount,
+                held: part.held,
+            });
         }
-        parts.push(Part { used: amount, held: part.held.saturating_neg(), ..Part::of(part.bucket) });
+        parts.push(Part {
+            used: amount,
+            held: part.held.saturating_neg(),
+            ..Part::of(part.bucket)
+        });
     }
     let (counted, id) = record(ledger, asked, operation, OperationKind::Commit, &parts)?;
     operation.hold = Some(Hold::Committed(id));
@@ -93,8 +159,19 @@ fn commit(ledger: &mut dyn Ledger, asked: &Asked<'_>, operation: &mut Operation,
     Ok((counted, Keep::Yes))
 }
 
-fn release(ledger: &mut dyn Ledger, asked: &Asked<'_>, operation: &mut Operation) -> Result<(Counted, Keep), Error> {
-    let parts: Vec<Part> = operation.parts.iter().map(|part| Part { held: part.held.saturating_neg(), ..Part::of(part.bucket) }).collect();
+fn release(
+    ledger: &mut dyn Ledger,
+    asked: &Asked<'_>,
+    operation: &mut Operation,
+) -> Result<(Counted, Keep), Error> {
+    let parts: Vec<Part> = operation
+        .parts
+        .iter()
+        .map(|part| Part {
+            held: part.held.saturating_neg(),
+            ..Part::of(part.bucket)
+        })
+        .collect();
     let (counted, id) = record(ledger, asked, operation, OperationKind::Release, &parts)?;
     operation.hold = Some(Hold::Released(id));
     ledger.amend(operation)?;
@@ -103,19 +180,38 @@ fn release(ledger: &mut dyn Ledger, asked: &Asked<'_>, operation: &mut Operation
 
 /// Takes back the top-up of that key: the limit falls at once, and what was used stays used (B14). A second call says what the first
 /// did.
-pub(crate) fn revoke_top_up(ledger: &mut dyn Ledger, account: &str, key: &str, lines: Lines<'_>) -> Result<(Counted, Keep), Error> {
-    let unknown = || Error::UnknownTopUp { account: crate::util::text::short(account), key: crate::util::text::short(key) };
+pub(crate) fn revoke_top_up(
+    ledger: &mut dyn Ledger,
+    account: &str,
+    key: &str,
+    lines: Lines<'_>,
+) -> Result<(Counted, Keep), Error> {
+    let unknown = || Error::UnknownTopUp {
+        account: crate::util::text::short(account),
+        key: crate::util::text::short(key),
+    };
     let answer = match ledger.seen(account, key)? {
         Seen::Answered(_, answer) => answer,
         Seen::Pruned => {
-            return Err(Error::KeyPruned { key: key.to_owned() });
+            return Err(Error::KeyPruned {
+                key: key.to_owned(),
+            });
         }
         Seen::Never => return Err(unknown()),
     };
-    let operation = serde_json::from_slice::<Counted>(&answer).ok().and_then(|counted| counted.operation).ok_or_else(unknown)?;
-    let top_up = ledger.operation(operation)?.filter(|found| found.kind == OperationKind::TopUp);
+    let operation = serde_json::from_slice::<Counted>(&answer)
+        .ok()
+        .and_then(|counted| counted.operation)
+        .ok_or_else(unknown)?;
+    let top_up = ledger
+        .operation(operation)?
+        .filter(|found| found.kind == OperationKind::TopUp);
     let mut top_up = top_up.ok_or_else(unknown)?;
-    let asked = Asked { operation, key: None, lines };
+    let asked = Asked {
+        operation,
+        key: None,
+        lines,
+    };
     match top_up.hold {
         Some(Hold::Released(by)) => again(ledger, &asked, &top_up, by, None),
         _ => take_back(ledger, &asked, &mut top_up, None),
@@ -123,15 +219,27 @@ pub(crate) fn revoke_top_up(ledger: &mut dyn Ledger, account: &str, key: &str, l
 }
 
 /// Takes back what a top-up added, or so much of it, in the window that it was added to.
-fn take_back(ledger: &mut dyn Ledger, asked: &Asked<'_>, operation: &mut Operation, amount: Option<i64>) -> Result<(Counted, Keep), Error> {
+fn take_back(
+    ledger: &mut dyn Ledger,
+    asked: &Asked<'_>,
+    operation: &mut Operation,
+    amount: Option<i64>,
+) -> Result<(Counted, Keep), Error> {
     let mut parts = Vec::with_capacity(operation.parts.len());
     for part in &mut operation.parts {
         let left = part.top_up.saturating_sub(part.back);
         let amount = amount.unwrap_or(left);
         if amount < 0 || amount > left {
-            return Err(Error::RefundTooMuch { operation: operation.id, amount, left });
+            return Err(Error::RefundTooMuch {
+                operation: operation.id,
+                amount,
+                left,
+            });
         }
-        parts.push(Part { top_up: amount.saturating_neg(), ..Part::of(part.bucket) });
+        parts.push(Part {
+            top_up: amount.saturating_neg(),
+            ..Part::of(part.bucket)
+        });
         part.back = part.back.saturating_add(amount);
     }
     let (counted, id) = record(ledger, asked, operation, OperationKind::RevokeTopUp, &parts)?;
@@ -142,12 +250,23 @@ fn take_back(ledger: &mut dyn Ledger, asked: &Asked<'_>, operation: &mut Operati
     Ok((counted, Keep::Yes))
 }
 
-fn refund(ledger: &mut dyn Ledger, asked: &Asked<'_>, operation: &mut Operation, amount: Option<i64>) -> Result<(Counted, Keep), Error> {
+fn refund(
+    ledger: &mut dyn Ledger,
+    asked: &Asked<'_>,
+    operation: &mut Operation,
+    amount: Option<i64>,
+) -> Result<(Counted, Keep), Error> {
     if operation.kind == OperationKind::TopUp {
         return take_back(ledger, asked, operation, amount);
     }
-    if !matches!(operation.kind, OperationKind::Consume | OperationKind::Commit) {
-        return Err(Error::NotRefundable { operation: operation.id, kind: operation.kind.as_str() });
+    if !matches!(
+        operation.kind,
+        OperationKind::Consume | OperationKind::Commit
+    ) {
+        return Err(Error::NotRefundable {
+            operation: operation.id,
+            kind: operation.kind.as_str(),
+        });
     }
     for part in &operation.parts {
         if let Some(named) = ledger.bucket(part.bucket)?
@@ -161,11 +280,20 @@ fn refund(ledger: &mut dyn Ledger, asked: &Asked<'_>, operation: &mut Operation,
         let left = part.used.saturating_sub(part.back);
         let amount = amount.unwrap_or(left);
         if amount < 0 || amount > left {
-            return Err(Error::RefundTooMuch { operation: operation.id, amount, left });
+            return Err(Error::RefundTooMuch {
+                operation: operation.id,
+                amount,
+                left,
+            });
         }
         // A stock may have been freed since: what is not there any more is not given back twice.
-        let used = ledger.bucket(part.bucket)?.map_or(0, |named| named.bucket.used);
-        parts.push(Part { used: amount.min(used).saturating_neg(), ..Part::of(part.bucket) });
+        let used = ledger
+            .bucket(part.bucket)?
+            .map_or(0, |named| named.bucket.used);
+        parts.push(Part {
+            used: amount.min(used).saturating_neg(),
+            ..Part::of(part.bucket)
+        });
         part.back = part.back.saturating_add(amount);
     }
     let (counted, _) = record(ledger, asked, operation, OperationKind::Refund, &parts)?;
@@ -173,7 +301,13 @@ fn refund(ledger: &mut dyn Ledger, asked: &Asked<'_>, operation: &mut Operation,
     Ok((counted, Keep::Yes))
 }
 
-fn record(ledger: &mut dyn Ledger, asked: &Asked<'_>, operation: &Operation, kind: OperationKind, parts: &[Part]) -> Result<(Counted, u64), Error> {
+fn record(
+    ledger: &mut dyn Ledger,
+    asked: &Asked<'_>,
+    operation: &Operation,
+    kind: OperationKind,
+    parts: &[Part],
+) -> Result<(Counted, u64), Error> {
     let now = ledger.now();
     let mut keep = now;
     for part in parts {
@@ -185,7 +319,12 @@ fn record(ledger: &mut dyn Ledger, asked: &Asked<'_>, operation: &Operation, kin
         }
     }
     let quota = quotas(ledger, asked.lines, parts, parts)?;
-    let answer = Counted { quota, operation: None, expires_at: None, replayed: false };
+    let answer = Counted {
+        quota,
+        operation: None,
+        expires_at: None,
+        replayed: false,
+    };
     let id = ledger.record(New {
         kind,
         account: &operation.account,
@@ -196,34 +335,75 @@ fn record(ledger: &mut dyn Ledger, asked: &Asked<'_>, operation: &Operation, kin
         until: None,
         keep,
         parts,
-        answer: &mut |id| serde_json::to_vec(&Counted { operation: Some(id), ..answer.clone() }).unwrap_or_default(),
+        answer: &mut |id| {
+            serde_json::to_vec(&Counted {
+                operation: Some(id),
+                ..answer.clone()
+            })
+            .unwrap_or_default()
+        },
     })?;
-    Ok((Counted { operation: Some(id), ..answer }, id))
+    Ok((
+        Counted {
+            operation: Some(id),
+            ..answer
+        },
+        id,
+    ))
 }
 
 /// The meters of these parts, after these changes.
-fn quotas(ledger: &mut dyn Ledger, lines: Lines<'_>, parts: &[Part], changes: &[Part]) -> Result<Vec<Quota>, Error> {
+fn quotas(
+    ledger: &mut dyn Ledger,
+    lines: Lines<'_>,
+    parts: &[Part],
+    changes: &[Part],
+) -> Result<Vec<Quota>, Error> {
     let mut quotas: Vec<Quota> = Vec::new();
     for part in parts {
         let Some(mut named) = ledger.bucket(part.bucket)? else {
             continue;
         };
-        let change = changes.iter().find(|change| change.bucket == part.bucket).copied().unwrap_or(Part::of(part.bucket));
+        let change = changes
+            .iter()
+            .find(|change| change.bucket == part.bucket)
+            .copied()
+            .unwrap_or(Part::of(part.bucket));
         let bucket = &mut named.bucket;
         bucket.used = bucket.used.saturating_add(change.used);
         bucket.top_up = bucket.top_up.saturating_add(change.top_up);
         bucket.held = bucket.held.saturating_add(change.held).max(0);
         if let (Some(member), Some(quota)) = (&named.member, quotas.last_mut()) {
-            let limit = lines(&named.meter, Some(member)).and_then(|line| line.sub_limit).unwrap_or(Limit::Unlimited);
+            let limit = lines(&named.meter, Some(member))
+                .and_then(|line| line.sub_limit)
+                .unwrap_or(Limit::Unlimited);
             let (used, held) = (named.bucket.used, named.bucket.held);
-            quota.member = Some(MemberQuota { id: member.as_str().into(), used, held, limit, remaining: limit.remaining(used, held) });
+            quota.member = Some(MemberQuota {
+                id: member.as_str().into(),
+                used,
+                held,
+                limit,
+                remaining: limit.remaining(used, held),
+            });
         } else {
             let Some(line) = lines(&named.meter, None) else {
                 continue;
             };
-            let used = line.counted.map_or(named.bucket.used, |records| records.count(ledger.now()));
-            let bucket = Bucket { used, ..named.bucket };
-            quotas.push(of_bucket(&line, bucket, change.used.saturating_abs().max(change.top_up.saturating_abs())));
+            let used = line
+                .counted
+                .map_or(named.bucket.used, |records| records.count(ledger.now()));
+            let bucket = Bucket {
+                used,
+                ..named.bucket
+            };
+            quotas.push(of_bucket(
+                &line,
+                bucket,
+                change
+                    .used
+                    .saturating_abs()
+                    .max(change.top_up.saturating_abs()),
+            ));
         }
     }
     Ok(quotas)
@@ -281,9 +461,21 @@ pub(crate) fn state(
         line.refuse_counted()?;
     }
     let mut parts = Vec::with_capacity(2);
-    let mut end = Place::find(ledger, Whose { account: subject.account, member: None }, line, subject)?.window;
+    let mut end = Place::find(
+        ledger,
+        Whose {
+            account: subject.account,
+            member: None,
+        },
+        line,
+        subject,
+    )?
+    .window;
     for member in std::iter::once(None).chain(subject.member.map(Some)) {
-        let whose = Whose { account: subject.account, member };
+        let whose = Whose {
+            account: subject.account,
+            member,
+        };
         let place = Place::find(ledger, whose, line, subject)?;
         let bucket = match place.bucket {
             Some(bucket) => bucket,
@@ -291,11 +483,27 @@ pub(crate) fn state(
         };
         let part = Part::of(bucket.id);
         let (part, before, amount) = match what {
-            Statement::TopUp(amount) => (Part { top_up: amount, ..part }, bucket.top_up, amount),
-            Statement::CarryOver(amount) => (Part { used: amount, ..part }, bucket.used.saturating_add(bucket.held), amount),
+            Statement::TopUp(amount) => (
+                Part {
+                    top_up: amount,
+                    ..part
+                },
+                bucket.top_up,
+                amount,
+            ),
+            Statement::CarryOver(amount) => (
+                Part {
+                    used: amount,
+                    ..part
+                },
+                bucket.used.saturating_add(bucket.held),
+                amount,
+            ),
         };
         if before.checked_add(amount).is_none() {
-            return Err(Error::Amount { amount: amount.to_string() });
+            return Err(Error::Amount {
+                amount: amount.to_string(),
+            });
         }
         parts.push(part);
         end = if member.is_none() { place.window } else { end };
@@ -304,11 +512,16 @@ pub(crate) fn state(
     let (kind, keep) = match (what, line.kind) {
         // It may be taken back for as long as it counts (B14).
         (Statement::TopUp(_), MeterKind::Stock) => (OperationKind::TopUp, i64::MAX),
-        (Statement::TopUp(_), MeterKind::Flow) => (OperationKind::TopUp, kept_until(line.kind, end, now)),
+        (Statement::TopUp(_), MeterKind::Flow) => {
+            (OperationKind::TopUp, kept_until(line.kind, end, now))
+        }
         (Statement::CarryOver(_), _) => (OperationKind::CarryOver, kept_until(line.kind, end, now)),
     };
     let quota = quotas(ledger, &|_, _| Some(*line), &parts, &parts)?;
-    let answer = Counted { quota, ..Counted::default() };
+    let answer = Counted {
+        quota,
+        ..Counted::default()
+    };
     let id = ledger.record(New {
         kind,
         account: subject.account,
@@ -319,7 +532,19 @@ pub(crate) fn state(
         until: None,
         keep,
         parts: &parts,
-        answer: &mut |id| serde_json::to_vec(&Counted { operation: Some(id), ..answer.clone() }).unwrap_or_default(),
+        answer: &mut |id| {
+            serde_json::to_vec(&Counted {
+                operation: Some(id),
+                ..answer.clone()
+            })
+            .unwrap_or_default()
+        },
     })?;
-    Ok((Counted { operation: Some(id), ..answer }, Keep::Yes))
+    Ok((
+        Counted {
+            operation: Some(id),
+            ..answer
+        },
+        Keep::Yes,
+    ))
 }

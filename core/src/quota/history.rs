@@ -55,18 +55,35 @@ fn instant<S: serde::Serializer>(at: &i64, writer: S) -> Result<S::Ok, S::Error>
 }
 
 /// The last operations of an account, older than `before`.
-pub(crate) fn history(ledger: &mut dyn Ledger, account: &str, before: Option<u64>, most: usize) -> Result<Vec<HistoryEntry>, Error> {
+pub(crate) fn history(
+    ledger: &mut dyn Ledger,
+    account: &str,
+    before: Option<u64>,
+    most: usize,
+) -> Result<Vec<HistoryEntry>, Error> {
     let now = ledger.now();
     let mut entries = Vec::new();
     for operation in ledger.history(account, before, most)? {
         let mut parts = Vec::with_capacity(operation.parts.len());
         for part in operation.parts {
-            let Some(named) = ledger.bucket(part.bucket)?.filter(|named| named.meter != UNCOUNTED) else {
+            let Some(named) = ledger
+                .bucket(part.bucket)?
+                .filter(|named| named.meter != UNCOUNTED)
+            else {
                 continue;
             };
-            parts.push(HistoryPart { meter: named.meter, member: named.member, used: part.used, held: part.held, top_up: part.top_up, refunded: part.back });
+            parts.push(HistoryPart {
+                meter: named.meter,
+                member: named.member,
+                used: part.used,
+                held: part.held,
+                top_up: part.top_up,
+                refunded: part.back,
+            });
         }
-        let hold = operation.hold.filter(|_| operation.kind == OperationKind::Reserve);
+        let hold = operation
+            .hold
+            .filter(|_| operation.kind == OperationKind::Reserve);
         let reservation = hold.map(|hold| match hold {
             Hold::Until(until) if until > now => "open",
             Hold::Until(_) => "expired",

@@ -27,7 +27,11 @@ impl Recorded {
 }
 
 /// What was answered before with this key, if something was (Q7).
-pub(crate) fn answered<T: DeserializeOwned>(ledger: &mut dyn Ledger, account: &str, key: Option<(&str, [u8; 32])>) -> Result<Option<T>, Error> {
+pub(crate) fn answered<T: DeserializeOwned>(
+    ledger: &mut dyn Ledger,
+    account: &str,
+    key: Option<(&str, [u8; 32])>,
+) -> Result<Option<T>, Error> {
     let Some((key, digest)) = key else {
         return Ok(None);
     };
@@ -35,7 +39,12 @@ pub(crate) fn answered<T: DeserializeOwned>(ledger: &mut dyn Ledger, account: &s
     match ledger.seen(account, key)? {
         Seen::Never => Ok(None),
         Seen::Pruned => Err(Error::KeyPruned { key: named() }),
-        Seen::Answered(asked, _) if asked != digest => Err(Error::IdempotencyMismatch { key: named() }),
-        Seen::Answered(_, answer) => serde_json::from_slice(&answer).ok().map(Some).ok_or_else(|| Error::KeyPruned { key: named() }),
+        Seen::Answered(asked, _) if asked != digest => {
+            Err(Error::IdempotencyMismatch { key: named() })
+        }
+        Seen::Answered(_, answer) => serde_json::from_slice(&answer)
+            .ok()
+            .map(Some)
+            .ok_or_else(|| Error::KeyPruned { key: named() }),
     }
 }

@@ -11,7 +11,9 @@ mod take;
 use std::sync::Arc;
 
 pub(crate) use self::cached_grant::{Known, note, take_known};
-pub(crate) use self::follow_up::{Asked as SettlingAsked, Settling, Statement, changes_limit, revoke_top_up, settle, state};
+pub(crate) use self::follow_up::{
+    Asked as SettlingAsked, Settling, Statement, changes_limit, revoke_top_up, settle, state,
+};
 pub(crate) use self::history::history;
 pub use self::history::{HistoryEntry, HistoryPart};
 pub(crate) use self::idempotency::answered;
@@ -44,19 +46,39 @@ pub(crate) struct Line<'a> {
 impl<'a> Line<'a> {
     /// A stock of which nothing is asked, as the ledger has it.
     pub(crate) fn of_stock(meter: &'a Arc<str>, allowance: Allowance) -> Self {
-        Self { meter, kind: MeterKind::Stock, window: WindowKind::Lifetime, frees: false, amount: 0, allowance, sub_limit: None, counted: None }
+        Self {
+            meter,
+            kind: MeterKind::Stock,
+            window: WindowKind::Lifetime,
+            frees: false,
+            amount: 0,
+            allowance,
+            sub_limit: None,
+            counted: None,
+        }
     }
 
     /// A stock that the directory is the count of is changed by changing the directory.
     pub(crate) fn refuse_counted(&self) -> Result<(), Error> {
-        self.counted.map_or(Ok(()), |_| Err(Error::CountedByDirectory { meter: self.meter.to_string() }))
+        self.counted.map_or(Ok(()), |_| {
+            Err(Error::CountedByDirectory {
+                meter: self.meter.to_string(),
+            })
+        })
     }
 }
 
 /// Fails with [`Error::NoMeter`] if `take` names a meter that is none of the action's.
 pub(crate) fn check_meters(take: &Take<'_>, lines: &[Line<'_>]) -> Result<(), Error> {
-    let strange = take.amounts.iter().find(|(name, _)| !lines.iter().any(|line| **line.meter == **name));
-    strange.map_or(Ok(()), |(name, _)| Err(Error::NoMeter { meter: crate::util::text::short(name) }))
+    let strange = take
+        .amounts
+        .iter()
+        .find(|(name, _)| !lines.iter().any(|line| **line.meter == **name));
+    strange.map_or(Ok(()), |(name, _)| {
+        Err(Error::NoMeter {
+            meter: crate::util::text::short(name),
+        })
+    })
 }
 
 /// Whose counts are asked of, and from when their windows are counted.

@@ -62,12 +62,24 @@ pub(super) struct Place {
 }
 
 impl Place {
-    pub(super) fn find(ledger: &mut dyn Ledger, whose: Whose<'_>, line: &Line<'_>, subject: &Subject<'_>) -> Result<Self, Error> {
+    pub(super) fn find(
+        ledger: &mut dyn Ledger,
+        whose: Whose<'_>,
+        line: &Line<'_>,
+        subject: &Subject<'_>,
+    ) -> Result<Self, Error> {
         let (latest, now) = (ledger.latest(whose, line.meter)?, ledger.now());
-        let counted = line.counted.filter(|_| whose.member.is_none()).map(|records| records.count(now));
+        let counted = line
+            .counted
+            .filter(|_| whose.member.is_none())
+            .map(|records| records.count(now));
         // A window that was begun ends as it was begun, whatever zone or anchor the account has now: no second budget.
         if let Some(bucket) = latest.filter(|bucket| bucket.window.contains(now)) {
-            return Ok(Self { bucket: Some(bucket), window: bucket.window, counted });
+            return Ok(Self {
+                bucket: Some(bucket),
+                window: bucket.window,
+                counted,
+            });
         }
         let mut window = match line.kind {
             MeterKind::Stock => Window::ALWAYS,
@@ -76,11 +88,16 @@ impl Place {
         if let Some(last) = latest {
             window.start = window.start.max(last.window.end);
         }
-        Ok(Self { bucket: None, window, counted })
+        Ok(Self {
+            bucket: None,
+            window,
+            counted,
+        })
     }
 
     fn used(&self) -> i64 {
-        self.counted.unwrap_or_else(|| self.bucket.map_or(0, |bucket| bucket.used))
+        self.counted
+            .unwrap_or_else(|| self.bucket.map_or(0, |bucket| bucket.used))
     }
 
     fn held(&self) -> i64 {
@@ -88,13 +105,24 @@ impl Place {
     }
 
     fn count(&self, limit: Limit) -> Count {
-        let limit = if let Limit::Number(number) = limit { Some(number) } else { None };
-        Count { used: self.used(), held: self.held(), limit }
+        let limit = if let Limit::Number(number) = limit {
+            Some(number)
+        } else {
+            None
+        };
+        Count {
+            used: self.used(),
+            held: self.held(),
+            limit,
+        }
     }
 
     /// Whether so much more can be counted at all.
     fn has_room(&self, amount: i64) -> bool {
-        self.used().checked_add(self.held()).and_then(|sum| sum.checked_add(amount)).is_some()
+        self.used()
+            .checked_add(self.held())
+            .and_then(|sum| sum.checked_add(amount))
+            .is_some()
     }
 }
 
@@ -108,7 +136,10 @@ struct Placed<'a> {
 impl Placed<'_> {
     /// The account's limit in force.
     fn limit(&self) -> Limit {
-        in_force(self.line.allowance, self.account.bucket.map_or(0, |bucket| bucket.top_up))
+        in_force(
+            self.line.allowance,
+            self.account.bucket.map_or(0, |bucket| bucket.top_up),
+        )
     }
 
     fn sub_limit(&self) -> Limit {
@@ -117,7 +148,12 @@ impl Placed<'_> {
 
     fn facts(&self, amount: i64) -> QuotaFacts<'_> {
         let member = self.member.map(|member| member.count(self.sub_limit()));
-        QuotaFacts { meter: self.line.meter, amount, account: self.account.count(self.limit()), member }
+        QuotaFacts {
+            meter: self.line.meter,
+            amount,
+            account: self.account.count(self.limit()),
+            member,
+        }
     }
 
     fn has_room(&self, amount: i64) -> bool {
@@ -128,9 +164,13 @@ impl Placed<'_> {
     fn left(&self) -> i64 {
         let of = |place: Place, limit: Limit| match limit.remaining(place.used(), place.held()) {
             Limit::Number(number) => number,
-            Limit::Unlimited => i64::MAX.saturating_sub(place.used()).saturating_sub(place.held()),
+            Limit::Unlimited => i64::MAX
+                .saturating_sub(place.used())
+                .saturating_sub(place.held()),
         };
-        self.member.map_or(i64::MAX, |member| of(member, self.sub_limit())).min(of(self.account, self.limit()))
+        self.member
+            .map_or(i64::MAX, |member| of(member, self.sub_limit()))
+            .min(of(self.account, self.limit()))
     }
 
     /// How much more is to be counted for that amount.
@@ -153,30 +193,60 @@ pub(super) fn in_force(allowance: Allowance, top_up: i64) -> Limit {
 }
 
 fn place<'a>(ledger: &mut dyn Ledger, asked: &Asked<'a>) -> Result<Vec<Placed<'a>>, Error> {
-    let Subject { account, member, .. } = asked.subject;
+    let Subject {
+        account, member, ..
+    } = asked.subject;
     let mut placed = Vec::with_capacity(asked.lines.len());
     for line in asked.lines {
         let mut at = |member| Place::find(ledger, Whose { account, member }, line, &asked.subject);
-        placed.push(Placed { line: *line, account: at(None)?, member: member.map(|member| at(Some(member))).transpose()? });
+        placed.push(Placed {
+            line: *line,
+            account: at(None)?,
+            member: member.map(|member| at(Some(member))).transpose()?,
+        });
     }
     Ok(placed)
 }
 
 /// Whether it would be allowed; takes nothing.
-pub(crate) fn count(ledger: &mut dyn Ledger, asked: &Asked<'_>, decide: Decide<'_>) -> Result<Decision, Error> {
+pub(crate) fn count(
+    ledger: &mut dyn Ledger,
+    asked: &Asked<'_>,
+    decide: Decide<'_>,
+) -> Result<Decision, Error> {
     let placed = place(ledger, asked)?;
     let decision = decided(&placed, None, Taking::Consume { up_to: false }, decide)?;
     Ok(told(decision, &placed, &asked.subject, &[], None))
 }
 
 /// How the account, or the member, stands.
-pub(crate) fn usage(ledger: &mut dyn Ledger, subject: &Subject<'_>, lines: &[Line<'_>]) -> Result<Vec<Quota>, Error> {
-    let placed = place(ledger, &Asked { subject: *subject, lines, key: None, by_command: false })?;
-    Ok(placed.iter().map(|placed| quota(placed, subject.member, 0, 0, 0)).collect())
+pub(crate) fn usage(
+    ledger: &mut dyn Ledger,
+    subject: &Subject<'_>,
+    lines: &[Line<'_>],
+) -> Result<Vec<Quota>, Error> {
+    let placed = place(
+        ledger,
+        &Asked {
+            subject: *subject,
+            lines,
+            key: None,
+            by_command: false,
+        },
+    )?;
+    Ok(placed
+        .iter()
+        .map(|placed| quota(placed, subject.member, 0, 0, 0))
+        .collect())
 }
 
 /// Takes, if the policies allow it, or gives the answer that the key had before.
-pub(crate) fn take(ledger: &mut dyn Ledger, asked: &Asked<'_>, taking: Taking, decide: Decide<'_>) -> Result<(Decision, Keep), Error> {
+pub(crate) fn take(
+    ledger: &mut dyn Ledger,
+    asked: &Asked<'_>,
+    taking: Taking,
+    decide: Decide<'_>,
+) -> Result<(Decision, Keep), Error> {
     if let Some(answer) = replayed(ledger, asked.subject.account, asked.key)? {
         return Ok((answer, Keep::No));
     }
@@ -189,27 +259,66 @@ pub(crate) fn take(ledger: &mut dyn Ledger, asked: &Asked<'_>, taking: Taking, d
             decision = decided(&placed, Some(amount), taking, decide)?;
         }
     }
-    let amounts: Vec<i64> = placed.iter().map(|placed| granted.unwrap_or(placed.line.amount)).collect();
+    let amounts: Vec<i64> = placed
+        .iter()
+        .map(|placed| granted.unwrap_or(placed.line.amount))
+        .collect();
     let change = |placed: &Placed<'_>, amount: i64| {
         let change = placed.change(amount, taking);
         // What holds nothing any more, such as an invitation that is over, frees nothing.
-        if placed.line.counted.is_some() { change.max(placed.account.used().saturating_neg()) } else { change }
+        if placed.line.counted.is_some() {
+            change.max(placed.account.used().saturating_neg())
+        } else {
+            change
+        }
     };
-    let changes: Vec<i64> = placed.iter().zip(&amounts).map(|(placed, amount)| change(placed, *amount)).collect();
-    if !decision.allowed || changes.iter().all(|change| *change == 0) && taking != Taking::Set && !asked.by_command {
+    let changes: Vec<i64> = placed
+        .iter()
+        .zip(&amounts)
+        .map(|(placed, amount)| change(placed, *amount))
+        .collect();
+    if !decision.allowed
+        || changes.iter().all(|change| *change == 0) && taking != Taking::Set && !asked.by_command
+    {
         return Ok((told(decision, &placed, &asked.subject, &[], None), Keep::No));
     }
     if !asked.by_command {
-        let mut taken = placed.iter().zip(&changes).filter(|(_, change)| taking == Taking::Set || **change != 0);
+        let mut taken = placed
+            .iter()
+            .zip(&changes)
+            .filter(|(_, change)| taking == Taking::Set || **change != 0);
         taken.try_for_each(|(placed, _)| placed.line.refuse_counted())?;
     }
-    let parts = parts(ledger, &mut placed, &asked.subject, &changes, matches!(taking, Taking::Reserve { .. }))?;
+    let parts = parts(
+        ledger,
+        &mut placed,
+        &asked.subject,
+        &changes,
+        matches!(taking, Taking::Reserve { .. }),
+    )?;
     let now = ledger.now();
-    let until = if let Taking::Reserve { ttl } = taking { Some(now.saturating_add(ttl)) } else { None };
-    let keep = placed.iter().map(|placed| kept_until(placed.line.kind, placed.account.window, now)).max().unwrap_or(now);
+    let until = if let Taking::Reserve { ttl } = taking {
+        Some(now.saturating_add(ttl))
+    } else {
+        None
+    };
+    let keep = placed
+        .iter()
+        .map(|placed| kept_until(placed.line.kind, placed.account.window, now))
+        .max()
+        .unwrap_or(now);
     let frees = placed.iter().all(|placed| placed.line.frees);
-    let Subject { account, member, actor, .. } = asked.subject;
-    let done: Vec<(i64, i64)> = amounts.iter().copied().zip(changes.iter().copied()).collect();
+    let Subject {
+        account,
+        member,
+        actor,
+        ..
+    } = asked.subject;
+    let done: Vec<(i64, i64)> = amounts
+        .iter()
+        .copied()
+        .zip(changes.iter().copied())
+        .collect();
     let mut answer = told(decision, &placed, &asked.subject, &done, until);
     if until.is_some() {
         hold(&mut answer, &changes);
@@ -251,24 +360,46 @@ pub(super) fn kept_until(kind: MeterKind, window: Window, now: i64) -> i64 {
     match kind {
         MeterKind::Stock => now.saturating_add(KEY_LIFE),
         // A window that never ends is over for nobody: what it counts is kept as that of a stock.
-        MeterKind::Flow => if window.end == i64::MAX { now } else { window.end }.saturating_add(KEY_LIFE),
+        MeterKind::Flow => if window.end == i64::MAX {
+            now
+        } else {
+            window.end
+        }
+        .saturating_add(KEY_LIFE),
     }
 }
 
 /// The answer that the key had, if it had one.
-pub(crate) fn replayed(ledger: &mut dyn Ledger, account: &str, key: Option<(&str, [u8; 32])>) -> Result<Option<Decision>, Error> {
+pub(crate) fn replayed(
+    ledger: &mut dyn Ledger,
+    account: &str,
+    key: Option<(&str, [u8; 32])>,
+) -> Result<Option<Decision>, Error> {
     Ok(answered::<Recorded>(ledger, account, key)?.map(Recorded::again))
 }
 
 /// What the policies say of all meters: yes, or the first no.
-fn decided(placed: &[Placed<'_>], amount: Option<i64>, taking: Taking, decide: Decide<'_>) -> Result<Decision, Error> {
+fn decided(
+    placed: &[Placed<'_>],
+    amount: Option<i64>,
+    taking: Taking,
+    decide: Decide<'_>,
+) -> Result<Decision, Error> {
     let mut all: Option<Decision> = None;
     for placed in placed.iter().filter(|placed| !placed.line.frees) {
         // A stock that is made less takes nothing.
-        let wanted = placed.change(amount.unwrap_or(placed.line.amount), taking).max(0);
+        let wanted = placed
+            .change(amount.unwrap_or(placed.line.amount), taking)
+            .max(0);
         let mut decision = decide(Some(&placed.facts(wanted)))?;
         if decision.allowed && !placed.has_room(wanted) {
-            decision = Decision { allowed: false, code: AnswerCode::QuotaExceeded.into(), policies: Arc::from([]), advice: Vec::new(), ..decision };
+            decision = Decision {
+                allowed: false,
+                code: AnswerCode::QuotaExceeded.into(),
+                policies: Arc::from([]),
+                advice: Vec::new(),
+                ..decision
+            };
         }
         if !decision.allowed {
             return Ok(decision);
@@ -276,7 +407,11 @@ fn decided(placed: &[Placed<'_>], amount: Option<i64>, taking: Taking, decide: D
         all = Some(match all {
             None => decision,
             Some(mut first) => {
-                let new = decision.advice.into_iter().filter(|word| !first.advice.contains(word)).collect::<Vec<_>>();
+                let new = decision
+                    .advice
+                    .into_iter()
+                    .filter(|word| !first.advice.contains(word))
+                    .collect::<Vec<_>>();
                 first.advice.extend(new);
                 first
             }
@@ -287,10 +422,21 @@ fn decided(placed: &[Placed<'_>], amount: Option<i64>, taking: Taking, decide: D
 
 /// The largest amount below what was refused that is allowed. For rules that allow less wherever they allow more it is the
 /// largest of all; for others it is one that is allowed and whose successor is not.
-fn largest(placed: &[Placed<'_>], taking: Taking, decide: Decide<'_>) -> Result<Option<i64>, Error> {
+fn largest(
+    placed: &[Placed<'_>],
+    taking: Taking,
+    decide: Decide<'_>,
+) -> Result<Option<i64>, Error> {
     let metered = || placed.iter().filter(|placed| !placed.line.frees);
-    let mut fits = |amount| decided(placed, Some(amount), taking, decide).map(|decision| decision.allowed);
-    let (mut low, mut high) = (0, metered().map(|placed| placed.line.amount).min().unwrap_or(0));
+    let mut fits =
+        |amount| decided(placed, Some(amount), taking, decide).map(|decision| decision.allowed);
+    let (mut low, mut high) = (
+        0,
+        metered()
+            .map(|placed| placed.line.amount)
+            .min()
+            .unwrap_or(0),
+    );
     // Mostly the limits themselves say it.
     let guess = metered().map(Placed::left).min().unwrap_or(0);
     if guess > 0 && guess < high {
@@ -315,23 +461,50 @@ fn largest(placed: &[Placed<'_>], taking: Taking, decide: Decide<'_>) -> Result<
 }
 
 /// The parts of the operation; buckets that are not there yet are opened.
-fn parts(ledger: &mut dyn Ledger, placed: &mut [Placed<'_>], subject: &Subject<'_>, changes: &[i64], holds: bool) -> Result<Vec<Part>, Error> {
+fn parts(
+    ledger: &mut dyn Ledger,
+    placed: &mut [Placed<'_>],
+    subject: &Subject<'_>,
+    changes: &[i64],
+    holds: bool,
+) -> Result<Vec<Part>, Error> {
     let mut parts = Vec::with_capacity(placed.len().saturating_mul(2));
     for (placed, change) in placed.iter_mut().zip(changes) {
         let line = placed.line;
         let mut put = |place: &mut Place, member: Option<&str>, change: i64| -> Result<(), Error> {
             let bucket = match place.bucket {
                 Some(bucket) => bucket,
-                None => ledger.open(Whose { account: subject.account, member }, line.meter, place.window)?,
+                None => ledger.open(
+                    Whose {
+                        account: subject.account,
+                        member,
+                    },
+                    line.meter,
+                    place.window,
+                )?,
             };
             place.bucket = Some(bucket);
             let part = Part::of(bucket.id);
-            parts.push(if holds { Part { held: change, ..part } } else { Part { used: change, ..part } });
+            parts.push(if holds {
+                Part {
+                    held: change,
+                    ..part
+                }
+            } else {
+                Part {
+                    used: change,
+                    ..part
+                }
+            });
             Ok(())
         };
         let used = placed.account.used();
         if used.saturating_add(*change) < 0 {
-            return Err(Error::BelowZero { meter: line.meter.to_string(), used, amount: change.saturating_neg() });
+            return Err(Error::BelowZero {
+                meter: line.meter.to_string(),
+                used,
+                amount: change.saturating_neg(),
+            });
         }
         put(&mut placed.account, None, *change)?;
         if let Some(member) = &mut placed.member {
@@ -344,18 +517,31 @@ fn parts(ledger: &mut dyn Ledger, placed: &mut [Placed<'_>], subject: &Subject<'
 }
 
 /// The decision with its counts, after so much was granted and counted of each meter.
-fn told(mut decision: Decision, placed: &[Placed<'_>], subject: &Subject<'_>, done: &[(i64, i64)], until: Option<i64>) -> Decision {
+fn told(
+    mut decision: Decision,
+    placed: &[Placed<'_>],
+    subject: &Subject<'_>,
+    done: &[(i64, i64)],
+    until: Option<i64>,
+) -> Decision {
     let quotas = placed.iter().enumerate().map(|(at, placed)| {
         let (amount, change) = done.get(at).copied().unwrap_or((placed.line.amount, 0));
         quota(placed, subject.member, amount, change, 0)
     });
-    decision.counted = Some(Box::new(Counted { quota: quotas.collect(), expires_at: until, ..Counted::default() }));
+    decision.counted = Some(Box::new(Counted {
+        quota: quotas.collect(),
+        expires_at: until,
+        ..Counted::default()
+    }));
     decision
 }
 
 /// What was counted as used is held instead.
 fn hold(decision: &mut Decision, changes: &[i64]) {
-    let quotas = decision.counted.iter_mut().flat_map(|counted| &mut counted.quota);
+    let quotas = decision
+        .counted
+        .iter_mut()
+        .flat_map(|counted| &mut counted.quota);
     for (quota, change) in quotas.zip(changes) {
         quota.used = quota.used.saturating_sub(*change);
         quota.held = quota.held.saturating_add(*change);
@@ -367,11 +553,30 @@ fn hold(decision: &mut Decision, changes: &[i64]) {
 }
 
 fn quota(placed: &Placed<'_>, named: Option<&str>, amount: i64, change: i64, held: i64) -> Quota {
-    let Placed { line, account, member } = placed;
-    let (used, held, limit) = (account.used().saturating_add(change), account.held().saturating_add(held), placed.limit());
+    let Placed {
+        line,
+        account,
+        member,
+    } = placed;
+    let (used, held, limit) = (
+        account.used().saturating_add(change),
+        account.held().saturating_add(held),
+        placed.limit(),
+    );
     let member = member.zip(named).map(|(place, id)| {
-        let (used, held) = (place.used().saturating_add(change.max(0_i64.saturating_sub(place.used()))), place.held());
-        MemberQuota { id: Arc::from(id), used, held, limit: placed.sub_limit(), remaining: placed.sub_limit().remaining(used, held) }
+        let (used, held) = (
+            place
+                .used()
+                .saturating_add(change.max(0_i64.saturating_sub(place.used()))),
+            place.held(),
+        );
+        MemberQuota {
+            id: Arc::from(id),
+            used,
+            held,
+            limit: placed.sub_limit(),
+            remaining: placed.sub_limit().remaining(used, held),
+        }
     });
     Quota {
         meter: Arc::clone(line.meter),

@@ -34,7 +34,9 @@ impl Note {
     /// Whether it speaks for this question, of a bucket that stands so.
     #[inline]
     pub(super) fn answers(&self, asked: &Asked, bucket: &Bucket) -> bool {
-        let counts = (self.from..=self.to).contains(&bucket.used) && self.held == bucket.held && self.top_up == bucket.top_up;
+        let counts = (self.from..=self.to).contains(&bucket.used)
+            && self.held == bucket.held
+            && self.top_up == bucket.top_up;
         counts && self.asked == *asked
     }
 }

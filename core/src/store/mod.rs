@@ -117,7 +117,13 @@ pub(crate) struct Part {
 
 impl Part {
     pub(crate) fn of(bucket: u64) -> Self {
-        Self { bucket, used: 0, held: 0, top_up: 0, back: 0 }
+        Self {
+            bucket,
+            used: 0,
+            held: 0,
+            top_up: 0,
+            back: 0,
+        }
     }
 }
 
@@ -207,14 +213,33 @@ pub(crate) trait Ledger {
     fn record(&mut self, new: New<'_>) -> Result<u64, Error>;
     /// [`Ledger::record`] of a consume without a key that takes so much from an account's own bucket.
     fn spend(&mut self, account: &str, bucket: u64, amount: i64, keep: i64) -> Result<u64, Error> {
-        let parts = &[Part { used: amount, ..Part::of(bucket) }];
+        let parts = &[Part {
+            used: amount,
+            ..Part::of(bucket)
+        }];
         let kind = OperationKind::Consume;
-        self.record(New { kind, account, member: None, actor: None, key: None, of: None, until: None, keep, parts, answer: &mut |_| Vec::new() })
+        self.record(New {
+            kind,
+            account,
+            member: None,
+            actor: None,
+            key: None,
+            of: None,
+            until: None,
+            keep,
+            parts,
+            answer: &mut |_| Vec::new(),
+        })
     }
     /// Writes an operation's `hold` and what of its parts was given back.
     fn amend(&mut self, operation: &Operation) -> Result<(), Error>;
     /// The last operations of an account, the newest first, older than `before` where it is given.
-    fn history(&mut self, account: &str, before: Option<u64>, most: usize) -> Result<Vec<Operation>, Error>;
+    fn history(
+        &mut self,
+        account: &str,
+        before: Option<u64>,
+        most: usize,
+    ) -> Result<Vec<Operation>, Error>;
     /// What is written down of an account under that name.
     fn document(&mut self, account: &str, name: &str) -> Result<Option<String>, Error>;
     /// Writes it down, in place of what was there.
@@ -245,7 +270,11 @@ pub(crate) fn transaction<T>(
 }
 
 /// Runs `body` on one view of an account and returns its value. Nothing that it writes is kept; a store may run it twice.
-pub(crate) fn view<T>(store: &dyn Store, account: &str, body: impl Fn(&mut dyn Ledger) -> Result<T, Error>) -> Result<T, Error> {
+pub(crate) fn view<T>(
+    store: &dyn Store,
+    account: &str,
+    body: impl Fn(&mut dyn Ledger) -> Result<T, Error>,
+) -> Result<T, Error> {
     let mut last = None;
     store.read(account, &mut |ledger| {
         last = None;
@@ -278,7 +307,10 @@ pub(crate) fn change_directory<T>(
 }
 
 /// Reads the directory in one view and returns the value of `body`, which may be run twice.
-pub(crate) fn view_directory<T>(kept: &dyn KeepsDirectory, body: impl Fn(&mut dyn Pages) -> Result<T, Error>) -> Result<T, Error> {
+pub(crate) fn view_directory<T>(
+    kept: &dyn KeepsDirectory,
+    body: impl Fn(&mut dyn Pages) -> Result<T, Error>,
+) -> Result<T, Error> {
     let mut last = None;
     kept.look(&mut |pages| {
         last = None;
@@ -290,7 +322,9 @@ pub(crate) fn view_directory<T>(kept: &dyn KeepsDirectory, body: impl Fn(&mut dy
 
 /// A store that reports success without having run the body: a fault of the store.
 fn unanswered() -> Error {
-    Error::Panic { reason: "the store ended a transaction without running it".to_owned() }
+    Error::Panic {
+        reason: "the store ended a transaction without running it".to_owned(),
+    }
 }
 
 /// What an acknowledged transaction outlives.
@@ -323,7 +357,8 @@ pub(crate) trait Store: std::fmt::Debug + Send + Sync {
         None
     }
     /// One transaction about these accounts.
-    fn write(&self, accounts: &[&str], durability: Durability, work: Work<'_>) -> Result<(), Error>;
+    fn write(&self, accounts: &[&str], durability: Durability, work: Work<'_>)
+    -> Result<(), Error>;
     /// One view of an account; what is written in it is dropped.
     fn read(&self, account: &str, work: Work<'_>) -> Result<(), Error>;
     /// The account of an operation that is still kept.
@@ -346,7 +381,11 @@ pub(crate) trait Pages {
     fn file(&self) -> (u64, u64);
     fn revision(&mut self) -> Result<u64, Error>;
     /// The changes of each revision after this one, up to that one; nothing if some are no longer kept.
-    fn changes_after(&mut self, revision: u64, upto: u64) -> Result<Option<Vec<(u64, String)>>, Error>;
+    fn changes_after(
+        &mut self,
+        revision: u64,
+        upto: u64,
+    ) -> Result<Option<Vec<(u64, String)>>, Error>;
     /// Every record, as JSON.
     fn records(&mut self, each: &mut dyn FnMut(&str) -> Result<(), Error>) -> Result<(), Error>;
     /// Removes every record, and the changes that led to them.
@@ -362,7 +401,11 @@ pub(crate) trait Pages {
 /// A directory that all processes of a machine share.
 pub(crate) trait KeepsDirectory {
     /// One transaction, on the disk before it is answered. `published` is called once it is committed, before others see it.
-    fn change(&self, work: &mut dyn FnMut(&mut dyn Pages) -> Result<Keep, Error>, published: &mut dyn FnMut()) -> Result<(), Error>;
+    fn change(
+        &self,
+        work: &mut dyn FnMut(&mut dyn Pages) -> Result<Keep, Error>,
+        published: &mut dyn FnMut(),
+    ) -> Result<(), Error>;
     /// Reads with nobody changing it.
     fn look(&self, work: &mut dyn FnMut(&mut dyn Pages) -> Result<(), Error>) -> Result<(), Error>;
     /// Whether the directory may have changed since the board said this.

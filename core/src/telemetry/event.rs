@@ -47,7 +47,10 @@ impl FromStr for EventKind {
 
     fn from_str(text: &str) -> Result<Self, Error> {
         let known = Self::ALL.into_iter().find(|kind| kind.as_str() == text);
-        known.ok_or_else(|| Error::OptionValue { option: "log.events".to_owned(), value: crate::util::text::short(text) })
+        known.ok_or_else(|| Error::OptionValue {
+            option: "log.events".to_owned(),
+            value: crate::util::text::short(text),
+        })
     }
 }
 
@@ -113,7 +116,10 @@ impl Event {
     /// A field's value, if the event has it.
     #[must_use]
     pub fn get(&self, field: &str) -> Option<&Value> {
-        self.fields.iter().find(|(name, _)| *name == field).map(|(_, value)| value)
+        self.fields
+            .iter()
+            .find(|(name, _)| *name == field)
+            .map(|(_, value)| value)
     }
 
     /// A field's value, where it is a text.
@@ -183,12 +189,21 @@ impl Draft {
 
     /// The same, with types and ids, if there are any.
     pub(crate) fn references(self, name: &'static str, value: &[Ref]) -> Self {
-        let listed = || value.iter().map(|reference| json!([cut(reference.kind()), cut(reference.id())])).collect::<Vec<_>>();
+        let listed = || {
+            value
+                .iter()
+                .map(|reference| json!([cut(reference.kind()), cut(reference.id())]))
+                .collect::<Vec<_>>()
+        };
         self.field(name, (!value.is_empty()).then(listed))
     }
 
     /// The same, with names, if there are any.
-    pub(crate) fn names<'n>(self, name: &'static str, value: impl Iterator<Item = &'n str>) -> Self {
+    pub(crate) fn names<'n>(
+        self,
+        name: &'static str,
+        value: impl Iterator<Item = &'n str>,
+    ) -> Self {
         let names: Vec<Value> = value.map(Value::from).collect();
         self.field(name, (!names.is_empty()).then_some(names))
     }
@@ -198,24 +213,43 @@ impl Draft {
         let of = |quota: &Quota| {
             let mut meter = json!({"meter": &*quota.meter, "amount": quota.amount, "used": quota.used, "limit": quota.limit});
             if let (Some(member), Value::Object(fields)) = (&quota.member, &mut meter) {
-                fields.insert("member".to_owned(), json!({"id": cut(&member.id), "used": member.used, "limit": member.limit}));
+                fields.insert(
+                    "member".to_owned(),
+                    json!({"id": cut(&member.id), "used": member.used, "limit": member.limit}),
+                );
             }
             meter
         };
-        self.field("meters", (!quota.is_empty()).then(|| quota.iter().map(of).collect::<Vec<_>>()))
+        self.field(
+            "meters",
+            (!quota.is_empty()).then(|| quota.iter().map(of).collect::<Vec<_>>()),
+        )
     }
 
     /// The same, with what of the context some subscription names.
-    pub(crate) fn context(mut self, context: &Map<String, Value>, named: impl Fn(&str) -> bool) -> Self {
-        self.context.extend(context.iter().filter(|(name, _)| named(name)).map(|(name, value)| (name.clone(), value.clone())));
+    pub(crate) fn context(
+        mut self,
+        context: &Map<String, Value>,
+        named: impl Fn(&str) -> bool,
+    ) -> Self {
+        self.context.extend(
+            context
+                .iter()
+                .filter(|(name, _)| named(name))
+                .map(|(name, value)| (name.clone(), value.clone())),
+        );
         self
     }
 }
 
 /// A text, as much of it as a line of a log has room for.
 fn cut(text: &str) -> String {
-    let end = text.char_indices().map(|(at, _)| at).find(|at| *at >= LONGEST);
-    end.and_then(|end| text.get(..end)).map_or_else(|| text.to_owned(), |start| format!("{start}..."))
+    let end = text
+        .char_indices()
+        .map(|(at, _)| at)
+        .find(|at| *at >= LONGEST);
+    end.and_then(|end| text.get(..end))
+        .map_or_else(|| text.to_owned(), |start| format!("{start}..."))
 }
 
 /// What of an event a subscription sees.
@@ -228,8 +262,15 @@ pub(crate) struct View {
 impl View {
     /// Every field that is to be hidden is one that there is: a name that hides nothing was meant for another.
     pub(crate) fn check(&self) -> Result<(), Error> {
-        let strange = self.redact.iter().find(|name| !FIELDS.contains(&name.as_str()) || ["event", "at", "count"].contains(&name.as_str()));
-        strange.map_or(Ok(()), |name| Err(Error::OptionValue { option: "log.redact".to_owned(), value: crate::util::text::short(name) }))
+        let strange = self.redact.iter().find(|name| {
+            !FIELDS.contains(&name.as_str()) || ["event", "at", "count"].contains(&name.as_str())
+        });
+        strange.map_or(Ok(()), |name| {
+            Err(Error::OptionValue {
+                option: "log.redact".to_owned(),
+                value: crate::util::text::short(name),
+            })
+        })
     }
 
     /// The event, as it is delivered.
@@ -239,13 +280,24 @@ impl View {
         fields.push(("at", Value::from(calendar::millisecond_text(draft.at))));
         fields.extend(draft.verb.map(|verb| ("verb", Value::from(verb))));
         fields.extend(draft.fields.iter().cloned());
-        let context = draft.context.iter().filter(|(name, _)| self.context_fields.contains(name));
-        let context: Map<String, Value> = context.map(|(name, value)| (name.clone(), value.clone())).collect();
+        let context = draft
+            .context
+            .iter()
+            .filter(|(name, _)| self.context_fields.contains(name));
+        let context: Map<String, Value> = context
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
         fields.extend((!context.is_empty()).then_some(("context", Value::Object(context))));
-        for (_, value) in fields.iter_mut().filter(|(name, _)| self.redact.iter().any(|hidden| hidden == name)) {
+        for (_, value) in fields
+            .iter_mut()
+            .filter(|(name, _)| self.redact.iter().any(|hidden| hidden == name))
+        {
             *value = Value::from(REDACTED);
         }
-        Event { kind: draft.kind, fields }
+        Event {
+            kind: draft.kind,
+            fields,
+        }
     }
 }
 
@@ -259,35 +311,60 @@ mod tests {
             .named("principal", Some(("Account", "acme")))
             .text("host", None)
             .field("allowed", Some(true))
-            .context(context.as_object().expect("an object"), |name| name == "reason" || name == "disable")
+            .context(context.as_object().expect("an object"), |name| {
+                name == "reason" || name == "disable"
+            })
     }
 
     #[test]
     fn an_event_has_what_applies_in_one_order_and_no_context_that_is_not_named() {
         let text = serde_json::to_string(&View::default().of(&draft())).expect("JSON");
-        assert_eq!(text, r#"{"event":"decision","at":"2026-01-31T12:00:00.000Z","verb":"authorize","principal":["Account","acme"],"allowed":true}"#);
+        assert_eq!(
+            text,
+            r#"{"event":"decision","at":"2026-01-31T12:00:00.000Z","verb":"authorize","principal":["Account","acme"],"allowed":true}"#
+        );
     }
 
     #[test]
     fn a_subscription_sees_what_it_names_and_hides_what_it_hides() {
-        let view = View { redact: vec!["principal".to_owned()], context_fields: vec!["disable".to_owned()] };
+        let view = View {
+            redact: vec!["principal".to_owned()],
+            context_fields: vec!["disable".to_owned()],
+        };
         let event = view.of(&draft());
-        assert_eq!((event.text("principal"), event.get("context")), (Some(REDACTED), Some(&json!({"disable": "abuse"}))));
-        let view = View { redact: vec!["context".to_owned()], context_fields: vec!["reason".to_owned()] };
+        assert_eq!(
+            (event.text("principal"), event.get("context")),
+            (Some(REDACTED), Some(&json!({"disable": "abuse"})))
+        );
+        let view = View {
+            redact: vec!["context".to_owned()],
+            context_fields: vec!["reason".to_owned()],
+        };
         assert_eq!(view.of(&draft()).text("context"), Some(REDACTED));
     }
 
     #[test]
     fn what_is_hidden_is_a_field() {
-        let view = |name: &str| View { redact: vec![name.to_owned()], ..View::default() }.check().map_err(|error| error.code());
-        assert_eq!((view("host"), view("hosts"), view("event")), (Ok(()), Err("input.option"), Err("input.option")));
+        let view = |name: &str| {
+            View {
+                redact: vec![name.to_owned()],
+                ..View::default()
+            }
+            .check()
+            .map_err(|error| error.code())
+        };
+        assert_eq!(
+            (view("host"), view("hosts"), view("event")),
+            (Ok(()), Err("input.option"), Err("input.option"))
+        );
         assert!("debit".parse::<EventKind>().is_ok() && "dropped".parse::<EventKind>().is_err());
     }
 
     #[test]
     fn a_long_name_is_cut_between_characters() {
         let long = "é".repeat(1_000);
-        let event = View::default().of(&Draft::new(EventKind::Decision, 0, None).text("host", Some(&long)));
+        let event =
+            View::default().of(&Draft::new(EventKind::Decision, 0, None).text("host", Some(&long)));
         assert_eq!(event.text("host").map(str::len), Some(LONGEST + 3));
     }
 }

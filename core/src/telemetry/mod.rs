@@ -46,7 +46,13 @@ pub struct LogOptions {
 
 impl Default for LogOptions {
     fn default() -> Self {
-        Self { events: EventKind::ALL.to_vec(), sample_allowed: 1.0, redact: Vec::new(), context_fields: Vec::new(), queue: 8_192 }
+        Self {
+            events: EventKind::ALL.to_vec(),
+            sample_allowed: 1.0,
+            redact: Vec::new(),
+            context_fields: Vec::new(),
+            queue: 8_192,
+        }
     }
 }
 
@@ -55,14 +61,23 @@ const MOST_QUEUED: usize = 1 << 20;
 
 impl LogOptions {
     fn check(&self) -> Result<(), Error> {
-        let wrong = |option: &str, value: String| Err(Error::OptionValue { option: option.to_owned(), value });
+        let wrong = |option: &str, value: String| {
+            Err(Error::OptionValue {
+                option: option.to_owned(),
+                value,
+            })
+        };
         if !(0.0..=1.0).contains(&self.sample_allowed) {
             return wrong("log.sample_allowed", self.sample_allowed.to_string());
         }
         if !(1..=MOST_QUEUED).contains(&self.queue) {
             return wrong("log.queue", self.queue.to_string());
         }
-        View { redact: self.redact.clone(), context_fields: Vec::new() }.check()
+        View {
+            redact: self.redact.clone(),
+            context_fields: Vec::new(),
+        }
+        .check()
     }
 }
 
@@ -131,13 +146,19 @@ pub struct LogHandle(Arc<Subscription>);
 
 impl LogHandle {
     /// Waits until what happened before is delivered, at most so long; gives whether it is.
-    #[allow(clippy::must_use_candidate, reason = "who only wants to wait need not ask")]
+    #[allow(
+        clippy::must_use_candidate,
+        reason = "who only wants to wait need not ask"
+    )]
     pub fn flush(&self, timeout: Duration) -> bool {
         self.0.flush(self.0.mark(), timeout)
     }
 
     /// Ends the subscription, and waits at most so long until what happened before is delivered; gives whether it is.
-    #[allow(clippy::must_use_candidate, reason = "who only wants to wait need not ask")]
+    #[allow(
+        clippy::must_use_candidate,
+        reason = "who only wants to wait need not ask"
+    )]
     pub fn close(&self, timeout: Duration) -> bool {
         self.0.close(timeout)
     }
@@ -190,7 +211,10 @@ impl LogHandle {
 
 impl fmt::Debug for LogHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LogHandle").field("closed", &self.0.is_closed()).field("counts", &self.counts()).finish()
+        f.debug_struct("LogHandle")
+            .field("closed", &self.0.is_closed())
+            .field("counts", &self.counts())
+            .finish()
     }
 }
 
@@ -221,7 +245,9 @@ pub(crate) struct Hub {
 
 impl fmt::Debug for Hub {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Hub").field("on", &self.on).finish_non_exhaustive()
+        f.debug_struct("Hub")
+            .field("on", &self.on)
+            .finish_non_exhaustive()
     }
 }
 
@@ -250,10 +276,18 @@ impl Hub {
     pub(crate) fn log(&self, options: LogOptions, sink: Sink) -> Result<LogHandle, Error> {
         options.check()?;
         if let Sink::File(file) = &sink {
-            file.check().map_err(|why| Error::Stream { reason: format!("{}: {why}", file.path.display()) })?;
+            file.check().map_err(|why| Error::Stream {
+                reason: format!("{}: {why}", file.path.display()),
+            })?;
         }
         let subscription = Subscription::open(options, sink, self.clock.clone());
-        self.subscriptions.rcu(|known| known.iter().chain([&subscription]).cloned().collect::<Vec<_>>());
+        self.subscriptions.rcu(|known| {
+            known
+                .iter()
+                .chain([&subscription])
+                .cloned()
+                .collect::<Vec<_>>()
+        });
         self.on.fetch_or(LOGGED, Ordering::Relaxed);
         Ok(LogHandle(subscription))
     }
@@ -261,7 +295,8 @@ impl Hub {
     /// Counts from now on, or no more; what was counted stays.
     pub(crate) fn measure(&self, on: bool) {
         if on {
-            self.stats.rcu(|known| known.clone().or_else(|| Some(Arc::default())));
+            self.stats
+                .rcu(|known| known.clone().or_else(|| Some(Arc::default())));
             self.on.fetch_or(MEASURED, Ordering::Relaxed);
         } else {
             self.on.fetch_and(!MEASURED, Ordering::Relaxed);
@@ -270,21 +305,37 @@ impl Hub {
 
     /// What counts, if something does.
     pub(crate) fn recorder(&self) -> Option<Arc<Recorder>> {
-        if self.on.load(Ordering::Relaxed) & MEASURED == 0 || is_delivering() { None } else { self.stats.load_full() }
+        if self.on.load(Ordering::Relaxed) & MEASURED == 0 || is_delivering() {
+            None
+        } else {
+            self.stats.load_full()
+        }
     }
 
     /// What was counted, whether or not something counts now.
     pub(crate) fn recorded(&self) -> (bool, Option<Arc<Recorder>>) {
-        (self.on.load(Ordering::Relaxed) & MEASURED != 0, self.stats.load_full())
+        (
+            self.on.load(Ordering::Relaxed) & MEASURED != 0,
+            self.stats.load_full(),
+        )
     }
 
     /// What became of the events of all subscriptions.
     pub(crate) fn counts(&self) -> LogCounts {
-        self.subscriptions.load().iter().fold(**self.past.load(), |sum, one| sum.and(one.counts()))
+        self.subscriptions
+            .load()
+            .iter()
+            .fold(**self.past.load(), |sum, one| sum.and(one.counts()))
     }
 
     /// Tells of something, made only if somebody wants it.
-    pub(crate) fn tell(&self, kind: EventKind, verb: &'static str, allowed: bool, make: impl FnOnce(Draft) -> Draft) {
+    pub(crate) fn tell(
+        &self,
+        kind: EventKind,
+        verb: &'static str,
+        allowed: bool,
+        make: impl FnOnce(Draft) -> Draft,
+    ) {
         if !self.is_logged() {
             return;
         }
@@ -293,7 +344,11 @@ impl Hub {
         let mut make = Some(make);
         for subscription in subscriptions.iter().filter(|one| one.wants(kind, allowed)) {
             if let Some(make) = make.take() {
-                draft = Some(Arc::new(make(Draft::new(kind, self.clock.now(), Some(verb)))));
+                draft = Some(Arc::new(make(Draft::new(
+                    kind,
+                    self.clock.now(),
+                    Some(verb),
+                ))));
             }
             if let Some(draft) = &draft {
                 subscription.push(draft);
@@ -308,13 +363,24 @@ impl Hub {
     /// The context, as far as some subscription names its fields.
     pub(crate) fn context(&self, draft: Draft, context: &Map<String, Value>) -> Draft {
         let subscriptions = self.subscriptions.load();
-        draft.context(context, |field| subscriptions.iter().any(|one| one.names(field)))
+        draft.context(context, |field| {
+            subscriptions.iter().any(|one| one.names(field))
+        })
     }
 
     #[cold]
     fn forget_closed(&self) {
-        let before = self.subscriptions.rcu(|known| known.iter().filter(|one| !one.is_closed()).cloned().collect::<Vec<_>>());
-        let gone = before.iter().filter(|one| one.is_closed()).fold(LogCounts::default(), |sum, one| sum.and(one.counts()));
+        let before = self.subscriptions.rcu(|known| {
+            known
+                .iter()
+                .filter(|one| !one.is_closed())
+                .cloned()
+                .collect::<Vec<_>>()
+        });
+        let gone = before
+            .iter()
+            .filter(|one| one.is_closed())
+            .fold(LogCounts::default(), |sum, one| sum.and(one.counts()));
         self.past.rcu(|past| past.and(gone));
         if self.subscriptions.load().is_empty() {
             self.on.fetch_and(!LOGGED, Ordering::Relaxed);
@@ -329,7 +395,11 @@ impl Hub {
     /// had their time.
     pub(crate) fn close(&self) {
         let open = self.subscriptions.load_full();
-        let timeout = if open.iter().any(|one| one.is_given_up()) { Duration::ZERO } else { AT_THE_END };
+        let timeout = if open.iter().any(|one| one.is_given_up()) {
+            Duration::ZERO
+        } else {
+            AT_THE_END
+        };
         subscription::close_together(&open, timeout);
         self.forget_closed();
     }

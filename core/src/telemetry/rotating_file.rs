@@ -23,12 +23,21 @@ pub struct LogFile {
 impl LogFile {
     /// A file of that name, which is set aside at 64 MiB; five are kept.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), rotate_bytes: Some(64 << 20), keep: 5 }
+        Self {
+            path: path.into(),
+            rotate_bytes: Some(64 << 20),
+            keep: 5,
+        }
     }
 
     /// Opens it once, to say now if that cannot be. A pipe that nobody reads is refused: to open it would wait.
     pub(crate) fn check(&self) -> io::Result<()> {
-        OpenOptions::new().append(true).create(true).custom_flags(libc::O_NONBLOCK).open(&self.path).map(drop)
+        OpenOptions::new()
+            .append(true)
+            .create(true)
+            .custom_flags(libc::O_NONBLOCK)
+            .open(&self.path)
+            .map(drop)
     }
 }
 
@@ -56,12 +65,18 @@ fn with_ending(path: &Path, ending: &str) -> PathBuf {
 
 impl Lines {
     pub(crate) fn new(of: LogFile) -> Self {
-        Self { of, file: None, torn: false }
+        Self {
+            of,
+            file: None,
+            torn: false,
+        }
     }
 
     /// Writes lines, each with its end; gives how many could not be written.
     pub(crate) fn write(&mut self, lines: &[String]) -> usize {
-        let most = usize::try_from(self.of.rotate_bytes.unwrap_or(u64::MAX)).unwrap_or(usize::MAX).clamp(1, CHUNK);
+        let most = usize::try_from(self.of.rotate_bytes.unwrap_or(u64::MAX))
+            .unwrap_or(usize::MAX)
+            .clamp(1, CHUNK);
         let (mut chunk, mut count, mut failed) = (String::new(), 0_usize, 0_usize);
         for line in lines {
             if count > 0 && chunk.len().saturating_add(line.len()) > most {
@@ -71,14 +86,23 @@ impl Lines {
             chunk.push_str(line);
             count = count.saturating_add(1);
         }
-        if count > 0 { failed.saturating_add(self.write_chunk(&chunk, count)) } else { failed }
+        if count > 0 {
+            failed.saturating_add(self.write_chunk(&chunk, count))
+        } else {
+            failed
+        }
     }
 
     /// Writes so many lines; gives how many of them are not whole in the file.
     fn write_chunk(&mut self, chunk: &str, count: usize) -> usize {
         let mut written = 0_usize;
         let _ = self.append(chunk, &mut written);
-        let whole = chunk.as_bytes().iter().take(written).filter(|byte| **byte == b'\n').count();
+        let whole = chunk
+            .as_bytes()
+            .iter()
+            .take(written)
+            .filter(|byte| **byte == b'\n')
+            .count();
         count.saturating_sub(whole)
     }
 
@@ -91,13 +115,20 @@ impl Lines {
             file.write_all(b"\n")?;
         }
         self.torn = false;
-        while let Some(rest) = chunk.as_bytes().get(*written..).filter(|rest| !rest.is_empty()) {
+        while let Some(rest) = chunk
+            .as_bytes()
+            .get(*written..)
+            .filter(|rest| !rest.is_empty())
+        {
             match self.current()?.write(rest) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(some) => *written = written.saturating_add(some),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
-                    self.torn = chunk.as_bytes().get(..*written).is_some_and(|done| !done.is_empty() && !done.ends_with(b"\n"));
+                    self.torn = chunk
+                        .as_bytes()
+                        .get(..*written)
+                        .is_some_and(|done| !done.is_empty() && !done.ends_with(b"\n"));
                     return Err(error);
                 }
             }
@@ -107,7 +138,9 @@ impl Lines {
 
     /// The open file, opened anew if its name has come to mean another.
     fn current(&mut self) -> io::Result<&mut File> {
-        let now = fs::metadata(&self.of.path).map(|found| (found.dev(), found.ino())).ok();
+        let now = fs::metadata(&self.of.path)
+            .map(|found| (found.dev(), found.ino()))
+            .ok();
         let file = match self.file.take() {
             Some((file, known)) if now == Some(known) => (file, known),
             _ => {
@@ -128,7 +161,11 @@ impl Lines {
         if !is_full(self.current()?.metadata()?.len()) {
             return Ok(());
         }
-        let lock = OpenOptions::new().write(true).create(true).truncate(false).open(with_ending(&self.of.path, ".lock"))?;
+        let lock = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(with_ending(&self.of.path, ".lock"))?;
         // Another process is at it, or somebody died at it while a child held on to the lock: the file grows a little more.
         if lock.try_lock().is_err() {
             return Ok(());
@@ -165,7 +202,8 @@ mod tests {
 
     impl Folder {
         fn new(name: &str) -> Self {
-            let folder = std::env::temp_dir().join(format!("sublet-log-{name}-{}", std::process::id()));
+            let folder =
+                std::env::temp_dir().join(format!("sublet-log-{name}-{}", std::process::id()));
             fs::create_dir_all(&folder).expect("a folder");
             Self(folder)
         }
@@ -178,7 +216,9 @@ mod tests {
     }
 
     fn lines(from: usize, to: usize) -> Vec<String> {
-        (from..to).map(|number| format!("{{\"n\":{number}}}\n")).collect()
+        (from..to)
+            .map(|number| format!("{{\"n\":{number}}}\n"))
+            .collect()
     }
 
     fn read(path: &Path) -> String {
@@ -189,17 +229,33 @@ mod tests {
     fn a_file_is_set_aside_when_it_is_full_and_so_many_are_kept() {
         let folder = Folder::new("rotation");
         let path = folder.0.join("events.jsonl");
-        let mut file = Lines::new(LogFile { path: path.clone(), rotate_bytes: Some(20), keep: 2 });
+        let mut file = Lines::new(LogFile {
+            path: path.clone(),
+            rotate_bytes: Some(20),
+            keep: 2,
+        });
         assert_eq!(file.write(&lines(0, 7)), 0);
         let found = ["", ".1", ".2", ".3"].map(|ending| read(&with_ending(&path, ending)));
-        assert_eq!(found, ["{\"n\":6}\n", "{\"n\":4}\n{\"n\":5}\n", "{\"n\":2}\n{\"n\":3}\n", ""]);
+        assert_eq!(
+            found,
+            [
+                "{\"n\":6}\n",
+                "{\"n\":4}\n{\"n\":5}\n",
+                "{\"n\":2}\n{\"n\":3}\n",
+                ""
+            ]
+        );
     }
 
     #[test]
     fn two_writers_with_files_of_their_own_lose_and_tear_nothing() {
         let folder = Folder::new("two");
         let path = folder.0.join("events.jsonl");
-        let of = LogFile { path: path.clone(), rotate_bytes: Some(4_000), keep: 1_000 };
+        let of = LogFile {
+            path: path.clone(),
+            rotate_bytes: Some(4_000),
+            keep: 1_000,
+        };
         std::thread::scope(|scope| {
             for writer in 0..4 {
                 let of = of.clone();
@@ -217,7 +273,9 @@ mod tests {
             found.extend(read(&entry.path()).lines().map(|line| format!("{line}\n")));
         }
         found.sort();
-        let mut wanted: Vec<String> = (0..4).flat_map(|writer| lines(writer * 1_000, writer * 1_000 + 1_000)).collect();
+        let mut wanted: Vec<String> = (0..4)
+            .flat_map(|writer| lines(writer * 1_000, writer * 1_000 + 1_000))
+            .collect();
         wanted.sort();
         assert_eq!(found, wanted);
         assert!(with_ending(&path, ".1").exists());

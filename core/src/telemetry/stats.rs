@@ -113,8 +113,16 @@ impl Counters {
                 *sum = sum.saturating_add(count.load(Ordering::Relaxed));
             }
         }
-        let count = buckets.iter().fold(0_u64, |sum, count| sum.saturating_add(*count));
-        Series { action: Arc::clone(action), code: Arc::clone(code), count, sum_us: nanoseconds / 1_000, buckets }
+        let count = buckets
+            .iter()
+            .fold(0_u64, |sum, count| sum.saturating_add(*count));
+        Series {
+            action: Arc::clone(action),
+            code: Arc::clone(code),
+            count,
+            sum_us: nanoseconds / 1_000,
+            buckets,
+        }
     }
 }
 
@@ -133,7 +141,12 @@ pub(crate) struct Recorder {
 impl Recorder {
     /// An answer to a question about this action.
     pub(crate) fn decided(&self, action: &str, code: &str, took: Duration) {
-        let find = |known: &Known| known.get(action).and_then(|codes| codes.get(code)).map(Arc::clone);
+        let find = |known: &Known| {
+            known
+                .get(action)
+                .and_then(|codes| codes.get(code))
+                .map(Arc::clone)
+        };
         let known = self.known.load();
         if let Some(counters) = find(&known) {
             return counters.add(took);
@@ -144,7 +157,10 @@ impl Recorder {
         drop(known);
         self.known.rcu(|known| {
             let mut next = Known::clone(known);
-            next.entry(Arc::from(action)).or_default().entry(Arc::from(code)).or_default();
+            next.entry(Arc::from(action))
+                .or_default()
+                .entry(Arc::from(code))
+                .or_default();
             next
         });
         if let Some(counters) = find(&self.known.load()) {
@@ -180,19 +196,41 @@ impl Recorder {
 impl Stats {
     /// What was counted by these.
     pub(crate) fn of(measured: bool, recorder: Option<&Recorder>, events: LogCounts) -> Self {
-        let bounds_us = (0..BOUNDS).filter_map(|place| 1_u64.checked_shl(u32::try_from(place).ok()?)).collect();
-        let mut stats = Self { measured, bounds_us, decisions: Vec::new(), errors: Vec::new(), reloads: 0, changes: 0, events };
+        let bounds_us = (0..BOUNDS)
+            .filter_map(|place| 1_u64.checked_shl(u32::try_from(place).ok()?))
+            .collect();
+        let mut stats = Self {
+            measured,
+            bounds_us,
+            decisions: Vec::new(),
+            errors: Vec::new(),
+            reloads: 0,
+            changes: 0,
+            events,
+        };
         let Some(recorder) = recorder else {
             return stats;
         };
         for (action, codes) in recorder.known.load().iter() {
-            stats.decisions.extend(codes.iter().map(|(code, counters)| counters.series(action, code)));
+            stats.decisions.extend(
+                codes
+                    .iter()
+                    .map(|(code, counters)| counters.series(action, code)),
+            );
         }
-        stats.decisions.sort_by(|one, other| (&one.action, &one.code).cmp(&(&other.action, &other.code)));
+        stats
+            .decisions
+            .sort_by(|one, other| (&one.action, &one.code).cmp(&(&other.action, &other.code)));
         let other = recorder.other.series(&Arc::from(OTHER), &Arc::from(OTHER));
         stats.decisions.extend((other.count > 0).then_some(other));
         let errors = recorder.errors.load();
-        stats.errors.extend(errors.iter().map(|((verb, code), count)| ErrorCount { verb, code, count: count.load(Ordering::Relaxed) }));
+        stats
+            .errors
+            .extend(errors.iter().map(|((verb, code), count)| ErrorCount {
+                verb,
+                code,
+                count: count.load(Ordering::Relaxed),
+            }));
         stats.reloads = recorder.reloads.load(Ordering::Relaxed);
         stats.changes = recorder.changes.load(Ordering::Relaxed);
         stats
@@ -205,7 +243,19 @@ mod tests {
 
     #[test]
     fn a_bucket_ends_at_its_bound() {
-        let found = [0, 1, 1_000, 1_001, 2_000, 2_001, 4_000, 524_288_000, 524_288_001, u64::MAX].map(bucket);
+        let found = [
+            0,
+            1,
+            1_000,
+            1_001,
+            2_000,
+            2_001,
+            4_000,
+            524_288_000,
+            524_288_001,
+            u64::MAX,
+        ]
+        .map(bucket);
         assert_eq!(found, [0, 0, 0, 1, 1, 2, 2, 19, 20, 20]);
     }
 
@@ -216,17 +266,48 @@ mod tests {
             for _ in 0..8 {
                 scope.spawn(|| {
                     for at in 0..1_000 {
-                        recorder.decided("read", if at % 4 == 0 { "ok" } else { "no" }, Duration::from_micros(3));
+                        recorder.decided(
+                            "read",
+                            if at % 4 == 0 { "ok" } else { "no" },
+                            Duration::from_micros(3),
+                        );
                         recorder.failed("check", "input.amount");
                     }
                 });
             }
         });
         let stats = Stats::of(true, Some(&recorder), LogCounts::default());
-        let found: Vec<_> = stats.decisions.iter().map(|series| (&*series.code, series.count, series.sum_us, series.buckets.get(2).copied())).collect();
-        assert_eq!(found, [("no", 6_000, 18_000, Some(6_000)), ("ok", 2_000, 6_000, Some(2_000))]);
-        assert_eq!(stats.errors, [ErrorCount { verb: "check", code: "input.amount", count: 8_000 }]);
-        assert_eq!((stats.bounds_us.first(), stats.bounds_us.last()), (Some(&1), Some(&524_288)));
+        let found: Vec<_> = stats
+            .decisions
+            .iter()
+            .map(|series| {
+                (
+                    &*series.code,
+                    series.count,
+                    series.sum_us,
+                    series.buckets.get(2).copied(),
+                )
+            })
+            .collect();
+        assert_eq!(
+            found,
+            [
+                ("no", 6_000, 18_000, Some(6_000)),
+                ("ok", 2_000, 6_000, Some(2_000))
+            ]
+        );
+        assert_eq!(
+            stats.errors,
+            [ErrorCount {
+                verb: "check",
+                code: "input.amount",
+                count: 8_000
+            }]
+        );
+        assert_eq!(
+            (stats.bounds_us.first(), stats.bounds_us.last()),
+            (Some(&1), Some(&524_288))
+        );
     }
 
     #[test]
@@ -236,6 +317,15 @@ mod tests {
             recorder.decided(&format!("action {number}"), "ok", Duration::ZERO);
         }
         let stats = Stats::of(true, Some(&recorder), LogCounts::default());
-        assert_eq!((stats.decisions.len(), stats.decisions.last().map(|last| (&*last.action, last.count))), (MOST + 1, Some((OTHER, 10))));
+        assert_eq!(
+            (
+                stats.decisions.len(),
+                stats
+                    .decisions
+                    .last()
+                    .map(|last| (&*last.action, last.count))
+            ),
+            (MOST + 1, Some((OTHER, 10)))
+        );
     }
 }

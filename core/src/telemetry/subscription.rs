@@ -30,7 +30,8 @@ const LOOK: Duration = Duration::from_secs(1);
 fn is_main_thread_gone() -> bool {
     let id = process::id();
     let stat = std::fs::read_to_string(format!("/proc/{id}/task/{id}/stat")).unwrap_or_default();
-    stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with('Z'))
+    stat.rsplit_once(')')
+        .is_some_and(|(_, rest)| rest.trim_start().starts_with('Z'))
 }
 
 thread_local! {
@@ -116,7 +117,9 @@ impl Room {
     }
 
     fn done(&self) -> u64 {
-        self.delivered.load(Ordering::Acquire).saturating_add(self.failed.load(Ordering::Acquire))
+        self.delivered
+            .load(Ordering::Acquire)
+            .saturating_add(self.failed.load(Ordering::Acquire))
     }
 
     fn counts(&self) -> LogCounts {
@@ -135,25 +138,43 @@ impl Room {
     fn delivered(&self, all: usize, failed: usize) {
         let (all, failed) = (all as u64, failed.min(all) as u64);
         self.failed.fetch_add(failed, Ordering::AcqRel);
-        self.delivered.fetch_add(all.saturating_sub(failed), Ordering::AcqRel);
+        self.delivered
+            .fetch_add(all.saturating_sub(failed), Ordering::AcqRel);
         self.tell_progress();
     }
 
     fn tell_progress(&self) {
         // Under the lock, so that nobody looks before it and waits after it.
-        drop(self.progress.0.lock().unwrap_or_else(PoisonError::into_inner));
+        drop(
+            self.progress
+                .0
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        );
         self.progress.1.notify_all();
     }
 
     /// Waits until it holds, or the time is over; gives whether it holds.
     fn wait(&self, timeout: Duration, holds: impl Fn() -> bool) -> bool {
         let begun = Instant::now();
-        let mut guard = self.progress.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut guard = self
+            .progress
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         while !holds() {
-            let Some(left) = timeout.checked_sub(begun.elapsed()).filter(|left| !left.is_zero()) else {
+            let Some(left) = timeout
+                .checked_sub(begun.elapsed())
+                .filter(|left| !left.is_zero())
+            else {
                 return holds();
             };
-            guard = self.progress.1.wait_timeout(guard, left).unwrap_or_else(PoisonError::into_inner).0;
+            guard = self
+                .progress
+                .1
+                .wait_timeout(guard, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
         }
         true
     }
@@ -195,7 +216,12 @@ pub(super) fn close_together(subscriptions: &[Arc<Subscription>], timeout: Durat
 
 /// Ends every subscription of this process, for good: engines that are dropped later do not wait for them.
 pub(super) fn close_all(timeout: Duration) -> bool {
-    let open: Vec<Arc<Subscription>> = OPEN.load().iter().flat_map(|open| open.iter()).filter_map(Weak::upgrade).collect();
+    let open: Vec<Arc<Subscription>> = OPEN
+        .load()
+        .iter()
+        .flat_map(|open| open.iter())
+        .filter_map(Weak::upgrade)
+        .collect();
     for subscription in &open {
         subscription.given_up.store(true, Ordering::Release);
     }
@@ -207,14 +233,21 @@ impl Subscription {
     pub(super) fn open(options: LogOptions, sink: Sink, clock: Clock) -> Arc<Self> {
         let made = Arc::new(Self::new(options, sink, clock));
         OPEN.rcu(|open| {
-            let others = open.iter().flat_map(|open| open.iter()).filter(|one| one.strong_count() > 0).cloned();
+            let others = open
+                .iter()
+                .flat_map(|open| open.iter())
+                .filter(|one| one.strong_count() > 0)
+                .cloned();
             Some(Arc::new(others.chain([Arc::downgrade(&made)]).collect()))
         });
         made
     }
 
     fn new(options: LogOptions, sink: Sink, clock: Clock) -> Self {
-        let view = View { redact: options.redact.clone(), context_fields: options.context_fields.clone() };
+        let view = View {
+            redact: options.redact.clone(),
+            context_fields: options.context_fields.clone(),
+        };
         let room = ArcSwap::from_pointee(Room::new(options.queue));
         Self {
             options,
@@ -259,7 +292,8 @@ impl Subscription {
         }
         // The parent's is never freed here: a thread that this process lacks may have been in the middle of it.
         std::mem::forget(Arc::clone(&room));
-        self.room.compare_and_swap(&room, Arc::new(Room::new(self.options.queue)));
+        self.room
+            .compare_and_swap(&room, Arc::new(Room::new(self.options.queue)));
         self.room.load_full()
     }
 
@@ -291,7 +325,9 @@ impl Subscription {
             return;
         }
         let (subscription, own) = (Arc::clone(self), Arc::clone(room));
-        let spawned = std::thread::Builder::new().name("sublet-log".to_owned()).spawn(move || subscription.deliver(&own));
+        let spawned = std::thread::Builder::new()
+            .name("sublet-log".to_owned())
+            .spawn(move || subscription.deliver(&own));
         // Without a thread the queue fills, and the next event tries again.
         room.begun.store(spawned.is_ok(), Ordering::Release);
     }
@@ -317,12 +353,23 @@ impl Subscription {
     /// What the thread does until the log is closed and nothing is left.
     fn deliver(&self, room: &Room) {
         set_delivering(true);
-        let receiver = room.receiver.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let receiver = room
+            .receiver
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         let Some(receiver) = receiver else { return };
-        let mut lines = if let Sink::File(file) = &self.sink { Some(Lines::new(file.clone())) } else { None };
+        let mut lines = if let Sink::File(file) = &self.sink {
+            Some(Lines::new(file.clone()))
+        } else {
+            None
+        };
         while let Some(first) = self.next(&receiver) {
             let rest = receiver.try_iter().take(BATCH.saturating_sub(1));
-            let drafts: Vec<Arc<Draft>> = std::iter::once(first).chain(rest).filter_map(Message::event).collect();
+            let drafts: Vec<Arc<Draft>> = std::iter::once(first)
+                .chain(rest)
+                .filter_map(Message::event)
+                .collect();
             let failed = self.hand_over(&drafts, &mut lines);
             room.delivered(drafts.len(), failed);
             self.tell_dropped(room, &mut lines);
@@ -348,7 +395,9 @@ impl Subscription {
     /// How many were lost since it was told last.
     fn lost(&self, room: &Room) -> Option<Draft> {
         let lost = room.untold.swap(0, Ordering::AcqRel);
-        (lost > 0).then(|| Draft::new(EventKind::Dropped, self.clock.now(), None).field("count", Some(lost)))
+        (lost > 0).then(|| {
+            Draft::new(EventKind::Dropped, self.clock.now(), None).field("count", Some(lost))
+        })
     }
 
     /// Gives events to the sink; gives how many it could not take.
@@ -359,10 +408,14 @@ impl Subscription {
         let work = || {
             let events: Vec<Event> = drafts.iter().map(|draft| self.view.of(draft)).collect();
             match (&self.sink, lines) {
-                (Sink::File(_), Some(lines)) => lines.write(&events.iter().map(line).collect::<Vec<_>>()),
+                (Sink::File(_), Some(lines)) => {
+                    lines.write(&events.iter().map(line).collect::<Vec<_>>())
+                }
                 (Sink::Call(call), _) => call(&events),
                 #[cfg(feature = "tracing")]
-                (Sink::Tracing(dispatch), _) => super::tracing_sink::tell(dispatch, drafts.iter().zip(&events)),
+                (Sink::Tracing(dispatch), _) => {
+                    super::tracing_sink::tell(dispatch, drafts.iter().zip(&events))
+                }
                 _ => events.len(),
             }
         };
@@ -378,7 +431,11 @@ impl Subscription {
         let Some(waiting) = receiver.as_mut() else {
             return Vec::new();
         };
-        let mut drafts: Vec<Arc<Draft>> = waiting.try_iter().take(most).filter_map(Message::event).collect();
+        let mut drafts: Vec<Arc<Draft>> = waiting
+            .try_iter()
+            .take(most)
+            .filter_map(Message::event)
+            .collect();
         if drafts.is_empty() {
             room.begun.store(false, Ordering::Release);
             // What came between the look and the word would wait for the next.
@@ -401,8 +458,14 @@ impl Subscription {
             room.tell_progress();
             return None;
         }
-        let is_told = room.wait(timeout, || room.begun.load(Ordering::Acquire) || self.is_closed());
-        if is_told || !self.is_at_its_end() { Some(events) } else { None }
+        let is_told = room.wait(timeout, || {
+            room.begun.load(Ordering::Acquire) || self.is_closed()
+        });
+        if is_told || !self.is_at_its_end() {
+            Some(events)
+        } else {
+            None
+        }
     }
 
     /// What the host did with what it fetched.
@@ -412,13 +475,21 @@ impl Subscription {
 
     pub(super) fn counts(&self) -> LogCounts {
         let room = self.room.load();
-        if room.process == process::id() { room.counts() } else { LogCounts::default() }
+        if room.process == process::id() {
+            room.counts()
+        } else {
+            LogCounts::default()
+        }
     }
 
     /// How many events were accepted so far: what [`Self::flush`] waits for.
     pub(super) fn mark(&self) -> u64 {
         let room = self.room.load();
-        if room.process == process::id() { room.accepted.load(Ordering::Acquire) } else { 0 }
+        if room.process == process::id() {
+            room.accepted.load(Ordering::Acquire)
+        } else {
+            0
+        }
     }
 
     /// Waits until so many events are delivered; gives whether they are.
@@ -457,7 +528,11 @@ impl Subscription {
         if matches!(self.sink, Sink::Fetch(_)) {
             return room.done() >= room.accepted.load(Ordering::Acquire);
         }
-        let thread = if matches!(self.sink, Sink::Pull(_)) { &room.started } else { &room.begun };
+        let thread = if matches!(self.sink, Sink::Pull(_)) {
+            &room.started
+        } else {
+            &room.begun
+        };
         if !thread.load(Ordering::Acquire) {
             return Self::lose_late(&room) == 0;
         }
@@ -472,8 +547,14 @@ impl Subscription {
 
     /// Counts as dropped what no thread will deliver; gives how much that is.
     fn lose_late(room: &Room) -> u64 {
-        let receiver = room.receiver.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let late = receiver.map_or(0, |receiver| receiver.try_iter().filter_map(Message::event).count()) as u64;
+        let receiver = room
+            .receiver
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let late = receiver.map_or(0, |receiver| {
+            receiver.try_iter().filter_map(Message::event).count()
+        }) as u64;
         room.dropped.fetch_add(late, Ordering::AcqRel);
         late
     }

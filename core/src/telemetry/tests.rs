@@ -1,5 +1,8 @@
 //! Queues: what is delivered, dropped, sampled, and how a log ends.
-#![allow(clippy::used_underscore_items, reason = "what bindings use is tested here")]
+#![allow(
+    clippy::used_underscore_items,
+    reason = "what bindings use is tested here"
+)]
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -13,15 +16,25 @@ const LONG: Duration = Duration::from_secs(20);
 fn kept() -> (Sink, Arc<Mutex<Vec<Event>>>) {
     let kept = Arc::new(Mutex::new(Vec::new()));
     let found = Arc::clone(&kept);
-    (Sink::call(move |events| kept.lock().expect("a lock").extend(events.iter().cloned())), found)
+    (
+        Sink::call(move |events| kept.lock().expect("a lock").extend(events.iter().cloned())),
+        found,
+    )
 }
 
 fn decide(hub: &Hub, allowed: bool) {
-    hub.tell(EventKind::Decision, "check", allowed, |draft| draft.field("allowed", Some(allowed)));
+    hub.tell(EventKind::Decision, "check", allowed, |draft| {
+        draft.field("allowed", Some(allowed))
+    });
 }
 
 fn numbers(found: &Mutex<Vec<Event>>, kind: EventKind) -> usize {
-    found.lock().expect("a lock").iter().filter(|event| event.kind() == kind).count()
+    found
+        .lock()
+        .expect("a lock")
+        .iter()
+        .filter(|event| event.kind() == kind)
+        .count()
 }
 
 #[test]
@@ -35,13 +48,23 @@ fn nobody_is_told_anything_before_and_after() {
     assert!(log.close(LONG));
     decide(&hub, true);
     assert!(hub.is_off());
-    assert_eq!((numbers(&found, EventKind::Decision), log.counts().delivered, hub.counts().delivered), (1, 1, 1));
+    assert_eq!(
+        (
+            numbers(&found, EventKind::Decision),
+            log.counts().delivered,
+            hub.counts().delivered
+        ),
+        (1, 1, 1)
+    );
 }
 
 #[test]
 fn delivered_and_dropped_are_all_and_the_dropped_are_told() {
     let hub = Hub::new(Clock::System);
-    let (gate, found) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Vec::new())));
+    let (gate, found) = (
+        Arc::new(AtomicBool::new(false)),
+        Arc::new(Mutex::new(Vec::new())),
+    );
     let (wait, kept) = (Arc::clone(&gate), Arc::clone(&found));
     let sink = Sink::call(move |events| {
         while !wait.load(Ordering::Acquire) {
@@ -49,7 +72,15 @@ fn delivered_and_dropped_are_all_and_the_dropped_are_told() {
         }
         kept.lock().expect("a lock").extend(events.iter().cloned());
     });
-    let log = hub.log(LogOptions { queue: 16, ..LogOptions::default() }, sink).expect("a log");
+    let log = hub
+        .log(
+            LogOptions {
+                queue: 16,
+                ..LogOptions::default()
+            },
+            sink,
+        )
+        .expect("a log");
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| (0..1_000).for_each(|_| decide(&hub, false)));
@@ -60,24 +91,49 @@ fn delivered_and_dropped_are_all_and_the_dropped_are_told() {
     gate.store(true, Ordering::Release);
     assert!(log.flush(LONG));
     assert!(log.close(LONG));
-    let told: u64 = found.lock().expect("a lock").iter().filter_map(|event| event.get("count").and_then(Value::as_u64)).sum();
+    let told: u64 = found
+        .lock()
+        .expect("a lock")
+        .iter()
+        .filter_map(|event| event.get("count").and_then(Value::as_u64))
+        .sum();
     let delivered = numbers(&found, EventKind::Decision) as u64;
     assert_eq!((delivered + dropped, told), (4_000, dropped));
-    assert_eq!(log.counts(), LogCounts { delivered, dropped, failed: 0 });
+    assert_eq!(
+        log.counts(),
+        LogCounts {
+            delivered,
+            dropped,
+            failed: 0
+        }
+    );
 }
 
 #[test]
 fn a_sample_is_of_what_is_allowed_alone() {
     let hub = Hub::new(Clock::System);
     let (sink, found) = kept();
-    let log = hub.log(LogOptions { sample_allowed: 0.25, ..LogOptions::default() }, sink).expect("a log");
+    let log = hub
+        .log(
+            LogOptions {
+                sample_allowed: 0.25,
+                ..LogOptions::default()
+            },
+            sink,
+        )
+        .expect("a log");
     for _ in 0..4_000 {
         decide(&hub, true);
     }
     assert!(log.flush(LONG));
     let allowed = numbers(&found, EventKind::Decision);
     assert!((900..1_100).contains(&allowed), "{allowed}");
-    for kind in [EventKind::Decision, EventKind::Debit, EventKind::Change, EventKind::Reload] {
+    for kind in [
+        EventKind::Decision,
+        EventKind::Debit,
+        EventKind::Change,
+        EventKind::Reload,
+    ] {
         (0..100).for_each(|_| hub.tell(kind, "verb", kind != EventKind::Decision, |draft| draft));
     }
     assert!(log.flush(LONG));
@@ -89,12 +145,24 @@ fn a_sink_that_panics_is_counted_and_goes_on() {
     let hub = Hub::new(Clock::System);
     let calls = Arc::new(AtomicUsize::new(0));
     let seen = Arc::clone(&calls);
-    let log = hub.log(LogOptions::default(), Sink::call(move |_| assert!(seen.fetch_add(1, Ordering::Relaxed) > 0, "the first"))).expect("a log");
+    let log = hub
+        .log(
+            LogOptions::default(),
+            Sink::call(move |_| assert!(seen.fetch_add(1, Ordering::Relaxed) > 0, "the first")),
+        )
+        .expect("a log");
     decide(&hub, true);
     assert!(log.flush(LONG));
     decide(&hub, true);
     assert!(log.close(LONG));
-    assert_eq!(log.counts(), LogCounts { delivered: 1, dropped: 0, failed: 1 });
+    assert_eq!(
+        log.counts(),
+        LogCounts {
+            delivered: 1,
+            dropped: 0,
+            failed: 1
+        }
+    );
 }
 
 #[test]
@@ -102,11 +170,27 @@ fn each_subscription_has_what_it_asked_for() {
     let hub = Hub::new(Clock::System);
     let ((all, everything), (some, changes)) = (kept(), kept());
     let one = hub.log(LogOptions::default(), all).expect("a log");
-    let other = hub.log(LogOptions { events: vec![EventKind::Change], ..LogOptions::default() }, some).expect("a log");
+    let other = hub
+        .log(
+            LogOptions {
+                events: vec![EventKind::Change],
+                ..LogOptions::default()
+            },
+            some,
+        )
+        .expect("a log");
     decide(&hub, true);
-    hub.tell(EventKind::Change, "change", true, |draft| draft.field("revision", Some(7)));
+    hub.tell(EventKind::Change, "change", true, |draft| {
+        draft.field("revision", Some(7))
+    });
     assert!(one.flush(LONG) && other.flush(LONG));
-    assert_eq!((everything.lock().expect("a lock").len(), changes.lock().expect("a lock").len()), (2, 1));
+    assert_eq!(
+        (
+            everything.lock().expect("a lock").len(),
+            changes.lock().expect("a lock").len()
+        ),
+        (2, 1)
+    );
 }
 
 #[test]
@@ -134,30 +218,85 @@ fn a_host_that_fetches_is_told_once_and_then_again() {
     let wake = Arc::new(move || {
         seen.fetch_add(1, Ordering::Relaxed);
     });
-    let log = hub.log(LogOptions { queue: 2, ..LogOptions::default() }, Sink::Fetch(wake)).expect("a log");
+    let log = hub
+        .log(
+            LogOptions {
+                queue: 2,
+                ..LogOptions::default()
+            },
+            Sink::Fetch(wake),
+        )
+        .expect("a log");
     (0..5).for_each(|_| decide(&hub, true));
     assert_eq!(told.load(Ordering::Relaxed), 1);
     let first = log._fetch(10);
     // Nothing that is asked meanwhile is told.
     assert!(!hub.is_logged());
     log._fetched(2, 1);
-    assert_eq!((first.len(), first.last().and_then(|last| last.get("count")).and_then(Value::as_u64)), (3, Some(3)));
+    assert_eq!(
+        (
+            first.len(),
+            first
+                .last()
+                .and_then(|last| last.get("count"))
+                .and_then(Value::as_u64)
+        ),
+        (3, Some(3))
+    );
     assert!(log._fetch(10).is_empty());
     log._fetched(0, 0);
     decide(&hub, true);
     assert_eq!(told.load(Ordering::Relaxed), 2);
-    assert_eq!(log.counts(), LogCounts { delivered: 1, dropped: 3, failed: 1 });
+    assert_eq!(
+        log.counts(),
+        LogCounts {
+            delivered: 1,
+            dropped: 3,
+            failed: 1
+        }
+    );
 }
 
 #[test]
 fn what_is_no_option_is_refused() {
     let hub = Hub::new(Clock::System);
-    let refused = |options: LogOptions| hub.log(options, Sink::call(|_| {})).map(drop).map_err(|error| error.code());
-    assert_eq!(refused(LogOptions { sample_allowed: 1.5, ..LogOptions::default() }), Err("input.option"));
-    assert_eq!(refused(LogOptions { sample_allowed: f64::NAN, ..LogOptions::default() }), Err("input.option"));
-    assert_eq!(refused(LogOptions { queue: 0, ..LogOptions::default() }), Err("input.option"));
-    assert_eq!(refused(LogOptions { redact: vec!["e-mail".to_owned()], ..LogOptions::default() }), Err("input.option"));
+    let refused = |options: LogOptions| {
+        hub.log(options, Sink::call(|_| {}))
+            .map(drop)
+            .map_err(|error| error.code())
+    };
+    assert_eq!(
+        refused(LogOptions {
+            sample_allowed: 1.5,
+            ..LogOptions::default()
+        }),
+        Err("input.option")
+    );
+    assert_eq!(
+        refused(LogOptions {
+            sample_allowed: f64::NAN,
+            ..LogOptions::default()
+        }),
+        Err("input.option")
+    );
+    assert_eq!(
+        refused(LogOptions {
+            queue: 0,
+            ..LogOptions::default()
+        }),
+        Err("input.option")
+    );
+    assert_eq!(
+        refused(LogOptions {
+            redact: vec!["e-mail".to_owned()],
+            ..LogOptions::default()
+        }),
+        Err("input.option")
+    );
     let nowhere = hub.log(LogOptions::default(), Sink::file("/nowhere/at/all"));
-    assert_eq!(nowhere.map(drop).map_err(|error| error.code()), Err("store.stream"));
+    assert_eq!(
+        nowhere.map(drop).map_err(|error| error.code()),
+        Err("store.stream")
+    );
     assert!(hub.is_off());
 }

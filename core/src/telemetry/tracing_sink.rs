@@ -7,8 +7,13 @@ use tracing::{Dispatch, dispatcher};
 use super::event::{Draft, Event, EventKind};
 
 /// Tells the subscriber of events, each in the span where it happened; gives how many it could not.
-pub(super) fn tell<'e>(dispatch: &Dispatch, events: impl Iterator<Item = (&'e Arc<Draft>, &'e Event)>) -> usize {
-    dispatcher::with_default(dispatch, || events.for_each(|(draft, event)| draft.span.in_scope(|| one(event))));
+pub(super) fn tell<'e>(
+    dispatch: &Dispatch,
+    events: impl Iterator<Item = (&'e Arc<Draft>, &'e Event)>,
+) -> usize {
+    dispatcher::with_default(dispatch, || {
+        events.for_each(|(draft, event)| draft.span.in_scope(|| one(event)))
+    });
     0
 }
 
@@ -78,7 +83,11 @@ mod tests {
         fn record(&self, _: &Id, _: &Record<'_>) {}
         fn record_follows_from(&self, _: &Id, _: &Id) {}
         fn event(&self, event: &tracing::Event<'_>) {
-            let mut seen = Seen(format!("{} {}", event.metadata().level(), event.metadata().target()));
+            let mut seen = Seen(format!(
+                "{} {}",
+                event.metadata().level(),
+                event.metadata().target()
+            ));
             event.record(&mut seen);
             self.0.lock().expect("a lock").push(seen.0);
         }
@@ -94,11 +103,19 @@ mod tests {
         let hub = Hub::new(Clock::System);
         let log = hub.log(LogOptions::default(), sink).expect("a log");
         for allowed in [true, false] {
-            hub.tell(EventKind::Decision, "check", allowed, |draft| draft.text("action", Some("read")).field("allowed", Some(allowed)));
+            hub.tell(EventKind::Decision, "check", allowed, |draft| {
+                draft
+                    .text("action", Some("read"))
+                    .field("allowed", Some(allowed))
+            });
         }
         assert!(log.close(Duration::from_secs(10)));
         let found = found.lock().expect("a lock").clone();
-        let wanted = |level: &str, allowed: bool| format!("{level} sublet event=\"decision\" verb=\"check\" action=\"read\" allowed={allowed}");
+        let wanted = |level: &str, allowed: bool| {
+            format!(
+                "{level} sublet event=\"decision\" verb=\"check\" action=\"read\" allowed={allowed}"
+            )
+        };
         assert_eq!(found, [wanted("INFO", true), wanted("WARN", false)]);
     }
 }

@@ -41,7 +41,10 @@ pub struct Fault {
 /// Texts of the file and of the message are escaped where a terminal would not show them as they stand.
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let f = &mut Printable { to: f, has_lines: true };
+        let f = &mut Printable {
+            to: f,
+            has_lines: true,
+        };
         if let Some(place) = &self.place {
             let gutter = place.line.to_string();
             let pad = " ".repeat(gutter.len());
@@ -80,18 +83,32 @@ impl Faults {
     /// [`Error::Bundle`] with these faults, if there are any.
     pub fn into_result(mut faults: Vec<Fault>) -> Result<(), Error> {
         for fault in &mut faults {
-            fault.message = fault.message.split('\n').map(super::printable::printable).collect::<Vec<_>>().join("\n");
+            fault.message = fault
+                .message
+                .split('\n')
+                .map(super::printable::printable)
+                .collect::<Vec<_>>()
+                .join("\n");
         }
         let mut files: Vec<String> = Vec::new();
         faults.sort_by_cached_key(|fault| {
-            let (file, line, column) = fault.place.as_ref().map_or(("", 0, 0), |place| (place.file.as_str(), place.line, place.column));
-            let nth = files.iter().position(|known| known == file).unwrap_or_else(|| {
-                files.push(file.to_owned());
-                files.len().saturating_sub(1)
+            let (file, line, column) = fault.place.as_ref().map_or(("", 0, 0), |place| {
+                (place.file.as_str(), place.line, place.column)
             });
+            let nth = files
+                .iter()
+                .position(|known| known == file)
+                .unwrap_or_else(|| {
+                    files.push(file.to_owned());
+                    files.len().saturating_sub(1)
+                });
             (fault.code == "bundle.warning", nth, line, column)
         });
-        if faults.is_empty() { Ok(()) } else { Err(Error::Bundle(Self(faults))) }
+        if faults.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::Bundle(Self(faults)))
+        }
     }
 
     /// The faults, in the order of the files and of their text.
@@ -392,30 +409,84 @@ errors! {
 
 /// Codes of faults in a bundle, with help.
 const FAULT_TABLE: &[(&str, &str)] = &[
-    ("bundle.not_found", "the bundle is a folder with `sublet.cedarschema`, or a set of texts"),
-    ("bundle.unreadable", "bundle files are regular files of UTF-8 text"),
-    ("bundle.outside", "put the file itself into the bundle's folder, or link to a file of the folder"),
-    ("bundle.too_large", "split the file, or raise the cap at `open`"),
-    ("bundle.too_deep", "take the expression apart, or raise the cap at `open`"),
+    (
+        "bundle.not_found",
+        "the bundle is a folder with `sublet.cedarschema`, or a set of texts",
+    ),
+    (
+        "bundle.unreadable",
+        "bundle files are regular files of UTF-8 text",
+    ),
+    (
+        "bundle.outside",
+        "put the file itself into the bundle's folder, or link to a file of the folder",
+    ),
+    (
+        "bundle.too_large",
+        "split the file, or raise the cap at `open`",
+    ),
+    (
+        "bundle.too_deep",
+        "take the expression apart, or raise the cap at `open`",
+    ),
     ("bundle.syntax", "see the Cedar language reference"),
-    ("bundle.json", "the file must be one JSON value with the documented shape"),
+    (
+        "bundle.json",
+        "the file must be one JSON value with the documented shape",
+    ),
     ("bundle.duplicate_key", "keep one of the keys"),
     ("bundle.missing_id", "give each policy an `@id(\"...\")`"),
     ("bundle.duplicate_id", "policy ids are unique in a bundle"),
-    ("bundle.missing_code", "give each `forbid` a `@code(\"...\")`: it names the denial"),
-    ("bundle.warns", "`@warns` stands on a `forbid` without `@code`: it warns instead of refusing"),
-    ("bundle.code_form", "codes are lower-case words joined by `_`"),
-    ("bundle.kind", "make each action a member of exactly one kind group"),
-    ("bundle.facts", "the context of each action holds `facts: Facts`"),
-    ("bundle.unknown_name", "features and meters are closed lists in `app.cedarschema`"),
+    (
+        "bundle.missing_code",
+        "give each `forbid` a `@code(\"...\")`: it names the denial",
+    ),
+    (
+        "bundle.warns",
+        "`@warns` stands on a `forbid` without `@code`: it warns instead of refusing",
+    ),
+    (
+        "bundle.code_form",
+        "codes are lower-case words joined by `_`",
+    ),
+    (
+        "bundle.kind",
+        "make each action a member of exactly one kind group",
+    ),
+    (
+        "bundle.facts",
+        "the context of each action holds `facts: Facts`",
+    ),
+    (
+        "bundle.unknown_name",
+        "features and meters are closed lists in `app.cedarschema`",
+    ),
     ("bundle.schema", "see the Cedar schema reference"),
     ("bundle.validation", "see the Cedar validation reference"),
-    ("bundle.warning", "warnings are refused: mend the policy, or open with `validation = \"errors\"`"),
-    ("bundle.requires", "`@requires` names attributes of the action's resources, as the schema declares them"),
-    ("bundle.left_out", "let `@requires` of the action name the attribute, make it required in the schema, or refuse where it is absent"),
-    ("bundle.link", "a link names a template of the program and fills all its slots"),
-    ("bundle.entities", "entities are a JSON list of Cedar entities that fit the schema"),
-    ("bundle.in_use", "the directory names what the new bundle no longer declares"),
+    (
+        "bundle.warning",
+        "warnings are refused: mend the policy, or open with `validation = \"errors\"`",
+    ),
+    (
+        "bundle.requires",
+        "`@requires` names attributes of the action's resources, as the schema declares them",
+    ),
+    (
+        "bundle.left_out",
+        "let `@requires` of the action name the attribute, make it required in the schema, or refuse where it is absent",
+    ),
+    (
+        "bundle.link",
+        "a link names a template of the program and fills all its slots",
+    ),
+    (
+        "bundle.entities",
+        "entities are a JSON list of Cedar entities that fit the schema",
+    ),
+    (
+        "bundle.in_use",
+        "the directory names what the new bundle no longer declares",
+    ),
 ];
 
 /// Every error code that this version can give, with its help, in a stable order.
@@ -426,7 +497,10 @@ pub fn error_codes() -> Vec<(&'static str, &'static str)> {
 
 /// Help for a fault code of the table.
 pub(crate) fn fault_help(code: &str) -> Option<String> {
-    FAULT_TABLE.iter().find(|(known, _)| *known == code).map(|(_, help)| (*help).to_owned())
+    FAULT_TABLE
+        .iter()
+        .find(|(known, _)| *known == code)
+        .map(|(_, help)| (*help).to_owned())
 }
 
 #[cfg(test)]
@@ -439,7 +513,19 @@ mod tests {
         for (code, help) in error_codes() {
             assert!(seen.insert(code), "{code} stands twice");
             let family = code.split('.').next().unwrap_or_default();
-            assert!(["input", "bundle", "directory", "quota", "billing", "store", "internal"].contains(&family), "{code}");
+            assert!(
+                [
+                    "input",
+                    "bundle",
+                    "directory",
+                    "quota",
+                    "billing",
+                    "store",
+                    "internal"
+                ]
+                .contains(&family),
+                "{code}"
+            );
             assert!(!help.is_empty() && !help.ends_with('.'), "{code}: {help}");
         }
     }

@@ -17,8 +17,15 @@ static AT: AtomicU8 = AtomicU8::new(0);
 
 /// Makes the process die the next time that it comes there, unless the environment does not allow it.
 pub(crate) fn plan(name: &str) {
-    let points = [("begun", Point::Begun), ("worked", Point::Worked), ("committed", Point::Committed)];
-    let point = points.iter().find(|(known, _)| *known == name).map_or(0, |(_, point)| *point as u8);
+    let points = [
+        ("begun", Point::Begun),
+        ("worked", Point::Worked),
+        ("committed", Point::Committed),
+    ];
+    let point = points
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map_or(0, |(_, point)| *point as u8);
     if std::env::var("SUBLET_ALLOW_CRASH").is_ok_and(|value| value == "1") {
         AT.store(point, Ordering::Release);
     }

@@ -19,7 +19,11 @@ struct Inside {
     locks: Vec<RawFd>,
 }
 
-static INSIDE: Mutex<Inside> = Mutex::new(Inside { open: 0, forking: false, locks: Vec::new() });
+static INSIDE: Mutex<Inside> = Mutex::new(Inside {
+    open: 0,
+    forking: false,
+    locks: Vec::new(),
+});
 static CHANGED: Condvar = Condvar::new();
 static HAS_HANDLERS: AtomicBool = AtomicBool::new(false);
 
@@ -45,7 +49,8 @@ impl Pass {
         // SAFETY: the handlers are plain functions that live as long as the program; they take this module's lock and
         // allocate nothing. Where they cannot be registered, a fork is as it is without them.
         if !HAS_HANDLERS.swap(true, Ordering::AcqRel) {
-            let _ = unsafe { libc::pthread_atfork(Some(before), Some(after), Some(after_in_child)) };
+            let _ =
+                unsafe { libc::pthread_atfork(Some(before), Some(after), Some(after_in_child)) };
         }
         let mut now = inside();
         while now.forking {

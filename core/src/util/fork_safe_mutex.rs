@@ -17,7 +17,10 @@ pub(crate) struct ProcessOwn<L> {
 
 impl<L> ProcessOwn<L> {
     pub(crate) fn new(make: fn() -> L) -> Self {
-        Self { make, lock: ArcSwap::from_pointee((process::id(), make())) }
+        Self {
+            make,
+            lock: ArcSwap::from_pointee((process::id(), make())),
+        }
     }
 
     /// Returns the process's id and its lock.
@@ -27,7 +30,8 @@ impl<L> ProcessOwn<L> {
             return lock;
         }
         // If several threads of a child come here, one wins; all then load the winner's lock.
-        self.lock.compare_and_swap(&lock, Arc::new((process::id(), (self.make)())));
+        self.lock
+            .compare_and_swap(&lock, Arc::new((process::id(), (self.make)())));
         self.lock.load_full()
     }
 }
@@ -40,13 +44,19 @@ pub(crate) struct Turn {
 
 impl Default for Turn {
     fn default() -> Self {
-        Self { lock: ProcessOwn::new(|| TimedMutex::new(())) }
+        Self {
+            lock: ProcessOwn::new(|| TimedMutex::new(())),
+        }
     }
 }
 
 impl Turn {
     /// Does `work` while no other thread of this process does such work; waits for it within the budget.
-    pub(crate) fn take<T>(&self, budget: &WaitBudget, work: impl FnOnce() -> T) -> Result<T, WaitEnd> {
+    pub(crate) fn take<T>(
+        &self,
+        budget: &WaitBudget,
+        work: impl FnOnce() -> T,
+    ) -> Result<T, WaitEnd> {
         let lock = self.lock.get();
         // A panic in another's turn left the state whole: it is swapped only at the end.
         let _turn = lock.1.lock(budget)?;

@@ -73,7 +73,11 @@ impl<R: Rows> Interner<R> {
         if self.ends.is_empty() {
             return None;
         }
-        self.table.find(self.hasher.hash_one(item), |at| self.get(*at).is_some_and(|kept| kept == item)).copied()
+        self.table
+            .find(self.hasher.hash_one(item), |at| {
+                self.get(*at).is_some_and(|kept| kept == item)
+            })
+            .copied()
     }
 
     /// The number of the item, kept from now on.

@@ -4,7 +4,9 @@
 use std::collections::HashSet;
 use std::fmt;
 
-use serde::de::{self, DeserializeOwned, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    self, DeserializeOwned, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor,
+};
 use serde_json::Value;
 
 use super::error::Error;
@@ -26,7 +28,11 @@ pub(crate) fn parse(what: &str, text: &str, nesting: usize) -> Result<Value, Err
 }
 
 /// Reads one JSON value as `T`, whose own faults are reported with line and column.
-pub(crate) fn read<T: DeserializeOwned>(what: &str, text: &str, nesting: usize) -> Result<T, Error> {
+pub(crate) fn read<T: DeserializeOwned>(
+    what: &str,
+    text: &str,
+    nesting: usize,
+) -> Result<T, Error> {
     check(what, text, nesting)?;
     serde_json::from_str(text).map_err(|found| fault(what, nesting, &found))
 }
@@ -35,24 +41,49 @@ pub(crate) fn read<T: DeserializeOwned>(what: &str, text: &str, nesting: usize) 
 pub(crate) fn check(what: &str, text: &str, nesting: usize) -> Result<(), Error> {
     let found = depth(text);
     if found > nesting {
-        return Err(Error::Nesting { what: what.to_owned(), limit: nesting });
+        return Err(Error::Nesting {
+            what: what.to_owned(),
+            limit: nesting,
+        });
     }
     let mut reader = serde_json::Deserializer::from_str(text);
     reader.disable_recursion_limit(); // bounded by `nesting`
-    Twins { left: nesting.saturating_add(1) }.deserialize(&mut reader).and_then(|()| reader.end()).map_err(|found| fault(what, nesting, &found))
+    Twins {
+        left: nesting.saturating_add(1),
+    }
+    .deserialize(&mut reader)
+    .and_then(|()| reader.end())
+    .map_err(|found| fault(what, nesting, &found))
 }
 
 fn fault(what: &str, nesting: usize, found: &serde_json::Error) -> Error {
     let (line, column) = (found.line(), found.column());
     let text = found.to_string();
-    let reason = text.split(" at line ").next().unwrap_or_default().to_owned();
+    let reason = text
+        .split(" at line ")
+        .next()
+        .unwrap_or_default()
+        .to_owned();
     if let Some(key) = reason.strip_prefix(TWIN) {
-        return Error::DuplicateKey { what: what.to_owned(), line, column, key: crate::util::text::short(key) };
+        return Error::DuplicateKey {
+            what: what.to_owned(),
+            line,
+            column,
+            key: crate::util::text::short(key),
+        };
     }
     if reason == DEEP {
-        return Error::Nesting { what: what.to_owned(), limit: nesting };
+        return Error::Nesting {
+            what: what.to_owned(),
+            limit: nesting,
+        };
     }
-    Error::Json { what: what.to_owned(), line, column, reason: crate::util::text::short(&reason) }
+    Error::Json {
+        what: what.to_owned(),
+        line,
+        column,
+        reason: crate::util::text::short(&reason),
+    }
 }
 
 /// Walks a value, building nothing but the set of keys of the objects around it.
@@ -104,13 +135,19 @@ impl<'de> Visitor<'de> for Twins {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        let left = self.left.checked_sub(1).ok_or_else(|| de::Error::custom(DEEP))?;
+        let left = self
+            .left
+            .checked_sub(1)
+            .ok_or_else(|| de::Error::custom(DEEP))?;
         while items.next_element_seed(Twins { left })?.is_some() {}
         Ok(())
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
-        let left = self.left.checked_sub(1).ok_or_else(|| de::Error::custom(DEEP))?;
+        let left = self
+            .left
+            .checked_sub(1)
+            .ok_or_else(|| de::Error::custom(DEEP))?;
         let mut keys: HashSet<String> = HashSet::new();
         while let Some(key) = fields.next_key::<String>()? {
             if keys.contains(&key) {
@@ -149,11 +186,19 @@ pub(crate) const MAX_VALUE_BYTES: usize = 1024 * 1024;
 const VALUE_BYTES: usize = 16;
 
 /// Whether the values are no more than [`MAX_VALUE_BYTES`] together. Iterative; stops where it is certain.
-pub(crate) fn check_size<'v>(what: &str, fields: impl Iterator<Item = (&'v String, &'v Value)>) -> Result<(), Error> {
-    let refused = || Error::ValueSize { what: what.to_owned(), limit: MAX_VALUE_BYTES };
+pub(crate) fn check_size<'v>(
+    what: &str,
+    fields: impl Iterator<Item = (&'v String, &'v Value)>,
+) -> Result<(), Error> {
+    let refused = || Error::ValueSize {
+        what: what.to_owned(),
+        limit: MAX_VALUE_BYTES,
+    };
     let mut left = MAX_VALUE_BYTES;
     let mut take = |bytes: usize| {
-        left = left.checked_sub(bytes.saturating_add(VALUE_BYTES)).ok_or_else(refused)?;
+        left = left
+            .checked_sub(bytes.saturating_add(VALUE_BYTES))
+            .ok_or_else(refused)?;
         Ok::<(), Error>(())
     };
     let mut todo = Vec::new();
@@ -183,11 +228,17 @@ pub(crate) fn check_size<'v>(what: &str, fields: impl Iterator<Item = (&'v Strin
 /// Whether a value that a host made is one that Cedar can hold: no deeper than `nesting`, no null, no fraction, no
 /// integer past 64 signed bits. Iterative.
 pub(crate) fn check_value(what: &str, value: &Value, nesting: usize) -> Result<(), Error> {
-    let wrong = |reason: String| Error::Value { what: what.to_owned(), reason };
+    let wrong = |reason: String| Error::Value {
+        what: what.to_owned(),
+        reason,
+    };
     let mut todo = vec![(value, 0_usize)];
     while let Some((value, level)) = todo.pop() {
         if level > nesting {
-            return Err(Error::Nesting { what: what.to_owned(), limit: nesting });
+            return Err(Error::Nesting {
+                what: what.to_owned(),
+                limit: nesting,
+            });
         }
         let below = level.saturating_add(1);
         match value {
@@ -211,7 +262,10 @@ mod tests {
     fn escaped_twins_are_twins() {
         let error = parse("context", "{\n \"a\": 1, \"\\u0061\": 2}", 8).expect_err("twins");
         assert_eq!(error.code(), "input.duplicate_key");
-        assert_eq!(error.to_string(), "context, line 2, column 17: key `a` stands twice");
+        assert_eq!(
+            error.to_string(),
+            "context, line 2, column 17: key `a` stands twice"
+        );
         assert!(parse("x", r#"[{"a":{"b":1,"b":1}}]"#, 8).is_err());
         assert!(parse("x", r#"[{"a":1},{"a":1}]"#, 8).is_ok());
     }
@@ -223,26 +277,55 @@ mod tests {
                 let error = parse("x", &open.repeat(1_000_000), 64).expect_err("too deep");
                 assert_eq!(error.code(), "input.nesting");
             }
-            let value = parse("x", &format!("{}1{}", "[".repeat(64), "]".repeat(64)), 64).expect("at the cap");
+            let value = parse("x", &format!("{}1{}", "[".repeat(64), "]".repeat(64)), 64)
+                .expect("at the cap");
             check_value("x", &value, 64).expect("at the cap");
         };
-        std::thread::Builder::new().stack_size(128 * 1024).spawn(run).expect("a thread").join().expect("no overrun");
+        std::thread::Builder::new()
+            .stack_size(128 * 1024)
+            .spawn(run)
+            .expect("a thread")
+            .join()
+            .expect("no overrun");
     }
 
     #[test]
     fn numbers_keep_their_digits_or_are_refused() {
-        assert_eq!(parse("x", "9223372036854775807", 1).expect("exact").as_i64(), Some(i64::MAX));
+        assert_eq!(
+            parse("x", "9223372036854775807", 1)
+                .expect("exact")
+                .as_i64(),
+            Some(i64::MAX)
+        );
         assert!(parse("x", "18446744073709551616", 1).is_err());
         let large = parse("x", "18446744073709551615", 1).expect("JSON holds it");
-        assert_eq!(check_value("x", &large, 1).expect_err("Cedar does not").code(), "input.value");
+        assert_eq!(
+            check_value("x", &large, 1)
+                .expect_err("Cedar does not")
+                .code(),
+            "input.value"
+        );
         assert!(check_value("x", &serde_json::json!({"a": [1.5]}), 8).is_err());
         assert!(check_value("x", &serde_json::json!({"a": null}), 8).is_err());
     }
 
     #[test]
     fn what_is_no_json_is_told_with_its_place() {
-        for text in ["", "{", "{\"a\":1}x", "nul", "\"\\ud800\"", "[1,]", "{\"a\" 1}", "\u{0}"] {
-            assert_eq!(parse("x", text, 8).expect_err(text).code(), "input.json", "{text:?}");
+        for text in [
+            "",
+            "{",
+            "{\"a\":1}x",
+            "nul",
+            "\"\\ud800\"",
+            "[1,]",
+            "{\"a\" 1}",
+            "\u{0}",
+        ] {
+            assert_eq!(
+                parse("x", text, 8).expect_err(text).code(),
+                "input.json",
+                "{text:?}"
+            );
         }
     }
 }

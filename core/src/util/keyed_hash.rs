@@ -17,7 +17,10 @@ pub(crate) struct Keyed {
 impl Default for Keyed {
     fn default() -> Self {
         let long = DefaultHashBuilder::default();
-        Self { key: [1_u64, 2, 3, 4].map(|nth| long.hash_one(nth)), long }
+        Self {
+            key: [1_u64, 2, 3, 4].map(|nth| long.hash_one(nth)),
+            long,
+        }
     }
 }
 
@@ -35,7 +38,10 @@ fn ends(text: &[u8]) -> (u64, u64) {
         return (u64::from_le_bytes(*first), u64::from_le_bytes(*last));
     }
     if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
-        return (u64::from(u32::from_le_bytes(*first)), u64::from(u32::from_le_bytes(*last)));
+        return (
+            u64::from(u32::from_le_bytes(*first)),
+            u64::from(u32::from_le_bytes(*last)),
+        );
     }
     let byte = |at: usize| u64::from(text.get(at).copied().unwrap_or(0));
     (byte(0) | byte(1) << 8, byte(2))
@@ -79,9 +85,14 @@ mod tests {
     fn texts_that_differ_in_length_or_in_one_byte_hash_apart() {
         let (keyed, mut seen) = (Keyed::default(), HashSet::new());
         for len in 0..80_usize {
-            let text: Vec<u8> = (0..len).map(|at| u8::try_from(at % 251).expect("small")).collect();
+            let text: Vec<u8> = (0..len)
+                .map(|at| u8::try_from(at % 251).expect("small"))
+                .collect();
             assert!(seen.insert(keyed.hash(&text)), "{len}");
-            assert!(seen.insert(keyed.hash(&vec![255; len + 1])), "{len}: others");
+            assert!(
+                seen.insert(keyed.hash(&vec![255; len + 1])),
+                "{len}: others"
+            );
             for at in 0..len {
                 let mut other = text.clone();
                 other[at] ^= 1;
@@ -93,15 +104,26 @@ mod tests {
     #[test]
     fn numbered_ids_spread_over_the_upper_half_and_keys_differ() {
         let (keyed, other) = (Keyed::default(), Keyed::default());
-        let ids: Vec<String> = (0..40_000).map(|at| format!("client-{at:05}-member-{}", at % 3)).collect();
-        let upper: HashSet<u64> = ids.iter().map(|id| keyed.hash(id.as_bytes()) >> 32).collect();
+        let ids: Vec<String> = (0..40_000)
+            .map(|at| format!("client-{at:05}-member-{}", at % 3))
+            .collect();
+        let upper: HashSet<u64> = ids
+            .iter()
+            .map(|id| keyed.hash(id.as_bytes()) >> 32)
+            .collect();
         // Of 40,000 in 2^32, less than one pair is expected to collide.
         assert!(upper.len() >= 39_990, "{}", upper.len());
         let buckets = ids.iter().fold(vec![0_u32; 256], |mut buckets, id| {
             buckets[usize::try_from(keyed.hash(id.as_bytes()) >> 56).expect("small")] += 1;
             buckets
         });
-        assert!(buckets.iter().all(|count| (80..260).contains(count)), "{buckets:?}");
-        assert!(ids.iter().all(|id| keyed.hash(id.as_bytes()) != other.hash(id.as_bytes())));
+        assert!(
+            buckets.iter().all(|count| (80..260).contains(count)),
+            "{buckets:?}"
+        );
+        assert!(
+            ids.iter()
+                .all(|id| keyed.hash(id.as_bytes()) != other.hash(id.as_bytes()))
+        );
     }
 }

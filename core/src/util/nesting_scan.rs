@@ -28,11 +28,19 @@ pub(crate) struct ScanFault {
 }
 
 fn too_deep<T>(offset: usize, message: String) -> Result<T, ScanFault> {
-    Err(ScanFault { code: "bundle.too_deep", offset, message })
+    Err(ScanFault {
+        code: "bundle.too_deep",
+        offset,
+        message,
+    })
 }
 
 fn syntax<T>(offset: usize, message: String) -> Result<T, ScanFault> {
-    Err(ScanFault { code: "bundle.syntax", offset, message })
+    Err(ScanFault {
+        code: "bundle.syntax",
+        offset,
+        message,
+    })
 }
 
 /// One open bracket. `a.b == c && d` is a chain of one `&&` whose operands have links of their own.
@@ -83,7 +91,15 @@ struct Scan<'a> {
 
 /// The depth that parsing `text` may need, or the fault.
 pub(crate) fn scan(text: &str, language: Language, caps: &Caps) -> Result<usize, ScanFault> {
-    let mut scan = Scan { caps, language, levels: Vec::new(), top: Level::default(), ifs: 0, deepest: 0, operand_ended: false };
+    let mut scan = Scan {
+        caps,
+        language,
+        levels: Vec::new(),
+        top: Level::default(),
+        ifs: 0,
+        deepest: 0,
+        operand_ended: false,
+    };
     let bytes = text.as_bytes();
     let mut at = 0_usize;
     while let Some(&byte) = bytes.get(at) {
@@ -99,7 +115,9 @@ pub(crate) fn scan(text: &str, language: Language, caps: &Caps) -> Result<usize,
                 end
             }
             _ if byte.is_ascii_whitespace() => at.saturating_add(1),
-            _ => at.saturating_add(scan.sign(byte, bytes.get(at.saturating_add(1)).copied(), at)?),
+            _ => {
+                at.saturating_add(scan.sign(byte, bytes.get(at.saturating_add(1)).copied(), at)?)
+            }
         };
     }
     while let Some(level) = scan.levels.pop() {
@@ -175,21 +193,33 @@ impl Scan<'_> {
 
     fn check_chain(&self, links: usize, at: usize) -> Result<(), ScanFault> {
         if links > self.caps.chain {
-            return too_deep(at, format!("a chain of more than {} operators", self.caps.chain));
+            return too_deep(
+                at,
+                format!("a chain of more than {} operators", self.caps.chain),
+            );
         }
         Ok(())
     }
 
     fn open(&mut self, opener: u8, at: usize) -> Result<(), ScanFault> {
-        let in_head = self.levels.first().is_some_and(|level| level.opener != b'{');
+        let in_head = self
+            .levels
+            .first()
+            .is_some_and(|level| level.opener != b'{');
         if self.language == Language::Policy && opener == b'{' && in_head {
             return syntax(at, "a `{` inside the head of a policy".to_owned());
         }
         // An access by index, `a["b"]`, or a call is one link of its chain.
         self.link(at)?;
-        self.levels.push(Level { opener, ..Level::default() });
+        self.levels.push(Level {
+            opener,
+            ..Level::default()
+        });
         if self.levels.len() > self.caps.nesting {
-            return too_deep(at, format!("brackets nested more than {} deep", self.caps.nesting));
+            return too_deep(
+                at,
+                format!("brackets nested more than {} deep", self.caps.nesting),
+            );
         }
         Ok(())
     }
@@ -202,10 +232,20 @@ impl Scan<'_> {
             _ => b'<',
         };
         let Some(level) = self.levels.pop() else {
-            return syntax(at, format!("a `{}` that closes nothing", char::from(closer)));
+            return syntax(
+                at,
+                format!("a `{}` that closes nothing", char::from(closer)),
+            );
         };
         if level.opener != fitting {
-            return syntax(at, format!("a `{}` where `{}` is open", char::from(closer), char::from(level.opener)));
+            return syntax(
+                at,
+                format!(
+                    "a `{}` where `{}` is open",
+                    char::from(closer),
+                    char::from(level.opener)
+                ),
+            );
         }
         let depth = self.check_depth(level.depth(), at)?;
         let outer = self.now();
@@ -220,20 +260,28 @@ impl Scan<'_> {
                 level.end_element();
                 Ok(())
             }
-            Some(level) => syntax(at, format!("a `;` where `{}` is open", char::from(level.opener))),
+            Some(level) => syntax(
+                at,
+                format!("a `;` where `{}` is open", char::from(level.opener)),
+            ),
         }
     }
 
     /// The depth of the deepest policy so far, this one included.
     fn end_policy(&mut self, at: usize) -> Result<usize, ScanFault> {
-        let depth = std::mem::take(&mut self.top).depth().saturating_add(std::mem::take(&mut self.ifs));
+        let depth = std::mem::take(&mut self.top)
+            .depth()
+            .saturating_add(std::mem::take(&mut self.ifs));
         self.deepest = self.deepest.max(self.check_depth(depth, at)?);
         Ok(self.deepest)
     }
 
     fn check_depth(&self, depth: usize, at: usize) -> Result<usize, ScanFault> {
         if depth > self.caps.depth {
-            return too_deep(at, format!("an expression more than {} deep", self.caps.depth));
+            return too_deep(
+                at,
+                format!("an expression more than {} deep", self.caps.depth),
+            );
         }
         Ok(depth)
     }
@@ -255,27 +303,41 @@ fn skip_string(bytes: &[u8], at: usize) -> usize {
 /// Cedar's comments end at a line feed or at a carriage return.
 fn skip_line(bytes: &[u8], at: usize) -> usize {
     let rest = bytes.get(at..).unwrap_or_default();
-    at.saturating_add(rest.iter().position(|byte| matches!(byte, b'\n' | b'\r')).unwrap_or(rest.len()))
+    at.saturating_add(
+        rest.iter()
+            .position(|byte| matches!(byte, b'\n' | b'\r'))
+            .unwrap_or(rest.len()),
+    )
 }
 
 fn skip_word(bytes: &[u8], at: usize) -> usize {
     let rest = bytes.get(at..).unwrap_or_default();
-    let len = rest.iter().position(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_').unwrap_or(rest.len());
+    let len = rest
+        .iter()
+        .position(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_')
+        .unwrap_or(rest.len());
     at.saturating_add(len)
 }
 
 #[cfg(test)]
-#[allow(clippy::arithmetic_side_effects, reason = "sizes of the test's own texts")]
+#[allow(
+    clippy::arithmetic_side_effects,
+    reason = "sizes of the test's own texts"
+)]
 mod tests {
     use std::str::FromStr;
 
-    use cedar_policy::{Authorizer, Context, Entities, PolicySet, Request, Schema, ValidationMode, Validator};
+    use cedar_policy::{
+        Authorizer, Context, Entities, PolicySet, Request, Schema, ValidationMode, Validator,
+    };
 
     use super::*;
     use crate::util::stack;
 
     fn policy(condition: &str) -> String {
-        format!("forbid (principal, action, resource) when {{ {condition} }};\npermit (principal, action, resource);")
+        format!(
+            "forbid (principal, action, resource) when {{ {condition} }};\npermit (principal, action, resource);"
+        )
     }
 
     /// Texts at the caps, one of each shape that makes trees deep.
@@ -284,16 +346,37 @@ mod tests {
         let chain = |part: &str, op: &str| vec![part; long].join(op);
         let wide = |inner: String| format!("({inner})");
         vec![
-            ("parens", format!("{}true{}", "(".repeat(deep), ")".repeat(deep))),
+            (
+                "parens",
+                format!("{}true{}", "(".repeat(deep), ")".repeat(deep)),
+            ),
             ("or", chain("context.a == 1", " || ")),
             ("and", chain("true", " && ")),
             ("plus", format!("{} > 3", chain("1", " + "))),
-            ("dots", format!("context has a || context{}", ".a".repeat(long))),
-            ("index", format!("context has a || context{}", "[\"a\"]".repeat(long))),
+            (
+                "dots",
+                format!("context has a || context{}", ".a".repeat(long)),
+            ),
+            (
+                "index",
+                format!("context has a || context{}", "[\"a\"]".repeat(long)),
+            ),
             ("not", "!".repeat(4) + "true"),
-            ("ladder", format!("{}true", "if context.a == 1 then true else ".repeat(long / 3))),
-            ("sets", format!("{}1{} == [1]", "[".repeat(deep), "]".repeat(deep))),
-            ("records", format!("{}1{} == 1", "{a: ".repeat(deep), "}".repeat(deep))),
+            (
+                "ladder",
+                format!(
+                    "{}true",
+                    "if context.a == 1 then true else ".repeat(long / 3)
+                ),
+            ),
+            (
+                "sets",
+                format!("{}1{} == [1]", "[".repeat(deep), "]".repeat(deep)),
+            ),
+            (
+                "records",
+                format!("{}1{} == 1", "{a: ".repeat(deep), "}".repeat(deep)),
+            ),
             ("methods", format!("[1]{}", ".contains(1)")),
             ("both", {
                 let mut text = chain("true", " || ");
@@ -311,46 +394,99 @@ mod tests {
             let caps = Caps::default();
             for (name, condition) in shapes(&caps) {
                 let text = policy(&condition);
-                let depth = scan(&text, Language::Policy, &caps).unwrap_or_else(|fault| panic!("{name}: {}", fault.message));
+                let depth = scan(&text, Language::Policy, &caps)
+                    .unwrap_or_else(|fault| panic!("{name}: {}", fault.message));
                 let evaluated = stack::run(depth, || {
-                    let set = PolicySet::from_str(&text).unwrap_or_else(|fault| panic!("{name}: {fault}"));
+                    let set = PolicySet::from_str(&text)
+                        .unwrap_or_else(|fault| panic!("{name}: {fault}"));
                     let schema = Schema::from_str("entity U; action a appliesTo { principal: [U], resource: [U], context: { a: Long } };").expect("a schema");
                     let _ = Validator::new(schema).validate(&set, ValidationMode::Strict);
                     let _ = set.to_pst();
                     let context = Context::from_json_str(r#"{"a": 1}"#, None).expect("a context");
                     let uid = |text: &str| text.parse().expect("a uid");
-                    let request = Request::new(uid("U::\"u\""), uid("Action::\"a\""), uid("U::\"u\""), context, None).expect("a request");
-                    let response = Authorizer::new().is_authorized(&request, &set, &Entities::empty());
-                    let errors: Vec<String> = response.diagnostics().errors().map(ToString::to_string).collect();
+                    let request = Request::new(
+                        uid("U::\"u\""),
+                        uid("Action::\"a\""),
+                        uid("U::\"u\""),
+                        context,
+                        None,
+                    )
+                    .expect("a request");
+                    let response =
+                        Authorizer::new().is_authorized(&request, &set, &Entities::empty());
+                    let errors: Vec<String> = response
+                        .diagnostics()
+                        .errors()
+                        .map(ToString::to_string)
+                        .collect();
                     Ok(errors)
                 });
                 let errors = evaluated.unwrap_or_else(|error| panic!("{name}: {error}"));
-                assert!(errors.iter().all(|error| !error.contains("recursion")), "{name}: {errors:?}");
+                assert!(
+                    errors.iter().all(|error| !error.contains("recursion")),
+                    "{name}: {errors:?}"
+                );
             }
         };
-        std::thread::Builder::new().stack_size(128 * 1024).spawn(run).expect("a thread").join().expect("no overrun");
+        std::thread::Builder::new()
+            .stack_size(128 * 1024)
+            .spawn(run)
+            .expect("a thread")
+            .join()
+            .expect("no overrun");
     }
 
     #[test]
     fn what_passes_a_cap_is_refused_where_it_does() {
         let caps = Caps::default();
-        let refused = |text: &str| scan(text, Language::Policy, &caps).expect_err(text.get(..20).unwrap_or(text));
-        assert!(refused(&policy(&"(".repeat(100_000))).message.contains("nested more than 64"));
-        assert!(refused(&policy(&"true || ".repeat(1_707))).message.contains("chain of more than 1000"));
-        assert!(refused(&policy(&"!".repeat(100_000))).message.contains("chain"));
-        assert!(refused(&policy(&"if true then 1 else ".repeat(5_000))).message.contains("chain"));
+        let refused = |text: &str| {
+            scan(text, Language::Policy, &caps).expect_err(text.get(..20).unwrap_or(text))
+        };
+        assert!(
+            refused(&policy(&"(".repeat(100_000)))
+                .message
+                .contains("nested more than 64")
+        );
+        assert!(
+            refused(&policy(&"true || ".repeat(1_707)))
+                .message
+                .contains("chain of more than 1000")
+        );
+        assert!(
+            refused(&policy(&"!".repeat(100_000)))
+                .message
+                .contains("chain")
+        );
+        assert!(
+            refused(&policy(&"if true then 1 else ".repeat(5_000)))
+                .message
+                .contains("chain")
+        );
         let level = |inner: &str| format!("({inner} || {})", vec!["true"; 900].join(" || "));
         let mut text = "true".to_owned();
         for _ in 0..5 {
             text = level(&text);
         }
-        assert!(refused(&policy(&text)).message.contains("more than 4000 deep"));
+        assert!(
+            refused(&policy(&text))
+                .message
+                .contains("more than 4000 deep")
+        );
         assert!(scan(&"Set<".repeat(100), Language::Schema, &caps).is_err());
-        assert!(scan(&policy("\"((((\" == \"\\\"((\" // ((((((\n"), Language::Policy, &caps).is_ok_and(|depth| depth < 8));
+        assert!(
+            scan(
+                &policy("\"((((\" == \"\\\"((\" // ((((((\n"),
+                Language::Policy,
+                &caps
+            )
+            .is_ok_and(|depth| depth < 8)
+        );
     }
 
     /// Parses on a small thread, with the stack that the scan asks for: too little of it kills the test.
-    fn parse_if_accepted(texts: impl IntoIterator<Item = String> + Send + 'static) -> (usize, usize) {
+    fn parse_if_accepted(
+        texts: impl IntoIterator<Item = String> + Send + 'static,
+    ) -> (usize, usize) {
         let run = || {
             let (caps, mut accepted, mut parsed) = (Caps::default(), 0, 0);
             for text in texts {
@@ -358,32 +494,68 @@ mod tests {
                     continue;
                 };
                 accepted += 1;
-                let good = stack::run(depth, || Ok(PolicySet::from_str(&text).map(|set| set.to_pst()).is_ok()));
+                let good = stack::run(depth, || {
+                    Ok(PolicySet::from_str(&text).map(|set| set.to_pst()).is_ok())
+                });
                 parsed += usize::from(good.expect("no panic"));
             }
             (accepted, parsed)
         };
-        std::thread::Builder::new().stack_size(128 * 1024).spawn(run).expect("a thread").join().expect("no overrun")
+        std::thread::Builder::new()
+            .stack_size(128 * 1024)
+            .spawn(run)
+            .expect("a thread")
+            .join()
+            .expect("no overrun")
     }
 
     #[test]
     fn comments_end_where_cedars_do() {
         let caps = Caps::default();
         for end in ["\n", "\r", "\r\n"] {
-            let text = policy(&format!("// {end}{}true{}", "(".repeat(5_000), ")".repeat(5_000)));
-            assert!(scan(&text, Language::Policy, &caps).is_err_and(|fault| fault.code == "bundle.too_deep"), "{end:?}");
+            let text = policy(&format!(
+                "// {end}{}true{}",
+                "(".repeat(5_000),
+                ")".repeat(5_000)
+            ));
+            assert!(
+                scan(&text, Language::Policy, &caps)
+                    .is_err_and(|fault| fault.code == "bundle.too_deep"),
+                "{end:?}"
+            );
         }
-        assert!(scan(&policy("// ((((((\u{2028}((((((((\n true"), Language::Policy, &caps).is_ok_and(|depth| depth < 8));
+        assert!(
+            scan(
+                &policy("// ((((((\u{2028}((((((((\n true"),
+                Language::Policy,
+                &caps
+            )
+            .is_ok_and(|depth| depth < 8)
+        );
     }
 
     #[test]
     fn a_ladder_is_counted_whatever_stands_in_its_conditions() {
         let caps = Caps::default();
-        let good = ["if true && true then true else ", "if true || 1 < 2 then (true) else ", "if [true, true] == [1] then true else "];
+        let good = [
+            "if true && true then true else ",
+            "if true || 1 < 2 then (true) else ",
+            "if [true, true] == [1] then true else ",
+        ];
         // Where Cedar's parser drops a `,` or a bracket and makes a ladder of what is left.
-        let faulty = ["if + , then 1 else ", "if (then 1 else if) , ", "if {+ , + : 1} then 1 else "];
+        let faulty = [
+            "if + , then 1 else ",
+            "if (then 1 else if) , ",
+            "if {+ , + : 1} then 1 else ",
+        ];
         for part in good.into_iter().chain(faulty) {
-            let depth = |count: usize| scan(&policy(&format!("{}true", part.repeat(count))), Language::Policy, &caps);
+            let depth = |count: usize| {
+                scan(
+                    &policy(&format!("{}true", part.repeat(count))),
+                    Language::Policy,
+                    &caps,
+                )
+            };
             assert!(depth(300).is_ok_and(|depth| depth >= 300), "{part}");
             assert!(depth(1_100).is_err(), "{part}");
         }
@@ -404,16 +576,28 @@ mod tests {
             ("permit(principal, action, resource) when { ( ; };", 45),
         ] {
             let fault = scan(text, Language::Policy, &caps).expect_err(text);
-            assert_eq!((fault.code, fault.offset), ("bundle.syntax", offset), "{text}");
+            assert_eq!(
+                (fault.code, fault.offset),
+                ("bundle.syntax", offset),
+                "{text}"
+            );
         }
-        assert!(scan("namespace A { entity B; entity C { d: Set<Long> }; }", Language::Schema, &caps).is_ok());
+        assert!(
+            scan(
+                "namespace A { entity B; entity C { d: Set<Long> }; }",
+                Language::Schema,
+                &caps
+            )
+            .is_ok()
+        );
     }
 
     #[test]
     fn faulty_text_never_nests_deeper_for_the_parser_than_the_scan_says() {
         const PIECES: [&str; 34] = [
-            "(", ")", "[", "]", "{", "}", "(", ")", "{", "}", "if", "then", "else", "if", "then", "else", ",", "a :", ":", "::", "+", "||", "&&", "==", ".",
-            "!", "-", "a", "1", "true", "\"s\"", "in", "has", ".a",
+            "(", ")", "[", "]", "{", "}", "(", ")", "{", "}", "if", "then", "else", "if", "then",
+            "else", ",", "a :", ":", "::", "+", "||", "&&", "==", ".", "!", "-", "a", "1", "true",
+            "\"s\"", "in", "has", ".a",
         ];
         // A row of pieces; closing brackets are those that fit.
         fn row(next: &mut impl FnMut(usize) -> usize, most: usize) -> String {
@@ -442,13 +626,23 @@ mod tests {
             state ^= state << 17;
             usize::try_from(state >> 33).unwrap_or(0) % below
         };
-        let count: usize = std::env::var("SUBLET_SCANS").ok().and_then(|count| count.parse().ok()).unwrap_or(3_000);
+        let count: usize = std::env::var("SUBLET_SCANS")
+            .ok()
+            .and_then(|count| count.parse().ok())
+            .unwrap_or(3_000);
         let texts = (0..count).map(move |nth| {
             let (head, part, tail) = (row(&mut next, 4), row(&mut next, 16), row(&mut next, 4));
             let body = format!("{head} {} {tail}", format!("{part} ").repeat(900));
-            if nth % 3 == 0 { format!("permit(principal in {body}, action, resource);") } else { policy(&body) }
+            if nth % 3 == 0 {
+                format!("permit(principal in {body}, action, resource);")
+            } else {
+                policy(&body)
+            }
         });
         let (accepted, parsed) = parse_if_accepted(texts);
-        assert!(accepted * 10 > count && parsed > 0, "of {count}: {accepted} pass the scan, {parsed} parse");
+        assert!(
+            accepted * 10 > count && parsed > 0,
+            "of {count}: {accepted} pass the scan, {parsed} parse"
+        );
     }
 }

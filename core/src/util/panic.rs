@@ -6,7 +6,11 @@ use super::error::Error;
 
 /// Runs `work`. A panic becomes [`Error::Panic`].
 pub(crate) fn catch_panic<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|payload| Err(Error::Panic { reason: panic_message(payload.as_ref()) }))
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|payload| {
+        Err(Error::Panic {
+            reason: panic_message(payload.as_ref()),
+        })
+    })
 }
 
 pub(crate) fn panic_message(payload: &(dyn std::any::Any + Send)) -> String {
@@ -14,5 +18,8 @@ pub(crate) fn panic_message(payload: &(dyn std::any::Any + Send)) -> String {
         .downcast_ref::<&str>()
         .map(|text| (*text).to_owned())
         .or_else(|| payload.downcast_ref::<String>().cloned())
-        .map_or_else(|| "a panic without a message".to_owned(), |text| crate::util::text::short(&text))
+        .map_or_else(
+            || "a panic without a message".to_owned(),
+            |text| crate::util::text::short(&text),
+        )
 }

@@ -11,10 +11,11 @@ use std::fmt;
 /// ```
 #[must_use]
 pub fn printable(text: &str) -> String {
-    text.chars().fold(String::with_capacity(text.len()), |mut made, c| {
-        push(&mut made, c);
-        made
-    })
+    text.chars()
+        .fold(String::with_capacity(text.len()), |mut made, c| {
+            push(&mut made, c);
+            made
+        })
 }
 
 fn push(made: &mut String, c: char) {
@@ -26,7 +27,9 @@ fn push(made: &mut String, c: char) {
 }
 
 fn is_unprintable(c: char) -> bool {
-    c.is_control() || is_invisible(c) || matches!(c, '\u{2028}' | '\u{2029}' | '\u{fff9}'..='\u{fffb}')
+    c.is_control()
+        || is_invisible(c)
+        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{fff9}'..='\u{fffb}')
 }
 
 /// Whether Unicode says that the character has no visible form (`Default_Ignorable_Code_Point`): two names that differ in
@@ -52,7 +55,14 @@ const MAX_FIELD_BYTES: usize = 2000;
 impl fmt::Write for Printable<'_, '_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let escaped = |c: char| is_unprintable(c) && !(self.has_lines && c == '\n');
-        let cut = if self.has_lines { text.len() } else { (0..=MAX_FIELD_BYTES.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0) };
+        let cut = if self.has_lines {
+            text.len()
+        } else {
+            (0..=MAX_FIELD_BYTES.min(text.len()))
+                .rev()
+                .find(|at| text.is_char_boundary(*at))
+                .unwrap_or(0)
+        };
         let mut rest = text.get(..cut).unwrap_or(text);
         while let Some((at, c)) = rest.char_indices().find(|(_, c)| escaped(*c)) {
             let (before, from) = rest.split_at_checked(at).unwrap_or((rest, ""));
@@ -60,7 +70,11 @@ impl fmt::Write for Printable<'_, '_> {
             rest = from.get(c.len_utf8()..).unwrap_or_default();
         }
         self.to.write_str(rest)?;
-        if cut < text.len() { self.to.write_str("…") } else { Ok(()) }
+        if cut < text.len() {
+            self.to.write_str("…")
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -70,12 +84,21 @@ mod tests {
 
     #[test]
     fn text_is_escaped_once() {
-        for c in ('\0'..='\u{ffff}').chain('\u{1d100}'..='\u{1d1ff}').chain('\u{e0000}'..='\u{e1000}') {
+        for c in ('\0'..='\u{ffff}')
+            .chain('\u{1d100}'..='\u{1d1ff}')
+            .chain('\u{e0000}'..='\u{e1000}')
+        {
             let once = printable(&format!("a{c}b"));
             assert_eq!(printable(&once), once);
             assert!(!once.chars().any(is_unprintable), "{once}");
         }
-        assert_eq!(printable("Bücher `x` \\u{1b} 東京 \u{1f600}"), "Bücher `x` \\u{1b} 東京 \u{1f600}");
-        assert_eq!(printable("\r\n\t\u{202e}\u{200b}\u{9b}"), "\\r\\n\\t\\u{202e}\\u{200b}\\u{9b}");
+        assert_eq!(
+            printable("Bücher `x` \\u{1b} 東京 \u{1f600}"),
+            "Bücher `x` \\u{1b} 東京 \u{1f600}"
+        );
+        assert_eq!(
+            printable("\r\n\t\u{202e}\u{200b}\u{9b}"),
+            "\\r\\n\\t\\u{202e}\\u{200b}\\u{9b}"
+        );
     }
 }

@@ -13,7 +13,11 @@ use super::error::Error;
 /// What must be left above the deepest frame: Cedar's evaluator refuses to go on with less than 100 KiB.
 const MARGIN: usize = 256 * 1024;
 /// Stack for one level of an expression tree, parsed, validated, evaluated or dropped, as measured with a wide margin.
-const LEVEL: usize = if cfg!(debug_assertions) { 96 * 1024 } else { 24 * 1024 };
+const LEVEL: usize = if cfg!(debug_assertions) {
+    96 * 1024
+} else {
+    24 * 1024
+};
 
 /// The stack that a tree of this depth may need.
 pub(crate) fn needed(depth: usize) -> usize {
@@ -23,10 +27,16 @@ pub(crate) fn needed(depth: usize) -> usize {
 /// Runs `work` with at least `needed(depth)` bytes of stack. A panic in it comes back as [`Error::Panic`].
 pub(crate) fn run<T>(depth: usize, work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
     let size = needed(depth);
-    let guarded = || catch_unwind(AssertUnwindSafe(|| stacker::maybe_grow(size, size.saturating_add(MARGIN), work)));
+    let guarded = || {
+        catch_unwind(AssertUnwindSafe(|| {
+            stacker::maybe_grow(size, size.saturating_add(MARGIN), work)
+        }))
+    };
     match guarded() {
         Ok(result) => result,
-        Err(payload) => Err(Error::Panic { reason: crate::util::panic::panic_message(payload.as_ref()) }),
+        Err(payload) => Err(Error::Panic {
+            reason: crate::util::panic::panic_message(payload.as_ref()),
+        }),
     }
 }
 

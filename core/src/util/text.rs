@@ -24,7 +24,10 @@ pub(crate) fn same_bytes(left: &[u8], right: &[u8]) -> bool {
 
 #[inline(always)]
 fn ends<const N: usize>(left: &[u8], right: &[u8]) -> Option<bool> {
-    Some((left.first_chunk::<N>()? == right.first_chunk()?) & (left.last_chunk::<N>()? == right.last_chunk()?))
+    Some(
+        (left.first_chunk::<N>()? == right.first_chunk()?)
+            & (left.last_chunk::<N>()? == right.last_chunk()?),
+    )
 }
 
 /// The first 80 characters, [`printable`](crate::util::printable::printable()): messages never repeat a megabyte of a caller's input.
@@ -55,7 +58,10 @@ mod tests {
             for at in 0..len {
                 let mut other = one.to_owned().into_bytes();
                 other[at] ^= 1;
-                assert!(!same(one, std::str::from_utf8(&other).expect("ascii")), "{len} {at}");
+                assert!(
+                    !same(one, std::str::from_utf8(&other).expect("ascii")),
+                    "{len} {at}"
+                );
             }
         }
     }

@@ -22,7 +22,13 @@ impl Default for Pool {
         let mut sets: Interner<Vec<Value>> = Interner::default();
         // The empty set has number 0.
         sets.keep(&[]);
-        Self { enumerated: 0..0, texts: Interner::default(), sets, records: Interner::default(), addresses: Interner::default() }
+        Self {
+            enumerated: 0..0,
+            texts: Interner::default(),
+            sets,
+            records: Interner::default(),
+            addresses: Interner::default(),
+        }
     }
 }
 
@@ -61,7 +67,8 @@ impl Pool {
     pub(crate) fn set(&mut self, mut items: Vec<Value>) -> Value {
         items.sort_unstable();
         items.dedup();
-        self.as_flags(&items).unwrap_or_else(|| Value::Set(self.sets.keep(&items)))
+        self.as_flags(&items)
+            .unwrap_or_else(|| Value::Set(self.sets.keep(&items)))
     }
 
     /// A set's members.
@@ -119,7 +126,12 @@ pub(crate) struct Guest {
 
 impl Default for Guest {
     fn default() -> Self {
-        Self { entity: u32::MAX, attributes: Vec::new(), tags: Vec::new(), ancestors: Vec::new() }
+        Self {
+            entity: u32::MAX,
+            attributes: Vec::new(),
+            tags: Vec::new(),
+            ancestors: Vec::new(),
+        }
     }
 }
 
@@ -169,11 +181,18 @@ pub(crate) struct Space<'a> {
 
 impl Space<'_> {
     pub(crate) fn text_number(&mut self, text: &str) -> u32 {
-        self.pool.texts.find(text).unwrap_or_else(|| self.scratch.texts.keep(text) | TEMPORARY)
+        self.pool
+            .texts
+            .find(text)
+            .unwrap_or_else(|| self.scratch.texts.keep(text) | TEMPORARY)
     }
 
     pub(crate) fn text(&self, at: u32) -> &str {
-        let found = if at < TEMPORARY { self.pool.texts.get(at) } else { self.scratch.texts.get(at ^ TEMPORARY) };
+        let found = if at < TEMPORARY {
+            self.pool.texts.get(at)
+        } else {
+            self.scratch.texts.get(at ^ TEMPORARY)
+        };
         found.unwrap_or_default()
     }
 
@@ -183,37 +202,68 @@ impl Space<'_> {
         if let Some(flags) = self.pool.as_flags(items) {
             return flags;
         }
-        Value::Set(self.pool.sets.find(items).unwrap_or_else(|| self.scratch.sets.keep(items) | TEMPORARY))
+        Value::Set(
+            self.pool
+                .sets
+                .find(items)
+                .unwrap_or_else(|| self.scratch.sets.keep(items) | TEMPORARY),
+        )
     }
 
     pub(crate) fn items(&self, at: u32) -> &[Value] {
-        let found = if at < TEMPORARY { self.pool.sets.get(at) } else { self.scratch.sets.get(at ^ TEMPORARY) };
+        let found = if at < TEMPORARY {
+            self.pool.sets.get(at)
+        } else {
+            self.scratch.sets.get(at ^ TEMPORARY)
+        };
         found.unwrap_or_default()
     }
 
     pub(crate) fn record(&mut self, fields: &mut [(u32, Value)]) -> Value {
         fields.sort_unstable();
-        Value::Record(self.pool.records.find(fields).unwrap_or_else(|| self.scratch.records.keep(fields) | TEMPORARY))
+        Value::Record(
+            self.pool
+                .records
+                .find(fields)
+                .unwrap_or_else(|| self.scratch.records.keep(fields) | TEMPORARY),
+        )
     }
 
     /// A record's fields, sorted by the numbers of their names.
     pub(crate) fn fields(&self, at: u32) -> &[(u32, Value)] {
-        let found = if at < TEMPORARY { self.pool.records.get(at) } else { self.scratch.records.get(at ^ TEMPORARY) };
+        let found = if at < TEMPORARY {
+            self.pool.records.get(at)
+        } else {
+            self.scratch.records.get(at ^ TEMPORARY)
+        };
         found.unwrap_or_default()
     }
 
     pub(crate) fn address(&mut self, ip: Ip) -> Value {
-        Value::Ip(self.pool.addresses.find(&[ip]).unwrap_or_else(|| self.scratch.addresses.keep(&[ip]) | TEMPORARY))
+        Value::Ip(
+            self.pool
+                .addresses
+                .find(&[ip])
+                .unwrap_or_else(|| self.scratch.addresses.keep(&[ip]) | TEMPORARY),
+        )
     }
 
     pub(crate) fn ip(&self, at: u32) -> Option<Ip> {
-        let found = if at < TEMPORARY { self.pool.addresses.get(at) } else { self.scratch.addresses.get(at ^ TEMPORARY) };
+        let found = if at < TEMPORARY {
+            self.pool.addresses.get(at)
+        } else {
+            self.scratch.addresses.get(at ^ TEMPORARY)
+        };
         found?.first().copied()
     }
 
     /// The number of an entity that the world does not know, the same for the same type and id.
     pub(crate) fn stranger(&mut self, kind: u32, id: u32) -> u32 {
-        let known = self.scratch.strangers.iter().position(|known| *known == (kind, id));
+        let known = self
+            .scratch
+            .strangers
+            .iter()
+            .position(|known| *known == (kind, id));
         let at = known.unwrap_or_else(|| {
             self.scratch.strangers.push((kind, id));
             self.scratch.strangers.len().saturating_sub(1)
@@ -223,6 +273,9 @@ impl Space<'_> {
 
     /// The type of a stranger.
     pub(crate) fn stranger_type(&self, entity: u32) -> Option<u32> {
-        self.scratch.strangers.get((entity ^ TEMPORARY) as usize).map(|(kind, _)| *kind)
+        self.scratch
+            .strangers
+            .get((entity ^ TEMPORARY) as usize)
+            .map(|(kind, _)| *kind)
     }
 }

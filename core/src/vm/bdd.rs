@@ -37,14 +37,26 @@ pub(crate) struct Diagrams {
 
 impl Default for Diagrams {
     fn default() -> Self {
-        let end = |at| Node { variable: u16::MAX, no: at, yes: at };
-        Self { nodes: vec![end(NEVER), end(ALWAYS)], known: HashMap::new(), choices: HashMap::new() }
+        let end = |at| Node {
+            variable: u16::MAX,
+            no: at,
+            yes: at,
+        };
+        Self {
+            nodes: vec![end(NEVER), end(ALWAYS)],
+            known: HashMap::new(),
+            choices: HashMap::new(),
+        }
     }
 }
 
 impl Diagrams {
     fn node(&self, at: Diagram) -> Node {
-        self.nodes.get(at as usize).copied().unwrap_or(Node { variable: u16::MAX, no: at, yes: at })
+        self.nodes.get(at as usize).copied().unwrap_or(Node {
+            variable: u16::MAX,
+            no: at,
+            yes: at,
+        })
     }
 
     fn make(&mut self, variable: u16, no: Diagram, yes: Diagram) -> Result<Diagram, TooLarge> {
@@ -66,11 +78,20 @@ impl Diagrams {
 
     /// Whether that variable is set.
     pub(crate) fn variable(&mut self, variable: u16) -> Result<Diagram, TooLarge> {
-        if variable < VARIABLES { self.make(variable, NEVER, ALWAYS) } else { Err(TooLarge) }
+        if variable < VARIABLES {
+            self.make(variable, NEVER, ALWAYS)
+        } else {
+            Err(TooLarge)
+        }
     }
 
     /// `yes` where `cond` holds, `no` elsewhere.
-    pub(crate) fn choose(&mut self, cond: Diagram, yes: Diagram, no: Diagram) -> Result<Diagram, TooLarge> {
+    pub(crate) fn choose(
+        &mut self,
+        cond: Diagram,
+        yes: Diagram,
+        no: Diagram,
+    ) -> Result<Diagram, TooLarge> {
         match (cond, yes, no) {
             (ALWAYS, ..) => return Ok(yes),
             (NEVER, ..) => return Ok(no),
@@ -82,14 +103,22 @@ impl Diagrams {
             return Ok(*known);
         }
         let parts = [cond, yes, no].map(|at| self.node(at));
-        let variable = parts.iter().map(|node| node.variable).min().unwrap_or(u16::MAX);
+        let variable = parts
+            .iter()
+            .map(|node| node.variable)
+            .min()
+            .unwrap_or(u16::MAX);
         let side = |at: Diagram, node: Node, set: bool| match (node.variable == variable, set) {
             (false, _) => at,
             (true, true) => node.yes,
             (true, false) => node.no,
         };
         let [c, y, n] = parts;
-        let no_side = self.choose(side(cond, c, false), side(yes, y, false), side(no, n, false))?;
+        let no_side = self.choose(
+            side(cond, c, false),
+            side(yes, y, false),
+            side(no, n, false),
+        )?;
         let yes_side = self.choose(side(cond, c, true), side(yes, y, true), side(no, n, true))?;
         let made = self.make(variable, no_side, yes_side)?;
         self.choices.insert((cond, yes, no), made);
@@ -110,7 +139,11 @@ impl Diagrams {
 
     /// The variables that the condition depends on, in order.
     pub(crate) fn support(&self, of: Diagram) -> Vec<u16> {
-        let (mut todo, mut seen, mut found) = (vec![of], hashbrown::HashSet::new(), std::collections::BTreeSet::new());
+        let (mut todo, mut seen, mut found) = (
+            vec![of],
+            hashbrown::HashSet::new(),
+            std::collections::BTreeSet::new(),
+        );
         while let Some(at) = todo.pop() {
             if at > ALWAYS && seen.insert(at) {
                 let node = self.node(at);
@@ -122,7 +155,13 @@ impl Diagrams {
     }
 
     /// The condition once that variable is known.
-    fn given(&mut self, of: Diagram, variable: u16, set: bool, known: &mut HashMap<Diagram, Diagram>) -> Result<Diagram, TooLarge> {
+    fn given(
+        &mut self,
+        of: Diagram,
+        variable: u16,
+        set: bool,
+        known: &mut HashMap<Diagram, Diagram>,
+    ) -> Result<Diagram, TooLarge> {
         let node = self.node(of);
         if of <= ALWAYS || node.variable > variable {
             return Ok(of);
@@ -143,10 +182,16 @@ impl Diagrams {
     /// The condition as what is run: first a comparison of all bits that it cannot do without, then the rest.
     pub(crate) fn plan(&mut self, of: Diagram) -> Result<Plan, TooLarge> {
         let (mut rest, mut plan) = (of, Plan::default());
-        for variable in self.support(of).into_iter().filter(|variable| *variable < 64) {
+        for variable in self
+            .support(of)
+            .into_iter()
+            .filter(|variable| *variable < 64)
+        {
             let bit = 1_u64.checked_shl(u32::from(variable)).ok_or(TooLarge)?;
             for needed in [true, false] {
-                if rest > ALWAYS && self.given(rest, variable, !needed, &mut HashMap::new())? == NEVER {
+                if rest > ALWAYS
+                    && self.given(rest, variable, !needed, &mut HashMap::new())? == NEVER
+                {
                     let left = self.given(rest, variable, needed, &mut HashMap::new())?;
                     // A variable that no longer matters is not compared.
                     if left != rest {
@@ -178,7 +223,11 @@ impl Diagrams {
         plan.start = place(of)?;
         for at in order {
             let node = self.node(at);
-            plan.steps.push(Step { variable: node.variable, no: place(node.no)?, yes: place(node.yes)? });
+            plan.steps.push(Step {
+                variable: node.variable,
+                no: place(node.no)?,
+                yes: place(node.yes)?,
+            });
         }
         Ok(())
     }
@@ -204,7 +253,11 @@ pub(crate) struct Plan {
 impl Plan {
     /// Whether the condition holds. `ask` gives the variables from 64 on, counted from 0, or nothing to give up.
     #[inline]
-    pub(crate) fn holds(&self, bits: u64, mut ask: impl FnMut(u16) -> Option<bool>) -> Option<bool> {
+    pub(crate) fn holds(
+        &self,
+        bits: u64,
+        mut ask: impl FnMut(u16) -> Option<bool>,
+    ) -> Option<bool> {
         if bits & self.mask != self.want {
             return Some(false);
         }
@@ -224,19 +277,31 @@ impl Plan {
 }
 
 #[cfg(test)]
-#[allow(clippy::arithmetic_side_effects, clippy::cast_possible_truncation, reason = "small numbers of a test")]
+#[allow(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    reason = "small numbers of a test"
+)]
 mod tests {
     use super::*;
 
     /// A random condition of six variables, and the same as a table.
     fn random(diagrams: &mut Diagrams, seed: &mut u64, depth: u32) -> (Diagram, u64) {
-        *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        *seed = seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         let pick = *seed >> 33;
         if depth == 0 {
             let variable = (pick % 6) as u16;
-            let table = (0..64_u64).filter(|row| row >> variable & 1 == 1).fold(0, |all, row| all | 1 << row);
+            let table = (0..64_u64)
+                .filter(|row| row >> variable & 1 == 1)
+                .fold(0, |all, row| all | 1 << row);
             // The last two are asked for.
-            let number = if variable < 4 { variable * 9 } else { 60 + variable };
+            let number = if variable < 4 {
+                variable * 9
+            } else {
+                60 + variable
+            };
             return (diagrams.variable(number).expect("small"), table);
         }
         let (left, one) = random(diagrams, seed, depth - 1);
@@ -246,7 +311,10 @@ mod tests {
             1 => (diagrams.or(left, right).expect("small"), one | two),
             _ => {
                 let not = diagrams.not(left).expect("small");
-                (diagrams.choose(right, not, left).expect("small"), (two & !one) | (!two & one))
+                (
+                    diagrams.choose(right, not, left).expect("small"),
+                    (two & !one) | (!two & one),
+                )
             }
         }
     }
@@ -259,9 +327,15 @@ mod tests {
             let (condition, table) = random(&mut diagrams, seed, 1 + round % 5);
             let plan = diagrams.plan(condition).expect("small");
             for row in 0..64_u64 {
-                let bits = (0..4).fold(0, |all, variable| all | (row >> variable & 1) << (variable * 9));
+                let bits = (0..4).fold(0, |all, variable| {
+                    all | (row >> variable & 1) << (variable * 9)
+                });
                 let ask = |asked: u16| Some(row >> (asked + 4) & 1 == 1);
-                assert_eq!(plan.holds(bits, ask), Some(table >> row & 1 == 1), "row {row}");
+                assert_eq!(
+                    plan.holds(bits, ask),
+                    Some(table >> row & 1 == 1),
+                    "row {row}"
+                );
             }
         }
     }

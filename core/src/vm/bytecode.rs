@@ -190,7 +190,13 @@ impl Program {
             | Op::Attribute { a, .. }
             | Op::Apply { a, .. } => is(a),
             Op::Test { a, b, .. } | Op::Compute { a, b, .. } => is(a) || is(b),
-            Op::Has { .. } | Op::End(_) | Op::Fail | Op::Jump { .. } | Op::Bool { .. } | Op::Set { .. } | Op::Record { .. } => false,
+            Op::Has { .. }
+            | Op::End(_)
+            | Op::Fail
+            | Op::Jump { .. }
+            | Op::Bool { .. }
+            | Op::Set { .. }
+            | Op::Record { .. } => false,
         });
         in_code || self.loads.iter().any(|load| is(load.from))
     }

@@ -54,16 +54,31 @@ pub(crate) fn run_watched<W: World, T: Watch>(
     frame.extend_from_slice(roots);
     frame.extend_from_slice(&program.constants);
     #[cfg(test)]
-    super::count_steps(roots.len().saturating_add(program.constants.len()).saturating_add(program.loads.len()));
+    super::count_steps(
+        roots
+            .len()
+            .saturating_add(program.constants.len())
+            .saturating_add(program.loads.len()),
+    );
     for load in &program.loads {
-        let from = frame.get(usize::from(load.from)).copied().unwrap_or(Value::Poison);
+        let from = frame
+            .get(usize::from(load.from))
+            .copied()
+            .unwrap_or(Value::Poison);
         watch.enter(load.from, from);
         let value = operators::attribute(from, load.name, world, space);
         frame.push(value);
     }
     frame.resize(program.registers.max(frame.len()), Value::Poison);
     watch.begin(frame.len());
-    let mut machine = Machine { program, world, space, construct, watch, frame };
+    let mut machine = Machine {
+        program,
+        world,
+        space,
+        construct,
+        watch,
+        frame,
+    };
     for mark in &program.policies {
         let outcome = match machine.run(usize::from(mark.start)) {
             Some(true) => Outcome::Applies,
@@ -106,7 +121,10 @@ struct Machine<'a, 'b, W, T> {
 impl<W: World, T: Watch> Machine<'_, '_, W, T> {
     #[inline]
     fn get(&self, register: u16) -> Value {
-        self.frame.get(usize::from(register)).copied().unwrap_or(Value::Poison)
+        self.frame
+            .get(usize::from(register))
+            .copied()
+            .unwrap_or(Value::Poison)
     }
 
     /// What an instruction takes as it is.
@@ -137,7 +155,11 @@ impl<W: World, T: Watch> Machine<'_, '_, W, T> {
     }
 
     fn name(&self, at: u16) -> u32 {
-        self.program.names.get(usize::from(at)).copied().unwrap_or(u32::MAX)
+        self.program
+            .names
+            .get(usize::from(at))
+            .copied()
+            .unwrap_or(u32::MAX)
     }
 
     /// One policy, from its first instruction; nothing is an error. Code only goes forward, so this ends.
@@ -157,13 +179,24 @@ impl<W: World, T: Watch> Machine<'_, '_, W, T> {
                     Value::Poison => return None,
                     _ => (yes, no, true),
                 },
-                Op::Test { what, a, b, yes, no } => {
+                Op::Test {
+                    what,
+                    a,
+                    b,
+                    yes,
+                    no,
+                } => {
                     let (left, right) = (self.get(a), self.get(b));
                     let held = operators::compare(what, left, right, self.world, self.space)?;
                     self.watch.test(what, (a, left), (b, right));
                     (yes, no, held)
                 }
-                Op::HasAttribute { a, name, yes, no } => match operators::attribute(self.enter(a).read()?, self.name(name), self.world, self.space) {
+                Op::HasAttribute { a, name, yes, no } => match operators::attribute(
+                    self.enter(a).read()?,
+                    self.name(name),
+                    self.world,
+                    self.space,
+                ) {
                     Value::Missing => (yes, no, false),
                     Value::Poison => return None,
                     _ => (yes, no, true),
@@ -172,7 +205,12 @@ impl<W: World, T: Watch> Machine<'_, '_, W, T> {
                     let entity = self.read(a).entity()?;
                     (yes, no, self.type_of(entity) == self.name(name))
                 }
-                Op::Like { a, pattern, yes, no } => match self.read(a) {
+                Op::Like {
+                    a,
+                    pattern,
+                    yes,
+                    no,
+                } => match self.read(a) {
                     Value::Text(text) => {
                         let pattern = self.program.patterns.get(usize::from(pattern))?;
                         (yes, no, operators::like(self.space.text(text), pattern))
@@ -199,7 +237,13 @@ impl<W: World, T: Watch> Machine<'_, '_, W, T> {
                 self.put(to, value);
             }
             Op::Attribute { to, a, name } => {
-                let value = operators::attribute(self.enter(a).read()?, self.name(name), self.world, self.space).read()?;
+                let value = operators::attribute(
+                    self.enter(a).read()?,
+                    self.name(name),
+                    self.world,
+                    self.space,
+                )
+                .read()?;
                 self.write(to, value);
             }
             Op::Compute { what, to, a, b } => {
@@ -221,10 +265,20 @@ impl<W: World, T: Watch> Machine<'_, '_, W, T> {
                 self.space.scratch.items = items;
                 self.write(to, value);
             }
-            Op::Record { to, first, count, names } => {
+            Op::Record {
+                to,
+                first,
+                count,
+                names,
+            } => {
                 let mut fields = std::mem::take(&mut self.space.scratch.fields);
                 fields.clear();
-                fields.extend((0..count).map(|nth| (self.name(names.saturating_add(nth)), self.read(first.saturating_add(nth)))));
+                fields.extend((0..count).map(|nth| {
+                    (
+                        self.name(names.saturating_add(nth)),
+                        self.read(first.saturating_add(nth)),
+                    )
+                }));
                 let value = self.space.record(&mut fields);
                 self.space.scratch.fields = fields;
                 self.write(to, value);
@@ -235,6 +289,10 @@ impl<W: World, T: Watch> Machine<'_, '_, W, T> {
     }
 
     fn type_of(&self, entity: u32) -> u32 {
-        if entity < TEMPORARY { self.world.type_of(entity) } else { self.space.stranger_type(entity).unwrap_or(u32::MAX) }
+        if entity < TEMPORARY {
+            self.world.type_of(entity)
+        } else {
+            self.space.stranger_type(entity).unwrap_or(u32::MAX)
+        }
     }
 }

@@ -9,14 +9,24 @@ const DAY: i64 = 86_400_000;
 
 /// A test of two values.
 #[inline]
-pub(super) fn compare<W: World>(what: Compare, left: Value, right: Value, world: &W, space: &Space<'_>) -> Option<bool> {
+pub(super) fn compare<W: World>(
+    what: Compare,
+    left: Value,
+    right: Value,
+    world: &W,
+    space: &Space<'_>,
+) -> Option<bool> {
     let (left, right) = (left.read()?, right.read()?);
     match what {
         Compare::Equal => Some(left == right),
         Compare::Less | Compare::LessEqual => match (left, right) {
-            (Value::Long(left), Value::Long(right)) | (Value::Datetime(left), Value::Datetime(right)) | (Value::Duration(left), Value::Duration(right)) => {
-                Some(if what == Compare::Less { left < right } else { left <= right })
-            }
+            (Value::Long(left), Value::Long(right))
+            | (Value::Datetime(left), Value::Datetime(right))
+            | (Value::Duration(left), Value::Duration(right)) => Some(if what == Compare::Less {
+                left < right
+            } else {
+                left <= right
+            }),
             _ => None,
         },
         Compare::In => is_in(left.entity()?, right, world, space),
@@ -25,17 +35,29 @@ pub(super) fn compare<W: World>(what: Compare, left: Value, right: Value, world:
             Value::Flags(kind, bits) => Some(has_flag(kind, bits, right)),
             _ => None,
         },
-        Compare::ContainsAll | Compare::ContainsAny => contains_many(what == Compare::ContainsAll, left, right, space),
+        Compare::ContainsAll | Compare::ContainsAny => {
+            contains_many(what == Compare::ContainsAll, left, right, space)
+        }
         Compare::HasTag => match (left, right) {
-            (Value::Entity(entity), Value::Text(tag)) => Some(tag_of(entity, tag, world, space) != Value::Missing),
+            (Value::Entity(entity), Value::Text(tag)) => {
+                Some(tag_of(entity, tag, world, space) != Value::Missing)
+            }
             _ => None,
         },
         Compare::IsInRange => match (left, right) {
-            (Value::Ip(left), Value::Ip(right)) => Some(space.ip(left)?.is_in_range(space.ip(right)?)),
+            (Value::Ip(left), Value::Ip(right)) => {
+                Some(space.ip(left)?.is_in_range(space.ip(right)?))
+            }
             _ => None,
         },
         Compare::DecimalLess | Compare::DecimalLessEqual => match (left, right) {
-            (Value::Decimal(left), Value::Decimal(right)) => Some(if what == Compare::DecimalLess { left < right } else { left <= right }),
+            (Value::Decimal(left), Value::Decimal(right)) => {
+                Some(if what == Compare::DecimalLess {
+                    left < right
+                } else {
+                    left <= right
+                })
+            }
             _ => None,
         },
     }
@@ -43,7 +65,9 @@ pub(super) fn compare<W: World>(what: Compare, left: Value, right: Value, world:
 
 #[inline]
 fn has_flag(kind: u32, bits: u64, item: Value) -> bool {
-    item.entity().and_then(bit).is_some_and(|(other, bit)| other == kind && bits & bit != 0)
+    item.entity()
+        .and_then(bit)
+        .is_some_and(|(other, bit)| other == kind && bits & bit != 0)
 }
 
 /// Whether the left set has all, or any, of the right one's members.
@@ -59,12 +83,24 @@ fn contains_many(all: bool, left: Value, right: Value, space: &Space<'_>) -> Opt
             Some(if all { common == others } else { common != 0 })
         }
         (Value::Set(_) | Value::Flags(..), Value::Set(right)) => {
-            let mut found = space.items(right).iter().map(|item| has(item) == Some(true));
-            Some(if all { found.all(|has| has) } else { found.any(|has| has) })
+            let mut found = space
+                .items(right)
+                .iter()
+                .map(|item| has(item) == Some(true));
+            Some(if all {
+                found.all(|has| has)
+            } else {
+                found.any(|has| has)
+            })
         }
         (Value::Set(_), Value::Flags(kind, bits)) => {
-            let mut found = members(kind, bits).map(|entity| has(&Value::Entity(entity)) == Some(true));
-            Some(if all { found.all(|has| has) } else { found.any(|has| has) })
+            let mut found =
+                members(kind, bits).map(|entity| has(&Value::Entity(entity)) == Some(true));
+            Some(if all {
+                found.all(|has| has)
+            } else {
+                found.any(|has| has)
+            })
         }
         _ => None,
     }
@@ -89,20 +125,29 @@ fn is_in<W: World>(child: u32, right: Value, world: &W, space: &Space<'_>) -> Op
 
 fn descends<W: World>(child: u32, ancestor: u32, world: &W, space: &Space<'_>) -> bool {
     let guest = &space.scratch.guest;
-    if guest.entity == child { guest.ancestors.contains(&ancestor) } else { child < TEMPORARY && world.descends(child, ancestor) }
+    if guest.entity == child {
+        guest.ancestors.contains(&ancestor)
+    } else {
+        child < TEMPORARY && world.descends(child, ancestor)
+    }
 }
 
 /// The value at a name, among fields sorted by name.
 #[inline]
 pub(super) fn field(fields: &[(u32, Value)], name: u32) -> Value {
-    fields.iter().find(|(known, _)| *known == name).map_or(Value::Missing, |(_, value)| *value)
+    fields
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map_or(Value::Missing, |(_, value)| *value)
 }
 
 /// An attribute of what has attributes; [`Value::Poison`] of anything else.
 #[inline]
 pub(super) fn attribute<W: World>(of: Value, name: u32, world: &W, space: &mut Space<'_>) -> Value {
     match of {
-        Value::Entity(entity) if space.scratch.guest.entity == entity => field(&space.scratch.guest.attributes, name),
+        Value::Entity(entity) if space.scratch.guest.entity == entity => {
+            field(&space.scratch.guest.attributes, name)
+        }
         Value::Entity(entity) if entity < TEMPORARY => world.attribute(entity, name, space),
         Value::Entity(_) => Value::Missing,
         Value::Record(record) => field(space.fields(record), name),
@@ -122,21 +167,44 @@ fn tag_of<W: World>(entity: u32, tag: u32, world: &W, space: &Space<'_>) -> Valu
 }
 
 /// A value from two.
-pub(super) fn compute<W: World>(what: Arithmetic, left: Value, right: Value, world: &W, space: &Space<'_>) -> Option<Value> {
+pub(super) fn compute<W: World>(
+    what: Arithmetic,
+    left: Value,
+    right: Value,
+    world: &W,
+    space: &Space<'_>,
+) -> Option<Value> {
     let (left, right) = (left.read()?, right.read()?);
     match (what, left, right) {
-        (Arithmetic::Add, Value::Long(left), Value::Long(right)) => left.checked_add(right).map(Value::Long),
-        (Arithmetic::Subtract, Value::Long(left), Value::Long(right)) => left.checked_sub(right).map(Value::Long),
-        (Arithmetic::Multiply, Value::Long(left), Value::Long(right)) => left.checked_mul(right).map(Value::Long),
-        (Arithmetic::GetTag, Value::Entity(entity), Value::Text(tag)) => tag_of(entity, tag, world, space).read(),
-        (Arithmetic::Offset, Value::Datetime(time), Value::Duration(by)) => time.checked_add(by).map(Value::Datetime),
-        (Arithmetic::DurationSince, Value::Datetime(time), Value::Datetime(since)) => time.checked_sub(since).map(Value::Duration),
+        (Arithmetic::Add, Value::Long(left), Value::Long(right)) => {
+            left.checked_add(right).map(Value::Long)
+        }
+        (Arithmetic::Subtract, Value::Long(left), Value::Long(right)) => {
+            left.checked_sub(right).map(Value::Long)
+        }
+        (Arithmetic::Multiply, Value::Long(left), Value::Long(right)) => {
+            left.checked_mul(right).map(Value::Long)
+        }
+        (Arithmetic::GetTag, Value::Entity(entity), Value::Text(tag)) => {
+            tag_of(entity, tag, world, space).read()
+        }
+        (Arithmetic::Offset, Value::Datetime(time), Value::Duration(by)) => {
+            time.checked_add(by).map(Value::Datetime)
+        }
+        (Arithmetic::DurationSince, Value::Datetime(time), Value::Datetime(since)) => {
+            time.checked_sub(since).map(Value::Duration)
+        }
         _ => None,
     }
 }
 
 /// A value from one. `construct` reads the texts of extension values.
-pub(super) fn apply(what: Unary, of: Value, space: &mut Space<'_>, construct: fn(Unary, &str) -> Option<super::arena::Constructed>) -> Option<Value> {
+pub(super) fn apply(
+    what: Unary,
+    of: Value,
+    space: &mut Space<'_>,
+    construct: fn(Unary, &str) -> Option<super::arena::Constructed>,
+) -> Option<Value> {
     match (what, of.read()?) {
         (Unary::Negate, Value::Long(value)) => value.checked_neg().map(Value::Long),
         (Unary::IsEmpty, Value::Set(set)) => Some(Value::Bool(space.items(set).is_empty())),
@@ -145,7 +213,9 @@ pub(super) fn apply(what: Unary, of: Value, space: &mut Space<'_>, construct: fn
         (Unary::IsIpv6, Value::Ip(ip)) => Some(Value::Bool(space.ip(ip)?.address.is_ipv6())),
         (Unary::IsLoopback, Value::Ip(ip)) => Some(Value::Bool(space.ip(ip)?.is_loopback())),
         (Unary::IsMulticast, Value::Ip(ip)) => Some(Value::Bool(space.ip(ip)?.is_multicast())),
-        (Unary::ToDate, Value::Datetime(time)) => time.checked_sub(time.checked_rem_euclid(DAY)?).map(Value::Datetime),
+        (Unary::ToDate, Value::Datetime(time)) => time
+            .checked_sub(time.checked_rem_euclid(DAY)?)
+            .map(Value::Datetime),
         (Unary::ToTime, Value::Datetime(time)) => time.checked_rem_euclid(DAY).map(Value::Duration),
         (Unary::ToMilliseconds, Value::Duration(length)) => Some(Value::Long(length)),
         (Unary::ToSeconds, Value::Duration(length)) => length.checked_div(1_000).map(Value::Long),
@@ -196,13 +266,36 @@ mod tests {
 
     #[test]
     fn wildcards_stand_for_any_number_of_characters() {
-        let matches = |text: &str, pattern: &str| like(text, &pattern.chars().map(|c| if c == '*' { None } else { Some(c) }).collect::<Vec<_>>());
-        for (text, pattern) in
-            [("", ""), ("", "*"), ("abc", "abc"), ("abc", "a*"), ("abc", "*c"), ("abc", "*b*"), ("aab", "*ab"), ("äöü", "*ö*"), ("a", "**a**")]
-        {
+        let matches = |text: &str, pattern: &str| {
+            like(
+                text,
+                &pattern
+                    .chars()
+                    .map(|c| if c == '*' { None } else { Some(c) })
+                    .collect::<Vec<_>>(),
+            )
+        };
+        for (text, pattern) in [
+            ("", ""),
+            ("", "*"),
+            ("abc", "abc"),
+            ("abc", "a*"),
+            ("abc", "*c"),
+            ("abc", "*b*"),
+            ("aab", "*ab"),
+            ("äöü", "*ö*"),
+            ("a", "**a**"),
+        ] {
             assert!(matches(text, pattern), "{text} like {pattern}");
         }
-        for (text, pattern) in [("a", ""), ("", "a"), ("abc", "ab"), ("abc", "*d*"), ("ab", "*abc"), ("abab", "*aba")] {
+        for (text, pattern) in [
+            ("a", ""),
+            ("", "a"),
+            ("abc", "ab"),
+            ("abc", "*d*"),
+            ("ab", "*abc"),
+            ("abab", "*aba"),
+        ] {
             assert!(!matches(text, pattern), "{text} like {pattern}");
         }
     }

@@ -32,7 +32,14 @@ pub(crate) trait Watch {
     fn write(&mut self, _to: Register) {}
     fn copy(&mut self, _to: Register, _from: Register) {}
     fn test(&mut self, _what: Compare, _left: (Register, Value), _right: (Register, Value)) {}
-    fn compute(&mut self, _what: Arithmetic, _left: (Register, Value), _right: (Register, Value), _to: (Register, Value)) {}
+    fn compute(
+        &mut self,
+        _what: Arithmetic,
+        _left: (Register, Value),
+        _right: (Register, Value),
+        _to: (Register, Value),
+    ) {
+    }
     fn apply(&mut self, _what: Unary, _from: Register, _to: (Register, Value)) {}
 }
 
@@ -59,15 +66,34 @@ pub(crate) struct Reach {
 impl Reach {
     /// Of a register that holds this value. What `apart` holds is not known, only its attributes; `settled` says which other
     /// entities have attributes that are.
-    pub(crate) fn new(moved: Register, value: i64, apart: Register, settled: fn(u32) -> bool) -> Self {
+    pub(crate) fn new(
+        moved: Register,
+        value: i64,
+        apart: Register,
+        settled: fn(u32) -> bool,
+    ) -> Self {
         let distance = |to: i64| i128::from(to).saturating_sub(i128::from(value));
-        Self { moved, value, apart, settled, slopes: Vec::new(), from: distance(i64::MIN), to: distance(i64::MAX), lost: false }
+        Self {
+            moved,
+            value,
+            apart,
+            settled,
+            slopes: Vec::new(),
+            from: distance(i64::MIN),
+            to: distance(i64::MAX),
+            lost: false,
+        }
     }
 
     /// The values for which all that ran runs the same; nothing where that is not known.
     pub(crate) fn range(&self) -> Option<RangeInclusive<i64>> {
-        let at = |distance: i128| i64::try_from(i128::from(self.value).saturating_add(distance)).ok();
-        if self.lost { None } else { Some(at(self.from)?..=at(self.to)?) }
+        let at =
+            |distance: i128| i64::try_from(i128::from(self.value).saturating_add(distance)).ok();
+        if self.lost {
+            None
+        } else {
+            Some(at(self.from)?..=at(self.to)?)
+        }
     }
 
     fn slope(&self, of: Register) -> i64 {
@@ -87,15 +113,23 @@ impl Reach {
         if room < 0 {
             self.lost = true;
         } else if slope > 0 {
-            self.from = self.from.max(room.checked_div(slope).unwrap_or(0).saturating_neg());
+            self.from = self
+                .from
+                .max(room.checked_div(slope).unwrap_or(0).saturating_neg());
         } else if slope < 0 {
-            self.to = self.to.min(room.checked_div(slope.saturating_neg()).unwrap_or(0));
+            self.to = self
+                .to
+                .min(room.checked_div(slope.saturating_neg()).unwrap_or(0));
         }
     }
 
     /// The same, at `most` or below.
     fn stays_below(&mut self, now: i128, slope: i128, most: i128) {
-        self.stays_above(now.saturating_neg(), slope.saturating_neg(), most.saturating_neg());
+        self.stays_above(
+            now.saturating_neg(),
+            slope.saturating_neg(),
+            most.saturating_neg(),
+        );
     }
 
     /// A register gets a number of that slope, which is in 64 bits wherever the value moves.
@@ -125,7 +159,8 @@ impl Watch for Reach {
     }
 
     fn enter(&mut self, from: Register, of: Value) {
-        self.lost |= from != self.apart && of.entity().is_some_and(|entity| !(self.settled)(entity));
+        self.lost |=
+            from != self.apart && of.entity().is_some_and(|entity| !(self.settled)(entity));
     }
 
     fn write(&mut self, to: Register) {
@@ -161,7 +196,13 @@ impl Watch for Reach {
         }
     }
 
-    fn compute(&mut self, what: Arithmetic, (a, left): (Register, Value), (b, right): (Register, Value), to: (Register, Value)) {
+    fn compute(
+        &mut self,
+        what: Arithmetic,
+        (a, left): (Register, Value),
+        (b, right): (Register, Value),
+        to: (Register, Value),
+    ) {
         self.lost |= a == self.apart || b == self.apart;
         let (first, second) = (self.slope(a), self.slope(b));
         let slope = match (what, left, right) {
@@ -214,12 +255,27 @@ mod tests {
         }
     }
 
-    const CONSTANTS: [i64; 12] = [0, 1, -1, 2, 3, 7, 100, -5, i64::MAX, i64::MIN, i64::MAX / 3, i64::MAX - 40];
+    const CONSTANTS: [i64; 12] = [
+        0,
+        1,
+        -1,
+        2,
+        3,
+        7,
+        100,
+        -5,
+        i64::MAX,
+        i64::MIN,
+        i64::MAX / 3,
+        i64::MAX - 40,
+    ];
     const REGISTERS: u16 = 24;
     const LENGTH: u16 = 30;
 
     fn next(seed: &mut u64, below: u16) -> u16 {
-        *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        *seed = seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         u16::try_from((*seed >> 33) % u64::from(below)).expect("small")
     }
 
@@ -228,31 +284,100 @@ mod tests {
         let mut code = Vec::new();
         for at in 0..LENGTH {
             let mut random = |below| next(seed, below);
-            let (to, a, b) = (14 + random(10), [0, 2 + random(22)][usize::from(random(3).min(1))], 2 + random(22));
+            let (to, a, b) = (
+                14 + random(10),
+                [0, 2 + random(22)][usize::from(random(3).min(1))],
+                2 + random(22),
+            );
             let (yes, no) = (at + 1 + random(3), at + 1 + random(5));
             code.push(match random(24) {
-                0..=3 => Op::Compute { what: Arithmetic::Add, to, a, b },
-                4..=6 => Op::Compute { what: Arithmetic::Subtract, to, a: b, b: a },
-                7..=9 => Op::Compute { what: Arithmetic::Multiply, to, a, b },
-                10 => Op::Apply { what: Unary::Negate, to, a },
+                0..=3 => Op::Compute {
+                    what: Arithmetic::Add,
+                    to,
+                    a,
+                    b,
+                },
+                4..=6 => Op::Compute {
+                    what: Arithmetic::Subtract,
+                    to,
+                    a: b,
+                    b: a,
+                },
+                7..=9 => Op::Compute {
+                    what: Arithmetic::Multiply,
+                    to,
+                    a,
+                    b,
+                },
+                10 => Op::Apply {
+                    what: Unary::Negate,
+                    to,
+                    a,
+                },
                 11 => Op::Copy { to, a },
-                12 if random(6) == 0 => Op::Set { to, first: 2 + random(20), count: 1 + random(2) },
-                13 if random(4) == 0 => Op::Test { what: Compare::Equal, a: 1, b, yes, no },
-                14..=15 => Op::Test { what: Compare::Equal, a, b, yes, no },
-                16..=19 => Op::Test { what: Compare::Less, a: b, b: a, yes, no },
-                _ => Op::Test { what: Compare::LessEqual, a, b, yes, no },
+                12 if random(6) == 0 => Op::Set {
+                    to,
+                    first: 2 + random(20),
+                    count: 1 + random(2),
+                },
+                13 if random(4) == 0 => Op::Test {
+                    what: Compare::Equal,
+                    a: 1,
+                    b,
+                    yes,
+                    no,
+                },
+                14..=15 => Op::Test {
+                    what: Compare::Equal,
+                    a,
+                    b,
+                    yes,
+                    no,
+                },
+                16..=19 => Op::Test {
+                    what: Compare::Less,
+                    a: b,
+                    b: a,
+                    yes,
+                    no,
+                },
+                _ => Op::Test {
+                    what: Compare::LessEqual,
+                    a,
+                    b,
+                    yes,
+                    no,
+                },
             });
         }
         code.extend((0..6).map(|nth| Op::End(nth % 2 == 0)));
-        let policies = (0..2).map(|position| Mark { position, start: next(seed, 3) }).collect();
+        let policies = (0..2)
+            .map(|position| Mark {
+                position,
+                start: next(seed, 3),
+            })
+            .collect();
         // Whatever is not written yet is a number too.
-        let constants = CONSTANTS.into_iter().chain(0..10).map(Value::Long).collect();
-        Program { policies, code, constants, registers: usize::from(REGISTERS), ..Program::default() }
+        let constants = CONSTANTS
+            .into_iter()
+            .chain(0..10)
+            .map(Value::Long)
+            .collect();
+        Program {
+            policies,
+            code,
+            constants,
+            registers: usize::from(REGISTERS),
+            ..Program::default()
+        }
     }
 
     fn outcomes(program: &Program, value: i64, watch: &mut impl Watch) -> Vec<Outcome> {
         let (pool, mut scratch, mut found) = (Pool::default(), Scratch::default(), Vec::new());
-        let mut space = Space { pool: &pool, scratch: &mut scratch };
+        let mut space = Space {
+            pool: &pool,
+            scratch: &mut scratch,
+        };
         run_watched(
             program,
             &[Value::Long(value), Value::Entity(5)],
@@ -285,10 +410,25 @@ mod tests {
             let (low, high) = (*range.start(), *range.end());
             assert!(range.contains(&start));
             let near = (-12..=12).map(|by| start.saturating_add(by));
-            let far = (0..12).map(|_| start.saturating_add(i64::from(next(seed, 60_000)) << next(seed, 47)));
-            let bounds = [low, high, low.saturating_add(1), high.saturating_sub(1), low / 2 + high / 2];
-            for value in near.chain(far.collect::<Vec<_>>()).chain(bounds).filter(|value| range.contains(value)) {
-                assert_eq!(outcomes(&program, value, &mut ()), found, "{start} {value} {range:?} {program:?}");
+            let far = (0..12)
+                .map(|_| start.saturating_add(i64::from(next(seed, 60_000)) << next(seed, 47)));
+            let bounds = [
+                low,
+                high,
+                low.saturating_add(1),
+                high.saturating_sub(1),
+                low / 2 + high / 2,
+            ];
+            for value in near
+                .chain(far.collect::<Vec<_>>())
+                .chain(bounds)
+                .filter(|value| range.contains(value))
+            {
+                assert_eq!(
+                    outcomes(&program, value, &mut ()),
+                    found,
+                    "{start} {value} {range:?} {program:?}"
+                );
             }
             wide += usize::from(high > low);
             ends += usize::from(low > i64::MIN || high < i64::MAX);

@@ -30,17 +30,29 @@ impl Value {
     /// The value, or nothing where reading it is an error.
     #[inline]
     pub(crate) fn read(self) -> Option<Self> {
-        if matches!(self, Self::Missing | Self::Poison) { None } else { Some(self) }
+        if matches!(self, Self::Missing | Self::Poison) {
+            None
+        } else {
+            Some(self)
+        }
     }
 
     #[inline]
     pub(crate) fn bool(self) -> Option<bool> {
-        if let Self::Bool(value) = self { Some(value) } else { None }
+        if let Self::Bool(value) = self {
+            Some(value)
+        } else {
+            None
+        }
     }
 
     #[inline]
     pub(crate) fn entity(self) -> Option<u32> {
-        if let Self::Entity(entity) = self { Some(entity) } else { None }
+        if let Self::Entity(entity) = self {
+            Some(entity)
+        } else {
+            None
+        }
     }
 }
 
@@ -53,18 +65,28 @@ pub(crate) const EMPTY: Value = Value::Set(0);
 /// The set of these entities of an enumerated kind.
 #[inline]
 pub(crate) fn flags(kind: u32, bits: u64) -> Value {
-    if bits == 0 { EMPTY } else { Value::Flags(kind, bits) }
+    if bits == 0 {
+        EMPTY
+    } else {
+        Value::Flags(kind, bits)
+    }
 }
 
 /// Kind and bit of an entity that can stand in [`Value::Flags`].
 pub(super) fn bit(entity: u32) -> Option<(u32, u64)> {
     let place = entity & 0x03FF_FFFF;
-    if place < 64 { Some((entity >> KIND_SHIFT, 1_u64.checked_shl(place)?)) } else { None }
+    if place < 64 {
+        Some((entity >> KIND_SHIFT, 1_u64.checked_shl(place)?))
+    } else {
+        None
+    }
 }
 
 /// The entities of a set of flags.
 pub(super) fn members(kind: u32, bits: u64) -> impl Iterator<Item = u32> {
-    (0..64_u32).filter(move |place| bits.checked_shr(*place).unwrap_or(0) & 1 == 1).map(move |place| kind << KIND_SHIFT | place)
+    (0..64_u32)
+        .filter(move |place| bits.checked_shr(*place).unwrap_or(0) & 1 == 1)
+        .map(move |place| kind << KIND_SHIFT | place)
 }
 
 /// What a host keeps of its own with a record, not yet interned.
@@ -91,10 +113,16 @@ impl Ip {
     /// From `address` or `address/prefix`, as Cedar prints them.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         if let Some((address, prefix)) = text.split_once('/') {
-            return Some(Self { address: address.parse().ok()?, prefix: prefix.parse().ok()? });
+            return Some(Self {
+                address: address.parse().ok()?,
+                prefix: prefix.parse().ok()?,
+            });
         }
         let address: IpAddr = text.parse().ok()?;
-        Some(Self { address, prefix: if address.is_ipv4() { 32 } else { 128 } })
+        Some(Self {
+            address,
+            prefix: if address.is_ipv4() { 32 } else { 128 },
+        })
     }
 
     pub(crate) fn is_loopback(self) -> bool {
@@ -108,10 +136,14 @@ impl Ip {
     /// Whether all of this range is inside the other.
     pub(crate) fn is_in_range(self, other: Self) -> bool {
         let (mine, others) = match (self.address, other.address) {
-            (IpAddr::V4(mine), IpAddr::V4(others)) => {
-                (ends(u128::from(u32::from(mine)), self.prefix, 32), ends(u128::from(u32::from(others)), other.prefix, 32))
-            }
-            (IpAddr::V6(mine), IpAddr::V6(others)) => (ends(u128::from(mine), self.prefix, 128), ends(u128::from(others), other.prefix, 128)),
+            (IpAddr::V4(mine), IpAddr::V4(others)) => (
+                ends(u128::from(u32::from(mine)), self.prefix, 32),
+                ends(u128::from(u32::from(others)), other.prefix, 32),
+            ),
+            (IpAddr::V6(mine), IpAddr::V6(others)) => (
+                ends(u128::from(mine), self.prefix, 128),
+                ends(u128::from(others), other.prefix, 128),
+            ),
             _ => return false,
         };
         others.0 <= mine.0 && mine.1 <= others.1
@@ -121,6 +153,12 @@ impl Ip {
 /// The first and last address of a range.
 fn ends(address: u128, prefix: u8, bits: u32) -> (u128, u128) {
     let free = bits.saturating_sub(u32::from(prefix));
-    let host = if free == 0 { 0 } else { u128::MAX.checked_shr(128_u32.saturating_sub(free)).unwrap_or(0) };
+    let host = if free == 0 {
+        0
+    } else {
+        u128::MAX
+            .checked_shr(128_u32.saturating_sub(free))
+            .unwrap_or(0)
+    };
     (address & !host, address | host)
 }

@@ -105,7 +105,11 @@ fn contents(file: &mut ModelFile) -> &mut Contents {
 }
 
 /// Takes one below the limit, if the version is still that which the caller has. Returns the operation's number.
-fn consume(writers: &Writers, full: bool, version: u64) -> Result<Option<u64>, CommitError<&'static str>> {
+fn consume(
+    writers: &Writers,
+    full: bool,
+    version: u64,
+) -> Result<Option<u64>, CommitError<&'static str>> {
     writers.run(full, &WaitBudget, &mut |file| {
         let contents = contents(file);
         if contents.version != version || contents.operations.len() >= LIMIT {
@@ -143,7 +147,12 @@ fn change(writers: &Writers) -> Result<(), CommitError<&'static str>> {
 /// Runs consumers beside others, and compares what was acknowledged with what is in the file.
 fn acknowledged_is_committed(fails_at: u32) {
     let committed = Arc::new(Mutex::new(Contents::default()));
-    let file = ModelFile { committed: Arc::clone(&committed), open: None, commits: 0, fails_at };
+    let file = ModelFile {
+        committed: Arc::clone(&committed),
+        open: None,
+        commits: 0,
+        fails_at,
+    };
     let writers = Arc::new(GroupCommit::new(file));
     let acknowledged = Arc::new(Mutex::new(Vec::new()));
     let consumers = (0..2).map(|at| {
@@ -159,22 +168,35 @@ fn acknowledged_is_committed(fails_at: u32) {
         })
     });
     let mut threads: Vec<_> = consumers.collect();
-    let others: [fn(&Writers) -> Result<(), CommitError<&'static str>>; 2] = [refused_batch, change];
+    let others: [fn(&Writers) -> Result<(), CommitError<&'static str>>; 2] =
+        [refused_batch, change];
     threads.extend(others.map(|other| {
         let writers = Arc::clone(&writers);
         shuttle::thread::spawn(move || drop(other(&writers)))
     }));
-    threads.into_iter().for_each(|thread| thread.join().expect("joins"));
+    threads
+        .into_iter()
+        .for_each(|thread| thread.join().expect("joins"));
     let acknowledged = acknowledged.lock().expect("locks").clone();
     let distinct: BTreeSet<u64> = acknowledged.iter().copied().collect();
-    assert_eq!(distinct.len(), acknowledged.len(), "an operation is acknowledged once");
+    assert_eq!(
+        distinct.len(),
+        acknowledged.len(),
+        "an operation is acknowledged once"
+    );
     let committed = committed.lock().expect("locks").operations.clone();
-    assert_eq!(distinct, committed, "what is acknowledged is committed, and nothing else is");
+    assert_eq!(
+        distinct, committed,
+        "what is acknowledged is committed, and nothing else is"
+    );
     assert!(committed.len() <= LIMIT, "the limit holds");
 }
 
 fn tries() -> usize {
-    std::env::var("SUBLET_INTERLEAVINGS").ok().and_then(|tries| tries.parse().ok()).unwrap_or(2_000)
+    std::env::var("SUBLET_INTERLEAVINGS")
+        .ok()
+        .and_then(|tries| tries.parse().ok())
+        .unwrap_or(2_000)
 }
 
 #[test]

@@ -23,7 +23,10 @@ fn main() {
     let served = match Served::open(&store, instant.as_deref()) {
         Ok(served) => served,
         Err(error) => {
-            println!("{}", json!({ "error": error.code(), "message": error.to_string() }));
+            println!(
+                "{}",
+                json!({ "error": error.code(), "message": error.to_string() })
+            );
             return;
         }
     };
@@ -46,7 +49,10 @@ fn main() {
 
 /// No file of this process can grow beyond so many bytes. Whether that could be said.
 fn limit_files(limit: Option<u64>) -> bool {
-    let mut now = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    let mut now = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
     unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &raw mut now) };
     now.rlim_cur = limit.unwrap_or(now.rlim_max);
     unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &raw const now) == 0 }

@@ -18,7 +18,12 @@ pub(crate) struct Kept {
 impl Kept {
     /// A step with its names.
     pub(crate) fn named(&self, step: &Value) -> Value {
-        let text = self.names.iter().fold(step.to_string(), |text, (name, id)| text.replace(&format!("${name}"), id));
+        let text = self
+            .names
+            .iter()
+            .fold(step.to_string(), |text, (name, id)| {
+                text.replace(&format!("${name}"), id)
+            });
         serde_json::from_str(&text).expect("JSON")
     }
 }
@@ -28,13 +33,29 @@ fn overage(engine: &Engine, owner: &str) -> usize {
     let mut lines = Vec::new();
     engine.export(&mut lines).expect("an export");
     let records = String::from_utf8(lines).expect("text");
-    let records = records.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
-    records.filter(|record| record["owner"] == owner && record["closed"] != true && record["disabled"].to_string().contains("\"overage\"")).count()
+    let records = records
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    records
+        .filter(|record| {
+            record["owner"] == owner
+                && record["closed"] != true
+                && record["disabled"].to_string().contains("\"overage\"")
+        })
+        .count()
 }
 
-fn paid(payment: Result<Payment, Error>, step: &Value, kept: &mut Kept) -> Result<Statement, Error> {
+fn paid(
+    payment: Result<Payment, Error>,
+    step: &Value,
+    kept: &mut Kept,
+) -> Result<Statement, Error> {
     let payment = payment?;
-    assert_eq!(payment.replayed, step["replayed"].as_bool().unwrap_or(false), "{step}");
+    assert_eq!(
+        payment.replayed,
+        step["replayed"].as_bool().unwrap_or(false),
+        "{step}"
+    );
     if let Some(name) = step["as"].as_str() {
         kept.payments.insert(name.to_owned(), payment.payment);
     }
@@ -49,13 +70,26 @@ fn told(engine: &Engine, step: &Value, kept: &mut Kept) -> Option<Result<Stateme
     } else if let Some(owner) = step["preview"].as_str() {
         engine.preview(owner)
     } else if step.get("settle").is_some() {
-        let choice: Vec<String> = step["choice"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
+        let choice: Vec<String> = step["choice"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect();
         engine.settle(&text("settle", 0), &text("settle", 1), &choice)
     } else if let Some(cents) = step["pay"][2].as_i64() {
-        paid(engine.record_payment(&text("pay", 0), &text("pay", 1), cents, key), step, kept)
+        paid(
+            engine.record_payment(&text("pay", 0), &text("pay", 1), cents, key),
+            step,
+            kept,
+        )
     } else {
         let payment = step.get("reverse")?;
-        let payment = payment.as_u64().or_else(|| kept.payments.get(payment.as_str()?).copied()).expect("a payment");
+        let payment = payment
+            .as_u64()
+            .or_else(|| kept.payments.get(payment.as_str()?).copied())
+            .expect("a payment");
         paid(engine.reverse_payment(payment, key), step, kept)
     })
 }
@@ -66,7 +100,9 @@ pub(crate) fn step(engine: &Engine, step: &Value, kept: &mut Kept) -> Option<Opt
         Ok(statement) if step.get("error").is_none() => statement,
         Ok(statement) => return Some(Some(format!("there was no error, but {statement:?}"))),
         Err(error) => {
-            return Some((step["error"] != error.code()).then(|| format!("{}: {error}", error.code())));
+            return Some(
+                (step["error"] != error.code()).then(|| format!("{}: {error}", error.code())),
+            );
         }
     };
     let found = serde_json::to_value(&statement).expect("JSON");
@@ -77,7 +113,11 @@ pub(crate) fn step(engine: &Engine, step: &Value, kept: &mut Kept) -> Option<Opt
         }
     }
     let mut same = |what: &str, found: usize| {
-        if step.get(what).and_then(Value::as_u64).is_some_and(|wanted| wanted != found as u64) {
+        if step
+            .get(what)
+            .and_then(Value::as_u64)
+            .is_some_and(|wanted| wanted != found as u64)
+        {
             wrong.push(format!("`{what}` is {found}"));
         }
     };
@@ -91,7 +131,12 @@ pub(crate) fn step(engine: &Engine, step: &Value, kept: &mut Kept) -> Option<Opt
         StatementStatus::Closed => statement.order != ExcessOrder::OwnersChoice,
         _ => false,
     };
-    if verify_draw(&statement) != drawn || verify_draw(&Statement { unpaid: statement.unpaid + 1, ..statement.clone() }) {
+    if verify_draw(&statement) != drawn
+        || verify_draw(&Statement {
+            unpaid: statement.unpaid + 1,
+            ..statement.clone()
+        })
+    {
         wrong.push("the draw is not verified".to_owned());
     }
     if Statement::from_value(json!(statement)).as_ref() != Ok(&statement) {

@@ -15,7 +15,14 @@ const INSIDE: [(&str, &str); 6] = [
     ("page.view", "Page"),
     ("contact.unsubscribe", "Contact"),
 ];
-const ITSELF: [&str; 6] = ["account.read", "account.edit", "login.password", "client.read", "client.act_as", "billing.read"];
+const ITSELF: [&str; 6] = [
+    "account.read",
+    "account.edit",
+    "login.password",
+    "client.read",
+    "client.act_as",
+    "billing.read",
+];
 
 pub(crate) fn step(world: &World, random: &mut Random, sides: &mut Sides) {
     let (login, host) = world.login(random);
@@ -37,7 +44,15 @@ pub(crate) fn step(world: &World, random: &mut Random, sides: &mut Sides) {
     if let Ok(code) = sides.ask(random, &asked)
         && code == "ok"
     {
-        isolated(world, &login, actor.as_ref(), action, &about, host.as_deref(), &asked);
+        isolated(
+            world,
+            &login,
+            actor.as_ref(),
+            action,
+            &about,
+            host.as_deref(),
+            &asked,
+        );
     }
     if random.once_in(20) {
         closed(world, random, sides);
@@ -59,25 +74,58 @@ fn actor(world: &World, random: &mut Random, login: &Login, about: &str) -> Opti
 }
 
 /// What is allowed is inside the account of whoever asks, or an owner's to do to a client.
-fn isolated(world: &World, login: &Login, actor: Option<&Login>, action: &str, about: &str, host: Option<&str>, asked: &Value) {
-    let Some(home) = world.home(login) else { panic!("{asked}") };
+fn isolated(
+    world: &World,
+    login: &Login,
+    actor: Option<&Login>,
+    action: &str,
+    about: &str,
+    host: Option<&str>,
+    asked: &Value,
+) {
+    let Some(home) = world.home(login) else {
+        panic!("{asked}")
+    };
     let account = &world.accounts[&home];
     let is_for_strangers = ["page.view", "contact.unsubscribe"].contains(&action);
     if let Some(actor) = actor {
         let acting = world.home(actor).expect("an account");
         assert_eq!(account.owner.as_ref(), Some(&acting), "acting: {asked}");
         let standing = &world.accounts[&acting];
-        assert!(standing.confirmed && !standing.closed && standing.disabled.is_empty() && world.is_whitelabel(&standing.package), "acting: {asked}");
+        assert!(
+            standing.confirmed
+                && !standing.closed
+                && standing.disabled.is_empty()
+                && world.is_whitelabel(&standing.package),
+            "acting: {asked}"
+        );
         if let Login::Member(id) = actor {
-            assert!(world.members[id].confirmed && world.members[id].grants.contains("act_as_client"), "acting: {asked}");
+            assert!(
+                world.members[id].confirmed && world.members[id].grants.contains("act_as_client"),
+                "acting: {asked}"
+            );
         }
-        assert!(account.confirmed && account.disabled.is_empty() || action.ends_with(".read") || is_for_strangers, "read only: {asked}");
+        assert!(
+            account.confirmed && account.disabled.is_empty()
+                || action.ends_with(".read")
+                || is_for_strangers,
+            "read only: {asked}"
+        );
     }
     let comes = actor.unwrap_or(login);
-    assert!(is_for_strangers || world.admits(comes, host), "the gate: {asked}");
+    assert!(
+        is_for_strangers || world.admits(comes, host),
+        "the gate: {asked}"
+    );
     let is_client = world.accounts[about].owner.as_ref() == Some(&home);
-    assert!(about == home || (is_client && ["client.read", "client.act_as"].contains(&action)), "isolation: {asked}");
-    assert!(!account.closed || action == "contact.unsubscribe", "closed: {asked}");
+    assert!(
+        about == home || (is_client && ["client.read", "client.act_as"].contains(&action)),
+        "isolation: {asked}"
+    );
+    assert!(
+        !account.closed || action == "contact.unsubscribe",
+        "closed: {asked}"
+    );
     assert!(account.confirmed || actor.is_some(), "unconfirmed: {asked}");
 }
 
@@ -88,8 +136,14 @@ fn own(world: &World, random: &mut Random, sides: &mut Sides, login: &Login) {
     };
     let (account, features) = (&world.accounts[id], world.features(id));
     let owner = account.owner.as_ref().map(|owner| &world.accounts[owner]);
-    let stands = |account: &super::world::Account| account.confirmed && !account.closed && account.disabled.is_empty();
-    if !stands(account) || owner.is_some_and(|owner| !stands(owner)) || !features.contains("campaigns") || !world.admits(login, host.as_deref()) {
+    let stands = |account: &super::world::Account| {
+        account.confirmed && !account.closed && account.disabled.is_empty()
+    };
+    if !stands(account)
+        || owner.is_some_and(|owner| !stands(owner))
+        || !features.contains("campaigns")
+        || !world.admits(login, host.as_deref())
+    {
         return;
     }
     let asked = json!({ "walk": "ask", "by": login.json(), "action": "campaign.read", "resource": ["Campaign", "k", id], "host": host });
@@ -99,20 +153,48 @@ fn own(world: &World, random: &mut Random, sides: &mut Sides, login: &Login) {
 
 /// Nobody of a closed account does anything but unsubscribe strangers.
 fn closed(world: &World, random: &mut Random, sides: &mut Sides) {
-    let gone: Vec<&String> = world.accounts.iter().filter(|(_, account)| account.closed).map(|(id, _)| id).collect();
+    let gone: Vec<&String> = world
+        .accounts
+        .iter()
+        .filter(|(_, account)| account.closed)
+        .map(|(id, _)| id)
+        .collect();
     if gone.is_empty() {
         return;
     }
     let id = (*random.pick(&gone)).clone();
-    let member = world.members.iter().find(|(_, member)| member.account == id).map(|(member, _)| Login::Member(member.clone()));
-    let login = member.filter(|_| random.once_in(2)).unwrap_or(Login::Account(id.clone()));
+    let member = world
+        .members
+        .iter()
+        .find(|(_, member)| member.account == id)
+        .map(|(member, _)| Login::Member(member.clone()));
+    let login = member
+        .filter(|_| random.once_in(2))
+        .unwrap_or(Login::Account(id.clone()));
     let host = world.host_of(&login);
-    for (kind, allowed) in [("Account", false), ("Contact", true), ("Campaign", false), ("Page", false)] {
-        let account = if kind == "Account" { Value::Null } else { json!(id) };
-        let resource = json!([kind, if kind == "Account" { id.as_str() } else { "k" }, account]);
-        let asked = json!({ "walk": "actions", "by": login.json(), "resource": resource, "host": host });
+    for (kind, allowed) in [
+        ("Account", false),
+        ("Contact", true),
+        ("Campaign", false),
+        ("Page", false),
+    ] {
+        let account = if kind == "Account" {
+            Value::Null
+        } else {
+            json!(id)
+        };
+        let resource = json!([
+            kind,
+            if kind == "Account" { id.as_str() } else { "k" },
+            account
+        ]);
+        let asked =
+            json!({ "walk": "actions", "by": login.json(), "resource": resource, "host": host });
         let found = sides.ask(random, &asked).expect("an answer");
         let found = found.as_array().expect("a list");
-        assert!(found.is_empty() || (allowed && *found == [json!("contact.unsubscribe")]), "{asked}: {found:?}");
+        assert!(
+            found.is_empty() || (allowed && *found == [json!("contact.unsubscribe")]),
+            "{asked}: {found:?}"
+        );
     }
 }

@@ -15,10 +15,18 @@ const PRICE: i64 = 500;
 fn expected(world: &World, owner: &str, period: &str) -> Option<(usize, i64, i64)> {
     let key = (owner.to_owned(), period.to_owned());
     let (clients, included) = world.ends.get(&key)?;
-    let over = |count: usize| included.map_or(0, |included| (i64::try_from(count).expect("small") - included).max(0));
+    let over = |count: usize| {
+        included.map_or(0, |included| {
+            (i64::try_from(count).expect("small") - included).max(0)
+        })
+    };
     let there = clients.intersection(&world.clients(owner)).count();
     let paid = world.received.get(&key).copied().unwrap_or(0) / PRICE;
-    Some((clients.len(), over(clients.len()), (over(there) - paid).max(0)))
+    Some((
+        clients.len(),
+        over(clients.len()),
+        (over(there) - paid).max(0),
+    ))
 }
 
 fn read(found: &Value) -> Statement {
@@ -29,7 +37,11 @@ fn read(found: &Value) -> Statement {
 fn same(world: &World, statement: &Statement) {
     if let Some(expected) = expected(world, &statement.owner, &statement.period) {
         let clients = usize::try_from(statement.clients).expect("small");
-        assert_eq!((clients, statement.excess, statement.unpaid), expected, "{statement:?}");
+        assert_eq!(
+            (clients, statement.excess, statement.unpaid),
+            expected,
+            "{statement:?}"
+        );
         assert_eq!(statement.due_cents, statement.excess * PRICE);
     }
     if statement.seed.is_some() {
@@ -40,33 +52,64 @@ fn same(world: &World, statement: &Statement) {
 pub(crate) fn step(world: &mut World, random: &mut Random, sides: &mut Sides) {
     let mains = world.mains();
     let owner = random.pick(&mains).clone();
-    let ended: Vec<String> = world.ends.keys().filter(|(of, _)| *of == owner).map(|(_, period)| period.clone()).collect();
-    let Some(period) = ended.last().filter(|_| !random.once_in(4)).or(ended.first()).cloned() else {
+    let ended: Vec<String> = world
+        .ends
+        .keys()
+        .filter(|(of, _)| *of == owner)
+        .map(|(_, period)| period.clone())
+        .collect();
+    let Some(period) = ended
+        .last()
+        .filter(|_| !random.once_in(4))
+        .or(ended.first())
+        .cloned()
+    else {
         return;
     };
-    let period = if random.once_in(4) { random.pick(&ended).clone() } else { period };
+    let period = if random.once_in(4) {
+        random.pick(&ended).clone()
+    } else {
+        period
+    };
     match random.below(4) {
         0 => settle(world, random, sides, owner, period),
         1 => pay(world, random, sides, owner, period),
         2 => reverse(world, random, sides),
         _ => {
             let asked = json!({ "walk": "statement", "owner": owner, "period": period });
-            same(world, &read(&sides.ask(random, &asked).expect("a statement")));
+            same(
+                world,
+                &read(&sides.ask(random, &asked).expect("a statement")),
+            );
         }
     }
 }
 
-fn settle(world: &mut World, random: &mut Random, sides: &mut Sides, owner: String, period: String) {
+fn settle(
+    world: &mut World,
+    random: &mut Random,
+    sides: &mut Sides,
+    owner: String,
+    period: String,
+) {
     let asked = json!({ "walk": "settle", "owner": owner, "period": period });
     let first = sides.ask(random, &asked).expect("a statement");
     let statement = read(&first);
     same(world, &statement);
-    assert_eq!(i64::try_from(statement.disabled.len()).expect("small"), statement.unpaid, "{statement:?}");
+    assert_eq!(
+        i64::try_from(statement.disabled.len()).expect("small"),
+        statement.unpaid,
+        "{statement:?}"
+    );
     // Twice changes nothing, whichever process it is.
     let before = sides.agree(&json!({ "do": "revision" }));
     assert_eq!(sides.ask(random, &asked), Ok(first));
     assert_eq!(sides.agree(&json!({ "do": "revision" })), before);
-    if !world.settled.iter().any(|settled| settled.owner == owner && settled.period == period) {
+    if !world
+        .settled
+        .iter()
+        .any(|settled| settled.owner == owner && settled.period == period)
+    {
         world.settled.push(Settled { owner, period });
     }
     world.count("settle");
@@ -76,15 +119,30 @@ fn pay(world: &mut World, random: &mut Random, sides: &mut Sides, owner: String,
     let cents = *random.pick(&[250, 500, 500, 1_000, 1_500]);
     world.next += 1;
     let key = format!("bank/{}", world.next);
-    let asked = json!({ "walk": "pay", "owner": owner, "period": period, "cents": cents, "key": key });
+    let asked =
+        json!({ "walk": "pay", "owner": owner, "period": period, "cents": cents, "key": key });
     let paid = sides.ask(random, &asked).expect("a payment");
-    *world.received.entry((owner.clone(), period.clone())).or_default() += cents;
+    *world
+        .received
+        .entry((owner.clone(), period.clone()))
+        .or_default() += cents;
     let again = sides.ask(random, &asked).expect("the same");
-    assert_eq!((&again["replayed"], &again["payment"]), (&json!(true), &paid["payment"]));
+    assert_eq!(
+        (&again["replayed"], &again["payment"]),
+        (&json!(true), &paid["payment"])
+    );
     let statement = read(&paid["statement"]);
-    assert_eq!(statement.received_cents, world.received[&(owner.clone(), period.clone())]);
+    assert_eq!(
+        statement.received_cents,
+        world.received[&(owner.clone(), period.clone())]
+    );
     same(world, &statement);
-    world.payments.push((paid["payment"].as_u64().expect("a number"), owner, period, cents));
+    world.payments.push((
+        paid["payment"].as_u64().expect("a number"),
+        owner,
+        period,
+        cents,
+    ));
     world.count("pay");
 }
 
@@ -98,7 +156,10 @@ fn reverse(world: &mut World, random: &mut Random, sides: &mut Sides) {
     let reversed = sides.ask(random, &asked).expect("a reversal");
     *world.received.entry((owner, period)).or_default() -= cents;
     same(world, &read(&reversed["statement"]));
-    assert_eq!(sides.ask(random, &asked), Err("billing.payment_reversed".to_owned()));
+    assert_eq!(
+        sides.ask(random, &asked),
+        Err("billing.payment_reversed".to_owned())
+    );
     world.count("reverse");
 }
 
@@ -106,12 +167,19 @@ fn reverse(world: &mut World, random: &mut Random, sides: &mut Sides) {
 pub(crate) fn look(world: &World, sides: &mut Sides, found: &BTreeMap<String, Words>) {
     let mut wanted: BTreeMap<String, Words> = BTreeMap::new();
     for Settled { owner, period } in &world.settled {
-        let statement = read(&sides.agree(&json!({ "walk": "statement", "owner": owner, "period": period })));
+        let statement =
+            read(&sides.agree(&json!({ "walk": "statement", "owner": owner, "period": period })));
         same(world, &statement);
         assert_eq!(statement.status, sublet::StatementStatus::Settled);
-        assert_eq!(i64::try_from(statement.disabled.len()).expect("small"), statement.unpaid);
+        assert_eq!(
+            i64::try_from(statement.disabled.len()).expect("small"),
+            statement.unpaid
+        );
         if !statement.disabled.is_empty() {
-            wanted.entry(owner.clone()).or_default().extend(statement.disabled);
+            wanted
+                .entry(owner.clone())
+                .or_default()
+                .extend(statement.disabled);
         }
     }
     assert_eq!(*found, wanted);

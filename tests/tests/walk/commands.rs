@@ -64,7 +64,11 @@ const OFTEN: [&str; 18] = [
 const WEEK: i64 = 7 * 86_400_000;
 
 fn words(random: &mut Random) -> Words {
-    FEATURES.iter().filter(|_| random.once_in(2)).map(|name| (*name).to_owned()).collect()
+    FEATURES
+        .iter()
+        .filter(|_| random.once_in(2))
+        .map(|name| (*name).to_owned())
+        .collect()
 }
 
 /// Grants, mostly with the one by which members have to do with each other.
@@ -78,24 +82,40 @@ fn team(random: &mut Random) -> Words {
 
 fn pick<'a>(random: &mut Random, items: impl Iterator<Item = &'a String>) -> String {
     let items: Vec<&String> = items.collect();
-    if items.is_empty() { "nobody".to_owned() } else { (*random.pick(&items)).clone() }
+    if items.is_empty() {
+        "nobody".to_owned()
+    } else {
+        (*random.pick(&items)).clone()
+    }
 }
 
 /// An account that is mostly of those whom the login has to do with.
 fn target(world: &World, random: &mut Random, login: &Login) -> String {
-    let near =
-        |home: &String| world.accounts.iter().filter(|(id, account)| *id == home || account.owner.as_ref() == Some(home)).map(|(id, _)| id).collect::<Vec<_>>();
+    let near = |home: &String| {
+        world
+            .accounts
+            .iter()
+            .filter(|(id, account)| *id == home || account.owner.as_ref() == Some(home))
+            .map(|(id, _)| id)
+            .collect::<Vec<_>>()
+    };
     match world.home(login) {
         Some(home) if !random.once_in(5) => (*random.pick(&near(&home))).clone(),
         _ => pick(random, world.accounts.keys()),
     }
 }
 
-const REASONS: [&str; 6] = ["by_owner", "by_owner", "by_owner", "abuse", "unpaid", "overage"];
+const REASONS: [&str; 6] = [
+    "by_owner", "by_owner", "by_owner", "abuse", "unpaid", "overage",
+];
 
 /// What takes a reason away that an account has.
 fn restored(world: &World, random: &mut Random) -> Option<Value> {
-    let disabled: Vec<(&String, &String)> = world.accounts.iter().flat_map(|(id, found)| found.disabled.iter().map(move |reason| (id, reason))).collect();
+    let disabled: Vec<(&String, &String)> = world
+        .accounts
+        .iter()
+        .flat_map(|(id, found)| found.disabled.iter().map(move |reason| (id, reason)))
+        .collect();
     if disabled.is_empty() {
         return None;
     }
@@ -109,10 +129,18 @@ fn command(world: &mut World, random: &mut Random, login: &Login) -> Value {
     let (id, account) = (format!("x{}", world.next), target(world, random, login));
     let member = |random: &mut Random| pick(random, world.members.keys());
     let level = |random: &mut Random| {
-        if random.once_in(2) { (*random.pick(&["basic", "standard", "full", "none"])).to_owned() } else { pick(random, world.levels.keys()) }
+        if random.once_in(2) {
+            (*random.pick(&["basic", "standard", "full", "none"])).to_owned()
+        } else {
+            pick(random, world.levels.keys())
+        }
     };
     let main = |random: &mut Random| random.pick(&world.mains()).clone();
-    let name = if random.once_in(2) { random.pick(&OFTEN) } else { random.pick(&NAMES) };
+    let name = if random.once_in(2) {
+        random.pick(&OFTEN)
+    } else {
+        random.pick(&NAMES)
+    };
     let mut asked = match *name {
         "create_account" if world.mains().len() > 7 => {
             json!({ "do": "restore", "account": account, "reason": "unpaid" })
@@ -121,7 +149,15 @@ fn command(world: &mut World, random: &mut Random, login: &Login) -> Value {
             json!({ "id": id, "email": format!("{id}@main.example"), "package": "agency" })
         }
         "change_package" => {
-            let package = random.pick(&["agency", "agency", "agency", "agency", "agency", "enterprise", "business"]);
+            let package = random.pick(&[
+                "agency",
+                "agency",
+                "agency",
+                "agency",
+                "agency",
+                "enterprise",
+                "business",
+            ]);
             json!({ "account": main(random), "package": package, "confirmed": random.once_in(2) })
         }
         "edit_account" if random.once_in(3) => {
@@ -133,8 +169,10 @@ fn command(world: &mut World, random: &mut Random, login: &Login) -> Value {
         "create_client" => json!({ "id": id, "email": format!("{id}@client.example") }),
         "edit_client" => json!({ "account": account, "limits": { "emails": random.below(1_000) } }),
         "attach_level" => json!({ "account": account, "level": level(random) }),
-        "restore" => restored(world, random).unwrap_or_else(|| json!({ "account": account, "reason": random.pick(&REASONS) })),
-        "disable" if random.once_in(2) => restored(world, random).unwrap_or_else(|| json!({ "account": account, "reason": "by_owner" })),
+        "restore" => restored(world, random)
+            .unwrap_or_else(|| json!({ "account": account, "reason": random.pick(&REASONS) })),
+        "disable" if random.once_in(2) => restored(world, random)
+            .unwrap_or_else(|| json!({ "account": account, "reason": "by_owner" })),
         "disable" => json!({ "account": account, "reason": random.pick(&REASONS) }),
         // Owners stay, mostly.
         "close" if world.accounts[&account].owner.is_none() && !random.once_in(40) => {
@@ -142,24 +180,53 @@ fn command(world: &mut World, random: &mut Random, login: &Login) -> Value {
         }
         "close" => json!({ "account": account }),
         "offer_transfer" => {
-            let confirmed = world.accounts.iter().filter(|(_, found)| found.owner.is_some() && found.confirmed && !found.closed).map(|(id, _)| id);
-            let account = if random.once_in(5) { account } else { pick(random, confirmed) };
+            let confirmed = world
+                .accounts
+                .iter()
+                .filter(|(_, found)| found.owner.is_some() && found.confirmed && !found.closed)
+                .map(|(id, _)| id);
+            let account = if random.once_in(5) {
+                account
+            } else {
+                pick(random, confirmed)
+            };
             json!({ "account": account, "to": main(random), "valid_for": 1 + random.below(2 * 604_800_000) })
         }
         "consent_transfer" => {
-            let offered =
-                world.accounts.iter().filter(|(_, found)| found.offer.as_ref().is_some_and(|offer| !offer.2 && offer.1 > world.now)).map(|(id, _)| id);
-            let account = if random.once_in(5) { account } else { pick(random, offered) };
+            let offered = world
+                .accounts
+                .iter()
+                .filter(|(_, found)| {
+                    found
+                        .offer
+                        .as_ref()
+                        .is_some_and(|offer| !offer.2 && offer.1 > world.now)
+                })
+                .map(|(id, _)| id);
+            let account = if random.once_in(5) {
+                account
+            } else {
+                pick(random, offered)
+            };
             json!({ "account": account, "to": world.accounts.get(&account).and_then(|found| found.offer.clone()).map_or_else(|| main(random), |offer| offer.0) })
         }
         "accept_transfer" => {
-            let offered = world.accounts.iter().filter(|(_, found)| found.offer.as_ref().is_some_and(|offer| offer.2 && offer.1 > world.now));
+            let offered = world.accounts.iter().filter(|(_, found)| {
+                found
+                    .offer
+                    .as_ref()
+                    .is_some_and(|offer| offer.2 && offer.1 > world.now)
+            });
             let account = pick(random, offered.map(|(id, _)| id));
             json!({ "account": account, "level": level(random) })
         }
         "cancel_transfer" | "resend_confirmation" => json!({ "account": account }),
         "invite_member" => {
-            let part = if random.once_in(2) { json!({ "emails": random.below(50) }) } else { json!({}) };
+            let part = if random.once_in(2) {
+                json!({ "emails": random.below(50) })
+            } else {
+                json!({})
+            };
             json!({ "id": id, "email": format!("{id}@team.example"), "grants": team(random), "sub_limits": part })
         }
         "grant_member" => json!({ "member": member(random), "grants": team(random) }),
@@ -190,13 +257,25 @@ fn command(world: &mut World, random: &mut Random, login: &Login) -> Value {
             json!({ "domain": pick(random, world.domains.keys().filter(|name| name.starts_with('x'))), "confirmed": random.once_in(2) })
         }
         "release_domain" => {
-            let quarantined = world.domains.iter().filter(|(_, (_, state))| *state == "quarantined").map(|(name, _)| name);
+            let quarantined = world
+                .domains
+                .iter()
+                .filter(|(_, (_, state))| *state == "quarantined")
+                .map(|(name, _)| name);
             json!({ "domain": pick(random, quarantined) })
         }
         "change_email" => json!({ "account": account, "email": format!("{id}@new.example") }),
         "confirm_email" => {
-            let waiting = world.accounts.iter().filter(|(_, found)| found.token.is_some() && !found.closed).map(|(id, _)| id);
-            let account = if random.once_in(5) { account } else { pick(random, waiting) };
+            let waiting = world
+                .accounts
+                .iter()
+                .filter(|(_, found)| found.token.is_some() && !found.closed)
+                .map(|(id, _)| id);
+            let account = if random.once_in(5) {
+                account
+            } else {
+                pick(random, waiting)
+            };
             json!({ "account": account, "token": token(world.accounts.get(&account).and_then(|found| found.token.as_ref())) })
         }
         _ => {
@@ -218,19 +297,37 @@ fn token(known: Option<&(String, i64)>) -> String {
 fn asker(world: &World, random: &mut Random, asked: &Value) -> Option<(Login, Option<String>)> {
     let account = asked["account"].as_str().unwrap_or_default();
     let login = match asked["do"].as_str()? {
-        "create_account" | "change_package" | "edit_account" | "quarantine_domain" | "release_domain" => Login::Operator,
-        "confirm_email" | "change_email" | "resend_confirmation" | "consent_transfer" => Login::Account(account.to_owned()),
+        "create_account" | "change_package" | "edit_account" | "quarantine_domain"
+        | "release_domain" => Login::Operator,
+        "confirm_email" | "change_email" | "resend_confirmation" | "consent_transfer" => {
+            Login::Account(account.to_owned())
+        }
         "accept_invitation" => Login::Member(asked["member"].as_str()?.to_owned()),
         "accept_transfer" => Login::Account(world.accounts.get(account)?.offer.clone()?.0),
-        "verify_domain" | "remove_domain" => Login::Account(world.domains.get(asked["domain"].as_str()?)?.0.clone()),
-        "edit_level" | "delete_level" => Login::Account(world.levels.get(asked["level"].as_str()?)?.0.clone()),
+        "verify_domain" | "remove_domain" => {
+            Login::Account(world.domains.get(asked["domain"].as_str()?)?.0.clone())
+        }
+        "edit_level" | "delete_level" => {
+            Login::Account(world.levels.get(asked["level"].as_str()?)?.0.clone())
+        }
         "grant_member" | "edit_member" | "remove_member" => {
             let account = &world.members.get(asked["member"].as_str()?)?.account;
-            let colleagues: Vec<&String> = world.members.iter().filter(|(_, found)| found.account == *account && found.confirmed).map(|(id, _)| id).collect();
-            if colleagues.is_empty() || random.once_in(2) { Login::Account(account.clone()) } else { Login::Member((*random.pick(&colleagues)).clone()) }
+            let colleagues: Vec<&String> = world
+                .members
+                .iter()
+                .filter(|(_, found)| found.account == *account && found.confirmed)
+                .map(|(id, _)| id)
+                .collect();
+            if colleagues.is_empty() || random.once_in(2) {
+                Login::Account(account.clone())
+            } else {
+                Login::Member((*random.pick(&colleagues)).clone())
+            }
         }
         "disable" | "restore" if asked["reason"] != "by_owner" => Login::Operator,
-        "restore" | "offer_transfer" | "attach_level" | "edit_client" => Login::Account(world.accounts.get(account)?.owner.clone()?),
+        "restore" | "offer_transfer" | "attach_level" | "edit_client" => {
+            Login::Account(world.accounts.get(account)?.owner.clone()?)
+        }
         _ => return None,
     };
     let known = match &login {
@@ -251,7 +348,11 @@ pub(crate) fn step(world: &mut World, random: &mut Random, sides: &mut Sides) {
         let domain = asked["domain"].as_str().expect("a name");
         asked["txt"] = json!([proof(world, domain)]);
     }
-    let context = if login == Login::Operator && !random.once_in(10) { json!({ "reason": "asked" }) } else { json!({}) };
+    let context = if login == Login::Operator && !random.once_in(10) {
+        json!({ "reason": "asked" })
+    } else {
+        json!({})
+    };
     let key = random.once_in(10).then(|| format!("key/{}", world.next));
     let whole = json!({ "walk": "perform", "by": login.json(), "host": host, "command": asked, "context": context, "key": key });
     let Ok(answer) = sides.ask(random, &whole) else {
@@ -261,13 +362,19 @@ pub(crate) fn step(world: &mut World, random: &mut Random, sides: &mut Sides) {
     if key.is_some() {
         let again = sides.ask(random, &whole);
         let again = again.map(|again| again["allowed"].clone());
-        assert!(again == Ok(answer["allowed"].clone()) || answer["allowed"] == false, "{whole}: {again:?}");
+        assert!(
+            again == Ok(answer["allowed"].clone()) || answer["allowed"] == false,
+            "{whole}: {again:?}"
+        );
     }
     if answer["allowed"] != true {
         world.refused += 1;
         return;
     }
-    assert!(world.admits(&login, host.as_deref()), "{whole}: {answer} at {host:?}");
+    assert!(
+        world.admits(&login, host.as_deref()),
+        "{whole}: {answer} at {host:?}"
+    );
     super::keeps::entitled(world, &login, &asked, &context);
     apply(world, &login, &asked, answer["token"].as_str());
     world.count(&name);
@@ -275,7 +382,10 @@ pub(crate) fn step(world: &mut World, random: &mut Random, sides: &mut Sides) {
 
 /// What the DNS must say of a domain: asked of the engine's own record, as a host would.
 fn proof(world: &World, domain: &str) -> String {
-    let owner = world.domains.get(domain).map_or("nobody", |(owner, _)| owner.as_str());
+    let owner = world
+        .domains
+        .get(domain)
+        .map_or("nobody", |(owner, _)| owner.as_str());
     let record = json!({ "type": "Domain", "id": domain, "kind": "whitelabel", "owner": owner });
     match sublet::Record::from_value(record) {
         Ok(sublet::Record::Domain(domain)) => domain.proof().unwrap_or_default(),
@@ -286,50 +396,112 @@ fn proof(world: &World, domain: &str) -> String {
 /// What the model keeps of it.
 fn apply(world: &mut World, login: &Login, asked: &Value, token: Option<&str>) {
     let text = |name: &str| asked[name].as_str().unwrap_or_default().to_owned();
-    let grants = |name: &str| -> Words { asked[name].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect() };
+    let grants = |name: &str| -> Words {
+        asked[name]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect()
+    };
     let (now, home) = (world.now, world.home(login).unwrap_or_default());
     let token = token.map(|token| (token.to_owned(), now + WEEK));
     let id = text("account");
     match asked["do"].as_str().expect("a name") {
-        "create_account" => drop(world.accounts.insert(text("id"), Account { package: text("package"), token, ..Account::default() })),
+        "create_account" => drop(world.accounts.insert(
+            text("id"),
+            Account {
+                package: text("package"),
+                token,
+                ..Account::default()
+            },
+        )),
         "create_client" => {
             let level = world.usual_level(&world.accounts[&home].package);
-            world.accounts.insert(text("id"), Account { owner: Some(home), level, token, ..Account::default() });
+            world.accounts.insert(
+                text("id"),
+                Account {
+                    owner: Some(home),
+                    level,
+                    token,
+                    ..Account::default()
+                },
+            );
         }
         "invite_member" => {
             let part = asked["sub_limits"]["emails"].as_i64();
-            world.members.insert(text("id"), Member { account: home, grants: grants("grants"), part, confirmed: false, token });
+            world.members.insert(
+                text("id"),
+                Member {
+                    account: home,
+                    grants: grants("grants"),
+                    part,
+                    confirmed: false,
+                    token,
+                },
+            );
         }
-        "edit_member" => world.members.get_mut(&text("member")).expect("a member").part = asked["sub_limits"]["emails"].as_i64(),
-        "grant_member" => world.members.get_mut(&text("member")).expect("a member").grants = grants("grants"),
+        "edit_member" => {
+            world
+                .members
+                .get_mut(&text("member"))
+                .expect("a member")
+                .part = asked["sub_limits"]["emails"].as_i64()
+        }
+        "grant_member" => {
+            world
+                .members
+                .get_mut(&text("member"))
+                .expect("a member")
+                .grants = grants("grants")
+        }
         "remove_member" => drop(world.members.remove(&text("member"))),
         "accept_invitation" => {
             let member = world.members.get_mut(&text("member")).expect("a member");
             (member.confirmed, member.token) = (true, None);
         }
         "create_level" => drop(world.levels.insert(text("id"), (home, grants("features")))),
-        "edit_level" => world.levels.get_mut(&text("level")).expect("a level").1 = grants("features"),
+        "edit_level" => {
+            world.levels.get_mut(&text("level")).expect("a level").1 = grants("features")
+        }
         "delete_level" => {
             world.levels.remove(&text("level"));
-            for account in world.accounts.values_mut().filter(|account| account.level == Some(text("level"))) {
+            for account in world
+                .accounts
+                .values_mut()
+                .filter(|account| account.level == Some(text("level")))
+            {
                 account.level = Some(text("replacement"));
             }
         }
         "add_domain" => drop(world.domains.insert(text("domain"), (home, "pending"))),
         "verify_domain" => world.domains.get_mut(&text("domain")).expect("a domain").1 = "verified",
-        "quarantine_domain" => world.domains.get_mut(&text("domain")).expect("a domain").1 = "quarantined",
+        "quarantine_domain" => {
+            world.domains.get_mut(&text("domain")).expect("a domain").1 = "quarantined"
+        }
         "release_domain" => drop(world.domains.remove(&text("domain"))),
         "remove_domain" => match world.domains.get_mut(&text("domain")) {
             Some((_, state)) if *state != "pending" => *state = "quarantined",
             _ => drop(world.domains.remove(&text("domain"))),
         },
         "edit_client" => {}
-        name => account(world.accounts.get_mut(&id).expect("an account"), name, asked, (token, now, home)),
+        name => account(
+            world.accounts.get_mut(&id).expect("an account"),
+            name,
+            asked,
+            (token, now, home),
+        ),
     }
 }
 
 /// The same of one account.
-fn account(account: &mut Account, name: &str, asked: &Value, (token, now, home): (Option<(String, i64)>, i64, String)) {
+fn account(
+    account: &mut Account,
+    name: &str,
+    asked: &Value,
+    (token, now, home): (Option<(String, i64)>, i64, String),
+) {
     let text = |name: &str| asked[name].as_str().unwrap_or_default().to_owned();
     match name {
         "change_package" => account.package = text("package"),
@@ -338,11 +510,18 @@ fn account(account: &mut Account, name: &str, asked: &Value, (token, now, home):
         "disable" => drop(account.disabled.insert(text("reason"))),
         "restore" => drop(account.disabled.remove(&text("reason"))),
         "close" => account.closed = true,
-        "offer_transfer" => account.offer = Some((text("to"), now + asked["valid_for"].as_i64().expect("a time"), false)),
+        "offer_transfer" => {
+            account.offer = Some((
+                text("to"),
+                now + asked["valid_for"].as_i64().expect("a time"),
+                false,
+            ))
+        }
         "consent_transfer" => account.offer.iter_mut().for_each(|offer| offer.2 = true),
         "cancel_transfer" => account.offer = None,
         "accept_transfer" => {
-            (account.owner, account.level, account.offer, account.token) = (Some(home), Some(text("level")), None, None);
+            (account.owner, account.level, account.offer, account.token) =
+                (Some(home), Some(text("level")), None, None);
             account.disabled.remove("by_owner");
         }
         "confirm_email" => (account.confirmed, account.token) = (true, None),

@@ -8,8 +8,17 @@ use sublet_tests::Random;
 
 pub(crate) const PLATFORM: &str = "dash.mmio.example";
 /// The features that the walk grants and enables.
-pub(crate) const FEATURES: [&str; 9] =
-    ["campaigns", "contacts", "automations", "team", "client_accounts", "access_levels", "branding", "act_as_client", "pages"];
+pub(crate) const FEATURES: [&str; 9] = [
+    "campaigns",
+    "contacts",
+    "automations",
+    "team",
+    "client_accounts",
+    "access_levels",
+    "branding",
+    "act_as_client",
+    "pages",
+];
 
 pub(crate) type Words = BTreeSet<String>;
 
@@ -88,11 +97,24 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(instant: &str) -> Self {
-        let catalog = serde_json::from_str(include_str!("../../../policies/catalog.json")).expect("the catalog");
+        let catalog = serde_json::from_str(include_str!("../../../policies/catalog.json"))
+            .expect("the catalog");
         let mut accounts = BTreeMap::new();
         let mut domains = BTreeMap::new();
-        for (id, package) in [("o0", "agency"), ("o1", "agency"), ("o2", "enterprise"), ("o3", "business")] {
-            accounts.insert(id.to_owned(), Account { package: package.to_owned(), confirmed: true, ..Account::default() });
+        for (id, package) in [
+            ("o0", "agency"),
+            ("o1", "agency"),
+            ("o2", "enterprise"),
+            ("o3", "business"),
+        ] {
+            accounts.insert(
+                id.to_owned(),
+                Account {
+                    package: package.to_owned(),
+                    confirmed: true,
+                    ..Account::default()
+                },
+            );
             if id != "o3" {
                 domains.insert(format!("app.{id}.example"), (id.to_owned(), "verified"));
             }
@@ -116,8 +138,13 @@ impl World {
 
     /// The records to begin with.
     pub(crate) fn lines(&self) -> String {
-        let mut lines = vec![json!({ "type": "Platform", "id": "mmio" }), json!({ "type": "Operator", "id": "olga", "email": "olga@mmio.example" })];
-        lines.push(json!({ "type": "Domain", "id": PLATFORM, "kind": "platform", "state": "verified" }));
+        let mut lines = vec![
+            json!({ "type": "Platform", "id": "mmio" }),
+            json!({ "type": "Operator", "id": "olga", "email": "olga@mmio.example" }),
+        ];
+        lines.push(
+            json!({ "type": "Domain", "id": PLATFORM, "kind": "platform", "state": "verified" }),
+        );
         for (id, account) in &self.accounts {
             lines.push(json!({ "type": "Account", "id": id, "email": format!("{id}@main.example"), "package": account.package, "confirmed": true }));
         }
@@ -128,7 +155,12 @@ impl World {
     }
 
     fn offer(&self, list: &str, id: &str) -> &Value {
-        self.catalog[list].as_array().expect("a list").iter().find(|offer| offer["id"] == id).unwrap_or(&Value::Null)
+        self.catalog[list]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .find(|offer| offer["id"] == id)
+            .unwrap_or(&Value::Null)
     }
 
     pub(crate) fn is_whitelabel(&self, package: &str) -> bool {
@@ -136,7 +168,13 @@ impl World {
     }
 
     fn words(offer: &Value) -> Words {
-        offer["features"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+        offer["features"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect()
     }
 
     pub(crate) fn package_features(&self, package: &str) -> Words {
@@ -144,12 +182,17 @@ impl World {
     }
 
     pub(crate) fn level_features(&self, level: &str) -> Words {
-        self.levels.get(level).map_or_else(|| Self::words(self.offer("levels", level)), |(_, features)| features.clone())
+        self.levels.get(level).map_or_else(
+            || Self::words(self.offer("levels", level)),
+            |(_, features)| features.clone(),
+        )
     }
 
     /// The level that a client is created with.
     pub(crate) fn usual_level(&self, package: &str) -> Option<String> {
-        self.offer("packages", package)["client_level"].as_str().map(str::to_owned)
+        self.offer("packages", package)["client_level"]
+            .as_str()
+            .map(str::to_owned)
     }
 
     /// What an account may use at all (L1).
@@ -158,8 +201,15 @@ impl World {
         match &account.owner {
             None => self.package_features(&account.package),
             Some(owner) => {
-                let level = account.level.as_deref().map(|level| self.level_features(level)).unwrap_or_default();
-                self.package_features(&self.accounts[owner].package).intersection(&level).cloned().collect()
+                let level = account
+                    .level
+                    .as_deref()
+                    .map(|level| self.level_features(level))
+                    .unwrap_or_default();
+                self.package_features(&self.accounts[owner].package)
+                    .intersection(&level)
+                    .cloned()
+                    .collect()
             }
         }
     }
@@ -175,34 +225,63 @@ impl World {
     /// The clients of an owner that are not closed.
     pub(crate) fn clients(&self, owner: &str) -> Words {
         let own = |account: &Account| account.owner.as_deref() == Some(owner) && !account.closed;
-        self.accounts.iter().filter(|(_, account)| own(account)).map(|(id, _)| id.clone()).collect()
+        self.accounts
+            .iter()
+            .filter(|(_, account)| own(account))
+            .map(|(id, _)| id.clone())
+            .collect()
     }
 
     pub(crate) fn mains(&self) -> Vec<String> {
-        self.accounts.iter().filter(|(_, account)| account.owner.is_none()).map(|(id, _)| id.clone()).collect()
+        self.accounts
+            .iter()
+            .filter(|(_, account)| account.owner.is_none())
+            .map(|(id, _)| id.clone())
+            .collect()
     }
 
     /// How many clients are included; nothing for as many as one likes.
     pub(crate) fn included(&self, owner: &str) -> Option<i64> {
         let account = &self.accounts[owner];
         let stated = &self.offer("packages", &account.package)["client_accounts"];
-        account.included.or_else(|| if stated == "unlimited" { None } else { Some(stated.as_i64().unwrap_or(0)) })
+        account.included.or_else(|| {
+            if stated == "unlimited" {
+                None
+            } else {
+                Some(stated.as_i64().unwrap_or(0))
+            }
+        })
     }
 
     /// A verified domain of that owner.
     pub(crate) fn domain_of(&self, owner: &str) -> Option<String> {
-        self.domains.iter().find(|(_, (of, state))| of == owner && *state == "verified").map(|(name, _)| name.clone())
+        self.domains
+            .iter()
+            .find(|(_, (of, state))| of == owner && *state == "verified")
+            .map(|(name, _)| name.clone())
     }
 
     /// Seats of an account: members, and invitations that are not over.
     pub(crate) fn seats(&self, account: &str) -> usize {
-        let holds = |member: &Member| member.account == account && (member.confirmed || member.token.as_ref().is_some_and(|(_, until)| self.now < *until));
+        let holds = |member: &Member| {
+            member.account == account
+                && (member.confirmed
+                    || member
+                        .token
+                        .as_ref()
+                        .is_some_and(|(_, until)| self.now < *until))
+        };
         self.members.values().filter(|member| holds(member)).count()
     }
 
     /// A login of some kind, and where it comes in, mostly rightly.
     pub(crate) fn login(&self, random: &mut Random) -> (Login, Option<String>) {
-        let open: Vec<&String> = self.accounts.iter().filter(|(_, account)| !account.closed).map(|(id, _)| id).collect();
+        let open: Vec<&String> = self
+            .accounts
+            .iter()
+            .filter(|(_, account)| !account.closed)
+            .map(|(id, _)| id)
+            .collect();
         let all: Vec<&String> = self.accounts.keys().collect();
         let members: Vec<&String> = self.members.keys().collect();
         let login = match random.below(10) {
@@ -212,7 +291,11 @@ impl World {
             4..=6 => Login::Account(random.pick(&self.mains()).clone()),
             _ => Login::Account((*random.pick(&open)).clone()),
         };
-        let host = if random.once_in(12) { self.any_host(random) } else { self.host_of(&login) };
+        let host = if random.once_in(12) {
+            self.any_host(random)
+        } else {
+            self.host_of(&login)
+        };
         (login, host)
     }
 
@@ -238,13 +321,19 @@ impl World {
     /// Whether somebody may come in there at all (D1, D3, D4, D5, D8).
     pub(crate) fn admits(&self, login: &Login, host: Option<&str>) -> bool {
         let Some(host) = host else { return false };
-        let owner = self.home(login).map(|home| self.accounts[&home].owner.clone().unwrap_or(home));
-        let is_client = self.home(login).is_some_and(|home| self.accounts[&home].owner.is_some());
+        let owner = self
+            .home(login)
+            .map(|home| self.accounts[&home].owner.clone().unwrap_or(home));
+        let is_client = self
+            .home(login)
+            .is_some_and(|home| self.accounts[&home].owner.is_some());
         if host == PLATFORM {
             return !is_client;
         }
         match (self.domains.get(host), owner) {
-            (Some((of, "verified")), Some(owner)) => *of == owner && self.is_whitelabel(&self.accounts[&owner].package),
+            (Some((of, "verified")), Some(owner)) => {
+                *of == owner && self.is_whitelabel(&self.accounts[&owner].package)
+            }
             _ => false,
         }
     }
@@ -255,7 +344,10 @@ impl World {
         self.now += time;
         if self.month() != before {
             for owner in self.mains() {
-                self.ends.insert((owner.clone(), before.clone()), (self.clients(&owner), self.included(&owner)));
+                self.ends.insert(
+                    (owner.clone(), before.clone()),
+                    (self.clients(&owner), self.included(&owner)),
+                );
             }
         }
     }
@@ -275,8 +367,16 @@ impl World {
 
     /// A walk that is long enough has done everything.
     pub(crate) fn covers(&self, steps: usize) {
-        let every = super::commands::NAMES.iter().chain(&["settle", "pay", "reverse"]);
-        let missing: Vec<&&str> = every.filter(|name| !self.counts.contains_key(**name)).collect();
-        assert!(steps < 10_000 || missing.is_empty(), "never obeyed: {missing:?} of {:?}", self.counts);
+        let every = super::commands::NAMES
+            .iter()
+            .chain(&["settle", "pay", "reverse"]);
+        let missing: Vec<&&str> = every
+            .filter(|name| !self.counts.contains_key(**name))
+            .collect();
+        assert!(
+            steps < 10_000 || missing.is_empty(),
+            "never obeyed: {missing:?} of {:?}",
+            self.counts
+        );
     }
 }

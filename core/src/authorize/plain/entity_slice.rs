@@ -10,7 +10,10 @@ use std::str::FromStr;
 
 use cedar_policy::entities_errors::EntitiesError;
 use cedar_policy::pst::{BinaryOp, Clause, Expr, Literal};
-use cedar_policy::{Entities, Entity, EntityId, EntityTypeName, EntityUid, EvalResult, PolicyId, RestrictedExpression};
+use cedar_policy::{
+    Entities, Entity, EntityId, EntityTypeName, EntityUid, EvalResult, PolicyId,
+    RestrictedExpression,
+};
 
 use super::entity_table::Resident;
 use crate::cedar::policy_list::Rules;
@@ -33,7 +36,10 @@ impl Reach {
     pub(crate) fn of(rules: &Rules, positions: impl Iterator<Item = usize>) -> Self {
         let mut reach = Self::default();
         for rule in positions.filter_map(|at| rules.list.get(at)) {
-            let tree = rules.set.policy(&PolicyId::new(&rule.id)).and_then(|policy| policy.to_pst().ok());
+            let tree = rules
+                .set
+                .policy(&PolicyId::new(&rule.id))
+                .and_then(|policy| policy.to_pst().ok());
             let Some(body) = tree.and_then(|tree| linked(&tree)) else {
                 continue;
             };
@@ -56,7 +62,11 @@ impl Reach {
                 }
                 Expr::GetAttr { expr, .. } => todo.push((expr, further(1))),
                 Expr::HasAttr { expr, attrs } => todo.push((expr, further(attrs.len()))),
-                Expr::BinaryOp { op: BinaryOp::GetTag | BinaryOp::HasTag, left, right } => todo.extend([(left.as_ref(), further(1)), (right, steps)]),
+                Expr::BinaryOp {
+                    op: BinaryOp::GetTag | BinaryOp::HasTag,
+                    left,
+                    right,
+                } => todo.extend([(left.as_ref(), further(1)), (right, steps)]),
                 Expr::BinaryOp { left, right, .. } => {
                     todo.extend([(left.as_ref(), steps), (right, steps)]);
                 }
@@ -65,7 +75,11 @@ impl Reach {
                     todo.push((expr, steps));
                     todo.extend(in_expr.as_deref().map(|expr| (expr, steps)));
                 }
-                Expr::IfThenElse { cond, then_expr, else_expr } => todo.extend([cond, then_expr, else_expr].map(|expr| (expr.as_ref(), steps))),
+                Expr::IfThenElse {
+                    cond,
+                    then_expr,
+                    else_expr,
+                } => todo.extend([cond, then_expr, else_expr].map(|expr| (expr.as_ref(), steps))),
                 Expr::Set(items) => todo.extend(items.iter().map(|item| (item.as_ref(), steps))),
                 Expr::Record(fields) => {
                     todo.extend(fields.values().map(|field| (field.as_ref(), steps)));
@@ -78,24 +92,50 @@ impl Reach {
 
 /// The entities that policies of this reach can read from this request. `inline` came with it and stands for what the
 /// program has of that name; what is below it is then below what is above it too.
-pub(crate) fn few(resident: &Resident, reach: &Reach, request: &cedar_policy::Request, inline: Option<Entity>) -> Result<Entities, Error> {
-    let mut seeds: Vec<EntityUid> = [request.principal(), request.action(), request.resource()].into_iter().flatten().cloned().collect();
+pub(crate) fn few(
+    resident: &Resident,
+    reach: &Reach,
+    request: &cedar_policy::Request,
+    inline: Option<Entity>,
+) -> Result<Entities, Error> {
+    let mut seeds: Vec<EntityUid> = [request.principal(), request.action(), request.resource()]
+        .into_iter()
+        .flatten()
+        .cloned()
+        .collect();
     for (name, _) in request.context().into_iter().flat_map(Clone::clone) {
         if let Some(value) = request.context().and_then(|context| context.get(&name)) {
             referred(&value, &mut seeds);
         }
     }
-    for (_, value) in inline.iter().flat_map(|entity| entity.attrs().chain(entity.tags())) {
+    for (_, value) in inline
+        .iter()
+        .flat_map(|entity| entity.attrs().chain(entity.tags()))
+    {
         if let Ok(value) = value {
             referred(&value, &mut seeds);
         }
     }
     let whole = inline.is_some();
-    seeds.extend(inline.iter().flat_map(|entity| entity.clone().into_inner().2));
-    let found = seeds.iter().map(|uid| (uid.type_name().to_string(), uid.id().unescaped().to_owned())).chain(reach.named.iter().cloned());
-    let mut level: Vec<u32> = found.filter_map(|(kind, id)| resident.find(&kind, &id)).collect();
+    seeds.extend(
+        inline
+            .iter()
+            .flat_map(|entity| entity.clone().into_inner().2),
+    );
+    let found = seeds
+        .iter()
+        .map(|uid| (uid.type_name().to_string(), uid.id().unescaped().to_owned()))
+        .chain(reach.named.iter().cloned());
+    let mut level: Vec<u32> = found
+        .filter_map(|(kind, id)| resident.find(&kind, &id))
+        .collect();
     let mut seen = HashSet::new();
-    let mut builder = Builder { resident, scratch: Scratch::default(), kinds: HashMap::new(), made: Vec::new() };
+    let mut builder = Builder {
+        resident,
+        scratch: Scratch::default(),
+        kinds: HashMap::new(),
+        made: Vec::new(),
+    };
     for _ in 0..=reach.steps {
         let mut next = Vec::new();
         for at in level {
@@ -105,9 +145,15 @@ pub(crate) fn few(resident: &Resident, reach: &Reach, request: &cedar_policy::Re
         }
         level = next;
     }
-    let fault = |found: &dyn std::error::Error| Error::InvalidRequest { reason: causes(found) };
+    let fault = |found: &dyn std::error::Error| Error::InvalidRequest {
+        reason: causes(found),
+    };
     if whole {
-        let above: Vec<u32> = seen.iter().flat_map(|at| resident.ancestors(*at)).copied().collect();
+        let above: Vec<u32> = seen
+            .iter()
+            .flat_map(|at| resident.ancestors(*at))
+            .copied()
+            .collect();
         for at in above {
             if seen.insert(at) {
                 builder.make(at, whole, &mut Vec::new())?;
@@ -122,7 +168,11 @@ pub(crate) fn few(resident: &Resident, reach: &Reach, request: &cedar_policy::Re
     entities.upsert_entities([entity], None).map_err(|found| {
         // Cedar names any of those on the circle, another each time.
         let circle = matches!(found, EntitiesError::TransitiveClosureError(_));
-        let reason = if circle { "its parents are below it".to_owned() } else { causes(&found) };
+        let reason = if circle {
+            "its parents are below it".to_owned()
+        } else {
+            causes(&found)
+        };
         Error::Resource { resource, reason }
     })
 }
@@ -149,20 +199,41 @@ impl Builder<'_> {
         let Some((attributes, tags)) = self.resident.given(at) else {
             return Ok(());
         };
-        let lost = || Error::InvalidRequest { reason: "an entity cannot be made anew".to_owned() };
-        let uid = self.uid(at).ok_or_else(lost)?;
-        let above = if whole { self.resident.parents(at) } else { self.resident.ancestors(at) };
-        let parents = above.iter().map(|at| self.uid(*at)).collect::<Option<Vec<_>>>().ok_or_else(lost)?;
-        let mut fields = |fields: Vec<(u32, Value)>| -> Option<Vec<(String, RestrictedExpression)>> {
-            fields.into_iter().map(|(name, value)| Some((self.text(name), self.value(value, Some(next))?))).collect()
+        let lost = || Error::InvalidRequest {
+            reason: "an entity cannot be made anew".to_owned(),
         };
-        let (attributes, tags) = (fields(attributes).ok_or_else(lost)?, fields(tags).ok_or_else(lost)?);
-        self.made.push(Entity::new_with_tags(uid, attributes, parents, tags).map_err(|_| lost())?);
+        let uid = self.uid(at).ok_or_else(lost)?;
+        let above = if whole {
+            self.resident.parents(at)
+        } else {
+            self.resident.ancestors(at)
+        };
+        let parents = above
+            .iter()
+            .map(|at| self.uid(*at))
+            .collect::<Option<Vec<_>>>()
+            .ok_or_else(lost)?;
+        let mut fields =
+            |fields: Vec<(u32, Value)>| -> Option<Vec<(String, RestrictedExpression)>> {
+                fields
+                    .into_iter()
+                    .map(|(name, value)| Some((self.text(name), self.value(value, Some(next))?)))
+                    .collect()
+            };
+        let (attributes, tags) = (
+            fields(attributes).ok_or_else(lost)?,
+            fields(tags).ok_or_else(lost)?,
+        );
+        self.made
+            .push(Entity::new_with_tags(uid, attributes, parents, tags).map_err(|_| lost())?);
         Ok(())
     }
 
     fn space(&mut self) -> Space<'_> {
-        Space { pool: &self.resident.pool, scratch: &mut self.scratch }
+        Space {
+            pool: &self.resident.pool,
+            scratch: &mut self.scratch,
+        }
     }
 
     fn text(&mut self, at: u32) -> String {
@@ -175,11 +246,18 @@ impl Builder<'_> {
             let name = EntityTypeName::from_str(&self.text(kind)).ok()?;
             self.kinds.insert(kind, name);
         }
-        Some(EntityUid::from_type_name_and_id(self.kinds.get(&kind)?.clone(), EntityId::new(id)))
+        Some(EntityUid::from_type_name_and_id(
+            self.kinds.get(&kind)?.clone(),
+            EntityId::new(id),
+        ))
     }
 
     /// As deep as the value nests, which is capped at load.
-    fn value(&mut self, value: Value, mut next: Option<&mut Vec<u32>>) -> Option<RestrictedExpression> {
+    fn value(
+        &mut self,
+        value: Value,
+        mut next: Option<&mut Vec<u32>>,
+    ) -> Option<RestrictedExpression> {
         Some(match value {
             Value::Bool(value) => RestrictedExpression::new_bool(value),
             Value::Long(value) => RestrictedExpression::new_long(value),
@@ -192,7 +270,12 @@ impl Builder<'_> {
             }
             Value::Set(_) | Value::Flags(..) => {
                 let items = self.resident.pool.set_items(value)?;
-                RestrictedExpression::new_set(items.into_iter().map(|item| self.value(item, None)).collect::<Option<Vec<_>>>()?)
+                RestrictedExpression::new_set(
+                    items
+                        .into_iter()
+                        .map(|item| self.value(item, None))
+                        .collect::<Option<Vec<_>>>()?,
+                )
             }
             Value::Record(record) => {
                 let mut fields = Vec::new();
@@ -201,7 +284,9 @@ impl Builder<'_> {
                 }
                 RestrictedExpression::new_record(fields).ok()?
             }
-            Value::Decimal(_) | Value::Datetime(_) | Value::Duration(_) | Value::Ip(_) => extension(self.resident.written(value)?)?,
+            Value::Decimal(_) | Value::Datetime(_) | Value::Duration(_) | Value::Ip(_) => {
+                extension(self.resident.written(value)?)?
+            }
             Value::Missing | Value::Poison => return None,
         })
     }
@@ -209,7 +294,13 @@ impl Builder<'_> {
 
 /// The extension value that was so written.
 fn extension(written: &str) -> Option<RestrictedExpression> {
-    let argument = |name: &str| written.strip_prefix(name)?.strip_prefix("(\"")?.strip_suffix("\")").filter(|text| !text.contains(['"', '\\']));
+    let argument = |name: &str| {
+        written
+            .strip_prefix(name)?
+            .strip_prefix("(\"")?
+            .strip_suffix("\")")
+            .filter(|text| !text.contains(['"', '\\']))
+    };
     if let Some(text) = argument("decimal") {
         Some(RestrictedExpression::new_decimal(text))
     } else if let Some(text) = argument("ip") {

@@ -71,7 +71,11 @@ impl World for Resident {
         let Some(row) = self.rows.get(entity as usize) else {
             return Value::Missing;
         };
-        self.field(row.tags, row.values.saturating_add(self.shape_len(row.shape)), tag)
+        self.field(
+            row.tags,
+            row.values.saturating_add(self.shape_len(row.shape)),
+            tag,
+        )
     }
 
     fn descends(&self, child: u32, ancestor: u32) -> bool {
@@ -99,7 +103,10 @@ fn wide(at: u32) -> usize {
 
 impl Resident {
     /// Takes in all entities; `parents` tells those directly above each.
-    pub(crate) fn new(entities: &Entities, parents: &HashMap<(String, String), Vec<(String, String)>>) -> Self {
+    pub(crate) fn new(
+        entities: &Entities,
+        parents: &HashMap<(String, String), Vec<(String, String)>>,
+    ) -> Self {
         let mut resident = Self::default();
         for entity in entities.iter() {
             let uid = entity.uid();
@@ -118,39 +125,76 @@ impl Resident {
         resident
     }
 
-    fn take_in(&mut self, entity: &Entity, entities: &Entities, parents: &HashMap<(String, String), Vec<(String, String)>>) {
+    fn take_in(
+        &mut self,
+        entity: &Entity,
+        entities: &Entities,
+        parents: &HashMap<(String, String), Vec<(String, String)>>,
+    ) {
         let uid = entity.uid();
         let name = (uid.type_name().to_string(), uid.id().unescaped().to_owned());
         let at = self.number(&name.0, &name.1);
         let mut attributes = Vec::new();
         for (name, value) in entity.attrs() {
-            attributes.push((self.pool.text(name), value.map_or(Value::Poison, |value| self.keep(&value))));
+            attributes.push((
+                self.pool.text(name),
+                value.map_or(Value::Poison, |value| self.keep(&value)),
+            ));
         }
         let mut tags = Vec::new();
         for (name, value) in entity.tags() {
-            tags.push((self.pool.text(name), value.map_or(Value::Poison, |value| self.keep(&value))));
+            tags.push((
+                self.pool.text(name),
+                value.map_or(Value::Poison, |value| self.keep(&value)),
+            ));
         }
         attributes.sort_unstable_by_key(|(name, _)| *name);
         tags.sort_unstable_by_key(|(name, _)| *name);
-        let mut ancestors: Vec<u32> =
-            entities.ancestors(&uid).into_iter().flatten().map(|above| self.number(&above.type_name().to_string(), above.id().unescaped())).collect();
+        let mut ancestors: Vec<u32> = entities
+            .ancestors(&uid)
+            .into_iter()
+            .flatten()
+            .map(|above| self.number(&above.type_name().to_string(), above.id().unescaped()))
+            .collect();
         ancestors.sort_unstable();
         let direct: Vec<u32> = match parents.get(&name) {
-            Some(parents) => parents.iter().map(|(kind, id)| self.number(kind, id)).collect(),
+            Some(parents) => parents
+                .iter()
+                .map(|(kind, id)| self.number(kind, id))
+                .collect(),
             None => ancestors.clone(),
         };
         self.put(at, &attributes, &tags, &ancestors, &direct);
     }
 
-    fn put(&mut self, at: u32, attributes: &[(u32, Value)], tags: &[(u32, Value)], ancestors: &[u32], parents: &[u32]) {
-        let mut names = |fields: &[(u32, Value)]| self.shapes.keep(&fields.iter().map(|(name, _)| *name).collect::<Vec<_>>());
+    fn put(
+        &mut self,
+        at: u32,
+        attributes: &[(u32, Value)],
+        tags: &[(u32, Value)],
+        ancestors: &[u32],
+        parents: &[u32],
+    ) {
+        let mut names = |fields: &[(u32, Value)]| {
+            self.shapes
+                .keep(&fields.iter().map(|(name, _)| *name).collect::<Vec<_>>())
+        };
         let (shape, tag_names) = (names(attributes), names(tags));
         let (values, above) = (self.place(self.values.len()), self.place(self.above.len()));
-        self.values.extend(attributes.iter().chain(tags).map(|(_, value)| *value));
+        self.values
+            .extend(attributes.iter().chain(tags).map(|(_, value)| *value));
         self.above.extend(ancestors.iter().chain(parents));
         let (ancestors, parents) = (self.place(ancestors.len()), self.place(parents.len()));
         if let Some(row) = self.rows.get_mut(wide(at)) {
-            *row = Row { shape, tags: tag_names, values, above, ancestors, parents, ..*row };
+            *row = Row {
+                shape,
+                tags: tag_names,
+                values,
+                above,
+                ancestors,
+                parents,
+                ..*row
+            };
         }
     }
 
@@ -162,19 +206,32 @@ impl Resident {
     }
 
     fn shape_len(&self, shape: u32) -> u32 {
-        self.shapes.get(shape).map_or(0, |names| u32::try_from(names.len()).unwrap_or(0))
+        self.shapes
+            .get(shape)
+            .map_or(0, |names| u32::try_from(names.len()).unwrap_or(0))
     }
 
     #[inline]
     fn field(&self, shape: u32, values: u32, name: u32) -> Value {
         let names = self.shapes.get(shape).unwrap_or_default();
-        let at = if names.len() < 16 { names.iter().position(|known| *known == name) } else { names.binary_search(&name).ok() };
-        at.and_then(|at| self.values.get(wide(values).saturating_add(at)).copied()).unwrap_or(Value::Missing)
+        let at = if names.len() < 16 {
+            names.iter().position(|known| *known == name)
+        } else {
+            names.binary_search(&name).ok()
+        };
+        at.and_then(|at| self.values.get(wide(values).saturating_add(at)).copied())
+            .unwrap_or(Value::Missing)
     }
 
     fn fields(&self, shape: u32, values: u32) -> impl Iterator<Item = (u32, Value)> {
         let names = self.shapes.get(shape).unwrap_or_default();
-        names.iter().copied().zip(self.values.get(wide(values)..).unwrap_or_default().iter().copied())
+        names.iter().copied().zip(
+            self.values
+                .get(wide(values)..)
+                .unwrap_or_default()
+                .iter()
+                .copied(),
+        )
     }
 
     /// The entity's type, as the number of its text.
@@ -186,14 +243,25 @@ impl Resident {
     /// All that are above it, sorted.
     #[inline]
     pub(crate) fn ancestors(&self, entity: u32) -> &[u32] {
-        let row = self.rows.get(wide(entity)).and_then(|row| self.above.get(wide(row.above)..)?.get(..wide(row.ancestors)));
+        let row = self.rows.get(wide(entity)).and_then(|row| {
+            self.above
+                .get(wide(row.above)..)?
+                .get(..wide(row.ancestors))
+        });
         row.unwrap_or_default()
     }
 
     /// Those directly above it.
     pub(crate) fn parents(&self, entity: u32) -> &[u32] {
-        let row = |row: &Row| self.above.get(wide(row.above.saturating_add(row.ancestors))..)?.get(..wide(row.parents));
-        self.rows.get(wide(entity)).and_then(row).unwrap_or_default()
+        let row = |row: &Row| {
+            self.above
+                .get(wide(row.above.saturating_add(row.ancestors))..)?
+                .get(..wide(row.parents))
+        };
+        self.rows
+            .get(wide(entity))
+            .and_then(row)
+            .unwrap_or_default()
     }
 
     /// Whether another is below it.
@@ -204,14 +272,23 @@ impl Resident {
     /// Type and id of an entity.
     pub(crate) fn name(&self, entity: u32) -> Option<(u32, &str)> {
         let row = self.rows.get(wide(entity))?;
-        Some((row.kind, self.ids.get(wide(row.id.0)..)?.get(..wide(row.id.1))?))
+        Some((
+            row.kind,
+            self.ids.get(wide(row.id.0)..)?.get(..wide(row.id.1))?,
+        ))
     }
 
     /// Attributes and tags of an entity that the program's data has.
     pub(crate) fn given(&self, entity: u32) -> Option<(Fields, Fields)> {
-        let row = self.rows.get(wide(entity)).filter(|row| row.shape != NOBODY)?;
+        let row = self
+            .rows
+            .get(wide(entity))
+            .filter(|row| row.shape != NOBODY)?;
         let tags = row.values.saturating_add(self.shape_len(row.shape));
-        Some((self.fields(row.shape, row.values).collect(), self.fields(row.tags, tags).collect()))
+        Some((
+            self.fields(row.shape, row.values).collect(),
+            self.fields(row.tags, tags).collect(),
+        ))
     }
 
     /// How an extension value was written.
@@ -228,7 +305,11 @@ impl Resident {
     /// The same, of a type whose text has that number.
     #[inline]
     pub(crate) fn find_of(&self, kind: u32, id: &str) -> Option<u32> {
-        self.table.find(self.hasher.hash_one((kind, id)), |at| self.name(*at) == Some((kind, id))).copied()
+        self.table
+            .find(self.hasher.hash_one((kind, id)), |at| {
+                self.name(*at) == Some((kind, id))
+            })
+            .copied()
     }
 
     /// Whether that text is the name of a type here.
@@ -254,13 +335,29 @@ impl Resident {
         let at = self.place(self.rows.len());
         let span = (self.place(self.ids.len()), self.place(id.len()));
         self.ids.push_str(id);
-        self.rows.push(Row { kind, id: span, shape: NOBODY, tags: NOBODY, values: 0, above: 0, ancestors: 0, parents: 0, has_below: false });
+        self.rows.push(Row {
+            kind,
+            id: span,
+            shape: NOBODY,
+            tags: NOBODY,
+            values: 0,
+            above: 0,
+            ancestors: 0,
+            parents: 0,
+            has_below: false,
+        });
         let hash = |rows: &[Row], ids: &str, at: u32| {
             let row = rows.get(wide(at))?;
-            Some(self.hasher.hash_one((row.kind, ids.get(wide(row.id.0)..)?.get(..wide(row.id.1))?)))
+            Some(
+                self.hasher
+                    .hash_one((row.kind, ids.get(wide(row.id.0)..)?.get(..wide(row.id.1))?)),
+            )
         };
         let (rows, ids) = (&self.rows, &self.ids);
-        self.table.insert_unique(self.hasher.hash_one((kind, id)), at, |at| hash(rows, ids, *at).unwrap_or(0));
+        self.table
+            .insert_unique(self.hasher.hash_one((kind, id)), at, |at| {
+                hash(rows, ids, *at).unwrap_or(0)
+            });
         at
     }
 
@@ -281,7 +378,9 @@ impl Resident {
             EvalResult::Bool(value) => Value::Bool(*value),
             EvalResult::Long(value) => Value::Long(*value),
             EvalResult::String(text) => Value::Text(self.pool.text(text)),
-            EvalResult::EntityUid(uid) => Value::Entity(self.number(&uid.type_name().to_string(), uid.id().unescaped())),
+            EvalResult::EntityUid(uid) => {
+                Value::Entity(self.number(&uid.type_name().to_string(), uid.id().unescaped()))
+            }
             EvalResult::Set(set) => {
                 let items = set.iter().map(|item| self.keep(item)).collect();
                 self.pool.set(items)
@@ -295,7 +394,9 @@ impl Resident {
             }
             EvalResult::ExtensionValue(text) => {
                 let value = value_of(text).map_or(Value::Poison, |made| made.kept(&mut self.pool));
-                self.written.entry(value).or_insert_with(|| text.as_str().into());
+                self.written
+                    .entry(value)
+                    .or_insert_with(|| text.as_str().into());
                 value
             }
         }
@@ -313,16 +414,24 @@ impl Resident {
                 space.set(&mut items)
             }
             EvalResult::Record(record) => {
-                let mut fields: Vec<_> = record.iter().map(|(name, value)| (space.text_number(name), self.value(value, space))).collect();
+                let mut fields: Vec<_> = record
+                    .iter()
+                    .map(|(name, value)| (space.text_number(name), self.value(value, space)))
+                    .collect();
                 space.record(&mut fields)
             }
-            EvalResult::ExtensionValue(text) => value_of(text).map_or(Value::Poison, |made| made.into_value(space)),
+            EvalResult::ExtensionValue(text) => {
+                value_of(text).map_or(Value::Poison, |made| made.into_value(space))
+            }
         }
     }
 
     /// The entity that came with a request; those directly above it stand for all above it.
     pub(crate) fn guest(&self, entity: &Entity, space: &mut Space<'_>) -> Option<Guest> {
-        let mut guest = Guest { entity: self.uid(&entity.uid(), space).entity()?, ..Guest::default() };
+        let mut guest = Guest {
+            entity: self.uid(&entity.uid(), space).entity()?,
+            ..Guest::default()
+        };
         for (name, value) in entity.attrs() {
             let value = self.value(&value.ok()?, space);
             guest.attributes.push((space.text_number(name), value));
@@ -332,7 +441,10 @@ impl Resident {
             guest.tags.push((space.text_number(name), value));
         }
         let (_, _, parents) = entity.clone().into_inner();
-        guest.ancestors = parents.iter().filter_map(|uid| self.uid(uid, space).entity()).collect();
+        guest.ancestors = parents
+            .iter()
+            .filter_map(|uid| self.uid(uid, space).entity())
+            .collect();
         self.close(&mut guest);
         Some(guest)
     }

@@ -79,17 +79,35 @@ impl Plain {
 
     /// What Cedar adds: its answer for policies that only it answers, and its words for errors.
     fn judge_rest(&self, read: Read, beyond: bool, mut tally: Tally) -> Result<Verdict, Error> {
-        let positions = tally.erring().chain(self.compiled.beyond.positions().filter(|_| beyond)).collect::<Vec<_>>();
+        let positions = tally
+            .erring()
+            .chain(self.compiled.beyond.positions().filter(|_| beyond))
+            .collect::<Vec<_>>();
         let question = self.question(read, positions.into_iter())?;
         if beyond {
-            self.compiled.beyond.judge(&self.rules, &question, &mut tally)?;
+            self.compiled
+                .beyond
+                .judge(&self.rules, &question, &mut tally)?;
         }
         let mut verdict = tally.verdict(&self.rules);
-        let wordless = || verdict.errors.iter().filter(|(_, words)| words.is_empty()).map(|(at, _)| *at);
+        let wordless = || {
+            verdict
+                .errors
+                .iter()
+                .filter(|(_, words)| words.is_empty())
+                .map(|(at, _)| *at)
+        };
         let found = self.rules.ask(&self.rules.part(wordless()), &question)?;
-        for (at, words) in verdict.errors.iter_mut().filter(|(_, words)| words.is_empty()) {
+        for (at, words) in verdict
+            .errors
+            .iter_mut()
+            .filter(|(_, words)| words.is_empty())
+        {
             let judged = found.erring.iter().find(|(known, _)| known == at);
-            *words = judged.map_or_else(|| "evaluation failed".to_owned(), |(_, words)| words.clone());
+            *words = judged.map_or_else(
+                || "evaluation failed".to_owned(),
+                |(_, words)| words.clone(),
+            );
         }
         Ok(verdict)
     }
@@ -103,7 +121,9 @@ impl Plain {
     /// The Cedar question, for all policies.
     pub(crate) fn asked(&self, request: &Request) -> Result<Asked, Error> {
         let read = self.read(request)?;
-        Ok(Asked::Cedar(Box::new(self.question(read, 0..self.rules.list.len())?)))
+        Ok(Asked::Cedar(Box::new(
+            self.question(read, 0..self.rules.list.len())?,
+        )))
     }
 
     /// With the entities that the policies of those positions can read.
@@ -111,7 +131,10 @@ impl Plain {
         stack::run(self.rules.depth.max(request::VALUE_DEPTH), || {
             let reach = Reach::of(&self.rules, positions);
             let entities = few(&self.resident, &reach, &read.request, read.inline)?;
-            Ok(Cedar { request: read.request, entities: Arc::new(entities) })
+            Ok(Cedar {
+                request: read.request,
+                entities: Arc::new(entities),
+            })
         })
     }
 
@@ -126,32 +149,65 @@ impl Plain {
             ("amount", with.amount.is_some()),
         ];
         if let Some((name, _)) = kernel_only.iter().find(|(_, given)| *given) {
-            return Err(Error::NotTenancy { verb: (*name).to_owned() });
+            return Err(Error::NotTenancy {
+                verb: (*name).to_owned(),
+            });
         }
         stack::run(request::VALUE_DEPTH, || {
-            let (principal, action, resource) = (uid(&request.principal)?, uid(&request.action)?, uid(&request.resource.uid)?);
-            let context = context(&with.context, self.schema.as_ref(), &action, self.validate_requests)?;
+            let (principal, action, resource) = (
+                uid(&request.principal)?,
+                uid(&request.action)?,
+                uid(&request.resource.uid)?,
+            );
+            let context = context(
+                &with.context,
+                self.schema.as_ref(),
+                &action,
+                self.validate_requests,
+            )?;
             let schema = self.schema.as_ref().filter(|_| self.validate_requests);
             let bare = request.resource.is_bare();
-            let inline = if bare { None } else { Some(inline(&request.resource, None, self.schema.as_ref())?) };
+            let inline = if bare {
+                None
+            } else {
+                Some(inline(&request.resource, None, self.schema.as_ref())?)
+            };
             let request = cedar_policy::Request::new(principal, action, resource, context, schema);
-            Ok(Read { request: request.map_err(|found| Error::InvalidRequest { reason: found.to_string() })?, inline })
+            Ok(Read {
+                request: request.map_err(|found| Error::InvalidRequest {
+                    reason: found.to_string(),
+                })?,
+                inline,
+            })
         })
     }
 
     /// The picked policies, asked about what Cedar has read. Nothing where other entities would have to change.
-    fn each_read(&self, read: &Read, each: impl FnMut(usize, Outcome) -> bool) -> Result<Option<bool>, Error> {
+    fn each_read(
+        &self,
+        read: &Read,
+        each: impl FnMut(usize, Outcome) -> bool,
+    ) -> Result<Option<bool>, Error> {
         stack::run(request::VALUE_DEPTH, || {
             Ok(with_scratch(&self.resident.pool, |space| {
                 let name = |uid: Option<&cedar_policy::EntityUid>, space: &mut Space<'_>| {
-                    uid.and_then(|uid| self.resident.asked(&uid.type_name().to_string(), uid.id().unescaped(), space).entity())
+                    uid.and_then(|uid| {
+                        self.resident
+                            .asked(&uid.type_name().to_string(), uid.id().unescaped(), space)
+                            .entity()
+                    })
                 };
-                let (principal, action) = (name(read.request.principal(), space)?, name(read.request.action(), space)?);
+                let (principal, action) = (
+                    name(read.request.principal(), space)?,
+                    name(read.request.action(), space)?,
+                );
                 let resource = name(read.request.resource(), space)?;
                 let mut fields = Vec::new();
                 if let Some(context) = read.request.context() {
                     for (key, _) in context.clone() {
-                        let value = context.get(&key).map_or(Value::Poison, |value| self.resident.value(&value, space));
+                        let value = context
+                            .get(&key)
+                            .map_or(Value::Poison, |value| self.resident.value(&value, space));
                         fields.push((space.text_number(&key), value));
                     }
                 }
@@ -160,7 +216,16 @@ impl Plain {
                     self.seat(guest, space)?;
                 }
                 let context = space.record(&mut fields);
-                Some(self.run(&Roots { principal, action, resource, context }, space, each))
+                Some(self.run(
+                    &Roots {
+                        principal,
+                        action,
+                        resource,
+                        context,
+                    },
+                    space,
+                    each,
+                ))
             }))
         })
     }
@@ -168,12 +233,21 @@ impl Plain {
     /// The picked policies, asked about the question as it stands. Nothing where only Cedar can read it. Gives back whether
     /// one of them is for Cedar to answer.
     #[inline]
-    fn each(&self, question: &Question<'_>, each: impl FnMut(usize, Outcome) -> bool) -> Option<bool> {
+    fn each(
+        &self,
+        question: &Question<'_>,
+        each: impl FnMut(usize, Outcome) -> bool,
+    ) -> Option<bool> {
         if question.host.is_some() {
             return None;
         }
         let fields = match question.with {
-            Some(with) if with.actor.is_some() || with.channel.is_some() || with.realm.is_some() || with.amount.is_some() => {
+            Some(with)
+                if with.actor.is_some()
+                    || with.channel.is_some()
+                    || with.realm.is_some()
+                    || with.amount.is_some() =>
+            {
                 return None;
             }
             Some(with) if !with.context.is_empty() => Some(&with.context),
@@ -182,11 +256,21 @@ impl Plain {
         with_scratch(&self.resident.pool, |space| {
             let principal = match question.principal {
                 Who::Name(kind, id) => self.entity(None, kind, id, space)?,
-                Who::Handle(handle) => self.entity(Some(&handle.place), handle.reference().kind(), handle.reference().id(), space)?,
+                Who::Handle(handle) => self.entity(
+                    Some(&handle.place),
+                    handle.reference().kind(),
+                    handle.reference().id(),
+                    space,
+                )?,
             };
             let action = match question.action {
                 Does::Name(kind, id) => self.entity(None, kind, id, space)?,
-                Does::Handle(handle) => self.entity(Some(&handle.place), handle.reference().kind(), handle.reference().id(), space)?,
+                Does::Handle(handle) => self.entity(
+                    Some(&handle.place),
+                    handle.reference().kind(),
+                    handle.reference().id(),
+                    space,
+                )?,
             };
             let resource = self.resource(&question.resource, space)?;
             if self.validate_requests && !self.admit(principal, action, resource, space) {
@@ -196,21 +280,46 @@ impl Plain {
             if question.resource.account.is_some() || question.resource.more.is_some() {
                 self.bring(&question.resource, resource, space)?;
             }
-            Some(self.run(&Roots { principal, action, resource, context }, space, each))
+            Some(self.run(
+                &Roots {
+                    principal,
+                    action,
+                    resource,
+                    context,
+                },
+                space,
+                each,
+            ))
         })
     }
 
     #[inline]
-    fn run(&self, roots: &Roots, space: &mut Space<'_>, each: impl FnMut(usize, Outcome) -> bool) -> bool {
+    fn run(
+        &self,
+        roots: &Roots,
+        space: &mut Space<'_>,
+        each: impl FnMut(usize, Outcome) -> bool,
+    ) -> bool {
         let guest = space.scratch.guest.entity;
         // What came with the request is above nothing that the program has: its own ancestors are told here.
         let mut brought = std::mem::take(&mut space.scratch.above);
         brought.clear();
         brought.extend_from_slice(&space.scratch.guest.ancestors);
         let above = |entity: u32| {
-            if entity == guest { brought.as_slice() } else { self.resident.ancestors(entity) }
+            if entity == guest {
+                brought.as_slice()
+            } else {
+                self.resident.ancestors(entity)
+            }
         };
-        let kind = |entity: u32| if entity < TEMPORARY { self.resident.kind(entity) } else { space.stranger_type(entity) }.unwrap_or(u32::MAX);
+        let kind = |entity: u32| {
+            if entity < TEMPORARY {
+                self.resident.kind(entity)
+            } else {
+                space.stranger_type(entity)
+            }
+            .unwrap_or(u32::MAX)
+        };
         let asked = policy_index::Asked {
             principal: roots.principal,
             principal_kind: kind(roots.principal),
@@ -221,15 +330,28 @@ impl Plain {
             resource_kind: kind(roots.resource),
             resource_above: above(roots.resource),
         };
-        let values = [Value::Entity(roots.principal), Value::Entity(roots.action), Value::Entity(roots.resource), roots.context];
-        let beyond = self.compiled.each(&asked, values, &self.resident, space, each);
+        let values = [
+            Value::Entity(roots.principal),
+            Value::Entity(roots.action),
+            Value::Entity(roots.resource),
+            roots.context,
+        ];
+        let beyond = self
+            .compiled
+            .each(&asked, values, &self.resident, space, each);
         space.scratch.above = brought;
         beyond
     }
 
     /// The number of an entity; nothing where its type may be no type's name.
     #[inline]
-    fn entity(&self, place: Option<&Place>, kind: &str, id: &str, space: &mut Space<'_>) -> Option<u32> {
+    fn entity(
+        &self,
+        place: Option<&Place>,
+        kind: &str,
+        id: &str,
+        space: &mut Space<'_>,
+    ) -> Option<u32> {
         let find = || self.resident.find(kind, id);
         let known = match place {
             Some(place) => place.get(self.numbering, find),
@@ -239,7 +361,11 @@ impl Plain {
     }
 
     fn stranger(&self, kind: &str, id: &str, space: &mut Space<'_>) -> Option<u32> {
-        let text = self.resident.pool.find_text(kind).filter(|text| self.resident.is_kind(*text));
+        let text = self
+            .resident
+            .pool
+            .find_text(kind)
+            .filter(|text| self.resident.is_kind(*text));
         if text.is_none() && !is_type_name(kind) {
             return None;
         }
@@ -253,7 +379,9 @@ impl Plain {
         let known = match on.kind {
             crate::api::request_ref::Kind::Name(kind) => self.resident.find(kind, on.id),
             crate::api::request_ref::Kind::Handle(handle) => {
-                let kind = handle.place.get(self.numbering, || self.resident.pool.find_text(handle.name()));
+                let kind = handle.place.get(self.numbering, || {
+                    self.resident.pool.find_text(handle.name())
+                });
                 kind.and_then(|kind| self.resident.find_of(kind, on.id))
             }
         };
@@ -266,14 +394,26 @@ impl Plain {
             return false;
         };
         let fits = |entity: u32, kinds: &[u32]| {
-            let kind = if entity < TEMPORARY { self.resident.kind(entity) } else { space.stranger_type(entity) };
-            kind.is_some_and(|kind| kinds.contains(&kind) && (!self.enumerated.contains(&kind) || self.choices.contains(&entity)))
+            let kind = if entity < TEMPORARY {
+                self.resident.kind(entity)
+            } else {
+                space.stranger_type(entity)
+            };
+            kind.is_some_and(|kind| {
+                kinds.contains(&kind)
+                    && (!self.enumerated.contains(&kind) || self.choices.contains(&entity))
+            })
         };
         fits(principal, &admitted.principals) && fits(resource, &admitted.resources)
     }
 
     #[inline]
-    fn context(&self, action: u32, fields: Option<&serde_json::Map<String, serde_json::Value>>, space: &mut Space<'_>) -> Option<Value> {
+    fn context(
+        &self,
+        action: u32,
+        fields: Option<&serde_json::Map<String, serde_json::Value>>,
+        space: &mut Space<'_>,
+    ) -> Option<Value> {
         let ty: Option<&Record> = match (&self.schema, fields) {
             (None, _) => None,
             (Some(_), None) if !self.validate_requests => None,
@@ -282,7 +422,10 @@ impl Plain {
         match fields {
             None if ty.is_none_or(|ty| ty.required() == 0) => Some(space.record(&mut [])),
             None => None,
-            Some(fields) => Reader::new(|kind: &str, id: &str, space: &mut Space<'_>| self.resident.asked(kind, id, space)).record(fields, ty, space),
+            Some(fields) => Reader::new(|kind: &str, id: &str, space: &mut Space<'_>| {
+                self.resident.asked(kind, id, space)
+            })
+            .record(fields, ty, space),
         }
     }
 
@@ -290,12 +433,21 @@ impl Plain {
     fn bring(&self, on: &On<'_>, entity: u32, space: &mut Space<'_>) -> Option<()> {
         let kind = on.kind.name();
         let shape = match &self.types {
-            Some(types) => Some(types.shape(kind).filter(|shape| shape.kind.choices.is_none())?),
+            Some(types) => Some(
+                types
+                    .shape(kind)
+                    .filter(|shape| shape.kind.choices.is_none())?,
+            ),
             None if kind == "Action" || kind.ends_with("::Action") => return None,
             None => None,
         };
-        let mut guest = Guest { entity, ..Guest::default() };
-        let mut reader = Reader::new(|kind: &str, id: &str, space: &mut Space<'_>| self.resident.asked(kind, id, space));
+        let mut guest = Guest {
+            entity,
+            ..Guest::default()
+        };
+        let mut reader = Reader::new(|kind: &str, id: &str, space: &mut Space<'_>| {
+            self.resident.asked(kind, id, space)
+        });
         let ty = match shape {
             Some(shape) => Some(shape.attributes.as_deref()?),
             None => None,
@@ -316,18 +468,28 @@ impl Plain {
             guest.tags.push((space.text_number(name), value));
         }
         for parent in &more.parents {
-            let allowed = shape.is_none_or(|shape| shape.parents.iter().any(|kind| **kind == *parent.kind()) && !self.is_enumerated(parent.kind()));
+            let allowed = shape.is_none_or(|shape| {
+                shape.parents.iter().any(|kind| **kind == *parent.kind())
+                    && !self.is_enumerated(parent.kind())
+            });
             if !allowed || !is_type_name(parent.kind()) {
                 return None;
             }
-            guest.ancestors.push(self.resident.asked(parent.kind(), parent.id(), space).entity()?);
+            guest.ancestors.push(
+                self.resident
+                    .asked(parent.kind(), parent.id(), space)
+                    .entity()?,
+            );
         }
         self.resident.close(&mut guest);
         self.seat(guest, space)
     }
 
     fn is_enumerated(&self, kind: &str) -> bool {
-        self.types.as_ref().and_then(|types| types.shape(kind)).is_some_and(|shape| shape.kind.choices.is_some())
+        self.types
+            .as_ref()
+            .and_then(|types| types.shape(kind))
+            .is_some_and(|shape| shape.kind.choices.is_some())
     }
 
     /// Takes the guest in, unless that changes what is above others, or it would be above itself.
@@ -337,7 +499,9 @@ impl Plain {
         if guest.ancestors.contains(&guest.entity) {
             return None;
         }
-        if self.resident.has_below(guest.entity) && guest.ancestors != self.resident.ancestors(guest.entity) {
+        if self.resident.has_below(guest.entity)
+            && guest.ancestors != self.resident.ancestors(guest.entity)
+        {
             return None;
         }
         space.scratch.guest = guest;

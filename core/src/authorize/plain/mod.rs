@@ -12,7 +12,10 @@ use cedar_policy::{Entities, EntityTypeName, EntityUid, PolicySet, Schema};
 
 use super::plain::entity_table::Resident;
 use super::program_set::Compiled;
-use crate::cedar::load_program::{Parents, Program, entity_faults, is_json, link, parse_policies, parse_schema, read_entities, scan_file};
+use crate::cedar::load_program::{
+    Parents, Program, entity_faults, is_json, link, parse_policies, parse_schema, read_entities,
+    scan_file,
+};
 use crate::cedar::options::Validation;
 use crate::cedar::policy_list::{Rules, in_text_order};
 use crate::cedar::source::{File, placeless};
@@ -55,26 +58,50 @@ pub(crate) struct Admitted {
 
 /// Loads a program, whole or not at all.
 pub(crate) fn load(program: &Program, validation: Validation, caps: &Caps) -> Result<Plain, Error> {
-    let policies = File { name: "policies".into(), text: program.policies.clone() };
-    let schema = program.schema.as_ref().map(|text| File { name: "schema".into(), text: text.clone() });
+    let policies = File {
+        name: "policies".into(),
+        text: program.policies.clone(),
+    };
+    let schema = program.schema.as_ref().map(|text| File {
+        name: "schema".into(),
+        text: text.clone(),
+    });
     let mut faults = Vec::new();
     let mut depth = 64;
-    for (file, language) in [Some((&policies, Language::Policy)), schema.as_ref().map(|file| (file, Language::Schema))].into_iter().flatten() {
+    for (file, language) in [
+        Some((&policies, Language::Policy)),
+        schema.as_ref().map(|file| (file, Language::Schema)),
+    ]
+    .into_iter()
+    .flatten()
+    {
         match scan_file(file, language, caps) {
             Ok(found) => depth = depth.max(found),
             Err(fault) => faults.push(fault),
         }
     }
     Faults::into_result(faults)?;
-    stack::run(depth, || build(program, &policies, schema.as_ref(), depth, validation, caps))
+    stack::run(depth, || {
+        build(program, &policies, schema.as_ref(), depth, validation, caps)
+    })
 }
 
-fn build(program: &Program, policies: &File, schema: Option<&File>, depth: usize, validation: Validation, caps: &Caps) -> Result<Plain, Error> {
+fn build(
+    program: &Program,
+    policies: &File,
+    schema: Option<&File>,
+    depth: usize,
+    validation: Validation,
+    caps: &Caps,
+) -> Result<Plain, Error> {
     let mut faults = Vec::new();
-    let parsed_schema = schema.map(|file| parse_schema(file, caps)).transpose().unwrap_or_else(|found| {
-        faults.extend(found);
-        None
-    });
+    let parsed_schema = schema
+        .map(|file| parse_schema(file, caps))
+        .transpose()
+        .unwrap_or_else(|found| {
+            faults.extend(found);
+            None
+        });
     let (parsed_schema, form) = parsed_schema.unzip();
     let set = parse_policies(policies, caps).unwrap_or_else(|found| {
         faults.extend(found);
@@ -95,7 +122,15 @@ fn build(program: &Program, policies: &File, schema: Option<&File>, depth: usize
     } else {
         in_text_order(&set, policies, 0)
             .iter()
-            .map(|part| (part.body.id().clone(), Some((policies.name.as_str().into(), policies.place(part.start, part.len).line))))
+            .map(|part| {
+                (
+                    part.body.id().clone(),
+                    Some((
+                        policies.name.as_str().into(),
+                        policies.place(part.start, part.len).line,
+                    )),
+                )
+            })
             .collect()
     };
     if let Some(schema) = &parsed_schema
@@ -105,13 +140,24 @@ fn build(program: &Program, policies: &File, schema: Option<&File>, depth: usize
     }
     let (entities, mut parents) = match &program.entities {
         Some(text) => read_entities(text, parsed_schema.as_ref(), caps)?,
-        None => (Entities::from_entities([], parsed_schema.as_ref()).map_err(|found| entity_faults(&found))?, Parents::new()),
+        None => (
+            Entities::from_entities([], parsed_schema.as_ref())
+                .map_err(|found| entity_faults(&found))?,
+            Parents::new(),
+        ),
     };
-    let validate_requests = program.validate_requests.unwrap_or(validation != Validation::Off) && parsed_schema.is_some();
+    let validate_requests = program
+        .validate_requests
+        .unwrap_or(validation != Validation::Off)
+        && parsed_schema.is_some();
     let rules = Rules::new(set, &order, depth, false);
     let types = form.map(|form| Types::new(&[form]));
     for (kind, id, deed) in types.iter().flat_map(Types::actions) {
-        let above = deed.groups.iter().map(|(kind, id)| (kind.to_string(), id.to_string())).collect();
+        let above = deed
+            .groups
+            .iter()
+            .map(|(kind, id)| (kind.to_string(), id.to_string()))
+            .collect();
         parents.insert((kind.to_owned(), id.to_owned()), above);
     }
     let mut resident = Resident::new(&entities, &parents);
@@ -132,7 +178,11 @@ fn build(program: &Program, policies: &File, schema: Option<&File>, depth: usize
         plain.declare(types);
     }
     if plain.resident.full {
-        return Err(placeless("bundle.too_large", "`entities` has more than can be numbered").into());
+        return Err(placeless(
+            "bundle.too_large",
+            "`entities` has more than can be numbered",
+        )
+        .into());
     }
     Ok(plain)
 }
@@ -144,13 +194,26 @@ impl Plain {
             let text = self.resident.take_kind(&kind.name);
             if let Some(choices) = &kind.choices {
                 self.enumerated.insert(text);
-                self.choices.extend(choices.iter().map(|id| self.resident.number(&kind.name, id)));
+                self.choices.extend(
+                    choices
+                        .iter()
+                        .map(|id| self.resident.number(&kind.name, id)),
+                );
             }
         }
         for (kind, id, deed) in types.actions() {
             let number = self.resident.number(kind, id);
-            let mut texts = |names: &[Box<str>]| names.iter().map(|name| self.resident.take_kind(name)).collect();
-            let admitted = Admitted { principals: texts(&deed.principals), resources: texts(&deed.resources), context: deed.context.clone() };
+            let mut texts = |names: &[Box<str>]| {
+                names
+                    .iter()
+                    .map(|name| self.resident.take_kind(name))
+                    .collect()
+            };
+            let admitted = Admitted {
+                principals: texts(&deed.principals),
+                resources: texts(&deed.resources),
+                context: deed.context.clone(),
+            };
             self.admitted.insert(number, admitted);
         }
         self.types = Some(types);
@@ -162,17 +225,28 @@ impl Plain {
         let Some(schema) = &self.schema else {
             return Vec::new();
         };
-        let (Ok(principal), Ok(resource)) = (EntityTypeName::from_str(principal), EntityTypeName::from_str(resource)) else {
+        let (Ok(principal), Ok(resource)) = (
+            EntityTypeName::from_str(principal),
+            EntityTypeName::from_str(resource),
+        ) else {
             return Vec::new();
         };
-        let mut actions: Vec<Ref> = schema.actions_for_principal_and_resource(&principal, &resource).map(named).collect();
+        let mut actions: Vec<Ref> = schema
+            .actions_for_principal_and_resource(&principal, &resource)
+            .map(named)
+            .collect();
         actions.sort();
         actions
     }
 
     /// The schema's actions, sorted.
     pub(crate) fn action_names(&self) -> Vec<Arc<str>> {
-        let mut names: Vec<Arc<str>> = self.schema.iter().flat_map(Schema::actions).map(|uid| Arc::from(named(uid).action_name())).collect();
+        let mut names: Vec<Arc<str>> = self
+            .schema
+            .iter()
+            .flat_map(Schema::actions)
+            .map(|uid| Arc::from(named(uid).action_name()))
+            .collect();
         names.sort();
         names
     }

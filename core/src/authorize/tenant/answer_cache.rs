@@ -35,7 +35,15 @@ fn start(key: u128) -> usize {
 
 impl Memo {
     pub(crate) fn new(bits: u64, asks: Vec<u16>) -> Self {
-        Self { bits, asks: if asks.len() <= FURTHER { Some(asks.into()) } else { None }, slots: OnceBox::new() }
+        Self {
+            bits,
+            asks: if asks.len() <= FURTHER {
+                Some(asks.into())
+            } else {
+                None
+            },
+            slots: OnceBox::new(),
+        }
     }
 
     /// Whether answers are kept.
@@ -46,7 +54,10 @@ impl Memo {
     /// Whether a further variable from that one on is part of a key.
     #[inline]
     pub(crate) fn asks_from(&self, first: u16) -> bool {
-        self.asks.iter().flatten().any(|variable| *variable >= first)
+        self.asks
+            .iter()
+            .flatten()
+            .any(|variable| *variable >= first)
     }
 
     /// The key of these bits. `ask` gives the further variables.
@@ -84,12 +95,18 @@ impl Memo {
     /// The answer that is kept there.
     #[inline]
     pub(crate) fn at(&self, place: u8) -> Option<&Answer> {
-        self.slots.get()?.get(usize::from(place))?.get().map(|(_, answer)| answer)
+        self.slots
+            .get()?
+            .get(usize::from(place))?
+            .get()
+            .map(|(_, answer)| answer)
     }
 
     /// Keeps an answer, while there is room.
     pub(crate) fn keep(&self, key: u128, answer: impl FnOnce() -> Answer) {
-        let slots = self.slots.get_or_init(|| Box::new(std::array::from_fn(|_| OnceBox::new())));
+        let slots = self
+            .slots
+            .get_or_init(|| Box::new(std::array::from_fn(|_| OnceBox::new())));
         if self.recall(key).is_some() || slots.iter().all(|slot| slot.get().is_some()) {
             return;
         }
@@ -112,13 +129,23 @@ mod tests {
     use super::*;
 
     fn answer(code: u64) -> Answer {
-        Answer { allowed: code.is_multiple_of(2), code: Arc::from(code.to_string()), policies: Arc::from([]), advice: Vec::new() }
+        Answer {
+            allowed: code.is_multiple_of(2),
+            code: Arc::from(code.to_string()),
+            policies: Arc::from([]),
+            advice: Vec::new(),
+        }
     }
 
     #[test]
     fn bits_are_answered_as_they_were_and_room_ends() {
         let memo = Memo::new(!1, vec![70, 130]);
-        let key = |bits: u64, further: u64| memo.key(bits, |variable| Some(further >> (variable / 64 - 1) & 1 == 1)).expect("few variables");
+        let key = |bits: u64, further: u64| {
+            memo.key(bits, |variable| {
+                Some(further >> (variable / 64 - 1) & 1 == 1)
+            })
+            .expect("few variables")
+        };
         std::thread::scope(|scope| {
             for thread in 0..4_u64 {
                 let (memo, key) = (&memo, &key);
@@ -129,11 +156,16 @@ mod tests {
                 });
             }
         });
-        let found: Vec<u64> = (0..200).filter(|bits| memo.recall(key(bits << 3, bits & 3)).is_some()).collect();
+        let found: Vec<u64> = (0..200)
+            .filter(|bits| memo.recall(key(bits << 3, bits & 3)).is_some())
+            .collect();
         assert_eq!(found.len(), ROOM);
         for bits in found {
             assert_eq!(memo.recall(key(bits << 3, bits & 3)), Some(&answer(bits)));
-            assert_eq!(memo.recall(key(bits << 3 | 1, bits & 3)), Some(&answer(bits)));
+            assert_eq!(
+                memo.recall(key(bits << 3 | 1, bits & 3)),
+                Some(&answer(bits))
+            );
             assert_eq!(memo.recall(key(bits << 3 | 2, bits & 3)), None);
             assert_eq!(memo.recall(key(bits << 3, !bits & 3)), None);
         }

@@ -4,8 +4,9 @@
 use super::entities::state;
 use super::resolve::{Login, On};
 use super::symbols::{
-    ACCOUNT, ACCOUNT_OF, CLOSED, CONFIRMED, DISABLED, DOMAIN, FEATURES, GRANTS, LEVEL, LEVEL_OF, MEMBER, OPERATOR, OWNER, PACKAGE, PACKAGE_OF, PLATFORM,
-    PLATFORM_OF, STATE_OF, WHITELABEL, entity, parts,
+    ACCOUNT, ACCOUNT_OF, CLOSED, CONFIRMED, DISABLED, DOMAIN, FEATURES, GRANTS, LEVEL, LEVEL_OF,
+    MEMBER, OPERATOR, OWNER, PACKAGE, PACKAGE_OF, PLATFORM, PLATFORM_OF, STATE_OF, WHITELABEL,
+    entity, parts,
 };
 use crate::directory::{Hot, NONE};
 use crate::vm::Own;
@@ -98,7 +99,11 @@ fn referred(hot: &Hot, of: u32, name: u32) -> Option<u32> {
         (LEVEL, OWNER) => hot.levels.row(number)?.owner,
         _ => NONE,
     };
-    if to == NONE { None } else { Some(entity(reference_kind(kind, name)?, to)) }
+    if to == NONE {
+        None
+    } else {
+        Some(entity(reference_kind(kind, name)?, to))
+    }
 }
 
 fn exists(hot: &Hot, of: u32) -> bool {
@@ -132,10 +137,22 @@ fn set(hot: &Hot, of: u32, name: u32) -> Option<(u64, &[u32])> {
     let (kind, number) = parts(of);
     Some(match (kind, name) {
         (ACCOUNT, DISABLED) => (hot.accounts.row(number)?.disabled(), &[]),
-        (MEMBER, GRANTS) => hot.members.row(number).map(|row| (row.grants, hot.more_grants(number, row)))?,
-        (PACKAGE, FEATURES) => hot.packages.row(number).map(|row| (row.features, hot.more_of_package(number, row)))?,
-        (LEVEL, FEATURES) => hot.levels.row(number).map(|row| (row.features, hot.more_of_level(number, row)))?,
-        (DOMAIN, STATE_OF) => (1_u64.checked_shl(state(hot.domains.row(number)?.state()))?, &[]),
+        (MEMBER, GRANTS) => hot
+            .members
+            .row(number)
+            .map(|row| (row.grants, hot.more_grants(number, row)))?,
+        (PACKAGE, FEATURES) => hot
+            .packages
+            .row(number)
+            .map(|row| (row.features, hot.more_of_package(number, row)))?,
+        (LEVEL, FEATURES) => hot
+            .levels
+            .row(number)
+            .map(|row| (row.features, hot.more_of_level(number, row)))?,
+        (DOMAIN, STATE_OF) => (
+            1_u64.checked_shl(state(hot.domains.row(number)?.state()))?,
+            &[],
+        ),
         _ => return None,
     })
 }
@@ -149,7 +166,10 @@ fn own<'h>(hot: &'h Hot, of: u32, name: &str) -> Option<&'h Own> {
         _ => return None,
     };
     match all {
-        Own::Record(fields) => fields.iter().find(|(known, _)| **known == *name).map(|(_, value)| value),
+        Own::Record(fields) => fields
+            .iter()
+            .find(|(known, _)| **known == *name)
+            .map(|(_, value)| value),
         _ => None,
     }
 }
@@ -162,10 +182,14 @@ impl RecordPath {
             (PathStart::Member, _) => entity(MEMBER, origin.login.number),
             (PathStart::Domain, _) => entity(DOMAIN, origin.domain),
             (PathStart::Resource, on) => on.entity()?,
-            (PathStart::ResourcesAccount, On::Inline { account }) if account != NONE => entity(ACCOUNT, account),
+            (PathStart::ResourcesAccount, On::Inline { account }) if account != NONE => {
+                entity(ACCOUNT, account)
+            }
             (PathStart::ResourcesAccount, _) => return None,
         };
-        self.names.iter().try_fold(start, |of, name| referred(hot, of, *name))
+        self.names
+            .iter()
+            .try_fold(start, |of, name| referred(hot, of, *name))
     }
 }
 
@@ -183,18 +207,24 @@ impl RecordRead {
             RecordFact::Flag(name) => flag(hot, of, *name) == Some(true),
             RecordFact::Contains(name, item) => {
                 let place = parts(*item).1;
-                set(hot, of, *name).is_some_and(|(low, more)| low.checked_shr(place).unwrap_or(0) & 1 == 1 || more.contains(&place))
+                set(hot, of, *name).is_some_and(|(low, more)| {
+                    low.checked_shr(place).unwrap_or(0) & 1 == 1 || more.contains(&place)
+                })
             }
-            RecordFact::IsEmpty(name) => set(hot, of, *name).is_some_and(|(low, more)| low == 0 && more.is_empty()),
+            RecordFact::IsEmpty(name) => {
+                set(hot, of, *name).is_some_and(|(low, more)| low == 0 && more.is_empty())
+            }
             RecordFact::IsOneOf(entities) => entities.binary_search(&of).is_ok(),
             RecordFact::IsAlso(other) => other.entity(hot, origin) == Some(of),
             RecordFact::HasOwn(name) => own(hot, of, name).is_some(),
-            RecordFact::OwnIs(name, literal) => own(hot, of, name).is_some_and(|value| match (value, literal) {
-                (Own::Bool(value), OwnLiteral::Bool(literal)) => value == literal,
-                (Own::Long(value), OwnLiteral::Long(literal)) => value == literal,
-                (Own::Text(value), OwnLiteral::Text(literal)) => value == literal,
-                _ => false,
-            }),
+            RecordFact::OwnIs(name, literal) => {
+                own(hot, of, name).is_some_and(|value| match (value, literal) {
+                    (Own::Bool(value), OwnLiteral::Bool(literal)) => value == literal,
+                    (Own::Long(value), OwnLiteral::Long(literal)) => value == literal,
+                    (Own::Text(value), OwnLiteral::Text(literal)) => value == literal,
+                    _ => false,
+                })
+            }
         }
     }
 }

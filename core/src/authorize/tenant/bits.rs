@@ -3,7 +3,9 @@
 
 use super::resolve::{Login, On};
 use super::symbols;
-use crate::directory::{AccountRow, DomainRow, Hot, MemberRow, NONE, account_bit, domain_bit, member_bit};
+use crate::directory::{
+    AccountRow, DomainRow, Hot, MemberRow, NONE, account_bit, domain_bit, member_bit,
+};
 
 /// Where each record's bits begin.
 pub(crate) const ACCOUNT: u32 = 0;
@@ -31,8 +33,10 @@ pub(crate) const RESOURCES_OWNER_IS_ACCOUNT: u32 = MEMBER_EXISTS + 13;
 pub(crate) const DOMAIN_OWNER: u32 = MEMBER_EXISTS + 14;
 /// The package of the account that owns the domain: three bits, as those of the account's own.
 pub(crate) const DOMAIN_OWNERS_PACKAGE_EXISTS: u32 = DOMAIN_OWNER + account_bit::COUNT;
-pub(crate) const DOMAIN_OWNERS_WHITELABEL: u32 = DOMAIN_OWNERS_PACKAGE_EXISTS + (WHITELABEL - PACKAGE_EXISTS);
-pub(crate) const DOMAIN_OWNERS_PACKAGE_FEATURE: u32 = DOMAIN_OWNERS_PACKAGE_EXISTS + (PACKAGE_FEATURE - PACKAGE_EXISTS);
+pub(crate) const DOMAIN_OWNERS_WHITELABEL: u32 =
+    DOMAIN_OWNERS_PACKAGE_EXISTS + (WHITELABEL - PACKAGE_EXISTS);
+pub(crate) const DOMAIN_OWNERS_PACKAGE_FEATURE: u32 =
+    DOMAIN_OWNERS_PACKAGE_EXISTS + (PACKAGE_FEATURE - PACKAGE_EXISTS);
 const _: () = assert!(DOMAIN_OWNERS_PACKAGE_FEATURE < 64);
 
 /// What a session's bits are gathered from.
@@ -62,16 +66,28 @@ impl Session {
     /// All but the resource's bits.
     #[inline(always)]
     pub(crate) fn bits(&self, hot: &Hot) -> u64 {
-        let Self { login, account, member, domain, .. } = self;
-        let mut bits = account.bits() << ACCOUNT | member.bits() << MEMBER_EXISTS | self.has(member.grants) << MEMBER_FEATURE;
-        bits |= domain.bits() << DOMAIN | same(DOMAIN_OWNER_IS_ACCOUNT, domain.owner, login.account);
+        let Self {
+            login,
+            account,
+            member,
+            domain,
+            ..
+        } = self;
+        let mut bits = account.bits() << ACCOUNT
+            | member.bits() << MEMBER_EXISTS
+            | self.has(member.grants) << MEMBER_FEATURE;
+        bits |=
+            domain.bits() << DOMAIN | same(DOMAIN_OWNER_IS_ACCOUNT, domain.owner, login.account);
         // A client's package is its owner's.
         let (payer, payer_bits, package) = if is_client(account) {
             if let Some(level) = hot.levels.row(account.level) {
                 bits |= 1 << LEVEL_EXISTS | self.has(level.features) << LEVEL_FEATURE;
             }
             bits |= same(DOMAIN_OWNER_IS_OWNER, domain.owner, account.owner);
-            let (owner, package) = hot.accounts.row(account.owner).map_or((0, NONE), |owner| (owner.bits(), owner.package));
+            let (owner, package) = hot
+                .accounts
+                .row(account.owner)
+                .map_or((0, NONE), |owner| (owner.bits(), owner.package));
             bits |= owner << OWNER;
             (account.owner, owner, package)
         } else {
@@ -101,9 +117,10 @@ impl Session {
     /// The three bits of a package: whether there is one, its right, and the action's feature.
     #[inline(always)]
     fn package(&self, hot: &Hot, package: u32) -> u64 {
-        hot.packages
-            .row(package)
-            .map_or(0, |row| 1 | u64::from(row.is_whitelabel()) << (WHITELABEL - PACKAGE_EXISTS) | self.has(row.features) << (PACKAGE_FEATURE - PACKAGE_EXISTS))
+        hot.packages.row(package).map_or(0, |row| {
+            1 | u64::from(row.is_whitelabel()) << (WHITELABEL - PACKAGE_EXISTS)
+                | self.has(row.features) << (PACKAGE_FEATURE - PACKAGE_EXISTS)
+        })
     }
 
     #[inline(always)]
@@ -121,14 +138,20 @@ impl On {
         match self {
             Self::Inline { account } => same(RESOURCES_ACCOUNT_IS_ACCOUNT, account, mine),
             Self::Account { number, row } => {
-                row.bits() << RESOURCE | same(RESOURCE_IS_ACCOUNT, number, mine) | same(RESOURCES_OWNER_IS_ACCOUNT, row.owner, mine)
+                row.bits() << RESOURCE
+                    | same(RESOURCE_IS_ACCOUNT, number, mine)
+                    | same(RESOURCES_OWNER_IS_ACCOUNT, row.owner, mine)
             }
             Self::Owned { owner, .. } => {
-                exists | u64::from(owner != NONE) << (RESOURCE + account_bit::HAS_OWNER) | same(RESOURCES_OWNER_IS_ACCOUNT, owner, mine)
+                exists
+                    | u64::from(owner != NONE) << (RESOURCE + account_bit::HAS_OWNER)
+                    | same(RESOURCES_OWNER_IS_ACCOUNT, owner, mine)
             }
             Self::Member { number, account } => {
                 let own = login.kind == symbols::MEMBER && login.number == number;
-                exists | u64::from(own) << RESOURCE_IS_MEMBER | same(RESOURCES_ACCOUNT_IS_ACCOUNT, account, mine)
+                exists
+                    | u64::from(own) << RESOURCE_IS_MEMBER
+                    | same(RESOURCES_ACCOUNT_IS_ACCOUNT, account, mine)
             }
             Self::Other { .. } => exists,
         }

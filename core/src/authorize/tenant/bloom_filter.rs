@@ -29,8 +29,15 @@ impl Sieve {
     }
 
     fn with_room(items: usize) -> Self {
-        let words = if items == 0 { 0 } else { items.saturating_mul(ROOM).div_ceil(64).next_power_of_two() };
-        Self { words: vec![0; words].into(), texts: Keyed::default() }
+        let words = if items == 0 {
+            0
+        } else {
+            items.saturating_mul(ROOM).div_ceil(64).next_power_of_two()
+        };
+        Self {
+            words: vec![0; words].into(),
+            texts: Keyed::default(),
+        }
     }
 
     fn put(&mut self, hash: u64) {
@@ -45,7 +52,11 @@ impl Sieve {
     #[inline(always)]
     fn may(&self, hash: u64) -> bool {
         let mask = self.words.len().wrapping_sub(1);
-        probes(hash).into_iter().all(|(word, bit)| self.words.get(word & mask).is_some_and(|word| word & bit != 0))
+        probes(hash).into_iter().all(|(word, bit)| {
+            self.words
+                .get(word & mask)
+                .is_some_and(|word| word & bit != 0)
+        })
     }
 
     #[inline(always)]
@@ -71,7 +82,10 @@ fn spread(number: u32) -> u64 {
 #[allow(clippy::cast_possible_truncation, reason = "parts are meant")]
 fn probes(hash: u64) -> [(usize, u64); 2] {
     let bit = |at: u64| 1_u64 << (at & 63);
-    [((hash >> 12) as u32 as usize, bit(hash)), ((hash >> 36) as u32 as usize, bit(hash >> 6))]
+    [
+        ((hash >> 12) as u32 as usize, bit(hash)),
+        ((hash >> 36) as u32 as usize, bit(hash >> 6)),
+    ]
 }
 
 #[cfg(test)]
@@ -81,10 +95,20 @@ mod tests {
     #[test]
     fn what_was_put_in_is_never_missed_and_little_else_is_taken_for_it() {
         let ids: Vec<String> = (0..5_000).map(|at| format!("id-{at}")).collect();
-        let (texts, numbers) = (Sieve::of_texts(ids.iter().map(String::as_str)), Sieve::of_numbers(0..5_000_u32));
-        assert!(ids.iter().all(|id| texts.may_hold_text(id)) && (0..5_000).all(|number| numbers.may_hold_number(number)));
-        let strange = (5_000..25_000_u32).filter(|at| texts.may_hold_text(&format!("id-{at}"))).count();
-        let others = (5_000..25_000).filter(|at| numbers.may_hold_number(*at)).count();
+        let (texts, numbers) = (
+            Sieve::of_texts(ids.iter().map(String::as_str)),
+            Sieve::of_numbers(0..5_000_u32),
+        );
+        assert!(
+            ids.iter().all(|id| texts.may_hold_text(id))
+                && (0..5_000).all(|number| numbers.may_hold_number(number))
+        );
+        let strange = (5_000..25_000_u32)
+            .filter(|at| texts.may_hold_text(&format!("id-{at}")))
+            .count();
+        let others = (5_000..25_000)
+            .filter(|at| numbers.may_hold_number(*at))
+            .count();
         assert!(strange < 1_000 && others < 1_000, "{strange} {others}");
         let nothing = Sieve::default();
         assert!(!nothing.may_hold_text("") && !nothing.may_hold_number(0));

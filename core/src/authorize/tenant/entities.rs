@@ -5,8 +5,9 @@ use std::hash::BuildHasher;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::symbols::{
-    self, ACCOUNT, ACCOUNT_OF, ATTRIBUTES, CLOSED, CONFIRMED, DISABLED, DOMAIN, EMAIL, FEATURE, FEATURES, FIRST_TYPE, GRANTS, LEVEL, LEVEL_OF, MEMBER, NAMED,
-    OPERATOR, OWNER, PACKAGE, PACKAGE_OF, PLATFORM_OF, REASON, STATE, STATE_OF, WHITELABEL, entity, parts,
+    self, ACCOUNT, ACCOUNT_OF, ATTRIBUTES, CLOSED, CONFIRMED, DISABLED, DOMAIN, EMAIL, FEATURE,
+    FEATURES, FIRST_TYPE, GRANTS, LEVEL, LEVEL_OF, MEMBER, NAMED, OPERATOR, OWNER, PACKAGE,
+    PACKAGE_OF, PLATFORM_OF, REASON, STATE, STATE_OF, WHITELABEL, entity, parts,
 };
 use crate::directory::{Hot, NONE};
 use crate::model::domain::DomainState;
@@ -52,8 +53,14 @@ impl Others {
         if self.list.is_empty() {
             return None;
         }
-        let is = |at: &u32| self.list.get(*at as usize).is_some_and(|(known, name)| *known == kind && **name == *id);
-        self.table.find(self.hasher.hash_one((kind, id)), is).copied()
+        let is = |at: &u32| {
+            self.list
+                .get(*at as usize)
+                .is_some_and(|(known, name)| *known == kind && **name == *id)
+        };
+        self.table
+            .find(self.hasher.hash_one((kind, id)), is)
+            .copied()
     }
 
     pub(crate) fn keep(&mut self, kind: u32, id: &str) -> u32 {
@@ -63,13 +70,19 @@ impl Others {
         let at = u32::try_from(self.list.len()).unwrap_or(u32::MAX);
         self.list.push((kind, id.into()));
         let (list, hasher) = (&self.list, &self.hasher);
-        let rehash = |at: &u32| list.get(*at as usize).map_or(0, |(kind, id)| hasher.hash_one((*kind, &**id)));
-        self.table.insert_unique(hasher.hash_one((kind, id)), at, rehash);
+        let rehash = |at: &u32| {
+            list.get(*at as usize)
+                .map_or(0, |(kind, id)| hasher.hash_one((*kind, &**id)))
+        };
+        self.table
+            .insert_unique(hasher.hash_one((kind, id)), at, rehash);
         at
     }
 
     fn kind(&self, at: u32) -> u32 {
-        self.list.get(at as usize).map_or(u32::MAX, |(kind, _)| *kind)
+        self.list
+            .get(at as usize)
+            .map_or(u32::MAX, |(kind, _)| *kind)
     }
 }
 
@@ -80,15 +93,25 @@ impl Named {
     }
 
     /// The number of an entity of a type that the directory does not keep, if it has one.
-    pub(crate) fn find(&self, hot: &Hot, kind: &str, kind_text: Option<u32>, id: &str) -> Option<u32> {
+    pub(crate) fn find(
+        &self,
+        hot: &Hot,
+        kind: &str,
+        kind_text: Option<u32>,
+        id: &str,
+    ) -> Option<u32> {
         let place = |at: usize| u32::try_from(at).ok();
         match kind {
             "Feature" => hot.feature(id).map(|at| entity(FEATURE, at)),
-            "DisableReason" => place(symbols::REASONS.iter().position(|known| *known == id)?).map(|at| entity(REASON, at)),
-            "DomainState" => place(symbols::STATES.iter().position(|known| *known == id)?).map(|at| entity(STATE, at)),
-            "Channel" => place(self.channels.iter().position(|known| **known == *id)?).map(|at| entity(symbols::CHANNEL, at)),
+            "DisableReason" => place(symbols::REASONS.iter().position(|known| *known == id)?)
+                .map(|at| entity(REASON, at)),
+            "DomainState" => place(symbols::STATES.iter().position(|known| *known == id)?)
+                .map(|at| entity(STATE, at)),
+            "Channel" => place(self.channels.iter().position(|known| **known == *id)?)
+                .map(|at| entity(symbols::CHANNEL, at)),
             "Meter" => self.meter(id).map(|at| entity(symbols::METER, at)),
-            "Action" => place(self.actions.iter().position(|known| **known == *id)?).map(|at| entity(symbols::ACTION, at)),
+            "Action" => place(self.actions.iter().position(|known| **known == *id)?)
+                .map(|at| entity(symbols::ACTION, at)),
             _ => {
                 let kind = kind_text?;
                 self.others.find(kind, id).map(|at| entity(NAMED, at))
@@ -115,7 +138,10 @@ pub(crate) fn record(hot: &Hot, kind: &str, id: &str) -> Option<u32> {
 impl Tenants<'_> {
     /// The entity as a request names it, known or not.
     pub(crate) fn entity(&self, kind: &str, id: &str, space: &mut Space<'_>) -> Value {
-        let known = record(self.hot, kind, id).or_else(|| self.named.find(self.hot, kind, space.pool.find_text(kind), id));
+        let known = record(self.hot, kind, id).or_else(|| {
+            self.named
+                .find(self.hot, kind, space.pool.find_text(kind), id)
+        });
         Value::Entity(known.unwrap_or_else(|| {
             // What a host keeps with a record can be the resource, or another: then it must be among the strangers, first.
             let [.., last] = [self.guest, Some((kind, id))].map(|stranger| {
@@ -139,7 +165,10 @@ impl Tenants<'_> {
                 space.set(&mut items)
             }
             Own::Record(fields) => {
-                let mut fields: Vec<_> = fields.iter().map(|(name, value)| (space.text_number(name), self.own(value, space))).collect();
+                let mut fields: Vec<_> = fields
+                    .iter()
+                    .map(|(name, value)| (space.text_number(name), self.own(value, space)))
+                    .collect();
                 space.record(&mut fields)
             }
             Own::Extension(value) => *value,
@@ -148,8 +177,14 @@ impl Tenants<'_> {
     }
 
     fn operator_email(&self, number: u32, space: &mut Space<'_>) -> Value {
-        let email = self.hot.operators.row(number).and_then(|_| self.hot.operators.more(number));
-        email.map_or(Value::Missing, |email| Value::Text(space.text_number(email)))
+        let email = self
+            .hot
+            .operators
+            .row(number)
+            .and_then(|_| self.hot.operators.more(number));
+        email.map_or(Value::Missing, |email| {
+            Value::Text(space.text_number(email))
+        })
     }
 
     fn kept(&self, own: Option<&Own>, space: &mut Space<'_>) -> Value {
@@ -163,20 +198,35 @@ impl Tenants<'_> {
 /// An entity of that number, unless it stands for none.
 #[inline]
 fn reference(kind: u32, number: u32) -> Value {
-    if number == NONE { Value::Missing } else { Value::Entity(entity(kind, number)) }
+    if number == NONE {
+        Value::Missing
+    } else {
+        Value::Entity(entity(kind, number))
+    }
 }
 
 /// A set of features: the first 64 by bits, the others by place.
 #[inline]
 fn features(low: u64, more: &[u32], space: &mut Space<'_>) -> Value {
-    if more.is_empty() { flags(FEATURE, low) } else { many_features(low, more, space) }
+    if more.is_empty() {
+        flags(FEATURE, low)
+    } else {
+        many_features(low, more, space)
+    }
 }
 
 #[cold]
 fn many_features(low: u64, more: &[u32], space: &mut Space<'_>) -> Value {
     let mut items = Vec::with_capacity(more.len().saturating_add(low.count_ones() as usize));
-    items.extend((0..64_u32).filter(|place| low.checked_shr(*place).unwrap_or(0) & 1 == 1).map(|place| Value::Entity(entity(FEATURE, place))));
-    items.extend(more.iter().map(|place| Value::Entity(entity(FEATURE, *place))));
+    items.extend(
+        (0..64_u32)
+            .filter(|place| low.checked_shr(*place).unwrap_or(0) & 1 == 1)
+            .map(|place| Value::Entity(entity(FEATURE, place))),
+    );
+    items.extend(
+        more.iter()
+            .map(|place| Value::Entity(entity(FEATURE, *place))),
+    );
     space.set(&mut items)
 }
 
@@ -185,39 +235,61 @@ impl World for Tenants<'_> {
     fn attribute(&self, of: u32, name: u32, space: &mut Space<'_>) -> Value {
         let (kind, number) = parts(of);
         match kind {
-            ACCOUNT => self.hot.accounts.row(number).map_or(Value::Missing, |row| match name {
-                CONFIRMED => Value::Bool(row.is_confirmed()),
-                CLOSED => Value::Bool(row.is_closed()),
-                DISABLED => flags(REASON, row.disabled()),
-                OWNER => reference(ACCOUNT, row.owner),
-                PACKAGE_OF => reference(PACKAGE, row.package),
-                LEVEL_OF => reference(LEVEL, row.level),
-                ATTRIBUTES => self.kept(self.hot.account_own(number, row), space),
-                _ => Value::Missing,
-            }),
-            MEMBER => self.hot.members.row(number).map_or(Value::Missing, |row| match name {
-                ACCOUNT_OF => reference(ACCOUNT, row.account),
-                CONFIRMED => Value::Bool(row.is_confirmed()),
-                GRANTS => features(row.grants, self.hot.more_grants(number, row), space),
-                ATTRIBUTES => self.kept(self.hot.member_own(number, row), space),
-                _ => Value::Missing,
-            }),
-            DOMAIN => self.hot.domains.row(number).map_or(Value::Missing, |row| match name {
-                PLATFORM_OF => Value::Bool(row.owner == NONE),
-                OWNER => reference(ACCOUNT, row.owner),
-                STATE_OF => Value::Entity(entity(STATE, state(row.state()))),
-                _ => Value::Missing,
-            }),
-            LEVEL => self.hot.levels.row(number).map_or(Value::Missing, |row| match name {
-                FEATURES => features(row.features, self.hot.more_of_level(number, row), space),
-                OWNER => reference(ACCOUNT, row.owner),
-                _ => Value::Missing,
-            }),
-            PACKAGE => self.hot.packages.row(number).map_or(Value::Missing, |row| match name {
-                FEATURES => features(row.features, self.hot.more_of_package(number, row), space),
-                WHITELABEL => Value::Bool(row.is_whitelabel()),
-                _ => Value::Missing,
-            }),
+            ACCOUNT => self
+                .hot
+                .accounts
+                .row(number)
+                .map_or(Value::Missing, |row| match name {
+                    CONFIRMED => Value::Bool(row.is_confirmed()),
+                    CLOSED => Value::Bool(row.is_closed()),
+                    DISABLED => flags(REASON, row.disabled()),
+                    OWNER => reference(ACCOUNT, row.owner),
+                    PACKAGE_OF => reference(PACKAGE, row.package),
+                    LEVEL_OF => reference(LEVEL, row.level),
+                    ATTRIBUTES => self.kept(self.hot.account_own(number, row), space),
+                    _ => Value::Missing,
+                }),
+            MEMBER => self
+                .hot
+                .members
+                .row(number)
+                .map_or(Value::Missing, |row| match name {
+                    ACCOUNT_OF => reference(ACCOUNT, row.account),
+                    CONFIRMED => Value::Bool(row.is_confirmed()),
+                    GRANTS => features(row.grants, self.hot.more_grants(number, row), space),
+                    ATTRIBUTES => self.kept(self.hot.member_own(number, row), space),
+                    _ => Value::Missing,
+                }),
+            DOMAIN => self
+                .hot
+                .domains
+                .row(number)
+                .map_or(Value::Missing, |row| match name {
+                    PLATFORM_OF => Value::Bool(row.owner == NONE),
+                    OWNER => reference(ACCOUNT, row.owner),
+                    STATE_OF => Value::Entity(entity(STATE, state(row.state()))),
+                    _ => Value::Missing,
+                }),
+            LEVEL => self
+                .hot
+                .levels
+                .row(number)
+                .map_or(Value::Missing, |row| match name {
+                    FEATURES => features(row.features, self.hot.more_of_level(number, row), space),
+                    OWNER => reference(ACCOUNT, row.owner),
+                    _ => Value::Missing,
+                }),
+            PACKAGE => self
+                .hot
+                .packages
+                .row(number)
+                .map_or(Value::Missing, |row| match name {
+                    FEATURES => {
+                        features(row.features, self.hot.more_of_package(number, row), space)
+                    }
+                    WHITELABEL => Value::Bool(row.is_whitelabel()),
+                    _ => Value::Missing,
+                }),
             OPERATOR if name == EMAIL => self.operator_email(number, space),
             _ => Value::Missing,
         }
@@ -229,7 +301,11 @@ impl World for Tenants<'_> {
 
     fn descends(&self, child: u32, ancestor: u32) -> bool {
         match (parts(child), parts(ancestor)) {
-            ((symbols::ACTION, at), (symbols::ACTION, _)) => self.named.above.get(at as usize).is_some_and(|above| above.binary_search(&ancestor).is_ok()),
+            ((symbols::ACTION, at), (symbols::ACTION, _)) => self
+                .named
+                .above
+                .get(at as usize)
+                .is_some_and(|above| above.binary_search(&ancestor).is_ok()),
             _ => false,
         }
     }
@@ -237,7 +313,11 @@ impl World for Tenants<'_> {
     fn type_of(&self, of: u32) -> u32 {
         debug_assert!(of < TEMPORARY);
         let (kind, at) = parts(of);
-        if kind == NAMED { self.named.others.kind(at) } else { FIRST_TYPE.saturating_add(kind) }
+        if kind == NAMED {
+            self.named.others.kind(at)
+        } else {
+            FIRST_TYPE.saturating_add(kind)
+        }
     }
 }
 

@@ -61,23 +61,51 @@ fn is_kept(entity: u32) -> bool {
 impl Programs {
     /// The answer to a session's request about a meter: the one without, where that was given before and no policy about
     /// limits has anything to say; and for how long they have not, if somebody `hears` it.
-    pub(crate) fn metered<'p>(&'p self, question: &Question<'_>, directory: &Directory, quota: &'p QuotaFacts<'p>, hears: bool) -> Metered<'p> {
+    pub(crate) fn metered<'p>(
+        &'p self,
+        question: &Question<'_>,
+        directory: &Directory,
+        quota: &'p QuotaFacts<'p>,
+        hears: bool,
+    ) -> Metered<'p> {
         let Some(sight) = self.sighted(question, directory) else {
             return Metered::Beyond;
         };
         let Some((memo, place)) = self.recalled_at(&sight, question, directory) else {
             return Metered::Beyond;
         };
-        let mut reach = Reach::new(u16::from(root::ACCOUNT_USED), quota.account.used, u16::from(root::RESOURCE), is_kept);
+        let mut reach = Reach::new(
+            u16::from(root::ACCOUNT_USED),
+            quota.account.used,
+            u16::from(root::RESOURCE),
+            is_kept,
+        );
         // A program may read the resource's id, which the note does not have.
-        let watched = hears && quota.member.is_none() && !self.whole && sight.is_own() && !memo.asks_from(FIRST_PROGRAM);
-        let silent =
-            if watched { self.is_silent(question, directory, &sight, quota, &mut reach) } else { self.is_silent(question, directory, &sight, quota, &mut ()) };
-        match (place.and_then(|place| Some((place, memo.at(place)?))), silent) {
+        let watched = hears
+            && quota.member.is_none()
+            && !self.whole
+            && sight.is_own()
+            && !memo.asks_from(FIRST_PROGRAM);
+        let silent = if watched {
+            self.is_silent(question, directory, &sight, quota, &mut reach)
+        } else {
+            self.is_silent(question, directory, &sight, quota, &mut ())
+        };
+        match (
+            place.and_then(|place| Some((place, memo.at(place)?))),
+            silent,
+        ) {
             (_, None | Some(false)) => Metered::Beyond,
             (Some((place, answer)), Some(true)) => {
                 let range = if watched { reach.range() } else { None };
-                Metered::Answer(answer, range.map(|range| Silence { from: *range.start(), to: *range.end(), place }))
+                Metered::Answer(
+                    answer,
+                    range.map(|range| Silence {
+                        from: *range.start(),
+                        to: *range.end(),
+                        place,
+                    }),
+                )
             }
             (None, Some(true)) => Metered::Unknown,
         }
@@ -93,14 +121,27 @@ impl Programs {
         watch: &mut impl Watch,
     ) -> Option<bool> {
         let found = self.found_of(sight, Some(quota))?;
-        let limits = found.entry.session.get(usize::from(sight.client()))?.limits.as_ref()?;
+        let limits = found
+            .entry
+            .session
+            .get(usize::from(sight.client()))?
+            .limits
+            .as_ref()?;
         let mut silent = true;
         self.with_roots(question, directory, &found, |roots, tenants, space| {
             for program in limits {
-                run_watched(program, roots, tenants, space, construct, watch, |_, outcome| {
-                    silent &= outcome == Outcome::DoesNot;
-                    silent
-                });
+                run_watched(
+                    program,
+                    roots,
+                    tenants,
+                    space,
+                    construct,
+                    watch,
+                    |_, outcome| {
+                        silent &= outcome == Outcome::DoesNot;
+                        silent
+                    },
+                );
                 if !silent {
                     break;
                 }
@@ -111,15 +152,28 @@ impl Programs {
 
     /// What is asked of the one meter of an action, where notes of silence can answer it.
     #[inline]
-    pub(crate) fn single(&self, question: &Question<'_>, directory: &Directory) -> Option<Single<'_>> {
+    pub(crate) fn single(
+        &self,
+        question: &Question<'_>,
+        directory: &Directory,
+    ) -> Option<Single<'_>> {
         let sight = self.sighted(question, directory).filter(Sight::is_own)?;
         let (meter, kind) = self.takes(sight.at)?;
-        Some(Single { meter, kind: *kind, asked: sight.at, domain: sight.domain, client: sight.client() })
+        Some(Single {
+            meter,
+            kind: *kind,
+            asked: sight.at,
+            domain: sight.domain,
+            client: sight.client(),
+        })
     }
 
     /// The answer that is kept there, for a request of this kind.
     #[inline]
     pub(crate) fn silent(&self, single: &Single<'_>, place: u8) -> Option<&Answer> {
-        self.ready.planned(single.asked, single.client)?.memo.at(place)
+        self.ready
+            .planned(single.asked, single.client)?
+            .memo
+            .at(place)
     }
 }

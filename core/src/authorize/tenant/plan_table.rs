@@ -40,7 +40,11 @@ impl Names {
 
     #[inline(always)]
     pub(crate) fn find(&self, name: &str) -> Option<u32> {
-        self.index.find(self.index.hash(name.as_bytes()), |number| self.list.get(number as usize).is_some_and(|known| same(known, name)))
+        self.index.find(self.index.hash(name.as_bytes()), |number| {
+            self.list
+                .get(number as usize)
+                .is_some_and(|known| same(known, name))
+        })
     }
 }
 
@@ -102,16 +106,34 @@ impl Sight {
 
     #[inline(always)]
     fn bits(&self, hot: &Hot) -> Option<u64> {
-        let Self { login, account, member, on, feature, .. } = *self;
+        let Self {
+            login,
+            account,
+            member,
+            on,
+            feature,
+            ..
+        } = *self;
         let domain = *hot.domains.row(self.domain)?;
-        Some(Session { login, account, member, domain, feature }.bits(hot) | on.bits(login))
+        Some(
+            Session {
+                login,
+                account,
+                member,
+                domain,
+                feature,
+            }
+            .bits(hot)
+                | on.bits(login),
+        )
     }
 
     /// Whether an account asks for itself, about what is its own and nothing but that.
     #[inline(always)]
     pub(crate) fn is_own(&self) -> bool {
         let Self { login, on, .. } = *self;
-        login.kind == symbols::ACCOUNT && matches!(on, On::Inline { account } if account == login.account)
+        login.kind == symbols::ACCOUNT
+            && matches!(on, On::Inline { account } if account == login.account)
     }
 }
 
@@ -130,7 +152,9 @@ impl Looking<'_, '_> {
     /// The allow bit.
     #[inline(never)]
     fn allows(&mut self, bits: u64) -> Option<bool> {
-        self.planned.plan.holds(bits, |asked| self.ask(asked.saturating_add(FIRST_READ)))
+        self.planned
+            .plan
+            .holds(bits, |asked| self.ask(asked.saturating_add(FIRST_READ)))
     }
 
     /// The key of a recalled answer.
@@ -141,9 +165,14 @@ impl Looking<'_, '_> {
 
     /// A variable from [`FIRST_READ`] on.
     fn ask(&mut self, variable: u16) -> Option<bool> {
-        let Sight { login, domain, on, .. } = *self.sight;
+        let Sight {
+            login, domain, on, ..
+        } = *self.sight;
         let Some(program) = variable.checked_sub(FIRST_PROGRAM) else {
-            let read = self.planned.reads.get(usize::from(variable.checked_sub(FIRST_READ)?))?;
+            let read = self
+                .planned
+                .reads
+                .get(usize::from(variable.checked_sub(FIRST_READ)?))?;
             return Some(read.holds(self.directory.hot(), &PathOrigin { login, domain, on }));
         };
         let at = program >> 1;
@@ -152,11 +181,19 @@ impl Looking<'_, '_> {
             _ => {
                 let found = self.programs.found_of(self.sight, None)?;
                 let sessions = found.entry.session.get(usize::from(self.sight.client()))?;
-                self.programs.other(sessions, at, self.question, self.directory, &found)?
+                self.programs
+                    .other(sessions, at, self.question, self.directory, &found)?
             }
         };
         self.last = Some((at, outcome));
-        Some(outcome == if program & 1 == 0 { Outcome::Applies } else { Outcome::Errs })
+        Some(
+            outcome
+                == if program & 1 == 0 {
+                    Outcome::Applies
+                } else {
+                    Outcome::Errs
+                },
+        )
     }
 }
 
@@ -173,24 +210,42 @@ impl Ready {
     /// The next action; the kinds put from now on are its.
     pub(crate) fn action(&mut self, feature: u32) {
         let first = u32::try_from(self.keys.len()).unwrap_or(u32::MAX);
-        self.spans.push(Span { first, end: first, feature });
+        self.spans.push(Span {
+            first,
+            end: first,
+            feature,
+        });
     }
 
     /// A kind of request of the last action, by principal, resource type, place among its entries and whether the resource is
     /// the host's own; gives its place here.
-    pub(crate) fn put(&mut self, (principal, kind, entry, inline): (u32, u32, usize, bool), plans: [Option<Planned>; 2]) -> Option<u32> {
+    pub(crate) fn put(
+        &mut self,
+        (principal, kind, entry, inline): (u32, u32, usize, bool),
+        plans: [Option<Planned>; 2],
+    ) -> Option<u32> {
         let at = u32::try_from(self.keys.len()).ok()?;
         self.spans.last_mut()?.end = at.checked_add(1)?;
         let recalls = plans.iter().flatten().any(|planned| planned.memo.is_open());
         let action = u32::try_from(self.spans.len().checked_sub(1)?).ok()?;
-        self.keys.push(Key { action, principal, kind, entry, inline, recalls });
+        self.keys.push(Key {
+            action,
+            principal,
+            kind,
+            entry,
+            inline,
+            recalls,
+        });
         self.plans.push(plans);
         Some(at)
     }
 
     #[inline(always)]
     pub(crate) fn planned(&self, at: u32, client: bool) -> Option<&Planned> {
-        self.plans.get(at as usize)?.get(usize::from(client))?.as_ref()
+        self.plans
+            .get(at as usize)?
+            .get(usize::from(client))?
+            .as_ref()
     }
 }
 
@@ -205,20 +260,36 @@ impl Programs {
     /// The allow bit of what was sighted. Mostly the bits say it, and the sight stays in registers: what else a plan asks for is
     /// looked up by a copy of it.
     #[inline(always)]
-    fn allows(&self, sight: &Sight, question: &Question<'_>, directory: &Directory) -> Option<bool> {
+    fn allows(
+        &self,
+        sight: &Sight,
+        question: &Question<'_>,
+        directory: &Directory,
+    ) -> Option<bool> {
         let planned = self.ready.planned(sight.at, sight.client())?;
         let bits = sight.bits(directory.hot())?;
         if let Some(allowed) = planned.plan.holds(bits, |_| None) {
             return Some(allowed);
         }
         let sight = *sight;
-        let mut looking = Looking { programs: self, planned, question, directory, sight: &sight, last: None };
+        let mut looking = Looking {
+            programs: self,
+            planned,
+            question,
+            directory,
+            sight: &sight,
+            last: None,
+        };
         looking.allows(bits)
     }
 
     /// The whole answer, where the same bits were answered before.
     #[inline]
-    pub(crate) fn recalled(&self, question: &Question<'_>, directory: &Directory) -> Option<&Answer> {
+    pub(crate) fn recalled(
+        &self,
+        question: &Question<'_>,
+        directory: &Directory,
+    ) -> Option<&Answer> {
         let sight = self.sight(question, directory, |key| key.recalls)?;
         let (memo, key) = self.key(&sight, question, directory)?;
         memo.recall(key)
@@ -226,26 +297,48 @@ impl Programs {
 
     /// The answers to this kind of request, and the key of this one's.
     #[inline(always)]
-    fn key(&self, sight: &Sight, question: &Question<'_>, directory: &Directory) -> Option<(&Memo, u128)> {
+    fn key(
+        &self,
+        sight: &Sight,
+        question: &Question<'_>,
+        directory: &Directory,
+    ) -> Option<(&Memo, u128)> {
         let planned = self.ready.planned(sight.at, sight.client())?;
         let bits = sight.bits(directory.hot())?;
         if planned.memo.asks_from(0) {
             let sight = *sight;
-            let mut looking = Looking { programs: self, planned, question, directory, sight: &sight, last: None };
+            let mut looking = Looking {
+                programs: self,
+                planned,
+                question,
+                directory,
+                sight: &sight,
+                last: None,
+            };
             return Some((&planned.memo, looking.key(bits)?));
         }
         Some((&planned.memo, planned.memo.key(bits, |_| None)?))
     }
 
     /// Where the answer to a session's request is kept; whether it was given yet.
-    pub(crate) fn recalled_at(&self, sight: &Sight, question: &Question<'_>, directory: &Directory) -> Option<(&Memo, Option<u8>)> {
+    pub(crate) fn recalled_at(
+        &self,
+        sight: &Sight,
+        question: &Question<'_>,
+        directory: &Directory,
+    ) -> Option<(&Memo, Option<u8>)> {
         let (memo, key) = self.key(sight, question, directory)?;
         Some((memo, memo.find(key)))
     }
 
     /// Keeps an answer for the next question of the same bits.
     #[cold]
-    pub(crate) fn keep(&self, question: &Question<'_>, directory: &Directory, answer: impl FnOnce() -> Answer) {
+    pub(crate) fn keep(
+        &self,
+        question: &Question<'_>,
+        directory: &Directory,
+        answer: impl FnOnce() -> Answer,
+    ) {
         if let Some(sight) = self.sight(question, directory, |key| key.recalls)
             && let Some((memo, key)) = self.key(&sight, question, directory)
         {
@@ -254,26 +347,73 @@ impl Programs {
     }
 
     /// The allow bit of a session's request whose names are found, where its plan says it.
-    pub(crate) fn planned_of(&self, place: u32, found: &Found<'_>, domain: u32, question: &Question<'_>, directory: &Directory) -> Option<bool> {
-        let Found { principal: login, account, member, on, host: host_at, .. } = *found;
-        let sight = Sight { at: place, login, account, member, domain, host_at, on, feature: found.action.feature_place };
+    pub(crate) fn planned_of(
+        &self,
+        place: u32,
+        found: &Found<'_>,
+        domain: u32,
+        question: &Question<'_>,
+        directory: &Directory,
+    ) -> Option<bool> {
+        let Found {
+            principal: login,
+            account,
+            member,
+            on,
+            host: host_at,
+            ..
+        } = *found;
+        let sight = Sight {
+            at: place,
+            login,
+            account,
+            member,
+            domain,
+            host_at,
+            on,
+            feature: found.action.feature_place,
+        };
         self.allows(&sight, question, directory)
     }
 
     /// The action and entry of a request that was sighted, with all that was found of it.
-    pub(crate) fn found_of<'p>(&'p self, sight: &Sight, quota: Option<&'p QuotaFacts<'p>>) -> Option<Found<'p>> {
-        let Sight { login: principal, account, member, on, host_at: host, .. } = *sight;
+    pub(crate) fn found_of<'p>(
+        &'p self,
+        sight: &Sight,
+        quota: Option<&'p QuotaFacts<'p>>,
+    ) -> Option<Found<'p>> {
+        let Sight {
+            login: principal,
+            account,
+            member,
+            on,
+            host_at: host,
+            ..
+        } = *sight;
         let key = self.ready.keys.get(sight.at as usize)?;
         let action = self.list.get(key.action as usize)?;
         let entry = action.entries.get(key.entry)?;
         // No policy is about its records alone, or it would not have been sighted.
-        Some(Found { action, entry, principal, account, member, on, host, alone: [&[], &[]], quota })
+        Some(Found {
+            action,
+            entry,
+            principal,
+            account,
+            member,
+            on,
+            host,
+            alone: [&[], &[]],
+            quota,
+        })
     }
 
     /// What the action of a kind of request takes, where that is of one meter.
     #[inline]
     pub(crate) fn takes(&self, at: u32) -> Option<&(Arc<str>, MeterKind)> {
-        self.list.get(self.ready.keys.get(at as usize)?.action as usize)?.takes.as_ref()
+        self.list
+            .get(self.ready.keys.get(at as usize)?.action as usize)?
+            .takes
+            .as_ref()
     }
 
     /// A session's request of a kind whose answers can be recalled.
@@ -284,7 +424,12 @@ impl Programs {
 
     /// A session's request of a kind that is wanted, unless more than bits may count.
     #[inline(always)]
-    fn sight(&self, question: &Question<'_>, directory: &Directory, wanted: impl Fn(&Key) -> bool) -> Option<Sight> {
+    fn sight(
+        &self,
+        question: &Question<'_>,
+        directory: &Directory,
+        wanted: impl Fn(&Key) -> bool,
+    ) -> Option<Sight> {
         let (hot, resource) = (directory.hot(), &question.resource);
         if question.with.is_some() || resource.more.is_some() || !is_id(resource.id) {
             return None;
@@ -299,7 +444,9 @@ impl Programs {
         let at = self.kind_in(span, login.kind, resource.kind)?;
         let key = self.ready.keys.get(at as usize).filter(|key| wanted(key))?;
         let on = if key.inline {
-            On::Inline { account: Self::account_of(resource.account?, login.account, directory)? }
+            On::Inline {
+                account: Self::account_of(resource.account?, login.account, directory)?,
+            }
         } else {
             let entry = self.list.get(action)?.entries.get(key.entry)?;
             Self::on(entry, login.account, question, directory)?
@@ -308,20 +455,38 @@ impl Programs {
             return None;
         }
         let domain = domain_of(directory, at_host, host_at)?;
-        Some(Sight { at, login, account, member, domain, host_at, on, feature: span.feature })
+        Some(Sight {
+            at,
+            login,
+            account,
+            member,
+            domain,
+            host_at,
+            on,
+            feature: span.feature,
+        })
     }
 
     /// The place of a kind of request among those of its action.
     #[inline(always)]
     fn kind_in(&self, span: Span, principal: u32, kind: Kind<'_>) -> Option<u32> {
-        let keys = self.ready.keys.get(span.first as usize..span.end as usize)?;
-        let mut numbered = (span.first..).zip(keys).filter(|(_, key)| key.principal == principal);
+        let keys = self
+            .ready
+            .keys
+            .get(span.first as usize..span.end as usize)?;
+        let mut numbered = (span.first..)
+            .zip(keys)
+            .filter(|(_, key)| key.principal == principal);
         let found = match kind {
             Kind::Handle(handle) => {
                 let kind = self.kind_of(handle)?;
                 numbered.find(|(_, key)| key.kind == kind)
             }
-            Kind::Name(name) => numbered.find(|(_, key)| self.kinds.get(key.kind as usize).is_some_and(|known| same(known, name))),
+            Kind::Name(name) => numbered.find(|(_, key)| {
+                self.kinds
+                    .get(key.kind as usize)
+                    .is_some_and(|known| same(known, name))
+            }),
         };
         Some(found?.0)
     }
@@ -329,6 +494,7 @@ impl Programs {
     /// Whether a policy may be about these records alone.
     #[inline(always)]
     fn stands_alone(&self, login: Login, id: &str) -> bool {
-        self.sieves[0].may_hold_number(symbols::entity(login.kind, login.number)) || self.sieves[1].may_hold_text(id)
+        self.sieves[0].may_hold_number(symbols::entity(login.kind, login.number))
+            || self.sieves[1].may_hold_text(id)
     }
 }

@@ -67,13 +67,20 @@ impl Inline {
         let shape = bundle.values.shape(kind);
         let attributes = shape.and_then(|shape| shape.attributes.as_ref());
         let required: BTreeSet<&str> = bundle.required_of(action, kind).collect();
-        let account = attributes.and_then(|attributes| attributes.field("account")).map(|field| field.required || required.contains("account"));
+        let account = attributes
+            .and_then(|attributes| attributes.field("account"))
+            .map(|field| field.required || required.contains("account"));
         Some(Self {
             account,
-            attributes: attributes.map(|attributes| attributes.without("account").requiring(&required)),
+            attributes: attributes
+                .map(|attributes| attributes.without("account").requiring(&required)),
             tags: shape.and_then(|shape| shape.tags.clone()),
             parents: shape.map(|shape| shape.parents.clone()).unwrap_or_default(),
-            owned: account == Some(true) && bundle.shapes.get(kind).is_some_and(|shape| is_owned(shape, &required)),
+            owned: account == Some(true)
+                && bundle
+                    .shapes
+                    .get(kind)
+                    .is_some_and(|shape| is_owned(shape, &required)),
         })
     }
 }
@@ -169,62 +176,135 @@ impl Programs {
         let mut about = Vec::new();
         for policy in policies.iter().filter(|policy| policy.alone.is_some()) {
             programs.stand_alone(policy, directory)?;
-            about.extend(if let Some(Whom::Resource(_, id)) = &policy.alone { Some(id.as_str()) } else { None });
+            about.extend(if let Some(Whom::Resource(_, id)) = &policy.alone {
+                Some(id.as_str())
+            } else {
+                None
+            });
         }
-        programs.sieves = [Sieve::of_numbers(programs.principals.keys().copied()), Sieve::of_texts(about.into_iter())];
-        let policies: Vec<&Scoped<'_>> = policies.iter().filter(|policy| policy.alone.is_none()).collect();
+        programs.sieves = [
+            Sieve::of_numbers(programs.principals.keys().copied()),
+            Sieve::of_texts(about.into_iter()),
+        ];
+        let policies: Vec<&Scoped<'_>> = policies
+            .iter()
+            .filter(|policy| policy.alone.is_none())
+            .collect();
         for (name, action) in &bundle.names.actions {
             programs.action(bundle, name, action, &policies, directory)?;
         }
-        programs.whole = programs.read(u16::from(root::WHOLE_CONTEXT)..u16::try_from(root::COUNT).unwrap_or(u16::MAX));
-        programs.reads_host = programs.whole || programs.read(u16::from(root::HOST)..u16::from(root::HOST).saturating_add(1));
+        programs.whole = programs
+            .read(u16::from(root::WHOLE_CONTEXT)..u16::try_from(root::COUNT).unwrap_or(u16::MAX));
+        programs.reads_host = programs.whole
+            || programs.read(u16::from(root::HOST)..u16::from(root::HOST).saturating_add(1));
         programs.portable = !programs.named.records;
         Ok(programs)
     }
 
     /// A policy that is looked up by whom it is about: no other request meets it.
-    fn stand_alone(&mut self, policy: &Scoped<'_>, directory: &mut Directory) -> Result<(), Arc<str>> {
-        let mut compiling = Compiling { pool: &mut self.pool, named: &mut self.named, hot: directory.hot_mut(), asked: Asked::ANY };
+    fn stand_alone(
+        &mut self,
+        policy: &Scoped<'_>,
+        directory: &mut Directory,
+    ) -> Result<(), Arc<str>> {
+        let mut compiling = Compiling {
+            pool: &mut self.pool,
+            named: &mut self.named,
+            hot: directory.hot_mut(),
+            asked: Asked::ANY,
+        };
         let beyond = || Arc::clone(policy.id);
         let (map, whom) = match &policy.alone {
             Some(Whom::Principal(kind, id)) => (&mut self.principals, compiling.entity(kind, id)),
             Some(Whom::Resource(kind, id)) => (&mut self.resources, compiling.entity(kind, id)),
             None => return Ok(()),
         };
-        let node = Reader { known: &mut compiling }.policy(&policy.tree).and_then(|node| compiling.lower(node)).map_err(|_| beyond())?;
-        let program = compiler::compile(&[(policy.at, &node)], root::COUNT).map_err(|_| beyond())?;
-        map.entry(whom).or_default().push(u32::try_from(self.alone.len()).map_err(|_| beyond())?);
+        let node = Reader {
+            known: &mut compiling,
+        }
+        .policy(&policy.tree)
+        .and_then(|node| compiling.lower(node))
+        .map_err(|_| beyond())?;
+        let program =
+            compiler::compile(&[(policy.at, &node)], root::COUNT).map_err(|_| beyond())?;
+        map.entry(whom)
+            .or_default()
+            .push(u32::try_from(self.alone.len()).map_err(|_| beyond())?);
         self.alone.push(program);
         Ok(())
     }
 
     /// The programs of one action.
-    fn action(&mut self, bundle: &Bundle, name: &str, action: &Action, policies: &[&Scoped<'_>], directory: &mut Directory) -> Result<(), Arc<str>> {
-        let number = self.named.find(directory.hot(), "Action", None, name).unwrap_or(u32::MAX);
-        let feature = action.feature.as_ref().and_then(|feature| self.named.find(directory.hot(), "Feature", None, feature));
+    fn action(
+        &mut self,
+        bundle: &Bundle,
+        name: &str,
+        action: &Action,
+        policies: &[&Scoped<'_>],
+        directory: &mut Directory,
+    ) -> Result<(), Arc<str>> {
+        let number = self
+            .named
+            .find(directory.hot(), "Action", None, name)
+            .unwrap_or(u32::MAX);
+        let feature = action
+            .feature
+            .as_ref()
+            .and_then(|feature| self.named.find(directory.hot(), "Feature", None, feature));
         let feature_place = feature.map_or(0, |feature| symbols::parts(feature).1);
         self.ready.action(feature_place);
         let mut entries = Vec::new();
         for principal in &action.principals {
-            let Some(kind) = symbols::TYPES.iter().position(|known| known == principal).and_then(|at| u32::try_from(at).ok()) else {
+            let Some(kind) = symbols::TYPES
+                .iter()
+                .position(|known| known == principal)
+                .and_then(|at| u32::try_from(at).ok())
+            else {
                 continue;
             };
             for resource in &action.resources {
                 let shape = bundle.shapes.get(resource.as_str());
                 let inline = Inline::new(bundle, action, resource);
                 let owned = inline.as_ref().is_some_and(|inline| inline.owned);
-                let asked =
-                    |session, client| Asked { principal: kind, action: number, feature, resource, shape, owned, session, metered: false, client, any: false };
-                let admitted: Vec<&Scoped<'_>> = policies.iter().filter(|policy| policy.admits(principal, number, resource, &self.named)).copied().collect();
+                let asked = |session, client| Asked {
+                    principal: kind,
+                    action: number,
+                    feature,
+                    resource,
+                    shape,
+                    owned,
+                    session,
+                    metered: false,
+                    client,
+                    any: false,
+                };
+                let admitted: Vec<&Scoped<'_>> = policies
+                    .iter()
+                    .filter(|policy| policy.admits(principal, number, resource, &self.named))
+                    .copied()
+                    .collect();
                 let (any, nodes) = self.nodes(&admitted, directory, asked(false, None))?;
                 let left: Vec<&Scoped<'_>> = nodes.iter().map(|(policy, _)| *policy).collect();
-                let (main, of_main) = self.session(bundle, &left, directory, asked(true, Some(false)), false)?;
-                let (client, of_client) = self.session(bundle, &left, directory, asked(true, Some(true)), true)?;
+                let (main, of_main) =
+                    self.session(bundle, &left, directory, asked(true, Some(false)), false)?;
+                let (client, of_client) =
+                    self.session(bundle, &left, directory, asked(true, Some(true)), true)?;
                 let text = self.pool.text(resource);
                 let plain = inline.as_ref().is_none_or(|inline| inline.owned);
                 let place = self.kind(resource);
-                let ready = if plain && !action.context { self.ready.put((kind, place, entries.len(), inline.is_some()), [of_main, of_client]) } else { None };
-                let record = symbols::TYPES.iter().position(|known| known == resource).and_then(|at| u32::try_from(at).ok()).unwrap_or(u32::MAX);
+                let ready = if plain && !action.context {
+                    self.ready.put(
+                        (kind, place, entries.len(), inline.is_some()),
+                        [of_main, of_client],
+                    )
+                } else {
+                    None
+                };
+                let record = symbols::TYPES
+                    .iter()
+                    .position(|known| known == resource)
+                    .and_then(|at| u32::try_from(at).ok())
+                    .unwrap_or(u32::MAX);
                 let entry = Entry {
                     principal: kind,
                     kind: place,
@@ -241,38 +321,81 @@ impl Programs {
             }
         }
         self.actions.push(name);
-        let fields = bundle.values.action("Action", name).and_then(|action| action.context.as_ref()).map(|context| context.without("facts"));
+        let fields = bundle
+            .values
+            .action("Action", name)
+            .and_then(|action| action.context.as_ref())
+            .map(|context| context.without("facts"));
         let takes = match (action.meters.as_slice(), action.frees.as_slice()) {
-            ([meter], []) => bundle.catalog.named_meter(meter).map(|(name, meter)| (Arc::clone(name), meter.kind)),
+            ([meter], []) => bundle
+                .catalog
+                .named_meter(meter)
+                .map(|(name, meter)| (Arc::clone(name), meter.kind)),
             _ => None,
         };
-        self.list.push(ActionEntry { number, feature, feature_place, context: action.context, fields, takes, entries });
+        self.list.push(ActionEntry {
+            number,
+            feature,
+            feature_place,
+            context: action.context,
+            fields,
+            takes,
+            entries,
+        });
         Ok(())
     }
 
     /// Whether any program reads one of these registers.
     fn read(&self, registers: std::ops::Range<u16>) -> bool {
-        let reads = |programs: &[Program]| programs.iter().any(|program| program.reads(registers.clone()));
+        let reads = |programs: &[Program]| {
+            programs
+                .iter()
+                .any(|program| program.reads(registers.clone()))
+        };
         let mut entries = self.list.iter().flat_map(|action| &action.entries);
-        let in_entries = entries.any(|entry| reads(&entry.any) || entry.session.iter().any(|session| reads(&session.programs) || reads(&session.others)));
+        let in_entries = entries.any(|entry| {
+            reads(&entry.any)
+                || entry
+                    .session
+                    .iter()
+                    .any(|session| reads(&session.programs) || reads(&session.others))
+        });
         in_entries || reads(&self.alone)
     }
 
     fn kind(&mut self, name: &str) -> u32 {
-        let at = self.kinds.iter().position(|known| **known == *name).unwrap_or_else(|| {
-            self.kinds.push(name.into());
-            self.kinds.len().saturating_sub(1)
-        });
+        let at = self
+            .kinds
+            .iter()
+            .position(|known| **known == *name)
+            .unwrap_or_else(|| {
+                self.kinds.push(name.into());
+                self.kinds.len().saturating_sub(1)
+            });
         u32::try_from(at).unwrap_or(u32::MAX)
     }
 
     /// The programs of one kind of request, and the policies that can apply to it.
-    fn nodes<'b>(&mut self, policies: &[&'b Scoped<'b>], directory: &mut Directory, asked: Asked<'_>) -> Result<Compiled<'b>, Arc<str>> {
-        let mut compiling = Compiling { pool: &mut self.pool, named: &mut self.named, hot: directory.hot_mut(), asked };
+    fn nodes<'b>(
+        &mut self,
+        policies: &[&'b Scoped<'b>],
+        directory: &mut Directory,
+        asked: Asked<'_>,
+    ) -> Result<Compiled<'b>, Arc<str>> {
+        let mut compiling = Compiling {
+            pool: &mut self.pool,
+            named: &mut self.named,
+            hot: directory.hot_mut(),
+            asked,
+        };
         let mut left = Vec::new();
         for policy in policies {
             let beyond = |_| Arc::clone(policy.id);
-            let node = Reader { known: &mut compiling }.policy(&policy.tree).map_err(beyond)?;
+            let node = Reader {
+                known: &mut compiling,
+            }
+            .policy(&policy.tree)
+            .map_err(beyond)?;
             if node != Node::Value(crate::vm::Value::Bool(false)) {
                 left.push((*policy, compiling.lower(node).map_err(beyond)?));
             }
@@ -292,18 +415,49 @@ impl Programs {
         client: bool,
     ) -> Result<(Sessions, Option<Planned>), Arc<str>> {
         let (programs, nodes) = self.nodes(policies, directory, asked)?;
-        let limits = self.limits(policies, &nodes, directory, Asked { metered: true, ..asked })?;
-        let policies = nodes.iter().map(|(policy, node)| (bundle.rules.role_at(policy.at as usize), node));
-        let planned = allow(&asked, client, &self.pool, policies).ok().and_then(|allowing| {
-            let others = allowing.others.into_iter().map(|node| compiler::compile(&[(0, &node)], root::COUNT));
-            let others = others.collect::<Result<Vec<_>, _>>().ok()?;
-            Some((Planned { plan: allowing.plan, reads: allowing.reads, memo: Memo::new(allowing.bits, allowing.asks) }, others))
-        });
+        let limits = self.limits(
+            policies,
+            &nodes,
+            directory,
+            Asked {
+                metered: true,
+                ..asked
+            },
+        )?;
+        let policies = nodes
+            .iter()
+            .map(|(policy, node)| (bundle.rules.role_at(policy.at as usize), node));
+        let planned = allow(&asked, client, &self.pool, policies)
+            .ok()
+            .and_then(|allowing| {
+                let others = allowing
+                    .others
+                    .into_iter()
+                    .map(|node| compiler::compile(&[(0, &node)], root::COUNT));
+                let others = others.collect::<Result<Vec<_>, _>>().ok()?;
+                Some((
+                    Planned {
+                        plan: allowing.plan,
+                        reads: allowing.reads,
+                        memo: Memo::new(allowing.bits, allowing.asks),
+                    },
+                    others,
+                ))
+            });
         let (mut permits, mut permitting) = (Vec::new(), nodes);
         permitting.retain(|(policy, _)| bundle.rules.role_at(policy.at as usize) != Role::Forbid);
         split(&permitting, &mut permits)?;
-        let (plan, others) = planned.map_or((None, Vec::new()), |(plan, others)| (Some(plan), others));
-        Ok((Sessions { others, programs, permits, limits }, plan))
+        let (plan, others) =
+            planned.map_or((None, Vec::new()), |(plan, others)| (Some(plan), others));
+        Ok((
+            Sessions {
+                others,
+                programs,
+                permits,
+                limits,
+            },
+            plan,
+        ))
     }
 
     /// The policies that read what is asked of a meter, if each of them is silent where none is.
@@ -333,11 +487,16 @@ impl Programs {
 fn split(nodes: &[(&Scoped<'_>, Node)], programs: &mut Vec<Program>) -> Result<(), Arc<str>> {
     let mut todo = vec![nodes];
     while let Some(part) = todo.pop() {
-        let policies: Vec<(u32, &Node)> = part.iter().map(|(policy, node)| (policy.at, node)).collect();
+        let policies: Vec<(u32, &Node)> = part
+            .iter()
+            .map(|(policy, node)| (policy.at, node))
+            .collect();
         match (compiler::compile(&policies, root::COUNT), part) {
             (Ok(program), _) => programs.push(program),
             (Err(_), [] | [_]) => {
-                return Err(part.first().map_or_else(|| Arc::from("nothing"), |(policy, _)| Arc::clone(policy.id)));
+                return Err(part
+                    .first()
+                    .map_or_else(|| Arc::from("nothing"), |(policy, _)| Arc::clone(policy.id)));
             }
             (Err(_), _) => {
                 let (first, second) = part.split_at(part.len() / 2);
@@ -354,25 +513,56 @@ type Compiled<'b> = (Vec<Program>, Vec<(&'b Scoped<'b>, Node)>);
 /// Whether `account` is all that such a resource must have.
 fn is_owned(shape: &Shape, required: &BTreeSet<&str>) -> bool {
     let must = |name: &String, by_type: &bool| *by_type || required.contains(name.as_str());
-    shape.contains_key("account") && shape.iter().all(|(name, by_type)| must(name, by_type) == (name == "account"))
+    shape.contains_key("account")
+        && shape
+            .iter()
+            .all(|(name, by_type)| must(name, by_type) == (name == "account"))
 }
 
 /// Actions in the order of their names, channels, and what each action is in.
 fn named(bundle: &Bundle) -> Named {
-    let mut actions: Vec<Box<str>> = bundle.actions.iter().map(|action| action.uid().id().unescaped().into()).collect();
+    let mut actions: Vec<Box<str>> = bundle
+        .actions
+        .iter()
+        .map(|action| action.uid().id().unescaped().into())
+        .collect();
     actions.sort_unstable();
-    let number =
-        |id: &str| actions.binary_search_by(|known| (**known).cmp(id)).ok().and_then(|at| u32::try_from(at).ok()).map(|at| entity(symbols::ACTION, at));
+    let number = |id: &str| {
+        actions
+            .binary_search_by(|known| (**known).cmp(id))
+            .ok()
+            .and_then(|at| u32::try_from(at).ok())
+            .map(|at| entity(symbols::ACTION, at))
+    };
     let mut above = vec![Vec::new(); actions.len()];
     for action in bundle.actions.iter() {
         let uid = action.uid();
-        let mut over: Vec<u32> = bundle.actions.ancestors(&uid).into_iter().flatten().filter_map(|uid| number(uid.id().unescaped())).collect();
+        let mut over: Vec<u32> = bundle
+            .actions
+            .ancestors(&uid)
+            .into_iter()
+            .flatten()
+            .filter_map(|uid| number(uid.id().unescaped()))
+            .collect();
         over.sort_unstable();
-        if let Some(place) = actions.binary_search_by(|known| (**known).cmp(uid.id().unescaped())).ok().and_then(|at| above.get_mut(at)) {
+        if let Some(place) = actions
+            .binary_search_by(|known| (**known).cmp(uid.id().unescaped()))
+            .ok()
+            .and_then(|at| above.get_mut(at))
+        {
             *place = over;
         }
     }
-    let texts = |names: &std::collections::BTreeSet<String>| names.iter().map(|name| name.as_str().into()).collect();
+    let texts = |names: &std::collections::BTreeSet<String>| {
+        names.iter().map(|name| name.as_str().into()).collect()
+    };
     let (channels, meters) = (texts(&bundle.names.channels), texts(&bundle.names.meters));
-    Named { others: Others::default(), actions, channels, meters, above, records: false }
+    Named {
+        others: Others::default(),
+        actions,
+        channels,
+        meters,
+        above,
+        records: false,
+    }
 }

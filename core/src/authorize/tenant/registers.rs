@@ -24,9 +24,16 @@ impl Programs {
         found: &Found<'_>,
         work: impl FnOnce(&[Value], &Tenants<'_>, &mut Space<'_>) -> T,
     ) -> Option<T> {
-        let tenants = Tenants { hot: directory.hot(), named: &self.named, guest: unnamed(question, found, &self.named) };
+        let tenants = Tenants {
+            hot: directory.hot(),
+            named: &self.named,
+            guest: unnamed(question, found, &self.named),
+        };
         let actor = question.with.and_then(|with| with.actor.as_ref());
-        let actor = actor.map(|actor| Login::find(directory, actor.into()).ok_or(())).transpose().ok()?;
+        let actor = actor
+            .map(|actor| Login::find(directory, actor.into()).ok_or(()))
+            .transpose()
+            .ok()?;
         with_scratch(&self.pool, |space| {
             let mut roots = [Value::Missing; root::COUNT];
             let mut put = |at: u8, value: Value| {
@@ -34,7 +41,9 @@ impl Programs {
                     *register = value;
                 }
             };
-            let Found { action, principal, .. } = found;
+            let Found {
+                action, principal, ..
+            } = found;
             let login = actor.unwrap_or(*principal);
             put(root::PRINCIPAL, principal.value());
             put(root::ACTION, Value::Entity(action.number));
@@ -43,16 +52,37 @@ impl Programs {
             put(root::LOGIN_MEMBER, login.only(symbols::MEMBER));
             put(root::LOGIN_OPERATOR, login.only(symbols::OPERATOR));
             let acting = |value: Value| {
-                if actor.is_some() { value } else { Value::Poison }
+                if actor.is_some() {
+                    value
+                } else {
+                    Value::Poison
+                }
             };
             put(root::ACTOR_ACCOUNT, acting(login.account()));
             put(root::ACTOR_MEMBER, acting(login.only(symbols::MEMBER)));
             put(root::ACTOR_OPERATOR, acting(login.only(symbols::OPERATOR)));
-            put(root::ACTOR, if actor.is_some() { Value::Bool(true) } else { Value::Missing });
-            put(root::FEATURE, action.feature.map_or(Value::Missing, Value::Entity));
+            put(
+                root::ACTOR,
+                if actor.is_some() {
+                    Value::Bool(true)
+                } else {
+                    Value::Missing
+                },
+            );
+            put(
+                root::FEATURE,
+                action.feature.map_or(Value::Missing, Value::Entity),
+            );
             put(root::RESOURCE, resource(question, found, &tenants, space)?);
             put(root::CONTEXT, context(question, action, &tenants, space)?);
-            facts(question, directory, (found.host, self.reads_host), &tenants, space, &mut put)?;
+            facts(
+                question,
+                directory,
+                (found.host, self.reads_host),
+                &tenants,
+                space,
+                &mut put,
+            )?;
             quota(found.quota, &tenants, space, &mut put);
             if self.whole {
                 wholes(&mut roots, space);
@@ -64,25 +94,45 @@ impl Programs {
 
 /// The resource, if it is the host's own and neither a policy nor the request can name it.
 #[inline]
-fn unnamed<'q>(question: &Question<'q>, found: &Found<'_>, named: &Named) -> Option<(&'q str, &'q str)> {
+fn unnamed<'q>(
+    question: &Question<'q>,
+    found: &Found<'_>,
+    named: &Named,
+) -> Option<(&'q str, &'q str)> {
     let resource = &question.resource;
-    let brings = resource.more.is_some() || question.with.is_some_and(|with| !with.context.is_empty());
+    let brings =
+        resource.more.is_some() || question.with.is_some_and(|with| !with.context.is_empty());
     let inline = matches!(found.on, On::Inline { .. });
     (inline && named.others.is_empty() && !brings).then(|| (resource.kind.name(), resource.id))
 }
 
 /// The resource's number; what comes inline becomes the request's guest.
-fn resource(question: &Question<'_>, found: &Found<'_>, tenants: &Tenants<'_>, space: &mut Space<'_>) -> Option<Value> {
+fn resource(
+    question: &Question<'_>,
+    found: &Found<'_>,
+    tenants: &Tenants<'_>,
+    space: &mut Space<'_>,
+) -> Option<Value> {
     let (kind, id) = (question.resource.kind.name(), question.resource.id);
     let account = match found.on {
         On::Inline { account } => account,
         record => return record.entity().map(Value::Entity),
     };
     let inline = found.entry.inline.as_ref()?;
-    let number = if tenants.guest.is_some() { TEMPORARY } else { tenants.entity(kind, id, space).entity()? };
-    let mut guest = Guest { entity: number, ..std::mem::take(&mut space.scratch.guest) };
+    let number = if tenants.guest.is_some() {
+        TEMPORARY
+    } else {
+        tenants.entity(kind, id, space).entity()?
+    };
+    let mut guest = Guest {
+        entity: number,
+        ..std::mem::take(&mut space.scratch.guest)
+    };
     if account != NONE {
-        guest.attributes.push((symbols::ACCOUNT_OF, Value::Entity(entity(symbols::ACCOUNT, account))));
+        guest.attributes.push((
+            symbols::ACCOUNT_OF,
+            Value::Entity(entity(symbols::ACCOUNT, account)),
+        ));
     }
     if let Some(more) = question.resource.more {
         bring(more, inline, tenants, space, &mut guest)?;
@@ -94,29 +144,60 @@ fn resource(question: &Question<'_>, found: &Found<'_>, tenants: &Tenants<'_>, s
 }
 
 /// The attributes, tags and parents that come with a resource. No parent is in anything: the directory keeps none of them.
-fn bring(more: &Resource, inline: &Inline, tenants: &Tenants<'_>, space: &mut Space<'_>, guest: &mut Guest) -> Option<()> {
-    let mut reader = Reader::new(|kind: &str, id: &str, space: &mut Space<'_>| tenants.entity(kind, id, space));
-    reader.fields(&more.attributes, Some(inline.attributes.as_ref()?), space, &mut guest.attributes)?;
+fn bring(
+    more: &Resource,
+    inline: &Inline,
+    tenants: &Tenants<'_>,
+    space: &mut Space<'_>,
+    guest: &mut Guest,
+) -> Option<()> {
+    let mut reader =
+        Reader::new(|kind: &str, id: &str, space: &mut Space<'_>| tenants.entity(kind, id, space));
+    reader.fields(
+        &more.attributes,
+        Some(inline.attributes.as_ref()?),
+        space,
+        &mut guest.attributes,
+    )?;
     for (name, tag) in &more.tags {
         let value = reader.read(tag, Some(inline.tags.as_ref()?), space)?;
         guest.tags.push((space.text_number(name), value));
     }
     for parent in &more.parents {
-        if !inline.parents.iter().any(|kind| **kind == *parent.kind()) || !is_type_name(parent.kind()) {
+        if !inline.parents.iter().any(|kind| **kind == *parent.kind())
+            || !is_type_name(parent.kind())
+        {
             return None;
         }
-        guest.ancestors.push(tenants.entity(parent.kind(), parent.id(), space).entity()?);
+        guest
+            .ancestors
+            .push(tenants.entity(parent.kind(), parent.id(), space).entity()?);
     }
-    if guest.ancestors.contains(&guest.entity) { None } else { Some(()) }
+    if guest.ancestors.contains(&guest.entity) {
+        None
+    } else {
+        Some(())
+    }
 }
 
 /// The context's own fields.
-fn context(question: &Question<'_>, action: &ActionEntry, tenants: &Tenants<'_>, space: &mut Space<'_>) -> Option<Value> {
-    match question.with.map(|with| &with.context).filter(|fields| !fields.is_empty()) {
+fn context(
+    question: &Question<'_>,
+    action: &ActionEntry,
+    tenants: &Tenants<'_>,
+    space: &mut Space<'_>,
+) -> Option<Value> {
+    match question
+        .with
+        .map(|with| &with.context)
+        .filter(|fields| !fields.is_empty())
+    {
         None if !action.context => Some(Value::Record(0)),
         None => None,
         Some(fields) => {
-            let mut reader = Reader::new(|kind: &str, id: &str, space: &mut Space<'_>| tenants.entity(kind, id, space));
+            let mut reader = Reader::new(|kind: &str, id: &str, space: &mut Space<'_>| {
+                tenants.entity(kind, id, space)
+            });
             reader.record(fields, Some(action.fields.as_ref()?), space)
         }
     }
@@ -133,11 +214,18 @@ fn facts(
 ) -> Option<()> {
     let nothing = Circumstances::default();
     let with = question.with.unwrap_or(&nothing);
-    match question.host.map(|host| (host, domain_of(directory, host, host_at))) {
+    match question
+        .host
+        .map(|host| (host, domain_of(directory, host, host_at)))
+    {
         Some((_, Some(number))) => {
             put(root::DOMAIN, Value::Entity(entity(symbols::DOMAIN, number)));
             // Mostly only whether there is a host is asked: then its text is not looked at.
-            let name = if reads_host { Value::Text(space.text_number(tenants.hot.domains.id(number)?)) } else { Value::Bool(true) };
+            let name = if reads_host {
+                Value::Text(space.text_number(tenants.hot.domains.id(number)?))
+            } else {
+                Value::Bool(true)
+            };
             put(root::HOST, name);
         }
         Some((host, None)) => match host::normalise(host.name()) {
@@ -152,8 +240,15 @@ fn facts(
         None => {}
     }
     let channel = with.channel.as_deref().unwrap_or(SESSION_CHANNEL);
-    let at = tenants.named.channels.iter().position(|known| **known == *channel)?;
-    put(root::CHANNEL, Value::Entity(entity(symbols::CHANNEL, u32::try_from(at).ok()?)));
+    let at = tenants
+        .named
+        .channels
+        .iter()
+        .position(|known| **known == *channel)?;
+    put(
+        root::CHANNEL,
+        Value::Entity(entity(symbols::CHANNEL, u32::try_from(at).ok()?)),
+    );
     put(root::REALM_OWNER, Value::Poison);
     if let Some(realm) = &with.realm {
         put(root::REALM, Value::Bool(true));
@@ -169,18 +264,31 @@ fn facts(
 }
 
 /// What is asked of a meter. Reading a part of what is not there is an error.
-fn quota(facts: Option<&QuotaFacts<'_>>, tenants: &Tenants<'_>, space: &mut Space<'_>, put: &mut impl FnMut(u8, Value)) {
+fn quota(
+    facts: Option<&QuotaFacts<'_>>,
+    tenants: &Tenants<'_>,
+    space: &mut Space<'_>,
+    put: &mut impl FnMut(u8, Value),
+) {
     let Some(facts) = facts else {
         (root::QUOTA_METER..=root::MEMBER_LIMIT).for_each(|at| put(at, Value::Poison));
         return;
     };
     put(root::QUOTA, Value::Bool(true));
-    put(root::QUOTA_METER, tenants.entity("Meter", facts.meter, space));
+    put(
+        root::QUOTA_METER,
+        tenants.entity("Meter", facts.meter, space),
+    );
     put(root::QUOTA_AMOUNT, Value::Long(facts.amount));
     put(root::AMOUNT, Value::Long(facts.amount));
     let mut count = |first: u8, count: Count| {
         let Count { used, held, limit } = count;
-        let values = [Value::Bool(true), Value::Long(used), Value::Long(held), limit.map_or(Value::Missing, Value::Long)];
+        let values = [
+            Value::Bool(true),
+            Value::Long(used),
+            Value::Long(held),
+            limit.map_or(Value::Missing, Value::Long),
+        ];
         (first..).zip(values).for_each(|(at, value)| put(at, value));
     };
     count(root::QUOTA_ACCOUNT, facts.account);
@@ -192,7 +300,10 @@ fn quota(facts: Option<&QuotaFacts<'_>>, tenants: &Tenants<'_>, space: &mut Spac
 
 /// Returns a register's value.
 fn get(roots: &[Value; root::COUNT], at: u8) -> Value {
-    roots.get(usize::from(at)).copied().unwrap_or(Value::Missing)
+    roots
+        .get(usize::from(at))
+        .copied()
+        .unwrap_or(Value::Missing)
 }
 
 fn put(roots: &mut [Value; root::COUNT], at: u8, value: Value) {
@@ -203,7 +314,10 @@ fn put(roots: &mut [Value; root::COUNT], at: u8, value: Value) {
 
 /// Returns a record of those registers that hold a value.
 fn record(roots: &[Value; root::COUNT], fields: &[(u32, u8)], space: &mut Space<'_>) -> Value {
-    let mut fields: Vec<(u32, Value)> = fields.iter().map(|(name, at)| (*name, get(roots, *at))).collect();
+    let mut fields: Vec<(u32, Value)> = fields
+        .iter()
+        .map(|(name, at)| (*name, get(roots, *at)))
+        .collect();
     fields.retain(|(_, value)| !matches!(value, Value::Missing | Value::Poison));
     space.record(&mut fields)
 }
@@ -211,14 +325,26 @@ fn record(roots: &[Value; root::COUNT], fields: &[(u32, u8)], space: &mut Space<
 /// Builds the facts as records, from their registers.
 fn wholes(roots: &mut [Value; root::COUNT], space: &mut Space<'_>) {
     quota_whole(roots, space);
-    let login = [(symbols::ACCOUNT_OF, root::LOGIN_ACCOUNT), (symbols::MEMBER_OF, root::LOGIN_MEMBER), (symbols::OPERATOR_OF, root::LOGIN_OPERATOR)];
-    let actor = [(symbols::ACCOUNT_OF, root::ACTOR_ACCOUNT), (symbols::MEMBER_OF, root::ACTOR_MEMBER), (symbols::OPERATOR_OF, root::ACTOR_OPERATOR)];
+    let login = [
+        (symbols::ACCOUNT_OF, root::LOGIN_ACCOUNT),
+        (symbols::MEMBER_OF, root::LOGIN_MEMBER),
+        (symbols::OPERATOR_OF, root::LOGIN_OPERATOR),
+    ];
+    let actor = [
+        (symbols::ACCOUNT_OF, root::ACTOR_ACCOUNT),
+        (symbols::MEMBER_OF, root::ACTOR_MEMBER),
+        (symbols::OPERATOR_OF, root::ACTOR_OPERATOR),
+    ];
     let login = record(roots, &login, space);
     put(roots, root::WHOLE_LOGIN, login);
     let actor = if_present(roots, root::ACTOR, record(roots, &actor, space));
     put(roots, root::WHOLE_ACTOR, actor);
     let realm = record(roots, &[(symbols::OWNER, root::REALM_OWNER)], space);
-    put(roots, root::WHOLE_REALM, if_present(roots, root::REALM, realm));
+    put(
+        roots,
+        root::WHOLE_REALM,
+        if_present(roots, root::REALM, realm),
+    );
     let facts = [
         (symbols::LOGIN, root::WHOLE_LOGIN),
         (symbols::ACTOR, root::WHOLE_ACTOR),
@@ -246,7 +372,10 @@ fn wholes(roots: &mut [Value; root::COUNT], space: &mut Space<'_>) {
 /// Builds `context.facts.quota`.
 fn quota_whole(roots: &mut [Value; root::COUNT], space: &mut Space<'_>) {
     let mut count = |first: u8| {
-        let fields: Vec<(u32, u8)> = [symbols::USED, symbols::HELD, symbols::LIMIT].into_iter().zip(first..).collect();
+        let fields: Vec<(u32, u8)> = [symbols::USED, symbols::HELD, symbols::LIMIT]
+            .into_iter()
+            .zip(first..)
+            .collect();
         record(roots, &fields, space)
     };
     let (account, member) = (count(root::ACCOUNT_USED), count(root::MEMBER_USED));
@@ -254,7 +383,10 @@ fn quota_whole(roots: &mut [Value; root::COUNT], space: &mut Space<'_>) {
         (symbols::METER_OF, get(roots, root::QUOTA_METER)),
         (symbols::AMOUNT, get(roots, root::QUOTA_AMOUNT)),
         (symbols::ACCOUNT_OF, account),
-        (symbols::MEMBER_OF, if_present(roots, root::QUOTA_MEMBER, member)),
+        (
+            symbols::MEMBER_OF,
+            if_present(roots, root::QUOTA_MEMBER, member),
+        ),
     ];
     fields.retain(|(_, value)| !matches!(value, Value::Missing | Value::Poison));
     let quota = if_present(roots, root::QUOTA, space.record(&mut fields));
@@ -263,7 +395,11 @@ fn quota_whole(roots: &mut [Value; root::COUNT], space: &mut Space<'_>) {
 
 /// Returns `whole`, or [`Value::Missing`] if the register is.
 fn if_present(roots: &[Value; root::COUNT], at: u8, whole: Value) -> Value {
-    if get(roots, at) == Value::Missing { Value::Missing } else { whole }
+    if get(roots, at) == Value::Missing {
+        Value::Missing
+    } else {
+        whole
+    }
 }
 
 fn realm_owner(realm: &Ref, tenants: &Tenants<'_>, space: &mut Space<'_>) -> Option<Value> {

@@ -55,13 +55,36 @@ impl On {
     /// The record of that number, if there is one.
     fn record(hot: &Hot, kind: u32, number: u32) -> Option<Self> {
         Some(match kind {
-            symbols::ACCOUNT => Self::Account { number, row: *hot.accounts.row(number)? },
-            symbols::MEMBER => Self::Member { number, account: hot.members.row(number)?.account },
-            symbols::DOMAIN => Self::Owned { kind, number, owner: hot.domains.row(number)?.owner },
-            symbols::LEVEL => Self::Owned { kind, number, owner: hot.levels.row(number)?.owner },
-            symbols::PACKAGE => hot.packages.row(number).map(|_| Self::Other { kind, number })?,
-            symbols::OPERATOR => hot.operators.row(number).map(|_| Self::Other { kind, number })?,
-            symbols::PLATFORM => hot.platforms.row(number).map(|_| Self::Other { kind, number })?,
+            symbols::ACCOUNT => Self::Account {
+                number,
+                row: *hot.accounts.row(number)?,
+            },
+            symbols::MEMBER => Self::Member {
+                number,
+                account: hot.members.row(number)?.account,
+            },
+            symbols::DOMAIN => Self::Owned {
+                kind,
+                number,
+                owner: hot.domains.row(number)?.owner,
+            },
+            symbols::LEVEL => Self::Owned {
+                kind,
+                number,
+                owner: hot.levels.row(number)?.owner,
+            },
+            symbols::PACKAGE => hot
+                .packages
+                .row(number)
+                .map(|_| Self::Other { kind, number })?,
+            symbols::OPERATOR => hot
+                .operators
+                .row(number)
+                .map(|_| Self::Other { kind, number })?,
+            symbols::PLATFORM => hot
+                .platforms
+                .row(number)
+                .map(|_| Self::Other { kind, number })?,
             _ => return None,
         })
     }
@@ -72,7 +95,9 @@ impl On {
             Self::Inline { .. } => None,
             Self::Account { number, .. } => Some(entity(symbols::ACCOUNT, number)),
             Self::Member { number, .. } => Some(entity(symbols::MEMBER, number)),
-            Self::Owned { kind, number, .. } | Self::Other { kind, number } => Some(entity(kind, number)),
+            Self::Owned { kind, number, .. } | Self::Other { kind, number } => {
+                Some(entity(kind, number))
+            }
         }
     }
 }
@@ -111,7 +136,10 @@ pub(crate) struct Sought {
 
 impl Sought {
     /// For a handle.
-    const NOTHING: Self = Self { kind: NONE, at: (0, 0) };
+    const NOTHING: Self = Self {
+        kind: NONE,
+        at: (0, 0),
+    };
 
     #[inline(always)]
     fn entity(self, hot: &Hot, id: &str) -> Option<u32> {
@@ -131,9 +159,18 @@ impl Login {
     #[inline(always)]
     pub(crate) fn sought(hot: &Hot, who: Who<'_>) -> Sought {
         match who {
-            Who::Name("Account", id) => Sought { kind: symbols::ACCOUNT, at: hot.accounts.sought(id) },
-            Who::Name("TeamMember", id) => Sought { kind: symbols::MEMBER, at: hot.members.sought(id) },
-            Who::Name("Operator", id) => Sought { kind: symbols::OPERATOR, at: hot.operators.sought(id) },
+            Who::Name("Account", id) => Sought {
+                kind: symbols::ACCOUNT,
+                at: hot.accounts.sought(id),
+            },
+            Who::Name("TeamMember", id) => Sought {
+                kind: symbols::MEMBER,
+                at: hot.members.sought(id),
+            },
+            Who::Name("Operator", id) => Sought {
+                kind: symbols::OPERATOR,
+                at: hot.operators.sought(id),
+            },
             Who::Name(..) | Who::Handle(_) => Sought::NOTHING,
         }
     }
@@ -145,26 +182,50 @@ impl Login {
             Who::Name(_, id) => sought.entity(directory.hot(), id),
             Who::Handle(handle) => handle.place.get(directory.numbering(), || {
                 let (hot, reference) = (directory.hot(), handle.reference());
-                Self::sought(hot, Who::Name(reference.kind(), reference.id())).entity(hot, reference.id())
+                Self::sought(hot, Who::Name(reference.kind(), reference.id()))
+                    .entity(hot, reference.id())
             }),
         }
     }
 
     /// The login with the rows of its account and of itself.
     #[inline(always)]
-    pub(crate) fn rows(directory: &Directory, who: Who<'_>, sought: Sought) -> Option<(Self, AccountRow, MemberRow)> {
+    pub(crate) fn rows(
+        directory: &Directory,
+        who: Who<'_>,
+        sought: Sought,
+    ) -> Option<(Self, AccountRow, MemberRow)> {
         let hot = directory.hot();
         let (kind, number) = parts(Self::entity(directory, who, sought)?);
         let (account, member) = match kind {
             symbols::ACCOUNT => (number, MemberRow::default()),
-            symbols::MEMBER => hot.members.row(number).map(|member| (member.account, *member))?,
+            symbols::MEMBER => hot
+                .members
+                .row(number)
+                .map(|member| (member.account, *member))?,
             symbols::OPERATOR => {
                 hot.operators.row(number)?;
-                return Some((Self { kind, number, account: NONE }, AccountRow::NOBODY, MemberRow::default()));
+                return Some((
+                    Self {
+                        kind,
+                        number,
+                        account: NONE,
+                    },
+                    AccountRow::NOBODY,
+                    MemberRow::default(),
+                ));
             }
             _ => return None,
         };
-        Some((Self { kind, number, account }, *hot.accounts.row(account)?, member))
+        Some((
+            Self {
+                kind,
+                number,
+                account,
+            },
+            *hot.accounts.row(account)?,
+            member,
+        ))
     }
 
     pub(crate) fn find(directory: &Directory, who: Who<'_>) -> Option<Self> {
@@ -176,29 +237,50 @@ impl Login {
     }
 
     pub(crate) fn account(self) -> Value {
-        if self.account == NONE { Value::Missing } else { Value::Entity(entity(symbols::ACCOUNT, self.account)) }
+        if self.account == NONE {
+            Value::Missing
+        } else {
+            Value::Entity(entity(symbols::ACCOUNT, self.account))
+        }
     }
 
     pub(crate) fn only(self, kind: u32) -> Value {
-        if self.kind == kind { self.value() } else { Value::Missing }
+        if self.kind == kind {
+            self.value()
+        } else {
+            Value::Missing
+        }
     }
 }
 
 /// Where a host may be.
 #[inline(always)]
 pub(crate) fn host_sought(directory: &Directory, at: At<'_>) -> (u32, u64) {
-    if let At::Name(name) = at { directory.hot().domains.sought(name) } else { (0, 0) }
+    if let At::Name(name) = at {
+        directory.hot().domains.sought(name)
+    } else {
+        (0, 0)
+    }
 }
 
 /// The number of a host that is a domain's name as it stands.
 #[inline]
 pub(crate) fn domain_of(directory: &Directory, at: At<'_>, sought: (u32, u64)) -> Option<u32> {
     let hot = directory.hot();
-    let exactly = |name: &str| hot.domains.number(name).filter(|number| hot.domains.row(*number).is_some());
+    let exactly = |name: &str| {
+        hot.domains
+            .number(name)
+            .filter(|number| hot.domains.row(*number).is_some())
+    };
     match at {
-        At::Name(name) => hot.domains.number_of(sought, name).filter(|number| hot.domains.row(*number).is_some()),
+        At::Name(name) => hot
+            .domains
+            .number_of(sought, name)
+            .filter(|number| hot.domains.row(*number).is_some()),
         At::Handle(handle) => {
-            let number = handle.place.get(directory.numbering(), || exactly(handle.name()).or_else(|| exactly(&host::normalise(handle.name()).ok()?)))?;
+            let number = handle.place.get(directory.numbering(), || {
+                exactly(handle.name()).or_else(|| exactly(&host::normalise(handle.name()).ok()?))
+            })?;
             hot.domains.row(number).map(|_| number)
         }
     }
@@ -207,8 +289,17 @@ pub(crate) fn domain_of(directory: &Directory, at: At<'_>, sought: (u32, u64)) -
 impl Programs {
     /// The answer, or nothing where the question is malformed, names what nobody has, or brings what only Cedar reads: then
     /// the long way is asked, which says so.
-    pub(crate) fn judge(&self, bundle: &Bundle, question: &Question<'_>, directory: &Directory, quota: Option<&QuotaFacts<'_>>) -> Option<Verdict> {
-        let found = Found { quota, ..self.find(question, directory)? };
+    pub(crate) fn judge(
+        &self,
+        bundle: &Bundle,
+        question: &Question<'_>,
+        directory: &Directory,
+        quota: Option<&QuotaFacts<'_>>,
+    ) -> Option<Verdict> {
+        let found = Found {
+            quota,
+            ..self.find(question, directory)?
+        };
         let mut tally = Tally::default();
         let mut count = |at, outcome| {
             tally.count(&bundle.rules, at, outcome);
@@ -227,8 +318,17 @@ impl Programs {
     }
 
     /// The allow bit of the answer, for what no plan says; stops once it is certain.
-    pub(crate) fn check(&self, bundle: &Bundle, question: &Question<'_>, directory: &Directory, quota: Option<&QuotaFacts<'_>>) -> Option<bool> {
-        let found = Found { quota, ..self.find(question, directory)? };
+    pub(crate) fn check(
+        &self,
+        bundle: &Bundle,
+        question: &Question<'_>,
+        directory: &Directory,
+        quota: Option<&QuotaFacts<'_>>,
+    ) -> Option<bool> {
+        let found = Found {
+            quota,
+            ..self.find(question, directory)?
+        };
         let programs = match self.in_session(question, directory, &found) {
             Some((_, Some(allowed))) => return Some(allowed),
             Some((sessions, None)) => &sessions.programs,
@@ -247,21 +347,45 @@ impl Programs {
     }
 
     /// What answers a session's request, and the allow bit where the plan says it; nothing for other requests.
-    fn in_session<'p>(&'p self, question: &Question<'_>, directory: &Directory, found: &Found<'p>) -> Option<(&'p Sessions, Option<bool>)> {
-        if question.with.is_some() || question.resource.more.is_some() || found.action.context || found.quota.is_some() {
+    fn in_session<'p>(
+        &'p self,
+        question: &Question<'_>,
+        directory: &Directory,
+        found: &Found<'p>,
+    ) -> Option<(&'p Sessions, Option<bool>)> {
+        if question.with.is_some()
+            || question.resource.more.is_some()
+            || found.action.context
+            || found.quota.is_some()
+        {
             return None;
         }
         let domain = domain_of(directory, question.host?, found.host)?;
-        let sessions = found.entry.session.get(usize::from(is_client(&found.account)))?;
+        let sessions = found
+            .entry
+            .session
+            .get(usize::from(is_client(&found.account)))?;
         let place = found.entry.ready.filter(|_| found.is_plain());
-        Some((sessions, place.and_then(|place| self.planned_of(place, found, domain, question, directory))))
+        Some((
+            sessions,
+            place.and_then(|place| self.planned_of(place, found, domain, question, directory)),
+        ))
     }
 
     /// How a condition that is no fact of a record stands to a request.
     #[cold]
-    pub(crate) fn other(&self, sessions: &Sessions, at: u16, question: &Question<'_>, directory: &Directory, found: &Found<'_>) -> Option<Outcome> {
+    pub(crate) fn other(
+        &self,
+        sessions: &Sessions,
+        at: u16,
+        question: &Question<'_>,
+        directory: &Directory,
+        found: &Found<'_>,
+    ) -> Option<Outcome> {
         let program = sessions.others.get(usize::from(at))?;
-        self.with_roots(question, directory, found, |roots, tenants, space| run_one(program, roots, tenants, space, construct))?
+        self.with_roots(question, directory, found, |roots, tenants, space| {
+            run_one(program, roots, tenants, space, construct)
+        })?
     }
 
     /// Tells `each` how each policy stands to the request: those of the programs, and those about its records alone.
@@ -274,9 +398,22 @@ impl Programs {
         each: &mut impl FnMut(usize, Outcome) -> bool,
     ) -> Option<()> {
         self.with_roots(question, directory, found, |roots, tenants, space| {
-            let above: Vec<u32> = if self.resources.is_empty() { Vec::new() } else { space.scratch.guest.ancestors.clone() };
-            let above = above.iter().filter_map(|above| self.resources.get(above)).flatten();
-            let alone = found.alone.iter().copied().flatten().chain(above).filter_map(|at| self.alone.get(*at as usize));
+            let above: Vec<u32> = if self.resources.is_empty() {
+                Vec::new()
+            } else {
+                space.scratch.guest.ancestors.clone()
+            };
+            let above = above
+                .iter()
+                .filter_map(|above| self.resources.get(above))
+                .flatten();
+            let alone = found
+                .alone
+                .iter()
+                .copied()
+                .flatten()
+                .chain(above)
+                .filter_map(|at| self.alone.get(*at as usize));
             let mut go_on = true;
             for program in programs.iter().chain(alone) {
                 run(program, roots, tenants, space, construct, |at, outcome| {
@@ -297,26 +434,53 @@ impl Programs {
         }
         // All texts that are looked up are asked of memory before the first answer is waited for.
         let sought = Login::sought(directory.hot(), question.principal);
-        let host = question.host.map_or((0, 0), |host| host_sought(directory, host));
+        let host = question
+            .host
+            .map_or((0, 0), |host| host_sought(directory, host));
         let action = self.list.get(self.action_of(question.action)? as usize)?;
         let (principal, account, member) = Login::rows(directory, question.principal, sought)?;
         let entry = match resource.kind {
-            Kind::Name(name) => action.entries.iter().find(|entry| entry.principal == principal.kind && same(&entry.resource, name))?,
+            Kind::Name(name) => action
+                .entries
+                .iter()
+                .find(|entry| entry.principal == principal.kind && same(&entry.resource, name))?,
             Kind::Handle(handle) => {
                 let kind = self.kind_of(handle)?;
-                action.entries.iter().find(|entry| entry.principal == principal.kind && entry.kind == kind)?
+                action
+                    .entries
+                    .iter()
+                    .find(|entry| entry.principal == principal.kind && entry.kind == kind)?
             }
         };
         let on = Self::on(entry, principal.account, question, directory)?;
         let about = |map: &'p Alone, whom: u32| map.get(&whom).map_or(&[][..], Vec::as_slice);
-        let whose = if self.principals.is_empty() { &[][..] } else { about(&self.principals, entity(principal.kind, principal.number)) };
+        let whose = if self.principals.is_empty() {
+            &[][..]
+        } else {
+            about(&self.principals, entity(principal.kind, principal.number))
+        };
         let on_what = if self.resources.is_empty() {
             &[][..]
         } else {
-            let number = on.entity().or_else(|| self.named.others.find(entry.text, resource.id).map(|at| entity(symbols::NAMED, at)));
+            let number = on.entity().or_else(|| {
+                self.named
+                    .others
+                    .find(entry.text, resource.id)
+                    .map(|at| entity(symbols::NAMED, at))
+            });
             number.map_or(&[][..], |number| about(&self.resources, number))
         };
-        Some(Found { action, entry, principal, account, member, on, host, alone: [whose, on_what], quota: None })
+        Some(Found {
+            action,
+            entry,
+            principal,
+            account,
+            member,
+            on,
+            host,
+            alone: [whose, on_what],
+            quota: None,
+        })
     }
 
     /// The place of an action in `list`.
@@ -325,16 +489,27 @@ impl Programs {
         match action {
             Does::Name("Action", id) => self.actions.find(id),
             Does::Name(..) => None,
-            Does::Handle(handle) => {
-                handle.place.get(self.numbering, || if handle.reference().kind() == "Action" { self.actions.find(handle.reference().id()) } else { None })
-            }
+            Does::Handle(handle) => handle.place.get(self.numbering, || {
+                if handle.reference().kind() == "Action" {
+                    self.actions.find(handle.reference().id())
+                } else {
+                    None
+                }
+            }),
         }
     }
 
     /// The place of a resource type in `kinds`.
     #[inline(always)]
     pub(crate) fn kind_of(&self, handle: &ResourceType) -> Option<u32> {
-        handle.place.get(self.numbering, || u32::try_from(self.kinds.iter().position(|kind| **kind == *handle.name())?).ok())
+        handle.place.get(self.numbering, || {
+            u32::try_from(
+                self.kinds
+                    .iter()
+                    .position(|kind| **kind == *handle.name())?,
+            )
+            .ok()
+        })
     }
 
     /// The number of the account that a resource belongs to. Most are the login's own: comparing that id costs less than
@@ -346,7 +521,11 @@ impl Programs {
             Of::Name(id) if hot.accounts.is(mine, id) => mine,
             Of::Name(id) => hot.accounts.number(id)?,
             Of::Handle(handle) => {
-                let (kind, number) = parts(Login::entity(directory, Who::Handle(handle), Sought::NOTHING)?);
+                let (kind, number) = parts(Login::entity(
+                    directory,
+                    Who::Handle(handle),
+                    Sought::NOTHING,
+                )?);
                 if kind == symbols::ACCOUNT {
                     number
                 } else {
@@ -362,14 +541,23 @@ impl Programs {
 
     /// The resource.
     #[inline]
-    pub(crate) fn on(entry: &Entry, mine: u32, question: &Question<'_>, directory: &Directory) -> Option<On> {
+    pub(crate) fn on(
+        entry: &Entry,
+        mine: u32,
+        question: &Question<'_>,
+        directory: &Directory,
+    ) -> Option<On> {
         let (hot, resource) = (directory.hot(), &question.resource);
         match (&entry.inline, resource.account) {
             (Some(inline), Some(account)) => {
                 inline.account?;
-                Some(On::Inline { account: Self::account_of(account, mine, directory)? })
+                Some(On::Inline {
+                    account: Self::account_of(account, mine, directory)?,
+                })
             }
-            (Some(inline), None) if inline.account != Some(true) => Some(On::Inline { account: NONE }),
+            (Some(inline), None) if inline.account != Some(true) => {
+                Some(On::Inline { account: NONE })
+            }
             (None, None) if resource.more.is_none() => {
                 let number = match entry.record {
                     symbols::ACCOUNT if hot.accounts.is(mine, resource.id) => mine,

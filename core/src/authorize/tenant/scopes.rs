@@ -35,34 +35,88 @@ impl<'a> Scoped<'a> {
     pub(crate) fn all(bundle: &'a Bundle, named: &Named, hot: &Hot) -> Result<Vec<Self>, Arc<str>> {
         let mut all = Vec::new();
         for (rule, at) in bundle.rules.list.iter().zip(0..) {
-            let tree = bundle.rules.set.policy(&PolicyId::new(&rule.id)).and_then(tree);
+            let tree = bundle
+                .rules
+                .set
+                .policy(&PolicyId::new(&rule.id))
+                .and_then(tree);
             let scoped = tree.and_then(|tree| Self::new(at, &rule.id, tree, named, hot));
             all.push(scoped.ok_or_else(|| Arc::clone(&rule.id))?);
         }
         Ok(all)
     }
 
-    fn new(at: u32, id: &'a Arc<str>, tree: pst::Template, named: &Named, hot: &Hot) -> Option<Self> {
-        let (principal, resource) = (Scope::principal(&tree.principal).ok()?, Scope::resource(&tree.resource).ok()?);
-        let pair = |scope: &Scope<'_>| scope.entity.map(|(uid, _)| (uid.ty.to_string(), uid.eid.to_string()));
-        let exact = |scope: &Scope<'_>| scope.entity.filter(|(_, inside)| !inside).map(|(uid, _)| uid.ty.to_string());
-        let alone = pair(&principal).map(|(kind, id)| Whom::Principal(kind, id)).or_else(|| pair(&resource).map(|(kind, id)| Whom::Resource(kind, id)));
-        let (principal, resource) = (principal.kind.clone().or_else(|| exact(&principal)), resource.kind.clone().or_else(|| exact(&resource)));
-        let number = |uid: &pst::EntityUID| named.find(hot, "Action", None, &uid.eid).unwrap_or(u32::MAX);
+    fn new(
+        at: u32,
+        id: &'a Arc<str>,
+        tree: pst::Template,
+        named: &Named,
+        hot: &Hot,
+    ) -> Option<Self> {
+        let (principal, resource) = (
+            Scope::principal(&tree.principal).ok()?,
+            Scope::resource(&tree.resource).ok()?,
+        );
+        let pair = |scope: &Scope<'_>| {
+            scope
+                .entity
+                .map(|(uid, _)| (uid.ty.to_string(), uid.eid.to_string()))
+        };
+        let exact = |scope: &Scope<'_>| {
+            scope
+                .entity
+                .filter(|(_, inside)| !inside)
+                .map(|(uid, _)| uid.ty.to_string())
+        };
+        let alone = pair(&principal)
+            .map(|(kind, id)| Whom::Principal(kind, id))
+            .or_else(|| pair(&resource).map(|(kind, id)| Whom::Resource(kind, id)));
+        let (principal, resource) = (
+            principal.kind.clone().or_else(|| exact(&principal)),
+            resource.kind.clone().or_else(|| exact(&resource)),
+        );
+        let number = |uid: &pst::EntityUID| {
+            named
+                .find(hot, "Action", None, &uid.eid)
+                .unwrap_or(u32::MAX)
+        };
         let actions = match &tree.action {
             ActionConstraint::Any => None,
             ActionConstraint::Eq(uid) => Some(vec![number(uid)]),
             ActionConstraint::In(uids) => Some(uids.iter().map(number).collect()),
         };
-        Some(Self { at, id, tree, principal, resource, actions, alone })
+        Some(Self {
+            at,
+            id,
+            tree,
+            principal,
+            resource,
+            actions,
+            alone,
+        })
     }
 
     /// Whether its scope admits requests of these types, with this action.
-    pub(crate) fn admits(&self, principal: &str, action: u32, resource: &str, named: &Named) -> bool {
-        let above = named.above.get(symbols::parts(action).1 as usize).map_or(&[][..], Vec::as_slice);
-        self.principal.as_deref().is_none_or(|kind| kind == principal)
+    pub(crate) fn admits(
+        &self,
+        principal: &str,
+        action: u32,
+        resource: &str,
+        named: &Named,
+    ) -> bool {
+        let above = named
+            .above
+            .get(symbols::parts(action).1 as usize)
+            .map_or(&[][..], Vec::as_slice);
+        self.principal
+            .as_deref()
+            .is_none_or(|kind| kind == principal)
             && self.resource.as_deref().is_none_or(|kind| kind == resource)
-            && self.actions.as_ref().is_none_or(|actions| actions.iter().any(|known| *known == action || above.binary_search(known).is_ok()))
+            && self.actions.as_ref().is_none_or(|actions| {
+                actions
+                    .iter()
+                    .any(|known| *known == action || above.binary_search(known).is_ok())
+            })
     }
 }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::entities::{Named, record};
 use super::symbols::{
-    self, ACTOR, AMOUNT, CHANNEL_OF, DOMAIN_OF, FACTS, FEATURE_OF, FIRST_TYPE, HELD, HOST, HOST_REFUSED, LIMIT, LOGIN, OWNER, PACKAGE_OF, QUOTA, REALM, USED,
-    entity, root,
+    self, ACTOR, AMOUNT, CHANNEL_OF, DOMAIN_OF, FACTS, FEATURE_OF, FIRST_TYPE, HELD, HOST,
+    HOST_REFUSED, LIMIT, LOGIN, OWNER, PACKAGE_OF, QUOTA, REALM, USED, entity, root,
 };
 use crate::compiler::{Known, Node, Unsupported};
 use crate::directory::Hot;
@@ -88,7 +88,9 @@ impl Compiling<'_> {
             [HOST_REFUSED | ACTOR | REALM] if session => Some(false),
             [LOGIN, symbols::ACCOUNT_OF] if session => Some(self.has_account()),
             [LOGIN, symbols::MEMBER_OF] if session => Some(self.asked.principal == symbols::MEMBER),
-            [LOGIN, symbols::OPERATOR_OF] if session => Some(self.asked.principal == symbols::OPERATOR),
+            [LOGIN, symbols::OPERATOR_OF] if session => {
+                Some(self.asked.principal == symbols::OPERATOR)
+            }
             [symbols::ACCOUNT_OF, name] => self.account_has(*name),
             [LOGIN, symbols::ACCOUNT_OF, name] if session => self.account_has(*name),
             _ => None,
@@ -105,7 +107,14 @@ impl Compiling<'_> {
             [CHANNEL_OF, ..] => (root::CHANNEL, 1),
             [FEATURE_OF, ..] => (root::FEATURE, 1),
             [AMOUNT, ..] => (root::AMOUNT, 1),
-            [LOGIN, symbols::ACCOUNT_OF, ..] => (if self.asked.session { root::ACCOUNT } else { root::LOGIN_ACCOUNT }, 2),
+            [LOGIN, symbols::ACCOUNT_OF, ..] => (
+                if self.asked.session {
+                    root::ACCOUNT
+                } else {
+                    root::LOGIN_ACCOUNT
+                },
+                2,
+            ),
             [LOGIN, symbols::MEMBER_OF, ..] => (root::LOGIN_MEMBER, 2),
             [LOGIN, symbols::OPERATOR_OF, ..] => (root::LOGIN_OPERATOR, 2),
             [ACTOR, symbols::ACCOUNT_OF, ..] => (root::ACTOR_ACCOUNT, 2),
@@ -139,7 +148,10 @@ impl Compiling<'_> {
         // A member's account, and an account's own, are the account of the request.
         if from == root::ACCOUNT && self.asked.principal == symbols::ACCOUNT {
             from = root::PRINCIPAL;
-        } else if from == root::PRINCIPAL && self.asked.principal == symbols::MEMBER && names.first() == Some(&symbols::ACCOUNT_OF) {
+        } else if from == root::PRINCIPAL
+            && self.asked.principal == symbols::MEMBER
+            && names.first() == Some(&symbols::ACCOUNT_OF)
+        {
             names.remove(0);
             from = root::ACCOUNT;
         }
@@ -161,8 +173,12 @@ impl Compiling<'_> {
                 (root::CONTEXT, [FACTS, ACTOR]) => Node::HasPath(root::ACTOR, Vec::new()),
                 (root::CONTEXT, [FACTS, REALM]) => Node::HasPath(root::REALM, Vec::new()),
                 (root::CONTEXT, [FACTS, QUOTA]) => Node::HasPath(root::QUOTA, Vec::new()),
-                (root::CONTEXT, [FACTS, QUOTA, symbols::ACCOUNT_OF]) => Node::HasPath(root::QUOTA_ACCOUNT, Vec::new()),
-                (root::CONTEXT, [FACTS, QUOTA, symbols::MEMBER_OF]) => Node::HasPath(root::QUOTA_MEMBER, Vec::new()),
+                (root::CONTEXT, [FACTS, QUOTA, symbols::ACCOUNT_OF]) => {
+                    Node::HasPath(root::QUOTA_ACCOUNT, Vec::new())
+                }
+                (root::CONTEXT, [FACTS, QUOTA, symbols::MEMBER_OF]) => {
+                    Node::HasPath(root::QUOTA_MEMBER, Vec::new())
+                }
                 _ => {
                     let (from, names) = self.place(from, &names).ok_or(Unsupported)?;
                     Node::HasPath(from, names)
@@ -180,8 +196,18 @@ impl Compiling<'_> {
             Node::Apply(what, of) => Node::Apply(what, boxed(of)?),
             Node::Like(of, pattern) => Node::Like(boxed(of)?, pattern),
             Node::Is(of, kind) => Node::Is(boxed(of)?, kind),
-            Node::Set(items) => Node::Set(items.into_iter().map(|item| self.lower(item)).collect::<Result<_, _>>()?),
-            Node::Record(fields) => Node::Record(fields.into_iter().map(|(name, value)| Ok((name, self.lower(value)?))).collect::<Result<_, _>>()?),
+            Node::Set(items) => Node::Set(
+                items
+                    .into_iter()
+                    .map(|item| self.lower(item))
+                    .collect::<Result<_, _>>()?,
+            ),
+            Node::Record(fields) => Node::Record(
+                fields
+                    .into_iter()
+                    .map(|(name, value)| Ok((name, self.lower(value)?)))
+                    .collect::<Result<_, _>>()?,
+            ),
         })
     }
 }
@@ -205,7 +231,11 @@ impl Known for Compiling<'_> {
     fn entity(&mut self, kind: &str, id: &str) -> u32 {
         let text = self.pool.text(kind);
         self.named.records |= crate::cedar::tenant_facts::is_directory_type(kind);
-        if let Some(known) = self.named.find(self.hot, kind, Some(text), id).or_else(|| record(self.hot, kind, id)) {
+        if let Some(known) = self
+            .named
+            .find(self.hot, kind, Some(text), id)
+            .or_else(|| record(self.hot, kind, id))
+        {
             return known;
         }
         match kind {
@@ -231,8 +261,15 @@ impl Known for Compiling<'_> {
             (root::CONTEXT, [FACTS, FEATURE_OF]) => self.asked.feature.map(Value::Entity),
             // A session's request says nothing of its channel.
             (root::CONTEXT, [FACTS, CHANNEL_OF]) if self.asked.session => {
-                let at = self.named.channels.iter().position(|known| **known == *SESSION_CHANNEL)?;
-                Some(Value::Entity(entity(symbols::CHANNEL, u32::try_from(at).ok()?)))
+                let at = self
+                    .named
+                    .channels
+                    .iter()
+                    .position(|known| **known == *SESSION_CHANNEL)?;
+                Some(Value::Entity(entity(
+                    symbols::CHANNEL,
+                    u32::try_from(at).ok()?,
+                )))
             }
             _ => None,
         }
@@ -241,10 +278,15 @@ impl Known for Compiling<'_> {
     fn has(&mut self, from: u8, names: &[u32]) -> Option<bool> {
         match (from, names) {
             (root::CONTEXT, [FACTS, rest @ ..]) => self.fact(rest),
-            (root::PRINCIPAL, [name]) if self.asked.principal == symbols::ACCOUNT => self.account_has(*name),
+            (root::PRINCIPAL, [name]) if self.asked.principal == symbols::ACCOUNT => {
+                self.account_has(*name)
+            }
             (root::RESOURCE, [name]) => {
                 let shape = self.asked.shape?;
-                let required = shape.iter().find(|(known, _)| self.pool.find_text(known) == Some(*name)).map(|(_, required)| *required);
+                let required = shape
+                    .iter()
+                    .find(|(known, _)| self.pool.find_text(known) == Some(*name))
+                    .map(|(_, required)| *required);
                 // What the type does not declare no such entity has; what it requires each of them has.
                 match required {
                     Some(true) => Some(true),
@@ -270,7 +312,11 @@ impl Known for Compiling<'_> {
 
     fn is_in(&mut self, child: u32, ancestor: u32) -> Option<bool> {
         let (kind, at) = symbols::parts(child);
-        let above = self.named.above.get(at as usize).filter(|_| kind == symbols::ACTION)?;
+        let above = self
+            .named
+            .above
+            .get(at as usize)
+            .filter(|_| kind == symbols::ACTION)?;
         Some(child == ancestor || above.binary_search(&ancestor).is_ok())
     }
 }

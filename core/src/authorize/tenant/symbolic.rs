@@ -5,7 +5,8 @@ use super::atoms::{OwnLiteral, PathStart, RecordFact, RecordPath, RecordRead, re
 use super::bits as bit;
 use super::specialize::Asked;
 use super::symbols::{
-    self, ACCOUNT_OF, ATTRIBUTES, CLOSED, CONFIRMED, DISABLED, FEATURES, GRANTS, LEVEL_OF, OWNER, PACKAGE_OF, PLATFORM_OF, STATE_OF, WHITELABEL, root,
+    self, ACCOUNT_OF, ATTRIBUTES, CLOSED, CONFIRMED, DISABLED, FEATURES, GRANTS, LEVEL_OF, OWNER,
+    PACKAGE_OF, PLATFORM_OF, STATE_OF, WHITELABEL, root,
 };
 use crate::cedar::policy_list::Role;
 use crate::compiler::Node;
@@ -70,14 +71,32 @@ pub(crate) struct Allowing {
 }
 
 /// When the policies together allow.
-pub(crate) fn allow<'n>(asked: &Asked<'_>, client: bool, pool: &Pool, policies: impl Iterator<Item = (Role, &'n Node)>) -> Made<Allowing> {
-    let mut conditions = Conditions { asked, client, pool, reads: Vec::new(), others: Vec::new(), paths: Vec::new(), diagrams: Diagrams::default() };
+pub(crate) fn allow<'n>(
+    asked: &Asked<'_>,
+    client: bool,
+    pool: &Pool,
+    policies: impl Iterator<Item = (Role, &'n Node)>,
+) -> Made<Allowing> {
+    let mut conditions = Conditions {
+        asked,
+        client,
+        pool,
+        reads: Vec::new(),
+        others: Vec::new(),
+        paths: Vec::new(),
+        diagrams: Diagrams::default(),
+    };
     let (mut permitted, mut refused) = (NEVER, NEVER);
     let mut variables = std::collections::BTreeSet::new();
     for (role, node) in policies {
         let truth = conditions.truth(node)?;
         let diagrams = &mut conditions.diagrams;
-        variables.extend(diagrams.support(truth.yes).into_iter().chain(diagrams.support(truth.errs)));
+        variables.extend(
+            diagrams
+                .support(truth.yes)
+                .into_iter()
+                .chain(diagrams.support(truth.errs)),
+        );
         refused = diagrams.or(refused, truth.errs)?;
         let side = match role {
             Role::Permit => &mut permitted,
@@ -90,14 +109,26 @@ pub(crate) fn allow<'n>(asked: &Asked<'_>, client: bool, pool: &Pool, policies: 
     let free = diagrams.not(refused)?;
     let allowed = diagrams.and(permitted, free)?;
     let plan = diagrams.plan(allowed)?;
-    let bits = variables.iter().fold(0, |bits, variable| bits | 1_u64.checked_shl(u32::from(*variable)).unwrap_or(0));
-    let asks = variables.into_iter().filter(|variable| *variable >= FIRST_READ).collect();
-    Ok(Allowing { plan, reads: conditions.reads, others: conditions.others, bits, asks })
+    let bits = variables.iter().fold(0, |bits, variable| {
+        bits | 1_u64.checked_shl(u32::from(*variable)).unwrap_or(0)
+    });
+    let asks = variables
+        .into_iter()
+        .filter(|variable| *variable >= FIRST_READ)
+        .collect();
+    Ok(Allowing {
+        plan,
+        reads: conditions.reads,
+        others: conditions.others,
+        bits,
+        asks,
+    })
 }
 
 impl Conditions<'_, '_> {
     fn bit(&mut self, bit: u32) -> Made<Diagram> {
-        self.diagrams.variable(u16::try_from(bit).map_err(|_| TooLarge)?)
+        self.diagrams
+            .variable(u16::try_from(bit).map_err(|_| TooLarge)?)
     }
 
     fn both(&mut self, left: Diagram, right: Diagram) -> Made<Diagram> {
@@ -110,17 +141,33 @@ impl Conditions<'_, '_> {
             return Ok(None);
         };
         let read = RecordRead { path, fact };
-        let at = self.reads.iter().position(|known| *known == read).unwrap_or_else(|| {
-            self.reads.push(read);
-            self.reads.len().saturating_sub(1)
-        });
-        let variable = u16::try_from(at).ok().and_then(|at| at.checked_add(FIRST_READ)).filter(|variable| *variable < FIRST_PROGRAM).ok_or(TooLarge)?;
+        let at = self
+            .reads
+            .iter()
+            .position(|known| *known == read)
+            .unwrap_or_else(|| {
+                self.reads.push(read);
+                self.reads.len().saturating_sub(1)
+            });
+        let variable = u16::try_from(at)
+            .ok()
+            .and_then(|at| at.checked_add(FIRST_READ))
+            .filter(|variable| *variable < FIRST_PROGRAM)
+            .ok_or(TooLarge)?;
         self.diagrams.variable(variable).map(Some)
     }
 
     /// A fact that may be read only where `readable`, and where there is a record.
-    fn fact_read(&mut self, place: Place, readable: Diagram, fact: RecordFact) -> Made<Option<Truth>> {
-        let (Some(exists), Some(yes)) = (self.fact(place, RecordFact::Exists)?, self.fact(place, fact)?) else {
+    fn fact_read(
+        &mut self,
+        place: Place,
+        readable: Diagram,
+        fact: RecordFact,
+    ) -> Made<Option<Truth>> {
+        let (Some(exists), Some(yes)) = (
+            self.fact(place, RecordFact::Exists)?,
+            self.fact(place, fact)?,
+        ) else {
             return Ok(None);
         };
         let readable = self.both(readable, exists)?;
@@ -129,18 +176,33 @@ impl Conditions<'_, '_> {
 
     /// What may be read only where `readable`.
     fn read(&mut self, readable: Diagram, yes: Diagram) -> Made<Truth> {
-        Ok(Truth { yes: self.both(readable, yes)?, errs: self.diagrams.not(readable)? })
+        Ok(Truth {
+            yes: self.both(readable, yes)?,
+            errs: self.diagrams.not(readable)?,
+        })
     }
 
     /// As deep as the node.
     fn truth(&mut self, node: &Node) -> Made<Truth> {
         match node {
-            Node::Value(Value::Bool(true)) => Ok(Truth { yes: ALWAYS, errs: NEVER }),
-            Node::Value(Value::Bool(false)) => Ok(Truth { yes: NEVER, errs: NEVER }),
-            Node::Value(_) | Node::Fails => Ok(Truth { yes: NEVER, errs: ALWAYS }),
+            Node::Value(Value::Bool(true)) => Ok(Truth {
+                yes: ALWAYS,
+                errs: NEVER,
+            }),
+            Node::Value(Value::Bool(false)) => Ok(Truth {
+                yes: NEVER,
+                errs: NEVER,
+            }),
+            Node::Value(_) | Node::Fails => Ok(Truth {
+                yes: NEVER,
+                errs: ALWAYS,
+            }),
             Node::Not(of) => {
                 let of = self.truth(of)?;
-                Ok(Truth { yes: self.no(of)?, errs: of.errs })
+                Ok(Truth {
+                    yes: self.no(of)?,
+                    errs: of.errs,
+                })
             }
             Node::And(left, right) => {
                 let left = self.truth(left)?;
@@ -148,20 +210,43 @@ impl Conditions<'_, '_> {
                     return Ok(left);
                 }
                 let right = self.truth(right)?;
-                self.then(left, left.yes, Truth { yes: NEVER, errs: NEVER }, right)
+                self.then(
+                    left,
+                    left.yes,
+                    Truth {
+                        yes: NEVER,
+                        errs: NEVER,
+                    },
+                    right,
+                )
             }
             Node::Or(left, right) => {
                 let (left, right) = (self.truth(left)?, self.truth(right)?);
                 let no = self.no(left)?;
-                self.then(left, no, Truth { yes: left.yes, errs: NEVER }, right)
+                self.then(
+                    left,
+                    no,
+                    Truth {
+                        yes: left.yes,
+                        errs: NEVER,
+                    },
+                    right,
+                )
             }
             Node::If(cond, yes, no) => {
                 let (cond, yes, no) = (self.truth(cond)?, self.truth(yes)?, self.truth(no)?);
                 let otherwise = self.no(cond)?;
-                let (yes_yes, no_yes) = (self.both(cond.yes, yes.yes)?, self.both(otherwise, no.yes)?);
-                let (yes_errs, no_errs) = (self.both(cond.yes, yes.errs)?, self.both(otherwise, no.errs)?);
+                let (yes_yes, no_yes) =
+                    (self.both(cond.yes, yes.yes)?, self.both(otherwise, no.yes)?);
+                let (yes_errs, no_errs) = (
+                    self.both(cond.yes, yes.errs)?,
+                    self.both(otherwise, no.errs)?,
+                );
                 let errs = self.diagrams.or(yes_errs, no_errs)?;
-                Ok(Truth { yes: self.diagrams.or(yes_yes, no_yes)?, errs: self.diagrams.or(cond.errs, errs)? })
+                Ok(Truth {
+                    yes: self.diagrams.or(yes_yes, no_yes)?,
+                    errs: self.diagrams.or(cond.errs, errs)?,
+                })
             }
             leaf => match self.leaf(leaf)? {
                 Some(truth) => Ok(truth),
@@ -176,21 +261,46 @@ impl Conditions<'_, '_> {
     }
 
     /// `first`, and where `goes_on` what `second` says beside `else_yes`.
-    fn then(&mut self, first: Truth, goes_on: Diagram, so_far: Truth, second: Truth) -> Made<Truth> {
-        let (yes, errs) = (self.both(goes_on, second.yes)?, self.both(goes_on, second.errs)?);
-        Ok(Truth { yes: self.diagrams.or(so_far.yes, yes)?, errs: self.diagrams.or(first.errs, errs)? })
+    fn then(
+        &mut self,
+        first: Truth,
+        goes_on: Diagram,
+        so_far: Truth,
+        second: Truth,
+    ) -> Made<Truth> {
+        let (yes, errs) = (
+            self.both(goes_on, second.yes)?,
+            self.both(goes_on, second.errs)?,
+        );
+        Ok(Truth {
+            yes: self.diagrams.or(so_far.yes, yes)?,
+            errs: self.diagrams.or(first.errs, errs)?,
+        })
     }
 
     fn other(&mut self, node: &Node) -> Made<Truth> {
-        let at = self.others.iter().position(|known| known == node).unwrap_or_else(|| {
-            self.others.push(node.clone());
-            self.others.len().saturating_sub(1)
-        });
-        let first = u16::try_from(at).ok().and_then(|at| at.checked_mul(2)?.checked_add(FIRST_PROGRAM)).ok_or(TooLarge)?;
-        let (yes, errs) = (self.diagrams.variable(first)?, self.diagrams.variable(first.saturating_add(1))?);
+        let at = self
+            .others
+            .iter()
+            .position(|known| known == node)
+            .unwrap_or_else(|| {
+                self.others.push(node.clone());
+                self.others.len().saturating_sub(1)
+            });
+        let first = u16::try_from(at)
+            .ok()
+            .and_then(|at| at.checked_mul(2)?.checked_add(FIRST_PROGRAM))
+            .ok_or(TooLarge)?;
+        let (yes, errs) = (
+            self.diagrams.variable(first)?,
+            self.diagrams.variable(first.saturating_add(1))?,
+        );
         // A program that errs does not hold.
         let fine = self.diagrams.not(errs)?;
-        Ok(Truth { yes: self.both(fine, yes)?, errs })
+        Ok(Truth {
+            yes: self.both(fine, yes)?,
+            errs,
+        })
     }
 
     /// Whether it is a path to what such a request does not bring: of its own context nothing, of an inline resource but its
@@ -198,38 +308,65 @@ impl Conditions<'_, '_> {
     fn is_absent(&self, node: &Node) -> bool {
         match node {
             Node::Path(root::CONTEXT, names) => !names.is_empty(),
-            Node::Path(root::RESOURCE, names) => self.asked.owned && names.first().is_some_and(|name| *name != ACCOUNT_OF),
+            Node::Path(root::RESOURCE, names) => {
+                self.asked.owned && names.first().is_some_and(|name| *name != ACCOUNT_OF)
+            }
             _ => false,
         }
     }
 
     fn leaf(&mut self, node: &Node) -> Made<Option<Truth>> {
         let reads = match node {
-            Node::Compare(_, left, right) | Node::Compute(_, left, right) => [Some(left.as_ref()), Some(right.as_ref())],
-            Node::Apply(_, of) | Node::Like(of, _) | Node::Is(of, _) | Node::Has(of, _) | Node::Attribute(of, _) => [Some(of.as_ref()), None],
+            Node::Compare(_, left, right) | Node::Compute(_, left, right) => {
+                [Some(left.as_ref()), Some(right.as_ref())]
+            }
+            Node::Apply(_, of)
+            | Node::Like(of, _)
+            | Node::Is(of, _)
+            | Node::Has(of, _)
+            | Node::Attribute(of, _) => [Some(of.as_ref()), None],
             _ => [Some(node), None],
         };
         if reads.into_iter().flatten().any(|node| self.is_absent(node)) {
-            return Ok(Some(Truth { yes: NEVER, errs: ALWAYS }));
+            return Ok(Some(Truth {
+                yes: NEVER,
+                errs: ALWAYS,
+            }));
         }
         match node {
             Node::HasPath(from, names) => self.has(*from, names),
             Node::Path(from, names) => self.flag_at(*from, names),
             Node::Compare(Compare::Contains, set, item) => match (set.as_ref(), item.as_ref()) {
-                (Node::Path(from, names), Node::Value(Value::Entity(item))) => self.contains(*from, names, *item),
+                (Node::Path(from, names), Node::Value(Value::Entity(item))) => {
+                    self.contains(*from, names, *item)
+                }
                 (Node::Value(set), Node::Path(from, names)) => self.one_of(*from, names, *set),
                 _ => Ok(None),
             },
-            Node::Compare(what @ (Compare::ContainsAny | Compare::ContainsAll), set, items) => match (set.as_ref(), items.as_ref()) {
-                (Node::Path(from, names), Node::Value(items)) => self.contains_many(*from, names, *items, *what == Compare::ContainsAll),
-                _ => Ok(None),
-            },
-            Node::Compare(what @ (Compare::Equal | Compare::In), left, right) => match (left.as_ref(), right.as_ref()) {
-                (Node::Path(one, names), Node::Path(other, more)) => self.same(*one, names, *other, more),
-                (Node::Path(from, names), Node::Value(set @ (Value::Set(_) | Value::Flags(..)))) if *what == Compare::In => self.one_of(*from, names, *set),
-                (Node::Path(from, names), Node::Value(value)) | (Node::Value(value), Node::Path(from, names)) => self.is_value(*from, names, *value),
-                _ => Ok(None),
-            },
+            Node::Compare(what @ (Compare::ContainsAny | Compare::ContainsAll), set, items) => {
+                match (set.as_ref(), items.as_ref()) {
+                    (Node::Path(from, names), Node::Value(items)) => {
+                        self.contains_many(*from, names, *items, *what == Compare::ContainsAll)
+                    }
+                    _ => Ok(None),
+                }
+            }
+            Node::Compare(what @ (Compare::Equal | Compare::In), left, right) => {
+                match (left.as_ref(), right.as_ref()) {
+                    (Node::Path(one, names), Node::Path(other, more)) => {
+                        self.same(*one, names, *other, more)
+                    }
+                    (
+                        Node::Path(from, names),
+                        Node::Value(set @ (Value::Set(_) | Value::Flags(..))),
+                    ) if *what == Compare::In => self.one_of(*from, names, *set),
+                    (Node::Path(from, names), Node::Value(value))
+                    | (Node::Value(value), Node::Path(from, names)) => {
+                        self.is_value(*from, names, *value)
+                    }
+                    _ => Ok(None),
+                }
+            }
             Node::Apply(Unary::IsEmpty, of) => match of.as_ref() {
                 Node::Path(from, names) => self.is_empty(*from, names),
                 _ => Ok(None),
@@ -242,7 +379,8 @@ impl Conditions<'_, '_> {
     fn flag_at(&mut self, from: u8, names: &[u32]) -> Made<Option<Truth>> {
         if let Some((place, readable, name)) = self.own(from, names)? {
             let is = |value| RecordFact::OwnIs(name.clone(), OwnLiteral::Bool(value));
-            let (Some(yes), Some(no)) = (self.fact(place, is(true))?, self.fact(place, is(false))?) else {
+            let (Some(yes), Some(no)) = (self.fact(place, is(true))?, self.fact(place, is(false))?)
+            else {
                 return Ok(None);
             };
             let either = self.diagrams.or(yes, no)?;
@@ -270,7 +408,9 @@ impl Conditions<'_, '_> {
             (Some(symbols::ACCOUNT), CONFIRMED | CLOSED)
             | (Some(symbols::MEMBER), CONFIRMED)
             | (Some(symbols::PACKAGE), WHITELABEL)
-            | (Some(symbols::DOMAIN), PLATFORM_OF) => self.fact_read(place, readable, RecordFact::Flag(*name)),
+            | (Some(symbols::DOMAIN), PLATFORM_OF) => {
+                self.fact_read(place, readable, RecordFact::Flag(*name))
+            }
             _ => Ok(None),
         }
     }
@@ -283,7 +423,9 @@ impl Conditions<'_, '_> {
         let Some((place, readable)) = self.place(from, rest)? else {
             return Ok(None);
         };
-        let (Some(symbols::ACCOUNT | symbols::MEMBER), Some(name)) = (self.kind_of(place), self.pool.text_of(*name)) else {
+        let (Some(symbols::ACCOUNT | symbols::MEMBER), Some(name)) =
+            (self.kind_of(place), self.pool.text_of(*name))
+        else {
             return Ok(None);
         };
         let name: Box<str> = name.into();
@@ -321,12 +463,18 @@ impl Conditions<'_, '_> {
                 CLOSED => account::CLOSED,
                 _ => return None,
             };
-            return Some((base.saturating_add(account::EXISTS), base.saturating_add(at)));
+            return Some((
+                base.saturating_add(account::EXISTS),
+                base.saturating_add(at),
+            ));
         }
         match (place, name) {
             (Place::Member, CONFIRMED) => Some((bit::MEMBER_EXISTS, bit::MEMBER_CONFIRMED)),
             (Place::Package, WHITELABEL) => Some((bit::PACKAGE_EXISTS, bit::WHITELABEL)),
-            (Place::DomainOwnersPackage, WHITELABEL) => Some((bit::DOMAIN_OWNERS_PACKAGE_EXISTS, bit::DOMAIN_OWNERS_WHITELABEL)),
+            (Place::DomainOwnersPackage, WHITELABEL) => Some((
+                bit::DOMAIN_OWNERS_PACKAGE_EXISTS,
+                bit::DOMAIN_OWNERS_WHITELABEL,
+            )),
             _ => None,
         }
     }
@@ -374,28 +522,46 @@ impl Conditions<'_, '_> {
         };
         path.names.push(name);
         path.kind = kind;
-        let at = self.paths.iter().position(|known| *known == path).unwrap_or_else(|| {
-            self.paths.push(path);
-            self.paths.len().saturating_sub(1)
-        });
-        Ok(Some(Place::Further(u16::try_from(at).map_err(|_| TooLarge)?)))
+        let at = self
+            .paths
+            .iter()
+            .position(|known| *known == path)
+            .unwrap_or_else(|| {
+                self.paths.push(path);
+                self.paths.len().saturating_sub(1)
+            });
+        Ok(Some(Place::Further(
+            u16::try_from(at).map_err(|_| TooLarge)?,
+        )))
     }
 
     /// The path of a place; nothing for a resource that is no record.
     fn path_of(&self, place: Place) -> Option<RecordPath> {
-        let path = |start, names: &[u32], kind| Some(RecordPath { start, names: names.to_vec(), kind });
+        let path = |start, names: &[u32], kind| {
+            Some(RecordPath {
+                start,
+                names: names.to_vec(),
+                kind,
+            })
+        };
         match place {
             Place::Account => path(PathStart::Account, &[], symbols::ACCOUNT),
             Place::Owner => path(PathStart::Account, &[OWNER], symbols::ACCOUNT),
-            Place::Package if self.client => path(PathStart::Account, &[OWNER, PACKAGE_OF], symbols::PACKAGE),
+            Place::Package if self.client => {
+                path(PathStart::Account, &[OWNER, PACKAGE_OF], symbols::PACKAGE)
+            }
             Place::Package => path(PathStart::Account, &[PACKAGE_OF], symbols::PACKAGE),
             Place::Level => path(PathStart::Account, &[LEVEL_OF], symbols::LEVEL),
             Place::Member => path(PathStart::Member, &[], symbols::MEMBER),
             Place::Domain => path(PathStart::Domain, &[], symbols::DOMAIN),
             Place::DomainOwner => path(PathStart::Domain, &[OWNER], symbols::ACCOUNT),
-            Place::DomainOwnersPackage => path(PathStart::Domain, &[OWNER, PACKAGE_OF], symbols::PACKAGE),
+            Place::DomainOwnersPackage => {
+                path(PathStart::Domain, &[OWNER, PACKAGE_OF], symbols::PACKAGE)
+            }
             Place::Resource => path(PathStart::Resource, &[], self.resource_kind()?),
-            Place::ResourcesAccount if self.asked.owned => path(PathStart::ResourcesAccount, &[], symbols::ACCOUNT),
+            Place::ResourcesAccount if self.asked.owned => {
+                path(PathStart::ResourcesAccount, &[], symbols::ACCOUNT)
+            }
             Place::ResourcesAccount => path(PathStart::Resource, &[ACCOUNT_OF], symbols::ACCOUNT),
             Place::ResourcesOwner => path(PathStart::Resource, &[OWNER], symbols::ACCOUNT),
             Place::Further(at) => self.paths.get(usize::from(at)).cloned(),
@@ -404,7 +570,9 @@ impl Conditions<'_, '_> {
 
     /// The kind of record of the resource; nothing where the host brings it.
     fn resource_kind(&self) -> Option<u32> {
-        let at = symbols::TYPES.iter().position(|known| *known == self.asked.resource)?;
+        let at = symbols::TYPES
+            .iter()
+            .position(|known| *known == self.asked.resource)?;
         u32::try_from(at).ok()
     }
 
@@ -415,21 +583,45 @@ impl Conditions<'_, '_> {
 
     /// The record that an attribute names, and the bits without which it names none.
     fn step(&self, place: Place, name: u32) -> Option<(Place, [Option<u32>; 2])> {
-        let of = |base: u32, has: u32| [Some(base.saturating_add(account::EXISTS)), Some(base.saturating_add(has))];
+        let of = |base: u32, has: u32| {
+            [
+                Some(base.saturating_add(account::EXISTS)),
+                Some(base.saturating_add(has)),
+            ]
+        };
         let resource = self.asked.resource;
         Some(match (place, name) {
             (Place::Account, OWNER) => (Place::Owner, of(bit::ACCOUNT, account::HAS_OWNER)),
-            (Place::Account, PACKAGE_OF) if !self.client => (Place::Package, of(bit::ACCOUNT, account::HAS_PACKAGE)),
-            (Place::Account, LEVEL_OF) if self.client => (Place::Level, of(bit::ACCOUNT, account::HAS_LEVEL)),
-            (Place::Owner, PACKAGE_OF) if self.client => (Place::Package, of(bit::OWNER, account::HAS_PACKAGE)),
+            (Place::Account, PACKAGE_OF) if !self.client => {
+                (Place::Package, of(bit::ACCOUNT, account::HAS_PACKAGE))
+            }
+            (Place::Account, LEVEL_OF) if self.client => {
+                (Place::Level, of(bit::ACCOUNT, account::HAS_LEVEL))
+            }
+            (Place::Owner, PACKAGE_OF) if self.client => {
+                (Place::Package, of(bit::OWNER, account::HAS_PACKAGE))
+            }
             (Place::Member, ACCOUNT_OF) => (Place::Account, [Some(bit::MEMBER_EXISTS), None]),
-            (Place::Domain, OWNER) => (Place::DomainOwner, [Some(bit::DOMAIN + domain::HAS_OWNER), None]),
-            (Place::DomainOwner, PACKAGE_OF) => (Place::DomainOwnersPackage, of(bit::DOMAIN_OWNER, account::HAS_PACKAGE)),
-            (Place::Resource, OWNER) if matches!(resource, "Account" | "AccessLevel" | "Domain") => {
+            (Place::Domain, OWNER) => (
+                Place::DomainOwner,
+                [Some(bit::DOMAIN + domain::HAS_OWNER), None],
+            ),
+            (Place::DomainOwner, PACKAGE_OF) => (
+                Place::DomainOwnersPackage,
+                of(bit::DOMAIN_OWNER, account::HAS_PACKAGE),
+            ),
+            (Place::Resource, OWNER)
+                if matches!(resource, "Account" | "AccessLevel" | "Domain") =>
+            {
                 (Place::ResourcesOwner, of(bit::RESOURCE, account::HAS_OWNER))
             }
-            (Place::Resource, ACCOUNT_OF) if resource == "TeamMember" => (Place::ResourcesAccount, [Some(bit::RESOURCE + account::EXISTS), None]),
-            (Place::Resource, ACCOUNT_OF) if self.asked.owned => (Place::ResourcesAccount, [None, None]),
+            (Place::Resource, ACCOUNT_OF) if resource == "TeamMember" => (
+                Place::ResourcesAccount,
+                [Some(bit::RESOURCE + account::EXISTS), None],
+            ),
+            (Place::Resource, ACCOUNT_OF) if self.asked.owned => {
+                (Place::ResourcesAccount, [None, None])
+            }
             _ => return None,
         })
     }
@@ -438,13 +630,23 @@ impl Conditions<'_, '_> {
     fn has(&mut self, from: u8, names: &[u32]) -> Made<Option<Truth>> {
         if from == root::CONTEXT {
             // A request with fields of its own takes another way.
-            return Ok(if names.len() == 1 { Some(Truth { yes: NEVER, errs: NEVER }) } else { None });
+            return Ok(if names.len() == 1 {
+                Some(Truth {
+                    yes: NEVER,
+                    errs: NEVER,
+                })
+            } else {
+                None
+            });
         }
         if let (root::RESOURCE, true, [name, deeper @ ..]) = (from, self.asked.owned, names)
             && *name != ACCOUNT_OF
         {
             // The host brings an account with it and nothing else.
-            return Ok(Some(Truth { yes: NEVER, errs: if deeper.is_empty() { NEVER } else { ALWAYS } }));
+            return Ok(Some(Truth {
+                yes: NEVER,
+                errs: if deeper.is_empty() { NEVER } else { ALWAYS },
+            }));
         }
         if let Some((place, readable, name)) = self.own(from, names)? {
             let Some(has) = self.fact(place, RecordFact::HasOwn(name))? else {
@@ -453,7 +655,10 @@ impl Conditions<'_, '_> {
             return self.read(readable, has).map(Some);
         }
         let Some((name, rest)) = names.split_last() else {
-            return Ok(self.place(from, names)?.map(|_| Truth { yes: ALWAYS, errs: NEVER }));
+            return Ok(self.place(from, names)?.map(|_| Truth {
+                yes: ALWAYS,
+                errs: NEVER,
+            }));
         };
         let Some((place, readable)) = self.place(from, rest)? else {
             return Ok(None);
@@ -462,15 +667,21 @@ impl Conditions<'_, '_> {
             (Place::Domain, OWNER) => &[bit::DOMAIN + domain::HAS_OWNER],
             (Place::Domain, PLATFORM_OF | STATE_OF) => &[],
             (Place::Package, FEATURES | WHITELABEL) => &[bit::PACKAGE_EXISTS],
-            (Place::DomainOwnersPackage, FEATURES | WHITELABEL) => &[bit::DOMAIN_OWNERS_PACKAGE_EXISTS],
+            (Place::DomainOwnersPackage, FEATURES | WHITELABEL) => {
+                &[bit::DOMAIN_OWNERS_PACKAGE_EXISTS]
+            }
             (Place::Level, FEATURES) => &[bit::LEVEL_EXISTS],
             (Place::Member, ACCOUNT_OF | CONFIRMED | GRANTS) => &[bit::MEMBER_EXISTS],
             (Place::Resource, ACCOUNT_OF) if self.asked.owned => &[],
-            (Place::Resource, OWNER) if matches!(self.asked.resource, "AccessLevel" | "Domain") => &[bit::RESOURCE + account::HAS_OWNER],
-            (_, CONFIRMED | CLOSED | DISABLED | OWNER | PACKAGE_OF | LEVEL_OF) => match self.base(place) {
-                Some(base) => return self.account_has(readable, base, *name).map(Some),
-                None => return self.has_further(place, readable, *name),
-            },
+            (Place::Resource, OWNER) if matches!(self.asked.resource, "AccessLevel" | "Domain") => {
+                &[bit::RESOURCE + account::HAS_OWNER]
+            }
+            (_, CONFIRMED | CLOSED | DISABLED | OWNER | PACKAGE_OF | LEVEL_OF) => {
+                match self.base(place) {
+                    Some(base) => return self.account_has(readable, base, *name).map(Some),
+                    None => return self.has_further(place, readable, *name),
+                }
+            }
             _ => return self.has_further(place, readable, *name),
         };
         let mut yes = ALWAYS;
@@ -523,11 +734,19 @@ impl Conditions<'_, '_> {
         let (kind, at) = symbols::parts(item);
         let feature = self.asked.feature == Some(item) && at < 64;
         let bits = match (place, *name) {
-            (_, DISABLED) if kind == symbols::REASON && at < 4 => {
-                self.base(place).map(|base| (base.saturating_add(account::EXISTS), base.saturating_add(account::DISABLED).saturating_add(at)))
+            (_, DISABLED) if kind == symbols::REASON && at < 4 => self.base(place).map(|base| {
+                (
+                    base.saturating_add(account::EXISTS),
+                    base.saturating_add(account::DISABLED).saturating_add(at),
+                )
+            }),
+            (Place::Package, FEATURES) if feature => {
+                Some((bit::PACKAGE_EXISTS, bit::PACKAGE_FEATURE))
             }
-            (Place::Package, FEATURES) if feature => Some((bit::PACKAGE_EXISTS, bit::PACKAGE_FEATURE)),
-            (Place::DomainOwnersPackage, FEATURES) if feature => Some((bit::DOMAIN_OWNERS_PACKAGE_EXISTS, bit::DOMAIN_OWNERS_PACKAGE_FEATURE)),
+            (Place::DomainOwnersPackage, FEATURES) if feature => Some((
+                bit::DOMAIN_OWNERS_PACKAGE_EXISTS,
+                bit::DOMAIN_OWNERS_PACKAGE_FEATURE,
+            )),
             (Place::Level, FEATURES) if feature => Some((bit::LEVEL_EXISTS, bit::LEVEL_FEATURE)),
             (Place::Member, GRANTS) if feature => Some((bit::MEMBER_EXISTS, bit::MEMBER_FEATURE)),
             _ => None,
@@ -538,11 +757,21 @@ impl Conditions<'_, '_> {
             return self.read(readable, bit).map(Some);
         }
         let fits = self.kind_of(place).and_then(|of| set_kind(of, *name)) == Some(kind);
-        if fits { self.fact_read(place, readable, RecordFact::Contains(*name, item)) } else { Ok(None) }
+        if fits {
+            self.fact_read(place, readable, RecordFact::Contains(*name, item))
+        } else {
+            Ok(None)
+        }
     }
 
     /// Whether a set has all of these items, or any.
-    fn contains_many(&mut self, from: u8, names: &[u32], items: Value, all: bool) -> Made<Option<Truth>> {
+    fn contains_many(
+        &mut self,
+        from: u8,
+        names: &[u32],
+        items: Value,
+        all: bool,
+    ) -> Made<Option<Truth>> {
         let Some(items) = self.pool.set_items(items).filter(|items| !items.is_empty()) else {
             return Ok(None);
         };
@@ -557,8 +786,14 @@ impl Conditions<'_, '_> {
             // Each errs where the others err: where there is no such set.
             whole = Some(match whole {
                 None => truth,
-                Some(so_far) if all => Truth { yes: self.both(so_far.yes, truth.yes)?, errs: truth.errs },
-                Some(so_far) => Truth { yes: self.diagrams.or(so_far.yes, truth.yes)?, errs: truth.errs },
+                Some(so_far) if all => Truth {
+                    yes: self.both(so_far.yes, truth.yes)?,
+                    errs: truth.errs,
+                },
+                Some(so_far) => Truth {
+                    yes: self.diagrams.or(so_far.yes, truth.yes)?,
+                    errs: truth.errs,
+                },
             });
         }
         Ok(whole)
@@ -569,7 +804,11 @@ impl Conditions<'_, '_> {
         let Some(items) = self.pool.set_items(set) else {
             return Ok(None);
         };
-        let Some(mut entities) = items.iter().map(|item| item.entity()).collect::<Option<Vec<u32>>>() else {
+        let Some(mut entities) = items
+            .iter()
+            .map(|item| item.entity())
+            .collect::<Option<Vec<u32>>>()
+        else {
             return Ok(None);
         };
         entities.sort_unstable();
@@ -584,18 +823,35 @@ impl Conditions<'_, '_> {
 
     /// Whether two paths lead to the same record. No record of the directory is in another.
     fn same(&mut self, one: u8, names: &[u32], other: u8, more: &[u32]) -> Made<Option<Truth>> {
-        let (Some((left, first)), Some((right, second))) = (self.place(one, names)?, self.place(other, more)?) else {
+        let (Some((left, first)), Some((right, second))) =
+            (self.place(one, names)?, self.place(other, more)?)
+        else {
             return Ok(None);
         };
         let readable = self.both(first, second)?;
         let bit = match (left, right) {
             _ if left == right => None,
-            (Place::DomainOwner, Place::Account) | (Place::Account, Place::DomainOwner) => Some(bit::DOMAIN_OWNER_IS_ACCOUNT),
-            (Place::DomainOwner, Place::Owner) | (Place::Owner, Place::DomainOwner) => Some(bit::DOMAIN_OWNER_IS_OWNER),
-            (Place::Resource, Place::Account) | (Place::Account, Place::Resource) if self.kind_is("Account") => Some(bit::RESOURCE_IS_ACCOUNT),
-            (Place::Resource, Place::Member) | (Place::Member, Place::Resource) if self.kind_is("TeamMember") => Some(bit::RESOURCE_IS_MEMBER),
-            (Place::ResourcesAccount, Place::Account) | (Place::Account, Place::ResourcesAccount) => Some(bit::RESOURCES_ACCOUNT_IS_ACCOUNT),
-            (Place::ResourcesOwner, Place::Account) | (Place::Account, Place::ResourcesOwner) => Some(bit::RESOURCES_OWNER_IS_ACCOUNT),
+            (Place::DomainOwner, Place::Account) | (Place::Account, Place::DomainOwner) => {
+                Some(bit::DOMAIN_OWNER_IS_ACCOUNT)
+            }
+            (Place::DomainOwner, Place::Owner) | (Place::Owner, Place::DomainOwner) => {
+                Some(bit::DOMAIN_OWNER_IS_OWNER)
+            }
+            (Place::Resource, Place::Account) | (Place::Account, Place::Resource)
+                if self.kind_is("Account") =>
+            {
+                Some(bit::RESOURCE_IS_ACCOUNT)
+            }
+            (Place::Resource, Place::Member) | (Place::Member, Place::Resource)
+                if self.kind_is("TeamMember") =>
+            {
+                Some(bit::RESOURCE_IS_MEMBER)
+            }
+            (Place::ResourcesAccount, Place::Account)
+            | (Place::Account, Place::ResourcesAccount) => Some(bit::RESOURCES_ACCOUNT_IS_ACCOUNT),
+            (Place::ResourcesOwner, Place::Account) | (Place::Account, Place::ResourcesOwner) => {
+                Some(bit::RESOURCES_OWNER_IS_ACCOUNT)
+            }
             _ => {
                 let Some(other) = self.path_of(right) else {
                     return Ok(None);
@@ -625,7 +881,10 @@ impl Conditions<'_, '_> {
         let Some((place, readable, name)) = self.own(from, names)? else {
             return match (value, self.flag_at(from, names)?) {
                 (Value::Bool(true), truth) => Ok(truth),
-                (Value::Bool(false), Some(truth)) => Ok(Some(Truth { yes: self.no(truth)?, errs: truth.errs })),
+                (Value::Bool(false), Some(truth)) => Ok(Some(Truth {
+                    yes: self.no(truth)?,
+                    errs: truth.errs,
+                })),
                 _ => Ok(None),
             };
         };
@@ -647,7 +906,9 @@ impl Conditions<'_, '_> {
                     let bit = self.bit((bit::DOMAIN + domain::STATE).saturating_add(at))?;
                     self.read(readable, bit).map(Some)
                 }
-                Some((place, readable)) if kind == symbols::STATE && self.kind_of(place) == Some(symbols::DOMAIN) => {
+                Some((place, readable))
+                    if kind == symbols::STATE && self.kind_of(place) == Some(symbols::DOMAIN) =>
+                {
                     self.fact_read(place, readable, RecordFact::Contains(STATE_OF, value))
                 }
                 _ => Ok(None),
@@ -670,8 +931,15 @@ impl Conditions<'_, '_> {
             return Ok(None);
         };
         let Some(base) = self.base(place).filter(|_| *name == DISABLED) else {
-            let is_set = self.kind_of(place).and_then(|of| set_kind(of, *name)).is_some();
-            return if is_set { self.fact_read(place, readable, RecordFact::IsEmpty(*name)) } else { Ok(None) };
+            let is_set = self
+                .kind_of(place)
+                .and_then(|of| set_kind(of, *name))
+                .is_some();
+            return if is_set {
+                self.fact_read(place, readable, RecordFact::IsEmpty(*name))
+            } else {
+                Ok(None)
+            };
         };
         let exists = self.bit(base.saturating_add(account::EXISTS))?;
         let (readable, mut some) = (self.both(readable, exists)?, NEVER);
@@ -688,7 +956,9 @@ impl Conditions<'_, '_> {
 fn set_kind(of: u32, name: u32) -> Option<u32> {
     match (of, name) {
         (symbols::ACCOUNT, DISABLED) => Some(symbols::REASON),
-        (symbols::PACKAGE | symbols::LEVEL, FEATURES) | (symbols::MEMBER, GRANTS) => Some(symbols::FEATURE),
+        (symbols::PACKAGE | symbols::LEVEL, FEATURES) | (symbols::MEMBER, GRANTS) => {
+            Some(symbols::FEATURE)
+        }
         _ => None,
     }
 }

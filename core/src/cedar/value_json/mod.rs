@@ -36,21 +36,40 @@ pub(crate) struct Reader<R> {
 
 impl<R: FnMut(&str, &str, &mut Space<'_>) -> Value> Reader<R> {
     pub(crate) fn new(resolve: R) -> Self {
-        Self { resolve, open: Vec::new() }
+        Self {
+            resolve,
+            open: Vec::new(),
+        }
     }
 
     /// The value, or nothing where only Cedar can tell.
-    pub(crate) fn read(&mut self, json: &Json, ty: Option<&Type>, space: &mut Space<'_>) -> Option<Value> {
+    pub(crate) fn read(
+        &mut self,
+        json: &Json,
+        ty: Option<&Type>,
+        space: &mut Space<'_>,
+    ) -> Option<Value> {
         self.value(json, ty, space, NESTING)
     }
 
     /// The record of these fields.
-    pub(crate) fn record(&mut self, fields: &Map<String, Json>, ty: Option<&Record>, space: &mut Space<'_>) -> Option<Value> {
+    pub(crate) fn record(
+        &mut self,
+        fields: &Map<String, Json>,
+        ty: Option<&Record>,
+        space: &mut Space<'_>,
+    ) -> Option<Value> {
         self.object(fields, ty, space, NESTING)
     }
 
     /// The fields one by one, added to `to`.
-    pub(crate) fn fields(&mut self, fields: &Map<String, Json>, ty: Option<&Record>, space: &mut Space<'_>, to: &mut Vec<(u32, Value)>) -> Option<()> {
+    pub(crate) fn fields(
+        &mut self,
+        fields: &Map<String, Json>,
+        ty: Option<&Record>,
+        space: &mut Space<'_>,
+        to: &mut Vec<(u32, Value)>,
+    ) -> Option<()> {
         let from = self.open.len();
         self.each(fields, ty, space, NESTING)?;
         to.extend(self.open.drain(from..));
@@ -58,22 +77,38 @@ impl<R: FnMut(&str, &str, &mut Space<'_>) -> Value> Reader<R> {
     }
 
     /// As deep as `left`, which callers start at the nesting that values may have.
-    fn value(&mut self, json: &Json, ty: Option<&Type>, space: &mut Space<'_>, left: usize) -> Option<Value> {
+    fn value(
+        &mut self,
+        json: &Json,
+        ty: Option<&Type>,
+        space: &mut Space<'_>,
+        left: usize,
+    ) -> Option<Value> {
         let left = left.checked_sub(1)?;
         match (json, ty) {
             (Json::Bool(value), None | Some(Type::Bool)) => Some(Value::Bool(*value)),
             (Json::Number(number), None | Some(Type::Long)) => number.as_i64().map(Value::Long),
-            (Json::String(text), None | Some(Type::Text)) => Some(Value::Text(space.text_number(text))),
-            (Json::String(text), Some(Type::Extension(what))) => Some(construct(*what, text)?.into_value(space)),
+            (Json::String(text), None | Some(Type::Text)) => {
+                Some(Value::Text(space.text_number(text)))
+            }
+            (Json::String(text), Some(Type::Extension(what))) => {
+                Some(construct(*what, text)?.into_value(space))
+            }
             (Json::Array(items), None) => self.set(items, None, space, left),
-            (Json::Array(items), Some(Type::Set(element))) => self.set(items, Some(element), space, left),
+            (Json::Array(items), Some(Type::Set(element))) => {
+                self.set(items, Some(element), space, left)
+            }
             (Json::Object(fields), None) => match escape(fields) {
                 None => self.object(fields, None, space, left),
                 Some(Escape::Entity(kind, id)) => self.entity(kind, id, space),
-                Some(Escape::Extension(what, text)) => Some(construct(what, text)?.into_value(space)),
+                Some(Escape::Extension(what, text)) => {
+                    Some(construct(what, text)?.into_value(space))
+                }
                 Some(Escape::Other) => None,
             },
-            (Json::Object(fields), Some(Type::Record(record))) => self.object(fields, Some(record), space, left),
+            (Json::Object(fields), Some(Type::Record(record))) => {
+                self.object(fields, Some(record), space, left)
+            }
             (Json::Object(fields), Some(Type::Entity(wanted))) => match escape(fields) {
                 None => named(fields),
                 Some(Escape::Entity(kind, id)) => Some((kind, id)),
@@ -82,7 +117,9 @@ impl<R: FnMut(&str, &str, &mut Space<'_>) -> Value> Reader<R> {
             .filter(|(kind, id)| wanted.allows(kind, id))
             .and_then(|(kind, id)| self.entity(kind, id, space)),
             (Json::Object(fields), Some(Type::Extension(wanted))) => match escape(fields) {
-                Some(Escape::Extension(what, text)) if what == *wanted => Some(construct(what, text)?.into_value(space)),
+                Some(Escape::Extension(what, text)) if what == *wanted => {
+                    Some(construct(what, text)?.into_value(space))
+                }
                 _ => None,
             },
             _ => None,
@@ -96,12 +133,27 @@ impl<R: FnMut(&str, &str, &mut Space<'_>) -> Value> Reader<R> {
         Some((self.resolve)(kind, id, space))
     }
 
-    fn set(&mut self, items: &[Json], element: Option<&Type>, space: &mut Space<'_>, left: usize) -> Option<Value> {
-        let mut values = items.iter().map(|item| self.value(item, element, space, left)).collect::<Option<Vec<_>>>()?;
+    fn set(
+        &mut self,
+        items: &[Json],
+        element: Option<&Type>,
+        space: &mut Space<'_>,
+        left: usize,
+    ) -> Option<Value> {
+        let mut values = items
+            .iter()
+            .map(|item| self.value(item, element, space, left))
+            .collect::<Option<Vec<_>>>()?;
         Some(space.set(&mut values))
     }
 
-    fn object(&mut self, fields: &Map<String, Json>, ty: Option<&Record>, space: &mut Space<'_>, left: usize) -> Option<Value> {
+    fn object(
+        &mut self,
+        fields: &Map<String, Json>,
+        ty: Option<&Record>,
+        space: &mut Space<'_>,
+        left: usize,
+    ) -> Option<Value> {
         let from = self.open.len();
         self.each(fields, ty, space, left)?;
         let record = space.record(self.open.get_mut(from..)?);
@@ -109,7 +161,13 @@ impl<R: FnMut(&str, &str, &mut Space<'_>) -> Value> Reader<R> {
         Some(record)
     }
 
-    fn each(&mut self, fields: &Map<String, Json>, ty: Option<&Record>, space: &mut Space<'_>, left: usize) -> Option<()> {
+    fn each(
+        &mut self,
+        fields: &Map<String, Json>,
+        ty: Option<&Record>,
+        space: &mut Space<'_>,
+        left: usize,
+    ) -> Option<()> {
         let mut required = 0_usize;
         for (name, json) in fields {
             let ty = match ty {
@@ -124,13 +182,22 @@ impl<R: FnMut(&str, &str, &mut Space<'_>) -> Value> Reader<R> {
             let name = space.text_number(name);
             self.open.push((name, value));
         }
-        if ty.is_some_and(|record| record.required() != required) { None } else { Some(()) }
+        if ty.is_some_and(|record| record.required() != required) {
+            None
+        } else {
+            Some(())
+        }
     }
 }
 
 /// Whether Cedar is certain to take it for the name of a type. It takes others too, which it is then asked about.
 pub(crate) fn is_type_name(name: &str) -> bool {
-    let word = |part: &str| part.starts_with(|c: char| c.is_ascii_uppercase()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let word = |part: &str| {
+        part.starts_with(|c: char| c.is_ascii_uppercase())
+            && part
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    };
     name.split("::").all(word)
 }
 

@@ -30,7 +30,11 @@ pub(crate) struct Kind {
 
 impl Kind {
     pub(crate) fn allows(&self, kind: &str, id: &str) -> bool {
-        *self.name == *kind && self.choices.as_ref().is_none_or(|choices| choices.iter().any(|choice| **choice == *id))
+        *self.name == *kind
+            && self
+                .choices
+                .as_ref()
+                .is_none_or(|choices| choices.iter().any(|choice| **choice == *id))
     }
 }
 
@@ -54,15 +58,23 @@ impl Record {
 
     /// The same without the field of that name, for what is given apart.
     pub(crate) fn without(&self, name: &str) -> Self {
-        let fields: BTreeMap<Box<str>, Field> =
-            self.fields.iter().filter(|(known, _)| ***known != *name).map(|(known, field)| (known.clone(), field.clone())).collect();
+        let fields: BTreeMap<Box<str>, Field> = self
+            .fields
+            .iter()
+            .filter(|(known, _)| ***known != *name)
+            .map(|(known, field)| (known.clone(), field.clone()))
+            .collect();
         let required = fields.values().filter(|field| field.required).count();
         Self { fields, required }
     }
 
     /// Returns the type with these fields required too.
     pub(crate) fn requiring(mut self, names: &BTreeSet<&str>) -> Self {
-        for (_, field) in self.fields.iter_mut().filter(|(name, _)| names.contains(&***name)) {
+        for (_, field) in self
+            .fields
+            .iter_mut()
+            .filter(|(name, _)| names.contains(&***name))
+        {
             field.required = true;
         }
         self.required = self.fields.values().filter(|field| field.required).count();
@@ -114,21 +126,39 @@ impl Types {
             }
             for (name, entity) in section(declared, "entityTypes") {
                 let choices = entity.get("enum").and_then(Json::as_array);
-                let choices = choices.map(|choices| choices.iter().filter_map(Json::as_str).map(Box::from).collect());
+                let choices = choices.map(|choices| {
+                    choices
+                        .iter()
+                        .filter_map(Json::as_str)
+                        .map(Box::from)
+                        .collect()
+                });
                 let name = full(space, name);
-                names.kinds.insert(name.clone(), Arc::new(Kind { name: name.into(), choices }));
+                names.kinds.insert(
+                    name.clone(),
+                    Arc::new(Kind {
+                        name: name.into(),
+                        choices,
+                    }),
+                );
             }
         }
         let mut types = Self::default();
         for (space, declared) in spaces(fragments) {
             for (name, entity) in section(declared, "entityTypes") {
                 if let Some(kind) = names.kinds.get(&full(space, name)).map(Arc::clone) {
-                    types.shapes.insert(kind.name.clone(), names.shape(space, entity, kind));
+                    types
+                        .shapes
+                        .insert(kind.name.clone(), names.shape(space, entity, kind));
                 }
             }
             for (name, action) in section(declared, "actions") {
                 let deed = names.deed(space, action);
-                types.actions.entry(full(space, "Action").into()).or_default().insert(name.as_str().into(), deed);
+                types
+                    .actions
+                    .entry(full(space, "Action").into())
+                    .or_default()
+                    .insert(name.as_str().into(), deed);
             }
         }
         types
@@ -145,27 +175,46 @@ impl Types {
     }
 
     /// What the schema says of an action.
-    #[allow(dead_code, reason = "for requests of a bundle, which name actions by text")]
+    #[allow(
+        dead_code,
+        reason = "for requests of a bundle, which name actions by text"
+    )]
     pub(crate) fn action(&self, kind: &str, id: &str) -> Option<&Deed> {
         self.actions.get(kind)?.get(id)
     }
 
     /// All actions, with type and id.
     pub(crate) fn actions(&self) -> impl Iterator<Item = (&str, &str, &Deed)> {
-        self.actions.iter().flat_map(|(kind, deeds)| deeds.iter().map(|(id, deed)| (kind.as_ref(), id.as_ref(), deed)))
+        self.actions.iter().flat_map(|(kind, deeds)| {
+            deeds
+                .iter()
+                .map(|(id, deed)| (kind.as_ref(), id.as_ref(), deed))
+        })
     }
 }
 
 fn spaces(fragments: &[Json]) -> impl Iterator<Item = (&str, &Json)> {
-    fragments.iter().filter_map(Json::as_object).flatten().map(|(space, declared)| (space.as_str(), declared))
+    fragments
+        .iter()
+        .filter_map(Json::as_object)
+        .flatten()
+        .map(|(space, declared)| (space.as_str(), declared))
 }
 
 fn section<'a>(declared: &'a Json, name: &str) -> impl Iterator<Item = (&'a String, &'a Json)> {
-    declared.get(name).and_then(Json::as_object).into_iter().flatten()
+    declared
+        .get(name)
+        .and_then(Json::as_object)
+        .into_iter()
+        .flatten()
 }
 
 fn full(space: &str, name: &str) -> String {
-    if space.is_empty() || name.contains("::") { name.to_owned() } else { format!("{space}::{name}") }
+    if space.is_empty() || name.contains("::") {
+        name.to_owned()
+    } else {
+        format!("{space}::{name}")
+    }
 }
 
 /// How far common types may refer to common types.
@@ -187,7 +236,12 @@ impl Names<'_> {
             Some(shape) => record(self.ty(space, shape, CHAIN)),
         };
         let tags = entity.get("tags").map(|tags| self.ty(space, tags, CHAIN));
-        Shape { kind, attributes, tags, parents: self.entities(space, entity.get("memberOfTypes")) }
+        Shape {
+            kind,
+            attributes,
+            tags,
+            parents: self.entities(space, entity.get("memberOfTypes")),
+        }
     }
 
     fn deed(&mut self, space: &str, action: &Json) -> Deed {
@@ -197,17 +251,38 @@ impl Names<'_> {
             None => Some(Arc::default()),
             Some(context) => record(self.ty(space, context, CHAIN)),
         };
-        let groups = action.get("memberOf").and_then(Json::as_array).into_iter().flatten().filter_map(|group| {
-            let kind = group.get("type").and_then(Json::as_str).unwrap_or("Action");
-            Some((full(space, kind).into(), group.get("id")?.as_str()?.into()))
-        });
+        let groups = action
+            .get("memberOf")
+            .and_then(Json::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(|group| {
+                let kind = group.get("type").and_then(Json::as_str).unwrap_or("Action");
+                Some((full(space, kind).into(), group.get("id")?.as_str()?.into()))
+            });
         let groups = groups.collect();
-        Deed { principals: self.entities(space, part("principalTypes")), resources: self.entities(space, part("resourceTypes")), context, groups }
+        Deed {
+            principals: self.entities(space, part("principalTypes")),
+            resources: self.entities(space, part("resourceTypes")),
+            context,
+            groups,
+        }
     }
 
     fn entities(&self, space: &str, list: Option<&Json>) -> Vec<Box<str>> {
-        let names = list.and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str);
-        names.filter_map(|name| [full(space, name), name.to_owned()].into_iter().find(|name| self.kinds.contains_key(name))).map(Box::from).collect()
+        let names = list
+            .and_then(Json::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Json::as_str);
+        names
+            .filter_map(|name| {
+                [full(space, name), name.to_owned()]
+                    .into_iter()
+                    .find(|name| self.kinds.contains_key(name))
+            })
+            .map(Box::from)
+            .collect()
     }
 
     /// As deep as the schema nests, through at most `left` types.
@@ -217,30 +292,46 @@ impl Names<'_> {
         };
         let name = json.get("name").and_then(Json::as_str);
         match (json.get("type").and_then(Json::as_str), name) {
-            (Some("Set"), None) => json.get("element").map_or(Type::Unknown, |element| Type::Set(Arc::new(self.ty(space, element, left)))),
+            (Some("Set"), None) => json.get("element").map_or(Type::Unknown, |element| {
+                Type::Set(Arc::new(self.ty(space, element, left)))
+            }),
             (Some("Record"), None) => self.record(space, json, left),
             (Some("Entity"), Some(name)) => self.kind(space, name).unwrap_or(Type::Unknown),
             (Some("Extension"), Some(name)) => builtin(name),
-            (Some("EntityOrCommon"), Some(name)) | (Some(name), None) => self.named(space, name, left),
+            (Some("EntityOrCommon"), Some(name)) | (Some(name), None) => {
+                self.named(space, name, left)
+            }
             _ => Type::Unknown,
         }
     }
 
     fn record(&mut self, space: &str, json: &Json, left: usize) -> Type {
-        if json.get("additionalAttributes").is_some_and(|open| *open != Json::Bool(false)) {
+        if json
+            .get("additionalAttributes")
+            .is_some_and(|open| *open != Json::Bool(false))
+        {
             return Type::Unknown;
         }
         let mut record = Record::default();
         for (name, attribute) in section(json, "attributes") {
             let required = attribute.get("required") != Some(&Json::Bool(false));
             record.required = record.required.saturating_add(usize::from(required));
-            record.fields.insert(name.as_str().into(), Field { ty: self.ty(space, attribute, left), required });
+            record.fields.insert(
+                name.as_str().into(),
+                Field {
+                    ty: self.ty(space, attribute, left),
+                    required,
+                },
+            );
         }
         Type::Record(Arc::new(record))
     }
 
     fn kind(&self, space: &str, name: &str) -> Option<Type> {
-        let kind = self.kinds.get(&full(space, name)).or_else(|| self.kinds.get(name))?;
+        let kind = self
+            .kinds
+            .get(&full(space, name))
+            .or_else(|| self.kinds.get(name))?;
         Some(Type::Entity(Arc::clone(kind)))
     }
 
@@ -263,7 +354,11 @@ impl Names<'_> {
 }
 
 fn record(ty: Type) -> Option<Arc<Record>> {
-    if let Type::Record(record) = ty { Some(record) } else { None }
+    if let Type::Record(record) = ty {
+        Some(record)
+    } else {
+        None
+    }
 }
 
 fn builtin(name: &str) -> Type {
@@ -290,27 +385,71 @@ mod tests {
         let text = "namespace A::B { type T = { x: Long, y?: ipaddr }; entity U in [G] = { l: T, s: Set<G>, e?: datetime } tags String; entity G;\n\
                     entity E enum [\"a\", \"b\"]; action g; action read in [g] appliesTo { principal: [U], resource: [G, X], context: { t: T, n?: __cedar::Long } }; }\n\
                     entity X { a: A::B::U }; action \"z z\" appliesTo { principal: X, resource: X, context: A::B::T };";
-        let (fragment, _) = cedar_policy::SchemaFragment::from_cedarschema_str(text).expect("a schema");
+        let (fragment, _) =
+            cedar_policy::SchemaFragment::from_cedarschema_str(text).expect("a schema");
         let types = Types::new(&[fragment.to_json_value().expect("JSON")]);
         let kinds = |names: &[Box<str>]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
         let read = types.action("A::B::Action", "read").expect("an action");
-        assert_eq!((kinds(&read.principals), kinds(&read.resources)), (vec!["A::B::U".to_owned()], vec!["A::B::G".to_owned(), "X".to_owned()]));
+        assert_eq!(
+            (kinds(&read.principals), kinds(&read.resources)),
+            (
+                vec!["A::B::U".to_owned()],
+                vec!["A::B::G".to_owned(), "X".to_owned()]
+            )
+        );
         assert_eq!(read.groups, [(Box::from("A::B::Action"), Box::from("g"))]);
         let context = read.context.as_deref().expect("a record");
-        assert!(matches!(context.field("n"), Some(Field { ty: Type::Long, required: false })));
-        assert!(matches!(context.field("t"), Some(Field { ty: Type::Record(t), required: true }) if t.required() == 1 && t.field("y").is_some()));
-        assert_eq!((context.required(), context.without("t").required()), (1, 0));
-        let other = types.action("Action", "z z").expect("an action").context.as_deref().expect("a record");
-        assert!(matches!(other.field("x"), Some(Field { ty: Type::Long, required: true })));
+        assert!(matches!(
+            context.field("n"),
+            Some(Field {
+                ty: Type::Long,
+                required: false
+            })
+        ));
+        assert!(
+            matches!(context.field("t"), Some(Field { ty: Type::Record(t), required: true }) if t.required() == 1 && t.field("y").is_some())
+        );
+        assert_eq!(
+            (context.required(), context.without("t").required()),
+            (1, 0)
+        );
+        let other = types
+            .action("Action", "z z")
+            .expect("an action")
+            .context
+            .as_deref()
+            .expect("a record");
+        assert!(matches!(
+            other.field("x"),
+            Some(Field {
+                ty: Type::Long,
+                required: true
+            })
+        ));
         let shape = types.shape("A::B::U").expect("a type");
         let attributes = shape.attributes.as_deref().expect("a record");
-        assert!(matches!(attributes.field("s"), Some(Field { ty: Type::Set(of), .. }) if matches!(&**of, Type::Entity(kind) if *kind.name == *"A::B::G")));
-        assert!(matches!(attributes.field("e"), Some(Field { ty: Type::Extension(Unary::Datetime), required: false })));
+        assert!(
+            matches!(attributes.field("s"), Some(Field { ty: Type::Set(of), .. }) if matches!(&**of, Type::Entity(kind) if *kind.name == *"A::B::G"))
+        );
+        assert!(matches!(
+            attributes.field("e"),
+            Some(Field {
+                ty: Type::Extension(Unary::Datetime),
+                required: false
+            })
+        ));
         assert!(matches!(shape.tags, Some(Type::Text)) && kinds(&shape.parents) == ["A::B::G"]);
-        let choices = types.shape("A::B::E").and_then(|shape| shape.kind.choices.clone()).unwrap_or_default();
+        let choices = types
+            .shape("A::B::E")
+            .and_then(|shape| shape.kind.choices.clone())
+            .unwrap_or_default();
         assert_eq!(kinds(&choices), ["a", "b"]);
-        let open =
-            Types::new(&[json!({"": {"entityTypes": {"U": {"shape": {"type": "Record", "attributes": {}, "additionalAttributes": true}}}, "actions": {}}})]);
-        assert!(open.shape("U").is_some_and(|shape| shape.attributes.is_none()));
+        let open = Types::new(&[
+            json!({"": {"entityTypes": {"U": {"shape": {"type": "Record", "attributes": {}, "additionalAttributes": true}}}, "actions": {}}}),
+        ]);
+        assert!(
+            open.shape("U")
+                .is_some_and(|shape| shape.attributes.is_none())
+        );
     }
 }

@@ -41,8 +41,15 @@ pub(crate) struct Memory {
 impl Memory {
     pub(crate) fn new(clock: Clock) -> Self {
         let hasher = Keyed::default();
-        let shards = (0..SHARDS).map(|at| Mutex::new(Shard::new(at, hasher.clone()))).collect();
-        Self { shards, hasher, water: HighWater::new(clock, i64::MIN), home: process::id() }
+        let shards = (0..SHARDS)
+            .map(|at| Mutex::new(Shard::new(at, hasher.clone())))
+            .collect();
+        Self {
+            shards,
+            hasher,
+            water: HighWater::new(clock, i64::MIN),
+            home: process::id(),
+        }
     }
 
     fn shard_of(&self, account: &str) -> usize {
@@ -52,14 +59,18 @@ impl Memory {
     /// The shard of that number, locked. A fork may have copied a lock that is held by a thread which the child does not
     /// have: there it is an error in the end.
     fn lock(&self, at: usize) -> Result<MutexGuard<'_, Shard>, Error> {
-        let shard = self.shards.get(at).ok_or_else(|| Error::StoreBusy { store: NAME.to_owned() })?;
+        let shard = self.shards.get(at).ok_or_else(|| Error::StoreBusy {
+            store: NAME.to_owned(),
+        })?;
         match shard.try_lock() {
             Ok(locked) => return Ok(locked),
             Err(TryLockError::Poisoned(poisoned)) => return Ok(mended(poisoned.into_inner())),
             Err(TryLockError::WouldBlock) => {}
         }
         if process::id() == self.home {
-            return Ok(shard.lock().unwrap_or_else(|poisoned| mended(PoisonError::into_inner(poisoned))));
+            return Ok(shard
+                .lock()
+                .unwrap_or_else(|poisoned| mended(PoisonError::into_inner(poisoned))));
         }
         let begun = Instant::now();
         while begun.elapsed() < PATIENCE {
@@ -69,7 +80,9 @@ impl Memory {
                 Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(1)),
             }
         }
-        Err(Error::StoreBusy { store: NAME.to_owned() })
+        Err(Error::StoreBusy {
+            store: NAME.to_owned(),
+        })
     }
 }
 
@@ -97,15 +110,25 @@ impl Store for Memory {
             let kept = work(&mut Open::one(&mut shard, now));
             return finish(std::iter::once(&mut *shard), kept);
         }
-        let mut numbers: Vec<usize> = accounts.iter().map(|account| self.shard_of(account)).collect();
+        let mut numbers: Vec<usize> = accounts
+            .iter()
+            .map(|account| self.shard_of(account))
+            .collect();
         numbers.sort_unstable();
         numbers.dedup();
-        let mut locked = numbers.iter().map(|at| self.lock(*at)).collect::<Result<Vec<_>, _>>()?;
+        let mut locked = numbers
+            .iter()
+            .map(|at| self.lock(*at))
+            .collect::<Result<Vec<_>, _>>()?;
         for shard in &mut locked {
             shard.forget(now);
         }
         let place = |account: &str| numbers.binary_search(&self.shard_of(account)).ok();
-        let kept = work(&mut Open::many(locked.iter_mut().map(|shard| &mut **shard).collect(), &place, now));
+        let kept = work(&mut Open::many(
+            locked.iter_mut().map(|shard| &mut **shard).collect(),
+            &place,
+            now,
+        ));
         finish(locked.iter_mut().map(|shard| &mut **shard), kept)
     }
 
@@ -119,7 +142,10 @@ impl Store for Memory {
 
     fn account_of(&self, operation: u64) -> Result<Option<String>, Error> {
         let at = usize::try_from(operation).unwrap_or(0) % SHARDS;
-        Ok(self.lock(at)?.operation(operation).map(|found| found.account))
+        Ok(self
+            .lock(at)?
+            .operation(operation)
+            .map(|found| found.account))
     }
 
     fn verify(&self) -> Result<Verification, Error> {
@@ -144,7 +170,10 @@ impl Store for Memory {
     }
 }
 
-fn finish<'s>(shards: impl Iterator<Item = &'s mut Shard>, kept: Result<Keep, Error>) -> Result<(), Error> {
+fn finish<'s>(
+    shards: impl Iterator<Item = &'s mut Shard>,
+    kept: Result<Keep, Error>,
+) -> Result<(), Error> {
     for shard in shards {
         if matches!(kept, Ok(Keep::Yes)) {
             shard.done();
@@ -162,7 +191,10 @@ mod tests {
     #[test]
     fn a_lock_that_a_fork_lost_is_an_error_in_the_end() {
         // As in a forked child: another process opened it, and nobody here will let the lock go.
-        let store = Memory { home: 0, ..Memory::new(Clock::System) };
+        let store = Memory {
+            home: 0,
+            ..Memory::new(Clock::System)
+        };
         let _lost = store.lock(store.shard_of("acme")).expect("a lock");
         let read = store.read("acme", &mut |_| Ok(Keep::No));
         assert_eq!(read.map_err(|error| error.code()), Err("store.busy"));

@@ -12,7 +12,10 @@ use super::SHARDS;
 use super::undo::Undo;
 use crate::model::calendar::Window;
 use crate::model::clock::DAY;
-use crate::store::{Asked, BUCKET_REST, Bucket, Hold, KEY_REST, Named, Note, Noted, Operation, OperationKind, Part, Seen, Verification, Whose};
+use crate::store::{
+    Asked, BUCKET_REST, Bucket, Hold, KEY_REST, Named, Note, Noted, Operation, OperationKind, Part,
+    Seen, Verification, Whose,
+};
 use crate::util::keyed_hash::Keyed;
 use crate::util::text::{same, same_bytes};
 
@@ -78,7 +81,11 @@ pub(super) struct Rest {
 impl Rest {
     /// As it is kept, if there is something.
     pub(super) fn kept(self) -> Option<Box<Self>> {
-        if self == Self::default() { None } else { Some(Box::new(self)) }
+        if self == Self::default() {
+            None
+        } else {
+            Some(Box::new(self))
+        }
     }
 }
 
@@ -180,8 +187,14 @@ impl Shard {
     }
 
     pub(super) fn find(&self, account: &str) -> Option<u32> {
-        let is = |number: &u32| self.accounts.get(*number as usize).is_some_and(|counts| counts.name.is(account));
-        self.names.find(self.hasher.hash(account.as_bytes()), is).copied()
+        let is = |number: &u32| {
+            self.accounts
+                .get(*number as usize)
+                .is_some_and(|counts| counts.name.is(account))
+        };
+        self.names
+            .find(self.hasher.hash(account.as_bytes()), is)
+            .copied()
     }
 
     /// The account's number; it gets one if it has none.
@@ -190,9 +203,20 @@ impl Shard {
             return known;
         }
         let number = u32::try_from(self.accounts.len()).unwrap_or(u32::MAX);
-        let hash = |number: &u32| self.accounts.get(*number as usize).map_or(0, |counts| self.hasher.hash(counts.name.bytes()));
-        self.names.insert_unique(self.hasher.hash(account.as_bytes()), number, hash);
-        self.accounts.push(Counts { name: Name::new(account), rows: SmallVec::new(), kept: BTreeMap::new(), keys: HashMap::new(), opened: 0 });
+        let hash = |number: &u32| {
+            self.accounts
+                .get(*number as usize)
+                .map_or(0, |counts| self.hasher.hash(counts.name.bytes()))
+        };
+        self.names
+            .insert_unique(self.hasher.hash(account.as_bytes()), number, hash);
+        self.accounts.push(Counts {
+            name: Name::new(account),
+            rows: SmallVec::new(),
+            kept: BTreeMap::new(),
+            keys: HashMap::new(),
+            opened: 0,
+        });
         number
     }
 
@@ -202,18 +226,27 @@ impl Shard {
 
     /// The number of a meter that was counted here.
     fn meter(&self, meter: &str) -> Option<u32> {
-        self.meters.iter().position(|known| same(known, meter)).and_then(|at| u32::try_from(at).ok())
+        self.meters
+            .iter()
+            .position(|known| same(known, meter))
+            .and_then(|at| u32::try_from(at).ok())
     }
 
     fn bucket_id(&self, account: u32, nth: usize) -> u64 {
-        let number = u64::from(account).wrapping_mul(SHARDS_64).wrapping_add(self.at as u64);
+        let number = u64::from(account)
+            .wrapping_mul(SHARDS_64)
+            .wrapping_add(self.at as u64);
         number.wrapping_mul(BUCKETS).wrapping_add(nth as u64)
     }
 
     /// The shard, the account, and the number of the row that a bucket's id says.
     pub(super) fn places(id: u64) -> (usize, u32, usize) {
         let (number, row) = (id / BUCKETS, id % BUCKETS);
-        (usize::try_from(number % SHARDS_64).unwrap_or(0), u32::try_from(number / SHARDS_64).unwrap_or(u32::MAX), usize::try_from(row).unwrap_or(usize::MAX))
+        (
+            usize::try_from(number % SHARDS_64).unwrap_or(0),
+            u32::try_from(number / SHARDS_64).unwrap_or(u32::MAX),
+            usize::try_from(row).unwrap_or(usize::MAX),
+        )
     }
 
     pub(super) fn at(&self) -> usize {
@@ -222,41 +255,91 @@ impl Shard {
 
     /// A row as others see it; what has expired is held no more.
     pub(super) fn bucket(&mut self, account: u32, at: usize, now: i64) -> Option<Bucket> {
-        let id = self.bucket_id(account, self.accounts.get(account as usize)?.rows.get(at)?.nth);
+        let id = self.bucket_id(
+            account,
+            self.accounts.get(account as usize)?.rows.get(at)?.nth,
+        );
         let row = self.counts(account)?.rows.get_mut(at)?;
         if !row.holds.is_empty() {
             row.holds.retain(|(_, _, until)| *until > now);
         }
-        let held = row.holds.iter().fold(0_i64, |held, (_, amount, _)| held.saturating_add(*amount));
-        Some(Bucket { id, window: row.window, used: row.used, held, top_up: row.top_up })
+        let held = row
+            .holds
+            .iter()
+            .fold(0_i64, |held, (_, amount, _)| held.saturating_add(*amount));
+        Some(Bucket {
+            id,
+            window: row.window,
+            used: row.used,
+            held,
+            top_up: row.top_up,
+        })
     }
 
     /// The row whose window is the last.
     pub(super) fn latest(&mut self, whose: Whose<'_>, meter: &str, now: i64) -> Option<Bucket> {
         let account = self.find(whose.account)?;
         let meter = self.meter(meter)?;
-        let at = self.counts(account)?.rows.iter().rposition(|row| row.is(whose, meter))?;
+        let at = self
+            .counts(account)?
+            .rows
+            .iter()
+            .rposition(|row| row.is(whose, meter))?;
         self.bucket(account, at, now)
     }
 
     /// An account's own row whose window is the last.
     fn own(&self, account: &str, meter: &str) -> Option<(u32, usize)> {
         let (number, meter) = (self.find(account)?, self.meter(meter)?);
-        let whose = Whose { account, member: None };
-        let at = self.accounts.get(number as usize)?.rows.iter().rposition(|row| row.is(whose, meter))?;
+        let whose = Whose {
+            account,
+            member: None,
+        };
+        let at = self
+            .accounts
+            .get(number as usize)?
+            .rows
+            .iter()
+            .rposition(|row| row.is(whose, meter))?;
         Some((number, at))
     }
 
     /// The same as others see it, where its note answers what is asked.
-    pub(super) fn noted(&mut self, account: &str, meter: &str, asked: &Asked, now: i64) -> Option<Noted> {
+    pub(super) fn noted(
+        &mut self,
+        account: &str,
+        meter: &str,
+        asked: &Asked,
+        now: i64,
+    ) -> Option<Noted> {
         let (number, at) = self.own(account, meter)?;
         let bucket = self.bucket(number, at, now)?;
-        let note = self.accounts.get(number as usize)?.rows.get(at)?.note.as_ref()?;
-        if note.answers(asked, &bucket) && bucket.window.contains(now) { Some(Noted { bucket, answer: note.answer, allowance: note.allowance }) } else { None }
+        let note = self
+            .accounts
+            .get(number as usize)?
+            .rows
+            .get(at)?
+            .note
+            .as_ref()?;
+        if note.answers(asked, &bucket) && bucket.window.contains(now) {
+            Some(Noted {
+                bucket,
+                answer: note.answer,
+                allowance: note.allowance,
+            })
+        } else {
+            None
+        }
     }
 
     /// Records a consume without a key, of one part; its id. Nothing where there is no such row, or no room in it.
-    pub(super) fn spend(&mut self, (account, nth): (u32, usize), amount: i64, now: i64, keep: i64) -> Option<u64> {
+    pub(super) fn spend(
+        &mut self,
+        (account, nth): (u32, usize),
+        amount: i64,
+        now: i64,
+        keep: i64,
+    ) -> Option<u64> {
         let (id, bucket) = (self.next_id(), self.bucket_id(account, nth));
         let counts = self.counts(account)?;
         let at = counts.place(nth)?;
@@ -264,9 +347,20 @@ impl Shard {
         let (used, old) = (row.used.checked_add(amount)?, [row.used, row.gone.0]);
         (row.used, row.gone.0) = (used, row.gone.0.saturating_add(amount));
         self.steps.push(Undo::Spent(account, at, old));
-        let parts = smallvec![Part { used: amount, ..Part::of(bucket) }];
+        let parts = smallvec![Part {
+            used: amount,
+            ..Part::of(bucket)
+        }];
         let kind = OperationKind::Consume;
-        self.remember(Kept { id, kind, account, at: now, keep, parts, rest: None });
+        self.remember(Kept {
+            id,
+            kind,
+            account,
+            at: now,
+            keep,
+            parts,
+            rest: None,
+        });
         Some(id)
     }
 
@@ -283,8 +377,16 @@ impl Shard {
         let bucket = self.bucket(account, at, now)?;
         let counts = self.accounts.get(account as usize)?;
         let row = counts.rows.get(at)?;
-        let (member, meter) = (row.member.as_deref().map(str::to_owned), self.meters.get(row.meter as usize)?.to_string());
-        Some(Named { account: counts.name.to_string(), member, meter, bucket })
+        let (member, meter) = (
+            row.member.as_deref().map(str::to_owned),
+            self.meters.get(row.meter as usize)?.to_string(),
+        );
+        Some(Named {
+            account: counts.name.to_string(),
+            member,
+            meter,
+            bucket,
+        })
     }
 
     pub(super) fn opened(&mut self, whose: Whose<'_>, meter: &str, window: Window) -> Bucket {
@@ -297,16 +399,40 @@ impl Shard {
         if let Some(counts) = self.counts(number) {
             // Names are shared with the rows before.
             let member = whose.member.map(|member| {
-                let known = counts.rows.iter().find_map(|row| row.member.as_ref().filter(|known| ***known == *member));
+                let known = counts
+                    .rows
+                    .iter()
+                    .find_map(|row| row.member.as_ref().filter(|known| ***known == *member));
                 known.map_or_else(|| Arc::from(member), Arc::clone)
             });
             nth = counts.opened;
             counts.opened = nth.saturating_add(1);
-            counts.rows.push(Row { nth, operations: 0, member, meter, window, used: 0, top_up: 0, holds: Vec::new(), gone: (0, 0), note: None });
+            counts.rows.push(Row {
+                nth,
+                operations: 0,
+                member,
+                meter,
+                window,
+                used: 0,
+                top_up: 0,
+                holds: Vec::new(),
+                gone: (0, 0),
+                note: None,
+            });
         }
         self.steps.push(Undo::Opened(number));
-        self.passes(window.end.saturating_add(BUCKET_REST), number, Passing::Row(nth));
-        Bucket { id: self.bucket_id(number, nth), window, used: 0, held: 0, top_up: 0 }
+        self.passes(
+            window.end.saturating_add(BUCKET_REST),
+            number,
+            Passing::Row(nth),
+        );
+        Bucket {
+            id: self.bucket_id(number, nth),
+            window,
+            used: 0,
+            held: 0,
+            top_up: 0,
+        }
     }
 
     pub(super) fn seen(&mut self, account: &str, key: &str, now: i64) -> Seen {
@@ -323,7 +449,10 @@ impl Shard {
     }
 
     pub(super) fn next_id(&mut self) -> u64 {
-        let id = self.next.wrapping_mul(SHARDS_64).wrapping_add(self.at as u64);
+        let id = self
+            .next
+            .wrapping_mul(SHARDS_64)
+            .wrapping_add(self.at as u64);
         self.next = self.next.wrapping_add(1);
         id
     }
@@ -355,7 +484,11 @@ impl Shard {
         Operation {
             id: kept.id,
             kind: kept.kind,
-            account: self.accounts.get(kept.account as usize).map(|counts| counts.name.to_string()).unwrap_or_default(),
+            account: self
+                .accounts
+                .get(kept.account as usize)
+                .map(|counts| counts.name.to_string())
+                .unwrap_or_default(),
             member: text(&rest.member),
             actor: text(&rest.actor),
             key: text(&rest.key),
@@ -393,8 +526,15 @@ impl Shard {
     pub(super) fn count_parts(&mut self, parts: &[Part], kept: bool) {
         for part in parts {
             let (_, account, nth) = Self::places(part.bucket);
-            if let Some(row) = self.counts(account).and_then(|counts| counts.place(nth).and_then(|at| counts.rows.get_mut(at))) {
-                row.operations = if kept { row.operations.saturating_add(1) } else { row.operations.saturating_sub(1) };
+            if let Some(row) = self
+                .counts(account)
+                .and_then(|counts| counts.place(nth).and_then(|at| counts.rows.get_mut(at)))
+            {
+                row.operations = if kept {
+                    row.operations.saturating_add(1)
+                } else {
+                    row.operations.saturating_sub(1)
+                };
             }
         }
     }
@@ -402,7 +542,11 @@ impl Shard {
     /// Forgets some of what is over. Called between transactions: none has seen what goes.
     #[inline]
     pub(super) fn forget(&mut self, now: i64) {
-        if self.passing.peek().is_some_and(|Reverse((at, ..))| *at <= now) {
+        if self
+            .passing
+            .peek()
+            .is_some_and(|Reverse((at, ..))| *at <= now)
+        {
             self.forget_some(now);
         }
     }
@@ -410,7 +554,11 @@ impl Shard {
     #[cold]
     fn forget_some(&mut self, now: i64) {
         for _ in 0..MAX_FORGOTTEN {
-            if self.passing.peek().is_none_or(|Reverse((at, ..))| *at > now) {
+            if self
+                .passing
+                .peek()
+                .is_none_or(|Reverse((at, ..))| *at > now)
+            {
                 return;
             }
             let Some(Reverse((_, account, what))) = self.passing.pop() else {
@@ -420,7 +568,10 @@ impl Shard {
                 Passing::Operation(id) => self.forget_operation(account, id, now),
                 Passing::Key(key) => {
                     if let Some(counts) = self.counts(account)
-                        && counts.keys.get(&key).is_some_and(|(_, _, keep)| keep.saturating_add(KEY_REST) <= now)
+                        && counts
+                            .keys
+                            .get(&key)
+                            .is_some_and(|(_, _, keep)| keep.saturating_add(KEY_REST) <= now)
                     {
                         counts.keys.remove(&key);
                     }
@@ -442,14 +593,23 @@ impl Shard {
             return;
         };
         let key = kept.rest.as_deref().and_then(|rest| rest.key.as_ref());
-        if let Some((_, answer, _)) = key.and_then(|key| counts.keys.get_mut(key)).filter(|(_, _, keep)| *keep <= now) {
+        if let Some((_, answer, _)) = key
+            .and_then(|key| counts.keys.get_mut(key))
+            .filter(|(_, _, keep)| *keep <= now)
+        {
             *answer = Vec::new();
         }
         self.whose.remove(&id);
         for part in &kept.parts {
             let (_, account, nth) = Self::places(part.bucket);
-            if let Some(row) = self.counts(account).and_then(|counts| counts.place(nth).and_then(|at| counts.rows.get_mut(at))) {
-                row.gone = (row.gone.0.saturating_add(part.used), row.gone.1.saturating_add(part.top_up));
+            if let Some(row) = self
+                .counts(account)
+                .and_then(|counts| counts.place(nth).and_then(|at| counts.rows.get_mut(at)))
+            {
+                row.gone = (
+                    row.gone.0.saturating_add(part.used),
+                    row.gone.1.saturating_add(part.top_up),
+                );
             }
         }
         self.count_parts(&kept.parts, false);
@@ -461,7 +621,11 @@ impl Shard {
             return;
         };
         let Some(at) = counts.place(nth) else { return };
-        let Some(row) = counts.rows.get(at).filter(|row| row.window.end.saturating_add(BUCKET_REST) <= now) else {
+        let Some(row) = counts
+            .rows
+            .get(at)
+            .filter(|row| row.window.end.saturating_add(BUCKET_REST) <= now)
+        else {
             return;
         };
         if row.operations > 0 {
@@ -477,16 +641,29 @@ impl Shard {
             found.operations = found.operations.saturating_add(1);
             for part in &kept.parts {
                 let sum = sums.entry(part.bucket).or_default();
-                *sum = (sum.0.saturating_add(part.used), sum.1.saturating_add(part.top_up));
+                *sum = (
+                    sum.0.saturating_add(part.used),
+                    sum.1.saturating_add(part.top_up),
+                );
             }
         }
         for (account, counts) in (0..).zip(&self.accounts) {
             for row in &counts.rows {
                 found.buckets = found.buckets.saturating_add(1);
-                let (used, top_up) = sums.get(&self.bucket_id(account, row.nth)).copied().unwrap_or_default();
-                let (used, top_up) = (used.saturating_add(row.gone.0), top_up.saturating_add(row.gone.1));
+                let (used, top_up) = sums
+                    .get(&self.bucket_id(account, row.nth))
+                    .copied()
+                    .unwrap_or_default();
+                let (used, top_up) = (
+                    used.saturating_add(row.gone.0),
+                    top_up.saturating_add(row.gone.1),
+                );
                 if (used, top_up) != (row.used, row.top_up) {
-                    let whose = row.member.as_deref().map(|member| format!(" of member `{member}`")).unwrap_or_default();
+                    let whose = row
+                        .member
+                        .as_deref()
+                        .map(|member| format!(" of member `{member}`"))
+                        .unwrap_or_default();
                     found.faults.push(format!(
                         "`{}`{whose}, meter `{}`: {} used and {} topped up, where the operations sum to {used} and {top_up}",
                         counts.name,

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use super::shard::{Kept, Passing, Rest, Row, Shard};
 use super::undo::Undo;
 use crate::model::calendar::Window;
-use crate::store::{Asked, Bucket, Hold, KEY_REST, Ledger, Named, New, Note, Noted, Operation, Part, Seen, Whose};
+use crate::store::{
+    Asked, Bucket, Hold, KEY_REST, Ledger, Named, New, Note, Noted, Operation, Part, Seen, Whose,
+};
 use crate::util::error::Error;
 
 /// A transaction.
@@ -23,18 +25,31 @@ enum Shards<'s> {
 
 impl<'s> Open<'s> {
     pub(super) fn one(shard: &'s mut Shard, now: i64) -> Self {
-        Self { shards: Shards::One(shard), now }
+        Self {
+            shards: Shards::One(shard),
+            now,
+        }
     }
 
-    pub(super) fn many(shards: Vec<&'s mut Shard>, place: &'s dyn Fn(&str) -> Option<usize>, now: i64) -> Self {
-        Self { shards: Shards::Many(shards, place), now }
+    pub(super) fn many(
+        shards: Vec<&'s mut Shard>,
+        place: &'s dyn Fn(&str) -> Option<usize>,
+        now: i64,
+    ) -> Self {
+        Self {
+            shards: Shards::Many(shards, place),
+            now,
+        }
     }
 
     /// The shard of an account.
     fn of(&mut self, account: &str) -> Result<&mut Shard, Error> {
         match &mut self.shards {
             Shards::One(shard) => Ok(shard),
-            Shards::Many(shards, place) => place(account).and_then(|at| shards.get_mut(at)).map(|shard| &mut **shard).ok_or_else(|| strange(account)),
+            Shards::Many(shards, place) => place(account)
+                .and_then(|at| shards.get_mut(at))
+                .map(|shard| &mut **shard)
+                .ok_or_else(|| strange(account)),
         }
     }
 
@@ -42,13 +57,21 @@ impl<'s> Open<'s> {
     fn number(&mut self, number: usize) -> Option<&mut Shard> {
         match &mut self.shards {
             Shards::One(shard) => Some(&mut **shard).filter(|shard| shard.at() == number),
-            Shards::Many(shards, _) => shards.iter_mut().find(|shard| shard.at() == number).map(|shard| &mut **shard),
+            Shards::Many(shards, _) => shards
+                .iter_mut()
+                .find(|shard| shard.at() == number)
+                .map(|shard| &mut **shard),
         }
     }
 }
 
 fn strange(what: &str) -> Error {
-    Error::Panic { reason: format!("`{}` is not of this transaction", crate::util::text::short(what)) }
+    Error::Panic {
+        reason: format!(
+            "`{}` is not of this transaction",
+            crate::util::text::short(what)
+        ),
+    }
 }
 
 impl Ledger for Open<'_> {
@@ -74,7 +97,9 @@ impl Ledger for Open<'_> {
 
     fn bucket(&mut self, id: u64) -> Result<Option<Named>, Error> {
         let now = self.now;
-        Ok(self.number(Shard::places(id).0).and_then(|shard| shard.named(id, now)))
+        Ok(self
+            .number(Shard::places(id).0)
+            .and_then(|shard| shard.named(id, now)))
     }
 
     fn open(&mut self, whose: Whose<'_>, meter: &str, window: Window) -> Result<Bucket, Error> {
@@ -100,13 +125,33 @@ impl Ledger for Open<'_> {
             apply(shard, part, id, &new)?;
         }
         let member = new.member.map(|member| {
-            let known = shard.counts(account).and_then(|counts| counts.rows.iter().rev().find_map(|row| row.member.clone().filter(|known| **known == *member)));
+            let known = shard.counts(account).and_then(|counts| {
+                counts
+                    .rows
+                    .iter()
+                    .rev()
+                    .find_map(|row| row.member.clone().filter(|known| **known == *member))
+            });
             known.unwrap_or_else(|| Arc::from(member))
         });
         let key = new.key.map(|(key, _)| Arc::from(key));
-        let rest = Rest { member, actor: new.actor.map(Arc::from), key: key.clone(), of: new.of, hold: new.until.map(Hold::Until) };
+        let rest = Rest {
+            member,
+            actor: new.actor.map(Arc::from),
+            key: key.clone(),
+            of: new.of,
+            hold: new.until.map(Hold::Until),
+        };
         let parts = new.parts.iter().copied().collect();
-        let kept = Kept { id, kind: new.kind, account, at: now, keep: new.keep, parts, rest: rest.kept() };
+        let kept = Kept {
+            id,
+            kind: new.kind,
+            account,
+            at: now,
+            keep: new.keep,
+            parts,
+            rest: rest.kept(),
+        };
         if is_of_the_tail(&new) {
             shard.remember(kept);
             shard.steps.push(Undo::Tail);
@@ -115,10 +160,16 @@ impl Ledger for Open<'_> {
         if let Some((key, (_, asked))) = key.zip(new.key) {
             let answer = (new.answer)(id);
             if let Some(counts) = shard.counts(account) {
-                counts.keys.insert(Arc::clone(&key), (asked, answer, new.keep));
+                counts
+                    .keys
+                    .insert(Arc::clone(&key), (asked, answer, new.keep));
             }
             shard.steps.push(Undo::Key(account, Arc::clone(&key)));
-            shard.passes(new.keep.saturating_add(KEY_REST), account, Passing::Key(key));
+            shard.passes(
+                new.keep.saturating_add(KEY_REST),
+                account,
+                Passing::Key(key),
+            );
         }
         shard.count_parts(new.parts, true);
         if let Some(counts) = shard.counts(account) {
@@ -133,28 +184,51 @@ impl Ledger for Open<'_> {
     fn spend(&mut self, _: &str, bucket: u64, amount: i64, keep: i64) -> Result<u64, Error> {
         let (now, (number, account, nth)) = (self.now, Shard::places(bucket));
         let shard = self.number(number).ok_or_else(|| strange("bucket"))?;
-        shard.spend((account, nth), amount, now, keep).ok_or_else(|| strange("bucket"))
+        shard
+            .spend((account, nth), amount, now, keep)
+            .ok_or_else(|| strange("bucket"))
     }
 
     fn amend(&mut self, operation: &Operation) -> Result<(), Error> {
         let number = usize::try_from(operation.id).unwrap_or(0) % super::SHARDS;
         let shard = self.number(number).ok_or_else(|| strange("operation"))?;
-        let kept = shard.kept_mut(operation.id).ok_or_else(|| strange("operation"))?;
+        let kept = shard
+            .kept_mut(operation.id)
+            .ok_or_else(|| strange("operation"))?;
         let old = Box::new(kept.clone());
-        kept.rest = Rest { hold: operation.hold, ..kept.rest.take().map(|rest| *rest).unwrap_or_default() }.kept();
+        kept.rest = Rest {
+            hold: operation.hold,
+            ..kept.rest.take().map(|rest| *rest).unwrap_or_default()
+        }
+        .kept();
         kept.parts = operation.parts.iter().copied().collect();
         shard.steps.push(Undo::Amended(old));
         Ok(())
     }
 
-    fn history(&mut self, account: &str, before: Option<u64>, most: usize) -> Result<Vec<Operation>, Error> {
+    fn history(
+        &mut self,
+        account: &str,
+        before: Option<u64>,
+        most: usize,
+    ) -> Result<Vec<Operation>, Error> {
         let shard = self.of(account)?;
         let Some(number) = shard.find(account) else {
             return Ok(Vec::new());
         };
         let older = |kept: &&Kept| before.is_none_or(|before| kept.id < before);
-        let keyed = shard.accounts.get(number as usize).into_iter().flat_map(|counts| counts.kept.values());
-        let mut found: Vec<&Kept> = shard.tail.iter().filter(|kept| kept.account == number).chain(keyed).filter(older).collect();
+        let keyed = shard
+            .accounts
+            .get(number as usize)
+            .into_iter()
+            .flat_map(|counts| counts.kept.values());
+        let mut found: Vec<&Kept> = shard
+            .tail
+            .iter()
+            .filter(|kept| kept.account == number)
+            .chain(keyed)
+            .filter(older)
+            .collect();
         found.sort_unstable_by_key(|kept| std::cmp::Reverse(kept.id));
         found.truncate(most);
         Ok(found.into_iter().map(|kept| shard.told(kept)).collect())
@@ -162,13 +236,17 @@ impl Ledger for Open<'_> {
 
     fn document(&mut self, account: &str, name: &str) -> Result<Option<String>, Error> {
         let shard = self.of(account)?;
-        Ok(shard.find(account).and_then(|number| shard.documents.get(&(number, Arc::from(name))).cloned()))
+        Ok(shard
+            .find(account)
+            .and_then(|number| shard.documents.get(&(number, Arc::from(name))).cloned()))
     }
 
     fn write_document(&mut self, account: &str, name: &str, text: &str) -> Result<(), Error> {
         let shard = self.of(account)?;
         let (number, name) = (shard.account(account), Arc::<str>::from(name));
-        let old = shard.documents.insert((number, Arc::clone(&name)), text.to_owned());
+        let old = shard
+            .documents
+            .insert((number, Arc::clone(&name)), text.to_owned());
         shard.steps.push(Undo::Document(number, name, old));
         Ok(())
     }
@@ -186,11 +264,19 @@ fn apply(shard: &mut Shard, part: &Part, id: u64, new: &New<'_>) -> Result<(), E
     let at = counts.place(nth).ok_or_else(|| strange("bucket"))?;
     let row: &mut Row = counts.rows.get_mut(at).ok_or_else(|| strange("bucket"))?;
     let old = [row.used, row.top_up, row.gone.0, row.gone.1];
-    let sums = row.used.checked_add(part.used).zip(row.top_up.checked_add(part.top_up));
-    let (used, top_up) = sums.ok_or_else(|| Error::Panic { reason: "a count left the range of 64 bits".to_owned() })?;
+    let sums = row
+        .used
+        .checked_add(part.used)
+        .zip(row.top_up.checked_add(part.top_up));
+    let (used, top_up) = sums.ok_or_else(|| Error::Panic {
+        reason: "a count left the range of 64 bits".to_owned(),
+    })?;
     (row.used, row.top_up) = (used, top_up);
     if is_of_the_tail(new) {
-        row.gone = (row.gone.0.saturating_add(part.used), row.gone.1.saturating_add(part.top_up));
+        row.gone = (
+            row.gone.0.saturating_add(part.used),
+            row.gone.1.saturating_add(part.top_up),
+        );
     }
     let settled = new.of.filter(|_| part.held < 0);
     let holds = (new.until.is_some() || settled.is_some()).then(|| row.holds.clone());
@@ -201,6 +287,8 @@ fn apply(shard: &mut Shard, part: &Part, id: u64, new: &New<'_>) -> Result<(), E
         row.holds.retain(|(known, ..)| *known != settled);
     }
     shard.steps.push(Undo::Sums(account, at, old));
-    shard.steps.extend(holds.map(|holds| Undo::Holds(account, at, holds)));
+    shard
+        .steps
+        .extend(holds.map(|holds| Undo::Holds(account, at, holds)));
     Ok(())
 }

@@ -27,18 +27,27 @@ impl Shard {
         while let Some(step) = self.steps.pop() {
             match step {
                 Undo::Sums(account, at, [used, top_up, gone_used, gone_top_up]) => {
-                    if let Some(row) = self.counts(account).and_then(|counts| counts.rows.get_mut(at)) {
+                    if let Some(row) = self
+                        .counts(account)
+                        .and_then(|counts| counts.rows.get_mut(at))
+                    {
                         (row.used, row.top_up, row.gone) = (used, top_up, (gone_used, gone_top_up));
                     }
                 }
                 Undo::Spent(account, at, [used, gone]) => {
                     drop(self.tail.pop_back());
-                    if let Some(row) = self.counts(account).and_then(|counts| counts.rows.get_mut(at)) {
+                    if let Some(row) = self
+                        .counts(account)
+                        .and_then(|counts| counts.rows.get_mut(at))
+                    {
                         (row.used, row.gone.0) = (used, gone);
                     }
                 }
                 Undo::Holds(account, at, holds) => {
-                    if let Some(row) = self.counts(account).and_then(|counts| counts.rows.get_mut(at)) {
+                    if let Some(row) = self
+                        .counts(account)
+                        .and_then(|counts| counts.rows.get_mut(at))
+                    {
                         row.holds = holds;
                     }
                 }
@@ -51,11 +60,17 @@ impl Shard {
                 Undo::Tail => drop(self.tail.pop_back()),
                 Undo::Kept(account, id) => {
                     self.whose.remove(&id);
-                    if let Some(kept) = self.counts(account).and_then(|counts| counts.kept.remove(&id)) {
+                    if let Some(kept) = self
+                        .counts(account)
+                        .and_then(|counts| counts.kept.remove(&id))
+                    {
                         self.count_parts(&kept.parts, false);
                     }
                 }
-                Undo::Key(account, key) => drop(self.counts(account).and_then(|counts| counts.keys.remove(&key))),
+                Undo::Key(account, key) => drop(
+                    self.counts(account)
+                        .and_then(|counts| counts.keys.remove(&key)),
+                ),
                 Undo::Document(account, name, old) => match old {
                     Some(old) => drop(self.documents.insert((account, name), old)),
                     None => drop(self.documents.remove(&(account, name))),

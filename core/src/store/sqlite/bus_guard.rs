@@ -3,7 +3,10 @@
 //! The handler puts an empty page in the place of the one that is gone, for the files that this module was told of, and notes
 //! the loss; whoever uses the mapping looks at the note, and gives an error or maps the file again. Every other `SIGBUS` goes to
 //! the handler that was there before.
-#![allow(unsafe_code, reason = "a signal handler, and the system calls that it may use")]
+#![allow(
+    unsafe_code,
+    reason = "a signal handler, and the system calls that it may use"
+)]
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
@@ -35,8 +38,12 @@ pub(super) fn install() {
 /// Guards mappings of this file from now on.
 pub(super) fn guard(file: &Metadata) {
     let inode = file.ino();
-    if FILES.iter().all(|known| known.load(Ordering::Relaxed) != inode) {
-        let at = usize::try_from(NEXT_FILE.fetch_add(1, Ordering::Relaxed)).unwrap_or(0) % MAX_FILES;
+    if FILES
+        .iter()
+        .all(|known| known.load(Ordering::Relaxed) != inode)
+    {
+        let at =
+            usize::try_from(NEXT_FILE.fetch_add(1, Ordering::Relaxed)).unwrap_or(0) % MAX_FILES;
         if let Some(slot) = FILES.get(at) {
             slot.store(inode, Ordering::Release);
         }
@@ -66,12 +73,18 @@ fn set_handler() {
 }
 
 /// Uses system calls and atomics only: nothing here allocates, locks or panics.
-extern "C" fn on_bus_error(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
+extern "C" fn on_bus_error(
+    signal: libc::c_int,
+    info: *mut libc::siginfo_t,
+    context: *mut libc::c_void,
+) {
     // SAFETY: the system gives a valid `info`. `errno` is put back as it was, because the code that was interrupted may read it.
     unsafe {
         let errno = *libc::__errno_location();
         let address = (*info).si_addr() as usize;
-        let is_mended = (*info).si_code == libc::BUS_ADRERR && is_of_guarded_file(address) && put_empty_page(address);
+        let is_mended = (*info).si_code == libc::BUS_ADRERR
+            && is_of_guarded_file(address)
+            && put_empty_page(address);
         *libc::__errno_location() = errno;
         if is_mended {
             LOST_PAGES.fetch_add(1, Ordering::AcqRel);
@@ -82,7 +95,11 @@ extern "C" fn on_bus_error(signal: libc::c_int, info: *mut libc::siginfo_t, cont
             let action = (*previous).sa_sigaction;
             if action != libc::SIG_DFL && action != libc::SIG_IGN {
                 if (*previous).sa_flags & libc::SA_SIGINFO != 0 {
-                    let handler: extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void) = std::mem::transmute(action);
+                    let handler: extern "C" fn(
+                        libc::c_int,
+                        *mut libc::siginfo_t,
+                        *mut libc::c_void,
+                    ) = std::mem::transmute(action);
                     handler(signal, info, context);
                 } else {
                     let handler: extern "C" fn(libc::c_int) = std::mem::transmute(action);
@@ -102,23 +119,45 @@ fn put_empty_page(address: usize) -> bool {
         let size = usize::try_from(libc::sysconf(libc::_SC_PAGESIZE)).unwrap_or(4096);
         let page = address & !size.wrapping_sub(1);
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED;
-        libc::mmap(page as *mut libc::c_void, size, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0) != libc::MAP_FAILED
+        libc::mmap(
+            page as *mut libc::c_void,
+            size,
+            libc::PROT_READ | libc::PROT_WRITE,
+            flags,
+            -1,
+            0,
+        ) != libc::MAP_FAILED
     }
 }
 
 /// Finds the mapping of the address in `/proc/self/maps`, and whether its file is guarded.
 fn is_of_guarded_file(address: usize) -> bool {
-    let mut lines = MapLines { address, state: Field::Start, start: 0, end: 0, inode: 0, fields: 0, found: None };
+    let mut lines = MapLines {
+        address,
+        state: Field::Start,
+        start: 0,
+        end: 0,
+        inode: 0,
+        fields: 0,
+        found: None,
+    };
     // SAFETY: a path that ends with NUL, and a buffer of the length that is given.
     unsafe {
-        let file = libc::open(c"/proc/self/maps".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC);
+        let file = libc::open(
+            c"/proc/self/maps".as_ptr(),
+            libc::O_RDONLY | libc::O_CLOEXEC,
+        );
         if file < 0 {
             return false;
         }
         let mut buffer = [0_u8; 1024];
         while lines.found.is_none() {
             let read = libc::read(file, buffer.as_mut_ptr().cast(), buffer.len());
-            let Some(bytes) = usize::try_from(read).ok().filter(|read| *read > 0).and_then(|read| buffer.get(..read)) else {
+            let Some(bytes) = usize::try_from(read)
+                .ok()
+                .filter(|read| *read > 0)
+                .and_then(|read| buffer.get(..read))
+            else {
                 break;
             };
             for byte in bytes {
@@ -127,7 +166,12 @@ fn is_of_guarded_file(address: usize) -> bool {
         }
         libc::close(file);
     }
-    lines.found.is_some_and(|inode| inode != 0 && FILES.iter().any(|known| known.load(Ordering::Acquire) == inode))
+    lines.found.is_some_and(|inode| {
+        inode != 0
+            && FILES
+                .iter()
+                .any(|known| known.load(Ordering::Acquire) == inode)
+    })
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -152,13 +196,18 @@ struct MapLines {
 
 impl MapLines {
     fn take(&mut self, byte: u8) {
-        let hex = |byte: u8| char::from(byte).to_digit(16).map_or(0, |digit| digit as usize);
+        let hex = |byte: u8| {
+            char::from(byte)
+                .to_digit(16)
+                .map_or(0, |digit| digit as usize)
+        };
         match (self.state, byte) {
             (_, b'\n') => {
                 if self.found.is_none() && self.start <= self.address && self.address < self.end {
                     self.found = Some(self.inode);
                 }
-                (self.state, self.start, self.end, self.inode, self.fields) = (Field::Start, 0, 0, 0, 0);
+                (self.state, self.start, self.end, self.inode, self.fields) =
+                    (Field::Start, 0, 0, 0, 0);
             }
             (Field::Start, b'-') => self.state = Field::End,
             (Field::Start, _) => self.start = self.start.wrapping_shl(4) | hex(byte),
@@ -171,7 +220,10 @@ impl MapLines {
                 }
             }
             (Field::Inode, b'0'..=b'9') => {
-                self.inode = self.inode.wrapping_mul(10).wrapping_add(u64::from(byte.wrapping_sub(b'0')));
+                self.inode = self
+                    .inode
+                    .wrapping_mul(10)
+                    .wrapping_add(u64::from(byte.wrapping_sub(b'0')));
             }
             (Field::Inode, _) => self.state = Field::Rest,
             (Field::Other | Field::Rest, _) => {}
@@ -185,14 +237,26 @@ mod tests {
 
     #[test]
     fn a_line_of_the_maps_is_read() {
-        let text = b"7f00-7f10 rw-s 00000000 08:01 4711    /a b-lock\n8000-8010 r--p 00000000 00:00 0 \n";
+        let text =
+            b"7f00-7f10 rw-s 00000000 08:01 4711    /a b-lock\n8000-8010 r--p 00000000 00:00 0 \n";
         let inode = |address| {
-            let mut lines = MapLines { address, state: Field::Start, start: 0, end: 0, inode: 0, fields: 0, found: None };
+            let mut lines = MapLines {
+                address,
+                state: Field::Start,
+                start: 0,
+                end: 0,
+                inode: 0,
+                fields: 0,
+                found: None,
+            };
             for byte in text {
                 lines.take(*byte);
             }
             lines.found
         };
-        assert_eq!((inode(0x7f00), inode(0x7f0f), inode(0x7f10), inode(0x8001)), (Some(4711), Some(4711), None, Some(0)));
+        assert_eq!(
+            (inode(0x7f00), inode(0x7f0f), inode(0x7f10), inode(0x8001)),
+            (Some(4711), Some(4711), None, Some(0))
+        );
     }
 }

@@ -47,7 +47,10 @@ impl ChecksumKey {
     pub(super) fn new(store: &str) -> Self {
         let mut hasher = SipHasher13::new();
         hasher.write(store.as_bytes());
-        Self(SipHasher13::new_with_keys(hasher.finish(), !hasher.finish()))
+        Self(SipHasher13::new_with_keys(
+            hasher.finish(),
+            !hasher.finish(),
+        ))
     }
 
     /// Begins the checksum of a row.
@@ -60,7 +63,10 @@ impl ChecksumKey {
 
     /// Returns the checksum of a row of short columns, in their order.
     pub(super) fn of(&self, table: RowTable, columns: &[ValueRef<'_>]) -> i64 {
-        columns.iter().fold(self.begin(table), |row, column| row.value(*column)).finish()
+        columns
+            .iter()
+            .fold(self.begin(table), |row, column| row.value(*column))
+            .finish()
     }
 }
 
@@ -98,7 +104,9 @@ impl RowHasher {
         match value {
             ValueRef::Null => self.present(0),
             ValueRef::Integer(number) => self.present(1).number(number),
-            ValueRef::Real(number) => self.present(2).number(i64::from_ne_bytes(number.to_ne_bytes())),
+            ValueRef::Real(number) => self
+                .present(2)
+                .number(i64::from_ne_bytes(number.to_ne_bytes())),
             ValueRef::Text(text) => {
                 self = self.present(3);
                 self.bytes(text)
@@ -116,7 +124,13 @@ impl RowHasher {
 /// The error of a row that does not agree with its checksum. It becomes `store.corrupt`.
 #[cold]
 pub(super) fn mismatch(table: RowTable, row: &dyn std::fmt::Display) -> rusqlite::Error {
-    rusqlite::Error::ToSqlConversionFailure(format!("row `{row}` of `{}` does not agree with its checksum", table.name()).into())
+    rusqlite::Error::ToSqlConversionFailure(
+        format!(
+            "row `{row}` of `{}` does not agree with its checksum",
+            table.name()
+        )
+        .into(),
+    )
 }
 
 /// Returns whether this is the error of a row that does not agree with its checksum.
@@ -143,7 +157,13 @@ mod tests {
         assert_ne!(one, row(&[text("seen"), text("7")]));
         assert_ne!(row(&[text("a"), text("bc")]), row(&[text("ab"), text("c")]));
         assert_ne!(row(&[ValueRef::Null]), row(&[ValueRef::Integer(0)]));
-        assert_ne!(one, key.of(RowTable::Documents, &[text("seen"), ValueRef::Integer(7)]));
-        assert_ne!(one, ChecksumKey::new("b").of(RowTable::Meta, &[text("seen"), ValueRef::Integer(7)]));
+        assert_ne!(
+            one,
+            key.of(RowTable::Documents, &[text("seen"), ValueRef::Integer(7)])
+        );
+        assert_ne!(
+            one,
+            ChecksumKey::new("b").of(RowTable::Meta, &[text("seen"), ValueRef::Integer(7)])
+        );
     }
 }

@@ -16,12 +16,20 @@ fn start(now: i64) -> Option<(String, i64)> {
     let uptime = std::fs::read_to_string("/proc/uptime").ok()?;
     let (whole, parts) = uptime.split_whitespace().next()?.split_once('.')?;
     let parts: i64 = parts.get(..2)?.parse().ok()?;
-    let uptime = whole.parse::<i64>().ok()?.checked_mul(1_000)?.checked_add(parts.checked_mul(10)?)?;
+    let uptime = whole
+        .parse::<i64>()
+        .ok()?
+        .checked_mul(1_000)?
+        .checked_add(parts.checked_mul(10)?)?;
     Some((id.trim().to_owned(), now.checked_sub(uptime)?))
 }
 
 /// The operation that was done last.
-pub(super) const LAST: &str = concat!("SELECT ", operation_columns!(), " FROM operations o ORDER BY o.id DESC LIMIT 1");
+pub(super) const LAST: &str = concat!(
+    "SELECT ",
+    operation_columns!(),
+    " FROM operations o ORDER BY o.id DESC LIMIT 1"
+);
 
 /// The computer's clock.
 pub(super) fn clock_now() -> i64 {
@@ -39,10 +47,22 @@ fn intact<T>(found: rusqlite::Result<Option<T>>) -> rusqlite::Result<(Option<T>,
 
 /// The clock of a store: what it counts up to is what its database says. A damaged row vouches for nothing: rights are answered
 /// without it, and counting asks for [`accept_clock`](super::accept_clock) unless another row vouches.
-pub(super) fn water(clock: Clock, connection: &Connection, key: &ChecksumKey) -> rusqlite::Result<HighWater> {
-    let (last, is_last_damaged) = intact(connection.query_row(LAST, [], |row| Ok(OperationRow::read(key, row, 0)?.at)).optional())?;
+pub(super) fn water(
+    clock: Clock,
+    connection: &Connection,
+    key: &ChecksumKey,
+) -> rusqlite::Result<HighWater> {
+    let (last, is_last_damaged) = intact(
+        connection
+            .query_row(LAST, [], |row| Ok(OperationRow::read(key, row, 0)?.at))
+            .optional(),
+    )?;
     let (seen, is_seen_damaged) = intact(meta::read(connection, key, "seen"))?;
-    let unknown = if is_last_damaged || is_seen_damaged { 0 } else { i64::MIN };
+    let unknown = if is_last_damaged || is_seen_damaged {
+        0
+    } else {
+        i64::MIN
+    };
     let mark = last.max(seen).unwrap_or(unknown);
     let (now, system) = (clock.now(), matches!(clock, Clock::System));
     let water = HighWater::new(clock, mark);
@@ -50,8 +70,13 @@ pub(super) fn water(clock: Clock, connection: &Connection, key: &ChecksumKey) ->
         return Ok(water);
     };
     let (known, _) = intact(meta::read::<String>(connection, key, "boot"))?;
-    let known = known.as_deref().and_then(|text| text.split_once(' ')).and_then(|(id, ahead)| Some((id, ahead.parse::<i64>().ok()?)));
-    let vouched = known.is_some_and(|(known, before)| known == id && ahead.saturating_sub(before).saturating_abs() <= DAY);
+    let known = known
+        .as_deref()
+        .and_then(|text| text.split_once(' '))
+        .and_then(|(id, ahead)| Some((id, ahead.parse::<i64>().ok()?)));
+    let vouched = known.is_some_and(|(known, before)| {
+        known == id && ahead.saturating_sub(before).saturating_abs() <= DAY
+    });
     if vouched && now > mark {
         water.raise(now);
     }
@@ -67,7 +92,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_rest_is_told_from_a_clock_that_leapt_by_the_time_since_the_machine_was_started() -> rusqlite::Result<()> {
+    fn a_long_rest_is_told_from_a_clock_that_leapt_by_the_time_since_the_machine_was_started()
+    -> rusqlite::Result<()> {
         let Some((id, ahead)) = start(clock_now()) else {
             return Ok(());
         };
@@ -76,7 +102,13 @@ mod tests {
         // Three days ago somebody counted.
         let last = clock_now() - 3 * DAY;
         let key = ChecksumKey::new("");
-        let done = OperationRow { id: 1, at: last, bucket: 1, used: 1, ..OperationRow::default() };
+        let done = OperationRow {
+            id: 1,
+            at: last,
+            bucket: 1,
+            used: 1,
+            ..OperationRow::default()
+        };
         let sql = "INSERT INTO operations (kind, at, keep, bucket, used, held, top_up, back, checksum) VALUES (0, ?1, 0, 1, 1, 0, 0, 0, ?2)";
         store.execute(sql, [last, done.checksum(&key)])?;
         let jump = |ahead: Option<(&str, i64)>| {
@@ -85,17 +117,30 @@ mod tests {
                 meta::write(&store, &key, "boot", &format!("{id} {ahead}"))?;
             }
             let water = water(Clock::System, &store, &key)?;
-            Ok::<_, rusqlite::Error>(water.now().is_err_and(|error| error.code() == "store.clock_jump"))
+            Ok::<_, rusqlite::Error>(
+                water
+                    .now()
+                    .is_err_and(|error| error.code() == "store.clock_jump"),
+            )
         };
         assert!(jump(None)?, "nobody vouches");
-        assert!(jump(Some(("another start", ahead)))?, "another start vouches for nothing");
-        assert!(jump(Some((&id, ahead - 2 * DAY)))?, "the clock was set meanwhile");
+        assert!(
+            jump(Some(("another start", ahead)))?,
+            "another start vouches for nothing"
+        );
+        assert!(
+            jump(Some((&id, ahead - 2 * DAY)))?,
+            "the clock was set meanwhile"
+        );
         assert!(!jump(Some((&id, ahead)))?, "the machine has run since");
         // What was accepted once needs nobody.
         meta::write(&store, &key, "seen", &clock_now())?;
         assert!(!jump(None)?, "it was accepted");
         store.execute("UPDATE operations SET at = at - 1", [])?;
-        assert!(!jump(None)?, "it was accepted, whatever the last operation says");
+        assert!(
+            !jump(None)?,
+            "it was accepted, whatever the last operation says"
+        );
         store.execute("UPDATE meta SET value = value + 1", [])?;
         assert!(jump(None)?, "nothing that is whole vouches");
         store.execute("DELETE FROM meta", [])?;

@@ -54,17 +54,31 @@ impl Place {
     pub(super) fn new(path: &str) -> Result<Self, Error> {
         let name = format!("sqlite:{}", crate::util::text::short(path));
         let given = PathBuf::from(path);
-        let unreachable = |reason: String| Error::StoreUnreachable { store: name.clone(), reason };
-        let file = given.file_name().ok_or_else(|| unreachable("it names no file".to_owned()))?;
-        let folder = given.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let folder = fs::canonicalize(folder).map_err(|found| unreachable(format!("its folder: {found}")))?;
+        let unreachable = |reason: String| Error::StoreUnreachable {
+            store: name.clone(),
+            reason,
+        };
+        let file = given
+            .file_name()
+            .ok_or_else(|| unreachable("it names no file".to_owned()))?;
+        let folder = given
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
+        let folder = fs::canonicalize(folder)
+            .map_err(|found| unreachable(format!("its folder: {found}")))?;
         let path = folder.join(file);
         // A link is followed once and for all: the files beside a database stand beside the database itself.
         let path = fs::canonicalize(&path).unwrap_or(path);
         if path.is_dir() {
             return Err(unreachable("it is a folder".to_owned()));
         }
-        Ok(Self { name, path, create: true, mode: OWNERS_ALONE })
+        Ok(Self {
+            name,
+            path,
+            create: true,
+            mode: OWNERS_ALONE,
+        })
     }
 
     pub(super) fn beside(&self, suffix: &str) -> PathBuf {
@@ -78,42 +92,65 @@ impl Place {
     }
 
     pub(super) fn missing(&self) -> Error {
-        Error::StoreUnreachable { store: self.name.clone(), reason: "there is no such file".to_owned() }
+        Error::StoreUnreachable {
+            store: self.name.clone(),
+            reason: "there is no such file".to_owned(),
+        }
     }
 
     pub(super) fn replaced(&self) -> Error {
-        Error::StoreReplaced { store: self.name.clone() }
+        Error::StoreReplaced {
+            store: self.name.clone(),
+        }
     }
 
     /// The error of a commit that failed. Nothing was committed if a write failed, because the end of the transaction is written
     /// last. After any other fault the end may be in the log, and the next process that reads the log may find it.
     pub(super) fn commit_failed(&self, error: &rusqlite::Error) -> Error {
-        let is_write = error.sqlite_error().is_some_and(|error| error.extended_code == rusqlite::ffi::SQLITE_IOERR_WRITE);
+        let is_write = error
+            .sqlite_error()
+            .is_some_and(|error| error.extended_code == rusqlite::ffi::SQLITE_IOERR_WRITE);
         match self.sqlite(error) {
-            known @ (Error::StoreFull { .. } | Error::StoreLocked { .. } | Error::StoreReadOnly { .. }) => known,
+            known @ (Error::StoreFull { .. }
+            | Error::StoreLocked { .. }
+            | Error::StoreReadOnly { .. }) => known,
             known if is_write => known,
             other => self.unknown_outcome(&other.to_string()),
         }
     }
 
     pub(super) fn unknown_outcome(&self, reason: &str) -> Error {
-        Error::StoreUnknownOutcome { store: self.name.clone(), reason: reason.to_owned() }
+        Error::StoreUnknownOutcome {
+            store: self.name.clone(),
+            reason: reason.to_owned(),
+        }
     }
 
     pub(super) fn other_name(&self) -> Error {
-        Error::StoreOtherName { store: self.name.clone() }
+        Error::StoreOtherName {
+            store: self.name.clone(),
+        }
     }
 
     pub(super) fn side_file(&self, suffix: &str) -> Error {
-        Error::StoreSideFile { store: self.name.clone(), file: crate::util::text::short(&self.beside(suffix).to_string_lossy()) }
+        Error::StoreSideFile {
+            store: self.name.clone(),
+            file: crate::util::text::short(&self.beside(suffix).to_string_lossy()),
+        }
     }
 
     /// The error of a file of locks that cannot be used.
     fn lock_file(&self, found: &std::io::Error) -> Error {
         match found.kind() {
             std::io::ErrorKind::InvalidData => {
-                let reason = format!("`{}` is another program's file", crate::util::text::short(&self.beside("-lock").to_string_lossy()));
-                Error::StoreUnreachable { store: self.name.clone(), reason }
+                let reason = format!(
+                    "`{}` is another program's file",
+                    crate::util::text::short(&self.beside("-lock").to_string_lossy())
+                );
+                Error::StoreUnreachable {
+                    store: self.name.clone(),
+                    reason,
+                }
             }
             _ => errors::file(&self.name, found),
         }
@@ -123,8 +160,13 @@ impl Place {
     pub(super) fn not_locked(&self, found: LockError, inode: u64) -> Error {
         match found {
             LockError::File(found) => errors::file(&self.name, &found),
-            LockError::Waited(WaitEnd::Interrupted) => Error::Interrupted { store: self.name.clone() },
-            LockError::Waited(WaitEnd::TimedOut) => Error::StoreLocked { store: self.name.clone(), holder: file_locks::holder(inode) },
+            LockError::Waited(WaitEnd::Interrupted) => Error::Interrupted {
+                store: self.name.clone(),
+            },
+            LockError::Waited(WaitEnd::TimedOut) => Error::StoreLocked {
+                store: self.name.clone(),
+                holder: file_locks::holder(inode),
+            },
         }
     }
 }
@@ -143,7 +185,9 @@ pub(super) struct Named {
 const MAX_LOCK_TIMEOUT_MS: u64 = 3_600_000;
 
 pub(super) fn named(store: &str) -> Result<Named, Error> {
-    let unknown = || Error::Store { store: crate::util::text::short(store) };
+    let unknown = || Error::Store {
+        store: crate::util::text::short(store),
+    };
     let given = store.strip_prefix("sqlite:").ok_or_else(unknown)?;
     let (path, options) = given.split_once('?').unwrap_or((given, ""));
     if path.is_empty() || path.contains('\0') {
@@ -159,18 +203,28 @@ pub(super) fn named(store: &str) -> Result<Named, Error> {
             ("create", "no") => place.create = false,
             ("create", "yes") => place.create = true,
             ("lock_timeout", milliseconds) => {
-                let milliseconds = milliseconds.parse::<u64>().ok().filter(|wait| *wait <= MAX_LOCK_TIMEOUT_MS).ok_or_else(unknown)?;
+                let milliseconds = milliseconds
+                    .parse::<u64>()
+                    .ok()
+                    .filter(|wait| *wait <= MAX_LOCK_TIMEOUT_MS)
+                    .ok_or_else(unknown)?;
                 lock_timeout = Duration::from_millis(milliseconds);
             }
             // The owner reads and writes it in any case.
             ("mode", octal) => {
-                let mode = u32::from_str_radix(octal, 8).ok().filter(|mode| *mode & !0o666 == 0 && *mode & OWNERS_ALONE == OWNERS_ALONE);
+                let mode = u32::from_str_radix(octal, 8)
+                    .ok()
+                    .filter(|mode| *mode & !0o666 == 0 && *mode & OWNERS_ALONE == OWNERS_ALONE);
                 place.mode = mode.ok_or_else(unknown)?;
             }
             _ => return Err(unknown()),
         }
     }
-    Ok(Named { place, power, lock_timeout })
+    Ok(Named {
+        place,
+        power,
+        lock_timeout,
+    })
 }
 
 /// Which files they are: the database, its log and its index, as they were when they were opened.
@@ -257,7 +311,19 @@ impl Connected {
         };
         let registered = Registered::new(&database);
         let key = ChecksumKey::new(&id);
-        Ok((Self { connection, key, database, index, identities, looked: Some(Instant::now()), lost_pages, _registered: registered }, id))
+        Ok((
+            Self {
+                connection,
+                key,
+                database,
+                index,
+                identities,
+                looked: Some(Instant::now()),
+                lost_pages,
+                _registered: registered,
+            },
+            id,
+        ))
     }
 
     /// A second connection, for reading: beside one of this process that has the store's locks.
@@ -267,7 +333,9 @@ impl Connected {
             return Err(place.other_name());
         }
         let (open, _) = Self::new(place, database, Some(wanted))?;
-        open.connection.execute_batch("PRAGMA query_only = 1").map_err(|found| place.sqlite(&found))?;
+        open.connection
+            .execute_batch("PRAGMA query_only = 1")
+            .map_err(|found| place.sqlite(&found))?;
         Ok(open)
     }
 
@@ -283,7 +351,9 @@ impl Connected {
     /// Looks whether the files are still those that were opened. The files beside the database are looked at once a millisecond.
     pub(super) fn look(&mut self, place: &Place) -> Result<Look, Error> {
         let known = self.identities;
-        let same = |path: &Path, known| fs::metadata(path).is_ok_and(|found| shared_header::identity(&found) == known);
+        let same = |path: &Path, known| {
+            fs::metadata(path).is_ok_and(|found| shared_header::identity(&found) == known)
+        };
         if !same(&place.path, known.database) {
             return Err(place.replaced());
         }
@@ -297,7 +367,9 @@ impl Connected {
             return Ok(Look::LogMoved);
         }
         let index = fs::metadata(place.beside("-shm"));
-        if !index.is_ok_and(|found| shared_header::identity(&found) == known.index && found.len() >= INDEX_BYTES) {
+        if !index.is_ok_and(|found| {
+            shared_header::identity(&found) == known.index && found.len() >= INDEX_BYTES
+        }) {
             return Ok(Look::IndexMoved);
         }
         self.looked = Some(Instant::now());
@@ -312,7 +384,11 @@ impl Connected {
         if fs::metadata(place.beside("-wal")).is_ok_and(|found| found.len() > 0) {
             return Err(place.replaced());
         }
-        let moved = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+        let moved = self
+            .connection
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
+                row.get::<_, i64>(0)
+            });
         match moved.map_err(|found| place.sqlite(&found))? {
             0 => Ok(()),
             _ => Err(place.side_file("-wal")),
@@ -321,7 +397,9 @@ impl Connected {
 
     /// Closes a connection whose files have moved: neither the log nor the index of that name is touched.
     pub(super) fn abandon(self) {
-        let _ = self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+        let _ = self
+            .connection
+            .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
     }
 }
 
@@ -342,11 +420,16 @@ pub(super) struct Open {
 
 impl Open {
     /// Opens the store, and makes it where it is not there, unless a certain one is `wanted`. The lock is held afterwards.
-    pub(super) fn new(place: &Place, wanted: Option<&str>, budget: &WaitBudget) -> Result<(Self, String), Error> {
+    pub(super) fn new(
+        place: &Place,
+        wanted: Option<&str>,
+        budget: &WaitBudget,
+    ) -> Result<(Self, String), Error> {
         let file = |found: std::io::Error| errors::file(&place.name, &found);
         let (database, made) = open_database(place, wanted)?;
         let opened = Self::beside(place, database, wanted, budget);
-        if made && opened.is_err() && fs::metadata(&place.path).is_ok_and(|found| found.len() == 0) {
+        if made && opened.is_err() && fs::metadata(&place.path).is_ok_and(|found| found.len() == 0)
+        {
             let _ = fs::remove_file(&place.path);
         }
         let (open, id) = opened?;
@@ -356,7 +439,12 @@ impl Open {
         Ok((open, id))
     }
 
-    fn beside(place: &Place, database: File, wanted: Option<&str>, budget: &WaitBudget) -> Result<(Self, String), Error> {
+    fn beside(
+        place: &Place,
+        database: File,
+        wanted: Option<&str>,
+        budget: &WaitBudget,
+    ) -> Result<(Self, String), Error> {
         let file = |found: std::io::Error| errors::file(&place.name, &found);
         let access = Access::of(&database.metadata().map_err(file)?);
         let path = place.beside("-lock");
@@ -364,12 +452,15 @@ impl Open {
         let lock = shared_header::open_lock(&path, access).map_err(file)?;
         let registered = Registered::new(&lock);
         loop {
-            file_locks::take_turn(&lock, &board, Duration::ZERO, budget).map_err(|found| place.not_locked(found, board.identity.1))?;
+            file_locks::take_turn(&lock, &board, Duration::ZERO, budget)
+                .map_err(|found| place.not_locked(found, board.identity.1))?;
             let missing = match claim(place, &database)? {
                 NameClaim::OtherName => return Err(place.other_name()),
                 NameClaim::Alone => None,
                 // Others write to a log that was removed: one of them moves it into the database when it looks next.
-                NameClaim::Shared => ["-wal", "-shm"].into_iter().find(|suffix| wanted.is_none() && !place.beside(suffix).exists()),
+                NameClaim::Shared => ["-wal", "-shm"]
+                    .into_iter()
+                    .find(|suffix| wanted.is_none() && !place.beside(suffix).exists()),
             };
             let Some(missing) = missing else { break };
             file_locks::end_turn(&lock, &board).map_err(file)?;
@@ -382,7 +473,16 @@ impl Open {
         let (connected, id) = Connected::new(place, database, wanted)?;
         let (board, looked) = (Arc::new(board), Some(Instant::now()));
         let rescues = board.rescues();
-        let open = Self { connected, lock, board, full: false, prune: Prune::default(), looked, rescues, _registered: registered };
+        let open = Self {
+            connected,
+            lock,
+            board,
+            full: false,
+            prune: Prune::default(),
+            looked,
+            rescues,
+            _registered: registered,
+        };
         Ok((open, id))
     }
 
@@ -398,7 +498,9 @@ impl Open {
         if self.looked.is_some_and(|looked| looked.elapsed() < LOOK) {
             return Ok(Look::Same);
         }
-        if fs::metadata(place.beside("-lock")).is_ok_and(|found| shared_header::identity(&found) == self.board.identity) {
+        if fs::metadata(place.beside("-lock"))
+            .is_ok_and(|found| shared_header::identity(&found) == self.board.identity)
+        {
             self.looked = Some(Instant::now());
             return Ok(Look::Same);
         }
@@ -417,7 +519,12 @@ impl Open {
             }
         }
         self.board.disturb();
-        let Self { connected, lock, board, .. } = self;
+        let Self {
+            connected,
+            lock,
+            board,
+            ..
+        } = self;
         if found == Look::LockMoved {
             drop(connected);
         } else {
@@ -430,7 +537,11 @@ impl Open {
     /// Whether commits are to reach the disk before they are answered.
     pub(super) fn set_full(&mut self, full: bool) -> rusqlite::Result<()> {
         if full != self.full {
-            self.connected.connection.execute_batch(if full { "PRAGMA synchronous = FULL" } else { "PRAGMA synchronous = NORMAL" })?;
+            self.connected.connection.execute_batch(if full {
+                "PRAGMA synchronous = FULL"
+            } else {
+                "PRAGMA synchronous = NORMAL"
+            })?;
             self.full = full;
         }
         Ok(())
@@ -441,7 +552,10 @@ impl Open {
 /// Sublet is refused before anything is written beside it. Returns whether it was made.
 fn open_database(place: &Place, wanted: Option<&str>) -> Result<(File, bool), Error> {
     let file = |found: std::io::Error| errors::file(&place.name, &found);
-    let unreachable = |reason: &str| Error::StoreUnreachable { store: place.name.clone(), reason: reason.to_owned() };
+    let unreachable = |reason: &str| Error::StoreUnreachable {
+        store: place.name.clone(),
+        reason: reason.to_owned(),
+    };
     let found = match fs::metadata(&place.path) {
         Ok(found) => found,
         Err(_) if wanted.is_some() => return Err(place.replaced()),
@@ -449,15 +563,25 @@ fn open_database(place: &Place, wanted: Option<&str>) -> Result<(File, bool), Er
             if !place.create {
                 return Err(place.missing());
             }
-            refuse_network(place, &File::open(place.path.parent().unwrap_or(Path::new("."))).map_err(file)?)?;
-            let made = OpenOptions::new().read(true).write(true).create_new(true).mode(place.mode).open(&place.path);
+            refuse_network(
+                place,
+                &File::open(place.path.parent().unwrap_or(Path::new("."))).map_err(file)?,
+            )?;
+            let made = OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create_new(true)
+                .mode(place.mode)
+                .open(&place.path);
             match made {
                 Ok(made) => {
                     shared_header::give_mode(&made, place.mode);
                     return Ok((made, true));
                 }
                 // Another process has just made it.
-                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => fs::metadata(&place.path).map_err(file)?,
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+                    fs::metadata(&place.path).map_err(file)?
+                }
                 Err(error) => return Err(file(error)),
             }
         }
@@ -469,27 +593,47 @@ fn open_database(place: &Place, wanted: Option<&str>) -> Result<(File, bool), Er
     if found.nlink() > 1 {
         return Err(place.other_name());
     }
-    let database = OpenOptions::new().read(true).write(true).open(&place.path).map_err(file)?;
+    let database = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(&place.path)
+        .map_err(file)?;
     refuse_network(place, &database)?;
     if found.len() == 0 {
         if wanted.is_some() {
             return Err(place.replaced());
         }
         if !place.create {
-            return Err(unreachable("the file is empty, and `create=no` makes no new store"));
+            return Err(unreachable(
+                "the file is empty, and `create=no` makes no new store",
+            ));
         }
         if fs::metadata(place.beside("-wal")).is_ok_and(|log| log.len() > 0) {
-            return Err(unreachable("the file is empty, but the log beside it is not: something was there"));
+            return Err(unreachable(
+                "the file is empty, but the log beside it is not: something was there",
+            ));
         }
         return Ok((database, false));
     }
     let mut header = [0_u8; HEADER_BYTES];
     let read = database.read_at(&mut header, 0).map_err(file)?;
-    let id = header.get(APPLICATION_AT..APPLICATION_AT.saturating_add(4)).and_then(|bytes| bytes.try_into().ok()).map(i32::from_be_bytes);
-    let is_ours = read == HEADER_BYTES && header.starts_with(b"SQLite format 3\0") && id.map(i64::from) == Some(APPLICATION);
+    let id = header
+        .get(APPLICATION_AT..APPLICATION_AT.saturating_add(4))
+        .and_then(|bytes| bytes.try_into().ok())
+        .map(i32::from_be_bytes);
+    let is_ours = read == HEADER_BYTES
+        && header.starts_with(b"SQLite format 3\0")
+        && id.map(i64::from) == Some(APPLICATION);
     // A process that was killed while it made the tables leaves a journal that takes back what it did.
-    let is_unmade = id == Some(0) && fs::metadata(place.beside("-journal")).is_ok_and(|journal| journal.len() > 0);
-    if is_ours || is_unmade && wanted.is_none() { Ok((database, false)) } else { Err(Error::StoreForeign { store: place.name.clone() }) }
+    let is_unmade = id == Some(0)
+        && fs::metadata(place.beside("-journal")).is_ok_and(|journal| journal.len() > 0);
+    if is_ours || is_unmade && wanted.is_none() {
+        Ok((database, false))
+    } else {
+        Err(Error::StoreForeign {
+            store: place.name.clone(),
+        })
+    }
 }
 
 /// Claims the database under its name: the folder that it is in, and its name there.
@@ -500,24 +644,50 @@ fn claim(place: &Place, database: &File) -> Result<NameClaim, Error> {
     let mut digest = Sha256::new();
     digest.update(device.to_le_bytes());
     digest.update(inode.to_le_bytes());
-    digest.update(place.path.file_name().unwrap_or_default().as_encoded_bytes());
-    let name = digest.finalize().iter().take(8).fold(0_u64, |sum, byte| sum.wrapping_shl(8) | u64::from(*byte));
+    digest.update(
+        place
+            .path
+            .file_name()
+            .unwrap_or_default()
+            .as_encoded_bytes(),
+    );
+    let name = digest
+        .finalize()
+        .iter()
+        .take(8)
+        .fold(0_u64, |sum, byte| sum.wrapping_shl(8) | u64::from(*byte));
     file_locks::claim_name(database, name).map_err(file)
 }
 
 fn connect(place: &Place, wanted: Option<&str>) -> Result<(Connection, String), Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let told = |found: &rusqlite::Error| place.sqlite(found);
-    let mut connection = Connection::open_with_flags(&place.path, flags).map_err(|found| told(&found))?;
+    let mut connection =
+        Connection::open_with_flags(&place.path, flags).map_err(|found| told(&found))?;
     connection.set_prepared_statement_cache_capacity(64);
     // Plans do not depend on what is bound: else statements are prepared anew each time.
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(|found| told(&found))?;
-    connection.busy_handler(Some(wait_for_other_program)).map_err(|found| told(&found))?;
-    if connection.is_readonly(rusqlite::MAIN_DB).map_err(|found| told(&found))? {
-        return Err(Error::StoreReadOnly { store: place.name.clone() });
+    connection
+        .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+        .map_err(|found| told(&found))?;
+    connection
+        .busy_handler(Some(wait_for_other_program))
+        .map_err(|found| told(&found))?;
+    if connection
+        .is_readonly(rusqlite::MAIN_DB)
+        .map_err(|found| told(&found))?
+    {
+        return Err(Error::StoreReadOnly {
+            store: place.name.clone(),
+        });
     }
-    let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(|found| told(&found));
-    let empty = number("PRAGMA application_id")? == 0 && number("PRAGMA user_version")? == 0 && number("SELECT count(*) FROM sqlite_schema")? == 0;
+    let number = |sql: &str| {
+        connection
+            .query_row(sql, [], |row| row.get::<_, i64>(0))
+            .map_err(|found| told(&found))
+    };
+    let empty = number("PRAGMA application_id")? == 0
+        && number("PRAGMA user_version")? == 0
+        && number("SELECT count(*) FROM sqlite_schema")? == 0;
     if empty && wanted.is_some() {
         return Err(place.replaced());
     }
@@ -527,11 +697,18 @@ fn connect(place: &Place, wanted: Option<&str>) -> Result<(Connection, String), 
     } else {
         version(place, &connection)?;
     }
-    let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(|found| told(&found))?;
+    let mode: String = connection
+        .query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))
+        .map_err(|found| told(&found))?;
     if mode != "wal" {
-        return Err(Error::StoreUnreachable { store: place.name.clone(), reason: format!("its journal is `{mode}`, not `wal`") });
+        return Err(Error::StoreUnreachable {
+            store: place.name.clone(),
+            reason: format!("its journal is `{mode}`, not `wal`"),
+        });
     }
-    connection.execute_batch("PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY").map_err(|found| told(&found))?;
+    connection
+        .execute_batch("PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY")
+        .map_err(|found| told(&found))?;
     schema::compare(&connection).map_err(|found| told(&found))?;
     wal::bound(&mut connection).map_err(|found| told(&found))?;
     let (id, _) = meta::identity(&connection).map_err(|found| told(&found))?;
@@ -552,19 +729,34 @@ fn wait_for_other_program(_tries: i32) -> bool {
 
 /// The version of a database that is ours, and that we know.
 pub(super) fn version(place: &Place, connection: &Connection) -> Result<i64, Error> {
-    let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(|found| place.sqlite(&found));
+    let number = |sql: &str| {
+        connection
+            .query_row(sql, [], |row| row.get::<_, i64>(0))
+            .map_err(|found| place.sqlite(&found))
+    };
     if number("PRAGMA application_id")? != APPLICATION {
-        return Err(Error::StoreForeign { store: place.name.clone() });
+        return Err(Error::StoreForeign {
+            store: place.name.clone(),
+        });
     }
     let found = number("PRAGMA user_version")?;
-    if found == VERSION { Ok(found) } else { Err(Error::StoreVersion { store: place.name.clone(), found, known: VERSION }) }
+    if found == VERSION {
+        Ok(found)
+    } else {
+        Err(Error::StoreVersion {
+            store: place.name.clone(),
+            found,
+            known: VERSION,
+        })
+    }
 }
 
 fn create(connection: &mut Connection) -> rusqlite::Result<()> {
     connection.execute_batch("PRAGMA synchronous = FULL")?;
     let transaction = connection.transaction()?;
     transaction.execute_batch(schema::SCHEMA)?;
-    let id: String = transaction.query_row("SELECT lower(hex(randomblob(16)))", [], |row| row.get(0))?;
+    let id: String =
+        transaction.query_row("SELECT lower(hex(randomblob(16)))", [], |row| row.get(0))?;
     let key = ChecksumKey::new(&id);
     meta::write(&transaction, &key, "store", &id)?;
     meta::write(&transaction, &key, "revision", &0_i64)?;
@@ -591,13 +783,19 @@ const NETWORKS: [(i64, &str); 12] = [
 ];
 
 fn network(kind: i64) -> Option<&'static str> {
-    NETWORKS.iter().find(|(magic, _)| *magic == kind & 0xffff_ffff).map(|(_, name)| *name)
+    NETWORKS
+        .iter()
+        .find(|(magic, _)| *magic == kind & 0xffff_ffff)
+        .map(|(_, name)| *name)
 }
 
 fn refuse_network(place: &Place, file: &File) -> Result<(), Error> {
     let found = fstatfs(file).map_err(|found| errors::file(&place.name, &found.into()))?;
     match network(found.filesystem_type().0) {
-        Some(system) => Err(Error::StoreNetwork { store: place.name.clone(), system: system.to_owned() }),
+        Some(system) => Err(Error::StoreNetwork {
+            store: place.name.clone(),
+            system: system.to_owned(),
+        }),
         None => Ok(()),
     }
 }
@@ -609,18 +807,35 @@ mod tests {
     #[test]
     fn a_commit_is_unknown_after_its_last_write() {
         let place = Place::new("any.db").expect("a name");
-        let code = |extended| place.commit_failed(&rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(extended), None)).code();
+        let code = |extended| {
+            place
+                .commit_failed(&rusqlite::Error::SqliteFailure(
+                    rusqlite::ffi::Error::new(extended),
+                    None,
+                ))
+                .code()
+        };
         assert_eq!(code(rusqlite::ffi::SQLITE_FULL), "store.full");
         assert_eq!(code(rusqlite::ffi::SQLITE_IOERR_WRITE), "store.io");
-        assert_eq!(code(rusqlite::ffi::SQLITE_IOERR_FSYNC), "store.unknown_outcome");
-        assert_eq!(code(rusqlite::ffi::SQLITE_IOERR_SHMSIZE), "store.unknown_outcome");
+        assert_eq!(
+            code(rusqlite::ffi::SQLITE_IOERR_FSYNC),
+            "store.unknown_outcome"
+        );
+        assert_eq!(
+            code(rusqlite::ffi::SQLITE_IOERR_SHMSIZE),
+            "store.unknown_outcome"
+        );
         assert_eq!(code(rusqlite::ffi::SQLITE_NOMEM), "store.unknown_outcome");
     }
 
     #[test]
     fn a_disk_of_this_machine_is_no_network() {
-        let [ext4, xfs, btrfs, tmpfs, overlay] = [0xef53, 0x5846_5342, 0x9123_683e, 0x0102_1994, 0x794c_7630];
+        let [ext4, xfs, btrfs, tmpfs, overlay] =
+            [0xef53, 0x5846_5342, 0x9123_683e, 0x0102_1994, 0x794c_7630];
         assert_eq!([ext4, xfs, btrfs, tmpfs, overlay].map(network), [None; 5]);
-        assert_eq!((network(0x6969), network(0xff53_4d42 - (1 << 32))), (Some("nfs"), Some("cifs")));
+        assert_eq!(
+            (network(0x6969), network(0xff53_4d42 - (1 << 32))),
+            (Some("nfs"), Some("cifs"))
+        );
     }
 }

@@ -18,7 +18,11 @@ const MAX_CHANGED_BYTES: i64 = 16 << 20;
 
 /// Returns the checksum of one change of the directory.
 pub(super) fn change_checksum(key: &ChecksumKey, revision: i64, total: i64, changes: &str) -> i64 {
-    key.begin(RowTable::Changes).number(revision).number(total).text(changes).finish()
+    key.begin(RowTable::Changes)
+        .number(revision)
+        .number(total)
+        .text(changes)
+        .finish()
 }
 
 impl Pages for Sheet<'_> {
@@ -36,30 +40,48 @@ impl Pages for Sheet<'_> {
 
     fn revision(&mut self) -> Result<u64, Error> {
         let found = self.told(meta::read::<i64>(self.connection, self.key, "revision"))?;
-        Ok(found.and_then(|revision| u64::try_from(revision).ok()).unwrap_or(0))
+        Ok(found
+            .and_then(|revision| u64::try_from(revision).ok())
+            .unwrap_or(0))
     }
 
-    fn changes_after(&mut self, revision: u64, upto: u64) -> Result<Option<Vec<(u64, String)>>, Error> {
+    fn changes_after(
+        &mut self,
+        revision: u64,
+        upto: u64,
+    ) -> Result<Option<Vec<(u64, String)>>, Error> {
         let after = i64::try_from(revision).unwrap_or(i64::MAX);
         let sql = "SELECT revision, changes, total, checksum FROM changes WHERE revision > ?1 ORDER BY revision";
-        let found = self.connection.prepare_cached(sql).and_then(|mut statement| {
-            let read = |row: &Row<'_>| {
-                let (revision, changes): (i64, String) = (row.get(0)?, row.get(1)?);
-                if change_checksum(self.key, revision, row.get(2)?, &changes) != row.get::<_, i64>(3)? {
-                    return Err(mismatch(RowTable::Changes, &revision));
-                }
-                Ok((u64::try_from(revision).unwrap_or(0), changes))
-            };
-            statement.query_map([after], read)?.collect::<rusqlite::Result<Vec<(u64, String)>>>()
-        });
+        let found = self
+            .connection
+            .prepare_cached(sql)
+            .and_then(|mut statement| {
+                let read = |row: &Row<'_>| {
+                    let (revision, changes): (i64, String) = (row.get(0)?, row.get(1)?);
+                    if change_checksum(self.key, revision, row.get(2)?, &changes)
+                        != row.get::<_, i64>(3)?
+                    {
+                        return Err(mismatch(RowTable::Changes, &revision));
+                    }
+                    Ok((u64::try_from(revision).unwrap_or(0), changes))
+                };
+                statement
+                    .query_map([after], read)?
+                    .collect::<rusqlite::Result<Vec<(u64, String)>>>()
+            });
         let found = self.told(found)?;
-        let whole =
-            u64::try_from(found.len()).ok() == upto.checked_sub(revision) && found.first().is_none_or(|(first, _)| *first == revision.saturating_add(1));
+        let whole = u64::try_from(found.len()).ok() == upto.checked_sub(revision)
+            && found
+                .first()
+                .is_none_or(|(first, _)| *first == revision.saturating_add(1));
         Ok(Some(found).filter(|_| whole))
     }
 
     fn records(&mut self, each: &mut dyn FnMut(&str) -> Result<(), Error>) -> Result<(), Error> {
-        let mut statement = self.told(self.connection.prepare_cached("SELECT type, id, record, checksum FROM records"))?;
+        let mut statement = self.told(
+            self.connection
+                .prepare_cached("SELECT type, id, record, checksum FROM records"),
+        )?;
         let (mut rows, mut all) = (self.told(statement.query([]))?, 0_i64);
         while let Some(row) = self.told(rows.next())? {
             let (text, checksum) = self.told(record(self.key, row))?;
@@ -67,7 +89,11 @@ impl Pages for Sheet<'_> {
             each(text)?;
         }
         // A record that is lost is in none of the rows.
-        if all == self.checksum_of_records()? { Ok(()) } else { Err(self.corrupt("its records do not agree with their checksum".to_owned())) }
+        if all == self.checksum_of_records()? {
+            Ok(())
+        } else {
+            Err(self.corrupt("its records do not agree with their checksum".to_owned()))
+        }
     }
 
     fn clear(&mut self) -> Result<(), Error> {
@@ -79,13 +105,25 @@ impl Pages for Sheet<'_> {
 
     fn put(&mut self, kind: &str, id: &str, record: Option<&str>) -> Result<(), Error> {
         self.wrote = true;
-        let old = self.one("SELECT checksum FROM records WHERE type = ?1 AND id = ?2", [kind, id], |row| row.get::<_, i64>(0))?;
-        let new = record.map(|record| texts_checksum(self.key, RowTable::Records, [kind, id, record]));
+        let old = self.one(
+            "SELECT checksum FROM records WHERE type = ?1 AND id = ?2",
+            [kind, id],
+            |row| row.get::<_, i64>(0),
+        )?;
+        let new =
+            record.map(|record| texts_checksum(self.key, RowTable::Records, [kind, id, record]));
         self.read.records = Some(self.checksum_of_records()? ^ old.unwrap_or(0) ^ new.unwrap_or(0));
         let sql = "INSERT INTO records VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET record = excluded.record, checksum = excluded.checksum";
         match record.zip(new) {
-            Some((record, checksum)) => self.run(sql, params![kind, id, record, checksum]).map(drop),
-            None => self.run("DELETE FROM records WHERE type = ?1 AND id = ?2", params![kind, id]).map(drop),
+            Some((record, checksum)) => {
+                self.run(sql, params![kind, id, record, checksum]).map(drop)
+            }
+            None => self
+                .run(
+                    "DELETE FROM records WHERE type = ?1 AND id = ?2",
+                    params![kind, id],
+                )
+                .map(drop),
         }
     }
 
@@ -93,11 +131,23 @@ impl Pages for Sheet<'_> {
         self.wrote = true;
         let number = i64::try_from(revision).unwrap_or(i64::MAX);
         if let Some(changes) = changes {
-            let last = self.one("SELECT total FROM changes ORDER BY revision DESC LIMIT 1", [], |row| row.get::<_, i64>(0))?;
-            let total = last.unwrap_or(0).saturating_add(i64::try_from(changes.len()).unwrap_or(i64::MAX));
+            let last = self.one(
+                "SELECT total FROM changes ORDER BY revision DESC LIMIT 1",
+                [],
+                |row| row.get::<_, i64>(0),
+            )?;
+            let total = last
+                .unwrap_or(0)
+                .saturating_add(i64::try_from(changes.len()).unwrap_or(i64::MAX));
             let checksum = change_checksum(self.key, number, total, changes);
-            self.run("INSERT INTO changes VALUES (?1, ?2, ?3, ?4)", params![number, total, checksum, changes])?;
-            self.forget_changes(i64::try_from(revision.saturating_sub(TAIL)).unwrap_or(0), total.saturating_sub(MAX_CHANGED_BYTES))?;
+            self.run(
+                "INSERT INTO changes VALUES (?1, ?2, ?3, ?4)",
+                params![number, total, checksum, changes],
+            )?;
+            self.forget_changes(
+                i64::try_from(revision.saturating_sub(TAIL)).unwrap_or(0),
+                total.saturating_sub(MAX_CHANGED_BYTES),
+            )?;
         }
         if let Some(records) = self.read.records {
             self.told(meta::write(self.connection, self.key, "records", &records))?;
@@ -114,7 +164,11 @@ impl Pages for Sheet<'_> {
 pub(super) fn record<'r>(key: &ChecksumKey, row: &'r Row<'_>) -> rusqlite::Result<(&'r str, i64)> {
     let text = |at: usize| row.get_ref(at).and_then(|value| Ok(value.as_str()?));
     let (kind, id, record, checksum) = (text(0)?, text(1)?, text(2)?, row.get(3)?);
-    if texts_checksum(key, RowTable::Records, [kind, id, record]) == checksum { Ok((record, checksum)) } else { Err(mismatch(RowTable::Records, &id)) }
+    if texts_checksum(key, RowTable::Records, [kind, id, record]) == checksum {
+        Ok((record, checksum))
+    } else {
+        Err(mismatch(RowTable::Records, &id))
+    }
 }
 
 impl Sheet<'_> {
@@ -122,7 +176,9 @@ impl Sheet<'_> {
     fn checksum_of_records(&self) -> Result<i64, Error> {
         match self.read.records {
             Some(records) => Ok(records),
-            None => Ok(self.told(meta::read(self.connection, self.key, "records"))?.unwrap_or(0)),
+            None => Ok(self
+                .told(meta::read(self.connection, self.key, "records"))?
+                .unwrap_or(0)),
         }
     }
 
@@ -136,7 +192,11 @@ impl Sheet<'_> {
 }
 
 impl KeepsDirectory for Sqlite {
-    fn change(&self, work: &mut dyn FnMut(&mut dyn Pages) -> Result<Keep, Error>, published: &mut dyn FnMut()) -> Result<(), Error> {
+    fn change(
+        &self,
+        work: &mut dyn FnMut(&mut dyn Pages) -> Result<Keep, Error>,
+        published: &mut dyn FnMut(),
+    ) -> Result<(), Error> {
         self.transact_alone(&mut |sheet| work(sheet), published)
     }
 

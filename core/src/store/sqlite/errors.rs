@@ -11,9 +11,14 @@ pub(super) fn of(store: &str, error: &Sqlite) -> Error {
     match code {
         Some(ErrorCode::DiskFull) => Error::StoreFull { store },
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => Error::StoreReadOnly { store },
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::StoreLocked { store, holder: "a program that has it open with SQLite".to_owned() },
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::StoreLocked {
+            store,
+            holder: "a program that has it open with SQLite".to_owned(),
+        },
         Some(ErrorCode::CannotOpen) => Error::StoreUnreachable { store, reason },
-        Some(ErrorCode::SystemIoFailure | ErrorCode::OutOfMemory) => Error::StoreIo { store, reason },
+        Some(ErrorCode::SystemIoFailure | ErrorCode::OutOfMemory) => {
+            Error::StoreIo { store, reason }
+        }
         Some(ErrorCode::NotADatabase) => Error::StoreForeign { store },
         _ => Error::StoreCorrupt { store, reason },
     }
@@ -23,8 +28,12 @@ pub(super) fn of(store: &str, error: &Sqlite) -> Error {
 pub(super) fn file(store: &str, error: &std::io::Error) -> Error {
     let (store, reason) = (store.to_owned(), error.to_string());
     match error.kind() {
-        std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => Error::StoreReadOnly { store },
-        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Error::StoreFull { store },
+        std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
+            Error::StoreReadOnly { store }
+        }
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+            Error::StoreFull { store }
+        }
         _ => Error::StoreUnreachable { store, reason },
     }
 }

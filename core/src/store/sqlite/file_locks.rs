@@ -50,16 +50,26 @@ impl From<WaitEnd> for LockError {
 
 fn range(kind: i32, (start, length): Range) -> libc::flock {
     let short = |number: i32| i16::try_from(number).unwrap_or_default();
-    libc::flock { l_type: short(kind), l_whence: short(libc::SEEK_SET), l_start: start, l_len: length, l_pid: 0 }
+    libc::flock {
+        l_type: short(kind),
+        l_whence: short(libc::SEEK_SET),
+        l_start: start,
+        l_len: length,
+        l_pid: 0,
+    }
 }
 
 /// Shares a range with others who do. Refused at once where somebody has it for himself.
 pub(super) fn share(file: &File, at: Range) -> io::Result<()> {
-    fcntl(file, FcntlArg::F_OFD_SETLK(&range(libc::F_RDLCK, at))).map(drop).map_err(Into::into)
+    fcntl(file, FcntlArg::F_OFD_SETLK(&range(libc::F_RDLCK, at)))
+        .map(drop)
+        .map_err(Into::into)
 }
 
 pub(super) fn drop_range(file: &File, at: Range) -> io::Result<()> {
-    fcntl(file, FcntlArg::F_OFD_SETLK(&range(libc::F_UNLCK, at))).map(drop).map_err(Into::into)
+    fcntl(file, FcntlArg::F_OFD_SETLK(&range(libc::F_UNLCK, at)))
+        .map(drop)
+        .map_err(Into::into)
 }
 
 /// Locks a range if no other open file has it.
@@ -80,7 +90,12 @@ fn is_taken(file: &File, at: Range) -> io::Result<bool> {
 
 /// Waits for this process's turn. Whoever is next waits alone, so that the last holder cannot be before it again.
 /// The caller watches for the turn for the time `watch` before it sleeps.
-pub(super) fn take_turn(file: &File, board: &Board, watch: Duration, budget: &WaitBudget) -> Result<(), LockError> {
+pub(super) fn take_turn(
+    file: &File,
+    board: &Board,
+    watch: Duration,
+    budget: &WaitBudget,
+) -> Result<(), LockError> {
     if !board.has_waiters() && try_lock(file, TURN)? {
         return Ok(());
     }
@@ -94,7 +109,13 @@ pub(super) fn take_turn(file: &File, board: &Board, watch: Duration, budget: &Wa
 
 /// Tries, and sleeps until the holder says that it has freed the lock. A holder that was killed says nothing, so the sleep is
 /// short.
-fn wait(file: &File, at: Range, board: &Board, (freed, watch): (Freed, Duration), budget: &WaitBudget) -> Result<(), LockError> {
+fn wait(
+    file: &File,
+    at: Range,
+    board: &Board,
+    (freed, watch): (Freed, Duration),
+    budget: &WaitBudget,
+) -> Result<(), LockError> {
     loop {
         let before = board.freed(freed);
         if try_lock(file, at)? {
@@ -161,12 +182,20 @@ pub(super) fn claim_name(database: &File, name: u64) -> io::Result<NameClaim> {
     let slot = i64::try_from(name % (1 << 39)).unwrap_or(0);
     let at = base.saturating_add(slot);
     share(database, (at, 1))?;
-    let others = slot > 0 && is_taken(database, (base, slot))? || is_taken(database, (at.saturating_add(1), length.saturating_sub(slot)))?;
+    let others = slot > 0 && is_taken(database, (base, slot))?
+        || is_taken(
+            database,
+            (at.saturating_add(1), length.saturating_sub(slot)),
+        )?;
     if others {
         drop_range(database, (at, 1))?;
         return Ok(NameClaim::OtherName);
     }
-    Ok(if is_taken(database, (at, 1))? { NameClaim::Shared } else { NameClaim::Alone })
+    Ok(if is_taken(database, (at, 1))? {
+        NameClaim::Shared
+    } else {
+        NameClaim::Alone
+    })
 }
 
 /// Names the process that has the turn, if this one may see it.
@@ -177,14 +206,31 @@ pub(super) fn holder(inode: u64) -> String {
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
     for process in processes.take_while(|_| begun.elapsed() < MAX_SEARCH) {
         let name = process.file_name();
-        let Some(id) = name.to_str().and_then(|name| name.parse::<u32>().ok()).filter(|id| *id != own) else {
+        let Some(id) = name
+            .to_str()
+            .and_then(|name| name.parse::<u32>().ok())
+            .filter(|id| *id != own)
+        else {
             continue;
         };
-        let files = fs::read_dir(process.path().join("fdinfo")).into_iter().flatten().flatten();
-        let holds = |text: String| text.lines().any(|line| line.starts_with("lock:") && line.contains(" WRITE ") && line.ends_with(&wanted));
-        if files.take_while(|_| begun.elapsed() < MAX_SEARCH).any(|file| fs::read_to_string(file.path()).is_ok_and(holds)) {
+        let files = fs::read_dir(process.path().join("fdinfo"))
+            .into_iter()
+            .flatten()
+            .flatten();
+        let holds = |text: String| {
+            text.lines().any(|line| {
+                line.starts_with("lock:") && line.contains(" WRITE ") && line.ends_with(&wanted)
+            })
+        };
+        if files
+            .take_while(|_| begun.elapsed() < MAX_SEARCH)
+            .any(|file| fs::read_to_string(file.path()).is_ok_and(holds))
+        {
             let program = fs::read_to_string(process.path().join("comm")).unwrap_or_default();
-            return format!("process {id} ({})", crate::util::text::short(program.trim()));
+            return format!(
+                "process {id} ({})",
+                crate::util::text::short(program.trim())
+            );
         }
     }
     "a process that this one cannot see".to_owned()

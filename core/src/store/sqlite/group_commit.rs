@@ -7,7 +7,9 @@
 
 use std::time::{Duration, Instant};
 
-use crate::util::wait::sync::{Arc, AtomicUsize, Condvar, Mutex, MutexGuard, Ordering, PoisonError};
+use crate::util::wait::sync::{
+    Arc, AtomicUsize, Condvar, Mutex, MutexGuard, Ordering, PoisonError,
+};
 use crate::util::wait::{TimedGuard, TimedMutex, WaitBudget, WaitEnd};
 
 /// How many calls share one commit, and how long they wait for it: other processes want their turn too.
@@ -83,7 +85,10 @@ struct End<F> {
 
 impl<F: Clone> End<F> {
     fn new() -> Self {
-        Self { result: Mutex::new(None), set: Condvar::new() }
+        Self {
+            result: Mutex::new(None),
+            set: Condvar::new(),
+        }
     }
 
     fn result(&self) -> MutexGuard<'_, Option<Result<(), Missed<F>>>> {
@@ -124,7 +129,13 @@ enum Attempt<V> {
 
 impl<T: CommitTarget> GroupCommit<T> {
     pub(super) fn new(target: T) -> Self {
-        Self { desk: TimedMutex::new(Desk { target, group: None }), arriving: AtomicUsize::new(0) }
+        Self {
+            desk: TimedMutex::new(Desk {
+                target,
+                group: None,
+            }),
+            arriving: AtomicUsize::new(0),
+        }
     }
 
     /// The database, for whoever owns the group commit.
@@ -133,7 +144,12 @@ impl<T: CommitTarget> GroupCommit<T> {
     }
 
     /// Runs a part in a transaction, perhaps with those of others, and returns its value once that is committed.
-    pub(super) fn run<V>(&self, full: bool, budget: &WaitBudget, part: Part<'_, T, V, T::Fault>) -> Result<V, CommitError<T::Fault>> {
+    pub(super) fn run<V>(
+        &self,
+        full: bool,
+        budget: &WaitBudget,
+        part: Part<'_, T, V, T::Fault>,
+    ) -> Result<V, CommitError<T::Fault>> {
         // A part that another caller's refusal has undone is repeated alone: nobody can undo it again.
         let mut alone = false;
         loop {
@@ -167,7 +183,13 @@ impl<T: CommitTarget> GroupCommit<T> {
         Ok(value)
     }
 
-    fn attempt<V>(&self, full: bool, alone: bool, budget: &WaitBudget, part: Part<'_, T, V, T::Fault>) -> Result<Attempt<V>, CommitError<T::Fault>> {
+    fn attempt<V>(
+        &self,
+        full: bool,
+        alone: bool,
+        budget: &WaitBudget,
+        part: Part<'_, T, V, T::Fault>,
+    ) -> Result<Attempt<V>, CommitError<T::Fault>> {
         let mut desk = self.desk(budget)?;
         if alone || full && desk.group.as_ref().is_some_and(|group| !group.full) {
             desk.finish();
@@ -220,20 +242,31 @@ impl<T: CommitTarget> GroupCommit<T> {
     }
 
     /// Waits until the transaction has ended.
-    fn wait(&self, end: &Arc<End<T::Fault>>, budget: &WaitBudget) -> Result<GroupResult<T::Fault>, CommitError<T::Fault>> {
+    fn wait(
+        &self,
+        end: &Arc<End<T::Fault>>,
+        budget: &WaitBudget,
+    ) -> Result<GroupResult<T::Fault>, CommitError<T::Fault>> {
         loop {
             let result = end.result();
             if let Some(result) = &*result {
                 return Ok(result.clone());
             }
-            let (result, _) = end.set.wait_timeout(result, ORPHAN_CHECK).unwrap_or_else(PoisonError::into_inner);
+            let (result, _) = end
+                .set
+                .wait_timeout(result, ORPHAN_CHECK)
+                .unwrap_or_else(PoisonError::into_inner);
             if let Some(result) = &*result {
                 return Ok(result.clone());
             }
             drop(result);
             if let Some(mut desk) = self.desk.try_lock() {
                 // Whoever was arriving may have given up: then nobody else is left to commit.
-                if desk.group.as_ref().is_some_and(|group| Arc::ptr_eq(&group.end, end)) {
+                if desk
+                    .group
+                    .as_ref()
+                    .is_some_and(|group| Arc::ptr_eq(&group.end, end))
+                {
                     desk.finish();
                 }
             } else if budget.slice() == Err(WaitEnd::TimedOut) {
@@ -247,7 +280,12 @@ impl<T: CommitTarget> GroupCommit<T> {
 impl<T: CommitTarget> Desk<T> {
     fn begin(&mut self, full: bool, budget: &WaitBudget) -> Result<(), T::Fault> {
         self.target.begin(full, budget)?;
-        self.group = Some(Group { end: Arc::new(End::new()), members: 0, begun: Instant::now(), full });
+        self.group = Some(Group {
+            end: Arc::new(End::new()),
+            members: 0,
+            begun: Instant::now(),
+            full,
+        });
         Ok(())
     }
 

@@ -109,23 +109,37 @@ fn view(Named { place, .. }: &Named, account: Option<&str>) -> Result<Inspection
 }
 
 fn number(row: &Row<'_>) -> rusqlite::Result<u64> {
-    row.get::<_, i64>(0).map(|number| u64::try_from(number).unwrap_or(0))
+    row.get::<_, i64>(0)
+        .map(|number| u64::try_from(number).unwrap_or(0))
 }
 
-fn read(place: &Place, connection: &Connection, version: i64, account: Option<&str>) -> rusqlite::Result<Inspection> {
+fn read(
+    place: &Place,
+    connection: &Connection,
+    version: i64,
+    account: Option<&str>,
+) -> rusqlite::Result<Inspection> {
     let view = connection.unchecked_transaction()?;
     let count = |sql: &str| view.query_row(sql, [], number);
     let text = |at: Option<i64>| at.and_then(calendar::instant_text);
-    let (oldest, newest) = view.query_row("SELECT min(at), max(at) FROM operations", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let mut kinds = view.prepare("SELECT count(*), type FROM records WHERE type <> 'Removed' GROUP BY type")?;
-    let records = kinds.query_map([], |row| Ok((row.get(1)?, number(row)?)))?.collect::<rusqlite::Result<_>>()?;
+    let (oldest, newest) =
+        view.query_row("SELECT min(at), max(at) FROM operations", [], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+    let mut kinds =
+        view.prepare("SELECT count(*), type FROM records WHERE type <> 'Removed' GROUP BY type")?;
+    let records = kinds
+        .query_map([], |row| Ok((row.get(1)?, number(row)?)))?
+        .collect::<rusqlite::Result<_>>()?;
     let bytes = |path| std::fs::metadata(path).map_or(0, |found| found.len());
     let (id, key) = meta::identity(&view)?;
     Ok(Inspection {
         store: place.name.clone(),
         id,
         version,
-        revision: meta::read::<i64>(&view, &key, "revision")?.and_then(|revision| u64::try_from(revision).ok()).unwrap_or(0),
+        revision: meta::read::<i64>(&view, &key, "revision")?
+            .and_then(|revision| u64::try_from(revision).ok())
+            .unwrap_or(0),
         records,
         accounts: count("SELECT count(DISTINCT account) FROM buckets WHERE account <> ''")?,
         buckets: count("SELECT count(*) FROM buckets")?,
@@ -140,11 +154,23 @@ fn read(place: &Place, connection: &Connection, version: i64, account: Option<&s
     })
 }
 
-fn counts(view: &Connection, key: &ChecksumKey, account: &str) -> rusqlite::Result<Vec<InspectedCount>> {
-    let sql = concat!("SELECT ", bucket_columns!(), " FROM buckets b WHERE b.account = ?1 AND b.meter <> '' ORDER BY b.start DESC, b.meter, b.member");
+fn counts(
+    view: &Connection,
+    key: &ChecksumKey,
+    account: &str,
+) -> rusqlite::Result<Vec<InspectedCount>> {
+    let sql = concat!(
+        "SELECT ",
+        bucket_columns!(),
+        " FROM buckets b WHERE b.account = ?1 AND b.meter <> '' ORDER BY b.start DESC, b.meter, b.member"
+    );
     let (mut statement, now) = (view.prepare(sql)?, clock_trust::clock_now());
     let rows = statement.query_map([account], |row| {
-        let text = |at: i64| Some(at).filter(|at| ![i64::MIN, i64::MAX].contains(at)).and_then(calendar::instant_text);
+        let text = |at: i64| {
+            Some(at)
+                .filter(|at| ![i64::MIN, i64::MAX].contains(at))
+                .and_then(calendar::instant_text)
+        };
         let bucket = BucketRow::read(key, row, 0)?;
         Ok(InspectedCount {
             member: Some(row.get::<_, String>(2)?).filter(|member| !member.is_empty()),

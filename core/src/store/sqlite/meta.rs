@@ -6,23 +6,40 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::checksum::{ChecksumKey, RowTable, mismatch};
 
 /// Returns a value of that name, or `None` if there is none.
-pub(super) fn read<T: FromSql>(connection: &Connection, key: &ChecksumKey, name: &str) -> rusqlite::Result<Option<T>> {
-    let mut statement = connection.prepare_cached("SELECT value, checksum FROM meta WHERE name = ?1")?;
+pub(super) fn read<T: FromSql>(
+    connection: &Connection,
+    key: &ChecksumKey,
+    name: &str,
+) -> rusqlite::Result<Option<T>> {
+    let mut statement =
+        connection.prepare_cached("SELECT value, checksum FROM meta WHERE name = ?1")?;
     let found = statement.query_row([name], |row| {
         let checksum = of(key, name, row.get_ref(0)?);
-        if checksum == row.get::<_, i64>(1)? { row.get(0) } else { Err(mismatch(RowTable::Meta, &name)) }
+        if checksum == row.get::<_, i64>(1)? {
+            row.get(0)
+        } else {
+            Err(mismatch(RowTable::Meta, &name))
+        }
     });
     found.optional()
 }
 
 /// Writes a value of that name, in place of the one before.
-pub(super) fn write(connection: &Connection, key: &ChecksumKey, name: &str, value: &dyn ToSql) -> rusqlite::Result<()> {
+pub(super) fn write(
+    connection: &Connection,
+    key: &ChecksumKey,
+    name: &str,
+    value: &dyn ToSql,
+) -> rusqlite::Result<()> {
     let checksum = match value.to_sql()? {
         ToSqlOutput::Borrowed(value) => of(key, name, value),
         ToSqlOutput::Owned(value) => of(key, name, ValueRef::from(&value)),
         _ => of(key, name, ValueRef::Null),
     };
-    connection.prepare_cached("INSERT OR REPLACE INTO meta VALUES (?1, ?2, ?3)")?.execute(params![name, value, checksum]).map(drop)
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO meta VALUES (?1, ?2, ?3)")?
+        .execute(params![name, value, checksum])
+        .map(drop)
 }
 
 /// Returns the checksum of a row.
@@ -32,7 +49,10 @@ pub(super) fn of(key: &ChecksumKey, name: &str, value: ValueRef<'_>) -> i64 {
 
 /// Returns the id of a store, and the key of its checksums.
 pub(super) fn identity(connection: &Connection) -> rusqlite::Result<(String, ChecksumKey)> {
-    let id: String = connection.query_row("SELECT value FROM meta WHERE name = 'store'", [], |row| row.get(0))?;
+    let id: String =
+        connection.query_row("SELECT value FROM meta WHERE name = 'store'", [], |row| {
+            row.get(0)
+        })?;
     let key = ChecksumKey::new(&id);
     match read::<String>(connection, &key, "store")? {
         Some(id) => Ok((id, key)),

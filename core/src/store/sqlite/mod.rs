@@ -64,7 +64,9 @@ struct Room {
 
 impl std::fmt::Debug for Room {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Room").field("process", &self.process).finish_non_exhaustive()
+        f.debug_struct("Room")
+            .field("process", &self.process)
+            .finish_non_exhaustive()
     }
 }
 
@@ -72,11 +74,18 @@ impl Room {
     fn new(shared: &Arc<Shared>, open: Option<Open>) -> Self {
         let reader = Arc::new(TimedMutex::new(None));
         let writers = GroupCommit::new(Handle::new(Arc::clone(shared), Arc::clone(&reader), open));
-        Self { process: process::id(), writers, reader, cache: std::sync::Mutex::default() }
+        Self {
+            process: process::id(),
+            writers,
+            reader,
+            cache: std::sync::Mutex::default(),
+        }
     }
 
     fn cache(&self) -> std::sync::MutexGuard<'_, Cache> {
-        self.cache.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.cache
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
@@ -110,18 +119,34 @@ type Member<'m> = &'m mut dyn FnMut(&mut Sheet<'_>) -> Result<Keep, Error>;
 impl Sqlite {
     /// Opens the store of that name.
     pub(crate) fn open(name: &str, clock: Clock) -> Result<Self, Error> {
-        let Named { place, power, lock_timeout } = database_file::named(name)?;
+        let Named {
+            place,
+            power,
+            lock_timeout,
+        } = database_file::named(name)?;
         crate::cedar::first_use::prepare();
         bus_guard::install();
         let budget = WaitBudget::enter(lock_timeout);
         let (open, id) = Open::new(&place, None, &budget)?;
         let pass = fork_guard::Pass::new();
-        let water = clock_trust::water(clock, &open.connected.connection, &open.connected.key).map_err(|found| place.sqlite(&found))?;
+        let water = clock_trust::water(clock, &open.connected.connection, &open.connected.key)
+            .map_err(|found| place.sqlite(&found))?;
         drop(pass);
-        file_locks::end_turn(&open.lock, &open.board).map_err(|found| errors::file(&place.name, &found))?;
-        let shared = Arc::new(Shared { place, id, lock_timeout, board: ArcSwap::from(Arc::clone(&open.board)) });
+        file_locks::end_turn(&open.lock, &open.board)
+            .map_err(|found| errors::file(&place.name, &found))?;
+        let shared = Arc::new(Shared {
+            place,
+            id,
+            lock_timeout,
+            board: ArcSwap::from(Arc::clone(&open.board)),
+        });
         let room = ArcSwap::from_pointee(Room::new(&shared, Some(open)));
-        Ok(Self { shared, power, water, room })
+        Ok(Self {
+            shared,
+            power,
+            water,
+            room,
+        })
     }
 
     /// This process's handle. That of the process which it was forked from is given up.
@@ -131,7 +156,8 @@ impl Sqlite {
             return room;
         }
         // Of several threads of the child one wins; all then load the winner's.
-        self.room.compare_and_swap(&room, Arc::new(Room::new(&self.shared, None)));
+        self.room
+            .compare_and_swap(&room, Arc::new(Room::new(&self.shared, None)));
         self.room.load_full()
     }
 
@@ -145,7 +171,10 @@ impl Sqlite {
         match error {
             CommitError::Fault(error) => error,
             CommitError::Waited(end) => self.waited(end),
-            CommitError::Unknown => self.shared.place.unknown_outcome("its commit has not ended in time"),
+            CommitError::Unknown => self
+                .shared
+                .place
+                .unknown_outcome("its commit has not ended in time"),
         }
     }
 
@@ -153,7 +182,10 @@ impl Sqlite {
     fn transact(&self, full: bool, work: Member<'_>) -> Result<(), Error> {
         let budget = WaitBudget::enter(self.shared.lock_timeout);
         let part = &mut |handle: &mut Handle| self.part(handle, work);
-        self.room().writers.run(full, &budget, part).map_err(|error| self.told(error))?
+        self.room()
+            .writers
+            .run(full, &budget, part)
+            .map_err(|error| self.told(error))?
     }
 
     /// A transaction about the directory: of its own, and on the disk before it is answered. `published` is called when it is
@@ -162,7 +194,10 @@ impl Sqlite {
         let budget = WaitBudget::enter(self.shared.lock_timeout);
         let part = &mut |handle: &mut Handle| self.part(handle, work);
         let commit = &mut |handle: &mut Handle| self.commit_change(handle, published);
-        self.room().writers.run_alone(&budget, part, commit).map_err(|error| self.told(error))?
+        self.room()
+            .writers
+            .run_alone(&budget, part, commit)
+            .map_err(|error| self.told(error))?
     }
 
     fn commit_change(&self, handle: &mut Handle, published: &mut dyn FnMut()) -> Result<(), Error> {
@@ -171,7 +206,8 @@ impl Sqlite {
             return Err(self.shared.place.replaced());
         };
         if let Some(open) = &handle.open {
-            file_locks::begin_change(&open.lock).map_err(|found| errors::file(&self.shared.place.name, &found))?;
+            file_locks::begin_change(&open.lock)
+                .map_err(|found| errors::file(&self.shared.place.name, &found))?;
         }
         board.begin(Word::Directory);
         let committed = handle.commit();
@@ -237,8 +273,14 @@ impl Sqlite {
             Ok(now) => now,
             Err(error) => return Some(Err(error)),
         };
-        board.mark().fetch_max(now, std::sync::atomic::Ordering::AcqRel);
-        let mut view = View { rows: cache.of(account), now, missed: false };
+        board
+            .mark()
+            .fetch_max(now, std::sync::atomic::Ordering::AcqRel);
+        let mut view = View {
+            rows: cache.of(account),
+            now,
+            missed: false,
+        };
         let answer = work(&mut view);
         (!view.missed).then(|| answer.map(drop))
     }
@@ -261,8 +303,16 @@ impl Store for Sqlite {
         Some(self)
     }
 
-    fn write(&self, _accounts: &[&str], durability: Durability, work: Work<'_>) -> Result<(), Error> {
-        self.transact(self.power || durability == Durability::Power, &mut |sheet| work(sheet))
+    fn write(
+        &self,
+        _accounts: &[&str],
+        durability: Durability,
+        work: Work<'_>,
+    ) -> Result<(), Error> {
+        self.transact(
+            self.power || durability == Durability::Power,
+            &mut |sheet| work(sheet),
+        )
     }
 
     fn read(&self, account: &str, work: Work<'_>) -> Result<(), Error> {
@@ -275,7 +325,11 @@ impl Store for Sqlite {
         let counts = board.now(Word::Counts);
         let rows = self.view(&mut |sheet| {
             sheet.now = self.instant(sheet)?;
-            let mut noting = Noting { sheet, rows: Vec::new(), documents: Vec::new() };
+            let mut noting = Noting {
+                sheet,
+                rows: Vec::new(),
+                documents: Vec::new(),
+            };
             work(&mut noting)?;
             Ok(noting.rows)
         })?;
@@ -286,7 +340,9 @@ impl Store for Sqlite {
     }
 
     fn account_of(&self, operation: u64) -> Result<Option<String>, Error> {
-        self.view(&mut |sheet| Ok(super::Ledger::operation(sheet, operation)?.map(|found| found.account)))
+        self.view(&mut |sheet| {
+            Ok(super::Ledger::operation(sheet, operation)?.map(|found| found.account))
+        })
     }
 
     fn verify(&self) -> Result<Verification, Error> {
@@ -295,7 +351,10 @@ impl Store for Sqlite {
     }
 
     fn clear(&self) -> Result<(), Error> {
-        Err(Error::StoreVerb { store: self.shared.place.name.clone(), verb: "forget_counts".to_owned() })
+        Err(Error::StoreVerb {
+            store: self.shared.place.name.clone(),
+            verb: "forget_counts".to_owned(),
+        })
     }
 
     fn accept_clock(&self) -> Result<(), Error> {

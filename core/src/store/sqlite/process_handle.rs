@@ -45,7 +45,13 @@ pub(super) struct Handle {
 
 impl Handle {
     pub(super) fn new(shared: Arc<Shared>, reader: Arc<Reader>, open: Option<Open>) -> Self {
-        Self { shared, reader, file: open.as_ref().map(|open| open.connected.identity()), open, pass: None }
+        Self {
+            shared,
+            reader,
+            file: open.as_ref().map(|open| open.connected.identity()),
+            open,
+            pass: None,
+        }
     }
 
     /// Gives up what belongs to the process that this one was forked from. Nothing is closed: that would disturb its owner.
@@ -54,16 +60,25 @@ impl Handle {
     }
 
     pub(super) fn run(&mut self, sql: &str) -> Result<(), Error> {
-        let open = self.open.as_ref().ok_or_else(|| self.shared.place.replaced())?;
-        let run = open.connected.connection.prepare_cached(sql).and_then(|mut statement| statement.raw_execute());
-        run.map(drop).map_err(|found| self.shared.place.sqlite(&found))
+        let open = self
+            .open
+            .as_ref()
+            .ok_or_else(|| self.shared.place.replaced())?;
+        let run = open
+            .connected
+            .connection
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.raw_execute());
+        run.map(drop)
+            .map_err(|found| self.shared.place.sqlite(&found))
     }
 
     /// Takes the lock on the file that is there under the store's name.
     fn lock(&mut self, watch: Duration, budget: &WaitBudget) -> Result<(), Error> {
         let place = &self.shared.place;
         if let Some(mut open) = self.open.take() {
-            file_locks::take_turn(&open.lock, &open.board, watch, budget).map_err(|found| place.not_locked(found, open.board.identity.1))?;
+            file_locks::take_turn(&open.lock, &open.board, watch, budget)
+                .map_err(|found| place.not_locked(found, open.board.identity.1))?;
             match open.look(place)? {
                 Look::Same => {
                     self.open = Some(open);
@@ -71,7 +86,10 @@ impl Handle {
                 }
                 moved => {
                     // The reader's connection shares the index of this one, as long as both are open.
-                    let mut reader = self.reader.lock(budget).map_err(|end| place.not_locked(end.into(), open.board.identity.1))?;
+                    let mut reader = self
+                        .reader
+                        .lock(budget)
+                        .map_err(|end| place.not_locked(end.into(), open.board.identity.1))?;
                     if let Some(connected) = reader.take() {
                         connected.abandon();
                     }
@@ -80,7 +98,11 @@ impl Handle {
             }
         }
         let (open, _) = Open::new(place, Some(&self.shared.id), budget)?;
-        if self.file.replace(open.connected.identity()).is_some_and(|before| before != open.connected.identity()) {
+        if self
+            .file
+            .replace(open.connected.identity())
+            .is_some_and(|before| before != open.connected.identity())
+        {
             // A copy was put back: what was read from the other file may be different now.
             open.board.disturb();
         }
@@ -102,13 +124,17 @@ impl Handle {
         // The holder before may have been killed while it held the lock.
         open.board.end(Word::Directory);
         open.board.end(Word::Counts);
-        open.set_full(full).map_err(|found| self.shared.place.sqlite(&found))?;
+        open.set_full(full)
+            .map_err(|found| self.shared.place.sqlite(&found))?;
         self.run("BEGIN IMMEDIATE")
     }
 
     /// The error of a transaction in which a mapped page was lost: the index was cut while it was open.
     fn lost_pages(&self) -> Option<Error> {
-        let lost = self.open.as_ref().is_some_and(|open| open.connected.lost_pages());
+        let lost = self
+            .open
+            .as_ref()
+            .is_some_and(|open| open.connected.lost_pages());
         lost.then(|| self.shared.place.side_file("-shm"))
     }
 }
@@ -140,12 +166,20 @@ impl CommitTarget for Handle {
         let board = Arc::clone(&open.board);
         board.begin(Word::Counts);
         fault_injection::here(Point::Worked);
-        let run = open.connected.connection.prepare_cached("COMMIT").and_then(|mut statement| statement.raw_execute());
-        let committed = run.map(drop).map_err(|found| self.shared.place.commit_failed(&found));
+        let run = open
+            .connected
+            .connection
+            .prepare_cached("COMMIT")
+            .and_then(|mut statement| statement.raw_execute());
+        let committed = run
+            .map(drop)
+            .map_err(|found| self.shared.place.commit_failed(&found));
         fault_injection::here(Point::Committed);
         board.end(Word::Counts);
         match self.lost_pages() {
-            Some(lost) if committed.is_ok() => Err(self.shared.place.unknown_outcome(&lost.to_string())),
+            Some(lost) if committed.is_ok() => {
+                Err(self.shared.place.unknown_outcome(&lost.to_string()))
+            }
             _ => committed,
         }
     }

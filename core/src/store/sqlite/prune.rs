@@ -50,8 +50,18 @@ struct KeyHand {
 
 impl Default for Prune {
     fn default() -> Self {
-        let keys = KeyHand { passed: (String::new(), String::new()), new: 0, not_before: i64::MIN, soonest: i64::MAX };
-        Self { next: 0, not_before: i64::MIN, again: i64::MIN, keys }
+        let keys = KeyHand {
+            passed: (String::new(), String::new()),
+            new: 0,
+            not_before: i64::MIN,
+            soonest: i64::MAX,
+        };
+        Self {
+            next: 0,
+            not_before: i64::MIN,
+            again: i64::MIN,
+            keys,
+        }
     }
 }
 
@@ -74,15 +84,30 @@ impl Sheet<'_> {
             (self.prune.next, self.prune.again) = (0, self.now.saturating_add(7 * DAY));
         }
         // The last stays: its id is never given again.
-        let sql =
-            concat!("SELECT ", operation_columns!(), " FROM operations o WHERE o.id >= ?1 AND o.id < (SELECT max(id) FROM operations) ORDER BY o.id LIMIT ?2");
-        let rows = self.connection.prepare_cached(sql).and_then(|mut statement| {
-            let read = |row: &Row<'_>| {
-                let parts = OperationRow::read(self.key, row, 0).ok().map(|operation| operation.parts().collect());
-                Ok(Looked { id: row.get(0)?, at: row.get(2)?, keep: row.get(3)?, parts })
-            };
-            statement.query_map(params![self.prune.next, MAX_OPERATIONS], read)?.collect::<rusqlite::Result<Vec<_>>>()
-        });
+        let sql = concat!(
+            "SELECT ",
+            operation_columns!(),
+            " FROM operations o WHERE o.id >= ?1 AND o.id < (SELECT max(id) FROM operations) ORDER BY o.id LIMIT ?2"
+        );
+        let rows = self
+            .connection
+            .prepare_cached(sql)
+            .and_then(|mut statement| {
+                let read = |row: &Row<'_>| {
+                    let parts = OperationRow::read(self.key, row, 0)
+                        .ok()
+                        .map(|operation| operation.parts().collect());
+                    Ok(Looked {
+                        id: row.get(0)?,
+                        at: row.get(2)?,
+                        keep: row.get(3)?,
+                        parts,
+                    })
+                };
+                statement
+                    .query_map(params![self.prune.next, MAX_OPERATIONS], read)?
+                    .collect::<rusqlite::Result<Vec<_>>>()
+            });
         let rows = self.told(rows)?;
         let all = i64::try_from(rows.len()).is_ok_and(|rows| rows < MAX_OPERATIONS);
         let mut buckets: Vec<BucketRow> = Vec::new();
@@ -138,8 +163,15 @@ impl Sheet<'_> {
         if bucket.operations > 0 || bucket.window.end.saturating_add(BUCKET_REST) > self.now {
             return self.write_bucket(bucket);
         }
-        let gone: i64 = self.told(meta::read(self.connection, self.key, "bucket"))?.unwrap_or(0);
-        self.told(meta::write(self.connection, self.key, "bucket", &gone.max(bucket.id)))?;
+        let gone: i64 = self
+            .told(meta::read(self.connection, self.key, "bucket"))?
+            .unwrap_or(0);
+        self.told(meta::write(
+            self.connection,
+            self.key,
+            "bucket",
+            &gone.max(bucket.id),
+        ))?;
         self.run("DELETE FROM holds WHERE bucket = ?1", [bucket.id])?;
         self.run("DELETE FROM buckets WHERE id = ?1", [bucket.id])?;
         self.forget_row(bucket.id);
@@ -156,15 +188,28 @@ impl Sheet<'_> {
         hand.new = 0;
         let sql = "SELECT account, key, until FROM keys WHERE (account, key) > (?1, ?2) ORDER BY account, key LIMIT ?3";
         let (account, key) = &self.prune.keys.passed;
-        let rows = self.connection.prepare_cached(sql).and_then(|mut statement| {
-            let read = |row: &Row<'_>| Ok(((row.get::<_, String>(0)?, row.get::<_, String>(1)?), row.get::<_, i64>(2)?));
-            statement.query_map(params![account, key, MAX_KEYS], read)?.collect::<rusqlite::Result<Vec<_>>>()
-        });
+        let rows = self
+            .connection
+            .prepare_cached(sql)
+            .and_then(|mut statement| {
+                let read = |row: &Row<'_>| {
+                    Ok((
+                        (row.get::<_, String>(0)?, row.get::<_, String>(1)?),
+                        row.get::<_, i64>(2)?,
+                    ))
+                };
+                statement
+                    .query_map(params![account, key, MAX_KEYS], read)?
+                    .collect::<rusqlite::Result<Vec<_>>>()
+            });
         let rows = self.told(rows)?;
         let all = i64::try_from(rows.len()).is_ok_and(|rows| rows < MAX_KEYS);
         for ((account, key), until) in &rows {
             if *until <= self.now {
-                self.run("DELETE FROM keys WHERE account = ?1 AND key = ?2", params![account, key])?;
+                self.run(
+                    "DELETE FROM keys WHERE account = ?1 AND key = ?2",
+                    params![account, key],
+                )?;
             } else {
                 self.prune.keys.soonest = self.prune.keys.soonest.min(*until);
             }
@@ -174,7 +219,12 @@ impl Sheet<'_> {
             hand.passed = passed;
         } else {
             let not_before = hand.soonest.max(self.now.saturating_add(DAY));
-            *hand = KeyHand { passed: (String::new(), String::new()), new: 0, not_before, soonest: i64::MAX };
+            *hand = KeyHand {
+                passed: (String::new(), String::new()),
+                new: 0,
+                not_before,
+                soonest: i64::MAX,
+            };
         }
         Ok(())
     }

@@ -32,7 +32,10 @@ pub(super) struct Row {
 impl Cache {
     /// The words by which it is known to be true.
     pub(super) fn board(&self) -> Option<&Arc<Board>> {
-        self.at.as_ref().filter(|(board, counts)| board.now(Word::Counts) == *counts).map(|(board, _)| board)
+        self.at
+            .as_ref()
+            .filter(|(board, counts)| board.now(Word::Counts) == *counts)
+            .map(|(board, _)| board)
     }
 
     /// What was read of an account.
@@ -41,14 +44,26 @@ impl Cache {
     }
 
     /// Takes up what was read of an account while the words said that.
-    pub(super) fn put(&mut self, account: &str, (board, counts): (Arc<Board>, u64), rows: Vec<Row>) {
-        let same = self.at.as_ref().is_some_and(|(known, then)| Arc::ptr_eq(known, &board) && *then == counts);
+    pub(super) fn put(
+        &mut self,
+        account: &str,
+        (board, counts): (Arc<Board>, u64),
+        rows: Vec<Row>,
+    ) {
+        let same = self
+            .at
+            .as_ref()
+            .is_some_and(|(known, then)| Arc::ptr_eq(known, &board) && *then == counts);
         if !same || self.accounts.len() >= MOST {
             self.accounts.clear();
             self.at = Some((board, counts));
         }
         let known = self.accounts.entry_ref(account).or_default();
-        known.retain(|row| !rows.iter().any(|new| new.member == row.member && new.meter == row.meter));
+        known.retain(|row| {
+            !rows
+                .iter()
+                .any(|new| new.member == row.member && new.meter == row.meter)
+        });
         known.extend(rows);
     }
 }
@@ -63,7 +78,9 @@ pub(super) struct View<'c> {
 impl View<'_> {
     fn miss<T>(&mut self) -> Result<T, Error> {
         self.missed = true;
-        Err(Error::StoreBusy { store: "cache".to_owned() })
+        Err(Error::StoreBusy {
+            store: "cache".to_owned(),
+        })
     }
 }
 
@@ -73,7 +90,11 @@ impl Ledger for View<'_> {
     }
 
     fn latest(&mut self, whose: Whose<'_>, meter: &str) -> Result<Option<Bucket>, Error> {
-        match self.rows.iter().find(|row| row.meter == meter && row.member.as_deref() == whose.member) {
+        match self
+            .rows
+            .iter()
+            .find(|row| row.meter == meter && row.member.as_deref() == whose.member)
+        {
             Some(row) => Ok(row.bucket),
             None => self.miss(),
         }
@@ -133,7 +154,11 @@ impl Ledger for Noting<'_, '_> {
         let bucket = self.sheet.latest(whose, meter)?;
         // What is held changes with the time alone.
         if bucket.is_none_or(|bucket| bucket.held == 0) {
-            self.rows.push(Row { member: whose.member.map(str::to_owned), meter: meter.to_owned(), bucket });
+            self.rows.push(Row {
+                member: whose.member.map(str::to_owned),
+                meter: meter.to_owned(),
+                bucket,
+            });
         }
         Ok(bucket)
     }
@@ -162,19 +187,30 @@ impl Ledger for Noting<'_, '_> {
         self.sheet.amend(operation)
     }
 
-    fn history(&mut self, account: &str, before: Option<u64>, most: usize) -> Result<Vec<Operation>, Error> {
+    fn history(
+        &mut self,
+        account: &str,
+        before: Option<u64>,
+        most: usize,
+    ) -> Result<Vec<Operation>, Error> {
         self.sheet.history(account, before, most)
     }
 
     fn document(&mut self, account: &str, name: &str) -> Result<Option<String>, Error> {
-        match self.documents.iter().rev().find(|(of, known, _)| of == account && known == name) {
+        match self
+            .documents
+            .iter()
+            .rev()
+            .find(|(of, known, _)| of == account && known == name)
+        {
             Some((_, _, text)) => Ok(Some(text.clone())),
             None => self.sheet.document(account, name),
         }
     }
 
     fn write_document(&mut self, account: &str, name: &str, text: &str) -> Result<(), Error> {
-        self.documents.push((account.to_owned(), name.to_owned(), text.to_owned()));
+        self.documents
+            .push((account.to_owned(), name.to_owned(), text.to_owned()));
         Ok(())
     }
 }

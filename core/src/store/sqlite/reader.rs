@@ -16,7 +16,10 @@ const MAX_VIEWS: u32 = 3;
 
 impl Sqlite {
     /// Runs `work` on one view of the store.
-    pub(super) fn view<T>(&self, work: &mut dyn FnMut(&mut Sheet<'_>) -> Result<T, Error>) -> Result<T, Error> {
+    pub(super) fn view<T>(
+        &self,
+        work: &mut dyn FnMut(&mut Sheet<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         let budget = WaitBudget::enter(self.shared.lock_timeout);
         let mut moved = self.shared.place.side_file("-wal");
         for _ in 0..MAX_VIEWS {
@@ -34,16 +37,28 @@ impl Sqlite {
     }
 
     /// One view, or nothing if the files have moved; an error with whether they have.
-    fn try_view<T>(&self, budget: &WaitBudget, work: &mut dyn FnMut(&mut Sheet<'_>) -> Result<T, Error>) -> Result<Option<T>, (Error, bool)> {
+    fn try_view<T>(
+        &self,
+        budget: &WaitBudget,
+        work: &mut dyn FnMut(&mut Sheet<'_>) -> Result<T, Error>,
+    ) -> Result<Option<T>, (Error, bool)> {
         let room = self.room();
-        let mut reader = room.reader.lock(budget).map_err(|end| (self.waited(end), false))?;
+        let mut reader = room
+            .reader
+            .lock(budget)
+            .map_err(|end| (self.waited(end), false))?;
         let _pass = Pass::new();
         let connected = match reader.take() {
             Some(connected) => connected,
             None => match Connected::reader(&self.shared.place, &self.shared.id) {
                 Ok(connected) => connected,
                 Err(error) => {
-                    return Err((error, ["-wal", "-shm"].iter().any(|suffix| !self.shared.place.beside(suffix).exists())));
+                    return Err((
+                        error,
+                        ["-wal", "-shm"]
+                            .iter()
+                            .any(|suffix| !self.shared.place.beside(suffix).exists()),
+                    ));
                 }
             },
         };
@@ -57,7 +72,11 @@ impl Sqlite {
     }
 
     /// One view; gives the connection back unless its files have moved.
-    fn viewed<T>(&self, mut connected: Connected, work: &mut dyn FnMut(&mut Sheet<'_>) -> Result<T, Error>) -> (Option<Connected>, Result<Option<T>, Error>) {
+    fn viewed<T>(
+        &self,
+        mut connected: Connected,
+        work: &mut dyn FnMut(&mut Sheet<'_>) -> Result<T, Error>,
+    ) -> (Option<Connected>, Result<Option<T>, Error>) {
         if !matches!(connected.look(&self.shared.place), Ok(Look::Same)) {
             // If the file was replaced or removed, the connection that writes says so, or has done so already.
             connected.abandon();
@@ -74,9 +93,19 @@ impl Sqlite {
         }
     }
 
-    fn in_view<T>(&self, connected: &Connected, work: &mut dyn FnMut(&mut Sheet<'_>) -> Result<T, Error>) -> Result<T, Error> {
+    fn in_view<T>(
+        &self,
+        connected: &Connected,
+        work: &mut dyn FnMut(&mut Sheet<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         let place = &self.shared.place;
-        let run = |sql: &str| connected.connection.prepare_cached(sql).and_then(|mut statement| statement.raw_execute()).map_err(|found| place.sqlite(&found));
+        let run = |sql: &str| {
+            connected
+                .connection
+                .prepare_cached(sql)
+                .and_then(|mut statement| statement.raw_execute())
+                .map_err(|found| place.sqlite(&found))
+        };
         run("BEGIN")?;
         let board = self.board();
         let mut sheet = Sheet {
@@ -104,12 +133,14 @@ impl Sqlite {
             return board;
         }
         let path = self.shared.place.beside("-lock");
-        let is_same = std::fs::metadata(&path).is_ok_and(|found| super::shared_header::identity(&found) == board.identity);
+        let is_same = std::fs::metadata(&path)
+            .is_ok_and(|found| super::shared_header::identity(&found) == board.identity);
         if is_same && !board.is_lost() {
             board.looked();
             return board;
         }
-        let access = std::fs::metadata(&self.shared.place.path).map(|found| super::shared_header::Access::of(&found));
+        let access = std::fs::metadata(&self.shared.place.path)
+            .map(|found| super::shared_header::Access::of(&found));
         match access.and_then(|access| super::Board::map(&path, access)) {
             Ok(mapped) => {
                 let mapped = std::sync::Arc::new(mapped);
@@ -130,12 +161,21 @@ impl Sqlite {
     pub(super) fn instant(&self, sheet: &mut Sheet<'_>) -> Result<i64, Error> {
         let seen = sheet.board.mark().load(Ordering::Acquire);
         if seen > self.water.mark() {
-            let believed = if self.water.confirms(seen) { seen } else { seen.min(sheet.latest_instant()?) };
+            let believed = if self.water.confirms(seen) {
+                seen
+            } else {
+                seen.min(sheet.latest_instant()?)
+            };
             if believed > self.water.mark() {
                 self.water.raise(believed);
             }
             if believed < seen {
-                let _ = sheet.board.mark().compare_exchange(seen, believed, Ordering::AcqRel, Ordering::Acquire);
+                let _ = sheet.board.mark().compare_exchange(
+                    seen,
+                    believed,
+                    Ordering::AcqRel,
+                    Ordering::Acquire,
+                );
             }
         }
         let now = self.water.now()?;

@@ -44,18 +44,53 @@ pub(super) struct BucketRow {
 
 impl BucketRow {
     /// A bucket that is opened.
-    pub(super) fn new(key: &ChecksumKey, id: i64, (account, member, meter): (&str, &str, &str), window: Window) -> Self {
-        let name = key.begin(RowTable::BucketName).number(id).number(window.start).number(window.end).text(account).text(member).text(meter).finish();
-        Self { id, window, used: 0, top_up: 0, holds: 0, operations: 0, pruned_used: 0, pruned_top_up: 0, last: None, name }
+    pub(super) fn new(
+        key: &ChecksumKey,
+        id: i64,
+        (account, member, meter): (&str, &str, &str),
+        window: Window,
+    ) -> Self {
+        let name = key
+            .begin(RowTable::BucketName)
+            .number(id)
+            .number(window.start)
+            .number(window.end)
+            .text(account)
+            .text(member)
+            .text(meter)
+            .finish();
+        Self {
+            id,
+            window,
+            used: 0,
+            top_up: 0,
+            holds: 0,
+            operations: 0,
+            pruned_used: 0,
+            pruned_top_up: 0,
+            last: None,
+            name,
+        }
     }
 
     /// Reads the [`BUCKET_COLUMNS`] that begin at this one, and compares them with their checksum.
     pub(super) fn read(key: &ChecksumKey, row: &Row<'_>, first: usize) -> rusqlite::Result<Self> {
         let column = |at: usize| first.saturating_add(at);
         let number = |at: usize| row.get::<_, i64>(column(at));
-        let text = |at: usize| row.get_ref(column(at)).and_then(|value| Ok(value.as_str()?));
+        let text = |at: usize| {
+            row.get_ref(column(at))
+                .and_then(|value| Ok(value.as_str()?))
+        };
         let named = (text(1)?, text(2)?, text(3)?);
-        let new = Self::new(key, number(0)?, named, Window { start: number(4)?, end: number(5)? });
+        let new = Self::new(
+            key,
+            number(0)?,
+            named,
+            Window {
+                start: number(4)?,
+                end: number(5)?,
+            },
+        );
         let read = Self {
             used: number(6)?,
             top_up: number(7)?,
@@ -66,18 +101,37 @@ impl BucketRow {
             last: row.get(column(12))?,
             ..new
         };
-        if read.checksum(key) == number(13)? { Ok(read) } else { Err(mismatch(RowTable::Buckets, &read.id)) }
+        if read.checksum(key) == number(13)? {
+            Ok(read)
+        } else {
+            Err(mismatch(RowTable::Buckets, &read.id))
+        }
     }
 
     pub(super) fn checksum(&self, key: &ChecksumKey) -> i64 {
-        let row = key.begin(RowTable::Buckets).number(self.name).number(self.used).number(self.top_up).number(self.holds).number(self.operations);
+        let row = key
+            .begin(RowTable::Buckets)
+            .number(self.name)
+            .number(self.used)
+            .number(self.top_up)
+            .number(self.holds)
+            .number(self.operations);
         // No operation has the id 0.
-        row.number(self.pruned_used).number(self.pruned_top_up).number(self.last.unwrap_or(0)).finish()
+        row.number(self.pruned_used)
+            .number(self.pruned_top_up)
+            .number(self.last.unwrap_or(0))
+            .finish()
     }
 
     /// The bucket as others see it, with what is held.
     pub(super) fn bucket(&self, held: i64) -> Bucket {
-        Bucket { id: id(self.id), window: self.window, used: self.used, held, top_up: self.top_up }
+        Bucket {
+            id: id(self.id),
+            window: self.window,
+            used: self.used,
+            held,
+            top_up: self.top_up,
+        }
     }
 }
 
@@ -108,12 +162,22 @@ pub(super) struct OperationRow<'r> {
 
 impl<'r> OperationRow<'r> {
     /// Reads the [`OPERATION_COLUMNS`] that begin at this one, and compares them with their checksum.
-    pub(super) fn read(key: &ChecksumKey, row: &'r Row<'_>, first: usize) -> rusqlite::Result<Self> {
+    pub(super) fn read(
+        key: &ChecksumKey,
+        row: &'r Row<'_>,
+        first: usize,
+    ) -> rusqlite::Result<Self> {
         let column = |at: usize| first.saturating_add(at);
         let number = |at: usize| row.get::<_, i64>(column(at));
         let optional = |at: usize| row.get::<_, Option<i64>>(column(at));
-        let text = |at: usize| row.get_ref(column(at)).and_then(|value| Ok(value.as_str_or_null()?));
-        let blob = |at: usize| row.get_ref(column(at)).and_then(|value| Ok(value.as_blob_or_null()?));
+        let text = |at: usize| {
+            row.get_ref(column(at))
+                .and_then(|value| Ok(value.as_str_or_null()?))
+        };
+        let blob = |at: usize| {
+            row.get_ref(column(at))
+                .and_then(|value| Ok(value.as_blob_or_null()?))
+        };
         let read = Self {
             id: number(0)?,
             kind: number(1)?,
@@ -136,25 +200,68 @@ impl<'r> OperationRow<'r> {
             digest: blob(18)?,
             answer: blob(19)?,
         };
-        if read.checksum(key) == number(20)? { Ok(read) } else { Err(mismatch(RowTable::Operations, &read.id)) }
+        if read.checksum(key) == number(20)? {
+            Ok(read)
+        } else {
+            Err(mismatch(RowTable::Operations, &read.id))
+        }
     }
 
     pub(super) fn checksum(&self, key: &ChecksumKey) -> i64 {
-        let numbers = [self.id, self.kind, self.at, self.keep, self.bucket, self.used, self.held, self.top_up, self.back];
-        let row = numbers.into_iter().fold(key.begin(RowTable::Operations), super::checksum::RowHasher::number);
-        let (optional, texts) = ([self.previous, self.of, self.until, self.committed, self.released], [self.more, self.member, self.actor, self.key]);
+        let numbers = [
+            self.id,
+            self.kind,
+            self.at,
+            self.keep,
+            self.bucket,
+            self.used,
+            self.held,
+            self.top_up,
+            self.back,
+        ];
+        let row = numbers.into_iter().fold(
+            key.begin(RowTable::Operations),
+            super::checksum::RowHasher::number,
+        );
+        let (optional, texts) = (
+            [
+                self.previous,
+                self.of,
+                self.until,
+                self.committed,
+                self.released,
+            ],
+            [self.more, self.member, self.actor, self.key],
+        );
         let blobs = [self.digest, self.answer];
-        let present = optional.iter().map(Option::is_some).chain(texts.iter().map(Option::is_some)).chain(blobs.iter().map(Option::is_some));
+        let present = optional
+            .iter()
+            .map(Option::is_some)
+            .chain(texts.iter().map(Option::is_some))
+            .chain(blobs.iter().map(Option::is_some));
         let row = row.present(present.fold(0_u16, |bits, present| bits << 1 | u16::from(present)));
-        let row = optional.into_iter().flatten().fold(row, super::checksum::RowHasher::number);
-        let row = texts.into_iter().flatten().fold(row, super::checksum::RowHasher::text);
-        blobs.into_iter().flatten().fold(row, super::checksum::RowHasher::bytes).finish()
+        let row = optional
+            .into_iter()
+            .flatten()
+            .fold(row, super::checksum::RowHasher::number);
+        let row = texts
+            .into_iter()
+            .flatten()
+            .fold(row, super::checksum::RowHasher::text);
+        blobs
+            .into_iter()
+            .flatten()
+            .fold(row, super::checksum::RowHasher::bytes)
+            .finish()
     }
 
     /// The operation, of an account.
     pub(super) fn operation(&self, account: &str) -> rusqlite::Result<Operation> {
         let text = |text: Option<&str>| text.map(str::to_owned);
-        let settled = self.committed.map(|by| Hold::Committed(id(by))).or(self.released.map(|by| Hold::Released(id(by))));
+        let settled = self
+            .committed
+            .map(|by| Hold::Committed(id(by)))
+            .or(self.released.map(|by| Hold::Released(id(by))));
         Ok(Operation {
             id: id(self.id),
             kind: kind(self.kind)?,
@@ -171,7 +278,13 @@ impl<'r> OperationRow<'r> {
 
     /// What it did, to each bucket.
     pub(super) fn parts(&self) -> impl Iterator<Item = Part> {
-        let first = Part { bucket: id(self.bucket), used: self.used, held: self.held, top_up: self.top_up, back: self.back };
+        let first = Part {
+            bucket: id(self.bucket),
+            used: self.used,
+            held: self.held,
+            top_up: self.top_up,
+            back: self.back,
+        };
         std::iter::once(first).chain(parts(self.more))
     }
 }
@@ -203,22 +316,53 @@ const KINDS: [OperationKind; 13] = [
 ];
 
 pub(super) fn kind_number(kind: OperationKind) -> i64 {
-    KINDS.iter().position(|known| *known == kind).and_then(|at| i64::try_from(at).ok()).unwrap_or(-1)
+    KINDS
+        .iter()
+        .position(|known| *known == kind)
+        .and_then(|at| i64::try_from(at).ok())
+        .unwrap_or(-1)
 }
 
 fn kind(number: i64) -> rusqlite::Result<OperationKind> {
-    let known = usize::try_from(number).ok().and_then(|at| KINDS.get(at).copied());
+    let known = usize::try_from(number)
+        .ok()
+        .and_then(|at| KINDS.get(at).copied());
     known.ok_or(rusqlite::Error::IntegralValueOutOfRange(1, number))
 }
 
 /// Encodes the parts of an operation after its first.
 pub(super) fn more_text(parts: &[Part]) -> Option<String> {
-    let rows: Vec<[i64; 5]> = parts.iter().map(|part| [row(part.bucket), part.used, part.held, part.top_up, part.back]).collect();
-    if rows.is_empty() { None } else { serde_json::to_string(&rows).ok() }
+    let rows: Vec<[i64; 5]> = parts
+        .iter()
+        .map(|part| {
+            [
+                row(part.bucket),
+                part.used,
+                part.held,
+                part.top_up,
+                part.back,
+            ]
+        })
+        .collect();
+    if rows.is_empty() {
+        None
+    } else {
+        serde_json::to_string(&rows).ok()
+    }
 }
 
 /// The same, read; text that is none of ours is no part.
 fn parts(more: Option<&str>) -> Vec<Part> {
-    let rows: Vec<[i64; 5]> = more.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-    rows.into_iter().map(|[bucket, used, held, top_up, back]| Part { bucket: id(bucket), used, held, top_up, back }).collect()
+    let rows: Vec<[i64; 5]> = more
+        .and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or_default();
+    rows.into_iter()
+        .map(|[bucket, used, held, top_up, back]| Part {
+            bucket: id(bucket),
+            used,
+            held,
+            top_up,
+            back,
+        })
+        .collect()
 }

@@ -12,8 +12,11 @@ type Objects = Vec<(String, String)>;
 fn objects() -> rusqlite::Result<Objects> {
     let made = Connection::open_in_memory()?;
     made.execute_batch(SCHEMA)?;
-    let mut statement = made.prepare("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL")?;
-    statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+    let mut statement =
+        made.prepare("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL")?;
+    statement
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect()
 }
 
 /// Compares the tables of a store with those of `schema.sql`: a default or an index that is another one is no table of ours.
@@ -24,7 +27,9 @@ pub(super) fn compare(connection: &Connection) -> rusqlite::Result<()> {
     for (name, sql) in known {
         let found: Option<String> = statement.query_row([name], |row| row.get(0)).optional()?;
         if found.as_ref() != Some(sql) {
-            return Err(rusqlite::Error::ToSqlConversionFailure(format!("`{name}` is not as it was made").into()));
+            return Err(rusqlite::Error::ToSqlConversionFailure(
+                format!("`{name}` is not as it was made").into(),
+            ));
         }
     }
     Ok(())

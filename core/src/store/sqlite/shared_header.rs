@@ -5,7 +5,11 @@
 //! is killed in between leaves an odd number, and the next one that holds the lock makes it even.
 //!
 //! Another program may cut the file. Then the words are zero, and [`Board::is_lost`]: whoever sees that maps the file again.
-#![allow(unsafe_code, clippy::cast_ptr_alignment, reason = "words of mapped memory, which begins at a page, are read through a pointer")]
+#![allow(
+    unsafe_code,
+    clippy::cast_ptr_alignment,
+    reason = "words of mapped memory, which begins at a page, are read through a pointer"
+)]
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -70,13 +74,22 @@ pub(super) struct Access {
 
 impl Access {
     pub(super) fn of(database: &std::fs::Metadata) -> Self {
-        Self { mode: database.mode() & 0o666, owner: (database.uid(), database.gid()) }
+        Self {
+            mode: database.mode() & 0o666,
+            owner: (database.uid(), database.gid()),
+        }
     }
 }
 
 /// Opens the file that is locked, and makes it if it is not there.
 pub(super) fn open_lock(path: &Path, access: Access) -> io::Result<File> {
-    let open = |options: &mut OpenOptions| options.read(true).write(true).custom_flags(libc::O_NOFOLLOW).open(path);
+    let open = |options: &mut OpenOptions| {
+        options
+            .read(true)
+            .write(true)
+            .custom_flags(libc::O_NOFOLLOW)
+            .open(path)
+    };
     match open(&mut OpenOptions::new()) {
         Err(found) if found.kind() == io::ErrorKind::NotFound => {}
         Ok(file) => {
@@ -119,15 +132,22 @@ pub(super) fn identity(metadata: &std::fs::Metadata) -> (u64, u64) {
 
 /// A clock that costs a few nanoseconds and is right to a few milliseconds.
 fn coarse_now() -> i64 {
-    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let mut now = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
     // SAFETY: the pointer is valid for the call.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_COARSE, &raw mut now) };
-    now.tv_sec.wrapping_mul(1_000).wrapping_add(now.tv_nsec / 1_000_000)
+    now.tv_sec
+        .wrapping_mul(1_000)
+        .wrapping_add(now.tv_nsec / 1_000_000)
 }
 
 /// An even number that no earlier words began with: words that were lost are never taken for those that were read before.
 fn first_value() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     let nanoseconds = u64::try_from(now.as_nanos() & u128::from(u64::MAX)).unwrap_or(0);
     (nanoseconds & !1).max(2)
 }
@@ -141,7 +161,12 @@ impl Board {
     pub(super) fn map(path: &Path, access: Access) -> io::Result<Self> {
         let file = open_lock(path, access)?;
         let metadata = file.metadata()?;
-        match fallocate(&file, FallocateFlags::empty(), 0, i64::try_from(BYTES).unwrap_or(64)) {
+        match fallocate(
+            &file,
+            FallocateFlags::empty(),
+            0,
+            i64::try_from(BYTES).unwrap_or(64),
+        ) {
             Ok(()) => {}
             // A file system that cannot: written zeros are room, too.
             Err(nix::errno::Errno::EOPNOTSUPP) => write_zeros(&file, metadata.len())?,
@@ -149,7 +174,12 @@ impl Board {
         }
         bus_guard::guard(&metadata);
         let map = MmapOptions::new().len(BYTES).map_raw(&file)?;
-        let board = Self { map, identity: identity(&metadata), asking: file, look_at: AtomicI64::new(0) };
+        let board = Self {
+            map,
+            identity: identity(&metadata),
+            asking: file,
+            look_at: AtomicI64::new(0),
+        };
         board.begin_words()?;
         board.looked();
         Ok(board)
@@ -165,8 +195,10 @@ impl Board {
         }
         let first = first_value();
         // Of several processes that begin them at once each puts other values, and all see the last.
-        self.word(Word::Directory as usize).store(first, Ordering::Release);
-        self.word(Word::Counts as usize).store(first, Ordering::Release);
+        self.word(Word::Directory as usize)
+            .store(first, Ordering::Release);
+        self.word(Word::Counts as usize)
+            .store(first, Ordering::Release);
         self.mark().store(i64::MIN, Ordering::Release);
         self.word(0).store(MAGIC, Ordering::Release);
         Ok(())
@@ -215,7 +247,10 @@ impl Board {
 
     /// A reader has looked.
     pub(super) fn looked(&self) {
-        self.look_at.store(coarse_now().saturating_add(LOOK_AGAIN_MS), Ordering::Relaxed);
+        self.look_at.store(
+            coarse_now().saturating_add(LOOK_AGAIN_MS),
+            Ordering::Relaxed,
+        );
     }
 
     /// The file that locks are asked about through.
@@ -232,14 +267,17 @@ impl Board {
     pub(super) fn end(&self, word: Word) {
         let now = self.now(word);
         if now & 1 == 1 {
-            self.word(word as usize).store(now.wrapping_add(1), Ordering::Release);
+            self.word(word as usize)
+                .store(now.wrapping_add(1), Ordering::Release);
         }
     }
 
     /// Everybody who looks at these words looks anew.
     pub(super) fn disturb(&self) {
-        self.word(Word::Directory as usize).fetch_add(2, Ordering::AcqRel);
-        self.word(Word::Counts as usize).fetch_add(2, Ordering::AcqRel);
+        self.word(Word::Directory as usize)
+            .fetch_add(2, Ordering::AcqRel);
+        self.word(Word::Counts as usize)
+            .fetch_add(2, Ordering::AcqRel);
     }
 
     /// How often a log that was removed was moved into the database.
@@ -279,10 +317,21 @@ impl Board {
     /// Sleeps until that lock is freed, unless it was since `before`; a short time at most.
     pub(super) fn sleep(&self, freed: Freed, before: u32, most: Duration) {
         let most = most.min(MAX_SLEEP);
-        let timeout = libc::timespec { tv_sec: 0, tv_nsec: i64::from(most.subsec_nanos()).min(999_999_999) };
+        let timeout = libc::timespec {
+            tv_sec: 0,
+            tv_nsec: i64::from(most.subsec_nanos()).min(999_999_999),
+        };
         let word = self.half(freed as usize);
         // SAFETY: as above, with a timeout that lives as long as the call.
-        let slept = unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAIT, before, &raw const timeout) };
+        let slept = unsafe {
+            libc::syscall(
+                libc::SYS_futex,
+                word.as_ptr(),
+                libc::FUTEX_WAIT,
+                before,
+                &raw const timeout,
+            )
+        };
         if slept != 0 && io::Error::last_os_error().raw_os_error() == Some(libc::EFAULT) {
             // The word is gone; the lock is not.
             std::thread::sleep(most.min(Duration::from_millis(1)));
@@ -295,7 +344,11 @@ pub(super) struct Waiting<'b>(&'b AtomicU32);
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        let _ = self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |waiting| Some(waiting.saturating_sub(1)));
+        let _ = self
+            .0
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |waiting| {
+                Some(waiting.saturating_sub(1))
+            });
     }
 }
 

@@ -13,7 +13,10 @@ use super::checksum::{ChecksumKey, RowTable, mismatch};
 use super::database_file::Place;
 use super::meta;
 use super::prune::Prune;
-use super::row_codec::{self, BucketRow, OPERATION_WIDTH, OperationRow, bucket_columns, id, more_text, operation_columns, row};
+use super::row_codec::{
+    self, BucketRow, OPERATION_WIDTH, OperationRow, bucket_columns, id, more_text,
+    operation_columns, row,
+};
 use super::shared_header::Board;
 use crate::model::calendar::Window;
 use crate::store::{Bucket, Hold, KEY_REST, Ledger, Named, New, Operation, Part, Seen, Whose};
@@ -46,12 +49,28 @@ pub(super) struct SheetRead {
     pub(super) records: Option<i64>,
 }
 
-const LATEST: &str =
-    concat!("SELECT ", bucket_columns!(), " FROM buckets b WHERE b.account = ?1 AND b.member = ?2 AND b.meter = ?3 ORDER BY b.start DESC LIMIT 1");
-const BUCKET_BY_ID: &str = concat!("SELECT ", bucket_columns!(), " FROM buckets b WHERE b.id = ?1");
-const OPERATION_BY_ID: &str =
-    concat!("SELECT ", operation_columns!(), ", ", bucket_columns!(), " FROM operations o JOIN buckets b ON b.id = o.bucket WHERE o.id = ?1");
-const OPERATION_ALONE: &str = concat!("SELECT ", operation_columns!(), " FROM operations o WHERE o.id = ?1");
+const LATEST: &str = concat!(
+    "SELECT ",
+    bucket_columns!(),
+    " FROM buckets b WHERE b.account = ?1 AND b.member = ?2 AND b.meter = ?3 ORDER BY b.start DESC LIMIT 1"
+);
+const BUCKET_BY_ID: &str = concat!(
+    "SELECT ",
+    bucket_columns!(),
+    " FROM buckets b WHERE b.id = ?1"
+);
+const OPERATION_BY_ID: &str = concat!(
+    "SELECT ",
+    operation_columns!(),
+    ", ",
+    bucket_columns!(),
+    " FROM operations o JOIN buckets b ON b.id = o.bucket WHERE o.id = ?1"
+);
+const OPERATION_ALONE: &str = concat!(
+    "SELECT ",
+    operation_columns!(),
+    " FROM operations o WHERE o.id = ?1"
+);
 const KEY: &str = concat!(
     "SELECT ",
     operation_columns!(),
@@ -63,17 +82,32 @@ impl Sheet<'_> {
         result.map_err(|found| self.place.sqlite(&found))
     }
 
-    pub(super) fn one<T>(&self, sql: &str, params: impl Params, read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>) -> Result<Option<T>, Error> {
-        self.told(self.connection.prepare_cached(sql).and_then(|mut statement| statement.query_row(params, read).optional()))
+    pub(super) fn one<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>, Error> {
+        self.told(
+            self.connection
+                .prepare_cached(sql)
+                .and_then(|mut statement| statement.query_row(params, read).optional()),
+        )
     }
 
     pub(super) fn run(&self, sql: &str, params: impl Params) -> Result<usize, Error> {
-        self.told(self.connection.prepare_cached(sql).and_then(|mut statement| statement.execute(params)))
+        self.told(
+            self.connection
+                .prepare_cached(sql)
+                .and_then(|mut statement| statement.execute(params)),
+        )
     }
 
     /// The latest instant that the database vouches for.
     pub(super) fn latest_instant(&self) -> Result<i64, Error> {
-        let last = self.one(super::clock_trust::LAST, [], |row| Ok(OperationRow::read(self.key, row, 0)?.at))?;
+        let last = self.one(super::clock_trust::LAST, [], |row| {
+            Ok(OperationRow::read(self.key, row, 0)?.at)
+        })?;
         let seen = self.told(meta::read::<i64>(self.connection, self.key, "seen"))?;
         Ok(last.max(seen).unwrap_or(i64::MIN))
     }
@@ -88,15 +122,26 @@ impl Sheet<'_> {
     /// The error of a file that does not hold what it should.
     #[cold]
     pub(super) fn corrupt(&self, reason: String) -> Error {
-        Error::StoreCorrupt { store: self.place.name.clone(), reason }
+        Error::StoreCorrupt {
+            store: self.place.name.clone(),
+            reason,
+        }
     }
 
     /// Reads a bucket's row.
     pub(super) fn bucket_row(&mut self, bucket: i64) -> Result<Option<BucketRow>, Error> {
-        if let Some(known) = self.read.buckets.iter().rev().find(|known| known.id == bucket) {
+        if let Some(known) = self
+            .read
+            .buckets
+            .iter()
+            .rev()
+            .find(|known| known.id == bucket)
+        {
             return Ok(Some(*known));
         }
-        let found = self.one(BUCKET_BY_ID, [bucket], |row| BucketRow::read(self.key, row, 0))?;
+        let found = self.one(BUCKET_BY_ID, [bucket], |row| {
+            BucketRow::read(self.key, row, 0)
+        })?;
         if let Some(found) = found {
             self.remember(found);
         }
@@ -104,7 +149,13 @@ impl Sheet<'_> {
     }
 
     fn remember(&mut self, bucket: BucketRow) {
-        if let Some(known) = self.read.buckets.iter_mut().rev().find(|known| known.id == bucket.id) {
+        if let Some(known) = self
+            .read
+            .buckets
+            .iter_mut()
+            .rev()
+            .find(|known| known.id == bucket.id)
+        {
             *known = bucket;
         } else {
             if self.read.buckets.len() >= MAX_REMEMBERED {
@@ -123,9 +174,33 @@ impl Sheet<'_> {
     pub(super) fn write_bucket(&mut self, bucket: BucketRow) -> Result<(), Error> {
         let sql = "UPDATE buckets SET used = ?2, top_up = ?3, holds = ?4, operations = ?5, pruned_used = ?6, pruned_top_up = ?7, last = ?8, \
             checksum = ?9 WHERE id = ?1";
-        let BucketRow { id, used, top_up, holds, operations, pruned_used, pruned_top_up, last, .. } = bucket;
+        let BucketRow {
+            id,
+            used,
+            top_up,
+            holds,
+            operations,
+            pruned_used,
+            pruned_top_up,
+            last,
+            ..
+        } = bucket;
         let checksum = bucket.checksum(self.key);
-        if self.run(sql, params![id, used, top_up, holds, operations, pruned_used, pruned_top_up, last, checksum])? != 1 {
+        if self.run(
+            sql,
+            params![
+                id,
+                used,
+                top_up,
+                holds,
+                operations,
+                pruned_used,
+                pruned_top_up,
+                last,
+                checksum
+            ],
+        )? != 1
+        {
             return Err(self.corrupt(format!("it has no bucket {id}")));
         }
         self.remember(bucket);
@@ -134,17 +209,32 @@ impl Sheet<'_> {
 
     /// Returns the bucket with what is held of it now.
     fn with_holds(&self, row: &BucketRow) -> Result<Bucket, Error> {
-        let held = if row.holds == 0 { Ok(0) } else { held(self.connection, self.key, row, self.now) };
+        let held = if row.holds == 0 {
+            Ok(0)
+        } else {
+            held(self.connection, self.key, row, self.now)
+        };
         Ok(row.bucket(self.told(held)?))
     }
 
     /// Does to a bucket what a part says. A hold is put by the operation that reserves, and taken by its id when settled.
-    fn apply(&mut self, part: &Part, operation: i64, first: bool, new: &New<'_>) -> Result<(), Error> {
+    fn apply(
+        &mut self,
+        part: &Part,
+        operation: i64,
+        first: bool,
+        new: &New<'_>,
+    ) -> Result<(), Error> {
         let Some(mut bucket) = self.bucket_row(row(part.bucket))? else {
             return Err(self.corrupt(format!("it has no bucket {}", part.bucket)));
         };
-        let sums = bucket.used.checked_add(part.used).zip(bucket.top_up.checked_add(part.top_up));
-        let (used, top_up) = sums.ok_or_else(|| Error::Panic { reason: "a count left the range of 64 bits".to_owned() })?;
+        let sums = bucket
+            .used
+            .checked_add(part.used)
+            .zip(bucket.top_up.checked_add(part.top_up));
+        let (used, top_up) = sums.ok_or_else(|| Error::Panic {
+            reason: "a count left the range of 64 bits".to_owned(),
+        })?;
         (bucket.used, bucket.top_up) = (used, top_up);
         bucket.operations = bucket.operations.saturating_add(1);
         if first {
@@ -152,28 +242,46 @@ impl Sheet<'_> {
         }
         let gone = |rows: usize| 0_i64.saturating_sub(i64::try_from(rows).unwrap_or(i64::MAX));
         if bucket.holds > 0 {
-            let rows = self.run("DELETE FROM holds WHERE bucket = ?1 AND until <= ?2", params![bucket.id, self.now])?;
+            let rows = self.run(
+                "DELETE FROM holds WHERE bucket = ?1 AND until <= ?2",
+                params![bucket.id, self.now],
+            )?;
             bucket.holds = bucket.holds.saturating_add(gone(rows));
             if let Some(settled) = new.of.filter(|_| part.held < 0) {
-                let rows = self.run("DELETE FROM holds WHERE bucket = ?1 AND operation = ?2", params![bucket.id, row(settled)])?;
+                let rows = self.run(
+                    "DELETE FROM holds WHERE bucket = ?1 AND operation = ?2",
+                    params![bucket.id, row(settled)],
+                )?;
                 bucket.holds = bucket.holds.saturating_add(gone(rows));
             }
         }
         if let Some(until) = new.until {
             let checksum = hold_checksum(self.key, bucket.id, operation, part.held, until);
-            self.run("INSERT INTO holds VALUES (?1, ?2, ?3, ?4, ?5)", params![bucket.id, operation, part.held, until, checksum])?;
+            self.run(
+                "INSERT INTO holds VALUES (?1, ?2, ?3, ?4, ?5)",
+                params![bucket.id, operation, part.held, until, checksum],
+            )?;
             bucket.holds = bucket.holds.saturating_add(1);
         }
         self.write_bucket(bucket)
     }
 
     /// Keeps a key. One that may be used anew is overwritten.
-    fn keep_key(&mut self, account: &str, key: &str, operation: i64, keep: i64) -> Result<(), Error> {
+    fn keep_key(
+        &mut self,
+        account: &str,
+        key: &str,
+        operation: i64,
+        keep: i64,
+    ) -> Result<(), Error> {
         self.forget_keys()?;
         let until = keep.saturating_add(KEY_REST);
         let checksum = key_checksum(self.key, (account, key), operation, until);
         let sql = "INSERT INTO keys VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET operation = ?3, until = ?4, checksum = ?5 WHERE until <= ?6";
-        match self.run(sql, params![account, key, operation, until, checksum, self.now])? {
+        match self.run(
+            sql,
+            params![account, key, operation, until, checksum, self.now],
+        )? {
             1 => Ok(()),
             _ => Err(self.corrupt("a key was used that was not seen".to_owned())),
         }
@@ -181,31 +289,69 @@ impl Sheet<'_> {
 }
 
 /// Returns what is held of a bucket at an instant.
-pub(super) fn held(connection: &Connection, key: &ChecksumKey, bucket: &BucketRow, now: i64) -> rusqlite::Result<i64> {
-    let mut statement = connection.prepare_cached("SELECT operation, amount, until, checksum FROM holds WHERE bucket = ?1")?;
+pub(super) fn held(
+    connection: &Connection,
+    key: &ChecksumKey,
+    bucket: &BucketRow,
+    now: i64,
+) -> rusqlite::Result<i64> {
+    let mut statement = connection
+        .prepare_cached("SELECT operation, amount, until, checksum FROM holds WHERE bucket = ?1")?;
     let (mut rows, mut found, mut held) = (statement.query([bucket.id])?, 0_i64, 0_i64);
     while let Some(row) = rows.next()? {
-        let [operation, amount, until, checksum] = [row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?, row.get(3)?];
+        let [operation, amount, until, checksum] =
+            [row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?, row.get(3)?];
         if hold_checksum(key, bucket.id, operation, amount, until) != checksum {
             return Err(mismatch(RowTable::Holds, &operation));
         }
         found = found.saturating_add(1);
         held = held.saturating_add(if until > now { amount } else { 0 });
     }
-    if found == bucket.holds { Ok(held) } else { Err(mismatch(RowTable::Holds, &format_args!("{} of {}", found, bucket.holds))) }
+    if found == bucket.holds {
+        Ok(held)
+    } else {
+        Err(mismatch(
+            RowTable::Holds,
+            &format_args!("{} of {}", found, bucket.holds),
+        ))
+    }
 }
 
-pub(super) fn hold_checksum(key: &ChecksumKey, bucket: i64, operation: i64, amount: i64, until: i64) -> i64 {
-    key.begin(RowTable::Holds).number(bucket).number(operation).number(amount).number(until).finish()
+pub(super) fn hold_checksum(
+    key: &ChecksumKey,
+    bucket: i64,
+    operation: i64,
+    amount: i64,
+    until: i64,
+) -> i64 {
+    key.begin(RowTable::Holds)
+        .number(bucket)
+        .number(operation)
+        .number(amount)
+        .number(until)
+        .finish()
 }
 
-pub(super) fn key_checksum(key: &ChecksumKey, (account, name): (&str, &str), operation: i64, until: i64) -> i64 {
-    key.begin(RowTable::Keys).number(operation).number(until).text(account).text(name).finish()
+pub(super) fn key_checksum(
+    key: &ChecksumKey,
+    (account, name): (&str, &str),
+    operation: i64,
+    until: i64,
+) -> i64 {
+    key.begin(RowTable::Keys)
+        .number(operation)
+        .number(until)
+        .text(account)
+        .text(name)
+        .finish()
 }
 
 /// Returns the checksum of a row of texts.
 pub(super) fn texts_checksum(key: &ChecksumKey, table: RowTable, texts: [&str; 3]) -> i64 {
-    texts.into_iter().fold(key.begin(table), super::checksum::RowHasher::text).finish()
+    texts
+        .into_iter()
+        .fold(key.begin(table), super::checksum::RowHasher::text)
+        .finish()
 }
 
 impl Ledger for Sheet<'_> {
@@ -214,7 +360,11 @@ impl Ledger for Sheet<'_> {
     }
 
     fn latest(&mut self, whose: Whose<'_>, meter: &str) -> Result<Option<Bucket>, Error> {
-        let found = self.one(LATEST, params![whose.account, whose.member.unwrap_or(""), meter], |row| BucketRow::read(self.key, row, 0))?;
+        let found = self.one(
+            LATEST,
+            params![whose.account, whose.member.unwrap_or(""), meter],
+            |row| BucketRow::read(self.key, row, 0),
+        )?;
         let Some(found) = found else { return Ok(None) };
         self.remember(found);
         self.with_holds(&found).map(Some)
@@ -223,33 +373,64 @@ impl Ledger for Sheet<'_> {
     fn bucket(&mut self, id: u64) -> Result<Option<Named>, Error> {
         let found = self.one(BUCKET_BY_ID, [row(id)], |row| {
             let member: String = row.get(2)?;
-            let named = (row.get(1)?, Some(member).filter(|member| !member.is_empty()), row.get(3)?);
+            let named = (
+                row.get(1)?,
+                Some(member).filter(|member| !member.is_empty()),
+                row.get(3)?,
+            );
             Ok((named, BucketRow::read(self.key, row, 0)?))
         })?;
         let Some(((account, member, meter), found)) = found else {
             return Ok(None);
         };
         self.remember(found);
-        Ok(Some(Named { account, member, meter, bucket: self.with_holds(&found)? }))
+        Ok(Some(Named {
+            account,
+            member,
+            meter,
+            bucket: self.with_holds(&found)?,
+        }))
     }
 
     fn open(&mut self, whose: Whose<'_>, meter: &str, window: Window) -> Result<Bucket, Error> {
         self.wrote = true;
         // An id is never given again.
-        let gone: i64 = self.told(meta::read(self.connection, self.key, "bucket"))?.unwrap_or(0);
-        let last = self.one("SELECT coalesce(max(id), 0) FROM buckets", [], |row| row.get::<_, i64>(0))?.unwrap_or(0);
+        let gone: i64 = self
+            .told(meta::read(self.connection, self.key, "bucket"))?
+            .unwrap_or(0);
+        let last = self
+            .one("SELECT coalesce(max(id), 0) FROM buckets", [], |row| {
+                row.get::<_, i64>(0)
+            })?
+            .unwrap_or(0);
         let (id, member) = (gone.max(last).saturating_add(1), whose.member.unwrap_or(""));
         let opened = BucketRow::new(self.key, id, (whose.account, member, meter), window);
         let sql = "INSERT INTO buckets VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, 0, 0, 0, 0, 0, NULL, ?7)";
-        self.run(sql, params![id, whose.account, member, meter, window.start, window.end, opened.checksum(self.key)])?;
+        self.run(
+            sql,
+            params![
+                id,
+                whose.account,
+                member,
+                meter,
+                window.start,
+                window.end,
+                opened.checksum(self.key)
+            ],
+        )?;
         self.remember(opened);
         Ok(opened.bucket(0))
     }
 
     fn seen(&mut self, account: &str, key: &str) -> Result<Seen, Error> {
         let found = self.one(KEY, params![account, key], |row| {
-            let [number, until] = [row.get::<_, i64>(OPERATION_WIDTH)?, row.get(OPERATION_WIDTH.saturating_add(1))?];
-            if key_checksum(self.key, (account, key), number, until) != row.get::<_, i64>(OPERATION_WIDTH.saturating_add(2))? {
+            let [number, until] = [
+                row.get::<_, i64>(OPERATION_WIDTH)?,
+                row.get(OPERATION_WIDTH.saturating_add(1))?,
+            ];
+            if key_checksum(self.key, (account, key), number, until)
+                != row.get::<_, i64>(OPERATION_WIDTH.saturating_add(2))?
+            {
                 return Err(mismatch(RowTable::Keys, &crate::util::text::short(key)));
             }
             if until <= self.now {
@@ -261,9 +442,16 @@ impl Ledger for Sheet<'_> {
                 return Ok(Some(Seen::Pruned).filter(|_| !is_kept));
             }
             let operation = OperationRow::read(self.key, row, 0)?;
-            let answer = operation.digest.and_then(|digest| digest.try_into().ok()).zip(operation.answer);
+            let answer = operation
+                .digest
+                .and_then(|digest| digest.try_into().ok())
+                .zip(operation.answer);
             Ok(match answer {
-                Some((digest, answer)) if operation.key == Some(key) && operation.keep > self.now => Some(Seen::Answered(digest, answer.to_owned())),
+                Some((digest, answer))
+                    if operation.key == Some(key) && operation.keep > self.now =>
+                {
+                    Some(Seen::Answered(digest, answer.to_owned()))
+                }
                 Some(_) if operation.key == Some(key) => Some(Seen::Pruned),
                 _ => None,
             })
@@ -271,7 +459,12 @@ impl Ledger for Sheet<'_> {
         let Some(found) = found else {
             return Ok(Seen::Never);
         };
-        found.ok_or_else(|| self.corrupt(format!("the operation of key `{}` is lost", crate::util::text::short(key))))
+        found.ok_or_else(|| {
+            self.corrupt(format!(
+                "the operation of key `{}` is lost",
+                crate::util::text::short(key)
+            ))
+        })
     }
 
     fn operation(&mut self, id: u64) -> Result<Option<Operation>, Error> {
@@ -280,9 +473,16 @@ impl Ledger for Sheet<'_> {
 
     fn record(&mut self, new: New<'_>) -> Result<u64, Error> {
         self.wrote = true;
-        let (first, more) = new.parts.split_first().ok_or_else(|| self.corrupt("an operation without a bucket".to_owned()))?;
+        let (first, more) = new
+            .parts
+            .split_first()
+            .ok_or_else(|| self.corrupt("an operation without a bucket".to_owned()))?;
         let more = more_text(more);
-        let last = self.one("SELECT max(id) FROM operations", [], |row| row.get::<_, Option<i64>>(0))?.flatten();
+        let last = self
+            .one("SELECT max(id) FROM operations", [], |row| {
+                row.get::<_, Option<i64>>(0)
+            })?
+            .flatten();
         let number = last.unwrap_or(0).saturating_add(1);
         let answer = new.key.map(|_| (new.answer)(id(number)));
         let bucket = row(first.bucket);
@@ -333,31 +533,64 @@ impl Ledger for Sheet<'_> {
             Some(Hold::Released(by)) => (None, Some(row(by))),
             _ => (None, None),
         };
-        let (back, more) = operation.parts.split_first().map_or((0, None), |(first, more)| (first.back, more_text(more)));
+        let (back, more) = operation
+            .parts
+            .split_first()
+            .map_or((0, None), |(first, more)| (first.back, more_text(more)));
         let checksum = self.one(OPERATION_ALONE, [row(operation.id)], |row| {
             let kept = OperationRow::read(self.key, row, 0)?;
-            Ok(OperationRow { committed, released, back, more: more.as_deref(), ..kept }.checksum(self.key))
+            Ok(OperationRow {
+                committed,
+                released,
+                back,
+                more: more.as_deref(),
+                ..kept
+            }
+            .checksum(self.key))
         })?;
         // It may be over, and forgotten since it was read.
         let Some(checksum) = checksum else {
             return Ok(());
         };
         let sql = "UPDATE operations SET committed = ?2, released = ?3, back = ?4, more = ?5, checksum = ?6 WHERE id = ?1";
-        self.run(sql, params![row(operation.id), committed, released, back, more, checksum]).map(drop)
+        self.run(
+            sql,
+            params![row(operation.id), committed, released, back, more, checksum],
+        )
+        .map(drop)
     }
 
-    fn history(&mut self, account: &str, before: Option<u64>, most: usize) -> Result<Vec<Operation>, Error> {
-        let sql = concat!("SELECT ", bucket_columns!(), " FROM buckets b WHERE b.account = ?1 AND b.last IS NOT NULL");
-        let heads = self.connection.prepare_cached(sql).and_then(|mut statement| {
-            let read = |row: &Row<'_>| BucketRow::read(self.key, row, 0).map(|bucket| (bucket.last.unwrap_or(0), bucket.id));
-            statement.query_map([account], read)?.collect::<rusqlite::Result<BinaryHeap<(i64, i64)>>>()
-        });
+    fn history(
+        &mut self,
+        account: &str,
+        before: Option<u64>,
+        most: usize,
+    ) -> Result<Vec<Operation>, Error> {
+        let sql = concat!(
+            "SELECT ",
+            bucket_columns!(),
+            " FROM buckets b WHERE b.account = ?1 AND b.last IS NOT NULL"
+        );
+        let heads = self
+            .connection
+            .prepare_cached(sql)
+            .and_then(|mut statement| {
+                let read = |row: &Row<'_>| {
+                    BucketRow::read(self.key, row, 0)
+                        .map(|bucket| (bucket.last.unwrap_or(0), bucket.id))
+                };
+                statement
+                    .query_map([account], read)?
+                    .collect::<rusqlite::Result<BinaryHeap<(i64, i64)>>>()
+            });
         let (mut heads, mut found) = (self.told(heads)?, Vec::new());
         while let Some((head, bucket)) = heads.pop().filter(|_| found.len() < most) {
             let Some((operation, previous)) = self.linked(head)? else {
                 // It is gone. Older ones that are kept for longer are found by themselves.
                 let sql = "SELECT max(id) FROM operations WHERE bucket = ?1 AND id < ?2 AND keep > at + 5788800000";
-                let older = self.one(sql, [bucket, head], |row| row.get::<_, Option<i64>>(0))?.flatten();
+                let older = self
+                    .one(sql, [bucket, head], |row| row.get::<_, Option<i64>>(0))?
+                    .flatten();
                 heads.extend(older.map(|older| (older, bucket)));
                 continue;
             };
@@ -370,18 +603,31 @@ impl Ledger for Sheet<'_> {
     }
 
     fn document(&mut self, account: &str, name: &str) -> Result<Option<String>, Error> {
-        self.one("SELECT text, checksum FROM documents WHERE account = ?1 AND name = ?2", [account, name], |row| {
-            let text: String = row.get(0)?;
-            let checksum = texts_checksum(self.key, RowTable::Documents, [account, name, &text]);
-            if checksum == row.get::<_, i64>(1)? { Ok(text) } else { Err(mismatch(RowTable::Documents, &format_args!("{account} {name}"))) }
-        })
+        self.one(
+            "SELECT text, checksum FROM documents WHERE account = ?1 AND name = ?2",
+            [account, name],
+            |row| {
+                let text: String = row.get(0)?;
+                let checksum =
+                    texts_checksum(self.key, RowTable::Documents, [account, name, &text]);
+                if checksum == row.get::<_, i64>(1)? {
+                    Ok(text)
+                } else {
+                    Err(mismatch(
+                        RowTable::Documents,
+                        &format_args!("{account} {name}"),
+                    ))
+                }
+            },
+        )
     }
 
     fn write_document(&mut self, account: &str, name: &str, text: &str) -> Result<(), Error> {
         self.wrote = true;
         let checksum = texts_checksum(self.key, RowTable::Documents, [account, name, text]);
         let sql = "INSERT INTO documents VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET text = excluded.text, checksum = excluded.checksum";
-        self.run(sql, params![account, name, text, checksum]).map(drop)
+        self.run(sql, params![account, name, text, checksum])
+            .map(drop)
     }
 }
 

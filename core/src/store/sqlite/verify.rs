@@ -22,7 +22,8 @@ const SUMS: &str = "WITH parts (bucket, used, top_up) AS (
     WHERE b.used <> sum_used OR b.top_up <> sum_top_up OR b.operations <> sum_operations";
 const HOLDS: &str = "SELECT b.account, b.member, b.meter, b.holds, count(h.operation) AS found
     FROM buckets b LEFT JOIN holds h ON h.bucket = b.id GROUP BY b.id HAVING b.holds <> found";
-const LOOSE: &str = "SELECT count(*) FROM operations o LEFT JOIN buckets b ON b.id = o.bucket WHERE b.id IS NULL";
+const LOOSE: &str =
+    "SELECT count(*) FROM operations o LEFT JOIN buckets b ON b.id = o.bucket WHERE b.id IS NULL";
 /// Buckets whose newest operation is newer than all: the end of the table is lost, or was taken away.
 const LOST: &str = "SELECT coalesce(max(last), 0) FROM buckets WHERE last > (SELECT coalesce(max(id), 0) FROM operations)";
 /// Operations whose key is not known, or is an earlier one's. A key goes 35 days after its operation is over, at the earliest.
@@ -34,7 +35,8 @@ const MAX_FAULTS: usize = 100;
 
 pub(super) fn verify(place: &Place) -> Result<Verification, Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(&place.path, flags).map_err(|found| place.sqlite(&found))?;
+    let connection =
+        Connection::open_with_flags(&place.path, flags).map_err(|found| place.sqlite(&found))?;
     database_file::version(place, &connection)?;
     view(&connection).map_err(|found| place.sqlite(&found))
 }
@@ -55,7 +57,11 @@ struct Verifier<'c> {
 
 impl Verifier<'_> {
     /// Adds what each row says that there is to say of it, and every row that cannot be read.
-    fn each(&mut self, sql: &str, mut tell: impl FnMut(&Row<'_>) -> rusqlite::Result<Option<String>>) -> rusqlite::Result<u64> {
+    fn each(
+        &mut self,
+        sql: &str,
+        mut tell: impl FnMut(&Row<'_>) -> rusqlite::Result<Option<String>>,
+    ) -> rusqlite::Result<u64> {
         let (mut count, mut told) = (0_u64, 0_usize);
         let walked = self.view.prepare(sql).and_then(|mut statement| {
             let mut rows = statement.query([])?;
@@ -83,34 +89,88 @@ impl Verifier<'_> {
         let number = |row: &Row<'_>, at: usize| row.get::<_, i64>(at);
         self.each("SELECT name, value, checksum FROM meta", |row| {
             let name = row.get_ref(0)?.as_str()?;
-            same(RowTable::Meta, name, meta::of(key, name, row.get_ref(1)?), number(row, 2)?)
+            same(
+                RowTable::Meta,
+                name,
+                meta::of(key, name, row.get_ref(1)?),
+                number(row, 2)?,
+            )
         })?;
-        self.found.buckets = self.each(concat!("SELECT ", bucket_columns!(), " FROM buckets b"), |row| BucketRow::read(key, row, 0).map(|_| None))?;
+        self.found.buckets = self.each(
+            concat!("SELECT ", bucket_columns!(), " FROM buckets b"),
+            |row| BucketRow::read(key, row, 0).map(|_| None),
+        )?;
         let operations = concat!("SELECT ", operation_columns!(), " FROM operations o");
-        self.found.operations = self.each(operations, |row| OperationRow::read(key, row, 0)?.operation("").map(|_| None))?;
-        self.each("SELECT account, key, operation, until, checksum FROM keys", |row| {
-            let (account, name) = (row.get_ref(0)?.as_str()?, row.get_ref(1)?.as_str()?);
-            same(RowTable::Keys, name, key_checksum(key, (account, name), number(row, 2)?, number(row, 3)?), number(row, 4)?)
+        self.found.operations = self.each(operations, |row| {
+            OperationRow::read(key, row, 0)?.operation("").map(|_| None)
         })?;
-        self.each("SELECT bucket, operation, amount, until, checksum FROM holds", |row| {
-            let [bucket, operation, amount, until] = [number(row, 0)?, number(row, 1)?, number(row, 2)?, number(row, 3)?];
-            same(RowTable::Holds, operation, hold_checksum(key, bucket, operation, amount, until), number(row, 4)?)
-        })?;
-        self.each("SELECT revision, total, checksum, changes FROM changes", |row| {
-            let revision = number(row, 0)?;
-            same(RowTable::Changes, revision, change_checksum(key, revision, number(row, 1)?, row.get_ref(3)?.as_str()?), number(row, 2)?)
-        })?;
-        self.each("SELECT account, name, text, checksum FROM documents", |row| {
-            let [account, name, text] = [row.get_ref(0)?.as_str()?, row.get_ref(1)?.as_str()?, row.get_ref(2)?.as_str()?];
-            same(RowTable::Documents, format_args!("{account} {name}"), texts_checksum(key, RowTable::Documents, [account, name, text]), number(row, 3)?)
-        })?;
+        self.each(
+            "SELECT account, key, operation, until, checksum FROM keys",
+            |row| {
+                let (account, name) = (row.get_ref(0)?.as_str()?, row.get_ref(1)?.as_str()?);
+                same(
+                    RowTable::Keys,
+                    name,
+                    key_checksum(key, (account, name), number(row, 2)?, number(row, 3)?),
+                    number(row, 4)?,
+                )
+            },
+        )?;
+        self.each(
+            "SELECT bucket, operation, amount, until, checksum FROM holds",
+            |row| {
+                let [bucket, operation, amount, until] = [
+                    number(row, 0)?,
+                    number(row, 1)?,
+                    number(row, 2)?,
+                    number(row, 3)?,
+                ];
+                same(
+                    RowTable::Holds,
+                    operation,
+                    hold_checksum(key, bucket, operation, amount, until),
+                    number(row, 4)?,
+                )
+            },
+        )?;
+        self.each(
+            "SELECT revision, total, checksum, changes FROM changes",
+            |row| {
+                let revision = number(row, 0)?;
+                same(
+                    RowTable::Changes,
+                    revision,
+                    change_checksum(key, revision, number(row, 1)?, row.get_ref(3)?.as_str()?),
+                    number(row, 2)?,
+                )
+            },
+        )?;
+        self.each(
+            "SELECT account, name, text, checksum FROM documents",
+            |row| {
+                let [account, name, text] = [
+                    row.get_ref(0)?.as_str()?,
+                    row.get_ref(1)?.as_str()?,
+                    row.get_ref(2)?.as_str()?,
+                ];
+                same(
+                    RowTable::Documents,
+                    format_args!("{account} {name}"),
+                    texts_checksum(key, RowTable::Documents, [account, name, text]),
+                    number(row, 3)?,
+                )
+            },
+        )?;
         let mut all = 0_i64;
         self.each("SELECT type, id, record, checksum FROM records", |row| {
             all ^= record(key, row)?.1;
             Ok(None)
         })?;
         match meta::read::<i64>(self.view, key, "records") {
-            Ok(records) if records.unwrap_or(0) != all => self.found.faults.push("its records do not agree with their checksum".to_owned()),
+            Ok(records) if records.unwrap_or(0) != all => self
+                .found
+                .faults
+                .push("its records do not agree with their checksum".to_owned()),
             _ => {}
         }
         Ok(())
@@ -129,29 +189,67 @@ impl Verifier<'_> {
                 format!("{name}: {used} used by {operations} operations, where {sum} are kept and sum to {sum_used}")
             }))
         })?;
-        self.each(HOLDS, |row| Ok(Some(format!("{}: {} holds, where {} are kept", name(row)?, number(row, 3)?, number(row, 4)?))))?;
+        self.each(HOLDS, |row| {
+            Ok(Some(format!(
+                "{}: {} holds, where {} are kept",
+                name(row)?,
+                number(row, 3)?,
+                number(row, 4)?
+            )))
+        })?;
         let some = |count: i64, what: &str| (count > 0).then(|| format!("{count} {what}"));
-        self.each(LOOSE, |row| Ok(some(number(row, 0)?, "operations have no bucket")))?;
-        self.each(LOST, |row| Ok(some(number(row, 0)?, "was the last operation, and it is lost with others before it")))?;
-        self.each(KEYLESS, |row| Ok(some(number(row, 0)?, "operations have lost their key")))?;
-        self.each("PRAGMA integrity_check", |row| Ok(Some(row.get::<_, String>(0)?).filter(|word| word != "ok")))?;
+        self.each(LOOSE, |row| {
+            Ok(some(number(row, 0)?, "operations have no bucket"))
+        })?;
+        self.each(LOST, |row| {
+            Ok(some(
+                number(row, 0)?,
+                "was the last operation, and it is lost with others before it",
+            ))
+        })?;
+        self.each(KEYLESS, |row| {
+            Ok(some(number(row, 0)?, "operations have lost their key"))
+        })?;
+        self.each("PRAGMA integrity_check", |row| {
+            Ok(Some(row.get::<_, String>(0)?).filter(|word| word != "ok"))
+        })?;
         Ok(())
     }
 }
 
-fn same(table: RowTable, row: impl std::fmt::Display, checksum: i64, kept: i64) -> rusqlite::Result<Option<String>> {
-    if checksum == kept { Ok(None) } else { Err(mismatch(table, &row)) }
+fn same(
+    table: RowTable,
+    row: impl std::fmt::Display,
+    checksum: i64,
+    kept: i64,
+) -> rusqlite::Result<Option<String>> {
+    if checksum == kept {
+        Ok(None)
+    } else {
+        Err(mismatch(table, &row))
+    }
 }
 
 fn name(row: &Row<'_>) -> rusqlite::Result<String> {
     let member: String = row.get(1)?;
-    let member = if member.is_empty() { member } else { format!(" of member `{member}`") };
-    Ok(format!("`{}`{member}, meter `{}`", row.get::<_, String>(0)?, row.get::<_, String>(2)?))
+    let member = if member.is_empty() {
+        member
+    } else {
+        format!(" of member `{member}`")
+    };
+    Ok(format!(
+        "`{}`{member}, meter `{}`",
+        row.get::<_, String>(0)?,
+        row.get::<_, String>(2)?
+    ))
 }
 
 fn view(connection: &Connection) -> rusqlite::Result<Verification> {
     let view = connection.unchecked_transaction()?;
-    let mut verifier = Verifier { view: &view, found: Verification::default() };
+    let mut verifier = Verifier {
+        view: &view,
+        found: Verification::default(),
+    };
     if let Err(found) = schema::compare(&view) {
         verifier.found.faults.push(fault(found)?);
     }

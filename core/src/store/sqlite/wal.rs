@@ -28,30 +28,52 @@ struct LogBound {
 
 impl LogBound {
     fn is_due(&self, pages: i32) -> bool {
-        pages >= self.pages || pages >= USUAL_PAGES && self.waits.is_some_and(|(tried, rest)| tried.elapsed() >= rest)
+        pages >= self.pages
+            || pages >= USUAL_PAGES
+                && self
+                    .waits
+                    .is_some_and(|(tried, rest)| tried.elapsed() >= rest)
     }
 
     /// Notes a try over so many pages of the log, of which it wrote so many.
     fn tried(&mut self, begun: Instant, pages: i32, written: i32) {
         if written >= pages {
-            *self = Self { pages: USUAL_PAGES, waits: None };
+            *self = Self {
+                pages: USUAL_PAGES,
+                waits: None,
+            };
             return;
         }
-        let rest = begun.elapsed().saturating_mul(REST).max(Duration::from_millis(100));
-        *self = Self { pages: pages.saturating_add((pages / 4).max(USUAL_PAGES)), waits: Some((Instant::now(), rest)) };
+        let rest = begun
+            .elapsed()
+            .saturating_mul(REST)
+            .max(Duration::from_millis(100));
+        *self = Self {
+            pages: pages.saturating_add((pages / 4).max(USUAL_PAGES)),
+            waits: Some((Instant::now(), rest)),
+        };
     }
 }
 
 /// Bounds the log of a connection.
 pub(super) fn bound(connection: &mut Connection) -> rusqlite::Result<()> {
     // Cut to this length when it is begun anew.
-    connection.query_row(&format!("PRAGMA journal_size_limit = {MAX_LOG_BYTES}"), [], |_| Ok(()))?;
-    let mut bound = LogBound { pages: USUAL_PAGES, waits: None };
+    connection.query_row(
+        &format!("PRAGMA journal_size_limit = {MAX_LOG_BYTES}"),
+        [],
+        |_| Ok(()),
+    )?;
+    let mut bound = LogBound {
+        pages: USUAL_PAGES,
+        waits: None,
+    };
     connection.wal_hook(Some(move |log: &mut Wal, pages: i32| {
         if bound.is_due(pages) {
             let begun = Instant::now();
             // What cannot be written now stays in the log: the commit is done.
-            let (pages, written) = log.checkpoint_v2(CheckpointMode::PASSIVE).unwrap_or((pages, 0));
+            let (pages, written) = log
+                .checkpoint_v2(CheckpointMode::PASSIVE)
+                .unwrap_or((pages, 0));
             bound.tried(begun, pages, written);
         }
         Ok(())
@@ -64,7 +86,13 @@ mod tests {
 
     #[test]
     fn tries_that_fail_become_rare() {
-        let (mut bound, mut tries) = (LogBound { pages: USUAL_PAGES, waits: None }, 0);
+        let (mut bound, mut tries) = (
+            LogBound {
+                pages: USUAL_PAGES,
+                waits: None,
+            },
+            0,
+        );
         for pages in 1..1_000_000 {
             if pages >= bound.pages {
                 tries += 1;

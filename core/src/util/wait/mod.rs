@@ -1,5 +1,8 @@
 //! Waits that end: each call has a budget of time, and its caller may interrupt it.
-#![allow(unsafe_code, reason = "a borrowed callback is kept for the length of a call, see `with_interrupt`")]
+#![allow(
+    unsafe_code,
+    reason = "a borrowed callback is kept for the length of a call, see `with_interrupt`"
+)]
 
 pub(crate) mod sync;
 pub(crate) mod timed_mutex;
@@ -56,7 +59,8 @@ pub fn with_interrupt<T>(check: &dyn Fn() -> bool, work: impl FnOnce() -> T) -> 
     }
     // SAFETY: only the lifetime is erased. The pointer is read on this thread alone and only while `work` runs: `Restore` takes
     // it away before `check` can be gone, also when `work` panics.
-    let erased: &'static (dyn Fn() -> bool + 'static) = unsafe { std::mem::transmute::<&dyn Fn() -> bool, _>(check) };
+    let erased: &'static (dyn Fn() -> bool + 'static) =
+        unsafe { std::mem::transmute::<&dyn Fn() -> bool, _>(check) };
     let _restore = Restore(INTERRUPT.replace(Some(std::ptr::from_ref(erased))));
     work()
 }
@@ -91,12 +95,18 @@ impl WaitBudget {
     /// Begins the budget of a call, or joins that of the call which this one is part of.
     pub(crate) fn enter(timeout: Duration) -> Self {
         if let Some(deadline) = DEADLINE.get() {
-            return Self { deadline, is_outermost: false };
+            return Self {
+                deadline,
+                is_outermost: false,
+            };
         }
         let begun = ASKED.get().unwrap_or_else(Instant::now);
         let deadline = begun.checked_add(timeout).unwrap_or(begun);
         DEADLINE.set(Some(deadline));
-        Self { deadline, is_outermost: true }
+        Self {
+            deadline,
+            is_outermost: true,
+        }
     }
 
     /// Returns how long to wait before the next look.
@@ -113,7 +123,9 @@ impl WaitBudget {
     /// Returns whether the call that this thread is in has time left; `true` if it is in none. The interrupt is not looked at: it may
     /// wait for a thread that forks, and a fork waits for the transaction that asks this.
     pub(crate) fn has_time_left() -> bool {
-        DEADLINE.get().is_none_or(|deadline| Instant::now() < deadline)
+        DEADLINE
+            .get()
+            .is_none_or(|deadline| Instant::now() < deadline)
     }
 }
 
@@ -138,11 +150,18 @@ mod tests {
         let held = mutex.try_lock();
         let begun = Instant::now();
         let other = Arc::clone(&mutex);
-        let waits = std::thread::spawn(move || other.lock(&WaitBudget::enter(Duration::from_millis(120))).map(|_| ()));
+        let waits = std::thread::spawn(move || {
+            other
+                .lock(&WaitBudget::enter(Duration::from_millis(120)))
+                .map(|_| ())
+        });
         assert_eq!(waits.join().expect("joins"), Err(WaitEnd::TimedOut));
         assert!(begun.elapsed() >= Duration::from_millis(120));
         drop(held);
-        assert!(mutex.lock(&WaitBudget::enter(Duration::ZERO)).is_ok(), "a free lock needs no time");
+        assert!(
+            mutex.lock(&WaitBudget::enter(Duration::ZERO)).is_ok(),
+            "a free lock needs no time"
+        );
     }
 
     #[test]
@@ -156,7 +175,11 @@ mod tests {
             flag.store(true, Ordering::Relaxed);
         });
         let begun = Instant::now();
-        let ended = with_interrupt(&|| cancelled.load(Ordering::Relaxed), || mutex.lock(&WaitBudget::enter(DEFAULT_LOCK_TIMEOUT)).map(|_| ()));
+        let ended = with_interrupt(&|| cancelled.load(Ordering::Relaxed), || {
+            mutex
+                .lock(&WaitBudget::enter(DEFAULT_LOCK_TIMEOUT))
+                .map(|_| ())
+        });
         assert_eq!(ended, Err(WaitEnd::Interrupted));
         assert!(begun.elapsed() < Duration::from_secs(2));
         assert!(!is_interrupted(), "the interrupt ends with its call");
@@ -164,12 +187,23 @@ mod tests {
     }
 
     #[test]
-    #[expect(clippy::used_underscore_items, reason = "it is for bindings, and hidden")]
+    #[expect(
+        clippy::used_underscore_items,
+        reason = "it is for bindings, and hidden"
+    )]
     fn a_wait_counts_from_the_question() {
-        let asked = Instant::now().checked_sub(Duration::from_secs(1)).expect("an instant");
-        let waited = _asked_at(asked, || WaitBudget::enter(Duration::from_millis(900)).slice());
+        let asked = Instant::now()
+            .checked_sub(Duration::from_secs(1))
+            .expect("an instant");
+        let waited = _asked_at(asked, || {
+            WaitBudget::enter(Duration::from_millis(900)).slice()
+        });
         assert_eq!(waited, Err(WaitEnd::TimedOut));
-        assert!(WaitBudget::enter(Duration::from_millis(900)).slice().is_ok());
+        assert!(
+            WaitBudget::enter(Duration::from_millis(900))
+                .slice()
+                .is_ok()
+        );
     }
 
     #[test]

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 
-use super::sync::{AtomicUsize, Condvar, Mutex, MutexGuard, Ordering, PoisonError, TryLockError, fence};
+use super::sync::{
+    AtomicUsize, Condvar, Mutex, MutexGuard, Ordering, PoisonError, TryLockError, fence,
+};
 use super::{WaitBudget, WaitEnd};
 
 /// A mutex that gives up when the caller's budget is spent or the caller is interrupted.
@@ -25,7 +27,12 @@ impl<T> fmt::Debug for TimedMutex<T> {
 
 impl<T> TimedMutex<T> {
     pub(crate) fn new(value: T) -> Self {
-        Self { value: Mutex::new(value), waiting: AtomicUsize::new(0), gate: Mutex::new(()), freed: Condvar::new() }
+        Self {
+            value: Mutex::new(value),
+            waiting: AtomicUsize::new(0),
+            gate: Mutex::new(()),
+            freed: Condvar::new(),
+        }
     }
 
     /// Returns the lock if nobody holds it.
@@ -35,7 +42,14 @@ impl<T> TimedMutex<T> {
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             Err(TryLockError::WouldBlock) => return None,
         };
-        Some(TimedGuard { guard, _wake: Wake { waiting: &self.waiting, gate: &self.gate, freed: &self.freed } })
+        Some(TimedGuard {
+            guard,
+            _wake: Wake {
+                waiting: &self.waiting,
+                gate: &self.gate,
+                freed: &self.freed,
+            },
+        })
     }
 
     /// Waits for the lock within the budget.
@@ -58,7 +72,11 @@ impl<T> TimedMutex<T> {
             if let Some(guard) = self.try_lock() {
                 return Ok(guard);
             }
-            drop(self.freed.wait_timeout(gate, slice?).unwrap_or_else(PoisonError::into_inner));
+            drop(
+                self.freed
+                    .wait_timeout(gate, slice?)
+                    .unwrap_or_else(PoisonError::into_inner),
+            );
         }
     }
 
