@@ -1,5 +1,6 @@
-//! What does a check cost? One scenario for each size: `check/agency=<main accounts>/<who answers>`, ten thousand questions
-//! in an order that nobody can learn. Every answer is compared before anything is timed.
+//! What does a check cost? One scenario for each size: `check/agency=<main accounts>/<who
+//! answers>`, ten thousand questions in an order that nobody can learn. Every answer is compared
+//! before anything is timed.
 
 use std::time::Duration;
 

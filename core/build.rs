@@ -1,4 +1,5 @@
-//! Puts the files of `policies/` into the library, so that an engine opens without a folder beside it.
+//! Puts the files of `policies/` into the library, so that an engine opens without a folder beside
+//! it.
 
 use std::fmt::Write;
 use std::path::Path;

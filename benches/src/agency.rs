@@ -1,5 +1,5 @@
-//! Workload "agency": n main accounts, each with 5 members, 1 domain, 4 access levels and 20 clients with 3 members
-//! each: 86 principals for each main account.
+//! Workload "agency": n main accounts, each with 5 members, 1 domain, 4 access levels and 20
+//! clients with 3 members each: 86 principals for each main account.
 
 use std::fmt::Write;
 
@@ -88,9 +88,9 @@ impl<'a> Asked<'a> {
     /// As the engine takes it.
     #[must_use]
     #[inline]
-    pub fn question(&self) -> sublet::Question<'a> {
+    pub fn question(&self) -> sublet::RequestRef<'a> {
         let question =
-            sublet::Question::new(self.principal, self.action, self.resource).host(self.host);
+            sublet::RequestRef::new(self.principal, self.action, self.resource).host(self.host);
         self.account
             .map_or(question, |account| question.account(account))
     }
@@ -277,7 +277,8 @@ fn members(
     }
 }
 
-/// 70% own, 10% lacking the feature, 10% of another account, 5% logins, 5% tickets and administration.
+/// 70% own, 10% lacking the feature, 10% of another account, 5% logins, 5% tickets and
+/// administration.
 fn question(random: &mut Random, logins: &[Login]) -> Question {
     let login = random.one(logins).clone();
     let host = if login.owner.is_none() && random.happens(50) {

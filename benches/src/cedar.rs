@@ -1,5 +1,6 @@
-//! The peer that judges: `cedar-policy` with the shipped policies, and everything prebuilt: the entities of the whole
-//! directory, and each request with its context. Only `is_authorized` is timed.
+//! The peer that judges: `cedar-policy` with the shipped policies, and everything prebuilt: the
+//! entities of the whole directory, and each request with its context. Only `is_authorized` is
+//! timed.
 
 use std::collections::HashMap;
 use std::io::BufRead;
@@ -135,7 +136,8 @@ impl Cedar {
         all
     }
 
-    /// The entities of a directory's JSON lines, made one by one, so that little else is left in memory.
+    /// The entities of a directory's JSON lines, made one by one, so that little else is left in
+    /// memory.
     ///
     /// # Panics
     /// If the lines cannot be read, or do not fit the schema.

@@ -1,9 +1,11 @@
-//! What does a check cost? An agency, its questions, and everything that answers them: from strings, from a request, with
-//! handles, many at once; by hand; by `cedar-policy`.
+//! What does a check cost? An agency, its questions, and everything that answers them: from
+//! strings, from a request, with handles, many at once; by hand; by `cedar-policy`.
 
 use std::collections::{BTreeMap, HashMap};
 
-use sublet::{Action, Engine, Host, Options, Principal, Question, Request, ResourceType, Source};
+use sublet::{
+    Action, Engine, Host, Options, PolicySource, Principal, Request, RequestRef, ResourceType,
+};
 
 use crate::agency::{self, Agency, Asked, agency};
 use crate::cedar::Cedar;
@@ -86,9 +88,9 @@ impl Handles {
     }
 
     #[inline]
-    fn question<'a>(&'a self, at: usize, id: &'a str) -> Question<'a> {
+    fn question<'a>(&'a self, at: usize, id: &'a str) -> RequestRef<'a> {
         let [principal, action, kind, account, host] = self.of[at];
-        let question = Question::new(
+        let question = RequestRef::new(
             &self.principals[principal as usize],
             &self.actions[action as usize],
             (&self.types[kind as usize], id),
@@ -109,7 +111,7 @@ impl Handles {
 #[must_use]
 pub fn opened(lines: &str) -> Engine {
     let engine = Engine::open(Options {
-        policies: Source::Folder(policies()),
+        policies: PolicySource::Folder(policies()),
         ..Options::default()
     })
     .expect("the bundle");
@@ -153,7 +155,7 @@ impl Scene {
 
     /// The questions with handles.
     #[must_use]
-    pub fn with_handles(&self) -> Vec<Question<'_>> {
+    pub fn with_handles(&self) -> Vec<RequestRef<'_>> {
         self.agency
             .questions
             .iter()
@@ -207,7 +209,7 @@ impl Scene {
     pub fn passes<'a>(
         &'a self,
         asked: &'a [Asked<'a>],
-        handled: &'a [Question<'a>],
+        handled: &'a [RequestRef<'a>],
     ) -> Vec<Pass<'a>> {
         let Self {
             engine,
@@ -269,7 +271,7 @@ impl Scene {
         let Self { engine, size, .. } = self;
         let asked = self.asked();
         let mixed = shuffled(asked.len(), &mut Random::new(SEED + 1));
-        let questions: Vec<Question<'_>> = mixed
+        let questions: Vec<RequestRef<'_>> = mixed
             .iter()
             .map(|at| asked[*at as usize].question())
             .collect();

@@ -1,12 +1,13 @@
-//! Do readers feel it when the directory changes a thousand times a second and the policies are reloaded each second? One
-//! reader and one writer: that is what two cores can show. And do two readers answer twice as much as one?
+//! Do readers feel it when the directory changes a thousand times a second and the policies are
+//! reloaded each second? One reader and one writer: that is what two cores can show. And do two
+//! readers answer twice as much as one?
 
 use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use sublet::{Change, Record, Source};
+use sublet::{Change, PolicySource, Record};
 
 use crate::agency::Asked;
 use crate::checks::Scene;
@@ -124,7 +125,7 @@ fn reload(scene: &Scene, stop: &AtomicBool) -> u32 {
         if begun.elapsed().as_secs() >= u64::from(made) {
             scene
                 .engine
-                .reload(&Source::Folder(policies()))
+                .reload(&PolicySource::Folder(policies()))
                 .expect("the bundle");
             made += 1;
         }

@@ -7,15 +7,15 @@ use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, fcntl};
 use rusqlite::{Connection, params};
-use sublet::{Engine, Options, Question, Take};
+use sublet::{ConsumeOptions, Engine, Options, RequestRef};
 
 use crate::random::Random;
 
 /// A host of the platform.
 pub const HOST: &str = "dash.marketingmaster.example";
 
-/// So many main accounts, each of which may send more than anybody asks for: many have what their package gives, few a limit of
-/// their own.
+/// So many main accounts, each of which may send more than anybody asks for: many have what their
+/// package gives, few a limit of their own.
 #[must_use]
 pub fn lines(accounts: usize) -> String {
     let mut lines = String::from("{\"type\":\"Platform\",\"id\":\"mmio\"}\n");
@@ -46,8 +46,8 @@ pub fn account(at: usize) -> String {
 
 /// The question of an account that sends.
 #[must_use]
-pub fn question(account: &str) -> Question<'_> {
-    Question::new(("Account", account), "campaign.send", ("Campaign", "k"))
+pub fn question(account: &str) -> RequestRef<'_> {
+    RequestRef::new(("Account", account), "campaign.send", ("Campaign", "k"))
         .account(account)
         .host(HOST)
 }
@@ -102,8 +102,8 @@ impl Ours {
     ///
     /// # Panics
     /// If there is no answer.
-    pub fn check(&self, at: usize, with: &sublet::Circumstances) -> bool {
-        let asked = Question {
+    pub fn check(&self, at: usize, with: &sublet::Environment) -> bool {
+        let asked = RequestRef {
             with: Some(with),
             ..question(&self.ids[at])
         };
@@ -115,14 +115,14 @@ impl Counter for Ours {
     fn take(&self, at: usize) {
         let answer = self
             .engine
-            .consume(question(&self.ids[at]), &Take::new(1))
+            .consume(question(&self.ids[at]), &ConsumeOptions::new(1))
             .expect("an answer");
         assert!(answer.allowed, "{answer:?}");
     }
 }
 
-/// The floor: the same tables, the same locks, the insert of the operation and the guarded update of its bucket in one
-/// transaction, and nothing else.
+/// The floor: the same tables, the same locks, the insert of the operation and the guarded update
+/// of its bucket in one transaction, and nothing else.
 pub struct Bare {
     connection: std::sync::Mutex<Connection>,
     lock: File,
@@ -132,7 +132,8 @@ pub struct Bare {
 const NEXT: i64 = 1 << 20;
 
 impl Bare {
-    /// On the tables that Sublet has made there, whose accounts' buckets are put where they are not.
+    /// On the tables that Sublet has made there, whose accounts' buckets are put where they are
+    /// not.
     ///
     /// # Panics
     /// If they cannot be opened.
@@ -231,7 +232,8 @@ impl Counter for Bare {
     }
 }
 
-/// Takes one unit after the other of accounts that are drawn, for so long: how many, and the longest that one took.
+/// Takes one unit after the other of accounts that are drawn, for so long: how many, and the
+/// longest that one took.
 pub fn race(counter: &impl Counter, accounts: usize, time: Duration, seed: u64) -> (u64, Duration) {
     let (mut random, begun, mut count, mut longest) =
         (Random::new(seed), Instant::now(), 0, Duration::ZERO);

@@ -1,9 +1,10 @@
-//! Does a check cost more when there are many policies that it does not need? As a tenancy bundle, and as a plain Cedar
-//! program. The many are of other types or actions, or name other tenants' principals and resources in their scope.
+//! Does a check cost more when there are many policies that it does not need? As a tenancy bundle,
+//! and as a plain Cedar program. The many are of other types or actions, or name other tenants'
+//! principals and resources in their scope.
 
 use std::fmt::Write;
 
-use sublet::{Engine, Options, Program, Request, Source};
+use sublet::{CedarProgram, Engine, Options, PolicySource, Request};
 
 use crate::agency::{Question, agency};
 use crate::measure::{Pass, Report, SEED, each, policies, race, size};
@@ -52,7 +53,7 @@ fn bundle(others: usize) -> Engine {
         ));
     }
     let mut options = Options {
-        policies: Source::Files(files),
+        policies: PolicySource::Files(files),
         ..Options::default()
     };
     options.caps.file_bytes = options.caps.file_bytes.max(64 << 20);
@@ -121,7 +122,8 @@ action read, change, remove, share appliesTo { principal: [User], resource: [Doc
 action look, paint appliesTo { principal: [User], resource: [Picture], context: {} };
 ";
 
-/// Nine forbids and eleven permits that the questions do need. The permits stand last: a forbid after them is a limit.
+/// Nine forbids and eleven permits that the questions do need. The permits stand last: a forbid
+/// after them is a limit.
 fn needed() -> String {
     let mut text = String::from(
         r#"
@@ -211,14 +213,14 @@ pub fn program(report: &mut Report, total: usize, rounds: usize) {
     let random = &mut Random::new(SEED);
     let entities = entities(random);
     let opened = |policies: String| {
-        let program = Program {
+        let program = CedarProgram {
             policies,
             schema: Some(SCHEMA.to_owned()),
             entities: Some(entities.clone()),
-            ..Program::default()
+            ..CedarProgram::default()
         };
         let mut options = Options {
-            policies: Source::Cedar(program),
+            policies: PolicySource::Cedar(program),
             ..Options::default()
         };
         options.caps.file_bytes = options.caps.file_bytes.max(64 << 20);

@@ -1,5 +1,6 @@
-//! A map from short strings to rows, for the peer: one hash, one probe, one comparison. The key stands in the row, so that
-//! a look-up in a large directory waits for memory twice: for the slot, and for the row.
+//! A map from short strings to rows, for the peer: one hash, one probe, one comparison. The key
+//! stands in the row, so that a look-up in a large directory waits for memory twice: for the slot,
+//! and for the row.
 
 use std::hash::Hasher;
 

@@ -1,5 +1,5 @@
-//! The workload of the benchmarks, the peers that answer it (rules written by hand, and `cedar-policy` itself), and what
-//! is measured.
+//! The workload of the benchmarks, the peers that answer it (rules written by hand, and
+//! `cedar-policy` itself), and what is measured.
 
 pub mod agency;
 pub mod cedar;

@@ -1,4 +1,5 @@
-//! Medians of rounds in which the contestants take turns, and the rows that the table at the end reads.
+//! Medians of rounds in which the contestants take turns, and the rows that the table at the end
+//! reads.
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
@@ -75,8 +76,8 @@ pub fn shuffled(items: usize, random: &mut Random) -> Vec<u32> {
     order
 }
 
-/// Nanoseconds for each item: medians of `rounds` in which the contestants take turns, each round in a new order of the
-/// items, and with another contestant first.
+/// Nanoseconds for each item: medians of `rounds` in which the contestants take turns, each round
+/// in a new order of the items, and with another contestant first.
 pub fn race(mut passes: Vec<Pass<'_>>, items: usize, rounds: usize) -> BTreeMap<&'static str, f64> {
     let mut random = Random::new(SEED);
     let mut found: BTreeMap<&'static str, Vec<f64>> = BTreeMap::new();

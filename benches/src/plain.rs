@@ -1,8 +1,10 @@
-//! The peer: the rules that the workload meets, written by hand over interned facts, to win. Strings are looked up once for
-//! each question; the rest is integers and bits. It allocates nothing and knows nothing that the questions do not need.
+//! The peer: the rules that the workload meets, written by hand over interned facts, to win.
+//! Strings are looked up once for each question; the rest is integers and bits. It allocates
+//! nothing and knows nothing that the questions do not need.
 //!
-//! [`Plain::ask`] gives the code, as plainly as it can be written. [`Plain::allows`] gives the allow bit, as fast as it can be
-//! had: what depends on one account alone is worked out when the facts are interned.
+//! [`CedarEvaluator::ask`] gives the code, as plainly as it can be written.
+//! [`CedarEvaluator::allows`] gives the allow bit, as fast as it can be had: what depends on one
+//! account alone is worked out when the facts are interned.
 
 use rustc_hash::FxHashMap as Map;
 use serde_json::Value;

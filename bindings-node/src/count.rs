@@ -1,5 +1,5 @@
-//! The verbs that count, and the clock. They cross as JSON both ways; an integer that a JavaScript number would round goes
-//! back as a text, which `count.js` makes a BigInt of.
+//! The verbs that count, and the clock. They cross as JSON both ways; an integer that a JavaScript
+//! number would round goes back as a text, which `count.js` makes a BigInt of.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::ser::Formatter;
 use sublet::{
-    Change, Command, Decision, Engine, Error, Question, Record, RecordPatch, Ref, Request, Take,
+    Change, Command, ConsumeOptions, Decision, Engine, EntityRef, Error, Record, RecordPatch,
+    Request, RequestRef,
 };
 
 use crate::open::OptionsForm;
@@ -66,13 +67,13 @@ struct TakeForm {
 }
 
 impl TakeForm {
-    fn take(&self) -> Take<'_> {
+    fn take(&self) -> ConsumeOptions<'_> {
         let amounts = self
             .amounts
             .iter()
             .map(|(meter, amount)| (meter.as_str(), *amount))
             .collect();
-        Take {
+        ConsumeOptions {
             amount: self.amount,
             amounts,
             key: self.key.as_deref(),
@@ -130,7 +131,7 @@ struct ChangesForm {
     #[serde(default)]
     merge: Vec<Value>,
     #[serde(default)]
-    remove: Vec<Ref>,
+    remove: Vec<EntityRef>,
     #[serde(default)]
     expected: Option<u64>,
     #[serde(default)]
@@ -183,9 +184,9 @@ fn perform(engine: &Engine, asked: &str, command: &str, key: Option<&str>) -> An
 fn batch(engine: &Engine, requests: &str, takes: &str) -> Answer {
     let (asked, forms): (Vec<Request>, Vec<TakeForm>) =
         (Request::list_from_json(requests)?, read("batch", takes)?);
-    let items: Vec<(Question<'_>, Take<'_>)> = asked
+    let items: Vec<(RequestRef<'_>, ConsumeOptions<'_>)> = asked
         .iter()
-        .map(Question::from)
+        .map(RequestRef::from)
         .zip(forms.iter().map(TakeForm::take))
         .collect();
     exact_text(&engine.batch(&items)?)
@@ -358,7 +359,7 @@ impl NativeEngine {
     /// Whether what counts may wait for a file.
     #[napi]
     pub fn touches_files(&self) -> Result<bool> {
-        guarded(|| Ok(self.inner.touches_files()))
+        guarded(|| Ok(self.inner.is_file_backed()))
     }
 
     #[napi]

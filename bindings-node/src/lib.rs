@@ -1,6 +1,6 @@
-//! The engine for Node. Plain questions cross as numbers and the bytes of ids (`crossing.js` writes them, `room.rs` reads
-//! them); all else as text, which `convert.js` makes from JavaScript values, exactly or not at all. Every rule and every
-//! default is in the core.
+//! The engine for Node. Plain questions cross as numbers and the bytes of ids (`crossing.js` writes
+//! them, `room.rs` reads them); all else as text, which `convert.js` makes from JavaScript values,
+//! exactly or not at all. Every rule and every default is in the core.
 
 #![allow(
     missing_docs,
@@ -29,7 +29,7 @@ use napi::{Error as NapiError, Result, Status};
 use napi_derive::napi;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use sublet::{Action, Clock, Error, Host, Principal, Progress, ResourceType};
+use sublet::{Action, Clock, Error, Host, ImportProgress, Principal, ResourceType};
 
 use crate::count::{NativeClock, exact_text};
 use crate::many::Answered;
@@ -81,7 +81,8 @@ pub struct NativeEngine {
     stuck: Arc<AtomicBool>,
 }
 
-/// An engine with logs waits for them when it is freed: on a thread of its own, so that the event loop does not.
+/// An engine with logs waits for them when it is freed: on a thread of its own, so that the event
+/// loop does not.
 impl Drop for NativeEngine {
     fn drop(&mut self) {
         if self.inner._is_watched() {
@@ -274,7 +275,8 @@ impl NativeRoom {
         guarded(|| made.ok_or_else(|| room::refused("no memory to share")))
     }
 
-    /// Lets `number` stand for a handle: `kind` is 0 for none, 1 for a principal, 2 action, 3 resource type, 4 host.
+    /// Lets `number` stand for a handle: `kind` is 0 for none, 1 for a principal, 2 action, 3
+    /// resource type, 4 host.
     #[napi]
     pub fn put(&self, number: u32, kind: u32, first: String, second: String) -> Result<()> {
         guarded(|| {
@@ -306,7 +308,8 @@ impl NativeRoom {
     }
 }
 
-/// How far an import is, and whether it shall stop: the event loop looks at it and never waits for it.
+/// How far an import is, and whether it shall stop: the event loop looks at it and never waits for
+/// it.
 #[derive(Default)]
 struct Watch {
     records: AtomicU64,
@@ -315,7 +318,7 @@ struct Watch {
 }
 
 impl Watch {
-    fn tell(&self, progress: Progress) -> bool {
+    fn tell(&self, progress: ImportProgress) -> bool {
         self.records.store(progress.records, Ordering::Relaxed);
         self.bytes.store(progress.bytes, Ordering::Relaxed);
         !self.stop.load(Ordering::Relaxed)
@@ -367,7 +370,8 @@ fn import_file(
         .map(|revision| revision.to_string())
 }
 
-/// How many rows columns of these lengths make, in the order of `Engine.checkMany`; no length is one value for all rows.
+/// How many rows columns of these lengths make, in the order of `Engine.checkMany`; no length is
+/// one value for all rows.
 #[napi]
 pub fn rows(lengths: Vec<Option<u32>>) -> Result<u32> {
     const NAMES: [&str; 9] = [
@@ -387,11 +391,12 @@ pub fn rows(lengths: Vec<Option<u32>>) -> Result<u32> {
             .zip(&lengths)
             .map(|(name, length)| (*name, length.map(|length| length as usize)))
             .collect();
-        Ok(u32::try_from(sublet::rows(&columns)?).unwrap_or(u32::MAX))
+        Ok(u32::try_from(sublet::batch_row_count(&columns)?).unwrap_or(u32::MAX))
     })
 }
 
-/// The floor of the benchmark, by way of napi's wrappers: takes the arguments of `check` and does nothing.
+/// The floor of the benchmark, by way of napi's wrappers: takes the arguments of `check` and does
+/// nothing.
 #[napi]
 pub fn empty(
     principal: Unknown<'_>,

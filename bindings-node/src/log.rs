@@ -1,5 +1,5 @@
-//! The log and its sinks, and what was counted. A callback runs on the event loop: it is woken when there is something, and
-//! `log.js` fetches.
+//! The log and its sinks, and what was counted. A callback runs on the event loop: it is woken when
+//! there is something, and `log.js` fetches.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -96,8 +96,8 @@ pub struct NativeLog {
 
 #[napi]
 impl NativeEngine {
-    /// To a file, or by way of `wake`, which is called on the event loop when there is something to fetch and does not keep
-    /// the process alive.
+    /// To a file, or by way of `wake`, which is called on the event loop when there is something to
+    /// fetch and does not keep the process alive.
     #[napi]
     pub fn log(
         &self,
@@ -155,7 +155,8 @@ impl NativeEngine {
 
 #[napi]
 impl NativeLog {
-    /// The next events, as JSON, for the callback; until `fetched` is called what is asked of an engine is not told.
+    /// The next events, as JSON, for the callback; until `fetched` is called what is asked of an
+    /// engine is not told.
     #[napi]
     pub fn fetch(&self, most: u32) -> Result<Vec<String>> {
         guarded(|| {
@@ -193,7 +194,8 @@ impl NativeLog {
         guarded(|| Ok(self.inner.close(Duration::from_millis(timeout.into()))))
     }
 
-    /// Whether all that happened before is delivered to the file; waits so many milliseconds for it.
+    /// Whether all that happened before is delivered to the file; waits so many milliseconds for
+    /// it.
     #[napi]
     pub fn flush(&self, timeout: u32) -> Result<bool> {
         guarded(|| {

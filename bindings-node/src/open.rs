@@ -1,7 +1,7 @@
 //! What an engine is opened with, as JSON.
 
 use serde::Deserialize;
-use sublet::{Caps, Clock, Error, Options, Program, Source};
+use sublet::{CedarProgram, Clock, Error, Options, ParseLimits, PolicySource};
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -38,7 +38,7 @@ struct CedarForm {
 }
 
 impl OptionsForm {
-    pub(crate) fn source(&mut self) -> Source {
+    pub(crate) fn source(&mut self) -> PolicySource {
         if let Some(CedarForm {
             policies,
             schema,
@@ -47,7 +47,7 @@ impl OptionsForm {
             validate_requests,
         }) = self.cedar.take()
         {
-            return Source::Cedar(Program {
+            return PolicySource::Cedar(CedarProgram {
                 policies,
                 schema,
                 links,
@@ -56,9 +56,9 @@ impl OptionsForm {
             });
         }
         match (self.folder.take(), self.files.take()) {
-            (Some(folder), _) => Source::Folder(folder.into()),
-            (None, Some(files)) => Source::Files(files),
-            (None, None) => Source::Shipped,
+            (Some(folder), _) => PolicySource::Folder(folder.into()),
+            (None, Some(files)) => PolicySource::Files(files),
+            (None, None) => PolicySource::Shipped,
         }
     }
 
@@ -73,7 +73,7 @@ impl OptionsForm {
         if let Some(validation) = self.validation {
             options.validation = validation.parse()?;
         }
-        let Caps {
+        let ParseLimits {
             file_bytes,
             entities_bytes,
             record_bytes,
@@ -83,7 +83,7 @@ impl OptionsForm {
             value_nesting,
         } = options.caps;
         let caps = self.caps;
-        options.caps = Caps {
+        options.caps = ParseLimits {
             file_bytes: caps.file_bytes.unwrap_or(file_bytes),
             entities_bytes: caps.entities_bytes.unwrap_or(entities_bytes),
             record_bytes: caps.record_bytes.unwrap_or(record_bytes),

@@ -1,8 +1,9 @@
-//! Calls that may wait, on a few threads of the addon's own: so Node's pool stays free for files and host names.
+//! Calls that may wait, on a few threads of the addon's own: so Node's pool stays free for files
+//! and host names.
 //!
-//! A call's answer is put into the reply queue of its environment (the main thread or a worker), whose event loop is woken
-//! and fetches it. Threads start when there is something to do and end when there is nothing. Nobody joins them: they keep
-//! no process alive.
+//! A call's answer is put into the reply queue of its environment (the main thread or a worker),
+//! whose event loop is woken and fetches it. Threads start when there is something to do and end
+//! when there is nothing. Nobody joins them: they keep no process alive.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -21,7 +22,8 @@ use crate::many::{Answered, Answers};
 use crate::{NativeEngine, error_text, guarded, raise_text};
 
 const MAX_THREADS: usize = 4;
-/// How many threads may work on calls that take the store's lock: one is left for those that never do.
+/// How many threads may work on calls that take the store's lock: one is left for those that never
+/// do.
 const MAX_WRITERS: usize = 3;
 /// How long a thread waits for another call before it ends.
 const IDLE_TIME: Duration = Duration::from_secs(5);
@@ -98,7 +100,8 @@ impl Job {
         }
         let stopped = || call.stop.load(Ordering::Acquire) || replies.is_closed();
         let waits = || sublet::with_interrupt(&stopped, work);
-        // Where the lock is stuck, the time in the queue is part of what a call may wait: so waits do not add up.
+        // Where the lock is stuck, the time in the queue is part of what a call may wait: so waits
+        // do not add up.
         let is_stuck = stuck.load(Ordering::Acquire);
         let done = catch_unwind(AssertUnwindSafe(|| {
             if is_stuck {
@@ -295,7 +298,8 @@ impl ReplyQueue {
         self.ended.notify_all();
     }
 
-    /// The environment is at its end: no call begins any more, and those that have begun are waited for a little.
+    /// The environment is at its end: no call begins any more, and those that have begun are waited
+    /// for a little.
     fn close(self: &Arc<Self>) {
         let wake = lock(&self.state).wake.take();
         drop(wake);
@@ -307,7 +311,8 @@ impl ReplyQueue {
         self.close_logs();
     }
 
-    /// Closes the logs that are open, and waits once for all of them. Engines that are freed after it wait for none.
+    /// Closes the logs that are open, and waits once for all of them. Engines that are freed after
+    /// it wait for none.
     fn close_logs(&self) {
         let begun = Instant::now();
         let logs: Vec<_> = lock(&self.logs)
@@ -425,7 +430,8 @@ pub struct NativeCall {
 
 #[napi]
 impl NativeCall {
-    /// Gives the call up: true if it had not begun; else it goes on, unless it waits for the store's lock.
+    /// Gives the call up: true if it had not begun; else it goes on, unless it waits for the
+    /// store's lock.
     #[napi]
     pub fn cancel(&self) -> bool {
         self.state.stop.store(true, Ordering::Release);

@@ -1,12 +1,15 @@
-//! The one room with raw N-API calls, and the only one with `unsafe`. A check through napi's wrappers costs several times
-//! what the answer does: each argument is looked at, converted and counted. Here JavaScript writes the question's numbers
-//! into a piece of memory that both sides know, where the answer is written, too; arguments are its ids alone.
+//! The one room with raw N-API calls, and the only one with `unsafe`. A check through napi's
+//! wrappers costs several times what the answer does: each argument is looked at, converted and
+//! counted. Here JavaScript writes the question's numbers into a piece of memory that both sides
+//! know, where the answer is written, too; arguments are its ids alone.
 //!
 //! What `unsafe` rests on:
-//! - The memory is the store of an `ArrayBuffer` that `crossing.js` makes, never hands out and so nobody can detach, and
-//!   that a reference kept here holds for the life of the environment. It is looked at on the thread of that environment
-//!   only, and only while a call from JavaScript is under way: then nothing else writes there.
-//! - The data of a function is a box that is freed by the finalizer of that function, and so outlives each of its calls.
+//! - The memory is the store of an `ArrayBuffer` that `crossing.js` makes, never hands out and so
+//!   nobody can detach, and that a reference kept here holds for the life of the environment. It is
+//!   looked at on the thread of that environment only, and only while a call from JavaScript is
+//!   under way: then nothing else writes there.
+//! - The data of a function is a box that is freed by the finalizer of that function, and so
+//!   outlives each of its calls.
 //! - No panic and no exception crosses: a call ends in a value or in the text of an error.
 #![allow(unsafe_code, reason = "see above")]
 
@@ -19,7 +22,7 @@ use std::sync::Arc;
 
 use napi::bindgen_prelude::{Env, JsObjectValue, JsValue, Object, ToNapiValue, Unknown};
 use napi::{Status, sys};
-use sublet::{Decision, Engine, Error, Question, Take};
+use sublet::{ConsumeOptions, Decision, Engine, Error, RequestRef};
 
 use crate::count::exact_text;
 use crate::room::{Ids, ROW, Row, Slots, refused};
@@ -42,7 +45,8 @@ impl Shared {
     /// `None` if it is not an array buffer of that size.
     fn hold(env: &Env, buffer: &Unknown<'_>) -> Option<Self> {
         let (mut at, mut len, mut held) = (null_mut(), 0, null_mut());
-        // SAFETY: `env` and `buffer` are those of the call under way; the reference keeps the store where it is.
+        // SAFETY: `env` and `buffer` are those of the call under way; the reference keeps the store
+        // where it is.
         let done = unsafe {
             sys::napi_get_arraybuffer_info(env.raw(), buffer.raw(), &raw mut at, &raw mut len)
                 == sys::Status::napi_ok
@@ -96,7 +100,8 @@ impl Texts {
     /// Adds the text of an argument; false if it is no string that has UTF-8 bytes.
     fn add(&mut self, env: sys::napi_env, value: sys::napi_value) -> bool {
         let mut length = 0;
-        // SAFETY: `value` is an argument of the call under way; what is written, with its 0, is no longer than told.
+        // SAFETY: `value` is an argument of the call under way; what is written, with its 0, is no
+        // longer than told.
         let status = unsafe {
             sys::napi_get_value_string_utf16(
                 env,
@@ -130,7 +135,8 @@ struct Call {
     arguments: [sys::napi_value; 3],
 }
 
-/// What one environment (the main thread or a worker) shares with the engine: memory, handles, strings.
+/// What one environment (the main thread or a worker) shares with the engine: memory, handles,
+/// strings.
 pub(crate) struct Room {
     shared: Shared,
     texts: RefCell<Texts>,
@@ -163,7 +169,7 @@ impl Room {
     fn asked<T>(
         &self,
         call: &Call,
-        answer: impl FnOnce(Question<'_>) -> Result<T, Error>,
+        answer: impl FnOnce(RequestRef<'_>) -> Result<T, Error>,
     ) -> Result<Option<T>, Error> {
         let (slots, mut texts, row) = (
             self.slots.borrow(),
@@ -207,7 +213,7 @@ impl Room {
     fn decide(
         &self,
         call: &Call,
-        answer: impl FnOnce(Question<'_>) -> Result<Decision, Error>,
+        answer: impl FnOnce(RequestRef<'_>) -> Result<Decision, Error>,
     ) -> Result<Option<String>, Error> {
         let said = self.asked(call, |question| {
             let decision = answer(question)?;
@@ -231,7 +237,7 @@ impl Room {
 
     /// `consume` without a key, of one amount.
     fn consume(&self, call: &Call, engine: &Engine) -> Result<Option<String>, Error> {
-        let take = Take::new(self.shared.amount());
+        let take = ConsumeOptions::new(self.shared.amount());
         self.decide(call, |question| engine.consume(question, &take))
     }
 
@@ -250,10 +256,12 @@ struct Asked {
     ask: Ask,
 }
 
-/// Nothing if the answer is in the memory; a text if it is not: the decision as JSON or, after a `!`, an error.
+/// Nothing if the answer is in the memory; a text if it is not: the decision as JSON or, after a
+/// `!`, an error.
 unsafe extern "C" fn ask(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     let (mut data, mut arguments, mut count) = (null_mut(), [null_mut(); 3], 3);
-    // SAFETY: the call under way is one of a function that `function` has made; of arguments it gives as many as counted.
+    // SAFETY: the call under way is one of a function that `function` has made; of arguments it
+    // gives as many as counted.
     let status = unsafe {
         sys::napi_get_cb_info(
             env,
@@ -302,7 +310,8 @@ unsafe extern "C" fn nothing(_: sys::napi_env, _: sys::napi_callback_info) -> sy
 }
 
 unsafe extern "C" fn free(_: sys::napi_env, data: *mut c_void, _: *mut c_void) {
-    // SAFETY: made by `Box::into_raw` in `function`, and freed here only. Dropping an `Arc` and an `Rc` does not panic.
+    // SAFETY: made by `Box::into_raw` in `function`, and freed here only. Dropping an `Arc` and an
+    // `Rc` does not panic.
     drop(unsafe { Box::from_raw(data.cast::<Asked>()) });
 }
 
@@ -329,7 +338,8 @@ fn made(status: sys::napi_status) -> napi::Result<()> {
 fn function(env: &Env, asked: Asked) -> napi::Result<Function> {
     let mut value = null_mut();
     let data = Box::into_raw(Box::new(asked)).cast::<c_void>();
-    // SAFETY: `env` is that of the call under way. If a step fails, the box is leaked, never freed twice.
+    // SAFETY: `env` is that of the call under way. If a step fails, the box is leaked, never freed
+    // twice.
     unsafe {
         made(sys::napi_create_function(
             env.raw(),
@@ -368,7 +378,7 @@ pub(crate) fn functions(
         )
     };
     // An engine keeps its store.
-    let consume = if engine.touches_files() {
+    let consume = if engine.is_file_backed() {
         Room::consume_waiting
     } else {
         Room::consume

@@ -1,7 +1,8 @@
-//! The verbs that read: questions, lookups and lists. They cross as text both ways; `reads.js` has each in two forms.
+//! The verbs that read: questions, lookups and lists. They cross as text both ways; `reads.js` has
+//! each in two forms.
 
 use serde_json::json;
-use sublet::{Engine, Error, Ref, Request};
+use sublet::{Engine, EntityRef, Error, Request};
 
 use crate::count::{Answer, exact_text, reloaded};
 use crate::text_of;
@@ -57,7 +58,7 @@ pub(crate) fn read_verb(engine: &Engine, verb: &str, texts: &[String]) -> Option
         }),
         "exportLines" => exported(engine),
         "record" => engine
-            .record(&Ref::new(text(0), text(1)))
+            .record(&EntityRef::new(text(0), text(1)))
             .and_then(|record| exact_text(&record)),
         "domainProof" => engine.domain_proof(text(0)),
         "reload" => reloaded(engine, text(0)),

@@ -1,16 +1,18 @@
-//! What JavaScript has named: handles and words by number, and the questions that are asked with them. JavaScript gives
-//! out the numbers; nothing here trusts them further than to be refused when they name nothing.
+//! What JavaScript has named: handles and words by number, and the questions that are asked with
+//! them. JavaScript gives out the numbers; nothing here trusts them further than to be refused when
+//! they name nothing.
 
 use std::cell::Cell;
 use std::sync::Arc;
 
 use napi::bindgen_prelude::{Uint8Array, Uint32Array};
 use sublet::{
-    Action, At, Does, Error, Host, Kind, Of, On, Principal, Question, Request, ResourceType, Who,
+    AccountRef, Action, ActionRef, Error, Host, HostRef, Principal, PrincipalRef, Request,
+    RequestRef, ResourceRef, ResourceType, ResourceTypeRef,
 };
 
-/// What a number stands for. In its place, not behind a pointer, and in one line of the processor's cache: a question reads
-/// three or four of them.
+/// What a number stands for. In its place, not behind a pointer, and in one line of the processor's
+/// cache: a question reads three or four of them.
 #[derive(Clone, Default)]
 #[repr(align(64))]
 pub(crate) enum Slot {
@@ -25,12 +27,13 @@ pub(crate) enum Slot {
 /// How many slots are copied when one of them changes while others read it.
 const PART: usize = 64;
 
-/// Slots by number; 0 stands for none. Shared with what is decided off the event loop, and copied, as far as it changes
-/// meanwhile.
+/// Slots by number; 0 stands for none. Shared with what is decided off the event loop, and copied,
+/// as far as it changes meanwhile.
 #[derive(Clone, Default)]
 pub(crate) struct Slots(Arc<Vec<Arc<[Slot; PART]>>>);
 
-/// More than handles and words together can be alive in a sensible program: what passes it is refused.
+/// More than handles and words together can be alive in a sensible program: what passes it is
+/// refused.
 const MOST: usize = 1 << 24;
 
 #[cold]
@@ -105,7 +108,8 @@ impl Slots {
 /// How many numbers a row has.
 pub(crate) const ROW: usize = 10;
 
-/// One question as `crossing.js` writes it: numbers of handles and lengths of ids, whose bytes stand elsewhere, in order.
+/// One question as `crossing.js` writes it: numbers of handles and lengths of ids, whose bytes
+/// stand elsewhere, in order.
 #[derive(Clone, Copy)]
 pub(crate) struct Row {
     principal: u32,
@@ -226,32 +230,32 @@ pub(crate) struct Parts<'a> {
 impl<'a> Parts<'a> {
     /// The question whose ids are these, as far as it has them.
     #[inline]
-    pub(crate) fn with(&self, ids: &Ids<'a>) -> Question<'a> {
+    pub(crate) fn with(&self, ids: &Ids<'a>) -> RequestRef<'a> {
         let account = match self.account {
             Owner::None => None,
-            Owner::Is(handle) => Some(Of::Handle(handle)),
-            Owner::Named => Some(Of::Name(ids.account)),
+            Owner::Is(handle) => Some(AccountRef::Handle(handle)),
+            Owner::Named => Some(AccountRef::Name(ids.account)),
         };
-        Question {
+        RequestRef {
             principal: match self.login {
-                Login::Is(handle) => Who::Handle(handle),
-                Login::Of(kind) => Who::Name(kind.name(), ids.principal),
+                Login::Is(handle) => PrincipalRef::Handle(handle),
+                Login::Of(kind) => PrincipalRef::Name(kind.name(), ids.principal),
             },
-            action: Does::Handle(self.action),
-            resource: On {
-                kind: Kind::Handle(self.kind),
+            action: ActionRef::Handle(self.action),
+            resource: ResourceRef {
+                kind: ResourceTypeRef::Handle(self.kind),
                 id: ids.resource,
                 account,
                 more: None,
             },
-            host: self.host.map(At::Handle),
+            host: self.host.map(HostRef::Handle),
             with: None,
         }
     }
 }
 
-/// Many questions: rows, the bytes of their ids, and those that came as JSON. JavaScript lends its arrays: it writes into
-/// them only when they are answered.
+/// Many questions: rows, the bytes of their ids, and those that came as JSON. JavaScript lends its
+/// arrays: it writes into them only when they are answered.
 pub(crate) struct Rows {
     pub(crate) slots: Slots,
     pub(crate) words: Uint32Array,
@@ -305,8 +309,8 @@ pub(crate) struct Batch<'a> {
     fault: Cell<Option<&'static str>>,
 }
 
-/// A row, and where its ids start, or which of the requests it is. It becomes a question when it is answered: ten thousand
-/// questions are larger than what is made of them.
+/// A row, and where its ids start, or which of the requests it is. It becomes a question when it is
+/// answered: ten thousand questions are larger than what is made of them.
 pub(crate) struct Asked<'a> {
     batch: &'a Batch<'a>,
     row: usize,
@@ -366,7 +370,7 @@ impl<'a> Batch<'a> {
         })
     }
 
-    fn question(&self, row: usize, from: usize) -> Result<Question<'_>, &'static str> {
+    fn question(&self, row: usize, from: usize) -> Result<RequestRef<'_>, &'static str> {
         let row = self.rows.row(row).ok_or("a row past the end")?;
         if row.text != 0 {
             return self
@@ -380,18 +384,18 @@ impl<'a> Batch<'a> {
     }
 }
 
-impl<'a> From<&'a Asked<'a>> for Question<'a> {
+impl<'a> From<&'a Asked<'a>> for RequestRef<'a> {
     fn from(asked: &'a Asked<'a>) -> Self {
         asked
             .batch
             .question(asked.row, asked.from)
             .unwrap_or_else(|fault| {
                 asked.batch.fault.set(Some(fault));
-                Question::new(
+                RequestRef::new(
                     ("", ""),
                     "",
-                    On {
-                        kind: Kind::Name(""),
+                    ResourceRef {
+                        kind: ResourceTypeRef::Name(""),
                         id: "",
                         account: None,
                         more: None,

@@ -4,7 +4,7 @@ use std::array::from_fn;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use sublet::{Counted, Decision, Limit, Quota, instant_text};
+use sublet::{CountReceipt, Decision, Limit, Quota, instant_text};
 
 /// How many strings, and how many instants, are found without the map.
 const NEAR: usize = 256;
@@ -83,9 +83,9 @@ fn limit(limit: Option<Limit>) -> (u32, i64) {
     }
 }
 
-/// Whether numbers can say it to who asks: a member's id is his, and so known there. Those of others, and the instants at
-/// which reservations expire, are too many to be remembered.
-fn is_plain(counted: &Counted, asker: Option<&str>) -> bool {
+/// Whether numbers can say it to who asks: a member's id is his, and so known there. Those of
+/// others, and the instants at which reservations expire, are too many to be remembered.
+fn is_plain(counted: &CountReceipt, asker: Option<&str>) -> bool {
     let known = |quota: &Quota| {
         quota
             .member
@@ -106,7 +106,8 @@ impl Strings {
         }
     }
 
-    /// What JavaScript has to do before it reads: 2 to forget all and to learn, 1 to learn, 0 nothing.
+    /// What JavaScript has to do before it reads: 2 to forget all and to learn, 1 to learn, 0
+    /// nothing.
     pub(crate) fn news(&mut self) -> u32 {
         if std::mem::take(&mut self.forgotten) {
             2
@@ -164,9 +165,9 @@ impl Strings {
         std::mem::take(&mut self.fresh)
     }
 
-    /// Adds a decision to `words`: allowed and counted, revision (low, high), code, bundle, how many policies and advice,
-    /// their numbers, what was counted. False, and nothing is added, if it has more to say than numbers can to the member
-    /// of this id.
+    /// Adds a decision to `words`: allowed and counted, revision (low, high), code, bundle, how
+    /// many policies and advice, their numbers, what was counted. False, and nothing is added, if
+    /// it has more to say than numbers can to the member of this id.
     pub(crate) fn say(
         &mut self,
         decision: &Decision,
@@ -204,7 +205,7 @@ impl Strings {
     }
 
     /// How many quotas, what is true of it, the operation; each quota.
-    fn say_counted(&mut self, counted: &Counted, words: &mut Vec<u32>) {
+    fn say_counted(&mut self, counted: &CountReceipt, words: &mut Vec<u32>) {
         let [low, high] = halves(counted.operation.unwrap_or_default());
         let is = if counted.replayed { REPLAYED } else { 0 }
             | if counted.operation.is_some() {
@@ -223,8 +224,9 @@ impl Strings {
         }
     }
 
-    /// Meter, source, the next window, how its limits are said; amount, used, held, limit, base, override, top-up and what
-    /// remains, of two words each; used, held, limit and what remains of the member's.
+    /// Meter, source, the next window, how its limits are said; amount, used, held, limit, base,
+    /// override, top-up and what remains, of two words each; used, held, limit and what remains of
+    /// the member's.
     fn say_quota(&mut self, quota: &Quota, words: &mut Vec<u32>) {
         let limits = [
             Some(quota.limit),

@@ -15,7 +15,7 @@ fn texts<'py>(py: Python<'py>, words: &[Arc<str>]) -> PyResult<Bound<'py, PyTupl
 
 fn pair<'py>(
     py: Python<'py>,
-    reference: Option<&sublet::Ref>,
+    reference: Option<&sublet::EntityRef>,
 ) -> PyResult<Option<Bound<'py, PyTuple>>> {
     reference
         .map(|found| PyTuple::new(py, [found.kind(), found.id()]))
@@ -89,7 +89,8 @@ impl Decision {
         &self.0.bundle
     }
 
-    /// Each meter of the action, after the answer; empty where nothing is metered or no amount was asked for.
+    /// Each meter of the action, after the answer; empty where nothing is metered or no amount was
+    /// asked for.
     #[getter]
     fn quota<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         quotas(
@@ -164,7 +165,7 @@ impl Decision {
 
 /// What was counted, by a verb that asks no policy.
 #[pyclass(frozen, module = "sublet")]
-pub(crate) struct Counted(pub(crate) sublet::Counted);
+pub(crate) struct Counted(pub(crate) sublet::CountReceipt);
 
 #[pymethods]
 impl Counted {
@@ -285,7 +286,7 @@ impl LoginHosts {
 
 /// Who resolves a support ticket.
 #[pyclass(frozen, module = "sublet")]
-pub(crate) struct Desk(pub(crate) sublet::Desk);
+pub(crate) struct Desk(pub(crate) sublet::TicketRoute);
 
 #[pymethods]
 impl Desk {

@@ -1,4 +1,5 @@
-//! Arguments that are read by their name: exact, or refused as `InputError`, never as a bare `TypeError` of the language.
+//! Arguments that are read by their name: exact, or refused as `InputError`, never as a bare
+//! `TypeError` of the language.
 #![allow(
     clippy::needless_lifetimes,
     clippy::elidable_lifetime_names,
@@ -153,8 +154,8 @@ fn path_or_none(what: &str, value: &Bound<'_, PyAny>) -> PyResult<Option<PathBuf
     }
 }
 
-/// Returns the entries of a list, a tuple, or whatever else gives some: no text, whose entries would be its characters. An
-/// error of the host's own iterator goes through.
+/// Returns the entries of a list, a tuple, or whatever else gives some: no text, whose entries
+/// would be its characters. An error of the host's own iterator goes through.
 pub(crate) fn entries<'py>(
     what: &str,
     value: &Bound<'py, PyAny>,

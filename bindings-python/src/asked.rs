@@ -1,12 +1,16 @@
-//! Questions from Python objects. Nothing is copied on the way of a plain one: the words of a [`Question`] are those of
-//! the Python strings themselves. A [`Keep`] holds what a list or a `dict` lent, since those may change meanwhile.
+//! Questions from Python objects. Nothing is copied on the way of a plain one: the words of a
+//! [`CedarRequest`] are those of the Python strings themselves. A [`TxOutcome`] holds what a list
+//! or a `dict` lent, since those may change meanwhile.
 
 use std::cell::OnceCell;
 
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
-use sublet::{At, Circumstances, Does, Error, Kind, Of, On, Question, Ref, Resource, Who};
+use sublet::{
+    AccountRef, ActionRef, EntityRef, Environment, Error, HostRef, PrincipalRef, RequestRef,
+    Resource, ResourceRef, ResourceTypeRef,
+};
 
 use crate::arguments::entries;
 use crate::errors::OrRaise;
@@ -54,7 +58,7 @@ pub(crate) struct Keep<'py> {
     resource: OnceCell<Bound<'py, PyTuple>>,
     fields: OnceCell<Fields<'py>>,
     more: OnceCell<Box<Resource>>,
-    with: OnceCell<Box<Circumstances>>,
+    with: OnceCell<Box<Environment>>,
 }
 
 /// The optional arguments of a question.
@@ -109,10 +113,10 @@ fn who<'a, 'py: 'a>(
     what: &str,
     given: Given<'a, 'py>,
     slot: impl FnOnce() -> &'a Slot<'py>,
-) -> PyResult<Who<'a>> {
+) -> PyResult<PrincipalRef<'a>> {
     match given.cast_exact::<Principal>() {
-        Ok(handle) => Ok(Who::Handle(&handle.get().0)),
-        Err(_) => two(what, given, slot).map(|(kind, id)| Who::Name(kind, id)),
+        Ok(handle) => Ok(PrincipalRef::Handle(&handle.get().0)),
+        Err(_) => two(what, given, slot).map(|(kind, id)| PrincipalRef::Name(kind, id)),
     }
 }
 
@@ -120,7 +124,7 @@ fn who<'a, 'py: 'a>(
 pub(crate) fn action<'a, 'py: 'a>(
     given: Given<'a, 'py>,
     keeps: &'a Spare<'py>,
-) -> PyResult<Does<'a>> {
+) -> PyResult<ActionRef<'a>> {
     does(given, || &keeps.keep().action)
 }
 
@@ -129,49 +133,49 @@ pub(crate) fn action<'a, 'py: 'a>(
 fn does<'a, 'py: 'a>(
     given: Given<'a, 'py>,
     slot: impl FnOnce() -> &'a Slot<'py>,
-) -> PyResult<Does<'a>> {
+) -> PyResult<ActionRef<'a>> {
     if given.is_instance_of::<PyString>() {
-        return Ok(Does::Name("Action", text("action", given)?));
+        return Ok(ActionRef::Name("Action", text("action", given)?));
     }
     match given.cast_exact::<Action>() {
-        Ok(handle) => Ok(Does::Handle(&handle.get().0)),
-        Err(_) => two("action", given, slot).map(|(kind, id)| Does::Name(kind, id)),
+        Ok(handle) => Ok(ActionRef::Handle(&handle.get().0)),
+        Err(_) => two("action", given, slot).map(|(kind, id)| ActionRef::Name(kind, id)),
     }
 }
 
 #[inline]
-fn type_of<'a>(given: Given<'a, '_>) -> PyResult<Kind<'a>> {
+fn type_of<'a>(given: Given<'a, '_>) -> PyResult<ResourceTypeRef<'a>> {
     match given.cast_exact::<ResourceType>() {
-        Ok(handle) => Ok(Kind::Handle(&handle.get().0)),
-        Err(_) => text("resource", given).map(Kind::Name),
+        Ok(handle) => Ok(ResourceTypeRef::Handle(&handle.get().0)),
+        Err(_) => text("resource", given).map(ResourceTypeRef::Name),
     }
 }
 
 #[inline]
-fn of<'a>(given: Given<'a, '_>) -> PyResult<Option<Of<'a>>> {
+fn of<'a>(given: Given<'a, '_>) -> PyResult<Option<AccountRef<'a>>> {
     if given.is_none() {
         return Ok(None);
     }
     let Ok(handle) = given.cast_exact::<Principal>() else {
-        return text("resource", given).map(|id| Some(Of::Name(id)));
+        return text("resource", given).map(|id| Some(AccountRef::Name(id)));
     };
     // The engine refuses the handle of another login; to ask it here would mean to read its name.
-    Ok(Some(Of::Handle(&handle.get().0)))
+    Ok(Some(AccountRef::Handle(&handle.get().0)))
 }
 
 /// A host name, or a `Host`.
 #[inline]
-pub(crate) fn at<'a>(given: Given<'a, '_>) -> PyResult<At<'a>> {
+pub(crate) fn at<'a>(given: Given<'a, '_>) -> PyResult<HostRef<'a>> {
     match given.cast_exact::<Host>() {
-        Ok(handle) => Ok(At::Handle(&handle.get().0)),
-        Err(_) => text("host", given).map(At::Name),
+        Ok(handle) => Ok(HostRef::Handle(&handle.get().0)),
+        Err(_) => text("host", given).map(HostRef::Name),
     }
 }
 
-/// `(type, id)`, `(type, id, account)`, a `Principal`, or a `dict` with `type`, `id`, `account`, `attributes`, `parents`,
-/// `tags`.
+/// `(type, id)`, `(type, id, account)`, a `Principal`, or a `dict` with `type`, `id`, `account`,
+/// `attributes`, `parents`, `tags`.
 #[inline]
-fn on<'a, 'py: 'a>(given: Given<'a, 'py>, keeps: &'a Spare<'py>) -> PyResult<On<'a>> {
+fn on<'a, 'py: 'a>(given: Given<'a, 'py>, keeps: &'a Spare<'py>) -> PyResult<ResourceRef<'a>> {
     let Some(words) = tuple(given, || &keeps.keep().resource) else {
         return on_other(given, keeps);
     };
@@ -190,7 +194,7 @@ fn on<'a, 'py: 'a>(given: Given<'a, 'py>, keeps: &'a Spare<'py>) -> PyResult<On<
         }
     };
     let account = account.map_or(Ok(None), |account| of(account.0))?;
-    Ok(On {
+    Ok(ResourceRef {
         kind: type_of(kind.0)?,
         id: text("resource", id.0)?,
         account,
@@ -198,11 +202,14 @@ fn on<'a, 'py: 'a>(given: Given<'a, 'py>, keeps: &'a Spare<'py>) -> PyResult<On<
     })
 }
 
-fn on_other<'a, 'py: 'a>(given: Given<'a, 'py>, keeps: &'a Spare<'py>) -> PyResult<On<'a>> {
+fn on_other<'a, 'py: 'a>(
+    given: Given<'a, 'py>,
+    keeps: &'a Spare<'py>,
+) -> PyResult<ResourceRef<'a>> {
     if let Ok(handle) = given.cast_exact::<Principal>() {
         let name = handle.get().0.reference();
-        return Ok(On {
-            kind: Kind::Name(name.kind()),
+        return Ok(ResourceRef {
+            kind: ResourceTypeRef::Name(name.kind()),
             id: name.id(),
             account: None,
             more: None,
@@ -229,7 +236,7 @@ fn on_other<'a, 'py: 'a>(given: Given<'a, 'py>, keeps: &'a Spare<'py>) -> PyResu
         .account
         .as_ref()
         .map_or(Ok(None), |account| of(account.as_borrowed()))?;
-    Ok(On {
+    Ok(ResourceRef {
         kind: type_of(kind.as_borrowed())?,
         id: text("resource", id.as_borrowed())?,
         account,
@@ -276,18 +283,18 @@ fn more(fields: &Fields<'_>) -> PyResult<Resource> {
 }
 
 /// `(type, id)` or a `Principal`, owned.
-pub(crate) fn reference(what: &str, given: Given<'_, '_>) -> PyResult<Ref> {
+pub(crate) fn reference(what: &str, given: Given<'_, '_>) -> PyResult<EntityRef> {
     if let Ok(handle) = given.cast_exact::<Principal>() {
         return Ok(handle.get().0.reference().clone());
     }
     let slot = Slot::new();
     let (kind, id) = two(what, given, || &slot)?;
-    Ok(Ref::new(kind, id))
+    Ok(EntityRef::new(kind, id))
 }
 
 impl<'a, 'py: 'a> Around<'a, 'py> {
     #[inline]
-    fn with(&self, keeps: &'a Spare<'py>) -> PyResult<Option<&'a Circumstances>> {
+    fn with(&self, keeps: &'a Spare<'py>) -> PyResult<Option<&'a Environment>> {
         if self.actor.is_none()
             && self.channel.is_none()
             && self.realm.is_none()
@@ -301,8 +308,8 @@ impl<'a, 'py: 'a> Around<'a, 'py> {
     }
 
     /// All but the host, owned.
-    fn circumstances(&self) -> PyResult<Circumstances> {
-        Ok(Circumstances {
+    fn circumstances(&self) -> PyResult<Environment> {
+        Ok(Environment {
             actor: self
                 .actor
                 .map(|value| reference("actor", value))
@@ -326,18 +333,19 @@ impl<'a, 'py: 'a> Around<'a, 'py> {
     }
 
     /// All, owned.
-    pub(crate) fn owned(&self) -> PyResult<Circumstances> {
+    pub(crate) fn owned(&self) -> PyResult<Environment> {
         let host = self.host.map(at).transpose()?.map(|host| match host {
-            At::Name(name) => name.to_owned(),
-            At::Handle(handle) => handle.name().to_owned(),
+            HostRef::Name(name) => name.to_owned(),
+            HostRef::Handle(handle) => handle.name().to_owned(),
         });
-        Ok(Circumstances {
+        Ok(Environment {
             host,
             ..self.circumstances()?
         })
     }
 
-    /// A question about an action. Made where it is asked: it is large, and each move of it is felt.
+    /// A question about an action. Made where it is asked: it is large, and each move of it is
+    /// felt.
     #[inline(always)]
     pub(crate) fn question(
         self,
@@ -345,8 +353,8 @@ impl<'a, 'py: 'a> Around<'a, 'py> {
         action: Given<'a, 'py>,
         resource: Given<'a, 'py>,
         keeps: &'a Spare<'py>,
-    ) -> PyResult<Question<'a>> {
-        Ok(Question {
+    ) -> PyResult<RequestRef<'a>> {
+        Ok(RequestRef {
             principal: who("principal", principal, || &keeps.keep().principal)?,
             action: does(action, || &keeps.keep().action)?,
             resource: on(resource, keeps)?,
@@ -361,10 +369,10 @@ impl<'a, 'py: 'a> Around<'a, 'py> {
         principal: Given<'a, 'py>,
         resource: Given<'a, 'py>,
         keeps: &'a Spare<'py>,
-    ) -> PyResult<Question<'a>> {
-        Ok(Question {
+    ) -> PyResult<RequestRef<'a>> {
+        Ok(RequestRef {
             principal: who("principal", principal, || &keeps.keep().principal)?,
-            action: Does::Name("Action", ""),
+            action: ActionRef::Name("Action", ""),
             resource: on(resource, keeps)?,
             host: self.host.map(at).transpose()?,
             with: self.with(keeps)?,
@@ -394,12 +402,13 @@ pub(crate) fn around<'a, 'py>(
     }
 }
 
-/// With the GIL for a plain question, which takes less than to let it go; without it for one that brings values of its own,
-/// and where `files` says that the engine may wait for one: to count, or to follow a directory that another process changed.
+/// With the GIL for a plain question, which takes less than to let it go; without it for one that
+/// brings values of its own, and where `files` says that the engine may wait for one: to count, or
+/// to follow a directory that another process changed.
 pub(crate) fn decide<T: Send>(
     py: Python<'_>,
     files: bool,
-    question: &Question<'_>,
+    question: &RequestRef<'_>,
     answer: impl FnOnce() -> Result<T, Error> + Send,
 ) -> PyResult<T> {
     if files {

@@ -2,7 +2,7 @@
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
-use sublet::Take;
+use sublet::ConsumeOptions;
 
 use crate::Engine;
 use crate::answers::{Counted, Decision, plain};
@@ -17,7 +17,8 @@ pub(crate) type Given<'a, 'py> = Option<&'a Bound<'py, PyAny>>;
 /// How long a reservation holds unless it says otherwise: a quarter of an hour.
 const TTL: i64 = 900_000;
 
-/// What is taken: an `int` of each meter, or a `dict` of them by meter. Owned, for the names are the host's.
+/// What is taken: an `int` of each meter, or a `dict` of them by meter. Owned, for the names are
+/// the host's.
 pub(crate) struct Amount {
     each: i64,
     single: Vec<(String, i64)>,
@@ -50,8 +51,8 @@ impl Amount {
         })
     }
 
-    pub(crate) fn take<'a>(&'a self, key: Option<&'a str>, up_to: bool) -> Take<'a> {
-        Take {
+    pub(crate) fn take<'a>(&'a self, key: Option<&'a str>, up_to: bool) -> ConsumeOptions<'a> {
+        ConsumeOptions {
             amount: self.each,
             amounts: self
                 .single

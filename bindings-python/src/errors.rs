@@ -52,7 +52,8 @@ create_exception!(
     "The engine itself failed; it goes on answering."
 );
 
-/// What was passed is malformed. Python's users expect a `TypeError` or a `ValueError` there: it is both.
+/// What was passed is malformed. Python's users expect a `TypeError` or a `ValueError` there: it is
+/// both.
 static INPUT_ERROR: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 
 fn input_error(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {

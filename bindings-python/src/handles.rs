@@ -1,10 +1,11 @@
-//! Names that are looked up once, as frozen Python objects: compared, hashed and pickled by their name.
+//! Names that are looked up once, as frozen Python objects: compared, hashed and pickled by their
+//! name.
 
 use pyo3::prelude::*;
 
 use crate::errors::OrRaise;
 use pyo3::types::{PyString, PyTuple};
-use sublet::Ref;
+use sublet::EntityRef;
 
 use crate::arguments;
 use crate::values::text;
@@ -19,14 +20,14 @@ fn shown(py: Python<'_>, class: &str, words: &[&str]) -> PyResult<String> {
 }
 
 /// Python's own hash, which it seeds anew in each process.
-fn hash(py: Python<'_>, class: &str, name: &Ref) -> PyResult<isize> {
+fn hash(py: Python<'_>, class: &str, name: &EntityRef) -> PyResult<isize> {
     PyTuple::new(py, [class, name.kind(), name.id()])?.hash()
 }
 
 /// A login, or the account that a resource belongs to: `Principal("Account", "acme")`.
 ///
-/// Pass it wherever `("Account", "acme")` stands; each engine looks the name up once. It outlives changes, reloads and
-/// imports, goes with any engine, and is equal to another of the same name.
+/// Pass it wherever `("Account", "acme")` stands; each engine looks the name up once. It outlives
+/// changes, reloads and imports, goes with any engine, and is equal to another of the same name.
 #[pyclass(frozen, module = "sublet")]
 pub(crate) struct Principal(pub(crate) sublet::Principal);
 

@@ -19,7 +19,7 @@ mod waiting;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
-use sublet::{Change, Options, Progress, Record, RecordPatch};
+use sublet::{Change, ImportProgress, Options, Record, RecordPatch};
 
 use crate::answers::{Decision, Explanation, Login, LoginHosts, plain};
 use crate::arguments::entries;
@@ -119,7 +119,8 @@ impl Engine {
         wait(py, || Ok(self.inner.revision()))
     }
 
-    /// Whether `principal` may do `action` on `resource` now, under which code, and by which policies.
+    /// Whether `principal` may do `action` on `resource` now, under which code, and by which
+    /// policies.
     #[pyo3(signature = (principal, action, resource, *, actor=None, host=None, channel=None, realm=None, amount=None, context=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn authorize(
@@ -146,7 +147,8 @@ impl Engine {
         decide(py, self.files, &question, || self.inner.authorize(question)).map(Decision)
     }
 
-    /// The allow bit of `authorize`. A plain question keeps the GIL: to let it go and take it again costs more than the answer.
+    /// The allow bit of `authorize`. A plain question keeps the GIL: to let it go and take it again
+    /// costs more than the answer.
     #[pyo3(signature = (principal, action, resource, *, actor=None, host=None, channel=None, realm=None, amount=None, context=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn check(
@@ -198,7 +200,8 @@ impl Engine {
         false
     }
 
-    /// `authorize` for a list of records, or for columns: each a list, or one value for all rows. The GIL is let go.
+    /// `authorize` for a list of records, or for columns: each a list, or one value for all rows.
+    /// The GIL is let go.
     #[pyo3(signature = (requests=None, *, principals=None, actions=None, resources=None, actors=None, hosts=None, channels=None, realms=None, amounts=None, contexts=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn authorize_many<'py>(
@@ -288,7 +291,7 @@ impl Engine {
             resource.as_borrowed(),
             &keep,
         )?;
-        let asked = question.to_request().or_raise()?;
+        let asked = question.to_owned_request().or_raise()?;
         wait(py, || self.inner.explain(&asked)).map(Explanation)
     }
 
@@ -408,7 +411,7 @@ impl Engine {
     ) -> PyResult<u64> {
         let reader = lines_of(lines)?;
         let mut raised = None;
-        let mut tell = |done: Progress| {
+        let mut tell = |done: ImportProgress| {
             let goes_on = Python::attach(|py| goes_on(py, progress.as_ref(), done));
             goes_on.unwrap_or_else(|error| {
                 raised = Some(error);
@@ -445,8 +448,9 @@ impl Engine {
     }
 }
 
-/// Tells whether an import goes on: neither a signal, nor a cancelled task, nor the host's own function ends it.
-fn goes_on(py: Python<'_>, progress: Option<&Py<PyAny>>, done: Progress) -> PyResult<bool> {
+/// Tells whether an import goes on: neither a signal, nor a cancelled task, nor the host's own
+/// function ends it.
+fn goes_on(py: Python<'_>, progress: Option<&Py<PyAny>>, done: ImportProgress) -> PyResult<bool> {
     py.check_signals()?;
     let Some(progress) = progress else {
         return Ok(!is_cancelled());
@@ -496,7 +500,8 @@ fn command(py: Python<'_>, arguments: &Bound<'_, PyAny>) -> PyResult<i32> {
 
 #[pymodule]
 fn _sublet(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    // pyo3 imports what it needs for this at its first use. A child that is forked meanwhile would wait for that for ever.
+    // pyo3 imports what it needs for this at its first use. A child that is forked meanwhile would
+    // wait for that for ever.
     let _ = PyTuple::empty(module.py()).try_iter()?.size_hint();
     errors::register(module)?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;

@@ -95,16 +95,19 @@ impl LogHandle {
     }
 }
 
-/// How many events a thread takes at once, and how long at most it waits for them before it looks again.
+/// How many events a thread takes at once, and how long at most it waits for them before it looks
+/// again.
 const BATCH: usize = 256;
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// A log from the side of the thread that delivers. The thread is Python's, and so is the code that calls the host: the
-/// interpreter kills such threads when it ends, and the death of one within native code would be that of the process.
+/// A log from the side of the thread that delivers. The thread is Python's, and so is the code that
+/// calls the host: the interpreter kills such threads when it ends, and the death of one within
+/// native code would be that of the process.
 #[pyclass(frozen, module = "sublet", name = "_Pulled")]
 pub(crate) struct Pulled {
     log: sublet::LogHandle,
-    /// How many of the events that were pulled last count as delivered: all but that some were dropped.
+    /// How many of the events that were pulled last count as delivered: all but that some were
+    /// dropped.
     counted: AtomicUsize,
 }
 

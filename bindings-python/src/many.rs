@@ -1,5 +1,6 @@
-//! Many questions, as records or as columns. What they borrow from is held until they are answered; the GIL is let go for
-//! a moment every some thousand rows, so that no other thread waits for the conversion of a long list.
+//! Many questions, as records or as columns. What they borrow from is held until they are answered;
+//! the GIL is let go for a moment every some thousand rows, so that no other thread waits for the
+//! conversion of a long list.
 
 use std::cell::OnceCell;
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
-use sublet::{Error, Question};
+use sublet::{Error, RequestRef};
 
 use crate::arguments::entries;
 use crate::asked::{Around, Spare};
@@ -17,11 +18,11 @@ use crate::waiting::wait;
 
 /// After how many rows other threads get their turn: one to three milliseconds.
 const BREATH: usize = 12_288;
-/// After how many objects, where there are other threads: to make one costs more than to read a row, and a list of them is
-/// often let go right after.
+/// After how many objects, where there are other threads: to make one costs more than to read a
+/// row, and a list of them is often let go right after.
 const OBJECTS: usize = 4_096;
-/// How long they are waited for. Who takes the GIL back at once is faster than a thread that has to wake up first, and each
-/// signal makes that thread start its wait anew: it would starve.
+/// How long they are waited for. Who takes the GIL back at once is faster than a thread that has to
+/// wake up first, and each signal makes that thread start its wait anew: it would starve.
 const PAUSE: Duration = Duration::from_micros(20);
 
 /// Lets other threads run.
@@ -29,8 +30,9 @@ fn pause(py: Python<'_>) {
     py.detach(|| std::thread::sleep(PAUSE));
 }
 
-/// Whether Python started other threads. No code of Python's own is run for it: a daemon thread may be here at the end of
-/// the interpreter, which would kill it in such code, and with it the process.
+/// Whether Python started other threads. No code of Python's own is run for it: a daemon thread may
+/// be here at the end of the interpreter, which would kill it in such code, and with it the
+/// process.
 fn is_shared(py: Python<'_>) -> bool {
     let count = py
         .import("_thread")
@@ -177,7 +179,7 @@ fn question<'a, 'py>(
     named: &'a Named<impl Argument<'py>>,
     row: usize,
     keep: &'a Spare<'py>,
-) -> PyResult<Question<'a>> {
+) -> PyResult<RequestRef<'a>> {
     let around = Around {
         actor: some(named.actor.as_ref(), row)?,
         host: some(named.host.as_ref(), row)?,
@@ -274,7 +276,7 @@ impl<'py> Many<'py> {
     pub(crate) fn ask<T: Send>(
         self,
         py: Python<'py>,
-        answer: impl FnOnce(&[Question<'_>]) -> Result<Vec<T>, Error> + Send,
+        answer: impl FnOnce(&[RequestRef<'_>]) -> Result<Vec<T>, Error> + Send,
     ) -> PyResult<Vec<T>> {
         let (mut rows, mut spares): (Vec<OnceCell<Row<'py>>>, Vec<Spare<'py>>) = Default::default();
         spares.resize_with(self.len(), Spare::default);
@@ -289,15 +291,16 @@ impl<'py> Many<'py> {
         answers
     }
 
-    /// What records hold goes to `rows`, what else is borrowed from to `spares`; each has a place for each question.
+    /// What records hold goes to `rows`, what else is borrowed from to `spares`; each has a place
+    /// for each question.
     fn questions<'a>(
         &'a self,
         py: Python<'py>,
         rows: &'a [OnceCell<Row<'py>>],
         spares: &'a [Spare<'py>],
-    ) -> PyResult<Vec<Question<'a>>> {
+    ) -> PyResult<Vec<RequestRef<'a>>> {
         let mut questions = Vec::with_capacity(spares.len());
-        let mut push = |index: usize, question: PyResult<Question<'a>>| {
+        let mut push = |index: usize, question: PyResult<RequestRef<'a>>| {
             questions.push(question.map_err(|error| item(py, index, &error))?);
             breathe(py, index, BREATH);
             Ok::<_, PyErr>(())
@@ -361,7 +364,7 @@ impl Columns<'_> {
     }
 
     fn rows(&self) -> PyResult<usize> {
-        sublet::rows(
+        sublet::batch_row_count(
             &self
                 .each()
                 .map(|(name, column)| (name, column.and_then(Column::len))),

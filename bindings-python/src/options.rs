@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Cursor};
 
 use pyo3::prelude::*;
 use pyo3::types::{IntoPyDict, PyBytes, PyDict, PyString};
-use sublet::{Caps, Error, Program, Source};
+use sublet::{CedarProgram, Error, ParseLimits, PolicySource};
 
 use crate::arguments::{is_about_values, path};
 use crate::errors::Raise;
@@ -16,8 +16,8 @@ fn text(what: &str, value: &Bound<'_, PyAny>) -> PyResult<String> {
     values::text(what, value.as_borrowed()).map(str::to_owned)
 }
 
-pub(crate) fn caps(given: Option<&Bound<'_, PyDict>>) -> PyResult<Caps> {
-    let mut caps = Caps::default();
+pub(crate) fn caps(given: Option<&Bound<'_, PyDict>>) -> PyResult<ParseLimits> {
+    let mut caps = ParseLimits::default();
     for (key, value) in given.into_iter().flatten() {
         let name = text("caps", &key)?;
         let wrong = || {
@@ -47,18 +47,18 @@ pub(crate) fn caps(given: Option<&Bound<'_, PyDict>>) -> PyResult<Caps> {
     Ok(caps)
 }
 
-pub(crate) fn source(policies: Given<'_, '_>) -> PyResult<Source> {
+pub(crate) fn source(policies: Given<'_, '_>) -> PyResult<PolicySource> {
     let Some(policies) = policies else {
-        return Ok(Source::Shipped);
+        return Ok(PolicySource::Shipped);
     };
     if let Ok(files) = policies.cast::<PyDict>() {
         let files: PyResult<Vec<_>> = files
             .iter()
             .map(|(name, body)| Ok((text("policies", &name)?, text("policies", &body)?)))
             .collect();
-        return Ok(Source::Files(files?));
+        return Ok(PolicySource::Files(files?));
     }
-    Ok(Source::Folder(path("policies", policies)?))
+    Ok(PolicySource::Folder(path("policies", policies)?))
 }
 
 /// Text as it is; anything else as JSON.
@@ -92,8 +92,8 @@ pub(crate) fn program(
     links: Given<'_, '_>,
     entities: Given<'_, '_>,
     validate_requests: Option<bool>,
-) -> PyResult<Source> {
-    Ok(Source::Cedar(Program {
+) -> PyResult<PolicySource> {
+    Ok(PolicySource::Cedar(CedarProgram {
         policies: text_or_json("policies", policies)?.unwrap_or_default(),
         schema: text_or_json("schema", schema)?,
         links: text_or_json("links", links)?,
@@ -124,7 +124,7 @@ pub(crate) fn lines_of(lines: &Bound<'_, PyAny>) -> PyResult<Box<dyn BufRead + S
 impl From<sublet::Engine> for crate::Engine {
     fn from(inner: sublet::Engine) -> Self {
         Self {
-            files: inner.touches_files(),
+            files: inner.is_file_backed(),
             inner,
         }
     }

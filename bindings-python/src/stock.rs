@@ -1,14 +1,15 @@
 //! The verbs of stocks.
 
 use pyo3::prelude::*;
-use sublet::{Error, Question, Take};
+use sublet::{ConsumeOptions, Error, RequestRef};
 
 use crate::Engine;
 use crate::answers::Decision;
 use crate::asked::{Around, Spare, around, decide};
 use crate::count::{Amount, Given, key};
 
-type Verb = fn(&sublet::Engine, Question<'_>, &Take<'_>) -> Result<sublet::Decision, Error>;
+type Verb =
+    fn(&sublet::Engine, RequestRef<'_>, &ConsumeOptions<'_>) -> Result<sublet::Decision, Error>;
 
 impl Engine {
     /// What is said of a stock by one of the verbs.

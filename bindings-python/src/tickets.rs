@@ -1,7 +1,7 @@
 //! Support tickets.
 
 use pyo3::prelude::*;
-use sublet::{Circumstances, Error, Ref, Resource};
+use sublet::{EntityRef, Environment, Error, Resource};
 
 use crate::Engine;
 use crate::answers::{Decision, Desk, plain};
@@ -10,11 +10,11 @@ use crate::count::Given;
 use crate::errors::OrRaise;
 use crate::waiting::wait;
 
-type Verb<T> = fn(&sublet::Engine, &Ref, &Resource, &Circumstances) -> Result<T, Error>;
+type Verb<T> = fn(&sublet::Engine, &EntityRef, &Resource, &Environment) -> Result<T, Error>;
 
 /// Where a support ticket goes.
 #[pyclass(frozen, module = "sublet")]
-pub(crate) struct Route(sublet::Route);
+pub(crate) struct Route(sublet::TicketOutcome);
 
 #[pymethods]
 impl Route {
@@ -83,7 +83,7 @@ impl Engine {
         let keep = Spare::default();
         let asked = around
             .about(principal.as_borrowed(), about.as_borrowed(), &keep)?
-            .to_request()
+            .to_owned_request()
             .or_raise()?;
         wait(py, || {
             verb(

@@ -7,7 +7,8 @@ use sublet::Error;
 
 use crate::errors::Raise;
 
-/// How deep values may be nested: the engine's own cap, met here first since this function recurses.
+/// How deep values may be nested: the engine's own cap, met here first since this function
+/// recurses.
 const NESTING: usize = 64;
 
 /// A Python value that something else keeps alive for `'a`.
@@ -29,7 +30,8 @@ pub(crate) fn kind(value: &Bound<'_, PyAny>) -> String {
         .map_or_else(|_| "object".to_owned(), |name| name.to_string())
 }
 
-/// The text of a `str`, by its own characters: what a subclass says of itself is not asked. Lone surrogates are refused.
+/// The text of a `str`, by its own characters: what a subclass says of itself is not asked. Lone
+/// surrogates are refused.
 #[inline]
 pub(crate) fn text<'a>(what: &str, value: Given<'a, '_>) -> PyResult<&'a str> {
     value
@@ -48,8 +50,9 @@ fn not_text(what: &str, value: Given<'_, '_>) -> PyErr {
     )
 }
 
-/// The values of a `dict` under these names, in their order; other names are refused. No code of the host runs during the
-/// walk, so the `dict` cannot change under it. Names as a program writes them are known by their address.
+/// The values of a `dict` under these names, in their order; other names are refused. No code of
+/// the host runs during the walk, so the `dict` cannot change under it. Names as a program writes
+/// them are known by their address.
 #[inline]
 pub(crate) fn under<'py, const N: usize>(
     what: &str,
@@ -148,7 +151,8 @@ fn object_of(
     nullable: bool,
 ) -> PyResult<Map<String, Value>> {
     let mut map = Map::new();
-    // Taken out first: a value may be of a class whose code changes this `dict`, and the walk would end in a panic.
+    // Taken out first: a value may be of a class whose code changes this `dict`, and the walk would
+    // end in a panic.
     let entries: Vec<_> = fields.iter().collect();
     for (key, value) in entries {
         map.insert(

@@ -23,7 +23,8 @@ thread_local! {
 struct Flags {
     /// Nobody awaits the call any more.
     cancelled: AtomicBool,
-    /// The call has waited its time before it began: it takes a lock that is free, and waits for none.
+    /// The call has waited its time before it began: it takes a lock that is free, and waits for
+    /// none.
     hurried: AtomicBool,
 }
 
@@ -76,8 +77,9 @@ fn is_hurried() -> bool {
     })
 }
 
-/// Does work that may wait for a file, without the GIL. While it waits, signals are handled (by the main thread, as ever): an
-/// exception of a handler, such as `KeyboardInterrupt`, ends the wait and is raised.
+/// Does work that may wait for a file, without the GIL. While it waits, signals are handled (by the
+/// main thread, as ever): an exception of a handler, such as `KeyboardInterrupt`, ends the wait and
+/// is raised.
 pub(crate) fn wait<T: Send>(
     py: Python<'_>,
     work: impl FnOnce() -> Result<T, Error> + Send,
@@ -104,7 +106,8 @@ pub(crate) fn wait<T: Send>(
     raised.map_or_else(|| done.or_raise(), Err)
 }
 
-/// Waits in slices until `is_done`, which waits so long itself, or until the time is over; gives whether it is done.
+/// Waits in slices until `is_done`, which waits so long itself, or until the time is over; gives
+/// whether it is done.
 pub(crate) fn wait_in_slices(
     py: Python<'_>,
     timeout: Duration,

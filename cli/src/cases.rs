@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use sublet::{Change, Does, Engine, Error, Record, Ref, Request, Take};
+use sublet::{ActionRef, Change, ConsumeOptions, Engine, EntityRef, Error, Record, Request};
 
 /// How one case went.
 #[derive(Debug, Clone, Serialize)]
@@ -19,7 +19,8 @@ pub struct CaseResult {
     pub failure: Option<String>,
 }
 
-/// Runs every `*.json` file of a folder, or one file, against an engine whose directory is replaced by each file's.
+/// Runs every `*.json` file of a folder, or one file, against an engine whose directory is replaced
+/// by each file's.
 ///
 /// # Errors
 /// What is wrong with a file, in words: it cannot be read, or is no file of cases.
@@ -148,7 +149,7 @@ fn prepare(engine: &Engine, directory: &str, case: &Map<String, Value>) -> Resul
         .flatten()
     {
         changes.push(Change::Remove(
-            serde_json::from_value(reference.clone()).unwrap_or_else(|_| Ref::new("", "")),
+            serde_json::from_value(reference.clone()).unwrap_or_else(|_| EntityRef::new("", "")),
         ));
     }
     for record in case
@@ -197,19 +198,22 @@ fn answer(engine: &Engine, directory: &str, case: &Map<String, Value>) -> Result
         .and_then(Value::as_str)
         .unwrap_or("authorize");
     if call == "login" {
-        let flow = case.get("action").and_then(Value::as_str).map(Does::from);
+        let flow = case
+            .get("action")
+            .and_then(Value::as_str)
+            .map(ActionRef::from);
         return Ok(value(&engine.login(text("host"), text("email"), flow)?));
     }
     if call == "login_hosts" {
         let given = |key: &str| case.get(key).and_then(Value::as_str);
         let principal = case
             .get("principal")
-            .and_then(|principal| serde_json::from_value::<Ref>(principal.clone()).ok());
-        let principal = principal.unwrap_or_else(|| Ref::new("", ""));
+            .and_then(|principal| serde_json::from_value::<EntityRef>(principal.clone()).ok());
+        let principal = principal.unwrap_or_else(|| EntityRef::new("", ""));
         return Ok(value(&engine.login_hosts(
             &principal,
             given("host"),
-            given("action").map(Does::from),
+            given("action").map(ActionRef::from),
             given("after"),
         )?));
     }
@@ -229,7 +233,7 @@ fn answer_request(engine: &Engine, case: &Map<String, Value>, call: &str) -> Res
     match call {
         "authorize" => Ok(value(&engine.authorize(&request)?)),
         "consume" => {
-            let take = Take::new(request.circumstances.amount.take().unwrap_or(1));
+            let take = ConsumeOptions::new(request.circumstances.amount.take().unwrap_or(1));
             Ok(value(&engine.consume(&request, &take)?))
         }
         "check" => Ok(json!({"allowed": engine.check(&request)?})),

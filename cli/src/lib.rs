@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use serde_json::{Value, json};
-use sublet::{BundleInfo, Engine, Error, Options, Request, Source, Validation};
+use sublet::{BundleInfo, Engine, Error, Options, PolicySource, Request, Validation};
 
 pub use cases::{CaseResult, run as run_cases};
 
@@ -59,7 +59,8 @@ enum Command {
         /// Lists the policies in gate order.
         #[arg(long, short)]
         verbose: bool,
-        /// Says whether the bundle takes this directory of JSON lines, as `import` and `reload` would.
+        /// Says whether the bundle takes this directory of JSON lines, as `import` and `reload`
+        /// would.
         #[arg(long)]
         directory: Option<PathBuf>,
         /// Says whether the bundle takes the directory of this store, as `open` and `reload` would.
@@ -95,7 +96,8 @@ enum Command {
     Store(store::Verb),
 }
 
-/// Runs the command line `arguments` (the program's name first), prints to `out` and `err`, and gives the exit code.
+/// Runs the command line `arguments` (the program's name first), prints to `out` and `err`, and
+/// gives the exit code.
 pub fn run(
     arguments: impl IntoIterator<Item = OsString>,
     out: &mut dyn Write,
@@ -211,8 +213,8 @@ fn report_faults(error: &Error, err: &mut dyn Write) -> std::io::Result<()> {
     }
 }
 
-fn source(bundle: Option<PathBuf>) -> Source {
-    bundle.map_or(Source::Shipped, Source::Folder)
+fn source(bundle: Option<PathBuf>) -> PolicySource {
+    bundle.map_or(PolicySource::Shipped, PolicySource::Folder)
 }
 
 fn open(bundle: Option<PathBuf>, validation: Validation) -> Result<Engine, Error> {

@@ -3,21 +3,22 @@
 use std::fmt;
 
 use miette::{
-    Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError,
-    MietteSpanContents, Severity, SourceCode, SourceSpan, SpanContents,
+    GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents, Severity,
+    SourceCode, SpanContents,
 };
-use sublet::{Fault, Place};
+use sublet::{Diagnostic, SourceSpan};
 
 /// Wide enough for a policy's line; longer texts are cut by the engine.
 const COLUMNS: usize = 120;
 
-/// The fault as text that ends with a line's end. Without colours, so that a log and a terminal read the same.
-pub(crate) fn fault(fault: &Fault) -> String {
+/// The fault as text that ends with a line's end. Without colours, so that a log and a terminal
+/// read the same.
+pub(crate) fn fault(fault: &Diagnostic) -> String {
     render(&shown(fault))
 }
 
 /// A warning in the same form.
-pub(crate) fn warning(fault: &Fault) -> String {
+pub(crate) fn warning(fault: &Diagnostic) -> String {
     render(&Shown {
         severity: Severity::Warning,
         ..shown(fault)
@@ -35,7 +36,7 @@ pub(crate) fn error(code: &str, message: &str, help: Option<&str>) -> String {
     })
 }
 
-fn shown(fault: &Fault) -> Shown<'_> {
+fn shown(fault: &Diagnostic) -> Shown<'_> {
     let line = fault.place.as_ref().map(Line);
     Shown {
         severity: Severity::Error,
@@ -75,7 +76,7 @@ impl fmt::Display for Shown<'_> {
 
 impl std::error::Error for Shown<'_> {}
 
-impl Diagnostic for Shown<'_> {
+impl miette::Diagnostic for Shown<'_> {
     fn code<'b>(&'b self) -> Option<Box<dyn fmt::Display + 'b>> {
         Some(Box::new(self.code))
     }
@@ -103,10 +104,10 @@ impl Diagnostic for Shown<'_> {
 
 /// The one line of the file that a fault carries.
 #[derive(Debug)]
-struct Line<'a>(&'a Place);
+struct Line<'a>(&'a SourceSpan);
 
 impl Line<'_> {
-    fn blamed(&self) -> SourceSpan {
+    fn blamed(&self) -> miette::SourceSpan {
         let bytes = |from: u32, count: u32| {
             self.0
                 .text
@@ -127,7 +128,7 @@ impl Line<'_> {
 impl SourceCode for Line<'_> {
     fn read_span<'b>(
         &'b self,
-        _: &SourceSpan,
+        _: &miette::SourceSpan,
         _: usize,
         _: usize,
     ) -> Result<Box<dyn SpanContents<'b> + 'b>, MietteError> {

@@ -1,4 +1,5 @@
-//! The verbs about a store: what is in it, how an account stands, whether the sums are right, and the directory in and out.
+//! The verbs about a store: what is in it, how an account stands, whether the sums are right, and
+//! the directory in and out.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, IsTerminal, Write};
@@ -6,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use serde_json::json;
-use sublet::{Engine, Inspection, Limit, Options, Progress, Quota};
+use sublet::{Engine, ImportProgress, Inspection, Limit, Options, Quota};
 
 use crate::{FAULTS, Failure, OK, source};
 
@@ -29,7 +30,8 @@ pub(crate) enum Verb {
         #[arg(long)]
         bundle: Option<PathBuf>,
     },
-    /// Looks into a store that may be in use: needs no bundle, writes nothing, keeps nobody waiting.
+    /// Looks into a store that may be in use: needs no bundle, writes nothing, keeps nobody
+    /// waiting.
     Inspect {
         /// The store, such as `sqlite:/var/lib/app/sublet.db`.
         store: String,
@@ -41,25 +43,29 @@ pub(crate) enum Verb {
         /// The store, such as `sqlite:/var/lib/app/sublet.db`.
         store: String,
     },
-    /// Takes the computer's clock for right after `store.clock_jump`: after a rest of more than a day and another start.
+    /// Takes the computer's clock for right after `store.clock_jump`: after a rest of more than a
+    /// day and another start.
     AcceptClock {
         /// The store, such as `sqlite:/var/lib/app/sublet.db`.
         store: String,
     },
-    /// Replaces the directory by the records of a file of JSON lines; makes the store if it is not there.
+    /// Replaces the directory by the records of a file of JSON lines; makes the store if it is not
+    /// there.
     Import {
         /// The store, such as `sqlite:/var/lib/app/sublet.db`.
         store: String,
         /// The file, or `-` for the standard input.
         file: PathBuf,
-        /// Only if the directory is at this revision; 0 is a store in which nothing was ever written.
+        /// Only if the directory is at this revision; 0 is a store in which nothing was ever
+        /// written.
         #[arg(long)]
         expected_revision: Option<u64>,
         /// The bundle's folder; without it, the shipped bundle.
         #[arg(long)]
         bundle: Option<PathBuf>,
     },
-    /// Imports a file of JSON lines if nothing was ever written to the directory; makes the store if it is not there.
+    /// Imports a file of JSON lines if nothing was ever written to the directory; makes the store
+    /// if it is not there.
     Seed {
         /// The store, such as `sqlite:/var/lib/app/sublet.db`.
         store: String,
@@ -104,7 +110,7 @@ pub(crate) fn run(
             )
         }
         Verb::Inspect { store, account } => inspect(
-            &sublet::inspect(&store, account.as_deref())?,
+            &sublet::inspect_store(&store, account.as_deref())?,
             account.as_deref(),
             json,
             out,
@@ -302,12 +308,12 @@ fn import(
     json: bool,
     (out, err): (&mut dyn Write, &mut dyn Write),
 ) -> Result<i32, Failure> {
-    let mut so_far = Progress {
+    let mut so_far = ImportProgress {
         records: 0,
         bytes: 0,
     };
     let shows = std::io::stderr().is_terminal() && !json;
-    let mut tell = |progress: Progress| {
+    let mut tell = |progress: ImportProgress| {
         so_far = progress;
         if shows {
             let _ = write!(err, "\r{} records", progress.records);

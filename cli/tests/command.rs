@@ -50,7 +50,8 @@ impl Drop for Bundle {
     }
 }
 
-/// Runs the command: its exit code, and what it printed, with the folder and the fingerprint by name.
+/// Runs the command: its exit code, and what it printed, with the folder and the fingerprint by
+/// name.
 fn sublet(bundle: &Bundle, arguments: &[&str]) -> (i32, String) {
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let path = bundle.path();
@@ -71,7 +72,7 @@ fn sublet(bundle: &Bundle, arguments: &[&str]) -> (i32, String) {
     assert!(out.is_empty() || err.is_empty(), "both streams: {out}{err}");
     let kind = if err.is_empty() { "stdout" } else { "stderr" };
     let fingerprint = sublet::Engine::open(sublet::Options {
-        policies: sublet::Source::Folder(bundle.0.clone()),
+        policies: sublet::PolicySource::Folder(bundle.0.clone()),
         ..sublet::Options::default()
     });
     let mut text = format!("{kind}, exit {code}\n{out}{err}").replace(&path, "BUNDLE");
@@ -323,12 +324,12 @@ fn a_store_is_filled_looked_into_verified_and_written_out() {
         ..sublet::Options::default()
     })
     .expect("opens");
-    let question = sublet::Question::new(("Account", "acme"), "campaign.send", ("Campaign", "k"))
+    let question = sublet::RequestRef::new(("Account", "acme"), "campaign.send", ("Campaign", "k"))
         .account("acme")
         .host("dash.marketingmaster.example");
     assert!(
         engine
-            .consume(question, &sublet::Take::new(7).key("k"))
+            .consume(question, &sublet::ConsumeOptions::new(7).key("k"))
             .expect("an answer")
             .allowed
     );

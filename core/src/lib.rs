@@ -1,8 +1,10 @@
 //! Sublet: an embeddable policy engine for software that is sold under other people's names.
 //!
-//! [`Engine`] is the handle. It answers questions ([`Engine::authorize`], [`Engine::check`], [`Engine::login`], [`Engine::open_ticket`]), counts
-//! ([`Engine::consume`] and its kin), changes the directory by [`Command`]s that the policies allow ([`Engine::perform`]), and keeps an
-//! owner's bill ([`Engine::statement`], [`Engine::settle`]). What it does can be told ([`Engine::log`]) and counted ([`Engine::stats`]).
+//! [`Engine`] is the handle. It answers questions ([`Engine::authorize`], [`Engine::check`],
+//! [`Engine::login`], [`Engine::open_ticket`]), counts ([`Engine::consume`] and its kin), changes
+//! the directory by [`Command`]s that the policies allow ([`Engine::perform`]), and keeps an
+//! owner's bill ([`Engine::statement`], [`Engine::settle`]). What it does can be told
+//! ([`Engine::log`]) and counted ([`Engine::stats`]).
 
 mod api;
 mod authorize;
@@ -19,19 +21,22 @@ mod telemetry;
 mod util;
 mod vm;
 
-pub use self::api::columns::rows;
+pub use self::api::columns::batch_row_count;
 pub use self::api::decision::{
-    BundleInfo, Clause, Decision, Desk, Explanation, Fallback, Login, LoginHosts, Outcome,
-    PolicyExplanation, PolicyFailure, PolicyInfo, ReadFact, Route,
+    AccessedFact, BundleInfo, ConditionTrace, Decision, Explanation, InterpretedPolicy, Login,
+    LoginHosts, PolicyExplanation, PolicyFailure, PolicyInfo, PolicyStatus, TicketOutcome,
+    TicketRoute,
 };
 pub use self::api::handle::{Action, Host, Principal, ResourceType};
-pub use self::api::quota::{Counted, MemberQuota, Quota};
-pub use self::api::request::{Circumstances, IntoAction, Request, Resource};
-pub use self::api::request_ref::{At, Does, Kind, Of, On, Question, Who};
+pub use self::api::quota::{CountReceipt, MemberQuota, Quota};
+pub use self::api::request::{Environment, IntoAction, Request, Resource};
+pub use self::api::request_ref::{
+    AccountRef, ActionRef, HostRef, PrincipalRef, RequestRef, ResourceRef, ResourceTypeRef,
+};
 pub use self::billing::{Payment, Statement, StatementStatus, verify_draw};
-pub use self::cedar::load_program::Program;
+pub use self::cedar::load_program::CedarProgram;
 pub use self::cedar::options::Validation;
-pub use self::cedar::source::Source;
+pub use self::cedar::source::PolicySource;
 pub use self::commands::{
     AcceptInvitation, AcceptTransfer, AddDomain, AttachLevel, CancelTransfer, ChangeEmail,
     ChangePackage, CloseAccount, Command, ConfirmEmail, ConsentTransfer, CreateAccount,
@@ -39,11 +44,11 @@ pub use self::commands::{
     GrantMember, InviteMember, OfferTransfer, QuarantineDomain, ReleaseDomain, RemoveDomain,
     RemoveMember, ResendConfirmation, RestoreAccount, VerifyDomain,
 };
-pub use self::directory::{Change, Progress, RecordPatch};
+pub use self::directory::{Change, ImportProgress, RecordPatch};
 pub use self::engine::{Engine, Options, Performed};
 pub use self::model::access_level::AccessLevel;
 pub use self::model::account::{Account, AccountKind, DisableReason};
-pub use self::model::catalog::{Catalog, Counts, ExcessOrder, Meter, MeterKind, WindowKind};
+pub use self::model::catalog::{Catalog, CountedKind, ExcessOrder, Meter, MeterKind, WindowKind};
 pub use self::model::clock::{Clock, ManualClock};
 pub use self::model::domain::{Domain, DomainState};
 pub use self::model::email::normalise as normalise_email;
@@ -53,26 +58,28 @@ pub use self::model::member::TeamMember;
 pub use self::model::operator::{Operator, Platform};
 pub use self::model::package::Package;
 pub use self::model::record::Record;
-pub use self::model::reference::Ref;
-pub use self::quota::{HistoryEntry, HistoryPart};
+pub use self::model::reference::EntityRef;
+pub use self::quota::{HistoryDelta, HistoryEntry};
 pub use self::telemetry::{
-    _close_all_logs, Event, EventKind, LogCall, LogCounts, LogFile, LogHandle, LogOptions, Sink,
+    _close_all_logs, Event, EventCallback, EventKind, LogCounts, LogFile, LogHandle, LogOptions,
+    Sink,
 };
-pub use self::util::error::{Error, Fault, Faults, Place, error_codes};
-pub use self::util::parse_limits::Caps;
+pub use self::util::error::{Diagnostic, Diagnostics, Error, SourceSpan, error_codes};
+pub use self::util::parse_limits::ParseLimits;
 pub use self::util::printable::printable;
 
-pub use self::api::consume_options::Take;
+pub use self::api::consume_options::ConsumeOptions;
 pub use self::model::calendar::{Calendar, Window, instant_text, parse_instant};
 pub use self::store::{
-    InspectedCount, Inspection, OperationKind, Verification, accept_clock, inspect, verify_store,
+    InspectedCount, Inspection, OperationKind, Verification, accept_clock, inspect_store,
+    verify_store,
 };
-pub use self::telemetry::stats::{ErrorCount, Series, Stats};
+pub use self::telemetry::stats::{DecisionSeries, ErrorCount, Stats};
 #[doc(hidden)]
 pub use self::util::wait::{_asked_at, with_interrupt};
 
-/// Reads JSON as the engine itself does: duplicate keys (escaped twins included), nesting over 64 and numbers that would
-/// lose digits are refused.
+/// Reads JSON as the engine itself does: duplicate keys (escaped twins included), nesting over 64
+/// and numbers that would lose digits are refused.
 ///
 /// # Errors
 /// [`Error::Json`], [`Error::DuplicateKey`], [`Error::Nesting`]; `what` names the text in them.

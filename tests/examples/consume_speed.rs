@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use sublet::{Engine, Options, Question, Take};
+use sublet::{ConsumeOptions, Engine, Options, RequestRef};
 
 fn main() {
     let mut args = std::env::args().skip(1);
@@ -26,17 +26,19 @@ fn main() {
             .expect("imports");
     }
     let question = || {
-        Question::new(("Account", "acme"), "contact.create", ("Contact", "k"))
+        RequestRef::new(("Account", "acme"), "contact.create", ("Contact", "k"))
             .account("acme")
             .host("dash.marketingmaster.example")
     };
     let begun = Instant::now();
     for _ in 0..count {
         let answer = engine
-            .consume(question(), &Take::new(1))
+            .consume(question(), &ConsumeOptions::new(1))
             .expect("an answer");
         if !answer.allowed {
-            engine.set(question(), &Take::new(0)).expect("an answer");
+            engine
+                .set(question(), &ConsumeOptions::new(0))
+                .expect("an answer");
         }
     }
     let took = begun.elapsed();

@@ -1,11 +1,12 @@
-//! What resident entities take in memory: `plain_memory sublet|cedar ENTITIES`, each in a process of its own.
+//! What resident entities take in memory: `plain_memory sublet|cedar ENTITIES`, each in a process
+//! of its own.
 #![allow(clippy::expect_used, reason = "an example")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
-use sublet::{Engine, Options, Program, Source, Validation};
+use sublet::{CedarProgram, Engine, Options, PolicySource, Validation};
 
 /// Counts what is held.
 struct Counting;
@@ -56,13 +57,13 @@ fn main() {
         after
     } else {
         before -= text.len() as f64;
-        let program = Program {
+        let program = CedarProgram {
             policies: "permit (principal, action, resource);".to_owned(),
             entities: Some(text),
-            ..Program::default()
+            ..CedarProgram::default()
         };
         let engine = Engine::open(Options {
-            policies: Source::Cedar(program),
+            policies: PolicySource::Cedar(program),
             validation: Validation::Off,
             ..Options::default()
         })

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use std::time::Instant;
 
 use sublet::{
-    Action, Engine, Options, Principal, Program, Question, ResourceType, Source, Validation,
+    Action, CedarProgram, Engine, Options, PolicySource, Principal, RequestRef, ResourceType,
+    Validation,
 };
 
 fn main() {
@@ -62,13 +63,13 @@ fn main() {
         entities.push(serde_json::json!({"uid": {"type": "Doc", "id": format!("d{user}")}, "attrs": {"size": 5, "owner": {"__entity": {"type": "User", "id": format!("u{user}")}}}, "parents": [{"type": "Folder", "id": format!("h{}", user % 10)}]}));
     }
     entities.push(serde_json::json!({"uid": {"type": "Action", "id": "read"}, "attrs": {}, "parents": [{"type": "Action", "id": "any"}]}));
-    let program = Program {
+    let program = CedarProgram {
         policies: text,
         entities: Some(serde_json::Value::Array(entities).to_string()),
-        ..Program::default()
+        ..CedarProgram::default()
     };
     let engine = Engine::open(Options {
-        policies: Source::Cedar(program),
+        policies: PolicySource::Cedar(program),
         validation: Validation::Off,
         ..Options::default()
     })
@@ -84,9 +85,9 @@ fn main() {
     let ask = |at: usize| {
         let (user, id) = &names[at % 1_000];
         let question = if mode == "handles" {
-            Question::new(&handles[at % 1_000], &read, (&doc, id.as_str()))
+            RequestRef::new(&handles[at % 1_000], &read, (&doc, id.as_str()))
         } else {
-            Question::new(("User", user.as_str()), "read", ("Doc", id.as_str()))
+            RequestRef::new(("User", user.as_str()), "read", ("Doc", id.as_str()))
         };
         engine.check(question).expect("an answer")
     };

@@ -1,4 +1,5 @@
-//! How long it takes to import so many principals into a store, to open it, and to follow a change: `start_up STORE [MAIN ACCOUNTS]`.
+//! How long it takes to import so many principals into a store, to open it, and to follow a change:
+//! `start_up STORE [MAIN ACCOUNTS]`.
 
 use std::fmt::Write;
 use std::time::Instant;

@@ -74,7 +74,8 @@ const UIDS: &[&str] = &[
     "U::\"none\"",
 ];
 
-/// An expression that fails on every request: each operator's way to err where its operands alone cannot.
+/// An expression that fails on every request: each operator's way to err where its operands alone
+/// cannot.
 fn erring(random: &mut Random) -> &'static str {
     one(
         random,

@@ -1,4 +1,5 @@
-//! What a fuzzer's input becomes: it steers the making of a case, or is the text of the policies itself.
+//! What a fuzzer's input becomes: it steers the making of a case, or is the text of the policies
+//! itself.
 
 use std::str::FromStr;
 
@@ -27,7 +28,8 @@ pub fn fuzzed(input: &[u8], asker: &mut Asker) {
     }
 }
 
-/// Policies as they stand: both read them, or both refuse them; but the engine refuses what is too large or too deep.
+/// Policies as they stand: both read them, or both refuse them; but the engine refuses what is too
+/// large or too deep.
 fn text_of(text: &str, asker: &mut Asker) {
     // What begins so is JSON to the engine.
     if text.trim_start().starts_with('{') {
@@ -50,7 +52,8 @@ fn text_of(text: &str, asker: &mut Asker) {
     {
         return;
     }
-    // Cedar errs where its stack runs low, and its parser does not even err: it gets what the engine takes for itself.
+    // Cedar errs where its stack runs low, and its parser does not even err: it gets what the
+    // engine takes for itself.
     let judge = || {
         PolicySet::from_str(text)
             .is_ok()

@@ -10,8 +10,8 @@ use cedar_policy::{
 };
 use serde_json::{Value, json};
 use sublet::{
-    Action, Decision, Engine, Error, Options, Principal, Program, Question, Ref, Request, Resource,
-    ResourceType, Source, Validation,
+    Action, CedarProgram, Decision, Engine, EntityRef, Error, Options, PolicySource, Principal,
+    Request, RequestRef, Resource, ResourceType, Validation,
 };
 
 use crate::Case;
@@ -157,8 +157,8 @@ pub struct Asker {
 
 /// The program that a case is.
 #[must_use]
-pub fn program(case: &Case, policies: String) -> Program {
-    Program {
+pub fn program(case: &Case, policies: String) -> CedarProgram {
+    CedarProgram {
         policies,
         schema: case.schema.clone(),
         links: Some(case.links.to_string()),
@@ -170,7 +170,7 @@ pub fn program(case: &Case, policies: String) -> Program {
 /// The request of a case.
 #[must_use]
 pub fn request(case: &Case) -> Request {
-    let reference = |(kind, id): &(&str, String)| Ref::new(*kind, id.clone());
+    let reference = |(kind, id): &(&str, String)| EntityRef::new(*kind, id.clone());
     let mut resource = Resource::from(reference(&case.request[2]));
     if let Some(inline) = &case.inline {
         let fields = |name: &str| inline[name].as_object().cloned().unwrap_or_default();
@@ -180,7 +180,7 @@ pub fn request(case: &Case) -> Request {
             .as_array()
             .into_iter()
             .flatten()
-            .map(|parent| Ref::new(name(parent, "type"), name(parent, "id")))
+            .map(|parent| EntityRef::new(name(parent, "type"), name(parent, "id")))
             .collect();
         if resource.attributes.is_empty() && resource.tags.is_empty() && resource.parents.is_empty()
         {
@@ -206,7 +206,7 @@ impl Asker {
     /// If two ways to ask give two answers.
     pub fn ask(&mut self, case: &Case, policies: String) -> Result<Decision, Error> {
         self.asked += 1;
-        let source = Source::Cedar(program(case, policies));
+        let source = PolicySource::Cedar(program(case, policies));
         // A program with other policies, entities and numbers takes the place of the last.
         match &self.engine {
             Some(engine) if !self.asked.is_multiple_of(8) => drop(engine.reload(&source)?),
@@ -239,8 +239,8 @@ impl Asker {
             .kinds
             .entry(resource.0)
             .or_insert_with(|| ResourceType::new(resource.0));
-        let named = Question::from(&request);
-        let mut by_handle = Question::new(&*principal, &*action, (&*kind, resource.1.as_str()));
+        let named = RequestRef::from(&request);
+        let mut by_handle = RequestRef::new(&*principal, &*action, (&*kind, resource.1.as_str()));
         (
             by_handle.resource.more,
             by_handle.resource.account,

@@ -1,4 +1,5 @@
-//! What counting must say, in as few words as possible: two accounts, a member with a part of his own, months, holds, keys.
+//! What counting must say, in as few words as possible: two accounts, a member with a part of his
+//! own, months, holds, keys.
 
 use std::collections::BTreeMap;
 
@@ -260,7 +261,8 @@ impl Model {
     }
 }
 
-/// So many random commands; each answer is the model's. With `keyed` each has a key of its own, so that it can be retried.
+/// So many random commands; each answer is the model's. With `keyed` each has a key of its own, so
+/// that it can be retried.
 ///
 /// # Panics
 /// Where the driver and the model do not agree: the message says the seed and the step.
@@ -346,7 +348,8 @@ pub fn walk(driver: &mut dyn Driver, seed: u64, steps: u64, keyed: bool) {
                     .ask(&json!({ "do": "clock", "advance": milliseconds }), &now)
                     .expect("the clock");
                 model.now += milliseconds;
-                // The store sees every half day: an idle one would take more for a clock that leapt.
+                // The store sees every half day: an idle one would take more for a clock that
+                // leapt.
                 driver
                     .ask(
                         &json!({ "do": "usage", "account": "acme" }),

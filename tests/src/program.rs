@@ -1,4 +1,5 @@
-//! Random programs: schema, policies with templates and links, entities in deep hierarchies, and a request.
+//! Random programs: schema, policies with templates and links, entities in deep hierarchies, and a
+//! request.
 
 use std::sync::LazyLock;
 

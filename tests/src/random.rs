@@ -1,6 +1,7 @@
 //! A small random source: the same seed gives the same programs on every machine.
 
-/// SplitMix64 from a seed, or bytes that somebody else chose: a fuzzer, which so steers what is made.
+/// SplitMix64 from a seed, or bytes that somebody else chose: a fuzzer, which so steers what is
+/// made.
 pub struct Random(Source);
 
 enum Source {

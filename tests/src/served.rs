@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use sublet::{
-    Change, Circumstances, Clock, Command, Counted, Decision, Engine, Error, ManualClock, Options,
-    Question, Record, Ref, Take,
+    Change, Clock, Command, ConsumeOptions, CountReceipt, Decision, Engine, EntityRef, Environment,
+    Error, ManualClock, Options, Record, RequestRef,
 };
 
 const HOST: &str = "dash.marketingmaster.example";
@@ -37,7 +37,7 @@ impl Served {
     }
 }
 
-fn told(counted: Option<&Counted>) -> Value {
+fn told(counted: Option<&CountReceipt>) -> Value {
     let Some(counted) = counted else {
         return Value::Null;
     };
@@ -73,13 +73,13 @@ impl Served {
         let (number, key) = (|name: &str| asked[name].as_i64(), text("key"));
         let operation = asked["operation"].as_u64().unwrap_or(0);
         let account = text("account").unwrap_or("acme");
-        let take = Take {
+        let take = ConsumeOptions {
             amount: number("amount").unwrap_or(1),
             key,
             up_to: asked["up_to"] == true,
-            ..Take::default()
+            ..ConsumeOptions::default()
         };
-        let settled = |counted: Counted| told(Some(&counted));
+        let settled = |counted: CountReceipt| told(Some(&counted));
         match text("do").expect("a verb") {
             "import" => self
                 .engine
@@ -158,9 +158,9 @@ impl Served {
                     key,
                 )
                 .map(settled),
-            "usage" => Ok(told(Some(&Counted {
+            "usage" => Ok(told(Some(&CountReceipt {
                 quota: self.engine.usage(account, text("member"), text("meter"))?,
-                ..Counted::default()
+                ..CountReceipt::default()
             }))),
             "history" => Ok(json!(self.engine.history(account, None, usize::MAX)?.len())),
             "check" => self
@@ -187,12 +187,12 @@ impl Served {
         }
     }
 
-    fn question<'a>(&self, asked: &'a Value, account: &'a str) -> Question<'a> {
+    fn question<'a>(&self, asked: &'a Value, account: &'a str) -> RequestRef<'a> {
         let principal = asked["member"]
             .as_str()
             .map_or(("Account", account), |member| ("TeamMember", member));
         let host = asked["host"].as_str().unwrap_or(HOST);
-        Question::new(
+        RequestRef::new(
             principal,
             asked["action"].as_str().unwrap_or("campaign.send"),
             ("Campaign", "k"),
@@ -202,13 +202,13 @@ impl Served {
     }
 
     fn perform(&self, by: &Value, command: &Value, key: Option<&str>) -> Result<Decision, Error> {
-        let by = Ref::new(
+        let by = EntityRef::new(
             by[0].as_str().unwrap_or("Account"),
             by[1].as_str().unwrap_or("acme"),
         );
-        let with = Circumstances {
+        let with = Environment {
             host: Some(HOST.to_owned()),
-            ..Circumstances::default()
+            ..Environment::default()
         };
         self.engine
             .perform(&by, &Command::from_value(command.clone())?, &with, key)
@@ -228,7 +228,12 @@ impl Served {
     }
 
     /// So many single units, as far as they are granted.
-    fn repeated(&self, asked: &Value, account: &str, take: &Take<'_>) -> Result<Value, Error> {
+    fn repeated(
+        &self,
+        asked: &Value,
+        account: &str,
+        take: &ConsumeOptions<'_>,
+    ) -> Result<Value, Error> {
         let mut granted = 0_i64;
         for _ in 0..asked["count"].as_i64().unwrap_or(0) {
             granted += i64::from(
@@ -241,7 +246,12 @@ impl Served {
     }
 
     /// As many as the time allows: how many, and the longest that one took, in microseconds.
-    fn race(&self, asked: &Value, account: &str, take: &Take<'_>) -> Result<Value, Error> {
+    fn race(
+        &self,
+        asked: &Value,
+        account: &str,
+        take: &ConsumeOptions<'_>,
+    ) -> Result<Value, Error> {
         let time = Duration::from_millis(asked["milliseconds"].as_u64().unwrap_or(0));
         let (begun, mut count, mut longest) = (Instant::now(), 0_u64, Duration::ZERO);
         while begun.elapsed() < time {
@@ -256,7 +266,8 @@ impl Served {
         ]))
     }
 
-    /// Takes one under each of the keys from this on, and says so before and after, until it is killed.
+    /// Takes one under each of the keys from this on, and says so before and after, until it is
+    /// killed.
     fn keys(&self, from: i64) -> Result<Value, Error> {
         let mut out = std::io::stdout().lock();
         for number in from.. {
@@ -264,9 +275,10 @@ impl Served {
                 .and_then(|()| out.flush())
                 .expect("a line");
             let key = format!("k{number}");
-            let answer = self
-                .engine
-                .consume(self.question(&Value::Null, "acme"), &Take::new(1).key(&key))?;
+            let answer = self.engine.consume(
+                self.question(&Value::Null, "acme"),
+                &ConsumeOptions::new(1).key(&key),
+            )?;
             assert!(answer.allowed, "{answer:?}");
             let replayed = answer.counted.expect("counted").replayed;
             writeln!(out, "< {number} {replayed}")

@@ -1,25 +1,25 @@
 //! What the random walk over commands asks of an engine, in this process or in another.
 
 use serde_json::{Value, json};
-use sublet::{Circumstances, Command, Engine, Error, Ref, Request, Resource};
+use sublet::{Command, Engine, EntityRef, Environment, Error, Request, Resource};
 
 /// A type and an id, as a list.
-fn reference(value: &Value) -> Ref {
-    Ref::new(
+fn reference(value: &Value) -> EntityRef {
+    EntityRef::new(
         value[0].as_str().expect("a type"),
         value[1].as_str().expect("an id"),
     )
 }
 
-fn with(asked: &Value) -> Circumstances {
-    Circumstances {
+fn with(asked: &Value) -> Environment {
+    Environment {
         actor: asked
             .get("actor")
             .filter(|actor| !actor.is_null())
             .map(reference),
         host: asked["host"].as_str().map(str::to_owned),
         context: asked["context"].as_object().cloned().unwrap_or_default(),
-        ..Circumstances::default()
+        ..Environment::default()
     }
 }
 

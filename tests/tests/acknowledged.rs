@@ -1,5 +1,5 @@
-//! What is acknowledged is stored, once: threads of one process that count in every way, beside batches that are refused,
-//! changes, commands and reloads.
+//! What is acknowledged is stored, once: threads of one process that count in every way, beside
+//! batches that are refused, changes, commands and reloads.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use sublet::{
-    Change, Circumstances, Command, Counted, Decision, Engine, Error, OperationKind, Options,
-    Question, Record, Ref, Source, Take,
+    Change, Command, ConsumeOptions, CountReceipt, Decision, Engine, EntityRef, Environment, Error,
+    OperationKind, Options, PolicySource, Record, RequestRef,
 };
 use sublet_tests::{Random, folder};
 
@@ -41,7 +41,7 @@ fn shipped() -> Vec<(String, String)> {
 
 fn open(store: &str) -> Engine {
     let engine = Engine::open(Options {
-        policies: Source::Files(shipped()),
+        policies: PolicySource::Files(shipped()),
         store: store.to_owned(),
         ..Options::default()
     })
@@ -70,8 +70,8 @@ fn put(engine: &Engine, json: &str) -> Result<u64, Error> {
     )
 }
 
-fn send(account: &str) -> Question<'_> {
-    Question::new(("Account", account), "campaign.send", ("Campaign", "k"))
+fn send(account: &str) -> RequestRef<'_> {
+    RequestRef::new(("Account", account), "campaign.send", ("Campaign", "k"))
         .account(account)
         .host(HOST)
 }
@@ -89,7 +89,7 @@ impl Acknowledged {
     fn add(
         &mut self,
         account: &str,
-        counted: Option<&Counted>,
+        counted: Option<&CountReceipt>,
         used: i64,
         held: i64,
     ) -> Option<u64> {
@@ -132,7 +132,7 @@ fn consume(engine: &Engine, all: &Mutex<Acknowledged>, random: &mut Random, _: u
     let account = if random.below(4) == 0 { "nova" } else { "acme" };
     let amount = 1 + i64::try_from(random.below(3)).expect("small");
     let answer = engine
-        .consume(send(account), &Take::new(amount))
+        .consume(send(account), &ConsumeOptions::new(amount))
         .expect("an answer");
     locked(all).decided(account, &answer, amount, 0);
 }
@@ -142,7 +142,7 @@ fn keyed(engine: &Engine, all: &Mutex<Acknowledged>, _: &mut Random, step: u64) 
     let key = format!("shared-{step}");
     for _ in 0..2 {
         let answer = engine
-            .consume(send("acme"), &Take::new(2).key(&key))
+            .consume(send("acme"), &ConsumeOptions::new(2).key(&key))
             .expect("an answer");
         let operation = answer
             .counted
@@ -165,7 +165,7 @@ fn keyed(engine: &Engine, all: &Mutex<Acknowledged>, _: &mut Random, step: u64) 
 
 fn reserve(engine: &Engine, all: &Mutex<Acknowledged>, random: &mut Random, step: u64) {
     let answer = engine
-        .reserve(send("acme"), &Take::new(3), 86_400_000)
+        .reserve(send("acme"), &ConsumeOptions::new(3), 86_400_000)
         .expect("an answer");
     let Some(operation) = locked(all).decided("acme", &answer, 0, 3) else {
         return;
@@ -187,7 +187,10 @@ fn reserve(engine: &Engine, all: &Mutex<Acknowledged>, random: &mut Random, step
 fn refund(engine: &Engine, all: &Mutex<Acknowledged>, _: &mut Random, step: u64) {
     // In memory only operations with a key are kept for their time.
     let answer = engine
-        .consume(send("acme"), &Take::new(5).key(&format!("refunded-{step}")))
+        .consume(
+            send("acme"),
+            &ConsumeOptions::new(5).key(&format!("refunded-{step}")),
+        )
         .expect("an answer");
     let Some(operation) = locked(all).decided("acme", &answer, 5, 0) else {
         return;
@@ -201,9 +204,9 @@ fn batch(engine: &Engine, all: &Mutex<Acknowledged>, random: &mut Random, _: u64
     let is_refused = random.below(2) == 0;
     let last = if is_refused { 2_000_000_000 } else { 1 };
     let items = [
-        (send("acme"), Take::new(1)),
-        (send("nova"), Take::new(0)),
-        (send("acme"), Take::new(last)),
+        (send("acme"), ConsumeOptions::new(1)),
+        (send("nova"), ConsumeOptions::new(0)),
+        (send("acme"), ConsumeOptions::new(last)),
     ];
     let answers = engine.batch(&items).expect("answers");
     assert_eq!(answers.iter().all(|answer| answer.allowed), !is_refused);
@@ -228,18 +231,23 @@ fn command(engine: &Engine, all: &Mutex<Acknowledged>, _: &mut Random, step: u64
         json!({ "do": "create_client", "email": format!("o@{id}.example"), "id": id }),
     )
     .expect("a command");
-    let with = Circumstances {
+    let with = Environment {
         host: Some(HOST.to_owned()),
-        ..Circumstances::default()
+        ..Environment::default()
     };
     let done = engine
-        .perform(&Ref::new("Account", "acme"), &command, &with, Some(&id))
+        .perform(
+            &EntityRef::new("Account", "acme"),
+            &command,
+            &with,
+            Some(&id),
+        )
         .expect("an answer");
     locked(all).decided("acme", &done.decision, 0, 0);
     assert_eq!(
         done.decision.allowed,
         engine
-            .record(&Ref::new("Account", id.as_str()))
+            .record(&EntityRef::new("Account", id.as_str()))
             .expect("a record")
             .is_some(),
         "{id}: {:?}",
@@ -256,7 +264,9 @@ fn reload(engine: &Engine, _: &Mutex<Acknowledged>, _: &mut Random, step: u64) {
         .into_iter()
         .chain([("95-added.cedar".to_owned(), added)])
         .collect();
-    engine.reload(&Source::Files(files)).expect("reloaded");
+    engine
+        .reload(&PolicySource::Files(files))
+        .expect("reloaded");
     std::thread::sleep(Duration::from_millis(20));
 }
 
@@ -307,7 +317,8 @@ fn acknowledged_is_stored(store: &str) {
     }
     assert!(all.sum("nova").0 <= LIMIT, "{store}: {:?}", all.sum("nova"));
     if store != "memory:" {
-        // Every operation that is kept was acknowledged, and the other way round: commands, and the stocks they set, aside.
+        // Every operation that is kept was acknowledged, and the other way round: commands, and the
+        // stocks they set, aside.
         let history = engine
             .history("acme", None, usize::MAX)
             .expect("the history");

@@ -1,4 +1,5 @@
-//! A bare check allocates nothing: by name or by handle, of what the program knows and of strangers.
+//! A bare check allocates nothing: by name or by handle, of what the program knows and of
+//! strangers.
 
 #![allow(
     clippy::expect_used,
@@ -10,7 +11,8 @@ use std::cell::Cell;
 
 use serde_json::json;
 use sublet::{
-    Action, Engine, Options, Principal, Program, Question, ResourceType, Source, Validation,
+    Action, CedarProgram, Engine, Options, PolicySource, Principal, RequestRef, ResourceType,
+    Validation,
 };
 
 /// Counts what this thread allocates.
@@ -46,14 +48,14 @@ fn a_bare_check_of_a_plain_program_allocates_nothing() {
         {"uid": {"type": "User", "id": "ann"}, "attrs": {"level": 3}, "parents": [{"type": "Group", "id": "g"}]},
         {"uid": {"type": "Doc", "id": "d"}, "attrs": {"owner": {"type": "User", "id": "ann"}}, "parents": [{"type": "Folder", "id": "f"}]},
     ]);
-    let program = Program {
+    let program = CedarProgram {
         policies: policies.to_owned(),
         schema: Some(schema.to_owned()),
         entities: Some(entities.to_string()),
-        ..Program::default()
+        ..CedarProgram::default()
     };
     let engine = Engine::open(Options {
-        policies: Source::Cedar(program),
+        policies: PolicySource::Cedar(program),
         validation: Validation::Errors,
         ..Options::default()
     })
@@ -64,18 +66,18 @@ fn a_bare_check_of_a_plain_program_allocates_nothing() {
         ResourceType::new("Doc"),
     );
     for (question, allowed) in [
-        (Question::new(("User", "ann"), "read", ("Doc", "d")), true),
-        (Question::new(&ann, &read, (&doc, "d")), true),
+        (RequestRef::new(("User", "ann"), "read", ("Doc", "d")), true),
+        (RequestRef::new(&ann, &read, (&doc, "d")), true),
         (
-            Question::new(("User", "nobody"), "read", ("Doc", "d")),
+            RequestRef::new(("User", "nobody"), "read", ("Doc", "d")),
             false,
         ),
         (
-            Question::new(("User", "stranger"), "read", ("Doc", "another stranger")),
+            RequestRef::new(("User", "stranger"), "read", ("Doc", "another stranger")),
             false,
         ),
         (
-            Question::new(("User", "ann"), "read", (&doc, "a third")),
+            RequestRef::new(("User", "ann"), "read", (&doc, "a third")),
             false,
         ),
     ] {

@@ -150,7 +150,8 @@ fn source_files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Returns the first segment of each path of the crate that `text` names outside its tests, with its line.
+/// Returns the first segment of each path of the crate that `text` names outside its tests, with
+/// its line.
 fn imports(name: &str, text: &str) -> Vec<(usize, String)> {
     let code = without_comments_and_strings(text);
     let code = code.split("#[cfg(test)]\nmod ").next().unwrap_or_default();

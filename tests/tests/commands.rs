@@ -1,4 +1,5 @@
-//! Commands: permission, debit and change of the directory in one step, as the vectors say; the same on each store.
+//! Commands: permission, debit and change of the directory in one step, as the vectors say; the
+//! same on each store.
 
 #[path = "commands/bill.rs"]
 mod bill;
@@ -7,8 +8,8 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value, json};
 use sublet::{
-    Change, Circumstances, Clock, Command, Decision, Engine, Error, ManualClock, Options, Record,
-    Ref, Request, Resource, Source, Take,
+    Change, Clock, Command, ConsumeOptions, Decision, Engine, EntityRef, Environment, Error,
+    ManualClock, Options, PolicySource, Record, Request, Resource,
 };
 
 /// An engine of the sample agency, its clock, and the tokens that it gave.
@@ -20,9 +21,9 @@ struct Opened {
 }
 
 /// The shipped bundle, with these settings of its catalog.
-fn bundle(settings: &Value) -> Source {
+fn bundle(settings: &Value) -> PolicySource {
     let Some(settings) = settings.as_object() else {
-        return Source::default();
+        return PolicySource::default();
     };
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies");
     let files = std::fs::read_dir(folder)
@@ -30,7 +31,7 @@ fn bundle(settings: &Value) -> Source {
         .flatten()
         .filter(|entry| entry.path().is_file());
     let text = |entry: &std::fs::DirEntry| std::fs::read_to_string(entry.path()).expect("a text");
-    Source::Files(
+    PolicySource::Files(
         files
             .map(
                 |entry| match entry.file_name().to_string_lossy().into_owned() {
@@ -75,19 +76,19 @@ fn opened(store: String) -> Engine {
     opened_at(store, &Value::Null).engine
 }
 
-fn reference(value: &Value) -> Ref {
-    Ref::new(
+fn reference(value: &Value) -> EntityRef {
+    EntityRef::new(
         value[0].as_str().expect("a type"),
         value[1].as_str().expect("an id"),
     )
 }
 
-fn with(step: &Value) -> Circumstances {
-    Circumstances {
+fn with(step: &Value) -> Environment {
+    Environment {
         actor: step.get("actor").map(reference),
         host: step["host"].as_str().map(str::to_owned),
         context: step["context"].as_object().cloned().unwrap_or_default(),
-        ..Circumstances::default()
+        ..Environment::default()
     }
 }
 
@@ -187,9 +188,9 @@ fn step(opened: &mut Opened, step: &Value) -> Option<String> {
                 about(resource),
             )
         };
-        let take = Take {
+        let take = ConsumeOptions {
             key: step["key"].as_str(),
-            ..Take::new(amount.as_i64().expect("an amount"))
+            ..ConsumeOptions::new(amount.as_i64().expect("an amount"))
         };
         let decision = engine.consume(&request, &take).expect("an answer");
         named(&decision, step, principal);
@@ -312,10 +313,10 @@ fn command(text: &str) -> Command {
 #[test]
 fn what_is_refused_for_an_invariant_takes_nothing() {
     let engine = opened("memory:".to_owned());
-    let acme = Ref::new("Account", "acme");
-    let host = Circumstances {
+    let acme = EntityRef::new("Account", "acme");
+    let host = Environment {
         host: Some("dash.marketingmaster.example".to_owned()),
-        ..Circumstances::default()
+        ..Environment::default()
     };
     let revision = engine.revision();
     let twin = command(r#"{"do": "create_client", "id": "twin", "email": "hello@bakery.example"}"#);
@@ -348,11 +349,11 @@ fn what_is_refused_for_an_invariant_takes_nothing() {
 #[test]
 fn the_history_says_who_did_what_and_when() {
     let engine = opened("memory:".to_owned());
-    let host = Circumstances {
+    let host = Environment {
         host: Some("dash.marketingmaster.example".to_owned()),
-        ..Circumstances::default()
+        ..Environment::default()
     };
-    let ben = Ref::new("TeamMember", "ben");
+    let ben = EntityRef::new("TeamMember", "ben");
     engine
         .perform(
             &ben,
@@ -376,7 +377,7 @@ fn the_history_says_who_did_what_and_when() {
     why.context.insert("reason".to_owned(), "spam".into());
     engine
         .perform(
-            &Ref::new("Operator", "olga"),
+            &EntityRef::new("Operator", "olga"),
             &command(r#"{"do": "disable", "account": "cafe", "reason": "abuse"}"#),
             &why,
             None,
@@ -411,7 +412,7 @@ fn a_main_account_has_no_level_whatever_the_policies_say() {
             .to_owned(),
     ));
     let engine = Engine::open(Options {
-        policies: Source::Files(files),
+        policies: PolicySource::Files(files),
         ..Options::default()
     })
     .unwrap_or_else(|error| panic!("{error}"));
@@ -422,12 +423,12 @@ fn a_main_account_has_no_level_whatever_the_policies_say() {
             None,
         )
         .expect("the sample agency");
-    let host = Circumstances {
+    let host = Environment {
         host: Some("dash.marketingmaster.example".to_owned()),
-        ..Circumstances::default()
+        ..Environment::default()
     };
     let attach = command(r#"{"do": "attach_level", "account": "acme", "level": "silver"}"#);
-    let refused = engine.perform(&Ref::new("Account", "acme"), &attach, &host, None);
+    let refused = engine.perform(&EntityRef::new("Account", "acme"), &attach, &host, None);
     assert_eq!(
         refused
             .map_err(|error| error.code())

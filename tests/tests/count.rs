@@ -1,8 +1,10 @@
-//! Counting: what is taken is what was allowed, once, and never past the limit: the same on each store.
+//! Counting: what is taken is what was allowed, once, and never past the limit: the same on each
+//! store.
 
 use serde_json::{Value, json};
 use sublet::{
-    Change, Clock, Decision, Engine, Limit, ManualClock, Options, Question, Record, Take,
+    Change, Clock, ConsumeOptions, Decision, Engine, Limit, ManualClock, Options, Record,
+    RequestRef,
 };
 use sublet_tests::{Driver, Served, walk};
 
@@ -31,14 +33,14 @@ fn put(engine: &Engine, json: &str) {
         .expect("a change");
 }
 
-fn acme() -> Question<'static> {
-    Question::new(("Account", "acme"), "campaign.send", ("Campaign", "k"))
+fn acme() -> RequestRef<'static> {
+    RequestRef::new(("Account", "acme"), "campaign.send", ("Campaign", "k"))
         .account("acme")
         .host("dash.marketingmaster.example")
 }
 
-fn ann() -> Question<'static> {
-    Question {
+fn ann() -> RequestRef<'static> {
+    RequestRef {
         principal: ("TeamMember", "ann").into(),
         ..acme()
     }
@@ -108,7 +110,8 @@ mod sqlite {
     include!("count/suite.rs");
 }
 
-/// Rules that an author may add, each with a word that must be in force for some request of the test.
+/// Rules that an author may add, each with a word that must be in force for some request of the
+/// test.
 const ADDED: [&str; 6] = [
     r#"@id("x") @code("x") forbid (principal is TeamMember, action, resource) when { context.facts has quota && context.facts.quota has member && context.facts.quota.member.used * 2 + context.facts.quota.amount * 2 > 12 };"#,
     r#"@id("x") @code("x") forbid (principal, action == Action::"campaign.send", resource) when { !(context.facts has quota) };"#,
@@ -154,7 +157,7 @@ fn an_action_with_two_meters_takes_of_both_or_of_none() {
             .collect();
         assert_ne!(files, shipped());
         let engine = Engine::open(Options {
-            policies: sublet::Source::Files(files),
+            policies: sublet::PolicySource::Files(files),
             store,
             ..Options::default()
         })
@@ -187,7 +190,8 @@ fn an_action_with_two_meters_takes_of_both_or_of_none() {
             let decision = engine
                 .consume(
                     question,
-                    &Take::new(1).of_meter("texts", if code == "quota_exceeded" { 6 } else { 4 }),
+                    &ConsumeOptions::new(1)
+                        .meter("texts", if code == "quota_exceeded" { 6 } else { 4 }),
                 )
                 .expect("an answer");
             assert_eq!(
@@ -202,7 +206,7 @@ fn an_action_with_two_meters_takes_of_both_or_of_none() {
         let decision = engine
             .consume(
                 ann(),
-                &Take::new(1).of_meter("emails", 4).of_meter("texts", 2),
+                &ConsumeOptions::new(1).meter("emails", 4).meter("texts", 2),
             )
             .expect("an answer");
         assert_eq!(decision.counted.map(|counted| counted.quota.len()), Some(2));
@@ -212,7 +216,7 @@ fn an_action_with_two_meters_takes_of_both_or_of_none() {
         );
         // What is left of both.
         let rest = engine
-            .consume(acme(), &Take::new(5).up_to())
+            .consume(acme(), &ConsumeOptions::new(5).allow_partial())
             .expect("an answer");
         assert_eq!(
             rest.counted.map(|counted| counted
@@ -222,7 +226,7 @@ fn an_action_with_two_meters_takes_of_both_or_of_none() {
                 .collect::<Vec<_>>()),
             Some(vec![3, 3])
         );
-        let unknown = engine.consume(acme(), &Take::new(0).of_meter("contacts", 1));
+        let unknown = engine.consume(acme(), &ConsumeOptions::new(0).meter("contacts", 1));
         assert_eq!(
             unknown
                 .map_err(|error| error.code())
@@ -245,7 +249,7 @@ fn rules_about_limits_say_what_cedar_says_of_them() {
             )
             .collect();
         let options = Options {
-            policies: sublet::Source::Files(files),
+            policies: sublet::PolicySource::Files(files),
             ..Options::default()
         };
         let engine = Engine::open(options).unwrap_or_else(|error| panic!("{error}"));
@@ -270,26 +274,30 @@ fn rules_about_limits_say_what_cedar_says_of_them() {
             .flat_map(|taken| (0..12).chain(0..12).map(move |amount| (taken, amount)))
         {
             if amount == 0 && taken > 0 {
-                let _ = engine.consume(acme(), &Take::new(1)).expect("an answer");
+                let _ = engine
+                    .consume(acme(), &ConsumeOptions::new(1))
+                    .expect("an answer");
             }
             for question in [acme(), ann()] {
-                let mut request = question.to_request().expect("a request");
+                let mut request = question.to_owned_request().expect("a request");
                 request.circumstances.amount = Some(amount);
                 let (decision, explained) = (
                     engine.authorize(&request).expect("an answer"),
                     engine.explain(&request).expect("an explanation"),
                 );
-                let taking = engine.consume(question, &Take::new(0)).expect("an answer");
+                let taking = engine
+                    .consume(question, &ConsumeOptions::new(0))
+                    .expect("an answer");
                 assert_eq!(taking.counted.map(|counted| counted.operation), Some(None));
                 let of = |effect: &str| -> Vec<String> {
                     let applied = explained.policies.iter().filter(|policy| {
-                        policy.outcome == sublet::Outcome::Applied
+                        policy.outcome == sublet::PolicyStatus::Applied
                             && effects[&policy.policy] == effect
                     });
                     applied.map(|policy| policy.policy.to_string()).collect()
                 };
                 applied_once |= explained.policies.iter().any(|policy| {
-                    &*policy.policy == "x" && policy.outcome == sublet::Outcome::Applied
+                    &*policy.policy == "x" && policy.outcome == sublet::PolicyStatus::Applied
                 });
                 let (mut expected, mut found) = (
                     of("forbid"),

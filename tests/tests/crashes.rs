@@ -1,5 +1,5 @@
-//! The model of `count.rs` over a process that dies in the middle of transactions and cannot write now and then: what was
-//! begun is asked again by its key, and counts once.
+//! The model of `count.rs` over a process that dies in the middle of transactions and cannot write
+//! now and then: what was begun is asked again by its key, and counts once.
 
 use serde_json::{Value, json};
 use sublet_tests::{Driver, Random, Worker, folder, walk};

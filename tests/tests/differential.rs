@@ -1,4 +1,5 @@
-//! The engine against `cedar-policy` itself, on random programs: decision, determining policies, erring policies.
+//! The engine against `cedar-policy` itself, on random programs: decision, determining policies,
+//! erring policies.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -237,7 +238,8 @@ fn adding_policies_only_narrows_and_order_changes_only_the_name() {
             let erring = add(&format!(
                 "{effect} (principal, action, resource) when {{ context.nothing }};"
             ));
-            // A permit more may move the place of `not_permitted`; it never makes a denial into a `policy_error`.
+            // A permit more may move the place of `not_permitted`; it never makes a denial into a
+            // `policy_error`.
             let expected = before.allowed || before.code.as_ref() == "policy_error";
             assert_eq!(
                 (erring.allowed, erring.code.as_ref() == "policy_error"),

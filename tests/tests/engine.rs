@@ -1,10 +1,11 @@
-//! What a Rust host relies on: consistent answers under change, the vectors, the codes, the error table.
+//! What a Rust host relies on: consistent answers under change, the vectors, the codes, the error
+//! table.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use sublet::{Change, Engine, Options, Record, Request, Resource, Source};
+use sublet::{Change, Engine, Options, PolicySource, Record, Request, Resource};
 
 const HOST: &str = "dash.marketingmaster.example";
 
@@ -14,7 +15,7 @@ fn root() -> PathBuf {
 
 fn opened() -> Engine {
     let engine = Engine::open(Options {
-        policies: Source::Folder(root().join("policies")),
+        policies: PolicySource::Folder(root().join("policies")),
         ..Options::default()
     })
     .expect("the shipped bundle");
@@ -67,7 +68,8 @@ fn is_there(shown: &str) -> bool {
     })
 }
 
-/// Ids of `rules.json`: each decides a request and has cases that allow and deny, or names the test or the issue that shows it.
+/// Ids of `rules.json`: each decides a request and has cases that allow and deny, or names the test
+/// or the issue that shows it.
 #[test]
 fn every_rule_and_every_code_has_its_cases_or_says_where_it_is_shown() {
     let text = std::fs::read_to_string(root().join("tests/vectors/rules.json"))
@@ -184,7 +186,8 @@ fn readers_see_one_consistent_version_during_changes_and_reloads() {
     let engine = opened();
     let stop = AtomicBool::new(false);
     let asked = AtomicU64::new(0);
-    // Odd revisions close the account; every other bundle denies reading: both are in the answer's own version.
+    // Odd revisions close the account; every other bundle denies reading: both are in the answer's
+    // own version.
     let closing = ("71-more.cedar".to_owned(), "@id(\"shut\") @code(\"shut\") forbid (principal, action == Action::\"campaign.read\", resource);".to_owned());
     let (open_files, shut_files) = (
         files(),
@@ -200,7 +203,7 @@ fn readers_see_one_consistent_version_during_changes_and_reloads() {
     bundles.insert(engine.bundle().fingerprint, false);
     bundles.insert(
         Engine::open(Options {
-            policies: Source::Files(shut_files.clone()),
+            policies: PolicySource::Files(shut_files.clone()),
             ..Options::default()
         })
         .expect("a bundle")
@@ -260,7 +263,7 @@ fn readers_see_one_consistent_version_during_changes_and_reloads() {
                     &shut_files
                 };
                 engine
-                    .reload(&Source::Files(files.clone()))
+                    .reload(&PolicySource::Files(files.clone()))
                     .expect("a reload");
             }
         }
@@ -283,9 +286,9 @@ fn hostile_texts_on_every_stack_end_in_an_error_or_a_denial() {
                     "forbid (principal, action, resource) when {{ {condition} }}; permit (principal, action, resource);"
                 );
                 Engine::open(Options {
-                    policies: Source::Cedar(sublet::Program {
+                    policies: PolicySource::Cedar(sublet::CedarProgram {
                         policies,
-                        ..sublet::Program::default()
+                        ..sublet::CedarProgram::default()
                     }),
                     ..Options::default()
                 })

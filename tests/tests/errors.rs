@@ -1,10 +1,13 @@
-//! Each error code that a caller can meet has a row that meets it, in three languages, or says which test shows it.
+//! Each error code that a caller can meet has a row that meets it, in three languages, or says
+//! which test shows it.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use sublet::{Change, Engine, Error, Options, Program, Record, Ref, Request, Source};
+use sublet::{
+    CedarProgram, Change, Engine, EntityRef, Error, Options, PolicySource, Record, Request,
+};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -16,7 +19,7 @@ fn json(path: &str) -> Value {
     serde_json::from_str(&text).unwrap_or_else(|why| panic!("{path}: {why}"))
 }
 
-fn shipped(overlay: &Value) -> Source {
+fn shipped(overlay: &Value) -> PolicySource {
     let mut files = std::collections::BTreeMap::new();
     for entry in std::fs::read_dir(root().join("policies"))
         .expect("the folder")
@@ -30,7 +33,7 @@ fn shipped(overlay: &Value) -> Source {
     for (name, text) in overlay.as_object().into_iter().flatten() {
         files.insert(name.clone(), text.as_str().expect("a text").to_owned());
     }
-    Source::Files(files.into_iter().collect())
+    PolicySource::Files(files.into_iter().collect())
 }
 
 /// The row's value, with `NEST` as records 80 deep.
@@ -62,7 +65,7 @@ fn opened(row: &Value) -> Result<Engine, Error> {
         ..Options::default()
     };
     if let Some(folder) = row["folder"].as_str() {
-        options.policies = Source::Folder(root().join(folder));
+        options.policies = PolicySource::Folder(root().join(folder));
     }
     let cedar = &row["cedar"];
     if let Some(policies) = cedar["policies"].as_str() {
@@ -71,12 +74,12 @@ fn opened(row: &Value) -> Result<Engine, Error> {
             text(&cedar["links"]),
             text(&cedar["entities"]),
         );
-        options.policies = Source::Cedar(Program {
+        options.policies = PolicySource::Cedar(CedarProgram {
             policies: policies.to_owned(),
             schema,
             links,
             entities,
-            ..Program::default()
+            ..CedarProgram::default()
         });
     }
     for (name, value) in row["options"].as_object().into_iter().flatten() {
@@ -104,8 +107,9 @@ fn opened(row: &Value) -> Result<Engine, Error> {
 
 fn act(row: &Value) -> Result<(), Error> {
     let engine = opened(row)?;
-    let reference =
-        |value: &Value| -> Ref { serde_json::from_value(value.clone()).expect("a reference") };
+    let reference = |value: &Value| -> EntityRef {
+        serde_json::from_value(value.clone()).expect("a reference")
+    };
     if row["ask"].is_object() {
         engine.authorize(&Request::from_json(&nested(&row["ask"]).to_string())?)?;
     }
@@ -114,10 +118,13 @@ fn act(row: &Value) -> Result<(), Error> {
     }
     if row["columns"].is_object() {
         let length = |name: &'static str| (name, row["columns"][name].as_array().map(Vec::len));
-        sublet::rows(&["principals", "actions", "resources", "hosts"].map(length))?;
+        sublet::batch_row_count(&["principals", "actions", "resources", "hosts"].map(length))?;
     }
     if let Some([host, email, flow @ ..]) = row["login"].as_array().map(Vec::as_slice) {
-        let flow = flow.first().and_then(Value::as_str).map(sublet::Does::from);
+        let flow = flow
+            .first()
+            .and_then(Value::as_str)
+            .map(sublet::ActionRef::from);
         engine.login(
             host.as_str().expect("a host"),
             email.as_str().expect("an address"),

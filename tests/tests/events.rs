@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 use sublet::{
-    Change, Circumstances, Clock, Command, Engine, Event, LogHandle, LogOptions, ManualClock,
-    Options, Question, Record, Ref, Request, Resource, Sink, Source, Take,
+    Change, Clock, Command, ConsumeOptions, Engine, EntityRef, Environment, Event, LogHandle,
+    LogOptions, ManualClock, Options, PolicySource, Record, Request, RequestRef, Resource, Sink,
 };
 
 const LONG: Duration = Duration::from_secs(20);
@@ -21,8 +21,8 @@ struct Opened {
     operations: HashMap<String, u64>,
 }
 
-fn policies() -> Source {
-    Source::Folder(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies"))
+fn policies() -> PolicySource {
+    PolicySource::Folder(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies"))
 }
 
 fn texts(value: &Value) -> Vec<String> {
@@ -81,8 +81,8 @@ fn opened(store: String, given: &Value) -> Opened {
     }
 }
 
-fn reference(value: &Value) -> Ref {
-    Ref::new(
+fn reference(value: &Value) -> EntityRef {
+    EntityRef::new(
         value[0].as_str().expect("a type"),
         value[1].as_str().expect("an id"),
     )
@@ -98,12 +98,12 @@ fn resource(value: &Value) -> Resource {
         .map_or(resource.clone(), |account| resource.account(account))
 }
 
-fn around(step: &Value) -> Circumstances {
-    Circumstances {
+fn around(step: &Value) -> Environment {
+    Environment {
         actor: step.get("actor").map(reference),
         host: step["host"].as_str().map(str::to_owned),
         context: step["context"].as_object().cloned().unwrap_or_default(),
-        ..Circumstances::default()
+        ..Environment::default()
     }
 }
 
@@ -122,12 +122,12 @@ fn request(step: &Value, asked: &Value) -> Request {
 fn counting(opened: &mut Opened, verb: &str, step: &Value) {
     let asked = request(step, &step[verb]);
     let (question, amount) = (
-        Question::from(&asked),
+        RequestRef::from(&asked),
         step[verb][3].as_i64().expect("an amount"),
     );
-    let take = Take {
+    let take = ConsumeOptions {
         key: step["key"].as_str(),
-        ..Take::new(amount)
+        ..ConsumeOptions::new(amount)
     };
     let answer = match step["ttl"].as_i64() {
         Some(ttl) => opened.engine.reserve(question, &take, ttl),
@@ -273,8 +273,8 @@ fn other(opened: &Opened, step: &Value) {
     }
 }
 
-/// The event without what differs from run to run: what a decision took, and the fingerprints. Operations are numbered as they
-/// come.
+/// The event without what differs from run to run: what a decision took, and the fingerprints.
+/// Operations are numbered as they come.
 fn masked(event: &Event, known: &mut Vec<u64>) -> Value {
     let value = serde_json::to_value(event).expect("JSON");
     let Value::Object(mut fields) = value else {
@@ -401,7 +401,7 @@ fn an_engine_that_is_dropped_tells_what_is_on_its_way() {
     for _ in 0..1_000 {
         opened
             .engine
-            .check(Question::new(
+            .check(RequestRef::new(
                 ("Account", "nobody"),
                 "campaign.read",
                 ("Account", "nobody"),
@@ -428,7 +428,7 @@ fn what_is_measured_is_what_was_asked() {
     engine
         .import(AGENCY, None, None)
         .expect("the sample agency");
-    let nobody = Question::new(
+    let nobody = RequestRef::new(
         ("Account", "nobody"),
         "campaign.read",
         ("Account", "nobody"),
@@ -444,14 +444,17 @@ fn what_is_measured_is_what_was_asked() {
         }
     });
     engine
-        .authorize(Question::new(
+        .authorize(RequestRef::new(
             ("Account", "nobody"),
             "no.such",
             ("Account", "nobody"),
         ))
         .expect_err("an unknown action");
     engine
-        .change(vec![Change::Remove(Ref::new("TeamMember", "hal"))], None)
+        .change(
+            vec![Change::Remove(EntityRef::new("TeamMember", "hal"))],
+            None,
+        )
         .expect("a change");
     engine.reload(&policies()).expect("the bundle");
     let stats = engine.stats();

@@ -1,4 +1,5 @@
-//! A bit that flips in the file is found, is an error, or changes nothing: it is never an answer, and no process dies of it.
+//! A bit that flips in the file is found, is an error, or changes nothing: it is never an answer,
+//! and no process dies of it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,7 +18,8 @@ fn size(name: &str, usual: usize) -> usize {
         .unwrap_or(usual)
 }
 
-/// A store of so many operations, closed: with keys, reservations, refunds, statements and a directory.
+/// A store of so many operations, closed: with keys, reservations, refunds, statements and a
+/// directory.
 fn made(file: &Path, operations: usize) {
     let served = Served::open(&format!("sqlite:{}", file.display()), Some(INSTANT)).expect("opens");
     let ask = |asked: &Value| {

@@ -1,8 +1,9 @@
-//! A store stays within its bounds while it is in use: 200 days of traffic, and a reader that holds an old view.
+//! A store stays within its bounds while it is in use: 200 days of traffic, and a reader that holds
+//! an old view.
 
 use std::path::{Path, PathBuf};
 
-use sublet::{Change, Clock, Engine, ManualClock, Options, Question, Record, Take};
+use sublet::{Change, Clock, ConsumeOptions, Engine, ManualClock, Options, Record, RequestRef};
 use sublet_tests::folder;
 
 const HOST: &str = "dash.marketingmaster.example";
@@ -45,19 +46,20 @@ fn open(store: &str, clock: Clock) -> Engine {
     engine
 }
 
-fn send() -> Question<'static> {
-    Question::new(("Account", "acme"), "campaign.send", ("Campaign", "k"))
+fn send() -> RequestRef<'static> {
+    RequestRef::new(("Account", "acme"), "campaign.send", ("Campaign", "k"))
         .account("acme")
         .host(HOST)
 }
 
-fn call() -> Question<'static> {
-    Question::new(("Account", "acme"), "api.call", ("ApiKey", "k"))
+fn call() -> RequestRef<'static> {
+    RequestRef::new(("Account", "acme"), "api.call", ("ApiKey", "k"))
         .account("acme")
         .host(HOST)
 }
 
-/// What one day adds: so many keyed sends, others without a key, calls that are counted by the day, and two changes.
+/// What one day adds: so many keyed sends, others without a key, calls that are counted by the day,
+/// and two changes.
 const KEYED: u64 = 20;
 const OTHERS: u64 = 15;
 
@@ -66,7 +68,7 @@ fn day(engine: &Engine, day: u32) {
         let key = format!("{day}-{at}");
         assert!(
             engine
-                .consume(send(), &Take::new(1).key(&key))
+                .consume(send(), &ConsumeOptions::new(1).key(&key))
                 .expect("an answer")
                 .allowed
         );
@@ -75,7 +77,7 @@ fn day(engine: &Engine, day: u32) {
         let question = if at % 3 == 0 { call() } else { send() };
         assert!(
             engine
-                .consume(question, &Take::new(1))
+                .consume(question, &ConsumeOptions::new(1))
                 .expect("an answer")
                 .allowed
         );
@@ -99,13 +101,14 @@ fn sqlite_keeps_its_bounds_for_200_days() {
     for today in 0..all {
         day(&engine, today);
         if today % 50 == 49 || today + 1 == all {
-            let found = sublet::inspect(&store, None).expect("an inspection");
+            let found = sublet::inspect_store(&store, None).expect("an inspection");
             assert_eq!(
                 engine.verify().expect("verified").faults,
                 Vec::<String>::new(),
                 "day {today}"
             );
-            // Operations are looked at after 67 days; keys go 70 days after their window, and a round of the hand later.
+            // Operations are looked at after 67 days; keys go 70 days after their window, and a
+            // round of the hand later.
             assert!(
                 found.operations <= 70 * (KEYED + OTHERS) + 100,
                 "day {today}: {found:?}"
@@ -158,7 +161,7 @@ fn memory_keeps_its_bounds_for_200_days() {
 
 /// A key answers for its time, is said to be gone for 35 days more, and may be used anew then.
 fn keys_pass(engine: &Engine, clock: &ManualClock, day: u32) {
-    let take = Take::new(1).key("passing");
+    let take = ConsumeOptions::new(1).key("passing");
     let first = engine
         .consume(send(), &take)
         .expect("an answer")
@@ -208,7 +211,7 @@ fn a_long_reader_ends_and_the_log_is_cut() {
         for _ in 0..count {
             assert!(
                 engine
-                    .consume(send(), &Take::new(1))
+                    .consume(send(), &ConsumeOptions::new(1))
                     .expect("an answer")
                     .allowed
             );

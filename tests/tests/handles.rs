@@ -1,10 +1,11 @@
-//! Handles: they say the same as the words they stand for, through changes, imports and reloads, in any engine and thread.
+//! Handles: they say the same as the words they stand for, through changes, imports and reloads, in
+//! any engine and thread.
 
 use std::collections::HashMap;
 
 use sublet::{
-    Action, Change, Engine, Host, Options, Principal, Question, Record, Request, Resource,
-    ResourceType, Source,
+    Action, Change, Engine, Host, Options, PolicySource, Principal, Record, Request, RequestRef,
+    Resource, ResourceType,
 };
 
 const HOSTS: [&str; 5] = [
@@ -50,7 +51,7 @@ fn policies() -> std::path::PathBuf {
 
 fn opened() -> Engine {
     let engine = Engine::open(Options {
-        policies: Source::Folder(policies()),
+        policies: PolicySource::Folder(policies()),
         ..Options::default()
     })
     .expect("the bundle");
@@ -105,7 +106,7 @@ impl Handles {
             let mut resource = Resource::new(kind, id);
             resource.account = account.map(str::to_owned);
             let words = Request::new(*login, *action, resource).host(*host);
-            let mut handles = Question::new(
+            let mut handles = RequestRef::new(
                 &self.principals[login],
                 &self.actions[action],
                 (&self.kinds[kind], id),
@@ -114,7 +115,7 @@ impl Handles {
             if let Some(account) = account {
                 handles = handles.account(&self.principals[&("Account", account)]);
             }
-            assert_eq!(handles.to_request().expect("a request"), words);
+            assert_eq!(handles.to_owned_request().expect("a request"), words);
             let (by_words, by_handles) = (engine.authorize(&words), engine.authorize(handles));
             assert_eq!(by_words, by_handles, "{words:?}");
             assert_eq!(engine.check(&words), engine.check(handles), "{words:?}");
@@ -169,7 +170,7 @@ fn handles_say_what_their_words_say_whatever_happens_to_the_directory() {
         .expect("the agency");
     assert_eq!(handles.agree(&engine), first);
     engine
-        .reload(&Source::Folder(policies()))
+        .reload(&PolicySource::Folder(policies()))
         .expect("the bundle");
     assert_eq!(handles.agree(&engine), first);
     // Another engine, and back.
@@ -189,7 +190,7 @@ fn threads_share_handles_while_the_directory_is_imported_again_and_again() {
     let (engine, handles) = (opened(), Handles::all());
     let lines = agency();
     let question = |host: &'static str| {
-        Question::new(
+        RequestRef::new(
             &handles.principals[&("Account", "bakery")],
             &handles.actions["campaign.edit"],
             (&handles.kinds["Campaign"], "spring"),

@@ -1,14 +1,16 @@
-//! A decision of the shipped bundle takes no more instructions than this file states, for each kind of host and login.
+//! A decision of the shipped bundle takes no more instructions than this file states, for each kind
+//! of host and login.
 //!
-//! The instructions are counted, not timed: a child of the test is stepped through each decision by `ptrace`. Where the
-//! system refuses `ptrace`, the steps of the evaluator alone are counted, by `core/src/engine/fast_path_tests.rs`.
+//! The instructions are counted, not timed: a child of the test is stepped through each decision by
+//! `ptrace`. Where the system refuses `ptrace`, the steps of the evaluator alone are counted, by
+//! `core/src/engine/fast_path_tests.rs`.
 #![cfg(target_os = "linux")]
 #![allow(unsafe_code, reason = "`fork` and `ptrace` are C's")]
 
 use std::hint::black_box;
 use std::path::Path;
 
-use sublet::{Engine, Options, Request, Resource, Source};
+use sublet::{Engine, Options, PolicySource, Request, Resource};
 
 const PLATFORM_HOST: &str = "dash.marketingmaster.example";
 const WHITELABEL_HOST: &str = "app.acme.example";
@@ -37,7 +39,7 @@ struct CountedDecision {
 fn open_agency() -> Engine {
     let policies = Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies");
     let engine = Engine::open(Options {
-        policies: Source::Folder(policies.clone()),
+        policies: PolicySource::Folder(policies.clone()),
         ..Options::default()
     })
     .expect("the bundle");
@@ -108,8 +110,8 @@ fn ask_between_marks(engine: &Engine, decisions: &[CountedDecision]) {
     }
 }
 
-/// Steps a child through what it does between its marks. Returns the instructions of each stretch, or `None` if the system
-/// refuses `ptrace`.
+/// Steps a child through what it does between its marks. Returns the instructions of each stretch,
+/// or `None` if the system refuses `ptrace`.
 fn count_instructions(work: impl FnOnce()) -> Option<Vec<u64>> {
     let nothing = std::ptr::null_mut::<libc::c_void>();
     // SAFETY: the child has one thread, works with memory of its own and leaves by `_exit`.

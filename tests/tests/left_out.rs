@@ -1,7 +1,7 @@
-//! A request may leave something out: policies that refuse less for it are named at load, and `@requires` of an action makes it an
-//! error.
+//! A request may leave something out: policies that refuse less for it are named at load, and
+//! `@requires` of an action makes it an error.
 
-use sublet::{Engine, Error, Options, Program, Question, Request, Resource, Source};
+use sublet::{CedarProgram, Engine, Error, Options, PolicySource, Request, RequestRef, Resource};
 
 const HOST: &str = "dash.marketingmaster.example";
 
@@ -30,7 +30,7 @@ fn opened(policies: &str) -> Result<Engine, Error> {
         ));
     }
     let engine = Engine::open(Options {
-        policies: Source::Files(files),
+        policies: PolicySource::Files(files),
         ..Options::default()
     })?;
     engine.import(
@@ -126,12 +126,12 @@ fn the_shipped_bundle_and_plain_programs_have_no_warnings() {
             .warnings,
         []
     );
-    let program = Program {
+    let program = CedarProgram {
         policies: "forbid (principal, action, resource) when { resource has secret };".to_owned(),
-        ..Program::default()
+        ..CedarProgram::default()
     };
     let engine = Engine::open(Options {
-        policies: Source::Cedar(program),
+        policies: PolicySource::Cedar(program),
         ..Options::default()
     })
     .expect("opens");
@@ -165,7 +165,7 @@ fn what_an_action_requires_is_named_or_an_error() {
                 .check_many(std::slice::from_ref(&forgotten))
                 .map(|_| true),
             engine.explain(&forgotten).map(|_| true),
-            engine.check(Question::new((kind, principal), "memo.edit", ("Memo", "m")).host(HOST)),
+            engine.check(RequestRef::new((kind, principal), "memo.edit", ("Memo", "m")).host(HOST)),
         ];
         for code in codes {
             let error = code.expect_err("an error");

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::time::Instant;
 
-use sublet::{Engine, Options, Ref};
+use sublet::{Engine, EntityRef, Options};
 
 const CLIENTS: usize = 200;
 /// How many calls of each kind are measured, in turn with those that they are compared with.
@@ -65,7 +65,8 @@ fn medians(works: &[&dyn Fn(usize)]) -> Vec<u128> {
         .collect()
 }
 
-/// Whether the largest of the medians is within this many percent of the smallest, in one of several tries.
+/// Whether the largest of the medians is within this many percent of the smallest, in one of
+/// several tries.
 fn are_alike(percent: u128, works: &[&dyn Fn(usize)]) -> Result<(), Vec<u128>> {
     let mut last = Vec::new();
     for _ in 0..TRIES {
@@ -129,7 +130,7 @@ fn login_time_ignores_number_of_domains() {
     let hosts = |engine: &Engine, after: &str| {
         assert_eq!(
             engine
-                .login_hosts(&Ref::new("Account", "c1"), None, None, Some(after))
+                .login_hosts(&EntityRef::new("Account", "c1"), None, None, Some(after))
                 .expect("an answer")
                 .hosts
                 .len(),
@@ -149,7 +150,7 @@ fn login_time_ignores_number_of_domains() {
 #[test]
 fn login_hosts_come_in_pages() {
     let engine = agency(120);
-    let owner = Ref::new("Account", "acme");
+    let owner = EntityRef::new("Account", "acme");
     let (mut all, mut after, mut pages) = (Vec::new(), None, 0);
     loop {
         let page = engine

@@ -1,7 +1,8 @@
-//! The login gate: every credential flow at every kind of host, for every kind of login (D5 to D8, I1, I2), as the table says.
+//! The login gate: every credential flow at every kind of host, for every kind of login (D5 to D8,
+//! I1, I2), as the table says.
 
 use serde_json::{Value, json};
-use sublet::{Change, Does, Engine, Options, Record, Ref, Request};
+use sublet::{ActionRef, Change, Engine, EntityRef, Options, Record, Request};
 
 fn opened(table: &Value) -> Engine {
     let engine = Engine::open(Options::default()).expect("the shipped bundle");
@@ -23,7 +24,7 @@ fn opened(table: &Value) -> Engine {
     engine
 }
 
-fn reference(value: &Value) -> Ref {
+fn reference(value: &Value) -> EntityRef {
     serde_json::from_value(value.clone()).expect("a reference")
 }
 
@@ -67,7 +68,7 @@ fn every_flow_is_asked_of_every_login_at_every_host() {
                     .login(
                         host,
                         login["email"].as_str().expect("an address"),
-                        Some(Does::from(flow)),
+                        Some(ActionRef::from(flow)),
                     )
                     .expect("an answer");
                 let decided = engine

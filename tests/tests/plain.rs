@@ -1,4 +1,5 @@
-//! Plain Cedar programs beside the random ones: what is beyond the compiler, what a resource brings, many policies.
+//! Plain Cedar programs beside the random ones: what is beyond the compiler, what a resource
+//! brings, many policies.
 
 #![allow(
     clippy::expect_used,
@@ -8,11 +9,13 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use sublet::{Engine, Options, Program, Ref, Request, Resource, Source, Validation};
+use sublet::{
+    CedarProgram, Engine, EntityRef, Options, PolicySource, Request, Resource, Validation,
+};
 
-fn engine(program: Program) -> Engine {
+fn engine(program: CedarProgram) -> Engine {
     Engine::open(Options {
-        policies: Source::Cedar(program),
+        policies: PolicySource::Cedar(program),
         validation: Validation::Off,
         ..Options::default()
     })
@@ -37,10 +40,10 @@ fn a_policy_too_large_for_the_compiler_is_answered_by_cedar_alone_and_named() {
     let entities =
         json!([{"uid": {"type": "U", "id": "a"}, "attrs": {"closed": false}, "parents": []}])
             .to_string();
-    let engine = engine(Program {
+    let engine = engine(CedarProgram {
         policies,
         entities: Some(entities),
-        ..Program::default()
+        ..CedarProgram::default()
     });
     let bundle = engine.bundle();
     let named: Vec<&str> = bundle
@@ -146,10 +149,10 @@ fn what_is_below_a_resource_that_comes_with_other_parents_is_below_those() {
         {"uid": {"type": "R", "id": "r"}, "attrs": {}, "parents": [{"type": "G", "id": "old"}]},
         {"uid": {"type": "G", "id": "g"}, "attrs": {}, "parents": [{"type": "G", "id": "new"}]},
     ]);
-    let engine = engine(Program {
+    let engine = engine(CedarProgram {
         policies,
         entities: Some(entities.to_string()),
-        ..Program::default()
+        ..CedarProgram::default()
     });
     let mut request = asked(json!({}));
     assert_eq!(
@@ -157,11 +160,11 @@ fn what_is_below_a_resource_that_comes_with_other_parents_is_below_those() {
         Arc::from(["policy1".into()])
     );
     request.resource = Resource {
-        parents: vec![Ref::new("G", "g")],
+        parents: vec![EntityRef::new("G", "g")],
         ..Resource::new("R", "r")
     };
     assert!(engine.check(&request).expect("an answer"));
-    request.resource.parents = vec![Ref::new("U", "a")];
+    request.resource.parents = vec![EntityRef::new("U", "a")];
     let error = engine.check(&request).expect_err("above itself");
     assert!(
         error.code() == "input.resource" && error.to_string().ends_with("its parents are below it"),
@@ -183,9 +186,9 @@ fn policies_for_others_are_not_run() {
         .chain([own.to_owned()])
         .collect::<Vec<_>>()
         .join("\n");
-    let engine = engine(Program {
+    let engine = engine(CedarProgram {
         policies,
-        ..Program::default()
+        ..CedarProgram::default()
     });
     let decision = engine
         .authorize(&asked(json!({"ok": true})))

@@ -248,7 +248,8 @@ fn a_command_whose_process_dies_is_done_whole_or_not_at_all_and_once() {
     assert_eq!(faults(&mut first), json!([]));
 }
 
-/// A store of an owner with 13 clients on a package of 10 whose January is over, and a process on it.
+/// A store of an owner with 13 clients on a package of 10 whose January is over, and a process on
+/// it.
 fn owing() -> (String, Worker) {
     let store = store("");
     let mut first = Worker::start(PROGRAM, &store, Some("2026-01-31T12:00:00Z")).expect("opens");
@@ -339,8 +340,8 @@ fn a_payment_whose_process_dies_is_recorded_once() {
 
 #[test]
 fn eight_writers_have_fair_turns() {
-    // Where each waits for the disk a sixteenth is the least; where commits take microseconds the scheduler of two cores has
-    // the last word, and nobody starves.
+    // Where each waits for the disk a sixteenth is the least; where commits take microseconds the
+    // scheduler of two cores has the last word, and nobody starves.
     for (options, least) in [("?durability=power", 16), ("", 64)] {
         let store = store(options);
         let mut first = start(&store);
@@ -365,8 +366,8 @@ fn eight_writers_have_fair_turns() {
     }
 }
 
-/// Kills a process in the middle of consumes, again and again: no unit that was acknowledged is lost, and none that is
-/// retried by its key counts twice.
+/// Kills a process in the middle of consumes, again and again: no unit that was acknowledged is
+/// lost, and none that is retried by its key counts twice.
 fn killed(options: &str) {
     let store = store(options);
     start(&store).agency(9_000_000);

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use sublet::{Engine, Options, Source};
+use sublet::{Engine, Options, PolicySource};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -57,7 +57,7 @@ fn what_the_readme_of_the_policies_shows_loads_and_decides() {
         }
     }
     let engine = Engine::open(Options {
-        policies: Source::Files(files),
+        policies: PolicySource::Files(files),
         ..Options::default()
     })
     .unwrap_or_else(|error| panic!("{error}"));

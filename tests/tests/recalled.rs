@@ -1,7 +1,8 @@
-//! Answers told from memory are those of an engine that remembers nothing, whatever the directory became meanwhile.
+//! Answers told from memory are those of an engine that remembers nothing, whatever the directory
+//! became meanwhile.
 
 use serde_json::{Value, json};
-use sublet::{Change, Engine, Options, Record, Request, Resource, Source};
+use sublet::{Change, Engine, Options, PolicySource, Record, Request, Resource};
 use sublet_tests::Random;
 
 const ACTIONS: [(&str, &str); 9] = [
@@ -28,7 +29,7 @@ fn policies() -> std::path::PathBuf {
 
 fn opened() -> Engine {
     Engine::open(Options {
-        policies: Source::Folder(policies()),
+        policies: PolicySource::Folder(policies()),
         ..Options::default()
     })
     .expect("the bundle")

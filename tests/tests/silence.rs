@@ -1,11 +1,11 @@
-//! While the policies about limits stay silent, nobody runs them: what is told then is what Cedar says, whatever rules an
-//! author writes and whatever becomes of the counts meanwhile.
+//! While the policies about limits stay silent, nobody runs them: what is told then is what Cedar
+//! says, whatever rules an author writes and whatever becomes of the counts meanwhile.
 
 use std::collections::HashMap;
 
 use sublet::{
-    Change, Clock, Decision, Engine, Explanation, ManualClock, Options, Outcome, Question, Record,
-    Source, Take,
+    Change, Clock, ConsumeOptions, Decision, Engine, Explanation, ManualClock, Options,
+    PolicySource, PolicyStatus, Record, RequestRef,
 };
 use sublet_tests::Random;
 
@@ -131,7 +131,7 @@ fn opened(added: String) -> Option<(Engine, ManualClock)> {
         )
     });
     let clock = ManualClock::new("2026-01-31T12:00:00Z").expect("an instant");
-    let policies = Source::Files(
+    let policies = PolicySource::Files(
         files
             .chain([("95-added.cedar".to_owned(), added)])
             .collect(),
@@ -165,10 +165,10 @@ fn agrees(explained: &Explanation, effects: &HashMap<std::sync::Arc<str>, &str>)
     let failed = explained
         .policies
         .iter()
-        .any(|policy| policy.outcome == Outcome::Failed);
+        .any(|policy| policy.outcome == PolicyStatus::Failed);
     let (forbids, permits) = (
-        of("forbid", Outcome::Applied),
-        of("permit", Outcome::Applied),
+        of("forbid", PolicyStatus::Applied),
+        of("permit", PolicyStatus::Applied),
     );
     let decision = &explained.decision;
     // What would leave 64 bits is refused by no policy.
@@ -228,7 +228,7 @@ fn disturb(random: &mut Random, engine: &Engine, clock: &ManualClock, operations
                 )
                 .expect("a change");
         }
-        6 => drop(engine.reserve(question(0, 0), &Take::new(2), 60_000)),
+        6 => drop(engine.reserve(question(0, 0), &ConsumeOptions::new(2), 60_000)),
         7 => clock.advance(if random.once_in(4) {
             86_400_000
         } else {
@@ -247,14 +247,14 @@ fn disturb(random: &mut Random, engine: &Engine, clock: &ManualClock, operations
                 )
                 .expect("a change");
         }
-        10 => drop(engine.consume(question(0, 0), &Take::new(3).up_to())),
+        10 => drop(engine.consume(question(0, 0), &ConsumeOptions::new(3).allow_partial())),
         11 => engine.forget_counts().expect("forgotten"),
         _ => {}
     }
 }
 
-fn question(host: usize, resource: usize) -> Question<'static> {
-    Question::new(
+fn question(host: usize, resource: usize) -> RequestRef<'static> {
+    RequestRef::new(
         ("Account", "acme"),
         "campaign.send",
         ("Campaign", RESOURCES[resource]),
@@ -301,7 +301,7 @@ fn what_is_told_during_a_silence_is_what_cedar_says() {
             } else {
                 i64::try_from(amount).expect("few")
             };
-            let mut request = question.to_request().expect("a request");
+            let mut request = question.to_owned_request().expect("a request");
             request.circumstances.amount = Some(amount);
             let explained = engine.explain(&request).expect("an explanation");
             agrees(&explained, &effects);
@@ -310,7 +310,7 @@ fn what_is_told_during_a_silence_is_what_cedar_says() {
                 .expect("usage")
                 .remove(0);
             let decision = engine
-                .consume(question, &Take::new(amount))
+                .consume(question, &ConsumeOptions::new(amount))
                 .expect("an answer");
             assert_eq!(
                 format!("{:?}", said(&decision)),

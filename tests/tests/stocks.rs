@@ -1,10 +1,10 @@
-//! Stocks that the directory is the count of: whatever changes the directory, and while invitations expire, all views agree with
-//! the records.
+//! Stocks that the directory is the count of: whatever changes the directory, and while invitations
+//! expire, all views agree with the records.
 
 use serde_json::{Value, json};
 use sublet::{
-    Change, Circumstances, Clock, Command, Engine, Limit, ManualClock, Options, Question, Record,
-    RecordPatch, Ref, Take, instant_text,
+    Change, Clock, Command, ConsumeOptions, Engine, EntityRef, Environment, Limit, ManualClock,
+    Options, Record, RecordPatch, RequestRef, instant_text,
 };
 use sublet_tests::{Random, folder};
 
@@ -66,13 +66,13 @@ impl World {
     }
 
     fn perform(&self, command: &Value) -> sublet::Decision {
-        let with = Circumstances {
+        let with = Environment {
             host: Some(HOST.to_owned()),
-            ..Circumstances::default()
+            ..Environment::default()
         };
         let command = Command::from_value(command.clone()).expect("a command");
         self.engine
-            .perform(&Ref::new("Account", "acme"), &command, &with, None)
+            .perform(&EntityRef::new("Account", "acme"), &command, &with, None)
             .expect("an answer")
             .decision
     }
@@ -130,13 +130,13 @@ impl World {
             .zip(self.counted("acme"))
         {
             let question =
-                || Question::new(("Account", "acme"), action, ("Account", "acme")).host(HOST);
-            let with = Circumstances {
+                || RequestRef::new(("Account", "acme"), action, ("Account", "acme")).host(HOST);
+            let with = Environment {
                 host: Some(HOST.to_owned()),
                 amount: Some(1),
-                ..Circumstances::default()
+                ..Environment::default()
             };
-            let asked = Question {
+            let asked = RequestRef {
                 with: Some(&with),
                 ..question()
             };
@@ -155,8 +155,8 @@ impl World {
             let actions = self
                 .engine
                 .actions(
-                    &Ref::new("Account", "acme"),
-                    &Ref::new("Account", "acme").into(),
+                    &EntityRef::new("Account", "acme"),
+                    &EntityRef::new("Account", "acme").into(),
                     &with,
                 )
                 .expect("actions");
@@ -168,7 +168,7 @@ impl World {
             // Nobody counts beside the directory.
             let taken = self
                 .engine
-                .consume(question(), &Take::new(1))
+                .consume(question(), &ConsumeOptions::new(1))
                 .map(|decision| decision.allowed)
                 .map_err(|error| error.code());
             assert_eq!(
@@ -246,7 +246,7 @@ impl World {
             }
             4 => {
                 if let Some(member) = pick(random, of(self, &is_guest)) {
-                    self.change(Change::Remove(Ref::new("TeamMember", member["id"].as_str().expect("an id"))));
+                    self.change(Change::Remove(EntityRef::new("TeamMember", member["id"].as_str().expect("an id"))));
                 }
             }
             5 => self.clock.advance(i64::try_from(random.below(DAY)).expect("small")),

@@ -1,8 +1,8 @@
-//! What comes from strangers, or would go to them: errors name no other tenant's records and no character that cannot be seen,
-//! and what can be put in comes out again.
+//! What comes from strangers, or would go to them: errors name no other tenant's records and no
+//! character that cannot be seen, and what can be put in comes out again.
 
 use serde_json::{Value, json};
-use sublet::{Change, Circumstances, Command, Engine, Error, Options, Record, Ref, Request};
+use sublet::{Change, Command, Engine, EntityRef, Environment, Error, Options, Record, Request};
 use sublet_tests::Random;
 
 fn agency() -> Engine {
@@ -38,12 +38,15 @@ fn errors_name_no_other_tenant() {
         json!({"type": "AccessLevel", "id": "theirs", "owner": "nova"}),
     )
     .expect("a level");
-    let host = |host: &str| Circumstances {
+    let host = |host: &str| Environment {
         host: Some(host.to_owned()),
-        ..Circumstances::default()
+        ..Environment::default()
     };
-    let (acme, edge) = (Ref::new("Account", "acme"), Ref::new("Account", "edge"));
-    let perform = |who: &Ref, at: &str, command: Value| {
+    let (acme, edge) = (
+        EntityRef::new("Account", "acme"),
+        EntityRef::new("Account", "edge"),
+    );
+    let perform = |who: &EntityRef, at: &str, command: Value| {
         let command = Command::from_value(command).expect("a command");
         engine
             .perform(who, &command, &host(at), None)
@@ -83,8 +86,8 @@ fn errors_name_no_other_tenant() {
 fn error_texts_are_printable() {
     let engine = agency();
     let bad = "a\u{1b}[2J\r\n\u{202e}\u{200b}\u{feff}\u{9b}\0\u{2028}b";
-    let reference = || Ref::new("Account", bad);
-    let request = |principal: Ref, action: &str, resource: Ref| {
+    let reference = || EntityRef::new("Account", bad);
+    let request = |principal: EntityRef, action: &str, resource: EntityRef| {
         engine
             .authorize(&Request::new(principal, action, resource))
             .expect_err("an error")
@@ -92,16 +95,16 @@ fn error_texts_are_printable() {
     let command = |command: Value| {
         Command::from_value(command)
             .and_then(|command| {
-                engine.perform(&reference(), &command, &Circumstances::default(), None)
+                engine.perform(&reference(), &command, &Environment::default(), None)
             })
             .expect_err("an error")
     };
     let record = |record: Value| put(&engine, record).expect_err("an error");
-    let acme = || Ref::new("Account", "acme");
+    let acme = || EntityRef::new("Account", "acme");
     let errors = [
         request(acme(), bad, acme()),
-        request(Ref::new(bad, "x"), "campaign.read", acme()),
-        request(acme(), "campaign.read", Ref::new(bad, "x")),
+        request(EntityRef::new(bad, "x"), "campaign.read", acme()),
+        request(acme(), "campaign.read", EntityRef::new(bad, "x")),
         engine
             .authorize(&Request::new(acme(), "campaign.read", acme()).channel(bad))
             .expect_err("an error"),
@@ -112,7 +115,9 @@ fn error_texts_are_printable() {
         engine.usage("acme", Some(bad), None).expect_err("an error"),
         engine.usage("acme", None, Some(bad)).expect_err("an error"),
         engine.statement("acme", bad).expect_err("an error"),
-        engine.record(&Ref::new(bad, "x")).expect_err("an error"),
+        engine
+            .record(&EntityRef::new(bad, "x"))
+            .expect_err("an error"),
         engine.domain_proof(bad).expect_err("an error"),
         engine
             .login("app.acme.example", "a@b.example", Some(bad.into()))
@@ -184,7 +189,8 @@ fn error_texts_are_printable() {
     assert!(text.len() < 4_000 && text.contains(&long), "{}", text.len());
 }
 
-/// Records of any shape, some of which are refused: ids, e-mails and names of all lengths and scripts.
+/// Records of any shape, some of which are refused: ids, e-mails and names of all lengths and
+/// scripts.
 fn random_record(random: &mut Random) -> Value {
     let pieces = [
         "a",

@@ -1,7 +1,7 @@
-//! The compiled policies of the shipped bundle against Cedar itself: `explain` evaluates each policy with Cedar, so what it
-//! says of each must add up to the decision.
+//! The compiled policies of the shipped bundle against Cedar itself: `explain` evaluates each
+//! policy with Cedar, so what it says of each must add up to the decision.
 
-use sublet::{Change, Engine, Options, Outcome, Record, Request, Resource, Source};
+use sublet::{Change, Engine, Options, PolicySource, PolicyStatus, Record, Request, Resource};
 use sublet_tests::Random;
 
 /// A login, its account, and where it comes in.
@@ -53,7 +53,7 @@ fn opened(extra: &str) -> Engine {
         ));
     }
     let engine = Engine::open(Options {
-        policies: Source::Files(files),
+        policies: PolicySource::Files(files),
         ..Options::default()
     })
     .unwrap_or_else(|error| panic!("{error}"));
@@ -319,8 +319,8 @@ fn change_facts(random: &mut Random, engine: &Engine) {
         .and_then(|record| engine.change(vec![Change::Put(record)], None));
 }
 
-/// Asks random questions, and compares each answer with what Cedar says of each policy. Returns how many were allowed,
-/// denied, with an error, and malformed.
+/// Asks random questions, and compares each answer with what Cedar says of each policy. Returns how
+/// many were allowed, denied, with an error, and malformed.
 fn compare_with_cedar(
     engine: &Engine,
     random: &mut Random,
@@ -349,16 +349,16 @@ fn compare_with_cedar(
             "{request:?}"
         );
         let explanation = engine.explain(&request).expect("an explanation");
-        let of = |outcome: Outcome, effect: &str| -> Vec<&str> {
+        let of = |outcome: PolicyStatus, effect: &str| -> Vec<&str> {
             let found = explanation.policies.iter().filter(|policy| {
                 policy.outcome == outcome && (effect.is_empty() || policy.effect == effect)
             });
             found.map(|policy| policy.policy.as_ref()).collect()
         };
         let (forbids, permits, failed) = (
-            of(Outcome::Applied, "forbid"),
-            of(Outcome::Applied, "permit"),
-            of(Outcome::Failed, ""),
+            of(PolicyStatus::Applied, "forbid"),
+            of(PolicyStatus::Applied, "permit"),
+            of(PolicyStatus::Failed, ""),
         );
         if explanation.policies.is_empty() {
             assert!(!decision.allowed, "{request:?}");
@@ -440,7 +440,8 @@ fn facts_of_records_agree_with_cedar() {
     assert!(allowed > 20 && denied > 500, "{allowed} {denied}");
 }
 
-/// A policy that names a record means the same one after a reload and an import, which gives records other numbers.
+/// A policy that names a record means the same one after a reload and an import, which gives
+/// records other numbers.
 #[test]
 fn records_that_policies_name_stay_the_same_through_reloads_and_imports() {
     let extra = r#"@id("dan") @code("not_dan") forbid (principal == TeamMember::"dan", action == Action::"campaign.read", resource);"#;
@@ -465,7 +466,7 @@ fn records_that_policies_name_stay_the_same_through_reloads_and_imports() {
     for round in 0..4 {
         if round % 2 == 1 {
             engine
-                .reload(&Source::Files(files.clone()))
+                .reload(&PolicySource::Files(files.clone()))
                 .expect("the same policies");
         }
         lines.rotate_left(7);
@@ -534,7 +535,7 @@ fn a_bundle_of_more_than_64_features_is_compiled_and_agrees_with_cedar() {
                when { principal.grants.containsAll([Feature::\"x00\", Feature::\"x58\", Feature::\"campaigns\"]) };";
     files.push(("77-extra.cedar".to_owned(), all.to_owned()));
     let engine = Engine::open(Options {
-        policies: Source::Files(files),
+        policies: PolicySource::Files(files),
         ..Options::default()
     })
     .unwrap_or_else(|error| panic!("{error}"));
@@ -570,10 +571,9 @@ fn a_bundle_of_more_than_64_features_is_compiled_and_agrees_with_cedar() {
                 engine.authorize(&request).expect("an answer"),
                 engine.explain(&request).expect("an explanation"),
             );
-            let forbids = explanation
-                .policies
-                .iter()
-                .filter(|policy| policy.outcome == Outcome::Applied && policy.effect == "forbid");
+            let forbids = explanation.policies.iter().filter(|policy| {
+                policy.outcome == PolicyStatus::Applied && policy.effect == "forbid"
+            });
             let forbids: Vec<&str> = forbids.map(|policy| policy.policy.as_ref()).collect();
             let told: Vec<&str> = decision.policies.iter().map(AsRef::as_ref).collect();
             assert!(
@@ -647,7 +647,7 @@ when { context.facts has account.attributes.favourites && context.facts.account.
         files.push((entry.file_name().to_string_lossy().into_owned(), text));
     }
     let engine = Engine::open(Options {
-        policies: Source::Files(files),
+        policies: PolicySource::Files(files),
         ..Options::default()
     })
     .unwrap_or_else(|error| panic!("{error}"));
@@ -699,7 +699,7 @@ when { context.facts has account.attributes.favourites && context.facts.account.
                     .policies
                     .iter()
                     .all(|policy| !policy.policy.starts_with("favourite")
-                        || (policy.outcome == Outcome::Applied) == (code != "ok"))
+                        || (policy.outcome == PolicyStatus::Applied) == (code != "ok"))
             );
         }
     }

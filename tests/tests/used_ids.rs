@@ -1,7 +1,10 @@
-//! Ids of accounts and members that are gone are nobody else's (I5), on each store and over a restart.
+//! Ids of accounts and members that are gone are nobody else's (I5), on each store and over a
+//! restart.
 
 use serde_json::{Value, json};
-use sublet::{Change, Engine, Error, Options, Record, RecordPatch, Ref, Request, Take};
+use sublet::{
+    Change, ConsumeOptions, Engine, EntityRef, Error, Options, Record, RecordPatch, Request,
+};
 
 fn opened(store: &str) -> Engine {
     Engine::open(Options {
@@ -56,7 +59,7 @@ fn ids_stay_used(store: &str) {
     .host(host);
     assert!(
         engine
-            .consume(&send, &Take::new(7).key("k"))
+            .consume(&send, &ConsumeOptions::new(7).key("k"))
             .expect("an answer")
             .allowed
     );
@@ -66,8 +69,8 @@ fn ids_stay_used(store: &str) {
     engine
         .change(
             vec![
-                Change::Remove(Ref::new("Account", "solo")),
-                Change::Remove(Ref::new("TeamMember", "ann")),
+                Change::Remove(EntityRef::new("Account", "solo")),
+                Change::Remove(EntityRef::new("TeamMember", "ann")),
             ],
             None,
         )
@@ -81,7 +84,8 @@ fn ids_stay_used(store: &str) {
         refused(put(&engine, &ann, false)),
         Some("directory.id_used")
     );
-    // An import that leaves a record out removes it; one that has it brings it back, if it belongs to the same.
+    // An import that leaves a record out removes it; one that has it brings it back, if it belongs
+    // to the same.
     let without: String = String::from_utf8(before.clone())
         .expect("text")
         .lines()
@@ -115,7 +119,10 @@ fn ids_stay_used(store: &str) {
     assert_eq!(used(&engine), 7);
     // So does one that is said to have come back, which then may go again.
     engine
-        .change(vec![Change::Remove(Ref::new("Account", "solo"))], None)
+        .change(
+            vec![Change::Remove(EntityRef::new("Account", "solo"))],
+            None,
+        )
         .expect("a change");
     put(&engine, &other, true).expect("it has come back");
     assert_eq!(used(&engine), 7);
@@ -148,13 +155,14 @@ fn ids_stay_used(store: &str) {
     );
     engine
         .change(
-            vec![Change::Resume(Ref::new("Account", "solo")), patch],
+            vec![Change::Resume(EntityRef::new("Account", "solo")), patch],
             None,
         )
         .expect("it has come back");
 }
 
-/// A client that was put without a level stays without one, over an export, a restart and another process.
+/// A client that was put without a level stays without one, over an export, a restart and another
+/// process.
 #[test]
 fn no_level_stays_none() {
     let store = format!(
@@ -185,7 +193,8 @@ fn no_level_stays_none() {
         copy.import(exported(&engine).as_slice(), None, None)
             .expect("an import");
         for each in [&engine, &other, &opened(&store), &copy] {
-            let Ok(Some(Record::Account(account))) = each.record(&Ref::new("Account", id)) else {
+            let Ok(Some(Record::Account(account))) = each.record(&EntityRef::new("Account", id))
+            else {
                 panic!("{id}")
             };
             let sublet::AccountKind::Client { level, .. } = account.kind() else {

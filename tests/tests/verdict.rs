@@ -1,8 +1,9 @@
-//! A bundle and a directory have one verdict: `open`, `import`, `reload` and `sublet check` all take them, or none does.
+//! A bundle and a directory have one verdict: `open`, `import`, `reload` and `sublet check` all
+//! take them, or none does.
 
 use std::path::{Path, PathBuf};
 
-use sublet::{Change, Engine, Options, Record, RecordPatch, Source};
+use sublet::{Change, Engine, Options, PolicySource, Record, RecordPatch};
 
 type Files = Vec<(String, String)>;
 
@@ -78,7 +79,7 @@ fn richer() -> Files {
 
 fn open(files: &Files, store: &str) -> Result<Engine, sublet::Error> {
     Engine::open(Options {
-        policies: Source::Files(files.clone()),
+        policies: PolicySource::Files(files.clone()),
         store: store.to_owned(),
         ..Options::default()
     })
@@ -134,7 +135,7 @@ fn verdicts(folder: &Path, record: Option<&str>) -> Vec<(&'static str, bool)> {
         .import(&lines[..], None, None)
         .is_ok();
     let before = engine.bundle().fingerprint;
-    let reloaded = engine.reload(&Source::Files(shipped())).is_ok();
+    let reloaded = engine.reload(&PolicySource::Files(shipped())).is_ok();
     assert_eq!(
         engine.bundle().fingerprint != before,
         reloaded,
@@ -162,7 +163,8 @@ fn bundle_and_directory_have_one_verdict() {
             ),
             true,
         ),
-        // A built-in level that is gone, a package, a feature of each record that names some, a meter, an attribute.
+        // A built-in level that is gone, a package, a feature of each record that names some, a
+        // meter, an attribute.
         (
             Some(
                 r#"{"type":"Account","id":"cafe","email":"hello@cafe.example","owner":"acme","level":"gold","confirmed":true}"#,

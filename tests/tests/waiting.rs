@@ -1,4 +1,5 @@
-//! A wait for the lock of a store ends by its bound, or by the caller's interrupt; whoever reads waits for nobody.
+//! A wait for the lock of a store ends by its bound, or by the caller's interrupt; whoever reads
+//! waits for nobody.
 
 #![allow(
     unsafe_code,
@@ -12,7 +13,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use sublet::{Engine, Error, Options, Request, Take, with_interrupt};
+use sublet::{ConsumeOptions, Engine, Error, Options, Request, with_interrupt};
 use sublet_tests::folder;
 
 const HOST: &str = "dash.marketingmaster.example";
@@ -62,7 +63,7 @@ fn send(engine: &Engine) -> Result<bool, Error> {
     )
     .host(HOST);
     engine
-        .consume(&request, &Take::new(1))
+        .consume(&request, &ConsumeOptions::new(1))
         .map(|decision| decision.allowed)
 }
 

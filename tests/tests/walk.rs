@@ -1,6 +1,7 @@
-//! A random walk over all verbs that change the directory or the bill, beside a model that is written apart from the engine:
-//! what is allowed must be entitled, and what the engine keeps must be what the model keeps. On memory, and on a file that two
-//! processes share. `SUBLET_WALK` is how many steps.
+//! A random walk over all verbs that change the directory or the bill, beside a model that is
+//! written apart from the engine: what is allowed must be entitled, and what the engine keeps must
+//! be what the model keeps. On memory, and on a file that two processes share. `SUBLET_WALK` is how
+//! many steps.
 
 #[path = "walk/asks.rs"]
 mod asks;

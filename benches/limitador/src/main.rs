@@ -1,5 +1,6 @@
-//! What limitador takes in memory: `peer-limitador ACCOUNTS COUNT ROUNDS`. One limit with a variable, which says whose it is;
-//! each answer is compared. Prints nanoseconds an update, one number a round.
+//! What limitador takes in memory: `peer-limitador ACCOUNTS COUNT ROUNDS`. One limit with a
+//! variable, which says whose it is; each answer is compared. Prints nanoseconds an update, one
+//! number a round.
 
 use std::collections::HashMap;
 use std::time::Instant;

@@ -1,12 +1,13 @@
-//! What counting costs: in memory beside limitador, in a file beside the same statements written bare, alone and with several
-//! processes, at each durability. `counting`, or as one of the processes `counting worker ours|bare FILE FULL ACCOUNTS SECONDS SEED`.
+//! What counting costs: in memory beside limitador, in a file beside the same statements written
+//! bare, alone and with several processes, at each durability. `counting`, or as one of the
+//! processes `counting worker ours|bare FILE FULL ACCOUNTS SECONDS SEED`.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use sublet::Circumstances;
+use sublet::Environment;
 use sublet_benches::counting::{Bare, Counter, Ours, race};
 use sublet_benches::measure::{Report, directory, median, rounds, size};
 use sublet_benches::random::Random;
@@ -99,13 +100,13 @@ fn questions(report: &mut Report) {
         let (ours, count) = (Ours::open(&store, 1_000), 20_000);
         let mut random = Random::new(17);
         ours.take(3);
-        let with = Circumstances {
+        let with = Environment {
             amount: Some(1),
-            ..Circumstances::default()
+            ..Environment::default()
         };
-        let too_much = Circumstances {
+        let too_much = Environment {
             amount: Some(1_000_000_000),
-            ..Circumstances::default()
+            ..Environment::default()
         };
         let checked = ours.check(3, &with) && !ours.check(3, &too_much);
         let each = rounds_of(rounds(), count, || {

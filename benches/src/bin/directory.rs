@@ -1,12 +1,13 @@
-//! What does the directory take? One process writes the agency's lines to a file, a fresh one loads them: seconds, and
-//! bytes of memory for each principal, all indexes included; then what a change costs.
+//! What does the directory take? One process writes the agency's lines to a file, a fresh one loads
+//! them: seconds, and bytes of memory for each principal, all indexes included; then what a change
+//! costs.
 
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-use sublet::{Change, Engine, Options, Record, Source};
+use sublet::{Change, Engine, Options, PolicySource, Record};
 use sublet_benches::agency::{PRINCIPALS, agency};
 
 const SEED: u64 = 17;
@@ -33,7 +34,7 @@ fn used() -> (u64, f64) {
 fn load(path: &Path, n: usize) {
     let policies = Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies");
     let engine = Engine::open(Options {
-        policies: Source::Folder(policies),
+        policies: PolicySource::Folder(policies),
         ..Options::default()
     })
     .expect("the bundle");

@@ -1,5 +1,5 @@
-//! The parts of the benchmark that one process can measure: `figures [checks] [policies] [latency]`. Sizes come from the
-//! environment: see `benches/README.md`.
+//! The parts of the benchmark that one process can measure: `figures [checks] [policies]
+//! [latency]`. Sizes come from the environment: see `benches/README.md`.
 
 use std::time::Duration;
 

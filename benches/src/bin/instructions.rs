@@ -1,13 +1,16 @@
-//! How many instructions does a decision take? The same on a noisy machine: they are counted, not timed, by callgrind.
+//! How many instructions does a decision take? The same on a noisy machine: they are counted, not
+//! timed, by callgrind.
 //!
-//! - `instructions` runs itself under callgrind and writes the rows; without valgrind it says so, and writes none;
-//! - `instructions ask DECISIONS` makes the decisions. Only what runs inside a `counted_*` function is counted.
+//! - `instructions` runs itself under callgrind and writes the rows; without valgrind it says so,
+//!   and writes none;
+//! - `instructions ask DECISIONS` makes the decisions. Only what runs inside a `counted_*` function
+//!   is counted.
 
 use std::hint::black_box;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use sublet::Question;
+use sublet::RequestRef;
 use sublet_benches::agency::Asked;
 use sublet_benches::checks::{JUDGED, Scene};
 use sublet_benches::measure::{Report, directory, size};
@@ -25,14 +28,14 @@ const COUNTED: [&str; 7] = [
 ];
 
 #[inline(never)]
-fn counted_check(scene: &Scene, questions: &[Question<'_>]) {
+fn counted_check(scene: &Scene, questions: &[RequestRef<'_>]) {
     for question in questions {
         let _ = black_box(scene.engine.check(*question));
     }
 }
 
 #[inline(never)]
-fn counted_authorize(scene: &Scene, questions: &[Question<'_>]) {
+fn counted_authorize(scene: &Scene, questions: &[RequestRef<'_>]) {
     for question in questions {
         let _ = black_box(scene.engine.authorize(*question));
     }
@@ -58,7 +61,7 @@ fn ask(decisions: usize) {
         let scene = Scene::new(size, decisions);
         scene.compare();
         let asked = scene.asked();
-        let questions: Vec<Question<'_>> = asked.iter().map(Asked::question).collect();
+        let questions: Vec<RequestRef<'_>> = asked.iter().map(Asked::question).collect();
         counted_check(&scene, &questions);
         if size == JUDGED {
             counted_check(&scene, &scene.with_handles());

@@ -1,4 +1,5 @@
-//! What does a resident principal take, and how long does loading last? Each measurement in a process of its own:
+//! What does a resident principal take, and how long does loading last? Each measurement in a
+//! process of its own:
 //!
 //! - `resident` asks the other three, one after the other, and writes the rows;
 //! - `resident write MAIN_ACCOUNTS FILE` writes an agency's JSON lines;
@@ -17,7 +18,8 @@ use sublet_benches::cedar::Cedar;
 use sublet_benches::checks::opened;
 use sublet_benches::measure::{Report, SEED, directory, median, policies, size, sizes};
 
-/// Bytes of this process that are in memory, and the most that ever were. Nothing where the system does not say.
+/// Bytes of this process that are in memory, and the most that ever were. Nothing where the system
+/// does not say.
 fn memory() -> Option<(f64, f64)> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let bytes = |name: &str| {
@@ -45,14 +47,15 @@ fn taken<T>(build: impl FnOnce() -> T, count: impl FnOnce(&T) -> usize) -> Value
 }
 
 fn sublet(file: &Path) -> Value {
-    // The bundle is loaded, and one small directory imported and dropped, before the first look at the memory.
+    // The bundle is loaded, and one small directory imported and dropped, before the first look at
+    // the memory.
     let engine = opened(&agency(1, 0, SEED).lines);
     let read = BufReader::with_capacity(1 << 16, File::open(file).expect("the lines"));
     taken(
         || engine.import(read, None, None).expect("the directory"),
         |_| {
             let host = "app.agency-00000.example";
-            let question = sublet::Question::new(
+            let question = sublet::RequestRef::new(
                 ("Account", "main-00000"),
                 "campaign.read",
                 ("Campaign", "a"),

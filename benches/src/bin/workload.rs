@@ -1,6 +1,7 @@
-//! The workload as files, for the scripts in other languages: `workload DIRECTORY MAIN_ACCOUNTS QUESTIONS JUDGED` writes
-//! `agency.jsonl` (the directory), `questions.json` (with their answers by hand) and `cedar.json` (policies, schema, entities,
-//! and the first JUDGED questions as Cedar's requests).
+//! The workload as files, for the scripts in other languages: `workload DIRECTORY MAIN_ACCOUNTS
+//! QUESTIONS JUDGED` writes `agency.jsonl` (the directory), `questions.json` (with their answers by
+//! hand) and `cedar.json` (policies, schema, entities, and the first JUDGED questions as Cedar's
+//! requests).
 
 use std::path::Path;
 

@@ -2,8 +2,8 @@
 
 use crate::util::error::Error;
 
-/// How many rows these columns make: the length that all lists have, 1 where no column is a list. Each column is given by
-/// its name and, if it is a list, its length.
+/// How many rows these columns make: the length that all lists have, 1 where no column is a list.
+/// Each column is given by its name and, if it is a list, its length.
 ///
 /// # Errors
 /// [`Error::Columns`] for the first list that is not as long as the first list.
@@ -15,7 +15,7 @@ use crate::util::error::Error;
 /// assert_eq!(error.to_string(), "column `hosts` has 3 rows where `principals` has 2");
 /// # Ok::<(), sublet::Error>(())
 /// ```
-pub fn rows(columns: &[(&'static str, Option<usize>)]) -> Result<usize, Error> {
+pub fn batch_row_count(columns: &[(&'static str, Option<usize>)]) -> Result<usize, Error> {
     let mut lists = columns
         .iter()
         .filter_map(|(name, length)| length.map(|length| (*name, length)));

@@ -6,12 +6,12 @@ use crate::util::error::Error;
 ///
 /// # Example: two hundred e-mails, once
 /// ```
-/// use sublet::Take;
-/// let take = Take::new(200).key("campaign-17/batch-3");
+/// use sublet::ConsumeOptions;
+/// let take = ConsumeOptions::new(200).key("campaign-17/batch-3");
 /// assert_eq!(take.key, Some("campaign-17/batch-3"));
 /// ```
 #[derive(Debug, Clone, Default)]
-pub struct Take<'a> {
+pub struct ConsumeOptions<'a> {
     /// How much of each of the action's meters.
     pub amount: i64,
     /// How much of single meters, where they differ.
@@ -22,7 +22,7 @@ pub struct Take<'a> {
     pub up_to: bool,
 }
 
-impl<'a> Take<'a> {
+impl<'a> ConsumeOptions<'a> {
     /// So much of each of the action's meters.
     #[must_use]
     pub fn new(amount: i64) -> Self {
@@ -34,7 +34,7 @@ impl<'a> Take<'a> {
 
     /// The same, but so much of this meter.
     #[must_use]
-    pub fn of_meter(mut self, meter: &'a str, amount: i64) -> Self {
+    pub fn meter(mut self, meter: &'a str, amount: i64) -> Self {
         self.amounts.push((meter, amount));
         self
     }
@@ -48,7 +48,7 @@ impl<'a> Take<'a> {
 
     /// The same, or what is left.
     #[must_use]
-    pub fn up_to(mut self) -> Self {
+    pub fn allow_partial(mut self) -> Self {
         self.up_to = true;
         self
     }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::quota::Counted;
-use crate::model::reference::Ref;
-use crate::util::error::Fault;
+use super::quota::CountReceipt;
+use crate::model::reference::EntityRef;
+use crate::util::error::Diagnostic;
 
 /// A policy that could not be evaluated on a request (E2).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,23 +27,24 @@ pub struct Decision {
     pub code: Arc<str>,
     /// The determining policies, in gate order.
     pub policies: Arc<[Arc<str>]>,
-    /// What the determining policies advise (`@advice`), and the warnings of what is allowed (`@warns`), each once.
+    /// What the determining policies advise (`@advice`), and the warnings of what is allowed
+    /// (`@warns`), each once.
     pub advice: Vec<Arc<str>>,
     /// The policies that erred; if there is one, the answer is no.
     pub errors: Vec<PolicyFailure>,
     /// Who acts as the principal, if somebody does.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub actor: Option<Arc<Ref>>,
+    pub actor: Option<Arc<EntityRef>>,
     /// The principal, where somebody acts as it: so that both identities are in the answer (A1).
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub subject: Option<Arc<Ref>>,
+    pub subject: Option<Arc<EntityRef>>,
     /// The directory's revision.
     pub revision: u64,
     /// The fingerprint of the policies.
     pub bundle: Arc<str>,
     /// What was counted, or would be: where the action is metered and an amount was asked for.
     #[serde(flatten, skip_serializing_if = "Option::is_none", default)]
-    pub counted: Option<Box<Counted>>,
+    pub counted: Option<Box<CountReceipt>>,
 }
 
 /// May this login come in at this host?
@@ -55,8 +56,9 @@ pub struct Login {
     pub public_code: Arc<str>,
     /// The precise code, for the caller's log only.
     pub log_code: Arc<str>,
-    /// Whom to check the password of, also where the login is refused. Never one of a realm that this host does not serve.
-    pub principal: Option<Ref>,
+    /// Whom to check the password of, also where the login is refused. Never one of a realm that
+    /// this host does not serve.
+    pub principal: Option<EntityRef>,
     /// The decision on the login action, if a principal was found.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decision: Option<Decision>,
@@ -69,7 +71,8 @@ pub struct LoginHosts {
     pub code: Arc<str>,
     /// Names of verified domains at which this login may come in, in order. Those of one page.
     pub hosts: Vec<Arc<str>>,
-    /// The `after` of the next page, if there is one. A page may have fewer hosts than the next, or none.
+    /// The `after` of the next page, if there is one. A page may have fewer hosts than the next, or
+    /// none.
     pub next: Option<Arc<str>>,
     /// The decision behind the code.
     pub decision: Decision,
@@ -77,7 +80,7 @@ pub struct LoginHosts {
 
 /// Who resolves a support ticket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Desk {
+pub struct TicketRoute {
     /// `owner`, `platform`, or nobody: then `code` says why.
     pub desk: Option<Arc<str>>,
     /// The account whose desk it is, when it is an owner's.
@@ -88,14 +91,16 @@ pub struct Desk {
     pub decision: Decision,
 }
 
-/// Where a support ticket goes, at opening and at each reply (T1 to T4). The host keeps the ticket; nothing here is an address (B1).
+/// Where a support ticket goes, at opening and at each reply (T1 to T4). The host keeps the ticket;
+/// nothing here is an address (B1).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Route {
+pub struct TicketOutcome {
     /// `owner`, `platform`, or nobody: then `code` says why.
     pub desk: Option<Arc<str>>,
     /// The account whose desk it is, when it is an owner's.
     pub account: Option<Arc<str>>,
-    /// The account whose ticket it is: of the login that opened it, or, escalated, that of the owner.
+    /// The account whose ticket it is: of the login that opened it, or, escalated, that of the
+    /// owner.
     pub of: Option<Arc<str>>,
     /// Under whose name a client is answered: its owner's, whoever resolves the ticket (T2).
     pub on_behalf_of: Option<Arc<str>>,
@@ -105,14 +110,15 @@ pub struct Route {
     pub rerouted: bool,
     /// `ok`, or why it was refused.
     pub code: Arc<str>,
-    /// The decision on what was asked: to open, to reply, to escalate; where no desk takes the ticket, on the last desk.
+    /// The decision on what was asked: to open, to reply, to escalate; where no desk takes the
+    /// ticket, on the last desk.
     pub decision: Decision,
 }
 
 /// How a policy stood to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Outcome {
+pub enum PolicyStatus {
     /// Scope and conditions held.
     Applied,
     /// The scope names others than this principal, action or resource.
@@ -125,7 +131,7 @@ pub enum Outcome {
 
 /// One condition of a policy, evaluated.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Clause {
+pub struct ConditionTrace {
     /// Its number in the policy, from 1.
     pub number: usize,
     /// `when` or `unless`.
@@ -136,7 +142,8 @@ pub struct Clause {
     pub value: Option<bool>,
     /// Whether it let the policy apply.
     pub held: bool,
-    /// The first part of it (joined by `&&`) that was false or failed, for a `when` that did not hold.
+    /// The first part of it (joined by `&&`) that was false or failed, for a `when` that did not
+    /// hold.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub because: Option<String>,
     /// Cedar's words when it failed.
@@ -146,7 +153,7 @@ pub struct Clause {
 
 /// A fact that a policy read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ReadFact {
+pub struct AccessedFact {
     /// Where it was read: `principal.account`, `context.facts.host`.
     pub path: String,
     /// Its value as Cedar, or nothing when it is absent.
@@ -165,13 +172,13 @@ pub struct PolicyExplanation {
     /// File and line.
     pub place: Option<(Arc<str>, u32)>,
     /// How it stood.
-    pub outcome: Outcome,
+    pub outcome: PolicyStatus,
     /// Its conditions up to the one that failed.
-    pub clauses: Vec<Clause>,
+    pub clauses: Vec<ConditionTrace>,
     /// The number of the condition that kept it from applying.
     pub failed_clause: Option<usize>,
     /// The facts that its conditions read.
-    pub facts: Vec<ReadFact>,
+    pub facts: Vec<AccessedFact>,
 }
 
 /// Why an answer is what it is: readable (`Display`) and as data.
@@ -205,10 +212,10 @@ impl fmt::Display for Explanation {
 impl fmt::Display for PolicyExplanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let outcome = match self.outcome {
-            Outcome::Applied => "applied",
-            Outcome::OutOfScope => "is for others",
-            Outcome::NotApplied => "did not apply",
-            Outcome::Failed => "FAILED",
+            PolicyStatus::Applied => "applied",
+            PolicyStatus::OutOfScope => "is for others",
+            PolicyStatus::NotApplied => "did not apply",
+            PolicyStatus::Failed => "FAILED",
         };
         write!(f, "\n{} `{}` {outcome}", self.effect, self.policy)?;
         if let Some(code) = &self.code {
@@ -256,17 +263,19 @@ pub struct BundleInfo {
     pub actions: Vec<Arc<str>>,
     /// Features in words.
     pub features: Vec<(Arc<str>, Arc<str>)>,
-    /// Every code that an answer of this bundle can carry: in `code`, `public_code` and `log_code`, and the words of `advice`.
+    /// Every code that an answer of this bundle can carry: in `code`, `public_code` and `log_code`,
+    /// and the words of `advice`.
     pub codes: Vec<Arc<str>>,
-    /// Policies that refuse less where a request leaves something out: `bundle.left_out`, each with its place.
-    pub warnings: Vec<Fault>,
+    /// Policies that refuse less where a request leaves something out: `bundle.left_out`, each with
+    /// its place.
+    pub warnings: Vec<Diagnostic>,
     /// The policies that are not compiled and so answered by Cedar itself, slower, each with why.
-    pub fallback: Vec<Fallback>,
+    pub fallback: Vec<InterpretedPolicy>,
 }
 
 /// A policy that Cedar itself answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Fallback {
+pub struct InterpretedPolicy {
     /// The policy's id.
     pub policy: Arc<str>,
     /// The limit that it passes.

@@ -1,17 +1,19 @@
-//! Names that are looked up once: a principal, an action, a resource type, a host. A handle remembers the number that its
-//! name had in one numbering; another numbering (an import, another engine) looks the name up anew. So handles outlive
-//! changes and reloads, work with any engine, and never stand for anything but their name.
+//! Names that are looked up once: a principal, an action, a resource type, a host. A handle
+//! remembers the number that its name had in one numbering; another numbering (an import, another
+//! engine) looks the name up anew. So handles outlive changes and reloads, work with any engine,
+//! and never stand for anything but their name.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::model::reference::Ref;
+use crate::model::reference::EntityRef;
 
 /// A number, and the numbering that it is of.
 #[derive(Debug, Default)]
-pub(crate) struct Place(AtomicU64);
+pub(crate) struct CachedIndex(AtomicU64);
 
-impl Place {
-    /// The number in this numbering, from `find` where it is not known yet. What is not found is not remembered.
+impl CachedIndex {
+    /// The number in this numbering, from `find` where it is not known yet. What is not found is
+    /// not remembered.
     #[inline(always)]
     pub(crate) fn get(&self, numbering: u32, find: impl FnOnce() -> Option<u32>) -> Option<u32> {
         let known = self.0.load(Ordering::Relaxed);
@@ -20,13 +22,13 @@ impl Place {
         if of == numbering {
             Some(number)
         } else {
-            self.learn(numbering, find)
+            self.look_up_and_cache(numbering, find)
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn learn(&self, numbering: u32, find: impl FnOnce() -> Option<u32>) -> Option<u32> {
+    fn look_up_and_cache(&self, numbering: u32, find: impl FnOnce() -> Option<u32>) -> Option<u32> {
         let number = find()?;
         self.0.store(
             u64::from(numbering) << 32 | u64::from(number),
@@ -39,30 +41,31 @@ impl Place {
 macro_rules! handle {
     ($(#[$doc:meta])* $name:ident, $make:expr, $($argument:ident: $kind:ty),*) => {
         $(#[$doc])*
-        // The place first: in a host's object it then stands beside the object's type, which is looked at before.
+        // The place first: in a host's object it then stands beside the object's type, which is
+        // looked at before.
         #[derive(Debug)]
         #[repr(C)]
         pub struct $name {
-            pub(crate) place: Place,
-            reference: Ref,
+            pub(crate) place: CachedIndex,
+            reference: EntityRef,
         }
 
         impl $name {
             /// A handle of that name; it is looked up at its first use.
             pub fn new($($argument: impl Into<$kind>),*) -> Self {
-                Self { reference: $make($($argument.into()),*), place: Place::default() }
+                Self { reference: $make($($argument.into()),*), place: CachedIndex::default() }
             }
 
             /// The name that it stands for.
             #[must_use]
-            pub fn reference(&self) -> &Ref {
+            pub fn reference(&self) -> &EntityRef {
                 &self.reference
             }
         }
 
         impl Clone for $name {
             fn clone(&self) -> Self {
-                Self { reference: self.reference.clone(), place: Place::default() }
+                Self { reference: self.reference.clone(), place: CachedIndex::default() }
             }
         }
 
@@ -81,28 +84,29 @@ handle! {
     ///
     /// # Example: one login, many questions
     /// ```
-    /// use sublet::{Engine, Options, Principal, Question};
+    /// use sublet::{Engine, Options, Principal, RequestRef};
     /// let engine = Engine::open(Options::default())?;
     /// let bakery = Principal::new("Account", "bakery");
-    /// assert!(!engine.check(Question::new(&bakery, "campaign.read", ("Campaign", "spring")))?);
+    /// assert!(!engine.check(RequestRef::new(&bakery, "campaign.read", ("Campaign", "spring")))?);
     /// # Ok::<(), sublet::Error>(())
     /// ```
-    Principal, |kind: String, id: String| Ref::new(kind, id), kind: String, id: String
+    Principal, |kind: String, id: String| EntityRef::new(kind, id), kind: String, id: String
 }
 
 handle! {
-    /// An action, looked up once. Its type is `Action`; in plain Cedar programs it may have a namespace.
-    Action, |kind: String, id: String| Ref::new(kind, id), kind: String, id: String
+    /// An action, looked up once. Its type is `Action`; in plain Cedar programs it may have a
+    /// namespace.
+    Action, |kind: String, id: String| EntityRef::new(kind, id), kind: String, id: String
 }
 
 handle! {
     /// A type of resource, looked up once.
-    ResourceType, |kind: String| Ref::new(kind, String::new()), kind: String
+    ResourceType, |kind: String| EntityRef::new(kind, String::new()), kind: String
 }
 
 handle! {
     /// A host name as an HTTP header says it, looked up once.
-    Host, |name: String| Ref::new(String::new(), name), name: String
+    Host, |name: String| EntityRef::new(String::new(), name), name: String
 }
 
 impl ResourceType {
@@ -128,7 +132,7 @@ mod tests {
 
     #[test]
     fn a_place_is_looked_up_once_in_each_numbering_and_never_when_missing() {
-        let place = Place::default();
+        let place = CachedIndex::default();
         let (one, two) = (numbering(), numbering());
         assert_ne!(one, two);
         assert_eq!(place.get(one, || None), None);

@@ -32,7 +32,8 @@ pub struct Quota {
     pub top_up: i64,
     /// What is left; 0 where more is used than the limit allows.
     pub remaining: Limit,
-    /// When the next window begins, in milliseconds since 1970 UTC (RFC 3339 in JSON); nothing for what never ends.
+    /// When the next window begins, in milliseconds since 1970 UTC (RFC 3339 in JSON); nothing for
+    /// what never ends.
     #[serde(
         serialize_with = "write_instant",
         deserialize_with = "read_instant",
@@ -61,7 +62,7 @@ pub struct MemberQuota {
 
 /// What was counted for a decision.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Counted {
+pub struct CountReceipt {
     /// Each meter of the action.
     pub quota: Vec<Quota>,
     /// The operation that was recorded; nothing where nothing was taken.

@@ -2,20 +2,22 @@
 
 use serde_json::{Map, Value};
 
-use crate::model::reference::Ref;
+use crate::model::reference::EntityRef;
 
-/// What an action is done to. Types that the directory keeps are named by type and id only; all others are the host's
-/// own and come inline, with the account that they belong to and the attributes that the schema declares.
+/// What an action is done to. Types that the directory keeps are named by type and id only; all
+/// others are the host's own and come inline, with the account that they belong to and the
+/// attributes that the schema declares.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Resource {
     /// Type and id.
-    pub uid: Ref,
+    pub uid: EntityRef,
     /// The account that it belongs to; becomes the attribute `account`.
     pub account: Option<String>,
-    /// Attributes in Cedar's JSON form (entities and extension values may be implicit where the schema tells).
+    /// Attributes in Cedar's JSON form (entities and extension values may be implicit where the
+    /// schema tells).
     pub attributes: Map<String, Value>,
     /// Direct parents in the entity hierarchy.
-    pub parents: Vec<Ref>,
+    pub parents: Vec<EntityRef>,
     /// Tags.
     pub tags: Map<String, Value>,
 }
@@ -23,7 +25,7 @@ pub struct Resource {
 impl Resource {
     /// A resource by type and id alone.
     pub fn new(kind: impl Into<String>, id: impl Into<String>) -> Self {
-        Ref::new(kind, id).into()
+        EntityRef::new(kind, id).into()
     }
 
     /// The same, belonging to an account.
@@ -41,7 +43,7 @@ impl Resource {
     }
 
     /// Whether nothing but type and id is given.
-    pub(crate) fn is_bare(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.account.is_none()
             && self.attributes.is_empty()
             && self.parents.is_empty()
@@ -49,8 +51,8 @@ impl Resource {
     }
 }
 
-impl From<Ref> for Resource {
-    fn from(uid: Ref) -> Self {
+impl From<EntityRef> for Resource {
+    fn from(uid: EntityRef) -> Self {
         Self {
             uid,
             account: None,
@@ -69,29 +71,29 @@ impl From<(&str, &str)> for Resource {
 
 /// What surrounds a request beside who, what and on what.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Circumstances {
+pub struct Environment {
     /// The login that acts as the principal, a client account (A1).
-    pub actor: Option<Ref>,
+    pub actor: Option<EntityRef>,
     /// The host name that the request came to, as the HTTP header says it.
     pub host: Option<String>,
     /// How it came: `web` (default), `job`, `mail`, `public`.
     pub channel: Option<String>,
     /// The realm that the session belongs to: (`Platform`, id) or (`Account`, the owner's id).
-    pub realm: Option<Ref>,
+    pub realm: Option<EntityRef>,
     /// How much of what the action is metered by; asked, not taken.
     pub amount: Option<i64>,
     /// The action's own context fields, in Cedar's JSON form.
     pub context: Map<String, Value>,
 }
 
-impl Circumstances {
+impl Environment {
     /// Whether nothing but a host is given.
-    pub(crate) fn is_bare(&self) -> bool {
-        self.amount.is_none() && self.has_nothing_but_an_amount()
+    pub(crate) fn is_empty(&self) -> bool {
+        self.amount.is_none() && self.has_only_amount()
     }
 
     /// Whether nothing but a host and an amount is given.
-    pub(crate) fn has_nothing_but_an_amount(&self) -> bool {
+    pub(crate) fn has_only_amount(&self) -> bool {
         self.actor.is_none()
             && self.channel.is_none()
             && self.realm.is_none()
@@ -111,29 +113,29 @@ impl Circumstances {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Request {
     /// The login.
-    pub principal: Ref,
+    pub principal: EntityRef,
     /// The action: type (`Action`, with its namespace if it has one) and id.
-    pub action: Ref,
+    pub action: EntityRef,
     /// The resource.
     pub resource: Resource,
     /// The rest.
-    pub circumstances: Circumstances,
+    pub circumstances: Environment,
 }
 
 /// An action by its id (type `Action`) or by type and id.
 pub trait IntoAction {
     /// The action's type and id.
-    fn into_action(self) -> Ref;
+    fn into_action(self) -> EntityRef;
 }
 
 impl IntoAction for &str {
-    fn into_action(self) -> Ref {
-        Ref::new("Action", self)
+    fn into_action(self) -> EntityRef {
+        EntityRef::new("Action", self)
     }
 }
 
-impl IntoAction for Ref {
-    fn into_action(self) -> Ref {
+impl IntoAction for EntityRef {
+    fn into_action(self) -> EntityRef {
         self
     }
 }
@@ -141,7 +143,7 @@ impl IntoAction for Ref {
 impl Request {
     /// A request without circumstances.
     pub fn new(
-        principal: impl Into<Ref>,
+        principal: impl Into<EntityRef>,
         action: impl IntoAction,
         resource: impl Into<Resource>,
     ) -> Self {
@@ -149,7 +151,7 @@ impl Request {
             principal: principal.into(),
             action: action.into_action(),
             resource: resource.into(),
-            circumstances: Circumstances::default(),
+            circumstances: Environment::default(),
         }
     }
 
@@ -162,7 +164,7 @@ impl Request {
 
     /// The same, with this login acting as the principal (A1).
     #[must_use]
-    pub fn actor(mut self, actor: impl Into<Ref>) -> Self {
+    pub fn actor(mut self, actor: impl Into<EntityRef>) -> Self {
         self.circumstances.actor = Some(actor.into());
         self
     }
@@ -176,7 +178,7 @@ impl Request {
 
     /// The same, in a session of this realm.
     #[must_use]
-    pub fn realm(mut self, realm: impl Into<Ref>) -> Self {
+    pub fn realm(mut self, realm: impl Into<EntityRef>) -> Self {
         self.circumstances.realm = Some(realm.into());
         self
     }

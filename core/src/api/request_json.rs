@@ -3,8 +3,8 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::request::{Circumstances, Request, Resource};
-use crate::model::reference::Ref;
+use super::request::{Environment, Request, Resource};
+use crate::model::reference::EntityRef;
 use crate::util::error::Error;
 use crate::util::json;
 
@@ -13,7 +13,7 @@ use crate::util::json;
 #[serde(untagged)]
 enum ActionForm {
     Name(String),
-    Typed(Ref),
+    Typed(EntityRef),
 }
 
 /// An account by id, or by type and id: then it must be one.
@@ -21,7 +21,7 @@ enum ActionForm {
 #[serde(untagged)]
 enum AccountForm {
     Id(String),
-    Typed(Ref),
+    Typed(EntityRef),
 }
 
 impl AccountForm {
@@ -44,7 +44,7 @@ struct InlineForm {
     #[serde(default)]
     attributes: Map<String, Value>,
     #[serde(default)]
-    parents: Vec<Ref>,
+    parents: Vec<EntityRef>,
     #[serde(default)]
     tags: Map<String, Value>,
 }
@@ -52,7 +52,7 @@ struct InlineForm {
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum ResourceForm {
-    Bare(Ref),
+    Bare(EntityRef),
     Inline(InlineForm),
 }
 
@@ -70,7 +70,7 @@ impl TryFrom<ResourceForm> for Resource {
                 parents,
                 tags,
             }) => Self {
-                uid: Ref::new(kind, id),
+                uid: EntityRef::new(kind, id),
                 account: account.map(AccountForm::id).transpose()?,
                 attributes,
                 parents,
@@ -84,18 +84,18 @@ impl TryFrom<ResourceForm> for Resource {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RequestForm {
-    principal: Ref,
+    principal: EntityRef,
     #[serde(default)]
     action: Option<ActionForm>,
     resource: ResourceForm,
     #[serde(default)]
-    actor: Option<Ref>,
+    actor: Option<EntityRef>,
     #[serde(default)]
     host: Option<String>,
     #[serde(default)]
     channel: Option<String>,
     #[serde(default)]
-    realm: Option<Ref>,
+    realm: Option<EntityRef>,
     #[serde(default)]
     amount: Option<Value>,
     #[serde(default)]
@@ -106,12 +106,14 @@ struct RequestForm {
 const NESTING: usize = 70;
 
 impl Request {
-    /// Reads a request from JSON: an object with `principal`, `action`, `resource` and what [`Circumstances`] holds.
-    /// Logins are `[type, id]`; the action is a name or `[type, id]`; the resource is `[type, id]` or an object with
-    /// `type`, `id`, `account` (its id, or `["Account", id]`), `attributes`, `parents`, `tags`. Unknown fields and duplicate keys are refused.
+    /// Reads a request from JSON: an object with `principal`, `action`, `resource` and what
+    /// [`Environment`] holds. Logins are `[type, id]`; the action is a name or `[type, id]`; the
+    /// resource is `[type, id]` or an object with `type`, `id`, `account` (its id, or `["Account",
+    /// id]`), `attributes`, `parents`, `tags`. Unknown fields and duplicate keys are refused.
     ///
     /// # Errors
-    /// [`Error::Json`], [`Error::DuplicateKey`], [`Error::Nesting`]; [`Error::Amount`] for a bad `amount`.
+    /// [`Error::Json`], [`Error::DuplicateKey`], [`Error::Nesting`]; [`Error::Amount`] for a bad
+    /// `amount`.
     ///
     /// # Example: the form of the case files
     /// ```
@@ -129,7 +131,8 @@ impl Request {
     /// Reads a list of requests, each as [`Request::from_json`] reads one.
     ///
     /// # Errors
-    /// As [`Request::from_json`]; [`Error::Item`] with the index of a request whose fields are wrong.
+    /// As [`Request::from_json`]; [`Error::Item`] with the index of a request whose fields are
+    /// wrong.
     pub fn list_from_json(text: &str) -> Result<Vec<Self>, Error> {
         let forms: Vec<RequestForm> = json::read("requests", text, NESTING)?;
         let item = |(index, form)| {
@@ -144,9 +147,9 @@ impl Request {
 
     fn from_form(form: RequestForm) -> Result<Self, Error> {
         let action = match form.action {
-            Some(ActionForm::Name(name)) => Ref::new("Action", name),
+            Some(ActionForm::Name(name)) => EntityRef::new("Action", name),
             Some(ActionForm::Typed(uid)) => uid,
-            None => Ref::new("Action", ""),
+            None => EntityRef::new("Action", ""),
         };
         let amount = form
             .amount
@@ -159,7 +162,7 @@ impl Request {
                     })
             })
             .transpose()?;
-        let circumstances = Circumstances {
+        let circumstances = Environment {
             actor: form.actor,
             host: form.host,
             channel: form.channel,

@@ -1,14 +1,14 @@
 //! A question whose words are borrowed, or handles: what a hot call passes.
 
 use super::handle::{Action, Host, Principal, ResourceType};
-use super::request::{Circumstances, Request, Resource};
-use crate::model::reference::Ref;
+use super::request::{Environment, Request, Resource};
+use crate::model::reference::EntityRef;
 use crate::util::error::Error;
 use crate::util::json;
 
 /// A type and an id, or the handle of them.
 #[derive(Debug, Clone, Copy)]
-pub enum Who<'a> {
+pub enum PrincipalRef<'a> {
     /// By type and id.
     Name(&'a str, &'a str),
     /// Looked up once.
@@ -17,7 +17,7 @@ pub enum Who<'a> {
 
 /// An action by type and id, or its handle.
 #[derive(Debug, Clone, Copy)]
-pub enum Does<'a> {
+pub enum ActionRef<'a> {
     /// By type and id.
     Name(&'a str, &'a str),
     /// Looked up once.
@@ -26,7 +26,7 @@ pub enum Does<'a> {
 
 /// A resource type by name, or its handle.
 #[derive(Debug, Clone, Copy)]
-pub enum Kind<'a> {
+pub enum ResourceTypeRef<'a> {
     /// By name.
     Name(&'a str),
     /// Looked up once.
@@ -35,7 +35,7 @@ pub enum Kind<'a> {
 
 /// An account's id, or the handle of the account.
 #[derive(Debug, Clone, Copy)]
-pub enum Of<'a> {
+pub enum AccountRef<'a> {
     /// By id.
     Name(&'a str),
     /// Looked up once.
@@ -44,7 +44,7 @@ pub enum Of<'a> {
 
 /// A host name, or its handle.
 #[derive(Debug, Clone, Copy)]
-pub enum At<'a> {
+pub enum HostRef<'a> {
     /// As the HTTP header says it.
     Name(&'a str),
     /// Looked up once.
@@ -53,47 +53,48 @@ pub enum At<'a> {
 
 /// What an action is done to.
 #[derive(Debug, Clone, Copy)]
-pub struct On<'a> {
+pub struct ResourceRef<'a> {
     /// Its type.
-    pub kind: Kind<'a>,
+    pub kind: ResourceTypeRef<'a>,
     /// Its id.
     pub id: &'a str,
     /// The account that it belongs to, for a resource of the host's own.
-    pub account: Option<Of<'a>>,
+    pub account: Option<AccountRef<'a>>,
     /// Attributes, parents and tags (type, id and account of it are not read).
     pub more: Option<&'a Resource>,
 }
 
-/// May this login do this action on this resource, at this host? As [`Request`], but nothing in it is owned.
+/// May this login do this action on this resource, at this host? As [`Request`], but nothing in it
+/// is owned.
 ///
 /// # Example: from strings, without an allocation
 /// ```
-/// use sublet::{Engine, Options, Question};
+/// use sublet::{Engine, Options, RequestRef};
 /// let engine = Engine::open(Options::default())?;
-/// let question = Question::new(("Account", "bakery"), "campaign.read", ("Campaign", "spring")).account("bakery").host("app.acme.example");
+/// let question = RequestRef::new(("Account", "bakery"), "campaign.read", ("Campaign", "spring")).account("bakery").host("app.acme.example");
 /// assert!(!engine.check(question)?);
 /// # Ok::<(), sublet::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy)]
-pub struct Question<'a> {
+pub struct RequestRef<'a> {
     /// The login.
-    pub principal: Who<'a>,
+    pub principal: PrincipalRef<'a>,
     /// The action.
-    pub action: Does<'a>,
+    pub action: ActionRef<'a>,
     /// The resource.
-    pub resource: On<'a>,
+    pub resource: ResourceRef<'a>,
     /// The host name that the request came to.
-    pub host: Option<At<'a>>,
+    pub host: Option<HostRef<'a>>,
     /// What else surrounds it; its own `host` is not read.
-    pub with: Option<&'a Circumstances>,
+    pub with: Option<&'a Environment>,
 }
 
-impl<'a> Question<'a> {
+impl<'a> RequestRef<'a> {
     /// A question without host and circumstances.
     pub fn new(
-        principal: impl Into<Who<'a>>,
-        action: impl Into<Does<'a>>,
-        resource: impl Into<On<'a>>,
+        principal: impl Into<PrincipalRef<'a>>,
+        action: impl Into<ActionRef<'a>>,
+        resource: impl Into<ResourceRef<'a>>,
     ) -> Self {
         Self {
             principal: principal.into(),
@@ -106,14 +107,14 @@ impl<'a> Question<'a> {
 
     /// The same, of a resource that belongs to this account.
     #[must_use]
-    pub fn account(mut self, account: impl Into<Of<'a>>) -> Self {
+    pub fn account(mut self, account: impl Into<AccountRef<'a>>) -> Self {
         self.resource.account = Some(account.into());
         self
     }
 
     /// The same, having come to this host.
     #[must_use]
-    pub fn host(mut self, host: impl Into<At<'a>>) -> Self {
+    pub fn host(mut self, host: impl Into<HostRef<'a>>) -> Self {
         self.host = Some(host.into());
         self
     }
@@ -133,17 +134,17 @@ impl<'a> Question<'a> {
     ///
     /// # Errors
     /// [`Error::Value`] for a resource that belongs to a handle of no account.
-    pub fn to_request(&self) -> Result<Request, Error> {
+    pub fn to_owned_request(&self) -> Result<Request, Error> {
         let mut resource = self
             .resource
             .more
             .cloned()
             .unwrap_or_else(|| Resource::new("", ""));
-        resource.uid = Ref::new(self.resource.kind.name(), self.resource.id);
+        resource.uid = EntityRef::new(self.resource.kind.name(), self.resource.id);
         resource.account = self
             .resource
             .account
-            .map(Of::account)
+            .map(AccountRef::account)
             .transpose()?
             .map(str::to_owned);
         let mut circumstances = self.with.cloned().unwrap_or_default();
@@ -157,7 +158,7 @@ impl<'a> Question<'a> {
     }
 }
 
-impl<'a> Who<'a> {
+impl<'a> PrincipalRef<'a> {
     /// Type and id.
     #[must_use]
     pub fn name(self) -> (&'a str, &'a str) {
@@ -167,15 +168,15 @@ impl<'a> Who<'a> {
         }
     }
 
-    pub(crate) fn to_ref(self) -> Ref {
+    pub(crate) fn to_ref(self) -> EntityRef {
         match self {
-            Self::Name(kind, id) => Ref::new(kind, id),
+            Self::Name(kind, id) => EntityRef::new(kind, id),
             Self::Handle(handle) => handle.reference().clone(),
         }
     }
 }
 
-impl<'a> Does<'a> {
+impl<'a> ActionRef<'a> {
     /// Type and id.
     #[must_use]
     pub fn name(self) -> (&'a str, &'a str) {
@@ -185,15 +186,15 @@ impl<'a> Does<'a> {
         }
     }
 
-    pub(crate) fn to_ref(self) -> Ref {
+    pub(crate) fn to_ref(self) -> EntityRef {
         match self {
-            Self::Name(kind, id) => Ref::new(kind, id),
+            Self::Name(kind, id) => EntityRef::new(kind, id),
             Self::Handle(handle) => handle.reference().clone(),
         }
     }
 }
 
-impl<'a> Kind<'a> {
+impl<'a> ResourceTypeRef<'a> {
     /// The type's name.
     #[must_use]
     pub fn name(self) -> &'a str {
@@ -204,7 +205,7 @@ impl<'a> Kind<'a> {
     }
 }
 
-impl<'a> Of<'a> {
+impl<'a> AccountRef<'a> {
     /// The account's id.
     #[must_use]
     pub fn id(self) -> &'a str {
@@ -226,7 +227,7 @@ impl<'a> Of<'a> {
     }
 }
 
-impl<'a> At<'a> {
+impl<'a> HostRef<'a> {
     /// The name as it was given.
     #[must_use]
     pub fn name(self) -> &'a str {
@@ -248,31 +249,31 @@ macro_rules! from {
 }
 
 from! {
-    (&'a str, &'a str) => Who<'a>, |name| Self::Name(name.0, name.1);
-    &'a Ref => Who<'a>, |name| Self::Name(name.kind(), name.id());
-    &'a Principal => Who<'a>, |handle| Self::Handle(handle);
-    &'a str => Does<'a>, |name| Self::Name("Action", name);
-    (&'a str, &'a str) => Does<'a>, |name| Self::Name(name.0, name.1);
-    &'a Ref => Does<'a>, |name| Self::Name(name.kind(), name.id());
-    &'a Action => Does<'a>, |handle| Self::Handle(handle);
-    &'a str => Of<'a>, |id| Self::Name(id);
-    &'a Principal => Of<'a>, |handle| Self::Handle(handle);
-    &'a str => At<'a>, |name| Self::Name(name);
-    &'a Host => At<'a>, |handle| Self::Handle(handle);
-    (&'a str, &'a str) => On<'a>, |name| Self { kind: Kind::Name(name.0), id: name.1, account: None, more: None };
-    (&'a ResourceType, &'a str) => On<'a>, |name| Self { kind: Kind::Handle(name.0), id: name.1, account: None, more: None };
-    &'a Resource => On<'a>, |resource| Self {
-        kind: Kind::Name(resource.uid.kind()),
+    (&'a str, &'a str) => PrincipalRef<'a>, |name| Self::Name(name.0, name.1);
+    &'a EntityRef => PrincipalRef<'a>, |name| Self::Name(name.kind(), name.id());
+    &'a Principal => PrincipalRef<'a>, |handle| Self::Handle(handle);
+    &'a str => ActionRef<'a>, |name| Self::Name("Action", name);
+    (&'a str, &'a str) => ActionRef<'a>, |name| Self::Name(name.0, name.1);
+    &'a EntityRef => ActionRef<'a>, |name| Self::Name(name.kind(), name.id());
+    &'a Action => ActionRef<'a>, |handle| Self::Handle(handle);
+    &'a str => AccountRef<'a>, |id| Self::Name(id);
+    &'a Principal => AccountRef<'a>, |handle| Self::Handle(handle);
+    &'a str => HostRef<'a>, |name| Self::Name(name);
+    &'a Host => HostRef<'a>, |handle| Self::Handle(handle);
+    (&'a str, &'a str) => ResourceRef<'a>, |name| Self { kind: ResourceTypeRef::Name(name.0), id: name.1, account: None, more: None };
+    (&'a ResourceType, &'a str) => ResourceRef<'a>, |name| Self { kind: ResourceTypeRef::Handle(name.0), id: name.1, account: None, more: None };
+    &'a Resource => ResourceRef<'a>, |resource| Self {
+        kind: ResourceTypeRef::Name(resource.uid.kind()),
         id: resource.uid.id(),
-        account: resource.account.as_deref().map(Of::Name),
+        account: resource.account.as_deref().map(AccountRef::Name),
         more: if resource.attributes.is_empty() && resource.parents.is_empty() && resource.tags.is_empty() { None } else { Some(resource) },
     };
-    &'a Request => Question<'a>, |request| Self {
+    &'a Request => RequestRef<'a>, |request| Self {
         principal: (&request.principal).into(),
         action: (&request.action).into(),
         resource: (&request.resource).into(),
-        host: request.circumstances.host.as_deref().map(At::Name),
-        with: if request.circumstances.is_bare() { None } else { Some(&request.circumstances) },
+        host: request.circumstances.host.as_deref().map(HostRef::Name),
+        with: if request.circumstances.is_empty() { None } else { Some(&request.circumstances) },
     };
-    &'a Question<'a> => Question<'a>, |question| *question;
+    &'a RequestRef<'a> => RequestRef<'a>, |question| *question;
 }

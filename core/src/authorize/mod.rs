@@ -7,31 +7,31 @@ pub(crate) mod tenant;
 
 use std::sync::Arc;
 
-use self::plain::Plain;
+use self::plain::CedarEvaluator;
 use crate::cedar::bundle::{self, Bundle};
 use crate::cedar::options::Validation;
-use crate::cedar::policy_list::Rules;
-use crate::cedar::source::{self, Source};
+use crate::cedar::policy_list::PolicyList;
+use crate::cedar::source::{self, PolicySource};
 
-use crate::api::decision::Fallback;
+use crate::api::decision::InterpretedPolicy;
 use crate::directory::Directory;
 use crate::util::error::Error;
-use crate::util::parse_limits::Caps;
+use crate::util::parse_limits::ParseLimits;
 
 /// What is loaded, with its name.
 #[derive(Debug)]
-pub(crate) struct Loaded {
+pub(crate) struct LoadedPolicies {
     pub(crate) fingerprint: Arc<str>,
-    pub(crate) kind: Kind,
+    pub(crate) kind: PolicyEngine,
 }
 
 /// The programs of a bundle for one numbering of the directory, or why Cedar itself answers.
 #[derive(Debug)]
-pub(crate) struct Fast(Option<Result<tenant::Programs, Arc<str>>>);
+pub(crate) struct TenantPrograms(Option<Result<tenant::TenantEvaluator, Arc<str>>>);
 
-impl Fast {
+impl TenantPrograms {
     /// The policies that Cedar itself answers, with why.
-    pub(crate) fn fallback(&self, loaded: &Loaded) -> Vec<Fallback> {
+    pub(crate) fn fallback(&self, loaded: &LoadedPolicies) -> Vec<InterpretedPolicy> {
         let rules = &loaded.rules().list;
         match (&self.0, &loaded.kind) {
             (Some(Err(limit)), _) => {
@@ -46,24 +46,24 @@ impl Fast {
                 };
                 rules
                     .iter()
-                    .map(|rule| Fallback {
+                    .map(|rule| InterpretedPolicy {
                         policy: Arc::clone(&rule.id),
                         why: Arc::clone(&why),
                     })
                     .collect()
             }
-            (None, Kind::Plain(plain)) => {
+            (None, PolicyEngine::Plain(plain)) => {
                 let beyond = plain.compiled.beyond.list.iter();
                 beyond
                     .filter_map(|(at, why)| {
-                        Some(Fallback {
+                        Some(InterpretedPolicy {
                             policy: Arc::clone(&rules.get(*at)?.id),
                             why: Arc::from(*why),
                         })
                     })
                     .collect()
             }
-            (Some(Ok(_)), _) | (None, Kind::Tenancy(_)) => Vec::new(),
+            (Some(Ok(_)), _) | (None, PolicyEngine::Tenancy(_)) => Vec::new(),
         }
     }
 
@@ -71,19 +71,21 @@ impl Fast {
     pub(crate) fn is_portable(&self) -> bool {
         match &self.0 {
             None => true,
-            Some(programs) => programs.as_ref().is_ok_and(tenant::Programs::is_portable),
+            Some(programs) => programs
+                .as_ref()
+                .is_ok_and(tenant::TenantEvaluator::is_portable),
         }
     }
 }
 
-impl Loaded {
+impl LoadedPolicies {
     /// Compiles for this directory, and names in it what the policies name.
-    pub(crate) fn compile(&self, directory: &mut Directory) -> Fast {
+    pub(crate) fn compile(&self, directory: &mut Directory) -> TenantPrograms {
         match &self.kind {
-            Kind::Plain(_) => Fast(None),
-            Kind::Tenancy(bundle) => Fast(Some(
+            PolicyEngine::Plain(_) => TenantPrograms(None),
+            PolicyEngine::Tenancy(bundle) => TenantPrograms(Some(
                 crate::util::stack::run(bundle.rules.depth, || {
-                    Ok(tenant::Programs::new(bundle, directory))
+                    Ok(tenant::TenantEvaluator::new(bundle, directory))
                 })
                 .unwrap_or_else(|error| Err(error.to_string().into())),
             )),
@@ -93,24 +95,28 @@ impl Loaded {
 
 /// With the tenancy kernel or without.
 #[derive(Debug)]
-pub(crate) enum Kind {
+pub(crate) enum PolicyEngine {
     Tenancy(Box<Bundle>),
-    Plain(Box<Plain>),
+    Plain(Box<CedarEvaluator>),
 }
 
-impl Loaded {
-    pub(crate) fn rules(&self) -> &Rules {
+impl LoadedPolicies {
+    pub(crate) fn rules(&self) -> &PolicyList {
         match &self.kind {
-            Kind::Tenancy(bundle) => &bundle.rules,
-            Kind::Plain(plain) => &plain.rules,
+            PolicyEngine::Tenancy(bundle) => &bundle.rules,
+            PolicyEngine::Plain(plain) => &plain.rules,
         }
     }
 }
 
 /// Loads policies, whole or not at all.
-pub(crate) fn load(source: &Source, validation: Validation, caps: &Caps) -> Result<Loaded, Error> {
+pub(crate) fn load(
+    source: &PolicySource,
+    validation: Validation,
+    caps: &ParseLimits,
+) -> Result<LoadedPolicies, Error> {
     crate::cedar::first_use::prepare();
-    if let Source::Cedar(program) = source {
+    if let PolicySource::Cedar(program) = source {
         let texts = [
             Some(&program.policies),
             program.schema.as_ref(),
@@ -122,9 +128,9 @@ pub(crate) fn load(source: &Source, validation: Validation, caps: &Caps) -> Resu
             .zip(texts)
             .filter_map(|(name, text)| Some((name, text?.as_str())));
         let plain = plain::load(program, validation, caps)?;
-        return Ok(Loaded {
+        return Ok(LoadedPolicies {
             fingerprint: source::fingerprint(named).into(),
-            kind: Kind::Plain(Box::new(plain)),
+            kind: PolicyEngine::Plain(Box::new(plain)),
         });
     }
     let files = source::read(source, caps)?;
@@ -132,8 +138,8 @@ pub(crate) fn load(source: &Source, validation: Validation, caps: &Caps) -> Resu
     let named = files
         .iter()
         .map(|file| (file.name.as_str(), file.text.as_str()));
-    Ok(Loaded {
+    Ok(LoadedPolicies {
         fingerprint: source::fingerprint(named).into(),
-        kind: Kind::Tenancy(Box::new(bundle)),
+        kind: PolicyEngine::Tenancy(Box::new(bundle)),
     })
 }

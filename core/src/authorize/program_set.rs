@@ -5,18 +5,18 @@ use std::collections::HashMap;
 
 use cedar_policy::{PolicyId, PolicySet};
 
-use crate::cedar::authorizer::Verdict;
-use crate::cedar::policy_list::{Role, Rules};
-use crate::cedar::request::Question;
-use crate::compiler::policy_index::{Asked, Picks, Scopes};
-use crate::compiler::{self, Known, Node, Reader, construct, linked};
+use crate::cedar::authorizer::CedarOutcome;
+use crate::cedar::policy_list::{PolicyEffect, PolicyList};
+use crate::cedar::request::CedarRequest;
+use crate::compiler::policy_index::{IndexBuilder, IndexQuery, PolicyIndex};
+use crate::compiler::{self, CompileContext, IrExpr, Lowering, construct, linked};
 use crate::util::error::Error;
-use crate::util::stack::Deep;
-use crate::vm::{Outcome, Pool, Program, Scratch, Space, Value, World, run};
+use crate::util::stack::DeepValue;
+use crate::vm::{ConstantPool, EntityStore, Heap, PolicyResult, Program, RequestArena, Value, run};
 
 /// Policies that are picked together.
 #[derive(Debug)]
-enum Chunk {
+enum ProgramChunk {
     Program(Box<Program>),
     /// One that Cedar itself answers.
     Beyond,
@@ -24,22 +24,25 @@ enum Chunk {
 
 /// The policies, and the lists that they are picked from.
 #[derive(Debug)]
-pub(crate) struct Compiled {
-    chunks: Vec<Chunk>,
-    picks: Picks,
-    pub(crate) beyond: Beyond,
+pub(crate) struct ProgramSet {
+    chunks: Vec<ProgramChunk>,
+    picks: PolicyIndex,
+    pub(crate) beyond: CedarFallback,
 }
 
 thread_local! {
-    static SCRATCH: RefCell<Scratch> = RefCell::default();
+    static SCRATCH: RefCell<RequestArena> = RefCell::default();
 }
 
 /// Lends the thread's scratch, emptied; a new one should it be in use.
-pub(crate) fn with_scratch<T>(pool: &Pool, work: impl FnOnce(&mut Space<'_>) -> T) -> T {
+pub(crate) fn with_request_arena<T>(
+    pool: &ConstantPool,
+    work: impl FnOnce(&mut Heap<'_>) -> T,
+) -> T {
     let mut work = Some(work);
-    let mut lend = |scratch: &mut Scratch| {
+    let mut lend = |scratch: &mut RequestArena| {
         scratch.clear();
-        work.take().map(|work| work(&mut Space { pool, scratch }))
+        work.take().map(|work| work(&mut Heap { pool, scratch }))
     };
     let done = SCRATCH.try_with(|scratch| {
         scratch
@@ -49,26 +52,29 @@ pub(crate) fn with_scratch<T>(pool: &Pool, work: impl FnOnce(&mut Space<'_>) -> 
     });
     match done {
         Ok(Some(done)) => done,
-        _ => match lend(&mut Scratch::default()) {
+        _ => match lend(&mut RequestArena::default()) {
             Some(done) => done,
             None => unreachable!("the work was not yet taken"),
         },
     }
 }
 
-impl Compiled {
+impl ProgramSet {
     /// Compiles every policy; those that are beyond this version are left to Cedar.
-    pub(crate) fn new(rules: &Rules, known: &mut impl Known) -> Self {
-        let (mut bodies, mut scopes) = (Vec::with_capacity(rules.list.len()), Scopes::default());
+    pub(crate) fn new(rules: &PolicyList, known: &mut impl CompileContext) -> Self {
+        let (mut bodies, mut scopes) = (
+            Vec::with_capacity(rules.list.len()),
+            IndexBuilder::default(),
+        );
         for (at, rule) in (0_u32..).zip(&rules.list) {
             let body = rules
                 .set
                 .policy(&PolicyId::new(&rule.id))
                 .and_then(|policy| policy.to_pst().ok())
                 .and_then(|tree| linked(&tree));
-            let body = body.filter(|body| scopes.take_in(at, body, known).is_ok());
+            let body = body.filter(|body| scopes.insert(at, body, known).is_ok());
             if body.is_none() {
-                scopes.take_in_any(at);
+                scopes.insert_unscoped(at);
             }
             bodies.push(body);
         }
@@ -77,12 +83,12 @@ impl Compiled {
         for (at, body) in (0_u32..).zip(bodies) {
             let certain = certain.get(&at).copied().unwrap_or_default();
             nodes.push(body.ok_or(UNKNOWN).and_then(|body| {
-                Reader { known }
+                Lowering { known }
                     .condition(&body, certain)
                     .map_err(|_| UNKNOWN)
             }));
         }
-        let mut chunking = Chunking {
+        let mut chunking = ChunkBuilder {
             nodes,
             counts: lists.counts(),
             chunks: Vec::new(),
@@ -94,25 +100,25 @@ impl Compiled {
         Self {
             chunks: chunking.chunks,
             picks,
-            beyond: Beyond::new(rules, chunking.beyond),
+            beyond: CedarFallback::new(rules, chunking.beyond),
         }
     }
 
-    /// Tells `each` how the picked policies stand to the request, in no order, until it gives back `false`. Gives back whether
-    /// one of them is for Cedar to answer.
+    /// Tells `each` how the picked policies stand to the request, in no order, until it gives back
+    /// `false`. Gives back whether one of them is for Cedar to answer.
     #[inline]
-    pub(crate) fn each<W: World>(
+    pub(crate) fn each<W: EntityStore>(
         &self,
-        asked: &Asked<'_>,
+        asked: &IndexQuery<'_>,
         roots: [Value; 4],
         world: &W,
-        space: &mut Space<'_>,
-        mut each: impl FnMut(usize, Outcome) -> bool,
+        space: &mut Heap<'_>,
+        mut each: impl FnMut(usize, PolicyResult) -> bool,
     ) -> bool {
         let mut beyond = false;
         self.picks
             .each(asked, |at| match self.chunks.get(at as usize) {
-                Some(Chunk::Program(program)) => {
+                Some(ProgramChunk::Program(program)) => {
                     let mut more = true;
                     run(program, &roots, world, space, construct, |at, outcome| {
                         more = each(at, outcome);
@@ -120,7 +126,7 @@ impl Compiled {
                     });
                     more
                 }
-                Some(Chunk::Beyond) | None => {
+                Some(ProgramChunk::Beyond) | None => {
                     beyond = true;
                     true
                 }
@@ -130,37 +136,42 @@ impl Compiled {
 }
 
 /// How many policies share a frame.
-const TOGETHER: usize = 128;
+const POLICIES_PER_CHUNK: usize = 128;
 /// In how many lists a policy may stand to be compiled anew with the others of each.
-const LISTS: usize = 4;
+const MAX_CHUNK_COPIES: usize = 4;
 
 /// Compiles lists of policies.
-struct Chunking {
-    nodes: Vec<Result<Node, &'static str>>,
+struct ChunkBuilder {
+    nodes: Vec<Result<IrExpr, &'static str>>,
     /// In how many lists each policy stands.
     counts: HashMap<u32, usize>,
-    chunks: Vec<Chunk>,
+    chunks: Vec<ProgramChunk>,
     /// The chunks of policies that stand alone.
     alone: HashMap<u32, u32>,
     beyond: Vec<(usize, &'static str)>,
 }
 
-impl Chunking {
+impl ChunkBuilder {
     /// The chunks of a list.
     fn list(&mut self, list: &[u32]) -> Vec<u32> {
         let (mut made, mut together) = (Vec::new(), Vec::new());
         for at in list {
             match self.nodes.get(*at as usize) {
-                Some(Ok(node)) if self.counts.get(at).is_none_or(|count| *count <= LISTS) => {
+                Some(Ok(node))
+                    if self
+                        .counts
+                        .get(at)
+                        .is_none_or(|count| *count <= MAX_CHUNK_COPIES) =>
+                {
                     together.push((*at, node.clone()));
                 }
                 _ => made.push(self.alone(*at)),
             }
         }
-        for part in together.chunks(TOGETHER) {
-            let nodes: Vec<(u32, &Node)> = part.iter().map(|(at, node)| (*at, node)).collect();
+        for part in together.chunks(POLICIES_PER_CHUNK) {
+            let nodes: Vec<(u32, &IrExpr)> = part.iter().map(|(at, node)| (*at, node)).collect();
             match compiler::compile(&nodes, 4) {
-                Ok(program) => made.push(self.add(Chunk::Program(Box::new(program)))),
+                Ok(program) => made.push(self.add(ProgramChunk::Program(Box::new(program)))),
                 Err(_) => made.extend(
                     part.iter()
                         .map(|(at, _)| self.alone(*at))
@@ -171,7 +182,7 @@ impl Chunking {
         made
     }
 
-    fn add(&mut self, chunk: Chunk) -> u32 {
+    fn add(&mut self, chunk: ProgramChunk) -> u32 {
         self.chunks.push(chunk);
         u32::try_from(self.chunks.len().saturating_sub(1)).unwrap_or(u32::MAX)
     }
@@ -186,10 +197,10 @@ impl Chunking {
             .map_err(|why| *why)
             .and_then(|node| compiler::compile(&[(at, node)], 4).map_err(|_| TOO_LARGE));
         let chunk = match program {
-            Ok(program) => self.add(Chunk::Program(Box::new(program))),
+            Ok(program) => self.add(ProgramChunk::Program(Box::new(program))),
             Err(why) => {
                 self.beyond.push((at as usize, why));
-                self.add(Chunk::Beyond)
+                self.add(ProgramChunk::Beyond)
             }
         };
         self.alone.insert(at, chunk);
@@ -204,23 +215,23 @@ const TOO_LARGE: &str =
 
 /// The policies that Cedar itself answers, and it alone: each by its position, with why.
 #[derive(Debug, Default)]
-pub(crate) struct Beyond {
+pub(crate) struct CedarFallback {
     pub(crate) list: Vec<(usize, &'static str)>,
     /// Permits and forbids apart: Cedar names no permit that holds where a forbid does.
-    permits: Deep<PolicySet>,
-    forbids: Deep<PolicySet>,
+    permits: DeepValue<PolicySet>,
+    forbids: DeepValue<PolicySet>,
 }
 
-impl Beyond {
-    pub(crate) fn new(rules: &Rules, list: Vec<(usize, &'static str)>) -> Self {
-        let part = |role: Role| {
+impl CedarFallback {
+    pub(crate) fn new(rules: &PolicyList, list: Vec<(usize, &'static str)>) -> Self {
+        let part = |role: PolicyEffect| {
             let at = list
                 .iter()
                 .map(|(at, _)| *at)
                 .filter(|at| rules.role_at(*at) == role);
             rules.part(at)
         };
-        let (permits, forbids) = (part(Role::Permit), part(Role::Forbid));
+        let (permits, forbids) = (part(PolicyEffect::Permit), part(PolicyEffect::Forbid));
         Self {
             list,
             permits,
@@ -235,14 +246,14 @@ impl Beyond {
     /// Adds to the tally what Cedar says of them.
     pub(crate) fn judge(
         &self,
-        rules: &Rules,
-        question: &Question,
-        tally: &mut Tally,
+        rules: &PolicyList,
+        question: &CedarRequest,
+        tally: &mut OutcomeCollector,
     ) -> Result<(), Error> {
         for set in [&self.permits, &self.forbids] {
             let found = rules.ask(set, question)?;
             for at in found.holding {
-                tally.count(rules, at, Outcome::Applies);
+                tally.count(rules, at, PolicyResult::Satisfied);
             }
             tally.errors.extend(found.erring);
         }
@@ -252,24 +263,24 @@ impl Beyond {
 
 /// What the policies said, in gate order.
 #[derive(Debug, Default)]
-pub(crate) struct Tally {
+pub(crate) struct OutcomeCollector {
     permits: Vec<usize>,
     forbids: Vec<usize>,
     warnings: Vec<usize>,
     errors: Vec<(usize, String)>,
 }
 
-impl Tally {
-    pub(crate) fn count(&mut self, rules: &Rules, at: usize, outcome: Outcome) {
+impl OutcomeCollector {
+    pub(crate) fn count(&mut self, rules: &PolicyList, at: usize, outcome: PolicyResult) {
         let Some(rule) = rules.list.get(at) else {
             return;
         };
         match (outcome, rule.role) {
-            (Outcome::Applies, Role::Permit) => self.permits.push(at),
-            (Outcome::Applies, Role::Forbid) => self.forbids.push(at),
-            (Outcome::Applies, Role::Warning) => self.warnings.push(at),
-            (Outcome::Errs, _) => self.errors.push((at, String::new())),
-            (Outcome::DoesNot, _) => {}
+            (PolicyResult::Satisfied, PolicyEffect::Permit) => self.permits.push(at),
+            (PolicyResult::Satisfied, PolicyEffect::Forbid) => self.forbids.push(at),
+            (PolicyResult::Satisfied, PolicyEffect::Warning) => self.warnings.push(at),
+            (PolicyResult::Error, _) => self.errors.push((at, String::new())),
+            (PolicyResult::NotSatisfied, _) => {}
         }
     }
 
@@ -282,7 +293,7 @@ impl Tally {
         self.errors.iter().map(|(at, _)| *at)
     }
 
-    pub(crate) fn verdict(mut self, rules: &Rules) -> Verdict {
+    pub(crate) fn verdict(mut self, rules: &PolicyList) -> CedarOutcome {
         // Policies are asked in the order in which they are picked.
         for list in [&mut self.permits, &mut self.forbids, &mut self.warnings] {
             list.sort_unstable();
@@ -301,10 +312,10 @@ impl Tally {
             && policies
                 .first()
                 .and_then(|at| rules.list.get(*at))
-                .is_some_and(|rule| rule.role == Role::Permit);
+                .is_some_and(|rule| rule.role == PolicyEffect::Permit);
         let code = rules.name(&policies, !self.errors.is_empty(), || permitted);
         let warnings = if allowed { self.warnings } else { Vec::new() };
-        Verdict {
+        CedarOutcome {
             allowed,
             code,
             policies,

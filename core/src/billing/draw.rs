@@ -1,4 +1,5 @@
-//! In which order client accounts over the package's number are disabled (B5, B6): whoever has the statement can repeat it.
+//! In which order client accounts over the package's number are disabled (B5, B6): whoever has the
+//! statement can repeat it.
 
 use std::collections::BTreeMap;
 
@@ -7,8 +8,8 @@ use sha2::Sha256;
 
 use crate::model::catalog::ExcessOrder;
 
-/// Clients in the order in which they are disabled, by id. All of them have their place in the draw: it decides what the order
-/// leaves open.
+/// Clients in the order in which they are disabled, by id. All of them have their place in the
+/// draw: it decides what the order leaves open.
 pub(super) fn order(
     how: ExcessOrder,
     seed: &str,
@@ -105,9 +106,10 @@ mod tests {
         assert_eq!(order(ExcessOrder::Random, &seed, &rest, &none, &[]), drawn);
     }
 
-    /// B3, B5: 20,000 seeds, 13 clients of which 3 are drawn. Each is drawn 4,615.4 times; the sum of the squared deviations,
-    /// over that and corrected for drawing without putting back, is chi-squared with 12 degrees of freedom: over 32.9 once in a
-    /// thousand times. The seeds are fixed.
+    /// B3, B5: 20,000 seeds, 13 clients of which 3 are drawn. Each is drawn 4,615.4 times; the sum
+    /// of the squared deviations, over that and corrected for drawing without putting back, is
+    /// chi-squared with 12 degrees of freedom: over 32.9 once in a thousand times. The seeds are
+    /// fixed.
     #[test]
     fn the_draw_is_fair() {
         const SEEDS: u32 = 20_000;

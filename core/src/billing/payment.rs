@@ -1,19 +1,20 @@
-//! What was received from an owner, and what was reversed: operations of his history, each on the line of its month.
+//! What was received from an owner, and what was reversed: operations of his history, each on the
+//! line of its month.
 
 use serde::{Deserialize, Serialize};
 
-use super::periods::Books;
+use super::periods::BillingLedger;
 use super::statement::Statement;
 use crate::model::calendar::Window;
 use crate::quota;
-use crate::store::{New, Operation, OperationKind, Part, Whose};
+use crate::store::{BucketDelta, CountOwner, NewOperation, Operation, OperationKind};
 use crate::util::error::Error;
 
 /// The line of a month's payments in the owner's counts; it counts cents.
-const LINE: &str = "payments/";
+const PAYMENT_PREFIX: &str = "payments/";
 
-pub(super) fn line(period: &str) -> String {
-    format!("{LINE}{period}")
+pub(super) fn payment_line(period: &str) -> String {
+    format!("{PAYMENT_PREFIX}{period}")
 }
 
 /// A payment that was received, or reversed, and what the month comes to with it.
@@ -31,8 +32,8 @@ pub struct Payment {
 
 type Key<'k> = Option<(&'k str, [u8; 32])>;
 
-impl Books<'_> {
-    fn again(&mut self, key: Key<'_>) -> Result<Option<Payment>, Error> {
+impl BillingLedger<'_> {
+    fn replay(&mut self, key: Key<'_>) -> Result<Option<Payment>, Error> {
         let known: Option<Payment> = quota::answered(self.ledger, self.owner, key)?;
         Ok(known.map(|payment| Payment {
             replayed: true,
@@ -42,7 +43,7 @@ impl Books<'_> {
 
     /// Records that so many cents were received for a month (B4).
     pub(crate) fn pay(&mut self, name: &str, cents: i64, key: Key<'_>) -> Result<Payment, Error> {
-        if let Some(payment) = self.again(key)? {
+        if let Some(payment) = self.replay(key)? {
             return Ok(payment);
         }
         let period = self.period(name)?;
@@ -53,21 +54,21 @@ impl Books<'_> {
             return Err(wrong());
         }
         let (whose, line) = (
-            Whose {
+            CountOwner {
                 account: self.owner,
                 member: None,
             },
-            line(&period.name),
+            payment_line(&period.name),
         );
-        let bucket = match self.ledger.latest(whose, &line)? {
+        let bucket = match self.ledger.current_bucket(whose, &line)? {
             Some(bucket) => bucket,
             None => self.ledger.open(whose, &line, Window::ALWAYS)?,
         };
         let received = bucket.used.checked_add(cents).ok_or_else(wrong)?;
-        let statement = self.told(&period, received)?;
-        let parts = [Part {
+        let statement = self.build_statement(&period, received)?;
+        let parts = [BucketDelta {
             used: cents,
-            ..Part::of(bucket.id)
+            ..BucketDelta::parent(bucket.id)
         }];
         let answer = Payment {
             payment: 0,
@@ -85,7 +86,7 @@ impl Books<'_> {
 
     /// Takes a payment back: a charge that the bank returned.
     pub(crate) fn reverse(&mut self, payment: u64, key: Key<'_>) -> Result<Payment, Error> {
-        if let Some(payment) = self.again(key)? {
+        if let Some(payment) = self.replay(key)? {
             return Ok(payment);
         }
         let unknown = || Error::UnknownPayment { payment };
@@ -99,8 +100,13 @@ impl Books<'_> {
             return Err(Error::PaymentReversed { payment });
         }
         let line = self.ledger.bucket(part.bucket)?.ok_or_else(unknown)?;
-        let period = self.period(line.meter.strip_prefix(LINE).ok_or_else(unknown)?)?;
-        let statement = self.told(&period, line.bucket.used.saturating_sub(part.used))?;
+        let period = self.period(
+            line.meter
+                .strip_prefix(PAYMENT_PREFIX)
+                .ok_or_else(unknown)?,
+        )?;
+        let statement =
+            self.build_statement(&period, line.bucket.used.saturating_sub(part.used))?;
         let cents = part.used.saturating_neg();
         let answer = Payment {
             payment: 0,
@@ -108,13 +114,13 @@ impl Books<'_> {
             replayed: false,
             statement,
         };
-        let parts = [Part {
+        let parts = [BucketDelta {
             used: cents,
-            ..Part::of(part.bucket)
+            ..BucketDelta::parent(part.bucket)
         }];
         let id = self.record(OperationKind::Reversal, Some(payment), &parts, key, &answer)?;
-        self.ledger.amend(&Operation {
-            parts: [Part {
+        self.ledger.update_operation(&Operation {
+            parts: [BucketDelta {
                 back: part.used,
                 ..part
             }]
@@ -133,7 +139,7 @@ impl Books<'_> {
         &mut self,
         kind: OperationKind,
         of: Option<u64>,
-        parts: &[Part],
+        parts: &[BucketDelta],
         key: Key<'_>,
         answer: &Payment,
     ) -> Result<u64, Error> {
@@ -146,7 +152,7 @@ impl Books<'_> {
             .unwrap_or_default()
         };
         let (account, member, actor, until) = (self.owner, None, None, None);
-        self.ledger.record(New {
+        self.ledger.append(NewOperation {
             kind,
             account,
             member,

@@ -1,4 +1,5 @@
-//! The books of one owner: which months are closed, with which numbers and seed, and who is disabled for which.
+//! The books of one owner: which months are closed, with which numbers and seed, and who is
+//! disabled for which.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,24 +7,24 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::draw;
-use super::statement::{Counts, Statement, StatementStatus};
+use super::statement::{Statement, StatementInputs, StatementStatus};
 use crate::directory::{Change, Directory};
 use crate::model::account::DisableReason;
 use crate::model::calendar::{Window, instant_text};
-use crate::model::catalog::{Catalog, Counts as Counted, ExcessOrder};
+use crate::model::catalog::{Catalog, CountedKind as Counted, ExcessOrder};
 use crate::model::limit::Limit;
 use crate::model::pending_email;
 use crate::model::record::Record;
-use crate::quota::{self, Line, Subject};
-use crate::store::{Ledger, Whose};
+use crate::quota::{self, MeterRequest, QuotaSubject};
+use crate::store::{CountOwner, CountTx};
 use crate::util::error::Error;
 
 /// The document that says which months there are.
-const BOOKS: &str = "books";
+const LEDGER_DOCUMENT: &str = "books";
 
 /// Which months of an owner there are.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-struct Months {
+struct BilledMonths {
     /// Those that are closed, and where each ended.
     closed: BTreeMap<String, i64>,
     /// Those that are settled, and not paid.
@@ -32,7 +33,7 @@ struct Months {
 
 /// A month that is closed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Closed {
+struct ClosedMonth {
     start: i64,
     end: i64,
     /// Its clients in the order in which they are disabled.
@@ -50,7 +51,7 @@ struct Closed {
 }
 
 /// The numbers of a month.
-struct Numbers {
+struct MonthFigures {
     clients: Vec<String>,
     created: BTreeMap<String, String>,
     included: Limit,
@@ -60,14 +61,14 @@ struct Numbers {
 
 /// A month of an owner: its name, and its time.
 #[derive(Debug, Clone)]
-pub(super) struct Period {
+pub(super) struct BillingMonth {
     pub(super) name: String,
     pub(super) window: Window,
 }
 
 /// An owner's books in one transaction, with the directory as it is, or is to be, in it.
-pub(crate) struct Books<'b> {
-    pub(super) ledger: &'b mut dyn Ledger,
+pub(crate) struct BillingLedger<'b> {
+    pub(super) ledger: &'b mut dyn CountTx,
     directory: &'b Directory,
     catalog: &'b Catalog,
     pub(super) owner: &'b str,
@@ -76,11 +77,11 @@ pub(crate) struct Books<'b> {
     pub(super) wrote: bool,
 }
 
-impl<'b> Books<'b> {
+impl<'b> BillingLedger<'b> {
     /// # Errors
     /// [`Error::UnknownAccount`]; [`Error::BillsNoClient`] for a client account (B1).
     pub(crate) fn open(
-        ledger: &'b mut dyn Ledger,
+        ledger: &'b mut dyn CountTx,
         directory: &'b Directory,
         catalog: &'b Catalog,
         owner: &'b str,
@@ -106,7 +107,7 @@ impl<'b> Books<'b> {
     }
 
     /// Whether something was written.
-    pub(crate) fn wrote(&self) -> bool {
+    pub(crate) fn has_changes(&self) -> bool {
         self.wrote
     }
 
@@ -129,16 +130,16 @@ impl<'b> Books<'b> {
         self.ledger.write_document(self.owner, name, &text)
     }
 
-    fn months(&mut self) -> Result<Months, Error> {
-        Ok(self.read(BOOKS)?.unwrap_or_default())
+    fn months(&mut self) -> Result<BilledMonths, Error> {
+        Ok(self.read(LEDGER_DOCUMENT)?.unwrap_or_default())
     }
 
-    fn closed(&mut self, period: &str) -> Result<Option<Closed>, Error> {
-        self.read(&sheet(period))
+    fn closed(&mut self, period: &str) -> Result<Option<ClosedMonth>, Error> {
+        self.read(&document_name(period))
     }
 
     /// A month that has begun.
-    pub(super) fn period(&self, name: &str) -> Result<Period, Error> {
+    pub(super) fn period(&self, name: &str) -> Result<BillingMonth, Error> {
         let known = self
             .directory
             .calendar(self.number)
@@ -147,20 +148,20 @@ impl<'b> Books<'b> {
         let window = known.ok_or_else(|| Error::Period {
             period: crate::util::text::short(name),
         })?;
-        Ok(Period {
+        Ok(BillingMonth {
             name: name.to_owned(),
             window,
         })
     }
 
     /// The month of an instant.
-    fn period_of(&self, at: i64) -> Result<Period, Error> {
+    fn period_of(&self, at: i64) -> Result<BillingMonth, Error> {
         let (name, window) = self.directory.calendar(self.number).month_of(at)?;
-        Ok(Period { name, window })
+        Ok(BillingMonth { name, window })
     }
 
     /// The numbers as they are now.
-    fn numbers(&mut self) -> Result<Numbers, Error> {
+    fn numbers(&mut self) -> Result<MonthFigures, Error> {
         let order = self.catalog.excess_order();
         let clients = self.directory.clients_of(self.number);
         let created = if order == ExcessOrder::NewestFirst {
@@ -174,7 +175,7 @@ impl<'b> Books<'b> {
         } else {
             BTreeMap::new()
         };
-        Ok(Numbers {
+        Ok(MonthFigures {
             clients,
             created,
             included: self.included()?,
@@ -192,11 +193,11 @@ impl<'b> Books<'b> {
         else {
             return Ok(Limit::Unlimited);
         };
-        let line = Line::of_stock(
+        let line = MeterRequest::of_stock(
             meter,
             self.directory.allowance(self.number, meter, self.catalog),
         );
-        let subject = Subject {
+        let subject = QuotaSubject {
             account: self.owner,
             member: None,
             actor: None,
@@ -205,9 +206,13 @@ impl<'b> Books<'b> {
         quota::limit_of(self.ledger, &subject, &line)
     }
 
-    /// The numbers of a month that is over: since no change of clients passes by an open month, those of the first month that
-    /// was closed after it; else as they are now.
-    fn numbers_of(&mut self, period: &Period, months: &Months) -> Result<Numbers, Error> {
+    /// The numbers of a month that is over: since no change of clients passes by an open month,
+    /// those of the first month that was closed after it; else as they are now.
+    fn numbers_of(
+        &mut self,
+        period: &BillingMonth,
+        months: &BilledMonths,
+    ) -> Result<MonthFigures, Error> {
         let later = months
             .closed
             .iter()
@@ -217,7 +222,7 @@ impl<'b> Books<'b> {
             return self.numbers();
         };
         match self.closed(&later)? {
-            Some(Closed {
+            Some(ClosedMonth {
                 draw: mut clients,
                 created,
                 included,
@@ -226,7 +231,7 @@ impl<'b> Books<'b> {
                 ..
             }) => {
                 clients.sort_unstable();
-                Ok(Numbers {
+                Ok(MonthFigures {
                     clients,
                     created,
                     included,
@@ -239,7 +244,7 @@ impl<'b> Books<'b> {
     }
 
     /// The seed that a month takes over, if it does: that of the last that is unpaid.
-    fn seed(&mut self, months: &Months) -> Result<Option<String>, Error> {
+    fn seed(&mut self, months: &BilledMonths) -> Result<Option<String>, Error> {
         let Some(last) = months
             .unpaid
             .iter()
@@ -252,11 +257,15 @@ impl<'b> Books<'b> {
     }
 
     /// Fixes the numbers and the seed of a month that is over.
-    fn close(&mut self, period: &Period, months: &mut Months) -> Result<Closed, Error> {
+    fn close(
+        &mut self,
+        period: &BillingMonth,
+        months: &mut BilledMonths,
+    ) -> Result<ClosedMonth, Error> {
         if let Some(closed) = self.closed(&period.name)? {
             return Ok(closed);
         }
-        let Numbers {
+        let MonthFigures {
             clients,
             created,
             included,
@@ -272,7 +281,7 @@ impl<'b> Books<'b> {
             draw::order(order, &seed, &clients, &created, &[]),
             Vec::new(),
         );
-        let closed = Closed {
+        let closed = ClosedMonth {
             start,
             end,
             draw,
@@ -285,9 +294,9 @@ impl<'b> Books<'b> {
             settled: false,
             disabled: BTreeSet::new(),
         };
-        self.write(&sheet(&period.name), &closed)?;
+        self.write(&document_name(&period.name), &closed)?;
         months.closed.insert(period.name.clone(), end);
-        self.write(BOOKS, months)?;
+        self.write(LEDGER_DOCUMENT, months)?;
         Ok(closed)
     }
 
@@ -307,38 +316,42 @@ impl<'b> Books<'b> {
     }
 
     /// How much was received for a month.
-    pub(super) fn received(&mut self, period: &str) -> Result<i64, Error> {
-        let whose = Whose {
+    pub(super) fn paid_cents(&mut self, period: &str) -> Result<i64, Error> {
+        let whose = CountOwner {
             account: self.owner,
             member: None,
         };
         Ok(self
             .ledger
-            .latest(whose, &super::payment::line(period))?
+            .current_bucket(whose, &super::payment::payment_line(period))?
             .map_or(0, |bucket| bucket.used))
     }
 
     /// The statement of a month.
     pub(crate) fn statement(&mut self, name: &str) -> Result<Statement, Error> {
         let period = self.period(name)?;
-        let received = self.received(name)?;
-        self.told(&period, received)
+        let received = self.paid_cents(name)?;
+        self.build_statement(&period, received)
     }
 
     /// The statement of the month that runs (B6).
     pub(crate) fn preview(&mut self) -> Result<Statement, Error> {
         let period = self.period_of(self.ledger.now())?;
-        let received = self.received(&period.name)?;
-        self.told(&period, received)
+        let received = self.paid_cents(&period.name)?;
+        self.build_statement(&period, received)
     }
 
-    pub(super) fn told(&mut self, period: &Period, received: i64) -> Result<Statement, Error> {
+    pub(super) fn build_statement(
+        &mut self,
+        period: &BillingMonth,
+        received: i64,
+    ) -> Result<Statement, Error> {
         if let Some(closed) = self.closed(&period.name)? {
             return Ok(self.of_closed(&period.name, &closed, received));
         }
         let months = self.months()?;
         let over = period.window.end <= self.ledger.now();
-        let Numbers {
+        let MonthFigures {
             clients,
             created,
             included,
@@ -349,16 +362,17 @@ impl<'b> Books<'b> {
         } else {
             self.numbers()?
         };
-        // Before the draw its order is known where none decides, or where it goes on from an earlier month.
+        // Before the draw its order is known where none decides, or where it goes on from an
+        // earlier month.
         let draw = match (order, self.seed(&months)?) {
             (ExcessOrder::NewestFirst, seed) => Some(seed.unwrap_or_default()),
             (ExcessOrder::Random, seed) => seed,
             (ExcessOrder::OwnersChoice, _) => None,
         };
         let draw = draw.map(|seed| draw::order(order, &seed, &clients, &created, &[]));
-        let gone = self.gone(&clients);
+        let gone = self.closed_clients(&clients);
         let Window { start, end } = period.window;
-        let counts = Counts {
+        let counts = StatementInputs {
             owner: self.owner,
             period: &period.name,
             bounds: [start, end].map(|at| instant_text(at).unwrap_or_default()),
@@ -381,7 +395,7 @@ impl<'b> Books<'b> {
     }
 
     /// Those that are closed, or another owner's.
-    fn gone(&self, clients: &[String]) -> BTreeSet<String> {
+    fn closed_clients(&self, clients: &[String]) -> BTreeSet<String> {
         clients
             .iter()
             .filter(|id| !self.directory.has_client(self.number, id))
@@ -389,9 +403,9 @@ impl<'b> Books<'b> {
             .collect()
     }
 
-    fn of_closed(&self, name: &str, closed: &Closed, received: i64) -> Statement {
+    fn of_closed(&self, name: &str, closed: &ClosedMonth, received: i64) -> Statement {
         let is_known = closed.settled || closed.order != ExcessOrder::OwnersChoice;
-        let counts = Counts {
+        let counts = StatementInputs {
             owner: self.owner,
             period: name,
             bounds: [closed.start, closed.end].map(|at| instant_text(at).unwrap_or_default()),
@@ -407,13 +421,14 @@ impl<'b> Books<'b> {
             order: closed.order,
             seed: Some(&closed.seed),
             choice: &closed.choice,
-            gone: &self.gone(&closed.draw),
+            gone: &self.closed_clients(&closed.draw),
             received,
         };
         Statement::new(&counts, is_known.then(|| closed.draw.clone()))
     }
 
-    /// Puts the draw of a month in force: once. What it changes in the directory, [`Books::overage`] says.
+    /// Puts the draw of a month in force: once. What it changes in the directory,
+    /// [`BillingLedger::overage`] says.
     pub(crate) fn settle(&mut self, name: &str, choice: &[String]) -> Result<(), Error> {
         let period = self.period(name)?;
         if period.window.end > self.ledger.now() {
@@ -452,8 +467,8 @@ impl<'b> Books<'b> {
             choice,
         );
         self.write(
-            &sheet(name),
-            &Closed {
+            &document_name(name),
+            &ClosedMonth {
                 settled: true,
                 draw,
                 choice: choice.to_vec(),
@@ -461,7 +476,7 @@ impl<'b> Books<'b> {
             },
         )?;
         months.unpaid.insert(period.name);
-        self.write(BOOKS, &months)
+        self.write(LEDGER_DOCUMENT, &months)
     }
 
     /// Looks at a settled month again, of which a payment was received or reversed.
@@ -471,14 +486,14 @@ impl<'b> Books<'b> {
         }
         let mut months = self.months()?;
         if months.unpaid.insert(name.to_owned()) {
-            self.write(BOOKS, &months)
+            self.write(LEDGER_DOCUMENT, &months)
         } else {
             Ok(())
         }
     }
 
-    /// Who is to be disabled for overage from now on, and who no more: of the clients of months that are settled and were not
-    /// paid until now. What else disables a client stays.
+    /// Who is to be disabled for overage from now on, and who no more: of the clients of months
+    /// that are settled and were not paid until now. What else disables a client stays.
     pub(crate) fn overage(&mut self) -> Result<Vec<Change>, Error> {
         let mut months = self.months()?;
         let (mut before, mut wanted, mut paid) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
@@ -486,7 +501,7 @@ impl<'b> Books<'b> {
             let Some(closed) = self.closed(name)? else {
                 continue;
             };
-            let received = self.received(name)?;
+            let received = self.paid_cents(name)?;
             let statement = self.of_closed(name, &closed, received);
             let disabled: BTreeSet<String> = statement.disabled.into_iter().collect();
             before.extend(closed.disabled.iter().cloned());
@@ -495,12 +510,12 @@ impl<'b> Books<'b> {
                 paid.push(name.clone());
             }
             if disabled != closed.disabled {
-                self.write(&sheet(name), &Closed { disabled, ..closed })?;
+                self.write(&document_name(name), &ClosedMonth { disabled, ..closed })?;
             }
         }
         if !paid.is_empty() {
             months.unpaid.retain(|name| !paid.contains(name));
-            self.write(BOOKS, &months)?;
+            self.write(LEDGER_DOCUMENT, &months)?;
         }
         let freed = before
             .difference(&wanted)
@@ -528,6 +543,6 @@ impl<'b> Books<'b> {
 }
 
 /// The document of a closed month.
-fn sheet(period: &str) -> String {
+fn document_name(period: &str) -> String {
     format!("statement/{period}")
 }

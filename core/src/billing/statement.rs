@@ -1,4 +1,5 @@
-//! What an owner owes for a month, and who is disabled for it: shape and sums. Counts and whole cents, no clock, no store.
+//! What an owner owes for a month, and who is disabled for it: shape and sums. Counts and whole
+//! cents, no clock, no store.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,7 +24,8 @@ pub enum StatementStatus {
     Settled,
 }
 
-/// What an owner owes the platform for client accounts over his package's number, in one of his months (B2 to B6).
+/// What an owner owes the platform for client accounts over his package's number, in one of his
+/// months (B2 to B6).
 ///
 /// The same JSON in every language. [`verify_draw`] re-checks one from nothing else.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,7 +59,8 @@ pub struct Statement {
     pub unpaid: i64,
     /// Whose turn it is first.
     pub order: ExcessOrder,
-    /// What the draw is drawn with, 32 bytes as hexadecimal digits; of the operating system, taken when it was closed.
+    /// What the draw is drawn with, 32 bytes as hexadecimal digits; of the operating system, taken
+    /// when it was closed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<String>,
     /// Whom the owner named, where that is the order.
@@ -68,17 +71,19 @@ pub struct Statement {
     pub created: BTreeMap<String, String>,
     /// All its clients in the order in which they are disabled; empty while that is not known.
     pub draw: Vec<String>,
-    /// Clients of it that have been closed or have left the owner since: they count no more, and free whom they pay for.
+    /// Clients of it that have been closed or have left the owner since: they count no more, and
+    /// free whom they pay for.
     pub gone: Vec<String>,
     /// Who is at risk: everybody, while the draw is not known; else who will be disabled, or is.
     pub at_risk: Vec<String>,
-    /// Who is disabled for it: the first `unpaid` of `draw` without those that are gone, once it is settled.
+    /// Who is disabled for it: the first `unpaid` of `draw` without those that are gone, once it is
+    /// settled.
     pub disabled: Vec<String>,
 }
 
 /// What a statement is made of.
 #[derive(Debug, Clone)]
-pub(super) struct Counts<'a> {
+pub(super) struct StatementInputs<'a> {
     pub(super) owner: &'a str,
     pub(super) period: &'a str,
     pub(super) bounds: [String; 2],
@@ -96,7 +101,7 @@ pub(super) struct Counts<'a> {
 }
 
 /// How many are over what is included.
-fn over(clients: usize, included: Limit) -> i64 {
+fn excess_clients(clients: usize, included: Limit) -> i64 {
     match included {
         Limit::Number(included) => i64::try_from(clients)
             .unwrap_or(i64::MAX)
@@ -113,13 +118,13 @@ fn paid(received: i64, price: i64, excess: i64) -> i64 {
 
 /// How many of the clients that are still there are not paid for.
 fn unpaid(clients: usize, gone: usize, included: Limit, paid: i64) -> i64 {
-    over(clients.saturating_sub(gone), included)
+    excess_clients(clients.saturating_sub(gone), included)
         .saturating_sub(paid)
         .max(0)
 }
 
 /// The first so many that are not gone.
-fn first<'a>(
+fn first_drawn<'a>(
     draw: &'a [String],
     gone: impl Fn(&String) -> bool + 'a,
     count: i64,
@@ -132,8 +137,8 @@ fn first<'a>(
 
 impl Statement {
     /// `draw` is the order in which its clients are disabled, where that is known.
-    pub(super) fn new(counts: &Counts<'_>, draw: Option<Vec<String>>) -> Self {
-        let Counts {
+    pub(super) fn new(counts: &StatementInputs<'_>, draw: Option<Vec<String>>) -> Self {
+        let StatementInputs {
             clients,
             created,
             included,
@@ -144,7 +149,7 @@ impl Statement {
             ..
         } = *counts;
         let price = i64::try_from(counts.price).unwrap_or(i64::MAX);
-        let excess = over(clients.len(), included);
+        let excess = excess_clients(clients.len(), included);
         let paid = paid(received, price, excess);
         let unpaid = unpaid(clients.len(), gone.len(), included, paid);
         let (fixed, settled) = (
@@ -157,7 +162,7 @@ impl Statement {
         let is_gone = |id: &String| gone.contains(id);
         let at_risk: Vec<String> = match (unpaid, &draw) {
             (0, _) => Vec::new(),
-            (unpaid, Some(draw)) => first(draw, is_gone, unpaid).collect(),
+            (unpaid, Some(draw)) => first_drawn(draw, is_gone, unpaid).collect(),
             (_, None) => clients.iter().filter(|id| !is_gone(id)).cloned().collect(),
         };
         let [from, until] = counts.bounds.clone();
@@ -212,9 +217,11 @@ impl Statement {
     }
 }
 
-/// Whether a statement's sums are right, its draw is the one that its seed gives, and who is disabled is who the draw says (B5).
+/// Whether a statement's sums are right, its draw is the one that its seed gives, and who is
+/// disabled is who the draw says (B5).
 ///
-/// Anyone can check it by hand: the order is that of HMAC-SHA-256, keyed with the seed's bytes, of the clients' ids.
+/// Anyone can check it by hand: the order is that of HMAC-SHA-256, keyed with the seed's bytes, of
+/// the clients' ids.
 ///
 /// # Example: a statement that somebody has altered
 /// ```
@@ -259,7 +266,7 @@ pub fn verify_draw(statement: &Statement) -> bool {
         &statement.created,
         &statement.choice,
     );
-    let counts = Counts {
+    let counts = StatementInputs {
         owner: &statement.owner,
         period: &statement.period,
         bounds: [statement.from.clone(), statement.until.clone()],

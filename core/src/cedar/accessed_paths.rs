@@ -1,11 +1,12 @@
-//! Which facts an expression reads: the longest attribute paths that start at a variable. Iterative: bounded by no stack.
+//! Which facts an expression reads: the longest attribute paths that start at a variable.
+//! Iterative: bounded by no stack.
 
 use std::collections::BTreeSet;
 
 use cedar_policy::pst::{Expr, Id, Var};
 
 /// The attribute paths that `expr` reads, as Cedar expressions, sorted.
-pub(crate) fn paths(expr: &Expr) -> BTreeSet<String> {
+pub(crate) fn accessed_paths(expr: &Expr) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let mut todo = vec![expr];
     while let Some(expr) = todo.pop() {

@@ -6,15 +6,15 @@ use cedar_policy::{
     AuthorizationError, Authorizer, Decision as Cedar, Entities, PolicySet, Request,
 };
 
-use super::policy_list::{Role, Rules};
-use super::request::Question;
+use super::policy_list::{PolicyEffect, PolicyList};
+use super::request::CedarRequest;
 use crate::model::answer_code::AnswerCode;
 use crate::util::error::Error;
 use crate::util::stack;
 
-/// Cedar's answer with its name. Positions are those in [`Rules::list`].
+/// Cedar's answer with its name. Positions are those in [`PolicyList::list`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Verdict {
+pub(crate) struct CedarOutcome {
     pub(crate) allowed: bool,
     pub(crate) code: Arc<str>,
     /// Cedar's determining policies, in gate order.
@@ -27,7 +27,7 @@ pub(crate) struct Verdict {
 
 /// An answer as it is told, as often as it is asked: all but what names the versions.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Answer {
+pub(crate) struct AnswerTemplate {
     pub(crate) allowed: bool,
     pub(crate) code: Arc<str>,
     pub(crate) policies: Arc<[Arc<str>]>,
@@ -37,14 +37,14 @@ pub(crate) struct Answer {
 
 /// What Cedar says of policies of one effect.
 #[derive(Debug, Default)]
-pub(crate) struct Found {
+pub(crate) struct EffectMatches {
     pub(crate) holding: Vec<usize>,
     pub(crate) erring: Vec<(usize, String)>,
 }
 
-impl Rules {
+impl PolicyList {
     /// A verdict as it is told, save its errors.
-    pub(crate) fn answer(&self, verdict: &Verdict) -> Answer {
+    pub(crate) fn answer(&self, verdict: &CedarOutcome) -> AnswerTemplate {
         let rules = || verdict.policies.iter().filter_map(|at| self.list.get(*at));
         let mut advice: Vec<Arc<str>> = Vec::new();
         let warnings = verdict.warnings.iter().filter_map(|at| self.list.get(*at));
@@ -53,7 +53,7 @@ impl Rules {
                 advice.push(Arc::clone(word));
             }
         }
-        Answer {
+        AnswerTemplate {
             allowed: verdict.allowed,
             code: Arc::clone(&verdict.code),
             policies: rules().map(|rule| Arc::clone(&rule.id)).collect(),
@@ -62,7 +62,11 @@ impl Rules {
     }
 
     /// The answer of all policies to one request.
-    pub(crate) fn judge(&self, request: &Request, entities: &Entities) -> Result<Verdict, Error> {
+    pub(crate) fn authorize_with_cedar(
+        &self,
+        request: &Request,
+        entities: &Entities,
+    ) -> Result<CedarOutcome, Error> {
         stack::run(self.depth, || {
             let deciding = self
                 .apart
@@ -100,7 +104,7 @@ impl Rules {
                     == Cedar::Allow
             };
             let code = self.name(&policies, !errors.is_empty(), permitted);
-            Ok(Verdict {
+            Ok(CedarOutcome {
                 allowed,
                 code,
                 policies,
@@ -110,16 +114,21 @@ impl Rules {
         })
     }
 
-    /// What some policies say, asked apart from the others: those that hold, and those that err, with Cedar's words.
-    pub(crate) fn ask(&self, set: &PolicySet, question: &Question) -> Result<Found, Error> {
+    /// What some policies say, asked apart from the others: those that hold, and those that err,
+    /// with Cedar's words.
+    pub(crate) fn ask(
+        &self,
+        set: &PolicySet,
+        question: &CedarRequest,
+    ) -> Result<EffectMatches, Error> {
         if set.is_empty() {
-            return Ok(Found::default());
+            return Ok(EffectMatches::default());
         }
         stack::run(self.depth, || {
             let response =
                 Authorizer::new().is_authorized(&question.request, set, &question.entities);
             let holding = self.positions(response.diagnostics().reason());
-            Ok(Found {
+            Ok(EffectMatches {
                 holding,
                 erring: response
                     .diagnostics()
@@ -141,9 +150,10 @@ impl Rules {
         Some((position, fault.inner().to_string()))
     }
 
-    /// E1: the first forbid that holds and stands before the last permit; there, `not_permitted`; after it the other
-    /// forbids, which so speak only of what was otherwise permitted. `policy_error` is the code only where Cedar would
-    /// have allowed (E2): a policy that errs never renames a denial.
+    /// E1: the first forbid that holds and stands before the last permit; there, `not_permitted`;
+    /// after it the other forbids, which so speak only of what was otherwise permitted.
+    /// `policy_error` is the code only where Cedar would have allowed (E2): a policy that errs
+    /// never renames a denial.
     pub(crate) fn name(
         &self,
         determining: &[usize],
@@ -156,7 +166,7 @@ impl Rules {
         let Some((at, rule)) = first else {
             return AnswerCode::NotPermitted.into();
         };
-        if rule.role == Role::Permit {
+        if rule.role == PolicyEffect::Permit {
             return if erred {
                 AnswerCode::PolicyError
             } else {

@@ -1,4 +1,5 @@
-//! Loads a tenancy bundle in stages, whole or not at all; all faults of the first stage that fails are reported.
+//! Loads a tenancy bundle in stages, whole or not at all; all faults of the first stage that fails
+//! are reported.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::str::FromStr;
@@ -8,40 +9,42 @@ use cedar_policy::{Effect, Entities, EntityTypeName, PolicyId, PolicySet, Schema
 
 use super::load_program::{json_fault, link, scan_file};
 use super::options::Validation;
-use super::policy_list::{Body, Parsed, Placed, Rules, in_text_order};
-use super::schema::{self, Action, Names, Shapes};
+use super::policy_list::{ParsedPolicy, PolicyBody, PolicyList, PolicySpan, in_text_order};
+use super::schema::{self, Action, EntityShapes, SchemaFile};
 use super::source::{CATALOG, File, KERNEL, placeless};
 use super::value_json::Types;
 use super::{diagnostics, optional_attributes, validate};
 use crate::model::access_level::AccessLevel;
 use crate::model::catalog::Catalog;
 use crate::model::package::Package;
-use crate::util::error::{Error, Fault, Faults};
+use crate::util::error::{Diagnostic, Diagnostics, Error};
 use crate::util::nesting_scan::Language;
-use crate::util::parse_limits::Caps;
+use crate::util::parse_limits::ParseLimits;
 use crate::util::stack;
 
 /// A loaded bundle.
 #[derive(Debug)]
 pub(crate) struct Bundle {
-    pub(crate) rules: Rules,
+    pub(crate) rules: PolicyList,
     pub(crate) schema: Schema,
-    pub(crate) names: Names,
+    pub(crate) names: SchemaFile,
     pub(crate) catalog: Catalog,
     /// The schema's actions and their groups: what every request's entities start from.
     pub(crate) actions: Entities,
-    /// Of each resource type, its attributes, and whether each is required; without the types that say it indirectly.
-    pub(crate) shapes: Shapes,
+    /// Of each resource type, its attributes, and whether each is required; without the types that
+    /// say it indirectly.
+    pub(crate) shapes: EntityShapes,
     /// The schema's entity types.
     pub(crate) types: HashSet<EntityTypeName>,
     /// The types of what a request brings.
     pub(crate) values: Types,
     /// Policies that refuse less where a request leaves something out.
-    pub(crate) warnings: Vec<Fault>,
+    pub(crate) warnings: Vec<Diagnostic>,
 }
 
 impl Bundle {
-    /// The attributes that a resource of this type must have in a request of this action, beside those which its type requires.
+    /// The attributes that a resource of this type must have in a request of this action, beside
+    /// those which its type requires.
     pub(crate) fn required_of<'a>(
         &'a self,
         action: &'a Action,
@@ -61,7 +64,7 @@ impl Bundle {
     }
 
     /// Whether whatever a directory names of the other bundle means the same in this one.
-    pub(crate) fn offers_all_of(&self, other: &Self) -> bool {
+    pub(crate) fn covers(&self, other: &Self) -> bool {
         let (mine, others) = (&self.names, &other.names);
         let names = mine.features.is_superset(&others.features)
             && mine.meters.is_superset(&others.meters)
@@ -81,7 +84,11 @@ impl Bundle {
 }
 
 /// Loads the files of a bundle.
-pub(crate) fn load(files: &[File], validation: Validation, caps: &Caps) -> Result<Bundle, Error> {
+pub(crate) fn load(
+    files: &[File],
+    validation: Validation,
+    caps: &ParseLimits,
+) -> Result<Bundle, Error> {
     if !files.iter().any(|file| file.name == KERNEL) {
         return Err(placeless("bundle.not_found", format!("no `{KERNEL}` in the bundle")).into());
     }
@@ -100,14 +107,14 @@ pub(crate) fn load(files: &[File], validation: Validation, caps: &Caps) -> Resul
             Err(fault) => faults.push(fault),
         }
     }
-    Faults::into_result(faults)?;
+    Diagnostics::into_result(faults)?;
     stack::run(depth, || build(files, depth, validation, caps))
 }
 
-struct Syntax<'a> {
+struct ParsedBundle<'a> {
     fragments: Vec<SchemaFragment>,
     schemas: Vec<&'a File>,
-    parts: Vec<Parsed>,
+    parts: Vec<ParsedPolicy>,
     catalog: Catalog,
 }
 
@@ -115,7 +122,7 @@ fn build(
     files: &[File],
     depth: usize,
     validation: Validation,
-    caps: &Caps,
+    caps: &ParseLimits,
 ) -> Result<Bundle, Error> {
     let syntax = parse(files, caps)?;
     let (schema, names, shapes, values) = check_names(&syntax, files)?;
@@ -142,7 +149,7 @@ fn build(
     })?;
     let types = schema.entity_types().cloned().collect();
     Ok(Bundle {
-        rules: Rules::new(set, &order, depth, true),
+        rules: PolicyList::new(set, &order, depth, true),
         schema,
         names,
         catalog: syntax.catalog,
@@ -155,9 +162,9 @@ fn build(
 }
 
 /// Stage one: the syntax of all files.
-fn parse<'a>(files: &'a [File], caps: &Caps) -> Result<Syntax<'a>, Error> {
+fn parse<'a>(files: &'a [File], caps: &ParseLimits) -> Result<ParsedBundle<'a>, Error> {
     let mut faults = Vec::new();
-    let mut syntax = Syntax {
+    let mut syntax = ParsedBundle {
         fragments: Vec::new(),
         schemas: Vec::new(),
         parts: Vec::new(),
@@ -194,15 +201,15 @@ fn parse<'a>(files: &'a [File], caps: &Caps) -> Result<Syntax<'a>, Error> {
             }
         }
     }
-    Faults::into_result(faults)?;
+    Diagnostics::into_result(faults)?;
     Ok(syntax)
 }
 
 /// Stage two: names of the schema, of policies (ids and codes), and of the catalog.
 fn check_names(
-    syntax: &Syntax<'_>,
+    syntax: &ParsedBundle<'_>,
     files: &[File],
-) -> Result<(Schema, Names, Shapes, Types), Error> {
+) -> Result<(Schema, SchemaFile, EntityShapes, Types), Error> {
     let schema = Schema::from_schema_fragments(syntax.fragments.iter().cloned());
     let mut faults = Vec::new();
     let schema = schema
@@ -233,15 +240,16 @@ fn check_names(
             },
         );
     }
-    Faults::into_result(faults)?;
+    Diagnostics::into_result(faults)?;
     // Without a schema there was a fault.
     let schema =
         schema.ok_or_else(|| placeless("bundle.schema", "the schema files do not fit together"))?;
     Ok((schema, names, schema::shapes(&forms), types))
 }
 
-/// Faults of linking the schema files: Cedar names no place, so the first name in backticks is looked for.
-fn schema_faults(found: &dyn miette::Diagnostic, files: &[&File]) -> Vec<Fault> {
+/// Faults of linking the schema files: Cedar names no place, so the first name in backticks is
+/// looked for.
+fn schema_faults(found: &dyn miette::Diagnostic, files: &[&File]) -> Vec<Diagnostic> {
     let mut faults = diagnostics::faults("bundle.schema", found, None, None);
     for fault in &mut faults {
         let place = files.iter().find_map(|file| {
@@ -253,9 +261,9 @@ fn schema_faults(found: &dyn miette::Diagnostic, files: &[&File]) -> Vec<Fault> 
     faults
 }
 
-fn policy_names(parts: &[Parsed], files: &[File]) -> Vec<Fault> {
+fn policy_names(parts: &[ParsedPolicy], files: &[File]) -> Vec<Diagnostic> {
     let mut faults = Vec::new();
-    let mut seen: BTreeMap<&str, &Parsed> = BTreeMap::new();
+    let mut seen: BTreeMap<&str, &ParsedPolicy> = BTreeMap::new();
     for part in parts {
         let Some(file) = files.get(part.file) else {
             continue;
@@ -322,11 +330,14 @@ fn is_code(text: &str) -> bool {
     })
 }
 
-type Order = Vec<Placed>;
-type Homes = HashMap<PolicyId, (usize, usize, usize)>;
+type GateOrder = Vec<PolicySpan>;
+type PolicyLocations = HashMap<PolicyId, (usize, usize, usize)>;
 
 /// One set of all policies, named by their `@id`, with their order and places.
-fn assemble(parts: Vec<Parsed>, files: &[File]) -> Result<(PolicySet, Order, Homes), Error> {
+fn assemble(
+    parts: Vec<ParsedPolicy>,
+    files: &[File],
+) -> Result<(PolicySet, GateOrder, PolicyLocations), Error> {
     let (mut set, mut order, mut homes) = (PolicySet::new(), Vec::new(), HashMap::new());
     for part in parts {
         let name = part.body.annotation("id").unwrap_or_default().to_owned();
@@ -340,8 +351,8 @@ fn assemble(parts: Vec<Parsed>, files: &[File]) -> Result<(PolicySet, Order, Hom
         order.push((id.clone(), place));
         homes.insert(id, (part.file, part.start, part.len));
         let added = match part.body.renamed(&name) {
-            Body::Static(policy) => set.add(policy),
-            Body::Template(template) => set.add_template(template),
+            PolicyBody::Static(policy) => set.add(policy),
+            PolicyBody::Template(template) => set.add_template(template),
         };
         added.map_err(|found| placeless("bundle.duplicate_id", found.to_string()))?;
     }

@@ -1,18 +1,16 @@
 //! Cedar's diagnostics as faults with file, line, column and caret.
 
-use miette::Diagnostic;
-
 use super::source::File;
-use crate::util::error::{Fault, fault_help};
+use crate::util::error::{Diagnostic, fault_help};
 
-/// Every fault that a Cedar diagnostic and its relatives report, placed in `file` where it names a span, else at
-/// `fallback` (start and length in bytes), else nowhere.
+/// Every fault that a Cedar diagnostic and its relatives report, placed in `file` where it names a
+/// span, else at `fallback` (start and length in bytes), else nowhere.
 pub(crate) fn faults(
     code: &'static str,
-    found: &dyn Diagnostic,
+    found: &dyn miette::Diagnostic,
     file: Option<&File>,
     fallback: Option<(usize, usize)>,
-) -> Vec<Fault> {
+) -> Vec<Diagnostic> {
     let mut faults = vec![fault(code, found, file, fallback)];
     for relative in found.related().into_iter().flatten() {
         faults.push(fault(code, relative, file, fallback));
@@ -22,10 +20,10 @@ pub(crate) fn faults(
 
 fn fault(
     code: &'static str,
-    found: &dyn Diagnostic,
+    found: &dyn miette::Diagnostic,
     file: Option<&File>,
     fallback: Option<(usize, usize)>,
-) -> Fault {
+) -> Diagnostic {
     let label = found.labels().and_then(|mut labels| labels.next());
     let span = label
         .as_ref()
@@ -37,7 +35,7 @@ fn fault(
     {
         message = format!("{message}: {}", one_line(text));
     }
-    Fault {
+    Diagnostic {
         code,
         message,
         place: file
@@ -51,7 +49,7 @@ fn fault(
 }
 
 /// The message with those of its causes: Cedar often puts what matters into the cause.
-fn chain(found: &dyn Diagnostic) -> String {
+fn chain(found: &dyn miette::Diagnostic) -> String {
     let mut message = found.to_string();
     let mut cause = std::error::Error::source(found);
     for _ in 0..8 {

@@ -1,4 +1,5 @@
-//! Why each policy did or did not apply to a request: its scope, its conditions one by one, and the facts they read.
+//! Why each policy did or did not apply to a request: its scope, its conditions one by one, and the
+//! facts they read.
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -6,19 +7,19 @@ use std::sync::Arc;
 use cedar_policy::pst::{self, BinaryOp, Clause as PstClause, Expr};
 use cedar_policy::{Entities, EvalResult, Expression, Policy, PolicyId, Request, eval_expression};
 
-use super::accessed_paths::paths;
-use super::policy_list::{Rule, Rules};
-use crate::api::decision::{Clause, Outcome, PolicyExplanation, ReadFact};
+use super::accessed_paths::accessed_paths;
+use super::policy_list::{PolicyList, PolicyMeta};
+use crate::api::decision::{AccessedFact, ConditionTrace, PolicyExplanation, PolicyStatus};
 use crate::compiler::linked;
 use crate::util::error::Error;
 use crate::util::stack;
 
-struct Question<'a> {
+struct ExplainRequest<'a> {
     request: &'a Request,
     entities: &'a Entities,
 }
 
-impl Question<'_> {
+impl ExplainRequest<'_> {
     fn ask(&self, text: &str) -> Result<EvalResult, String> {
         let expression = Expression::from_str(text).map_err(|found| found.to_string())?;
         eval_expression(self.request, self.entities, &expression).map_err(|found| found.to_string())
@@ -32,7 +33,7 @@ impl Question<'_> {
     }
 }
 
-impl Rules {
+impl PolicyList {
     /// Every policy that could apply to such types and this action, in gate order.
     pub(crate) fn explain(
         &self,
@@ -40,7 +41,7 @@ impl Rules {
         entities: &Entities,
     ) -> Result<Vec<PolicyExplanation>, Error> {
         stack::run(self.depth, || {
-            let question = Question { request, entities };
+            let question = ExplainRequest { request, entities };
             let mut found = Vec::new();
             for rule in &self.list {
                 let Some(policy) = self.set.policy(&PolicyId::new(&rule.id)) else {
@@ -55,7 +56,11 @@ impl Rules {
     }
 }
 
-fn explain(question: &Question<'_>, rule: &Rule, policy: &Policy) -> Option<PolicyExplanation> {
+fn explain(
+    question: &ExplainRequest<'_>,
+    rule: &PolicyMeta,
+    policy: &Policy,
+) -> Option<PolicyExplanation> {
     let tree = match policy.to_pst() {
         Ok(tree) => tree,
         Err(found) => return Some(failed(rule, found.to_string())),
@@ -65,13 +70,13 @@ fn explain(question: &Question<'_>, rule: &Rule, policy: &Policy) -> Option<Poli
     if !scope.could_apply(question) {
         return None;
     }
-    let mut explanation = bare(rule, Outcome::Applied);
+    let mut explanation = bare(rule, PolicyStatus::Applied);
     if !scope
         .texts
         .iter()
         .all(|text| question.holds(text) == Ok(true))
     {
-        explanation.outcome = Outcome::OutOfScope;
+        explanation.outcome = PolicyStatus::OutOfScope;
         return Some(explanation);
     }
     for (at, condition) in body.clauses().iter().enumerate() {
@@ -83,9 +88,9 @@ fn explain(question: &Question<'_>, rule: &Rule, policy: &Policy) -> Option<Poli
         explanation.clauses.push(clause);
         if !held {
             explanation.outcome = if failed {
-                Outcome::Failed
+                PolicyStatus::Failed
             } else {
-                Outcome::NotApplied
+                PolicyStatus::NotApplied
             };
             explanation.failed_clause = Some(at.saturating_add(1));
             break;
@@ -94,7 +99,7 @@ fn explain(question: &Question<'_>, rule: &Rule, policy: &Policy) -> Option<Poli
     Some(explanation)
 }
 
-fn bare(rule: &Rule, outcome: Outcome) -> PolicyExplanation {
+fn bare(rule: &PolicyMeta, outcome: PolicyStatus) -> PolicyExplanation {
     PolicyExplanation {
         policy: Arc::clone(&rule.id),
         effect: rule.role.as_str(),
@@ -107,8 +112,8 @@ fn bare(rule: &Rule, outcome: Outcome) -> PolicyExplanation {
     }
 }
 
-fn failed(rule: &Rule, error: String) -> PolicyExplanation {
-    let clause = Clause {
+fn failed(rule: &PolicyMeta, error: String) -> PolicyExplanation {
+    let clause = ConditionTrace {
         number: 1,
         kind: "when",
         text: String::new(),
@@ -120,7 +125,7 @@ fn failed(rule: &Rule, error: String) -> PolicyExplanation {
     PolicyExplanation {
         clauses: vec![clause],
         failed_clause: Some(1),
-        ..bare(rule, Outcome::Failed)
+        ..bare(rule, PolicyStatus::Failed)
     }
 }
 
@@ -174,7 +179,7 @@ impl Scope {
         }
     }
 
-    fn could_apply(&self, question: &Question<'_>) -> bool {
+    fn could_apply(&self, question: &ExplainRequest<'_>) -> bool {
         let fits =
             |wanted: &Option<String>, uid: Option<&cedar_policy::EntityUid>| match (wanted, uid) {
                 (Some(wanted), Some(uid)) => *wanted == uid.type_name().to_string(),
@@ -193,7 +198,7 @@ fn kind(uid: &pst::EntityOrSlot) -> Option<String> {
     }
 }
 
-fn clause(question: &Question<'_>, number: usize, condition: &PstClause) -> Clause {
+fn clause(question: &ExplainRequest<'_>, number: usize, condition: &PstClause) -> ConditionTrace {
     let (kind, expr, wanted) = match condition {
         PstClause::When(expr) => ("when", expr, true),
         PstClause::Unless(expr) => ("unless", expr, false),
@@ -206,7 +211,7 @@ fn clause(question: &Question<'_>, number: usize, condition: &PstClause) -> Clau
     } else {
         first_false(question, expr)
     };
-    Clause {
+    ConditionTrace {
         number,
         kind,
         text,
@@ -218,7 +223,7 @@ fn clause(question: &Question<'_>, number: usize, condition: &PstClause) -> Clau
 }
 
 /// The first of the parts joined by `&&` that is not true, when there is more than one part.
-fn first_false(question: &Question<'_>, expr: &Expr) -> Option<String> {
+fn first_false(question: &ExplainRequest<'_>, expr: &Expr) -> Option<String> {
     let mut parts = Vec::new();
     let mut rest = expr;
     while let Expr::BinaryOp {
@@ -241,13 +246,17 @@ fn first_false(question: &Question<'_>, expr: &Expr) -> Option<String> {
         .find(|text| question.holds(text) != Ok(true))
 }
 
-fn facts(question: &Question<'_>, condition: &PstClause, known: &[ReadFact]) -> Vec<ReadFact> {
+fn facts(
+    question: &ExplainRequest<'_>,
+    condition: &PstClause,
+    known: &[AccessedFact],
+) -> Vec<AccessedFact> {
     let (PstClause::When(expr) | PstClause::Unless(expr)) = condition;
-    let fresh = paths(expr)
+    let fresh = accessed_paths(expr)
         .into_iter()
         .filter(|path| known.iter().all(|fact| fact.path != *path));
     fresh
-        .map(|path| ReadFact {
+        .map(|path| AccessedFact {
             value: question
                 .ask(&path)
                 .ok()

@@ -1,6 +1,7 @@
-//! Cedar makes its parsers, patterns and names at first use, SQLite and hash tables what they start from. Whoever needs one that
-//! another thread is making waits for it. A child that was forked meanwhile does not have that thread, and would wait for ever: so
-//! all are made at once, and a fork waits for that.
+//! Cedar makes its parsers, patterns and names at first use, SQLite and hash tables what they start
+//! from. Whoever needs one that another thread is making waits for it. A child that was forked
+//! meanwhile does not have that thread, and would wait for ever: so all are made at once, and a
+//! fork waits for that.
 
 use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,7 +11,7 @@ use cedar_policy::{
     RestrictedExpression, Schema, SlotId, Template, ValidationMode, Validator,
 };
 
-use crate::util::fork_guard::Pass;
+use crate::util::fork_guard::ForkGuard;
 
 const SCHEMA: &str = r#"
     entity Group enum ["g"];
@@ -39,14 +40,15 @@ pub(crate) fn prepare() {
     if IS_DONE.load(Ordering::Acquire) {
         return;
     }
-    let _pass = Pass::new();
+    let _pass = ForkGuard::new();
     drop(rusqlite::Connection::open_in_memory());
     // Cedar errs where the stack runs low: then it makes the rest when it is used.
     let _ = crate::util::stack::run(64, || Ok(touch()));
     IS_DONE.store(true, Ordering::Release);
 }
 
-/// Returns whether the policy of [`POLICIES`] allows, as it does when all of it was read and evaluated.
+/// Returns whether the policy of [`POLICIES`] allows, as it does when all of it was read and
+/// evaluated.
 fn touch() -> Option<bool> {
     let (schema, _) = Schema::from_cedarschema_str(SCHEMA).ok()?;
     let mut set = PolicySet::from_str(POLICIES).ok()?;

@@ -11,18 +11,20 @@ use serde_json::Value;
 
 use super::diagnostics;
 use super::source::{File, placeless};
-use crate::util::error::{Error, Fault, Faults};
+use crate::util::error::{Diagnostic, Diagnostics, Error};
 use crate::util::json;
 use crate::util::nesting_scan::{self, Language};
-use crate::util::parse_limits::Caps;
+use crate::util::parse_limits::ParseLimits;
 
 /// A plain Cedar program: what `cedar-policy` itself would load.
 ///
-/// `policies` and `schema` are Cedar text, or Cedar's JSON form: text whose first character is `{`. `links` is a JSON
-/// list of `{"templateId", "newId", "values"}` as in Cedar's JSON policy sets, `entities` Cedar's JSON list of entities.
+/// `policies` and `schema` are Cedar text, or Cedar's JSON form: text whose first character is `{`.
+/// `links` is a JSON list of `{"templateId", "newId", "values"}` as in Cedar's JSON policy sets,
+/// `entities` Cedar's JSON list of entities.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Program {
-    /// Policies and templates. In Cedar text they are named `policy0`, `policy1`, ... as Cedar names them.
+pub struct CedarProgram {
+    /// Policies and templates. In Cedar text they are named `policy0`, `policy1`, ... as Cedar
+    /// names them.
     pub policies: String,
     /// The schema, if there is one.
     pub schema: Option<String>,
@@ -30,12 +32,14 @@ pub struct Program {
     pub links: Option<String>,
     /// The entities that every request sees.
     pub entities: Option<String>,
-    /// Whether each request must fit the schema; unset: where there is a schema and it is used to validate.
+    /// Whether each request must fit the schema; unset: where there is a schema and it is used to
+    /// validate.
     pub validate_requests: Option<bool>,
 }
 
-/// JSON forms nest twice for each level of an expression; the cap on depth is that of the text form.
-fn json_nesting(caps: &Caps) -> usize {
+/// JSON forms nest twice for each level of an expression; the cap on depth is that of the text
+/// form.
+fn json_nesting(caps: &ParseLimits) -> usize {
     caps.depth.saturating_mul(2)
 }
 
@@ -44,7 +48,11 @@ pub(crate) fn is_json(text: &str) -> bool {
 }
 
 /// The depth of the tree that the file's text would become, or the cap that it passes.
-pub(crate) fn scan_file(file: &File, language: Language, caps: &Caps) -> Result<usize, Fault> {
+pub(crate) fn scan_file(
+    file: &File,
+    language: Language,
+    caps: &ParseLimits,
+) -> Result<usize, Diagnostic> {
     if file.text.len() > caps.file_bytes {
         return Err(placeless(
             "bundle.too_large",
@@ -63,7 +71,8 @@ pub(crate) fn scan_file(file: &File, language: Language, caps: &Caps) -> Result<
         .map_err(|fault| file.fault(fault.code, fault.message, fault.offset, 1))
 }
 
-/// Those directly above each entity, by type and id: Cedar keeps them, but tells only all that are above.
+/// Those directly above each entity, by type and id: Cedar keeps them, but tells only all that are
+/// above.
 pub(crate) type Parents = HashMap<(String, String), Vec<(String, String)>>;
 
 fn name(value: &Value) -> Option<(String, String)> {
@@ -92,15 +101,15 @@ fn parents_of(entities: &Value) -> Parents {
 }
 
 pub(crate) fn entity_faults(found: &dyn miette::Diagnostic) -> Error {
-    Faults::into_result(diagnostics::faults("bundle.entities", found, None, None))
+    Diagnostics::into_result(diagnostics::faults("bundle.entities", found, None, None))
         .err()
-        .unwrap_or(Error::Bundle(Faults::default()))
+        .unwrap_or(Error::Bundle(Diagnostics::default()))
 }
 
 pub(crate) fn read_entities(
     text: &str,
     schema: Option<&Schema>,
-    caps: &Caps,
+    caps: &ParseLimits,
 ) -> Result<(Entities, Parents), Error> {
     if text.len() > caps.entities_bytes {
         return Err(placeless(
@@ -121,7 +130,10 @@ pub(crate) fn read_entities(
 }
 
 /// The schema, and its JSON form.
-pub(crate) fn parse_schema(file: &File, caps: &Caps) -> Result<(Schema, Value), Vec<Fault>> {
+pub(crate) fn parse_schema(
+    file: &File,
+    caps: &ParseLimits,
+) -> Result<(Schema, Value), Vec<Diagnostic>> {
     let fragment = if is_json(&file.text) {
         let value = json::parse(&file.name, &file.text, json_nesting(caps))
             .map_err(|error| vec![json_fault(file, &error)])?;
@@ -142,7 +154,7 @@ pub(crate) fn parse_schema(file: &File, caps: &Caps) -> Result<(Schema, Value), 
 }
 
 /// JSON errors as faults of a file.
-pub(crate) fn json_fault(file: &File, error: &Error) -> Fault {
+pub(crate) fn json_fault(file: &File, error: &Error) -> Diagnostic {
     let (code, place) = match error {
         Error::DuplicateKey { line, column, .. } => {
             ("bundle.duplicate_key", Some((*line, *column)))
@@ -158,7 +170,10 @@ pub(crate) fn json_fault(file: &File, error: &Error) -> Fault {
     }
 }
 
-pub(crate) fn parse_policies(file: &File, caps: &Caps) -> Result<PolicySet, Vec<Fault>> {
+pub(crate) fn parse_policies(
+    file: &File,
+    caps: &ParseLimits,
+) -> Result<PolicySet, Vec<Diagnostic>> {
     if is_json(&file.text) {
         let value = json::parse(&file.name, &file.text, json_nesting(caps))
             .map_err(|error| vec![json_fault(file, &error)])?;
@@ -169,8 +184,9 @@ pub(crate) fn parse_policies(file: &File, caps: &Caps) -> Result<PolicySet, Vec<
         .map_err(|found| diagnostics::faults("bundle.syntax", &found, Some(file), None))
 }
 
-/// Links templates as `links` says: a JSON list of `{"templateId", "newId", "values": {"?principal": {"type", "id"}}}`.
-pub(crate) fn link(set: &mut PolicySet, links: &str, caps: &Caps) -> Result<(), Error> {
+/// Links templates as `links` says: a JSON list of `{"templateId", "newId", "values":
+/// {"?principal": {"type", "id"}}}`.
+pub(crate) fn link(set: &mut PolicySet, links: &str, caps: &ParseLimits) -> Result<(), Error> {
     let value = json::parse("links", links, caps.value_nesting)?;
     let wrong =
         |nth: usize, reason: &str| placeless("bundle.link", format!("link {nth}: {reason}"));
@@ -187,7 +203,7 @@ pub(crate) fn link(set: &mut PolicySet, links: &str, caps: &Caps) -> Result<(), 
             faults.push(wrong(nth, &reason));
         }
     }
-    Faults::into_result(faults)
+    Diagnostics::into_result(faults)
 }
 
 type Link = (PolicyId, PolicyId, HashMap<SlotId, EntityUid>);

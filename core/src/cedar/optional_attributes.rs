@@ -1,17 +1,17 @@
-//! Finds policies that fail open where a request leaves something out: `forbid ... when { resource has created_by && ... }` does
-//! not apply to a campaign whose host forgot to say who created it.
+//! Finds policies that fail open where a request leaves something out: `forbid ... when { resource
+//! has created_by && ... }` does not apply to a campaign whose host forgot to say who created it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use cedar_policy::{Effect, Entities};
 use serde_json::Value as Json;
 
-use super::policy_list::{Body, Parsed};
-use super::schema::{Action, Names};
+use super::policy_list::{ParsedPolicy, PolicyBody};
+use super::schema::{Action, SchemaFile};
 use super::source::File;
 use super::tenant_facts::is_directory_type;
-use super::value_json::{Record, Type, Types};
-use crate::util::error::Fault;
+use super::value_json::{RecordType, Type, Types};
+use crate::util::error::Diagnostic;
 
 /// The engine brings these itself.
 const FACTS: &str = "context.facts";
@@ -28,19 +28,19 @@ struct Request<'a> {
 
 /// Says what requests of a bundle may bring.
 struct Brought<'a> {
-    names: &'a Names,
+    names: &'a SchemaFile,
     types: &'a Types,
     above: HashMap<String, HashSet<String>>,
 }
 
 /// A warning for each policy and each part of a request by whose absence the policy refuses less.
 pub(crate) fn warnings(
-    parts: &[Parsed],
+    parts: &[ParsedPolicy],
     files: &[File],
-    names: &Names,
+    names: &SchemaFile,
     types: &Types,
     actions: &Entities,
-) -> Vec<Fault> {
+) -> Vec<Diagnostic> {
     let mut above: HashMap<String, HashSet<String>> = HashMap::new();
     for action in actions.iter() {
         let uid = action.uid();
@@ -64,10 +64,10 @@ pub(crate) fn warnings(
 }
 
 impl Brought<'_> {
-    fn of_policy(&self, part: &Parsed, files: &[File]) -> Vec<Fault> {
+    fn of_policy(&self, part: &ParsedPolicy, files: &[File]) -> Vec<Diagnostic> {
         let policy = match &part.body {
-            Body::Static(policy) => policy.to_json(),
-            Body::Template(template) => template.to_json(),
+            PolicyBody::Static(policy) => policy.to_json(),
+            PolicyBody::Template(template) => template.to_json(),
         };
         let (Ok(policy), Some(file)) = (policy, files.get(part.file)) else {
             return Vec::new();
@@ -198,7 +198,8 @@ impl Brought<'_> {
         }
     }
 
-    /// Those of the attributes, each of the one before it, that a request brings and may be without.
+    /// Those of the attributes, each of the one before it, that a request brings and may be
+    /// without.
     fn optional<'n>(
         &self,
         request: &Request<'_>,
@@ -227,7 +228,7 @@ impl Brought<'_> {
     }
 
     /// The record, brought by the request, that an expression is.
-    fn record(&self, request: &Request<'_>, expression: &Json) -> Option<(String, &Record)> {
+    fn record(&self, request: &Request<'_>, expression: &Json) -> Option<(String, &RecordType)> {
         match variable(expression) {
             Some("resource") if !is_directory_type(request.resource) => {
                 return Some((
@@ -297,7 +298,8 @@ impl Request<'_> {
         id == self.name || self.above.contains(id)
     }
 
-    /// Returns the value that an expression has in every such request, if its types and its action tell.
+    /// Returns the value that an expression has in every such request, if its types and its action
+    /// tell.
     fn fold(&self, expression: &Json) -> Option<bool> {
         let (operator, operands) = only(expression)?;
         let side = |name: &str| operands.get(name).unwrap_or(&Json::Null);
@@ -339,7 +341,8 @@ impl Request<'_> {
     }
 }
 
-/// Whether a policy asks anywhere if something is there that may come with a request. Most ask that of the facts alone.
+/// Whether a policy asks anywhere if something is there that may come with a request. Most ask that
+/// of the facts alone.
 fn asks_what_is_brought(policy: &Json) -> bool {
     let mut left = vec![policy];
     while let Some(value) = left.pop() {
@@ -401,7 +404,13 @@ fn entity(expression: &Json) -> Option<&str> {
         .as_str()
 }
 
-fn fault(part: &Parsed, file: &File, id: &str, path: &str, actions: &BTreeSet<&str>) -> Fault {
+fn fault(
+    part: &ParsedPolicy,
+    file: &File,
+    id: &str,
+    path: &str,
+    actions: &BTreeSet<&str>,
+) -> Diagnostic {
     let first = actions.first().copied().unwrap_or_default();
     let others = match actions.len().saturating_sub(1) {
         0 => String::new(),

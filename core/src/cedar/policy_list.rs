@@ -6,15 +6,15 @@ use std::sync::Arc;
 use cedar_policy::{Effect, Policy, PolicyId, PolicySet, Template};
 
 use super::source::File;
-use crate::util::stack::Deep;
+use crate::util::stack::DeepValue;
 
 /// A policy or template as read from a file, not yet in the set.
-pub(crate) enum Body {
+pub(crate) enum PolicyBody {
     Static(Policy),
     Template(Template),
 }
 
-impl Body {
+impl PolicyBody {
     pub(crate) fn annotation(&self, key: &str) -> Option<&str> {
         match self {
             Self::Static(policy) => policy.annotation(key),
@@ -44,9 +44,9 @@ impl Body {
     }
 }
 
-/// A [`Body`] and where it stands.
-pub(crate) struct Parsed {
-    pub(crate) body: Body,
+/// A [`PolicyBody`] and where it stands.
+pub(crate) struct ParsedPolicy {
+    pub(crate) body: PolicyBody,
     pub(crate) file: usize,
     pub(crate) start: usize,
     pub(crate) len: usize,
@@ -54,14 +54,15 @@ pub(crate) struct Parsed {
 
 /// What a policy does where it applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Role {
+pub(crate) enum PolicyEffect {
     Permit,
     Forbid,
-    /// A `forbid` with `@warns`: refuses nothing, but adds its words to the advice of what is allowed.
+    /// A `forbid` with `@warns`: refuses nothing, but adds its words to the advice of what is
+    /// allowed.
     Warning,
 }
 
-impl Role {
+impl PolicyEffect {
     /// For people.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
@@ -74,9 +75,9 @@ impl Role {
 
 /// What is known of one policy (static or linked) without asking Cedar again.
 #[derive(Debug, Clone)]
-pub(crate) struct Rule {
+pub(crate) struct PolicyMeta {
     pub(crate) id: Arc<str>,
-    pub(crate) role: Role,
+    pub(crate) role: PolicyEffect,
     pub(crate) code: Option<Arc<str>>,
     /// The words of `@advice`, or of a warning's `@warns`.
     pub(crate) advice: Vec<Arc<str>>,
@@ -85,43 +86,46 @@ pub(crate) struct Rule {
 }
 
 /// A policy's id, with file and line where it came from a file.
-pub(crate) type Placed = (PolicyId, Option<(Arc<str>, u32)>);
+pub(crate) type PolicySpan = (PolicyId, Option<(Arc<str>, u32)>);
 
-/// All policies, in the order of files and text; a template's links stand at the template, by link id.
+/// All policies, in the order of files and text; a template's links stand at the template, by link
+/// id.
 #[derive(Debug, Default)]
-pub(crate) struct Rules {
-    pub(crate) set: Deep<PolicySet>,
+pub(crate) struct PolicyList {
+    pub(crate) set: DeepValue<PolicySet>,
     /// Those that decide, and the warnings, where there are some.
-    pub(crate) apart: Option<[Deep<PolicySet>; 2]>,
+    pub(crate) apart: Option<[DeepValue<PolicySet>; 2]>,
     /// The permits alone: asked only when the sole forbids that hold stand after the last permit.
-    pub(crate) permits: Deep<PolicySet>,
-    pub(crate) list: Vec<Rule>,
+    pub(crate) permits: DeepValue<PolicySet>,
+    pub(crate) list: Vec<PolicyMeta>,
     pub(crate) position: HashMap<PolicyId, usize>,
     pub(crate) last_permit: Option<usize>,
     pub(crate) depth: usize,
 }
 
-impl Rules {
+impl PolicyList {
     /// The role of the policy at that position.
-    pub(crate) fn role_at(&self, at: usize) -> Role {
+    pub(crate) fn role_at(&self, at: usize) -> PolicyEffect {
         // What is not there decides nothing here; taken for a forbid it could but refuse.
-        self.list.get(at).map_or(Role::Forbid, |rule| rule.role)
+        self.list
+            .get(at)
+            .map_or(PolicyEffect::Forbid, |rule| rule.role)
     }
 
     /// The policies of those positions alone.
-    pub(crate) fn part(&self, positions: impl Iterator<Item = usize>) -> Deep<PolicySet> {
+    pub(crate) fn part(&self, positions: impl Iterator<Item = usize>) -> DeepValue<PolicySet> {
         let mut part = PolicySet::new();
         for rule in positions.filter_map(|at| self.list.get(at)) {
             if let Some(policy) = self.set.policy(&PolicyId::new(&rule.id)) {
                 add(&mut part, &self.set, policy);
             }
         }
-        Deep::new(part, self.depth)
+        DeepValue::new(part, self.depth)
     }
 
-    /// Orders the policies of `set`: `order` holds the ids of static policies and templates with their places. `warns`:
-    /// whether `@warns` means something.
-    pub(crate) fn new(set: PolicySet, order: &[Placed], depth: usize, warns: bool) -> Self {
+    /// Orders the policies of `set`: `order` holds the ids of static policies and templates with
+    /// their places. `warns`: whether `@warns` means something.
+    pub(crate) fn new(set: PolicySet, order: &[PolicySpan], depth: usize, warns: bool) -> Self {
         let rank: HashMap<&PolicyId, usize> = order
             .iter()
             .enumerate()
@@ -138,16 +142,16 @@ impl Rules {
             left.cmp(right)
                 .then_with(|| one.id().to_string().cmp(&other.id().to_string()))
         });
-        let list: Vec<Rule> = policies
+        let list: Vec<PolicyMeta> = policies
             .iter()
             .map(|(rank, policy)| {
                 let role = role(policy, warns);
-                Rule {
+                PolicyMeta {
                     id: Arc::from(policy.id().to_string()),
                     role,
                     code: policy.annotation("code").map(Arc::from),
                     advice: policy
-                        .annotation(if role == Role::Warning {
+                        .annotation(if role == PolicyEffect::Warning {
                             "warns"
                         } else {
                             "advice"
@@ -163,17 +167,22 @@ impl Rules {
             .enumerate()
             .map(|(at, (_, policy))| (policy.id().clone(), at))
             .collect();
-        let last_permit = list.iter().rposition(|rule| rule.role == Role::Permit);
+        let last_permit = list
+            .iter()
+            .rposition(|rule| rule.role == PolicyEffect::Permit);
         let permits = part(&set, |policy| policy.effect() == Effect::Permit);
-        let apart = list.iter().any(|rule| rule.role == Role::Warning).then(|| {
-            let warning = |policy: &Policy| role(policy, warns) == Role::Warning;
-            [part(&set, |policy| !warning(policy)), part(&set, warning)]
-                .map(|part| Deep::new(part, depth))
-        });
+        let apart = list
+            .iter()
+            .any(|rule| rule.role == PolicyEffect::Warning)
+            .then(|| {
+                let warning = |policy: &Policy| role(policy, warns) == PolicyEffect::Warning;
+                [part(&set, |policy| !warning(policy)), part(&set, warning)]
+                    .map(|part| DeepValue::new(part, depth))
+            });
         Self {
-            set: Deep::new(set, depth),
+            set: DeepValue::new(set, depth),
             apart,
-            permits: Deep::new(permits, depth),
+            permits: DeepValue::new(permits, depth),
             list,
             position,
             last_permit,
@@ -182,11 +191,11 @@ impl Rules {
     }
 }
 
-fn role(policy: &Policy, warns: bool) -> Role {
+fn role(policy: &Policy, warns: bool) -> PolicyEffect {
     match policy.effect() {
-        Effect::Permit => Role::Permit,
-        Effect::Forbid if warns && policy.annotation("warns").is_some() => Role::Warning,
-        Effect::Forbid => Role::Forbid,
+        Effect::Permit => PolicyEffect::Permit,
+        Effect::Forbid if warns && policy.annotation("warns").is_some() => PolicyEffect::Warning,
+        Effect::Forbid => PolicyEffect::Forbid,
     }
 }
 
@@ -219,19 +228,20 @@ fn add(part: &mut PolicySet, set: &PolicySet, policy: &Policy) {
     drop(part.link(template.clone(), policy.id().clone(), slots));
 }
 
-/// The parts of a parsed file in text order, each with its place: Cedar numbers them `policy0`, `policy1`, ...
-pub(crate) fn in_text_order(set: &PolicySet, file: &File, index: usize) -> Vec<Parsed> {
+/// The parts of a parsed file in text order, each with its place: Cedar numbers them `policy0`,
+/// `policy1`, ...
+pub(crate) fn in_text_order(set: &PolicySet, file: &File, index: usize) -> Vec<ParsedPolicy> {
     let mut parts = Vec::new();
     let mut cursor = 0_usize;
     for number in 0..set.num_of_policies().saturating_add(set.num_of_templates()) {
         let id = PolicyId::new(format!("policy{number}"));
         let (body, source) = if let Some(policy) = set.policy(&id) {
             (
-                Body::Static(policy.clone()),
+                PolicyBody::Static(policy.clone()),
                 policy.to_cedar().unwrap_or_default(),
             )
         } else if let Some(template) = set.template(&id) {
-            (Body::Template(template.clone()), template.to_cedar())
+            (PolicyBody::Template(template.clone()), template.to_cedar())
         } else {
             continue;
         };
@@ -242,7 +252,7 @@ pub(crate) fn in_text_order(set: &PolicySet, file: &File, index: usize) -> Vec<P
             .unwrap_or(0);
         let start = cursor.saturating_add(found);
         cursor = start.saturating_add(source.len());
-        parts.push(Parsed {
+        parts.push(ParsedPolicy {
             body,
             file: index,
             start,

@@ -11,25 +11,26 @@ use crate::api::request::{Request, Resource};
 use crate::directory::Directory;
 use crate::model::answer_code::AnswerCode;
 use crate::model::limit::QuotaFacts;
-use crate::model::reference::{MAX_ID_BYTES, Ref, check_id};
+use crate::model::reference::{EntityRef, MAX_ID_BYTES, check_id};
 use crate::util::error::Error;
 use crate::util::json as checked;
 
 /// What there is to ask Cedar, or a denial that a failed look-up already gives (E1).
 #[derive(Debug)]
-pub(crate) enum Asked {
-    Answered(AnswerCode),
-    Cedar(Box<Question>),
+pub(crate) enum CedarQuery {
+    Denied(AnswerCode),
+    Query(Box<CedarRequest>),
 }
 
 /// A request and the entities that it may read.
 #[derive(Debug)]
-pub(crate) struct Question {
+pub(crate) struct CedarRequest {
     pub(crate) request: cedar_policy::Request,
     pub(crate) entities: Arc<Entities>,
 }
 
-/// Levels of stack for what converts values: their nesting is capped, far below what policies may need.
+/// Levels of stack for what converts values: their nesting is capped, far below what policies may
+/// need.
 pub(crate) const VALUE_DEPTH: usize = 80;
 /// The nesting of values that callers pass.
 pub(crate) const NESTING: usize = 64;
@@ -40,7 +41,7 @@ impl Bundle {
         request: &Request,
         directory: &Directory,
         quota: Option<&QuotaFacts<'_>>,
-    ) -> Result<Asked, Error> {
+    ) -> Result<CedarQuery, Error> {
         let action = self
             .names
             .actions
@@ -50,7 +51,7 @@ impl Bundle {
             action: crate::util::text::short(request.action.id()),
         })?;
         if let Some(code) = self.look_up(request, directory)? {
-            return Ok(Asked::Answered(code));
+            return Ok(CedarQuery::Denied(code));
         }
         let kind = request.resource.uid.kind();
         if !action.resources.contains(kind) {
@@ -60,7 +61,7 @@ impl Bundle {
             });
         }
         if !action.principals.contains(request.principal.kind()) {
-            return Ok(Asked::Answered(AnswerCode::NotPermitted));
+            return Ok(CedarQuery::Denied(AnswerCode::NotPermitted));
         }
         let action_uid = uid(&request.action)?;
         let mut context_fields = request.circumstances.context.clone();
@@ -108,7 +109,7 @@ impl Bundle {
         let request = cedar.map_err(|found| Error::InvalidRequest {
             reason: found.to_string(),
         })?;
-        Ok(Asked::Cedar(Box::new(Question {
+        Ok(CedarQuery::Query(Box::new(CedarRequest {
             request,
             entities: Arc::new(entities),
         })))
@@ -142,7 +143,7 @@ impl Bundle {
         self.declared(&request.principal)?;
         self.declared(&request.resource.uid)?;
         let kept = super::tenant_facts::is_directory_type(request.resource.uid.kind());
-        if kept && !request.resource.is_bare() {
+        if kept && !request.resource.is_empty() {
             return Err(Error::DirectoryResource {
                 resource: request.resource.uid.to_string(),
             });
@@ -171,7 +172,7 @@ impl Bundle {
         Ok(None)
     }
 
-    fn declared(&self, reference: &Ref) -> Result<(), Error> {
+    fn declared(&self, reference: &EntityRef) -> Result<(), Error> {
         let unknown = || Error::EntityType {
             name: crate::util::text::short(reference.kind()),
         };
@@ -185,7 +186,7 @@ impl Bundle {
 }
 
 /// Type and id as Cedar's own pair: the id is never parsed (E6).
-pub(crate) fn uid(reference: &Ref) -> Result<EntityUid, Error> {
+pub(crate) fn uid(reference: &EntityRef) -> Result<EntityUid, Error> {
     let kind = EntityTypeName::from_str(reference.kind()).map_err(|_| Error::EntityType {
         name: crate::util::text::short(reference.kind()),
     })?;

@@ -1,4 +1,5 @@
-//! What the engine reads from the schema beside types: actions with their annotations and kinds, features and meters.
+//! What the engine reads from the schema beside types: actions with their annotations and kinds,
+//! features and meters.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,8 +8,8 @@ use serde_json::Value;
 use super::source::{File, placeless};
 use super::tenant_facts::is_directory_type;
 use super::value_json::Types;
-use crate::util::error::Fault;
-use crate::vm::Own;
+use crate::util::error::Diagnostic;
+use crate::vm::StoredValue;
 
 /// The kinds of action (C8). The status tables are policies over them.
 pub(crate) const KINDS: [&str; 8] = [
@@ -44,22 +45,24 @@ pub(crate) struct Action {
 }
 
 /// Of each entity type, its attributes, and whether each is required.
-pub(crate) type Shapes = BTreeMap<String, BTreeMap<String, bool>>;
+pub(crate) type EntityShapes = BTreeMap<String, BTreeMap<String, bool>>;
 
 /// What the schema files say together.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Names {
+pub(crate) struct SchemaFile {
     pub(crate) actions: BTreeMap<String, Action>,
     pub(crate) features: BTreeSet<String>,
     pub(crate) meters: BTreeSet<String>,
     pub(crate) channels: BTreeSet<String>,
-    /// All that the schema says of types, as text: what hosts keep of their own fits the same as long as this is the same.
+    /// All that the schema says of types, as text: what hosts keep of their own fits the same as
+    /// long as this is the same.
     pub(crate) types: String,
 }
 
-/// Reads the JSON forms of the schema files (`fragments` runs along `files`), and what is wrong with their names.
-pub(crate) fn read(fragments: &[Value], files: &[&File]) -> (Names, Vec<Fault>) {
-    let (mut names, mut faults) = (Names::default(), Vec::new());
+/// Reads the JSON forms of the schema files (`fragments` runs along `files`), and what is wrong
+/// with their names.
+pub(crate) fn read(fragments: &[Value], files: &[&File]) -> (SchemaFile, Vec<Diagnostic>) {
+    let (mut names, mut faults) = (SchemaFile::default(), Vec::new());
     for fragment in fragments {
         let types = fragment.get("").and_then(|space| space.get("entityTypes"));
         names.features.extend(enumeration(types, "Feature"));
@@ -106,8 +109,8 @@ fn action(
     declared: &Value,
     fragments: &[Value],
     file: &File,
-    names: &Names,
-    faults: &mut Vec<Fault>,
+    names: &SchemaFile,
+    faults: &mut Vec<Diagnostic>,
 ) -> Option<Action> {
     let applies = declared
         .get("appliesTo")
@@ -205,8 +208,13 @@ fn action(
     })
 }
 
-/// Returns a fault for each attribute that `@requires` names and no resource of the action's requests has.
-pub(crate) fn unknown_requirements(names: &Names, types: &Types, files: &[&File]) -> Vec<Fault> {
+/// Returns a fault for each attribute that `@requires` names and no resource of the action's
+/// requests has.
+pub(crate) fn unknown_requirements(
+    names: &SchemaFile,
+    types: &Types,
+    files: &[&File],
+) -> Vec<Diagnostic> {
     let mut faults = Vec::new();
     for (name, action) in &names.actions {
         let has = |attribute: &String| {
@@ -236,9 +244,9 @@ pub(crate) fn unknown_requirements(names: &Names, types: &Types, files: &[&File]
     faults
 }
 
-/// The attributes of each entity type, and whether each is required. A type whose shape is a common type's, or that has tags
-/// only, is left out: nothing is known of it then.
-pub(crate) fn shapes(fragments: &[Value]) -> Shapes {
+/// The attributes of each entity type, and whether each is required. A type whose shape is a common
+/// type's, or that has tags only, is left out: nothing is known of it then.
+pub(crate) fn shapes(fragments: &[Value]) -> EntityShapes {
     let mut shapes = BTreeMap::new();
     for types in fragments
         .iter()
@@ -351,7 +359,7 @@ fn has_facts(context: Option<&Value>, fragments: &[Value]) -> bool {
     common.into_iter().any(of_record)
 }
 
-fn at_action(file: &File, code: &'static str, message: String, name: &str) -> Fault {
+fn at_action(file: &File, code: &'static str, message: String, name: &str) -> Diagnostic {
     let quoted = format!("\"{name}\"");
     let found = file
         .text
@@ -368,7 +376,7 @@ fn at_action(file: &File, code: &'static str, message: String, name: &str) -> Fa
     }
 }
 
-impl crate::model::catalog::Names for Names {
+impl crate::model::catalog::SchemaVocabulary for SchemaFile {
     fn has_feature(&self, name: &str) -> bool {
         self.features.contains(name)
     }
@@ -377,8 +385,8 @@ impl crate::model::catalog::Names for Names {
         self.meters.contains(name)
     }
 
-    fn typed(&self, _: &str, _: &serde_json::Map<String, Value>) -> Result<Own, String> {
-        Ok(Own::Record(Vec::new()))
+    fn typed(&self, _: &str, _: &serde_json::Map<String, Value>) -> Result<StoredValue, String> {
+        Ok(StoredValue::Record(Vec::new()))
     }
 
     fn features(&self) -> Vec<&str> {

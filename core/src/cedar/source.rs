@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use crate::util::error::{Error, Fault, Faults, Place, fault_help};
-use crate::util::parse_limits::Caps;
+use crate::util::error::{Diagnostic, Diagnostics, Error, SourceSpan, fault_help};
+use crate::util::parse_limits::ParseLimits;
 
 /// The kernel's schema file: its presence makes a set of files a tenancy bundle.
 pub(crate) const KERNEL: &str = "sublet.cedarschema";
@@ -14,7 +14,7 @@ pub(crate) const CATALOG: &str = "catalog.json";
 
 /// Where policies come from.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Source {
+pub enum PolicySource {
     /// The bundle that is shipped with this version: the marketing platform of `policies/`.
     #[default]
     Shipped,
@@ -23,7 +23,7 @@ pub enum Source {
     /// The same files as (name, text).
     Files(Vec<(String, String)>),
     /// A plain Cedar program, without the tenancy kernel.
-    Cedar(super::load_program::Program),
+    Cedar(super::load_program::CedarProgram),
 }
 
 /// One file of a bundle.
@@ -35,7 +35,7 @@ pub(crate) struct File {
 
 impl File {
     /// The place of the bytes from `start`, `len` long; past the end it is the end.
-    pub(crate) fn place(&self, start: usize, len: usize) -> Place {
+    pub(crate) fn place(&self, start: usize, len: usize) -> SourceSpan {
         let mut start = start.min(self.text.len());
         while !self.text.is_char_boundary(start) {
             start = start.saturating_sub(1);
@@ -62,8 +62,8 @@ impl File {
         message: impl Into<String>,
         start: usize,
         len: usize,
-    ) -> Fault {
-        Fault {
+    ) -> Diagnostic {
+        Diagnostic {
             code,
             message: message.into(),
             place: Some(self.place(start, len)),
@@ -107,7 +107,7 @@ impl File {
 /// Lines longer than this are cut around the fault, so that an error stays readable.
 const LINE: usize = 160;
 
-fn cut(file: &str, line: usize, column: usize, width: usize, text: &str) -> Place {
+fn cut(file: &str, line: usize, column: usize, width: usize, text: &str) -> SourceSpan {
     let length = text.chars().count();
     let skip = if length > LINE {
         column.saturating_sub(LINE / 2)
@@ -127,7 +127,7 @@ fn cut(file: &str, line: usize, column: usize, width: usize, text: &str) -> Plac
         });
     let shown: String = shown.collect();
     let room = LINE.saturating_sub(column.saturating_sub(skip)).max(1);
-    Place {
+    SourceSpan {
         file: file.to_owned(),
         line: u32::try_from(line).unwrap_or(u32::MAX),
         column: u32::try_from(column.saturating_add(1)).unwrap_or(u32::MAX),
@@ -144,8 +144,8 @@ fn has_ending(name: &str, ending: &str) -> bool {
 }
 
 /// A fault that no place in a file can be named for.
-pub(crate) fn placeless(code: &'static str, message: impl Into<String>) -> Fault {
-    Fault {
+pub(crate) fn placeless(code: &'static str, message: impl Into<String>) -> Diagnostic {
+    Diagnostic {
         code,
         message: message.into(),
         place: None,
@@ -154,18 +154,18 @@ pub(crate) fn placeless(code: &'static str, message: impl Into<String>) -> Fault
 }
 
 /// Reads the files of a bundle, sorted by name, within the caps.
-pub(crate) fn read(source: &Source, caps: &Caps) -> Result<Vec<File>, Error> {
+pub(crate) fn read(source: &PolicySource, caps: &ParseLimits) -> Result<Vec<File>, Error> {
     let mut files = match source {
-        Source::Shipped => super::default_bundle::files(),
-        Source::Folder(folder) => read_folder(folder, caps)?,
-        Source::Files(texts) => texts
+        PolicySource::Shipped => super::default_bundle::files(),
+        PolicySource::Folder(folder) => read_folder(folder, caps)?,
+        PolicySource::Files(texts) => texts
             .iter()
             .map(|(name, text)| File {
                 name: name.clone(),
                 text: text.clone(),
             })
             .collect(),
-        Source::Cedar(_) => Vec::new(),
+        PolicySource::Cedar(_) => Vec::new(),
     };
     files.sort_by(|left, right| left.name.cmp(&right.name));
     let mut faults = Vec::new();
@@ -184,18 +184,18 @@ pub(crate) fn read(source: &Source, caps: &Caps) -> Result<Vec<File>, Error> {
             faults.push(too_large(&file.name, file.text.len() as u64, caps));
         }
     }
-    Faults::into_result(faults)?;
+    Diagnostics::into_result(faults)?;
     Ok(files)
 }
 
-fn too_large(name: &str, bytes: u64, caps: &Caps) -> Fault {
+fn too_large(name: &str, bytes: u64, caps: &ParseLimits) -> Diagnostic {
     placeless(
         "bundle.too_large",
         format!("`{name}` has {bytes} bytes, more than {}", caps.file_bytes),
     )
 }
 
-fn read_folder(folder: &Path, caps: &Caps) -> Result<Vec<File>, Error> {
+fn read_folder(folder: &Path, caps: &ParseLimits) -> Result<Vec<File>, Error> {
     let unreadable = |name: &str, why: &dyn std::fmt::Display| {
         placeless(
             "bundle.unreadable",
@@ -234,7 +234,8 @@ fn read_folder(folder: &Path, caps: &Caps) -> Result<Vec<File>, Error> {
         if !wanted || name.starts_with('.') || path.is_dir() {
             continue;
         }
-        // A link may lead to another file of the folder, and nowhere else: what it leads to is read by its own path.
+        // A link may lead to another file of the folder, and nowhere else: what it leads to is read
+        // by its own path.
         let found = std::fs::canonicalize(&path);
         if found
             .as_ref()
@@ -256,12 +257,12 @@ fn read_folder(folder: &Path, caps: &Caps) -> Result<Vec<File>, Error> {
             Err(why) => faults.push(unreadable(&name, &why)),
         }
     }
-    Faults::into_result(faults)?;
+    Diagnostics::into_result(faults)?;
     Ok(files)
 }
 
 /// The text of a file, or nothing when it is larger than the cap: a file may grow while it is read.
-fn read_file(path: &Path, caps: &Caps) -> std::io::Result<Option<String>> {
+fn read_file(path: &Path, caps: &ParseLimits) -> std::io::Result<Option<String>> {
     use std::io::Read;
     // A pipe or a device would never end, or never begin.
     if !std::fs::metadata(path)?.is_file() {

@@ -1,5 +1,5 @@
-//! The facts that gates read: who logs in, where, for which feature; and the directory's records as entities.
-//! Facts only: what follows from them is for the policies to say.
+//! The facts that gates read: who logs in, where, for which feature; and the directory's records as
+//! entities. Facts only: what follows from them is for the policies to say.
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
@@ -11,14 +11,14 @@ use super::bundle::Bundle;
 use super::request::causes;
 use super::schema::Action;
 use crate::api::request::Request;
-use crate::compiler::own;
+use crate::compiler::stored_value;
 use crate::directory::Directory;
-use crate::model::catalog::{Catalog, Names};
+use crate::model::catalog::{Catalog, SchemaVocabulary};
 use crate::model::host;
 use crate::model::limit::{Count, QuotaFacts};
-use crate::model::reference::Ref;
+use crate::model::reference::EntityRef;
 use crate::util::error::Error;
-use crate::vm::Own;
+use crate::vm::StoredValue;
 
 /// Entity types whose records the directory keeps.
 pub(crate) fn is_directory_type(kind: &str) -> bool {
@@ -119,14 +119,15 @@ impl Bundle {
         context: &Map<String, Value>,
         directory: &Directory,
     ) -> Result<Vec<Entity>, Error> {
-        let mut todo: Vec<Ref> = vec![request.principal.clone(), request.resource.uid.clone()];
+        let mut todo: Vec<EntityRef> =
+            vec![request.principal.clone(), request.resource.uid.clone()];
         todo.extend(request.circumstances.actor.clone());
         todo.extend(
             request
                 .resource
                 .account
                 .as_deref()
-                .map(|account| Ref::new("Account", account)),
+                .map(|account| EntityRef::new("Account", account)),
         );
         todo.extend(request.resource.parents.iter().cloned());
         let values = context
@@ -149,7 +150,7 @@ impl Bundle {
 
     fn record_entity(
         &self,
-        reference: &Ref,
+        reference: &EntityRef,
         attributes: &Map<String, Value>,
     ) -> Result<Entity, Error> {
         let value = json!({"uid": {"type": reference.kind(), "id": reference.id()}, "attrs": attributes, "parents": []});
@@ -182,11 +183,12 @@ impl Bundle {
             .collect()
     }
 
-    /// The action of a credential flow, or without one the first by name that carries `@asks("login")`; and for whom it is.
+    /// The action of a credential flow, or without one the first by name that carries
+    /// `@asks("login")`; and for whom it is.
     pub(crate) fn flow(
         &self,
         named: Option<(&str, &str)>,
-    ) -> Result<(Ref, &BTreeSet<String>), Error> {
+    ) -> Result<(EntityRef, &BTreeSet<String>), Error> {
         let known = |(kind, name): (&str, &str)| {
             self.names
                 .actions
@@ -209,16 +211,17 @@ impl Bundle {
                 action: name.clone(),
             });
         }
-        Ok((Ref::new("Action", name), &action.principals))
+        Ok((EntityRef::new("Action", name), &action.principals))
     }
 
-    /// The actions that carry `@asks(verb)` and can be asked by this type of login on that type of resource, by name.
+    /// The actions that carry `@asks(verb)` and can be asked by this type of login on that type of
+    /// resource, by name.
     pub(crate) fn all_asked_by(
         &self,
         verb: &str,
         principal: &str,
         resource: &str,
-    ) -> Vec<(Ref, &Action)> {
+    ) -> Vec<(EntityRef, &Action)> {
         let asked = |action: &&Action| {
             action.asks.iter().any(|asks| asks == verb)
                 && action.principals.contains(principal)
@@ -228,21 +231,23 @@ impl Bundle {
             .actions
             .iter()
             .filter(|(_, action)| asked(action))
-            .map(|(name, action)| (Ref::new("Action", name), action))
+            .map(|(name, action)| (EntityRef::new("Action", name), action))
             .collect()
     }
 
     /// Desks and the actions that ask for them, by action name.
-    pub(crate) fn desks(&self) -> Vec<(&str, Ref)> {
+    pub(crate) fn desks(&self) -> Vec<(&str, EntityRef)> {
         self.names
             .actions
             .iter()
-            .filter_map(|(name, action)| Some((action.desk.as_deref()?, Ref::new("Action", name))))
+            .filter_map(|(name, action)| {
+                Some((action.desk.as_deref()?, EntityRef::new("Action", name)))
+            })
             .collect()
     }
 }
 
-impl Names for Bundle {
+impl SchemaVocabulary for Bundle {
     fn has_feature(&self, name: &str) -> bool {
         self.names.features.contains(name)
     }
@@ -255,7 +260,11 @@ impl Names for Bundle {
         self.names.features.iter().map(String::as_str).collect()
     }
 
-    fn typed(&self, record_type: &str, attributes: &Map<String, Value>) -> Result<Own, String> {
+    fn typed(
+        &self,
+        record_type: &str,
+        attributes: &Map<String, Value>,
+    ) -> Result<StoredValue, String> {
         crate::util::json::check_value(
             "attributes",
             &Value::Object(attributes.clone()),
@@ -269,17 +278,17 @@ impl Names for Bundle {
             "TeamMember" => {
                 json!({"account": entity("Account", "x"), "confirmed": true, "grants": [], "attributes": attributes})
             }
-            _ => return Ok(Own::Record(Vec::new())),
+            _ => return Ok(StoredValue::Record(Vec::new())),
         };
         let Value::Object(whole) = whole else {
-            return Ok(Own::Record(Vec::new()));
+            return Ok(StoredValue::Record(Vec::new()));
         };
         let typed = || {
-            let entity = self.record_entity(&Ref::new(record_type, "x"), &whole)?;
+            let entity = self.record_entity(&EntityRef::new(record_type, "x"), &whole)?;
             Ok(entity
                 .attr("attributes")
                 .and_then(Result::ok)
-                .and_then(|value| own(&value)))
+                .and_then(|value| stored_value(&value)))
         };
         let depth = 80;
         let typed = crate::util::stack::run(depth, typed).map_err(|error| error.to_string())?;
@@ -288,7 +297,7 @@ impl Names for Bundle {
 }
 
 /// Whose login: an account's own, a member's, or an operator's.
-fn login(reference: &Ref, directory: &Directory) -> Value {
+fn login(reference: &EntityRef, directory: &Directory) -> Value {
     let mut login = Map::new();
     if let Some(account) = directory.account_id_of(reference) {
         login.insert("account".to_owned(), entity("Account", account));
@@ -303,7 +312,7 @@ fn login(reference: &Ref, directory: &Directory) -> Value {
     Value::Object(login)
 }
 
-fn realm_fact(realm: &Ref) -> Result<Value, Error> {
+fn realm_fact(realm: &EntityRef) -> Result<Value, Error> {
     match realm.kind() {
         "Platform" => Ok(json!({})),
         "Account" => Ok(json!({"owner": entity("Account", realm.id())})),
@@ -313,16 +322,17 @@ fn realm_fact(realm: &Ref) -> Result<Value, Error> {
     }
 }
 
-/// The entities that JSON values name, `{"__entity": {..}}` or `{"type", "id"}`. Iterative: values may be nested.
-fn named_in<'a>(values: impl Iterator<Item = &'a Value>) -> Vec<Ref> {
-    let (mut found, mut todo): (Vec<Ref>, Vec<&Value>) = (Vec::new(), values.collect());
+/// The entities that JSON values name, `{"__entity": {..}}` or `{"type", "id"}`. Iterative: values
+/// may be nested.
+fn named_in<'a>(values: impl Iterator<Item = &'a Value>) -> Vec<EntityRef> {
+    let (mut found, mut todo): (Vec<EntityRef>, Vec<&Value>) = (Vec::new(), values.collect());
     while let Some(value) = todo.pop() {
         match value {
             Value::Object(fields) => {
                 if let (Some(Value::String(kind)), Some(Value::String(id))) =
                     (fields.get("type"), fields.get("id"))
                 {
-                    found.push(Ref::new(kind.as_str(), id.as_str()));
+                    found.push(EntityRef::new(kind.as_str(), id.as_str()));
                 }
                 todo.extend(fields.values());
             }
@@ -333,9 +343,10 @@ fn named_in<'a>(values: impl Iterator<Item = &'a Value>) -> Vec<Ref> {
     found
 }
 
-/// The attributes of a record as the kernel's schema declares them, or nothing if there is no such record.
+/// The attributes of a record as the kernel's schema declares them, or nothing if there is no such
+/// record.
 fn attributes(
-    reference: &Ref,
+    reference: &EntityRef,
     directory: &Directory,
     catalog: &Catalog,
 ) -> Option<Map<String, Value>> {

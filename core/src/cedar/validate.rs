@@ -9,13 +9,13 @@ use sha2::{Digest, Sha256};
 use super::diagnostics;
 use super::options::Validation;
 use super::source::File;
-use crate::util::error::{Error, Fault, Faults};
+use crate::util::error::{Diagnostic, Diagnostics, Error};
 
 /// How many bundles are remembered to be valid.
 const REMEMBERED: usize = 16;
 
-/// The bundles that were found valid in this process, by a hash of their texts: who opens several engines, as test suites do,
-/// pays for it once. It is half of what opening takes.
+/// The bundles that were found valid in this process, by a hash of their texts: who opens several
+/// engines, as test suites do, pays for it once. It is half of what opening takes.
 static VALID: Mutex<VecDeque<[u8; 32]>> = Mutex::new(VecDeque::new());
 
 /// Does the work, unless it was done before for these files without a fault.
@@ -31,7 +31,8 @@ pub(crate) fn once(
         hash.update(part);
     }
     let texts: [u8; 32] = hash.finalize().into();
-    // Nobody waits for this lock: a child that was forked while a thread held it would wait for ever.
+    // Nobody waits for this lock: a child that was forked while a thread held it would wait for
+    // ever.
     let valid = || match VALID.try_lock() {
         Ok(valid) => Some(valid),
         Err(TryLockError::Poisoned(valid)) => Some(valid.into_inner()),
@@ -49,17 +50,17 @@ pub(crate) fn once(
 }
 
 /// A file, and the bytes in it that hold a policy.
-pub(crate) type Home<'a> = (&'a File, Option<(usize, usize)>);
+pub(crate) type PolicyLocation<'a> = (&'a File, Option<(usize, usize)>);
 
 /// Validates in strict mode; warnings are faults too unless `validation` says otherwise.
 pub(crate) fn validate<'a>(
     schema: &Schema,
     set: &PolicySet,
     validation: Validation,
-    home: impl Fn(&PolicyId) -> Option<Home<'a>>,
+    home: impl Fn(&PolicyId) -> Option<PolicyLocation<'a>>,
 ) -> Result<(), Error> {
     let result = Validator::new(schema.clone()).validate(set, ValidationMode::Strict);
-    let mut faults: Vec<Fault> = Vec::new();
+    let mut faults: Vec<Diagnostic> = Vec::new();
     for error in result.validation_errors() {
         faults.extend(placed("bundle.validation", error, home(error.policy_id())));
     }
@@ -78,14 +79,14 @@ pub(crate) fn validate<'a>(
                 .map(|place| (place.file.clone(), place.line, place.column)),
         )
     });
-    Faults::into_result(faults)
+    Diagnostics::into_result(faults)
 }
 
 fn placed(
     code: &'static str,
     found: &dyn miette::Diagnostic,
-    home: Option<Home<'_>>,
-) -> Vec<Fault> {
+    home: Option<PolicyLocation<'_>>,
+) -> Vec<Diagnostic> {
     let (file, span) = home.map_or((None, None), |(file, span)| (Some(file), span));
     diagnostics::faults(code, found, file, span)
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::email::waiting;
-use super::{Scene, Target};
+use super::{CommandContext, CommandTarget};
 use crate::directory::Change;
 use crate::model::account::{Account, AccountKind, DisableReason};
 use crate::model::calendar::Calendar;
@@ -14,7 +14,7 @@ use crate::model::email;
 use crate::model::limit::Limits;
 use crate::model::named_fields::NamedFields;
 use crate::model::record::Record;
-use crate::model::reference::Ref;
+use crate::model::reference::EntityRef;
 use crate::util::error::Error;
 
 /// A main account.
@@ -39,7 +39,8 @@ pub struct CreateAccount {
     /// The host's own attributes.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub attributes: Map<String, Value>,
-    /// Whether the account that had this id has come back: it goes on with its counts and history (I5).
+    /// Whether the account that had this id has come back: it goes on with its counts and history
+    /// (I5).
     #[serde(default, skip_serializing_if = "super::is_false")]
     pub resumed: bool,
 }
@@ -74,7 +75,7 @@ pub struct CloseAccount {
 
 /// A new account whose e-mail waits to be confirmed (C4).
 pub(super) fn created(
-    scene: &Scene<'_>,
+    scene: &CommandContext<'_>,
     id: &str,
     email: &str,
     kind: AccountKind,
@@ -112,7 +113,7 @@ pub(super) fn calendar(
 
 /// The account with this reason, or without it.
 fn with_reason(
-    scene: &Scene<'_>,
+    scene: &CommandContext<'_>,
     account: &str,
     reason: DisableReason,
     put: bool,
@@ -137,15 +138,15 @@ fn with_reason(
 }
 
 impl CreateAccount {
-    pub(super) fn target(&self, scene: &Scene<'_>) -> Target {
+    pub(super) fn target(&self, scene: &CommandContext<'_>) -> CommandTarget {
         let platform = scene
             .directory
             .platform()
             .map_or("", crate::model::operator::Platform::id);
-        Target::new(Ref::new("Platform", platform), &self.id)
+        CommandTarget::new(EntityRef::new("Platform", platform), &self.id)
     }
 
-    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         let resumed = scene.new_id("Account", &self.id, None, self.resumed)?;
         let account = created(
             scene,
@@ -170,28 +171,28 @@ impl CreateAccount {
 }
 
 impl DisableAccount {
-    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         with_reason(scene, &self.account, self.reason, true)
     }
 }
 
 impl RestoreAccount {
-    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         with_reason(scene, &self.account, self.reason, false)
     }
 }
 
 impl CloseAccount {
-    pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
+    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         let account = scene.account(&self.account)?;
-        let target = Target::new(Ref::new("Account", &self.account), &self.account);
+        let target = CommandTarget::new(EntityRef::new("Account", &self.account), &self.account);
         Ok(match account.owner() {
-            Some(owner) => target.counting(owner),
+            Some(owner) => target.lock_account(owner),
             None => target,
         })
     }
 
-    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         let account = scene.account(&self.account)?;
         if account.closed {
             return Ok(Vec::new());

@@ -4,12 +4,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::account::{calendar, created};
-use super::{Scene, Target, entity};
+use super::{CommandContext, CommandTarget, entity};
 use crate::directory::Change;
 use crate::model::account::{Account, AccountKind};
 use crate::model::limit::Limits;
 use crate::model::record::Record;
-use crate::model::reference::Ref;
+use crate::model::reference::EntityRef;
 use crate::util::error::Error;
 
 /// A client account of an owner.
@@ -38,7 +38,8 @@ pub struct CreateClient {
     /// The host's own attributes.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub attributes: Map<String, Value>,
-    /// Whether the account that had this id has come back: it goes on with its counts and history (I5).
+    /// Whether the account that had this id has come back: it goes on with its counts and history
+    /// (I5).
     #[serde(default, skip_serializing_if = "super::is_false")]
     pub resumed: bool,
 }
@@ -54,13 +55,13 @@ pub struct AttachLevel {
 }
 
 impl CreateClient {
-    pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
+    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         let owner = scene.named_or_own(self.owner.as_deref())?;
         scene.account(owner)?;
-        Ok(Target::new(Ref::new("Account", owner), owner).counting(owner))
+        Ok(CommandTarget::new(EntityRef::new("Account", owner), owner).lock_account(owner))
     }
 
-    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         let owner = scene.named_or_own(self.owner.as_deref())?.to_owned();
         let resumed = scene.new_id("Account", &self.id, Some(&owner), self.resumed)?;
         let account = created(
@@ -87,7 +88,7 @@ impl CreateClient {
 }
 
 impl AttachLevel {
-    pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
+    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         scene.account(&self.account)?;
         if scene.directory.level(&self.level, scene.catalog).is_none() {
             return Err(Error::UnknownLevel {
@@ -96,12 +97,12 @@ impl AttachLevel {
             });
         }
         Ok(
-            Target::new(Ref::new("Account", &self.account), &self.account)
+            CommandTarget::new(EntityRef::new("Account", &self.account), &self.account)
                 .with("level", entity("AccessLevel", &self.level)),
         )
     }
 
-    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         let mut account = scene.account(&self.account)?;
         match &mut account.kind {
             AccountKind::Client { level, .. } if level.as_deref() == Some(&self.level) => {

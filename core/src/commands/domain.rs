@@ -3,17 +3,18 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Scene, Target};
+use super::{CommandContext, CommandTarget};
 use crate::directory::Change;
-use crate::model::catalog::Counts;
+use crate::model::catalog::CountedKind;
 use crate::model::domain::{Domain, DomainState};
 use crate::model::host;
 use crate::model::named_fields::NamedFields;
 use crate::model::record::Record;
-use crate::model::reference::Ref;
+use crate::model::reference::EntityRef;
 use crate::util::error::Error;
 
-/// A whitelabel domain, pending until it is verified (D4). What its DNS must say is [`Domain::proof`].
+/// A whitelabel domain, pending until it is verified (D4). What its DNS must say is
+/// [`Domain::proof`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AddDomain {
@@ -64,9 +65,9 @@ pub struct ReleaseDomain {
     pub domain: String,
 }
 
-fn domain(scene: &Scene<'_>, name: &str) -> Result<Domain, Error> {
+fn domain(scene: &CommandContext<'_>, name: &str) -> Result<Domain, Error> {
     let unknown = || Error::UnknownRecord {
-        record: Ref::new("Domain", name).to_string(),
+        record: EntityRef::new("Domain", name).to_string(),
     };
     let known = host::normalise(name)
         .ok()
@@ -74,15 +75,15 @@ fn domain(scene: &Scene<'_>, name: &str) -> Result<Domain, Error> {
     known.ok_or_else(unknown)
 }
 
-fn about(scene: &Scene<'_>, name: &str) -> Result<Target, Error> {
+fn about(scene: &CommandContext<'_>, name: &str) -> Result<CommandTarget, Error> {
     let domain = domain(scene, name)?;
-    Ok(Target::new(
-        Ref::new("Domain", domain.name()),
+    Ok(CommandTarget::new(
+        EntityRef::new("Domain", domain.name()),
         domain.owner().unwrap_or_default(),
     ))
 }
 
-fn to(scene: &Scene<'_>, name: &str, state: DomainState) -> Result<Vec<Change>, Error> {
+fn to(scene: &CommandContext<'_>, name: &str, state: DomainState) -> Result<Vec<Change>, Error> {
     let before = domain(scene, name)?;
     Ok(if before.state == state {
         Vec::new()
@@ -92,7 +93,11 @@ fn to(scene: &Scene<'_>, name: &str, state: DomainState) -> Result<Vec<Change>, 
 }
 
 /// What policies may know of a domain that is to be of no use: whether clients have no other (D8).
-fn stranding(scene: &Scene<'_>, name: &str, confirmed: bool) -> Result<Target, Error> {
+fn stranding(
+    scene: &CommandContext<'_>,
+    name: &str,
+    confirmed: bool,
+) -> Result<CommandTarget, Error> {
     let (domain, target) = (domain(scene, name)?, about(scene, name)?);
     let directory = scene.directory;
     let owner = domain
@@ -103,7 +108,9 @@ fn stranding(scene: &Scene<'_>, name: &str, confirmed: bool) -> Result<Target, E
             .verified_hosts(&[owner], "", 2)
             .iter()
             .any(|name| **name != *domain.name());
-        domain.is_verified() && !others && directory.count(owner, Counts::Clients, scene.now) > 0
+        domain.is_verified()
+            && !others
+            && directory.count(owner, CountedKind::Clients, scene.now) > 0
     });
     Ok(target
         .with("strands_clients", Value::Bool(strands))
@@ -111,13 +118,13 @@ fn stranding(scene: &Scene<'_>, name: &str, confirmed: bool) -> Result<Target, E
 }
 
 impl AddDomain {
-    pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
+    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         let owner = scene.named_or_own(self.owner.as_deref())?;
         scene.account(owner)?;
-        Ok(Target::new(Ref::new("Account", owner), owner))
+        Ok(CommandTarget::new(EntityRef::new("Account", owner), owner))
     }
 
-    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         let refused = |reason: &str| Error::DomainName {
             domain: crate::util::text::short(&self.domain),
             reason: reason.to_owned(),
@@ -140,11 +147,11 @@ impl AddDomain {
 }
 
 impl VerifyDomain {
-    pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
+    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         about(scene, &self.domain)
     }
 
-    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         let found = domain(scene, &self.domain)?;
         let proof = found.proof().unwrap_or_default();
         if !self.txt.contains(&proof) {
@@ -158,36 +165,36 @@ impl VerifyDomain {
 }
 
 impl RemoveDomain {
-    pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
+    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         stranding(scene, &self.domain, self.confirmed)
     }
 
-    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         // One that never was in use keeps nobody away.
         if domain(scene, &self.domain)?.state == DomainState::Pending {
-            return Ok(vec![Change::Remove(Ref::new("Domain", &self.domain))]);
+            return Ok(vec![Change::Remove(EntityRef::new("Domain", &self.domain))]);
         }
         to(scene, &self.domain, DomainState::Quarantined)
     }
 }
 
 impl QuarantineDomain {
-    pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
+    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         stranding(scene, &self.domain, self.confirmed)
     }
 
-    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         to(scene, &self.domain, DomainState::Quarantined)
     }
 }
 
 impl ReleaseDomain {
-    pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
+    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         about(scene, &self.domain)
     }
 
-    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
-        Ok(vec![Change::Remove(Ref::new(
+    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
+        Ok(vec![Change::Remove(EntityRef::new(
             "Domain",
             domain(scene, &self.domain)?.name(),
         ))])

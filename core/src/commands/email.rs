@@ -2,14 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Scene, Target};
+use super::{CommandContext, CommandTarget};
 use crate::directory::Change;
 use crate::model::account::Account;
 use crate::model::email;
 use crate::model::member::TeamMember;
-use crate::model::pending_email::{Holder, Pending};
+use crate::model::pending_email::{EmailOwner, PendingEmail};
 use crate::model::record::Record;
-use crate::model::reference::Ref;
+use crate::model::reference::EntityRef;
 use crate::util::error::Error;
 
 /// Another e-mail for an account's login: the old one works on until the new one is confirmed.
@@ -56,24 +56,27 @@ pub struct AcceptInvitation {
     pub token: String,
 }
 
-fn about(scene: &Scene<'_>, account: &str) -> Result<Target, Error> {
+fn about(scene: &CommandContext<'_>, account: &str) -> Result<CommandTarget, Error> {
     scene.account(account)?;
-    Ok(Target::new(Ref::new("Account", account), account))
+    Ok(CommandTarget::new(
+        EntityRef::new("Account", account),
+        account,
+    ))
 }
 
 /// An account with a new token for this e-mail.
 pub(super) fn waiting(
-    scene: &Scene<'_>,
+    scene: &CommandContext<'_>,
     account: Account,
     email: &str,
     time: Option<i64>,
 ) -> Result<Account, Error> {
-    let login = Ref::new("Account", &account.id);
-    let holder = Holder {
+    let login = EntityRef::new("Account", &account.id);
+    let holder = EmailOwner {
         login: &login,
         owner: account.owner(),
     };
-    let pending = Pending::new(scene.token()?, email, &holder, scene.now, time)?;
+    let pending = PendingEmail::new(scene.token()?, email, &holder, scene.now, time)?;
     Ok(Account {
         pending: Some(pending),
         ..account
@@ -81,11 +84,11 @@ pub(super) fn waiting(
 }
 
 impl ChangeEmail {
-    pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
+    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         about(scene, &self.account)
     }
 
-    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         let account = scene.account(&self.account)?;
         let account = waiting(
             scene,
@@ -98,17 +101,17 @@ impl ChangeEmail {
 }
 
 impl ResendConfirmation {
-    pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
+    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         about(scene, &self.account)
     }
 
-    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         let account = scene.account(&self.account)?;
         let email = match &account.pending {
             Some(pending) => pending.email.clone(),
             None if account.confirmed => {
                 return Err(Error::Token {
-                    login: Ref::new("Account", &self.account).to_string(),
+                    login: EntityRef::new("Account", &self.account).to_string(),
                 });
             }
             None => account.email.clone(),
@@ -123,14 +126,14 @@ impl ResendConfirmation {
 }
 
 impl ConfirmEmail {
-    pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
+    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         about(scene, &self.account)
     }
 
-    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         let account = scene.account(&self.account)?;
-        let login = Ref::new("Account", &self.account);
-        let holder = Holder {
+        let login = EntityRef::new("Account", &self.account);
+        let holder = EmailOwner {
             login: &login,
             owner: account.owner(),
         };
@@ -152,15 +155,18 @@ impl ConfirmEmail {
 }
 
 impl AcceptInvitation {
-    pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
+    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         let account = scene.member(&self.member)?.account;
-        Ok(Target::new(Ref::new("Account", &account), &account).counting(&account))
+        Ok(
+            CommandTarget::new(EntityRef::new("Account", &account), &account)
+                .lock_account(&account),
+        )
     }
 
-    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         let member = scene.member(&self.member)?;
-        let login = Ref::new("TeamMember", &self.member);
-        let holder = Holder {
+        let login = EntityRef::new("TeamMember", &self.member);
+        let holder = EmailOwner {
             login: &login,
             owner: scene.realm_of(&member.account),
         };

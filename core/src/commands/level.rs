@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Scene, Target, edit_limits};
+use super::{CommandContext, CommandTarget, edit_limits};
 use crate::directory::Change;
 use crate::model::access_level::AccessLevel;
 use crate::model::account::AccountKind;
 use crate::model::limit::Limits;
 use crate::model::named_fields::NamedFields;
 use crate::model::record::Record;
-use crate::model::reference::Ref;
+use crate::model::reference::EntityRef;
 use crate::util::error::Error;
 
 /// A level of an owner's own.
@@ -58,29 +58,29 @@ pub struct DeleteLevel {
     pub replacement: Option<String>,
 }
 
-fn level(scene: &Scene<'_>, id: &str) -> Result<AccessLevel, Error> {
+fn level(scene: &CommandContext<'_>, id: &str) -> Result<AccessLevel, Error> {
     let unknown = || Error::UnknownRecord {
-        record: Ref::new("AccessLevel", id).to_string(),
+        record: EntityRef::new("AccessLevel", id).to_string(),
     };
     scene.directory.level(id, scene.catalog).ok_or_else(unknown)
 }
 
-fn about(scene: &Scene<'_>, id: &str) -> Result<Target, Error> {
+fn about(scene: &CommandContext<'_>, id: &str) -> Result<CommandTarget, Error> {
     let level = level(scene, id)?;
-    Ok(Target::new(
-        Ref::new("AccessLevel", id),
+    Ok(CommandTarget::new(
+        EntityRef::new("AccessLevel", id),
         level.owner().unwrap_or_default(),
     ))
 }
 
 impl CreateLevel {
-    pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
+    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         let owner = scene.named_or_own(self.owner.as_deref())?;
         scene.account(owner)?;
-        Ok(Target::new(Ref::new("Account", owner), owner))
+        Ok(CommandTarget::new(EntityRef::new("Account", owner), owner))
     }
 
-    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         scene.new_id("AccessLevel", &self.id, None, false)?;
         let owner = Some(scene.named_or_own(self.owner.as_deref())?.to_owned());
         let level = AccessLevel {
@@ -95,11 +95,11 @@ impl CreateLevel {
 }
 
 impl EditLevel {
-    pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
+    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         about(scene, &self.level)
     }
 
-    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         let before = level(scene, &self.level)?;
         let mut after = before.clone();
         if let Some(features) = &self.features {
@@ -115,13 +115,13 @@ impl EditLevel {
 }
 
 impl DeleteLevel {
-    pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
+    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         about(scene, &self.level)
     }
 
-    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         level(scene, &self.level)?;
-        let mut changes = vec![Change::Remove(Ref::new("AccessLevel", &self.level))];
+        let mut changes = vec![Change::Remove(EntityRef::new("AccessLevel", &self.level))];
         let Some(replacement) = &self.replacement else {
             return Ok(changes);
         };

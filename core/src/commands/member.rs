@@ -5,15 +5,15 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Scene, Target, edit_attributes, edit_limits, entity};
+use super::{CommandContext, CommandTarget, edit_attributes, edit_limits, entity};
 use crate::directory::Change;
 use crate::model::email;
 use crate::model::limit::{Limit, Limits};
 use crate::model::member::TeamMember;
 use crate::model::named_fields::NamedFields;
-use crate::model::pending_email::{Holder, Pending};
+use crate::model::pending_email::{EmailOwner, PendingEmail};
 use crate::model::record::Record;
-use crate::model::reference::Ref;
+use crate::model::reference::EntityRef;
 use crate::util::error::Error;
 
 /// A member of an account, who holds a seat from now on and can do nothing before he accepts (M8).
@@ -33,13 +33,15 @@ pub struct InviteMember {
     /// Its part of the account's limits (M7).
     #[serde(default, skip_serializing_if = "Limits::is_empty")]
     pub sub_limits: Limits,
-    /// How long the invitation stands, in milliseconds; seven days, if it is not said. After it the seat is free (M8).
+    /// How long the invitation stands, in milliseconds; seven days, if it is not said. After it the
+    /// seat is free (M8).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub valid_for: Option<i64>,
     /// The host's own attributes.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub attributes: Map<String, Value>,
-    /// Whether the member that had this id has come back: it goes on with its counts and history (I5).
+    /// Whether the member that had this id has come back: it goes on with its counts and history
+    /// (I5).
     #[serde(default, skip_serializing_if = "super::is_false")]
     pub resumed: bool,
 }
@@ -92,14 +94,15 @@ fn features(names: &BTreeSet<String>) -> Value {
 }
 
 /// The question about a member, who counts for its account.
-fn about(scene: &Scene<'_>, id: &str) -> Result<Target, Error> {
+fn about(scene: &CommandContext<'_>, id: &str) -> Result<CommandTarget, Error> {
     let account = scene.member(id)?.account;
-    Ok(Target::new(Ref::new("TeamMember", id), &account).counting(&account))
+    Ok(CommandTarget::new(EntityRef::new("TeamMember", id), &account).lock_account(&account))
 }
 
-/// Meters of which a member is to have more than the part of the member who says so (M5). Where there was a member before,
-/// what stays as it is is not given; whoever has no part of its own has all.
-fn beyond_own_part(scene: &Scene<'_>, before: Option<&Limits>, after: &Limits) -> Value {
+/// Meters of which a member is to have more than the part of the member who says so (M5). Where
+/// there was a member before, what stays as it is is not given; whoever has no part of its own has
+/// all.
+fn beyond_own_part(scene: &CommandContext<'_>, before: Option<&Limits>, after: &Limits) -> Value {
     let principal = Some(scene.principal).filter(|principal| principal.kind() == "TeamMember");
     let own = principal
         .and_then(|principal| scene.directory.member(principal.id()))
@@ -129,13 +132,17 @@ fn put(after: TeamMember, before: &TeamMember) -> Vec<Change> {
 }
 
 /// A feature that the bundle does not declare cannot be asked about.
-fn declared(scene: &Scene<'_>, record: &str, grants: &BTreeSet<String>) -> Result<(), Error> {
+fn declared(
+    scene: &CommandContext<'_>,
+    record: &str,
+    grants: &BTreeSet<String>,
+) -> Result<(), Error> {
     match grants
         .iter()
         .find(|name| scene.catalog.feature_words(name).is_none())
     {
         Some(feature) => Err(Error::UnknownFeature {
-            record: Ref::new("TeamMember", record).to_string(),
+            record: EntityRef::new("TeamMember", record).to_string(),
             feature: crate::util::text::short(feature),
         }),
         None => Ok(()),
@@ -143,18 +150,19 @@ fn declared(scene: &Scene<'_>, record: &str, grants: &BTreeSet<String>) -> Resul
 }
 
 impl InviteMember {
-    pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
+    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         let account = scene.named_or_own(self.account.as_deref())?;
         scene.account(account)?;
         declared(scene, &self.id, &self.grants)?;
-        let target = Target::new(Ref::new("Account", account), account).counting(account);
+        let target =
+            CommandTarget::new(EntityRef::new("Account", account), account).lock_account(account);
         Ok(target.with("grants", features(&self.grants)).with(
             "beyond_own_part",
             beyond_own_part(scene, None, &self.sub_limits),
         ))
     }
 
-    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         let resumed = scene.new_id(
             "TeamMember",
             &self.id,
@@ -164,13 +172,14 @@ impl InviteMember {
         let (account, email, login) = (
             scene.named_or_own(self.account.as_deref())?,
             email::normalise(&self.email)?,
-            Ref::new("TeamMember", &self.id),
+            EntityRef::new("TeamMember", &self.id),
         );
-        let holder = Holder {
+        let holder = EmailOwner {
             login: &login,
             owner: scene.realm_of(account),
         };
-        let pending = Pending::new(scene.token()?, &email, &holder, scene.now, self.valid_for)?;
+        let pending =
+            PendingEmail::new(scene.token()?, &email, &holder, scene.now, self.valid_for)?;
         let member = TeamMember {
             id: self.id.clone(),
             account: account.to_owned(),
@@ -190,7 +199,7 @@ impl InviteMember {
 }
 
 impl GrantMember {
-    pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
+    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         declared(scene, &self.member, &self.grants)?;
         let before = scene.member(&self.member)?.grants;
         let changed = before.symmetric_difference(&self.grants).cloned().collect();
@@ -199,7 +208,7 @@ impl GrantMember {
             .with("changed_grants", features(&changed)))
     }
 
-    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         let before = scene.member(&self.member)?;
         Ok(put(
             TeamMember {
@@ -212,7 +221,7 @@ impl GrantMember {
 }
 
 impl EditMember {
-    pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
+    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         let before = scene.member(&self.member)?;
         let beyond = beyond_own_part(
             scene,
@@ -237,19 +246,22 @@ impl EditMember {
         after
     }
 
-    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         let before = scene.member(&self.member)?;
         Ok(put(self.after(&before), &before))
     }
 }
 
 impl RemoveMember {
-    pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
+    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         about(scene, &self.member)
     }
 
-    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         scene.member(&self.member)?;
-        Ok(vec![Change::Remove(Ref::new("TeamMember", &self.member))])
+        Ok(vec![Change::Remove(EntityRef::new(
+            "TeamMember",
+            &self.member,
+        ))])
     }
 }

@@ -1,5 +1,5 @@
-//! Commands: what changes the directory by somebody's will. Each says which question the policies are asked of it, and which
-//! records it changes; whether it may, they alone decide.
+//! Commands: what changes the directory by somebody's will. Each says which question the policies
+//! are asked of it, and which records it changes; whether it may, they alone decide.
 
 mod account;
 mod client;
@@ -27,7 +27,7 @@ use crate::directory::{Change, Directory};
 use crate::model::catalog::Catalog;
 use crate::model::limit::Limits;
 use crate::model::pending_email;
-use crate::model::reference::{Ref, check_id};
+use crate::model::reference::{EntityRef, check_id};
 use crate::util::error::Error;
 use crate::util::json;
 
@@ -105,9 +105,10 @@ pub enum Command {
 }
 
 /// What the policies are asked of a command.
-pub(crate) struct Target {
-    pub(crate) resource: Ref,
-    /// What the command says that policies may read in the action's context, where the action has such a field.
+pub(crate) struct CommandTarget {
+    pub(crate) resource: EntityRef,
+    /// What the command says that policies may read in the action's context, where the action has
+    /// such a field.
     pub(crate) context: Map<String, Value>,
     /// The accounts whose stocks it may move.
     pub(crate) counted: Vec<String>,
@@ -115,8 +116,8 @@ pub(crate) struct Target {
     pub(crate) book: String,
 }
 
-impl Target {
-    fn new(resource: Ref, book: &str) -> Self {
+impl CommandTarget {
+    fn new(resource: EntityRef, book: &str) -> Self {
         Self {
             resource,
             context: Map::new(),
@@ -130,24 +131,24 @@ impl Target {
         self
     }
 
-    fn counting(mut self, account: &str) -> Self {
+    fn lock_account(mut self, account: &str) -> Self {
         self.counted.push(account.to_owned());
         self
     }
 }
 
 /// Where a command comes to: the directory, what the bundle offers, and who asks.
-pub(crate) struct Scene<'s> {
+pub(crate) struct CommandContext<'s> {
     pub(crate) directory: &'s Directory,
     pub(crate) catalog: &'s Catalog,
-    pub(crate) principal: &'s Ref,
+    pub(crate) principal: &'s EntityRef,
     /// The transaction's instant.
     pub(crate) now: i64,
     /// What is sent by mail: made where a command needs it.
     pub(crate) token: OnceCell<String>,
 }
 
-impl Scene<'_> {
+impl CommandContext<'_> {
     /// The account that is named, or that in which whoever asks works.
     fn named_or_own<'a>(&'a self, named: Option<&'a str>) -> Result<&'a str, Error> {
         let own = || self.directory.account_id_of(self.principal);
@@ -168,7 +169,7 @@ impl Scene<'_> {
         self.directory
             .member(id)
             .ok_or_else(|| Error::UnknownRecord {
-                record: Ref::new("TeamMember", id).to_string(),
+                record: EntityRef::new("TeamMember", id).to_string(),
             })
     }
 
@@ -185,7 +186,8 @@ impl Scene<'_> {
         Ok(self.token.get_or_init(|| token))
     }
 
-    /// An id that nothing has, nor had: unless a record of the same owner or account has come back with it (I5). Says so.
+    /// An id that nothing has, nor had: unless a record of the same owner or account has come back
+    /// with it (I5). Says so.
     fn new_id(
         &self,
         kind: &str,
@@ -194,7 +196,7 @@ impl Scene<'_> {
         resumed: bool,
     ) -> Result<Option<Change>, Error> {
         check_id(kind, id)?;
-        let reference = Ref::new(kind, id);
+        let reference = EntityRef::new(kind, id);
         if self.directory.has(&reference) {
             return Err(Error::DuplicateId {
                 record: reference.to_string(),
@@ -271,7 +273,7 @@ impl Command {
         }
     }
 
-    pub(crate) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
+    pub(crate) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         match self {
             Self::CreateAccount(command) => Ok(command.target(scene)),
             Self::ChangePackage(command) => command.target(scene),
@@ -281,8 +283,10 @@ impl Command {
             Self::Disable(DisableAccount { account, reason })
             | Self::Restore(RestoreAccount { account, reason }) => {
                 scene.account(account)?;
-                Ok(Target::new(Ref::new("Account", account), account)
-                    .with("disable", entity("DisableReason", reason.as_str())))
+                Ok(
+                    CommandTarget::new(EntityRef::new("Account", account), account)
+                        .with("disable", entity("DisableReason", reason.as_str())),
+                )
             }
             Self::Close(command) => command.target(scene),
             Self::OfferTransfer(command) => command.target(scene),
@@ -309,7 +313,7 @@ impl Command {
     }
 
     /// The records as they are after it.
-    pub(crate) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+    pub(crate) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         match self {
             Self::CreateAccount(command) => command.changes(scene),
             Self::ChangePackage(command) => command.changes(scene),

@@ -4,17 +4,18 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::account::calendar;
-use super::{Scene, Target, edit_attributes, edit_limits};
+use super::{CommandContext, CommandTarget, edit_attributes, edit_limits};
 use crate::directory::Change;
 use crate::model::account::{Account, AccountKind};
 use crate::model::calendar::Calendar;
-use crate::model::catalog::Counts;
+use crate::model::catalog::CountedKind;
 use crate::model::limit::Limits;
 use crate::model::record::Record;
-use crate::model::reference::Ref;
+use crate::model::reference::EntityRef;
 use crate::util::error::Error;
 
-/// Another package: features and limits at the next check, the price of its clients at the next statement (B7).
+/// Another package: features and limits at the next check, the price of its clients at the next
+/// statement (B7).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ChangePackage {
@@ -27,7 +28,8 @@ pub struct ChangePackage {
     pub confirmed: bool,
 }
 
-/// An account's limits, time zone and attributes; what is not named stays. A limit below what is used takes nothing back (Q10).
+/// An account's limits, time zone and attributes; what is not named stays. A limit below what is
+/// used takes nothing back (Q10).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EditAccount {
@@ -54,7 +56,7 @@ pub struct EditAccount {
 }
 
 impl ChangePackage {
-    pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
+    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         let account = scene.account(&self.account)?;
         let unknown = || Error::UnknownPackage {
             account: self.account.clone(),
@@ -66,20 +68,22 @@ impl ChangePackage {
             .ok_or_else(unknown)?;
         let number = scene.directory.account_number(&account.id);
         let clients = number.map_or(0, |number| {
-            scene.directory.count(number, Counts::Clients, scene.now)
+            scene
+                .directory
+                .count(number, CountedKind::Clients, scene.now)
         });
         Ok(
-            Target::new(Ref::new("Account", &self.account), &self.account)
+            CommandTarget::new(EntityRef::new("Account", &self.account), &self.account)
                 .with(
                     "strands_clients",
                     Value::Bool(clients > 0 && !package.is_whitelabel()),
                 )
                 .with("confirmed", Value::Bool(self.confirmed))
-                .counting(&self.account),
+                .lock_account(&self.account),
         )
     }
 
-    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         let account = scene.account(&self.account)?;
         if account.package() == Some(&self.package) {
             return Ok(Vec::new());
@@ -99,12 +103,15 @@ impl ChangePackage {
 }
 
 impl EditAccount {
-    pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
+    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         scene.account(&self.account)?;
-        Ok(Target::new(Ref::new("Account", &self.account), &self.account).counting(&self.account))
+        Ok(
+            CommandTarget::new(EntityRef::new("Account", &self.account), &self.account)
+                .lock_account(&self.account),
+        )
     }
 
-    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         let before = scene.account(&self.account)?;
         let mut after = before.clone();
         edit_limits(&mut after.limits, &self.limits, &self.remove_limits);

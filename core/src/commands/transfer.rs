@@ -1,16 +1,17 @@
-//! A client goes to another owner: offered by its owner, consented to by itself, accepted by the other. Its counters and its
-//! history stay with it; what its owner said of it (level, limits, reasons to disable it) ends with him.
+//! A client goes to another owner: offered by its owner, consented to by itself, accepted by the
+//! other. Its counters and its history stay with it; what its owner said of it (level, limits,
+//! reasons to disable it) ends with him.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Scene, Target, entity};
+use super::{CommandContext, CommandTarget, entity};
 use crate::directory::Change;
 use crate::model::account::{Account, AccountKind, DisableReason};
 use crate::model::limit::Limits;
 use crate::model::pending_email::{LONGEST, USUAL};
 use crate::model::record::Record;
-use crate::model::reference::Ref;
+use crate::model::reference::EntityRef;
 use crate::model::transfer::Transfer;
 use crate::util::error::Error;
 
@@ -50,7 +51,8 @@ pub struct AcceptTransfer {
     pub limits: Limits,
 }
 
-/// The end of an offer: taken back by the owner, refused by the client, or declined by the other owner.
+/// The end of an offer: taken back by the owner, refused by the client, or declined by the other
+/// owner.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CancelTransfer {
@@ -59,15 +61,16 @@ pub struct CancelTransfer {
 }
 
 /// The offer that stands.
-fn offer(scene: &Scene<'_>, client: &Account) -> Option<Transfer> {
+fn offer(scene: &CommandContext<'_>, client: &Account) -> Option<Transfer> {
     client
         .transfer
         .clone()
         .filter(|offer| scene.now < offer.until)
 }
 
-/// What policies may know of the offer that stands: the client, to whom it goes, and whether the client consents.
-fn told(scene: &Scene<'_>, client: &Account, target: Target) -> Target {
+/// What policies may know of the offer that stands: the client, to whom it goes, and whether the
+/// client consents.
+fn told(scene: &CommandContext<'_>, client: &Account, target: CommandTarget) -> CommandTarget {
     let target = target.with("client", entity("Account", &client.id));
     match offer(scene, client) {
         Some(Transfer { to, consented, .. }) => target
@@ -89,16 +92,16 @@ fn without(client: Account) -> Vec<Change> {
 }
 
 impl OfferTransfer {
-    pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
+    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         scene.account(&self.account)?;
         scene.account(&self.to)?;
         Ok(
-            Target::new(Ref::new("Account", &self.account), &self.account)
+            CommandTarget::new(EntityRef::new("Account", &self.account), &self.account)
                 .with("to", entity("Account", &self.to)),
         )
     }
 
-    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         let client = scene.account(&self.account)?;
         let time = self.valid_for.unwrap_or(USUAL);
         if !(1..=LONGEST).contains(&time) {
@@ -119,15 +122,15 @@ impl OfferTransfer {
 }
 
 impl ConsentTransfer {
-    pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
+    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         let client = scene.account(&self.account)?;
         scene.account(&self.to)?;
-        let target = Target::new(Ref::new("Account", &self.account), &self.account)
+        let target = CommandTarget::new(EntityRef::new("Account", &self.account), &self.account)
             .with("to", entity("Account", &self.to));
         Ok(told(scene, &client, target))
     }
 
-    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         let client = scene.account(&self.account)?;
         match offer(scene, &client) {
             Some(offer) if !offer.consented => {
@@ -147,13 +150,13 @@ impl ConsentTransfer {
 
 impl AcceptTransfer {
     /// It is asked of the account that takes the client: there one client more is counted.
-    pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
+    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         let client = scene.account(&self.account)?;
         let own = scene.named_or_own(None)?;
         let mut target = told(
             scene,
             &client,
-            Target::new(Ref::new("Account", own), own).counting(own),
+            CommandTarget::new(EntityRef::new("Account", own), own).lock_account(own),
         );
         if scene.directory.level(&self.level, scene.catalog).is_none() {
             return Err(Error::UnknownLevel {
@@ -162,12 +165,12 @@ impl AcceptTransfer {
             });
         }
         if let Some(owner) = client.owner() {
-            target = target.counting(owner);
+            target = target.lock_account(owner);
         }
         Ok(target.with("level", entity("AccessLevel", &self.level)))
     }
 
-    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         let client = scene.account(&self.account)?;
         let own = scene.named_or_own(None)?.to_owned();
         let collisions = scene.directory.collisions(&self.account, &own);
@@ -198,8 +201,9 @@ impl AcceptTransfer {
 }
 
 impl CancelTransfer {
-    /// It is asked of the client by whoever has to do with it: its owner and itself; else of the account of whoever asks.
-    pub(super) fn target(&self, scene: &Scene<'_>) -> Result<Target, Error> {
+    /// It is asked of the client by whoever has to do with it: its owner and itself; else of the
+    /// account of whoever asks.
+    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         let client = scene.account(&self.account)?;
         let own = scene
             .directory
@@ -213,11 +217,11 @@ impl CancelTransfer {
         Ok(told(
             scene,
             &client,
-            Target::new(Ref::new("Account", about), &self.account),
+            CommandTarget::new(EntityRef::new("Account", about), &self.account),
         ))
     }
 
-    pub(super) fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Change>, Error> {
+    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         Ok(without(scene.account(&self.account)?))
     }
 }

@@ -2,22 +2,23 @@
 
 use std::collections::HashMap;
 
-use super::lower::{Node, Unsupported};
-use crate::vm::{Compare, Load, Mark, Op, Program, Value};
+use super::lower::{IrExpr, Unsupported};
+use crate::vm::{Compare, Load, Op, PolicyEntry, Program, Value};
 
 type Register = u16;
 
 /// Where a test goes on; patched when the place is known.
 type Label = usize;
 
-/// One program of all these policies, with their positions in gate order. `roots` registers come filled.
+/// One program of all these policies, with their positions in gate order. `roots` registers come
+/// filled.
 ///
 /// # Errors
 /// [`Unsupported`] when it would not fit: too many registers or instructions.
-pub(crate) fn compile(policies: &[(u32, &Node)], roots: usize) -> Result<Program, Unsupported> {
-    let mut paths = Paths {
+pub(crate) fn compile(policies: &[(u32, &IrExpr)], roots: usize) -> Result<Program, Unsupported> {
+    let mut paths = RegisterPlan {
         roots,
-        ..Paths::default()
+        ..RegisterPlan::default()
     };
     for (_, node) in policies {
         paths.collect(node)?;
@@ -38,7 +39,7 @@ pub(crate) fn compile(policies: &[(u32, &Node)], roots: usize) -> Result<Program
         emitter.push(Op::End(true))?;
         emitter.place(no)?;
         emitter.push(Op::End(false))?;
-        emitter.program.policies.push(Mark {
+        emitter.program.policies.push(PolicyEntry {
             position: *position,
             start,
         });
@@ -48,7 +49,7 @@ pub(crate) fn compile(policies: &[(u32, &Node)], roots: usize) -> Result<Program
 
 /// The registers that are filled before anything runs: roots, constants, loads.
 #[derive(Default)]
-struct Paths {
+struct RegisterPlan {
     roots: usize,
     constants: Vec<Value>,
     constant_at: HashMap<Value, usize>,
@@ -56,32 +57,32 @@ struct Paths {
     load_at: HashMap<(u8, Vec<u32>), usize>,
 }
 
-impl Paths {
-    fn collect(&mut self, node: &Node) -> Result<(), Unsupported> {
+impl RegisterPlan {
+    fn collect(&mut self, node: &IrExpr) -> Result<(), Unsupported> {
         match node {
-            Node::Value(value) => self.constant(*value),
-            Node::Path(root, names) | Node::HasPath(root, names) => self.load(*root, names),
-            Node::Fails => {}
-            Node::Has(of, _)
-            | Node::Attribute(of, _)
-            | Node::Not(of)
-            | Node::Apply(_, of)
-            | Node::Like(of, _)
-            | Node::Is(of, _) => self.collect(of)?,
-            Node::And(left, right)
-            | Node::Or(left, right)
-            | Node::Compare(_, left, right)
-            | Node::Compute(_, left, right) => {
+            IrExpr::Value(value) => self.constant(*value),
+            IrExpr::Path(root, names) | IrExpr::HasPath(root, names) => self.load(*root, names),
+            IrExpr::Fails => {}
+            IrExpr::Has(of, _)
+            | IrExpr::Attribute(of, _)
+            | IrExpr::Not(of)
+            | IrExpr::Apply(_, of)
+            | IrExpr::Like(of, _)
+            | IrExpr::Is(of, _) => self.collect(of)?,
+            IrExpr::And(left, right)
+            | IrExpr::Or(left, right)
+            | IrExpr::Compare(_, left, right)
+            | IrExpr::Compute(_, left, right) => {
                 self.collect(left)?;
                 self.collect(right)?;
             }
-            Node::If(cond, yes, no) => {
+            IrExpr::If(cond, yes, no) => {
                 self.collect(cond)?;
                 self.collect(yes)?;
                 self.collect(no)?;
             }
-            Node::Set(items) => items.iter().try_for_each(|item| self.collect(item))?,
-            Node::Record(fields) => fields
+            IrExpr::Set(items) => items.iter().try_for_each(|item| self.collect(item))?,
+            IrExpr::Record(fields) => fields
                 .iter()
                 .try_for_each(|(_, value)| self.collect(value))?,
         }
@@ -144,7 +145,7 @@ impl Paths {
 
 struct Emitter {
     program: Program,
-    paths: Paths,
+    paths: RegisterPlan,
     /// Where labels ended up.
     places: Vec<Option<u16>>,
     /// The first register that holds nothing yet.
@@ -201,28 +202,28 @@ impl Emitter {
     }
 
     /// The node as a test that goes on at `yes` or `no`.
-    fn test(&mut self, node: &Node, yes: Label, no: Label) -> Result<(), Unsupported> {
+    fn test(&mut self, node: &IrExpr, yes: Label, no: Label) -> Result<(), Unsupported> {
         let before = self.free;
         let (to_yes, to_no) = (Self::target(yes)?, Self::target(no)?);
         match node {
-            Node::Value(Value::Bool(value)) => self.push(Op::Jump {
+            IrExpr::Value(Value::Bool(value)) => self.push(Op::Jump {
                 to: if *value { to_yes } else { to_no },
             })?,
-            Node::Fails => self.push(Op::Fail)?,
-            Node::Not(of) => self.test(of, no, yes)?,
-            Node::And(left, right) => {
+            IrExpr::Fails => self.push(Op::Fail)?,
+            IrExpr::Not(of) => self.test(of, no, yes)?,
+            IrExpr::And(left, right) => {
                 let then = self.label();
                 self.test(left, then, no)?;
                 self.place(then)?;
                 self.test(right, yes, no)?;
             }
-            Node::Or(left, right) => {
+            IrExpr::Or(left, right) => {
                 let otherwise = self.label();
                 self.test(left, yes, otherwise)?;
                 self.place(otherwise)?;
                 self.test(right, yes, no)?;
             }
-            Node::If(cond, then, otherwise) => {
+            IrExpr::If(cond, then, otherwise) => {
                 let (on_yes, on_no) = (self.label(), self.label());
                 self.test(cond, on_yes, on_no)?;
                 self.place(on_yes)?;
@@ -230,7 +231,7 @@ impl Emitter {
                 self.place(on_no)?;
                 self.test(otherwise, yes, no)?;
             }
-            Node::HasPath(root, names) => {
+            IrExpr::HasPath(root, names) => {
                 let a = self.paths.path_register(*root, names)?;
                 self.push(Op::Has {
                     a,
@@ -238,7 +239,7 @@ impl Emitter {
                     no: to_no,
                 })?;
             }
-            Node::Has(of, name) => {
+            IrExpr::Has(of, name) => {
                 let (a, name) = (self.value(of)?, self.name(*name)?);
                 self.push(Op::HasAttribute {
                     a,
@@ -247,8 +248,10 @@ impl Emitter {
                     no: to_no,
                 })?;
             }
-            Node::Compare(what, left, right) => self.compare(*what, left, right, to_yes, to_no)?,
-            Node::Like(of, pattern) => {
+            IrExpr::Compare(what, left, right) => {
+                self.compare(*what, left, right, to_yes, to_no)?;
+            }
+            IrExpr::Like(of, pattern) => {
                 let a = self.value(of)?;
                 let at = u16::try_from(self.program.patterns.len()).map_err(|_| Unsupported)?;
                 self.program.patterns.push(pattern.clone());
@@ -259,7 +262,7 @@ impl Emitter {
                     no: to_no,
                 })?;
             }
-            Node::Is(of, kind) => {
+            IrExpr::Is(of, kind) => {
                 let (a, name) = (self.value(of)?, self.name(*kind)?);
                 self.push(Op::Is {
                     a,
@@ -284,8 +287,8 @@ impl Emitter {
     fn compare(
         &mut self,
         what: Compare,
-        left: &Node,
-        right: &Node,
+        left: &IrExpr,
+        right: &IrExpr,
         yes: u16,
         no: u16,
     ) -> Result<(), Unsupported> {
@@ -300,10 +303,10 @@ impl Emitter {
     }
 
     /// The register that holds the node's value.
-    fn value(&mut self, node: &Node) -> Result<Register, Unsupported> {
+    fn value(&mut self, node: &IrExpr) -> Result<Register, Unsupported> {
         match node {
-            Node::Value(value) => return self.paths.constant_register(*value),
-            Node::Path(root, names) => return self.paths.path_register(*root, names),
+            IrExpr::Value(value) => return self.paths.constant_register(*value),
+            IrExpr::Path(root, names) => return self.paths.path_register(*root, names),
             _ => {}
         }
         let to = self.register()?;
@@ -313,17 +316,17 @@ impl Emitter {
     }
 
     /// Puts the node's value into that register.
-    fn into(&mut self, node: &Node, to: Register) -> Result<(), Unsupported> {
+    fn into(&mut self, node: &IrExpr, to: Register) -> Result<(), Unsupported> {
         match node {
-            Node::Value(_) | Node::Path(..) => {
+            IrExpr::Value(_) | IrExpr::Path(..) => {
                 let a = self.value(node)?;
                 self.push(Op::Copy { to, a })
             }
-            Node::Attribute(of, name) => {
+            IrExpr::Attribute(of, name) => {
                 let (a, name) = (self.value(of)?, self.name(*name)?);
                 self.push(Op::Attribute { to, a, name })
             }
-            Node::Compute(what, left, right) => {
+            IrExpr::Compute(what, left, right) => {
                 let (a, b) = (self.value(left)?, self.value(right)?);
                 self.push(Op::Compute {
                     what: *what,
@@ -332,11 +335,11 @@ impl Emitter {
                     b,
                 })
             }
-            Node::Apply(what, of) => {
+            IrExpr::Apply(what, of) => {
                 let a = self.value(of)?;
                 self.push(Op::Apply { what: *what, to, a })
             }
-            Node::If(cond, then, otherwise) => {
+            IrExpr::If(cond, then, otherwise) => {
                 let (on_yes, on_no, end) = (self.label(), self.label(), self.label());
                 self.test(cond, on_yes, on_no)?;
                 self.place(on_yes)?;
@@ -348,12 +351,12 @@ impl Emitter {
                 self.into(otherwise, to)?;
                 self.place(end)
             }
-            Node::Set(items) => {
-                let (first, count) = self.row(items.iter())?;
+            IrExpr::Set(items) => {
+                let (first, count) = self.emit_list(items.iter())?;
                 self.push(Op::Set { to, first, count })
             }
-            Node::Record(fields) => {
-                let (first, count) = self.row(fields.iter().map(|(_, value)| value))?;
+            IrExpr::Record(fields) => {
+                let (first, count) = self.emit_list(fields.iter().map(|(_, value)| value))?;
                 let names = u16::try_from(self.program.names.len()).map_err(|_| Unsupported)?;
                 self.program
                     .names
@@ -365,14 +368,14 @@ impl Emitter {
                     names,
                 })
             }
-            test => self.truth(test, to),
+            test => self.emit_bool(test, to),
         }
     }
 
     /// Registers in a row, each with one node's value.
-    fn row<'a>(
+    fn emit_list<'a>(
         &mut self,
-        nodes: impl ExactSizeIterator<Item = &'a Node>,
+        nodes: impl ExactSizeIterator<Item = &'a IrExpr>,
     ) -> Result<(Register, u16), Unsupported> {
         let count = u16::try_from(nodes.len()).map_err(|_| Unsupported)?;
         let first = u16::try_from(self.free).map_err(|_| Unsupported)?;
@@ -388,7 +391,7 @@ impl Emitter {
     }
 
     /// A test's outcome as a boolean.
-    fn truth(&mut self, test: &Node, to: Register) -> Result<(), Unsupported> {
+    fn emit_bool(&mut self, test: &IrExpr, to: Register) -> Result<(), Unsupported> {
         let (yes, no, end) = (self.label(), self.label(), self.label());
         self.test(test, yes, no)?;
         for (label, value) in [(yes, true), (no, false)] {

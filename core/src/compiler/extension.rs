@@ -7,7 +7,7 @@ use cedar_policy::{
 };
 use once_cell::race::OnceBox;
 
-use crate::vm::{Constructed, Ip, Own, Unary, Value};
+use crate::vm::{Constructed, Ip, StoredValue, Unary, Value};
 
 /// What Cedar makes of `text` in the constructor; nothing where it refuses it.
 pub(crate) fn construct(what: Unary, text: &str) -> Option<Constructed> {
@@ -32,25 +32,27 @@ pub(crate) fn value_of(text: &str) -> Option<Constructed> {
 }
 
 /// A value that a host keeps with a record.
-pub(crate) fn own(value: &EvalResult) -> Option<Own> {
+pub(crate) fn stored_value(value: &EvalResult) -> Option<StoredValue> {
     Some(match value {
-        EvalResult::Bool(value) => Own::Bool(*value),
-        EvalResult::Long(value) => Own::Long(*value),
-        EvalResult::String(text) => Own::Text(text.as_str().into()),
-        EvalResult::EntityUid(uid) => Own::Entity(
+        EvalResult::Bool(value) => StoredValue::Bool(*value),
+        EvalResult::Long(value) => StoredValue::Long(*value),
+        EvalResult::String(text) => StoredValue::Text(text.as_str().into()),
+        EvalResult::EntityUid(uid) => StoredValue::Entity(
             uid.type_name().to_string().into(),
             uid.id().unescaped().into(),
         ),
-        EvalResult::Set(set) => Own::Set(set.iter().map(own).collect::<Option<_>>()?),
-        EvalResult::Record(record) => Own::Record(
+        EvalResult::Set(set) => {
+            StoredValue::Set(set.iter().map(stored_value).collect::<Option<_>>()?)
+        }
+        EvalResult::Record(record) => StoredValue::Record(
             record
                 .iter()
-                .map(|(name, value)| Some((name.as_str().into(), own(value)?)))
+                .map(|(name, value)| Some((name.as_str().into(), stored_value(value)?)))
                 .collect::<Option<_>>()?,
         ),
         EvalResult::ExtensionValue(text) => match value_of(text)? {
-            Constructed::Value(value) => Own::Extension(value),
-            Constructed::Ip(ip) => Own::Ip(ip),
+            Constructed::Value(value) => StoredValue::Extension(value),
+            Constructed::Ip(ip) => StoredValue::Ip(ip),
         },
     })
 }
@@ -66,15 +68,15 @@ fn constructed(what: Unary, text: &str) -> Option<Constructed> {
             .strip_suffix("\")")
     };
     match what {
-        Unary::Decimal => ten_thousandths(argument("decimal")?).map(Value::Decimal),
+        Unary::Decimal => parse_decimal(argument("decimal")?).map(Value::Decimal),
         Unary::Ip => return Ip::parse(argument("ip")?).map(Constructed::Ip),
         // Results of other functions are printed as their calls: Cedar reads those itself.
         Unary::Duration => argument("duration")
-            .and_then(length)
+            .and_then(parse_duration)
             .or_else(|| long(format!("({text}).toMilliseconds()")))
             .map(Value::Duration),
         Unary::Datetime => argument("datetime")
-            .and_then(moment)
+            .and_then(parse_datetime)
             .or_else(|| {
                 long(format!(
                     "({text}).durationSince(datetime(\"1970-01-01\")).toMilliseconds()"
@@ -87,7 +89,7 @@ fn constructed(what: Unary, text: &str) -> Option<Constructed> {
 }
 
 /// `-1d2h3m4s5ms` in milliseconds, of a text that Cedar accepted.
-fn length(text: &str) -> Option<i64> {
+fn parse_duration(text: &str) -> Option<i64> {
     let (negative, mut rest) = text
         .strip_prefix('-')
         .map_or((false, text), |rest| (true, rest));
@@ -117,8 +119,9 @@ fn length(text: &str) -> Option<i64> {
     }
 }
 
-/// `2024-10-15T11:35:00.000+0130` in milliseconds since 1970, of a text that Cedar accepted: with or without a time.
-fn moment(text: &str) -> Option<i64> {
+/// `2024-10-15T11:35:00.000+0130` in milliseconds since 1970, of a text that Cedar accepted: with
+/// or without a time.
+fn parse_datetime(text: &str) -> Option<i64> {
     let number = |from: usize, to: usize| text.get(from..to)?.parse::<i64>().ok();
     let days = days(number(0, 4)?, number(5, 7)?, number(8, 10)?)?.checked_mul(86_400)?;
     if text.len() == 10 {
@@ -151,7 +154,8 @@ fn moment(text: &str) -> Option<i64> {
         .checked_add(fraction)
 }
 
-/// Days since 1970 of a date after Gregory, with March as the first month: the day that is sometimes there comes last.
+/// Days since 1970 of a date after Gregory, with March as the first month: the day that is
+/// sometimes there comes last.
 fn days(year: i64, month: i64, day: i64) -> Option<i64> {
     let (year, month) = if month > 2 {
         (year, month.checked_sub(3)?)
@@ -163,7 +167,8 @@ fn days(year: i64, month: i64, day: i64) -> Option<i64> {
         .checked_sub(year.div_euclid(100))?
         .checked_add(year.div_euclid(400))?;
     let before = month.checked_mul(153)?.checked_add(2)?.div_euclid(5);
-    // 719,469 days before the first of January 1970 began the first of March of the year 0, its own day counted.
+    // 719,469 days before the first of January 1970 began the first of March of the year 0, its own
+    // day counted.
     year.checked_mul(365)?
         .checked_add(leaps)?
         .checked_add(before)?
@@ -171,8 +176,9 @@ fn days(year: i64, month: i64, day: i64) -> Option<i64> {
         .checked_sub(719_469)
 }
 
-/// `-1.23` as -12300. Cedar has refused everything but digits around one point, at most four behind it.
-fn ten_thousandths(text: &str) -> Option<i64> {
+/// `-1.23` as -12300. Cedar has refused everything but digits around one point, at most four behind
+/// it.
+fn parse_decimal(text: &str) -> Option<i64> {
     let (whole, part) = text.split_once('.')?;
     let digits: String = whole.chars().chain(part.chars()).collect();
     let behind = u32::try_from(part.len()).ok()?;
@@ -283,9 +289,9 @@ mod tests {
                     "datetime(\"{text}\").durationSince(datetime(\"1970-01-01\")).toMilliseconds()"
                 ));
                 assert!(
-                    expected.is_some() && moment(&text) == expected,
+                    expected.is_some() && parse_datetime(&text) == expected,
                     "{text}: {:?} is not {expected:?}",
-                    moment(&text)
+                    parse_datetime(&text)
                 );
             }
             let text = format!(
@@ -298,7 +304,7 @@ mod tests {
                 at % 5_000
             );
             assert_eq!(
-                length(&text),
+                parse_duration(&text),
                 cedar(format!("duration(\"{text}\").toMilliseconds()")),
                 "{text}"
             );
@@ -311,7 +317,7 @@ mod tests {
             "5m5ms",
         ] {
             assert_eq!(
-                length(text),
+                parse_duration(text),
                 cedar(format!("duration(\"{text}\").toMilliseconds()")),
                 "{text}"
             );

@@ -1,21 +1,21 @@
 //! Trees joined, with what is already known folded in.
 
-use super::lower::Node;
+use super::lower::IrExpr;
 use crate::vm::Value;
 
 /// `!of`.
-pub(crate) fn not(of: Node) -> Node {
+pub(crate) fn not(of: IrExpr) -> IrExpr {
     match of {
-        Node::Value(Value::Bool(value)) => Node::Value(Value::Bool(!value)),
-        other => Node::Not(Box::new(other)),
+        IrExpr::Value(Value::Bool(value)) => IrExpr::Value(Value::Bool(!value)),
+        other => IrExpr::Not(Box::new(other)),
     }
 }
 
 /// `left && right`; `left` is no constant `false`.
-pub(crate) fn and(left: Node, right: Node) -> Node {
+pub(crate) fn and(left: IrExpr, right: IrExpr) -> IrExpr {
     match left {
-        Node::Value(Value::Bool(false)) => left,
-        Node::Value(Value::Bool(true)) if right.is_test() => right,
-        left => Node::And(Box::new(left), Box::new(right)),
+        IrExpr::Value(Value::Bool(false)) => left,
+        IrExpr::Value(Value::Bool(true)) if right.is_test() => right,
+        left => IrExpr::And(Box::new(left), Box::new(right)),
     }
 }

@@ -9,11 +9,11 @@ use cedar_policy::pst::{
 use super::extension::construct;
 use super::fold::{and, not};
 use super::scope::Scope;
-use crate::vm::{Arithmetic, Compare, Pool, Unary, Value};
+use crate::vm::{Arithmetic, Compare, ConstantPool, Unary, Value};
 
 /// What stands for one expression.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Node {
+pub(crate) enum IrExpr {
     Value(Value),
     /// Always an error.
     Fails,
@@ -21,22 +21,22 @@ pub(crate) enum Node {
     Path(u8, Vec<u32>),
     /// Whether a path leads to something.
     HasPath(u8, Vec<u32>),
-    Has(Box<Node>, u32),
-    Attribute(Box<Node>, u32),
-    Not(Box<Node>),
-    And(Box<Node>, Box<Node>),
-    Or(Box<Node>, Box<Node>),
-    If(Box<Node>, Box<Node>, Box<Node>),
-    Compare(Compare, Box<Node>, Box<Node>),
-    Compute(Arithmetic, Box<Node>, Box<Node>),
-    Apply(Unary, Box<Node>),
-    Like(Box<Node>, Vec<Option<char>>),
-    Is(Box<Node>, u32),
-    Set(Vec<Node>),
-    Record(Vec<(u32, Node)>),
+    Has(Box<IrExpr>, u32),
+    Attribute(Box<IrExpr>, u32),
+    Not(Box<IrExpr>),
+    And(Box<IrExpr>, Box<IrExpr>),
+    Or(Box<IrExpr>, Box<IrExpr>),
+    If(Box<IrExpr>, Box<IrExpr>, Box<IrExpr>),
+    Compare(Compare, Box<IrExpr>, Box<IrExpr>),
+    Compute(Arithmetic, Box<IrExpr>, Box<IrExpr>),
+    Apply(Unary, Box<IrExpr>),
+    Like(Box<IrExpr>, Vec<Option<char>>),
+    Is(Box<IrExpr>, u32),
+    Set(Vec<IrExpr>),
+    Record(Vec<(u32, IrExpr)>),
 }
 
-impl Node {
+impl IrExpr {
     /// Whether it is a boolean wherever it is no error.
     pub(crate) fn is_test(&self) -> bool {
         matches!(
@@ -64,11 +64,11 @@ impl Node {
 }
 
 /// What is known at load: entities by number, and of paths.
-pub(crate) trait Known {
+pub(crate) trait CompileContext {
     /// The number of an entity that a policy names.
     fn entity(&mut self, kind: &str, id: &str) -> u32;
     /// The texts of policies.
-    fn pool(&mut self) -> &mut Pool;
+    fn pool(&mut self) -> &mut ConstantPool;
     /// What a path is, if that is known.
     fn path(&mut self, _root: u8, _names: &[u32]) -> Option<Value> {
         None
@@ -88,13 +88,13 @@ pub(crate) trait Known {
 }
 
 /// Reads policies.
-pub(crate) struct Reader<'a, K> {
+pub(crate) struct Lowering<'a, K> {
     pub(crate) known: &'a mut K,
 }
 
 /// What of a policy's scope is certain already: of principal and resource, the type and the entity.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Certain {
+pub(crate) struct ScopeGuarantees {
     pub(crate) principal: (bool, bool),
     pub(crate) action: bool,
     pub(crate) resource: (bool, bool),
@@ -104,24 +104,28 @@ pub(crate) struct Certain {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Unsupported;
 
-type Read = Result<Node, Unsupported>;
+type LowerResult = Result<IrExpr, Unsupported>;
 
-impl<K: Known> Reader<'_, K> {
+impl<K: CompileContext> Lowering<'_, K> {
     /// The condition under which a policy applies: scope, then clauses.
-    pub(crate) fn policy(&mut self, body: &pst::Template) -> Read {
-        self.condition(body, Certain::default())
+    pub(crate) fn policy(&mut self, body: &pst::Template) -> LowerResult {
+        self.condition(body, ScopeGuarantees::default())
     }
 
     /// The same without what is certain already of the requests that it is asked for.
-    pub(crate) fn condition(&mut self, body: &pst::Template, certain: Certain) -> Read {
+    pub(crate) fn condition(
+        &mut self,
+        body: &pst::Template,
+        certain: ScopeGuarantees,
+    ) -> LowerResult {
         let mut whole = self.scope(
             0,
-            &Scope::principal(&body.principal)?.without(certain.principal),
+            &Scope::principal(&body.principal)?.drop_known(certain.principal),
         );
         if !certain.action {
             whole = self.and(whole, |reader| Ok(reader.action(&body.action)))?;
         }
-        let resource = Scope::resource(&body.resource)?.without(certain.resource);
+        let resource = Scope::resource(&body.resource)?.drop_known(certain.resource);
         whole = self.and(whole, |reader| Ok(reader.scope(2, &resource)))?;
         for clause in body.clauses() {
             whole = self.and(whole, |reader| match clause {
@@ -132,8 +136,8 @@ impl<K: Known> Reader<'_, K> {
         Ok(whole)
     }
 
-    fn and(&mut self, left: Node, right: impl FnOnce(&mut Self) -> Read) -> Read {
-        if left == Node::Value(Value::Bool(false)) {
+    fn and(&mut self, left: IrExpr, right: impl FnOnce(&mut Self) -> LowerResult) -> LowerResult {
+        if left == IrExpr::Value(Value::Bool(false)) {
             Ok(left)
         } else {
             Ok(and(left, right(self)?))
@@ -144,9 +148,9 @@ impl<K: Known> Reader<'_, K> {
         Value::Entity(self.known.entity(&uid.ty.to_string(), &uid.eid))
     }
 
-    fn scope(&mut self, root: u8, scope: &Scope<'_>) -> Node {
+    fn scope(&mut self, root: u8, scope: &Scope<'_>) -> IrExpr {
         let var = self.path(root, Vec::new());
-        let mut whole = Node::Value(Value::Bool(true));
+        let mut whole = IrExpr::Value(Value::Bool(true));
         if let Some(kind) = &scope.kind {
             let kind = self.known.pool().text(kind);
             whole = self.is(var.clone(), kind);
@@ -154,24 +158,24 @@ impl<K: Known> Reader<'_, K> {
         let rest = match scope.entity {
             Some((uid, true)) => {
                 let uid = self.uid(uid);
-                self.compare(Compare::In, var, Node::Value(uid))
+                self.compare(Compare::In, var, IrExpr::Value(uid))
             }
             Some((uid, false)) => {
                 let uid = self.uid(uid);
-                self.compare(Compare::Equal, var, Node::Value(uid))
+                self.compare(Compare::Equal, var, IrExpr::Value(uid))
             }
-            None => Node::Value(Value::Bool(true)),
+            None => IrExpr::Value(Value::Bool(true)),
         };
         and(whole, rest)
     }
 
-    fn action(&mut self, constraint: &ActionConstraint) -> Node {
+    fn action(&mut self, constraint: &ActionConstraint) -> IrExpr {
         let var = self.path(1, Vec::new());
         match constraint {
-            ActionConstraint::Any => Node::Value(Value::Bool(true)),
+            ActionConstraint::Any => IrExpr::Value(Value::Bool(true)),
             ActionConstraint::Eq(uid) => {
                 let uid = self.uid(uid);
-                self.compare(Compare::Equal, var, Node::Value(uid))
+                self.compare(Compare::Equal, var, IrExpr::Value(uid))
             }
             ActionConstraint::In(uids) => {
                 let uids = uids.iter().map(|uid| self.uid(uid)).collect();
@@ -181,21 +185,21 @@ impl<K: Known> Reader<'_, K> {
         }
     }
 
-    fn path(&mut self, root: u8, names: Vec<u32>) -> Node {
+    fn path(&mut self, root: u8, names: Vec<u32>) -> IrExpr {
         self.known
             .path(root, &names)
-            .map_or(Node::Path(root, names), Node::Value)
+            .map_or(IrExpr::Path(root, names), IrExpr::Value)
     }
 
     /// `expr`, as deep as it is.
-    pub(crate) fn expr(&mut self, expr: &Expr) -> Read {
+    pub(crate) fn expr(&mut self, expr: &Expr) -> LowerResult {
         Ok(match expr {
-            Expr::Literal(Literal::Bool(value)) => Node::Value(Value::Bool(*value)),
-            Expr::Literal(Literal::Long(value)) => Node::Value(Value::Long(*value)),
+            Expr::Literal(Literal::Bool(value)) => IrExpr::Value(Value::Bool(*value)),
+            Expr::Literal(Literal::Long(value)) => IrExpr::Value(Value::Long(*value)),
             Expr::Literal(Literal::String(text)) => {
-                Node::Value(Value::Text(self.known.pool().text(text)))
+                IrExpr::Value(Value::Text(self.known.pool().text(text)))
             }
-            Expr::Literal(Literal::EntityUID(uid)) => Node::Value(self.uid(uid)),
+            Expr::Literal(Literal::EntityUID(uid)) => IrExpr::Value(self.uid(uid)),
             Expr::Var(var) => self.path(root(var), Vec::new()),
             Expr::UnaryOp { op, expr } => self.unary(*op, expr)?,
             Expr::BinaryOp { op, left, right } => self.binary(*op, left, right)?,
@@ -210,7 +214,7 @@ impl<K: Known> Reader<'_, K> {
                     PatternElem::Char(c) => Some(*c),
                     PatternElem::Wildcard => None,
                 });
-                Node::Like(Box::new(self.expr(expr)?), characters.collect())
+                IrExpr::Like(Box::new(self.expr(expr)?), characters.collect())
             }
             Expr::Is {
                 expr,
@@ -233,9 +237,9 @@ impl<K: Known> Reader<'_, K> {
                 then_expr,
                 else_expr,
             } => match self.expr(cond)? {
-                Node::Value(Value::Bool(true)) => self.expr(then_expr)?,
-                Node::Value(Value::Bool(false)) => self.expr(else_expr)?,
-                cond => Node::If(
+                IrExpr::Value(Value::Bool(true)) => self.expr(then_expr)?,
+                IrExpr::Value(Value::Bool(false)) => self.expr(else_expr)?,
+                cond => IrExpr::If(
                     Box::new(cond),
                     Box::new(self.expr(then_expr)?),
                     Box::new(self.expr(else_expr)?),
@@ -247,13 +251,13 @@ impl<K: Known> Reader<'_, K> {
                 for (name, value) in fields {
                     named.push((self.known.pool().text(name), self.expr(value)?));
                 }
-                Node::Record(named)
+                IrExpr::Record(named)
             }
             _ => return Err(Unsupported),
         })
     }
 
-    fn set(&mut self, items: &[Arc<Expr>]) -> Read {
+    fn set(&mut self, items: &[Arc<Expr>]) -> LowerResult {
         let items = items
             .iter()
             .map(|item| self.expr(item))
@@ -261,7 +265,7 @@ impl<K: Known> Reader<'_, K> {
         let constants: Option<Vec<Value>> = items
             .iter()
             .map(|item| {
-                if let Node::Value(value) = item {
+                if let IrExpr::Value(value) = item {
                     Some(*value)
                 } else {
                     None
@@ -269,29 +273,29 @@ impl<K: Known> Reader<'_, K> {
             })
             .collect();
         Ok(match constants {
-            Some(values) => Node::Value(self.known.pool().set(values)),
-            None => Node::Set(items),
+            Some(values) => IrExpr::Value(self.known.pool().set(values)),
+            None => IrExpr::Set(items),
         })
     }
 
-    fn has<'b>(&mut self, expr: &Expr, names: impl Iterator<Item = &'b str>) -> Read {
+    fn has<'b>(&mut self, expr: &Expr, names: impl Iterator<Item = &'b str>) -> LowerResult {
         let mut of = self.expr(expr)?;
-        let mut whole = Node::Value(Value::Bool(true));
+        let mut whole = IrExpr::Value(Value::Bool(true));
         for name in names {
             let name = self.known.pool().text(name);
             let step = match &of {
-                Node::Path(root, path) => {
+                IrExpr::Path(root, path) => {
                     let path: Vec<u32> = path.iter().copied().chain([name]).collect();
                     self.known
                         .has(*root, &path)
-                        .map_or(Node::HasPath(*root, path), |has| {
-                            Node::Value(Value::Bool(has))
+                        .map_or(IrExpr::HasPath(*root, path), |has| {
+                            IrExpr::Value(Value::Bool(has))
                         })
                 }
-                other => Node::Has(Box::new(other.clone()), name),
+                other => IrExpr::Has(Box::new(other.clone()), name),
             };
             whole = and(whole, step);
-            if whole == Node::Value(Value::Bool(false)) {
+            if whole == IrExpr::Value(Value::Bool(false)) {
                 break;
             }
             of = self.attribute(of, name);
@@ -299,30 +303,30 @@ impl<K: Known> Reader<'_, K> {
         Ok(whole)
     }
 
-    fn attribute(&mut self, of: Node, name: u32) -> Node {
+    fn attribute(&mut self, of: IrExpr, name: u32) -> IrExpr {
         match of {
-            Node::Path(root, mut names) => {
+            IrExpr::Path(root, mut names) => {
                 names.push(name);
                 self.path(root, names)
             }
-            Node::Fails => Node::Fails,
-            other => Node::Attribute(Box::new(other), name),
+            IrExpr::Fails => IrExpr::Fails,
+            other => IrExpr::Attribute(Box::new(other), name),
         }
     }
 
-    fn is(&mut self, of: Node, kind: u32) -> Node {
-        let known = if let Node::Path(root, names) = &of {
+    fn is(&mut self, of: IrExpr, kind: u32) -> IrExpr {
+        let known = if let IrExpr::Path(root, names) = &of {
             self.known.type_of(*root, names)
         } else {
             None
         };
         match known {
-            Some(known) => Node::Value(Value::Bool(known == kind)),
-            None => Node::Is(Box::new(of), kind),
+            Some(known) => IrExpr::Value(Value::Bool(known == kind)),
+            None => IrExpr::Is(Box::new(of), kind),
         }
     }
 
-    fn unary(&mut self, op: UnaryOp, expr: &Expr) -> Read {
+    fn unary(&mut self, op: UnaryOp, expr: &Expr) -> LowerResult {
         let of = self.expr(expr)?;
         let what = match op {
             UnaryOp::Not => return Ok(not(of)),
@@ -351,19 +355,19 @@ impl<K: Known> Reader<'_, K> {
             Expr::Literal(Literal::String(text)),
         ) = (what, expr)
         {
-            return Ok(construct(what, text).map_or(Node::Fails, |made| {
-                Node::Value(made.kept(self.known.pool()))
+            return Ok(construct(what, text).map_or(IrExpr::Fails, |made| {
+                IrExpr::Value(made.into_constant(self.known.pool()))
             }));
         }
-        if let (Unary::Negate, Node::Value(Value::Long(value))) = (what, &of) {
+        if let (Unary::Negate, IrExpr::Value(Value::Long(value))) = (what, &of) {
             return Ok(value
                 .checked_neg()
-                .map_or(Node::Fails, |value| Node::Value(Value::Long(value))));
+                .map_or(IrExpr::Fails, |value| IrExpr::Value(Value::Long(value))));
         }
-        Ok(Node::Apply(what, Box::new(of)))
+        Ok(IrExpr::Apply(what, Box::new(of)))
     }
 
-    fn binary(&mut self, op: BinaryOp, left: &Expr, right: &Expr) -> Read {
+    fn binary(&mut self, op: BinaryOp, left: &Expr, right: &Expr) -> LowerResult {
         if let BinaryOp::And | BinaryOp::Or = op {
             let left = self.expr(left)?;
             return if op == BinaryOp::And {
@@ -373,7 +377,7 @@ impl<K: Known> Reader<'_, K> {
             };
         }
         let (left, right) = (self.expr(left)?, self.expr(right)?);
-        let compute = |what, left, right| Node::Compute(what, Box::new(left), Box::new(right));
+        let compute = |what, left, right| IrExpr::Compute(what, Box::new(left), Box::new(right));
         Ok(match op {
             BinaryOp::Eq => self.compare(Compare::Equal, left, right),
             BinaryOp::NotEq => not(self.compare(Compare::Equal, left, right)),
@@ -382,7 +386,7 @@ impl<K: Known> Reader<'_, K> {
             BinaryOp::Greater => not(self.compare(Compare::LessEqual, left, right)),
             BinaryOp::GreaterEq => not(self.compare(Compare::Less, left, right)),
             BinaryOp::In => match right {
-                Node::Value(set @ (Value::Set(_) | Value::Flags(..))) => self.in_set(left, set),
+                IrExpr::Value(set @ (Value::Set(_) | Value::Flags(..))) => self.in_set(left, set),
                 right => self.compare(Compare::In, left, right),
             },
             BinaryOp::Contains => self.compare(Compare::Contains, left, right),
@@ -404,38 +408,38 @@ impl<K: Known> Reader<'_, K> {
         })
     }
 
-    fn or(&mut self, left: Node, right: &Expr) -> Read {
-        if left == Node::Value(Value::Bool(true)) {
+    fn or(&mut self, left: IrExpr, right: &Expr) -> LowerResult {
+        if left == IrExpr::Value(Value::Bool(true)) {
             return Ok(left);
         }
         let right = self.expr(right)?;
         Ok(match left {
-            Node::Value(Value::Bool(false)) if right.is_test() => right,
-            left => Node::Or(Box::new(left), Box::new(right)),
+            IrExpr::Value(Value::Bool(false)) if right.is_test() => right,
+            left => IrExpr::Or(Box::new(left), Box::new(right)),
         })
     }
 
-    fn in_set(&mut self, left: Node, set: Value) -> Node {
-        self.compare(Compare::In, left, Node::Value(set))
+    fn in_set(&mut self, left: IrExpr, set: Value) -> IrExpr {
+        self.compare(Compare::In, left, IrExpr::Value(set))
     }
 
-    fn compare(&mut self, what: Compare, left: Node, right: Node) -> Node {
+    fn compare(&mut self, what: Compare, left: IrExpr, right: IrExpr) -> IrExpr {
         let known = match (what, &left, &right) {
-            (Compare::Equal, Node::Value(left), Node::Value(right)) => Some(left == right),
+            (Compare::Equal, IrExpr::Value(left), IrExpr::Value(right)) => Some(left == right),
             (
                 Compare::In,
-                Node::Value(Value::Entity(child)),
-                Node::Value(Value::Entity(ancestor)),
+                IrExpr::Value(Value::Entity(child)),
+                IrExpr::Value(Value::Entity(ancestor)),
             ) => self.known.is_in(*child, *ancestor),
             (
                 Compare::In,
-                Node::Value(Value::Entity(child)),
-                Node::Value(set @ (Value::Set(_) | Value::Flags(..))),
+                IrExpr::Value(Value::Entity(child)),
+                IrExpr::Value(set @ (Value::Set(_) | Value::Flags(..))),
             ) => self.in_any(*child, *set),
             (
                 Compare::Contains,
-                Node::Value(set @ (Value::Set(_) | Value::Flags(..))),
-                Node::Value(item),
+                IrExpr::Value(set @ (Value::Set(_) | Value::Flags(..))),
+                IrExpr::Value(item),
             ) => self
                 .known
                 .pool()
@@ -444,8 +448,8 @@ impl<K: Known> Reader<'_, K> {
             _ => None,
         };
         known.map_or_else(
-            || Node::Compare(what, Box::new(left), Box::new(right)),
-            |known| Node::Value(Value::Bool(known)),
+            || IrExpr::Compare(what, Box::new(left), Box::new(right)),
+            |known| IrExpr::Value(Value::Bool(known)),
         )
     }
 

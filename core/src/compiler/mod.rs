@@ -1,7 +1,8 @@
 //! Cedar's syntax trees as flat programs.
 //!
-//! [`tree`] reads a policy into a small tree and folds what is known at load; [`emit`] writes the tree as jumps and
-//! registers. Both recurse as deep as the policy, so loading runs them on the stack that its scan asked for.
+//! [`lower`] reads a policy into a small tree and folds what is known at load; [`emit`] writes the
+//! tree as jumps and registers. Both recurse as deep as the policy, so loading runs them on the
+//! stack that its scan asked for.
 
 pub(crate) mod emit;
 pub(crate) mod extension;
@@ -13,8 +14,8 @@ pub(crate) mod scope;
 use cedar_policy::pst;
 
 pub(crate) use self::emit::compile;
-pub(crate) use self::extension::{construct, own, value_of};
-pub(crate) use self::lower::{Certain, Known, Node, Reader, Unsupported};
+pub(crate) use self::extension::{construct, stored_value, value_of};
+pub(crate) use self::lower::{CompileContext, IrExpr, Lowering, ScopeGuarantees, Unsupported};
 pub(crate) use self::scope::Scope;
 
 /// The body of a policy, a template's slots filled in.

@@ -1,19 +1,20 @@
 //! Which policies can apply to a request, by their scopes: looked up, not searched for.
 //!
-//! Every policy stands in one list for each action or group that its scope names (or in the lists for any action), under the
-//! rarest of what its scope names besides: a type, two types, or an entity. A request looks up its action and the groups that
-//! it is in; in each of their lists its types, its principal and its resource, and what is above them. What made a policy be
-//! picked is certain of the request: its program does not ask it again.
+//! Every policy stands in one list for each action or group that its scope names (or in the lists
+//! for any action), under the rarest of what its scope names besides: a type, two types, or an
+//! entity. A request looks up its action and the groups that it is in; in each of their lists its
+//! types, its principal and its resource, and what is above them. What made a policy be picked is
+//! certain of the request: its program does not ask it again.
 
 use std::collections::HashMap;
 
 use cedar_policy::pst::{ActionConstraint, Template};
 
-use super::{Certain, Known, Scope, Unsupported};
+use super::{CompileContext, Scope, ScopeGuarantees, Unsupported};
 
 /// What a list of policies is for, beside the action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Key {
+enum ScopeKey {
     Types(Option<u32>, Option<u32>),
     Principal(u32),
     PrincipalIn(u32),
@@ -21,7 +22,7 @@ enum Key {
     ResourceIn(u32),
 }
 
-impl Key {
+impl ScopeKey {
     /// A bit for each kind of key, so that kinds that a list does not have are not looked up.
     fn bit(self) -> u8 {
         match self {
@@ -39,15 +40,15 @@ impl Key {
 
 /// The policies whose scope names one action, or one group, or none.
 #[derive(Debug, Default)]
-struct Deed {
-    lists: hashbrown::HashMap<Key, Box<[u32]>>,
+struct ActionIndex {
+    lists: hashbrown::HashMap<ScopeKey, Box<[u32]>>,
     /// Which kinds of key there are.
     bits: u8,
 }
 
 /// Who asks to do what, as numbers: each with all that are above it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Asked<'a> {
+pub(crate) struct IndexQuery<'a> {
     pub(crate) principal: u32,
     pub(crate) principal_kind: u32,
     pub(crate) principal_above: &'a [u32],
@@ -60,18 +61,18 @@ pub(crate) struct Asked<'a> {
 
 /// The lists.
 #[derive(Debug, Default)]
-pub(crate) struct Picks {
-    any: Deed,
+pub(crate) struct PolicyIndex {
+    any: ActionIndex,
     /// By action: policies that name it, and by group: policies that name what is in it.
-    equal: hashbrown::HashMap<u32, Deed>,
-    within: hashbrown::HashMap<u32, Deed>,
+    equal: hashbrown::HashMap<u32, ActionIndex>,
+    within: hashbrown::HashMap<u32, ActionIndex>,
 }
 
-impl Picks {
-    /// Tells `each` the chunks of policies that can apply, until it gives back `false`; a policy that names several actions may
-    /// be told more than once.
+impl PolicyIndex {
+    /// Tells `each` the chunks of policies that can apply, until it gives back `false`; a policy
+    /// that names several actions may be told more than once.
     #[inline]
-    pub(crate) fn each(&self, asked: &Asked<'_>, mut each: impl FnMut(u32) -> bool) -> bool {
+    pub(crate) fn each(&self, asked: &IndexQuery<'_>, mut each: impl FnMut(u32) -> bool) -> bool {
         self.any.each(asked, &mut each)
             && (self.equal.is_empty()
                 || self
@@ -86,10 +87,10 @@ impl Picks {
     }
 }
 
-impl Deed {
+impl ActionIndex {
     #[inline]
-    fn each(&self, asked: &Asked<'_>, each: &mut impl FnMut(u32) -> bool) -> bool {
-        let mut list = |key: Key| {
+    fn each(&self, asked: &IndexQuery<'_>, each: &mut impl FnMut(u32) -> bool) -> bool {
+        let mut list = |key: ScopeKey| {
             if self.bits & key.bit() == 0 {
                 return true;
             }
@@ -98,61 +99,61 @@ impl Deed {
                 .is_none_or(|list| list.iter().all(|at| each(*at)))
         };
         let (principal, resource) = (Some(asked.principal_kind), Some(asked.resource_kind));
-        list(Key::Types(None, None))
-            && list(Key::Types(principal, None))
-            && list(Key::Types(None, resource))
-            && list(Key::Types(principal, resource))
-            && list(Key::Principal(asked.principal))
-            && list(Key::Resource(asked.resource))
-            && list(Key::PrincipalIn(asked.principal))
-            && list(Key::ResourceIn(asked.resource))
+        list(ScopeKey::Types(None, None))
+            && list(ScopeKey::Types(principal, None))
+            && list(ScopeKey::Types(None, resource))
+            && list(ScopeKey::Types(principal, resource))
+            && list(ScopeKey::Principal(asked.principal))
+            && list(ScopeKey::Resource(asked.resource))
+            && list(ScopeKey::PrincipalIn(asked.principal))
+            && list(ScopeKey::ResourceIn(asked.resource))
             && (self.bits & 32 == 0
                 || asked
                     .principal_above
                     .iter()
-                    .all(|above| list(Key::PrincipalIn(*above))))
+                    .all(|above| list(ScopeKey::PrincipalIn(*above))))
             && (self.bits & 128 == 0
                 || asked
                     .resource_above
                     .iter()
-                    .all(|above| list(Key::ResourceIn(*above))))
+                    .all(|above| list(ScopeKey::ResourceIn(*above))))
     }
 }
 
 /// What the scope of one policy names.
 #[derive(Debug)]
-struct Named {
+struct ScopeTerms {
     at: u32,
     /// Nothing for any action; else actions, and whether those in them count too.
     actions: Option<(Vec<u32>, bool)>,
-    keys: Vec<Key>,
+    keys: Vec<ScopeKey>,
 }
 
 /// Reads scopes, then chooses the list of each policy.
 #[derive(Debug, Default)]
-pub(crate) struct Scopes {
-    named: Vec<Named>,
+pub(crate) struct IndexBuilder {
+    named: Vec<ScopeTerms>,
     /// How many policies name the same.
-    counts: HashMap<Key, usize>,
+    counts: HashMap<ScopeKey, usize>,
 }
 
-impl Scopes {
+impl IndexBuilder {
     /// Takes in the scope of the policy of that position.
     ///
     /// # Errors
     /// [`Unsupported`] if a slot is open.
-    pub(crate) fn take_in(
+    pub(crate) fn insert(
         &mut self,
         at: u32,
         body: &Template,
-        known: &mut impl Known,
+        known: &mut impl CompileContext,
     ) -> Result<(), Unsupported> {
         let (principal, resource) = (
             Scope::principal(&body.principal)?,
             Scope::resource(&body.resource)?,
         );
         let mut kind = |scope: &Scope<'_>| scope.kind.as_ref().map(|kind| known.pool().text(kind));
-        let mut keys = vec![Key::Types(kind(&principal), kind(&resource))];
+        let mut keys = vec![ScopeKey::Types(kind(&principal), kind(&resource))];
         let mut entity = |scope: &Scope<'_>| {
             scope
                 .entity
@@ -160,16 +161,16 @@ impl Scopes {
         };
         keys.extend(entity(&principal).map(|(entity, inside)| {
             if inside {
-                Key::PrincipalIn(entity)
+                ScopeKey::PrincipalIn(entity)
             } else {
-                Key::Principal(entity)
+                ScopeKey::Principal(entity)
             }
         }));
         keys.extend(entity(&resource).map(|(entity, inside)| {
             if inside {
-                Key::ResourceIn(entity)
+                ScopeKey::ResourceIn(entity)
             } else {
-                Key::Resource(entity)
+                ScopeKey::Resource(entity)
             }
         }));
         let mut number = |uids: &[cedar_policy::pst::EntityUID]| {
@@ -186,21 +187,21 @@ impl Scopes {
             let count = self.counts.entry(*key).or_default();
             *count = count.saturating_add(1);
         }
-        self.named.push(Named { at, actions, keys });
+        self.named.push(ScopeTerms { at, actions, keys });
         Ok(())
     }
 
     /// Takes in a policy of which nothing is known: it is picked for every request.
-    pub(crate) fn take_in_any(&mut self, at: u32) {
-        self.named.push(Named {
+    pub(crate) fn insert_unscoped(&mut self, at: u32) {
+        self.named.push(ScopeTerms {
             at,
             actions: None,
-            keys: vec![Key::Types(None, None)],
+            keys: vec![ScopeKey::Types(None, None)],
         });
     }
 
     /// The lists, and what is certain of each policy in them, by position.
-    pub(crate) fn lists(self) -> (Lists, HashMap<u32, Certain>) {
+    pub(crate) fn lists(self) -> (Lists, HashMap<u32, ScopeGuarantees>) {
         let (mut lists, mut certain) = (Lists::default(), HashMap::new());
         for policy in &self.named {
             let Some(key) = policy
@@ -214,13 +215,17 @@ impl Scopes {
             lists.add(policy, key);
             let of = |kind: bool, entity: bool| (kind, entity);
             let (principal, resource) = match key {
-                Key::Types(..) => (of(true, false), of(true, false)),
-                Key::Principal(_) | Key::PrincipalIn(_) => (of(false, true), of(false, false)),
-                Key::Resource(_) | Key::ResourceIn(_) => (of(false, false), of(false, true)),
+                ScopeKey::Types(..) => (of(true, false), of(true, false)),
+                ScopeKey::Principal(_) | ScopeKey::PrincipalIn(_) => {
+                    (of(false, true), of(false, false))
+                }
+                ScopeKey::Resource(_) | ScopeKey::ResourceIn(_) => {
+                    (of(false, false), of(false, true))
+                }
             };
             certain.insert(
                 policy.at,
-                Certain {
+                ScopeGuarantees {
                     principal,
                     action: true,
                     resource,
@@ -231,19 +236,19 @@ impl Scopes {
     }
 }
 
-type Growing = HashMap<Key, Vec<u32>>;
+type GrowingIndex = HashMap<ScopeKey, Vec<u32>>;
 
 /// The lists while they grow: positions of policies.
 #[derive(Debug, Default)]
 pub(crate) struct Lists {
-    any: Growing,
-    equal: HashMap<u32, Growing>,
-    within: HashMap<u32, Growing>,
+    any: GrowingIndex,
+    equal: HashMap<u32, GrowingIndex>,
+    within: HashMap<u32, GrowingIndex>,
 }
 
 impl Lists {
-    fn add(&mut self, policy: &Named, key: Key) {
-        let put = |lists: &mut Growing| {
+    fn add(&mut self, policy: &ScopeTerms, key: ScopeKey) {
+        let put = |lists: &mut GrowingIndex| {
             let list = lists.entry(key).or_default();
             if list.last() != Some(&policy.at) {
                 list.push(policy.at);
@@ -278,8 +283,8 @@ impl Lists {
     }
 
     /// The lists as `chunks` puts the policies of each together.
-    pub(crate) fn finish(self, mut chunks: impl FnMut(&[u32]) -> Vec<u32>) -> Picks {
-        let mut deed = |lists: Growing| Deed {
+    pub(crate) fn finish(self, mut chunks: impl FnMut(&[u32]) -> Vec<u32>) -> PolicyIndex {
+        let mut deed = |lists: GrowingIndex| ActionIndex {
             bits: lists.keys().fold(0, |bits, key| bits | key.bit()),
             lists: lists
                 .into_iter()
@@ -287,12 +292,12 @@ impl Lists {
                 .collect(),
         };
         let any = deed(self.any);
-        let mut deeds = |by: HashMap<u32, Growing>| {
+        let mut deeds = |by: HashMap<u32, GrowingIndex>| {
             by.into_iter()
                 .map(|(action, lists)| (action, deed(lists)))
                 .collect()
         };
         let (equal, within) = (deeds(self.equal), deeds(self.within));
-        Picks { any, equal, within }
+        PolicyIndex { any, equal, within }
     }
 }

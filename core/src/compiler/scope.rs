@@ -28,7 +28,7 @@ impl<'a> Scope<'a> {
     }
 
     /// The same without its type, or its entity.
-    pub(crate) fn without(mut self, (kind, entity): (bool, bool)) -> Self {
+    pub(crate) fn drop_known(mut self, (kind, entity): (bool, bool)) -> Self {
         self.kind = self.kind.filter(|_| !kind);
         self.entity = self.entity.filter(|_| !entity);
         self

@@ -5,19 +5,19 @@ use std::sync::Arc;
 
 use serde_json::Map;
 
-use super::record_key::{Key, Kind};
+use super::record_key::{RecordKey, RecordKind};
 use super::write_rows::{NewAccount, NewMember};
-use super::{Change, Directory, NONE, Target};
+use super::{Change, Directory, NO_ROW, Referent};
 use crate::model::account::{Account, AccountKind};
-use crate::model::catalog::{Catalog, Names};
+use crate::model::catalog::{Catalog, SchemaVocabulary};
 use crate::model::member::TeamMember;
 use crate::model::named_fields::NamedFields;
 use crate::model::record::Record;
-use crate::model::reference::Ref;
+use crate::model::reference::EntityRef;
 use crate::util::error::Error;
 
 /// Which records changes concern, and the fields that were named of those that were put.
-type Stored = (BTreeSet<Key>, Vec<(Key, NamedFields)>);
+type Stored = (BTreeSet<RecordKey>, Vec<(RecordKey, NamedFields)>);
 
 impl Directory {
     /// The directory after these changes, in one transaction whose inner order does not matter.
@@ -25,20 +25,20 @@ impl Directory {
         &self,
         changes: Vec<Change>,
         catalog: &Catalog,
-        names: &impl Names,
+        names: &impl SchemaVocabulary,
         expected: Option<u64>,
     ) -> Result<Self, Error> {
         self.expect(expected)?;
         let mut next = self.clone();
         next.revision = self.revision.saturating_add(1);
-        let (touched, put) = next.store(changes, catalog, names)?;
-        let said: BTreeSet<Key> = put
+        let (touched, put) = next.apply_all(changes, catalog, names)?;
+        let said: BTreeSet<RecordKey> = put
             .iter()
             .filter(|(_, fields)| fields.is_said("level"))
             .map(|(key, _)| *key)
             .collect();
         for key in touched.iter().filter(|key| {
-            key.kind() == Kind::Account && !self.hot.is_own(**key) && !said.contains(*key)
+            key.kind() == RecordKind::Account && !self.hot.is_own(**key) && !said.contains(*key)
         }) {
             next.default_level(key.number());
         }
@@ -67,12 +67,13 @@ impl Directory {
         })
     }
 
-    /// Puts and removes, and which records that concerns; with the fields that were named of those that were put.
-    fn store(
+    /// Puts and removes, and which records that concerns; with the fields that were named of those
+    /// that were put.
+    fn apply_all(
         &mut self,
         changes: Vec<Change>,
         catalog: &Catalog,
-        names: &impl Names,
+        names: &impl SchemaVocabulary,
     ) -> Result<Stored, Error> {
         let (mut touched, mut fields_of_put) = (BTreeSet::new(), Vec::new());
         for change in changes {
@@ -81,7 +82,7 @@ impl Directory {
                     let fields = record.named();
                     let (key, _) = self.put(record, names)?;
                     if !touched.insert(key) {
-                        return Err(self.twin(key));
+                        return Err(self.duplicate_error(key));
                     }
                     fields_of_put.push((key, fields));
                 }
@@ -92,7 +93,7 @@ impl Directory {
                     })?;
                     let (key, _) = self.put(patch.merged(&before)?, names)?;
                     if !touched.insert(key) {
-                        return Err(self.twin(key));
+                        return Err(self.duplicate_error(key));
                     }
                 }
                 Change::Resume(_) => {}
@@ -111,9 +112,9 @@ impl Directory {
     }
 
     /// A record that stands twice in what is put.
-    pub(super) fn twin(&self, key: Key) -> Error {
+    pub(super) fn duplicate_error(&self, key: RecordKey) -> Error {
         match key.kind() {
-            Kind::Domain => Error::DuplicateDomain {
+            RecordKind::Domain => Error::DuplicateDomain {
                 domain: self.hot.id(key).to_owned(),
             },
             _ => Error::DuplicateId {
@@ -123,7 +124,7 @@ impl Directory {
     }
 
     /// A reference to a record that is there.
-    fn stored(&self, reference: &Ref) -> Result<Key, Error> {
+    fn stored(&self, reference: &EntityRef) -> Result<RecordKey, Error> {
         let found = self.key(reference).filter(|key| self.hot.is_own(*key));
         found.ok_or_else(|| Error::UnknownRecord {
             record: reference.to_string(),
@@ -131,7 +132,11 @@ impl Directory {
     }
 
     /// Puts a record. Its key, and whether there was one of its type and id.
-    pub(super) fn put(&mut self, record: Record, names: &impl Names) -> Result<(Key, bool), Error> {
+    pub(super) fn put(
+        &mut self,
+        record: Record,
+        names: &impl SchemaVocabulary,
+    ) -> Result<(RecordKey, bool), Error> {
         let put = match record {
             Record::Platform(platform) => {
                 if let Some(first) = self
@@ -186,21 +191,21 @@ impl Directory {
             }
             Record::Domain(domain) => self.hot.put_domain(&domain),
         };
-        put.ok_or_else(Self::no_more)
+        put.ok_or_else(Self::table_full_error)
     }
 
     /// There are no more numbers for a type's ids.
-    pub(super) fn no_more() -> Error {
+    pub(super) fn table_full_error() -> Error {
         Error::Record {
             line: 1,
             reason: "there are more than 67,108,862 ids of its type".to_owned(),
         }
     }
 
-    fn remove(&mut self, key: Key, catalog: &Catalog) {
+    fn remove(&mut self, key: RecordKey, catalog: &Catalog) {
         match key.kind() {
-            Kind::Platform => self.platform = None,
-            Kind::Package => drop(self.packages.remove_mut(self.hot.id(key))),
+            RecordKind::Platform => self.platform = None,
+            RecordKind::Package => drop(self.packages.remove_mut(self.hot.id(key))),
             _ => {}
         }
         self.hot.remove(key, catalog);
@@ -213,17 +218,18 @@ impl Directory {
                 .hot
                 .accounts
                 .row(account)
-                .filter(|row| row.owner != NONE && row.level == NONE)?;
+                .filter(|row| row.owner != NO_ROW && row.level == NO_ROW)?;
             let package = self.hot.accounts.row(row.owner)?.package;
             self.hot.packages.row(package).map(|package| package.level)
         };
-        if let Some(level) = level().filter(|level| *level != NONE) {
+        if let Some(level) = level().filter(|level| *level != NO_ROW) {
             self.hot.attach(account, level);
         }
     }
 
-    /// I1: one login a realm and e-mail. An account that changes its owner takes its members' logins along.
-    fn index_logins(&mut self, touched: &BTreeSet<Key>, before: &Self) -> Result<(), Error> {
+    /// I1: one login a realm and e-mail. An account that changes its owner takes its members'
+    /// logins along.
+    fn index_logins(&mut self, touched: &BTreeSet<RecordKey>, before: &Self) -> Result<(), Error> {
         let mut logins = BTreeSet::new();
         for key in touched {
             if let Some(email) = self.hot.login_email(*key) {
@@ -232,12 +238,12 @@ impl Directory {
                 }
                 logins.insert(*key);
             }
-            if key.kind() == Kind::Account && before.hot.realm(*key) != self.hot.realm(*key) {
-                let referrers = self.referrers.of(Target::Record(*key), &self.hot);
+            if key.kind() == RecordKind::Account && before.hot.realm(*key) != self.hot.realm(*key) {
+                let referrers = self.referrers.of(Referent::Record(*key), &self.hot);
                 logins.extend(
                     referrers
                         .into_iter()
-                        .filter(|referrer| referrer.kind() == Kind::TeamMember),
+                        .filter(|referrer| referrer.kind() == RecordKind::TeamMember),
                 );
             }
         }
@@ -245,7 +251,7 @@ impl Directory {
     }
 
     /// Takes a record up that nobody knew.
-    pub(super) fn index_all(&mut self, key: Key) -> bool {
+    pub(super) fn index_all(&mut self, key: RecordKey) -> bool {
         self.referrers.change(key, self.hot.targets(key), [None; 2]);
         self.hosts.change(key, &self.hot, None);
         self.hot

@@ -1,6 +1,6 @@
 //! The pieces of a table: rows, their ids, and beside them the other texts.
 
-use super::table::{NONE, Row};
+use super::table::{NO_ROW, Row};
 
 /// Rows of a chunk.
 pub(super) const ROWS: usize = 128;
@@ -10,7 +10,7 @@ const SHORT: usize = 31;
 
 /// A short id, in the place of its row: it is found without a look at the row.
 #[derive(Debug, Clone, Copy)]
-struct Short {
+struct InlineId {
     /// Or [`LONG`].
     length: u8,
     bytes: [u8; SHORT],
@@ -19,7 +19,7 @@ struct Short {
 /// The id stands with the other texts.
 const LONG: u8 = u8::MAX;
 
-impl Short {
+impl InlineId {
     const LONG: Self = Self {
         length: LONG,
         bytes: [0; SHORT],
@@ -42,8 +42,8 @@ impl Short {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Entry<R> {
-    /// Where its other texts begin, or [`NONE`] while the number is not given.
+struct ChunkEntry<R> {
+    /// Where its other texts begin, or [`NO_ROW`] while the number is not given.
     text: u32,
     row: R,
 }
@@ -51,8 +51,8 @@ struct Entry<R> {
 /// A piece of a table. Ids stand apart from rows: most rows are read by number.
 #[derive(Debug, Clone)]
 pub(super) struct Chunk<R> {
-    entries: [Entry<R>; ROWS],
-    ids: [Short; ROWS],
+    entries: [ChunkEntry<R>; ROWS],
+    ids: [InlineId; ROWS],
     /// For each text its length and its bytes.
     text: Vec<u8>,
     /// How many bytes of it nobody reads any more.
@@ -62,11 +62,11 @@ pub(super) struct Chunk<R> {
 impl<R: Row> Chunk<R> {
     pub(super) fn new() -> Self {
         Self {
-            entries: [Entry {
-                text: NONE,
+            entries: [ChunkEntry {
+                text: NO_ROW,
                 row: R::default(),
             }; ROWS],
-            ids: [Short::LONG; ROWS],
+            ids: [InlineId::LONG; ROWS],
             text: Vec::new(),
             garbage: 0,
         }
@@ -110,8 +110,8 @@ impl<R: Row> Chunk<R> {
     }
 
     /// Writes the texts of a row, and says where.
-    fn write(&mut self, id: &[u8], more: &[u8]) -> (Short, u32) {
-        let short = Short::new(id);
+    fn write(&mut self, id: &[u8], more: &[u8]) -> (InlineId, u32) {
+        let short = InlineId::new(id);
         let id = if short.length == LONG { Some(id) } else { None };
         let needed = id
             .map_or(0, <[u8]>::len)
@@ -120,7 +120,7 @@ impl<R: Row> Chunk<R> {
         if self.text.capacity().saturating_sub(self.text.len()) < needed {
             self.text.reserve_exact(needed.max(self.text.len() / 8));
         }
-        let at = u32::try_from(self.text.len()).unwrap_or(NONE);
+        let at = u32::try_from(self.text.len()).unwrap_or(NO_ROW);
         for text in id.into_iter().chain([more]) {
             let mut length = text.len();
             while length > 127 {
@@ -147,7 +147,7 @@ impl<R: Row> Chunk<R> {
             entry.row = row;
         }
         if self.garbage > self.text.len() / 2 {
-            self.sweep();
+            self.compact();
         }
     }
 
@@ -164,20 +164,20 @@ impl<R: Row> Chunk<R> {
     }
 
     /// Whether it keeps bytes that it does not need.
-    pub(super) fn has_slack(&self) -> bool {
+    pub(super) fn is_fragmented(&self) -> bool {
         self.garbage > 0 || self.text.capacity() > self.text.len()
     }
 
     /// Gives back what it does not need.
-    pub(super) fn settle(&mut self) {
+    pub(super) fn shrink_to_fit(&mut self) {
         if self.garbage > 0 {
-            self.sweep();
+            self.compact();
         }
         self.text.shrink_to_fit();
     }
 
     /// Leaves what is read, and no room to spare.
-    fn sweep(&mut self) {
+    fn compact(&mut self) {
         let old = std::mem::take(&mut self.text);
         self.text
             .reserve_exact(old.len().saturating_sub(self.garbage));
@@ -186,7 +186,7 @@ impl<R: Row> Chunk<R> {
                 continue;
             };
             let left = left(all, id.length == LONG).len();
-            entry.text = u32::try_from(self.text.len()).unwrap_or(NONE);
+            entry.text = u32::try_from(self.text.len()).unwrap_or(NO_ROW);
             self.text.extend_from_slice(
                 all.get(..all.len().saturating_sub(left))
                     .unwrap_or_default(),

@@ -1,12 +1,13 @@
-//! Logins that stand in for one that nobody has, so that refusing it is as much work as refusing one that is known (D7).
+//! Logins that stand in for one that nobody has, so that refusing it is as much work as refusing
+//! one that is known (D7).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::Directory;
-use super::record_key::{Key, Kind};
-use super::table::{NONE, Row, Table};
-use super::tables::Hot;
+use super::record_key::{RecordKey, RecordKind};
+use super::table::{NO_ROW, Row, Table};
+use super::tables::Tables;
 
 /// How many rows one call looks at for a login of a shape. The next call goes on from there.
 const MAX_ROWS_SEARCHED: u32 = 256;
@@ -30,11 +31,11 @@ impl LoginShape {
         Self::Operator,
     ];
 
-    pub(crate) fn kind(self) -> Kind {
+    pub(crate) fn kind(self) -> RecordKind {
         match self {
-            Self::MainAccount | Self::ClientAccount => Kind::Account,
-            Self::MainMember | Self::ClientMember => Kind::TeamMember,
-            Self::Operator => Kind::Operator,
+            Self::MainAccount | Self::ClientAccount => RecordKind::Account,
+            Self::MainMember | Self::ClientMember => RecordKind::TeamMember,
+            Self::Operator => RecordKind::Operator,
         }
     }
 
@@ -51,12 +52,12 @@ pub(super) struct StandIns(Arc<[AtomicU32; 5]>);
 
 impl Directory {
     /// The shape of a login that there is.
-    pub(crate) fn login_shape(&self, login: Key) -> Option<LoginShape> {
+    pub(crate) fn login_shape(&self, login: RecordKey) -> Option<LoginShape> {
         self.hot.login_shape(login)
     }
 
     /// A login of this shape, or, where none was found yet, another one of its type.
-    pub(crate) fn stand_in(&self, shape: LoginShape) -> Option<Key> {
+    pub(crate) fn stand_in(&self, shape: LoginShape) -> Option<RecordKey> {
         self.find_login(shape).or_else(|| {
             shape
                 .others_of_kind()
@@ -64,12 +65,12 @@ impl Directory {
         })
     }
 
-    fn find_login(&self, shape: LoginShape) -> Option<Key> {
+    fn find_login(&self, shape: LoginShape) -> Option<RecordKey> {
         let hint = self.stand_ins.0.get(shape as usize)?;
         let fits = |number: u32| self.hot.login_shape(shape.kind().key(number)) == Some(shape);
         let found = match shape.kind() {
-            Kind::Account => search(&self.hot.accounts, hint, fits),
-            Kind::TeamMember => search(&self.hot.members, hint, fits),
+            RecordKind::Account => search(&self.hot.accounts, hint, fits),
+            RecordKind::TeamMember => search(&self.hot.members, hint, fits),
             _ => search(&self.hot.operators, hint, fits),
         };
         found.map(|number| shape.kind().key(number))
@@ -97,19 +98,22 @@ fn search<R: Row>(table: &Table<R>, hint: &AtomicU32, fits: impl Fn(u32) -> bool
     None
 }
 
-impl Hot {
-    fn login_shape(&self, login: Key) -> Option<LoginShape> {
+impl Tables {
+    fn login_shape(&self, login: RecordKey) -> Option<LoginShape> {
         let number = login.number();
-        let is_client = |account: u32| self.accounts.row(account).map(|row| row.owner != NONE);
+        let is_client = |account: u32| self.accounts.row(account).map(|row| row.owner != NO_ROW);
         Some(match login.kind() {
-            Kind::Operator => self.operators.row(number).map(|_| LoginShape::Operator)?,
-            Kind::Account if is_client(number)? => LoginShape::ClientAccount,
-            Kind::Account => LoginShape::MainAccount,
-            Kind::TeamMember if is_client(self.members.row(number)?.account)? => {
+            RecordKind::Operator => self.operators.row(number).map(|_| LoginShape::Operator)?,
+            RecordKind::Account if is_client(number)? => LoginShape::ClientAccount,
+            RecordKind::Account => LoginShape::MainAccount,
+            RecordKind::TeamMember if is_client(self.members.row(number)?.account)? => {
                 LoginShape::ClientMember
             }
-            Kind::TeamMember => LoginShape::MainMember,
-            Kind::AccessLevel | Kind::Domain | Kind::Package | Kind::Platform => return None,
+            RecordKind::TeamMember => LoginShape::MainMember,
+            RecordKind::AccessLevel
+            | RecordKind::Domain
+            | RecordKind::Package
+            | RecordKind::Platform => return None,
         })
     }
 }

@@ -1,5 +1,6 @@
-//! Accounts and members from JSON lines that are plain: no escapes, no limits, no attributes. Most lines are. Whatever is
-//! not, or is wrong, [`Record::from_json`](super::Record::from_json) reads and judges.
+//! Accounts and members from JSON lines that are plain: no escapes, no limits, no attributes. Most
+//! lines are. Whatever is not, or is wrong, [`RecordType::from_json`](super::Record::from_json)
+//! reads and judges.
 
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
@@ -13,7 +14,7 @@ use crate::model::reference::is_id;
 
 /// A record of the two types of which there are many.
 #[derive(Debug)]
-pub(super) enum Quick<'a> {
+pub(super) enum FastRecord<'a> {
     Account(NewAccount<'a>),
     Member(NewMember<'a>),
 }
@@ -21,7 +22,7 @@ pub(super) enum Quick<'a> {
 /// The fields of an account, save those that need more care. Twins and others are refused by serde.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct AccountLine<'a> {
+struct AccountJson<'a> {
     #[serde(rename = "type")]
     _kind: IgnoredAny,
     id: &'a str,
@@ -43,7 +44,7 @@ struct AccountLine<'a> {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct MemberLine<'a> {
+struct MemberJson<'a> {
     #[serde(rename = "type")]
     _kind: IgnoredAny,
     id: &'a str,
@@ -110,10 +111,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for Grants<'a> {
 }
 
 /// The record of a line, if it is plain and right.
-pub(super) fn read(text: &str) -> Option<Quick<'_>> {
+pub(super) fn read(text: &str) -> Option<FastRecord<'_>> {
     match kind(text)? {
-        "Account" => account(&serde_json::from_str(text).ok()?).map(Quick::Account),
-        "TeamMember" => member(serde_json::from_str(text).ok()?).map(Quick::Member),
+        "Account" => account(&serde_json::from_str(text).ok()?).map(FastRecord::Account),
+        "TeamMember" => member(serde_json::from_str(text).ok()?).map(FastRecord::Member),
         _ => None,
     }
 }
@@ -137,8 +138,8 @@ fn not_null<'de, D: serde::Deserializer<'de>>(value: D) -> Result<Option<&'de st
     <&str>::deserialize(value).map(Some)
 }
 
-fn account<'a>(line: &AccountLine<'a>) -> Option<NewAccount<'a>> {
-    let AccountLine {
+fn account<'a>(line: &AccountJson<'a>) -> Option<NewAccount<'a>> {
+    let AccountJson {
         id,
         email,
         package,
@@ -187,8 +188,8 @@ fn account<'a>(line: &AccountLine<'a>) -> Option<NewAccount<'a>> {
     })
 }
 
-fn member(line: MemberLine<'_>) -> Option<NewMember<'_>> {
-    let MemberLine {
+fn member(line: MemberJson<'_>) -> Option<NewMember<'_>> {
+    let MemberJson {
         id,
         account,
         email,
@@ -217,7 +218,8 @@ mod tests {
     use crate::directory::apply::{new_account, new_member};
     use crate::model::record::Record;
 
-    /// What is read quickly is what is read with care; what is refused with care is never read quickly.
+    /// What is read quickly is what is read with care; what is refused with care is never read
+    /// quickly.
     #[test]
     fn quick_and_careful_reading_agree() {
         let lines = [
@@ -259,12 +261,12 @@ mod tests {
             let Some(found) = read(line) else { continue };
             quick += 1;
             match (found, right.expect(line)) {
-                (Quick::Account(new), Record::Account(account)) => assert_eq!(
+                (FastRecord::Account(new), Record::Account(account)) => assert_eq!(
                     format!("{new:?}"),
                     format!("{:?}", new_account(&account)),
                     "{line}"
                 ),
-                (Quick::Member(mut new), Record::TeamMember(member)) => {
+                (FastRecord::Member(mut new), Record::TeamMember(member)) => {
                     new.grants.sort_unstable();
                     new.grants.dedup();
                     assert_eq!(

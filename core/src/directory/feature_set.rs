@@ -6,23 +6,23 @@ use hashbrown::HashMap;
 
 /// Every feature that a bundle or a record of this directory ever named. Places keep their meaning.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Features {
+pub(super) struct FeatureTable {
     names: Vec<Arc<str>>,
     places: HashMap<Arc<str>, u32>,
     /// Those that the bundle declares now.
-    declared: Set,
+    declared: FeatureSet,
 }
 
 /// A set of features.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Set {
+pub(super) struct FeatureSet {
     /// A bit for each of the first 64.
     pub(super) low: u64,
     /// The places of the others, sorted.
     pub(super) more: Vec<u32>,
 }
 
-impl Set {
+impl FeatureSet {
     fn insert(&mut self, place: u32) {
         match 1_u64.checked_shl(place) {
             Some(bit) => self.low |= bit,
@@ -36,14 +36,14 @@ impl Set {
 }
 
 /// The places of a set, in order.
-pub(super) fn places(low: u64, more: &[u32]) -> impl Iterator<Item = u32> + '_ {
+pub(super) fn feature_indexes(low: u64, more: &[u32]) -> impl Iterator<Item = u32> + '_ {
     (0..64_u32)
         .filter(move |place| low.checked_shr(*place).unwrap_or(0) & 1 == 1)
         .chain(more.iter().copied())
 }
 
-impl Features {
-    pub(super) fn place(&self, name: &str) -> Option<u32> {
+impl FeatureTable {
+    pub(super) fn feature_index(&self, name: &str) -> Option<u32> {
         self.places.get(name).copied()
     }
 
@@ -52,19 +52,19 @@ impl Features {
     }
 
     /// The set of these, if all are known.
-    pub(super) fn known<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Option<Set> {
-        let mut set = Set::default();
+    pub(super) fn known<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Option<FeatureSet> {
+        let mut set = FeatureSet::default();
         for name in names {
-            set.insert(self.place(name)?);
+            set.insert(self.feature_index(name)?);
         }
         Some(set)
     }
 
     /// The set of these. A name that nobody declared gets a place, so that the checks can tell it.
-    pub(super) fn set<'a>(&mut self, names: impl IntoIterator<Item = &'a str>) -> Set {
-        let mut set = Set::default();
+    pub(super) fn set<'a>(&mut self, names: impl IntoIterator<Item = &'a str>) -> FeatureSet {
+        let mut set = FeatureSet::default();
         for name in names {
-            let place = self.place(name).unwrap_or_else(|| {
+            let place = self.feature_index(name).unwrap_or_else(|| {
                 let place = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
                 let name: Arc<str> = Arc::from(name);
                 self.names.push(Arc::clone(&name));
@@ -88,7 +88,7 @@ impl Features {
             .copied()
             .filter(|place| self.declared.more.binary_search(place).is_err());
         let low = low & !self.declared.low;
-        places(low, &[])
+        feature_indexes(low, &[])
             .chain(beyond)
             .filter_map(|place| self.name(place))
             .min()
@@ -102,17 +102,20 @@ mod tests {
     #[test]
     fn places_beyond_the_bits_are_kept_and_what_is_not_declared_is_told_by_the_alphabet() {
         let names: Vec<String> = (0..70).map(|at| format!("f{at:02}")).collect();
-        let mut features = Features::default();
+        let mut features = FeatureTable::default();
         features.declare(&names.iter().map(String::as_str).collect::<Vec<_>>());
         let set = features.set(["f69", "f03", "f64", "f69"]);
         assert_eq!(
             set,
-            Set {
+            FeatureSet {
                 low: 8,
                 more: vec![64, 69]
             }
         );
-        assert_eq!(places(set.low, &set.more).collect::<Vec<_>>(), [3, 64, 69]);
+        assert_eq!(
+            feature_indexes(set.low, &set.more).collect::<Vec<_>>(),
+            [3, 64, 69]
+        );
         assert_eq!(features.undeclared(set.low, &set.more), None);
         assert_eq!(features.known(["f00", "zz"]), None);
         let set = features.set(["zz", "f00", "aa"]);

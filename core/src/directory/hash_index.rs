@@ -1,32 +1,33 @@
 //! From a text's hash to numbers: a table that only grows, shared by all versions of the directory.
 //!
-//! What it says is a hint. A reader compares the text in its own version with each number that it finds, so numbers that
-//! came later, or with a transaction that failed, do no harm. One writer at a time puts in; readers never wait.
+//! What it says is a hint. A reader compares the text in its own version with each number that it
+//! finds, so numbers that came later, or with a transaction that failed, do no harm. One writer at
+//! a time puts in; readers never wait.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use crate::util::keyed_hash::Keyed;
+use crate::util::keyed_hash::KeyedHash;
 
 /// Open addressing, in the order of the hashes, so that growing is one sweep and needs no text.
 #[derive(Debug)]
-pub(crate) struct Index {
+pub(crate) struct HashIndex {
     /// The hash above, the number plus one below; 0 is free.
     slots: Box<[AtomicU64]>,
     /// What is left of a hash after this shift is where it starts.
     shift: u32,
     used: AtomicUsize,
     /// Its seed is random: ids come from strangers.
-    hasher: Keyed,
+    hasher: KeyedHash,
 }
 
-impl Default for Index {
+impl Default for HashIndex {
     fn default() -> Self {
-        Self::of(4, Keyed::default())
+        Self::of(4, KeyedHash::default())
     }
 }
 
-impl Index {
-    fn of(bits: u32, hasher: Keyed) -> Self {
+impl HashIndex {
+    fn of(bits: u32, hasher: KeyedHash) -> Self {
         let size = 1_usize.checked_shl(bits).unwrap_or(0);
         let slots = std::iter::repeat_with(AtomicU64::default)
             .take(size)
@@ -54,7 +55,7 @@ impl Index {
         for slot in &self.slots {
             let kept = slot.load(Ordering::Relaxed);
             if kept != 0 {
-                next.settle(kept);
+                next.insert_in_order(kept);
             }
         }
         next
@@ -77,7 +78,7 @@ impl Index {
     }
 
     /// Whether it should grow when there is time.
-    pub(crate) fn is_filling(&self) -> bool {
+    pub(crate) fn needs_growth(&self) -> bool {
         self.used() >= (self.slots.len() / 16).saturating_mul(7)
     }
 
@@ -89,12 +90,13 @@ impl Index {
     /// The first number of that hash that `is` the right one.
     #[inline]
     pub(crate) fn find(&self, hash: u32, is: impl FnMut(u32) -> bool) -> Option<u32> {
-        self.find_from(hash, self.peek(hash), is)
+        self.find_from_slot(hash, self.home_slot(hash), is)
     }
 
-    /// The first slot of a hash, for [`Index::find_from`]: what is sought together is asked of memory together.
+    /// The first slot of a hash, for [`HashIndex::find_from_slot`]: what is sought together is
+    /// asked of memory together.
     #[inline(always)]
-    pub(crate) fn peek(&self, hash: u32) -> u64 {
+    pub(crate) fn home_slot(&self, hash: u32) -> u64 {
         let mask = self.slots.len().wrapping_sub(1);
         self.slots
             .get(self.start(hash) & mask)
@@ -104,7 +106,7 @@ impl Index {
     /// The same, where the first slot is known.
     #[inline(always)]
     #[allow(clippy::cast_possible_truncation, reason = "each half is meant")]
-    pub(crate) fn find_from(
+    pub(crate) fn find_from_slot(
         &self,
         hash: u32,
         mut slot: u64,
@@ -124,11 +126,11 @@ impl Index {
 
     /// Puts a number in; whether others of the same hash stood there before it.
     pub(crate) fn insert(&self, hash: u32, number: u32) -> bool {
-        self.settle(u64::from(hash) << 32 | u64::from(number.saturating_add(1)))
+        self.insert_in_order(u64::from(hash) << 32 | u64::from(number.saturating_add(1)))
     }
 
     #[allow(clippy::cast_possible_truncation, reason = "the upper half is meant")]
-    fn settle(&self, new: u64) -> bool {
+    fn insert_in_order(&self, new: u64) -> bool {
         let hash = (new >> 32) as u32;
         let mask = self.slots.len().wrapping_sub(1);
         let (mut at, mut others) = (self.start(hash), false);
@@ -155,7 +157,7 @@ mod tests {
     #[test]
     fn what_was_put_in_is_found_after_growing_and_meanwhile_by_other_threads() {
         let texts: Vec<String> = (0..3_000).map(|at| format!("id-{at}")).collect();
-        let mut index = Index::default();
+        let mut index = HashIndex::default();
         for (number, text) in (0..).zip(&texts) {
             if index.is_full() {
                 index = index.grown();
@@ -164,7 +166,7 @@ mod tests {
             index.insert(index.hash(text.as_bytes()), number);
         }
         assert_eq!(index.used(), texts.len());
-        let find = |index: &Index, text: &str, right: u32| {
+        let find = |index: &HashIndex, text: &str, right: u32| {
             index.find(index.hash(text.as_bytes()), |number| number == right)
         };
         let index = index.grown();
@@ -189,7 +191,7 @@ mod tests {
 
     #[test]
     fn several_numbers_of_one_text_are_all_found_and_the_later_ones_are_told() {
-        let index = Index::default();
+        let index = HashIndex::default();
         let hash = index.hash(b"same");
         assert_eq!(
             [1, 2, 2, 1].map(|number| index.insert(hash, number)),

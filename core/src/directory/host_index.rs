@@ -6,20 +6,21 @@ use std::sync::Arc;
 use rpds::RedBlackTreeSetSync;
 
 use super::Directory;
-use super::record_key::{Key, Kind};
-use super::tables::Hot;
+use super::record_key::{RecordKey, RecordKind};
+use super::tables::Tables;
 
-/// Verified domains by the number of their owner and by name; those of the platform under [`NONE`](super::NONE). Cheap to clone.
+/// Verified domains by the number of their owner and by name; those of the platform under
+/// [`NO_ROW`](super::NO_ROW). Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub(super) struct HostIndex(RedBlackTreeSetSync<(u32, Arc<str>)>);
 
 impl HostIndex {
     /// Takes up what a domain's row says now, where it said something else before.
-    pub(super) fn change(&mut self, key: Key, now: &Hot, before: Option<&Hot>) {
-        if key.kind() != Kind::Domain {
+    pub(super) fn change(&mut self, key: RecordKey, now: &Tables, before: Option<&Tables>) {
+        if key.kind() != RecordKind::Domain {
             return;
         }
-        let owner = |hot: &Hot| {
+        let owner = |hot: &Tables| {
             hot.domains
                 .row(key.number())
                 .filter(|row| row.state() == crate::model::domain::DomainState::Verified)
@@ -48,8 +49,8 @@ impl HostIndex {
 }
 
 impl Directory {
-    /// The names of the verified domains of these owners ([`NONE`](super::NONE) is the platform) that stand after this one:
-    /// the first `most`, in order.
+    /// The names of the verified domains of these owners ([`NO_ROW`](super::NO_ROW) is the platform)
+    /// that stand after this one: the first `most`, in order.
     pub(crate) fn verified_hosts(&self, owners: &[u32], after: &str, most: usize) -> Vec<Arc<str>> {
         let mut names: Vec<Arc<str>> = owners
             .iter()

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::record_key::{Key, Kind};
-use super::row_extras::Cold;
+use super::record_key::{RecordKey, RecordKind};
+use super::row_extras::RowExtras;
 use super::tables::AccountRow;
-use super::{Directory, NONE, Target};
-use crate::model::catalog::{Catalog, Names};
+use super::{Directory, NO_ROW, Referent};
+use crate::model::catalog::{Catalog, SchemaVocabulary};
 use crate::model::limit::Limits;
-use crate::model::reference::Ref;
+use crate::model::reference::EntityRef;
 use crate::util::error::Error;
 
 pub(super) struct Check<'a, N> {
@@ -24,10 +24,10 @@ impl Directory {
     /// Whether the touched records, and those that refer to them, keep every invariant.
     pub(super) fn check(
         &self,
-        touched: &BTreeSet<Key>,
+        touched: &BTreeSet<RecordKey>,
         before: &Self,
         catalog: &Catalog,
-        names: &impl Names,
+        names: &impl SchemaVocabulary,
     ) -> Result<(), Error> {
         let check = Check {
             after: self,
@@ -38,18 +38,18 @@ impl Directory {
         };
         check.all(touched.iter().copied())?;
         // What names an account leans on its kind; what names a level, on its owner.
-        let mut changed: Vec<(Ref, Key)> = touched
+        let mut changed: Vec<(EntityRef, RecordKey)> = touched
             .iter()
-            .filter(|key| !self.hot.is_own(**key) || check.leaned_on(**key))
+            .filter(|key| !self.hot.is_own(**key) || check.check_referrers(**key))
             .map(|key| (self.reference(*key), *key))
             .collect();
         changed.sort_unstable();
         for (reference, key) in changed {
             let referrers = self
                 .referrers
-                .of(Target::Record(key), &self.hot)
+                .of(Referent::Record(key), &self.hot)
                 .into_iter();
-            let mut referrers: Vec<(Ref, Key)> = referrers
+            let mut referrers: Vec<(EntityRef, RecordKey)> = referrers
                 .map(|referrer| (self.reference(referrer), referrer))
                 .collect();
             referrers.sort_unstable();
@@ -68,15 +68,16 @@ impl Directory {
         Ok(())
     }
 
-    /// Why this directory does not fit a bundle, at most [`MAX_REASONS`] of them: each is what a process that opens the same
-    /// records with that bundle is told. `old` is the catalog that the directory was read with.
+    /// Why this directory does not fit a bundle, at most [`MAX_REASONS`] of them: each is what a
+    /// process that opens the same records with that bundle is told. `old` is the catalog that the
+    /// directory was read with.
     pub(crate) fn misfits(
         &self,
         catalog: &Catalog,
         old: &Catalog,
-        names: &impl Names,
+        names: &impl SchemaVocabulary,
     ) -> Vec<String> {
-        let declared = match self.declare(catalog, old, names, false) {
+        let declared = match self.bind_catalog(catalog, old, names, false) {
             Ok(declared) => declared,
             Err(error) => return vec![error.to_string()],
         };
@@ -95,9 +96,9 @@ impl Directory {
 /// How many reasons one refusal names.
 const MAX_REASONS: usize = 20;
 
-impl<'a, N: Names> Check<'a, N> {
-    /// The check of a whole directory and a bundle, whatever was there before: the one verdict of `open`, `import`, `reload`
-    /// and the command.
+impl<'a, N: SchemaVocabulary> Check<'a, N> {
+    /// The check of a whole directory and a bundle, whatever was there before: the one verdict of
+    /// `open`, `import`, `reload` and the command.
     pub(super) fn of_all(
         after: &'a Directory,
         nothing: &'a Directory,
@@ -113,9 +114,10 @@ impl<'a, N: Names> Check<'a, N> {
         }
     }
 
-    /// Whether these records, sorted by type, keep every invariant; else the fault of the first by type and id.
-    pub(super) fn all(&self, keys: impl Iterator<Item = Key>) -> Result<(), Error> {
-        let mut first: Option<(Key, Error)> = None;
+    /// Whether these records, sorted by type, keep every invariant; else the fault of the first by
+    /// type and id.
+    pub(super) fn all(&self, keys: impl Iterator<Item = RecordKey>) -> Result<(), Error> {
+        let mut first: Option<(RecordKey, Error)> = None;
         for key in keys {
             if let Some((known, _)) = &first
                 && (known.kind() != key.kind()
@@ -134,20 +136,20 @@ impl<'a, N: Names> Check<'a, N> {
     }
 
     /// Whether what other records rely on in this record has changed.
-    fn leaned_on(&self, key: Key) -> bool {
+    fn check_referrers(&self, key: RecordKey) -> bool {
         let number = key.number();
         match key.kind() {
-            Kind::Account => {
+            RecordKind::Account => {
                 let owner = |directory: &Directory| {
                     directory
                         .hot
                         .accounts
                         .row(number)
-                        .map_or(NONE, |row| row.owner)
+                        .map_or(NO_ROW, |row| row.owner)
                 };
                 owner(self.before) != owner(self.after)
             }
-            Kind::AccessLevel => {
+            RecordKind::AccessLevel => {
                 let owner = |directory: &Directory| {
                     directory
                         .hot
@@ -163,34 +165,34 @@ impl<'a, N: Names> Check<'a, N> {
     }
 
     /// Whether a record of the directory, if it is there, keeps every invariant.
-    fn record(&self, key: Key) -> Result<(), Error> {
+    fn record(&self, key: RecordKey) -> Result<(), Error> {
         let (number, hot) = (key.number(), &self.after.hot);
         match key.kind() {
-            Kind::Platform | Kind::Operator => Ok(()),
-            Kind::Package => self.package(key),
-            Kind::AccessLevel => self.level(key),
-            Kind::Account => hot
+            RecordKind::Platform | RecordKind::Operator => Ok(()),
+            RecordKind::Package => self.package(key),
+            RecordKind::AccessLevel => self.level(key),
+            RecordKind::Account => hot
                 .accounts
                 .row(number)
                 .map_or(Ok(()), |row| self.account(key, row)),
-            Kind::TeamMember => hot.members.row(number).map_or(Ok(()), |row| {
+            RecordKind::TeamMember => hot.members.row(number).map_or(Ok(()), |row| {
                 self.known(row.account)?;
                 self.features(key, row.grants, hot.more_grants(number, row))?;
                 self.cold(&|| self.name(key), key)
             }),
-            Kind::Domain => hot
+            RecordKind::Domain => hot
                 .domains
                 .row(number)
-                .filter(|row| row.owner != NONE)
+                .filter(|row| row.owner != NO_ROW)
                 .map_or(Ok(()), |row| self.main(row.owner, key)),
         }
     }
 
-    fn name(&self, key: Key) -> String {
+    fn name(&self, key: RecordKey) -> String {
         self.after.reference(key).to_string()
     }
 
-    fn package(&self, key: Key) -> Result<(), Error> {
+    fn package(&self, key: RecordKey) -> Result<(), Error> {
         let Some(package) = self.after.packages.get(self.after.hot.id(key)) else {
             return Ok(());
         };
@@ -219,7 +221,7 @@ impl<'a, N: Names> Check<'a, N> {
         }
     }
 
-    fn level(&self, key: Key) -> Result<(), Error> {
+    fn level(&self, key: RecordKey) -> Result<(), Error> {
         let hot = &self.after.hot;
         let Some(row) = hot.levels.row(key.number()).filter(|row| row.is_own()) else {
             return Ok(());
@@ -227,7 +229,7 @@ impl<'a, N: Names> Check<'a, N> {
         self.not_in_catalog(self.catalog.level(hot.id(key)).is_some(), key)?;
         self.features(key, row.features, hot.more_of_level(key.number(), row))?;
         self.cold(&|| self.name(key), key)?;
-        if row.owner == NONE {
+        if row.owner == NO_ROW {
             return Err(Error::LevelOwner {
                 level: hot.id(key).to_owned(),
             });
@@ -235,10 +237,10 @@ impl<'a, N: Names> Check<'a, N> {
         self.main(row.owner, key)
     }
 
-    fn account(&self, key: Key, row: &AccountRow) -> Result<(), Error> {
+    fn account(&self, key: RecordKey, row: &AccountRow) -> Result<(), Error> {
         let hot = &self.after.hot;
         self.cold(&|| format!("account `{}`", hot.id(key)), key)?;
-        if row.owner == NONE {
+        if row.owner == NO_ROW {
             return match hot.packages.row(row.package) {
                 Some(_) => Ok(()),
                 None => Err(Error::UnknownPackage {
@@ -248,22 +250,23 @@ impl<'a, N: Names> Check<'a, N> {
             };
         }
         self.main(row.owner, key)?;
-        if row.level == NONE {
+        if row.level == NO_ROW {
             Ok(())
         } else {
             self.attached(key, row)
         }
     }
 
-    /// L3. A level that went with a bundle does not stand in the way of other changes of its accounts.
-    fn attached(&self, key: Key, row: &AccountRow) -> Result<(), Error> {
+    /// L3. A level that went with a bundle does not stand in the way of other changes of its
+    /// accounts.
+    fn attached(&self, key: RecordKey, row: &AccountRow) -> Result<(), Error> {
         let hot = &self.after.hot;
         let (account, level) = (
             || hot.id(key).to_owned(),
             || hot.levels.id(row.level).unwrap_or_default().to_owned(),
         );
         match hot.levels.row(row.level) {
-            Some(found) if found.owner == NONE || found.owner == row.owner => Ok(()),
+            Some(found) if found.owner == NO_ROW || found.owner == row.owner => Ok(()),
             Some(_) => Err(Error::LevelOtherOwner {
                 account: account(),
                 level: level(),
@@ -292,8 +295,8 @@ impl<'a, N: Names> Check<'a, N> {
     }
 
     /// C5: owners are main accounts.
-    fn main(&self, owner: u32, child: Key) -> Result<(), Error> {
-        if self.known(owner)?.owner == NONE {
+    fn main(&self, owner: u32, child: RecordKey) -> Result<(), Error> {
+        if self.known(owner)?.owner == NO_ROW {
             return Ok(());
         }
         let hot = &self.after.hot;
@@ -303,7 +306,7 @@ impl<'a, N: Names> Check<'a, N> {
         })
     }
 
-    fn features(&self, key: Key, low: u64, more: &[u32]) -> Result<(), Error> {
+    fn features(&self, key: RecordKey, low: u64, more: &[u32]) -> Result<(), Error> {
         match self.after.hot.features.undeclared(low, more) {
             Some(feature) => Err(Error::UnknownFeature {
                 record: self.name(key),
@@ -324,8 +327,8 @@ impl<'a, N: Names> Check<'a, N> {
     }
 
     /// Meters and attributes, of a record that has some.
-    fn cold(&self, record: &dyn Fn() -> String, key: Key) -> Result<(), Error> {
-        let Some(Cold {
+    fn cold(&self, record: &dyn Fn() -> String, key: RecordKey) -> Result<(), Error> {
+        let Some(RowExtras {
             limits,
             attributes,
             own,
@@ -347,7 +350,7 @@ impl<'a, N: Names> Check<'a, N> {
             })
     }
 
-    fn not_in_catalog(&self, there: bool, key: Key) -> Result<(), Error> {
+    fn not_in_catalog(&self, there: bool, key: RecordKey) -> Result<(), Error> {
         if there {
             Err(Error::DuplicateId {
                 record: self.name(key),

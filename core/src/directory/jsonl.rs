@@ -4,16 +4,16 @@ use std::collections::HashSet;
 use std::io::{BufRead, Read, Write};
 
 use super::Directory;
-use super::fast_json::{self, Quick};
+use super::fast_json::{self, FastRecord};
 use super::integrity::Check;
-use super::record_key::{Key, Kind};
-use crate::model::catalog::{Catalog, Names};
+use super::record_key::{RecordKey, RecordKind};
+use crate::model::catalog::{Catalog, SchemaVocabulary};
 use crate::model::record::Record;
 use crate::util::error::Error;
 
 /// How far an import has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Progress {
+pub struct ImportProgress {
     /// Records read.
     pub records: u64,
     /// Bytes read.
@@ -23,28 +23,29 @@ pub struct Progress {
 /// After how many records progress is told.
 const STEP: u64 = 10_000;
 
-/// How much longer a record may be when it is written than when it was read, at most, if it has more than a few hundred bytes.
+/// How much longer a record may be when it is written than when it was read, at most, if it has
+/// more than a few hundred bytes.
 const MAX_GROWTH: usize = 16;
 
 /// A directory while it is read.
-pub(super) struct Loading<'a, N> {
+pub(super) struct JsonlLoader<'a, N> {
     directory: Directory,
     names: &'a N,
     /// Logins whose e-mail may stand twice.
-    suspects: Vec<Key>,
+    suspects: Vec<RecordKey>,
     /// Clients that say they have no level.
     without_level: HashSet<u32>,
     /// What is wrong with the records together; told when each by itself is right.
     fault: Option<Error>,
 }
 
-impl<'a, N: Names> Loading<'a, N> {
+impl<'a, N: SchemaVocabulary> JsonlLoader<'a, N> {
     pub(super) fn new(revision: u64, catalog: &Catalog, names: &'a N) -> Result<Self, Error> {
         let directory = Directory {
             revision,
             ..Directory::default()
         }
-        .declare(catalog, &Catalog::default(), names, true)?;
+        .bind_catalog(catalog, &Catalog::default(), names, true)?;
         Ok(Self {
             directory,
             names,
@@ -54,23 +55,24 @@ impl<'a, N: Names> Loading<'a, N> {
         })
     }
 
-    /// Takes up the record of a line. What an export writes of it is no longer than `record_bytes`, if that is said.
+    /// Takes up the record of a line. What an export writes of it is no longer than `record_bytes`,
+    /// if that is said.
     pub(super) fn line(&mut self, text: &str, record_bytes: Option<usize>) -> Result<(), Error> {
         // What is written may be longer than what was read: defaults, numbers, names of hosts.
         let record_bytes = record_bytes.filter(|most| text.len() > most / MAX_GROWTH);
         let mut has_no_level = false;
         let put = match fast_json::read(text).filter(|_| record_bytes.is_none()) {
             Some(_) if self.fault.is_some() => return Ok(()),
-            Some(Quick::Account(new)) => self
+            Some(FastRecord::Account(new)) => self
                 .directory
                 .hot
                 .put_account(new, self.names)
-                .ok_or_else(Directory::no_more),
-            Some(Quick::Member(new)) => self
+                .ok_or_else(Directory::table_full_error),
+            Some(FastRecord::Member(new)) => self
                 .directory
                 .hot
                 .put_member(new, self.names)
-                .ok_or_else(Directory::no_more),
+                .ok_or_else(Directory::table_full_error),
             None => {
                 let record = Record::read(text)?;
                 record_bytes.map_or(Ok(()), |most| record.check_line(most))?;
@@ -82,7 +84,7 @@ impl<'a, N: Names> Loading<'a, N> {
             }
         };
         match put {
-            Ok((key, true)) => self.fault = Some(self.directory.twin(key)),
+            Ok((key, true)) => self.fault = Some(self.directory.duplicate_error(key)),
             Ok((key, false)) => {
                 if has_no_level {
                     self.without_level.insert(key.number());
@@ -113,7 +115,7 @@ impl<'a, N: Names> Loading<'a, N> {
         let before = Directory::default();
         let next = &mut self.directory;
         for number in 0..next.hot.accounts.names() {
-            let key = Kind::Account.key(number);
+            let key = RecordKind::Account.key(number);
             let named = next.hot.targets(key);
             if !self.without_level.contains(&number) {
                 next.default_level(number);
@@ -140,19 +142,19 @@ impl Directory {
         mut lines: impl BufRead,
         revision: u64,
         catalog: &Catalog,
-        names: &impl Names,
+        names: &impl SchemaVocabulary,
         record_bytes: usize,
-        mut progress: Option<&mut dyn FnMut(Progress) -> bool>,
+        mut progress: Option<&mut dyn FnMut(ImportProgress) -> bool>,
     ) -> Result<Self, Error> {
-        let mut loading = Loading::new(revision.saturating_add(1), catalog, names)?;
+        let mut loading = JsonlLoader::new(revision.saturating_add(1), catalog, names)?;
         let (mut line, mut so_far) = (
             0_usize,
-            Progress {
+            ImportProgress {
                 records: 0,
                 bytes: 0,
             },
         );
-        let mut tell = |so_far: Progress| {
+        let mut tell = |so_far: ImportProgress| {
             let goes_on = progress.as_mut().is_none_or(|tell| tell(so_far));
             if goes_on {
                 Ok(())
@@ -216,7 +218,8 @@ impl Directory {
     }
 }
 
-/// The line of the record that is to blame; codes of what a record itself must keep stay as they are.
+/// The line of the record that is to blame; codes of what a record itself must keep stay as they
+/// are.
 fn at_line(error: Error, line: usize) -> Error {
     match error {
         Error::Record { reason, .. } => Error::Record { line, reason },

@@ -1,21 +1,23 @@
-//! What the directory says of limits: which is in force for an account, and from when its windows are counted.
+//! What the directory says of limits: which is in force for an account, and from when its windows
+//! are counted.
 
-use super::record_key::{Key, Kind};
-use super::row_extras::Cold;
-use super::{Directory, MemberRow, NONE, Target};
+use super::record_key::{RecordKey, RecordKind};
+use super::row_extras::RowExtras;
+use super::{Directory, MemberRow, NO_ROW, Referent};
 use crate::model::calendar::Calendar;
-use crate::model::catalog::{Catalog, Counts};
-use crate::model::limit::{Allowance, Limit, LimitSource};
+use crate::model::catalog::{Catalog, CountedKind};
+use crate::model::limit::{EffectiveLimit, Limit, LimitSource};
 
 /// The meter whose limit a package states in a word of its own.
 const CLIENT_ACCOUNTS: &str = "client_accounts";
 
-/// The records of an account that are the count of a stock: such a stock is read from the directory, and stored nowhere else.
+/// The records of an account that are the count of a stock: such a stock is read from the
+/// directory, and stored nowhere else.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CountedRecords<'a> {
     directory: &'a Directory,
     account: u32,
-    what: Counts,
+    what: CountedKind,
 }
 
 impl CountedRecords<'_> {
@@ -41,17 +43,18 @@ impl Directory {
             .map(|(number, row)| (number, row.account))
     }
 
-    /// How many such records an account has at this instant: an invitation that is over holds no seat (M8).
-    pub(crate) fn count(&self, account: u32, what: Counts, now: i64) -> i64 {
+    /// How many such records an account has at this instant: an invitation that is over holds no
+    /// seat (M8).
+    pub(crate) fn count(&self, account: u32, what: CountedKind, now: i64) -> i64 {
         let hot = &self.hot;
-        let is = |key: &Key| match (what, key.kind()) {
-            (Counts::Clients, Kind::Account) => self.is_client(account, key.number()),
-            (Counts::Members, Kind::TeamMember) => self.holds_seat(key.number(), now),
+        let is = |key: &RecordKey| match (what, key.kind()) {
+            (CountedKind::Clients, RecordKind::Account) => self.is_client(account, key.number()),
+            (CountedKind::Members, RecordKind::TeamMember) => self.holds_seat(key.number(), now),
             _ => false,
         };
         let found = self
             .referrers
-            .of(Target::Record(Kind::Account.key(account)), hot);
+            .of(Referent::Record(RecordKind::Account.key(account)), hot);
         i64::try_from(found.iter().filter(|key| is(key)).count()).unwrap_or(i64::MAX)
     }
 
@@ -64,7 +67,7 @@ impl Directory {
             .is_some_and(MemberRow::is_confirmed);
         let pending = self
             .hot
-            .cold(Kind::TeamMember, member)
+            .cold(RecordKind::TeamMember, member)
             .and_then(|cold| cold.pending.as_deref());
         is_confirmed || pending.is_none_or(|pending| now < pending.until)
     }
@@ -73,7 +76,7 @@ impl Directory {
     pub(crate) fn counted_records(
         &self,
         account: u32,
-        what: Option<Counts>,
+        what: Option<CountedKind>,
     ) -> Option<CountedRecords<'_>> {
         what.map(|what| CountedRecords {
             directory: self,
@@ -95,7 +98,7 @@ impl Directory {
     }
 
     /// The limit of an account: its own, or a client's level's, or that of the package (L6).
-    pub(crate) fn allowance(&self, account: u32, meter: &str, catalog: &Catalog) -> Allowance {
+    pub(crate) fn allowance(&self, account: u32, meter: &str, catalog: &Catalog) -> EffectiveLimit {
         let over = self
             .account_cold(account)
             .and_then(|cold| cold.limits.get(meter).copied());
@@ -104,7 +107,7 @@ impl Directory {
             .map_or((None, LimitSource::None), |(limit, source)| {
                 (Some(limit), source)
             });
-        Allowance {
+        EffectiveLimit {
             base,
             source: if over.is_some() {
                 LimitSource::Override
@@ -115,14 +118,14 @@ impl Directory {
         }
     }
 
-    fn account_cold(&self, account: u32) -> Option<&Cold> {
+    fn account_cold(&self, account: u32) -> Option<&RowExtras> {
         self.hot
             .cold_account(account, self.hot.accounts.row(account)?)
     }
 
     fn base(&self, account: u32, meter: &str, catalog: &Catalog) -> Option<(Limit, LimitSource)> {
         let row = self.hot.accounts.row(account)?;
-        if row.owner == NONE {
+        if row.owner == NO_ROW {
             let package = self.package(self.hot.packages.id(row.package)?, catalog)?;
             let stated = package.limits().get(meter).copied();
             let limit = stated.or_else(|| {
@@ -148,7 +151,7 @@ impl Directory {
         if row.is_own() {
             return self
                 .hot
-                .cold(Kind::AccessLevel, level)?
+                .cold(RecordKind::AccessLevel, level)?
                 .limits
                 .get(meter)
                 .copied();
@@ -163,7 +166,7 @@ impl Directory {
     /// A member's part of its account's limit (M7).
     pub(crate) fn sub_limit(&self, member: u32, meter: &str) -> Option<Limit> {
         self.hot
-            .cold(Kind::TeamMember, member)?
+            .cold(RecordKind::TeamMember, member)?
             .limits
             .get(meter)
             .copied()

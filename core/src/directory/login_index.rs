@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::Directory;
-use super::hash_index::Index;
-use super::record_key::{Key, Kind};
-use super::table::NONE;
-use super::tables::Hot;
-use crate::model::reference::Ref;
+use super::hash_index::HashIndex;
+use super::record_key::{RecordKey, RecordKind};
+use super::table::NO_ROW;
+use super::tables::Tables;
+use crate::model::reference::EntityRef;
 use crate::util::error::Error;
 
 /// A space of logins (I1).
@@ -19,13 +19,13 @@ pub(crate) enum Realm {
     Owner(u32),
 }
 
-/// Logins by the hash of their e-mail; as an [`Index`], a hint.
+/// Logins by the hash of their e-mail; as an [`HashIndex`], a hint.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Logins(Arc<Index>);
+pub(super) struct LoginIndex(Arc<HashIndex>);
 
-impl Logins {
+impl LoginIndex {
     /// Takes a login up; whether another one stood there, perhaps with the same e-mail.
-    pub(super) fn insert(&mut self, email: &[u8], login: Key) -> bool {
+    pub(super) fn insert(&mut self, email: &[u8], login: RecordKey) -> bool {
         if self.0.is_full() {
             self.0 = Arc::new(self.0.grown());
         }
@@ -33,10 +33,10 @@ impl Logins {
     }
 
     /// The logins with this e-mail, by type and number.
-    fn with(&self, email: &[u8], hot: &Hot) -> Vec<Key> {
-        let mut found: Vec<Key> = Vec::new();
+    fn find_by_email(&self, email: &[u8], hot: &Tables) -> Vec<RecordKey> {
+        let mut found: Vec<RecordKey> = Vec::new();
         self.0.find(self.0.hash(email), |login| {
-            let login = Key(login);
+            let login = RecordKey(login);
             if hot.login_email(login) == Some(email) {
                 found.push(login);
             }
@@ -47,12 +47,12 @@ impl Logins {
         found
     }
 
-    pub(super) fn is_filling(&self) -> bool {
-        self.0.is_filling()
+    pub(super) fn needs_growth(&self) -> bool {
+        self.0.needs_growth()
     }
 
     /// Makes room; leaves out what holds no more if that is much.
-    pub(super) fn make_room(&mut self, hot: &Hot) {
+    pub(super) fn grow(&mut self, hot: &Tables) {
         let live = hot.logins().count();
         if self.0.used() / 2 < live {
             self.0 = Arc::new(self.0.grown());
@@ -68,38 +68,46 @@ impl Logins {
     }
 }
 
-impl Hot {
+impl Tables {
     /// The e-mail of a login that there is.
-    pub(super) fn login_email(&self, login: Key) -> Option<&[u8]> {
+    pub(super) fn login_email(&self, login: RecordKey) -> Option<&[u8]> {
         let number = login.number();
         let found = match login.kind() {
-            Kind::Operator => self
+            RecordKind::Operator => self
                 .operators
                 .row(number)
                 .and_then(|_| self.operators.bytes(number)),
-            Kind::Account => self
+            RecordKind::Account => self
                 .accounts
                 .row(number)
                 .and_then(|_| self.accounts.bytes(number)),
-            Kind::TeamMember => self
+            RecordKind::TeamMember => self
                 .members
                 .row(number)
                 .and_then(|_| self.members.bytes(number)),
-            Kind::AccessLevel | Kind::Domain | Kind::Package | Kind::Platform => None,
+            RecordKind::AccessLevel
+            | RecordKind::Domain
+            | RecordKind::Package
+            | RecordKind::Platform => None,
         };
         found.map(|(_, email)| email)
     }
 
     /// The realm of a login that there is; a member of no known account has none.
-    pub(super) fn realm(&self, login: Key) -> Option<Realm> {
+    pub(super) fn realm(&self, login: RecordKey) -> Option<Realm> {
         let account = match login.kind() {
-            Kind::Operator => return self.operators.row(login.number()).map(|_| Realm::Platform),
-            Kind::Account => login.number(),
-            Kind::TeamMember => self.members.row(login.number())?.account,
-            Kind::AccessLevel | Kind::Domain | Kind::Package | Kind::Platform => return None,
+            RecordKind::Operator => {
+                return self.operators.row(login.number()).map(|_| Realm::Platform);
+            }
+            RecordKind::Account => login.number(),
+            RecordKind::TeamMember => self.members.row(login.number())?.account,
+            RecordKind::AccessLevel
+            | RecordKind::Domain
+            | RecordKind::Package
+            | RecordKind::Platform => return None,
         };
         let owner = self.accounts.row(account)?.owner;
-        Some(if owner == NONE {
+        Some(if owner == NO_ROW {
             Realm::Platform
         } else {
             Realm::Owner(owner)
@@ -107,27 +115,27 @@ impl Hot {
     }
 
     /// Every login.
-    pub(super) fn logins(&self) -> impl Iterator<Item = Key> + '_ {
+    pub(super) fn logins(&self) -> impl Iterator<Item = RecordKey> + '_ {
         let operators = self
             .operators
             .numbers()
-            .map(|number| Kind::Operator.key(number));
+            .map(|number| RecordKind::Operator.key(number));
         let accounts = self
             .accounts
             .numbers()
-            .map(|number| Kind::Account.key(number));
+            .map(|number| RecordKind::Account.key(number));
         operators.chain(accounts).chain(
             self.members
                 .numbers()
-                .map(|number| Kind::TeamMember.key(number)),
+                .map(|number| RecordKind::TeamMember.key(number)),
         )
     }
 }
 
 impl Directory {
     /// Every login with this normalised e-mail, in all realms, by type and id.
-    pub(crate) fn logins(&self, email: &str) -> Vec<(Realm, Key)> {
-        let mut found = self.logins.with(email.as_bytes(), &self.hot);
+    pub(crate) fn logins(&self, email: &str) -> Vec<(Realm, RecordKey)> {
+        let mut found = self.logins.find_by_email(email.as_bytes(), &self.hot);
         found.sort_by_key(|login| (login.kind(), self.hot.id(*login)));
         found
             .into_iter()
@@ -135,7 +143,8 @@ impl Directory {
             .collect()
     }
 
-    /// The e-mails of a client's login and of its members that another owner's realm has already, sorted.
+    /// The e-mails of a client's login and of its members that another owner's realm has already,
+    /// sorted.
     pub(crate) fn collisions(&self, client: &str, owner: &str) -> Vec<String> {
         let (Some((client, _)), Some((owner, _))) = (
             self.hot.accounts.find(client),
@@ -143,17 +152,17 @@ impl Directory {
         ) else {
             return Vec::new();
         };
-        let key = Kind::Account.key(client);
+        let key = RecordKind::Account.key(client);
         let members = self
             .referrers
-            .of(super::Target::Record(key), &self.hot)
+            .of(super::Referent::Record(key), &self.hot)
             .into_iter();
         let logins = members
-            .filter(|key| key.kind() == Kind::TeamMember)
+            .filter(|key| key.kind() == RecordKind::TeamMember)
             .chain([key]);
         let taken = |email: &&[u8]| {
             self.logins
-                .with(email, &self.hot)
+                .find_by_email(email, &self.hot)
                 .into_iter()
                 .any(|login| self.hot.realm(login) == Some(Realm::Owner(owner)))
         };
@@ -168,14 +177,14 @@ impl Directory {
         found
     }
 
-    /// I1: at most one login a realm and e-mail. Asks it of these logins; `is_new` tells those of the transaction, which
-    /// are named after what was there, in the order of their names.
+    /// I1: at most one login a realm and e-mail. Asks it of these logins; `is_new` tells those of
+    /// the transaction, which are named after what was there, in the order of their names.
     pub(super) fn check_logins(
         &self,
-        logins: impl Iterator<Item = Key>,
-        is_new: impl Fn(Key) -> bool,
+        logins: impl Iterator<Item = RecordKey>,
+        is_new: impl Fn(RecordKey) -> bool,
     ) -> Result<(), Error> {
-        let mut first_fault: Option<(Ref, Error)> = None;
+        let mut first_fault: Option<(EntityRef, Error)> = None;
         for login in logins {
             let (Some(realm), Some(email)) = (self.hot.realm(login), self.hot.login_email(login))
             else {
@@ -183,10 +192,10 @@ impl Directory {
             };
             let same = self
                 .logins
-                .with(email, &self.hot)
+                .find_by_email(email, &self.hot)
                 .into_iter()
                 .filter(|other| self.hot.realm(*other) == Some(realm));
-            let mut same: Vec<(bool, Ref)> = same
+            let mut same: Vec<(bool, EntityRef)> = same
                 .map(|login| (is_new(login), self.reference(login)))
                 .collect();
             same.sort_unstable();

@@ -5,34 +5,35 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use super::Directory;
-use super::record_key::Key;
+use super::record_key::RecordKey;
 use crate::model::named_fields::NamedFields;
 use crate::model::record::Record;
-use crate::model::reference::Ref;
+use crate::model::reference::EntityRef;
 use crate::util::error::Error;
 use crate::util::json;
 
 /// Some fields of a record that is there: those that it names change, the rest stays.
 ///
-/// As JSON it is an object with the record's `type` and `id`, and the fields that change. `null` takes a field away that a
-/// record may be without. Of `limits`, `sub_limits`, `client_limits` and `attributes` what is named changes, entry by entry, and
-/// `null` takes an entry away; lists are replaced.
+/// As JSON it is an object with the record's `type` and `id`, and the fields that change. `null`
+/// takes a field away that a record may be without. Of `limits`, `sub_limits`, `client_limits` and
+/// `attributes` what is named changes, entry by entry, and `null` takes an entry away; lists are
+/// replaced.
 ///
 /// # Example: an account that is disabled stays so in a sync which knows its e-mail alone
 /// ```
-/// use sublet::{Change, Engine, Options, Record, RecordPatch, Ref};
+/// use sublet::{Change, Engine, Options, Record, RecordPatch, EntityRef};
 /// let engine = Engine::open(Options::default())?;
 /// let record = r#"{"type": "Account", "id": "acme", "email": "old@acme.example", "package": "agency", "disabled": ["abuse"]}"#;
 /// engine.change(vec![Change::Put(Record::from_json(record)?)], None)?;
 /// let patch = RecordPatch::from_json(r#"{"type": "Account", "id": "acme", "email": "new@acme.example"}"#)?;
 /// engine.change(vec![Change::Merge(patch)], None)?;
-/// let Some(Record::Account(account)) = engine.record(&Ref::new("Account", "acme"))? else { panic!() };
+/// let Some(Record::Account(account)) = engine.record(&EntityRef::new("Account", "acme"))? else { panic!() };
 /// assert_eq!((account.email(), account.disabled().count()), ("new@acme.example", 1));
 /// # Ok::<(), sublet::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct RecordPatch {
-    reference: Ref,
+    reference: EntityRef,
     fields: Map<String, Value>,
 }
 
@@ -85,7 +86,8 @@ impl RecordPatch {
     /// Reads a patch from a JSON value.
     ///
     /// # Errors
-    /// [`Error::Record`] for one that names no record by type and id, [`Error::RecordType`]. Whether the fields fit is seen when the record is changed.
+    /// [`Error::RecordType`] for one that names no record by type and id, [`Error::RecordType`].
+    /// Whether the fields fit is seen when the record is changed.
     pub fn from_value(value: Value) -> Result<Self, Error> {
         let fault = |reason: &str| Error::Record {
             line: 1,
@@ -109,14 +111,14 @@ impl RecordPatch {
             });
         }
         Ok(Self {
-            reference: Ref::new(kind, id),
+            reference: EntityRef::new(kind, id),
             fields,
         })
     }
 
     /// The record that changes.
     #[must_use]
-    pub fn reference(&self) -> &Ref {
+    pub fn reference(&self) -> &EntityRef {
         &self.reference
     }
 
@@ -162,7 +164,7 @@ impl Directory {
     /// Whether a record that was put takes nothing away that it does not name.
     pub(super) fn check_named(
         &self,
-        put: &[(Key, NamedFields)],
+        put: &[(RecordKey, NamedFields)],
         before: &Self,
     ) -> Result<(), Error> {
         for (key, named) in put.iter().filter(|(_, named)| !named.is_all()) {

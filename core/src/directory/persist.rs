@@ -1,24 +1,24 @@
 //! The directory as a store keeps it: each record as JSON, and what each revision changed.
 
-use super::jsonl::Loading;
+use super::jsonl::JsonlLoader;
 use super::used_ids::REMOVED;
 use super::{Change, Directory};
-use crate::model::catalog::{Catalog, Names};
+use crate::model::catalog::{Catalog, SchemaVocabulary};
 use crate::model::record::Record;
-use crate::model::reference::Ref;
+use crate::model::reference::EntityRef;
 use crate::util::error::Error;
 
 /// Gives records, one JSON text each.
-pub(crate) type Feed<'f> =
+pub(crate) type RecordFeed<'f> =
     &'f mut dyn FnMut(&mut dyn FnMut(&str) -> Result<(), Error>) -> Result<(), Error>;
 
 /// Takes a record's type, its id, and its JSON unless it was removed.
-pub(crate) type Each<'e> = &'e mut dyn FnMut(&str, &str, Option<&str>) -> Result<(), Error>;
+pub(crate) type RecordSink<'e> = &'e mut dyn FnMut(&str, &str, Option<&str>) -> Result<(), Error>;
 
 /// A change as it is kept for those who follow.
 #[derive(serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Note {
+enum ChangeJson {
     Put(serde_json::Value),
     Remove(String, String),
 }
@@ -34,10 +34,10 @@ impl Directory {
     pub(crate) fn of_records(
         revision: u64,
         catalog: &Catalog,
-        names: &impl Names,
-        feed: Feed<'_>,
+        names: &impl SchemaVocabulary,
+        feed: RecordFeed<'_>,
     ) -> Result<Self, Error> {
-        let mut loading = Loading::new(revision, catalog, names)?;
+        let mut loading = JsonlLoader::new(revision, catalog, names)?;
         feed(&mut |text| loading.stored(text))?;
         loading.done(catalog)
     }
@@ -48,7 +48,7 @@ impl Directory {
     }
 
     /// Gives every record with its type, its id and its JSON.
-    pub(crate) fn each_record(&self, each: Each<'_>) -> Result<(), Error> {
+    pub(crate) fn each_record(&self, each: RecordSink<'_>) -> Result<(), Error> {
         for record in self.records() {
             each(record.kind(), record.id(), Some(&json_of(&record)?))?;
         }
@@ -57,7 +57,11 @@ impl Directory {
     }
 
     /// What these changes, which were made, have made of their records: for those who follow.
-    pub(crate) fn noted(&self, references: &[Ref], each: Each<'_>) -> Result<String, Error> {
+    pub(crate) fn changes_json(
+        &self,
+        references: &[EntityRef],
+        each: RecordSink<'_>,
+    ) -> Result<String, Error> {
         let mut notes = Vec::with_capacity(references.len());
         for reference in references {
             let record = self
@@ -78,25 +82,25 @@ impl Directory {
         Ok(serde_json::Value::Array(notes).to_string())
     }
 
-    /// What [`Self::noted`] wrote, as changes.
+    /// What [`Self::changes_json`] wrote, as changes.
     pub(crate) fn changes_of(notes: &str) -> Result<Vec<Change>, Error> {
         let fault = |reason: String| Error::Record { line: 1, reason };
-        let notes: Vec<Note> =
+        let notes: Vec<ChangeJson> =
             serde_json::from_str(notes).map_err(|found| fault(found.to_string()))?;
         notes
             .into_iter()
             .map(|note| match note {
-                Note::Put(record) => {
+                ChangeJson::Put(record) => {
                     Record::from_value(record).map(|record| Change::Put(record.naming_all()))
                 }
-                Note::Remove(kind, id) => Ok(Change::Remove(Ref::new(kind, id))),
+                ChangeJson::Remove(kind, id) => Ok(Change::Remove(EntityRef::new(kind, id))),
             })
             .collect()
     }
 
     /// The records that changes concern, as they are named here.
-    pub(crate) fn references(&self, changes: &[Change]) -> Vec<Ref> {
-        let named = |reference: &Ref| {
+    pub(crate) fn references(&self, changes: &[Change]) -> Vec<EntityRef> {
+        let named = |reference: &EntityRef| {
             self.key(reference)
                 .map_or_else(|| reference.clone(), |key| self.reference(key))
         };

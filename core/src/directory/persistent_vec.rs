@@ -1,4 +1,5 @@
-//! A vector in pieces, which versions share: a change copies one piece and the way to it, whatever the length.
+//! A vector in pieces, which versions share: a change copies one piece and the way to it, whatever
+//! the length.
 
 use std::sync::Arc;
 
@@ -8,13 +9,13 @@ const WIDTH_BITS: u32 = WIDTH.trailing_zeros();
 
 /// Pieces by their position. Cheap to clone.
 #[derive(Debug)]
-pub(super) struct Tree<C> {
+pub(super) struct PersistentVec<C> {
     nodes: Arc<[Node<C>]>,
 }
 
 type Node<C> = Arc<[Arc<C>]>;
 
-impl<C> Clone for Tree<C> {
+impl<C> Clone for PersistentVec<C> {
     fn clone(&self) -> Self {
         Self {
             nodes: Arc::clone(&self.nodes),
@@ -22,7 +23,7 @@ impl<C> Clone for Tree<C> {
     }
 }
 
-impl<C> Default for Tree<C> {
+impl<C> Default for PersistentVec<C> {
     fn default() -> Self {
         Self {
             nodes: Arc::from([]),
@@ -30,7 +31,7 @@ impl<C> Default for Tree<C> {
     }
 }
 
-impl<C: Clone> Tree<C> {
+impl<C: Clone> PersistentVec<C> {
     #[inline(always)]
     pub(super) fn get(&self, at: usize) -> Option<&C> {
         let piece = self.nodes.get(at >> WIDTH_BITS)?.get(at & (WIDTH - 1))?;
@@ -71,7 +72,7 @@ impl<C: Clone> Tree<C> {
 
     /// How many pieces of this version the other does not have.
     #[cfg(test)]
-    pub(super) fn apart(&self, other: &Self) -> usize {
+    pub(super) fn count_unshared(&self, other: &Self) -> usize {
         let pieces = |tree: &Self| {
             tree.nodes
                 .iter()
@@ -98,12 +99,12 @@ const PIECE_BITS: u32 = PIECE.trailing_zeros();
 
 /// Plain values by number.
 #[derive(Debug)]
-pub(super) struct Column<T> {
-    pieces: Tree<[T; PIECE]>,
+pub(super) struct PersistentColumn<T> {
+    pieces: PersistentVec<[T; PIECE]>,
     len: u32,
 }
 
-impl<T> Clone for Column<T> {
+impl<T> Clone for PersistentColumn<T> {
     fn clone(&self) -> Self {
         Self {
             pieces: self.pieces.clone(),
@@ -112,16 +113,16 @@ impl<T> Clone for Column<T> {
     }
 }
 
-impl<T> Default for Column<T> {
+impl<T> Default for PersistentColumn<T> {
     fn default() -> Self {
         Self {
-            pieces: Tree::default(),
+            pieces: PersistentVec::default(),
             len: 0,
         }
     }
 }
 
-impl<T: Copy> Column<T> {
+impl<T: Copy> PersistentColumn<T> {
     pub(super) fn get(&self, at: u32) -> Option<T> {
         let at = at as usize;
         self.pieces
@@ -151,8 +152,8 @@ impl<T: Copy> Column<T> {
     }
 
     #[cfg(test)]
-    pub(super) fn apart(&self, other: &Self) -> usize {
-        self.pieces.apart(&other.pieces)
+    pub(super) fn count_unshared(&self, other: &Self) -> usize {
+        self.pieces.count_unshared(&other.pieces)
     }
 }
 
@@ -162,7 +163,7 @@ mod tests {
 
     #[test]
     fn a_change_copies_one_piece_and_old_versions_stay() {
-        let mut column = Column::default();
+        let mut column = PersistentColumn::default();
         for at in 0..100_000_u32 {
             column.set(at, at, 0);
         }
@@ -179,7 +180,7 @@ mod tests {
             ),
             (Some(77_777), Some(1), Some(2), 100_000, 100_001)
         );
-        assert_eq!(column.apart(&old), 2);
+        assert_eq!(column.count_unshared(&old), 2);
         assert!(
             (0..100_000)
                 .filter(|at| *at != 77_777)

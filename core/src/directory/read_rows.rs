@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::feature_set::places;
-use super::record_key::{Key, Kind};
-use super::{Directory, Target};
+use super::feature_set::feature_indexes;
+use super::record_key::{RecordKey, RecordKind};
+use super::{Directory, Referent};
 use crate::model::access_level::AccessLevel;
 use crate::model::account::{Account, AccountKind, DisableReason};
 use crate::model::catalog::Catalog;
@@ -14,7 +14,7 @@ use crate::model::named_fields::NamedFields;
 use crate::model::operator::{Operator, Platform};
 use crate::model::package::Package;
 use crate::model::record::Record;
-use crate::model::reference::Ref;
+use crate::model::reference::EntityRef;
 
 const REASONS: [DisableReason; 4] = [
     DisableReason::Overage,
@@ -54,7 +54,7 @@ impl Directory {
         let more = self.hot.more_of_level(number, row);
         let limits = self
             .hot
-            .cold(Kind::AccessLevel, number)
+            .cold(RecordKind::AccessLevel, number)
             .map(|cold| cold.limits.clone())
             .unwrap_or_default();
         let owner = self.hot.accounts.id(row.owner).map(str::to_owned);
@@ -68,7 +68,7 @@ impl Directory {
     }
 
     fn feature_names(&self, low: u64, more: &[u32]) -> BTreeSet<String> {
-        places(low, more)
+        feature_indexes(low, more)
             .filter_map(|place| self.hot.features.name(place))
             .map(str::to_owned)
             .collect()
@@ -92,7 +92,7 @@ impl Directory {
                 & 1
                 == 1
         });
-        let cold = self.hot.cold(Kind::Account, number);
+        let cold = self.hot.cold(RecordKind::Account, number);
         Some(Account {
             id: id.to_owned(),
             email: self.hot.accounts.more(number)?.to_owned(),
@@ -120,10 +120,10 @@ impl Directory {
     pub(crate) fn clients_of(&self, owner: u32) -> Vec<String> {
         let referrers = self
             .referrers
-            .of(Target::Record(Kind::Account.key(owner)), &self.hot);
+            .of(Referent::Record(RecordKind::Account.key(owner)), &self.hot);
         let clients = referrers
             .into_iter()
-            .filter(|key| key.kind() == Kind::Account && self.is_client(owner, key.number()));
+            .filter(|key| key.kind() == RecordKind::Account && self.is_client(owner, key.number()));
         let mut found: Vec<String> = clients.map(|key| self.hot.id(key).to_owned()).collect();
         found.sort_unstable();
         found
@@ -147,18 +147,18 @@ impl Directory {
     /// When an account was created, where that is known.
     pub(crate) fn created(&self, id: &str) -> Option<i64> {
         let (number, _) = self.hot.accounts.find(id)?;
-        self.hot.cold(Kind::Account, number)?.created
+        self.hot.cold(RecordKind::Account, number)?.created
     }
 
     /// The clients that have an access level, by id.
     pub(crate) fn clients_with(&self, level: &str) -> Vec<Account> {
-        let Some(key) = self.hot.key(Kind::AccessLevel, level) else {
+        let Some(key) = self.hot.key(RecordKind::AccessLevel, level) else {
             return Vec::new();
         };
-        let referrers = self.referrers.of(Target::Record(key), &self.hot);
+        let referrers = self.referrers.of(Referent::Record(key), &self.hot);
         let clients = referrers
             .into_iter()
-            .filter(|referrer| referrer.kind() == Kind::Account);
+            .filter(|referrer| referrer.kind() == RecordKind::Account);
         let mut found: Vec<Account> = clients
             .filter_map(|key| self.account(self.hot.id(key)))
             .collect();
@@ -168,7 +168,7 @@ impl Directory {
 
     pub(crate) fn member(&self, id: &str) -> Option<TeamMember> {
         let (number, row) = self.hot.members.find(id)?;
-        let cold = self.hot.cold(Kind::TeamMember, number);
+        let cold = self.hot.cold(RecordKind::TeamMember, number);
         Some(TeamMember {
             id: id.to_owned(),
             account: self.hot.accounts.id(row.account)?.to_owned(),
@@ -194,7 +194,7 @@ impl Directory {
     }
 
     /// The record of that type and id; a domain's name is taken as it is written.
-    pub(crate) fn record(&self, reference: &Ref, catalog: &Catalog) -> Option<Record> {
+    pub(crate) fn record(&self, reference: &EntityRef, catalog: &Catalog) -> Option<Record> {
         let own = self.key(reference).and_then(|key| self.own_record(key));
         own.or_else(|| match reference.kind() {
             "Package" => catalog
@@ -210,23 +210,23 @@ impl Directory {
     }
 
     /// The record that the directory itself keeps, not the catalog.
-    pub(super) fn own_record(&self, key: Key) -> Option<Record> {
+    pub(super) fn own_record(&self, key: RecordKey) -> Option<Record> {
         let id = self.hot.id(key);
         match key.kind() {
-            Kind::AccessLevel => self.own_level(id).map(Record::AccessLevel),
-            Kind::Account => self.account(id).map(Record::Account),
-            Kind::Domain => self.domain(id).map(Record::Domain),
-            Kind::Operator => self.operator(id).map(Record::Operator),
-            Kind::Package => self
+            RecordKind::AccessLevel => self.own_level(id).map(Record::AccessLevel),
+            RecordKind::Account => self.account(id).map(Record::Account),
+            RecordKind::Domain => self.domain(id).map(Record::Domain),
+            RecordKind::Operator => self.operator(id).map(Record::Operator),
+            RecordKind::Package => self
                 .packages
                 .get(id)
                 .map(|package| Record::Package(package.as_ref().clone())),
-            Kind::Platform => self
+            RecordKind::Platform => self
                 .platform()
                 .filter(|platform| platform.id() == id)
                 .cloned()
                 .map(Record::Platform),
-            Kind::TeamMember => self.member(id).map(Record::TeamMember),
+            RecordKind::TeamMember => self.member(id).map(Record::TeamMember),
         }
     }
 
@@ -235,31 +235,38 @@ impl Directory {
         self.keys_in_order().filter_map(|key| self.own_record(key))
     }
 
-    /// Platform, operators, packages, main accounts, levels, clients, members, domains; each kind by id.
-    pub(super) fn keys_in_order(&self) -> impl Iterator<Item = Key> + '_ {
-        let is_main = |key: &Key| {
+    /// Platform, operators, packages, main accounts, levels, clients, members, domains; each kind
+    /// by id.
+    pub(super) fn keys_in_order(&self) -> impl Iterator<Item = RecordKey> + '_ {
+        let is_main = |key: &RecordKey| {
             self.hot
                 .accounts
                 .row(key.number())
-                .is_some_and(|row| row.owner == super::NONE)
+                .is_some_and(|row| row.owner == super::NO_ROW)
         };
-        let (mains, clients): (Vec<Key>, Vec<Key>) =
-            self.sorted(Kind::Account).into_iter().partition(is_main);
-        let first = [Kind::Platform, Kind::Operator, Kind::Package]
+        let (mains, clients): (Vec<RecordKey>, Vec<RecordKey>) = self
+            .sorted(RecordKind::Account)
             .into_iter()
-            .flat_map(|kind| self.sorted(kind));
-        let last = [Kind::TeamMember, Kind::Domain]
+            .partition(is_main);
+        let first = [
+            RecordKind::Platform,
+            RecordKind::Operator,
+            RecordKind::Package,
+        ]
+        .into_iter()
+        .flat_map(|kind| self.sorted(kind));
+        let last = [RecordKind::TeamMember, RecordKind::Domain]
             .into_iter()
             .flat_map(|kind| self.sorted(kind));
         first
             .chain(mains)
-            .chain(self.sorted(Kind::AccessLevel))
+            .chain(self.sorted(RecordKind::AccessLevel))
             .chain(clients)
             .chain(last)
     }
 
-    fn sorted(&self, kind: Kind) -> Vec<Key> {
-        let mut keys: Vec<Key> = self.hot.own_of(kind).collect();
+    fn sorted(&self, kind: RecordKind) -> Vec<RecordKey> {
+        let mut keys: Vec<RecordKey> = self.hot.own_of(kind).collect();
         keys.sort_by_key(|key| self.hot.id(*key));
         keys
     }

@@ -1,11 +1,11 @@
 //! A record's type and number in one.
 
-use super::table::NONE;
+use super::table::NO_ROW;
 use crate::vm::KIND_SHIFT;
 
 /// The record types, in the order in which references sort.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Kind {
+pub(crate) enum RecordKind {
     AccessLevel,
     Account,
     Domain,
@@ -15,7 +15,7 @@ pub(crate) enum Kind {
     TeamMember,
 }
 
-impl Kind {
+impl RecordKind {
     pub(crate) const ALL: [Self; 7] = [
         Self::AccessLevel,
         Self::Account,
@@ -44,14 +44,14 @@ impl Kind {
 
     /// The key of a number of this type.
     #[inline]
-    pub(crate) fn key(self, number: u32) -> Key {
-        Key((self as u32) << KIND_SHIFT | number)
+    pub(crate) fn key(self, number: u32) -> RecordKey {
+        RecordKey((self as u32) << KIND_SHIFT | number)
     }
 
     /// The key, unless the number stands for none.
     #[inline]
-    pub(crate) fn key_of(self, number: u32) -> Option<Key> {
-        if number == NONE {
+    pub(crate) fn key_of(self, number: u32) -> Option<RecordKey> {
+        if number == NO_ROW {
             None
         } else {
             Some(self.key(number))
@@ -61,24 +61,24 @@ impl Kind {
 
 /// Type above, number below.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Key(pub(super) u32);
+pub(crate) struct RecordKey(pub(super) u32);
 
-impl Key {
+impl RecordKey {
     #[inline]
     pub(crate) fn number(self) -> u32 {
         self.0 & ((1 << KIND_SHIFT) - 1)
     }
 
     #[inline]
-    pub(crate) fn kind(self) -> Kind {
+    pub(crate) fn kind(self) -> RecordKind {
         match self.0 >> KIND_SHIFT {
-            0 => Kind::AccessLevel,
-            1 => Kind::Account,
-            2 => Kind::Domain,
-            3 => Kind::Operator,
-            4 => Kind::Package,
-            5 => Kind::Platform,
-            _ => Kind::TeamMember,
+            0 => RecordKind::AccessLevel,
+            1 => RecordKind::Account,
+            2 => RecordKind::Domain,
+            3 => RecordKind::Operator,
+            4 => RecordKind::Package,
+            5 => RecordKind::Platform,
+            _ => RecordKind::TeamMember,
         }
     }
 }
@@ -89,16 +89,16 @@ mod tests {
 
     #[test]
     fn a_key_gives_back_its_parts_and_sorts_by_type_name() {
-        for kind in Kind::ALL {
+        for kind in RecordKind::ALL {
             assert_eq!(
                 (
                     kind.key(77).kind(),
                     kind.key(77).number(),
-                    Kind::named(kind.name())
+                    RecordKind::named(kind.name())
                 ),
                 (kind, 77, Some(kind))
             );
         }
-        assert!(Kind::ALL.is_sorted_by_key(|kind| kind.name()));
+        assert!(RecordKind::ALL.is_sorted_by_key(|kind| kind.name()));
     }
 }

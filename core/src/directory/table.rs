@@ -1,16 +1,16 @@
-//! Rows by number and by id. Numbers are given once in a numbering and stay; a row without a record is a name that others
-//! refer to.
+//! Rows by number and by id. Numbers are given once in a numbering and stay; a row without a record
+//! is a name that others refer to.
 //!
 //! Rows lie in chunks, each beside the ids and the other texts of its rows (a login's e-mail).
 
 use std::sync::Arc;
 
 use super::chunk::{Chunk, ROWS};
-use super::hash_index::Index;
-use super::persistent_vec::Tree;
+use super::hash_index::HashIndex;
+use super::persistent_vec::PersistentVec;
 
 /// Stands for "no number".
-pub(crate) const NONE: u32 = u32::MAX;
+pub(crate) const NO_ROW: u32 = u32::MAX;
 /// Numbers stay below this: with its kind, each fits an entity's number.
 const MOST: u32 = (1 << crate::vm::KIND_SHIFT) - 1;
 const ROWS_BITS: u32 = ROWS.trailing_zeros();
@@ -24,12 +24,12 @@ pub(crate) trait Row: Copy + Default {
 /// A table. Cheap to clone; clones share what neither changes.
 #[derive(Debug)]
 pub(crate) struct Table<R> {
-    chunks: Tree<Chunk<R>>,
+    chunks: PersistentVec<Chunk<R>>,
     /// How many ids have a number.
     names: u32,
     /// How many of them have a record.
     rows: u32,
-    index: Arc<Index>,
+    index: Arc<HashIndex>,
 }
 
 impl<R> Clone for Table<R> {
@@ -46,7 +46,7 @@ impl<R> Clone for Table<R> {
 impl<R> Default for Table<R> {
     fn default() -> Self {
         Self {
-            chunks: Tree::default(),
+            chunks: PersistentVec::default(),
             names: 0,
             rows: 0,
             index: Arc::default(),
@@ -89,16 +89,16 @@ impl<R: Row> Table<R> {
 
     /// The hash, and the first slot where it may be.
     #[inline(always)]
-    pub(crate) fn sought(&self, id: &str) -> (u32, u64) {
+    pub(crate) fn hash_slot(&self, id: &str) -> (u32, u64) {
         let hash = self.hash(id);
-        (hash, self.index.peek(hash))
+        (hash, self.index.home_slot(hash))
     }
 
     /// [`Table::number`], of an id that is sought.
     #[inline(always)]
-    pub(crate) fn number_of(&self, (hash, slot): (u32, u64), id: &str) -> Option<u32> {
+    pub(crate) fn row_at_slot(&self, (hash, slot): (u32, u64), id: &str) -> Option<u32> {
         self.index
-            .find_from(hash, slot, |number| self.is(number, id))
+            .find_from_slot(hash, slot, |number| self.is(number, id))
     }
 
     /// How many ids have a number.
@@ -144,13 +144,15 @@ impl<R: Row> Table<R> {
         Some((chunk.id(at)?, chunk.more(at)?))
     }
 
-    /// The number of an id, given to it now if it had none; [`NONE`] when there are no more numbers.
+    /// The number of an id, given to it now if it had none; [`NO_ROW`] when there are no more
+    /// numbers.
     pub(crate) fn name(&mut self, id: &str) -> u32 {
         self.number(id)
             .unwrap_or_else(|| self.put_new(id, R::default(), ""))
     }
 
-    /// Puts the record of that id. Its number, or [`NONE`] when there are no more numbers; and the row that was there.
+    /// Puts the record of that id. Its number, or [`NO_ROW`] when there are no more numbers; and
+    /// the row that was there.
     pub(super) fn put(&mut self, id: &str, row: R, more: &str) -> (u32, R) {
         match self.number(id) {
             Some(number) => {
@@ -166,13 +168,13 @@ impl<R: Row> Table<R> {
         let number = self.names;
         let (chunk, at) = parts(number);
         if number >= MOST {
-            return NONE;
+            return NO_ROW;
         }
         if chunk >= self.chunks.len() {
             self.chunks.push(Chunk::new());
         }
         let Some(chunk) = self.chunks.get_mut(chunk) else {
-            return NONE;
+            return NO_ROW;
         };
         chunk.put(at, row, id.as_bytes(), more.as_bytes());
         self.names = number.saturating_add(1);
@@ -216,7 +218,7 @@ impl<R: Row> Table<R> {
 
     /// Whether the index should grow, or is mostly what failed transactions left.
     pub(super) fn is_filling(&self) -> bool {
-        self.index.is_filling()
+        self.index.needs_growth()
     }
 
     /// Makes room in the index.
@@ -237,8 +239,12 @@ impl<R: Row> Table<R> {
     /// Gives back what loading left over.
     pub(super) fn settle(&mut self) {
         for chunk in 0..self.chunks.len() {
-            if let Some(chunk) = self.chunks.get_mut(chunk).filter(|chunk| chunk.has_slack()) {
-                chunk.settle();
+            if let Some(chunk) = self
+                .chunks
+                .get_mut(chunk)
+                .filter(|chunk| chunk.is_fragmented())
+            {
+                chunk.shrink_to_fit();
             }
         }
     }
@@ -246,7 +252,7 @@ impl<R: Row> Table<R> {
     /// How many chunks of this version the other does not have.
     #[cfg(test)]
     pub(super) fn apart(&self, other: &Self) -> usize {
-        self.chunks.apart(&other.chunks)
+        self.chunks.count_unshared(&other.chunks)
     }
 }
 

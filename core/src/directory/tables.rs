@@ -1,18 +1,19 @@
-//! The directory's rows: numbers, bits and texts. What policies read, and all else of a record, save what few have.
+//! The directory's rows: numbers, bits and texts. What policies read, and all else of a record,
+//! save what few have.
 
 use std::sync::Arc;
 
 use rpds::HashTrieMapSync;
 
-use super::feature_set::Features;
-use super::record_key::{Key, Kind};
-use super::row_extras::Cold;
+use super::feature_set::FeatureTable;
+use super::record_key::{RecordKey, RecordKind};
+use super::row_extras::RowExtras;
 use super::table::{Row, Table};
 use crate::model::account::DisableReason;
 use crate::model::domain::DomainState;
-use crate::vm::Own;
+use crate::vm::StoredValue;
 
-/// A number, or [`NONE`](super::NONE).
+/// A number, or [`NO_ROW`](super::NO_ROW).
 type Number = u32;
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -56,7 +57,7 @@ pub(crate) struct DomainRow {
 
 /// The row of a platform or an operator.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct PlainRow(pub(super) bool);
+pub(crate) struct LoginRow(pub(super) bool);
 
 /// What an account's row says in single bits, the same wherever an account is read.
 pub(crate) mod account_bit {
@@ -117,9 +118,9 @@ const fn below(bit: u32) -> u16 {
 impl AccountRow {
     /// Stands for no account: names nothing, and has no bit.
     pub(crate) const NOBODY: Self = Self {
-        owner: super::NONE,
-        package: super::NONE,
-        level: super::NONE,
+        owner: super::NO_ROW,
+        package: super::NO_ROW,
+        level: super::NO_ROW,
         bits: 0,
     };
 
@@ -208,7 +209,7 @@ impl Row for DomainRow {
     }
 }
 
-impl Row for PlainRow {
+impl Row for LoginRow {
     fn exists(&self) -> bool {
         self.0
     }
@@ -216,16 +217,16 @@ impl Row for PlainRow {
 
 /// All rows. Cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Hot {
-    pub(crate) platforms: Table<PlainRow>,
-    pub(crate) operators: Table<PlainRow>,
+pub(crate) struct Tables {
+    pub(crate) platforms: Table<LoginRow>,
+    pub(crate) operators: Table<LoginRow>,
     pub(crate) packages: Table<PackageRow>,
     pub(crate) levels: Table<LevelRow>,
     pub(crate) accounts: Table<AccountRow>,
     pub(crate) members: Table<MemberRow>,
     pub(crate) domains: Table<DomainRow>,
-    pub(super) cold: HashTrieMapSync<u32, Arc<Cold>>,
-    pub(super) features: Arc<Features>,
+    pub(super) cold: HashTrieMapSync<u32, Arc<RowExtras>>,
+    pub(super) features: Arc<FeatureTable>,
 }
 
 /// The bit of a disable reason.
@@ -242,54 +243,56 @@ pub(crate) fn reason_bit(reason: DisableReason) -> u32 {
 macro_rules! tables {
     ([$($borrow:tt)+] $hot:expr, $kind:expr, $table:ident => $work:expr) => {
         match $kind {
-            Kind::AccessLevel => { let $table = $($borrow)+ $hot.levels; $work }
-            Kind::Account => { let $table = $($borrow)+ $hot.accounts; $work }
-            Kind::Domain => { let $table = $($borrow)+ $hot.domains; $work }
-            Kind::Operator => { let $table = $($borrow)+ $hot.operators; $work }
-            Kind::Package => { let $table = $($borrow)+ $hot.packages; $work }
-            Kind::Platform => { let $table = $($borrow)+ $hot.platforms; $work }
-            Kind::TeamMember => { let $table = $($borrow)+ $hot.members; $work }
+            RecordKind::AccessLevel => { let $table = $($borrow)+ $hot.levels; $work }
+            RecordKind::Account => { let $table = $($borrow)+ $hot.accounts; $work }
+            RecordKind::Domain => { let $table = $($borrow)+ $hot.domains; $work }
+            RecordKind::Operator => { let $table = $($borrow)+ $hot.operators; $work }
+            RecordKind::Package => { let $table = $($borrow)+ $hot.packages; $work }
+            RecordKind::Platform => { let $table = $($borrow)+ $hot.platforms; $work }
+            RecordKind::TeamMember => { let $table = $($borrow)+ $hot.members; $work }
         }
     };
 }
 
-impl Hot {
+impl Tables {
     /// The place of a feature.
     pub(crate) fn feature(&self, name: &str) -> Option<u32> {
-        self.features.place(name)
+        self.features.feature_index(name)
     }
 
     /// The number of an id, if it has one.
-    pub(super) fn key(&self, kind: Kind, id: &str) -> Option<Key> {
+    pub(super) fn key(&self, kind: RecordKind, id: &str) -> Option<RecordKey> {
         tables!([&] self, kind, table => table.number(id)).map(|number| kind.key(number))
     }
 
     /// The id of a key.
-    pub(super) fn id(&self, key: Key) -> &str {
+    pub(super) fn id(&self, key: RecordKey) -> &str {
         tables!([&] self, key.kind(), table => table.id(key.number())).unwrap_or_default()
     }
 
     /// Whether the directory itself keeps such a record, not the catalog.
-    pub(super) fn is_own(&self, key: Key) -> bool {
+    pub(super) fn is_own(&self, key: RecordKey) -> bool {
         let number = key.number();
         match key.kind() {
-            Kind::AccessLevel => self.levels.row(number).is_some_and(LevelRow::is_own),
-            Kind::Package => self.packages.row(number).is_some_and(PackageRow::is_own),
-            Kind::Account => self.accounts.row(number).is_some(),
-            Kind::Domain => self.domains.row(number).is_some(),
-            Kind::Operator => self.operators.row(number).is_some(),
-            Kind::Platform => self.platforms.row(number).is_some(),
-            Kind::TeamMember => self.members.row(number).is_some(),
+            RecordKind::AccessLevel => self.levels.row(number).is_some_and(LevelRow::is_own),
+            RecordKind::Package => self.packages.row(number).is_some_and(PackageRow::is_own),
+            RecordKind::Account => self.accounts.row(number).is_some(),
+            RecordKind::Domain => self.domains.row(number).is_some(),
+            RecordKind::Operator => self.operators.row(number).is_some(),
+            RecordKind::Platform => self.platforms.row(number).is_some(),
+            RecordKind::TeamMember => self.members.row(number).is_some(),
         }
     }
 
     /// Every record of the directory itself, by type and number.
-    pub(super) fn own(&self) -> impl Iterator<Item = Key> + '_ {
-        Kind::ALL.into_iter().flat_map(|kind| self.own_of(kind))
+    pub(super) fn own(&self) -> impl Iterator<Item = RecordKey> + '_ {
+        RecordKind::ALL
+            .into_iter()
+            .flat_map(|kind| self.own_of(kind))
     }
 
     /// Those of one type.
-    pub(super) fn own_of(&self, kind: Kind) -> impl Iterator<Item = Key> + '_ {
+    pub(super) fn own_of(&self, kind: RecordKind) -> impl Iterator<Item = RecordKey> + '_ {
         let names = tables!([&] self, kind, table => table.names());
         (0..names)
             .map(move |number| kind.key(number))
@@ -297,12 +300,12 @@ impl Hot {
     }
 
     /// What else is kept with a record.
-    pub(crate) fn cold(&self, kind: Kind, number: u32) -> Option<&Cold> {
+    pub(crate) fn cold(&self, kind: RecordKind, number: u32) -> Option<&RowExtras> {
         self.cold.get(&kind.key(number).0).map(AsRef::as_ref)
     }
 
     #[inline]
-    fn more_features(&self, kind: Kind, number: u32, bits: u16) -> &[u32] {
+    fn more_features(&self, kind: RecordKind, number: u32, bits: u16) -> &[u32] {
         if bits & COLD == 0 {
             &[]
         } else {
@@ -314,47 +317,47 @@ impl Hot {
     /// The places of a member's features after the first 64.
     #[inline]
     pub(crate) fn more_grants(&self, number: u32, row: &MemberRow) -> &[u32] {
-        self.more_features(Kind::TeamMember, number, row.bits)
+        self.more_features(RecordKind::TeamMember, number, row.bits)
     }
 
     /// The same of a level.
     #[inline]
     pub(crate) fn more_of_level(&self, number: u32, row: &LevelRow) -> &[u32] {
-        self.more_features(Kind::AccessLevel, number, row.bits)
+        self.more_features(RecordKind::AccessLevel, number, row.bits)
     }
 
     /// The same of a package.
     #[inline]
     pub(crate) fn more_of_package(&self, number: u32, row: &PackageRow) -> &[u32] {
-        self.more_features(Kind::Package, number, row.bits)
+        self.more_features(RecordKind::Package, number, row.bits)
     }
 
     /// What else is kept with an account. Most have nothing: their rows say so.
-    pub(super) fn cold_account(&self, number: u32, row: &AccountRow) -> Option<&Cold> {
+    pub(super) fn cold_account(&self, number: u32, row: &AccountRow) -> Option<&RowExtras> {
         if row.bits & COLD == 0 {
             None
         } else {
-            self.cold(Kind::Account, number)
+            self.cold(RecordKind::Account, number)
         }
     }
 
     /// An account's attributes of the host's own, as the schema types them.
-    pub(crate) fn account_own(&self, number: u32, row: &AccountRow) -> Option<&Own> {
+    pub(crate) fn account_own(&self, number: u32, row: &AccountRow) -> Option<&StoredValue> {
         self.cold_account(number, row)?.own.as_ref()
     }
 
     /// A member's attributes of the host's own.
-    pub(crate) fn member_own(&self, number: u32, row: &MemberRow) -> Option<&Own> {
+    pub(crate) fn member_own(&self, number: u32, row: &MemberRow) -> Option<&StoredValue> {
         if row.bits & COLD == 0 {
             None
         } else {
-            self.cold(Kind::TeamMember, number)?.own.as_ref()
+            self.cold(RecordKind::TeamMember, number)?.own.as_ref()
         }
     }
 
     /// How many names have a number.
     pub(super) fn names(&self) -> u32 {
-        Kind::ALL.into_iter().fold(
+        RecordKind::ALL.into_iter().fold(
             0,
             |all, kind| tables!([&] self, kind, table => all.saturating_add(table.names())),
         )
@@ -362,33 +365,33 @@ impl Hot {
 
     /// Names that have no record: dead, or named by policies and records.
     pub(super) fn bare_names(&self) -> u32 {
-        Kind::ALL.into_iter().fold(0, |all, kind| tables!([&] self, kind, table => all.saturating_add(table.names().saturating_sub(table.rows()))))
+        RecordKind::ALL.into_iter().fold(0, |all, kind| tables!([&] self, kind, table => all.saturating_add(table.names().saturating_sub(table.rows()))))
     }
 
     /// Whether an index should grow when there is time.
-    pub(super) fn is_filling(&self) -> bool {
-        Kind::ALL
+    pub(super) fn needs_growth(&self) -> bool {
+        RecordKind::ALL
             .into_iter()
             .any(|kind| tables!([&] self, kind, table => table.is_filling()))
     }
 
     /// Lets the indexes that need it grow.
-    pub(super) fn make_room(&mut self) {
-        for kind in Kind::ALL {
+    pub(super) fn grow(&mut self) {
+        for kind in RecordKind::ALL {
             tables!([&mut] self, kind, table => if table.is_filling() { table.make_room() });
         }
     }
 
     /// Gives back what loading left over.
     pub(super) fn settle(&mut self) {
-        for kind in Kind::ALL {
+        for kind in RecordKind::ALL {
             tables!([&mut] self, kind, table => table.settle());
         }
     }
 
     /// How many chunks of this version the other does not have.
     #[cfg(test)]
-    pub(super) fn apart(&self, other: &Self) -> usize {
+    pub(super) fn count_unshared(&self, other: &Self) -> usize {
         let few = [
             self.platforms.apart(&other.platforms),
             self.operators.apart(&other.operators),

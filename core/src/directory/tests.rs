@@ -1,21 +1,22 @@
-//! A directory under change: what it shares with the versions before, and that it answers as one that was just imported.
+//! A directory under change: what it shares with the versions before, and that it answers as one
+//! that was just imported.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use serde_json::{Map, Value};
 
-use super::{Change, Directory, Key, Kind, NONE, Realm, Target};
-use crate::model::catalog::{Catalog, Names};
+use super::{Change, Directory, NO_ROW, Realm, RecordKey, RecordKind, Referent};
+use crate::model::catalog::{Catalog, SchemaVocabulary};
 use crate::model::record::Record;
-use crate::model::reference::Ref;
+use crate::model::reference::EntityRef;
 use crate::util::error::Error;
-use crate::vm::Own;
+use crate::vm::StoredValue;
 
 /// Seventy features, one meter, and attributes of any form but `bad`.
 struct Bundle(Vec<String>);
 
-impl Names for Bundle {
+impl SchemaVocabulary for Bundle {
     fn has_feature(&self, name: &str) -> bool {
         self.0.iter().any(|known| known == name)
     }
@@ -24,11 +25,11 @@ impl Names for Bundle {
         name == "emails"
     }
 
-    fn typed(&self, _: &str, attributes: &Map<String, Value>) -> Result<Own, String> {
+    fn typed(&self, _: &str, attributes: &Map<String, Value>) -> Result<StoredValue, String> {
         if attributes.contains_key("bad") {
             Err("bad".to_owned())
         } else {
-            Ok(Own::Record(Vec::new()))
+            Ok(StoredValue::Record(Vec::new()))
         }
     }
 
@@ -97,7 +98,7 @@ fn answers(directory: &Directory) -> BTreeSet<String> {
     for key in directory.hot.own() {
         let by: BTreeSet<String> = directory
             .referrers
-            .of(Target::Record(key), &directory.hot)
+            .of(Referent::Record(key), &directory.hot)
             .into_iter()
             .map(|by| directory.reference(by).to_string())
             .collect();
@@ -108,7 +109,7 @@ fn answers(directory: &Directory) -> BTreeSet<String> {
             .into_owned();
         let realm = |realm| match realm {
             Realm::Platform => String::new(),
-            Realm::Owner(owner) => directory.hot.id(Kind::Account.key(owner)).to_owned(),
+            Realm::Owner(owner) => directory.hot.id(RecordKind::Account.key(owner)).to_owned(),
         };
         let found: BTreeSet<String> = directory
             .logins(&email)
@@ -117,7 +118,7 @@ fn answers(directory: &Directory) -> BTreeSet<String> {
             .collect();
         all.insert(format!("{email}: {found:?}"));
     }
-    let owners: Vec<u32> = directory.hot.accounts.numbers().chain([NONE]).collect();
+    let owners: Vec<u32> = directory.hot.accounts.numbers().chain([NO_ROW]).collect();
     all.insert(format!(
         "{:?}",
         directory.verified_hosts(&owners, "", usize::MAX)
@@ -147,8 +148,8 @@ fn a_change_of_a_large_directory_copies_a_few_chunks() {
     let before = large(20_000);
     let apart = |after: &Directory| {
         (
-            after.hot.apart(&before.hot),
-            after.referrers.apart(&before.referrers),
+            after.hot.count_unshared(&before.hot),
+            after.referrers.count_unshared(&before.referrers),
         )
     };
     let confirmed = |id: &str| {
@@ -165,11 +166,11 @@ fn a_change_of_a_large_directory_copies_a_few_chunks() {
     assert_eq!(apart(&after), (2, 2));
     after = changed(
         &before,
-        vec![Change::Remove(Ref::new("TeamMember", "m5-0"))],
+        vec![Change::Remove(EntityRef::new("TeamMember", "m5-0"))],
     )
     .expect("a change");
     assert_eq!(apart(&after), (1, 0));
-    assert_eq!(after.numbering(), before.numbering());
+    assert_eq!(after.generation(), before.generation());
 }
 
 #[test]
@@ -193,7 +194,7 @@ fn old_versions_stay_as_they_were_and_readers_on_other_threads_read_them_meanwhi
             });
         }
         for at in 0..2_000 {
-            if let Some(tidy) = directory.tidied(&catalog(), &bundle()).expect("tidy") {
+            if let Some(tidy) = directory.compacted(&catalog(), &bundle()).expect("tidy") {
                 directory = tidy;
             }
             put(
@@ -312,7 +313,7 @@ fn removed_records_can_be_put_again_and_chains_do_not_grow_with_changes() {
     let mut directory = large(30);
     let first = answers(&directory);
     for round in 0..3_000 {
-        if let Some(tidy) = directory.tidied(&catalog(), &bundle()).expect("tidy") {
+        if let Some(tidy) = directory.compacted(&catalog(), &bundle()).expect("tidy") {
             directory = tidy;
         }
         put(
@@ -325,7 +326,7 @@ fn removed_records_can_be_put_again_and_chains_do_not_grow_with_changes() {
         );
         directory = changed(
             &directory,
-            vec![Change::Remove(Ref::new("TeamMember", "m3-1"))],
+            vec![Change::Remove(EntityRef::new("TeamMember", "m3-1"))],
         )
         .expect("a removal");
         put(
@@ -342,18 +343,18 @@ fn removed_records_can_be_put_again_and_chains_do_not_grow_with_changes() {
         )],
     );
     assert_eq!(answers(&directory), first);
-    assert!(!directory.referrers.is_stale());
+    assert!(!directory.referrers.needs_rebuild());
 }
 
 #[test]
 fn when_most_numbers_are_of_nobody_all_are_given_anew() {
     let mut directory = large(40);
-    let (first, numbering) = (answers(&directory), directory.numbering());
+    let (first, numbering) = (answers(&directory), directory.generation());
     let mut renumbered = 0;
     for at in 0..12_000 {
-        let before = directory.numbering();
-        if let Some(tidy) = directory.tidied(&catalog(), &bundle()).expect("tidy") {
-            renumbered += usize::from(tidy.numbering() != before);
+        let before = directory.generation();
+        if let Some(tidy) = directory.compacted(&catalog(), &bundle()).expect("tidy") {
+            renumbered += usize::from(tidy.generation() != before);
             directory = tidy;
         }
         put(
@@ -362,7 +363,7 @@ fn when_most_numbers_are_of_nobody_all_are_given_anew() {
         );
         directory = changed(
             &directory,
-            vec![Change::Remove(Ref::new(
+            vec![Change::Remove(EntityRef::new(
                 "TeamMember",
                 format!("guest-{at}"),
             ))],
@@ -370,7 +371,7 @@ fn when_most_numbers_are_of_nobody_all_are_given_anew() {
         .expect("a removal");
     }
     assert!((1..=4).contains(&renumbered), "{renumbered}");
-    assert_ne!(directory.numbering(), numbering);
+    assert_ne!(directory.generation(), numbering);
     assert!(
         directory.hot.members.names() < 9_000,
         "{}",
@@ -383,10 +384,10 @@ fn when_most_numbers_are_of_nobody_all_are_given_anew() {
     }
     directory.named();
     let tidy = directory
-        .tidied(&catalog(), &bundle())
+        .compacted(&catalog(), &bundle())
         .expect("tidy")
         .unwrap_or_else(|| directory.clone());
-    assert_eq!(tidy.numbering(), directory.numbering());
+    assert_eq!(tidy.generation(), directory.generation());
 }
 
 #[test]
@@ -469,14 +470,15 @@ fn a_put_takes_nothing_away_unnamed() {
     );
     // What a store kept for its followers is whole, though it leaves out what is at its default.
     let notes = spelled
-        .noted(&[Ref::new("Account", "a")], &mut |_, _, _| Ok(()))
+        .changes_json(&[EntityRef::new("Account", "a")], &mut |_, _, _| Ok(()))
         .expect("noted");
     let followed =
         changed(&directory, Directory::changes_of(&notes).expect("changes")).expect("followed");
     assert_eq!(exported(&followed), exported(&spelled));
 }
 
-/// Random transactions, some of which fail: the directory answers as one that is imported from its export.
+/// Random transactions, some of which fail: the directory answers as one that is imported from its
+/// export.
 #[test]
 fn a_changed_directory_answers_as_an_imported_one() {
     let mut seed = 5_u64;
@@ -493,16 +495,17 @@ fn a_changed_directory_answers_as_an_imported_one() {
         for _ in 0..=random(3) {
             let (id, account, email, owner) = (random(12), random(12), random(20), random(4));
             changes.push(match random(12) {
-                0 => Change::Remove(Ref::new("Account", format!("a{id}"))),
-                1 => Change::Remove(Ref::new("TeamMember", format!("m{id}"))),
-                2 => Change::Remove(Ref::new("AccessLevel", format!("l{}", id % 4))),
-                3 => Change::Remove(Ref::new("Domain", format!("D{}.example", id % 4))),
+                0 => Change::Remove(EntityRef::new("Account", format!("a{id}"))),
+                1 => Change::Remove(EntityRef::new("TeamMember", format!("m{id}"))),
+                2 => Change::Remove(EntityRef::new("AccessLevel", format!("l{}", id % 4))),
+                3 => Change::Remove(EntityRef::new("Domain", format!("D{}.example", id % 4))),
                 4 => Change::Put(record(&format!(r#"{{"type":"AccessLevel","id":"l{}","owner":"a{owner}","features":["f{:02}"]}}"#, id % 4, random(70)))),
                 5 if owner == 0 => Change::Put(record(&format!(r#"{{"type":"Domain","id":"d{}.example","kind":"platform","state":"verified"}}"#, id % 4))),
                 5 => Change::Put(record(&format!(r#"{{"type":"Domain","id":"d{}.example","kind":"whitelabel","owner":"a{owner}"}}"#, id % 4))),
                 6 | 7 => Change::Put(main_account(&format!("a{}", if random(3) == 0 { id } else { owner }), &format!("e{email}"))),
                 8 | 9 => {
-                    // Always a level: an import gives a client without one the package's, as a change does when it creates the client.
+                    // Always a level: an import gives a client without one the package's, as a
+                    // change does when it creates the client.
                     let level = if random(2) == 0 { format!("l{}", random(4)) } else { "basic".to_owned() };
                     Change::Put(record(&format!(r#"{{"type":"Account","id":"a{id}","email":"e{email}@x.example","owner":"a{owner}","level":"{level}"}}"#)))
                 }
@@ -533,7 +536,7 @@ fn keys_and_references_lead_to_each_other() {
             r#"{"type":"Domain","id":"d.example","kind":"platform","state":"verified"}"#,
         )],
     );
-    for key in directory.hot.own().collect::<Vec<Key>>() {
+    for key in directory.hot.own().collect::<Vec<RecordKey>>() {
         assert_eq!(directory.key(&directory.reference(key)), Some(key));
         assert!(
             directory.has(&directory.reference(key))
@@ -543,12 +546,12 @@ fn keys_and_references_lead_to_each_other() {
         );
     }
     assert_eq!(
-        directory.key(&Ref::new("Domain", "D.example.")),
-        directory.key(&Ref::new("Domain", "d.example"))
+        directory.key(&EntityRef::new("Domain", "D.example.")),
+        directory.key(&EntityRef::new("Domain", "d.example"))
     );
     assert!(
-        directory.has(&Ref::new("Package", "shop"))
-            && directory.has(&Ref::new("AccessLevel", "basic"))
-            && !directory.has(&Ref::new("Rocket", "x"))
+        directory.has(&EntityRef::new("Package", "shop"))
+            && directory.has(&EntityRef::new("AccessLevel", "basic"))
+            && !directory.has(&EntityRef::new("Rocket", "x"))
     );
 }

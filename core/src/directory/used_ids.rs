@@ -1,7 +1,8 @@
-//! Ids of accounts and members that are gone. Counts, holds, history and keys belong to an id: nobody else takes it (I5).
+//! Ids of accounts and members that are gone. Counts, holds, history and keys belong to an id:
+//! nobody else takes it (I5).
 //!
-//! One entry for each such id is stored as long as the directory is, because lifetime counts and history are: about a hundred
-//! bytes in memory, and a row in the store. It holds no e-mail.
+//! One entry for each such id is stored as long as the directory is, because lifetime counts and
+//! history are: about a hundred bytes in memory, and a row in the store. It holds no e-mail.
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
@@ -11,10 +12,10 @@ use rpds::HashTrieMapSync;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::record_key::{Key, Kind};
+use super::record_key::{RecordKey, RecordKind};
 use super::{Change, Directory};
 use crate::model::record::Record;
-use crate::model::reference::Ref;
+use crate::model::reference::EntityRef;
 use crate::util::error::Error;
 
 /// The type under which a store keeps an id that is gone.
@@ -22,14 +23,15 @@ pub(super) const REMOVED: &str = "Removed";
 
 /// Ids that are gone, and whose they were. Cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub(super) struct UsedIds(HashTrieMapSync<(Kind, Arc<str>), Holder>);
+pub(super) struct UsedIds(HashTrieMapSync<(RecordKind, Arc<str>), Holder>);
 
 /// The one who had an id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Holder {
     /// The owner of a client, or the account of a member.
     of: Option<Arc<str>>,
-    /// A hash of the e-mail under the record's id: it tells whether the same one comes back, and no e-mail.
+    /// A hash of the e-mail under the record's id: it tells whether the same one comes back, and no
+    /// e-mail.
     email: String,
 }
 
@@ -57,7 +59,8 @@ impl Holder {
     }
 }
 
-/// An id that is gone, as a store keeps it. Its `type` comes first: so a line is told from a record's.
+/// An id that is gone, as a store keeps it. Its `type` comes first: so a line is told from a
+/// record's.
 #[derive(Serialize, Deserialize)]
 struct RemovedLine {
     r#type: String,
@@ -68,8 +71,8 @@ struct RemovedLine {
 
 impl UsedIds {
     /// Takes up what a transaction made of a record.
-    pub(super) fn change(&mut self, key: Key, now: &Directory, before: &Directory) {
-        if !matches!(key.kind(), Kind::Account | Kind::TeamMember) {
+    pub(super) fn change(&mut self, key: RecordKey, now: &Directory, before: &Directory) {
+        if !matches!(key.kind(), RecordKind::Account | RecordKind::TeamMember) {
             return;
         }
         match (before.hot.is_own(key), now.hot.is_own(key)) {
@@ -95,14 +98,14 @@ impl UsedIds {
             line: 1,
             reason: found.to_string(),
         })?;
-        if let Some(kind) = Kind::named(&line.record.0) {
+        if let Some(kind) = RecordKind::named(&line.record.0) {
             self.0
                 .insert_mut((kind, Arc::from(line.record.1)), line.holder);
         }
         Ok(true)
     }
 
-    fn line(kind: Kind, id: &str, holder: &Holder) -> Result<String, Error> {
+    fn line(kind: RecordKind, id: &str, holder: &Holder) -> Result<String, Error> {
         let line = RemovedLine {
             r#type: REMOVED.to_owned(),
             record: (kind.name().to_owned(), id.to_owned()),
@@ -124,35 +127,35 @@ impl UsedIds {
     }
 }
 
-fn row_id(kind: Kind, id: &str) -> String {
+fn row_id(kind: RecordKind, id: &str) -> String {
     format!("{}/{id}", kind.name())
 }
 
-fn used(reference: &Ref) -> Error {
+fn used(reference: &EntityRef) -> Error {
     Error::IdUsed {
         record: reference.to_string(),
     }
 }
 
 impl Directory {
-    fn holder(&self, key: Key) -> Option<Holder> {
+    fn holder(&self, key: RecordKey) -> Option<Holder> {
         Holder::of(&self.own_record(key)?)
     }
 
-    fn removed(&self, reference: &Ref) -> Option<&Holder> {
-        let kind = Kind::named(reference.kind())?;
+    fn removed(&self, reference: &EntityRef) -> Option<&Holder> {
+        let kind = RecordKind::named(reference.kind())?;
         self.used_ids.0.get(&(kind, Arc::from(reference.id())))
     }
 
     /// Whether the id is one that is gone; and if so, whether it belonged to this owner or account.
-    pub(crate) fn used_by(&self, reference: &Ref, of: Option<&str>) -> Option<bool> {
+    pub(crate) fn used_by(&self, reference: &EntityRef, of: Option<&str>) -> Option<bool> {
         self.removed(reference)
             .map(|holder| holder.of.as_deref() == of)
     }
 
     /// Whether an account that was closed is open again as somebody else's.
-    fn is_taken_over(&self, before: &Self, reference: &Ref) -> bool {
-        if reference.kind() != Kind::Account.name() {
+    fn is_taken_over(&self, before: &Self, reference: &EntityRef) -> bool {
+        if reference.kind() != RecordKind::Account.name() {
             return false;
         }
         let (Some(old), Some(new)) = (before.account(reference.id()), self.account(reference.id()))
@@ -162,20 +165,21 @@ impl Directory {
         old.closed && !new.closed && (old.email != new.email || old.owner() != new.owner())
     }
 
-    /// The account that the principal had which was removed: what it asked before is in that account's keys.
-    pub(crate) fn account_of_removed<'a>(&'a self, principal: &'a Ref) -> Option<&'a str> {
+    /// The account that the principal had which was removed: what it asked before is in that
+    /// account's keys.
+    pub(crate) fn account_of_removed<'a>(&'a self, principal: &'a EntityRef) -> Option<&'a str> {
         let holder = self.removed(principal)?;
-        if principal.kind() == Kind::Account.name() {
+        if principal.kind() == RecordKind::Account.name() {
             Some(principal.id())
         } else {
             holder.of.as_deref()
         }
     }
 
-    /// I5: that what these changes made of `before` has no id of a record that is gone, nor that of a closed account which was
-    /// somebody else's, unless the changes say that it has come back.
+    /// I5: that what these changes made of `before` has no id of a record that is gone, nor that of
+    /// a closed account which was somebody else's, unless the changes say that it has come back.
     pub(crate) fn check_ids(&self, before: &Self, changes: &[Change]) -> Result<(), Error> {
-        let resumed: HashSet<&Ref> = changes
+        let resumed: HashSet<&EntityRef> = changes
             .iter()
             .filter_map(|change| {
                 if let Change::Resume(reference) = change {
@@ -195,10 +199,11 @@ impl Directory {
         Ok(())
     }
 
-    /// The directory that takes this one's place by an import: a record that comes back is the one that was there.
+    /// The directory that takes this one's place by an import: a record that comes back is the one
+    /// that was there.
     pub(crate) fn succeeding(mut self, before: &Self) -> Result<Self, Error> {
         for ((kind, id), holder) in before.used_ids.0.iter() {
-            let reference = Ref::new(kind.name(), &**id);
+            let reference = EntityRef::new(kind.name(), &**id);
             match self.key(&reference).filter(|key| self.hot.is_own(*key)) {
                 Some(key) if self.holder(key).as_ref() != Some(holder) => {
                     return Err(used(&reference));
@@ -213,7 +218,7 @@ impl Directory {
         for key in before
             .hot
             .own()
-            .filter(|key| matches!(key.kind(), Kind::Account | Kind::TeamMember))
+            .filter(|key| matches!(key.kind(), RecordKind::Account | RecordKind::TeamMember))
         {
             let reference = before.reference(key);
             if self.has(&reference) {
@@ -231,8 +236,9 @@ impl Directory {
 
     /// Forgets what was stored of ids that have a record again.
     pub(super) fn tidy_used_ids(&mut self) {
-        let back = |(kind, id): &(Kind, Arc<str>)| self.has(&Ref::new(kind.name(), &**id));
-        let back: Vec<(Kind, Arc<str>)> = self
+        let back =
+            |(kind, id): &(RecordKind, Arc<str>)| self.has(&EntityRef::new(kind.name(), &**id));
+        let back: Vec<(RecordKind, Arc<str>)> = self
             .used_ids
             .0
             .keys()
@@ -245,8 +251,12 @@ impl Directory {
     }
 
     /// The row in which a store keeps that a record is gone.
-    pub(super) fn removed_row(&self, reference: &Ref) -> Result<Option<(String, String)>, Error> {
-        let (Some(kind), Some(holder)) = (Kind::named(reference.kind()), self.removed(reference))
+    pub(super) fn removed_row(
+        &self,
+        reference: &EntityRef,
+    ) -> Result<Option<(String, String)>, Error> {
+        let (Some(kind), Some(holder)) =
+            (RecordKind::named(reference.kind()), self.removed(reference))
         else {
             return Ok(None);
         };

@@ -4,22 +4,22 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::feature_set::{Features, Set};
-use super::record_key::{Key, Kind};
-use super::row_extras::Cold;
-use super::table::NONE;
+use super::feature_set::{FeatureSet, FeatureTable};
+use super::record_key::{RecordKey, RecordKind};
+use super::row_extras::RowExtras;
+use super::table::NO_ROW;
 use super::tables::{
-    AccountRow, COLD, DomainRow, Hot, LevelRow, MemberRow, PackageRow, PlainRow, account_bit,
+    AccountRow, COLD, DomainRow, LevelRow, LoginRow, MemberRow, PackageRow, Tables, account_bit,
     domain_bit, mask, member_bit, offer_bit,
 };
 use crate::model::access_level::AccessLevel;
 use crate::model::calendar::Calendar;
-use crate::model::catalog::{Catalog, Names};
+use crate::model::catalog::{Catalog, SchemaVocabulary};
 use crate::model::domain::{Domain, DomainState};
 use crate::model::limit::Limits;
 use crate::model::operator::{Operator, Platform};
 use crate::model::package::Package;
-use crate::model::pending_email::Pending;
+use crate::model::pending_email::PendingEmail;
 use crate::model::transfer::Transfer;
 
 /// An account as it is put. Texts are borrowed from where they stand.
@@ -36,7 +36,7 @@ pub(super) struct NewAccount<'a> {
     pub(super) disabled: u16,
     pub(super) limits: Limits,
     pub(super) calendar: Option<&'a Calendar>,
-    pub(super) pending: Option<&'a Pending>,
+    pub(super) pending: Option<&'a PendingEmail>,
     pub(super) transfer: Option<&'a Transfer>,
     pub(super) created: Option<i64>,
     pub(super) attributes: Map<String, Value>,
@@ -51,29 +51,30 @@ pub(super) struct NewMember<'a> {
     pub(super) confirmed: bool,
     pub(super) grants: Vec<&'a str>,
     pub(super) limits: Limits,
-    pub(super) pending: Option<&'a Pending>,
+    pub(super) pending: Option<&'a PendingEmail>,
     pub(super) attributes: Map<String, Value>,
 }
 
-/// The key of what was put, and whether the directory had such a record of its own; nothing when there are no more numbers.
-type Put = Option<(Key, bool)>;
+/// The key of what was put, and whether the directory had such a record of its own; nothing when
+/// there are no more numbers.
+type PutResult = Option<(RecordKey, bool)>;
 
 fn numbered(number: u32) -> Option<u32> {
-    if number == NONE { None } else { Some(number) }
+    if number == NO_ROW { None } else { Some(number) }
 }
 
 fn bit(is: bool, bit: u32) -> u16 {
     u16::from(is).checked_shl(bit).unwrap_or(0)
 }
 
-impl Hot {
-    fn set<'a>(&mut self, names: impl IntoIterator<Item = &'a str> + Clone) -> Set {
+impl Tables {
+    fn set<'a>(&mut self, names: impl IntoIterator<Item = &'a str> + Clone) -> FeatureSet {
         let known = self.features.known(names.clone());
         known.unwrap_or_else(|| Arc::make_mut(&mut self.features).set(names))
     }
 
     /// Keeps what few records have, or forgets what there was.
-    fn keep(&mut self, key: Key, cold: Cold) {
+    fn keep(&mut self, key: RecordKey, cold: RowExtras) {
         if !cold.is_empty() {
             self.cold.insert_mut(key.0, Arc::new(cold));
         } else if !self.cold.is_empty() {
@@ -82,21 +83,25 @@ impl Hot {
     }
 
     fn account_number(&mut self, id: Option<&str>) -> Option<u32> {
-        id.map_or(Some(NONE), |id| numbered(self.accounts.name(id)))
+        id.map_or(Some(NO_ROW), |id| numbered(self.accounts.name(id)))
     }
 
     fn level_number(&mut self, id: Option<&str>) -> Option<u32> {
-        id.map_or(Some(NONE), |id| numbered(self.levels.name(id)))
+        id.map_or(Some(NO_ROW), |id| numbered(self.levels.name(id)))
     }
 
-    pub(super) fn put_account(&mut self, new: NewAccount<'_>, names: &impl Names) -> Put {
+    pub(super) fn put_account(
+        &mut self,
+        new: NewAccount<'_>,
+        names: &impl SchemaVocabulary,
+    ) -> PutResult {
         let (owner, level) = (
             self.account_number(new.owner)?,
             self.level_number(new.level)?,
         );
         let package = new
             .package
-            .map_or(Some(NONE), |id| numbered(self.packages.name(id)))?;
+            .map_or(Some(NO_ROW), |id| numbered(self.packages.name(id)))?;
         let mut cold = cold("Account", new.limits, new.attributes, Vec::new(), names);
         cold.calendar = new.calendar.cloned().map(Box::new);
         cold.pending = new.pending.cloned().map(Box::new);
@@ -106,9 +111,9 @@ impl Hot {
             | bit(new.confirmed, account_bit::CONFIRMED)
             | bit(new.closed, account_bit::CLOSED)
             | new.disabled << account_bit::DISABLED
-            | bit(owner != NONE, account_bit::HAS_OWNER)
-            | bit(package != NONE, account_bit::HAS_PACKAGE)
-            | bit(level != NONE, account_bit::HAS_LEVEL)
+            | bit(owner != NO_ROW, account_bit::HAS_OWNER)
+            | bit(package != NO_ROW, account_bit::HAS_PACKAGE)
+            | bit(level != NO_ROW, account_bit::HAS_LEVEL)
             | more(&cold);
         let (number, old) = self.accounts.put(
             new.id,
@@ -120,7 +125,7 @@ impl Hot {
             },
             new.email,
         );
-        let key = Kind::Account.key(numbered(number)?);
+        let key = RecordKind::Account.key(numbered(number)?);
         self.keep(key, cold);
         Some((key, old.bits != 0))
     }
@@ -140,7 +145,11 @@ impl Hot {
         }
     }
 
-    pub(super) fn put_member(&mut self, new: NewMember<'_>, names: &impl Names) -> Put {
+    pub(super) fn put_member(
+        &mut self,
+        new: NewMember<'_>,
+        names: &impl SchemaVocabulary,
+    ) -> PutResult {
         let account = numbered(self.accounts.name(new.account))?;
         let grants = self.set(new.grants.iter().copied());
         let mut cold = cold("TeamMember", new.limits, new.attributes, grants.more, names);
@@ -156,13 +165,13 @@ impl Hot {
             },
             new.email,
         );
-        let key = Kind::TeamMember.key(numbered(number)?);
+        let key = RecordKind::TeamMember.key(numbered(number)?);
         self.keep(key, cold);
         Some((key, old.bits != 0))
     }
 
     /// A level of the directory, or of the catalog.
-    pub(super) fn put_level(&mut self, level: &AccessLevel, own: bool) -> Put {
+    pub(super) fn put_level(&mut self, level: &AccessLevel, own: bool) -> PutResult {
         let owner = self.account_number(level.owner())?;
         let features = self.set(level.features.iter().map(String::as_str));
         let limits = if own {
@@ -170,10 +179,10 @@ impl Hot {
         } else {
             Limits::new()
         };
-        let cold = Cold {
+        let cold = RowExtras {
             limits,
             features: features.more,
-            ..Cold::default()
+            ..RowExtras::default()
         };
         let bits = mask(offer_bit::EXISTS) | bit(own, offer_bit::OWN) | more(&cold);
         let (number, old) = self.levels.put(
@@ -185,18 +194,18 @@ impl Hot {
             },
             "",
         );
-        let key = Kind::AccessLevel.key(numbered(number)?);
+        let key = RecordKind::AccessLevel.key(numbered(number)?);
         self.keep(key, cold);
         Some((key, old.is_own()))
     }
 
     /// A package of the directory, or of the catalog.
-    pub(super) fn put_package(&mut self, package: &Package, own: bool) -> Put {
+    pub(super) fn put_package(&mut self, package: &Package, own: bool) -> PutResult {
         let level = self.level_number(package.client_level())?;
         let features = self.set(package.features.iter().map(String::as_str));
-        let cold = Cold {
+        let cold = RowExtras {
             features: features.more,
-            ..Cold::default()
+            ..RowExtras::default()
         };
         let bits = mask(offer_bit::EXISTS)
             | bit(own, offer_bit::OWN)
@@ -211,57 +220,60 @@ impl Hot {
             },
             "",
         );
-        let key = Kind::Package.key(numbered(number)?);
+        let key = RecordKind::Package.key(numbered(number)?);
         self.keep(key, cold);
         Some((key, old.is_own()))
     }
 
-    pub(super) fn put_domain(&mut self, domain: &Domain) -> Put {
+    pub(super) fn put_domain(&mut self, domain: &Domain) -> PutResult {
         let owner = self.account_number(domain.owner())?;
         let state = match domain.state() {
             DomainState::Pending => 0,
             DomainState::Verified => 1,
             DomainState::Quarantined => 2,
         };
-        let bits = bit(owner != NONE, domain_bit::HAS_OWNER) | mask(domain_bit::STATE) << state;
+        let bits = bit(owner != NO_ROW, domain_bit::HAS_OWNER) | mask(domain_bit::STATE) << state;
         let (number, old) = self
             .domains
             .put(domain.name(), DomainRow { owner, bits }, "");
-        Some((Kind::Domain.key(numbered(number)?), old.bits != 0))
+        Some((RecordKind::Domain.key(numbered(number)?), old.bits != 0))
     }
 
-    pub(super) fn put_operator(&mut self, operator: &Operator) -> Put {
+    pub(super) fn put_operator(&mut self, operator: &Operator) -> PutResult {
         let (number, old) = self
             .operators
-            .put(operator.id(), PlainRow(true), operator.email());
-        Some((Kind::Operator.key(numbered(number)?), old.0))
+            .put(operator.id(), LoginRow(true), operator.email());
+        Some((RecordKind::Operator.key(numbered(number)?), old.0))
     }
 
-    pub(super) fn put_platform(&mut self, platform: &Platform) -> Put {
-        let (number, old) = self.platforms.put(platform.id(), PlainRow(true), "");
-        Some((Kind::Platform.key(numbered(number)?), old.0))
+    pub(super) fn put_platform(&mut self, platform: &Platform) -> PutResult {
+        let (number, old) = self.platforms.put(platform.id(), LoginRow(true), "");
+        Some((RecordKind::Platform.key(numbered(number)?), old.0))
     }
 
     /// Takes a record away; one of the catalog that it had hidden comes back.
-    pub(super) fn remove(&mut self, key: Key, catalog: &Catalog) {
+    pub(super) fn remove(&mut self, key: RecordKey, catalog: &Catalog) {
         let number = key.number();
         let id = self.id(key).to_owned();
         match key.kind() {
-            Kind::AccessLevel => self.levels.remove(number),
-            Kind::Account => self.accounts.remove(number),
-            Kind::Domain => self.domains.remove(number),
-            Kind::Operator => self.operators.remove(number),
-            Kind::Package => self.packages.remove(number),
-            Kind::Platform => self.platforms.remove(number),
-            Kind::TeamMember => self.members.remove(number),
+            RecordKind::AccessLevel => self.levels.remove(number),
+            RecordKind::Account => self.accounts.remove(number),
+            RecordKind::Domain => self.domains.remove(number),
+            RecordKind::Operator => self.operators.remove(number),
+            RecordKind::Package => self.packages.remove(number),
+            RecordKind::Platform => self.platforms.remove(number),
+            RecordKind::TeamMember => self.members.remove(number),
         }
-        self.keep(key, Cold::default());
-        if let Some(package) = catalog.package(&id).filter(|_| key.kind() == Kind::Package) {
+        self.keep(key, RowExtras::default());
+        if let Some(package) = catalog
+            .package(&id)
+            .filter(|_| key.kind() == RecordKind::Package)
+        {
             self.put_package(package, false);
         }
         if let Some(level) = catalog
             .level(&id)
-            .filter(|_| key.kind() == Kind::AccessLevel)
+            .filter(|_| key.kind() == RecordKind::AccessLevel)
         {
             self.put_level(level, false);
         }
@@ -269,7 +281,7 @@ impl Hot {
 
     /// Takes up a bundle's features, packages and levels.
     pub(super) fn declare(&mut self, features: &[&str], catalog: &Catalog, old: &Catalog) {
-        let mut known = Features::clone(&self.features);
+        let mut known = FeatureTable::clone(&self.features);
         known.declare(features);
         self.features = Arc::new(known);
         for package in old
@@ -282,7 +294,7 @@ impl Hot {
                 .filter(|(_, row)| !row.is_own())
             {
                 self.packages.remove(number);
-                self.keep(Kind::Package.key(number), Cold::default());
+                self.keep(RecordKind::Package.key(number), RowExtras::default());
             }
         }
         for level in old
@@ -295,7 +307,7 @@ impl Hot {
                 .filter(|(_, row)| !row.is_own())
             {
                 self.levels.remove(number);
-                self.keep(Kind::AccessLevel.key(number), Cold::default());
+                self.keep(RecordKind::AccessLevel.key(number), RowExtras::default());
             }
         }
         // One of the directory's own of the same id stays, for the checks to find.
@@ -319,13 +331,17 @@ impl Hot {
         }
     }
 
-    /// Types anew what hosts keep of their own; the record and the reason of one that does not fit any more.
-    pub(super) fn retype(&mut self, names: &impl Names) -> Result<(), (Key, String)> {
-        let own: Vec<(Key, Arc<Cold>)> = self
+    /// Types anew what hosts keep of their own; the record and the reason of one that does not fit
+    /// any more.
+    pub(super) fn retype(
+        &mut self,
+        names: &impl SchemaVocabulary,
+    ) -> Result<(), (RecordKey, String)> {
+        let own: Vec<(RecordKey, Arc<RowExtras>)> = self
             .cold
             .iter()
             .filter(|(_, cold)| !cold.attributes.is_empty())
-            .map(|(key, cold)| (Key(*key), Arc::clone(cold)))
+            .map(|(key, cold)| (RecordKey(*key), Arc::clone(cold)))
             .collect();
         for (key, mut cold) in own {
             let typed = names
@@ -338,7 +354,7 @@ impl Hot {
     }
 }
 
-fn more(cold: &Cold) -> u16 {
+fn more(cold: &RowExtras) -> u16 {
     if cold.is_empty() { 0 } else { COLD }
 }
 
@@ -348,18 +364,18 @@ fn cold(
     limits: Limits,
     attributes: Map<String, Value>,
     features: Vec<u32>,
-    names: &impl Names,
-) -> Cold {
+    names: &impl SchemaVocabulary,
+) -> RowExtras {
     let own = if attributes.is_empty() {
         None
     } else {
         names.typed(kind, &attributes).ok()
     };
-    Cold {
+    RowExtras {
         limits,
         attributes,
         own,
         features,
-        ..Cold::default()
+        ..RowExtras::default()
     }
 }

@@ -3,21 +3,21 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use super::cached_grant::Heard;
-use super::{Engine, State};
+use super::cached_grant::GrantCandidate;
+use super::{Engine, Snapshot};
 use crate::api::decision::{Decision, Explanation, PolicyFailure};
 use crate::api::request::Request;
-use crate::api::request_ref::{Of, Question, Who};
-use crate::authorize::Loaded;
-use crate::cedar::authorizer::{Answer, Verdict};
-use crate::cedar::request::Asked;
+use crate::api::request_ref::{AccountRef, PrincipalRef, RequestRef};
+use crate::authorize::LoadedPolicies;
+use crate::cedar::authorizer::{AnswerTemplate, CedarOutcome};
+use crate::cedar::request::CedarQuery;
 use crate::model::limit::QuotaFacts;
-use crate::model::reference::Ref;
+use crate::model::reference::EntityRef;
 use crate::util::error::Error;
 use crate::util::panic::catch_panic;
 
 /// Who acts, and as whom (A1).
-type Acting<'a> = (&'a Ref, Who<'a>);
+type Acting<'a> = (&'a EntityRef, PrincipalRef<'a>);
 
 impl Engine {
     /// Whether `request` is allowed, and under which code. Takes nothing from any limit.
@@ -26,7 +26,7 @@ impl Engine {
     ///
     /// # Errors
     /// The `input.*` codes, for a request that is malformed.
-    pub fn authorize<'a>(&self, question: impl Into<Question<'a>>) -> Result<Decision, Error> {
+    pub fn authorize<'a>(&self, question: impl Into<RequestRef<'a>>) -> Result<Decision, Error> {
         let question = question.into();
         self.watched("authorize", &question, || {
             catch_panic(|| self.current()?.authorize(&question))
@@ -38,16 +38,17 @@ impl Engine {
     /// # Errors
     /// As [`Engine::authorize`].
     #[inline]
-    pub fn check<'a>(&self, question: impl Into<Question<'a>>) -> Result<bool, Error> {
-        self.check_lent(&question.into())
+    pub fn check<'a>(&self, question: impl Into<RequestRef<'a>>) -> Result<bool, Error> {
+        self.check_ref(&question.into())
     }
 
     /// The question lent, not moved: it is larger than what is done with it costs.
-    fn check_lent(&self, question: &Question<'_>) -> Result<bool, Error> {
-        if !self.hub.is_off() {
+    fn check_ref(&self, question: &RequestRef<'_>) -> Result<bool, Error> {
+        if !self.telemetry.is_disabled() {
             return self.check_watched(question);
         }
-        // Most questions end here, without the size of an error in the way. A panic is met again below, and told.
+        // Most questions end here, without the size of an error in the way. A panic is met again
+        // below, and told.
         match catch_unwind(AssertUnwindSafe(|| self.planned(question))) {
             Ok(Some(allowed)) => Ok(allowed),
             _ => catch_panic(|| self.current()?.check(question)),
@@ -56,7 +57,7 @@ impl Engine {
 
     /// Who is told of an answer is told its code.
     #[cold]
-    fn check_watched(&self, question: &Question<'_>) -> Result<bool, Error> {
+    fn check_watched(&self, question: &RequestRef<'_>) -> Result<bool, Error> {
         self.watched("check", question, || {
             catch_panic(|| self.current()?.authorize(question))
         })
@@ -65,22 +66,24 @@ impl Engine {
 
     /// The allow bit, where a plan of the version in force says it.
     #[inline]
-    fn planned(&self, question: &Question<'_>) -> Option<bool> {
-        let state = self.state.load();
-        if state.is_fresh() {
+    fn planned(&self, question: &RequestRef<'_>) -> Option<bool> {
+        let state = self.current.load();
+        if state.is_current() {
             state.planned(question)
         } else {
             None
         }
     }
 
-    /// The decisions on many requests, all from one version of policies and directory, in their order.
+    /// The decisions on many requests, all from one version of policies and directory, in their
+    /// order.
     ///
     /// # Errors
-    /// [`Error::Item`] with the index of the first request that is malformed; then none is answered.
+    /// [`Error::Item`] with the index of the first request that is malformed; then none is
+    /// answered.
     pub fn authorize_many<'a, Q>(&self, questions: &'a [Q]) -> Result<Vec<Decision>, Error>
     where
-        &'a Q: Into<Question<'a>>,
+        &'a Q: Into<RequestRef<'a>>,
     {
         self.many(questions, |state, question| {
             self.watched("authorize_many", question, || state.authorize(question))
@@ -93,10 +96,10 @@ impl Engine {
     /// As [`Engine::authorize_many`].
     pub fn check_many<'a, Q>(&self, questions: &'a [Q]) -> Result<Vec<bool>, Error>
     where
-        &'a Q: Into<Question<'a>>,
+        &'a Q: Into<RequestRef<'a>>,
     {
-        if !self.hub.is_off() {
-            let watched = |state: &State, question: &Question<'a>| {
+        if !self.telemetry.is_disabled() {
+            let watched = |state: &Snapshot, question: &RequestRef<'a>| {
                 self.watched("check_many", question, || state.authorize(question))
             };
             return self.many(questions, |state, question| {
@@ -110,25 +113,25 @@ impl Engine {
         })
     }
 
-    /// Why the answer is what it is: for each policy that could apply, whether it did, the facts that it read, and the
-    /// condition that failed.
+    /// Why the answer is what it is: for each policy that could apply, whether it did, the facts
+    /// that it read, and the condition that failed.
     ///
     /// # Errors
     /// As [`Engine::authorize`].
     pub fn explain(&self, request: &Request) -> Result<Explanation, Error> {
         catch_panic(|| {
             let state = self.current()?;
-            Question::from(request).check_size()?;
+            RequestRef::from(request).check_size()?;
             let explained = |quota: Option<&QuotaFacts<'_>>| match state.loaded.asked(
                 request,
                 &state.directory,
                 quota,
             )? {
-                Asked::Cedar(question) => state
+                CedarQuery::Query(question) => state
                     .loaded
                     .rules()
                     .explain(&question.request, &question.entities),
-                Asked::Answered(_) => Ok(Vec::new()),
+                CedarQuery::Denied(_) => Ok(Vec::new()),
             };
             // Of several meters the one that is refused is explained, or the last.
             let (decision, policies) = match state.counted_with(&request.into(), &explained)? {
@@ -143,10 +146,10 @@ impl Engine {
     fn many<'a, Q, T>(
         &self,
         questions: &'a [Q],
-        ask: impl Fn(&State, &Question<'a>) -> Result<T, Error>,
+        ask: impl Fn(&Snapshot, &RequestRef<'a>) -> Result<T, Error>,
     ) -> Result<Vec<T>, Error>
     where
-        &'a Q: Into<Question<'a>>,
+        &'a Q: Into<RequestRef<'a>>,
     {
         catch_panic(|| {
             let state = self.current()?;
@@ -166,40 +169,46 @@ impl Engine {
     }
 }
 
-impl State {
-    pub(super) fn authorize(&self, question: &Question<'_>) -> Result<Decision, Error> {
-        if let Some(answer) = Loaded::recalled(&self.fast, question, &self.directory) {
+impl Snapshot {
+    pub(super) fn authorize(&self, question: &RequestRef<'_>) -> Result<Decision, Error> {
+        if let Some(answer) =
+            LoadedPolicies::recalled(&self.tenant_programs, question, &self.directory)
+        {
             return Ok(self.told(answer.clone()));
         }
         match self.counted(question)? {
             Some(decision) => Ok(decision),
-            None => self.decided(question, None),
+            None => self.decide(question, None),
         }
     }
 
     /// The decision, of so much of a meter.
-    pub(super) fn decided(
+    pub(super) fn decide(
         &self,
-        question: &Question<'_>,
+        question: &RequestRef<'_>,
         quota: Option<&QuotaFacts<'_>>,
     ) -> Result<Decision, Error> {
-        self.decided_hearing(question, quota, None)
+        self.decide_with_grant(question, quota, None)
     }
 
-    /// The same; `heard`, where somebody wants to know it, is for how long the policies about limits stay silent, where they are
-    /// and it can be known.
-    pub(super) fn decided_hearing(
+    /// The same; `heard`, where somebody wants to know it, is for how long the policies about
+    /// limits stay silent, where they are and it can be known.
+    pub(super) fn decide_with_grant(
         &self,
-        question: &Question<'_>,
+        question: &RequestRef<'_>,
         quota: Option<&QuotaFacts<'_>>,
-        heard: Option<&mut Option<Heard>>,
+        heard: Option<&mut Option<GrantCandidate>>,
     ) -> Result<Decision, Error> {
-        question.resource.account.map(Of::account).transpose()?;
+        question
+            .resource
+            .account
+            .map(AccountRef::account)
+            .transpose()?;
         question.check_size()?;
         if let Some(quota) = quota {
             let mut unknown = false;
-            if let Some((answer, silence)) = Loaded::metered(
-                &self.fast,
+            if let Some((answer, silence)) = LoadedPolicies::metered(
+                &self.tenant_programs,
                 question,
                 &self.directory,
                 quota,
@@ -207,27 +216,28 @@ impl State {
                 &mut unknown,
             ) {
                 if let Some(heard) = heard {
-                    *heard = silence.map(|silence| Heard::of(silence, quota));
+                    *heard = silence.map(|silence| GrantCandidate::of(silence, quota));
                 }
                 return Ok(self.told(answer.clone()));
             }
             if unknown {
                 // The next is answered by this one.
-                return self.decided(question, None);
+                return self.decide(question, None);
             }
         }
         self.judged(question, quota, quota.is_none())
     }
 
-    /// The decision on a request without an amount, which is neither remembered nor taken from what is.
-    pub(super) fn decided_anew(&self, question: &Question<'_>) -> Result<Decision, Error> {
+    /// The decision on a request without an amount, which is neither remembered nor taken from what
+    /// is.
+    pub(super) fn decided_anew(&self, question: &RequestRef<'_>) -> Result<Decision, Error> {
         self.judged(question, None, false)
     }
 
     /// The policies' decision; the answer is remembered if that is said.
     fn judged(
         &self,
-        question: &Question<'_>,
+        question: &RequestRef<'_>,
         quota: Option<&QuotaFacts<'_>>,
         is_remembered: bool,
     ) -> Result<Decision, Error> {
@@ -238,32 +248,32 @@ impl State {
         if let Some(verdict) = self.loaded.fast_plain(question)? {
             return Ok(self.decision(acting, &verdict));
         }
-        let Some(mut verdict) = self
-            .loaded
-            .fast(&self.fast, question, &self.directory, quota)?
+        let Some(mut verdict) =
+            self.loaded
+                .fast(&self.tenant_programs, question, &self.directory, quota)?
         else {
-            return self.decide(
+            return self.decide_query(
                 acting,
                 &self
                     .loaded
-                    .asked(&question.to_request()?, &self.directory, quota)?,
+                    .asked(&question.to_owned_request()?, &self.directory, quota)?,
             );
         };
         if verdict.errors.is_empty() {
             if is_remembered {
-                Loaded::keep(&self.fast, question, &self.directory, || {
+                LoadedPolicies::keep(&self.tenant_programs, question, &self.directory, || {
                     self.loaded.rules().answer(&verdict)
                 });
             }
-        } else if let Asked::Cedar(question) =
+        } else if let CedarQuery::Query(question) =
             self.loaded
-                .asked(&question.to_request()?, &self.directory, quota)?
+                .asked(&question.to_owned_request()?, &self.directory, quota)?
         {
             // Cedar has the words for an error.
             let judged = self
                 .loaded
                 .rules()
-                .judge(&question.request, &question.entities)?;
+                .authorize_with_cedar(&question.request, &question.entities)?;
             for (at, message) in &mut verdict.errors {
                 let words = judged.errors.iter().find(|(known, _)| known == at);
                 *message = words.map_or_else(
@@ -277,52 +287,56 @@ impl State {
 
     /// The allow bit, where a plan says it.
     #[inline]
-    fn planned(&self, question: &Question<'_>) -> Option<bool> {
-        Loaded::planned(&self.fast, question, &self.directory)
+    fn planned(&self, question: &RequestRef<'_>) -> Option<bool> {
+        LoadedPolicies::planned(&self.tenant_programs, question, &self.directory)
     }
 
-    pub(super) fn check(&self, question: &Question<'_>) -> Result<bool, Error> {
+    pub(super) fn check(&self, question: &RequestRef<'_>) -> Result<bool, Error> {
         if let Some(decision) = self.counted(question)? {
             return Ok(decision.allowed);
         }
-        question.resource.account.map(Of::account).transpose()?;
+        question
+            .resource
+            .account
+            .map(AccountRef::account)
+            .transpose()?;
         question.check_size()?;
         if let Some(allowed) =
             self.loaded
-                .fast_check(&self.fast, question, &self.directory, None)?
+                .fast_check(&self.tenant_programs, question, &self.directory, None)?
         {
             return Ok(allowed);
         }
         match self
             .loaded
-            .asked(&question.to_request()?, &self.directory, None)?
+            .asked(&question.to_owned_request()?, &self.directory, None)?
         {
-            Asked::Answered(_) => Ok(false),
-            Asked::Cedar(question) => Ok(self
+            CedarQuery::Denied(_) => Ok(false),
+            CedarQuery::Query(question) => Ok(self
                 .loaded
                 .rules()
-                .judge(&question.request, &question.entities)?
+                .authorize_with_cedar(&question.request, &question.entities)?
                 .allowed),
         }
     }
 
-    pub(super) fn decide(
+    pub(super) fn decide_query(
         &self,
         acting: Option<Acting<'_>>,
-        asked: &Asked,
+        asked: &CedarQuery,
     ) -> Result<Decision, Error> {
         let verdict = match asked {
-            Asked::Answered(code) => Verdict {
+            CedarQuery::Denied(code) => CedarOutcome {
                 allowed: false,
                 code: (*code).into(),
                 policies: Vec::new(),
                 warnings: Vec::new(),
                 errors: Vec::new(),
             },
-            Asked::Cedar(question) => self
+            CedarQuery::Query(question) => self
                 .loaded
                 .rules()
-                .judge(&question.request, &question.entities)?,
+                .authorize_with_cedar(&question.request, &question.entities)?,
         };
         Ok(self.decision(acting, &verdict))
     }
@@ -330,12 +344,12 @@ impl State {
     /// An answer of this version, without errors, to one that acts for himself.
     pub(super) fn told(
         &self,
-        Answer {
+        AnswerTemplate {
             allowed,
             code,
             policies,
             advice,
-        }: Answer,
+        }: AnswerTemplate,
     ) -> Decision {
         let (revision, bundle) = (
             self.directory.revision(),
@@ -355,7 +369,7 @@ impl State {
         }
     }
 
-    fn decision(&self, acting: Option<Acting<'_>>, verdict: &Verdict) -> Decision {
+    fn decision(&self, acting: Option<Acting<'_>>, verdict: &CedarOutcome) -> Decision {
         let rules = self.loaded.rules();
         let errors = verdict.errors.iter().filter_map(|(at, message)| {
             rules.list.get(*at).map(|rule| PolicyFailure {

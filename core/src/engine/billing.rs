@@ -1,28 +1,31 @@
 //! The owner's bill: statements, payments, and the draw (B2 to B7).
 
-use super::quota_request::keyed;
-use super::sync::Made;
-use super::{Engine, State};
-use crate::billing::{Books, Payment, Statement};
+use super::quota_request::idempotency_digest;
+use super::sync::NewSnapshot;
+use super::{Engine, Snapshot};
+use crate::billing::{BillingLedger, Payment, Statement};
 use crate::directory::{Change, Directory};
 use crate::model::record::Record;
-use crate::store::{self, Keep, Ledger};
+use crate::store::{self, CountTx, TxOutcome};
 use crate::util::error::Error;
 use crate::util::panic::catch_panic;
 
 /// Enters something into an owner's books, once for its key.
-type Enter<'e> = &'e dyn Fn(&mut Books<'_>, Option<(&str, [u8; 32])>) -> Result<Payment, Error>;
+type PaymentTx<'e> =
+    &'e dyn Fn(&mut BillingLedger<'_>, Option<(&str, [u8; 32])>) -> Result<Payment, Error>;
 
 impl Engine {
-    /// What an owner owes for client accounts over his package's number in one of his months, `YYYY-MM` (B2, B4): as it comes
-    /// to now while the month runs, else as it stood at its last instant.
+    /// What an owner owes for client accounts over his package's number in one of his months,
+    /// `YYYY-MM` (B2, B4): as it comes to now while the month runs, else as it stood at its last
+    /// instant.
     ///
-    /// The clients' number at the last instant is kept by the commands of [`Engine::perform`]: the first that changes it after
-    /// the end closes the month before. Records that the host puts itself count from when they are put.
+    /// The clients' number at the last instant is kept by the commands of [`Engine::perform`]: the
+    /// first that changes it after the end closes the month before. Records that the host puts
+    /// itself count from when they are put.
     ///
     /// # Errors
-    /// [`Error::Period`], [`Error::BillsNoClient`] for a client account (B1), `directory.unknown_account`; the codes of the
-    /// store.
+    /// [`Error::Period`], [`Error::BillsNoClient`] for a client account (B1),
+    /// `directory.unknown_account`; the codes of the store.
     ///
     /// # Example: thirteen clients on a package of ten
     /// ```
@@ -46,22 +49,27 @@ impl Engine {
     /// # Ok::<(), sublet::Error>(())
     /// ```
     pub fn statement(&self, owner: &str, period: &str) -> Result<Statement, Error> {
-        self.noted(
+        self.count_error(
             "statement",
-            self.told(owner, &|books| books.statement(period)),
+            self.read_billing(owner, &|books| books.statement(period)),
         )
     }
 
-    /// The statement of the month that runs: what will be owed if nothing changes, and who is at risk (B6).
+    /// The statement of the month that runs: what will be owed if nothing changes, and who is at
+    /// risk (B6).
     ///
     /// # Errors
     /// As [`Engine::statement`].
     pub fn preview(&self, owner: &str) -> Result<Statement, Error> {
-        self.noted("preview", self.told(owner, &|books| books.preview()))
+        self.count_error(
+            "preview",
+            self.read_billing(owner, &|books| books.preview()),
+        )
     }
 
-    /// Records that so many cents were received for a month, all of it or a part; in a settled month each price that is full
-    /// enables one client (B4, B5). Outlives the machine's power; a retry with the same `key` records nothing.
+    /// Records that so many cents were received for a month, all of it or a part; in a settled
+    /// month each price that is full enables one client (B4, B5). Outlives the machine's power; a
+    /// retry with the same `key` records nothing.
     ///
     /// # Errors
     /// As [`Engine::statement`]; [`Error::Amount`] for less than one cent; the codes of keys.
@@ -72,7 +80,7 @@ impl Engine {
         cents: i64,
         key: Option<&str>,
     ) -> Result<Payment, Error> {
-        self.entered(
+        self.record_payment_tx(
             "record_payment",
             owner,
             [owner, period, &cents.to_string()],
@@ -82,13 +90,14 @@ impl Engine {
         )
     }
 
-    /// Takes a payment back, whole: what the bank returned. In a settled month those whom it had enabled are disabled again.
+    /// Takes a payment back, whole: what the bank returned. In a settled month those whom it had
+    /// enabled are disabled again.
     ///
     /// # Errors
     /// [`Error::UnknownPayment`], [`Error::PaymentReversed`]; the codes of keys and of the store.
     pub fn reverse_payment(&self, payment: u64, key: Option<&str>) -> Result<Payment, Error> {
         const VERB: &str = "reverse_payment";
-        let owner = self.noted(
+        let owner = self.count_error(
             VERB,
             catch_panic(|| {
                 self.current()?
@@ -97,7 +106,7 @@ impl Engine {
                     .ok_or(Error::UnknownPayment { payment })
             }),
         )?;
-        self.entered(
+        self.record_payment_tx(
             VERB,
             &owner,
             [&owner, &payment.to_string(), ""],
@@ -107,29 +116,30 @@ impl Engine {
         )
     }
 
-    /// Closes a month that is over, and puts its draw in force: exactly as many of its clients are disabled for overage as are
-    /// neither included, nor paid for, nor gone (B3, B4, B5). A second call changes nothing, and one that was killed has done
-    /// all or nothing.
+    /// Closes a month that is over, and puts its draw in force: exactly as many of its clients are
+    /// disabled for overage as are neither included, nor paid for, nor gone (B3, B4, B5). A second
+    /// call changes nothing, and one that was killed has done all or nothing.
     ///
-    /// `choice` names those who are to be first, where the catalog's `excess_order` leaves that to the owner; else it is empty.
+    /// `choice` names those who are to be first, where the catalog's `excess_order` leaves that to
+    /// the owner; else it is empty.
     ///
     /// # Errors
-    /// As [`Engine::statement`]; [`Error::PeriodOpen`], [`Error::ExcessChoice`]; `internal.random` where the operating system
-    /// gives no seed.
+    /// As [`Engine::statement`]; [`Error::PeriodOpen`], [`Error::ExcessChoice`]; `internal.random`
+    /// where the operating system gives no seed.
     pub fn settle(&self, owner: &str, period: &str, choice: &[String]) -> Result<Statement, Error> {
-        self.booked("settle", owner, |books| {
+        self.write_billing("settle", owner, |books| {
             books.settle(period, choice)?;
             books.statement(period)
         })
     }
 
-    fn told(
+    fn read_billing(
         &self,
         owner: &str,
-        read: &dyn Fn(&mut Books<'_>) -> Result<Statement, Error>,
+        read: &dyn Fn(&mut BillingLedger<'_>) -> Result<Statement, Error>,
     ) -> Result<Statement, Error> {
         catch_panic(|| {
-            self.with_latest(|state| {
+            self.retry_on_new_snapshot(|state| {
                 let found = store::view(&*state.store, owner, |ledger| {
                     read(&mut state.books(&state.directory, ledger, owner)?)
                 })?;
@@ -138,57 +148,60 @@ impl Engine {
         })
     }
 
-    fn entered(
+    fn record_payment_tx(
         &self,
         verb: &'static str,
         owner: &str,
         said: [&str; 3],
         key: Option<&str>,
         of: Option<u64>,
-        enter: Enter<'_>,
+        enter: PaymentTx<'_>,
     ) -> Result<Payment, Error> {
-        let key = self.noted(verb, keyed(key, std::iter::once(verb).chain(said)))?;
-        let payment = self.booked(verb, owner, |books| enter(books, key))?;
-        self.paid(verb, of, &payment);
+        let key = self.count_error(
+            verb,
+            idempotency_digest(key, std::iter::once(verb).chain(said)),
+        )?;
+        let payment = self.write_billing(verb, owner, |books| enter(books, key))?;
+        self.emit_payment(verb, of, &payment);
         Ok(payment)
     }
 
     /// Writes into an owner's books, and changes the directory as they then say: one transaction.
-    fn booked<T>(
+    fn write_billing<T>(
         &self,
         verb: &'static str,
         owner: &str,
-        write: impl Fn(&mut Books<'_>) -> Result<T, Error>,
+        write: impl Fn(&mut BillingLedger<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let booked = catch_panic(|| {
-            self.together(
+            self.transact(
                 verb,
                 |_| Ok(vec![owner.to_owned()]),
                 |state, ledger| {
                     let mut books = state.books(&state.directory, ledger, owner)?;
                     let answer = write(&mut books)?;
-                    if !books.wrote() {
-                        return Ok((answer, None, Keep::No));
+                    if !books.has_changes() {
+                        return Ok((answer, None, TxOutcome::Rollback));
                     }
                     let changes = books.overage()?;
-                    Ok((answer, state.changed(changes)?, Keep::Yes))
+                    Ok((answer, state.changed(changes)?, TxOutcome::Commit))
                 },
             )
         });
-        let (answer, changed) = self.noted(verb, booked)?;
-        self.told_change(verb, changed.as_ref());
+        let (answer, changed) = self.count_error(verb, booked)?;
+        self.emit_change(verb, changed.as_ref());
         Ok(answer)
     }
 }
 
-impl State {
+impl Snapshot {
     fn books<'b>(
         &'b self,
         directory: &'b Directory,
-        ledger: &'b mut dyn Ledger,
+        ledger: &'b mut dyn CountTx,
         owner: &'b str,
-    ) -> Result<Books<'b>, Error> {
-        Books::open(
+    ) -> Result<BillingLedger<'b>, Error> {
+        BillingLedger::open(
             ledger,
             directory,
             &self.tenancy("statement")?.catalog,
@@ -197,14 +210,14 @@ impl State {
     }
 
     /// The version after these changes, if there are some.
-    fn changed(&self, changes: Vec<Change>) -> Result<Option<Made>, Error> {
+    fn changed(&self, changes: Vec<Change>) -> Result<Option<NewSnapshot>, Error> {
         if changes.is_empty() {
             return Ok(None);
         }
         let bundle = self.tenancy("settle")?;
         let references = self.directory.references(&changes);
         Ok(Some((
-            self.over(
+            self.with_directory(
                 self.directory
                     .apply(changes, &bundle.catalog, bundle, None)?,
             )?,
@@ -212,10 +225,11 @@ impl State {
         )))
     }
 
-    /// Closes the months that are over of those accounts which are billed, before their clients change.
+    /// Closes the months that are over of those accounts which are billed, before their clients
+    /// change.
     pub(super) fn close_books(
         &self,
-        ledger: &mut dyn Ledger,
+        ledger: &mut dyn CountTx,
         accounts: &[String],
     ) -> Result<(), Error> {
         accounts
@@ -224,20 +238,19 @@ impl State {
             .try_for_each(|account| self.books(&self.directory, ledger, account)?.close_last())
     }
 
-    /// These changes with what follows from them for clients that are disabled for overage, if something does: one that is
-    /// closed, or leaves its owner, frees another.
+    /// These changes with what follows from them for clients that are disabled for overage, if
+    /// something does: one that is closed, or leaves its owner, frees another.
     pub(super) fn with_overage(
         &self,
-        ledger: &mut dyn Ledger,
+        ledger: &mut dyn CountTx,
         changes: &[Change],
         after: &Directory,
         accounts: &[String],
     ) -> Result<Option<Vec<Change>>, Error> {
         let mut more = Vec::new();
-        for account in accounts
-            .iter()
-            .filter(|account| self.is_billed(account) && self.loses_or_regains(account, changes))
-        {
+        for account in accounts.iter().filter(|account| {
+            self.is_billed(account) && self.changes_client_access(account, changes)
+        }) {
             more.extend(self.books(after, ledger, account)?.overage()?);
         }
         if more.is_empty() {
@@ -258,8 +271,9 @@ impl State {
         Ok(Some(all))
     }
 
-    /// Whether a client that there was is the owner's no more, or is again: a new one is in no month yet.
-    fn loses_or_regains(&self, owner: &str, changes: &[Change]) -> bool {
+    /// Whether a client that there was is the owner's no more, or is again: a new one is in no
+    /// month yet.
+    fn changes_client_access(&self, owner: &str, changes: &[Change]) -> bool {
         let Some(number) = self.directory.account_number(owner) else {
             return false;
         };

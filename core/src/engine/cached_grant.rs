@@ -1,34 +1,34 @@
-//! What is asked most: an account takes from one meter, for itself, at a domain, without a key. While the policies about limits
-//! stay silent, the answer is the one before with other counts.
+//! What is asked most: an account takes from one meter, for itself, at a domain, without a key.
+//! While the policies about limits stay silent, the answer is the one before with other counts.
 
-use super::State;
-use crate::api::consume_options::Take;
-use crate::api::quota::Counted;
-use crate::api::request_ref::Question;
-use crate::authorize::Loaded;
-use crate::authorize::tenant::limit_policies::{Silence, Single};
-use crate::cedar::authorizer::Answer;
+use super::Snapshot;
+use crate::api::consume_options::ConsumeOptions;
+use crate::api::quota::CountReceipt;
+use crate::api::request_ref::RequestRef;
+use crate::authorize::LoadedPolicies;
+use crate::authorize::tenant::limit_policies::{SelfConsume, UnaffectedRange};
+use crate::cedar::authorizer::AnswerTemplate;
 use crate::model::limit::QuotaFacts;
-use crate::quota::{self, Line, Taking};
-use crate::store::{Asked, Ledger};
+use crate::quota::{self, ConsumeMode, MeterRequest};
+use crate::store::{CountTx, GrantKey};
 use crate::util::error::Error;
 
 /// Such a question.
-pub(super) struct Known<'s> {
-    single: Single<'s>,
-    asked: quota::Known<'s>,
+pub(super) struct FastConsume<'s> {
+    single: SelfConsume<'s>,
+    asked: quota::FastConsumeRequest<'s>,
 }
 
 /// A silence, and of how much of which count it was said.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Heard {
-    silence: Silence,
+pub(super) struct GrantCandidate {
+    silence: UnaffectedRange,
     amount: i64,
     held: i64,
 }
 
-impl Heard {
-    pub(super) fn of(silence: Silence, facts: &QuotaFacts<'_>) -> Self {
+impl GrantCandidate {
+    pub(super) fn of(silence: UnaffectedRange, facts: &QuotaFacts<'_>) -> Self {
         Self {
             silence,
             amount: facts.amount,
@@ -37,35 +37,35 @@ impl Heard {
     }
 }
 
-impl State {
+impl Snapshot {
     /// The question, if it is such a one.
     #[inline]
-    pub(super) fn known<'s>(
+    pub(super) fn fast_consume<'s>(
         &'s self,
-        question: &Question<'s>,
-        take: &Take<'_>,
-        taking: Taking,
-    ) -> Option<Known<'s>> {
-        let plain = self.store.keeps_notes()
-            && matches!(taking, Taking::Consume { .. })
+        question: &RequestRef<'s>,
+        take: &ConsumeOptions<'_>,
+        taking: ConsumeMode,
+    ) -> Option<FastConsume<'s>> {
+        let plain = self.store.caches_grants()
+            && matches!(taking, ConsumeMode::Consume { .. })
             && take.key.is_none()
             && take.amounts.is_empty()
             && take.amount > 0;
         let single = if plain {
-            Loaded::single(&self.fast, question, &self.directory)?
+            LoadedPolicies::single(&self.tenant_programs, question, &self.directory)?
         } else {
             return None;
         };
         let (_, account) = question.principal.name();
-        let asked = Asked {
-            version: self.stamp,
+        let asked = GrantKey {
+            version: self.version_id,
             kind: single.asked,
             domain: single.domain,
             amount: take.amount,
         };
-        Some(Known {
+        Some(FastConsume {
             single,
-            asked: quota::Known {
+            asked: quota::FastConsumeRequest {
                 account,
                 meter: single.meter,
                 kind: single.kind,
@@ -75,39 +75,45 @@ impl State {
     }
 }
 
-impl Known<'_> {
+impl FastConsume<'_> {
     pub(super) fn account(&self) -> &str {
         self.asked.account
     }
 
     /// Takes, if a note says that it is allowed.
-    pub(super) fn take<'s>(
+    pub(super) fn try_grant<'s>(
         &self,
-        ledger: &mut dyn Ledger,
-        state: &'s State,
-    ) -> Result<Option<(&'s Answer, Box<Counted>)>, Error> {
-        quota::take_known(ledger, &self.asked, |place| {
-            Loaded::silent(&state.fast, &self.single, place).filter(|answer| answer.allowed)
+        ledger: &mut dyn CountTx,
+        state: &'s Snapshot,
+    ) -> Result<Option<(&'s AnswerTemplate, Box<CountReceipt>)>, Error> {
+        quota::consume_cached(ledger, &self.asked, |place| {
+            LoadedPolicies::silent(&state.tenant_programs, &self.single, place)
+                .filter(|answer| answer.allowed)
         })
     }
 
     /// Notes what was heard while it was taken.
-    pub(super) fn note(
+    pub(super) fn cache_grant(
         &self,
-        ledger: &mut dyn Ledger,
-        lines: &[Line<'_>],
-        heard: Option<Heard>,
+        ledger: &mut dyn CountTx,
+        lines: &[MeterRequest<'_>],
+        heard: Option<GrantCandidate>,
     ) -> Result<(), Error> {
         match (lines, heard) {
             (
                 [line],
-                Some(Heard {
-                    silence: Silence { from, to, place },
+                Some(GrantCandidate {
+                    silence:
+                        UnaffectedRange {
+                            from,
+                            to,
+                            answer_slot: place,
+                        },
                     amount,
                     held,
                 }),
             ) if amount == self.asked.asked.amount => {
-                quota::note(ledger, &self.asked, line, held, (from, to, place))
+                quota::cache_grant(ledger, &self.asked, line, held, (from, to, place))
             }
             _ => Ok(()),
         }

@@ -1,34 +1,35 @@
-//! `perform`: a command, its permission, its debit and its change of the directory in one transaction.
+//! `perform`: a command, its permission, its debit and its change of the directory in one
+//! transaction.
 
 use std::cell::OnceCell;
 
 use serde_json::Map;
 
-use super::quota_request::{Metered, keyed};
-use super::sync::Made;
-use super::{Engine, State};
-use crate::api::consume_options::Take;
+use super::quota_request::{QuotaTarget, idempotency_digest};
+use super::sync::NewSnapshot;
+use super::{Engine, Snapshot};
+use crate::api::consume_options::ConsumeOptions;
 use crate::api::decision::Decision;
-use crate::api::request::{Circumstances, Request};
-use crate::api::request_ref::Question;
+use crate::api::request::{Environment, Request};
+use crate::api::request_ref::RequestRef;
 use crate::cedar::bundle::Bundle;
-use crate::commands::{Command, Scene, Target};
+use crate::commands::{Command, CommandContext, CommandTarget};
 use crate::directory::Directory;
 use crate::model::calendar::Calendar;
-use crate::model::reference::Ref;
-use crate::quota::{self, Line, Subject, Taking};
-use crate::store::{Keep, Ledger};
+use crate::model::reference::EntityRef;
+use crate::quota::{self, ConsumeMode, MeterRequest, QuotaSubject};
+use crate::store::{CountTx, TxOutcome};
 use crate::util::error::Error;
 use crate::util::panic::catch_panic;
 
 /// Who asks for what: as it comes from outside.
-struct Order<'a> {
-    principal: &'a Ref,
+struct CommandRequest<'a> {
+    principal: &'a EntityRef,
     command: &'a Command,
-    with: &'a Circumstances,
+    with: &'a Environment,
     key: Option<&'a str>,
     /// What it is about, once that is known.
-    about: OnceCell<Ref>,
+    about: OnceCell<EntityRef>,
 }
 
 /// What became of a command.
@@ -36,27 +37,29 @@ struct Order<'a> {
 pub struct Performed {
     /// What the policies say. Its `operation` is the command's line in the history.
     pub decision: Decision,
-    /// What is to be sent to the e-mail that waits to be confirmed, of commands that make one wait (I4). It is told once: the
-    /// directory keeps a hash of it, and a retry does not get it again.
+    /// What is to be sent to the e-mail that waits to be confirmed, of commands that make one wait
+    /// (I4). It is told once: the directory keeps a hash of it, and a retry does not get it again.
     pub token: Option<String>,
 }
 
 impl Engine {
-    /// Asks whether `principal` may, and if so obeys the command: the policies' answer, what it counts (a client account, a
-    /// seat) and the change of the directory are one transaction. What is denied changes nothing.
+    /// Asks whether `principal` may, and if so obeys the command: the policies' answer, what it
+    /// counts (a client account, a seat) and the change of the directory are one transaction. What
+    /// is denied changes nothing.
     ///
-    /// A retry with the same `key` changes nothing again and gives the first granted answer, without its token. A command stands
-    /// in the history of the account that asks; an operator's, in that of the account which it is about. Keys are those of the
-    /// account that asks; all operators share theirs.
+    /// A retry with the same `key` changes nothing again and gives the first granted answer,
+    /// without its token. A command stands in the history of the account that asks; an operator's,
+    /// in that of the account which it is about. Keys are those of the account that asks; all
+    /// operators share theirs.
     ///
     /// # Errors
-    /// The `directory.*` code of the invariant that the change would break, or of what it names and nobody has;
-    /// `input.command_unasked` where no action of the schema asks for it; the codes of keys and of the store. Then nothing was
-    /// changed.
+    /// The `directory.*` code of the invariant that the change would break, or of what it names and
+    /// nobody has; `input.command_unasked` where no action of the schema asks for it; the codes of
+    /// keys and of the store. Then nothing was changed.
     ///
     /// # Example: an owner creates a client account
     /// ```
-    /// use sublet::{Circumstances, Command, Engine, Options, Ref};
+    /// use sublet::{Environment, Command, Engine, Options, EntityRef};
     /// let engine = Engine::open(Options::default())?;
     /// engine.import(
     ///     br#"{"type": "Platform", "id": "mmio"}
@@ -66,8 +69,8 @@ impl Engine {
     ///     None, None,
     /// )?;
     /// let command = Command::from_json(r#"{"do": "create_client", "id": "bakery", "email": "hello@bakery.example"}"#)?;
-    /// let with = Circumstances { host: Some("app.mmio.example".to_owned()), ..Circumstances::default() };
-    /// let done = engine.perform(&Ref::new("Account", "acme"), &command, &with, None)?;
+    /// let with = Environment { host: Some("app.mmio.example".to_owned()), ..Circumstances::default() };
+    /// let done = engine.perform(&EntityRef::new("Account", "acme"), &command, &with, None)?;
     /// assert!(done.decision.allowed);
     /// assert!(done.token.is_some(), "to be sent to hello@bakery.example");
     /// assert_eq!(engine.usage("acme", None, Some("client_accounts"))?[0].used, 1);
@@ -75,12 +78,12 @@ impl Engine {
     /// ```
     pub fn perform(
         &self,
-        principal: &Ref,
+        principal: &EntityRef,
         command: &Command,
-        with: &Circumstances,
+        with: &Environment,
         key: Option<&str>,
     ) -> Result<Performed, Error> {
-        let order = Order {
+        let order = CommandRequest {
             principal,
             command,
             with,
@@ -90,9 +93,9 @@ impl Engine {
         self.watched_command((principal, command, with), &order.about, || {
             let record_bytes = self.caps.record_bytes;
             catch_panic(|| {
-                self.together(
+                self.transact(
                     "perform",
-                    |state| state.counted_by(&order),
+                    |state| state.accounts_to_lock(&order),
                     |state, ledger| state.perform(&order, record_bytes, ledger),
                 )
             })
@@ -101,19 +104,23 @@ impl Engine {
 }
 
 /// Whose keys those of operators are, who work in no account: no account's id is empty.
-const STAFF: &str = "";
+const OPERATOR_KEY_SPACE: &str = "";
 
 /// In whose history it stands, and who did it.
-struct Book<'a> {
+struct HistoryEntryOwner<'a> {
     account: &'a str,
     member: Option<&'a str>,
     actor: Option<String>,
 }
 
-impl State {
+impl Snapshot {
     /// Each run of a transaction has a scene of its own, and so a token of its own.
-    fn scene<'s>(&'s self, order: &'s Order<'_>, now: i64) -> Result<Scene<'s>, Error> {
-        Ok(Scene {
+    fn command_context<'s>(
+        &'s self,
+        order: &'s CommandRequest<'_>,
+        now: i64,
+    ) -> Result<CommandContext<'s>, Error> {
+        Ok(CommandContext {
             directory: &self.directory,
             catalog: &self.tenancy("perform")?.catalog,
             principal: order.principal,
@@ -123,14 +130,18 @@ impl State {
     }
 
     /// That of whoever asks; an operator's is that of what the command is about.
-    fn book<'a>(&'a self, order: &'a Order<'_>, target: &'a Target) -> Book<'a> {
-        match self.whose(order.principal.into()) {
-            Some(((_, account), member)) => Book {
+    fn book<'a>(
+        &'a self,
+        order: &'a CommandRequest<'_>,
+        target: &'a CommandTarget,
+    ) -> HistoryEntryOwner<'a> {
+        match self.paying_account(order.principal.into()) {
+            Some(((_, account), member)) => HistoryEntryOwner {
                 account,
                 member: member.map(|(_, member)| member),
                 actor: order.with.actor.as_ref().map(ToString::to_string),
             },
-            None => Book {
+            None => HistoryEntryOwner {
                 account: &target.book,
                 member: None,
                 actor: Some(order.principal.to_string()),
@@ -139,20 +150,24 @@ impl State {
     }
 
     /// The account whose keys are those of whoever asks; of who removed itself, which it had.
-    fn keys_of(&self, order: &Order<'_>) -> String {
+    fn key_space_of(&self, order: &CommandRequest<'_>) -> String {
         let account = self
-            .whose(order.principal.into())
+            .paying_account(order.principal.into())
             .map(|((_, account), _)| account);
         account
             .or_else(|| self.directory.account_of_removed(order.principal))
-            .unwrap_or(STAFF)
+            .unwrap_or(OPERATOR_KEY_SPACE)
             .to_owned()
     }
 
-    /// The accounts whose counts a command may read or change. What it was about may be gone: then it may be a retry.
-    fn counted_by(&self, order: &Order<'_>) -> Result<Vec<String>, Error> {
-        let mut accounts = vec![self.keys_of(order)];
-        if let Ok(target) = order.command.target(&self.scene(order, i64::MIN)?) {
+    /// The accounts whose counts a command may read or change. What it was about may be gone: then
+    /// it may be a retry.
+    fn accounts_to_lock(&self, order: &CommandRequest<'_>) -> Result<Vec<String>, Error> {
+        let mut accounts = vec![self.key_space_of(order)];
+        if let Ok(target) = order
+            .command
+            .target(&self.command_context(order, i64::MIN)?)
+        {
             accounts.push(self.book(order, &target).account.to_owned());
             accounts.extend(target.counted);
         }
@@ -161,16 +176,16 @@ impl State {
 
     fn perform(
         &self,
-        order: &Order<'_>,
+        order: &CommandRequest<'_>,
         record_bytes: usize,
-        ledger: &mut dyn Ledger,
-    ) -> Result<(Performed, Option<Made>, Keep), Error> {
+        ledger: &mut dyn CountTx,
+    ) -> Result<(Performed, Option<NewSnapshot>, TxOutcome), Error> {
         let unsent = |decision| Performed {
             decision,
             token: None,
         };
         let (bundle, now) = (self.tenancy("perform")?, ledger.now());
-        let scene = self.scene(order, now)?;
+        let scene = self.command_context(order, now)?;
         let said = order
             .key
             .and_then(|_| serde_json::to_string(order.command).ok())
@@ -181,7 +196,7 @@ impl State {
             .as_ref()
             .map(ToString::to_string)
             .unwrap_or_default();
-        let key = keyed(
+        let key = idempotency_digest(
             order.key,
             [order.principal.kind(), order.principal.id(), &actor, &said].into_iter(),
         )?;
@@ -189,26 +204,26 @@ impl State {
         if let Ok(target) = &target {
             let _ = order.about.set(target.resource.clone());
         }
-        if let Some(answer) = quota::replayed(ledger, &self.keys_of(order), key)? {
-            return Ok((unsent(answer), None, Keep::No));
+        if let Some(answer) = quota::replay(ledger, &self.key_space_of(order), key)? {
+            return Ok((unsent(answer), None, TxOutcome::Rollback));
         }
         let target = target?;
-        keep_stocks(ledger, &self.directory, bundle, &target.counted)?;
-        let decision = self.decided_on(order, &target, key, ledger)?;
+        sync_stocks(ledger, &self.directory, bundle, &target.counted)?;
+        let decision = self.authorize_command(order, &target, key, ledger)?;
         if !decision.allowed {
-            return Ok((unsent(decision), None, Keep::No));
+            return Ok((unsent(decision), None, TxOutcome::Rollback));
         }
         let mut changes = order.command.changes(&scene)?;
         if changes.is_empty() {
             // What the action counts did not come or go: it was so before.
-            keep_stocks(ledger, &self.directory, bundle, &target.counted)?;
+            sync_stocks(ledger, &self.directory, bundle, &target.counted)?;
             return Ok((
                 Performed {
                     decision,
                     token: scene.token.into_inner(),
                 },
                 None,
-                Keep::Yes,
+                TxOutcome::Commit,
             ));
         }
         changes
@@ -226,30 +241,31 @@ impl State {
         }
         directory.check_ids(&self.directory, &changes)?;
         let references = self.directory.references(&changes);
-        keep_stocks(ledger, &directory, bundle, &target.counted)?;
+        sync_stocks(ledger, &directory, bundle, &target.counted)?;
         let performed = Performed {
             decision,
             token: scene.token.into_inner(),
         };
         Ok((
             performed,
-            Some((self.over(directory)?, Some(references))),
-            Keep::Yes,
+            Some((self.with_directory(directory)?, Some(references))),
+            TxOutcome::Commit,
         ))
     }
 
-    /// What the policies say: of the actions that the schema marks for it the first that is allowed, or the refusal that came
-    /// furthest through the gates. What is allowed is written into the history.
-    fn decided_on(
+    /// What the policies say: of the actions that the schema marks for it the first that is
+    /// allowed, or the refusal that came furthest through the gates. What is allowed is written
+    /// into the history.
+    fn authorize_command(
         &self,
-        order: &Order<'_>,
-        target: &Target,
+        order: &CommandRequest<'_>,
+        target: &CommandTarget,
         key: Option<(&str, [u8; 32])>,
-        ledger: &mut dyn Ledger,
+        ledger: &mut dyn CountTx,
     ) -> Result<Decision, Error> {
         let (bundle, is_staff) = (
             self.tenancy("perform")?,
-            self.whose(order.principal.into()).is_none(),
+            self.paying_account(order.principal.into()).is_none(),
         );
         let mut refusals = Refusals::default();
         for (action, declared) in bundle.all_asked_by(
@@ -269,7 +285,7 @@ impl State {
                 .into_iter()
                 .chain(fields)
                 .collect();
-            let circumstances = Circumstances {
+            let circumstances = Environment {
                 context,
                 amount: None,
                 ..order.with.clone()
@@ -280,7 +296,7 @@ impl State {
                 resource: target.resource.clone().into(),
                 circumstances,
             };
-            let question = Question::from(&request);
+            let question = RequestRef::from(&request);
             // Who works in no account takes from none.
             let metered = !is_staff
                 && declared
@@ -290,15 +306,18 @@ impl State {
                     .next()
                     .is_some();
             let decision = if metered {
-                let (take, taking) = (Take::new(1), Taking::Consume { up_to: false });
+                let (take, taking) = (
+                    ConsumeOptions::new(1),
+                    ConsumeMode::Consume { up_to: false },
+                );
                 match self.metered(&question, &take, taking)? {
-                    Metered::By(metered) => {
+                    QuotaTarget::Account(metered) => {
                         metered
                             .of_command(key)
                             .take(ledger, self, &question, taking, None)?
                             .0
                     }
-                    Metered::Denied(decision) => *decision,
+                    QuotaTarget::Denied(decision) => *decision,
                 }
             } else {
                 self.authorize(&question)?
@@ -307,47 +326,47 @@ impl State {
                 return if metered {
                     Ok(decision)
                 } else {
-                    self.written(order, target, key, decision, ledger)
+                    self.write_history(order, target, key, decision, ledger)
                 };
             }
             refusals.add(self, decision);
         }
-        refusals.furthest().ok_or_else(|| Error::NotAsked {
+        refusals.most_specific().ok_or_else(|| Error::NotAsked {
             command: order.command.name().to_owned(),
             principal: order.principal.to_string(),
         })
     }
 
-    /// What is allowed, written into the history. The staff's is kept under its key where a retry finds it though what the command
-    /// was about is gone.
-    fn written(
+    /// What is allowed, written into the history. The staff's is kept under its key where a retry
+    /// finds it though what the command was about is gone.
+    fn write_history(
         &self,
-        order: &Order<'_>,
-        target: &Target,
+        order: &CommandRequest<'_>,
+        target: &CommandTarget,
         key: Option<(&str, [u8; 32])>,
         decision: Decision,
-        ledger: &mut dyn Ledger,
+        ledger: &mut dyn CountTx,
     ) -> Result<Decision, Error> {
         let (book, calendar, keys) = (
             self.book(order, target),
             Calendar::default(),
-            self.keys_of(order),
+            self.key_space_of(order),
         );
-        let subject = Subject {
+        let subject = QuotaSubject {
             account: book.account,
             member: book.member,
             actor: book.actor.as_deref(),
             calendar: &calendar,
         };
-        if keys != STAFF {
-            return quota::write_down(ledger, &subject, key, decision);
+        if keys != OPERATOR_KEY_SPACE {
+            return quota::record_command(ledger, &subject, key, decision);
         }
-        let decision = quota::write_down(ledger, &subject, None, decision)?;
+        let decision = quota::record_command(ledger, &subject, None, decision)?;
         if let Some(key) = key {
-            quota::remember(
+            quota::record_key(
                 ledger,
-                &Subject {
-                    account: STAFF,
+                &QuotaSubject {
+                    account: OPERATOR_KEY_SPACE,
                     ..subject
                 },
                 key,
@@ -358,13 +377,15 @@ impl State {
     }
 }
 
-/// The refusals of the actions that a verb asks: the one that came furthest through the gates is told.
+/// The refusals of the actions that a verb asks: the one that came furthest through the gates is
+/// told.
 #[derive(Default)]
 pub(super) struct Refusals(Option<(usize, Decision)>);
 
 impl Refusals {
-    pub(super) fn add(&mut self, state: &State, decision: Decision) {
-        // Where in the order of the policies the one stands that names it; after them all, if none does.
+    pub(super) fn add(&mut self, state: &Snapshot, decision: Decision) {
+        // Where in the order of the policies the one stands that names it; after them all, if none
+        // does.
         let rules = &state.loaded.rules().list;
         let named = decision
             .policies
@@ -376,15 +397,15 @@ impl Refusals {
         }
     }
 
-    pub(super) fn furthest(self) -> Option<Decision> {
+    pub(super) fn most_specific(self) -> Option<Decision> {
         self.0.map(|(_, decision)| decision)
     }
 }
 
-/// Makes the ledger's rows of the stocks that are the number of records what the directory says, for the history. Their count is
-/// read from the directory.
-fn keep_stocks(
-    ledger: &mut dyn Ledger,
+/// Makes the ledger's rows of the stocks that are the number of records what the directory says,
+/// for the history. Their count is read from the directory.
+fn sync_stocks(
+    ledger: &mut dyn CountTx,
     directory: &Directory,
     bundle: &Bundle,
     accounts: &[String],
@@ -394,17 +415,17 @@ fn keep_stocks(
         let Some(number) = directory.account_number(account) else {
             continue;
         };
-        let subject = Subject {
+        let subject = QuotaSubject {
             account,
             member: None,
             actor: None,
             calendar: directory.calendar(number),
         };
         for (meter, what) in bundle.catalog.counted() {
-            quota::keep(
+            quota::sync_stock(
                 ledger,
                 &subject,
-                &Line::of_stock(meter, directory.allowance(number, meter, &bundle.catalog)),
+                &MeterRequest::of_stock(meter, directory.allowance(number, meter, &bundle.catalog)),
                 directory.count(number, what, now),
             )?;
         }

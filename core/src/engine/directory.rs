@@ -4,9 +4,9 @@ use std::io::{BufRead, Write};
 use std::sync::Arc;
 
 use super::Engine;
-use crate::directory::{Change, Directory, Progress};
+use crate::directory::{Change, Directory, ImportProgress};
 use crate::model::record::Record;
-use crate::model::reference::Ref;
+use crate::model::reference::EntityRef;
 use crate::util::error::Error;
 use crate::util::panic::catch_panic;
 
@@ -26,8 +26,8 @@ impl Engine {
                 .iter()
                 .try_for_each(|change| change.check_line(self.caps.record_bytes))
         };
-        self.noted("change", catch_panic(lines))?;
-        self.swap("change", |state| {
+        self.count_error("change", catch_panic(lines))?;
+        self.replace_snapshot("change", |state| {
             let bundle = state.tenancy("change")?;
             let references = state.directory.references(&changes);
             let directory =
@@ -40,30 +40,31 @@ impl Engine {
                 .filter_map(Change::merged)
                 .filter_map(|merged| directory.record(merged, &bundle.catalog));
             merged.try_for_each(|record| record.check_line(self.caps.record_bytes))?;
-            Ok((state.over(directory)?, Some(references)))
+            Ok((state.with_directory(directory)?, Some(references)))
         })
     }
 
-    /// Replaces the whole directory by the records of JSON lines: what is not among them is gone. `progress` is told every few
-    /// thousand records and may stop the import by giving back `false`. Gives the new revision.
+    /// Replaces the whole directory by the records of JSON lines: what is not among them is gone.
+    /// `progress` is told every few thousand records and may stop the import by giving back
+    /// `false`. Gives the new revision.
     ///
-    /// It replaces what this engine saw last, or the directory of the revision that is `expected`: what was changed after that
-    /// is not lost.
+    /// It replaces what this engine saw last, or the directory of the revision that is `expected`:
+    /// what was changed after that is not lost.
     ///
     /// # Errors
-    /// The `directory.*` and `input.*` codes, with the line; [`Error::Revision`] if the directory has moved on. Then nothing is
-    /// changed.
+    /// The `directory.*` and `input.*` codes, with the line; [`Error::Revision`] if the directory
+    /// has moved on. Then nothing is changed.
     pub fn import(
         &self,
         lines: impl BufRead,
         expected: Option<u64>,
-        progress: Option<&mut dyn FnMut(Progress) -> bool>,
+        progress: Option<&mut dyn FnMut(ImportProgress) -> bool>,
     ) -> Result<u64, Error> {
         self.import_as("import", lines, expected, progress)
     }
 
-    /// Imports the records of JSON lines if nothing was ever written to the directory, which then is at revision 0. Returns
-    /// whether it did: of several processes that start at once, one does.
+    /// Imports the records of JSON lines if nothing was ever written to the directory, which then
+    /// is at revision 0. Returns whether it did: of several processes that start at once, one does.
     ///
     /// # Errors
     /// As [`Engine::import`], but for [`Error::Revision`].
@@ -92,9 +93,9 @@ impl Engine {
         verb: &'static str,
         lines: impl BufRead,
         expected: Option<u64>,
-        progress: Option<&mut dyn FnMut(Progress) -> bool>,
+        progress: Option<&mut dyn FnMut(ImportProgress) -> bool>,
     ) -> Result<u64, Error> {
-        let expected = Some(expected.unwrap_or_else(|| self.state.load().directory.revision()));
+        let expected = Some(expected.unwrap_or_else(|| self.current.load().directory.revision()));
         // What is read is read before anybody waits for it.
         let read = catch_panic(|| {
             let state = self.current()?;
@@ -110,22 +111,23 @@ impl Engine {
             )?;
             Ok((read, Arc::clone(&state.loaded)))
         });
-        let (read, with) = self.noted(verb, read)?;
-        self.swap(verb, |state| {
+        let (read, with) = self.count_error(verb, read)?;
+        self.replace_snapshot(verb, |state| {
             state.directory.expect(expected)?;
             let read = read
                 .clone()
                 .at(state.directory.revision().saturating_add(1))
                 .succeeding(&state.directory)?;
             if Arc::ptr_eq(&with, &state.loaded) {
-                return Ok((state.over(read)?, None));
+                return Ok((state.with_directory(read)?, None));
             }
             // Other policies were loaded meanwhile.
-            Ok((state.reread(read, &with)?, None))
+            Ok((state.with_reloaded_directory(read, &with)?, None))
         })
     }
 
-    /// Writes the directory as JSON lines that [`Engine::import`] reads back to the same. Gives their revision.
+    /// Writes the directory as JSON lines that [`Engine::import`] reads back to the same. Gives
+    /// their revision.
     ///
     /// # Errors
     /// [`Error::Stream`] if the writer fails.
@@ -141,8 +143,9 @@ impl Engine {
     /// The record of that type and id, or nothing.
     ///
     /// # Errors
-    /// [`Error::RecordType`] for a type that is not one of [`Record`]'s; [`Error::NotTenancy`] for a plain Cedar program.
-    pub fn record(&self, reference: &Ref) -> Result<Option<Record>, Error> {
+    /// [`Error::RecordType`] for a type that is not one of [`Record`]'s; [`Error::NotTenancy`]
+    /// for a plain Cedar program.
+    pub fn record(&self, reference: &EntityRef) -> Result<Option<Record>, Error> {
         catch_panic(|| {
             let state = self.current()?;
             let bundle = state.tenancy("record")?;
@@ -169,7 +172,7 @@ impl Engine {
             known
                 .and_then(|known| known.proof())
                 .ok_or_else(|| Error::UnknownRecord {
-                    record: Ref::new("Domain", domain).to_string(),
+                    record: EntityRef::new("Domain", domain).to_string(),
                 })
         })
     }

@@ -6,50 +6,52 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use crate::api::decision::Decision;
-use crate::api::quota::Counted;
-use crate::api::request::Circumstances;
-use crate::api::request_ref::Question;
+use crate::api::quota::CountReceipt;
+use crate::api::request::Environment;
+use crate::api::request_ref::RequestRef;
 use crate::directory::Directory;
 use crate::model::calendar;
-use crate::model::reference::Ref;
-use crate::telemetry::Draft;
+use crate::model::reference::EntityRef;
+use crate::telemetry::EventBuilder;
 
 /// Whose desk, where one was asked for: perhaps nobody's.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct AtDesk<'a>(pub(super) Option<&'a str>);
+pub(super) struct TicketQueue<'a>(pub(super) Option<&'a str>);
 
 /// Who asked for what: as much of it as is told.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Told<'a> {
+pub(super) struct EventSubject<'a> {
     pub(super) command: Option<&'a str>,
     pub(super) principal: Option<(&'a str, &'a str)>,
     pub(super) action: Option<(&'a str, &'a str)>,
     pub(super) resource: Option<(&'a str, &'a str)>,
     pub(super) account: Option<&'a str>,
     pub(super) host: Option<&'a str>,
-    pub(super) with: Option<&'a Circumstances>,
-    pub(super) desk: Option<AtDesk<'a>>,
+    pub(super) with: Option<&'a Environment>,
+    pub(super) desk: Option<TicketQueue<'a>>,
 }
 
-impl<'a> From<&Question<'a>> for Told<'a> {
-    fn from(question: &Question<'a>) -> Self {
+impl<'a> From<&RequestRef<'a>> for EventSubject<'a> {
+    fn from(question: &RequestRef<'a>) -> Self {
         let resource = &question.resource;
         Self {
             command: None,
             principal: Some(question.principal.name()),
             action: Some(question.action.name()),
             resource: Some((resource.kind.name(), resource.id)),
-            account: resource.account.map(crate::api::request_ref::Of::id),
-            host: question.host.map(crate::api::request_ref::At::name),
+            account: resource
+                .account
+                .map(crate::api::request_ref::AccountRef::id),
+            host: question.host.map(crate::api::request_ref::HostRef::name),
             with: question.with,
             desk: None,
         }
     }
 }
 
-impl<'a> Told<'a> {
+impl<'a> EventSubject<'a> {
     /// Who does something in these circumstances.
-    pub(super) fn by(principal: &'a Ref, with: &'a Circumstances) -> Self {
+    pub(super) fn new(principal: &'a EntityRef, with: &'a Environment) -> Self {
         Self {
             principal: Some((principal.kind(), principal.id())),
             host: with.host.as_deref(),
@@ -59,7 +61,7 @@ impl<'a> Told<'a> {
     }
 
     /// What the counts are called by.
-    pub(super) fn label(&self, verb: &'a str) -> Cow<'a, str> {
+    pub(super) fn metric_label(&self, verb: &'a str) -> Cow<'a, str> {
         match (self.action, self.command) {
             (Some(("Action", name)), _) | (None, Some(name)) => Cow::Borrowed(name),
             (Some((kind, name)), _) => Cow::Owned(format!("{kind}::{name}")),
@@ -67,11 +69,11 @@ impl<'a> Told<'a> {
         }
     }
 
-    pub(super) fn onto(&self, draft: Draft) -> Draft {
-        let named = |reference: Option<&'a Ref>| {
+    pub(super) fn write_to(&self, draft: EventBuilder) -> EventBuilder {
+        let named = |reference: Option<&'a EntityRef>| {
             reference.map(|reference| (reference.kind(), reference.id()))
         };
-        let action = self.action.map(|_| self.label(""));
+        let action = self.action.map(|_| self.metric_label(""));
         draft
             .text("command", self.command)
             .named("principal", self.principal)
@@ -99,17 +101,17 @@ impl<'a> Told<'a> {
 
 /// A change of the directory, as it is told.
 #[derive(Debug, Default)]
-pub(super) struct Changed {
+pub(super) struct DirectoryDelta {
     pub(super) revision: u64,
-    pub(super) put: Vec<Ref>,
-    pub(super) removed: Vec<Ref>,
+    pub(super) put: Vec<EntityRef>,
+    pub(super) removed: Vec<EntityRef>,
     /// Whether all records are others.
     pub(super) whole: bool,
 }
 
-impl Changed {
+impl DirectoryDelta {
     /// What became of these records; of all, if it is not said.
-    pub(super) fn of(directory: &Directory, references: Option<Vec<Ref>>) -> Self {
+    pub(super) fn of(directory: &Directory, references: Option<Vec<EntityRef>>) -> Self {
         let (revision, whole) = (directory.revision(), references.is_none());
         let (put, removed) = references
             .unwrap_or_default()
@@ -124,8 +126,9 @@ impl Changed {
     }
 }
 
-/// The policies that determined an answer, and those that erred: by their names, for their words may have values in them.
-pub(super) fn reasons(draft: Draft, decision: &Decision) -> Draft {
+/// The policies that determined an answer, and those that erred: by their names, for their words
+/// may have values in them.
+pub(super) fn reasons(draft: EventBuilder, decision: &Decision) -> EventBuilder {
     let draft = draft.names("policies", decision.policies.iter().map(AsRef::as_ref));
     let draft = draft.names("advice", decision.advice.iter().map(AsRef::as_ref));
     draft.names(
@@ -137,27 +140,27 @@ pub(super) fn reasons(draft: Draft, decision: &Decision) -> Draft {
     )
 }
 
-pub(super) fn version(draft: Draft, decision: &Decision) -> Draft {
+pub(super) fn version(draft: EventBuilder, decision: &Decision) -> EventBuilder {
     draft
         .field("revision", Some(decision.revision))
         .text("bundle", Some(&decision.bundle))
 }
 
-pub(super) fn counted(draft: Draft, counted: &Counted) -> Draft {
+pub(super) fn counted(draft: EventBuilder, counted: &CountReceipt) -> EventBuilder {
     let draft = draft
         .field("operation", counted.operation)
         .field("replayed", counted.replayed.then_some(true));
     expiry(draft, counted).meters(&counted.quota)
 }
 
-pub(super) fn expiry(draft: Draft, counted: &Counted) -> Draft {
+pub(super) fn expiry(draft: EventBuilder, counted: &CountReceipt) -> EventBuilder {
     draft.field(
         "expires_at",
         counted.expires_at.and_then(calendar::instant_text),
     )
 }
 
-pub(super) fn latency(draft: Draft, took: Duration) -> Draft {
+pub(super) fn latency(draft: EventBuilder, took: Duration) -> EventBuilder {
     draft.field(
         "latency_us",
         Some(u64::try_from(took.as_micros()).unwrap_or(u64::MAX)),

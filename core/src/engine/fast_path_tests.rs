@@ -1,6 +1,7 @@
-//! Keeps the shipped bundle on the fast path: each kind of a session's request is answered by its plan and recalled by its
-//! bits, and no decision takes more of the evaluator's steps than this file states. A wrong answer is found by the
-//! comparison with Cedar; a slow one would be found by nobody.
+//! Keeps the shipped bundle on the fast path: each kind of a session's request is answered by its
+//! plan and recalled by its bits, and no decision takes more of the evaluator's steps than this
+//! file states. A wrong answer is found by the comparison with Cedar; a slow one would be found by
+//! nobody.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -8,17 +9,18 @@ use std::path::{Path, PathBuf};
 use super::Engine;
 use super::options::Options;
 use crate::api::request::{Request, Resource};
-use crate::authorize::tenant::{Programs, symbols};
-use crate::authorize::{Kind, load};
+use crate::authorize::tenant::{TenantEvaluator, symbols};
+use crate::authorize::{PolicyEngine, load};
 use crate::cedar::bundle::Bundle;
 use crate::cedar::options::Validation;
-use crate::cedar::source::Source;
+use crate::cedar::source::PolicySource;
 use crate::directory::Directory;
 use crate::model::catalog::Catalog;
-use crate::util::parse_limits::Caps;
+use crate::util::parse_limits::ParseLimits;
 use crate::vm::steps_of;
 
-/// The evaluator's steps of one decision of a session, at most: looks of a plan, reads of records, instructions of programs.
+/// The evaluator's steps of one decision of a session, at most: looks of a plan, reads of records,
+/// instructions of programs.
 const SESSION_CHECK: u64 = 12;
 /// The same of `authorize`, whose answer is recalled.
 const SESSION_AUTHORIZE: u64 = 4;
@@ -58,7 +60,7 @@ fn policies() -> PathBuf {
 }
 
 /// The shipped files, with more rules.
-fn files(extra: &str) -> Source {
+fn files(extra: &str) -> PolicySource {
     let mut files = vec![("77-extra.cedar".to_owned(), extra.to_owned())];
     for entry in std::fs::read_dir(policies())
         .expect("the folder")
@@ -70,24 +72,29 @@ fn files(extra: &str) -> Source {
             std::fs::read_to_string(entry.path()).expect("a text"),
         ));
     }
-    Source::Files(files)
+    PolicySource::Files(files)
 }
 
-fn compiled(extra: &str) -> (Box<Bundle>, Programs) {
-    let loaded = load(&files(extra), Validation::default(), &Caps::default())
-        .unwrap_or_else(|error| panic!("{error}"));
-    let Kind::Tenancy(bundle) = loaded.kind else {
+fn compiled(extra: &str) -> (Box<Bundle>, TenantEvaluator) {
+    let loaded = load(
+        &files(extra),
+        Validation::default(),
+        &ParseLimits::default(),
+    )
+    .unwrap_or_else(|error| panic!("{error}"));
+    let PolicyEngine::Tenancy(bundle) = loaded.kind else {
         panic!("no kernel")
     };
     let mut directory = Directory::default()
-        .declare(&bundle.catalog, &Catalog::default(), bundle.as_ref(), false)
+        .bind_catalog(&bundle.catalog, &Catalog::default(), bundle.as_ref(), false)
         .expect("an empty directory");
-    let programs = Programs::new(&bundle, &mut directory)
+    let programs = TenantEvaluator::new(&bundle, &mut directory)
         .unwrap_or_else(|policy| panic!("{policy} is not compiled"));
     (bundle, programs)
 }
 
-/// The requests whose policies compare two records' sets, which is no bit: one program, whose outcome is recalled with the answer.
+/// The requests whose policies compare two records' sets, which is no bit: one program, whose
+/// outcome is recalled with the answer.
 const COMPARING: [&str; 2] = [
     "member.edit of TeamMember on TeamMember",
     "member.remove of TeamMember on TeamMember",
@@ -118,12 +125,12 @@ fn off_the_fast_path(extra: &str) -> String {
                     continue;
                 };
                 let compares = usize::from(COMPARING.contains(&of.as_str()));
-                if sessions.others.len() > compares || !planned.memo.is_open() {
+                if sessions.plan_extras.len() > compares || !planned.memo.is_enabled() {
                     let _ = writeln!(
                         off,
                         "{of}, client={client}: {} conditions run as programs, recalled={}",
-                        sessions.others.len(),
-                        planned.memo.is_open()
+                        sessions.plan_extras.len(),
+                        planned.memo.is_enabled()
                     );
                 }
             }
@@ -145,7 +152,8 @@ fn facts_of_records_stay_on_the_fast_path() {
     assert!(off.is_empty(), "off the fast path:\n{off}");
 }
 
-/// A text of the host's name is no fact of a record: its program is one more bit, and the answer is recalled all the same.
+/// A text of the host's name is no fact of a record: its program is one more bit, and the answer is
+/// recalled all the same.
 #[test]
 fn programs_are_bits_of_recalled_answers() {
     let rule = r#"@id("late") @code("late") forbid (principal is Account, action == Action::"campaign.read", resource)

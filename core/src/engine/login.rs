@@ -1,17 +1,17 @@
-//! `login`: which principal an e-mail names at a host, and what the outside may be told (I1, I2, D5, D7). `login_hosts`: at which
-//! hosts a login comes in (D9).
+//! `login`: which principal an e-mail names at a host, and what the outside may be told (I1, I2,
+//! D5, D7). `login_hosts`: at which hosts a login comes in (D9).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{Engine, State};
+use super::{Engine, Snapshot};
 use crate::api::decision::{Decision, Login, LoginHosts};
 use crate::api::request::Request;
-use crate::api::request_ref::Does;
-use crate::cedar::request::Asked as Judged;
-use crate::directory::{Key, Kind, LoginShape, NONE, Realm};
+use crate::api::request_ref::ActionRef;
+use crate::cedar::request::CedarQuery;
+use crate::directory::{LoginShape, NO_ROW, Realm, RecordKey, RecordKind};
 use crate::model::answer_code::AnswerCode;
-use crate::model::reference::Ref;
+use crate::model::reference::EntityRef;
 use crate::util::error::Error;
 use crate::util::panic::catch_panic;
 
@@ -19,17 +19,20 @@ use crate::util::panic::catch_panic;
 const MAX_LOGIN_HOSTS: usize = 50;
 
 impl Engine {
-    /// Whether the login with this e-mail may come in at this host, and as whom (I2, D1, D5, D7). Checks no password.
+    /// Whether the login with this e-mail may come in at this host, and as whom (I2, D1, D5, D7).
+    /// Checks no password.
     ///
-    /// Every refusal has the same [`Login::public_code`], and a refusal takes the same time whether or not the e-mail is known. Once
-    /// you have checked the password, [`Engine::login_hosts`] says the precise code, and where the login comes in instead.
+    /// Every refusal has the same [`Login::public_code`], and a refusal takes the same time
+    /// whether or not the e-mail is known. Once you have checked the password,
+    /// [`Engine::login_hosts`] says the precise code, and where the login comes in instead.
     ///
-    /// `flow` is the action of the credential flow: a reset, a magic link, an OAuth return (D6); without it, the one marked
-    /// `@asks("login")`. A login of a type that the flow is not for is as good as none.
+    /// `flow` is the action of the credential flow: a reset, a magic link, an OAuth return (D6);
+    /// without it, the one marked `@asks("login")`. A login of a type that the flow is not for is
+    /// as good as none.
     ///
     /// # Errors
-    /// [`Error::NotTenancy`]; [`Error::UnknownAction`] and [`Error::NoFlow`] for a flow that is none; a host or e-mail that is none is a
-    /// refusal: both come from strangers.
+    /// [`Error::NotTenancy`]; [`Error::UnknownAction`] and [`Error::NoFlow`] for a flow that is
+    /// none; a host or e-mail that is none is a refusal: both come from strangers.
     ///
     /// # Example: the link of a reset came to a host
     /// ```
@@ -39,30 +42,36 @@ impl Engine {
     /// assert_eq!(&*login.public_code, "login_refused");
     /// # Ok::<(), sublet::Error>(())
     /// ```
-    pub fn login(&self, host: &str, email: &str, flow: Option<Does<'_>>) -> Result<Login, Error> {
+    pub fn login(
+        &self,
+        host: &str,
+        email: &str,
+        flow: Option<ActionRef<'_>>,
+    ) -> Result<Login, Error> {
         self.watched_login(host, || {
             catch_panic(|| {
                 let state = self.current()?;
                 let bundle = state.tenancy("login")?;
-                let (action, types) = bundle.flow(flow.map(Does::name))?;
-                state.login(&Flow { action, types }, host, email)
+                let (action, types) = bundle.flow(flow.map(ActionRef::name))?;
+                state.login(&CredentialFlow { action, types }, host, email)
             })
         })
     }
-    /// The hosts at which this login comes in, and the precise code of its login at `host` (D7, D9). For after you have checked the
-    /// password, and for links in mails: it says what a stranger must not know.
+    /// The hosts at which this login comes in, and the precise code of its login at `host` (D7,
+    /// D9). For after you have checked the password, and for links in mails: it says what a
+    /// stranger must not know.
     ///
-    /// One call asks the policies about at most 50 domains, in the order of their names. [`LoginHosts::next`] says where the next
-    /// call goes on: give it as `after`. `flow` is as in [`Engine::login`]. Without `host`, the code is that of a request which
-    /// names no host.
+    /// One call asks the policies about at most 50 domains, in the order of their names.
+    /// [`LoginHosts::next`] says where the next call goes on: give it as `after`. `flow` is as in
+    /// [`Engine::login`]. Without `host`, the code is that of a request which names no host.
     ///
     /// # Errors
-    /// [`Error::NotTenancy`]; [`Error::UnknownAction`] and [`Error::NoFlow`] for a flow that is none. An unknown login is a
-    /// refusal, `principal_unknown`, and has no hosts.
+    /// [`Error::NotTenancy`]; [`Error::UnknownAction`] and [`Error::NoFlow`] for a flow that is
+    /// none. An unknown login is a refusal, `principal_unknown`, and has no hosts.
     ///
     /// # Example: a client knocked at another owner's door
     /// ```
-    /// use sublet::{Engine, Options, Ref};
+    /// use sublet::{Engine, Options, EntityRef};
     /// let engine = Engine::open(Options::default())?;
     /// engine.import(
     ///     br#"{"type": "Platform", "id": "mmio"}
@@ -72,24 +81,24 @@ impl Engine {
     /// "#.as_slice(),
     ///     None, None,
     /// )?;
-    /// let found = engine.login_hosts(&Ref::new("Account", "bakery"), Some("app.nova.example"), None, None)?;
+    /// let found = engine.login_hosts(&EntityRef::new("Account", "bakery"), Some("app.nova.example"), None, None)?;
     /// assert_eq!((&*found.code, &*found.hosts[0]), ("domain_unknown", "app.acme.example"));
     /// # Ok::<(), sublet::Error>(())
     /// ```
     pub fn login_hosts(
         &self,
-        principal: &Ref,
+        principal: &EntityRef,
         host: Option<&str>,
-        flow: Option<Does<'_>>,
+        flow: Option<ActionRef<'_>>,
         after: Option<&str>,
     ) -> Result<LoginHosts, Error> {
         self.watched_login_hosts(principal, host, || {
             catch_panic(|| {
                 let state = self.current()?;
                 let bundle = state.tenancy("login_hosts")?;
-                let (action, types) = bundle.flow(flow.map(Does::name))?;
+                let (action, types) = bundle.flow(flow.map(ActionRef::name))?;
                 state.login_hosts(
-                    &Flow { action, types },
+                    &CredentialFlow { action, types },
                     principal,
                     host,
                     after.unwrap_or_default(),
@@ -100,30 +109,30 @@ impl Engine {
 }
 
 /// A credential flow, and the types of login that it is for (D6).
-struct Flow<'a> {
-    action: Ref,
+struct CredentialFlow<'a> {
+    action: EntityRef,
     types: &'a BTreeSet<String>,
 }
 
 /// A realm that a host asks (I2).
-enum Asked {
+enum RealmLookup {
     /// All logins of a realm.
     Whole(Realm),
     /// The platform's realm, but only the owner of this number and his members.
     OwnersOwn(u32),
 }
 
-impl State {
-    fn login(&self, flow: &Flow<'_>, host: &str, email: &str) -> Result<Login, Error> {
+impl Snapshot {
+    fn login(&self, flow: &CredentialFlow<'_>, host: &str, email: &str) -> Result<Login, Error> {
         let email = crate::model::email::normalise(email).ok();
-        let is_for = |login: Key| flow.types.contains(login.kind().name());
+        let is_for = |login: RecordKey| flow.types.contains(login.kind().name());
         let logins = email
             .iter()
             .flat_map(|email| self.directory.logins(email))
             .filter(|(_, login)| is_for(*login));
-        let logins: Vec<(Realm, Key)> = logins.collect();
+        let logins: Vec<(Realm, RecordKey)> = logins.collect();
         let name = crate::model::host::normalise(host).ok();
-        let served = |asked: Asked| {
+        let served = |asked: RealmLookup| {
             logins
                 .iter()
                 .find(|(realm, login)| self.holds(&asked, *realm, *login))
@@ -155,31 +164,34 @@ impl State {
         })
     }
 
-    /// I2: at a platform domain the platform's realm; at an owner's verified domain that owner's realm first, then the
-    /// platform's, restricted to that owner and his members.
-    fn realms(&self, host: Option<&str>) -> Vec<Asked> {
+    /// I2: at a platform domain the platform's realm; at an owner's verified domain that owner's
+    /// realm first, then the platform's, restricted to that owner and his members.
+    fn realms(&self, host: Option<&str>) -> Vec<RealmLookup> {
         match host.and_then(|name| self.directory.verified(name)) {
             None => Vec::new(),
-            Some(NONE) => vec![Asked::Whole(Realm::Platform)],
-            Some(owner) => vec![Asked::Whole(Realm::Owner(owner)), Asked::OwnersOwn(owner)],
+            Some(NO_ROW) => vec![RealmLookup::Whole(Realm::Platform)],
+            Some(owner) => vec![
+                RealmLookup::Whole(Realm::Owner(owner)),
+                RealmLookup::OwnersOwn(owner),
+            ],
         }
     }
 
-    fn holds(&self, asked: &Asked, realm: Realm, login: Key) -> bool {
+    fn holds(&self, asked: &RealmLookup, realm: Realm, login: RecordKey) -> bool {
         match asked {
-            Asked::Whole(wanted) => *wanted == realm,
-            Asked::OwnersOwn(owner) => {
+            RealmLookup::Whole(wanted) => *wanted == realm,
+            RealmLookup::OwnersOwn(owner) => {
                 realm == Realm::Platform && self.directory.account_of(login) == Some(*owner)
             }
         }
     }
 
-    /// The decision on the login that is known. The policies are asked about a login of each shape, whether one is known or not, so
-    /// that the time tells nobody which e-mails are known (D7).
+    /// The decision on the login that is known. The policies are asked about a login of each shape,
+    /// whether one is known or not, so that the time tells nobody which e-mails are known (D7).
     fn ask_evenly(
         &self,
-        flow: &Flow<'_>,
-        known: Option<Key>,
+        flow: &CredentialFlow<'_>,
+        known: Option<RecordKey>,
         host: &str,
     ) -> Result<Option<Decision>, Error> {
         let shape_of_known = known.and_then(|login| self.directory.login_shape(login));
@@ -203,16 +215,21 @@ impl State {
     }
 
     /// Asks the policies, and remembers no answer: a remembered one would come sooner.
-    fn ask_login(&self, action: &Ref, login: Key, host: Option<&str>) -> Result<Decision, Error> {
+    fn ask_login(
+        &self,
+        action: &EntityRef,
+        login: RecordKey,
+        host: Option<&str>,
+    ) -> Result<Decision, Error> {
         let principal = self.directory.reference(login);
         let account = self
             .directory
             .account_of(login)
-            .map(|account| self.directory.reference(Kind::Account.key(account)));
+            .map(|account| self.directory.reference(RecordKind::Account.key(account)));
         let home = account.or_else(|| {
             self.directory
                 .platform()
-                .map(|platform| Ref::new("Platform", platform.id()))
+                .map(|platform| EntityRef::new("Platform", platform.id()))
         });
         let home = home.unwrap_or_else(|| principal.clone());
         let request = Request::new(principal, action.clone(), home);
@@ -225,8 +242,8 @@ impl State {
 
     fn login_hosts(
         &self,
-        flow: &Flow<'_>,
-        principal: &Ref,
+        flow: &CredentialFlow<'_>,
+        principal: &EntityRef,
         host: Option<&str>,
         after: &str,
     ) -> Result<LoginHosts, Error> {
@@ -235,7 +252,8 @@ impl State {
             .login_key(principal)
             .filter(|login| flow.types.contains(login.kind().name()));
         let Some(login) = login else {
-            let decision = self.decide(None, &Judged::Answered(AnswerCode::PrincipalUnknown))?;
+            let decision =
+                self.decide_query(None, &CedarQuery::Denied(AnswerCode::PrincipalUnknown))?;
             return Ok(LoginHosts {
                 code: Arc::clone(&decision.code),
                 hosts: Vec::new(),
@@ -247,7 +265,7 @@ impl State {
         let owners = match self.directory.realm(login) {
             Some(Realm::Owner(owner)) => vec![owner],
             // Staff has no account of its own.
-            Some(Realm::Platform) | None => [Some(NONE), self.directory.account_of(login)]
+            Some(Realm::Platform) | None => [Some(NO_ROW), self.directory.account_of(login)]
                 .into_iter()
                 .flatten()
                 .collect(),

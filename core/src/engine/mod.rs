@@ -1,7 +1,7 @@
 //! The handle: one method per question, snapshots swapped atomically.
 //!
-//! Readers take one [`State`] and never wait; writers take turns. A forked child that inherits a lock held by a thread
-//! it does not have makes itself a new one.
+//! Readers take one [`Snapshot`] and never wait; writers take turns. A forked child that inherits a
+//! lock held by a thread it does not have makes itself a new one.
 
 mod authorize;
 mod billing;
@@ -26,37 +26,37 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use self::commands::Performed;
 pub use self::options::Options;
-use self::snapshot::Versions;
-use self::sync::Watch;
+use self::snapshot::CurrentSnapshot;
+use self::sync::DirectoryVersion;
 use crate::api::decision::{BundleInfo, PolicyInfo};
-use crate::authorize::{Fast, Kind, Loaded, load};
+use crate::authorize::{LoadedPolicies, PolicyEngine, TenantPrograms, load};
 use crate::cedar::bundle::Bundle;
 use crate::cedar::options::Validation;
-use crate::cedar::policy_list::Rules;
-use crate::cedar::source::{Source, placeless};
+use crate::cedar::policy_list::PolicyList;
+use crate::cedar::source::{PolicySource, placeless};
 use crate::directory::Directory;
 use crate::model::answer_code::AnswerCode;
 use crate::model::catalog::Catalog;
 use crate::store::{self, Store};
-use crate::telemetry::Hub;
-use crate::util::error::{Error, Faults};
-use crate::util::fork_safe_mutex::Turn;
+use crate::telemetry::EventBus;
+use crate::util::error::{Diagnostics, Error};
+use crate::util::fork_safe_mutex::ForkSafeMutex;
 use crate::util::panic::catch_panic;
-use crate::util::parse_limits::Caps;
+use crate::util::parse_limits::ParseLimits;
 
 /// One consistent version of everything an answer depends on (E3).
 #[derive(Debug)]
-struct State {
+struct Snapshot {
     /// Told apart from every other version of the process.
-    stamp: u64,
-    loaded: Arc<Loaded>,
+    version_id: u64,
+    loaded: Arc<LoadedPolicies>,
     /// What was loaded, compiled for this directory's numbers.
-    fast: Arc<Fast>,
+    tenant_programs: Arc<TenantPrograms>,
     directory: Directory,
     /// Where counts are kept: the same in every version.
     store: Arc<dyn Store>,
     /// Whether other processes have changed the directory since, where they can.
-    watch: Option<Watch>,
+    directory_version: Option<DirectoryVersion>,
 }
 
 /// A policy engine inside the host's process. Cheap to share: all methods take `&self`.
@@ -73,26 +73,28 @@ struct State {
 #[derive(Debug)]
 pub struct Engine {
     /// Who wants to know what happens. First, for each verb looks at it.
-    hub: Hub,
-    state: Versions,
+    telemetry: EventBus,
+    current: CurrentSnapshot,
     /// Taken by whoever changes directory or policies.
-    turn: Turn,
+    write_lock: ForkSafeMutex,
     /// Taken by whoever follows the changes of other processes.
-    following: Turn,
-    caps: Caps,
+    following: ForkSafeMutex,
+    caps: ParseLimits,
     validation: Validation,
 }
 
 impl Engine {
-    /// Loads the policies, whole or not at all, and the directory that the store keeps; in memory it starts empty.
+    /// Loads the policies, whole or not at all, and the directory that the store keeps; in memory
+    /// it starts empty.
     ///
     /// # Errors
-    /// [`Error::Bundle`] with every fault of the first stage of loading that failed; [`Error::Store`] for a store that
-    /// this version does not have; the `store.*` codes for one that cannot be opened.
+    /// [`Error::Bundle`] with every fault of the first stage of loading that failed;
+    /// [`Error::Store`] for a store that this version does not have; the `store.*` codes for one
+    /// that cannot be opened.
     pub fn open(options: Options) -> Result<Self, Error> {
         catch_panic(|| {
             let loaded = load(&options.policies, options.validation, &options.caps)?;
-            let hub = Hub::new(options.clock.clone());
+            let hub = EventBus::new(options.clock.clone());
             let store: Arc<dyn Store> = match options.store.split_once(':') {
                 Some(("memory", "")) => Arc::new(store::Memory::new(options.clock)),
                 Some(("sqlite", _)) => {
@@ -104,29 +106,31 @@ impl Engine {
                     });
                 }
             };
-            let state = State::new(
+            let state = Snapshot::build(
                 Arc::new(loaded),
                 Directory::default(),
                 (&Catalog::default(), false),
                 &store,
             )?
-            .first()?;
+            .at_open()?;
             Ok(Self {
-                hub,
-                state: Versions::new(state),
-                turn: Turn::default(),
-                following: Turn::default(),
+                telemetry: hub,
+                current: CurrentSnapshot::new(state),
+                write_lock: ForkSafeMutex::default(),
+                following: ForkSafeMutex::default(),
                 caps: options.caps,
                 validation: options.validation,
             })
         })
     }
 
-    /// Swaps the policies, whole or not at all (E4): on an error the old ones stay in force. Gives the new fingerprint.
+    /// Swaps the policies, whole or not at all (E4): on an error the old ones stay in force. Gives
+    /// the new fingerprint.
     ///
     /// # Errors
-    /// As [`Engine::open`]; `bundle.in_use` if the directory names what the new bundle no longer declares.
-    pub fn reload(&self, source: &Source) -> Result<Arc<str>, Error> {
+    /// As [`Engine::open`]; `bundle.in_use` if the directory names what the new bundle no
+    /// longer declares.
+    pub fn reload(&self, source: &PolicySource) -> Result<Arc<str>, Error> {
         let swapped = catch_panic(|| {
             let loaded = load(source, self.validation, &self.caps)?;
             let fingerprint = Arc::clone(&loaded.fingerprint);
@@ -134,24 +138,25 @@ impl Engine {
             self.take_turn(|| {
                 loop {
                     let _ = self.current()?;
-                    let now = self.state.load_full();
-                    let next = now.with(Arc::clone(&loaded), now.directory.clone(), &now.loaded)?;
+                    let now = self.current.load_full();
+                    let next =
+                        now.with_policies(Arc::clone(&loaded), now.directory.clone(), &now.loaded)?;
                     // A change of another process may have been followed meanwhile.
-                    if self.state.replace(&now, Arc::new(next)) {
+                    if self.current.replace(&now, Arc::new(next)) {
                         return Ok((Arc::clone(&now.loaded.fingerprint), fingerprint));
                     }
                 }
             })
         });
-        let (replaced, fingerprint) = self.noted("reload", swapped)?;
-        self.reloaded(&replaced, &fingerprint);
+        let (replaced, fingerprint) = self.count_error("reload", swapped)?;
+        self.emit_reload(&replaced, &fingerprint);
         Ok(fingerprint)
     }
 
     /// What is loaded.
     #[must_use]
     pub fn bundle(&self) -> BundleInfo {
-        let state = self.state.load();
+        let state = self.current.load();
         let rules = state.loaded.rules();
         let policies = rules.list.iter().map(|rule| PolicyInfo {
             id: Arc::clone(&rule.id),
@@ -160,13 +165,13 @@ impl Engine {
             place: rule.place.clone(),
         });
         let (tenancy, actions, features, warnings) = match &state.loaded.kind {
-            Kind::Tenancy(bundle) => (
+            PolicyEngine::Tenancy(bundle) => (
                 true,
                 bundle.action_names(),
                 bundle.features_in_words(),
                 bundle.warnings.clone(),
             ),
-            Kind::Plain(plain) => (false, plain.action_names(), Vec::new(), Vec::new()),
+            PolicyEngine::Plain(plain) => (false, plain.action_names(), Vec::new(), Vec::new()),
         };
         BundleInfo {
             fingerprint: Arc::clone(&state.loaded.fingerprint),
@@ -176,20 +181,20 @@ impl Engine {
             features,
             codes: codes(rules, tenancy),
             warnings,
-            fallback: state.fast.fallback(&state.loaded),
+            fallback: state.tenant_programs.fallback(&state.loaded),
         }
     }
 
-    /// The revision of the directory; it grows by one with each transaction, of whichever process. Where the store cannot be
-    /// read it is the last that this process knows.
+    /// The revision of the directory; it grows by one with each transaction, of whichever process.
+    /// Where the store cannot be read it is the last that this process knows.
     #[must_use]
     pub fn revision(&self) -> u64 {
         catch_panic(|| Ok(self.current()?.directory.revision()))
-            .unwrap_or_else(|_| self.state.load().directory.revision())
+            .unwrap_or_else(|_| self.current.load().directory.revision())
     }
 
-    /// Panics inside the engine, for tests of what a host sees then. Does nothing but answer `Ok` unless the environment
-    /// variable `SUBLET_ALLOW_PANIC` is `1`.
+    /// Panics inside the engine, for tests of what a host sees then. Does nothing but answer `Ok`
+    /// unless the environment variable `SUBLET_ALLOW_PANIC` is `1`.
     ///
     /// # Errors
     /// [`Error::Panic`], when allowed.
@@ -204,22 +209,27 @@ impl Engine {
 }
 
 impl Engine {
-    /// Makes this process die at a step of its next transaction (`begun`, `worked`, `committed`), for tests of what others
-    /// see then. Does nothing unless the environment variable `SUBLET_ALLOW_CRASH` is `1`.
+    /// Makes this process die at a step of its next transaction (`begun`, `worked`, `committed`),
+    /// for tests of what others see then. Does nothing unless the environment variable
+    /// `SUBLET_ALLOW_CRASH` is `1`.
     #[doc(hidden)]
     pub fn _crash_at(&self, point: &str) {
-        crate::util::fault_injection::plan(point);
+        crate::util::fault_injection::arm(point);
     }
 }
 
-/// Whether a process that opens with the new bundle takes the directory. Walks it only if the new bundle lacks something, or
-/// has something else under the same name.
-fn check_in_use(directory: &Directory, bundle: &Bundle, before: &Bundle) -> Result<(), Error> {
-    if bundle.offers_all_of(before) {
+/// Whether a process that opens with the new bundle takes the directory. Walks it only if the new
+/// bundle lacks something, or has something else under the same name.
+fn check_policies_in_use(
+    directory: &Directory,
+    bundle: &Bundle,
+    before: &Bundle,
+) -> Result<(), Error> {
+    if bundle.covers(before) {
         return Ok(());
     }
     let reasons = directory.misfits(&bundle.catalog, &before.catalog, bundle);
-    Faults::into_result(
+    Diagnostics::into_result(
         reasons
             .into_iter()
             .map(|reason| placeless("bundle.in_use", reason))
@@ -228,7 +238,7 @@ fn check_in_use(directory: &Directory, bundle: &Bundle, before: &Bundle) -> Resu
 }
 
 /// Every code and word of advice that an answer can have.
-fn codes(rules: &Rules, tenancy: bool) -> Vec<Arc<str>> {
+fn codes(rules: &PolicyList, tenancy: bool) -> Vec<Arc<str>> {
     let own: &[AnswerCode] = if tenancy {
         &AnswerCode::TENANCY
     } else {
@@ -249,103 +259,113 @@ fn codes(rules: &Rules, tenancy: bool) -> Vec<Arc<str>> {
 }
 
 /// The next version's.
-fn stamp() -> u64 {
+fn version_id() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-impl State {
+impl Snapshot {
     /// What was loaded, for a directory that was read with another catalog until now.
     /// Their types are asked `anew` if the schema says other things of them.
-    fn new(
-        loaded: Arc<Loaded>,
+    fn build(
+        loaded: Arc<LoadedPolicies>,
         directory: Directory,
         (old, anew): (&Catalog, bool),
         store: &Arc<dyn Store>,
     ) -> Result<Self, Error> {
         let mut directory = match &loaded.kind {
-            Kind::Tenancy(bundle) => {
-                directory.declare(&bundle.catalog, old, bundle.as_ref(), anew)?
+            PolicyEngine::Tenancy(bundle) => {
+                directory.bind_catalog(&bundle.catalog, old, bundle.as_ref(), anew)?
             }
-            Kind::Plain(_) => directory,
+            PolicyEngine::Plain(_) => directory,
         };
         let fast = Arc::new(loaded.compile(&mut directory));
         directory.named();
         Ok(Self {
-            stamp: stamp(),
+            version_id: version_id(),
             loaded,
-            fast,
+            tenant_programs: fast,
             directory,
             store: Arc::clone(store),
-            watch: None,
+            directory_version: None,
         })
     }
 
     /// These policies over a directory that was read with others.
-    fn with(
+    fn with_policies(
         &self,
-        loaded: Arc<Loaded>,
+        loaded: Arc<LoadedPolicies>,
         directory: Directory,
-        before: &Loaded,
+        before: &LoadedPolicies,
     ) -> Result<Self, Error> {
         let (mut old, mut anew) = (Catalog::default(), false);
         match (&loaded.kind, &before.kind) {
-            (Kind::Tenancy(bundle), Kind::Tenancy(before)) => {
-                check_in_use(&directory, bundle, before)?;
+            (PolicyEngine::Tenancy(bundle), PolicyEngine::Tenancy(before)) => {
+                check_policies_in_use(&directory, bundle, before)?;
                 old = before.catalog.clone();
                 anew = bundle.names.types != before.names.types;
             }
-            (Kind::Plain(_), Kind::Plain(_)) => {}
-            (Kind::Tenancy(_), Kind::Plain(_)) | (Kind::Plain(_), Kind::Tenancy(_)) => {
+            (PolicyEngine::Plain(_), PolicyEngine::Plain(_)) => {}
+            (PolicyEngine::Tenancy(_), PolicyEngine::Plain(_))
+            | (PolicyEngine::Plain(_), PolicyEngine::Tenancy(_)) => {
                 return Err(Error::NotTenancy {
                     verb: "reload".to_owned(),
                 });
             }
         }
-        let next = Self::new(loaded, directory, (&old, anew), &self.store)?;
+        let next = Self::build(loaded, directory, (&old, anew), &self.store)?;
         Ok(Self {
-            watch: self.watch.clone(),
+            directory_version: self.directory_version.clone(),
             ..next
         })
     }
 
     /// A directory that was read with other policies, under those of this version.
-    fn reread(&self, directory: Directory, before: &Loaded) -> Result<Self, Error> {
-        self.with(Arc::clone(&self.loaded), directory, before)
+    fn with_reloaded_directory(
+        &self,
+        directory: Directory,
+        before: &LoadedPolicies,
+    ) -> Result<Self, Error> {
+        self.with_policies(Arc::clone(&self.loaded), directory, before)
     }
 
     /// The same policies over another directory.
-    fn over(&self, directory: Directory) -> Result<Self, Error> {
+    fn with_directory(&self, directory: Directory) -> Result<Self, Error> {
         let (loaded, store, watch) = (
             Arc::clone(&self.loaded),
             Arc::clone(&self.store),
-            self.watch.clone(),
+            self.directory_version.clone(),
         );
         // Its records have numbers of their own: policies that name some are compiled anew.
-        if directory.numbering() != self.directory.numbering() && !self.fast.is_portable() {
+        if directory.generation() != self.directory.generation()
+            && !self.tenant_programs.is_portable()
+        {
             let bundle = self.tenancy("change")?;
-            let next = Self::new(
+            let next = Self::build(
                 Arc::clone(&loaded),
                 directory,
                 (&bundle.catalog, false),
                 &store,
             )?;
-            return Ok(Self { watch, ..next });
+            return Ok(Self {
+                directory_version: watch,
+                ..next
+            });
         }
         Ok(Self {
-            stamp: stamp(),
+            version_id: version_id(),
             loaded,
-            fast: Arc::clone(&self.fast),
+            tenant_programs: Arc::clone(&self.tenant_programs),
             directory,
             store,
-            watch,
+            directory_version: watch,
         })
     }
 
     fn tenancy(&self, verb: &str) -> Result<&Bundle, Error> {
         match &self.loaded.kind {
-            Kind::Tenancy(bundle) => Ok(bundle),
-            Kind::Plain(_) => Err(Error::NotTenancy {
+            PolicyEngine::Tenancy(bundle) => Ok(bundle),
+            PolicyEngine::Plain(_) => Err(Error::NotTenancy {
                 verb: verb.to_owned(),
             }),
         }

@@ -1,75 +1,80 @@
-//! What each verb tells: the log's events, and how often what was answered. While nobody wants to know, a verb looks at one
-//! number and goes on.
+//! What each verb tells: the log's events, and how often what was answered. While nobody wants to
+//! know, a verb looks at one number and goes on.
 
 use std::cell::OnceCell;
 use std::time::{Duration, Instant};
 
 use super::event_fields::{
-    AtDesk, Changed, Told, counted as with_counts, expiry, latency, reasons, version,
+    DirectoryDelta, EventSubject, TicketQueue, counted as with_counts, expiry, latency, reasons,
+    version,
 };
 use super::{Engine, Performed};
 use crate::api::decision::{Decision, Login, LoginHosts};
-use crate::api::quota::Counted;
-use crate::api::request::Circumstances;
-use crate::api::request_ref::Question;
+use crate::api::quota::CountReceipt;
+use crate::api::request::Environment;
+use crate::api::request_ref::RequestRef;
 use crate::billing::Payment;
 use crate::commands::Command;
-use crate::model::reference::Ref;
+use crate::model::reference::EntityRef;
 use crate::telemetry::stats::Stats;
 use crate::telemetry::{EventKind, LogHandle, LogOptions, Sink};
 use crate::util::error::Error;
 use crate::util::panic::catch_panic;
 
 impl Engine {
-    /// Tells a sink of what happens from now on: each answer, each debit, each change of the directory and of the policies.
-    /// Any number of logs may be open at once.
+    /// Tells a sink of what happens from now on: each answer, each debit, each change of the
+    /// directory and of the policies. Any number of logs may be open at once.
     ///
-    /// No verb waits for a sink: events wait in a queue, a thread of the log's own delivers them, and what finds the queue full
-    /// is dropped and counted. E-mails and tokens are never told, nor are values of the context that
-    /// [`LogOptions::context_fields`] does not name.
+    /// No verb waits for a sink: events wait in a queue, a thread of the log's own delivers them,
+    /// and what finds the queue full is dropped and counted. E-mails and tokens are never told, nor
+    /// are values of the context that [`LogOptions::context_fields`] does not name.
     ///
     /// # Errors
-    /// [`Error::OptionValue`] for an option that cannot be; [`Error::Stream`] for a file that cannot be opened.
+    /// [`Error::OptionValue`] for an option that cannot be; [`Error::Stream`] for a file that
+    /// cannot be opened.
     ///
     /// # Example: every refusal, on a function
     /// ```
     /// use std::time::Duration;
-    /// use sublet::{Engine, LogOptions, Options, Question, Sink};
+    /// use sublet::{Engine, LogOptions, Options, RequestRef, Sink};
     /// let engine = Engine::open(Options::default())?;
     /// let sink = Sink::call(|events| events.iter().for_each(|event| assert_eq!(event.text("code"), Some("principal_unknown"))));
     /// let log = engine.log(LogOptions { sample_allowed: 0.0, ..LogOptions::default() }, sink)?;
-    /// engine.check(Question::new(("Account", "nobody"), "campaign.read", ("Account", "nobody")))?;
+    /// engine.check(RequestRef::new(("Account", "nobody"), "campaign.read", ("Account", "nobody")))?;
     /// assert!(log.flush(Duration::from_secs(5)));
     /// assert_eq!(log.counts().delivered, 1);
     /// # Ok::<(), sublet::Error>(())
     /// ```
     pub fn log(&self, options: LogOptions, sink: Sink) -> Result<LogHandle, Error> {
-        catch_panic(|| self.hub.log(options, sink))
+        catch_panic(|| self.telemetry.log(options, sink))
     }
 
-    /// Counts answers, and how long they take, from now on; or no more. Read them with [`Engine::stats`].
+    /// Counts answers, and how long they take, from now on; or no more. Read them with
+    /// [`Engine::stats`].
     pub fn measure(&self, on: bool) {
-        self.hub.measure(on);
+        self.telemetry.measure(on);
     }
 
-    /// What was counted since [`Engine::measure`]. The numbers are those of this engine in this process, and only grow.
+    /// What was counted since [`Engine::measure`]. The numbers are those of this engine in this
+    /// process, and only grow.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        let (measured, recorder) = self.hub.recorded();
-        Stats::of(measured, recorder.as_deref(), self.hub.counts())
+        let (measured, recorder) = self.telemetry.recorded();
+        Stats::of(measured, recorder.as_deref(), self.telemetry.counts())
     }
 
-    /// Ends all logs, waiting a little for what is on its way: for hosts that must not wait while an engine is dropped.
+    /// Ends all logs, waiting a little for what is on its way: for hosts that must not wait while
+    /// an engine is dropped.
     #[doc(hidden)]
     pub fn _close_logs(&self) {
-        self.hub.close();
+        self.telemetry.close();
     }
 
     /// Whether somebody subscribes, or did.
     #[doc(hidden)]
     #[must_use]
     pub fn _is_watched(&self) -> bool {
-        !self.hub.is_off()
+        !self.telemetry.is_disabled()
     }
 
     /// The answer to a question, told.
@@ -77,10 +82,10 @@ impl Engine {
     pub(super) fn watched(
         &self,
         verb: &'static str,
-        question: &Question<'_>,
+        question: &RequestRef<'_>,
         work: impl FnOnce() -> Result<Decision, Error>,
     ) -> Result<Decision, Error> {
-        if self.hub.is_off() {
+        if self.telemetry.is_disabled() {
             return work();
         }
         let begun = Instant::now();
@@ -93,12 +98,12 @@ impl Engine {
     pub(super) fn answered(
         &self,
         verb: &'static str,
-        question: &Question<'_>,
+        question: &RequestRef<'_>,
         answer: Result<&Decision, &Error>,
         took: Duration,
     ) {
-        quietly(|| match answer {
-            Ok(decision) => self.decided(verb, &Told::from(question), decision, took),
+        ignore_panic(|| match answer {
+            Ok(decision) => self.decided(verb, &EventSubject::from(question), decision, took),
             Err(error) => self.failed(verb, error),
         });
     }
@@ -107,14 +112,14 @@ impl Engine {
     pub(super) fn watched_batch<'q>(
         &self,
         verb: &'static str,
-        questions: impl Iterator<Item = &'q Question<'q>>,
+        questions: impl Iterator<Item = &'q RequestRef<'q>>,
         work: impl FnOnce() -> Result<Vec<Decision>, Error>,
     ) -> Result<Vec<Decision>, Error> {
-        if self.hub.is_off() {
+        if self.telemetry.is_disabled() {
             return work();
         }
         let begun = Instant::now();
-        let answers = self.noted(verb, work())?;
+        let answers = self.count_error(verb, work())?;
         let took = begun
             .elapsed()
             .checked_div(u32::try_from(answers.len()).unwrap_or(u32::MAX))
@@ -128,21 +133,21 @@ impl Engine {
     /// The end of a command, told.
     pub(super) fn watched_command(
         &self,
-        (principal, command, with): (&Ref, &Command, &Circumstances),
-        about: &OnceCell<Ref>,
-        work: impl FnOnce() -> Result<(Performed, Option<Changed>), Error>,
+        (principal, command, with): (&EntityRef, &Command, &Environment),
+        about: &OnceCell<EntityRef>,
+        work: impl FnOnce() -> Result<(Performed, Option<DirectoryDelta>), Error>,
     ) -> Result<Performed, Error> {
         const VERB: &str = "perform";
         let begun = Instant::now();
-        let (done, changed) = self.noted(VERB, work())?;
-        if !self.hub.is_off() {
+        let (done, changed) = self.count_error(VERB, work())?;
+        if !self.telemetry.is_disabled() {
             let resource = about.get().map(|about| (about.kind(), about.id()));
-            let told = Told {
+            let told = EventSubject {
                 command: Some(command.name()),
                 resource,
-                ..Told::by(principal, with)
+                ..EventSubject::new(principal, with)
             };
-            quietly(|| {
+            ignore_panic(|| {
                 self.decided(VERB, &told, &done.decision, begun.elapsed());
                 self.changed(VERB, &told, changed.as_ref());
             });
@@ -154,64 +159,65 @@ impl Engine {
     pub(super) fn watched_desk<T>(
         &self,
         verb: &'static str,
-        (principal, about, with): (&Ref, &crate::api::request::Resource, &Circumstances),
+        (principal, about, with): (&EntityRef, &crate::api::request::Resource, &Environment),
         read: impl FnOnce(&T) -> (Option<&str>, &Decision),
         work: impl FnOnce() -> Result<T, Error>,
     ) -> Result<T, Error> {
-        if self.hub.is_off() {
+        if self.telemetry.is_disabled() {
             return work();
         }
         let begun = Instant::now();
-        let found = self.noted(verb, work())?;
+        let found = self.count_error(verb, work())?;
         let took = begun.elapsed();
-        quietly(|| {
+        ignore_panic(|| {
             let (desk, decision) = read(&found);
             let resource = Some((about.uid.kind(), about.uid.id()));
-            let told = Told {
+            let told = EventSubject {
                 resource,
                 account: about.account.as_deref(),
-                desk: Some(AtDesk(desk)),
-                ..Told::by(principal, with)
+                desk: Some(TicketQueue(desk)),
+                ..EventSubject::new(principal, with)
             };
             self.decided(verb, &told, decision, took);
         });
         Ok(found)
     }
 
-    /// A login, told: without its e-mail, and with whom it names only where it names somebody at that host.
+    /// A login, told: without its e-mail, and with whom it names only where it names somebody at
+    /// that host.
     pub(super) fn watched_login(
         &self,
         host: &str,
         work: impl FnOnce() -> Result<Login, Error>,
     ) -> Result<Login, Error> {
         const VERB: &str = "login";
-        if self.hub.is_off() {
+        if self.telemetry.is_disabled() {
             return work();
         }
         let begun = Instant::now();
-        let found = self.noted(VERB, work())?;
+        let found = self.count_error(VERB, work())?;
         let took = begun.elapsed();
-        quietly(|| {
-            if let Some(recorder) = self.hub.recorder() {
-                recorder.decided(VERB, &found.log_code, took);
+        ignore_panic(|| {
+            if let Some(recorder) = self.telemetry.recorder() {
+                recorder.count_decision(VERB, &found.log_code, took);
             }
-            if !self.hub.is_logged() {
+            if !self.telemetry.has_subscribers() {
                 return;
             }
-            let state = self.state.load();
+            let state = self.current.load();
             let principal = found
                 .principal
                 .as_ref()
                 .map(|principal| (principal.kind(), principal.id()));
-            let told = Told {
+            let told = EventSubject {
                 principal,
                 host: Some(host),
-                ..Told::default()
+                ..EventSubject::default()
             };
             let rest = found.decision.as_ref();
-            self.hub
-                .tell(EventKind::Decision, VERB, found.allowed, |draft| {
-                    let draft = told.onto(draft).field("allowed", Some(found.allowed));
+            self.telemetry
+                .emit(EventKind::Decision, VERB, found.allowed, |draft| {
+                    let draft = told.write_to(draft).field("allowed", Some(found.allowed));
                     let draft = draft
                         .text("code", Some(&found.log_code))
                         .text("public_code", Some(&found.public_code));
@@ -235,46 +241,47 @@ impl Engine {
     /// Where a login may come in, told.
     pub(super) fn watched_login_hosts(
         &self,
-        principal: &Ref,
+        principal: &EntityRef,
         host: Option<&str>,
         work: impl FnOnce() -> Result<LoginHosts, Error>,
     ) -> Result<LoginHosts, Error> {
         const VERB: &str = "login_hosts";
-        if self.hub.is_off() {
+        if self.telemetry.is_disabled() {
             return work();
         }
         let begun = Instant::now();
-        let found = self.noted(VERB, work())?;
-        let told = Told {
+        let found = self.count_error(VERB, work())?;
+        let told = EventSubject {
             principal: Some((principal.kind(), principal.id())),
             host,
-            ..Told::default()
+            ..EventSubject::default()
         };
-        quietly(|| self.decided(VERB, &told, &found.decision, begun.elapsed()));
+        ignore_panic(|| self.decided(VERB, &told, &found.decision, begun.elapsed()));
         Ok(found)
     }
 
     /// What was settled or stated of an account's counts, told.
-    pub(super) fn debited(
+    pub(super) fn emit_debit(
         &self,
         verb: &'static str,
         payer: &str,
         of: Option<u64>,
-        counted: &Counted,
+        counted: &CountReceipt,
     ) {
-        if self.hub.is_off() {
+        if self.telemetry.is_disabled() {
             return;
         }
-        quietly(|| self.debit(verb, &Told::default(), Some(payer), of, counted));
+        ignore_panic(|| self.debit(verb, &EventSubject::default(), Some(payer), of, counted));
     }
 
-    /// Cents that were received of an owner for a month, or given back; an answer of before is not told again.
-    pub(super) fn paid(&self, verb: &'static str, of: Option<u64>, payment: &Payment) {
-        if self.hub.is_off() || payment.replayed {
+    /// Cents that were received of an owner for a month, or given back; an answer of before is not
+    /// told again.
+    pub(super) fn emit_payment(&self, verb: &'static str, of: Option<u64>, payment: &Payment) {
+        if self.telemetry.is_disabled() || payment.replayed {
             return;
         }
-        quietly(|| {
-            self.hub.tell(EventKind::Debit, verb, true, |draft| {
+        ignore_panic(|| {
+            self.telemetry.emit(EventKind::Debit, verb, true, |draft| {
                 let draft = draft
                     .text("payer", Some(&payment.statement.owner))
                     .field("operation", Some(payment.payment))
@@ -287,67 +294,74 @@ impl Engine {
     }
 
     /// A change that nobody was asked about, told.
-    pub(super) fn told_change(&self, verb: &'static str, changed: Option<&Changed>) {
-        if !self.hub.is_off() {
-            quietly(|| self.changed(verb, &Told::default(), changed));
+    pub(super) fn emit_change(&self, verb: &'static str, changed: Option<&DirectoryDelta>) {
+        if !self.telemetry.is_disabled() {
+            ignore_panic(|| self.changed(verb, &EventSubject::default(), changed));
         }
     }
 
     /// A swap of the policies, told.
-    pub(super) fn reloaded(&self, replaced: &str, fingerprint: &str) {
-        if self.hub.is_off() {
+    pub(super) fn emit_reload(&self, replaced: &str, fingerprint: &str) {
+        if self.telemetry.is_disabled() {
             return;
         }
-        quietly(|| {
-            if let Some(recorder) = self.hub.recorder() {
+        ignore_panic(|| {
+            if let Some(recorder) = self.telemetry.recorder() {
                 recorder.reloaded();
             }
-            self.hub.tell(EventKind::Reload, "reload", true, |draft| {
-                draft
-                    .text("bundle", Some(fingerprint))
-                    .text("replaced", Some(replaced))
-            });
+            self.telemetry
+                .emit(EventKind::Reload, "reload", true, |draft| {
+                    draft
+                        .text("bundle", Some(fingerprint))
+                        .text("replaced", Some(replaced))
+                });
         });
     }
 
     /// An error counts, whatever the verb.
     #[inline]
-    pub(super) fn noted<T>(
+    pub(super) fn count_error<T>(
         &self,
         verb: &'static str,
         answer: Result<T, Error>,
     ) -> Result<T, Error> {
         if let Err(error) = &answer
-            && !self.hub.is_off()
+            && !self.telemetry.is_disabled()
         {
-            quietly(|| self.failed(verb, error));
+            ignore_panic(|| self.failed(verb, error));
         }
         answer
     }
 
     /// Whether a change is to be told: then it is kept which records it concerns.
     pub(super) fn is_watched(&self) -> bool {
-        !self.hub.is_off()
+        !self.telemetry.is_disabled()
     }
 
     fn failed(&self, verb: &'static str, error: &Error) {
-        if let Some(recorder) = self.hub.recorder() {
-            recorder.failed(verb, error.code());
+        if let Some(recorder) = self.telemetry.recorder() {
+            recorder.count_error(verb, error.code());
         }
     }
 
     /// A decision, and the debit that goes with it.
-    fn decided(&self, verb: &'static str, told: &Told<'_>, decision: &Decision, took: Duration) {
-        if let Some(recorder) = self.hub.recorder() {
-            recorder.decided(&told.label(verb), &decision.code, took);
+    fn decided(
+        &self,
+        verb: &'static str,
+        told: &EventSubject<'_>,
+        decision: &Decision,
+        took: Duration,
+    ) {
+        if let Some(recorder) = self.telemetry.recorder() {
+            recorder.count_decision(&told.metric_label(verb), &decision.code, took);
         }
-        if !self.hub.is_logged() {
+        if !self.telemetry.has_subscribers() {
             return;
         }
-        self.hub
-            .tell(EventKind::Decision, verb, decision.allowed, |draft| {
+        self.telemetry
+            .emit(EventKind::Decision, verb, decision.allowed, |draft| {
                 let draft = told
-                    .onto(draft)
+                    .write_to(draft)
                     .field("allowed", Some(decision.allowed))
                     .text("code", Some(&decision.code));
                 let draft = version(reasons(draft, decision), decision);
@@ -357,15 +371,15 @@ impl Engine {
                 };
                 let draft = latency(draft, took);
                 match told.context() {
-                    Some(context) => self.hub.context(draft, context),
+                    Some(context) => self.telemetry.context(draft, context),
                     None => draft,
                 }
             });
         if let Some(counted) = &decision.counted {
-            let state = self.state.load();
-            let payer = told
-                .principal
-                .and_then(|(kind, id)| state.whose(crate::api::request_ref::Who::Name(kind, id)));
+            let state = self.current.load();
+            let payer = told.principal.and_then(|(kind, id)| {
+                state.paying_account(crate::api::request_ref::PrincipalRef::Name(kind, id))
+            });
             self.debit(
                 verb,
                 told,
@@ -380,21 +394,21 @@ impl Engine {
     fn debit(
         &self,
         verb: &'static str,
-        told: &Told<'_>,
+        told: &EventSubject<'_>,
         payer: Option<&str>,
         of: Option<u64>,
-        counted: &Counted,
+        counted: &CountReceipt,
     ) {
         if counted.operation.is_none()
             || counted.replayed
             || counted.quota.is_empty()
-            || !self.hub.is_logged()
+            || !self.telemetry.has_subscribers()
         {
             return;
         }
-        self.hub.tell(EventKind::Debit, verb, true, |draft| {
+        self.telemetry.emit(EventKind::Debit, verb, true, |draft| {
             let draft = told
-                .onto(draft)
+                .write_to(draft)
                 .text("payer", payer)
                 .field("operation", counted.operation)
                 .field("of", of);
@@ -402,8 +416,13 @@ impl Engine {
         });
     }
 
-    fn changed(&self, verb: &'static str, told: &Told<'_>, changed: Option<&Changed>) {
-        let Some(Changed {
+    fn changed(
+        &self,
+        verb: &'static str,
+        told: &EventSubject<'_>,
+        changed: Option<&DirectoryDelta>,
+    ) {
+        let Some(DirectoryDelta {
             revision,
             put,
             removed,
@@ -412,11 +431,11 @@ impl Engine {
         else {
             return;
         };
-        if let Some(recorder) = self.hub.recorder() {
-            recorder.changed();
+        if let Some(recorder) = self.telemetry.recorder() {
+            recorder.count_change();
         }
-        self.hub.tell(EventKind::Change, verb, true, |draft| {
-            let draft = told.onto(draft).field("revision", Some(*revision));
+        self.telemetry.emit(EventKind::Change, verb, true, |draft| {
+            let draft = told.write_to(draft).field("revision", Some(*revision));
             draft
                 .references("put", put)
                 .references("removed", removed)
@@ -426,7 +445,7 @@ impl Engine {
 }
 
 /// Telling never fails a verb.
-fn quietly(work: impl FnOnce()) {
+fn ignore_panic(work: impl FnOnce()) {
     let _ = catch_panic(|| {
         work();
         Ok(())

@@ -3,23 +3,24 @@
 use std::sync::Arc;
 
 use super::Engine;
-use crate::api::request::{Circumstances, Request, Resource};
-use crate::model::reference::Ref;
+use crate::api::request::{Environment, Request, Resource};
+use crate::model::reference::EntityRef;
 use crate::util::error::Error;
 use crate::util::panic::catch_panic;
 
 impl Engine {
     /// The actions that `principal` may do on `resource` now, sorted: for menus and buttons.
     ///
-    /// An action whose own context fields are required and not in `with` is left out: it cannot be answered.
+    /// An action whose own context fields are required and not in `with` is left out: it cannot be
+    /// answered.
     ///
     /// # Errors
     /// The `input.*` codes, as [`Engine::authorize`].
     pub fn actions(
         &self,
-        principal: &Ref,
+        principal: &EntityRef,
         resource: &Resource,
-        with: &Circumstances,
+        with: &Environment,
     ) -> Result<Vec<Arc<str>>, Error> {
         catch_panic(|| {
             let state = self.current()?;

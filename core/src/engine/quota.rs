@@ -1,130 +1,144 @@
 //! The verbs that count: a decision and its debit in one step.
 
-use super::cached_grant::Known;
-use super::quota_request::{Counting, Metered, keyed};
-use super::{Engine, State};
-use crate::api::consume_options::Take;
+use super::cached_grant::FastConsume;
+use super::quota_request::{QuotaAccount, QuotaTarget, idempotency_digest};
+use super::{Engine, Snapshot};
+use crate::api::consume_options::ConsumeOptions;
 use crate::api::decision::Decision;
-use crate::api::quota::{Counted, Quota};
-use crate::api::request_ref::Question;
-use crate::quota::{self, HistoryEntry, Settling, Statement, Taking};
-use crate::store::{self, Durability, Keep, Verification};
+use crate::api::quota::{CountReceipt, Quota};
+use crate::api::request_ref::RequestRef;
+use crate::quota::{self, Adjustment, ConsumeMode, FollowUp, HistoryEntry};
+use crate::store::{self, Durability, TxOutcome, Verification};
 use crate::util::error::Error;
 use crate::util::panic::catch_panic;
 
 impl Engine {
-    /// Asks, and if it is allowed takes: one step, between whose parts nothing comes. What is denied takes nothing (Q13).
+    /// Asks, and if it is allowed takes: one step, between whose parts nothing comes. What is
+    /// denied takes nothing (Q13).
     ///
-    /// An action that frees (`@frees`) gives back. With [`Take::up_to`] what is left is granted where all is too much.
+    /// An action that frees (`@frees`) gives back. With [`ConsumeOptions::allow_partial`] what is
+    /// left is granted where all is too much.
     ///
     /// # Errors
-    /// The `input.*` codes of [`Engine::authorize`]; `quota.not_metered` for an action without a meter, the `quota.*` codes
-    /// of keys, and the `store.*` codes: then nothing was taken.
+    /// The `input.*` codes of [`Engine::authorize`]; `quota.not_metered` for an action without a
+    /// meter, the `quota.*` codes of keys, and the `store.*` codes: then nothing was taken.
     pub fn consume<'a>(
         &self,
-        question: impl Into<Question<'a>>,
-        take: &Take<'_>,
+        question: impl Into<RequestRef<'a>>,
+        take: &ConsumeOptions<'_>,
     ) -> Result<Decision, Error> {
-        self.take(
+        self.consume_amount(
             "consume",
             &question.into(),
             take,
-            Taking::Consume { up_to: take.up_to },
+            ConsumeMode::Consume { up_to: take.up_to },
         )
     }
 
-    /// Asks, and if it is allowed holds the amount for so many milliseconds: until then it is committed or released.
+    /// Asks, and if it is allowed holds the amount for so many milliseconds: until then it is
+    /// committed or released.
     ///
     /// # Errors
     /// As [`Engine::consume`]; [`Error::Ttl`] unless it is from 1 to 366 days.
     pub fn reserve<'a>(
         &self,
-        question: impl Into<Question<'a>>,
-        take: &Take<'_>,
+        question: impl Into<RequestRef<'a>>,
+        take: &ConsumeOptions<'_>,
         ttl: i64,
     ) -> Result<Decision, Error> {
         if !(1..=MOST_TTL).contains(&ttl) {
-            return self.noted(
+            return self.count_error(
                 "reserve",
                 Err(Error::Ttl {
                     ttl: ttl.to_string(),
                 }),
             );
         }
-        self.take("reserve", &question.into(), take, Taking::Reserve { ttl })
+        self.consume_amount(
+            "reserve",
+            &question.into(),
+            take,
+            ConsumeMode::Reserve { ttl },
+        )
     }
 
-    /// Makes the amount the count of the action's stocks: more only as far as the policies allow it, less always.
+    /// Makes the amount the count of the action's stocks: more only as far as the policies allow
+    /// it, less always.
     ///
     /// # Errors
     /// As [`Engine::consume`]; `quota.not_a_stock`.
     pub fn set<'a>(
         &self,
-        question: impl Into<Question<'a>>,
-        take: &Take<'_>,
+        question: impl Into<RequestRef<'a>>,
+        take: &ConsumeOptions<'_>,
     ) -> Result<Decision, Error> {
-        self.take("set", &question.into(), take, Taking::Set)
+        self.consume_amount("set", &question.into(), take, ConsumeMode::Set)
     }
 
-    /// Adds to the action's stocks, as far as the policies allow it: [`Engine::consume`], which refuses what is no stock.
+    /// Adds to the action's stocks, as far as the policies allow it: [`Engine::consume`], which
+    /// refuses what is no stock.
     ///
     /// # Errors
-    /// As [`Engine::consume`]; `quota.not_a_stock`, and `quota.not_metered` for an action that only frees.
+    /// As [`Engine::consume`]; `quota.not_a_stock`, and `quota.not_metered` for an action that only
+    /// frees.
     pub fn add<'a>(
         &self,
-        question: impl Into<Question<'a>>,
-        take: &Take<'_>,
+        question: impl Into<RequestRef<'a>>,
+        take: &ConsumeOptions<'_>,
     ) -> Result<Decision, Error> {
-        self.take("add", &question.into(), take, Taking::Add)
+        self.consume_amount("add", &question.into(), take, ConsumeMode::Add)
     }
 
-    /// Takes from the action's stocks what is there no more, never below zero. The policies are asked whether the action is
-    /// allowed, of no amount: who may keep more of something may also report that there is less.
+    /// Takes from the action's stocks what is there no more, never below zero. The policies are
+    /// asked whether the action is allowed, of no amount: who may keep more of something may also
+    /// report that there is less.
     ///
     /// # Errors
     /// As [`Engine::consume`]; `quota.not_a_stock`, `quota.below_zero`.
     pub fn sub<'a>(
         &self,
-        question: impl Into<Question<'a>>,
-        take: &Take<'_>,
+        question: impl Into<RequestRef<'a>>,
+        take: &ConsumeOptions<'_>,
     ) -> Result<Decision, Error> {
-        self.take("sub", &question.into(), take, Taking::Sub)
+        self.consume_amount("sub", &question.into(), take, ConsumeMode::Sub)
     }
 
     /// Takes what a reservation holds, or so much of it of each meter, and gives back the rest.
     ///
     /// # Errors
-    /// `quota.hold_expired`, `quota.hold_settled`, `quota.commit_too_much`, `quota.unknown_operation`; the codes of keys and
-    /// of the store.
+    /// `quota.hold_expired`, `quota.hold_settled`, `quota.commit_too_much`,
+    /// `quota.unknown_operation`; the codes of keys and of the store.
     pub fn commit(
         &self,
         reservation: u64,
         amount: Option<i64>,
         key: Option<&str>,
-    ) -> Result<Counted, Error> {
-        self.settled("commit", reservation, Settling::Commit(amount), amount, key)
+    ) -> Result<CountReceipt, Error> {
+        self.run_follow_up("commit", reservation, FollowUp::Commit(amount), amount, key)
     }
 
     /// Gives back what a reservation holds.
     ///
     /// # Errors
     /// As [`Engine::commit`].
-    pub fn release(&self, reservation: u64, key: Option<&str>) -> Result<Counted, Error> {
-        self.settled("release", reservation, Settling::Release, None, key)
+    pub fn release(&self, reservation: u64, key: Option<&str>) -> Result<CountReceipt, Error> {
+        self.run_follow_up("release", reservation, FollowUp::Release, None, key)
     }
 
-    /// Gives back so much of each meter that an operation took, in the window that it took it from; all that is left of it,
-    /// if it is not said. Of a top-up it takes back what that added ([`Engine::revoke_top_up`]).
+    /// Gives back so much of each meter that an operation took, in the window that it took it from;
+    /// all that is left of it, if it is not said. Of a top-up it takes back what that added
+    /// ([`Engine::revoke_top_up`]).
     ///
     /// # Errors
-    /// `quota.refund_too_much`, `quota.not_refundable`, `quota.unknown_operation`; the codes of keys and of the store.
+    /// `quota.refund_too_much`, `quota.not_refundable`, `quota.unknown_operation`; the codes of
+    /// keys and of the store.
     pub fn refund(
         &self,
         operation: u64,
         amount: Option<i64>,
         key: Option<&str>,
-    ) -> Result<Counted, Error> {
-        self.settled("refund", operation, Settling::Refund(amount), amount, key)
+    ) -> Result<CountReceipt, Error> {
+        self.run_follow_up("refund", operation, FollowUp::Refund(amount), amount, key)
     }
 
     /// Adds to the limit of an account's meter for its present window; of a stock, for good.
@@ -137,24 +151,25 @@ impl Engine {
         meter: &str,
         amount: i64,
         key: Option<&str>,
-    ) -> Result<Counted, Error> {
-        self.state_of(
+    ) -> Result<CountReceipt, Error> {
+        self.record_adjustment(
             "top_up",
             (account, None),
             meter,
             amount,
             key,
-            Statement::TopUp(amount),
+            Adjustment::TopUp(amount),
         )
     }
 
-    /// Takes back what the top-up of that key added: a payment was charged back, say (B14). The limit falls at once, and what
-    /// was used stays used: with more used than the limit nothing remains. In the history it is a `revoke_top_up` of the top-up.
-    /// A second call changes nothing, and is `replayed`.
+    /// Takes back what the top-up of that key added: a payment was charged back, say (B14). The
+    /// limit falls at once, and what was used stays used: with more used than the limit nothing
+    /// remains. In the history it is a `revoke_top_up` of the top-up. A second call changes
+    /// nothing, and is `replayed`.
     ///
     /// # Errors
-    /// `directory.unknown_account`, `quota.unknown_top_up`, `quota.key_pruned` once the window of a flow is over and 35 days;
-    /// the codes of the store.
+    /// `directory.unknown_account`, `quota.unknown_top_up`, `quota.key_pruned` once the window of a
+    /// flow is over and 35 days; the codes of the store.
     ///
     /// # Example: a charge-back
     /// ```
@@ -167,22 +182,24 @@ impl Engine {
     /// assert_eq!(engine.usage("acme", None, Some("emails"))?[0].top_up, 0);
     /// # Ok::<(), sublet::Error>(())
     /// ```
-    pub fn revoke_top_up(&self, account: &str, key: &str) -> Result<Counted, Error> {
+    pub fn revoke_top_up(&self, account: &str, key: &str) -> Result<CountReceipt, Error> {
         const VERB: &str = "revoke_top_up";
         let revoked = catch_panic(|| {
             let state = self.current()?;
-            let counting = Counting::new(&state, VERB, account, None)?;
-            let lines = |meter: &str, member: Option<&str>| counting.of(member, meter).ok();
+            let counting = QuotaAccount::new(&state, VERB, account, None)?;
+            let lines =
+                |meter: &str, member: Option<&str>| counting.line_for_member(member, meter).ok();
             store::transaction(&*state.store, &[account], Durability::Power, |ledger| {
                 quota::revoke_top_up(ledger, account, key, &lines)
             })
         });
-        let counted = self.noted(VERB, revoked)?;
-        self.debited(VERB, account, None, &counted);
+        let counted = self.count_error(VERB, revoked)?;
+        self.emit_debit(VERB, account, None, &counted);
         Ok(counted)
     }
 
-    /// Counts what an account, or a member of it, used in this window before Sublet counted. No limit is asked.
+    /// Counts what an account, or a member of it, used in this window before Sublet counted. No
+    /// limit is asked.
     ///
     /// # Errors
     /// As [`Engine::top_up`].
@@ -193,22 +210,23 @@ impl Engine {
         meter: &str,
         amount: i64,
         key: Option<&str>,
-    ) -> Result<Counted, Error> {
-        self.state_of(
+    ) -> Result<CountReceipt, Error> {
+        self.record_adjustment(
             "carry_over",
             (account, member),
             meter,
             amount,
             key,
-            Statement::CarryOver(amount),
+            Adjustment::CarryOver(amount),
         )
     }
 
-    /// How an account stands: every meter, or one; with the member's own part, if one is named (Q11).
+    /// How an account stands: every meter, or one; with the member's own part, if one is named
+    /// (Q11).
     ///
     /// # Errors
-    /// `directory.unknown_account`, `directory.unknown_record` for a member that is not of it, `quota.unknown_meter`; the
-    /// codes of the store.
+    /// `directory.unknown_account`, `directory.unknown_record` for a member that is not of it,
+    /// `quota.unknown_meter`; the codes of the store.
     pub fn usage(
         &self,
         account: &str,
@@ -217,7 +235,7 @@ impl Engine {
     ) -> Result<Vec<Quota>, Error> {
         catch_panic(|| {
             let state = self.current()?;
-            let counting = Counting::new(&state, "usage", account, member)?;
+            let counting = QuotaAccount::new(&state, "usage", account, member)?;
             let meters: Vec<&str> = match meter {
                 Some(meter) => vec![meter],
                 None => counting
@@ -238,7 +256,8 @@ impl Engine {
         })
     }
 
-    /// What was done to an account's counts, the newest first: at most so many, older than the operation `before`.
+    /// What was done to an account's counts, the newest first: at most so many, older than the
+    /// operation `before`.
     ///
     /// # Errors
     /// The codes of the store.
@@ -249,7 +268,7 @@ impl Engine {
         most: usize,
     ) -> Result<Vec<HistoryEntry>, Error> {
         catch_panic(|| {
-            store::view(&*self.state.load().store, account, |ledger| {
+            store::view(&*self.current.load().store, account, |ledger| {
                 quota::history(ledger, account, before, most)
             })
         })
@@ -260,21 +279,21 @@ impl Engine {
     /// # Errors
     /// The codes of the store.
     pub fn verify(&self) -> Result<Verification, Error> {
-        catch_panic(|| self.state.load().store.verify())
+        catch_panic(|| self.current.load().store.verify())
     }
 
     /// Whether the verbs that count may wait for a file: hosts with an event loop await them then.
     #[must_use]
-    pub fn touches_files(&self) -> bool {
-        self.state.load().store.touches_files()
+    pub fn is_file_backed(&self) -> bool {
+        self.current.load().store.touches_files()
     }
 
-    /// Whether this engine has read the latest version of the directory: a question is answered at once then, without
-    /// reading what another process has changed.
+    /// Whether this engine has read the latest version of the directory: a question is answered at
+    /// once then, without reading what another process has changed.
     #[doc(hidden)]
     #[must_use]
     pub fn _is_current(&self) -> bool {
-        self.state.load().is_fresh()
+        self.current.load().is_current()
     }
 
     /// Whether this verb may be done while an event loop waits, for bindings that have one.
@@ -283,7 +302,7 @@ impl Engine {
     /// [`Error::StoreSync`] if it may wait for a file.
     #[doc(hidden)]
     pub fn _without_waiting(&self, verb: &str) -> Result<(), Error> {
-        let state = self.state.load();
+        let state = self.current.load();
         let store = || state.store.name().to_owned();
         if state.store.touches_files() {
             Err(Error::StoreSync {
@@ -300,35 +319,43 @@ impl Engine {
     /// # Errors
     /// The codes of the store.
     pub fn accept_clock(&self) -> Result<(), Error> {
-        catch_panic(|| self.state.load().store.accept_clock())
+        catch_panic(|| self.current.load().store.accept_clock())
     }
 
-    /// Forgets every count and every key of a store in memory, and which instant it has seen: for tests, between one case and
-    /// the next. A [`ManualClock`](crate::ManualClock) may go back before it.
+    /// Forgets every count and every key of a store in memory, and which instant it has seen: for
+    /// tests, between one case and the next. A [`ManualClock`](crate::ManualClock) may go back
+    /// before it.
     ///
     /// # Errors
     /// The codes of the store.
     pub fn forget_counts(&self) -> Result<(), Error> {
-        catch_panic(|| self.state.load().store.clear())
+        catch_panic(|| self.current.load().store.clear())
     }
 
-    /// Takes all of a list, or nothing: the decisions, in their order. Nothing was taken if one of them refuses.
+    /// Takes all of a list, or nothing: the decisions, in their order. Nothing was taken if one of
+    /// them refuses.
     ///
     /// # Errors
     /// [`Error::Item`] with the index of the first that is malformed; the codes of the store.
-    pub fn batch(&self, items: &[(Question<'_>, Take<'_>)]) -> Result<Vec<Decision>, Error> {
+    pub fn batch(
+        &self,
+        items: &[(RequestRef<'_>, ConsumeOptions<'_>)],
+    ) -> Result<Vec<Decision>, Error> {
         let questions = items.iter().map(|(question, _)| question);
         self.watched_batch("batch", questions, || {
-            catch_panic(|| self.with_latest(|state| state.batch(items, || self.is_latest(state))))
+            catch_panic(|| {
+                self.retry_on_new_snapshot(|state| state.batch(items, || self.is_latest(state)))
+            })
         })
     }
 
-    /// Does the work with the version that is in force when it runs: again, if another came before the store's turn.
-    pub(super) fn with_latest<T>(
+    /// Does the work with the version that is in force when it runs: again, if another came before
+    /// the store's turn.
+    pub(super) fn retry_on_new_snapshot<T>(
         &self,
-        work: impl Fn(&State) -> Result<Option<T>, Error>,
+        work: impl Fn(&Snapshot) -> Result<Option<T>, Error>,
     ) -> Result<T, Error> {
-        for _ in 0..VERSIONS {
+        for _ in 0..MAX_SNAPSHOT_RETRIES {
             if let Some(answer) = work(&**self.current()?)? {
                 return Ok(answer);
             }
@@ -338,37 +365,39 @@ impl Engine {
         })
     }
 
-    pub(super) fn is_latest(&self, state: &State) -> bool {
-        self.state.is_latest(state) && state.is_unchanged()
+    pub(super) fn is_latest(&self, state: &Snapshot) -> bool {
+        self.current.is_latest(state) && state.is_unchanged()
     }
 
-    fn take(
+    fn consume_amount(
         &self,
         verb: &'static str,
-        question: &Question<'_>,
-        take: &Take<'_>,
-        taking: Taking,
+        question: &RequestRef<'_>,
+        take: &ConsumeOptions<'_>,
+        taking: ConsumeMode,
     ) -> Result<Decision, Error> {
-        self.watched(verb, question, || self.taken(question, take, taking))
+        self.watched(verb, question, || {
+            self.consume_in_tx(question, take, taking)
+        })
     }
 
-    fn taken(
+    fn consume_in_tx(
         &self,
-        question: &Question<'_>,
-        take: &Take<'_>,
-        taking: Taking,
+        question: &RequestRef<'_>,
+        take: &ConsumeOptions<'_>,
+        taking: ConsumeMode,
     ) -> Result<Decision, Error> {
         catch_panic(|| {
-            self.with_latest(|state| {
-                let known = state.known(question, take, taking);
+            self.retry_on_new_snapshot(|state| {
+                let known = state.fast_consume(question, take, taking);
                 if let Some(known) = &known
-                    && let answer @ Some(_) = self.take_known(state, known)?
+                    && let answer @ Some(_) = self.consume_fast(state, known)?
                 {
                     return Ok(answer);
                 }
                 let metered = match state.metered(question, take, taking)? {
-                    Metered::By(metered) => metered,
-                    Metered::Denied(decision) => return Ok(Some(*decision)),
+                    QuotaTarget::Account(metered) => metered,
+                    QuotaTarget::Denied(decision) => return Ok(Some(*decision)),
                 };
                 store::transaction(
                     &*state.store,
@@ -376,7 +405,7 @@ impl Engine {
                     Durability::Process,
                     |ledger| {
                         if !self.is_latest(state) {
-                            return Ok((None, Keep::No));
+                            return Ok((None, TxOutcome::Rollback));
                         }
                         let (decision, keep) =
                             metered.take(ledger, state, question, taking, known.as_ref())?;
@@ -387,19 +416,28 @@ impl Engine {
         })
     }
 
-    /// Takes what a note says is allowed in this version; nothing where there is none, or another version came meanwhile.
-    fn take_known(&self, state: &State, known: &Known<'_>) -> Result<Option<Decision>, Error> {
+    /// Takes what a note says is allowed in this version; nothing where there is none, or another
+    /// version came meanwhile.
+    fn consume_fast(
+        &self,
+        state: &Snapshot,
+        known: &FastConsume<'_>,
+    ) -> Result<Option<Decision>, Error> {
         let taken = store::transaction(
             &*state.store,
             &[known.account()],
             Durability::Process,
             |ledger| {
                 let taken = if self.is_latest(state) {
-                    known.take(ledger, state)?
+                    known.try_grant(ledger, state)?
                 } else {
                     None
                 };
-                let keep = if taken.is_some() { Keep::Yes } else { Keep::No };
+                let keep = if taken.is_some() {
+                    TxOutcome::Commit
+                } else {
+                    TxOutcome::Rollback
+                };
                 Ok((taken, keep))
             },
         )?;
@@ -409,14 +447,14 @@ impl Engine {
         }))
     }
 
-    fn settled(
+    fn run_follow_up(
         &self,
         verb: &'static str,
         operation: u64,
-        how: Settling,
+        how: FollowUp,
         amount: Option<i64>,
         key: Option<&str>,
-    ) -> Result<Counted, Error> {
+    ) -> Result<CountReceipt, Error> {
         let settled = catch_panic(|| {
             let state = self.current()?;
             if let Some(amount) = amount.filter(|amount| *amount < 0) {
@@ -433,9 +471,10 @@ impl Engine {
                 operation.to_string(),
                 amount.map(|amount| amount.to_string()).unwrap_or_default(),
             ];
-            let key = keyed(key, parts.iter().map(String::as_str))?;
-            let counting = Counting::new(&state, verb, &account, None)?;
-            let lines = |meter: &str, member: Option<&str>| counting.of(member, meter).ok();
+            let key = idempotency_digest(key, parts.iter().map(String::as_str))?;
+            let counting = QuotaAccount::new(&state, verb, &account, None)?;
+            let lines =
+                |meter: &str, member: Option<&str>| counting.line_for_member(member, meter).ok();
             let asked = quota::SettlingAsked {
                 operation,
                 key,
@@ -448,24 +487,24 @@ impl Engine {
             };
             let counted =
                 store::transaction(&*state.store, &[account.as_str()], durability, |ledger| {
-                    quota::settle(ledger, &asked, how)
+                    quota::follow_up(ledger, &asked, how)
                 })?;
             Ok((account, counted))
         });
-        let (account, counted) = self.noted(verb, settled)?;
-        self.debited(verb, &account, Some(operation), &counted);
+        let (account, counted) = self.count_error(verb, settled)?;
+        self.emit_debit(verb, &account, Some(operation), &counted);
         Ok(counted)
     }
 
-    fn state_of(
+    fn record_adjustment(
         &self,
         verb: &'static str,
         whose: (&str, Option<&str>),
         meter: &str,
         amount: i64,
         key: Option<&str>,
-        what: Statement,
-    ) -> Result<Counted, Error> {
+        what: Adjustment,
+    ) -> Result<CountReceipt, Error> {
         let stated = catch_panic(|| {
             let state = self.current()?;
             if amount < 0 {
@@ -474,9 +513,9 @@ impl Engine {
                 });
             }
             let (account, member) = whose;
-            let counting = Counting::new(&state, verb, account, member)?;
+            let counting = QuotaAccount::new(&state, verb, account, member)?;
             let line = counting.line(meter, amount)?;
-            let key = keyed(
+            let key = idempotency_digest(
                 key,
                 [
                     verb,
@@ -488,17 +527,17 @@ impl Engine {
                 .into_iter(),
             )?;
             store::transaction(&*state.store, &[account], what.durability(), |ledger| {
-                quota::state(ledger, &counting.subject(), &line, key, what)
+                quota::record_adjustment(ledger, &counting.subject(), &line, key, what)
             })
         });
-        let counted = self.noted(verb, stated)?;
-        self.debited(verb, whose.0, None, &counted);
+        let counted = self.count_error(verb, stated)?;
+        self.emit_debit(verb, whose.0, None, &counted);
         Ok(counted)
     }
 }
 
 /// How many versions may pass by before a verb gives up: more than can.
-const VERSIONS: usize = 1_000_000;
+const MAX_SNAPSHOT_RETRIES: usize = 1_000_000;
 
 /// The longest that a reservation may hold: 366 days, in milliseconds.
 const MOST_TTL: i64 = 366 * 86_400_000;

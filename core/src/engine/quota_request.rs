@@ -1,25 +1,27 @@
-//! Whose counts a question asks of, and how much of each meter: what the bundle and the directory say of it.
+//! Whose counts a question asks of, and how much of each meter: what the bundle and the directory
+//! say of it.
 
 use sha2::{Digest, Sha256};
 
-use super::State;
-use super::cached_grant::{Heard, Known};
-use crate::api::consume_options::Take;
+use super::Snapshot;
+use super::cached_grant::{FastConsume, GrantCandidate};
+use crate::api::consume_options::ConsumeOptions;
 use crate::api::decision::Decision;
-use crate::api::request::Circumstances;
-use crate::api::request_ref::{Question, Who};
+use crate::api::request::Environment;
+use crate::api::request_ref::{PrincipalRef, RequestRef};
 use crate::cedar::bundle::Bundle;
 use crate::model::catalog::{MeterKind, WindowKind};
 use crate::model::limit::QuotaFacts;
-use crate::quota::{self, Line, Subject, Taking, check_meters};
-use crate::store::{self, Durability, Keep};
+use crate::quota::{self, ConsumeMode, MeterRequest, QuotaSubject, check_meters};
+use crate::store::{self, Durability, TxOutcome};
 use crate::util::error::Error;
 
 /// How long a key may be, in bytes.
 const KEY_BYTES: usize = 255;
 
-/// A key with the digest of what was asked with it. Each text stands with its length, so that none runs into the next.
-pub(super) fn keyed(
+/// A key with the digest of what was asked with it. Each text stands with its length, so that none
+/// runs into the next.
+pub(super) fn idempotency_digest(
     key: Option<&str>,
     asked: impl Iterator<Item = impl AsRef<str>>,
 ) -> Result<Option<(&str, [u8; 32])>, Error> {
@@ -36,18 +38,18 @@ pub(super) fn keyed(
 }
 
 /// An account whose counts are asked of, as the directory says it.
-pub(super) struct Counting<'s> {
-    state: &'s State,
+pub(super) struct QuotaAccount<'s> {
+    state: &'s Snapshot,
     pub(super) bundle: &'s Bundle,
     pub(super) account: &'s str,
     number: u32,
-    member: Option<Named<'s>>,
+    member: Option<RecordRef<'s>>,
     actor: Option<String>,
 }
 
-impl<'s> Counting<'s> {
+impl<'s> QuotaAccount<'s> {
     pub(super) fn new(
-        state: &'s State,
+        state: &'s Snapshot,
         verb: &str,
         account: &'s str,
         member: Option<&'s str>,
@@ -82,9 +84,9 @@ impl<'s> Counting<'s> {
 
     /// Of an account, and a member of it, that are looked up.
     fn of_known(
-        state: &'s State,
-        (number, account): Named<'s>,
-        member: Option<Named<'s>>,
+        state: &'s Snapshot,
+        (number, account): RecordRef<'s>,
+        member: Option<RecordRef<'s>>,
     ) -> Result<Self, Error> {
         Ok(Self {
             state,
@@ -96,9 +98,9 @@ impl<'s> Counting<'s> {
         })
     }
 
-    pub(super) fn subject(&self) -> Subject<'_> {
+    pub(super) fn subject(&self) -> QuotaSubject<'_> {
         let calendar = self.state.directory.calendar(self.number);
-        Subject {
+        QuotaSubject {
             account: self.account,
             member: self.member.map(|(_, id)| id),
             actor: self.actor.as_deref(),
@@ -106,15 +108,19 @@ impl<'s> Counting<'s> {
         }
     }
 
-    pub(super) fn line(&self, meter: &str, amount: i64) -> Result<Line<'s>, Error> {
-        Ok(Line {
+    pub(super) fn line(&self, meter: &str, amount: i64) -> Result<MeterRequest<'s>, Error> {
+        Ok(MeterRequest {
             amount,
-            ..self.of_number(self.member.map(|(number, _)| number), meter)?
+            ..self.line_for(self.member.map(|(number, _)| number), meter)?
         })
     }
 
-    pub(super) fn of(&self, member: Option<&str>, meter: &str) -> Result<Line<'s>, Error> {
-        self.of_number(
+    pub(super) fn line_for_member(
+        &self,
+        member: Option<&str>,
+        meter: &str,
+    ) -> Result<MeterRequest<'s>, Error> {
+        self.line_for(
             member
                 .and_then(|id| self.state.directory.member_number(id))
                 .map(|(number, _)| number),
@@ -122,17 +128,17 @@ impl<'s> Counting<'s> {
         )
     }
 
-    fn of_number(&self, member: Option<u32>, meter: &str) -> Result<Line<'s>, Error> {
+    fn line_for(&self, member: Option<u32>, meter: &str) -> Result<MeterRequest<'s>, Error> {
         let catalog = &self.bundle.catalog;
         let (meter, declared) = catalog.named_meter(meter).ok_or_else(|| Error::NoMeter {
             meter: crate::util::text::short(meter),
         })?;
         let directory = &self.state.directory;
-        Ok(Line {
+        Ok(MeterRequest {
             meter,
             kind: declared.kind,
             window: declared.window.unwrap_or(WindowKind::Lifetime),
-            frees: false,
+            decreases: false,
             amount: 0,
             allowance: directory.allowance(self.number, meter, catalog),
             sub_limit: member.and_then(|member| directory.sub_limit(member, meter)),
@@ -142,25 +148,25 @@ impl<'s> Counting<'s> {
 }
 
 /// A record's number and id.
-type Named<'s> = (u32, &'s str);
+type RecordRef<'s> = (u32, &'s str);
 
 /// What is asked of the counts of an account.
-pub(super) struct Asked<'s> {
-    pub(super) counting: Counting<'s>,
-    lines: Vec<Line<'s>>,
+pub(super) struct QuotaRequest<'s> {
+    pub(super) counting: QuotaAccount<'s>,
+    lines: Vec<MeterRequest<'s>>,
     key: Option<(&'s str, [u8; 32])>,
     /// What an action that only frees is asked with.
-    with: Option<Circumstances>,
+    with: Option<Environment>,
     by_command: bool,
 }
 
 /// A question about meters, or the answer where there is nobody whose they are.
-pub(super) enum Metered<'s> {
-    By(Box<Asked<'s>>),
+pub(super) enum QuotaTarget<'s> {
+    Account(Box<QuotaRequest<'s>>),
     Denied(Box<Decision>),
 }
 
-impl<'s> Asked<'s> {
+impl<'s> QuotaRequest<'s> {
     /// The same of a command, under a key whose digest the caller has made.
     pub(super) fn of_command(self, key: Option<(&'s str, [u8; 32])>) -> Self {
         Self {
@@ -172,13 +178,13 @@ impl<'s> Asked<'s> {
 
     pub(super) fn take(
         &self,
-        ledger: &mut dyn crate::store::Ledger,
-        state: &State,
-        question: &Question<'_>,
-        taking: Taking,
-        known: Option<&Known<'_>>,
-    ) -> Result<(Decision, Keep), Error> {
-        let asked = quota::Asked {
+        ledger: &mut dyn crate::store::CountTx,
+        state: &Snapshot,
+        question: &RequestRef<'_>,
+        taking: ConsumeMode,
+        known: Option<&FastConsume<'_>>,
+    ) -> Result<(Decision, TxOutcome), Error> {
+        let asked = quota::ConsumeRequest {
             subject: self.counting.subject(),
             lines: &self.lines,
             key: self.key,
@@ -189,43 +195,43 @@ impl<'s> Asked<'s> {
         let (decision, keep) = quota::take(ledger, &asked, taking, &mut |facts| {
             self.decide(state, question, facts, wanted.then_some(&mut heard))
         })?;
-        if let (Some(known), Keep::Yes) = (known, keep) {
-            known.note(ledger, &self.lines, heard)?;
+        if let (Some(known), TxOutcome::Commit) = (known, keep) {
+            known.cache_grant(ledger, &self.lines, heard)?;
         }
         Ok((decision, keep))
     }
 
     fn decide(
         &self,
-        state: &State,
-        question: &Question<'_>,
+        state: &Snapshot,
+        question: &RequestRef<'_>,
         facts: Option<&QuotaFacts<'_>>,
-        mut heard: Option<&mut Option<Heard>>,
+        mut heard: Option<&mut Option<GrantCandidate>>,
     ) -> Result<Decision, Error> {
         if let Some(heard) = &mut heard {
             **heard = None;
         }
         match &self.with {
-            Some(with) if facts.is_none() => state.decided(
-                &Question {
+            Some(with) if facts.is_none() => state.decide(
+                &RequestRef {
                     with: Some(with),
                     ..*question
                 },
                 None,
             ),
-            _ => state.decided_hearing(question, facts, heard),
+            _ => state.decide_with_grant(question, facts, heard),
         }
     }
 }
 
-impl State {
+impl Snapshot {
     /// What a question asks of which counts.
     pub(super) fn metered<'s>(
         &'s self,
-        question: &'s Question<'_>,
-        take: &'s Take<'_>,
-        taking: Taking,
-    ) -> Result<Metered<'s>, Error> {
+        question: &'s RequestRef<'_>,
+        take: &'s ConsumeOptions<'_>,
+        taking: ConsumeMode,
+    ) -> Result<QuotaTarget<'s>, Error> {
         let bundle = self.tenancy("consume")?;
         take.check()?;
         let (kind, name) = question.action.name();
@@ -238,15 +244,15 @@ impl State {
                 action: crate::util::text::short(name),
             })?;
         // What adds needs an action that counts; an action that only frees can but give back.
-        if action.meters.is_empty() && (action.frees.is_empty() || taking == Taking::Add) {
+        if action.meters.is_empty() && (action.frees.is_empty() || taking == ConsumeMode::Add) {
             return Err(Error::NotMetered {
                 action: crate::util::text::short(name),
             });
         }
-        let Some((account, member)) = self.whose(question.principal) else {
-            return Ok(Metered::Denied(Box::new(self.decided(question, None)?)));
+        let Some((account, member)) = self.paying_account(question.principal) else {
+            return Ok(QuotaTarget::Denied(Box::new(self.decide(question, None)?)));
         };
-        let mut counting = Counting::of_known(self, account, member)?;
+        let mut counting = QuotaAccount::of_known(self, account, member)?;
         counting.actor = question
             .with
             .and_then(|with| with.actor.as_ref())
@@ -258,8 +264,8 @@ impl State {
             .map(|meter| (meter, false))
             .chain(action.frees.iter().map(|meter| (meter, true)))
         {
-            let line = Line {
-                frees,
+            let line = MeterRequest {
+                decreases: frees,
                 ..counting.line(meter, take.of(meter))?
             };
             if taking.is_of_stocks() && line.kind != MeterKind::Stock {
@@ -270,18 +276,19 @@ impl State {
             lines.push(line);
         }
         check_meters(take, &lines)?;
-        let with = action.meters.is_empty().then(|| Circumstances {
+        let with = action.meters.is_empty().then(|| Environment {
             amount: lines.first().map(|line| line.amount),
             ..question.with.cloned().unwrap_or_default()
         });
         let key = match take.key {
             None => None,
-            key => keyed(
+            key => idempotency_digest(
                 key,
-                digested(question, take, taking, &lines, counting.actor.as_deref()).iter(),
+                request_fingerprint(question, take, taking, &lines, counting.actor.as_deref())
+                    .iter(),
             )?,
         };
-        Ok(Metered::By(Box::new(Asked {
+        Ok(QuotaTarget::Account(Box::new(QuotaRequest {
             counting,
             lines,
             key,
@@ -291,10 +298,10 @@ impl State {
     }
 
     /// The account that pays, and the member who asks.
-    pub(super) fn whose<'s>(
+    pub(super) fn paying_account<'s>(
         &'s self,
-        principal: Who<'s>,
-    ) -> Option<(Named<'s>, Option<Named<'s>>)> {
+        principal: PrincipalRef<'s>,
+    ) -> Option<(RecordRef<'s>, Option<RecordRef<'s>>)> {
         let (kind, id) = principal.name();
         match kind {
             "Account" => self
@@ -312,23 +319,25 @@ impl State {
         }
     }
 
-    /// The decision on so much of each meter, where the question says an amount and its action is metered; takes nothing.
-    pub(super) fn counted(&self, question: &Question<'_>) -> Result<Option<Decision>, Error> {
+    /// The decision on so much of each meter, where the question says an amount and its action is
+    /// metered; takes nothing.
+    pub(super) fn counted(&self, question: &RequestRef<'_>) -> Result<Option<Decision>, Error> {
         Ok(self
             .counted_with(question, &|_| Ok(()))?
             .map(|(decision, _)| decision))
     }
 
-    /// [`State::counted`], with what `tell` says of the meter that is refused, or else of the last.
+    /// [`Snapshot::counted`], with what `tell` says of the meter that is refused, or else of the
+    /// last.
     pub(super) fn counted_with<T>(
         &self,
-        question: &Question<'_>,
+        question: &RequestRef<'_>,
         tell: &dyn Fn(Option<&QuotaFacts<'_>>) -> Result<T, Error>,
     ) -> Result<Option<(Decision, Option<T>)>, Error> {
         let Some(amount) = question.with.and_then(|with| with.amount) else {
             return Ok(None);
         };
-        let crate::authorize::Kind::Tenancy(bundle) = &self.loaded.kind else {
+        let crate::authorize::PolicyEngine::Tenancy(bundle) = &self.loaded.kind else {
             return Ok(None);
         };
         let (kind, name) = question.action.name();
@@ -340,20 +349,18 @@ impl State {
         {
             return Ok(None);
         }
-        let take = Take::new(amount);
+        let take = ConsumeOptions::new(amount);
         // What is asked of a meter says the amount.
-        let question = &Question {
-            with: question
-                .with
-                .filter(|with| !with.has_nothing_but_an_amount()),
+        let question = &RequestRef {
+            with: question.with.filter(|with| !with.has_only_amount()),
             ..*question
         };
-        let Metered::By(metered) =
-            self.metered(question, &take, Taking::Consume { up_to: false })?
+        let QuotaTarget::Account(metered) =
+            self.metered(question, &take, ConsumeMode::Consume { up_to: false })?
         else {
             return Ok(None);
         };
-        let asked = quota::Asked {
+        let asked = quota::ConsumeRequest {
             subject: metered.counting.subject(),
             lines: &metered.lines,
             key: None,
@@ -371,7 +378,7 @@ impl State {
 
     pub(super) fn batch(
         &self,
-        items: &[(Question<'_>, Take<'_>)],
+        items: &[(RequestRef<'_>, ConsumeOptions<'_>)],
         is_latest: impl Fn() -> bool,
     ) -> Result<Option<Vec<Decision>>, Error> {
         let mut metered = Vec::with_capacity(items.len());
@@ -382,14 +389,14 @@ impl State {
                 reason: error.to_string(),
             };
             metered.push(
-                self.metered(question, take, Taking::Consume { up_to: take.up_to })
+                self.metered(question, take, ConsumeMode::Consume { up_to: take.up_to })
                     .map_err(item)?,
             );
         }
         let accounts: Vec<&str> = metered
             .iter()
             .filter_map(|item| {
-                if let Metered::By(by) = item {
+                if let QuotaTarget::Account(by) = item {
                     Some(by.counting.account)
                 } else {
                     None
@@ -398,31 +405,31 @@ impl State {
             .collect();
         store::transaction(&*self.store, &accounts, Durability::Process, |ledger| {
             if !is_latest() {
-                return Ok((None, Keep::No));
+                return Ok((None, TxOutcome::Rollback));
             }
             let mut answers = Vec::with_capacity(items.len());
-            let mut keep = Keep::Yes;
+            let mut keep = TxOutcome::Commit;
             for ((question, take), metered) in items.iter().zip(&metered) {
                 let decision = match metered {
-                    Metered::Denied(decision) => decision.as_ref().clone(),
-                    Metered::By(metered) => {
+                    QuotaTarget::Denied(decision) => decision.as_ref().clone(),
+                    QuotaTarget::Account(metered) => {
                         metered
                             .take(
                                 ledger,
                                 self,
                                 question,
-                                Taking::Consume { up_to: take.up_to },
+                                ConsumeMode::Consume { up_to: take.up_to },
                                 None,
                             )?
                             .0
                     }
                 };
                 if !decision.allowed {
-                    keep = Keep::No;
+                    keep = TxOutcome::Rollback;
                 }
                 answers.push(decision);
             }
-            if keep == Keep::No {
+            if keep == TxOutcome::Rollback {
                 // What was allowed is not taken.
                 answers
                     .iter_mut()
@@ -435,11 +442,11 @@ impl State {
 }
 
 /// All that makes two requests with one key the same.
-fn digested(
-    question: &Question<'_>,
-    take: &Take<'_>,
-    taking: Taking,
-    lines: &[Line<'_>],
+fn request_fingerprint(
+    question: &RequestRef<'_>,
+    take: &ConsumeOptions<'_>,
+    taking: ConsumeMode,
+    lines: &[MeterRequest<'_>],
     actor: Option<&str>,
 ) -> Vec<String> {
     let (principal, action) = (question.principal.name(), question.action.name());
@@ -450,7 +457,9 @@ fn digested(
         action.1,
         resource.kind.name(),
         resource.id,
-        resource.account.map_or("", crate::api::request_ref::Of::id),
+        resource
+            .account
+            .map_or("", crate::api::request_ref::AccountRef::id),
         actor.unwrap_or_default(),
     ];
     let mut asked: Vec<String> = texts.into_iter().map(str::to_owned).collect();

@@ -4,20 +4,22 @@ use std::sync::Arc;
 
 use arc_swap::Guard;
 
-use super::event_fields::Changed;
-use super::{Engine, State};
-use crate::authorize::Kind;
+use super::event_fields::DirectoryDelta;
+use super::{Engine, Snapshot};
+use crate::authorize::PolicyEngine;
 use crate::directory::Directory;
-use crate::model::reference::Ref;
-use crate::store::{self, Board, Durability, Keep, KeepsDirectory, Ledger, Pages, Word};
+use crate::model::reference::EntityRef;
+use crate::store::{
+    self, CountTx, DirectoryStore, DirectoryTx, Durability, HeaderField, SharedHeader, TxOutcome,
+};
 use crate::util::error::Error;
 use crate::util::panic::catch_panic;
 use crate::util::wait::{WaitBudget, WaitEnd};
 
 /// What a version was read from.
 #[derive(Debug, Clone)]
-pub(super) struct Watch {
-    board: Arc<Board>,
+pub(super) struct DirectoryVersion {
+    board: Arc<SharedHeader>,
     /// What the board said of the directory.
     seen: u64,
     /// Which file it was.
@@ -25,47 +27,50 @@ pub(super) struct Watch {
 }
 
 /// A new version, and the records that it changes: all of them, if it is not said.
-pub(super) type Made = (State, Option<Vec<Ref>>);
+pub(super) type NewSnapshot = (Snapshot, Option<Vec<EntityRef>>);
 
 impl Engine {
-    /// The version in force: at the cost of one load where no other process has changed the directory since.
+    /// The version in force: at the cost of one load where no other process has changed the
+    /// directory since.
     #[inline]
-    pub(super) fn current(&self) -> Result<Guard<Arc<State>>, Error> {
-        let state = self.state.load();
-        if state.is_fresh() {
+    pub(super) fn current(&self) -> Result<Guard<Arc<Snapshot>>, Error> {
+        let state = self.current.load();
+        if state.is_current() {
             return Ok(state);
         }
         self.catch_up(state)
     }
 
-    /// Follows the changes of other processes. Threads take turns at it, but never wait for those who change the directory.
+    /// Follows the changes of other processes. Threads take turns at it, but never wait for those
+    /// who change the directory.
     #[cold]
-    fn catch_up(&self, state: Guard<Arc<State>>) -> Result<Guard<Arc<State>>, Error> {
+    fn catch_up(&self, state: Guard<Arc<Snapshot>>) -> Result<Guard<Arc<Snapshot>>, Error> {
         if !state.is_stale() {
             return Ok(state);
         }
         let budget = state.wait_budget();
         drop(state);
-        let followed = self.following.take(&budget, || -> Result<(), Error> {
+        let followed = self.following.with(&budget, || -> Result<(), Error> {
             loop {
-                let state = self.state.load_full();
+                let state = self.current.load_full();
                 let Some(kept) = state.store.directory().filter(|_| state.is_stale()) else {
                     return Ok(());
                 };
-                let next = store::view_directory(kept, |pages| state.caught_up(pages))?;
-                // A change of this process, or other policies, may have come first: then this is done again on top of it.
-                if next.is_none_or(|next| self.state.replace(&state, Arc::new(next))) {
+                let next = store::view_directory(kept, |pages| state.catch_up(pages))?;
+                // A change of this process, or other policies, may have come first: then this is
+                // done again on top of it.
+                if next.is_none_or(|next| self.current.replace(&state, Arc::new(next))) {
                     return Ok(());
                 }
             }
         });
         followed.map_err(|end| self.waited(end))??;
-        Ok(self.state.load())
+        Ok(self.current.load())
     }
 
     /// The error of a caller that waited in vain for another thread of this process.
     pub(super) fn waited(&self, end: WaitEnd) -> Error {
-        let store = self.state.load().store.name().to_owned();
+        let store = self.current.load().store.name().to_owned();
         match end {
             WaitEnd::TimedOut => Error::StoreLocked {
                 store,
@@ -77,44 +82,45 @@ impl Engine {
 
     /// Does the work while no other thread of this process changes directory or policies.
     pub(super) fn take_turn<T>(&self, work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
-        let budget = self.state.load().wait_budget();
-        self.turn
-            .take(&budget, work)
+        let budget = self.current.load().wait_budget();
+        self.write_lock
+            .with(&budget, work)
             .map_err(|end| self.waited(end))?
     }
 
     /// Puts a new version in place of the latest: in the store, and here.
-    pub(super) fn swap(
+    pub(super) fn replace_snapshot(
         &self,
         verb: &'static str,
-        work: impl Fn(&State) -> Result<Made, Error>,
+        work: impl Fn(&Snapshot) -> Result<NewSnapshot, Error>,
     ) -> Result<u64, Error> {
-        let make = |state: &State| {
+        let make = |state: &Snapshot| {
             let made = work(state)?;
-            Ok((made.0.directory.revision(), Some(made), Keep::Yes))
+            Ok((made.0.directory.revision(), Some(made), TxOutcome::Commit))
         };
         let swapped = catch_panic(|| {
-            self.in_turn(verb, |state| match state.store.directory() {
-                Some(kept) => self.change_kept(kept, state, |latest, _| make(latest)),
-                None => make(state).map(|(revision, made, _)| (revision, self.put(made))),
+            self.with_write_lock(verb, |state| match state.store.directory() {
+                Some(kept) => self.transact_shared(kept, state, |latest, _| make(latest)),
+                None => make(state).map(|(revision, made, _)| (revision, self.publish(made))),
             })
         });
-        let (revision, changed) = self.noted(verb, swapped)?;
-        self.told_change(verb, changed.as_ref());
+        let (revision, changed) = self.count_error(verb, swapped)?;
+        self.emit_change(verb, changed.as_ref());
         Ok(revision)
     }
 
-    /// Changes directory and counts in one transaction, which is about the counts of these accounts. Returns the value of
-    /// `work` and, if there are subscribers, the change for their event.
-    pub(super) fn together<T>(
+    /// Changes directory and counts in one transaction, which is about the counts of these
+    /// accounts. Returns the value of `work` and, if there are subscribers, the change for their
+    /// event.
+    pub(super) fn transact<T>(
         &self,
         verb: &str,
-        accounts: impl Fn(&State) -> Result<Vec<String>, Error>,
-        work: impl Fn(&State, &mut dyn Ledger) -> Result<(T, Option<Made>, Keep), Error>,
-    ) -> Result<(T, Option<Changed>), Error> {
-        self.in_turn(verb, |state| {
+        accounts: impl Fn(&Snapshot) -> Result<Vec<String>, Error>,
+        work: impl Fn(&Snapshot, &mut dyn CountTx) -> Result<(T, Option<NewSnapshot>, TxOutcome), Error>,
+    ) -> Result<(T, Option<DirectoryDelta>), Error> {
+        self.with_write_lock(verb, |state| {
             if let Some(kept) = state.store.directory() {
-                return self.change_kept(kept, state, &work);
+                return self.transact_shared(kept, state, &work);
             }
             let accounts = accounts(state)?;
             let accounts: Vec<&str> = accounts.iter().map(String::as_str).collect();
@@ -123,23 +129,24 @@ impl Engine {
                     let (value, made, keep) = work(state, ledger)?;
                     Ok(((value, made), keep))
                 })?;
-            Ok((value, self.put(made)))
+            Ok((value, self.publish(made)))
         })
     }
 
     /// Does the work in its turn, with the latest version that this process has.
-    fn in_turn<T>(
+    fn with_write_lock<T>(
         &self,
         verb: &str,
-        work: impl FnOnce(&Arc<State>) -> Result<T, Error>,
+        work: impl FnOnce(&Arc<Snapshot>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        self.state.load().tenancy(verb)?;
+        self.current.load().tenancy(verb)?;
         self.take_turn(|| {
-            let mut state = self.state.load_full();
-            // Before the work, and kept should it fail: so that transactions which fail cannot make every one tidy up.
-            if let Some(tidy) = state.tidied(verb)? {
+            let mut state = self.current.load_full();
+            // Before the work, and kept should it fail: so that transactions which fail cannot make
+            // every one tidy up.
+            if let Some(tidy) = state.compacted(verb)? {
                 let tidy = Arc::new(tidy);
-                self.state.replace(&state, Arc::clone(&tidy));
+                self.current.replace(&state, Arc::clone(&tidy));
                 state = tidy;
             }
             work(&state)
@@ -147,58 +154,62 @@ impl Engine {
     }
 
     /// Puts a version in force that is kept nowhere else.
-    fn put(&self, made: Option<Made>) -> Option<Changed> {
+    fn publish(&self, made: Option<NewSnapshot>) -> Option<DirectoryDelta> {
         let (next, references) = made?;
         let changed = self
             .is_watched()
-            .then(|| Changed::of(&next.directory, references));
-        self.state.store(Arc::new(next));
+            .then(|| DirectoryDelta::of(&next.directory, references));
+        self.current.store(Arc::new(next));
         changed
     }
 
-    fn change_kept<T>(
+    fn transact_shared<T>(
         &self,
-        kept: &dyn KeepsDirectory,
-        state: &Arc<State>,
-        work: impl Fn(&State, &mut dyn Ledger) -> Result<(T, Option<Made>, Keep), Error>,
-    ) -> Result<(T, Option<Changed>), Error> {
-        let body = |pages: &mut dyn Pages| {
-            let latest = state.caught_up(pages)?;
+        kept: &dyn DirectoryStore,
+        state: &Arc<Snapshot>,
+        work: impl Fn(&Snapshot, &mut dyn CountTx) -> Result<(T, Option<NewSnapshot>, TxOutcome), Error>,
+    ) -> Result<(T, Option<DirectoryDelta>), Error> {
+        let body = |pages: &mut dyn DirectoryTx| {
+            let latest = state.catch_up(pages)?;
             let (value, made, keep) = work(latest.as_ref().unwrap_or(state), pages.ledger())?;
             let Some((mut version, references)) = made else {
                 return Ok(((value, None, None), keep));
             };
             version.write(pages, references.as_deref())?;
-            version.watch = Some(Watch::after(pages));
+            version.directory_version = Some(DirectoryVersion::after_write(pages));
             let changed = self
                 .is_watched()
-                .then(|| Changed::of(&version.directory, references));
+                .then(|| DirectoryDelta::of(&version.directory, references));
             Ok(((value, Some(Arc::new(version)), changed), keep))
         };
-        // Put in force before others can know of it, so that no thread of this process is behind another process.
+        // Put in force before others can know of it, so that no thread of this process is behind
+        // another process.
         let (value, _, changed) = store::change_directory(kept, body, |(_, version, _)| {
             if let Some(version) = version {
-                self.state.store(Arc::clone(version));
+                self.current.store(Arc::clone(version));
             }
         })?;
         Ok((value, changed))
     }
 }
 
-impl Watch {
-    /// What the board says, read before the directory is: so that a change which comes in between is followed again.
-    fn now(pages: &dyn Pages) -> Self {
+impl DirectoryVersion {
+    /// What the board says, read before the directory is: so that a change which comes in between
+    /// is followed again.
+    fn read(pages: &dyn DirectoryTx) -> Self {
         let board = pages.board();
-        let word = board.now(Word::Directory);
+        let word = board.version(HeaderField::Directory);
         if board.is_lost() {
-            // Words that are lost say nothing: each question looks at the directory until they are there again.
+            // Words that are lost say nothing: each question looks at the directory until they are
+            // there again.
             return Self {
                 seen: u64::MAX,
-                file: pages.file(),
+                file: pages.file_identity(),
                 board,
             };
         }
-        // An odd word is that of a change which is being committed: not seen yet, unless whoever commits it is gone.
+        // An odd word is that of a change which is being committed: not seen yet, unless whoever
+        // commits it is gone.
         let seen = if word & 1 == 1 && pages.is_changing() {
             word & !1
         } else {
@@ -206,14 +217,14 @@ impl Watch {
         };
         Self {
             seen,
-            file: pages.file(),
+            file: pages.file_identity(),
             board,
         }
     }
 
     /// What it will say when this change is committed.
-    fn after(pages: &dyn Pages) -> Self {
-        let now = Self::now(pages);
+    fn after_write(pages: &dyn DirectoryTx) -> Self {
+        let now = Self::read(pages);
         Self {
             seen: (now.seen | 1).wrapping_add(1),
             ..now
@@ -221,69 +232,69 @@ impl Watch {
     }
 }
 
-impl State {
+impl Snapshot {
     /// How long a call may wait for others.
     fn wait_budget(&self) -> WaitBudget {
         WaitBudget::enter(self.store.lock_timeout())
     }
 
     #[inline]
-    pub(super) fn is_fresh(&self) -> bool {
-        self.watch
+    pub(super) fn is_current(&self) -> bool {
+        self.directory_version
             .as_ref()
-            .is_none_or(|watch| watch.board.still_says(Word::Directory, watch.seen))
+            .is_none_or(|watch| watch.board.still_says(HeaderField::Directory, watch.seen))
     }
 
     /// Whether no change of the directory was committed since this version was read.
     pub(super) fn is_unchanged(&self) -> bool {
-        self.watch
+        self.directory_version
             .as_ref()
-            .is_none_or(|watch| watch.board.now(Word::Directory) == watch.seen)
+            .is_none_or(|watch| watch.board.version(HeaderField::Directory) == watch.seen)
     }
 
     fn is_stale(&self) -> bool {
-        let kept = self.store.directory().zip(self.watch.as_ref());
+        let kept = self.store.directory().zip(self.directory_version.as_ref());
         kept.is_some_and(|(kept, watch)| kept.is_stale(&watch.board, watch.seen))
     }
 
     /// The version to begin with: of the directory that the store keeps.
-    pub(super) fn first(self) -> Result<Self, Error> {
+    pub(super) fn at_open(self) -> Result<Self, Error> {
         let Some(kept) = self
             .store
             .directory()
-            .filter(|_| matches!(self.loaded.kind, Kind::Tenancy(_)))
+            .filter(|_| matches!(self.loaded.kind, PolicyEngine::Tenancy(_)))
         else {
             return Ok(self);
         };
         store::view_directory(kept, |pages| {
-            let watch = Watch::now(pages);
+            let watch = DirectoryVersion::read(pages);
             let revision = pages.revision()?;
             let directory = if revision == 0 {
                 self.directory.clone()
             } else {
-                self.all(pages, revision)?
+                self.load_all(pages, revision)?
             };
             Ok(Self {
-                watch: Some(watch),
-                ..self.over(directory)?
+                directory_version: Some(watch),
+                ..self.with_directory(directory)?
             })
         })
     }
 
     /// The version that the store has, if it is another than this.
-    fn caught_up(&self, pages: &mut dyn Pages) -> Result<Option<Self>, Error> {
+    fn catch_up(&self, pages: &mut dyn DirectoryTx) -> Result<Option<Self>, Error> {
         let (watch, revision, mine) = (
-            Watch::now(pages),
+            DirectoryVersion::read(pages),
             pages.revision()?,
             self.directory.revision(),
         );
         let same = self
-            .watch
+            .directory_version
             .as_ref()
             .is_some_and(|known| known.file == watch.file);
         if same
             && revision == mine
-            && self.watch.as_ref().is_some_and(|known| {
+            && self.directory_version.as_ref().is_some_and(|known| {
                 known.seen == watch.seen && Arc::ptr_eq(&known.board, &watch.board)
             })
         {
@@ -291,19 +302,19 @@ impl State {
         }
         let directory = match revision.checked_sub(mine).filter(|_| same) {
             Some(0) => self.directory.clone(),
-            Some(_) => match pages.changes_after(mine, revision)? {
-                Some(changes) => self.after(&changes)?,
-                None => self.all(pages, revision)?,
+            Some(_) => match pages.changes_since(mine, revision)? {
+                Some(changes) => self.after_write(&changes)?,
+                None => self.load_all(pages, revision)?,
             },
-            None => self.all(pages, revision)?,
+            None => self.load_all(pages, revision)?,
         };
         Ok(Some(Self {
-            watch: Some(watch),
-            ..self.over(directory)?
+            directory_version: Some(watch),
+            ..self.with_directory(directory)?
         }))
     }
 
-    fn behind(&self, revision: u64, error: Error) -> Error {
+    fn catch_up_error(&self, revision: u64, error: Error) -> Error {
         match error {
             Error::Panic { .. } => error,
             error if error.code().starts_with("store.") => error,
@@ -317,12 +328,12 @@ impl State {
     }
 
     /// The directory after the changes of these revisions.
-    fn after(&self, changes: &[(u64, String)]) -> Result<Directory, Error> {
+    fn after_write(&self, changes: &[(u64, String)]) -> Result<Directory, Error> {
         let bundle = self.tenancy("change")?;
         let mut directory = self.directory.clone();
         for (revision, notes) in changes {
-            let told = |error| self.behind(*revision, error);
-            if let Some(tidy) = directory.tidied(&bundle.catalog, bundle)? {
+            let told = |error| self.catch_up_error(*revision, error);
+            if let Some(tidy) = directory.compacted(&bundle.catalog, bundle)? {
                 directory = tidy;
             }
             let changes = Directory::changes_of(notes).map_err(told)?;
@@ -334,35 +345,41 @@ impl State {
     }
 
     /// The directory of all records.
-    fn all(&self, pages: &mut dyn Pages, revision: u64) -> Result<Directory, Error> {
+    fn load_all(&self, pages: &mut dyn DirectoryTx, revision: u64) -> Result<Directory, Error> {
         let bundle = self.tenancy("change")?;
         let read = Directory::of_records(revision, &bundle.catalog, bundle, &mut |each| {
             pages.records(each)
         });
-        read.map_err(|error| self.behind(revision, error))
+        read.map_err(|error| self.catch_up_error(revision, error))
     }
 
     /// Writes what this version changes.
-    fn write(&self, pages: &mut dyn Pages, references: Option<&[Ref]>) -> Result<(), Error> {
+    fn write(
+        &self,
+        pages: &mut dyn DirectoryTx,
+        references: Option<&[EntityRef]>,
+    ) -> Result<(), Error> {
         let revision = self.directory.revision();
         if let Some(references) = references {
-            let notes = self.directory.noted(references, &mut |kind, id, record| {
-                pages.put(kind, id, record)
-            })?;
-            return pages.note(revision, Some(&notes));
+            let notes = self
+                .directory
+                .changes_json(references, &mut |kind, id, record| {
+                    pages.put(kind, id, record)
+                })?;
+            return pages.cache_grant(revision, Some(&notes));
         }
         pages.clear()?;
         self.directory
             .each_record(&mut |kind, id, record| pages.put(kind, id, record))?;
-        pages.note(revision, None)
+        pages.cache_grant(revision, None)
     }
 
     /// The same answers from a directory that is tidied up, if there was something to do.
-    fn tidied(&self, verb: &str) -> Result<Option<Self>, Error> {
+    fn compacted(&self, verb: &str) -> Result<Option<Self>, Error> {
         let bundle = self.tenancy(verb)?;
         self.directory
-            .tidied(&bundle.catalog, bundle)?
-            .map(|directory| self.over(directory))
+            .compacted(&bundle.catalog, bundle)?
+            .map(|directory| self.with_directory(directory))
             .transpose()
     }
 }

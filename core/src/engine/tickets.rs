@@ -1,45 +1,48 @@
-//! Support tickets: whose desk resolves them, at opening and at each reply (T1 to T4). The host keeps them; policies decide, and
-//! here is only the order in which they are asked.
+//! Support tickets: whose desk resolves them, at opening and at each reply (T1 to T4). The host
+//! keeps them; policies decide, and here is only the order in which they are asked.
 
 use std::sync::Arc;
 
 use super::commands::Refusals;
-use super::{Engine, State};
-use crate::api::decision::{Decision, Desk, Route};
-use crate::api::request::{Circumstances, Request, Resource};
-use crate::model::reference::Ref;
+use super::{Engine, Snapshot};
+use crate::api::decision::{Decision, TicketOutcome, TicketRoute};
+use crate::api::request::{Environment, Request, Resource};
+use crate::model::reference::EntityRef;
 use crate::util::error::Error;
 use crate::util::panic::catch_panic;
 
 impl Engine {
-    /// Who resolves a ticket of `principal` about `about` (T1 to T4): asks one action for each desk, in order.
+    /// Who resolves a ticket of `principal` about `about` (T1 to T4): asks one action for each
+    /// desk, in order.
     ///
     /// # Errors
     /// As [`Engine::authorize`].
     pub fn desk(
         &self,
-        principal: &Ref,
+        principal: &EntityRef,
         about: &Resource,
-        with: &Circumstances,
-    ) -> Result<Desk, Error> {
+        with: &Environment,
+    ) -> Result<TicketRoute, Error> {
         self.watched_desk(
             "desk",
             (principal, about, with),
-            |found: &Desk| (found.desk.as_deref(), &found.decision),
+            |found: &TicketRoute| (found.desk.as_deref(), &found.decision),
             || catch_panic(|| self.current()?.desk(principal, about, with)),
         )
     }
 
-    /// Where a ticket goes that `principal` opens about `about`: its account, or the owner's client (T1, T2, T4).
+    /// Where a ticket goes that `principal` opens about `about`: its account, or the owner's client
+    /// (T1, T2, T4).
     ///
-    /// The host keeps the ticket as a resource of type `Ticket`: its account is [`Route::of`], its attribute `desk` the route's.
+    /// The host keeps the ticket as a resource of type `Ticket`: its account is
+    /// [`TicketOutcome::of`], its attribute `desk` the route's.
     ///
     /// # Errors
     /// As [`Engine::authorize`].
     ///
     /// # Example: a client's ticket goes to its owner
     /// ```
-    /// use sublet::{Circumstances, Engine, Options, Ref};
+    /// use sublet::{Environment, Engine, Options, EntityRef};
     /// let engine = Engine::open(Options::default())?;
     /// engine.import(
     ///     br#"{"type": "Platform", "id": "mmio"}
@@ -48,21 +51,21 @@ impl Engine {
     /// "#.as_slice(),
     ///     None, None,
     /// )?;
-    /// let by_mail = Circumstances { channel: Some("mail".to_owned()), ..Circumstances::default() };
-    /// let route = engine.open_ticket(&Ref::new("Account", "bakery"), &("Account", "bakery").into(), &by_mail)?;
+    /// let by_mail = Environment { channel: Some("mail".to_owned()), ..Circumstances::default() };
+    /// let route = engine.open_ticket(&EntityRef::new("Account", "bakery"), &("Account", "bakery").into(), &by_mail)?;
     /// assert_eq!((route.desk.as_deref(), route.account.as_deref()), (Some("owner"), Some("acme")));
     /// # Ok::<(), sublet::Error>(())
     /// ```
     pub fn open_ticket(
         &self,
-        principal: &Ref,
+        principal: &EntityRef,
         about: &Resource,
-        with: &Circumstances,
-    ) -> Result<Route, Error> {
+        with: &Environment,
+    ) -> Result<TicketOutcome, Error> {
         self.watched_desk(
             "open_ticket",
             (principal, about, with),
-            |found: &Route| (found.desk.as_deref(), &found.decision),
+            |found: &TicketOutcome| (found.desk.as_deref(), &found.decision),
             || {
                 catch_panic(|| {
                     let state = self.current()?;
@@ -73,38 +76,41 @@ impl Engine {
         )
     }
 
-    /// Whether `principal` may reply to `ticket`, and where the ticket goes now (T3). Asks the action marked
-    /// `@asks("reply_ticket")`, and then the desks anew, for the account whose ticket it is: as by mail, which needs no login.
+    /// Whether `principal` may reply to `ticket`, and where the ticket goes now (T3). Asks the
+    /// action marked `@asks("reply_ticket")`, and then the desks anew, for the account whose ticket
+    /// it is: as by mail, which needs no login.
     ///
-    /// The ticket's attributes `desk`, and `desk_account` where the host keeps it, say where it was: so `rerouted`.
+    /// The ticket's attributes `desk`, and `desk_account` where the host keeps it, say where it
+    /// was: so `rerouted`.
     ///
     /// # Errors
     /// As [`Engine::authorize`]; [`Error::NotAsked`] where no action asks for it.
     pub fn reply_ticket(
         &self,
-        principal: &Ref,
+        principal: &EntityRef,
         ticket: &Resource,
-        with: &Circumstances,
-    ) -> Result<Route, Error> {
+        with: &Environment,
+    ) -> Result<TicketOutcome, Error> {
         self.watched_desk(
             "reply_ticket",
             (principal, ticket, with),
-            |found: &Route| (found.desk.as_deref(), &found.decision),
+            |found: &TicketOutcome| (found.desk.as_deref(), &found.decision),
             || {
                 catch_panic(|| {
                     let state = self.current()?;
-                    let reply = state.first_asked("reply_ticket", principal, ticket, with)?;
+                    let reply =
+                        state.authorize_first_permitted("reply_ticket", principal, ticket, with)?;
                     let of = ticket.account.as_deref();
                     let Some(account) = of.filter(|_| reply.allowed) else {
-                        return Ok(Route::refused(of, reply));
+                        return Ok(TicketOutcome::refused(of, reply));
                     };
-                    let by_mail = Circumstances {
+                    let by_mail = Environment {
                         channel: Some("mail".to_owned()),
-                        ..Circumstances::default()
+                        ..Environment::default()
                     };
                     let route = state.route(
                         of,
-                        state.desk(&Ref::new("Account", account), ticket, &by_mail)?,
+                        state.desk(&EntityRef::new("Account", account), ticket, &by_mail)?,
                     );
                     let said = |name: &str| {
                         ticket
@@ -122,7 +128,7 @@ impl Engine {
                     } else {
                         route.decision
                     };
-                    Ok(Route {
+                    Ok(TicketOutcome {
                         rerouted,
                         decision,
                         ..route
@@ -132,35 +138,40 @@ impl Engine {
         )
     }
 
-    /// Where a ticket goes that `principal` opens for its own account because it cannot resolve its client's `ticket` (T4). Asks the
-    /// action marked `@asks("escalate_ticket")` on the client's ticket, and then the desks for the new one. That is linked to the
-    /// client's by id, and carries nothing else of it (B1).
+    /// Where a ticket goes that `principal` opens for its own account because it cannot resolve its
+    /// client's `ticket` (T4). Asks the action marked `@asks("escalate_ticket")` on the client's
+    /// ticket, and then the desks for the new one. That is linked to the client's by id, and
+    /// carries nothing else of it (B1).
     ///
     /// # Errors
     /// As [`Engine::reply_ticket`].
     pub fn escalate_ticket(
         &self,
-        principal: &Ref,
+        principal: &EntityRef,
         ticket: &Resource,
-        with: &Circumstances,
-    ) -> Result<Route, Error> {
+        with: &Environment,
+    ) -> Result<TicketOutcome, Error> {
         self.watched_desk(
             "escalate_ticket",
             (principal, ticket, with),
-            |found: &Route| (found.desk.as_deref(), &found.decision),
+            |found: &TicketOutcome| (found.desk.as_deref(), &found.decision),
             || {
                 catch_panic(|| {
                     let state = self.current()?;
-                    let escalation =
-                        state.first_asked("escalate_ticket", principal, ticket, with)?;
+                    let escalation = state.authorize_first_permitted(
+                        "escalate_ticket",
+                        principal,
+                        ticket,
+                        with,
+                    )?;
                     let own = state
                         .directory
                         .account_id_of(principal)
                         .filter(|_| escalation.allowed);
                     let Some(own) = own else {
-                        return Ok(Route::refused(None, escalation));
+                        return Ok(TicketOutcome::refused(None, escalation));
                     };
-                    let plain = Circumstances {
+                    let plain = Environment {
                         context: serde_json::Map::new(),
                         ..with.clone()
                     };
@@ -173,7 +184,7 @@ impl Engine {
                     } else {
                         route.decision
                     };
-                    Ok(Route {
+                    Ok(TicketOutcome {
                         linked: Some(Arc::from(ticket.uid.id())),
                         decision,
                         ..route
@@ -184,7 +195,7 @@ impl Engine {
     }
 }
 
-impl Route {
+impl TicketOutcome {
     /// Nobody's desk: what was asked is refused.
     fn refused(of: Option<&str>, decision: Decision) -> Self {
         let code = Arc::clone(&decision.code);
@@ -201,8 +212,13 @@ impl Route {
     }
 }
 
-impl State {
-    fn desk(&self, principal: &Ref, about: &Resource, with: &Circumstances) -> Result<Desk, Error> {
+impl Snapshot {
+    fn desk(
+        &self,
+        principal: &EntityRef,
+        about: &Resource,
+        with: &Environment,
+    ) -> Result<TicketRoute, Error> {
         let bundle = self.tenancy("desk")?;
         let mut refused = None;
         for (name, action) in bundle.desks() {
@@ -219,7 +235,7 @@ impl State {
                 } else {
                     None
                 };
-                return Ok(Desk {
+                return Ok(TicketRoute {
                     desk: Some(Arc::from(name)),
                     account,
                     code: Arc::clone(&decision.code),
@@ -231,7 +247,7 @@ impl State {
         let decision = refused.ok_or_else(|| Error::UnknownAction {
             action: "@desk".to_owned(),
         })?;
-        Ok(Desk {
+        Ok(TicketRoute {
             desk: None,
             account: None,
             code: Arc::clone(&decision.code),
@@ -240,30 +256,31 @@ impl State {
     }
 
     /// The route of a ticket of this account, at this desk.
-    fn route(&self, of: Option<&str>, desk: Desk) -> Route {
-        let Desk {
+    fn route(&self, of: Option<&str>, desk: TicketRoute) -> TicketOutcome {
+        let TicketRoute {
             desk,
             account,
             code,
             decision,
         } = desk;
         let on_behalf_of = desk.as_ref().and_then(|_| self.owner_of(of));
-        Route {
+        TicketOutcome {
             desk,
             account,
             on_behalf_of,
             code,
-            ..Route::refused(of, decision)
+            ..TicketOutcome::refused(of, decision)
         }
     }
 
-    /// Of the actions that the schema marks for it the first that is allowed, or the refusal that came furthest through the gates.
-    fn first_asked(
+    /// Of the actions that the schema marks for it the first that is allowed, or the refusal that
+    /// came furthest through the gates.
+    fn authorize_first_permitted(
         &self,
         verb: &str,
-        principal: &Ref,
+        principal: &EntityRef,
         ticket: &Resource,
-        with: &Circumstances,
+        with: &Environment,
     ) -> Result<Decision, Error> {
         let mut refusals = Refusals::default();
         for (action, _) in
@@ -282,7 +299,7 @@ impl State {
             }
             refusals.add(self, decision);
         }
-        refusals.furthest().ok_or_else(|| Error::NotAsked {
+        refusals.most_specific().ok_or_else(|| Error::NotAsked {
             command: verb.to_owned(),
             principal: principal.to_string(),
         })

@@ -9,7 +9,7 @@ use super::calendar::{self, Calendar};
 use super::email;
 use super::limit::Limits;
 use super::named_fields::NamedFields;
-use super::pending_email::Pending;
+use super::pending_email::PendingEmail;
 use super::reference::check_id;
 use super::transfer::Transfer;
 use crate::util::error::Error;
@@ -79,7 +79,7 @@ pub struct Account {
     pub(crate) disabled: BTreeSet<DisableReason>,
     pub(crate) limits: Limits,
     pub(crate) calendar: Option<Calendar>,
-    pub(crate) pending: Option<Pending>,
+    pub(crate) pending: Option<PendingEmail>,
     /// The offer of a client to another owner.
     pub(crate) transfer: Option<Transfer>,
     /// When it was created, in milliseconds since 1970 UTC, where that is known.
@@ -157,8 +157,8 @@ impl Account {
         &self.limits
     }
 
-    /// From when its windows are counted: its time zone and its anchor day (Q9). UTC and the first of the month, unless it
-    /// says otherwise.
+    /// From when its windows are counted: its time zone and its anchor day (Q9). UTC and the first
+    /// of the month, unless it says otherwise.
     #[must_use]
     pub fn calendar(&self) -> Option<&Calendar> {
         self.calendar.as_ref()
@@ -170,7 +170,8 @@ impl Account {
         self.pending.as_ref().map(|pending| pending.email.as_str())
     }
 
-    /// The owner to whom a client is offered, if it is (see [`OfferTransfer`](crate::OfferTransfer)).
+    /// The owner to whom a client is offered, if it is (see
+    /// [`OfferTransfer`](crate::OfferTransfer)).
     #[must_use]
     pub fn offered_to(&self) -> Option<&str> {
         self.transfer.as_ref().map(|offer| offer.to.as_str())
@@ -189,7 +190,8 @@ impl Account {
     }
 }
 
-/// The level of an account's JSON: `null` is written for a client without one, so that it stays without one.
+/// The level of an account's JSON: `null` is written for a client without one, so that it stays
+/// without one.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(from = "Option<String>", into = "Option<String>")]
 enum LevelForm {
@@ -249,7 +251,7 @@ pub(crate) struct AccountForm {
     anchor: Option<String>,
     /// An e-mail that waits to be confirmed, with the hash of its token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pending: Option<Pending>,
+    pending: Option<PendingEmail>,
     /// The offer of a client to another owner.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     transfer: Option<Transfer>,

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-/// A code that the engine itself gives. Each place that answers with one names it here, and `bundle().codes` lists them all.
+/// A code that the engine itself gives. Each place that answers with one names it here, and
+/// `bundle().codes` lists them all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AnswerCode {
     /// A permit holds, and nothing refuses.

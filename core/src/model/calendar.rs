@@ -1,8 +1,9 @@
 //! Which counting window a moment falls in (Q9). Reads no clock: callers pass `now`.
 //!
-//! A day begins at the first instant whose local time is midnight or past it: where clocks skip midnight, when they have
-//! skipped it; where they show it twice, at the first. A window ends where the next one begins, so every moment has exactly
-//! one, and a day that a zone skips whole has none.
+//! A day begins at the first instant whose local time is midnight or past it: where clocks skip
+//! midnight, when they have skipped it; where they show it twice, at the first. A window ends where
+//! the next one begins, so every moment has exactly one, and a day that a zone skips whole has
+//! none.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,7 +16,8 @@ use jiff::tz::{AmbiguousOffset, TimeZone};
 use super::catalog::WindowKind;
 use crate::util::error::Error;
 
-/// When something is counted: half open, in milliseconds since 1970 UTC. What never ends has `i64::MIN` and `i64::MAX`.
+/// When something is counted: half open, in milliseconds since 1970 UTC. What never ends has
+/// `i64::MIN` and `i64::MAX`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Window {
     /// The first instant.
@@ -63,7 +65,8 @@ struct Zone {
     rules: TimeZone,
 }
 
-/// The zones that were asked for: accounts share them. jiff's own table waits for a lock, which a forked child may inherit held.
+/// The zones that were asked for: accounts share them. jiff's own table waits for a lock, which a
+/// forked child may inherit held.
 static ZONES: ArcSwapOption<BTreeMap<&'static str, Arc<Zone>>> = ArcSwapOption::const_empty();
 
 impl Zone {
@@ -87,7 +90,8 @@ impl Zone {
     }
 }
 
-/// What an account's windows are counted from: its time zone (UTC if none is given) and its anchor day (else 1970-01-01).
+/// What an account's windows are counted from: its time zone (UTC if none is given) and its anchor
+/// day (else 1970-01-01).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Calendar {
     zone: Option<Arc<Zone>>,
@@ -156,7 +160,8 @@ impl Calendar {
         })
     }
 
-    /// The month of that name, `YYYY-MM`: it begins in that month of the calendar, on the anchor's day.
+    /// The month of that name, `YYYY-MM`: it begins in that month of the calendar, on the anchor's
+    /// day.
     pub(crate) fn month(&self, name: &str) -> Option<Window> {
         let first = if has_form(name, "0000-00") {
             parse_day(&format!("{name}-01"))?
@@ -207,8 +212,9 @@ impl Calendar {
         }
     }
 
-    /// The window between two neighbours of the days `first_day(..)` which contains `now`. Number 0 is near it, but local time
-    /// alone cannot tell: a day that has begun may be followed by an hour of the day before.
+    /// The window between two neighbours of the days `first_day(..)` which contains `now`. Number 0
+    /// is near it, but local time alone cannot tell: a day that has begun may be followed by an
+    /// hour of the day before.
     fn around(&self, now: i64, first_day: impl Fn(i64) -> Option<Date>) -> Option<Window> {
         let bound = |nth: i64| self.midnight(first_day(nth)?);
         let (mut nth, mut window) = (
@@ -241,7 +247,8 @@ impl Calendar {
         let choice = self.rules().to_ambiguous_timestamp(midnight);
         let found = match choice.offset() {
             AmbiguousOffset::Gap { after, .. } => {
-                // Read with the offset to come, a skipped time lies less than the gap's length before the change.
+                // Read with the offset to come, a skipped time lies less than the gap's length
+                // before the change.
                 let before = after.to_timestamp(midnight).ok()?;
                 self.rules()
                     .following(before)
@@ -262,8 +269,9 @@ impl Calendar {
     }
 }
 
-/// The `day`th of the month that comes `nth` months after that of `today`, or its last day if it is too short. So months
-/// from an anchor need no more of it than its day, and one that was cut short cuts none after it.
+/// The `day`th of the month that comes `nth` months after that of `today`, or its last day if it is
+/// too short. So months from an anchor need no more of it than its day, and one that was cut short
+/// cuts none after it.
 fn in_month(today: Date, nth: i64, day: i8) -> Option<Date> {
     let months = i64::from(today.year())
         .checked_mul(12)?
@@ -304,7 +312,8 @@ pub fn instant_text(ms: i64) -> Option<String> {
     readable(ms).map(|instant| instant.to_string())
 }
 
-/// An instant as RFC 3339 text in UTC, always with its milliseconds; what RFC 3339 cannot tell as a number.
+/// An instant as RFC 3339 text in UTC, always with its milliseconds; what RFC 3339 cannot tell as a
+/// number.
 pub(crate) fn millisecond_text(ms: i64) -> String {
     readable(ms).map_or_else(|| ms.to_string(), |instant| format!("{instant:.3}"))
 }

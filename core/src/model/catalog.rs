@@ -1,4 +1,5 @@
-//! The catalog of a bundle: features and meters in words, built-in access levels, packages, the price of an excess client.
+//! The catalog of a bundle: features and meters in words, built-in access levels, packages, the
+//! price of an excess client.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use super::access_level::AccessLevel;
 use super::package::Package;
 use crate::util::error::Error;
 use crate::util::json;
-use crate::vm::Own;
+use crate::vm::StoredValue;
 
 /// Whether a meter only grows in its window, or goes down again when freed (Q1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,7 +39,7 @@ pub enum WindowKind {
 /// Records of the directory that a stock can be the number of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Counts {
+pub enum CountedKind {
     /// An account's clients that are not closed (C6).
     Clients,
     /// An account's members, invited ones too (M8).
@@ -73,7 +74,7 @@ pub struct Meter {
     pub window: Option<WindowKind>,
     /// Of which records a stock is the number: commands keep it so.
     #[serde(default)]
-    pub counts: Option<Counts>,
+    pub counts: Option<CountedKind>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -104,8 +105,9 @@ pub struct Catalog {
     excess_order: ExcessOrder,
 }
 
-/// Which features and meters there are, and whether a record's own attributes fit: the schema knows.
-pub(crate) trait Names {
+/// Which features and meters there are, and whether a record's own attributes fit: the schema
+/// knows.
+pub(crate) trait SchemaVocabulary {
     fn has_feature(&self, name: &str) -> bool;
     fn has_meter(&self, name: &str) -> bool;
     /// A record's own attributes as the schema types them, or why they do not fit it.
@@ -113,7 +115,7 @@ pub(crate) trait Names {
         &self,
         record_type: &str,
         attributes: &serde_json::Map<String, serde_json::Value>,
-    ) -> Result<Own, String>;
+    ) -> Result<StoredValue, String>;
     /// All features.
     fn features(&self) -> Vec<&str>;
 }
@@ -172,7 +174,7 @@ impl Catalog {
     /// Every name that the schema does not declare (L4), and every declared one without words.
     pub(crate) fn check(
         &self,
-        names: &impl Names,
+        names: &impl SchemaVocabulary,
         features: &BTreeSet<String>,
         meters: &BTreeSet<String>,
     ) -> Vec<String> {
@@ -293,7 +295,7 @@ impl Catalog {
     }
 
     /// The stocks that are the number of records.
-    pub(crate) fn counted(&self) -> impl Iterator<Item = (&Arc<str>, Counts)> {
+    pub(crate) fn counted(&self) -> impl Iterator<Item = (&Arc<str>, CountedKind)> {
         self.meters
             .iter()
             .filter_map(|(name, meter)| Some((name, meter.counts?)))

@@ -1,4 +1,5 @@
-//! The clock, given when an engine is opened. Time never goes back, and the computer's clock never leaps.
+//! The clock, given when an engine is opened. Time never goes back, and the computer's clock never
+//! leaps.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -23,8 +24,9 @@ pub enum Clock {
     Manual(ManualClock),
 }
 
-/// A clock that stands until it is set. Its clones are the same clock. It is trusted: it may be set far ahead, and no
-/// `store.clock_jump` comes of it. What was counted never goes back: set behind that, time stands.
+/// A clock that stands until it is set. Its clones are the same clock. It is trusted: it may be set
+/// far ahead, and no `store.clock_jump` comes of it. What was counted never goes back: set behind
+/// that, time stands.
 ///
 /// # Example: the last second of January
 /// ```
@@ -90,8 +92,8 @@ impl Clock {
     }
 }
 
-/// The latest instant that was seen, and when that was by a clock that nobody sets: so an idle process is told from a clock
-/// that leapt.
+/// The latest instant that was seen, and when that was by a clock that nobody sets: so an idle
+/// process is told from a clock that leapt.
 #[derive(Debug)]
 pub(crate) struct HighWater {
     clock: Clock,
@@ -119,8 +121,8 @@ impl HighWater {
     /// The instant of a transaction.
     ///
     /// # Errors
-    /// [`Error::ClockJump`] if the computer's clock is more than a day ahead of what can have passed. A clock that is set by hand
-    /// is right.
+    /// [`Error::ClockJump`] if the computer's clock is more than a day ahead of what can have
+    /// passed. A clock that is set by hand is right.
     pub(crate) fn now(&self) -> Result<i64, Error> {
         let (now, mark) = (self.clock.now(), self.mark.load(Ordering::Acquire));
         if now <= mark {
@@ -143,7 +145,8 @@ impl HighWater {
         Ok(now)
     }
 
-    /// Whether this clock says that an instant which another process has seen can be: it is hardly ahead of it.
+    /// Whether this clock says that an instant which another process has seen can be: it is hardly
+    /// ahead of it.
     pub(crate) fn confirms(&self, seen: i64) -> bool {
         seen <= self.clock.now().saturating_add(CLOCKS_APART)
     }

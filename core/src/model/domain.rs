@@ -69,8 +69,8 @@ impl Domain {
         self.state
     }
 
-    /// The TXT record by which the DNS says that the name is its owner's (D4); a platform domain needs none. It is no secret:
-    /// only whoever holds the name can put it there.
+    /// The TXT record by which the DNS says that the name is its owner's (D4); a platform domain
+    /// needs none. It is no secret: only whoever holds the name can put it there.
     #[must_use]
     pub fn proof(&self) -> Option<String> {
         let mut digest = Sha256::new();

@@ -6,12 +6,12 @@ use super::host;
 use crate::util::error::Error;
 use crate::util::printable::is_invisible;
 
-/// The form in which e-mail addresses compare: NFC, lower case, the domain as A-label. Dots and `+tag` are kept, since
-/// they mean different things at different providers.
+/// The form in which e-mail addresses compare: NFC, lower case, the domain as A-label. Dots and
+/// `+tag` are kept, since they mean different things at different providers.
 ///
 /// # Errors
-/// [`Error::Email`] if it is no address: not one `@`, a local part that is empty, over 64 bytes, quoted, or holds what
-/// needs quotes, or a host that is none.
+/// [`Error::Email`] if it is no address: not one `@`, a local part that is empty, over 64 bytes,
+/// quoted, or holds what needs quotes, or a host that is none.
 ///
 /// # Example: one login, however it is typed
 /// ```
@@ -26,7 +26,8 @@ pub fn normalise(text: &str) -> Result<String, Error> {
     if text.len() > 1024 {
         return Err(refused("it is too long"));
     }
-    // Of the host's name as well: there they would be dropped, and two addresses would look the same.
+    // Of the host's name as well: there they would be dropped, and two addresses would look the
+    // same.
     if text.chars().any(is_invisible) {
         return Err(refused("it has a character without a visible form"));
     }
@@ -55,7 +56,8 @@ pub fn normalise(text: &str) -> Result<String, Error> {
     Ok(address)
 }
 
-/// Whether [`normalise`] gives the text itself back, told quickly. Not of every such text: other scripts take the long way.
+/// Whether [`normalise`] gives the text itself back, told quickly. Not of every such text: other
+/// scripts take the long way.
 pub(crate) fn is_normal(text: &str) -> bool {
     let Some((local, domain)) = text.split_once('@') else {
         return false;

@@ -3,16 +3,18 @@
 use idna::AsciiDenyList;
 use idna::uts46::{DnsLength, Hyphens, Uts46};
 
-/// No text longer than this is looked at: the longest name of 253 characters fits many times, in any script.
+/// No text longer than this is looked at: the longest name of 253 characters fits many times, in
+/// any script.
 const LONGEST: usize = 4096;
 
 /// The form in which host names compare, or why the text is none.
 ///
-/// One port and one trailing dot are dropped, letters are folded, labels in other scripts become A-labels (UTS 46).
+/// One port and one trailing dot are dropped, letters are folded, labels in other scripts become
+/// A-labels (UTS 46).
 ///
 /// # Errors
-/// The reason, a stable phrase, if the text is no host name: it is empty or too long, holds what no name holds, or is an
-/// IP address.
+/// The reason, a stable phrase, if the text is no host name: it is empty or too long, holds what no
+/// name holds, or is an IP address.
 ///
 /// # Example: the header of a browser that was typed at
 /// ```

@@ -75,7 +75,7 @@ impl LimitSource {
 
 /// A limit as the directory says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Allowance {
+pub(crate) struct EffectiveLimit {
     /// From the package or the access level.
     pub(crate) base: Option<Limit>,
     pub(crate) source: LimitSource,
@@ -83,7 +83,7 @@ pub(crate) struct Allowance {
     pub(crate) over: Option<Limit>,
 }
 
-impl Allowance {
+impl EffectiveLimit {
     /// The limit in force, without what was added for a window. What nobody states is none (Q3).
     pub(crate) fn limit(self) -> Limit {
         self.over.or(self.base).unwrap_or(Limit::Number(0))

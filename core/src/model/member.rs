@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::email;
 use super::limit::Limits;
 use super::named_fields::NamedFields;
-use super::pending_email::Pending;
+use super::pending_email::PendingEmail;
 use super::reference::check_id;
 use crate::util::error::Error;
 
@@ -22,7 +22,7 @@ pub struct TeamMember {
     pub(crate) confirmed: bool,
     pub(crate) grants: BTreeSet<String>,
     pub(crate) sub_limits: Limits,
-    pub(crate) pending: Option<Pending>,
+    pub(crate) pending: Option<PendingEmail>,
     pub(crate) attributes: Map<String, Value>,
     pub(crate) named: NamedFields,
 }
@@ -46,7 +46,8 @@ impl TeamMember {
         &self.email
     }
 
-    /// Whether the invitation was accepted; until then the member holds a seat and can do nothing (M8).
+    /// Whether the invitation was accepted; until then the member holds a seat and can do nothing
+    /// (M8).
     #[must_use]
     pub fn is_confirmed(&self) -> bool {
         self.confirmed
@@ -85,7 +86,7 @@ pub(crate) struct MemberForm {
     sub_limits: Limits,
     /// The invitation, with the hash of its token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pending: Option<Pending>,
+    pending: Option<PendingEmail>,
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     attributes: Map<String, Value>,
 }

@@ -1,4 +1,5 @@
-//! Which fields a record's JSON names: a record that is put over another is to take away nothing that it does not name.
+//! Which fields a record's JSON names: a record that is put over another is to take away nothing
+//! that it does not name.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -6,7 +7,8 @@ use std::sync::Arc;
 /// The fields that a record names.
 #[derive(Debug, Clone, Default)]
 pub(crate) enum NamedFields {
-    /// A record that a program made: all of them. A client without a level may get that of its owner's package.
+    /// A record that a program made: all of them. A client without a level may get that of its
+    /// owner's package.
     #[default]
     Made,
     /// Those of a record's JSON.

@@ -1,12 +1,14 @@
-//! An e-mail that waits to be confirmed (I4): the login's own after it was created or invited, or another that it changes to.
+//! An e-mail that waits to be confirmed (I4): the login's own after it was created or invited, or
+//! another that it changes to.
 //!
-//! What was sent there is kept as a hash alone, bound to the login, the e-mail and the realm: a token that was sent for one of
-//! them confirms no other, and who reads the directory cannot confirm anything.
+//! What was sent there is kept as a hash alone, bound to the login, the e-mail and the realm: a
+//! token that was sent for one of them confirms no other, and who reads the directory cannot
+//! confirm anything.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::reference::Ref;
+use super::reference::EntityRef;
 use super::{calendar, email};
 use crate::util::error::Error;
 
@@ -20,7 +22,7 @@ const BYTES: usize = 32;
 /// An e-mail that waits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Form", into = "Form")]
-pub(crate) struct Pending {
+pub(crate) struct PendingEmail {
     pub(crate) email: String,
     hash: String,
     /// The first instant at which the token is good no more, in milliseconds since 1970 UTC.
@@ -36,8 +38,8 @@ struct Form {
     until: String,
 }
 
-impl From<Pending> for Form {
-    fn from(Pending { email, hash, until }: Pending) -> Self {
+impl From<PendingEmail> for Form {
+    fn from(PendingEmail { email, hash, until }: PendingEmail) -> Self {
         Self {
             email,
             hash,
@@ -46,7 +48,7 @@ impl From<Pending> for Form {
     }
 }
 
-impl TryFrom<Form> for Pending {
+impl TryFrom<Form> for PendingEmail {
     type Error = Error;
 
     fn try_from(Form { email, hash, until }: Form) -> Result<Self, Error> {
@@ -60,8 +62,8 @@ impl TryFrom<Form> for Pending {
 
 /// Whose e-mail it is: the login, and the owner whose realm it is of; the platform's has none.
 #[derive(Debug, Clone)]
-pub(crate) struct Holder<'a> {
-    pub(crate) login: &'a Ref,
+pub(crate) struct EmailOwner<'a> {
+    pub(crate) login: &'a EntityRef,
     pub(crate) owner: Option<&'a str>,
 }
 
@@ -82,12 +84,12 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-impl Pending {
+impl PendingEmail {
     /// Waits from now on, for so many milliseconds or the usual time.
     pub(crate) fn new(
         token: &str,
         email: &str,
-        holder: &Holder<'_>,
+        holder: &EmailOwner<'_>,
         now: i64,
         time: Option<i64>,
     ) -> Result<Self, Error> {
@@ -105,12 +107,12 @@ impl Pending {
     }
 
     /// Whether this token was sent there, and is good still.
-    pub(crate) fn is_confirmed_by(&self, token: &str, holder: &Holder<'_>, now: i64) -> bool {
+    pub(crate) fn is_confirmed_by(&self, token: &str, holder: &EmailOwner<'_>, now: i64) -> bool {
         now < self.until && self.hash == hash(token, &self.email, holder)
     }
 }
 
-fn hash(token: &str, email: &str, holder: &Holder<'_>) -> String {
+fn hash(token: &str, email: &str, holder: &EmailOwner<'_>) -> String {
     let mut digest = Sha256::new();
     for text in [
         token,
@@ -132,30 +134,30 @@ mod tests {
     #[test]
     fn a_token_is_good_for_its_login_its_email_its_realm_and_its_time() -> Result<(), Error> {
         let (login, other) = (
-            Ref::new("Account", "bakery"),
-            Ref::new("TeamMember", "bakery"),
+            EntityRef::new("Account", "bakery"),
+            EntityRef::new("TeamMember", "bakery"),
         );
-        let holder = Holder {
+        let holder = EmailOwner {
             login: &login,
             owner: Some("acme"),
         };
         let (one, two) = (token()?, token()?);
         assert_ne!(one, two);
         assert_eq!(one.len(), 2 * BYTES);
-        let pending = Pending::new(&one, "hello@bakery.example", &holder, 1_000, Some(50))?;
+        let pending = PendingEmail::new(&one, "hello@bakery.example", &holder, 1_000, Some(50))?;
         assert!(pending.is_confirmed_by(&one, &holder, 1_049));
         assert!(!pending.is_confirmed_by(&one, &holder, 1_050));
         assert!(!pending.is_confirmed_by(&two, &holder, 1_000));
         for holder in [
-            Holder {
+            EmailOwner {
                 login: &other,
                 ..holder.clone()
             },
-            Holder {
+            EmailOwner {
                 owner: Some("nova"),
                 ..holder.clone()
             },
-            Holder {
+            EmailOwner {
                 owner: None,
                 ..holder.clone()
             },
@@ -163,7 +165,7 @@ mod tests {
             assert!(!pending.is_confirmed_by(&one, &holder, 1_000));
         }
         assert!(
-            !Pending {
+            !PendingEmail {
                 email: "other@bakery.example".to_owned(),
                 ..pending.clone()
             }
@@ -172,12 +174,12 @@ mod tests {
         let text = serde_json::to_string(&pending).expect("JSON");
         assert!(!text.contains(&one));
         assert_eq!(
-            serde_json::from_str::<Pending>(&text).expect("the same"),
+            serde_json::from_str::<PendingEmail>(&text).expect("the same"),
             pending
         );
         for time in [0, -1, LONGEST + 1, i64::MAX] {
             assert_eq!(
-                Pending::new(&one, "a@b.example", &holder, 0, Some(time))
+                PendingEmail::new(&one, "a@b.example", &holder, 0, Some(time))
                     .map_err(|error| error.code())
                     .err(),
                 Some("input.ttl")

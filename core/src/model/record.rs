@@ -14,7 +14,7 @@ use super::member::{MemberForm, TeamMember};
 use super::named_fields::NamedFields;
 use super::operator::{Operator, OperatorForm, Platform};
 use super::package::Package;
-use super::reference::{Ref, check_id};
+use super::reference::{EntityRef, check_id};
 use crate::util::error::Error;
 use crate::util::json;
 
@@ -23,7 +23,7 @@ use crate::util::json;
 /// # Example: an account from JSON
 /// ```
 /// let record = sublet::Record::from_json(r#"{"type": "Account", "id": "acme", "email": "o@acme.example", "package": "agency"}"#)?;
-/// assert_eq!(record.reference(), sublet::Ref::new("Account", "acme"));
+/// assert_eq!(record.reference(), sublet::EntityRef::new("Account", "acme"));
 /// # Ok::<(), sublet::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -103,8 +103,8 @@ impl Record {
     /// Reads a record from JSON text.
     ///
     /// # Errors
-    /// [`Error::Record`] for a wrong shape or an unknown field, [`Error::DuplicateKey`], and the code of what a
-    /// record itself must keep.
+    /// [`Error::RecordType`] for a wrong shape or an unknown field, [`Error::DuplicateKey`], and
+    /// the code of what a record itself must keep.
     pub fn from_json(text: &str) -> Result<Self, Error> {
         let mut record = Self::read(text)?;
         #[expect(
@@ -160,7 +160,8 @@ impl Record {
         }
     }
 
-    /// Whether it is a client's and says that it has no level: then it gets none from its owner's package.
+    /// Whether it is a client's and says that it has no level: then it gets none from its owner's
+    /// package.
     pub(crate) fn has_no_level(&self) -> bool {
         matches!(self, Self::Account(account) if account.named.is_said("level") && matches!(account.kind(), AccountKind::Client { level: None, .. }))
     }
@@ -210,8 +211,8 @@ impl Record {
         named.into_iter().flatten()
     }
 
-    /// Whether [`Engine::import`](crate::Engine::import) takes the line that an export writes of it: it is no longer than
-    /// this, and its values can be read.
+    /// Whether [`Engine::import`](crate::Engine::import) takes the line that an export writes of
+    /// it: it is no longer than this, and its values can be read.
     pub(crate) fn check_line(&self, most: usize) -> Result<(), Error> {
         let mut line = Line {
             text: Vec::new(),
@@ -255,7 +256,7 @@ impl Record {
 
     /// Type and id.
     #[must_use]
-    pub fn reference(&self) -> Ref {
-        Ref::new(self.kind(), self.id())
+    pub fn reference(&self) -> EntityRef {
+        EntityRef::new(self.kind(), self.id())
     }
 }

@@ -9,19 +9,19 @@ use crate::util::error::Error;
 ///
 /// # Example: an id with quotes in it is just an id
 /// ```
-/// let odd = sublet::Ref::new("Account", "x\" || true");
+/// let odd = sublet::EntityRef::new("Account", "x\" || true");
 /// assert_eq!(odd.id(), "x\" || true");
 /// ```
 #[derive(
     Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
 )]
 #[serde(from = "(String, String)", into = "(String, String)")]
-pub struct Ref {
+pub struct EntityRef {
     kind: String,
     id: String,
 }
 
-impl Ref {
+impl EntityRef {
     /// A reference by type name (with its namespace, if any) and id.
     pub fn new(kind: impl Into<String>, id: impl Into<String>) -> Self {
         Self {
@@ -87,26 +87,26 @@ pub(crate) fn is_id(id: &str) -> bool {
     id.len().wrapping_sub(1) < MAX_ID_BYTES
 }
 
-impl From<(String, String)> for Ref {
+impl From<(String, String)> for EntityRef {
     fn from((kind, id): (String, String)) -> Self {
         Self { kind, id }
     }
 }
 
-impl From<(&str, &str)> for Ref {
+impl From<(&str, &str)> for EntityRef {
     fn from((kind, id): (&str, &str)) -> Self {
         Self::new(kind, id)
     }
 }
 
-impl From<Ref> for (String, String) {
-    fn from(reference: Ref) -> Self {
+impl From<EntityRef> for (String, String) {
+    fn from(reference: EntityRef) -> Self {
         (reference.kind, reference.id)
     }
 }
 
 /// `Account::"acme"`, with the id escaped and cut to a length that fits a message.
-impl fmt::Display for Ref {
+impl fmt::Display for EntityRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let id = cut(&self.id).replace('\\', "\\\\").replace('"', "\\\"");
         write!(

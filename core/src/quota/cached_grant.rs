@@ -1,66 +1,67 @@
-//! Taking what a note says is allowed: one meter of an account that asks for itself, without a key. It does what [`take`]
-//! does with such a question, and answers the same; nothing is asked of policies and directory.
+//! Taking what a note says is allowed: one meter of an account that asks for itself, without a key.
+//! It does what [`try_grant`] does with such a question, and answers the same; nothing is asked of
+//! policies and directory.
 //!
-//! [`take`]: super::take
+//! [`try_grant`]: super::take
 
 use std::sync::Arc;
 
-use super::Line;
-use super::take::{in_force, kept_until};
-use crate::api::quota::{Counted, Quota};
+use super::MeterRequest;
+use super::take::{in_force, retain_until};
+use crate::api::quota::{CountReceipt, Quota};
 use crate::model::catalog::MeterKind;
-use crate::model::limit::Allowance;
-use crate::store::{Asked, Bucket, Ledger, Note, Noted, Whose};
+use crate::model::limit::EffectiveLimit;
+use crate::store::{Bucket, CachedGrant, CountOwner, CountTx, GrantHit, GrantKey};
 use crate::util::error::Error;
 
 /// What is asked.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Known<'a> {
+pub(crate) struct FastConsumeRequest<'a> {
     pub(crate) account: &'a str,
     pub(crate) meter: &'a Arc<str>,
     pub(crate) kind: MeterKind,
-    pub(crate) asked: Asked,
+    pub(crate) asked: GrantKey,
 }
 
-/// Takes, if a note says that it is allowed: the answer that the note names, and what was counted. `find` gives the answer,
-/// unless it is a no.
-pub(crate) fn take_known<A>(
-    ledger: &mut dyn Ledger,
-    known: &Known<'_>,
+/// Takes, if a note says that it is allowed: the answer that the note names, and what was counted.
+/// `find` gives the answer, unless it is a no.
+pub(crate) fn consume_cached<A>(
+    ledger: &mut dyn CountTx,
+    known: &FastConsumeRequest<'_>,
     find: impl FnOnce(u8) -> Option<A>,
-) -> Result<Option<(A, Box<Counted>)>, Error> {
-    let Known {
+) -> Result<Option<(A, Box<CountReceipt>)>, Error> {
+    let FastConsumeRequest {
         account,
         meter,
         kind,
         asked,
     } = known;
-    let Some(noted) = ledger.noted(account, meter, asked) else {
+    let Some(noted) = ledger.find_cached_grant(account, meter, asked) else {
         return Ok(None);
     };
     let Some(answer) = find(noted.answer) else {
         return Ok(None);
     };
-    let Noted { bucket, .. } = noted;
-    let id = ledger.spend(
+    let GrantHit { bucket, .. } = noted;
+    let id = ledger.consume_fast(
         account,
         bucket.id,
         asked.amount,
-        kept_until(*kind, bucket.window, ledger.now()),
+        retain_until(*kind, bucket.window, ledger.now()),
     )?;
     Ok(Some((
         answer,
-        Box::new(Counted {
-            quota: vec![told(known, &noted)],
+        Box::new(CountReceipt {
+            quota: vec![quota_of_grant(known, &noted)],
             operation: Some(id),
-            ..Counted::default()
+            ..CountReceipt::default()
         }),
     )))
 }
 
 /// How the bucket stands then.
-fn told(known: &Known<'_>, noted: &Noted) -> Quota {
-    let Noted {
+fn quota_of_grant(known: &FastConsumeRequest<'_>, noted: &GrantHit) -> Quota {
+    let GrantHit {
         bucket:
             Bucket {
                 window,
@@ -68,7 +69,7 @@ fn told(known: &Known<'_>, noted: &Noted) -> Quota {
                 top_up,
                 ..
             },
-        allowance: Allowance { base, source, over },
+        allowance: EffectiveLimit { base, source, over },
         ..
     } = *noted;
     let (amount, limit) = (known.asked.amount, in_force(noted.allowance, top_up));
@@ -89,23 +90,24 @@ fn told(known: &Known<'_>, noted: &Noted) -> Quota {
     }
 }
 
-/// Notes that what was taken just now stays allowed while so much is used, by the answer of that name.
-pub(crate) fn note(
-    ledger: &mut dyn Ledger,
-    known: &Known<'_>,
-    line: &Line<'_>,
+/// Notes that what was taken just now stays allowed while so much is used, by the answer of that
+/// name.
+pub(crate) fn cache_grant(
+    ledger: &mut dyn CountTx,
+    known: &FastConsumeRequest<'_>,
+    line: &MeterRequest<'_>,
     held: i64,
     (from, to, answer): (i64, i64, u8),
 ) -> Result<(), Error> {
-    let Known {
+    let FastConsumeRequest {
         account,
         meter,
         asked,
         ..
     } = *known;
     let Some(bucket) = ledger
-        .latest(
-            Whose {
+        .current_bucket(
+            CountOwner {
                 account,
                 member: None,
             },
@@ -117,10 +119,10 @@ pub(crate) fn note(
     };
     // Beyond this nothing more can be counted at all.
     let most = i64::MAX.saturating_sub(held).saturating_sub(asked.amount);
-    ledger.note(
+    ledger.cache_grant(
         account,
         meter,
-        Note {
+        CachedGrant {
             asked,
             answer,
             allowance: line.allowance,

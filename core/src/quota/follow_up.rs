@@ -1,23 +1,23 @@
-//! What follows an operation: `commit` and `release` of a reservation, `refund`; and what the host itself says of counts:
-//! `top_up` and `carry_over`.
+//! What follows an operation: `commit` and `release` of a reservation, `refund`; and what the host
+//! itself says of counts: `top_up` and `carry_over`.
 
 use std::sync::Arc;
 
 use super::idempotency::answered;
-use super::take::{Place, in_force, kept_until};
-use super::{Line, Subject};
-use crate::api::quota::{Counted, MemberQuota, Quota};
+use super::take::{CurrentBucket, in_force, retain_until};
+use super::{MeterRequest, QuotaSubject};
+use crate::api::quota::{CountReceipt, MemberQuota, Quota};
 use crate::model::catalog::MeterKind;
 use crate::model::limit::Limit;
 use crate::store::{
-    self, Bucket, Durability, Hold, Keep, Ledger, New, Operation, OperationKind, Part, Seen, Store,
-    Whose,
+    self, Bucket, BucketDelta, CountOwner, CountTx, Durability, KeyLookup, NewOperation, Operation,
+    OperationKind, ReservationState, Store, TxOutcome,
 };
 use crate::util::error::Error;
 
 /// Which of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Settling {
+pub(crate) enum FollowUp {
     /// Takes so much of what is held of each meter; all, if it is not said.
     Commit(Option<i64>),
     Release,
@@ -26,49 +26,53 @@ pub(crate) enum Settling {
 }
 
 /// What the directory says of a meter of this account, and of this member.
-pub(crate) type Lines<'l> = &'l dyn Fn(&str, Option<&str>) -> Option<Line<'l>>;
+pub(crate) type Lines<'l> = &'l dyn Fn(&str, Option<&str>) -> Option<MeterRequest<'l>>;
 
 /// Who settles what.
-pub(crate) struct Asked<'a> {
+pub(crate) struct FollowUpRequest<'a> {
     pub(crate) operation: u64,
     pub(crate) key: Option<(&'a str, [u8; 32])>,
     pub(crate) lines: Lines<'a>,
 }
 
 /// Settles an operation.
-pub(crate) fn settle(
-    ledger: &mut dyn Ledger,
-    asked: &Asked<'_>,
-    how: Settling,
-) -> Result<(Counted, Keep), Error> {
+pub(crate) fn follow_up(
+    ledger: &mut dyn CountTx,
+    asked: &FollowUpRequest<'_>,
+    how: FollowUp,
+) -> Result<(CountReceipt, TxOutcome), Error> {
     let unknown = || Error::UnknownOperation {
         operation: asked.operation,
     };
     let mut operation = ledger.operation(asked.operation)?.ok_or_else(unknown)?;
     if let Some(answer) = replayed(ledger, &operation.account, asked.key)? {
-        return Ok((answer, Keep::No));
+        return Ok((answer, TxOutcome::Rollback));
     }
     match how {
-        Settling::Refund(amount) => refund(ledger, asked, &mut operation, amount),
-        Settling::Commit(_) | Settling::Release => {
+        FollowUp::Refund(amount) => refund(ledger, asked, &mut operation, amount),
+        FollowUp::Commit(_) | FollowUp::Release => {
             let Some(hold) = operation.hold else {
                 return Err(Error::NoReservation {
                     operation: operation.id,
                 });
             };
             match (how, hold) {
-                (Settling::Commit(amount), Hold::Until(until)) if until > ledger.now() => {
+                (FollowUp::Commit(amount), ReservationState::Until(until))
+                    if until > ledger.now() =>
+                {
                     commit(ledger, asked, &mut operation, amount)
                 }
-                (Settling::Commit(_), Hold::Until(_)) => Err(Error::HoldExpired {
+                (FollowUp::Commit(_), ReservationState::Until(_)) => Err(Error::HoldExpired {
                     operation: operation.id,
                 }),
-                (Settling::Commit(amount), Hold::Committed(by)) => {
-                    again(ledger, asked, &operation, by, amount)
+                (FollowUp::Commit(amount), ReservationState::Committed(by)) => {
+                    replay_follow_up(ledger, asked, &operation, by, amount)
                 }
-                (Settling::Release, Hold::Until(_)) => release(ledger, asked, &mut operation),
-                (Settling::Release, Hold::Released(by)) => {
-                    again(ledger, asked, &operation, by, None)
+                (FollowUp::Release, ReservationState::Until(_)) => {
+                    release(ledger, asked, &mut operation)
+                }
+                (FollowUp::Release, ReservationState::Released(by)) => {
+                    replay_follow_up(ledger, asked, &operation, by, None)
                 }
                 _ => Err(Error::HoldSettled {
                     operation: operation.id,
@@ -78,7 +82,8 @@ pub(crate) fn settle(
     }
 }
 
-/// Whether what settles an operation changes a limit: that is not to be lost with the machine's power.
+/// Whether what settles an operation changes a limit: that is not to be lost with the machine's
+/// power.
 pub(crate) fn changes_limit(
     store: &dyn Store,
     account: &str,
@@ -89,12 +94,12 @@ pub(crate) fn changes_limit(
 }
 
 fn replayed(
-    ledger: &mut dyn Ledger,
+    ledger: &mut dyn CountTx,
     account: &str,
     key: Option<(&str, [u8; 32])>,
-) -> Result<Option<Counted>, Error> {
+) -> Result<Option<CountReceipt>, Error> {
     Ok(
-        answered::<Counted>(ledger, account, key)?.map(|counted| Counted {
+        answered::<CountReceipt>(ledger, account, key)?.map(|counted| CountReceipt {
             replayed: true,
             ..counted
         }),
@@ -102,13 +107,13 @@ fn replayed(
 }
 
 /// A second call says what the first did: it was settled by this operation.
-fn again(
-    ledger: &mut dyn Ledger,
-    asked: &Asked<'_>,
+fn replay_follow_up(
+    ledger: &mut dyn CountTx,
+    asked: &FollowUpRequest<'_>,
     operation: &Operation,
     by: u64,
     amount: Option<i64>,
-) -> Result<(Counted, Keep), Error> {
+) -> Result<(CountReceipt, TxOutcome), Error> {
     if let (Some(amount), Some(settled)) = (amount, ledger.operation(by)?)
         && settled
             .parts
@@ -121,22 +126,22 @@ fn again(
     }
     let quota = quotas(ledger, asked.lines, &operation.parts, &[])?;
     Ok((
-        Counted {
+        CountReceipt {
             quota,
             operation: Some(by),
             expires_at: None,
             replayed: true,
         },
-        Keep::No,
+        TxOutcome::Rollback,
     ))
 }
 
 fn commit(
-    ledger: &mut dyn Ledger,
-    asked: &Asked<'_>,
+    ledger: &mut dyn CountTx,
+    asked: &FollowUpRequest<'_>,
     operation: &mut Operation,
     amount: Option<i64>,
-) -> Result<(Counted, Keep), Error> {
+) -> Result<(CountReceipt, TxOutcome), Error> {
     let mut parts = Vec::with_capacity(operation.parts.len());
     for part in &operation.parts {
         let amount = amount.unwrap_or(part.held);
@@ -147,59 +152,59 @@ fn commit(
                 held: part.held,
             });
         }
-        parts.push(Part {
+        parts.push(BucketDelta {
             used: amount,
             held: part.held.saturating_neg(),
-            ..Part::of(part.bucket)
+            ..BucketDelta::parent(part.bucket)
         });
     }
     let (counted, id) = record(ledger, asked, operation, OperationKind::Commit, &parts)?;
-    operation.hold = Some(Hold::Committed(id));
-    ledger.amend(operation)?;
-    Ok((counted, Keep::Yes))
+    operation.hold = Some(ReservationState::Committed(id));
+    ledger.update_operation(operation)?;
+    Ok((counted, TxOutcome::Commit))
 }
 
 fn release(
-    ledger: &mut dyn Ledger,
-    asked: &Asked<'_>,
+    ledger: &mut dyn CountTx,
+    asked: &FollowUpRequest<'_>,
     operation: &mut Operation,
-) -> Result<(Counted, Keep), Error> {
-    let parts: Vec<Part> = operation
+) -> Result<(CountReceipt, TxOutcome), Error> {
+    let parts: Vec<BucketDelta> = operation
         .parts
         .iter()
-        .map(|part| Part {
+        .map(|part| BucketDelta {
             held: part.held.saturating_neg(),
-            ..Part::of(part.bucket)
+            ..BucketDelta::parent(part.bucket)
         })
         .collect();
     let (counted, id) = record(ledger, asked, operation, OperationKind::Release, &parts)?;
-    operation.hold = Some(Hold::Released(id));
-    ledger.amend(operation)?;
-    Ok((counted, Keep::Yes))
+    operation.hold = Some(ReservationState::Released(id));
+    ledger.update_operation(operation)?;
+    Ok((counted, TxOutcome::Commit))
 }
 
-/// Takes back the top-up of that key: the limit falls at once, and what was used stays used (B14). A second call says what the first
-/// did.
+/// Takes back the top-up of that key: the limit falls at once, and what was used stays used (B14).
+/// A second call says what the first did.
 pub(crate) fn revoke_top_up(
-    ledger: &mut dyn Ledger,
+    ledger: &mut dyn CountTx,
     account: &str,
     key: &str,
     lines: Lines<'_>,
-) -> Result<(Counted, Keep), Error> {
+) -> Result<(CountReceipt, TxOutcome), Error> {
     let unknown = || Error::UnknownTopUp {
         account: crate::util::text::short(account),
         key: crate::util::text::short(key),
     };
-    let answer = match ledger.seen(account, key)? {
-        Seen::Answered(_, answer) => answer,
-        Seen::Pruned => {
+    let answer = match ledger.find_key(account, key)? {
+        KeyLookup::Answered(_, answer) => answer,
+        KeyLookup::Expired => {
             return Err(Error::KeyPruned {
                 key: key.to_owned(),
             });
         }
-        Seen::Never => return Err(unknown()),
+        KeyLookup::Unknown => return Err(unknown()),
     };
-    let operation = serde_json::from_slice::<Counted>(&answer)
+    let operation = serde_json::from_slice::<CountReceipt>(&answer)
         .ok()
         .and_then(|counted| counted.operation)
         .ok_or_else(unknown)?;
@@ -207,24 +212,24 @@ pub(crate) fn revoke_top_up(
         .operation(operation)?
         .filter(|found| found.kind == OperationKind::TopUp);
     let mut top_up = top_up.ok_or_else(unknown)?;
-    let asked = Asked {
+    let asked = FollowUpRequest {
         operation,
         key: None,
         lines,
     };
     match top_up.hold {
-        Some(Hold::Released(by)) => again(ledger, &asked, &top_up, by, None),
+        Some(ReservationState::Released(by)) => replay_follow_up(ledger, &asked, &top_up, by, None),
         _ => take_back(ledger, &asked, &mut top_up, None),
     }
 }
 
 /// Takes back what a top-up added, or so much of it, in the window that it was added to.
 fn take_back(
-    ledger: &mut dyn Ledger,
-    asked: &Asked<'_>,
+    ledger: &mut dyn CountTx,
+    asked: &FollowUpRequest<'_>,
     operation: &mut Operation,
     amount: Option<i64>,
-) -> Result<(Counted, Keep), Error> {
+) -> Result<(CountReceipt, TxOutcome), Error> {
     let mut parts = Vec::with_capacity(operation.parts.len());
     for part in &mut operation.parts {
         let left = part.top_up.saturating_sub(part.back);
@@ -236,26 +241,26 @@ fn take_back(
                 left,
             });
         }
-        parts.push(Part {
+        parts.push(BucketDelta {
             top_up: amount.saturating_neg(),
-            ..Part::of(part.bucket)
+            ..BucketDelta::parent(part.bucket)
         });
         part.back = part.back.saturating_add(amount);
     }
     let (counted, id) = record(ledger, asked, operation, OperationKind::RevokeTopUp, &parts)?;
     if operation.parts.iter().all(|part| part.back == part.top_up) {
-        operation.hold = Some(Hold::Released(id));
+        operation.hold = Some(ReservationState::Released(id));
     }
-    ledger.amend(operation)?;
-    Ok((counted, Keep::Yes))
+    ledger.update_operation(operation)?;
+    Ok((counted, TxOutcome::Commit))
 }
 
 fn refund(
-    ledger: &mut dyn Ledger,
-    asked: &Asked<'_>,
+    ledger: &mut dyn CountTx,
+    asked: &FollowUpRequest<'_>,
     operation: &mut Operation,
     amount: Option<i64>,
-) -> Result<(Counted, Keep), Error> {
+) -> Result<(CountReceipt, TxOutcome), Error> {
     if operation.kind == OperationKind::TopUp {
         return take_back(ledger, asked, operation, amount);
     }
@@ -290,24 +295,24 @@ fn refund(
         let used = ledger
             .bucket(part.bucket)?
             .map_or(0, |named| named.bucket.used);
-        parts.push(Part {
+        parts.push(BucketDelta {
             used: amount.min(used).saturating_neg(),
-            ..Part::of(part.bucket)
+            ..BucketDelta::parent(part.bucket)
         });
         part.back = part.back.saturating_add(amount);
     }
     let (counted, _) = record(ledger, asked, operation, OperationKind::Refund, &parts)?;
-    ledger.amend(operation)?;
-    Ok((counted, Keep::Yes))
+    ledger.update_operation(operation)?;
+    Ok((counted, TxOutcome::Commit))
 }
 
 fn record(
-    ledger: &mut dyn Ledger,
-    asked: &Asked<'_>,
+    ledger: &mut dyn CountTx,
+    asked: &FollowUpRequest<'_>,
     operation: &Operation,
     kind: OperationKind,
-    parts: &[Part],
-) -> Result<(Counted, u64), Error> {
+    parts: &[BucketDelta],
+) -> Result<(CountReceipt, u64), Error> {
     let now = ledger.now();
     let mut keep = now;
     for part in parts {
@@ -315,17 +320,17 @@ fn record(
             continue;
         };
         if let Some(line) = (asked.lines)(&named.meter, None) {
-            keep = keep.max(kept_until(line.kind, named.bucket.window, now));
+            keep = keep.max(retain_until(line.kind, named.bucket.window, now));
         }
     }
     let quota = quotas(ledger, asked.lines, parts, parts)?;
-    let answer = Counted {
+    let answer = CountReceipt {
         quota,
         operation: None,
         expires_at: None,
         replayed: false,
     };
-    let id = ledger.record(New {
+    let id = ledger.append(NewOperation {
         kind,
         account: &operation.account,
         member: operation.member.as_deref(),
@@ -336,7 +341,7 @@ fn record(
         keep,
         parts,
         answer: &mut |id| {
-            serde_json::to_vec(&Counted {
+            serde_json::to_vec(&CountReceipt {
                 operation: Some(id),
                 ..answer.clone()
             })
@@ -344,7 +349,7 @@ fn record(
         },
     })?;
     Ok((
-        Counted {
+        CountReceipt {
             operation: Some(id),
             ..answer
         },
@@ -354,10 +359,10 @@ fn record(
 
 /// The meters of these parts, after these changes.
 fn quotas(
-    ledger: &mut dyn Ledger,
+    ledger: &mut dyn CountTx,
     lines: Lines<'_>,
-    parts: &[Part],
-    changes: &[Part],
+    parts: &[BucketDelta],
+    changes: &[BucketDelta],
 ) -> Result<Vec<Quota>, Error> {
     let mut quotas: Vec<Quota> = Vec::new();
     for part in parts {
@@ -368,7 +373,7 @@ fn quotas(
             .iter()
             .find(|change| change.bucket == part.bucket)
             .copied()
-            .unwrap_or(Part::of(part.bucket));
+            .unwrap_or(BucketDelta::parent(part.bucket));
         let bucket = &mut named.bucket;
         bucket.used = bucket.used.saturating_add(change.used);
         bucket.top_up = bucket.top_up.saturating_add(change.top_up);
@@ -409,7 +414,7 @@ fn quotas(
     Ok(quotas)
 }
 
-fn of_bucket(line: &Line<'_>, bucket: Bucket, amount: i64) -> Quota {
+fn of_bucket(line: &MeterRequest<'_>, bucket: Bucket, amount: i64) -> Quota {
     let limit = in_force(line.allowance, bucket.top_up);
     Quota {
         meter: Arc::clone(line.meter),
@@ -429,14 +434,14 @@ fn of_bucket(line: &Line<'_>, bucket: Bucket, amount: i64) -> Quota {
 
 /// What the host itself says of an account's meter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Statement {
+pub(crate) enum Adjustment {
     /// So much is added to the limit for this window.
     TopUp(i64),
     /// So much more was used in this window before Sublet counted.
     CarryOver(i64),
 }
 
-impl Statement {
+impl Adjustment {
     /// What changes a limit is not to be lost with the machine's power.
     pub(crate) fn durability(self) -> Durability {
         match self {
@@ -447,23 +452,23 @@ impl Statement {
 }
 
 /// Writes what the host says: of the account, and where a member is named of his own part too (M2).
-pub(crate) fn state(
-    ledger: &mut dyn Ledger,
-    subject: &Subject<'_>,
-    line: &Line<'_>,
+pub(crate) fn record_adjustment(
+    ledger: &mut dyn CountTx,
+    subject: &QuotaSubject<'_>,
+    line: &MeterRequest<'_>,
     key: Option<(&str, [u8; 32])>,
-    what: Statement,
-) -> Result<(Counted, Keep), Error> {
+    what: Adjustment,
+) -> Result<(CountReceipt, TxOutcome), Error> {
     if let Some(answer) = replayed(ledger, subject.account, key)? {
-        return Ok((answer, Keep::No));
+        return Ok((answer, TxOutcome::Rollback));
     }
-    if let Statement::CarryOver(_) = what {
+    if let Adjustment::CarryOver(_) = what {
         line.refuse_counted()?;
     }
     let mut parts = Vec::with_capacity(2);
-    let mut end = Place::find(
+    let mut end = CurrentBucket::find(
         ledger,
-        Whose {
+        CountOwner {
             account: subject.account,
             member: None,
         },
@@ -472,27 +477,27 @@ pub(crate) fn state(
     )?
     .window;
     for member in std::iter::once(None).chain(subject.member.map(Some)) {
-        let whose = Whose {
+        let whose = CountOwner {
             account: subject.account,
             member,
         };
-        let place = Place::find(ledger, whose, line, subject)?;
+        let place = CurrentBucket::find(ledger, whose, line, subject)?;
         let bucket = match place.bucket {
             Some(bucket) => bucket,
             None => ledger.open(whose, line.meter, place.window)?,
         };
-        let part = Part::of(bucket.id);
+        let part = BucketDelta::parent(bucket.id);
         let (part, before, amount) = match what {
-            Statement::TopUp(amount) => (
-                Part {
+            Adjustment::TopUp(amount) => (
+                BucketDelta {
                     top_up: amount,
                     ..part
                 },
                 bucket.top_up,
                 amount,
             ),
-            Statement::CarryOver(amount) => (
-                Part {
+            Adjustment::CarryOver(amount) => (
+                BucketDelta {
                     used: amount,
                     ..part
                 },
@@ -511,18 +516,20 @@ pub(crate) fn state(
     let now = ledger.now();
     let (kind, keep) = match (what, line.kind) {
         // It may be taken back for as long as it counts (B14).
-        (Statement::TopUp(_), MeterKind::Stock) => (OperationKind::TopUp, i64::MAX),
-        (Statement::TopUp(_), MeterKind::Flow) => {
-            (OperationKind::TopUp, kept_until(line.kind, end, now))
+        (Adjustment::TopUp(_), MeterKind::Stock) => (OperationKind::TopUp, i64::MAX),
+        (Adjustment::TopUp(_), MeterKind::Flow) => {
+            (OperationKind::TopUp, retain_until(line.kind, end, now))
         }
-        (Statement::CarryOver(_), _) => (OperationKind::CarryOver, kept_until(line.kind, end, now)),
+        (Adjustment::CarryOver(_), _) => {
+            (OperationKind::CarryOver, retain_until(line.kind, end, now))
+        }
     };
     let quota = quotas(ledger, &|_, _| Some(*line), &parts, &parts)?;
-    let answer = Counted {
+    let answer = CountReceipt {
         quota,
-        ..Counted::default()
+        ..CountReceipt::default()
     };
-    let id = ledger.record(New {
+    let id = ledger.append(NewOperation {
         kind,
         account: subject.account,
         member: subject.member,
@@ -533,7 +540,7 @@ pub(crate) fn state(
         keep,
         parts: &parts,
         answer: &mut |id| {
-            serde_json::to_vec(&Counted {
+            serde_json::to_vec(&CountReceipt {
                 operation: Some(id),
                 ..answer.clone()
             })
@@ -541,10 +548,10 @@ pub(crate) fn state(
         },
     })?;
     Ok((
-        Counted {
+        CountReceipt {
             operation: Some(id),
             ..answer
         },
-        Keep::Yes,
+        TxOutcome::Commit,
     ))
 }

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::UNCOUNTED;
-use crate::store::{Hold, Ledger, OperationKind};
+use super::HISTORY_METER;
+use crate::store::{CountTx, OperationKind, ReservationState};
 use crate::util::error::Error;
 
 /// One operation.
@@ -29,12 +29,12 @@ pub struct HistoryEntry {
     /// A reservation's state: `open`, `expired`, `committed` or `released`.
     pub reservation: Option<&'static str>,
     /// What it changed.
-    pub parts: Vec<HistoryPart>,
+    pub parts: Vec<HistoryDelta>,
 }
 
 /// What an operation changed in one count.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct HistoryPart {
+pub struct HistoryDelta {
     /// The meter.
     pub meter: String,
     /// The member whose own count it is; nothing for the account's.
@@ -56,7 +56,7 @@ fn instant<S: serde::Serializer>(at: &i64, writer: S) -> Result<S::Ok, S::Error>
 
 /// The last operations of an account, older than `before`.
 pub(crate) fn history(
-    ledger: &mut dyn Ledger,
+    ledger: &mut dyn CountTx,
     account: &str,
     before: Option<u64>,
     most: usize,
@@ -68,11 +68,11 @@ pub(crate) fn history(
         for part in operation.parts {
             let Some(named) = ledger
                 .bucket(part.bucket)?
-                .filter(|named| named.meter != UNCOUNTED)
+                .filter(|named| named.meter != HISTORY_METER)
             else {
                 continue;
             };
-            parts.push(HistoryPart {
+            parts.push(HistoryDelta {
                 meter: named.meter,
                 member: named.member,
                 used: part.used,
@@ -85,10 +85,10 @@ pub(crate) fn history(
             .hold
             .filter(|_| operation.kind == OperationKind::Reserve);
         let reservation = hold.map(|hold| match hold {
-            Hold::Until(until) if until > now => "open",
-            Hold::Until(_) => "expired",
-            Hold::Committed(_) => "committed",
-            Hold::Released(_) => "released",
+            ReservationState::Until(until) if until > now => "open",
+            ReservationState::Until(_) => "expired",
+            ReservationState::Committed(_) => "committed",
+            ReservationState::Released(_) => "released",
         });
         entries.push(HistoryEntry {
             operation: operation.id,

@@ -4,14 +4,14 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::api::decision::Decision;
-use crate::store::{Ledger, Seen};
+use crate::store::{CountTx, KeyLookup};
 use crate::util::error::Error;
 
 /// An answer as it is kept with its key.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Recorded(pub(crate) Decision);
+pub(crate) struct StoredAnswer(pub(crate) Decision);
 
-impl Recorded {
+impl StoredAnswer {
     pub(crate) fn bytes(decision: &Decision) -> Vec<u8> {
         serde_json::to_vec(decision).unwrap_or_default()
     }
@@ -28,7 +28,7 @@ impl Recorded {
 
 /// What was answered before with this key, if something was (Q7).
 pub(crate) fn answered<T: DeserializeOwned>(
-    ledger: &mut dyn Ledger,
+    ledger: &mut dyn CountTx,
     account: &str,
     key: Option<(&str, [u8; 32])>,
 ) -> Result<Option<T>, Error> {
@@ -36,13 +36,13 @@ pub(crate) fn answered<T: DeserializeOwned>(
         return Ok(None);
     };
     let named = || crate::util::text::short(key);
-    match ledger.seen(account, key)? {
-        Seen::Never => Ok(None),
-        Seen::Pruned => Err(Error::KeyPruned { key: named() }),
-        Seen::Answered(asked, _) if asked != digest => {
+    match ledger.find_key(account, key)? {
+        KeyLookup::Unknown => Ok(None),
+        KeyLookup::Expired => Err(Error::KeyPruned { key: named() }),
+        KeyLookup::Answered(asked, _) if asked != digest => {
             Err(Error::IdempotencyMismatch { key: named() })
         }
-        Seen::Answered(_, answer) => serde_json::from_slice(&answer)
+        KeyLookup::Answered(_, answer) => serde_json::from_slice(&answer)
             .ok()
             .map(Some)
             .ok_or_else(|| Error::KeyPruned { key: named() }),

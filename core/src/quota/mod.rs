@@ -1,5 +1,6 @@
-//! What is counted: how much of a limit is used, and the verbs that take and give back. Everything that a verb decides it
-//! decides inside one transaction of the store, so that nothing comes between a decision and its debit.
+//! What is counted: how much of a limit is used, and the verbs that take and give back. Everything
+//! that a verb decides it decides inside one transaction of the store, so that nothing comes
+//! between a decision and its debit.
 
 mod cached_grant;
 mod follow_up;
@@ -10,47 +11,48 @@ mod take;
 
 use std::sync::Arc;
 
-pub(crate) use self::cached_grant::{Known, note, take_known};
+pub(crate) use self::cached_grant::{FastConsumeRequest, cache_grant, consume_cached};
 pub(crate) use self::follow_up::{
-    Asked as SettlingAsked, Settling, Statement, changes_limit, revoke_top_up, settle, state,
+    Adjustment, FollowUp, FollowUpRequest as SettlingAsked, changes_limit, follow_up,
+    record_adjustment, revoke_top_up,
 };
 pub(crate) use self::history::history;
-pub use self::history::{HistoryEntry, HistoryPart};
+pub use self::history::{HistoryDelta, HistoryEntry};
 pub(crate) use self::idempotency::answered;
-pub(crate) use self::stock::{UNCOUNTED, keep, limit_of, remember, write_down};
-pub(crate) use self::take::{Asked, Taking, count, replayed, take, usage};
-use crate::api::consume_options::Take;
+pub(crate) use self::stock::{HISTORY_METER, limit_of, record_command, record_key, sync_stock};
+pub(crate) use self::take::{ConsumeMode, ConsumeRequest, count, replay, take, usage};
+use crate::api::consume_options::ConsumeOptions;
 use crate::directory::CountedRecords;
 use crate::model::calendar::Calendar;
 use crate::model::catalog::{MeterKind, WindowKind};
-use crate::model::limit::{Allowance, Limit};
+use crate::model::limit::{EffectiveLimit, Limit};
 use crate::util::error::Error;
 
 /// One meter of what is asked, as the bundle and the directory say it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Line<'a> {
+pub(crate) struct MeterRequest<'a> {
     pub(crate) meter: &'a Arc<str>,
     pub(crate) kind: MeterKind,
     /// A flow's.
     pub(crate) window: WindowKind,
     /// Whether the action gives back.
-    pub(crate) frees: bool,
+    pub(crate) decreases: bool,
     pub(crate) amount: i64,
-    pub(crate) allowance: Allowance,
+    pub(crate) allowance: EffectiveLimit,
     /// A member's own part, where it has one.
     pub(crate) sub_limit: Option<Limit>,
     /// The records that are its count, of a stock that the directory is the count of.
     pub(crate) counted: Option<CountedRecords<'a>>,
 }
 
-impl<'a> Line<'a> {
+impl<'a> MeterRequest<'a> {
     /// A stock of which nothing is asked, as the ledger has it.
-    pub(crate) fn of_stock(meter: &'a Arc<str>, allowance: Allowance) -> Self {
+    pub(crate) fn of_stock(meter: &'a Arc<str>, allowance: EffectiveLimit) -> Self {
         Self {
             meter,
             kind: MeterKind::Stock,
             window: WindowKind::Lifetime,
-            frees: false,
+            decreases: false,
             amount: 0,
             allowance,
             sub_limit: None,
@@ -69,7 +71,10 @@ impl<'a> Line<'a> {
 }
 
 /// Fails with [`Error::NoMeter`] if `take` names a meter that is none of the action's.
-pub(crate) fn check_meters(take: &Take<'_>, lines: &[Line<'_>]) -> Result<(), Error> {
+pub(crate) fn check_meters(
+    take: &ConsumeOptions<'_>,
+    lines: &[MeterRequest<'_>],
+) -> Result<(), Error> {
     let strange = take
         .amounts
         .iter()
@@ -83,7 +88,7 @@ pub(crate) fn check_meters(take: &Take<'_>, lines: &[Line<'_>]) -> Result<(), Er
 
 /// Whose counts are asked of, and from when their windows are counted.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Subject<'a> {
+pub(crate) struct QuotaSubject<'a> {
     pub(crate) account: &'a str,
     pub(crate) member: Option<&'a str>,
     pub(crate) actor: Option<&'a str>,

@@ -1,30 +1,30 @@
 //! Stocks that the directory is the count of, and what commands leave in an account's history.
 
-use super::idempotency::Recorded;
-use super::take::{KEY_LIFE, Place, in_force, numbered};
-use super::{Line, Subject};
+use super::idempotency::StoredAnswer;
+use super::take::{CurrentBucket, IDEMPOTENCY_RETENTION_MS, in_force, with_operation_id};
+use super::{MeterRequest, QuotaSubject};
 use crate::api::decision::Decision;
-use crate::api::quota::Counted;
+use crate::api::quota::CountReceipt;
 use crate::model::calendar::Window;
 use crate::model::limit::Limit;
-use crate::store::{Ledger, New, OperationKind, Part, Whose};
+use crate::store::{BucketDelta, CountOwner, CountTx, NewOperation, OperationKind};
 use crate::util::error::Error;
 
 /// The line of an account's history on which nothing is counted.
-pub(crate) const UNCOUNTED: &str = "";
+pub(crate) const HISTORY_METER: &str = "";
 
 /// Makes a stock what there is; nobody is asked, for there it is.
-pub(crate) fn keep(
-    ledger: &mut dyn Ledger,
-    subject: &Subject<'_>,
-    line: &Line<'_>,
+pub(crate) fn sync_stock(
+    ledger: &mut dyn CountTx,
+    subject: &QuotaSubject<'_>,
+    line: &MeterRequest<'_>,
     count: i64,
 ) -> Result<(), Error> {
-    let whose = Whose {
+    let whose = CountOwner {
         account: subject.account,
         member: None,
     };
-    let place = Place::find(ledger, whose, line, subject)?;
+    let place = CurrentBucket::find(ledger, whose, line, subject)?;
     let used = place.bucket.map_or(0, |bucket| bucket.used);
     if used == count {
         return Ok(());
@@ -33,9 +33,9 @@ pub(crate) fn keep(
         Some(bucket) => bucket,
         None => ledger.open(whose, line.meter, place.window)?,
     };
-    let parts = [Part {
+    let parts = [BucketDelta {
         used: count.saturating_sub(used),
-        ..Part::of(bucket.id)
+        ..BucketDelta::parent(bucket.id)
     }];
     record(
         ledger,
@@ -50,13 +50,13 @@ pub(crate) fn keep(
 
 /// The limit in force of a stock, what was added to it included.
 pub(crate) fn limit_of(
-    ledger: &mut dyn Ledger,
-    subject: &Subject<'_>,
-    line: &Line<'_>,
+    ledger: &mut dyn CountTx,
+    subject: &QuotaSubject<'_>,
+    line: &MeterRequest<'_>,
 ) -> Result<Limit, Error> {
-    let place = Place::find(
+    let place = CurrentBucket::find(
         ledger,
-        Whose {
+        CountOwner {
             account: subject.account,
             member: None,
         },
@@ -69,16 +69,17 @@ pub(crate) fn limit_of(
     ))
 }
 
-/// Writes into the history that a command was obeyed; gives the decision with the number of its line.
-pub(crate) fn write_down(
-    ledger: &mut dyn Ledger,
-    subject: &Subject<'_>,
+/// Writes into the history that a command was obeyed; gives the decision with the number of its
+/// line.
+pub(crate) fn record_command(
+    ledger: &mut dyn CountTx,
+    subject: &QuotaSubject<'_>,
     key: Option<(&str, [u8; 32])>,
     decision: Decision,
 ) -> Result<Decision, Error> {
-    let parts = uncounted(ledger, subject.account)?;
+    let parts = history_bucket(ledger, subject.account)?;
     let decision = Decision {
-        counted: Some(Box::new(Counted::default())),
+        counted: Some(Box::new(CountReceipt::default())),
         ..decision
     };
     let id = record(
@@ -87,59 +88,59 @@ pub(crate) fn write_down(
         subject,
         key,
         &parts,
-        &mut |id| Recorded::bytes(&numbered(decision.clone(), id)),
+        &mut |id| StoredAnswer::bytes(&with_operation_id(decision.clone(), id)),
     )?;
-    Ok(numbered(decision, id))
+    Ok(with_operation_id(decision, id))
 }
 
 /// Keeps an answer for its key in another book than that in which it stands.
-pub(crate) fn remember(
-    ledger: &mut dyn Ledger,
-    subject: &Subject<'_>,
+pub(crate) fn record_key(
+    ledger: &mut dyn CountTx,
+    subject: &QuotaSubject<'_>,
     key: (&str, [u8; 32]),
     decision: &Decision,
 ) -> Result<(), Error> {
-    let parts = uncounted(ledger, subject.account)?;
+    let parts = history_bucket(ledger, subject.account)?;
     record(
         ledger,
         OperationKind::Command,
         subject,
         Some(key),
         &parts,
-        &mut |_| Recorded::bytes(decision),
+        &mut |_| StoredAnswer::bytes(decision),
     )
     .map(drop)
 }
 
 /// A part that changes nothing: an operation has one.
-fn uncounted(ledger: &mut dyn Ledger, account: &str) -> Result<[Part; 1], Error> {
-    let whose = Whose {
+fn history_bucket(ledger: &mut dyn CountTx, account: &str) -> Result<[BucketDelta; 1], Error> {
+    let whose = CountOwner {
         account,
         member: None,
     };
-    let bucket = match ledger.latest(whose, UNCOUNTED)? {
+    let bucket = match ledger.current_bucket(whose, HISTORY_METER)? {
         Some(bucket) => bucket,
-        None => ledger.open(whose, UNCOUNTED, Window::ALWAYS)?,
+        None => ledger.open(whose, HISTORY_METER, Window::ALWAYS)?,
     };
-    Ok([Part::of(bucket.id)])
+    Ok([BucketDelta::parent(bucket.id)])
 }
 
 fn record(
-    ledger: &mut dyn Ledger,
+    ledger: &mut dyn CountTx,
     kind: OperationKind,
-    subject: &Subject<'_>,
+    subject: &QuotaSubject<'_>,
     key: Option<(&str, [u8; 32])>,
-    parts: &[Part],
+    parts: &[BucketDelta],
     answer: &mut dyn FnMut(u64) -> Vec<u8>,
 ) -> Result<u64, Error> {
-    let Subject {
+    let QuotaSubject {
         account,
         member,
         actor,
         ..
     } = *subject;
-    let keep = ledger.now().saturating_add(KEY_LIFE);
-    ledger.record(New {
+    let keep = ledger.now().saturating_add(IDEMPOTENCY_RETENTION_MS);
+    ledger.append(NewOperation {
         kind,
         account,
         member,

@@ -2,23 +2,25 @@
 
 use std::sync::Arc;
 
-use super::idempotency::{Recorded, answered};
-use super::{Line, Subject};
+use super::idempotency::{StoredAnswer, answered};
+use super::{MeterRequest, QuotaSubject};
 use crate::api::decision::Decision;
-use crate::api::quota::{Counted, MemberQuota, Quota};
+use crate::api::quota::{CountReceipt, MemberQuota, Quota};
 use crate::model::answer_code::AnswerCode;
 use crate::model::calendar::Window;
 use crate::model::catalog::MeterKind;
-use crate::model::limit::{Allowance, Count, Limit, QuotaFacts};
-use crate::store::{Bucket, Keep, Ledger, New, OperationKind, Part, Whose};
+use crate::model::limit::{Count, EffectiveLimit, Limit, QuotaFacts};
+use crate::store::{
+    Bucket, BucketDelta, CountOwner, CountTx, NewOperation, OperationKind, TxOutcome,
+};
 use crate::util::error::Error;
 
 /// How long a key lives after its window, or after its operation where no window ends: 35 days.
-pub(super) const KEY_LIFE: i64 = 35 * 86_400_000;
+pub(super) const IDEMPOTENCY_RETENTION_MS: i64 = 35 * 86_400_000;
 
 /// Which verb takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Taking {
+pub(crate) enum ConsumeMode {
     /// All, or with `up_to` what is left.
     Consume { up_to: bool },
     /// Holds it for so many milliseconds.
@@ -31,7 +33,7 @@ pub(crate) enum Taking {
     Sub,
 }
 
-impl Taking {
+impl ConsumeMode {
     /// Whether it is about stocks alone.
     pub(crate) fn is_of_stocks(self) -> bool {
         matches!(self, Self::Set | Self::Add | Self::Sub)
@@ -40,9 +42,9 @@ impl Taking {
 
 /// What is asked.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Asked<'a> {
-    pub(crate) subject: Subject<'a>,
-    pub(crate) lines: &'a [Line<'a>],
+pub(crate) struct ConsumeRequest<'a> {
+    pub(crate) subject: QuotaSubject<'a>,
+    pub(crate) lines: &'a [MeterRequest<'a>],
     /// The caller's key, and the digest of all that was asked with it.
     pub(crate) key: Option<(&'a str, [u8; 32])>,
     /// Whether a command asks, which changes the directory in the same transaction.
@@ -50,30 +52,33 @@ pub(crate) struct Asked<'a> {
 }
 
 /// What the policies say of so much of a meter; of the action alone where nothing is metered.
-pub(crate) type Decide<'d> = &'d mut dyn FnMut(Option<&QuotaFacts<'_>>) -> Result<Decision, Error>;
+pub(crate) type AuthorizeAmount<'d> =
+    &'d mut dyn FnMut(Option<&QuotaFacts<'_>>) -> Result<Decision, Error>;
 
 /// Where a count stands: its bucket, if it was opened yet, and its window.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Place {
+pub(super) struct CurrentBucket {
     pub(super) bucket: Option<Bucket>,
     pub(super) window: Window,
-    /// The count itself, where the directory is the count: the bucket's is that of the last command.
+    /// The count itself, where the directory is the count: the bucket's is that of the last
+    /// command.
     counted: Option<i64>,
 }
 
-impl Place {
+impl CurrentBucket {
     pub(super) fn find(
-        ledger: &mut dyn Ledger,
-        whose: Whose<'_>,
-        line: &Line<'_>,
-        subject: &Subject<'_>,
+        ledger: &mut dyn CountTx,
+        whose: CountOwner<'_>,
+        line: &MeterRequest<'_>,
+        subject: &QuotaSubject<'_>,
     ) -> Result<Self, Error> {
-        let (latest, now) = (ledger.latest(whose, line.meter)?, ledger.now());
+        let (latest, now) = (ledger.current_bucket(whose, line.meter)?, ledger.now());
         let counted = line
             .counted
             .filter(|_| whose.member.is_none())
             .map(|records| records.count(now));
-        // A window that was begun ends as it was begun, whatever zone or anchor the account has now: no second budget.
+        // A window that was begun ends as it was begun, whatever zone or anchor the account has
+        // now: no second budget.
         if let Some(bucket) = latest.filter(|bucket| bucket.window.contains(now)) {
             return Ok(Self {
                 bucket: Some(bucket),
@@ -127,13 +132,13 @@ impl Place {
 }
 
 /// A line with its counts.
-struct Placed<'a> {
-    line: Line<'a>,
-    account: Place,
-    member: Option<Place>,
+struct MeterState<'a> {
+    line: MeterRequest<'a>,
+    account: CurrentBucket,
+    member: Option<CurrentBucket>,
 }
 
-impl Placed<'_> {
+impl MeterState<'_> {
     /// The account's limit in force.
     fn limit(&self) -> Limit {
         in_force(
@@ -162,7 +167,9 @@ impl Placed<'_> {
 
     /// What is left, as far as the limits themselves say it.
     fn left(&self) -> i64 {
-        let of = |place: Place, limit: Limit| match limit.remaining(place.used(), place.held()) {
+        let of = |place: CurrentBucket, limit: Limit| match limit
+            .remaining(place.used(), place.held())
+        {
             Limit::Number(number) => number,
             Limit::Unlimited => i64::MAX
                 .saturating_sub(place.used())
@@ -174,32 +181,37 @@ impl Placed<'_> {
     }
 
     /// How much more is to be counted for that amount.
-    fn change(&self, amount: i64, taking: Taking) -> i64 {
+    fn change(&self, amount: i64, taking: ConsumeMode) -> i64 {
         match taking {
-            Taking::Sub => 0_i64.saturating_sub(amount),
-            _ if self.line.frees => 0_i64.saturating_sub(amount),
-            Taking::Set => amount.saturating_sub(self.account.used()),
-            Taking::Consume { .. } | Taking::Reserve { .. } | Taking::Add => amount,
+            ConsumeMode::Sub => 0_i64.saturating_sub(amount),
+            _ if self.line.decreases => 0_i64.saturating_sub(amount),
+            ConsumeMode::Set => amount.saturating_sub(self.account.used()),
+            ConsumeMode::Consume { .. } | ConsumeMode::Reserve { .. } | ConsumeMode::Add => amount,
         }
     }
 }
 
 /// The limit in force, with what was added to it for the bucket's window.
-pub(super) fn in_force(allowance: Allowance, top_up: i64) -> Limit {
+pub(super) fn in_force(allowance: EffectiveLimit, top_up: i64) -> Limit {
     match allowance.limit() {
         Limit::Unlimited => Limit::Unlimited,
         Limit::Number(number) => Limit::Number(number.saturating_add(top_up).min(Limit::MOST)),
     }
 }
 
-fn place<'a>(ledger: &mut dyn Ledger, asked: &Asked<'a>) -> Result<Vec<Placed<'a>>, Error> {
-    let Subject {
+fn load_meters<'a>(
+    ledger: &mut dyn CountTx,
+    asked: &ConsumeRequest<'a>,
+) -> Result<Vec<MeterState<'a>>, Error> {
+    let QuotaSubject {
         account, member, ..
     } = asked.subject;
     let mut placed = Vec::with_capacity(asked.lines.len());
     for line in asked.lines {
-        let mut at = |member| Place::find(ledger, Whose { account, member }, line, &asked.subject);
-        placed.push(Placed {
+        let mut at = |member| {
+            CurrentBucket::find(ledger, CountOwner { account, member }, line, &asked.subject)
+        };
+        placed.push(MeterState {
             line: *line,
             account: at(None)?,
             member: member.map(|member| at(Some(member))).transpose()?,
@@ -210,24 +222,24 @@ fn place<'a>(ledger: &mut dyn Ledger, asked: &Asked<'a>) -> Result<Vec<Placed<'a
 
 /// Whether it would be allowed; takes nothing.
 pub(crate) fn count(
-    ledger: &mut dyn Ledger,
-    asked: &Asked<'_>,
-    decide: Decide<'_>,
+    ledger: &mut dyn CountTx,
+    asked: &ConsumeRequest<'_>,
+    decide: AuthorizeAmount<'_>,
 ) -> Result<Decision, Error> {
-    let placed = place(ledger, asked)?;
-    let decision = decided(&placed, None, Taking::Consume { up_to: false }, decide)?;
-    Ok(told(decision, &placed, &asked.subject, &[], None))
+    let placed = load_meters(ledger, asked)?;
+    let decision = decided(&placed, None, ConsumeMode::Consume { up_to: false }, decide)?;
+    Ok(with_quotas(decision, &placed, &asked.subject, &[], None))
 }
 
 /// How the account, or the member, stands.
 pub(crate) fn usage(
-    ledger: &mut dyn Ledger,
-    subject: &Subject<'_>,
-    lines: &[Line<'_>],
+    ledger: &mut dyn CountTx,
+    subject: &QuotaSubject<'_>,
+    lines: &[MeterRequest<'_>],
 ) -> Result<Vec<Quota>, Error> {
-    let placed = place(
+    let placed = load_meters(
         ledger,
-        &Asked {
+        &ConsumeRequest {
             subject: *subject,
             lines,
             key: None,
@@ -236,25 +248,25 @@ pub(crate) fn usage(
     )?;
     Ok(placed
         .iter()
-        .map(|placed| quota(placed, subject.member, 0, 0, 0))
+        .map(|placed| quota_of(placed, subject.member, 0, 0, 0))
         .collect())
 }
 
 /// Takes, if the policies allow it, or gives the answer that the key had before.
 pub(crate) fn take(
-    ledger: &mut dyn Ledger,
-    asked: &Asked<'_>,
-    taking: Taking,
-    decide: Decide<'_>,
-) -> Result<(Decision, Keep), Error> {
-    if let Some(answer) = replayed(ledger, asked.subject.account, asked.key)? {
-        return Ok((answer, Keep::No));
+    ledger: &mut dyn CountTx,
+    asked: &ConsumeRequest<'_>,
+    taking: ConsumeMode,
+    decide: AuthorizeAmount<'_>,
+) -> Result<(Decision, TxOutcome), Error> {
+    if let Some(answer) = replay(ledger, asked.subject.account, asked.key)? {
+        return Ok((answer, TxOutcome::Rollback));
     }
-    let mut placed = place(ledger, asked)?;
+    let mut placed = load_meters(ledger, asked)?;
     let mut decision = decided(&placed, None, taking, decide)?;
     let mut granted = None;
-    if let (false, Taking::Consume { up_to: true }) = (decision.allowed, taking) {
-        granted = largest(&placed, taking, decide)?;
+    if let (false, ConsumeMode::Consume { up_to: true }) = (decision.allowed, taking) {
+        granted = largest_allowed_amount(&placed, taking, decide)?;
         if let Some(amount) = granted {
             decision = decided(&placed, Some(amount), taking, decide)?;
         }
@@ -263,7 +275,7 @@ pub(crate) fn take(
         .iter()
         .map(|placed| granted.unwrap_or(placed.line.amount))
         .collect();
-    let change = |placed: &Placed<'_>, amount: i64| {
+    let change = |placed: &MeterState<'_>, amount: i64| {
         let change = placed.change(amount, taking);
         // What holds nothing any more, such as an invitation that is over, frees nothing.
         if placed.line.counted.is_some() {
@@ -278,15 +290,20 @@ pub(crate) fn take(
         .map(|(placed, amount)| change(placed, *amount))
         .collect();
     if !decision.allowed
-        || changes.iter().all(|change| *change == 0) && taking != Taking::Set && !asked.by_command
+        || changes.iter().all(|change| *change == 0)
+            && taking != ConsumeMode::Set
+            && !asked.by_command
     {
-        return Ok((told(decision, &placed, &asked.subject, &[], None), Keep::No));
+        return Ok((
+            with_quotas(decision, &placed, &asked.subject, &[], None),
+            TxOutcome::Rollback,
+        ));
     }
     if !asked.by_command {
         let mut taken = placed
             .iter()
             .zip(&changes)
-            .filter(|(_, change)| taking == Taking::Set || **change != 0);
+            .filter(|(_, change)| taking == ConsumeMode::Set || **change != 0);
         taken.try_for_each(|(placed, _)| placed.line.refuse_counted())?;
     }
     let parts = parts(
@@ -294,21 +311,21 @@ pub(crate) fn take(
         &mut placed,
         &asked.subject,
         &changes,
-        matches!(taking, Taking::Reserve { .. }),
+        matches!(taking, ConsumeMode::Reserve { .. }),
     )?;
     let now = ledger.now();
-    let until = if let Taking::Reserve { ttl } = taking {
+    let until = if let ConsumeMode::Reserve { ttl } = taking {
         Some(now.saturating_add(ttl))
     } else {
         None
     };
     let keep = placed
         .iter()
-        .map(|placed| kept_until(placed.line.kind, placed.account.window, now))
+        .map(|placed| retain_until(placed.line.kind, placed.account.window, now))
         .max()
         .unwrap_or(now);
-    let frees = placed.iter().all(|placed| placed.line.frees);
-    let Subject {
+    let frees = placed.iter().all(|placed| placed.line.decreases);
+    let QuotaSubject {
         account,
         member,
         actor,
@@ -319,11 +336,11 @@ pub(crate) fn take(
         .copied()
         .zip(changes.iter().copied())
         .collect();
-    let mut answer = told(decision, &placed, &asked.subject, &done, until);
+    let mut answer = with_quotas(decision, &placed, &asked.subject, &done, until);
     if until.is_some() {
-        hold(&mut answer, &changes);
+        set_reserved(&mut answer, &changes);
     }
-    let id = ledger.record(New {
+    let id = ledger.append(NewOperation {
         kind: kind(taking, frees),
         account,
         member,
@@ -333,22 +350,22 @@ pub(crate) fn take(
         until,
         keep: keep.max(until.unwrap_or(keep)),
         parts: &parts,
-        answer: &mut |id| Recorded::bytes(&numbered(answer.clone(), id)),
+        answer: &mut |id| StoredAnswer::bytes(&with_operation_id(answer.clone(), id)),
     })?;
-    Ok((numbered(answer, id), Keep::Yes))
+    Ok((with_operation_id(answer, id), TxOutcome::Commit))
 }
 
-fn kind(taking: Taking, frees: bool) -> OperationKind {
+fn kind(taking: ConsumeMode, frees: bool) -> OperationKind {
     match taking {
-        Taking::Set => OperationKind::Set,
-        Taking::Reserve { .. } => OperationKind::Reserve,
-        Taking::Sub => OperationKind::Free,
-        Taking::Consume { .. } | Taking::Add if frees => OperationKind::Free,
-        Taking::Consume { .. } | Taking::Add => OperationKind::Consume,
+        ConsumeMode::Set => OperationKind::Set,
+        ConsumeMode::Reserve { .. } => OperationKind::Reserve,
+        ConsumeMode::Sub => OperationKind::Free,
+        ConsumeMode::Consume { .. } | ConsumeMode::Add if frees => OperationKind::Free,
+        ConsumeMode::Consume { .. } | ConsumeMode::Add => OperationKind::Consume,
     }
 }
 
-pub(super) fn numbered(mut decision: Decision, id: u64) -> Decision {
+pub(super) fn with_operation_id(mut decision: Decision, id: u64) -> Decision {
     if let Some(counted) = &mut decision.counted {
         counted.operation = Some(id);
     }
@@ -356,37 +373,37 @@ pub(super) fn numbered(mut decision: Decision, id: u64) -> Decision {
 }
 
 /// Until when an operation of this window is kept.
-pub(super) fn kept_until(kind: MeterKind, window: Window, now: i64) -> i64 {
+pub(super) fn retain_until(kind: MeterKind, window: Window, now: i64) -> i64 {
     match kind {
-        MeterKind::Stock => now.saturating_add(KEY_LIFE),
+        MeterKind::Stock => now.saturating_add(IDEMPOTENCY_RETENTION_MS),
         // A window that never ends is over for nobody: what it counts is kept as that of a stock.
         MeterKind::Flow => if window.end == i64::MAX {
             now
         } else {
             window.end
         }
-        .saturating_add(KEY_LIFE),
+        .saturating_add(IDEMPOTENCY_RETENTION_MS),
     }
 }
 
 /// The answer that the key had, if it had one.
-pub(crate) fn replayed(
-    ledger: &mut dyn Ledger,
+pub(crate) fn replay(
+    ledger: &mut dyn CountTx,
     account: &str,
     key: Option<(&str, [u8; 32])>,
 ) -> Result<Option<Decision>, Error> {
-    Ok(answered::<Recorded>(ledger, account, key)?.map(Recorded::again))
+    Ok(answered::<StoredAnswer>(ledger, account, key)?.map(StoredAnswer::again))
 }
 
 /// What the policies say of all meters: yes, or the first no.
 fn decided(
-    placed: &[Placed<'_>],
+    placed: &[MeterState<'_>],
     amount: Option<i64>,
-    taking: Taking,
-    decide: Decide<'_>,
+    taking: ConsumeMode,
+    decide: AuthorizeAmount<'_>,
 ) -> Result<Decision, Error> {
     let mut all: Option<Decision> = None;
-    for placed in placed.iter().filter(|placed| !placed.line.frees) {
+    for placed in placed.iter().filter(|placed| !placed.line.decreases) {
         // A stock that is made less takes nothing.
         let wanted = placed
             .change(amount.unwrap_or(placed.line.amount), taking)
@@ -420,14 +437,15 @@ fn decided(
     all.map_or_else(|| decide(None), Ok)
 }
 
-/// The largest amount below what was refused that is allowed. For rules that allow less wherever they allow more it is the
-/// largest of all; for others it is one that is allowed and whose successor is not.
-fn largest(
-    placed: &[Placed<'_>],
-    taking: Taking,
-    decide: Decide<'_>,
+/// The largest amount below what was refused that is allowed. For rules that allow less wherever
+/// they allow more it is the largest of all; for others it is one that is allowed and whose
+/// successor is not.
+fn largest_allowed_amount(
+    placed: &[MeterState<'_>],
+    taking: ConsumeMode,
+    decide: AuthorizeAmount<'_>,
 ) -> Result<Option<i64>, Error> {
-    let metered = || placed.iter().filter(|placed| !placed.line.frees);
+    let metered = || placed.iter().filter(|placed| !placed.line.decreases);
     let mut fits =
         |amount| decided(placed, Some(amount), taking, decide).map(|decision| decision.allowed);
     let (mut low, mut high) = (
@@ -438,7 +456,7 @@ fn largest(
             .unwrap_or(0),
     );
     // Mostly the limits themselves say it.
-    let guess = metered().map(Placed::left).min().unwrap_or(0);
+    let guess = metered().map(MeterState::left).min().unwrap_or(0);
     if guess > 0 && guess < high {
         if fits(guess)? {
             low = guess;
@@ -462,42 +480,43 @@ fn largest(
 
 /// The parts of the operation; buckets that are not there yet are opened.
 fn parts(
-    ledger: &mut dyn Ledger,
-    placed: &mut [Placed<'_>],
-    subject: &Subject<'_>,
+    ledger: &mut dyn CountTx,
+    placed: &mut [MeterState<'_>],
+    subject: &QuotaSubject<'_>,
     changes: &[i64],
     holds: bool,
-) -> Result<Vec<Part>, Error> {
+) -> Result<Vec<BucketDelta>, Error> {
     let mut parts = Vec::with_capacity(placed.len().saturating_mul(2));
     for (placed, change) in placed.iter_mut().zip(changes) {
         let line = placed.line;
-        let mut put = |place: &mut Place, member: Option<&str>, change: i64| -> Result<(), Error> {
-            let bucket = match place.bucket {
-                Some(bucket) => bucket,
-                None => ledger.open(
-                    Whose {
-                        account: subject.account,
-                        member,
-                    },
-                    line.meter,
-                    place.window,
-                )?,
+        let mut put =
+            |place: &mut CurrentBucket, member: Option<&str>, change: i64| -> Result<(), Error> {
+                let bucket = match place.bucket {
+                    Some(bucket) => bucket,
+                    None => ledger.open(
+                        CountOwner {
+                            account: subject.account,
+                            member,
+                        },
+                        line.meter,
+                        place.window,
+                    )?,
+                };
+                place.bucket = Some(bucket);
+                let part = BucketDelta::parent(bucket.id);
+                parts.push(if holds {
+                    BucketDelta {
+                        held: change,
+                        ..part
+                    }
+                } else {
+                    BucketDelta {
+                        used: change,
+                        ..part
+                    }
+                });
+                Ok(())
             };
-            place.bucket = Some(bucket);
-            let part = Part::of(bucket.id);
-            parts.push(if holds {
-                Part {
-                    held: change,
-                    ..part
-                }
-            } else {
-                Part {
-                    used: change,
-                    ..part
-                }
-            });
-            Ok(())
-        };
         let used = placed.account.used();
         if used.saturating_add(*change) < 0 {
             return Err(Error::BelowZero {
@@ -517,27 +536,27 @@ fn parts(
 }
 
 /// The decision with its counts, after so much was granted and counted of each meter.
-fn told(
+fn with_quotas(
     mut decision: Decision,
-    placed: &[Placed<'_>],
-    subject: &Subject<'_>,
+    placed: &[MeterState<'_>],
+    subject: &QuotaSubject<'_>,
     done: &[(i64, i64)],
     until: Option<i64>,
 ) -> Decision {
     let quotas = placed.iter().enumerate().map(|(at, placed)| {
         let (amount, change) = done.get(at).copied().unwrap_or((placed.line.amount, 0));
-        quota(placed, subject.member, amount, change, 0)
+        quota_of(placed, subject.member, amount, change, 0)
     });
-    decision.counted = Some(Box::new(Counted {
+    decision.counted = Some(Box::new(CountReceipt {
         quota: quotas.collect(),
         expires_at: until,
-        ..Counted::default()
+        ..CountReceipt::default()
     }));
     decision
 }
 
 /// What was counted as used is held instead.
-fn hold(decision: &mut Decision, changes: &[i64]) {
+fn set_reserved(decision: &mut Decision, changes: &[i64]) {
     let quotas = decision
         .counted
         .iter_mut()
@@ -552,8 +571,14 @@ fn hold(decision: &mut Decision, changes: &[i64]) {
     }
 }
 
-fn quota(placed: &Placed<'_>, named: Option<&str>, amount: i64, change: i64, held: i64) -> Quota {
-    let Placed {
+fn quota_of(
+    placed: &MeterState<'_>,
+    named: Option<&str>,
+    amount: i64,
+    change: i64,
+    held: i64,
+) -> Quota {
+    let MeterState {
         line,
         account,
         member,

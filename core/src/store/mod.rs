@@ -1,7 +1,7 @@
 //! Where counts are kept: one trait, and one suite that each store passes.
 //!
-//! A transaction is one instant and one view; what it writes is written whole or not at all, and nothing comes between what
-//! it read and what it writes.
+//! A transaction is one instant and one view; what it writes is written whole or not at all, and
+//! nothing comes between what it read and what it writes.
 
 mod cached_grant;
 mod memory;
@@ -9,22 +9,23 @@ mod sqlite;
 
 use std::sync::Arc;
 
-pub(crate) use self::cached_grant::{Asked, Note, Noted};
+pub(crate) use self::cached_grant::{CachedGrant, GrantHit, GrantKey};
 pub(crate) use self::memory::Memory;
-pub(crate) use self::sqlite::{Board, Sqlite, Word};
-pub use self::sqlite::{InspectedCount, Inspection, accept_clock, inspect, verify_store};
+pub(crate) use self::sqlite::{HeaderField, SharedHeader, Sqlite};
+pub use self::sqlite::{InspectedCount, Inspection, accept_clock, inspect_store, verify_store};
 use crate::model::calendar::Window;
 use crate::model::clock::DAY;
 use crate::util::error::Error;
 
-/// For how long a key is remembered that has lost its answer: 35 days. Then it is as one that was never used.
+/// For how long a key is remembered that has lost its answer: 35 days. Then it is as one that was
+/// never used.
 const KEY_REST: i64 = 35 * DAY;
 /// For how long a bucket stays after its window: 35 days.
 const BUCKET_REST: i64 = 35 * DAY;
 
 /// Whose count: an account's, or that of one of its members.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Whose<'a> {
+pub(crate) struct CountOwner<'a> {
     pub(crate) account: &'a str,
     pub(crate) member: Option<&'a str>,
 }
@@ -43,7 +44,7 @@ pub(crate) struct Bucket {
 
 /// Whose count of what a bucket is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Named {
+pub(crate) struct OwnedBucket {
     pub(crate) account: String,
     pub(crate) member: Option<String>,
     pub(crate) meter: String,
@@ -106,7 +107,7 @@ impl OperationKind {
 
 /// What an operation changed in one bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Part {
+pub(crate) struct BucketDelta {
     pub(crate) bucket: u64,
     pub(crate) used: i64,
     pub(crate) held: i64,
@@ -115,8 +116,8 @@ pub(crate) struct Part {
     pub(crate) back: i64,
 }
 
-impl Part {
-    pub(crate) fn of(bucket: u64) -> Self {
+impl BucketDelta {
+    pub(crate) fn parent(bucket: u64) -> Self {
         Self {
             bucket,
             used: 0,
@@ -129,7 +130,7 @@ impl Part {
 
 /// How far a reservation has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Hold {
+pub(crate) enum ReservationState {
     /// It holds until that instant.
     Until(i64),
     /// By the operation of that id.
@@ -151,12 +152,12 @@ pub(crate) struct Operation {
     pub(crate) at: i64,
     /// The operation that it settles or gives back.
     pub(crate) of: Option<u64>,
-    pub(crate) hold: Option<Hold>,
-    pub(crate) parts: Vec<Part>,
+    pub(crate) hold: Option<ReservationState>,
+    pub(crate) parts: Vec<BucketDelta>,
 }
 
 /// An operation to be recorded.
-pub(crate) struct New<'a> {
+pub(crate) struct NewOperation<'a> {
     pub(crate) kind: OperationKind,
     pub(crate) account: &'a str,
     pub(crate) member: Option<&'a str>,
@@ -168,57 +169,76 @@ pub(crate) struct New<'a> {
     pub(crate) until: Option<i64>,
     /// Until when it, and its key, are kept: [`i64::MAX`] for good.
     pub(crate) keep: i64,
-    pub(crate) parts: &'a [Part],
-    /// The answer as it is to be given again, by the operation's id; asked for only where there is a key.
+    pub(crate) parts: &'a [BucketDelta],
+    /// The answer as it is to be given again, by the operation's id; asked for only where there is
+    /// a key.
     pub(crate) answer: &'a mut dyn FnMut(u64) -> Vec<u8>,
 }
 
 /// What is known of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Seen {
-    Never,
+pub(crate) enum KeyLookup {
+    Unknown,
     /// With what was asked, and the answer.
     Answered([u8; 32], Vec<u8>),
     /// Its time is over, and its answer gone.
-    Pruned,
+    Expired,
 }
 
 /// Whether what a transaction did is to be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Keep {
-    Yes,
-    No,
+pub(crate) enum TxOutcome {
+    Commit,
+    Rollback,
 }
 
 /// What can be read and done inside one transaction.
-pub(crate) trait Ledger {
+pub(crate) trait CountTx {
     /// The transaction's instant: never before that of an earlier one.
     fn now(&self) -> i64;
     /// The bucket whose window is the last.
-    fn latest(&mut self, whose: Whose<'_>, meter: &str) -> Result<Option<Bucket>, Error>;
+    fn current_bucket(
+        &mut self,
+        whose: CountOwner<'_>,
+        meter: &str,
+    ) -> Result<Option<Bucket>, Error>;
     /// The account's own bucket of this instant, where a note answers what is asked of it.
-    fn noted(&mut self, _account: &str, _meter: &str, _asked: &Asked) -> Option<Noted> {
+    fn find_cached_grant(
+        &mut self,
+        _account: &str,
+        _meter: &str,
+        _asked: &GrantKey,
+    ) -> Option<GrantHit> {
         None
     }
-    /// Notes something of the account's own bucket whose window is the last. It may be forgotten at any time.
-    fn note(&mut self, _account: &str, _meter: &str, _note: Note) {}
+    /// Notes something of the account's own bucket whose window is the last. It may be forgotten at
+    /// any time.
+    fn cache_grant(&mut self, _account: &str, _meter: &str, _note: CachedGrant) {}
     /// A bucket by its id.
-    fn bucket(&mut self, id: u64) -> Result<Option<Named>, Error>;
+    fn bucket(&mut self, id: u64) -> Result<Option<OwnedBucket>, Error>;
     /// A new bucket, later than the last.
-    fn open(&mut self, whose: Whose<'_>, meter: &str, window: Window) -> Result<Bucket, Error>;
-    fn seen(&mut self, account: &str, key: &str) -> Result<Seen, Error>;
+    fn open(&mut self, whose: CountOwner<'_>, meter: &str, window: Window)
+    -> Result<Bucket, Error>;
+    fn find_key(&mut self, account: &str, key: &str) -> Result<KeyLookup, Error>;
     /// An operation that is still kept.
     fn operation(&mut self, id: u64) -> Result<Option<Operation>, Error>;
     /// Keeps an operation and does to the buckets what its parts say; gives its id.
-    fn record(&mut self, new: New<'_>) -> Result<u64, Error>;
-    /// [`Ledger::record`] of a consume without a key that takes so much from an account's own bucket.
-    fn spend(&mut self, account: &str, bucket: u64, amount: i64, keep: i64) -> Result<u64, Error> {
-        let parts = &[Part {
+    fn append(&mut self, new: NewOperation<'_>) -> Result<u64, Error>;
+    /// [`CountTx::append`] of a consume without a key that takes so much from an account's own
+    /// bucket.
+    fn consume_fast(
+        &mut self,
+        account: &str,
+        bucket: u64,
+        amount: i64,
+        keep: i64,
+    ) -> Result<u64, Error> {
+        let parts = &[BucketDelta {
             used: amount,
-            ..Part::of(bucket)
+            ..BucketDelta::parent(bucket)
         }];
         let kind = OperationKind::Consume;
-        self.record(New {
+        self.append(NewOperation {
             kind,
             account,
             member: None,
@@ -232,7 +252,7 @@ pub(crate) trait Ledger {
         })
     }
     /// Writes an operation's `hold` and what of its parts was given back.
-    fn amend(&mut self, operation: &Operation) -> Result<(), Error>;
+    fn update_operation(&mut self, operation: &Operation) -> Result<(), Error>;
     /// The last operations of an account, the newest first, older than `before` where it is given.
     fn history(
         &mut self,
@@ -246,18 +266,20 @@ pub(crate) trait Ledger {
     fn write_document(&mut self, account: &str, name: &str, text: &str) -> Result<(), Error>;
 }
 
-/// The body of a transaction as a store runs it: perhaps more than once, so only [`transaction`] and [`view`] make one.
-pub(crate) type Work<'w> = &'w mut dyn FnMut(&mut dyn Ledger) -> Result<Keep, Error>;
+/// The body of a transaction as a store runs it: perhaps more than once, so only [`transaction`]
+/// and [`view`] make one.
+pub(crate) type TxBody<'w> = &'w mut dyn FnMut(&mut dyn CountTx) -> Result<TxOutcome, Error>;
 
 /// Runs one transaction about these accounts and returns the value of its body.
 ///
-/// A store may run the body again: a group commit that is rolled back repeats the bodies of its members. So the body is a
-/// [`Fn`] that returns its value, and cannot leave the value of an earlier run in a variable outside.
+/// A store may run the body again: a group commit that is rolled back repeats the bodies of its
+/// members. So the body is a [`Fn`] that returns its value, and cannot leave the value of an
+/// earlier run in a variable outside.
 pub(crate) fn transaction<T>(
     store: &dyn Store,
     accounts: &[&str],
     durability: Durability,
-    body: impl Fn(&mut dyn Ledger) -> Result<(T, Keep), Error>,
+    body: impl Fn(&mut dyn CountTx) -> Result<(T, TxOutcome), Error>,
 ) -> Result<T, Error> {
     let mut last = None;
     store.write(accounts, durability, &mut |ledger| {
@@ -269,36 +291,38 @@ pub(crate) fn transaction<T>(
     last.ok_or_else(unanswered)
 }
 
-/// Runs `body` on one view of an account and returns its value. Nothing that it writes is kept; a store may run it twice.
+/// Runs `body` on one view of an account and returns its value. Nothing that it writes is kept; a
+/// store may run it twice.
 pub(crate) fn view<T>(
     store: &dyn Store,
     account: &str,
-    body: impl Fn(&mut dyn Ledger) -> Result<T, Error>,
+    body: impl Fn(&mut dyn CountTx) -> Result<T, Error>,
 ) -> Result<T, Error> {
     let mut last = None;
     store.read(account, &mut |ledger| {
         last = None;
         last = Some(body(ledger)?);
-        Ok(Keep::No)
+        Ok(TxOutcome::Rollback)
     })?;
     last.ok_or_else(unanswered)
 }
 
-/// Runs one transaction over the directory and the counts, and returns the value of its body. `published` receives that value
-/// once the transaction is committed, before any other thread or process can see it.
+/// Runs one transaction over the directory and the counts, and returns the value of its body.
+/// `published` receives that value once the transaction is committed, before any other thread or
+/// process can see it.
 pub(crate) fn change_directory<T>(
-    kept: &dyn KeepsDirectory,
-    body: impl Fn(&mut dyn Pages) -> Result<(T, Keep), Error>,
+    kept: &dyn DirectoryStore,
+    body: impl Fn(&mut dyn DirectoryTx) -> Result<(T, TxOutcome), Error>,
     published: impl Fn(&T),
 ) -> Result<T, Error> {
     let last = std::cell::RefCell::new(None);
-    let run = &mut |pages: &mut dyn Pages| {
+    let run = &mut |pages: &mut dyn DirectoryTx| {
         last.replace(None);
         let (value, keep) = body(pages)?;
         last.replace(Some(value));
         Ok(keep)
     };
-    kept.change(run, &mut || {
+    kept.write(run, &mut || {
         if let Some(value) = &*last.borrow() {
             published(value);
         }
@@ -308,11 +332,11 @@ pub(crate) fn change_directory<T>(
 
 /// Reads the directory in one view and returns the value of `body`, which may be run twice.
 pub(crate) fn view_directory<T>(
-    kept: &dyn KeepsDirectory,
-    body: impl Fn(&mut dyn Pages) -> Result<T, Error>,
+    kept: &dyn DirectoryStore,
+    body: impl Fn(&mut dyn DirectoryTx) -> Result<T, Error>,
 ) -> Result<T, Error> {
     let mut last = None;
-    kept.look(&mut |pages| {
+    kept.read(&mut |pages| {
         last = None;
         last = Some(body(pages)?);
         Ok(())
@@ -344,8 +368,9 @@ pub(crate) trait Store: std::fmt::Debug + Send + Sync {
     fn touches_files(&self) -> bool {
         false
     }
-    /// Whether it keeps notes ([`Ledger::note`]): to look for some where there are none would cost a transaction.
-    fn keeps_notes(&self) -> bool {
+    /// Whether it keeps notes ([`CountTx::cache_grant`]): to look for some where there are none
+    /// would cost a transaction.
+    fn caches_grants(&self) -> bool {
         false
     }
     /// How long a call waits for a lock that somebody else holds.
@@ -353,14 +378,18 @@ pub(crate) trait Store: std::fmt::Debug + Send + Sync {
         crate::util::wait::DEFAULT_LOCK_TIMEOUT
     }
     /// Where the directory is kept, if it is kept.
-    fn directory(&self) -> Option<&dyn KeepsDirectory> {
+    fn directory(&self) -> Option<&dyn DirectoryStore> {
         None
     }
     /// One transaction about these accounts.
-    fn write(&self, accounts: &[&str], durability: Durability, work: Work<'_>)
-    -> Result<(), Error>;
+    fn write(
+        &self,
+        accounts: &[&str],
+        durability: Durability,
+        work: TxBody<'_>,
+    ) -> Result<(), Error>;
     /// One view of an account; what is written in it is dropped.
-    fn read(&self, account: &str, work: Work<'_>) -> Result<(), Error>;
+    fn read(&self, account: &str, work: TxBody<'_>) -> Result<(), Error>;
     /// The account of an operation that is still kept.
     fn account_of(&self, operation: u64) -> Result<Option<String>, Error>;
     /// Compares every bucket with the sum of its operations.
@@ -372,16 +401,17 @@ pub(crate) trait Store: std::fmt::Debug + Send + Sync {
 }
 
 /// What can be read and done to a directory inside one transaction.
-pub(crate) trait Pages {
+pub(crate) trait DirectoryTx {
     /// The words that say whether it has changed since.
-    fn board(&self) -> Arc<Board>;
+    fn board(&self) -> Arc<SharedHeader>;
     /// Whether a living process of another handle is committing a change of the directory.
     fn is_changing(&self) -> bool;
     /// Which file it is: another one of the same name may hold something else at the same revision.
-    fn file(&self) -> (u64, u64);
+    fn file_identity(&self) -> (u64, u64);
     fn revision(&mut self) -> Result<u64, Error>;
-    /// The changes of each revision after this one, up to that one; nothing if some are no longer kept.
-    fn changes_after(
+    /// The changes of each revision after this one, up to that one; nothing if some are no longer
+    /// kept.
+    fn changes_since(
         &mut self,
         revision: u64,
         upto: u64,
@@ -393,23 +423,27 @@ pub(crate) trait Pages {
     /// Writes a record, of that type and id, as JSON; removes it where there is none.
     fn put(&mut self, kind: &str, id: &str, record: Option<&str>) -> Result<(), Error>;
     /// Writes the revision, and what it changed unless everything.
-    fn note(&mut self, revision: u64, changes: Option<&str>) -> Result<(), Error>;
+    fn cache_grant(&mut self, revision: u64, changes: Option<&str>) -> Result<(), Error>;
     /// The counts, in the same transaction.
-    fn ledger(&mut self) -> &mut dyn Ledger;
+    fn ledger(&mut self) -> &mut dyn CountTx;
 }
 
 /// A directory that all processes of a machine share.
-pub(crate) trait KeepsDirectory {
-    /// One transaction, on the disk before it is answered. `published` is called once it is committed, before others see it.
-    fn change(
+pub(crate) trait DirectoryStore {
+    /// One transaction, on the disk before it is answered. `published` is called once it is
+    /// committed, before others see it.
+    fn write(
         &self,
-        work: &mut dyn FnMut(&mut dyn Pages) -> Result<Keep, Error>,
+        work: &mut dyn FnMut(&mut dyn DirectoryTx) -> Result<TxOutcome, Error>,
         published: &mut dyn FnMut(),
     ) -> Result<(), Error>;
     /// Reads with nobody changing it.
-    fn look(&self, work: &mut dyn FnMut(&mut dyn Pages) -> Result<(), Error>) -> Result<(), Error>;
+    fn read(
+        &self,
+        work: &mut dyn FnMut(&mut dyn DirectoryTx) -> Result<(), Error>,
+    ) -> Result<(), Error>;
     /// Whether the directory may have changed since the board said this.
-    fn is_stale(&self, board: &Board, known: u64) -> bool;
+    fn is_stale(&self, board: &SharedHeader, known: u64) -> bool;
 }
 
 /// What [`Engine::verify`](crate::Engine::verify) found.

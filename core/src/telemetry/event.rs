@@ -1,4 +1,5 @@
-//! What happened, as named values in one order, the same in every language; and what of it a subscription sees.
+//! What happened, as named values in one order, the same in every language; and what of it a
+//! subscription sees.
 
 use std::str::FromStr;
 
@@ -7,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::api::quota::Quota;
 use crate::model::calendar;
-use crate::model::reference::Ref;
+use crate::model::reference::EntityRef;
 use crate::util::error::Error;
 
 /// What an [`Event`] tells of.
@@ -54,7 +55,8 @@ impl FromStr for EventKind {
     }
 }
 
-/// The fields that an event may have, in their order. `context` has what [`LogOptions::context_fields`](super::LogOptions) names.
+/// The fields that an event may have, in their order. `context` has what
+/// [`LogOptions::context_fields`](super::LogOptions) names.
 pub(crate) const FIELDS: [&str; 35] = [
     "event",
     "at",
@@ -99,7 +101,8 @@ pub(crate) const REDACTED: &str = "[redacted]";
 /// Ids and host names may come from strangers: what is longer is cut.
 const LONGEST: usize = 256;
 
-/// One thing that happened: named values, in the order of the documentation; what does not apply is not there.
+/// One thing that happened: named values, in the order of the documentation; what does not apply is
+/// not there.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Event {
     kind: EventKind,
@@ -146,7 +149,7 @@ impl Serialize for Event {
 
 /// An event as it is made where it happens. What costs more waits for the thread that delivers it.
 #[derive(Debug, Clone)]
-pub(crate) struct Draft {
+pub(crate) struct EventBuilder {
     kind: EventKind,
     at: i64,
     verb: Option<&'static str>,
@@ -158,7 +161,7 @@ pub(crate) struct Draft {
     pub(super) span: tracing::Span,
 }
 
-impl Draft {
+impl EventBuilder {
     pub(crate) fn new(kind: EventKind, at: i64, verb: Option<&'static str>) -> Self {
         Self {
             kind,
@@ -188,7 +191,7 @@ impl Draft {
     }
 
     /// The same, with types and ids, if there are any.
-    pub(crate) fn references(self, name: &'static str, value: &[Ref]) -> Self {
+    pub(crate) fn references(self, name: &'static str, value: &[EntityRef]) -> Self {
         let listed = || {
             value
                 .iter()
@@ -254,13 +257,14 @@ fn cut(text: &str) -> String {
 
 /// What of an event a subscription sees.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct View {
+pub(crate) struct EventFilter {
     pub(crate) redact: Vec<String>,
     pub(crate) context_fields: Vec<String>,
 }
 
-impl View {
-    /// Every field that is to be hidden is one that there is: a name that hides nothing was meant for another.
+impl EventFilter {
+    /// Every field that is to be hidden is one that there is: a name that hides nothing was meant
+    /// for another.
     pub(crate) fn check(&self) -> Result<(), Error> {
         let strange = self.redact.iter().find(|name| {
             !FIELDS.contains(&name.as_str()) || ["event", "at", "count"].contains(&name.as_str())
@@ -274,7 +278,7 @@ impl View {
     }
 
     /// The event, as it is delivered.
-    pub(crate) fn of(&self, draft: &Draft) -> Event {
+    pub(crate) fn apply(&self, draft: &EventBuilder) -> Event {
         let mut fields = Vec::with_capacity(draft.fields.len().saturating_add(4));
         fields.push(("event", Value::from(draft.kind.as_str())));
         fields.push(("at", Value::from(calendar::millisecond_text(draft.at))));
@@ -305,9 +309,9 @@ impl View {
 mod tests {
     use super::*;
 
-    fn draft() -> Draft {
+    fn draft() -> EventBuilder {
         let context = json!({"reason": "secret", "disable": "abuse"});
-        Draft::new(EventKind::Decision, 1_769_860_800_000, Some("authorize"))
+        EventBuilder::new(EventKind::Decision, 1_769_860_800_000, Some("authorize"))
             .named("principal", Some(("Account", "acme")))
             .text("host", None)
             .field("allowed", Some(true))
@@ -318,7 +322,7 @@ mod tests {
 
     #[test]
     fn an_event_has_what_applies_in_one_order_and_no_context_that_is_not_named() {
-        let text = serde_json::to_string(&View::default().of(&draft())).expect("JSON");
+        let text = serde_json::to_string(&EventFilter::default().apply(&draft())).expect("JSON");
         assert_eq!(
             text,
             r#"{"event":"decision","at":"2026-01-31T12:00:00.000Z","verb":"authorize","principal":["Account","acme"],"allowed":true}"#
@@ -327,28 +331,28 @@ mod tests {
 
     #[test]
     fn a_subscription_sees_what_it_names_and_hides_what_it_hides() {
-        let view = View {
+        let view = EventFilter {
             redact: vec!["principal".to_owned()],
             context_fields: vec!["disable".to_owned()],
         };
-        let event = view.of(&draft());
+        let event = view.apply(&draft());
         assert_eq!(
             (event.text("principal"), event.get("context")),
             (Some(REDACTED), Some(&json!({"disable": "abuse"})))
         );
-        let view = View {
+        let view = EventFilter {
             redact: vec!["context".to_owned()],
             context_fields: vec!["reason".to_owned()],
         };
-        assert_eq!(view.of(&draft()).text("context"), Some(REDACTED));
+        assert_eq!(view.apply(&draft()).text("context"), Some(REDACTED));
     }
 
     #[test]
     fn what_is_hidden_is_a_field() {
         let view = |name: &str| {
-            View {
+            EventFilter {
                 redact: vec![name.to_owned()],
-                ..View::default()
+                ..EventFilter::default()
             }
             .check()
             .map_err(|error| error.code())
@@ -363,8 +367,8 @@ mod tests {
     #[test]
     fn a_long_name_is_cut_between_characters() {
         let long = "é".repeat(1_000);
-        let event =
-            View::default().of(&Draft::new(EventKind::Decision, 0, None).text("host", Some(&long)));
+        let event = EventFilter::default()
+            .apply(&EventBuilder::new(EventKind::Decision, 0, None).text("host", Some(&long)));
         assert_eq!(event.text("host").map(str::len), Some(LONGEST + 3));
     }
 }

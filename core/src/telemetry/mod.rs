@@ -1,4 +1,5 @@
-//! The decision and change log: events, the queues in which they wait, and the sinks that take them. Knows no engine.
+//! The decision and change log: events, the queues in which they wait, and the sinks that take
+//! them. Knows no engine.
 //!
 //! While nobody subscribes, a verb looks at one number and goes on.
 
@@ -19,8 +20,8 @@ use std::time::Duration;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use serde_json::{Map, Value};
 
-pub(crate) use self::event::Draft;
-use self::event::View;
+pub(crate) use self::event::EventBuilder;
+use self::event::EventFilter;
 pub use self::event::{Event, EventKind};
 pub use self::rotating_file::LogFile;
 use self::stats::Recorder;
@@ -73,7 +74,7 @@ impl LogOptions {
         if !(1..=MOST_QUEUED).contains(&self.queue) {
             return wrong("log.queue", self.queue.to_string());
         }
-        View {
+        EventFilter {
             redact: self.redact.clone(),
             context_fields: Vec::new(),
         }
@@ -82,7 +83,7 @@ impl LogOptions {
 }
 
 /// What a callback is: it gets some events and gives how many of them it could not take.
-pub type LogCall = Arc<dyn Fn(&[Event]) -> usize + Send + Sync>;
+pub type EventCallback = Arc<dyn Fn(&[Event]) -> usize + Send + Sync>;
 
 /// Where events go.
 #[derive(Clone)]
@@ -91,12 +92,12 @@ pub enum Sink {
     /// JSON lines in a file, which several processes may share.
     File(LogFile),
     /// A function, on a thread of the log's own. What it asks of an engine is not told.
-    Call(LogCall),
+    Call(EventCallback),
     /// To whoever fetches them, told once that there is something. For hosts with an event loop.
     #[doc(hidden)]
     Fetch(Arc<dyn Fn() + Send + Sync>),
-    /// To a thread of the host's own, which the function starts once in a process, and which then pulls: for hosts whose
-    /// threads must be theirs.
+    /// To a thread of the host's own, which the function starts once in a process, and which then
+    /// pulls: for hosts whose threads must be theirs.
     #[doc(hidden)]
     Pull(Arc<dyn Fn(LogHandle) + Send + Sync>),
     /// The subscriber of the `tracing` crate that is in force where the log is opened.
@@ -118,8 +119,9 @@ impl Sink {
         }))
     }
 
-    /// The `tracing` subscriber in force: each event with target `sublet`, in the span where it happened; refusals and lost
-    /// events at `WARN`, erring policies at `ERROR`, all else at `INFO`.
+    /// The `tracing` subscriber in force: each event with target `sublet`, in the span where it
+    /// happened; refusals and lost events at `WARN`, erring policies at `ERROR`, all else at
+    /// `INFO`.
     #[cfg(feature = "tracing")]
     #[must_use]
     pub fn tracing() -> Self {
@@ -140,7 +142,8 @@ impl fmt::Debug for Sink {
     }
 }
 
-/// A subscription to an engine's events. It goes on when this handle is dropped, until the engine is.
+/// A subscription to an engine's events. It goes on when this handle is dropped, until the engine
+/// is.
 #[derive(Clone)]
 pub struct LogHandle(Arc<Subscription>);
 
@@ -154,7 +157,8 @@ impl LogHandle {
         self.0.flush(self.0.mark(), timeout)
     }
 
-    /// Ends the subscription, and waits at most so long until what happened before is delivered; gives whether it is.
+    /// Ends the subscription, and waits at most so long until what happened before is delivered;
+    /// gives whether it is.
     #[allow(
         clippy::must_use_candidate,
         reason = "who only wants to wait need not ask"
@@ -183,8 +187,8 @@ impl LogHandle {
         self.0.flush(mark, timeout)
     }
 
-    /// The next events of a [`Sink::Fetch`], at most so many and one that says how many were dropped. While a host works on
-    /// them what this thread asks of an engine is not told.
+    /// The next events of a [`Sink::Fetch`], at most so many and one that says how many were
+    /// dropped. While a host works on them what this thread asks of an engine is not told.
     #[doc(hidden)]
     #[must_use]
     pub fn _fetch(&self, most: usize) -> Vec<Event> {
@@ -192,8 +196,8 @@ impl LogHandle {
         self.0.fetch(most)
     }
 
-    /// The next events of a [`Sink::Pull`], at most so many, after at most so long; perhaps none. Returns `None` if there
-    /// will be no more.
+    /// The next events of a [`Sink::Pull`], at most so many, after at most so long; perhaps none.
+    /// Returns `None` if there will be no more.
     #[doc(hidden)]
     #[must_use]
     pub fn _pull(&self, most: usize, timeout: Duration) -> Option<Vec<Event>> {
@@ -218,8 +222,8 @@ impl fmt::Debug for LogHandle {
     }
 }
 
-/// Ends every log of this process, and waits at most so long for all together: for hosts that end without dropping their
-/// engines. It may be called again to wait on.
+/// Ends every log of this process, and waits at most so long for all together: for hosts that end
+/// without dropping their engines. It may be called again to wait on.
 #[doc(hidden)]
 #[must_use]
 pub fn _close_all_logs(timeout: Duration) -> bool {
@@ -229,11 +233,11 @@ pub fn _close_all_logs(timeout: Duration) -> bool {
 /// How long an engine that is dropped waits for all its logs together.
 const AT_THE_END: Duration = Duration::from_secs(1);
 
-const LOGGED: u8 = 1;
-const MEASURED: u8 = 2;
+const EVENTS: u8 = 1;
+const METRICS: u8 = 2;
 
 /// Everything that is told of one engine.
-pub(crate) struct Hub {
+pub(crate) struct EventBus {
     /// Whether somebody wants to know: what each verb looks at.
     on: AtomicU8,
     subscriptions: ArcSwap<Vec<Arc<Subscription>>>,
@@ -243,7 +247,7 @@ pub(crate) struct Hub {
     clock: Clock,
 }
 
-impl fmt::Debug for Hub {
+impl fmt::Debug for EventBus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Hub")
             .field("on", &self.on)
@@ -251,7 +255,7 @@ impl fmt::Debug for Hub {
     }
 }
 
-impl Hub {
+impl EventBus {
     pub(crate) fn new(clock: Clock) -> Self {
         Self {
             on: AtomicU8::new(0),
@@ -264,13 +268,13 @@ impl Hub {
 
     /// Whether nobody wants to know anything.
     #[inline(always)]
-    pub(crate) fn is_off(&self) -> bool {
+    pub(crate) fn is_disabled(&self) -> bool {
         self.on.load(Ordering::Relaxed) == 0
     }
 
     /// Whether somebody subscribes.
-    pub(crate) fn is_logged(&self) -> bool {
-        self.on.load(Ordering::Relaxed) & LOGGED != 0 && !is_delivering()
+    pub(crate) fn has_subscribers(&self) -> bool {
+        self.on.load(Ordering::Relaxed) & EVENTS != 0 && !is_delivering()
     }
 
     pub(crate) fn log(&self, options: LogOptions, sink: Sink) -> Result<LogHandle, Error> {
@@ -288,7 +292,7 @@ impl Hub {
                 .cloned()
                 .collect::<Vec<_>>()
         });
-        self.on.fetch_or(LOGGED, Ordering::Relaxed);
+        self.on.fetch_or(EVENTS, Ordering::Relaxed);
         Ok(LogHandle(subscription))
     }
 
@@ -297,15 +301,15 @@ impl Hub {
         if on {
             self.stats
                 .rcu(|known| known.clone().or_else(|| Some(Arc::default())));
-            self.on.fetch_or(MEASURED, Ordering::Relaxed);
+            self.on.fetch_or(METRICS, Ordering::Relaxed);
         } else {
-            self.on.fetch_and(!MEASURED, Ordering::Relaxed);
+            self.on.fetch_and(!METRICS, Ordering::Relaxed);
         }
     }
 
     /// What counts, if something does.
     pub(crate) fn recorder(&self) -> Option<Arc<Recorder>> {
-        if self.on.load(Ordering::Relaxed) & MEASURED == 0 || is_delivering() {
+        if self.on.load(Ordering::Relaxed) & METRICS == 0 || is_delivering() {
             None
         } else {
             self.stats.load_full()
@@ -315,7 +319,7 @@ impl Hub {
     /// What was counted, whether or not something counts now.
     pub(crate) fn recorded(&self) -> (bool, Option<Arc<Recorder>>) {
         (
-            self.on.load(Ordering::Relaxed) & MEASURED != 0,
+            self.on.load(Ordering::Relaxed) & METRICS != 0,
             self.stats.load_full(),
         )
     }
@@ -329,14 +333,14 @@ impl Hub {
     }
 
     /// Tells of something, made only if somebody wants it.
-    pub(crate) fn tell(
+    pub(crate) fn emit(
         &self,
         kind: EventKind,
         verb: &'static str,
         allowed: bool,
-        make: impl FnOnce(Draft) -> Draft,
+        make: impl FnOnce(EventBuilder) -> EventBuilder,
     ) {
-        if !self.is_logged() {
+        if !self.has_subscribers() {
             return;
         }
         let subscriptions = self.subscriptions.load();
@@ -344,7 +348,7 @@ impl Hub {
         let mut make = Some(make);
         for subscription in subscriptions.iter().filter(|one| one.wants(kind, allowed)) {
             if let Some(make) = make.take() {
-                draft = Some(Arc::new(make(Draft::new(
+                draft = Some(Arc::new(make(EventBuilder::new(
                     kind,
                     self.clock.now(),
                     Some(verb),
@@ -361,7 +365,11 @@ impl Hub {
     }
 
     /// The context, as far as some subscription names its fields.
-    pub(crate) fn context(&self, draft: Draft, context: &Map<String, Value>) -> Draft {
+    pub(crate) fn context(
+        &self,
+        draft: EventBuilder,
+        context: &Map<String, Value>,
+    ) -> EventBuilder {
         let subscriptions = self.subscriptions.load();
         draft.context(context, |field| {
             subscriptions.iter().any(|one| one.names(field))
@@ -383,16 +391,16 @@ impl Hub {
             .fold(LogCounts::default(), |sum, one| sum.and(one.counts()));
         self.past.rcu(|past| past.and(gone));
         if self.subscriptions.load().is_empty() {
-            self.on.fetch_and(!LOGGED, Ordering::Relaxed);
+            self.on.fetch_and(!EVENTS, Ordering::Relaxed);
             // Somebody may have come meanwhile.
             if !self.subscriptions.load().is_empty() {
-                self.on.fetch_or(LOGGED, Ordering::Relaxed);
+                self.on.fetch_or(EVENTS, Ordering::Relaxed);
             }
         }
     }
 
-    /// Ends all subscriptions, waiting at most a little for what is on its way: once for all of them. Those that were closed before
-    /// had their time.
+    /// Ends all subscriptions, waiting at most a little for what is on its way: once for all of
+    /// them. Those that were closed before had their time.
     pub(crate) fn close(&self) {
         let open = self.subscriptions.load_full();
         let timeout = if open.iter().any(|one| one.is_given_up()) {
@@ -405,7 +413,7 @@ impl Hub {
     }
 }
 
-impl Drop for Hub {
+impl Drop for EventBus {
     fn drop(&mut self) {
         self.close();
     }

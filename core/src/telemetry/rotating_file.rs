@@ -1,8 +1,9 @@
-//! JSON lines in a file that several processes may append to, and that is set aside when it has grown.
+//! JSON lines in a file that several processes may append to, and that is set aside when it has
+//! grown.
 //!
-//! A batch of whole lines is one write at the end of the file, so lines of several processes never mix. Who writes looks
-//! first whether the name still means the file that it has open: whoever sets it aside renames it, under a lock, and what
-//! was on its way then stands in the renamed one.
+//! A batch of whole lines is one write at the end of the file, so lines of several processes never
+//! mix. Who writes looks first whether the name still means the file that it has open: whoever sets
+//! it aside renames it, under a lock, and what was on its way then stands in the renamed one.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -30,7 +31,8 @@ impl LogFile {
         }
     }
 
-    /// Opens it once, to say now if that cannot be. A pipe that nobody reads is refused: to open it would wait.
+    /// Opens it once, to say now if that cannot be. A pipe that nobody reads is refused: to open it
+    /// would wait.
     pub(crate) fn check(&self) -> io::Result<()> {
         OpenOptions::new()
             .append(true)
@@ -46,7 +48,7 @@ const CHUNK: usize = 64 << 10;
 
 /// The one who writes. It lives on the thread that delivers.
 #[derive(Debug)]
-pub(crate) struct Lines {
+pub(crate) struct RotatingWriter {
     of: LogFile,
     file: Option<(File, (u64, u64))>,
     /// Whether the last write ended within a line.
@@ -63,7 +65,7 @@ fn with_ending(path: &Path, ending: &str) -> PathBuf {
     name.into()
 }
 
-impl Lines {
+impl RotatingWriter {
     pub(crate) fn new(of: LogFile) -> Self {
         Self {
             of,
@@ -107,7 +109,7 @@ impl Lines {
     }
 
     fn append(&mut self, chunk: &str, written: &mut usize) -> io::Result<()> {
-        self.turn_over(chunk.len() as u64)?;
+        self.rotate_if_full(chunk.len() as u64)?;
         let torn = self.torn;
         let file = self.current()?;
         // What another line was torn off from stays a line of its own.
@@ -153,7 +155,7 @@ impl Lines {
     }
 
     /// Sets the file aside if so much more would make it too large.
-    fn turn_over(&mut self, more: u64) -> io::Result<()> {
+    fn rotate_if_full(&mut self, more: u64) -> io::Result<()> {
         let Some(most) = self.of.rotate_bytes else {
             return Ok(());
         };
@@ -166,19 +168,20 @@ impl Lines {
             .create(true)
             .truncate(false)
             .open(with_ending(&self.of.path, ".lock"))?;
-        // Another process is at it, or somebody died at it while a child held on to the lock: the file grows a little more.
+        // Another process is at it, or somebody died at it while a child held on to the lock: the
+        // file grows a little more.
         if lock.try_lock().is_err() {
             return Ok(());
         }
         // Another may have done it before the lock was ours.
         if is_full(self.current()?.metadata()?.len()) {
-            self.set_aside()?;
+            self.rotate()?;
         }
         self.file = None;
         lock.unlock()
     }
 
-    fn set_aside(&self) -> io::Result<()> {
+    fn rotate(&self) -> io::Result<()> {
         let numbered = |number: u32| with_ending(&self.of.path, &format!(".{number}"));
         if self.of.keep == 0 {
             return fs::remove_file(&self.of.path);
@@ -229,7 +232,7 @@ mod tests {
     fn a_file_is_set_aside_when_it_is_full_and_so_many_are_kept() {
         let folder = Folder::new("rotation");
         let path = folder.0.join("events.jsonl");
-        let mut file = Lines::new(LogFile {
+        let mut file = RotatingWriter::new(LogFile {
             path: path.clone(),
             rotate_bytes: Some(20),
             keep: 2,
@@ -260,7 +263,7 @@ mod tests {
             for writer in 0..4 {
                 let of = of.clone();
                 scope.spawn(move || {
-                    let mut file = Lines::new(of);
+                    let mut file = RotatingWriter::new(of);
                     for at in 0..100 {
                         let from = writer * 1_000 + at * 10;
                         assert_eq!(file.write(&lines(from, from + 10)), 0);
@@ -285,7 +288,7 @@ mod tests {
     fn a_name_that_means_another_file_is_opened_anew() {
         let folder = Folder::new("renamed");
         let path = folder.0.join("events.jsonl");
-        let mut file = Lines::new(LogFile::new(&path));
+        let mut file = RotatingWriter::new(LogFile::new(&path));
         assert_eq!(file.write(&lines(0, 1)), 0);
         fs::rename(&path, folder.0.join("aside")).expect("renamed");
         assert_eq!(file.write(&lines(1, 2)), 0);
@@ -294,7 +297,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_written_is_counted() {
-        let mut file = Lines::new(LogFile::new("/nowhere/at/all"));
+        let mut file = RotatingWriter::new(LogFile::new("/nowhere/at/all"));
         assert_eq!(file.write(&lines(0, 3)), 3);
     }
 }

@@ -1,4 +1,5 @@
-//! How often what was answered, and how fast: counted without a lock, in parts that threads do not share.
+//! How often what was answered, and how fast: counted without a lock, in parts that threads do not
+//! share.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -10,7 +11,8 @@ use serde::Serialize;
 
 use super::LogCounts;
 
-/// The bounds of the buckets double, from 1 microsecond to half a second; the last bucket has what took longer.
+/// The bounds of the buckets double, from 1 microsecond to half a second; the last bucket has what
+/// took longer.
 const BOUNDS: usize = 20;
 
 /// How many pairs of action and code are told apart; what comes after them is `other`.
@@ -22,7 +24,7 @@ const PARTS: usize = 4;
 
 /// The answers of one action with one code.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Series {
+pub struct DecisionSeries {
     /// The action; of a command its name, of `login` and `desk` the verb.
     pub action: Arc<str>,
     /// The code of the answer.
@@ -31,7 +33,8 @@ pub struct Series {
     pub count: u64,
     /// How long they took together, in microseconds.
     pub sum_us: u64,
-    /// How many took at most as long as each of the bounds and longer than the one before; the last, longer than all.
+    /// How many took at most as long as each of the bounds and longer than the one before; the
+    /// last, longer than all.
     pub buckets: Vec<u64>,
 }
 
@@ -54,7 +57,7 @@ pub struct Stats {
     /// The upper bounds of the buckets, in microseconds.
     pub bounds_us: Vec<u64>,
     /// The answers, sorted by action and code.
-    pub decisions: Vec<Series>,
+    pub decisions: Vec<DecisionSeries>,
     /// The errors, sorted by verb and code.
     pub errors: Vec<ErrorCount>,
     /// How often the policies were swapped.
@@ -65,19 +68,20 @@ pub struct Stats {
     pub events: LogCounts,
 }
 
-/// The part of a count that some threads share. Aligned, so that no two parts are in one line of the processor's cache.
+/// The part of a count that some threads share. Aligned, so that no two parts are in one line of
+/// the processor's cache.
 #[derive(Debug, Default)]
 #[repr(align(128))]
-struct Part {
+struct CounterShard {
     nanoseconds: AtomicU64,
     buckets: [AtomicU64; BOUNDS + 1],
 }
 
 #[derive(Debug, Default)]
-struct Counters([Part; PARTS]);
+struct ShardedCounter([CounterShard; PARTS]);
 
 /// The part of this thread.
-fn part() -> usize {
+fn shard_index() -> usize {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     thread_local! {
         static MINE: usize = NEXT.fetch_add(1, Ordering::Relaxed) % PARTS;
@@ -92,10 +96,10 @@ fn bucket(nanoseconds: u64) -> usize {
     (place as usize).min(BOUNDS)
 }
 
-impl Counters {
+impl ShardedCounter {
     fn add(&self, took: Duration) {
         let nanoseconds = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
-        let Some(part) = self.0.get(part()) else {
+        let Some(part) = self.0.get(shard_index()) else {
             return;
         };
         part.nanoseconds.fetch_add(nanoseconds, Ordering::Relaxed);
@@ -104,7 +108,7 @@ impl Counters {
         }
     }
 
-    fn series(&self, action: &Arc<str>, code: &Arc<str>) -> Series {
+    fn series(&self, action: &Arc<str>, code: &Arc<str>) -> DecisionSeries {
         let mut buckets = vec![0_u64; BOUNDS.saturating_add(1)];
         let mut nanoseconds = 0_u64;
         for part in &self.0 {
@@ -116,7 +120,7 @@ impl Counters {
         let count = buckets
             .iter()
             .fold(0_u64, |sum, count| sum.saturating_add(*count));
-        Series {
+        DecisionSeries {
             action: Arc::clone(action),
             code: Arc::clone(code),
             count,
@@ -126,13 +130,13 @@ impl Counters {
     }
 }
 
-type Known = HashMap<Arc<str>, HashMap<Arc<str>, Arc<Counters>>>;
+type SeriesMap = HashMap<Arc<str>, HashMap<Arc<str>, Arc<ShardedCounter>>>;
 
 /// What counts.
 #[derive(Debug, Default)]
 pub(crate) struct Recorder {
-    known: ArcSwap<Known>,
-    other: Counters,
+    known: ArcSwap<SeriesMap>,
+    other: ShardedCounter,
     errors: ArcSwap<BTreeMap<(&'static str, &'static str), Arc<AtomicU64>>>,
     reloads: AtomicU64,
     changes: AtomicU64,
@@ -140,8 +144,8 @@ pub(crate) struct Recorder {
 
 impl Recorder {
     /// An answer to a question about this action.
-    pub(crate) fn decided(&self, action: &str, code: &str, took: Duration) {
-        let find = |known: &Known| {
+    pub(crate) fn count_decision(&self, action: &str, code: &str, took: Duration) {
+        let find = |known: &SeriesMap| {
             known
                 .get(action)
                 .and_then(|codes| codes.get(code))
@@ -156,7 +160,7 @@ impl Recorder {
         }
         drop(known);
         self.known.rcu(|known| {
-            let mut next = Known::clone(known);
+            let mut next = SeriesMap::clone(known);
             next.entry(Arc::from(action))
                 .or_default()
                 .entry(Arc::from(code))
@@ -169,7 +173,7 @@ impl Recorder {
     }
 
     /// An error of a verb.
-    pub(crate) fn failed(&self, verb: &'static str, code: &'static str) {
+    pub(crate) fn count_error(&self, verb: &'static str, code: &'static str) {
         let mut found = self.errors.load().get(&(verb, code)).map(Arc::clone);
         if found.is_none() {
             self.errors.rcu(|known| {
@@ -188,7 +192,7 @@ impl Recorder {
         self.reloads.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn changed(&self) {
+    pub(crate) fn count_change(&self) {
         self.changes.fetch_add(1, Ordering::Relaxed);
     }
 }
@@ -266,12 +270,12 @@ mod tests {
             for _ in 0..8 {
                 scope.spawn(|| {
                     for at in 0..1_000 {
-                        recorder.decided(
+                        recorder.count_decision(
                             "read",
                             if at % 4 == 0 { "ok" } else { "no" },
                             Duration::from_micros(3),
                         );
-                        recorder.failed("check", "input.amount");
+                        recorder.count_error("check", "input.amount");
                     }
                 });
             }
@@ -314,7 +318,7 @@ mod tests {
     fn so_many_series_are_told_apart_and_no_more() {
         let recorder = Recorder::default();
         for number in 0..MOST + 10 {
-            recorder.decided(&format!("action {number}"), "ok", Duration::ZERO);
+            recorder.count_decision(&format!("action {number}"), "ok", Duration::ZERO);
         }
         let stats = Stats::of(true, Some(&recorder), LogCounts::default());
         assert_eq!(

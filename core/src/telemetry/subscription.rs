@@ -1,7 +1,8 @@
 //! One subscription: a bounded queue that no producer waits for, and the thread that delivers.
 //!
-//! Queue and thread are a process's own. A fork copies the queue without the thread, and perhaps in the middle of a step of
-//! it: a child leaves the copy alone, and makes itself new ones when it first has something to tell.
+//! Queue and thread are a process's own. A fork copies the queue without the thread, and perhaps in
+//! the middle of a step of it: a child leaves the copy alone, and makes itself new ones when it
+//! first has something to tell.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,8 +15,8 @@ use std::time::{Duration, Instant};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use serde::Serialize;
 
-use super::event::{Draft, Event, EventKind, View};
-use super::rotating_file::Lines;
+use super::event::{Event, EventBuilder, EventFilter, EventKind};
+use super::rotating_file::RotatingWriter;
 use super::{LogHandle, LogOptions, Sink};
 use crate::model::clock::Clock;
 
@@ -25,8 +26,8 @@ const BATCH: usize = 256;
 /// How often a thread of a forked process looks whether that has ended.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Whether this process goes on for the threads of its logs alone: one that was forked from a thread ends by the end of that
-/// thread, which no library is told of.
+/// Whether this process goes on for the threads of its logs alone: one that was forked from a
+/// thread ends by the end of that thread, which no library is told of.
 fn is_main_thread_gone() -> bool {
     let id = process::id();
     let stat = std::fs::read_to_string(format!("/proc/{id}/task/{id}/stat")).unwrap_or_default();
@@ -35,7 +36,8 @@ fn is_main_thread_gone() -> bool {
 }
 
 thread_local! {
-    /// Whether this thread delivers: what a sink itself asks of an engine is not told, or it would go on for ever.
+    /// Whether this thread delivers: what a sink itself asks of an engine is not told, or it would
+    /// go on for ever.
     static DELIVERS: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -71,18 +73,19 @@ impl LogCounts {
 }
 
 enum Message {
-    Event(Arc<Draft>),
+    Event(Arc<EventBuilder>),
     /// Something else changed.
     Wake,
 }
 
 /// The queue of one process.
-struct Room {
+struct DeliveryQueue {
     process: u32,
     sender: SyncSender<Message>,
     /// Taken by the thread that delivers.
     receiver: Mutex<Option<Receiver<Message>>>,
-    /// Whether there is such a thread; where the host fetches, whether it was told that there is something.
+    /// Whether there is such a thread; where the host fetches, whether it was told that there is
+    /// something.
     begun: AtomicBool,
     /// Whether the host was asked for a thread that pulls.
     started: AtomicBool,
@@ -97,7 +100,7 @@ struct Room {
     progress: (Mutex<()>, Condvar),
 }
 
-impl Room {
+impl DeliveryQueue {
     fn new(queue: usize) -> Self {
         let (sender, receiver) = sync_channel(queue);
         Self {
@@ -130,7 +133,7 @@ impl Room {
         }
     }
 
-    fn lose(&self, events: u64) {
+    fn count_drop(&self, events: u64) {
         self.dropped.fetch_add(events, Ordering::AcqRel);
         self.untold.fetch_add(events, Ordering::AcqRel);
     }
@@ -183,7 +186,7 @@ impl Room {
 /// One subscription.
 pub(super) struct Subscription {
     options: LogOptions,
-    view: View,
+    view: EventFilter,
     sink: Sink,
     clock: Clock,
     /// How many answers that allow were looked at, for the sample.
@@ -193,7 +196,7 @@ pub(super) struct Subscription {
     given_up: AtomicBool,
     /// The process that opened it.
     process: u32,
-    room: ArcSwap<Room>,
+    room: ArcSwap<DeliveryQueue>,
 }
 
 /// The subscriptions of this process, for hosts that end without dropping their engines.
@@ -214,7 +217,8 @@ pub(super) fn close_together(subscriptions: &[Arc<Subscription>], timeout: Durat
     is_done
 }
 
-/// Ends every subscription of this process, for good: engines that are dropped later do not wait for them.
+/// Ends every subscription of this process, for good: engines that are dropped later do not wait
+/// for them.
 pub(super) fn close_all(timeout: Duration) -> bool {
     let open: Vec<Arc<Subscription>> = OPEN
         .load()
@@ -244,11 +248,11 @@ impl Subscription {
     }
 
     fn new(options: LogOptions, sink: Sink, clock: Clock) -> Self {
-        let view = View {
+        let view = EventFilter {
             redact: options.redact.clone(),
             context_fields: options.context_fields.clone(),
         };
-        let room = ArcSwap::from_pointee(Room::new(options.queue));
+        let room = ArcSwap::from_pointee(DeliveryQueue::new(options.queue));
         Self {
             options,
             view,
@@ -285,26 +289,27 @@ impl Subscription {
     }
 
     /// The queue of this process.
-    fn room(&self) -> Arc<Room> {
+    fn room(&self) -> Arc<DeliveryQueue> {
         let room = self.room.load_full();
         if room.process == process::id() {
             return room;
         }
-        // The parent's is never freed here: a thread that this process lacks may have been in the middle of it.
+        // The parent's is never freed here: a thread that this process lacks may have been in the
+        // middle of it.
         std::mem::forget(Arc::clone(&room));
         self.room
-            .compare_and_swap(&room, Arc::new(Room::new(self.options.queue)));
+            .compare_and_swap(&room, Arc::new(DeliveryQueue::new(self.options.queue)));
         self.room.load_full()
     }
 
     /// Takes an event, unless there is no room for it. Never waits.
-    pub(super) fn push(self: &Arc<Self>, draft: &Arc<Draft>) {
+    pub(super) fn push(self: &Arc<Self>, draft: &Arc<EventBuilder>) {
         let room = self.room();
         match room.sender.try_send(Message::Event(Arc::clone(draft))) {
             Ok(()) => {
                 room.accepted.fetch_add(1, Ordering::AcqRel);
             }
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => room.lose(1),
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => room.count_drop(1),
         }
         if !room.begun.swap(true, Ordering::AcqRel) {
             self.begin(&room);
@@ -312,7 +317,7 @@ impl Subscription {
     }
 
     /// Starts the thread, or tells the host that there is something to fetch.
-    fn begin(self: &Arc<Self>, room: &Arc<Room>) {
+    fn begin(self: &Arc<Self>, room: &Arc<DeliveryQueue>) {
         if let Sink::Fetch(wake) = &self.sink {
             wake();
             return;
@@ -351,7 +356,7 @@ impl Subscription {
     }
 
     /// What the thread does until the log is closed and nothing is left.
-    fn deliver(&self, room: &Room) {
+    fn deliver(&self, room: &DeliveryQueue) {
         set_delivering(true);
         let receiver = room
             .receiver
@@ -360,19 +365,19 @@ impl Subscription {
             .take();
         let Some(receiver) = receiver else { return };
         let mut lines = if let Sink::File(file) = &self.sink {
-            Some(Lines::new(file.clone()))
+            Some(RotatingWriter::new(file.clone()))
         } else {
             None
         };
         while let Some(first) = self.next(&receiver) {
             let rest = receiver.try_iter().take(BATCH.saturating_sub(1));
-            let drafts: Vec<Arc<Draft>> = std::iter::once(first)
+            let drafts: Vec<Arc<EventBuilder>> = std::iter::once(first)
                 .chain(rest)
                 .filter_map(Message::event)
                 .collect();
             let failed = self.hand_over(&drafts, &mut lines);
             room.delivered(drafts.len(), failed);
-            self.tell_dropped(room, &mut lines);
+            self.report_drops(room, &mut lines);
             if self.is_closed() && drafts.is_empty() {
                 break;
             }
@@ -386,27 +391,27 @@ impl Subscription {
         room.tell_progress();
     }
 
-    fn tell_dropped(&self, room: &Room, lines: &mut Option<Lines>) {
+    fn report_drops(&self, room: &DeliveryQueue, lines: &mut Option<RotatingWriter>) {
         if let Some(draft) = self.lost(room) {
             let _ = self.hand_over(&[Arc::new(draft)], lines);
         }
     }
 
     /// How many were lost since it was told last.
-    fn lost(&self, room: &Room) -> Option<Draft> {
+    fn lost(&self, room: &DeliveryQueue) -> Option<EventBuilder> {
         let lost = room.untold.swap(0, Ordering::AcqRel);
         (lost > 0).then(|| {
-            Draft::new(EventKind::Dropped, self.clock.now(), None).field("count", Some(lost))
+            EventBuilder::new(EventKind::Dropped, self.clock.now(), None).field("count", Some(lost))
         })
     }
 
     /// Gives events to the sink; gives how many it could not take.
-    fn hand_over(&self, drafts: &[Arc<Draft>], lines: &mut Option<Lines>) -> usize {
+    fn hand_over(&self, drafts: &[Arc<EventBuilder>], lines: &mut Option<RotatingWriter>) -> usize {
         if drafts.is_empty() {
             return 0;
         }
         let work = || {
-            let events: Vec<Event> = drafts.iter().map(|draft| self.view.of(draft)).collect();
+            let events: Vec<Event> = drafts.iter().map(|draft| self.view.apply(draft)).collect();
             match (&self.sink, lines) {
                 (Sink::File(_), Some(lines)) => {
                     lines.write(&events.iter().map(line).collect::<Vec<_>>())
@@ -422,7 +427,8 @@ impl Subscription {
         catch_unwind(AssertUnwindSafe(work)).unwrap_or(drafts.len())
     }
 
-    /// The next events, for a host that fetches them itself: at most so many. After an empty answer it is told again.
+    /// The next events, for a host that fetches them itself: at most so many. After an empty answer
+    /// it is told again.
     pub(super) fn fetch(&self, most: usize) -> Vec<Event> {
         let room = self.room();
         let Ok(mut receiver) = room.receiver.try_lock() else {
@@ -431,7 +437,7 @@ impl Subscription {
         let Some(waiting) = receiver.as_mut() else {
             return Vec::new();
         };
-        let mut drafts: Vec<Arc<Draft>> = waiting
+        let mut drafts: Vec<Arc<EventBuilder>> = waiting
             .try_iter()
             .take(most)
             .filter_map(Message::event)
@@ -441,8 +447,8 @@ impl Subscription {
             // What came between the look and the word would wait for the next.
             drafts.extend(waiting.try_iter().take(most).filter_map(Message::event));
         }
-        let mut events: Vec<Event> = drafts.iter().map(|draft| self.view.of(draft)).collect();
-        events.extend(self.lost(&room).map(|draft| self.view.of(&draft)));
+        let mut events: Vec<Event> = drafts.iter().map(|draft| self.view.apply(draft)).collect();
+        events.extend(self.lost(&room).map(|draft| self.view.apply(&draft)));
         events
     }
 
@@ -498,8 +504,8 @@ impl Subscription {
         room.process != process::id() || room.wait(timeout, || room.done() >= mark)
     }
 
-    /// Takes no more, and waits until what is there is delivered, or the time is over: the rest is dropped. Gives whether
-    /// all was delivered.
+    /// Takes no more, and waits until what is there is delivered, or the time is over: the rest is
+    /// dropped. Gives whether all was delivered.
     pub(super) fn close(&self, timeout: Duration) -> bool {
         self.end();
         self.wait_for_end(timeout)
@@ -546,7 +552,7 @@ impl Subscription {
     }
 
     /// Counts as dropped what no thread will deliver; gives how much that is.
-    fn lose_late(room: &Room) -> u64 {
+    fn lose_late(room: &DeliveryQueue) -> u64 {
         let receiver = room
             .receiver
             .lock()
@@ -566,7 +572,7 @@ impl Subscription {
 }
 
 impl Message {
-    fn event(self) -> Option<Arc<Draft>> {
+    fn event(self) -> Option<Arc<EventBuilder>> {
         match self {
             Self::Event(draft) => Some(draft),
             Self::Wake => None,
@@ -580,7 +586,8 @@ fn line(event: &Event) -> String {
     text
 }
 
-/// A number that looks drawn (splitmix64): so a sample takes its part of any pattern of requests, and needs no randomness.
+/// A number that looks drawn (splitmix64): so a sample takes its part of any pattern of requests,
+/// and needs no randomness.
 fn mixed(number: u64) -> u64 {
     let mut mixed = number.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

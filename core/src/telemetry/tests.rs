@@ -22,8 +22,8 @@ fn kept() -> (Sink, Arc<Mutex<Vec<Event>>>) {
     )
 }
 
-fn decide(hub: &Hub, allowed: bool) {
-    hub.tell(EventKind::Decision, "check", allowed, |draft| {
+fn decide(hub: &EventBus, allowed: bool) {
+    hub.emit(EventKind::Decision, "check", allowed, |draft| {
         draft.field("allowed", Some(allowed))
     });
 }
@@ -39,15 +39,15 @@ fn numbers(found: &Mutex<Vec<Event>>, kind: EventKind) -> usize {
 
 #[test]
 fn nobody_is_told_anything_before_and_after() {
-    let hub = Hub::new(Clock::System);
-    assert!(hub.is_off());
+    let hub = EventBus::new(Clock::System);
+    assert!(hub.is_disabled());
     let (sink, found) = kept();
     let log = hub.log(LogOptions::default(), sink).expect("a log");
-    assert!(hub.is_logged());
+    assert!(hub.has_subscribers());
     decide(&hub, true);
     assert!(log.close(LONG));
     decide(&hub, true);
-    assert!(hub.is_off());
+    assert!(hub.is_disabled());
     assert_eq!(
         (
             numbers(&found, EventKind::Decision),
@@ -60,7 +60,7 @@ fn nobody_is_told_anything_before_and_after() {
 
 #[test]
 fn delivered_and_dropped_are_all_and_the_dropped_are_told() {
-    let hub = Hub::new(Clock::System);
+    let hub = EventBus::new(Clock::System);
     let (gate, found) = (
         Arc::new(AtomicBool::new(false)),
         Arc::new(Mutex::new(Vec::new())),
@@ -111,7 +111,7 @@ fn delivered_and_dropped_are_all_and_the_dropped_are_told() {
 
 #[test]
 fn a_sample_is_of_what_is_allowed_alone() {
-    let hub = Hub::new(Clock::System);
+    let hub = EventBus::new(Clock::System);
     let (sink, found) = kept();
     let log = hub
         .log(
@@ -134,7 +134,7 @@ fn a_sample_is_of_what_is_allowed_alone() {
         EventKind::Change,
         EventKind::Reload,
     ] {
-        (0..100).for_each(|_| hub.tell(kind, "verb", kind != EventKind::Decision, |draft| draft));
+        (0..100).for_each(|_| hub.emit(kind, "verb", kind != EventKind::Decision, |draft| draft));
     }
     assert!(log.flush(LONG));
     assert_eq!(found.lock().expect("a lock").len(), allowed + 400);
@@ -142,7 +142,7 @@ fn a_sample_is_of_what_is_allowed_alone() {
 
 #[test]
 fn a_sink_that_panics_is_counted_and_goes_on() {
-    let hub = Hub::new(Clock::System);
+    let hub = EventBus::new(Clock::System);
     let calls = Arc::new(AtomicUsize::new(0));
     let seen = Arc::clone(&calls);
     let log = hub
@@ -167,7 +167,7 @@ fn a_sink_that_panics_is_counted_and_goes_on() {
 
 #[test]
 fn each_subscription_has_what_it_asked_for() {
-    let hub = Hub::new(Clock::System);
+    let hub = EventBus::new(Clock::System);
     let ((all, everything), (some, changes)) = (kept(), kept());
     let one = hub.log(LogOptions::default(), all).expect("a log");
     let other = hub
@@ -180,7 +180,7 @@ fn each_subscription_has_what_it_asked_for() {
         )
         .expect("a log");
     decide(&hub, true);
-    hub.tell(EventKind::Change, "change", true, |draft| {
+    hub.emit(EventKind::Change, "change", true, |draft| {
         draft.field("revision", Some(7))
     });
     assert!(one.flush(LONG) && other.flush(LONG));
@@ -195,7 +195,7 @@ fn each_subscription_has_what_it_asked_for() {
 
 #[test]
 fn a_sink_that_never_returns_holds_nobody_up() {
-    let hub = Hub::new(Clock::System);
+    let hub = EventBus::new(Clock::System);
     let gate = Arc::new(AtomicBool::new(false));
     let wait = Arc::clone(&gate);
     let stuck = Sink::call(move |_| {
@@ -212,7 +212,7 @@ fn a_sink_that_never_returns_holds_nobody_up() {
 
 #[test]
 fn a_host_that_fetches_is_told_once_and_then_again() {
-    let hub = Hub::new(Clock::System);
+    let hub = EventBus::new(Clock::System);
     let told = Arc::new(AtomicUsize::new(0));
     let seen = Arc::clone(&told);
     let wake = Arc::new(move || {
@@ -231,7 +231,7 @@ fn a_host_that_fetches_is_told_once_and_then_again() {
     assert_eq!(told.load(Ordering::Relaxed), 1);
     let first = log._fetch(10);
     // Nothing that is asked meanwhile is told.
-    assert!(!hub.is_logged());
+    assert!(!hub.has_subscribers());
     log._fetched(2, 1);
     assert_eq!(
         (
@@ -259,7 +259,7 @@ fn a_host_that_fetches_is_told_once_and_then_again() {
 
 #[test]
 fn what_is_no_option_is_refused() {
-    let hub = Hub::new(Clock::System);
+    let hub = EventBus::new(Clock::System);
     let refused = |options: LogOptions| {
         hub.log(options, Sink::call(|_| {}))
             .map(drop)
@@ -298,5 +298,5 @@ fn what_is_no_option_is_refused() {
         nowhere.map(drop).map_err(|error| error.code()),
         Err("store.stream")
     );
-    assert!(hub.is_off());
+    assert!(hub.is_disabled());
 }

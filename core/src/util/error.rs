@@ -6,9 +6,9 @@ use std::fmt::{self, Write};
 
 use super::printable::Printable;
 
-/// Where in a file a [`Fault`] is, counted from 1. Columns count characters.
+/// Where in a file a [`Diagnostic`] is, counted from 1. Columns count characters.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Place {
+pub struct SourceSpan {
     /// The file's name inside the bundle, or the name of the argument that held the text.
     pub file: String,
     /// Line, from 1.
@@ -19,27 +19,29 @@ pub struct Place {
     pub width: u32,
     /// The line itself, cut to a length that a terminal can show.
     pub text: String,
-    /// How many characters of `text` stand before the caret (`column - 1`, unless the line was cut).
+    /// How many characters of `text` stand before the caret (`column - 1`, unless the line was
+    /// cut).
     pub indent: u32,
 }
 
 /// One thing that is wrong in a file that was to be loaded.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Fault {
+pub struct Diagnostic {
     /// The stable code, `family.what`.
     pub code: &'static str,
     /// What is wrong, naming the thing.
     pub message: String,
     /// Where, if a place in a file is to blame.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub place: Option<Place>,
+    pub place: Option<SourceSpan>,
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
 }
 
-/// Texts of the file and of the message are escaped where a terminal would not show them as they stand.
-impl fmt::Display for Fault {
+/// Texts of the file and of the message are escaped where a terminal would not show them as they
+/// stand.
+impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let f = &mut Printable {
             to: f,
@@ -63,7 +65,7 @@ impl fmt::Display for Fault {
     }
 }
 
-struct Location<'a>(&'a Place);
+struct Location<'a>(&'a SourceSpan);
 
 impl fmt::Display for Location<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -73,15 +75,15 @@ impl fmt::Display for Location<'_> {
 
 /// All faults of the first stage of loading that failed; never empty.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Faults(Vec<Fault>);
+pub struct Diagnostics(Vec<Diagnostic>);
 
-impl Faults {
+impl Diagnostics {
     /// The faults as an error, or `Ok` when there are none. Errors come before warnings,
     /// and those of one file in the order of its text.
     ///
     /// # Errors
     /// [`Error::Bundle`] with these faults, if there are any.
-    pub fn into_result(mut faults: Vec<Fault>) -> Result<(), Error> {
+    pub fn into_result(mut faults: Vec<Diagnostic>) -> Result<(), Error> {
         for fault in &mut faults {
             fault.message = fault
                 .message
@@ -113,18 +115,18 @@ impl Faults {
 
     /// The faults, in the order of the files and of their text.
     #[must_use]
-    pub fn as_slice(&self) -> &[Fault] {
+    pub fn as_slice(&self) -> &[Diagnostic] {
         &self.0
     }
 }
 
-impl From<Fault> for Error {
-    fn from(fault: Fault) -> Self {
-        Self::Bundle(Faults(vec![fault]))
+impl From<Diagnostic> for Error {
+    fn from(fault: Diagnostic) -> Self {
+        Self::Bundle(Diagnostics(vec![fault]))
     }
 }
 
-impl fmt::Display for Faults {
+impl fmt::Display for Diagnostics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (nth, fault) in self.0.iter().enumerate() {
             if nth > 0 {
@@ -143,13 +145,14 @@ macro_rules! errors {
         #[non_exhaustive]
         pub enum Error {
             /// Files that were to be loaded are at fault; each fault has its own code and place.
-            Bundle(Faults),
+            Bundle(Diagnostics),
             $( $(#[$doc])* $name { $($(#[$fdoc])* #[doc = concat!("`", stringify!($field), "`, as in the message.")] $field: $ty),* }, )*
         }
 
         impl std::error::Error for Error {}
 
-        /// The message, on one line and with nothing in it that a terminal or a log would not show as it stands.
+        /// The message, on one line and with nothing in it that a terminal or a log would not show
+        /// as it stands.
         impl fmt::Display for Error {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 match self {
@@ -180,7 +183,7 @@ macro_rules! errors {
 
             /// The faults of the files, when files are to blame; else empty.
             #[must_use]
-            pub fn faults(&self) -> &[Fault] {
+            pub fn faults(&self) -> &[Diagnostic] {
                 match self {
                     Self::Bundle(faults) => faults.as_slice(),
                     _ => &[],
@@ -293,7 +296,8 @@ errors! {
     UnknownPayment { payment: u64 } "billing.unknown_payment" "no payment {payment}" "give the number that `record_payment` gave";
     /// It was reversed before.
     PaymentReversed { payment: u64 } "billing.payment_reversed" "payment {payment} was reversed before" "a payment is reversed once, and whole";
-    /// B6: the order in which clients are disabled is not the owner's to say, or names who is none of them.
+    /// B6: the order in which clients are disabled is not the owner's to say, or names who is none
+    /// of them.
     ExcessChoice { owner: String, reason: String } "billing.choice" "`{owner}` cannot choose so: {reason}" "the order is `excess_order` of the bundle's catalog; a choice names clients of the statement, each once";
     /// I4: not what was sent to this e-mail, or not any more.
     Token { login: String } "directory.token" "the token confirms nothing of `{login}`" "tokens are good once, for their time and for the e-mail that they were sent to: send another";

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 /// A step after which a process may be made to die.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Point {
+pub(crate) enum FailPoint {
     /// A transaction is open and its lock held.
     Begun = 1,
     /// All is done but the commit.
@@ -15,12 +15,13 @@ pub(crate) enum Point {
 
 static AT: AtomicU8 = AtomicU8::new(0);
 
-/// Makes the process die the next time that it comes there, unless the environment does not allow it.
-pub(crate) fn plan(name: &str) {
+/// Makes the process die the next time that it comes there, unless the environment does not allow
+/// it.
+pub(crate) fn arm(name: &str) {
     let points = [
-        ("begun", Point::Begun),
-        ("worked", Point::Worked),
-        ("committed", Point::Committed),
+        ("begun", FailPoint::Begun),
+        ("worked", FailPoint::Worked),
+        ("committed", FailPoint::Committed),
     ];
     let point = points
         .iter()
@@ -32,7 +33,7 @@ pub(crate) fn plan(name: &str) {
 }
 
 #[inline]
-pub(crate) fn here(point: Point) {
+pub(crate) fn fail_point(point: FailPoint) {
     if AT.load(Ordering::Relaxed) == point as u8 {
         // Nothing is unwound, nothing flushed: as by `kill -9`.
         std::process::abort();

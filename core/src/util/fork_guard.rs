@@ -1,5 +1,6 @@
-//! A fork waits until no thread of this process holds a [`Pass`]: so a child never inherits SQLite in the middle of a
-//! transaction, nor a lock that is held by a thread which the child does not have.
+//! A fork waits until no thread of this process holds a [`ForkGuard`]: so a child never inherits
+//! SQLite in the middle of a transaction, nor a lock that is held by a thread which the child does
+//! not have.
 #![allow(unsafe_code, reason = "`pthread_atfork` is C's")]
 
 use std::cell::Cell;
@@ -9,17 +10,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 #[derive(Debug)]
-struct Inside {
+struct ForkGate {
     /// How many passes there are.
     open: u32,
     /// Whether somebody waits to fork: nothing is begun before he has.
     forking: bool,
-    /// The files that this process locks. A child closes its copies: a lock lives as long as any copy of its file, and is to
-    /// go with the process that took it.
+    /// The files that this process locks. A child closes its copies: a lock lives as long as any
+    /// copy of its file, and is to go with the process that took it.
     locks: Vec<RawFd>,
 }
 
-static INSIDE: Mutex<Inside> = Mutex::new(Inside {
+static INSIDE: Mutex<ForkGate> = Mutex::new(ForkGate {
     open: 0,
     forking: false,
     locks: Vec::new(),
@@ -29,25 +30,26 @@ static HAS_HANDLERS: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
     /// Held by the thread that forks, from before the fork until after it.
-    static HELD: Cell<Option<MutexGuard<'static, Inside>>> = const { Cell::new(None) };
+    static HELD: Cell<Option<MutexGuard<'static, ForkGate>>> = const { Cell::new(None) };
 }
 
-fn inside() -> MutexGuard<'static, Inside> {
+fn inside() -> MutexGuard<'static, ForkGate> {
     INSIDE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn wait(inside: MutexGuard<'static, Inside>) -> MutexGuard<'static, Inside> {
+fn wait(inside: MutexGuard<'static, ForkGate>) -> MutexGuard<'static, ForkGate> {
     CHANGED.wait(inside).unwrap_or_else(PoisonError::into_inner)
 }
 
 /// While it lives no thread of this process forks.
 #[derive(Debug)]
-pub(crate) struct Pass(());
+pub(crate) struct ForkGuard(());
 
-impl Pass {
+impl ForkGuard {
     pub(crate) fn new() -> Self {
-        // SAFETY: the handlers are plain functions that live as long as the program; they take this module's lock and
-        // allocate nothing. Where they cannot be registered, a fork is as it is without them.
+        // SAFETY: the handlers are plain functions that live as long as the program; they take this
+        // module's lock and allocate nothing. Where they cannot be registered, a fork is as it is
+        // without them.
         if !HAS_HANDLERS.swap(true, Ordering::AcqRel) {
             let _ =
                 unsafe { libc::pthread_atfork(Some(before), Some(after), Some(after_in_child)) };
@@ -61,7 +63,7 @@ impl Pass {
     }
 }
 
-impl Drop for Pass {
+impl Drop for ForkGuard {
     fn drop(&mut self) {
         // None is copied into a child: a fork waits until there is none.
         let mut now = inside();
@@ -100,7 +102,8 @@ fn released(open: Option<u32>) {
     if let Some(open) = open {
         now.open = open;
         for lock in std::mem::take(&mut now.locks) {
-            // SAFETY: the child's copy of a file that is given up with its handle, and never used or closed again.
+            // SAFETY: the child's copy of a file that is given up with its handle, and never used
+            // or closed again.
             unsafe { libc::close(lock) };
         }
     }

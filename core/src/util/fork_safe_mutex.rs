@@ -7,8 +7,8 @@ use arc_swap::ArcSwap;
 
 use super::wait::{TimedMutex, WaitBudget, WaitEnd};
 
-/// A lock that knows its process. A fork copies a held lock without the thread that would release it: so a child makes itself a
-/// new one.
+/// A lock that knows its process. A fork copies a held lock without the thread that would release
+/// it: so a child makes itself a new one.
 #[derive(Debug)]
 pub(crate) struct ProcessOwn<L> {
     make: fn() -> L,
@@ -38,11 +38,11 @@ impl<L> ProcessOwn<L> {
 
 /// Writers take it one after the other.
 #[derive(Debug)]
-pub(crate) struct Turn {
+pub(crate) struct ForkSafeMutex {
     lock: ProcessOwn<TimedMutex<()>>,
 }
 
-impl Default for Turn {
+impl Default for ForkSafeMutex {
     fn default() -> Self {
         Self {
             lock: ProcessOwn::new(|| TimedMutex::new(())),
@@ -50,9 +50,10 @@ impl Default for Turn {
     }
 }
 
-impl Turn {
-    /// Does `work` while no other thread of this process does such work; waits for it within the budget.
-    pub(crate) fn take<T>(
+impl ForkSafeMutex {
+    /// Does `work` while no other thread of this process does such work; waits for it within the
+    /// budget.
+    pub(crate) fn with<T>(
         &self,
         budget: &WaitBudget,
         work: impl FnOnce() -> T,

@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, Hash};
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 /// Items that stand one behind the other in one piece of memory.
-pub(crate) trait Rows: Default {
+pub(crate) trait FlatStorage: Default {
     type Item: ?Sized + Hash + Eq;
 
     fn end(&self) -> usize;
@@ -14,7 +14,7 @@ pub(crate) trait Rows: Default {
     fn empty(&mut self);
 }
 
-impl Rows for String {
+impl FlatStorage for String {
     type Item = str;
 
     fn end(&self) -> usize {
@@ -35,7 +35,7 @@ impl Rows for String {
     }
 }
 
-impl<T: Copy + Hash + Eq> Rows for Vec<T> {
+impl<T: Copy + Hash + Eq> FlatStorage for Vec<T> {
     type Item = [T];
 
     fn end(&self) -> usize {
@@ -56,7 +56,8 @@ impl<T: Copy + Hash + Eq> Rows for Vec<T> {
     }
 }
 
-/// Each distinct item once. Numbers are given in order and never change; emptied, it keeps its memory.
+/// Each distinct item once. Numbers are given in order and never change; emptied, it keeps its
+/// memory.
 #[derive(Debug, Default)]
 pub(crate) struct Interner<R> {
     rows: R,
@@ -66,7 +67,7 @@ pub(crate) struct Interner<R> {
     hasher: DefaultHashBuilder,
 }
 
-impl<R: Rows> Interner<R> {
+impl<R: FlatStorage> Interner<R> {
     /// The number of an item that is kept.
     #[inline]
     pub(crate) fn find(&self, item: &R::Item) -> Option<u32> {
@@ -81,7 +82,7 @@ impl<R: Rows> Interner<R> {
     }
 
     /// The number of the item, kept from now on.
-    pub(crate) fn keep(&mut self, item: &R::Item) -> u32 {
+    pub(crate) fn intern(&mut self, item: &R::Item) -> u32 {
         if let Some(at) = self.find(item) {
             return at;
         }
@@ -110,7 +111,7 @@ impl<R: Rows> Interner<R> {
 }
 
 #[inline]
-fn get<'a, R: Rows>(rows: &'a R, ends: &[usize], at: u32) -> Option<&'a R::Item> {
+fn get<'a, R: FlatStorage>(rows: &'a R, ends: &[usize], at: u32) -> Option<&'a R::Item> {
     let at = at as usize;
     let from = match at.checked_sub(1) {
         Some(before) => *ends.get(before)?,

@@ -1,5 +1,5 @@
-//! JSON from strangers: duplicate keys (escaped twins included), deep nesting and numbers that would lose digits are
-//! refused before a `Value` is built.
+//! JSON from strangers: duplicate keys (escaped twins included), deep nesting and numbers that
+//! would lose digits are refused before a `Value` is built.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -48,7 +48,7 @@ pub(crate) fn check(what: &str, text: &str, nesting: usize) -> Result<(), Error>
     }
     let mut reader = serde_json::Deserializer::from_str(text);
     reader.disable_recursion_limit(); // bounded by `nesting`
-    Twins {
+    DuplicateKeyChecker {
         left: nesting.saturating_add(1),
     }
     .deserialize(&mut reader)
@@ -87,11 +87,11 @@ fn fault(what: &str, nesting: usize, found: &serde_json::Error) -> Error {
 }
 
 /// Walks a value, building nothing but the set of keys of the objects around it.
-struct Twins {
+struct DuplicateKeyChecker {
     left: usize,
 }
 
-impl<'de> DeserializeSeed<'de> for Twins {
+impl<'de> DeserializeSeed<'de> for DuplicateKeyChecker {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<(), D::Error> {
@@ -99,7 +99,7 @@ impl<'de> DeserializeSeed<'de> for Twins {
     }
 }
 
-impl<'de> Visitor<'de> for Twins {
+impl<'de> Visitor<'de> for DuplicateKeyChecker {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -139,7 +139,10 @@ impl<'de> Visitor<'de> for Twins {
             .left
             .checked_sub(1)
             .ok_or_else(|| de::Error::custom(DEEP))?;
-        while items.next_element_seed(Twins { left })?.is_some() {}
+        while items
+            .next_element_seed(DuplicateKeyChecker { left })?
+            .is_some()
+        {}
         Ok(())
     }
 
@@ -154,7 +157,7 @@ impl<'de> Visitor<'de> for Twins {
                 return Err(de::Error::custom(format_args!("{TWIN}{key}")));
             }
             keys.insert(key);
-            fields.next_value_seed(Twins { left })?;
+            fields.next_value_seed(DuplicateKeyChecker { left })?;
         }
         Ok(())
     }
@@ -185,7 +188,8 @@ pub(crate) const MAX_VALUE_BYTES: usize = 1024 * 1024;
 /// Bytes that a value counts for beside its text.
 const VALUE_BYTES: usize = 16;
 
-/// Whether the values are no more than [`MAX_VALUE_BYTES`] together. Iterative; stops where it is certain.
+/// Whether the values are no more than [`MAX_VALUE_BYTES`] together. Iterative; stops where it is
+/// certain.
 pub(crate) fn check_size<'v>(
     what: &str,
     fields: impl Iterator<Item = (&'v String, &'v Value)>,
@@ -225,8 +229,8 @@ pub(crate) fn check_size<'v>(
     Ok(())
 }
 
-/// Whether a value that a host made is one that Cedar can hold: no deeper than `nesting`, no null, no fraction, no
-/// integer past 64 signed bits. Iterative.
+/// Whether a value that a host made is one that Cedar can hold: no deeper than `nesting`, no null,
+/// no fraction, no integer past 64 signed bits. Iterative.
 pub(crate) fn check_value(what: &str, value: &Value, nesting: usize) -> Result<(), Error> {
     let wrong = |reason: String| Error::Value {
         what: what.to_owned(),

@@ -1,7 +1,9 @@
-//! The hash of a short text, keyed: ids come from strangers, who must not know which of them collide.
+//! The hash of a short text, keyed: ids come from strangers, who must not know which of them
+//! collide.
 //!
-//! It is the construction of wyhash and foldhash (a 128-bit product of keyed halves, folded), for texts of up to 32 bytes
-//! without a loop and without a call: a hot question hashes three of them. Longer texts are foldhash's own.
+//! It is the construction of wyhash and foldhash (a 128-bit product of keyed halves, folded), for
+//! texts of up to 32 bytes without a loop and without a call: a hot question hashes three of them.
+//! Longer texts are foldhash's own.
 
 use std::hash::{BuildHasher, Hasher};
 
@@ -9,12 +11,12 @@ use hashbrown::DefaultHashBuilder;
 
 /// A hash with a random key. Clones hash alike.
 #[derive(Debug, Clone)]
-pub(crate) struct Keyed {
+pub(crate) struct KeyedHash {
     key: [u64; 4],
     long: DefaultHashBuilder,
 }
 
-impl Default for Keyed {
+impl Default for KeyedHash {
     fn default() -> Self {
         let long = DefaultHashBuilder::default();
         Self {
@@ -26,14 +28,15 @@ impl Default for Keyed {
 
 #[inline(always)]
 #[allow(clippy::cast_possible_truncation, reason = "the halves are meant")]
-fn folded(left: u64, right: u64) -> u64 {
+fn fold_multiply(left: u64, right: u64) -> u64 {
     let product = u128::from(left).wrapping_mul(u128::from(right));
     product as u64 ^ (product >> 64) as u64
 }
 
-/// A text of up to 16 bytes as two words: its first eight bytes and its last eight, which may be the same ones in part.
+/// A text of up to 16 bytes as two words: its first eight bytes and its last eight, which may be
+/// the same ones in part.
 #[inline(always)]
-fn ends(text: &[u8]) -> (u64, u64) {
+fn head_and_tail(text: &[u8]) -> (u64, u64) {
     if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
         return (u64::from_le_bytes(*first), u64::from_le_bytes(*last));
     }
@@ -47,7 +50,7 @@ fn ends(text: &[u8]) -> (u64, u64) {
     (byte(0) | byte(1) << 8, byte(2))
 }
 
-impl Keyed {
+impl KeyedHash {
     /// The hash of a text. Its length turns the key, since short texts are filled up.
     #[inline(always)]
     pub(crate) fn hash(&self, text: &[u8]) -> u64 {
@@ -55,13 +58,13 @@ impl Keyed {
         #[allow(clippy::cast_possible_truncation, reason = "the lowest bits are meant")]
         let one = one.rotate_left(text.len() as u32);
         if text.len() <= 16 {
-            let (first, last) = ends(text);
-            return folded(first ^ one, last ^ two);
+            let (first, last) = head_and_tail(text);
+            return fold_multiply(first ^ one, last ^ two);
         }
         match (text.first_chunk::<16>(), text.last_chunk::<16>()) {
             (Some(front), Some(back)) if text.len() <= 32 => {
-                let ((a, b), (c, d)) = (ends(front), ends(back));
-                folded(a ^ one, b ^ two) ^ folded(c ^ three, d ^ four)
+                let ((a, b), (c, d)) = (head_and_tail(front), head_and_tail(back));
+                fold_multiply(a ^ one, b ^ two) ^ fold_multiply(c ^ three, d ^ four)
             }
             _ => self.long(text),
         }
@@ -83,7 +86,7 @@ mod tests {
 
     #[test]
     fn texts_that_differ_in_length_or_in_one_byte_hash_apart() {
-        let (keyed, mut seen) = (Keyed::default(), HashSet::new());
+        let (keyed, mut seen) = (KeyedHash::default(), HashSet::new());
         for len in 0..80_usize {
             let text: Vec<u8> = (0..len)
                 .map(|at| u8::try_from(at % 251).expect("small"))
@@ -103,7 +106,7 @@ mod tests {
 
     #[test]
     fn numbered_ids_spread_over_the_upper_half_and_keys_differ() {
-        let (keyed, other) = (Keyed::default(), Keyed::default());
+        let (keyed, other) = (KeyedHash::default(), KeyedHash::default());
         let ids: Vec<String> = (0..40_000)
             .map(|at| format!("client-{at:05}-member-{}", at % 3))
             .collect();

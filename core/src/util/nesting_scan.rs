@@ -1,15 +1,18 @@
-//! An upper bound on the depth of the tree that Cedar's parser would build from a text, found without recursion.
+//! An upper bound on the depth of the tree that Cedar's parser would build from a text, found
+//! without recursion.
 //!
-//! Cedar's parser has no guard: deep text kills the process. Brackets, chains of operators, accesses, prefixes, and
-//! `if`/`else` ladders all make a tree deeper by one for each link, so their sum along a path bounds the depth.
+//! Cedar's parser has no guard: deep text kills the process. Brackets, chains of operators,
+//! accesses, prefixes, and `if`/`else` ladders all make a tree deeper by one for each link, so
+//! their sum along a path bounds the depth.
 //!
-//! The bound holds for faulty text too. Cedar's policy parser recovers: where it expects an expression it drops tokens
-//! until one fits. Were brackets free to mismatch, a dropped closing one would let the parser nest where this scan sees
-//! neighbours. So what a policy text never has is refused here: brackets that do not match, `;` inside brackets, `{` in
-//! a policy's head. Then every bracket open for the parser is open for the scan, a chain that survives has lost no token,
+//! The bound holds for faulty text too. Cedar's policy parser recovers: where it expects an
+//! expression it drops tokens until one fits. Were brackets free to mismatch, a dropped closing one
+//! would let the parser nest where this scan sees neighbours. So what a policy text never has is
+//! refused here: brackets that do not match, `;` inside brackets, `{` in a policy's head. Then
+//! every bracket open for the parser is open for the scan, a chain that survives has lost no token,
 //! and `if`s are summed over the whole policy, wherever the parser may think that they stand.
 
-use super::parse_limits::Caps;
+use super::parse_limits::ParseLimits;
 
 /// What kind of text is scanned: in a schema `<` and `>` are brackets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +48,7 @@ fn syntax<T>(offset: usize, message: String) -> Result<T, ScanFault> {
 
 /// One open bracket. `a.b == c && d` is a chain of one `&&` whose operands have links of their own.
 #[derive(Default)]
-struct Level {
+struct OpenBracket {
     /// The bracket that opened it; 0 outside all brackets.
     opener: u8,
     /// `&&` and `||` of the current element.
@@ -58,7 +61,7 @@ struct Level {
     element: usize,
 }
 
-impl Level {
+impl OpenBracket {
     fn end_operand(&mut self) {
         self.operand = self.operand.max(self.links.saturating_add(self.child));
         (self.links, self.child) = (0, 0);
@@ -77,25 +80,26 @@ impl Level {
 }
 
 struct Scan<'a> {
-    caps: &'a Caps,
+    caps: &'a ParseLimits,
     language: Language,
-    levels: Vec<Level>,
-    top: Level,
+    levels: Vec<OpenBracket>,
+    top: OpenBracket,
     /// `if`s of the current policy.
     ifs: usize,
     /// The deepest policy that has ended.
     deepest: usize,
-    /// Whether the last token ends an operand: after one, `then` and `else` are keywords and not names.
+    /// Whether the last token ends an operand: after one, `then` and `else` are keywords and not
+    /// names.
     operand_ended: bool,
 }
 
 /// The depth that parsing `text` may need, or the fault.
-pub(crate) fn scan(text: &str, language: Language, caps: &Caps) -> Result<usize, ScanFault> {
+pub(crate) fn scan(text: &str, language: Language, caps: &ParseLimits) -> Result<usize, ScanFault> {
     let mut scan = Scan {
         caps,
         language,
         levels: Vec::new(),
-        top: Level::default(),
+        top: OpenBracket::default(),
         ifs: 0,
         deepest: 0,
         operand_ended: false,
@@ -111,13 +115,15 @@ pub(crate) fn scan(text: &str, language: Language, caps: &Caps) -> Result<usize,
             b'/' if bytes.get(at.saturating_add(1)) == Some(&b'/') => skip_line(bytes, at),
             b'a'..=b'z' | b'A'..=b'Z' | b'_' => {
                 let end = skip_word(bytes, at);
-                scan.word(text.get(at..end).unwrap_or_default(), at)?;
+                scan.scan_word(text.get(at..end).unwrap_or_default(), at)?;
                 end
             }
             _ if byte.is_ascii_whitespace() => at.saturating_add(1),
-            _ => {
-                at.saturating_add(scan.sign(byte, bytes.get(at.saturating_add(1)).copied(), at)?)
-            }
+            _ => at.saturating_add(scan.scan_operator(
+                byte,
+                bytes.get(at.saturating_add(1)).copied(),
+                at,
+            )?),
         };
     }
     while let Some(level) = scan.levels.pop() {
@@ -129,10 +135,10 @@ pub(crate) fn scan(text: &str, language: Language, caps: &Caps) -> Result<usize,
 }
 
 impl Scan<'_> {
-    fn word(&mut self, word: &str, at: usize) -> Result<(), ScanFault> {
+    fn scan_word(&mut self, word: &str, at: usize) -> Result<(), ScanFault> {
         let after_operand = std::mem::replace(&mut self.operand_ended, false);
         match word {
-            "in" | "has" | "like" | "is" => self.link(at),
+            "in" | "has" | "like" | "is" => self.add_chain_link(at),
             "if" => {
                 self.ifs = self.ifs.saturating_add(1);
                 self.check_chain(self.ifs, at)
@@ -151,13 +157,13 @@ impl Scan<'_> {
     }
 
     /// Takes one sign and says how many bytes it has.
-    fn sign(&mut self, byte: u8, next: Option<u8>, at: usize) -> Result<usize, ScanFault> {
+    fn scan_operator(&mut self, byte: u8, next: Option<u8>, at: usize) -> Result<usize, ScanFault> {
         self.operand_ended = matches!(byte, b')' | b']' | b'}' | b'0'..=b'9');
         let schema = self.language == Language::Schema;
         match byte {
-            b'|' | b'&' if next == Some(byte) => return self.joint(at).map(|()| 2),
+            b'|' | b'&' if next == Some(byte) => return self.check_chain_length(at).map(|()| 2),
             b'=' | b'!' | b'<' | b'>' if !schema && next == Some(b'=') => {
-                return self.link(at).map(|()| 2);
+                return self.add_chain_link(at).map(|()| 2);
             }
             b'(' | b'[' | b'{' => self.open(byte, at)?,
             b'<' if schema => self.open(byte, at)?,
@@ -165,18 +171,20 @@ impl Scan<'_> {
             b'>' if schema => self.close(byte, at)?,
             b',' => self.now().end_element(),
             b';' => self.semicolon(at)?,
-            b'.' | b'!' | b'-' | b'+' | b'*' | b'<' | b'>' | b'=' | b'%' | b'/' => self.link(at)?,
+            b'.' | b'!' | b'-' | b'+' | b'*' | b'<' | b'>' | b'=' | b'%' | b'/' => {
+                self.add_chain_link(at)?;
+            }
             // `::` joins names and makes nothing deeper.
             _ => {}
         }
         Ok(1)
     }
 
-    fn now(&mut self) -> &mut Level {
+    fn now(&mut self) -> &mut OpenBracket {
         self.levels.last_mut().unwrap_or(&mut self.top)
     }
 
-    fn joint(&mut self, at: usize) -> Result<(), ScanFault> {
+    fn check_chain_length(&mut self, at: usize) -> Result<(), ScanFault> {
         let level = self.now();
         level.end_operand();
         level.joints = level.joints.saturating_add(1);
@@ -184,7 +192,7 @@ impl Scan<'_> {
         self.check_chain(joints, at)
     }
 
-    fn link(&mut self, at: usize) -> Result<(), ScanFault> {
+    fn add_chain_link(&mut self, at: usize) -> Result<(), ScanFault> {
         let level = self.now();
         level.links = level.links.saturating_add(1);
         let links = level.links;
@@ -210,10 +218,10 @@ impl Scan<'_> {
             return syntax(at, "a `{` inside the head of a policy".to_owned());
         }
         // An access by index, `a["b"]`, or a call is one link of its chain.
-        self.link(at)?;
-        self.levels.push(Level {
+        self.add_chain_link(at)?;
+        self.levels.push(OpenBracket {
             opener,
-            ..Level::default()
+            ..OpenBracket::default()
         });
         if self.levels.len() > self.caps.nesting {
             return too_deep(
@@ -341,7 +349,7 @@ mod tests {
     }
 
     /// Texts at the caps, one of each shape that makes trees deep.
-    fn shapes(caps: &Caps) -> Vec<(&'static str, String)> {
+    fn shapes(caps: &ParseLimits) -> Vec<(&'static str, String)> {
         let (deep, long) = (caps.nesting - 2, caps.chain - 8);
         let chain = |part: &str, op: &str| vec![part; long].join(op);
         let wide = |inner: String| format!("({inner})");
@@ -391,7 +399,7 @@ mod tests {
     #[test]
     fn texts_at_the_caps_are_parsed_validated_evaluated_and_dropped_from_a_small_stack() {
         let run = || {
-            let caps = Caps::default();
+            let caps = ParseLimits::default();
             for (name, condition) in shapes(&caps) {
                 let text = policy(&condition);
                 let depth = scan(&text, Language::Policy, &caps)
@@ -438,7 +446,7 @@ mod tests {
 
     #[test]
     fn what_passes_a_cap_is_refused_where_it_does() {
-        let caps = Caps::default();
+        let caps = ParseLimits::default();
         let refused = |text: &str| {
             scan(text, Language::Policy, &caps).expect_err(text.get(..20).unwrap_or(text))
         };
@@ -483,12 +491,13 @@ mod tests {
         );
     }
 
-    /// Parses on a small thread, with the stack that the scan asks for: too little of it kills the test.
+    /// Parses on a small thread, with the stack that the scan asks for: too little of it kills the
+    /// test.
     fn parse_if_accepted(
         texts: impl IntoIterator<Item = String> + Send + 'static,
     ) -> (usize, usize) {
         let run = || {
-            let (caps, mut accepted, mut parsed) = (Caps::default(), 0, 0);
+            let (caps, mut accepted, mut parsed) = (ParseLimits::default(), 0, 0);
             for text in texts {
                 let Ok(depth) = scan(&text, Language::Policy, &caps) else {
                     continue;
@@ -511,7 +520,7 @@ mod tests {
 
     #[test]
     fn comments_end_where_cedars_do() {
-        let caps = Caps::default();
+        let caps = ParseLimits::default();
         for end in ["\n", "\r", "\r\n"] {
             let text = policy(&format!(
                 "// {end}{}true{}",
@@ -536,7 +545,7 @@ mod tests {
 
     #[test]
     fn a_ladder_is_counted_whatever_stands_in_its_conditions() {
-        let caps = Caps::default();
+        let caps = ParseLimits::default();
         let good = [
             "if true && true then true else ",
             "if true || 1 < 2 then (true) else ",
@@ -568,7 +577,7 @@ mod tests {
 
     #[test]
     fn brackets_out_of_place_are_refused_where_they_stand() {
-        let caps = Caps::default();
+        let caps = ParseLimits::default();
         for (text, offset) in [
             ("permit(principal in {+}: 1, action, resource);", 20),
             ("permit(principal, action, resource]);", 34),

@@ -2,7 +2,7 @@
 
 /// Limits on texts and values, checked before anything recursive sees them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Caps {
+pub struct ParseLimits {
     /// Bytes of one policy, schema or catalog file.
     pub file_bytes: usize,
     /// Bytes of the entities of a plain Cedar program.
@@ -19,7 +19,7 @@ pub struct Caps {
     pub value_nesting: usize,
 }
 
-impl Default for Caps {
+impl Default for ParseLimits {
     fn default() -> Self {
         Self {
             file_bytes: 4 * 1024 * 1024,

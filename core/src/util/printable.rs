@@ -1,9 +1,11 @@
-//! Texts of strangers in messages: what a terminal or a log would not show as it stands is written as an escape.
+//! Texts of strangers in messages: what a terminal or a log would not show as it stands is written
+//! as an escape.
 
 use std::fmt;
 
-/// The text with every character escaped that has no visible form of its own: controls, line ends, and what changes how the
-/// characters around it look. A text that went through it once stays as it is.
+/// The text with every character escaped that has no visible form of its own: controls, line ends,
+/// and what changes how the characters around it look. A text that went through it once stays as it
+/// is.
 ///
 /// # Example: a name that would clear a terminal
 /// ```
@@ -32,8 +34,9 @@ fn is_unprintable(c: char) -> bool {
         || matches!(c, '\u{2028}' | '\u{2029}' | '\u{fff9}'..='\u{fffb}')
 }
 
-/// Whether Unicode says that the character has no visible form (`Default_Ignorable_Code_Point`): two names that differ in
-/// such characters alone look the same. Bidirectional controls are among them.
+/// Whether Unicode says that the character has no visible form (`Default_Ignorable_Code_Point`):
+/// two names that differ in such characters alone look the same. Bidirectional controls are among
+/// them.
 pub(crate) fn is_invisible(c: char) -> bool {
     matches!(
         c,

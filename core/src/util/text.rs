@@ -1,12 +1,14 @@
 //! Texts: cut for messages, compared.
 
-/// Whether two texts are the same. For the short ones of a hot call: a call of `memcmp` costs more than comparing them.
+/// Whether two texts are the same. For the short ones of a hot call: a call of `memcmp` costs more
+/// than comparing them.
 #[inline(always)]
 pub(crate) fn same(left: &str, right: &str) -> bool {
     same_bytes(left.as_bytes(), right.as_bytes())
 }
 
-/// The same of bytes: their first and their last few, which overlap where they are not twice as many.
+/// The same of bytes: their first and their last few, which overlap where they are not twice as
+/// many.
 #[inline(always)]
 pub(crate) fn same_bytes(left: &[u8], right: &[u8]) -> bool {
     if left.len() != right.len() {
@@ -30,7 +32,8 @@ fn ends<const N: usize>(left: &[u8], right: &[u8]) -> Option<bool> {
     )
 }
 
-/// The first 80 characters, [`printable`](crate::util::printable::printable()): messages never repeat a megabyte of a caller's input.
+/// The first 80 characters, [`printable`](crate::util::printable::printable()): messages never
+/// repeat a megabyte of a caller's input.
 pub(crate) fn short(text: &str) -> String {
     crate::util::printable::printable(&cut(text))
 }

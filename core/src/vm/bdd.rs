@@ -1,17 +1,20 @@
-//! Conditions as decision diagrams: what many policies say together about single bits, each bit looked at once at most.
+//! Conditions as decision diagrams: what many policies say together about single bits, each bit
+//! looked at once at most.
 //!
-//! Diagrams are reduced and ordered (Bryant 1986), so equal conditions are the same number, and what one policy asks and
-//! another asks again is asked once. Recursion is as deep as there are variables, which are capped.
+//! Diagrams are reduced and ordered (Bryant 1986), so equal conditions are the same number, and
+//! what one policy asks and another asks again is asked once. Recursion is as deep as there are
+//! variables, which are capped.
 
 use hashbrown::HashMap;
 
 /// A condition: a node's number.
-pub(crate) type Diagram = u32;
+pub(crate) type BddRef = u32;
 
-pub(crate) const NEVER: Diagram = 0;
-pub(crate) const ALWAYS: Diagram = 1;
+pub(crate) const FALSE: BddRef = 0;
+pub(crate) const TRUE: BddRef = 1;
 
-/// The diagrams grew too large, or there are too many variables: then the conditions are run one by one.
+/// The diagrams grew too large, or there are too many variables: then the conditions are run one by
+/// one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TooLarge;
 
@@ -23,19 +26,19 @@ const NODES: usize = 20_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Node {
     variable: u16,
-    no: Diagram,
-    yes: Diagram,
+    no: BddRef,
+    yes: BddRef,
 }
 
 /// Where conditions live. Variables are tested in the order of their numbers.
 #[derive(Debug)]
-pub(crate) struct Diagrams {
+pub(crate) struct BddManager {
     nodes: Vec<Node>,
-    known: HashMap<Node, Diagram>,
-    choices: HashMap<(Diagram, Diagram, Diagram), Diagram>,
+    known: HashMap<Node, BddRef>,
+    choices: HashMap<(BddRef, BddRef, BddRef), BddRef>,
 }
 
-impl Default for Diagrams {
+impl Default for BddManager {
     fn default() -> Self {
         let end = |at| Node {
             variable: u16::MAX,
@@ -43,15 +46,15 @@ impl Default for Diagrams {
             yes: at,
         };
         Self {
-            nodes: vec![end(NEVER), end(ALWAYS)],
+            nodes: vec![end(FALSE), end(TRUE)],
             known: HashMap::new(),
             choices: HashMap::new(),
         }
     }
 }
 
-impl Diagrams {
-    fn node(&self, at: Diagram) -> Node {
+impl BddManager {
+    fn node(&self, at: BddRef) -> Node {
         self.nodes.get(at as usize).copied().unwrap_or(Node {
             variable: u16::MAX,
             no: at,
@@ -59,7 +62,7 @@ impl Diagrams {
         })
     }
 
-    fn make(&mut self, variable: u16, no: Diagram, yes: Diagram) -> Result<Diagram, TooLarge> {
+    fn mk(&mut self, variable: u16, no: BddRef, yes: BddRef) -> Result<BddRef, TooLarge> {
         if no == yes {
             return Ok(no);
         }
@@ -77,25 +80,25 @@ impl Diagrams {
     }
 
     /// Whether that variable is set.
-    pub(crate) fn variable(&mut self, variable: u16) -> Result<Diagram, TooLarge> {
+    pub(crate) fn variable(&mut self, variable: u16) -> Result<BddRef, TooLarge> {
         if variable < VARIABLES {
-            self.make(variable, NEVER, ALWAYS)
+            self.mk(variable, FALSE, TRUE)
         } else {
             Err(TooLarge)
         }
     }
 
     /// `yes` where `cond` holds, `no` elsewhere.
-    pub(crate) fn choose(
+    pub(crate) fn ite(
         &mut self,
-        cond: Diagram,
-        yes: Diagram,
-        no: Diagram,
-    ) -> Result<Diagram, TooLarge> {
+        cond: BddRef,
+        yes: BddRef,
+        no: BddRef,
+    ) -> Result<BddRef, TooLarge> {
         match (cond, yes, no) {
-            (ALWAYS, ..) => return Ok(yes),
-            (NEVER, ..) => return Ok(no),
-            (_, ALWAYS, NEVER) => return Ok(cond),
+            (TRUE, ..) => return Ok(yes),
+            (FALSE, ..) => return Ok(no),
+            (_, TRUE, FALSE) => return Ok(cond),
             _ if yes == no => return Ok(yes),
             _ => {}
         }
@@ -108,44 +111,44 @@ impl Diagrams {
             .map(|node| node.variable)
             .min()
             .unwrap_or(u16::MAX);
-        let side = |at: Diagram, node: Node, set: bool| match (node.variable == variable, set) {
+        let side = |at: BddRef, node: Node, set: bool| match (node.variable == variable, set) {
             (false, _) => at,
             (true, true) => node.yes,
             (true, false) => node.no,
         };
         let [c, y, n] = parts;
-        let no_side = self.choose(
+        let no_side = self.ite(
             side(cond, c, false),
             side(yes, y, false),
             side(no, n, false),
         )?;
-        let yes_side = self.choose(side(cond, c, true), side(yes, y, true), side(no, n, true))?;
-        let made = self.make(variable, no_side, yes_side)?;
+        let yes_side = self.ite(side(cond, c, true), side(yes, y, true), side(no, n, true))?;
+        let made = self.mk(variable, no_side, yes_side)?;
         self.choices.insert((cond, yes, no), made);
         Ok(made)
     }
 
-    pub(crate) fn and(&mut self, left: Diagram, right: Diagram) -> Result<Diagram, TooLarge> {
-        self.choose(left, right, NEVER)
+    pub(crate) fn and(&mut self, left: BddRef, right: BddRef) -> Result<BddRef, TooLarge> {
+        self.ite(left, right, FALSE)
     }
 
-    pub(crate) fn or(&mut self, left: Diagram, right: Diagram) -> Result<Diagram, TooLarge> {
-        self.choose(left, ALWAYS, right)
+    pub(crate) fn or(&mut self, left: BddRef, right: BddRef) -> Result<BddRef, TooLarge> {
+        self.ite(left, TRUE, right)
     }
 
-    pub(crate) fn not(&mut self, of: Diagram) -> Result<Diagram, TooLarge> {
-        self.choose(of, NEVER, ALWAYS)
+    pub(crate) fn not(&mut self, of: BddRef) -> Result<BddRef, TooLarge> {
+        self.ite(of, FALSE, TRUE)
     }
 
     /// The variables that the condition depends on, in order.
-    pub(crate) fn support(&self, of: Diagram) -> Vec<u16> {
+    pub(crate) fn support(&self, of: BddRef) -> Vec<u16> {
         let (mut todo, mut seen, mut found) = (
             vec![of],
             hashbrown::HashSet::new(),
             std::collections::BTreeSet::new(),
         );
         while let Some(at) = todo.pop() {
-            if at > ALWAYS && seen.insert(at) {
+            if at > TRUE && seen.insert(at) {
                 let node = self.node(at);
                 found.insert(node.variable);
                 todo.extend([node.no, node.yes]);
@@ -155,15 +158,15 @@ impl Diagrams {
     }
 
     /// The condition once that variable is known.
-    fn given(
+    fn restrict(
         &mut self,
-        of: Diagram,
+        of: BddRef,
         variable: u16,
         set: bool,
-        known: &mut HashMap<Diagram, Diagram>,
-    ) -> Result<Diagram, TooLarge> {
+        known: &mut HashMap<BddRef, BddRef>,
+    ) -> Result<BddRef, TooLarge> {
         let node = self.node(of);
-        if of <= ALWAYS || node.variable > variable {
+        if of <= TRUE || node.variable > variable {
             return Ok(of);
         }
         if node.variable == variable {
@@ -172,16 +175,17 @@ impl Diagrams {
         if let Some(done) = known.get(&of) {
             return Ok(*done);
         }
-        let no = self.given(node.no, variable, set, known)?;
-        let yes = self.given(node.yes, variable, set, known)?;
-        let made = self.make(node.variable, no, yes)?;
+        let no = self.restrict(node.no, variable, set, known)?;
+        let yes = self.restrict(node.yes, variable, set, known)?;
+        let made = self.mk(node.variable, no, yes)?;
         known.insert(of, made);
         Ok(made)
     }
 
-    /// The condition as what is run: first a comparison of all bits that it cannot do without, then the rest.
-    pub(crate) fn plan(&mut self, of: Diagram) -> Result<Plan, TooLarge> {
-        let (mut rest, mut plan) = (of, Plan::default());
+    /// The condition as what is run: first a comparison of all bits that it cannot do without, then
+    /// the rest.
+    pub(crate) fn plan(&mut self, of: BddRef) -> Result<CompiledBdd, TooLarge> {
+        let (mut rest, mut plan) = (of, CompiledBdd::default());
         for variable in self
             .support(of)
             .into_iter()
@@ -189,10 +193,10 @@ impl Diagrams {
         {
             let bit = 1_u64.checked_shl(u32::from(variable)).ok_or(TooLarge)?;
             for needed in [true, false] {
-                if rest > ALWAYS
-                    && self.given(rest, variable, !needed, &mut HashMap::new())? == NEVER
+                if rest > TRUE
+                    && self.restrict(rest, variable, !needed, &mut HashMap::new())? == FALSE
                 {
-                    let left = self.given(rest, variable, needed, &mut HashMap::new())?;
+                    let left = self.restrict(rest, variable, needed, &mut HashMap::new())?;
                     // A variable that no longer matters is not compared.
                     if left != rest {
                         plan.mask |= bit;
@@ -206,9 +210,9 @@ impl Diagrams {
         Ok(plan)
     }
 
-    fn flatten(&self, of: Diagram, plan: &mut Plan) -> Result<(), TooLarge> {
+    fn flatten(&self, of: BddRef, plan: &mut CompiledBdd) -> Result<(), TooLarge> {
         // Places 0 and 1 are the ends.
-        let mut places: HashMap<Diagram, u16> = HashMap::from_iter([(NEVER, 0), (ALWAYS, 1)]);
+        let mut places: HashMap<BddRef, u16> = HashMap::from_iter([(FALSE, 0), (TRUE, 1)]);
         let (mut order, mut todo) = (Vec::new(), vec![of]);
         while let Some(at) = todo.pop() {
             if !places.contains_key(&at) {
@@ -219,11 +223,11 @@ impl Diagrams {
                 todo.extend([node.no, node.yes]);
             }
         }
-        let place = |at: Diagram| places.get(&at).copied().ok_or(TooLarge);
+        let place = |at: BddRef| places.get(&at).copied().ok_or(TooLarge);
         plan.start = place(of)?;
         for at in order {
             let node = self.node(at);
-            plan.steps.push(Step {
+            plan.steps.push(BddStep {
                 variable: node.variable,
                 no: place(node.no)?,
                 yes: place(node.yes)?,
@@ -235,7 +239,7 @@ impl Diagrams {
 
 /// One look at a variable.
 #[derive(Debug, Clone, Copy)]
-struct Step {
+struct BddStep {
     variable: u16,
     no: u16,
     yes: u16,
@@ -243,21 +247,18 @@ struct Step {
 
 /// A condition over 64 bits, and over what has to be asked for.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Plan {
+pub(crate) struct CompiledBdd {
     mask: u64,
     want: u64,
     start: u16,
-    steps: Vec<Step>,
+    steps: Vec<BddStep>,
 }
 
-impl Plan {
-    /// Whether the condition holds. `ask` gives the variables from 64 on, counted from 0, or nothing to give up.
+impl CompiledBdd {
+    /// Whether the condition holds. `ask` gives the variables from 64 on, counted from 0, or
+    /// nothing to give up.
     #[inline]
-    pub(crate) fn holds(
-        &self,
-        bits: u64,
-        mut ask: impl FnMut(u16) -> Option<bool>,
-    ) -> Option<bool> {
+    pub(crate) fn eval(&self, bits: u64, mut ask: impl FnMut(u16) -> Option<bool>) -> Option<bool> {
         if bits & self.mask != self.want {
             return Some(false);
         }
@@ -286,7 +287,7 @@ mod tests {
     use super::*;
 
     /// A random condition of six variables, and the same as a table.
-    fn random(diagrams: &mut Diagrams, seed: &mut u64, depth: u32) -> (Diagram, u64) {
+    fn random(diagrams: &mut BddManager, seed: &mut u64, depth: u32) -> (BddRef, u64) {
         *seed = seed
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407);
@@ -312,7 +313,7 @@ mod tests {
             _ => {
                 let not = diagrams.not(left).expect("small");
                 (
-                    diagrams.choose(right, not, left).expect("small"),
+                    diagrams.ite(right, not, left).expect("small"),
                     (two & !one) | (!two & one),
                 )
             }
@@ -323,7 +324,7 @@ mod tests {
     fn a_plan_says_what_its_condition_says() {
         let seed = &mut 3_u64;
         for round in 0..400 {
-            let mut diagrams = Diagrams::default();
+            let mut diagrams = BddManager::default();
             let (condition, table) = random(&mut diagrams, seed, 1 + round % 5);
             let plan = diagrams.plan(condition).expect("small");
             for row in 0..64_u64 {
@@ -332,7 +333,7 @@ mod tests {
                 });
                 let ask = |asked: u16| Some(row >> (asked + 4) & 1 == 1);
                 assert_eq!(
-                    plan.holds(bits, ask),
+                    plan.eval(bits, ask),
                     Some(table >> row & 1 == 1),
                     "row {row}"
                 );
@@ -342,8 +343,8 @@ mod tests {
 
     #[test]
     fn what_all_must_have_is_compared_at_once() {
-        let mut diagrams = Diagrams::default();
-        let mut all = ALWAYS;
+        let mut diagrams = BddManager::default();
+        let mut all = TRUE;
         for variable in 0..40 {
             let mut part = diagrams.variable(variable).expect("small");
             if variable % 3 == 0 {
@@ -357,9 +358,9 @@ mod tests {
 
     #[test]
     fn conditions_that_grow_without_end_are_refused() {
-        let mut diagrams = Diagrams::default();
+        let mut diagrams = BddManager::default();
         // A multiplexer in its worst order.
-        let grown = (0..128_u16).try_fold(NEVER, |all, at| {
+        let grown = (0..128_u16).try_fold(FALSE, |all, at| {
             let (low, high) = (diagrams.variable(at)?, diagrams.variable(at + 128)?);
             let both = diagrams.and(low, high)?;
             diagrams.or(all, both)

@@ -1,11 +1,12 @@
-//! The instructions of a program. Operands and targets are numbers of registers and of instructions.
+//! The instructions of a program. Operands and targets are numbers of registers and of
+//! instructions.
 
 use super::value::Value;
 
 /// A register of the frame.
 pub(crate) type Register = u16;
 /// An instruction of the program.
-pub(crate) type Target = u16;
+pub(crate) type JumpTarget = u16;
 
 /// What is compared; both operands must be readable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +51,8 @@ pub(crate) enum Unary {
     ToMinutes,
     ToHours,
     ToDays,
-    /// Constructors: the text is Cedar's to read, so the caller of [`super::run`] lends a reader.
+    /// Constructors: the text is Cedar's to read, so the caller of [`super::run`] lends a
+    /// reader.
     Decimal,
     Datetime,
     Duration,
@@ -65,47 +67,47 @@ pub(crate) enum Op {
     /// Evaluating this is an error.
     Fail,
     Jump {
-        to: Target,
+        to: JumpTarget,
     },
     /// The register holds `true`; anything but a boolean is an error.
     True {
         a: Register,
-        yes: Target,
-        no: Target,
+        yes: JumpTarget,
+        no: JumpTarget,
     },
     Test {
         what: Compare,
         a: Register,
         b: Register,
-        yes: Target,
-        no: Target,
+        yes: JumpTarget,
+        no: JumpTarget,
     },
     /// Whether the loaded path leads to something.
     Has {
         a: Register,
-        yes: Target,
-        no: Target,
+        yes: JumpTarget,
+        no: JumpTarget,
     },
     /// Whether the value has the attribute of that number in [`Program::names`].
     HasAttribute {
         a: Register,
         name: u16,
-        yes: Target,
-        no: Target,
+        yes: JumpTarget,
+        no: JumpTarget,
     },
     /// Whether the entity is of the type of that number in [`Program::names`].
     Is {
         a: Register,
         name: u16,
-        yes: Target,
-        no: Target,
+        yes: JumpTarget,
+        no: JumpTarget,
     },
     /// Whether the text matches the pattern of that number.
     Like {
         a: Register,
         pattern: u16,
-        yes: Target,
-        no: Target,
+        yes: JumpTarget,
+        no: JumpTarget,
     },
     Bool {
         to: Register,
@@ -137,7 +139,8 @@ pub(crate) enum Op {
         first: Register,
         count: u16,
     },
-    /// The record of `count` registers from `first`, named by the texts from `names` on in [`Program::names`].
+    /// The record of `count` registers from `first`, named by the texts from `names` on in
+    /// [`Program::names`].
     Record {
         to: Register,
         first: Register,
@@ -156,18 +159,19 @@ pub(crate) struct Load {
 
 /// Where a policy begins.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Mark {
+pub(crate) struct PolicyEntry {
     /// The policy's position in gate order.
     pub(crate) position: u32,
-    pub(crate) start: Target,
+    pub(crate) start: JumpTarget,
 }
 
 /// Policies compiled together: one frame, loaded once.
 ///
-/// The frame holds the roots (principal, action, resource, context), the constants, the loads, then what is computed.
+/// The frame holds the roots (principal, action, resource, context), the constants, the loads, then
+/// what is computed.
 #[derive(Debug, Default)]
 pub(crate) struct Program {
-    pub(crate) policies: Vec<Mark>,
+    pub(crate) policies: Vec<PolicyEntry>,
     pub(crate) code: Vec<Op>,
     pub(crate) constants: Vec<Value>,
     pub(crate) loads: Vec<Load>,
@@ -178,7 +182,8 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// Whether any instruction or load reads what stands in one of these registers, not only whether something does.
+    /// Whether any instruction or load reads what stands in one of these registers, not only
+    /// whether something does.
     pub(crate) fn reads(&self, registers: std::ops::Range<Register>) -> bool {
         let is = |register: Register| registers.contains(&register);
         let in_code = self.code.iter().any(|op| match *op {

@@ -1,53 +1,53 @@
 //! Runs a program.
 
-use super::arena::{Constructed, Space, TEMPORARY};
+use super::arena::{Constructed, Heap, REQUEST_LOCAL};
 use super::bytecode::{Op, Program, Unary};
 use super::operators;
-use super::range_analysis::Watch;
+use super::range_analysis::Tracer;
 use super::value::Value;
 
 /// The entities that a program may read.
-pub(crate) trait World {
+pub(crate) trait EntityStore {
     /// An attribute of an entity; [`Value::Missing`] without the entity or the attribute.
-    fn attribute(&self, entity: u32, name: u32, space: &mut Space<'_>) -> Value;
+    fn attribute(&self, entity: u32, name: u32, space: &mut Heap<'_>) -> Value;
     /// A tag of an entity; [`Value::Missing`] without the entity or the tag.
     fn tag(&self, entity: u32, tag: u32) -> Value;
     /// Whether `ancestor` is above `child`.
-    fn descends(&self, child: u32, ancestor: u32) -> bool;
+    fn is_descendant(&self, child: u32, ancestor: u32) -> bool;
     /// The text of the entity's type.
     fn type_of(&self, entity: u32) -> u32;
 }
 
 /// How a policy stands to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    Applies,
-    DoesNot,
-    Errs,
+pub(crate) enum PolicyResult {
+    Satisfied,
+    NotSatisfied,
+    Error,
 }
 
-/// Runs every policy of the program on the roots: principal, action, resource, context, and what the world adds. `each` is told each outcome and
-/// stops the run by giving back `false`.
-pub(crate) fn run<W: World>(
+/// Runs every policy of the program on the roots: principal, action, resource, context, and what
+/// the world adds. `each` is told each outcome and stops the run by giving back `false`.
+pub(crate) fn run<W: EntityStore>(
     program: &Program,
     roots: &[Value],
     world: &W,
-    space: &mut Space<'_>,
+    space: &mut Heap<'_>,
     construct: fn(Unary, &str) -> Option<Constructed>,
-    each: impl FnMut(usize, Outcome) -> bool,
+    each: impl FnMut(usize, PolicyResult) -> bool,
 ) {
-    run_watched(program, roots, world, space, construct, &mut (), each);
+    run_traced(program, roots, world, space, construct, &mut (), each);
 }
 
 /// The same, and `watch` is told of each step.
-pub(crate) fn run_watched<W: World, T: Watch>(
+pub(crate) fn run_traced<W: EntityStore, T: Tracer>(
     program: &Program,
     roots: &[Value],
     world: &W,
-    space: &mut Space<'_>,
+    space: &mut Heap<'_>,
     construct: fn(Unary, &str) -> Option<Constructed>,
     watch: &mut T,
-    mut each: impl FnMut(usize, Outcome) -> bool,
+    mut each: impl FnMut(usize, PolicyResult) -> bool,
 ) {
     let mut frame = std::mem::take(&mut space.scratch.frame);
     frame.clear();
@@ -81,9 +81,9 @@ pub(crate) fn run_watched<W: World, T: Watch>(
     };
     for mark in &program.policies {
         let outcome = match machine.run(usize::from(mark.start)) {
-            Some(true) => Outcome::Applies,
-            Some(false) => Outcome::DoesNot,
-            None => Outcome::Errs,
+            Some(true) => PolicyResult::Satisfied,
+            Some(false) => PolicyResult::NotSatisfied,
+            None => PolicyResult::Error,
         };
         if !each(mark.position as usize, outcome) {
             break;
@@ -94,13 +94,13 @@ pub(crate) fn run_watched<W: World, T: Watch>(
 }
 
 /// How the one policy of a program stands to the roots.
-pub(crate) fn run_one<W: World>(
+pub(crate) fn run_one<W: EntityStore>(
     program: &Program,
     roots: &[Value],
     world: &W,
-    space: &mut Space<'_>,
+    space: &mut Heap<'_>,
     construct: fn(Unary, &str) -> Option<Constructed>,
-) -> Option<Outcome> {
+) -> Option<PolicyResult> {
     let mut outcome = None;
     run(program, roots, world, space, construct, |_, found| {
         outcome = Some(found);
@@ -112,13 +112,13 @@ pub(crate) fn run_one<W: World>(
 struct Machine<'a, 'b, W, T> {
     program: &'a Program,
     world: &'a W,
-    space: &'a mut Space<'b>,
+    space: &'a mut Heap<'b>,
     construct: fn(Unary, &str) -> Option<Constructed>,
     watch: &'a mut T,
     frame: Vec<Value>,
 }
 
-impl<W: World, T: Watch> Machine<'_, '_, W, T> {
+impl<W: EntityStore, T: Tracer> Machine<'_, '_, W, T> {
     #[inline]
     fn get(&self, register: u16) -> Value {
         self.frame
@@ -162,7 +162,8 @@ impl<W: World, T: Watch> Machine<'_, '_, W, T> {
             .unwrap_or(u32::MAX)
     }
 
-    /// One policy, from its first instruction; nothing is an error. Code only goes forward, so this ends.
+    /// One policy, from its first instruction; nothing is an error. Code only goes forward, so this
+    /// ends.
     #[inline]
     fn run(&mut self, start: usize) -> Option<bool> {
         let mut at = start;
@@ -192,7 +193,7 @@ impl<W: World, T: Watch> Machine<'_, '_, W, T> {
                     (yes, no, held)
                 }
                 Op::HasAttribute { a, name, yes, no } => match operators::attribute(
-                    self.enter(a).read()?,
+                    self.enter(a).ok()?,
                     self.name(name),
                     self.world,
                     self.space,
@@ -232,18 +233,18 @@ impl<W: World, T: Watch> Machine<'_, '_, W, T> {
             Op::Jump { to } => return Some(usize::from(to)),
             Op::Bool { to, value } => self.write(to, Value::Bool(value)),
             Op::Copy { to, a } => {
-                let value = self.get(a).read()?;
+                let value = self.get(a).ok()?;
                 self.watch.copy(to, a);
                 self.put(to, value);
             }
             Op::Attribute { to, a, name } => {
                 let value = operators::attribute(
-                    self.enter(a).read()?,
+                    self.enter(a).ok()?,
                     self.name(name),
                     self.world,
                     self.space,
                 )
-                .read()?;
+                .ok()?;
                 self.write(to, value);
             }
             Op::Compute { what, to, a, b } => {
@@ -289,10 +290,10 @@ impl<W: World, T: Watch> Machine<'_, '_, W, T> {
     }
 
     fn type_of(&self, entity: u32) -> u32 {
-        if entity < TEMPORARY {
+        if entity < REQUEST_LOCAL {
             self.world.type_of(entity)
         } else {
-            self.space.stranger_type(entity).unwrap_or(u32::MAX)
+            self.space.unknown_entity_type(entity).unwrap_or(u32::MAX)
         }
     }
 }

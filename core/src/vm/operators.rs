@@ -1,22 +1,22 @@
 //! What the operators do, as Cedar defines them. Nothing is an error where `Some` is given back.
 
-use super::arena::{Space, TEMPORARY};
+use super::arena::{Heap, REQUEST_LOCAL};
 use super::bytecode::{Arithmetic, Compare, Unary};
-use super::interpreter::World;
-use super::value::{Value, bit, members};
+use super::interpreter::EntityStore;
+use super::value::{Value, enum_bit, enum_set_items};
 
 const DAY: i64 = 86_400_000;
 
 /// A test of two values.
 #[inline]
-pub(super) fn compare<W: World>(
+pub(super) fn compare<W: EntityStore>(
     what: Compare,
     left: Value,
     right: Value,
     world: &W,
-    space: &Space<'_>,
+    space: &Heap<'_>,
 ) -> Option<bool> {
-    let (left, right) = (left.read()?, right.read()?);
+    let (left, right) = (left.ok()?, right.ok()?);
     match what {
         Compare::Equal => Some(left == right),
         Compare::Less | Compare::LessEqual => match (left, right) {
@@ -66,12 +66,12 @@ pub(super) fn compare<W: World>(
 #[inline]
 fn has_flag(kind: u32, bits: u64, item: Value) -> bool {
     item.entity()
-        .and_then(bit)
+        .and_then(enum_bit)
         .is_some_and(|(other, bit)| other == kind && bits & bit != 0)
 }
 
 /// Whether the left set has all, or any, of the right one's members.
-fn contains_many(all: bool, left: Value, right: Value, space: &Space<'_>) -> Option<bool> {
+fn contains_many(all: bool, left: Value, right: Value, space: &Heap<'_>) -> Option<bool> {
     let has = |item: &Value| match left {
         Value::Set(set) => Some(space.items(set).binary_search(item).is_ok()),
         Value::Flags(kind, bits) => Some(has_flag(kind, bits, *item)),
@@ -95,7 +95,7 @@ fn contains_many(all: bool, left: Value, right: Value, space: &Space<'_>) -> Opt
         }
         (Value::Set(_), Value::Flags(kind, bits)) => {
             let mut found =
-                members(kind, bits).map(|entity| has(&Value::Entity(entity)) == Some(true));
+                enum_set_items(kind, bits).map(|entity| has(&Value::Entity(entity)) == Some(true));
             Some(if all {
                 found.all(|has| has)
             } else {
@@ -106,11 +106,11 @@ fn contains_many(all: bool, left: Value, right: Value, space: &Space<'_>) -> Opt
     }
 }
 
-fn is_in<W: World>(child: u32, right: Value, world: &W, space: &Space<'_>) -> Option<bool> {
+fn is_in<W: EntityStore>(child: u32, right: Value, world: &W, space: &Heap<'_>) -> Option<bool> {
     let below = |ancestor: u32| child == ancestor || descends(child, ancestor, world, space);
     match right {
         Value::Entity(ancestor) => Some(below(ancestor)),
-        Value::Flags(kind, bits) => Some(members(kind, bits).any(below)),
+        Value::Flags(kind, bits) => Some(enum_set_items(kind, bits).any(below)),
         Value::Set(set) => {
             let items = space.items(set);
             // A member that is no entity is an error, even where another would do.
@@ -123,12 +123,12 @@ fn is_in<W: World>(child: u32, right: Value, world: &W, space: &Space<'_>) -> Op
     }
 }
 
-fn descends<W: World>(child: u32, ancestor: u32, world: &W, space: &Space<'_>) -> bool {
+fn descends<W: EntityStore>(child: u32, ancestor: u32, world: &W, space: &Heap<'_>) -> bool {
     let guest = &space.scratch.guest;
     if guest.entity == child {
         guest.ancestors.contains(&ancestor)
     } else {
-        child < TEMPORARY && world.descends(child, ancestor)
+        child < REQUEST_LOCAL && world.is_descendant(child, ancestor)
     }
 }
 
@@ -143,23 +143,28 @@ pub(super) fn field(fields: &[(u32, Value)], name: u32) -> Value {
 
 /// An attribute of what has attributes; [`Value::Poison`] of anything else.
 #[inline]
-pub(super) fn attribute<W: World>(of: Value, name: u32, world: &W, space: &mut Space<'_>) -> Value {
+pub(super) fn attribute<W: EntityStore>(
+    of: Value,
+    name: u32,
+    world: &W,
+    space: &mut Heap<'_>,
+) -> Value {
     match of {
         Value::Entity(entity) if space.scratch.guest.entity == entity => {
             field(&space.scratch.guest.attributes, name)
         }
-        Value::Entity(entity) if entity < TEMPORARY => world.attribute(entity, name, space),
+        Value::Entity(entity) if entity < REQUEST_LOCAL => world.attribute(entity, name, space),
         Value::Entity(_) => Value::Missing,
         Value::Record(record) => field(space.fields(record), name),
         _ => Value::Poison,
     }
 }
 
-fn tag_of<W: World>(entity: u32, tag: u32, world: &W, space: &Space<'_>) -> Value {
+fn tag_of<W: EntityStore>(entity: u32, tag: u32, world: &W, space: &Heap<'_>) -> Value {
     let guest = &space.scratch.guest;
     if guest.entity == entity {
         field(&guest.tags, tag)
-    } else if entity < TEMPORARY {
+    } else if entity < REQUEST_LOCAL {
         world.tag(entity, tag)
     } else {
         Value::Missing
@@ -167,14 +172,14 @@ fn tag_of<W: World>(entity: u32, tag: u32, world: &W, space: &Space<'_>) -> Valu
 }
 
 /// A value from two.
-pub(super) fn compute<W: World>(
+pub(super) fn compute<W: EntityStore>(
     what: Arithmetic,
     left: Value,
     right: Value,
     world: &W,
-    space: &Space<'_>,
+    space: &Heap<'_>,
 ) -> Option<Value> {
-    let (left, right) = (left.read()?, right.read()?);
+    let (left, right) = (left.ok()?, right.ok()?);
     match (what, left, right) {
         (Arithmetic::Add, Value::Long(left), Value::Long(right)) => {
             left.checked_add(right).map(Value::Long)
@@ -186,7 +191,7 @@ pub(super) fn compute<W: World>(
             left.checked_mul(right).map(Value::Long)
         }
         (Arithmetic::GetTag, Value::Entity(entity), Value::Text(tag)) => {
-            tag_of(entity, tag, world, space).read()
+            tag_of(entity, tag, world, space).ok()
         }
         (Arithmetic::Offset, Value::Datetime(time), Value::Duration(by)) => {
             time.checked_add(by).map(Value::Datetime)
@@ -202,10 +207,10 @@ pub(super) fn compute<W: World>(
 pub(super) fn apply(
     what: Unary,
     of: Value,
-    space: &mut Space<'_>,
+    space: &mut Heap<'_>,
     construct: fn(Unary, &str) -> Option<super::arena::Constructed>,
 ) -> Option<Value> {
-    match (what, of.read()?) {
+    match (what, of.ok()?) {
         (Unary::Negate, Value::Long(value)) => value.checked_neg().map(Value::Long),
         (Unary::IsEmpty, Value::Set(set)) => Some(Value::Bool(space.items(set).is_empty())),
         (Unary::IsEmpty, Value::Flags(..)) => Some(Value::Bool(false)),

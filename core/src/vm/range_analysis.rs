@@ -1,19 +1,21 @@
 //! How far one number can move before anything about a run of programs changes.
 //!
-//! A run is watched whose outcome is known for one value of a register, `used`. Each register holds either what does not
-//! depend on that value, or a number that changes in proportion to it: the watch keeps the slope of each. Sums, differences
-//! and products with what does not depend on it have a slope again; a comparison of such numbers keeps its outcome on one
-//! side of a point. So while the value stays in the range that is left after every step,
+//! A run is watched whose outcome is known for one value of a register, `used`. Each register holds
+//! either what does not depend on that value, or a number that changes in proportion to it: the
+//! watch keeps the slope of each. Sums, differences and products with what does not depend on it
+//! have a slope again; a comparison of such numbers keeps its outcome on one side of a point. So
+//! while the value stays in the range that is left after every step,
 //!
-//! - each comparison that was made comes out as it did, so the same instructions run in the same order (by induction over
-//!   them: none of them takes anything but slopes and what is the same),
+//! - each comparison that was made comes out as it did, so the same instructions run in the same
+//!   order (by induction over them: none of them takes anything but slopes and what is the same),
 //! - no sum leaves the 64 bits, since each is in proportion, and its own range was taken off,
 //! - and the outcome, which the last instruction says, is the same.
 //!
-//! Whatever else takes such a number (a set, a record, a product of two of them) ends the proof: then nothing is known but
-//! the run itself. A register whose own value is not the same for all questions may be `apart`: whatever takes it ends the
-//! proof too; attributes may be loaded from it before. An entity other than that in `apart` may be the same one by another name:
-//! an attribute of one that is not settled ends the proof.
+//! Whatever else takes such a number (a set, a record, a product of two of them) ends the proof:
+//! then nothing is known but the run itself. A register whose own value is not the same for all
+//! questions may be `apart`: whatever takes it ends the proof too; attributes may be loaded from it
+//! before. An entity other than that in `apart` may be the same one by another name: an attribute
+//! of one that is not settled ends the proof.
 
 use std::ops::RangeInclusive;
 
@@ -21,7 +23,7 @@ use super::bytecode::{Arithmetic, Compare, Register, Unary};
 use super::value::Value;
 
 /// What is told of each step of a run, once it went well: one that errs ends the policy.
-pub(crate) trait Watch {
+pub(crate) trait Tracer {
     /// A program begins, with so many registers.
     fn begin(&mut self, _registers: usize) {}
     /// An instruction takes a register as it is.
@@ -44,16 +46,16 @@ pub(crate) trait Watch {
 }
 
 /// Nobody watches.
-impl Watch for () {}
+impl Tracer for () {}
 
 /// Watches how far a register's number can move.
 #[derive(Debug)]
-pub(crate) struct Reach {
-    moved: Register,
+pub(crate) struct LinearRange {
+    input_register: Register,
     value: i64,
-    apart: Register,
+    excluded_register: Register,
     /// Whether an entity has the same attributes for all questions.
-    settled: fn(u32) -> bool,
+    is_fixed: fn(u32) -> bool,
     /// By how much each register changes where the moved one changes by one.
     slopes: Vec<i64>,
     /// From where to where it can move, as a distance: 0 is always between them.
@@ -63,21 +65,21 @@ pub(crate) struct Reach {
     lost: bool,
 }
 
-impl Reach {
-    /// Of a register that holds this value. What `apart` holds is not known, only its attributes; `settled` says which other
-    /// entities have attributes that are.
+impl LinearRange {
+    /// Of a register that holds this value. What `apart` holds is not known, only its attributes;
+    /// `settled` says which other entities have attributes that are.
     pub(crate) fn new(
-        moved: Register,
+        input_register: Register,
         value: i64,
-        apart: Register,
-        settled: fn(u32) -> bool,
+        excluded_register: Register,
+        is_fixed: fn(u32) -> bool,
     ) -> Self {
         let distance = |to: i64| i128::from(to).saturating_sub(i128::from(value));
         Self {
-            moved,
+            input_register,
             value,
-            apart,
-            settled,
+            excluded_register,
+            is_fixed,
             slopes: Vec::new(),
             from: distance(i64::MIN),
             to: distance(i64::MAX),
@@ -96,7 +98,7 @@ impl Reach {
         }
     }
 
-    fn slope(&self, of: Register) -> i64 {
+    fn coefficient(&self, of: Register) -> i64 {
         self.slopes.get(usize::from(of)).copied().unwrap_or(0)
     }
 
@@ -108,7 +110,7 @@ impl Reach {
     }
 
     /// A number that is this now stays at `least` or above.
-    fn stays_above(&mut self, now: i128, slope: i128, least: i128) {
+    fn require_at_least(&mut self, now: i128, slope: i128, least: i128) {
         let room = now.saturating_sub(least);
         if room < 0 {
             self.lost = true;
@@ -124,8 +126,8 @@ impl Reach {
     }
 
     /// The same, at `most` or below.
-    fn stays_below(&mut self, now: i128, slope: i128, most: i128) {
-        self.stays_above(
+    fn require_at_most(&mut self, now: i128, slope: i128, most: i128) {
+        self.require_at_least(
             now.saturating_neg(),
             slope.saturating_neg(),
             most.saturating_neg(),
@@ -139,28 +141,28 @@ impl Reach {
             (_, None | Some(0)) => {}
             (Value::Long(value), Some(slope)) => {
                 let (now, slope) = (i128::from(value), i128::from(slope));
-                self.stays_above(now, slope, i128::from(i64::MIN));
-                self.stays_below(now, slope, i128::from(i64::MAX));
+                self.require_at_least(now, slope, i128::from(i64::MIN));
+                self.require_at_most(now, slope, i128::from(i64::MAX));
             }
             _ => self.lost = true,
         }
     }
 }
 
-impl Watch for Reach {
+impl Tracer for LinearRange {
     fn begin(&mut self, registers: usize) {
         self.slopes.clear();
         self.slopes.resize(registers, 0);
-        self.set(self.moved, Some(1));
+        self.set(self.input_register, Some(1));
     }
 
     fn read(&mut self, from: Register) {
-        self.lost |= from == self.apart || self.slope(from) != 0;
+        self.lost |= from == self.excluded_register || self.coefficient(from) != 0;
     }
 
     fn enter(&mut self, from: Register, of: Value) {
-        self.lost |=
-            from != self.apart && of.entity().is_some_and(|entity| !(self.settled)(entity));
+        self.lost |= from != self.excluded_register
+            && of.entity().is_some_and(|entity| !(self.is_fixed)(entity));
     }
 
     fn write(&mut self, to: Register) {
@@ -168,14 +170,14 @@ impl Watch for Reach {
     }
 
     fn copy(&mut self, to: Register, from: Register) {
-        self.lost |= from == self.apart;
-        self.set(to, Some(self.slope(from)));
+        self.lost |= from == self.excluded_register;
+        self.set(to, Some(self.coefficient(from)));
     }
 
     fn test(&mut self, what: Compare, (a, left): (Register, Value), (b, right): (Register, Value)) {
-        self.lost |= a == self.apart || b == self.apart;
-        let slope = i128::from(self.slope(b)).saturating_sub(i128::from(self.slope(a)));
-        if self.slope(a) == 0 && self.slope(b) == 0 {
+        self.lost |= a == self.excluded_register || b == self.excluded_register;
+        let slope = i128::from(self.coefficient(b)).saturating_sub(i128::from(self.coefficient(a)));
+        if self.coefficient(a) == 0 && self.coefficient(b) == 0 {
             return;
         }
         let (Value::Long(left), Value::Long(right)) = (left, right) else {
@@ -184,14 +186,14 @@ impl Watch for Reach {
         };
         let gap = i128::from(right).saturating_sub(i128::from(left));
         match what {
-            Compare::Less | Compare::Equal if gap > 0 => self.stays_above(gap, slope, 1),
-            Compare::Less => self.stays_below(gap, slope, 0),
-            Compare::LessEqual if gap >= 0 => self.stays_above(gap, slope, 0),
+            Compare::Less | Compare::Equal if gap > 0 => self.require_at_least(gap, slope, 1),
+            Compare::Less => self.require_at_most(gap, slope, 0),
+            Compare::LessEqual if gap >= 0 => self.require_at_least(gap, slope, 0),
             Compare::Equal if gap == 0 => {
-                self.stays_above(0, slope, 0);
-                self.stays_below(0, slope, 0);
+                self.require_at_least(0, slope, 0);
+                self.require_at_most(0, slope, 0);
             }
-            Compare::LessEqual | Compare::Equal => self.stays_below(gap, slope, -1),
+            Compare::LessEqual | Compare::Equal => self.require_at_most(gap, slope, -1),
             _ => self.lost = true,
         }
     }
@@ -203,8 +205,8 @@ impl Watch for Reach {
         (b, right): (Register, Value),
         to: (Register, Value),
     ) {
-        self.lost |= a == self.apart || b == self.apart;
-        let (first, second) = (self.slope(a), self.slope(b));
+        self.lost |= a == self.excluded_register || b == self.excluded_register;
+        let (first, second) = (self.coefficient(a), self.coefficient(b));
         let slope = match (what, left, right) {
             _ if first == 0 && second == 0 => Some(0),
             (Arithmetic::Add, ..) => first.checked_add(second),
@@ -217,8 +219,8 @@ impl Watch for Reach {
     }
 
     fn apply(&mut self, what: Unary, from: Register, to: (Register, Value)) {
-        self.lost |= from == self.apart;
-        let slope = match (what, self.slope(from)) {
+        self.lost |= from == self.excluded_register;
+        let slope = match (what, self.coefficient(from)) {
             (_, 0) => Some(0),
             (Unary::Negate, slope) => slope.checked_neg(),
             _ => None,
@@ -231,14 +233,14 @@ impl Watch for Reach {
 #[allow(clippy::arithmetic_side_effects, reason = "small numbers of a test")]
 mod tests {
     use super::*;
-    use crate::vm::bytecode::{Mark, Op, Program};
-    use crate::vm::{Outcome, Pool, Scratch, Space, World, run_watched};
+    use crate::vm::bytecode::{Op, PolicyEntry, Program};
+    use crate::vm::{ConstantPool, EntityStore, Heap, PolicyResult, RequestArena, run_traced};
 
     /// No entity at all.
     struct Nobody;
 
-    impl World for Nobody {
-        fn attribute(&self, _: u32, _: u32, _: &mut Space<'_>) -> Value {
+    impl EntityStore for Nobody {
+        fn attribute(&self, _: u32, _: u32, _: &mut Heap<'_>) -> Value {
             Value::Missing
         }
 
@@ -246,7 +248,7 @@ mod tests {
             Value::Missing
         }
 
-        fn descends(&self, _: u32, _: u32) -> bool {
+        fn is_descendant(&self, _: u32, _: u32) -> bool {
             false
         }
 
@@ -279,7 +281,8 @@ mod tests {
         u16::try_from((*seed >> 33) % u64::from(below)).expect("small")
     }
 
-    /// Instructions that go forward, mostly over numbers: register 0 is moved, register 1 an entity that is apart.
+    /// Instructions that go forward, mostly over numbers: register 0 is moved, register 1 an entity
+    /// that is apart.
     fn program(seed: &mut u64) -> Program {
         let mut code = Vec::new();
         for at in 0..LENGTH {
@@ -352,7 +355,7 @@ mod tests {
         }
         code.extend((0..6).map(|nth| Op::End(nth % 2 == 0)));
         let policies = (0..2)
-            .map(|position| Mark {
+            .map(|position| PolicyEntry {
                 position,
                 start: next(seed, 3),
             })
@@ -372,13 +375,14 @@ mod tests {
         }
     }
 
-    fn outcomes(program: &Program, value: i64, watch: &mut impl Watch) -> Vec<Outcome> {
-        let (pool, mut scratch, mut found) = (Pool::default(), Scratch::default(), Vec::new());
-        let mut space = Space {
+    fn outcomes(program: &Program, value: i64, watch: &mut impl Tracer) -> Vec<PolicyResult> {
+        let (pool, mut scratch, mut found) =
+            (ConstantPool::default(), RequestArena::default(), Vec::new());
+        let mut space = Heap {
             pool: &pool,
             scratch: &mut scratch,
         };
-        run_watched(
+        run_traced(
             program,
             &[Value::Long(value), Value::Entity(5)],
             &Nobody,
@@ -402,9 +406,12 @@ mod tests {
                 0 => CONSTANTS[usize::from(next(seed, 12))],
                 _ => i64::from(next(seed, 120)) - 20,
             };
-            let mut reach = Reach::new(0, start, 1, |_| true);
+            let mut reach = LinearRange::new(0, start, 1, |_| true);
             let found = outcomes(&program, start, &mut reach);
-            let Some(range) = reach.range().filter(|_| !found.contains(&Outcome::Errs)) else {
+            let Some(range) = reach
+                .range()
+                .filter(|_| !found.contains(&PolicyResult::Error))
+            else {
                 continue;
             };
             let (low, high) = (*range.start(), *range.end());

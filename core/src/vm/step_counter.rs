@@ -1,4 +1,5 @@
-//! Counts the evaluator's steps, so that a test can state how many a request takes. Exists in tests only.
+//! Counts the evaluator's steps, so that a test can state how many a request takes. Exists in tests
+//! only.
 
 use std::cell::Cell;
 

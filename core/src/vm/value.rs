@@ -14,7 +14,8 @@ pub(crate) enum Value {
     Text(u32),
     Entity(u32),
     Set(u32),
-    /// A set of entities of one enumerated type: a bit for each. Never empty, and never also a `Set`.
+    /// A set of entities of one enumerated type: a bit for each. Never empty, and never also a
+    /// `FeatureSet`.
     Flags(u32, u64),
     Record(u32),
     /// In ten-thousandths.
@@ -29,7 +30,7 @@ pub(crate) enum Value {
 impl Value {
     /// The value, or nothing where reading it is an error.
     #[inline]
-    pub(crate) fn read(self) -> Option<Self> {
+    pub(crate) fn ok(self) -> Option<Self> {
         if matches!(self, Self::Missing | Self::Poison) {
             None
         } else {
@@ -56,7 +57,8 @@ impl Value {
     }
 }
 
-/// Where a world numbers entities by kind, the kind stands above this bit and the place in it below.
+/// Where a world numbers entities by kind, the kind stands above this bit and the place in it
+/// below.
 pub(crate) const KIND_SHIFT: u32 = 26;
 
 /// The set that has no members.
@@ -64,7 +66,7 @@ pub(crate) const EMPTY: Value = Value::Set(0);
 
 /// The set of these entities of an enumerated kind.
 #[inline]
-pub(crate) fn flags(kind: u32, bits: u64) -> Value {
+pub(crate) fn enum_set(kind: u32, bits: u64) -> Value {
     if bits == 0 {
         EMPTY
     } else {
@@ -73,7 +75,7 @@ pub(crate) fn flags(kind: u32, bits: u64) -> Value {
 }
 
 /// Kind and bit of an entity that can stand in [`Value::Flags`].
-pub(super) fn bit(entity: u32) -> Option<(u32, u64)> {
+pub(super) fn enum_bit(entity: u32) -> Option<(u32, u64)> {
     let place = entity & 0x03FF_FFFF;
     if place < 64 {
         Some((entity >> KIND_SHIFT, 1_u64.checked_shl(place)?))
@@ -83,7 +85,7 @@ pub(super) fn bit(entity: u32) -> Option<(u32, u64)> {
 }
 
 /// The entities of a set of flags.
-pub(super) fn members(kind: u32, bits: u64) -> impl Iterator<Item = u32> {
+pub(super) fn enum_set_items(kind: u32, bits: u64) -> impl Iterator<Item = u32> {
     (0..64_u32)
         .filter(move |place| bits.checked_shr(*place).unwrap_or(0) & 1 == 1)
         .map(move |place| kind << KIND_SHIFT | place)
@@ -91,13 +93,13 @@ pub(super) fn members(kind: u32, bits: u64) -> impl Iterator<Item = u32> {
 
 /// What a host keeps of its own with a record, not yet interned.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Own {
+pub(crate) enum StoredValue {
     Bool(bool),
     Long(i64),
     Text(Box<str>),
     Entity(Box<str>, Box<str>),
-    Set(Vec<Own>),
-    Record(Vec<(Box<str>, Own)>),
+    Set(Vec<StoredValue>),
+    Record(Vec<(Box<str>, StoredValue)>),
     Extension(Value),
     Ip(Ip),
 }

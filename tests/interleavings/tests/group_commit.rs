@@ -1,8 +1,9 @@
 //! The group commit over a model of the file, under the interleavings that a model checker tries.
 //!
-//! The module under test is the one that the store uses, compiled here with the checker's primitives in place of the standard
-//! library's. Callers consume below a limit, write and are refused, and change a version that consumers must have; the file fails at
-//! some commits. Whatever the order is: what is acknowledged is committed, once, and the limit holds.
+//! The module under test is the one that the store uses, compiled here with the checker's
+//! primitives in place of the standard library's. Callers consume below a limit, write and are
+//! refused, and change a version that consumers must have; the file fails at some commits. Whatever
+//! the order is: what is acknowledged is committed, once, and the limit holds.
 
 use std::collections::BTreeSet;
 
@@ -104,7 +105,8 @@ fn contents(file: &mut ModelFile) -> &mut Contents {
     file.open.as_mut().expect("a transaction")
 }
 
-/// Takes one below the limit, if the version is still that which the caller has. Returns the operation's number.
+/// Takes one below the limit, if the version is still that which the caller has. Returns the
+/// operation's number.
 fn consume(
     writers: &Writers,
     full: bool,

@@ -1,5 +1,6 @@
-//! An engine in a process of its own: a JSON object a line in, one out. `sublet-worker STORE [INSTANT]`. With `--verify` in
-//! place of the instant it only says the faults of the store, and needs no engine.
+//! An engine in a process of its own: a JSON object a line in, one out. `sublet-worker STORE
+//! [INSTANT]`. With `--verify` in place of the instant it only says the faults of the store, and
+//! needs no engine.
 #![allow(unsafe_code, reason = "the limit on file sizes is C's")]
 
 use std::io::{BufRead, Write};

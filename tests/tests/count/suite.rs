@@ -1,16 +1,17 @@
-// What counts must do on every store: `open` gives an engine over a new one. Included by `count.rs`, once for each store.
+// What counts must do on every store: `open` gives an engine over a new one. Included by
+// `count.rs`, once for each store.
 
 #[test]
 fn exactly_at_the_limit_passes_and_one_more_is_refused() {
     let (engine, _) = open();
     limited(&engine, 10);
-    let first = engine.consume(acme(), &Take::new(10)).expect("an answer");
+    let first = engine.consume(acme(), &ConsumeOptions::new(10)).expect("an answer");
     assert!(first.allowed, "{first:?}");
     assert_eq!(used(&first), (10, 0));
     assert_eq!(first.advice.iter().map(|word| &**word).collect::<Vec<_>>(), ["quota_100"]);
-    let second = engine.consume(acme(), &Take::new(1)).expect("an answer");
+    let second = engine.consume(acme(), &ConsumeOptions::new(1)).expect("an answer");
     assert_eq!((&*second.code, used(&second)), ("quota_exceeded", (10, 0)));
-    assert!(engine.consume(acme(), &Take::new(0)).expect("an answer").allowed);
+    assert!(engine.consume(acme(), &ConsumeOptions::new(0)).expect("an answer").allowed);
     let quota = &engine.usage("acme", None, Some("emails")).expect("usage")[0];
     assert_eq!((quota.limit, quota.remaining, quota.used), (Limit::Number(10), Limit::Number(0), 10));
     assert!(engine.verify().expect("verified").faults.is_empty());
@@ -24,36 +25,36 @@ fn members_and_account_count_together_and_a_sub_limit_is_the_members_own() {
         &engine,
         r#"{"type":"TeamMember","id":"ann","account":"acme","email":"ann@acme.example","confirmed":true,"grants":["campaigns"],"sub_limits":{"emails":4}}"#,
     );
-    assert!(engine.consume(ann(), &Take::new(4)).expect("an answer").allowed);
-    let over = engine.consume(ann(), &Take::new(1)).expect("an answer");
+    assert!(engine.consume(ann(), &ConsumeOptions::new(4)).expect("an answer").allowed);
+    let over = engine.consume(ann(), &ConsumeOptions::new(1)).expect("an answer");
     assert_eq!(engine.carry_over("acme", Some("ann"), "emails", 0, None).expect("carried").quota[0].member.as_ref().map(|member| member.used), Some(4));
     assert_eq!(&*over.code, "member_quota_exceeded");
-    assert_eq!(used(&engine.consume(acme(), &Take::new(6)).expect("an answer")), (10, 0));
-    assert_eq!(&*engine.consume(acme(), &Take::new(1)).expect("an answer").code, "quota_exceeded");
+    assert_eq!(used(&engine.consume(acme(), &ConsumeOptions::new(6)).expect("an answer")), (10, 0));
+    assert_eq!(&*engine.consume(acme(), &ConsumeOptions::new(1)).expect("an answer").code, "quota_exceeded");
 }
 
 #[test]
 fn a_key_takes_once_and_another_request_with_it_is_an_error() {
     let (engine, _) = open();
     limited(&engine, 10);
-    let take = Take::new(3).key("k");
+    let take = ConsumeOptions::new(3).key("k");
     let first = engine.consume(acme(), &take).expect("an answer");
     let second = engine.consume(acme(), &take).expect("an answer");
     assert!(second.counted.as_ref().expect("counted").replayed);
     assert_eq!(used(&second), used(&first));
     assert_eq!(first.counted.as_ref().map(|counted| counted.operation), second.counted.as_ref().map(|counted| counted.operation));
-    assert_eq!(engine.consume(acme(), &Take::new(4).key("k")).map_err(|error| error.code()), Err("quota.idempotency_mismatch"));
+    assert_eq!(engine.consume(acme(), &ConsumeOptions::new(4).key("k")).map_err(|error| error.code()), Err("quota.idempotency_mismatch"));
     // A denial is not remembered.
-    assert!(!engine.consume(acme(), &Take::new(8).key("later")).expect("an answer").allowed);
+    assert!(!engine.consume(acme(), &ConsumeOptions::new(8).key("later")).expect("an answer").allowed);
     engine.top_up("acme", "emails", 5, None).expect("topped up");
-    assert!(engine.consume(acme(), &Take::new(8).key("later")).expect("an answer").allowed);
+    assert!(engine.consume(acme(), &ConsumeOptions::new(8).key("later")).expect("an answer").allowed);
 }
 
 #[test]
 fn what_is_reserved_is_held_until_it_is_committed_released_or_over() {
     let (engine, clock) = open();
     limited(&engine, 10);
-    let reserve = |amount| engine.reserve(acme(), &Take::new(amount), 60_000).expect("an answer");
+    let reserve = |amount| engine.reserve(acme(), &ConsumeOptions::new(amount), 60_000).expect("an answer");
     let operation = |decision: &Decision| decision.counted.as_ref().expect("counted").operation.expect("an operation");
     let first = reserve(6);
     assert_eq!(used(&first), (0, 6));
@@ -70,7 +71,7 @@ fn what_is_reserved_is_held_until_it_is_committed_released_or_over() {
     let third = reserve(6);
     clock.advance(60_000);
     assert_eq!(engine.commit(operation(&third), None, None).map_err(|error| error.code()), Err("quota.hold_expired"));
-    assert_eq!(used(&engine.consume(acme(), &Take::new(6)).expect("an answer")), (10, 0));
+    assert_eq!(used(&engine.consume(acme(), &ConsumeOptions::new(6)).expect("an answer")), (10, 0));
     assert!(engine.verify().expect("verified").faults.is_empty());
 }
 
@@ -78,7 +79,7 @@ fn what_is_reserved_is_held_until_it_is_committed_released_or_over() {
 fn a_refund_gives_back_no_more_than_was_taken() {
     let (engine, _) = open();
     limited(&engine, 10);
-    let taken = engine.consume(acme(), &Take::new(8)).expect("an answer");
+    let taken = engine.consume(acme(), &ConsumeOptions::new(8)).expect("an answer");
     let operation = taken.counted.and_then(|counted| counted.operation).expect("an operation");
     assert_eq!(engine.refund(operation, Some(3), None).expect("refunded").quota[0].used, 5);
     assert_eq!(engine.refund(operation, Some(6), None).map_err(|error| error.code()), Err("quota.refund_too_much"));
@@ -91,17 +92,17 @@ fn a_refund_gives_back_no_more_than_was_taken() {
 fn what_is_no_reservation_cannot_be_settled() {
     let (engine, _) = open();
     let operation = |decision: Decision| decision.counted.and_then(|counted| counted.operation).expect("an operation");
-    let taken = operation(engine.consume(acme(), &Take::new(1)).expect("an answer"));
-    let held = operation(engine.reserve(acme(), &Take::new(1), 1_000).expect("an answer"));
+    let taken = operation(engine.consume(acme(), &ConsumeOptions::new(1)).expect("an answer"));
+    let held = operation(engine.reserve(acme(), &ConsumeOptions::new(1), 1_000).expect("an answer"));
     assert_eq!(engine.commit(taken, None, None).map_err(|error| error.code()), Err("quota.not_a_reservation"));
     assert_eq!(engine.refund(held, None, None).map_err(|error| error.code()), Err("quota.not_refundable"));
-    assert_eq!(engine.reserve(acme(), &Take::new(1), 0).map_err(|error| error.code()), Err("input.ttl"));
+    assert_eq!(engine.reserve(acme(), &ConsumeOptions::new(1), 0).map_err(|error| error.code()), Err("input.ttl"));
 }
 
 #[test]
 fn a_key_lives_for_its_window_and_35_days_and_then_is_said_to_be_gone() {
     let (engine, clock) = open();
-    let take = Take::new(3).key("january");
+    let take = ConsumeOptions::new(3).key("january");
     engine.consume(acme(), &take).expect("an answer");
     // The window ends with January; its keys live to 8 March.
     for _ in 0..35 {
@@ -117,59 +118,59 @@ fn a_key_lives_for_its_window_and_35_days_and_then_is_said_to_be_gone() {
 fn up_to_grants_what_is_left() {
     let (engine, _) = open();
     limited(&engine, 10);
-    engine.consume(acme(), &Take::new(7)).expect("an answer");
-    let rest = engine.consume(acme(), &Take::new(5).up_to()).expect("an answer");
+    engine.consume(acme(), &ConsumeOptions::new(7)).expect("an answer");
+    let rest = engine.consume(acme(), &ConsumeOptions::new(5).allow_partial()).expect("an answer");
     assert_eq!((rest.allowed, rest.counted.as_ref().expect("counted").quota[0].amount, used(&rest)), (true, 3, (10, 0)));
-    assert!(!engine.consume(acme(), &Take::new(5).up_to()).expect("an answer").allowed);
+    assert!(!engine.consume(acme(), &ConsumeOptions::new(5).allow_partial()).expect("an answer").allowed);
 }
 
 #[test]
 fn stocks_fall_again_and_flows_begin_anew() {
     let (engine, clock) = open();
-    let contact = |action: &'static str| Question::new(("Account", "acme"), action, ("Contact", "c")).account("acme").host("dash.marketingmaster.example");
-    assert_eq!(used(&engine.consume(contact("contact.create"), &Take::new(5)).expect("an answer")), (5, 0));
-    assert_eq!(used(&engine.consume(contact("contact.delete"), &Take::new(2)).expect("an answer")), (3, 0));
-    assert_eq!(engine.consume(contact("contact.delete"), &Take::new(4)).map_err(|error| error.code()), Err("quota.below_zero"));
-    assert_eq!(used(&engine.set(contact("contact.create"), &Take::new(40)).expect("an answer")), (40, 0));
-    assert_eq!(engine.set(acme(), &Take::new(4)).map_err(|error| error.code()), Err("quota.not_a_stock"));
-    engine.consume(acme(), &Take::new(100)).expect("an answer");
+    let contact = |action: &'static str| RequestRef::new(("Account", "acme"), action, ("Contact", "c")).account("acme").host("dash.marketingmaster.example");
+    assert_eq!(used(&engine.consume(contact("contact.create"), &ConsumeOptions::new(5)).expect("an answer")), (5, 0));
+    assert_eq!(used(&engine.consume(contact("contact.delete"), &ConsumeOptions::new(2)).expect("an answer")), (3, 0));
+    assert_eq!(engine.consume(contact("contact.delete"), &ConsumeOptions::new(4)).map_err(|error| error.code()), Err("quota.below_zero"));
+    assert_eq!(used(&engine.set(contact("contact.create"), &ConsumeOptions::new(40)).expect("an answer")), (40, 0));
+    assert_eq!(engine.set(acme(), &ConsumeOptions::new(4)).map_err(|error| error.code()), Err("quota.not_a_stock"));
+    engine.consume(acme(), &ConsumeOptions::new(100)).expect("an answer");
     // The first of February: a new month for e-mails; contacts stay.
     clock.advance(12 * 3_600_000);
-    assert_eq!(used(&engine.consume(acme(), &Take::new(1)).expect("an answer")), (1, 0));
+    assert_eq!(used(&engine.consume(acme(), &ConsumeOptions::new(1)).expect("an answer")), (1, 0));
     assert_eq!(engine.usage("acme", None, Some("contacts")).expect("usage")[0].used, 40);
     // Back in January time stands still.
     clock.advance(-3_600_000);
-    assert_eq!(used(&engine.consume(acme(), &Take::new(1)).expect("an answer")), (2, 0));
+    assert_eq!(used(&engine.consume(acme(), &ConsumeOptions::new(1)).expect("an answer")), (2, 0));
     // A clock that is set by hand may leap.
     clock.advance(40 * 86_400_000);
-    assert_eq!(used(&engine.consume(acme(), &Take::new(1)).expect("an answer")), (1, 0));
+    assert_eq!(used(&engine.consume(acme(), &ConsumeOptions::new(1)).expect("an answer")), (1, 0));
 }
 
 #[test]
 fn stocks_are_added_to_and_taken_from() {
     let (engine, _) = open();
     put(&engine, r#"{"type":"Account","id":"acme","email":"o@acme.example","package":"agency","confirmed":true,"limits":{"contacts":10}}"#);
-    let contact = |action: &'static str| Question::new(("Account", "acme"), action, ("Contact", "c")).account("acme").host("dash.marketingmaster.example");
+    let contact = |action: &'static str| RequestRef::new(("Account", "acme"), action, ("Contact", "c")).account("acme").host("dash.marketingmaster.example");
     let code = |answer: Result<sublet::Decision, sublet::Error>| answer.map_err(|error| error.code()).map(|decision| decision.code.to_string());
-    assert_eq!(used(&engine.add(contact("contact.create"), &Take::new(8).key("a")).expect("an answer")), (8, 0));
-    assert_eq!(code(engine.add(contact("contact.create"), &Take::new(3))), Ok("quota_exceeded".to_owned()));
-    assert!(engine.add(contact("contact.create"), &Take::new(8).key("a")).expect("an answer").counted.expect("counted").replayed);
+    assert_eq!(used(&engine.add(contact("contact.create"), &ConsumeOptions::new(8).key("a")).expect("an answer")), (8, 0));
+    assert_eq!(code(engine.add(contact("contact.create"), &ConsumeOptions::new(3))), Ok("quota_exceeded".to_owned()));
+    assert!(engine.add(contact("contact.create"), &ConsumeOptions::new(8).key("a")).expect("an answer").counted.expect("counted").replayed);
     // Less may be said with the action that counts and with the one that frees.
-    assert_eq!(used(&engine.sub(contact("contact.create"), &Take::new(2)).expect("an answer")), (6, 0));
-    assert_eq!(used(&engine.sub(contact("contact.delete"), &Take::new(1)).expect("an answer")), (5, 0));
-    assert_eq!(code(engine.sub(contact("contact.create"), &Take::new(6))), Err("quota.below_zero"));
-    assert_eq!(code(engine.sub(contact("contact.create"), &Take::new(i64::MAX))), Err("quota.below_zero"));
-    assert_eq!(code(engine.sub(contact("contact.create"), &Take::new(-1))), Err("input.amount"));
-    assert_eq!(code(engine.add(contact("contact.delete"), &Take::new(1))), Err("quota.not_metered"));
-    assert_eq!(code(engine.add(acme(), &Take::new(1))), Err("quota.not_a_stock"));
-    assert_eq!(code(engine.sub(acme(), &Take::new(1))), Err("quota.not_a_stock"));
+    assert_eq!(used(&engine.sub(contact("contact.create"), &ConsumeOptions::new(2)).expect("an answer")), (6, 0));
+    assert_eq!(used(&engine.sub(contact("contact.delete"), &ConsumeOptions::new(1)).expect("an answer")), (5, 0));
+    assert_eq!(code(engine.sub(contact("contact.create"), &ConsumeOptions::new(6))), Err("quota.below_zero"));
+    assert_eq!(code(engine.sub(contact("contact.create"), &ConsumeOptions::new(i64::MAX))), Err("quota.below_zero"));
+    assert_eq!(code(engine.sub(contact("contact.create"), &ConsumeOptions::new(-1))), Err("input.amount"));
+    assert_eq!(code(engine.add(contact("contact.delete"), &ConsumeOptions::new(1))), Err("quota.not_metered"));
+    assert_eq!(code(engine.add(acme(), &ConsumeOptions::new(1))), Err("quota.not_a_stock"));
+    assert_eq!(code(engine.sub(acme(), &ConsumeOptions::new(1))), Err("quota.not_a_stock"));
     // A limit that was lowered below what is there: it can only fall.
     put(&engine, r#"{"type":"Account","id":"acme","email":"o@acme.example","package":"agency","confirmed":true,"limits":{"contacts":3}}"#);
-    assert_eq!(code(engine.add(contact("contact.create"), &Take::new(1))), Ok("quota_exceeded".to_owned()));
-    assert_eq!(used(&engine.sub(contact("contact.create"), &Take::new(1)).expect("an answer")), (4, 0));
+    assert_eq!(code(engine.add(contact("contact.create"), &ConsumeOptions::new(1))), Ok("quota_exceeded".to_owned()));
+    assert_eq!(used(&engine.sub(contact("contact.create"), &ConsumeOptions::new(1)).expect("an answer")), (4, 0));
     // Whoever may not do it takes nothing away either.
     put(&engine, r#"{"type":"Account","id":"acme","email":"o@acme.example","package":"agency","confirmed":false,"limits":{"contacts":3}}"#);
-    assert_eq!(code(engine.sub(contact("contact.create"), &Take::new(1))), Ok("email_unconfirmed".to_owned()));
+    assert_eq!(code(engine.sub(contact("contact.create"), &ConsumeOptions::new(1))), Ok("email_unconfirmed".to_owned()));
     let history = engine.history("acme", None, 10).expect("history");
     assert_eq!(history.iter().map(|entry| entry.kind.as_str()).collect::<Vec<_>>(), ["free", "free", "free", "consume"]);
     assert_eq!(engine.usage("acme", None, Some("contacts")).expect("usage")[0].used, 4);
@@ -180,7 +181,7 @@ fn stocks_are_added_to_and_taken_from() {
 fn a_batch_takes_all_or_nothing() {
     let (engine, _) = open();
     limited(&engine, 10);
-    let batch = |amounts: [i64; 3]| engine.batch(&amounts.map(|amount| (acme(), Take::new(amount)))).expect("answers");
+    let batch = |amounts: [i64; 3]| engine.batch(&amounts.map(|amount| (acme(), ConsumeOptions::new(amount)))).expect("answers");
     let refused = batch([4, 5, 2]);
     assert_eq!(refused.iter().map(|decision| decision.allowed).collect::<Vec<_>>(), [true, true, false]);
     assert!(refused.iter().all(|decision| decision.counted.as_ref().is_some_and(|counted| counted.operation.is_none())));
@@ -196,7 +197,7 @@ fn asking_takes_nothing_and_says_what_would_be() {
     let (engine, _) = open();
     limited(&engine, 10);
     let request = |amount| {
-        let mut request = acme().to_request().expect("a request");
+        let mut request = acme().to_owned_request().expect("a request");
         request.circumstances.amount = Some(amount);
         request
     };
@@ -211,12 +212,12 @@ fn asking_takes_nothing_and_says_what_would_be() {
 fn an_explanation_shows_the_limit_rule_that_refuses() {
     let (engine, _) = open();
     limited(&engine, 10);
-    let mut request = acme().to_request().expect("a request");
+    let mut request = acme().to_owned_request().expect("a request");
     request.circumstances.amount = Some(11);
     let explanation = engine.explain(&request).expect("an explanation");
     assert_eq!(&*explanation.decision.code, "quota_exceeded");
     let rule = explanation.policies.iter().find(|policy| &*policy.policy == "quota-hard").expect("the rule");
-    assert_eq!(rule.outcome, sublet::Outcome::Applied);
+    assert_eq!(rule.outcome, sublet::PolicyStatus::Applied);
     assert!(rule.facts.iter().any(|fact| fact.path == "context.facts.quota.account.limit" && fact.value.as_deref() == Some("10")), "{rule:?}");
 }
 
@@ -224,13 +225,13 @@ fn an_explanation_shows_the_limit_rule_that_refuses() {
 fn the_largest_amount_is_refused_where_it_would_wrap() {
     let (engine, _) = open();
     put(&engine, r#"{"type":"Account","id":"acme","email":"owner@acme.example","package":"agency","confirmed":true,"limits":{"emails":"unlimited"}}"#);
-    assert!(engine.consume(acme(), &Take::new(1)).expect("an answer").allowed);
-    let wrapped = engine.consume(acme(), &Take::new(i64::MAX)).expect("an answer");
+    assert!(engine.consume(acme(), &ConsumeOptions::new(1)).expect("an answer").allowed);
+    let wrapped = engine.consume(acme(), &ConsumeOptions::new(i64::MAX)).expect("an answer");
     assert_eq!((&*wrapped.code, used(&wrapped)), ("quota_exceeded", (1, 0)));
     limited(&engine, 10);
-    let over = engine.consume(acme(), &Take::new(i64::MAX)).expect("an answer");
+    let over = engine.consume(acme(), &ConsumeOptions::new(i64::MAX)).expect("an answer");
     assert_eq!((&*over.code, over.errors.len()), ("quota_exceeded", 0));
-    assert_eq!(engine.consume(acme(), &Take::new(-1)).map_err(|error| error.code()), Err("input.amount"));
+    assert_eq!(engine.consume(acme(), &ConsumeOptions::new(-1)).map_err(|error| error.code()), Err("input.amount"));
 }
 
 #[test]
@@ -238,7 +239,7 @@ fn a_hundred_threads_with_one_key_take_once() {
     let (engine, _) = open();
     limited(&engine, 10);
     let answers: Vec<Decision> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..100).map(|_| scope.spawn(|| engine.consume(acme(), &Take::new(3).key("one")).expect("an answer"))).collect();
+        let threads: Vec<_> = (0..100).map(|_| scope.spawn(|| engine.consume(acme(), &ConsumeOptions::new(3).key("one")).expect("an answer"))).collect();
         threads.into_iter().map(|thread| thread.join().expect("a thread")).collect()
     });
     let fresh = answers.iter().filter(|decision| !decision.counted.as_ref().expect("counted").replayed).count();
@@ -253,7 +254,7 @@ fn threads_together_take_exactly_the_limit() {
     limited(&engine, 1_000);
     let granted: i64 = std::thread::scope(|scope| {
         let threads: Vec<_> =
-            (0..8).map(|_| scope.spawn(|| (0..300).filter(|_| engine.consume(acme(), &Take::new(1)).expect("an answer").allowed).count())).collect();
+            (0..8).map(|_| scope.spawn(|| (0..300).filter(|_| engine.consume(acme(), &ConsumeOptions::new(1)).expect("an answer").allowed).count())).collect();
         threads.into_iter().map(|thread| i64::try_from(thread.join().expect("a thread")).expect("few")).sum()
     });
     assert_eq!(granted, 1_000);
@@ -264,12 +265,12 @@ fn threads_together_take_exactly_the_limit() {
 #[test]
 fn owners_and_clients_do_not_share_and_clients_count_for_their_owner() {
     let (engine, _) = open();
-    let client = Question::new(("Account", "bakery"), "campaign.send", ("Campaign", "k")).account("bakery").host("app.acme.example");
-    assert!(engine.consume(client, &Take::new(9)).expect("an answer").allowed);
+    let client = RequestRef::new(("Account", "bakery"), "campaign.send", ("Campaign", "k")).account("bakery").host("app.acme.example");
+    assert!(engine.consume(client, &ConsumeOptions::new(9)).expect("an answer").allowed);
     assert_eq!(engine.usage("acme", None, Some("emails")).expect("usage")[0].used, 0);
-    let create = Question::new(("Account", "acme"), "client.create", ("Account", "acme")).host("dash.marketingmaster.example");
-    let with = sublet::Circumstances { amount: Some(11), ..sublet::Circumstances::default() };
-    let eleven = engine.authorize(Question { with: Some(&with), ..create }).expect("an answer");
+    let create = RequestRef::new(("Account", "acme"), "client.create", ("Account", "acme")).host("dash.marketingmaster.example");
+    let with = sublet::Environment { amount: Some(11), ..sublet::Environment::default() };
+    let eleven = engine.authorize(RequestRef { with: Some(&with), ..create }).expect("an answer");
     assert!(eleven.allowed);
     assert_eq!(eleven.advice.iter().map(|word| &**word).collect::<Vec<_>>(), ["quota_100", "quota_overage"]);
 }
@@ -280,10 +281,10 @@ fn top_ups_are_taken_back_by_key() {
     limited(&engine, 10);
     let row = |meter: &str| engine.usage("acme", None, Some(meter)).expect("usage")[0].clone();
     let paid = engine.top_up("acme", "emails", 5, Some("charge/1")).expect("topped up").operation;
-    assert!(engine.consume(acme(), &Take::new(12)).expect("an answer").allowed);
+    assert!(engine.consume(acme(), &ConsumeOptions::new(12)).expect("an answer").allowed);
     let back = engine.revoke_top_up("acme", "charge/1").expect("taken back");
     assert_eq!((back.quota[0].top_up, back.quota[0].used, back.quota[0].limit, back.quota[0].remaining), (0, 12, Limit::Number(10), Limit::Number(0)));
-    assert_eq!(&*engine.consume(acme(), &Take::new(1)).expect("an answer").code, "quota_exceeded");
+    assert_eq!(&*engine.consume(acme(), &ConsumeOptions::new(1)).expect("an answer").code, "quota_exceeded");
     // A retry says what the first call did.
     let again = engine.revoke_top_up("acme", "charge/1").expect("taken back before");
     assert_eq!((again.replayed, again.operation, row("emails").top_up), (true, back.operation, 0));
@@ -292,9 +293,9 @@ fn top_ups_are_taken_back_by_key() {
     // Its retry is still the top-up that was: nothing comes back.
     assert!(engine.top_up("acme", "emails", 5, Some("charge/1")).expect("topped up before").replayed);
     assert_eq!(row("emails").top_up, 0);
-    let code = |result: Result<sublet::Counted, sublet::Error>| result.map(drop).map_err(|error| error.code());
+    let code = |result: Result<sublet::CountReceipt, sublet::Error>| result.map(drop).map_err(|error| error.code());
     assert_eq!(code(engine.revoke_top_up("acme", "charge/2")), Err("quota.unknown_top_up"));
-    assert!(engine.consume(ann(), &Take::new(0).key("other")).is_ok());
+    assert!(engine.consume(ann(), &ConsumeOptions::new(0).key("other")).is_ok());
     engine.carry_over("acme", None, "emails", 1, Some("carried")).expect("carried");
     assert_eq!(code(engine.revoke_top_up("acme", "carried")), Err("quota.unknown_top_up"));
     assert_eq!(code(engine.revoke_top_up("nova", "charge/1")), Err("quota.unknown_top_up"));
@@ -304,7 +305,7 @@ fn top_ups_are_taken_back_by_key() {
     let other = engine.top_up("acme", "contacts", 10, None).expect("topped up").operation.expect("an operation");
     for _ in 0..3 {
         clock.advance(150 * 86_400_000);
-        engine.consume(acme(), &Take::new(1)).expect("an answer");
+        engine.consume(acme(), &ConsumeOptions::new(1)).expect("an answer");
     }
     assert_eq!(row("contacts").top_up, 110);
     assert_eq!(engine.revoke_top_up("acme", "charge/3").expect("taken back").quota[0].top_up, 10);

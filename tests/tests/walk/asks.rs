@@ -1,4 +1,5 @@
-//! Questions between the commands: nobody is ever inside another account, nor does anybody of a closed one do anything.
+//! Questions between the commands: nobody is ever inside another account, nor does anybody of a
+//! closed one do anything.
 
 use serde_json::{Value, json};
 use sublet_tests::Random;
@@ -129,7 +130,8 @@ fn isolated(
     assert!(account.confirmed || actor.is_some(), "unconfirmed: {asked}");
 }
 
-/// Who is active does what is his own: an engine that refuses everything would keep every other promise.
+/// Who is active does what is his own: an engine that refuses everything would keep every other
+/// promise.
 fn own(world: &World, random: &mut Random, sides: &mut Sides, login: &Login) {
     let (Login::Account(id), host) = (login, world.host_of(login)) else {
         return;

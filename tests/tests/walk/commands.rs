@@ -1,4 +1,5 @@
-//! Random commands: what is asked, whether whoever asks is entitled, and what the model keeps of what was obeyed.
+//! Random commands: what is asked, whether whoever asks is entitled, and what the model keeps of
+//! what was obeyed.
 
 use serde_json::{Value, json};
 use sublet_tests::Random;

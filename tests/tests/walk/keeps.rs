@@ -1,4 +1,5 @@
-//! What must hold: who is entitled to what was obeyed, and what the engine keeps, compared with the model.
+//! What must hold: who is entitled to what was obeyed, and what the engine keeps, compared with the
+//! model.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -166,7 +167,8 @@ fn is_ones_own(
     }
 }
 
-/// Nobody grants, takes away or lifts what it does not hold itself (M5), nor grants what the account does not have.
+/// Nobody grants, takes away or lifts what it does not hold itself (M5), nor grants what the
+/// account does not have.
 fn granted(world: &World, login: &Login, home: &str, asked: &Value) {
     let name = asked["do"].as_str().expect("a name");
     let grants: Words = asked["grants"]
@@ -340,7 +342,8 @@ fn same_account(world: &World, id: &str, record: &Value) {
     );
 }
 
-/// A stock is the number of its records at every moment: an invitation that runs out frees its seat.
+/// A stock is the number of its records at every moment: an invitation that runs out frees its
+/// seat.
 fn same_count(sides: &mut Sides, account: &str, meter: &str, count: usize) {
     let used = sides
         .agree(&json!({ "walk": "used", "account": account, "meter": meter }))

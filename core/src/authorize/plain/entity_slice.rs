@@ -1,9 +1,10 @@
-//! The few entities that some policies can read from one request, as Cedar's own, made anew from the resident ones: for the
-//! words of errors, for explaining, and for policies that Cedar alone answers. No second copy of all entities is kept.
+//! The few entities that some policies can read from one request, as Cedar's own, made anew from
+//! the resident ones: for the words of errors, for explaining, and for policies that Cedar alone
+//! answers. No second copy of all entities is kept.
 //!
-//! What the judge says on them is what it says on all: a policy gets to an entity only from what the request and its own text
-//! name, by as many attributes and tags as its text has one inside another; `in` asks an entity's ancestors, which stand
-//! with it.
+//! What the judge says on them is what it says on all: a policy gets to an entity only from what
+//! the request and its own text name, by as many attributes and tags as its text has one inside
+//! another; `in` asks an entity's ancestors, which stand with it.
 
 use std::collections::{HashMap, HashSet};
 use std::str::FromStr;
@@ -15,25 +16,25 @@ use cedar_policy::{
     RestrictedExpression,
 };
 
-use super::entity_table::Resident;
-use crate::cedar::policy_list::Rules;
+use super::entity_table::EntityTable;
+use crate::cedar::policy_list::PolicyList;
 use crate::cedar::request::causes;
 use crate::compiler::linked;
 use crate::util::error::Error;
-use crate::vm::{Scratch, Space, Value};
+use crate::vm::{Heap, RequestArena, Value};
 
 /// What policies can get to beyond what a request names.
 #[derive(Debug, Default)]
-pub(crate) struct Reach {
+pub(crate) struct AccessDepth {
     /// Type and id of what their conditions name.
     named: Vec<(String, String)>,
     /// How many attributes and tags stand one inside another.
     steps: usize,
 }
 
-impl Reach {
+impl AccessDepth {
     /// That of the policies of those positions.
-    pub(crate) fn of(rules: &Rules, positions: impl Iterator<Item = usize>) -> Self {
+    pub(crate) fn of(rules: &PolicyList, positions: impl Iterator<Item = usize>) -> Self {
         let mut reach = Self::default();
         for rule in positions.filter_map(|at| rules.list.get(at)) {
             let tree = rules
@@ -90,11 +91,12 @@ impl Reach {
     }
 }
 
-/// The entities that policies of this reach can read from this request. `inline` came with it and stands for what the
-/// program has of that name; what is below it is then below what is above it too.
-pub(crate) fn few(
-    resident: &Resident,
-    reach: &Reach,
+/// The entities that policies of this reach can read from this request. `inline` came with it and
+/// stands for what the program has of that name; what is below it is then below what is above it
+/// too.
+pub(crate) fn entity_slice(
+    resident: &EntityTable,
+    reach: &AccessDepth,
     request: &cedar_policy::Request,
     inline: Option<Entity>,
 ) -> Result<Entities, Error> {
@@ -130,9 +132,9 @@ pub(crate) fn few(
         .filter_map(|(kind, id)| resident.find(&kind, &id))
         .collect();
     let mut seen = HashSet::new();
-    let mut builder = Builder {
+    let mut builder = SliceBuilder {
         resident,
-        scratch: Scratch::default(),
+        scratch: RequestArena::default(),
         kinds: HashMap::new(),
         made: Vec::new(),
     };
@@ -186,17 +188,18 @@ fn referred(value: &EvalResult, to: &mut Vec<EntityUid>) {
     }
 }
 
-struct Builder<'a> {
-    resident: &'a Resident,
-    scratch: Scratch,
+struct SliceBuilder<'a> {
+    resident: &'a EntityTable,
+    scratch: RequestArena,
     kinds: HashMap<u32, EntityTypeName>,
     made: Vec<Entity>,
 }
 
-impl Builder<'_> {
-    /// Makes the entity, if the program has it, and tells what it refers to. `whole`: what is above it is made too.
+impl SliceBuilder<'_> {
+    /// Makes the entity, if the program has it, and tells what it refers to. `whole`: what is above
+    /// it is made too.
     fn make(&mut self, at: u32, whole: bool, next: &mut Vec<u32>) -> Result<(), Error> {
-        let Some((attributes, tags)) = self.resident.given(at) else {
+        let Some((attributes, tags)) = self.resident.fields_of(at) else {
             return Ok(());
         };
         let lost = || Error::InvalidRequest {
@@ -229,8 +232,8 @@ impl Builder<'_> {
         Ok(())
     }
 
-    fn space(&mut self) -> Space<'_> {
-        Space {
+    fn space(&mut self) -> Heap<'_> {
+        Heap {
             pool: &self.resident.pool,
             scratch: &mut self.scratch,
         }

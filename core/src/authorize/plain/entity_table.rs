@@ -1,7 +1,7 @@
 //! The entities of a plain Cedar program, interned: what its compiled policies read.
 //!
-//! Rows of one type mostly have the same attributes: their names are kept once, as a shape, and the values of all rows stand
-//! in one column, as do the rows that are above each.
+//! Rows of one type mostly have the same attributes: their names are kept once, as a shape, and the
+//! values of all rows stand in one column, as do the rows that are above each.
 
 use std::collections::HashMap;
 use std::hash::BuildHasher;
@@ -9,12 +9,12 @@ use std::hash::BuildHasher;
 use cedar_policy::{Entities, Entity, EntityUid, EvalResult};
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use crate::compiler::{Known, value_of};
+use crate::compiler::{CompileContext, value_of};
 use crate::util::interner::Interner;
-use crate::vm::{Guest, Pool, Space, Value, World};
+use crate::vm::{ConstantPool, EntityStore, Heap, InlineEntity, Value};
 
 /// The shape of an entity that is known only by name.
-const NOBODY: u32 = u32::MAX;
+const NO_ENTITY: u32 = u32::MAX;
 
 /// One entity, known from the program's data or only by name.
 #[derive(Debug, Clone, Copy)]
@@ -22,7 +22,7 @@ struct Row {
     kind: u32,
     /// Where its id stands among the ids.
     id: (u32, u32),
-    /// The names of its attributes, or [`NOBODY`].
+    /// The names of its attributes, or [`NO_ENTITY`].
     shape: u32,
     /// The names of its tags, whose values stand behind those of the attributes.
     tags: u32,
@@ -36,12 +36,12 @@ struct Row {
 }
 
 /// Attributes or tags by name.
-type Fields = Vec<(u32, Value)>;
+type FieldSpan = Vec<(u32, Value)>;
 
 /// Every entity that the program names, by number.
 #[derive(Debug, Default)]
-pub(crate) struct Resident {
-    pub(crate) pool: Pool,
+pub(crate) struct EntityTable {
+    pub(crate) pool: ConstantPool,
     rows: Vec<Row>,
     ids: String,
     /// Names of attributes and of tags, sorted.
@@ -58,9 +58,9 @@ pub(crate) struct Resident {
     pub(crate) full: bool,
 }
 
-impl World for Resident {
+impl EntityStore for EntityTable {
     #[inline]
-    fn attribute(&self, entity: u32, name: u32, _: &mut Space<'_>) -> Value {
+    fn attribute(&self, entity: u32, name: u32, _: &mut Heap<'_>) -> Value {
         let Some(row) = self.rows.get(entity as usize) else {
             return Value::Missing;
         };
@@ -78,7 +78,7 @@ impl World for Resident {
         )
     }
 
-    fn descends(&self, child: u32, ancestor: u32) -> bool {
+    fn is_descendant(&self, child: u32, ancestor: u32) -> bool {
         self.ancestors(child).binary_search(&ancestor).is_ok()
     }
 
@@ -87,12 +87,12 @@ impl World for Resident {
     }
 }
 
-impl Known for Resident {
+impl CompileContext for EntityTable {
     fn entity(&mut self, kind: &str, id: &str) -> u32 {
         self.number(kind, id)
     }
 
-    fn pool(&mut self) -> &mut Pool {
+    fn pool(&mut self) -> &mut ConstantPool {
         &mut self.pool
     }
 }
@@ -101,7 +101,7 @@ fn wide(at: u32) -> usize {
     at as usize
 }
 
-impl Resident {
+impl EntityTable {
     /// Takes in all entities; `parents` tells those directly above each.
     pub(crate) fn new(
         entities: &Entities,
@@ -113,7 +113,7 @@ impl Resident {
             resident.number(&uid.type_name().to_string(), uid.id().unescaped());
         }
         for entity in entities.iter() {
-            resident.take_in(entity, entities, parents);
+            resident.insert(entity, entities, parents);
         }
         let above = std::mem::take(&mut resident.above);
         for number in &above {
@@ -125,7 +125,7 @@ impl Resident {
         resident
     }
 
-    fn take_in(
+    fn insert(
         &mut self,
         entity: &Entity,
         entities: &Entities,
@@ -177,7 +177,7 @@ impl Resident {
     ) {
         let mut names = |fields: &[(u32, Value)]| {
             self.shapes
-                .keep(&fields.iter().map(|(name, _)| *name).collect::<Vec<_>>())
+                .intern(&fields.iter().map(|(name, _)| *name).collect::<Vec<_>>())
         };
         let (shape, tag_names) = (names(attributes), names(tags));
         let (values, above) = (self.place(self.values.len()), self.place(self.above.len()));
@@ -279,11 +279,11 @@ impl Resident {
     }
 
     /// Attributes and tags of an entity that the program's data has.
-    pub(crate) fn given(&self, entity: u32) -> Option<(Fields, Fields)> {
+    pub(crate) fn fields_of(&self, entity: u32) -> Option<(FieldSpan, FieldSpan)> {
         let row = self
             .rows
             .get(wide(entity))
-            .filter(|row| row.shape != NOBODY)?;
+            .filter(|row| row.shape != NO_ENTITY)?;
         let tags = row.values.saturating_add(self.shape_len(row.shape));
         Some((
             self.fields(row.shape, row.values).collect(),
@@ -318,7 +318,7 @@ impl Resident {
     }
 
     /// The number of a type's name, known to be one from now on.
-    pub(crate) fn take_kind(&mut self, kind: &str) -> u32 {
+    pub(crate) fn insert_type(&mut self, kind: &str) -> u32 {
         let text = self.pool.text(kind);
         if let Err(at) = self.kinds.binary_search(&text) {
             self.kinds.insert(at, text);
@@ -331,15 +331,15 @@ impl Resident {
         if let Some(at) = self.find(kind, id) {
             return at;
         }
-        let kind = self.take_kind(kind);
+        let kind = self.insert_type(kind);
         let at = self.place(self.rows.len());
         let span = (self.place(self.ids.len()), self.place(id.len()));
         self.ids.push_str(id);
         self.rows.push(Row {
             kind,
             id: span,
-            shape: NOBODY,
-            tags: NOBODY,
+            shape: NO_ENTITY,
+            tags: NO_ENTITY,
             values: 0,
             above: 0,
             ancestors: 0,
@@ -362,15 +362,15 @@ impl Resident {
     }
 
     /// The entity as a request names it: the program's, or a stranger.
-    pub(crate) fn asked(&self, kind: &str, id: &str, space: &mut Space<'_>) -> Value {
+    pub(crate) fn find_or_unknown(&self, kind: &str, id: &str, space: &mut Heap<'_>) -> Value {
         Value::Entity(self.find(kind, id).unwrap_or_else(|| {
             let (kind, id) = (space.text_number(kind), space.text_number(id));
-            space.stranger(kind, id)
+            space.unknown_entity(kind, id)
         }))
     }
 
-    fn uid(&self, uid: &EntityUid, space: &mut Space<'_>) -> Value {
-        self.asked(&uid.type_name().to_string(), uid.id().unescaped(), space)
+    fn uid(&self, uid: &EntityUid, space: &mut Heap<'_>) -> Value {
+        self.find_or_unknown(&uid.type_name().to_string(), uid.id().unescaped(), space)
     }
 
     fn keep(&mut self, value: &EvalResult) -> Value {
@@ -393,7 +393,8 @@ impl Resident {
                 self.pool.record(fields)
             }
             EvalResult::ExtensionValue(text) => {
-                let value = value_of(text).map_or(Value::Poison, |made| made.kept(&mut self.pool));
+                let value =
+                    value_of(text).map_or(Value::Poison, |made| made.into_constant(&mut self.pool));
                 self.written
                     .entry(value)
                     .or_insert_with(|| text.as_str().into());
@@ -403,7 +404,7 @@ impl Resident {
     }
 
     /// A value that came with a request. As deep as the value: callers cap it.
-    pub(crate) fn value(&self, value: &EvalResult, space: &mut Space<'_>) -> Value {
+    pub(crate) fn value(&self, value: &EvalResult, space: &mut Heap<'_>) -> Value {
         match value {
             EvalResult::Bool(value) => Value::Bool(*value),
             EvalResult::Long(value) => Value::Long(*value),
@@ -427,10 +428,14 @@ impl Resident {
     }
 
     /// The entity that came with a request; those directly above it stand for all above it.
-    pub(crate) fn guest(&self, entity: &Entity, space: &mut Space<'_>) -> Option<Guest> {
-        let mut guest = Guest {
+    pub(crate) fn inline_entity(
+        &self,
+        entity: &Entity,
+        space: &mut Heap<'_>,
+    ) -> Option<InlineEntity> {
+        let mut guest = InlineEntity {
             entity: self.uid(&entity.uid(), space).entity()?,
-            ..Guest::default()
+            ..InlineEntity::default()
         };
         for (name, value) in entity.attrs() {
             let value = self.value(&value.ok()?, space);
@@ -450,7 +455,7 @@ impl Resident {
     }
 
     /// Puts above the guest what is above those directly above it.
-    pub(crate) fn close(&self, guest: &mut Guest) {
+    pub(crate) fn close(&self, guest: &mut InlineEntity) {
         for at in 0..guest.ancestors.len() {
             let Some(parent) = guest.ancestors.get(at).copied() else {
                 break;

@@ -1,47 +1,50 @@
-//! How a plain Cedar program answers: compiled, from what a question names and brings; through Cedar where only Cedar can
-//! read it.
+//! How a plain Cedar program answers: compiled, from what a question names and brings; through
+//! Cedar where only Cedar can read it.
 
 use std::sync::Arc;
 
-use super::Plain;
-use super::entity_slice::{Reach, few};
-use crate::api::handle::Place;
+use super::CedarEvaluator;
+use super::entity_slice::{AccessDepth, entity_slice};
+use crate::api::handle::CachedIndex;
 use crate::api::request::Request;
-use crate::api::request_ref::{Does, On, Question, Who};
-use crate::authorize::program_set::{Tally, with_scratch};
-use crate::cedar::request::{self, Asked, Question as Cedar, context, inline, uid};
-use crate::cedar::value_json::{Reader, Record, is_type_name};
+use crate::api::request_ref::{ActionRef, PrincipalRef, RequestRef, ResourceRef};
+use crate::authorize::program_set::{OutcomeCollector, with_request_arena};
+use crate::cedar::request::{self, CedarQuery, CedarRequest as Cedar, context, inline, uid};
+use crate::cedar::value_json::{RecordType, ValueReader, is_type_name};
 use crate::compiler::policy_index;
 use crate::util::error::Error;
 use crate::util::stack;
-use crate::vm::{Guest, Outcome, Space, TEMPORARY, Value};
+use crate::vm::{Heap, InlineEntity, PolicyResult, REQUEST_LOCAL, Value};
 
-use crate::cedar::authorizer::Verdict;
-use crate::cedar::policy_list::Role;
+use crate::cedar::authorizer::CedarOutcome;
+use crate::cedar::policy_list::PolicyEffect;
 
 /// What Cedar made of a request that only it can read.
-struct Read {
+struct CedarInput {
     request: cedar_policy::Request,
     inline: Option<cedar_policy::Entity>,
 }
 
 /// Who is asked about, as numbers.
-struct Roots {
+struct RequestEntities {
     principal: u32,
     action: u32,
     resource: u32,
     context: Value,
 }
 
-impl Plain {
-    /// The allow bit. Stops once a denial is certain; an allow needs every policy that can apply, since one that errs denies.
-    pub(crate) fn check(&self, question: &Question<'_>) -> Result<bool, Error> {
+impl CedarEvaluator {
+    /// The allow bit. Stops once a denial is certain; an allow needs every policy that can apply,
+    /// since one that errs denies.
+    pub(crate) fn check(&self, question: &RequestRef<'_>) -> Result<bool, Error> {
         let (mut permitted, mut refused) = (false, false);
-        let beyond = self.each(question, |at, outcome| {
+        let beyond = self.for_each_policy(question, |at, outcome| {
             match outcome {
-                Outcome::DoesNot => {}
-                Outcome::Applies if self.rules.role_at(at) == Role::Permit => permitted = true,
-                Outcome::Applies | Outcome::Errs => refused = true,
+                PolicyResult::NotSatisfied => {}
+                PolicyResult::Satisfied if self.rules.role_at(at) == PolicyEffect::Permit => {
+                    permitted = true;
+                }
+                PolicyResult::Satisfied | PolicyResult::Error => refused = true,
             }
             !refused
         });
@@ -53,19 +56,19 @@ impl Plain {
     }
 
     /// The answer of all policies.
-    pub(crate) fn judge(&self, question: &Question<'_>) -> Result<Verdict, Error> {
-        let mut tally = Tally::default();
+    pub(crate) fn judge(&self, question: &RequestRef<'_>) -> Result<CedarOutcome, Error> {
+        let mut tally = OutcomeCollector::default();
         let mut count = |at, outcome| {
             tally.count(&self.rules, at, outcome);
             true
         };
         let mut read = None;
-        let beyond = if let Some(beyond) = self.each(question, &mut count) {
+        let beyond = if let Some(beyond) = self.for_each_policy(question, &mut count) {
             beyond
         } else {
-            let found = self.read(&question.to_request()?)?;
-            let Some(beyond) = self.each_read(&found, &mut count)? else {
-                return self.judge_whole(found);
+            let found = self.read(&question.to_owned_request()?)?;
+            let Some(beyond) = self.for_each_policy_cedar(&found, &mut count)? else {
+                return self.evaluate_with_cedar(found);
             };
             read = Some(found);
             beyond
@@ -73,12 +76,17 @@ impl Plain {
         if !beyond && !tally.has_errors() {
             return Ok(tally.verdict(&self.rules));
         }
-        let found = read.map_or_else(|| self.read(&question.to_request()?), Ok)?;
-        self.judge_rest(found, beyond, tally)
+        let found = read.map_or_else(|| self.read(&question.to_owned_request()?), Ok)?;
+        self.evaluate_with_fallback(found, beyond, tally)
     }
 
     /// What Cedar adds: its answer for policies that only it answers, and its words for errors.
-    fn judge_rest(&self, read: Read, beyond: bool, mut tally: Tally) -> Result<Verdict, Error> {
+    fn evaluate_with_fallback(
+        &self,
+        read: CedarInput,
+        beyond: bool,
+        mut tally: OutcomeCollector,
+    ) -> Result<CedarOutcome, Error> {
         let positions = tally
             .erring()
             .chain(self.compiled.beyond.positions().filter(|_| beyond))
@@ -113,24 +121,29 @@ impl Plain {
     }
 
     /// Cedar's own answer: what came with the request changes what is above other entities.
-    fn judge_whole(&self, read: Read) -> Result<Verdict, Error> {
+    fn evaluate_with_cedar(&self, read: CedarInput) -> Result<CedarOutcome, Error> {
         let question = self.question(read, 0..self.rules.list.len())?;
-        self.rules.judge(&question.request, &question.entities)
+        self.rules
+            .authorize_with_cedar(&question.request, &question.entities)
     }
 
     /// The Cedar question, for all policies.
-    pub(crate) fn asked(&self, request: &Request) -> Result<Asked, Error> {
+    pub(crate) fn asked(&self, request: &Request) -> Result<CedarQuery, Error> {
         let read = self.read(request)?;
-        Ok(Asked::Cedar(Box::new(
+        Ok(CedarQuery::Query(Box::new(
             self.question(read, 0..self.rules.list.len())?,
         )))
     }
 
     /// With the entities that the policies of those positions can read.
-    fn question(&self, read: Read, positions: impl Iterator<Item = usize>) -> Result<Cedar, Error> {
+    fn question(
+        &self,
+        read: CedarInput,
+        positions: impl Iterator<Item = usize>,
+    ) -> Result<Cedar, Error> {
         stack::run(self.rules.depth.max(request::VALUE_DEPTH), || {
-            let reach = Reach::of(&self.rules, positions);
-            let entities = few(&self.resident, &reach, &read.request, read.inline)?;
+            let reach = AccessDepth::of(&self.rules, positions);
+            let entities = entity_slice(&self.resident, &reach, &read.request, read.inline)?;
             Ok(Cedar {
                 request: read.request,
                 entities: Arc::new(entities),
@@ -139,7 +152,7 @@ impl Plain {
     }
 
     /// The request as Cedar reads it, or its errors.
-    fn read(&self, request: &Request) -> Result<Read, Error> {
+    fn read(&self, request: &Request) -> Result<CedarInput, Error> {
         let with = &request.circumstances;
         let kernel_only = [
             ("actor", with.actor.is_some()),
@@ -166,14 +179,14 @@ impl Plain {
                 self.validate_requests,
             )?;
             let schema = self.schema.as_ref().filter(|_| self.validate_requests);
-            let bare = request.resource.is_bare();
+            let bare = request.resource.is_empty();
             let inline = if bare {
                 None
             } else {
                 Some(inline(&request.resource, None, self.schema.as_ref())?)
             };
             let request = cedar_policy::Request::new(principal, action, resource, context, schema);
-            Ok(Read {
+            Ok(CedarInput {
                 request: request.map_err(|found| Error::InvalidRequest {
                     reason: found.to_string(),
                 })?,
@@ -182,18 +195,23 @@ impl Plain {
         })
     }
 
-    /// The picked policies, asked about what Cedar has read. Nothing where other entities would have to change.
-    fn each_read(
+    /// The picked policies, asked about what Cedar has read. Nothing where other entities would
+    /// have to change.
+    fn for_each_policy_cedar(
         &self,
-        read: &Read,
-        each: impl FnMut(usize, Outcome) -> bool,
+        read: &CedarInput,
+        each: impl FnMut(usize, PolicyResult) -> bool,
     ) -> Result<Option<bool>, Error> {
         stack::run(request::VALUE_DEPTH, || {
-            Ok(with_scratch(&self.resident.pool, |space| {
-                let name = |uid: Option<&cedar_policy::EntityUid>, space: &mut Space<'_>| {
+            Ok(with_request_arena(&self.resident.pool, |space| {
+                let name = |uid: Option<&cedar_policy::EntityUid>, space: &mut Heap<'_>| {
                     uid.and_then(|uid| {
                         self.resident
-                            .asked(&uid.type_name().to_string(), uid.id().unescaped(), space)
+                            .find_or_unknown(
+                                &uid.type_name().to_string(),
+                                uid.id().unescaped(),
+                                space,
+                            )
                             .entity()
                     })
                 };
@@ -212,12 +230,12 @@ impl Plain {
                     }
                 }
                 if let Some(entity) = &read.inline {
-                    let guest = self.resident.guest(entity, space)?;
-                    self.seat(guest, space)?;
+                    let guest = self.resident.inline_entity(entity, space)?;
+                    self.place_inline_entity(guest, space)?;
                 }
                 let context = space.record(&mut fields);
                 Some(self.run(
-                    &Roots {
+                    &RequestEntities {
                         principal,
                         action,
                         resource,
@@ -230,13 +248,13 @@ impl Plain {
         })
     }
 
-    /// The picked policies, asked about the question as it stands. Nothing where only Cedar can read it. Gives back whether
-    /// one of them is for Cedar to answer.
+    /// The picked policies, asked about the question as it stands. Nothing where only Cedar can
+    /// read it. Gives back whether one of them is for Cedar to answer.
     #[inline]
-    fn each(
+    fn for_each_policy(
         &self,
-        question: &Question<'_>,
-        each: impl FnMut(usize, Outcome) -> bool,
+        question: &RequestRef<'_>,
+        each: impl FnMut(usize, PolicyResult) -> bool,
     ) -> Option<bool> {
         if question.host.is_some() {
             return None;
@@ -253,10 +271,10 @@ impl Plain {
             Some(with) if !with.context.is_empty() => Some(&with.context),
             _ => None,
         };
-        with_scratch(&self.resident.pool, |space| {
+        with_request_arena(&self.resident.pool, |space| {
             let principal = match question.principal {
-                Who::Name(kind, id) => self.entity(None, kind, id, space)?,
-                Who::Handle(handle) => self.entity(
+                PrincipalRef::Name(kind, id) => self.entity(None, kind, id, space)?,
+                PrincipalRef::Handle(handle) => self.entity(
                     Some(&handle.place),
                     handle.reference().kind(),
                     handle.reference().id(),
@@ -264,8 +282,8 @@ impl Plain {
                 )?,
             };
             let action = match question.action {
-                Does::Name(kind, id) => self.entity(None, kind, id, space)?,
-                Does::Handle(handle) => self.entity(
+                ActionRef::Name(kind, id) => self.entity(None, kind, id, space)?,
+                ActionRef::Handle(handle) => self.entity(
                     Some(&handle.place),
                     handle.reference().kind(),
                     handle.reference().id(),
@@ -273,15 +291,15 @@ impl Plain {
                 )?,
             };
             let resource = self.resource(&question.resource, space)?;
-            if self.validate_requests && !self.admit(principal, action, resource, space) {
+            if self.validate_requests && !self.check_types(principal, action, resource, space) {
                 return None;
             }
             let context = self.context(action, fields, space)?;
             if question.resource.account.is_some() || question.resource.more.is_some() {
-                self.bring(&question.resource, resource, space)?;
+                self.load_attributes(&question.resource, resource, space)?;
             }
             Some(self.run(
-                &Roots {
+                &RequestEntities {
                     principal,
                     action,
                     resource,
@@ -296,12 +314,13 @@ impl Plain {
     #[inline]
     fn run(
         &self,
-        roots: &Roots,
-        space: &mut Space<'_>,
-        each: impl FnMut(usize, Outcome) -> bool,
+        roots: &RequestEntities,
+        space: &mut Heap<'_>,
+        each: impl FnMut(usize, PolicyResult) -> bool,
     ) -> bool {
         let guest = space.scratch.guest.entity;
-        // What came with the request is above nothing that the program has: its own ancestors are told here.
+        // What came with the request is above nothing that the program has: its own ancestors are
+        // told here.
         let mut brought = std::mem::take(&mut space.scratch.above);
         brought.clear();
         brought.extend_from_slice(&space.scratch.guest.ancestors);
@@ -313,14 +332,14 @@ impl Plain {
             }
         };
         let kind = |entity: u32| {
-            if entity < TEMPORARY {
+            if entity < REQUEST_LOCAL {
                 self.resident.kind(entity)
             } else {
-                space.stranger_type(entity)
+                space.unknown_entity_type(entity)
             }
             .unwrap_or(u32::MAX)
         };
-        let asked = policy_index::Asked {
+        let asked = policy_index::IndexQuery {
             principal: roots.principal,
             principal_kind: kind(roots.principal),
             principal_above: above(roots.principal),
@@ -347,10 +366,10 @@ impl Plain {
     #[inline]
     fn entity(
         &self,
-        place: Option<&Place>,
+        place: Option<&CachedIndex>,
         kind: &str,
         id: &str,
-        space: &mut Space<'_>,
+        space: &mut Heap<'_>,
     ) -> Option<u32> {
         let find = || self.resident.find(kind, id);
         let known = match place {
@@ -360,7 +379,7 @@ impl Plain {
         known.or_else(|| self.stranger(kind, id, space))
     }
 
-    fn stranger(&self, kind: &str, id: &str, space: &mut Space<'_>) -> Option<u32> {
+    fn stranger(&self, kind: &str, id: &str, space: &mut Heap<'_>) -> Option<u32> {
         let text = self
             .resident
             .pool
@@ -371,14 +390,14 @@ impl Plain {
         }
         let kind = text.unwrap_or_else(|| space.text_number(kind));
         let id = space.text_number(id);
-        Some(space.stranger(kind, id))
+        Some(space.unknown_entity(kind, id))
     }
 
     #[inline]
-    fn resource(&self, on: &On<'_>, space: &mut Space<'_>) -> Option<u32> {
+    fn resource(&self, on: &ResourceRef<'_>, space: &mut Heap<'_>) -> Option<u32> {
         let known = match on.kind {
-            crate::api::request_ref::Kind::Name(kind) => self.resident.find(kind, on.id),
-            crate::api::request_ref::Kind::Handle(handle) => {
+            crate::api::request_ref::ResourceTypeRef::Name(kind) => self.resident.find(kind, on.id),
+            crate::api::request_ref::ResourceTypeRef::Handle(handle) => {
                 let kind = handle.place.get(self.numbering, || {
                     self.resident.pool.find_text(handle.name())
                 });
@@ -389,15 +408,15 @@ impl Plain {
     }
 
     /// Whether the schema has such requests; what it has not is for Cedar to refuse.
-    fn admit(&self, principal: u32, action: u32, resource: u32, space: &Space<'_>) -> bool {
+    fn check_types(&self, principal: u32, action: u32, resource: u32, space: &Heap<'_>) -> bool {
         let Some(admitted) = self.admitted.get(&action) else {
             return false;
         };
         let fits = |entity: u32, kinds: &[u32]| {
-            let kind = if entity < TEMPORARY {
+            let kind = if entity < REQUEST_LOCAL {
                 self.resident.kind(entity)
             } else {
-                space.stranger_type(entity)
+                space.unknown_entity_type(entity)
             };
             kind.is_some_and(|kind| {
                 kinds.contains(&kind)
@@ -412,9 +431,9 @@ impl Plain {
         &self,
         action: u32,
         fields: Option<&serde_json::Map<String, serde_json::Value>>,
-        space: &mut Space<'_>,
+        space: &mut Heap<'_>,
     ) -> Option<Value> {
-        let ty: Option<&Record> = match (&self.schema, fields) {
+        let ty: Option<&RecordType> = match (&self.schema, fields) {
             (None, _) => None,
             (Some(_), None) if !self.validate_requests => None,
             (Some(_), _) => Some(self.admitted.get(&action)?.context.as_deref()?),
@@ -422,15 +441,20 @@ impl Plain {
         match fields {
             None if ty.is_none_or(|ty| ty.required() == 0) => Some(space.record(&mut [])),
             None => None,
-            Some(fields) => Reader::new(|kind: &str, id: &str, space: &mut Space<'_>| {
-                self.resident.asked(kind, id, space)
+            Some(fields) => ValueReader::new(|kind: &str, id: &str, space: &mut Heap<'_>| {
+                self.resident.find_or_unknown(kind, id, space)
             })
             .record(fields, ty, space),
         }
     }
 
     /// Puts what comes with the resource before what the program has of it.
-    fn bring(&self, on: &On<'_>, entity: u32, space: &mut Space<'_>) -> Option<()> {
+    fn load_attributes(
+        &self,
+        on: &ResourceRef<'_>,
+        entity: u32,
+        space: &mut Heap<'_>,
+    ) -> Option<()> {
         let kind = on.kind.name();
         let shape = match &self.types {
             Some(types) => Some(
@@ -441,12 +465,12 @@ impl Plain {
             None if kind == "Action" || kind.ends_with("::Action") => return None,
             None => None,
         };
-        let mut guest = Guest {
+        let mut guest = InlineEntity {
             entity,
-            ..Guest::default()
+            ..InlineEntity::default()
         };
-        let mut reader = Reader::new(|kind: &str, id: &str, space: &mut Space<'_>| {
-            self.resident.asked(kind, id, space)
+        let mut reader = ValueReader::new(|kind: &str, id: &str, space: &mut Heap<'_>| {
+            self.resident.find_or_unknown(kind, id, space)
         });
         let ty = match shape {
             Some(shape) => Some(shape.attributes.as_deref()?),
@@ -456,7 +480,7 @@ impl Plain {
             if ty.is_some_and(|ty| ty.required() > 0) {
                 return None;
             }
-            return self.seat(guest, space);
+            return self.place_inline_entity(guest, space);
         };
         reader.fields(&more.attributes, ty, space, &mut guest.attributes)?;
         for (name, tag) in &more.tags {
@@ -477,12 +501,12 @@ impl Plain {
             }
             guest.ancestors.push(
                 self.resident
-                    .asked(parent.kind(), parent.id(), space)
+                    .find_or_unknown(parent.kind(), parent.id(), space)
                     .entity()?,
             );
         }
         self.resident.close(&mut guest);
-        self.seat(guest, space)
+        self.place_inline_entity(guest, space)
     }
 
     fn is_enumerated(&self, kind: &str) -> bool {
@@ -493,7 +517,7 @@ impl Plain {
     }
 
     /// Takes the guest in, unless that changes what is above others, or it would be above itself.
-    fn seat(&self, mut guest: Guest, space: &mut Space<'_>) -> Option<()> {
+    fn place_inline_entity(&self, mut guest: InlineEntity, space: &mut Heap<'_>) -> Option<()> {
         guest.ancestors.sort_unstable();
         guest.ancestors.dedup();
         if guest.ancestors.contains(&guest.entity) {

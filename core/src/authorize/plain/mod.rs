@@ -1,4 +1,5 @@
-//! Plain Cedar: any schema (or none), policies, templates with links and entities, without the tenancy kernel.
+//! Plain Cedar: any schema (or none), policies, templates with links and entities, without the
+//! tenancy kernel.
 
 pub(crate) mod entity_slice;
 pub(crate) mod entity_table;
@@ -10,27 +11,27 @@ use std::sync::Arc;
 
 use cedar_policy::{Entities, EntityTypeName, EntityUid, PolicySet, Schema};
 
-use super::plain::entity_table::Resident;
-use super::program_set::Compiled;
+use super::plain::entity_table::EntityTable;
+use super::program_set::ProgramSet;
 use crate::cedar::load_program::{
-    Parents, Program, entity_faults, is_json, link, parse_policies, parse_schema, read_entities,
-    scan_file,
+    CedarProgram, Parents, entity_faults, is_json, link, parse_policies, parse_schema,
+    read_entities, scan_file,
 };
 use crate::cedar::options::Validation;
-use crate::cedar::policy_list::{Rules, in_text_order};
+use crate::cedar::policy_list::{PolicyList, in_text_order};
 use crate::cedar::source::{File, placeless};
 use crate::cedar::validate;
-use crate::cedar::value_json::{Record, Types};
-use crate::model::reference::Ref;
-use crate::util::error::{Error, Faults};
+use crate::cedar::value_json::{RecordType, Types};
+use crate::model::reference::EntityRef;
+use crate::util::error::{Diagnostics, Error};
 use crate::util::nesting_scan::Language;
-use crate::util::parse_limits::Caps;
+use crate::util::parse_limits::ParseLimits;
 use crate::util::stack;
 
-/// A loaded [`Program`].
+/// A loaded [`CedarProgram`].
 #[derive(Debug)]
-pub(crate) struct Plain {
-    pub(crate) rules: Rules,
+pub(crate) struct CedarEvaluator {
+    pub(crate) rules: PolicyList,
     pub(crate) schema: Option<Schema>,
     /// What the schema says of attributes, tags and contexts.
     pub(crate) types: Option<Types>,
@@ -38,10 +39,10 @@ pub(crate) struct Plain {
     /// Of which numbering the numbers of entities and texts are, for handles.
     pub(crate) numbering: u32,
     /// The entities and policies in the form that answers.
-    pub(crate) resident: Resident,
-    pub(crate) compiled: Compiled,
+    pub(crate) resident: EntityTable,
+    pub(crate) compiled: ProgramSet,
     /// What the schema says of each action.
-    pub(crate) admitted: HashMap<u32, Admitted>,
+    pub(crate) admitted: HashMap<u32, AllowedTypes>,
     /// The types whose ids are listed in the schema, and those ids.
     pub(crate) enumerated: HashSet<u32>,
     pub(crate) choices: HashSet<u32>,
@@ -49,15 +50,19 @@ pub(crate) struct Plain {
 
 /// The requests of one action, by numbers.
 #[derive(Debug)]
-pub(crate) struct Admitted {
+pub(crate) struct AllowedTypes {
     pub(crate) principals: Vec<u32>,
     pub(crate) resources: Vec<u32>,
     /// Nothing where it is not known.
-    pub(crate) context: Option<Arc<Record>>,
+    pub(crate) context: Option<Arc<RecordType>>,
 }
 
 /// Loads a program, whole or not at all.
-pub(crate) fn load(program: &Program, validation: Validation, caps: &Caps) -> Result<Plain, Error> {
+pub(crate) fn load(
+    program: &CedarProgram,
+    validation: Validation,
+    caps: &ParseLimits,
+) -> Result<CedarEvaluator, Error> {
     let policies = File {
         name: "policies".into(),
         text: program.policies.clone(),
@@ -80,20 +85,20 @@ pub(crate) fn load(program: &Program, validation: Validation, caps: &Caps) -> Re
             Err(fault) => faults.push(fault),
         }
     }
-    Faults::into_result(faults)?;
+    Diagnostics::into_result(faults)?;
     stack::run(depth, || {
         build(program, &policies, schema.as_ref(), depth, validation, caps)
     })
 }
 
 fn build(
-    program: &Program,
+    program: &CedarProgram,
     policies: &File,
     schema: Option<&File>,
     depth: usize,
     validation: Validation,
-    caps: &Caps,
-) -> Result<Plain, Error> {
+    caps: &ParseLimits,
+) -> Result<CedarEvaluator, Error> {
     let mut faults = Vec::new();
     let parsed_schema = schema
         .map(|file| parse_schema(file, caps))
@@ -107,7 +112,7 @@ fn build(
         faults.extend(found);
         PolicySet::new()
     });
-    Faults::into_result(faults)?;
+    Diagnostics::into_result(faults)?;
     let mut set = set;
     if let Some(links) = &program.links {
         link(&mut set, links, caps)?;
@@ -150,7 +155,7 @@ fn build(
         .validate_requests
         .unwrap_or(validation != Validation::Off)
         && parsed_schema.is_some();
-    let rules = Rules::new(set, &order, depth, false);
+    let rules = PolicyList::new(set, &order, depth, false);
     let types = form.map(|form| Types::new(&[form]));
     for (kind, id, deed) in types.iter().flat_map(Types::actions) {
         let above = deed
@@ -160,9 +165,9 @@ fn build(
             .collect();
         parents.insert((kind.to_owned(), id.to_owned()), above);
     }
-    let mut resident = Resident::new(&entities, &parents);
-    let compiled = Compiled::new(&rules, &mut resident);
-    let mut plain = Plain {
+    let mut resident = EntityTable::new(&entities, &parents);
+    let compiled = ProgramSet::new(&rules, &mut resident);
+    let mut plain = CedarEvaluator {
         rules,
         schema: parsed_schema,
         types: None,
@@ -187,11 +192,11 @@ fn build(
     Ok(plain)
 }
 
-impl Plain {
+impl CedarEvaluator {
     /// Takes in what the schema says of requests.
     fn declare(&mut self, types: Types) {
         for kind in types.kinds() {
-            let text = self.resident.take_kind(&kind.name);
+            let text = self.resident.insert_type(&kind.name);
             if let Some(choices) = &kind.choices {
                 self.enumerated.insert(text);
                 self.choices.extend(
@@ -206,10 +211,10 @@ impl Plain {
             let mut texts = |names: &[Box<str>]| {
                 names
                     .iter()
-                    .map(|name| self.resident.take_kind(name))
+                    .map(|name| self.resident.insert_type(name))
                     .collect()
             };
-            let admitted = Admitted {
+            let admitted = AllowedTypes {
                 principals: texts(&deed.principals),
                 resources: texts(&deed.resources),
                 context: deed.context.clone(),
@@ -220,8 +225,8 @@ impl Plain {
     }
 }
 
-impl Plain {
-    pub(crate) fn actions_for(&self, principal: &str, resource: &str) -> Vec<Ref> {
+impl CedarEvaluator {
+    pub(crate) fn actions_for(&self, principal: &str, resource: &str) -> Vec<EntityRef> {
         let Some(schema) = &self.schema else {
             return Vec::new();
         };
@@ -231,7 +236,7 @@ impl Plain {
         ) else {
             return Vec::new();
         };
-        let mut actions: Vec<Ref> = schema
+        let mut actions: Vec<EntityRef> = schema
             .actions_for_principal_and_resource(&principal, &resource)
             .map(named)
             .collect();
@@ -252,6 +257,6 @@ impl Plain {
     }
 }
 
-fn named(uid: &EntityUid) -> Ref {
-    Ref::new(uid.type_name().to_string(), uid.id().unescaped())
+fn named(uid: &EntityUid) -> EntityRef {
+    EntityRef::new(uid.type_name().to_string(), uid.id().unescaped())
 }

@@ -1,23 +1,25 @@
-//! Answers that were given before, by the bits that they depend on: the same bits give the same answer, whatever the
-//! directory becomes. Nothing here grows stale or without bound; a reload begins anew.
+//! Answers that were given before, by the bits that they depend on: the same bits give the same
+//! answer, whatever the directory becomes. Nothing here grows stale or without bound; a reload
+//! begins anew.
 //!
-//! A key has the session's bits below, and above them one bit for each further variable that the policies depend on.
+//! A key has the session's bits below, and above them one bit for each further variable that the
+//! policies depend on.
 
 use once_cell::race::OnceBox;
 
-use crate::cedar::authorizer::Answer;
+use crate::cedar::authorizer::AnswerTemplate;
 
 /// How many answers of one kind of request are kept.
-const ROOM: usize = 64;
+const CAPACITY: usize = 64;
 
 /// How many further variables a key has room for.
 const FURTHER: usize = 64;
 
-type Slots = [OnceBox<(u128, Answer)>; ROOM];
+type Slots = [OnceBox<(u128, AnswerTemplate)>; CAPACITY];
 
 /// The answers of one kind of request.
 #[derive(Debug)]
-pub(crate) struct Memo {
+pub(crate) struct AnswerCache {
     /// The session's bits that its policies read.
     bits: u64,
     /// The further variables that they read; nothing where those are more than a key has room for.
@@ -33,7 +35,7 @@ fn start(key: u128) -> usize {
     usize::try_from(spread).unwrap_or(0)
 }
 
-impl Memo {
+impl AnswerCache {
     pub(crate) fn new(bits: u64, asks: Vec<u16>) -> Self {
         Self {
             bits,
@@ -47,7 +49,7 @@ impl Memo {
     }
 
     /// Whether answers are kept.
-    pub(crate) fn is_open(&self) -> bool {
+    pub(crate) fn is_enabled(&self) -> bool {
         self.asks.is_some()
     }
 
@@ -73,8 +75,8 @@ impl Memo {
 
     /// The answer to this key, if it was given before.
     #[inline]
-    pub(crate) fn recall(&self, key: u128) -> Option<&Answer> {
-        self.at(self.find(key)?)
+    pub(crate) fn get(&self, key: u128) -> Option<&AnswerTemplate> {
+        self.by_slot(self.find(key)?)
     }
 
     /// Where it is kept: there it stays.
@@ -82,10 +84,10 @@ impl Memo {
     pub(crate) fn find(&self, key: u128) -> Option<u8> {
         let slots = self.slots.get()?;
         let mut at = start(key);
-        for _ in 0..ROOM {
-            let (known, _) = slots.get(at % ROOM)?.get()?;
+        for _ in 0..CAPACITY {
+            let (known, _) = slots.get(at % CAPACITY)?.get()?;
             if *known == key {
-                return u8::try_from(at % ROOM).ok();
+                return u8::try_from(at % CAPACITY).ok();
             }
             at = at.wrapping_add(1);
         }
@@ -94,7 +96,7 @@ impl Memo {
 
     /// The answer that is kept there.
     #[inline]
-    pub(crate) fn at(&self, place: u8) -> Option<&Answer> {
+    pub(crate) fn by_slot(&self, place: u8) -> Option<&AnswerTemplate> {
         self.slots
             .get()?
             .get(usize::from(place))?
@@ -103,15 +105,17 @@ impl Memo {
     }
 
     /// Keeps an answer, while there is room.
-    pub(crate) fn keep(&self, key: u128, answer: impl FnOnce() -> Answer) {
+    pub(crate) fn insert(&self, key: u128, answer: impl FnOnce() -> AnswerTemplate) {
         let slots = self
             .slots
             .get_or_init(|| Box::new(std::array::from_fn(|_| OnceBox::new())));
-        if self.recall(key).is_some() || slots.iter().all(|slot| slot.get().is_some()) {
+        if self.get(key).is_some() || slots.iter().all(|slot| slot.get().is_some()) {
             return;
         }
         let mut new = Box::new((key, answer()));
-        for slot in (0..ROOM).filter_map(|step| slots.get(start(key).wrapping_add(step) % ROOM)) {
+        for slot in
+            (0..CAPACITY).filter_map(|step| slots.get(start(key).wrapping_add(step) % CAPACITY))
+        {
             match slot.set(new) {
                 Ok(()) => return,
                 // Another thread may have been faster.
@@ -128,8 +132,8 @@ mod tests {
 
     use super::*;
 
-    fn answer(code: u64) -> Answer {
-        Answer {
+    fn answer(code: u64) -> AnswerTemplate {
+        AnswerTemplate {
             allowed: code.is_multiple_of(2),
             code: Arc::from(code.to_string()),
             policies: Arc::from([]),
@@ -139,7 +143,7 @@ mod tests {
 
     #[test]
     fn bits_are_answered_as_they_were_and_room_ends() {
-        let memo = Memo::new(!1, vec![70, 130]);
+        let memo = AnswerCache::new(!1, vec![70, 130]);
         let key = |bits: u64, further: u64| {
             memo.key(bits, |variable| {
                 Some(further >> (variable / 64 - 1) & 1 == 1)
@@ -151,30 +155,27 @@ mod tests {
                 let (memo, key) = (&memo, &key);
                 scope.spawn(move || {
                     for bits in 0..200_u64 {
-                        memo.keep(key(bits << 3 | thread & 1, bits & 3), || answer(bits));
+                        memo.insert(key(bits << 3 | thread & 1, bits & 3), || answer(bits));
                     }
                 });
             }
         });
         let found: Vec<u64> = (0..200)
-            .filter(|bits| memo.recall(key(bits << 3, bits & 3)).is_some())
+            .filter(|bits| memo.get(key(bits << 3, bits & 3)).is_some())
             .collect();
-        assert_eq!(found.len(), ROOM);
+        assert_eq!(found.len(), CAPACITY);
         for bits in found {
-            assert_eq!(memo.recall(key(bits << 3, bits & 3)), Some(&answer(bits)));
-            assert_eq!(
-                memo.recall(key(bits << 3 | 1, bits & 3)),
-                Some(&answer(bits))
-            );
-            assert_eq!(memo.recall(key(bits << 3 | 2, bits & 3)), None);
-            assert_eq!(memo.recall(key(bits << 3, !bits & 3)), None);
+            assert_eq!(memo.get(key(bits << 3, bits & 3)), Some(&answer(bits)));
+            assert_eq!(memo.get(key(bits << 3 | 1, bits & 3)), Some(&answer(bits)));
+            assert_eq!(memo.get(key(bits << 3 | 2, bits & 3)), None);
+            assert_eq!(memo.get(key(bits << 3, !bits & 3)), None);
         }
     }
 
     #[test]
     fn what_has_no_room_in_a_key_is_not_kept() {
-        let memo = Memo::new(!0, (64..129).collect());
-        assert!(!memo.is_open() && memo.asks_from(128).eq(&false));
+        let memo = AnswerCache::new(!0, (64..129).collect());
+        assert!(!memo.is_enabled() && memo.asks_from(128).eq(&false));
         assert_eq!(memo.key(1, |_| Some(true)), None);
     }
 }

@@ -1,15 +1,15 @@
-//! Facts of records beyond a session's bits, each read from the row at the end of a path. A policy that asks one of them stays
-//! among single bits: the fact is looked up when the plan comes to it.
+//! Facts of records beyond a session's bits, each read from the row at the end of a path. A policy
+//! that asks one of them stays among single bits: the fact is looked up when the plan comes to it.
 
 use super::entities::state;
-use super::resolve::{Login, On};
+use super::resolve::{ResolvedLogin, ResolvedResource};
 use super::symbols::{
     ACCOUNT, ACCOUNT_OF, CLOSED, CONFIRMED, DISABLED, DOMAIN, FEATURES, GRANTS, LEVEL, LEVEL_OF,
     MEMBER, OPERATOR, OWNER, PACKAGE, PACKAGE_OF, PLATFORM, PLATFORM_OF, STATE_OF, WHITELABEL,
     entity, parts,
 };
-use crate::directory::{Hot, NONE};
-use crate::vm::Own;
+use crate::directory::{NO_ROW, Tables};
+use crate::vm::StoredValue;
 
 /// The record that a path starts from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,9 +72,9 @@ pub(crate) struct RecordRead {
 /// The numbers that paths start from.
 #[derive(Clone, Copy)]
 pub(crate) struct PathOrigin {
-    pub(crate) login: Login,
+    pub(crate) login: ResolvedLogin,
     pub(crate) domain: u32,
-    pub(crate) on: On,
+    pub(crate) on: ResolvedResource,
 }
 
 /// The kind of entity that a reference of a record leads to, if the attribute is one.
@@ -88,7 +88,7 @@ pub(crate) fn reference_kind(of: u32, name: u32) -> Option<u32> {
 }
 
 /// The entity that a reference of a record names.
-fn referred(hot: &Hot, of: u32, name: u32) -> Option<u32> {
+fn referred(hot: &Tables, of: u32, name: u32) -> Option<u32> {
     let (kind, number) = parts(of);
     let to = match (kind, name) {
         (ACCOUNT, OWNER) => hot.accounts.row(number)?.owner,
@@ -97,16 +97,16 @@ fn referred(hot: &Hot, of: u32, name: u32) -> Option<u32> {
         (MEMBER, ACCOUNT_OF) => hot.members.row(number)?.account,
         (DOMAIN, OWNER) => hot.domains.row(number)?.owner,
         (LEVEL, OWNER) => hot.levels.row(number)?.owner,
-        _ => NONE,
+        _ => NO_ROW,
     };
-    if to == NONE {
+    if to == NO_ROW {
         None
     } else {
         Some(entity(reference_kind(kind, name)?, to))
     }
 }
 
-fn exists(hot: &Hot, of: u32) -> bool {
+fn exists(hot: &Tables, of: u32) -> bool {
     let (kind, number) = parts(of);
     match kind {
         ACCOUNT => hot.accounts.row(number).is_some(),
@@ -120,20 +120,20 @@ fn exists(hot: &Hot, of: u32) -> bool {
     }
 }
 
-fn flag(hot: &Hot, of: u32, name: u32) -> Option<bool> {
+fn flag(hot: &Tables, of: u32, name: u32) -> Option<bool> {
     let (kind, number) = parts(of);
     Some(match (kind, name) {
         (ACCOUNT, CONFIRMED) => hot.accounts.row(number)?.is_confirmed(),
         (ACCOUNT, CLOSED) => hot.accounts.row(number)?.is_closed(),
         (MEMBER, CONFIRMED) => hot.members.row(number)?.is_confirmed(),
         (PACKAGE, WHITELABEL) => hot.packages.row(number)?.is_whitelabel(),
-        (DOMAIN, PLATFORM_OF) => hot.domains.row(number)?.owner == NONE,
+        (DOMAIN, PLATFORM_OF) => hot.domains.row(number)?.owner == NO_ROW,
         _ => return None,
     })
 }
 
 /// A record's set of that name: the first 64 places as bits, and the others.
-fn set(hot: &Hot, of: u32, name: u32) -> Option<(u64, &[u32])> {
+fn set(hot: &Tables, of: u32, name: u32) -> Option<(u64, &[u32])> {
     let (kind, number) = parts(of);
     Some(match (kind, name) {
         (ACCOUNT, DISABLED) => (hot.accounts.row(number)?.disabled(), &[]),
@@ -158,7 +158,7 @@ fn set(hot: &Hot, of: u32, name: u32) -> Option<(u64, &[u32])> {
 }
 
 /// An attribute of the host's own.
-fn own<'h>(hot: &'h Hot, of: u32, name: &str) -> Option<&'h Own> {
+fn own<'h>(hot: &'h Tables, of: u32, name: &str) -> Option<&'h StoredValue> {
     let (kind, number) = parts(of);
     let all = match kind {
         ACCOUNT => hot.account_own(number, hot.accounts.row(number)?)?,
@@ -166,7 +166,7 @@ fn own<'h>(hot: &'h Hot, of: u32, name: &str) -> Option<&'h Own> {
         _ => return None,
     };
     match all {
-        Own::Record(fields) => fields
+        StoredValue::Record(fields) => fields
             .iter()
             .find(|(known, _)| **known == *name)
             .map(|(_, value)| value),
@@ -175,14 +175,16 @@ fn own<'h>(hot: &'h Hot, of: u32, name: &str) -> Option<&'h Own> {
 }
 
 impl RecordPath {
-    fn entity(&self, hot: &Hot, origin: &PathOrigin) -> Option<u32> {
+    fn entity(&self, hot: &Tables, origin: &PathOrigin) -> Option<u32> {
         let start = match (self.start, origin.on) {
-            (PathStart::Account, _) if origin.login.account == NONE => return None,
+            (PathStart::Account, _) if origin.login.account == NO_ROW => return None,
             (PathStart::Account, _) => entity(ACCOUNT, origin.login.account),
             (PathStart::Member, _) => entity(MEMBER, origin.login.number),
             (PathStart::Domain, _) => entity(DOMAIN, origin.domain),
             (PathStart::Resource, on) => on.entity()?,
-            (PathStart::ResourcesAccount, On::Inline { account }) if account != NONE => {
+            (PathStart::ResourcesAccount, ResolvedResource::Inline { account })
+                if account != NO_ROW =>
+            {
                 entity(ACCOUNT, account)
             }
             (PathStart::ResourcesAccount, _) => return None,
@@ -195,7 +197,7 @@ impl RecordPath {
 
 impl RecordRead {
     /// Whether the fact is so; never, where the path leads to no record.
-    pub(crate) fn holds(&self, hot: &Hot, origin: &PathOrigin) -> bool {
+    pub(crate) fn holds(&self, hot: &Tables, origin: &PathOrigin) -> bool {
         #[cfg(test)]
         crate::vm::count_steps(self.path.names.len().saturating_add(1));
         let Some(of) = self.path.entity(hot, origin) else {
@@ -219,9 +221,9 @@ impl RecordRead {
             RecordFact::HasOwn(name) => own(hot, of, name).is_some(),
             RecordFact::OwnIs(name, literal) => {
                 own(hot, of, name).is_some_and(|value| match (value, literal) {
-                    (Own::Bool(value), OwnLiteral::Bool(literal)) => value == literal,
-                    (Own::Long(value), OwnLiteral::Long(literal)) => value == literal,
-                    (Own::Text(value), OwnLiteral::Text(literal)) => value == literal,
+                    (StoredValue::Bool(value), OwnLiteral::Bool(literal)) => value == literal,
+                    (StoredValue::Long(value), OwnLiteral::Long(literal)) => value == literal,
+                    (StoredValue::Text(value), OwnLiteral::Text(literal)) => value == literal,
                     _ => false,
                 })
             }

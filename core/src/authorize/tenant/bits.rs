@@ -1,10 +1,10 @@
-//! A session's request in single bits: what the kernel's rows say of principal, account, owner, package, level, domain and
-//! resource, gathered without a branch for each policy that asks.
+//! A session's request in single bits: what the kernel's rows say of principal, account, owner,
+//! package, level, domain and resource, gathered without a branch for each policy that asks.
 
-use super::resolve::{Login, On};
+use super::resolve::{ResolvedLogin, ResolvedResource};
 use super::symbols;
 use crate::directory::{
-    AccountRow, DomainRow, Hot, MemberRow, NONE, account_bit, domain_bit, member_bit,
+    AccountRow, DomainRow, MemberRow, NO_ROW, Tables, account_bit, domain_bit, member_bit,
 };
 
 /// Where each record's bits begin.
@@ -40,8 +40,8 @@ pub(crate) const DOMAIN_OWNERS_PACKAGE_FEATURE: u32 =
 const _: () = assert!(DOMAIN_OWNERS_PACKAGE_FEATURE < 64);
 
 /// What a session's bits are gathered from.
-pub(crate) struct Session {
-    pub(crate) login: Login,
+pub(crate) struct SessionRows {
+    pub(crate) login: ResolvedLogin,
     /// The rows of its account and of itself, if it is a member; without a bit where there is none.
     pub(crate) account: AccountRow,
     pub(crate) member: MemberRow,
@@ -53,7 +53,7 @@ pub(crate) struct Session {
 /// A bit where both are the same number.
 #[inline(always)]
 pub(crate) fn same(bit: u32, left: u32, right: u32) -> u64 {
-    u64::from(left == right && left != NONE) << bit
+    u64::from(left == right && left != NO_ROW) << bit
 }
 
 /// Whether the account is a client.
@@ -62,10 +62,10 @@ pub(crate) fn is_client(account: &AccountRow) -> bool {
     account.bits() >> account_bit::HAS_OWNER & 1 != 0
 }
 
-impl Session {
+impl SessionRows {
     /// All but the resource's bits.
     #[inline(always)]
-    pub(crate) fn bits(&self, hot: &Hot) -> u64 {
+    pub(crate) fn bits(&self, hot: &Tables) -> u64 {
         let Self {
             login,
             account,
@@ -87,7 +87,7 @@ impl Session {
             let (owner, package) = hot
                 .accounts
                 .row(account.owner)
-                .map_or((0, NONE), |owner| (owner.bits(), owner.package));
+                .map_or((0, NO_ROW), |owner| (owner.bits(), owner.package));
             bits |= owner << OWNER;
             (account.owner, owner, package)
         } else {
@@ -96,7 +96,7 @@ impl Session {
         let package = self.package(hot, package);
         bits |= package << PACKAGE_EXISTS;
         // Mostly the domain belongs to the account that pays, and nothing more is looked up.
-        if domain.owner == NONE {
+        if domain.owner == NO_ROW {
             bits
         } else if domain.owner == payer {
             bits | payer_bits << DOMAIN_OWNER | package << DOMAIN_OWNERS_PACKAGE_EXISTS
@@ -107,7 +107,7 @@ impl Session {
 
     /// The bits of an owner of the domain who is not the account's payer.
     #[inline(never)]
-    fn other_domain_owner(&self, hot: &Hot, owner: u32) -> u64 {
+    fn other_domain_owner(&self, hot: &Tables, owner: u32) -> u64 {
         let Some(row) = hot.accounts.row(owner) else {
             return 0;
         };
@@ -116,7 +116,7 @@ impl Session {
 
     /// The three bits of a package: whether there is one, its right, and the action's feature.
     #[inline(always)]
-    fn package(&self, hot: &Hot, package: u32) -> u64 {
+    fn package(&self, hot: &Tables, package: u32) -> u64 {
         hot.packages.row(package).map_or(0, |row| {
             1 | u64::from(row.is_whitelabel()) << (WHITELABEL - PACKAGE_EXISTS)
                 | self.has(row.features) << (PACKAGE_FEATURE - PACKAGE_EXISTS)
@@ -129,10 +129,10 @@ impl Session {
     }
 }
 
-impl On {
+impl ResolvedResource {
     /// The resource's bits, for such a login.
     #[inline]
-    pub(crate) fn bits(self, login: Login) -> u64 {
+    pub(crate) fn bits(self, login: ResolvedLogin) -> u64 {
         let mine = login.account;
         let exists = 1 << (RESOURCE + account_bit::EXISTS);
         match self {
@@ -144,7 +144,7 @@ impl On {
             }
             Self::Owned { owner, .. } => {
                 exists
-                    | u64::from(owner != NONE) << (RESOURCE + account_bit::HAS_OWNER)
+                    | u64::from(owner != NO_ROW) << (RESOURCE + account_bit::HAS_OWNER)
                     | same(RESOURCES_OWNER_IS_ACCOUNT, owner, mine)
             }
             Self::Member { number, account } => {

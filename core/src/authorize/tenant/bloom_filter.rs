@@ -1,19 +1,20 @@
-//! Which records no policy is about alone: with thousands of such policies, what most requests need to know of them. Says
-//! "perhaps" for the others, which are then looked up (a Bloom filter with two probes).
+//! Which records no policy is about alone: with thousands of such policies, what most requests need
+//! to know of them. Says "perhaps" for the others, which are then looked up (a Bloom filter with
+//! two probes).
 
-use crate::util::keyed_hash::Keyed;
+use crate::util::keyed_hash::KeyedHash;
 
 /// Bits for each one that is put in, at least.
 const ROOM: usize = 16;
 
 #[derive(Debug, Default)]
-pub(crate) struct Sieve {
+pub(crate) struct BloomFilter {
     /// A power of two of words; none while nothing is put in.
     words: Box<[u64]>,
-    texts: Keyed,
+    texts: KeyedHash,
 }
 
-impl Sieve {
+impl BloomFilter {
     /// Of the texts of ids.
     pub(crate) fn of_texts<'a>(ids: impl ExactSizeIterator<Item = &'a str>) -> Self {
         let mut sieve = Self::with_room(ids.len());
@@ -36,7 +37,7 @@ impl Sieve {
         };
         Self {
             words: vec![0; words].into(),
-            texts: Keyed::default(),
+            texts: KeyedHash::default(),
         }
     }
 
@@ -96,8 +97,8 @@ mod tests {
     fn what_was_put_in_is_never_missed_and_little_else_is_taken_for_it() {
         let ids: Vec<String> = (0..5_000).map(|at| format!("id-{at}")).collect();
         let (texts, numbers) = (
-            Sieve::of_texts(ids.iter().map(String::as_str)),
-            Sieve::of_numbers(0..5_000_u32),
+            BloomFilter::of_texts(ids.iter().map(String::as_str)),
+            BloomFilter::of_numbers(0..5_000_u32),
         );
         assert!(
             ids.iter().all(|id| texts.may_hold_text(id))
@@ -110,7 +111,7 @@ mod tests {
             .filter(|at| numbers.may_hold_number(*at))
             .count();
         assert!(strange < 1_000 && others < 1_000, "{strange} {others}");
-        let nothing = Sieve::default();
+        let nothing = BloomFilter::default();
         assert!(!nothing.may_hold_text("") && !nothing.may_hold_number(0));
     }
 }

@@ -9,24 +9,25 @@ use super::symbols::{
     FEATURES, FIRST_TYPE, GRANTS, LEVEL, LEVEL_OF, MEMBER, NAMED, OPERATOR, OWNER, PACKAGE,
     PACKAGE_OF, PLATFORM_OF, REASON, STATE, STATE_OF, WHITELABEL, entity, parts,
 };
-use crate::directory::{Hot, NONE};
+use crate::directory::{NO_ROW, Tables};
 use crate::model::domain::DomainState;
-use crate::vm::{Own, Space, TEMPORARY, Value, World, flags};
+use crate::vm::{EntityStore, Heap, REQUEST_LOCAL, StoredValue, Value, enum_set};
 
 /// The directory and what the policies themselves name.
-pub(crate) struct Tenants<'a> {
-    pub(crate) hot: &'a Hot,
-    pub(crate) named: &'a Named,
-    /// Type and id of a resource that has the first stranger's number without being written down as one: mostly nothing else
-    /// of a request can be the same entity, and its names need not be looked at.
+pub(crate) struct KernelEntities<'a> {
+    pub(crate) hot: &'a Tables,
+    pub(crate) named: &'a SymbolTable,
+    /// Type and id of a resource that has the first stranger's number without being written down as
+    /// one: mostly nothing else of a request can be the same entity, and its names need not be
+    /// looked at.
     pub(crate) guest: Option<(&'a str, &'a str)>,
 }
 
 /// What a bundle's policies name: other entities, and actions with what they are in.
 #[derive(Debug, Default)]
-pub(crate) struct Named {
+pub(crate) struct SymbolTable {
     /// Entities of other types.
-    pub(crate) others: Others,
+    pub(crate) others: ExtraEntities,
     pub(crate) actions: Vec<Box<str>>,
     pub(crate) channels: Vec<Box<str>>,
     pub(crate) meters: Vec<Box<str>>,
@@ -38,13 +39,13 @@ pub(crate) struct Named {
 
 /// Entities by type (a text's number) and id.
 #[derive(Debug, Default)]
-pub(crate) struct Others {
+pub(crate) struct ExtraEntities {
     list: Vec<(u32, Box<str>)>,
     table: HashTable<u32>,
     hasher: DefaultHashBuilder,
 }
 
-impl Others {
+impl ExtraEntities {
     pub(crate) fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
@@ -86,7 +87,7 @@ impl Others {
     }
 }
 
-impl Named {
+impl SymbolTable {
     /// The place of a meter.
     pub(crate) fn meter(&self, id: &str) -> Option<u32> {
         u32::try_from(self.meters.iter().position(|known| **known == *id)?).ok()
@@ -95,7 +96,7 @@ impl Named {
     /// The number of an entity of a type that the directory does not keep, if it has one.
     pub(crate) fn find(
         &self,
-        hot: &Hot,
+        hot: &Tables,
         kind: &str,
         kind_text: Option<u32>,
         id: &str,
@@ -121,7 +122,7 @@ impl Named {
 }
 
 /// The number of a record or of its name.
-pub(crate) fn record(hot: &Hot, kind: &str, id: &str) -> Option<u32> {
+pub(crate) fn record(hot: &Tables, kind: &str, id: &str) -> Option<u32> {
     let (kind, number) = match kind {
         "Account" => (ACCOUNT, hot.accounts.number(id)),
         "TeamMember" => (MEMBER, hot.members.number(id)),
@@ -135,48 +136,50 @@ pub(crate) fn record(hot: &Hot, kind: &str, id: &str) -> Option<u32> {
     number.map(|number| entity(kind, number))
 }
 
-impl Tenants<'_> {
+impl KernelEntities<'_> {
     /// The entity as a request names it, known or not.
-    pub(crate) fn entity(&self, kind: &str, id: &str, space: &mut Space<'_>) -> Value {
+    pub(crate) fn entity(&self, kind: &str, id: &str, space: &mut Heap<'_>) -> Value {
         let known = record(self.hot, kind, id).or_else(|| {
             self.named
                 .find(self.hot, kind, space.pool.find_text(kind), id)
         });
         Value::Entity(known.unwrap_or_else(|| {
-            // What a host keeps with a record can be the resource, or another: then it must be among the strangers, first.
+            // What a host keeps with a record can be the resource, or another: then it must be
+            // among the strangers, first.
             let [.., last] = [self.guest, Some((kind, id))].map(|stranger| {
                 let (kind, id) = stranger?;
                 let (kind, id) = (space.text_number(kind), space.text_number(id));
-                Some(space.stranger(kind, id))
+                Some(space.unknown_entity(kind, id))
             });
-            last.unwrap_or(TEMPORARY)
+            last.unwrap_or(REQUEST_LOCAL)
         }))
     }
 
-    /// What a host keeps with a record, as values of this request. As deep as it was checked when it was put.
-    pub(crate) fn own(&self, own: &Own, space: &mut Space<'_>) -> Value {
+    /// What a host keeps with a record, as values of this request. As deep as it was checked when
+    /// it was put.
+    pub(crate) fn own(&self, own: &StoredValue, space: &mut Heap<'_>) -> Value {
         match own {
-            Own::Bool(value) => Value::Bool(*value),
-            Own::Long(value) => Value::Long(*value),
-            Own::Text(text) => Value::Text(space.text_number(text)),
-            Own::Entity(kind, id) => self.entity(kind, id, space),
-            Own::Set(items) => {
+            StoredValue::Bool(value) => Value::Bool(*value),
+            StoredValue::Long(value) => Value::Long(*value),
+            StoredValue::Text(text) => Value::Text(space.text_number(text)),
+            StoredValue::Entity(kind, id) => self.entity(kind, id, space),
+            StoredValue::Set(items) => {
                 let mut items = items.iter().map(|item| self.own(item, space)).collect();
                 space.set(&mut items)
             }
-            Own::Record(fields) => {
+            StoredValue::Record(fields) => {
                 let mut fields: Vec<_> = fields
                     .iter()
                     .map(|(name, value)| (space.text_number(name), self.own(value, space)))
                     .collect();
                 space.record(&mut fields)
             }
-            Own::Extension(value) => *value,
-            Own::Ip(ip) => space.address(*ip),
+            StoredValue::Extension(value) => *value,
+            StoredValue::Ip(ip) => space.address(*ip),
         }
     }
 
-    fn operator_email(&self, number: u32, space: &mut Space<'_>) -> Value {
+    fn operator_email(&self, number: u32, space: &mut Heap<'_>) -> Value {
         let email = self
             .hot
             .operators
@@ -187,7 +190,7 @@ impl Tenants<'_> {
         })
     }
 
-    fn kept(&self, own: Option<&Own>, space: &mut Space<'_>) -> Value {
+    fn kept(&self, own: Option<&StoredValue>, space: &mut Heap<'_>) -> Value {
         match own {
             Some(own) => self.own(own, space),
             None => space.record(&mut Vec::new()),
@@ -198,7 +201,7 @@ impl Tenants<'_> {
 /// An entity of that number, unless it stands for none.
 #[inline]
 fn reference(kind: u32, number: u32) -> Value {
-    if number == NONE {
+    if number == NO_ROW {
         Value::Missing
     } else {
         Value::Entity(entity(kind, number))
@@ -207,16 +210,16 @@ fn reference(kind: u32, number: u32) -> Value {
 
 /// A set of features: the first 64 by bits, the others by place.
 #[inline]
-fn features(low: u64, more: &[u32], space: &mut Space<'_>) -> Value {
+fn features(low: u64, more: &[u32], space: &mut Heap<'_>) -> Value {
     if more.is_empty() {
-        flags(FEATURE, low)
+        enum_set(FEATURE, low)
     } else {
         many_features(low, more, space)
     }
 }
 
 #[cold]
-fn many_features(low: u64, more: &[u32], space: &mut Space<'_>) -> Value {
+fn many_features(low: u64, more: &[u32], space: &mut Heap<'_>) -> Value {
     let mut items = Vec::with_capacity(more.len().saturating_add(low.count_ones() as usize));
     items.extend(
         (0..64_u32)
@@ -230,9 +233,9 @@ fn many_features(low: u64, more: &[u32], space: &mut Space<'_>) -> Value {
     space.set(&mut items)
 }
 
-impl World for Tenants<'_> {
+impl EntityStore for KernelEntities<'_> {
     #[inline]
-    fn attribute(&self, of: u32, name: u32, space: &mut Space<'_>) -> Value {
+    fn attribute(&self, of: u32, name: u32, space: &mut Heap<'_>) -> Value {
         let (kind, number) = parts(of);
         match kind {
             ACCOUNT => self
@@ -242,7 +245,7 @@ impl World for Tenants<'_> {
                 .map_or(Value::Missing, |row| match name {
                     CONFIRMED => Value::Bool(row.is_confirmed()),
                     CLOSED => Value::Bool(row.is_closed()),
-                    DISABLED => flags(REASON, row.disabled()),
+                    DISABLED => enum_set(REASON, row.disabled()),
                     OWNER => reference(ACCOUNT, row.owner),
                     PACKAGE_OF => reference(PACKAGE, row.package),
                     LEVEL_OF => reference(LEVEL, row.level),
@@ -265,7 +268,7 @@ impl World for Tenants<'_> {
                 .domains
                 .row(number)
                 .map_or(Value::Missing, |row| match name {
-                    PLATFORM_OF => Value::Bool(row.owner == NONE),
+                    PLATFORM_OF => Value::Bool(row.owner == NO_ROW),
                     OWNER => reference(ACCOUNT, row.owner),
                     STATE_OF => Value::Entity(entity(STATE, state(row.state()))),
                     _ => Value::Missing,
@@ -299,7 +302,7 @@ impl World for Tenants<'_> {
         Value::Missing
     }
 
-    fn descends(&self, child: u32, ancestor: u32) -> bool {
+    fn is_descendant(&self, child: u32, ancestor: u32) -> bool {
         match (parts(child), parts(ancestor)) {
             ((symbols::ACTION, at), (symbols::ACTION, _)) => self
                 .named
@@ -311,7 +314,7 @@ impl World for Tenants<'_> {
     }
 
     fn type_of(&self, of: u32) -> u32 {
-        debug_assert!(of < TEMPORARY);
+        debug_assert!(of < REQUEST_LOCAL);
         let (kind, at) = parts(of);
         if kind == NAMED {
             self.named.others.kind(at)

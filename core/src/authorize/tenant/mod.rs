@@ -1,8 +1,9 @@
 //! The tenancy kernel compiled: programs for each kind of request, over the directory's rows.
 //!
-//! What is known before a request comes is folded in at load: the action, the types of principal and resource, which
-//! attributes a type has; and, for the requests of a session at a domain (nobody acts, no realm, no amount), the facts
-//! that such a request has. What remains is read from rows by number.
+//! What is known before a request comes is folded in at load: the action, the types of principal
+//! and resource, which attributes a type has; and, for the requests of a session at a domain
+//! (nobody acts, no realm, no amount), the facts that such a request has. What remains is read from
+//! rows by number.
 
 pub(crate) mod answer_cache;
 pub(crate) mod atoms;
@@ -19,5 +20,5 @@ pub(crate) mod specialize;
 pub(crate) mod symbolic;
 pub(crate) mod symbols;
 
-pub(crate) use super::tenant::limit_policies::{Metered, Silence, Single};
-pub(crate) use super::tenant::programs::Programs;
+pub(crate) use super::tenant::limit_policies::{MeteredAnswer, SelfConsume, UnaffectedRange};
+pub(crate) use super::tenant::programs::TenantEvaluator;

@@ -1,32 +1,33 @@
-//! The allow bit of a session's request, straight from the rows: what most checks are. All that the answer to one kind of
-//! request needs stands together, so that finding it waits for memory once or twice; and nothing is built on the way.
+//! The allow bit of a session's request, straight from the rows: what most checks are. All that the
+//! answer to one kind of request needs stands together, so that finding it waits for memory once or
+//! twice; and nothing is built on the way.
 
 use std::sync::Arc;
 
-use super::answer_cache::Memo;
+use super::answer_cache::AnswerCache;
 use super::atoms::{PathOrigin, RecordRead};
-use super::bits::{Session, is_client};
-use super::programs::Programs;
-use super::resolve::{Found, Login, On, domain_of, host_sought};
+use super::bits::{SessionRows, is_client};
+use super::programs::TenantEvaluator;
+use super::resolve::{ResolvedLogin, ResolvedRequest, ResolvedResource, domain_of, host_slot};
 use super::symbolic::{FIRST_PROGRAM, FIRST_READ};
 use super::symbols;
-use crate::api::request_ref::{Kind, Question};
-use crate::cedar::authorizer::Answer;
-use crate::directory::{AccountRow, Directory, Hot, Index, MemberRow};
+use crate::api::request_ref::{RequestRef, ResourceTypeRef};
+use crate::cedar::authorizer::AnswerTemplate;
+use crate::directory::{AccountRow, Directory, HashIndex, MemberRow, Tables};
 use crate::model::catalog::MeterKind;
 use crate::model::limit::QuotaFacts;
 use crate::model::reference::is_id;
 use crate::util::text::same;
-use crate::vm::{Outcome, Plan};
+use crate::vm::{CompiledBdd, PolicyResult};
 
 /// Names by number, found by one look-up.
 #[derive(Debug, Default)]
-pub(crate) struct Names {
-    index: Index,
+pub(crate) struct NameTable {
+    index: HashIndex,
     list: Vec<Box<str>>,
 }
 
-impl Names {
+impl NameTable {
     /// The next number, for a name that has none yet.
     pub(crate) fn push(&mut self, name: &str) -> u32 {
         if self.index.is_full() {
@@ -50,7 +51,7 @@ impl Names {
 
 /// The kinds of request of one action: a range of the keys.
 #[derive(Debug, Clone, Copy)]
-struct Span {
+struct ActionRange {
     first: u32,
     end: u32,
     /// The place of its feature, or any.
@@ -59,10 +60,10 @@ struct Span {
 
 /// What tells the kinds of request of an action apart.
 #[derive(Debug, Clone, Copy)]
-struct Key {
+struct RequestKind {
     action: u32,
     principal: u32,
-    /// The resource type's place in [`Programs::kinds`].
+    /// The resource type's place in [`TenantEvaluator::kinds`].
     kind: u32,
     /// Its place among the entries of its action.
     entry: usize,
@@ -74,38 +75,38 @@ struct Key {
 
 /// How the bits of a kind of request answer it.
 #[derive(Debug)]
-pub(crate) struct Planned {
+pub(crate) struct SessionPlan {
     /// The allow bit.
-    pub(crate) plan: Plan,
+    pub(crate) plan: CompiledBdd,
     /// The facts of records that are looked up on the way.
     pub(crate) reads: Vec<RecordRead>,
     /// All of the answer, where it was given before.
-    pub(crate) memo: Memo,
+    pub(crate) memo: AnswerCache,
 }
 
 /// A session's request whose names are found, and which bits can answer.
 #[derive(Clone, Copy)]
-pub(crate) struct Sight {
+pub(crate) struct PlanRequest {
     /// The kind of request.
     pub(crate) at: u32,
-    pub(crate) login: Login,
+    pub(crate) login: ResolvedLogin,
     account: AccountRow,
     member: MemberRow,
     /// The number of its domain.
     pub(crate) domain: u32,
     host_at: (u32, u64),
-    on: On,
+    on: ResolvedResource,
     feature: u32,
 }
 
-impl Sight {
+impl PlanRequest {
     #[inline(always)]
     pub(crate) fn client(&self) -> bool {
         is_client(&self.account)
     }
 
     #[inline(always)]
-    fn bits(&self, hot: &Hot) -> Option<u64> {
+    fn bits(&self, hot: &Tables) -> Option<u64> {
         let Self {
             login,
             account,
@@ -116,7 +117,7 @@ impl Sight {
         } = *self;
         let domain = *hot.domains.row(self.domain)?;
         Some(
-            Session {
+            SessionRows {
                 login,
                 account,
                 member,
@@ -133,19 +134,19 @@ impl Sight {
     pub(crate) fn is_own(&self) -> bool {
         let Self { login, on, .. } = *self;
         login.kind == symbols::ACCOUNT
-            && matches!(on, On::Inline { account } if account == login.account)
+            && matches!(on, ResolvedResource::Inline { account } if account == login.account)
     }
 }
 
 /// Looks up what a plan or a key needs beside the bits.
 struct Looking<'a, 'q> {
-    programs: &'a Programs,
-    planned: &'a Planned,
-    question: &'a Question<'q>,
+    programs: &'a TenantEvaluator,
+    planned: &'a SessionPlan,
+    question: &'a RequestRef<'q>,
     directory: &'a Directory,
-    sight: &'a Sight,
+    sight: &'a PlanRequest,
     /// The program that ran last, with its outcome: mostly both of its variables are asked.
-    last: Option<(u16, Outcome)>,
+    last: Option<(u16, PolicyResult)>,
 }
 
 impl Looking<'_, '_> {
@@ -154,7 +155,7 @@ impl Looking<'_, '_> {
     fn allows(&mut self, bits: u64) -> Option<bool> {
         self.planned
             .plan
-            .holds(bits, |asked| self.ask(asked.saturating_add(FIRST_READ)))
+            .eval(bits, |asked| self.ask(asked.saturating_add(FIRST_READ)))
     }
 
     /// The key of a recalled answer.
@@ -165,7 +166,7 @@ impl Looking<'_, '_> {
 
     /// A variable from [`FIRST_READ`] on.
     fn ask(&mut self, variable: u16) -> Option<bool> {
-        let Sight {
+        let PlanRequest {
             login, domain, on, ..
         } = *self.sight;
         let Some(program) = variable.checked_sub(FIRST_PROGRAM) else {
@@ -181,54 +182,63 @@ impl Looking<'_, '_> {
             _ => {
                 let found = self.programs.found_of(self.sight, None)?;
                 let sessions = found.entry.session.get(usize::from(self.sight.client()))?;
-                self.programs
-                    .other(sessions, at, self.question, self.directory, &found)?
+                self.programs.eval_plan_extra(
+                    sessions,
+                    at,
+                    self.question,
+                    self.directory,
+                    &found,
+                )?
             }
         };
         self.last = Some((at, outcome));
         Some(
             outcome
                 == if program & 1 == 0 {
-                    Outcome::Applies
+                    PolicyResult::Satisfied
                 } else {
-                    Outcome::Errs
+                    PolicyResult::Error
                 },
         )
     }
 }
 
-/// For each action and pair of types that bits can answer, its plans: of a main account or operator, and of a client.
+/// For each action and pair of types that bits can answer, its plans: of a main account or
+/// operator, and of a client.
 #[derive(Debug, Default)]
-pub(crate) struct Ready {
+pub(crate) struct PlanTable {
     /// By the action's place.
-    spans: Vec<Span>,
-    keys: Vec<Key>,
-    plans: Vec<[Option<Planned>; 2]>,
+    spans: Vec<ActionRange>,
+    keys: Vec<RequestKind>,
+    plans: Vec<[Option<SessionPlan>; 2]>,
 }
 
-impl Ready {
+impl PlanTable {
     /// The next action; the kinds put from now on are its.
     pub(crate) fn action(&mut self, feature: u32) {
         let first = u32::try_from(self.keys.len()).unwrap_or(u32::MAX);
-        self.spans.push(Span {
+        self.spans.push(ActionRange {
             first,
             end: first,
             feature,
         });
     }
 
-    /// A kind of request of the last action, by principal, resource type, place among its entries and whether the resource is
-    /// the host's own; gives its place here.
+    /// A kind of request of the last action, by principal, resource type, place among its entries
+    /// and whether the resource is the host's own; gives its place here.
     pub(crate) fn put(
         &mut self,
         (principal, kind, entry, inline): (u32, u32, usize, bool),
-        plans: [Option<Planned>; 2],
+        plans: [Option<SessionPlan>; 2],
     ) -> Option<u32> {
         let at = u32::try_from(self.keys.len()).ok()?;
         self.spans.last_mut()?.end = at.checked_add(1)?;
-        let recalls = plans.iter().flatten().any(|planned| planned.memo.is_open());
+        let recalls = plans
+            .iter()
+            .flatten()
+            .any(|planned| planned.memo.is_enabled());
         let action = u32::try_from(self.spans.len().checked_sub(1)?).ok()?;
-        self.keys.push(Key {
+        self.keys.push(RequestKind {
             action,
             principal,
             kind,
@@ -241,7 +251,7 @@ impl Ready {
     }
 
     #[inline(always)]
-    pub(crate) fn planned(&self, at: u32, client: bool) -> Option<&Planned> {
+    pub(crate) fn planned(&self, at: u32, client: bool) -> Option<&SessionPlan> {
         self.plans
             .get(at as usize)?
             .get(usize::from(client))?
@@ -249,26 +259,26 @@ impl Ready {
     }
 }
 
-impl Programs {
+impl TenantEvaluator {
     /// The allow bit from the bits of a session's request, where they say it.
     #[inline]
-    pub(crate) fn planned(&self, question: &Question<'_>, directory: &Directory) -> Option<bool> {
-        let sight = self.sight(question, directory, |_| true)?;
+    pub(crate) fn planned(&self, question: &RequestRef<'_>, directory: &Directory) -> Option<bool> {
+        let sight = self.resolve(question, directory, |_| true)?;
         self.allows(&sight, question, directory)
     }
 
-    /// The allow bit of what was sighted. Mostly the bits say it, and the sight stays in registers: what else a plan asks for is
-    /// looked up by a copy of it.
+    /// The allow bit of what was sighted. Mostly the bits say it, and the sight stays in registers:
+    /// what else a plan asks for is looked up by a copy of it.
     #[inline(always)]
     fn allows(
         &self,
-        sight: &Sight,
-        question: &Question<'_>,
+        sight: &PlanRequest,
+        question: &RequestRef<'_>,
         directory: &Directory,
     ) -> Option<bool> {
         let planned = self.ready.planned(sight.at, sight.client())?;
         let bits = sight.bits(directory.hot())?;
-        if let Some(allowed) = planned.plan.holds(bits, |_| None) {
+        if let Some(allowed) = planned.plan.eval(bits, |_| None) {
             return Some(allowed);
         }
         let sight = *sight;
@@ -287,22 +297,22 @@ impl Programs {
     #[inline]
     pub(crate) fn recalled(
         &self,
-        question: &Question<'_>,
+        question: &RequestRef<'_>,
         directory: &Directory,
-    ) -> Option<&Answer> {
-        let sight = self.sight(question, directory, |key| key.recalls)?;
+    ) -> Option<&AnswerTemplate> {
+        let sight = self.resolve(question, directory, |key| key.recalls)?;
         let (memo, key) = self.key(&sight, question, directory)?;
-        memo.recall(key)
+        memo.get(key)
     }
 
     /// The answers to this kind of request, and the key of this one's.
     #[inline(always)]
     fn key(
         &self,
-        sight: &Sight,
-        question: &Question<'_>,
+        sight: &PlanRequest,
+        question: &RequestRef<'_>,
         directory: &Directory,
-    ) -> Option<(&Memo, u128)> {
+    ) -> Option<(&AnswerCache, u128)> {
         let planned = self.ready.planned(sight.at, sight.client())?;
         let bits = sight.bits(directory.hot())?;
         if planned.memo.asks_from(0) {
@@ -323,10 +333,10 @@ impl Programs {
     /// Where the answer to a session's request is kept; whether it was given yet.
     pub(crate) fn recalled_at(
         &self,
-        sight: &Sight,
-        question: &Question<'_>,
+        sight: &PlanRequest,
+        question: &RequestRef<'_>,
         directory: &Directory,
-    ) -> Option<(&Memo, Option<u8>)> {
+    ) -> Option<(&AnswerCache, Option<u8>)> {
         let (memo, key) = self.key(sight, question, directory)?;
         Some((memo, memo.find(key)))
     }
@@ -335,14 +345,14 @@ impl Programs {
     #[cold]
     pub(crate) fn keep(
         &self,
-        question: &Question<'_>,
+        question: &RequestRef<'_>,
         directory: &Directory,
-        answer: impl FnOnce() -> Answer,
+        answer: impl FnOnce() -> AnswerTemplate,
     ) {
-        if let Some(sight) = self.sight(question, directory, |key| key.recalls)
+        if let Some(sight) = self.resolve(question, directory, |key| key.recalls)
             && let Some((memo, key)) = self.key(&sight, question, directory)
         {
-            memo.keep(key, answer);
+            memo.insert(key, answer);
         }
     }
 
@@ -350,12 +360,12 @@ impl Programs {
     pub(crate) fn planned_of(
         &self,
         place: u32,
-        found: &Found<'_>,
+        found: &ResolvedRequest<'_>,
         domain: u32,
-        question: &Question<'_>,
+        question: &RequestRef<'_>,
         directory: &Directory,
     ) -> Option<bool> {
-        let Found {
+        let ResolvedRequest {
             principal: login,
             account,
             member,
@@ -363,7 +373,7 @@ impl Programs {
             host: host_at,
             ..
         } = *found;
-        let sight = Sight {
+        let sight = PlanRequest {
             at: place,
             login,
             account,
@@ -379,10 +389,10 @@ impl Programs {
     /// The action and entry of a request that was sighted, with all that was found of it.
     pub(crate) fn found_of<'p>(
         &'p self,
-        sight: &Sight,
+        sight: &PlanRequest,
         quota: Option<&'p QuotaFacts<'p>>,
-    ) -> Option<Found<'p>> {
-        let Sight {
+    ) -> Option<ResolvedRequest<'p>> {
+        let PlanRequest {
             login: principal,
             account,
             member,
@@ -394,7 +404,7 @@ impl Programs {
         let action = self.list.get(key.action as usize)?;
         let entry = action.entries.get(key.entry)?;
         // No policy is about its records alone, or it would not have been sighted.
-        Some(Found {
+        Some(ResolvedRequest {
             action,
             entry,
             principal,
@@ -418,33 +428,37 @@ impl Programs {
 
     /// A session's request of a kind whose answers can be recalled.
     #[inline]
-    pub(crate) fn sighted(&self, question: &Question<'_>, directory: &Directory) -> Option<Sight> {
-        self.sight(question, directory, |key| key.recalls)
+    pub(crate) fn resolve_for_plan(
+        &self,
+        question: &RequestRef<'_>,
+        directory: &Directory,
+    ) -> Option<PlanRequest> {
+        self.resolve(question, directory, |key| key.recalls)
     }
 
     /// A session's request of a kind that is wanted, unless more than bits may count.
     #[inline(always)]
-    fn sight(
+    fn resolve(
         &self,
-        question: &Question<'_>,
+        question: &RequestRef<'_>,
         directory: &Directory,
-        wanted: impl Fn(&Key) -> bool,
-    ) -> Option<Sight> {
+        wanted: impl Fn(&RequestKind) -> bool,
+    ) -> Option<PlanRequest> {
         let (hot, resource) = (directory.hot(), &question.resource);
         if question.with.is_some() || resource.more.is_some() || !is_id(resource.id) {
             return None;
         }
         // All texts that are looked up are asked of memory before the first answer is waited for.
-        let sought = Login::sought(hot, question.principal);
+        let sought = ResolvedLogin::login_slot(hot, question.principal);
         let at_host = question.host?;
-        let host_at = host_sought(directory, at_host);
+        let host_at = host_slot(directory, at_host);
         let action = self.action_of(question.action)? as usize;
         let span = *self.ready.spans.get(action)?;
-        let (login, account, member) = Login::rows(directory, question.principal, sought)?;
-        let at = self.kind_in(span, login.kind, resource.kind)?;
+        let (login, account, member) = ResolvedLogin::rows(directory, question.principal, sought)?;
+        let at = self.find_request_kind(span, login.kind, resource.kind)?;
         let key = self.ready.keys.get(at as usize).filter(|key| wanted(key))?;
         let on = if key.inline {
-            On::Inline {
+            ResolvedResource::Inline {
                 account: Self::account_of(resource.account?, login.account, directory)?,
             }
         } else {
@@ -455,7 +469,7 @@ impl Programs {
             return None;
         }
         let domain = domain_of(directory, at_host, host_at)?;
-        Some(Sight {
+        Some(PlanRequest {
             at,
             login,
             account,
@@ -469,7 +483,12 @@ impl Programs {
 
     /// The place of a kind of request among those of its action.
     #[inline(always)]
-    fn kind_in(&self, span: Span, principal: u32, kind: Kind<'_>) -> Option<u32> {
+    fn find_request_kind(
+        &self,
+        span: ActionRange,
+        principal: u32,
+        kind: ResourceTypeRef<'_>,
+    ) -> Option<u32> {
         let keys = self
             .ready
             .keys
@@ -478,11 +497,11 @@ impl Programs {
             .zip(keys)
             .filter(|(_, key)| key.principal == principal);
         let found = match kind {
-            Kind::Handle(handle) => {
+            ResourceTypeRef::Handle(handle) => {
                 let kind = self.kind_of(handle)?;
                 numbered.find(|(_, key)| key.kind == kind)
             }
-            Kind::Name(name) => numbered.find(|(_, key)| {
+            ResourceTypeRef::Name(name) => numbered.find(|(_, key)| {
                 self.kinds
                     .get(key.kind as usize)
                     .is_some_and(|known| same(known, name))
@@ -493,7 +512,7 @@ impl Programs {
 
     /// Whether a policy may be about these records alone.
     #[inline(always)]
-    fn stands_alone(&self, login: Login, id: &str) -> bool {
+    fn stands_alone(&self, login: ResolvedLogin, id: &str) -> bool {
         self.sieves[0].may_hold_number(symbols::entity(login.kind, login.number))
             || self.sieves[1].may_hold_text(id)
     }

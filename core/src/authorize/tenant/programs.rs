@@ -5,29 +5,29 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use super::answer_cache::Memo;
-use super::bloom_filter::Sieve;
-use super::entities::{Named, Others};
-use super::plan_table::{Names, Planned, Ready};
-use super::scopes::{Scoped, Whom};
-use super::specialize::{Asked, Compiling, Shape};
+use super::answer_cache::AnswerCache;
+use super::bloom_filter::BloomFilter;
+use super::entities::{ExtraEntities, SymbolTable};
+use super::plan_table::{NameTable, PlanTable, SessionPlan};
+use super::scopes::{PolicyAudience, ScopedPolicy};
+use super::specialize::{AttributeShape, RequestShape, Specializer};
 use super::symbolic::allow;
 use super::symbols::{self, entity, root};
 use crate::cedar::bundle::Bundle;
-use crate::cedar::policy_list::Role;
+use crate::cedar::policy_list::PolicyEffect;
 use crate::cedar::schema::Action;
 use crate::cedar::tenant_facts::is_directory_type;
-use crate::cedar::value_json::{Record, Type};
-use crate::compiler::{self, Known, Node, Reader};
+use crate::cedar::value_json::{RecordType, Type};
+use crate::compiler::{self, CompileContext, IrExpr, Lowering};
 use crate::directory::Directory;
 use crate::model::catalog::MeterKind;
-use crate::vm::{Pool, Program};
+use crate::vm::{ConstantPool, Program};
 
 /// Programs for one action and one pair of types.
 #[derive(Debug)]
-pub(crate) struct Entry {
+pub(crate) struct TypePairPrograms {
     pub(crate) principal: u32,
-    /// The resource type's place in [`Programs::kinds`].
+    /// The resource type's place in [`TenantEvaluator::kinds`].
     pub(crate) kind: u32,
     pub(crate) resource: Box<str>,
     /// The resource type's text.
@@ -39,27 +39,27 @@ pub(crate) struct Entry {
     /// The place of its plans, if it has any.
     pub(crate) ready: Option<u32>,
     /// What a resource that comes inline brings; nothing for a record of the directory.
-    pub(crate) inline: Option<Inline>,
+    pub(crate) inline: Option<InlineRules>,
     /// For a session's request: of a main account or operator, and of a client.
-    pub(crate) session: [Sessions; 2],
+    pub(crate) session: [SessionPrograms; 2],
     /// For any request.
     pub(crate) any: Vec<Program>,
 }
 
 /// What a resource that comes inline may, and must, bring.
 #[derive(Debug)]
-pub(crate) struct Inline {
+pub(crate) struct InlineRules {
     /// Whether it has an `account`, and must have one.
     pub(crate) account: Option<bool>,
     /// Its other attributes; nothing where they are Cedar's to read.
-    pub(crate) attributes: Option<Record>,
+    pub(crate) attributes: Option<RecordType>,
     pub(crate) tags: Option<Type>,
     pub(crate) parents: Vec<Box<str>>,
     /// Whether an `account`, and nothing else, must be there.
     pub(crate) owned: bool,
 }
 
-impl Inline {
+impl InlineRules {
     fn new(bundle: &Bundle, action: &Action, kind: &str) -> Option<Self> {
         if is_directory_type(kind) {
             return None;
@@ -87,21 +87,22 @@ impl Inline {
 
 /// What answers the requests of a session.
 #[derive(Debug)]
-pub(crate) struct Sessions {
+pub(crate) struct SessionPrograms {
     /// What the plan asks beside the bits.
-    pub(crate) others: Vec<Program>,
+    pub(crate) plan_extras: Vec<Program>,
     /// Every policy that can apply, in gate order.
-    pub(crate) programs: Vec<Program>,
+    pub(crate) all: Vec<Program>,
     /// The permits and warnings alone: which of them hold, once the plan has allowed.
-    pub(crate) permits: Vec<Program>,
-    /// The policies that say something of what is asked of a meter, and nothing where none is: where none of them applies, the
-    /// answer is the one without a meter. Nothing where a policy says something of both.
+    pub(crate) permits_only: Vec<Program>,
+    /// The policies that say something of what is asked of a meter, and nothing where none is:
+    /// where none of them applies, the answer is the one without a meter. Nothing where a policy
+    /// says something of both.
     pub(crate) limits: Option<Vec<Program>>,
 }
 
 /// An action as a request finds it.
 #[derive(Debug)]
-pub(crate) struct ActionEntry {
+pub(crate) struct ActionPrograms {
     pub(crate) number: u32,
     pub(crate) feature: Option<u32>,
     /// The place of the feature, or any.
@@ -109,43 +110,43 @@ pub(crate) struct ActionEntry {
     /// Whether the action's context needs fields of its own.
     pub(crate) context: bool,
     /// Those fields; nothing where they are Cedar's to read.
-    pub(crate) fields: Option<Record>,
+    pub(crate) fields: Option<RecordType>,
     /// What it takes, where that is of one meter and it frees none.
     pub(crate) takes: Option<(Arc<str>, MeterKind)>,
-    pub(crate) entries: Vec<Entry>,
+    pub(crate) entries: Vec<TypePairPrograms>,
 }
 
-/// Places in [`Programs::alone`], by the number of the record that they are about.
-pub(crate) type Alone = HashMap<u32, Vec<u32>>;
+/// Places in [`TenantEvaluator::record_specific`], by the number of the record that they are about.
+pub(crate) type RecordPolicies = HashMap<u32, Vec<u32>>;
 
 /// Everything that answers for one bundle and one numbering of the directory.
 #[derive(Debug)]
-pub(crate) struct Programs {
-    pub(crate) pool: Pool,
-    pub(crate) named: Named,
+pub(crate) struct TenantEvaluator {
+    pub(crate) pool: ConstantPool,
+    pub(crate) symbols: SymbolTable,
     /// Places in `list` by name.
-    pub(crate) actions: Names,
-    pub(crate) list: Vec<ActionEntry>,
-    pub(crate) ready: Ready,
+    pub(crate) actions: NameTable,
+    pub(crate) list: Vec<ActionPrograms>,
+    pub(crate) ready: PlanTable,
     /// The types of resources.
     pub(crate) kinds: Vec<Box<str>>,
     /// What handles of actions and resource types remember.
     pub(crate) numbering: u32,
     /// Policies about one principal or one resource alone, each a program, and whose they are.
-    pub(crate) alone: Vec<Program>,
-    pub(crate) principals: Alone,
-    pub(crate) resources: Alone,
+    pub(crate) record_specific: Vec<Program>,
+    pub(crate) principals: RecordPolicies,
+    pub(crate) resources: RecordPolicies,
     /// Whether a policy may be about such a principal, and about a resource of such an id.
-    pub(crate) sieves: [Sieve; 2],
+    pub(crate) sieves: [BloomFilter; 2],
     /// Whether a policy reads the facts, or a part of them, as one record.
-    pub(crate) whole: bool,
+    pub(crate) reads_facts_record: bool,
     /// Whether a policy reads the host's name itself, not only whether there is one.
-    pub(crate) reads_host: bool,
+    pub(crate) reads_host_name: bool,
     /// Whether no policy names a record: then it serves any numbering.
     portable: bool,
 }
 
-impl Programs {
+impl TenantEvaluator {
     /// Whether it serves another directory of the same bundle too.
     pub(crate) fn is_portable(&self) -> bool {
         self.portable
@@ -158,68 +159,74 @@ impl Programs {
     pub(crate) fn new(bundle: &Bundle, directory: &mut Directory) -> Result<Self, Arc<str>> {
         let mut programs = Self {
             pool: symbols::pool(),
-            named: named(bundle),
-            actions: Names::default(),
+            symbols: symbols(bundle),
+            actions: NameTable::default(),
             list: Vec::new(),
-            ready: Ready::default(),
+            ready: PlanTable::default(),
             kinds: Vec::new(),
             numbering: crate::util::generation::numbering(),
-            alone: Vec::new(),
+            record_specific: Vec::new(),
             principals: HashMap::new(),
             resources: HashMap::new(),
             sieves: Default::default(),
-            whole: false,
-            reads_host: false,
+            reads_facts_record: false,
+            reads_host_name: false,
             portable: false,
         };
-        let policies = Scoped::all(bundle, &programs.named, directory.hot())?;
+        let policies = ScopedPolicy::all(bundle, &programs.symbols, directory.hot())?;
         let mut about = Vec::new();
         for policy in policies.iter().filter(|policy| policy.alone.is_some()) {
-            programs.stand_alone(policy, directory)?;
-            about.extend(if let Some(Whom::Resource(_, id)) = &policy.alone {
-                Some(id.as_str())
-            } else {
-                None
-            });
+            programs.add_record_specific(policy, directory)?;
+            about.extend(
+                if let Some(PolicyAudience::Resource(_, id)) = &policy.alone {
+                    Some(id.as_str())
+                } else {
+                    None
+                },
+            );
         }
         programs.sieves = [
-            Sieve::of_numbers(programs.principals.keys().copied()),
-            Sieve::of_texts(about.into_iter()),
+            BloomFilter::of_numbers(programs.principals.keys().copied()),
+            BloomFilter::of_texts(about.into_iter()),
         ];
-        let policies: Vec<&Scoped<'_>> = policies
+        let policies: Vec<&ScopedPolicy<'_>> = policies
             .iter()
             .filter(|policy| policy.alone.is_none())
             .collect();
         for (name, action) in &bundle.names.actions {
             programs.action(bundle, name, action, &policies, directory)?;
         }
-        programs.whole = programs
+        programs.reads_facts_record = programs
             .read(u16::from(root::WHOLE_CONTEXT)..u16::try_from(root::COUNT).unwrap_or(u16::MAX));
-        programs.reads_host = programs.whole
+        programs.reads_host_name = programs.reads_facts_record
             || programs.read(u16::from(root::HOST)..u16::from(root::HOST).saturating_add(1));
-        programs.portable = !programs.named.records;
+        programs.portable = !programs.symbols.records;
         Ok(programs)
     }
 
     /// A policy that is looked up by whom it is about: no other request meets it.
-    fn stand_alone(
+    fn add_record_specific(
         &mut self,
-        policy: &Scoped<'_>,
+        policy: &ScopedPolicy<'_>,
         directory: &mut Directory,
     ) -> Result<(), Arc<str>> {
-        let mut compiling = Compiling {
+        let mut compiling = Specializer {
             pool: &mut self.pool,
-            named: &mut self.named,
+            named: &mut self.symbols,
             hot: directory.hot_mut(),
-            asked: Asked::ANY,
+            asked: RequestShape::ANY,
         };
         let beyond = || Arc::clone(policy.id);
         let (map, whom) = match &policy.alone {
-            Some(Whom::Principal(kind, id)) => (&mut self.principals, compiling.entity(kind, id)),
-            Some(Whom::Resource(kind, id)) => (&mut self.resources, compiling.entity(kind, id)),
+            Some(PolicyAudience::Principal(kind, id)) => {
+                (&mut self.principals, compiling.entity(kind, id))
+            }
+            Some(PolicyAudience::Resource(kind, id)) => {
+                (&mut self.resources, compiling.entity(kind, id))
+            }
             None => return Ok(()),
         };
-        let node = Reader {
+        let node = Lowering {
             known: &mut compiling,
         }
         .policy(&policy.tree)
@@ -229,30 +236,20 @@ impl Programs {
             compiler::compile(&[(policy.at, &node)], root::COUNT).map_err(|_| beyond())?;
         map.entry(whom)
             .or_default()
-            .push(u32::try_from(self.alone.len()).map_err(|_| beyond())?);
-        self.alone.push(program);
+            .push(u32::try_from(self.record_specific.len()).map_err(|_| beyond())?);
+        self.record_specific.push(program);
         Ok(())
     }
 
-    /// The programs of one action.
-    fn action(
+    /// Compiles the programs of one action for each pair of types that it takes.
+    fn type_pairs(
         &mut self,
         bundle: &Bundle,
-        name: &str,
         action: &Action,
-        policies: &[&Scoped<'_>],
+        (number, feature): (u32, Option<u32>),
+        policies: &[&ScopedPolicy<'_>],
         directory: &mut Directory,
-    ) -> Result<(), Arc<str>> {
-        let number = self
-            .named
-            .find(directory.hot(), "Action", None, name)
-            .unwrap_or(u32::MAX);
-        let feature = action
-            .feature
-            .as_ref()
-            .and_then(|feature| self.named.find(directory.hot(), "Feature", None, feature));
-        let feature_place = feature.map_or(0, |feature| symbols::parts(feature).1);
-        self.ready.action(feature_place);
+    ) -> Result<Vec<TypePairPrograms>, Arc<str>> {
         let mut entries = Vec::new();
         for principal in &action.principals {
             let Some(kind) = symbols::TYPES
@@ -264,9 +261,9 @@ impl Programs {
             };
             for resource in &action.resources {
                 let shape = bundle.shapes.get(resource.as_str());
-                let inline = Inline::new(bundle, action, resource);
+                let inline = InlineRules::new(bundle, action, resource);
                 let owned = inline.as_ref().is_some_and(|inline| inline.owned);
-                let asked = |session, client| Asked {
+                let asked = |session, client| RequestShape {
                     principal: kind,
                     action: number,
                     feature,
@@ -278,13 +275,14 @@ impl Programs {
                     client,
                     any: false,
                 };
-                let admitted: Vec<&Scoped<'_>> = policies
+                let admitted: Vec<&ScopedPolicy<'_>> = policies
                     .iter()
-                    .filter(|policy| policy.admits(principal, number, resource, &self.named))
+                    .filter(|policy| policy.admits(principal, number, resource, &self.symbols))
                     .copied()
                     .collect();
                 let (any, nodes) = self.nodes(&admitted, directory, asked(false, None))?;
-                let left: Vec<&Scoped<'_>> = nodes.iter().map(|(policy, _)| *policy).collect();
+                let left: Vec<&ScopedPolicy<'_>> =
+                    nodes.iter().map(|(policy, _)| *policy).collect();
                 let (main, of_main) =
                     self.session(bundle, &left, directory, asked(true, Some(false)), false)?;
                 let (client, of_client) =
@@ -305,7 +303,7 @@ impl Programs {
                     .position(|known| known == resource)
                     .and_then(|at| u32::try_from(at).ok())
                     .unwrap_or(u32::MAX);
-                let entry = Entry {
+                let entry = TypePairPrograms {
                     principal: kind,
                     kind: place,
                     text,
@@ -320,6 +318,29 @@ impl Programs {
                 entries.push(entry);
             }
         }
+        Ok(entries)
+    }
+
+    /// The programs of one action.
+    fn action(
+        &mut self,
+        bundle: &Bundle,
+        name: &str,
+        action: &Action,
+        policies: &[&ScopedPolicy<'_>],
+        directory: &mut Directory,
+    ) -> Result<(), Arc<str>> {
+        let number = self
+            .symbols
+            .find(directory.hot(), "Action", None, name)
+            .unwrap_or(u32::MAX);
+        let feature = action
+            .feature
+            .as_ref()
+            .and_then(|feature| self.symbols.find(directory.hot(), "Feature", None, feature));
+        let feature_place = feature.map_or(0, |feature| symbols::parts(feature).1);
+        self.ready.action(feature_place);
+        let entries = self.type_pairs(bundle, action, (number, feature), policies, directory)?;
         self.actions.push(name);
         let fields = bundle
             .values
@@ -333,7 +354,7 @@ impl Programs {
                 .map(|(name, meter)| (Arc::clone(name), meter.kind)),
             _ => None,
         };
-        self.list.push(ActionEntry {
+        self.list.push(ActionPrograms {
             number,
             feature,
             feature_place,
@@ -358,9 +379,9 @@ impl Programs {
                 || entry
                     .session
                     .iter()
-                    .any(|session| reads(&session.programs) || reads(&session.others))
+                    .any(|session| reads(&session.all) || reads(&session.plan_extras))
         });
-        in_entries || reads(&self.alone)
+        in_entries || reads(&self.record_specific)
     }
 
     fn kind(&mut self, name: &str) -> u32 {
@@ -378,25 +399,25 @@ impl Programs {
     /// The programs of one kind of request, and the policies that can apply to it.
     fn nodes<'b>(
         &mut self,
-        policies: &[&'b Scoped<'b>],
+        policies: &[&'b ScopedPolicy<'b>],
         directory: &mut Directory,
-        asked: Asked<'_>,
+        asked: RequestShape<'_>,
     ) -> Result<Compiled<'b>, Arc<str>> {
-        let mut compiling = Compiling {
+        let mut compiling = Specializer {
             pool: &mut self.pool,
-            named: &mut self.named,
+            named: &mut self.symbols,
             hot: directory.hot_mut(),
             asked,
         };
         let mut left = Vec::new();
         for policy in policies {
             let beyond = |_| Arc::clone(policy.id);
-            let node = Reader {
+            let node = Lowering {
                 known: &mut compiling,
             }
             .policy(&policy.tree)
             .map_err(beyond)?;
-            if node != Node::Value(crate::vm::Value::Bool(false)) {
+            if node != IrExpr::Value(crate::vm::Value::Bool(false)) {
                 left.push((*policy, compiling.lower(node).map_err(beyond)?));
             }
         }
@@ -405,21 +426,22 @@ impl Programs {
         Ok((programs, left))
     }
 
-    /// What answers one kind of session's requests; and the allow bit from their bits, unless the policies say too much.
+    /// What answers one kind of session's requests; and the allow bit from their bits, unless the
+    /// policies say too much.
     fn session(
         &mut self,
         bundle: &Bundle,
-        policies: &[&Scoped<'_>],
+        policies: &[&ScopedPolicy<'_>],
         directory: &mut Directory,
-        asked: Asked<'_>,
+        asked: RequestShape<'_>,
         client: bool,
-    ) -> Result<(Sessions, Option<Planned>), Arc<str>> {
+    ) -> Result<(SessionPrograms, Option<SessionPlan>), Arc<str>> {
         let (programs, nodes) = self.nodes(policies, directory, asked)?;
-        let limits = self.limits(
+        let limits = self.limits_only(
             policies,
             &nodes,
             directory,
-            Asked {
+            RequestShape {
                 metered: true,
                 ..asked
             },
@@ -436,24 +458,25 @@ impl Programs {
                     .map(|node| compiler::compile(&[(0, &node)], root::COUNT));
                 let others = others.collect::<Result<Vec<_>, _>>().ok()?;
                 Some((
-                    Planned {
+                    SessionPlan {
                         plan: allowing.plan,
                         reads: allowing.reads,
-                        memo: Memo::new(allowing.bits, allowing.asks),
+                        memo: AnswerCache::new(allowing.bits, allowing.asks),
                     },
                     others,
                 ))
             });
         let (mut permits, mut permitting) = (Vec::new(), nodes);
-        permitting.retain(|(policy, _)| bundle.rules.role_at(policy.at as usize) != Role::Forbid);
+        permitting
+            .retain(|(policy, _)| bundle.rules.role_at(policy.at as usize) != PolicyEffect::Forbid);
         split(&permitting, &mut permits)?;
         let (plan, others) =
             planned.map_or((None, Vec::new()), |(plan, others)| (Some(plan), others));
         Ok((
-            Sessions {
-                others,
-                programs,
-                permits,
+            SessionPrograms {
+                plan_extras: others,
+                all: programs,
+                permits_only: permits,
                 limits,
             },
             plan,
@@ -461,12 +484,12 @@ impl Programs {
     }
 
     /// The policies that read what is asked of a meter, if each of them is silent where none is.
-    fn limits(
+    fn limits_only(
         &mut self,
-        policies: &[&Scoped<'_>],
-        without: &[(&Scoped<'_>, Node)],
+        policies: &[&ScopedPolicy<'_>],
+        without: &[(&ScopedPolicy<'_>, IrExpr)],
         directory: &mut Directory,
-        asked: Asked<'_>,
+        asked: RequestShape<'_>,
     ) -> Result<Option<Vec<Program>>, Arc<str>> {
         let (_, mut nodes) = self.nodes(policies, directory, asked)?;
         for (known, node) in without {
@@ -484,15 +507,15 @@ impl Programs {
 }
 
 /// One program of all these policies; of halves of them, where they are too many for one.
-fn split(nodes: &[(&Scoped<'_>, Node)], programs: &mut Vec<Program>) -> Result<(), Arc<str>> {
+fn split(nodes: &[(&ScopedPolicy<'_>, IrExpr)], all: &mut Vec<Program>) -> Result<(), Arc<str>> {
     let mut todo = vec![nodes];
     while let Some(part) = todo.pop() {
-        let policies: Vec<(u32, &Node)> = part
+        let policies: Vec<(u32, &IrExpr)> = part
             .iter()
             .map(|(policy, node)| (policy.at, node))
             .collect();
         match (compiler::compile(&policies, root::COUNT), part) {
-            (Ok(program), _) => programs.push(program),
+            (Ok(program), _) => all.push(program),
             (Err(_), [] | [_]) => {
                 return Err(part
                     .first()
@@ -508,10 +531,10 @@ fn split(nodes: &[(&Scoped<'_>, Node)], programs: &mut Vec<Program>) -> Result<(
 }
 
 /// Programs, and the policies that are in them with their conditions.
-type Compiled<'b> = (Vec<Program>, Vec<(&'b Scoped<'b>, Node)>);
+type Compiled<'b> = (Vec<Program>, Vec<(&'b ScopedPolicy<'b>, IrExpr)>);
 
 /// Whether `account` is all that such a resource must have.
-fn is_owned(shape: &Shape, required: &BTreeSet<&str>) -> bool {
+fn is_owned(shape: &AttributeShape, required: &BTreeSet<&str>) -> bool {
     let must = |name: &String, by_type: &bool| *by_type || required.contains(name.as_str());
     shape.contains_key("account")
         && shape
@@ -520,7 +543,7 @@ fn is_owned(shape: &Shape, required: &BTreeSet<&str>) -> bool {
 }
 
 /// Actions in the order of their names, channels, and what each action is in.
-fn named(bundle: &Bundle) -> Named {
+fn symbols(bundle: &Bundle) -> SymbolTable {
     let mut actions: Vec<Box<str>> = bundle
         .actions
         .iter()
@@ -557,8 +580,8 @@ fn named(bundle: &Bundle) -> Named {
         names.iter().map(|name| name.as_str().into()).collect()
     };
     let (channels, meters) = (texts(&bundle.names.channels), texts(&bundle.names.meters));
-    Named {
-        others: Others::default(),
+    SymbolTable {
+        others: ExtraEntities::default(),
         actions,
         channels,
         meters,

@@ -1,47 +1,47 @@
 //! A question's facts as registers, for the programs that read them.
 
-use super::entities::{Named, Tenants};
-use super::programs::{ActionEntry, Inline, Programs};
-use super::resolve::{Found, Login, On, domain_of};
+use super::entities::{KernelEntities, SymbolTable};
+use super::programs::{ActionPrograms, InlineRules, TenantEvaluator};
+use super::resolve::{ResolvedLogin, ResolvedRequest, ResolvedResource, domain_of};
 use super::specialize::SESSION_CHANNEL;
 use super::symbols::{self, entity, root};
-use crate::api::request::{Circumstances, Resource};
-use crate::api::request_ref::Question;
-use crate::authorize::program_set::with_scratch;
-use crate::cedar::value_json::{Reader, is_type_name};
-use crate::directory::{Directory, NONE};
+use crate::api::request::{Environment, Resource};
+use crate::api::request_ref::RequestRef;
+use crate::authorize::program_set::with_request_arena;
+use crate::cedar::value_json::{ValueReader, is_type_name};
+use crate::directory::{Directory, NO_ROW};
 use crate::model::host;
 use crate::model::limit::{Count, QuotaFacts};
-use crate::model::reference::Ref;
-use crate::vm::{Guest, Space, TEMPORARY, Value};
+use crate::model::reference::EntityRef;
+use crate::vm::{Heap, InlineEntity, REQUEST_LOCAL, Value};
 
-impl Programs {
+impl TenantEvaluator {
     /// Lends the request's facts as registers.
-    pub(crate) fn with_roots<T>(
+    pub(crate) fn fill_registers<T>(
         &self,
-        question: &Question<'_>,
+        question: &RequestRef<'_>,
         directory: &Directory,
-        found: &Found<'_>,
-        work: impl FnOnce(&[Value], &Tenants<'_>, &mut Space<'_>) -> T,
+        found: &ResolvedRequest<'_>,
+        work: impl FnOnce(&[Value], &KernelEntities<'_>, &mut Heap<'_>) -> T,
     ) -> Option<T> {
-        let tenants = Tenants {
+        let tenants = KernelEntities {
             hot: directory.hot(),
-            named: &self.named,
-            guest: unnamed(question, found, &self.named),
+            named: &self.symbols,
+            guest: undeclared_name(question, found, &self.symbols),
         };
         let actor = question.with.and_then(|with| with.actor.as_ref());
         let actor = actor
-            .map(|actor| Login::find(directory, actor.into()).ok_or(()))
+            .map(|actor| ResolvedLogin::find(directory, actor.into()).ok_or(()))
             .transpose()
             .ok()?;
-        with_scratch(&self.pool, |space| {
+        with_request_arena(&self.pool, |space| {
             let mut roots = [Value::Missing; root::COUNT];
             let mut put = |at: u8, value: Value| {
                 if let Some(register) = roots.get_mut(usize::from(at)) {
                     *register = value;
                 }
             };
-            let Found {
+            let ResolvedRequest {
                 action, principal, ..
             } = found;
             let login = actor.unwrap_or(*principal);
@@ -49,8 +49,8 @@ impl Programs {
             put(root::ACTION, Value::Entity(action.number));
             put(root::ACCOUNT, principal.account());
             put(root::LOGIN_ACCOUNT, login.account());
-            put(root::LOGIN_MEMBER, login.only(symbols::MEMBER));
-            put(root::LOGIN_OPERATOR, login.only(symbols::OPERATOR));
+            put(root::LOGIN_MEMBER, login.entity_if(symbols::MEMBER));
+            put(root::LOGIN_OPERATOR, login.entity_if(symbols::OPERATOR));
             let acting = |value: Value| {
                 if actor.is_some() {
                     value
@@ -59,8 +59,11 @@ impl Programs {
                 }
             };
             put(root::ACTOR_ACCOUNT, acting(login.account()));
-            put(root::ACTOR_MEMBER, acting(login.only(symbols::MEMBER)));
-            put(root::ACTOR_OPERATOR, acting(login.only(symbols::OPERATOR)));
+            put(root::ACTOR_MEMBER, acting(login.entity_if(symbols::MEMBER)));
+            put(
+                root::ACTOR_OPERATOR,
+                acting(login.entity_if(symbols::OPERATOR)),
+            );
             put(
                 root::ACTOR,
                 if actor.is_some() {
@@ -78,14 +81,14 @@ impl Programs {
             facts(
                 question,
                 directory,
-                (found.host, self.reads_host),
+                (found.host, self.reads_host_name),
                 &tenants,
                 space,
                 &mut put,
             )?;
             quota(found.quota, &tenants, space, &mut put);
-            if self.whole {
-                wholes(&mut roots, space);
+            if self.reads_facts_record {
+                build_records(&mut roots, space);
             }
             Some(work(&roots, &tenants, space))
         })
@@ -94,41 +97,41 @@ impl Programs {
 
 /// The resource, if it is the host's own and neither a policy nor the request can name it.
 #[inline]
-fn unnamed<'q>(
-    question: &Question<'q>,
-    found: &Found<'_>,
-    named: &Named,
+fn undeclared_name<'q>(
+    question: &RequestRef<'q>,
+    found: &ResolvedRequest<'_>,
+    named: &SymbolTable,
 ) -> Option<(&'q str, &'q str)> {
     let resource = &question.resource;
     let brings =
         resource.more.is_some() || question.with.is_some_and(|with| !with.context.is_empty());
-    let inline = matches!(found.on, On::Inline { .. });
+    let inline = matches!(found.on, ResolvedResource::Inline { .. });
     (inline && named.others.is_empty() && !brings).then(|| (resource.kind.name(), resource.id))
 }
 
 /// The resource's number; what comes inline becomes the request's guest.
 fn resource(
-    question: &Question<'_>,
-    found: &Found<'_>,
-    tenants: &Tenants<'_>,
-    space: &mut Space<'_>,
+    question: &RequestRef<'_>,
+    found: &ResolvedRequest<'_>,
+    tenants: &KernelEntities<'_>,
+    space: &mut Heap<'_>,
 ) -> Option<Value> {
     let (kind, id) = (question.resource.kind.name(), question.resource.id);
     let account = match found.on {
-        On::Inline { account } => account,
+        ResolvedResource::Inline { account } => account,
         record => return record.entity().map(Value::Entity),
     };
     let inline = found.entry.inline.as_ref()?;
     let number = if tenants.guest.is_some() {
-        TEMPORARY
+        REQUEST_LOCAL
     } else {
         tenants.entity(kind, id, space).entity()?
     };
-    let mut guest = Guest {
+    let mut guest = InlineEntity {
         entity: number,
         ..std::mem::take(&mut space.scratch.guest)
     };
-    if account != NONE {
+    if account != NO_ROW {
         guest.attributes.push((
             symbols::ACCOUNT_OF,
             Value::Entity(entity(symbols::ACCOUNT, account)),
@@ -143,16 +146,18 @@ fn resource(
     Some(Value::Entity(number))
 }
 
-/// The attributes, tags and parents that come with a resource. No parent is in anything: the directory keeps none of them.
+/// The attributes, tags and parents that come with a resource. No parent is in anything: the
+/// directory keeps none of them.
 fn bring(
     more: &Resource,
-    inline: &Inline,
-    tenants: &Tenants<'_>,
-    space: &mut Space<'_>,
-    guest: &mut Guest,
+    inline: &InlineRules,
+    tenants: &KernelEntities<'_>,
+    space: &mut Heap<'_>,
+    guest: &mut InlineEntity,
 ) -> Option<()> {
-    let mut reader =
-        Reader::new(|kind: &str, id: &str, space: &mut Space<'_>| tenants.entity(kind, id, space));
+    let mut reader = ValueReader::new(|kind: &str, id: &str, space: &mut Heap<'_>| {
+        tenants.entity(kind, id, space)
+    });
     reader.fields(
         &more.attributes,
         Some(inline.attributes.as_ref()?),
@@ -182,10 +187,10 @@ fn bring(
 
 /// The context's own fields.
 fn context(
-    question: &Question<'_>,
-    action: &ActionEntry,
-    tenants: &Tenants<'_>,
-    space: &mut Space<'_>,
+    question: &RequestRef<'_>,
+    action: &ActionPrograms,
+    tenants: &KernelEntities<'_>,
+    space: &mut Heap<'_>,
 ) -> Option<Value> {
     match question
         .with
@@ -195,7 +200,7 @@ fn context(
         None if !action.context => Some(Value::Record(0)),
         None => None,
         Some(fields) => {
-            let mut reader = Reader::new(|kind: &str, id: &str, space: &mut Space<'_>| {
+            let mut reader = ValueReader::new(|kind: &str, id: &str, space: &mut Heap<'_>| {
                 tenants.entity(kind, id, space)
             });
             reader.record(fields, Some(action.fields.as_ref()?), space)
@@ -205,14 +210,14 @@ fn context(
 
 /// The facts that come from host and circumstances.
 fn facts(
-    question: &Question<'_>,
+    question: &RequestRef<'_>,
     directory: &Directory,
     (host_at, reads_host): ((u32, u64), bool),
-    tenants: &Tenants<'_>,
-    space: &mut Space<'_>,
+    tenants: &KernelEntities<'_>,
+    space: &mut Heap<'_>,
     put: &mut impl FnMut(u8, Value),
 ) -> Option<()> {
-    let nothing = Circumstances::default();
+    let nothing = Environment::default();
     let with = question.with.unwrap_or(&nothing);
     match question
         .host
@@ -266,8 +271,8 @@ fn facts(
 /// What is asked of a meter. Reading a part of what is not there is an error.
 fn quota(
     facts: Option<&QuotaFacts<'_>>,
-    tenants: &Tenants<'_>,
-    space: &mut Space<'_>,
+    tenants: &KernelEntities<'_>,
+    space: &mut Heap<'_>,
     put: &mut impl FnMut(u8, Value),
 ) {
     let Some(facts) = facts else {
@@ -313,7 +318,7 @@ fn put(roots: &mut [Value; root::COUNT], at: u8, value: Value) {
 }
 
 /// Returns a record of those registers that hold a value.
-fn record(roots: &[Value; root::COUNT], fields: &[(u32, u8)], space: &mut Space<'_>) -> Value {
+fn record(roots: &[Value; root::COUNT], fields: &[(u32, u8)], space: &mut Heap<'_>) -> Value {
     let mut fields: Vec<(u32, Value)> = fields
         .iter()
         .map(|(name, at)| (*name, get(roots, *at)))
@@ -323,7 +328,7 @@ fn record(roots: &[Value; root::COUNT], fields: &[(u32, u8)], space: &mut Space<
 }
 
 /// Builds the facts as records, from their registers.
-fn wholes(roots: &mut [Value; root::COUNT], space: &mut Space<'_>) {
+fn build_records(roots: &mut [Value; root::COUNT], space: &mut Heap<'_>) {
     quota_whole(roots, space);
     let login = [
         (symbols::ACCOUNT_OF, root::LOGIN_ACCOUNT),
@@ -370,7 +375,7 @@ fn wholes(roots: &mut [Value; root::COUNT], space: &mut Space<'_>) {
 }
 
 /// Builds `context.facts.quota`.
-fn quota_whole(roots: &mut [Value; root::COUNT], space: &mut Space<'_>) {
+fn quota_whole(roots: &mut [Value; root::COUNT], space: &mut Heap<'_>) {
     let mut count = |first: u8| {
         let fields: Vec<(u32, u8)> = [symbols::USED, symbols::HELD, symbols::LIMIT]
             .into_iter()
@@ -402,7 +407,11 @@ fn if_present(roots: &[Value; root::COUNT], at: u8, whole: Value) -> Value {
     }
 }
 
-fn realm_owner(realm: &Ref, tenants: &Tenants<'_>, space: &mut Space<'_>) -> Option<Value> {
+fn realm_owner(
+    realm: &EntityRef,
+    tenants: &KernelEntities<'_>,
+    space: &mut Heap<'_>,
+) -> Option<Value> {
     match realm.kind() {
         "Platform" => Some(Value::Missing),
         "Account" => Some(tenants.entity("Account", realm.id(), space)),

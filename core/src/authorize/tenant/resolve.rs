@@ -1,33 +1,38 @@
 //! A question before its program: names become numbers once, and what is asked most becomes bits.
 
 use super::bits::is_client;
-use super::programs::{ActionEntry, Alone, Entry, Programs, Sessions};
+use super::programs::{
+    ActionPrograms, RecordPolicies, SessionPrograms, TenantEvaluator, TypePairPrograms,
+};
 use super::symbols::{self, entity, parts};
 use crate::api::handle::ResourceType;
-use crate::api::request_ref::{At, Does, Kind, Of, Question, Who};
-use crate::authorize::program_set::Tally;
-use crate::cedar::authorizer::Verdict;
+use crate::api::request_ref::{
+    AccountRef, ActionRef, HostRef, PrincipalRef, RequestRef, ResourceTypeRef,
+};
+use crate::authorize::program_set::OutcomeCollector;
+use crate::cedar::authorizer::CedarOutcome;
 use crate::cedar::bundle::Bundle;
-use crate::cedar::policy_list::Role;
+use crate::cedar::policy_list::PolicyEffect;
 use crate::compiler::construct;
-use crate::directory::{AccountRow, Directory, Hot, MemberRow, NONE};
+use crate::directory::{AccountRow, Directory, MemberRow, NO_ROW, Tables};
 use crate::model::host;
 use crate::model::limit::QuotaFacts;
 use crate::model::reference::is_id;
 use crate::util::text::same;
-use crate::vm::{Outcome, Program, Value, run, run_one};
+use crate::vm::{PolicyResult, Program, Value, run, run_one};
 
-/// Principal or actor: its kind, its number and that of its account, or [`NONE`].
+/// Principal or actor: its kind, its number and that of its account, or [`NO_ROW`].
 #[derive(Clone, Copy)]
-pub(crate) struct Login {
+pub(crate) struct ResolvedLogin {
     pub(crate) kind: u32,
     pub(crate) number: u32,
     pub(crate) account: u32,
 }
 
-/// What the action is done to: the host's own, of an account or of none, or a record of the directory with what it names.
+/// What the action is done to: the host's own, of an account or of none, or a record of the
+/// directory with what it names.
 #[derive(Clone, Copy)]
-pub(crate) enum On {
+pub(crate) enum ResolvedResource {
     Inline {
         account: u32,
     },
@@ -51,9 +56,9 @@ pub(crate) enum On {
     },
 }
 
-impl On {
+impl ResolvedResource {
     /// The record of that number, if there is one.
-    fn record(hot: &Hot, kind: u32, number: u32) -> Option<Self> {
+    fn record(hot: &Tables, kind: u32, number: u32) -> Option<Self> {
         Some(match kind {
             symbols::ACCOUNT => Self::Account {
                 number,
@@ -103,14 +108,14 @@ impl On {
 }
 
 /// A question's names as numbers.
-pub(crate) struct Found<'p> {
-    pub(crate) action: &'p ActionEntry,
-    pub(crate) entry: &'p Entry,
-    pub(crate) principal: Login,
+pub(crate) struct ResolvedRequest<'p> {
+    pub(crate) action: &'p ActionPrograms,
+    pub(crate) entry: &'p TypePairPrograms,
+    pub(crate) principal: ResolvedLogin,
     /// The rows of its account and of itself, if it is a member; without a bit where there is none.
     pub(crate) account: AccountRow,
     pub(crate) member: MemberRow,
-    pub(crate) on: On,
+    pub(crate) on: ResolvedResource,
     /// Where the host is looked up.
     pub(crate) host: (u32, u64),
     /// The policies that are about this principal, and about this resource, alone.
@@ -119,8 +124,9 @@ pub(crate) struct Found<'p> {
     pub(crate) quota: Option<&'p QuotaFacts<'p>>,
 }
 
-impl Found<'_> {
-    /// Whether no policy is about its records alone, and nothing must come with the resource but its account.
+impl ResolvedRequest<'_> {
+    /// Whether no policy is about its records alone, and nothing must come with the resource but
+    /// its account.
     #[inline]
     fn is_plain(&self) -> bool {
         self.entry.plain && self.alone.iter().all(|alone| alone.is_empty())
@@ -129,60 +135,64 @@ impl Found<'_> {
 
 /// What a login is looked up by.
 #[derive(Clone, Copy)]
-pub(crate) struct Sought {
+pub(crate) struct LoginSlot {
     kind: u32,
     at: (u32, u64),
 }
 
-impl Sought {
+impl LoginSlot {
     /// For a handle.
     const NOTHING: Self = Self {
-        kind: NONE,
+        kind: NO_ROW,
         at: (0, 0),
     };
 
     #[inline(always)]
-    fn entity(self, hot: &Hot, id: &str) -> Option<u32> {
+    fn entity(self, hot: &Tables, id: &str) -> Option<u32> {
         let Self { kind, at } = self;
         let number = match kind {
-            symbols::MEMBER => hot.members.number_of(at, id)?,
-            symbols::ACCOUNT => hot.accounts.number_of(at, id)?,
-            symbols::OPERATOR => hot.operators.number_of(at, id)?,
+            symbols::MEMBER => hot.members.row_at_slot(at, id)?,
+            symbols::ACCOUNT => hot.accounts.row_at_slot(at, id)?,
+            symbols::OPERATOR => hot.operators.row_at_slot(at, id)?,
             _ => return None,
         };
         Some(entity(kind, number))
     }
 }
 
-impl Login {
+impl ResolvedLogin {
     /// What a login is looked up by: its kind, and where its id may be. A handle needs neither.
     #[inline(always)]
-    pub(crate) fn sought(hot: &Hot, who: Who<'_>) -> Sought {
+    pub(crate) fn login_slot(hot: &Tables, who: PrincipalRef<'_>) -> LoginSlot {
         match who {
-            Who::Name("Account", id) => Sought {
+            PrincipalRef::Name("Account", id) => LoginSlot {
                 kind: symbols::ACCOUNT,
-                at: hot.accounts.sought(id),
+                at: hot.accounts.hash_slot(id),
             },
-            Who::Name("TeamMember", id) => Sought {
+            PrincipalRef::Name("TeamMember", id) => LoginSlot {
                 kind: symbols::MEMBER,
-                at: hot.members.sought(id),
+                at: hot.members.hash_slot(id),
             },
-            Who::Name("Operator", id) => Sought {
+            PrincipalRef::Name("Operator", id) => LoginSlot {
                 kind: symbols::OPERATOR,
-                at: hot.operators.sought(id),
+                at: hot.operators.hash_slot(id),
             },
-            Who::Name(..) | Who::Handle(_) => Sought::NOTHING,
+            PrincipalRef::Name(..) | PrincipalRef::Handle(_) => LoginSlot::NOTHING,
         }
     }
 
     /// The entity of a login that has a number, whether or not there is a record.
     #[inline(always)]
-    pub(crate) fn entity(directory: &Directory, who: Who<'_>, sought: Sought) -> Option<u32> {
+    pub(crate) fn entity(
+        directory: &Directory,
+        who: PrincipalRef<'_>,
+        sought: LoginSlot,
+    ) -> Option<u32> {
         match who {
-            Who::Name(_, id) => sought.entity(directory.hot(), id),
-            Who::Handle(handle) => handle.place.get(directory.numbering(), || {
+            PrincipalRef::Name(_, id) => sought.entity(directory.hot(), id),
+            PrincipalRef::Handle(handle) => handle.place.get(directory.generation(), || {
                 let (hot, reference) = (directory.hot(), handle.reference());
-                Self::sought(hot, Who::Name(reference.kind(), reference.id()))
+                Self::login_slot(hot, PrincipalRef::Name(reference.kind(), reference.id()))
                     .entity(hot, reference.id())
             }),
         }
@@ -192,8 +202,8 @@ impl Login {
     #[inline(always)]
     pub(crate) fn rows(
         directory: &Directory,
-        who: Who<'_>,
-        sought: Sought,
+        who: PrincipalRef<'_>,
+        sought: LoginSlot,
     ) -> Option<(Self, AccountRow, MemberRow)> {
         let hot = directory.hot();
         let (kind, number) = parts(Self::entity(directory, who, sought)?);
@@ -209,7 +219,7 @@ impl Login {
                     Self {
                         kind,
                         number,
-                        account: NONE,
+                        account: NO_ROW,
                     },
                     AccountRow::NOBODY,
                     MemberRow::default(),
@@ -228,8 +238,8 @@ impl Login {
         ))
     }
 
-    pub(crate) fn find(directory: &Directory, who: Who<'_>) -> Option<Self> {
-        Self::rows(directory, who, Self::sought(directory.hot(), who)).map(|(login, ..)| login)
+    pub(crate) fn find(directory: &Directory, who: PrincipalRef<'_>) -> Option<Self> {
+        Self::rows(directory, who, Self::login_slot(directory.hot(), who)).map(|(login, ..)| login)
     }
 
     pub(crate) fn value(self) -> Value {
@@ -237,14 +247,14 @@ impl Login {
     }
 
     pub(crate) fn account(self) -> Value {
-        if self.account == NONE {
+        if self.account == NO_ROW {
             Value::Missing
         } else {
             Value::Entity(entity(symbols::ACCOUNT, self.account))
         }
     }
 
-    pub(crate) fn only(self, kind: u32) -> Value {
+    pub(crate) fn entity_if(self, kind: u32) -> Value {
         if self.kind == kind {
             self.value()
         } else {
@@ -255,9 +265,9 @@ impl Login {
 
 /// Where a host may be.
 #[inline(always)]
-pub(crate) fn host_sought(directory: &Directory, at: At<'_>) -> (u32, u64) {
-    if let At::Name(name) = at {
-        directory.hot().domains.sought(name)
+pub(crate) fn host_slot(directory: &Directory, at: HostRef<'_>) -> (u32, u64) {
+    if let HostRef::Name(name) = at {
+        directory.hot().domains.hash_slot(name)
     } else {
         (0, 0)
     }
@@ -265,7 +275,7 @@ pub(crate) fn host_sought(directory: &Directory, at: At<'_>) -> (u32, u64) {
 
 /// The number of a host that is a domain's name as it stands.
 #[inline]
-pub(crate) fn domain_of(directory: &Directory, at: At<'_>, sought: (u32, u64)) -> Option<u32> {
+pub(crate) fn domain_of(directory: &Directory, at: HostRef<'_>, sought: (u32, u64)) -> Option<u32> {
     let hot = directory.hot();
     let exactly = |name: &str| {
         hot.domains
@@ -273,12 +283,12 @@ pub(crate) fn domain_of(directory: &Directory, at: At<'_>, sought: (u32, u64)) -
             .filter(|number| hot.domains.row(*number).is_some())
     };
     match at {
-        At::Name(name) => hot
+        HostRef::Name(name) => hot
             .domains
-            .number_of(sought, name)
+            .row_at_slot(sought, name)
             .filter(|number| hot.domains.row(*number).is_some()),
-        At::Handle(handle) => {
-            let number = handle.place.get(directory.numbering(), || {
+        HostRef::Handle(handle) => {
+            let number = handle.place.get(directory.generation(), || {
                 exactly(handle.name()).or_else(|| exactly(&host::normalise(handle.name()).ok()?))
             })?;
             hot.domains.row(number).map(|_| number)
@@ -286,31 +296,37 @@ pub(crate) fn domain_of(directory: &Directory, at: At<'_>, sought: (u32, u64)) -
     }
 }
 
-impl Programs {
-    /// The answer, or nothing where the question is malformed, names what nobody has, or brings what only Cedar reads: then
-    /// the long way is asked, which says so.
+impl TenantEvaluator {
+    /// The answer, or nothing where the question is malformed, names what nobody has, or brings
+    /// what only Cedar reads: then the long way is asked, which says so.
     pub(crate) fn judge(
         &self,
         bundle: &Bundle,
-        question: &Question<'_>,
+        question: &RequestRef<'_>,
         directory: &Directory,
         quota: Option<&QuotaFacts<'_>>,
-    ) -> Option<Verdict> {
-        let found = Found {
+    ) -> Option<CedarOutcome> {
+        let found = ResolvedRequest {
             quota,
             ..self.find(question, directory)?
         };
-        let mut tally = Tally::default();
+        let mut tally = OutcomeCollector::default();
         let mut count = |at, outcome| {
             tally.count(&bundle.rules, at, outcome);
             true
         };
-        match self.in_session(question, directory, &found) {
+        match self.check_session(question, directory, &found) {
             Some((sessions, Some(true))) => {
-                self.run(&sessions.permits, question, directory, &found, &mut count)?;
+                self.run(
+                    &sessions.permits_only,
+                    question,
+                    directory,
+                    &found,
+                    &mut count,
+                )?;
             }
             Some((sessions, _)) => {
-                self.run(&sessions.programs, question, directory, &found, &mut count)?;
+                self.run(&sessions.all, question, directory, &found, &mut count)?;
             }
             None => self.run(&found.entry.any, question, directory, &found, &mut count)?,
         }
@@ -321,38 +337,42 @@ impl Programs {
     pub(crate) fn check(
         &self,
         bundle: &Bundle,
-        question: &Question<'_>,
+        question: &RequestRef<'_>,
         directory: &Directory,
         quota: Option<&QuotaFacts<'_>>,
     ) -> Option<bool> {
-        let found = Found {
+        let found = ResolvedRequest {
             quota,
             ..self.find(question, directory)?
         };
-        let programs = match self.in_session(question, directory, &found) {
+        let programs = match self.check_session(question, directory, &found) {
             Some((_, Some(allowed))) => return Some(allowed),
-            Some((sessions, None)) => &sessions.programs,
+            Some((sessions, None)) => &sessions.all,
             None => &found.entry.any,
         };
         let (mut permitted, mut refused) = (false, false);
         self.run(programs, question, directory, &found, &mut |at, outcome| {
             match (outcome, bundle.rules.role_at(at)) {
-                (Outcome::DoesNot, _) | (Outcome::Applies, Role::Warning) => {}
-                (Outcome::Applies, Role::Permit) => permitted = true,
-                (Outcome::Applies, Role::Forbid) | (Outcome::Errs, _) => refused = true,
+                (PolicyResult::NotSatisfied, _)
+                | (PolicyResult::Satisfied, PolicyEffect::Warning) => {}
+                (PolicyResult::Satisfied, PolicyEffect::Permit) => permitted = true,
+                (PolicyResult::Satisfied, PolicyEffect::Forbid) | (PolicyResult::Error, _) => {
+                    refused = true;
+                }
             }
             !refused
         })?;
         Some(permitted && !refused)
     }
 
-    /// What answers a session's request, and the allow bit where the plan says it; nothing for other requests.
-    fn in_session<'p>(
+    /// What answers a session's request, and the allow bit where the plan says it; nothing for
+    /// other requests.
+    fn check_session<'p>(
         &'p self,
-        question: &Question<'_>,
+        question: &RequestRef<'_>,
         directory: &Directory,
-        found: &Found<'p>,
-    ) -> Option<(&'p Sessions, Option<bool>)> {
+        found: &ResolvedRequest<'p>,
+    ) -> Option<(&'p SessionPrograms, Option<bool>)> {
         if question.with.is_some()
             || question.resource.more.is_some()
             || found.action.context
@@ -374,30 +394,31 @@ impl Programs {
 
     /// How a condition that is no fact of a record stands to a request.
     #[cold]
-    pub(crate) fn other(
+    pub(crate) fn eval_plan_extra(
         &self,
-        sessions: &Sessions,
+        sessions: &SessionPrograms,
         at: u16,
-        question: &Question<'_>,
+        question: &RequestRef<'_>,
         directory: &Directory,
-        found: &Found<'_>,
-    ) -> Option<Outcome> {
-        let program = sessions.others.get(usize::from(at))?;
-        self.with_roots(question, directory, found, |roots, tenants, space| {
+        found: &ResolvedRequest<'_>,
+    ) -> Option<PolicyResult> {
+        let program = sessions.plan_extras.get(usize::from(at))?;
+        self.fill_registers(question, directory, found, |roots, tenants, space| {
             run_one(program, roots, tenants, space, construct)
         })?
     }
 
-    /// Tells `each` how each policy stands to the request: those of the programs, and those about its records alone.
+    /// Tells `each` how each policy stands to the request: those of the programs, and those about
+    /// its records alone.
     fn run(
         &self,
         programs: &[Program],
-        question: &Question<'_>,
+        question: &RequestRef<'_>,
         directory: &Directory,
-        found: &Found<'_>,
-        each: &mut impl FnMut(usize, Outcome) -> bool,
+        found: &ResolvedRequest<'_>,
+        each: &mut impl FnMut(usize, PolicyResult) -> bool,
     ) -> Option<()> {
-        self.with_roots(question, directory, found, |roots, tenants, space| {
+        self.fill_registers(question, directory, found, |roots, tenants, space| {
             let above: Vec<u32> = if self.resources.is_empty() {
                 Vec::new()
             } else {
@@ -413,7 +434,7 @@ impl Programs {
                 .copied()
                 .flatten()
                 .chain(above)
-                .filter_map(|at| self.alone.get(*at as usize));
+                .filter_map(|at| self.record_specific.get(*at as usize));
             let mut go_on = true;
             for program in programs.iter().chain(alone) {
                 run(program, roots, tenants, space, construct, |at, outcome| {
@@ -427,24 +448,29 @@ impl Programs {
         })
     }
 
-    fn find<'p>(&'p self, question: &Question<'_>, directory: &Directory) -> Option<Found<'p>> {
+    fn find<'p>(
+        &'p self,
+        question: &RequestRef<'_>,
+        directory: &Directory,
+    ) -> Option<ResolvedRequest<'p>> {
         let resource = &question.resource;
         if !is_id(resource.id) {
             return None;
         }
         // All texts that are looked up are asked of memory before the first answer is waited for.
-        let sought = Login::sought(directory.hot(), question.principal);
+        let sought = ResolvedLogin::login_slot(directory.hot(), question.principal);
         let host = question
             .host
-            .map_or((0, 0), |host| host_sought(directory, host));
+            .map_or((0, 0), |host| host_slot(directory, host));
         let action = self.list.get(self.action_of(question.action)? as usize)?;
-        let (principal, account, member) = Login::rows(directory, question.principal, sought)?;
+        let (principal, account, member) =
+            ResolvedLogin::rows(directory, question.principal, sought)?;
         let entry = match resource.kind {
-            Kind::Name(name) => action
+            ResourceTypeRef::Name(name) => action
                 .entries
                 .iter()
                 .find(|entry| entry.principal == principal.kind && same(&entry.resource, name))?,
-            Kind::Handle(handle) => {
+            ResourceTypeRef::Handle(handle) => {
                 let kind = self.kind_of(handle)?;
                 action
                     .entries
@@ -453,7 +479,8 @@ impl Programs {
             }
         };
         let on = Self::on(entry, principal.account, question, directory)?;
-        let about = |map: &'p Alone, whom: u32| map.get(&whom).map_or(&[][..], Vec::as_slice);
+        let about =
+            |map: &'p RecordPolicies, whom: u32| map.get(&whom).map_or(&[][..], Vec::as_slice);
         let whose = if self.principals.is_empty() {
             &[][..]
         } else {
@@ -463,14 +490,14 @@ impl Programs {
             &[][..]
         } else {
             let number = on.entity().or_else(|| {
-                self.named
+                self.symbols
                     .others
                     .find(entry.text, resource.id)
                     .map(|at| entity(symbols::NAMED, at))
             });
             number.map_or(&[][..], |number| about(&self.resources, number))
         };
-        Some(Found {
+        Some(ResolvedRequest {
             action,
             entry,
             principal,
@@ -485,11 +512,11 @@ impl Programs {
 
     /// The place of an action in `list`.
     #[inline(always)]
-    pub(crate) fn action_of(&self, action: Does<'_>) -> Option<u32> {
+    pub(crate) fn action_of(&self, action: ActionRef<'_>) -> Option<u32> {
         match action {
-            Does::Name("Action", id) => self.actions.find(id),
-            Does::Name(..) => None,
-            Does::Handle(handle) => handle.place.get(self.numbering, || {
+            ActionRef::Name("Action", id) => self.actions.find(id),
+            ActionRef::Name(..) => None,
+            ActionRef::Handle(handle) => handle.place.get(self.numbering, || {
                 if handle.reference().kind() == "Action" {
                     self.actions.find(handle.reference().id())
                 } else {
@@ -512,19 +539,23 @@ impl Programs {
         })
     }
 
-    /// The number of the account that a resource belongs to. Most are the login's own: comparing that id costs less than
-    /// looking it up.
+    /// The number of the account that a resource belongs to. Most are the login's own: comparing
+    /// that id costs less than looking it up.
     #[inline(always)]
-    pub(crate) fn account_of(account: Of<'_>, mine: u32, directory: &Directory) -> Option<u32> {
+    pub(crate) fn account_of(
+        account: AccountRef<'_>,
+        mine: u32,
+        directory: &Directory,
+    ) -> Option<u32> {
         let hot = directory.hot();
         let number = match account {
-            Of::Name(id) if hot.accounts.is(mine, id) => mine,
-            Of::Name(id) => hot.accounts.number(id)?,
-            Of::Handle(handle) => {
-                let (kind, number) = parts(Login::entity(
+            AccountRef::Name(id) if hot.accounts.is(mine, id) => mine,
+            AccountRef::Name(id) => hot.accounts.number(id)?,
+            AccountRef::Handle(handle) => {
+                let (kind, number) = parts(ResolvedLogin::entity(
                     directory,
-                    Who::Handle(handle),
-                    Sought::NOTHING,
+                    PrincipalRef::Handle(handle),
+                    LoginSlot::NOTHING,
                 )?);
                 if kind == symbols::ACCOUNT {
                     number
@@ -542,21 +573,21 @@ impl Programs {
     /// The resource.
     #[inline]
     pub(crate) fn on(
-        entry: &Entry,
+        entry: &TypePairPrograms,
         mine: u32,
-        question: &Question<'_>,
+        question: &RequestRef<'_>,
         directory: &Directory,
-    ) -> Option<On> {
+    ) -> Option<ResolvedResource> {
         let (hot, resource) = (directory.hot(), &question.resource);
         match (&entry.inline, resource.account) {
             (Some(inline), Some(account)) => {
                 inline.account?;
-                Some(On::Inline {
+                Some(ResolvedResource::Inline {
                     account: Self::account_of(account, mine, directory)?,
                 })
             }
             (Some(inline), None) if inline.account != Some(true) => {
-                Some(On::Inline { account: NONE })
+                Some(ResolvedResource::Inline { account: NO_ROW })
             }
             (None, None) if resource.more.is_none() => {
                 let number = match entry.record {
@@ -564,7 +595,7 @@ impl Programs {
                     symbols::ACCOUNT => hot.accounts.number(resource.id)?,
                     _ => parts(super::entities::record(hot, &entry.resource, resource.id)?).1,
                 };
-                On::record(hot, entry.record, number)
+                ResolvedResource::record(hot, entry.record, number)
             }
             _ => None,
         }

@@ -1,18 +1,19 @@
-//! What policies' scopes say before anything is compiled: which kinds of request a policy can apply to, and whose alone.
+//! What policies' scopes say before anything is compiled: which kinds of request a policy can apply
+//! to, and whose alone.
 
 use std::sync::Arc;
 
 use cedar_policy::pst::{self, ActionConstraint};
 use cedar_policy::{Policy, PolicyId};
 
-use super::entities::Named;
+use super::entities::SymbolTable;
 use super::symbols;
 use crate::cedar::bundle::Bundle;
 use crate::compiler::{Scope, linked};
-use crate::directory::Hot;
+use crate::directory::Tables;
 
 /// A policy, its place in gate order, and its scope.
-pub(crate) struct Scoped<'a> {
+pub(crate) struct ScopedPolicy<'a> {
     pub(crate) at: u32,
     pub(crate) id: &'a Arc<str>,
     pub(crate) tree: pst::Template,
@@ -20,19 +21,24 @@ pub(crate) struct Scoped<'a> {
     resource: Option<String>,
     /// The actions that it names, each for itself and what is in it; nothing for all.
     actions: Option<Vec<u32>>,
-    /// The one principal, or else the one resource, that it is about. No record is in another: `in` says no more than `==`.
-    pub(crate) alone: Option<Whom>,
+    /// The one principal, or else the one resource, that it is about. No record is in another: `in`
+    /// says no more than `==`.
+    pub(crate) alone: Option<PolicyAudience>,
 }
 
 /// Whom a policy is about.
-pub(crate) enum Whom {
+pub(crate) enum PolicyAudience {
     Principal(String, String),
     Resource(String, String),
 }
 
-impl<'a> Scoped<'a> {
+impl<'a> ScopedPolicy<'a> {
     /// Every policy of the bundle, or the id of one that is no tree.
-    pub(crate) fn all(bundle: &'a Bundle, named: &Named, hot: &Hot) -> Result<Vec<Self>, Arc<str>> {
+    pub(crate) fn all(
+        bundle: &'a Bundle,
+        named: &SymbolTable,
+        hot: &Tables,
+    ) -> Result<Vec<Self>, Arc<str>> {
         let mut all = Vec::new();
         for (rule, at) in bundle.rules.list.iter().zip(0..) {
             let tree = bundle
@@ -50,8 +56,8 @@ impl<'a> Scoped<'a> {
         at: u32,
         id: &'a Arc<str>,
         tree: pst::Template,
-        named: &Named,
-        hot: &Hot,
+        named: &SymbolTable,
+        hot: &Tables,
     ) -> Option<Self> {
         let (principal, resource) = (
             Scope::principal(&tree.principal).ok()?,
@@ -69,8 +75,8 @@ impl<'a> Scoped<'a> {
                 .map(|(uid, _)| uid.ty.to_string())
         };
         let alone = pair(&principal)
-            .map(|(kind, id)| Whom::Principal(kind, id))
-            .or_else(|| pair(&resource).map(|(kind, id)| Whom::Resource(kind, id)));
+            .map(|(kind, id)| PolicyAudience::Principal(kind, id))
+            .or_else(|| pair(&resource).map(|(kind, id)| PolicyAudience::Resource(kind, id)));
         let (principal, resource) = (
             principal.kind.clone().or_else(|| exact(&principal)),
             resource.kind.clone().or_else(|| exact(&resource)),
@@ -102,7 +108,7 @@ impl<'a> Scoped<'a> {
         principal: &str,
         action: u32,
         resource: &str,
-        named: &Named,
+        named: &SymbolTable,
     ) -> bool {
         let above = named
             .above

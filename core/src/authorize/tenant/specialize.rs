@@ -2,27 +2,27 @@
 
 use std::collections::BTreeMap;
 
-use super::entities::{Named, record};
+use super::entities::{SymbolTable, record};
 use super::symbols::{
     self, ACTOR, AMOUNT, CHANNEL_OF, DOMAIN_OF, FACTS, FEATURE_OF, FIRST_TYPE, HELD, HOST,
     HOST_REFUSED, LIMIT, LOGIN, OWNER, PACKAGE_OF, QUOTA, REALM, USED, entity, root,
 };
-use crate::compiler::{Known, Node, Unsupported};
-use crate::directory::Hot;
-use crate::vm::{Pool, Value};
+use crate::compiler::{CompileContext, IrExpr, Unsupported};
+use crate::directory::Tables;
+use crate::vm::{ConstantPool, Value};
 
 /// Attributes of a resource type: whether each is required.
-pub(crate) type Shape = BTreeMap<String, bool>;
+pub(crate) type AttributeShape = BTreeMap<String, bool>;
 
 /// A request's kind, as far as programs differ by it.
 #[derive(Clone, Copy)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
-pub(crate) struct Asked<'a> {
+pub(crate) struct RequestShape<'a> {
     pub(crate) principal: u32,
     pub(crate) action: u32,
     pub(crate) feature: Option<u32>,
     pub(crate) resource: &'a str,
-    pub(crate) shape: Option<&'a Shape>,
+    pub(crate) shape: Option<&'a AttributeShape>,
     /// Whether it comes inline, with an account and nothing else.
     pub(crate) owned: bool,
     /// A session's request: at a known domain, for itself, without realm or amount.
@@ -38,7 +38,7 @@ pub(crate) struct Asked<'a> {
 /// The channel of a request that names none.
 pub(crate) const SESSION_CHANNEL: &str = "web";
 
-impl Asked<'_> {
+impl RequestShape<'_> {
     /// Any request at all.
     pub(crate) const ANY: Self = Self {
         principal: u32::MAX,
@@ -55,14 +55,14 @@ impl Asked<'_> {
 }
 
 /// Gives numbers to what policies name, and knows what the kind of request says.
-pub(crate) struct Compiling<'a> {
-    pub(crate) pool: &'a mut Pool,
-    pub(crate) named: &'a mut Named,
-    pub(crate) hot: &'a mut Hot,
-    pub(crate) asked: Asked<'a>,
+pub(crate) struct Specializer<'a> {
+    pub(crate) pool: &'a mut ConstantPool,
+    pub(crate) named: &'a mut SymbolTable,
+    pub(crate) hot: &'a mut Tables,
+    pub(crate) asked: RequestShape<'a>,
 }
 
-impl Compiling<'_> {
+impl Specializer<'_> {
     fn has_account(&self) -> bool {
         matches!(self.asked.principal, symbols::ACCOUNT | symbols::MEMBER)
     }
@@ -162,47 +162,51 @@ impl Compiling<'_> {
     ///
     /// # Errors
     /// [`Unsupported`] for a path that starts nowhere.
-    pub(crate) fn lower(&self, node: Node) -> Result<Node, Unsupported> {
-        let boxed = |node: Box<Node>| self.lower(*node).map(Box::new);
+    pub(crate) fn lower(&self, node: IrExpr) -> Result<IrExpr, Unsupported> {
+        let boxed = |node: Box<IrExpr>| self.lower(*node).map(Box::new);
         Ok(match node {
-            Node::Path(from, names) => {
+            IrExpr::Path(from, names) => {
                 let (from, names) = self.place(from, &names).ok_or(Unsupported)?;
-                Node::Path(from, names)
+                IrExpr::Path(from, names)
             }
-            Node::HasPath(from, names) => match (from, names.as_slice()) {
-                (root::CONTEXT, [FACTS, ACTOR]) => Node::HasPath(root::ACTOR, Vec::new()),
-                (root::CONTEXT, [FACTS, REALM]) => Node::HasPath(root::REALM, Vec::new()),
-                (root::CONTEXT, [FACTS, QUOTA]) => Node::HasPath(root::QUOTA, Vec::new()),
+            IrExpr::HasPath(from, names) => match (from, names.as_slice()) {
+                (root::CONTEXT, [FACTS, ACTOR]) => IrExpr::HasPath(root::ACTOR, Vec::new()),
+                (root::CONTEXT, [FACTS, REALM]) => IrExpr::HasPath(root::REALM, Vec::new()),
+                (root::CONTEXT, [FACTS, QUOTA]) => IrExpr::HasPath(root::QUOTA, Vec::new()),
                 (root::CONTEXT, [FACTS, QUOTA, symbols::ACCOUNT_OF]) => {
-                    Node::HasPath(root::QUOTA_ACCOUNT, Vec::new())
+                    IrExpr::HasPath(root::QUOTA_ACCOUNT, Vec::new())
                 }
                 (root::CONTEXT, [FACTS, QUOTA, symbols::MEMBER_OF]) => {
-                    Node::HasPath(root::QUOTA_MEMBER, Vec::new())
+                    IrExpr::HasPath(root::QUOTA_MEMBER, Vec::new())
                 }
                 _ => {
                     let (from, names) = self.place(from, &names).ok_or(Unsupported)?;
-                    Node::HasPath(from, names)
+                    IrExpr::HasPath(from, names)
                 }
             },
-            Node::Value(_) | Node::Fails => node,
-            Node::Has(of, name) => Node::Has(boxed(of)?, name),
-            Node::Attribute(of, name) => Node::Attribute(boxed(of)?, name),
-            Node::Not(of) => Node::Not(boxed(of)?),
-            Node::And(left, right) => Node::And(boxed(left)?, boxed(right)?),
-            Node::Or(left, right) => Node::Or(boxed(left)?, boxed(right)?),
-            Node::If(cond, yes, no) => Node::If(boxed(cond)?, boxed(yes)?, boxed(no)?),
-            Node::Compare(what, left, right) => Node::Compare(what, boxed(left)?, boxed(right)?),
-            Node::Compute(what, left, right) => Node::Compute(what, boxed(left)?, boxed(right)?),
-            Node::Apply(what, of) => Node::Apply(what, boxed(of)?),
-            Node::Like(of, pattern) => Node::Like(boxed(of)?, pattern),
-            Node::Is(of, kind) => Node::Is(boxed(of)?, kind),
-            Node::Set(items) => Node::Set(
+            IrExpr::Value(_) | IrExpr::Fails => node,
+            IrExpr::Has(of, name) => IrExpr::Has(boxed(of)?, name),
+            IrExpr::Attribute(of, name) => IrExpr::Attribute(boxed(of)?, name),
+            IrExpr::Not(of) => IrExpr::Not(boxed(of)?),
+            IrExpr::And(left, right) => IrExpr::And(boxed(left)?, boxed(right)?),
+            IrExpr::Or(left, right) => IrExpr::Or(boxed(left)?, boxed(right)?),
+            IrExpr::If(cond, yes, no) => IrExpr::If(boxed(cond)?, boxed(yes)?, boxed(no)?),
+            IrExpr::Compare(what, left, right) => {
+                IrExpr::Compare(what, boxed(left)?, boxed(right)?)
+            }
+            IrExpr::Compute(what, left, right) => {
+                IrExpr::Compute(what, boxed(left)?, boxed(right)?)
+            }
+            IrExpr::Apply(what, of) => IrExpr::Apply(what, boxed(of)?),
+            IrExpr::Like(of, pattern) => IrExpr::Like(boxed(of)?, pattern),
+            IrExpr::Is(of, kind) => IrExpr::Is(boxed(of)?, kind),
+            IrExpr::Set(items) => IrExpr::Set(
                 items
                     .into_iter()
                     .map(|item| self.lower(item))
                     .collect::<Result<_, _>>()?,
             ),
-            Node::Record(fields) => Node::Record(
+            IrExpr::Record(fields) => IrExpr::Record(
                 fields
                     .into_iter()
                     .map(|(name, value)| Ok((name, self.lower(value)?)))
@@ -227,7 +231,7 @@ fn quota_register(names: &[u32]) -> Option<(u8, usize)> {
     })
 }
 
-impl Known for Compiling<'_> {
+impl CompileContext for Specializer<'_> {
     fn entity(&mut self, kind: &str, id: &str) -> u32 {
         let text = self.pool.text(kind);
         self.named.records |= crate::cedar::tenant_facts::is_directory_type(kind);
@@ -250,7 +254,7 @@ impl Known for Compiling<'_> {
         }
     }
 
-    fn pool(&mut self) -> &mut Pool {
+    fn pool(&mut self) -> &mut ConstantPool {
         self.pool
     }
 
@@ -287,7 +291,8 @@ impl Known for Compiling<'_> {
                     .iter()
                     .find(|(known, _)| self.pool.find_text(known) == Some(*name))
                     .map(|(_, required)| *required);
-                // What the type does not declare no such entity has; what it requires each of them has.
+                // What the type does not declare no such entity has; what it requires each of them
+                // has.
                 match required {
                     Some(true) => Some(true),
                     Some(false) => None,

@@ -1,28 +1,31 @@
-//! Policies as conditions over a session's bits: when together they allow. Exact, errors included: a path that leads
-//! nowhere makes the policy err where it would be read. What is no single bit is asked of its own small program.
+//! Policies as conditions over a session's bits: when together they allow. Exact, errors included:
+//! a path that leads nowhere makes the policy err where it would be read. What is no single bit is
+//! asked of its own small program.
 
 use super::atoms::{OwnLiteral, PathStart, RecordFact, RecordPath, RecordRead, reference_kind};
 use super::bits as bit;
-use super::specialize::Asked;
+use super::specialize::RequestShape;
 use super::symbols::{
     self, ACCOUNT_OF, ATTRIBUTES, CLOSED, CONFIRMED, DISABLED, FEATURES, GRANTS, LEVEL_OF, OWNER,
     PACKAGE_OF, PLATFORM_OF, STATE_OF, WHITELABEL, root,
 };
-use crate::cedar::policy_list::Role;
-use crate::compiler::Node;
+use crate::cedar::policy_list::PolicyEffect;
+use crate::compiler::IrExpr;
 use crate::directory::{account_bit as account, domain_bit as domain};
-use crate::vm::{ALWAYS, Compare, Diagram, Diagrams, NEVER, Plan, Pool, TooLarge, Unary, Value};
+use crate::vm::{
+    BddManager, BddRef, Compare, CompiledBdd, ConstantPool, FALSE, TRUE, TooLarge, Unary, Value,
+};
 
 /// When a condition holds, and when it errs.
 #[derive(Clone, Copy)]
-struct Truth {
-    yes: Diagram,
-    errs: Diagram,
+struct TriState {
+    yes: BddRef,
+    errs: BddRef,
 }
 
 /// A record that a path leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum PathBase {
     Account,
     Owner,
     Package,
@@ -38,32 +41,33 @@ enum Place {
     Further(u16),
 }
 
-type Made<T> = Result<T, TooLarge>;
+type BddResult<T> = Result<T, TooLarge>;
 
 /// The first variable that a fact of a record stands for, and the first of a program.
 pub(crate) const FIRST_READ: u16 = 64;
 pub(crate) const FIRST_PROGRAM: u16 = 128;
 
 /// The conditions of one kind of session's requests.
-pub(crate) struct Conditions<'a, 'b> {
-    pub(crate) asked: &'a Asked<'b>,
+pub(crate) struct SymbolicEvaluator<'a, 'b> {
+    pub(crate) asked: &'a RequestShape<'b>,
     pub(crate) client: bool,
     /// The texts of policies.
-    pub(crate) pool: &'a Pool,
+    pub(crate) pool: &'a ConstantPool,
     /// Facts of records that are no bits of the session, each once: variables from 64 on.
     pub(crate) reads: Vec<RecordRead>,
-    /// What has to be asked of a program, each once: two variables (holds, errs) from [`FIRST_PROGRAM`] on.
-    pub(crate) others: Vec<Node>,
+    /// What has to be asked of a program, each once: two variables (holds, errs) from
+    /// [`FIRST_PROGRAM`] on.
+    pub(crate) others: Vec<IrExpr>,
     paths: Vec<RecordPath>,
-    diagrams: Diagrams,
+    diagrams: BddManager,
 }
 
 /// When `permits` and `forbids` together allow.
-pub(crate) struct Allowing {
-    pub(crate) plan: Plan,
+pub(crate) struct AllowCondition {
+    pub(crate) plan: CompiledBdd,
     /// The facts of records, and the conditions, that have to be asked on the way.
     pub(crate) reads: Vec<RecordRead>,
-    pub(crate) others: Vec<Node>,
+    pub(crate) others: Vec<IrExpr>,
     /// The bits that the policies depend on, each for itself.
     pub(crate) bits: u64,
     /// The further variables that they depend on, in order.
@@ -72,24 +76,24 @@ pub(crate) struct Allowing {
 
 /// When the policies together allow.
 pub(crate) fn allow<'n>(
-    asked: &Asked<'_>,
+    asked: &RequestShape<'_>,
     client: bool,
-    pool: &Pool,
-    policies: impl Iterator<Item = (Role, &'n Node)>,
-) -> Made<Allowing> {
-    let mut conditions = Conditions {
+    pool: &ConstantPool,
+    policies: impl Iterator<Item = (PolicyEffect, &'n IrExpr)>,
+) -> BddResult<AllowCondition> {
+    let mut conditions = SymbolicEvaluator {
         asked,
         client,
         pool,
         reads: Vec::new(),
         others: Vec::new(),
         paths: Vec::new(),
-        diagrams: Diagrams::default(),
+        diagrams: BddManager::default(),
     };
-    let (mut permitted, mut refused) = (NEVER, NEVER);
+    let (mut permitted, mut refused) = (FALSE, FALSE);
     let mut variables = std::collections::BTreeSet::new();
     for (role, node) in policies {
-        let truth = conditions.truth(node)?;
+        let truth = conditions.eval(node)?;
         let diagrams = &mut conditions.diagrams;
         variables.extend(
             diagrams
@@ -99,9 +103,9 @@ pub(crate) fn allow<'n>(
         );
         refused = diagrams.or(refused, truth.errs)?;
         let side = match role {
-            Role::Permit => &mut permitted,
-            Role::Forbid => &mut refused,
-            Role::Warning => continue,
+            PolicyEffect::Permit => &mut permitted,
+            PolicyEffect::Forbid => &mut refused,
+            PolicyEffect::Warning => continue,
         };
         *side = diagrams.or(*side, truth.yes)?;
     }
@@ -116,7 +120,7 @@ pub(crate) fn allow<'n>(
         .into_iter()
         .filter(|variable| *variable >= FIRST_READ)
         .collect();
-    Ok(Allowing {
+    Ok(AllowCondition {
         plan,
         reads: conditions.reads,
         others: conditions.others,
@@ -125,18 +129,19 @@ pub(crate) fn allow<'n>(
     })
 }
 
-impl Conditions<'_, '_> {
-    fn bit(&mut self, bit: u32) -> Made<Diagram> {
+impl SymbolicEvaluator<'_, '_> {
+    fn bit(&mut self, bit: u32) -> BddResult<BddRef> {
         self.diagrams
             .variable(u16::try_from(bit).map_err(|_| TooLarge)?)
     }
 
-    fn both(&mut self, left: Diagram, right: Diagram) -> Made<Diagram> {
+    fn both(&mut self, left: BddRef, right: BddRef) -> BddResult<BddRef> {
         self.diagrams.and(left, right)
     }
 
-    /// The variable of a fact of the record at a place; nothing where no path says which record that is.
-    fn fact(&mut self, place: Place, fact: RecordFact) -> Made<Option<Diagram>> {
+    /// The variable of a fact of the record at a place; nothing where no path says which record
+    /// that is.
+    fn fact(&mut self, place: PathBase, fact: RecordFact) -> BddResult<Option<BddRef>> {
         let Some(path) = self.path_of(place) else {
             return Ok(None);
         };
@@ -160,10 +165,10 @@ impl Conditions<'_, '_> {
     /// A fact that may be read only where `readable`, and where there is a record.
     fn fact_read(
         &mut self,
-        place: Place,
-        readable: Diagram,
+        place: PathBase,
+        readable: BddRef,
         fact: RecordFact,
-    ) -> Made<Option<Truth>> {
+    ) -> BddResult<Option<TriState>> {
         let (Some(exists), Some(yes)) = (
             self.fact(place, RecordFact::Exists)?,
             self.fact(place, fact)?,
@@ -175,66 +180,66 @@ impl Conditions<'_, '_> {
     }
 
     /// What may be read only where `readable`.
-    fn read(&mut self, readable: Diagram, yes: Diagram) -> Made<Truth> {
-        Ok(Truth {
+    fn read(&mut self, readable: BddRef, yes: BddRef) -> BddResult<TriState> {
+        Ok(TriState {
             yes: self.both(readable, yes)?,
             errs: self.diagrams.not(readable)?,
         })
     }
 
     /// As deep as the node.
-    fn truth(&mut self, node: &Node) -> Made<Truth> {
+    fn eval(&mut self, node: &IrExpr) -> BddResult<TriState> {
         match node {
-            Node::Value(Value::Bool(true)) => Ok(Truth {
-                yes: ALWAYS,
-                errs: NEVER,
+            IrExpr::Value(Value::Bool(true)) => Ok(TriState {
+                yes: TRUE,
+                errs: FALSE,
             }),
-            Node::Value(Value::Bool(false)) => Ok(Truth {
-                yes: NEVER,
-                errs: NEVER,
+            IrExpr::Value(Value::Bool(false)) => Ok(TriState {
+                yes: FALSE,
+                errs: FALSE,
             }),
-            Node::Value(_) | Node::Fails => Ok(Truth {
-                yes: NEVER,
-                errs: ALWAYS,
+            IrExpr::Value(_) | IrExpr::Fails => Ok(TriState {
+                yes: FALSE,
+                errs: TRUE,
             }),
-            Node::Not(of) => {
-                let of = self.truth(of)?;
-                Ok(Truth {
+            IrExpr::Not(of) => {
+                let of = self.eval(of)?;
+                Ok(TriState {
                     yes: self.no(of)?,
                     errs: of.errs,
                 })
             }
-            Node::And(left, right) => {
-                let left = self.truth(left)?;
-                if left.yes == NEVER {
+            IrExpr::And(left, right) => {
+                let left = self.eval(left)?;
+                if left.yes == FALSE {
                     return Ok(left);
                 }
-                let right = self.truth(right)?;
-                self.then(
+                let right = self.eval(right)?;
+                self.and_then(
                     left,
                     left.yes,
-                    Truth {
-                        yes: NEVER,
-                        errs: NEVER,
+                    TriState {
+                        yes: FALSE,
+                        errs: FALSE,
                     },
                     right,
                 )
             }
-            Node::Or(left, right) => {
-                let (left, right) = (self.truth(left)?, self.truth(right)?);
+            IrExpr::Or(left, right) => {
+                let (left, right) = (self.eval(left)?, self.eval(right)?);
                 let no = self.no(left)?;
-                self.then(
+                self.and_then(
                     left,
                     no,
-                    Truth {
+                    TriState {
                         yes: left.yes,
-                        errs: NEVER,
+                        errs: FALSE,
                     },
                     right,
                 )
             }
-            Node::If(cond, yes, no) => {
-                let (cond, yes, no) = (self.truth(cond)?, self.truth(yes)?, self.truth(no)?);
+            IrExpr::If(cond, yes, no) => {
+                let (cond, yes, no) = (self.eval(cond)?, self.eval(yes)?, self.eval(no)?);
                 let otherwise = self.no(cond)?;
                 let (yes_yes, no_yes) =
                     (self.both(cond.yes, yes.yes)?, self.both(otherwise, no.yes)?);
@@ -243,42 +248,42 @@ impl Conditions<'_, '_> {
                     self.both(otherwise, no.errs)?,
                 );
                 let errs = self.diagrams.or(yes_errs, no_errs)?;
-                Ok(Truth {
+                Ok(TriState {
                     yes: self.diagrams.or(yes_yes, no_yes)?,
                     errs: self.diagrams.or(cond.errs, errs)?,
                 })
             }
-            leaf => match self.leaf(leaf)? {
+            leaf => match self.eval_leaf(leaf)? {
                 Some(truth) => Ok(truth),
-                None => self.other(leaf),
+                None => self.opaque_bit(leaf),
             },
         }
     }
 
-    fn no(&mut self, of: Truth) -> Made<Diagram> {
+    fn no(&mut self, of: TriState) -> BddResult<BddRef> {
         let either = self.diagrams.or(of.yes, of.errs)?;
         self.diagrams.not(either)
     }
 
     /// `first`, and where `goes_on` what `second` says beside `else_yes`.
-    fn then(
+    fn and_then(
         &mut self,
-        first: Truth,
-        goes_on: Diagram,
-        so_far: Truth,
-        second: Truth,
-    ) -> Made<Truth> {
+        first: TriState,
+        goes_on: BddRef,
+        so_far: TriState,
+        second: TriState,
+    ) -> BddResult<TriState> {
         let (yes, errs) = (
             self.both(goes_on, second.yes)?,
             self.both(goes_on, second.errs)?,
         );
-        Ok(Truth {
+        Ok(TriState {
             yes: self.diagrams.or(so_far.yes, yes)?,
             errs: self.diagrams.or(first.errs, errs)?,
         })
     }
 
-    fn other(&mut self, node: &Node) -> Made<Truth> {
+    fn opaque_bit(&mut self, node: &IrExpr) -> BddResult<TriState> {
         let at = self
             .others
             .iter()
@@ -297,78 +302,78 @@ impl Conditions<'_, '_> {
         );
         // A program that errs does not hold.
         let fine = self.diagrams.not(errs)?;
-        Ok(Truth {
+        Ok(TriState {
             yes: self.both(fine, yes)?,
             errs,
         })
     }
 
-    /// Whether it is a path to what such a request does not bring: of its own context nothing, of an inline resource but its
-    /// account nothing.
-    fn is_absent(&self, node: &Node) -> bool {
+    /// Whether it is a path to what such a request does not bring: of its own context nothing, of
+    /// an inline resource but its account nothing.
+    fn is_absent(&self, node: &IrExpr) -> bool {
         match node {
-            Node::Path(root::CONTEXT, names) => !names.is_empty(),
-            Node::Path(root::RESOURCE, names) => {
+            IrExpr::Path(root::CONTEXT, names) => !names.is_empty(),
+            IrExpr::Path(root::RESOURCE, names) => {
                 self.asked.owned && names.first().is_some_and(|name| *name != ACCOUNT_OF)
             }
             _ => false,
         }
     }
 
-    fn leaf(&mut self, node: &Node) -> Made<Option<Truth>> {
+    fn eval_leaf(&mut self, node: &IrExpr) -> BddResult<Option<TriState>> {
         let reads = match node {
-            Node::Compare(_, left, right) | Node::Compute(_, left, right) => {
+            IrExpr::Compare(_, left, right) | IrExpr::Compute(_, left, right) => {
                 [Some(left.as_ref()), Some(right.as_ref())]
             }
-            Node::Apply(_, of)
-            | Node::Like(of, _)
-            | Node::Is(of, _)
-            | Node::Has(of, _)
-            | Node::Attribute(of, _) => [Some(of.as_ref()), None],
+            IrExpr::Apply(_, of)
+            | IrExpr::Like(of, _)
+            | IrExpr::Is(of, _)
+            | IrExpr::Has(of, _)
+            | IrExpr::Attribute(of, _) => [Some(of.as_ref()), None],
             _ => [Some(node), None],
         };
         if reads.into_iter().flatten().any(|node| self.is_absent(node)) {
-            return Ok(Some(Truth {
-                yes: NEVER,
-                errs: ALWAYS,
+            return Ok(Some(TriState {
+                yes: FALSE,
+                errs: TRUE,
             }));
         }
         match node {
-            Node::HasPath(from, names) => self.has(*from, names),
-            Node::Path(from, names) => self.flag_at(*from, names),
-            Node::Compare(Compare::Contains, set, item) => match (set.as_ref(), item.as_ref()) {
-                (Node::Path(from, names), Node::Value(Value::Entity(item))) => {
+            IrExpr::HasPath(from, names) => self.has(*from, names),
+            IrExpr::Path(from, names) => self.flag_at(*from, names),
+            IrExpr::Compare(Compare::Contains, set, item) => match (set.as_ref(), item.as_ref()) {
+                (IrExpr::Path(from, names), IrExpr::Value(Value::Entity(item))) => {
                     self.contains(*from, names, *item)
                 }
-                (Node::Value(set), Node::Path(from, names)) => self.one_of(*from, names, *set),
+                (IrExpr::Value(set), IrExpr::Path(from, names)) => self.one_of(*from, names, *set),
                 _ => Ok(None),
             },
-            Node::Compare(what @ (Compare::ContainsAny | Compare::ContainsAll), set, items) => {
+            IrExpr::Compare(what @ (Compare::ContainsAny | Compare::ContainsAll), set, items) => {
                 match (set.as_ref(), items.as_ref()) {
-                    (Node::Path(from, names), Node::Value(items)) => {
+                    (IrExpr::Path(from, names), IrExpr::Value(items)) => {
                         self.contains_many(*from, names, *items, *what == Compare::ContainsAll)
                     }
                     _ => Ok(None),
                 }
             }
-            Node::Compare(what @ (Compare::Equal | Compare::In), left, right) => {
+            IrExpr::Compare(what @ (Compare::Equal | Compare::In), left, right) => {
                 match (left.as_ref(), right.as_ref()) {
-                    (Node::Path(one, names), Node::Path(other, more)) => {
+                    (IrExpr::Path(one, names), IrExpr::Path(other, more)) => {
                         self.same(*one, names, *other, more)
                     }
                     (
-                        Node::Path(from, names),
-                        Node::Value(set @ (Value::Set(_) | Value::Flags(..))),
+                        IrExpr::Path(from, names),
+                        IrExpr::Value(set @ (Value::Set(_) | Value::Flags(..))),
                     ) if *what == Compare::In => self.one_of(*from, names, *set),
-                    (Node::Path(from, names), Node::Value(value))
-                    | (Node::Value(value), Node::Path(from, names)) => {
+                    (IrExpr::Path(from, names), IrExpr::Value(value))
+                    | (IrExpr::Value(value), IrExpr::Path(from, names)) => {
                         self.is_value(*from, names, *value)
                     }
                     _ => Ok(None),
                 }
             }
-            Node::Apply(Unary::IsEmpty, of) => match of.as_ref() {
-                Node::Path(from, names) => self.is_empty(*from, names),
+            IrExpr::Apply(Unary::IsEmpty, of) => match of.as_ref() {
+                IrExpr::Path(from, names) => self.is_empty(*from, names),
                 _ => Ok(None),
             },
             _ => Ok(None),
@@ -376,7 +381,7 @@ impl Conditions<'_, '_> {
     }
 
     /// Whether the boolean attribute at a path is true.
-    fn flag_at(&mut self, from: u8, names: &[u32]) -> Made<Option<Truth>> {
+    fn flag_at(&mut self, from: u8, names: &[u32]) -> BddResult<Option<TriState>> {
         if let Some((place, readable, name)) = self.own(from, names)? {
             let is = |value| RecordFact::OwnIs(name.clone(), OwnLiteral::Bool(value));
             let (Some(yes), Some(no)) = (self.fact(place, is(true))?, self.fact(place, is(false))?)
@@ -393,7 +398,7 @@ impl Conditions<'_, '_> {
         let Some((place, readable)) = self.place(from, rest)? else {
             return Ok(None);
         };
-        if (place, *name) == (Place::Domain, PLATFORM_OF) {
+        if (place, *name) == (PathBase::Domain, PLATFORM_OF) {
             // A domain is the platform's exactly where it has no owner: one bit for both.
             let owned = self.bit(bit::DOMAIN + domain::HAS_OWNER)?;
             let platform = self.diagrams.not(owned)?;
@@ -415,8 +420,9 @@ impl Conditions<'_, '_> {
         }
     }
 
-    /// An attribute of the host's own at a path: the record that has it, when that record can be read, and the attribute's name.
-    fn own(&mut self, from: u8, names: &[u32]) -> Made<Option<(Place, Diagram, Box<str>)>> {
+    /// An attribute of the host's own at a path: the record that has it, when that record can be
+    /// read, and the attribute's name.
+    fn own(&mut self, from: u8, names: &[u32]) -> BddResult<Option<(PathBase, BddRef, Box<str>)>> {
         let [rest @ .., ATTRIBUTES, name] = names else {
             return Ok(None);
         };
@@ -436,8 +442,8 @@ impl Conditions<'_, '_> {
         Ok(Some((place, readable, name)))
     }
 
-    fn maybe(&mut self, bit: Option<u32>) -> Made<Diagram> {
-        bit.map_or(Ok(ALWAYS), |bit| self.bit(bit))
+    fn bit_or_false(&mut self, bit: Option<u32>) -> BddResult<BddRef> {
+        bit.map_or(Ok(TRUE), |bit| self.bit(bit))
     }
 
     fn kind_is(&self, kind: &str) -> bool {
@@ -445,18 +451,18 @@ impl Conditions<'_, '_> {
     }
 
     /// Where the bits of an account are, if the place is one.
-    fn base(&self, place: Place) -> Option<u32> {
+    fn base(&self, place: PathBase) -> Option<u32> {
         match place {
-            Place::Account => Some(bit::ACCOUNT),
-            Place::Owner => Some(bit::OWNER),
-            Place::DomainOwner => Some(bit::DOMAIN_OWNER),
-            Place::Resource if self.kind_is("Account") => Some(bit::RESOURCE),
+            PathBase::Account => Some(bit::ACCOUNT),
+            PathBase::Owner => Some(bit::OWNER),
+            PathBase::DomainOwner => Some(bit::DOMAIN_OWNER),
+            PathBase::Resource if self.kind_is("Account") => Some(bit::RESOURCE),
             _ => None,
         }
     }
 
     /// A flag of a record: the bit that there is a record, and the flag's own.
-    fn flag(&self, place: Place, name: u32) -> Option<(u32, u32)> {
+    fn flag(&self, place: PathBase, name: u32) -> Option<(u32, u32)> {
         if let Some(base) = self.base(place) {
             let at = match name {
                 CONFIRMED => account::CONFIRMED,
@@ -469,9 +475,9 @@ impl Conditions<'_, '_> {
             ));
         }
         match (place, name) {
-            (Place::Member, CONFIRMED) => Some((bit::MEMBER_EXISTS, bit::MEMBER_CONFIRMED)),
-            (Place::Package, WHITELABEL) => Some((bit::PACKAGE_EXISTS, bit::WHITELABEL)),
-            (Place::DomainOwnersPackage, WHITELABEL) => Some((
+            (PathBase::Member, CONFIRMED) => Some((bit::MEMBER_EXISTS, bit::MEMBER_CONFIRMED)),
+            (PathBase::Package, WHITELABEL) => Some((bit::PACKAGE_EXISTS, bit::WHITELABEL)),
+            (PathBase::DomainOwnersPackage, WHITELABEL) => Some((
                 bit::DOMAIN_OWNERS_PACKAGE_EXISTS,
                 bit::DOMAIN_OWNERS_WHITELABEL,
             )),
@@ -480,17 +486,17 @@ impl Conditions<'_, '_> {
     }
 
     /// The record at a path, and when it can be read so far.
-    fn place(&mut self, from: u8, names: &[u32]) -> Made<Option<(Place, Diagram)>> {
+    fn place(&mut self, from: u8, names: &[u32]) -> BddResult<Option<(PathBase, BddRef)>> {
         let member = self.asked.principal == symbols::MEMBER;
         let mut place = match from {
-            root::PRINCIPAL if self.asked.principal == symbols::ACCOUNT => Place::Account,
-            root::PRINCIPAL | root::LOGIN_MEMBER if member => Place::Member,
-            root::ACCOUNT if self.asked.principal != symbols::OPERATOR => Place::Account,
-            root::DOMAIN => Place::Domain,
-            root::RESOURCE => Place::Resource,
+            root::PRINCIPAL if self.asked.principal == symbols::ACCOUNT => PathBase::Account,
+            root::PRINCIPAL | root::LOGIN_MEMBER if member => PathBase::Member,
+            root::ACCOUNT if self.asked.principal != symbols::OPERATOR => PathBase::Account,
+            root::DOMAIN => PathBase::Domain,
+            root::RESOURCE => PathBase::Resource,
             _ => return Ok(None),
         };
-        let mut readable = ALWAYS;
+        let mut readable = TRUE;
         for name in names {
             if let Some((next, needs)) = self.step(place, *name) {
                 for bit in needs.into_iter().flatten() {
@@ -513,7 +519,7 @@ impl Conditions<'_, '_> {
     }
 
     /// The record that an attribute names, where that is none of the session's.
-    fn step_further(&mut self, place: Place, name: u32) -> Made<Option<Place>> {
+    fn step_further(&mut self, place: PathBase, name: u32) -> BddResult<Option<PathBase>> {
         let Some(mut path) = self.path_of(place) else {
             return Ok(None);
         };
@@ -530,13 +536,13 @@ impl Conditions<'_, '_> {
                 self.paths.push(path);
                 self.paths.len().saturating_sub(1)
             });
-        Ok(Some(Place::Further(
+        Ok(Some(PathBase::Further(
             u16::try_from(at).map_err(|_| TooLarge)?,
         )))
     }
 
     /// The path of a place; nothing for a resource that is no record.
-    fn path_of(&self, place: Place) -> Option<RecordPath> {
+    fn path_of(&self, place: PathBase) -> Option<RecordPath> {
         let path = |start, names: &[u32], kind| {
             Some(RecordPath {
                 start,
@@ -545,26 +551,28 @@ impl Conditions<'_, '_> {
             })
         };
         match place {
-            Place::Account => path(PathStart::Account, &[], symbols::ACCOUNT),
-            Place::Owner => path(PathStart::Account, &[OWNER], symbols::ACCOUNT),
-            Place::Package if self.client => {
+            PathBase::Account => path(PathStart::Account, &[], symbols::ACCOUNT),
+            PathBase::Owner => path(PathStart::Account, &[OWNER], symbols::ACCOUNT),
+            PathBase::Package if self.client => {
                 path(PathStart::Account, &[OWNER, PACKAGE_OF], symbols::PACKAGE)
             }
-            Place::Package => path(PathStart::Account, &[PACKAGE_OF], symbols::PACKAGE),
-            Place::Level => path(PathStart::Account, &[LEVEL_OF], symbols::LEVEL),
-            Place::Member => path(PathStart::Member, &[], symbols::MEMBER),
-            Place::Domain => path(PathStart::Domain, &[], symbols::DOMAIN),
-            Place::DomainOwner => path(PathStart::Domain, &[OWNER], symbols::ACCOUNT),
-            Place::DomainOwnersPackage => {
+            PathBase::Package => path(PathStart::Account, &[PACKAGE_OF], symbols::PACKAGE),
+            PathBase::Level => path(PathStart::Account, &[LEVEL_OF], symbols::LEVEL),
+            PathBase::Member => path(PathStart::Member, &[], symbols::MEMBER),
+            PathBase::Domain => path(PathStart::Domain, &[], symbols::DOMAIN),
+            PathBase::DomainOwner => path(PathStart::Domain, &[OWNER], symbols::ACCOUNT),
+            PathBase::DomainOwnersPackage => {
                 path(PathStart::Domain, &[OWNER, PACKAGE_OF], symbols::PACKAGE)
             }
-            Place::Resource => path(PathStart::Resource, &[], self.resource_kind()?),
-            Place::ResourcesAccount if self.asked.owned => {
+            PathBase::Resource => path(PathStart::Resource, &[], self.resource_kind()?),
+            PathBase::ResourcesAccount if self.asked.owned => {
                 path(PathStart::ResourcesAccount, &[], symbols::ACCOUNT)
             }
-            Place::ResourcesAccount => path(PathStart::Resource, &[ACCOUNT_OF], symbols::ACCOUNT),
-            Place::ResourcesOwner => path(PathStart::Resource, &[OWNER], symbols::ACCOUNT),
-            Place::Further(at) => self.paths.get(usize::from(at)).cloned(),
+            PathBase::ResourcesAccount => {
+                path(PathStart::Resource, &[ACCOUNT_OF], symbols::ACCOUNT)
+            }
+            PathBase::ResourcesOwner => path(PathStart::Resource, &[OWNER], symbols::ACCOUNT),
+            PathBase::Further(at) => self.paths.get(usize::from(at)).cloned(),
         }
     }
 
@@ -577,12 +585,12 @@ impl Conditions<'_, '_> {
     }
 
     /// The kind of record at a place.
-    fn kind_of(&self, place: Place) -> Option<u32> {
+    fn kind_of(&self, place: PathBase) -> Option<u32> {
         self.path_of(place).map(|path| path.kind)
     }
 
     /// The record that an attribute names, and the bits without which it names none.
-    fn step(&self, place: Place, name: u32) -> Option<(Place, [Option<u32>; 2])> {
+    fn step(&self, place: PathBase, name: u32) -> Option<(PathBase, [Option<u32>; 2])> {
         let of = |base: u32, has: u32| {
             [
                 Some(base.saturating_add(account::EXISTS)),
@@ -591,49 +599,52 @@ impl Conditions<'_, '_> {
         };
         let resource = self.asked.resource;
         Some(match (place, name) {
-            (Place::Account, OWNER) => (Place::Owner, of(bit::ACCOUNT, account::HAS_OWNER)),
-            (Place::Account, PACKAGE_OF) if !self.client => {
-                (Place::Package, of(bit::ACCOUNT, account::HAS_PACKAGE))
+            (PathBase::Account, OWNER) => (PathBase::Owner, of(bit::ACCOUNT, account::HAS_OWNER)),
+            (PathBase::Account, PACKAGE_OF) if !self.client => {
+                (PathBase::Package, of(bit::ACCOUNT, account::HAS_PACKAGE))
             }
-            (Place::Account, LEVEL_OF) if self.client => {
-                (Place::Level, of(bit::ACCOUNT, account::HAS_LEVEL))
+            (PathBase::Account, LEVEL_OF) if self.client => {
+                (PathBase::Level, of(bit::ACCOUNT, account::HAS_LEVEL))
             }
-            (Place::Owner, PACKAGE_OF) if self.client => {
-                (Place::Package, of(bit::OWNER, account::HAS_PACKAGE))
+            (PathBase::Owner, PACKAGE_OF) if self.client => {
+                (PathBase::Package, of(bit::OWNER, account::HAS_PACKAGE))
             }
-            (Place::Member, ACCOUNT_OF) => (Place::Account, [Some(bit::MEMBER_EXISTS), None]),
-            (Place::Domain, OWNER) => (
-                Place::DomainOwner,
+            (PathBase::Member, ACCOUNT_OF) => (PathBase::Account, [Some(bit::MEMBER_EXISTS), None]),
+            (PathBase::Domain, OWNER) => (
+                PathBase::DomainOwner,
                 [Some(bit::DOMAIN + domain::HAS_OWNER), None],
             ),
-            (Place::DomainOwner, PACKAGE_OF) => (
-                Place::DomainOwnersPackage,
+            (PathBase::DomainOwner, PACKAGE_OF) => (
+                PathBase::DomainOwnersPackage,
                 of(bit::DOMAIN_OWNER, account::HAS_PACKAGE),
             ),
-            (Place::Resource, OWNER)
+            (PathBase::Resource, OWNER)
                 if matches!(resource, "Account" | "AccessLevel" | "Domain") =>
             {
-                (Place::ResourcesOwner, of(bit::RESOURCE, account::HAS_OWNER))
+                (
+                    PathBase::ResourcesOwner,
+                    of(bit::RESOURCE, account::HAS_OWNER),
+                )
             }
-            (Place::Resource, ACCOUNT_OF) if resource == "TeamMember" => (
-                Place::ResourcesAccount,
+            (PathBase::Resource, ACCOUNT_OF) if resource == "TeamMember" => (
+                PathBase::ResourcesAccount,
                 [Some(bit::RESOURCE + account::EXISTS), None],
             ),
-            (Place::Resource, ACCOUNT_OF) if self.asked.owned => {
-                (Place::ResourcesAccount, [None, None])
+            (PathBase::Resource, ACCOUNT_OF) if self.asked.owned => {
+                (PathBase::ResourcesAccount, [None, None])
             }
             _ => return None,
         })
     }
 
     /// Whether a path leads to something.
-    fn has(&mut self, from: u8, names: &[u32]) -> Made<Option<Truth>> {
+    fn has(&mut self, from: u8, names: &[u32]) -> BddResult<Option<TriState>> {
         if from == root::CONTEXT {
             // A request with fields of its own takes another way.
             return Ok(if names.len() == 1 {
-                Some(Truth {
-                    yes: NEVER,
-                    errs: NEVER,
+                Some(TriState {
+                    yes: FALSE,
+                    errs: FALSE,
                 })
             } else {
                 None
@@ -643,9 +654,9 @@ impl Conditions<'_, '_> {
             && *name != ACCOUNT_OF
         {
             // The host brings an account with it and nothing else.
-            return Ok(Some(Truth {
-                yes: NEVER,
-                errs: if deeper.is_empty() { NEVER } else { ALWAYS },
+            return Ok(Some(TriState {
+                yes: FALSE,
+                errs: if deeper.is_empty() { FALSE } else { TRUE },
             }));
         }
         if let Some((place, readable, name)) = self.own(from, names)? {
@@ -655,25 +666,27 @@ impl Conditions<'_, '_> {
             return self.read(readable, has).map(Some);
         }
         let Some((name, rest)) = names.split_last() else {
-            return Ok(self.place(from, names)?.map(|_| Truth {
-                yes: ALWAYS,
-                errs: NEVER,
+            return Ok(self.place(from, names)?.map(|_| TriState {
+                yes: TRUE,
+                errs: FALSE,
             }));
         };
         let Some((place, readable)) = self.place(from, rest)? else {
             return Ok(None);
         };
         let there: &[u32] = match (place, *name) {
-            (Place::Domain, OWNER) => &[bit::DOMAIN + domain::HAS_OWNER],
-            (Place::Domain, PLATFORM_OF | STATE_OF) => &[],
-            (Place::Package, FEATURES | WHITELABEL) => &[bit::PACKAGE_EXISTS],
-            (Place::DomainOwnersPackage, FEATURES | WHITELABEL) => {
+            (PathBase::Domain, OWNER) => &[bit::DOMAIN + domain::HAS_OWNER],
+            (PathBase::Domain, PLATFORM_OF | STATE_OF) => &[],
+            (PathBase::Package, FEATURES | WHITELABEL) => &[bit::PACKAGE_EXISTS],
+            (PathBase::DomainOwnersPackage, FEATURES | WHITELABEL) => {
                 &[bit::DOMAIN_OWNERS_PACKAGE_EXISTS]
             }
-            (Place::Level, FEATURES) => &[bit::LEVEL_EXISTS],
-            (Place::Member, ACCOUNT_OF | CONFIRMED | GRANTS) => &[bit::MEMBER_EXISTS],
-            (Place::Resource, ACCOUNT_OF) if self.asked.owned => &[],
-            (Place::Resource, OWNER) if matches!(self.asked.resource, "AccessLevel" | "Domain") => {
+            (PathBase::Level, FEATURES) => &[bit::LEVEL_EXISTS],
+            (PathBase::Member, ACCOUNT_OF | CONFIRMED | GRANTS) => &[bit::MEMBER_EXISTS],
+            (PathBase::Resource, ACCOUNT_OF) if self.asked.owned => &[],
+            (PathBase::Resource, OWNER)
+                if matches!(self.asked.resource, "AccessLevel" | "Domain") =>
+            {
                 &[bit::RESOURCE + account::HAS_OWNER]
             }
             (_, CONFIRMED | CLOSED | DISABLED | OWNER | PACKAGE_OF | LEVEL_OF) => {
@@ -684,7 +697,7 @@ impl Conditions<'_, '_> {
             }
             _ => return self.has_further(place, readable, *name),
         };
-        let mut yes = ALWAYS;
+        let mut yes = TRUE;
         for bit in there {
             let bit = self.bit(*bit)?;
             yes = self.both(yes, bit)?;
@@ -693,7 +706,12 @@ impl Conditions<'_, '_> {
     }
 
     /// Whether a record has an attribute that is no bit of the session.
-    fn has_further(&mut self, place: Place, readable: Diagram, name: u32) -> Made<Option<Truth>> {
+    fn has_further(
+        &mut self,
+        place: PathBase,
+        readable: BddRef,
+        name: u32,
+    ) -> BddResult<Option<TriState>> {
         let Some(kind) = self.kind_of(place) else {
             return Ok(None);
         };
@@ -712,19 +730,19 @@ impl Conditions<'_, '_> {
         self.read(readable, has).map(Some)
     }
 
-    fn account_has(&mut self, readable: Diagram, base: u32, name: u32) -> Made<Truth> {
+    fn account_has(&mut self, readable: BddRef, base: u32, name: u32) -> BddResult<TriState> {
         let exists = self.bit(base.saturating_add(account::EXISTS))?;
         let own = match name {
             OWNER => self.bit(base.saturating_add(account::HAS_OWNER))?,
             PACKAGE_OF => self.bit(base.saturating_add(account::HAS_PACKAGE))?,
             LEVEL_OF => self.bit(base.saturating_add(account::HAS_LEVEL))?,
-            _ => ALWAYS,
+            _ => TRUE,
         };
         let yes = self.both(exists, own)?;
         self.read(readable, yes)
     }
 
-    fn contains(&mut self, from: u8, names: &[u32], item: u32) -> Made<Option<Truth>> {
+    fn contains(&mut self, from: u8, names: &[u32], item: u32) -> BddResult<Option<TriState>> {
         let Some((name, rest)) = names.split_last() else {
             return Ok(None);
         };
@@ -740,15 +758,17 @@ impl Conditions<'_, '_> {
                     base.saturating_add(account::DISABLED).saturating_add(at),
                 )
             }),
-            (Place::Package, FEATURES) if feature => {
+            (PathBase::Package, FEATURES) if feature => {
                 Some((bit::PACKAGE_EXISTS, bit::PACKAGE_FEATURE))
             }
-            (Place::DomainOwnersPackage, FEATURES) if feature => Some((
+            (PathBase::DomainOwnersPackage, FEATURES) if feature => Some((
                 bit::DOMAIN_OWNERS_PACKAGE_EXISTS,
                 bit::DOMAIN_OWNERS_PACKAGE_FEATURE,
             )),
-            (Place::Level, FEATURES) if feature => Some((bit::LEVEL_EXISTS, bit::LEVEL_FEATURE)),
-            (Place::Member, GRANTS) if feature => Some((bit::MEMBER_EXISTS, bit::MEMBER_FEATURE)),
+            (PathBase::Level, FEATURES) if feature => Some((bit::LEVEL_EXISTS, bit::LEVEL_FEATURE)),
+            (PathBase::Member, GRANTS) if feature => {
+                Some((bit::MEMBER_EXISTS, bit::MEMBER_FEATURE))
+            }
             _ => None,
         };
         if let Some((exists, bit)) = bits {
@@ -771,11 +791,11 @@ impl Conditions<'_, '_> {
         names: &[u32],
         items: Value,
         all: bool,
-    ) -> Made<Option<Truth>> {
+    ) -> BddResult<Option<TriState>> {
         let Some(items) = self.pool.set_items(items).filter(|items| !items.is_empty()) else {
             return Ok(None);
         };
-        let mut whole: Option<Truth> = None;
+        let mut whole: Option<TriState> = None;
         for item in items {
             let Some(item) = item.entity() else {
                 return Ok(None);
@@ -786,11 +806,11 @@ impl Conditions<'_, '_> {
             // Each errs where the others err: where there is no such set.
             whole = Some(match whole {
                 None => truth,
-                Some(so_far) if all => Truth {
+                Some(so_far) if all => TriState {
                     yes: self.both(so_far.yes, truth.yes)?,
                     errs: truth.errs,
                 },
-                Some(so_far) => Truth {
+                Some(so_far) => TriState {
                     yes: self.diagrams.or(so_far.yes, truth.yes)?,
                     errs: truth.errs,
                 },
@@ -800,7 +820,7 @@ impl Conditions<'_, '_> {
     }
 
     /// Whether the record at a path is one of a set's. No record of the directory is in another.
-    fn one_of(&mut self, from: u8, names: &[u32], set: Value) -> Made<Option<Truth>> {
+    fn one_of(&mut self, from: u8, names: &[u32], set: Value) -> BddResult<Option<TriState>> {
         let Some(items) = self.pool.set_items(set) else {
             return Ok(None);
         };
@@ -822,7 +842,13 @@ impl Conditions<'_, '_> {
     }
 
     /// Whether two paths lead to the same record. No record of the directory is in another.
-    fn same(&mut self, one: u8, names: &[u32], other: u8, more: &[u32]) -> Made<Option<Truth>> {
+    fn same(
+        &mut self,
+        one: u8,
+        names: &[u32],
+        other: u8,
+        more: &[u32],
+    ) -> BddResult<Option<TriState>> {
         let (Some((left, first)), Some((right, second))) =
             (self.place(one, names)?, self.place(other, more)?)
         else {
@@ -831,25 +857,27 @@ impl Conditions<'_, '_> {
         let readable = self.both(first, second)?;
         let bit = match (left, right) {
             _ if left == right => None,
-            (Place::DomainOwner, Place::Account) | (Place::Account, Place::DomainOwner) => {
-                Some(bit::DOMAIN_OWNER_IS_ACCOUNT)
-            }
-            (Place::DomainOwner, Place::Owner) | (Place::Owner, Place::DomainOwner) => {
+            (PathBase::DomainOwner, PathBase::Account)
+            | (PathBase::Account, PathBase::DomainOwner) => Some(bit::DOMAIN_OWNER_IS_ACCOUNT),
+            (PathBase::DomainOwner, PathBase::Owner) | (PathBase::Owner, PathBase::DomainOwner) => {
                 Some(bit::DOMAIN_OWNER_IS_OWNER)
             }
-            (Place::Resource, Place::Account) | (Place::Account, Place::Resource)
+            (PathBase::Resource, PathBase::Account) | (PathBase::Account, PathBase::Resource)
                 if self.kind_is("Account") =>
             {
                 Some(bit::RESOURCE_IS_ACCOUNT)
             }
-            (Place::Resource, Place::Member) | (Place::Member, Place::Resource)
+            (PathBase::Resource, PathBase::Member) | (PathBase::Member, PathBase::Resource)
                 if self.kind_is("TeamMember") =>
             {
                 Some(bit::RESOURCE_IS_MEMBER)
             }
-            (Place::ResourcesAccount, Place::Account)
-            | (Place::Account, Place::ResourcesAccount) => Some(bit::RESOURCES_ACCOUNT_IS_ACCOUNT),
-            (Place::ResourcesOwner, Place::Account) | (Place::Account, Place::ResourcesOwner) => {
+            (PathBase::ResourcesAccount, PathBase::Account)
+            | (PathBase::Account, PathBase::ResourcesAccount) => {
+                Some(bit::RESOURCES_ACCOUNT_IS_ACCOUNT)
+            }
+            (PathBase::ResourcesOwner, PathBase::Account)
+            | (PathBase::Account, PathBase::ResourcesOwner) => {
                 Some(bit::RESOURCES_OWNER_IS_ACCOUNT)
             }
             _ => {
@@ -862,12 +890,13 @@ impl Conditions<'_, '_> {
                 return self.read(readable, yes).map(Some);
             }
         };
-        let yes = self.maybe(bit)?;
+        let yes = self.bit_or_false(bit)?;
         self.read(readable, yes).map(Some)
     }
 
-    /// Whether what is at a path is this value: a domain's state, a record, or an attribute of the host's own.
-    fn is_value(&mut self, from: u8, names: &[u32], value: Value) -> Made<Option<Truth>> {
+    /// Whether what is at a path is this value: a domain's state, a record, or an attribute of the
+    /// host's own.
+    fn is_value(&mut self, from: u8, names: &[u32], value: Value) -> BddResult<Option<TriState>> {
         let literal = match value {
             Value::Entity(entity) => return self.is_entity(from, names, entity),
             Value::Bool(value) => OwnLiteral::Bool(value),
@@ -881,7 +910,7 @@ impl Conditions<'_, '_> {
         let Some((place, readable, name)) = self.own(from, names)? else {
             return match (value, self.flag_at(from, names)?) {
                 (Value::Bool(true), truth) => Ok(truth),
-                (Value::Bool(false), Some(truth)) => Ok(Some(Truth {
+                (Value::Bool(false), Some(truth)) => Ok(Some(TriState {
                     yes: self.no(truth)?,
                     errs: truth.errs,
                 })),
@@ -898,11 +927,11 @@ impl Conditions<'_, '_> {
         self.read(readable, is).map(Some)
     }
 
-    fn is_entity(&mut self, from: u8, names: &[u32], value: u32) -> Made<Option<Truth>> {
+    fn is_entity(&mut self, from: u8, names: &[u32], value: u32) -> BddResult<Option<TriState>> {
         let (kind, at) = symbols::parts(value);
         if let [rest @ .., STATE_OF] = names {
             return match self.place(from, rest)? {
-                Some((Place::Domain, readable)) if kind == symbols::STATE && at < 3 => {
+                Some((PathBase::Domain, readable)) if kind == symbols::STATE && at < 3 => {
                     let bit = self.bit((bit::DOMAIN + domain::STATE).saturating_add(at))?;
                     self.read(readable, bit).map(Some)
                 }
@@ -923,7 +952,7 @@ impl Conditions<'_, '_> {
         self.read(readable, is).map(Some)
     }
 
-    fn is_empty(&mut self, from: u8, names: &[u32]) -> Made<Option<Truth>> {
+    fn is_empty(&mut self, from: u8, names: &[u32]) -> BddResult<Option<TriState>> {
         let Some((name, rest)) = names.split_last() else {
             return Ok(None);
         };
@@ -942,7 +971,7 @@ impl Conditions<'_, '_> {
             };
         };
         let exists = self.bit(base.saturating_add(account::EXISTS))?;
-        let (readable, mut some) = (self.both(readable, exists)?, NEVER);
+        let (readable, mut some) = (self.both(readable, exists)?, FALSE);
         for at in 0..4 {
             let bit = self.bit(base.saturating_add(account::DISABLED).saturating_add(at))?;
             some = self.diagrams.or(some, bit)?;

@@ -1,6 +1,6 @@
 //! Names that the kernel's policies read, as numbers that are fixed at compile time.
 
-use crate::vm::{KIND_SHIFT, Pool};
+use crate::vm::{ConstantPool, KIND_SHIFT};
 
 /// Kinds of entity: the upper part of an entity's number.
 pub(crate) const PLATFORM: u32 = 0;
@@ -98,8 +98,8 @@ texts! {
 }
 
 /// A pool in which the kernel's names have their numbers.
-pub(crate) fn pool() -> Pool {
-    let mut pool = Pool::default();
+pub(crate) fn pool() -> ConstantPool {
+    let mut pool = ConstantPool::default();
     pool.enumerated = FEATURE..ACTION;
     // The empty record has number 0: it is the context of a request that brings none.
     pool.record(Vec::new());
@@ -109,7 +109,8 @@ pub(crate) fn pool() -> Pool {
     pool
 }
 
-/// The registers that a request fills: after principal, action, resource and its own context, the facts.
+/// The registers that a request fills: after principal, action, resource and its own context, the
+/// facts.
 pub(crate) mod root {
     pub(in super::super) const PRINCIPAL: u8 = 0;
     pub(in super::super) const ACTION: u8 = 1;

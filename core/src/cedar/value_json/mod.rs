@@ -11,30 +11,31 @@
 //! reader.fields(&resource.attributes, Some(&note), space, &mut guest.attributes)?;
 //! ```
 //!
-//! It follows Cedar's JSON forms: `__entity` and `__extn`, and with a type the implicit ones. Where it gives a value, Cedar
-//! accepts the same JSON under the same type and means the same by it. Where it is not certain of that (an attribute that
-//! the type does not know, another type, null, a fraction, a form that only Cedar reads) it gives nothing, and the caller
-//! goes the long way through Cedar, whose errors stay the only ones.
+//! It follows Cedar's JSON forms: `__entity` and `__extn`, and with a type the implicit ones. Where
+//! it gives a value, Cedar accepts the same JSON under the same type and means the same by it.
+//! Where it is not certain of that (an attribute that the type does not know, another type, null, a
+//! fraction, a form that only Cedar reads) it gives nothing, and the caller goes the long way
+//! through Cedar, whose errors stay the only ones.
 
 pub(crate) mod types;
 
 use serde_json::{Map, Value as Json};
 
 use super::request::NESTING;
-pub(crate) use super::value_json::types::{Record, Type, Types};
+pub(crate) use super::value_json::types::{RecordType, Type, Types};
 use crate::compiler::construct;
-use crate::vm::{Space, Unary, Value};
+use crate::vm::{Heap, Unary, Value};
 
 /// Reads the values of one request.
 #[derive(Debug)]
-pub(crate) struct Reader<R> {
+pub(crate) struct ValueReader<R> {
     /// The number of an entity, by type and id.
     resolve: R,
     /// Fields of the records that are not finished yet.
     open: Vec<(u32, Value)>,
 }
 
-impl<R: FnMut(&str, &str, &mut Space<'_>) -> Value> Reader<R> {
+impl<R: FnMut(&str, &str, &mut Heap<'_>) -> Value> ValueReader<R> {
     pub(crate) fn new(resolve: R) -> Self {
         Self {
             resolve,
@@ -47,7 +48,7 @@ impl<R: FnMut(&str, &str, &mut Space<'_>) -> Value> Reader<R> {
         &mut self,
         json: &Json,
         ty: Option<&Type>,
-        space: &mut Space<'_>,
+        space: &mut Heap<'_>,
     ) -> Option<Value> {
         self.value(json, ty, space, NESTING)
     }
@@ -56,8 +57,8 @@ impl<R: FnMut(&str, &str, &mut Space<'_>) -> Value> Reader<R> {
     pub(crate) fn record(
         &mut self,
         fields: &Map<String, Json>,
-        ty: Option<&Record>,
-        space: &mut Space<'_>,
+        ty: Option<&RecordType>,
+        space: &mut Heap<'_>,
     ) -> Option<Value> {
         self.object(fields, ty, space, NESTING)
     }
@@ -66,8 +67,8 @@ impl<R: FnMut(&str, &str, &mut Space<'_>) -> Value> Reader<R> {
     pub(crate) fn fields(
         &mut self,
         fields: &Map<String, Json>,
-        ty: Option<&Record>,
-        space: &mut Space<'_>,
+        ty: Option<&RecordType>,
+        space: &mut Heap<'_>,
         to: &mut Vec<(u32, Value)>,
     ) -> Option<()> {
         let from = self.open.len();
@@ -81,7 +82,7 @@ impl<R: FnMut(&str, &str, &mut Space<'_>) -> Value> Reader<R> {
         &mut self,
         json: &Json,
         ty: Option<&Type>,
-        space: &mut Space<'_>,
+        space: &mut Heap<'_>,
         left: usize,
     ) -> Option<Value> {
         let left = left.checked_sub(1)?;
@@ -100,24 +101,24 @@ impl<R: FnMut(&str, &str, &mut Space<'_>) -> Value> Reader<R> {
             }
             (Json::Object(fields), None) => match escape(fields) {
                 None => self.object(fields, None, space, left),
-                Some(Escape::Entity(kind, id)) => self.entity(kind, id, space),
-                Some(Escape::Extension(what, text)) => {
+                Some(CedarEscape::Entity(kind, id)) => self.entity(kind, id, space),
+                Some(CedarEscape::Extension(what, text)) => {
                     Some(construct(what, text)?.into_value(space))
                 }
-                Some(Escape::Other) => None,
+                Some(CedarEscape::Other) => None,
             },
             (Json::Object(fields), Some(Type::Record(record))) => {
                 self.object(fields, Some(record), space, left)
             }
             (Json::Object(fields), Some(Type::Entity(wanted))) => match escape(fields) {
                 None => named(fields),
-                Some(Escape::Entity(kind, id)) => Some((kind, id)),
+                Some(CedarEscape::Entity(kind, id)) => Some((kind, id)),
                 Some(_) => None,
             }
             .filter(|(kind, id)| wanted.allows(kind, id))
             .and_then(|(kind, id)| self.entity(kind, id, space)),
             (Json::Object(fields), Some(Type::Extension(wanted))) => match escape(fields) {
-                Some(Escape::Extension(what, text)) if what == *wanted => {
+                Some(CedarEscape::Extension(what, text)) if what == *wanted => {
                     Some(construct(what, text)?.into_value(space))
                 }
                 _ => None,
@@ -126,7 +127,7 @@ impl<R: FnMut(&str, &str, &mut Space<'_>) -> Value> Reader<R> {
         }
     }
 
-    fn entity(&mut self, kind: &str, id: &str, space: &mut Space<'_>) -> Option<Value> {
+    fn entity(&mut self, kind: &str, id: &str, space: &mut Heap<'_>) -> Option<Value> {
         if !is_type_name(kind) {
             return None;
         }
@@ -137,7 +138,7 @@ impl<R: FnMut(&str, &str, &mut Space<'_>) -> Value> Reader<R> {
         &mut self,
         items: &[Json],
         element: Option<&Type>,
-        space: &mut Space<'_>,
+        space: &mut Heap<'_>,
         left: usize,
     ) -> Option<Value> {
         let mut values = items
@@ -150,8 +151,8 @@ impl<R: FnMut(&str, &str, &mut Space<'_>) -> Value> Reader<R> {
     fn object(
         &mut self,
         fields: &Map<String, Json>,
-        ty: Option<&Record>,
-        space: &mut Space<'_>,
+        ty: Option<&RecordType>,
+        space: &mut Heap<'_>,
         left: usize,
     ) -> Option<Value> {
         let from = self.open.len();
@@ -164,8 +165,8 @@ impl<R: FnMut(&str, &str, &mut Space<'_>) -> Value> Reader<R> {
     fn each(
         &mut self,
         fields: &Map<String, Json>,
-        ty: Option<&Record>,
-        space: &mut Space<'_>,
+        ty: Option<&RecordType>,
+        space: &mut Heap<'_>,
         left: usize,
     ) -> Option<()> {
         let mut required = 0_usize;
@@ -190,7 +191,8 @@ impl<R: FnMut(&str, &str, &mut Space<'_>) -> Value> Reader<R> {
     }
 }
 
-/// Whether Cedar is certain to take it for the name of a type. It takes others too, which it is then asked about.
+/// Whether Cedar is certain to take it for the name of a type. It takes others too, which it is
+/// then asked about.
 pub(crate) fn is_type_name(name: &str) -> bool {
     let word = |part: &str| {
         part.starts_with(|c: char| c.is_ascii_uppercase())
@@ -202,14 +204,14 @@ pub(crate) fn is_type_name(name: &str) -> bool {
 }
 
 /// An object with one key that begins as Cedar's escapes do.
-enum Escape<'a> {
+enum CedarEscape<'a> {
     Entity(&'a str, &'a str),
     Extension(Unary, &'a str),
     /// One that only Cedar reads, or refuses.
     Other,
 }
 
-fn escape(fields: &Map<String, Json>) -> Option<Escape<'_>> {
+fn escape(fields: &Map<String, Json>) -> Option<CedarEscape<'_>> {
     let escaped = |key: &str| key.starts_with("__");
     if !fields.keys().any(|key| escaped(key)) {
         return None;
@@ -221,7 +223,7 @@ fn escape(fields: &Map<String, Json>) -> Option<Escape<'_>> {
         let (key, value) = fields.iter().next()?;
         let inner = value.as_object()?;
         match key.as_str() {
-            "__entity" => named(inner).map(|(kind, id)| Escape::Entity(kind, id)),
+            "__entity" => named(inner).map(|(kind, id)| CedarEscape::Entity(kind, id)),
             "__extn" if inner.len() == 2 => {
                 let what = match inner.get("fn")?.as_str()? {
                     "decimal" => Unary::Decimal,
@@ -230,12 +232,12 @@ fn escape(fields: &Map<String, Json>) -> Option<Escape<'_>> {
                     "duration" => Unary::Duration,
                     _ => return None,
                 };
-                Some(Escape::Extension(what, inner.get("arg")?.as_str()?))
+                Some(CedarEscape::Extension(what, inner.get("arg")?.as_str()?))
             }
             _ => None,
         }
     };
-    Some(known().unwrap_or(Escape::Other))
+    Some(known().unwrap_or(CedarEscape::Other))
 }
 
 /// Type and id of `{"type": ..., "id": ...}`.

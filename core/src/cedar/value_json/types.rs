@@ -1,4 +1,5 @@
-//! The types of a schema's attributes, tags and contexts, from its JSON form: `cedar_policy::Schema` does not tell them.
+//! The types of a schema's attributes, tags and contexts, from its JSON form:
+//! `cedar_policy::Schema` does not tell them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -13,22 +14,22 @@ pub(crate) enum Type {
     Bool,
     Long,
     Text,
-    Entity(Arc<Kind>),
+    Entity(Arc<EntityType>),
     Extension(Unary),
     Set(Arc<Type>),
-    Record(Arc<Record>),
+    Record(Arc<RecordType>),
     Unknown,
 }
 
 /// A type of entity, as what refers to one must know it.
 #[derive(Debug, Default)]
-pub(crate) struct Kind {
+pub(crate) struct EntityType {
     pub(crate) name: Box<str>,
     /// The ids that there are, of an enumerated type.
     pub(crate) choices: Option<Vec<Box<str>>>,
 }
 
-impl Kind {
+impl EntityType {
     pub(crate) fn allows(&self, kind: &str, id: &str) -> bool {
         *self.name == *kind
             && self
@@ -40,25 +41,25 @@ impl Kind {
 
 /// A record's fields by name.
 #[derive(Debug, Default)]
-pub(crate) struct Record {
-    fields: BTreeMap<Box<str>, Field>,
+pub(crate) struct RecordType {
+    fields: BTreeMap<Box<str>, FieldType>,
     required: usize,
 }
 
 #[derive(Debug, Clone)]
-pub(crate) struct Field {
+pub(crate) struct FieldType {
     pub(crate) ty: Type,
     pub(crate) required: bool,
 }
 
-impl Record {
-    pub(crate) fn field(&self, name: &str) -> Option<&Field> {
+impl RecordType {
+    pub(crate) fn field(&self, name: &str) -> Option<&FieldType> {
         self.fields.get(name)
     }
 
     /// The same without the field of that name, for what is given apart.
     pub(crate) fn without(&self, name: &str) -> Self {
-        let fields: BTreeMap<Box<str>, Field> = self
+        let fields: BTreeMap<Box<str>, FieldType> = self
             .fields
             .iter()
             .filter(|(known, _)| ***known != *name)
@@ -89,10 +90,10 @@ impl Record {
 
 /// What a schema says of one type of entity.
 #[derive(Debug)]
-pub(crate) struct Shape {
-    pub(crate) kind: Arc<Kind>,
+pub(crate) struct EntityShape {
+    pub(crate) kind: Arc<EntityType>,
     /// Nothing where it is not known.
-    pub(crate) attributes: Option<Arc<Record>>,
+    pub(crate) attributes: Option<Arc<RecordType>>,
     pub(crate) tags: Option<Type>,
     /// The types that may stand directly above.
     pub(crate) parents: Vec<Box<str>>,
@@ -100,11 +101,11 @@ pub(crate) struct Shape {
 
 /// What a schema says of one action.
 #[derive(Debug)]
-pub(crate) struct Deed {
+pub(crate) struct ActionShape {
     pub(crate) principals: Vec<Box<str>>,
     pub(crate) resources: Vec<Box<str>>,
     /// Nothing where it is not known.
-    pub(crate) context: Option<Arc<Record>>,
+    pub(crate) context: Option<Arc<RecordType>>,
     /// Type and id of the groups that it is directly in.
     pub(crate) groups: Vec<(Box<str>, Box<str>)>,
 }
@@ -112,14 +113,14 @@ pub(crate) struct Deed {
 /// The types of a whole schema.
 #[derive(Debug, Default)]
 pub(crate) struct Types {
-    shapes: HashMap<Box<str>, Shape>,
-    actions: HashMap<Box<str>, HashMap<Box<str>, Deed>>,
+    shapes: HashMap<Box<str>, EntityShape>,
+    actions: HashMap<Box<str>, HashMap<Box<str>, ActionShape>>,
 }
 
 impl Types {
     /// Reads the JSON forms of a schema's files.
     pub(crate) fn new(fragments: &[Json]) -> Self {
-        let mut names = Names::default();
+        let mut names = TypeScope::default();
         for (space, declared) in spaces(fragments) {
             for (name, ty) in section(declared, "commonTypes") {
                 names.common.insert(full(space, name), (space, ty));
@@ -136,7 +137,7 @@ impl Types {
                 let name = full(space, name);
                 names.kinds.insert(
                     name.clone(),
-                    Arc::new(Kind {
+                    Arc::new(EntityType {
                         name: name.into(),
                         choices,
                     }),
@@ -165,12 +166,12 @@ impl Types {
     }
 
     /// What the schema says of a type of entity.
-    pub(crate) fn shape(&self, kind: &str) -> Option<&Shape> {
+    pub(crate) fn shape(&self, kind: &str) -> Option<&EntityShape> {
         self.shapes.get(kind)
     }
 
     /// The types of entity that the schema declares.
-    pub(crate) fn kinds(&self) -> impl Iterator<Item = &Kind> {
+    pub(crate) fn kinds(&self) -> impl Iterator<Item = &EntityType> {
         self.shapes.values().map(|shape| shape.kind.as_ref())
     }
 
@@ -179,12 +180,12 @@ impl Types {
         dead_code,
         reason = "for requests of a bundle, which name actions by text"
     )]
-    pub(crate) fn action(&self, kind: &str, id: &str) -> Option<&Deed> {
+    pub(crate) fn action(&self, kind: &str, id: &str) -> Option<&ActionShape> {
         self.actions.get(kind)?.get(id)
     }
 
     /// All actions, with type and id.
-    pub(crate) fn actions(&self) -> impl Iterator<Item = (&str, &str, &Deed)> {
+    pub(crate) fn actions(&self) -> impl Iterator<Item = (&str, &str, &ActionShape)> {
         self.actions.iter().flat_map(|(kind, deeds)| {
             deeds
                 .iter()
@@ -222,21 +223,21 @@ const CHAIN: usize = 64;
 
 /// The names of a schema, while its types are read.
 #[derive(Default)]
-struct Names<'a> {
+struct TypeScope<'a> {
     common: HashMap<String, (&'a str, &'a Json)>,
-    kinds: HashMap<String, Arc<Kind>>,
+    kinds: HashMap<String, Arc<EntityType>>,
     /// Common types that were read already: a type may name one many times, and so on.
     read: HashMap<String, Type>,
 }
 
-impl Names<'_> {
-    fn shape(&mut self, space: &str, entity: &Json, kind: Arc<Kind>) -> Shape {
+impl TypeScope<'_> {
+    fn shape(&mut self, space: &str, entity: &Json, kind: Arc<EntityType>) -> EntityShape {
         let attributes = match entity.get("shape") {
             None => Some(Arc::default()),
             Some(shape) => record(self.ty(space, shape, CHAIN)),
         };
         let tags = entity.get("tags").map(|tags| self.ty(space, tags, CHAIN));
-        Shape {
+        EntityShape {
             kind,
             attributes,
             tags,
@@ -244,7 +245,7 @@ impl Names<'_> {
         }
     }
 
-    fn deed(&mut self, space: &str, action: &Json) -> Deed {
+    fn deed(&mut self, space: &str, action: &Json) -> ActionShape {
         let applies = action.get("appliesTo");
         let part = |name: &str| applies.and_then(|applies| applies.get(name));
         let context = match part("context") {
@@ -261,7 +262,7 @@ impl Names<'_> {
                 Some((full(space, kind).into(), group.get("id")?.as_str()?.into()))
             });
         let groups = groups.collect();
-        Deed {
+        ActionShape {
             principals: self.entities(space, part("principalTypes")),
             resources: self.entities(space, part("resourceTypes")),
             context,
@@ -312,13 +313,13 @@ impl Names<'_> {
         {
             return Type::Unknown;
         }
-        let mut record = Record::default();
+        let mut record = RecordType::default();
         for (name, attribute) in section(json, "attributes") {
             let required = attribute.get("required") != Some(&Json::Bool(false));
             record.required = record.required.saturating_add(usize::from(required));
             record.fields.insert(
                 name.as_str().into(),
-                Field {
+                FieldType {
                     ty: self.ty(space, attribute, left),
                     required,
                 },
@@ -353,7 +354,7 @@ impl Names<'_> {
     }
 }
 
-fn record(ty: Type) -> Option<Arc<Record>> {
+fn record(ty: Type) -> Option<Arc<RecordType>> {
     if let Type::Record(record) = ty {
         Some(record)
     } else {
@@ -401,13 +402,13 @@ mod tests {
         let context = read.context.as_deref().expect("a record");
         assert!(matches!(
             context.field("n"),
-            Some(Field {
+            Some(FieldType {
                 ty: Type::Long,
                 required: false
             })
         ));
         assert!(
-            matches!(context.field("t"), Some(Field { ty: Type::Record(t), required: true }) if t.required() == 1 && t.field("y").is_some())
+            matches!(context.field("t"), Some(FieldType { ty: Type::Record(t), required: true }) if t.required() == 1 && t.field("y").is_some())
         );
         assert_eq!(
             (context.required(), context.without("t").required()),
@@ -421,7 +422,7 @@ mod tests {
             .expect("a record");
         assert!(matches!(
             other.field("x"),
-            Some(Field {
+            Some(FieldType {
                 ty: Type::Long,
                 required: true
             })
@@ -429,11 +430,11 @@ mod tests {
         let shape = types.shape("A::B::U").expect("a type");
         let attributes = shape.attributes.as_deref().expect("a record");
         assert!(
-            matches!(attributes.field("s"), Some(Field { ty: Type::Set(of), .. }) if matches!(&**of, Type::Entity(kind) if *kind.name == *"A::B::G"))
+            matches!(attributes.field("s"), Some(FieldType { ty: Type::Set(of), .. }) if matches!(&**of, Type::Entity(kind) if *kind.name == *"A::B::G"))
         );
         assert!(matches!(
             attributes.field("e"),
-            Some(Field {
+            Some(FieldType {
                 ty: Type::Extension(Unary::Datetime),
                 required: false
             })

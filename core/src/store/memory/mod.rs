@@ -1,8 +1,10 @@
-//! Counts in this process alone: for tests, and for hosts that say so. Exact under threads; gone with the process.
+//! Counts in this process alone: for tests, and for hosts that say so. Exact under threads; gone
+//! with the process.
 //!
-//! Accounts are spread over shards, each behind its lock; a transaction locks the shards of its accounts in their order. The
-//! operations of keys and of open reservations are kept for their time, and a bounded tail of all others. Keys are remembered
-//! for 35 days more, and windows for 35 days after their end.
+//! Accounts are spread over shards, each behind its lock; a transaction locks the shards of its
+//! accounts in their order. The operations of keys and of open reservations are kept for their
+//! time, and a bounded tail of all others. Keys are remembered for 35 days more, and windows for 35
+//! days after their end.
 
 mod shard;
 mod transaction;
@@ -13,11 +15,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use super::memory::shard::Shard;
-use super::memory::transaction::Open;
-use super::{Durability, Keep, Store, Verification, Work};
+use super::memory::transaction::MemoryTx;
+use super::{Durability, Store, TxBody, TxOutcome, Verification};
 use crate::model::clock::{Clock, HighWater};
 use crate::util::error::Error;
-use crate::util::keyed_hash::Keyed;
+use crate::util::keyed_hash::KeyedHash;
 
 /// How it is named.
 const NAME: &str = "memory:";
@@ -32,7 +34,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Memory {
     shards: Box<[Mutex<Shard>]>,
-    hasher: Keyed,
+    hasher: KeyedHash,
     water: HighWater,
     /// The process that opened it.
     home: u32,
@@ -40,7 +42,7 @@ pub(crate) struct Memory {
 
 impl Memory {
     pub(crate) fn new(clock: Clock) -> Self {
-        let hasher = Keyed::default();
+        let hasher = KeyedHash::default();
         let shards = (0..SHARDS)
             .map(|at| Mutex::new(Shard::new(at, hasher.clone())))
             .collect();
@@ -56,27 +58,31 @@ impl Memory {
         usize::try_from(self.hasher.hash(account.as_bytes()) >> 40).unwrap_or(0) % SHARDS
     }
 
-    /// The shard of that number, locked. A fork may have copied a lock that is held by a thread which the child does not
-    /// have: there it is an error in the end.
+    /// The shard of that number, locked. A fork may have copied a lock that is held by a thread
+    /// which the child does not have: there it is an error in the end.
     fn lock(&self, at: usize) -> Result<MutexGuard<'_, Shard>, Error> {
         let shard = self.shards.get(at).ok_or_else(|| Error::StoreBusy {
             store: NAME.to_owned(),
         })?;
         match shard.try_lock() {
             Ok(locked) => return Ok(locked),
-            Err(TryLockError::Poisoned(poisoned)) => return Ok(mended(poisoned.into_inner())),
+            Err(TryLockError::Poisoned(poisoned)) => {
+                return Ok(repair_poisoned(poisoned.into_inner()));
+            }
             Err(TryLockError::WouldBlock) => {}
         }
         if process::id() == self.home {
             return Ok(shard
                 .lock()
-                .unwrap_or_else(|poisoned| mended(PoisonError::into_inner(poisoned))));
+                .unwrap_or_else(|poisoned| repair_poisoned(PoisonError::into_inner(poisoned))));
         }
         let begun = Instant::now();
         while begun.elapsed() < PATIENCE {
             match shard.try_lock() {
                 Ok(locked) => return Ok(locked),
-                Err(TryLockError::Poisoned(poisoned)) => return Ok(mended(poisoned.into_inner())),
+                Err(TryLockError::Poisoned(poisoned)) => {
+                    return Ok(repair_poisoned(poisoned.into_inner()));
+                }
                 Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(1)),
             }
         }
@@ -87,7 +93,7 @@ impl Memory {
 }
 
 /// What a transaction that panicked had done is taken back.
-fn mended(mut shard: MutexGuard<'_, Shard>) -> MutexGuard<'_, Shard> {
+fn repair_poisoned(mut shard: MutexGuard<'_, Shard>) -> MutexGuard<'_, Shard> {
     shard.undo();
     shard
 }
@@ -97,17 +103,17 @@ impl Store for Memory {
         NAME
     }
 
-    fn keeps_notes(&self) -> bool {
+    fn caches_grants(&self) -> bool {
         true
     }
 
-    fn write(&self, accounts: &[&str], _: Durability, work: Work<'_>) -> Result<(), Error> {
+    fn write(&self, accounts: &[&str], _: Durability, work: TxBody<'_>) -> Result<(), Error> {
         let now = self.water.now()?;
         if let [account] = accounts {
             let at = self.shard_of(account);
             let mut shard = self.lock(at)?;
             shard.forget(now);
-            let kept = work(&mut Open::one(&mut shard, now));
+            let kept = work(&mut MemoryTx::one(&mut shard, now));
             return finish(std::iter::once(&mut *shard), kept);
         }
         let mut numbers: Vec<usize> = accounts
@@ -124,7 +130,7 @@ impl Store for Memory {
             shard.forget(now);
         }
         let place = |account: &str| numbers.binary_search(&self.shard_of(account)).ok();
-        let kept = work(&mut Open::many(
+        let kept = work(&mut MemoryTx::many(
             locked.iter_mut().map(|shard| &mut **shard).collect(),
             &place,
             now,
@@ -132,10 +138,10 @@ impl Store for Memory {
         finish(locked.iter_mut().map(|shard| &mut **shard), kept)
     }
 
-    fn read(&self, account: &str, work: Work<'_>) -> Result<(), Error> {
+    fn read(&self, account: &str, work: TxBody<'_>) -> Result<(), Error> {
         let now = self.water.now()?;
         let mut shard = self.lock(self.shard_of(account))?;
-        let read = work(&mut Open::one(&mut shard, now));
+        let read = work(&mut MemoryTx::one(&mut shard, now));
         shard.undo();
         read.map(drop)
     }
@@ -172,11 +178,11 @@ impl Store for Memory {
 
 fn finish<'s>(
     shards: impl Iterator<Item = &'s mut Shard>,
-    kept: Result<Keep, Error>,
+    kept: Result<TxOutcome, Error>,
 ) -> Result<(), Error> {
     for shard in shards {
-        if matches!(kept, Ok(Keep::Yes)) {
-            shard.done();
+        if matches!(kept, Ok(TxOutcome::Commit)) {
+            shard.commit();
         } else {
             shard.undo();
         }
@@ -196,7 +202,7 @@ mod tests {
             ..Memory::new(Clock::System)
         };
         let _lost = store.lock(store.shard_of("acme")).expect("a lock");
-        let read = store.read("acme", &mut |_| Ok(Keep::No));
+        let read = store.read("acme", &mut |_| Ok(TxOutcome::Rollback));
         assert_eq!(read.map_err(|error| error.code()), Err("store.busy"));
     }
 }

@@ -1,4 +1,5 @@
-//! The accounts of one shard: their buckets, their operations, and how to take back what a transaction did.
+//! The accounts of one shard: their buckets, their operations, and how to take back what a
+//! transaction did.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
@@ -13,24 +14,25 @@ use super::undo::Undo;
 use crate::model::calendar::Window;
 use crate::model::clock::DAY;
 use crate::store::{
-    Asked, BUCKET_REST, Bucket, Hold, KEY_REST, Named, Note, Noted, Operation, OperationKind, Part,
-    Seen, Verification, Whose,
+    BUCKET_REST, Bucket, BucketDelta, CachedGrant, CountOwner, GrantHit, GrantKey, KEY_REST,
+    KeyLookup, Operation, OperationKind, OwnedBucket, ReservationState, Verification,
 };
-use crate::util::keyed_hash::Keyed;
+use crate::util::keyed_hash::KeyedHash;
 use crate::util::text::{same, same_bytes};
 
 /// The same number, for ids.
 const SHARDS_64: u64 = SHARDS as u64;
 /// How many operations without a key a shard remembers.
 const TAIL: usize = 256;
-/// How many of what is over one transaction forgets: more than it adds, so that forgetting keeps up.
+/// How many of what is over one transaction forgets: more than it adds, so that forgetting keeps
+/// up.
 const MAX_FORGOTTEN: usize = 64;
 /// How many buckets one account can have: more than windows of a hundred years.
 const BUCKETS: u64 = 1 << 24;
 
 /// One count.
 #[derive(Debug, Clone)]
-pub(super) struct Row {
+pub(super) struct StoredBucket {
     /// Its number among all that the account ever had.
     pub(super) nth: usize,
     /// How many parts of operations that are kept for their time are its.
@@ -43,42 +45,43 @@ pub(super) struct Row {
     pub(super) top_up: i64,
     /// What is reserved: by which operation, how much, until when.
     pub(super) holds: Vec<(u64, i64, i64)>,
-    /// What was done to `used` and `top_up` by operations that are gone, or are kept for history alone: they go at any time, and
-    /// looking for their accounts then would cost more than counting.
+    /// What was done to `used` and `top_up` by operations that are gone, or are kept for history
+    /// alone: they go at any time, and looking for their accounts then would cost more than
+    /// counting.
     pub(super) gone: (i64, i64),
     /// What its next question need not ask again.
-    pub(super) note: Option<Note>,
+    pub(super) note: Option<CachedGrant>,
 }
 
-impl Row {
-    fn is(&self, whose: Whose<'_>, meter: u32) -> bool {
+impl StoredBucket {
+    fn is(&self, whose: CountOwner<'_>, meter: u32) -> bool {
         self.meter == meter && self.member.as_deref() == whose.member
     }
 }
 
 /// An operation as it is kept here: small, since most are written once and never looked at.
 #[derive(Debug, Clone)]
-pub(super) struct Kept {
+pub(super) struct StoredOperation {
     pub(super) id: u64,
     pub(super) kind: OperationKind,
     pub(super) account: u32,
     pub(super) at: i64,
     pub(super) keep: i64,
-    pub(super) parts: SmallVec<[Part; 1]>,
-    pub(super) rest: Option<Box<Rest>>,
+    pub(super) parts: SmallVec<[BucketDelta; 1]>,
+    pub(super) rest: Option<Box<OperationExtras>>,
 }
 
 /// What few operations have.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Rest {
+pub(super) struct OperationExtras {
     pub(super) member: Option<Arc<str>>,
     pub(super) actor: Option<Arc<str>>,
     pub(super) key: Option<Arc<str>>,
     pub(super) of: Option<u64>,
-    pub(super) hold: Option<Hold>,
+    pub(super) hold: Option<ReservationState>,
 }
 
-impl Rest {
+impl OperationExtras {
     /// As it is kept, if there is something.
     pub(super) fn kept(self) -> Option<Box<Self>> {
         if self == Self::default() {
@@ -91,9 +94,9 @@ impl Rest {
 
 /// An account's id. Short ones stand beside its counts.
 #[derive(Debug)]
-pub(super) struct Name(SmallVec<[u8; 24]>);
+pub(super) struct AccountName(SmallVec<[u8; 24]>);
 
-impl Name {
+impl AccountName {
     fn new(name: &str) -> Self {
         Self(SmallVec::from_slice(name.as_bytes()))
     }
@@ -108,7 +111,7 @@ impl Name {
     }
 }
 
-impl fmt::Display for Name {
+impl fmt::Display for AccountName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&String::from_utf8_lossy(&self.0))
     }
@@ -125,19 +128,19 @@ pub(super) enum Passing {
 
 /// All of one account.
 #[derive(Debug)]
-pub(super) struct Counts {
-    pub(super) name: Name,
+pub(super) struct AccountCounters {
+    pub(super) name: AccountName,
     /// Most accounts have one.
-    pub(super) rows: SmallVec<[Row; 1]>,
+    pub(super) rows: SmallVec<[StoredBucket; 1]>,
     /// The operations of keys and reservations.
-    pub(super) kept: BTreeMap<u64, Kept>,
+    pub(super) kept: BTreeMap<u64, StoredOperation>,
     /// With what was asked, the answer, and until when it is kept. An answer that is gone is empty.
     pub(super) keys: HashMap<Arc<str>, ([u8; 32], Vec<u8>, i64)>,
     /// How many rows it ever had.
     pub(super) opened: usize,
 }
 
-impl Counts {
+impl AccountCounters {
     /// The place of the row of that number.
     #[inline]
     pub(super) fn place(&self, nth: usize) -> Option<usize> {
@@ -154,10 +157,10 @@ pub(super) struct Shard {
     at: usize,
     /// Numbers of accounts by their names.
     names: HashTable<u32>,
-    hasher: Keyed,
-    pub(super) accounts: Vec<Counts>,
+    hasher: KeyedHash,
+    pub(super) accounts: Vec<AccountCounters>,
     /// Operations without a key, the newest last.
-    pub(super) tail: VecDeque<Kept>,
+    pub(super) tail: VecDeque<StoredOperation>,
     /// Of every operation that is kept, whose it is.
     pub(super) whose: HashMap<u64, u32>,
     /// By account and name.
@@ -170,7 +173,7 @@ pub(super) struct Shard {
 }
 
 impl Shard {
-    pub(super) fn new(at: usize, hasher: Keyed) -> Self {
+    pub(super) fn new(at: usize, hasher: KeyedHash) -> Self {
         Self {
             at,
             names: HashTable::new(),
@@ -210,8 +213,8 @@ impl Shard {
         };
         self.names
             .insert_unique(self.hasher.hash(account.as_bytes()), number, hash);
-        self.accounts.push(Counts {
-            name: Name::new(account),
+        self.accounts.push(AccountCounters {
+            name: AccountName::new(account),
             rows: SmallVec::new(),
             kept: BTreeMap::new(),
             keys: HashMap::new(),
@@ -220,7 +223,7 @@ impl Shard {
         number
     }
 
-    pub(super) fn counts(&mut self, account: u32) -> Option<&mut Counts> {
+    pub(super) fn counts(&mut self, account: u32) -> Option<&mut AccountCounters> {
         self.accounts.get_mut(account as usize)
     }
 
@@ -240,7 +243,7 @@ impl Shard {
     }
 
     /// The shard, the account, and the number of the row that a bucket's id says.
-    pub(super) fn places(id: u64) -> (usize, u32, usize) {
+    pub(super) fn split_id(id: u64) -> (usize, u32, usize) {
         let (number, row) = (id / BUCKETS, id % BUCKETS);
         (
             usize::try_from(number % SHARDS_64).unwrap_or(0),
@@ -277,7 +280,12 @@ impl Shard {
     }
 
     /// The row whose window is the last.
-    pub(super) fn latest(&mut self, whose: Whose<'_>, meter: &str, now: i64) -> Option<Bucket> {
+    pub(super) fn latest(
+        &mut self,
+        whose: CountOwner<'_>,
+        meter: &str,
+        now: i64,
+    ) -> Option<Bucket> {
         let account = self.find(whose.account)?;
         let meter = self.meter(meter)?;
         let at = self
@@ -289,9 +297,9 @@ impl Shard {
     }
 
     /// An account's own row whose window is the last.
-    fn own(&self, account: &str, meter: &str) -> Option<(u32, usize)> {
+    fn own_bucket(&self, account: &str, meter: &str) -> Option<(u32, usize)> {
         let (number, meter) = (self.find(account)?, self.meter(meter)?);
-        let whose = Whose {
+        let whose = CountOwner {
             account,
             member: None,
         };
@@ -309,10 +317,10 @@ impl Shard {
         &mut self,
         account: &str,
         meter: &str,
-        asked: &Asked,
+        asked: &GrantKey,
         now: i64,
-    ) -> Option<Noted> {
-        let (number, at) = self.own(account, meter)?;
+    ) -> Option<GrantHit> {
+        let (number, at) = self.own_bucket(account, meter)?;
         let bucket = self.bucket(number, at, now)?;
         let note = self
             .accounts
@@ -322,7 +330,7 @@ impl Shard {
             .note
             .as_ref()?;
         if note.answers(asked, &bucket) && bucket.window.contains(now) {
-            Some(Noted {
+            Some(GrantHit {
                 bucket,
                 answer: note.answer,
                 allowance: note.allowance,
@@ -332,7 +340,8 @@ impl Shard {
         }
     }
 
-    /// Records a consume without a key, of one part; its id. Nothing where there is no such row, or no room in it.
+    /// Records a consume without a key, of one part; its id. Nothing where there is no such row, or
+    /// no room in it.
     pub(super) fn spend(
         &mut self,
         (account, nth): (u32, usize),
@@ -347,12 +356,12 @@ impl Shard {
         let (used, old) = (row.used.checked_add(amount)?, [row.used, row.gone.0]);
         (row.used, row.gone.0) = (used, row.gone.0.saturating_add(amount));
         self.steps.push(Undo::Spent(account, at, old));
-        let parts = smallvec![Part {
+        let parts = smallvec![BucketDelta {
             used: amount,
-            ..Part::of(bucket)
+            ..BucketDelta::parent(bucket)
         }];
         let kind = OperationKind::Consume;
-        self.remember(Kept {
+        self.remember(StoredOperation {
             id,
             kind,
             account,
@@ -364,15 +373,15 @@ impl Shard {
         Some(id)
     }
 
-    pub(super) fn note(&mut self, account: &str, meter: &str, note: Note) {
-        let own = self.own(account, meter);
+    pub(super) fn note(&mut self, account: &str, meter: &str, note: CachedGrant) {
+        let own = self.own_bucket(account, meter);
         if let Some(row) = own.and_then(|(number, at)| self.counts(number)?.rows.get_mut(at)) {
             row.note = Some(note);
         }
     }
 
-    pub(super) fn named(&mut self, id: u64, now: i64) -> Option<Named> {
-        let (_, account, nth) = Self::places(id);
+    pub(super) fn owned_bucket(&mut self, id: u64, now: i64) -> Option<OwnedBucket> {
+        let (_, account, nth) = Self::split_id(id);
         let at = self.accounts.get(account as usize)?.place(nth)?;
         let bucket = self.bucket(account, at, now)?;
         let counts = self.accounts.get(account as usize)?;
@@ -381,7 +390,7 @@ impl Shard {
             row.member.as_deref().map(str::to_owned),
             self.meters.get(row.meter as usize)?.to_string(),
         );
-        Some(Named {
+        Some(OwnedBucket {
             account: counts.name.to_string(),
             member,
             meter,
@@ -389,7 +398,12 @@ impl Shard {
         })
     }
 
-    pub(super) fn opened(&mut self, whose: Whose<'_>, meter: &str, window: Window) -> Bucket {
+    pub(super) fn open_bucket(
+        &mut self,
+        whose: CountOwner<'_>,
+        meter: &str,
+        window: Window,
+    ) -> Bucket {
         let number = self.account(whose.account);
         let meter = self.meter(meter).unwrap_or_else(|| {
             self.meters.push(Arc::from(meter));
@@ -407,7 +421,7 @@ impl Shard {
             });
             nth = counts.opened;
             counts.opened = nth.saturating_add(1);
-            counts.rows.push(Row {
+            counts.rows.push(StoredBucket {
                 nth,
                 operations: 0,
                 member,
@@ -435,16 +449,16 @@ impl Shard {
         }
     }
 
-    pub(super) fn seen(&mut self, account: &str, key: &str, now: i64) -> Seen {
+    pub(super) fn seen(&mut self, account: &str, key: &str, now: i64) -> KeyLookup {
         let Some(counts) = self.find(account).and_then(|number| self.counts(number)) else {
-            return Seen::Never;
+            return KeyLookup::Unknown;
         };
         match counts.keys.get(key) {
-            None => Seen::Never,
-            Some((_, _, keep)) if keep.saturating_add(KEY_REST) <= now => Seen::Never,
-            Some((_, _, keep)) if *keep <= now => Seen::Pruned,
-            Some((_, answer, _)) if answer.is_empty() => Seen::Pruned,
-            Some((asked, answer, _)) => Seen::Answered(*asked, answer.clone()),
+            None => KeyLookup::Unknown,
+            Some((_, _, keep)) if keep.saturating_add(KEY_REST) <= now => KeyLookup::Unknown,
+            Some((_, _, keep)) if *keep <= now => KeyLookup::Expired,
+            Some((_, answer, _)) if answer.is_empty() => KeyLookup::Expired,
+            Some((asked, answer, _)) => KeyLookup::Answered(*asked, answer.clone()),
         }
     }
 
@@ -457,7 +471,7 @@ impl Shard {
         id
     }
 
-    pub(super) fn kept(&self, id: u64) -> Option<&Kept> {
+    pub(super) fn kept(&self, id: u64) -> Option<&StoredOperation> {
         if let Ok(at) = self.tail.binary_search_by_key(&id, |kept| kept.id) {
             return self.tail.get(at);
         }
@@ -465,7 +479,7 @@ impl Shard {
         self.accounts.get(*account as usize)?.kept.get(&id)
     }
 
-    pub(super) fn kept_mut(&mut self, id: u64) -> Option<&mut Kept> {
+    pub(super) fn kept_mut(&mut self, id: u64) -> Option<&mut StoredOperation> {
         if let Ok(at) = self.tail.binary_search_by_key(&id, |kept| kept.id) {
             return self.tail.get_mut(at);
         }
@@ -474,12 +488,12 @@ impl Shard {
     }
 
     pub(super) fn operation(&self, id: u64) -> Option<Operation> {
-        self.kept(id).map(|kept| self.told(kept))
+        self.kept(id).map(|kept| self.to_operation(kept))
     }
 
-    pub(super) fn told(&self, kept: &Kept) -> Operation {
+    pub(super) fn to_operation(&self, kept: &StoredOperation) -> Operation {
         let text = |text: &Option<Arc<str>>| text.as_deref().map(str::to_owned);
-        let (nothing, rest) = (Rest::default(), kept.rest.as_deref());
+        let (nothing, rest) = (OperationExtras::default(), kept.rest.as_deref());
         let rest = rest.unwrap_or(&nothing);
         Operation {
             id: kept.id,
@@ -499,8 +513,9 @@ impl Shard {
         }
     }
 
-    /// Puts an operation at the end of the tail. Its memory is that of one which has just been forgotten.
-    pub(super) fn remember(&mut self, kept: Kept) {
+    /// Puts an operation at the end of the tail. Its memory is that of one which has just been
+    /// forgotten.
+    pub(super) fn remember(&mut self, kept: StoredOperation) {
         if self.tail.capacity() == 0 {
             self.tail.reserve_exact(TAIL.saturating_add(1));
         }
@@ -508,7 +523,7 @@ impl Shard {
     }
 
     /// A transaction is over: what it did stays.
-    pub(super) fn done(&mut self) {
+    pub(super) fn commit(&mut self) {
         self.steps.clear();
         while self.tail.len() > TAIL {
             self.tail.pop_front();
@@ -522,10 +537,11 @@ impl Shard {
         }
     }
 
-    /// Counts the parts of an operation that is kept for its time, or of one that is so no more, in their rows.
-    pub(super) fn count_parts(&mut self, parts: &[Part], kept: bool) {
+    /// Counts the parts of an operation that is kept for its time, or of one that is so no more, in
+    /// their rows.
+    pub(super) fn count_parts(&mut self, parts: &[BucketDelta], kept: bool) {
         for part in parts {
-            let (_, account, nth) = Self::places(part.bucket);
+            let (_, account, nth) = Self::split_id(part.bucket);
             if let Some(row) = self
                 .counts(account)
                 .and_then(|counts| counts.place(nth).and_then(|at| counts.rows.get_mut(at)))
@@ -581,7 +597,8 @@ impl Shard {
         }
     }
 
-    /// What an operation did is counted as done by those that are gone, and its key loses its answer.
+    /// What an operation did is counted as done by those that are gone, and its key loses its
+    /// answer.
     fn forget_operation(&mut self, account: u32, id: u64, now: i64) {
         let Some(counts) = self.counts(account) else {
             return;
@@ -601,7 +618,7 @@ impl Shard {
         }
         self.whose.remove(&id);
         for part in &kept.parts {
-            let (_, account, nth) = Self::places(part.bucket);
+            let (_, account, nth) = Self::split_id(part.bucket);
             if let Some(row) = self
                 .counts(account)
                 .and_then(|counts| counts.place(nth).and_then(|at| counts.rows.get_mut(at)))

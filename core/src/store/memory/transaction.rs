@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use super::shard::{Kept, Passing, Rest, Row, Shard};
+use super::shard::{OperationExtras, Passing, Shard, StoredBucket, StoredOperation};
 use super::undo::Undo;
 use crate::model::calendar::Window;
 use crate::store::{
-    Asked, Bucket, Hold, KEY_REST, Ledger, Named, New, Note, Noted, Operation, Part, Seen, Whose,
+    Bucket, BucketDelta, CachedGrant, CountOwner, CountTx, GrantHit, GrantKey, KEY_REST, KeyLookup,
+    NewOperation, Operation, OwnedBucket, ReservationState,
 };
 use crate::util::error::Error;
 
 /// A transaction.
-pub(super) struct Open<'s> {
+pub(super) struct MemoryTx<'s> {
     shards: Shards<'s>,
     now: i64,
 }
@@ -23,7 +24,7 @@ enum Shards<'s> {
     Many(Vec<&'s mut Shard>, &'s dyn Fn(&str) -> Option<usize>),
 }
 
-impl<'s> Open<'s> {
+impl<'s> MemoryTx<'s> {
     pub(super) fn one(shard: &'s mut Shard, now: i64) -> Self {
         Self {
             shards: Shards::One(shard),
@@ -49,7 +50,7 @@ impl<'s> Open<'s> {
             Shards::Many(shards, place) => place(account)
                 .and_then(|at| shards.get_mut(at))
                 .map(|shard| &mut **shard)
-                .ok_or_else(|| strange(account)),
+                .ok_or_else(|| foreign_account(account)),
         }
     }
 
@@ -65,7 +66,7 @@ impl<'s> Open<'s> {
     }
 }
 
-fn strange(what: &str) -> Error {
+fn foreign_account(what: &str) -> Error {
     Error::Panic {
         reason: format!(
             "`{}` is not of this transaction",
@@ -74,39 +75,53 @@ fn strange(what: &str) -> Error {
     }
 }
 
-impl Ledger for Open<'_> {
+impl CountTx for MemoryTx<'_> {
     fn now(&self) -> i64 {
         self.now
     }
 
-    fn latest(&mut self, whose: Whose<'_>, meter: &str) -> Result<Option<Bucket>, Error> {
+    fn current_bucket(
+        &mut self,
+        whose: CountOwner<'_>,
+        meter: &str,
+    ) -> Result<Option<Bucket>, Error> {
         let now = self.now;
         Ok(self.of(whose.account)?.latest(whose, meter, now))
     }
 
-    fn noted(&mut self, account: &str, meter: &str, asked: &Asked) -> Option<Noted> {
+    fn find_cached_grant(
+        &mut self,
+        account: &str,
+        meter: &str,
+        asked: &GrantKey,
+    ) -> Option<GrantHit> {
         let now = self.now;
         self.of(account).ok()?.noted(account, meter, asked, now)
     }
 
-    fn note(&mut self, account: &str, meter: &str, note: Note) {
+    fn cache_grant(&mut self, account: &str, meter: &str, note: CachedGrant) {
         if let Ok(shard) = self.of(account) {
             shard.note(account, meter, note);
         }
     }
 
-    fn bucket(&mut self, id: u64) -> Result<Option<Named>, Error> {
+    fn bucket(&mut self, id: u64) -> Result<Option<OwnedBucket>, Error> {
         let now = self.now;
         Ok(self
-            .number(Shard::places(id).0)
-            .and_then(|shard| shard.named(id, now)))
+            .number(Shard::split_id(id).0)
+            .and_then(|shard| shard.owned_bucket(id, now)))
     }
 
-    fn open(&mut self, whose: Whose<'_>, meter: &str, window: Window) -> Result<Bucket, Error> {
-        Ok(self.of(whose.account)?.opened(whose, meter, window))
+    fn open(
+        &mut self,
+        whose: CountOwner<'_>,
+        meter: &str,
+        window: Window,
+    ) -> Result<Bucket, Error> {
+        Ok(self.of(whose.account)?.open_bucket(whose, meter, window))
     }
 
-    fn seen(&mut self, account: &str, key: &str) -> Result<Seen, Error> {
+    fn find_key(&mut self, account: &str, key: &str) -> Result<KeyLookup, Error> {
         let now = self.now;
         Ok(self.of(account)?.seen(account, key, now))
     }
@@ -116,7 +131,7 @@ impl Ledger for Open<'_> {
         Ok(self.number(number).and_then(|shard| shard.operation(id)))
     }
 
-    fn record(&mut self, new: New<'_>) -> Result<u64, Error> {
+    fn append(&mut self, new: NewOperation<'_>) -> Result<u64, Error> {
         let now = self.now;
         let shard = self.of(new.account)?;
         let account = shard.account(new.account);
@@ -135,15 +150,15 @@ impl Ledger for Open<'_> {
             known.unwrap_or_else(|| Arc::from(member))
         });
         let key = new.key.map(|(key, _)| Arc::from(key));
-        let rest = Rest {
+        let rest = OperationExtras {
             member,
             actor: new.actor.map(Arc::from),
             key: key.clone(),
             of: new.of,
-            hold: new.until.map(Hold::Until),
+            hold: new.until.map(ReservationState::Until),
         };
         let parts = new.parts.iter().copied().collect();
-        let kept = Kept {
+        let kept = StoredOperation {
             id,
             kind: new.kind,
             account,
@@ -181,22 +196,26 @@ impl Ledger for Open<'_> {
         Ok(id)
     }
 
-    fn spend(&mut self, _: &str, bucket: u64, amount: i64, keep: i64) -> Result<u64, Error> {
-        let (now, (number, account, nth)) = (self.now, Shard::places(bucket));
-        let shard = self.number(number).ok_or_else(|| strange("bucket"))?;
+    fn consume_fast(&mut self, _: &str, bucket: u64, amount: i64, keep: i64) -> Result<u64, Error> {
+        let (now, (number, account, nth)) = (self.now, Shard::split_id(bucket));
+        let shard = self
+            .number(number)
+            .ok_or_else(|| foreign_account("bucket"))?;
         shard
             .spend((account, nth), amount, now, keep)
-            .ok_or_else(|| strange("bucket"))
+            .ok_or_else(|| foreign_account("bucket"))
     }
 
-    fn amend(&mut self, operation: &Operation) -> Result<(), Error> {
+    fn update_operation(&mut self, operation: &Operation) -> Result<(), Error> {
         let number = usize::try_from(operation.id).unwrap_or(0) % super::SHARDS;
-        let shard = self.number(number).ok_or_else(|| strange("operation"))?;
+        let shard = self
+            .number(number)
+            .ok_or_else(|| foreign_account("operation"))?;
         let kept = shard
             .kept_mut(operation.id)
-            .ok_or_else(|| strange("operation"))?;
+            .ok_or_else(|| foreign_account("operation"))?;
         let old = Box::new(kept.clone());
-        kept.rest = Rest {
+        kept.rest = OperationExtras {
             hold: operation.hold,
             ..kept.rest.take().map(|rest| *rest).unwrap_or_default()
         }
@@ -216,13 +235,13 @@ impl Ledger for Open<'_> {
         let Some(number) = shard.find(account) else {
             return Ok(Vec::new());
         };
-        let older = |kept: &&Kept| before.is_none_or(|before| kept.id < before);
+        let older = |kept: &&StoredOperation| before.is_none_or(|before| kept.id < before);
         let keyed = shard
             .accounts
             .get(number as usize)
             .into_iter()
             .flat_map(|counts| counts.kept.values());
-        let mut found: Vec<&Kept> = shard
+        let mut found: Vec<&StoredOperation> = shard
             .tail
             .iter()
             .filter(|kept| kept.account == number)
@@ -231,7 +250,10 @@ impl Ledger for Open<'_> {
             .collect();
         found.sort_unstable_by_key(|kept| std::cmp::Reverse(kept.id));
         found.truncate(most);
-        Ok(found.into_iter().map(|kept| shard.told(kept)).collect())
+        Ok(found
+            .into_iter()
+            .map(|kept| shard.to_operation(kept))
+            .collect())
     }
 
     fn document(&mut self, account: &str, name: &str) -> Result<Option<String>, Error> {
@@ -253,16 +275,27 @@ impl Ledger for Open<'_> {
 }
 
 /// Whether an operation is kept for history alone.
-fn is_of_the_tail(new: &New<'_>) -> bool {
+fn is_of_the_tail(new: &NewOperation<'_>) -> bool {
     new.key.is_none() && new.until.is_none() && new.keep != i64::MAX
 }
 
-/// Does to a row what a part says. A hold is put by the operation that reserves, and taken by its id when it is settled.
-fn apply(shard: &mut Shard, part: &Part, id: u64, new: &New<'_>) -> Result<(), Error> {
-    let (_, account, nth) = Shard::places(part.bucket);
-    let counts = shard.counts(account).ok_or_else(|| strange("bucket"))?;
-    let at = counts.place(nth).ok_or_else(|| strange("bucket"))?;
-    let row: &mut Row = counts.rows.get_mut(at).ok_or_else(|| strange("bucket"))?;
+/// Does to a row what a part says. A hold is put by the operation that reserves, and taken by its
+/// id when it is settled.
+fn apply(
+    shard: &mut Shard,
+    part: &BucketDelta,
+    id: u64,
+    new: &NewOperation<'_>,
+) -> Result<(), Error> {
+    let (_, account, nth) = Shard::split_id(part.bucket);
+    let counts = shard
+        .counts(account)
+        .ok_or_else(|| foreign_account("bucket"))?;
+    let at = counts.place(nth).ok_or_else(|| foreign_account("bucket"))?;
+    let row: &mut StoredBucket = counts
+        .rows
+        .get_mut(at)
+        .ok_or_else(|| foreign_account("bucket"))?;
     let old = [row.used, row.top_up, row.gone.0, row.gone.1];
     let sums = row
         .used

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::shard::{Kept, Shard};
+use super::shard::{Shard, StoredOperation};
 
 /// How to take back one step.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ pub(super) enum Undo {
     Tail,
     Kept(u32, u64),
     Key(u32, Arc<str>),
-    Amended(Box<Kept>),
+    Amended(Box<StoredOperation>),
     /// Of an account's document: what was there.
     Document(u32, Arc<str>, Option<String>),
 }

@@ -1,8 +1,9 @@
-//! Survives the truncation of a mapped file: reading a page that is gone is a signal (`SIGBUS`), which would end the host.
+//! Survives the truncation of a mapped file: reading a page that is gone is a signal (`SIGBUS`),
+//! which would end the host.
 //!
-//! The handler puts an empty page in the place of the one that is gone, for the files that this module was told of, and notes
-//! the loss; whoever uses the mapping looks at the note, and gives an error or maps the file again. Every other `SIGBUS` goes to
-//! the handler that was there before.
+//! The handler puts an empty page in the place of the one that is gone, for the files that this
+//! module was told of, and notes the loss; whoever uses the mapping looks at the note, and gives an
+//! error or maps the file again. Every other `SIGBUS` goes to the handler that was there before.
 #![allow(
     unsafe_code,
     reason = "a signal handler, and the system calls that it may use"
@@ -13,7 +14,7 @@ use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use crate::util::fork_guard::Pass;
+use crate::util::fork_guard::ForkGuard;
 
 /// How many files are guarded at most. A process has few stores; the oldest gives way.
 const MAX_FILES: usize = 256;
@@ -27,7 +28,7 @@ static PREVIOUS: AtomicPtr<libc::sigaction> = AtomicPtr::new(std::ptr::null_mut(
 /// Installs the handler, once in a process. No fork copies this half done.
 pub(super) fn install() {
     static IS_INSTALLED: Mutex<bool> = Mutex::new(false);
-    let _pass = Pass::new();
+    let _pass = ForkGuard::new();
     let mut is_installed = IS_INSTALLED.lock().unwrap_or_else(PoisonError::into_inner);
     if !*is_installed {
         set_handler();
@@ -56,8 +57,9 @@ pub(super) fn lost_pages() -> u64 {
 }
 
 fn set_handler() {
-    // SAFETY: `sigaction` is zeroed as C does, and both pointers are valid. The handler lives as long as the program. The old
-    // action is read before the new one is in force, so that a signal in between finds it.
+    // SAFETY: `sigaction` is zeroed as C does, and both pointers are valid. The handler lives as
+    // long as the program. The old action is read before the new one is in force, so that a signal
+    // in between finds it.
     unsafe {
         let mut previous: libc::sigaction = std::mem::zeroed();
         if libc::sigaction(libc::SIGBUS, std::ptr::null(), &raw mut previous) != 0 {
@@ -78,7 +80,8 @@ extern "C" fn on_bus_error(
     info: *mut libc::siginfo_t,
     context: *mut libc::c_void,
 ) {
-    // SAFETY: the system gives a valid `info`. `errno` is put back as it was, because the code that was interrupted may read it.
+    // SAFETY: the system gives a valid `info`. `errno` is put back as it was, because the code that
+    // was interrupted may read it.
     unsafe {
         let errno = *libc::__errno_location();
         let address = (*info).si_addr() as usize;
@@ -114,7 +117,8 @@ extern "C" fn on_bus_error(
 }
 
 fn put_empty_page(address: usize) -> bool {
-    // SAFETY: only the page at the address that has just failed is replaced, inside a mapping of a guarded file.
+    // SAFETY: only the page at the address that has just failed is replaced, inside a mapping of a
+    // guarded file.
     unsafe {
         let size = usize::try_from(libc::sysconf(libc::_SC_PAGESIZE)).unwrap_or(4096);
         let page = address & !size.wrapping_sub(1);

@@ -1,7 +1,7 @@
 //! Checksums of rows: a bit that flips on the disk is a fault, and never an answer.
 //!
-//! A checksum is the SipHash-1-3 of the row's columns, with the store's id as its key: a row of another store, or of another
-//! table, is a fault too.
+//! A checksum is the SipHash-1-3 of the row's columns, with the store's id as its key: a row of
+//! another store, or of another table, is a fault too.
 
 use std::hash::Hasher;
 

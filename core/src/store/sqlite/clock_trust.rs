@@ -1,7 +1,8 @@
 //! Where the clock stands when a store is opened, and who vouches for it.
 //!
-//! A process that is started after a long rest finds a clock that is far past the last instant that was counted. What
-//! tells a rest from a clock that leapt is the time since the machine was started, which nobody sets.
+//! A process that is started after a long rest finds a clock that is far past the last instant that
+//! was counted. What tells a rest from a clock that leapt is the time since the machine was
+//! started, which nobody sets.
 
 use rusqlite::{Connection, OptionalExtension};
 
@@ -10,7 +11,8 @@ use super::meta;
 use super::row_codec::{OperationRow, operation_columns};
 use crate::model::clock::{Clock, DAY, HighWater};
 
-/// Names this start of the machine; and how far the clock was ahead of the time since, in milliseconds.
+/// Names this start of the machine; and how far the clock was ahead of the time since, in
+/// milliseconds.
 fn start(now: i64) -> Option<(String, i64)> {
     let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     let uptime = std::fs::read_to_string("/proc/uptime").ok()?;
@@ -45,9 +47,10 @@ fn intact<T>(found: rusqlite::Result<Option<T>>) -> rusqlite::Result<(Option<T>,
     }
 }
 
-/// The clock of a store: what it counts up to is what its database says. A damaged row vouches for nothing: rights are answered
-/// without it, and counting asks for [`accept_clock`](super::accept_clock) unless another row vouches.
-pub(super) fn water(
+/// The clock of a store: what it counts up to is what its database says. A damaged row vouches for
+/// nothing: rights are answered without it, and counting asks for
+/// [`accept_clock`](super::accept_clock) unless another row vouches.
+pub(super) fn open_high_water(
     clock: Clock,
     connection: &Connection,
     key: &ChecksumKey,
@@ -116,7 +119,7 @@ mod tests {
             if let Some((id, ahead)) = ahead {
                 meta::write(&store, &key, "boot", &format!("{id} {ahead}"))?;
             }
-            let water = water(Clock::System, &store, &key)?;
+            let water = open_high_water(Clock::System, &store, &key)?;
             Ok::<_, rusqlite::Error>(
                 water
                     .now()

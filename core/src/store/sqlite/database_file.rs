@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use super::checksum::ChecksumKey;
 use super::file_locks::{self, IN_USE, LockError, NameClaim, SHARED};
 use super::prune::Prune;
-use super::shared_header::{self, Access, Board};
+use super::shared_header::{self, Access, SharedHeader};
 use super::{bus_guard, errors, meta, schema, wal};
 use crate::util::error::Error;
 use crate::util::fork_guard;
@@ -26,7 +26,7 @@ const APPLICATION: i64 = 0x5375_626c;
 const VERSION: i64 = 2;
 
 /// How long the file of the locks is taken to be what it was when it was looked at.
-const LOOK: Duration = Duration::from_millis(1);
+const LOCK_POLL_INTERVAL: Duration = Duration::from_millis(1);
 
 /// The head of a database, and where in it the number of its application is.
 const HEADER_BYTES: usize = 100;
@@ -40,7 +40,7 @@ const OWNERS_ALONE: u32 = 0o600;
 
 /// Where a store is, and how it is named in errors.
 #[derive(Debug, Clone)]
-pub(super) struct Place {
+pub(super) struct StorePath {
     pub(super) name: String,
     pub(super) path: PathBuf,
     /// Whether a store is made where there is none.
@@ -49,7 +49,7 @@ pub(super) struct Place {
     mode: u32,
 }
 
-impl Place {
+impl StorePath {
     /// The same file, whatever directory the process goes to later.
     pub(super) fn new(path: &str) -> Result<Self, Error> {
         let name = format!("sqlite:{}", crate::util::text::short(path));
@@ -68,7 +68,8 @@ impl Place {
         let folder = fs::canonicalize(folder)
             .map_err(|found| unreachable(format!("its folder: {found}")))?;
         let path = folder.join(file);
-        // A link is followed once and for all: the files beside a database stand beside the database itself.
+        // A link is followed once and for all: the files beside a database stand beside the
+        // database itself.
         let path = fs::canonicalize(&path).unwrap_or(path);
         if path.is_dir() {
             return Err(unreachable("it is a folder".to_owned()));
@@ -104,8 +105,9 @@ impl Place {
         }
     }
 
-    /// The error of a commit that failed. Nothing was committed if a write failed, because the end of the transaction is written
-    /// last. After any other fault the end may be in the log, and the next process that reads the log may find it.
+    /// The error of a commit that failed. Nothing was committed if a write failed, because the end
+    /// of the transaction is written last. After any other fault the end may be in the log, and the
+    /// next process that reads the log may find it.
     pub(super) fn commit_failed(&self, error: &rusqlite::Error) -> Error {
         let is_write = error
             .sqlite_error()
@@ -173,10 +175,10 @@ impl Place {
 
 /// A store's name, read: `sqlite:PATH`, with options after `?`, separated by `&`.
 #[derive(Debug)]
-pub(super) struct Named {
-    pub(super) place: Place,
+pub(super) struct StoreUrl {
+    pub(super) place: StorePath,
     /// Whether every commit reaches the disk before it is answered.
-    pub(super) power: bool,
+    pub(super) sync_every_commit: bool,
     /// How long a call waits for a lock that somebody else holds.
     pub(super) lock_timeout: Duration,
 }
@@ -184,7 +186,7 @@ pub(super) struct Named {
 /// The longest that a call may be told to wait: an hour.
 const MAX_LOCK_TIMEOUT_MS: u64 = 3_600_000;
 
-pub(super) fn named(store: &str) -> Result<Named, Error> {
+pub(super) fn parse_store_url(store: &str) -> Result<StoreUrl, Error> {
     let unknown = || Error::Store {
         store: crate::util::text::short(store),
     };
@@ -193,7 +195,7 @@ pub(super) fn named(store: &str) -> Result<Named, Error> {
     if path.is_empty() || path.contains('\0') {
         return Err(unknown());
     }
-    let mut place = Place::new(path)?;
+    let mut place = StorePath::new(path)?;
     let (mut power, mut lock_timeout) = (false, DEFAULT_LOCK_TIMEOUT);
     for option in options.split('&').filter(|option| !option.is_empty()) {
         let (name, value) = option.split_once('=').ok_or_else(unknown)?;
@@ -220,9 +222,9 @@ pub(super) fn named(store: &str) -> Result<Named, Error> {
             _ => return Err(unknown()),
         }
     }
-    Ok(Named {
+    Ok(StoreUrl {
         place,
-        power,
+        sync_every_commit: power,
         lock_timeout,
     })
 }
@@ -247,8 +249,8 @@ pub(super) enum Look {
     IndexMoved,
 }
 
-/// A connection, and what keeps others from taking its files away. Fields are dropped in their order: the guards after the
-/// connection.
+/// A connection, and what keeps others from taking its files away. Fields are dropped in their
+/// order: the guards after the connection.
 #[derive(Debug)]
 pub(super) struct Connected {
     pub(super) connection: Connection,
@@ -283,7 +285,8 @@ impl Drop for Registered {
 
 impl Drop for Connected {
     fn drop(&mut self) {
-        // So that SQLite, should nobody else have the file open, tidies up when the connection closes.
+        // So that SQLite, should nobody else have the file open, tidies up when the connection
+        // closes.
         for (guard, at) in [(&self.database, SHARED), (&self.index, IN_USE)] {
             let _ = file_locks::drop_range(guard, at);
         }
@@ -291,8 +294,13 @@ impl Drop for Connected {
 }
 
 impl Connected {
-    /// Connects to the database of an open file, and makes its tables where it has none unless a certain store is `wanted`.
-    fn new(place: &Place, database: File, wanted: Option<&str>) -> Result<(Self, String), Error> {
+    /// Connects to the database of an open file, and makes its tables where it has none unless a
+    /// certain store is `wanted`.
+    fn new(
+        place: &StorePath,
+        database: File,
+        wanted: Option<&str>,
+    ) -> Result<(Self, String), Error> {
         let file = |found: std::io::Error| errors::file(&place.name, &found);
         let lost_pages = bus_guard::lost_pages();
         let (connection, id) = connect(place, wanted)?;
@@ -327,7 +335,7 @@ impl Connected {
     }
 
     /// A second connection, for reading: beside one of this process that has the store's locks.
-    pub(super) fn reader(place: &Place, wanted: &str) -> Result<Self, Error> {
+    pub(super) fn reader(place: &StorePath, wanted: &str) -> Result<Self, Error> {
         let (database, _) = open_database(place, Some(wanted))?;
         if claim(place, &database)? == NameClaim::OtherName {
             return Err(place.other_name());
@@ -343,13 +351,15 @@ impl Connected {
         self.identities.database
     }
 
-    /// Whether a page of a mapped file was lost since the connection was opened: what it read since may be wrong.
+    /// Whether a page of a mapped file was lost since the connection was opened: what it read since
+    /// may be wrong.
     pub(super) fn lost_pages(&self) -> bool {
         self.lost_pages != bus_guard::lost_pages()
     }
 
-    /// Looks whether the files are still those that were opened. The files beside the database are looked at once a millisecond.
-    pub(super) fn look(&mut self, place: &Place) -> Result<Look, Error> {
+    /// Looks whether the files are still those that were opened. The files beside the database are
+    /// looked at once a millisecond.
+    pub(super) fn look(&mut self, place: &StorePath) -> Result<Look, Error> {
         let known = self.identities;
         let same = |path: &Path, known| {
             fs::metadata(path).is_ok_and(|found| shared_header::identity(&found) == known)
@@ -360,7 +370,10 @@ impl Connected {
         if self.lost_pages() {
             return Ok(Look::IndexMoved);
         }
-        if self.looked.is_some_and(|looked| looked.elapsed() < LOOK) {
+        if self
+            .looked
+            .is_some_and(|looked| looked.elapsed() < LOCK_POLL_INTERVAL)
+        {
             return Ok(Look::Same);
         }
         if !same(&place.beside("-wal"), known.log) {
@@ -376,11 +389,13 @@ impl Connected {
         Ok(Look::Same)
     }
 
-    /// Moves into the database what a log holds that was removed, so that nothing of it is lost when it is closed.
+    /// Moves into the database what a log holds that was removed, so that nothing of it is lost
+    /// when it is closed.
     ///
     /// # Errors
-    /// [`Error::StoreReplaced`] if another program has begun a log of that name; [`Error::StoreSideFile`] if somebody still reads.
-    fn rescue(&self, place: &Place) -> Result<(), Error> {
+    /// [`Error::StoreReplaced`] if another program has begun a log of that name;
+    /// [`Error::StoreSideFile`] if somebody still reads.
+    fn rescue(&self, place: &StorePath) -> Result<(), Error> {
         if fs::metadata(place.beside("-wal")).is_ok_and(|found| found.len() > 0) {
             return Err(place.replaced());
         }
@@ -395,7 +410,8 @@ impl Connected {
         }
     }
 
-    /// Closes a connection whose files have moved: neither the log nor the index of that name is touched.
+    /// Closes a connection whose files have moved: neither the log nor the index of that name is
+    /// touched.
     pub(super) fn abandon(self) {
         let _ = self
             .connection
@@ -405,10 +421,10 @@ impl Connected {
 
 /// The store as this process writes to it.
 #[derive(Debug)]
-pub(super) struct Open {
+pub(super) struct OpenDatabase {
     pub(super) connected: Connected,
     pub(super) lock: File,
-    pub(super) board: Arc<Board>,
+    pub(super) board: Arc<SharedHeader>,
     /// Whether commits reach the disk before they are answered.
     pub(super) full: bool,
     pub(super) prune: Prune,
@@ -418,10 +434,11 @@ pub(super) struct Open {
     _registered: Registered,
 }
 
-impl Open {
-    /// Opens the store, and makes it where it is not there, unless a certain one is `wanted`. The lock is held afterwards.
+impl OpenDatabase {
+    /// Opens the store, and makes it where it is not there, unless a certain one is `wanted`. The
+    /// lock is held afterwards.
     pub(super) fn new(
-        place: &Place,
+        place: &StorePath,
         wanted: Option<&str>,
         budget: &WaitBudget,
     ) -> Result<(Self, String), Error> {
@@ -433,14 +450,14 @@ impl Open {
             let _ = fs::remove_file(&place.path);
         }
         let (open, id) = opened?;
-        open.board.end(shared_header::Word::Directory);
-        open.board.end(shared_header::Word::Counts);
+        open.board.end_write(shared_header::HeaderField::Directory);
+        open.board.end_write(shared_header::HeaderField::Counts);
         let _ = file;
         Ok((open, id))
     }
 
     fn beside(
-        place: &Place,
+        place: &StorePath,
         database: File,
         wanted: Option<&str>,
         budget: &WaitBudget,
@@ -448,22 +465,23 @@ impl Open {
         let file = |found: std::io::Error| errors::file(&place.name, &found);
         let access = Access::of(&database.metadata().map_err(file)?);
         let path = place.beside("-lock");
-        let board = Board::map(&path, access).map_err(|found| place.lock_file(&found))?;
+        let board = SharedHeader::map(&path, access).map_err(|found| place.lock_file(&found))?;
         let lock = shared_header::open_lock(&path, access).map_err(file)?;
         let registered = Registered::new(&lock);
         loop {
-            file_locks::take_turn(&lock, &board, Duration::ZERO, budget)
+            file_locks::lock_write(&lock, &board, Duration::ZERO, budget)
                 .map_err(|found| place.not_locked(found, board.identity.1))?;
             let missing = match claim(place, &database)? {
                 NameClaim::OtherName => return Err(place.other_name()),
                 NameClaim::Alone => None,
-                // Others write to a log that was removed: one of them moves it into the database when it looks next.
+                // Others write to a log that was removed: one of them moves it into the database
+                // when it looks next.
                 NameClaim::Shared => ["-wal", "-shm"]
                     .into_iter()
                     .find(|suffix| wanted.is_none() && !place.beside(suffix).exists()),
             };
             let Some(missing) = missing else { break };
-            file_locks::end_turn(&lock, &board).map_err(file)?;
+            file_locks::unlock_write(&lock, &board).map_err(file)?;
             match budget.slice() {
                 Ok(slice) => std::thread::sleep(slice),
                 Err(WaitEnd::TimedOut) => return Err(place.side_file(missing)),
@@ -487,7 +505,7 @@ impl Open {
     }
 
     /// Whether the files are still those that were opened; asked with the lock held.
-    pub(super) fn look(&mut self, place: &Place) -> Result<Look, Error> {
+    pub(super) fn look(&mut self, place: &StorePath) -> Result<Look, Error> {
         let found = self.connected.look(place)?;
         if found != Look::Same {
             return Ok(found);
@@ -495,7 +513,10 @@ impl Open {
         if self.board.is_lost() {
             return Ok(Look::LockMoved);
         }
-        if self.looked.is_some_and(|looked| looked.elapsed() < LOOK) {
+        if self
+            .looked
+            .is_some_and(|looked| looked.elapsed() < LOCK_POLL_INTERVAL)
+        {
             return Ok(Look::Same);
         }
         if fs::metadata(place.beside("-lock"))
@@ -507,18 +528,21 @@ impl Open {
         Ok(Look::LockMoved)
     }
 
-    /// Closes the store after a look found that its files have moved. Others who have it open come to see.
-    pub(super) fn leave(self, place: &Place, found: Look) -> Result<(), Error> {
+    /// Closes the store after a look found that its files have moved. Others who have it open come
+    /// to see.
+    pub(super) fn leave(self, place: &StorePath, found: Look) -> Result<(), Error> {
         if matches!(found, Look::LogMoved | Look::IndexMoved) {
-            // Others of this machine look again within this time, so none of them writes on with what it has.
-            std::thread::sleep(LOOK.saturating_mul(2));
-            // Another process may have done it already: what this connection knows of the log is old then.
+            // Others of this machine look again within this time, so none of them writes on with
+            // what it has.
+            std::thread::sleep(LOCK_POLL_INTERVAL.saturating_mul(2));
+            // Another process may have done it already: what this connection knows of the log is
+            // old then.
             if found == Look::LogMoved && self.board.rescues() == self.rescues {
                 self.connected.rescue(place)?;
                 self.board.rescued();
             }
         }
-        self.board.disturb();
+        self.board.invalidate_all();
         let Self {
             connected,
             lock,
@@ -530,7 +554,7 @@ impl Open {
         } else {
             connected.abandon();
         }
-        let _ = file_locks::end_turn(&lock, &board);
+        let _ = file_locks::unlock_write(&lock, &board);
         Ok(())
     }
 
@@ -548,9 +572,10 @@ impl Open {
     }
 }
 
-/// Opens the database's file for locks of ours, and makes it where it is not there and may be made. A file that is not a store of
-/// Sublet is refused before anything is written beside it. Returns whether it was made.
-fn open_database(place: &Place, wanted: Option<&str>) -> Result<(File, bool), Error> {
+/// Opens the database's file for locks of ours, and makes it where it is not there and may be made.
+/// A file that is not a store of Sublet is refused before anything is written beside it. Returns
+/// whether it was made.
+fn open_database(place: &StorePath, wanted: Option<&str>) -> Result<(File, bool), Error> {
     let file = |found: std::io::Error| errors::file(&place.name, &found);
     let unreachable = |reason: &str| Error::StoreUnreachable {
         store: place.name.clone(),
@@ -624,7 +649,8 @@ fn open_database(place: &Place, wanted: Option<&str>) -> Result<(File, bool), Er
     let is_ours = read == HEADER_BYTES
         && header.starts_with(b"SQLite format 3\0")
         && id.map(i64::from) == Some(APPLICATION);
-    // A process that was killed while it made the tables leaves a journal that takes back what it did.
+    // A process that was killed while it made the tables leaves a journal that takes back what it
+    // did.
     let is_unmade = id == Some(0)
         && fs::metadata(place.beside("-journal")).is_ok_and(|journal| journal.len() > 0);
     if is_ours || is_unmade && wanted.is_none() {
@@ -637,7 +663,7 @@ fn open_database(place: &Place, wanted: Option<&str>) -> Result<(File, bool), Er
 }
 
 /// Claims the database under its name: the folder that it is in, and its name there.
-fn claim(place: &Place, database: &File) -> Result<NameClaim, Error> {
+fn claim(place: &StorePath, database: &File) -> Result<NameClaim, Error> {
     let file = |found: std::io::Error| errors::file(&place.name, &found);
     let folder = place.path.parent().unwrap_or(Path::new("."));
     let (device, inode) = shared_header::identity(&fs::metadata(folder).map_err(file)?);
@@ -659,7 +685,7 @@ fn claim(place: &Place, database: &File) -> Result<NameClaim, Error> {
     file_locks::claim_name(database, name).map_err(file)
 }
 
-fn connect(place: &Place, wanted: Option<&str>) -> Result<(Connection, String), Error> {
+fn connect(place: &StorePath, wanted: Option<&str>) -> Result<(Connection, String), Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let told = |found: &rusqlite::Error| place.sqlite(found);
     let mut connection =
@@ -728,7 +754,7 @@ fn wait_for_other_program(_tries: i32) -> bool {
 }
 
 /// The version of a database that is ours, and that we know.
-pub(super) fn version(place: &Place, connection: &Connection) -> Result<i64, Error> {
+pub(super) fn version(place: &StorePath, connection: &Connection) -> Result<i64, Error> {
     let number = |sql: &str| {
         connection
             .query_row(sql, [], |row| row.get::<_, i64>(0))
@@ -789,7 +815,7 @@ fn network(kind: i64) -> Option<&'static str> {
         .map(|(_, name)| *name)
 }
 
-fn refuse_network(place: &Place, file: &File) -> Result<(), Error> {
+fn refuse_network(place: &StorePath, file: &File) -> Result<(), Error> {
     let found = fstatfs(file).map_err(|found| errors::file(&place.name, &found.into()))?;
     match network(found.filesystem_type().0) {
         Some(system) => Err(Error::StoreNetwork {
@@ -806,7 +832,7 @@ mod tests {
 
     #[test]
     fn a_commit_is_unknown_after_its_last_write() {
-        let place = Place::new("any.db").expect("a name");
+        let place = StorePath::new("any.db").expect("a name");
         let code = |extended| {
             place
                 .commit_failed(&rusqlite::Error::SqliteFailure(

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use rusqlite::{Row, params};
 
 use super::checksum::{ChecksumKey, RowTable, mismatch};
-use super::shared_header::{Board, Word};
-use super::transaction::{Sheet, texts_checksum};
+use super::shared_header::{HeaderField, SharedHeader};
+use super::transaction::{SqliteTx, texts_checksum};
 use super::{Sqlite, file_locks, meta};
-use crate::store::{Keep, KeepsDirectory, Ledger, Pages};
+use crate::store::{CountTx, DirectoryStore, DirectoryTx, TxOutcome};
 use crate::util::error::Error;
 
 /// How many revisions can be caught up with one by one; who is further behind reads all records.
-const TAIL: u64 = 10_000;
+const KEPT_CHANGES: u64 = 10_000;
 /// How many bytes these have at most, together with the newest.
 const MAX_CHANGED_BYTES: i64 = 16 << 20;
 
@@ -25,27 +25,27 @@ pub(super) fn change_checksum(key: &ChecksumKey, revision: i64, total: i64, chan
         .finish()
 }
 
-impl Pages for Sheet<'_> {
+impl DirectoryTx for SqliteTx<'_> {
     fn is_changing(&self) -> bool {
-        file_locks::is_changing(self.board.asking())
+        file_locks::is_publishing(self.board.asking())
     }
 
-    fn board(&self) -> Arc<Board> {
+    fn board(&self) -> Arc<SharedHeader> {
         Arc::clone(self.board)
     }
 
-    fn file(&self) -> (u64, u64) {
+    fn file_identity(&self) -> (u64, u64) {
         self.file
     }
 
     fn revision(&mut self) -> Result<u64, Error> {
-        let found = self.told(meta::read::<i64>(self.connection, self.key, "revision"))?;
+        let found = self.map_error(meta::read::<i64>(self.connection, self.key, "revision"))?;
         Ok(found
             .and_then(|revision| u64::try_from(revision).ok())
             .unwrap_or(0))
     }
 
-    fn changes_after(
+    fn changes_since(
         &mut self,
         revision: u64,
         upto: u64,
@@ -69,7 +69,7 @@ impl Pages for Sheet<'_> {
                     .query_map([after], read)?
                     .collect::<rusqlite::Result<Vec<(u64, String)>>>()
             });
-        let found = self.told(found)?;
+        let found = self.map_error(found)?;
         let whole = u64::try_from(found.len()).ok() == upto.checked_sub(revision)
             && found
                 .first()
@@ -78,13 +78,13 @@ impl Pages for Sheet<'_> {
     }
 
     fn records(&mut self, each: &mut dyn FnMut(&str) -> Result<(), Error>) -> Result<(), Error> {
-        let mut statement = self.told(
+        let mut statement = self.map_error(
             self.connection
                 .prepare_cached("SELECT type, id, record, checksum FROM records"),
         )?;
-        let (mut rows, mut all) = (self.told(statement.query([]))?, 0_i64);
-        while let Some(row) = self.told(rows.next())? {
-            let (text, checksum) = self.told(record(self.key, row))?;
+        let (mut rows, mut all) = (self.map_error(statement.query([]))?, 0_i64);
+        while let Some(row) = self.map_error(rows.next())? {
+            let (text, checksum) = self.map_error(record(self.key, row))?;
             all ^= checksum;
             each(text)?;
         }
@@ -97,15 +97,15 @@ impl Pages for Sheet<'_> {
     }
 
     fn clear(&mut self) -> Result<(), Error> {
-        self.wrote = true;
+        self.has_written = true;
         self.read.records = Some(0);
-        self.run("DELETE FROM records", [])?;
-        self.run("DELETE FROM changes", []).map(drop)
+        self.execute("DELETE FROM records", [])?;
+        self.execute("DELETE FROM changes", []).map(drop)
     }
 
     fn put(&mut self, kind: &str, id: &str, record: Option<&str>) -> Result<(), Error> {
-        self.wrote = true;
-        let old = self.one(
+        self.has_written = true;
+        let old = self.query_one(
             "SELECT checksum FROM records WHERE type = ?1 AND id = ?2",
             [kind, id],
             |row| row.get::<_, i64>(0),
@@ -115,11 +115,11 @@ impl Pages for Sheet<'_> {
         self.read.records = Some(self.checksum_of_records()? ^ old.unwrap_or(0) ^ new.unwrap_or(0));
         let sql = "INSERT INTO records VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET record = excluded.record, checksum = excluded.checksum";
         match record.zip(new) {
-            Some((record, checksum)) => {
-                self.run(sql, params![kind, id, record, checksum]).map(drop)
-            }
+            Some((record, checksum)) => self
+                .execute(sql, params![kind, id, record, checksum])
+                .map(drop),
             None => self
-                .run(
+                .execute(
                     "DELETE FROM records WHERE type = ?1 AND id = ?2",
                     params![kind, id],
                 )
@@ -127,11 +127,11 @@ impl Pages for Sheet<'_> {
         }
     }
 
-    fn note(&mut self, revision: u64, changes: Option<&str>) -> Result<(), Error> {
-        self.wrote = true;
+    fn cache_grant(&mut self, revision: u64, changes: Option<&str>) -> Result<(), Error> {
+        self.has_written = true;
         let number = i64::try_from(revision).unwrap_or(i64::MAX);
         if let Some(changes) = changes {
-            let last = self.one(
+            let last = self.query_one(
                 "SELECT total FROM changes ORDER BY revision DESC LIMIT 1",
                 [],
                 |row| row.get::<_, i64>(0),
@@ -140,22 +140,22 @@ impl Pages for Sheet<'_> {
                 .unwrap_or(0)
                 .saturating_add(i64::try_from(changes.len()).unwrap_or(i64::MAX));
             let checksum = change_checksum(self.key, number, total, changes);
-            self.run(
+            self.execute(
                 "INSERT INTO changes VALUES (?1, ?2, ?3, ?4)",
                 params![number, total, checksum, changes],
             )?;
             self.forget_changes(
-                i64::try_from(revision.saturating_sub(TAIL)).unwrap_or(0),
+                i64::try_from(revision.saturating_sub(KEPT_CHANGES)).unwrap_or(0),
                 total.saturating_sub(MAX_CHANGED_BYTES),
             )?;
         }
         if let Some(records) = self.read.records {
-            self.told(meta::write(self.connection, self.key, "records", &records))?;
+            self.map_error(meta::write(self.connection, self.key, "records", &records))?;
         }
-        self.told(meta::write(self.connection, self.key, "revision", &number))
+        self.map_error(meta::write(self.connection, self.key, "revision", &number))
     }
 
-    fn ledger(&mut self) -> &mut dyn Ledger {
+    fn ledger(&mut self) -> &mut dyn CountTx {
         self
     }
 }
@@ -171,41 +171,42 @@ pub(super) fn record<'r>(key: &ChecksumKey, row: &'r Row<'_>) -> rusqlite::Resul
     }
 }
 
-impl Sheet<'_> {
+impl SqliteTx<'_> {
     /// Returns the checksums of all records, combined.
     fn checksum_of_records(&self) -> Result<i64, Error> {
         match self.read.records {
             Some(records) => Ok(records),
             None => Ok(self
-                .told(meta::read(self.connection, self.key, "records"))?
+                .map_error(meta::read(self.connection, self.key, "records"))?
                 .unwrap_or(0)),
         }
     }
 
-    /// Forgets the oldest changes: those up to a revision, and up to so many bytes. The newest stays.
+    /// Forgets the oldest changes: those up to a revision, and up to so many bytes. The newest
+    /// stays.
     fn forget_changes(&self, revision: i64, total: i64) -> Result<(), Error> {
         let sql = "DELETE FROM changes WHERE revision = (SELECT min(revision) FROM changes) AND (revision <= ?1 OR total <= ?2)
             AND revision < (SELECT max(revision) FROM changes)";
-        while self.run(sql, [revision, total])? == 1 {}
+        while self.execute(sql, [revision, total])? == 1 {}
         Ok(())
     }
 }
 
-impl KeepsDirectory for Sqlite {
-    fn change(
+impl DirectoryStore for Sqlite {
+    fn write(
         &self,
-        work: &mut dyn FnMut(&mut dyn Pages) -> Result<Keep, Error>,
+        work: &mut dyn FnMut(&mut dyn DirectoryTx) -> Result<TxOutcome, Error>,
         published: &mut dyn FnMut(),
     ) -> Result<(), Error> {
         self.transact_alone(&mut |sheet| work(sheet), published)
     }
 
-    fn is_stale(&self, board: &Board, known: u64) -> bool {
+    fn is_stale(&self, board: &SharedHeader, known: u64) -> bool {
         // The words of the file that the name leads to may be others now.
         if !std::ptr::eq(&raw const *self.board(), board) {
             return true;
         }
-        let now = board.now(Word::Directory);
+        let now = board.version(HeaderField::Directory);
         if now == known {
             return false;
         }
@@ -214,7 +215,10 @@ impl KeepsDirectory for Sqlite {
         !(committing && self.is_changing())
     }
 
-    fn look(&self, work: &mut dyn FnMut(&mut dyn Pages) -> Result<(), Error>) -> Result<(), Error> {
+    fn read(
+        &self,
+        work: &mut dyn FnMut(&mut dyn DirectoryTx) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         self.view(&mut |sheet| work(sheet))
     }
 }
@@ -222,6 +226,6 @@ impl KeepsDirectory for Sqlite {
 impl Sqlite {
     /// Whether whoever is committing a change of the directory is alive.
     fn is_changing(&self) -> bool {
-        file_locks::is_changing(self.shared.board.load().asking())
+        file_locks::is_publishing(self.shared.board.load().asking())
     }
 }

@@ -1,5 +1,6 @@
-//! Locks on ranges of a file that belong to the open file, not to the process: another open file of the same process is kept
-//! out too, closing the file elsewhere in the process does not drop them, and they go when the process dies.
+//! Locks on ranges of a file that belong to the open file, not to the process: another open file of
+//! the same process is kept out too, closing the file elsewhere in the process does not drop them,
+//! and they go when the process dies.
 
 use std::fs::{self, File};
 use std::io;
@@ -8,7 +9,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
 
-use super::shared_header::{Board, Freed};
+use super::shared_header::{Freed, SharedHeader};
 use crate::util::wait::{WaitBudget, WaitEnd};
 
 /// A range of a file: where it begins, and its length.
@@ -18,10 +19,11 @@ pub(super) type Range = (i64, i64);
 pub(super) const SHARED: Range = (0x4000_0002, 510);
 pub(super) const IN_USE: Range = (128, 1);
 
-/// Of our own file: whose turn is next, whose it is, and who is committing a change of the directory.
-const NEXT: Range = (1 << 20, 1);
-const TURN: Range = ((1 << 20) + 1, 1);
-const CHANGE: Range = ((1 << 20) + 2, 1);
+/// Of our own file: whose turn is next, whose it is, and who is committing a change of the
+/// directory.
+const QUEUE_LOCK: Range = (1 << 20, 1);
+const WRITE_LOCK: Range = ((1 << 20) + 1, 1);
+const PUBLISH_LOCK: Range = ((1 << 20) + 2, 1);
 
 /// Of the database: a byte for each name that it may be opened under. See [`claim_name`].
 const NAMES: Range = (1 << 40, 1 << 40);
@@ -88,31 +90,37 @@ fn is_taken(file: &File, at: Range) -> io::Result<bool> {
     Ok(i32::from(asked.l_type) != libc::F_UNLCK)
 }
 
-/// Waits for this process's turn. Whoever is next waits alone, so that the last holder cannot be before it again.
-/// The caller watches for the turn for the time `watch` before it sleeps.
-pub(super) fn take_turn(
+/// Waits for this process's turn. Whoever is next waits alone, so that the last holder cannot be
+/// before it again. The caller watches for the turn for the time `watch` before it sleeps.
+pub(super) fn lock_write(
     file: &File,
-    board: &Board,
+    board: &SharedHeader,
     watch: Duration,
     budget: &WaitBudget,
 ) -> Result<(), LockError> {
-    if !board.has_waiters() && try_lock(file, TURN)? {
+    if !board.has_waiters() && try_lock(file, WRITE_LOCK)? {
         return Ok(());
     }
     let _waiting = board.waiting();
-    wait(file, NEXT, board, (Freed::Next, Duration::ZERO), budget)?;
-    let taken = wait(file, TURN, board, (Freed::Turn, watch), budget);
-    drop_range(file, NEXT)?;
+    wait(
+        file,
+        QUEUE_LOCK,
+        board,
+        (Freed::Next, Duration::ZERO),
+        budget,
+    )?;
+    let taken = wait(file, WRITE_LOCK, board, (Freed::Turn, watch), budget);
+    drop_range(file, QUEUE_LOCK)?;
     board.wake(Freed::Next);
     taken
 }
 
-/// Tries, and sleeps until the holder says that it has freed the lock. A holder that was killed says nothing, so the sleep is
-/// short.
+/// Tries, and sleeps until the holder says that it has freed the lock. A holder that was killed
+/// says nothing, so the sleep is short.
 fn wait(
     file: &File,
     at: Range,
-    board: &Board,
+    board: &SharedHeader,
     (freed, watch): (Freed, Duration),
     budget: &WaitBudget,
 ) -> Result<(), LockError> {
@@ -128,8 +136,9 @@ fn wait(
     }
 }
 
-/// Watches a lock for the time `watch`, without a system call. Returns whether it was freed since `before`.
-fn is_freed_soon(board: &Board, freed: Freed, before: u32, watch: Duration) -> bool {
+/// Watches a lock for the time `watch`, without a system call. Returns whether it was freed since
+/// `before`.
+fn is_freed_soon(board: &SharedHeader, freed: Freed, before: u32, watch: Duration) -> bool {
     let begun = Instant::now();
     loop {
         if board.freed(freed) != before {
@@ -142,26 +151,28 @@ fn is_freed_soon(board: &Board, freed: Freed, before: u32, watch: Duration) -> b
     }
 }
 
-pub(super) fn end_turn(file: &File, board: &Board) -> io::Result<()> {
-    drop_range(file, TURN)?;
+pub(super) fn unlock_write(file: &File, board: &SharedHeader) -> io::Result<()> {
+    drop_range(file, WRITE_LOCK)?;
     if board.has_waiters() {
         board.wake(Freed::Turn);
     }
     Ok(())
 }
 
-/// Says, for as long as the process lives, that it is committing a change of the directory. By whoever has the turn.
-pub(super) fn begin_change(file: &File) -> io::Result<()> {
-    try_lock(file, CHANGE).map(drop)
+/// Says, for as long as the process lives, that it is committing a change of the directory. By
+/// whoever has the turn.
+pub(super) fn lock_publish(file: &File) -> io::Result<()> {
+    try_lock(file, PUBLISH_LOCK).map(drop)
 }
 
-pub(super) fn end_change(file: &File) -> io::Result<()> {
-    drop_range(file, CHANGE)
+pub(super) fn unlock_publish(file: &File) -> io::Result<()> {
+    drop_range(file, PUBLISH_LOCK)
 }
 
-/// Whether a living process is committing a change of the directory. The file is one that takes no lock itself.
-pub(super) fn is_changing(file: &File) -> bool {
-    is_taken(file, CHANGE).unwrap_or(false)
+/// Whether a living process is committing a change of the directory. The file is one that takes no
+/// lock itself.
+pub(super) fn is_publishing(file: &File) -> bool {
+    is_taken(file, PUBLISH_LOCK).unwrap_or(false)
 }
 
 /// What other open files have to do with a database that this one opens.
@@ -175,8 +186,9 @@ pub(super) enum NameClaim {
     OtherName,
 }
 
-/// Claims a database under a name, for as long as the file is open. SQLite finds a database's log by name: two processes that
-/// open one database under two names (a hard link, a file that is mounted elsewhere) would each have a log of their own.
+/// Claims a database under a name, for as long as the file is open. SQLite finds a database's log
+/// by name: two processes that open one database under two names (a hard link, a file that is
+/// mounted elsewhere) would each have a log of their own.
 pub(super) fn claim_name(database: &File, name: u64) -> io::Result<NameClaim> {
     let (base, length) = NAMES;
     let slot = i64::try_from(name % (1 << 39)).unwrap_or(0);
@@ -201,7 +213,7 @@ pub(super) fn claim_name(database: &File, name: u64) -> io::Result<NameClaim> {
 /// Names the process that has the turn, if this one may see it.
 pub(super) fn holder(inode: u64) -> String {
     let begun = Instant::now();
-    let wanted = format!(":{inode} {} {}", TURN.0, TURN.0);
+    let wanted = format!(":{inode} {} {}", WRITE_LOCK.0, WRITE_LOCK.0);
     let own = std::process::id();
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
     for process in processes.take_while(|_| begun.elapsed() < MAX_SEARCH) {

@@ -1,4 +1,5 @@
-//! A look into a live store, in one view, by a process of its own: takes no lock of ours and keeps nobody waiting.
+//! A look into a live store, in one view, by a process of its own: takes no lock of ours and keeps
+//! nobody waiting.
 
 use std::collections::BTreeMap;
 
@@ -6,9 +7,9 @@ use rusqlite::{Connection, OpenFlags, Row};
 use serde::Serialize;
 
 use super::checksum::ChecksumKey;
-use super::database_file::{self, Named};
+use super::database_file::{self, StoreUrl};
 use super::row_codec::{BucketRow, bucket_columns};
-use super::{Place, clock_trust, meta, transaction};
+use super::{StorePath, clock_trust, meta, transaction};
 use crate::model::calendar;
 use crate::store::Verification;
 use crate::util::error::Error;
@@ -67,40 +68,42 @@ pub struct InspectedCount {
     pub top_up: i64,
 }
 
-/// Looks into the store of that name (`sqlite:PATH`), which other processes may be using: needs no bundle and writes nothing.
+/// Looks into the store of that name (`sqlite:PATH`), which other processes may be using: needs no
+/// bundle and writes nothing.
 ///
 /// # Errors
 /// The `store.*` codes; [`Error::Store`] for one that is not in a file.
-pub fn inspect(store: &str, account: Option<&str>) -> Result<Inspection, Error> {
+pub fn inspect_store(store: &str, account: Option<&str>) -> Result<Inspection, Error> {
     crate::util::panic::catch_panic(|| {
-        let named = database_file::named(store)?;
+        let named = database_file::parse_store_url(store)?;
         view(&named, account)
     })
 }
 
-/// Compares every count of that store with the sum of its operations, as [`Engine::verify`](crate::Engine::verify) does, and
-/// looks through the file: needs no bundle and writes nothing.
+/// Compares every count of that store with the sum of its operations, as
+/// [`Engine::verify`](crate::Engine::verify) does, and looks through the file: needs no bundle and
+/// writes nothing.
 ///
 /// # Errors
-/// As [`inspect`].
+/// As [`inspect_store`].
 pub fn verify_store(store: &str) -> Result<Verification, Error> {
     crate::util::panic::catch_panic(|| {
-        let Named { place, .. } = database_file::named(store)?;
+        let StoreUrl { place, .. } = database_file::parse_store_url(store)?;
         if !place.path.is_file() {
             return Err(place.missing());
         }
         crate::cedar::first_use::prepare();
-        let _pass = crate::util::fork_guard::Pass::new();
+        let _pass = crate::util::fork_guard::ForkGuard::new();
         super::verify::verify(&place)
     })
 }
 
-fn view(Named { place, .. }: &Named, account: Option<&str>) -> Result<Inspection, Error> {
+fn view(StoreUrl { place, .. }: &StoreUrl, account: Option<&str>) -> Result<Inspection, Error> {
     if !place.path.is_file() {
         return Err(place.missing());
     }
     crate::cedar::first_use::prepare();
-    let _pass = crate::util::fork_guard::Pass::new();
+    let _pass = crate::util::fork_guard::ForkGuard::new();
     let told = |found: rusqlite::Error| place.sqlite(&found);
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(&place.path, flags).map_err(told)?;
@@ -114,7 +117,7 @@ fn number(row: &Row<'_>) -> rusqlite::Result<u64> {
 }
 
 fn read(
-    place: &Place,
+    place: &StorePath,
     connection: &Connection,
     version: i64,
     account: Option<&str>,

@@ -1,9 +1,10 @@
 //! Counts and the directory in one SQLite file that several processes of a machine share.
 //!
-//! Every transaction takes a lock on a side file, and then SQLite's own: the first is what makes the order fair, and holds
-//! whatever another SQLite in the process does. Waiting for it ends: with the lock, with the caller's budget, or by the caller's
-//! interrupt. Threads of one process that come while a transaction is open join it ([`group_commit`]). Whoever only reads has a
-//! connection of its own and takes no lock ([`reader`]). No thread is started, so a fork loses none.
+//! Every transaction takes a lock on a side file, and then SQLite's own: the first is what makes
+//! the order fair, and holds whatever another SQLite in the process does. Waiting for it ends: with
+//! the lock, with the caller's budget, or by the caller's interrupt. Threads of one process that
+//! come while a transaction is open join it ([`group_commit`]). Whoever only reads has a connection
+//! of its own and takes no lock ([`reader`]). No thread is started, so a fork loses none.
 
 mod bus_guard;
 mod checksum;
@@ -31,14 +32,14 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use super::sqlite::database_file::{Named, Open, Place};
+use super::sqlite::database_file::{OpenDatabase, StorePath, StoreUrl};
 use super::sqlite::group_commit::{CommitError, GroupCommit, Outcome};
-pub use super::sqlite::inspect::{InspectedCount, Inspection, inspect, verify_store};
+pub use super::sqlite::inspect::{InspectedCount, Inspection, inspect_store, verify_store};
 use super::sqlite::process_handle::{Handle, Reader, Shared};
-use super::sqlite::read_cache::{Cache, Noting, View};
-pub(crate) use super::sqlite::shared_header::{Board, Word};
-use super::sqlite::transaction::{Sheet, SheetRead};
-use super::{Durability, Keep, KeepsDirectory, Store, Verification, Work};
+use super::sqlite::read_cache::{Cache, CachedReader, RecordingReader};
+pub(crate) use super::sqlite::shared_header::{HeaderField, SharedHeader};
+use super::sqlite::transaction::{SheetRead, SqliteTx};
+use super::{DirectoryStore, Durability, Store, TxBody, TxOutcome, Verification};
 use crate::model::clock::{Clock, HighWater};
 use crate::util::error::Error;
 use crate::util::fork_guard;
@@ -50,7 +51,7 @@ pub(crate) struct Sqlite {
     shared: Arc<Shared>,
     /// Whether every commit reaches the disk before it is answered.
     power: bool,
-    water: HighWater,
+    high_water: HighWater,
     room: ArcSwap<Room>,
 }
 
@@ -71,7 +72,7 @@ impl std::fmt::Debug for Room {
 }
 
 impl Room {
-    fn new(shared: &Arc<Shared>, open: Option<Open>) -> Self {
+    fn new(shared: &Arc<Shared>, open: Option<OpenDatabase>) -> Self {
         let reader = Arc::new(TimedMutex::new(None));
         let writers = GroupCommit::new(Handle::new(Arc::clone(shared), Arc::clone(&reader), open));
         Self {
@@ -91,17 +92,20 @@ impl Room {
 
 impl Drop for Room {
     fn drop(&mut self) {
-        // The connections of another process are given up, and never closed: that would disturb the other's.
+        // The connections of another process are given up, and never closed: that would disturb the
+        // other's.
         if self.process != process::id() {
-            self.writers.target_mut().give_up();
-            // A lock that a thread of the other process held is nobody's here, and its connection is never closed.
+            self.writers.target_mut().leak_after_fork();
+            // A lock that a thread of the other process held is nobody's here, and its connection
+            // is never closed.
             std::mem::forget(Arc::clone(&self.reader));
         }
     }
 }
 
-/// Takes the computer's clock for right in the store of that name (`sqlite:PATH`), after [`Error::ClockJump`]: what
-/// [`Engine::accept_clock`](crate::Engine::accept_clock) does, without a bundle. Returns the instant (RFC 3339).
+/// Takes the computer's clock for right in the store of that name (`sqlite:PATH`), after
+/// [`Error::ClockJump`]: what [`Engine::accept_clock`](crate::Engine::accept_clock) does, without a
+/// bundle. Returns the instant (RFC 3339).
 ///
 /// # Errors
 /// The `store.*` codes; [`Error::Store`] for one that is not in a file.
@@ -109,30 +113,31 @@ pub fn accept_clock(store: &str) -> Result<String, Error> {
     crate::util::panic::catch_panic(|| {
         let opened = Sqlite::open(store, Clock::System)?;
         opened.accept_clock()?;
-        Ok(crate::model::calendar::instant_text(opened.water.mark()).unwrap_or_default())
+        Ok(crate::model::calendar::instant_text(opened.high_water.mark()).unwrap_or_default())
     })
 }
 
 /// One caller's work in a transaction.
-type Member<'m> = &'m mut dyn FnMut(&mut Sheet<'_>) -> Result<Keep, Error>;
+type Member<'m> = &'m mut dyn FnMut(&mut SqliteTx<'_>) -> Result<TxOutcome, Error>;
 
 impl Sqlite {
     /// Opens the store of that name.
     pub(crate) fn open(name: &str, clock: Clock) -> Result<Self, Error> {
-        let Named {
+        let StoreUrl {
             place,
-            power,
+            sync_every_commit: power,
             lock_timeout,
-        } = database_file::named(name)?;
+        } = database_file::parse_store_url(name)?;
         crate::cedar::first_use::prepare();
         bus_guard::install();
         let budget = WaitBudget::enter(lock_timeout);
-        let (open, id) = Open::new(&place, None, &budget)?;
-        let pass = fork_guard::Pass::new();
-        let water = clock_trust::water(clock, &open.connected.connection, &open.connected.key)
-            .map_err(|found| place.sqlite(&found))?;
+        let (open, id) = OpenDatabase::new(&place, None, &budget)?;
+        let pass = fork_guard::ForkGuard::new();
+        let water =
+            clock_trust::open_high_water(clock, &open.connected.connection, &open.connected.key)
+                .map_err(|found| place.sqlite(&found))?;
         drop(pass);
-        file_locks::end_turn(&open.lock, &open.board)
+        file_locks::unlock_write(&open.lock, &open.board)
             .map_err(|found| errors::file(&place.name, &found))?;
         let shared = Arc::new(Shared {
             place,
@@ -144,7 +149,7 @@ impl Sqlite {
         Ok(Self {
             shared,
             power,
-            water,
+            high_water: water,
             room,
         })
     }
@@ -188,8 +193,8 @@ impl Sqlite {
             .map_err(|error| self.told(error))?
     }
 
-    /// A transaction about the directory: of its own, and on the disk before it is answered. `published` is called when it is
-    /// committed and before others can know.
+    /// A transaction about the directory: of its own, and on the disk before it is answered.
+    /// `published` is called when it is committed and before others can know.
     fn transact_alone(&self, work: Member<'_>, published: &mut dyn FnMut()) -> Result<(), Error> {
         let budget = WaitBudget::enter(self.shared.lock_timeout);
         let part = &mut |handle: &mut Handle| self.part(handle, work);
@@ -202,87 +207,96 @@ impl Sqlite {
 
     fn commit_change(&self, handle: &mut Handle, published: &mut dyn FnMut()) -> Result<(), Error> {
         use super::sqlite::group_commit::CommitTarget;
-        let Some(board) = handle.open.as_ref().map(|open| Arc::clone(&open.board)) else {
+        let Some(board) = handle.database.as_ref().map(|open| Arc::clone(&open.board)) else {
             return Err(self.shared.place.replaced());
         };
-        if let Some(open) = &handle.open {
-            file_locks::begin_change(&open.lock)
+        if let Some(open) = &handle.database {
+            file_locks::lock_publish(&open.lock)
                 .map_err(|found| errors::file(&self.shared.place.name, &found))?;
         }
-        board.begin(Word::Directory);
+        board.begin_write(HeaderField::Directory);
         let committed = handle.commit();
         if committed.is_ok() {
             published();
         }
-        board.end(Word::Directory);
-        if let Some(open) = &handle.open {
+        board.end_write(HeaderField::Directory);
+        if let Some(open) = &handle.database {
             // Should it fail, the lock goes with its file; what is committed is committed.
-            let _ = file_locks::end_change(&open.lock);
+            let _ = file_locks::unlock_publish(&open.lock);
         }
         committed
     }
 
-    /// One caller's work, and what is to become of it. Mostly there is nothing to take back: verbs decide before they write.
+    /// One caller's work, and what is to become of it. Mostly there is nothing to take back: verbs
+    /// decide before they write.
     fn part(&self, handle: &mut Handle, work: Member<'_>) -> (Result<(), Error>, Outcome<Error>) {
-        let Some(open) = &mut handle.open else {
+        let Some(open) = &mut handle.database else {
             let error = self.shared.place.replaced();
             return (Err(error.clone()), Outcome::Broken(error));
         };
         let (board, file) = (Arc::clone(&open.board), open.connected.identity());
-        let mut sheet = Sheet {
+        let mut sheet = SqliteTx {
             connection: &open.connected.connection,
             board: &board,
             place: &self.shared.place,
             key: &open.connected.key,
             file,
             prune: &mut open.prune,
-            now: self.water.mark(),
-            wrote: false,
+            now: self.high_water.mark(),
+            has_written: false,
             read: SheetRead::default(),
         };
         let worked = crate::util::panic::catch_panic(|| {
             sheet.now = self.instant(&mut sheet)?;
             work(&mut sheet)
         });
-        let wrote = sheet.wrote;
+        let wrote = sheet.has_written;
         let is_broken = |error: &Error| {
             let of_the_file = error.code().starts_with("store.");
             of_the_file && !matches!(error, Error::ClockJump { .. } | Error::StoreBehind { .. })
         };
         match worked {
-            Ok(Keep::Yes) => (Ok(()), Outcome::Keep),
-            Ok(Keep::No) => (Ok(()), Outcome::Discard { wrote }),
+            Ok(TxOutcome::Commit) => (Ok(()), Outcome::Keep),
+            Ok(TxOutcome::Rollback) => (Ok(()), Outcome::Discard { wrote }),
             Err(error) if is_broken(&error) => (Err(error.clone()), Outcome::Broken(error)),
             Err(error) => (Err(error), Outcome::Discard { wrote }),
         }
     }
 
     /// The answer from what was read before, where no process has written a count since.
-    fn recalled(&self, room: &Room, account: &str, work: Work<'_>) -> Option<Result<(), Error>> {
+    fn read_from_cache(
+        &self,
+        room: &Room,
+        account: &str,
+        work: TxBody<'_>,
+    ) -> Option<Result<(), Error>> {
         let cache = room.cache();
         let board = cache.board()?;
-        // What another process has seen is believed as far as this one's clock confirms it; else the file is asked.
-        let seen = board.mark().load(std::sync::atomic::Ordering::Acquire);
-        if seen > self.water.mark() {
-            if !self.water.confirms(seen) {
+        // What another process has seen is believed as far as this one's clock confirms it; else
+        // the file is asked.
+        let seen = board
+            .clock_high_water()
+            .load(std::sync::atomic::Ordering::Acquire);
+        if seen > self.high_water.mark() {
+            if !self.high_water.confirms(seen) {
                 return None;
             }
-            self.water.raise(seen);
+            self.high_water.raise(seen);
         }
-        let now = match self.water.now() {
+        let now = match self.high_water.now() {
             Ok(now) => now,
             Err(error) => return Some(Err(error)),
         };
         board
-            .mark()
+            .clock_high_water()
             .fetch_max(now, std::sync::atomic::Ordering::AcqRel);
-        let mut view = View {
-            rows: cache.of(account),
+        let mut view = CachedReader {
+            rows: cache.get(account),
             now,
-            missed: false,
+            has_missed: false,
         };
         let answer = work(&mut view);
-        (!view.missed).then(|| answer.map(drop))
+        (!view.has_missed).then(|| answer.map(drop))
     }
 }
 
@@ -299,7 +313,7 @@ impl Store for Sqlite {
         self.shared.lock_timeout
     }
 
-    fn directory(&self) -> Option<&dyn KeepsDirectory> {
+    fn directory(&self) -> Option<&dyn DirectoryStore> {
         Some(self)
     }
 
@@ -307,7 +321,7 @@ impl Store for Sqlite {
         &self,
         _accounts: &[&str],
         durability: Durability,
-        work: Work<'_>,
+        work: TxBody<'_>,
     ) -> Result<(), Error> {
         self.transact(
             self.power || durability == Durability::Power,
@@ -315,17 +329,18 @@ impl Store for Sqlite {
         )
     }
 
-    fn read(&self, account: &str, work: Work<'_>) -> Result<(), Error> {
+    fn read(&self, account: &str, work: TxBody<'_>) -> Result<(), Error> {
         let room = self.room();
-        if let Some(answer) = self.recalled(&room, account, work) {
+        if let Some(answer) = self.read_from_cache(&room, account, work) {
             return answer;
         }
-        // Before the view: should a count be written in between, what was read is not taken for what is there.
+        // Before the view: should a count be written in between, what was read is not taken for
+        // what is there.
         let board = self.board();
-        let counts = board.now(Word::Counts);
+        let counts = board.version(HeaderField::Counts);
         let rows = self.view(&mut |sheet| {
             sheet.now = self.instant(sheet)?;
-            let mut noting = Noting {
+            let mut noting = RecordingReader {
                 sheet,
                 rows: Vec::new(),
                 documents: Vec::new(),
@@ -334,19 +349,19 @@ impl Store for Sqlite {
             Ok(noting.rows)
         })?;
         if counts & 1 == 0 {
-            room.cache().put(account, (board, counts), rows);
+            room.cache().insert(account, (board, counts), rows);
         }
         Ok(())
     }
 
     fn account_of(&self, operation: u64) -> Result<Option<String>, Error> {
         self.view(&mut |sheet| {
-            Ok(super::Ledger::operation(sheet, operation)?.map(|found| found.account))
+            Ok(super::CountTx::operation(sheet, operation)?.map(|found| found.account))
         })
     }
 
     fn verify(&self) -> Result<Verification, Error> {
-        let _pass = fork_guard::Pass::new();
+        let _pass = fork_guard::ForkGuard::new();
         verify::verify(&self.shared.place)
     }
 
@@ -358,10 +373,10 @@ impl Store for Sqlite {
     }
 
     fn accept_clock(&self) -> Result<(), Error> {
-        let seen = self.water.accept();
+        let seen = self.high_water.accept();
         self.transact(true, &mut |sheet| {
-            sheet.accept(seen)?;
-            Ok(Keep::Yes)
+            sheet.advance_clock(seen)?;
+            Ok(TxOutcome::Commit)
         })
     }
 }

@@ -1,20 +1,23 @@
 //! Forgetting: what is over goes while others come, a few rows at a time.
 //!
-//! Operations go in the order in which they came, [`LOOK_AFTER`] after they were done: then all are over but the few that are
-//! kept for longer. What they did stays in their bucket, which goes with the last of them once its window is long over. Keys
-//! outlive their operations by [`KEY_REST`](crate::store::KEY_REST); a hand goes round their table, so that one page after the other is written.
+//! Operations go in the order in which they came, [`LOOK_AFTER`] after they were done: then all are
+//! over but the few that are kept for longer. What they did stays in their bucket, which goes with
+//! the last of them once its window is long over. Keys outlive their operations by
+//! [`KEY_REST`](crate::store::KEY_REST); a hand goes round their table, so that one page after the
+//! other is written.
 
 use rusqlite::{Row, params};
 use smallvec::SmallVec;
 
 use super::meta;
 use super::row_codec::{BucketRow, OperationRow, operation_columns, row};
-use super::transaction::Sheet;
+use super::transaction::SqliteTx;
 use crate::model::clock::DAY;
-use crate::store::{BUCKET_REST, Part};
+use crate::store::{BUCKET_REST, BucketDelta};
 use crate::util::error::Error;
 
-/// How long after it was done an operation is looked at: 67 days. A month and 35 days are over then. `schema.sql` says it too.
+/// How long after it was done an operation is looked at: 67 days. A month and 35 days are over
+/// then. `schema.sql` says it too.
 const LOOK_AFTER: i64 = 67 * DAY;
 /// How many operations one new one looks at. It is more than one, so that forgetting keeps up.
 const MAX_OPERATIONS: i64 = 32;
@@ -31,7 +34,8 @@ pub(super) struct Prune {
     next: i64,
     /// Before this instant there is nothing to forget.
     not_before: i64,
-    /// At this instant those are looked at again that were kept, or were put back with a transaction that was undone.
+    /// At this instant those are looked at again that were kept, or were put back with a
+    /// transaction that was undone.
     again: i64,
     keys: KeyHand,
 }
@@ -71,10 +75,10 @@ struct Looked {
     at: i64,
     keep: i64,
     /// Nothing where the row does not agree with its checksum: it stays, and `verify` tells.
-    parts: Option<SmallVec<[Part; 1]>>,
+    parts: Option<SmallVec<[BucketDelta; 1]>>,
 }
 
-impl Sheet<'_> {
+impl SqliteTx<'_> {
     /// Forgets operations whose time is over.
     pub(super) fn forget(&mut self) -> Result<(), Error> {
         if self.now < self.prune.not_before {
@@ -108,7 +112,7 @@ impl Sheet<'_> {
                     .query_map(params![self.prune.next, MAX_OPERATIONS], read)?
                     .collect::<rusqlite::Result<Vec<_>>>()
             });
-        let rows = self.told(rows)?;
+        let rows = self.map_error(rows)?;
         let all = i64::try_from(rows.len()).is_ok_and(|rows| rows < MAX_OPERATIONS);
         let mut buckets: Vec<BucketRow> = Vec::new();
         let mut young = None;
@@ -124,7 +128,7 @@ impl Sheet<'_> {
             for part in &parts {
                 self.take_out(&mut buckets, part)?;
             }
-            self.run("DELETE FROM operations WHERE id = ?1", [looked.id])?;
+            self.execute("DELETE FROM operations WHERE id = ?1", [looked.id])?;
         }
         for bucket in buckets {
             self.write_or_remove(bucket)?;
@@ -139,7 +143,7 @@ impl Sheet<'_> {
     }
 
     /// Counts a part as done by an operation that is gone.
-    fn take_out(&mut self, buckets: &mut Vec<BucketRow>, part: &Part) -> Result<(), Error> {
+    fn take_out(&mut self, buckets: &mut Vec<BucketRow>, part: &BucketDelta) -> Result<(), Error> {
         let number = row(part.bucket);
         if !buckets.iter().any(|known| known.id == number) {
             let Some(found) = self.bucket_row(number)? else {
@@ -164,16 +168,16 @@ impl Sheet<'_> {
             return self.write_bucket(bucket);
         }
         let gone: i64 = self
-            .told(meta::read(self.connection, self.key, "bucket"))?
+            .map_error(meta::read(self.connection, self.key, "bucket"))?
             .unwrap_or(0);
-        self.told(meta::write(
+        self.map_error(meta::write(
             self.connection,
             self.key,
             "bucket",
             &gone.max(bucket.id),
         ))?;
-        self.run("DELETE FROM holds WHERE bucket = ?1", [bucket.id])?;
-        self.run("DELETE FROM buckets WHERE id = ?1", [bucket.id])?;
+        self.execute("DELETE FROM holds WHERE bucket = ?1", [bucket.id])?;
+        self.execute("DELETE FROM buckets WHERE id = ?1", [bucket.id])?;
         self.forget_row(bucket.id);
         Ok(())
     }
@@ -202,11 +206,11 @@ impl Sheet<'_> {
                     .query_map(params![account, key, MAX_KEYS], read)?
                     .collect::<rusqlite::Result<Vec<_>>>()
             });
-        let rows = self.told(rows)?;
+        let rows = self.map_error(rows)?;
         let all = i64::try_from(rows.len()).is_ok_and(|rows| rows < MAX_KEYS);
         for ((account, key), until) in &rows {
             if *until <= self.now {
-                self.run(
+                self.execute(
                     "DELETE FROM keys WHERE account = ?1 AND key = ?2",
                     params![account, key],
                 )?;

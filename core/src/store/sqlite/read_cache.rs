@@ -1,13 +1,14 @@
-//! What was read of counts, for as long as no process has written any: a question about a limit then touches no file.
+//! What was read of counts, for as long as no process has written any: a question about a limit
+//! then touches no file.
 
 use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use super::shared_header::{Board, Word};
-use super::transaction::Sheet;
+use super::shared_header::{HeaderField, SharedHeader};
+use super::transaction::SqliteTx;
 use crate::model::calendar::Window;
-use crate::store::{Bucket, Ledger, Named, New, Operation, Seen, Whose};
+use crate::store::{Bucket, CountOwner, CountTx, KeyLookup, NewOperation, Operation, OwnedBucket};
 use crate::util::error::Error;
 
 /// How many accounts are remembered at most.
@@ -17,13 +18,13 @@ const MOST: usize = 10_000;
 #[derive(Debug, Default)]
 pub(super) struct Cache {
     /// Where it is said that they were written, and what it said.
-    at: Option<(Arc<Board>, u64)>,
-    accounts: HashMap<String, Vec<Row>>,
+    at: Option<(Arc<SharedHeader>, u64)>,
+    accounts: HashMap<String, Vec<CachedBucket>>,
 }
 
 /// The last bucket of one meter, if there is one.
 #[derive(Debug, Clone)]
-pub(super) struct Row {
+pub(super) struct CachedBucket {
     member: Option<String>,
     meter: String,
     bucket: Option<Bucket>,
@@ -31,24 +32,24 @@ pub(super) struct Row {
 
 impl Cache {
     /// The words by which it is known to be true.
-    pub(super) fn board(&self) -> Option<&Arc<Board>> {
+    pub(super) fn board(&self) -> Option<&Arc<SharedHeader>> {
         self.at
             .as_ref()
-            .filter(|(board, counts)| board.now(Word::Counts) == *counts)
+            .filter(|(board, counts)| board.version(HeaderField::Counts) == *counts)
             .map(|(board, _)| board)
     }
 
     /// What was read of an account.
-    pub(super) fn of(&self, account: &str) -> &[Row] {
+    pub(super) fn get(&self, account: &str) -> &[CachedBucket] {
         self.accounts.get(account).map_or(&[], Vec::as_slice)
     }
 
     /// Takes up what was read of an account while the words said that.
-    pub(super) fn put(
+    pub(super) fn insert(
         &mut self,
         account: &str,
-        (board, counts): (Arc<Board>, u64),
-        rows: Vec<Row>,
+        (board, counts): (Arc<SharedHeader>, u64),
+        rows: Vec<CachedBucket>,
     ) {
         let same = self
             .at
@@ -69,27 +70,31 @@ impl Cache {
 }
 
 /// A view of what was read. Asked for anything else it has no answer, and says so in `missed`.
-pub(super) struct View<'c> {
-    pub(super) rows: &'c [Row],
+pub(super) struct CachedReader<'c> {
+    pub(super) rows: &'c [CachedBucket],
     pub(super) now: i64,
-    pub(super) missed: bool,
+    pub(super) has_missed: bool,
 }
 
-impl View<'_> {
+impl CachedReader<'_> {
     fn miss<T>(&mut self) -> Result<T, Error> {
-        self.missed = true;
+        self.has_missed = true;
         Err(Error::StoreBusy {
             store: "cache".to_owned(),
         })
     }
 }
 
-impl Ledger for View<'_> {
+impl CountTx for CachedReader<'_> {
     fn now(&self) -> i64 {
         self.now
     }
 
-    fn latest(&mut self, whose: Whose<'_>, meter: &str) -> Result<Option<Bucket>, Error> {
+    fn current_bucket(
+        &mut self,
+        whose: CountOwner<'_>,
+        meter: &str,
+    ) -> Result<Option<Bucket>, Error> {
         match self
             .rows
             .iter()
@@ -100,15 +105,15 @@ impl Ledger for View<'_> {
         }
     }
 
-    fn bucket(&mut self, _: u64) -> Result<Option<Named>, Error> {
+    fn bucket(&mut self, _: u64) -> Result<Option<OwnedBucket>, Error> {
         self.miss()
     }
 
-    fn open(&mut self, _: Whose<'_>, _: &str, _: Window) -> Result<Bucket, Error> {
+    fn open(&mut self, _: CountOwner<'_>, _: &str, _: Window) -> Result<Bucket, Error> {
         self.miss()
     }
 
-    fn seen(&mut self, _: &str, _: &str) -> Result<Seen, Error> {
+    fn find_key(&mut self, _: &str, _: &str) -> Result<KeyLookup, Error> {
         self.miss()
     }
 
@@ -116,11 +121,11 @@ impl Ledger for View<'_> {
         self.miss()
     }
 
-    fn record(&mut self, _: New<'_>) -> Result<u64, Error> {
+    fn append(&mut self, _: NewOperation<'_>) -> Result<u64, Error> {
         self.miss()
     }
 
-    fn amend(&mut self, _: &Operation) -> Result<(), Error> {
+    fn update_operation(&mut self, _: &Operation) -> Result<(), Error> {
         self.miss()
     }
 
@@ -138,23 +143,27 @@ impl Ledger for View<'_> {
 }
 
 /// A transaction that notes what is read of an account.
-pub(super) struct Noting<'s, 'c> {
-    pub(super) sheet: &'s mut Sheet<'c>,
-    pub(super) rows: Vec<Row>,
+pub(super) struct RecordingReader<'s, 'c> {
+    pub(super) sheet: &'s mut SqliteTx<'c>,
+    pub(super) rows: Vec<CachedBucket>,
     /// Documents that were written in the view: they are read again in it, and dropped with it.
     pub(super) documents: Vec<(String, String, String)>,
 }
 
-impl Ledger for Noting<'_, '_> {
+impl CountTx for RecordingReader<'_, '_> {
     fn now(&self) -> i64 {
         self.sheet.now
     }
 
-    fn latest(&mut self, whose: Whose<'_>, meter: &str) -> Result<Option<Bucket>, Error> {
-        let bucket = self.sheet.latest(whose, meter)?;
+    fn current_bucket(
+        &mut self,
+        whose: CountOwner<'_>,
+        meter: &str,
+    ) -> Result<Option<Bucket>, Error> {
+        let bucket = self.sheet.current_bucket(whose, meter)?;
         // What is held changes with the time alone.
         if bucket.is_none_or(|bucket| bucket.held == 0) {
-            self.rows.push(Row {
+            self.rows.push(CachedBucket {
                 member: whose.member.map(str::to_owned),
                 meter: meter.to_owned(),
                 bucket,
@@ -163,28 +172,33 @@ impl Ledger for Noting<'_, '_> {
         Ok(bucket)
     }
 
-    fn bucket(&mut self, id: u64) -> Result<Option<Named>, Error> {
+    fn bucket(&mut self, id: u64) -> Result<Option<OwnedBucket>, Error> {
         self.sheet.bucket(id)
     }
 
-    fn open(&mut self, whose: Whose<'_>, meter: &str, window: Window) -> Result<Bucket, Error> {
+    fn open(
+        &mut self,
+        whose: CountOwner<'_>,
+        meter: &str,
+        window: Window,
+    ) -> Result<Bucket, Error> {
         self.sheet.open(whose, meter, window)
     }
 
-    fn seen(&mut self, account: &str, key: &str) -> Result<Seen, Error> {
-        self.sheet.seen(account, key)
+    fn find_key(&mut self, account: &str, key: &str) -> Result<KeyLookup, Error> {
+        self.sheet.find_key(account, key)
     }
 
     fn operation(&mut self, id: u64) -> Result<Option<Operation>, Error> {
         self.sheet.operation(id)
     }
 
-    fn record(&mut self, new: New<'_>) -> Result<u64, Error> {
-        self.sheet.record(new)
+    fn append(&mut self, new: NewOperation<'_>) -> Result<u64, Error> {
+        self.sheet.append(new)
     }
 
-    fn amend(&mut self, operation: &Operation) -> Result<(), Error> {
-        self.sheet.amend(operation)
+    fn update_operation(&mut self, operation: &Operation) -> Result<(), Error> {
+        self.sheet.update_operation(operation)
     }
 
     fn history(

@@ -1,14 +1,15 @@
-//! Reading in a view of its own: no lock is taken, so nobody who writes, stands still or was killed keeps a reader waiting.
+//! Reading in a view of its own: no lock is taken, so nobody who writes, stands still or was killed
+//! keeps a reader waiting.
 
 use std::sync::atomic::Ordering;
 
 use super::Sqlite;
 use super::database_file::{Connected, Look};
 use super::prune::Prune;
-use super::transaction::{Sheet, SheetRead};
-use crate::store::Keep;
+use super::transaction::{SheetRead, SqliteTx};
+use crate::store::TxOutcome;
 use crate::util::error::Error;
-use crate::util::fork_guard::Pass;
+use crate::util::fork_guard::ForkGuard;
 use crate::util::wait::WaitBudget;
 
 /// How often a view is taken again because the files have moved meanwhile.
@@ -18,7 +19,7 @@ impl Sqlite {
     /// Runs `work` on one view of the store.
     pub(super) fn view<T>(
         &self,
-        work: &mut dyn FnMut(&mut Sheet<'_>) -> Result<T, Error>,
+        work: &mut dyn FnMut(&mut SqliteTx<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let budget = WaitBudget::enter(self.shared.lock_timeout);
         let mut moved = self.shared.place.side_file("-wal");
@@ -31,7 +32,7 @@ impl Sqlite {
                 Err((error, true)) => moved = error,
             }
             // The connection that writes puts it right, as at its next change.
-            self.transact(false, &mut |_| Ok(Keep::No))?;
+            self.transact(false, &mut |_| Ok(TxOutcome::Rollback))?;
         }
         Err(moved)
     }
@@ -40,14 +41,14 @@ impl Sqlite {
     fn try_view<T>(
         &self,
         budget: &WaitBudget,
-        work: &mut dyn FnMut(&mut Sheet<'_>) -> Result<T, Error>,
+        work: &mut dyn FnMut(&mut SqliteTx<'_>) -> Result<T, Error>,
     ) -> Result<Option<T>, (Error, bool)> {
         let room = self.room();
         let mut reader = room
             .reader
             .lock(budget)
             .map_err(|end| (self.waited(end), false))?;
-        let _pass = Pass::new();
+        let _pass = ForkGuard::new();
         let connected = match reader.take() {
             Some(connected) => connected,
             None => match Connected::reader(&self.shared.place, &self.shared.id) {
@@ -75,10 +76,11 @@ impl Sqlite {
     fn viewed<T>(
         &self,
         mut connected: Connected,
-        work: &mut dyn FnMut(&mut Sheet<'_>) -> Result<T, Error>,
+        work: &mut dyn FnMut(&mut SqliteTx<'_>) -> Result<T, Error>,
     ) -> (Option<Connected>, Result<Option<T>, Error>) {
         if !matches!(connected.look(&self.shared.place), Ok(Look::Same)) {
-            // If the file was replaced or removed, the connection that writes says so, or has done so already.
+            // If the file was replaced or removed, the connection that writes says so, or has done
+            // so already.
             connected.abandon();
             return (None, Ok(None));
         }
@@ -96,7 +98,7 @@ impl Sqlite {
     fn in_view<T>(
         &self,
         connected: &Connected,
-        work: &mut dyn FnMut(&mut Sheet<'_>) -> Result<T, Error>,
+        work: &mut dyn FnMut(&mut SqliteTx<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let place = &self.shared.place;
         let run = |sql: &str| {
@@ -108,15 +110,15 @@ impl Sqlite {
         };
         run("BEGIN")?;
         let board = self.board();
-        let mut sheet = Sheet {
+        let mut sheet = SqliteTx {
             connection: &connected.connection,
             board: &board,
             place,
             key: &connected.key,
             file: connected.identity(),
             prune: &mut Prune::default(),
-            now: self.water.mark(),
-            wrote: false,
+            now: self.high_water.mark(),
+            has_written: false,
             read: SheetRead::default(),
         };
         let value = crate::util::panic::catch_panic(|| work(&mut sheet));
@@ -125,9 +127,9 @@ impl Sqlite {
         value
     }
 
-    /// The words of the file that the store's name leads to. If it was cut or removed it is made anew, and whoever has the words
-    /// of before comes to see.
-    pub(super) fn board(&self) -> std::sync::Arc<super::Board> {
+    /// The words of the file that the store's name leads to. If it was cut or removed it is made
+    /// anew, and whoever has the words of before comes to see.
+    pub(super) fn board(&self) -> std::sync::Arc<super::SharedHeader> {
         let board = self.shared.board.load_full();
         if !board.is_lost() && !board.is_look_due() {
             return board;
@@ -141,12 +143,12 @@ impl Sqlite {
         }
         let access = std::fs::metadata(&self.shared.place.path)
             .map(|found| super::shared_header::Access::of(&found));
-        match access.and_then(|access| super::Board::map(&path, access)) {
+        match access.and_then(|access| super::SharedHeader::map(&path, access)) {
             Ok(mapped) => {
                 let mapped = std::sync::Arc::new(mapped);
                 self.shared.board.store(std::sync::Arc::clone(&mapped));
-                board.disturb();
-                mapped.disturb();
+                board.invalidate_all();
+                mapped.invalidate_all();
                 mapped
             }
             // Without the words each question reads the file: slower, and right.
@@ -156,21 +158,22 @@ impl Sqlite {
 
     /// The instant of a transaction: never before that of another, in whichever process it was.
     ///
-    /// The word that processes share is believed as far as this process's own clock confirms it. What is ahead of that is
-    /// believed as far as the database confirms it, because anybody who may write to the file could have put it there.
-    pub(super) fn instant(&self, sheet: &mut Sheet<'_>) -> Result<i64, Error> {
-        let seen = sheet.board.mark().load(Ordering::Acquire);
-        if seen > self.water.mark() {
-            let believed = if self.water.confirms(seen) {
+    /// The word that processes share is believed as far as this process's own clock confirms it.
+    /// What is ahead of that is believed as far as the database confirms it, because anybody who
+    /// may write to the file could have put it there.
+    pub(super) fn instant(&self, sheet: &mut SqliteTx<'_>) -> Result<i64, Error> {
+        let seen = sheet.board.clock_high_water().load(Ordering::Acquire);
+        if seen > self.high_water.mark() {
+            let believed = if self.high_water.confirms(seen) {
                 seen
             } else {
                 seen.min(sheet.latest_instant()?)
             };
-            if believed > self.water.mark() {
-                self.water.raise(believed);
+            if believed > self.high_water.mark() {
+                self.high_water.raise(believed);
             }
             if believed < seen {
-                let _ = sheet.board.mark().compare_exchange(
+                let _ = sheet.board.clock_high_water().compare_exchange(
                     seen,
                     believed,
                     Ordering::AcqRel,
@@ -178,8 +181,11 @@ impl Sqlite {
                 );
             }
         }
-        let now = self.water.now()?;
-        sheet.board.mark().fetch_max(now, Ordering::AcqRel);
+        let now = self.high_water.now()?;
+        sheet
+            .board
+            .clock_high_water()
+            .fetch_max(now, Ordering::AcqRel);
         Ok(now)
     }
 }

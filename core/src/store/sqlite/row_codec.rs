@@ -4,7 +4,7 @@ use rusqlite::Row;
 
 use super::checksum::{ChecksumKey, RowTable, mismatch};
 use crate::model::calendar::Window;
-use crate::store::{Bucket, Hold, Operation, OperationKind, Part};
+use crate::store::{Bucket, BucketDelta, Operation, OperationKind, ReservationState};
 
 /// The columns of a bucket's row, in the order in which [`BucketRow::read`] reads them.
 macro_rules! bucket_columns {
@@ -73,7 +73,7 @@ impl BucketRow {
         }
     }
 
-    /// Reads the [`BUCKET_COLUMNS`] that begin at this one, and compares them with their checksum.
+    /// Reads the `bucket_columns!` that begin at this one, and compares them with their checksum.
     pub(super) fn read(key: &ChecksumKey, row: &Row<'_>, first: usize) -> rusqlite::Result<Self> {
         let column = |at: usize| first.saturating_add(at);
         let number = |at: usize| row.get::<_, i64>(column(at));
@@ -161,7 +161,8 @@ pub(super) struct OperationRow<'r> {
 }
 
 impl<'r> OperationRow<'r> {
-    /// Reads the [`OPERATION_COLUMNS`] that begin at this one, and compares them with their checksum.
+    /// Reads the `operation_columns!` that begin at this one, and compares them with their
+    /// checksum.
     pub(super) fn read(
         key: &ChecksumKey,
         row: &'r Row<'_>,
@@ -260,8 +261,8 @@ impl<'r> OperationRow<'r> {
         let text = |text: Option<&str>| text.map(str::to_owned);
         let settled = self
             .committed
-            .map(|by| Hold::Committed(id(by)))
-            .or(self.released.map(|by| Hold::Released(id(by))));
+            .map(|by| ReservationState::Committed(id(by)))
+            .or(self.released.map(|by| ReservationState::Released(id(by))));
         Ok(Operation {
             id: id(self.id),
             kind: kind(self.kind)?,
@@ -271,14 +272,14 @@ impl<'r> OperationRow<'r> {
             key: text(self.key),
             at: self.at,
             of: self.of.map(id),
-            hold: settled.or(self.until.map(Hold::Until)),
+            hold: settled.or(self.until.map(ReservationState::Until)),
             parts: self.parts().collect(),
         })
     }
 
     /// What it did, to each bucket.
-    pub(super) fn parts(&self) -> impl Iterator<Item = Part> {
-        let first = Part {
+    pub(super) fn parts(&self) -> impl Iterator<Item = BucketDelta> {
+        let first = BucketDelta {
             bucket: id(self.bucket),
             used: self.used,
             held: self.held,
@@ -331,7 +332,7 @@ fn kind(number: i64) -> rusqlite::Result<OperationKind> {
 }
 
 /// Encodes the parts of an operation after its first.
-pub(super) fn more_text(parts: &[Part]) -> Option<String> {
+pub(super) fn more_text(parts: &[BucketDelta]) -> Option<String> {
     let rows: Vec<[i64; 5]> = parts
         .iter()
         .map(|part| {
@@ -352,12 +353,12 @@ pub(super) fn more_text(parts: &[Part]) -> Option<String> {
 }
 
 /// The same, read; text that is none of ours is no part.
-fn parts(more: Option<&str>) -> Vec<Part> {
+fn parts(more: Option<&str>) -> Vec<BucketDelta> {
     let rows: Vec<[i64; 5]> = more
         .and_then(|text| serde_json::from_str(text).ok())
         .unwrap_or_default();
     rows.into_iter()
-        .map(|[bucket, used, held, top_up, back]| Part {
+        .map(|[bucket, used, held, top_up, back]| BucketDelta {
             bucket: id(bucket),
             used,
             held,

@@ -19,7 +19,8 @@ fn objects() -> rusqlite::Result<Objects> {
         .collect()
 }
 
-/// Compares the tables of a store with those of `schema.sql`: a default or an index that is another one is no table of ours.
+/// Compares the tables of a store with those of `schema.sql`: a default or an index that is another
+/// one is no table of ours.
 pub(super) fn compare(connection: &Connection) -> rusqlite::Result<()> {
     static OBJECTS: OnceBox<Objects> = OnceBox::new();
     let known = OBJECTS.get_or_try_init(|| objects().map(Box::new))?;

@@ -1,10 +1,13 @@
-//! A few words of memory that all processes of one store share, in the file that they lock: whether the directory or the
-//! counts have changed since, the latest instant that was counted, and who waits for the lock.
+//! A few words of memory that all processes of one store share, in the file that they lock: whether
+//! the directory or the counts have changed since, the latest instant that was counted, and who
+//! waits for the lock.
 //!
-//! A word that says "changed" is odd while a change is being committed, and grows past it when it is: so a process that
-//! is killed in between leaves an odd number, and the next one that holds the lock makes it even.
+//! A word that says "changed" is odd while a change is being committed, and grows past it when it
+//! is: so a process that is killed in between leaves an odd number, and the next one that holds the
+//! lock makes it even.
 //!
-//! Another program may cut the file. Then the words are zero, and [`Board::is_lost`]: whoever sees that maps the file again.
+//! Another program may cut the file. Then the words are zero, and [`SharedHeader::is_lost`]:
+//! whoever sees that maps the file again.
 #![allow(
     unsafe_code,
     clippy::cast_ptr_alignment,
@@ -38,7 +41,7 @@ const MAX_SLEEP: Duration = Duration::from_millis(10);
 
 /// Which of the words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Word {
+pub(crate) enum HeaderField {
     /// The directory.
     Directory = 1,
     /// The counts.
@@ -56,12 +59,13 @@ pub(super) enum Freed {
 
 /// The words, mapped.
 #[derive(Debug)]
-pub(crate) struct Board {
+pub(crate) struct SharedHeader {
     map: MmapRaw,
     pub(super) identity: (u64, u64),
     /// An open file that takes no lock: locks are asked about through it.
     asking: File,
-    /// When a reader is to look whether the file is still the one of its name; of a clock that costs nothing.
+    /// When a reader is to look whether the file is still the one of its name; of a clock that
+    /// costs nothing.
     look_at: AtomicI64,
 }
 
@@ -109,7 +113,8 @@ pub(super) fn open_lock(path: &Path, access: Access) -> io::Result<File> {
     }
 }
 
-/// Gives a file beside the database the mode and the owner of the database, as far as this process may.
+/// Gives a file beside the database the mode and the owner of the database, as far as this process
+/// may.
 pub(super) fn give(file: &File, access: Access) {
     let found = file.metadata().map(|found| Access::of(&found));
     if found.is_ok_and(|found| found != access) {
@@ -143,7 +148,8 @@ fn coarse_now() -> i64 {
         .wrapping_add(now.tv_nsec / 1_000_000)
 }
 
-/// An even number that no earlier words began with: words that were lost are never taken for those that were read before.
+/// An even number that no earlier words began with: words that were lost are never taken for those
+/// that were read before.
 fn first_value() -> u64 {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -152,12 +158,13 @@ fn first_value() -> u64 {
     (nanoseconds & !1).max(2)
 }
 
-impl Board {
-    /// Maps the words of the file under that name, and makes room for them before: a page that the disk has no room for would
-    /// be a signal when it is written.
+impl SharedHeader {
+    /// Maps the words of the file under that name, and makes room for them before: a page that the
+    /// disk has no room for would be a signal when it is written.
     ///
     /// # Errors
-    /// Those of the file system; [`io::ErrorKind::InvalidData`] for a file that is another program's.
+    /// Those of the file system; [`io::ErrorKind::InvalidData`] for a file that is another
+    /// program's.
     pub(super) fn map(path: &Path, access: Access) -> io::Result<Self> {
         let file = open_lock(path, access)?;
         let metadata = file.metadata()?;
@@ -194,20 +201,22 @@ impl Board {
             _ => {}
         }
         let first = first_value();
-        // Of several processes that begin them at once each puts other values, and all see the last.
-        self.word(Word::Directory as usize)
+        // Of several processes that begin them at once each puts other values, and all see the
+        // last.
+        self.word(HeaderField::Directory as usize)
             .store(first, Ordering::Release);
-        self.word(Word::Counts as usize)
+        self.word(HeaderField::Counts as usize)
             .store(first, Ordering::Release);
-        self.mark().store(i64::MIN, Ordering::Release);
+        self.clock_high_water().store(i64::MIN, Ordering::Release);
         self.word(0).store(MAGIC, Ordering::Release);
         Ok(())
     }
 
     fn word(&self, at: usize) -> &AtomicU64 {
         let at = at.min(WORDS.saturating_sub(1));
-        // SAFETY: the map has `WORDS` words, is aligned to a page, lives as long as `self`, and everybody who maps it reads
-        // and writes it by atomics only. A page that is cut off is mended by `bus_guard`.
+        // SAFETY: the map has `WORDS` words, is aligned to a page, lives as long as `self`, and
+        // everybody who maps it reads and writes it by atomics only. A page that is cut off is
+        // mended by `bus_guard`.
         unsafe { AtomicU64::from_ptr(self.map.as_mut_ptr().cast::<u64>().wrapping_add(at)) }
     }
 
@@ -218,7 +227,7 @@ impl Board {
     }
 
     /// The latest instant that a process has counted at.
-    pub(super) fn mark(&self) -> &AtomicI64 {
+    pub(super) fn clock_high_water(&self) -> &AtomicI64 {
         // SAFETY: as above, of the fourth word.
         unsafe { AtomicI64::from_ptr(self.map.as_mut_ptr().cast::<i64>().wrapping_add(3)) }
     }
@@ -230,14 +239,14 @@ impl Board {
 
     /// What the word says now.
     #[inline]
-    pub(crate) fn now(&self, word: Word) -> u64 {
+    pub(crate) fn version(&self, word: HeaderField) -> u64 {
         self.word(word as usize).load(Ordering::Acquire)
     }
 
     /// Whether the word still says this, and the file needs no look.
     #[inline]
-    pub(crate) fn still_says(&self, word: Word, known: u64) -> bool {
-        self.now(word) == known && coarse_now() < self.look_at.load(Ordering::Relaxed)
+    pub(crate) fn still_says(&self, word: HeaderField, known: u64) -> bool {
+        self.version(word) == known && coarse_now() < self.look_at.load(Ordering::Relaxed)
     }
 
     /// Whether a reader is to look whether the file is still the one of its name.
@@ -259,13 +268,13 @@ impl Board {
     }
 
     /// A change is about to be committed; by who holds the lock.
-    pub(super) fn begin(&self, word: Word) {
+    pub(super) fn begin_write(&self, word: HeaderField) {
         self.word(word as usize).fetch_or(1, Ordering::AcqRel);
     }
 
     /// It was, or was not; or who was about to is gone. By who holds the lock.
-    pub(super) fn end(&self, word: Word) {
-        let now = self.now(word);
+    pub(super) fn end_write(&self, word: HeaderField) {
+        let now = self.version(word);
         if now & 1 == 1 {
             self.word(word as usize)
                 .store(now.wrapping_add(1), Ordering::Release);
@@ -273,10 +282,10 @@ impl Board {
     }
 
     /// Everybody who looks at these words looks anew.
-    pub(super) fn disturb(&self) {
-        self.word(Word::Directory as usize)
+    pub(super) fn invalidate_all(&self) {
+        self.word(HeaderField::Directory as usize)
             .fetch_add(2, Ordering::AcqRel);
-        self.word(Word::Counts as usize)
+        self.word(HeaderField::Counts as usize)
             .fetch_add(2, Ordering::AcqRel);
     }
 
@@ -310,7 +319,8 @@ impl Board {
     pub(super) fn wake(&self, freed: Freed) {
         let word = self.half(freed as usize);
         word.fetch_add(1, Ordering::SeqCst);
-        // SAFETY: the address of a word of the map; the system reads it, and says so where it is gone.
+        // SAFETY: the address of a word of the map; the system reads it, and says so where it is
+        // gone.
         unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAKE, 1) };
     }
 
@@ -339,7 +349,7 @@ impl Board {
     }
 }
 
-/// See [`Board::waiting`].
+/// See [`SharedHeader::waiting`].
 pub(super) struct Waiting<'b>(&'b AtomicU32);
 
 impl Drop for Waiting<'_> {

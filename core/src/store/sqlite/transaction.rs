@@ -10,33 +10,36 @@ use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use smallvec::SmallVec;
 
 use super::checksum::{ChecksumKey, RowTable, mismatch};
-use super::database_file::Place;
+use super::database_file::StorePath;
 use super::meta;
 use super::prune::Prune;
 use super::row_codec::{
     self, BucketRow, OPERATION_WIDTH, OperationRow, bucket_columns, id, more_text,
     operation_columns, row,
 };
-use super::shared_header::Board;
+use super::shared_header::SharedHeader;
 use crate::model::calendar::Window;
-use crate::store::{Bucket, Hold, KEY_REST, Ledger, Named, New, Operation, Part, Seen, Whose};
+use crate::store::{
+    Bucket, BucketDelta, CountOwner, CountTx, KEY_REST, KeyLookup, NewOperation, Operation,
+    OwnedBucket, ReservationState,
+};
 use crate::util::error::Error;
 
 /// How many buckets' rows are remembered in a transaction at most.
 const MAX_REMEMBERED: usize = 8;
 
 /// A transaction.
-pub(super) struct Sheet<'c> {
+pub(super) struct SqliteTx<'c> {
     pub(super) connection: &'c Connection,
-    pub(super) board: &'c Arc<Board>,
-    pub(super) place: &'c Place,
+    pub(super) board: &'c Arc<SharedHeader>,
+    pub(super) place: &'c StorePath,
     /// The key of the rows' checksums.
     pub(super) key: &'c ChecksumKey,
     pub(super) file: (u64, u64),
     pub(super) prune: &'c mut Prune,
     pub(super) now: i64,
     /// Whether this caller has written.
-    pub(super) wrote: bool,
+    pub(super) has_written: bool,
     pub(super) read: SheetRead,
 }
 
@@ -77,26 +80,26 @@ const KEY: &str = concat!(
     ", k.operation, k.until, k.checksum FROM keys k LEFT JOIN operations o ON o.id = k.operation WHERE k.account = ?1 AND k.key = ?2"
 );
 
-impl Sheet<'_> {
-    pub(super) fn told<T>(&self, result: rusqlite::Result<T>) -> Result<T, Error> {
+impl SqliteTx<'_> {
+    pub(super) fn map_error<T>(&self, result: rusqlite::Result<T>) -> Result<T, Error> {
         result.map_err(|found| self.place.sqlite(&found))
     }
 
-    pub(super) fn one<T>(
+    pub(super) fn query_one<T>(
         &self,
         sql: &str,
         params: impl Params,
         read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Option<T>, Error> {
-        self.told(
+        self.map_error(
             self.connection
                 .prepare_cached(sql)
                 .and_then(|mut statement| statement.query_row(params, read).optional()),
         )
     }
 
-    pub(super) fn run(&self, sql: &str, params: impl Params) -> Result<usize, Error> {
-        self.told(
+    pub(super) fn execute(&self, sql: &str, params: impl Params) -> Result<usize, Error> {
+        self.map_error(
             self.connection
                 .prepare_cached(sql)
                 .and_then(|mut statement| statement.execute(params)),
@@ -105,18 +108,20 @@ impl Sheet<'_> {
 
     /// The latest instant that the database vouches for.
     pub(super) fn latest_instant(&self) -> Result<i64, Error> {
-        let last = self.one(super::clock_trust::LAST, [], |row| {
+        let last = self.query_one(super::clock_trust::LAST, [], |row| {
             Ok(OperationRow::read(self.key, row, 0)?.at)
         })?;
-        let seen = self.told(meta::read::<i64>(self.connection, self.key, "seen"))?;
+        let seen = self.map_error(meta::read::<i64>(self.connection, self.key, "seen"))?;
         Ok(last.max(seen).unwrap_or(i64::MIN))
     }
 
     /// The clock is believed up to this instant.
-    pub(super) fn accept(&mut self, seen: i64) -> Result<(), Error> {
-        self.board.mark().fetch_max(seen, Ordering::AcqRel);
-        self.wrote = true;
-        self.told(meta::write(self.connection, self.key, "seen", &seen))
+    pub(super) fn advance_clock(&mut self, seen: i64) -> Result<(), Error> {
+        self.board
+            .clock_high_water()
+            .fetch_max(seen, Ordering::AcqRel);
+        self.has_written = true;
+        self.map_error(meta::write(self.connection, self.key, "seen", &seen))
     }
 
     /// The error of a file that does not hold what it should.
@@ -139,7 +144,7 @@ impl Sheet<'_> {
         {
             return Ok(Some(*known));
         }
-        let found = self.one(BUCKET_BY_ID, [bucket], |row| {
+        let found = self.query_one(BUCKET_BY_ID, [bucket], |row| {
             BucketRow::read(self.key, row, 0)
         })?;
         if let Some(found) = found {
@@ -186,7 +191,7 @@ impl Sheet<'_> {
             ..
         } = bucket;
         let checksum = bucket.checksum(self.key);
-        if self.run(
+        if self.execute(
             sql,
             params![
                 id,
@@ -214,16 +219,17 @@ impl Sheet<'_> {
         } else {
             held(self.connection, self.key, row, self.now)
         };
-        Ok(row.bucket(self.told(held)?))
+        Ok(row.bucket(self.map_error(held)?))
     }
 
-    /// Does to a bucket what a part says. A hold is put by the operation that reserves, and taken by its id when settled.
+    /// Does to a bucket what a part says. A hold is put by the operation that reserves, and taken
+    /// by its id when settled.
     fn apply(
         &mut self,
-        part: &Part,
+        part: &BucketDelta,
         operation: i64,
         first: bool,
-        new: &New<'_>,
+        new: &NewOperation<'_>,
     ) -> Result<(), Error> {
         let Some(mut bucket) = self.bucket_row(row(part.bucket))? else {
             return Err(self.corrupt(format!("it has no bucket {}", part.bucket)));
@@ -242,13 +248,13 @@ impl Sheet<'_> {
         }
         let gone = |rows: usize| 0_i64.saturating_sub(i64::try_from(rows).unwrap_or(i64::MAX));
         if bucket.holds > 0 {
-            let rows = self.run(
+            let rows = self.execute(
                 "DELETE FROM holds WHERE bucket = ?1 AND until <= ?2",
                 params![bucket.id, self.now],
             )?;
             bucket.holds = bucket.holds.saturating_add(gone(rows));
             if let Some(settled) = new.of.filter(|_| part.held < 0) {
-                let rows = self.run(
+                let rows = self.execute(
                     "DELETE FROM holds WHERE bucket = ?1 AND operation = ?2",
                     params![bucket.id, row(settled)],
                 )?;
@@ -257,7 +263,7 @@ impl Sheet<'_> {
         }
         if let Some(until) = new.until {
             let checksum = hold_checksum(self.key, bucket.id, operation, part.held, until);
-            self.run(
+            self.execute(
                 "INSERT INTO holds VALUES (?1, ?2, ?3, ?4, ?5)",
                 params![bucket.id, operation, part.held, until, checksum],
             )?;
@@ -278,7 +284,7 @@ impl Sheet<'_> {
         let until = keep.saturating_add(KEY_REST);
         let checksum = key_checksum(self.key, (account, key), operation, until);
         let sql = "INSERT INTO keys VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET operation = ?3, until = ?4, checksum = ?5 WHERE until <= ?6";
-        match self.run(
+        match self.execute(
             sql,
             params![account, key, operation, until, checksum, self.now],
         )? {
@@ -354,13 +360,17 @@ pub(super) fn texts_checksum(key: &ChecksumKey, table: RowTable, texts: [&str; 3
         .finish()
 }
 
-impl Ledger for Sheet<'_> {
+impl CountTx for SqliteTx<'_> {
     fn now(&self) -> i64 {
         self.now
     }
 
-    fn latest(&mut self, whose: Whose<'_>, meter: &str) -> Result<Option<Bucket>, Error> {
-        let found = self.one(
+    fn current_bucket(
+        &mut self,
+        whose: CountOwner<'_>,
+        meter: &str,
+    ) -> Result<Option<Bucket>, Error> {
+        let found = self.query_one(
             LATEST,
             params![whose.account, whose.member.unwrap_or(""), meter],
             |row| BucketRow::read(self.key, row, 0),
@@ -370,8 +380,8 @@ impl Ledger for Sheet<'_> {
         self.with_holds(&found).map(Some)
     }
 
-    fn bucket(&mut self, id: u64) -> Result<Option<Named>, Error> {
-        let found = self.one(BUCKET_BY_ID, [row(id)], |row| {
+    fn bucket(&mut self, id: u64) -> Result<Option<OwnedBucket>, Error> {
+        let found = self.query_one(BUCKET_BY_ID, [row(id)], |row| {
             let member: String = row.get(2)?;
             let named = (
                 row.get(1)?,
@@ -384,7 +394,7 @@ impl Ledger for Sheet<'_> {
             return Ok(None);
         };
         self.remember(found);
-        Ok(Some(Named {
+        Ok(Some(OwnedBucket {
             account,
             member,
             meter,
@@ -392,21 +402,26 @@ impl Ledger for Sheet<'_> {
         }))
     }
 
-    fn open(&mut self, whose: Whose<'_>, meter: &str, window: Window) -> Result<Bucket, Error> {
-        self.wrote = true;
+    fn open(
+        &mut self,
+        whose: CountOwner<'_>,
+        meter: &str,
+        window: Window,
+    ) -> Result<Bucket, Error> {
+        self.has_written = true;
         // An id is never given again.
         let gone: i64 = self
-            .told(meta::read(self.connection, self.key, "bucket"))?
+            .map_error(meta::read(self.connection, self.key, "bucket"))?
             .unwrap_or(0);
         let last = self
-            .one("SELECT coalesce(max(id), 0) FROM buckets", [], |row| {
+            .query_one("SELECT coalesce(max(id), 0) FROM buckets", [], |row| {
                 row.get::<_, i64>(0)
             })?
             .unwrap_or(0);
         let (id, member) = (gone.max(last).saturating_add(1), whose.member.unwrap_or(""));
         let opened = BucketRow::new(self.key, id, (whose.account, member, meter), window);
         let sql = "INSERT INTO buckets VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, 0, 0, 0, 0, 0, NULL, ?7)";
-        self.run(
+        self.execute(
             sql,
             params![
                 id,
@@ -422,8 +437,8 @@ impl Ledger for Sheet<'_> {
         Ok(opened.bucket(0))
     }
 
-    fn seen(&mut self, account: &str, key: &str) -> Result<Seen, Error> {
-        let found = self.one(KEY, params![account, key], |row| {
+    fn find_key(&mut self, account: &str, key: &str) -> Result<KeyLookup, Error> {
+        let found = self.query_one(KEY, params![account, key], |row| {
             let [number, until] = [
                 row.get::<_, i64>(OPERATION_WIDTH)?,
                 row.get(OPERATION_WIDTH.saturating_add(1))?,
@@ -434,12 +449,12 @@ impl Ledger for Sheet<'_> {
                 return Err(mismatch(RowTable::Keys, &crate::util::text::short(key)));
             }
             if until <= self.now {
-                return Ok(Some(Seen::Never));
+                return Ok(Some(KeyLookup::Unknown));
             }
             if row.get_ref(0)? == ValueRef::Null {
                 // The operation is to be there for as long as its answer is.
                 let is_kept = until.saturating_sub(KEY_REST) > self.now;
-                return Ok(Some(Seen::Pruned).filter(|_| !is_kept));
+                return Ok(Some(KeyLookup::Expired).filter(|_| !is_kept));
             }
             let operation = OperationRow::read(self.key, row, 0)?;
             let answer = operation
@@ -450,14 +465,14 @@ impl Ledger for Sheet<'_> {
                 Some((digest, answer))
                     if operation.key == Some(key) && operation.keep > self.now =>
                 {
-                    Some(Seen::Answered(digest, answer.to_owned()))
+                    Some(KeyLookup::Answered(digest, answer.to_owned()))
                 }
-                Some(_) if operation.key == Some(key) => Some(Seen::Pruned),
+                Some(_) if operation.key == Some(key) => Some(KeyLookup::Expired),
                 _ => None,
             })
         })?;
         let Some(found) = found else {
-            return Ok(Seen::Never);
+            return Ok(KeyLookup::Unknown);
         };
         found.ok_or_else(|| {
             self.corrupt(format!(
@@ -471,15 +486,15 @@ impl Ledger for Sheet<'_> {
         Ok(self.linked(row(id))?.map(|(operation, _)| operation))
     }
 
-    fn record(&mut self, new: New<'_>) -> Result<u64, Error> {
-        self.wrote = true;
+    fn append(&mut self, new: NewOperation<'_>) -> Result<u64, Error> {
+        self.has_written = true;
         let (first, more) = new
             .parts
             .split_first()
             .ok_or_else(|| self.corrupt("an operation without a bucket".to_owned()))?;
         let more = more_text(more);
         let last = self
-            .one("SELECT max(id) FROM operations", [], |row| {
+            .query_one("SELECT max(id) FROM operations", [], |row| {
                 row.get::<_, Option<i64>>(0)
             })?
             .flatten();
@@ -512,7 +527,7 @@ impl Ledger for Sheet<'_> {
         let sql = "INSERT INTO operations (id, kind, at, keep, bucket, used, held, top_up, back, more, previous, member, actor, of, until, key, digest, \
             answer, checksum) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
         #[rustfmt::skip]
-        self.run(sql, params![
+        self.execute(sql, params![
             kept.id, kept.kind, kept.at, kept.keep, kept.bucket, kept.used, kept.held, kept.top_up,
             kept.more, kept.previous, kept.member, kept.actor, kept.of, kept.until, kept.key, kept.digest, kept.answer, kept.checksum(self.key)
         ])?;
@@ -526,18 +541,18 @@ impl Ledger for Sheet<'_> {
         Ok(id(number))
     }
 
-    fn amend(&mut self, operation: &Operation) -> Result<(), Error> {
-        self.wrote = true;
+    fn update_operation(&mut self, operation: &Operation) -> Result<(), Error> {
+        self.has_written = true;
         let (committed, released) = match operation.hold {
-            Some(Hold::Committed(by)) => (Some(row(by)), None),
-            Some(Hold::Released(by)) => (None, Some(row(by))),
+            Some(ReservationState::Committed(by)) => (Some(row(by)), None),
+            Some(ReservationState::Released(by)) => (None, Some(row(by))),
             _ => (None, None),
         };
         let (back, more) = operation
             .parts
             .split_first()
             .map_or((0, None), |(first, more)| (first.back, more_text(more)));
-        let checksum = self.one(OPERATION_ALONE, [row(operation.id)], |row| {
+        let checksum = self.query_one(OPERATION_ALONE, [row(operation.id)], |row| {
             let kept = OperationRow::read(self.key, row, 0)?;
             Ok(OperationRow {
                 committed,
@@ -553,7 +568,7 @@ impl Ledger for Sheet<'_> {
             return Ok(());
         };
         let sql = "UPDATE operations SET committed = ?2, released = ?3, back = ?4, more = ?5, checksum = ?6 WHERE id = ?1";
-        self.run(
+        self.execute(
             sql,
             params![row(operation.id), committed, released, back, more, checksum],
         )
@@ -583,13 +598,13 @@ impl Ledger for Sheet<'_> {
                     .query_map([account], read)?
                     .collect::<rusqlite::Result<BinaryHeap<(i64, i64)>>>()
             });
-        let (mut heads, mut found) = (self.told(heads)?, Vec::new());
+        let (mut heads, mut found) = (self.map_error(heads)?, Vec::new());
         while let Some((head, bucket)) = heads.pop().filter(|_| found.len() < most) {
             let Some((operation, previous)) = self.linked(head)? else {
                 // It is gone. Older ones that are kept for longer are found by themselves.
                 let sql = "SELECT max(id) FROM operations WHERE bucket = ?1 AND id < ?2 AND keep > at + 5788800000";
                 let older = self
-                    .one(sql, [bucket, head], |row| row.get::<_, Option<i64>>(0))?
+                    .query_one(sql, [bucket, head], |row| row.get::<_, Option<i64>>(0))?
                     .flatten();
                 heads.extend(older.map(|older| (older, bucket)));
                 continue;
@@ -603,7 +618,7 @@ impl Ledger for Sheet<'_> {
     }
 
     fn document(&mut self, account: &str, name: &str) -> Result<Option<String>, Error> {
-        self.one(
+        self.query_one(
             "SELECT text, checksum FROM documents WHERE account = ?1 AND name = ?2",
             [account, name],
             |row| {
@@ -623,18 +638,18 @@ impl Ledger for Sheet<'_> {
     }
 
     fn write_document(&mut self, account: &str, name: &str, text: &str) -> Result<(), Error> {
-        self.wrote = true;
+        self.has_written = true;
         let checksum = texts_checksum(self.key, RowTable::Documents, [account, name, text]);
         let sql = "INSERT INTO documents VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET text = excluded.text, checksum = excluded.checksum";
-        self.run(sql, params![account, name, text, checksum])
+        self.execute(sql, params![account, name, text, checksum])
             .map(drop)
     }
 }
 
-impl Sheet<'_> {
+impl SqliteTx<'_> {
     /// Reads an operation, and the number of the one before it with the same bucket.
     fn linked(&self, number: i64) -> Result<Option<(Operation, Option<i64>)>, Error> {
-        self.one(OPERATION_BY_ID, [number], |row| {
+        self.query_one(OPERATION_BY_ID, [number], |row| {
             let operation = OperationRow::read(self.key, row, 0)?;
             BucketRow::read(self.key, row, OPERATION_WIDTH)?;
             let account = row.get_ref(OPERATION_WIDTH.saturating_add(1))?.as_str()?;

@@ -1,10 +1,10 @@
-//! Compares every row with its checksum and every bucket with the sum of its operations, in one view of the file that keeps no
-//! writer waiting.
+//! Compares every row with its checksum and every bucket with the sum of its operations, in one
+//! view of the file that keeps no writer waiting.
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, Row};
 
 use super::checksum::{ChecksumKey, RowTable, mismatch};
-use super::database_file::{self, Place};
+use super::database_file::{self, StorePath};
 use super::directory::{change_checksum, record};
 use super::row_codec::{BucketRow, OperationRow, bucket_columns, operation_columns};
 use super::transaction::{hold_checksum, key_checksum, texts_checksum};
@@ -12,7 +12,7 @@ use super::{meta, schema};
 use crate::store::Verification;
 use crate::util::error::Error;
 
-const SUMS: &str = "WITH parts (bucket, used, top_up) AS (
+const SUMS_SQL: &str = "WITH parts (bucket, used, top_up) AS (
         SELECT bucket, used, top_up FROM operations
         UNION ALL SELECT j.value ->> 0, j.value ->> 1, j.value ->> 3 FROM operations o, json_each(o.more) j WHERE o.more IS NOT NULL
     ), sums AS (SELECT bucket, sum(used) AS used, sum(top_up) AS top_up, count(*) AS operations FROM parts GROUP BY bucket)
@@ -20,20 +20,23 @@ const SUMS: &str = "WITH parts (bucket, used, top_up) AS (
         b.pruned_top_up + coalesce(s.top_up, 0) AS sum_top_up, b.operations, coalesce(s.operations, 0) AS sum_operations
     FROM buckets b LEFT JOIN sums s ON s.bucket = b.id
     WHERE b.used <> sum_used OR b.top_up <> sum_top_up OR b.operations <> sum_operations";
-const HOLDS: &str = "SELECT b.account, b.member, b.meter, b.holds, count(h.operation) AS found
+const RESERVATIONS_SQL: &str =
+    "SELECT b.account, b.member, b.meter, b.holds, count(h.operation) AS found
     FROM buckets b LEFT JOIN holds h ON h.bucket = b.id GROUP BY b.id HAVING b.holds <> found";
-const LOOSE: &str =
+const ORPHANS_SQL: &str =
     "SELECT count(*) FROM operations o LEFT JOIN buckets b ON b.id = o.bucket WHERE b.id IS NULL";
-/// Buckets whose newest operation is newer than all: the end of the table is lost, or was taken away.
+/// Buckets whose newest operation is newer than all: the end of the table is lost, or was taken
+/// away.
 const LOST: &str = "SELECT coalesce(max(last), 0) FROM buckets WHERE last > (SELECT coalesce(max(id), 0) FROM operations)";
-/// Operations whose key is not known, or is an earlier one's. A key goes 35 days after its operation is over, at the earliest.
+/// Operations whose key is not known, or is an earlier one's. A key goes 35 days after its
+/// operation is over, at the earliest.
 const KEYLESS: &str = "SELECT count(*) FROM operations o JOIN buckets b ON b.id = o.bucket LEFT JOIN keys k ON k.account = b.account AND k.key = o.key
     WHERE o.key IS NOT NULL AND coalesce(k.operation, 0) < o.id AND o.keep + 3024000000 > (SELECT at FROM operations ORDER BY id DESC LIMIT 1)";
 
 /// How many faults are told of one kind.
 const MAX_FAULTS: usize = 100;
 
-pub(super) fn verify(place: &Place) -> Result<Verification, Error> {
+pub(super) fn verify(place: &StorePath) -> Result<Verification, Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection =
         Connection::open_with_flags(&place.path, flags).map_err(|found| place.sqlite(&found))?;
@@ -179,7 +182,7 @@ impl Verifier<'_> {
     /// Compares what stands in several tables.
     fn sums(&mut self) -> rusqlite::Result<()> {
         let number = |row: &Row<'_>, at: usize| row.get::<_, i64>(at);
-        self.each(SUMS, |row| {
+        self.each(SUMS_SQL, |row| {
             let [used, top_up, sum_used, sum_top_up] = [number(row, 3)?, number(row, 4)?, number(row, 5)?, number(row, 6)?];
             let [operations, sum] = [number(row, 7)?, number(row, 8)?];
             let name = name(row)?;
@@ -189,7 +192,7 @@ impl Verifier<'_> {
                 format!("{name}: {used} used by {operations} operations, where {sum} are kept and sum to {sum_used}")
             }))
         })?;
-        self.each(HOLDS, |row| {
+        self.each(RESERVATIONS_SQL, |row| {
             Ok(Some(format!(
                 "{}: {} holds, where {} are kept",
                 name(row)?,
@@ -198,7 +201,7 @@ impl Verifier<'_> {
             )))
         })?;
         let some = |count: i64, what: &str| (count > 0).then(|| format!("{count} {what}"));
-        self.each(LOOSE, |row| {
+        self.each(ORPHANS_SQL, |row| {
             Ok(some(number(row, 0)?, "operations have no bucket"))
         })?;
         self.each(LOST, |row| {

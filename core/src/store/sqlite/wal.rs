@@ -1,8 +1,9 @@
 //! The write-ahead log: how long it may become, and when it is written into the database.
 //!
-//! SQLite's own way would try at each commit once the log is long, and each try walks the whole log: while a reader holds an
-//! old view none succeeds, and commits become slower as the log grows. Here a try that did not reach the end is followed by the
-//! next one when the log is longer by a quarter, or when the tries so far took less than a twentieth of the time.
+//! SQLite's own way would try at each commit once the log is long, and each try walks the whole
+//! log: while a reader holds an old view none succeeds, and commits become slower as the log grows.
+//! Here a try that did not reach the end is followed by the next one when the log is longer by a
+//! quarter, or when the tries so far took less than a twentieth of the time.
 
 use std::time::{Duration, Instant};
 

@@ -30,16 +30,18 @@ pub(crate) enum WaitEnd {
 type Interrupt = *const (dyn Fn() -> bool + 'static);
 
 thread_local! {
-    /// The deadline of the call that this thread is in: calls inside it share it, so that waits do not add up.
+    /// The deadline of the call that this thread is in: calls inside it share it, so that waits do
+    /// not add up.
     static DEADLINE: Cell<Option<Instant>> = const { Cell::new(None) };
     static INTERRUPT: Cell<Option<Interrupt>> = const { Cell::new(None) };
     /// When the host asked for what this thread works on, if it waited for the thread.
     static ASKED: Cell<Option<Instant>> = const { Cell::new(None) };
 }
 
-/// Runs `work`; while it waits for a store's lock, `check` is called on this thread at least every 50 milliseconds. Once it
-/// returns `true` the wait ends with [`Error::Interrupted`](crate::Error::Interrupted), and nothing was written. A call that has
-/// the lock already is completed.
+/// Runs `work`; while it waits for a store's lock, `check` is called on this thread at least every
+/// 50 milliseconds. Once it returns `true` the wait ends with
+/// [`Error::Interrupted`](crate::Error::Interrupted), and nothing was written. A call that has the
+/// lock already is completed.
 ///
 /// # Example: a flag that another thread sets
 /// ```
@@ -57,16 +59,16 @@ pub fn with_interrupt<T>(check: &dyn Fn() -> bool, work: impl FnOnce() -> T) -> 
             INTERRUPT.set(self.0);
         }
     }
-    // SAFETY: only the lifetime is erased. The pointer is read on this thread alone and only while `work` runs: `Restore` takes
-    // it away before `check` can be gone, also when `work` panics.
+    // SAFETY: only the lifetime is erased. The pointer is read on this thread alone and only while
+    // `work` runs: `Restore` takes it away before `check` can be gone, also when `work` panics.
     let erased: &'static (dyn Fn() -> bool + 'static) =
         unsafe { std::mem::transmute::<&dyn Fn() -> bool, _>(check) };
     let _restore = Restore(INTERRUPT.replace(Some(std::ptr::from_ref(erased))));
     work()
 }
 
-/// Runs `work`, whose waits for a store's lock end as if it had begun at `asked`: for hosts whose calls wait for a thread, so that
-/// the waits of those that queue do not add up.
+/// Runs `work`, whose waits for a store's lock end as if it had begun at `asked`: for hosts whose
+/// calls wait for a thread, so that the waits of those that queue do not add up.
 #[doc(hidden)]
 pub fn _asked_at<T>(asked: Instant, work: impl FnOnce() -> T) -> T {
     struct Restore(Option<Instant>);
@@ -120,8 +122,9 @@ impl WaitBudget {
         }
     }
 
-    /// Returns whether the call that this thread is in has time left; `true` if it is in none. The interrupt is not looked at: it may
-    /// wait for a thread that forks, and a fork waits for the transaction that asks this.
+    /// Returns whether the call that this thread is in has time left; `true` if it is in none. The
+    /// interrupt is not looked at: it may wait for a thread that forks, and a fork waits for the
+    /// transaction that asks this.
     pub(crate) fn has_time_left() -> bool {
         DEADLINE
             .get()

@@ -10,7 +10,8 @@ use super::{WaitBudget, WaitEnd};
 
 /// A mutex that gives up when the caller's budget is spent or the caller is interrupted.
 ///
-/// A thread that panicked while it held the lock leaves the value as it was then, like a mutex that ignores poison.
+/// A thread that panicked while it held the lock leaves the value as it was then, like a mutex that
+/// ignores poison.
 #[derive(Default)]
 pub(crate) struct TimedMutex<T> {
     value: Mutex<T>,
@@ -65,9 +66,11 @@ impl<T> TimedMutex<T> {
 
     fn wait(&self, budget: &WaitBudget) -> Result<TimedGuard<'_, T>, WaitEnd> {
         loop {
-            // Outside the gate, because the caller's interrupt may itself wait: for an interpreter whose lock a forking thread has.
+            // Outside the gate, because the caller's interrupt may itself wait: for an interpreter
+            // whose lock a forking thread has.
             let slice = budget.slice();
-            // Whoever frees the lock takes the gate before it wakes a waiter: so no wake-up is missed between try and wait.
+            // Whoever frees the lock takes the gate before it wakes a waiter: so no wake-up is
+            // missed between try and wait.
             let gate = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(guard) = self.try_lock() {
                 return Ok(guard);
@@ -86,7 +89,8 @@ impl<T> TimedMutex<T> {
     }
 }
 
-/// The lock, until it is dropped. Fields are dropped in their order: the lock is free when a waiter wakes.
+/// The lock, until it is dropped. Fields are dropped in their order: the lock is free when a waiter
+/// wakes.
 pub(crate) struct TimedGuard<'m, T> {
     guard: MutexGuard<'m, T>,
     _wake: Wake<'m>,
