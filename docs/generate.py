@@ -127,7 +127,7 @@ def enum_words(name: str) -> dict[str, str]:
 def struct_docs(name: str) -> dict[str, str]:
     """What the fields of the struct that a command's stub stands for are documented as."""
     for path in sorted((ROOT / "core" / "src").rglob("*.rs")):
-        body = re.search(rf"\b{name} \{{\n(.*?)\n\s*\}}", path.read_text(), re.DOTALL)
+        body = re.search(rf"(?:struct |: ){name} \{{\n(.*?)\n\s*\}}", path.read_text(), re.DOTALL)
         if body is not None and "///" in body[1]:
             fields = re.findall(rf"{DOC}(?:[ \t]*#\[[^\n]*\n)*\s*(?:pub )?(\w+):", body[1])
             return {field: rust_doc(doc) for doc, field in fields}

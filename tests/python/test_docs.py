@@ -6,12 +6,14 @@ import sys
 from pathlib import Path
 
 import pytest
+import sublet
 from conftest import ROOT
 from documents import PAGES, name_of, without_blocks
 
-POINTER = ROOT / "policies" / "README.md"
+# Pages beside the code, which have no code blocks to run.
+BESIDE = [ROOT / "policies" / "README.md", ROOT / "benches" / "README.md"]
 REFERENCE = ROOT / "docs" / "reference"
-WRITTEN = [page for page in [*PAGES, POINTER] if page.parent != REFERENCE]
+WRITTEN = [page for page in [*PAGES, *BESIDE] if page.parent != REFERENCE]
 RULE = re.compile(r"(?<![\w-])([ABCDEILMOQ][1-9]\d?|T[1-9])(?![\w-])")
 CITING = ("core/src", "policies", "cli/src", "bindings-python/src", "bindings-python/python", "bindings-node", "tests", "examples")
 SUFFIXES = {".rs", ".cedar", ".cedarschema", ".json", ".py", ".pyi", ".js", ".mjs", ".ts", ".md"}
@@ -31,7 +33,7 @@ def test_the_generated_pages_agree_with_the_code() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("page", [*PAGES, POINTER], ids=name_of)
+@pytest.mark.parametrize("page", [*PAGES, *BESIDE], ids=name_of)
 def test_relative_links_and_anchors_resolve(page: Path) -> None:
     for target in re.findall(r"\]\(([^)\s]+)\)", without_blocks(page)):
         if re.match(r"[a-z]+:", target):
@@ -54,13 +56,18 @@ def test_each_cited_rule_is_in_the_rules() -> None:
     assert {rule: path for rule, path in cited.items() if rule.lower() not in known} == {}
 
 
+def test_operations_say_what_to_do_at_each_store_code() -> None:
+    text = (ROOT / "docs" / "operations.md").read_text()
+    assert [code for code in sublet.error_codes() if code.startswith("store.") and f"| `{code}` |" not in text] == []
+
+
 def test_the_summary_lists_each_page() -> None:
     listed = set(re.findall(r"\]\(([^)]+)\)", (ROOT / "docs" / "SUMMARY.md").read_text()))
     pages = {str(path.relative_to(ROOT / "docs")) for path in (ROOT / "docs").rglob("*.md")}
     assert listed == pages - {"SUMMARY.md"}
 
 
-@pytest.mark.parametrize("page", [*PAGES, POINTER], ids=name_of)
+@pytest.mark.parametrize("page", [*PAGES, *BESIDE], ids=name_of)
 def test_no_line_is_longer_than_100(page: Path) -> None:
     for line in without_blocks(page).splitlines():
         shown = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", line)
@@ -97,6 +104,6 @@ def test_the_prose_is_plain(page: Path) -> None:
 
 def test_figures_stand_in_the_page_on_performance_alone() -> None:
     figure = re.compile(r"\d ?(?:ns|µs)\b|\d[\d,.]* (?:\w+ )?a second\b|\d bytes a principal")
-    for page in [*WRITTEN, ROOT / "benches" / "README.md"]:
+    for page in WRITTEN:
         if page.name != "performance.md":
             assert not figure.search(without_blocks(page)), (name_of(page), figure.findall(without_blocks(page)))

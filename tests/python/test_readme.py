@@ -29,7 +29,7 @@ def test_python_of_a_page_runs(page: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("page", with_blocks("console"), ids=name_of)
 def test_commands_of_a_page_print_what_it_says(page: Path, tmp_path: Path) -> None:
-    """Commands run after the page's Python, in its folder. A line `...` of the page stands for any lines."""
+    """Commands run after the page's Python, in its folder. `...` stands for any text, and on a line of its own for any lines."""
     run_python(page, tmp_path)
     shown: list[tuple[str, str]] = []
     for line in "".join(blocks(page, "console")).splitlines(keepends=True):
@@ -40,7 +40,7 @@ def test_commands_of_a_page_print_what_it_says(page: Path, tmp_path: Path) -> No
     path = os.pathsep.join([str(ROOT / "target" / "release"), str(Path(sys.executable).parent), os.environ["PATH"]])
     for command, output in shown:
         done = subprocess.run(["bash", "-c", command], cwd=tmp_path, env={**os.environ, "PATH": path}, capture_output=True, text=True, timeout=60)
-        pattern = re.escape(output).replace(r"\.\.\.\n", "(?s:.*)")
+        pattern = "".join("(?s:.*)" if line == "...\n" else re.escape(line).replace(r"\.\.\.", ".*") for line in output.splitlines(keepends=True))
         assert re.fullmatch(pattern, done.stdout + done.stderr), f"{command}{done.stdout}{done.stderr}"
 
 
