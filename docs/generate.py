@@ -91,7 +91,7 @@ TEXT = r'"((?:[^"\\]|\\.)*)"'
 
 
 def unescaped(text: str) -> str:
-    return json.loads(f'"{text}"')
+    return str(json.loads(f'"{text}"'))
 
 
 @dataclass
@@ -152,9 +152,9 @@ def shapes(file: str) -> dict[str, Shape]:
     for node in ast.parse((STUBS / file).read_text()).body:
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and ast.unparse(node.value.func) == "TypedDict":
             name, given = node.value.args
-            assert isinstance(name, ast.Constant) and isinstance(given, ast.Dict)
-            pairs = zip(given.keys, given.values, strict=True)
-            known[name.value] = Shape(name.value, "", {ast.literal_eval(key): (ast.unparse(value), False, "") for key, value in pairs if key})
+            assert isinstance(given, ast.Dict)
+            title, pairs = str(ast.literal_eval(name)), zip(given.keys, given.values, strict=True)
+            known[title] = Shape(title, "", {ast.literal_eval(key): (ast.unparse(value), False, "") for key, value in pairs if key})
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and known:
             last = list(known.values())[-1]
             last.doc = last.doc or str(node.value.value)
@@ -396,14 +396,14 @@ EVENT_FIELDS = {
     "event": ("all", "The kind of event."),
     "at": ("all", "RFC 3339 with milliseconds, by the engine's clock."),
     "verb": ("all but `dropped`", "The method that was called, such as `check` or `consume`."),
-    "command": ("decision", "The name of a command that was performed."),
-    "principal": ("decision, debit", "Type and id of the principal. A login that names no login of the host has none."),
-    "actor": ("decision, debit", "Type and id of the login that acts as the principal. (A1)"),
+    "command": ("decision, debit, change", "The name of a command that was performed."),
+    "principal": ("decision, debit, change", "Type and id of the principal. A login that names no login of the host has none."),
+    "actor": ("decision, debit, change", "Type and id of the login that acts as the principal. (A1)"),
     "action": ("decision, debit", "The action that was asked."),
-    "resource": ("decision, debit", "Type and id of the resource."),
+    "resource": ("decision, debit, change", "Type and id of the resource."),
     "account": ("decision, debit", "The account that an inline resource belongs to."),
-    "host": ("decision", "The host of the request, as it was passed."),
-    "channel": ("decision", "The channel, if the request named one."),
+    "host": ("decision, debit, change", "The host of the request, as it was passed."),
+    "channel": ("decision, debit, change", "The channel, if the request named one."),
     "desk": ("decision", "The desk that a ticket goes to, or null if no desk takes it."),
     "allowed": ("decision", "The allow bit."),
     "code": ("decision", "The decision code."),

@@ -18,10 +18,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             continue;
         }
         let name = page.strip_prefix(&root)?.display();
-        writeln!(
-            functions,
-            "/// {name}\nfn page_{number}() -> Result<(), Box<dyn std::error::Error>> {{\n{blocks}\nOk(())\n}}"
-        )?;
+        writeln!(functions, "/// {name}\nfn page_{number}() -> Result<(), Box<dyn std::error::Error>> {{\n{blocks}\nOk(())\n}}")?;
         writeln!(list, "    (\"{name}\", page_{number}),")?;
     }
     let code = format!("{functions}const PAGES: &[(&str, Page)] = &[\n{list}];\n");

@@ -1,5 +1,6 @@
 """The documents: generated pages agree with the code, links resolve, cited rules exist, and the prose keeps its form."""
 
+import json
 import re
 import subprocess
 import sys
@@ -54,6 +55,25 @@ def test_each_cited_rule_is_in_the_rules() -> None:
     cited |= {rule: name_of(page) for page in PAGES for rule in RULE.findall(without_blocks(page))}
     assert len(cited) > 50
     assert {rule: path for rule, path in cited.items() if rule.lower() not in known} == {}
+
+
+def events_in(value: object) -> list[dict[str, object]]:
+    """The events anywhere in a value of the vectors."""
+    if isinstance(value, list):
+        return [event for item in value for event in events_in(item)]
+    if isinstance(value, dict):
+        return [value] if isinstance(value.get("event"), str) else [event for item in value.values() for event in events_in(item)]
+    return []
+
+
+def test_events_have_only_fields_that_their_page_says() -> None:
+    text = " ".join((REFERENCE / "events.md").read_text().split())
+    documented = {name: kinds for name, kinds in re.findall(r"- `(\w+)`: `[^`]*`\.(?:(?! - `).)*? In: ([^.]*)\.", text)}
+    found = events_in(json.loads((ROOT / "tests" / "vectors" / "events.json").read_text()))
+    assert len(found) > 20 and len(documented) > 30
+    for event in found:
+        for field in event:
+            assert "all" in documented[field] or str(event["event"]) in documented[field], (field, event)
 
 
 def test_operations_say_what_to_do_at_each_store_code() -> None:

@@ -1,6 +1,5 @@
 """The code blocks of the documents run as they stand there. The blocks of one page share one namespace, in their order."""
 
-import json
 import os
 import re
 import subprocess
@@ -52,12 +51,6 @@ def test_make_targets_of_a_page_exist(page: Path) -> None:
             assert line.split()[1] in targets, line
 
 
-@pytest.mark.parametrize("page", with_blocks("jsonl"), ids=name_of)
-def test_json_lines_of_a_page_are_json(page: Path) -> None:
-    for line in "".join(blocks(page, "jsonl")).splitlines():
-        json.loads(line)
-
-
 def test_python_of_all_pages_passes_the_type_checkers(tmp_path: Path) -> None:
     for page in PYTHON:
         (tmp_path / f"{re.sub('[^a-z]', '_', name_of(page).lower())}.py").write_text("\n".join(blocks(page, "python")))
@@ -67,7 +60,7 @@ def test_python_of_all_pages_passes_the_type_checkers(tmp_path: Path) -> None:
 
 
 def test_each_block_names_a_language_that_is_checked() -> None:
-    known = {"python", "rust", "js", "console", "sh", "jsonl", "cedar", "cedarschema", "json", "toml", "text"}
+    known = {"python", "rust", "js", "console", "sh", "cedar", "cedarschema", "json", "text"}
     for page in PAGES:
         fences = re.findall(r"^```(.*)$", page.read_text(), re.MULTILINE)
         assert set(fences[::2]) <= known and not any(fences[1::2]), name_of(page)

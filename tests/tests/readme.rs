@@ -45,7 +45,9 @@ fn rust_blocks_of_all_pages_run() {
 fn shown_policies_load_and_decide() {
     let text = std::fs::read_to_string(root().join("docs/guides/policies.md")).expect("the guide");
     let mut files: Vec<(String, String)> = Vec::new();
-    let wanted = |path: &Path| path.file_name().is_some_and(|name| name == "catalog.json") || path.extension().is_some_and(|found| found == "cedar" || found == "cedarschema");
+    let wanted = |path: &Path| {
+        path.file_name().is_some_and(|name| name == "catalog.json") || path.extension().is_some_and(|found| found == "cedar" || found == "cedarschema")
+    };
     for path in std::fs::read_dir(root().join("policies")).expect("the folder").flatten().map(|entry| entry.path()).filter(|path| wanted(path)) {
         let name = path.file_name().expect("a name").to_string_lossy().into_owned();
         files.push((name, std::fs::read_to_string(&path).expect("a text")));
