@@ -125,7 +125,7 @@ def enum_words(name: str) -> dict[str, str]:
 
 
 def struct_docs(name: str) -> dict[str, str]:
-    """What the fields of the struct that a command's stub stands for are documented as."""
+    """The documentation of the fields of the Rust struct that a command's stub stands for."""
     for path in sorted((ROOT / "core" / "src").rglob("*.rs")):
         body = re.search(rf"(?:struct |: ){name} \{{\n(.*?)\n\s*\}}", path.read_text(), re.DOTALL)
         if body is not None and "///" in body[1]:
