@@ -1,60 +1,59 @@
-// What the README shows runs as it stands there.
+// The code blocks of the documents run as they stand there. The blocks of one page share one namespace, in their order.
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const BLOCKS = [...readFileSync(path.join(ROOT, 'README.md'), 'utf8').matchAll(/```js\n(.*?)```/gs)].map(([, block]) => block);
+const BINDING = path.join(ROOT, 'bindings-node');
 
-test('each block of the README runs', (context) => {
-  assert.equal(BLOCKS.length, 1);
-  const folder = mkdtempSync(path.join(tmpdir(), 'sublet-'));
-  context.after(() => rmSync(folder, { recursive: true }));
-  const file = path.join(folder, 'block.mjs');
-  const from = pathToFileURL(path.join(ROOT, 'bindings-node/index.mjs')).href;
-  writeFileSync(file, `${BLOCKS[0].replace("'sublet'", JSON.stringify(from))}\nconsole.log(bits);\n`);
-  const out = execFileSync(process.execPath, [file], { cwd: ROOT, encoding: 'utf8' });
-  assert.match(out, /directory\.unknown_account/);
-  assert.match(out, /\[ true \]/);
-});
+/** The JavaScript of a text, its blocks one after the other. */
+const script = (text) => [...text.matchAll(/^```(?:js|ts)\n(.*?)^```$/gms)].map(([, block]) => block).join('\n');
+
+const pages = ['README.md', 'CONTRIBUTING.md', ...readdirSync(path.join(ROOT, 'docs'), { recursive: true }).map((name) => path.join('docs', name))]
+  .filter((name) => name.endsWith('.md'))
+  .map((name) => [name, script(readFileSync(path.join(ROOT, name), 'utf8'))])
+  .filter(([, code]) => code !== '');
 
 /** The examples of a file of types: what follows `@example` in a comment. */
 const examples = (text) => [...text.matchAll(/@example\n((?:\s*\*(?!\/).*\n)+)/g)].map(([, lines]) => lines.replace(/^\s*\* ?/gm, ''));
 
+for (const [name, code] of pages) {
+  test(`the blocks of ${name} run`, (context) => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'sublet-'));
+    context.after(() => rmSync(folder, { recursive: true }));
+    symlinkSync(path.join(ROOT, 'policies'), path.join(folder, 'policies'));
+    mkdirSync(path.join(folder, 'node_modules'));
+    symlinkSync(BINDING, path.join(folder, 'node_modules', 'sublet'));
+    writeFileSync(path.join(folder, 'page.mjs'), code);
+    const out = execFileSync(process.execPath, ['--preserve-symlinks', 'page.mjs'], { cwd: folder, encoding: 'utf8', timeout: 60_000 });
+    // A code or a list in a comment after `console.log` is its output.
+    for (const [, shown] of code.matchAll(/console\.log\(.*\); \/\/ (\w+(?:[._]\w+)+|\[.*\])$/gm)) assert.ok(out.includes(shown), `${shown} is not printed:\n${out}`);
+  });
+}
+
 test('blocks and examples pass tsc --strict', (context) => {
   // Inside the package: there are the libraries that they import.
-  const folder = mkdtempSync(path.join(ROOT, 'bindings-node', 'blocks-'));
+  const folder = mkdtempSync(path.join(BINDING, 'blocks-'));
   context.after(() => rmSync(folder, { recursive: true }));
-  const blocks = ['README.md', 'EMBEDDING.md'].flatMap((name) => [...readFileSync(path.join(ROOT, name), 'utf8').matchAll(/```(?:js|ts|javascript|typescript)\n(.*?)```/gs)].map(([, block]) => [name, block]));
-  const types = readdirSync(path.join(ROOT, 'bindings-node')).filter((name) => name.endsWith('.d.ts'));
-  const shown = types.flatMap((name) => examples(readFileSync(path.join(ROOT, 'bindings-node', name), 'utf8')).map((block) => [name, block]));
-  assert.ok(blocks.length >= 2 && shown.length >= 6, `${blocks.length} blocks, ${shown.length} examples`);
-  for (const [at, [name, block]] of [...blocks, ...shown].entries()) writeFileSync(path.join(folder, `${name.replaceAll('.', '-')}-${at}.mts`), block);
+  const types = readdirSync(BINDING).filter((name) => name.endsWith('.d.ts'));
+  const shown = types.flatMap((name) => examples(readFileSync(path.join(BINDING, name), 'utf8')).map((block) => [name, block]));
+  assert.ok(pages.length >= 2 && shown.length >= 6, `${pages.length} pages, ${shown.length} examples`);
+  for (const [at, [name, block]] of [...pages, ...shown].entries()) writeFileSync(path.join(folder, `${name.replace(/[./\\]/g, '-')}-${at}.mts`), block);
   const paths = { sublet: ['../index.d.ts'], 'sublet/*': ['../*.d.ts'] };
   const compilerOptions = { noEmit: true, strict: true, target: 'es2022', module: 'nodenext', types: ['node'], paths };
   writeFileSync(path.join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.mts'] }));
-  const tsc = path.join(ROOT, 'bindings-node/node_modules/typescript/bin/tsc');
+  const tsc = path.join(BINDING, 'node_modules/typescript/bin/tsc');
   const done = spawnSync(process.execPath, [tsc, '-p', folder], { encoding: 'utf8' });
   assert.equal(done.status, 0, done.stdout);
   // The examples of the types run, too.
   for (const [name, block] of shown) {
     const file = path.join(folder, 'run.mjs');
-    writeFileSync(file, block.replace("'sublet'", "'../index.mjs'"));
+    writeFileSync(file, block.replace("'sublet'", JSON.stringify(pathToFileURL(path.join(BINDING, 'index.mjs')).href)));
     const ran = spawnSync(process.execPath, [file], { encoding: 'utf8' });
     assert.equal(ran.status, 0, `${name}: ${ran.stderr}`);
   }
-});
-
-test('the block about embedding runs', (context) => {
-  const [block] = /```js\n(.*?)```/s.exec(readFileSync(path.join(ROOT, 'EMBEDDING.md'), 'utf8')).slice(1);
-  const folder = mkdtempSync(path.join(tmpdir(), 'sublet-'));
-  context.after(() => rmSync(folder, { recursive: true }));
-  const from = pathToFileURL(path.join(ROOT, 'bindings-node/index.mjs')).href;
-  writeFileSync(path.join(folder, 'block.mjs'), block.replace("'sublet'", JSON.stringify(from)));
-  const out = execFileSync(process.execPath, ['block.mjs'], { cwd: folder, encoding: 'utf8' });
-  assert.match(out, /faults: \[\]/);
 });

@@ -1,8 +1,21 @@
-//! What `policies/README.md` shows an author works as it stands there.
+//! The Rust, Cedar and JSON blocks of the documents work as they stand there.
 
 use std::path::{Path, PathBuf};
 
-use sublet::{Engine, Options, PolicySource};
+use sublet::{Engine, Options, Source};
+
+type Page = fn() -> Result<(), Box<dyn std::error::Error>>;
+
+#[allow(
+    clippy::all,
+    clippy::pedantic,
+    reason = "the blocks are written for readers"
+)]
+mod pages {
+    use super::Page;
+    include!(concat!(env!("OUT_DIR"), "/pages.rs"));
+    pub(super) const ALL: &[(&str, Page)] = PAGES;
+}
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -18,46 +31,79 @@ fn blocks(text: &str, language: &str) -> Vec<String> {
         .collect()
 }
 
+/// Pages read `policies` and write a store in the folder that they run in. One test runs all,
+/// because the folder is the process's.
 #[test]
-fn what_the_readme_of_the_policies_shows_loads_and_decides() {
-    let text = std::fs::read_to_string(root().join("policies/README.md")).expect("the README");
+fn rust_blocks_of_all_pages_run() {
+    let policies = root()
+        .join("policies")
+        .canonicalize()
+        .expect("the policies");
+    let before = std::env::current_dir().expect("a folder");
+    assert!(
+        pages::ALL.len() >= 2,
+        "README.md and the guide for Rust have blocks"
+    );
+    for (number, (name, page)) in pages::ALL.iter().enumerate() {
+        let folder =
+            std::env::temp_dir().join(format!("sublet-page-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        std::os::unix::fs::symlink(&policies, folder.join("policies")).expect("a link");
+        std::env::set_current_dir(&folder).expect("the folder");
+        let ran = page();
+        std::env::set_current_dir(&before).expect("the folder before");
+        std::fs::remove_dir_all(&folder).expect("a folder");
+        ran.unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+}
+
+#[test]
+fn shown_policies_load_and_decide() {
+    let text = std::fs::read_to_string(root().join("docs/guides/policies.md")).expect("the guide");
     let mut files: Vec<(String, String)> = Vec::new();
-    for entry in std::fs::read_dir(root().join("policies"))
+    let wanted = |path: &Path| {
+        path.file_name().is_some_and(|name| name == "catalog.json")
+            || path
+                .extension()
+                .is_some_and(|found| found == "cedar" || found == "cedarschema")
+    };
+    for path in std::fs::read_dir(root().join("policies"))
         .expect("the folder")
         .flatten()
-        .filter(|entry| entry.path().is_file() && !entry.path().ends_with("README.md"))
+        .map(|entry| entry.path())
+        .filter(|path| wanted(path))
     {
-        files.push((
-            entry.file_name().to_string_lossy().into_owned(),
-            std::fs::read_to_string(entry.path()).expect("a text"),
-        ));
+        let name = path
+            .file_name()
+            .expect("a name")
+            .to_string_lossy()
+            .into_owned();
+        files.push((name, std::fs::read_to_string(&path).expect("a text")));
     }
     let shown = blocks(&text, "cedar");
     assert!(
         shown.len() >= 3,
-        "the README shows a policy, an action and a reason of one's own"
+        "the guide shows a policy, a reason of one's own and a limit rule"
     );
     for (nth, block) in shown.into_iter().enumerate() {
-        let known = block
+        let is_known = block
             .lines()
             .find(|line| line.starts_with("@id"))
             .is_some_and(|line| files.iter().any(|(_, text)| text.contains(line)));
-        let ending = if block.contains("action \"") {
-            "cedarschema"
-        } else {
-            "cedar"
-        };
-        if known {
+        if is_known {
             assert!(
                 files.iter().any(|(_, text)| text.contains(block.trim())),
-                "a shipped policy is not as the README shows it:\n{block}"
+                "a shipped policy is not as the guide shows it:\n{block}"
             );
         } else {
-            files.push((format!("65-shown-{nth}.{ending}"), block));
+            files.push((format!("65-shown-{nth}.cedar"), block));
         }
     }
+    for (nth, block) in blocks(&text, "cedarschema").into_iter().enumerate() {
+        files.push((format!("65-shown-{nth}.cedarschema"), block));
+    }
     let engine = Engine::open(Options {
-        policies: PolicySource::Files(files),
+        policies: Source::Files(files),
         ..Options::default()
     })
     .unwrap_or_else(|error| panic!("{error}"));
