@@ -44,7 +44,7 @@ fn named<'a>(rows: &'a [Value], name: &str) -> &'a Value {
 }
 
 #[test]
-fn every_part_that_runs_in_one_process_gives_its_rows() {
+fn in_process_benches_print_their_rows() {
     let directory = fresh("parts");
     let mut report = Report::at(&directory, "all");
     let scene = Scene::new(1, 200);
@@ -68,7 +68,7 @@ fn every_part_that_runs_in_one_process_gives_its_rows() {
 }
 
 #[test]
-fn what_was_not_measured_or_not_checked_is_not_met() {
+fn unmeasured_or_unchecked_target_is_missed() {
     let directory = fresh("table");
     let mut report = Report::at(&directory, "some");
     report.row("rust/check/strings/agency=1", "ns", 1.0, Some(1.0), true);
@@ -111,7 +111,7 @@ fn what_was_not_measured_or_not_checked_is_not_met() {
 }
 
 #[test]
-fn the_rules_by_hand_are_the_policies_in_every_status() {
+fn hand_written_rules_agree_with_policies() {
     let mut agency = agency(6, 4_000, 5);
     let reasons = [
         "",

@@ -86,7 +86,7 @@ const SYNTAX: &str = "permit (principal, action resource);\nforbid (principal, a
 const NAMES: &str = "@id(\"x\") @code(\"x\")\nforbid (principal, action == Action::\"note.read\", resource)\nwhen { resource.secrets };\n";
 
 #[test]
-fn check_prints_the_bundle_or_its_faults() {
+fn check_prints_bundle_or_diagnostics() {
     let sound = Bundle::new("sound", &[]);
     for (name, arguments) in [
         ("check", vec!["check", "BUNDLE", "--verbose"]),
@@ -161,7 +161,7 @@ fn check_prints_the_bundle_or_its_faults() {
 }
 
 #[test]
-fn test_says_which_case_failed_and_what_came_instead() {
+fn test_prints_failed_case_and_answer() {
     let sound = Bundle::new("cases", &[]);
     for (name, arguments) in [
         ("test", vec!["test", "BUNDLE"]),
@@ -202,7 +202,7 @@ fn test_says_which_case_failed_and_what_came_instead() {
 }
 
 #[test]
-fn explain_says_why() {
+fn explain_prints_the_reason() {
     let bundle = Bundle::new("explain", &[]);
     let request = |secret: bool| {
         format!(
@@ -256,7 +256,7 @@ fn explain_says_why() {
 }
 
 #[test]
-fn help_and_wrong_usage() {
+fn help_and_usage_errors_are_printed() {
     let bundle = Bundle::new("help", &[]);
     for (name, arguments, wanted) in [
         ("help", vec!["--help"], OK),
@@ -309,7 +309,7 @@ fn mistyped_store_is_not_created() {
 }
 
 #[test]
-fn a_store_is_filled_looked_into_verified_and_written_out() {
+fn store_commands_cover_one_life_of_a_store() {
     let folder = std::env::temp_dir().join(format!("sublet-store-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a folder");
     let store = format!("sqlite:{}", folder.join("sublet.db").display());

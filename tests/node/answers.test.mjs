@@ -75,7 +75,7 @@ function* parts(value, at = '') {
   for (const key of Object.keys(value)) yield* parts(value[key], `${at}.${key}`);
 }
 
-test('every answer is plain data, in each of its parts', async () => {
+test('every answer is plain data in all of its parts', async () => {
   for (const [name, thing] of Object.entries(await things())) {
     for (const [at, part] of parts(thing, name)) {
       assert.ok(['boolean', 'number', 'string', 'object'].includes(typeof part), `${at} is a ${typeof part}`);
@@ -91,7 +91,7 @@ test('every answer is plain data, in each of its parts', async () => {
   }
 });
 
-test('integers are numbers while exact, then texts', async () => {
+test('integers beyond the exact range are strings', async () => {
   const engine = opened();
   engine.topUp('acme', 'emails', LARGE);
   const far = engine.consume(['Account', 'nova'], 'campaign.send', ['Campaign', 'k', 'nova'], LARGE, { host: MAIN });
@@ -109,14 +109,14 @@ test('integers are numbers while exact, then texts', async () => {
   assert.equal(engine.change({ expectedRevision: engine.revision }), engine.revision);
 });
 
-test('a statement from JSON is verified as it was', () => {
+test('a statement survives JSON and still verifies', () => {
   const engine = opened();
   const statement = engine.preview('acme');
   assert.equal(verifyDraw(JSON.parse(JSON.stringify(statement))), verifyDraw(statement));
   assert.equal(verifyDraw({ ...statement, due_cents: '9007199254741002' }), false);
 });
 
-test('an error keeps its code in another thread', async () => {
+test('an error keeps its code across threads', async () => {
   const { error, denied } = await things();
   const { port1, port2 } = new MessageChannel();
   const got = new Promise((resolve) => { port2.once('message', resolve); });
@@ -133,7 +133,7 @@ test('an error keeps its code in another thread', async () => {
   assert.equal(ended.code, 'input.value');
 });
 
-test('errors are errors to who looks at them', async () => {
+test('errors print and inspect as errors', async () => {
   const { error, denied } = await things();
   for (const each of [error, denied]) {
     assert.ok(each instanceof Error);
@@ -150,7 +150,7 @@ test('errors are errors to who looks at them', async () => {
   assert.ok(own instanceof Own && own instanceof SubletError);
 });
 
-test('orThrow gives what says yes, and throws what says no', () => {
+test('orThrow returns an allow and throws a denial', () => {
   const engine = opened();
   const yes = engine.authorize(ACME, 'campaign.read', CAMPAIGN, { host: MAIN });
   assert.equal(yes.orThrow(), yes);
@@ -172,7 +172,7 @@ test('orThrow gives what says yes, and throws what says no', () => {
   assert.equal(engine.openTicket(BAKERY, BAKERY, { host: APP }).orThrow().desk, 'owner');
 });
 
-test('a token is told by its name alone', () => {
+test('a token is printed by its field name only', () => {
   const engine = opened();
   const performed = engine.perform(ACME, { do: 'create_client', id: 'florist', email: 'hello@florist.example' }, { host: MAIN });
   const { token } = performed;
@@ -192,7 +192,7 @@ test('a token is told by its name alone', () => {
   assert.ok(!inspect(wrong, { showHidden: true }).includes(token));
 });
 
-test('a decision cannot be made by hand into a yes', () => {
+test('a denial cannot be changed into an allow', () => {
   const engine = opened();
   const no = engine.authorize(ACME, 'campaign.read', ['Campaign', 'k', 'bakery'], { host: MAIN });
   assert.throws(() => { no.allowed = true; }, TypeError);

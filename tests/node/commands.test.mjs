@@ -79,7 +79,7 @@ for (const store of ['memory:', 'file']) {
   }
 }
 
-test('a domain says what its DNS must', async () => {
+test('a domain states the DNS record that it needs', async () => {
   const engine = Engine.open(path.join(root, 'policies'));
   engine.importLines(agency);
   const proofs = scenes.flatMap(({ steps }) => steps.flatMap((step) => step.perform?.txt ?? []));
@@ -89,7 +89,7 @@ test('a domain says what its DNS must', async () => {
   assert.throws(() => engine.domainProof(7), { code: 'input.value' });
 });
 
-test('what is no command is a typed error', () => {
+test('an invalid command is a typed error', () => {
   const engine = Engine.open(path.join(root, 'policies'));
   for (const command of [null, undefined, [], 'close', { do: 1 }, { do: 'close', account: null }, new Proxy({}, {})]) {
     assert.throws(() => engine.perform(['Account', 'acme'], command), (error) => ['input.value', 'input.command'].includes(error.code));
@@ -97,7 +97,7 @@ test('what is no command is a typed error', () => {
   assert.throws(() => engine.perform(['Account', 'acme'], { do: 'close', account: 'x' }, { amount: 1 }), { code: 'input.value' });
 });
 
-test('what is no statement, and what is no payment, are typed errors', () => {
+test('an invalid statement or payment is a typed error', () => {
   for (const given of [null, undefined, [], 'statement', {}, { owner: 'acme' }, 7]) {
     assert.throws(() => verifyDraw(given), (error) => ['input.value', 'input.json'].includes(error.code));
   }

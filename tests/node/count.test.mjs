@@ -39,7 +39,7 @@ const reserve = (engine, amount, ttl = 60_000) => engine.reserve(...SEND, amount
 const emails = (engine, more) => engine.usage('acme', { meter: 'emails', ...more })[0];
 const sound = (engine) => assert.deepEqual(engine.verify().faults, []);
 
-test('exactly at the limit passes and one more is refused', () => {
+test('the limit is inclusive', () => {
   const { engine } = opened(10);
   const first = send(engine, 10);
   assert.ok(first instanceof Decision && Object.isFrozen(first.quota) && Object.isFrozen(first.quota[0]));
@@ -57,7 +57,7 @@ test('exactly at the limit passes and one more is refused', () => {
   sound(engine);
 });
 
-test('members and account count together, and a sub-limit is the member’s own', () => {
+test('a sub-limit is part of the account limit', () => {
   const { engine } = opened(10);
   engine.change({ put: [{ type: 'TeamMember', id: 'ann', account: 'acme', email: 'ann@acme.example', confirmed: true, grants: ['campaigns'], sub_limits: { emails: 4 } }] });
   const ann = (amount) => engine.consume(ANN, 'campaign.send', CAMPAIGN, amount, { host });
@@ -72,7 +72,7 @@ test('members and account count together, and a sub-limit is the member’s own'
   assert.throws(() => engine.usage('acme', { meter: 'smiles' }), code('quota.unknown_meter'));
 });
 
-test('a key takes once, and another request with it is an error', () => {
+test('an idempotency key debits once', () => {
   const { engine } = opened(10);
   const first = send(engine, 3, { key: 'k' });
   const second = send(engine, 3, { key: 'k' });
@@ -89,7 +89,7 @@ test('a key takes once, and another request with it is an error', () => {
   assert.ok(send(engine, 1, { key: null }).allowed);
 });
 
-test('what is reserved is held until it is committed, released or over', () => {
+test('a reservation is held until it is settled or expires', () => {
   const { engine, clock } = opened(10);
   const first = reserve(engine, 6);
   assert.deepEqual([counts(first), first.expiresAt], [[0, 6], '2026-01-31T12:01:00Z']);
@@ -109,7 +109,7 @@ test('what is reserved is held until it is committed, released or over', () => {
   sound(engine);
 });
 
-test('a reservation holds for a time that is one', () => {
+test('a reservation needs a valid time to live', () => {
   const { engine } = opened(10);
   for (const ttl of [0, -1, 1.5, NaN, Infinity, 2 ** 53, 366 * DAY + 1, 2n ** 64n, '60000', null, undefined, {}, true, Symbol('x')]) {
     assert.throws(() => engine.reserve(...SEND, 1, ttl, { host }), code('input.ttl'), String(ttl));
@@ -117,7 +117,7 @@ test('a reservation holds for a time that is one', () => {
   assert.ok(reserve(engine, 1, 1).allowed && reserve(engine, 1, BigInt(366 * DAY)).allowed);
 });
 
-test('a refund gives back no more than was taken', () => {
+test('a refund is at most the debit', () => {
   const { engine } = opened(10);
   const { operation } = send(engine, 8);
   assert.deepEqual(counts(engine.refund(operation, { amount: 3, key: 'back' })), [5, 0]);
@@ -129,7 +129,7 @@ test('a refund gives back no more than was taken', () => {
   for (const bad of [-1, 1.5, NaN, '1', null, undefined, 2n ** 64n, {}]) assert.throws(() => engine.refund(bad), code('input.value'));
 });
 
-test('up to grants what is left', () => {
+test('a partial consume grants the rest', () => {
   const { engine } = opened(10);
   send(engine, 7);
   const rest = send(engine, 5, { upTo: true });
@@ -138,7 +138,7 @@ test('up to grants what is left', () => {
   assert.throws(() => send(engine, 5, { upTo: 1 }), code('input.value'));
 });
 
-test('stocks fall again and flows begin anew', () => {
+test('stocks persist and flows restart', () => {
   const { engine, clock } = opened();
   const contact = (verb, action, amount) => engine[verb](ACME, action, ['Contact', 'c', 'acme'], amount, { host });
   assert.deepEqual(counts(contact('consume', 'contact.create', 5)), [5, 0]);
@@ -167,7 +167,7 @@ test('stocks fall again and flows begin anew', () => {
   assert.deepEqual(counts(send(engine, 1)), [1, 0]);
 });
 
-test('a batch takes all or nothing', () => {
+test('a batch is all or nothing', () => {
   const { engine } = opened(10);
   const [principal, action, resource] = SEND;
   const batch = (...amounts) => engine.batch(amounts.map((amount) => ({ principal, action, resource, amount, host })));
@@ -184,7 +184,7 @@ test('a batch takes all or nothing', () => {
   sound(engine);
 });
 
-test('asking takes nothing and says what would be', async () => {
+test('a check debits nothing and reports the quota', async () => {
   const { engine } = opened(10);
   const ask = (amount) => [...SEND, { host, amount }];
   assert.deepEqual([engine.check(...ask(10)), engine.check(...ask(11))], [true, false]);
@@ -201,7 +201,7 @@ test('asking takes nothing and says what would be', async () => {
   assert.deepEqual(engine.history('acme'), []);
 });
 
-test('a bad amount is a typed error, and nothing is written', () => {
+test('an invalid amount is a typed error and writes nothing', () => {
   const { engine } = opened(10);
   const { operation } = send(engine, 2);
   const held = reserve(engine, 2).operation;
@@ -227,7 +227,7 @@ test('a bad amount is a typed error, and nothing is written', () => {
   assert.deepEqual(counts(send(engine, { emails: 3n })), [5, 2]);
 });
 
-test('what a Number would round comes as text', () => {
+test('an integer that a Number would round is a string', () => {
   const { engine } = opened('unlimited');
   const large = 2n ** 53n + 1n;
   const first = send(engine, large);
@@ -247,7 +247,7 @@ test('what a Number would round comes as text', () => {
   assert.deepEqual([again.replayed, again.quota[0].used], [true, String(large)]);
 });
 
-test('the history tells the newest first', () => {
+test('the history begins with the newest entry', () => {
   const { engine, clock } = opened(10);
   const taken = send(engine, 3, { key: 'k' });
   const held = reserve(engine, 2);
@@ -269,7 +269,7 @@ test('the history tells the newest first', () => {
   assert.deepEqual(faults, []);
 });
 
-test('a clock is one, and is the engine’s', () => {
+test('a manual clock is validated and drives the engine', () => {
   const { clock } = opened(10);
   assert.throws(() => new ManualClock('yesterday'), code('input.instant'));
   assert.throws(() => new ManualClock(0), code('input.value'));
@@ -285,7 +285,7 @@ test('a clock is one, and is the engine’s', () => {
   assert.throws(() => Engine.cedar({ policies: 'permit (principal, action, resource);', clock }).consume(...SEND), code('input.not_tenancy'));
 });
 
-test('a getter that takes something itself does not change what is asked', () => {
+test('a getter with side effects does not change the request', () => {
   const { engine } = opened(100);
   const more = {
     get host() {

@@ -24,7 +24,7 @@ function opened(clock) {
   return engine;
 }
 
-test('a put names what it resets, and a merge leaves the rest', () => {
+test('a put names what it resets and a merge keeps the rest', () => {
   const engine = opened();
   engine.change({ merge: [{ type: 'Account', id: 'cafe', disabled: ['abuse'], limits: { emails: 5, contacts: 1 } }] });
   const partial = { type: 'Account', id: 'cafe', email: 'hello@cafe.example', owner: 'acme', level: 'basic', confirmed: true };
@@ -38,7 +38,7 @@ test('a put names what it resets, and a merge leaves the rest', () => {
   assert.throws(() => engine.change({ merge: [{ type: 'Account', id: 'cafe', emial: 'x' }] }), code('directory.record'));
 });
 
-test('of processes that start at once one seeds', async () => {
+test('one of several starting processes seeds the directory', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'sublet-'));
   try {
     const open = () => Engine.openAsync(undefined, { store: `sqlite:${folder}/s.db` });
@@ -55,7 +55,7 @@ test('of processes that start at once one seeds', async () => {
   }
 });
 
-test('clients and seats are what the directory has', () => {
+test('stocks of clients and seats equal the directory', () => {
   const clock = new ManualClock('2026-01-31T12:00:00Z');
   const engine = opened(clock);
   const used = () => ['client_accounts', 'members'].map((meter) => engine.usage('acme', { meter })[0].used);
@@ -69,7 +69,7 @@ test('clients and seats are what the directory has', () => {
   assert.throws(() => engine.consume(ACME, 'member.invite', ACME, 1, { host }), code('quota.counted_by_directory'));
 });
 
-test('top-ups are taken back by key, and a clock that is set by hand leaps', async () => {
+test('top-ups are reversed by key and a manual clock may jump', async () => {
   const clock = new ManualClock('2026-01-31T12:00:00Z');
   const engine = opened(clock);
   engine.topUp('acme', 'contacts', 10, { key: 'charge/1' });

@@ -34,7 +34,7 @@ function aborted(reason) {
   return controller.signal;
 }
 
-test('a bad amount is a typed error', () => {
+test('an invalid amount is a typed error', () => {
   const engine = opened();
   for (const amount of [true, 1.5, NaN, Infinity, -1, -1n, 2 ** 53, 2n ** 63n, '1', [1], {}, Symbol('x'), () => 1]) {
     assert.throws(() => engine.authorize(OWNER, 'campaign.send', CAMPAIGN, { host: HOST, amount }), code('input.amount'));
@@ -65,7 +65,7 @@ test('hostile objects are exact or refused', () => {
   assert.ok(ask(Object.assign(Object.create(null), CAMPAIGN)));
 });
 
-test('what toJSON and prototypes say is not asked', () => {
+test('toJSON and prototypes are ignored', () => {
   const engine = opened();
   Object.prototype.host = 'evil.example';
   try {
@@ -75,7 +75,7 @@ test('what toJSON and prototypes say is not asked', () => {
   }
 });
 
-test('faults of a bundle have a place, and a bad reload keeps the old one', () => {
+test('diagnostics have positions and a bad reload changes nothing', () => {
   const engine = opened();
   const before = engine.bundle();
   assert.throws(() => engine.reload({ 'sublet.cedarschema': 'entity', 'a.cedar': 'permit (' }), (error) => {
@@ -86,7 +86,7 @@ test('faults of a bundle have a place, and a bad reload keeps the old one', () =
   assert.deepEqual(engine.bundle(), before);
 });
 
-test('many are answered together or not at all, also off the event loop', async () => {
+test('a batch is answered whole or not at all', async () => {
   const engine = opened();
   const good = { principal: OWNER, action: 'campaign.read', resource: CAMPAIGN, host: HOST };
   const bad = { ...good, principal: ['Account', 'bakery'] };
@@ -117,7 +117,7 @@ test('a transaction is all or nothing', async () => {
   assert.equal(await engine.importFile(path.join(ROOT, 'policies/tests/agency.jsonl')), revision + 2);
 });
 
-test('an import tells its progress and can be stopped', async (context) => {
+test('an import reports progress and can be stopped', async (context) => {
   const folder = mkdtempSync(path.join(tmpdir(), 'sublet-'));
   context.after(() => rmSync(folder, { recursive: true }));
   const operators = (from, to) => Array.from({ length: to - from }, (_, n) => `{"type":"Operator","id":"o${from + n}","email":"o${from + n}@x.example"}\n`).join('');
@@ -151,7 +151,7 @@ test('an import tells its progress and can be stopped', async (context) => {
   await assert.rejects(engine.importFile(file, { signal: {} }), code('input.value'));
 });
 
-test('plain Cedar programs are Cedar’s', () => {
+test('plain Cedar programs answer as Cedar does', () => {
   const engine = Engine.cedar({
     policies: 'permit (principal, action, resource); forbid (principal, action, resource) when { context.n + 1 > 5 }; permit (principal == ?principal, action, resource);',
     schema: 'entity U; action a appliesTo { principal: [U], resource: [U], context: { n: Long } };',
@@ -167,7 +167,7 @@ test('plain Cedar programs are Cedar’s', () => {
   assert.throws(() => Engine.cedar({ policies: 'permit (principal, action, resource) when { principal.x };', schema: 'entity U; action a appliesTo { principal: [U], resource: [U] };' }), code('bundle.validation'));
 });
 
-test('hostile texts end in an error, on the main thread and in workers of any stack', async () => {
+test('hostile texts end in an error on every stack', async () => {
   const hostile = ['('.repeat(5_000) + 'true' + ')'.repeat(5_000), `${'false || '.repeat(1_706)}true`, `${'!'.repeat(9_999)}true`];
   const policy = (condition) => `forbid (principal, action, resource) when { ${condition} }; permit (principal, action, resource);`;
   for (const condition of hostile) assert.throws(() => Engine.cedar({ policies: policy(condition) }), code('bundle.too_deep'));
@@ -188,7 +188,7 @@ test('hostile texts end in an error, on the main thread and in workers of any st
   }
 });
 
-test('a panic in core is an ordinary error, and the next call answers', () => {
+test('a panic in core is an error and the next call answers', () => {
   const program = `
     const { Engine } = require(${JSON.stringify(path.join(ROOT, 'bindings-node/index.js'))});
     const engine = Engine.open();
@@ -199,7 +199,7 @@ test('a panic in core is an ordinary error, and the next call answers', () => {
   Engine.open()._panic();
 });
 
-test('the command is in the package, for CommonJS too', () => {
+test('the package has the command and supports CommonJS', () => {
   const found = execFileSync(process.execPath, [path.join(ROOT, 'bindings-node/cli.js'), '--format', 'json', 'check'], { encoding: 'utf8' });
   assert.equal(JSON.parse(found).ok, true);
   assert.ok(Object.keys(errorCodes()).length > 40);

@@ -83,7 +83,7 @@ for (const scene of scenes) {
   });
 }
 
-test('a callback is called on the event loop, without anybody waiting for it', async () => {
+test('a callback runs on the event loop and blocks no caller', async () => {
   const [engine, told] = [opened(), []];
   engine.log({ callback: (event) => told.push(event.verb) });
   engine.check(...nobody);
@@ -92,7 +92,7 @@ test('a callback is called on the event loop, without anybody waiting for it', a
   assert.deepEqual(told.slice(0, 2), ['check', 'consume']);
 });
 
-test('a callback that throws or rejects is counted, and one that asks does not feed itself', async () => {
+test('failing callbacks are counted and cause no new events', async () => {
   const engine = opened();
   const throwing = engine.log({ callback: () => { throw new Error('no'); } });
   const rejecting = engine.log({ callback: async () => { throw new Error('no'); } });
@@ -103,7 +103,7 @@ test('a callback that throws or rejects is counted, and one that asks does not f
   assert.deepEqual([throwing, rejecting, asking].map(({ delivered, failed }) => [delivered, failed]), [[0, 10], [0, 10], [10, 0]]);
 });
 
-test('what finds the queue full is lost, and told', async () => {
+test('events beyond the queue are dropped and reported', async () => {
   const [engine, told] = [opened(), []];
   const log = engine.log({ callback: (event) => told.push(event), queue: 100 });
   for (let at = 0; at < 1000; at += 1) engine.check(...nobody);
@@ -114,7 +114,7 @@ test('what finds the queue full is lost, and told', async () => {
   assert.deepEqual(engine.stats().events, { delivered: 100, dropped: 900, failed: 0 });
 });
 
-test('a file has whole lines, and is set aside', async () => {
+test('a log file has whole lines and is rotated', async () => {
   const [engine, file] = [opened(), path.join(folder(), 'events.jsonl')];
   const log = engine.log({ path: file, rotateBytes: 5000, keep: 3n, events: ['decision'], redact: ['principal'] });
   for (let at = 0; at < 100; at += 1) engine.check(...nobody);
@@ -123,7 +123,7 @@ test('a file has whole lines, and is set aside', async () => {
   assert.equal(log.closed, true);
 });
 
-test('a log neither keeps the process alive nor loses what is on its way', () => {
+test('a log ends with the process and loses no queued event', () => {
   const file = path.join(folder(), 'events.jsonl');
   const program = `
     const { Engine } = require(process.argv[1]);
@@ -138,7 +138,7 @@ test('a log neither keeps the process alive nor loses what is on its way', () =>
   }
 });
 
-test('what is no option is refused', () => {
+test('an invalid option is refused', () => {
   const [engine, callback] = [opened(), () => {}];
   const refused = (options, code) => assert.throws(() => engine.log(options), { code }, JSON.stringify(options));
   for (const options of [{}, undefined, { callback: 7 }, { callback, path: '/tmp/x' }, { callback, sampleAllowed: NaN }, { callback, timeout: 1 }, { callback, keep: 1.5 }]) {
@@ -151,7 +151,7 @@ test('what is no option is refused', () => {
   assert.throws(() => engine.measure(1), { code: 'input.value' });
 });
 
-test('what is measured is what was asked', async () => {
+test('metrics equal the requests', async () => {
   const engine = opened();
   engine.measure();
   for (let at = 0; at < 5; at += 1) engine.check(...nobody);
@@ -163,7 +163,7 @@ test('what is measured is what was asked', async () => {
   assert.equal(engine.stats().measured, false);
 });
 
-test('Prometheus reads the counts', async () => {
+test('Prometheus reads the metrics', async () => {
   const [engine, registry] = [opened(), new Registry()];
   collect(engine, registry);
   for (let at = 0; at < 3; at += 1) engine.check(...nobody);
@@ -174,7 +174,7 @@ test('Prometheus reads the counts', async () => {
   assert.match(text, /sublet_reloads_total 0/);
 });
 
-test('OpenTelemetry reads the counts', async () => {
+test('OpenTelemetry reads the metrics', async () => {
   class Reader extends MetricReader {
     async onForceFlush() {}
     async onShutdown() {}

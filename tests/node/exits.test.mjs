@@ -62,7 +62,7 @@ const WORKER = (program, after) => `
   worker.on('error', () => {});
   worker.on('message', () => { console.log('end'); ${after} });`;
 
-test('every end of a process and of a worker comes', async (context) => {
+test('every way to end a process or worker ends it', async (context) => {
   const fifo = path.join(folder, 'fifo');
   execFileSync('mkfifo', [fifo]);
   // Somebody has it open, so that it can be opened; nobody reads.
@@ -97,7 +97,7 @@ test('every end of a process and of a worker comes', async (context) => {
   context.diagnostic(`the slowest end took ${Math.round(slowest)} ms`);
 });
 
-test('a flush waits as long as it is told', async () => {
+test('a flush waits up to its timeout', async () => {
   const fifo = path.join(folder, 'other');
   execFileSync('mkfifo', [fifo]);
   const reader = openSync(fifo, constants.O_RDWR | constants.O_NONBLOCK);

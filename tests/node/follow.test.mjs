@@ -38,7 +38,7 @@ function large(round) {
   return file;
 }
 
-test('a large change is followed off the loop', async (context) => {
+test('a large change is loaded off the event loop', async (context) => {
   const store = `sqlite:${path.join(folder, 'a.db')}`;
   const other = await Engine.openAsync(undefined, { store });
   await other.importLinesAsync(AGENCY);
@@ -62,7 +62,7 @@ test('a large change is followed off the loop', async (context) => {
   }
 });
 
-test('policies are loaded off the loop', async (context) => {
+test('policies are loaded off the event loop', async (context) => {
   const engine = Engine.open();
   engine.importLines(AGENCY);
   const begun = performance.now();

@@ -28,7 +28,7 @@ const code = (wanted) => (error) => {
 
 const made = () => ({ acme: new Principal(...OWNER), read: new Action('campaign.read'), campaign: new ResourceType('Campaign'), dash: new Host(HOST) });
 
-test('a handle is its name, made of strings', () => {
+test('a handle equals its name and is built from strings', () => {
   const { acme, read, campaign, dash } = made();
   assert.deepEqual([{ ...acme }, { ...read }, { ...campaign }, { ...dash }], [{ type: 'Account', id: 'acme' }, { type: 'Action', id: 'campaign.read' }, { name: 'Campaign' }, { name: HOST }]);
   assert.deepEqual(acme, new Principal(...OWNER));
@@ -40,7 +40,7 @@ test('a handle is its name, made of strings', () => {
   }
 });
 
-test('handles stand wherever their names do', () => {
+test('handles replace names everywhere', () => {
   const engine = opened();
   const { acme, read, campaign, dash } = made();
   const bakery = new Principal('Account', 'bakery');
@@ -60,7 +60,7 @@ test('handles stand wherever their names do', () => {
   assert.deepEqual(engine.record(acme), engine.record(OWNER));
 });
 
-test('a handle stands only for its own kind, and what is not plain is exact or refused', () => {
+test('a handle fits only its own type', () => {
   const engine = opened();
   const { acme, read, campaign, dash } = made();
   const good = [acme, read, [campaign, 'k', acme], { host: dash }];
@@ -98,7 +98,7 @@ const WAYS = [
   ['async', async (engine, request) => (await engine.checkManyAsync([request]))[0]],
 ];
 
-test('what answers for the parts of a question is read once, plain or not', async () => {
+test('each part of a request is read once', async () => {
   const engine = opened();
   const object = { type: 'Campaign', id: 'k', account: 'acme' };
   // Who asks meanwhile is answered, and disturbs nothing.
@@ -141,7 +141,7 @@ test('what answers for the parts of a question is read once, plain or not', asyn
   meanwhile = () => {};
 });
 
-test('an error of what is read reaches the caller, and a value of another type is refused', async () => {
+test('errors of getters propagate and wrong types are refused', async () => {
   const engine = opened();
   const thrown = new Error('read');
   const good = { principal: OWNER, action: 'campaign.read', resource: CAMPAIGN, host: HOST };
@@ -174,7 +174,7 @@ test('only an account owns a resource', () => {
   }
 });
 
-test('what pollutes prototypes is not asked', () => {
+test('polluted prototypes are ignored', () => {
   const engine = opened();
   const { acme, read, campaign } = made();
   Array.prototype[1] = 'acme';
@@ -191,7 +191,7 @@ test('what pollutes prototypes is not asked', () => {
   assert.ok(engine.check(acme, read, [campaign, 'k', acme], { host: HOST }));
 });
 
-test('ids of any letters and lengths are themselves', () => {
+test('ids of any characters and length are exact', () => {
   const engine = opened();
   const { acme, read, campaign, dash } = made();
   for (const id of ['', 'é', '💥', '\0', 'x'.repeat(3_000), 'x'.repeat(5_000), 'ü'.repeat(5_000), 'x'.repeat(200_000)]) {
@@ -208,7 +208,7 @@ test('ids of any letters and lengths are themselves', () => {
   }
 });
 
-test('handles outlive changes, imports and reloads and go with any engine', () => {
+test('handles outlive changes and work with any engine', () => {
   const [engine, other] = [opened(), Engine.open()];
   const [fresh, read, campaign, app] = [new Principal('Account', 'new'), new Action('campaign.read'), new ResourceType('Campaign'), new Host(APP)];
   const codeAt = (asked) => {
@@ -265,7 +265,7 @@ const handled = (request) => ({
 
 const columns = (requests) => Object.fromEntries(['principal', 'action', 'resource', 'host', 'actor', 'channel'].map((name) => [`${name}s`, requests.map((request) => request[name])]));
 
-test('many are what one by one is', async () => {
+test('a batch equals single checks', async () => {
   const engine = opened();
   const requests = questions(2_500);
   const wanted = requests.map(({ principal, action, resource, ...more }) => engine.authorize(principal, action, resource, more));
@@ -285,7 +285,7 @@ test('many are what one by one is', async () => {
   assert.deepEqual(engine.checkMany(four), found);
 });
 
-test('one value stands for all rows, and columns fit together or none is answered', async () => {
+test('one value fills a column and lengths must match', async () => {
   const engine = opened();
   const good = { principals: OWNER, actions: 'campaign.read', resources: Array.from({ length: 1_500 }, (_, n) => ['Campaign', `${n}`, 'acme']), hosts: HOST };
   assert.deepEqual(engine.checkMany(good), Array(1_500).fill(true));
@@ -313,7 +313,7 @@ test('one value stands for all rows, and columns fit together or none is answere
   for (const given of [undefined, null, 1, 'x', new Proxy([], {}), new Map()]) assert.throws(() => engine.checkMany(given), code('input.value'));
 });
 
-test('words beyond count are forgotten and learnt again, and handles are not among them', async () => {
+test('the interner evicts strings but keeps handles', async () => {
   const engine = opened();
   const { acme, read, campaign, dash } = made();
   const slow = engine.checkManyAsync(Array(20_000).fill({ principal: OWNER, action: 'campaign.read', resource: CAMPAIGN, host: HOST }));
@@ -330,7 +330,7 @@ test('words beyond count are forgotten and learnt again, and handles are not amo
   assert.ok(engine.check(acme, read, [campaign, 'k', acme], { host: dash }));
 });
 
-test('the event loop gets its turn while a long list is converted and decided', async () => {
+test('the event loop runs during a long batch', async () => {
   const engine = opened();
   const request = { principal: OWNER, action: 'campaign.read', resource: CAMPAIGN, host: HOST };
   let [turns, going] = [0, true];
@@ -343,7 +343,7 @@ test('the event loop gets its turn while a long list is converted and decided', 
   assert.ok(turns >= 90, `the event loop ran ${turns} times`);
 });
 
-test('each worker has its own, and leaves nothing behind', async () => {
+test('each worker has an engine and handles of its own', async () => {
   const addon = createRequire(import.meta.url).resolve('../../bindings-node/index.js');
   const program = `
     const { parentPort, workerData } = require('node:worker_threads');

@@ -126,7 +126,7 @@ async function typed(what, work) {
   assert.ok(performance.now() - begun < 10_000, `${what} took ${performance.now() - begun} ms`);
 }
 
-test('each argument of each verb may be anything', async () => {
+test('each argument of each method may be any value', async () => {
   const engine = opened();
   for (const [verb, good] of Object.entries({ ...VERBS, ...MORE })) {
     for (const form of [verb, `${verb}Async`]) {
@@ -143,7 +143,7 @@ test('each argument of each verb may be anything', async () => {
   }
 });
 
-test('each field of what a verb is given may be anything', async () => {
+test('each field of an argument may be any value', async () => {
   const engine = opened();
   const request = { principal: ACME, action: 'campaign.send', resource: { type: 'Campaign', id: 'k', account: 'acme', attributes: {}, tags: {}, parents: [] }, host, actor: null, channel: 'web', realm: ACME, amount: 1, context: {} };
   const { principal, action, resource, ...around } = request;
@@ -184,7 +184,7 @@ test('each field of what a verb is given may be anything', async () => {
   }
 });
 
-test('what stands alone takes anything, too', async () => {
+test('functions outside the engine accept any value', async () => {
   const engine = opened();
   const [clock, log] = [new ManualClock('2026-01-31T12:00:00Z'), engine.log({ callback: () => {} })];
   const alone = {
@@ -221,14 +221,14 @@ test('what stands alone takes anything, too', async () => {
   await assert.rejects(engine.refreshAsync({ signal: Object.create(AbortSignal.prototype) }), { code: 'input.value' });
 });
 
-test('a change names its fields', () => {
+test('a change with an unknown field names the field', () => {
   const engine = opened();
   for (const given of [null, 7, 'put', [], { puts: [] }, { put: [], removed: [] }, { put: sparse(2 ** 32 - 1) }, { expectedRevision: true }, { expectedRevision: -1 }]) {
     assert.throws(() => engine.change(given), { code: 'input.value' });
   }
 });
 
-test('JavaScript refuses in our words, and says why', () => {
+test('checks in JavaScript throw typed errors with a reason', () => {
   const engine = opened();
   for (const ask of [() => engine.check(revoked([]), 'campaign.read', CAMPAIGN), () => engine.check(ACME, 'campaign.read', CAMPAIGN, revoked({})), () => engine.checkMany([revoked({})])]) {
     assert.throws(ask, (error) => error instanceof SubletError && error.code.startsWith('input.') && error.cause instanceof TypeError);
@@ -236,7 +236,7 @@ test('JavaScript refuses in our words, and says why', () => {
   assert.equal(engine.check(ACME, 'campaign.read', CAMPAIGN, { host }), true);
 });
 
-test('what a callback gives fails once at most', async () => {
+test('a failing callback result fails one call at most', async () => {
   const engine = opened();
   let answers = 0;
   const nobody = [['Account', 'nobody'], 'campaign.read', ['Account', 'nobody']];
@@ -258,7 +258,7 @@ test('what a callback gives fails once at most', async () => {
   assert.equal(await log.close(), true);
 });
 
-test('a file store refuses the same way, and writes nothing', async (context) => {
+test('a file store refuses equally and writes nothing', async (context) => {
   const folder = mkdtempSync(path.join(tmpdir(), 'sublet-'));
   context.after(() => rmSync(folder, { recursive: true }));
   const engine = await Engine.openAsync(undefined, { store: `sqlite:${folder}/s.db` });

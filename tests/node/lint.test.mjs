@@ -45,7 +45,7 @@ const RIGHT = [
 
 const found = (linter, config, code) => linter.verify(code, [...plugin.configs.recommended, config]).map(({ ruleId, message }) => ruleId ?? message);
 
-test('plain JavaScript: an answer in a test is found', () => {
+test('JavaScript: a decision used as a condition is found', () => {
   const [linter, config] = [new Linter(), { languageOptions: { ecmaVersion: 2024, sourceType: 'module' } }];
   for (const code of WRONG) assert.deepEqual(found(linter, config, code), ['sublet/no-truthy-answer'], code);
   for (const code of RIGHT) assert.deepEqual(found(linter, config, code), [], code);
@@ -55,7 +55,7 @@ test('plain JavaScript: an answer in a test is found', () => {
   assert.deepEqual(found(linter, named, 'if (this.rights.authorize(a, b, c)) act();'), ['sublet/no-truthy-answer']);
 });
 
-test('TypeScript: an answer is told by its type', async (context) => {
+test('TypeScript: a decision is recognised by its type', async (context) => {
   // Inside the package, so that its own types are found by their place.
   const folder = mkdtempSync(path.join(BINDING, 'lint-'));
   context.after(() => rmSync(folder, { recursive: true }));

@@ -9,7 +9,7 @@ import { Engine } from '../../bindings-node/index.mjs';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const table = JSON.parse(readFileSync(path.join(root, 'tests/vectors/logins.json'), 'utf8'));
 
-test('every flow is asked of every login at every host', () => {
+test('every flow, login and host is checked', () => {
   const engine = Engine.open(path.join(root, 'policies'));
   engine.importLines(readFileSync(path.join(root, 'policies/tests/agency.jsonl'), 'utf8'));
   engine.change({ put: table.given });

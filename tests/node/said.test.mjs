@@ -88,7 +88,7 @@ function taking(meters) {
   return { ...files, 'app.cedarschema': files['app.cedarschema'].replace('@meter("emails")\naction "campaign.send"', `@meter("${meters}")\naction "campaign.send"`) };
 }
 
-test('up to the limit, with each advice, and past it', () => {
+test('decisions decode up to and beyond the limit', () => {
   const both = new Both(account({ limits: { emails: 10 } }));
   const told = Array.from({ length: 12 }, () => both.take(...SEND));
   assert.deepEqual(told.map(({ code }) => code), [...Array(10).fill('ok'), 'quota_exceeded', 'quota_exceeded']);
@@ -99,7 +99,7 @@ test('up to the limit, with each advice, and past it', () => {
   both.each((engine) => assert.deepEqual(engine.verify().faults, []));
 });
 
-test('limits of every kind and source', () => {
+test('limits of every kind and source decode', () => {
   const both = new Both(account({ limits: { emails: 'unlimited', texts: 0 } }));
   const first = both.take(...SEND, 7);
   assert.deepEqual([first.quota[0].limit, first.quota[0].override, first.quota[0].remaining, typeof first.quota[0].base], ['unlimited', 'unlimited', 'unlimited', 'number']);
@@ -118,7 +118,7 @@ test('limits of every kind and source', () => {
   assert.equal(both.take(ACME, 'no.action', CAMPAIGN), null);
 });
 
-test('what a Number would round is a text', () => {
+test('an integer that a Number would round decodes as a string', () => {
   const both = new Both(account({ limits: { emails: 'unlimited' } }));
   const large = 2n ** 53n;
   both.each((engine) => engine.topUp('acme', 'emails', large + 5n));
@@ -132,7 +132,7 @@ test('what a Number would round is a text', () => {
   both.take(...SEND, 2 ** 32);
 });
 
-test('what is held, stocks, and windows of many zones and days', () => {
+test('reservations, stocks and windows decode', () => {
   const zones = ['UTC', 'Asia/Kathmandu', 'America/Sao_Paulo', 'Pacific/Apia', 'Australia/Lord_Howe', 'Europe/Vienna'];
   const both = new Both(...zones.map((zone, at) => account({ id: `z${at}`, email: `z${at}@z.example`, zone, anchor: `2024-01-${25 + at}` })));
   const own = ['Contact', 'c', 'acme'];
@@ -148,7 +148,7 @@ test('what is held, stocks, and windows of many zones and days', () => {
   assert.ok(seen.size > 25 && ![...seen].some((instant) => Number.isNaN(Date.parse(instant))));
 });
 
-test('several meters, one after the other', () => {
+test('several meters decode in order', () => {
   const both = new Both(account({ limits: { emails: 12, texts: 'unlimited' } }));
   both.each((engine) => engine.reload(taking('emails,texts,api_calls')));
   const found = Array.from({ length: 5 }, () => both.take(...SEND, 3));
@@ -157,7 +157,7 @@ test('several meters, one after the other', () => {
   both.take(ANN, 'campaign.send', CAMPAIGN);
 });
 
-test('what has no room in the memory is told in text, and what is learnt of it is not lost', () => {
+test('a decision too large for shared memory decodes from text', () => {
   const both = new Both();
   both.each((engine) => engine.reload(taking(`${Array(8).fill('texts').join()},emails`)));
   const json = true;
@@ -166,7 +166,7 @@ test('what has no room in the memory is told in text, and what is learnt of it i
   assert.deepEqual(both.take(ANN, 'campaign.send', CAMPAIGN).quota.map(({ meter }) => meter), ['emails']);
 });
 
-test('a member’s part is told by its handle and by its name', () => {
+test('a member limit decodes by handle and by name', () => {
   const member = (id, more) => ({ type: 'TeamMember', id, account: 'acme', email: `m${id.length}@acme.example`, confirmed: true, grants: ['campaigns'], ...more });
   const both = new Both(account({ limits: { emails: 20 } }), member('ann', { sub_limits: { emails: 4 } }), member('über-💥'), member('x'.repeat(250)));
   const [send, campaign, ann] = [new Action('campaign.send'), new ResourceType('Campaign'), new Principal(...ANN)];
@@ -191,7 +191,7 @@ test('a member’s part is told by its handle and by its name', () => {
   assert.equal(both.asked, asked);
 });
 
-test('a getter that takes something itself disturbs no answer', () => {
+test('a getter with side effects disturbs no decision', () => {
   const both = new Both(account({ limits: { emails: 100 } }));
   const [engine] = both.engines;
   const nosy = (value) => ({ get host() { engine.consume(ANN, 'campaign.send', CAMPAIGN, 5, { host }); return value; } });
@@ -201,7 +201,7 @@ test('a getter that takes something itself disturbs no answer', () => {
   assert.deepEqual([member.quota[0].used, member.quota[0].member.used, member.quota[0].member.id], [10, 7, 'ann']);
 });
 
-test('strings beyond count are forgotten, also where the next answer is told in text', () => {
+test('evicted strings decode again, also from text', () => {
   const both = new Both();
   const erring = Engine.cedar({ policies: '@id("errs") permit (principal, action, resource) when { principal.missing };' });
   const calls = new Set();
@@ -219,7 +219,7 @@ test('strings beyond count are forgotten, also where the next answer is told in 
   both.take(...SEND);
 });
 
-test('each worker learns the strings itself', async () => {
+test('each worker interns its own strings', async () => {
   const program = `
     const { parentPort, workerData } = require('node:worker_threads');
     const { Action, Engine, Host, Principal, ResourceType } = require(workerData.addon);
@@ -243,7 +243,7 @@ test('each worker learns the strings itself', async () => {
   }
 });
 
-test('integers at their ends', () => {
+test('integers at their bounds decode exactly', () => {
   const halves = (value) => [Number(BigInt.asUintN(32, value)), Number(BigInt.asUintN(32, value >> 32n))];
   const said = new Said(['ok', 'print', 'policy', 'meter', 'none']);
   const ends = [0n, 1n, -1n, 2n ** 31n, 2n ** 32n - 1n, 2n ** 32n, 2n ** 53n - 1n, 2n ** 53n, -(2n ** 53n) + 1n, -(2n ** 53n), 2n ** 63n - 1n, -(2n ** 63n)];
@@ -260,7 +260,7 @@ test('integers at their ends', () => {
   }
 });
 
-test('lists that fall on one place are told apart', () => {
+test('lists with one hash slot stay distinct', () => {
   const said = new Said(Array.from({ length: 300 }, (_, at) => `s${at}`));
   for (let turn = 0; turn < 2; turn += 1) {
     for (let one = 0; one < 300; one += 1) {
@@ -271,7 +271,7 @@ test('lists that fall on one place are told apart', () => {
   }
 });
 
-test('a promise of what is in memory is of the same, and is given up before it begins or not at all', async () => {
+test('an async decision equals the sync one or is cancelled early', async () => {
   const both = new Both(account({ limits: { emails: 10 } }));
   const [one, other] = both.engines;
   const same = async (...given) => assert.deepStrictEqual({ ...(await one.consumeAsync(...given)), operation: null }, { ...other.consume(...given), operation: null });
@@ -291,7 +291,7 @@ test('a promise of what is in memory is of the same, and is given up before it b
   assert.deepEqual(one.history('acme'), before);
 });
 
-test('an iterator that the host replaced is not asked while an answer is read', () => {
+test('a replaced iterator is not used for decoding', () => {
   const both = new Both();
   const [engine] = both.engines;
   const question = [new Principal(...ACME), new Action('campaign.send'), [new ResourceType('Campaign'), 'k', 'acme']];
@@ -312,7 +312,7 @@ test('an iterator that the host replaced is not asked while an answer is read', 
   assert.deepEqual([asked, found.quota.map(({ meter }) => meter)], [0, ['emails', 'texts']]);
 });
 
-test('whatever is drawn is told the same', () => {
+test('random decisions decode alike from memory and text', () => {
   let seed = 29;
   const draw = (list) => {
     seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0;

@@ -93,7 +93,7 @@ async function ended(promise) {
   return [code, performance.now() - begun];
 }
 
-test('every verb that returns a promise is tried', () => {
+test('every async method is tried', () => {
   const names = new Set();
   for (let kind = Engine.prototype; kind !== Object.prototype; kind = Object.getPrototypeOf(kind)) {
     for (const name of Object.getOwnPropertyNames(kind)) names.add(name);
@@ -102,7 +102,7 @@ test('every verb that returns a promise is tried', () => {
   assert.deepEqual([...names].filter((name) => name.endsWith('Async') && !tried.includes(name) && !OTHERS.includes(name)), []);
 });
 
-test('each verb is answered or told in time, ends with its signal, and lets files be read', async (context) => {
+test('each async method ends in time and on abort', async (context) => {
   const { engine, store, at } = await opened();
   const verbs = calls(engine, at);
   // Each does what it says while the way is free; what is done already may not be done again.

@@ -38,7 +38,7 @@ const code = (wanted) => (error) => {
   return true;
 };
 
-test('fifty at once are granted exactly the limit, and the counts outlive the engine', async () => {
+test('fifty concurrent calls get exactly the limit', async () => {
   const { engine, where } = await opened(30);
   const answers = await Promise.all(Array.from({ length: 50 }, () => send(engine)));
   assert.equal(answers.filter(({ allowed }) => allowed).length, 30);
@@ -49,7 +49,7 @@ test('fifty at once are granted exactly the limit, and the counts outlive the en
   assert.equal((await send(again)).code, 'quota_exceeded');
 });
 
-test('every verb has its promise', async () => {
+test('every method has an async form', async () => {
   const { engine } = await opened(100);
   const taken = await send(engine, 10, { key: 'k' });
   assert.equal((await send(engine, 10, { key: 'k' })).replayed, true);
@@ -73,7 +73,7 @@ test('every verb has its promise', async () => {
   assert.deepEqual((await engine.verifyAsync()).faults, []);
 });
 
-test('the forms that wait are refused on a store in a file, and write nothing', async () => {
+test('blocking methods are refused on a file store', async () => {
   const { engine } = await opened(100);
   for (const work of [
     () => engine.consume(...SEND, 1, { host }),
@@ -89,7 +89,7 @@ test('the forms that wait are refused on a store in a file, and write nothing', 
   assert.equal(engine.check(...SEND, { host, amount: 101 }), false);
 });
 
-test('bad arguments reject, and nothing is written', async () => {
+test('invalid arguments reject and write nothing', async () => {
   const { engine } = await opened('unlimited');
   await send(engine);
   for (const amount of [-1, -1n, 2n ** 63n, 1.5, NaN, '1', true, 2 ** 53, null]) await assert.rejects(send(engine, amount), code('input.amount'));
@@ -101,7 +101,7 @@ test('bad arguments reject, and nothing is written', async () => {
   assert.equal(await used(engine), 1);
 });
 
-test('a signal that is aborted already takes nothing', async () => {
+test('an aborted signal debits nothing', async () => {
   const { engine } = await opened(100);
   const reason = new Error('too late');
   await assert.rejects(send(engine, 1, { signal: AbortSignal.abort(reason) }), (error) => error === reason);
@@ -121,7 +121,7 @@ test('a signal that is aborted already takes nothing', async () => {
   assert.throws(() => Engine.open(undefined, { signal: AbortSignal.abort() }), code('input.value'));
 });
 
-test('a long list is given up between two slices of its conversion', async () => {
+test('a long batch is cancelled during its conversion', async () => {
   const { engine } = await opened(10);
   const request = { principal: SEND[0], action: SEND[1], resource: SEND[2], host };
   const control = new AbortController();
@@ -132,7 +132,7 @@ test('a long list is given up between two slices of its conversion', async () =>
   assert.deepEqual(await engine.checkManyAsync([request]), [true]);
 });
 
-test('one signal for many calls has one listener, and none afterwards', async () => {
+test('one signal for many calls has one listener', async () => {
   const { engine } = await opened(1000);
   const warnings = [];
   const warned = (warning) => warnings.push(warning.name);
@@ -155,7 +155,7 @@ test('one signal for many calls has one listener, and none afterwards', async ()
   assert.equal(await used(engine), 180);
 });
 
-test('a call that waits for a thread is given up; one that has begun is answered', async () => {
+test('a queued call is cancelled and a started one answers', async () => {
   const { engine, where } = await opened(1000);
   // Imports of pipes that say nothing keep all threads busy that may wait for a file.
   const pipes = [1, 2, 3].map((at) => path.join(folder, `pipe${at}`));
@@ -183,7 +183,7 @@ test('a call that waits for a thread is given up; one that has begun is answered
   assert.equal(await used(engine), 1);
 });
 
-test('worker threads, each with an engine on the file, share its counts', async () => {
+test('worker threads share the counts of one file', async () => {
   const { engine, where } = await opened(300);
   const script = `
     const { parentPort, workerData } = require('node:worker_threads');
@@ -200,7 +200,7 @@ test('worker threads, each with an engine on the file, share its counts', async 
   assert.equal(await used(engine), 300);
 });
 
-test('windows end at the exact instants of the vectors', () => {
+test('window vectors are exact', () => {
   const bundle = path.join(ROOT, 'policies');
   const files = Object.fromEntries(readdirSync(bundle, { withFileTypes: true }).filter((entry) => entry.isFile()).map(({ name }) => [name, readFileSync(path.join(bundle, name), 'utf8')]));
   const catalog = JSON.parse(files['catalog.json']);

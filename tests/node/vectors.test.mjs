@@ -47,7 +47,7 @@ function answer(engine, { call = 'authorize', principal, action, resource, about
 }
 
 for (const file of FILES) {
-  test(`every case of ${path.basename(file)} has the stated answer`, () => {
+  test(`policy cases match: ${path.basename(file)}`, () => {
     const engine = Engine.open();
     const whole = JSON.parse(readFileSync(file, 'utf8'));
     const directory = readFileSync(path.join(path.dirname(file), whole.directory), 'utf8');
@@ -72,7 +72,7 @@ for (const file of FILES) {
   });
 }
 
-test('every host has exactly its outcome', () => {
+test('host vectors match', () => {
   const rows = JSON.parse(readFileSync(path.join(ROOT, 'tests/vectors/hosts.json'), 'utf8'));
   assert.ok(rows.length >= 60);
   for (const { host, times = 1, ...outcome } of rows) assert.deepEqual(normaliseHost(host.repeat(times)), outcome, host);
@@ -122,7 +122,7 @@ async function act(row) {
 }
 
 for (const row of JSON.parse(readFileSync(path.join(ROOT, 'tests/vectors/errors.json'), 'utf8'))) {
-  test(`an error has its code and help: ${row.code}`, async () => {
+  test(`error vectors match: ${row.code}`, async () => {
     await assert.rejects(act(row), (error) => {
       assert.ok(error instanceof SubletError, String(error));
       assert.equal(error.code, row.code, error.message);
@@ -133,7 +133,7 @@ for (const row of JSON.parse(readFileSync(path.join(ROOT, 'tests/vectors/errors.
   });
 }
 
-test('every record that breaks an invariant is refused and changes nothing', () => {
+test('invalid records are refused and change nothing', () => {
   const engine = Engine.open();
   engine.importLines(readFileSync(path.join(ROOT, 'policies/tests/agency.jsonl'), 'utf8'));
   const before = [engine.revision, engine.exportLines()];

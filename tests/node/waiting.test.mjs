@@ -32,7 +32,7 @@ async function timed(promise) {
   return [code, performance.now() - begun];
 }
 
-test('a stopped holder stops no file, no name, no check', async (context) => {
+test('a stopped holder blocks no file, lookup or check', async (context) => {
   const { engine, store } = await opened();
   const holder = await stoppedHolder(engine, store);
   try {
@@ -117,7 +117,7 @@ test('a signal ends the wait for the lock', async () => {
   assert.deepEqual((await engine.verifyAsync()).faults, []);
 });
 
-test('waits have one bound, however many wait', async () => {
+test('parallel waits share one time limit', async () => {
   const { engine, store } = await opened('?lock_timeout=1000');
   const open = () => Engine.openAsync(undefined, { store: `${store}?lock_timeout=1000` });
   const [, loading] = await timed(open());

@@ -32,7 +32,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return "memory:" if request.param == "memory" else f"sqlite:{tmp_path}/sublet.db"
 
 
-def test_fifty_at_once_are_granted_exactly_the_limit(store: str) -> None:
+def test_fifty_concurrent_calls_get_the_limit(store: str) -> None:
     async def main() -> None:
         engine = await open_engine(store, 30)
         answers = await asyncio.gather(*(engine.consume(*SEND, 1, host=MAIN) for _ in range(50)))
@@ -43,7 +43,7 @@ def test_fifty_at_once_are_granted_exactly_the_limit(store: str) -> None:
     asyncio.run(main())
 
 
-def test_every_verb_is_awaited(store: str) -> None:
+def test_every_method_is_awaitable(store: str) -> None:
     async def main() -> None:
         engine = await open_engine(store, 100)
         taken = await engine.consume(*SEND, 10, key="k", host=MAIN)
@@ -80,7 +80,7 @@ def test_every_verb_is_awaited(store: str) -> None:
     asyncio.run(main())
 
 
-def test_the_loop_goes_on_and_a_cancelled_call_is_finished(tmp_path: Path) -> None:
+def test_cancelled_call_is_completed(tmp_path: Path) -> None:
     async def main() -> None:
         engine = await open_engine(f"sqlite:{tmp_path}/sublet.db?durability=power", 1_000)
         ticks = 0
@@ -109,7 +109,7 @@ def test_the_loop_goes_on_and_a_cancelled_call_is_finished(tmp_path: Path) -> No
     asyncio.run(main())
 
 
-def test_its_methods_are_those_of_the_engine() -> None:
+def test_methods_equal_those_of_the_engine() -> None:
     twins = {name for name in dir(sublet.AsyncEngine) if inspect.iscoroutinefunction(getattr(sublet.AsyncEngine, name))}
     public = {name for name in dir(sublet.Engine) if not name.startswith("_")}
     assert public == {name for name in twins if not name.startswith("_")}
@@ -119,7 +119,7 @@ def test_its_methods_are_those_of_the_engine() -> None:
         assert str(getattr(sublet.AsyncEngine, name).__doc__).startswith(f"`Engine.{name}`, awaited."), name
 
 
-def test_verbs_that_were_missing_answer(store: str) -> None:
+def test_late_added_methods_answer(store: str) -> None:
     async def main() -> None:
         engine = await open_engine(store, 100)
         plain = engine.engine
@@ -137,7 +137,7 @@ def test_verbs_that_were_missing_answer(store: str) -> None:
     asyncio.run(main())
 
 
-def test_context_variables_do_not_get_in_the_way() -> None:
+def test_context_variables_are_harmless() -> None:
     tenant: contextvars.ContextVar[str] = contextvars.ContextVar("tenant", default="none")
 
     async def main() -> str:
@@ -151,7 +151,7 @@ def test_context_variables_do_not_get_in_the_way() -> None:
     assert asyncio.run(main()) == "acme"
 
 
-def test_it_is_a_context_manager_as_the_engine_is() -> None:
+def test_engine_is_an_async_context_manager() -> None:
     async def main() -> None:
         async with await sublet.AsyncEngine.open() as engine:
             await engine.import_lines(AGENCY)

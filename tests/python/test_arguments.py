@@ -107,7 +107,7 @@ def targets(engine: sublet.Engine) -> dict[str, tuple[Callable[..., Any], dict[s
     return found
 
 
-def test_only_one_family_of_errors(engine: sublet.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_errors_are_of_one_family(engine: sublet.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     wrong: list[str] = []
     asked = refused = 0
@@ -151,7 +151,7 @@ EXACTLY: list[tuple[str, str, str]] = [
 
 
 @pytest.mark.parametrize(("kind", "name", "parameter"), EXACTLY)
-def test_a_value_of_another_type_is_refused(engine: sublet.Engine, kind: str, name: str, parameter: str) -> None:
+def test_value_of_wrong_type_is_refused(engine: sublet.Engine, kind: str, name: str, parameter: str) -> None:
     verb = getattr(engine, name)
     for bad in EXACT[kind]:
         places, named = filled(verb, {**GOOD, "callback": print}, parameter, bad)
@@ -164,7 +164,7 @@ def test_a_value_of_another_type_is_refused(engine: sublet.Engine, kind: str, na
 
 
 @pytest.mark.parametrize("logger", [1, False, 0, 1.5, object(), b"sublet", ["sublet"], print])
-def test_a_logger_is_a_logger_or_a_name(engine: sublet.Engine, logger: Any) -> None:
+def test_logger_is_a_logger_or_a_name(engine: sublet.Engine, logger: Any) -> None:
     with pytest.raises(sublet.InputError):
         engine.log(logger=logger)
     for good in (logging.getLogger("x"), "x", True):
@@ -172,7 +172,7 @@ def test_a_logger_is_a_logger_or_a_name(engine: sublet.Engine, logger: Any) -> N
         assert engine.log(logger=found).close()
 
 
-def test_errors_of_the_host_go_through(engine: sublet.Engine) -> None:
+def test_errors_of_the_host_propagate(engine: sublet.Engine) -> None:
     def broken() -> Iterator[Any]:
         yield {"type": "Operator", "id": "o", "email": "o@x.example"}
         raise KeyError("the host's own")
@@ -182,7 +182,7 @@ def test_errors_of_the_host_go_through(engine: sublet.Engine) -> None:
             call()
 
 
-def test_the_async_engine_has_the_same_family() -> None:
+def test_async_errors_are_of_the_same_family() -> None:
     async def main() -> None:
         engine = await sublet.AsyncEngine.open()
         calls: list[Any] = [lambda: engine.refund(True), lambda: engine.history("acme", limit=True), lambda: engine.log(logger=1)]  # type: ignore[arg-type]
@@ -193,7 +193,7 @@ def test_the_async_engine_has_the_same_family() -> None:
     asyncio.run(main())
 
 
-def test_a_token_is_never_printed(engine: sublet.Engine, caplog: pytest.LogCaptureFixture) -> None:
+def test_token_is_never_printed(engine: sublet.Engine, caplog: pytest.LogCaptureFixture) -> None:
     command: Any = {"do": "create_client", "id": "bistro", "email": "hello@bistro.example"}
     done = engine.perform(ACME, command, host=MAIN)
     token = done.token

@@ -16,7 +16,7 @@ SCRIPTS = {
 
 
 @pytest.mark.parametrize("language", SCRIPTS)
-def test_a_script_gives_its_rows(language: str, tmp_path: Path) -> None:
+def test_bench_script_prints_its_rows(language: str, tmp_path: Path) -> None:
     command, name = SCRIPTS[language]
     workload = ROOT / "target" / "release" / "workload"
     assert workload.exists(), "`make test` builds it: cargo build --release -p sublet-benches"

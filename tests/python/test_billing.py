@@ -98,7 +98,7 @@ def settled(clients: int) -> sublet.billing.Statement:
     return engine.settle("acme", "2026-01")
 
 
-def test_anybody_can_repeat_the_draw() -> None:
+def test_draw_can_be_repeated() -> None:
     statement = settled(40)
     seed = bytes.fromhex(statement.get("seed", ""))
     drawn = sorted(statement["draw"], key=lambda client: hmac.new(seed, client.encode(), hashlib.sha256).digest())
@@ -106,7 +106,7 @@ def test_anybody_can_repeat_the_draw() -> None:
     assert sublet.Engine.verify_draw(json.loads(json.dumps(statement)))
 
 
-def test_a_statement_that_was_altered_is_seen() -> None:
+def test_altered_statement_is_detected() -> None:
     statement = settled(13)
     changes: list[dict[str, Any]] = [
         {"disabled": statement["draw"][1:4]},
@@ -129,13 +129,13 @@ def test_a_statement_that_was_altered_is_seen() -> None:
 
 
 @pytest.mark.parametrize("bad", [None, [], "statement", {}, {"owner": "acme"}, 7])
-def test_what_is_no_statement_is_a_typed_error(bad: Any) -> None:
+def test_invalid_statement_is_a_typed_error(bad: Any) -> None:
     with pytest.raises(sublet.InputError) as caught:
         sublet.Engine.verify_draw(bad)
     assert caught.value.code in ("input.value", "input.json")
 
 
-def test_the_bill_is_awaited(tmp_path: Path) -> None:
+def test_billing_methods_are_awaitable(tmp_path: Path) -> None:
     async def main() -> None:
         clock = sublet.ManualClock("2026-01-31T12:00:00Z")
         async with await sublet.AsyncEngine.open(store=f"sqlite:{tmp_path / 'sublet.db'}", clock=clock) as engine:

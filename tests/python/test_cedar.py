@@ -35,7 +35,7 @@ def open_program(**more: object) -> sublet.Engine:
     return sublet.Engine.cedar(POLICIES, SCHEMA, entities=ENTITIES, links=LINKS, **more)  # type: ignore[arg-type]
 
 
-def test_decisions_and_their_policies_are_cedars() -> None:
+def test_decisions_and_policies_equal_cedars() -> None:
     engine = open_program()
     ask = engine.authorize
     allowed = ask(("User", "ann"), "view", ("Photo", "p"))
@@ -49,7 +49,7 @@ def test_decisions_and_their_policies_are_cedars() -> None:
     assert [error["policy"] for error in erring.errors] == ["policy3"]
 
 
-def test_an_absent_principal_is_cedars_business() -> None:
+def test_missing_principal_is_left_to_cedar() -> None:
     decision = open_program().authorize(("User", "nobody"), "view", ("Photo", "p"))
     assert decision.code == "not_permitted"
 
@@ -62,7 +62,7 @@ def test_json_forms_are_the_same_program() -> None:
     assert sublet.Engine.cedar(json.dumps(policies)).check(("U", "x"), "a", ("U", "y"))
 
 
-def test_validation_is_strict_unless_said_otherwise() -> None:
+def test_validation_is_strict_by_default() -> None:
     bad = "permit (principal, action, resource) when { principal.nothing };"
     with pytest.raises(sublet.BundleError) as raised:
         sublet.Engine.cedar(bad, SCHEMA)
@@ -74,13 +74,13 @@ def test_validation_is_strict_unless_said_otherwise() -> None:
     assert refused.value.code == "input.option"
 
 
-def test_requests_must_fit_the_schema_unless_said_otherwise() -> None:
+def test_requests_fit_the_schema_by_default() -> None:
     with pytest.raises(sublet.InputError):
         open_program().check(("Group", "staff"), "view", ("Photo", "p"))
     assert not open_program(validate_requests=False).check(("Group", "nobody"), "view", ("Photo", "p"))
 
 
-def test_twins_and_faults_in_entities_and_links_are_refused() -> None:
+def test_invalid_entities_and_links_are_refused() -> None:
     for entities in ['[{"uid": {"type": "User", "id": "a"}, "attrs": {"level": 1, "l\\u0065vel": 2}, "parents": []}]', "[", '[{"uid": 1}]']:
         with pytest.raises(sublet.SubletError):
             sublet.Engine.cedar(POLICIES, SCHEMA, entities=entities)
@@ -91,7 +91,7 @@ def test_twins_and_faults_in_entities_and_links_are_refused() -> None:
         assert raised.value.code == "bundle.link"
 
 
-def test_verbs_of_the_kernel_say_what_they_need() -> None:
+def test_kernel_methods_name_what_they_need() -> None:
     engine = open_program()
     for ask in (lambda: engine.login("x", "y"), lambda: engine.change([]), lambda: engine.check(("User", "ann"), "view", ("Photo", "p"), host="x")):
         with pytest.raises(sublet.InputError) as raised:

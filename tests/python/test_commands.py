@@ -82,7 +82,7 @@ def take(engine: sublet.Engine, step: dict[str, Any], clock: sublet.ManualClock,
 
 @pytest.mark.parametrize("file", [False, True], ids=["memory", "file"])
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene["description"])
-def test_a_command_does_what_the_vectors_say(scene: dict[str, Any], file: bool, tmp_path: Path) -> None:
+def test_command_vectors_match(scene: dict[str, Any], file: bool, tmp_path: Path) -> None:
     tokens: dict[str, str] = {}
     kept = test_billing.Kept()
     clock = sublet.ManualClock("2026-01-31T12:00:00Z")
@@ -94,7 +94,7 @@ def test_a_command_does_what_the_vectors_say(scene: dict[str, Any], file: bool, 
     assert engine.verify()["faults"] == []
 
 
-def test_a_command_is_awaited(tmp_path: Path) -> None:
+def test_commands_are_awaitable(tmp_path: Path) -> None:
     async def main() -> None:
         async with await sublet.AsyncEngine.open(store=f"sqlite:{tmp_path / 'sublet.db'}") as engine:
             await engine.import_lines(AGENCY)
@@ -110,7 +110,7 @@ def test_a_command_is_awaited(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
-def test_a_domain_says_what_its_dns_must() -> None:
+def test_domain_states_its_dns_record() -> None:
     engine = sublet.Engine.open()
     engine.import_lines(AGENCY)
     proofs = {text for scene in SCENES for step in scene["steps"] for text in step.get("perform", {}).get("txt", [])}
@@ -123,7 +123,7 @@ def test_a_domain_says_what_its_dns_must() -> None:
 
 
 @pytest.mark.parametrize("command", [None, [], "close", {"do": 1}, {"do": "close", "account": None}, {1: 2}])
-def test_what_is_no_command_is_a_typed_error(command: Any) -> None:
+def test_invalid_command_is_a_typed_error(command: Any) -> None:
     engine = sublet.Engine.open()
     with pytest.raises(sublet.InputError) as caught:
         engine.perform(("Account", "acme"), command)

@@ -33,7 +33,7 @@ def send(engine: sublet.Engine, amount: Any = 1, principal: tuple[str, str] = AC
     return engine.consume(principal, "campaign.send", ("Campaign", "k", "acme"), amount, host=MAIN, **more)
 
 
-def test_exactly_the_limit_and_what_an_answer_says() -> None:
+def test_limit_is_exact_and_answer_is_complete() -> None:
     engine, _ = open_engine()
     limited(engine, 10)
     decision = send(engine, 10)
@@ -48,7 +48,7 @@ def test_exactly_the_limit_and_what_an_answer_says() -> None:
     assert engine.verify() == {"buckets": 1, "operations": 1, "faults": []}
 
 
-def test_a_members_part_and_the_accounts_pool() -> None:
+def test_member_limit_and_account_pool() -> None:
     engine, _ = open_engine()
     limited(engine, 10)
     member = {"type": "TeamMember", "id": "ann", "account": "acme", "email": "ann@acme.example", "confirmed": True}
@@ -62,7 +62,7 @@ def test_a_members_part_and_the_accounts_pool() -> None:
     assert part["used"] == 4
 
 
-def test_keys() -> None:
+def test_idempotency_keys_debit_once() -> None:
     engine, _ = open_engine()
     limited(engine, 10)
     first, second = send(engine, 3, key="k"), send(engine, 3, key="k")
@@ -77,7 +77,7 @@ def test_keys() -> None:
         assert refused.value.code == "input.key"
 
 
-def test_reservations_and_refunds() -> None:
+def test_reservations_and_refunds_balance() -> None:
     engine, clock = open_engine()
     limited(engine, 10)
 
@@ -102,7 +102,7 @@ def test_reservations_and_refunds() -> None:
     assert [entry["kind"] for entry in engine.history("acme")] == ["reserve", "refund", "commit", "reserve"]
 
 
-def test_up_to_stocks_and_batches() -> None:
+def test_partial_grants_stocks_and_batches() -> None:
     engine, _ = open_engine()
     limited(engine, 10)
     send(engine, 7)
@@ -125,7 +125,7 @@ def test_up_to_stocks_and_batches() -> None:
     assert all(engine.batch([{**item, "amount": 3}, {**item, "amount": 2}]))
 
 
-def test_windows_and_the_clock() -> None:
+def test_windows_follow_the_clock() -> None:
     engine, clock = open_engine()
     send(engine, 100)
     clock.advance(12 * 3_600_000)
@@ -148,7 +148,7 @@ def test_bad_amounts_are_errors_and_write_nothing(bad: Any) -> None:
     assert engine.history("acme") == []
 
 
-def test_a_meter_that_the_action_does_not_have() -> None:
+def test_meter_of_another_action_is_an_error() -> None:
     engine, _ = open_engine()
     with pytest.raises(sublet.QuotaError) as caught:
         send(engine, {"texts": 1})
@@ -158,14 +158,14 @@ def test_a_meter_that_the_action_does_not_have() -> None:
     assert unmetered.value.code == "quota.not_metered"
 
 
-def test_the_largest_amount() -> None:
+def test_largest_amount_is_refused() -> None:
     engine, _ = open_engine()
     limited(engine, "unlimited")
     assert send(engine, 1).quota[0]["remaining"] == "unlimited"
     assert send(engine, 2**63 - 1).code == "quota_exceeded"
 
 
-def test_threads_take_exactly_the_limit() -> None:
+def test_threads_consume_exactly_the_limit() -> None:
     engine, _ = open_engine()
     limited(engine, 500)
     granted = []
@@ -181,7 +181,7 @@ def test_threads_take_exactly_the_limit() -> None:
     assert sum(granted) == 500
 
 
-def test_asking_takes_nothing() -> None:
+def test_check_debits_nothing() -> None:
     engine, _ = open_engine()
     limited(engine, 10)
     campaign = ("Campaign", "k", "acme")
@@ -191,7 +191,7 @@ def test_asking_takes_nothing() -> None:
     assert engine.history("acme") == []
 
 
-def test_windows_end_at_the_exact_instants_of_the_vectors() -> None:
+def test_window_vectors_are_exact() -> None:
     bundle = AGENCY.parents[1]
     files = {path.name: path.read_text() for path in bundle.iterdir() if path.is_file()}
     catalog = json.loads(files["catalog.json"])

@@ -52,7 +52,7 @@ def test_put_names_what_it_resets(engine: sublet.Engine) -> None:
     assert "`state`" in str(refused.value)
 
 
-def test_merge_leaves_the_rest(engine: sublet.Engine) -> None:
+def test_merge_keeps_other_fields(engine: sublet.Engine) -> None:
     full: dict[str, Any] = {"disabled": ["abuse"], "limits": {"emails": 5, "contacts": 3}, "attributes": {"country": "at", "trial": True}}
     engine.change(merge=[{"type": "Account", "id": "acme", "zone": "Europe/Vienna"} | full])
     patch: RecordPatch = {"type": "Account", "id": "acme", "email": "New@acme.example"}
@@ -82,7 +82,7 @@ def test_merge_leaves_the_rest(engine: sublet.Engine) -> None:
         assert (code(refused), engine.revision) == (wanted, before), wrong
 
 
-def test_merge_is_followed(tmp_path: Path) -> None:
+def test_merge_is_seen_by_other_processes(tmp_path: Path) -> None:
     one, two = (sublet.Engine.open(store=f"sqlite:{tmp_path}/s.db") for _ in range(2))
     assert one.seed(AGENCY)
     two.change(merge=[{"type": "Account", "id": "cafe", "disabled": ["abuse"], "limits": {"emails": 1}}])
@@ -91,7 +91,7 @@ def test_merge_is_followed(tmp_path: Path) -> None:
     assert "limits" not in record(one, "Account", "cafe") and record(one, "Account", "cafe")["disabled"] == ["abuse"]
 
 
-def test_one_worker_seeds(tmp_path: Path) -> None:
+def test_one_worker_seeds_the_directory(tmp_path: Path) -> None:
     one, two = (sublet.Engine.open(store=f"sqlite:{tmp_path}/s.db") for _ in range(2))
     looked = two.revision
     assert one.seed(AGENCY)
@@ -107,7 +107,7 @@ def test_one_worker_seeds(tmp_path: Path) -> None:
         sublet.Engine.open().seed("nothing")
 
 
-def test_an_import_loses_nothing_that_it_has_not_seen(tmp_path: Path) -> None:
+def test_import_keeps_unseen_changes(tmp_path: Path) -> None:
     store = f"sqlite:{tmp_path}/s.db"
     one, two = sublet.Engine.open(store=store), sublet.Engine.open(store=store)
     assert one.revision == two.revision == 0
@@ -159,7 +159,7 @@ def test_stocks_follow_imports_and_time(tmp_path: Path) -> None:
         assert engine.verify()["faults"] == []
 
 
-def test_top_ups_are_taken_back(engine: sublet.Engine) -> None:
+def test_top_ups_are_reversed(engine: sublet.Engine) -> None:
     engine.top_up("acme", "emails", 1_000, key="charge/1")
     back = engine.revoke_top_up("acme", "charge/1")
     assert back.quota[0]["top_up"] == 0 and not back.replayed
@@ -173,7 +173,7 @@ def test_top_ups_are_taken_back(engine: sublet.Engine) -> None:
     assert engine.verify()["faults"] == []
 
 
-def test_clocks_set_by_hand_leap(engine: sublet.Engine, tmp_path: Path) -> None:
+def test_manual_clocks_may_jump(engine: sublet.Engine, tmp_path: Path) -> None:
     clock = sublet.ManualClock("2026-01-31T12:00:00Z")
     engine = sublet.Engine.open(clock=clock)
     engine.import_lines(AGENCY)
@@ -193,7 +193,7 @@ def test_clocks_set_by_hand_leap(engine: sublet.Engine, tmp_path: Path) -> None:
     assert code(refused) == "store.clock_jump"
 
 
-def test_sub_limits_are_not_passed(engine: sublet.Engine) -> None:
+def test_sub_limits_are_not_exceeded(engine: sublet.Engine) -> None:
     grants = ["campaigns", "automations", "team"]
     engine.change(merge=[{"type": "TeamMember", "id": "ann", "sub_limits": {"emails": 4}}])
 
@@ -222,7 +222,7 @@ def test_sub_limits_are_not_passed(engine: sublet.Engine) -> None:
     assert may(ACME, do="edit_member", member="ann", remove_sub_limits=["emails"]) == "ok"
 
 
-def test_command_seeds_and_expects(tmp_path: Path) -> None:
+def test_cli_seeds_and_expects_a_revision(tmp_path: Path) -> None:
     store = f"sqlite:{tmp_path}/s.db"
 
     def run(*arguments: str) -> Any:

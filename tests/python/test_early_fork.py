@@ -56,7 +56,7 @@ while True:
 
 @pytest.mark.parametrize("store", ["memory:", "sqlite"])
 @pytest.mark.parametrize("moment", ["opening", "first calls"])
-def test_a_child_of_an_early_fork_answers(moment: str, store: str, tmp_path: Path) -> None:
+def test_child_of_early_fork_answers(moment: str, store: str, tmp_path: Path) -> None:
     waits = (0.0003, 0.001, 0.01) if moment == "opening" else (0.0, 0.0003, 0.001)
     for at, wait in enumerate(waits):
         name = store if store == "memory:" else f"sqlite:{tmp_path / f'{at}.db'}"

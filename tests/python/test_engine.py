@@ -26,7 +26,7 @@ def files() -> dict[str, str]:
     return shipped(Path(__file__).resolve().parents[2] / "policies")
 
 
-def test_a_fault_names_file_line_column_and_help(files: dict[str, str]) -> None:
+def test_diagnostic_has_position_and_help(files: dict[str, str]) -> None:
     files["80-permits.cedar"] += "\n@id(\"x\")\npermit (principal, action, resource) when { resource.nothing };\n"
     with pytest.raises(sublet.BundleError) as raised:
         sublet.Engine.open(files)
@@ -49,7 +49,7 @@ def test_a_fault_names_file_line_column_and_help(files: dict[str, str]) -> None:
         ('@id("x") permit (principal, action, resource) when { ' + "(" * 90 + "true" + ")" * 90 + " };", "bundle.too_deep"),
     ],
 )
-def test_a_bad_bundle_keeps_the_old_one(files: dict[str, str], text: str, code: str) -> None:
+def test_invalid_bundle_keeps_the_old_one(files: dict[str, str], text: str, code: str) -> None:
     engine = sublet.Engine.open(files)
     before = engine.bundle()
     with pytest.raises(sublet.BundleError) as raised:
@@ -59,28 +59,28 @@ def test_a_bad_bundle_keeps_the_old_one(files: dict[str, str], text: str, code: 
     assert engine.bundle() == before
 
 
-def test_all_syntax_faults_of_all_files_are_told_at_once(files: dict[str, str]) -> None:
+def test_all_syntax_errors_are_reported_at_once(files: dict[str, str]) -> None:
     with pytest.raises(sublet.BundleError) as raised:
         sublet.Engine.open({**files, "95-a.cedar": "permit (principal", "96-b.cedar": "forbid nonsense;", "catalog.json": '{"levels": [], "levels": []}'})
     found = {(fault["code"], (fault.get("place") or {}).get("file")) for fault in raised.value.faults}
     assert {("bundle.syntax", "95-a.cedar"), ("bundle.syntax", "96-b.cedar"), ("bundle.duplicate_key", "catalog.json")} <= found
 
 
-def test_a_reload_is_in_force_at_the_next_check(engine: sublet.Engine, files: dict[str, str]) -> None:
+def test_reload_applies_to_the_next_check(engine: sublet.Engine, files: dict[str, str]) -> None:
     assert engine.check(OWNER, "campaign.read", CAMPAIGN, host=HOST)
     name = engine.reload({**files, "71-more.cedar": '@id("x") @code("closed_today") forbid (principal, action == Action::"campaign.read", resource);'})
     decision = engine.authorize(OWNER, "campaign.read", CAMPAIGN, host=HOST)
     assert (decision.code, decision.policies, decision.bundle) == ("closed_today", ("x",), name)
 
 
-def test_an_erring_policy_denies_and_is_named(engine: sublet.Engine, files: dict[str, str]) -> None:
+def test_failing_policy_denies_and_is_named(engine: sublet.Engine, files: dict[str, str]) -> None:
     engine.reload({**files, "71-more.cedar": '@id("x") @code("x") forbid (principal, action == Action::"campaign.send", resource) when { context.facts has amount && context.facts.amount + 9223372036854775807 < 0 };'})
     assert engine.check(OWNER, "campaign.send", CAMPAIGN, host=HOST, amount=0)
     decision = engine.authorize(OWNER, "campaign.send", CAMPAIGN, host=HOST, amount=1)
     assert (decision.allowed, decision.code, [error["policy"] for error in decision.errors]) == (False, "policy_error", ["x"])
 
 
-def test_a_transaction_is_all_or_nothing(engine: sublet.Engine) -> None:
+def test_transaction_is_all_or_nothing(engine: sublet.Engine) -> None:
     before, revision = engine.export_lines(), engine.revision
     client = {"type": "Account", "id": "new", "email": "n@new.example", "owner": "acme", "confirmed": True}
     with pytest.raises(sublet.DirectoryError) as raised:
@@ -100,7 +100,7 @@ def test_export_and_import_are_inverse(engine: sublet.Engine) -> None:
     assert engine.export_lines() == lines
 
 
-def test_an_import_tells_its_progress_and_can_be_stopped(engine: sublet.Engine) -> None:
+def test_import_reports_progress_and_can_stop(engine: sublet.Engine) -> None:
     lines = "\n".join(json.dumps({"type": "Operator", "id": f"o{n}", "email": f"o{n}@x.example"}) for n in range(25_000))
     seen: list[tuple[int, int]] = []
     engine.import_lines(lines, lambda records, size: seen.append((records, size)))
@@ -113,7 +113,7 @@ def test_an_import_tells_its_progress_and_can_be_stopped(engine: sublet.Engine) 
         engine.import_lines(lines, lambda _records, _bytes: bool(1 // 0))
 
 
-def test_many_are_answered_together_or_not_at_all(engine: sublet.Engine) -> None:
+def test_batch_is_answered_whole_or_not_at_all(engine: sublet.Engine) -> None:
     good = {"principal": OWNER, "action": "campaign.read", "resource": CAMPAIGN, "host": HOST}
     bad = {**good, "principal": ("Account", "bakery")}
     assert engine.check_many([good, bad, good]) == [True, False, True]
@@ -126,7 +126,7 @@ def test_many_are_answered_together_or_not_at_all(engine: sublet.Engine) -> None
     assert raised.value.code == "input.item" and "request 1" in str(raised.value)
 
 
-def test_other_threads_run_while_many_are_decided(engine: sublet.Engine) -> None:
+def test_other_threads_run_during_a_batch(engine: sublet.Engine) -> None:
     good = {"principal": OWNER, "action": "campaign.read", "resource": CAMPAIGN, "host": HOST}
     ticks = 0
     stop = threading.Event()
@@ -145,7 +145,7 @@ def test_other_threads_run_while_many_are_decided(engine: sublet.Engine) -> None
     assert ticks >= 5
 
 
-def test_a_panic_in_core_is_an_ordinary_exception() -> None:
+def test_panic_in_core_is_an_exception() -> None:
     program = """
 import sublet
 engine = sublet.Engine.open()
@@ -162,7 +162,7 @@ print(engine.authorize(("Account", "x"), "campaign.read", ("Account", "x")).code
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
-def test_forked_children_answer_also_while_other_threads_are_inside(engine: sublet.Engine) -> None:
+def test_forked_children_answer_amid_threads(engine: sublet.Engine) -> None:
     good = {"principal": OWNER, "action": "campaign.read", "resource": CAMPAIGN, "host": HOST}
     stop = threading.Event()
 

@@ -103,7 +103,7 @@ def masked(events: list[Event]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene["description"])
-def test_the_log_tells_what_the_vectors_say(scene: dict[str, Any]) -> None:
+def test_event_vectors_match(scene: dict[str, Any]) -> None:
     clock = sublet.ManualClock("2026-01-31T12:00:00Z")
     engine = sublet.Engine.open(ROOT / "policies", clock=clock)
     engine.import_lines(AGENCY)
@@ -117,7 +117,7 @@ def test_the_log_tells_what_the_vectors_say(scene: dict[str, Any]) -> None:
     assert log.delivered == len(told) and (log.dropped, log.failed) == (0, 0)
 
 
-def test_a_callback_that_raises_is_counted_and_the_host_goes_on(engine: sublet.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_raising_callback_is_counted(engine: sublet.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[object] = []
     monkeypatch.setattr(sys, "unraisablehook", shown.append)
 
@@ -131,7 +131,7 @@ def test_a_callback_that_raises_is_counted_and_the_host_goes_on(engine: sublet.E
     assert (log.delivered, log.dropped, log.failed, len(shown)) == (0, 0, 10, 1)
 
 
-def test_a_callback_that_asks_the_engine_does_not_feed_itself(engine: sublet.Engine) -> None:
+def test_callback_requests_emit_no_events(engine: sublet.Engine) -> None:
     told: list[Event] = []
 
     def asking(event: Event) -> None:
@@ -143,7 +143,7 @@ def test_a_callback_that_asks_the_engine_does_not_feed_itself(engine: sublet.Eng
     assert log.close() and len(told) == 1
 
 
-def test_a_callback_slower_than_producers_loses_what_it_is_told_of(engine: sublet.Engine) -> None:
+def test_slow_callback_gets_dropped_count(engine: sublet.Engine) -> None:
     told: list[Event] = []
     gate = threading.Event()
 
@@ -166,7 +166,7 @@ def test_a_callback_slower_than_producers_loses_what_it_is_told_of(engine: suble
     assert engine.stats()["events"] == {"delivered": len(decisions), "dropped": lost, "failed": 0}
 
 
-def test_a_logger_of_the_standard_library(engine: sublet.Engine, caplog: pytest.LogCaptureFixture) -> None:
+def test_standard_logger_gets_events(engine: sublet.Engine, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, logger="sublet")
     log = engine.log(logger=True)
     engine.check(*NOBODY)
@@ -183,7 +183,7 @@ def lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def test_forked_children_write_to_the_file_of_their_parent(engine: sublet.Engine, tmp_path: Path) -> None:
+def test_forked_children_share_the_log_file(engine: sublet.Engine, tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     log = engine.log(path)
     stop = threading.Event()
@@ -207,7 +207,7 @@ def test_forked_children_write_to_the_file_of_their_parent(engine: sublet.Engine
     assert found.count("nobody") == log.delivered
 
 
-def test_a_forked_child_calls_a_callback_of_its_own(engine: sublet.Engine) -> None:
+def test_forked_child_has_its_own_callback(engine: sublet.Engine) -> None:
     told: list[Event] = []
     log = engine.log(callback=told.append)
     engine.check(*NOBODY)
@@ -236,7 +236,7 @@ for (let number = 0; number < 2_000; number += 1) engine.check(['Account', `node
 """
 
 
-def test_processes_of_both_languages_share_a_file_and_lose_and_tear_nothing(tmp_path: Path) -> None:
+def test_python_and_node_share_a_log_file(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     commands = [[sys.executable, "-c", WRITER, str(path), name] for name in ("one", "two")]
     commands.append(["node", "-e", NODE_WRITER, str(ROOT / "bindings-node" / "index.js"), str(path)])
@@ -248,7 +248,7 @@ def test_processes_of_both_languages_share_a_file_and_lose_and_tear_nothing(tmp_
     assert len(files) > 3
 
 
-def test_a_log_ends_with_the_interpreter(tmp_path: Path) -> None:
+def test_log_ends_with_the_interpreter(tmp_path: Path) -> None:
     program = """
 import sys, sublet
 engine = sublet.Engine.open()
@@ -262,7 +262,7 @@ for _ in range(500):
     assert (len(lines(path)), done.stdout.split(), done.stderr) == (500, ["principal_unknown"] * 500, "")
 
 
-def test_a_log_ends_with_its_engine(tmp_path: Path) -> None:
+def test_log_ends_with_its_engine(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     told: list[Event] = []
     engine = sublet.Engine.open()
@@ -274,7 +274,7 @@ def test_a_log_ends_with_its_engine(tmp_path: Path) -> None:
     assert (len(lines(path)), len(told)) == (300, 300)
 
 
-def test_what_is_no_option_is_refused(engine: sublet.Engine, tmp_path: Path) -> None:
+def test_invalid_option_is_refused(engine: sublet.Engine, tmp_path: Path) -> None:
     def refused(**options: Any) -> str:
         with pytest.raises(sublet.SubletError) as raised:
             engine.log(**options)
@@ -287,7 +287,7 @@ def test_what_is_no_option_is_refused(engine: sublet.Engine, tmp_path: Path) -> 
     assert refused(path=tmp_path / "no" / "folder") == "store.stream"
 
 
-def test_the_log_of_an_async_engine() -> None:
+def test_async_engine_emits_events() -> None:
     async def main() -> list[Event]:
         told: list[Event] = []
         engine = await sublet.AsyncEngine.open()
@@ -299,7 +299,7 @@ def test_the_log_of_an_async_engine() -> None:
     assert [event.get("verb") for event in asyncio.run(main())] == ["check"]
 
 
-def test_the_counts(engine: sublet.Engine) -> None:
+def test_metrics_count_each_method(engine: sublet.Engine) -> None:
     assert not engine.stats()["measured"]
     engine.measure()
     for _ in range(5):
@@ -318,7 +318,7 @@ def test_the_counts(engine: sublet.Engine) -> None:
     assert (stats["changes"], stats["reloads"]) == (1, 0)
 
 
-def test_prometheus_reads_the_counts(engine: sublet.Engine) -> None:
+def test_prometheus_reads_the_metrics(engine: sublet.Engine) -> None:
     from prometheus_client import CollectorRegistry, generate_latest
     from sublet.prometheus import SubletCollector
 
@@ -334,7 +334,7 @@ def test_prometheus_reads_the_counts(engine: sublet.Engine) -> None:
     assert "sublet_reloads_total 1.0" in text and 'sublet_log_events_total{outcome="dropped"} 0.0' in text
 
 
-def test_opentelemetry_reads_the_counts(engine: sublet.Engine) -> None:
+def test_opentelemetry_reads_the_metrics(engine: sublet.Engine) -> None:
     from opentelemetry.sdk.metrics import MeterProvider
     from opentelemetry.sdk.metrics.export import InMemoryMetricReader
     from sublet.opentelemetry import instrument
@@ -352,7 +352,7 @@ def test_opentelemetry_reads_the_counts(engine: sublet.Engine) -> None:
     assert {point.value for point in buckets if point.attributes["le"] == "+Inf"} == {3}
 
 
-def test_verbs_do_not_wait_for_a_callback_that_hangs(engine: sublet.Engine) -> None:
+def test_hanging_callback_blocks_no_method(engine: sublet.Engine) -> None:
     gate = threading.Event()
     log = engine.log(callback=lambda _: gate.wait(), queue=4)
     begun = time.monotonic()

@@ -107,7 +107,7 @@ def kept(answers: dict[str, dict[str, Any]], intents: dict[str, dict[str, Any]])
     return found
 
 
-def test_eight_processes_and_kills(tmp_path: Path) -> None:
+def test_counts_are_exact_through_kills(tmp_path: Path) -> None:
     file, stop = tmp_path / "exact.db", tmp_path / "stop"
     engine = sublet.Engine.open(store=f"sqlite:{file}")
     engine.import_lines(AGENCY)

@@ -157,7 +157,7 @@ def used(engine: sublet.Engine, account: str, member: str | None = None) -> int:
     return meter["used"] if part is None else part["used"]
 
 
-def test_counts_are_exact_while_workers_of_both_services_are_killed(tmp_path: Path) -> None:
+def test_counts_survive_killed_workers(tmp_path: Path) -> None:
     with agency(tmp_path, workers=WORKERS, start=START) as found:
         tokens = people(found)
         until = time.monotonic() + SECONDS

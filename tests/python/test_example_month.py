@@ -251,7 +251,7 @@ class Month:
         assert acted == []
 
 
-def test_a_month_in_the_life_of_an_agency(tmp_path: Path) -> None:
+def test_agency_month_adds_up(tmp_path: Path) -> None:
     with agency(tmp_path, workers=2) as found:
         month = Month(found)
         month.sign_up()

@@ -23,7 +23,7 @@ def steps() -> list[tuple[str, str]]:
     return found
 
 
-def test_what_the_page_shows_happens(tmp_path: Path) -> None:
+def test_page_shows_actual_output(tmp_path: Path) -> None:
     asked = steps()
     script = tmp_path / "page.sh"
     script.write_text("set -u\n" + "".join(f"{command}printf '\\0'\n" for command, _ in asked))
@@ -37,6 +37,6 @@ def test_what_the_page_shows_happens(tmp_path: Path) -> None:
     assert len(said) == len(asked) + 1
 
 
-def test_the_page_begins_as_the_makefile_says() -> None:
+def test_page_starts_like_the_makefile() -> None:
     assert "make example\n" in PAGE
     assert "\texamples/agency/run.sh\n" in (HERE.parents[1] / "Makefile").read_text()

@@ -152,7 +152,7 @@ WAYS["multiprocessing-fork-inherited"] = (MULTI.format(inside="ask(engine)", out
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_process_ends_in_time(tmp_path: Path, way: str) -> None:
+def test_process_ends_in_time(tmp_path: Path, way: str) -> None:
     program, code, events = WAYS[way]
     path, script = tmp_path / "events.jsonl", tmp_path / "program.py"
     script.write_text(f"{HEAD}\n{program}\n")
@@ -174,7 +174,7 @@ def test_a_process_ends_in_time(tmp_path: Path, way: str) -> None:
     assert len(found) >= events
 
 
-def test_a_log_is_opened_at_the_very_end(tmp_path: Path) -> None:
+def test_log_can_open_at_interpreter_exit(tmp_path: Path) -> None:
     # A handler that was registered before Sublet's own runs after it.
     program = """
 import atexit, sys, time
@@ -196,7 +196,7 @@ old = sublet.Engine.open()
     assert time.monotonic() - begun < LIMIT + 3
 
 
-def test_a_sub_interpreter_refuses_and_all_ends() -> None:
+def test_sub_interpreter_is_refused() -> None:
     program = """
 import sublet
 try:
@@ -225,7 +225,7 @@ def interrupt_after(seconds: float, number: int = signal.SIGINT) -> threading.Ti
 
 
 @pytest.mark.parametrize("verb", ["flush", "close", "__exit__"])
-def test_ctrl_c_ends_the_wait_for_a_log(engine: sublet.Engine, verb: str) -> None:
+def test_ctrl_c_ends_a_log_wait(engine: sublet.Engine, verb: str) -> None:
     gate = threading.Event()
     log = engine.log(callback=lambda event: gate.wait())
     engine.check(("Account", "nobody"), "campaign.read", ("Account", "nobody"))
@@ -239,7 +239,7 @@ def test_ctrl_c_ends_the_wait_for_a_log(engine: sublet.Engine, verb: str) -> Non
     assert 0.1 < took < 1 and log.close()
 
 
-def test_a_handler_runs_while_a_log_is_waited_for(engine: sublet.Engine) -> None:
+def test_signal_handler_runs_in_a_log_wait(engine: sublet.Engine) -> None:
     gate, seen = threading.Event(), list[float]()
     log = engine.log(callback=lambda event: gate.wait())
     engine.check(("Account", "nobody"), "campaign.read", ("Account", "nobody"))
@@ -256,7 +256,7 @@ def test_a_handler_runs_while_a_log_is_waited_for(engine: sublet.Engine) -> None
     assert log.close()
 
 
-def test_a_flush_waits_for_what_came_before_it_alone(engine: sublet.Engine) -> None:
+def test_flush_waits_for_earlier_events_only(engine: sublet.Engine) -> None:
     stop = threading.Event()
     log = engine.log(callback=lambda event: time.sleep(0.001), queue=300)
 
@@ -275,7 +275,7 @@ def test_a_flush_waits_for_what_came_before_it_alone(engine: sublet.Engine) -> N
     log.close()
 
 
-def test_a_pipe_that_nobody_reads_is_no_log(engine: sublet.Engine, tmp_path: Path) -> None:
+def test_unread_pipe_is_refused_as_log(engine: sublet.Engine, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(sublet.StoreError) as raised:
         engine.log(tmp_path / "pipe")

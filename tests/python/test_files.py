@@ -79,7 +79,7 @@ CUT = """
 
 
 @pytest.mark.parametrize("side", ["-lock", "-shm"])
-def test_a_mapped_file_that_is_cut_kills_nobody(file: Path, side: str) -> None:
+def test_truncated_mapped_file_kills_no_process(file: Path, side: str) -> None:
     engine = agency(file)
     done = subprocess.run([sys.executable, "-X", "faulthandler", "-c", textwrap.dedent(CUT), str(file), side], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
@@ -91,7 +91,7 @@ def test_a_mapped_file_that_is_cut_kills_nobody(file: Path, side: str) -> None:
     assert engine.verify()["faults"] == []
 
 
-def test_a_cut_lock_file_hides_no_change(file: Path) -> None:
+def test_truncated_lock_file_hides_no_change(file: Path) -> None:
     one, two = agency(file), opened(file)
     assert ask(one) and ask(two)
     os.truncate(f"{file}-lock", 0)
@@ -137,7 +137,7 @@ class Other:
 
 @pytest.mark.parametrize("removed", [("-lock",), ("-wal",), ("-shm",), ("-wal", "-shm"), SIDES])
 @pytest.mark.parametrize("reads_first", [False, True])
-def test_removed_side_files_are_healed(file: Path, removed: tuple[str, ...], reads_first: bool) -> None:
+def test_removed_side_files_are_repaired(file: Path, removed: tuple[str, ...], reads_first: bool) -> None:
     one = agency(file)
     two = Other(file)
     assert send(one) and two("send", 1) == "True" and send(one, 3)
@@ -161,7 +161,7 @@ def test_removed_side_files_are_healed(file: Path, removed: tuple[str, ...], rea
     assert used(opened(file)) == 1115
 
 
-def test_a_removed_log_waits_for_its_holder(file: Path) -> None:
+def test_removed_wal_waits_for_its_holder(file: Path) -> None:
     one = agency(file)
     assert send(one, 5)
     os.unlink(f"{file}-wal")
@@ -181,7 +181,7 @@ def test_one_file_under_two_names_is_refused(file: Path, tmp_path: Path) -> None
     opened(file)
 
 
-def test_a_moved_file_has_no_second_ledger(file: Path, tmp_path: Path) -> None:
+def test_moved_file_has_no_second_ledger(file: Path, tmp_path: Path) -> None:
     engine = agency(file)
     assert send(engine)
     other = tmp_path / "other.db"
@@ -191,7 +191,7 @@ def test_a_moved_file_has_no_second_ledger(file: Path, tmp_path: Path) -> None:
     assert send(engine) and used(opened(file)) == 2
 
 
-def test_foreign_files_have_nothing_beside_them(tmp_path: Path) -> None:
+def test_foreign_files_get_no_side_files(tmp_path: Path) -> None:
     text = tmp_path / "notes.txt"
     text.write_text("not a database " * 100)
     table = tmp_path / "table.db"
@@ -211,7 +211,7 @@ def test_foreign_files_have_nothing_beside_them(tmp_path: Path) -> None:
     assert lock.read_text().startswith("a lock file of somebody")
 
 
-def test_an_empty_file_is_no_store(file: Path) -> None:
+def test_empty_file_is_not_a_store(file: Path) -> None:
     file.touch()
     refused("store.unreachable", lambda: opened(file, "?create=no"))
     Path(f"{file}-wal").write_bytes(b"x" * 100)
@@ -222,7 +222,7 @@ def modes(file: Path) -> set[int]:
     return {stat.S_IMODE(os.stat(f"{file}{side}").st_mode) for side in ("", *SIDES)}
 
 
-def test_files_are_their_owners_alone(file: Path, tmp_path: Path) -> None:
+def test_files_are_private_to_their_owner(file: Path, tmp_path: Path) -> None:
     umask = os.umask(0)
     try:
         engine = agency(file)
@@ -237,7 +237,7 @@ def test_files_are_their_owners_alone(file: Path, tmp_path: Path) -> None:
         refused("store.unknown", partial(opened, tmp_path / "new.db", f"?mode={mode}"))
 
 
-def test_side_files_are_the_databases_owners(file: Path) -> None:
+def test_side_files_have_the_database_owner(file: Path) -> None:
     if os.geteuid() != 0:
         pytest.fail("this test gives files away, which root alone may do: run it as root")
     agency(file)
@@ -268,7 +268,7 @@ OPEN = """
 """
 
 
-def test_a_full_disk_is_an_error_at_opening(file: Path, tmp_path: Path) -> None:
+def test_full_disk_is_an_error_at_opening(file: Path, tmp_path: Path) -> None:
     del file
     source = tmp_path / "source.db"
     agency(source)
@@ -287,7 +287,7 @@ def test_a_full_disk_is_an_error_at_opening(file: Path, tmp_path: Path) -> None:
         subprocess.run(["umount", str(disk)], check=True)
 
 
-def test_a_word_of_the_shared_memory_is_no_clock(file: Path) -> None:
+def test_shared_memory_word_is_not_a_clock(file: Path) -> None:
     clock = sublet.ManualClock("2026-03-10T12:00:00Z")
     engine = sublet.Engine.open(store=f"sqlite:{file}", clock=clock)
     engine.import_lines(AGENCY)

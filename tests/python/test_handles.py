@@ -30,7 +30,7 @@ HANDLES: list[Any] = [ACME, READ, VIEW, KIND, DASH]
 
 
 @pytest.mark.parametrize("handle", HANDLES, ids=repr)
-def test_a_handle_is_its_name(handle: Any) -> None:
+def test_handle_equals_its_name(handle: Any) -> None:
     for twin in (pickle.loads(pickle.dumps(handle)), copy.copy(handle), copy.deepcopy(handle), eval(repr(handle), vars(sublet).copy())):
         assert twin == handle and hash(twin) == hash(handle) and repr(twin) == repr(handle) and type(twin) is type(handle)
     assert all((handle == other) is (handle is other) for other in HANDLES)
@@ -39,7 +39,7 @@ def test_a_handle_is_its_name(handle: Any) -> None:
         handle.id = "x"
 
 
-def test_the_words_of_a_handle() -> None:
+def test_handle_prints_its_name() -> None:
     acme, read, view, campaign, dash = ACME, READ, VIEW, KIND, DASH
     assert (acme.type, acme.id) == OWNER
     assert (read.type, read.id, view.type, view.id) == ("Action", "campaign.read", "App::Action", "view")
@@ -48,14 +48,14 @@ def test_the_words_of_a_handle() -> None:
 
 
 @pytest.mark.parametrize("bad", [1, None, b"x", "\ud800", ("a",), HANDLES[0]])
-def test_a_handle_is_made_of_strings(bad: Any) -> None:
+def test_handle_is_built_from_strings(bad: Any) -> None:
     for make in (lambda: sublet.Principal(bad, "x"), lambda: sublet.Principal("Account", bad), lambda: sublet.Action(bad), lambda: sublet.ResourceType(bad), lambda: sublet.Host(bad)):
         with pytest.raises(sublet.InputError) as raised:
             make()
         assert raised.value.code == "input.value"
 
 
-def test_handles_stand_wherever_their_names_do(engine: sublet.Engine) -> None:
+def test_handles_replace_names_everywhere(engine: sublet.Engine) -> None:
     acme, read, campaign, dash = ACME, READ, KIND, DASH
     bakery = sublet.Principal("Account", "bakery")
     assert engine.check(acme, read, (campaign, "k", acme), host=dash)
@@ -78,7 +78,7 @@ def test_handles_stand_wherever_their_names_do(engine: sublet.Engine) -> None:
     assert engine.check(mutable, read, triple, host=dash)
 
 
-def test_a_handle_stands_only_for_its_own_kind(engine: sublet.Engine) -> None:
+def test_handle_fits_only_its_own_type(engine: sublet.Engine) -> None:
     acme, read, campaign, dash = ACME, READ, KIND, DASH
     good: dict[str, Any] = {"principal": acme, "action": read, "resource": (campaign, "k", acme), "host": dash}
     assert engine.check(**good)
@@ -107,7 +107,7 @@ def test_only_an_account_owns_a_resource(engine: sublet.Engine) -> None:
         assert raised.value.code == "input.item"
 
 
-def test_the_account_of_a_triple_may_be_missing(engine: sublet.Engine) -> None:
+def test_account_of_a_triple_may_be_missing(engine: sublet.Engine) -> None:
     triple = engine.authorize(OWNER, "account.read", ("Account", "acme", None), host=HOST)
     assert triple == engine.authorize(OWNER, "account.read", OWNER, host=HOST)
     with pytest.raises(sublet.InputError) as raised:
@@ -115,7 +115,7 @@ def test_the_account_of_a_triple_may_be_missing(engine: sublet.Engine) -> None:
     assert raised.value.code == "input.directory_resource"
 
 
-def test_handles_outlive_changes_imports_and_reloads_and_go_with_any_engine(engine: sublet.Engine) -> None:
+def test_handles_outlive_changes_and_engines(engine: sublet.Engine) -> None:
     new, read, campaign, app = sublet.Principal("Account", "new"), sublet.Action("campaign.read"), sublet.ResourceType("Campaign"), sublet.Host(APP)
 
     def code(asked: sublet.Engine) -> str:
@@ -179,7 +179,7 @@ def columns(rows: list[dict[str, Any]]) -> dict[str, Any]:
     return {f"{name}s": [row.get(name) for row in rows] for name in names}
 
 
-def test_many_are_what_one_by_one_is(engine: sublet.Engine) -> None:
+def test_batch_equals_single_checks(engine: sublet.Engine) -> None:
     rows = questions(2_000)
     wanted = [engine.authorize(**row) for row in rows]
     assert len({found.code for found in wanted}) > 4
@@ -193,7 +193,7 @@ def test_many_are_what_one_by_one_is(engine: sublet.Engine) -> None:
         assert engine.authorize_many(lists) == wanted == engine.authorize_many(**columns(lists))
 
 
-def test_one_value_stands_for_all_rows(engine: sublet.Engine) -> None:
+def test_one_value_applies_to_all_rows(engine: sublet.Engine) -> None:
     rows: Any = [("Campaign", str(n), "acme") for n in range(1_500)]
     assert engine.check_many(principals=OWNER, actions="campaign.read", resources=rows, hosts=HOST) == [True] * 1_500
     assert engine.check_many(principals=OWNER, actions="campaign.read", resources=CAMPAIGN, hosts=HOST) == [True]
@@ -214,7 +214,7 @@ def test_one_value_stands_for_all_rows(engine: sublet.Engine) -> None:
         ({"requests": []}, "input.value"),
     ],
 )
-def test_columns_fit_together_or_none_is_answered(engine: sublet.Engine, more: dict[str, Any], code: str) -> None:
+def test_columns_must_have_equal_lengths(engine: sublet.Engine, more: dict[str, Any], code: str) -> None:
     good: dict[str, Any] = {"principals": [OWNER, OWNER], "actions": "campaign.read", "resources": CAMPAIGN, "hosts": HOST}
     assert engine.check_many(**good) == [True, True]
     for ask in (engine.check_many, engine.authorize_many):
@@ -235,14 +235,14 @@ class Key(str):
         return hash("account")
 
 
-def test_a_lying_key_is_its_characters(engine: sublet.Engine) -> None:
+def test_str_subclass_key_is_its_characters(engine: sublet.Engine) -> None:
     lying: dict[str, str] = {"type": "Campaign", "id": "k", Key("owner"): "acme"}
     with pytest.raises(sublet.InputError) as raised:
         engine.check(OWNER, "campaign.read", lying, host=HOST)
     assert "`owner`" in str(raised.value)
 
 
-def test_code_of_the_host_that_runs_meanwhile_changes_nothing(engine: sublet.Engine) -> None:
+def test_host_code_during_a_call_has_no_effect(engine: sublet.Engine) -> None:
     resource: dict[str, Any] = {"type": "Campaign", "id": "k", "account": "acme"}
 
     class Parents:
@@ -255,7 +255,7 @@ def test_code_of_the_host_that_runs_meanwhile_changes_nothing(engine: sublet.Eng
     assert engine.check(OWNER, "campaign.read", resource, host=HOST)
 
 
-def test_lists_that_change_while_they_are_decided_are_those_of_the_call(engine: sublet.Engine) -> None:
+def test_lists_are_read_at_the_call(engine: sublet.Engine) -> None:
     rows: Any = [{"principal": list(OWNER), "action": "campaign.read", "resource": {"type": "Campaign", "id": "k", "account": "acme"}, "host": HOST} for _ in range(50_000)]
     stop = threading.Event()
 
@@ -280,7 +280,7 @@ def test_lists_that_change_while_they_are_decided_are_those_of_the_call(engine: 
         thread.join()
 
 
-def test_other_threads_run_while_a_long_list_is_converted(engine: sublet.Engine) -> None:
+def test_other_threads_run_during_conversion(engine: sublet.Engine) -> None:
     """The last row is malformed, so nothing is decided, and Python itself is kept from switching: another thread runs only
     where the conversion gives way. How long one waits is the benchmark's to say (`python/stall`)."""
     rows: list[dict[str, Any]] = [{"principal": OWNER, "action": "campaign.read", "resource": CAMPAIGN, "host": HOST} for _ in range(100_000)]

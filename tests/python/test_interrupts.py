@@ -88,7 +88,7 @@ def test_handlers_run_while_a_call_waits(file: Path) -> None:
 
 
 @pytest.mark.parametrize("verb", ["consume", "change", "top_up", "batch"])
-def test_a_cancelled_task_ends_its_wait(file: Path, verb: str) -> None:
+def test_cancelled_task_ends_its_wait(file: Path, verb: str) -> None:
     async def main() -> None:
         engine = open_at(file)
         one = sublet.AsyncEngine(engine)
@@ -128,7 +128,7 @@ def test_wait_for_ends_a_wait(file: Path) -> None:
     asyncio.run(main())
 
 
-def test_waits_do_not_add_up_and_fill_nothing(file: Path) -> None:
+def test_waits_share_time_and_leave_threads_free(file: Path) -> None:
     async def main() -> None:
         one = sublet.AsyncEngine(open_at(file, "?lock_timeout=1000"))
         with stopped_holder(file):
@@ -147,7 +147,7 @@ def test_waits_do_not_add_up_and_fill_nothing(file: Path) -> None:
     asyncio.run(main())
 
 
-def test_a_process_ends_while_calls_wait(file: Path) -> None:
+def test_process_ends_while_calls_wait(file: Path) -> None:
     program = f"""
 import asyncio, sys, threading, time, sublet
 engine = sublet.Engine.open(store="sqlite:{file}")

@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TABLE: dict[str, Any] = json.loads((ROOT / "tests" / "vectors" / "logins.json").read_text())
 
 
-def test_every_flow_is_asked_of_every_login_at_every_host() -> None:
+def test_every_flow_login_and_host_is_checked() -> None:
     engine = sublet.Engine.open()
     engine.import_lines(ROOT / "policies" / "tests" / "agency.jsonl")
     engine.change(TABLE["given"])

@@ -100,7 +100,7 @@ OTHERS = {"account", "action", "bundle", "cedar", "host", "log", "measure", "ope
 REFUSED = {"forget_counts": "store.verb"}
 
 
-def test_every_verb_is_tried() -> None:
+def test_every_method_is_tried() -> None:
     for kind in (sublet.Engine, sublet.AsyncEngine):
         public = {name for name, _ in inspect.getmembers(kind) if not name.startswith("_")}
         assert public - OTHERS - set(VERBS) <= {"engine", "close"}, public - OTHERS - set(VERBS)
@@ -121,7 +121,7 @@ def judge(verb: str, code: str, took: float, slack: float = 0.0) -> None:
     assert took < BOUND + MARGIN + slack, f"{verb} took {took:.2f} s"
 
 
-def test_each_verb_answers_or_says_that_the_store_is_locked(tmp_path: Path) -> None:
+def test_each_method_answers_or_reports_the_lock(tmp_path: Path) -> None:
     at = Opened(tmp_path / "sublet.db")
     codes: dict[str, set[str]] = {verb: set() for verb in VERBS}
     with stopped_holder(at.file):
@@ -140,7 +140,7 @@ def test_each_verb_answers_or_says_that_the_store_is_locked(tmp_path: Path) -> N
     assert at.engine.verify()["faults"] == []
 
 
-def test_each_verb_of_asyncio_answers_or_says_so_and_can_be_cancelled(tmp_path: Path) -> None:
+def test_each_async_method_can_be_cancelled(tmp_path: Path) -> None:
     at = Opened(tmp_path / "sublet.db")
 
     async def main() -> None:
@@ -166,7 +166,7 @@ def test_each_verb_of_asyncio_answers_or_says_so_and_can_be_cancelled(tmp_path: 
         asyncio.run(main())
 
 
-def test_a_signal_is_seen_in_each_verb(tmp_path: Path) -> None:
+def test_each_method_handles_a_signal(tmp_path: Path) -> None:
     number = signal.SIGTERM
     at = Opened(tmp_path / "sublet.db")
     seen: list[float] = []
@@ -206,7 +206,7 @@ COMMANDS: dict[str, list[str]] = {
 }
 
 
-def test_each_verb_of_the_command_ends_in_time(tmp_path: Path) -> None:
+def test_each_cli_command_ends_in_time(tmp_path: Path) -> None:
     file = tmp_path / "sublet.db"
     sublet.Engine.open(store=f"sqlite:{file}").import_lines(AGENCY)
     store = f"sqlite:{file}?lock_timeout={int(BOUND * 1000)}"

@@ -102,7 +102,7 @@ def test_counts_and_directory_outlive_the_engine(file: Path) -> None:
     assert again.export_lines() == engine.export_lines()
 
 
-def test_a_change_is_in_force_in_the_other_engine_at_its_next_check(file: Path) -> None:
+def test_other_engine_sees_change_at_next_check(file: Path) -> None:
     first, second = open_engine(file, 10), open_engine(file)
     asked = (ACME, "campaign.read", ("Campaign", "k", "acme"))
     assert second.check(*asked, host=MAIN)
@@ -117,7 +117,7 @@ def test_a_change_is_in_force_in_the_other_engine_at_its_next_check(file: Path) 
     assert second.revision == first.revision == revision + 2
 
 
-def test_forked_children_and_their_parent_count_together(file: Path) -> None:
+def test_forked_children_share_counts(file: Path) -> None:
     engine = open_engine(file, 1_000)
     send(engine)
     children = [forked(lambda: [send(engine) for _ in range(25)]) for _ in range(4)]
@@ -127,7 +127,7 @@ def test_forked_children_and_their_parent_count_together(file: Path) -> None:
     assert (used(engine), summed(file), engine.verify()["faults"]) == (126, 126, [])
 
 
-def test_a_fork_while_another_thread_consumes_neither_hangs_nor_loses(file: Path) -> None:
+def test_fork_during_consume_is_safe(file: Path) -> None:
     engine = open_engine(file, 1_000_000)
     done = threading.Event()
     counts = [0, 0]
@@ -164,7 +164,7 @@ def start(file: Path, script: str, *more: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
-def test_another_sqlite_in_the_process_takes_no_lock_away(file: Path) -> None:
+def test_second_sqlite_drops_no_lock(file: Path) -> None:
     engine = open_engine(file, 1_000_000)
     others = [start(file, TAKER, "2000") for _ in range(2)]
     done = threading.Event()
@@ -209,7 +209,7 @@ def start_node(file: Path, *more: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
-def test_four_python_and_four_node_processes_are_granted_exactly_the_limit(file: Path) -> None:
+def test_python_and_node_share_one_exact_limit(file: Path) -> None:
     engine = open_engine(file, 4_000)
     takers = [start(file, TAKER, "800") for _ in range(4)] + [start_node(file, "800") for _ in range(4)]
     # In the middle the limit is raised, something else changes, a part is reserved and given back, and one unit refunded.
@@ -228,7 +228,7 @@ def test_four_python_and_four_node_processes_are_granted_exactly_the_limit(file:
     assert (used(engine), summed(file), engine.verify()["faults"]) == (5_000, 5_000, [])
 
 
-def test_the_only_process_keeps_its_log_when_another_sqlite_closes(file: Path) -> None:
+def test_wal_survives_a_second_sqlite_closing(file: Path) -> None:
     engine = open_engine(file, 100)
     for _ in range(10):
         send(engine)
@@ -237,7 +237,7 @@ def test_the_only_process_keeps_its_log_when_another_sqlite_closes(file: Path) -
     assert used(again) == 10
 
 
-def test_a_full_disk_is_an_error_and_then_goes_on(file: Path) -> None:
+def test_full_disk_is_an_error_until_freed(file: Path) -> None:
     open_engine(file, 1_000)
     script = """
         import resource, signal, sys, sublet
@@ -267,7 +267,7 @@ def test_a_full_disk_is_an_error_and_then_goes_on(file: Path) -> None:
     assert (summed(file), engine.verify()["faults"]) == (used(engine), [])
 
 
-def test_a_file_that_is_removed_is_an_error_until_it_is_back(file: Path, tmp_path: Path) -> None:
+def test_removed_file_is_an_error_until_back(file: Path, tmp_path: Path) -> None:
     engine = open_engine(file, 10)
     send(engine, 4)
     away = tmp_path / "away"
@@ -284,7 +284,7 @@ def test_a_file_that_is_removed_is_an_error_until_it_is_back(file: Path, tmp_pat
     assert used(engine) == 10
 
 
-def test_another_store_in_its_place_is_no_fresh_budget(file: Path, tmp_path: Path) -> None:
+def test_replaced_store_gives_no_new_budget(file: Path, tmp_path: Path) -> None:
     engine = open_engine(file, 10)
     send(engine, 4)
     for _ in range(2):
@@ -301,7 +301,7 @@ def test_another_store_in_its_place_is_no_fresh_budget(file: Path, tmp_path: Pat
         refused("store.foreign", lambda: send(engine))
 
 
-def test_a_copy_that_is_put_back_goes_on_with_its_counts(file: Path, tmp_path: Path) -> None:
+def test_restored_copy_continues_its_counts(file: Path, tmp_path: Path) -> None:
     engine = open_engine(file, 10)
     send(engine, 4)
     copy = tmp_path / "copy.db"
@@ -316,7 +316,7 @@ def test_a_copy_that_is_put_back_goes_on_with_its_counts(file: Path, tmp_path: P
     assert (used(engine), send(engine, 6).code, send(engine, 7).code) == (4, "ok", "quota_exceeded")
 
 
-def test_a_file_that_is_not_ours_is_left_alone(file: Path, tmp_path: Path) -> None:
+def test_foreign_file_is_left_alone(file: Path, tmp_path: Path) -> None:
     with contextlib.closing(sqlite3.connect(file)) as other:
         other.execute("CREATE TABLE mine (x)")
         other.commit()
@@ -332,14 +332,14 @@ def test_a_file_that_is_not_ours_is_left_alone(file: Path, tmp_path: Path) -> No
     assert "version 3" in str(refused("store.version", lambda: open_engine(newer)))
 
 
-def test_places_that_cannot_be_opened(tmp_path: Path) -> None:
+def test_unreachable_paths_are_errors(tmp_path: Path) -> None:
     refused("store.unreachable", lambda: sublet.Engine.open(store=f"sqlite:{tmp_path}/no/sublet.db"))
     refused("store.unreachable", lambda: sublet.Engine.open(store=f"sqlite:{tmp_path}"))
     for store in ("sqlite:", "sqlite:x\0y", f"sqlite:{tmp_path}/x.db?durability=much", "postgres:x", "memory", "memory:x"):
         refused("store.unknown", lambda store=store: sublet.Engine.open(store=store))  # type: ignore[misc]
 
 
-def test_a_folder_that_cannot_be_written(file: Path, tmp_path: Path) -> None:
+def test_read_only_folder_is_an_error(file: Path, tmp_path: Path) -> None:
     open_engine(file, 10)
     script = """
         import os, sys, sublet
@@ -363,7 +363,7 @@ def test_a_folder_that_cannot_be_written(file: Path, tmp_path: Path) -> None:
             path.chmod(mode)
 
 
-def test_a_database_that_another_program_holds(file: Path) -> None:
+def test_database_locked_by_another_program(file: Path) -> None:
     engine = open_engine(file, 10)
     script = """
         import sqlite3, sys
@@ -379,7 +379,7 @@ def test_a_database_that_another_program_holds(file: Path) -> None:
     assert send(engine)
 
 
-def test_a_question_about_a_limit_waits_for_nobody_when_nothing_changed(file: Path) -> None:
+def test_limit_check_does_not_wait_if_unchanged(file: Path) -> None:
     engine, other = open_engine(file, 10), open_engine(file)
     asked = (ACME, "campaign.send", ("Campaign", "k", "acme"))
     send(engine, 4)
@@ -401,7 +401,7 @@ def test_a_question_about_a_limit_waits_for_nobody_when_nothing_changed(file: Pa
     assert engine.check(*asked, host=MAIN, amount=5)
 
 
-def test_verify_tells_a_count_that_was_tampered_with(file: Path) -> None:
+def test_verify_finds_a_changed_count(file: Path) -> None:
     engine = open_engine(file, 10)
     send(engine, 3)
     with contextlib.closing(sqlite3.connect(file)) as other:
@@ -433,7 +433,7 @@ def test_verify_tells_a_count_that_was_tampered_with(file: Path) -> None:
         "DROP INDEX buckets_windows",
     ],
 )
-def test_verify_finds_what_was_changed(file: Path, change: str) -> None:
+def test_verify_finds_each_changed_value(file: Path, change: str) -> None:
     engine = open_engine(file, 10)
     send(engine, 3, key="a")
     send(engine, 1)
@@ -447,7 +447,7 @@ def test_verify_finds_what_was_changed(file: Path, change: str) -> None:
 
 
 @pytest.mark.parametrize("change", ["UPDATE operations SET at = at + 1", "UPDATE meta SET value = 'x 1' WHERE name = 'boot'"])
-def test_damaged_counts_are_no_outage_of_rights(file: Path, change: str) -> None:
+def test_damaged_counts_leave_checks_working(file: Path, change: str) -> None:
     send(open_engine(file, 10), 3)
     with contextlib.closing(sqlite3.connect(file)) as other:
         assert other.execute(change).rowcount == 1
@@ -458,7 +458,7 @@ def test_damaged_counts_are_no_outage_of_rights(file: Path, change: str) -> None
     assert bool(engine.verify()["faults"]) == ("operations" in change)
 
 
-def test_a_damaged_file_is_an_error(file: Path, tmp_path: Path) -> None:
+def test_damaged_file_is_an_error(file: Path, tmp_path: Path) -> None:
     open_engine(file, 10)
     whole = file.read_bytes()
     for name in ("sublet.db-wal", "sublet.db-shm"):
@@ -495,7 +495,7 @@ def copied(tmp_path: Path) -> Iterator[Path]:
     yield folder
 
 
-def test_a_directory_that_does_not_fit_the_bundle_denies_with_a_code(file: Path, copied: Path) -> None:
+def test_mismatched_directory_denies_with_code(file: Path, copied: Path) -> None:
     with_more = open_engine(file, 10)
     schema = copied / "app.cedarschema"
     schema.write_text(schema.read_text().replace("entity Feature enum [", 'entity Feature enum [\n  "novelty",', 1))

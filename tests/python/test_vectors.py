@@ -47,7 +47,7 @@ def answer(engine: sublet.Engine, case: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
-def test_every_case_has_the_stated_answer(file: Path) -> None:
+def test_policy_cases_match(file: Path) -> None:
     engine = sublet.Engine.open()
     whole = json.loads(file.read_text())
     wrong = []
@@ -71,7 +71,7 @@ def test_every_case_has_the_stated_answer(file: Path) -> None:
     assert whole["cases"]
 
 
-def test_every_host_has_exactly_its_outcome() -> None:
+def test_host_vectors_match() -> None:
     rows = json.loads((ROOT / "tests" / "vectors" / "hosts.json").read_text())
     assert len(rows) >= 60
     for row in rows:
@@ -139,7 +139,7 @@ ERRORS = json.loads((ROOT / "tests" / "vectors" / "errors.json").read_text())
 
 
 @pytest.mark.parametrize("row", ERRORS, ids=lambda row: str(row["code"]))
-def test_every_error_has_its_code_and_help(row: dict[str, Any]) -> None:
+def test_error_vectors_match(row: dict[str, Any]) -> None:
     with pytest.raises(sublet.SubletError) as caught:
         act(row)
     assert caught.value.code == row["code"], str(caught.value)
@@ -147,7 +147,7 @@ def test_every_error_has_its_code_and_help(row: dict[str, Any]) -> None:
     assert caught.value.code in sublet.error_codes()
 
 
-def test_every_record_that_breaks_an_invariant_is_refused_and_changes_nothing(engine: sublet.Engine) -> None:
+def test_invalid_records_are_refused(engine: sublet.Engine) -> None:
     revision = engine.revision
     before = engine.export_lines()
     rows = json.loads((ROOT / "tests" / "vectors" / "records.json").read_text())

@@ -86,7 +86,7 @@ def behind(file: Path) -> sublet.Engine:
 
 
 @pytest.mark.parametrize("name", READING)
-def test_reading_waits_for_nobody(tmp_path: Path, name: str) -> None:
+def test_reads_do_not_wait(tmp_path: Path, name: str) -> None:
     file = tmp_path / "sublet.db"
     second = behind(file)
     with held(file):
@@ -97,7 +97,7 @@ def test_reading_waits_for_nobody(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", WAITING)
-def test_other_threads_go_on_while_a_call_waits_for_the_file(tmp_path: Path, name: str) -> None:
+def test_other_threads_run_during_a_file_wait(tmp_path: Path, name: str) -> None:
     file = tmp_path / "sublet.db"
     second = behind(file)
     call = threading.Thread(target=WAITING[name], args=(second,))
@@ -125,7 +125,7 @@ def stopped(file: Path) -> Iterator[int]:
 
 
 @pytest.mark.parametrize("name", WAITING)
-def test_a_stopped_holder_is_named(tmp_path: Path, name: str) -> None:
+def test_stopped_holder_is_named(tmp_path: Path, name: str) -> None:
     file = tmp_path / "sublet.db"
     behind(file)
     engine = sublet.Engine.open(store=f"sqlite:{file}?lock_timeout=300")
@@ -140,7 +140,7 @@ def test_a_stopped_holder_is_named(tmp_path: Path, name: str) -> None:
     WAITING[name](engine)
 
 
-def test_waits_of_threads_do_not_add_up(tmp_path: Path) -> None:
+def test_waits_of_threads_run_in_parallel(tmp_path: Path) -> None:
     file = tmp_path / "sublet.db"
     behind(file)
     engine = sublet.Engine.open(store=f"sqlite:{file}?lock_timeout=500")
@@ -164,7 +164,7 @@ def test_waits_of_threads_do_not_add_up(tmp_path: Path) -> None:
     assert took < 2.5, f"eight threads waited {took:.1f} seconds"
 
 
-def test_opening_ends_in_time_too(tmp_path: Path) -> None:
+def test_opening_ends_in_time(tmp_path: Path) -> None:
     file = tmp_path / "sublet.db"
     behind(file)
     with stopped(file), pytest.raises(sublet.StoreError) as found:

@@ -347,17 +347,17 @@ fn acknowledged_is_stored(store: &str) {
 }
 
 #[test]
-fn in_memory() {
+fn acknowledged_work_is_stored_in_memory() {
     acknowledged_is_stored("memory:");
 }
 
 #[test]
-fn in_a_file() {
+fn acknowledged_work_is_stored_in_a_file() {
     acknowledged_is_stored(&format!("sqlite:{}", folder().join("process.db").display()));
 }
 
 #[test]
-fn in_a_file_that_outlives_the_power() {
+fn acknowledged_work_is_stored_synced() {
     acknowledged_is_stored(&format!(
         "sqlite:{}?durability=power",
         folder().join("power.db").display()

@@ -38,7 +38,7 @@ unsafe impl GlobalAlloc for Counting {
 static COUNTING: Counting = Counting;
 
 #[test]
-fn a_bare_check_of_a_plain_program_allocates_nothing() {
+fn bare_check_allocates_nothing() {
     let schema = "entity User in [Group] { level: Long }; entity Group; entity Doc in [Folder] { owner: User }; entity Folder;\n\
                   action any; action read in [any] appliesTo { principal: User, resource: Doc };";
     let policies = "permit (principal in Group::\"g\", action in Action::\"any\", resource is Doc) when { resource.owner == principal };\n\

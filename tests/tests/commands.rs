@@ -292,12 +292,12 @@ fn run(store: impl Fn() -> String) {
 }
 
 #[test]
-fn commands_do_what_the_vectors_say() {
+fn command_vectors_match_in_memory() {
     run(|| "memory:".to_owned());
 }
 
 #[test]
-fn commands_do_the_same_on_a_file() {
+fn command_vectors_match_in_a_file() {
     run(|| {
         format!(
             "sqlite:{}",
@@ -311,7 +311,7 @@ fn command(text: &str) -> Command {
 }
 
 #[test]
-fn what_is_refused_for_an_invariant_takes_nothing() {
+fn refused_command_debits_nothing() {
     let engine = opened("memory:".to_owned());
     let acme = EntityRef::new("Account", "acme");
     let host = Environment {
@@ -347,7 +347,7 @@ fn what_is_refused_for_an_invariant_takes_nothing() {
 }
 
 #[test]
-fn the_history_says_who_did_what_and_when() {
+fn history_names_actor_command_and_instant() {
     let engine = opened("memory:".to_owned());
     let host = Environment {
         host: Some("dash.marketingmaster.example".to_owned()),
@@ -391,7 +391,7 @@ fn the_history_says_who_did_what_and_when() {
 }
 
 #[test]
-fn a_main_account_has_no_level_whatever_the_policies_say() {
+fn main_account_never_has_a_level() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies");
     let files = std::fs::read_dir(folder)
         .expect("the folder")

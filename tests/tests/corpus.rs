@@ -10,7 +10,7 @@ use std::path::Path;
 use sublet_tests::{Asker, fuzzed};
 
 #[test]
-fn the_engine_agrees_with_cedar_on_the_fuzzers_corpus() {
+fn fuzz_corpus_agrees_with_cedar() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus/plain");
     let mut files: Vec<_> = std::fs::read_dir(folder)
         .expect("the corpus")

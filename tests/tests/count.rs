@@ -139,7 +139,7 @@ fn shipped() -> Vec<(String, String)> {
 }
 
 #[test]
-fn an_action_with_two_meters_takes_of_both_or_of_none() {
+fn two_meters_are_debited_together() {
     for store in [
         "memory:".to_owned(),
         format!("sqlite:{}", sublet_tests::folder().join("two.db").display()),
@@ -238,7 +238,7 @@ fn an_action_with_two_meters_takes_of_both_or_of_none() {
 }
 
 #[test]
-fn rules_about_limits_say_what_cedar_says_of_them() {
+fn limit_policies_agree_with_cedar() {
     let shipped = shipped();
     for added in std::iter::once("").chain(ADDED) {
         let files = shipped

@@ -142,11 +142,11 @@ fn steps(share: u64) -> u64 {
 }
 
 #[test]
-fn a_process_that_dies_and_cannot_write_counts_as_the_model() {
+fn crashes_and_failed_writes_match_model() {
     simulate("", steps(20));
 }
 
 #[test]
-fn so_it_does_where_each_commit_reaches_the_disk() {
+fn synced_commits_match_model() {
     simulate("?durability=power", steps(80));
 }

@@ -25,7 +25,7 @@ fn ask(asker: &mut Asker, case: &Case, policies: String) -> Decision {
 }
 
 #[test]
-fn the_engine_agrees_with_cedar_on_random_programs() {
+fn random_programs_agree_with_cedar() {
     let total = cases();
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u64;
     let parts: Vec<Counts> = std::thread::scope(|scope| {
@@ -167,7 +167,7 @@ fn count_operators(case: &Case, prepared: &Prepared, seen: &mut BTreeMap<&'stati
 }
 
 #[test]
-fn a_fault_planted_in_an_operator_is_found() {
+fn planted_operator_bug_is_found() {
     let faults = [
         (" < ", " <= "),
         (" == ", " != "),
@@ -217,7 +217,7 @@ fn a_fault_planted_in_an_operator_is_found() {
 }
 
 #[test]
-fn adding_policies_only_narrows_and_order_changes_only_the_name() {
+fn permits_only_add_forbids_only_remove() {
     let mut asker = Asker::default();
     for seed in 0..(cases() / 20).max(1_000) {
         let case = case(seed);

@@ -42,7 +42,7 @@ fn files() -> Vec<(String, String)> {
 }
 
 #[test]
-fn the_cases_beside_the_policies_pass() {
+fn policy_cases_pass() {
     let engine = opened();
     let results = sublet_cli::run_cases(&engine, &root().join("policies/tests")).expect("cases");
     let failed: Vec<_> = results
@@ -71,7 +71,7 @@ fn is_there(shown: &str) -> bool {
 /// Ids of `rules.json`: each decides a request and has cases that allow and deny, or names the test
 /// or the issue that shows it.
 #[test]
-fn every_rule_and_every_code_has_its_cases_or_says_where_it_is_shown() {
+fn every_rule_and_code_has_a_case() {
     let text = std::fs::read_to_string(root().join("tests/vectors/rules.json"))
         .expect("the list of rules");
     let list: serde_json::Value = serde_json::from_str(&text).expect("JSON");
@@ -182,7 +182,7 @@ fn every_rule_and_every_code_has_its_cases_or_says_where_it_is_shown() {
 }
 
 #[test]
-fn readers_see_one_consistent_version_during_changes_and_reloads() {
+fn readers_see_one_consistent_version() {
     let engine = opened();
     let stop = AtomicBool::new(false);
     let asked = AtomicU64::new(0);
@@ -278,7 +278,7 @@ fn readers_see_one_consistent_version_during_changes_and_reloads() {
 }
 
 #[test]
-fn hostile_texts_on_every_stack_end_in_an_error_or_a_denial() {
+fn hostile_texts_end_on_every_stack() {
     for kib in [128_usize, 256, 512, 1024, 8192] {
         let work = move || {
             let open = |condition: String| {
@@ -337,7 +337,7 @@ fn hostile_texts_on_every_stack_end_in_an_error_or_a_denial() {
 }
 
 #[test]
-fn import_and_export_are_inverse_and_twins_are_refused() {
+fn import_and_export_are_inverse() {
     let engine = opened();
     let mut before = Vec::new();
     engine.export(&mut before).expect("an export");

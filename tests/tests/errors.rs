@@ -166,7 +166,7 @@ fn act(row: &Value) -> Result<(), Error> {
 }
 
 #[test]
-fn every_error_has_its_code_and_help() {
+fn error_vectors_match() {
     for row in json("tests/vectors/errors.json").as_array().expect("rows") {
         let error = act(row).expect_err(&row.to_string());
         assert_eq!(
@@ -179,7 +179,7 @@ fn every_error_has_its_code_and_help() {
 }
 
 #[test]
-fn every_code_of_the_list_is_met_or_says_which_test_meets_it() {
+fn every_error_code_has_a_test() {
     let codes = |path: &str, key: &str| -> BTreeSet<String> {
         json(path)
             .as_array()

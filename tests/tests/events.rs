@@ -337,12 +337,12 @@ fn run(store: impl Fn() -> String) {
 }
 
 #[test]
-fn the_log_tells_what_the_vectors_say() {
+fn event_vectors_match_in_memory() {
     run(|| "memory:".to_owned());
 }
 
 #[test]
-fn the_log_tells_the_same_of_a_store_in_a_file() {
+fn event_vectors_match_in_a_file() {
     run(|| {
         format!(
             "sqlite:{}",
@@ -352,7 +352,7 @@ fn the_log_tells_the_same_of_a_store_in_a_file() {
 }
 
 #[test]
-fn a_log_is_json_lines_in_the_order_of_what_happened() {
+fn log_file_is_json_lines_in_order() {
     let scene = &scenes()[2];
     let mut opened = opened("memory:".to_owned(), &json!({}));
     let path = sublet_tests::folder().join("events.jsonl");
@@ -391,7 +391,7 @@ fn a_log_is_json_lines_in_the_order_of_what_happened() {
 }
 
 #[test]
-fn an_engine_that_is_dropped_tells_what_is_on_its_way() {
+fn dropped_engine_delivers_queued_events() {
     let opened = opened("memory:".to_owned(), &json!({}));
     let path = sublet_tests::folder().join("events.jsonl");
     opened
@@ -419,7 +419,7 @@ fn an_engine_that_is_dropped_tells_what_is_on_its_way() {
 }
 
 #[test]
-fn what_is_measured_is_what_was_asked() {
+fn metrics_equal_the_requests() {
     let engine = Engine::open(Options {
         policies: policies(),
         ..Options::default()
@@ -501,7 +501,7 @@ fn leaves(value: &Value, found: &mut Vec<String>) {
 }
 
 #[test]
-fn no_event_of_a_command_tells_an_email_a_token_or_a_value_of_the_context() {
+fn events_contain_no_secret() {
     let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors/commands.json");
     let scenes: Vec<Value> =
         serde_json::from_str(&std::fs::read_to_string(file).expect("the vectors")).expect("scenes");

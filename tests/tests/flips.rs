@@ -105,7 +105,7 @@ fn copied(from: &Path, folder: &Path, bytes: &[u8]) -> PathBuf {
 }
 
 #[test]
-fn no_flipped_bit_is_an_answer() {
+fn flipped_bits_never_change_an_answer() {
     let (flips, operations) = (
         size("SUBLET_FLIPS", 200),
         size("SUBLET_FLIP_OPERATIONS", 10_000),

@@ -92,7 +92,7 @@ fn day(engine: &Engine, day: u32) {
 }
 
 #[test]
-fn sqlite_keeps_its_bounds_for_200_days() {
+fn sqlite_size_is_bounded_over_200_days() {
     let file = folder().join("growth.db");
     let store = format!("sqlite:{}", file.display());
     let clock = ManualClock::new("2026-01-01T00:00:00Z").expect("an instant");
@@ -139,7 +139,7 @@ fn sqlite_keeps_its_bounds_for_200_days() {
 }
 
 #[test]
-fn memory_keeps_its_bounds_for_200_days() {
+fn memory_size_is_bounded_over_200_days() {
     let clock = ManualClock::new("2026-01-01T00:00:00Z").expect("an instant");
     let engine = open("memory:", Clock::Manual(clock.clone()));
     let all = days(200);
@@ -203,7 +203,7 @@ fn bytes(file: &Path, suffix: &str) -> u64 {
 }
 
 #[test]
-fn a_long_reader_ends_and_the_log_is_cut() {
+fn wal_shrinks_after_a_long_reader() {
     let file = folder().join("long.db");
     let engine = open(&format!("sqlite:{}", file.display()), Clock::System);
     let spend = |count: u32| {

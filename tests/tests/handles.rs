@@ -140,7 +140,7 @@ fn put(engine: &Engine, record: &str) {
 }
 
 #[test]
-fn handles_say_what_their_words_say_whatever_happens_to_the_directory() {
+fn handles_agree_with_names_through_changes() {
     let (engine, handles) = (opened(), Handles::all());
     let first = handles.agree(&engine);
     assert!(first > 10, "{first}");
@@ -186,7 +186,7 @@ fn handles_say_what_their_words_say_whatever_happens_to_the_directory() {
 }
 
 #[test]
-fn threads_share_handles_while_the_directory_is_imported_again_and_again() {
+fn threads_share_handles_during_imports() {
     let (engine, handles) = (opened(), Handles::all());
     let lines = agency();
     let question = |host: &'static str| {

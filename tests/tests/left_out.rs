@@ -67,7 +67,7 @@ fn warned(policy: &str) -> Vec<String> {
 }
 
 #[test]
-fn what_fails_open_is_named() {
+fn policies_that_fail_open_are_warned() {
     let forbid = |rest: &str| {
         format!(
             "@code(\"x\") forbid (principal, action in [Action::\"memo.read\", Action::\"memo.edit\"], resource) {rest}"
@@ -118,7 +118,7 @@ fn what_fails_open_is_named() {
 }
 
 #[test]
-fn the_shipped_bundle_and_plain_programs_have_no_warnings() {
+fn default_bundle_has_no_warnings() {
     assert_eq!(
         Engine::open(Options::default())
             .expect("opens")
@@ -139,7 +139,7 @@ fn the_shipped_bundle_and_plain_programs_have_no_warnings() {
 }
 
 #[test]
-fn what_an_action_requires_is_named_or_an_error() {
+fn missing_required_attribute_is_an_error() {
     let permit = "@id(\"memos\") permit (principal, action in [Action::\"memo.read\", Action::\"memo.edit\"], resource);\n";
     let forbid = "@id(\"x\") @code(\"not_yours\") forbid (principal is TeamMember, action == Action::\"memo.edit\", resource) when { resource has created_by && resource.created_by != principal };";
     let engine = opened(&format!("{permit}{forbid}")).unwrap_or_else(|error| panic!("{error}"));

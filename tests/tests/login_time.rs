@@ -83,7 +83,7 @@ fn are_alike(percent: u128, works: &[&dyn Fn(usize)]) -> Result<(), Vec<u128>> {
 }
 
 #[test]
-fn login_time_tells_no_email() {
+fn login_time_reveals_no_email() {
     let engine = agency(0);
     let login = |host: &str, email: &str| {
         let _ = engine.login(host, email, None).expect("an answer");
@@ -148,7 +148,7 @@ fn login_time_ignores_number_of_domains() {
 }
 
 #[test]
-fn login_hosts_come_in_pages() {
+fn login_hosts_are_paged() {
     let engine = agency(120);
     let owner = EntityRef::new("Account", "acme");
     let (mut all, mut after, mut pages) = (Vec::new(), None, 0);

@@ -29,7 +29,7 @@ fn reference(value: &Value) -> EntityRef {
 }
 
 #[test]
-fn every_flow_is_asked_of_every_login_at_every_host() {
+fn every_flow_login_and_host_is_checked() {
     let table: Value =
         serde_json::from_str(include_str!("../vectors/logins.json")).expect("the table");
     let engine = opened(&table);

@@ -29,7 +29,7 @@ fn asked(context: serde_json::Value) -> Request {
 }
 
 #[test]
-fn a_policy_too_large_for_the_compiler_is_answered_by_cedar_alone_and_named() {
+fn oversized_policy_falls_back_to_cedar() {
     let large = format!("[{}context.one]", "principal,".repeat(65_540));
     let policies = format!(
         "permit (principal, action, resource) when {{ {large}.contains(context.of) }};\n\
@@ -142,7 +142,7 @@ fn a_policy_too_large_for_the_compiler_is_answered_by_cedar_alone_and_named() {
 }
 
 #[test]
-fn what_is_below_a_resource_that_comes_with_other_parents_is_below_those() {
+fn request_parents_replace_stored_parents() {
     let policies = "permit (principal in G::\"new\", action, resource);\nforbid (principal in G::\"old\", action, resource);".to_owned();
     let entities = json!([
         {"uid": {"type": "U", "id": "a"}, "attrs": {}, "parents": [{"type": "R", "id": "r"}]},
@@ -173,7 +173,7 @@ fn what_is_below_a_resource_that_comes_with_other_parents_is_below_those() {
 }
 
 #[test]
-fn policies_for_others_are_not_run() {
+fn policies_of_other_scopes_are_not_run() {
     let own =
         "permit (principal == U::\"a\", action == Action::\"read\", resource) when { context.ok };";
     let others = (0..2_000).map(|other| match other % 4 {

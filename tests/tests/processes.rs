@@ -44,7 +44,7 @@ fn faults(worker: &mut Worker) -> Value {
 }
 
 #[test]
-fn eight_processes_that_ask_for_more_are_granted_exactly_the_limit() {
+fn eight_processes_get_exactly_the_limit() {
     let store = store("");
     let mut first = start(&store);
     first.agency(3_000);
@@ -67,7 +67,7 @@ fn eight_processes_that_ask_for_more_are_granted_exactly_the_limit() {
 }
 
 #[test]
-fn reservations_refunds_and_changes_of_the_limit_in_between_keep_the_sum() {
+fn concurrent_follow_ups_keep_the_sum() {
     let store = store("");
     let mut first = start(&store);
     first.agency(2_000);
@@ -125,7 +125,7 @@ fn reservations_refunds_and_changes_of_the_limit_in_between_keep_the_sum() {
 }
 
 #[test]
-fn a_change_is_seen_by_the_next_check_of_seven_others() {
+fn change_is_seen_by_the_next_check() {
     let store = store("");
     let mut writer = start(&store);
     writer.agency(10);
@@ -143,7 +143,7 @@ fn a_change_is_seen_by_the_next_check_of_seven_others() {
 }
 
 #[test]
-fn a_change_whose_writer_dies_before_it_says_so_is_seen_too() {
+fn change_of_a_dead_writer_is_seen() {
     let store = store("");
     start(&store).agency(10);
     let mut others = several(&store, 3);
@@ -170,7 +170,7 @@ fn used_of(worker: &mut Worker, meter: &str) -> Value {
 }
 
 #[test]
-fn eight_processes_that_create_clients_are_granted_exactly_what_is_allowed() {
+fn client_creation_stops_at_the_limit() {
     let store = store("");
     let mut first = start(&store);
     first.agency(10);
@@ -204,7 +204,7 @@ fn eight_processes_that_create_clients_are_granted_exactly_what_is_allowed() {
 }
 
 #[test]
-fn a_command_whose_process_dies_is_done_whole_or_not_at_all_and_once() {
+fn crashed_command_is_atomic_and_done_once() {
     let store = store("");
     let mut first = start(&store);
     first.agency(10);
@@ -270,7 +270,7 @@ fn is_verified(statement: &Value) -> bool {
 }
 
 #[test]
-fn a_settle_whose_process_dies_has_done_all_or_nothing_and_resumes_to_the_same_result() {
+fn crashed_settlement_is_atomic_and_resumes() {
     let settle = json!({ "do": "settle", "period": "2026-01" });
     for at in ["begun", "worked", "committed"] {
         let (store, mut first) = owing();
@@ -320,7 +320,7 @@ fn a_settle_whose_process_dies_has_done_all_or_nothing_and_resumes_to_the_same_r
 }
 
 #[test]
-fn a_payment_whose_process_dies_is_recorded_once() {
+fn crashed_payment_is_recorded_once() {
     let (store, mut first) = owing();
     first.ask(&json!({ "do": "settle", "period": "2026-01" }));
     for (round, at) in ["begun", "worked", "committed"].into_iter().enumerate() {
@@ -339,7 +339,7 @@ fn a_payment_whose_process_dies_is_recorded_once() {
 }
 
 #[test]
-fn eight_writers_have_fair_turns() {
+fn eight_writers_make_fair_progress() {
     // Where each waits for the disk a sixteenth is the least; where commits take microseconds the
     // scheduler of two cores has the last word, and nobody starves.
     for (options, least) in [("?durability=power", 16), ("", 64)] {
@@ -428,11 +428,11 @@ fn killed(options: &str) {
 }
 
 #[test]
-fn a_kill_loses_nothing_that_was_acknowledged() {
+fn kill_loses_no_acknowledged_unit() {
     killed("");
 }
 
 #[test]
-fn a_kill_loses_nothing_that_was_acknowledged_on_disk() {
+fn kill_loses_no_synced_unit() {
     killed("?durability=power");
 }

@@ -101,7 +101,7 @@ fn question(random: &mut Random, logins: &[Value], accounts: &[&str]) -> Request
 }
 
 #[test]
-fn what_is_told_from_memory_is_what_a_new_engine_says() {
+fn cached_answers_equal_a_new_engines() {
     let lines = std::fs::read_to_string(policies().join("tests/agency.jsonl")).expect("the agency");
     let (engine, random) = (opened(), &mut Random::new(23));
     engine

@@ -264,7 +264,7 @@ fn question(host: usize, resource: usize) -> RequestRef<'static> {
 }
 
 #[test]
-fn what_is_told_during_a_silence_is_what_cedar_says() {
+fn cached_grants_agree_with_cedar() {
     let cases: usize = std::env::var("SUBLET_CASES")
         .ok()
         .and_then(|cases| cases.parse().ok())

@@ -407,7 +407,7 @@ fn compare_with_cedar(
 }
 
 #[test]
-fn what_cedar_says_of_each_policy_adds_up_to_the_decision() {
+fn decision_agrees_with_each_policy() {
     let engine = opened(EXTRA);
     let record = r#"{"type":"Account","id":"acme","email":"owner@acme.example","package":"agency","confirmed":true,"attributes":{"trial":true,"country":"dk"}}"#;
     engine
@@ -422,7 +422,7 @@ fn what_cedar_says_of_each_policy_adds_up_to_the_decision() {
 }
 
 #[test]
-fn facts_of_records_agree_with_cedar() {
+fn record_facts_agree_with_cedar() {
     let engine = opened(FACTS);
     let other = r#"{"type":"Package","id":"other","features":["campaigns","forms","funnels"],"whitelabel":true}"#;
     engine
@@ -443,7 +443,7 @@ fn facts_of_records_agree_with_cedar() {
 /// A policy that names a record means the same one after a reload and an import, which gives
 /// records other numbers.
 #[test]
-fn records_that_policies_name_stay_the_same_through_reloads_and_imports() {
+fn named_records_survive_reload_and_import() {
     let extra = r#"@id("dan") @code("not_dan") forbid (principal == TeamMember::"dan", action == Action::"campaign.read", resource);"#;
     let engine = opened(extra);
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies");
@@ -498,7 +498,7 @@ fn records_that_policies_name_stay_the_same_through_reloads_and_imports() {
 
 /// Features after the first 64 are kept apart from the rows, and answer the same.
 #[test]
-fn a_bundle_of_more_than_64_features_is_compiled_and_agrees_with_cedar() {
+fn more_than_64_features_agree_with_cedar() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies");
     let mut files = Vec::new();
     for entry in std::fs::read_dir(root)
@@ -622,7 +622,7 @@ fn exported(engine: &Engine) -> Vec<u8> {
 
 /// A resource is the entity that an account names as its own, or it is not.
 #[test]
-fn a_resource_is_what_an_accounts_attribute_names_or_is_not() {
+fn resource_equals_an_account_attribute() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let rule = r#"
 @id("favourite") @code("favourite")

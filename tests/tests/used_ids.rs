@@ -164,7 +164,7 @@ fn ids_stay_used(store: &str) {
 /// A client that was put without a level stays without one, over an export, a restart and another
 /// process.
 #[test]
-fn no_level_stays_none() {
+fn client_without_level_stays_without() {
     let store = format!(
         "sqlite:{}",
         sublet_tests::folder().join("level.db").display()

@@ -153,7 +153,7 @@ fn verdicts(folder: &Path, record: Option<&str>) -> Vec<(&'static str, bool)> {
 }
 
 #[test]
-fn bundle_and_directory_have_one_verdict() {
+fn all_loaders_agree_on_bundle_and_records() {
     let folder = std::env::temp_dir().join(format!("sublet-verdict-{}", std::process::id()));
     let records = [
         (None, true),

@@ -104,7 +104,7 @@ fn walk(seed: u64, mut sides: Sides) {
 }
 
 #[test]
-fn on_memory_the_engine_keeps_what_the_model_keeps() {
+fn walk_in_memory_agrees_with_model() {
     for seed in 1..=2 {
         walk(
             seed,
@@ -117,7 +117,7 @@ fn on_memory_the_engine_keeps_what_the_model_keeps() {
 }
 
 #[test]
-fn two_processes_on_one_file_keep_what_the_model_keeps() {
+fn walk_of_two_processes_agrees_with_model() {
     let store = format!("sqlite:{}", folder().join("sublet.db").display());
     let here = Served::open(&store, Some(BEGIN)).expect("opens");
     walk(

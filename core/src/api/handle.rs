@@ -131,7 +131,7 @@ mod tests {
     use crate::util::generation::numbering;
 
     #[test]
-    fn a_place_is_looked_up_once_in_each_numbering_and_never_when_missing() {
+    fn index_is_looked_up_once_per_numbering() {
         let place = CachedIndex::default();
         let (one, two) = (numbering(), numbering());
         assert_ne!(one, two);

@@ -74,14 +74,14 @@ mod tests {
     }
 
     #[test]
-    fn the_draw_is_hmac_sha256_of_the_id_under_the_seed() {
+    fn draw_is_hmac_sha256_of_id() {
         // RFC 4231, test case 1: key 20 times 0b, data "Hi There".
         let found = rank(&"0b".repeat(20), "Hi There");
         assert_eq!(found[..8], [0xb0, 0x34, 0x4c, 0x61, 0xd8, 0xdb, 0x38, 0x53]);
     }
 
     #[test]
-    fn the_same_seed_gives_the_same_order_whatever_the_order_of_the_clients() {
+    fn draw_ignores_order_of_clients() {
         let (clients, none) = (ids(40), BTreeMap::new());
         let turned: Vec<String> = clients.iter().rev().cloned().collect();
         let seed = "7".repeat(64);
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_that_is_gone_leaves_the_order_of_the_others() {
+    fn removed_client_keeps_order_of_others() {
         let (clients, none, seed) = (ids(30), BTreeMap::new(), "5a".repeat(32));
         let mut drawn = order(ExcessOrder::Random, &seed, &clients, &none, &[]);
         let gone = drawn.remove(3);
@@ -111,7 +111,7 @@ mod tests {
     /// chi-squared with 12 degrees of freedom: over 32.9 once in a thousand times. The seeds are
     /// fixed.
     #[test]
-    fn the_draw_is_fair() {
+    fn draw_is_fair() {
         const SEEDS: u32 = 20_000;
         let (clients, none) = (ids(13), BTreeMap::new());
         let (mut drawn, mut pairs) = ([0_u32; 13], [0_u32; 13]);
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn other_orders_are_settings() {
+    fn selection_order_is_configurable() {
         let (clients, seed) = (ids(4), "01".repeat(32));
         let created = [
             ("client-1", "2026-01-02T00:00:00Z"),
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_seed_is_hexadecimal() {
+    fn seed_is_hexadecimal() {
         assert_eq!(bytes("00ff7A"), [0, 255, 0x7a]);
         assert_eq!(bytes("xyz"), b"xyz");
         assert_eq!(bytes("abc"), b"abc");

@@ -90,7 +90,7 @@ fn touch() -> Option<bool> {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn all_of_it_is_read_and_evaluated() {
+    fn warm_up_program_loads_and_evaluates() {
         assert_eq!(super::touch(), Some(true));
     }
 }

@@ -303,7 +303,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_counts_characters_and_marks_them() {
+    fn span_counts_and_marks_characters() {
         let file = File {
             name: "x.cedar".into(),
             text: "äb\nforbid ünknown;\n".into(),
@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn a_very_long_line_is_cut_around_the_fault() {
+    fn long_line_is_cut_around_diagnostic() {
         let file = File {
             name: "x.cedar".into(),
             text: format!("{}?{}", "a".repeat(5_000), "b".repeat(5_000)),
@@ -334,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn fingerprints_tell_names_and_texts_apart() {
+    fn fingerprint_separates_names_and_texts() {
         assert_ne!(fingerprint([("a", "bc")]), fingerprint([("ab", "c")]));
     }
 }

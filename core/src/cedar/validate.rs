@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_valid_is_not_asked_again_and_a_fault_always_is() -> Result<(), Error> {
+    fn only_valid_bundles_are_cached() -> Result<(), Error> {
         let file = |text: &str| {
             vec![File {
                 name: "x.cedar".into(),

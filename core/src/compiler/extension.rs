@@ -221,7 +221,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_cedar_reads_is_kept_exactly() {
+    fn extension_values_equal_cedars() {
         let value = |what, text| match construct(what, text) {
             Some(Constructed::Value(value)) => Some(value),
             _ => None,
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn days_and_lengths_are_cedars() {
+    fn datetime_and_duration_equal_cedars() {
         let cedar =
             |text: String| match evaluate(&Expression::from_str(&text).expect("an expression")) {
                 Some(EvalResult::Long(value)) => Some(value),

@@ -221,7 +221,7 @@ mod tests {
     /// What is read quickly is what is read with care; what is refused with care is never read
     /// quickly.
     #[test]
-    fn quick_and_careful_reading_agree() {
+    fn fast_and_full_parser_agree() {
         let lines = [
             r#"{"type":"Account","id":"a","email":"o@x.example","package":"p"}"#,
             r#" { "type" : "Account" , "id":"a","email":"o@x.example","owner":"p","level":null,"disabled":["overage","abuse","overage"],"confirmed":true} "#,

@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_beyond_the_bits_are_kept_and_what_is_not_declared_is_told_by_the_alphabet() {
+    fn features_beyond_bits_are_stored() {
         let names: Vec<String> = (0..70).map(|at| format!("f{at:02}")).collect();
         let mut features = FeatureTable::default();
         features.declare(&names.iter().map(String::as_str).collect::<Vec<_>>());

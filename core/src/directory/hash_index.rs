@@ -155,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_put_in_is_found_after_growing_and_meanwhile_by_other_threads() {
+    fn entries_are_found_while_index_grows() {
         let texts: Vec<String> = (0..3_000).map(|at| format!("id-{at}")).collect();
         let mut index = HashIndex::default();
         for (number, text) in (0..).zip(&texts) {
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn several_numbers_of_one_text_are_all_found_and_the_later_ones_are_told() {
+    fn all_numbers_of_one_text_are_found() {
         let index = HashIndex::default();
         let hash = index.hash(b"same");
         assert_eq!(

@@ -162,7 +162,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_change_copies_one_piece_and_old_versions_stay() {
+    fn change_copies_one_chunk() {
         let mut column = PersistentColumn::default();
         for at in 0..100_000_u32 {
             column.set(at, at, 0);

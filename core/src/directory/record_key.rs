@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_gives_back_its_parts_and_sorts_by_type_name() {
+    fn key_round_trips_and_sorts_by_type() {
         for kind in RecordKind::ALL {
             assert_eq!(
                 (

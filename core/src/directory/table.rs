@@ -274,7 +274,7 @@ mod tests {
     type Model = BTreeMap<String, (u64, String)>;
 
     #[test]
-    fn a_table_is_a_map_whose_numbers_stay_and_whose_old_versions_stay_as_they_were() {
+    fn table_agrees_with_map_in_every_version() {
         let (mut table, mut plain) = (Table::<Step>::default(), Model::new());
         let mut numbers = BTreeMap::new();
         let mut seed = 7_u64;
@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_of_any_length_are_kept_and_their_garbage_goes() {
+    fn texts_are_stored_and_garbage_collected() {
         let mut table = Table::<Step>::default();
         let long = "ü".repeat(500_000);
         let (number, _) = table.put(&long, Step(Some(1)), "a");
@@ -358,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_of_a_large_table_copies_one_chunk() {
+    fn change_of_large_table_copies_one_chunk() {
         let mut table = Table::<Step>::default();
         for step in 0..50_000_u64 {
             table.put(&format!("id-{step}"), Step(Some(step)), "e");

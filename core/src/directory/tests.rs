@@ -144,7 +144,7 @@ fn large(accounts: usize) -> Directory {
 }
 
 #[test]
-fn a_change_of_a_large_directory_copies_a_few_chunks() {
+fn change_of_large_directory_copies_little() {
     let before = large(20_000);
     let apart = |after: &Directory| {
         (
@@ -174,7 +174,7 @@ fn a_change_of_a_large_directory_copies_a_few_chunks() {
 }
 
 #[test]
-fn old_versions_stay_as_they_were_and_readers_on_other_threads_read_them_meanwhile() {
+fn old_versions_stay_readable_during_change() {
     let mut directory = large(300);
     let first = directory.clone();
     let before = answers(&first);
@@ -215,7 +215,7 @@ fn old_versions_stay_as_they_were_and_readers_on_other_threads_read_them_meanwhi
 }
 
 #[test]
-fn a_failed_transaction_leaves_nothing_and_the_next_one_takes_its_numbers() {
+fn failed_transaction_leaves_no_trace() {
     let first = large(10);
     let before = answers(&first);
     for at in 0..50 {
@@ -257,7 +257,7 @@ fn a_failed_transaction_leaves_nothing_and_the_next_one_takes_its_numbers() {
 }
 
 #[test]
-fn e_mails_can_be_swapped_and_changed_back_and_never_stand_twice() {
+fn emails_stay_unique_through_swaps() {
     let mut directory = large(3);
     put(
         &mut directory,
@@ -309,7 +309,7 @@ fn e_mails_can_be_swapped_and_changed_back_and_never_stand_twice() {
 }
 
 #[test]
-fn removed_records_can_be_put_again_and_chains_do_not_grow_with_changes() {
+fn removed_record_can_be_put_again() {
     let mut directory = large(30);
     let first = answers(&directory);
     for round in 0..3_000 {
@@ -347,7 +347,7 @@ fn removed_records_can_be_put_again_and_chains_do_not_grow_with_changes() {
 }
 
 #[test]
-fn when_most_numbers_are_of_nobody_all_are_given_anew() {
+fn numbers_are_compacted_when_most_are_free() {
     let mut directory = large(40);
     let (first, numbering) = (answers(&directory), directory.generation());
     let mut renumbered = 0;
@@ -391,7 +391,7 @@ fn when_most_numbers_are_of_nobody_all_are_given_anew() {
 }
 
 #[test]
-fn limits_attributes_and_many_features_are_kept_and_given_back() {
+fn optional_fields_round_trip() {
     let lines = [
         r#"{"type":"AccessLevel","id":"l","owner":"a","features":["f00","f63","f64","f69"],"limits":{"emails":3}}"#,
         r#"{"type":"Account","id":"a","email":"a@x.example","package":"shop","limits":{"emails":"unlimited"},"attributes":{"x":[1,{"y":"z"}]}}"#,
@@ -445,7 +445,7 @@ fn limits_attributes_and_many_features_are_kept_and_given_back() {
 }
 
 #[test]
-fn a_put_takes_nothing_away_unnamed() {
+fn put_removes_only_named_fields() {
     let directory =
         imported(r#"{"type":"Account","id":"a","email":"a@x.example","package":"shop","disabled":["abuse"],"zone":"Europe/Vienna"}"#).expect("an account");
     let put = |text: &str| {
@@ -480,7 +480,7 @@ fn a_put_takes_nothing_away_unnamed() {
 /// Random transactions, some of which fail: the directory answers as one that is imported from its
 /// export.
 #[test]
-fn a_changed_directory_answers_as_an_imported_one() {
+fn changed_directory_equals_imported() {
     let mut seed = 5_u64;
     let mut random = move |below: u64| {
         seed = seed
@@ -528,7 +528,7 @@ fn a_changed_directory_answers_as_an_imported_one() {
 }
 
 #[test]
-fn keys_and_references_lead_to_each_other() {
+fn keys_and_references_round_trip() {
     let mut directory = large(2);
     put(
         &mut directory,

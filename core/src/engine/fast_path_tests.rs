@@ -155,7 +155,7 @@ fn facts_of_records_stay_on_the_fast_path() {
 /// A text of the host's name is no fact of a record: its program is one more bit, and the answer is
 /// recalled all the same.
 #[test]
-fn programs_are_bits_of_recalled_answers() {
+fn programs_are_bits_of_cached_answers() {
     let rule = r#"@id("late") @code("late") forbid (principal is Account, action == Action::"campaign.read", resource)
         when { context.facts has host && context.facts.host like "app.*" && resource == Campaign::"k" };"#;
     let engine = agency(rule);

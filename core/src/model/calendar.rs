@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn every_window_of_the_vectors_is_exact_and_half_open() -> Result<(), Error> {
+    fn window_vectors_are_exact_and_half_open() -> Result<(), Error> {
         let rows: Vec<serde_json::Value> =
             serde_json::from_str(include_str!("../../../tests/vectors/windows.json"))
                 .expect("rows");
@@ -377,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn windows_tile_time() -> Result<(), Error> {
+    fn windows_cover_time_without_gaps() -> Result<(), Error> {
         let mut seed = 7_u64;
         let mut next = || {
             seed = seed
@@ -430,7 +430,7 @@ mod tests {
     }
 
     #[test]
-    fn a_zone_has_its_exact_name() {
+    fn time_zone_needs_its_exact_name() {
         for bad in ["", "Mars/Base", "europe/vienna", "Europe/Vienna ", "+01:00"] {
             assert_eq!(
                 Calendar::new(Some(bad), None)
@@ -443,7 +443,7 @@ mod tests {
     }
 
     #[test]
-    fn an_anchor_is_a_day_of_the_calendar_in_one_form() {
+    fn anchor_is_a_calendar_day() {
         for bad in [
             "",
             "2026-02-30",
@@ -463,7 +463,7 @@ mod tests {
     }
 
     #[test]
-    fn an_instant_out_of_range_is_an_error_and_no_panic() -> Result<(), Error> {
+    fn instant_out_of_range_is_an_error() -> Result<(), Error> {
         let calendar = Calendar::new(Some("Europe/Vienna"), Some("9999-12-31"))?;
         for kind in [
             WindowKind::Day,

@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn system_clock_never_leaps() {
+    fn system_clock_jump_is_an_error() {
         let water = HighWater::new(Clock::System, Clock::System.now() - 3 * DAY);
         assert_eq!(
             water.now().map_err(|error| error.code()),
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn the_systems_clock_vouches_for_itself() -> Result<(), Error> {
+    fn first_system_time_is_trusted() -> Result<(), Error> {
         let water = HighWater::new(Clock::System, i64::MIN);
         let first = water.now()?;
         assert!(water.now()? >= first);

@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_compare_in_one_form() {
+    fn addresses_compare_in_normal_form() {
         let normal = |text: &str| normalise(text).ok();
         assert_eq!(
             normal("Ann@Brand.Example").as_deref(),
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_told_to_be_normal_is() {
+    fn is_normal_agrees_with_normalize() {
         let pool = [
             "a", "z", "0", "9", ".", "-", "_", "+", "@", "A", "ü", "xn--", "x", "'", "example",
             "com", "\u{200b}", "0x1",
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_refused_with_a_reason() {
+    fn invalid_address_has_a_reason() {
         let long = format!("{}@brand.example", "a".repeat(65));
         let bad = [
             "",

@@ -112,7 +112,7 @@ mod tests {
 
     /// `tests/vectors/hosts.json`: the same rows run in three languages.
     #[test]
-    fn every_row_of_the_host_vectors_has_exactly_its_outcome() {
+    fn host_vectors_match() {
         let text = include_str!("../../../tests/vectors/hosts.json");
         let rows: Vec<serde_json::Value> = serde_json::from_str(text).expect("rows");
         assert!(rows.len() >= 60, "{}", rows.len());
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_normal_name_is_its_own_normal_form() {
+    fn normal_host_is_its_own_normal_form() {
         let mut seed = 0x9E37_79B9_7F4A_7C15_u64;
         for _ in 0..20_000 {
             let mut text = String::new();

@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn unlimited_is_its_own_value_and_nothing_else_is_guessed() {
+    fn unlimited_is_a_value_of_its_own() {
         let read = |text| serde_json::from_str::<Limit>(text).ok();
         assert_eq!(read("\"unlimited\""), Some(Limit::Unlimited));
         assert_eq!(read("0"), Some(Limit::Number(0)));

@@ -132,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_is_good_for_its_login_its_email_its_realm_and_its_time() -> Result<(), Error> {
+    fn token_is_bound_to_its_login_and_time() -> Result<(), Error> {
         let (login, other) = (
             EntityRef::new("Account", "bakery"),
             EntityRef::new("TeamMember", "bakery"),

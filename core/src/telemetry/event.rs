@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_has_what_applies_in_one_order_and_no_context_that_is_not_named() {
+    fn event_has_only_selected_context_fields() {
         let text = serde_json::to_string(&EventFilter::default().apply(&draft())).expect("JSON");
         assert_eq!(
             text,
@@ -330,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn a_subscription_sees_what_it_names_and_hides_what_it_hides() {
+    fn subscription_selects_and_hides_fields() {
         let view = EventFilter {
             redact: vec!["principal".to_owned()],
             context_fields: vec!["disable".to_owned()],
@@ -348,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_hidden_is_a_field() {
+    fn hidden_name_must_be_a_field() {
         let view = |name: &str| {
             EventFilter {
                 redact: vec![name.to_owned()],
@@ -365,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_name_is_cut_between_characters() {
+    fn long_name_is_cut_between_characters() {
         let long = "é".repeat(1_000);
         let event = EventFilter::default()
             .apply(&EventBuilder::new(EventKind::Decision, 0, None).text("host", Some(&long)));

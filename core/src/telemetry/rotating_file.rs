@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_set_aside_when_it_is_full_and_so_many_are_kept() {
+    fn full_file_is_rotated_old_ones_removed() {
         let folder = Folder::new("rotation");
         let path = folder.0.join("events.jsonl");
         let mut file = RotatingWriter::new(LogFile {
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn two_writers_with_files_of_their_own_lose_and_tear_nothing() {
+    fn two_writers_lose_and_tear_no_line() {
         let folder = Folder::new("two");
         let path = folder.0.join("events.jsonl");
         let of = LogFile {
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_means_another_file_is_opened_anew() {
+    fn replaced_file_is_reopened() {
         let folder = Folder::new("renamed");
         let path = folder.0.join("events.jsonl");
         let mut file = RotatingWriter::new(LogFile::new(&path));
@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_written_is_counted() {
+    fn failed_writes_are_counted() {
         let mut file = RotatingWriter::new(LogFile::new("/nowhere/at/all"));
         assert_eq!(file.write(&lines(0, 3)), 3);
     }

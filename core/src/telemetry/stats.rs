@@ -246,7 +246,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bucket_ends_at_its_bound() {
+    fn bucket_includes_its_upper_bound() {
         let found = [
             0,
             1,
@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn so_many_series_are_told_apart_and_no_more() {
+    fn number_of_series_is_bounded() {
         let recorder = Recorder::default();
         for number in 0..MOST + 10 {
             recorder.count_decision(&format!("action {number}"), "ok", Duration::ZERO);

@@ -38,7 +38,7 @@ fn numbers(found: &Mutex<Vec<Event>>, kind: EventKind) -> usize {
 }
 
 #[test]
-fn nobody_is_told_anything_before_and_after() {
+fn no_events_outside_a_subscription() {
     let hub = EventBus::new(Clock::System);
     assert!(hub.is_disabled());
     let (sink, found) = kept();
@@ -59,7 +59,7 @@ fn nobody_is_told_anything_before_and_after() {
 }
 
 #[test]
-fn delivered_and_dropped_are_all_and_the_dropped_are_told() {
+fn dropped_events_are_reported() {
     let hub = EventBus::new(Clock::System);
     let (gate, found) = (
         Arc::new(AtomicBool::new(false)),
@@ -110,7 +110,7 @@ fn delivered_and_dropped_are_all_and_the_dropped_are_told() {
 }
 
 #[test]
-fn a_sample_is_of_what_is_allowed_alone() {
+fn only_allowed_decisions_are_sampled() {
     let hub = EventBus::new(Clock::System);
     let (sink, found) = kept();
     let log = hub
@@ -141,7 +141,7 @@ fn a_sample_is_of_what_is_allowed_alone() {
 }
 
 #[test]
-fn a_sink_that_panics_is_counted_and_goes_on() {
+fn panicking_sink_is_counted_and_goes_on() {
     let hub = EventBus::new(Clock::System);
     let calls = Arc::new(AtomicUsize::new(0));
     let seen = Arc::clone(&calls);
@@ -166,7 +166,7 @@ fn a_sink_that_panics_is_counted_and_goes_on() {
 }
 
 #[test]
-fn each_subscription_has_what_it_asked_for() {
+fn each_subscription_gets_its_own_events() {
     let hub = EventBus::new(Clock::System);
     let ((all, everything), (some, changes)) = (kept(), kept());
     let one = hub.log(LogOptions::default(), all).expect("a log");
@@ -194,7 +194,7 @@ fn each_subscription_has_what_it_asked_for() {
 }
 
 #[test]
-fn a_sink_that_never_returns_holds_nobody_up() {
+fn hanging_sink_blocks_no_caller() {
     let hub = EventBus::new(Clock::System);
     let gate = Arc::new(AtomicBool::new(false));
     let wait = Arc::clone(&gate);
@@ -211,7 +211,7 @@ fn a_sink_that_never_returns_holds_nobody_up() {
 }
 
 #[test]
-fn a_host_that_fetches_is_told_once_and_then_again() {
+fn fetching_host_is_woken_once_per_batch() {
     let hub = EventBus::new(Clock::System);
     let told = Arc::new(AtomicUsize::new(0));
     let seen = Arc::clone(&told);
@@ -258,7 +258,7 @@ fn a_host_that_fetches_is_told_once_and_then_again() {
 }
 
 #[test]
-fn what_is_no_option_is_refused() {
+fn invalid_option_is_refused() {
     let hub = EventBus::new(Clock::System);
     let refused = |options: LogOptions| {
         hub.log(options, Sink::call(|_| {}))

@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn the_subscriber_in_force_is_told_with_levels() {
+    fn tracing_subscriber_gets_events_by_level() {
         let told = Told::default();
         let found = Arc::clone(&told.0);
         let sink = dispatcher::with_default(&Dispatch::new(told), Sink::tracing);

@@ -512,7 +512,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_code_stands_once_and_has_a_family_and_help() {
+    fn every_code_is_unique_and_has_help() {
         let mut seen = std::collections::BTreeSet::new();
         for (code, help) in error_codes() {
             assert!(seen.insert(code), "{code} stands twice");

@@ -263,7 +263,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn escaped_twins_are_twins() {
+    fn escaped_duplicate_keys_are_duplicates() {
         let error = parse("context", "{\n \"a\": 1, \"\\u0061\": 2}", 8).expect_err("twins");
         assert_eq!(error.code(), "input.duplicate_key");
         assert_eq!(
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_keep_their_digits_or_are_refused() {
+    fn numbers_are_exact_or_refused() {
         assert_eq!(
             parse("x", "9223372036854775807", 1)
                 .expect("exact")
@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_is_told_with_its_place() {
+    fn invalid_json_is_reported_with_position() {
         for text in [
             "",
             "{",

@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_that_differ_in_length_or_in_one_byte_hash_apart() {
+    fn similar_texts_have_different_hashes() {
         let (keyed, mut seen) = (KeyedHash::default(), HashSet::new());
         for len in 0..80_usize {
             let text: Vec<u8> = (0..len)
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn numbered_ids_spread_over_the_upper_half_and_keys_differ() {
+    fn numbered_ids_spread_over_upper_half() {
         let (keyed, other) = (KeyedHash::default(), KeyedHash::default());
         let ids: Vec<String> = (0..40_000)
             .map(|at| format!("client-{at:05}-member-{}", at % 3))

@@ -397,7 +397,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_at_the_caps_are_parsed_validated_evaluated_and_dropped_from_a_small_stack() {
+    fn texts_at_the_limits_fit_a_small_stack() {
         let run = || {
             let caps = ParseLimits::default();
             for (name, condition) in shapes(&caps) {
@@ -445,7 +445,7 @@ mod tests {
     }
 
     #[test]
-    fn what_passes_a_cap_is_refused_where_it_does() {
+    fn text_over_a_limit_is_refused_in_place() {
         let caps = ParseLimits::default();
         let refused = |text: &str| {
             scan(text, Language::Policy, &caps).expect_err(text.get(..20).unwrap_or(text))
@@ -519,7 +519,7 @@ mod tests {
     }
 
     #[test]
-    fn comments_end_where_cedars_do() {
+    fn comments_end_as_in_cedar() {
         let caps = ParseLimits::default();
         for end in ["\n", "\r", "\r\n"] {
             let text = policy(&format!(
@@ -544,7 +544,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ladder_is_counted_whatever_stands_in_its_conditions() {
+    fn if_else_chain_is_counted_exactly() {
         let caps = ParseLimits::default();
         let good = [
             "if true && true then true else ",
@@ -576,7 +576,7 @@ mod tests {
     }
 
     #[test]
-    fn brackets_out_of_place_are_refused_where_they_stand() {
+    fn misplaced_brackets_are_refused_in_place() {
         let caps = ParseLimits::default();
         for (text, offset) in [
             ("permit(principal in {+}: 1, action, resource);", 20),
@@ -602,7 +602,7 @@ mod tests {
     }
 
     #[test]
-    fn faulty_text_never_nests_deeper_for_the_parser_than_the_scan_says() {
+    fn scan_bounds_parser_depth_of_invalid_text() {
         const PIECES: [&str; 34] = [
             "(", ")", "[", "]", "{", "}", "(", ")", "{", "}", "if", "then", "else", "if", "then",
             "else", ",", "a :", ":", "::", "+", "||", "&&", "==", ".", "!", "-", "a", "1", "true",

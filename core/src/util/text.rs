@@ -53,7 +53,7 @@ mod tests {
     use super::same;
 
     #[test]
-    fn texts_are_the_same_when_all_their_bytes_are() {
+    fn texts_are_equal_if_all_bytes_are() {
         let text = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
         for len in 0..text.len() {
             let one = text.get(..len).expect("ascii");

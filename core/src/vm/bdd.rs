@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plan_says_what_its_condition_says() {
+    fn plan_agrees_with_its_condition() {
         let seed = &mut 3_u64;
         for round in 0..400 {
             let mut diagrams = BddManager::default();
@@ -342,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn what_all_must_have_is_compared_at_once() {
+    fn required_bits_are_compared_at_once() {
         let mut diagrams = BddManager::default();
         let mut all = TRUE;
         for variable in 0..40 {
@@ -357,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn conditions_that_grow_without_end_are_refused() {
+    fn conditions_that_grow_too_far_are_refused() {
         let mut diagrams = BddManager::default();
         // A multiplexer in its worst order.
         let grown = (0..128_u16).try_fold(FALSE, |all, at| {

@@ -270,7 +270,7 @@ mod tests {
     use super::like;
 
     #[test]
-    fn wildcards_stand_for_any_number_of_characters() {
+    fn wildcard_matches_any_characters() {
         let matches = |text: &str, pattern: &str| {
             like(
                 text,

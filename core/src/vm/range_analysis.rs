@@ -398,7 +398,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_changes_while_the_value_stays_in_its_range() {
+    fn outcome_is_constant_within_range() {
         let (seed, mut wide, mut ends) = (&mut 5_u64, 0, 0);
         for _ in 0..60_000 {
             let program = program(seed);

@@ -207,7 +207,7 @@ fn acknowledged_units_are_committed() {
 }
 
 #[test]
-fn a_failed_commit_acknowledges_nothing() {
+fn failed_commit_acknowledges_nothing() {
     shuttle::check_random(|| acknowledged_is_committed(2), tries());
 }
 

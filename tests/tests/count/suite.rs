@@ -2,7 +2,7 @@
 // `count.rs`, once for each store.
 
 #[test]
-fn exactly_at_the_limit_passes_and_one_more_is_refused() {
+fn limit_is_inclusive() {
     let (engine, _) = open();
     limited(&engine, 10);
     let first = engine.consume(acme(), &ConsumeOptions::new(10)).expect("an answer");
@@ -18,7 +18,7 @@ fn exactly_at_the_limit_passes_and_one_more_is_refused() {
 }
 
 #[test]
-fn members_and_account_count_together_and_a_sub_limit_is_the_members_own() {
+fn sub_limit_is_part_of_account_limit() {
     let (engine, _) = open();
     limited(&engine, 10);
     put(
@@ -34,7 +34,7 @@ fn members_and_account_count_together_and_a_sub_limit_is_the_members_own() {
 }
 
 #[test]
-fn a_key_takes_once_and_another_request_with_it_is_an_error() {
+fn idempotency_key_debits_once() {
     let (engine, _) = open();
     limited(&engine, 10);
     let take = ConsumeOptions::new(3).key("k");
@@ -51,7 +51,7 @@ fn a_key_takes_once_and_another_request_with_it_is_an_error() {
 }
 
 #[test]
-fn what_is_reserved_is_held_until_it_is_committed_released_or_over() {
+fn reservation_is_held_until_settled() {
     let (engine, clock) = open();
     limited(&engine, 10);
     let reserve = |amount| engine.reserve(acme(), &ConsumeOptions::new(amount), 60_000).expect("an answer");
@@ -76,7 +76,7 @@ fn what_is_reserved_is_held_until_it_is_committed_released_or_over() {
 }
 
 #[test]
-fn a_refund_gives_back_no_more_than_was_taken() {
+fn refund_is_at_most_the_debit() {
     let (engine, _) = open();
     limited(&engine, 10);
     let taken = engine.consume(acme(), &ConsumeOptions::new(8)).expect("an answer");
@@ -89,7 +89,7 @@ fn a_refund_gives_back_no_more_than_was_taken() {
 }
 
 #[test]
-fn what_is_no_reservation_cannot_be_settled() {
+fn only_a_reservation_can_be_committed() {
     let (engine, _) = open();
     let operation = |decision: Decision| decision.counted.and_then(|counted| counted.operation).expect("an operation");
     let taken = operation(engine.consume(acme(), &ConsumeOptions::new(1)).expect("an answer"));
@@ -100,7 +100,7 @@ fn what_is_no_reservation_cannot_be_settled() {
 }
 
 #[test]
-fn a_key_lives_for_its_window_and_35_days_and_then_is_said_to_be_gone() {
+fn idempotency_key_expires_after_35_days() {
     let (engine, clock) = open();
     let take = ConsumeOptions::new(3).key("january");
     engine.consume(acme(), &take).expect("an answer");
@@ -115,7 +115,7 @@ fn a_key_lives_for_its_window_and_35_days_and_then_is_said_to_be_gone() {
 }
 
 #[test]
-fn up_to_grants_what_is_left() {
+fn partial_consume_grants_the_rest() {
     let (engine, _) = open();
     limited(&engine, 10);
     engine.consume(acme(), &ConsumeOptions::new(7)).expect("an answer");
@@ -125,7 +125,7 @@ fn up_to_grants_what_is_left() {
 }
 
 #[test]
-fn stocks_fall_again_and_flows_begin_anew() {
+fn stocks_persist_and_flows_restart() {
     let (engine, clock) = open();
     let contact = |action: &'static str| RequestRef::new(("Account", "acme"), action, ("Contact", "c")).account("acme").host("dash.marketingmaster.example");
     assert_eq!(used(&engine.consume(contact("contact.create"), &ConsumeOptions::new(5)).expect("an answer")), (5, 0));
@@ -147,7 +147,7 @@ fn stocks_fall_again_and_flows_begin_anew() {
 }
 
 #[test]
-fn stocks_are_added_to_and_taken_from() {
+fn stocks_increase_and_decrease() {
     let (engine, _) = open();
     put(&engine, r#"{"type":"Account","id":"acme","email":"o@acme.example","package":"agency","confirmed":true,"limits":{"contacts":10}}"#);
     let contact = |action: &'static str| RequestRef::new(("Account", "acme"), action, ("Contact", "c")).account("acme").host("dash.marketingmaster.example");
@@ -178,7 +178,7 @@ fn stocks_are_added_to_and_taken_from() {
 }
 
 #[test]
-fn a_batch_takes_all_or_nothing() {
+fn batch_is_all_or_nothing() {
     let (engine, _) = open();
     limited(&engine, 10);
     let batch = |amounts: [i64; 3]| engine.batch(&amounts.map(|amount| (acme(), ConsumeOptions::new(amount)))).expect("answers");
@@ -193,7 +193,7 @@ fn a_batch_takes_all_or_nothing() {
 }
 
 #[test]
-fn asking_takes_nothing_and_says_what_would_be() {
+fn check_debits_nothing() {
     let (engine, _) = open();
     limited(&engine, 10);
     let request = |amount| {
@@ -209,7 +209,7 @@ fn asking_takes_nothing_and_says_what_would_be() {
 }
 
 #[test]
-fn an_explanation_shows_the_limit_rule_that_refuses() {
+fn explanation_names_the_limit_policy() {
     let (engine, _) = open();
     limited(&engine, 10);
     let mut request = acme().to_owned_request().expect("a request");
@@ -222,7 +222,7 @@ fn an_explanation_shows_the_limit_rule_that_refuses() {
 }
 
 #[test]
-fn the_largest_amount_is_refused_where_it_would_wrap() {
+fn overflowing_amount_is_refused() {
     let (engine, _) = open();
     put(&engine, r#"{"type":"Account","id":"acme","email":"owner@acme.example","package":"agency","confirmed":true,"limits":{"emails":"unlimited"}}"#);
     assert!(engine.consume(acme(), &ConsumeOptions::new(1)).expect("an answer").allowed);
@@ -235,7 +235,7 @@ fn the_largest_amount_is_refused_where_it_would_wrap() {
 }
 
 #[test]
-fn a_hundred_threads_with_one_key_take_once() {
+fn hundred_threads_with_one_key_debit_once() {
     let (engine, _) = open();
     limited(&engine, 10);
     let answers: Vec<Decision> = std::thread::scope(|scope| {
@@ -249,7 +249,7 @@ fn a_hundred_threads_with_one_key_take_once() {
 }
 
 #[test]
-fn threads_together_take_exactly_the_limit() {
+fn threads_consume_exactly_the_limit() {
     let (engine, _) = open();
     limited(&engine, 1_000);
     let granted: i64 = std::thread::scope(|scope| {
@@ -263,7 +263,7 @@ fn threads_together_take_exactly_the_limit() {
 }
 
 #[test]
-fn owners_and_clients_do_not_share_and_clients_count_for_their_owner() {
+fn clients_have_their_own_counters() {
     let (engine, _) = open();
     let client = RequestRef::new(("Account", "bakery"), "campaign.send", ("Campaign", "k")).account("bakery").host("app.acme.example");
     assert!(engine.consume(client, &ConsumeOptions::new(9)).expect("an answer").allowed);
@@ -276,7 +276,7 @@ fn owners_and_clients_do_not_share_and_clients_count_for_their_owner() {
 }
 
 #[test]
-fn top_ups_are_taken_back_by_key() {
+fn top_ups_are_reversed_by_key() {
     let (engine, clock) = open();
     limited(&engine, 10);
     let row = |meter: &str| engine.usage("acme", None, Some(meter)).expect("usage")[0].clone();
@@ -317,7 +317,7 @@ fn top_ups_are_taken_back_by_key() {
 }
 
 #[test]
-fn random_operations_agree_with_a_model() {
+fn random_operations_agree_with_model() {
     let steps: u64 = std::env::var("SUBLET_STEPS").ok().and_then(|steps| steps.parse().ok()).unwrap_or(100_000);
     for seed in 1..=3 {
         println!("seed {seed}, {steps} steps");

@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn bits_are_answered_as_they_were_and_room_ends() {
+    fn cached_answers_match_and_fill_capacity() {
         let memo = AnswerCache::new(!1, vec![70, 130]);
         let key = |bits: u64, further: u64| {
             memo.key(bits, |variable| {
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_room_in_a_key_is_not_kept() {
+    fn cache_is_off_beyond_64_variables() {
         let memo = AnswerCache::new(!0, (64..129).collect());
         assert!(!memo.is_enabled() && memo.asks_from(128).eq(&false));
         assert_eq!(memo.key(1, |_| Some(true)), None);

@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_put_in_is_never_missed_and_little_else_is_taken_for_it() {
+    fn no_false_negatives_few_false_positives() {
         let ids: Vec<String> = (0..5_000).map(|at| format!("id-{at}")).collect();
         let (texts, numbers) = (
             BloomFilter::of_texts(ids.iter().map(String::as_str)),

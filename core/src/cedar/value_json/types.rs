@@ -382,7 +382,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_found_where_cedar_finds_them() {
+    fn type_names_resolve_as_in_cedar() {
         let text = "namespace A::B { type T = { x: Long, y?: ipaddr }; entity U in [G] = { l: T, s: Set<G>, e?: datetime } tags String; entity G;\n\
                     entity E enum [\"a\", \"b\"]; action g; action read in [g] appliesTo { principal: [U], resource: [G, X], context: { t: T, n?: __cedar::Long } }; }\n\
                     entity X { a: A::B::U }; action \"z z\" appliesTo { principal: X, resource: X, context: A::B::T };";

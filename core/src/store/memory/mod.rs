@@ -195,7 +195,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lock_that_a_fork_lost_is_an_error_in_the_end() {
+    fn lock_lost_in_fork_ends_in_store_busy() {
         // As in a forked child: another process opened it, and nobody here will let the lock go.
         let store = Memory {
             home: 0,

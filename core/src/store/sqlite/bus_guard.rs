@@ -240,7 +240,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_of_the_maps_is_read() {
+    fn memory_map_line_is_parsed() {
         let text =
             b"7f00-7f10 rw-s 00000000 08:01 4711    /a b-lock\n8000-8010 r--p 00000000 00:00 0 \n";
         let inode = |address| {

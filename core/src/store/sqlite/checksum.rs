@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn any_column_table_or_store_tells() {
+    fn checksum_covers_column_table_and_store() {
         let key = ChecksumKey::new("a");
         let row = |columns: &[ValueRef<'_>]| key.of(RowTable::Meta, columns);
         let one = row(&[text("seen"), ValueRef::Integer(7)]);

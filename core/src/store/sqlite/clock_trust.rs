@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_rest_is_told_from_a_clock_that_leapt_by_the_time_since_the_machine_was_started()
+    fn boot_time_separates_downtime_from_jump()
     -> rusqlite::Result<()> {
         let Some((id, ahead)) = start(clock_now()) else {
             return Ok(());

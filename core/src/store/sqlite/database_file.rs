@@ -831,7 +831,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_commit_is_unknown_after_its_last_write() {
+    fn commit_is_unknown_after_last_write() {
         let place = StorePath::new("any.db").expect("a name");
         let code = |extended| {
             place
@@ -855,7 +855,7 @@ mod tests {
     }
 
     #[test]
-    fn a_disk_of_this_machine_is_no_network() {
+    fn local_disk_is_not_a_network_disk() {
         let [ext4, xfs, btrfs, tmpfs, overlay] =
             [0xef53, 0x5846_5342, 0x9123_683e, 0x0102_1994, 0x794c_7630];
         assert_eq!([ext4, xfs, btrfs, tmpfs, overlay].map(network), [None; 5]);

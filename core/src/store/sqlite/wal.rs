@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tries_that_fail_become_rare() {
+    fn failed_checkpoints_become_rare() {
         let (mut bound, mut tries) = (
             LogBound {
                 pages: USUAL_PAGES,

@@ -148,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_wait_ends_with_its_budget() {
+    fn wait_ends_with_its_budget() {
         let mutex = Arc::new(TimedMutex::new(0));
         let held = mutex.try_lock();
         let begun = Instant::now();
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_ends_when_interrupted() {
+    fn wait_ends_when_interrupted() {
         let mutex = TimedMutex::new(0);
         let _held = mutex.try_lock();
         let cancelled = Arc::new(AtomicBool::new(false));
@@ -194,7 +194,7 @@ mod tests {
         clippy::used_underscore_items,
         reason = "it is for bindings, and hidden"
     )]
-    fn a_wait_counts_from_the_question() {
+    fn wait_counts_from_the_request() {
         let asked = Instant::now()
             .checked_sub(Duration::from_secs(1))
             .expect("an instant");
