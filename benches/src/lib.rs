@@ -4,10 +4,10 @@
 pub mod agency;
 pub mod cedar;
 pub mod checks;
-pub mod churn;
 pub mod counting;
-pub mod crowd;
-pub mod keyed;
+pub mod directory_changes;
+pub mod key_table;
+pub mod many_tenants;
 pub mod measure;
 pub mod plain;
 pub mod random;

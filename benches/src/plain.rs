@@ -10,7 +10,7 @@ use rustc_hash::FxHashMap as Map;
 use serde_json::Value;
 
 use crate::agency::{Asked, KEPT, OTHERS};
-use crate::keyed::Table;
+use crate::key_table::Table;
 
 const NONE: u32 = u32::MAX;
 const CLOSED: u8 = 1;

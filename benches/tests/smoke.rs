@@ -9,7 +9,7 @@ use sublet_benches::agency::agency;
 use sublet_benches::checks::{Scene, opened};
 use sublet_benches::measure::Report;
 use sublet_benches::plain::Plain;
-use sublet_benches::{churn, crowd};
+use sublet_benches::{directory_changes, many_tenants};
 
 fn fresh(name: &str) -> PathBuf {
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
@@ -51,9 +51,9 @@ fn in_process_benches_print_their_rows() {
     scene.compare();
     scene.rows(&mut report, 1);
     scene.judged(&mut report, 1);
-    churn::latency(&scene, &mut report, 1, Duration::from_millis(20));
-    crowd::program(&mut report, 40, 1);
-    crowd::tenancy(&mut report, 90, 1);
+    directory_changes::latency(&scene, &mut report, 1, Duration::from_millis(20));
+    many_tenants::program(&mut report, 40, 1);
+    many_tenants::tenancy(&mut report, 90, 1);
     let rows = table(&directory);
     for row in &rows {
         for key in [

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sublet_benches::checks::{JUDGED, Scene};
 use sublet_benches::measure::{Report, rounds, size, sizes};
-use sublet_benches::{churn, crowd};
+use sublet_benches::{directory_changes, many_tenants};
 
 fn checks() {
     let mut report = Report::new("checks");
@@ -16,7 +16,7 @@ fn checks() {
         if size == JUDGED {
             scene.many(&mut report, rounds());
             scene.judged(&mut report, rounds());
-            churn::threads(&scene, &mut report, rounds(), Duration::from_millis(300));
+            directory_changes::threads(&scene, &mut report, rounds(), Duration::from_millis(300));
         }
     }
 }
@@ -28,8 +28,8 @@ fn questions() -> usize {
 fn policies() {
     let mut report = Report::new("policies");
     let total = size("SUBLET_BENCH_POLICIES", 10_000);
-    crowd::program(&mut report, total, rounds());
-    crowd::tenancy(&mut report, total, rounds());
+    many_tenants::program(&mut report, total, rounds());
+    many_tenants::tenancy(&mut report, total, rounds());
 }
 
 fn latency() {
@@ -41,7 +41,7 @@ fn latency() {
     {
         let scene = Scene::new(size, questions());
         scene.compare();
-        churn::latency(&scene, &mut report, 5, window);
+        directory_changes::latency(&scene, &mut report, 5, window);
     }
 }
 

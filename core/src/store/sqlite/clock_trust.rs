@@ -95,8 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn boot_time_separates_downtime_from_jump()
-    -> rusqlite::Result<()> {
+    fn boot_time_separates_downtime_from_jump() -> rusqlite::Result<()> {
         let Some((id, ahead)) = start(clock_now()) else {
             return Ok(());
         };

@@ -3,15 +3,15 @@
 //! be what the model keeps. On memory, and on a file that two processes share. `SUBLET_WALK` is how
 //! many steps.
 
-#[path = "walk/asks.rs"]
-mod asks;
-#[path = "walk/bill.rs"]
+#[path = "random_walk/authorization.rs"]
+mod authorization;
+#[path = "random_walk/bill.rs"]
 mod bill;
-#[path = "walk/commands.rs"]
+#[path = "random_walk/commands.rs"]
 mod commands;
-#[path = "walk/keeps.rs"]
-mod keeps;
-#[path = "walk/world.rs"]
+#[path = "random_walk/persistence.rs"]
+mod persistence;
+#[path = "random_walk/world.rs"]
 mod world;
 
 use serde_json::{Value, json};
@@ -86,11 +86,11 @@ fn walk(seed: u64, mut sides: Sides) {
                     .expect("accepted");
             }
             1 | 2 => bill::step(&mut world, &mut random, &mut sides),
-            3..=8 => asks::step(&world, &mut random, &mut sides),
+            3..=8 => authorization::step(&world, &mut random, &mut sides),
             _ => commands::step(&mut world, &mut random, &mut sides),
         }
         if step % LOOK == LOOK - 1 || step + 1 == steps {
-            keeps::look(&world, &mut sides);
+            persistence::look(&world, &mut sides);
         }
     }
     world.covers(steps);

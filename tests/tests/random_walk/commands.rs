@@ -376,7 +376,7 @@ pub(crate) fn step(world: &mut World, random: &mut Random, sides: &mut Sides) {
         world.admits(&login, host.as_deref()),
         "{whole}: {answer} at {host:?}"
     );
-    super::keeps::entitled(world, &login, &asked, &context);
+    super::persistence::entitled(world, &login, &asked, &context);
     apply(world, &login, &asked, answer["token"].as_str());
     world.count(&name);
 }

@@ -66,7 +66,7 @@ impl Served {
     /// # Panics
     /// For what is no command.
     pub fn answer(&self, asked: &Value) -> Result<Value, Error> {
-        if let Some(answer) = crate::walked::answer(&self.engine, asked) {
+        if let Some(answer) = crate::walk_requests::answer(&self.engine, asked) {
             return answer;
         }
         let text = |name: &str| asked[name].as_str();
