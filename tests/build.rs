@@ -1,5 +1,5 @@
 //! Puts the Rust blocks of each document into one function, so that `tests/readme.rs` compiles and
-//! runs them. The blocks of one page share one namespace, in their order.
+//! runs them. The blocks of one page share one namespace, in the order of the page.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -29,7 +29,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Adds the Markdown files of a folder, and of the folders in it.
+/// Adds the Markdown files of a folder and of its subfolders.
 fn find_pages(folder: &Path, pages: &mut Vec<PathBuf>) -> std::io::Result<()> {
     println!("cargo::rerun-if-changed={}", folder.display());
     for entry in fs::read_dir(folder)? {

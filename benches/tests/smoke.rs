@@ -1,4 +1,4 @@
-//! The benchmark itself works: tiny sizes, no look at a time.
+//! Runs the benchmark at tiny sizes and checks its output. Times are ignored.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -18,7 +18,7 @@ fn fresh(name: &str) -> PathBuf {
     directory
 }
 
-/// The rows of the table that is made of a directory.
+/// Returns the rows of the table that is printed for a directory.
 fn table(directory: &Path) -> Vec<Value> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("table.py");
     let file = directory.join("out").join("bench.json");

@@ -1,4 +1,4 @@
-//! What a policy author sees: each output of the command as a snapshot, with its exit code.
+//! Snapshots of each output that a policy author sees, with its exit code.
 
 #![allow(
     clippy::expect_used,
@@ -9,11 +9,12 @@ use std::path::{Path, PathBuf};
 
 use sublet_cli::{DENIED, FAULTS, OK, USAGE};
 
-/// A bundle's folder of its own, which goes when the test ends.
+/// A temporary folder for a bundle. It is removed when the test ends.
 struct Bundle(PathBuf);
 
 impl Bundle {
-    /// The small product of `notes`, with the kernel schema and with these files more, or instead.
+    /// Writes the bundle of `notes` with the kernel schema. The given files are added or replace
+    /// files of the bundle.
     fn new(name: &str, overlay: &[(&str, &str)]) -> Self {
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
         let folder = std::env::temp_dir().join(format!("sublet-{name}-{}", std::process::id()));
@@ -50,8 +51,8 @@ impl Drop for Bundle {
     }
 }
 
-/// Runs the command: its exit code, and what it printed, with the folder and the fingerprint by
-/// name.
+/// Runs the command. Returns its exit code and output, with the folder and the fingerprint replaced
+/// by names.
 fn sublet(bundle: &Bundle, arguments: &[&str]) -> (i32, String) {
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let path = bundle.path();
@@ -96,7 +97,8 @@ fn check_prints_bundle_or_diagnostics() {
         assert_eq!(code, OK, "{text}");
         insta::assert_snapshot!(name, text);
     }
-    // More registers than a program can name: that limit alone is left, and Cedar answers.
+    // The policy needs more registers than a program can have. This is the only limit that it
+    // exceeds, so Cedar evaluates it.
     let numbers: Vec<String> = (0..66_000).map(|number| number.to_string()).collect();
     let large = format!(
         "@id(\"many_numbers\") @code(\"many_numbers\") forbid (principal, action, resource)\nwhen {{ context.facts has amount && [context.facts.amount, {}].contains(7) }};\n",
@@ -275,7 +277,7 @@ fn help_and_usage_errors_are_printed() {
     }
 }
 
-/// What the command prints, without a bundle's folder in the way.
+/// Returns the output of the command, with the bundle's folder replaced by a name.
 fn plain(arguments: &[&str]) -> (i32, String) {
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let code = sublet_cli::run(
@@ -333,7 +335,7 @@ fn store_commands_cover_one_life_of_a_store() {
             .expect("an answer")
             .allowed
     );
-    // While the engine is open.
+    // The engine still has the store open.
     let (code, said) = plain(&["inspect", &store, "acme"]);
     assert!(
         code == OK

@@ -1,4 +1,4 @@
-// Answers the demo's questions from Node, as JSON lines.
+// Answers the requests of the demo from Node, as JSON lines.
 import { readFileSync } from 'node:fs';
 import { Engine } from '../../bindings-node/index.mjs';
 

@@ -1,4 +1,5 @@
-"""The main job: a sample agency asked the help page's questions, from Python and from Node side by side."""
+"""The main job: the requests of the help page on a sample agency, from Python and Node side by
+side."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-//! How many consumes a second, on a store: `consume_speed STORE [COUNT]`.
+//! Measures the consumes per second on a store: `consume_speed STORE [COUNT]`.
 
 use std::time::Instant;
 

@@ -1,5 +1,5 @@
-//! What resident entities take in memory: `plain_memory sublet|cedar ENTITIES`, each in a process
-//! of its own.
+//! Measures the memory of resident entities: `plain_memory sublet|cedar ENTITIES`. Each engine runs
+//! in its own process.
 #![allow(clippy::expect_used, reason = "an example")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -8,12 +8,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::{Value, json};
 use sublet::{CedarProgram, Engine, Options, PolicySource, Validation};
 
-/// Counts what is held.
+/// An allocator that counts the bytes in use.
 struct Counting;
 
 static HELD: AtomicUsize = AtomicUsize::new(0);
 
-// SAFETY: the system's allocator does the work.
+// SAFETY: every call is passed on to the system allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         HELD.fetch_add(layout.size(), Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! What a bare check of a plain Cedar program costs: `plain_speed POLICIES REPEATS`.
+//! Measures a bare check of a plain Cedar program: `plain_speed POLICIES REPEATS`.
 #![allow(clippy::expect_used, reason = "an example")]
 
 use std::fmt::Write as _;

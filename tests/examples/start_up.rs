@@ -1,5 +1,5 @@
-//! How long it takes to import so many principals into a store, to open it, and to follow a change:
-//! `start_up STORE [MAIN ACCOUNTS]`.
+//! Measures the import of principals into a store, the opening of that store, and the load of a
+//! change: `start_up STORE [MAIN ACCOUNTS]`.
 
 use std::fmt::Write;
 use std::time::Instant;

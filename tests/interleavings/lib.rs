@@ -1,1 +1,1 @@
-//! Tests alone: see `tests/`.
+//! This package has only tests, in `tests/`.

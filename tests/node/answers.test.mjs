@@ -1,4 +1,5 @@
-// Answers and errors are plain data: JSON, structuredClone, postMessage and console.log show them whole, and none holds a BigInt.
+// Answers and errors are plain data. JSON, structuredClone, postMessage and console.log show them
+// whole, and none holds a BigInt.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -30,7 +31,7 @@ function thrown(work) {
   return assert.fail('nothing was thrown');
 }
 
-/** Each kind of answer, and of error. */
+/** Returns one answer and one error of each kind. */
 async function things() {
   const engine = opened();
   const sent = engine.consume(ACME, 'campaign.send', CAMPAIGN, 5, { host: MAIN, key: 'a' });
@@ -68,7 +69,7 @@ async function things() {
   };
 }
 
-/** What is in a value and its parts, as paths. */
+/** Yields the paths and values of all parts of a value. */
 function* parts(value, at = '') {
   yield [at, value];
   if (typeof value !== 'object' || value === null) return;
@@ -85,7 +86,7 @@ test('every answer is plain data in all of its parts', async () => {
     const plain = JSON.parse(text);
     assert.ok(Object.keys(plain).length > 0, name);
     assert.deepEqual(JSON.parse(JSON.stringify(structuredClone(thing))), plain, name);
-    // What is printed names each field.
+    // The printed text names each field.
     const printed = inspect(thing, { depth: 9, maxArrayLength: null, maxStringLength: null });
     for (const key of Object.keys(thing).filter((each) => !['name', 'message', 'stack'].includes(each))) assert.ok(Array.isArray(thing) || printed.includes(key), `${name}.${key}`);
   }
@@ -102,7 +103,7 @@ test('integers beyond the exact range are strings', async () => {
   assert.equal(typeof far.operation, 'number');
   assert.equal(typeof far.revision, 'number');
   assert.equal(typeof engine.revision, 'number');
-  // What an answer gives is taken back as it is; a text of another form is none.
+  // A value of an answer is accepted as an argument. A string of another form is refused.
   assert.throws(() => engine.refund('9007199254741002'), { code: 'quota.unknown_operation' });
   for (const bad of ['9', '09007199254741002', '9007199254741002.0', ' 9007199254741002', '99999999999999999999']) assert.throws(() => engine.refund(bad), { code: 'input.value' });
   assert.throws(() => engine.change({ expectedRevision: '9007199254741002' }), { code: 'directory.revision' });
@@ -125,7 +126,7 @@ test('an error keeps its code across threads', async () => {
   port1.close();
   assert.deepEqual([message.error.code, message.error.name, message.error.message, message.error.help], [error.code, 'SubletError', error.message, error.help]);
   assert.deepEqual([message.denied.code, message.denied.name], ['other_account', 'DeniedError']);
-  // One that ends a worker arrives as an error.
+  // An error that ends a worker arrives as an error.
   const addon = JSON.stringify(path.join(ROOT, 'bindings-node/index.js'));
   const worker = new Worker(`require(${addon}).Engine.open(7)`, { eval: true });
   const ended = await new Promise((resolve) => { worker.once('error', resolve); });

@@ -1,4 +1,4 @@
-// The steps of the vectors that are about the owner's bill.
+// Runs the steps of the vectors that concern the owner's bill.
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
@@ -7,7 +7,7 @@ import { verifyDraw } from '../../bindings-node/index.mjs';
 
 const policies = path.join(fileURLToPath(new URL('../..', import.meta.url)), 'policies');
 
-/** The shipped bundle, with these settings of its catalog. */
+/** Returns the shipped bundle with the given settings of its catalog. */
 export function bundle(settings) {
   if (settings === undefined) return policies;
   const names = readdirSync(policies).filter((name) => statSync(path.join(policies, name)).isFile());
@@ -15,7 +15,7 @@ export function bundle(settings) {
   return { ...files, 'catalog.json': JSON.stringify({ ...JSON.parse(files['catalog.json']), ...settings }) };
 }
 
-/** What earlier steps left for later ones. */
+/** Values that earlier steps store for later ones. */
 export class Kept {
   payments = new Map();
   names = new Map();

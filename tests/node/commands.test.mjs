@@ -1,4 +1,4 @@
-// Commands as the vectors say, from Node.
+// The vectors of commands, run from Node.
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,7 +14,7 @@ const agency = readFileSync(path.join(root, 'policies/tests/agency.jsonl'), 'utf
 
 const around = (step, ...more) => Object.fromEntries(['host', 'actor', 'context', ...more].filter((name) => name in step).map((name) => [name, step[name]]));
 
-/** Both identities are in each answer where somebody acts, and else neither (A1). */
+/** Each answer names both identities if there is an actor, and none otherwise (A1). */
 const named = (decision, step, principal) => assert.deepEqual([decision.actor, decision.subject], step.actor ? [step.actor, principal] : [null, null]);
 
 async function perform(engine, step, verb, tokens) {

@@ -1,5 +1,5 @@
-// Counting from Node: what is taken is what was allowed, once, and never past the limit. `tests/tests/count.rs` says the
-// same of Rust.
+// Quotas from Node: a debit is what was allowed, happens once, and never exceeds the limit.
+// `tests/tests/count.rs` checks the same in Rust.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -78,7 +78,7 @@ test('an idempotency key debits once', () => {
   const second = send(engine, 3, { key: 'k' });
   assert.deepEqual([first.replayed, second.replayed, second.operation, counts(second)], [false, true, first.operation, counts(first)]);
   assert.throws(() => send(engine, 4, { key: 'k' }), code('quota.idempotency_mismatch'));
-  // A denial is not remembered.
+  // A denial is not stored under the key.
   assert.ok(!send(engine, 8, { key: 'later' }).allowed);
   const topped = engine.topUp('acme', 'emails', 5, { key: 'gift' });
   assert.deepEqual([topped.quota[0].topUp, topped.quota[0].limit, topped.replayed, topped.expiresAt], [5, 15, false, null]);
@@ -154,12 +154,12 @@ test('stocks persist and flows restart', () => {
   assert.throws(() => contact('sub', 'contact.create', 41), code('quota.below_zero'));
   assert.throws(() => contact('add', 'contact.create', 0.5), code('input.amount'));
   send(engine, 100);
-  // The first of February: a new month for e-mails; contacts stay.
+  // On the first of February a new window begins for e-mails. Contacts, a stock, persist.
   clock.advance(DAY / 2);
   assert.equal(clock.now(), '2026-02-01T00:00:00Z');
   assert.deepEqual(counts(send(engine, 1)), [1, 0]);
   assert.equal(engine.usage('acme', { meter: 'contacts' })[0].used, 40);
-  // Back in January time stands still.
+  // If the clock goes back to January, the time stays where it is.
   clock.advance(-3_600_000n);
   assert.deepEqual(counts(send(engine, 1)), [2, 0]);
   clock.set('2026-03-12T23:00:00Z');
@@ -241,7 +241,7 @@ test('an integer that a Number would round is a string', () => {
   limited(engine, 10);
   const over = send(engine, 2n ** 63n - 1n);
   assert.deepEqual([over.code, over.errors], ['quota_exceeded', []]);
-  // As the same text it is replayed, too.
+  // The equal string is a replay, too.
   engine.carryOver('acme', 'texts', large, { key: 'c' });
   const again = engine.carryOver('acme', 'texts', large, { key: 'c' });
   assert.deepEqual([again.replayed, again.quota[0].used], [true, String(large)]);
@@ -278,7 +278,7 @@ test('a manual clock is validated and drives the engine', () => {
   assert.equal(clock.now(), '2026-01-31T12:00:00Z');
   for (const bad of [{}, Date.now(), () => 0, Object.create(ManualClock.prototype)]) assert.throws(() => Engine.open(undefined, { clock: bad }), code('input.value'));
   assert.throws(() => Engine.open(undefined, { clocks: clock }), code('input.value'));
-  // Without one it is the computer's.
+  // Without a clock the engine uses the system clock.
   const system = Engine.open(undefined, { clock: null });
   system.importLines(readFileSync(path.join(ROOT, 'policies/tests/agency.jsonl'), 'utf8'));
   assert.ok(Math.abs(Date.parse(system.topUp('acme', 'emails', 1).quota[0].resetsAt) - Date.now()) < 32 * DAY);

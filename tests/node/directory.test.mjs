@@ -1,4 +1,5 @@
-// What changes the directory, and what follows it: merges, first starts, stocks that are counted from it, top-ups.
+// Changes of the directory and their effects: merges, first starts, stocks that are counted from
+// the directory, top-ups.
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

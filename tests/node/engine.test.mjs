@@ -1,4 +1,4 @@
-// What a Node service sees: hostile values, errors, promises, workers, panics.
+// Behaviour that a Node service relies on: hostile values, errors, promises, workers, panics.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -27,7 +27,7 @@ const code = (wanted) => (error) => {
   return true;
 };
 
-/** A signal that is aborted as soon as the caller is back. */
+/** Returns a signal that is aborted in the next turn of the event loop. */
 function aborted(reason) {
   const controller = new AbortController();
   queueMicrotask(() => controller.abort(reason));
@@ -132,7 +132,7 @@ test('an import reports progress and can be stopped', async (context) => {
   for (const signal of [AbortSignal.abort(reason), aborted(reason)]) {
     await assert.rejects(engine.importFile(file, { signal }), (error) => error.code === 'directory.cancelled' && error.cause === reason);
   }
-  // A pipe that stays open until the callback was told: then the callback decides, not the clock.
+  // The pipe stays open until the callback has run. So the callback decides, and not the time.
   for (const [progress, wanted] of [[() => false, code('directory.cancelled')], [() => { throw reason; }, (error) => error === reason]]) {
     const pipe = path.join(folder, 'pipe');
     execFileSync('mkfifo', [pipe]);

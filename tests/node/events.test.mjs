@@ -1,4 +1,4 @@
-// What the log tells, as the vectors say it, from Node; its callbacks and files; and the counts.
+// The vectors of events, run from Node. Also callbacks, log files and metrics.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync } from 'node:fs';
@@ -12,7 +12,7 @@ import { instrument } from '../../bindings-node/opentelemetry.mjs';
 import { collect } from '../../bindings-node/prometheus.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-// The libraries are where the package has them.
+// The libraries are installed in the folder of the package.
 const { Registry } = createRequire(path.join(root, 'bindings-node/index.js'))('prom-client');
 const { MeterProvider, MetricReader } = createRequire(path.join(root, 'bindings-node/index.js'))('@opentelemetry/sdk-metrics');
 const scenes = JSON.parse(readFileSync(path.join(root, 'tests/vectors/events.json'), 'utf8'));
@@ -57,7 +57,7 @@ async function take(engine, clock, step, operations) {
   else engine.reload(path.join(root, 'policies'));
 }
 
-/** Without what differs from run to run; operations are numbered as they come. */
+/** Removes the values that differ from run to run, and numbers the operations in their order. */
 function masked(events) {
   const known = [];
   const numbered = (found) => {

@@ -1,4 +1,4 @@
-// One process of tests/python/test_exact.py in Node: see exact_worker.py there, whose journal it writes.
+// One Node process of tests/python/test_exact.py. It writes the same journal as exact_worker.py.
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { Engine, SubletError } from '../../bindings-node/index.mjs';
 

@@ -1,4 +1,5 @@
-// Every way a process or a worker may end, with whatever is open or under way: within three seconds, without a crash.
+// Every way to end a process or a worker, with logs open or calls running, takes at most three
+// seconds and never crashes.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -12,13 +13,13 @@ import { ADDON, HOST, SEND } from './holder.mjs';
 const folder = mkdtempSync(path.join(tmpdir(), 'sublet-'));
 after(() => rmSync(folder, { recursive: true }));
 
-/** What the process or worker has open or under way. `fifo` is a pipe that nobody reads. */
+/** Code that leaves logs open or calls running. `fifo` is a pipe that no process reads. */
 const HEAD = `
   const { Engine } = require(${JSON.stringify(ADDON)});
   const { fifo, folder } = JSON.parse(process.env.SUBLET_EXITS);
   const [host, SEND] = ${JSON.stringify([HOST, SEND])};
   const nobody = [['Account', 'nobody'], 'campaign.read', ['Account', 'nobody']];
-  // A small program: what is asked does not matter, and it loads in no time.
+  // A small Cedar program, because it loads fast and the requests do not matter.
   const engine = Engine.cedar({ policies: 'permit (principal, action, resource);' });
   const asking = (times) => { for (let at = 0; at < times; at += 1) engine.check(...nobody); };
 `;
@@ -39,10 +40,10 @@ const ENDS = {
   rejection: "Promise.reject(new Error('wanted'));",
   'exit in a callback': 'engine.log({ callback: () => process.exit(0) }); engine.check(...nobody);',
 };
-/** Where nothing is awaited the end comes of itself. */
+/** Cases that await nothing, so the process ends without further help. */
 const NATURAL = ['nothing', 'logs open', 'three logs on stuck files', 'a callback that never settles', 'many logs of many engines', 'a long list under way'];
 
-/** Runs a program until it ends; gives how long that took from its word on, and how it ended. */
+/** Runs a program until it ends. Returns the time since its first output, and its exit status. */
 async function ended(program, given) {
   const child = spawn(process.execPath, ['-e', `${HEAD}${program}`], { env: { ...process.env, SUBLET_EXITS: JSON.stringify(given) }, stdio: ['ignore', 'pipe', 'pipe'] });
   let errors = '';
@@ -65,7 +66,8 @@ const WORKER = (program, after) => `
 test('every way to end a process or worker ends it', async (context) => {
   const fifo = path.join(folder, 'fifo');
   execFileSync('mkfifo', [fifo]);
-  // Somebody has it open, so that it can be opened; nobody reads.
+  // The pipe is open at its other end, so that it can be opened for writing, but no process reads
+  // from it.
   const reader = openSync(fifo, constants.O_RDWR | constants.O_NONBLOCK);
   context.after(() => closeSync(reader));
   const given = { fifo, folder };
@@ -79,10 +81,10 @@ test('every way to end a process or worker ends it', async (context) => {
     cases.push([`${state}, a process exits with a worker`, WORKER(`${before} parentPort.postMessage(0); setInterval(() => {}, 1000);`, 'process.exit(0);')]);
   }
   let slowest = 0;
-  // What a process with nothing to wait for takes to end, on a machine that has other things to do.
+  // The time that an idle process takes to end on a busy machine.
   let slack = 0;
   for (let turn = 0; turn < 3; turn += 1) slack = Math.max(slack, 2 * (await ended("console.log('end'); process.exit(0);", given)).time);
-  // Two at a time: most of the time they wait.
+  // Two programs at a time, because they mostly wait.
   const run = async () => {
     for (let next = cases.pop(); next !== undefined; next = cases.pop()) {
       const [what, program] = next;
@@ -104,7 +106,7 @@ test('a flush waits up to its timeout', async () => {
   const engine = Engine.cedar({ policies: '' });
   const log = engine.log({ path: fifo });
   for (let at = 0; at < 4000; at += 1) engine.check(['Account', 'nobody'], 'campaign.read', ['Account', 'nobody']);
-  // However many wait: no thread of anybody's is taken.
+  // Waiting flushes take no thread of the pool, whatever their number.
   const begun = performance.now();
   assert.deepEqual(await Promise.all(Array.from({ length: 20 }, () => log.flush(200))), Array(20).fill(false));
   const time = performance.now() - begun;

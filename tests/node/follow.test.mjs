@@ -1,4 +1,5 @@
-// What takes long is done off the event loop: policies that are loaded, and large changes of others that are followed.
+// Long work runs off the event loop: loading policies, and loading large changes of other
+// processes.
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,7 +15,10 @@ const ASKED = [['Account', 'acme'], 'campaign.read', ['Campaign', 'k', 'acme'], 
 const folder = mkdtempSync(path.join(tmpdir(), 'sublet-'));
 after(() => rmSync(folder, { recursive: true }));
 
-/** The answer of what is awaited, how long that took, and the longest time that the event loop stood still meanwhile. */
+/**
+ * Returns the awaited value, the time that it took, and the longest time that the event loop stood
+ * still meanwhile.
+ */
 async function watched(start) {
   let [last, longest] = [performance.now(), 0];
   const tick = () => {
@@ -30,7 +34,7 @@ async function watched(start) {
   return { answer, time: performance.now() - begun, longest };
 }
 
-/** A file of a directory with so many more records, each with a name of this round. */
+/** Writes a directory with this many additional records, whose names contain the round. */
 function large(round) {
   const file = path.join(folder, `${round}.jsonl`);
   const more = Array.from({ length: RECORDS }, (_, at) => `{"type":"Operator","id":"o${round}-${at}","email":"o${round}-${at}@x.example"}\n`);

@@ -1,4 +1,5 @@
-// Names looked up once, and many questions as columns: the same answers as from strings, one by one.
+// Handles and columns: names that are looked up once and requests in columns give the same answers
+// as single requests of strings.
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -77,18 +78,18 @@ test('a handle fits only its own type', () => {
   assert.throws(() => engine.check(OWNER, 'client.edit', ['Account', 'bakery', 'acme'], { host: HOST }), code('input.directory_resource'));
 });
 
-/** What happens whenever a proxy is looked at. */
+/** Effects that run whenever a proxy or getter is read. */
 let meanwhile = () => {};
 const LOOKS = ['getPrototypeOf', 'ownKeys', 'getOwnPropertyDescriptor', 'has', 'isExtensible'];
 const nosy = Object.fromEntries(LOOKS.map((look) => [look, (...given) => { meanwhile(); return Reflect[look](...given); }]));
 
-/** The same parts, each read by way of `seen`: as getters, or as a proxy. */
+/** Returns the same parts, as getters or as a proxy, so that `seen` counts each read. */
 const GUISES = {
   getters: (value, seen) => Object.defineProperties(Array.isArray(value) ? [...value] : {}, Object.fromEntries(Object.entries(value).map(([key, field]) => [key, { get: () => seen(key, field), enumerable: true, configurable: true }]))),
   proxy: (value, seen) => new Proxy(value, { ...nosy, get: (of, key) => { meanwhile(); return Object.hasOwn(of, key) && key !== 'length' ? seen(key, of[key]) : of[key]; } }),
 };
 
-/** Each way to ask a question, and whether it is one of many. */
+/** Every call that takes a request, and whether it takes many. */
 const WAYS = [
   ['check', (engine, { principal, action, resource, ...around }) => engine.check(principal, action, resource, around)],
   ['authorize', (engine, { principal, action, resource, ...around }) => engine.authorize(principal, action, resource, around).allowed],
@@ -101,7 +102,7 @@ const WAYS = [
 test('each part of a request is read once', async () => {
   const engine = opened();
   const object = { type: 'Campaign', id: 'k', account: 'acme' };
-  // Who asks meanwhile is answered, and disturbs nothing.
+  // A request inside a getter is answered and does not disturb the outer one.
   meanwhile = () => {
     assert.equal(engine.check(['Account', 'bakery'], 'campaign.edit', ['Campaign', 'other', 'nova'], { host: APP }), false);
     assert.deepEqual(engine.checkMany([{ principal: OWNER, action: 'campaign.read', resource: { type: 'Campaign', id: 'x', account: 'acme' }, host: HOST }]), [true]);
@@ -110,7 +111,8 @@ test('each part of a request is read once', async () => {
   };
   for (const [guise, disguise] of Object.entries(GUISES)) {
     for (const [way, ask] of WAYS) {
-      // A channel is beyond the plain, an attribute too: then the question is taken the exact way.
+      // A channel or an attribute is beyond the fast call path. The request then takes the exact
+      // path.
       for (const [resource, more] of [[CAMPAIGN, {}], [object, {}], [CAMPAIGN, { channel: 'web' }], [object, { channel: 'web' }], [{ ...object, attributes: {} }, {}], [Object.assign(Object.create(null), object), {}]]) {
         const reads = {};
         const seen = (part) => (key, value) => {
@@ -132,7 +134,7 @@ test('each part of a request is read once', async () => {
       assert.deepEqual(reads.sort(), ['host', 'host', 'principal', 'action', 'resource', ...Object.keys(more), ...Object.keys(more)].sort());
     }
   }
-  // What is refused is still itself.
+  // An object that is refused is not changed.
   for (const wrong of [new Proxy(['Campaign'], nosy), new Proxy(new Map(), nosy), new Proxy(['Campaign', 'k', 'acme', 'more'], nosy)]) {
     for (const [, ask] of WAYS) {
       for (const part of ['principal', 'resource']) await assert.rejects(async () => ask(engine, { principal: OWNER, action: 'campaign.read', resource: CAMPAIGN, host: HOST, [part]: wrong }), (error) => ['input.value', 'input.item'].includes(error.code));
@@ -199,7 +201,7 @@ test('ids of any characters and length are exact', () => {
     const client = ['Account', id];
     for (const given of [[acme, read, [campaign, id, acme], { host: dash }], [client, 'campaign.read', CAMPAIGN, { host: HOST }], [acme, read, ['Campaign', 'k', id], { host: HOST }], [acme, read, CAMPAIGN, { host: id }]]) {
       const [principal, action, resource, { host }] = given;
-      // The same by the way of text, on which an actor that is none sends it.
+      // A request with `actor: null` takes the text path, with the same answer.
       const text = answer(() => engine.check(principal, action, resource, { host, actor: null }));
       assert.equal(answer(() => engine.check(...given)), text, `${id.slice(0, 9)}`);
       const many = answer(() => engine.checkMany([{ principal, action, resource, host }])[0]);
@@ -238,7 +240,7 @@ test('handles outlive changes and work with any engine', () => {
   assert.equal(codeAt(other), known);
 });
 
-/** Requests drawn from a fixed seed. */
+/** Returns random requests from a fixed seed. */
 function questions(count) {
   let seed = 17;
   const draw = (list) => {
@@ -339,7 +341,8 @@ test('the event loop runs during a long batch', async () => {
   const found = await engine.checkManyAsync(Array(200_000).fill(request));
   going = false;
   assert.ok(found.every(Boolean));
-  // A hundred slices of conversion, each with a turn after it, and the deciding beside them.
+  // The conversion takes a hundred slices with a turn of the event loop after each. The decisions
+  // run in parallel.
   assert.ok(turns >= 90, `the event loop ran ${turns} times`);
 });
 
@@ -369,7 +372,8 @@ test('each worker has an engine and handles of its own', async () => {
     worker.on('error', reject);
     worker.on('exit', () => resolve(message));
   })));
-  // A handle that is sent arrives as its words: a plain object, which names a login by type and id.
+  // A handle that is sent to a worker arrives as a plain object, which names a login by type and
+  // id.
   for (const { allowed, sent } of found) {
     assert.equal(allowed, 20_000);
     assert.ok(engine.check(sent, read, [campaign, 'k', acme], { host: dash }));

@@ -1,5 +1,5 @@
-// A process that is stopped while it holds a store's lock. It counts long lists in a loop, and is stopped again and again until it is
-// caught inside.
+// A process that is stopped while it holds the write lock of a store. It debits long batches in a
+// loop, and is stopped repeatedly until it is inside a transaction.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -23,8 +23,9 @@ const PROGRAM = `
 const pause = (time) => new Promise((resolve) => { setTimeout(resolve, time); });
 
 /**
- * Stops a process inside its transaction; `engine` is another of the same store. It takes the computer's clock, or one that stands at
- * `instant`. Gives what lets it go on, and what ends it.
+ * Stops a process inside its transaction; `engine` is another engine of the same store. The process
+ * uses the system clock, or a manual clock at `instant`. Returns functions that resume and end the
+ * process.
  */
 export async function stoppedHolder(engine, store, instant = '') {
   const child = spawn(process.execPath, ['--input-type=module', '-e', PROGRAM, '--', store, instant], { stdio: ['ignore', 'pipe', 'inherit'] });

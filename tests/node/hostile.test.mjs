@@ -1,4 +1,5 @@
-// Arguments of any kind, to every verb: a typed error or an answer, at once, and never JavaScript's own refusal from inside.
+// Arguments of any kind, to every method. The result is a typed error or an answer, at once, and
+// never an error that JavaScript throws from inside.
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -34,7 +35,7 @@ const loop = {};
 loop.loop = loop;
 const deep = (() => { let found = []; for (let at = 0; at < 100_000; at += 1) found = [found]; return found; })();
 
-/** Made anew for each use. */
+/** Functions that create hostile values, a new one for each use. */
 const HOSTILE = {
   undefined: () => undefined,
   null: () => null,
@@ -72,7 +73,7 @@ const HOSTILE = {
 
 const PROGRAM = { policies: 'permit (principal, action, resource);', schema: null, links: null, entities: null, validateRequests: null };
 
-/** Every verb with good arguments. */
+/** Every method with valid arguments. */
 const VERBS = {
   authorize: [ACME, 'campaign.read', CAMPAIGN, { host }],
   check: [ACME, 'campaign.read', CAMPAIGN, { host }],
@@ -113,7 +114,7 @@ const VERBS = {
 };
 const MORE = { authorizeMany: [[{ principal: ACME, action: 'campaign.read', resource: CAMPAIGN, host }]], checkMany: [[{ principal: ACME, action: 'campaign.read', resource: CAMPAIGN, host }]] };
 
-/** The typed error of what is done, or nothing; fails on any other error. */
+/** Returns the typed error of `work`, or `undefined` if it succeeds. Fails on any other error. */
 async function typed(what, work) {
   const begun = performance.now();
   try {
@@ -131,7 +132,7 @@ test('each argument of each method may be any value', async () => {
   for (const [verb, good] of Object.entries({ ...VERBS, ...MORE })) {
     for (const form of [verb, `${verb}Async`]) {
       for (let place = 0; place <= good.length; place += 1) {
-        // Without an argument the shipped bundle is loaded: that is no fault, and takes its time.
+        // Without an argument the shipped bundle is loaded. This is valid, but slow.
         const kinds = Object.entries(HOSTILE).filter(([kind]) => verb !== 'reload' || (place === 0 && !['undefined', 'null'].includes(kind)));
         for (const [kind, make] of kinds) {
           const given = [...good];

@@ -1,4 +1,5 @@
-// The shipped ESLint rule: an answer is truthy whatever it says, and taking it for a yes is found, with types and without.
+// The shipped ESLint rule. A decision is truthy whatever it says, so a decision used as a condition
+// is reported, with types and without.
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import path from 'node:path';
@@ -56,7 +57,7 @@ test('JavaScript: a decision used as a condition is found', () => {
 });
 
 test('TypeScript: a decision is recognised by its type', async (context) => {
-  // Inside the package, so that its own types are found by their place.
+  // The folder is inside the package, so that its types resolve.
   const folder = mkdtempSync(path.join(BINDING, 'lint-'));
   context.after(() => rmSync(folder, { recursive: true }));
   const head = "import { Engine, type Decision } from '../index.js';\ndeclare const engine: Engine;\ndeclare const rights: Engine;\ndeclare const ok: boolean;\ndeclare function act(): void;\n";

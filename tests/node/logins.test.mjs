@@ -1,4 +1,4 @@
-// The login gate: every credential flow at every kind of host, for every kind of login, from Node.
+// The login table from Node: every credential flow at every kind of host, for every kind of login.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';

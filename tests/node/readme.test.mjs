@@ -1,4 +1,5 @@
-// The code blocks of the documents run as they stand there. The blocks of one page share one namespace, in their order.
+// Runs the code blocks of the documents. The blocks of one page share one namespace, in the order
+// of the page.
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -10,7 +11,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const BINDING = path.join(ROOT, 'bindings-node');
 
-/** The JavaScript of a text, its blocks one after the other. */
+/** Returns the JavaScript blocks of a page as one script. */
 const script = (text) => [...text.matchAll(/^```(?:js|ts)\n(.*?)^```$/gms)].map(([, block]) => block).join('\n');
 
 const pages = ['README.md', 'CONTRIBUTING.md', ...readdirSync(path.join(ROOT, 'docs'), { recursive: true }).map((name) => path.join('docs', name))]
@@ -18,7 +19,7 @@ const pages = ['README.md', 'CONTRIBUTING.md', ...readdirSync(path.join(ROOT, 'd
   .map((name) => [name, script(readFileSync(path.join(ROOT, name), 'utf8'))])
   .filter(([, code]) => code !== '');
 
-/** The examples of a file of types: what follows `@example` in a comment. */
+/** Returns the examples of a file of types: the text after `@example` in a comment. */
 const examples = (text) => [...text.matchAll(/@example\n((?:\s*\*(?!\/).*\n)+)/g)].map(([, lines]) => lines.replace(/^\s*\* ?/gm, ''));
 
 for (const [name, code] of pages) {
@@ -30,13 +31,14 @@ for (const [name, code] of pages) {
     symlinkSync(BINDING, path.join(folder, 'node_modules', 'sublet'));
     writeFileSync(path.join(folder, 'page.mjs'), code);
     const out = execFileSync(process.execPath, ['--preserve-symlinks', 'page.mjs'], { cwd: folder, encoding: 'utf8', timeout: 60_000 });
-    // A code or a list in a comment after `console.log` is its output.
+    // A code or a list in a comment after `console.log` is its expected output.
     for (const [, shown] of code.matchAll(/console\.log\(.*\); \/\/ (\w+(?:[._]\w+)+|\[.*\])$/gm)) assert.ok(out.includes(shown), `${shown} is not printed:\n${out}`);
   });
 }
 
 test('blocks and examples pass tsc --strict', (context) => {
-  // Inside the package: there are the libraries that they import.
+  // The folder is inside the package, because the libraries that the examples import are installed
+  // there.
   const folder = mkdtempSync(path.join(BINDING, 'blocks-'));
   context.after(() => rmSync(folder, { recursive: true }));
   const types = readdirSync(BINDING).filter((name) => name.endsWith('.d.ts'));

@@ -1,4 +1,5 @@
-// What crosses as numbers is what the same question's JSON tells: in each value, in the order of keys, and frozen.
+// Decisions cross the boundary as numbers. They decode to the values of the JSON path, with equal
+// order of keys, and frozen.
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -20,7 +21,7 @@ const SEND = [ACME, 'campaign.send', CAMPAIGN];
 const DAY = 86_400_000;
 const account = (more) => ({ type: 'Account', id: 'acme', email: 'owner@acme.example', package: 'agency', confirmed: true, ...more });
 
-/** What `work` gives, and how often JSON was read for it. */
+/** Returns the result of `work`, and the number of times that JSON was parsed for it. */
 function counting(work) {
   const parse = JSON.parse;
   let reads = 0;
@@ -37,13 +38,16 @@ function counting(work) {
   }
 }
 
-/** The order of keys, and what is frozen, all the way down. */
+/** Returns the order of keys and whether each part is frozen, at all depths. */
 function form(value) {
   if (typeof value !== 'object' || value === null) return typeof value;
   return [Object.isFrozen(value), Object.getPrototypeOf(value), Object.entries(value).map(([key, field]) => [key, form(field)])];
 }
 
-/** Two engines of one directory: of the one it is asked in numbers, of the other with a key, in JSON. */
+/**
+ * Two engines with equal directories. One returns decisions as numbers; the other gets a key and
+ * returns JSON.
+ */
 class Both {
   constructor(...put) {
     this.clocks = [0, 1].map(() => new ManualClock('2026-01-31T12:00:00Z'));
@@ -61,7 +65,10 @@ class Both {
     this.clocks.forEach((clock) => clock.advance(milliseconds));
   }
 
-  /** Takes of both: the same; `json` says that numbers cannot tell this answer. */
+  /**
+   * Debits both engines and compares the decisions; `json` states that numbers cannot express this
+   * decision.
+   */
   take(principal, action, resource, amount = 1, { json = false, ...more } = {}) {
     const [numbers, text] = this.engines;
     const found = counting(() => numbers.consume(principal, action, resource, amount, { host, ...more }));
@@ -74,14 +81,14 @@ class Both {
     assert.deepStrictEqual([found.reads, wanted.reads], [json ? 1 : 0, 1]);
     const [one, other] = [found.given, wanted.given];
     assert.ok(one instanceof Decision);
-    // Each engine counts its operations itself.
+    // Each engine numbers its own operations.
     assert.deepStrictEqual({ ...one, operation: null }, { ...other, operation: null });
     assert.deepStrictEqual(form(one), form(other));
     return one;
   }
 }
 
-/** The shipped bundle, whose campaigns take of other meters. */
+/** Returns the shipped bundle, in which campaigns debit other meters. */
 function taking(meters) {
   const names = readdirSync(path.join(ROOT, 'policies')).filter((name) => /\.(cedar|cedarschema)$/.test(name) || name === 'catalog.json');
   const files = Object.fromEntries(names.map((name) => [name, readFileSync(path.join(ROOT, 'policies', name), 'utf8')]));
@@ -176,7 +183,7 @@ test('a member limit decodes by handle and by name', () => {
     assert.equal(found.quota[0].member.id, who[1] ?? who.id);
   }
   assert.equal(both.take(ann, send, [campaign, 'k', 'acme']).code, 'member_quota_exceeded');
-  // What a class of the host's makes of a handle's id is none.
+  // A member of a host's own class is not a member of a handle.
   class Nosy extends Principal {
     get id() {
       both.take(...SEND);
@@ -209,7 +216,7 @@ test('evicted strings decode again, also from text', () => {
     const found = both.engines[0].consume(ACME, 'api.call', ['ApiKey', 'a', 'acme'], 1, { host });
     calls.add(found.quota[0].resetsAt);
     assert.ok(found.code === 'ok' && found.quota[0].meter === 'api_calls' && Date.parse(found.quota[0].resetsAt) > Date.parse(both.clocks[0].now()), `${turn}`);
-    // No number is said of it: so it must not be the one that forgets.
+    // This decision does not fit into numbers, so it must not be the one that evicts.
     if (turn > 4_000) assert.equal(erring.authorize(ACME, 'campaign.read', CAMPAIGN).errors.length, 1);
     both.clocks[0].advance(DAY);
   }

@@ -1,5 +1,6 @@
-// Each verb that returns a promise, while the process that holds the store's lock stands still: an answer or `store.locked` within the
-// bound, an abort within 0.3 s, and files are read meanwhile.
+// Every async method while the process that holds the write lock stands still. It ends with an
+// answer or `store.locked` within the bound. An abort ends it within 0.3 s, and files can be read
+// meanwhile.
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -11,7 +12,7 @@ import { HOST, ROOT, SEND, stoppedHolder } from './holder.mjs';
 
 const TRIES = Number(process.env.SUBLET_STOPS ?? 1);
 const BOUND = 300;
-// A busy machine may add so much to it.
+// Extra time for a busy machine, in milliseconds.
 const MARGIN = 700;
 const FILE = path.join(ROOT, 'policies/tests/agency.jsonl');
 const AGENCY = readFileSync(FILE, 'utf8');
@@ -23,7 +24,7 @@ after(() => rmSync(folder, { recursive: true }));
 
 const pause = (time) => new Promise((resolve) => { setTimeout(resolve, time); });
 
-/** The calls, each with further options; `at` says what is in the store. */
+/** The calls, each with additional options; `at` names the content of the store. */
 const calls = (engine, at) => ({
   acceptClockAsync: (more) => engine.acceptClockAsync(more),
   actionsAsync: (more) => engine.actionsAsync(ACME, ACME, { host: HOST, ...more }),
@@ -71,7 +72,7 @@ const calls = (engine, at) => ({
 // Plain Cedar programs have no store.
 const OTHERS = ['reloadCedarAsync'];
 
-/** A store in which each verb has something to do. */
+/** Returns a store in which each method has an effect. */
 async function opened() {
   const clock = new ManualClock('2026-01-10T12:00:00Z');
   const store = `sqlite:${path.join(folder, 'sublet.db')}`;
@@ -86,7 +87,7 @@ async function opened() {
   return { engine, store, at: { taken, payment, held } };
 }
 
-/** Its code, and how long it took. */
+/** Returns the code of a call and the time that it took. */
 async function ended(promise) {
   const begun = performance.now();
   const code = await promise.then(() => 'answered', (error) => (error.name === 'AbortError' ? error.name : error.code ?? String(error)));
@@ -105,7 +106,7 @@ test('every async method is tried', () => {
 test('each async method ends in time and on abort', async (context) => {
   const { engine, store, at } = await opened();
   const verbs = calls(engine, at);
-  // Each does what it says while the way is free; what is done already may not be done again.
+  // Without a holder each method works. A call that was completed before may be refused now.
   for (const name of ['consumeAsync', 'statementAsync', 'setAsync', 'replyTicketAsync']) assert.equal((await ended(verbs[name]({})))[0], 'answered', name);
   const [, loading] = await ended(engine.reloadAsync());
   const holder = await stoppedHolder(engine, store, '2026-02-10T12:00:00Z');
@@ -127,7 +128,7 @@ test('each async method ends in time and on abort', async (context) => {
         control.abort();
         const [found] = await aborted;
         assert.ok(['answered', 'store.locked', 'AbortError', 'directory.cancelled'].includes(found), `${name}: ${found}`);
-        // Loading a bundle is work of its own, and no wait: it is done before the promise ends.
+        // Loading a bundle is work, not a wait. It is completed before the promise settles.
         assert.ok(performance.now() - begun < 300 + slack, `${name} ended ${performance.now() - begun} ms after its signal`);
       }
     }
@@ -137,7 +138,8 @@ test('each async method ends in time and on abort', async (context) => {
   reads.sort((one, other) => one - other);
   const [half, most] = [reads[Math.floor(reads.length / 2)], reads.at(-1)];
   context.diagnostic(`${reads.length} files were read: half in at most ${half.toFixed(1)} ms, the slowest in ${most.toFixed(1)} ms`);
-  // A busy machine delays one now and then; what waits for the holder would take 300 ms each time.
+  // A busy machine delays single reads. A read that waits for the holder would take 300 ms each
+  // time.
   assert.ok(half < 50 && reads[Math.floor(reads.length * 0.9)] < 150, `${half}, ${most}`);
   await holder.asked;
   assert.deepEqual((await engine.verifyAsync()).faults, []);

@@ -1,4 +1,5 @@
-// The store in a file, from Node: promises for what may wait for it, signals that give a call up, worker threads.
+// The file store from Node: promises for calls that may wait for it, signals that cancel a call,
+// worker threads.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, readdirSync, rmSync } from 'node:fs';
@@ -143,7 +144,7 @@ test('one signal for many calls has one listener', async () => {
   await Promise.all(Array.from({ length: 20 }, () => engine.checkManyAsync([request], { signal })));
   await Promise.all(Array.from({ length: 20 }, () => Engine.openAsync(undefined, { signal })));
   const memory = Engine.open();
-  // Some imports that begin at once have not seen what another one wrote.
+  // Some of the imports that start together have not seen the writes of another one.
   const imports = await Promise.allSettled(Array.from({ length: 20 }, () => memory.importFile(path.join(ROOT, 'policies/tests/agency.jsonl'), { signal })));
   assert.ok(imports.some(({ status }) => status === 'fulfilled'));
   for (const { status, reason } of imports) assert.ok(status === 'fulfilled' || reason.code === 'directory.revision', String(reason));
@@ -157,7 +158,7 @@ test('one signal for many calls has one listener', async () => {
 
 test('a queued call is cancelled and a started one answers', async () => {
   const { engine, where } = await opened(1000);
-  // Imports of pipes that say nothing keep all threads busy that may wait for a file.
+  // Imports from silent pipes occupy all threads that may wait for a file.
   const pipes = [1, 2, 3].map((at) => path.join(folder, `pipe${at}`));
   execFileSync('mkfifo', pipes);
   const writers = pipes.map((pipe) => openSync(pipe, 'r+'));
@@ -167,7 +168,7 @@ test('a queued call is cancelled and a started one answers', async () => {
   const { signal } = control;
   const calls = [...Array.from({ length: 40 }, () => send(engine, 1, { signal })), Engine.openAsync(undefined, { store: where, signal })];
   const request = { principal: SEND[0], action: SEND[1], resource: SEND[2], host };
-  // One thread is left for what reads.
+  // One thread is reserved for reads.
   assert.deepEqual(await engine.checkManyAsync([request]), [true]);
   control.abort(new Error('given up'));
   const found = await Promise.allSettled(calls);
@@ -175,7 +176,7 @@ test('a queued call is cancelled and a started one answers', async () => {
   for (const writer of writers) closeSync(writer);
   for (const { status, reason } of await Promise.allSettled(imports)) assert.ok(status === 'fulfilled' || reason.code === 'directory.revision', String(reason));
   assert.equal(await used(engine), 0);
-  // What has begun is answered.
+  // A call that has started is answered.
   const late = new AbortController();
   const begun = await Promise.all([send(engine, 1, { signal: late.signal }), used(engine)]);
   late.abort();
@@ -212,7 +213,7 @@ test('window vectors are exact', () => {
   };
   for (const window of new Set(rows.map((row) => row.window))) {
     const meters = { ...catalog.meters, emails: { ...catalog.meters.emails, window } };
-    // Each instant to ask at, in their order: time never goes back.
+    // The instants in ascending order, because time never goes back.
     const asked = rows.filter((row) => row.window === window).flatMap((row) => {
       const around = row.start === null ? [] : [[just(row.start, -1), row.start], [row.start, row.end]];
       return [[row.at, row.end], ...around].map(([at, end]) => ({ row, at, end }));

@@ -1,4 +1,4 @@
-// The declarations of `index.d.ts`, used as a service would: this file is checked, not run.
+// Uses the declarations of `index.d.ts` as a service would. This file is only type-checked.
 import { Action, Decision, DeniedError, Engine, Host, LogHandle, ManualClock, Principal, ResourceType, SubletError, type Answer, type Columns, type Count, type Counted, type Event, type HistoryEntry, type Item, type Limit, type Quota, type Request, type Resource, type Route, type Stats } from '../../bindings-node/index.js';
 import { instrument } from '../../bindings-node/opentelemetry.js';
 import { collect } from '../../bindings-node/prometheus.js';
@@ -21,17 +21,17 @@ try {
 }
 const imported: Promise<Count> = engine.importFile('a.jsonl', { progress: ({ records }) => Number(records) < 10, signal: AbortSignal.timeout(1000) });
 void imported;
-// @ts-expect-error an amount is no string
+// @ts-expect-error an amount is not a string
 engine.check(['Account', 'acme'], 'campaign.send', campaign, { amount: '3' });
-// @ts-expect-error engines are opened, not made
+// @ts-expect-error engines are opened, not constructed
 new Engine();
 const [acme, edit, dash]: [Principal, Action, Host] = [new Principal('Account', 'acme'), new Action('campaign.edit'), new Host('x.example')];
 const allowed: boolean = engine.check(acme, edit, [new ResourceType('Campaign'), 'spring', acme], { host: dash, actor: acme });
 const columns: Columns = { principals: [acme, ['Account', 'bakery']], actions: 'campaign.read', resources: [['Campaign', 'k', 'acme'], campaign], hosts: [dash, null] };
 const many: boolean[] = engine.checkMany(columns);
-// @ts-expect-error a host is no login
+// @ts-expect-error a host is not a login
 engine.check(dash, edit, acme);
-// @ts-expect-error a handle is made by its class
+// @ts-expect-error a handle is created by its class
 const made: Principal = { type: 'Account', id: 'acme' };
 console.log(bits, codes, told, allowed, many, made);
 
@@ -53,13 +53,13 @@ const entries: HistoryEntry[] = counting.history('acme', { before: 9, limit: 10 
 console.log(counting.batch(items).length, counting.set(acme, 'contact.create', campaign, 40).quota, counting.verify().faults, one.replayed, used, limit, source, entries);
 console.log(counting.topUp('acme', 'emails', 5, { key: 't' }), counting.carryOver('acme', 'emails', 5n, { member: 'ann' }), counting.usage('acme', { meter: 'emails' }));
 counting.acceptClock();
-// @ts-expect-error an amount is no string
+// @ts-expect-error an amount is not a string
 counting.consume(acme, edit, campaign, '1');
 // @ts-expect-error an amount is an argument of its own
 counting.consume(acme, edit, campaign, 1, { amount: 1 });
-// @ts-expect-error a reservation is of all or nothing
+// @ts-expect-error a reservation is all or nothing
 counting.reserve(acme, edit, campaign, 1, 1_000, { upTo: true });
-// @ts-expect-error a clock is made by its class
+// @ts-expect-error a clock is created by its class
 Engine.open(null, { clock: { now: () => 0 } });
 
 const shared: Promise<Engine> = Engine.openAsync(undefined, { store: 'sqlite:/tmp/sublet.db?durability=power' });
@@ -74,18 +74,18 @@ void shared.then(async (found) => {
   const other: Engine = await Engine.openAsync(null, { store: 'memory:', signal });
   console.log(done, quotas, many, next, listed, other, await found.verifyAsync());
 });
-// @ts-expect-error what is opened at once is not given up
+// @ts-expect-error a synchronous open cannot be cancelled
 Engine.open(null, { signal: AbortSignal.timeout(1000) });
 const events = engine.log({ callback: ({ event, code, principal }: Event) => [event, code, principal?.[1]], events: ['decision'], sampleAllowed: 0.1, redact: ['host'] });
 const fileLog: LogHandle = engine.log({ path: 'events.jsonl', rotateBytes: 1n << 20n, keep: 3 });
 const flushed: Promise<boolean> = events.flush(100);
 const lost: number = fileLog.dropped;
 const measured: Stats = engine.stats();
-// @ts-expect-error a log has a sink
+// @ts-expect-error a log needs a sink
 engine.log({ events: ['decision'] });
-// @ts-expect-error and one alone
+// @ts-expect-error a log has one sink only
 engine.log({ path: 'x', callback: () => {} });
-// @ts-expect-error only fields are hidden
+// @ts-expect-error only fields can be hidden
 engine.log({ path: 'x', redact: ['email'] });
 collect(engine);
 instrument(engine);
@@ -109,6 +109,6 @@ try {
 }
 const given: bigint = BigInt(taken.quota[0]?.used ?? 0);
 counting.refund(taken.operation ?? 0, { amount: given });
-// @ts-expect-error a count beyond 2^53 is a text: it is no number to calculate with
+// @ts-expect-error a count beyond 2^53 is a string, so it needs a conversion
 const sum: number = taken.quota[0].used + 1;
 void sum;

@@ -1,4 +1,4 @@
-// The cases beside the policies and the vectors, asked from Node.
+// The cases beside the policies and the vectors, run from Node.
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
@@ -10,7 +10,7 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const FOLDERS = ['policies/tests', 'tests/vectors/cases'].map((folder) => path.join(ROOT, folder)).filter(existsSync);
 const FILES = FOLDERS.flatMap((folder) => readdirSync(folder).filter((name) => name.endsWith('.json')).map((name) => path.join(folder, name)));
 
-/** What the other languages call the same. */
+/** Converts names to those of the other languages. */
 function snake(found) {
   if (found === null || typeof found !== 'object') return found;
   return Object.fromEntries(Object.entries(found).map(([key, value]) => [key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), value]));
@@ -78,7 +78,10 @@ test('host vectors match', () => {
   for (const { host, times = 1, ...outcome } of rows) assert.deepEqual(normaliseHost(host.repeat(times)), outcome, host);
 });
 
-/** The row's value, with `NEST` as records 80 deep, and `LARGE` as a text of a MiB. */
+/**
+ * Returns the value of a row, with `NEST` replaced by records 80 deep and `LARGE` by a text of 1
+ * MiB.
+ */
 function nested(value) {
   if (value === 'LARGE') return 'x'.repeat(2 ** 20);
   if (value === 'NEST') {

@@ -1,5 +1,5 @@
-// While another process holds the store's lock and stands still: files and names of this process do not wait, signals are seen, and
-// each verb is answered, or told so within the bound.
+// A stopped process holds the write lock. Files and name look-ups of this process do not wait,
+// signals are seen, and each method ends within the bound.
 import assert from 'node:assert/strict';
 import { readFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { lookup } from 'node:dns/promises';
@@ -15,7 +15,7 @@ const folder = mkdtempSync(path.join(tmpdir(), 'sublet-'));
 after(() => rmSync(folder, { recursive: true }));
 let made = 0;
 
-/** A store, and its engine. */
+/** Returns an engine and the name of its store. */
 async function opened(more = '') {
   const store = `sqlite:${path.join(folder, `${(made += 1)}.db`)}`;
   const engine = await Engine.openAsync(undefined, { store: `${store}${more}` });
@@ -25,7 +25,7 @@ async function opened(more = '') {
 
 const pause = (time) => new Promise((resolve) => { setTimeout(resolve, time); });
 
-/** How long it took, and the code of its error. */
+/** Returns the code of a call and the time that it took. */
 async function timed(promise) {
   const begun = performance.now();
   const code = await promise.then(() => 'answered', (error) => (error.name === 'AbortError' ? error.name : error.code));
@@ -54,7 +54,8 @@ test('a stopped holder blocks no file, lookup or check', async (context) => {
       assert.equal(engine.check(...SEND, { host: HOST }), true);
       await pause(10);
     }
-    // A busy machine delays one now and then; what waits for the holder would take seconds each time.
+    // A busy machine delays single calls. A call that waits for the holder would take seconds each
+    // time.
     for (const [what, all] of Object.entries(times)) {
       all.sort((one, other) => one - other);
       context.diagnostic(`${what}: half took at most ${all[10].toFixed(1)} ms, the slowest ${all[19].toFixed(1)} ms`);
@@ -93,7 +94,7 @@ test('a signal ends the wait for the lock', async () => {
       assert.equal(code, 'AbortError', verb);
       assert.ok(performance.now() - begun < 300, `${verb} ended after ${performance.now() - begun} ms`);
     }
-    // Of many, each that waits ends, whether or not it has begun.
+    // Every waiting call ends, whether or not it has started.
     const control = new AbortController();
     const many = Array.from({ length: 40 }, () => timed(calls.consume(control.signal)));
     await pause(100);
@@ -112,7 +113,8 @@ test('a signal ends the wait for the lock', async () => {
   assert.equal(before, 'acme');
   await holder.asked;
   const history = await engine.historyAsync('acme', { limit: 10 });
-  // Nothing that was given up is in the store; what the holder counted, and the call that found it stopped, may be.
+  // No cancelled call is in the store. The debits of the holder and the call that found the holder
+  // stopped may be.
   assert.ok(history.every(({ kind, parts }) => kind === 'consume' && parts.every(({ used }) => used <= 1)), JSON.stringify(history.map(({ kind }) => kind)));
   assert.deepEqual((await engine.verifyAsync()).faults, []);
 });
@@ -123,7 +125,7 @@ test('parallel waits share one time limit', async () => {
   const [, loading] = await timed(open());
   const holder = await stoppedHolder(engine, store);
   try {
-    // Before it waits for the lock an engine loads its policies.
+    // An engine loads its policies before it waits for the lock.
     const [found, opening] = await timed(open());
     assert.equal(found, 'store.locked');
     assert.ok(opening < 2000 + 2 * loading, `opening took ${opening} ms, and ${loading} ms without a holder`);

@@ -1,4 +1,4 @@
-"""Both services of `examples/agency`, started for a test, and a caller that speaks HTTP to them."""
+"""Starts both services of `examples/agency` for a test, and calls them over HTTP."""
 
 import http.client
 import json
@@ -31,7 +31,7 @@ class Service:
     def ask(
         self, host: str, verb: str, path: str, body: Any = None, *, token: str | None = None, key: str | None = None, reason: str | None = None, timeout: float = 30
     ) -> tuple[int, Any]:
-        """One request on a connection of its own: status and JSON."""
+        """Sends one request on its own connection. Returns the status and the JSON body."""
         said = {"Authorization": token and f"Bearer {token}", "Idempotency-Key": key, "X-Reason": reason, "Content-Type": body and "application/json"}
         headers = {"Host": host, **{name: value for name, value in said.items() if value}}
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
@@ -58,43 +58,43 @@ class Agency:
     office: Service
     mailer: Service
     running: int
-    """The process that `run.sh` is."""
+    """The process of `run.sh`."""
 
     def workers(self) -> list[list[int]]:
-        """The processes that serve: the office's, and the mailer's."""
+        """Returns the serving processes of the office and of the mailer."""
         table = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,command="], capture_output=True, text=True, check=True).stdout
         rows = [(int(row[0]), int(row[1]), row[2]) for row in (line.split(None, 2) for line in table.splitlines()) if len(row) == 3]
         found = [next((pid for pid, parent, command in rows if parent == self.running and name in command), -1) for name in ("office.main", "main.mjs")]
-        # What is just forked is none yet.
+        # A process that was just forked does not serve yet.
         names = ("office.app:app", "main.mjs")
         return [[pid for pid, parent, command in rows if parent == of and name in command] for of, name in zip(found, names, strict=True)]
 
     def log_in(self, host: str, email: str, password: str) -> str:
-        """A session."""
+        """Logs in and returns the session token."""
         return str(good(self.office.ask(host, "POST", "/login", {"email": email, "password": password}))["token"])
 
     def staff(self) -> str:
         return self.log_in(DASH, "olga@marketingmaster.example", "let-me-in")
 
     def do(self, token: str, host: str, command: dict[str, Any], **more: Any) -> Any:
-        """A command that is obeyed."""
+        """Performs a command that must be allowed."""
         return good(self.office.ask(host, "POST", "/commands", command, token=token, **more))
 
     def mail(self, recipient: str) -> str:
-        """The token of the last mail to an address."""
+        """Returns the token of the last mail to an address."""
         return str(good(self.office.ask(DASH, "GET", f"/trying/mail/{recipient}"))["token"])
 
     def confirm(self, host: str, account: str, email: str, password: str) -> str:
-        """What whoever reads the mail does with it; a session."""
+        """Confirms the e-mail with the token of the mail. Returns a session token."""
         said = {"account": account, "token": self.mail(email), "password": password}
         return str(good(self.office.ask(host, "POST", "/confirm", said))["token"])
 
     def join(self, host: str, member: str, email: str, password: str) -> str:
-        """The same for an invited member."""
+        """Accepts the invitation of a member. Returns a session token."""
         return str(good(self.office.ask(host, "POST", "/join", {"member": member, "token": self.mail(email), "password": password}))["token"])
 
     def sign_up(self, owner: str, package: str, domain: str) -> str:
-        """A main account with a verified domain; its session."""
+        """Creates a main account with a verified domain. Returns its session token."""
         email = f"owner@{owner}.example"
         order = {"do": "create_account", "id": owner, "email": email, "package": package}
         self.do(self.staff(), DASH, order, reason="signed the contract")
@@ -108,14 +108,14 @@ class Agency:
 
 
 def good(answer: tuple[int, Any]) -> Any:
-    """The JSON of an answer that is 200."""
+    """Returns the JSON body of an answer with status 200."""
     assert answer[0] == 200, answer
     return answer[1]
 
 
 @contextmanager
 def agency(state: Path, workers: int, start: str = "2026-10-01T08:00:00Z") -> Iterator[Agency]:
-    """Both services on a fresh state, as `make example` runs them."""
+    """Runs both services on an empty state, as `make example` does."""
     office, mailer = Service(free_port()), Service(free_port())
     environment = {
         **os.environ,

@@ -1,4 +1,4 @@
-"""Shared by the Python suites: the project's folders and an engine with the sample agency."""
+"""Shared by the Python suites: the folders of the project, and an engine with the sample agency."""
 
 import subprocess
 import sys
@@ -13,7 +13,7 @@ import sublet
 ROOT = Path(__file__).resolve().parents[2]
 AGENCY = ROOT / "policies" / "tests" / "agency.jsonl"
 
-# Takes the lock that every transaction takes (Linux, 64 bits: type, whence, start, length, process), and stops.
+# Takes the write lock (Linux, 64 bits: type, whence, start, length, process), and stops itself.
 HOLDER = """
     import fcntl, os, signal, struct, sys
     lock = open(sys.argv[1], "r+b")
@@ -25,7 +25,7 @@ HOLDER = """
 
 @contextmanager
 def stopped_holder(file: Path) -> Iterator[None]:
-    """Another process has the lock, and is stopped."""
+    """Runs a stopped process that holds the write lock."""
     with subprocess.Popen([sys.executable, "-c", textwrap.dedent(HOLDER), f"{file}-lock"], stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None and holder.stdout.readline() == "held\n"
         try:

@@ -1,5 +1,5 @@
-"""One process of `test_exact.py`: counts in every way until it is killed, or told to stop, and writes down what it is about to do
-and what it was told. `exact.mjs` in tests/node is the same in Node."""
+"""One process of `test_exact.py`. It uses quotas in every way until it is killed or told to stop,
+and writes a journal of its intents and answers. `exact.mjs` in tests/node is its twin in Node."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ import sublet
 
 HOST = "dash.marketingmaster.example"
 DAY = 86_400_000
-#: What a verb may say when it is not known what became of it, or another process is at the file.
+#: Codes of a call whose outcome is unknown, or whose store is in use by another process.
 UNKNOWN = ("store.locked", "store.unknown_outcome")
 
 
 class Journal:
-    """A line for each intent and each answer: written at once, so that a kill loses none."""
+    """A file with one line for each intent and answer. Each line is written at once, so that a kill
+    loses none."""
 
     def __init__(self, path: Path) -> None:
         self.file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
@@ -51,7 +52,7 @@ def counted(answer: Any) -> dict[str, Any]:
 
 
 def retries(path: Path) -> list[dict[str, Any]]:
-    """The keyed intents of this slot that were never answered."""
+    """Returns the keyed intents of this slot that have no answer."""
     open_ones: dict[str, dict[str, Any]] = {}
     if path.exists():
         for line in path.read_text().splitlines():

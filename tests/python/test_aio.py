@@ -1,4 +1,4 @@
-"""The engine for asyncio: the same verbs, awaited."""
+"""The engine for asyncio: every method of the engine, awaited."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_cancelled_call_is_completed(tmp_path: Path) -> None:
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
             await call
-        # It had begun: the retry says what it did, once.
+        # The call had started, so the retry returns its answer and debits nothing.
         retried = await engine.consume(*SEND, 5, key="late", host=MAIN)
         assert retried.operation is not None
         assert (await engine.usage("acme", meter="emails"))[0]["used"] == 25

@@ -1,5 +1,6 @@
-"""Bad arguments are errors of one family: an `InputError`, which is a `TypeError` and a `ValueError` too. Each parameter of each
-verb is found by its signature and given bad values, one at a time, beside good values for the others."""
+"""Invalid arguments raise errors of one family: an `InputError`, which is a `TypeError` and a
+`ValueError` too. The tests find each parameter of each method by its signature. They pass bad
+values to one parameter at a time, and valid values to the others."""
 
 from __future__ import annotations
 
@@ -43,7 +44,7 @@ BAD: list[Any] = [
     *({"x"}, frozenset(), range(3), iter([1]), deep(3), deep(2_000), {"\ud800": 1}, [{"principal": 1}], [{"type": "Account"}]),
 ]
 
-# Good values, by the parameter's name.
+# Valid values by the name of the parameter.
 GOOD: dict[str, Any] = {
     **{"principal": ACME, "action": "campaign.send", "resource": ("Campaign", "k", "acme"), "about": ACME, "ticket": ("Ticket", "t", "acme")},
     **{"operation": 1, "payment": 1, "account": "acme", "meter": "emails", "amount": 1, "owner": "acme", "period": "2026-01", "cents": 1},
@@ -60,7 +61,8 @@ def parameters(verb: Callable[..., Any]) -> list[inspect.Parameter]:
 
 
 def filled(verb: Callable[..., Any], good: dict[str, Any], name: str, bad: Any) -> tuple[list[Any], dict[str, Any]]:
-    """Arguments: the bad one under its name, and good ones wherever one is needed."""
+    """Returns the arguments of a call: the bad value under its name, and valid values for the other
+    required parameters."""
     places: list[Any] = []
     named: dict[str, Any] = {}
     for each in parameters(verb):
@@ -91,7 +93,7 @@ def public(of: Any) -> Iterator[tuple[str, Any]]:
 
 
 def targets(engine: sublet.Engine) -> dict[str, tuple[Callable[..., Any], dict[str, Any]]]:
-    """Every function, method and constructor that the package offers."""
+    """Returns every function, method and constructor of the package."""
     found: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {}
     for name, verb in public(engine):
         found[f"Engine.{name}"] = (verb, {**GOOD, **(GOOD_CEDAR if "cedar" in name else {})})
@@ -131,7 +133,7 @@ def test_all_errors_are_of_one_family(engine: sublet.Engine, tmp_path: Path, mon
     engine.import_lines(AGENCY)
 
 
-# Parameters that take a number, a text or a `bool`, and nothing that only looks like one.
+# Parameters that take a number, a string or a `bool`, and no value that only resembles one.
 EXACT: dict[str, list[Any]] = {
     "int": [True, False, 1.0, float("nan"), "1", b"1", -1, 2**64, 10**5_000, Small.ONE, Lying(3), [1], object()],
     "bool": [0, 1, "yes", 1.0, [], object()],

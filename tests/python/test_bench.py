@@ -1,4 +1,5 @@
-"""The benchmark's scripts work: tiny sizes, no look at a time. What they compare first is compared here too."""
+"""Runs the scripts of the benchmark at tiny sizes. They compare their answers here too, and times
+are ignored."""
 
 import json
 import os

@@ -1,4 +1,5 @@
-"""The owner's bill: the steps of the vectors that are about it, and what is Python's own."""
+"""The owner's bill: the steps of the vectors that concern it, and the parts that only Python has.
+"""
 
 import asyncio
 import hashlib
@@ -16,7 +17,7 @@ VERBS = ("statement", "preview", "settle", "pay", "reverse")
 
 
 class Kept:
-    """What earlier steps left for later ones."""
+    """Values that earlier steps store for later ones."""
 
     def __init__(self) -> None:
         self.payments: dict[str, int] = {}

@@ -1,4 +1,4 @@
-"""Commands as the vectors say, from Python."""
+"""The vectors of commands, run from Python."""
 
 import asyncio
 import json
@@ -24,7 +24,8 @@ def around(step: dict[str, Any]) -> dict[str, Any]:
 
 
 def named(decision: sublet.Decision, step: dict[str, Any], principal: list[str]) -> None:
-    """Both identities are in each answer where somebody acts, and else neither. (A1)"""
+    """Checks that each answer names both identities if there is an actor, and none otherwise (A1).
+    """
     wanted = (tuple(step["actor"]), tuple(principal)) if "actor" in step else (None, None)
     assert (decision.actor, decision.subject) == wanted
 

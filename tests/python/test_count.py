@@ -1,4 +1,4 @@
-"""Counting from Python: the same answers as in Rust, and exact or refused."""
+"""Quotas from Python: the answers of Rust, and amounts that are exact or refused."""
 
 from __future__ import annotations
 
@@ -209,7 +209,7 @@ def test_window_vectors_are_exact() -> None:
             asked.append((row["at"], row["end"], row))
             if row["start"] is not None:
                 asked += [(just(row["start"], -1), row["start"], row), (row["start"], row["end"], row)]
-        # In their order: time never goes back.
+        # In ascending order, because time never goes back.
         asked.sort(key=lambda each: datetime.fromisoformat(each[0]))
         clock = sublet.ManualClock(asked[0][0])
         engine = sublet.Engine.open({**files, "catalog.json": json.dumps(catalog)}, clock=clock)

@@ -1,4 +1,5 @@
-"""What changes the directory, and what follows it: merges, first starts, stocks that are counted from it, a colleague's limits."""
+"""Changes of the directory and their effects: merges, first starts, stocks that are counted from
+the directory, limits of colleagues."""
 
 from __future__ import annotations
 
@@ -38,10 +39,10 @@ def test_put_names_what_it_resets(engine: sublet.Engine) -> None:
     assert all(name in str(refused.value) for name in ("`disabled`", "`limits`", "`zone`")) and "merge" in (refused.value.help or "")
     assert record(engine, "Account", "cafe")["disabled"] == ["abuse"]
     engine.change([whole | {"disabled": [], "limits": {}, "zone": None}])
-    # What is at its default is not reset.
+    # A field at its default is not reset.
     engine.change([whole])
     assert "limits" not in record(engine, "Account", "cafe")
-    # What was read is put again as it is.
+    # A record that was read can be put again unchanged.
     for kind, id in (("Account", "dentist"), ("TeamMember", "ann"), ("AccessLevel", "silver"), ("Domain", "app.acme.example")):
         engine.change([record(engine, kind, id)])
     with pytest.raises(sublet.DirectoryError) as refused:
@@ -117,7 +118,7 @@ def test_import_keeps_unseen_changes(tmp_path: Path) -> None:
     with pytest.raises(sublet.DirectoryError) as refused:
         two.import_lines(AGENCY)
     assert code(refused) == "directory.revision" and two.record(("Account", "florist")) is not None
-    # Now it has seen it.
+    # Now this engine has seen the change.
     two.import_lines(AGENCY)
     assert one.record(("Account", "florist")) is None
 
@@ -140,7 +141,7 @@ def test_stocks_follow_imports_and_time(tmp_path: Path) -> None:
         done = engine.perform(ACME, invite, host=HOST)
         assert done and done.decision.quota is not None and done.decision.quota[0]["used"] == 4
         assert not engine.check(ACME, "member.invite", ACME, host=HOST, amount=1)
-        # The invitation is over: nobody did anything, and the seat is free.
+        # The invitation has expired without any call, so the seat is free.
         clock.advance(60_000)
         assert views("members", "member.invite") == {3} and engine.check(ACME, "member.invite", ACME, host=HOST, amount=1)
         assert "member.invite" in engine.actions(ACME, ACME, host=HOST, amount=1)
@@ -183,7 +184,7 @@ def test_manual_clocks_may_jump(engine: sublet.Engine, tmp_path: Path) -> None:
     engine.forget_counts()
     assert engine.consume(ACME, "campaign.send", SEND, 1, host=HOST)
     assert engine.usage("acme", meter="emails")[0]["resets_at"] == "2026-02-01T00:00:00Z"
-    # The computer's clock is asked who vouches for it.
+    # A system clock is checked against the last recorded instant.
     store = f"sqlite:{tmp_path}/s.db"
     old = sublet.Engine.open(store=store, clock=clock)
     old.import_lines(AGENCY)
@@ -209,11 +210,11 @@ def test_sub_limits_are_not_exceeded(engine: sublet.Engine) -> None:
     assert may(ANN, do="edit_member", member="m1", sub_limits={"emails": 5}) == "grant_exceeds_own"
     assert may(ANN, do="edit_member", member="m1", sub_limits={"emails": 3}) == "ok"
     engine.change(merge=[{"type": "TeamMember", "id": "m1", "confirmed": True, "pending": None}])
-    # The colleague lifts nothing.
+    # A colleague can lift no limit.
     colleague = ("TeamMember", "m1")
     assert may(colleague, do="edit_member", member="ann", remove_sub_limits=["emails"]) == "grant_exceeds_own"
     assert may(colleague, do="edit_member", member="ann", sub_limits={"emails": 100}) == "grant_exceeds_own"
-    # Those above are left alone.
+    # Members with more rights cannot be changed.
     assert may(ANN, do="remove_member", member="ben") == "grant_exceeds_own"
     assert may(ANN, do="edit_member", member="ben", attributes={"department": "x"}) == "grant_exceeds_own"
     assert may(ANN, do="grant_member", member="ben", grants=["campaigns"]) == "grant_exceeds_own"

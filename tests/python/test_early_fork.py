@@ -1,4 +1,5 @@
-"""A process that forks while another thread makes its first calls: what those make at first use is never waited for by the child."""
+"""A process forks while another thread makes its first calls. The child never waits for state that
+those calls initialise."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""What a backend sees: errors, reloads, transactions, forks, threads, panics."""
+"""Behaviour that a backend relies on: errors, reloads, transactions, forks, threads, panics."""
 
 import json
 import os

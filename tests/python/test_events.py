@@ -1,4 +1,4 @@
-"""What the log tells, as the vectors say it, from Python; its sinks, forks and processes; and the counts."""
+"""The vectors of events, run from Python. Also sinks, forks, processes and metrics."""
 
 import asyncio
 import json
@@ -90,7 +90,7 @@ def take(engine: sublet.Engine, clock: sublet.ManualClock, step: dict[str, Any],
 
 
 def masked(events: list[Event]) -> list[dict[str, Any]]:
-    """Without what differs from run to run; operations are numbered as they come."""
+    """Removes the values that differ from run to run, and numbers the operations in their order."""
     known: list[object] = []
 
     def number(value: object) -> int:

@@ -1,5 +1,6 @@
-"""Eight processes on one store, four in Python and four in Node, killed at random: each account's history can be explained by some
-order of its operations, and nothing that was acknowledged is missing."""
+"""Eight processes on one store, four in Python and four in Node, are killed at random. Afterwards
+some order of its operations explains the history of each account, and no acknowledged operation is
+missing."""
 
 from __future__ import annotations
 
@@ -23,13 +24,14 @@ ROOT = Path(__file__).parents[2]
 AGENCY = ROOT / "policies/tests/agency.jsonl"
 SECONDS = float(os.environ.get("SUBLET_EXACT_SECONDS", "60"))
 KILLS = int(os.environ.get("SUBLET_EXACT_KILLS", str(int(SECONDS / 2))))
-#: What the second account may send: it is reached soon, and refunds and releases make room again.
+#: The e-mail limit of the second account. It is reached soon, and refunds and releases make room
+#: again.
 LIMIT = 400
 KINDS = ("consume", "free", "set", "reserve", "commit", "release", "refund", "top_up", "carry_over", "command", "payment", "reversal", "revoke_top_up")
 
 
 class Slot:
-    """One of the eight: started anew when it is killed."""
+    """One of the eight processes. It is started again when it is killed."""
 
     def __init__(self, at: int, folder: Path, file: Path, stop: Path) -> None:
         durability = "power" if at % 2 else "process"
@@ -50,7 +52,7 @@ class Slot:
 
 
 def entries(folder: Path) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
-    """The intents and the answers, by their names."""
+    """Returns the intents and the answers by their names."""
     intents: dict[str, dict[str, Any]] = {}
     answers: dict[str, dict[str, Any]] = {}
     for path in sorted(folder.glob("*.jsonl")):
@@ -65,7 +67,7 @@ def entries(folder: Path) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str
 
 
 def tables(file: Path) -> tuple[dict[int, dict[str, Any]], dict[str, int]]:
-    """The operations on e-mails, as plain SQL tells them; and what is used of each account."""
+    """Reads the e-mail operations and the usage of each account with plain SQL."""
     with contextlib.closing(sqlite3.connect(file)) as found:
         found.row_factory = sqlite3.Row
         rows = found.execute(
@@ -77,7 +79,8 @@ def tables(file: Path) -> tuple[dict[int, dict[str, Any]], dict[str, int]]:
 
 
 def explained(operations: dict[int, dict[str, Any]]) -> dict[int, tuple[int, int]]:
-    """What is used and held of its account after each operation, in their order; no limit is passed on the way."""
+    """Returns used and reserved units after each operation. Checks that no operation exceeds a
+    limit."""
     after: dict[int, tuple[int, int]] = {}
     stand: dict[int, tuple[int, int]] = {}
     settled: Counter[int] = Counter()
@@ -95,7 +98,7 @@ def explained(operations: dict[int, dict[str, Any]]) -> dict[int, tuple[int, int
 
 
 def kept(answers: dict[str, dict[str, Any]], intents: dict[str, dict[str, Any]]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    """Each counted answer with what was asked; a batch is several."""
+    """Returns each answer about usage with its request. A batch is several."""
     found = []
     for name, answer in answers.items():
         asked = intents[name]
@@ -120,7 +123,7 @@ def test_counts_are_exact_through_kills(tmp_path: Path) -> None:
     slots = [Slot(at, tmp_path, file, stop) for at in range(8)]
     begun = time.monotonic()
     try:
-        # The time counts from when all have begun: on a busy machine that takes a while.
+        # The time starts when all processes have started, which takes a while on a busy machine.
         while any(not path.exists() or path.stat().st_size == 0 for path in (tmp_path / f"{at}.jsonl" for at in range(8))):
             assert time.monotonic() < begun + 180, [slot.said.read_text() for slot in slots]
             time.sleep(0.1)
@@ -165,24 +168,26 @@ def test_counts_are_exact_through_kills(tmp_path: Path) -> None:
         }
         assert did == expected[asked["do"]], f"{asked}: {row}"
 
-    # What nobody was told of was asked for by who did not live to be told.
+    # An operation without an answer belongs to a process that was killed before it could record the
+    # answer.
     unanswered = [asked for name, asked in intents.items() if name not in answers]
     possible = sum(len(asked.get("amounts", [0])) for asked in unanswered)
     told = set(fresh) | set(by_key.values())
     assert len(set(operations) - told) <= possible
-    # Refusals, too, were true at some moment. In a batch they count what it took before, and gave back.
+    # A refusal must also be true at some moment. Items of a batch are left out, because their
+    # refusals include debits that were rolled back.
     states = {account: {after[number] for number, row in operations.items() if row["account"] == account} | {(0, 0)} for account in ("acme", "nova")}
     for asked, answer in kept(answers, intents):
         if not answer["allowed"] and "amounts" not in asked:
             assert any(tuple(quota) in states[asked["account"]] for quota in answer["quota"]), (asked, answer)
-    # In one thread one comes after the other.
+    # Operations of one thread have ascending numbers.
     latest: dict[str, int] = {}
     for name, answer in answers.items():
         thread = name.rsplit("/", 1)[0]
         if answer.get("operation") and not answer["replayed"] and intents[name]["do"] != "batch":
             assert latest.get(thread, 0) < answer["operation"], (name, answer)
             latest[thread] = answer["operation"]
-    # Changes of the directory: each has a revision of its own.
+    # Each change of the directory has its own revision.
     revisions = [answer["revision"] for name, answer in answers.items() if intents[name]["do"] == "change"]
     assert len(revisions) == len(set(revisions)) and max(revisions, default=first) <= engine.revision
     for account, used in sums.items():

@@ -1,4 +1,5 @@
-"""The worked example under load: both services, four workers each, one of the eight killed every second."""
+"""The worked example under load: two services with four workers each. One of the eight workers is
+killed every second."""
 
 import http.client
 import os
@@ -19,17 +20,17 @@ CALLERS, WORKERS = 8, 4
 START = "2026-10-01T08:00:00Z"
 HOST = "app.acme.example"
 BROKEN = (OSError, http.client.HTTPException)
-"""What a caller sees of a worker that is killed."""
+"""The errors that a caller gets from a killed worker."""
 
 LIMITS = {"bakery": 1_000_000_000, "cafe": 1_000_000_000, "dentist": 400}
 
 
 @dataclass
 class Tally:
-    """What one caller was told."""
+    """The answers that one caller received."""
 
     sent: dict[str, tuple[str, int, int]] = field(default_factory=dict)
-    """By key: the account (or member), the amount, the operation."""
+    """Account or member, amount and operation of each key."""
     refused: list[tuple[str, str, int]] = field(default_factory=list)
     created: list[str] = field(default_factory=list)
     codes: Counter[str] = field(default_factory=Counter)
@@ -38,7 +39,8 @@ class Tally:
 
 
 class Caller:
-    """Asks until there is an answer: after a broken connection again, with the same key, at either service that can answer it."""
+    """Repeats a request until it is answered. After a broken connection it sends the request again
+    with its key, to any service that can answer it."""
 
     def __init__(self, found: Agency, nth: int, tokens: dict[str, str]) -> None:
         self.found, self.nth, self.tokens = found, nth, tokens
@@ -60,7 +62,8 @@ class Caller:
             self.tally.wrong.append((self.nth, self.step, what))
 
     def send(self) -> None:
-        """A campaign, at one of the two services; if its worker dies, perhaps at the other."""
+        """Sends a campaign at one of the two services. If its worker dies, the retry may reach the
+        other service."""
         account = self.random.choice(list(LIMITS))
         who = "dan" if account == "bakery" and self.random.random() < 0.3 else account
         amount, key = self.random.randint(1, 5), f"{self.nth}-{self.step}"
@@ -78,7 +81,7 @@ class Caller:
             self.tally.refused.append((said["code"], account, amount))
 
     def broadcast(self) -> None:
-        """Reserved, delivered, committed: one in three addresses bounces."""
+        """Reserves, delivers and commits a text message. One in three addresses bounces."""
         recipients, key = [self.random.choice(["ann", "ben", "bounce"]) for _ in range(self.random.randint(1, 6))], f"{self.nth}-{self.step}"
         status, said = self.ask([self.found.mailer], HOST, "POST", ["/accounts/cafe/broadcasts/news/send"], [{"recipients": recipients}], "cafe", key)
         wanted = sum(address != "bounce" for address in recipients)
@@ -86,7 +89,7 @@ class Caller:
         self.tally.sent[key] = ("cafe", wanted, said["operation"])
 
     def create(self) -> None:
-        """A client: the other service knows it at once."""
+        """Creates a client. The other service knows the client at once."""
         name = f"new-{self.nth}-{self.step}"
         order = {"do": "create_client", "id": name, "email": f"{name}@new.example"}
         self.check(name, self.ask([self.found.office], DASH, "POST", ["/commands"], [order], "acme", name)[0] == 200)
@@ -95,7 +98,7 @@ class Caller:
         self.check(said, (status, said) == (403, {"code": "email_unconfirmed"}))
 
     def forbidden(self) -> None:
-        """Questions whose answer is no, whatever happens meanwhile."""
+        """Sends requests that must be denied at any time."""
         path, host, who, code = self.random.choice([
             ("/accounts/cafe/campaigns/spring/send", HOST, "bakery", "other_account"),
             ("/accounts/bakery/campaigns/spring/send", HOST, "acme", "other_account"),
@@ -116,7 +119,7 @@ class Caller:
 
 
 def people(found: Agency) -> dict[str, str]:
-    """The owner, three clients and two of their members, each with a session."""
+    """Returns the owner, three clients and two of their members, each with a session."""
     tokens = {"acme": found.sign_up("acme", "agency", HOST)}
     for name, limit in LIMITS.items():
         order = {"do": "create_client", "id": name, "email": f"hello@{name}.example", "limits": {"emails": limit}}
@@ -130,7 +133,7 @@ def people(found: Agency) -> dict[str, str]:
 
 
 def kill(found: Agency, until: float) -> list[int]:
-    """One of the workers every second, of either service in turn. Who supervises them starts another."""
+    """Kills one worker every second, of each service in turn. The supervisor starts another."""
     killed: list[int] = []
     while time.monotonic() < until:
         began = time.monotonic()
@@ -143,7 +146,7 @@ def kill(found: Agency, until: float) -> list[int]:
 
 
 def counted(found: Agency) -> list[int]:
-    """How many workers there are, once those who were killed are back."""
+    """Returns the number of workers after the killed ones were replaced."""
     until = time.monotonic() + 60
     while (count := [len(workers) for workers in found.workers()]) != [WORKERS, WORKERS] and time.monotonic() < until:
         time.sleep(0.1)
@@ -178,7 +181,7 @@ def test_counts_survive_killed_workers(tmp_path: Path) -> None:
 
 
 def judge(state: Path, tallies: list[Tally]) -> None:
-    """A process of its own that asks the store what was counted."""
+    """Reads the usage of the store in a separate process."""
     engine = sublet.Engine.open(store=f"sqlite:{state / 'sublet.db'}?create=no", clock=sublet.ManualClock(START))
     sent = [one for tally in tallies for one in tally.sent.values()]
     assert len({operation for _, _, operation in sent}) == len(sent), "an operation was acknowledged to two callers"
@@ -189,7 +192,7 @@ def judge(state: Path, tallies: list[Tally]) -> None:
     assert used(engine, "bakery", "dan") == by["dan"] <= 150
     assert by["dentist"] <= LIMITS["dentist"]
     for code, account, amount in (one for tally in tallies for one in tally.refused):
-        # What is used only grows: what did not fit then does not fit now.
+        # Usage only grows, so an amount that exceeded the limit then exceeds it now.
         full = by["dan"] + amount > 150 if code == "member_quota_exceeded" else account == "dentist" and by["dentist"] + amount > LIMITS["dentist"]
         assert full, (code, account, amount)
     created = [name for tally in tallies for name in tally.created]

@@ -1,4 +1,5 @@
-"""A month in the life of an agency, acted out over HTTP at both services of the worked example; each answer and each number compared."""
+"""A month of an agency over HTTP, at both services of the worked example. Each answer and each
+number is compared."""
 
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ LIMIT = 100
 
 
 class Month:
-    """The scenes, in order."""
+    """The scenes in their order."""
 
     def __init__(self, found: Agency) -> None:
         self.found, self.tokens, self.sent = found, {"olga": found.staff()}, dict.fromkeys(CLIENTS, 0)
@@ -27,7 +28,7 @@ class Month:
         return good(self.office("olga", verb, path, body, reason="the books", **more))
 
     def send(self, client: str, amount: int, host: str = APP, who: str = "", **more: Any) -> tuple[int, Any]:
-        """At the mailer; what is acknowledged is added up."""
+        """Sends at the mailer, and adds up the acknowledged amounts."""
         path = f"/accounts/{client}/campaigns/spring/send"
         status, said = self.found.mailer.ask(host, "POST", path, {"recipients": amount}, token=self.tokens[who or client], **more)
         if status == 200 and not said["replayed"]:
@@ -42,7 +43,8 @@ class Month:
         return good(self.office("acme", "GET", "/accounts/acme/statements/2026-10"))
 
     def disabled(self) -> list[str]:
-        """Whom the other service refuses: not what the statement says, but what happens."""
+        """Returns the clients that the other service refuses. This is the actual effect,
+        independent of the statement."""
         answers = {client: self.send(client, 1) for client in CLIENTS if client in self.tokens}
         assert all(answer[0] == 200 or answer == (403, {"code": "account_overage"}) for answer in answers.values()), answers
         return [client for client, (status, _) in answers.items() if status != 200]
@@ -70,7 +72,7 @@ class Month:
         assert self.do("client-01", APP, do="create_client", id="other", email="o@o.example") == (403, {"code": "feature_not_in_level"})
 
     def log_in(self) -> None:
-        """Whatever is wrong, strangers are told one thing."""
+        """Whatever the reason, a stranger gets one answer."""
         wrong = [
             (DASH, "hello@client-01.example", "client-01"),
             (APP, "hello@client-01.example", "wrong"),
@@ -128,7 +130,7 @@ class Month:
         assert good(self.office("inside", "GET", "/accounts/client-01"))["usage"]["emails"]["used"] == 100
         assert self.do("inside", do="change_email", account="client-01", email="mine@acme.example") == (403, {"code": "acting_denied"})
         assert self.office("inside", "POST", "/act-as/client-02") == (403, {"code": "not_your_client"})
-        # It is a session of the owner's: at an owner's domain that is not his it is nothing.
+        # The session belongs to the owner. It is worthless at a domain of another owner.
         assert self.office("inside", "GET", "/accounts/client-01", host="nowhere.example") == (403, {"code": "domain_unknown"})
 
     def ask_for_help(self) -> None:
@@ -136,7 +138,8 @@ class Month:
         assert [opened[who]["desk"] for who in ("client-01", "dan", "acme")] == ["owner", "owner", "platform"]
         ticket = opened["client-01"]["ticket"]
         assert good(self.office("dan", "POST", f"/tickets/{ticket}/replies", {"words": "please"}, APP))["desk"] == "owner"
-        # The owner does not pay: the platform takes over. When he does, it is his again. (T2, T3)
+        # If the owner does not pay, the platform takes over the ticket. After the payment the
+        # ticket returns to the owner. (T2, T3)
         assert self.office("olga", "POST", "/commands", {"do": "disable", "account": "acme", "reason": "unpaid"}, reason="late")[0] == 200
         taken_over = good(self.office("dan", "POST", f"/tickets/{ticket}/replies", {"words": "please"}, APP))
         assert (taken_over["desk"], taken_over["rerouted"], taken_over["as"]) == ("platform", True, "acme")
@@ -147,7 +150,8 @@ class Month:
         assert good(self.office("dan", "POST", f"/tickets/{ticket}/replies", {"words": "please"}, APP))["desk"] == "owner"
         assert self.office("client-02", "POST", f"/tickets/{ticket}/replies", {"words": "let me see"}, APP) == (403, {"code": "other_account"})
         assert self.office("client-02", "GET", f"/tickets/{ticket}", host=APP) == (403, {"code": "other_account"})
-        # His desk: he sees and answers it, the staff does not. What he cannot resolve he asks the platform, by a ticket of his own. (T1, T4)
+        # The ticket is at the owner's desk. The owner reads and answers it, and the staff cannot.
+        # The owner asks the platform for help with a ticket of their own. (T1, T4)
         assert good(self.office("acme", "POST", f"/tickets/{ticket}/replies", {"words": "soon"}))["desk"] == "owner"
         assert self.office("olga", "GET", f"/staff/tickets/{ticket}", reason="curious") == (403, {"code": "ticket_at_other_desk"})
         said = good(self.office("dan", "GET", f"/tickets/{ticket}", host=APP))["messages"]
@@ -214,7 +218,7 @@ class Month:
         assert self.disabled() == []
         assert self.found.mailer.ask(APP, "GET", f"/pages/{first}/home") == (403, {"code": "account_closed"})
         assert self.found.mailer.ask(APP, "POST", f"/unsubscribe/{first}/ann") == (200, {"code": "ok"})
-        # Whoever knows the password is told why.
+        # A login with the right password gets the reason.
         status, said = self.found.office.ask(APP, "POST", "/login", {"email": f"hello@{first}.example", "password": first})
         assert (status, said["code"]) == (403, "account_closed")
 
@@ -231,7 +235,7 @@ class Month:
         assert self.do(goes, APP, **consent)[0] == 200
         before = self.used(goes)
         assert before > 0 and self.do("nova", **accept)[0] == 200
-        # Neither the session of the client from before nor that of the owner inside it is good any more.
+        # The client's old session and the owner's session inside the client are no longer valid.
         assert self.send(goes, 1) == (403, {"code": "domain_other_owner"})
         assert self.send(goes, 1, NOVA) == (403, {"code": "realm_mismatch"})
         assert self.office("inside", "GET", f"/accounts/{goes}") == (403, {"code": "acting_denied"})
@@ -242,7 +246,7 @@ class Month:
         assert [good(self.office(owner, "GET", f"/accounts/{owner}"))["usage"]["client_accounts"]["used"] for owner in ("acme", "nova")] == [11, 1]
 
     def judge(self) -> None:
-        """A third process, which is of neither service, reads the store."""
+        """Reads the store in a third process, which belongs to neither service."""
         engine = sublet.Engine.open(store=f"sqlite:{self.found.state / 'sublet.db'}?create=no", clock=sublet.ManualClock("2026-11-01T00:00:00Z"))
         assert engine.verify()["faults"] == []
         october = {client: 100 if client == "client-01" else 10 for client in CLIENTS}

@@ -1,4 +1,5 @@
-"""The page of the worked example says what happens: its commands are run one after the other, in one shell, on both services."""
+"""Checks the page of the worked example. Its commands run one after the other, in one shell, on
+both services."""
 
 import os
 import re
@@ -11,7 +12,8 @@ PAGE = (HERE / "README.md").read_text()
 
 
 def steps() -> list[tuple[str, str]]:
-    """Each command with what the page says that it prints. A line that begins with `> ` goes on with the command."""
+    """Returns each command with the output that the page shows. A line that begins with `> `
+    continues a command."""
     found: list[tuple[str, str]] = []
     for line in "".join(re.findall(r"```console\n(.*?)```", PAGE, re.DOTALL)).splitlines(keepends=True):
         if line.startswith("$ "):

@@ -1,4 +1,5 @@
-"""Every way in which a process or an interpreter may end, with logs open, ends within three seconds, and tells all that a sink takes."""
+"""Every way to end a process or an interpreter with open logs takes at most three seconds. A sink
+gets all events that it can take."""
 
 from __future__ import annotations
 
@@ -73,7 +74,7 @@ ending()
 """
 
 
-# The program, its exit code, and how many events its file has at least.
+# The program, its exit code, and the least number of events in its file.
 WAYS: dict[str, tuple[str, int, int]] = {
     "falls-off": (f"{LOGS}\nending()", 0, 100),
     "sys-exit": (f"{LOGS}\nending()\nsys.exit(3)", 3, 100),
@@ -175,7 +176,7 @@ def test_process_ends_in_time(tmp_path: Path, way: str) -> None:
 
 
 def test_log_can_open_at_interpreter_exit(tmp_path: Path) -> None:
-    # A handler that was registered before Sublet's own runs after it.
+    # An exit handler that was registered before that of Sublet runs after it.
     program = """
 import atexit, sys, time
 

@@ -1,4 +1,5 @@
-"""Files that are cut, removed, linked, foreign or empty: an error with a code, or healed; never a signal, never two ledgers."""
+"""Files that are truncated, removed, linked, foreign or empty give an error with a code, or are
+repaired. They never cause a signal or a second ledger."""
 
 from __future__ import annotations
 
@@ -86,7 +87,7 @@ def test_truncated_mapped_file_kills_no_process(file: Path, side: str) -> None:
     *codes, last = done.stdout.splitlines()
     assert set(codes) <= {"store.side_file", "store.unknown_outcome"}
     assert last.startswith("faults []")
-    # The other process sees what was counted, and goes on.
+    # The other process sees the usage and continues.
     assert used(engine) == int(last.split()[-1]) and send(engine)
     assert engine.verify()["faults"] == []
 
@@ -118,7 +119,7 @@ OTHER = """
 
 
 class Other:
-    """Another process that has the store open."""
+    """Runs another process that has the store open."""
 
     def __init__(self, file: Path) -> None:
         command = [sys.executable, "-c", textwrap.dedent(OTHER), str(file), MAIN]
@@ -165,7 +166,8 @@ def test_removed_wal_waits_for_its_holder(file: Path) -> None:
     one = agency(file)
     assert send(one, 5)
     os.unlink(f"{file}-wal")
-    # Nobody but the process that has the log can save it: a new one may not begin another.
+    # Only the process that has the write-ahead log open can save it. A new process must not start
+    # another log.
     refused("store.side_file", lambda: opened(file, "?lock_timeout=200"))
     assert send(one, 5)
     assert used(opened(file)) == 10

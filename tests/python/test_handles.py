@@ -1,4 +1,5 @@
-"""Names looked up once, and many questions as columns: the same answers as from strings, one by one."""
+"""Handles and columns: names that are looked up once and requests in columns give the same answers
+as single requests of strings."""
 
 import copy
 import pickle
@@ -226,7 +227,7 @@ def test_columns_must_have_equal_lengths(engine: sublet.Engine, more: dict[str, 
 
 
 class Key(str):
-    """A key that says it is another."""
+    """A key that compares equal to another one."""
 
     def __eq__(self, other: object) -> bool:
         return True
@@ -281,8 +282,9 @@ def test_lists_are_read_at_the_call(engine: sublet.Engine) -> None:
 
 
 def test_other_threads_run_during_conversion(engine: sublet.Engine) -> None:
-    """The last row is malformed, so nothing is decided, and Python itself is kept from switching: another thread runs only
-    where the conversion gives way. How long one waits is the benchmark's to say (`python/stall`)."""
+    """The last row is malformed, so nothing is decided. Python's own thread switching is off, so
+    another thread runs only where the conversion yields. The benchmark measures the length of one
+    wait (`python/stall`)."""
     rows: list[dict[str, Any]] = [{"principal": OWNER, "action": "campaign.read", "resource": CAMPAIGN, "host": HOST} for _ in range(100_000)]
     rows[-1] = {**rows[-1], "principal": 3}
     names: list[Any] = [row["principal"] for row in rows]

@@ -1,4 +1,5 @@
-"""While a call waits for the store's lock, signals are seen, cancelled tasks end their wait, and waits do not add up."""
+"""While a call waits for the write lock, signals are seen, cancelled tasks end their wait, and
+parallel waits take no longer than one."""
 
 from __future__ import annotations
 
@@ -65,7 +66,7 @@ def test_ctrl_c_ends_the_wait(file: Path, verb: str) -> None:
             WRITES[verb](engine)
         assert 0.3 < time.monotonic() - begun < 0.4 + LIMIT
         timer.join()
-    # Nothing was written, and the engine goes on.
+    # Nothing was written, and the engine still works.
     assert engine.usage("acme", meter="emails")[0]["used"] == 0
     assert WRITES[verb](engine)
 

@@ -1,4 +1,5 @@
-"""The login gate: every credential flow at every kind of host, for every kind of login, from Python."""
+"""The login table from Python: every credential flow at every kind of host, for every kind of
+login."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,5 @@
-"""Each verb of the engine, of its asyncio form and of the command, while the process that holds the store's lock stands still."""
+"""Every method of the engine, of its asyncio form and of the command, while the process that holds
+the write lock stands still."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ from conftest import stopped_holder
 
 TRIES = int(os.environ.get("SUBLET_STOPS", "1"))
 BOUND = 0.3
-# A busy machine may add so much to it.
+# Extra time for a busy machine.
 MARGIN = 0.7
 AGENCY = Path(__file__).parents[2] / "policies/tests/agency.jsonl"
 HOST = "dash.marketingmaster.example"
@@ -31,7 +32,7 @@ KEEP: Any = {"principal": ACME, "action": "contact.create", "resource": ("Contac
 
 
 class Opened:
-    """A store in which each verb has something to do."""
+    """Opens a store in which each method has an effect."""
 
     def __init__(self, file: Path) -> None:
         self.file, self.clock = file, sublet.ManualClock("2026-01-10T12:00:00Z")
@@ -49,7 +50,7 @@ class Opened:
 
 Verb = Callable[[Opened, Any], Any]
 
-# With a store and the engine, or its asyncio form.
+# The methods of the engine, or of its asyncio form, that use the store.
 VERBS: dict[str, Verb] = {
     "accept_clock": lambda at, engine: engine.accept_clock(),
     "actions": lambda at, engine: engine.actions(ACME, ACME, host=HOST),
@@ -94,9 +95,9 @@ VERBS: dict[str, Verb] = {
     "usage": lambda at, engine: engine.usage("acme"),
     "verify": lambda at, engine: engine.verify(),
 }
-# They ask no store: handles, settings, counts, logs; plain Cedar programs have none.
+# Methods that use no store: handles, settings, metrics, logs. Plain Cedar programs have no store.
 OTHERS = {"account", "action", "bundle", "cedar", "host", "log", "measure", "open", "principal", "reload_cedar", "resource_type", "revision", "stats", "verify_draw"}
-# It is of stores in memory, and refused at once.
+# This method is for stores in memory, and is refused at once.
 REFUSED = {"forget_counts": "store.verb"}
 
 
@@ -132,7 +133,7 @@ def test_each_method_answers_or_reports_the_lock(tmp_path: Path) -> None:
                 codes[verb].add(code)
             code, took = ended(lambda: sublet.Engine.open(store=at.store, clock=at.clock))
             judge("open", code, took, at.loading)
-    # The way is free again: each does what it says.
+    # The lock is free again, so each method works.
     for verb, call in VERBS.items():
         code, _ = ended(lambda call=call: call(at, at.engine))  # type: ignore[misc]
         assert code == "answered" or code.startswith(REFUSED.get(verb, "none")), f"{verb}: {code}"
@@ -181,7 +182,7 @@ def test_each_method_handles_a_signal(tmp_path: Path) -> None:
             for verb, call in list(VERBS.items()) * TRIES:
                 seen.clear()
                 sent = time.monotonic() + 0.05
-                # A timer of the system, so that no other thread of Python is needed.
+                # A timer of the system, because it needs no other thread of Python.
                 with subprocess.Popen(["sh", "-c", f"sleep 0.05; kill -{number.value} {os.getpid()}"]) as killer:
                     with contextlib.suppress(InterruptedError, sublet.SubletError):
                         call(at, at.engine)
@@ -189,7 +190,7 @@ def test_each_method_handles_a_signal(tmp_path: Path) -> None:
                     with contextlib.suppress(InterruptedError):
                         killer.wait()
                         time.sleep(0.001)
-                # Loading a bundle is work of its own, and no wait: it is done before the handler runs.
+                # Loading a bundle is work, not a wait. It is completed before the handler runs.
                 assert len(seen) == 1 and seen[0] - sent < 0.3 + (at.loading if verb == "reload" else 0), verb
     finally:
         signal.signal(number, before)

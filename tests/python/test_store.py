@@ -1,4 +1,4 @@
-"""The store in a file: what goes wrong with files is an error with a code, and never a fresh budget."""
+"""The file store. A failure of a file is an error with a code, and never gives a new budget."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def used(engine: sublet.Engine) -> int:
 
 
 def summed(file: Path) -> int:
-    """What the tables say, without Sublet: each bucket, and the sum of its operations."""
+    """Reads the tables without Sublet: each bucket, and the sum of its operations."""
     with contextlib.closing(sqlite3.connect(file)) as tables:
         buckets = tables.execute("SELECT id, used, pruned_used FROM buckets").fetchall()
         for bucket, count, pruned in buckets:
@@ -171,7 +171,7 @@ def test_second_sqlite_drops_no_lock(file: Path) -> None:
 
     def disturb() -> None:
         while not done.is_set():
-            # Closing it drops all locks that this process has on the file by POSIX.
+            # Closing the file drops all POSIX locks that this process has on it.
             with contextlib.closing(sqlite3.connect(file)) as other:
                 other.execute("SELECT count(*) FROM operations").fetchone()
 
@@ -212,7 +212,8 @@ def start_node(file: Path, *more: str) -> subprocess.Popen[str]:
 def test_python_and_node_share_one_exact_limit(file: Path) -> None:
     engine = open_engine(file, 4_000)
     takers = [start(file, TAKER, "800") for _ in range(4)] + [start_node(file, "800") for _ in range(4)]
-    # In the middle the limit is raised, something else changes, a part is reserved and given back, and one unit refunded.
+    # Halfway the limit is raised, another record changes, an amount is reserved and released, and
+    # one unit is refunded.
     time.sleep(0.3)
     engine.change([RECORD | {"limits": {"emails": 5_000}}])
     engine.change([{"type": "Operator", "id": "x", "email": "x@mmio.example"}])
@@ -386,7 +387,7 @@ def test_limit_check_does_not_wait_if_unchanged(file: Path) -> None:
     assert engine.check(*asked, host=MAIN, amount=6)
     assert not engine.check(*asked, host=MAIN, amount=7)
     with open(file.with_name("sublet.db-lock"), "r+b") as lock:
-        # The lock that every transaction takes (Linux, 64 bits: type, whence, start, length, process).
+        # The write lock (Linux, 64 bits: type, whence, start, length, process).
         turn = struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, (1 << 20) + 1, 1, 0)
         fcntl.fcntl(lock, fcntl.F_OFD_SETLK, turn)
         assert engine.check(*asked, host=MAIN, amount=6)
@@ -410,7 +411,7 @@ def test_verify_finds_a_changed_count(file: Path) -> None:
     flipped, summed_up = engine.verify()["faults"]
     assert "`buckets`" in flipped and "checksum" in flipped
     assert "2 used" in summed_up and "sum to 3" in summed_up
-    # It is no answer, either.
+    # The changed count is not used for an answer either.
     refused("store.corrupt", lambda: send(engine))
 
 
@@ -454,7 +455,7 @@ def test_damaged_counts_leave_checks_working(file: Path, change: str) -> None:
         other.commit()
     engine = sublet.Engine.open(store=f"sqlite:{file}")
     assert engine.check(ACME, "campaign.read", ("Campaign", "k", "acme"), host=MAIN)
-    # The note of the clock is written anew where the clock is in no doubt.
+    # The recorded instant is written again, because the clock is not in doubt.
     assert bool(engine.verify()["faults"]) == ("operations" in change)
 
 
@@ -468,7 +469,7 @@ def test_damaged_file_is_an_error(file: Path, tmp_path: Path) -> None:
         try:
             send(open_engine(file))
         except sublet.SubletError as error:
-            # A page of another table is not met: then the answer stands.
+            # A damaged page of another table is not read, so the answer is valid.
             assert error.code in ("store.corrupt", "store.behind")
         for name in ("sublet.db-wal", "sublet.db-shm"):
             (tmp_path / name).unlink(missing_ok=True)
@@ -489,7 +490,7 @@ def test_bad_amounts_write_nothing(file: Path) -> None:
 
 @pytest.fixture
 def copied(tmp_path: Path) -> Iterator[Path]:
-    """The shipped bundle in a folder of its own."""
+    """Copies the shipped bundle into a folder of its own."""
     folder = tmp_path / "policies"
     shutil.copytree(AGENCY.parents[1], folder)
     yield folder

@@ -1,4 +1,4 @@
-"""Hostile values are exact or refused, and nothing that is asked kills the process."""
+"""Hostile values are exact or refused, and no request kills the process."""
 
 import enum
 import threading
@@ -13,7 +13,7 @@ CAMPAIGN = {"type": "Campaign", "id": "k", "account": "acme"}
 
 
 class Liar(str):
-    """A `str` whose words differ from its characters."""
+    """A `str` whose text differs from its characters."""
 
     def __str__(self) -> str:
         return "nova"

@@ -1,4 +1,4 @@
-"""The cases beside the policies and the vectors, asked from Python."""
+"""The cases beside the policies and the vectors, run from Python."""
 
 import json
 from pathlib import Path
@@ -80,7 +80,8 @@ def test_host_vectors_match() -> None:
 
 
 def nested(value: Any) -> Any:
-    """The row's value, with `NEST` as records 80 deep, and `LARGE` as a text of a MiB."""
+    """Returns the value of a row, with `NEST` replaced by records 80 deep and `LARGE` by a text of
+    1 MiB."""
     if value == "LARGE":
         return "x" * 2**20
     if value == "NEST":

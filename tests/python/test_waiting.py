@@ -1,4 +1,5 @@
-"""A call that reads waits for nobody; one that writes waits for the lock, within a bound, and keeps no other thread waiting."""
+"""A call that reads does not wait. A call that writes waits for the write lock within a bound, and
+blocks no other thread."""
 
 from __future__ import annotations
 
@@ -35,7 +36,7 @@ HOLDER = f"""
 
 @contextlib.contextmanager
 def held(file: Path) -> Iterator[None]:
-    """Another process has its transaction for a while."""
+    """Runs another process that keeps its transaction open for a while."""
     command = [sys.executable, "-c", textwrap.dedent(HOLDER), f"{file}-lock"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None and holder.stdout.readline() == "held\n"
@@ -77,7 +78,7 @@ WAITING: dict[str, Callable[[sublet.Engine], object]] = {
 
 
 def behind(file: Path) -> sublet.Engine:
-    """An engine that has yet to follow a change of another one."""
+    """Opens an engine that has not loaded a change of another engine yet."""
     first, second = (sublet.Engine.open(store=f"sqlite:{file}") for _ in range(2))
     first.import_lines(AGENCY)
     assert ask(second)
@@ -115,7 +116,7 @@ def test_other_threads_run_during_a_file_wait(tmp_path: Path, name: str) -> None
 
 @contextlib.contextmanager
 def stopped(file: Path) -> Iterator[int]:
-    """Another process stands still while it has the lock."""
+    """Runs another process that is stopped while it holds the write lock."""
     command = [sys.executable, "-c", textwrap.dedent(HOLDER).replace(f"time.sleep({HELD})", "time.sleep(600)"), f"{file}-lock"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None and holder.stdout.readline() == "held\n"

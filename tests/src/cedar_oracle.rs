@@ -1,4 +1,4 @@
-//! One case asked of both: of Cedar, and of the engine.
+//! Evaluates one case with Cedar and with the engine.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -16,14 +16,15 @@ use sublet::{
 
 use crate::Case;
 
-/// What Cedar says: whether it allows, which policies determine it, which err and in what words.
+/// The result of Cedar: the decision, the determining policies, and the erring policies with their
+/// messages.
 #[derive(Debug, PartialEq, Eq, Default)]
 pub struct Judged {
-    /// Cedar's decision.
+    /// The decision of Cedar.
     pub allow: bool,
     /// The determining policies.
     pub reasons: BTreeSet<String>,
-    /// The erring policies, with Cedar's words.
+    /// The erring policies, with the messages of Cedar.
     pub errors: BTreeMap<String, String>,
 }
 
@@ -34,14 +35,14 @@ fn uid(kind: &str, id: &str) -> Option<EntityUid> {
     ))
 }
 
-/// A case's request as Cedar takes it.
+/// The request of a case in the types of Cedar.
 pub struct Prepared {
     request: cedar_policy::Request,
     entities: Entities,
 }
 
 thread_local! {
-    /// The schema that was read last: most cases have the same.
+    /// The last schema, cached because most cases share it.
     static SCHEMA: RefCell<Option<(String, Schema)>> = const { RefCell::new(None) };
 }
 
@@ -62,7 +63,7 @@ fn read_schema(text: &str) -> Option<Schema> {
     }
 }
 
-/// The request and its entities; nothing where Cedar refuses one of them.
+/// Returns the request and its entities, or `None` if Cedar refuses one of them.
 #[must_use]
 pub fn prepare(case: &Case) -> Option<Prepared> {
     let schema = match &case.schema {
@@ -81,7 +82,7 @@ pub fn prepare(case: &Case) -> Option<Prepared> {
         let entity = Entity::from_json_value(whole, schema.as_ref()).ok()?;
         entities = entities.upsert_entities([entity], None).ok()?;
     }
-    // Without validation the schema only helps to read values.
+    // Without validation the schema is only used to parse values.
     let context = match Context::from_json_value(
         case.context.clone(),
         schema.as_ref().map(|schema| (schema, &action)),
@@ -103,7 +104,7 @@ pub fn prepare(case: &Case) -> Option<Prepared> {
 }
 
 impl Prepared {
-    /// What Cedar says of these policies; nothing where it refuses them.
+    /// Evaluates these policies with Cedar. Returns `None` if Cedar refuses them.
     #[must_use]
     pub fn judge(&self, policies: &str, links: &Value) -> Option<Judged> {
         let mut set = PolicySet::from_str(policies).ok()?;
@@ -137,13 +138,14 @@ impl Prepared {
     }
 }
 
-/// What Cedar says of the case; nothing where it refuses the policies, the entities or the request.
+/// Evaluates the case with Cedar. Returns `None` if Cedar refuses the policies, the entities or the
+/// request.
 #[must_use]
 pub fn judge(case: &Case) -> Option<Judged> {
     prepare(case)?.judge(&case.text(), &case.links)
 }
 
-/// Asks the engine, which it keeps and reloads, as hosts do; and with handles, which it keeps too.
+/// Evaluates cases with one engine, which it reloads as hosts do, and with handles that it reuses.
 #[derive(Default)]
 pub struct Asker {
     engine: Option<Engine>,
@@ -151,11 +153,11 @@ pub struct Asker {
     actions: HashMap<(&'static str, String), Action>,
     kinds: HashMap<&'static str, ResourceType>,
     asked: u64,
-    /// Policies of all programs, and how many of them Cedar itself answers.
+    /// The number of policies of all programs, and the number of those that Cedar interprets.
     pub policies: (u64, u64),
 }
 
-/// The program that a case is.
+/// Returns the program of a case.
 #[must_use]
 pub fn program(case: &Case, policies: String) -> CedarProgram {
     CedarProgram {
@@ -167,7 +169,7 @@ pub fn program(case: &Case, policies: String) -> CedarProgram {
     }
 }
 
-/// The request of a case.
+/// Returns the request of a case.
 #[must_use]
 pub fn request(case: &Case) -> Request {
     let reference = |(kind, id): &(&str, String)| EntityRef::new(*kind, id.clone());
@@ -197,17 +199,17 @@ pub fn request(case: &Case) -> Request {
 }
 
 impl Asker {
-    /// The engine's decision, by name and by handle alike.
+    /// Returns the decision of the engine. Checks that names and handles give one decision.
     ///
     /// # Errors
-    /// What the engine refuses.
+    /// Those of the engine.
     ///
     /// # Panics
-    /// If two ways to ask give two answers.
+    /// If two calls for one request give different decisions.
     pub fn ask(&mut self, case: &Case, policies: String) -> Result<Decision, Error> {
         self.asked += 1;
         let source = PolicySource::Cedar(program(case, policies));
-        // A program with other policies, entities and numbers takes the place of the last.
+        // A program with other policies, entities and entity numbers replaces the last one.
         match &self.engine {
             Some(engine) if !self.asked.is_multiple_of(8) => drop(engine.reload(&source)?),
             _ => {
@@ -274,7 +276,8 @@ impl Asker {
     }
 }
 
-/// Whether the engine's decision is Cedar's, to the words of errors.
+/// Returns whether the decision of the engine equals that of Cedar, including the messages of
+/// errors.
 #[must_use]
 pub fn agrees(judged: &Judged, decision: &Decision) -> bool {
     let reasons: BTreeSet<String> = decision.policies.iter().map(ToString::to_string).collect();
@@ -290,10 +293,10 @@ pub fn agrees(judged: &Judged, decision: &Decision) -> bool {
         && (decision.code.as_ref() == "ok") == decision.allowed
 }
 
-/// What Cedar says of the case, if it takes it; the engine says the same.
+/// Compares the engine with Cedar. Returns the result of Cedar if it accepts the case.
 ///
 /// # Errors
-/// Why both do not agree.
+/// A text with both results, if they differ.
 pub fn compare(
     case: &Case,
     prepared: Option<&Prepared>,

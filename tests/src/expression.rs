@@ -1,4 +1,5 @@
-//! Random conditions: one named operator on top, so that what each operator gave can be counted.
+//! Random conditions. Each has one named operator at its root, so that the outcomes of each
+//! operator can be counted.
 
 use crate::Random;
 
@@ -74,8 +75,8 @@ const UIDS: &[&str] = &[
     "U::\"none\"",
 ];
 
-/// An expression that fails on every request: each operator's way to err where its operands alone
-/// cannot.
+/// Returns an expression that fails on every request, for operators whose operands alone cannot
+/// fail.
 fn erring(random: &mut Random) -> &'static str {
     one(
         random,
@@ -225,7 +226,7 @@ fn compare(random: &mut Random) -> &'static str {
     one(random, &["==", "!=", "<", ">="])
 }
 
-/// A condition whose outermost operator is `operator`, as Cedar text.
+/// Returns a condition as Cedar text, with `operator` at its root.
 #[must_use]
 pub fn condition(random: &mut Random, operator: &str, depth: usize) -> String {
     match operator {

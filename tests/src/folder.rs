@@ -1,12 +1,12 @@
-//! Folders for files that a test makes.
+//! Temporary folders for the files of a test.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A new, empty folder of this test's own, among the temporary ones.
+/// Creates an empty temporary folder.
 ///
 /// # Panics
-/// If it cannot be made.
+/// If the folder cannot be created.
 #[must_use]
 pub fn folder() -> PathBuf {
     static NEXT: AtomicU64 = AtomicU64::new(0);

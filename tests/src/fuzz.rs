@@ -1,5 +1,5 @@
-//! What a fuzzer's input becomes: it steers the making of a case, or is the text of the policies
-//! itself.
+//! Turns the input of the fuzzer into a case. The input drives the generator of cases, or is the
+//! text of the policies.
 
 use std::str::FromStr;
 
@@ -7,10 +7,10 @@ use cedar_policy::PolicySet;
 
 use crate::{Asker, Case, Random, agrees, case, case_of, compare, prepare};
 
-/// Asks Cedar and the engine about what the input becomes.
+/// Compares Cedar and the engine on the case of the input.
 ///
 /// # Panics
-/// If they do not agree.
+/// If the results differ.
 pub fn fuzzed(input: &[u8], asker: &mut Asker) {
     let Some((mode, rest)) = input.split_first() else {
         return;
@@ -28,10 +28,10 @@ pub fn fuzzed(input: &[u8], asker: &mut Asker) {
     }
 }
 
-/// Policies as they stand: both read them, or both refuse them; but the engine refuses what is too
-/// large or too deep.
+/// Compares both on a text of policies. Both accept it or both refuse it, except for texts that are
+/// too large or too deep for the engine.
 fn text_of(text: &str, asker: &mut Asker) {
-    // What begins so is JSON to the engine.
+    // The engine reads such a text as JSON.
     if text.trim_start().starts_with('{') {
         return;
     }
@@ -52,8 +52,8 @@ fn text_of(text: &str, asker: &mut Asker) {
     {
         return;
     }
-    // Cedar errs where its stack runs low, and its parser does not even err: it gets what the
-    // engine takes for itself.
+    // Cedar needs the same stack as the engine, because its evaluator fails and its parser crashes
+    // if the stack runs low.
     let judge = || {
         PolicySet::from_str(text)
             .is_ok()

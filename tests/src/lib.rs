@@ -1,4 +1,5 @@
-//! What the suites that cross crates share: random Cedar programs.
+//! Code that the test suites share: random Cedar programs, a model of quotas, engines in other
+//! processes.
 
 mod cedar_oracle;
 mod expression;

@@ -1,5 +1,5 @@
-//! What counting must say, in as few words as possible: two accounts, a member with a part of his
-//! own, months, holds, keys.
+//! A small model of quotas: two accounts, a member with a sub-limit, months, reservations,
+//! idempotency keys.
 
 use std::collections::BTreeMap;
 
@@ -13,16 +13,16 @@ const DAY: i64 = 86_400_000;
 const KEPT: i64 = 35 * DAY;
 const ACCOUNTS: [&str; 2] = ["acme", "nova"];
 
-/// Answers commands: an engine in this process, or one that dies now and then.
+/// Executes commands on an engine in this process, or on one that crashes now and then.
 pub trait Driver {
-    /// The answer, or a code.
+    /// Returns the answer, or the code of the error.
     fn ask(&mut self, asked: &Value, now: &str) -> Result<Value, String>;
 }
 
-/// One account's month, or that of its member.
+/// The month of one account, or of its member.
 type Whose = (usize, bool, i64);
 
-/// What an operation took or holds, and of whom.
+/// The amount that an operation debited or reserved, and its account.
 #[derive(Debug, Clone, Copy)]
 struct Taken {
     whose: Whose,
@@ -31,7 +31,7 @@ struct Taken {
     keep: i64,
 }
 
-/// All that is known.
+/// The state of the model.
 #[derive(Debug, Default)]
 pub struct Model {
     now: i64,
@@ -62,7 +62,7 @@ impl Model {
             .sum()
     }
 
-    /// What is left for whoever asks, and until when the key of what he takes is kept.
+    /// Returns the remaining units of an account or member.
     fn left(&self, (account, member, month): Whose) -> i64 {
         let of = |limit: i64, whose| limit - self.used(whose) - self.held(whose);
         let pool = of(self.limits[account], (account, false, month));
@@ -80,7 +80,7 @@ impl Model {
         }
     }
 
-    /// The month that the clock shows: where it begins, and ends.
+    /// Returns the start and the end of the month that the clock shows.
     fn month(&self) -> (i64, i64) {
         let window = Calendar::default()
             .window(WindowKind::AnchoredMonth, self.now)
@@ -88,7 +88,7 @@ impl Model {
         (window.start, window.end)
     }
 
-    /// `consume` and `reserve`.
+    /// Checks an answer of `consume` or `reserve`.
     fn take(
         &mut self,
         at: &str,
@@ -107,7 +107,7 @@ impl Model {
             asked["ttl"]
         ])
         .to_string();
-        // 35 days after its answer a key is forgotten too, and may be used anew.
+        // A key can be used again 35 days after its retention ends.
         let known = key
             .as_ref()
             .and_then(|key| self.keys.get(key))
@@ -261,11 +261,11 @@ impl Model {
     }
 }
 
-/// So many random commands; each answer is the model's. With `keyed` each has a key of its own, so
-/// that it can be retried.
+/// Executes random commands and compares each answer with the model. With `keyed` each command has
+/// its own key, so that it can be retried.
 ///
 /// # Panics
-/// Where the driver and the model do not agree: the message says the seed and the step.
+/// If the driver and the model differ. The message names the seed and the step.
 pub fn walk(driver: &mut dyn Driver, seed: u64, steps: u64, keyed: bool) {
     let mut random = Random::new(seed);
     let mut model = Model {
@@ -348,8 +348,8 @@ pub fn walk(driver: &mut dyn Driver, seed: u64, steps: u64, keyed: bool) {
                     .ask(&json!({ "do": "clock", "advance": milliseconds }), &now)
                     .expect("the clock");
                 model.now += milliseconds;
-                // The store sees every half day: an idle one would take more for a clock that
-                // leapt.
+                // The store is used every half day, because a longer pause would count as a jump of
+                // the clock.
                 driver
                     .ask(
                         &json!({ "do": "usage", "account": "acme" }),

@@ -1,5 +1,5 @@
-//! Random programs: schema, policies with templates and links, entities in deep hierarchies, and a
-//! request.
+//! Random programs: a schema, policies with templates and links, entities in deep hierarchies, and
+//! a request.
 
 use std::sync::LazyLock;
 
@@ -12,7 +12,7 @@ use crate::{OPERATORS, Random, condition};
 pub struct Case {
     /// Policies and templates as Cedar text.
     pub policies: Vec<String>,
-    /// The operator on top of each policy's condition.
+    /// The operator at the root of each policy's condition.
     pub operators: Vec<&'static str>,
     /// The schema, in every other case.
     pub schema: Option<String>,
@@ -22,16 +22,16 @@ pub struct Case {
     pub entities: Value,
     /// Principal, action and resource.
     pub request: [(&'static str, String); 3],
-    /// What comes with the resource: attributes, parents, tags.
+    /// Attributes, parents and tags that the request gives for the resource.
     pub inline: Option<Value>,
-    /// The request's context.
+    /// The context of the request.
     pub context: Value,
     /// Whether the request must fit the schema.
     pub validate: bool,
 }
 
 impl Case {
-    /// The policies as one text.
+    /// Returns the policies as one text.
     #[must_use]
     pub fn text(&self) -> String {
         self.policies.join("\n")
@@ -50,7 +50,7 @@ action a0, a1, a2 in [group] appliesTo { principal: [U, G], resource: [R, U], co
   rec?: Rec, who?: U, whos?: Set<U>, state?: E } };
 "#;
 
-/// The same in JSON: Cedar reads it thrice as fast.
+/// The schema as JSON, which Cedar parses three times faster.
 static JSON: LazyLock<String> = LazyLock::new(|| {
     let fragment = cedar_policy::SchemaFragment::from_cedarschema_str(SCHEMA)
         .ok()
@@ -58,13 +58,13 @@ static JSON: LazyLock<String> = LazyLock::new(|| {
     fragment.unwrap_or_default()
 });
 
-/// The case of this seed.
+/// Returns the case of a seed.
 #[must_use]
 pub fn case(seed: u64) -> Case {
     case_of(&mut Random::new(seed))
 }
 
-/// The case that this source gives.
+/// Returns the case that a random source generates.
 #[must_use]
 pub fn case_of(random: &mut Random) -> Case {
     let count = 1 + random.below(6);
@@ -122,7 +122,7 @@ pub fn case_of(random: &mut Random) -> Case {
     }
 }
 
-/// One of many policies, most of which are for others.
+/// Returns one of many policies, most of which do not apply to the request.
 fn scoped(random: &mut Random) -> String {
     let mut one = |items: &[&str], n: usize| {
         let item = *random.pick(items);
@@ -178,7 +178,8 @@ fn scoped(random: &mut Random) -> String {
     format!("{effect} ({principal}, {action}, {resource}) {when};")
 }
 
-/// What comes with a resource; in implicit forms too, where a schema tells of them.
+/// Returns the parts that a request gives for a resource. With a schema some values have an
+/// implicit form.
 fn inline(random: &mut Random, implicit: bool) -> Value {
     let mut attrs = serde_json::Map::new();
     some(random, &mut attrs, "size", long);
@@ -225,7 +226,7 @@ fn extension(random: &mut Random, name: &str, texts: &[&str], implicit: bool) ->
     }
 }
 
-/// A field that a schema, or Cedar itself, refuses, or takes for something else than it seems.
+/// Returns a field that a schema or Cedar refuses, or interprets in an unexpected way.
 fn odd(random: &mut Random) -> Option<(String, Value)> {
     let (name, value) = match random.below(14) {
         0 => ("extra", json!(1)),
@@ -309,7 +310,7 @@ fn policy(random: &mut Random, operator: &'static str) -> (String, bool) {
 
 fn entities(random: &mut Random) -> Value {
     let mut list = Vec::new();
-    // A chain of groups, some links missing: `in` over deep hierarchies.
+    // A chain of groups with gaps, for `in` over deep hierarchies.
     for g in 0..8 {
         let parents: Vec<Value> = if g < 7 && !random.once_in(9) {
             vec![json!({"type": "G", "id": format!("g{}", g + 1)})]

@@ -1,7 +1,6 @@
-//! A small random source: the same seed gives the same programs on every machine.
+//! A small random source. A seed gives the same programs on every machine.
 
-/// SplitMix64 from a seed, or bytes that somebody else chose: a fuzzer, which so steers what is
-/// made.
+/// SplitMix64 from a seed, or the bytes of a fuzzer, which then drive the generator.
 pub struct Random(Source);
 
 enum Source {
@@ -10,19 +9,19 @@ enum Source {
 }
 
 impl Random {
-    /// A source that starts from `seed`.
+    /// Returns a source that starts from `seed`.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self(Source::Seed(seed))
     }
 
-    /// A source of these bytes, then of zeros.
+    /// Returns a source of these bytes, followed by zeros.
     #[must_use]
     pub fn from_bytes(bytes: Vec<u8>) -> Self {
         Self(Source::Bytes(bytes.into_iter()))
     }
 
-    /// The next 64 bits; of bytes, the next 16 as the lowest.
+    /// Returns the next 64 bits. A source of bytes returns its next 16 bits as the lowest ones.
     pub fn bits(&mut self) -> u64 {
         match &mut self.0 {
             Source::Seed(state) => {
@@ -38,7 +37,7 @@ impl Random {
         }
     }
 
-    /// A number below `n`.
+    /// Returns a number below `n`.
     pub fn below(&mut self, n: usize) -> usize {
         match &mut self.0 {
             Source::Bytes(bytes) if n <= 256 => usize::from(bytes.next().unwrap_or(0)) % n,
@@ -46,12 +45,12 @@ impl Random {
         }
     }
 
-    /// True once in `n` times.
+    /// Returns true once in `n` times.
     pub fn once_in(&mut self, n: usize) -> bool {
         self.below(n) == 0
     }
 
-    /// One of them.
+    /// Returns one of the items.
     pub fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
         &items[self.below(items.len())]
     }

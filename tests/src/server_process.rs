@@ -1,4 +1,4 @@
-//! An engine that is asked by JSON commands: the same in this process and in another.
+//! An engine that executes JSON commands, in this process or in another.
 
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use sublet::{
 
 const HOST: &str = "dash.marketingmaster.example";
 
-/// An engine, and its clock if that stands.
+/// An engine, and its manual clock if it has one.
 #[derive(Debug)]
 pub struct Served {
     engine: Engine,
@@ -19,7 +19,7 @@ pub struct Served {
 }
 
 impl Served {
-    /// Opens a store; with an instant the clock stands there until it is moved.
+    /// Opens a store. With an instant the engine has a manual clock at that instant.
     ///
     /// # Errors
     /// Those of `open`.
@@ -58,13 +58,13 @@ fn decided(decision: &Decision) -> Value {
 }
 
 impl Served {
-    /// Does what a command says.
+    /// Executes a command.
     ///
     /// # Errors
-    /// Those of the verb.
+    /// Those of the method.
     ///
     /// # Panics
-    /// For what is no command.
+    /// If the JSON is not a command.
     pub fn answer(&self, asked: &Value) -> Result<Value, Error> {
         if let Some(answer) = crate::walk_requests::answer(&self.engine, asked) {
             return answer;
@@ -215,7 +215,7 @@ impl Served {
             .map(|done| done.decision)
     }
 
-    /// So many clients of acme: how many of them were allowed.
+    /// Creates this many clients of acme. Returns the number of allowed ones.
     fn create_clients(&self, prefix: &str, count: i64) -> Result<Value, Error> {
         let mut allowed = 0_i64;
         for at in 0..count {
@@ -227,7 +227,7 @@ impl Served {
         Ok(json!(allowed))
     }
 
-    /// So many single units, as far as they are granted.
+    /// Consumes this many single units. Returns the number of granted ones.
     fn repeated(
         &self,
         asked: &Value,
@@ -245,7 +245,8 @@ impl Served {
         Ok(json!(granted))
     }
 
-    /// As many as the time allows: how many, and the longest that one took, in microseconds.
+    /// Consumes until the time is over. Returns the number of calls and the longest one, in
+    /// microseconds.
     fn race(
         &self,
         asked: &Value,
@@ -266,8 +267,8 @@ impl Served {
         ]))
     }
 
-    /// Takes one under each of the keys from this on, and says so before and after, until it is
-    /// killed.
+    /// Consumes one unit under each key from this number on, until the process is killed. Prints a
+    /// line before and after each call.
     fn keys(&self, from: i64) -> Result<Value, Error> {
         let mut out = std::io::stdout().lock();
         for number in from.. {

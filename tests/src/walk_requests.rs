@@ -1,9 +1,9 @@
-//! What the random walk over commands asks of an engine, in this process or in another.
+//! Requests of the random walk, executed by an engine in this process or in another.
 
 use serde_json::{Value, json};
 use sublet::{Command, Engine, EntityRef, Environment, Error, Request, Resource};
 
-/// A type and an id, as a list.
+/// Parses a type and an id from a list.
 fn reference(value: &Value) -> EntityRef {
     EntityRef::new(
         value[0].as_str().expect("a type"),
@@ -33,7 +33,7 @@ fn resource(value: &Value) -> Resource {
         .map_or(resource.clone(), |account| resource.account(account))
 }
 
-/// The answer to a step of the walk; nothing if it is none.
+/// Executes a step of the walk. Returns `None` if the JSON is not a step.
 pub(crate) fn answer(engine: &Engine, asked: &Value) -> Option<Result<Value, Error>> {
     let text = |name: &str| asked[name].as_str().unwrap_or_default();
     let (key, owner, period) = (asked["key"].as_str(), text("owner"), text("period"));

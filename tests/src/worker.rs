@@ -1,4 +1,4 @@
-//! Engines in processes of their own, asked over pipes.
+//! Engines in other processes, which execute commands over pipes.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -14,13 +14,14 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Starts `program` with an engine on this store; with an instant its clock stands there.
+    /// Starts `program` with an engine on this store. With an instant the engine has a manual
+    /// clock.
     ///
     /// # Errors
     /// The code, if the store does not open.
     ///
     /// # Panics
-    /// If it cannot be started.
+    /// If the process cannot be started.
     pub fn start(program: &str, store: &str, instant: Option<&str>) -> Result<Self, String> {
         let mut command = Command::new(program);
         command
@@ -42,15 +43,12 @@ impl Worker {
         worker.read().expect("an answer").map(|_| worker)
     }
 
-    /// Asks without waiting for the answer.
-    ///
-    /// # Panics
-    /// Never: one that is gone hears nothing.
+    /// Sends a command without waiting for the answer. A process that has ended ignores it.
     pub fn send(&mut self, asked: &Value) {
         let _ = writeln!(self.asks, "{asked}");
     }
 
-    /// One line that it says, or nothing if it is gone.
+    /// Reads one line of output. Returns `None` if the process has ended.
     pub fn line(&mut self) -> Option<String> {
         let mut line = String::new();
         self.answers
@@ -60,7 +58,7 @@ impl Worker {
             .map(|_| line)
     }
 
-    /// The answer: nothing if it is gone, else what it says, or a code.
+    /// Reads an answer or the code of an error. Returns `None` if the process has ended.
     pub fn read(&mut self) -> Option<Result<Value, String>> {
         let mut answer: Value = serde_json::from_str(&self.line()?).ok()?;
         Some(match answer["error"].as_str() {
@@ -69,16 +67,16 @@ impl Worker {
         })
     }
 
-    /// Asks and waits.
+    /// Sends a command and waits for the answer or the code of an error.
     pub fn try_ask(&mut self, asked: &Value) -> Option<Result<Value, String>> {
         self.send(asked);
         self.read()
     }
 
-    /// Asks and waits for what must be an answer.
+    /// Sends a command and waits for its answer.
     ///
     /// # Panics
-    /// If it is none.
+    /// If the command fails.
     pub fn ask(&mut self, asked: &Value) -> Value {
         match self.try_ask(asked) {
             Some(Ok(answer)) => answer,
@@ -86,7 +84,7 @@ impl Worker {
         }
     }
 
-    /// Kills it at once, and reads what it had said.
+    /// Kills the process and returns its unread output.
     pub fn kill(&mut self) -> Vec<String> {
         let _ = self.child.kill();
         let said = std::iter::from_fn(|| self.line()).collect();
@@ -94,7 +92,7 @@ impl Worker {
         said
     }
 
-    /// The sample agency, with this limit of e-mails.
+    /// Imports the sample agency with this e-mail limit.
     pub fn agency(&mut self, limit: i64) {
         self.ask(
             &json!({ "do": "import", "lines": include_str!("../../policies/tests/agency.jsonl") }),
@@ -102,7 +100,7 @@ impl Worker {
         self.limit("acme", limit);
     }
 
-    /// Sets the limit of e-mails of the main account.
+    /// Sets the e-mail limit of a main account.
     pub fn limit(&mut self, account: &str, limit: i64) {
         self.ask(&json!({ "do": "put", "record": { "type": "Account", "id": account, "email": format!("owner@{account}.example"),
             "package": "agency", "confirmed": true, "limits": { "emails": limit } } }));

@@ -1,5 +1,5 @@
-//! What is acknowledged is stored, once: threads of one process that count in every way, beside
-//! batches that are refused, changes, commands and reloads.
+//! Acknowledged work is stored exactly once. Threads of one process use quotas in every way, beside
+//! refused batches, changes, commands and reloads.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -13,7 +13,7 @@ use sublet::{
 use sublet_tests::{Random, folder};
 
 const HOST: &str = "dash.marketingmaster.example";
-/// What the second account may send.
+/// The e-mail limit of the second account.
 const LIMIT: i64 = 300;
 
 fn length() -> Duration {
@@ -76,12 +76,12 @@ fn send(account: &str) -> RequestRef<'_> {
         .host(HOST)
 }
 
-/// What was acknowledged.
+/// The acknowledged operations.
 #[derive(Debug, Default)]
 struct Acknowledged {
-    /// By operation: the account, what was used and what is held.
+    /// Account, used units and reserved units of each operation.
     operations: HashMap<u64, (String, i64, i64)>,
-    /// By key: the operation.
+    /// The operation of each key.
     keys: HashMap<String, u64>,
 }
 
@@ -120,7 +120,7 @@ impl Acknowledged {
     }
 }
 
-/// One thread's work, again and again.
+/// The work of one thread, executed repeatedly.
 type Work<'w> = Box<dyn Fn(&Engine, &Mutex<Acknowledged>, &mut Random, u64) + Send + Sync + 'w>;
 
 fn locked<'m>(all: &'m Mutex<Acknowledged>) -> std::sync::MutexGuard<'m, Acknowledged> {
@@ -137,7 +137,7 @@ fn consume(engine: &Engine, all: &Mutex<Acknowledged>, random: &mut Random, _: u
     locked(all).decided(account, &answer, amount, 0);
 }
 
-/// A key that two threads use, and a retry of each.
+/// Uses a key of two threads, and retries it in each.
 fn keyed(engine: &Engine, all: &Mutex<Acknowledged>, _: &mut Random, step: u64) {
     let key = format!("shared-{step}");
     for _ in 0..2 {
@@ -185,7 +185,7 @@ fn reserve(engine: &Engine, all: &Mutex<Acknowledged>, random: &mut Random, step
 }
 
 fn refund(engine: &Engine, all: &Mutex<Acknowledged>, _: &mut Random, step: u64) {
-    // In memory only operations with a key are kept for their time.
+    // A store in memory retains only keyed operations for their full time.
     let answer = engine
         .consume(
             send("acme"),
@@ -200,7 +200,7 @@ fn refund(engine: &Engine, all: &Mutex<Acknowledged>, _: &mut Random, step: u64)
 }
 
 fn batch(engine: &Engine, all: &Mutex<Acknowledged>, random: &mut Random, _: u64) {
-    // Half of them are refused by their last item: then nothing of them is taken.
+    // Half of the batches are refused because of their last item. They debit nothing.
     let is_refused = random.below(2) == 0;
     let last = if is_refused { 2_000_000_000 } else { 1 };
     let items = [
@@ -317,8 +317,8 @@ fn acknowledged_is_stored(store: &str) {
     }
     assert!(all.sum("nova").0 <= LIMIT, "{store}: {:?}", all.sum("nova"));
     if store != "memory:" {
-        // Every operation that is kept was acknowledged, and the other way round: commands, and the
-        // stocks they set, aside.
+        // Stored and acknowledged operations are equal, except for commands and the stocks that
+        // they set.
         let history = engine
             .history("acme", None, usize::MAX)
             .expect("the history");

@@ -1,5 +1,4 @@
-//! A bare check allocates nothing: by name or by handle, of what the program knows and of
-//! strangers.
+//! A bare check allocates nothing: by name or by handle, for known and unknown names.
 
 #![allow(
     clippy::expect_used,
@@ -15,14 +14,14 @@ use sublet::{
     Validation,
 };
 
-/// Counts what this thread allocates.
+/// Counts the allocations of this thread.
 struct Counting;
 
 thread_local! {
     static COUNT: Cell<usize> = const { Cell::new(0) };
 }
 
-// SAFETY: the system's allocator does the work.
+// SAFETY: every call is passed on to the system allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         COUNT.set(COUNT.get() + 1);
@@ -87,7 +86,7 @@ fn bare_check_allocates_nothing() {
             assert_eq!(engine.check(question), Ok(allowed), "{question:?}");
             counts.push(COUNT.get() - before);
         }
-        // The first call of a thread makes its scratch.
+        // The first call of a thread allocates its scratch space.
         assert_eq!(counts.get(1..), Some([0, 0].as_slice()), "{question:?}");
     }
 }

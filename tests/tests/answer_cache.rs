@@ -1,5 +1,4 @@
-//! Answers told from memory are those of an engine that remembers nothing, whatever the directory
-//! became meanwhile.
+//! Cached answers equal those of an engine without a cache, after any change of the directory.
 
 use serde_json::{Value, json};
 use sublet::{Change, Engine, Options, PolicySource, Record, Request, Resource};
@@ -41,7 +40,7 @@ fn exported(engine: &Engine) -> Vec<u8> {
     lines
 }
 
-/// The record with something else in it.
+/// Returns the record with one random change.
 fn changed(random: &mut Random, record: &Value) -> Option<Value> {
     let mut next = record.clone();
     let fields = next.as_object_mut()?;
@@ -107,7 +106,7 @@ fn cached_answers_equal_a_new_engines() {
     engine
         .import(lines.as_bytes(), None, None)
         .expect("the agency");
-    // As exported: a client that is new gets its level.
+    // The records are those of the export, in which a new client has its level.
     let lines = String::from_utf8(exported(&engine)).expect("texts");
     let mut records: Vec<Value> = lines
         .lines()
@@ -120,7 +119,7 @@ fn cached_answers_equal_a_new_engines() {
             let Some(next) = changed(random, &records[at]) else {
                 continue;
             };
-            // Some are refused: a client that is unpaid, say. Then nothing has changed.
+            // Some changes are refused, for example an unpaid client. They change nothing.
             if Record::from_json(&next.to_string())
                 .and_then(|record| engine.change(vec![Change::Put(record)], None))
                 .is_ok()

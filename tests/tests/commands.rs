@@ -1,5 +1,5 @@
-//! Commands: permission, debit and change of the directory in one step, as the vectors say; the
-//! same on each store.
+//! Commands: permission, debit and change of the directory in one step. The vectors run on each
+//! store.
 
 #[path = "commands/bill.rs"]
 mod bill;
@@ -12,7 +12,7 @@ use sublet::{
     ManualClock, Options, PolicySource, Record, Request, Resource,
 };
 
-/// An engine of the sample agency, its clock, and the tokens that it gave.
+/// An engine of the sample agency, its clock, and the tokens that it issued.
 struct Opened {
     engine: Engine,
     clock: ManualClock,
@@ -20,7 +20,7 @@ struct Opened {
     kept: bill::Kept,
 }
 
-/// The shipped bundle, with these settings of its catalog.
+/// Returns the shipped bundle with the given settings of its catalog.
 fn bundle(settings: &Value) -> PolicySource {
     let Some(settings) = settings.as_object() else {
         return PolicySource::default();
@@ -109,7 +109,7 @@ fn replayed(decision: &Decision) -> bool {
         .is_some_and(|counted| counted.replayed)
 }
 
-/// Both identities are in each answer where somebody acts, and else neither (A1).
+/// Checks that each answer names both identities if there is an actor, and none otherwise (A1).
 fn named(decision: &Decision, step: &Value, principal: &Value) {
     let actor = step.get("actor").map(reference);
     assert_eq!(
@@ -121,14 +121,14 @@ fn named(decision: &Decision, step: &Value, principal: &Value) {
     );
 }
 
-/// Whether a record has these fields; one that it leaves away it has as nothing.
+/// Returns whether a record has these fields. A missing field counts as null.
 fn has(record: &Value, fields: &Map<String, Value>) -> bool {
     fields
         .iter()
         .all(|(name, value)| record.get(name).unwrap_or(&Value::Null) == value)
 }
 
-/// What a step found that is not as the vector says.
+/// Returns the differences between the result of a step and the vector.
 fn step(opened: &mut Opened, step: &Value) -> Option<String> {
     let (engine, step) = (&opened.engine, &opened.kept.named(step));
     if let Some(found) = bill::step(engine, step, &mut opened.kept) {
@@ -334,7 +334,7 @@ fn refused_command_debits_nothing() {
         ),
         (revision, 0)
     );
-    // The key is free: nothing was done with it.
+    // The key is still free, because the refused command did nothing.
     let other = command(r#"{"do": "create_client", "id": "twin", "email": "hello@twin.example"}"#);
     assert!(
         engine

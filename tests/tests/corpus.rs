@@ -1,4 +1,4 @@
-//! What the fuzzer found worth keeping, asked again: every input of its corpus.
+//! Runs every input of the fuzzer's corpus again.
 
 #![allow(
     clippy::expect_used,

@@ -1,5 +1,4 @@
-//! Counting: what is taken is what was allowed, once, and never past the limit: the same on each
-//! store.
+//! Quotas on each store: a debit is what was allowed, happens once, and never exceeds the limit.
 
 use serde_json::{Value, json};
 use sublet::{
@@ -8,7 +7,7 @@ use sublet::{
 };
 use sublet_tests::{Driver, Served, walk};
 
-/// An engine of the sample agency over this store.
+/// Returns an engine of the sample agency over this store.
 fn open_at(store: String) -> (Engine, ManualClock) {
     let clock = ManualClock::new("2026-01-31T12:00:00Z").expect("an instant");
     let engine = Engine::open(Options {
@@ -110,8 +109,7 @@ mod sqlite {
     include!("count/suite.rs");
 }
 
-/// Rules that an author may add, each with a word that must be in force for some request of the
-/// test.
+/// Policies that an author may add. The code or advice `x` of each must appear in some answer.
 const ADDED: [&str; 6] = [
     r#"@id("x") @code("x") forbid (principal is TeamMember, action, resource) when { context.facts has quota && context.facts.quota has member && context.facts.quota.member.used * 2 + context.facts.quota.amount * 2 > 12 };"#,
     r#"@id("x") @code("x") forbid (principal, action == Action::"campaign.send", resource) when { !(context.facts has quota) };"#,
@@ -121,7 +119,7 @@ const ADDED: [&str; 6] = [
     r#"@id("x") @code("x") forbid (principal == Account::"acme", action, resource) when { context.facts has quota && context.facts.quota.amount > 8 };"#,
 ];
 
-/// The files of the shipped bundle.
+/// Returns the files of the shipped bundle.
 fn shipped() -> Vec<(String, String)> {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies");
     let files = std::fs::read_dir(folder)
@@ -185,7 +183,7 @@ fn two_meters_are_debited_together() {
                 .filter(|quota| quota.used > 0 && matches!(&*quota.meter, "emails" | "texts"))
                 .map(|quota| (quota.meter.to_string(), quota.used))
         };
-        // The second meter is full, or the member's part of it: nothing is taken of the first.
+        // The second meter is full, or the member's part of it. So the first one is not debited.
         for (question, code) in [(acme(), "quota_exceeded"), (ann(), "member_quota_exceeded")] {
             let decision = engine
                 .consume(
@@ -214,7 +212,7 @@ fn two_meters_are_debited_together() {
             counts(None).collect::<Vec<_>>(),
             [("emails".to_owned(), 4), ("texts".to_owned(), 2)]
         );
-        // What is left of both.
+        // A partial consume grants the rest of both meters.
         let rest = engine
             .consume(acme(), &ConsumeOptions::new(5).allow_partial())
             .expect("an answer");
@@ -268,7 +266,7 @@ fn limit_policies_agree_with_cedar() {
             .map(|policy| (policy.id, policy.effect))
             .collect();
         let mut applied_once = added.is_empty();
-        // Each is asked twice: the second answer may be one that was kept.
+        // Each request is sent twice, because the second answer may be cached.
         for (taken, amount) in [0, 3, 3, 2, 2]
             .into_iter()
             .flat_map(|taken| (0..12).chain(0..12).map(move |amount| (taken, amount)))

@@ -1,5 +1,5 @@
-//! The model of `count.rs` over a process that dies in the middle of transactions and cannot write
-//! now and then: what was begun is asked again by its key, and counts once.
+//! Runs the model of `count.rs` on a process that dies inside transactions and sometimes cannot
+//! write. Each interrupted command is retried with its key and counts once.
 
 use serde_json::{Value, json};
 use sublet_tests::{Driver, Random, Worker, folder, walk};
@@ -7,13 +7,13 @@ use sublet_tests::{Driver, Random, Worker, folder, walk};
 const PROGRAM: &str = env!("CARGO_BIN_EXE_sublet-worker");
 const START: &str = "2026-01-31T12:00:00Z";
 
-/// What happened so far.
+/// The number of events of each kind so far.
 #[derive(Debug, Default)]
 struct Tally {
-    /// Died before its commit, and after it.
+    /// Deaths before the commit, and deaths after it.
     lost: u32,
     committed: u32,
-    /// Could not write.
+    /// Failed writes.
     failed: u32,
 }
 
@@ -21,7 +21,7 @@ struct Crashing {
     store: String,
     worker: Worker,
     random: Random,
-    /// Of so many commands one goes wrong.
+    /// One of this many commands goes wrong.
     odds: usize,
     crashes: usize,
     tally: Tally,
@@ -49,7 +49,7 @@ impl Crashing {
         let at = ["begun", "worked", "committed"][self.crashes % 3];
         self.worker.ask(&json!({ "do": "crash", "at": at }));
         if let Some(answer) = self.worker.try_ask(asked) {
-            // Nothing was to be committed.
+            // The command had nothing to commit, so the process lives.
             self.worker.ask(&json!({ "do": "crash", "at": "nowhere" }));
             return answer;
         }
@@ -70,12 +70,12 @@ impl Crashing {
         } else {
             self.tally.lost += 1
         }
-        // The model hears of it as of any other.
+        // The model gets this answer like any other.
         answer
     }
 
     fn fail(&mut self, asked: &Value) -> Result<Value, String> {
-        // From nothing at all to a part of what a transaction writes.
+        // The limit allows nothing, or only a part of the writes of a transaction.
         let limit = [0, 4_096, 60_000][self.random.below(3)];
         assert_eq!(
             self.worker.ask(&json!({ "do": "files", "limit": limit })),

@@ -1,4 +1,4 @@
-//! The engine against `cedar-policy` itself, on random programs: decision, determining policies,
+//! Compares the engine with `cedar-policy` on random programs: decision, determining policies,
 //! erring policies.
 
 use std::collections::BTreeMap;
@@ -17,7 +17,7 @@ fn cases() -> u64 {
         .unwrap_or(20_000)
 }
 
-/// What the engine says, of a case that it takes.
+/// Returns the decision of the engine on a case that it accepts.
 fn ask(asker: &mut Asker, case: &Case, policies: String) -> Decision {
     asker
         .ask(case, policies)
@@ -143,7 +143,7 @@ fn compare_all(seeds: impl Iterator<Item = u64>) -> Counts {
     counts
 }
 
-/// How the condition of each policy came out, asked of Cedar on the condition alone.
+/// Counts the outcomes of the condition of each policy. Cedar evaluates each condition on its own.
 fn count_operators(case: &Case, prepared: &Prepared, seen: &mut BTreeMap<&'static str, [u64; 3]>) {
     for (text, operator) in case.policies.iter().zip(&case.operators) {
         let Some(at) = text.find(") when {").or_else(|| text.find(") unless {")) else {
@@ -189,7 +189,7 @@ fn planted_operator_bug_is_found() {
                 return false;
             };
             let text = case.text();
-            // Only conditions: a scope's `in` stands before the first brace.
+            // Only conditions are changed. The `in` of a scope stands before the first brace.
             if !case.policies.iter().any(|policy| {
                 policy
                     .split_once('{')
@@ -238,8 +238,8 @@ fn permits_only_add_forbids_only_remove() {
             let erring = add(&format!(
                 "{effect} (principal, action, resource) when {{ context.nothing }};"
             ));
-            // A permit more may move the place of `not_permitted`; it never makes a denial into a
-            // `policy_error`.
+            // One more permit may change the position of `not_permitted`, but never turns a denial
+            // into a `policy_error`.
             let expected = before.allowed || before.code.as_ref() == "policy_error";
             assert_eq!(
                 (erring.allowed, erring.code.as_ref() == "policy_error"),

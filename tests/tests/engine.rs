@@ -1,5 +1,5 @@
-//! What a Rust host relies on: consistent answers under change, the vectors, the codes, the error
-//! table.
+//! Behaviour that a Rust host relies on: consistent answers under change, the vectors, the codes,
+//! the table of errors.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -58,7 +58,8 @@ fn policy_cases_pass() {
     assert!(results.len() > 300);
 }
 
-/// Whether a test is where it is said to be: `FILE, NAME`, or words about what cannot be named so.
+/// Returns whether the named test exists. The text is `FILE, NAME`, or a description without a
+/// name.
 fn is_there(shown: &str) -> bool {
     let Some((file, name)) = shown.split_once(", ") else {
         return !shown.is_empty();
@@ -68,8 +69,8 @@ fn is_there(shown: &str) -> bool {
     })
 }
 
-/// Ids of `rules.json`: each decides a request and has cases that allow and deny, or names the test
-/// or the issue that shows it.
+/// Each rule of `rules.json` has cases that allow and deny, or names the test or the issue that
+/// covers it.
 #[test]
 fn every_rule_and_code_has_a_case() {
     let text = std::fs::read_to_string(root().join("tests/vectors/rules.json"))
@@ -186,8 +187,8 @@ fn readers_see_one_consistent_version() {
     let engine = opened();
     let stop = AtomicBool::new(false);
     let asked = AtomicU64::new(0);
-    // Odd revisions close the account; every other bundle denies reading: both are in the answer's
-    // own version.
+    // Odd revisions close the account, and every other bundle denies reading. The version of the
+    // answer shows both.
     let closing = ("71-more.cedar".to_owned(), "@id(\"shut\") @code(\"shut\") forbid (principal, action == Action::\"campaign.read\", resource);".to_owned());
     let (open_files, shut_files) = (
         files(),
@@ -246,7 +247,7 @@ fn readers_see_one_consistent_version() {
                     );
                     assert!(decision.revision >= last, "the directory went back");
                     last = decision.revision;
-                    // Eight readers share two cores with the writer: leave it some.
+                    // Eight readers share two cores with the writer, so they leave it some time.
                     std::thread::sleep(std::time::Duration::from_micros(500));
                     asked.fetch_add(1, Ordering::Relaxed);
                 }

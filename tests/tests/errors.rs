@@ -1,5 +1,5 @@
-//! Each error code that a caller can meet has a row that meets it, in three languages, or says
-//! which test shows it.
+//! Each error code that a caller can get has a row in the vectors, which run in three languages, or
+//! names its test.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -36,7 +36,7 @@ fn shipped(overlay: &Value) -> PolicySource {
     PolicySource::Files(files.into_iter().collect())
 }
 
-/// The row's value, with `NEST` as records 80 deep.
+/// Returns the value of a row, with `NEST` replaced by records 80 deep.
 fn nested(value: &Value) -> Value {
     match value {
         Value::String(text) if text == "NEST" => {

@@ -1,4 +1,4 @@
-//! What the log tells, as the vectors say it: the same in three languages. And what it never tells.
+//! The vectors of events, which run in three languages, and the data that events never contain.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -273,8 +273,8 @@ fn other(opened: &Opened, step: &Value) {
     }
 }
 
-/// The event without what differs from run to run: what a decision took, and the fingerprints.
-/// Operations are numbered as they come.
+/// Removes the values that differ from run to run: durations and fingerprints. Numbers the
+/// operations in their order.
 fn masked(event: &Event, known: &mut Vec<u64>) -> Value {
     let value = serde_json::to_value(event).expect("JSON");
     let Value::Object(mut fields) = value else {
@@ -490,7 +490,7 @@ fn metrics_equal_the_requests() {
     assert_eq!(engine.stats().decisions[0].count, 2_000);
 }
 
-/// All texts of a value, but for the names of fields.
+/// Returns all texts of a value, without the names of fields.
 fn leaves(value: &Value, found: &mut Vec<String>) {
     match value {
         Value::String(text) => found.push(text.clone()),

@@ -1,5 +1,5 @@
-//! A bit that flips in the file is found, is an error, or changes nothing: it is never an answer,
-//! and no process dies of it.
+//! A flipped bit in the file is detected, causes an error, or changes nothing. It never changes an
+//! answer and kills no process.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,8 +18,8 @@ fn size(name: &str, usual: usize) -> usize {
         .unwrap_or(usual)
 }
 
-/// A store of so many operations, closed: with keys, reservations, refunds, statements and a
-/// directory.
+/// Creates and closes a store with this many operations: with keys, reservations, refunds,
+/// adjustments and a directory.
 fn made(file: &Path, operations: usize) {
     let served = Served::open(&format!("sqlite:{}", file.display()), Some(INSTANT)).expect("opens");
     let ask = |asked: &Value| {
@@ -44,7 +44,7 @@ fn made(file: &Path, operations: usize) {
     }
 }
 
-/// What is asked of a store: its answers are those of the store as it was made, or errors.
+/// Requests to a store. The answers must be errors or those of the intact store.
 fn questions(operations: usize) -> Vec<Value> {
     let mut questions = vec![
         json!({ "do": "usage" }),
@@ -64,7 +64,7 @@ fn questions(operations: usize) -> Vec<Value> {
     questions
 }
 
-/// The answers up to the first error, and that error; nothing where the process died.
+/// Returns the answers up to the first error, and that error, or `None` if the process died.
 fn asked(file: &Path, questions: &[Value]) -> Option<(Vec<Value>, Option<String>)> {
     let mut worker = match Worker::start(
         PROGRAM,
@@ -84,7 +84,7 @@ fn asked(file: &Path, questions: &[Value]) -> Option<(Vec<Value>, Option<String>
     Some((answers, None))
 }
 
-/// What `verify` says of a store that nobody has open; nothing where the process died.
+/// Returns the result of `verify` on a closed store, or `None` if the process died.
 fn verified(file: &Path) -> Option<Value> {
     let said = Command::new(PROGRAM)
         .arg(format!("sqlite:{}", file.display()))
@@ -133,7 +133,7 @@ fn flipped_bits_never_change_an_answer() {
             at / 4096 + 1
         );
         let copy = copied(&file, &trial, &flipped);
-        // In a process of its own, since a file may do to SQLite what it likes.
+        // Runs in its own process, because a damaged file may crash SQLite.
         let faults = verified(&copy).unwrap_or_else(|| panic!("{name}: verify died"));
         let is_found = faults != json!({ "ok": [] });
         if is_found && flip % 8 != 0 {

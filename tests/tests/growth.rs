@@ -1,5 +1,5 @@
-//! A store stays within its bounds while it is in use: 200 days of traffic, and a reader that holds
-//! an old view.
+//! The size of a store in use is bounded: over 200 days of traffic, and with a reader that holds an
+//! old snapshot.
 
 use std::path::{Path, PathBuf};
 
@@ -58,8 +58,7 @@ fn call() -> RequestRef<'static> {
         .host(HOST)
 }
 
-/// What one day adds: so many keyed sends, others without a key, calls that are counted by the day,
-/// and two changes.
+/// The traffic of one day: keyed sends, sends without a key, calls with a daily limit, and changes.
 const KEYED: u64 = 20;
 const OTHERS: u64 = 15;
 
@@ -107,8 +106,8 @@ fn sqlite_size_is_bounded_over_200_days() {
                 Vec::<String>::new(),
                 "day {today}"
             );
-            // Operations are looked at after 67 days; keys go 70 days after their window, and a
-            // round of the hand later.
+            // The pruner visits operations after 67 days. It removes keys 70 days after their
+            // window, in its next round.
             assert!(
                 found.operations <= 70 * (KEYED + OTHERS) + 100,
                 "day {today}: {found:?}"
@@ -120,13 +119,13 @@ fn sqlite_size_is_bounded_over_200_days() {
         }
         clock.advance(DAY);
     }
-    // What the file needed for 150 days is enough for ever.
+    // The size after 150 days is enough for any later day.
     let [.., before, last] = *sizes.as_slice() else {
         panic!("{sizes:?}")
     };
     assert!(last <= before + before / 10, "{sizes:?}");
     keys_pass(&engine, &clock, all);
-    // What is left agrees, and is told from the newest to the oldest.
+    // The remaining entries are consistent, and the history begins with the newest.
     let history = engine
         .history("acme", None, usize::MAX)
         .expect("the history");
@@ -159,7 +158,8 @@ fn memory_size_is_bounded_over_200_days() {
     keys_pass(&engine, &clock, all);
 }
 
-/// A key answers for its time, is said to be gone for 35 days more, and may be used anew then.
+/// A key answers while it is retained, is reported as pruned for 35 more days, and can be used
+/// again then.
 fn keys_pass(engine: &Engine, clock: &ManualClock, day: u32) {
     let take = ConsumeOptions::new(1).key("passing");
     let first = engine
@@ -168,7 +168,7 @@ fn keys_pass(engine: &Engine, clock: &ManualClock, day: u32) {
         .counted
         .expect("counted");
     let mut codes = Vec::new();
-    // Half a month later at the latest the window is over: 31 + 35 + 35 days.
+    // The window ends within half a month: 31 + 35 + 35 days.
     for _ in 0..104 {
         clock.advance(DAY);
         let code = match engine.consume(send(), &take) {
@@ -233,11 +233,12 @@ fn wal_shrinks_after_a_long_reader() {
     assert!(grown > 9 << 20, "the reader keeps the log: {grown}");
     spend(6_000);
     let late = spend(3_000);
-    // A commit costs little more when the log is four times as long.
+    // A commit costs little more if the write-ahead log is four times as long.
     assert!(late < early * 3, "{early:?}, and {late:?} with a long log");
     reader.kill().expect("ends");
     reader.wait().expect("ended");
-    // A try is due by the time at the latest, and cuts the file when the log begins anew.
+    // The next checkpoint is due after a pause at the latest. It truncates the file when the log
+    // restarts.
     std::thread::sleep(std::time::Duration::from_secs(1));
     spend(3_000);
     assert!(bytes(&file, "-wal") <= 9 << 20, "{}", bytes(&file, "-wal"));

@@ -1,5 +1,5 @@
-//! Handles: they say the same as the words they stand for, through changes, imports and reloads, in
-//! any engine and thread.
+//! Handles give the same answers as the names they stand for, through changes, imports and reloads,
+//! in any engine and thread.
 
 use std::collections::HashMap;
 
@@ -93,7 +93,7 @@ impl Handles {
         all
     }
 
-    /// Every question, by words and by handles: the same answer or the same error.
+    /// Sends every request by names and by handles. Both give the same answer or the same error.
     fn agree(&self, engine: &Engine) -> usize {
         let mut allowed = 0;
         for (login, action, on, host) in LOGINS.iter().flat_map(|login| {
@@ -158,7 +158,7 @@ fn handles_agree_with_names_through_changes() {
         .change(vec![Change::Remove(("Account", "late").into())], None)
         .expect("a change");
     handles.agree(&engine);
-    // Records in another order have other numbers.
+    // In another order the records have other numbers.
     let mut lines: Vec<String> = String::from_utf8(agency())
         .expect("text")
         .lines()
@@ -173,7 +173,7 @@ fn handles_agree_with_names_through_changes() {
         .reload(&PolicySource::Folder(policies()))
         .expect("the bundle");
     assert_eq!(handles.agree(&engine), first);
-    // Another engine, and back.
+    // Uses another engine, and then the first one again.
     let other = opened();
     put(
         &other,

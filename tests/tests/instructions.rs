@@ -1,8 +1,8 @@
-//! A decision of the shipped bundle takes no more instructions than this file states, for each kind
-//! of host and login.
+//! A decision of the shipped bundle takes at most the instructions that this file states, for each
+//! kind of host and login.
 //!
-//! The instructions are counted, not timed: a child of the test is stepped through each decision by
-//! `ptrace`. Where the system refuses `ptrace`, the steps of the evaluator alone are counted, by
+//! The instructions are counted, not timed. The test steps a child process through each decision
+//! with `ptrace`. If the system refuses `ptrace`, only the evaluator's steps are counted, by
 //! `core/src/engine/fast_path_tests.rs`.
 #![cfg(target_os = "linux")]
 #![allow(unsafe_code, reason = "`fork` and `ptrace` are C's")]
@@ -15,10 +15,11 @@ use sublet::{Engine, Options, PolicySource, Request, Resource};
 const PLATFORM_HOST: &str = "dash.marketingmaster.example";
 const WHITELABEL_HOST: &str = "app.acme.example";
 
-/// Instructions of one decision at most: of a session at a domain that the directory has.
+/// Maximum number of instructions of one decision of a session at a known domain.
 const SESSION_CHECK: u64 = 1_450;
 const SESSION_AUTHORIZE: u64 = 1_650;
-/// The same, of a background job, which has no host: its policies run one by one.
+/// Maximum number of instructions of a background job. It has no host, so its policies run one by
+/// one.
 const JOB: u64 = 12_500;
 
 /// A kind of login, with its account.
@@ -85,13 +86,13 @@ fn list_decisions() -> Vec<CountedDecision> {
     decisions
 }
 
-/// Marks where the parent begins and ends to step.
+/// Marks the start or the end of a counted stretch.
 fn mark() {
-    // SAFETY: the parent takes the signal away before it is delivered.
+    // SAFETY: the parent removes the signal before it is delivered.
     unsafe { libc::raise(libc::SIGUSR1) };
 }
 
-/// Asks each decision, once to warm up and once between marks; first nothing at all.
+/// Makes each decision three times to warm up and once between marks. The first stretch is empty.
 fn ask_between_marks(engine: &Engine, decisions: &[CountedDecision]) {
     mark();
     mark();
@@ -110,8 +111,8 @@ fn ask_between_marks(engine: &Engine, decisions: &[CountedDecision]) {
     }
 }
 
-/// Steps a child through what it does between its marks. Returns the instructions of each stretch,
-/// or `None` if the system refuses `ptrace`.
+/// Steps a child between its marks. Returns the instructions of each stretch, or `None` if the
+/// system refuses `ptrace`.
 fn count_instructions(work: impl FnOnce()) -> Option<Vec<u64>> {
     let nothing = std::ptr::null_mut::<libc::c_void>();
     // SAFETY: the child has one thread, works with memory of its own and leaves by `_exit`.
@@ -130,7 +131,7 @@ fn count_instructions(work: impl FnOnce()) -> Option<Vec<u64>> {
     }
     let (mut counts, mut counted, mut status) = (Vec::new(), None, 0);
     loop {
-        // SAFETY: the child is this function's own, and `status` outlives the call.
+        // SAFETY: the child belongs to this function, and `status` outlives the call.
         assert_eq!(
             unsafe { libc::waitpid(child, &raw mut status, libc::__WALL) },
             child

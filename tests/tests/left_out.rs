@@ -1,5 +1,5 @@
-//! A request may leave something out: policies that refuse less for it are named at load, and
-//! `@requires` of an action makes it an error.
+//! A request may leave out an attribute. Policies that then refuse less cause a warning at load,
+//! and `@requires` of an action makes it an error.
 
 use sublet::{CedarProgram, Engine, Error, Options, PolicySource, Request, RequestRef, Resource};
 
@@ -41,7 +41,7 @@ fn opened(policies: &str) -> Result<Engine, Error> {
     Ok(engine)
 }
 
-/// The paths that the warnings name, with the first action.
+/// Returns the paths that the warnings name, with the first action.
 fn warned(policy: &str) -> Vec<String> {
     let text = format!("@id(\"x\") {policy};");
     let engine = opened(&text).unwrap_or_else(|error| panic!("{error}"));
@@ -93,12 +93,12 @@ fn policies_that_fail_open_are_warned() {
             &["context.ip memo.read"],
         ),
         ("permit (principal, action == Action::\"memo.read\", resource) unless { resource has created_by }".to_owned(), &open),
-        // These refuse where it is absent.
+        // These policies refuse if the attribute is absent.
         (forbid("when { !(resource has created_by && resource.created_by == principal) }"), &[]),
         (forbid("unless { resource has created_by && resource.created_by == principal }"), &[]),
         (forbid(&format!("when {{ if resource has created_by then {author} else true }}")), &[]),
         ("permit (principal, action == Action::\"memo.read\", resource) when { resource has created_by && resource.created_by == principal }".to_owned(), &[]),
-        // The action requires these, or the engine's records have them.
+        // The action requires these attributes, or the records of the engine always have them.
         (format!("@code(\"x\") forbid (principal, action == Action::\"memo.edit\", resource) when {{ resource has created_by && {author} }}"), &[]),
         (forbid(&format!("when {{ action == Action::\"memo.edit\" && resource has created_by && {author} }}")), &[]),
         (
@@ -107,9 +107,9 @@ fn policies_that_fail_open_are_warned() {
         ),
         (forbid("when { resource.account has package && resource.account.package == Package::\"agency\" }"), &[]),
         (forbid("when { context.facts has domain.owner && context.facts.domain.owner.closed }"), &[]),
-        // The engine fills the context of actions that commands ask.
+        // The engine fills the context of actions of commands.
         ("@code(\"x\") forbid (principal, action == Action::\"memo.level\", resource) when { context has wish }".to_owned(), &[]),
-        // A warning refuses nothing.
+        // A policy that only warns refuses nothing.
         (forbid("when { resource has created_by }").replace("@code", "@warns"), &[]),
     ];
     for (policy, paths) in cases {

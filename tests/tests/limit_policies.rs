@@ -1,5 +1,5 @@
-//! While the policies about limits stay silent, nobody runs them: what is told then is what Cedar
-//! says, whatever rules an author writes and whatever becomes of the counts meanwhile.
+//! A cached grant lets a consume skip the limit policies while their result cannot change. The
+//! decisions equal those of Cedar, for random policies and changes of usage.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,7 @@ use sublet_tests::Random;
 const HOSTS: [&str; 2] = ["dash.marketingmaster.example", "app.acme.example"];
 const RESOURCES: [&str; 3] = ["k", "m", "x"];
 
-/// Whole numbers that rules and operations are about: small ones, and those at the end of 64 bits.
+/// Numbers in policies and operations: small ones, and those at the ends of 64 bits.
 const NUMBERS: [i64; 14] = [
     0,
     1,
@@ -39,7 +39,7 @@ fn number(random: &mut Random) -> i64 {
     NUMBERS[random.below(most)]
 }
 
-/// A number of what is asked of a meter.
+/// Returns a random numeric expression over the quota of a request.
 fn term(random: &mut Random, depth: usize, limited: bool) -> String {
     let account = "context.facts.quota.account";
     if depth == 0 || random.once_in(4) {
@@ -94,7 +94,7 @@ fn condition(random: &mut Random, depth: usize, limited: bool) -> String {
     }
 }
 
-/// Rules that an author may add.
+/// Returns random limit policies that an author may add.
 fn rules(random: &mut Random) -> String {
     let mut rules = String::new();
     for at in 0..=random.below(3) {
@@ -136,7 +136,7 @@ fn opened(added: String) -> Option<(Engine, ManualClock)> {
             .chain([("95-added.cedar".to_owned(), added)])
             .collect(),
     );
-    // What does not fit the schema is no rule.
+    // A policy that does not fit the schema is skipped.
     let engine = Engine::open(Options {
         policies,
         clock: Clock::Manual(clock.clone()),
@@ -153,7 +153,7 @@ fn opened(added: String) -> Option<(Engine, ManualClock)> {
     Some((engine, clock))
 }
 
-/// What Cedar says of each policy is what the decision says.
+/// Checks that the results of Cedar for each policy add up to the decision.
 fn agrees(explained: &Explanation, effects: &HashMap<std::sync::Arc<str>, &str>) {
     let of = |effect: &str, outcome| -> Vec<String> {
         let applied = explained
@@ -171,7 +171,7 @@ fn agrees(explained: &Explanation, effects: &HashMap<std::sync::Arc<str>, &str>)
         of("permit", PolicyStatus::Applied),
     );
     let decision = &explained.decision;
-    // What would leave 64 bits is refused by no policy.
+    // An amount that would overflow 64 bits is denied without a policy.
     if !(forbids.is_empty() && !failed && &*decision.code == "quota_exceeded") {
         assert_eq!(
             decision.allowed,
@@ -186,7 +186,7 @@ fn agrees(explained: &Explanation, effects: &HashMap<std::sync::Arc<str>, &str>)
     }
 }
 
-/// All of an answer but its counts and versions.
+/// Returns the parts of a decision that do not depend on usage or versions.
 fn said(decision: &Decision) -> impl PartialEq + std::fmt::Debug + '_ {
     (
         decision.allowed,
@@ -197,7 +197,7 @@ fn said(decision: &Decision) -> impl PartialEq + std::fmt::Debug + '_ {
     )
 }
 
-/// Does something to the counts, the limits or the directory between two questions.
+/// Changes usage, limits or the directory between two requests.
 fn disturb(random: &mut Random, engine: &Engine, clock: &ManualClock, operations: &[u64]) {
     match random.below(13) {
         0..=2 if !operations.is_empty() => {
@@ -238,7 +238,7 @@ fn disturb(random: &mut Random, engine: &Engine, clock: &ManualClock, operations
             drop(engine.carry_over("acme", None, "emails", *random.pick(&NUMBERS).max(&0), None))
         }
         9 => {
-            // Nothing of it concerns whoever asks.
+            // A change that does not concern the account.
             let json = r#"{"type":"Operator","id":"olga","email":"olga@mmio.example"}"#;
             engine
                 .change(

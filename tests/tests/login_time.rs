@@ -1,4 +1,5 @@
-//! How long `login` takes tells a stranger nothing, and does not grow with an owner's domains (D7).
+//! The duration of `login` reveals nothing to a stranger, and does not grow with the number of an
+//! owner's domains (D7).
 
 use std::fmt::Write;
 use std::time::Instant;
@@ -6,9 +7,9 @@ use std::time::Instant;
 use sublet::{Engine, EntityRef, Options};
 
 const CLIENTS: usize = 200;
-/// How many calls of each kind are measured, in turn with those that they are compared with.
+/// Number of measured calls of each kind. The kinds take turns.
 const ROUNDS: usize = 400;
-/// How often a measurement is repeated before it counts: other work on the machine can spoil one.
+/// Number of repetitions of a measurement, because other work on the machine can spoil one.
 const TRIES: usize = 8;
 
 fn agency(domains: usize) -> Engine {
@@ -45,11 +46,11 @@ fn agency(domains: usize) -> Engine {
     engine
 }
 
-/// The medians, in nanoseconds, of works that take turns.
+/// Returns the median durations, in nanoseconds, of works that take turns.
 fn medians(works: &[&dyn Fn(usize)]) -> Vec<u128> {
     let mut took = vec![Vec::with_capacity(ROUNDS); works.len()];
     for round in 0..ROUNDS {
-        // Each work begins a round as often as the others.
+        // Each work is the first of a round equally often.
         for turn in 0..works.len() {
             let at = (round + turn) % works.len();
             let begun = Instant::now();
@@ -65,8 +66,8 @@ fn medians(works: &[&dyn Fn(usize)]) -> Vec<u128> {
         .collect()
 }
 
-/// Whether the largest of the medians is within this many percent of the smallest, in one of
-/// several tries.
+/// Returns whether, in one of several tries, the largest median exceeds the smallest by at most
+/// this percentage.
 fn are_alike(percent: u128, works: &[&dyn Fn(usize)]) -> Result<(), Vec<u128>> {
     let mut last = Vec::new();
     for _ in 0..TRIES {
@@ -126,7 +127,7 @@ fn login_time_ignores_number_of_domains() {
         &[&|round| login(&few, round), &|round| login(&many, round)],
     );
     assert_eq!(alike, Ok(()));
-    // A page of hosts costs what the page holds, wherever it stands.
+    // The cost of a page of hosts depends on its size only, not on its position.
     let hosts = |engine: &Engine, after: &str| {
         assert_eq!(
             engine
@@ -162,7 +163,7 @@ fn login_hosts_are_paged() {
         let Some(next) = page.next else { break };
         after = Some(next.to_string());
     }
-    // Its own domain, the platform's, and those that were added; the pending one is none.
+    // The owner's domain, that of the platform, and the added ones. The pending domain is left out.
     assert_eq!((all.len(), pages), (122, 3));
     assert!(
         all.is_sorted() && all.contains(&"dash.marketingmaster.example".to_owned()),

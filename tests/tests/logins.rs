@@ -1,5 +1,5 @@
-//! The login gate: every credential flow at every kind of host, for every kind of login (D5 to D8,
-//! I1, I2), as the table says.
+//! The login table: every credential flow at every kind of host, for every kind of login (D5 to D8,
+//! I1, I2).
 
 use serde_json::{Value, json};
 use sublet::{ActionRef, Change, Engine, EntityRef, Options, Record, Request};

@@ -1,5 +1,5 @@
-//! Plain Cedar programs beside the random ones: what is beyond the compiler, what a resource
-//! brings, many policies.
+//! Plain Cedar programs that the random ones do not cover: conditions beyond the compiler, parents
+//! of a resource in the request, many policies.
 
 #![allow(
     clippy::expect_used,

@@ -1,4 +1,4 @@
-//! Several processes on one file are one system: exact counts, one directory, fair turns.
+//! Several processes on one file act as one system: exact counts, one directory, fair progress.
 
 use serde_json::{Value, json};
 use sublet_tests::{Random, Worker, folder};
@@ -24,7 +24,7 @@ fn several(store: &str, count: usize) -> Vec<Worker> {
     (0..count).map(|_| start(store)).collect()
 }
 
-/// Asks all at once, and waits for all.
+/// Sends a command to all processes, and waits for all answers.
 fn all(workers: &mut [Worker], asked: &Value) -> Vec<Value> {
     workers.iter_mut().for_each(|worker| worker.send(asked));
     workers
@@ -57,7 +57,7 @@ fn eight_processes_get_exactly_the_limit() {
         (granted, used(&mut first), faults(&mut first)),
         (3_000, 3_000, json!([]))
     );
-    // A limit that is raised counts at the next call of each.
+    // A raised limit applies to the next call of each process.
     first.limit("acme", 3_100);
     let more: i64 = all(&mut workers, &json!({ "do": "loop", "count": 20 }))
         .iter()
@@ -81,7 +81,8 @@ fn concurrent_follow_ups_keep_the_sum() {
                 1_000 + i64::try_from(random.below(1_000)).expect("small"),
             );
         }
-        // One of each at once: what they answer says what was done, whatever the order was.
+        // The calls run at the same time. Their answers must explain the sum, whatever their order
+        // was.
         let reserving = json!({ "do": "reserve", "amount": amount, "ttl": 3_600_000 });
         let settling = held
             .pop()
@@ -164,7 +165,7 @@ fn change_of_a_dead_writer_is_seen() {
     }
 }
 
-/// What acme has of a meter.
+/// Returns the usage of a meter of acme.
 fn used_of(worker: &mut Worker, meter: &str) -> Value {
     worker.ask(&json!({ "do": "usage", "meter": meter }))["quota"][0][2].clone()
 }
@@ -174,7 +175,7 @@ fn client_creation_stops_at_the_limit() {
     let store = store("");
     let mut first = start(&store);
     first.agency(10);
-    // Three clients are there: seventeen more are allowed.
+    // There are three clients, so seventeen more are allowed.
     let record = json!({ "type": "Account", "id": "acme", "email": "owner@acme.example", "package": "agency", "confirmed": true,
         "limits": { "client_accounts": 20 }, "attributes": { "refuse_excess_clients": true } });
     first.ask(&json!({ "do": "put", "record": record }));
@@ -248,8 +249,8 @@ fn crashed_command_is_atomic_and_done_once() {
     assert_eq!(faults(&mut first), json!([]));
 }
 
-/// A store of an owner with 13 clients on a package of 10 whose January is over, and a process on
-/// it.
+/// Creates a store with an owner of 13 clients on a package of 10, whose January is over. Returns
+/// it with a process on it.
 fn owing() -> (String, Worker) {
     let store = store("");
     let mut first = Worker::start(PROGRAM, &store, Some("2026-01-31T12:00:00Z")).expect("opens");
@@ -302,7 +303,7 @@ fn crashed_settlement_is_atomic_and_resumes() {
             "{at}"
         );
         assert!(!done || settled == left, "{at}");
-        // Again, and from another process: nothing changes.
+        // A repetition from any process changes nothing.
         let mut other =
             Worker::start(PROGRAM, &store, Some("2026-02-01T00:00:00Z")).expect("opens");
         assert_eq!(
@@ -340,8 +341,8 @@ fn crashed_payment_is_recorded_once() {
 
 #[test]
 fn eight_writers_make_fair_progress() {
-    // Where each waits for the disk a sixteenth is the least; where commits take microseconds the
-    // scheduler of two cores has the last word, and nobody starves.
+    // If each call waits for the disk, a sixteenth is the least share. If commits take
+    // microseconds, the scheduler decides, and no process starves.
     for (options, least) in [("?durability=power", 16), ("", 64)] {
         let store = store(options);
         let mut first = start(&store);
@@ -366,8 +367,8 @@ fn eight_writers_make_fair_progress() {
     }
 }
 
-/// Kills a process in the middle of consumes, again and again: no unit that was acknowledged is
-/// lost, and none that is retried by its key counts twice.
+/// Kills a process repeatedly while it consumes. No acknowledged unit is lost, and no retry by key
+/// counts twice.
 fn killed(options: &str) {
     let store = store(options);
     start(&store).agency(9_000_000);
@@ -390,7 +391,7 @@ fn killed(options: &str) {
         {
             unacknowledged += 1;
         }
-        // The next one begins with the last that was begun and not acknowledged.
+        // The next process starts with the last call that was sent and not acknowledged.
         let begun = said
             .iter()
             .filter(|line| line.starts_with('>'))

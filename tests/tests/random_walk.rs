@@ -1,7 +1,7 @@
-//! A random walk over all verbs that change the directory or the bill, beside a model that is
-//! written apart from the engine: what is allowed must be entitled, and what the engine keeps must
-//! be what the model keeps. On memory, and on a file that two processes share. `SUBLET_WALK` is how
-//! many steps.
+//! A random walk over all methods that change the directory or the bill, beside a model that shares
+//! no code with the engine. Allowed commands must be entitled, and the stored records must equal
+//! those of the model. It runs in memory, and on a file that two processes share. `SUBLET_WALK` is
+//! the number of steps.
 
 #[path = "random_walk/authorization.rs"]
 mod authorization;
@@ -21,7 +21,7 @@ use self::world::World;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_sublet-worker");
 const BEGIN: &str = "2026-01-15T12:00:00Z";
-/// How often all that the engine keeps is compared.
+/// Number of steps between two full comparisons.
 const LOOK: usize = 500;
 
 fn size(usual: usize) -> usize {
@@ -31,14 +31,14 @@ fn size(usual: usize) -> usize {
         .unwrap_or(usual)
 }
 
-/// Engines on one store: here, and perhaps in another process.
+/// Engines on one store: one in this process, and perhaps one in another.
 pub(crate) struct Sides {
     here: Served,
     there: Option<Worker>,
 }
 
 impl Sides {
-    /// Asks one of them.
+    /// Sends a request to one of the engines.
     pub(crate) fn ask(&mut self, random: &mut Random, asked: &Value) -> Result<Value, String> {
         match &mut self.there {
             Some(there) if random.once_in(2) => there.try_ask(asked).expect("is there"),
@@ -49,7 +49,7 @@ impl Sides {
         }
     }
 
-    /// Asks all of them what must be the same.
+    /// Sends a request to all engines. They must give one answer.
     pub(crate) fn agree(&mut self, asked: &Value) -> Value {
         let here = self.here.answer(asked).expect("an answer");
         if let Some(there) = &mut self.there {
@@ -79,7 +79,7 @@ fn walk(seed: u64, mut sides: Sides) {
                 let time = 1 + random.below(80_000_000);
                 world.pass(i64::try_from(time).expect("small"));
                 sides.all(&json!({ "do": "clock", "advance": time }));
-                // Nobody may have counted for more than a day.
+                // The clock is accepted, because a pause of more than a day counts as a jump.
                 sides
                     .here
                     .answer(&json!({ "walk": "accept" }))

@@ -1,4 +1,4 @@
-//! The Rust, Cedar and JSON blocks of the documents work as they stand there.
+//! Runs the Rust, Cedar and JSON blocks of the documents.
 
 use std::path::{Path, PathBuf};
 
@@ -21,7 +21,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// The fenced blocks of one language.
+/// Returns the fenced blocks of one language.
 fn blocks(text: &str, language: &str) -> Vec<String> {
     let fence = format!("```{language}\n");
     text.split(&fence)
@@ -31,8 +31,8 @@ fn blocks(text: &str, language: &str) -> Vec<String> {
         .collect()
 }
 
-/// Pages read `policies` and write a store in the folder that they run in. One test runs all,
-/// because the folder is the process's.
+/// Pages read `policies` and write a store in the current folder. One test runs all pages, because
+/// the process has one current folder.
 #[test]
 fn rust_blocks_of_all_pages_run() {
     let policies = root()

@@ -1,4 +1,4 @@
-//! Stocks that the directory is the count of: whatever changes the directory, and while invitations
+//! Stocks that the directory counts. After every change of the directory, and while invitations
 //! expire, all views agree with the records.
 
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ const HOST: &str = "dash.marketingmaster.example";
 const DAY: usize = 86_400_000;
 const BEGIN: &str = "2026-01-31T12:00:00Z";
 
-/// An engine, and the clock's instant.
+/// An engine and its clock.
 struct World {
     engine: Engine,
     clock: ManualClock,
@@ -77,13 +77,13 @@ impl World {
             .decision
     }
 
-    /// An id that nothing has had.
+    /// Returns an id that no record has had.
     fn id(&mut self) -> String {
         self.next += 1;
         format!("x{}", self.next)
     }
 
-    /// The records of an account as they are counted, told from the export alone.
+    /// Counts the records of an account from the export alone.
     fn counted(&self, account: &str) -> [i64; 2] {
         let (records, now) = (self.records(), self.clock.now());
         let stands = |member: &Value| {
@@ -113,7 +113,7 @@ impl World {
                     count,
                     "{meter} of {account}"
                 );
-                // Topping up by nothing tells how the account stands, too.
+                // A top-up by 0 also returns the usage.
                 assert_eq!(
                     self.engine
                         .top_up(account, meter, 0, None)
@@ -165,7 +165,7 @@ impl World {
                 fits,
                 "{action}"
             );
-            // Nobody counts beside the directory.
+            // A stock of the directory cannot be consumed directly.
             let taken = self
                 .engine
                 .consume(question(), &ConsumeOptions::new(1))
@@ -187,7 +187,7 @@ impl World {
         );
     }
 
-    /// A command that counts says the count after it.
+    /// Performs a command that changes a stock. Checks the usage in its answer.
     fn command(&mut self, command: &Value, meter: usize) {
         let before = self.counted("acme")[meter];
         let decision = self.perform(command);
@@ -225,7 +225,7 @@ impl World {
             |record: &Value| record["type"] == "TeamMember" && record["account"] == "acme";
         match random.below(10) {
             0 => {
-                // An import of some of what there is.
+                // Imports a random part of the records.
                 let lines =
                     of(self, &|_| true).into_iter().filter(|record| !record["id"].as_str().is_some_and(|id| id.starts_with('x')) || id.len().is_multiple_of(2));
                 let lines: Vec<String> = lines.map(|record| record.to_string()).collect();

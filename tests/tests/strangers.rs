@@ -1,5 +1,5 @@
-//! What comes from strangers, or would go to them: errors name no other tenant's records and no
-//! character that cannot be seen, and what can be put in comes out again.
+//! Input from strangers and output to them. Errors contain no records of other tenants and no
+//! invisible characters, and every accepted record can be exported and imported again.
 
 use serde_json::{Value, json};
 use sublet::{Change, Command, Engine, EntityRef, Environment, Error, Options, Record, Request};
@@ -27,7 +27,7 @@ fn exported(engine: &Engine) -> String {
     String::from_utf8(lines).expect("text")
 }
 
-/// What each tenant of the sample agency may not read of another in an error.
+/// Texts of each tenant of the sample agency that errors must not reveal to another tenant.
 const OTHERS: [&str; 7] = ["nova", "farm", "edge", "cia", "gus", "solo", "bakery"];
 
 #[test]
@@ -54,7 +54,7 @@ fn errors_name_no_other_tenant() {
     };
     let dash = "dash.marketingmaster.example";
     let errors = [
-        // The e-mail of another main account's member, of another client, and of another owner.
+        // The e-mails of another main account's member, of another client, and of another owner.
         perform(&acme, dash, json!({"do": "invite_member", "id": "kim", "email": "cia@nova.example"})),
         perform(&edge, "app.nova.example", json!({"do": "invite_member", "id": "kim", "email": "hello@bakery.example"})),
         perform(&acme, dash, json!({"do": "invite_member", "id": "kim", "email": "owner@nova.example"})),
@@ -76,7 +76,7 @@ fn errors_name_no_other_tenant() {
                 "solo@solo.example",
             ],
         );
-        // What whoever asks said is said again.
+        // Text of the caller may be repeated.
         let text = named.iter().fold(text, |text, own| text.replace(own, ""));
         assert!(!OTHERS.iter().any(|other| text.contains(other)), "{text}");
     }
@@ -181,7 +181,7 @@ fn error_texts_are_printable() {
         assert_eq!(sublet::printable(&text), text, "{}", error.code());
         assert!(text.len() < 4_000, "{}", error.code());
     }
-    // Nor is a long text repeated.
+    // A long text is not repeated either.
     let long = "x".repeat(200);
     let text = put(&engine, json!({"type": "Account", "id": "x", "email": "x@x.example", "package": "starter", "attributes": {&*"x".repeat(1_000_000): 1}}))
         .expect_err("an error")
@@ -189,8 +189,8 @@ fn error_texts_are_printable() {
     assert!(text.len() < 4_000 && text.contains(&long), "{}", text.len());
 }
 
-/// Records of any shape, some of which are refused: ids, e-mails and names of all lengths and
-/// scripts.
+/// Returns records of any shape, some of which are refused: ids, e-mails and names of all lengths
+/// and scripts.
 fn random_record(random: &mut Random) -> Value {
     let pieces = [
         "a",
@@ -280,7 +280,7 @@ fn records_beyond_a_line_are_refused() {
         Err("directory.record")
     );
     assert_eq!(exported(&engine), before);
-    // A line that fits but would be written longer is refused, too.
+    // A line that fits, but whose exported form would be too long, is refused too.
     let filler = "x".repeat((1 << 20) - 130);
     let line = format!(
         r#"{{"type":"Account","id":"big","email":"big@x.example","package":"agency","attributes":{{"country":"{filler}"}}}}"#

@@ -1,10 +1,10 @@
-//! The compiled policies of the shipped bundle against Cedar itself: `explain` evaluates each
-//! policy with Cedar, so what it says of each must add up to the decision.
+//! Compares the compiled policies of the shipped bundle with Cedar. `explain` evaluates each policy
+//! with Cedar, so the results of the policies must add up to the decision.
 
 use sublet::{Change, Engine, Options, PolicySource, PolicyStatus, Record, Request, Resource};
 use sublet_tests::Random;
 
-/// A login, its account, and where it comes in.
+/// A login, its account, and its host.
 const LOGINS: [(&str, &str, &str, &str); 16] = [
     ("Account", "acme", "acme", DASH),
     ("Account", "nova", "nova", "app.nova.example"),
@@ -67,7 +67,7 @@ fn opened(extra: &str) -> Engine {
     engine
 }
 
-/// Attributes of the host's own, names of records in a policy, and one that can fail.
+/// Policies over attributes of the host, over named records, and one that can fail.
 const EXTRA: &str = r#"
 @id("trial") @code("on_trial")
 forbid (principal, action in Action::"consume", resource)
@@ -100,7 +100,7 @@ when { context has level && context.level.features.contains(Feature::"funnels") 
 permit (principal == Account::"cafe", action == Action::"login.reset", resource is Account);
 "#;
 
-/// Actions with the types of resource that they are for, as the schema says.
+/// The actions of the schema, with their types of resource.
 fn pairs() -> Vec<(String, String)> {
     let text = std::fs::read_to_string(
         std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies/app.cedarschema"),
@@ -140,7 +140,7 @@ fn question(random: &mut Random, engine: &Engine, pairs: &[(String, String)]) ->
     } else {
         ACCOUNTS[random.below(ACCOUNTS.len())]
     };
-    // Some actions more often: policies below are about them.
+    // Some actions are more frequent, because the policies below concern them.
     let favourite = [
         ("campaign.edit", "Campaign"),
         ("form.edit", "Form"),
@@ -235,7 +235,7 @@ fn question(random: &mut Random, engine: &Engine, pairs: &[(String, String)]) ->
     request
 }
 
-/// Facts of records at the end of a path: each is a bit, and asked in a way of its own.
+/// Facts of records at the end of a path. Each is a bit with its own evaluation.
 const FACTS: &str = r#"
 @id("x1") @code("x1") forbid (principal, action in Action::"read", resource)
 when { context.facts has domain.owner && (context.facts.domain.owner.closed || !context.facts.domain.owner.disabled.isEmpty()) };
@@ -275,7 +275,7 @@ when { resource has account.owner.package && resource.account.owner.package.whit
 when { resource has created_by && resource.created_by.confirmed };
 "#;
 
-/// Changes what those facts are read from.
+/// Changes the records that those facts are read from.
 fn change_facts(random: &mut Random, engine: &Engine) {
     let some = |random: &mut Random, texts: &[&str]| texts[random.below(texts.len())].to_owned();
     let package = some(random, &["agency", "other"]);
@@ -314,13 +314,13 @@ fn change_facts(random: &mut Random, engine: &Engine) {
             if random.once_in(3) { "" } else { &features }
         ),
     };
-    // Some are refused: then nothing has changed.
+    // Some changes are refused. They change nothing.
     let _ = Record::from_json(&record)
         .and_then(|record| engine.change(vec![Change::Put(record)], None));
 }
 
-/// Asks random questions, and compares each answer with what Cedar says of each policy. Returns how
-/// many were allowed, denied, with an error, and malformed.
+/// Sends random requests, and compares each answer with Cedar's result for each policy. Returns the
+/// number of allowed, denied, failed and malformed requests.
 fn compare_with_cedar(
     engine: &Engine,
     random: &mut Random,
@@ -342,7 +342,7 @@ fn compare_with_cedar(
             decision.allowed,
             "{request:?}"
         );
-        // The second is recalled, where the first was kept.
+        // The second answer comes from the cache if the first one was cached.
         assert_eq!(
             engine.authorize(&request).expect("an answer"),
             decision,
@@ -440,8 +440,8 @@ fn record_facts_agree_with_cedar() {
     assert!(allowed > 20 && denied > 500, "{allowed} {denied}");
 }
 
-/// A policy that names a record means the same one after a reload and an import, which gives
-/// records other numbers.
+/// A policy that names a record still means that record after a reload and an import, although the
+/// import gives records other numbers.
 #[test]
 fn named_records_survive_reload_and_import() {
     let extra = r#"@id("dan") @code("not_dan") forbid (principal == TeamMember::"dan", action == Action::"campaign.read", resource);"#;
@@ -496,7 +496,7 @@ fn named_records_survive_reload_and_import() {
     }
 }
 
-/// Features after the first 64 are kept apart from the rows, and answer the same.
+/// Features after the first 64 are stored apart from the rows. The answers are the same.
 #[test]
 fn more_than_64_features_agree_with_cedar() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies");
@@ -620,7 +620,7 @@ fn exported(engine: &Engine) -> Vec<u8> {
     lines
 }
 
-/// A resource is the entity that an account names as its own, or it is not.
+/// A resource either equals the entity in an attribute of its account, or it does not.
 #[test]
 fn resource_equals_an_account_attribute() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
@@ -680,7 +680,7 @@ when { context.facts has account.attributes.favourites && context.facts.account.
             Resource::new("Campaign", id).account("acme"),
         )
         .host(DASH);
-        // Twice: the second may be one that was kept.
+        // The request is sent twice, because the second answer may be cached.
         for _ in 0..2 {
             let decision = engine.authorize(&request).expect("an answer");
             assert_eq!(

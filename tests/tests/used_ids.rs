@@ -1,5 +1,5 @@
-//! Ids of accounts and members that are gone are nobody else's (I5), on each store and over a
-//! restart.
+//! Ids of removed accounts and members are never given to another owner (I5), on each store and
+//! over a restart.
 
 use serde_json::{Value, json};
 use sublet::{
@@ -84,8 +84,8 @@ fn ids_stay_used(store: &str) {
         refused(put(&engine, &ann, false)),
         Some("directory.id_used")
     );
-    // An import that leaves a record out removes it; one that has it brings it back, if it belongs
-    // to the same.
+    // An import removes records that it leaves out. It restores a removed record if that belongs to
+    // the same owner.
     let without: String = String::from_utf8(before.clone())
         .expect("text")
         .lines()
@@ -117,7 +117,7 @@ fn ids_stay_used(store: &str) {
         .import(before.as_slice(), None, None)
         .expect("what was exported comes back");
     assert_eq!(used(&engine), 7);
-    // So does one that is said to have come back, which then may go again.
+    // A record that is put as resumed returns too, and can be removed again.
     engine
         .change(
             vec![Change::Remove(EntityRef::new("Account", "solo"))],
@@ -128,7 +128,7 @@ fn ids_stay_used(store: &str) {
     assert_eq!(used(&engine), 7);
     let engine = reopened(engine);
     put(&engine, &other, false).expect("it is there");
-    // A closed account is not opened for somebody else.
+    // A closed account cannot be reopened for another person.
     let closed = json!({"type": "Account", "id": "solo", "email": "other@other.example", "package": "starter", "confirmed": true, "closed": true});
     put(&engine, &closed, false).expect("closed");
     let mut open = other.clone();
@@ -161,8 +161,8 @@ fn ids_stay_used(store: &str) {
         .expect("it has come back");
 }
 
-/// A client that was put without a level stays without one, over an export, a restart and another
-/// process.
+/// A client that was put without a level stays without one, through an export, a restart and in
+/// another process.
 #[test]
 fn client_without_level_stays_without() {
     let store = format!(

@@ -1,5 +1,5 @@
-//! A bundle and a directory have one verdict: `open`, `import`, `reload` and `sublet check` all
-//! take them, or none does.
+//! `open`, `import`, `reload` and `sublet check` all accept a combination of bundle and directory,
+//! or all refuse it.
 
 use std::path::{Path, PathBuf};
 
@@ -26,7 +26,7 @@ fn shipped() -> Files {
         .collect()
 }
 
-/// The shipped bundle, with one more of everything that records can name.
+/// Returns the shipped bundle with one more of everything that records can name.
 fn richer() -> Files {
     let replaced = [
         (
@@ -85,7 +85,7 @@ fn open(files: &Files, store: &str) -> Result<Engine, sublet::Error> {
     })
 }
 
-/// Whether each of them takes the records with the shipped bundle, by name.
+/// Returns, by name, whether each of them accepts the records with the shipped bundle.
 fn verdicts(folder: &Path, record: Option<&str>) -> Vec<(&'static str, bool)> {
     std::fs::create_dir_all(folder).expect("a folder");
     let store = format!("sqlite:{}", folder.join("sublet.db").display());
@@ -163,8 +163,8 @@ fn all_loaders_agree_on_bundle_and_records() {
             ),
             true,
         ),
-        // A built-in level that is gone, a package, a feature of each record that names some, a
-        // meter, an attribute.
+        // A missing built-in level, package, feature of each record that names some, meter, and
+        // attribute.
         (
             Some(
                 r#"{"type":"Account","id":"cafe","email":"hello@cafe.example","owner":"acme","level":"gold","confirmed":true}"#,

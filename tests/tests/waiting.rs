@@ -1,5 +1,4 @@
-//! A wait for the lock of a store ends by its bound, or by the caller's interrupt; whoever reads
-//! waits for nobody.
+//! A wait for the write lock ends at its bound or by the caller's interrupt. Reads do not wait.
 
 #![allow(
     unsafe_code,
@@ -33,7 +32,7 @@ fn engine(path: &Path) -> Engine {
     engine
 }
 
-/// Takes the lock that every transaction takes, as another process would.
+/// Takes the write lock as another process would.
 fn hold(path: &Path) -> File {
     let file = OpenOptions::new()
         .read(true)
@@ -47,7 +46,7 @@ fn hold(path: &Path) -> File {
         l_len: 1,
         l_pid: 0,
     };
-    // SAFETY: an open file, and a lock that lives as long as the call.
+    // SAFETY: the file is open, and the lock lives as long as the call.
     assert_eq!(
         unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &raw const turn) },
         0

@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn draw_is_hmac_sha256_of_id() {
-        // RFC 4231, test case 1: key 20 times 0b, data "Hi There".
+        // RFC 4231, test case 1: the key is the byte 0b 20 times, the data is "Hi There".
         let found = rank(&"0b".repeat(20), "Hi There");
         assert_eq!(found[..8], [0xb0, 0x34, 0x4c, 0x61, 0xd8, 0xdb, 0x38, 0x53]);
     }
@@ -106,10 +106,10 @@ mod tests {
         assert_eq!(order(ExcessOrder::Random, &seed, &rest, &none, &[]), drawn);
     }
 
-    /// B3, B5: 20,000 seeds, 13 clients of which 3 are drawn. Each is drawn 4,615.4 times; the sum
-    /// of the squared deviations, over that and corrected for drawing without putting back, is
-    /// chi-squared with 12 degrees of freedom: over 32.9 once in a thousand times. The seeds are
-    /// fixed.
+    /// Selects 3 of 13 clients under 20,000 fixed seeds (B3, B5). Each client is expected 4,615.4
+    /// times. The sum of the squared deviations over that number, corrected for selection without
+    /// replacement, is chi-squared with 12 degrees of freedom. It exceeds 32.9 once in a thousand
+    /// times.
     #[test]
     fn draw_is_fair() {
         const SEEDS: u32 = 20_000;
@@ -129,7 +129,8 @@ mod tests {
                     .position(|known| known == id)
                     .expect("a client")] += 1;
             }
-            // Independent of who else is drawn: how often each goes with the first client.
+            // Counts how often each client is selected together with the first one. The selections
+            // must be independent.
             if order[..3].contains(&clients[0]) {
                 for id in &order[..3] {
                     pairs[clients

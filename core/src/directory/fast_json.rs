@@ -218,8 +218,8 @@ mod tests {
     use crate::directory::apply::{new_account, new_member};
     use crate::model::record::Record;
 
-    /// What is read quickly is what is read with care; what is refused with care is never read
-    /// quickly.
+    /// The fast parser returns the same record as the full parser, and accepts no line that the
+    /// full parser refuses.
     #[test]
     fn fast_and_full_parser_agree() {
         let lines = [

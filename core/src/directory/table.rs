@@ -284,7 +284,7 @@ mod tests {
                 .wrapping_mul(6_364_136_223_846_793_005)
                 .wrapping_add(1_442_695_040_888_963_407);
             let id = format!("id-{}", (seed >> 33) % 3_000);
-            // Every third transaction fails: its version is dropped.
+            // Every third transaction fails, so its version is dropped.
             let before = seed.is_multiple_of(3).then(|| table.clone());
             if (seed >> 20).is_multiple_of(5) {
                 let number = table.name(&id);

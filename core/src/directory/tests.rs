@@ -1,5 +1,5 @@
-//! A directory under change: what it shares with the versions before, and that it answers as one
-//! that was just imported.
+//! A directory under change: which chunks it shares with earlier versions, and that it equals a
+//! directory that was just imported.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -13,7 +13,7 @@ use crate::model::reference::EntityRef;
 use crate::util::error::Error;
 use crate::vm::StoredValue;
 
-/// Seventy features, one meter, and attributes of any form but `bad`.
+/// Seventy features, one meter, and attributes of any form except `bad`.
 struct Bundle(Vec<String>);
 
 impl SchemaVocabulary for Bundle {
@@ -92,7 +92,7 @@ fn logins(directory: &Directory, email: &str) -> Vec<String> {
         .collect()
 }
 
-/// Whatever can be asked, in words.
+/// Returns every answer of the directory as text.
 fn answers(directory: &Directory) -> BTreeSet<String> {
     let mut all: BTreeSet<String> = exported(directory).lines().map(str::to_owned).collect();
     for key in directory.hot.own() {
@@ -161,7 +161,7 @@ fn change_of_large_directory_copies_little() {
     assert_eq!(apart(&after), (0, 0));
     put(&mut after, [confirmed("m777-1")]);
     assert_eq!(apart(&after), (1, 0));
-    // A new member: its row, its place in the log, and the head of its account's chain.
+    // A new member changes its row, its entry in the log, and the head of its account's chain.
     put(&mut after, [member("new", "a19000", "new")]);
     assert_eq!(apart(&after), (2, 2));
     after = changed(
@@ -282,7 +282,8 @@ fn emails_stay_unique_through_swaps() {
         twin.to_string(),
         "e-mail `m0-0@x.example` of `TeamMember::\"m2-2\"` is taken by another login of its realm"
     );
-    // The same e-mail in the realm of an owner, until the account becomes a main one.
+    // The e-mail exists a second time in the realm of an owner, until the account becomes a main
+    // account.
     let client = r#"{"type":"Account","id":"c","email":"m0-0@x.example","owner":"a0"}"#;
     put(
         &mut directory,
@@ -378,7 +379,7 @@ fn numbers_are_compacted_when_most_are_free() {
         directory.hot.members.names()
     );
     assert_eq!(answers(&directory), first);
-    // Names that policies gave are not counted as gone.
+    // Names that the policies use do not count as garbage.
     for at in 0..20_000 {
         directory.hot_mut().accounts.name(&format!("named-{at}"));
     }
@@ -468,7 +469,8 @@ fn put_removes_only_named_fields() {
             |account| account.disabled().next().is_none() && account.calendar().is_none()
         )
     );
-    // What a store kept for its followers is whole, though it leaves out what is at its default.
+    // The record that a store keeps for other processes is complete, although it leaves out fields
+    // at their default.
     let notes = spelled
         .changes_json(&[EntityRef::new("Account", "a")], &mut |_, _, _| Ok(()))
         .expect("noted");
@@ -477,8 +479,8 @@ fn put_removes_only_named_fields() {
     assert_eq!(exported(&followed), exported(&spelled));
 }
 
-/// Random transactions, some of which fail: the directory answers as one that is imported from its
-/// export.
+/// Applies random transactions, some of which fail. The directory must equal one that is imported
+/// from its export.
 #[test]
 fn changed_directory_equals_imported() {
     let mut seed = 5_u64;
@@ -504,8 +506,8 @@ fn changed_directory_equals_imported() {
                 5 => Change::Put(record(&format!(r#"{{"type":"Domain","id":"d{}.example","kind":"whitelabel","owner":"a{owner}"}}"#, id % 4))),
                 6 | 7 => Change::Put(main_account(&format!("a{}", if random(3) == 0 { id } else { owner }), &format!("e{email}"))),
                 8 | 9 => {
-                    // Always a level: an import gives a client without one the package's, as a
-                    // change does when it creates the client.
+                    // The level is always given. An import gives a client without a level the
+                    // package's level, as a change does when it creates the client.
                     let level = if random(2) == 0 { format!("l{}", random(4)) } else { "basic".to_owned() };
                     Change::Put(record(&format!(r#"{{"type":"Account","id":"a{id}","email":"e{email}@x.example","owner":"a{owner}","level":"{level}"}}"#)))
                 }

@@ -1,7 +1,6 @@
-//! Keeps the shipped bundle on the fast path: each kind of a session's request is answered by its
-//! plan and recalled by its bits, and no decision takes more of the evaluator's steps than this
-//! file states. A wrong answer is found by the comparison with Cedar; a slow one would be found by
-//! nobody.
+//! Checks that the shipped bundle stays on the fast path. Each kind of session request is answered
+//! by its plan and cached by its bits. No decision takes more evaluator steps than this file
+//! states. The comparison with Cedar finds a wrong answer, but no other test finds a slow one.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -19,15 +18,15 @@ use crate::model::catalog::Catalog;
 use crate::util::parse_limits::ParseLimits;
 use crate::vm::steps_of;
 
-/// The evaluator's steps of one decision of a session, at most: looks of a plan, reads of records,
-/// instructions of programs.
+/// Maximum number of evaluator steps of one decision of a session: nodes of a plan, reads of
+/// records and instructions of programs.
 const SESSION_CHECK: u64 = 12;
-/// The same of `authorize`, whose answer is recalled.
+/// Maximum number of steps of `authorize`, whose answer is cached.
 const SESSION_AUTHORIZE: u64 = 4;
-/// The same of a background job, which has no host: all of its policies run.
+/// Maximum number of steps of a background job. It has no host, so all of its policies run.
 const JOB: u64 = 400;
 
-/// Rules that an author may add: each asks one fact of a record at the end of a path.
+/// Policies that an author may add. Each reads one fact of a record at the end of a path.
 const AUTHORS_RULES: &str = r#"
 @id("x1") @code("x1") forbid (principal, action, resource)
 when { context.facts has domain.owner && (context.facts.domain.owner.closed || !context.facts.domain.owner.disabled.isEmpty()) };
@@ -59,7 +58,7 @@ fn policies() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies")
 }
 
-/// The shipped files, with more rules.
+/// Returns the shipped files with additional policies.
 fn files(extra: &str) -> PolicySource {
     let mut files = vec![("77-extra.cedar".to_owned(), extra.to_owned())];
     for entry in std::fs::read_dir(policies())
@@ -93,14 +92,14 @@ fn compiled(extra: &str) -> (Box<Bundle>, TenantEvaluator) {
     (bundle, programs)
 }
 
-/// The requests whose policies compare two records' sets, which is no bit: one program, whose
-/// outcome is recalled with the answer.
+/// Requests whose policies compare two sets of records. Such a comparison is not a bit, so one
+/// program evaluates it, and its outcome is cached with the answer.
 const COMPARING: [&str; 2] = [
     "member.edit of TeamMember on TeamMember",
     "member.remove of TeamMember on TeamMember",
 ];
 
-/// Each kind of a session's request that bits alone do not answer, with what they lack.
+/// Returns each kind of session request that bits alone cannot answer, with the reason.
 fn off_the_fast_path(extra: &str) -> String {
     let (bundle, programs) = compiled(extra);
     let (mut off, mut kinds) = (String::new(), 0);
@@ -152,8 +151,8 @@ fn facts_of_records_stay_on_the_fast_path() {
     assert!(off.is_empty(), "off the fast path:\n{off}");
 }
 
-/// A text of the host's name is no fact of a record: its program is one more bit, and the answer is
-/// recalled all the same.
+/// The text of the host's name is not a fact of a record. Its program is one more bit, so the
+/// answer is still cached.
 #[test]
 fn programs_are_bits_of_cached_answers() {
     let rule = r#"@id("late") @code("late") forbid (principal is Account, action == Action::"campaign.read", resource)

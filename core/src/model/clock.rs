@@ -189,7 +189,7 @@ mod tests {
         assert_eq!(water.now()?, noon + 3_600_000);
         clock.advance(DAY);
         assert_eq!(water.now()?, noon + 3_600_000 + DAY);
-        // A clock that is set by hand is trusted.
+        // A manual clock may jump.
         clock.advance(40 * DAY);
         assert_eq!(water.now()?, noon + 3_600_000 + 41 * DAY);
         clock.advance(-40 * DAY);

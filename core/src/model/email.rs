@@ -154,7 +154,7 @@ mod tests {
                     .wrapping_add(1_442_695_040_888_963_407);
                 text.push_str(pool[usize::try_from(seed >> 33).expect("31 bits") % pool.len()]);
             }
-            // Half of them look more like addresses.
+            // Half of the texts resemble addresses more closely.
             if seed.is_multiple_of(2) {
                 text = format!("{}@b.example", text.replace('@', ""));
             }

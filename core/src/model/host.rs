@@ -110,7 +110,7 @@ fn check_labels(name: &str) -> Result<(), &'static str> {
 mod tests {
     use super::*;
 
-    /// `tests/vectors/hosts.json`: the same rows run in three languages.
+    /// Checks `tests/vectors/hosts.json`. Python and Node check the same rows.
     #[test]
     fn host_vectors_match() {
         let text = include_str!("../../../tests/vectors/hosts.json");

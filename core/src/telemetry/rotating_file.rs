@@ -200,7 +200,7 @@ impl RotatingWriter {
 mod tests {
     use super::*;
 
-    /// A folder that is gone when the test is over.
+    /// A temporary folder. It is removed when the test ends.
     struct Folder(PathBuf);
 
     impl Folder {

@@ -1,4 +1,4 @@
-//! Queues: what is delivered, dropped, sampled, and how a log ends.
+//! Queues of events: delivery, drops, sampling, and the end of a log.
 #![allow(
     clippy::used_underscore_items,
     reason = "what bindings use is tested here"
@@ -12,7 +12,7 @@ use super::*;
 
 const LONG: Duration = Duration::from_secs(20);
 
-/// A sink that keeps what it gets.
+/// Returns a sink that collects the events it receives.
 fn kept() -> (Sink, Arc<Mutex<Vec<Event>>>) {
     let kept = Arc::new(Mutex::new(Vec::new()));
     let found = Arc::clone(&kept);
@@ -230,7 +230,7 @@ fn fetching_host_is_woken_once_per_batch() {
     (0..5).for_each(|_| decide(&hub, true));
     assert_eq!(told.load(Ordering::Relaxed), 1);
     let first = log._fetch(10);
-    // Nothing that is asked meanwhile is told.
+    // Requests that the host makes while it handles events emit no events.
     assert!(!hub.has_subscribers());
     log._fetched(2, 1);
     assert_eq!(

@@ -59,7 +59,7 @@ mod tests {
     use crate::model::clock::Clock;
     use crate::telemetry::{Hub, LogOptions, Sink};
 
-    /// A subscriber that writes down what it is told.
+    /// A subscriber that records the events it receives.
     #[derive(Default)]
     struct Told(Arc<Mutex<Vec<String>>>);
 

@@ -114,7 +114,7 @@ mod tests {
             .iter()
             .map(|id| keyed.hash(id.as_bytes()) >> 32)
             .collect();
-        // Of 40,000 in 2^32, less than one pair is expected to collide.
+        // Fewer than one collision is expected among 40,000 values of 32 bits.
         assert!(upper.len() >= 39_990, "{}", upper.len());
         let buckets = ids.iter().fold(vec![0_u32; 256], |mut buckets, id| {
             buckets[usize::try_from(keyed.hash(id.as_bytes()) >> 56).expect("small")] += 1;

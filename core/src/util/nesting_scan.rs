@@ -348,7 +348,7 @@ mod tests {
         )
     }
 
-    /// Texts at the caps, one of each shape that makes trees deep.
+    /// Returns texts at the limits, one for each construct that makes syntax trees deep.
     fn shapes(caps: &ParseLimits) -> Vec<(&'static str, String)> {
         let (deep, long) = (caps.nesting - 2, caps.chain - 8);
         let chain = |part: &str, op: &str| vec![part; long].join(op);
@@ -491,8 +491,8 @@ mod tests {
         );
     }
 
-    /// Parses on a small thread, with the stack that the scan asks for: too little of it kills the
-    /// test.
+    /// Parses on a thread whose stack has the size that the scan requires. Too small a stack kills
+    /// the test.
     fn parse_if_accepted(
         texts: impl IntoIterator<Item = String> + Send + 'static,
     ) -> (usize, usize) {
@@ -551,7 +551,8 @@ mod tests {
             "if true || 1 < 2 then (true) else ",
             "if [true, true] == [1] then true else ",
         ];
-        // Where Cedar's parser drops a `,` or a bracket and makes a ladder of what is left.
+        // Invalid texts in which Cedar's parser skips a `,` or a bracket and reads the rest as an
+        // if-else chain.
         let faulty = [
             "if + , then 1 else ",
             "if (then 1 else if) , ",
@@ -568,7 +569,8 @@ mod tests {
             assert!(depth(300).is_ok_and(|depth| depth >= 300), "{part}");
             assert!(depth(1_100).is_err(), "{part}");
         }
-        // 400 steps of three `&&` are no chain of 1,200; attributes named as keywords are no steps.
+        // 400 conditions with three `&&` each are not a chain of 1,200. Attributes named like
+        // keywords do not count.
         let long = "if true && true && true && true then true else ".repeat(400);
         assert!(scan(&policy(&format!("{long}true")), Language::Policy, &caps).is_ok());
         let names = vec!["context.then"; 600].join(" || ");
@@ -608,7 +610,7 @@ mod tests {
             "else", ",", "a :", ":", "::", "+", "||", "&&", "==", ".", "!", "-", "a", "1", "true",
             "\"s\"", "in", "has", ".a",
         ];
-        // A row of pieces; closing brackets are those that fit.
+        // Returns a random sequence of pieces. Closing brackets always match.
         fn row(next: &mut impl FnMut(usize) -> usize, most: usize) -> String {
             let (mut row, mut open) = (Vec::new(), Vec::new());
             for _ in 0..next(most) {

@@ -286,7 +286,7 @@ impl CompiledBdd {
 mod tests {
     use super::*;
 
-    /// A random condition of six variables, and the same as a table.
+    /// Returns a random condition over six variables, and its truth table.
     fn random(diagrams: &mut BddManager, seed: &mut u64, depth: u32) -> (BddRef, u64) {
         *seed = seed
             .wrapping_mul(6_364_136_223_846_793_005)
@@ -297,7 +297,7 @@ mod tests {
             let table = (0..64_u64)
                 .filter(|row| row >> variable & 1 == 1)
                 .fold(0, |all, row| all | 1 << row);
-            // The last two are asked for.
+            // The last two variables are evaluated on demand.
             let number = if variable < 4 {
                 variable * 9
             } else {
@@ -359,7 +359,7 @@ mod tests {
     #[test]
     fn conditions_that_grow_too_far_are_refused() {
         let mut diagrams = BddManager::default();
-        // A multiplexer in its worst order.
+        // A multiplexer in its worst variable order.
         let grown = (0..128_u16).try_fold(FALSE, |all, at| {
             let (low, high) = (diagrams.variable(at)?, diagrams.variable(at + 128)?);
             let both = diagrams.and(low, high)?;

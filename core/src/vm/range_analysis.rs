@@ -236,7 +236,7 @@ mod tests {
     use crate::vm::bytecode::{Op, PolicyEntry, Program};
     use crate::vm::{ConstantPool, EntityStore, Heap, PolicyResult, RequestArena, run_traced};
 
-    /// No entity at all.
+    /// A source of entities without any entity.
     struct Nobody;
 
     impl EntityStore for Nobody {
@@ -281,8 +281,8 @@ mod tests {
         u16::try_from((*seed >> 33) % u64::from(below)).expect("small")
     }
 
-    /// Instructions that go forward, mostly over numbers: register 0 is moved, register 1 an entity
-    /// that is apart.
+    /// Returns a random program without backward jumps, mostly over numbers. Register 0 is the
+    /// value that varies, register 1 an entity.
     fn program(seed: &mut u64) -> Program {
         let mut code = Vec::new();
         for at in 0..LENGTH {
@@ -360,7 +360,7 @@ mod tests {
                 start: next(seed, 3),
             })
             .collect();
-        // Whatever is not written yet is a number too.
+        // Registers that the program has not written yet are numbers too.
         let constants = CONSTANTS
             .into_iter()
             .chain(0..10)

@@ -1,9 +1,9 @@
-//! The group commit over a model of the file, under the interleavings that a model checker tries.
+//! Group commit over a model of the file, under the interleavings that a model checker explores.
 //!
-//! The module under test is the one that the store uses, compiled here with the checker's
-//! primitives in place of the standard library's. Callers consume below a limit, write and are
-//! refused, and change a version that consumers must have; the file fails at some commits. Whatever
-//! the order is: what is acknowledged is committed, once, and the limit holds.
+//! The module under test is that of the store, compiled with the primitives of the checker in place
+//! of those of the standard library. Callers consume below a limit, write and are refused, and
+//! change a version that consumers require. Some commits of the file fail. In every order, each
+//! acknowledged unit is committed once and the limit holds.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ mod group_commit;
 #[path = "../../../core/src/util/wait/timed_mutex.rs"]
 mod timed_mutex;
 
-/// The checker's primitives, under the names that the module under test uses.
+/// The primitives of the checker, under the names that the module under test uses.
 mod sync {
     pub(crate) use std::sync::{PoisonError, TryLockError};
 
@@ -25,7 +25,7 @@ mod sync {
     pub(crate) use shuttle::sync::{Arc, Condvar, Mutex, MutexGuard};
 }
 
-/// Like `core/src/util/wait`, with a budget that does not end.
+/// Stands in for `core/src/util/wait`, with a budget that never ends.
 mod util {
     pub(crate) mod wait {
         pub(crate) use super::super::timed_mutex::{TimedGuard, TimedMutex};
@@ -50,7 +50,7 @@ use self::group_commit::{CommitError, CommitTarget, GroupCommit, Outcome};
 
 const LIMIT: usize = 3;
 
-/// What is in the file.
+/// The content of the file.
 #[derive(Debug, Clone, Default)]
 struct Contents {
     operations: BTreeSet<u64>,
@@ -64,7 +64,7 @@ struct ModelFile {
     committed: Arc<Mutex<Contents>>,
     open: Option<Contents>,
     commits: u32,
-    /// Which commit fails, if one does.
+    /// The number of the commit that fails, if any.
     fails_at: u32,
 }
 
@@ -105,8 +105,8 @@ fn contents(file: &mut ModelFile) -> &mut Contents {
     file.open.as_mut().expect("a transaction")
 }
 
-/// Takes one below the limit, if the version is still that which the caller has. Returns the
-/// operation's number.
+/// Consumes one unit below the limit, if the version is still that of the caller. Returns the
+/// number of the operation.
 fn consume(
     writers: &Writers,
     full: bool,
@@ -124,7 +124,7 @@ fn consume(
     })
 }
 
-/// Takes one, and is refused afterwards.
+/// Consumes one unit and is refused afterwards.
 fn refused_batch(writers: &Writers) -> Result<(), CommitError<&'static str>> {
     writers.run(false, &WaitBudget, &mut |file| {
         let contents = contents(file);
@@ -146,7 +146,7 @@ fn change(writers: &Writers) -> Result<(), CommitError<&'static str>> {
     )
 }
 
-/// Runs consumers beside others, and compares what was acknowledged with what is in the file.
+/// Runs consumers beside other callers, and compares the acknowledged units with the file.
 fn acknowledged_is_committed(fails_at: u32) {
     let committed = Arc::new(Mutex::new(Contents::default()));
     let file = ModelFile {

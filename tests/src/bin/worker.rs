@@ -1,6 +1,6 @@
-//! An engine in a process of its own: a JSON object a line in, one out. `sublet-worker STORE
-//! [INSTANT]`. With `--verify` in place of the instant it only says the faults of the store, and
-//! needs no engine.
+//! An engine in a process of its own. It reads one JSON object a line and writes one. Usage:
+//! `sublet-worker STORE [INSTANT]`. With `--verify` in place of the instant it only prints the
+//! faults of the store and opens no engine.
 #![allow(unsafe_code, reason = "the limit on file sizes is C's")]
 
 use std::io::{BufRead, Write};
@@ -19,7 +19,7 @@ fn main() {
         }
         return;
     }
-    // What cannot be written is an error, not a signal.
+    // A failed write is then an error instead of a signal.
     unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
     let served = match Served::open(&store, instant.as_deref()) {
         Ok(served) => served,
@@ -48,7 +48,7 @@ fn main() {
     }
 }
 
-/// No file of this process can grow beyond so many bytes. Whether that could be said.
+/// Limits the size of every file of this process. Returns whether the limit could be set.
 fn limit_files(limit: Option<u64>) -> bool {
     let mut now = libc::rlimit {
         rlim_cur: 0,

@@ -1,22 +1,22 @@
-//! The steps of the vectors that are about the owner's bill.
+//! Steps of the vectors that concern the owner's bill.
 
 use std::collections::HashMap;
 
 use serde_json::{Value, json};
 use sublet::{Engine, Error, ExcessOrder, Payment, Statement, StatementStatus, verify_draw};
 
-/// What earlier steps left for later ones.
+/// Values that earlier steps store for later ones.
 #[derive(Default)]
 pub(crate) struct Kept {
     /// Payments by name.
     payments: HashMap<String, u64>,
-    /// What stands for `$name` in a step.
+    /// The values of `$name` in steps.
     names: HashMap<String, String>,
     last: Option<Statement>,
 }
 
 impl Kept {
-    /// A step with its names.
+    /// Returns a step with its names replaced by values.
     pub(crate) fn named(&self, step: &Value) -> Value {
         let text = self
             .names
@@ -28,7 +28,7 @@ impl Kept {
     }
 }
 
-/// How many of an owner's clients are disabled for overage.
+/// Returns the number of an owner's clients that are disabled for overage.
 fn overage(engine: &Engine, owner: &str) -> usize {
     let mut lines = Vec::new();
     engine.export(&mut lines).expect("an export");
@@ -94,7 +94,8 @@ fn told(engine: &Engine, step: &Value, kept: &mut Kept) -> Option<Result<Stateme
     })
 }
 
-/// What a step found that is not as the vector says; nothing if it is no such step.
+/// Returns the differences between the result of a step and the vector, or `None` if the step is
+/// not about the bill.
 pub(crate) fn step(engine: &Engine, step: &Value, kept: &mut Kept) -> Option<Option<String>> {
     let statement = match told(engine, step, kept)? {
         Ok(statement) if step.get("error").is_none() => statement,

@@ -1,5 +1,5 @@
-// What counts must do on every store: `open` gives an engine over a new one. Included by
-// `count.rs`, once for each store.
+// Tests of quotas on every store. `open` returns an engine over a new store. `count.rs` includes
+// this file once for each store.
 
 #[test]
 fn limit_is_inclusive() {
@@ -44,7 +44,7 @@ fn idempotency_key_debits_once() {
     assert_eq!(used(&second), used(&first));
     assert_eq!(first.counted.as_ref().map(|counted| counted.operation), second.counted.as_ref().map(|counted| counted.operation));
     assert_eq!(engine.consume(acme(), &ConsumeOptions::new(4).key("k")).map_err(|error| error.code()), Err("quota.idempotency_mismatch"));
-    // A denial is not remembered.
+    // A denial is not stored under the key.
     assert!(!engine.consume(acme(), &ConsumeOptions::new(8).key("later")).expect("an answer").allowed);
     engine.top_up("acme", "emails", 5, None).expect("topped up");
     assert!(engine.consume(acme(), &ConsumeOptions::new(8).key("later")).expect("an answer").allowed);
@@ -104,7 +104,7 @@ fn idempotency_key_expires_after_35_days() {
     let (engine, clock) = open();
     let take = ConsumeOptions::new(3).key("january");
     engine.consume(acme(), &take).expect("an answer");
-    // The window ends with January; its keys live to 8 March.
+    // The window ends with January, and its keys expire on 8 March.
     for _ in 0..35 {
         clock.advance(86_400_000);
         assert!(engine.consume(acme(), &take).expect("an answer").counted.expect("counted").replayed);
@@ -134,14 +134,14 @@ fn stocks_persist_and_flows_restart() {
     assert_eq!(used(&engine.set(contact("contact.create"), &ConsumeOptions::new(40)).expect("an answer")), (40, 0));
     assert_eq!(engine.set(acme(), &ConsumeOptions::new(4)).map_err(|error| error.code()), Err("quota.not_a_stock"));
     engine.consume(acme(), &ConsumeOptions::new(100)).expect("an answer");
-    // The first of February: a new month for e-mails; contacts stay.
+    // On the first of February a new window begins for e-mails. Contacts, a stock, persist.
     clock.advance(12 * 3_600_000);
     assert_eq!(used(&engine.consume(acme(), &ConsumeOptions::new(1)).expect("an answer")), (1, 0));
     assert_eq!(engine.usage("acme", None, Some("contacts")).expect("usage")[0].used, 40);
-    // Back in January time stands still.
+    // If the clock goes back to January, the time stays where it is.
     clock.advance(-3_600_000);
     assert_eq!(used(&engine.consume(acme(), &ConsumeOptions::new(1)).expect("an answer")), (2, 0));
-    // A clock that is set by hand may leap.
+    // A manual clock may jump.
     clock.advance(40 * 86_400_000);
     assert_eq!(used(&engine.consume(acme(), &ConsumeOptions::new(1)).expect("an answer")), (1, 0));
 }
@@ -155,7 +155,7 @@ fn stocks_increase_and_decrease() {
     assert_eq!(used(&engine.add(contact("contact.create"), &ConsumeOptions::new(8).key("a")).expect("an answer")), (8, 0));
     assert_eq!(code(engine.add(contact("contact.create"), &ConsumeOptions::new(3))), Ok("quota_exceeded".to_owned()));
     assert!(engine.add(contact("contact.create"), &ConsumeOptions::new(8).key("a")).expect("an answer").counted.expect("counted").replayed);
-    // Less may be said with the action that counts and with the one that frees.
+    // A stock can be decreased with the action that increases it, and with the one that frees.
     assert_eq!(used(&engine.sub(contact("contact.create"), &ConsumeOptions::new(2)).expect("an answer")), (6, 0));
     assert_eq!(used(&engine.sub(contact("contact.delete"), &ConsumeOptions::new(1)).expect("an answer")), (5, 0));
     assert_eq!(code(engine.sub(contact("contact.create"), &ConsumeOptions::new(6))), Err("quota.below_zero"));
@@ -164,11 +164,11 @@ fn stocks_increase_and_decrease() {
     assert_eq!(code(engine.add(contact("contact.delete"), &ConsumeOptions::new(1))), Err("quota.not_metered"));
     assert_eq!(code(engine.add(acme(), &ConsumeOptions::new(1))), Err("quota.not_a_stock"));
     assert_eq!(code(engine.sub(acme(), &ConsumeOptions::new(1))), Err("quota.not_a_stock"));
-    // A limit that was lowered below what is there: it can only fall.
+    // The limit was lowered below the stock, so the stock can only fall.
     put(&engine, r#"{"type":"Account","id":"acme","email":"o@acme.example","package":"agency","confirmed":true,"limits":{"contacts":3}}"#);
     assert_eq!(code(engine.add(contact("contact.create"), &ConsumeOptions::new(1))), Ok("quota_exceeded".to_owned()));
     assert_eq!(used(&engine.sub(contact("contact.create"), &ConsumeOptions::new(1)).expect("an answer")), (4, 0));
-    // Whoever may not do it takes nothing away either.
+    // An account that may not do the action decreases nothing either.
     put(&engine, r#"{"type":"Account","id":"acme","email":"o@acme.example","package":"agency","confirmed":false,"limits":{"contacts":3}}"#);
     assert_eq!(code(engine.sub(contact("contact.create"), &ConsumeOptions::new(1))), Ok("email_unconfirmed".to_owned()));
     let history = engine.history("acme", None, 10).expect("history");
@@ -285,12 +285,12 @@ fn top_ups_are_reversed_by_key() {
     let back = engine.revoke_top_up("acme", "charge/1").expect("taken back");
     assert_eq!((back.quota[0].top_up, back.quota[0].used, back.quota[0].limit, back.quota[0].remaining), (0, 12, Limit::Number(10), Limit::Number(0)));
     assert_eq!(&*engine.consume(acme(), &ConsumeOptions::new(1)).expect("an answer").code, "quota_exceeded");
-    // A retry says what the first call did.
+    // A retry returns the answer of the first call.
     let again = engine.revoke_top_up("acme", "charge/1").expect("taken back before");
     assert_eq!((again.replayed, again.operation, row("emails").top_up), (true, back.operation, 0));
     let entry = engine.history("acme", None, 1).expect("a history").remove(0);
     assert_eq!((entry.kind.as_str(), entry.of, entry.parts[0].top_up), ("revoke_top_up", paid, -5));
-    // Its retry is still the top-up that was: nothing comes back.
+    // A retry of the top-up returns its old answer and adds nothing.
     assert!(engine.top_up("acme", "emails", 5, Some("charge/1")).expect("topped up before").replayed);
     assert_eq!(row("emails").top_up, 0);
     let code = |result: Result<sublet::CountReceipt, sublet::Error>| result.map(drop).map_err(|error| error.code());
@@ -300,7 +300,8 @@ fn top_ups_are_reversed_by_key() {
     assert_eq!(code(engine.revoke_top_up("acme", "carried")), Err("quota.unknown_top_up"));
     assert_eq!(code(engine.revoke_top_up("nova", "charge/1")), Err("quota.unknown_top_up"));
     assert_eq!(code(engine.revoke_top_up("nobody", "charge/1")), Err("directory.unknown_account"));
-    // One of a stock is for good: also a year later, and without a key by its operation, in parts.
+    // A top-up of a stock can be reversed after any time. Without a key it is refunded by its
+    // operation, in parts.
     engine.top_up("acme", "contacts", 100, Some("charge/3")).expect("topped up");
     let other = engine.top_up("acme", "contacts", 10, None).expect("topped up").operation.expect("an operation");
     for _ in 0..3 {

@@ -1,5 +1,5 @@
-//! Questions between the commands: nobody is ever inside another account, nor does anybody of a
-//! closed one do anything.
+//! Requests between the commands. No login acts inside another account, and no login of a closed
+//! account does anything.
 
 use serde_json::{Value, json};
 use sublet_tests::Random;
@@ -7,7 +7,7 @@ use sublet_tests::Random;
 use super::Sides;
 use super::world::{Login, World};
 
-/// What is asked: an action, and the type of what is in an account.
+/// Actions inside an account, with the type of the resource.
 const INSIDE: [(&str, &str); 6] = [
     ("campaign.read", "Campaign"),
     ("campaign.edit", "Campaign"),
@@ -41,7 +41,7 @@ pub(crate) fn step(world: &World, random: &mut Random, sides: &mut Sides) {
         (*random.pick(&ITSELF), json!(["Account", about]))
     };
     let asked = json!({ "walk": "ask", "by": login.json(), "action": action, "resource": resource, "host": host, "actor": actor.as_ref().map(Login::json) });
-    // An action that is not for such a login is an error.
+    // An action that does not apply to such a login is an error.
     if let Ok(code) = sides.ask(random, &asked)
         && code == "ok"
     {
@@ -60,7 +60,7 @@ pub(crate) fn step(world: &World, random: &mut Random, sides: &mut Sides) {
     }
 }
 
-/// Somebody who acts as the login, sometimes.
+/// Returns a random actor for the login, in some cases.
 fn actor(world: &World, random: &mut Random, login: &Login, about: &str) -> Option<Login> {
     let Login::Account(id) = login else {
         return None;
@@ -74,7 +74,8 @@ fn actor(world: &World, random: &mut Random, login: &Login, about: &str) -> Opti
     }
 }
 
-/// What is allowed is inside the account of whoever asks, or an owner's to do to a client.
+/// Checks that an allowed request is inside the account of the login, or is an owner's access to a
+/// client.
 fn isolated(
     world: &World,
     login: &Login,
@@ -130,8 +131,8 @@ fn isolated(
     assert!(account.confirmed || actor.is_some(), "unconfirmed: {asked}");
 }
 
-/// Who is active does what is his own: an engine that refuses everything would keep every other
-/// promise.
+/// Checks that an active account can use its own data. Without this check, an engine that refuses
+/// everything would pass.
 fn own(world: &World, random: &mut Random, sides: &mut Sides, login: &Login) {
     let (Login::Account(id), host) = (login, world.host_of(login)) else {
         return;
@@ -149,11 +150,11 @@ fn own(world: &World, random: &mut Random, sides: &mut Sides, login: &Login) {
         return;
     }
     let asked = json!({ "walk": "ask", "by": login.json(), "action": "campaign.read", "resource": ["Campaign", "k", id], "host": host });
-    // Whom the draw has disabled reads its own, too.
+    // A client that is disabled for overage may read its own data, too.
     assert_eq!(sides.ask(random, &asked), Ok(json!("ok")), "{asked}");
 }
 
-/// Nobody of a closed account does anything but unsubscribe strangers.
+/// Checks that a login of a closed account can only unsubscribe contacts.
 fn closed(world: &World, random: &mut Random, sides: &mut Sides) {
     let gone: Vec<&String> = world
         .accounts

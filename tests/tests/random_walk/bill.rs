@@ -1,4 +1,4 @@
-//! The bill: settling, paying, taking back; and who is disabled for it.
+//! The bill: settlement, payment, reversal, and the clients that are disabled for overage.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,8 @@ use super::world::{Settled, Words, World};
 
 const PRICE: i64 = 500;
 
-/// What the model says of a month that is over: clients, excess, and how many are not paid for now.
+/// Returns the model's figures of a past month: clients, excess, and the number of unpaid clients
+/// now.
 fn expected(world: &World, owner: &str, period: &str) -> Option<(usize, i64, i64)> {
     let key = (owner.to_owned(), period.to_owned());
     let (clients, included) = world.ends.get(&key)?;
@@ -33,7 +34,7 @@ fn read(found: &Value) -> Statement {
     Statement::from_value(found.clone()).expect("a statement")
 }
 
-/// A statement says what the model says, and its draw is the one that its seed gives.
+/// Checks that a statement equals the model, and that its selection follows from its seed.
 fn same(world: &World, statement: &Statement) {
     if let Some(expected) = expected(world, &statement.owner, &statement.period) {
         let clients = usize::try_from(statement.clients).expect("small");
@@ -101,7 +102,7 @@ fn settle(
         statement.unpaid,
         "{statement:?}"
     );
-    // Twice changes nothing, whichever process it is.
+    // A second settlement changes nothing, from either process.
     let before = sides.agree(&json!({ "do": "revision" }));
     assert_eq!(sides.ask(random, &asked), Ok(first));
     assert_eq!(sides.agree(&json!({ "do": "revision" })), before);
@@ -163,7 +164,7 @@ fn reverse(world: &mut World, random: &mut Random, sides: &mut Sides) {
     world.count("reverse");
 }
 
-/// Exactly those are disabled for overage whom the settled months say.
+/// Checks that the clients disabled for overage are those of the settled months.
 pub(crate) fn look(world: &World, sides: &mut Sides, found: &BTreeMap<String, Words>) {
     let mut wanted: BTreeMap<String, Words> = BTreeMap::new();
     for Settled { owner, period } in &world.settled {

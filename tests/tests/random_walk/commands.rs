@@ -1,5 +1,5 @@
-//! Random commands: what is asked, whether whoever asks is entitled, and what the model keeps of
-//! what was obeyed.
+//! Random commands: the command, the check that an allowed one was entitled, and its effect on the
+//! model.
 
 use serde_json::{Value, json};
 use sublet_tests::Random;
@@ -7,7 +7,7 @@ use sublet_tests::Random;
 use super::Sides;
 use super::world::{Account, FEATURES, Login, Member, Words, World};
 
-/// All commands.
+/// The names of all commands.
 pub(crate) const NAMES: [&str; 29] = [
     "create_account",
     "change_package",
@@ -40,7 +40,7 @@ pub(crate) const NAMES: [&str; 29] = [
     "accept_invitation",
 ];
 
-/// What is asked more often than the rest: so that there are clients, and those stand.
+/// Commands that are sent more often than the rest, so that there are active clients.
 const OFTEN: [&str; 18] = [
     "create_client",
     "create_client",
@@ -72,7 +72,7 @@ fn words(random: &mut Random) -> Words {
         .collect()
 }
 
-/// Grants, mostly with the one by which members have to do with each other.
+/// Returns random grants, mostly with `team`, which members need to manage each other.
 fn team(random: &mut Random) -> Words {
     let mut grants = words(random);
     if !random.once_in(4) {
@@ -90,7 +90,7 @@ fn pick<'a>(random: &mut Random, items: impl Iterator<Item = &'a String>) -> Str
     }
 }
 
-/// An account that is mostly of those whom the login has to do with.
+/// Returns an account that is mostly the login's own or one of its clients.
 fn target(world: &World, random: &mut Random, login: &Login) -> String {
     let near = |home: &String| {
         world
@@ -110,7 +110,7 @@ const REASONS: [&str; 6] = [
     "by_owner", "by_owner", "by_owner", "abuse", "unpaid", "overage",
 ];
 
-/// What takes a reason away that an account has.
+/// Returns a command that removes a reason from a disabled account.
 fn restored(world: &World, random: &mut Random) -> Option<Value> {
     let disabled: Vec<(&String, &String)> = world
         .accounts
@@ -124,7 +124,7 @@ fn restored(world: &World, random: &mut Random) -> Option<Value> {
     Some(json!({ "do": "restore", "account": account, "reason": reason }))
 }
 
-/// A command as JSON.
+/// Returns a random command as JSON.
 fn command(world: &mut World, random: &mut Random, login: &Login) -> Value {
     world.next += 1;
     let (id, account) = (format!("x{}", world.next), target(world, random, login));
@@ -175,7 +175,7 @@ fn command(world: &mut World, random: &mut Random, login: &Login) -> Value {
         "disable" if random.once_in(2) => restored(world, random)
             .unwrap_or_else(|| json!({ "account": account, "reason": "by_owner" })),
         "disable" => json!({ "account": account, "reason": random.pick(&REASONS) }),
-        // Owners stay, mostly.
+        // Main accounts are rarely closed.
         "close" if world.accounts[&account].owner.is_none() && !random.once_in(40) => {
             json!({ "do": "change_email", "account": account, "email": format!("{id}@new.example") })
         }
@@ -250,7 +250,7 @@ fn command(world: &mut World, random: &mut Random, login: &Login) -> Value {
         }
         "verify_domain" => json!({ "domain": pick(random, world.domains.keys()), "txt": [] }),
         "remove_domain" => {
-            // The domains at which clients come in stay, mostly.
+            // Domains of clients are rarely removed.
             let all = random.once_in(20);
             json!({ "domain": pick(random, world.domains.keys().filter(|name| all || name.starts_with('x'))), "confirmed": random.once_in(2) })
         }
@@ -294,7 +294,7 @@ fn token(known: Option<&(String, i64)>) -> String {
     known.map_or_else(|| "none".to_owned(), |(token, _)| token.clone())
 }
 
-/// Who would ask for such a thing, mostly.
+/// Returns a login that is likely entitled to the command.
 fn asker(world: &World, random: &mut Random, asked: &Value) -> Option<(Login, Option<String>)> {
     let account = asked["account"].as_str().unwrap_or_default();
     let login = match asked["do"].as_str()? {
@@ -339,7 +339,7 @@ fn asker(world: &World, random: &mut Random, asked: &Value) -> Option<(Login, Op
     (known && !random.once_in(6)).then(|| (login.clone(), world.host_of(&login)))
 }
 
-/// One step: a command, and what became of it.
+/// Executes one random command and applies its effect to the model.
 pub(crate) fn step(world: &mut World, random: &mut Random, sides: &mut Sides) {
     let (login, host) = world.login(random);
     let mut asked = command(world, random, &login);
@@ -381,7 +381,7 @@ pub(crate) fn step(world: &mut World, random: &mut Random, sides: &mut Sides) {
     world.count(&name);
 }
 
-/// What the DNS must say of a domain: asked of the engine's own record, as a host would.
+/// Returns the DNS record that proves a domain, from the engine's own record, as a host would.
 fn proof(world: &World, domain: &str) -> String {
     let owner = world
         .domains
@@ -394,7 +394,7 @@ fn proof(world: &World, domain: &str) -> String {
     }
 }
 
-/// What the model keeps of it.
+/// Applies an allowed command to the model.
 fn apply(world: &mut World, login: &Login, asked: &Value, token: Option<&str>) {
     let text = |name: &str| asked[name].as_str().unwrap_or_default().to_owned();
     let grants = |name: &str| -> Words {
@@ -496,7 +496,7 @@ fn apply(world: &mut World, login: &Login, asked: &Value, token: Option<&str>) {
     }
 }
 
-/// The same of one account.
+/// Applies an allowed command about one account to the model.
 fn account(
     account: &mut Account,
     name: &str,

@@ -1,5 +1,4 @@
-//! What must hold: who is entitled to what was obeyed, and what the engine keeps, compared with the
-//! model.
+//! Invariants: only entitled commands are allowed, and the stored records equal the model.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +7,7 @@ use serde_json::{Value, json};
 use super::Sides;
 use super::world::{Account, Login, Words, World};
 
-/// The feature that a command needs of a member, and of the account.
+/// Returns the feature that a command requires of the member and of the account.
 fn feature(name: &str) -> Option<&'static str> {
     Some(match name {
         "create_client" | "edit_client" | "attach_level" | "offer_transfer" | "accept_transfer" => {
@@ -21,7 +20,8 @@ fn feature(name: &str) -> Option<&'static str> {
     })
 }
 
-/// Whoever was obeyed was entitled to it: by rules that are written here, not read from policies.
+/// Checks that an allowed command was entitled, by rules that are written here and not read from
+/// policies.
 pub(crate) fn entitled(world: &World, login: &Login, asked: &Value, context: &Value) {
     let name = asked["do"].as_str().expect("a name");
     let text = |name: &str| asked[name].as_str().unwrap_or_default();
@@ -106,7 +106,8 @@ pub(crate) fn entitled(world: &World, login: &Login, asked: &Value, context: &Va
     stranded(world, asked, target);
 }
 
-/// D8: nobody loses the right while he has clients, unless it is said that this is known.
+/// D8: an account with clients does not lose the right to have them, unless the command confirms
+/// it.
 fn stranded(world: &World, asked: &Value, target: Option<&Account>) {
     if asked["do"] == "change_package" && asked["confirmed"] != true && target.is_some() {
         let id = asked["account"].as_str().expect("an account");
@@ -118,7 +119,7 @@ fn stranded(world: &World, asked: &Value, target: Option<&Account>) {
     }
 }
 
-/// What a command is about belongs to whoever asks.
+/// Returns whether the target of a command belongs to the caller.
 fn is_ones_own(
     world: &World,
     login: &Login,
@@ -167,8 +168,8 @@ fn is_ones_own(
     }
 }
 
-/// Nobody grants, takes away or lifts what it does not hold itself (M5), nor grants what the
-/// account does not have.
+/// Checks that a member grants, removes or lifts only what the member holds (M5), and that an
+/// account grants only what it has.
 fn granted(world: &World, login: &Login, home: &str, asked: &Value) {
     let name = asked["do"].as_str().expect("a name");
     let grants: Words = asked["grants"]
@@ -215,7 +216,7 @@ fn granted(world: &World, login: &Login, home: &str, asked: &Value) {
     );
 }
 
-/// All that the engine keeps is what the model keeps, and all of them agree.
+/// Checks that all engines agree and that the stored records equal the model.
 pub(crate) fn look(world: &World, sides: &mut Sides) {
     let lines = sides.agree(&json!({ "walk": "export" }));
     let records: Vec<Value> = lines
@@ -342,8 +343,8 @@ fn same_account(world: &World, id: &str, record: &Value) {
     );
 }
 
-/// A stock is the number of its records at every moment: an invitation that runs out frees its
-/// seat.
+/// Checks that a stock equals the number of its records at every moment. An expired invitation
+/// frees its seat.
 fn same_count(sides: &mut Sides, account: &str, meter: &str, count: usize) {
     let used = sides
         .agree(&json!({ "walk": "used", "account": account, "meter": meter }))

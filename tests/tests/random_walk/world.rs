@@ -1,4 +1,5 @@
-//! The model: who is who, in plain maps. It knows the catalog's features, and nothing of policies.
+//! The model: accounts, members, levels and domains in plain maps. It knows the features of the
+//! catalog, and no policies.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,12 +30,12 @@ pub(crate) struct Account {
     pub(crate) level: Option<String>,
     pub(crate) confirmed: bool,
     pub(crate) closed: bool,
-    /// Without `overage`, which is the bill's.
+    /// Without `overage`, which belongs to the bill.
     pub(crate) disabled: Words,
-    /// A limit of its own of client accounts.
+    /// The account's own limit of client accounts.
     pub(crate) included: Option<i64>,
     pub(crate) token: Option<(String, i64)>,
-    /// To whom it is offered, until when, and whether it consents.
+    /// The recipient of the offer, its expiry, and whether the client consents.
     pub(crate) offer: Option<(String, i64, bool)>,
 }
 
@@ -42,13 +43,13 @@ pub(crate) struct Account {
 pub(crate) struct Member {
     pub(crate) account: String,
     pub(crate) grants: Words,
-    /// Its part of the e-mails; all, if there is none.
+    /// The sub-limit of e-mails. `None` means the whole limit of the account.
     pub(crate) part: Option<i64>,
     pub(crate) confirmed: bool,
     pub(crate) token: Option<(String, i64)>,
 }
 
-/// Who asks.
+/// The caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Login {
     Account(String),
@@ -73,22 +74,22 @@ pub(crate) struct Settled {
     pub(crate) period: String,
 }
 
-/// An owner's numbers at the last instant of a month: his clients, and how many are included.
+/// The clients of an owner at the last instant of a month, and the number of included ones.
 pub(crate) type End = (Words, Option<i64>);
 
 pub(crate) struct World {
     pub(crate) now: i64,
     pub(crate) accounts: BTreeMap<String, Account>,
     pub(crate) members: BTreeMap<String, Member>,
-    /// By id: the owner, and what it enables.
+    /// The owner and the enabled features of each level.
     pub(crate) levels: BTreeMap<String, (String, Words)>,
-    /// By name: the owner, and the state.
+    /// The owner and the state of each domain.
     pub(crate) domains: BTreeMap<String, (String, &'static str)>,
     pub(crate) ends: BTreeMap<(String, String), End>,
     pub(crate) received: BTreeMap<(String, String), i64>,
     pub(crate) payments: Vec<(u64, String, String, i64)>,
     pub(crate) settled: Vec<Settled>,
-    /// How often each thing was done.
+    /// The number of executions of each command.
     pub(crate) counts: BTreeMap<String, usize>,
     pub(crate) refused: usize,
     pub(crate) next: usize,
@@ -136,7 +137,7 @@ impl World {
         }
     }
 
-    /// The records to begin with.
+    /// Returns the first records.
     pub(crate) fn lines(&self) -> String {
         let mut lines = vec![
             json!({ "type": "Platform", "id": "mmio" }),
@@ -188,14 +189,14 @@ impl World {
         )
     }
 
-    /// The level that a client is created with.
+    /// Returns the level that a new client gets.
     pub(crate) fn usual_level(&self, package: &str) -> Option<String> {
         self.offer("packages", package)["client_level"]
             .as_str()
             .map(str::to_owned)
     }
 
-    /// What an account may use at all (L1).
+    /// Returns the features that an account may use (L1).
     pub(crate) fn features(&self, id: &str) -> Words {
         let account = &self.accounts[id];
         match &account.owner {
@@ -222,7 +223,7 @@ impl World {
         }
     }
 
-    /// The clients of an owner that are not closed.
+    /// Returns the clients of an owner that are not closed.
     pub(crate) fn clients(&self, owner: &str) -> Words {
         let own = |account: &Account| account.owner.as_deref() == Some(owner) && !account.closed;
         self.accounts
@@ -240,7 +241,7 @@ impl World {
             .collect()
     }
 
-    /// How many clients are included; nothing for as many as one likes.
+    /// Returns the number of included clients, or `None` if it is unlimited.
     pub(crate) fn included(&self, owner: &str) -> Option<i64> {
         let account = &self.accounts[owner];
         let stated = &self.offer("packages", &account.package)["client_accounts"];
@@ -253,7 +254,7 @@ impl World {
         })
     }
 
-    /// A verified domain of that owner.
+    /// Returns a verified domain of the owner.
     pub(crate) fn domain_of(&self, owner: &str) -> Option<String> {
         self.domains
             .iter()
@@ -261,7 +262,7 @@ impl World {
             .map(|(name, _)| name.clone())
     }
 
-    /// Seats of an account: members, and invitations that are not over.
+    /// Returns the seats of an account: members, and invitations that have not expired.
     pub(crate) fn seats(&self, account: &str) -> usize {
         let holds = |member: &Member| {
             member.account == account
@@ -274,7 +275,7 @@ impl World {
         self.members.values().filter(|member| holds(member)).count()
     }
 
-    /// A login of some kind, and where it comes in, mostly rightly.
+    /// Returns a random login and a host, which mostly fits the login.
     pub(crate) fn login(&self, random: &mut Random) -> (Login, Option<String>) {
         let open: Vec<&String> = self
             .accounts
@@ -318,7 +319,7 @@ impl World {
         }
     }
 
-    /// Whether somebody may come in there at all (D1, D3, D4, D5, D8).
+    /// Returns whether the login may enter at the host at all (D1, D3, D4, D5, D8).
     pub(crate) fn admits(&self, login: &Login, host: Option<&str>) -> bool {
         let Some(host) = host else { return false };
         let owner = self
@@ -338,7 +339,7 @@ impl World {
         }
     }
 
-    /// Time goes on; at the end of a month the numbers are noted.
+    /// Advances the clock. Records the figures of a month that ends.
     pub(crate) fn pass(&mut self, time: i64) {
         let before = self.month();
         self.now += time;
@@ -352,7 +353,7 @@ impl World {
         }
     }
 
-    /// The month of now.
+    /// Returns the current month.
     pub(crate) fn month(&self) -> String {
         instant_text(self.now).expect("an instant")[..7].to_owned()
     }
@@ -365,7 +366,7 @@ impl World {
         self.counts.values().sum()
     }
 
-    /// A walk that is long enough has done everything.
+    /// Checks that a long walk has executed every command.
     pub(crate) fn covers(&self, steps: usize) {
         let every = super::commands::NAMES
             .iter()

@@ -196,7 +196,8 @@ mod tests {
 
     #[test]
     fn lock_lost_in_fork_ends_in_store_busy() {
-        // As in a forked child: another process opened it, and nobody here will let the lock go.
+        // The state of a forked child: another process opened the store, and no thread of this
+        // process will release the lock.
         let store = Memory {
             home: 0,
             ..Memory::new(Clock::System)

@@ -101,7 +101,7 @@ mod tests {
         };
         let store = Connection::open_in_memory()?;
         store.execute_batch(crate::store::sqlite::schema::SCHEMA)?;
-        // Three days ago somebody counted.
+        // The last operation was three days ago.
         let last = clock_now() - 3 * DAY;
         let key = ChecksumKey::new("");
         let done = OperationRow {
@@ -135,7 +135,7 @@ mod tests {
             "the clock was set meanwhile"
         );
         assert!(!jump(Some((&id, ahead)))?, "the machine has run since");
-        // What was accepted once needs nobody.
+        // An instant that was accepted once needs no further check.
         meta::write(&store, &key, "seen", &clock_now())?;
         assert!(!jump(None)?, "it was accepted");
         store.execute("UPDATE operations SET at = at - 1", [])?;
