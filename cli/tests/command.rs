@@ -310,6 +310,7 @@ fn mistyped_store_is_not_created() {
     assert!(!path.exists());
 }
 
+/// Fills, inspects, verifies and exports a store.
 #[test]
 fn store_commands_cover_one_life_of_a_store() {
     let folder = std::env::temp_dir().join(format!("sublet-store-{}", std::process::id()));

@@ -61,6 +61,7 @@ test('handles replace names everywhere', () => {
   assert.deepEqual(engine.record(acme), engine.record(OWNER));
 });
 
+// A part of a request that is not a plain value is read exactly or refused.
 test('a handle fits only its own type', () => {
   const engine = opened();
   const { acme, read, campaign, dash } = made();
@@ -287,6 +288,7 @@ test('a batch equals single checks', async () => {
   assert.deepEqual(engine.checkMany(four), found);
 });
 
+// If the lengths differ, no request is answered.
 test('one value fills a column and lengths must match', async () => {
   const engine = opened();
   const good = { principals: OWNER, actions: 'campaign.read', resources: Array.from({ length: 1_500 }, (_, n) => ['Campaign', `${n}`, 'acme']), hosts: HOST };
@@ -315,6 +317,7 @@ test('one value fills a column and lengths must match', async () => {
   for (const given of [undefined, null, 1, 'x', new Proxy([], {}), new Map()]) assert.throws(() => engine.checkMany(given), code('input.value'));
 });
 
+// Evicted strings are interned again.
 test('the interner evicts strings but keeps handles', async () => {
   const engine = opened();
   const { acme, read, campaign, dash } = made();

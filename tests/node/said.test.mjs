@@ -164,6 +164,7 @@ test('several meters decode in order', () => {
   both.take(ANN, 'campaign.send', CAMPAIGN);
 });
 
+// Strings that such a decision interns are known to the next one.
 test('a decision too large for shared memory decodes from text', () => {
   const both = new Both();
   both.each((engine) => engine.reload(taking(`${Array(8).fill('texts').join()},emails`)));
@@ -278,6 +279,7 @@ test('lists with one hash slot stay distinct', () => {
   }
 });
 
+// A call that has started is never cancelled.
 test('an async decision equals the sync one or is cancelled early', async () => {
   const both = new Both(account({ limits: { emails: 10 } }));
   const [one, other] = both.engines;

@@ -103,6 +103,7 @@ test('every async method is tried', () => {
   assert.deepEqual([...names].filter((name) => name.endsWith('Async') && !tried.includes(name) && !OTHERS.includes(name)), []);
 });
 
+// Files can be read meanwhile.
 test('each async method ends in time and on abort', async (context) => {
   const { engine, store, at } = await opened();
   const verbs = calls(engine, at);

@@ -39,6 +39,7 @@ const code = (wanted) => (error) => {
   return true;
 };
 
+// The counts outlive the engine.
 test('fifty concurrent calls get exactly the limit', async () => {
   const { engine, where } = await opened(30);
   const answers = await Promise.all(Array.from({ length: 50 }, () => send(engine)));
@@ -133,6 +134,7 @@ test('a long batch is cancelled during its conversion', async () => {
   assert.deepEqual(await engine.checkManyAsync([request]), [true]);
 });
 
+// After the calls it has none.
 test('one signal for many calls has one listener', async () => {
   const { engine } = await opened(1000);
   const warnings = [];

@@ -81,6 +81,8 @@ def test_every_method_is_awaitable(store: str) -> None:
 
 
 def test_cancelled_call_is_completed(tmp_path: Path) -> None:
+    """The event loop runs meanwhile. A call that has started is completed although its task is
+    cancelled."""
     async def main() -> None:
         engine = await open_engine(f"sqlite:{tmp_path}/sublet.db?durability=power", 1_000)
         ticks = 0

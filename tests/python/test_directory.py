@@ -109,6 +109,7 @@ def test_one_worker_seeds_the_directory(tmp_path: Path) -> None:
 
 
 def test_import_keeps_unseen_changes(tmp_path: Path) -> None:
+    """An import is refused if the engine has not seen the latest change of another process."""
     store = f"sqlite:{tmp_path}/s.db"
     one, two = sublet.Engine.open(store=store), sublet.Engine.open(store=store)
     assert one.revision == two.revision == 0

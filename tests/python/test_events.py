@@ -132,6 +132,7 @@ def test_raising_callback_is_counted(engine: sublet.Engine, monkeypatch: pytest.
 
 
 def test_callback_requests_emit_no_events(engine: sublet.Engine) -> None:
+    """Requests inside a callback would otherwise cause new events without end."""
     told: list[Event] = []
 
     def asking(event: Event) -> None:
@@ -144,6 +145,7 @@ def test_callback_requests_emit_no_events(engine: sublet.Engine) -> None:
 
 
 def test_slow_callback_gets_dropped_count(engine: sublet.Engine) -> None:
+    """Events beyond the queue are dropped, and a later event states their number."""
     told: list[Event] = []
     gate = threading.Event()
 
@@ -237,6 +239,7 @@ for (let number = 0; number < 2_000; number += 1) engine.check(['Account', `node
 
 
 def test_python_and_node_share_a_log_file(tmp_path: Path) -> None:
+    """No line is lost or torn."""
     path = tmp_path / "events.jsonl"
     commands = [[sys.executable, "-c", WRITER, str(path), name] for name in ("one", "two")]
     commands.append(["node", "-e", NODE_WRITER, str(ROOT / "bindings-node" / "index.js"), str(path)])

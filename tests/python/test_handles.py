@@ -257,6 +257,7 @@ def test_host_code_during_a_call_has_no_effect(engine: sublet.Engine) -> None:
 
 
 def test_lists_are_read_at_the_call(engine: sublet.Engine) -> None:
+    """Lists that change during the decision do not change its result."""
     rows: Any = [{"principal": list(OWNER), "action": "campaign.read", "resource": {"type": "Campaign", "id": "k", "account": "acme"}, "host": HOST} for _ in range(50_000)]
     stop = threading.Event()
 

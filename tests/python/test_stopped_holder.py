@@ -123,6 +123,7 @@ def judge(verb: str, code: str, took: float, slack: float = 0.0) -> None:
 
 
 def test_each_method_answers_or_reports_the_lock(tmp_path: Path) -> None:
+    """The error is `store.locked`."""
     at = Opened(tmp_path / "sublet.db")
     codes: dict[str, set[str]] = {verb: set() for verb in VERBS}
     with stopped_holder(at.file):

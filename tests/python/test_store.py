@@ -128,6 +128,7 @@ def test_forked_children_share_counts(file: Path) -> None:
 
 
 def test_fork_during_consume_is_safe(file: Path) -> None:
+    """Neither process hangs, and no unit is lost."""
     engine = open_engine(file, 1_000_000)
     done = threading.Event()
     counts = [0, 0]
@@ -165,6 +166,7 @@ def start(file: Path, script: str, *more: str) -> subprocess.Popen[str]:
 
 
 def test_second_sqlite_drops_no_lock(file: Path) -> None:
+    """Another SQLite library in this process opens and closes the file. The store keeps its locks."""
     engine = open_engine(file, 1_000_000)
     others = [start(file, TAKER, "2000") for _ in range(2)]
     done = threading.Event()

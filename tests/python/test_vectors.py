@@ -149,6 +149,7 @@ def test_error_vectors_match(row: dict[str, Any]) -> None:
 
 
 def test_invalid_records_are_refused(engine: sublet.Engine) -> None:
+    """A record that breaks an invariant changes nothing."""
     revision = engine.revision
     before = engine.export_lines()
     rows = json.loads((ROOT / "tests" / "vectors" / "records.json").read_text())

@@ -356,6 +356,7 @@ fn acknowledged_work_is_stored_in_a_file() {
     acknowledged_is_stored(&format!("sqlite:{}", folder().join("process.db").display()));
 }
 
+/// Each commit is synced to the disk, so that it survives a power failure.
 #[test]
 fn acknowledged_work_is_stored_synced() {
     acknowledged_is_stored(&format!(

@@ -390,6 +390,7 @@ fn history_names_actor_command_and_instant() {
     );
 }
 
+/// The policies of this bundle allow the command. The invariant refuses it.
 #[test]
 fn main_account_never_has_a_level() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies");

@@ -146,6 +146,7 @@ fn crashes_and_failed_writes_match_model() {
     simulate("", steps(20));
 }
 
+/// Each commit is synced to the disk.
 #[test]
 fn synced_commits_match_model() {
     simulate("?durability=power", steps(80));

@@ -216,6 +216,8 @@ fn planted_operator_bug_is_found() {
     }
 }
 
+/// One more permit never removes an allow, and one more forbid never adds one. The order of
+/// policies changes only the named policy.
 #[test]
 fn permits_only_add_forbids_only_remove() {
     let mut asker = Asker::default();

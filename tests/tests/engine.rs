@@ -278,6 +278,7 @@ fn readers_see_one_consistent_version() {
     assert!(asked.load(Ordering::Relaxed) > 1_000);
 }
 
+/// The end is an error or a denial, and never a crash.
 #[test]
 fn hostile_texts_end_on_every_stack() {
     for kib in [128_usize, 256, 512, 1024, 8192] {
@@ -337,6 +338,7 @@ fn hostile_texts_end_on_every_stack() {
     }
 }
 
+/// Duplicate records are refused.
 #[test]
 fn import_and_export_are_inverse() {
     let engine = opened();

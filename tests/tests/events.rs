@@ -500,6 +500,7 @@ fn leaves(value: &Value, found: &mut Vec<String>) {
     }
 }
 
+/// Events of commands contain no e-mail, no token and no value of the context.
 #[test]
 fn events_contain_no_secret() {
     let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors/commands.json");

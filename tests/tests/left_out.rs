@@ -138,6 +138,7 @@ fn default_bundle_has_no_warnings() {
     assert_eq!(engine.bundle().warnings, []);
 }
 
+/// Every method returns the error.
 #[test]
 fn missing_required_attribute_is_an_error() {
     let permit = "@id(\"memos\") permit (principal, action in [Action::\"memo.read\", Action::\"memo.edit\"], resource);\n";

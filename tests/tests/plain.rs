@@ -28,6 +28,7 @@ fn asked(context: serde_json::Value) -> Request {
     request
 }
 
+/// A policy that is too large for the compiler is interpreted by Cedar and named in the bundle.
 #[test]
 fn oversized_policy_falls_back_to_cedar() {
     let large = format!("[{}context.one]", "principal,".repeat(65_540));
@@ -141,6 +142,8 @@ fn oversized_policy_falls_back_to_cedar() {
     }
 }
 
+/// Entities below a resource are below the parents that the request gives for it, and not below
+/// the stored ones.
 #[test]
 fn request_parents_replace_stored_parents() {
     let policies = "permit (principal in G::\"new\", action, resource);\nforbid (principal in G::\"old\", action, resource);".to_owned();

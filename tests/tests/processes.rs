@@ -66,6 +66,8 @@ fn eight_processes_get_exactly_the_limit() {
     assert_eq!((more, used(&mut first)), (100, 3_100));
 }
 
+/// Reservations, commits and releases of several processes keep the sum exact while the limit
+/// changes.
 #[test]
 fn concurrent_follow_ups_keep_the_sum() {
     let store = store("");
@@ -143,6 +145,7 @@ fn change_is_seen_by_the_next_check() {
     }
 }
 
+/// The writer dies after its commit, before it announces the change.
 #[test]
 fn change_of_a_dead_writer_is_seen() {
     let store = store("");
@@ -170,6 +173,7 @@ fn used_of(worker: &mut Worker, meter: &str) -> Value {
     worker.ask(&json!({ "do": "usage", "meter": meter }))["quota"][0][2].clone()
 }
 
+/// Eight processes create clients at the same time.
 #[test]
 fn client_creation_stops_at_the_limit() {
     let store = store("");
@@ -204,6 +208,7 @@ fn client_creation_stops_at_the_limit() {
     );
 }
 
+/// The command of a dead process is done completely or not at all. A retry by its key does it once.
 #[test]
 fn crashed_command_is_atomic_and_done_once() {
     let store = store("");
@@ -270,6 +275,8 @@ fn is_verified(statement: &Value) -> bool {
     sublet::verify_draw(&sublet::Statement::from_value(statement.clone()).expect("a statement"))
 }
 
+/// A settlement whose process died is done completely or not at all, and a retry gives the same
+/// result.
 #[test]
 fn crashed_settlement_is_atomic_and_resumes() {
     let settle = json!({ "do": "settle", "period": "2026-01" });

@@ -130,6 +130,7 @@ mod tests {
     use super::*;
     use crate::util::generation::numbering;
 
+    /// A missing name is looked up again.
     #[test]
     fn index_is_looked_up_once_per_numbering() {
         let place = CachedIndex::default();

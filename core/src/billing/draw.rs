@@ -80,6 +80,7 @@ mod tests {
         assert_eq!(found[..8], [0xb0, 0x34, 0x4c, 0x61, 0xd8, 0xdb, 0x38, 0x53]);
     }
 
+    /// One seed gives one order.
     #[test]
     fn draw_ignores_order_of_clients() {
         let (clients, none) = (ids(40), BTreeMap::new());

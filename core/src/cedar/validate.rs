@@ -95,6 +95,8 @@ fn placed(
 mod tests {
     use super::*;
 
+    /// A valid bundle is not validated again, but an invalid one always is. The cache evicts the
+    /// oldest bundles.
     #[test]
     fn only_valid_bundles_are_cached() -> Result<(), Error> {
         let file = |text: &str| {

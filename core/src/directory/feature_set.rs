@@ -99,6 +99,8 @@ impl FeatureTable {
 mod tests {
     use super::*;
 
+    /// Features after the first 64 are stored as numbers. Of several undeclared features the first
+    /// in alphabetical order is reported.
     #[test]
     fn features_beyond_bits_are_stored() {
         let names: Vec<String> = (0..70).map(|at| format!("f{at:02}")).collect();

@@ -154,6 +154,7 @@ impl HashIndex {
 mod tests {
     use super::*;
 
+    /// Readers on other threads find every earlier entry meanwhile.
     #[test]
     fn entries_are_found_while_index_grows() {
         let texts: Vec<String> = (0..3_000).map(|at| format!("id-{at}")).collect();

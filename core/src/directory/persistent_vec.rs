@@ -161,6 +161,7 @@ impl<T: Copy> PersistentColumn<T> {
 mod tests {
     use super::*;
 
+    /// Earlier versions keep their items.
     #[test]
     fn change_copies_one_chunk() {
         let mut column = PersistentColumn::default();

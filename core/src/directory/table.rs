@@ -273,6 +273,7 @@ mod tests {
 
     type Model = BTreeMap<String, (u64, String)>;
 
+    /// Rows keep their numbers, and earlier versions keep their rows.
     #[test]
     fn table_agrees_with_map_in_every_version() {
         let (mut table, mut plain) = (Table::<Step>::default(), Model::new());

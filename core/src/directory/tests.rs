@@ -173,6 +173,7 @@ fn change_of_large_directory_copies_little() {
     assert_eq!(after.generation(), before.generation());
 }
 
+/// Readers on other threads read old versions while the directory changes.
 #[test]
 fn old_versions_stay_readable_during_change() {
     let mut directory = large(300);
@@ -214,6 +215,7 @@ fn old_versions_stay_readable_during_change() {
     );
 }
 
+/// The next transaction reuses its numbers.
 #[test]
 fn failed_transaction_leaves_no_trace() {
     let first = large(10);
@@ -309,6 +311,7 @@ fn emails_stay_unique_through_swaps() {
     );
 }
 
+/// Chains of members do not grow with the number of changes.
 #[test]
 fn removed_record_can_be_put_again() {
     let mut directory = large(30);
@@ -391,6 +394,7 @@ fn numbers_are_compacted_when_most_are_free() {
     assert_eq!(tidy.generation(), directory.generation());
 }
 
+/// Limits, attributes and more than 64 features are stored and exported.
 #[test]
 fn optional_fields_round_trip() {
     let lines = [

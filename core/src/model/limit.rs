@@ -142,6 +142,7 @@ impl<'de> Deserialize<'de> for Limit {
 mod tests {
     use super::*;
 
+    /// No other text or number means unlimited.
     #[test]
     fn unlimited_is_a_value_of_its_own() {
         let read = |text| serde_json::from_str::<Limit>(text).ok();

@@ -131,6 +131,7 @@ fn hash(token: &str, email: &str, holder: &EmailOwner<'_>) -> String {
 mod tests {
     use super::*;
 
+    /// A token is also bound to its e-mail and its realm.
     #[test]
     fn token_is_bound_to_its_login_and_time() -> Result<(), Error> {
         let (login, other) = (

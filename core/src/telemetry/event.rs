@@ -320,6 +320,7 @@ mod tests {
             })
     }
 
+    /// Fields have one order, and absent ones are left out.
     #[test]
     fn event_has_only_selected_context_fields() {
         let text = serde_json::to_string(&EventFilter::default().apply(&draft())).expect("JSON");

@@ -104,6 +104,7 @@ mod tests {
         }
     }
 
+    /// Different keys give different hashes.
     #[test]
     fn numbered_ids_spread_over_upper_half() {
         let (keyed, other) = (KeyedHash::default(), KeyedHash::default());

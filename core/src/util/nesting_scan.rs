@@ -396,6 +396,7 @@ mod tests {
         ]
     }
 
+    /// Such texts are parsed, validated, evaluated and dropped on a small stack.
     #[test]
     fn texts_at_the_limits_fit_a_small_stack() {
         let run = || {

@@ -341,6 +341,7 @@ mod tests {
         }
     }
 
+    /// Bits that every path requires are compared with one mask.
     #[test]
     fn required_bits_are_compared_at_once() {
         let mut diagrams = BddManager::default();

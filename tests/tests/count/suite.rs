@@ -17,6 +17,7 @@ fn limit_is_inclusive() {
     assert!(engine.verify().expect("verified").faults.is_empty());
 }
 
+/// The account's counters include those of its members. A sub-limit applies to its member only.
 #[test]
 fn sub_limit_is_part_of_account_limit() {
     let (engine, _) = open();
@@ -33,6 +34,7 @@ fn sub_limit_is_part_of_account_limit() {
     assert_eq!(&*engine.consume(acme(), &ConsumeOptions::new(1)).expect("an answer").code, "quota_exceeded");
 }
 
+/// Another request under the key is an error.
 #[test]
 fn idempotency_key_debits_once() {
     let (engine, _) = open();
@@ -50,6 +52,7 @@ fn idempotency_key_debits_once() {
     assert!(engine.consume(acme(), &ConsumeOptions::new(8).key("later")).expect("an answer").allowed);
 }
 
+/// A reservation ends by a commit, a release, or its expiry.
 #[test]
 fn reservation_is_held_until_settled() {
     let (engine, clock) = open();
@@ -99,6 +102,7 @@ fn only_a_reservation_can_be_committed() {
     assert_eq!(engine.reserve(acme(), &ConsumeOptions::new(1), 0).map_err(|error| error.code()), Err("input.ttl"));
 }
 
+/// A key replays its answer until 35 days after its window. Then it is reported as pruned.
 #[test]
 fn idempotency_key_expires_after_35_days() {
     let (engine, clock) = open();
@@ -192,6 +196,7 @@ fn batch_is_all_or_nothing() {
     assert!(engine.verify().expect("verified").faults.is_empty());
 }
 
+/// The answer shows the quota as it would be.
 #[test]
 fn check_debits_nothing() {
     let (engine, _) = open();
@@ -262,6 +267,7 @@ fn threads_consume_exactly_the_limit() {
     assert!(engine.verify().expect("verified").faults.is_empty());
 }
 
+/// Owners and clients share no counters, and a client counts in its owner's stock of clients.
 #[test]
 fn clients_have_their_own_counters() {
     let (engine, _) = open();

@@ -94,6 +94,7 @@ pub(super) fn open_high_water(
 mod tests {
     use super::*;
 
+    /// After a long pause the time since boot shows whether the clock jumped.
     #[test]
     fn boot_time_separates_downtime_from_jump() -> rusqlite::Result<()> {
         let Some((id, ahead)) = start(clock_now()) else {
