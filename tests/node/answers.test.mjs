@@ -16,13 +16,13 @@ const [ACME, BAKERY] = [['Account', 'acme'], ['Account', 'bakery']];
 const CAMPAIGN = ['Campaign', 'k', 'acme'];
 const LARGE = 2n ** 53n + 10n;
 
-function opened() {
+function openEngine() {
   const engine = Engine.open(undefined, { clock: new ManualClock('2026-03-10T12:00:00Z') });
   engine.importLines(AGENCY);
   return engine;
 }
 
-function thrown(work) {
+function catchError(work) {
   try {
     work();
   } catch (error) {
@@ -32,8 +32,8 @@ function thrown(work) {
 }
 
 /** Returns one answer and one error of each kind. */
-async function things() {
-  const engine = opened();
+async function answersAndErrors() {
+  const engine = openEngine();
   const sent = engine.consume(ACME, 'campaign.send', CAMPAIGN, 5, { host: MAIN, key: 'a' });
   const held = engine.reserve(ACME, 'campaign.send', CAMPAIGN, 5, 60_000, { host: MAIN });
   const progress = [];
@@ -63,9 +63,9 @@ async function things() {
     record: engine.record(ACME),
     revision: { revision: engine.revision, changed: engine.change({}), progress },
     many: engine.authorizeMany([{ principal: ACME, action: 'campaign.read', resource: CAMPAIGN, host: MAIN }]),
-    error: thrown(() => engine.change({ put: [{ type: 'TeamMember', id: 'x', account: 'nowhere', email: 'x@x.example' }] })),
-    faults: thrown(() => Engine.open({ 'catalog.json': '{' })),
-    denied: thrown(() => engine.authorize(ACME, 'campaign.read', ['Campaign', 'k', 'bakery'], { host: MAIN }).orThrow()),
+    error: catchError(() => engine.change({ put: [{ type: 'TeamMember', id: 'x', account: 'nowhere', email: 'x@x.example' }] })),
+    faults: catchError(() => Engine.open({ 'catalog.json': '{' })),
+    denied: catchError(() => engine.authorize(ACME, 'campaign.read', ['Campaign', 'k', 'bakery'], { host: MAIN }).orThrow()),
   };
 }
 
@@ -77,7 +77,7 @@ function* parts(value, at = '') {
 }
 
 test('every answer is plain data in all of its parts', async () => {
-  for (const [name, thing] of Object.entries(await things())) {
+  for (const [name, thing] of Object.entries(await answersAndErrors())) {
     for (const [at, part] of parts(thing, name)) {
       assert.ok(['boolean', 'number', 'string', 'object'].includes(typeof part), `${at} is a ${typeof part}`);
       if (typeof part === 'number') assert.ok(Number.isSafeInteger(part), at);
@@ -93,7 +93,7 @@ test('every answer is plain data in all of its parts', async () => {
 });
 
 test('integers beyond the exact range are strings', async () => {
-  const engine = opened();
+  const engine = openEngine();
   engine.topUp('acme', 'emails', LARGE);
   const far = engine.consume(['Account', 'nova'], 'campaign.send', ['Campaign', 'k', 'nova'], LARGE, { host: MAIN });
   assert.equal(far.quota[0].amount, String(LARGE));
@@ -111,14 +111,14 @@ test('integers beyond the exact range are strings', async () => {
 });
 
 test('a statement survives JSON and still verifies', () => {
-  const engine = opened();
+  const engine = openEngine();
   const statement = engine.preview('acme');
   assert.equal(verifyDraw(JSON.parse(JSON.stringify(statement))), verifyDraw(statement));
   assert.equal(verifyDraw({ ...statement, due_cents: '9007199254741002' }), false);
 });
 
 test('an error keeps its code across threads', async () => {
-  const { error, denied } = await things();
+  const { error, denied } = await answersAndErrors();
   const { port1, port2 } = new MessageChannel();
   const got = new Promise((resolve) => { port2.once('message', resolve); });
   port1.postMessage({ error, denied });
@@ -135,7 +135,7 @@ test('an error keeps its code across threads', async () => {
 });
 
 test('errors print and inspect as errors', async () => {
-  const { error, denied } = await things();
+  const { error, denied } = await answersAndErrors();
   for (const each of [error, denied]) {
     assert.ok(each instanceof Error);
     assert.equal(Object.prototype.toString.call(each), '[object Error]');
@@ -152,12 +152,12 @@ test('errors print and inspect as errors', async () => {
 });
 
 test('orThrow returns an allow and throws a denial', () => {
-  const engine = opened();
+  const engine = openEngine();
   const yes = engine.authorize(ACME, 'campaign.read', CAMPAIGN, { host: MAIN });
   assert.equal(yes.orThrow(), yes);
   assert.equal(String(yes), 'allowed: ok');
   const refused = (answer, code) => {
-    const error = thrown(() => answer.orThrow());
+    const error = catchError(() => answer.orThrow());
     assert.ok(error instanceof DeniedError, String(error));
     assert.deepEqual([error.code, error.answer, error.message], [code, answer, `denied: ${code}`]);
     assert.ok(!inspect(error, { showHidden: false }).includes('logCode') && !JSON.stringify(error).includes('logCode'));
@@ -174,7 +174,7 @@ test('orThrow returns an allow and throws a denial', () => {
 });
 
 test('a token is printed by its field name only', () => {
-  const engine = opened();
+  const engine = openEngine();
   const performed = engine.perform(ACME, { do: 'create_client', id: 'florist', email: 'hello@florist.example' }, { host: MAIN });
   const { token } = performed;
   assert.equal(typeof token, 'string');
@@ -189,12 +189,12 @@ test('a token is printed by its field name only', () => {
     inspect([performed], { showHidden: true, getters: true }),
   ];
   for (const text of shown) assert.ok(!text.includes(token), text);
-  const wrong = thrown(() => engine.perform(ACME, { do: 'confirm_email', account: 'florist', token: `${token}x` }, { host: APP, channel: 'public' }).orThrow());
+  const wrong = catchError(() => engine.perform(ACME, { do: 'confirm_email', account: 'florist', token: `${token}x` }, { host: APP, channel: 'public' }).orThrow());
   assert.ok(!inspect(wrong, { showHidden: true }).includes(token));
 });
 
 test('a denial cannot be changed into an allow', () => {
-  const engine = opened();
+  const engine = openEngine();
   const no = engine.authorize(ACME, 'campaign.read', ['Campaign', 'k', 'bakery'], { host: MAIN });
   assert.throws(() => { no.allowed = true; }, TypeError);
   assert.ok(no instanceof Decision && !no.allowed);

@@ -16,7 +16,7 @@ export function bundle(settings) {
 }
 
 /** Values that earlier steps store for later ones. */
-export class Kept {
+export class StepValues {
   payments = new Map();
   names = new Map();
   last = null;
@@ -33,7 +33,7 @@ async function overage(engine, owner) {
   return records.filter((one) => one.owner === owner && !one.closed && (one.disabled ?? []).includes('overage')).length;
 }
 
-async function told(engine, step, end, kept) {
+async function runBillingStep(engine, step, end, kept) {
   const verb = (name) => (...args) => engine[name + end](...args);
   if (step.statement) return verb('statement')(...step.statement);
   if (step.preview) return verb('preview')(step.preview);
@@ -54,10 +54,10 @@ export const isAboutIt = (step) => ['statement', 'preview', 'settle', 'pay', 're
 export async function take(engine, step, end, kept) {
   const at = JSON.stringify(step);
   if (step.error) {
-    await assert.rejects(told(engine, step, end, kept), { code: step.error }, at);
+    await assert.rejects(runBillingStep(engine, step, end, kept), { code: step.error }, at);
     return;
   }
-  const statement = await told(engine, step, end, kept);
+  const statement = await runBillingStep(engine, step, end, kept);
   for (const [name, value] of Object.entries(step.has ?? {})) assert.deepEqual(statement[name] ?? null, value, `${name}: ${at}`);
   if ('at_risk' in step) assert.equal(statement.at_risk.length, step.at_risk, at);
   if ('overage' in step) assert.equal(await overage(engine, statement.owner), step.overage, at);

@@ -15,14 +15,14 @@ const agency = readFileSync(path.join(root, 'policies/tests/agency.jsonl'), 'utf
 const around = (step, ...more) => Object.fromEntries(['host', 'actor', 'context', ...more].filter((name) => name in step).map((name) => [name, step[name]]));
 
 /** Each answer names both identities if there is an actor, and none otherwise (A1). */
-const named = (decision, step, principal) => assert.deepEqual([decision.actor, decision.subject], step.actor ? [step.actor, principal] : [null, null]);
+const assertIdentities = (decision, step, principal) => assert.deepEqual([decision.actor, decision.subject], step.actor ? [step.actor, principal] : [null, null]);
 
 async function perform(engine, step, verb, tokens) {
   const command = { ...step.perform };
   if (tokens.has(command.token)) command.token = tokens.get(command.token);
   try {
     const { decision, token } = await engine[verb](step.by, command, around(step, 'key'));
-    named(decision, step, step.by);
+    assertIdentities(decision, step, step.by);
     if (typeof step.token === 'string') tokens.set(step.token, token);
     else if (step.token === false) assert.equal(token, null);
     return [decision.code, null, decision.replayed];
@@ -43,7 +43,7 @@ async function take(engine, given, verb, clock, tokens, kept) {
     assert.deepEqual(await perform(engine, step, verb, tokens), [step.code ?? null, step.error ?? null, step.replayed ?? false], at);
   } else if (step.consume) {
     const decision = await engine.consumeAsync(...step.consume, around(step, 'key'));
-    named(decision, step, step.consume[0]);
+    assertIdentities(decision, step, step.consume[0]);
     assert.deepEqual([decision.code, decision.replayed], [step.code, step.replayed ?? false], at);
   } else if (step.history) {
     const [last] = await engine.historyAsync(step.history, { limit: 1 });
@@ -69,7 +69,7 @@ async function take(engine, given, verb, clock, tokens, kept) {
 for (const store of ['memory:', 'file']) {
   for (const scene of scenes) {
     test(`${store} ${scene.description}`, async () => {
-      const [clock, tokens, kept] = [new ManualClock('2026-01-31T12:00:00Z'), new Map(), new bill.Kept()];
+      const [clock, tokens, kept] = [new ManualClock('2026-01-31T12:00:00Z'), new Map(), new bill.StepValues()];
       const folder = mkdtempSync(path.join(tmpdir(), 'sublet-'));
       const engine = Engine.open(bill.bundle(scene.catalog), { store: store === 'file' ? `sqlite:${folder}/sublet.db` : store, clock });
       await engine.importLinesAsync(agency);

@@ -15,15 +15,15 @@ const CAMPAIGN = ['Campaign', 'k', 'acme'];
 const SEND = [ACME, 'campaign.send', CAMPAIGN];
 const DAY = 86_400_000;
 
-function opened(limit) {
+function openEngine(limit) {
   const clock = new ManualClock('2026-01-31T12:00:00Z');
   const engine = Engine.open(undefined, { clock });
   engine.importLines(readFileSync(path.join(ROOT, 'policies/tests/agency.jsonl'), 'utf8'));
-  if (limit !== undefined) limited(engine, limit);
+  if (limit !== undefined) setLimit(engine, limit);
   return { engine, clock };
 }
 
-function limited(engine, emails) {
+function setLimit(engine, emails) {
   engine.change({ put: [{ type: 'Account', id: 'acme', email: 'owner@acme.example', package: 'agency', confirmed: true, limits: { emails } }] });
 }
 
@@ -37,10 +37,10 @@ const counts = ({ quota: [{ used, held }] }) => [used, held];
 const send = (engine, amount, more) => engine.consume(...SEND, amount, { host, ...more });
 const reserve = (engine, amount, ttl = 60_000) => engine.reserve(...SEND, amount, ttl, { host });
 const emails = (engine, more) => engine.usage('acme', { meter: 'emails', ...more })[0];
-const sound = (engine) => assert.deepEqual(engine.verify().faults, []);
+const assertNoFaults = (engine) => assert.deepEqual(engine.verify().faults, []);
 
 test('the limit is inclusive', () => {
-  const { engine } = opened(10);
+  const { engine } = openEngine(10);
   const first = send(engine, 10);
   assert.ok(first instanceof Decision && Object.isFrozen(first.quota) && Object.isFrozen(first.quota[0]));
   assert.deepEqual([first.allowed, counts(first), first.advice, first.replayed, first.expiresAt], [true, [10, 0], ['quota_100'], false, null]);
@@ -54,11 +54,11 @@ test('the limit is inclusive', () => {
   });
   assert.equal(typeof first.quota[0].base, 'number');
   assert.ok(engine.usage('acme').length > 5);
-  sound(engine);
+  assertNoFaults(engine);
 });
 
 test('a sub-limit is part of the account limit', () => {
-  const { engine } = opened(10);
+  const { engine } = openEngine(10);
   engine.change({ put: [{ type: 'TeamMember', id: 'ann', account: 'acme', email: 'ann@acme.example', confirmed: true, grants: ['campaigns'], sub_limits: { emails: 4 } }] });
   const ann = (amount) => engine.consume(ANN, 'campaign.send', CAMPAIGN, amount, { host });
   assert.deepEqual(ann(4).quota[0].member, { id: 'ann', used: 4, held: 0, limit: 4, remaining: 0 });
@@ -73,7 +73,7 @@ test('a sub-limit is part of the account limit', () => {
 });
 
 test('an idempotency key debits once', () => {
-  const { engine } = opened(10);
+  const { engine } = openEngine(10);
   const first = send(engine, 3, { key: 'k' });
   const second = send(engine, 3, { key: 'k' });
   assert.deepEqual([first.replayed, second.replayed, second.operation, counts(second)], [false, true, first.operation, counts(first)]);
@@ -90,7 +90,7 @@ test('an idempotency key debits once', () => {
 });
 
 test('a reservation is held until it is settled or expires', () => {
-  const { engine, clock } = opened(10);
+  const { engine, clock } = openEngine(10);
   const first = reserve(engine, 6);
   assert.deepEqual([counts(first), first.expiresAt], [[0, 6], '2026-01-31T12:01:00Z']);
   assert.equal(reserve(engine, 5).code, 'quota_exceeded');
@@ -106,11 +106,11 @@ test('a reservation is held until it is settled or expires', () => {
   clock.advance(60_000);
   assert.throws(() => engine.commit(third.operation), code('quota.hold_expired'));
   assert.deepEqual(counts(send(engine, 6)), [10, 0]);
-  sound(engine);
+  assertNoFaults(engine);
 });
 
 test('a reservation needs a valid time to live', () => {
-  const { engine } = opened(10);
+  const { engine } = openEngine(10);
   for (const ttl of [0, -1, 1.5, NaN, Infinity, 2 ** 53, 366 * DAY + 1, 2n ** 64n, '60000', null, undefined, {}, true, Symbol('x')]) {
     assert.throws(() => engine.reserve(...SEND, 1, ttl, { host }), code('input.ttl'), String(ttl));
   }
@@ -118,7 +118,7 @@ test('a reservation needs a valid time to live', () => {
 });
 
 test('a refund is at most the debit', () => {
-  const { engine } = opened(10);
+  const { engine } = openEngine(10);
   const { operation } = send(engine, 8);
   assert.deepEqual(counts(engine.refund(operation, { amount: 3, key: 'back' })), [5, 0]);
   assert.ok(engine.refund(BigInt(operation), { amount: 3n, key: 'back' }).replayed);
@@ -130,7 +130,7 @@ test('a refund is at most the debit', () => {
 });
 
 test('a partial consume grants the rest', () => {
-  const { engine } = opened(10);
+  const { engine } = openEngine(10);
   send(engine, 7);
   const rest = send(engine, 5, { upTo: true });
   assert.deepEqual([rest.allowed, rest.quota[0].amount, counts(rest)], [true, 3, [10, 0]]);
@@ -139,7 +139,7 @@ test('a partial consume grants the rest', () => {
 });
 
 test('stocks persist and flows restart', () => {
-  const { engine, clock } = opened();
+  const { engine, clock } = openEngine();
   const contact = (verb, action, amount) => engine[verb](ACME, action, ['Contact', 'c', 'acme'], amount, { host });
   assert.deepEqual(counts(contact('consume', 'contact.create', 5)), [5, 0]);
   assert.deepEqual(counts(contact('consume', 'contact.delete', 2)), [3, 0]);
@@ -168,7 +168,7 @@ test('stocks persist and flows restart', () => {
 });
 
 test('a batch is all or nothing', () => {
-  const { engine } = opened(10);
+  const { engine } = openEngine(10);
   const [principal, action, resource] = SEND;
   const batch = (...amounts) => engine.batch(amounts.map((amount) => ({ principal, action, resource, amount, host })));
   const refused = batch(4, 5, 2);
@@ -181,11 +181,11 @@ test('a batch is all or nothing', () => {
   assert.throws(() => engine.batch({ principal }), code('input.value'));
   const keyed = (key, upTo) => engine.batch([{ principal, action, resource, amount: { emails: 0 }, host, key, upTo, channel: 'web' }]);
   assert.deepEqual([keyed('b', true)[0].allowed, engine.batch([])], [true, []]);
-  sound(engine);
+  assertNoFaults(engine);
 });
 
 test('a check debits nothing and reports the quota', async () => {
-  const { engine } = opened(10);
+  const { engine } = openEngine(10);
   const ask = (amount) => [...SEND, { host, amount }];
   assert.deepEqual([engine.check(...ask(10)), engine.check(...ask(11))], [true, false]);
   const asked = engine.authorize(...ask(11));
@@ -202,7 +202,7 @@ test('a check debits nothing and reports the quota', async () => {
 });
 
 test('an invalid amount is a typed error and writes nothing', () => {
-  const { engine } = opened(10);
+  const { engine } = openEngine(10);
   const { operation } = send(engine, 2);
   const held = reserve(engine, 2).operation;
   const before = [engine.history('acme'), emails(engine)];
@@ -228,7 +228,7 @@ test('an invalid amount is a typed error and writes nothing', () => {
 });
 
 test('an integer that a Number would round is a string', () => {
-  const { engine } = opened('unlimited');
+  const { engine } = openEngine('unlimited');
   const large = 2n ** 53n + 1n;
   const first = send(engine, large);
   assert.deepEqual([first.quota[0].amount, ...counts(first), first.quota[0].limit, first.quota[0].remaining, first.quota[0].topUp], [String(large), String(large), 0, 'unlimited', 'unlimited', 0]);
@@ -238,7 +238,7 @@ test('an integer that a Number would round is a string', () => {
   assert.equal(send(engine, 1n).quota[0].used, String(2n ** 53n));
   const wrapped = send(engine, 2n ** 63n - 1n);
   assert.deepEqual([wrapped.code, wrapped.quota[0].amount], ['quota_exceeded', String(2n ** 63n - 1n)]);
-  limited(engine, 10);
+  setLimit(engine, 10);
   const over = send(engine, 2n ** 63n - 1n);
   assert.deepEqual([over.code, over.errors], ['quota_exceeded', []]);
   // The equal string is a replay, too.
@@ -248,7 +248,7 @@ test('an integer that a Number would round is a string', () => {
 });
 
 test('the history begins with the newest entry', () => {
-  const { engine, clock } = opened(10);
+  const { engine, clock } = openEngine(10);
   const taken = send(engine, 3, { key: 'k' });
   const held = reserve(engine, 2);
   const carried = engine.carryOver('acme', 'emails', 1, { member: 'ann' });
@@ -270,7 +270,7 @@ test('the history begins with the newest entry', () => {
 });
 
 test('a manual clock is validated and drives the engine', () => {
-  const { clock } = opened(10);
+  const { clock } = openEngine(10);
   assert.throws(() => new ManualClock('yesterday'), code('input.instant'));
   assert.throws(() => new ManualClock(0), code('input.value'));
   assert.throws(() => clock.set('2026-13-01T00:00:00Z'), code('input.instant'));
@@ -286,7 +286,7 @@ test('a manual clock is validated and drives the engine', () => {
 });
 
 test('a getter with side effects does not change the request', () => {
-  const { engine } = opened(100);
+  const { engine } = openEngine(100);
   const more = {
     get host() {
       send(engine, 5);
@@ -296,7 +296,7 @@ test('a getter with side effects does not change the request', () => {
   const decision = engine.consume(...SEND, 2, more);
   assert.deepEqual([decision.quota[0].amount, decision.quota[0].used], [2, 7]);
   for (const amount of [2 ** 32 + 3, Number.MAX_SAFE_INTEGER]) assert.equal(engine.consume(...SEND, amount, { host }).code, 'quota_exceeded');
-  limited(engine, 2 ** 40);
+  setLimit(engine, 2 ** 40);
   assert.equal(engine.consume(...SEND, 2 ** 32 + 3, { host }).quota[0].used, 2 ** 32 + 10);
   assert.equal(engine.consume(...SEND, -0, { host }).operation, null);
   assert.equal(engine.consume(...SEND, 1n, { host }).quota[0].used, 2 ** 32 + 11);

@@ -19,14 +19,14 @@ const code = (wanted) => (error) => {
   return true;
 };
 
-function opened(clock) {
+function openEngine(clock) {
   const engine = Engine.open(undefined, { clock });
   engine.importLines(AGENCY);
   return engine;
 }
 
 test('a put names what it resets and a merge keeps the rest', () => {
-  const engine = opened();
+  const engine = openEngine();
   engine.change({ merge: [{ type: 'Account', id: 'cafe', disabled: ['abuse'], limits: { emails: 5, contacts: 1 } }] });
   const partial = { type: 'Account', id: 'cafe', email: 'hello@cafe.example', owner: 'acme', level: 'basic', confirmed: true };
   assert.throws(() => engine.change({ put: [partial] }), (error) => code('directory.would_reset')(error) && /`disabled`, `limits`/.test(error.message));
@@ -58,7 +58,7 @@ test('one of several starting processes seeds the directory', async () => {
 
 test('stocks of clients and seats equal the directory', () => {
   const clock = new ManualClock('2026-01-31T12:00:00Z');
-  const engine = opened(clock);
+  const engine = openEngine(clock);
   const used = () => ['client_accounts', 'members'].map((meter) => engine.usage('acme', { meter })[0].used);
   assert.deepEqual(used(), [3, 3]);
   assert.ok(engine.perform(ACME, { do: 'invite_member', id: 'guest', email: 'guest@acme.example', valid_for: 1000 }, { host }).decision.allowed);
@@ -72,7 +72,7 @@ test('stocks of clients and seats equal the directory', () => {
 
 test('top-ups are reversed by key and a manual clock may jump', async () => {
   const clock = new ManualClock('2026-01-31T12:00:00Z');
-  const engine = opened(clock);
+  const engine = openEngine(clock);
   engine.topUp('acme', 'contacts', 10, { key: 'charge/1' });
   clock.set('2031-01-31T12:00:00Z');
   const back = engine.revokeTopUp('acme', 'charge/1');

@@ -15,7 +15,7 @@ const HOST = 'dash.marketingmaster.example';
 const OWNER = ['Account', 'acme'];
 const CAMPAIGN = { type: 'Campaign', id: 'k', account: 'acme' };
 
-function opened() {
+function openEngine() {
   const engine = Engine.open(path.join(ROOT, 'policies'));
   engine.importLines(readFileSync(path.join(ROOT, 'policies/tests/agency.jsonl'), 'utf8'));
   return engine;
@@ -35,7 +35,7 @@ function aborted(reason) {
 }
 
 test('an invalid amount is a typed error', () => {
-  const engine = opened();
+  const engine = openEngine();
   for (const amount of [true, 1.5, NaN, Infinity, -1, -1n, 2 ** 53, 2n ** 63n, '1', [1], {}, Symbol('x'), () => 1]) {
     assert.throws(() => engine.authorize(OWNER, 'campaign.send', CAMPAIGN, { host: HOST, amount }), code('input.amount'));
   }
@@ -47,7 +47,7 @@ test('an invalid amount is a typed error', () => {
 });
 
 test('hostile objects are exact or refused', () => {
-  const engine = opened();
+  const engine = openEngine();
   const ask = (resource, circumstances = { host: HOST }) => engine.check(OWNER, 'campaign.read', resource, circumstances);
   class Owned { constructor() { Object.assign(this, CAMPAIGN); } }
   for (const resource of [new Owned(), new Proxy(new Owned(), {}), Object.create(CAMPAIGN), new Map(), new Proxy({ ...CAMPAIGN, more: 1 }, {}), null, undefined, 'Campaign', ['Campaign'], ['Campaign', 1], { ...CAMPAIGN, toJSON: () => CAMPAIGN }, { ...CAMPAIGN, account: new String('acme') }, { ...CAMPAIGN, more: 1 }]) {
@@ -66,7 +66,7 @@ test('hostile objects are exact or refused', () => {
 });
 
 test('toJSON and prototypes are ignored', () => {
-  const engine = opened();
+  const engine = openEngine();
   Object.prototype.host = 'evil.example';
   try {
     assert.equal(engine.authorize(OWNER, 'campaign.read', CAMPAIGN, {}).code, 'host_missing');
@@ -76,7 +76,7 @@ test('toJSON and prototypes are ignored', () => {
 });
 
 test('diagnostics have positions and a bad reload changes nothing', () => {
-  const engine = opened();
+  const engine = openEngine();
   const before = engine.bundle();
   assert.throws(() => engine.reload({ 'sublet.cedarschema': 'entity', 'a.cedar': 'permit (' }), (error) => {
     assert.equal(error.code, 'bundle.syntax');
@@ -87,7 +87,7 @@ test('diagnostics have positions and a bad reload changes nothing', () => {
 });
 
 test('a batch is answered whole or not at all', async () => {
-  const engine = opened();
+  const engine = openEngine();
   const good = { principal: OWNER, action: 'campaign.read', resource: CAMPAIGN, host: HOST };
   const bad = { ...good, principal: ['Account', 'bakery'] };
   assert.deepEqual(engine.checkMany([good, bad]), [true, false]);
@@ -105,7 +105,7 @@ test('a batch is answered whole or not at all', async () => {
 });
 
 test('a transaction is all or nothing', async () => {
-  const engine = opened();
+  const engine = openEngine();
   const [before, revision] = [engine.exportLines(), engine.revision];
   assert.throws(() => engine.change({ put: [{ type: 'TeamMember', id: 'z', account: 'nowhere', email: 'z@z.example' }] }), code('directory.unknown_account'));
   assert.throws(() => engine.change({ put: [{ type: 'Operator', id: 'z', email: 'z@z.example', more: 1 }] }), code('directory.record'));
@@ -123,7 +123,7 @@ test('an import reports progress and can be stopped', async (context) => {
   const operators = (from, to) => Array.from({ length: to - from }, (_, n) => `{"type":"Operator","id":"o${from + n}","email":"o${from + n}@x.example"}\n`).join('');
   const file = path.join(folder, 'operators.jsonl');
   writeFileSync(file, operators(0, 25_000));
-  const engine = opened();
+  const engine = openEngine();
   const seen = [];
   const revision = await engine.importFile(file, { progress: (progress) => void seen.push(progress) });
   assert.deepEqual(seen.at(-1), { records: 25_000, bytes: statSync(file).size });

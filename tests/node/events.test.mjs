@@ -24,7 +24,7 @@ const camel = (options) => Object.fromEntries(Object.entries(options).map(([name
 const lines = (file) => readFileSync(file, 'utf8').split('\n').filter(Boolean).map((line) => JSON.parse(line));
 const folder = () => mkdtempSync(path.join(tmpdir(), 'sublet-'));
 
-function opened(more = {}) {
+function openEngine(more = {}) {
   const engine = Engine.open(path.join(root, 'policies'), more);
   engine.importLines(agency);
   return engine;
@@ -58,7 +58,7 @@ async function take(engine, clock, step, operations) {
 }
 
 /** Removes the values that differ from run to run, and numbers the operations in their order. */
-function masked(events) {
+function maskEvents(events) {
   const known = [];
   const numbered = (found) => {
     if (!known.includes(found)) known.push(found);
@@ -73,18 +73,18 @@ function masked(events) {
 for (const scene of scenes) {
   test(scene.description, async () => {
     const [clock, told, operations] = [new ManualClock('2026-01-31T12:00:00Z'), [], new Map()];
-    const engine = opened({ clock });
+    const engine = openEngine({ clock });
     const log = engine.log({ callback: (event) => told.push(event), ...camel(scene.options) });
     for (const step of scene.steps) await take(engine, clock, step, operations);
     assert.equal(await log.flush(), true);
-    assert.deepEqual(masked(told), scene.events);
+    assert.deepEqual(maskEvents(told), scene.events);
     assert.deepEqual({ ...log.counts }, { delivered: told.length, dropped: 0, failed: 0 });
     assert.equal(await log.close(), true);
   });
 }
 
 test('a callback runs on the event loop and blocks no caller', async () => {
-  const [engine, told] = [opened(), []];
+  const [engine, told] = [openEngine(), []];
   engine.log({ callback: (event) => told.push(event.verb) });
   engine.check(...nobody);
   await engine.consumeAsync(['Account', 'acme'], 'campaign.send', { type: 'Campaign', id: 'k', account: 'acme' }, 1);
@@ -93,7 +93,7 @@ test('a callback runs on the event loop and blocks no caller', async () => {
 });
 
 test('failing callbacks are counted and cause no new events', async () => {
-  const engine = opened();
+  const engine = openEngine();
   const throwing = engine.log({ callback: () => { throw new Error('no'); } });
   const rejecting = engine.log({ callback: async () => { throw new Error('no'); } });
   const asking = engine.log({ callback: () => engine.check(...nobody) });
@@ -104,7 +104,7 @@ test('failing callbacks are counted and cause no new events', async () => {
 });
 
 test('events beyond the queue are dropped and reported', async () => {
-  const [engine, told] = [opened(), []];
+  const [engine, told] = [openEngine(), []];
   const log = engine.log({ callback: (event) => told.push(event), queue: 100 });
   for (let at = 0; at < 1000; at += 1) engine.check(...nobody);
   assert.equal(await log.close(), true);
@@ -115,7 +115,7 @@ test('events beyond the queue are dropped and reported', async () => {
 });
 
 test('a log file has whole lines and is rotated', async () => {
-  const [engine, file] = [opened(), path.join(folder(), 'events.jsonl')];
+  const [engine, file] = [openEngine(), path.join(folder(), 'events.jsonl')];
   const log = engine.log({ path: file, rotateBytes: 5000, keep: 3n, events: ['decision'], redact: ['principal'] });
   for (let at = 0; at < 100; at += 1) engine.check(...nobody);
   assert.equal(await log.close(), true);
@@ -139,7 +139,7 @@ test('a log ends with the process and loses no queued event', () => {
 });
 
 test('an invalid option is refused', () => {
-  const [engine, callback] = [opened(), () => {}];
+  const [engine, callback] = [openEngine(), () => {}];
   const refused = (options, code) => assert.throws(() => engine.log(options), { code }, JSON.stringify(options));
   for (const options of [{}, undefined, { callback: 7 }, { callback, path: '/tmp/x' }, { callback, sampleAllowed: NaN }, { callback, timeout: 1 }, { callback, keep: 1.5 }]) {
     assert.throws(() => engine.log(options), (error) => error.code.startsWith('input.'), JSON.stringify(options));
@@ -152,7 +152,7 @@ test('an invalid option is refused', () => {
 });
 
 test('metrics equal the requests', async () => {
-  const engine = opened();
+  const engine = openEngine();
   engine.measure();
   for (let at = 0; at < 5; at += 1) engine.check(...nobody);
   assert.throws(() => engine.authorize(['Account', 'acme'], 'no.such', ['Account', 'acme']), { code: 'input.unknown_action' });
@@ -164,7 +164,7 @@ test('metrics equal the requests', async () => {
 });
 
 test('Prometheus reads the metrics', async () => {
-  const [engine, registry] = [opened(), new Registry()];
+  const [engine, registry] = [openEngine(), new Registry()];
   collect(engine, registry);
   for (let at = 0; at < 3; at += 1) engine.check(...nobody);
   const text = await registry.metrics();
@@ -179,7 +179,7 @@ test('OpenTelemetry reads the metrics', async () => {
     async onForceFlush() {}
     async onShutdown() {}
   }
-  const [engine, reader] = [opened(), new Reader()];
+  const [engine, reader] = [openEngine(), new Reader()];
   instrument(engine, new MeterProvider({ readers: [reader] }).getMeter('test'));
   for (let at = 0; at < 3; at += 1) engine.check(...nobody);
   const { resourceMetrics, errors } = await reader.collect();

@@ -44,7 +44,7 @@ const ENDS = {
 const NATURAL = ['nothing', 'logs open', 'three logs on stuck files', 'a callback that never settles', 'many logs of many engines', 'a long list under way'];
 
 /** Runs a program until it ends. Returns the time since its first output, and its exit status. */
-async function ended(program, given) {
+async function runToEnd(program, given) {
   const child = spawn(process.execPath, ['-e', `${HEAD}${program}`], { env: { ...process.env, SUBLET_EXITS: JSON.stringify(given) }, stdio: ['ignore', 'pipe', 'pipe'] });
   let errors = '';
   child.stderr.on('data', (data) => { errors += data; });
@@ -83,12 +83,12 @@ test('every way to end a process or worker ends it', async (context) => {
   let slowest = 0;
   // The time that an idle process takes to end on a busy machine.
   let slack = 0;
-  for (let turn = 0; turn < 3; turn += 1) slack = Math.max(slack, 2 * (await ended("console.log('end'); process.exit(0);", given)).time);
+  for (let turn = 0; turn < 3; turn += 1) slack = Math.max(slack, 2 * (await runToEnd("console.log('end'); process.exit(0);", given)).time);
   // Two programs at a time, because they mostly wait.
   const run = async () => {
     for (let next = cases.pop(); next !== undefined; next = cases.pop()) {
       const [what, program] = next;
-      const { time, code, signal, errors } = await ended(program, given);
+      const { time, code, signal, errors } = await runToEnd(program, given);
       slowest = Math.max(slowest, time);
       assert.equal(signal, null, `${what}: ${signal} ${errors}`);
       assert.ok(code === 0 || (errors.includes('wanted') && code === 1), `${what}: ${code} ${errors}`);

@@ -19,7 +19,7 @@ after(() => rmSync(folder, { recursive: true }));
  * Returns the awaited value, the time that it took, and the longest time that the event loop stood
  * still meanwhile.
  */
-async function watched(start) {
+async function measureCall(start) {
   let [last, longest] = [performance.now(), 0];
   const tick = () => {
     const now = performance.now();
@@ -35,7 +35,7 @@ async function watched(start) {
 }
 
 /** Writes a directory with this many additional records, whose names contain the round. */
-function large(round) {
+function writeDirectory(round) {
   const file = path.join(folder, `${round}.jsonl`);
   const more = Array.from({ length: RECORDS }, (_, at) => `{"type":"Operator","id":"o${round}-${at}","email":"o${round}-${at}@x.example"}\n`);
   writeFileSync(file, AGENCY + more.join(''));
@@ -52,13 +52,13 @@ test('a large change is loaded off the event loop', async (context) => {
     refreshAsync: () => engine.refreshAsync(),
     checkManyAsync: () => engine.checkManyAsync([{ principal: ASKED[0], action: ASKED[1], resource: ASKED[2], ...ASKED[3] }]),
   };
-  await other.importFile(large(0));
+  await other.importFile(writeDirectory(0));
   const begun = performance.now();
   assert.equal(engine.check(...ASKED), true);
   const plain = performance.now() - begun;
   for (const [at, [name, ask]] of Object.entries(forms).entries()) {
-    const revision = await other.importFile(large(at + 1));
-    const { answer, time, longest } = await watched(ask);
+    const revision = await other.importFile(writeDirectory(at + 1));
+    const { answer, time, longest } = await measureCall(ask);
     assert.deepEqual(answer, { checkAsync: true, refreshAsync: revision, checkManyAsync: [true] }[name]);
     assert.notEqual(engine.record(['Operator', `o${at + 1}-7`]), null);
     context.diagnostic(`${name}: ${time.toFixed(0)} ms, the loop stood still for ${longest.toFixed(0)} ms; a plain check ${plain.toFixed(0)} ms`);
@@ -72,7 +72,7 @@ test('policies are loaded off the event loop', async (context) => {
   const begun = performance.now();
   const print = engine.reload();
   const plain = performance.now() - begun;
-  const { answer, time, longest } = await watched(async () => {
+  const { answer, time, longest } = await measureCall(async () => {
     const loading = engine.reloadAsync();
     assert.equal(engine.check(...ASKED), true);
     return loading;

@@ -15,7 +15,7 @@ const [HOST, APP] = ['dash.marketingmaster.example', 'app.acme.example'];
 const OWNER = ['Account', 'acme'];
 const CAMPAIGN = ['Campaign', 'k', 'acme'];
 
-function opened() {
+function openEngine() {
   const engine = Engine.open(path.join(ROOT, 'policies'));
   engine.importLines(AGENCY);
   return engine;
@@ -27,10 +27,10 @@ const code = (wanted) => (error) => {
   return true;
 };
 
-const made = () => ({ acme: new Principal(...OWNER), read: new Action('campaign.read'), campaign: new ResourceType('Campaign'), dash: new Host(HOST) });
+const createHandles = () => ({ acme: new Principal(...OWNER), read: new Action('campaign.read'), campaign: new ResourceType('Campaign'), dash: new Host(HOST) });
 
 test('a handle equals its name and is built from strings', () => {
-  const { acme, read, campaign, dash } = made();
+  const { acme, read, campaign, dash } = createHandles();
   assert.deepEqual([{ ...acme }, { ...read }, { ...campaign }, { ...dash }], [{ type: 'Account', id: 'acme' }, { type: 'Action', id: 'campaign.read' }, { name: 'Campaign' }, { name: HOST }]);
   assert.deepEqual(acme, new Principal(...OWNER));
   assert.notDeepEqual(acme, new Principal('Account', 'bakery'));
@@ -42,8 +42,8 @@ test('a handle equals its name and is built from strings', () => {
 });
 
 test('handles replace names everywhere', () => {
-  const engine = opened();
-  const { acme, read, campaign, dash } = made();
+  const engine = openEngine();
+  const { acme, read, campaign, dash } = createHandles();
   const bakery = new Principal('Account', 'bakery');
   assert.ok(engine.check(acme, read, [campaign, 'k', acme], { host: dash }));
   assert.ok(engine.check(acme, 'campaign.read', { type: campaign, id: 'k', account: acme }, { host: HOST }));
@@ -63,8 +63,8 @@ test('handles replace names everywhere', () => {
 
 // A part of a request that is not a plain value is read exactly or refused.
 test('a handle fits only its own type', () => {
-  const engine = opened();
-  const { acme, read, campaign, dash } = made();
+  const engine = openEngine();
+  const { acme, read, campaign, dash } = createHandles();
   const good = [acme, read, [campaign, 'k', acme], { host: dash }];
   assert.ok(engine.check(...good));
   const wrong = [acme, read, campaign, dash, 1, null, {}, [], [acme], [acme, 'k'], ['Campaign', read], ['Campaign', 'k', campaign], ['Campaign', 'k', undefined], ['Campaign', 'k', 'acme', 'x'], ['Campaign'], [, 'k'], ['Campaign', '\ud800'], new Proxy(acme, {}), new Proxy([acme], {}), Object.create(Principal.prototype), Object.create(acme), { host: HOST, more: 1 }];
@@ -101,7 +101,7 @@ const WAYS = [
 ];
 
 test('each part of a request is read once', async () => {
-  const engine = opened();
+  const engine = openEngine();
   const object = { type: 'Campaign', id: 'k', account: 'acme' };
   // A request inside a getter is answered and does not disturb the outer one.
   meanwhile = () => {
@@ -145,7 +145,7 @@ test('each part of a request is read once', async () => {
 });
 
 test('errors of getters propagate and wrong types are refused', async () => {
-  const engine = opened();
+  const engine = openEngine();
   const thrown = new Error('read');
   const good = { principal: OWNER, action: 'campaign.read', resource: CAMPAIGN, host: HOST };
   for (const disguise of Object.values(GUISES)) {
@@ -166,8 +166,8 @@ test('errors of getters propagate and wrong types are refused', async () => {
 });
 
 test('only an account owns a resource', () => {
-  const engine = opened();
-  const { acme, read, dash } = made();
+  const engine = openEngine();
+  const { acme, read, dash } = createHandles();
   const member = new Principal('TeamMember', 'acme');
   for (const resource of [['Campaign', 'k', member], { type: 'Campaign', id: 'k', account: member }]) {
     for (const around of [{ host: dash }, { host: dash, channel: 'web' }]) {
@@ -178,8 +178,8 @@ test('only an account owns a resource', () => {
 });
 
 test('polluted prototypes are ignored', () => {
-  const engine = opened();
-  const { acme, read, campaign } = made();
+  const engine = openEngine();
+  const { acme, read, campaign } = createHandles();
   Array.prototype[1] = 'acme';
   Object.prototype.account = 'acme';
   try {
@@ -195,8 +195,8 @@ test('polluted prototypes are ignored', () => {
 });
 
 test('ids of any characters and length are exact', () => {
-  const engine = opened();
-  const { acme, read, campaign, dash } = made();
+  const engine = openEngine();
+  const { acme, read, campaign, dash } = createHandles();
   for (const id of ['', 'é', '💥', '\0', 'x'.repeat(3_000), 'x'.repeat(5_000), 'ü'.repeat(5_000), 'x'.repeat(200_000)]) {
     const answer = (ask) => { try { return ask(); } catch (error) { return error.code; } };
     const client = ['Account', id];
@@ -212,7 +212,7 @@ test('ids of any characters and length are exact', () => {
 });
 
 test('handles outlive changes and work with any engine', () => {
-  const [engine, other] = [opened(), Engine.open()];
+  const [engine, other] = [openEngine(), Engine.open()];
   const [fresh, read, campaign, app] = [new Principal('Account', 'new'), new Action('campaign.read'), new ResourceType('Campaign'), new Host(APP)];
   const codeAt = (asked) => {
     const found = asked.authorize(fresh, read, [campaign, 'k', fresh], { host: app });
@@ -258,7 +258,7 @@ function questions(count) {
   });
 }
 
-const handled = (request) => ({
+const withHandles = (request) => ({
   ...request,
   principal: new Principal(...request.principal),
   action: new Action(request.action),
@@ -266,31 +266,31 @@ const handled = (request) => ({
   host: request.host && new Host(request.host),
 });
 
-const columns = (requests) => Object.fromEntries(['principal', 'action', 'resource', 'host', 'actor', 'channel'].map((name) => [`${name}s`, requests.map((request) => request[name])]));
+const toColumns = (requests) => Object.fromEntries(['principal', 'action', 'resource', 'host', 'actor', 'channel'].map((name) => [`${name}s`, requests.map((request) => request[name])]));
 
 test('a batch equals single checks', async () => {
-  const engine = opened();
+  const engine = openEngine();
   const requests = questions(2_500);
   const wanted = requests.map(({ principal, action, resource, ...more }) => engine.authorize(principal, action, resource, more));
   assert.ok(new Set(wanted.map((found) => found.code)).size > 4);
   const bits = wanted.map((found) => found.allowed);
   const plain = requests.filter((request) => !request.actor && !request.channel);
-  for (const list of [requests, requests.map(handled)]) {
+  for (const list of [requests, requests.map(withHandles)]) {
     assert.deepEqual(list.map(({ principal, action, resource, ...more }) => engine.check(principal, action, resource, more)), bits);
-    for (const given of [list, columns(list)]) {
+    for (const given of [list, toColumns(list)]) {
       assert.deepEqual(engine.checkMany(given), bits);
       assert.deepEqual(await engine.checkManyAsync(given), bits);
       assert.deepEqual(engine.authorizeMany(given), wanted);
       assert.deepEqual(await engine.authorizeManyAsync(given), wanted);
     }
   }
-  const [{ actors, channels, ...four }, found] = [columns(plain), engine.checkMany(plain)];
+  const [{ actors, channels, ...four }, found] = [toColumns(plain), engine.checkMany(plain)];
   assert.deepEqual(engine.checkMany(four), found);
 });
 
 // If the lengths differ, no request is answered.
 test('one value fills a column and lengths must match', async () => {
-  const engine = opened();
+  const engine = openEngine();
   const good = { principals: OWNER, actions: 'campaign.read', resources: Array.from({ length: 1_500 }, (_, n) => ['Campaign', `${n}`, 'acme']), hosts: HOST };
   assert.deepEqual(engine.checkMany(good), Array(1_500).fill(true));
   assert.deepEqual(engine.checkMany({ ...good, resources: CAMPAIGN }), [true]);
@@ -319,8 +319,8 @@ test('one value fills a column and lengths must match', async () => {
 
 // Evicted strings are interned again.
 test('the interner evicts strings but keeps handles', async () => {
-  const engine = opened();
-  const { acme, read, campaign, dash } = made();
+  const engine = openEngine();
+  const { acme, read, campaign, dash } = createHandles();
   const slow = engine.checkManyAsync(Array(20_000).fill({ principal: OWNER, action: 'campaign.read', resource: CAMPAIGN, host: HOST }));
   for (let turn = 0; turn < 150_000; turn += 1) {
     if (engine.check(acme, read, [campaign, 'k', acme], { host: `h${turn}.example` })) assert.fail(`h${turn}`);
@@ -336,7 +336,7 @@ test('the interner evicts strings but keeps handles', async () => {
 });
 
 test('the event loop runs during a long batch', async () => {
-  const engine = opened();
+  const engine = openEngine();
   const request = { principal: OWNER, action: 'campaign.read', resource: CAMPAIGN, host: HOST };
   let [turns, going] = [0, true];
   const turn = () => { turns += 1; if (going) setImmediate(turn); };
@@ -366,8 +366,8 @@ test('each worker has an engine and handles of its own', async () => {
     pending.then(() => {});`;
   const acme = new Principal(...OWNER);
   const workers = Array.from({ length: 4 }, (_, n) => new Worker(program, { eval: true, workerData: { addon, agency: AGENCY, host: HOST, sent: acme, exit: n % 2 === 0 } }));
-  const engine = opened();
-  const { read, campaign, dash } = made();
+  const engine = openEngine();
+  const { read, campaign, dash } = createHandles();
   for (let turn = 0; turn < 20_000; turn += 1) assert.ok(engine.check(acme, read, [campaign, 'k', acme], { host: dash }));
   const found = await Promise.all(workers.map((worker) => new Promise((resolve, reject) => {
     let message;

@@ -30,17 +30,17 @@ const pause = (time) => new Promise((resolve) => { setTimeout(resolve, time); })
 export async function stoppedHolder(engine, store, instant = '') {
   const child = spawn(process.execPath, ['--input-type=module', '-e', PROGRAM, '--', store, instant], { stdio: ['ignore', 'pipe', 'inherit'] });
   await once(child.stdout, 'data');
-  const goOn = () => child.kill('SIGCONT');
+  const resume = () => child.kill('SIGCONT');
   const end = async () => {
-    goOn();
+    resume();
     child.kill('SIGKILL');
     if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
   };
   for (let tries = 0; tries < 300; tries += 1) {
     child.kill('SIGSTOP');
     const asked = engine.consumeAsync(...SEND, 1, { host: HOST }).then(() => true, () => true);
-    if (!(await Promise.race([asked, pause(250).then(() => false)]))) return { goOn, end, asked };
-    goOn();
+    if (!(await Promise.race([asked, pause(250).then(() => false)]))) return { resume, end, asked };
+    resume();
     await pause(Math.random() * 20);
   }
   await end();

@@ -13,7 +13,7 @@ const AGENCY = readFileSync(path.join(ROOT, 'policies/tests/agency.jsonl'), 'utf
 const host = 'dash.marketingmaster.example';
 const [ACME, CAMPAIGN] = [['Account', 'acme'], ['Campaign', 'k', 'acme']];
 
-function opened() {
+function openEngine() {
   const engine = Engine.open();
   engine.importLines(AGENCY);
   return engine;
@@ -115,7 +115,7 @@ const VERBS = {
 const MORE = { authorizeMany: [[{ principal: ACME, action: 'campaign.read', resource: CAMPAIGN, host }]], checkMany: [[{ principal: ACME, action: 'campaign.read', resource: CAMPAIGN, host }]] };
 
 /** Returns the typed error of `work`, or `undefined` if it succeeds. Fails on any other error. */
-async function typed(what, work) {
+async function typedError(what, work) {
   const begun = performance.now();
   try {
     await work();
@@ -128,7 +128,7 @@ async function typed(what, work) {
 }
 
 test('each argument of each method may be any value', async () => {
-  const engine = opened();
+  const engine = openEngine();
   for (const [verb, good] of Object.entries({ ...VERBS, ...MORE })) {
     for (const form of [verb, `${verb}Async`]) {
       for (let place = 0; place <= good.length; place += 1) {
@@ -137,7 +137,7 @@ test('each argument of each method may be any value', async () => {
         for (const [kind, make] of kinds) {
           const given = [...good];
           given[place] = make();
-          await typed(`${form}, ${place}: ${kind}`, () => engine[form](...given));
+          await typedError(`${form}, ${place}: ${kind}`, () => engine[form](...given));
         }
       }
     }
@@ -145,7 +145,7 @@ test('each argument of each method may be any value', async () => {
 });
 
 test('each field of an argument may be any value', async () => {
-  const engine = opened();
+  const engine = openEngine();
   const request = { principal: ACME, action: 'campaign.send', resource: { type: 'Campaign', id: 'k', account: 'acme', attributes: {}, tags: {}, parents: [] }, host, actor: null, channel: 'web', realm: ACME, amount: 1, context: {} };
   const { principal, action, resource, ...around } = request;
   const columns = { principals: [ACME], actions: ['campaign.read'], resources: [CAMPAIGN], hosts: [host], actors: [null], channels: ['web'], realms: [ACME], amounts: [1], contexts: [{}] };
@@ -177,16 +177,16 @@ test('each field of an argument may be any value', async () => {
     for (const name of [...Object.keys(good), 'unknown', '__proto__']) {
       for (const [kind, make] of Object.entries(HOSTILE)) {
         const given = Object.defineProperty({ ...good }, name, { value: make(), enumerable: true, configurable: true, writable: true });
-        await typed(`${what}.${name}: ${kind}`, () => ask(given));
+        await typedError(`${what}.${name}: ${kind}`, () => ask(given));
         const read = Object.defineProperty({ ...good }, name, { get: () => make(), enumerable: true, configurable: true });
-        await typed(`${what}.${name}, read: ${kind}`, () => ask(read));
+        await typedError(`${what}.${name}, read: ${kind}`, () => ask(read));
       }
     }
   }
 });
 
 test('functions outside the engine accept any value', async () => {
-  const engine = opened();
+  const engine = openEngine();
   const [clock, log] = [new ManualClock('2026-01-31T12:00:00Z'), engine.log({ callback: () => {} })];
   const alone = {
     open: (given) => Engine.open(given ?? 7),
@@ -215,7 +215,7 @@ test('functions outside the engine accept any value', async () => {
   };
   const output = process.stdout.write;
   for (const [what, ask] of Object.entries(alone)) {
-    for (const [kind, make] of Object.entries(HOSTILE)) await typed(`${what}: ${kind}`, () => ask(make()));
+    for (const [kind, make] of Object.entries(HOSTILE)) await typedError(`${what}: ${kind}`, () => ask(make()));
   }
   assert.equal(process.stdout.write, output);
   assert.throws(() => Engine.open(new URL('https://policies.example/')), { code: 'input.value' });
@@ -223,14 +223,14 @@ test('functions outside the engine accept any value', async () => {
 });
 
 test('a change with an unknown field names the field', () => {
-  const engine = opened();
+  const engine = openEngine();
   for (const given of [null, 7, 'put', [], { puts: [] }, { put: [], removed: [] }, { put: sparse(2 ** 32 - 1) }, { expectedRevision: true }, { expectedRevision: -1 }]) {
     assert.throws(() => engine.change(given), { code: 'input.value' });
   }
 });
 
 test('checks in JavaScript throw typed errors with a reason', () => {
-  const engine = opened();
+  const engine = openEngine();
   for (const ask of [() => engine.check(revoked([]), 'campaign.read', CAMPAIGN), () => engine.check(ACME, 'campaign.read', CAMPAIGN, revoked({})), () => engine.checkMany([revoked({})])]) {
     assert.throws(ask, (error) => error instanceof SubletError && error.code.startsWith('input.') && error.cause instanceof TypeError);
   }
@@ -238,7 +238,7 @@ test('checks in JavaScript throw typed errors with a reason', () => {
 });
 
 test('a failing callback result fails one call at most', async () => {
-  const engine = opened();
+  const engine = openEngine();
   let answers = 0;
   const nobody = [['Account', 'nobody'], 'campaign.read', ['Account', 'nobody']];
   const GIVEN = [

@@ -22,7 +22,7 @@ const DAY = 86_400_000;
 const account = (more) => ({ type: 'Account', id: 'acme', email: 'owner@acme.example', package: 'agency', confirmed: true, ...more });
 
 /** Returns the result of `work`, and the number of times that JSON was parsed for it. */
-function counting(work) {
+function countParses(work) {
   const parse = JSON.parse;
   let reads = 0;
   JSON.parse = (...given) => {
@@ -39,9 +39,9 @@ function counting(work) {
 }
 
 /** Returns the order of keys and whether each part is frozen, at all depths. */
-function form(value) {
+function describeForm(value) {
   if (typeof value !== 'object' || value === null) return typeof value;
-  return [Object.isFrozen(value), Object.getPrototypeOf(value), Object.entries(value).map(([key, field]) => [key, form(field)])];
+  return [Object.isFrozen(value), Object.getPrototypeOf(value), Object.entries(value).map(([key, field]) => [key, describeForm(field)])];
 }
 
 /**
@@ -71,9 +71,9 @@ class Both {
    */
   take(principal, action, resource, amount = 1, { json = false, ...more } = {}) {
     const [numbers, text] = this.engines;
-    const found = counting(() => numbers.consume(principal, action, resource, amount, { host, ...more }));
+    const found = countParses(() => numbers.consume(principal, action, resource, amount, { host, ...more }));
     this.asked += 1;
-    const wanted = counting(() => text.consume(principal, action, resource, amount, { host, ...more, key: `k${this.asked}` }));
+    const wanted = countParses(() => text.consume(principal, action, resource, amount, { host, ...more, key: `k${this.asked}` }));
     if (found.reads === null || wanted.reads === null) {
       assert.deepStrictEqual(found.given, wanted.given);
       return null;
@@ -83,13 +83,13 @@ class Both {
     assert.ok(one instanceof Decision);
     // Each engine numbers its own operations.
     assert.deepStrictEqual({ ...one, operation: null }, { ...other, operation: null });
-    assert.deepStrictEqual(form(one), form(other));
+    assert.deepStrictEqual(describeForm(one), describeForm(other));
     return one;
   }
 }
 
 /** Returns the shipped bundle, in which campaigns debit other meters. */
-function taking(meters) {
+function bundleWithMeters(meters) {
   const names = readdirSync(path.join(ROOT, 'policies')).filter((name) => /\.(cedar|cedarschema)$/.test(name) || name === 'catalog.json');
   const files = Object.fromEntries(names.map((name) => [name, readFileSync(path.join(ROOT, 'policies', name), 'utf8')]));
   return { ...files, 'app.cedarschema': files['app.cedarschema'].replace('@meter("emails")\naction "campaign.send"', `@meter("${meters}")\naction "campaign.send"`) };
@@ -157,7 +157,7 @@ test('reservations, stocks and windows decode', () => {
 
 test('several meters decode in order', () => {
   const both = new Both(account({ limits: { emails: 12, texts: 'unlimited' } }));
-  both.each((engine) => engine.reload(taking('emails,texts,api_calls')));
+  both.each((engine) => engine.reload(bundleWithMeters('emails,texts,api_calls')));
   const found = Array.from({ length: 5 }, () => both.take(...SEND, 3));
   assert.deepEqual(found[0].quota.map(({ meter, used, limit }) => [meter, used, limit]), [['emails', 3, 12], ['texts', 3, 'unlimited'], ['api_calls', 3, found[0].quota[2].limit]]);
   assert.deepEqual([found[3].advice, found[4].code], [['quota_100'], 'quota_exceeded']);
@@ -167,7 +167,7 @@ test('several meters decode in order', () => {
 // Strings that such a decision interns are known to the next one.
 test('a decision too large for shared memory decodes from text', () => {
   const both = new Both();
-  both.each((engine) => engine.reload(taking(`${Array(8).fill('texts').join()},emails`)));
+  both.each((engine) => engine.reload(bundleWithMeters(`${Array(8).fill('texts').join()},emails`)));
   const json = true;
   assert.deepEqual(both.take(ANN, 'campaign.send', CAMPAIGN, 1, { json }).quota.length, 9);
   both.each((engine) => engine.reload());
@@ -307,7 +307,7 @@ test('a replaced iterator is not used for decoding', () => {
   const around = { host };
   const own = Array.prototype[Symbol.iterator];
   let asked = 0;
-  engine.reload(taking('emails,texts'));
+  engine.reload(bundleWithMeters('emails,texts'));
   Array.prototype[Symbol.iterator] = function () {
     asked += 1;
     return own.call(this);

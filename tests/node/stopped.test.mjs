@@ -73,7 +73,7 @@ const calls = (engine, at) => ({
 const OTHERS = ['reloadCedarAsync'];
 
 /** Returns a store in which each method has an effect. */
-async function opened() {
+async function openEngine() {
   const clock = new ManualClock('2026-01-10T12:00:00Z');
   const store = `sqlite:${path.join(folder, 'sublet.db')}`;
   const engine = await Engine.openAsync(undefined, { store: `${store}?lock_timeout=${BOUND}`, clock });
@@ -88,7 +88,7 @@ async function opened() {
 }
 
 /** Returns the code of a call and the time that it took. */
-async function ended(promise) {
+async function timeCall(promise) {
   const begun = performance.now();
   const code = await promise.then(() => 'answered', (error) => (error.name === 'AbortError' ? error.name : error.code ?? String(error)));
   return [code, performance.now() - begun];
@@ -105,25 +105,25 @@ test('every async method is tried', () => {
 
 // Files can be read meanwhile.
 test('each async method ends in time and on abort', async (context) => {
-  const { engine, store, at } = await opened();
+  const { engine, store, at } = await openEngine();
   const verbs = calls(engine, at);
   // Without a holder each method works. A call that was completed before may be refused now.
-  for (const name of ['consumeAsync', 'statementAsync', 'setAsync', 'replyTicketAsync']) assert.equal((await ended(verbs[name]({})))[0], 'answered', name);
-  const [, loading] = await ended(engine.reloadAsync());
+  for (const name of ['consumeAsync', 'statementAsync', 'setAsync', 'replyTicketAsync']) assert.equal((await timeCall(verbs[name]({})))[0], 'answered', name);
+  const [, loading] = await timeCall(engine.reloadAsync());
   const holder = await stoppedHolder(engine, store, '2026-02-10T12:00:00Z');
   const reads = [];
   try {
     for (let turn = 0; turn < TRIES; turn += 1) {
       for (const [name, call] of Object.entries(verbs)) {
         const slack = name === 'reloadAsync' ? 2 * loading : 0;
-        const asked = ended(call({}));
+        const asked = timeCall(call({}));
         await pause(5);
-        reads.push((await ended(readFile(path.join(ROOT, 'README.md'))))[1]);
+        reads.push((await timeCall(readFile(path.join(ROOT, 'README.md'))))[1]);
         const [code, took] = await asked;
         assert.ok(['answered', 'store.locked'].includes(code), `${name}: ${code}`);
         assert.ok(took < BOUND + MARGIN + slack, `${name} took ${took} ms`);
         const control = new AbortController();
-        const aborted = ended(call({ signal: control.signal }));
+        const aborted = timeCall(call({ signal: control.signal }));
         await pause(30);
         const begun = performance.now();
         control.abort();

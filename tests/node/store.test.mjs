@@ -22,7 +22,7 @@ let made = 0;
 const store = () => `sqlite:${path.join(folder, `${(made += 1)}.db`)}`;
 const acme = (emails) => ({ type: 'Account', id: 'acme', email: 'owner@acme.example', package: 'agency', confirmed: true, limits: { emails } });
 
-async function opened(limit, where = store()) {
+async function openEngine(limit, where = store()) {
   const engine = await Engine.openAsync(undefined, { store: where });
   await engine.importLinesAsync(AGENCY);
   await engine.changeAsync({ put: [acme(limit)] });
@@ -41,7 +41,7 @@ const code = (wanted) => (error) => {
 
 // The counts outlive the engine.
 test('fifty concurrent calls get exactly the limit', async () => {
-  const { engine, where } = await opened(30);
+  const { engine, where } = await openEngine(30);
   const answers = await Promise.all(Array.from({ length: 50 }, () => send(engine)));
   assert.equal(answers.filter(({ allowed }) => allowed).length, 30);
   assert.deepEqual(await engine.verifyAsync(), { buckets: 1, operations: 30, faults: [] });
@@ -52,7 +52,7 @@ test('fifty concurrent calls get exactly the limit', async () => {
 });
 
 test('every method has an async form', async () => {
-  const { engine } = await opened(100);
+  const { engine } = await openEngine(100);
   const taken = await send(engine, 10, { key: 'k' });
   assert.equal((await send(engine, 10, { key: 'k' })).replayed, true);
   await assert.rejects(send(engine, 11, { key: 'k' }), code('quota.idempotency_mismatch'));
@@ -76,7 +76,7 @@ test('every method has an async form', async () => {
 });
 
 test('blocking methods are refused on a file store', async () => {
-  const { engine } = await opened(100);
+  const { engine } = await openEngine(100);
   for (const work of [
     () => engine.consume(...SEND, 1, { host }),
     () => engine.reserve(...SEND, 1, 1000, { host }),
@@ -92,7 +92,7 @@ test('blocking methods are refused on a file store', async () => {
 });
 
 test('invalid arguments reject and write nothing', async () => {
-  const { engine } = await opened('unlimited');
+  const { engine } = await openEngine('unlimited');
   await send(engine);
   for (const amount of [-1, -1n, 2n ** 63n, 1.5, NaN, '1', true, 2 ** 53, null]) await assert.rejects(send(engine, amount), code('input.amount'));
   assert.equal((await send(engine, 2n ** 63n - 1n)).code, 'quota_exceeded');
@@ -104,7 +104,7 @@ test('invalid arguments reject and write nothing', async () => {
 });
 
 test('an aborted signal debits nothing', async () => {
-  const { engine } = await opened(100);
+  const { engine } = await openEngine(100);
   const reason = new Error('too late');
   await assert.rejects(send(engine, 1, { signal: AbortSignal.abort(reason) }), (error) => error === reason);
   await assert.rejects(engine.changeAsync({ put: [acme(1)] }, { signal: AbortSignal.abort() }), { name: 'AbortError' });
@@ -124,7 +124,7 @@ test('an aborted signal debits nothing', async () => {
 });
 
 test('a long batch is cancelled during its conversion', async () => {
-  const { engine } = await opened(10);
+  const { engine } = await openEngine(10);
   const request = { principal: SEND[0], action: SEND[1], resource: SEND[2], host };
   const control = new AbortController();
   const asked = engine.checkManyAsync(Array(100_000).fill(request), { signal: control.signal });
@@ -136,7 +136,7 @@ test('a long batch is cancelled during its conversion', async () => {
 
 // After the calls it has none.
 test('one signal for many calls has one listener', async () => {
-  const { engine } = await opened(1000);
+  const { engine } = await openEngine(1000);
   const warnings = [];
   const warned = (warning) => warnings.push(warning.name);
   process.on('warning', warned);
@@ -159,7 +159,7 @@ test('one signal for many calls has one listener', async () => {
 });
 
 test('a queued call is cancelled and a started one answers', async () => {
-  const { engine, where } = await opened(1000);
+  const { engine, where } = await openEngine(1000);
   // Imports from silent pipes occupy all threads that may wait for a file.
   const pipes = [1, 2, 3].map((at) => path.join(folder, `pipe${at}`));
   execFileSync('mkfifo', pipes);
@@ -187,7 +187,7 @@ test('a queued call is cancelled and a started one answers', async () => {
 });
 
 test('worker threads share the counts of one file', async () => {
-  const { engine, where } = await opened(300);
+  const { engine, where } = await openEngine(300);
   const script = `
     const { parentPort, workerData } = require('node:worker_threads');
     import(workerData.sublet).then(async ({ Engine }) => {

@@ -99,7 +99,7 @@ function shipped(overlay) {
   return { ...Object.fromEntries(names.map((name) => [name, readFileSync(path.join(folder, name), 'utf8')])), ...overlay };
 }
 
-function opened({ options, folder, cedar, bundle = {} }) {
+function openEngine({ options, folder, cedar, bundle = {} }) {
   const more = options && { ...options, caps: options.caps && { fileBytes: options.caps.file_bytes } };
   if (folder) return Engine.open(path.join(ROOT, folder), more);
   if (cedar) return Engine.cedar({ ...cedar, ...more });
@@ -108,8 +108,8 @@ function opened({ options, folder, cedar, bundle = {} }) {
   return engine;
 }
 
-async function act(row) {
-  const engine = opened(row);
+async function applyRow(row) {
+  const engine = openEngine(row);
   if (row.ask) {
     const { principal, action, resource, ...circumstances } = nested(row.ask);
     engine.authorize(principal, action, resource, circumstances);
@@ -126,7 +126,7 @@ async function act(row) {
 
 for (const row of JSON.parse(readFileSync(path.join(ROOT, 'tests/vectors/errors.json'), 'utf8'))) {
   test(`error vectors match: ${row.code}`, async () => {
-    await assert.rejects(act(row), (error) => {
+    await assert.rejects(applyRow(row), (error) => {
       assert.ok(error instanceof SubletError, String(error));
       assert.equal(error.code, row.code, error.message);
       assert.ok(error.help);

@@ -16,7 +16,7 @@ after(() => rmSync(folder, { recursive: true }));
 let made = 0;
 
 /** Returns an engine and the name of its store. */
-async function opened(more = '') {
+async function openEngine(more = '') {
   const store = `sqlite:${path.join(folder, `${(made += 1)}.db`)}`;
   const engine = await Engine.openAsync(undefined, { store: `${store}${more}` });
   await engine.importLinesAsync(AGENCY);
@@ -26,14 +26,14 @@ async function opened(more = '') {
 const pause = (time) => new Promise((resolve) => { setTimeout(resolve, time); });
 
 /** Returns the code of a call and the time that it took. */
-async function timed(promise) {
+async function timeCall(promise) {
   const begun = performance.now();
   const code = await promise.then(() => 'answered', (error) => (error.name === 'AbortError' ? error.name : error.code));
   return [code, performance.now() - begun];
 }
 
 test('a stopped holder blocks no file, lookup or check', async (context) => {
-  const { engine, store } = await opened();
+  const { engine, store } = await openEngine();
   const holder = await stoppedHolder(engine, store);
   try {
     const waiting = Array.from({ length: 40 }, () => engine.consumeAsync(...SEND, 1, { host: HOST, key: null }));
@@ -42,10 +42,10 @@ test('a stopped holder blocks no file, lookup or check', async (context) => {
     const times = { file: [], name: [], check: [], many: [] };
     for (let turn = 0; turn < 20; turn += 1) {
       const [file, name, check, many] = await Promise.all([
-        timed(readFile(path.join(ROOT, 'README.md'))),
-        timed(lookup('localhost')),
-        timed(engine.checkAsync(...SEND, { host: HOST })),
-        timed(engine.checkManyAsync([{ principal: SEND[0], action: 'campaign.read', resource: SEND[2], host: HOST }])),
+        timeCall(readFile(path.join(ROOT, 'README.md'))),
+        timeCall(lookup('localhost')),
+        timeCall(engine.checkAsync(...SEND, { host: HOST })),
+        timeCall(engine.checkManyAsync([{ principal: SEND[0], action: 'campaign.read', resource: SEND[2], host: HOST }])),
       ]);
       for (const [what, [code, time]] of Object.entries({ file, name, check, many })) {
         assert.equal(code, 'answered', what);
@@ -61,7 +61,7 @@ test('a stopped holder blocks no file, lookup or check', async (context) => {
       context.diagnostic(`${what}: half took at most ${all[10].toFixed(1)} ms, the slowest ${all[19].toFixed(1)} ms`);
       assert.ok(all[10] < 50 && all[19] < 1000, `${what}: ${all}`);
     }
-    holder.goOn();
+    holder.resume();
     for (const { status, reason } of await ends) assert.ok(status === 'fulfilled' || reason.code === 'store.locked', String(reason));
   } finally {
     await holder.end();
@@ -70,7 +70,7 @@ test('a stopped holder blocks no file, lookup or check', async (context) => {
 });
 
 test('a signal ends the wait for the lock', async () => {
-  const { engine, store } = await opened();
+  const { engine, store } = await openEngine();
   const holder = await stoppedHolder(engine, store);
   const before = (await engine.record(SEND[0])).id;
   try {
@@ -86,7 +86,7 @@ test('a signal ends the wait for the lock', async () => {
     };
     for (const [verb, start] of Object.entries(calls)) {
       const control = new AbortController();
-      const asked = timed(start(control.signal));
+      const asked = timeCall(start(control.signal));
       await pause(200);
       const begun = performance.now();
       control.abort();
@@ -96,14 +96,14 @@ test('a signal ends the wait for the lock', async () => {
     }
     // Every waiting call ends, whether or not it has started.
     const control = new AbortController();
-    const many = Array.from({ length: 40 }, () => timed(calls.consume(control.signal)));
+    const many = Array.from({ length: 40 }, () => timeCall(calls.consume(control.signal)));
     await pause(100);
     control.abort();
     const begun = performance.now();
     for (const [code] of await Promise.all(many)) assert.equal(code, 'AbortError');
     assert.ok(performance.now() - begun < 300);
     const file = new AbortController();
-    const imported = timed(engine.importFile(path.join(ROOT, 'policies/tests/agency.jsonl'), { signal: file.signal }));
+    const imported = timeCall(engine.importFile(path.join(ROOT, 'policies/tests/agency.jsonl'), { signal: file.signal }));
     await pause(200);
     file.abort();
     assert.equal((await imported)[0], 'directory.cancelled');
@@ -120,13 +120,13 @@ test('a signal ends the wait for the lock', async () => {
 });
 
 test('parallel waits share one time limit', async () => {
-  const { engine, store } = await opened('?lock_timeout=1000');
+  const { engine, store } = await openEngine('?lock_timeout=1000');
   const open = () => Engine.openAsync(undefined, { store: `${store}?lock_timeout=1000` });
-  const [, loading] = await timed(open());
+  const [, loading] = await timeCall(open());
   const holder = await stoppedHolder(engine, store);
   try {
     // An engine loads its policies before it waits for the lock.
-    const [found, opening] = await timed(open());
+    const [found, opening] = await timeCall(open());
     assert.equal(found, 'store.locked');
     assert.ok(opening < 2000 + 2 * loading, `opening took ${opening} ms, and ${loading} ms without a holder`);
     const verbs = [
@@ -141,11 +141,11 @@ test('parallel waits share one time limit', async () => {
       () => engine.refreshAsync(),
     ];
     for (const verb of verbs) {
-      const [code, time] = await timed(verb());
+      const [code, time] = await timeCall(verb());
       assert.ok(['answered', 'store.locked'].includes(code), `${verb}: ${code}`);
       assert.ok(time < 2000, `${verb} took ${time} ms`);
     }
-    const all = await Promise.all(Array.from({ length: 50 }, () => timed(engine.consumeAsync(...SEND, 1, { host: HOST }))));
+    const all = await Promise.all(Array.from({ length: 50 }, () => timeCall(engine.consumeAsync(...SEND, 1, { host: HOST }))));
     for (const [code, time] of all) {
       assert.equal(code, 'store.locked');
       assert.ok(time < 2000, `one of many took ${time} ms`);

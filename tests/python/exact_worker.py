@@ -46,7 +46,7 @@ class Journal:
         return answer
 
 
-def counted(answer: Any) -> dict[str, Any]:
+def quota_entry(answer: Any) -> dict[str, Any]:
     quota = [[each["used"], each["held"]] for each in answer.quota]
     return {"operation": answer.operation, "replayed": answer.replayed, "quota": quota, "allowed": getattr(answer, "allowed", True)}
 
@@ -77,7 +77,7 @@ def work(engine: sublet.Engine, journal: Journal, thread: int, stop: Path) -> No
     def consume(account: str, amount: int, key: str | None) -> dict[str, Any]:
         one = item(account, amount, key)
         args = [one.pop(name) for name in ("principal", "action", "resource", "amount")]
-        return counted(engine.consume(*args, **one))
+        return quota_entry(engine.consume(*args, **one))
 
     while not stop.exists():
         step += 1
@@ -93,20 +93,20 @@ def work(engine: sublet.Engine, journal: Journal, thread: int, stop: Path) -> No
         elif verb == 4:
             entry = {"do": "reserve", "account": account, "amount": 2}
             args = (("Account", account), "campaign.send", ("Campaign", "k", account), 2)
-            answer = journal.did(thread, step, entry, lambda: counted(engine.reserve(*args, ttl=DAY, host=HOST)))
+            answer = journal.did(thread, step, entry, lambda: quota_entry(engine.reserve(*args, ttl=DAY, host=HOST)))
             if answer and answer["operation"]:
                 held.append(answer["operation"])
         elif verb == 5 and held:
             operation = held.pop()
             if rng.randrange(3) == 0:
-                journal.did(thread, step, {"do": "release", "of": operation}, lambda: counted(engine.release(operation)))
+                journal.did(thread, step, {"do": "release", "of": operation}, lambda: quota_entry(engine.release(operation)))
             else:
-                journal.did(thread, step, {"do": "commit", "of": operation}, lambda: counted(engine.commit(operation, 1)))
+                journal.did(thread, step, {"do": "commit", "of": operation}, lambda: quota_entry(engine.commit(operation, 1)))
         elif verb == 6:
             amounts = [1, rng.choice([1, 10**9])]
             items = [item(account, amount) for amount in amounts]
             entry = {"do": "batch", "account": account, "amounts": amounts}
-            journal.did(thread, step, entry, lambda: {"items": [counted(each) for each in engine.batch(items)]})
+            journal.did(thread, step, entry, lambda: {"items": [quota_entry(each) for each in engine.batch(items)]})
         elif verb == 7:
             record = {"type": "Account", "id": "cafe", "email": "hello@cafe.example", "owner": "acme", "level": "basic", "confirmed": bool(step % 2)}
             journal.did(thread, step, {"do": "change"}, lambda: {"revision": engine.change([record])})
@@ -124,7 +124,7 @@ def main() -> None:
     for at, entry in enumerate(again):
         account, amount, key = entry["account"], entry["amount"], entry["key"]
         args = (("Account", account), "campaign.send", ("Campaign", "k", account), amount)
-        journal.did(99, at, {name: entry[name] for name in ("do", "account", "amount", "key")}, lambda: counted(engine.consume(*args, host=HOST, key=key)))
+        journal.did(99, at, {name: entry[name] for name in ("do", "account", "amount", "key")}, lambda: quota_entry(engine.consume(*args, host=HOST, key=key)))
     all_threads = [threading.Thread(target=work, args=(engine, journal, at, stop)) for at in range(threads)]
     for thread in all_threads:
         thread.start()

@@ -60,7 +60,7 @@ def parameters(verb: Callable[..., Any]) -> list[inspect.Parameter]:
     return [each for each in inspect.signature(verb).parameters.values() if each.kind not in kinds and each.name != "self"]
 
 
-def filled(verb: Callable[..., Any], good: dict[str, Any], name: str, bad: Any) -> tuple[list[Any], dict[str, Any]]:
+def fill_arguments(verb: Callable[..., Any], good: dict[str, Any], name: str, bad: Any) -> tuple[list[Any], dict[str, Any]]:
     """Returns the arguments of a call: the bad value under its name, and valid values for the other
     required parameters."""
     places: list[Any] = []
@@ -86,7 +86,7 @@ def engine() -> sublet.Engine:
     return engine
 
 
-def public(of: Any) -> Iterator[tuple[str, Any]]:
+def public_callables(of: Any) -> Iterator[tuple[str, Any]]:
     for name in dir(of):
         if not name.startswith("_") and callable(getattr(of, name)):
             yield name, getattr(of, name)
@@ -95,13 +95,13 @@ def public(of: Any) -> Iterator[tuple[str, Any]]:
 def targets(engine: sublet.Engine) -> dict[str, tuple[Callable[..., Any], dict[str, Any]]]:
     """Returns every function, method and constructor of the package."""
     found: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {}
-    for name, verb in public(engine):
+    for name, verb in public_callables(engine):
         found[f"Engine.{name}"] = (verb, {**GOOD, **(GOOD_CEDAR if "cedar" in name else {})})
     log = engine.log(callback=lambda event: None)
     log.close()
     clock = sublet.ManualClock("2026-01-31T12:00:00Z")
     for owner, of in (("LogHandle", log), ("ManualClock", clock)):
-        found.update({f"{owner}.{name}": (verb, GOOD) for name, verb in public(of)})
+        found.update({f"{owner}.{name}": (verb, GOOD) for name, verb in public_callables(of)})
     for made in (sublet.Principal, sublet.Action, sublet.ResourceType, sublet.Host, sublet.ManualClock):
         found[made.__name__] = (made, GOOD)
     found["normalise_host"] = (sublet.normalise_host, GOOD)
@@ -116,7 +116,7 @@ def test_all_errors_are_of_one_family(engine: sublet.Engine, tmp_path: Path, mon
     for where, (verb, good) in targets(engine).items():
         for each in parameters(verb):
             for bad in BAD:
-                places, named = filled(verb, good, each.name, bad)
+                places, named = fill_arguments(verb, good, each.name, bad)
                 asked += 1
                 try:
                     answer = verb(*places, **named)
@@ -156,7 +156,7 @@ EXACTLY: list[tuple[str, str, str]] = [
 def test_value_of_wrong_type_is_refused(engine: sublet.Engine, kind: str, name: str, parameter: str) -> None:
     verb = getattr(engine, name)
     for bad in EXACT[kind]:
-        places, named = filled(verb, {**GOOD, "callback": print}, parameter, bad)
+        places, named = fill_arguments(verb, {**GOOD, "callback": print}, parameter, bad)
         if name == "log":
             named["callback"] = print
         with pytest.raises(sublet.InputError) as raised:

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 VERBS = ("statement", "preview", "settle", "pay", "reverse")
 
 
-class Kept:
+class StepValues:
     """Values that earlier steps store for later ones."""
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ def overage(engine: sublet.Engine, owner: str) -> int:
     return sum(one.get("owner") == owner and not one.get("closed") and "overage" in one.get("disabled", []) for one in records)
 
 
-def told(engine: sublet.Engine, step: dict[str, Any], kept: Kept) -> sublet.billing.Statement:
+def run_billing_step(engine: sublet.Engine, step: dict[str, Any], kept: StepValues) -> sublet.billing.Statement:
     if "statement" in step:
         return engine.statement(*step["statement"])
     if "preview" in step:
@@ -70,13 +70,13 @@ def is_drawn(statement: sublet.billing.Statement) -> bool:
     return statement["status"] == "settled" or (statement["status"] == "closed" and statement["order"] != "owners_choice")
 
 
-def take(engine: sublet.Engine, step: dict[str, Any], kept: Kept) -> None:
+def take(engine: sublet.Engine, step: dict[str, Any], kept: StepValues) -> None:
     if "error" in step:
         with pytest.raises(sublet.SubletError) as caught:
-            told(engine, step, kept)
+            run_billing_step(engine, step, kept)
         assert caught.value.code == step["error"], step
         return
-    statement = told(engine, step, kept)
+    statement = run_billing_step(engine, step, kept)
     plain: dict[str, Any] = {**statement}
     assert {name: plain.get(name) for name in step.get("has", {})} == step.get("has", {}), (step, statement)
     assert len(statement["at_risk"]) == step.get("at_risk", len(statement["at_risk"])), step
@@ -89,7 +89,7 @@ def take(engine: sublet.Engine, step: dict[str, Any], kept: Kept) -> None:
     kept.last = statement
 
 
-def settled(clients: int) -> sublet.billing.Statement:
+def settled_statement(clients: int) -> sublet.billing.Statement:
     clock = sublet.ManualClock("2026-01-31T12:00:00Z")
     engine = sublet.Engine.open(clock=clock)
     main = {"type": "Account", "id": "acme", "email": "o@acme.example", "package": "agency", "confirmed": True}
@@ -100,7 +100,7 @@ def settled(clients: int) -> sublet.billing.Statement:
 
 
 def test_draw_can_be_repeated() -> None:
-    statement = settled(40)
+    statement = settled_statement(40)
     seed = bytes.fromhex(statement.get("seed", ""))
     drawn = sorted(statement["draw"], key=lambda client: hmac.new(seed, client.encode(), hashlib.sha256).digest())
     assert drawn == statement["draw"] and drawn[:30] == statement["disabled"]
@@ -108,7 +108,7 @@ def test_draw_can_be_repeated() -> None:
 
 
 def test_altered_statement_is_detected() -> None:
-    statement = settled(13)
+    statement = settled_statement(13)
     changes: list[dict[str, Any]] = [
         {"disabled": statement["draw"][1:4]},
         {"seed": "0" * 64},

@@ -23,7 +23,7 @@ def around(step: dict[str, Any]) -> dict[str, Any]:
     return {**found, "actor": tuple(step["actor"])} if "actor" in step else found
 
 
-def named(decision: sublet.Decision, step: dict[str, Any], principal: list[str]) -> None:
+def assert_identities(decision: sublet.Decision, step: dict[str, Any], principal: list[str]) -> None:
     """Checks that each answer names both identities if there is an actor, and none otherwise (A1).
     """
     wanted = (tuple(step["actor"]), tuple(principal)) if "actor" in step else (None, None)
@@ -40,7 +40,7 @@ def perform(engine: sublet.Engine, step: dict[str, Any], tokens: dict[str, str])
         assert step.get("says", "") in str(error)
         return [None, error.code, False]
     assert bool(done) is done.decision.allowed
-    named(done.decision, step, step["by"])
+    assert_identities(done.decision, step, step["by"])
     if isinstance(step.get("token"), str):
         assert done.token is not None and done.token not in repr(done)
         tokens[step["token"]] = done.token
@@ -49,14 +49,14 @@ def perform(engine: sublet.Engine, step: dict[str, Any], tokens: dict[str, str])
     return [done.decision.code, None, done.decision.replayed]
 
 
-def take(engine: sublet.Engine, step: dict[str, Any], clock: sublet.ManualClock, tokens: dict[str, str], kept: test_billing.Kept) -> None:
+def take(engine: sublet.Engine, step: dict[str, Any], clock: sublet.ManualClock, tokens: dict[str, str], kept: test_billing.StepValues) -> None:
     step = kept.named(step)
     if "perform" in step:
         assert perform(engine, step, tokens) == [step.get("code"), step.get("error"), step.get("replayed", False)], step
     elif "consume" in step:
         principal, action, resource, amount = step["consume"]
         decision = engine.consume(tuple(principal), action, resource, amount, **around(step))
-        named(decision, step, principal)
+        assert_identities(decision, step, principal)
         assert (decision.code, decision.replayed) == (step["code"], step.get("replayed", False)), step
     elif "history" in step:
         last = next(iter(engine.history(step["history"], limit=1)), None)
@@ -85,7 +85,7 @@ def take(engine: sublet.Engine, step: dict[str, Any], clock: sublet.ManualClock,
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene["description"])
 def test_command_vectors_match(scene: dict[str, Any], file: bool, tmp_path: Path) -> None:
     tokens: dict[str, str] = {}
-    kept = test_billing.Kept()
+    kept = test_billing.StepValues()
     clock = sublet.ManualClock("2026-01-31T12:00:00Z")
     store = f"sqlite:{tmp_path / 'sublet.db'}" if file else "memory:"
     engine = sublet.Engine.open(test_billing.bundle(scene.get("catalog")), store=store, clock=clock)

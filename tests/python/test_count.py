@@ -24,7 +24,7 @@ def open_engine() -> tuple[sublet.Engine, sublet.ManualClock]:
     return engine, clock
 
 
-def limited(engine: sublet.Engine, limit: int | str) -> None:
+def set_limit(engine: sublet.Engine, limit: int | str) -> None:
     record = {"type": "Account", "id": "acme", "email": "owner@acme.example", "package": "agency", "confirmed": True}
     engine.change([record | {"limits": {"emails": limit}}])
 
@@ -35,7 +35,7 @@ def send(engine: sublet.Engine, amount: Any = 1, principal: tuple[str, str] = AC
 
 def test_limit_is_exact_and_answer_is_complete() -> None:
     engine, _ = open_engine()
-    limited(engine, 10)
+    set_limit(engine, 10)
     decision = send(engine, 10)
     assert decision
     assert decision.advice == ("quota_100",)
@@ -50,7 +50,7 @@ def test_limit_is_exact_and_answer_is_complete() -> None:
 
 def test_member_limit_and_account_pool() -> None:
     engine, _ = open_engine()
-    limited(engine, 10)
+    set_limit(engine, 10)
     member = {"type": "TeamMember", "id": "ann", "account": "acme", "email": "ann@acme.example", "confirmed": True}
     engine.change([member | {"grants": ["campaigns"], "sub_limits": {"emails": 4}}])
     decision = send(engine, 4, ("TeamMember", "ann"))
@@ -64,7 +64,7 @@ def test_member_limit_and_account_pool() -> None:
 
 def test_idempotency_keys_debit_once() -> None:
     engine, _ = open_engine()
-    limited(engine, 10)
+    set_limit(engine, 10)
     first, second = send(engine, 3, key="k"), send(engine, 3, key="k")
     assert (first.replayed, second.replayed) == (False, True)
     assert (first.operation, first.quota) == (second.operation, second.quota)
@@ -79,7 +79,7 @@ def test_idempotency_keys_debit_once() -> None:
 
 def test_reservations_and_refunds_balance() -> None:
     engine, clock = open_engine()
-    limited(engine, 10)
+    set_limit(engine, 10)
 
     def reserve(amount: int) -> sublet.Decision:
         return engine.reserve(ACME, "campaign.send", ("Campaign", "k", "acme"), amount, ttl=60_000, host=MAIN)
@@ -104,7 +104,7 @@ def test_reservations_and_refunds_balance() -> None:
 
 def test_partial_grants_stocks_and_batches() -> None:
     engine, _ = open_engine()
-    limited(engine, 10)
+    set_limit(engine, 10)
     send(engine, 7)
     assert send(engine, 5, up_to=True).quota[0]["amount"] == 3
     contact = ("Contact", "c", "acme")
@@ -160,14 +160,14 @@ def test_meter_of_another_action_is_an_error() -> None:
 
 def test_largest_amount_is_refused() -> None:
     engine, _ = open_engine()
-    limited(engine, "unlimited")
+    set_limit(engine, "unlimited")
     assert send(engine, 1).quota[0]["remaining"] == "unlimited"
     assert send(engine, 2**63 - 1).code == "quota_exceeded"
 
 
 def test_threads_consume_exactly_the_limit() -> None:
     engine, _ = open_engine()
-    limited(engine, 500)
+    set_limit(engine, 500)
     granted = []
 
     def work() -> None:
@@ -183,7 +183,7 @@ def test_threads_consume_exactly_the_limit() -> None:
 
 def test_check_debits_nothing() -> None:
     engine, _ = open_engine()
-    limited(engine, 10)
+    set_limit(engine, 10)
     campaign = ("Campaign", "k", "acme")
     assert engine.check(ACME, "campaign.send", campaign, amount=10, host=MAIN)
     decision = engine.authorize(ACME, "campaign.send", campaign, amount=11, host=MAIN)

@@ -27,7 +27,7 @@ def around(step: dict[str, Any]) -> dict[str, Any]:
     return {**found, "actor": tuple(step["actor"])} if "actor" in step else found
 
 
-def asked(given: list[Any]) -> tuple[Any, Any, Any]:
+def request_parts(given: list[Any]) -> tuple[Any, Any, Any]:
     return tuple(given[0]), given[1], given[2]
 
 
@@ -39,9 +39,9 @@ def take(engine: sublet.Engine, clock: sublet.ManualClock, step: dict[str, Any],
     keyed: dict[str, Any] = {"key": step["key"]} if "key" in step else {}
     amount = {"amount": step["amount"]} if "amount" in step else {}
     if "authorize" in step:
-        engine.authorize(*asked(step["authorize"]), **around(step))
+        engine.authorize(*request_parts(step["authorize"]), **around(step))
     elif "check" in step:
-        engine.check(*asked(step["check"]), **around(step))
+        engine.check(*request_parts(step["check"]), **around(step))
     elif "check_many" in step:
         engine.check_many([record(one, step) for one in step["check_many"]])
     elif "authorize_many" in step:
@@ -49,10 +49,10 @@ def take(engine: sublet.Engine, clock: sublet.ManualClock, step: dict[str, Any],
     elif "consume" in step or "reserve" in step:
         if "consume" in step:
             given = step["consume"]
-            done = engine.consume(*asked(given), given[3], **{**keyed, **around(step)})
+            done = engine.consume(*request_parts(given), given[3], **{**keyed, **around(step)})
         else:
             given = step["reserve"]
-            done = engine.reserve(*asked(given), given[3], **{**keyed, "ttl": step["ttl"], **around(step)})
+            done = engine.reserve(*request_parts(given), given[3], **{**keyed, "ttl": step["ttl"], **around(step)})
         if "as" in step and done.operation is not None:
             operations[step["as"]] = done.operation
     elif "refund" in step:
@@ -89,7 +89,7 @@ def take(engine: sublet.Engine, clock: sublet.ManualClock, step: dict[str, Any],
         engine.reload(ROOT / "policies")
 
 
-def masked(events: list[Event]) -> list[dict[str, Any]]:
+def mask_events(events: list[Event]) -> list[dict[str, Any]]:
     """Removes the values that differ from run to run, and numbers the operations in their order."""
     known: list[object] = []
 
@@ -113,7 +113,7 @@ def test_event_vectors_match(scene: dict[str, Any]) -> None:
         for step in scene["steps"]:
             take(engine, clock, step, operations)
         assert log.flush()
-    assert masked(told) == scene["events"]
+    assert mask_events(told) == scene["events"]
     assert log.delivered == len(told) and (log.dropped, log.failed) == (0, 0)
 
 

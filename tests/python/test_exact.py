@@ -51,7 +51,7 @@ class Slot:
         self.start()
 
 
-def entries(folder: Path) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
+def read_journal(folder: Path) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
     """Returns the intents and the answers by their names."""
     intents: dict[str, dict[str, Any]] = {}
     answers: dict[str, dict[str, Any]] = {}
@@ -66,7 +66,7 @@ def entries(folder: Path) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str
     return intents, answers
 
 
-def tables(file: Path) -> tuple[dict[int, dict[str, Any]], dict[str, int]]:
+def read_tables(file: Path) -> tuple[dict[int, dict[str, Any]], dict[str, int]]:
     """Reads the e-mail operations and the usage of each account with plain SQL."""
     with contextlib.closing(sqlite3.connect(file)) as found:
         found.row_factory = sqlite3.Row
@@ -78,7 +78,7 @@ def tables(file: Path) -> tuple[dict[int, dict[str, Any]], dict[str, int]]:
     return {row["id"]: dict(row) for row in rows}, dict(sums)
 
 
-def explained(operations: dict[int, dict[str, Any]]) -> dict[int, tuple[int, int]]:
+def replay_operations(operations: dict[int, dict[str, Any]]) -> dict[int, tuple[int, int]]:
     """Returns used and reserved units after each operation. Checks that no operation exceeds a
     limit."""
     after: dict[int, tuple[int, int]] = {}
@@ -97,7 +97,7 @@ def explained(operations: dict[int, dict[str, Any]]) -> dict[int, tuple[int, int
     return after
 
 
-def kept(answers: dict[str, dict[str, Any]], intents: dict[str, dict[str, Any]]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+def answered_requests(answers: dict[str, dict[str, Any]], intents: dict[str, dict[str, Any]]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     """Returns each answer about usage with its request. A batch is several."""
     found = []
     for name, answer in answers.items():
@@ -140,12 +140,12 @@ def test_counts_are_exact_through_kills(tmp_path: Path) -> None:
             slot.process.kill()
 
     assert engine.verify()["faults"] == []
-    intents, answers = entries(tmp_path)
-    operations, sums = tables(file)
-    after = explained(operations)
+    intents, answers = read_journal(tmp_path)
+    operations, sums = read_tables(file)
+    after = replay_operations(operations)
     fresh: dict[int, dict[str, Any]] = {}
     by_key: dict[str, int] = {}
-    for asked, answer in kept(answers, intents):
+    for asked, answer in answered_requests(answers, intents):
         number = answer["operation"]
         if number is None:
             continue
@@ -177,7 +177,7 @@ def test_counts_are_exact_through_kills(tmp_path: Path) -> None:
     # A refusal must also be true at some moment. Items of a batch are left out, because their
     # refusals include debits that were rolled back.
     states = {account: {after[number] for number, row in operations.items() if row["account"] == account} | {(0, 0)} for account in ("acme", "nova")}
-    for asked, answer in kept(answers, intents):
+    for asked, answer in answered_requests(answers, intents):
         if not answer["allowed"] and "amounts" not in asked:
             assert any(tuple(quota) in states[asked["account"]] for quota in answer["quota"]), (asked, answer)
     # Operations of one thread have ascending numbers.

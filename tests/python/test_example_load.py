@@ -177,10 +177,10 @@ def test_counts_survive_killed_workers(tmp_path: Path) -> None:
         print(said)
         assert [wrong for tally in tallies for wrong in tally.wrong] == [], said
         assert len(killed) == len(set(killed)) > SECONDS / 2, said
-        judge(tmp_path, tallies)
+        check_totals(tmp_path, tallies)
 
 
-def judge(state: Path, tallies: list[Tally]) -> None:
+def check_totals(state: Path, tallies: list[Tally]) -> None:
     """Reads the usage of the store in a separate process."""
     engine = sublet.Engine.open(store=f"sqlite:{state / 'sublet.db'}?create=no", clock=sublet.ManualClock(START))
     sent = [one for tally in tallies for one in tally.sent.values()]

@@ -31,12 +31,12 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "sublet.db"
 
 
-def opened(file: Path, options: str = "") -> sublet.Engine:
+def open_engine(file: Path, options: str = "") -> sublet.Engine:
     return sublet.Engine.open(store=f"sqlite:{file}{options}")
 
 
 def agency(file: Path) -> sublet.Engine:
-    engine = opened(file)
+    engine = open_engine(file)
     engine.import_lines(AGENCY)
     return engine
 
@@ -53,7 +53,7 @@ def ask(engine: sublet.Engine) -> bool:
     return engine.check(ACME, "campaign.read", CAMPAIGN, host=MAIN)
 
 
-def refused(code: str, work: Callable[[], object]) -> None:
+def assert_refused(code: str, work: Callable[[], object]) -> None:
     with pytest.raises(sublet.StoreError) as found:
         work()
     assert found.value.code == code
@@ -93,7 +93,7 @@ def test_truncated_mapped_file_kills_no_process(file: Path, side: str) -> None:
 
 
 def test_truncated_lock_file_hides_no_change(file: Path) -> None:
-    one, two = agency(file), opened(file)
+    one, two = agency(file), open_engine(file)
     assert ask(one) and ask(two)
     os.truncate(f"{file}-lock", 0)
     one.change([{"type": "Account", "id": "acme", "email": "owner@acme.example", "package": "agency", "confirmed": False}])
@@ -159,7 +159,7 @@ def test_removed_side_files_are_repaired(file: Path, removed: tuple[str, ...], r
     two.end()
     three.end()
     del one
-    assert used(opened(file)) == 1115
+    assert used(open_engine(file)) == 1115
 
 
 def test_removed_wal_waits_for_its_holder(file: Path) -> None:
@@ -168,19 +168,19 @@ def test_removed_wal_waits_for_its_holder(file: Path) -> None:
     os.unlink(f"{file}-wal")
     # Only the process that has the write-ahead log open can save it. A new process must not start
     # another log.
-    refused("store.side_file", lambda: opened(file, "?lock_timeout=200"))
+    assert_refused("store.side_file", lambda: open_engine(file, "?lock_timeout=200"))
     assert send(one, 5)
-    assert used(opened(file)) == 10
+    assert used(open_engine(file)) == 10
 
 
 def test_one_file_under_two_names_is_refused(file: Path, tmp_path: Path) -> None:
     engine = agency(file)
     other = tmp_path / "other.db"
     os.link(file, other)
-    refused("store.other_name", lambda: opened(other))
+    assert_refused("store.other_name", lambda: open_engine(other))
     assert send(engine) and ask(engine), "who has it open goes on"
     os.unlink(other)
-    opened(file)
+    open_engine(file)
 
 
 def test_moved_file_has_no_second_ledger(file: Path, tmp_path: Path) -> None:
@@ -188,9 +188,9 @@ def test_moved_file_has_no_second_ledger(file: Path, tmp_path: Path) -> None:
     assert send(engine)
     other = tmp_path / "other.db"
     file.rename(other)
-    refused("store.other_name", lambda: opened(other))
+    assert_refused("store.other_name", lambda: open_engine(other))
     other.rename(file)
-    assert send(engine) and used(opened(file)) == 2
+    assert send(engine) and used(open_engine(file)) == 2
 
 
 def test_foreign_files_get_no_side_files(tmp_path: Path) -> None:
@@ -201,23 +201,23 @@ def test_foreign_files_get_no_side_files(tmp_path: Path) -> None:
         foreign.execute("CREATE TABLE t (x)")
     foreign.close()
     for path in (text, table):
-        refused("store.foreign", partial(opened, path))
+        assert_refused("store.foreign", partial(opened, path))
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
-    refused("store.unreachable", lambda: opened(fifo))
-    refused("store.unreachable", lambda: opened(tmp_path / "nothing.db", "?create=no"))
+    assert_refused("store.unreachable", lambda: open_engine(fifo))
+    assert_refused("store.unreachable", lambda: open_engine(tmp_path / "nothing.db", "?create=no"))
     lock = tmp_path / "mine.db-lock"
     lock.write_text("a lock file of somebody else's program, of more than 64 bytes, which is not to be written to")
-    refused("store.unreachable", lambda: opened(tmp_path / "mine.db"))
+    assert_refused("store.unreachable", lambda: open_engine(tmp_path / "mine.db"))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["fifo", "mine.db-lock", "notes.txt", "table.db"]
     assert lock.read_text().startswith("a lock file of somebody")
 
 
 def test_empty_file_is_not_a_store(file: Path) -> None:
     file.touch()
-    refused("store.unreachable", lambda: opened(file, "?create=no"))
+    assert_refused("store.unreachable", lambda: open_engine(file, "?create=no"))
     Path(f"{file}-wal").write_bytes(b"x" * 100)
-    refused("store.unreachable", lambda: opened(file))
+    assert_refused("store.unreachable", lambda: open_engine(file))
 
 
 def modes(file: Path) -> set[int]:
@@ -236,7 +236,7 @@ def test_files_are_private_to_their_owner(file: Path, tmp_path: Path) -> None:
     finally:
         os.umask(umask)
     for mode in ("777", "400", "888", ""):
-        refused("store.unknown", partial(opened, tmp_path / "new.db", f"?mode={mode}"))
+        assert_refused("store.unknown", partial(opened, tmp_path / "new.db", f"?mode={mode}"))
 
 
 def test_side_files_have_the_database_owner(file: Path) -> None:
@@ -244,12 +244,12 @@ def test_side_files_have_the_database_owner(file: Path) -> None:
         pytest.fail("this test gives files away, which root alone may do: run it as root")
     agency(file)
     os.chown(file, 12_345, 54_321)
-    engine = opened(file)
+    engine = open_engine(file)
     assert send(engine)
     assert {(found.st_uid, found.st_gid) for found in (os.stat(f"{file}{side}") for side in ("", *SIDES))} == {(12_345, 54_321)}
 
 
-def full(folder: Path) -> None:
+def fill_disk(folder: Path) -> None:
     """Fills a file system to its last byte."""
     with open(folder / "fill", "wb", buffering=0) as fill:
         for size in (65_536, 4_096, 512, 1):
@@ -281,7 +281,7 @@ def test_full_disk_is_an_error_at_opening(file: Path, tmp_path: Path) -> None:
         pytest.fail(f"this test mounts a small disk, which root alone may do: {mounted.stderr.decode()}")
     try:
         shutil.copy(source, disk / "old.db")
-        full(disk)
+        fill_disk(disk)
         for name in ("new.db", "old.db"):
             done = subprocess.run([sys.executable, "-c", textwrap.dedent(OPEN), str(disk / name)], capture_output=True, text=True, timeout=60)
             assert (done.returncode, done.stdout) == (0, "store.full\n"), (name, done)

@@ -167,7 +167,7 @@ def questions(count: int) -> list[dict[str, Any]]:
     return found
 
 
-def handled(row: dict[str, Any]) -> dict[str, Any]:
+def with_handles(row: dict[str, Any]) -> dict[str, Any]:
     kind, name, account = row["resource"]
     made = dict(row, principal=sublet.Principal(*row["principal"]), action=sublet.Action(row["action"]))
     made["resource"] = (sublet.ResourceType(kind), name, sublet.Principal("Account", account))
@@ -175,7 +175,7 @@ def handled(row: dict[str, Any]) -> dict[str, Any]:
     return made
 
 
-def columns(rows: list[dict[str, Any]]) -> dict[str, Any]:
+def to_columns(rows: list[dict[str, Any]]) -> dict[str, Any]:
     names = ("principal", "action", "resource", "host", "actor", "channel", "realm", "amount", "context")
     return {f"{name}s": [row.get(name) for row in rows] for name in names}
 
@@ -185,13 +185,13 @@ def test_batch_equals_single_checks(engine: sublet.Engine) -> None:
     wanted = [engine.authorize(**row) for row in rows]
     assert len({found.code for found in wanted}) > 4
     bits = [found.allowed for found in wanted]
-    made = [handled(row) for row in rows]
+    made = [with_handles(row) for row in rows]
     assert [engine.authorize(**row) for row in made] == wanted
     assert [engine.check(**row) for row in made] == bits == [engine.check(**row) for row in rows]
     for lists in (rows, made):
         assert engine.check_many(lists) == bits == engine.check_many(tuple(lists)) == engine.check_many(row for row in lists)
-        assert engine.check_many(**columns(lists)) == bits
-        assert engine.authorize_many(lists) == wanted == engine.authorize_many(**columns(lists))
+        assert engine.check_many(**to_columns(lists)) == bits
+        assert engine.authorize_many(lists) == wanted == engine.authorize_many(**to_columns(lists))
 
 
 def test_one_value_applies_to_all_rows(engine: sublet.Engine) -> None:

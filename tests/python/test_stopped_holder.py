@@ -107,7 +107,7 @@ def test_every_method_is_tried() -> None:
         assert public - OTHERS - set(VERBS) <= {"engine", "close"}, public - OTHERS - set(VERBS)
 
 
-def ended(call: Callable[[], object]) -> tuple[str, float]:
+def time_call(call: Callable[[], object]) -> tuple[str, float]:
     begun = time.monotonic()
     try:
         call()
@@ -117,7 +117,7 @@ def ended(call: Callable[[], object]) -> tuple[str, float]:
     return code, time.monotonic() - begun
 
 
-def judge(verb: str, code: str, took: float, slack: float = 0.0) -> None:
+def check_outcome(verb: str, code: str, took: float, slack: float = 0.0) -> None:
     assert code in {"answered", "store.locked"} or code.startswith(REFUSED.get(verb, "none")), f"{verb}: {code}"
     assert took < BOUND + MARGIN + slack, f"{verb} took {took:.2f} s"
 
@@ -129,14 +129,14 @@ def test_each_method_answers_or_reports_the_lock(tmp_path: Path) -> None:
     with stopped_holder(at.file):
         for _ in range(TRIES):
             for verb, call in VERBS.items():
-                code, took = ended(lambda call=call: call(at, at.engine))  # type: ignore[misc]
-                judge(verb, code, took, at.loading if verb == "reload" else 0)
+                code, took = time_call(lambda call=call: call(at, at.engine))  # type: ignore[misc]
+                check_outcome(verb, code, took, at.loading if verb == "reload" else 0)
                 codes[verb].add(code)
-            code, took = ended(lambda: sublet.Engine.open(store=at.store, clock=at.clock))
-            judge("open", code, took, at.loading)
+            code, took = time_call(lambda: sublet.Engine.open(store=at.store, clock=at.clock))
+            check_outcome("open", code, took, at.loading)
     # The lock is free again, so each method works.
     for verb, call in VERBS.items():
-        code, _ = ended(lambda call=call: call(at, at.engine))  # type: ignore[misc]
+        code, _ = time_call(lambda call=call: call(at, at.engine))  # type: ignore[misc]
         assert code == "answered" or code.startswith(REFUSED.get(verb, "none")), f"{verb}: {code}"
     assert {"store.locked"} == codes["consume"] and {"answered"} == codes["check"] == codes["usage"]
     assert at.engine.verify()["faults"] == []
@@ -155,7 +155,7 @@ def test_each_async_method_can_be_cancelled(tmp_path: Path) -> None:
                     code = "answered"
                 except sublet.SubletError as error:
                     code = error.code
-                judge(verb, code, time.monotonic() - begun, at.loading if verb == "reload" else 0)
+                check_outcome(verb, code, time.monotonic() - begun, at.loading if verb == "reload" else 0)
                 task = asyncio.ensure_future(call(at, one))
                 await asyncio.sleep(0.05)
                 begun = time.monotonic()

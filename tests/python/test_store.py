@@ -60,7 +60,7 @@ def summed(file: Path) -> int:
         return sum(count for _, count, _ in buckets)
 
 
-def refused(code: str, work: Callable[[], object]) -> sublet.SubletError:
+def assert_refused(code: str, work: Callable[[], object]) -> sublet.SubletError:
     with pytest.raises(sublet.SubletError) as found:
         work()
     assert found.value.code == code, str(found.value)
@@ -80,7 +80,7 @@ def wait_for(child: int, seconds: float = 20) -> int:
     pytest.fail("a forked child did not answer")
 
 
-def forked(work: Callable[[], object]) -> int:
+def fork_child(work: Callable[[], object]) -> int:
     child = os.fork()
     if child == 0:
         code = 1
@@ -110,7 +110,7 @@ def test_other_engine_sees_change_at_next_check(file: Path) -> None:
     assert not second.check(*asked, host=MAIN)
     assert second.authorize(*asked, host=MAIN).code == "email_unconfirmed"
     again = {**RECORD, "limits": {}}
-    refused("directory.revision", lambda: second.change([again], expected_revision=revision - 1))
+    assert_refused("directory.revision", lambda: second.change([again], expected_revision=revision - 1))
     assert second.change([again], expected_revision=revision) == revision + 1
     assert first.check(*asked, host=MAIN)
     first.import_lines(AGENCY)
@@ -120,7 +120,7 @@ def test_other_engine_sees_change_at_next_check(file: Path) -> None:
 def test_forked_children_share_counts(file: Path) -> None:
     engine = open_engine(file, 1_000)
     send(engine)
-    children = [forked(lambda: [send(engine) for _ in range(25)]) for _ in range(4)]
+    children = [fork_child(lambda: [send(engine) for _ in range(25)]) for _ in range(4)]
     for _ in range(25):
         send(engine)
     assert [wait_for(child) for child in children] == [0] * 4
@@ -143,7 +143,7 @@ def test_fork_during_consume_is_safe(file: Path) -> None:
         thread.start()
     forks = int(os.environ.get("SUBLET_FORKS", "100"))
     for _ in range(forks):
-        assert wait_for(forked(lambda: [send(engine) for _ in range(3)])) == 0
+        assert wait_for(fork_child(lambda: [send(engine) for _ in range(3)])) == 0
     done.set()
     for thread in threads:
         thread.join()
@@ -278,9 +278,9 @@ def test_removed_file_is_an_error_until_back(file: Path, tmp_path: Path) -> None
     for name in ("sublet.db", "sublet.db-wal", "sublet.db-shm", "sublet.db-lock"):
         (tmp_path / name).rename(away / name)
     for _ in range(2):
-        refused("store.replaced", lambda: send(engine))
-        refused("store.replaced", lambda: engine.usage("acme"))
-        refused("store.replaced", lambda: engine.change([RECORD]))
+        assert_refused("store.replaced", lambda: send(engine))
+        assert_refused("store.replaced", lambda: engine.usage("acme"))
+        assert_refused("store.replaced", lambda: engine.change([RECORD]))
     for name in ("sublet.db", "sublet.db-wal", "sublet.db-shm", "sublet.db-lock"):
         (away / name).replace(tmp_path / name)
     assert send(engine, 6)
@@ -296,12 +296,12 @@ def test_replaced_store_gives_no_new_budget(file: Path, tmp_path: Path) -> None:
         for name in ("sublet.db-wal", "sublet.db-shm"):
             (tmp_path / name).unlink(missing_ok=True)
         other.replace(file)
-        refused("store.replaced", lambda: send(engine))
-        refused("store.replaced", lambda: send(engine))
+        assert_refused("store.replaced", lambda: send(engine))
+        assert_refused("store.replaced", lambda: send(engine))
         file.write_bytes(b"")
-        refused("store.replaced", lambda: send(engine))
+        assert_refused("store.replaced", lambda: send(engine))
         file.write_bytes(b"no database at all" * 100)
-        refused("store.foreign", lambda: send(engine))
+        assert_refused("store.foreign", lambda: send(engine))
 
 
 def test_restored_copy_continues_its_counts(file: Path, tmp_path: Path) -> None:
@@ -315,7 +315,7 @@ def test_restored_copy_continues_its_counts(file: Path, tmp_path: Path) -> None:
     for name in ("sublet.db-wal", "sublet.db-shm"):
         (tmp_path / name).unlink()
     copy.replace(file)
-    refused("store.replaced", lambda: send(engine))
+    assert_refused("store.replaced", lambda: send(engine))
     assert (used(engine), send(engine, 6).code, send(engine, 7).code) == (4, "ok", "quota_exceeded")
 
 
@@ -323,23 +323,23 @@ def test_foreign_file_is_left_alone(file: Path, tmp_path: Path) -> None:
     with contextlib.closing(sqlite3.connect(file)) as other:
         other.execute("CREATE TABLE mine (x)")
         other.commit()
-    refused("store.foreign", lambda: open_engine(file))
+    assert_refused("store.foreign", lambda: open_engine(file))
     text = tmp_path / "text.db"
     text.write_text("a letter\n" * 1_000)
-    refused("store.foreign", lambda: open_engine(text))
+    assert_refused("store.foreign", lambda: open_engine(text))
     assert text.read_text() == "a letter\n" * 1_000
     newer = tmp_path / "newer.db"
     open_engine(newer)
     with contextlib.closing(sqlite3.connect(newer)) as other:
         other.execute("PRAGMA user_version = 3")
-    assert "version 3" in str(refused("store.version", lambda: open_engine(newer)))
+    assert "version 3" in str(assert_refused("store.version", lambda: open_engine(newer)))
 
 
 def test_unreachable_paths_are_errors(tmp_path: Path) -> None:
-    refused("store.unreachable", lambda: sublet.Engine.open(store=f"sqlite:{tmp_path}/no/sublet.db"))
-    refused("store.unreachable", lambda: sublet.Engine.open(store=f"sqlite:{tmp_path}"))
+    assert_refused("store.unreachable", lambda: sublet.Engine.open(store=f"sqlite:{tmp_path}/no/sublet.db"))
+    assert_refused("store.unreachable", lambda: sublet.Engine.open(store=f"sqlite:{tmp_path}"))
     for store in ("sqlite:", "sqlite:x\0y", f"sqlite:{tmp_path}/x.db?durability=much", "postgres:x", "memory", "memory:x"):
-        refused("store.unknown", lambda store=store: sublet.Engine.open(store=store))  # type: ignore[misc]
+        assert_refused("store.unknown", lambda store=store: sublet.Engine.open(store=store))  # type: ignore[misc]
 
 
 def test_read_only_folder_is_an_error(file: Path, tmp_path: Path) -> None:
@@ -377,7 +377,7 @@ def test_database_locked_by_another_program(file: Path) -> None:
     """
     with start(file, script) as other:
         assert other.stdout is not None and other.stdout.readline() == "held\n"
-        refused("store.locked", lambda: send(engine))
+        assert_refused("store.locked", lambda: send(engine))
         other.communicate()
     assert send(engine)
 
@@ -414,7 +414,7 @@ def test_verify_finds_a_changed_count(file: Path) -> None:
     assert "`buckets`" in flipped and "checksum" in flipped
     assert "2 used" in summed_up and "sum to 3" in summed_up
     # The changed count is not used for an answer either.
-    refused("store.corrupt", lambda: send(engine))
+    assert_refused("store.corrupt", lambda: send(engine))
 
 
 @pytest.mark.parametrize(
@@ -476,15 +476,15 @@ def test_damaged_file_is_an_error(file: Path, tmp_path: Path) -> None:
         for name in ("sublet.db-wal", "sublet.db-shm"):
             (tmp_path / name).unlink(missing_ok=True)
     file.write_bytes(whole[:5000])
-    refused("store.corrupt", lambda: open_engine(file))
+    assert_refused("store.corrupt", lambda: open_engine(file))
 
 
 def test_bad_amounts_write_nothing(file: Path) -> None:
     engine = open_engine(file, 10)
     send(engine)
     for amount in (-1, 2**63, 1.0, float("nan"), "1", True):
-        refused("input.amount", lambda amount=amount: send(engine, amount))  # type: ignore[misc]
-    refused("store.verb", engine.forget_counts)
+        assert_refused("input.amount", lambda amount=amount: send(engine, amount))  # type: ignore[misc]
+    assert_refused("store.verb", engine.forget_counts)
     engine.change([RECORD | {"limits": {"emails": "unlimited"}}])
     assert send(engine, 2**63 - 1).code == "quota_exceeded"
     assert (used(engine), summed(file)) == (1, 1)
@@ -508,8 +508,8 @@ def test_mismatched_directory_denies_with_code(file: Path, copied: Path) -> None
     newer = sublet.Engine.open(copied, store=f"sqlite:{file}")
     package = {"type": "Package", "id": "new", "features": ["novelty"]}
     newer.change([package])
-    refused("store.behind", lambda: with_more.check(ACME, "campaign.read", ("Campaign", "k", "acme"), host=MAIN))
-    refused("store.behind", lambda: send(with_more))
-    refused("store.behind", lambda: open_engine(file))
+    assert_refused("store.behind", lambda: with_more.check(ACME, "campaign.read", ("Campaign", "k", "acme"), host=MAIN))
+    assert_refused("store.behind", lambda: send(with_more))
+    assert_refused("store.behind", lambda: open_engine(file))
     newer.change(remove=[("Package", "new")])
     assert open_engine(file).revision == newer.revision

@@ -98,7 +98,7 @@ def shipped(overlay: dict[str, str]) -> dict[str, str]:
     return {**{file.name: file.read_text() for file in files}, **overlay}
 
 
-def opened(row: dict[str, Any]) -> sublet.Engine:
+def open_engine(row: dict[str, Any]) -> sublet.Engine:
     options = row.get("options", {})
     if "folder" in row:
         return sublet.Engine.open(ROOT / row["folder"], **options)
@@ -113,8 +113,8 @@ def arguments(request: dict[str, Any]) -> dict[str, Any]:
     return {key: pair(nested(value)) for key, value in request.items()}
 
 
-def act(row: dict[str, Any]) -> None:
-    engine = opened(row)
+def apply_row(row: dict[str, Any]) -> None:
+    engine = open_engine(row)
     if "ask" in row:
         engine.authorize(**arguments(row["ask"]))
     if "many" in row:
@@ -142,7 +142,7 @@ ERRORS = json.loads((ROOT / "tests" / "vectors" / "errors.json").read_text())
 @pytest.mark.parametrize("row", ERRORS, ids=lambda row: str(row["code"]))
 def test_error_vectors_match(row: dict[str, Any]) -> None:
     with pytest.raises(sublet.SubletError) as caught:
-        act(row)
+        apply_row(row)
     assert caught.value.code == row["code"], str(caught.value)
     assert caught.value.help
     assert caught.value.code in sublet.error_codes()

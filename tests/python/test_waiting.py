@@ -35,7 +35,7 @@ HOLDER = f"""
 
 
 @contextlib.contextmanager
-def held(file: Path) -> Iterator[None]:
+def open_transaction(file: Path) -> Iterator[None]:
     """Runs another process that keeps its transaction open for a while."""
     command = [sys.executable, "-c", textwrap.dedent(HOLDER), f"{file}-lock"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
@@ -77,7 +77,7 @@ WAITING: dict[str, Callable[[sublet.Engine], object]] = {
 }
 
 
-def behind(file: Path) -> sublet.Engine:
+def engine_behind(file: Path) -> sublet.Engine:
     """Opens an engine that has not loaded a change of another engine yet."""
     first, second = (sublet.Engine.open(store=f"sqlite:{file}") for _ in range(2))
     first.import_lines(AGENCY)
@@ -89,8 +89,8 @@ def behind(file: Path) -> sublet.Engine:
 @pytest.mark.parametrize("name", READING)
 def test_reads_do_not_wait(tmp_path: Path, name: str) -> None:
     file = tmp_path / "sublet.db"
-    second = behind(file)
-    with held(file):
+    second = engine_behind(file)
+    with open_transaction(file):
         begun = time.monotonic()
         READING[name](second)
         took = time.monotonic() - begun
@@ -100,9 +100,9 @@ def test_reads_do_not_wait(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("name", WAITING)
 def test_other_threads_run_during_a_file_wait(tmp_path: Path, name: str) -> None:
     file = tmp_path / "sublet.db"
-    second = behind(file)
+    second = engine_behind(file)
     call = threading.Thread(target=WAITING[name], args=(second,))
-    with held(file):
+    with open_transaction(file):
         begun = time.monotonic()
         call.start()
         ticks = 0
@@ -115,7 +115,7 @@ def test_other_threads_run_during_a_file_wait(tmp_path: Path, name: str) -> None
 
 
 @contextlib.contextmanager
-def stopped(file: Path) -> Iterator[int]:
+def stopped_writer(file: Path) -> Iterator[int]:
     """Runs another process that is stopped while it holds the write lock."""
     command = [sys.executable, "-c", textwrap.dedent(HOLDER).replace(f"time.sleep({HELD})", "time.sleep(600)"), f"{file}-lock"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
@@ -128,9 +128,9 @@ def stopped(file: Path) -> Iterator[int]:
 @pytest.mark.parametrize("name", WAITING)
 def test_stopped_holder_is_named(tmp_path: Path, name: str) -> None:
     file = tmp_path / "sublet.db"
-    behind(file)
+    engine_behind(file)
     engine = sublet.Engine.open(store=f"sqlite:{file}?lock_timeout=300")
-    with stopped(file) as holder:
+    with stopped_writer(file) as holder:
         begun = time.monotonic()
         with pytest.raises(sublet.StoreError) as found:
             WAITING[name](engine)
@@ -143,7 +143,7 @@ def test_stopped_holder_is_named(tmp_path: Path, name: str) -> None:
 
 def test_waits_of_threads_run_in_parallel(tmp_path: Path) -> None:
     file = tmp_path / "sublet.db"
-    behind(file)
+    engine_behind(file)
     engine = sublet.Engine.open(store=f"sqlite:{file}?lock_timeout=500")
     codes: list[str] = []
 
@@ -153,7 +153,7 @@ def test_waits_of_threads_run_in_parallel(tmp_path: Path) -> None:
         except sublet.StoreError as error:
             codes.append(error.code)
 
-    with stopped(file):
+    with stopped_writer(file):
         threads = [threading.Thread(target=send) for _ in range(8)]
         begun = time.monotonic()
         for thread in threads:
@@ -167,7 +167,7 @@ def test_waits_of_threads_run_in_parallel(tmp_path: Path) -> None:
 
 def test_opening_ends_in_time(tmp_path: Path) -> None:
     file = tmp_path / "sublet.db"
-    behind(file)
-    with stopped(file), pytest.raises(sublet.StoreError) as found:
+    engine_behind(file)
+    with stopped_writer(file), pytest.raises(sublet.StoreError) as found:
         sublet.Engine.open(store=f"sqlite:{file}?lock_timeout=300")
     assert found.value.code == "store.locked"

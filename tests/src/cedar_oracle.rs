@@ -19,7 +19,7 @@ use crate::Case;
 /// The result of Cedar: the decision, the determining policies, and the erring policies with their
 /// messages.
 #[derive(Debug, PartialEq, Eq, Default)]
-pub struct Judged {
+pub struct CedarResult {
     /// The decision of Cedar.
     pub allow: bool,
     /// The determining policies.
@@ -106,7 +106,7 @@ pub fn prepare(case: &Case) -> Option<Prepared> {
 impl Prepared {
     /// Evaluates these policies with Cedar. Returns `None` if Cedar refuses them.
     #[must_use]
-    pub fn judge(&self, policies: &str, links: &Value) -> Option<Judged> {
+    pub fn evaluate(&self, policies: &str, links: &Value) -> Option<CedarResult> {
         let mut set = PolicySet::from_str(policies).ok()?;
         for link in links.as_array()? {
             let slot = &link["values"]["?principal"];
@@ -126,7 +126,7 @@ impl Prepared {
             let cedar_policy::AuthorizationError::PolicyEvaluationError(fault) = error;
             (fault.policy_id().to_string(), fault.inner().to_string())
         };
-        Some(Judged {
+        Some(CedarResult {
             allow: response.decision() == Cedar::Allow,
             reasons: response
                 .diagnostics()
@@ -141,8 +141,8 @@ impl Prepared {
 /// Evaluates the case with Cedar. Returns `None` if Cedar refuses the policies, the entities or the
 /// request.
 #[must_use]
-pub fn judge(case: &Case) -> Option<Judged> {
-    prepare(case)?.judge(&case.text(), &case.links)
+pub fn evaluate(case: &Case) -> Option<CedarResult> {
+    prepare(case)?.evaluate(&case.text(), &case.links)
 }
 
 /// Evaluates cases with one engine, which it reloads as hosts do, and with handles that it reuses.
@@ -279,17 +279,17 @@ impl Asker {
 /// Returns whether the decision of the engine equals that of Cedar, including the messages of
 /// errors.
 #[must_use]
-pub fn agrees(judged: &Judged, decision: &Decision) -> bool {
+pub fn agrees(result: &CedarResult, decision: &Decision) -> bool {
     let reasons: BTreeSet<String> = decision.policies.iter().map(ToString::to_string).collect();
     let errors: BTreeMap<String, String> = decision
         .errors
         .iter()
         .map(|error| (error.policy.to_string(), error.message.clone()))
         .collect();
-    decision.allowed == (judged.allow && judged.errors.is_empty())
-        && reasons == judged.reasons
-        && errors == judged.errors
-        && (decision.code.as_ref() == "policy_error") == (judged.allow && !judged.errors.is_empty())
+    decision.allowed == (result.allow && result.errors.is_empty())
+        && reasons == result.reasons
+        && errors == result.errors
+        && (decision.code.as_ref() == "policy_error") == (result.allow && !result.errors.is_empty())
         && (decision.code.as_ref() == "ok") == decision.allowed
 }
 
@@ -301,11 +301,11 @@ pub fn compare(
     case: &Case,
     prepared: Option<&Prepared>,
     asker: &mut Asker,
-) -> Result<Option<Judged>, String> {
-    let judged = prepared.and_then(|prepared| prepared.judge(&case.text(), &case.links));
-    match (judged, asker.ask(case, case.text())) {
-        (Some(judged), Ok(decision)) if agrees(&judged, &decision) => Ok(Some(judged)),
+) -> Result<Option<CedarResult>, String> {
+    let result = prepared.and_then(|prepared| prepared.evaluate(&case.text(), &case.links));
+    match (result, asker.ask(case, case.text())) {
+        (Some(result), Ok(decision)) if agrees(&result, &decision) => Ok(Some(result)),
         (None, Err(error)) if error.code() != "internal.panic" => Ok(None),
-        (judged, answer) => Err(format!("{judged:?}\nis not\n{answer:?}\n{case:?}")),
+        (result, answer) => Err(format!("{result:?}\nis not\n{answer:?}\n{case:?}")),
     }
 }

@@ -54,23 +54,23 @@ fn text_of(text: &str, asker: &mut Asker) {
     }
     // Cedar needs the same stack as the engine, because its evaluator fails and its parser crashes
     // if the stack runs low.
-    let judge = || {
+    let evaluate = || {
         PolicySet::from_str(text)
             .is_ok()
-            .then(|| prepared.judge(text, &case.links))
+            .then(|| prepared.evaluate(text, &case.links))
             .flatten()
     };
-    let judged = if text.len() < 512 {
-        judge()
+    let expected = if text.len() < 512 {
+        evaluate()
     } else {
-        stacker::grow(128 * 1024 * 1024, judge)
+        stacker::grow(128 * 1024 * 1024, evaluate)
     };
-    match (judged, answer) {
-        (Some(judged), Ok(decision)) => assert!(
-            agrees(&judged, &decision),
-            "{judged:?}\nis not\n{decision:?}\n{case:?}"
+    match (expected, answer) {
+        (Some(expected), Ok(decision)) => assert!(
+            agrees(&expected, &decision),
+            "{expected:?}\nis not\n{decision:?}\n{case:?}"
         ),
         (None, Err(error)) if error.code() != "internal.panic" => {}
-        (judged, answer) => panic!("{judged:?}\nis not\n{answer:?}\n{case:?}"),
+        (expected, answer) => panic!("{expected:?}\nis not\n{answer:?}\n{case:?}"),
     }
 }

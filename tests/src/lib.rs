@@ -13,7 +13,7 @@ mod walk_requests;
 mod worker;
 
 pub use cedar_oracle::{
-    Asker, Judged, Prepared, agrees, compare, judge, prepare, program, request,
+    Asker, CedarResult, Prepared, agrees, compare, evaluate, prepare, program, request,
 };
 pub use expression::{OPERATORS, condition};
 pub use folder::folder;
@@ -21,5 +21,5 @@ pub use fuzz::fuzzed;
 pub use model::{Driver, Model, walk};
 pub use program::{Case, case, case_of};
 pub use random::Random;
-pub use server_process::Served;
+pub use server_process::EngineServer;
 pub use worker::Worker;

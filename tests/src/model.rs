@@ -20,12 +20,12 @@ pub trait Driver {
 }
 
 /// The month of one account, or of its member.
-type Whose = (usize, bool, i64);
+type MonthKey = (usize, bool, i64);
 
 /// The amount that an operation debited or reserved, and its account.
 #[derive(Debug, Clone, Copy)]
-struct Taken {
-    whose: Whose,
+struct ModelOperation {
+    whose: MonthKey,
     amount: i64,
     until: i64,
     keep: i64,
@@ -37,20 +37,20 @@ pub struct Model {
     now: i64,
     limits: [i64; 2],
     sub_limit: i64,
-    used: BTreeMap<Whose, i64>,
-    holds: BTreeMap<u64, Taken>,
+    used: BTreeMap<MonthKey, i64>,
+    holds: BTreeMap<u64, ModelOperation>,
     /// The last operations that can be refunded.
-    taken: BTreeMap<u64, Taken>,
+    taken: BTreeMap<u64, ModelOperation>,
     keys: BTreeMap<(usize, String), (String, u64, i64)>,
 }
 
 impl Model {
-    fn used(&self, whose: Whose) -> i64 {
+    fn used(&self, whose: MonthKey) -> i64 {
         self.used.get(&whose).copied().unwrap_or(0)
     }
 
-    fn held(&self, whose: Whose) -> i64 {
-        let counts = |held: &&Taken| {
+    fn held(&self, whose: MonthKey) -> i64 {
+        let counts = |held: &&ModelOperation| {
             held.until > self.now
                 && (held.whose == whose
                     || (!whose.1 && (held.whose.0, held.whose.2) == (whose.0, whose.2)))
@@ -63,7 +63,7 @@ impl Model {
     }
 
     /// Returns the remaining units of an account or member.
-    fn left(&self, (account, member, month): Whose) -> i64 {
+    fn remaining(&self, (account, member, month): MonthKey) -> i64 {
         let of = |limit: i64, whose| limit - self.used(whose) - self.held(whose);
         let pool = of(self.limits[account], (account, false, month));
         if member {
@@ -73,7 +73,7 @@ impl Model {
         }
     }
 
-    fn add(&mut self, (account, member, month): Whose, amount: i64) {
+    fn add(&mut self, (account, member, month): MonthKey, amount: i64) {
         *self.used.entry((account, false, month)).or_default() += amount;
         if member {
             *self.used.entry((account, true, month)).or_default() += amount;
@@ -92,7 +92,7 @@ impl Model {
     fn take(
         &mut self,
         at: &str,
-        whose: Whose,
+        whose: MonthKey,
         end: i64,
         asked: &Value,
         answer: Result<Value, String>,
@@ -134,7 +134,7 @@ impl Model {
             return;
         }
         let answer = answer.unwrap_or_else(|code| panic!("{at}: {code}"));
-        let left = self.left(whose);
+        let left = self.remaining(whose);
         let granted = match amount <= left {
             _ if amount == 0 => 0,
             true => amount,
@@ -149,7 +149,7 @@ impl Model {
         let operation = answer["counted"]["operation"].as_u64();
         assert_eq!(operation.is_some(), granted > 0, "{at}: {answer}");
         let Some(operation) = operation else { return };
-        let mut taken = Taken {
+        let mut taken = ModelOperation {
             whose,
             amount: granted,
             until: i64::MAX,
@@ -194,7 +194,7 @@ impl Model {
         );
     }
 
-    fn remember(&mut self, operation: u64, taken: Taken) {
+    fn remember(&mut self, operation: u64, taken: ModelOperation) {
         self.taken.insert(operation, taken);
         if self.taken.len() > 20 {
             self.taken.pop_first();
@@ -221,7 +221,7 @@ impl Model {
             self.add(held.whose, amount);
             self.remember(
                 answer["operation"].as_u64().expect("an operation"),
-                Taken { amount, ..held },
+                ModelOperation { amount, ..held },
             );
         }
     }
@@ -240,7 +240,7 @@ impl Model {
         self.add(taken.whose, -amount);
         self.taken.insert(
             operation,
-            Taken {
+            ModelOperation {
                 amount: taken.amount - amount,
                 ..taken
             },

@@ -13,12 +13,12 @@ const HOST: &str = "dash.marketingmaster.example";
 
 /// An engine, and its manual clock if it has one.
 #[derive(Debug)]
-pub struct Served {
+pub struct EngineServer {
     engine: Engine,
     clock: Option<ManualClock>,
 }
 
-impl Served {
+impl EngineServer {
     /// Opens a store. With an instant the engine has a manual clock at that instant.
     ///
     /// # Errors
@@ -37,7 +37,7 @@ impl Served {
     }
 }
 
-fn told(counted: Option<&CountReceipt>) -> Value {
+fn receipt_json(counted: Option<&CountReceipt>) -> Value {
     let Some(counted) = counted else {
         return Value::Null;
     };
@@ -53,11 +53,11 @@ fn told(counted: Option<&CountReceipt>) -> Value {
     json!({ "operation": counted.operation, "replayed": counted.replayed, "quota": quotas.collect::<Vec<_>>() })
 }
 
-fn decided(decision: &Decision) -> Value {
-    json!({ "allowed": decision.allowed, "code": &*decision.code, "counted": told(decision.counted.as_deref()) })
+fn decision_json(decision: &Decision) -> Value {
+    json!({ "allowed": decision.allowed, "code": &*decision.code, "counted": receipt_json(decision.counted.as_deref()) })
 }
 
-impl Served {
+impl EngineServer {
     /// Executes a command.
     ///
     /// # Errors
@@ -79,7 +79,7 @@ impl Served {
             up_to: asked["up_to"] == true,
             ..ConsumeOptions::default()
         };
-        let settled = |counted: CountReceipt| told(Some(&counted));
+        let settled = |counted: CountReceipt| receipt_json(Some(&counted));
         match text("do").expect("a verb") {
             "import" => self
                 .engine
@@ -95,7 +95,7 @@ impl Served {
             "consume" => self
                 .engine
                 .consume(self.question(asked, account), &take)
-                .map(|decision| decided(&decision)),
+                .map(|decision| decision_json(&decision)),
             "reserve" => self
                 .engine
                 .reserve(
@@ -103,22 +103,22 @@ impl Served {
                     &take,
                     number("ttl").unwrap_or(60_000),
                 )
-                .map(|decision| decided(&decision)),
+                .map(|decision| decision_json(&decision)),
             "set" => self
                 .engine
                 .set(self.question(asked, account), &take)
-                .map(|decision| decided(&decision)),
+                .map(|decision| decision_json(&decision)),
             "add" => self
                 .engine
                 .add(self.question(asked, account), &take)
-                .map(|decision| decided(&decision)),
+                .map(|decision| decision_json(&decision)),
             "sub" => self
                 .engine
                 .sub(self.question(asked, account), &take)
-                .map(|decision| decided(&decision)),
+                .map(|decision| decision_json(&decision)),
             "perform" => self
                 .perform(&asked["by"], &asked["command"], key)
-                .map(|decision| decided(&decision)),
+                .map(|decision| decision_json(&decision)),
             "statement" => self
                 .engine
                 .statement(account, text("period").expect("a month"))
@@ -158,7 +158,7 @@ impl Served {
                     key,
                 )
                 .map(settled),
-            "usage" => Ok(told(Some(&CountReceipt {
+            "usage" => Ok(receipt_json(Some(&CountReceipt {
                 quota: self.engine.usage(account, text("member"), text("meter"))?,
                 ..CountReceipt::default()
             }))),

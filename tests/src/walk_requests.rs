@@ -11,7 +11,7 @@ fn reference(value: &Value) -> EntityRef {
     )
 }
 
-fn with(asked: &Value) -> Environment {
+fn environment(asked: &Value) -> Environment {
     Environment {
         actor: asked
             .get("actor")
@@ -39,13 +39,13 @@ pub(crate) fn answer(engine: &Engine, asked: &Value) -> Option<Result<Value, Err
     let (key, owner, period) = (asked["key"].as_str(), text("owner"), text("period"));
     Some(match text("walk") {
         "perform" => Command::from_value(asked["command"].clone())
-            .and_then(|command| engine.perform(&reference(&asked["by"]), &command, &with(asked), key))
+            .and_then(|command| engine.perform(&reference(&asked["by"]), &command, &environment(asked), key))
             .map(|done| json!({ "allowed": done.decision.allowed, "code": &*done.decision.code, "token": done.token })),
         "ask" => {
             let request = Request::new(reference(&asked["by"]), text("action"), resource(&asked["resource"]));
-            engine.authorize(&Request { circumstances: with(asked), ..request }).map(|decision| json!(&*decision.code))
+            engine.authorize(&Request { circumstances: environment(asked), ..request }).map(|decision| json!(&*decision.code))
         }
-        "actions" => engine.actions(&reference(&asked["by"]), &resource(&asked["resource"]), &with(asked)).map(|names| json!(names)),
+        "actions" => engine.actions(&reference(&asked["by"]), &resource(&asked["resource"]), &environment(asked)).map(|names| json!(names)),
         "export" => {
             let mut lines = Vec::new();
             engine.export(&mut lines).map(|_| json!(String::from_utf8(lines).expect("text")))

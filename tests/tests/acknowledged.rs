@@ -53,9 +53,9 @@ fn open(store: &str) -> Engine {
             None,
         )
         .expect("the sample agency");
-    put(&engine, r#"{"type":"Account","id":"acme","email":"owner@acme.example","package":"agency","confirmed":true,"limits":{"emails":1000000000}}"#)
+    put_record(&engine, r#"{"type":"Account","id":"acme","email":"owner@acme.example","package":"agency","confirmed":true,"limits":{"emails":1000000000}}"#)
         .expect("a change");
-    put(
+    put_record(
         &engine,
         &format!(r#"{{"type":"Account","id":"nova","email":"owner@nova.example","package":"agency","confirmed":true,"limits":{{"emails":{LIMIT}}}}}"#),
     )
@@ -63,7 +63,7 @@ fn open(store: &str) -> Engine {
     engine
 }
 
-fn put(engine: &Engine, json: &str) -> Result<u64, Error> {
+fn put_record(engine: &Engine, json: &str) -> Result<u64, Error> {
     engine.change(
         vec![Change::Put(Record::from_json(json).expect("a record"))],
         None,
@@ -101,7 +101,13 @@ impl Acknowledged {
         Some(operation)
     }
 
-    fn decided(&mut self, account: &str, answer: &Decision, used: i64, held: i64) -> Option<u64> {
+    fn add_decision(
+        &mut self,
+        account: &str,
+        answer: &Decision,
+        used: i64,
+        held: i64,
+    ) -> Option<u64> {
         if answer.allowed {
             self.add(account, answer.counted.as_deref(), used, held)
         } else {
@@ -134,7 +140,7 @@ fn consume(engine: &Engine, all: &Mutex<Acknowledged>, random: &mut Random, _: u
     let answer = engine
         .consume(send(account), &ConsumeOptions::new(amount))
         .expect("an answer");
-    locked(all).decided(account, &answer, amount, 0);
+    lock(all).add_decision(account, &answer, amount, 0);
 }
 
 /// Uses a key of two threads, and retries it in each.
@@ -149,7 +155,7 @@ fn keyed(engine: &Engine, all: &Mutex<Acknowledged>, _: &mut Random, step: u64) 
             .as_ref()
             .and_then(|counted| counted.operation)
             .expect("an operation");
-        let mut all = locked(all);
+        let mut all = lock(all);
         if all.keys.contains_key(&key) {
             assert_eq!(
                 all.keys.get(&key),
@@ -157,7 +163,7 @@ fn keyed(engine: &Engine, all: &Mutex<Acknowledged>, _: &mut Random, step: u64) 
                 "{key} has two operations"
             );
         } else {
-            all.decided("acme", &answer, 2, 0);
+            all.add_decision("acme", &answer, 2, 0);
             all.keys.insert(key.clone(), operation);
         }
     }
@@ -167,18 +173,18 @@ fn reserve(engine: &Engine, all: &Mutex<Acknowledged>, random: &mut Random, step
     let answer = engine
         .reserve(send("acme"), &ConsumeOptions::new(3), 86_400_000)
         .expect("an answer");
-    let Some(operation) = locked(all).decided("acme", &answer, 0, 3) else {
+    let Some(operation) = lock(all).add_decision("acme", &answer, 0, 3) else {
         return;
     };
     match random.below(3) {
         0 => {
             let counted = engine.commit(operation, Some(2), None).expect("committed");
-            locked(all).add("acme", Some(&counted), 2, -3);
+            lock(all).add("acme", Some(&counted), 2, -3);
         }
         1 => {
             let key = format!("release-{step}");
             let counted = engine.release(operation, Some(&key)).expect("released");
-            locked(all).add("acme", Some(&counted), 0, -3);
+            lock(all).add("acme", Some(&counted), 0, -3);
         }
         _ => {}
     }
@@ -192,11 +198,11 @@ fn refund(engine: &Engine, all: &Mutex<Acknowledged>, _: &mut Random, step: u64)
             &ConsumeOptions::new(5).key(&format!("refunded-{step}")),
         )
         .expect("an answer");
-    let Some(operation) = locked(all).decided("acme", &answer, 5, 0) else {
+    let Some(operation) = lock(all).add_decision("acme", &answer, 5, 0) else {
         return;
     };
     let counted = engine.refund(operation, Some(4), None).expect("refunded");
-    locked(all).add("acme", Some(&counted), -4, 0);
+    lock(all).add("acme", Some(&counted), -4, 0);
 }
 
 fn batch(engine: &Engine, all: &Mutex<Acknowledged>, random: &mut Random, _: u64) {
@@ -211,16 +217,16 @@ fn batch(engine: &Engine, all: &Mutex<Acknowledged>, random: &mut Random, _: u64
     let answers = engine.batch(&items).expect("answers");
     assert_eq!(answers.iter().all(|answer| answer.allowed), !is_refused);
     if !is_refused {
-        let mut all = locked(all);
+        let mut all = lock(all);
         for (answer, amount) in answers.iter().zip([1, 0, 1]) {
-            all.decided("acme", answer, amount, 0);
+            all.add_decision("acme", answer, amount, 0);
         }
     }
 }
 
 fn change(engine: &Engine, _: &Mutex<Acknowledged>, _: &mut Random, step: u64) {
     let confirmed = step.is_multiple_of(2);
-    put(engine, &format!(r#"{{"type":"Account","id":"cafe","email":"hello@cafe.example","owner":"acme","level":"basic","confirmed":{confirmed}}}"#))
+    put_record(engine, &format!(r#"{{"type":"Account","id":"cafe","email":"hello@cafe.example","owner":"acme","level":"basic","confirmed":{confirmed}}}"#))
         .expect("a change");
     std::thread::sleep(Duration::from_millis(2));
 }
@@ -243,7 +249,7 @@ fn command(engine: &Engine, all: &Mutex<Acknowledged>, _: &mut Random, step: u64
             Some(&id),
         )
         .expect("an answer");
-    locked(all).decided("acme", &done.decision, 0, 0);
+    lock(all).add_decision("acme", &done.decision, 0, 0);
     assert_eq!(
         done.decision.allowed,
         engine

@@ -26,7 +26,7 @@ fn policies() -> std::path::PathBuf {
     std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies")
 }
 
-fn opened() -> Engine {
+fn open_engine() -> Engine {
     Engine::open(Options {
         policies: PolicySource::Folder(policies()),
         ..Options::default()
@@ -34,14 +34,14 @@ fn opened() -> Engine {
     .expect("the bundle")
 }
 
-fn exported(engine: &Engine) -> Vec<u8> {
+fn export_lines(engine: &Engine) -> Vec<u8> {
     let mut lines = Vec::new();
     engine.export(&mut lines).expect("the records");
     lines
 }
 
 /// Returns the record with one random change.
-fn changed(random: &mut Random, record: &Value) -> Option<Value> {
+fn change_record(random: &mut Random, record: &Value) -> Option<Value> {
     let mut next = record.clone();
     let fields = next.as_object_mut()?;
     let reasons = [
@@ -102,12 +102,12 @@ fn question(random: &mut Random, logins: &[Value], accounts: &[&str]) -> Request
 #[test]
 fn cached_answers_equal_a_new_engines() {
     let lines = std::fs::read_to_string(policies().join("tests/agency.jsonl")).expect("the agency");
-    let (engine, random) = (opened(), &mut Random::new(23));
+    let (engine, random) = (open_engine(), &mut Random::new(23));
     engine
         .import(lines.as_bytes(), None, None)
         .expect("the agency");
     // The records are those of the export, in which a new client has its level.
-    let lines = String::from_utf8(exported(&engine)).expect("texts");
+    let lines = String::from_utf8(export_lines(&engine)).expect("texts");
     let mut records: Vec<Value> = lines
         .lines()
         .map(|line| serde_json::from_str(line).expect("a record"))
@@ -116,7 +116,7 @@ fn cached_answers_equal_a_new_engines() {
     for _ in 0..40 {
         for _ in 0..4 {
             let at = random.below(records.len());
-            let Some(next) = changed(random, &records[at]) else {
+            let Some(next) = change_record(random, &records[at]) else {
                 continue;
             };
             // Some changes are refused, for example an unpaid client. They change nothing.
@@ -127,9 +127,9 @@ fn cached_answers_equal_a_new_engines() {
                 records[at] = next;
             }
         }
-        let fresh = opened();
+        let fresh = open_engine();
         fresh
-            .import(&exported(&engine)[..], None, None)
+            .import(&export_lines(&engine)[..], None, None)
             .expect("the same records");
         let logins: Vec<Value> = records
             .iter()

@@ -1,10 +1,14 @@
-//! The layers of `core/src`: a folder imports only the folders below it.
+//! Checks the layers of `core/src` and the names of tests. A folder imports only the folders below
+//! it.
 //!
 //! `docs/architecture.md` says what each folder is for.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+/// The longest name of a test, without the `test_` of Python.
+const MAX_TEST_NAME: usize = 40;
 
 /// The folders of `core/src`, lowest first.
 const LAYERS: [&str; 14] = [
@@ -28,7 +32,7 @@ const LAYERS: [&str; 14] = [
 fn folders_import_only_lower_folders() {
     let mut faults = Vec::new();
     let mut arrows: BTreeMap<(String, String), usize> = BTreeMap::new();
-    for file in source_files(&core_source()) {
+    for file in files_with_extension(&core_source(), "rs") {
         let Some(name) = file.strip_prefix(core_source()).expect("inside").to_str() else {
             continue;
         };
@@ -125,6 +129,61 @@ fn upward_imports_are_found() {
     );
 }
 
+/// A name says what holds. A comment above the test tells the rest.
+#[test]
+fn test_names_are_short_and_unique() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut faults = Vec::new();
+    let mut count = 0;
+    for folder in ["core/src", "cli", "tests", "benches"] {
+        for extension in ["rs", "py"] {
+            for file in files_with_extension(&root.join(folder), extension) {
+                let text = fs::read_to_string(&file).expect("source");
+                let mut names = test_names(&text, extension);
+                let name_count = names.len();
+                count += name_count;
+                faults.extend(
+                    names
+                        .iter()
+                        .filter(|name| name.len() > MAX_TEST_NAME)
+                        .map(|name| format!("{}: `{name}` is too long", file.display())),
+                );
+                names.sort_unstable();
+                names.dedup();
+                if names.len() < name_count {
+                    faults.push(format!("{}: two tests have one name", file.display()));
+                }
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    // The parser finds the tests at all.
+    assert!(count > 300, "{count} tests");
+}
+
+/// Returns the names of the tests in a file, without the `test_` of Python.
+fn test_names<'t>(text: &'t str, extension: &str) -> Vec<&'t str> {
+    let mut names = Vec::new();
+    let mut is_marked = extension == "py";
+    let prefix = if extension == "py" {
+        "def test_"
+    } else {
+        "fn "
+    };
+    for line in text.lines() {
+        is_marked |= line.trim() == "#[test]";
+        let declaration = line.trim_start();
+        let declaration = declaration.strip_prefix("async ").unwrap_or(declaration);
+        if let Some(name) = declaration.strip_prefix(prefix)
+            && is_marked
+        {
+            names.extend(name.split('(').next());
+            is_marked = extension == "py";
+        }
+    }
+    names
+}
+
 fn position(folder: &str) -> Option<usize> {
     LAYERS.iter().position(|layer| *layer == folder)
 }
@@ -136,13 +195,13 @@ fn core_source() -> PathBuf {
         .expect("core/src")
 }
 
-fn source_files(folder: &Path) -> Vec<PathBuf> {
+fn files_with_extension(folder: &Path, extension: &str) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).expect("folder") {
         let path = entry.expect("entry").path();
         if path.is_dir() {
-            files.extend(source_files(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.extend(files_with_extension(&path, extension));
+        } else if path.extension().is_some_and(|found| found == extension) {
             files.push(path);
         }
     }

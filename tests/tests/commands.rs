@@ -17,7 +17,7 @@ struct Opened {
     engine: Engine,
     clock: ManualClock,
     tokens: HashMap<String, String>,
-    kept: bill::Kept,
+    kept: bill::StepValues,
 }
 
 /// Returns the shipped bundle with the given settings of its catalog.
@@ -68,11 +68,11 @@ fn opened_at(store: String, settings: &Value) -> Opened {
         engine,
         clock,
         tokens: HashMap::new(),
-        kept: bill::Kept::default(),
+        kept: bill::StepValues::default(),
     }
 }
 
-fn opened(store: String) -> Engine {
+fn open_engine(store: String) -> Engine {
     opened_at(store, &Value::Null).engine
 }
 
@@ -83,7 +83,7 @@ fn reference(value: &Value) -> EntityRef {
     )
 }
 
-fn with(step: &Value) -> Environment {
+fn environment(step: &Value) -> Environment {
     Environment {
         actor: step.get("actor").map(reference),
         host: step["host"].as_str().map(str::to_owned),
@@ -110,7 +110,7 @@ fn replayed(decision: &Decision) -> bool {
 }
 
 /// Checks that each answer names both identities if there is an actor, and none otherwise (A1).
-fn named(decision: &Decision, step: &Value, principal: &Value) {
+fn assert_identities(decision: &Decision, step: &Value, principal: &Value) {
     let actor = step.get("actor").map(reference);
     assert_eq!(
         (decision.actor.as_deref(), decision.subject.as_deref()),
@@ -150,7 +150,7 @@ fn step(opened: &mut Opened, step: &Value) -> Option<String> {
             engine.perform(
                 &reference(&step["by"]),
                 &command,
-                &with(step),
+                &environment(step),
                 step["key"].as_str(),
             )
         });
@@ -160,7 +160,7 @@ fn step(opened: &mut Opened, step: &Value) -> Option<String> {
             step["replayed"].as_bool().unwrap_or(false)
         ]);
         done.iter()
-            .for_each(|done| named(&done.decision, step, &step["by"]));
+            .for_each(|done| assert_identities(&done.decision, step, &step["by"]));
         let found = done.as_ref().map_or_else(
             |error| json!([null, error.code(), false]),
             |done| json!([done.decision.code, null, replayed(&done.decision)]),
@@ -181,7 +181,7 @@ fn step(opened: &mut Opened, step: &Value) -> Option<String> {
         step["consume"].as_array().map(Vec::as_slice)
     {
         let request = Request {
-            circumstances: with(step),
+            circumstances: environment(step),
             ..Request::new(
                 reference(principal),
                 action.as_str().expect("an action"),
@@ -193,7 +193,7 @@ fn step(opened: &mut Opened, step: &Value) -> Option<String> {
             ..ConsumeOptions::new(amount.as_i64().expect("an amount"))
         };
         let decision = engine.consume(&request, &take).expect("an answer");
-        named(&decision, step, principal);
+        assert_identities(&decision, step, principal);
         differs(
             json!([step["code"], step["replayed"].as_bool().unwrap_or(false)]),
             json!([decision.code, replayed(&decision)]),
@@ -236,7 +236,7 @@ fn step(opened: &mut Opened, step: &Value) -> Option<String> {
         differs(step["used"].clone(), json!(found[0].used))
     } else if let Some(ask) = step.get("ask") {
         let request = Request {
-            circumstances: with(step),
+            circumstances: environment(step),
             ..Request::new(
                 reference(&ask[0]),
                 ask[1].as_str().expect("an action"),
@@ -312,7 +312,7 @@ fn command(text: &str) -> Command {
 
 #[test]
 fn refused_command_debits_nothing() {
-    let engine = opened("memory:".to_owned());
+    let engine = open_engine("memory:".to_owned());
     let acme = EntityRef::new("Account", "acme");
     let host = Environment {
         host: Some("dash.marketingmaster.example".to_owned()),
@@ -348,7 +348,7 @@ fn refused_command_debits_nothing() {
 
 #[test]
 fn history_names_actor_command_and_instant() {
-    let engine = opened("memory:".to_owned());
+    let engine = open_engine("memory:".to_owned());
     let host = Environment {
         host: Some("dash.marketingmaster.example".to_owned()),
         ..Environment::default()

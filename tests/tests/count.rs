@@ -5,7 +5,7 @@ use sublet::{
     Change, Clock, ConsumeOptions, Decision, Engine, Limit, ManualClock, Options, Record,
     RequestRef,
 };
-use sublet_tests::{Driver, Served, walk};
+use sublet_tests::{Driver, EngineServer, walk};
 
 /// Returns an engine of the sample agency over this store.
 fn open_at(store: String) -> (Engine, ManualClock) {
@@ -23,7 +23,7 @@ fn open_at(store: String) -> (Engine, ManualClock) {
     (engine, clock)
 }
 
-fn put(engine: &Engine, json: &str) {
+fn put_record(engine: &Engine, json: &str) {
     engine
         .change(
             vec![Change::Put(Record::from_json(json).expect("a record"))],
@@ -45,8 +45,8 @@ fn ann() -> RequestRef<'static> {
     }
 }
 
-fn limited(engine: &Engine, limit: i64) {
-    put(
+fn set_limit(engine: &Engine, limit: i64) {
+    put_record(
         engine,
         &format!(
             r#"{{"type":"Account","id":"acme","email":"owner@acme.example","package":"agency","confirmed":true,"limits":{{"emails":{limit}}}}}"#
@@ -60,11 +60,11 @@ fn used(decision: &Decision) -> (i64, i64) {
 }
 
 /// An engine of the sample agency in this process.
-struct InProcess(Served);
+struct InProcess(EngineServer);
 
 impl InProcess {
     fn new(store: &str) -> Self {
-        let served = Served::open(store, Some("2026-01-31T12:00:00Z")).expect("opens");
+        let served = EngineServer::open(store, Some("2026-01-31T12:00:00Z")).expect("opens");
         served.answer(&json!({ "do": "import", "lines": include_str!("../../policies/tests/agency.jsonl") })).expect("imported");
         Self(served)
     }
@@ -167,11 +167,11 @@ fn two_meters_are_debited_together() {
                 None,
             )
             .expect("the sample agency");
-        put(
+        put_record(
             &engine,
             r#"{"type":"Account","id":"acme","email":"owner@acme.example","package":"agency","confirmed":true,"limits":{"emails":10,"texts":5}}"#,
         );
-        put(
+        put_record(
             &engine,
             r#"{"type":"TeamMember","id":"ann","account":"acme","email":"ann@acme.example","confirmed":true,"grants":["campaigns"],"sub_limits":{"texts":3}}"#,
         );
@@ -258,7 +258,7 @@ fn limit_policies_agree_with_cedar() {
                 None,
             )
             .expect("the sample agency");
-        limited(&engine, 10);
+        set_limit(&engine, 10);
         let effects: std::collections::HashMap<_, _> = engine
             .bundle()
             .policies

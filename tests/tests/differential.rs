@@ -7,7 +7,7 @@ use std::str::FromStr;
 use cedar_policy::PolicySet;
 use sublet::Decision;
 use sublet_tests::{
-    Asker, Case, OPERATORS, Prepared, Random, agrees, case, compare, judge, prepare,
+    Asker, Case, OPERATORS, Prepared, Random, agrees, case, compare, evaluate, prepare,
 };
 
 fn cases() -> u64 {
@@ -18,7 +18,7 @@ fn cases() -> u64 {
 }
 
 /// Returns the decision of the engine on a case that it accepts.
-fn ask(asker: &mut Asker, case: &Case, policies: String) -> Decision {
+fn decide(asker: &mut Asker, case: &Case, policies: String) -> Decision {
     asker
         .ask(case, policies)
         .unwrap_or_else(|error| panic!("{error}: {case:?}"))
@@ -127,15 +127,15 @@ fn compare_all(seeds: impl Iterator<Item = u64>) -> Counts {
     for seed in seeds {
         let case = case(seed);
         let prepared = prepare(&case);
-        let judged = compare(&case, prepared.as_ref(), &mut asker)
+        let expected = compare(&case, prepared.as_ref(), &mut asker)
             .unwrap_or_else(|found| panic!("seed {seed}: {found}"));
-        let (Some(prepared), Some(judged)) = (prepared, judged) else {
+        let (Some(prepared), Some(expected)) = (prepared, expected) else {
             counts.refused += 1;
             continue;
         };
-        counts.allowed += u64::from(judged.allow);
-        counts.forbidden += u64::from(!judged.allow && !judged.reasons.is_empty());
-        counts.erred += u64::from(!judged.errors.is_empty());
+        counts.allowed += u64::from(expected.allow);
+        counts.forbidden += u64::from(!expected.allow && !expected.reasons.is_empty());
+        counts.erred += u64::from(!expected.errors.is_empty());
         counts.three += u64::from(case.policies.len() >= 3);
         count_operators(&case, &prepared, &mut counts.seen);
     }
@@ -155,7 +155,7 @@ fn count_operators(case: &Case, prepared: &Prepared, seen: &mut BTreeMap<&'stati
             clause.replacen("unless", "when", 1)
         );
         let answer = prepared
-            .judge(&alone, &serde_json::json!([]))
+            .evaluate(&alone, &serde_json::json!([]))
             .expect("Cedar took it with others");
         let slot = if !answer.errors.is_empty() {
             2
@@ -185,7 +185,7 @@ fn planted_operator_bug_is_found() {
         let mut asker = Asker::default();
         let found = (0..20_000_u64).any(|seed| {
             let case = case(seed);
-            let Some(judged) = judge(&case) else {
+            let Some(expected) = evaluate(&case) else {
                 return false;
             };
             let text = case.text();
@@ -210,7 +210,7 @@ fn planted_operator_bug_is_found() {
                 .join("\n");
             PolicySet::from_str(&planted).is_ok()
                 && planted != text
-                && !agrees(&judged, &ask(&mut asker, &case, planted))
+                && !agrees(&expected, &decide(&mut asker, &case, planted))
         });
         assert!(found, "`{right}` as `{wrong}` was not found");
     }
@@ -226,7 +226,8 @@ fn permits_only_add_forbids_only_remove() {
         let Ok(before) = asker.ask(&case, case.text()) else {
             continue;
         };
-        let mut add = |policy: &str| ask(&mut asker, &case, format!("{}\n{policy}", case.text()));
+        let mut add =
+            |policy: &str| decide(&mut asker, &case, format!("{}\n{policy}", case.text()));
         assert!(
             !before.allowed || add("permit (principal, action, resource);").allowed,
             "seed {seed}: a permit removed an allow"
@@ -256,7 +257,7 @@ fn permits_only_add_forbids_only_remove() {
                 shuffled.swap(at, random.below(at + 1));
             }
             shuffled.push(shuffled[random.below(shuffled.len())].clone());
-            let after = ask(&mut asker, &case, shuffled.join("\n"));
+            let after = decide(&mut asker, &case, shuffled.join("\n"));
             assert_eq!(after.allowed, before.allowed, "seed {seed}");
         }
     }

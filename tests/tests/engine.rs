@@ -13,7 +13,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-fn opened() -> Engine {
+fn open_engine() -> Engine {
     let engine = Engine::open(Options {
         policies: PolicySource::Folder(root().join("policies")),
         ..Options::default()
@@ -43,7 +43,7 @@ fn files() -> Vec<(String, String)> {
 
 #[test]
 fn policy_cases_pass() {
-    let engine = opened();
+    let engine = open_engine();
     let results = sublet_cli::run_cases(&engine, &root().join("policies/tests")).expect("cases");
     let failed: Vec<_> = results
         .iter()
@@ -60,7 +60,7 @@ fn policy_cases_pass() {
 
 /// Returns whether the named test exists. The text is `FILE, NAME`, or a description without a
 /// name.
-fn is_there(shown: &str) -> bool {
+fn test_exists(shown: &str) -> bool {
     let Some((file, name)) = shown.split_once(", ") else {
         return !shown.is_empty();
     };
@@ -136,7 +136,7 @@ fn every_rule_and_code_has_a_case() {
                 ))
             }
             Some("cases") => {}
-            Some(elsewhere) if elsewhere.strip_prefix("test: ").is_some_and(is_there) => {}
+            Some(elsewhere) if elsewhere.strip_prefix("test: ").is_some_and(test_exists) => {}
             _ => lacking.push(format!("{rule}: not said where it is shown")),
         }
     }
@@ -162,7 +162,7 @@ fn every_rule_and_code_has_a_case() {
             lacking.push(format!("code {code} has no case"));
         }
     }
-    for code in opened()
+    for code in open_engine()
         .bundle()
         .codes
         .iter()
@@ -170,7 +170,7 @@ fn every_rule_and_code_has_a_case() {
     {
         lacking.push(format!("code {code} of the bundle has no case"));
     }
-    let listed: BTreeSet<String> = opened()
+    let listed: BTreeSet<String> = open_engine()
         .bundle()
         .codes
         .iter()
@@ -184,7 +184,7 @@ fn every_rule_and_code_has_a_case() {
 
 #[test]
 fn readers_see_one_consistent_version() {
-    let engine = opened();
+    let engine = open_engine();
     let stop = AtomicBool::new(false);
     let asked = AtomicU64::new(0);
     // Odd revisions close the account, and every other bundle denies reading. The version of the
@@ -341,7 +341,7 @@ fn hostile_texts_end_on_every_stack() {
 /// Duplicate records are refused.
 #[test]
 fn import_and_export_are_inverse() {
-    let engine = opened();
+    let engine = open_engine();
     let mut before = Vec::new();
     engine.export(&mut before).expect("an export");
     engine

@@ -59,7 +59,7 @@ fn text(value: &Value) -> Option<String> {
     }
 }
 
-fn opened(row: &Value) -> Result<Engine, Error> {
+fn open_engine(row: &Value) -> Result<Engine, Error> {
     let mut options = Options {
         policies: shipped(&row["bundle"]),
         ..Options::default()
@@ -105,8 +105,8 @@ fn opened(row: &Value) -> Result<Engine, Error> {
     Ok(engine)
 }
 
-fn act(row: &Value) -> Result<(), Error> {
-    let engine = opened(row)?;
+fn apply_row(row: &Value) -> Result<(), Error> {
+    let engine = open_engine(row)?;
     let reference = |value: &Value| -> EntityRef {
         serde_json::from_value(value.clone()).expect("a reference")
     };
@@ -168,7 +168,7 @@ fn act(row: &Value) -> Result<(), Error> {
 #[test]
 fn error_vectors_match() {
     for row in json("tests/vectors/errors.json").as_array().expect("rows") {
-        let error = act(row).expect_err(&row.to_string());
+        let error = apply_row(row).expect_err(&row.to_string());
         assert_eq!(
             error.code(),
             row["code"].as_str().expect("a code"),

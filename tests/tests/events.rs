@@ -55,7 +55,7 @@ fn options(given: &Value) -> LogOptions {
     }
 }
 
-fn opened(store: String, given: &Value) -> Opened {
+fn open_engine(store: String, given: &Value) -> Opened {
     let clock = ManualClock::new("2026-01-31T12:00:00Z").expect("an instant");
     let engine = Engine::open(Options {
         policies: policies(),
@@ -313,7 +313,7 @@ fn scenes() -> Vec<Value> {
 fn run(store: impl Fn() -> String) {
     let mut wrong = Vec::new();
     for scene in scenes() {
-        let mut opened = opened(store(), &scene["options"]);
+        let mut opened = open_engine(store(), &scene["options"]);
         scene["steps"]
             .as_array()
             .expect("steps")
@@ -354,7 +354,7 @@ fn event_vectors_match_in_a_file() {
 #[test]
 fn log_file_is_json_lines_in_order() {
     let scene = &scenes()[2];
-    let mut opened = opened("memory:".to_owned(), &json!({}));
+    let mut opened = open_engine("memory:".to_owned(), &json!({}));
     let path = sublet_tests::folder().join("events.jsonl");
     let file = opened
         .engine
@@ -392,7 +392,7 @@ fn log_file_is_json_lines_in_order() {
 
 #[test]
 fn dropped_engine_delivers_queued_events() {
-    let opened = opened("memory:".to_owned(), &json!({}));
+    let opened = open_engine("memory:".to_owned(), &json!({}));
     let path = sublet_tests::folder().join("events.jsonl");
     opened
         .engine
@@ -508,7 +508,7 @@ fn events_contain_no_secret() {
         serde_json::from_str(&std::fs::read_to_string(file).expect("the vectors")).expect("scenes");
     let (mut events, mut tokens_seen) = (0, 0);
     for scene in scenes {
-        let opened = opened("memory:".to_owned(), &json!({}));
+        let opened = open_engine("memory:".to_owned(), &json!({}));
         let (mut secrets, mut tokens) = (Vec::new(), HashMap::new());
         for step in scene["steps"].as_array().expect("steps") {
             leaves(&step["context"], &mut secrets);

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::{Value, json};
-use sublet_tests::{Random, Served, Worker, folder};
+use sublet_tests::{EngineServer, Random, Worker, folder};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_sublet-worker");
 const INSTANT: &str = "2026-01-31T12:00:00Z";
@@ -20,8 +20,9 @@ fn size(name: &str, usual: usize) -> usize {
 
 /// Creates and closes a store with this many operations: with keys, reservations, refunds,
 /// adjustments and a directory.
-fn made(file: &Path, operations: usize) {
-    let served = Served::open(&format!("sqlite:{}", file.display()), Some(INSTANT)).expect("opens");
+fn create_store(file: &Path, operations: usize) {
+    let served =
+        EngineServer::open(&format!("sqlite:{}", file.display()), Some(INSTANT)).expect("opens");
     let ask = |asked: &Value| {
         served
             .answer(asked)
@@ -65,7 +66,7 @@ fn questions(operations: usize) -> Vec<Value> {
 }
 
 /// Returns the answers up to the first error, and that error, or `None` if the process died.
-fn asked(file: &Path, questions: &[Value]) -> Option<(Vec<Value>, Option<String>)> {
+fn read_answers(file: &Path, questions: &[Value]) -> Option<(Vec<Value>, Option<String>)> {
     let mut worker = match Worker::start(
         PROGRAM,
         &format!("sqlite:{}?create=no", file.display()),
@@ -85,7 +86,7 @@ fn asked(file: &Path, questions: &[Value]) -> Option<(Vec<Value>, Option<String>
 }
 
 /// Returns the result of `verify` on a closed store, or `None` if the process died.
-fn verified(file: &Path) -> Option<Value> {
+fn run_verify(file: &Path) -> Option<Value> {
     let said = Command::new(PROGRAM)
         .arg(format!("sqlite:{}", file.display()))
         .arg("--verify")
@@ -96,7 +97,7 @@ fn verified(file: &Path) -> Option<Value> {
         .filter(|_| said.status.success())
 }
 
-fn copied(from: &Path, folder: &Path, bytes: &[u8]) -> PathBuf {
+fn copy_store(from: &Path, folder: &Path, bytes: &[u8]) -> PathBuf {
     let _ = fs::remove_dir_all(folder);
     fs::create_dir_all(folder).expect("a folder");
     let to = folder.join(from.file_name().expect("a name"));
@@ -112,15 +113,15 @@ fn flipped_bits_never_change_an_answer() {
     );
     let made_in = folder();
     let file = made_in.join("flips.db");
-    made(&file, operations);
+    create_store(&file, operations);
     let whole = fs::read(&file).expect("the file");
     assert!(!made_in.join("flips.db-wal").exists(), "it was closed");
     let (questions, trial) = (questions(operations), folder());
     assert_eq!(
-        verified(&copied(&file, &trial, &whole)),
+        run_verify(&copy_store(&file, &trial, &whole)),
         Some(json!({ "ok": [] }))
     );
-    let expected = asked(&copied(&file, &trial, &whole), &questions).expect("alive");
+    let expected = read_answers(&copy_store(&file, &trial, &whole), &questions).expect("alive");
     assert_eq!((expected.0.len(), &expected.1), (questions.len(), &None));
     let mut random = Random::new(u64::try_from(size("SUBLET_SEED", 17)).expect("small"));
     let (mut found, mut errors, mut harmless) = (0, 0, 0);
@@ -132,16 +133,16 @@ fn flipped_bits_never_change_an_answer() {
             "flip {flip}: bit {bit} of byte {at} (page {})",
             at / 4096 + 1
         );
-        let copy = copied(&file, &trial, &flipped);
+        let copy = copy_store(&file, &trial, &flipped);
         // Runs in its own process, because a damaged file may crash SQLite.
-        let faults = verified(&copy).unwrap_or_else(|| panic!("{name}: verify died"));
+        let faults = run_verify(&copy).unwrap_or_else(|| panic!("{name}: verify died"));
         let is_found = faults != json!({ "ok": [] });
         if is_found && flip % 8 != 0 {
             found += 1;
             continue;
         }
         let (answers, error) =
-            asked(&copy, &questions).unwrap_or_else(|| panic!("{name}: a process died"));
+            read_answers(&copy, &questions).unwrap_or_else(|| panic!("{name}: a process died"));
         let same = answers
             .iter()
             .zip(&expected.0)

@@ -16,7 +16,7 @@ fn days(usual: u32) -> u32 {
         .unwrap_or(usual)
 }
 
-fn put(engine: &Engine, json: &str) {
+fn put_record(engine: &Engine, json: &str) {
     engine
         .change(
             vec![Change::Put(Record::from_json(json).expect("a record"))],
@@ -39,7 +39,7 @@ fn open(store: &str, clock: Clock) -> Engine {
             None,
         )
         .expect("the sample agency");
-    put(
+    put_record(
         &engine,
         r#"{"type":"Account","id":"acme","email":"owner@acme.example","package":"agency","confirmed":true,"limits":{"emails":1000000000}}"#,
     );
@@ -82,7 +82,7 @@ fn day(engine: &Engine, day: u32) {
         );
     }
     let confirmed = day.is_multiple_of(2);
-    put(
+    put_record(
         engine,
         &format!(
             r#"{{"type":"Account","id":"cafe","email":"hello@cafe.example","owner":"acme","level":"basic","confirmed":{confirmed}}}"#

@@ -49,7 +49,7 @@ fn policies() -> std::path::PathBuf {
     std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies")
 }
 
-fn opened() -> Engine {
+fn open_engine() -> Engine {
     let engine = Engine::open(Options {
         policies: PolicySource::Folder(policies()),
         ..Options::default()
@@ -130,7 +130,7 @@ impl Handles {
     }
 }
 
-fn put(engine: &Engine, record: &str) {
+fn put_record(engine: &Engine, record: &str) {
     engine
         .change(
             vec![Change::Put(Record::from_json(record).expect("a record"))],
@@ -141,15 +141,15 @@ fn put(engine: &Engine, record: &str) {
 
 #[test]
 fn handles_agree_with_names_through_changes() {
-    let (engine, handles) = (opened(), Handles::all());
+    let (engine, handles) = (open_engine(), Handles::all());
     let first = handles.agree(&engine);
     assert!(first > 10, "{first}");
-    put(
+    put_record(
         &engine,
         r#"{"type":"Account","id":"late","email":"late@late.example","owner":"acme","level":"silver","confirmed":true}"#,
     );
     assert!(handles.agree(&engine) > first, "the new account may work");
-    put(
+    put_record(
         &engine,
         r#"{"type":"Account","id":"bakery","email":"hello@bakery.example","owner":"acme","level":"silver","confirmed":false}"#,
     );
@@ -174,8 +174,8 @@ fn handles_agree_with_names_through_changes() {
         .expect("the bundle");
     assert_eq!(handles.agree(&engine), first);
     // Uses another engine, and then the first one again.
-    let other = opened();
-    put(
+    let other = open_engine();
+    put_record(
         &other,
         r#"{"type":"Account","id":"late","email":"late@late.example","owner":"acme","level":"silver","confirmed":true}"#,
     );
@@ -187,7 +187,7 @@ fn handles_agree_with_names_through_changes() {
 
 #[test]
 fn threads_share_handles_during_imports() {
-    let (engine, handles) = (opened(), Handles::all());
+    let (engine, handles) = (open_engine(), Handles::all());
     let lines = agency();
     let question = |host: &'static str| {
         RequestRef::new(

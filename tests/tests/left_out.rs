@@ -14,7 +14,7 @@ action "memo.edit" in [Action::"write"] appliesTo { principal: [Account, TeamMem
 action "memo.level" in [Action::"write"] appliesTo { principal: [Account], resource: [Account], context: { facts: Facts, wish?: String } };
 "#;
 
-fn opened(policies: &str) -> Result<Engine, Error> {
+fn open_engine(policies: &str) -> Result<Engine, Error> {
     let mut files = vec![
         ("more.cedarschema".to_owned(), SCHEMA.to_owned()),
         ("77-more.cedar".to_owned(), policies.to_owned()),
@@ -44,7 +44,7 @@ fn opened(policies: &str) -> Result<Engine, Error> {
 /// Returns the paths that the warnings name, with the first action.
 fn warned(policy: &str) -> Vec<String> {
     let text = format!("@id(\"x\") {policy};");
-    let engine = opened(&text).unwrap_or_else(|error| panic!("{error}"));
+    let engine = open_engine(&text).unwrap_or_else(|error| panic!("{error}"));
     let warnings = engine.bundle().warnings;
     for warning in &warnings {
         assert_eq!(warning.code, "bundle.left_out");
@@ -143,7 +143,8 @@ fn default_bundle_has_no_warnings() {
 fn missing_required_attribute_is_an_error() {
     let permit = "@id(\"memos\") permit (principal, action in [Action::\"memo.read\", Action::\"memo.edit\"], resource);\n";
     let forbid = "@id(\"x\") @code(\"not_yours\") forbid (principal is TeamMember, action == Action::\"memo.edit\", resource) when { resource has created_by && resource.created_by != principal };";
-    let engine = opened(&format!("{permit}{forbid}")).unwrap_or_else(|error| panic!("{error}"));
+    let engine =
+        open_engine(&format!("{permit}{forbid}")).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(engine.bundle().warnings, []);
     let bare = || Resource::new("Memo", "m").account("acme");
     let by = |author: &str| {

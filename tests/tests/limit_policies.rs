@@ -118,7 +118,7 @@ fn rules(random: &mut Random) -> String {
     rules
 }
 
-fn opened(added: String) -> Option<(Engine, ManualClock)> {
+fn open_engine(added: String) -> Option<(Engine, ManualClock)> {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies");
     let shipped = std::fs::read_dir(folder)
         .expect("the folder")
@@ -154,7 +154,7 @@ fn opened(added: String) -> Option<(Engine, ManualClock)> {
 }
 
 /// Checks that the results of Cedar for each policy add up to the decision.
-fn agrees(explained: &Explanation, effects: &HashMap<std::sync::Arc<str>, &str>) {
+fn check_agreement(explained: &Explanation, effects: &HashMap<std::sync::Arc<str>, &str>) {
     let of = |effect: &str, outcome| -> Vec<String> {
         let applied = explained
             .policies
@@ -187,7 +187,7 @@ fn agrees(explained: &Explanation, effects: &HashMap<std::sync::Arc<str>, &str>)
 }
 
 /// Returns the parts of a decision that do not depend on usage or versions.
-fn said(decision: &Decision) -> impl PartialEq + std::fmt::Debug + '_ {
+fn stable_parts(decision: &Decision) -> impl PartialEq + std::fmt::Debug + '_ {
     (
         decision.allowed,
         &decision.code,
@@ -274,7 +274,7 @@ fn cached_grants_agree_with_cedar() {
     let (mut engines, mut told) = (0, HashMap::new());
     while engines < cases {
         let added = rules(random);
-        let Some((engine, clock)) = opened(added.clone()) else {
+        let Some((engine, clock)) = open_engine(added.clone()) else {
             continue;
         };
         engines += 1;
@@ -304,7 +304,7 @@ fn cached_grants_agree_with_cedar() {
             let mut request = question.to_owned_request().expect("a request");
             request.circumstances.amount = Some(amount);
             let explained = engine.explain(&request).expect("an explanation");
-            agrees(&explained, &effects);
+            check_agreement(&explained, &effects);
             let before = engine
                 .usage("acme", None, Some("emails"))
                 .expect("usage")
@@ -313,8 +313,8 @@ fn cached_grants_agree_with_cedar() {
                 .consume(question, &ConsumeOptions::new(amount))
                 .expect("an answer");
             assert_eq!(
-                format!("{:?}", said(&decision)),
-                format!("{:?}", said(&explained.decision)),
+                format!("{:?}", stable_parts(&decision)),
+                format!("{:?}", stable_parts(&explained.decision)),
                 "{amount} of {before:?} under\n{added}"
             );
             let counted = decision.counted.as_ref().expect("counted");

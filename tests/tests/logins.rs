@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 use sublet::{ActionRef, Change, Engine, EntityRef, Options, Record, Request};
 
-fn opened(table: &Value) -> Engine {
+fn open_engine(table: &Value) -> Engine {
     let engine = Engine::open(Options::default()).expect("the shipped bundle");
     engine
         .import(
@@ -32,7 +32,7 @@ fn reference(value: &Value) -> EntityRef {
 fn every_flow_login_and_host_is_checked() {
     let table: Value =
         serde_json::from_str(include_str!("../vectors/logins.json")).expect("the table");
-    let engine = opened(&table);
+    let engine = open_engine(&table);
     let mut wrong = Vec::new();
     for flow in table["flows"]
         .as_array()

@@ -22,7 +22,7 @@ fn engine(program: CedarProgram) -> Engine {
     .expect("an engine")
 }
 
-fn asked(context: serde_json::Value) -> Request {
+fn read_request(context: serde_json::Value) -> Request {
     let mut request = Request::new(("U", "a"), "read", ("R", "r"));
     request.circumstances.context = context.as_object().expect("an object").clone();
     request
@@ -106,7 +106,7 @@ fn oversized_policy_falls_back_to_cedar() {
             vec!["policy1"],
         ),
     ] {
-        let request = asked(context.clone());
+        let request = read_request(context.clone());
         let decision = engine.authorize(&request).expect("an answer");
         assert_eq!(
             (decision.allowed, decision.code.as_ref()),
@@ -157,7 +157,7 @@ fn request_parents_replace_stored_parents() {
         entities: Some(entities.to_string()),
         ..CedarProgram::default()
     });
-    let mut request = asked(json!({}));
+    let mut request = read_request(json!({}));
     assert_eq!(
         engine.authorize(&request).expect("an answer").policies,
         Arc::from(["policy1".into()])
@@ -194,7 +194,7 @@ fn policies_of_other_scopes_are_not_run() {
         ..CedarProgram::default()
     });
     let decision = engine
-        .authorize(&asked(json!({"ok": true})))
+        .authorize(&read_request(json!({"ok": true})))
         .expect("an answer");
     assert_eq!(
         (decision.policies, decision.errors),

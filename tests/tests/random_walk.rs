@@ -15,7 +15,7 @@ mod persistence;
 mod world;
 
 use serde_json::{Value, json};
-use sublet_tests::{Random, Served, Worker, folder};
+use sublet_tests::{EngineServer, Random, Worker, folder};
 
 use self::world::World;
 
@@ -33,7 +33,7 @@ fn size(usual: usize) -> usize {
 
 /// Engines on one store: one in this process, and perhaps one in another.
 pub(crate) struct Sides {
-    here: Served,
+    here: EngineServer,
     there: Option<Worker>,
 }
 
@@ -77,7 +77,7 @@ fn walk(seed: u64, mut sides: Sides) {
         match random.below(20) {
             0 => {
                 let time = 1 + random.below(80_000_000);
-                world.pass(i64::try_from(time).expect("small"));
+                world.advance(i64::try_from(time).expect("small"));
                 sides.all(&json!({ "do": "clock", "advance": time }));
                 // The clock is accepted, because a pause of more than a day counts as a jump.
                 sides
@@ -90,14 +90,14 @@ fn walk(seed: u64, mut sides: Sides) {
             _ => commands::step(&mut world, &mut random, &mut sides),
         }
         if step % LOOK == LOOK - 1 || step + 1 == steps {
-            persistence::look(&world, &mut sides);
+            persistence::check_records(&world, &mut sides);
         }
     }
-    world.covers(steps);
+    world.check_coverage(steps);
     println!(
         "seed {seed}: {steps} steps, {} accounts, {} obeyed, {} refused, {} settled",
         world.accounts.len(),
-        world.obeyed(),
+        world.executed(),
         world.refused,
         world.settled.len()
     );
@@ -109,7 +109,7 @@ fn walk_in_memory_agrees_with_model() {
         walk(
             seed,
             Sides {
-                here: Served::open("memory:", Some(BEGIN)).expect("opens"),
+                here: EngineServer::open("memory:", Some(BEGIN)).expect("opens"),
                 there: None,
             },
         );
@@ -119,7 +119,7 @@ fn walk_in_memory_agrees_with_model() {
 #[test]
 fn walk_of_two_processes_agrees_with_model() {
     let store = format!("sqlite:{}", folder().join("sublet.db").display());
-    let here = Served::open(&store, Some(BEGIN)).expect("opens");
+    let here = EngineServer::open(&store, Some(BEGIN)).expect("opens");
     walk(
         3,
         Sides {

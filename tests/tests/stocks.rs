@@ -51,7 +51,7 @@ impl World {
         self.engine.change(vec![change], None).expect("a change");
     }
 
-    fn put(&self, record: Value) {
+    fn put_record(&self, record: Value) {
         self.change(Change::Put(Record::from_value(record).expect("a record")));
     }
 
@@ -84,7 +84,7 @@ impl World {
     }
 
     /// Counts the records of an account from the export alone.
-    fn counted(&self, account: &str) -> [i64; 2] {
+    fn count_records(&self, account: &str) -> [i64; 2] {
         let (records, now) = (self.records(), self.clock.now());
         let stands = |member: &Value| {
             member["confirmed"] == true
@@ -101,9 +101,9 @@ impl World {
         [clients.count(), members.count()].map(|count| i64::try_from(count).expect("few"))
     }
 
-    fn look(&self) {
+    fn check_views(&self) {
         for account in ["acme", "nova", "bakery"] {
-            let [clients, members] = self.counted(account);
+            let [clients, members] = self.count_records(account);
             for (meter, count) in [("client_accounts", clients), ("members", members)] {
                 assert_eq!(
                     self.engine
@@ -127,7 +127,7 @@ impl World {
         }
         for (action, count) in ["client.create", "member.invite"]
             .into_iter()
-            .zip(self.counted("acme"))
+            .zip(self.count_records("acme"))
         {
             let question =
                 || RequestRef::new(("Account", "acme"), action, ("Account", "acme")).host(HOST);
@@ -189,7 +189,7 @@ impl World {
 
     /// Performs a command that changes a stock. Checks the usage in its answer.
     fn command(&mut self, command: &Value, meter: usize) {
-        let before = self.counted("acme")[meter];
+        let before = self.count_records("acme")[meter];
         let decision = self.perform(command);
         let used = decision
             .counted
@@ -202,7 +202,7 @@ impl World {
             "{command}: {decision:?}"
         );
         assert_eq!(
-            self.counted("acme")[meter],
+            self.count_records("acme")[meter],
             before + i64::from(before < 8),
             "{command}"
         );
@@ -231,12 +231,12 @@ impl World {
                 let lines: Vec<String> = lines.map(|record| record.to_string()).collect();
                 self.engine.import(lines.join("\n").as_bytes(), None, None).expect("imported");
             }
-            1 => self.put(json!({"type": "Account", "id": id, "email": format!("{id}@x.example"), "owner": "acme", "level": "basic"})),
+            1 => self.put_record(json!({"type": "Account", "id": id, "email": format!("{id}@x.example"), "owner": "acme", "level": "basic"})),
             2 => {
                 let until = instant_text(instant(&self.clock.now()) + i64::try_from(random.below(DAY)).expect("small")).expect("an instant");
                 let (email, hash) = (format!("{id}@x.example"), "00".repeat(32));
                 let pending = json!({"email": email, "hash": hash, "until": until});
-                self.put(json!({"type": "TeamMember", "id": id, "account": "acme", "email": email, "confirmed": random.once_in(4), "pending": pending}));
+                self.put_record(json!({"type": "TeamMember", "id": id, "account": "acme", "email": email, "confirmed": random.once_in(4), "pending": pending}));
             }
             3 => {
                 if let Some(client) = pick(random, of(self, &is_client)) {
@@ -270,7 +270,7 @@ fn walk(store: &str, seed: u64) {
     for step in 0..150 {
         world.step(&mut random);
         println!("{store} {seed} {step}");
-        world.look();
+        world.check_views();
     }
 }
 

@@ -17,11 +17,11 @@ fn agency() -> Engine {
     engine
 }
 
-fn put(engine: &Engine, record: Value) -> Result<u64, Error> {
+fn put_record(engine: &Engine, record: Value) -> Result<u64, Error> {
     engine.change(vec![Change::Put(Record::from_value(record)?)], None)
 }
 
-fn exported(engine: &Engine) -> String {
+fn export_lines(engine: &Engine) -> String {
     let mut lines = Vec::new();
     engine.export(&mut lines).expect("an export");
     String::from_utf8(lines).expect("text")
@@ -33,7 +33,7 @@ const OTHERS: [&str; 7] = ["nova", "farm", "edge", "cia", "gus", "solo", "bakery
 #[test]
 fn errors_name_no_other_tenant() {
     let engine = agency();
-    put(
+    put_record(
         &engine,
         json!({"type": "AccessLevel", "id": "theirs", "owner": "nova"}),
     )
@@ -59,11 +59,11 @@ fn errors_name_no_other_tenant() {
         perform(&edge, "app.nova.example", json!({"do": "invite_member", "id": "kim", "email": "hello@bakery.example"})),
         perform(&acme, dash, json!({"do": "invite_member", "id": "kim", "email": "owner@nova.example"})),
         perform(&acme, dash, json!({"do": "add_domain", "domain": "app.nova.example"})),
-        put(&engine, json!({"type": "Domain", "id": "app.nova.example", "kind": "whitelabel", "owner": "acme"}))
+        put_record(&engine, json!({"type": "Domain", "id": "app.nova.example", "kind": "whitelabel", "owner": "acme"}))
             .map_or_else(|error| error, |_| Error::Random { reason: String::new() }),
-        put(&engine, json!({"type": "Account", "id": "cafe", "email": "hello@cafe.example", "owner": "acme", "level": "theirs", "confirmed": true}))
+        put_record(&engine, json!({"type": "Account", "id": "cafe", "email": "hello@cafe.example", "owner": "acme", "level": "theirs", "confirmed": true}))
             .expect_err("another owner's level"),
-        put(&engine, json!({"type": "TeamMember", "id": "kim", "account": "acme", "email": "solo@solo.example"})).expect_err("a taken e-mail"),
+        put_record(&engine, json!({"type": "TeamMember", "id": "kim", "account": "acme", "email": "solo@solo.example"})).expect_err("a taken e-mail"),
     ];
     for error in errors {
         let (text, named) = (
@@ -99,7 +99,7 @@ fn error_texts_are_printable() {
             })
             .expect_err("an error")
     };
-    let record = |record: Value| put(&engine, record).expect_err("an error");
+    let record = |record: Value| put_record(&engine, record).expect_err("an error");
     let acme = || EntityRef::new("Account", "acme");
     let errors = [
         request(acme(), bad, acme()),
@@ -183,7 +183,7 @@ fn error_texts_are_printable() {
     }
     // A long text is not repeated either.
     let long = "x".repeat(200);
-    let text = put(&engine, json!({"type": "Account", "id": "x", "email": "x@x.example", "package": "starter", "attributes": {&*"x".repeat(1_000_000): 1}}))
+    let text = put_record(&engine, json!({"type": "Account", "id": "x", "email": "x@x.example", "package": "starter", "attributes": {&*"x".repeat(1_000_000): 1}}))
         .expect_err("an error")
         .to_string();
     assert!(text.len() < 4_000 && text.contains(&long), "{}", text.len());
@@ -255,17 +255,17 @@ fn exports_can_be_imported() {
     for _ in 0..12 {
         let engine = agency();
         for _ in 0..40 {
-            match put(&engine, random_record(&mut random)) {
+            match put_record(&engine, random_record(&mut random)) {
                 Ok(_) => taken += 1,
                 Err(_) => refused += 1,
             }
         }
-        let lines = exported(&engine);
+        let lines = export_lines(&engine);
         let other = Engine::open(Options::default()).expect("the shipped bundle");
         other
             .import(lines.as_bytes(), None, None)
             .unwrap_or_else(|error| panic!("{error}\n{lines}"));
-        assert_eq!(exported(&other), lines);
+        assert_eq!(export_lines(&other), lines);
     }
     assert!(taken > 90 && refused > 90, "{taken} {refused}");
 }
@@ -274,12 +274,12 @@ fn exports_can_be_imported() {
 fn records_beyond_a_line_are_refused() {
     let engine = agency();
     let record = |bytes: usize| json!({"type": "Account", "id": "big", "email": "big@x.example", "package": "agency", "attributes": {"country": "x".repeat(bytes)}});
-    let before = exported(&engine);
+    let before = export_lines(&engine);
     assert_eq!(
-        put(&engine, record(1 << 20)).map_err(|error| error.code()),
+        put_record(&engine, record(1 << 20)).map_err(|error| error.code()),
         Err("directory.record")
     );
-    assert_eq!(exported(&engine), before);
+    assert_eq!(export_lines(&engine), before);
     // A line that fits, but whose exported form would be too long, is refused too.
     let filler = "x".repeat((1 << 20) - 130);
     let line = format!(
@@ -287,7 +287,11 @@ fn records_beyond_a_line_are_refused() {
     );
     assert!(line.len() < 1 << 20);
     match engine.import(format!("{before}{line}\n").as_bytes(), None, None) {
-        Ok(_) => assert!(exported(&engine).lines().all(|line| line.len() < 1 << 20)),
+        Ok(_) => assert!(
+            export_lines(&engine)
+                .lines()
+                .all(|line| line.len() < 1 << 20)
+        ),
         Err(error) => assert_eq!(error.code(), "directory.record"),
     }
 }

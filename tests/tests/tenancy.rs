@@ -39,7 +39,7 @@ const HOSTS: [&str; 8] = [
     "new.acme.example",
 ];
 
-fn opened(extra: &str) -> Engine {
+fn open_engine(extra: &str) -> Engine {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut files = vec![("77-extra.cedar".to_owned(), extra.to_owned())];
     for entry in std::fs::read_dir(root.join("policies"))
@@ -408,7 +408,7 @@ fn compare_with_cedar(
 
 #[test]
 fn decision_agrees_with_each_policy() {
-    let engine = opened(EXTRA);
+    let engine = open_engine(EXTRA);
     let record = r#"{"type":"Account","id":"acme","email":"owner@acme.example","package":"agency","confirmed":true,"attributes":{"trial":true,"country":"dk"}}"#;
     engine
         .change(
@@ -423,7 +423,7 @@ fn decision_agrees_with_each_policy() {
 
 #[test]
 fn record_facts_agree_with_cedar() {
-    let engine = opened(FACTS);
+    let engine = open_engine(FACTS);
     let other = r#"{"type":"Package","id":"other","features":["campaigns","forms","funnels"],"whitelabel":true}"#;
     engine
         .change(
@@ -445,7 +445,7 @@ fn record_facts_agree_with_cedar() {
 #[test]
 fn named_records_survive_reload_and_import() {
     let extra = r#"@id("dan") @code("not_dan") forbid (principal == TeamMember::"dan", action == Action::"campaign.read", resource);"#;
-    let engine = opened(extra);
+    let engine = open_engine(extra);
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies");
     let mut files = vec![("77-extra.cedar".to_owned(), extra.to_owned())];
     for entry in std::fs::read_dir(root)
@@ -458,7 +458,7 @@ fn named_records_survive_reload_and_import() {
             std::fs::read_to_string(entry.path()).expect("a text"),
         ));
     }
-    let mut lines: Vec<String> = String::from_utf8(exported(&engine))
+    let mut lines: Vec<String> = String::from_utf8(export_lines(&engine))
         .expect("text")
         .lines()
         .map(str::to_owned)
@@ -614,7 +614,7 @@ fn more_than_64_features_agree_with_cedar() {
     );
 }
 
-fn exported(engine: &Engine) -> Vec<u8> {
+fn export_lines(engine: &Engine) -> Vec<u8> {
     let mut lines = Vec::new();
     engine.export(&mut lines).expect("an export");
     lines

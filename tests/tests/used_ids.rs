@@ -6,7 +6,7 @@ use sublet::{
     Change, ConsumeOptions, Engine, EntityRef, Error, Options, Record, RecordPatch, Request,
 };
 
-fn opened(store: &str) -> Engine {
+fn open_engine(store: &str) -> Engine {
     Engine::open(Options {
         store: store.to_owned(),
         ..Options::default()
@@ -14,7 +14,7 @@ fn opened(store: &str) -> Engine {
     .unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn put(engine: &Engine, record: &Value, resumed: bool) -> Result<u64, Error> {
+fn put_record(engine: &Engine, record: &Value, resumed: bool) -> Result<u64, Error> {
     let record = Record::from_value(record.clone()).expect("a record");
     let resume = resumed.then(|| Change::Resume(record.reference()));
     engine.change(
@@ -31,7 +31,7 @@ fn used(engine: &Engine) -> i64 {
     engine.usage("solo", None, Some("emails")).expect("usage")[0].used
 }
 
-fn exported(engine: &Engine) -> Vec<u8> {
+fn export_lines(engine: &Engine) -> Vec<u8> {
     let mut lines = Vec::new();
     engine.export(&mut lines).expect("an export");
     lines
@@ -43,10 +43,10 @@ fn ids_stay_used(store: &str) {
         if store == "memory:" {
             engine
         } else {
-            opened(store)
+            open_engine(store)
         }
     };
-    let engine = opened(store);
+    let engine = open_engine(store);
     engine
         .import(agency, None, None)
         .expect("the sample agency");
@@ -63,7 +63,7 @@ fn ids_stay_used(store: &str) {
             .expect("an answer")
             .allowed
     );
-    let before = exported(&engine);
+    let before = export_lines(&engine);
     let other = json!({"type": "Account", "id": "solo", "email": "other@other.example", "package": "starter", "confirmed": true});
     let ann = json!({"type": "TeamMember", "id": "ann", "account": "acme", "email": "other@acme.example"});
     engine
@@ -77,11 +77,11 @@ fn ids_stay_used(store: &str) {
         .expect("a change");
     let engine = reopened(engine);
     assert_eq!(
-        refused(put(&engine, &other, false)),
+        error_code(put_record(&engine, &other, false)),
         Some("directory.id_used")
     );
     assert_eq!(
-        refused(put(&engine, &ann, false)),
+        error_code(put_record(&engine, &ann, false)),
         Some("directory.id_used")
     );
     // An import removes records that it leaves out. It restores a removed record if that belongs to
@@ -99,17 +99,17 @@ fn ids_stay_used(store: &str) {
     let engine = reopened(engine);
     let main = json!({"type": "Account", "id": "cafe", "email": "cafe@other.example", "package": "starter"});
     assert_eq!(
-        refused(put(&engine, &main, false)),
+        error_code(put_record(&engine, &main, false)),
         Some("directory.id_used")
     );
     let stolen = format!("{without}{main}\n");
     assert_eq!(
-        refused(engine.import(stolen.as_bytes(), None, None)),
+        error_code(engine.import(stolen.as_bytes(), None, None)),
         Some("directory.id_used")
     );
     let stolen = format!("{without}{other}\n");
     assert_eq!(
-        refused(engine.import(stolen.as_bytes(), None, None)),
+        error_code(engine.import(stolen.as_bytes(), None, None)),
         Some("directory.id_used"),
         "a main account of another e-mail"
     );
@@ -124,33 +124,33 @@ fn ids_stay_used(store: &str) {
             None,
         )
         .expect("a change");
-    put(&engine, &other, true).expect("it has come back");
+    put_record(&engine, &other, true).expect("it has come back");
     assert_eq!(used(&engine), 7);
     let engine = reopened(engine);
-    put(&engine, &other, false).expect("it is there");
+    put_record(&engine, &other, false).expect("it is there");
     // A closed account cannot be reopened for another person.
     let closed = json!({"type": "Account", "id": "solo", "email": "other@other.example", "package": "starter", "confirmed": true, "closed": true});
-    put(&engine, &closed, false).expect("closed");
+    put_record(&engine, &closed, false).expect("closed");
     let mut open = other.clone();
     open["email"] = json!("third@other.example");
     open["closed"] = json!(false);
     assert_eq!(
-        refused(put(&engine, &open, false)),
+        error_code(put_record(&engine, &open, false)),
         Some("directory.id_used")
     );
     let patch =
         json!({"type": "Account", "id": "solo", "email": "third@other.example", "closed": false});
     let patch = Change::Merge(RecordPatch::from_value(patch).expect("a patch"));
     assert_eq!(
-        refused(engine.change(vec![patch.clone()], None)),
+        error_code(engine.change(vec![patch.clone()], None)),
         Some("directory.id_used")
     );
-    let third = String::from_utf8(exported(&engine))
+    let third = String::from_utf8(export_lines(&engine))
         .expect("text")
         .replace(r#""closed":true"#, r#""closed":false"#)
         .replace("other@other.example", "third@other.example");
     assert_eq!(
-        refused(engine.import(third.as_bytes(), None, None)),
+        error_code(engine.import(third.as_bytes(), None, None)),
         Some("directory.id_used")
     );
     engine
@@ -169,7 +169,7 @@ fn client_without_level_stays_without() {
         "sqlite:{}",
         sublet_tests::folder().join("level.db").display()
     );
-    let engine = opened(&store);
+    let engine = open_engine(&store);
     engine
         .import(
             include_bytes!("../../policies/tests/agency.jsonl").as_slice(),
@@ -177,7 +177,7 @@ fn client_without_level_stays_without() {
             None,
         )
         .expect("the sample agency");
-    let other = opened(&store);
+    let other = open_engine(&store);
     for (id, level, found) in [
         ("c1", json!({}), Some("full")),
         ("c2", json!({ "level": null }), None),
@@ -188,11 +188,11 @@ fn client_without_level_stays_without() {
             .as_object_mut()
             .expect("a record")
             .extend(level.as_object().expect("fields").clone());
-        put(&engine, &record, false).expect("a change");
-        let copy = opened("memory:");
-        copy.import(exported(&engine).as_slice(), None, None)
+        put_record(&engine, &record, false).expect("a change");
+        let copy = open_engine("memory:");
+        copy.import(export_lines(&engine).as_slice(), None, None)
             .expect("an import");
-        for each in [&engine, &other, &opened(&store), &copy] {
+        for each in [&engine, &other, &open_engine(&store), &copy] {
             let Ok(Some(Record::Account(account))) = each.record(&EntityRef::new("Account", id))
             else {
                 panic!("{id}")
@@ -202,7 +202,7 @@ fn client_without_level_stays_without() {
             };
             assert_eq!(level.as_deref(), found, "{id}");
         }
-        assert_eq!(exported(&copy), exported(&engine));
+        assert_eq!(export_lines(&copy), export_lines(&engine));
     }
 }
 

@@ -65,20 +65,20 @@ fn member(id: &str, account: &str, email: &str) -> Record {
     ))
 }
 
-fn imported(lines: &str) -> Result<Directory, Error> {
+fn import_lines(lines: &str) -> Result<Directory, Error> {
     Directory::import(lines.as_bytes(), 0, &catalog(), &bundle(), 1 << 20, None)
 }
 
-fn changed(directory: &Directory, changes: Vec<Change>) -> Result<Directory, Error> {
+fn apply_changes(directory: &Directory, changes: Vec<Change>) -> Result<Directory, Error> {
     directory.apply(changes, &catalog(), &bundle(), None)
 }
 
-fn put(directory: &mut Directory, records: impl IntoIterator<Item = Record>) {
-    *directory = changed(directory, records.into_iter().map(Change::Put).collect())
+fn put_records(directory: &mut Directory, records: impl IntoIterator<Item = Record>) {
+    *directory = apply_changes(directory, records.into_iter().map(Change::Put).collect())
         .unwrap_or_else(|error| panic!("{error}"));
 }
 
-fn exported(directory: &Directory) -> String {
+fn export_lines(directory: &Directory) -> String {
     let mut lines = Vec::new();
     directory.write_lines(&mut lines).expect("an export");
     String::from_utf8(lines).expect("text")
@@ -94,7 +94,7 @@ fn logins(directory: &Directory, email: &str) -> Vec<String> {
 
 /// Returns every answer of the directory as text.
 fn answers(directory: &Directory) -> BTreeSet<String> {
-    let mut all: BTreeSet<String> = exported(directory).lines().map(str::to_owned).collect();
+    let mut all: BTreeSet<String> = export_lines(directory).lines().map(str::to_owned).collect();
     for key in directory.hot.own() {
         let by: BTreeSet<String> = directory
             .referrers
@@ -140,7 +140,7 @@ fn large(accounts: usize) -> Directory {
             );
         }
     }
-    imported(&lines).expect("a directory")
+    import_lines(&lines).expect("a directory")
 }
 
 #[test]
@@ -159,12 +159,12 @@ fn change_of_large_directory_copies_little() {
     };
     let mut after = before.clone();
     assert_eq!(apart(&after), (0, 0));
-    put(&mut after, [confirmed("m777-1")]);
+    put_records(&mut after, [confirmed("m777-1")]);
     assert_eq!(apart(&after), (1, 0));
     // A new member changes its row, its entry in the log, and the head of its account's chain.
-    put(&mut after, [member("new", "a19000", "new")]);
+    put_records(&mut after, [member("new", "a19000", "new")]);
     assert_eq!(apart(&after), (2, 2));
-    after = changed(
+    after = apply_changes(
         &before,
         vec![Change::Remove(EntityRef::new("TeamMember", "m5-0"))],
     )
@@ -198,7 +198,7 @@ fn old_versions_stay_readable_during_change() {
             if let Some(tidy) = directory.compacted(&catalog(), &bundle()).expect("tidy") {
                 directory = tidy;
             }
-            put(
+            put_records(
                 &mut directory,
                 [member(
                     &format!("new-{at}"),
@@ -211,7 +211,7 @@ fn old_versions_stay_readable_during_change() {
     assert_eq!(answers(&first), before);
     assert_eq!(
         answers(&directory),
-        answers(&imported(&exported(&directory)).expect("the same"))
+        answers(&import_lines(&export_lines(&directory)).expect("the same"))
     );
 }
 
@@ -226,7 +226,7 @@ fn failed_transaction_leaves_no_trace() {
             Change::Put(member("x", "nobody", "x")),
         ];
         assert_eq!(
-            changed(&first, changes)
+            apply_changes(&first, changes)
                 .map(drop)
                 .map_err(|error| error.code()),
             Err("directory.unknown_account")
@@ -234,7 +234,7 @@ fn failed_transaction_leaves_no_trace() {
     }
     assert_eq!(answers(&first), before);
     let mut next = first.clone();
-    put(
+    put_records(
         &mut next,
         [member("one", "a1", "lost-3"), member("lost-7", "a2", "two")],
     );
@@ -254,14 +254,14 @@ fn failed_transaction_leaves_no_trace() {
     );
     assert_eq!(
         answers(&next),
-        answers(&imported(&exported(&next)).expect("the same"))
+        answers(&import_lines(&export_lines(&next)).expect("the same"))
     );
 }
 
 #[test]
 fn emails_stay_unique_through_swaps() {
     let mut directory = large(3);
-    put(
+    put_records(
         &mut directory,
         [member("m0-0", "a0", "m1-0"), member("m1-0", "a1", "m0-0")],
     );
@@ -272,12 +272,12 @@ fn emails_stay_unique_through_swaps() {
         ),
         (vec!["m1-0".to_owned()], vec!["m0-0".to_owned()])
     );
-    put(
+    put_records(
         &mut directory,
         [member("m0-0", "a0", "m0-0"), member("m1-0", "a1", "m1-0")],
     );
     assert_eq!(logins(&directory, "m0-0@x.example"), ["m0-0"]);
-    let twin = changed(&directory, vec![Change::Put(member("m2-2", "a2", "m0-0"))])
+    let twin = apply_changes(&directory, vec![Change::Put(member("m2-2", "a2", "m0-0"))])
         .map(drop)
         .expect_err("a twin");
     assert_eq!(
@@ -287,7 +287,7 @@ fn emails_stay_unique_through_swaps() {
     // The e-mail exists a second time in the realm of an owner, until the account becomes a main
     // account.
     let client = r#"{"type":"Account","id":"c","email":"m0-0@x.example","owner":"a0"}"#;
-    put(
+    put_records(
         &mut directory,
         [
             Record::from_json(client).expect("a client"),
@@ -302,7 +302,7 @@ fn emails_stay_unique_through_swaps() {
             .as_deref(),
         Some("basic")
     );
-    let moved = changed(&directory, vec![Change::Put(main_account("c", "c"))])
+    let moved = apply_changes(&directory, vec![Change::Put(main_account("c", "c"))])
         .map(drop)
         .expect_err("its member's e-mail");
     assert_eq!(
@@ -320,7 +320,7 @@ fn removed_record_can_be_put_again() {
         if let Some(tidy) = directory.compacted(&catalog(), &bundle()).expect("tidy") {
             directory = tidy;
         }
-        put(
+        put_records(
             &mut directory,
             [member(
                 "m1-1",
@@ -328,19 +328,19 @@ fn removed_record_can_be_put_again() {
                 "m1-1",
             )],
         );
-        directory = changed(
+        directory = apply_changes(
             &directory,
             vec![Change::Remove(EntityRef::new("TeamMember", "m3-1"))],
         )
         .expect("a removal");
-        put(
+        put_records(
             &mut directory,
             [record(
                 r#"{"type":"TeamMember","id":"m3-1","account":"a3","email":"m3-1@x.example"}"#,
             )],
         );
     }
-    put(
+    put_records(
         &mut directory,
         [record(
             r#"{"type":"TeamMember","id":"m1-1","account":"a1","email":"m1-1@x.example"}"#,
@@ -361,11 +361,11 @@ fn numbers_are_compacted_when_most_are_free() {
             renumbered += usize::from(tidy.generation() != before);
             directory = tidy;
         }
-        put(
+        put_records(
             &mut directory,
             [member(&format!("guest-{at}"), "a5", "guest")],
         );
-        directory = changed(
+        directory = apply_changes(
             &directory,
             vec![Change::Remove(EntityRef::new(
                 "TeamMember",
@@ -402,8 +402,8 @@ fn optional_fields_round_trip() {
         r#"{"type":"Account","id":"a","email":"a@x.example","package":"shop","limits":{"emails":"unlimited"},"attributes":{"x":[1,{"y":"z"}]}}"#,
         r#"{"type":"TeamMember","id":"m","account":"a","email":"m@x.example","grants":["f65"],"sub_limits":{"emails":0},"attributes":{"x":1}}"#,
     ];
-    let mut directory = imported(&lines.join("\n")).expect("a directory");
-    let kept = exported(&directory);
+    let mut directory = import_lines(&lines.join("\n")).expect("a directory");
+    let kept = export_lines(&directory);
     assert!(
         lines
             .iter()
@@ -416,7 +416,7 @@ fn optional_fields_round_trip() {
         (row.grants, directory.hot.more_grants(number, row)),
         (0, &[65][..])
     );
-    put(&mut directory, [member("m", "a", "m")]);
+    put_records(&mut directory, [member("m", "a", "m")]);
     let (number, row) = directory.hot.members.find("m").expect("a member");
     assert_eq!(
         (
@@ -427,7 +427,7 @@ fn optional_fields_round_trip() {
         (8, &[66][..], None)
     );
     let refused = |line: &str| {
-        changed(&directory, vec![Change::Put(record(line))])
+        apply_changes(&directory, vec![Change::Put(record(line))])
             .map(drop)
             .expect_err(line)
             .to_string()
@@ -446,28 +446,32 @@ fn optional_fields_round_trip() {
         bad,
         "attributes of `account `a`` do not fit the schema: bad"
     );
-    assert_eq!(imported(&kept).map(|again| exported(&again)), Ok(kept));
+    assert_eq!(
+        import_lines(&kept).map(|again| export_lines(&again)),
+        Ok(kept)
+    );
 }
 
 #[test]
 fn put_removes_only_named_fields() {
     let directory =
-        imported(r#"{"type":"Account","id":"a","email":"a@x.example","package":"shop","disabled":["abuse"],"zone":"Europe/Vienna"}"#).expect("an account");
-    let put = |text: &str| {
-        changed(
+        import_lines(r#"{"type":"Account","id":"a","email":"a@x.example","package":"shop","disabled":["abuse"],"zone":"Europe/Vienna"}"#).expect("an account");
+    let put_records = |text: &str| {
+        apply_changes(
             &directory,
             vec![Change::Put(Record::from_json(text).expect("a record"))],
         )
     };
-    let partial = put(r#"{"type":"Account","id":"a","email":"a@x.example","package":"shop"}"#)
-        .map(drop)
-        .expect_err("it names too little");
+    let partial =
+        put_records(r#"{"type":"Account","id":"a","email":"a@x.example","package":"shop"}"#)
+            .map(drop)
+            .expect_err("it names too little");
     let text = "`Account::\"a\"` has `disabled`, `zone`, which the record that is put over it does not name";
     assert_eq!(
         (partial.code(), partial.to_string().as_str()),
         ("directory.would_reset", text)
     );
-    let spelled = put(r#"{"type":"Account","id":"a","email":"b@x.example","package":"shop","disabled":[],"zone":null}"#).expect("it names all");
+    let spelled = put_records(r#"{"type":"Account","id":"a","email":"b@x.example","package":"shop","disabled":[],"zone":null}"#).expect("it names all");
     assert!(
         spelled.account("a").is_some_and(
             |account| account.disabled().next().is_none() && account.calendar().is_none()
@@ -478,9 +482,9 @@ fn put_removes_only_named_fields() {
     let notes = spelled
         .changes_json(&[EntityRef::new("Account", "a")], &mut |_, _, _| Ok(()))
         .expect("noted");
-    let followed =
-        changed(&directory, Directory::changes_of(&notes).expect("changes")).expect("followed");
-    assert_eq!(exported(&followed), exported(&spelled));
+    let followed = apply_changes(&directory, Directory::changes_of(&notes).expect("changes"))
+        .expect("followed");
+    assert_eq!(export_lines(&followed), export_lines(&spelled));
 }
 
 /// Applies random transactions, some of which fail. The directory must equal one that is imported
@@ -494,7 +498,7 @@ fn changed_directory_equals_imported() {
             .wrapping_add(1_442_695_040_888_963_407);
         (seed >> 33) % below
     };
-    let mut directory = imported("").expect("an empty directory");
+    let mut directory = import_lines("").expect("an empty directory");
     let (mut done, mut failed) = (0, 0);
     for step in 0..6_000 {
         let mut changes = Vec::new();
@@ -518,7 +522,7 @@ fn changed_directory_equals_imported() {
                 _ => Change::Put(member(&format!("m{id}"), &format!("a{account}"), &format!("e{email}"))),
             });
         }
-        match changed(&directory, changes) {
+        match apply_changes(&directory, changes) {
             Ok(next) => {
                 directory = next;
                 done += 1;
@@ -526,7 +530,8 @@ fn changed_directory_equals_imported() {
             Err(_) => failed += 1,
         }
         if step % 100 == 0 {
-            let again = imported(&exported(&directory)).unwrap_or_else(|error| panic!("{error}"));
+            let again =
+                import_lines(&export_lines(&directory)).unwrap_or_else(|error| panic!("{error}"));
             assert_eq!(answers(&directory), answers(&again));
         }
     }
@@ -536,7 +541,7 @@ fn changed_directory_equals_imported() {
 #[test]
 fn keys_and_references_round_trip() {
     let mut directory = large(2);
-    put(
+    put_records(
         &mut directory,
         [record(
             r#"{"type":"Domain","id":"d.example","kind":"platform","state":"verified"}"#,

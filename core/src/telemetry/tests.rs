@@ -13,7 +13,7 @@ use super::*;
 const LONG: Duration = Duration::from_secs(20);
 
 /// Returns a sink that collects the events it receives.
-fn kept() -> (Sink, Arc<Mutex<Vec<Event>>>) {
+fn collecting_sink() -> (Sink, Arc<Mutex<Vec<Event>>>) {
     let kept = Arc::new(Mutex::new(Vec::new()));
     let found = Arc::clone(&kept);
     (
@@ -41,7 +41,7 @@ fn numbers(found: &Mutex<Vec<Event>>, kind: EventKind) -> usize {
 fn no_events_outside_a_subscription() {
     let hub = EventBus::new(Clock::System);
     assert!(hub.is_disabled());
-    let (sink, found) = kept();
+    let (sink, found) = collecting_sink();
     let log = hub.log(LogOptions::default(), sink).expect("a log");
     assert!(hub.has_subscribers());
     decide(&hub, true);
@@ -112,7 +112,7 @@ fn dropped_events_are_reported() {
 #[test]
 fn only_allowed_decisions_are_sampled() {
     let hub = EventBus::new(Clock::System);
-    let (sink, found) = kept();
+    let (sink, found) = collecting_sink();
     let log = hub
         .log(
             LogOptions {
@@ -168,7 +168,7 @@ fn panicking_sink_is_counted_and_goes_on() {
 #[test]
 fn each_subscription_gets_its_own_events() {
     let hub = EventBus::new(Clock::System);
-    let ((all, everything), (some, changes)) = (kept(), kept());
+    let ((all, everything), (some, changes)) = (collecting_sink(), collecting_sink());
     let one = hub.log(LogOptions::default(), all).expect("a log");
     let other = hub
         .log(

@@ -6,7 +6,7 @@
 use std::io::{BufRead, Write};
 
 use serde_json::{Value, json};
-use sublet_tests::Served;
+use sublet_tests::EngineServer;
 
 fn main() {
     let mut args = std::env::args().skip(1);
@@ -21,7 +21,7 @@ fn main() {
     }
     // A failed write is then an error instead of a signal.
     unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
-    let served = match Served::open(&store, instant.as_deref()) {
+    let served = match EngineServer::open(&store, instant.as_deref()) {
         Ok(served) => served,
         Err(error) => {
             println!(

@@ -7,7 +7,7 @@ use sublet::{Engine, Error, ExcessOrder, Payment, Statement, StatementStatus, ve
 
 /// Values that earlier steps store for later ones.
 #[derive(Default)]
-pub(crate) struct Kept {
+pub(crate) struct StepValues {
     /// Payments by name.
     payments: HashMap<String, u64>,
     /// The values of `$name` in steps.
@@ -15,7 +15,7 @@ pub(crate) struct Kept {
     last: Option<Statement>,
 }
 
-impl Kept {
+impl StepValues {
     /// Returns a step with its names replaced by values.
     pub(crate) fn named(&self, step: &Value) -> Value {
         let text = self
@@ -48,7 +48,7 @@ fn overage(engine: &Engine, owner: &str) -> usize {
 fn paid(
     payment: Result<Payment, Error>,
     step: &Value,
-    kept: &mut Kept,
+    kept: &mut StepValues,
 ) -> Result<Statement, Error> {
     let payment = payment?;
     assert_eq!(
@@ -62,7 +62,11 @@ fn paid(
     Ok(payment.statement)
 }
 
-fn told(engine: &Engine, step: &Value, kept: &mut Kept) -> Option<Result<Statement, Error>> {
+fn run_billing_step(
+    engine: &Engine,
+    step: &Value,
+    kept: &mut StepValues,
+) -> Option<Result<Statement, Error>> {
     let text = |verb: &str, at: usize| step[verb][at].as_str().expect("a text").to_owned();
     let key = step["key"].as_str();
     Some(if step.get("statement").is_some() {
@@ -96,8 +100,8 @@ fn told(engine: &Engine, step: &Value, kept: &mut Kept) -> Option<Result<Stateme
 
 /// Returns the differences between the result of a step and the vector, or `None` if the step is
 /// not about the bill.
-pub(crate) fn step(engine: &Engine, step: &Value, kept: &mut Kept) -> Option<Option<String>> {
-    let statement = match told(engine, step, kept)? {
+pub(crate) fn step(engine: &Engine, step: &Value, kept: &mut StepValues) -> Option<Option<String>> {
+    let statement = match run_billing_step(engine, step, kept)? {
         Ok(statement) if step.get("error").is_none() => statement,
         Ok(statement) => return Some(Some(format!("there was no error, but {statement:?}"))),
         Err(error) => {

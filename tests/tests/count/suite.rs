@@ -4,7 +4,7 @@
 #[test]
 fn limit_is_inclusive() {
     let (engine, _) = open();
-    limited(&engine, 10);
+    set_limit(&engine, 10);
     let first = engine.consume(acme(), &ConsumeOptions::new(10)).expect("an answer");
     assert!(first.allowed, "{first:?}");
     assert_eq!(used(&first), (10, 0));
@@ -21,8 +21,8 @@ fn limit_is_inclusive() {
 #[test]
 fn sub_limit_is_part_of_account_limit() {
     let (engine, _) = open();
-    limited(&engine, 10);
-    put(
+    set_limit(&engine, 10);
+    put_record(
         &engine,
         r#"{"type":"TeamMember","id":"ann","account":"acme","email":"ann@acme.example","confirmed":true,"grants":["campaigns"],"sub_limits":{"emails":4}}"#,
     );
@@ -38,7 +38,7 @@ fn sub_limit_is_part_of_account_limit() {
 #[test]
 fn idempotency_key_debits_once() {
     let (engine, _) = open();
-    limited(&engine, 10);
+    set_limit(&engine, 10);
     let take = ConsumeOptions::new(3).key("k");
     let first = engine.consume(acme(), &take).expect("an answer");
     let second = engine.consume(acme(), &take).expect("an answer");
@@ -56,7 +56,7 @@ fn idempotency_key_debits_once() {
 #[test]
 fn reservation_is_held_until_settled() {
     let (engine, clock) = open();
-    limited(&engine, 10);
+    set_limit(&engine, 10);
     let reserve = |amount| engine.reserve(acme(), &ConsumeOptions::new(amount), 60_000).expect("an answer");
     let operation = |decision: &Decision| decision.counted.as_ref().expect("counted").operation.expect("an operation");
     let first = reserve(6);
@@ -81,7 +81,7 @@ fn reservation_is_held_until_settled() {
 #[test]
 fn refund_is_at_most_the_debit() {
     let (engine, _) = open();
-    limited(&engine, 10);
+    set_limit(&engine, 10);
     let taken = engine.consume(acme(), &ConsumeOptions::new(8)).expect("an answer");
     let operation = taken.counted.and_then(|counted| counted.operation).expect("an operation");
     assert_eq!(engine.refund(operation, Some(3), None).expect("refunded").quota[0].used, 5);
@@ -121,7 +121,7 @@ fn idempotency_key_expires_after_35_days() {
 #[test]
 fn partial_consume_grants_the_rest() {
     let (engine, _) = open();
-    limited(&engine, 10);
+    set_limit(&engine, 10);
     engine.consume(acme(), &ConsumeOptions::new(7)).expect("an answer");
     let rest = engine.consume(acme(), &ConsumeOptions::new(5).allow_partial()).expect("an answer");
     assert_eq!((rest.allowed, rest.counted.as_ref().expect("counted").quota[0].amount, used(&rest)), (true, 3, (10, 0)));
@@ -153,7 +153,7 @@ fn stocks_persist_and_flows_restart() {
 #[test]
 fn stocks_increase_and_decrease() {
     let (engine, _) = open();
-    put(&engine, r#"{"type":"Account","id":"acme","email":"o@acme.example","package":"agency","confirmed":true,"limits":{"contacts":10}}"#);
+    put_record(&engine, r#"{"type":"Account","id":"acme","email":"o@acme.example","package":"agency","confirmed":true,"limits":{"contacts":10}}"#);
     let contact = |action: &'static str| RequestRef::new(("Account", "acme"), action, ("Contact", "c")).account("acme").host("dash.marketingmaster.example");
     let code = |answer: Result<sublet::Decision, sublet::Error>| answer.map_err(|error| error.code()).map(|decision| decision.code.to_string());
     assert_eq!(used(&engine.add(contact("contact.create"), &ConsumeOptions::new(8).key("a")).expect("an answer")), (8, 0));
@@ -169,11 +169,11 @@ fn stocks_increase_and_decrease() {
     assert_eq!(code(engine.add(acme(), &ConsumeOptions::new(1))), Err("quota.not_a_stock"));
     assert_eq!(code(engine.sub(acme(), &ConsumeOptions::new(1))), Err("quota.not_a_stock"));
     // The limit was lowered below the stock, so the stock can only fall.
-    put(&engine, r#"{"type":"Account","id":"acme","email":"o@acme.example","package":"agency","confirmed":true,"limits":{"contacts":3}}"#);
+    put_record(&engine, r#"{"type":"Account","id":"acme","email":"o@acme.example","package":"agency","confirmed":true,"limits":{"contacts":3}}"#);
     assert_eq!(code(engine.add(contact("contact.create"), &ConsumeOptions::new(1))), Ok("quota_exceeded".to_owned()));
     assert_eq!(used(&engine.sub(contact("contact.create"), &ConsumeOptions::new(1)).expect("an answer")), (4, 0));
     // An account that may not do the action decreases nothing either.
-    put(&engine, r#"{"type":"Account","id":"acme","email":"o@acme.example","package":"agency","confirmed":false,"limits":{"contacts":3}}"#);
+    put_record(&engine, r#"{"type":"Account","id":"acme","email":"o@acme.example","package":"agency","confirmed":false,"limits":{"contacts":3}}"#);
     assert_eq!(code(engine.sub(contact("contact.create"), &ConsumeOptions::new(1))), Ok("email_unconfirmed".to_owned()));
     let history = engine.history("acme", None, 10).expect("history");
     assert_eq!(history.iter().map(|entry| entry.kind.as_str()).collect::<Vec<_>>(), ["free", "free", "free", "consume"]);
@@ -184,7 +184,7 @@ fn stocks_increase_and_decrease() {
 #[test]
 fn batch_is_all_or_nothing() {
     let (engine, _) = open();
-    limited(&engine, 10);
+    set_limit(&engine, 10);
     let batch = |amounts: [i64; 3]| engine.batch(&amounts.map(|amount| (acme(), ConsumeOptions::new(amount)))).expect("answers");
     let refused = batch([4, 5, 2]);
     assert_eq!(refused.iter().map(|decision| decision.allowed).collect::<Vec<_>>(), [true, true, false]);
@@ -200,7 +200,7 @@ fn batch_is_all_or_nothing() {
 #[test]
 fn check_debits_nothing() {
     let (engine, _) = open();
-    limited(&engine, 10);
+    set_limit(&engine, 10);
     let request = |amount| {
         let mut request = acme().to_owned_request().expect("a request");
         request.circumstances.amount = Some(amount);
@@ -216,7 +216,7 @@ fn check_debits_nothing() {
 #[test]
 fn explanation_names_the_limit_policy() {
     let (engine, _) = open();
-    limited(&engine, 10);
+    set_limit(&engine, 10);
     let mut request = acme().to_owned_request().expect("a request");
     request.circumstances.amount = Some(11);
     let explanation = engine.explain(&request).expect("an explanation");
@@ -229,11 +229,11 @@ fn explanation_names_the_limit_policy() {
 #[test]
 fn overflowing_amount_is_refused() {
     let (engine, _) = open();
-    put(&engine, r#"{"type":"Account","id":"acme","email":"owner@acme.example","package":"agency","confirmed":true,"limits":{"emails":"unlimited"}}"#);
+    put_record(&engine, r#"{"type":"Account","id":"acme","email":"owner@acme.example","package":"agency","confirmed":true,"limits":{"emails":"unlimited"}}"#);
     assert!(engine.consume(acme(), &ConsumeOptions::new(1)).expect("an answer").allowed);
     let wrapped = engine.consume(acme(), &ConsumeOptions::new(i64::MAX)).expect("an answer");
     assert_eq!((&*wrapped.code, used(&wrapped)), ("quota_exceeded", (1, 0)));
-    limited(&engine, 10);
+    set_limit(&engine, 10);
     let over = engine.consume(acme(), &ConsumeOptions::new(i64::MAX)).expect("an answer");
     assert_eq!((&*over.code, over.errors.len()), ("quota_exceeded", 0));
     assert_eq!(engine.consume(acme(), &ConsumeOptions::new(-1)).map_err(|error| error.code()), Err("input.amount"));
@@ -242,7 +242,7 @@ fn overflowing_amount_is_refused() {
 #[test]
 fn hundred_threads_with_one_key_debit_once() {
     let (engine, _) = open();
-    limited(&engine, 10);
+    set_limit(&engine, 10);
     let answers: Vec<Decision> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..100).map(|_| scope.spawn(|| engine.consume(acme(), &ConsumeOptions::new(3).key("one")).expect("an answer"))).collect();
         threads.into_iter().map(|thread| thread.join().expect("a thread")).collect()
@@ -256,7 +256,7 @@ fn hundred_threads_with_one_key_debit_once() {
 #[test]
 fn threads_consume_exactly_the_limit() {
     let (engine, _) = open();
-    limited(&engine, 1_000);
+    set_limit(&engine, 1_000);
     let granted: i64 = std::thread::scope(|scope| {
         let threads: Vec<_> =
             (0..8).map(|_| scope.spawn(|| (0..300).filter(|_| engine.consume(acme(), &ConsumeOptions::new(1)).expect("an answer").allowed).count())).collect();
@@ -284,7 +284,7 @@ fn clients_have_their_own_counters() {
 #[test]
 fn top_ups_are_reversed_by_key() {
     let (engine, clock) = open();
-    limited(&engine, 10);
+    set_limit(&engine, 10);
     let row = |meter: &str| engine.usage("acme", None, Some(meter)).expect("usage")[0].clone();
     let paid = engine.top_up("acme", "emails", 5, Some("charge/1")).expect("topped up").operation;
     assert!(engine.consume(acme(), &ConsumeOptions::new(12)).expect("an answer").allowed);

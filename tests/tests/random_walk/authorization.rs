@@ -28,12 +28,12 @@ const ITSELF: [&str; 6] = [
 pub(crate) fn step(world: &World, random: &mut Random, sides: &mut Sides) {
     let (login, host) = world.login(random);
     if random.once_in(3) {
-        own(world, random, sides, &login);
+        check_own_access(world, random, sides, &login);
         return;
     }
     let ids: Vec<&String> = world.accounts.keys().collect();
     let about = (*random.pick(&ids)).clone();
-    let actor = actor(world, random, &login, &about);
+    let actor = random_actor(world, random, &login, &about);
     let (action, resource) = if random.once_in(2) {
         let (action, kind) = *random.pick(&INSIDE);
         (action, json!([kind, "k", about]))
@@ -45,7 +45,7 @@ pub(crate) fn step(world: &World, random: &mut Random, sides: &mut Sides) {
     if let Ok(code) = sides.ask(random, &asked)
         && code == "ok"
     {
-        isolated(
+        check_isolation(
             world,
             &login,
             actor.as_ref(),
@@ -56,12 +56,12 @@ pub(crate) fn step(world: &World, random: &mut Random, sides: &mut Sides) {
         );
     }
     if random.once_in(20) {
-        closed(world, random, sides);
+        check_closed_account(world, random, sides);
     }
 }
 
 /// Returns a random actor for the login, in some cases.
-fn actor(world: &World, random: &mut Random, login: &Login, about: &str) -> Option<Login> {
+fn random_actor(world: &World, random: &mut Random, login: &Login, about: &str) -> Option<Login> {
     let Login::Account(id) = login else {
         return None;
     };
@@ -76,7 +76,7 @@ fn actor(world: &World, random: &mut Random, login: &Login, about: &str) -> Opti
 
 /// Checks that an allowed request is inside the account of the login, or is an owner's access to a
 /// client.
-fn isolated(
+fn check_isolation(
     world: &World,
     login: &Login,
     actor: Option<&Login>,
@@ -133,7 +133,7 @@ fn isolated(
 
 /// Checks that an active account can use its own data. Without this check, an engine that refuses
 /// everything would pass.
-fn own(world: &World, random: &mut Random, sides: &mut Sides, login: &Login) {
+fn check_own_access(world: &World, random: &mut Random, sides: &mut Sides, login: &Login) {
     let (Login::Account(id), host) = (login, world.host_of(login)) else {
         return;
     };
@@ -155,7 +155,7 @@ fn own(world: &World, random: &mut Random, sides: &mut Sides, login: &Login) {
 }
 
 /// Checks that a login of a closed account can only unsubscribe contacts.
-fn closed(world: &World, random: &mut Random, sides: &mut Sides) {
+fn check_closed_account(world: &World, random: &mut Random, sides: &mut Sides) {
     let gone: Vec<&String> = world
         .accounts
         .iter()

@@ -30,12 +30,12 @@ fn expected(world: &World, owner: &str, period: &str) -> Option<(usize, i64, i64
     ))
 }
 
-fn read(found: &Value) -> Statement {
+fn parse_statement(found: &Value) -> Statement {
     Statement::from_value(found.clone()).expect("a statement")
 }
 
 /// Checks that a statement equals the model, and that its selection follows from its seed.
-fn same(world: &World, statement: &Statement) {
+fn check_statement(world: &World, statement: &Statement) {
     if let Some(expected) = expected(world, &statement.owner, &statement.period) {
         let clients = usize::try_from(statement.clients).expect("small");
         assert_eq!(
@@ -78,9 +78,9 @@ pub(crate) fn step(world: &mut World, random: &mut Random, sides: &mut Sides) {
         2 => reverse(world, random, sides),
         _ => {
             let asked = json!({ "walk": "statement", "owner": owner, "period": period });
-            same(
+            check_statement(
                 world,
-                &read(&sides.ask(random, &asked).expect("a statement")),
+                &parse_statement(&sides.ask(random, &asked).expect("a statement")),
             );
         }
     }
@@ -95,8 +95,8 @@ fn settle(
 ) {
     let asked = json!({ "walk": "settle", "owner": owner, "period": period });
     let first = sides.ask(random, &asked).expect("a statement");
-    let statement = read(&first);
-    same(world, &statement);
+    let statement = parse_statement(&first);
+    check_statement(world, &statement);
     assert_eq!(
         i64::try_from(statement.disabled.len()).expect("small"),
         statement.unpaid,
@@ -132,12 +132,12 @@ fn pay(world: &mut World, random: &mut Random, sides: &mut Sides, owner: String,
         (&again["replayed"], &again["payment"]),
         (&json!(true), &paid["payment"])
     );
-    let statement = read(&paid["statement"]);
+    let statement = parse_statement(&paid["statement"]);
     assert_eq!(
         statement.received_cents,
         world.received[&(owner.clone(), period.clone())]
     );
-    same(world, &statement);
+    check_statement(world, &statement);
     world.payments.push((
         paid["payment"].as_u64().expect("a number"),
         owner,
@@ -156,7 +156,7 @@ fn reverse(world: &mut World, random: &mut Random, sides: &mut Sides) {
     let asked = json!({ "walk": "reverse", "payment": payment });
     let reversed = sides.ask(random, &asked).expect("a reversal");
     *world.received.entry((owner, period)).or_default() -= cents;
-    same(world, &read(&reversed["statement"]));
+    check_statement(world, &parse_statement(&reversed["statement"]));
     assert_eq!(
         sides.ask(random, &asked),
         Err("billing.payment_reversed".to_owned())
@@ -165,12 +165,13 @@ fn reverse(world: &mut World, random: &mut Random, sides: &mut Sides) {
 }
 
 /// Checks that the clients disabled for overage are those of the settled months.
-pub(crate) fn look(world: &World, sides: &mut Sides, found: &BTreeMap<String, Words>) {
+pub(crate) fn check_overage(world: &World, sides: &mut Sides, found: &BTreeMap<String, Words>) {
     let mut wanted: BTreeMap<String, Words> = BTreeMap::new();
     for Settled { owner, period } in &world.settled {
-        let statement =
-            read(&sides.agree(&json!({ "walk": "statement", "owner": owner, "period": period })));
-        same(world, &statement);
+        let statement = parse_statement(
+            &sides.agree(&json!({ "walk": "statement", "owner": owner, "period": period })),
+        );
+        check_statement(world, &statement);
         assert_eq!(statement.status, sublet::StatementStatus::Settled);
         assert_eq!(
             i64::try_from(statement.disabled.len()).expect("small"),

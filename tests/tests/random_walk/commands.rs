@@ -64,7 +64,7 @@ const OFTEN: [&str; 18] = [
 
 const WEEK: i64 = 7 * 86_400_000;
 
-fn words(random: &mut Random) -> Words {
+fn random_features(random: &mut Random) -> Words {
     FEATURES
         .iter()
         .filter(|_| random.once_in(2))
@@ -73,8 +73,8 @@ fn words(random: &mut Random) -> Words {
 }
 
 /// Returns random grants, mostly with `team`, which members need to manage each other.
-fn team(random: &mut Random) -> Words {
-    let mut grants = words(random);
+fn random_grants(random: &mut Random) -> Words {
+    let mut grants = random_features(random);
     if !random.once_in(4) {
         grants.insert("team".to_owned());
     }
@@ -111,7 +111,7 @@ const REASONS: [&str; 6] = [
 ];
 
 /// Returns a command that removes a reason from a disabled account.
-fn restored(world: &World, random: &mut Random) -> Option<Value> {
+fn restore_command(world: &World, random: &mut Random) -> Option<Value> {
     let disabled: Vec<(&String, &String)> = world
         .accounts
         .iter()
@@ -170,9 +170,9 @@ fn command(world: &mut World, random: &mut Random, login: &Login) -> Value {
         "create_client" => json!({ "id": id, "email": format!("{id}@client.example") }),
         "edit_client" => json!({ "account": account, "limits": { "emails": random.below(1_000) } }),
         "attach_level" => json!({ "account": account, "level": level(random) }),
-        "restore" => restored(world, random)
+        "restore" => restore_command(world, random)
             .unwrap_or_else(|| json!({ "account": account, "reason": random.pick(&REASONS) })),
-        "disable" if random.once_in(2) => restored(world, random)
+        "disable" if random.once_in(2) => restore_command(world, random)
             .unwrap_or_else(|| json!({ "account": account, "reason": "by_owner" })),
         "disable" => json!({ "account": account, "reason": random.pick(&REASONS) }),
         // Main accounts are rarely closed.
@@ -228,9 +228,9 @@ fn command(world: &mut World, random: &mut Random, login: &Login) -> Value {
             } else {
                 json!({})
             };
-            json!({ "id": id, "email": format!("{id}@team.example"), "grants": team(random), "sub_limits": part })
+            json!({ "id": id, "email": format!("{id}@team.example"), "grants": random_grants(random), "sub_limits": part })
         }
-        "grant_member" => json!({ "member": member(random), "grants": team(random) }),
+        "grant_member" => json!({ "member": member(random), "grants": random_grants(random) }),
         "edit_member" if random.once_in(4) => {
             json!({ "member": member(random), "remove_sub_limits": ["emails"] })
         }
@@ -238,9 +238,9 @@ fn command(world: &mut World, random: &mut Random, login: &Login) -> Value {
             json!({ "member": member(random), "sub_limits": { "emails": random.below(50) } })
         }
         "remove_member" => json!({ "member": member(random) }),
-        "create_level" => json!({ "id": id, "features": words(random) }),
+        "create_level" => json!({ "id": id, "features": random_features(random) }),
         "edit_level" => {
-            json!({ "level": pick(random, world.levels.keys()), "features": words(random) })
+            json!({ "level": pick(random, world.levels.keys()), "features": random_features(random) })
         }
         "delete_level" => {
             json!({ "level": pick(random, world.levels.keys()), "replacement": level(random) })
@@ -295,7 +295,11 @@ fn token(known: Option<&(String, i64)>) -> String {
 }
 
 /// Returns a login that is likely entitled to the command.
-fn asker(world: &World, random: &mut Random, asked: &Value) -> Option<(Login, Option<String>)> {
+fn likely_caller(
+    world: &World,
+    random: &mut Random,
+    asked: &Value,
+) -> Option<(Login, Option<String>)> {
     let account = asked["account"].as_str().unwrap_or_default();
     let login = match asked["do"].as_str()? {
         "create_account" | "change_package" | "edit_account" | "quarantine_domain"
@@ -343,7 +347,7 @@ fn asker(world: &World, random: &mut Random, asked: &Value) -> Option<(Login, Op
 pub(crate) fn step(world: &mut World, random: &mut Random, sides: &mut Sides) {
     let (login, host) = world.login(random);
     let mut asked = command(world, random, &login);
-    let (login, host) = asker(world, random, &asked).unwrap_or((login, host));
+    let (login, host) = likely_caller(world, random, &asked).unwrap_or((login, host));
     let name = asked["do"].as_str().expect("a name").to_owned();
     if name == "verify_domain" && !random.once_in(4) {
         let domain = asked["domain"].as_str().expect("a name");
@@ -376,7 +380,7 @@ pub(crate) fn step(world: &mut World, random: &mut Random, sides: &mut Sides) {
         world.admits(&login, host.as_deref()),
         "{whole}: {answer} at {host:?}"
     );
-    super::persistence::entitled(world, &login, &asked, &context);
+    super::persistence::check_entitlement(world, &login, &asked, &context);
     apply(world, &login, &asked, answer["token"].as_str());
     world.count(&name);
 }

@@ -22,7 +22,7 @@ fn feature(name: &str) -> Option<&'static str> {
 
 /// Checks that an allowed command was entitled, by rules that are written here and not read from
 /// policies.
-pub(crate) fn entitled(world: &World, login: &Login, asked: &Value, context: &Value) {
+pub(crate) fn check_entitlement(world: &World, login: &Login, asked: &Value, context: &Value) {
     let name = asked["do"].as_str().expect("a name");
     let text = |name: &str| asked[name].as_str().unwrap_or_default();
     let told = || format!("{login:?}: {asked}");
@@ -41,7 +41,7 @@ pub(crate) fn entitled(world: &World, login: &Login, asked: &Value, context: &Va
             _ => false,
         };
         assert!(staff, "{}", told());
-        stranded(world, asked, target);
+        check_client_right(world, asked, target);
         return;
     };
     let account = &world.accounts[&home];
@@ -98,17 +98,17 @@ pub(crate) fn entitled(world: &World, login: &Login, asked: &Value, context: &Va
         );
     }
     assert!(
-        is_ones_own(world, login, &home, asked, target),
+        is_own_target(world, login, &home, asked, target),
         "another's: {}",
         told()
     );
-    granted(world, login, &home, asked);
-    stranded(world, asked, target);
+    check_grants(world, login, &home, asked);
+    check_client_right(world, asked, target);
 }
 
 /// D8: an account with clients does not lose the right to have them, unless the command confirms
 /// it.
-fn stranded(world: &World, asked: &Value, target: Option<&Account>) {
+fn check_client_right(world: &World, asked: &Value, target: Option<&Account>) {
     if asked["do"] == "change_package" && asked["confirmed"] != true && target.is_some() {
         let id = asked["account"].as_str().expect("an account");
         assert!(
@@ -120,7 +120,7 @@ fn stranded(world: &World, asked: &Value, target: Option<&Account>) {
 }
 
 /// Returns whether the target of a command belongs to the caller.
-fn is_ones_own(
+fn is_own_target(
     world: &World,
     login: &Login,
     home: &str,
@@ -170,7 +170,7 @@ fn is_ones_own(
 
 /// Checks that a member grants, removes or lifts only what the member holds (M5), and that an
 /// account grants only what it has.
-fn granted(world: &World, login: &Login, home: &str, asked: &Value) {
+fn check_grants(world: &World, login: &Login, home: &str, asked: &Value) {
     let name = asked["do"].as_str().expect("a name");
     let grants: Words = asked["grants"]
         .as_array()
@@ -217,7 +217,7 @@ fn granted(world: &World, login: &Login, home: &str, asked: &Value) {
 }
 
 /// Checks that all engines agree and that the stored records equal the model.
-pub(crate) fn look(world: &World, sides: &mut Sides) {
+pub(crate) fn check_records(world: &World, sides: &mut Sides) {
     let lines = sides.agree(&json!({ "walk": "export" }));
     let records: Vec<Value> = lines
         .as_str()
@@ -292,10 +292,10 @@ pub(crate) fn look(world: &World, sides: &mut Sides) {
             world.domains.len()
         )
     );
-    super::bill::look(world, sides, &overage);
+    super::bill::check_overage(world, sides, &overage);
     for id in world.accounts.keys() {
-        same_count(sides, id, "client_accounts", world.clients(id).len());
-        same_count(sides, id, "members", world.seats(id));
+        check_stock(sides, id, "client_accounts", world.clients(id).len());
+        check_stock(sides, id, "members", world.seats(id));
     }
     assert_eq!(sides.agree(&json!({ "do": "verify" }))["faults"], json!([]));
 }
@@ -345,7 +345,7 @@ fn same_account(world: &World, id: &str, record: &Value) {
 
 /// Checks that a stock equals the number of its records at every moment. An expired invitation
 /// frees its seat.
-fn same_count(sides: &mut Sides, account: &str, meter: &str, count: usize) {
+fn check_stock(sides: &mut Sides, account: &str, meter: &str, count: usize) {
     let used = sides
         .agree(&json!({ "walk": "used", "account": account, "meter": meter }))
         .as_u64()

@@ -340,7 +340,7 @@ impl World {
     }
 
     /// Advances the clock. Records the figures of a month that ends.
-    pub(crate) fn pass(&mut self, time: i64) {
+    pub(crate) fn advance(&mut self, time: i64) {
         let before = self.month();
         self.now += time;
         if self.month() != before {
@@ -362,12 +362,12 @@ impl World {
         *self.counts.entry(what.to_owned()).or_default() += 1;
     }
 
-    pub(crate) fn obeyed(&self) -> usize {
+    pub(crate) fn executed(&self) -> usize {
         self.counts.values().sum()
     }
 
     /// Checks that a long walk has executed every command.
-    pub(crate) fn covers(&self, steps: usize) {
+    pub(crate) fn check_coverage(&self, steps: usize) {
         let every = super::commands::NAMES
             .iter()
             .chain(&["settle", "pay", "reverse"]);
