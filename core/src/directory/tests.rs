@@ -1,5 +1,5 @@
-//! A directory under change: what it shares with the versions before, and that it answers as one
-//! that was just imported.
+//! A directory under change: how much a version shares with the previous ones, and that it gives
+//! the answers of a freshly imported one.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -13,7 +13,7 @@ use crate::model::reference::EntityRef;
 use crate::util::error::Error;
 use crate::vm::StoredValue;
 
-/// Seventy features, one meter, and attributes of any form but `bad`.
+/// Seventy features, one meter, and attributes of any form except `bad`.
 struct Bundle(Vec<String>);
 
 impl SchemaVocabulary for Bundle {
@@ -92,7 +92,7 @@ fn logins(directory: &Directory, email: &str) -> Vec<String> {
         .collect()
 }
 
-/// Whatever can be asked, in words.
+/// Returns the results of all queries, as text.
 fn answers(directory: &Directory) -> BTreeSet<String> {
     let mut all: BTreeSet<String> = exported(directory).lines().map(str::to_owned).collect();
     for key in directory.hot.own() {
@@ -161,7 +161,7 @@ fn a_change_of_a_large_directory_copies_a_few_chunks() {
     assert_eq!(apart(&after), (0, 0));
     put(&mut after, [confirmed("m777-1")]);
     assert_eq!(apart(&after), (1, 0));
-    // A new member: its row, its place in the log, and the head of its account's chain.
+    // A new member adds its row, its log entry, and the head of its account's chain.
     put(&mut after, [member("new", "a19000", "new")]);
     assert_eq!(apart(&after), (2, 2));
     after = changed(
@@ -282,7 +282,7 @@ fn e_mails_can_be_swapped_and_changed_back_and_never_stand_twice() {
         twin.to_string(),
         "e-mail `m0-0@x.example` of `TeamMember::\"m2-2\"` is taken by another login of its realm"
     );
-    // The same e-mail in the realm of an owner, until the account becomes a main one.
+    // An e-mail may exist in two realms, until the account becomes a main account.
     let client = r#"{"type":"Account","id":"c","email":"m0-0@x.example","owner":"a0"}"#;
     put(
         &mut directory,
@@ -378,7 +378,7 @@ fn when_most_numbers_are_of_nobody_all_are_given_anew() {
         directory.hot.members.names()
     );
     assert_eq!(answers(&directory), first);
-    // Names that policies gave are not counted as gone.
+    // Names that policies reserved are not counted as garbage.
     for at in 0..20_000 {
         directory.hot_mut().accounts.name(&format!("named-{at}"));
     }
@@ -468,7 +468,7 @@ fn a_put_takes_nothing_away_unnamed() {
             |account| account.disabled().next().is_none() && account.calendar().is_none()
         )
     );
-    // What a store kept for its followers is whole, though it leaves out what is at its default.
+    // A change that a store holds for followers is complete, although it leaves out default fields.
     let notes = spelled
         .changes_json(&[EntityRef::new("Account", "a")], &mut |_, _, _| Ok(()))
         .expect("noted");
@@ -477,8 +477,8 @@ fn a_put_takes_nothing_away_unnamed() {
     assert_eq!(exported(&followed), exported(&spelled));
 }
 
-/// Random transactions, some of which fail: the directory answers as one that is imported from its
-/// export.
+/// Applies random transactions, some of which fail. The directory gives the answers of one that is
+/// imported from its export.
 #[test]
 fn a_changed_directory_answers_as_an_imported_one() {
     let mut seed = 5_u64;
@@ -504,8 +504,8 @@ fn a_changed_directory_answers_as_an_imported_one() {
                 5 => Change::Put(record(&format!(r#"{{"type":"Domain","id":"d{}.example","kind":"whitelabel","owner":"a{owner}"}}"#, id % 4))),
                 6 | 7 => Change::Put(main_account(&format!("a{}", if random(3) == 0 { id } else { owner }), &format!("e{email}"))),
                 8 | 9 => {
-                    // Always a level: an import gives a client without one the package's, as a
-                    // change does when it creates the client.
+                    // Always set a level. Otherwise an import gives the client the level of the
+                    // package, like a change that creates the client.
                     let level = if random(2) == 0 { format!("l{}", random(4)) } else { "basic".to_owned() };
                     Change::Put(record(&format!(r#"{{"type":"Account","id":"a{id}","email":"e{email}@x.example","owner":"a{owner}","level":"{level}"}}"#)))
                 }
