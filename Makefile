@@ -1,63 +1,63 @@
-# make demo   builds what it needs and asks a sample agency the help page's questions, from Python and Node
-# make example  the worked example of examples/agency: two services on ports 8000 and 8001, until Ctrl-C
-# make test   every suite: Rust, the command, Python, Node, types
-# make soak   the same suites at the sizes that the issues name (hours)
-# make bench  what a check costs, beside Cedar itself and beside rules written by hand: one table, and target/bench.json
-# make fuzz   the engine against Cedar on inputs that coverage guides, for SUBLET_FUZZ_SECONDS
-# make lint   formatting, clippy, documentation
-# make deny   licenses, sources and bans of what the tree depends on (cargo-deny, which it installs into target/tools)
-# Nothing needs to be installed before but Rust, Python 3.10 or later (with venv) and Node 20 or later.
-
 SHELL := /bin/bash
 VENV := target/venv
 PY := $(VENV)/bin/python
+ADDON := bindings-node/sublet.node
+CORE_SOURCES := Cargo.toml Cargo.lock $(shell find core policies cli/src cli/Cargo.toml -type f)
 EXAMPLE := examples/agency/node
-export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+EXAMPLE_MODULES := $(EXAMPLE)/node_modules/.package-lock.json
+export PATH := $(CURDIR)/$(VENV)/bin:$(CURDIR)/target/tools/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 export npm_config_update_notifier := false
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
-# The sizes of `make test`, so that `.ci/run` ends well within an hour on two cores; `make soak` has the large ones.
-# How many random programs the differential test asks, and how often a process is forked.
+# Sizes of `make test`. `make test-long` has the large ones.
+# Random programs of the differential test, and forks of a process.
 SUBLET_CASES ?= 20000
 SUBLET_FORKS ?= 50
-# How often the directory changes under eight readers; policies are reloaded at every twentieth change.
+# Directory changes under eight readers; every twentieth change reloads the policies.
 SUBLET_CHANGES ?= 800
 SUBLET_FUZZ_SECONDS ?= 60
-# Counting: random operations of a seed against the model, kills in the middle of consumes, and changes that seven other
-# processes must see at their next check.
+# Counting: random operations beside a model for each seed, kills in the middle of consumes, and
+# changes that seven other processes must see at their next check.
 SUBLET_STEPS ?= 30000
 SUBLET_KILLS ?= 50
-# Random steps over all verbs that change the directory or the bill, beside a model, of each seed.
-SUBLET_WALK ?= 1000
 SUBLET_ROUNDS ?= 400
-# How many interleavings of a group commit each of its tests tries.
+# Random steps over all verbs that change the directory or the bill, beside a model, for each seed.
+SUBLET_WALK ?= 1000
+# Interleavings of a group commit that each of its tests tries.
 SUBLET_INTERLEAVINGS ?= 5000
-# For how long eight processes count on one store, while one of them is killed every other second.
+# Seconds for which eight processes count on one store, while one of them is killed every other second.
 SUBLET_EXACT_SECONDS ?= 60
-# How many bits are flipped in a store, and how many days of traffic one gets.
+# Bits that are flipped in a store, and days of simulated traffic.
 SUBLET_FLIPS ?= 200
 SUBLET_DAYS ?= 200
-# How often each verb is tried while the process that holds the store's lock stands still.
+# Tries of each verb while the process that holds the store's lock is stopped.
 SUBLET_STOPS ?= 1
-# How long the worked example is under load, while one of its eight workers is killed every second.
+# Seconds of load on the worked example, while one of its eight workers is killed every second.
 SUBLET_LOAD_SECONDS ?= 10
-export SUBLET_CASES SUBLET_FORKS SUBLET_CHANGES SUBLET_STEPS SUBLET_KILLS SUBLET_ROUNDS SUBLET_WALK SUBLET_LOAD_SECONDS
-export SUBLET_EXACT_SECONDS SUBLET_FLIPS SUBLET_DAYS SUBLET_INTERLEAVINGS SUBLET_STOPS
-# The numbers of main accounts that `make bench` asks with; `make bench SIZES=1,100` is the quick one.
+export SUBLET_CASES SUBLET_FORKS SUBLET_CHANGES SUBLET_STEPS SUBLET_KILLS SUBLET_ROUNDS
+export SUBLET_WALK SUBLET_LOAD_SECONDS SUBLET_EXACT_SECONDS SUBLET_FLIPS SUBLET_DAYS
+export SUBLET_INTERLEAVINGS SUBLET_STOPS
+# Numbers of main accounts in `make bench`; `make bench SIZES=1,100` is the quick one.
 SIZES ?= 1,100,1000,10000
 export SIZES
 
-.PHONY: demo example test soak fuzz bench lint deny build python node one-build types
+.DEFAULT_GOAL := help
+.PHONY: help demo example build python node check-single-build typecheck test test-rust test-python \
+  test-node test-long fuzz bench fmt lint deny docs clean
 
-demo: python node
+help: ## lists these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-20s %s\n", $$1, $$2 }' Makefile
+	@echo "Before the first target, install Rust, Python 3.10 or later (with venv) and Node 20 or later."
+
+demo: python node ## builds the bindings and asks a sample agency the questions of a help page
 	@$(PY) tests/demo/demo.py
 
-example: python node $(VENV)/.example $(EXAMPLE)/node_modules/.package-lock.json
+example: python node $(VENV)/.example $(EXAMPLE_MODULES) ## runs the worked example on ports 8000 and 8001
 	examples/agency/run.sh
 
-build:
+build: ## builds the library, the command, the Node addon and the programs of tests and benches
 	cargo build --release --locked --workspace --exclude sublet-python
 
 $(VENV)/.ready: requirements-dev.txt
@@ -73,79 +73,117 @@ $(VENV)/.example: $(VENV)/.ready examples/agency/requirements.txt
 	$(PY) -m pip install --quiet -r examples/agency/requirements.txt
 	touch $@
 
-$(EXAMPLE)/node_modules/.package-lock.json: $(EXAMPLE)/package-lock.json
+$(EXAMPLE_MODULES): $(EXAMPLE)/package-lock.json
 	cd $(EXAMPLE) && npm ci --silent
 	touch $@
 
-python: build $(VENV)/.ready
+# maturin builds the wheel because it tells pyo3 of its interpreter. Therefore `build` leaves it out.
+$(VENV)/.wheel: $(VENV)/.ready $(CORE_SOURCES) $(shell find bindings-python -name __pycache__ -prune -o -type f -print)
 	$(PY) -m pip install --quiet --no-build-isolation --force-reinstall --no-deps ./bindings-python
+	touch $@
 
-node: build
+python: $(VENV)/.wheel ## builds the wheel and installs it into target/venv
+
+$(ADDON): $(CORE_SOURCES) $(shell find bindings-node -name node_modules -prune -o -type f ! -name sublet.node -print)
 	cd bindings-node && npm ci --silent && npm run --silent build
+	touch $@
 
-# The wheel is built by maturin, which tells pyo3 of its interpreter: hence `--exclude sublet-python` above.
-# Cedar costs minutes of CPU: wheel, addon, command and tests must share one build of it.
-one-build: build
+node: $(ADDON) ## builds the Node addon
+
+# Cedar costs minutes of CPU, so wheel, addon, command and tests must share one build of it.
+check-single-build: build ## fails if a package or a test compiles Cedar again
 	@for package in sublet-cli sublet-node sublet-tests; do \
-	  if cargo build --release --locked -p $$package --message-format short -v 2>&1 | grep -q 'Compiling cedar-policy-core'; then \
-	    echo "$$package compiles Cedar anew"; exit 1; fi; done
-	@if cargo test --release --locked --workspace --exclude sublet-python --no-run --message-format short -v 2>&1 | grep -q 'Compiling cedar-policy-core'; then \
-	  echo "the tests compile Cedar anew"; exit 1; fi; echo "one build of Cedar serves all packages"
+	  if cargo build --release --locked -p $$package --message-format short -v 2>&1 \
+	    | grep -q 'Compiling cedar-policy-core'; then echo "$$package compiles Cedar again"; exit 1; fi; done
+	@if cargo test --release --locked --workspace --exclude sublet-python --no-run --message-format short -v 2>&1 \
+	  | grep -q 'Compiling cedar-policy-core'; then echo "the tests compile Cedar again"; exit 1; fi
+	@echo "one build of Cedar serves all packages"
 
-types: python node $(VENV)/.example
+typecheck: python node $(VENV)/.example ## mypy, pyright, stubtest and tsc on stubs, tests and examples
 	MYPYPATH=examples/agency $(PY) -m mypy --strict tests/python tests/demo/demo.py examples/agency/office
+	cd docs && ../$(PY) -m mypy --strict generate.py sources.py words.py
 	$(PY) bindings-python/stubs.py --check
 	$(PY) -m mypy.stubtest sublet._sublet sublet.aio
 	$(PY) -m pyright tests/python tests/demo/demo.py examples/agency/office
 	@cd target && venv/bin/python -m pyright --verifytypes sublet --ignoreexternal > stubs.txt || { cat stubs.txt; exit 1; }
 	cd bindings-node && node_modules/.bin/tsc --noEmit --strict --target es2022 --module nodenext ../tests/node/types.ts
 
-test: build one-build python node types $(VENV)/.example $(EXAMPLE)/node_modules/.package-lock.json
+test: check-single-build typecheck test-rust test-python test-node ## every suite
+
+test-rust: build ## the suites in Rust, the command's, and the tests of the shipped policies
 	cargo test --release --locked --workspace --exclude sublet-python
 	cargo test --release --locked -p sublet --features tracing --lib telemetry::
 	cargo test --release --locked --manifest-path tests/interleavings/Cargo.toml --target-dir target/interleavings
 	target/release/sublet check policies
 	target/release/sublet test policies
-	$(PY) -m pytest -q --durations=15 --durations-min=5 tests/python
+
+test-python: build python node $(VENV)/.example $(EXAMPLE_MODULES) ## the suites in Python
+	$(PY) -m pytest -q --durations=10 tests/python
+
+test-node: build python node ## the suites in Node
 	node --test tests/node/
 
-soak: export SUBLET_CASES := 1000000
-soak: export SUBLET_FORKS := 1000
-soak: export SUBLET_CHANGES := 10000
-soak: export SUBLET_FUZZ_SECONDS := 3600
-soak: export SUBLET_STEPS := 1000000
-soak: export SUBLET_KILLS := 1000
-soak: export SUBLET_ROUNDS := 10000
-soak: export SUBLET_WALK := 100000
-soak: export SUBLET_LOAD_SECONDS := 60
-soak: export SUBLET_EXACT_SECONDS := 600
-soak: export SUBLET_FLIPS := 5000
-soak: export SUBLET_DAYS := 800
-soak: export SUBLET_STOPS := 20
-soak: export SUBLET_INTERLEAVINGS := 1000000
-soak: test fuzz
+test-long: export SUBLET_CASES := 1000000
+test-long: export SUBLET_FORKS := 1000
+test-long: export SUBLET_CHANGES := 10000
+test-long: export SUBLET_FUZZ_SECONDS := 3600
+test-long: export SUBLET_STEPS := 1000000
+test-long: export SUBLET_KILLS := 1000
+test-long: export SUBLET_ROUNDS := 10000
+test-long: export SUBLET_WALK := 100000
+test-long: export SUBLET_LOAD_SECONDS := 60
+test-long: export SUBLET_EXACT_SECONDS := 600
+test-long: export SUBLET_FLIPS := 5000
+test-long: export SUBLET_DAYS := 800
+test-long: export SUBLET_STOPS := 20
+test-long: export SUBLET_INTERLEAVINGS := 1000000
+test-long: test fuzz ## every suite at its large size (hours)
 
-# What it finds worth keeping beyond the corpus stays in target/found; an input on which they differ is written beside it.
-fuzz:
+# New corpus entries are written to `target/found`. An input on which the engine and Cedar disagree
+# is written to `target/found-*`.
+fuzz: ## compares the engine with Cedar on inputs that coverage guides, for SUBLET_FUZZ_SECONDS
 	fuzz/build.sh
 	@mkdir -p target/found
-	target/release/fuzz_plain -max_total_time=$(SUBLET_FUZZ_SECONDS) -max_len=1024 -artifact_prefix=target/found- target/found fuzz/corpus/plain
+	target/release/fuzz_plain -max_total_time=$(SUBLET_FUZZ_SECONDS) -max_len=1024 \
+	  -artifact_prefix=target/found- target/found fuzz/corpus/plain
 
-bench: build python node $(VENV)/.bench
+bench: build python node $(VENV)/.bench ## measures what calls cost, beside peers: one table, and target/bench.json
 	cd benches/node && npm ci --silent
 	benches/run
 
-lint:
+fmt: $(VENV)/.ready ## formats Rust and Python
+	cargo fmt
+	cargo fmt --manifest-path tests/interleavings/Cargo.toml
+	cargo fmt --manifest-path benches/limitador/Cargo.toml
+	$(PY) -m ruff check --quiet --fix .
+
+lint: $(VENV)/.ready ## formatting, clippy, rustdoc, ruff and eslint
 	cargo fmt --check
 	cargo clippy --release --locked --workspace --all-targets -- -D warnings
 	cargo clippy --release --locked -p sublet --features tracing -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --no-deps -p sublet -p sublet-cli
+	$(PY) -m ruff check .
+	cd bindings-node && npm ci --silent
+	bindings-node/node_modules/.bin/eslint --config bindings-node/eslint.config.mjs .
 
-# No part of `.ci/run`: to compile cargo-deny takes minutes, and its answer changes only with Cargo.lock.
+# These tools are no part of `.ci/run`, because to compile each of them takes minutes.
 DENY_VERSION := 0.20.2
+MDBOOK_VERSION := 0.5.4
 target/tools/.cargo-deny-$(DENY_VERSION):
 	cargo install cargo-deny --version $(DENY_VERSION) --locked --debug --root target/tools
 	touch $@
 
-deny: target/tools/.cargo-deny-$(DENY_VERSION)
-	PATH="$(CURDIR)/target/tools/bin:$$PATH" cargo deny --locked check bans licenses sources
+target/tools/.mdbook-$(MDBOOK_VERSION):
+	cargo install mdbook --version $(MDBOOK_VERSION) --no-default-features --locked --debug --root target/tools
+	touch $@
+
+deny: target/tools/.cargo-deny-$(DENY_VERSION) ## licenses, sources and bans of the dependencies
+	cargo deny --locked check bans licenses sources
+
+docs: python build target/tools/.mdbook-$(MDBOOK_VERSION) ## builds the documents as a site in target/docs and checks their links
+	$(PY) docs/generate.py --check
+	$(PY) -m pytest -q tests/python/test_docs.py
+	mdbook build docs --dest-dir ../target/docs
+
+clean: ## removes everything that was built
+	rm -rf target bindings-node/node_modules bindings-node/sublet.node $(EXAMPLE)/node_modules benches/node/node_modules

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use sublet::{Engine, Options, Source};
+use sublet::{Engine, Options, PolicySource};
 
 type Page = fn() -> Result<(), Box<dyn std::error::Error>>;
 
@@ -103,7 +103,7 @@ fn shown_policies_load_and_decide() {
         files.push((format!("65-shown-{nth}.cedarschema"), block));
     }
     let engine = Engine::open(Options {
-        policies: Source::Files(files),
+        policies: PolicySource::Files(files),
         ..Options::default()
     })
     .unwrap_or_else(|error| panic!("{error}"));

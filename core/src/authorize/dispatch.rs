@@ -1,4 +1,4 @@
-//! Which evaluator answers a request.
+//! Forwards a request to the evaluator of the loaded policies.
 
 use super::tenant::{MeteredAnswer, SelfConsume, UnaffectedRange};
 use super::{LoadedPolicies, PolicyEngine, TenantPrograms};
@@ -13,7 +13,7 @@ use crate::util::error::Error;
 use crate::util::stack;
 
 impl LoadedPolicies {
-    /// The Cedar question that `request` is, or its answer where a look-up fails.
+    /// Returns the Cedar query for `request`, or its denial if a look-up fails.
     pub(crate) fn asked(
         &self,
         request: &Request,
@@ -28,7 +28,8 @@ impl LoadedPolicies {
         }
     }
 
-    /// The answer of a plain program.
+    /// Evaluates the request if a plain Cedar program is loaded. Returns `None` for a tenant
+    /// bundle.
     pub(crate) fn fast_plain(
         &self,
         question: &RequestRef<'_>,
@@ -39,7 +40,8 @@ impl LoadedPolicies {
         }
     }
 
-    /// The answer of the compiled policies, where they can answer: else Cedar is to be asked.
+    /// Evaluates the request with the compiled policies. Returns `None` if they cannot answer it.
+    /// The caller then asks Cedar.
     pub(crate) fn fast(
         &self,
         fast: &TenantPrograms,
@@ -56,7 +58,8 @@ impl LoadedPolicies {
         }
     }
 
-    /// The allow bit from single bits, where a plan says it.
+    /// Returns the allow bit from the decision diagram of the request kind. Returns `None` if there
+    /// is no diagram or it cannot decide.
     #[inline]
     pub(crate) fn planned(
         fast: &TenantPrograms,
@@ -69,7 +72,7 @@ impl LoadedPolicies {
         }
     }
 
-    /// The answer, where the same was given before.
+    /// Returns the cached answer of an earlier request with equal bits.
     #[inline]
     pub(crate) fn recalled<'f>(
         fast: &'f TenantPrograms,
@@ -82,8 +85,9 @@ impl LoadedPolicies {
         }
     }
 
-    /// The answer of so much of a meter, where it is the one without that was given before, with
-    /// how long it stays so. `unknown` says it was not given yet.
+    /// Returns the cached answer to the request without its meter, if no limit policy applies. If
+    /// `hears` is set, also returns the range of usage in which the limit policies do not apply.
+    /// Sets `unknown` if the answer without a meter is not cached yet.
     pub(crate) fn metered<'f>(
         fast: &'f TenantPrograms,
         question: &RequestRef<'_>,
@@ -105,7 +109,7 @@ impl LoadedPolicies {
         }
     }
 
-    /// What is asked by an account for itself of the one meter of an action.
+    /// Resolves a request by which an account consumes from the one meter of an action for itself.
     #[inline]
     pub(crate) fn single<'f>(
         fast: &'f TenantPrograms,
@@ -118,7 +122,8 @@ impl LoadedPolicies {
         }
     }
 
-    /// The answer that was given during a silence.
+    /// Returns the answer in the given slot of the answer cache, for usage in which the limit
+    /// policies do not apply.
     #[inline]
     pub(crate) fn silent<'f>(
         fast: &'f TenantPrograms,
@@ -131,7 +136,7 @@ impl LoadedPolicies {
         }
     }
 
-    /// Keeps an answer that was given, for the next that is the same.
+    /// Caches an answer for later equal requests.
     pub(crate) fn keep(
         fast: &TenantPrograms,
         question: &RequestRef<'_>,
@@ -143,7 +148,7 @@ impl LoadedPolicies {
         }
     }
 
-    /// The allow bit of the compiled policies' answer, where they can answer.
+    /// Returns the allow bit of the compiled policies, or `None` if they cannot answer.
     #[inline]
     pub(crate) fn fast_check(
         &self,
@@ -163,7 +168,7 @@ impl LoadedPolicies {
         }
     }
 
-    /// The actions whose schema names these types, by name.
+    /// Returns the actions whose schema lists these types, in order of their names.
     pub(crate) fn actions_for(&self, principal: &str, resource: &str) -> Vec<EntityRef> {
         match &self.kind {
             PolicyEngine::Tenancy(bundle) => {

@@ -1,4 +1,4 @@
-//! The only room that names `cedar_policy`: loading, asking and explaining.
+//! Loads policies and selects the evaluator that answers a request.
 
 pub(crate) mod dispatch;
 pub(crate) mod plain;
@@ -18,24 +18,25 @@ use crate::directory::Directory;
 use crate::util::error::Error;
 use crate::util::parse_limits::ParseLimits;
 
-/// What is loaded, with its name.
+/// Loaded policies with their fingerprint.
 #[derive(Debug)]
 pub(crate) struct LoadedPolicies {
     pub(crate) fingerprint: Arc<str>,
     pub(crate) kind: PolicyEngine,
 }
 
-/// The programs of a bundle for one numbering of the directory, or why Cedar itself answers.
+/// The compiled programs of a bundle for one generation of the directory, or the reason why Cedar
+/// evaluates the bundle instead.
 #[derive(Debug)]
 pub(crate) struct TenantPrograms(Option<Result<tenant::TenantEvaluator, Arc<str>>>);
 
 impl TenantPrograms {
-    /// The policies that Cedar itself answers, with why.
+    /// Returns the policies that Cedar itself evaluates, each with the reason.
     pub(crate) fn fallback(&self, loaded: &LoadedPolicies) -> Vec<InterpretedPolicy> {
         let rules = &loaded.rules().list;
         match (&self.0, &loaded.kind) {
             (Some(Err(limit)), _) => {
-                // A bundle is compiled whole or not at all.
+                // One unsupported policy makes Cedar evaluate the entire bundle.
                 let why: Arc<str> = match rules.iter().find(|rule| rule.id == *limit) {
                     Some(rule) => format!(
                         "policy `{}` of its bundle is beyond what is compiled",
@@ -67,7 +68,7 @@ impl TenantPrograms {
         }
     }
 
-    /// Whether it serves another directory of the same bundle too.
+    /// Returns whether the programs are valid for another directory of the same bundle too.
     pub(crate) fn is_portable(&self) -> bool {
         match &self.0 {
             None => true,
@@ -79,7 +80,8 @@ impl TenantPrograms {
 }
 
 impl LoadedPolicies {
-    /// Compiles for this directory, and names in it what the policies name.
+    /// Compiles the policies for this directory. Reserves in the directory the names that the
+    /// policies use.
     pub(crate) fn compile(&self, directory: &mut Directory) -> TenantPrograms {
         match &self.kind {
             PolicyEngine::Plain(_) => TenantPrograms(None),
@@ -93,7 +95,7 @@ impl LoadedPolicies {
     }
 }
 
-/// With the tenancy kernel or without.
+/// A tenant bundle or a plain Cedar program.
 #[derive(Debug)]
 pub(crate) enum PolicyEngine {
     Tenancy(Box<Bundle>),
@@ -109,7 +111,7 @@ impl LoadedPolicies {
     }
 }
 
-/// Loads policies, whole or not at all.
+/// Loads a policy source. Either all of its policies are loaded or none.
 pub(crate) fn load(
     source: &PolicySource,
     validation: Validation,

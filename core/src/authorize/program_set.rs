@@ -1,4 +1,4 @@
-//! The compiled form of a set of policies, and how it answers.
+//! A policy set in compiled form, and its evaluation.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -14,15 +14,15 @@ use crate::util::error::Error;
 use crate::util::stack::DeepValue;
 use crate::vm::{ConstantPool, EntityStore, Heap, PolicyResult, Program, RequestArena, Value, run};
 
-/// Policies that are picked together.
+/// A group of policies that the index selects together.
 #[derive(Debug)]
 enum ProgramChunk {
     Program(Box<Program>),
-    /// One that Cedar itself answers.
+    /// A policy that Cedar itself evaluates.
     Beyond,
 }
 
-/// The policies, and the lists that they are picked from.
+/// The compiled policies, and the index that selects them.
 #[derive(Debug)]
 pub(crate) struct ProgramSet {
     chunks: Vec<ProgramChunk>,
@@ -34,7 +34,7 @@ thread_local! {
     static SCRATCH: RefCell<RequestArena> = RefCell::default();
 }
 
-/// Lends the thread's scratch, emptied; a new one should it be in use.
+/// Calls `work` with the thread's request arena, cleared. Uses a new arena if that one is in use.
 pub(crate) fn with_request_arena<T>(
     pool: &ConstantPool,
     work: impl FnOnce(&mut Heap<'_>) -> T,
@@ -60,7 +60,7 @@ pub(crate) fn with_request_arena<T>(
 }
 
 impl ProgramSet {
-    /// Compiles every policy; those that are beyond this version are left to Cedar.
+    /// Compiles every policy. Policies that this compiler does not support are left to Cedar.
     pub(crate) fn new(rules: &PolicyList, known: &mut impl CompileContext) -> Self {
         let (mut bodies, mut scopes) = (
             Vec::with_capacity(rules.list.len()),
@@ -104,8 +104,8 @@ impl ProgramSet {
         }
     }
 
-    /// Tells `each` how the picked policies stand to the request, in no order, until it gives back
-    /// `false`. Gives back whether one of them is for Cedar to answer.
+    /// Calls `each` with the result of every selected policy, in no order, until it returns
+    /// `false`. Returns whether Cedar must evaluate one of the selected policies.
     #[inline]
     pub(crate) fn each<W: EntityStore>(
         &self,
@@ -135,24 +135,25 @@ impl ProgramSet {
     }
 }
 
-/// How many policies share a frame.
+/// Number of policies that share a frame.
 const POLICIES_PER_CHUNK: usize = 128;
-/// In how many lists a policy may stand to be compiled anew with the others of each.
+/// Maximum number of lists for which a policy is compiled again with the other policies of the
+/// list. A policy in more lists gets a chunk of its own.
 const MAX_CHUNK_COPIES: usize = 4;
 
-/// Compiles lists of policies.
+/// Compiles the lists of the policy index into chunks.
 struct ChunkBuilder {
     nodes: Vec<Result<IrExpr, &'static str>>,
-    /// In how many lists each policy stands.
+    /// For each policy, the number of lists that contain it.
     counts: HashMap<u32, usize>,
     chunks: Vec<ProgramChunk>,
-    /// The chunks of policies that stand alone.
+    /// The chunks that contain one policy only, by the policy's position.
     alone: HashMap<u32, u32>,
     beyond: Vec<(usize, &'static str)>,
 }
 
 impl ChunkBuilder {
-    /// The chunks of a list.
+    /// Compiles a list and returns its chunks.
     fn list(&mut self, list: &[u32]) -> Vec<u32> {
         let (mut made, mut together) = (Vec::new(), Vec::new());
         for at in list {
@@ -208,16 +209,17 @@ impl ChunkBuilder {
     }
 }
 
-/// Limits of what is compiled, by name.
+/// Reasons why a policy is not compiled.
 const UNKNOWN: &str = "it uses what this version of the compiler does not know";
 const TOO_LARGE: &str =
     "it is too large: more than 65,535 registers, instructions or places to go on";
 
-/// The policies that Cedar itself answers, and it alone: each by its position, with why.
+/// The policies that only Cedar evaluates: positions with the reasons.
 #[derive(Debug, Default)]
 pub(crate) struct CedarFallback {
     pub(crate) list: Vec<(usize, &'static str)>,
-    /// Permits and forbids apart: Cedar names no permit that holds where a forbid does.
+    /// Permits and forbids are separate sets, because Cedar does not report a satisfied permit if a
+    /// forbid is satisfied too.
     permits: DeepValue<PolicySet>,
     forbids: DeepValue<PolicySet>,
 }
@@ -243,7 +245,7 @@ impl CedarFallback {
         self.list.iter().map(|(at, _)| *at)
     }
 
-    /// Adds to the tally what Cedar says of them.
+    /// Evaluates these policies with Cedar and adds the results to `tally`.
     pub(crate) fn judge(
         &self,
         rules: &PolicyList,
@@ -261,7 +263,7 @@ impl CedarFallback {
     }
 }
 
-/// What the policies said, in gate order.
+/// Positions of the satisfied and the failed policies, collected during an evaluation.
 #[derive(Debug, Default)]
 pub(crate) struct OutcomeCollector {
     permits: Vec<usize>,
@@ -288,13 +290,13 @@ impl OutcomeCollector {
         !self.errors.is_empty()
     }
 
-    /// The positions of those that err.
+    /// Returns the positions of the policies that failed with an error.
     pub(crate) fn erring(&self) -> impl Iterator<Item = usize> {
         self.errors.iter().map(|(at, _)| *at)
     }
 
     pub(crate) fn verdict(mut self, rules: &PolicyList) -> CedarOutcome {
-        // Policies are asked in the order in which they are picked.
+        // The index selects policies in no order, and possibly more than once.
         for list in [&mut self.permits, &mut self.forbids, &mut self.warnings] {
             list.sort_unstable();
             list.dedup();

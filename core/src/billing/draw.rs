@@ -1,5 +1,5 @@
-//! In which order client accounts over the package's number are disabled (B5, B6): whoever has the
-//! statement can repeat it.
+//! The order in which client accounts over the package's number are disabled (B5, B6). Anyone who
+//! has the statement can repeat the random selection.
 
 use std::collections::BTreeMap;
 
@@ -8,8 +8,8 @@ use sha2::Sha256;
 
 use crate::model::catalog::ExcessOrder;
 
-/// Clients in the order in which they are disabled, by id. All of them have their place in the
-/// draw: it decides what the order leaves open.
+/// Returns the ids of the clients in the order in which they are disabled. Every client has a rank
+/// in the random selection, which decides the ties of the other orders.
 pub(super) fn order(
     how: ExcessOrder,
     seed: &str,
@@ -21,7 +21,8 @@ pub(super) fn order(
     drawn.sort_by_cached_key(|id| (rank(seed, id), *id));
     match how {
         ExcessOrder::Random => {}
-        // Instants as text compare like instants. The sort is stable.
+        // RFC 3339 texts in UTC sort like their instants. The sort is stable, so ties keep the
+        // random order.
         ExcessOrder::NewestFirst => {
             drawn.sort_by(|one, other| created.get(*other).cmp(&created.get(*one)));
         }
@@ -35,9 +36,9 @@ pub(super) fn order(
     drawn.into_iter().cloned().collect()
 }
 
-/// A client's place in the draw.
+/// Returns the rank of a client in the random selection.
 fn rank(seed: &str, id: &str) -> [u8; 32] {
-    // A key of any length is one: the code never fails.
+    // HMAC accepts a key of any length, so this never fails.
     Hmac::<Sha256>::new_from_slice(&bytes(seed)).map_or([0; 32], |mac| {
         mac.chain_update(id.as_bytes())
             .finalize()
@@ -46,7 +47,8 @@ fn rank(seed: &str, id: &str) -> [u8; 32] {
     })
 }
 
-/// The bytes that a seed stands for; of what is no seed, its text.
+/// Returns the bytes of a hexadecimal seed. A text that is not hexadecimal stands for its own
+/// bytes.
 fn bytes(seed: &str) -> Vec<u8> {
     let digits: Option<Vec<u8>> = seed
         .chars()
@@ -107,10 +109,10 @@ mod tests {
         assert_eq!(order(ExcessOrder::Random, &seed, &rest, &none, &[]), drawn);
     }
 
-    /// Selects 3 of 13 clients under 20,000 fixed seeds (B3, B5). Each client is expected 4,615.4
-    /// times. The sum of the squared deviations over that number, corrected for selection without
-    /// replacement, is chi-squared with 12 degrees of freedom. It exceeds 32.9 once in a thousand
-    /// times.
+    /// B3, B5: 20,000 seeds, 13 clients of which 3 are selected. Each client is expected 4,615.4
+    /// times. The sum of the squared deviations is divided by that number and corrected for
+    /// selection without replacement. The result is chi-squared with 12 degrees of freedom, and
+    /// exceeds 32.9 once in a thousand times. The seeds are fixed.
     #[test]
     fn draw_is_fair() {
         const SEEDS: u32 = 20_000;
@@ -130,8 +132,8 @@ mod tests {
                     .position(|known| known == id)
                     .expect("a client")] += 1;
             }
-            // Counts how often each client is selected together with the first one. The selections
-            // must be independent.
+            // Selections must be independent: counts how often each client is selected together
+            // with the first one.
             if order[..3].contains(&clients[0]) {
                 for id in &order[..3] {
                     pairs[clients

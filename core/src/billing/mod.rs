@@ -1,14 +1,15 @@
-//! What an owner owes the platform for client accounts over his package's number, and which are
+//! Bills of owners for client accounts over the number in their package, and the clients that are
 //! disabled for it (B1 to B7).
 //!
-//! The books of an owner are documents of the store beside his counts. A month is closed in the
-//! transaction of the first change of his clients after its end, before that change, or by
-//! `settle`: so its numbers are those of its last instant. Then a seed is taken from the operating
-//! system, and stays. A debt is paid by cents received, which stand in the owner's history.
+//! The billing ledger of an owner consists of documents in the store, beside the owner's counters.
+//! A month is closed by the first change of the owner's clients after its end, or when it is
+//! settled. A change closes the month before it takes effect, in the same transaction. Therefore
+//! the figures of a month are those of its last instant. Closing a month also fixes a seed from the
+//! operating system. Received cents pay a debt and are recorded in the owner's history.
 //!
-//! While an earlier settled month is unpaid, a month that is closed takes over its seed: so its
-//! draw goes on with those who are disabled already, and an owner who owes for two months has no
-//! more clients disabled than the larger debt asks for.
+//! While an earlier settled month is unpaid, a month that is closed reuses its seed. So its random
+//! selection continues with the clients that are already disabled. An owner who owes for two months
+//! has no more clients disabled than the larger debt requires.
 
 mod draw;
 mod payment;

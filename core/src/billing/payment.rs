@@ -1,5 +1,5 @@
-//! What was received from an owner, and what was reversed: operations of his history, each on the
-//! line of its month.
+//! Payments received from an owner, and their reversals. Both are operations of the owner's
+//! history, on the meter of their month.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,23 +10,23 @@ use crate::quota;
 use crate::store::{BucketDelta, CountOwner, NewOperation, Operation, OperationKind};
 use crate::util::error::Error;
 
-/// The line of a month's payments in the owner's counts; it counts cents.
+/// The prefix of the meters for payments, one for each month. They count cents.
 const PAYMENT_PREFIX: &str = "payments/";
 
 pub(super) fn payment_line(period: &str) -> String {
     format!("{PAYMENT_PREFIX}{period}")
 }
 
-/// A payment that was received, or reversed, and what the month comes to with it.
+/// A payment or a reversal, with the month's statement after it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Payment {
-    /// Its number, by which it is reversed.
+    /// The number of the payment, which a reversal names.
     pub payment: u64,
-    /// How many cents; less than 0 for a reversal.
+    /// The amount in cents. Negative for a reversal.
     pub cents: i64,
-    /// Whether it was recorded before, by the same key.
+    /// Whether an earlier call with the same idempotency key recorded it.
     pub replayed: bool,
-    /// The month after it.
+    /// The statement of the month after the payment.
     pub statement: Statement,
 }
 
@@ -41,7 +41,7 @@ impl BillingLedger<'_> {
         }))
     }
 
-    /// Records that so many cents were received for a month (B4).
+    /// Records that cents were received for a month (B4).
     pub(crate) fn pay(&mut self, name: &str, cents: i64, key: Key<'_>) -> Result<Payment, Error> {
         if let Some(payment) = self.replay(key)? {
             return Ok(payment);
@@ -84,7 +84,7 @@ impl BillingLedger<'_> {
         })
     }
 
-    /// Takes a payment back: a charge that the bank returned.
+    /// Reverses a payment, such as a charge that the bank returned.
     pub(crate) fn reverse(&mut self, payment: u64, key: Key<'_>) -> Result<Payment, Error> {
         if let Some(payment) = self.replay(key)? {
             return Ok(payment);
@@ -134,7 +134,7 @@ impl BillingLedger<'_> {
         })
     }
 
-    /// Writes it into the history, where it is kept for good.
+    /// Appends the operation to the history, where it is kept forever.
     fn record(
         &mut self,
         kind: OperationKind,

@@ -1,5 +1,5 @@
-//! The books of one owner: which months are closed, with which numbers and seed, and who is
-//! disabled for which.
+//! The billing ledger of one owner: the closed months with their figures and seeds, and the clients
+//! disabled for each month.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,26 +19,26 @@ use crate::quota::{self, MeterRequest, QuotaSubject};
 use crate::store::{CountOwner, CountTx};
 use crate::util::error::Error;
 
-/// The document that says which months there are.
+/// The document that lists the months.
 const LEDGER_DOCUMENT: &str = "books";
 
-/// Which months of an owner there are.
+/// The months in an owner's billing ledger.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct BilledMonths {
-    /// Those that are closed, and where each ended.
+    /// The closed months, each with its end.
     closed: BTreeMap<String, i64>,
-    /// Those that are settled, and not paid.
+    /// The settled months that are not paid.
     unpaid: BTreeSet<String>,
 }
 
-/// A month that is closed.
+/// A closed month.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct ClosedMonth {
     start: i64,
     end: i64,
-    /// Its clients in the order in which they are disabled.
+    /// The clients of the month, in the order in which they are disabled.
     draw: Vec<String>,
-    /// When they were created, where it is known and matters.
+    /// The creation times of the clients, if they are known and the order needs them.
     created: BTreeMap<String, String>,
     included: Limit,
     price: u64,
@@ -46,11 +46,11 @@ struct ClosedMonth {
     seed: String,
     choice: Vec<String>,
     settled: bool,
-    /// Who is disabled for it.
+    /// The clients disabled for the month.
     disabled: BTreeSet<String>,
 }
 
-/// The numbers of a month.
+/// The figures of a month.
 struct MonthFigures {
     clients: Vec<String>,
     created: BTreeMap<String, String>,
@@ -59,25 +59,28 @@ struct MonthFigures {
     order: ExcessOrder,
 }
 
-/// A month of an owner: its name, and its time.
+/// A month of an owner: its name and its window.
 #[derive(Debug, Clone)]
 pub(super) struct BillingMonth {
     pub(super) name: String,
     pub(super) window: Window,
 }
 
-/// An owner's books in one transaction, with the directory as it is, or is to be, in it.
+/// The billing ledger of one owner in a count transaction, with the directory as of the transaction
+/// or as it will be after it.
 pub(crate) struct BillingLedger<'b> {
     pub(super) ledger: &'b mut dyn CountTx,
     directory: &'b Directory,
     catalog: &'b Catalog,
     pub(super) owner: &'b str,
     number: u32,
-    /// Whether something was written.
+    /// Whether the ledger was written to.
     pub(super) wrote: bool,
 }
 
 impl<'b> BillingLedger<'b> {
+    /// Opens the billing ledger of an owner.
+    ///
     /// # Errors
     /// [`Error::UnknownAccount`]; [`Error::BillsNoClient`] for a client account (B1).
     pub(crate) fn open(
@@ -106,7 +109,7 @@ impl<'b> BillingLedger<'b> {
         })
     }
 
-    /// Whether something was written.
+    /// Returns whether the ledger was written to.
     pub(crate) fn has_changes(&self) -> bool {
         self.wrote
     }
@@ -138,7 +141,7 @@ impl<'b> BillingLedger<'b> {
         self.read(&document_name(period))
     }
 
-    /// A month that has begun.
+    /// Returns a month that has begun. Fails with [`Error::Period`] for other names.
     pub(super) fn period(&self, name: &str) -> Result<BillingMonth, Error> {
         let known = self
             .directory
@@ -154,13 +157,13 @@ impl<'b> BillingLedger<'b> {
         })
     }
 
-    /// The month of an instant.
+    /// Returns the month that contains an instant.
     fn period_of(&self, at: i64) -> Result<BillingMonth, Error> {
         let (name, window) = self.directory.calendar(self.number).month_of(at)?;
         Ok(BillingMonth { name, window })
     }
 
-    /// The numbers as they are now.
+    /// Returns the current figures.
     fn numbers(&mut self) -> Result<MonthFigures, Error> {
         let order = self.catalog.excess_order();
         let clients = self.directory.clients_of(self.number);
@@ -184,7 +187,8 @@ impl<'b> BillingLedger<'b> {
         })
     }
 
-    /// How many clients the package includes: the limit of the stock that is the number of clients.
+    /// Returns the number of clients that the package includes, which is the limit of the stock
+    /// that counts clients.
     fn included(&mut self) -> Result<Limit, Error> {
         let Some((meter, _)) = self
             .catalog
@@ -206,8 +210,9 @@ impl<'b> BillingLedger<'b> {
         quota::limit_of(self.ledger, &subject, &line)
     }
 
-    /// The numbers of a month that is over: since no change of clients passes by an open month,
-    /// those of the first month that was closed after it; else as they are now.
+    /// Returns the figures of a month that is over. They are those of the first month closed after
+    /// it, or else the current figures. This is exact, because a change of clients first closes the
+    /// last month.
     fn numbers_of(
         &mut self,
         period: &BillingMonth,
@@ -243,7 +248,8 @@ impl<'b> BillingLedger<'b> {
         }
     }
 
-    /// The seed that a month takes over, if it does: that of the last that is unpaid.
+    /// Returns the seed that a newly closed month reuses: that of the last unpaid month, if there
+    /// is one.
     fn seed(&mut self, months: &BilledMonths) -> Result<Option<String>, Error> {
         let Some(last) = months
             .unpaid
@@ -256,7 +262,7 @@ impl<'b> BillingLedger<'b> {
         Ok(self.closed(&last)?.map(|closed| closed.seed))
     }
 
-    /// Fixes the numbers and the seed of a month that is over.
+    /// Fixes the figures and the seed of a month that is over.
     fn close(
         &mut self,
         period: &BillingMonth,
@@ -300,7 +306,7 @@ impl<'b> BillingLedger<'b> {
         Ok(closed)
     }
 
-    /// Closes the last month that is over, before the first change after its end.
+    /// Closes the last month that is over. Called before the first change after its end.
     pub(crate) fn close_last(&mut self) -> Result<(), Error> {
         let running = self.period_of(self.ledger.now())?;
         let mut months = self.months()?;
@@ -315,7 +321,7 @@ impl<'b> BillingLedger<'b> {
         self.close(&last, &mut months).map(drop)
     }
 
-    /// How much was received for a month.
+    /// Returns the cents received for a month.
     pub(super) fn paid_cents(&mut self, period: &str) -> Result<i64, Error> {
         let whose = CountOwner {
             account: self.owner,
@@ -327,14 +333,14 @@ impl<'b> BillingLedger<'b> {
             .map_or(0, |bucket| bucket.used))
     }
 
-    /// The statement of a month.
+    /// Returns the statement of a month.
     pub(crate) fn statement(&mut self, name: &str) -> Result<Statement, Error> {
         let period = self.period(name)?;
         let received = self.paid_cents(name)?;
         self.build_statement(&period, received)
     }
 
-    /// The statement of the month that runs (B6).
+    /// Returns the statement of the current month (B6).
     pub(crate) fn preview(&mut self) -> Result<Statement, Error> {
         let period = self.period_of(self.ledger.now())?;
         let received = self.paid_cents(&period.name)?;
@@ -362,8 +368,8 @@ impl<'b> BillingLedger<'b> {
         } else {
             self.numbers()?
         };
-        // Before the draw its order is known where none decides, or where it goes on from an
-        // earlier month.
+        // Before a month is closed, its order is known only for newest first, or if the random
+        // selection reuses the seed of an earlier month.
         let draw = match (order, self.seed(&months)?) {
             (ExcessOrder::NewestFirst, seed) => Some(seed.unwrap_or_default()),
             (ExcessOrder::Random, seed) => seed,
@@ -394,7 +400,7 @@ impl<'b> BillingLedger<'b> {
         Ok(Statement::new(&counts, draw))
     }
 
-    /// Those that are closed, or another owner's.
+    /// Returns the clients that are closed or belong to another owner.
     fn closed_clients(&self, clients: &[String]) -> BTreeSet<String> {
         clients
             .iter()
@@ -427,8 +433,8 @@ impl<'b> BillingLedger<'b> {
         Statement::new(&counts, is_known.then(|| closed.draw.clone()))
     }
 
-    /// Puts the draw of a month in force: once. What it changes in the directory,
-    /// [`BillingLedger::overage`] says.
+    /// Puts the order of a month into force, once. [`BillingLedger::overage`] returns the resulting
+    /// changes of the directory.
     pub(crate) fn settle(&mut self, name: &str, choice: &[String]) -> Result<(), Error> {
         let period = self.period(name)?;
         if period.window.end > self.ledger.now() {
@@ -479,7 +485,8 @@ impl<'b> BillingLedger<'b> {
         self.write(LEDGER_DOCUMENT, &months)
     }
 
-    /// Looks at a settled month again, of which a payment was received or reversed.
+    /// Lists a settled month as unpaid again after a payment or a reversal, so that it is evaluated
+    /// again.
     pub(super) fn reopen(&mut self, name: &str) -> Result<(), Error> {
         if !self.closed(name)?.is_some_and(|closed| closed.settled) {
             return Ok(());
@@ -492,8 +499,8 @@ impl<'b> BillingLedger<'b> {
         }
     }
 
-    /// Who is to be disabled for overage from now on, and who no more: of the clients of months
-    /// that are settled and were not paid until now. What else disables a client stays.
+    /// Returns the changes that disable clients for overage or lift it. Evaluates the settled
+    /// months that were not paid until now. Other reasons to disable a client stay.
     pub(crate) fn overage(&mut self) -> Result<Vec<Change>, Error> {
         let mut months = self.months()?;
         let (mut before, mut wanted, mut paid) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
@@ -527,7 +534,8 @@ impl<'b> BillingLedger<'b> {
             .collect())
     }
 
-    /// The owner's client with that reason, or without it, unless it is so.
+    /// Returns the change that adds the overage reason to a client of the owner, or removes it.
+    /// Returns `None` if nothing changes.
     fn with_overage(&self, id: &str, put: bool) -> Option<Change> {
         let mut client = self
             .directory
@@ -542,7 +550,7 @@ impl<'b> BillingLedger<'b> {
     }
 }
 
-/// The document of a closed month.
+/// Returns the name of the document of a closed month.
 fn document_name(period: &str) -> String {
     format!("statement/{period}")
 }

@@ -1,5 +1,5 @@
-//! What an owner owes for a month, and who is disabled for it: shape and sums. Counts and whole
-//! cents, no clock, no store.
+//! The statement of an owner's month: its shape and its sums. Computes with counts and whole cents,
+//! without clock or store.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,78 +10,83 @@ use crate::model::catalog::ExcessOrder;
 use crate::model::limit::Limit;
 use crate::util::error::Error;
 
-/// How far a statement has come.
+/// The stages of a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StatementStatus {
-    /// The month runs: a preview of what will be owed if nothing changes (B6).
+    /// The month runs. The statement is a preview of the debt if nothing changes (B6).
     Open,
-    /// The month is over, and nothing has fixed what it came to.
+    /// The month is over, but its figures are not fixed yet.
     Ended,
-    /// Numbers and seed are fixed; nobody is disabled for it.
+    /// Figures and seed are fixed. No client is disabled for the month yet.
     Closed,
-    /// The draw is in force.
+    /// The order of disabling is in force.
     Settled,
 }
 
-/// What an owner owes the platform for client accounts over his package's number, in one of his
-/// months (B2 to B6).
+/// The debt of an owner to the platform for one month, for client accounts over the number in the
+/// owner's package (B2 to B6).
 ///
-/// The same JSON in every language. [`verify_draw`] re-checks one from nothing else.
+/// The JSON form is identical in every language. [`verify_draw`] checks a statement without any
+/// other data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Statement {
     /// The owner's account.
     pub owner: String,
-    /// The month, `YYYY-MM`: the owner's, which begins in that month of his calendar.
+    /// The month, `YYYY-MM`. It begins in that month of the owner's calendar.
     pub period: String,
-    /// Its first instant, as RFC 3339 in UTC.
+    /// The first instant of the month, as RFC 3339 in UTC.
     pub from: String,
-    /// The first instant after it.
+    /// The first instant after the month.
     pub until: String,
-    /// How far it has come.
+    /// The stage of the statement.
     pub status: StatementStatus,
-    /// Client accounts not closed at its last instant; now, while it is open.
+    /// The number of client accounts not closed at the month's last instant. While the month is
+    /// open, the number now.
     pub clients: i64,
-    /// How many of them the package includes.
+    /// The number of clients that the package includes.
     pub included: Limit,
-    /// How many are over that (B4).
+    /// The number of clients above the included ones (B4).
     pub excess: i64,
-    /// The price of one for the month, in cents.
+    /// The price of one excess client for the month, in cents.
     pub price_cents: i64,
     /// `excess` times `price_cents`.
     pub due_cents: i64,
-    /// What was received for it, less what was reversed.
+    /// The cents received for the month, less the cents reversed.
     pub received_cents: i64,
-    /// How many clients that pays for.
+    /// The number of clients that the received cents pay for.
     pub paid: i64,
-    /// How many are neither paid for nor gone: so many are disabled once it is settled.
+    /// The number of excess clients that are neither paid for nor gone. That many are disabled once
+    /// the month is settled.
     pub unpaid: i64,
-    /// Whose turn it is first.
+    /// The rule by which excess clients are disabled.
     pub order: ExcessOrder,
-    /// What the draw is drawn with, 32 bytes as hexadecimal digits; of the operating system, taken
-    /// when it was closed.
+    /// The seed of the random selection, 32 bytes as hexadecimal digits. It is taken from the
+    /// operating system when a month is closed, or reused from an earlier unpaid month.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<String>,
-    /// Whom the owner named, where that is the order.
+    /// The clients that the owner chose, if the order is the owner's choice.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub choice: Vec<String>,
-    /// When clients were created, where that is the order.
+    /// The creation times of the clients, if the order is newest first.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub created: BTreeMap<String, String>,
-    /// All its clients in the order in which they are disabled; empty while that is not known.
+    /// Every client of the month in the order in which they are disabled. Empty while the month is
+    /// not closed or the order is not known.
     pub draw: Vec<String>,
-    /// Clients of it that have been closed or have left the owner since: they count no more, and
-    /// free whom they pay for.
+    /// Clients of the month that were closed or left the owner since. They no longer count, so
+    /// fewer clients are unpaid.
     pub gone: Vec<String>,
-    /// Who is at risk: everybody, while the draw is not known; else who will be disabled, or is.
+    /// The clients that are or will be disabled. Every remaining client if some are unpaid and the
+    /// order is not known.
     pub at_risk: Vec<String>,
-    /// Who is disabled for it: the first `unpaid` of `draw` without those that are gone, once it is
-    /// settled.
+    /// The clients disabled for the month: the first `unpaid` of `draw` that are not gone. Empty
+    /// until the month is settled.
     pub disabled: Vec<String>,
 }
 
-/// What a statement is made of.
+/// The inputs of a statement.
 #[derive(Debug, Clone)]
 pub(super) struct StatementInputs<'a> {
     pub(super) owner: &'a str,
@@ -93,14 +98,14 @@ pub(super) struct StatementInputs<'a> {
     pub(super) included: Limit,
     pub(super) price: u64,
     pub(super) order: ExcessOrder,
-    /// From its closing on.
+    /// Present once the month is closed.
     pub(super) seed: Option<&'a str>,
     pub(super) choice: &'a [String],
     pub(super) gone: &'a BTreeSet<String>,
     pub(super) received: i64,
 }
 
-/// How many are over what is included.
+/// Returns the number of clients above the included ones.
 fn excess_clients(clients: usize, included: Limit) -> i64 {
     match included {
         Limit::Number(included) => i64::try_from(clients)
@@ -111,19 +116,20 @@ fn excess_clients(clients: usize, included: Limit) -> i64 {
     }
 }
 
-/// How many clients so much pays for (B4). What costs nothing is paid for.
+/// Returns the number of clients that the received cents pay for (B4). At a price of zero every
+/// client is paid for.
 fn paid(received: i64, price: i64, excess: i64) -> i64 {
     received.max(0).checked_div(price).unwrap_or(excess)
 }
 
-/// How many of the clients that are still there are not paid for.
+/// Returns the number of remaining clients that are not paid for.
 fn unpaid(clients: usize, gone: usize, included: Limit, paid: i64) -> i64 {
     excess_clients(clients.saturating_sub(gone), included)
         .saturating_sub(paid)
         .max(0)
 }
 
-/// The first so many that are not gone.
+/// Returns the first `count` clients that are not gone.
 fn first_drawn<'a>(
     draw: &'a [String],
     gone: impl Fn(&String) -> bool + 'a,
@@ -136,7 +142,7 @@ fn first_drawn<'a>(
 }
 
 impl Statement {
-    /// `draw` is the order in which its clients are disabled, where that is known.
+    /// Builds a statement. `draw` is the order in which its clients are disabled, if it is known.
     pub(super) fn new(counts: &StatementInputs<'_>, draw: Option<Vec<String>>) -> Self {
         let StatementInputs {
             clients,
@@ -198,7 +204,7 @@ impl Statement {
     /// Reads a statement from JSON text.
     ///
     /// # Errors
-    /// [`Error::Json`], [`Error::DuplicateKey`] for what is no statement.
+    /// [`Error::Json`] or [`Error::DuplicateKey`] if the text is not a statement.
     pub fn from_json(text: &str) -> Result<Self, Error> {
         crate::util::json::read("statement", text, 4)
     }
@@ -206,7 +212,7 @@ impl Statement {
     /// Reads a statement from a JSON value.
     ///
     /// # Errors
-    /// [`Error::Json`] for what is no statement.
+    /// [`Error::Json`] if the value is not a statement.
     pub fn from_value(value: serde_json::Value) -> Result<Self, Error> {
         serde_json::from_value(value).map_err(|found| Error::Json {
             what: "statement".to_owned(),
@@ -217,17 +223,19 @@ impl Statement {
     }
 }
 
-/// Whether a statement's sums are right, its draw is the one that its seed gives, and who is
-/// disabled is who the draw says (B5).
+/// Returns whether a statement is consistent (B5). Its sums must be right, its `draw` must follow
+/// from its seed, and its disabled clients must follow from its `draw`.
 ///
-/// Anyone can check it by hand: the order is that of HMAC-SHA-256, keyed with the seed's bytes, of
-/// the clients' ids.
+/// Anyone can repeat the check by hand. Clients are ordered by HMAC-SHA-256 of their ids, with the
+/// bytes of the seed as the key.
 ///
-/// # Example: a statement that somebody has altered
+/// # Example: a statement that was altered
 /// ```
 /// let text = r#"{
-///   "owner": "acme", "period": "2026-10", "from": "2026-10-01T00:00:00Z", "until": "2026-11-01T00:00:00Z", "status": "settled",
-///   "clients": 2, "included": 1, "excess": 1, "price_cents": 500, "due_cents": 500, "received_cents": 0, "paid": 0, "unpaid": 1,
+///   "owner": "acme", "period": "2026-10", "from": "2026-10-01T00:00:00Z",
+///   "until": "2026-11-01T00:00:00Z", "status": "settled", "clients": 2, "included": 1,
+///   "excess": 1, "price_cents": 500, "due_cents": 500, "received_cents": 0, "paid": 0,
+///   "unpaid": 1,
 ///   "order": "random", "seed": "0000000000000000000000000000000000000000000000000000000000000000",
 ///   "draw": ["bakery", "cafe"], "gone": [], "at_risk": ["bakery"], "disabled": ["bakery"]
 /// }"#;

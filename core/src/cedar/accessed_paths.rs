@@ -1,11 +1,11 @@
-//! Which facts an expression reads: the longest attribute paths that start at a variable.
-//! Iterative: bounded by no stack.
+//! The facts that an expression reads: the longest attribute paths that start at a variable. The
+//! search is iterative, so it needs no deep stack.
 
 use std::collections::BTreeSet;
 
 use cedar_policy::pst::{Expr, Id, Var};
 
-/// The attribute paths that `expr` reads, as Cedar expressions, sorted.
+/// Returns the attribute paths that `expr` reads, as Cedar expressions, sorted.
 pub(crate) fn accessed_paths(expr: &Expr) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let mut todo = vec![expr];
@@ -42,7 +42,8 @@ pub(crate) fn accessed_paths(expr: &Expr) -> BTreeSet<String> {
     found
 }
 
-/// `principal.account.owner` for a chain of attributes that starts at a variable.
+/// Returns the text, such as `principal.account.owner`, of an attribute chain that starts at a
+/// variable.
 fn path(expr: &Expr) -> Option<String> {
     let mut names = Vec::new();
     let mut rest = expr;

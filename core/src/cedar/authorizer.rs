@@ -1,4 +1,4 @@
-//! Asks Cedar, and names the answer (E1, E2).
+//! Evaluates requests with Cedar, and names the answer (E1, E2).
 
 use std::sync::Arc;
 
@@ -12,30 +12,31 @@ use crate::model::answer_code::AnswerCode;
 use crate::util::error::Error;
 use crate::util::stack;
 
-/// Cedar's answer with its name. Positions are those in [`PolicyList::list`].
+/// Cedar's answer with its code. Positions are those in [`PolicyList::list`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CedarOutcome {
     pub(crate) allowed: bool,
     pub(crate) code: Arc<str>,
     /// Cedar's determining policies, in gate order.
     pub(crate) policies: Vec<usize>,
-    /// The warnings that apply to what is allowed, in gate order.
+    /// Warnings that apply to an allowed request, in gate order.
     pub(crate) warnings: Vec<usize>,
-    /// The policies that erred, in gate order, with Cedar's words.
+    /// Policies that failed, in gate order, with Cedar's messages.
     pub(crate) errors: Vec<(usize, String)>,
 }
 
-/// An answer as it is told, as often as it is asked: all but what names the versions.
+/// The parts of a decision that do not depend on versions, so that it can be reused for many
+/// requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct AnswerTemplate {
     pub(crate) allowed: bool,
     pub(crate) code: Arc<str>,
     pub(crate) policies: Arc<[Arc<str>]>,
-    /// What the determining policies and the warnings advise, each once.
+    /// Advice of the determining policies and the warnings, without duplicates.
     pub(crate) advice: Vec<Arc<str>>,
 }
 
-/// What Cedar says of policies of one effect.
+/// Cedar's result for the policies of one effect.
 #[derive(Debug, Default)]
 pub(crate) struct EffectMatches {
     pub(crate) holding: Vec<usize>,
@@ -43,7 +44,7 @@ pub(crate) struct EffectMatches {
 }
 
 impl PolicyList {
-    /// A verdict as it is told, save its errors.
+    /// Converts an outcome to an answer, without its errors.
     pub(crate) fn answer(&self, verdict: &CedarOutcome) -> AnswerTemplate {
         let rules = || verdict.policies.iter().filter_map(|at| self.list.get(*at));
         let mut advice: Vec<Arc<str>> = Vec::new();
@@ -61,7 +62,7 @@ impl PolicyList {
         }
     }
 
-    /// The answer of all policies to one request.
+    /// Evaluates all policies for one request.
     pub(crate) fn authorize_with_cedar(
         &self,
         request: &Request,
@@ -114,8 +115,8 @@ impl PolicyList {
         })
     }
 
-    /// What some policies say, asked apart from the others: those that hold, and those that err,
-    /// with Cedar's words.
+    /// Evaluates a set of policies separately. Returns the policies that hold, and those that fail
+    /// with Cedar's messages.
     pub(crate) fn ask(
         &self,
         set: &PolicySet,
@@ -150,10 +151,11 @@ impl PolicyList {
         Some((position, fault.inner().to_string()))
     }
 
-    /// E1: the first forbid that holds and stands before the last permit; there, `not_permitted`;
-    /// after it the other forbids, which so speak only of what was otherwise permitted.
-    /// `policy_error` is the code only where Cedar would have allowed (E2): a policy that errs
-    /// never renames a denial.
+    /// Returns the code of an answer (E1). A denial gets the code of the first forbid that holds.
+    /// If that forbid comes after the last permit, the code is `not_permitted` unless a permit
+    /// holds. So late forbids only name the denial of requests that are otherwise permitted. The
+    /// code is `policy_error` only if Cedar would have allowed (E2): a failing policy never changes
+    /// the code of a denial.
     pub(crate) fn name(
         &self,
         determining: &[usize],

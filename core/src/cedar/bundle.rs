@@ -1,5 +1,5 @@
-//! Loads a tenancy bundle in stages, whole or not at all; all faults of the first stage that fails
-//! are reported.
+//! Loads a tenancy bundle in stages, completely or not at all. Reports all faults of the first
+//! stage that fails.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::str::FromStr;
@@ -29,22 +29,22 @@ pub(crate) struct Bundle {
     pub(crate) schema: Schema,
     pub(crate) names: SchemaFile,
     pub(crate) catalog: Catalog,
-    /// The schema's actions and their groups: what every request's entities start from.
+    /// The schema's actions and their groups, from which the entities of every request are built.
     pub(crate) actions: Entities,
-    /// Of each resource type, its attributes, and whether each is required; without the types that
-    /// say it indirectly.
+    /// For each resource type its attributes, and whether each is required. Types with an indirect
+    /// shape are left out.
     pub(crate) shapes: EntityShapes,
-    /// The schema's entity types.
+    /// Entity types of the schema.
     pub(crate) types: HashSet<EntityTypeName>,
-    /// The types of what a request brings.
+    /// Types of the values in a request.
     pub(crate) values: Types,
-    /// Policies that refuse less where a request leaves something out.
+    /// Warnings about policies that refuse less if a request leaves something out.
     pub(crate) warnings: Vec<Diagnostic>,
 }
 
 impl Bundle {
-    /// The attributes that a resource of this type must have in a request of this action, beside
-    /// those which its type requires.
+    /// Returns the attributes that a resource of this type must have in a request of this action,
+    /// beside those that its type requires.
     pub(crate) fn required_of<'a>(
         &'a self,
         action: &'a Action,
@@ -63,7 +63,8 @@ impl Bundle {
         action.requires.iter().map(String::as_str).filter(has)
     }
 
-    /// Whether whatever a directory names of the other bundle means the same in this one.
+    /// Returns whether this bundle has every name of the other bundle that a directory may use,
+    /// with equal types.
     pub(crate) fn covers(&self, other: &Self) -> bool {
         let (mine, others) = (&self.names, &other.names);
         let names = mine.features.is_superset(&others.features)
@@ -161,7 +162,7 @@ fn build(
     })
 }
 
-/// Stage one: the syntax of all files.
+/// Stage one: parses all files.
 fn parse<'a>(files: &'a [File], caps: &ParseLimits) -> Result<ParsedBundle<'a>, Error> {
     let mut faults = Vec::new();
     let mut syntax = ParsedBundle {
@@ -205,7 +206,7 @@ fn parse<'a>(files: &'a [File], caps: &ParseLimits) -> Result<ParsedBundle<'a>, 
     Ok(syntax)
 }
 
-/// Stage two: names of the schema, of policies (ids and codes), and of the catalog.
+/// Stage two: checks the names of the schema, of policies (ids and codes), and of the catalog.
 fn check_names(
     syntax: &ParsedBundle<'_>,
     files: &[File],
@@ -241,14 +242,14 @@ fn check_names(
         );
     }
     Diagnostics::into_result(faults)?;
-    // Without a schema there was a fault.
+    // A missing schema has already produced a fault.
     let schema =
         schema.ok_or_else(|| placeless("bundle.schema", "the schema files do not fit together"))?;
     Ok((schema, names, schema::shapes(&forms), types))
 }
 
-/// Faults of linking the schema files: Cedar names no place, so the first name in backticks is
-/// looked for.
+/// Returns the faults of linking the schema files. Cedar gives no position, so the first name in
+/// backticks is searched for.
 fn schema_faults(found: &dyn miette::Diagnostic, files: &[&File]) -> Vec<Diagnostic> {
     let mut faults = diagnostics::faults("bundle.schema", found, None, None);
     for fault in &mut faults {
@@ -333,7 +334,7 @@ fn is_code(text: &str) -> bool {
 type GateOrder = Vec<PolicySpan>;
 type PolicyLocations = HashMap<PolicyId, (usize, usize, usize)>;
 
-/// One set of all policies, named by their `@id`, with their order and places.
+/// Builds one set of all policies, named by their `@id`, with their order and positions.
 fn assemble(
     parts: Vec<ParsedPolicy>,
     files: &[File],

@@ -1,10 +1,10 @@
-//! The bundle of `policies/`, in the library itself.
+//! The bundle of `policies/`, embedded in the library.
 
 use super::source::File;
 
 include!(concat!(env!("OUT_DIR"), "/shipped.rs"));
 
-/// The files of the shipped bundle.
+/// Returns the files of the default bundle.
 pub(crate) fn files() -> Vec<File> {
     FILES
         .iter()

@@ -1,10 +1,10 @@
-//! Cedar's diagnostics as faults with file, line, column and caret.
+//! Converts Cedar's diagnostics to our diagnostics with file, line, column and caret.
 
 use super::source::File;
 use crate::util::error::{Diagnostic, fault_help};
 
-/// Every fault that a Cedar diagnostic and its relatives report, placed in `file` where it names a
-/// span, else at `fallback` (start and length in bytes), else nowhere.
+/// Returns a diagnostic and its related diagnostics. Each is placed in `file` at the span that it
+/// names, else at `fallback` (start and length in bytes), else without a place.
 pub(crate) fn faults(
     code: &'static str,
     found: &dyn miette::Diagnostic,
@@ -48,7 +48,8 @@ fn fault(
     }
 }
 
-/// The message with those of its causes: Cedar often puts what matters into the cause.
+/// Returns the message with the messages of its causes, because Cedar often puts the important part
+/// into the cause.
 fn chain(found: &dyn miette::Diagnostic) -> String {
     let mut message = found.to_string();
     let mut cause = std::error::Error::source(found);
@@ -63,7 +64,7 @@ fn chain(found: &dyn miette::Diagnostic) -> String {
     message
 }
 
-/// Longer messages are cut.
+/// Maximum length of a message in characters; longer ones are cut.
 const LIMIT: usize = 600;
 
 fn one_line(text: &str) -> String {

@@ -1,5 +1,5 @@
-//! Why each policy did or did not apply to a request: its scope, its conditions one by one, and the
-//! facts they read.
+//! Explains why each policy did or did not apply to a request: its scope, its conditions one by
+//! one, and the facts that they read.
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -34,7 +34,7 @@ impl ExplainRequest<'_> {
 }
 
 impl PolicyList {
-    /// Every policy that could apply to such types and this action, in gate order.
+    /// Explains every policy that could apply to the request's types and action, in gate order.
     pub(crate) fn explain(
         &self,
         request: &Request,
@@ -129,7 +129,7 @@ fn failed(rule: &PolicyMeta, error: String) -> PolicyExplanation {
     }
 }
 
-/// A policy's scope as Cedar expressions, and the types that it is limited to.
+/// A policy's scope as Cedar expressions, and the types to which it is limited.
 struct Scope {
     texts: Vec<String>,
     action: String,
@@ -222,7 +222,7 @@ fn clause(question: &ExplainRequest<'_>, number: usize, condition: &PstClause) -
     }
 }
 
-/// The first of the parts joined by `&&` that is not true, when there is more than one part.
+/// Returns the first part joined by `&&` that is not true, or `None` if there is only one part.
 fn first_false(question: &ExplainRequest<'_>, expr: &Expr) -> Option<String> {
     let mut parts = Vec::new();
     let mut rest = expr;

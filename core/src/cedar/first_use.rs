@@ -1,7 +1,8 @@
-//! Cedar makes its parsers, patterns and names at first use, SQLite and hash tables what they start
-//! from. Whoever needs one that another thread is making waits for it. A child that was forked
-//! meanwhile does not have that thread, and would wait for ever: so all are made at once, and a
-//! fork waits for that.
+//! Initialises everything that is created on first use: Cedar's parsers, patterns and names, and
+//! the initial state of SQLite and of hash tables. A thread that needs such a value while another
+//! thread creates it waits for that thread. A child process that was forked meanwhile does not have
+//! that thread and would wait for ever. So everything is created at once, and a fork waits until it
+//! is done.
 
 use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -34,7 +35,7 @@ const POLICIES: &str = r#"
     forbid(principal in ?principal, action, resource == ?resource) unless { true };
 "#;
 
-/// Makes all of it, once in a process.
+/// Initialises everything, once per process.
 pub(crate) fn prepare() {
     static IS_DONE: AtomicBool = AtomicBool::new(false);
     if IS_DONE.load(Ordering::Acquire) {
@@ -42,12 +43,12 @@ pub(crate) fn prepare() {
     }
     let _pass = ForkGuard::new();
     drop(rusqlite::Connection::open_in_memory());
-    // Cedar errs where the stack runs low: then it makes the rest when it is used.
+    // Cedar fails if little stack is left. Then the rest is created on first use.
     let _ = crate::util::stack::run(64, || Ok(touch()));
     IS_DONE.store(true, Ordering::Release);
 }
 
-/// Returns whether the policy of [`POLICIES`] allows, as it does when all of it was read and
+/// Returns whether the policy of [`POLICIES`] allows, which it does if all of it was parsed and
 /// evaluated.
 fn touch() -> Option<bool> {
     let (schema, _) = Schema::from_cedarschema_str(SCHEMA).ok()?;
@@ -69,7 +70,7 @@ fn touch() -> Option<bool> {
     Template::parse(None, "permit(principal == ?principal, action, resource);").ok()?;
     EntityTypeName::from_str("A::B").ok()?;
     RestrictedExpression::from_str("[1, ip(\"::1\")]").ok()?;
-    // Cedar's messages about faults have tables of their own.
+    // Cedar's error messages have lazily created tables of their own.
     let is_refused =
         PolicySet::from_str("permit(").is_err() && Schema::from_cedarschema_str("entity").is_err();
     let records = serde_json::json!([{

@@ -1,4 +1,4 @@
-//! Reading a plain Cedar program: policies, schema, links and entities.
+//! Reads a plain Cedar program: policies, schema, links and entities.
 
 use std::collections::HashMap;
 use std::str::FromStr;
@@ -16,29 +16,28 @@ use crate::util::json;
 use crate::util::nesting_scan::{self, Language};
 use crate::util::parse_limits::ParseLimits;
 
-/// A plain Cedar program: what `cedar-policy` itself would load.
+/// A plain Cedar program, as `cedar-policy` itself would load it.
 ///
-/// `policies` and `schema` are Cedar text, or Cedar's JSON form: text whose first character is `{`.
-/// `links` is a JSON list of `{"templateId", "newId", "values"}` as in Cedar's JSON policy sets,
-/// `entities` Cedar's JSON list of entities.
+/// `policies` and `schema` are Cedar text, or Cedar's JSON form if the first character is `{`.
+/// `links` is a JSON list of `{"templateId", "newId", "values"}`, as in Cedar's JSON policy sets.
+/// `entities` is Cedar's JSON list of entities.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CedarProgram {
-    /// Policies and templates. In Cedar text they are named `policy0`, `policy1`, ... as Cedar
-    /// names them.
+    /// Policies and templates. In Cedar text their ids are `policy0`, `policy1`, ..., as in Cedar.
     pub policies: String,
     /// The schema, if there is one.
     pub schema: Option<String>,
     /// Links of the templates.
     pub links: Option<String>,
-    /// The entities that every request sees.
+    /// Entities that every request sees.
     pub entities: Option<String>,
-    /// Whether each request must fit the schema; unset: where there is a schema and it is used to
-    /// validate.
+    /// Whether each request must fit the schema. Default: `true` if there is a schema and it is
+    /// used for validation.
     pub validate_requests: Option<bool>,
 }
 
-/// JSON forms nest twice for each level of an expression; the cap on depth is that of the text
-/// form.
+/// Returns the nesting cap of JSON forms. JSON nests twice for each level of an expression, and the
+/// cap on depth is stated for the text form.
 fn json_nesting(caps: &ParseLimits) -> usize {
     caps.depth.saturating_mul(2)
 }
@@ -47,7 +46,7 @@ pub(crate) fn is_json(text: &str) -> bool {
     text.trim_start().starts_with('{')
 }
 
-/// The depth of the tree that the file's text would become, or the cap that it passes.
+/// Returns the depth of the tree that the file's text would parse to. Fails if a cap is exceeded.
 pub(crate) fn scan_file(
     file: &File,
     language: Language,
@@ -71,8 +70,7 @@ pub(crate) fn scan_file(
         .map_err(|fault| file.fault(fault.code, fault.message, fault.offset, 1))
 }
 
-/// Those directly above each entity, by type and id: Cedar keeps them, but tells only all that are
-/// above.
+/// Direct parents of each entity, by type and id. Cedar stores them but only returns all ancestors.
 pub(crate) type Parents = HashMap<(String, String), Vec<(String, String)>>;
 
 fn name(value: &Value) -> Option<(String, String)> {
@@ -129,7 +127,7 @@ pub(crate) fn read_entities(
     Ok((entities, parents))
 }
 
-/// The schema, and its JSON form.
+/// Parses a schema. Returns it with its JSON form.
 pub(crate) fn parse_schema(
     file: &File,
     caps: &ParseLimits,
@@ -153,7 +151,7 @@ pub(crate) fn parse_schema(
     Ok((schema, form))
 }
 
-/// JSON errors as faults of a file.
+/// Converts JSON errors to diagnostics of a file.
 pub(crate) fn json_fault(file: &File, error: &Error) -> Diagnostic {
     let (code, place) = match error {
         Error::DuplicateKey { line, column, .. } => {
@@ -184,8 +182,8 @@ pub(crate) fn parse_policies(
         .map_err(|found| diagnostics::faults("bundle.syntax", &found, Some(file), None))
 }
 
-/// Links templates as `links` says: a JSON list of `{"templateId", "newId", "values":
-/// {"?principal": {"type", "id"}}}`.
+/// Links templates. `links` is a JSON list of `{"templateId", "newId", "values": {"?principal":
+/// {"type", "id"}}}`.
 pub(crate) fn link(set: &mut PolicySet, links: &str, caps: &ParseLimits) -> Result<(), Error> {
     let value = json::parse("links", links, caps.value_nesting)?;
     let wrong =

@@ -1,5 +1,6 @@
-//! Finds policies that fail open where a request leaves something out: `forbid ... when { resource
-//! has created_by && ... }` does not apply to a campaign whose host forgot to say who created it.
+//! Finds policies that fail open if a request leaves something out. For example, `forbid ... when {
+//! resource has created_by && ... }` does not apply to a campaign if its host does not say who
+//! created it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -13,27 +14,28 @@ use super::tenant_facts::is_directory_type;
 use super::value_json::{RecordType, Type, Types};
 use crate::util::error::Diagnostic;
 
-/// The engine brings these itself.
+/// Path of the facts, which the engine adds itself.
 const FACTS: &str = "context.facts";
 
-/// One kind of request: an action and the types of its principal and resource.
+/// A request shape: an action and the types of its principal and resource.
 struct Request<'a> {
     name: &'a str,
     action: &'a Action,
-    /// The groups that the action is in.
+    /// The action's groups.
     above: &'a HashSet<String>,
     principal: &'a str,
     resource: &'a str,
 }
 
-/// Says what requests of a bundle may bring.
+/// Schema information about the contents of requests.
 struct Brought<'a> {
     names: &'a SchemaFile,
     types: &'a Types,
     above: HashMap<String, HashSet<String>>,
 }
 
-/// A warning for each policy and each part of a request by whose absence the policy refuses less.
+/// Returns a warning for each policy and each optional part of a request whose absence makes the
+/// policy refuse less.
 pub(crate) fn warnings(
     parts: &[ParsedPolicy],
     files: &[File],
@@ -108,7 +110,7 @@ impl Brought<'_> {
             .collect()
     }
 
-    /// The paths whose absence makes the policy refuse less.
+    /// Returns the paths whose absence makes the policy refuse less.
     fn left_out(&self, request: &Request<'_>, policy: &Json, open: bool) -> Vec<String> {
         let conditions = policy
             .get("conditions")
@@ -136,7 +138,8 @@ impl Brought<'_> {
         paths
     }
 
-    /// `open`: whether the policy refuses less where this expression is false.
+    /// Collects the paths of an expression. `open` tells whether the policy refuses less if the
+    /// expression is false.
     fn visit(&self, request: &Request<'_>, expression: &Json, open: bool, paths: &mut Vec<String>) {
         let Some((operator, operands)) = only(expression) else {
             return;
@@ -165,7 +168,8 @@ impl Brought<'_> {
                     (Some(false), _) | (_, Some(true)) => {
                         self.visit(request, condition, !open, paths);
                     }
-                    // The author says what holds without it.
+                    // The policy states the result without the attribute, so it is not an
+                    // oversight.
                     (None, None) => {}
                 }
                 self.visit(request, then, open, paths);
@@ -198,8 +202,7 @@ impl Brought<'_> {
         }
     }
 
-    /// Those of the attributes, each of the one before it, that a request brings and may be
-    /// without.
+    /// Collects the attributes of a path that are part of a request and optional.
     fn optional<'n>(
         &self,
         request: &Request<'_>,
@@ -227,7 +230,7 @@ impl Brought<'_> {
         }
     }
 
-    /// The record, brought by the request, that an expression is.
+    /// Returns the path and type of an expression that is a record within the request.
     fn record(&self, request: &Request<'_>, expression: &Json) -> Option<(String, &RecordType)> {
         match variable(expression) {
             Some("resource") if !is_directory_type(request.resource) => {
@@ -236,7 +239,7 @@ impl Brought<'_> {
                     self.types.shape(request.resource)?.attributes.as_deref()?,
                 ));
             }
-            // The context of what a command asks is the engine's.
+            // The engine supplies the context of an action that a command requests.
             Some("context") if request.action.asks.is_empty() => {
                 return Some((
                     "context".to_owned(),
@@ -275,7 +278,7 @@ impl Request<'_> {
             .get("entity_type")
             .or_else(|| scope.get("entity").and_then(|entity| entity.get("type")))
             .and_then(Json::as_str);
-        // Entities of any type may be in another.
+        // Entities of any type may be in another entity.
         scope.get("op").and_then(Json::as_str) == Some("in")
             || named.is_none_or(|named| named == kind)
     }
@@ -298,8 +301,7 @@ impl Request<'_> {
         id == self.name || self.above.contains(id)
     }
 
-    /// Returns the value that an expression has in every such request, if its types and its action
-    /// tell.
+    /// Returns the value of an expression if the request's types and action determine it.
     fn fold(&self, expression: &Json) -> Option<bool> {
         let (operator, operands) = only(expression)?;
         let side = |name: &str| operands.get(name).unwrap_or(&Json::Null);
@@ -341,8 +343,8 @@ impl Request<'_> {
     }
 }
 
-/// Whether a policy asks anywhere if something is there that may come with a request. Most ask that
-/// of the facts alone.
+/// Returns whether a policy tests the presence of anything that may come with a request. Most
+/// policies test only facts.
 fn asks_what_is_brought(policy: &Json) -> bool {
     let mut left = vec![policy];
     while let Some(value) = left.pop() {
@@ -364,7 +366,7 @@ fn asks_what_is_brought(policy: &Json) -> bool {
     false
 }
 
-/// Whether it is a path from `principal` or `context.facts`.
+/// Returns whether the expression is a path from `principal` or `context.facts`.
 fn is_of_facts(mut expression: &Json) -> bool {
     let mut attribute = "";
     loop {
@@ -382,7 +384,7 @@ fn is_of_facts(mut expression: &Json) -> bool {
     }
 }
 
-/// An expression's operator and operands.
+/// Returns the operator and operands of an expression.
 fn only(expression: &Json) -> Option<(&str, &Json)> {
     expression
         .as_object()?
@@ -395,7 +397,7 @@ fn variable(expression: &Json) -> Option<&str> {
     expression.get("Var")?.as_str()
 }
 
-/// The id of an entity that an expression names.
+/// Returns the id of an entity that an expression names.
 fn entity(expression: &Json) -> Option<&str> {
     expression
         .get("Value")?

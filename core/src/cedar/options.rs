@@ -1,10 +1,10 @@
-//! How strictly policies are validated.
+//! Option for the strictness of policy validation.
 
 use std::str::FromStr;
 
 use crate::util::error::Error;
 
-/// How strictly policies are validated against the schema.
+/// Strictness of the validation of policies against the schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Validation {
     /// Errors and warnings are refused.
@@ -12,7 +12,7 @@ pub enum Validation {
     Strict,
     /// Errors are refused, warnings are not.
     Errors,
-    /// Nothing is validated. What then cannot be evaluated is denied (E2).
+    /// Nothing is validated. A request whose evaluation fails is denied (E2).
     Off,
 }
 

@@ -1,4 +1,4 @@
-//! The policies in their order, and the name that a denial gets from it (E1).
+//! The policies in gate order, which determines the code of a denial (E1).
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -44,7 +44,7 @@ impl PolicyBody {
     }
 }
 
-/// A [`PolicyBody`] and where it stands.
+/// A [`PolicyBody`] and its position in a file.
 pub(crate) struct ParsedPolicy {
     pub(crate) body: PolicyBody,
     pub(crate) file: usize,
@@ -52,18 +52,17 @@ pub(crate) struct ParsedPolicy {
     pub(crate) len: usize,
 }
 
-/// What a policy does where it applies.
+/// Effect of a policy that applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PolicyEffect {
     Permit,
     Forbid,
-    /// A `forbid` with `@warns`: refuses nothing, but adds its words to the advice of what is
-    /// allowed.
+    /// A `forbid` with `@warns`. It does not refuse, but adds advice to answers that allow.
     Warning,
 }
 
 impl PolicyEffect {
-    /// For people.
+    /// Returns the name of the effect for people.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Permit => "permit",
@@ -73,29 +72,30 @@ impl PolicyEffect {
     }
 }
 
-/// What is known of one policy (static or linked) without asking Cedar again.
+/// Metadata of one policy (static or linked), read once from Cedar.
 #[derive(Debug, Clone)]
 pub(crate) struct PolicyMeta {
     pub(crate) id: Arc<str>,
     pub(crate) role: PolicyEffect,
     pub(crate) code: Option<Arc<str>>,
-    /// The words of `@advice`, or of a warning's `@warns`.
+    /// Advice codes from `@advice`, or from a warning's `@warns`.
     pub(crate) advice: Vec<Arc<str>>,
-    /// File name and line, for a policy that came from a file.
+    /// File name and line of a policy that was read from a file.
     pub(crate) place: Option<(Arc<str>, u32)>,
 }
 
-/// A policy's id, with file and line where it came from a file.
+/// A policy's id, with file and line if it was read from a file.
 pub(crate) type PolicySpan = (PolicyId, Option<(Arc<str>, u32)>);
 
-/// All policies, in the order of files and text; a template's links stand at the template, by link
-/// id.
+/// Policies in the order of files and text. A template's links take the template's position,
+/// ordered by link id.
 #[derive(Debug, Default)]
 pub(crate) struct PolicyList {
     pub(crate) set: DeepValue<PolicySet>,
-    /// Those that decide, and the warnings, where there are some.
+    /// The deciding policies and the warnings as two sets, if there are warnings.
     pub(crate) apart: Option<[DeepValue<PolicySet>; 2]>,
-    /// The permits alone: asked only when the sole forbids that hold stand after the last permit.
+    /// The permits alone. They are evaluated only if every forbid that holds comes after the last
+    /// permit.
     pub(crate) permits: DeepValue<PolicySet>,
     pub(crate) list: Vec<PolicyMeta>,
     pub(crate) position: HashMap<PolicyId, usize>,
@@ -104,15 +104,15 @@ pub(crate) struct PolicyList {
 }
 
 impl PolicyList {
-    /// The role of the policy at that position.
+    /// Returns the effect of the policy at a position.
     pub(crate) fn role_at(&self, at: usize) -> PolicyEffect {
-        // What is not there decides nothing here; taken for a forbid it could but refuse.
+        // Treat a missing position as a forbid, because a forbid can only refuse.
         self.list
             .get(at)
             .map_or(PolicyEffect::Forbid, |rule| rule.role)
     }
 
-    /// The policies of those positions alone.
+    /// Returns a set with only the policies at these positions.
     pub(crate) fn part(&self, positions: impl Iterator<Item = usize>) -> DeepValue<PolicySet> {
         let mut part = PolicySet::new();
         for rule in positions.filter_map(|at| self.list.get(at)) {
@@ -123,8 +123,8 @@ impl PolicyList {
         DeepValue::new(part, self.depth)
     }
 
-    /// Orders the policies of `set`: `order` holds the ids of static policies and templates with
-    /// their places. `warns`: whether `@warns` means something.
+    /// Orders the policies of `set`. `order` holds the ids of static policies and templates with
+    /// their places. `warns` tells whether `@warns` is honoured.
     pub(crate) fn new(set: PolicySet, order: &[PolicySpan], depth: usize, warns: bool) -> Self {
         let rank: HashMap<&PolicyId, usize> = order
             .iter()
@@ -207,7 +207,7 @@ fn words(text: &str) -> Vec<Arc<str>> {
         .collect()
 }
 
-/// The policies of `set` that are wanted, with the templates that they are links of.
+/// Returns the policies of `set` for which `wanted` is true, with the templates of linked ones.
 fn part(set: &PolicySet, wanted: impl Fn(&Policy) -> bool) -> PolicySet {
     let mut part = PolicySet::new();
     for policy in set.policies().filter(|policy| wanted(policy)) {
@@ -216,7 +216,7 @@ fn part(set: &PolicySet, wanted: impl Fn(&Policy) -> bool) -> PolicySet {
     part
 }
 
-/// Cannot fail: ids are unique in `set`.
+/// Adds a policy to a set. Cannot fail, because ids are unique in `set`.
 fn add(part: &mut PolicySet, set: &PolicySet, policy: &Policy) {
     let (Some(template), Some(slots)) = (policy.template_id(), policy.template_links()) else {
         let _ = part.add(policy.clone());
@@ -228,8 +228,8 @@ fn add(part: &mut PolicySet, set: &PolicySet, policy: &Policy) {
     drop(part.link(template.clone(), policy.id().clone(), slots));
 }
 
-/// The parts of a parsed file in text order, each with its place: Cedar numbers them `policy0`,
-/// `policy1`, ...
+/// Returns the policies and templates of a parsed file in text order, each with its position. Cedar
+/// numbers them `policy0`, `policy1`, ...
 pub(crate) fn in_text_order(set: &PolicySet, file: &File, index: usize) -> Vec<ParsedPolicy> {
     let mut parts = Vec::new();
     let mut cursor = 0_usize;

@@ -1,4 +1,4 @@
-//! A caller's request as Cedar's request and entities.
+//! Converts a caller's request to Cedar's request and entities.
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::model::reference::{EntityRef, MAX_ID_BYTES, check_id};
 use crate::util::error::Error;
 use crate::util::json as checked;
 
-/// What there is to ask Cedar, or a denial that a failed look-up already gives (E1).
+/// A request for Cedar, or a denial that needs no evaluation (E1).
 #[derive(Debug)]
 pub(crate) enum CedarQuery {
     Denied(AnswerCode),
@@ -29,10 +29,9 @@ pub(crate) struct CedarRequest {
     pub(crate) entities: Arc<Entities>,
 }
 
-/// Levels of stack for what converts values: their nesting is capped, far below what policies may
-/// need.
+/// Levels of stack for converting values. Their nesting is capped far below that of policies.
 pub(crate) const VALUE_DEPTH: usize = 80;
-/// The nesting of values that callers pass.
+/// Maximum nesting of values that callers pass.
 pub(crate) const NESTING: usize = 64;
 
 impl Bundle {
@@ -115,7 +114,8 @@ impl Bundle {
         })))
     }
 
-    /// Malformed ids are errors; ids that nobody has are denials, named in E1's order.
+    /// Checks the ids of a request. Malformed ids are errors. Unknown ids are denials, in the order
+    /// of E1.
     fn look_up(
         &self,
         request: &Request,
@@ -185,7 +185,7 @@ impl Bundle {
     }
 }
 
-/// Type and id as Cedar's own pair: the id is never parsed (E6).
+/// Returns type and id as Cedar's own pair. The id is never parsed (E6).
 pub(crate) fn uid(reference: &EntityRef) -> Result<EntityUid, Error> {
     let kind = EntityTypeName::from_str(reference.kind()).map_err(|_| Error::EntityType {
         name: crate::util::text::short(reference.kind()),
@@ -210,7 +210,7 @@ pub(crate) fn context(
     };
     match Context::from_json_value(value.clone(), schema.map(|schema| (schema, action))) {
         Ok(context) => Ok(context),
-        // Without validation the schema only helps to read values.
+        // Without request validation the schema only helps to read values.
         Err(_) if !checked_by_schema => {
             Context::from_json_value(value, None).map_err(|found| fault(causes(&found)))
         }
@@ -259,7 +259,7 @@ fn resource_fault(resource: &Resource, found: &dyn std::error::Error) -> Error {
     }
 }
 
-/// An error's words with those of its causes, on one line.
+/// Returns an error's message with those of its causes, on one line.
 pub(crate) fn causes(found: &dyn std::error::Error) -> String {
     let mut text = found.to_string();
     let mut cause = found.source();

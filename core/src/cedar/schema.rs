@@ -1,5 +1,5 @@
-//! What the engine reads from the schema beside types: actions with their annotations and kinds,
-//! features and meters.
+//! Reads the parts of the schema that the engine needs beside types: actions with their annotations
+//! and kinds, features and meters.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use super::value_json::Types;
 use crate::util::error::Diagnostic;
 use crate::vm::StoredValue;
 
-/// The kinds of action (C8). The status tables are policies over them.
+/// The kinds of action (C8). The status policies refer to them.
 pub(crate) const KINDS: [&str; 8] = [
     "login",
     "read",
@@ -23,44 +23,44 @@ pub(crate) const KINDS: [&str; 8] = [
     "ticket",
 ];
 
-/// One action that can be asked.
+/// An action that can be requested.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Action {
     pub(crate) kind: String,
     pub(crate) feature: Option<String>,
     pub(crate) meters: Vec<String>,
     pub(crate) frees: Vec<String>,
-    /// The verbs that ask this action (`login`).
+    /// The verbs that request this action (`login`).
     pub(crate) asks: Vec<String>,
-    /// The attributes of its resource that a request must name.
+    /// Attributes of its resource that a request must contain.
     pub(crate) requires: BTreeSet<String>,
     /// The desk that takes the ticket when this action is allowed (`owner`, `platform`).
     pub(crate) desk: Option<String>,
-    /// Whether its context needs fields beside `facts`.
+    /// Whether its context has required fields beside `facts`.
     pub(crate) context: bool,
-    /// The fields that its context can have.
+    /// The fields of its context.
     pub(crate) fields: BTreeSet<String>,
     pub(crate) principals: BTreeSet<String>,
     pub(crate) resources: BTreeSet<String>,
 }
 
-/// Of each entity type, its attributes, and whether each is required.
+/// For each entity type its attributes, and whether each is required.
 pub(crate) type EntityShapes = BTreeMap<String, BTreeMap<String, bool>>;
 
-/// What the schema files say together.
+/// The declarations of all schema files.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct SchemaFile {
     pub(crate) actions: BTreeMap<String, Action>,
     pub(crate) features: BTreeSet<String>,
     pub(crate) meters: BTreeSet<String>,
     pub(crate) channels: BTreeSet<String>,
-    /// All that the schema says of types, as text: what hosts keep of their own fits the same as
-    /// long as this is the same.
+    /// Type declarations of the whole schema as text. While this text is unchanged, custom
+    /// attributes that fitted the schema still fit.
     pub(crate) types: String,
 }
 
-/// Reads the JSON forms of the schema files (`fragments` runs along `files`), and what is wrong
-/// with their names.
+/// Reads the JSON forms of the schema files. `fragments` and `files` have a common order. Returns
+/// the declarations and the faults in their names.
 pub(crate) fn read(fragments: &[Value], files: &[&File]) -> (SchemaFile, Vec<Diagnostic>) {
     let (mut names, mut faults) = (SchemaFile::default(), Vec::new());
     for fragment in fragments {
@@ -127,7 +127,7 @@ fn action(
     };
     let (principals, resources) = (types("principalTypes"), types("resourceTypes"));
     if principals.is_empty() && resources.is_empty() {
-        return None; // a group
+        return None; // An action group.
     }
     let mut fault = |code, message| faults.push(at_action(file, code, message, name));
     let parents = declared
@@ -244,8 +244,9 @@ pub(crate) fn unknown_requirements(
     faults
 }
 
-/// The attributes of each entity type, and whether each is required. A type whose shape is a common
-/// type's, or that has tags only, is left out: nothing is known of it then.
+/// Returns the attributes of each entity type, and whether each is required. Enumerated types are
+/// left out. A type whose shape is a common type is left out too, because its attributes are not
+/// listed.
 pub(crate) fn shapes(fragments: &[Value]) -> EntityShapes {
     let mut shapes = BTreeMap::new();
     for types in fragments
@@ -283,7 +284,7 @@ pub(crate) fn shapes(fragments: &[Value]) -> EntityShapes {
     shapes
 }
 
-/// The names of a context's fields, where they can be read.
+/// Returns the names of a context's fields, if they can be read.
 fn fields(context: Option<&Value>, fragments: &[Value]) -> Option<BTreeSet<String>> {
     let of_record = |shape: &Value| {
         Some(
@@ -308,7 +309,7 @@ fn fields(context: Option<&Value>, fragments: &[Value]) -> Option<BTreeSet<Strin
     })
 }
 
-/// Whether the context has fields of its own that it needs.
+/// Returns whether the context has required fields beside `facts`.
 fn needs_context(context: Option<&Value>, fragments: &[Value]) -> bool {
     let of_record = |shape: &Value| {
         let attributes = shape.get("attributes").and_then(Value::as_object)?;
@@ -330,7 +331,8 @@ fn needs_context(context: Option<&Value>, fragments: &[Value]) -> bool {
     })
 }
 
-/// Whether the context, or the common type that it names, has an attribute `facts` of type `Facts`.
+/// Returns whether the context, or the common type that it names, has an attribute `facts` of type
+/// `Facts`.
 fn has_facts(context: Option<&Value>, fragments: &[Value]) -> bool {
     let Some(context) = context else { return false };
     let named = |shape: &Value| {

@@ -1,4 +1,4 @@
-//! The files of a bundle as text, and places in them.
+//! The files of a bundle as text, and positions in them.
 
 use std::path::{Path, PathBuf};
 
@@ -7,20 +7,20 @@ use sha2::{Digest, Sha256};
 use crate::util::error::{Diagnostic, Diagnostics, Error, SourceSpan, fault_help};
 use crate::util::parse_limits::ParseLimits;
 
-/// The kernel's schema file: its presence makes a set of files a tenancy bundle.
+/// Name of the kernel's schema file. A set of files that contains it is a tenancy bundle.
 pub(crate) const KERNEL: &str = "sublet.cedarschema";
-/// The catalog's file name.
+/// File name of the catalog.
 pub(crate) const CATALOG: &str = "catalog.json";
 
-/// Where policies come from.
+/// Source of the policies.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum PolicySource {
-    /// The bundle that is shipped with this version: the marketing platform of `policies/`.
+    /// The default bundle of this version: the marketing platform of `policies/`.
     #[default]
     Shipped,
     /// A folder with `sublet.cedarschema`, other `*.cedarschema`, `*.cedar` and `catalog.json`.
     Folder(PathBuf),
-    /// The same files as (name, text).
+    /// Files like those of a folder, as (name, text).
     Files(Vec<(String, String)>),
     /// A plain Cedar program, without the tenancy kernel.
     Cedar(super::load_program::CedarProgram),
@@ -34,7 +34,7 @@ pub(crate) struct File {
 }
 
 impl File {
-    /// The place of the bytes from `start`, `len` long; past the end it is the end.
+    /// Returns the span of `len` bytes from `start`. A position past the end is the end.
     pub(crate) fn place(&self, start: usize, len: usize) -> SourceSpan {
         let mut start = start.min(self.text.len());
         while !self.text.is_char_boundary(start) {
@@ -55,7 +55,7 @@ impl File {
         cut(&self.name, line, column, marked.count().max(1), text)
     }
 
-    /// A fault at the bytes from `start`.
+    /// Returns a diagnostic for the bytes from `start`.
     pub(crate) fn fault(
         &self,
         code: &'static str,
@@ -71,7 +71,7 @@ impl File {
         }
     }
 
-    /// The byte offset of a line and column that count from 1, as JSON readers report them.
+    /// Returns the byte offset of a line and column that count from 1, as JSON parsers report them.
     pub(crate) fn offset(&self, line: usize, column: usize) -> usize {
         let mut start = 0_usize;
         for (nth, text) in self.text.split_inclusive('\n').enumerate() {
@@ -83,7 +83,7 @@ impl File {
         start
     }
 
-    /// Where the first name that a message sets in backticks stands in this text.
+    /// Returns the position of the first name in backticks of a message that occurs in this text.
     pub(crate) fn find_quoted(&self, message: &str) -> Option<(usize, usize)> {
         message
             .split('`')
@@ -93,18 +93,19 @@ impl File {
             .find_map(|name| Some((self.text.find(name)?, name.len())))
     }
 
-    /// Whether this is a file of policies.
+    /// Returns whether this is a file of policies.
     pub(crate) fn is_policies(&self) -> bool {
         has_ending(&self.name, "cedar")
     }
 
-    /// Whether this is a file of schema.
+    /// Returns whether this is a schema file.
     pub(crate) fn is_schema(&self) -> bool {
         has_ending(&self.name, "cedarschema")
     }
 }
 
-/// Lines longer than this are cut around the fault, so that an error stays readable.
+/// Maximum length of a quoted source line. Longer lines are cut around the fault, so that an error
+/// stays readable.
 const LINE: usize = 160;
 
 fn cut(file: &str, line: usize, column: usize, width: usize, text: &str) -> SourceSpan {
@@ -143,7 +144,7 @@ fn has_ending(name: &str, ending: &str) -> bool {
         .is_some_and(|found| found == ending)
 }
 
-/// A fault that no place in a file can be named for.
+/// Returns a diagnostic without a place in a file.
 pub(crate) fn placeless(code: &'static str, message: impl Into<String>) -> Diagnostic {
     Diagnostic {
         code,
@@ -234,8 +235,8 @@ fn read_folder(folder: &Path, caps: &ParseLimits) -> Result<Vec<File>, Error> {
         if !wanted || name.starts_with('.') || path.is_dir() {
             continue;
         }
-        // A link may lead to another file of the folder, and nowhere else: what it leads to is read
-        // by its own path.
+        // A symbolic link may lead to another file of the folder, and nowhere else. Its target is
+        // read by its own path.
         let found = std::fs::canonicalize(&path);
         if found
             .as_ref()
@@ -261,10 +262,11 @@ fn read_folder(folder: &Path, caps: &ParseLimits) -> Result<Vec<File>, Error> {
     Ok(files)
 }
 
-/// The text of a file, or nothing when it is larger than the cap: a file may grow while it is read.
+/// Reads a file. Returns `None` if it is larger than the cap, because a file may grow while it is
+/// read.
 fn read_file(path: &Path, caps: &ParseLimits) -> std::io::Result<Option<String>> {
     use std::io::Read;
-    // A pipe or a device would never end, or never begin.
+    // A pipe or a device could block or never end.
     if !std::fs::metadata(path)?.is_file() {
         return Err(std::io::Error::other("it is no regular file"));
     }
@@ -281,7 +283,8 @@ fn read_file(path: &Path, caps: &ParseLimits) -> std::io::Result<Option<String>>
         .map_err(|_| std::io::Error::other("it is not UTF-8 text"))
 }
 
-/// A name for exactly these texts: the first 16 hex digits of a SHA-256 over names and texts.
+/// Returns the fingerprint of these texts: the first 16 hex digits of a SHA-256 over names and
+/// texts.
 pub(crate) fn fingerprint<'a>(texts: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
     use std::fmt::Write;
     let mut hash = Sha256::new();

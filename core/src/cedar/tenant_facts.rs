@@ -1,5 +1,5 @@
-//! The facts that gates read: who logs in, where, for which feature; and the directory's records as
-//! entities. Facts only: what follows from them is for the policies to say.
+//! The facts that gates read: the login, the host and the feature of a request, and the directory's
+//! records as entities. They contain no conclusions; those are left to the policies.
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
@@ -20,12 +20,12 @@ use crate::model::reference::EntityRef;
 use crate::util::error::Error;
 use crate::vm::StoredValue;
 
-/// Entity types whose records the directory keeps.
+/// Returns whether records of this entity type are stored in the directory.
 pub(crate) fn is_directory_type(kind: &str) -> bool {
     crate::model::record::Record::TYPES.contains(&kind)
 }
 
-/// Entity types that can log in.
+/// Returns whether this entity type can log in.
 pub(crate) fn is_login_type(kind: &str) -> bool {
     matches!(kind, "Operator" | "Account" | "TeamMember")
 }
@@ -51,7 +51,7 @@ fn entities<'a>(kind: &str, ids: impl IntoIterator<Item = &'a str>) -> Vec<Value
 }
 
 impl Bundle {
-    /// `context.facts` of a request.
+    /// Returns `context.facts` of a request.
     pub(crate) fn facts(
         &self,
         request: &Request,
@@ -112,7 +112,7 @@ impl Bundle {
         Ok(Value::Object(facts))
     }
 
-    /// The directory's records that the request's policies can reach, as entities.
+    /// Returns the directory's records that the request's policies can reach, as entities.
     pub(crate) fn known_entities(
         &self,
         request: &Request,
@@ -160,7 +160,7 @@ impl Bundle {
         })
     }
 
-    /// The actions that can be asked, sorted.
+    /// Returns the actions that can be requested, sorted.
     pub(crate) fn action_names(&self) -> Vec<Arc<str>> {
         self.names
             .actions
@@ -169,7 +169,7 @@ impl Bundle {
             .collect()
     }
 
-    /// Features with their words.
+    /// Returns the features with their labels.
     pub(crate) fn features_in_words(&self) -> Vec<(Arc<str>, Arc<str>)> {
         self.names
             .features
@@ -183,8 +183,8 @@ impl Bundle {
             .collect()
     }
 
-    /// The action of a credential flow, or without one the first by name that carries
-    /// `@asks("login")`; and for whom it is.
+    /// Returns the action of a credential flow, and its principal types. Without a named action it
+    /// is the first by name with `@asks("login")`.
     pub(crate) fn flow(
         &self,
         named: Option<(&str, &str)>,
@@ -214,7 +214,7 @@ impl Bundle {
         Ok((EntityRef::new("Action", name), &action.principals))
     }
 
-    /// The actions that carry `@asks(verb)` and can be asked by this type of login on that type of
+    /// Returns the actions with `@asks(verb)` that this type of login can request on that type of
     /// resource, by name.
     pub(crate) fn all_asked_by(
         &self,
@@ -235,7 +235,7 @@ impl Bundle {
             .collect()
     }
 
-    /// Desks and the actions that ask for them, by action name.
+    /// Returns the desks and the actions that route tickets to them, by action name.
     pub(crate) fn desks(&self) -> Vec<(&str, EntityRef)> {
         self.names
             .actions
@@ -296,7 +296,7 @@ impl SchemaVocabulary for Bundle {
     }
 }
 
-/// Whose login: an account's own, a member's, or an operator's.
+/// Returns the login fact: the account of the login, and the member or operator if it is one.
 fn login(reference: &EntityRef, directory: &Directory) -> Value {
     let mut login = Map::new();
     if let Some(account) = directory.account_id_of(reference) {
@@ -322,8 +322,8 @@ fn realm_fact(realm: &EntityRef) -> Result<Value, Error> {
     }
 }
 
-/// The entities that JSON values name, `{"__entity": {..}}` or `{"type", "id"}`. Iterative: values
-/// may be nested.
+/// Returns the entities that JSON values name, as `{"__entity": {..}}` or `{"type", "id"}`. The
+/// search is iterative because values may be nested.
 fn named_in<'a>(values: impl Iterator<Item = &'a Value>) -> Vec<EntityRef> {
     let (mut found, mut todo): (Vec<EntityRef>, Vec<&Value>) = (Vec::new(), values.collect());
     while let Some(value) = todo.pop() {
@@ -343,8 +343,8 @@ fn named_in<'a>(values: impl Iterator<Item = &'a Value>) -> Vec<EntityRef> {
     found
 }
 
-/// The attributes of a record as the kernel's schema declares them, or nothing if there is no such
-/// record.
+/// Returns the attributes of a record as the kernel's schema declares them, or `None` if the record
+/// does not exist.
 fn attributes(
     reference: &EntityRef,
     directory: &Directory,

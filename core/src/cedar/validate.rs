@@ -1,4 +1,4 @@
-//! Cedar's validator, its findings as faults.
+//! Runs Cedar's validator and converts its findings to diagnostics.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, TryLockError};
@@ -11,14 +11,15 @@ use super::options::Validation;
 use super::source::File;
 use crate::util::error::{Diagnostic, Diagnostics, Error};
 
-/// How many bundles are remembered to be valid.
+/// Maximum number of bundles that are remembered as valid.
 const REMEMBERED: usize = 16;
 
-/// The bundles that were found valid in this process, by a hash of their texts: who opens several
-/// engines, as test suites do, pays for it once. It is half of what opening takes.
+/// Hashes of the bundles that were found valid in this process. A process that opens several
+/// engines, such as a test suite, validates a bundle once. Validation is half of the time to open
+/// an engine.
 static VALID: Mutex<VecDeque<[u8; 32]>> = Mutex::new(VecDeque::new());
 
-/// Does the work, unless it was done before for these files without a fault.
+/// Runs the validation, unless it has succeeded before for these files.
 pub(crate) fn once(
     files: &[File],
     validation: Validation,
@@ -31,8 +32,8 @@ pub(crate) fn once(
         hash.update(part);
     }
     let texts: [u8; 32] = hash.finalize().into();
-    // Nobody waits for this lock: a child that was forked while a thread held it would wait for
-    // ever.
+    // Never block on this lock. A child process that was forked while a thread held it would wait
+    // for ever.
     let valid = || match VALID.try_lock() {
         Ok(valid) => Some(valid),
         Err(TryLockError::Poisoned(valid)) => Some(valid.into_inner()),
@@ -49,10 +50,10 @@ pub(crate) fn once(
     Ok(())
 }
 
-/// A file, and the bytes in it that hold a policy.
+/// A file, and the byte range of a policy in it.
 pub(crate) type PolicyLocation<'a> = (&'a File, Option<(usize, usize)>);
 
-/// Validates in strict mode; warnings are faults too unless `validation` says otherwise.
+/// Validates in strict mode. Warnings are faults too if `validation` is `Strict`.
 pub(crate) fn validate<'a>(
     schema: &Schema,
     set: &PolicySet,
@@ -69,7 +70,7 @@ pub(crate) fn validate<'a>(
             faults.extend(placed("bundle.warning", warning, home(warning.policy_id())));
         }
     }
-    // Errors before warnings: the first fault names the bundle's error.
+    // Sort errors before warnings, because the first fault names the bundle's error.
     faults.sort_by_key(|fault| {
         (
             fault.code == "bundle.warning",

@@ -1,4 +1,4 @@
-//! Trees as jumps and registers.
+//! Emits expression trees as jumps and registers.
 
 use std::collections::HashMap;
 
@@ -7,14 +7,14 @@ use crate::vm::{Compare, Load, Op, PolicyEntry, Program, Value};
 
 type Register = u16;
 
-/// Where a test goes on; patched when the place is known.
+/// A jump target, replaced by an instruction address when the program is finished.
 type Label = usize;
 
-/// One program of all these policies, with their positions in gate order. `roots` registers come
-/// filled.
+/// Compiles policies, with their positions in gate order, to one program. The first `roots`
+/// registers are filled by the caller.
 ///
 /// # Errors
-/// [`Unsupported`] when it would not fit: too many registers or instructions.
+/// [`Unsupported`] if the program needs too many registers or instructions.
 pub(crate) fn compile(policies: &[(u32, &IrExpr)], roots: usize) -> Result<Program, Unsupported> {
     let mut paths = RegisterPlan {
         roots,
@@ -47,7 +47,7 @@ pub(crate) fn compile(policies: &[(u32, &IrExpr)], roots: usize) -> Result<Progr
     emitter.finish()
 }
 
-/// The registers that are filled before anything runs: roots, constants, loads.
+/// Registers that are filled before the code runs: roots, constants, loads.
 #[derive(Default)]
 struct RegisterPlan {
     roots: usize,
@@ -96,7 +96,7 @@ impl RegisterPlan {
         }
     }
 
-    /// The path and all that it leads through.
+    /// Adds the loads of a path and of each of its prefixes.
     fn load(&mut self, root: u8, names: &[u32]) {
         for end in 1..=names.len() {
             let Some(part) = names.get(..end) else {
@@ -146,9 +146,9 @@ impl RegisterPlan {
 struct Emitter {
     program: Program,
     paths: RegisterPlan,
-    /// Where labels ended up.
+    /// Addresses of the labels.
     places: Vec<Option<u16>>,
-    /// The first register that holds nothing yet.
+    /// The first free register.
     free: usize,
     most: usize,
 }
@@ -201,7 +201,7 @@ impl Emitter {
         u16::try_from(at).map_err(|_| Unsupported)
     }
 
-    /// The node as a test that goes on at `yes` or `no`.
+    /// Emits the expression as a test that continues at `yes` or `no`.
     fn test(&mut self, node: &IrExpr, yes: Label, no: Label) -> Result<(), Unsupported> {
         let before = self.free;
         let (to_yes, to_no) = (Self::target(yes)?, Self::target(no)?);
@@ -302,7 +302,7 @@ impl Emitter {
         })
     }
 
-    /// The register that holds the node's value.
+    /// Returns the register with the expression's value.
     fn value(&mut self, node: &IrExpr) -> Result<Register, Unsupported> {
         match node {
             IrExpr::Value(value) => return self.paths.constant_register(*value),
@@ -315,7 +315,7 @@ impl Emitter {
         Ok(to)
     }
 
-    /// Puts the node's value into that register.
+    /// Emits code that stores the expression's value in a given register.
     fn into(&mut self, node: &IrExpr, to: Register) -> Result<(), Unsupported> {
         match node {
             IrExpr::Value(_) | IrExpr::Path(..) => {
@@ -372,7 +372,8 @@ impl Emitter {
         }
     }
 
-    /// Registers in a row, each with one node's value.
+    /// Stores the values of expressions in consecutive registers. Returns the first register and
+    /// the count.
     fn emit_list<'a>(
         &mut self,
         nodes: impl ExactSizeIterator<Item = &'a IrExpr>,
@@ -390,7 +391,7 @@ impl Emitter {
         Ok((first, count))
     }
 
-    /// A test's outcome as a boolean.
+    /// Emits code that stores a test's result as a boolean.
     fn emit_bool(&mut self, test: &IrExpr, to: Register) -> Result<(), Unsupported> {
         let (yes, no, end) = (self.label(), self.label(), self.label());
         self.test(test, yes, no)?;

@@ -1,4 +1,4 @@
-//! Extension values: Cedar reads their texts, we keep what they are.
+//! Extension values. Cedar parses their texts; the result is stored in our own representation.
 
 use std::str::FromStr;
 
@@ -9,7 +9,7 @@ use once_cell::race::OnceBox;
 
 use crate::vm::{Constructed, Ip, StoredValue, Unary, Value};
 
-/// What Cedar makes of `text` in the constructor; nothing where it refuses it.
+/// Returns the extension value that Cedar constructs from `text`, or `None` if Cedar refuses it.
 pub(crate) fn construct(what: Unary, text: &str) -> Option<Constructed> {
     let expression = match what {
         Unary::Decimal => Expression::new_decimal(text),
@@ -24,14 +24,14 @@ pub(crate) fn construct(what: Unary, text: &str) -> Option<Constructed> {
     }
 }
 
-/// An extension value that Cedar prints as `text`.
+/// Returns the extension value that Cedar prints as `text`.
 pub(crate) fn value_of(text: &str) -> Option<Constructed> {
     [Unary::Decimal, Unary::Ip, Unary::Duration, Unary::Datetime]
         .into_iter()
         .find_map(|what| constructed(what, text))
 }
 
-/// A value that a host keeps with a record.
+/// Converts a custom attribute of the host to a stored value.
 pub(crate) fn stored_value(value: &EvalResult) -> Option<StoredValue> {
     Some(match value {
         EvalResult::Bool(value) => StoredValue::Bool(*value),
@@ -70,7 +70,7 @@ fn constructed(what: Unary, text: &str) -> Option<Constructed> {
     match what {
         Unary::Decimal => parse_decimal(argument("decimal")?).map(Value::Decimal),
         Unary::Ip => return Ip::parse(argument("ip")?).map(Constructed::Ip),
-        // Results of other functions are printed as their calls: Cedar reads those itself.
+        // Cedar prints results of other functions as calls, so Cedar evaluates them itself.
         Unary::Duration => argument("duration")
             .and_then(parse_duration)
             .or_else(|| long(format!("({text}).toMilliseconds()")))
@@ -88,7 +88,7 @@ fn constructed(what: Unary, text: &str) -> Option<Constructed> {
     .map(Constructed::Value)
 }
 
-/// `-1d2h3m4s5ms` in milliseconds, of a text that Cedar accepted.
+/// Parses a text such as `-1d2h3m4s5ms` to milliseconds. Cedar must have accepted the text.
 fn parse_duration(text: &str) -> Option<i64> {
     let (negative, mut rest) = text
         .strip_prefix('-')
@@ -119,8 +119,9 @@ fn parse_duration(text: &str) -> Option<i64> {
     }
 }
 
-/// `2024-10-15T11:35:00.000+0130` in milliseconds since 1970, of a text that Cedar accepted: with
-/// or without a time.
+/// Parses a text such as `2024-10-15T11:35:00.000+0130`, with or without a time, to milliseconds
+/// since
+/// 1970. Cedar must have accepted the text.
 fn parse_datetime(text: &str) -> Option<i64> {
     let number = |from: usize, to: usize| text.get(from..to)?.parse::<i64>().ok();
     let days = days(number(0, 4)?, number(5, 7)?, number(8, 10)?)?.checked_mul(86_400)?;
@@ -154,8 +155,8 @@ fn parse_datetime(text: &str) -> Option<i64> {
         .checked_add(fraction)
 }
 
-/// Days since 1970 of a date after Gregory, with March as the first month: the day that is
-/// sometimes there comes last.
+/// Returns the days since 1970 of a Gregorian date. March is the first month, so that the leap day
+/// is the last day of the year.
 fn days(year: i64, month: i64, day: i64) -> Option<i64> {
     let (year, month) = if month > 2 {
         (year, month.checked_sub(3)?)
@@ -167,8 +168,8 @@ fn days(year: i64, month: i64, day: i64) -> Option<i64> {
         .checked_sub(year.div_euclid(100))?
         .checked_add(year.div_euclid(400))?;
     let before = month.checked_mul(153)?.checked_add(2)?.div_euclid(5);
-    // 719,469 days before the first of January 1970 began the first of March of the year 0, its own
-    // day counted.
+    // The first of March of the year 0 is 719,468 days before the first of January 1970. One more
+    // day is subtracted because `day` counts from one.
     year.checked_mul(365)?
         .checked_add(leaps)?
         .checked_add(before)?
@@ -176,8 +177,8 @@ fn days(year: i64, month: i64, day: i64) -> Option<i64> {
         .checked_sub(719_469)
 }
 
-/// `-1.23` as -12300. Cedar has refused everything but digits around one point, at most four behind
-/// it.
+/// Parses a text such as `-1.23` to -12300. Cedar has refused everything except digits around one
+/// point, with at most four digits after it.
 fn parse_decimal(text: &str) -> Option<i64> {
     let (whole, part) = text.split_once('.')?;
     let digits: String = whole.chars().chain(part.chars()).collect();
@@ -188,7 +189,7 @@ fn parse_decimal(text: &str) -> Option<i64> {
         .checked_mul(10_i64.checked_pow(4_u32.checked_sub(behind)?)?)
 }
 
-/// A request that says nothing. Cedar parses its names: once is enough.
+/// Returns a request without information. It is built once, because Cedar parses its names.
 fn nobody() -> Option<&'static Request> {
     static NOBODY: OnceBox<Request> = OnceBox::new();
     let make = || {
@@ -208,7 +209,7 @@ fn nobody() -> Option<&'static Request> {
 }
 
 fn evaluate(expression: &Expression) -> Option<EvalResult> {
-    // Cedar errs where the stack runs low, whatever the text.
+    // Cedar's evaluator fails for any text if little stack is left.
     crate::util::stack::run(1, || {
         Ok(nobody()
             .and_then(|request| eval_expression(request, &Entities::empty(), expression).ok()))

@@ -1,9 +1,9 @@
-//! Trees joined, with what is already known folded in.
+//! Constructors of boolean expressions that fold constants.
 
 use super::lower::IrExpr;
 use crate::vm::Value;
 
-/// `!of`.
+/// Returns `!of`.
 pub(crate) fn not(of: IrExpr) -> IrExpr {
     match of {
         IrExpr::Value(Value::Bool(value)) => IrExpr::Value(Value::Bool(!value)),
@@ -11,7 +11,7 @@ pub(crate) fn not(of: IrExpr) -> IrExpr {
     }
 }
 
-/// `left && right`; `left` is no constant `false`.
+/// Returns `left && right`, folded if `left` is a constant.
 pub(crate) fn and(left: IrExpr, right: IrExpr) -> IrExpr {
     match left {
         IrExpr::Value(Value::Bool(false)) => left,

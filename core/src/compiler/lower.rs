@@ -1,4 +1,4 @@
-//! A policy as a small tree, with what is known at load folded in.
+//! Converts a policy to a small expression tree, and folds the parts that are known at load.
 
 use std::sync::Arc;
 
@@ -11,15 +11,15 @@ use super::fold::{and, not};
 use super::scope::Scope;
 use crate::vm::{Arithmetic, Compare, ConstantPool, Unary, Value};
 
-/// What stands for one expression.
+/// An expression of the intermediate representation.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum IrExpr {
     Value(Value),
-    /// Always an error.
+    /// An expression that always fails.
     Fails,
-    /// A root (0 principal, 1 action, 2 resource, 3 context) and attributes from it.
+    /// A root (0 principal, 1 action, 2 resource, 3 context) and an attribute path from it.
     Path(u8, Vec<u32>),
-    /// Whether a path leads to something.
+    /// Whether a path has a value.
     HasPath(u8, Vec<u32>),
     Has(Box<IrExpr>, u32),
     Attribute(Box<IrExpr>, u32),
@@ -37,7 +37,7 @@ pub(crate) enum IrExpr {
 }
 
 impl IrExpr {
-    /// Whether it is a boolean wherever it is no error.
+    /// Returns whether the expression is a boolean if it does not fail.
     pub(crate) fn is_test(&self) -> bool {
         matches!(
             self,
@@ -63,36 +63,37 @@ impl IrExpr {
     }
 }
 
-/// What is known at load: entities by number, and of paths.
+/// Facts known at load: numbers of entities, and values of paths.
 pub(crate) trait CompileContext {
-    /// The number of an entity that a policy names.
+    /// Returns the number of an entity that a policy names.
     fn entity(&mut self, kind: &str, id: &str) -> u32;
-    /// The texts of policies.
+    /// Returns the pool of the policies' constants.
     fn pool(&mut self) -> &mut ConstantPool;
-    /// What a path is, if that is known.
+    /// Returns the value of a path, if it is known.
     fn path(&mut self, _root: u8, _names: &[u32]) -> Option<Value> {
         None
     }
-    /// Whether a path leads to something, if that is known.
+    /// Returns whether a path has a value, if that is known.
     fn has(&mut self, _root: u8, _names: &[u32]) -> Option<bool> {
         None
     }
-    /// The type of the entity at a path, if that is known.
+    /// Returns the type of the entity at a path, if it is known.
     fn type_of(&mut self, _root: u8, _names: &[u32]) -> Option<u32> {
         None
     }
-    /// Whether one known entity is in another, if that is known.
+    /// Returns whether one entity is in another, if that is known.
     fn is_in(&mut self, _child: u32, _ancestor: u32) -> Option<bool> {
         None
     }
 }
 
-/// Reads policies.
+/// Lowers policies to expressions.
 pub(crate) struct Lowering<'a, K> {
     pub(crate) known: &'a mut K,
 }
 
-/// What of a policy's scope is certain already: of principal and resource, the type and the entity.
+/// Constraints of a policy's scope that are known to hold. For principal and resource: the type,
+/// and the entity.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct ScopeGuarantees {
     pub(crate) principal: (bool, bool),
@@ -100,19 +101,19 @@ pub(crate) struct ScopeGuarantees {
     pub(crate) resource: (bool, bool),
 }
 
-/// A construct that this version does not compile.
+/// Error for a construct that this version does not compile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Unsupported;
 
 type LowerResult = Result<IrExpr, Unsupported>;
 
 impl<K: CompileContext> Lowering<'_, K> {
-    /// The condition under which a policy applies: scope, then clauses.
+    /// Returns the condition under which a policy applies: its scope, then its clauses.
     pub(crate) fn policy(&mut self, body: &pst::Template) -> LowerResult {
         self.condition(body, ScopeGuarantees::default())
     }
 
-    /// The same without what is certain already of the requests that it is asked for.
+    /// Like [`Lowering::policy`], without the constraints that are known to hold for the requests.
     pub(crate) fn condition(
         &mut self,
         body: &pst::Template,
@@ -191,7 +192,7 @@ impl<K: CompileContext> Lowering<'_, K> {
             .map_or(IrExpr::Path(root, names), IrExpr::Value)
     }
 
-    /// `expr`, as deep as it is.
+    /// Lowers an expression. Recurses as deep as the expression nests.
     pub(crate) fn expr(&mut self, expr: &Expr) -> LowerResult {
         Ok(match expr {
             Expr::Literal(Literal::Bool(value)) => IrExpr::Value(Value::Bool(*value)),
@@ -349,7 +350,7 @@ impl<K: CompileContext> Lowering<'_, K> {
             UnaryOp::ToDays => Unary::ToDays,
             _ => return Err(Unsupported),
         };
-        // A constructor of a constant text is read once, here.
+        // Evaluate a constructor of a constant text once, at load.
         if let (
             Unary::Datetime | Unary::Decimal | Unary::Duration | Unary::Ip,
             Expr::Literal(Literal::String(text)),

@@ -1,8 +1,8 @@
-//! Cedar's syntax trees as flat programs.
+//! Compiles Cedar's syntax trees to bytecode.
 //!
-//! [`lower`] reads a policy into a small tree and folds what is known at load; [`emit`] writes the
-//! tree as jumps and registers. Both recurse as deep as the policy, so loading runs them on the
-//! stack that its scan asked for.
+//! [`lower`] converts a policy to a small expression tree and folds the parts that are known at
+//! load. [`emit`] converts the tree to jumps and registers. Both recurse as deep as the policy, so
+//! loading runs them on the stack that its nesting scan requested.
 
 pub(crate) mod emit;
 pub(crate) mod extension;
@@ -18,7 +18,7 @@ pub(crate) use self::extension::{construct, stored_value, value_of};
 pub(crate) use self::lower::{CompileContext, IrExpr, Lowering, ScopeGuarantees, Unsupported};
 pub(crate) use self::scope::Scope;
 
-/// The body of a policy, a template's slots filled in.
+/// Returns the body of a policy, with a template's slots filled in.
 pub(crate) fn linked(tree: &pst::Policy) -> Option<pst::Template> {
     match tree {
         pst::Policy::Static(policy) => Some(policy.body().clone()),

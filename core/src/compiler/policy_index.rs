@@ -1,10 +1,10 @@
-//! Which policies can apply to a request, by their scopes: looked up, not searched for.
+//! Index of policies by scope: finds the policies that can apply to a request without a search.
 //!
-//! Every policy stands in one list for each action or group that its scope names (or in the lists
-//! for any action), under the rarest of what its scope names besides: a type, two types, or an
-//! entity. A request looks up its action and the groups that it is in; in each of their lists its
-//! types, its principal and its resource, and what is above them. What made a policy be picked is
-//! certain of the request: its program does not ask it again.
+//! A policy is listed under each action or group that its scope names, or under "any action".
+//! Within that list its key is the rarest of the other terms of its scope: a type, two types, or an
+//! entity. A request looks up its action and the groups of the action. In each of their lists it
+//! looks up its types, its principal, its resource, and their ancestors. The term that selected a
+//! policy is guaranteed by the look-up, so the policy's program does not test it again.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,7 @@ use cedar_policy::pst::{ActionConstraint, Template};
 
 use super::{CompileContext, Scope, ScopeGuarantees, Unsupported};
 
-/// What a list of policies is for, beside the action.
+/// Key of a list of policies, within an action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum ScopeKey {
     Types(Option<u32>, Option<u32>),
@@ -23,7 +23,7 @@ enum ScopeKey {
 }
 
 impl ScopeKey {
-    /// A bit for each kind of key, so that kinds that a list does not have are not looked up.
+    /// Returns one bit for each kind of key, so that kinds without lists are not looked up.
     fn bit(self) -> u8 {
         match self {
             Self::Types(None, None) => 1,
@@ -38,15 +38,16 @@ impl ScopeKey {
     }
 }
 
-/// The policies whose scope names one action, or one group, or none.
+/// The policies whose scope names one action, one group, or any action.
 #[derive(Debug, Default)]
 struct ActionIndex {
     lists: hashbrown::HashMap<ScopeKey, Box<[u32]>>,
-    /// Which kinds of key there are.
+    /// The kinds of key that have lists, as bits.
     bits: u8,
 }
 
-/// Who asks to do what, as numbers: each with all that are above it.
+/// A request for policies, as entity numbers: principal, action and resource, each with all its
+/// ancestors.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct IndexQuery<'a> {
     pub(crate) principal: u32,
@@ -59,18 +60,19 @@ pub(crate) struct IndexQuery<'a> {
     pub(crate) resource_above: &'a [u32],
 }
 
-/// The lists.
+/// The lists of policies by action and key.
 #[derive(Debug, Default)]
 pub(crate) struct PolicyIndex {
     any: ActionIndex,
-    /// By action: policies that name it, and by group: policies that name what is in it.
+    /// `equal` lists policies that name an action; `within` lists policies that name a group.
     equal: hashbrown::HashMap<u32, ActionIndex>,
     within: hashbrown::HashMap<u32, ActionIndex>,
 }
 
 impl PolicyIndex {
-    /// Tells `each` the chunks of policies that can apply, until it gives back `false`; a policy
-    /// that names several actions may be told more than once.
+    /// Calls `each` for every chunk of policies whose scope can match, until it returns `false`. A
+    /// policy that lists several actions may be passed more than once. Returns `false` if `each`
+    /// did.
     #[inline]
     pub(crate) fn each(&self, asked: &IndexQuery<'_>, mut each: impl FnMut(u32) -> bool) -> bool {
         self.any.each(asked, &mut each)
@@ -120,28 +122,28 @@ impl ActionIndex {
     }
 }
 
-/// What the scope of one policy names.
+/// The terms in the scope of one policy.
 #[derive(Debug)]
 struct ScopeTerms {
     at: u32,
-    /// Nothing for any action; else actions, and whether those in them count too.
+    /// `None` for any action; else the actions, and whether actions in them match too.
     actions: Option<(Vec<u32>, bool)>,
     keys: Vec<ScopeKey>,
 }
 
-/// Reads scopes, then chooses the list of each policy.
+/// Collects the scopes of all policies, then chooses the list of each policy.
 #[derive(Debug, Default)]
 pub(crate) struct IndexBuilder {
     named: Vec<ScopeTerms>,
-    /// How many policies name the same.
+    /// Number of policies for each key.
     counts: HashMap<ScopeKey, usize>,
 }
 
 impl IndexBuilder {
-    /// Takes in the scope of the policy of that position.
+    /// Adds the scope of the policy at a position.
     ///
     /// # Errors
-    /// [`Unsupported`] if a slot is open.
+    /// [`Unsupported`] if a slot is not linked.
     pub(crate) fn insert(
         &mut self,
         at: u32,
@@ -191,7 +193,7 @@ impl IndexBuilder {
         Ok(())
     }
 
-    /// Takes in a policy of which nothing is known: it is picked for every request.
+    /// Adds a policy without a known scope. It is selected for every request.
     pub(crate) fn insert_unscoped(&mut self, at: u32) {
         self.named.push(ScopeTerms {
             at,
@@ -200,7 +202,7 @@ impl IndexBuilder {
         });
     }
 
-    /// The lists, and what is certain of each policy in them, by position.
+    /// Returns the lists, and what the look-up guarantees for each policy, by position.
     pub(crate) fn lists(self) -> (Lists, HashMap<u32, ScopeGuarantees>) {
         let (mut lists, mut certain) = (Lists::default(), HashMap::new());
         for policy in &self.named {
@@ -238,7 +240,7 @@ impl IndexBuilder {
 
 type GrowingIndex = HashMap<ScopeKey, Vec<u32>>;
 
-/// The lists while they grow: positions of policies.
+/// The lists while they are built, as positions of policies.
 #[derive(Debug, Default)]
 pub(crate) struct Lists {
     any: GrowingIndex,
@@ -269,7 +271,7 @@ impl Lists {
         }
     }
 
-    /// In how many lists each policy stands.
+    /// Returns the number of lists that contain each policy.
     pub(crate) fn counts(&self) -> HashMap<u32, usize> {
         let mut counts = HashMap::new();
         let lists = std::iter::once(&self.any)
@@ -282,7 +284,7 @@ impl Lists {
         counts
     }
 
-    /// The lists as `chunks` puts the policies of each together.
+    /// Returns the index, with the policies of each list grouped by `chunks`.
     pub(crate) fn finish(self, mut chunks: impl FnMut(&[u32]) -> Vec<u32>) -> PolicyIndex {
         let mut deed = |lists: GrowingIndex| ActionIndex {
             bits: lists.keys().fold(0, |bits, key| bits | key.bit()),

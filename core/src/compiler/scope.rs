@@ -1,13 +1,13 @@
-//! The scopes of principal and resource, which are alike.
+//! Scope constraints of principal and resource, which have a common form.
 
 use cedar_policy::pst::{self, EntityOrSlot, EntityUID};
 
 use super::lower::Unsupported;
 
-/// A scope of principal or resource.
+/// A scope constraint of principal or resource.
 pub(crate) struct Scope<'a> {
     pub(crate) kind: Option<String>,
-    /// The entity, and whether it is enough to be in it.
+    /// The entity, and whether its descendants match too.
     pub(crate) entity: Option<(&'a EntityUID, bool)>,
 }
 
@@ -27,7 +27,7 @@ impl<'a> Scope<'a> {
         })
     }
 
-    /// The same without its type, or its entity.
+    /// Drops the constraint on the type or on the entity if it is known to hold.
     pub(crate) fn drop_known(mut self, (kind, entity): (bool, bool)) -> Self {
         self.kind = self.kind.filter(|_| !kind);
         self.entity = self.entity.filter(|_| !entity);

@@ -1,4 +1,5 @@
-//! Transactions: all changes, or none. Touches what changes and what refers to it, nothing else.
+//! Transactions: all changes are applied, or none. Touches only the changed records and the records
+//! that refer to them.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,11 +17,12 @@ use crate::model::record::Record;
 use crate::model::reference::EntityRef;
 use crate::util::error::Error;
 
-/// Which records changes concern, and the fields that were named of those that were put.
+/// Keys of the changed records, and for each put record the fields that its JSON named.
 type Stored = (BTreeSet<RecordKey>, Vec<(RecordKey, NamedFields)>);
 
 impl Directory {
-    /// The directory after these changes, in one transaction whose inner order does not matter.
+    /// Returns the directory after these changes. They form one transaction, whose inner order does
+    /// not matter.
     pub(crate) fn apply(
         &self,
         changes: Vec<Change>,
@@ -56,7 +58,7 @@ impl Directory {
         Ok(next)
     }
 
-    /// Whether it is still at that revision, where one is expected.
+    /// Fails with `Error::Revision` if a revision is expected and is not the current one.
     pub(crate) fn expect(&self, expected: Option<u64>) -> Result<(), Error> {
         let other = expected.filter(|expected| *expected != self.revision);
         other.map_or(Ok(()), |expected| {
@@ -67,8 +69,8 @@ impl Directory {
         })
     }
 
-    /// Puts and removes, and which records that concerns; with the fields that were named of those
-    /// that were put.
+    /// Applies the changes to the rows. Returns the changed records and the named fields of the put
+    /// ones.
     fn apply_all(
         &mut self,
         changes: Vec<Change>,
@@ -111,7 +113,7 @@ impl Directory {
         Ok((touched, fields_of_put))
     }
 
-    /// A record that stands twice in what is put.
+    /// Returns the error for a record that occurs twice in one transaction or import.
     pub(super) fn duplicate_error(&self, key: RecordKey) -> Error {
         match key.kind() {
             RecordKind::Domain => Error::DuplicateDomain {
@@ -123,7 +125,8 @@ impl Directory {
         }
     }
 
-    /// A reference to a record that is there.
+    /// Returns the key of a reference. Fails with `Error::UnknownRecord` if the directory has no
+    /// such record.
     fn stored(&self, reference: &EntityRef) -> Result<RecordKey, Error> {
         let found = self.key(reference).filter(|key| self.hot.is_own(*key));
         found.ok_or_else(|| Error::UnknownRecord {
@@ -131,7 +134,7 @@ impl Directory {
         })
     }
 
-    /// Puts a record. Its key, and whether there was one of its type and id.
+    /// Puts a record. Returns its key, and whether a record with its type and id existed.
     pub(super) fn put(
         &mut self,
         record: Record,
@@ -194,7 +197,7 @@ impl Directory {
         put.ok_or_else(Self::table_full_error)
     }
 
-    /// There are no more numbers for a type's ids.
+    /// Returns the error for a type that has no free row numbers left.
     pub(super) fn table_full_error() -> Error {
         Error::Record {
             line: 1,
@@ -211,7 +214,7 @@ impl Directory {
         self.hot.remove(key, catalog);
     }
 
-    /// L7: a new client without a level gets the one that its owner's package names.
+    /// L7: gives a new client without a level the one that the owner's package names.
     pub(super) fn default_level(&mut self, account: u32) {
         let level = || {
             let row = self
@@ -227,8 +230,8 @@ impl Directory {
         }
     }
 
-    /// I1: one login a realm and e-mail. An account that changes its owner takes its members'
-    /// logins along.
+    /// I1: indexes the changed logins and checks that there is one login per realm and e-mail. If
+    /// an account changes its owner, the logins of its members change their realm too.
     fn index_logins(&mut self, touched: &BTreeSet<RecordKey>, before: &Self) -> Result<(), Error> {
         let mut logins = BTreeSet::new();
         for key in touched {
@@ -250,7 +253,7 @@ impl Directory {
         self.check_logins(logins.iter().copied(), |login| logins.contains(&login))
     }
 
-    /// Takes a record up that nobody knew.
+    /// Adds a new record to all indexes. Returns whether another login may have the same e-mail.
     pub(super) fn index_all(&mut self, key: RecordKey) -> bool {
         self.referrers.change(key, self.hot.targets(key), [None; 2]);
         self.hosts.change(key, &self.hot, None);
@@ -260,7 +263,7 @@ impl Directory {
     }
 }
 
-/// An account as it is put, without what few have.
+/// Converts an account to its row input, without limits and attributes, which few accounts have.
 pub(super) fn new_account(account: &Account) -> NewAccount<'_> {
     let (owner, package, level) = match account.kind() {
         AccountKind::Main { package } => (None, Some(package.as_str()), None),
@@ -290,7 +293,7 @@ pub(super) fn new_account(account: &Account) -> NewAccount<'_> {
     }
 }
 
-/// A member as it is put, without what few have.
+/// Converts a member to its row input, without limits and attributes, which few members have.
 pub(super) fn new_member(member: &TeamMember) -> NewMember<'_> {
     let (grants, limits, attributes) = (
         member.grants().collect(),

@@ -1,22 +1,22 @@
-//! The pieces of a table: rows, their ids, and beside them the other texts.
+//! Chunks of a table: rows and their ids, with the other texts beside them.
 
 use super::table::{NO_ROW, Row};
 
-/// Rows of a chunk.
+/// Number of rows in a chunk.
 pub(super) const ROWS: usize = 128;
 
-/// The longest id that needs no look at the texts.
+/// Maximum length of an id that is stored inline, without an access to the texts.
 const SHORT: usize = 31;
 
-/// A short id, in the place of its row: it is found without a look at the row.
+/// A short id, stored at the position of its row, so that it is found without reading the row.
 #[derive(Debug, Clone, Copy)]
 struct InlineId {
-    /// Or [`LONG`].
+    /// Length of the id, or [`LONG`].
     length: u8,
     bytes: [u8; SHORT],
 }
 
-/// The id stands with the other texts.
+/// Marks an id that is stored with the other texts.
 const LONG: u8 = u8::MAX;
 
 impl InlineId {
@@ -43,19 +43,19 @@ impl InlineId {
 
 #[derive(Debug, Clone, Copy)]
 struct ChunkEntry<R> {
-    /// Where its other texts begin, or [`NO_ROW`] while the number is not given.
+    /// Offset of the row's texts, or [`NO_ROW`] while the number is not assigned.
     text: u32,
     row: R,
 }
 
-/// A piece of a table. Ids stand apart from rows: most rows are read by number.
+/// A chunk of a table. Ids are stored apart from the rows because most rows are read by number.
 #[derive(Debug, Clone)]
 pub(super) struct Chunk<R> {
     entries: [ChunkEntry<R>; ROWS],
     ids: [InlineId; ROWS],
-    /// For each text its length and its bytes.
+    /// Each text as its length and its bytes.
     text: Vec<u8>,
-    /// How many bytes of it nobody reads any more.
+    /// Number of bytes of `text` that are no longer used.
     garbage: usize,
 }
 
@@ -72,13 +72,13 @@ impl<R: Row> Chunk<R> {
         }
     }
 
-    /// A row, whether or not there is a record.
+    /// Returns a row, whether or not it has a record.
     #[inline(always)]
     pub(super) fn row(&self, at: usize) -> Option<&R> {
         self.entries.get(at).map(|entry| &entry.row)
     }
 
-    /// The id of a row.
+    /// Returns the id of a row.
     #[inline(always)]
     pub(super) fn id(&self, at: usize) -> Option<&[u8]> {
         self.ids.get(at)?.get().or_else(|| self.long_id(at))
@@ -89,7 +89,7 @@ impl<R: Row> Chunk<R> {
         Some(split(self.texts(at)?)?.0)
     }
 
-    /// What else is kept in words of a row.
+    /// Returns the second text of a row.
     pub(super) fn more(&self, at: usize) -> Option<&[u8]> {
         let texts = self.texts(at)?;
         let text = if self.is_long(at) {
@@ -104,12 +104,12 @@ impl<R: Row> Chunk<R> {
         self.ids.get(at).is_none_or(|id| id.length == LONG)
     }
 
-    /// The texts of a row, and whatever follows.
+    /// Returns the texts of a row, and all bytes after them.
     fn texts(&self, at: usize) -> Option<&[u8]> {
         self.text.get(self.entries.get(at)?.text as usize..)
     }
 
-    /// Writes the texts of a row, and says where.
+    /// Appends the texts of a row. Returns its inline id and the offset of the texts.
     fn write(&mut self, id: &[u8], more: &[u8]) -> (InlineId, u32) {
         let short = InlineId::new(id);
         let id = if short.length == LONG { Some(id) } else { None };
@@ -133,7 +133,8 @@ impl<R: Row> Chunk<R> {
         (short, at)
     }
 
-    /// Writes a row anew. Its old texts become garbage, which goes when it is most of the chunk.
+    /// Writes a row. Replaced texts become garbage; the chunk is compacted when most of it is
+    /// garbage.
     pub(super) fn put(&mut self, at: usize, row: R, id: &[u8], more: &[u8]) {
         if self.id(at) != Some(id) || self.more(at) != Some(more) {
             self.garbage = self.garbage.saturating_add(self.length(at));
@@ -151,24 +152,24 @@ impl<R: Row> Chunk<R> {
         }
     }
 
-    /// How many bytes the texts of a row take.
+    /// Returns the number of bytes that the texts of a row occupy.
     fn length(&self, at: usize) -> usize {
         let all = self.texts(at).unwrap_or_default();
         all.len().saturating_sub(left(all, self.is_long(at)).len())
     }
 
-    /// How many bytes its texts take.
+    /// Returns the number of bytes that the texts of the chunk occupy.
     #[cfg(test)]
     pub(super) fn size(&self) -> usize {
         self.text.len()
     }
 
-    /// Whether it keeps bytes that it does not need.
+    /// Returns whether the chunk holds memory that it does not need.
     pub(super) fn is_fragmented(&self) -> bool {
         self.garbage > 0 || self.text.capacity() > self.text.len()
     }
 
-    /// Gives back what it does not need.
+    /// Frees the memory that the chunk does not need.
     pub(super) fn shrink_to_fit(&mut self) {
         if self.garbage > 0 {
             self.compact();
@@ -176,7 +177,7 @@ impl<R: Row> Chunk<R> {
         self.text.shrink_to_fit();
     }
 
-    /// Leaves what is read, and no room to spare.
+    /// Copies the used texts to a new buffer without spare capacity.
     fn compact(&mut self) {
         let old = std::mem::take(&mut self.text);
         self.text
@@ -196,7 +197,7 @@ impl<R: Row> Chunk<R> {
     }
 }
 
-/// What follows a row's texts: one, or two with a long id.
+/// Returns the bytes after a row's texts. A row has one text, or two if its id is long.
 fn left(all: &[u8], long: bool) -> &[u8] {
     let rest = if long {
         split(all).map(|(_, rest)| rest)
@@ -206,13 +207,13 @@ fn left(all: &[u8], long: bool) -> &[u8] {
     rest.and_then(split).map_or(&[], |(_, left)| left)
 }
 
-/// The lowest seven bits.
+/// Returns the lowest seven bits.
 #[allow(clippy::cast_possible_truncation, reason = "no more are left")]
 fn low(length: usize) -> u8 {
     (length & 127) as u8
 }
 
-/// The first text, and what follows it.
+/// Splits the first text from the bytes after it.
 #[inline]
 fn split(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let (first, rest) = text.split_first()?;

@@ -1,5 +1,5 @@
-//! Logins that stand in for one that nobody has, so that refusing it is as much work as refusing
-//! one that is known (D7).
+//! Decoys for unknown logins, so that refusing an unknown login takes as much work as refusing a
+//! known one (D7).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -9,10 +9,11 @@ use super::record_key::{RecordKey, RecordKind};
 use super::table::{NO_ROW, Row, Table};
 use super::tables::Tables;
 
-/// How many rows one call looks at for a login of a shape. The next call goes on from there.
+/// Maximum number of rows that one call searches for a login of a shape. The next call continues
+/// from there.
 const MAX_ROWS_SEARCHED: u32 = 256;
 
-/// What the work of a decision about a login depends on.
+/// Shape of a login, which determines how much work a decision about the login takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LoginShape {
     MainAccount,
@@ -46,17 +47,17 @@ impl LoginShape {
     }
 }
 
-/// Where a login of each shape was found last. A hint, which all versions share.
+/// Row number at which a login of each shape was last found. A hint, which all versions share.
 #[derive(Debug, Clone, Default)]
 pub(super) struct StandIns(Arc<[AtomicU32; 5]>);
 
 impl Directory {
-    /// The shape of a login that there is.
+    /// Returns the shape of a login, or `None` if the login does not exist.
     pub(crate) fn login_shape(&self, login: RecordKey) -> Option<LoginShape> {
         self.hot.login_shape(login)
     }
 
-    /// A login of this shape, or, where none was found yet, another one of its type.
+    /// Returns a login of this shape. If none was found yet, returns another login of its type.
     pub(crate) fn stand_in(&self, shape: LoginShape) -> Option<RecordKey> {
         self.find_login(shape).or_else(|| {
             shape
@@ -77,7 +78,7 @@ impl Directory {
     }
 }
 
-/// The first number from `hint` on that fits, of the next few rows.
+/// Returns the first number that fits, among at most [`MAX_ROWS_SEARCHED`] rows from `hint` on.
 fn search<R: Row>(table: &Table<R>, hint: &AtomicU32, fits: impl Fn(u32) -> bool) -> Option<u32> {
     let names = table.names();
     let begin = hint.load(Ordering::Relaxed);

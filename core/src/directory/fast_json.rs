@@ -1,6 +1,6 @@
-//! Accounts and members from JSON lines that are plain: no escapes, no limits, no attributes. Most
-//! lines are. Whatever is not, or is wrong, [`RecordType::from_json`](super::Record::from_json)
-//! reads and judges.
+//! Fast path for JSON lines of accounts and members without escapes, limits and attributes, which
+//! most lines are. All other lines, and invalid ones, are left to
+//! [`Record::from_json`](super::Record::from_json), which also produces the errors.
 
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
@@ -12,14 +12,14 @@ use crate::model::email;
 use crate::model::limit::Limits;
 use crate::model::reference::is_id;
 
-/// A record of the two types of which there are many.
+/// A record of one of the two types with many records.
 #[derive(Debug)]
 pub(super) enum FastRecord<'a> {
     Account(NewAccount<'a>),
     Member(NewMember<'a>),
 }
 
-/// The fields of an account, save those that need more care. Twins and others are refused by serde.
+/// Fields of an account that the fast path reads. Serde refuses duplicates and other fields.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct AccountJson<'a> {
@@ -31,7 +31,7 @@ struct AccountJson<'a> {
     package: Option<&'a str>,
     #[serde(default)]
     owner: Option<&'a str>,
-    /// An explicit `null` is read with care.
+    /// An explicit `null` is not read by the fast path.
     #[serde(default, deserialize_with = "not_null")]
     level: Option<&'a str>,
     #[serde(default)]
@@ -56,7 +56,7 @@ struct MemberJson<'a> {
     grants: Grants<'a>,
 }
 
-/// A bit for each reason.
+/// One bit for each reason.
 #[derive(Default)]
 struct Reasons(u16);
 
@@ -84,7 +84,7 @@ impl<'de> Deserialize<'de> for Reasons {
     }
 }
 
-/// Names in a list of the usual length.
+/// Feature names. The capacity of the list fits the usual length.
 #[derive(Default)]
 struct Grants<'a>(Vec<&'a str>);
 
@@ -110,7 +110,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Grants<'a> {
     }
 }
 
-/// The record of a line, if it is plain and right.
+/// Returns the record of a line, or `None` if the fast path cannot read it.
 pub(super) fn read(text: &str) -> Option<FastRecord<'_>> {
     match kind(text)? {
         "Account" => account(&serde_json::from_str(text).ok()?).map(FastRecord::Account),
@@ -119,7 +119,7 @@ pub(super) fn read(text: &str) -> Option<FastRecord<'_>> {
     }
 }
 
-/// The type, where it stands first.
+/// Returns the value of `type`, if it is the first field.
 fn kind(text: &str) -> Option<&str> {
     let rest = text
         .trim_start()
@@ -218,8 +218,8 @@ mod tests {
     use crate::directory::apply::{new_account, new_member};
     use crate::model::record::Record;
 
-    /// The fast parser returns the same record as the full parser, and accepts no line that the
-    /// full parser refuses.
+    /// Both paths read equal records. A line that the slow path refuses is never read by the fast
+    /// one.
     #[test]
     fn fast_and_full_parser_agree() {
         let lines = [

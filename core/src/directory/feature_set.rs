@@ -1,24 +1,25 @@
-//! Features by place: the first 64 are bits of a row, the others stand apart.
+//! Features by index: the first 64 are bits of a row, the others are stored in a list.
 
 use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-/// Every feature that a bundle or a record of this directory ever named. Places keep their meaning.
+/// Every feature that a bundle or a record of this directory ever named. An index never changes its
+/// meaning.
 #[derive(Debug, Clone, Default)]
 pub(super) struct FeatureTable {
     names: Vec<Arc<str>>,
     places: HashMap<Arc<str>, u32>,
-    /// Those that the bundle declares now.
+    /// Features that the current bundle declares.
     declared: FeatureSet,
 }
 
 /// A set of features.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct FeatureSet {
-    /// A bit for each of the first 64.
+    /// One bit for each of the first 64 features.
     pub(super) low: u64,
-    /// The places of the others, sorted.
+    /// Indexes of the other features, sorted.
     pub(super) more: Vec<u32>,
 }
 
@@ -35,7 +36,7 @@ impl FeatureSet {
     }
 }
 
-/// The places of a set, in order.
+/// Returns the indexes of a set, in order.
 pub(super) fn feature_indexes(low: u64, more: &[u32]) -> impl Iterator<Item = u32> + '_ {
     (0..64_u32)
         .filter(move |place| low.checked_shr(*place).unwrap_or(0) & 1 == 1)
@@ -51,7 +52,7 @@ impl FeatureTable {
         self.names.get(place as usize).map(AsRef::as_ref)
     }
 
-    /// The set of these, if all are known.
+    /// Returns the set of these names, or `None` if one is unknown.
     pub(super) fn known<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Option<FeatureSet> {
         let mut set = FeatureSet::default();
         for name in names {
@@ -60,7 +61,8 @@ impl FeatureTable {
         Some(set)
     }
 
-    /// The set of these. A name that nobody declared gets a place, so that the checks can tell it.
+    /// Returns the set of these names. An undeclared name is given an index too, so that the checks
+    /// can report it.
     pub(super) fn set<'a>(&mut self, names: impl IntoIterator<Item = &'a str>) -> FeatureSet {
         let mut set = FeatureSet::default();
         for name in names {
@@ -76,12 +78,12 @@ impl FeatureTable {
         set
     }
 
-    /// Takes up what a bundle declares.
+    /// Replaces the declared features by those of a bundle.
     pub(super) fn declare(&mut self, names: &[&str]) {
         self.declared = self.set(names.iter().copied());
     }
 
-    /// Of a set, the first name in the order of the alphabet that the bundle does not declare.
+    /// Returns the alphabetically first name of the set that the bundle does not declare.
     pub(super) fn undeclared(&self, low: u64, more: &[u32]) -> Option<&str> {
         let beyond = more
             .iter()

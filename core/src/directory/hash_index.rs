@@ -1,22 +1,24 @@
-//! From a text's hash to numbers: a table that only grows, shared by all versions of the directory.
+//! Maps the hash of a text to row numbers. The table only grows, and all versions of the directory
+//! share it.
 //!
-//! What it says is a hint. A reader compares the text in its own version with each number that it
-//! finds, so numbers that came later, or with a transaction that failed, do no harm. One writer at
-//! a time puts in; readers never wait.
+//! Its entries are hints. A reader compares the text in its own version with each number that it
+//! finds. So entries of later versions and of failed transactions do no harm. One writer at a time
+//! inserts entries; readers never wait.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use crate::util::keyed_hash::KeyedHash;
 
-/// Open addressing, in the order of the hashes, so that growing is one sweep and needs no text.
+/// Open addressing, in the order of the hashes, so that the table can grow in one pass without
+/// reading the texts.
 #[derive(Debug)]
 pub(crate) struct HashIndex {
-    /// The hash above, the number plus one below; 0 is free.
+    /// Hash in the upper half, number plus one in the lower half; 0 is a free slot.
     slots: Box<[AtomicU64]>,
-    /// What is left of a hash after this shift is where it starts.
+    /// A hash shifted right by this many bits is the index of its first slot.
     shift: u32,
     used: AtomicUsize,
-    /// Its seed is random: ids come from strangers.
+    /// The seed is random, because ids come from untrusted parties.
     hasher: KeyedHash,
 }
 
@@ -40,13 +42,14 @@ impl HashIndex {
         }
     }
 
-    /// An empty one of the same hashes, for so many numbers.
+    /// Returns an empty index with the same hash function and capacity for `numbers` entries.
     pub(crate) fn emptied(&self, numbers: usize) -> Self {
         let size = numbers.saturating_mul(3).max(16).next_power_of_two();
         Self::of(size.trailing_zeros(), self.hasher.clone())
     }
 
-    /// One with twice the room. What is put into the old one from now on is not in it.
+    /// Returns a copy with twice the capacity. Entries inserted into the old index later are not in
+    /// it.
     pub(crate) fn grown(&self) -> Self {
         let next = Self::of(
             self.slots.len().trailing_zeros().saturating_add(1),
@@ -67,17 +70,17 @@ impl HashIndex {
         (self.hasher.hash(text) >> 32) as u32
     }
 
-    /// How many numbers were put in, twins and dead ones included.
+    /// Returns the number of inserted entries, including duplicates of one text and stale entries.
     pub(crate) fn used(&self) -> usize {
         self.used.load(Ordering::Relaxed)
     }
 
-    /// Whether it must grow before more is put in.
+    /// Returns whether the index must grow before the next insert.
     pub(crate) fn is_full(&self) -> bool {
         self.used() >= self.slots.len() / 2
     }
 
-    /// Whether it should grow when there is time.
+    /// Returns whether the index should grow in the next maintenance.
     pub(crate) fn needs_growth(&self) -> bool {
         self.used() >= (self.slots.len() / 16).saturating_mul(7)
     }
@@ -87,14 +90,14 @@ impl HashIndex {
         hash.checked_shr(self.shift).unwrap_or(0) as usize
     }
 
-    /// The first number of that hash that `is` the right one.
+    /// Returns the first number with the given hash for which `is` returns `true`.
     #[inline]
     pub(crate) fn find(&self, hash: u32, is: impl FnMut(u32) -> bool) -> Option<u32> {
         self.find_from_slot(hash, self.home_slot(hash), is)
     }
 
-    /// The first slot of a hash, for [`HashIndex::find_from_slot`]: what is sought together is
-    /// asked of memory together.
+    /// Loads the first slot of a hash, for [`HashIndex::find_from_slot`]. Loading the slots of
+    /// several look-ups first lets their cache misses overlap.
     #[inline(always)]
     pub(crate) fn home_slot(&self, hash: u32) -> u64 {
         let mask = self.slots.len().wrapping_sub(1);
@@ -103,7 +106,7 @@ impl HashIndex {
             .map_or(0, |slot| slot.load(Ordering::Acquire))
     }
 
-    /// The same, where the first slot is known.
+    /// Like [`HashIndex::find`], if the first slot is loaded already.
     #[inline(always)]
     #[allow(clippy::cast_possible_truncation, reason = "each half is meant")]
     pub(crate) fn find_from_slot(
@@ -124,7 +127,7 @@ impl HashIndex {
         }
     }
 
-    /// Puts a number in; whether others of the same hash stood there before it.
+    /// Inserts a number. Returns whether another entry with the same hash was found before it.
     pub(crate) fn insert(&self, hash: u32, number: u32) -> bool {
         self.insert_in_order(u64::from(hash) << 32 | u64::from(number.saturating_add(1)))
     }
@@ -135,7 +138,8 @@ impl HashIndex {
         let mask = self.slots.len().wrapping_sub(1);
         let (mut at, mut others) = (self.start(hash), false);
         while let Some(slot) = self.slots.get(at & mask) {
-            // Not a plain store: should two versions be changed at once, none loses what it put in.
+            // Compare-exchange instead of a plain store, so that no entry is lost if two versions
+            // are changed at the same time.
             match slot.compare_exchange(0, new, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => {
                     self.used.fetch_add(1, Ordering::Relaxed);

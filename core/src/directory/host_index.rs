@@ -1,4 +1,5 @@
-//! The verified domains of each owner, by name. A page of them costs what the page holds (D7, D9).
+//! The verified domains of each owner, by name. Reading a page costs time in proportion to its size
+//! (D7, D9).
 
 use std::ops::Bound;
 use std::sync::Arc;
@@ -9,13 +10,13 @@ use super::Directory;
 use super::record_key::{RecordKey, RecordKind};
 use super::tables::Tables;
 
-/// Verified domains by the number of their owner and by name; those of the platform under
+/// Verified domains by the row number of their owner and by name. Platform domains are stored under
 /// [`NO_ROW`](super::NO_ROW). Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub(super) struct HostIndex(RedBlackTreeSetSync<(u32, Arc<str>)>);
 
 impl HostIndex {
-    /// Takes up what a domain's row says now, where it said something else before.
+    /// Updates the entry of a domain whose row changed.
     pub(super) fn change(&mut self, key: RecordKey, now: &Tables, before: Option<&Tables>) {
         if key.kind() != RecordKind::Domain {
             return;
@@ -38,7 +39,7 @@ impl HostIndex {
         }
     }
 
-    /// The names of an owner's verified domains that stand after this one, in order.
+    /// Returns the names of an owner's verified domains that sort after `name`, in order.
     fn after(&self, owner: u32, name: &str) -> impl Iterator<Item = &Arc<str>> {
         let from = (Bound::Excluded((owner, Arc::from(name))), Bound::Unbounded);
         self.0
@@ -49,8 +50,8 @@ impl HostIndex {
 }
 
 impl Directory {
-    /// The names of the verified domains of these owners ([`NO_ROW`](super::NO_ROW) is the platform)
-    /// that stand after this one: the first `most`, in order.
+    /// Returns the first `most` names of the verified domains of these owners that sort after
+    /// `after`, in order. The owner [`NO_ROW`](super::NO_ROW) is the platform.
     pub(crate) fn verified_hosts(&self, owners: &[u32], after: &str, most: usize) -> Vec<Arc<str>> {
         let mut names: Vec<Arc<str>> = owners
             .iter()

@@ -1,4 +1,4 @@
-//! The invariants of the directory, each with its code.
+//! The invariants of the directory, each with its error code.
 
 use std::collections::BTreeSet;
 
@@ -16,12 +16,12 @@ pub(super) struct Check<'a, N> {
     pub(super) before: &'a Directory,
     pub(super) catalog: &'a Catalog,
     pub(super) names: &'a N,
-    /// Whether attributes are asked of the schema again, which has changed.
+    /// Whether attributes are validated again, because the schema has changed.
     pub(super) anew: bool,
 }
 
 impl Directory {
-    /// Whether the touched records, and those that refer to them, keep every invariant.
+    /// Checks every invariant of the touched records and of the records that refer to them.
     pub(super) fn check(
         &self,
         touched: &BTreeSet<RecordKey>,
@@ -37,7 +37,8 @@ impl Directory {
             anew: false,
         };
         check.all(touched.iter().copied())?;
-        // What names an account leans on its kind; what names a level, on its owner.
+        // Records that name an account depend on whether it has an owner; records that name a level
+        // depend on the owner of the level.
         let mut changed: Vec<(EntityRef, RecordKey)> = touched
             .iter()
             .filter(|key| !self.hot.is_own(**key) || check.check_referrers(**key))
@@ -68,9 +69,9 @@ impl Directory {
         Ok(())
     }
 
-    /// Why this directory does not fit a bundle, at most [`MAX_REASONS`] of them: each is what a
-    /// process that opens the same records with that bundle is told. `old` is the catalog that the
-    /// directory was read with.
+    /// Returns the reasons why this directory does not fit a bundle, at most [`MAX_REASONS`]. Each
+    /// is the error that a process gets when it opens these records with the bundle. `old` is the
+    /// catalog that the directory was loaded with.
     pub(crate) fn misfits(
         &self,
         catalog: &Catalog,
@@ -93,12 +94,12 @@ impl Directory {
     }
 }
 
-/// How many reasons one refusal names.
+/// Maximum number of reasons in one refusal.
 const MAX_REASONS: usize = 20;
 
 impl<'a, N: SchemaVocabulary> Check<'a, N> {
-    /// The check of a whole directory and a bundle, whatever was there before: the one verdict of
-    /// `open`, `import`, `reload` and the command.
+    /// Builds the check of a whole directory against a bundle, independent of the previous state.
+    /// `open`, `import`, `reload` and the command all use it, so that they agree.
     pub(super) fn of_all(
         after: &'a Directory,
         nothing: &'a Directory,
@@ -114,8 +115,8 @@ impl<'a, N: SchemaVocabulary> Check<'a, N> {
         }
     }
 
-    /// Whether these records, sorted by type, keep every invariant; else the fault of the first by
-    /// type and id.
+    /// Checks every invariant of these records, which are sorted by type. Returns the error of the
+    /// first faulty record by type and id.
     pub(super) fn all(&self, keys: impl Iterator<Item = RecordKey>) -> Result<(), Error> {
         let mut first: Option<(RecordKey, Error)> = None;
         for key in keys {
@@ -135,7 +136,7 @@ impl<'a, N: SchemaVocabulary> Check<'a, N> {
         first.map_or(Ok(()), |(_, error)| Err(error))
     }
 
-    /// Whether what other records rely on in this record has changed.
+    /// Returns whether a property changed that other records rely on.
     fn check_referrers(&self, key: RecordKey) -> bool {
         let number = key.number();
         match key.kind() {
@@ -164,7 +165,7 @@ impl<'a, N: SchemaVocabulary> Check<'a, N> {
         }
     }
 
-    /// Whether a record of the directory, if it is there, keeps every invariant.
+    /// Checks every invariant of a record of the directory, if it exists.
     fn record(&self, key: RecordKey) -> Result<(), Error> {
         let (number, hot) = (key.number(), &self.after.hot);
         match key.kind() {
@@ -257,8 +258,8 @@ impl<'a, N: SchemaVocabulary> Check<'a, N> {
         }
     }
 
-    /// L3. A level that went with a bundle does not stand in the way of other changes of its
-    /// accounts.
+    /// L3. A level that was removed with a bundle does not block other changes of the accounts that
+    /// name it.
     fn attached(&self, key: RecordKey, row: &AccountRow) -> Result<(), Error> {
         let hot = &self.after.hot;
         let (account, level) = (
@@ -294,7 +295,7 @@ impl<'a, N: SchemaVocabulary> Check<'a, N> {
         })
     }
 
-    /// C5: owners are main accounts.
+    /// C5: an owner must be a main account.
     fn main(&self, owner: u32, child: RecordKey) -> Result<(), Error> {
         if self.known(owner)?.owner == NO_ROW {
             return Ok(());
@@ -326,7 +327,7 @@ impl<'a, N: SchemaVocabulary> Check<'a, N> {
         }
     }
 
-    /// Meters and attributes, of a record that has some.
+    /// Checks the meters and attributes of a record, if it has any.
     fn cold(&self, record: &dyn Fn() -> String, key: RecordKey) -> Result<(), Error> {
         let Some(RowExtras {
             limits,

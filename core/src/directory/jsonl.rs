@@ -1,4 +1,4 @@
-//! The directory as JSON lines: one record a line.
+//! The directory as JSON lines: one record per line.
 
 use std::collections::HashSet;
 use std::io::{BufRead, Read, Write};
@@ -11,7 +11,7 @@ use crate::model::catalog::{Catalog, SchemaVocabulary};
 use crate::model::record::Record;
 use crate::util::error::Error;
 
-/// How far an import has come.
+/// Progress of an import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ImportProgress {
     /// Records read.
@@ -20,22 +20,22 @@ pub struct ImportProgress {
     pub bytes: u64,
 }
 
-/// After how many records progress is told.
+/// Number of records between two progress reports.
 const STEP: u64 = 10_000;
 
-/// How much longer a record may be when it is written than when it was read, at most, if it has
-/// more than a few hundred bytes.
+/// Maximum ratio of the written length of a record to the length read, for records of more than a
+/// few hundred bytes.
 const MAX_GROWTH: usize = 16;
 
-/// A directory while it is read.
+/// A directory while its lines are loaded.
 pub(super) struct JsonlLoader<'a, N> {
     directory: Directory,
     names: &'a N,
-    /// Logins whose e-mail may stand twice.
+    /// Logins whose e-mail may occur twice.
     suspects: Vec<RecordKey>,
-    /// Clients that say they have no level.
+    /// Clients that explicitly have no level.
     without_level: HashSet<u32>,
-    /// What is wrong with the records together; told when each by itself is right.
+    /// First error that involves several records. It is reported if every line by itself is valid.
     fault: Option<Error>,
 }
 
@@ -55,10 +55,10 @@ impl<'a, N: SchemaVocabulary> JsonlLoader<'a, N> {
         })
     }
 
-    /// Takes up the record of a line. What an export writes of it is no longer than `record_bytes`,
-    /// if that is said.
+    /// Loads the record of a line. Fails if its exported line would be longer than `record_bytes`.
     pub(super) fn line(&mut self, text: &str, record_bytes: Option<usize>) -> Result<(), Error> {
-        // What is written may be longer than what was read: defaults, numbers, names of hosts.
+        // The written line may be longer than the line read, because of defaults, number formats
+        // and host names.
         let record_bytes = record_bytes.filter(|most| text.len() > most / MAX_GROWTH);
         let mut has_no_level = false;
         let put = match fast_json::read(text).filter(|_| record_bytes.is_none()) {
@@ -98,7 +98,7 @@ impl<'a, N: SchemaVocabulary> JsonlLoader<'a, N> {
         Ok(())
     }
 
-    /// Takes up a line of a store: a record's, or that of an id which is gone.
+    /// Loads a line of a store: a record, or a marker of a removed id.
     pub(super) fn stored(&mut self, text: &str) -> Result<(), Error> {
         if self.directory.used_ids.read(text)? {
             Ok(())
@@ -107,7 +107,7 @@ impl<'a, N: SchemaVocabulary> JsonlLoader<'a, N> {
         }
     }
 
-    /// The directory, if it keeps every invariant.
+    /// Returns the directory, or the error of the first violated invariant.
     pub(super) fn done(mut self, catalog: &Catalog) -> Result<Directory, Error> {
         if let Some(fault) = self.fault {
             return Err(fault);
@@ -123,7 +123,7 @@ impl<'a, N: SchemaVocabulary> JsonlLoader<'a, N> {
             next.referrers.change(key, next.hot.targets(key), named);
         }
         next.check_logins(self.suspects.into_iter(), |_| true)?;
-        // Attributes were asked of the schema line by line.
+        // Attributes were validated against the schema line by line.
         Check {
             anew: false,
             ..Check::of_all(next, &before, catalog, self.names)
@@ -137,7 +137,7 @@ impl<'a, N: SchemaVocabulary> JsonlLoader<'a, N> {
 }
 
 impl Directory {
-    /// A directory of exactly these records, at the revision after `revision`.
+    /// Returns a directory of exactly these records, at the revision after `revision`.
     pub(crate) fn import(
         mut lines: impl BufRead,
         revision: u64,
@@ -205,7 +205,7 @@ impl Directory {
         loading.done(catalog)
     }
 
-    /// Writes every record, in an order that reads well: each after those that it names.
+    /// Writes every record, each after the records that it names.
     pub(crate) fn write_lines(&self, mut lines: impl Write) -> Result<(), Error> {
         let fault = |found: &dyn std::fmt::Display| Error::Stream {
             reason: found.to_string(),
@@ -218,8 +218,7 @@ impl Directory {
     }
 }
 
-/// The line of the record that is to blame; codes of what a record itself must keep stay as they
-/// are.
+/// Sets the line number of the faulty record. Errors with codes of their own stay unchanged.
 fn at_line(error: Error, line: usize) -> Error {
     match error {
         Error::Record { reason, .. } => Error::Record { line, reason },

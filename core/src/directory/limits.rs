@@ -1,5 +1,4 @@
-//! What the directory says of limits: which is in force for an account, and from when its windows
-//! are counted.
+//! Limits in the directory: the limit in force for an account, and the calendar of its windows.
 
 use super::record_key::{RecordKey, RecordKind};
 use super::row_extras::RowExtras;
@@ -8,11 +7,11 @@ use crate::model::calendar::Calendar;
 use crate::model::catalog::{Catalog, CountedKind};
 use crate::model::limit::{EffectiveLimit, Limit, LimitSource};
 
-/// The meter whose limit a package states in a word of its own.
+/// Meter whose limit a package states in a field of its own.
 const CLIENT_ACCOUNTS: &str = "client_accounts";
 
-/// The records of an account that are the count of a stock: such a stock is read from the
-/// directory, and stored nowhere else.
+/// Records of an account whose number is the usage of a stock. Such a stock is read from the
+/// directory and stored nowhere else.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CountedRecords<'a> {
     directory: &'a Directory,
@@ -21,7 +20,7 @@ pub(crate) struct CountedRecords<'a> {
 }
 
 impl CountedRecords<'_> {
-    /// How many there are at this instant.
+    /// Returns the number of these records at an instant.
     pub(crate) fn count(&self, now: i64) -> i64 {
         self.directory.count(self.account, self.what, now)
     }
@@ -30,12 +29,12 @@ impl CountedRecords<'_> {
 static USUAL: Calendar = Calendar::USUAL;
 
 impl Directory {
-    /// The number of an account.
+    /// Returns the row number of an account.
     pub(crate) fn account_number(&self, id: &str) -> Option<u32> {
         self.hot.accounts.find(id).map(|(number, _)| number)
     }
 
-    /// A member's number, and that of its account.
+    /// Returns the row numbers of a member and of its account.
     pub(crate) fn member_number(&self, id: &str) -> Option<(u32, u32)> {
         self.hot
             .members
@@ -43,8 +42,8 @@ impl Directory {
             .map(|(number, row)| (number, row.account))
     }
 
-    /// How many such records an account has at this instant: an invitation that is over holds no
-    /// seat (M8).
+    /// Returns the number of such records of an account at an instant. An expired invitation holds
+    /// no seat (M8).
     pub(crate) fn count(&self, account: u32, what: CountedKind, now: i64) -> i64 {
         let hot = &self.hot;
         let is = |key: &RecordKey| match (what, key.kind()) {
@@ -58,7 +57,7 @@ impl Directory {
         i64::try_from(found.iter().filter(|key| is(key)).count()).unwrap_or(i64::MAX)
     }
 
-    /// Whether a member has accepted, or its invitation still stands.
+    /// Returns whether a member has accepted, or has an invitation that has not expired.
     fn holds_seat(&self, member: u32, now: i64) -> bool {
         let is_confirmed = self
             .hot
@@ -72,7 +71,7 @@ impl Directory {
         is_confirmed || pending.is_none_or(|pending| now < pending.until)
     }
 
-    /// The records that are a meter's count, where the catalog says that it has such.
+    /// Returns the records that are a meter's usage, if the catalog declares the meter as such.
     pub(crate) fn counted_records(
         &self,
         account: u32,
@@ -85,19 +84,20 @@ impl Directory {
         })
     }
 
-    /// The id of an account's number.
+    /// Returns the id of an account by its row number.
     pub(crate) fn account_id(&self, number: u32) -> Option<&str> {
         self.hot.accounts.id(number)
     }
 
-    /// From when an account's windows are counted.
+    /// Returns the calendar from which an account's windows are counted.
     pub(crate) fn calendar(&self, account: u32) -> &Calendar {
         self.account_cold(account)
             .and_then(|cold| cold.calendar.as_deref())
             .unwrap_or(&USUAL)
     }
 
-    /// The limit of an account: its own, or a client's level's, or that of the package (L6).
+    /// Returns the limit of an account: its own, else that of the client's level, else that of the
+    /// package (L6).
     pub(crate) fn allowance(&self, account: u32, meter: &str, catalog: &Catalog) -> EffectiveLimit {
         let over = self
             .account_cold(account)
@@ -163,7 +163,7 @@ impl Directory {
             .copied()
     }
 
-    /// A member's part of its account's limit (M7).
+    /// Returns the sub-limit of a member: its part of the account's limit (M7).
     pub(crate) fn sub_limit(&self, member: u32, meter: &str) -> Option<Limit> {
         self.hot
             .cold(RecordKind::TeamMember, member)?

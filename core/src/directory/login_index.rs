@@ -13,18 +13,19 @@ use crate::util::error::Error;
 /// A space of logins (I1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Realm {
-    /// Main accounts, their members, and operators.
+    /// Main accounts and their members, and operators.
     Platform,
-    /// The clients of the account of this number, and their members.
+    /// Clients of the account with this row number, and their members.
     Owner(u32),
 }
 
-/// Logins by the hash of their e-mail; as an [`HashIndex`], a hint.
+/// Logins by the hash of their e-mail. Entries are hints, like those of a [`HashIndex`].
 #[derive(Debug, Clone, Default)]
 pub(super) struct LoginIndex(Arc<HashIndex>);
 
 impl LoginIndex {
-    /// Takes a login up; whether another one stood there, perhaps with the same e-mail.
+    /// Adds a login. Returns whether another entry with the same hash exists, perhaps with the same
+    /// e-mail.
     pub(super) fn insert(&mut self, email: &[u8], login: RecordKey) -> bool {
         if self.0.is_full() {
             self.0 = Arc::new(self.0.grown());
@@ -32,7 +33,7 @@ impl LoginIndex {
         self.0.insert(self.0.hash(email), login.0)
     }
 
-    /// The logins with this e-mail, by type and number.
+    /// Returns the logins with this e-mail, by type and number.
     fn find_by_email(&self, email: &[u8], hot: &Tables) -> Vec<RecordKey> {
         let mut found: Vec<RecordKey> = Vec::new();
         self.0.find(self.0.hash(email), |login| {
@@ -51,7 +52,7 @@ impl LoginIndex {
         self.0.needs_growth()
     }
 
-    /// Makes room; leaves out what holds no more if that is much.
+    /// Grows the index. Rebuilds it instead if most of its entries are stale.
     pub(super) fn grow(&mut self, hot: &Tables) {
         let live = hot.logins().count();
         if self.0.used() / 2 < live {
@@ -69,7 +70,7 @@ impl LoginIndex {
 }
 
 impl Tables {
-    /// The e-mail of a login that there is.
+    /// Returns the e-mail of a login, or `None` if the login does not exist.
     pub(super) fn login_email(&self, login: RecordKey) -> Option<&[u8]> {
         let number = login.number();
         let found = match login.kind() {
@@ -93,7 +94,8 @@ impl Tables {
         found.map(|(_, email)| email)
     }
 
-    /// The realm of a login that there is; a member of no known account has none.
+    /// Returns the realm of a login, or `None` if the login or the account of the member does not
+    /// exist.
     pub(super) fn realm(&self, login: RecordKey) -> Option<Realm> {
         let account = match login.kind() {
             RecordKind::Operator => {
@@ -114,7 +116,7 @@ impl Tables {
         })
     }
 
-    /// Every login.
+    /// Returns every login.
     pub(super) fn logins(&self) -> impl Iterator<Item = RecordKey> + '_ {
         let operators = self
             .operators
@@ -133,7 +135,7 @@ impl Tables {
 }
 
 impl Directory {
-    /// Every login with this normalised e-mail, in all realms, by type and id.
+    /// Returns every login with this normalised e-mail, in all realms, by type and id.
     pub(crate) fn logins(&self, email: &str) -> Vec<(Realm, RecordKey)> {
         let mut found = self.logins.find_by_email(email.as_bytes(), &self.hot);
         found.sort_by_key(|login| (login.kind(), self.hot.id(*login)));
@@ -143,8 +145,8 @@ impl Directory {
             .collect()
     }
 
-    /// The e-mails of a client's login and of its members that another owner's realm has already,
-    /// sorted.
+    /// Returns the e-mails of a client's login and of its members that already exist in the realm
+    /// of another owner, sorted.
     pub(crate) fn collisions(&self, client: &str, owner: &str) -> Vec<String> {
         let (Some((client, _)), Some((owner, _))) = (
             self.hot.accounts.find(client),
@@ -177,8 +179,9 @@ impl Directory {
         found
     }
 
-    /// I1: at most one login a realm and e-mail. Asks it of these logins; `is_new` tells those of
-    /// the transaction, which are named after what was there, in the order of their names.
+    /// I1: checks that each of these logins is the only one with its realm and e-mail. Of two
+    /// logins the error names the later one. Logins for which `is_new` returns `true` sort after
+    /// the others, then by type and id.
     pub(super) fn check_logins(
         &self,
         logins: impl Iterator<Item = RecordKey>,
@@ -202,7 +205,7 @@ impl Directory {
             if let [_, (_, second), ..] = same.as_slice()
                 && first_fault.as_ref().is_none_or(|(known, _)| second < known)
             {
-                // The other record may be another tenant's: it is not named.
+                // The other record may belong to another tenant, so the error does not name it.
                 let email = String::from_utf8_lossy(email).into_owned();
                 first_fault = Some((
                     second.clone(),

@@ -1,9 +1,10 @@
-//! Who is who: one immutable, indexed snapshot. A change makes a new one and shares what it does
-//! not touch.
+//! The directory: an immutable, indexed snapshot of all records. A change makes a new version that
+//! shares everything it does not touch.
 //!
-//! Records are rows, a few dozen bytes each, with numbers for names ([`tables`]); typed records are
-//! built when asked for. Rows and texts are versioned ([`persistent_vec`]); the indexes are hints that all
-//! versions share ([`hash_index`]), so that a reader needs no lock and a change costs what it touches.
+//! Records are stored as rows of a few dozen bytes, with row numbers in place of names
+//! ([`tables`]). Typed records are built on request. Rows and texts are versioned
+//! ([`persistent_vec`]). The indexes are hints that all versions share ([`hash_index`]). So a
+//! reader needs no lock, and the cost of a change depends only on what it touches.
 
 mod apply;
 mod chunk;
@@ -60,29 +61,30 @@ use crate::util::error::Error;
 /// A change of one record.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {
-    /// Creates the record, or replaces the one with its type and id: refused if that one has
-    /// something that the new one, read from JSON, does not name.
+    /// Creates the record, or replaces the one with its type and id. Refused if the stored record
+    /// has a field that the new one, read from JSON, does not name.
     Put(Record),
-    /// Changes these fields of a record; the rest stays.
+    /// Changes the named fields of a record; the other fields stay.
     Merge(RecordPatch),
-    /// Removes the record of that type and id.
+    /// Removes the record of the given type and id.
     Remove(EntityRef),
-    /// Says of a record that is put in the same transaction that it has come back: it goes on where
-    /// the one that had its id ended, with that one's counts, history and keys (I5).
+    /// Marks a record that is put in the same transaction as restored. It continues the earlier
+    /// record with its id, and takes over the usage, history and idempotency keys of that record
+    /// (I5).
     Resume(EntityRef),
 }
 
 impl Change {
-    /// Whether the line that an export writes of what is put can be imported again.
+    /// Checks that the line which an export writes of a put record can be imported again.
     pub(crate) fn check_line(&self, record_bytes: usize) -> Result<(), Error> {
         match self {
             Self::Put(record) => record.check_line(record_bytes),
-            // A merged record is seen when it is made.
+            // A merged record is checked after it is built.
             Self::Merge(_) | Self::Remove(_) | Self::Resume(_) => Ok(()),
         }
     }
 
-    /// The record of which some fields change.
+    /// Returns the record that a `Merge` changes.
     pub(crate) fn merged(&self) -> Option<&EntityRef> {
         if let Self::Merge(patch) = self {
             Some(patch.reference())
@@ -96,24 +98,28 @@ impl Change {
 #[derive(Debug, Clone)]
 pub(crate) struct Directory {
     revision: u64,
-    /// What handles remember: given anew where records get numbers anew.
+    /// Generation of the row numbers, which handles remember. A new one is assigned when records
+    /// are renumbered.
     numbering: u32,
     platform: Option<Arc<Platform>>,
-    /// The packages of the directory itself: few.
+    /// Packages of the directory itself, without those of the catalog. They are few.
     packages: HashTrieMapSync<Arc<str>, Arc<Package>>,
-    /// INVARIANT: a row for each record, and a number for what it names; kept by `apply`.
+    /// INVARIANT: has a row for each record, and a number for each name that a record refers to.
+    /// Maintained by `apply`.
     hot: Tables,
-    /// INVARIANT: every login by its e-mail, and others. Of one realm and e-mail there is one
-    /// login; kept by `apply`.
+    /// INVARIANT: contains every login by its e-mail, and perhaps stale entries. There is at most
+    /// one login per realm and e-mail. Maintained by `apply`.
     logins: LoginIndex,
-    /// INVARIANT: whatever `Tables::targets` says, and more; kept by `apply`.
+    /// INVARIANT: contains everything that `Tables::targets` returns, and perhaps stale entries.
+    /// Maintained by `apply`.
     referrers: ReverseIndex,
-    /// INVARIANT: exactly the verified domains, by owner; kept by `apply`.
+    /// INVARIANT: contains exactly the verified domains, by owner. Maintained by `apply`.
     hosts: HostIndex,
     stand_ins: StandIns,
-    /// INVARIANT: of each account and member that is gone; kept by `apply`, and over imports.
+    /// INVARIANT: has an entry for each account and member that was removed. Maintained by `apply`,
+    /// and preserved by imports.
     used_ids: UsedIds,
-    /// How many names had no record when policies had named theirs.
+    /// Number of names without a record at the time when the policies had reserved their names.
     reserved_names: u32,
 }
 
@@ -136,33 +142,33 @@ impl Default for Directory {
 }
 
 impl Directory {
-    /// Grows by one with each transaction.
+    /// Returns the revision, which each transaction increases by one.
     pub(crate) fn revision(&self) -> u64 {
         self.revision
     }
 
-    /// Names the numbering of its records.
+    /// Returns the generation of the row numbers.
     #[inline]
     pub(crate) fn generation(&self) -> u32 {
         self.numbering
     }
 
-    /// The rows that policies read.
+    /// Returns the rows that policies read.
     #[inline]
     pub(crate) fn hot(&self) -> &Tables {
         &self.hot
     }
 
-    /// The rows, to give numbers to names.
+    /// Returns the rows mutably, so that names can be given numbers.
     pub(crate) fn hot_mut(&mut self) -> &mut Tables {
         &mut self.hot
     }
 
-    /// The same directory, read with another bundle.
+    /// Returns the directory bound to another bundle's catalog and schema.
     ///
     /// # Errors
-    /// [`Error::Attributes`] where a record's own attributes do not fit its schema. They are asked
-    /// only `anew`.
+    /// [`Error::Attributes`] if the custom attributes of a record do not fit the schema. They are
+    /// validated only if `anew` is set.
     pub(crate) fn bind_catalog(
         &self,
         catalog: &Catalog,
@@ -182,14 +188,16 @@ impl Directory {
         Ok(next)
     }
 
-    /// Says that policies have named what they name.
+    /// Marks all names that the policies use as reserved, so that compaction does not count them as
+    /// garbage.
     pub(crate) fn named(&mut self) {
         self.reserved_names = self.hot.bare_names();
     }
 
-    /// What a writer does before its turn, if there is anything to do: lets indexes grow, clears
-    /// out chains, and gives new numbers when most were of records that are gone. The same records
-    /// at the same revision.
+    /// Does the maintenance that a writer runs before its change, or returns `None` if there is
+    /// nothing to do. Grows indexes, rebuilds the reverse index if it is stale, and renumbers the
+    /// records if most numbers belong to removed records. The result has equal records and the same
+    /// revision.
     pub(crate) fn compacted(
         &self,
         catalog: &Catalog,
@@ -214,7 +222,7 @@ impl Directory {
         Ok(Some(next))
     }
 
-    /// The same records with numbers of a new numbering.
+    /// Returns a directory with the same records, renumbered in a new generation.
     fn rebuilt(&self, catalog: &Catalog, names: &impl SchemaVocabulary) -> Result<Self, Error> {
         let mut next = Self {
             revision: self.revision,
@@ -233,12 +241,12 @@ impl Directory {
         Ok(next)
     }
 
-    /// The record's type and id.
+    /// Returns the type and id of a record.
     pub(crate) fn reference(&self, key: RecordKey) -> EntityRef {
         EntityRef::new(key.kind().name(), self.hot.id(key))
     }
 
-    /// The key of a reference that has a number; a domain's name is taken as it is written.
+    /// Returns the key of a reference that has a number. A domain name is normalised first.
     fn key(&self, reference: &EntityRef) -> Option<RecordKey> {
         let kind = RecordKind::named(reference.kind())?;
         if kind == RecordKind::Domain {
@@ -249,7 +257,7 @@ impl Directory {
         self.hot.key(kind, reference.id())
     }
 
-    /// Whether there is such a record, in the directory or in the catalog.
+    /// Returns whether the record exists, in the directory or in the catalog.
     pub(crate) fn has(&self, reference: &EntityRef) -> bool {
         let id = reference.id();
         match RecordKind::named(reference.kind()) {
@@ -264,7 +272,8 @@ impl Directory {
         }
     }
 
-    /// The account that a login works in: its own, or a member's. Operators have none.
+    /// Returns the account that a login works in: the account of the login, or the account of the
+    /// team member. Operators have none.
     pub(crate) fn account_of(&self, login: RecordKey) -> Option<u32> {
         match login.kind() {
             RecordKind::Account => self
@@ -277,18 +286,18 @@ impl Directory {
         }
     }
 
-    /// The key of a login that there is.
+    /// Returns the key of a login, or `None` if the login does not exist.
     pub(crate) fn login_key(&self, login: &EntityRef) -> Option<RecordKey> {
         self.key(login)
             .filter(|key| self.login_shape(*key).is_some())
     }
 
-    /// The realm of a login that there is.
+    /// Returns the realm of a login, or `None` if the login does not exist.
     pub(crate) fn realm(&self, login: RecordKey) -> Option<Realm> {
         self.hot.realm(login)
     }
 
-    /// The id of the account that a login works in.
+    /// Returns the id of the account that a login works in.
     pub(crate) fn account_id_of(&self, login: &EntityRef) -> Option<&str> {
         let account = self.account_of(self.key(login)?)?;
         self.hot
@@ -297,7 +306,8 @@ impl Directory {
             .and_then(|_| self.hot.accounts.id(account))
     }
 
-    /// The number of a verified domain's owner, or [`NO_ROW`] for a platform domain.
+    /// Returns the row number of the owner of a verified domain, or [`NO_ROW`] for a platform
+    /// domain.
     pub(crate) fn verified(&self, domain: &str) -> Option<u32> {
         let (_, row) = self.hot.domains.find(domain)?;
         if row.state() == crate::model::domain::DomainState::Verified {

@@ -1,4 +1,4 @@
-//! Changing some fields of a record, and taking none away by leaving it out.
+//! Patches, which change some fields of a record. A field that a patch leaves out is not removed.
 
 use std::collections::BTreeSet;
 
@@ -12,22 +12,25 @@ use crate::model::reference::EntityRef;
 use crate::util::error::Error;
 use crate::util::json;
 
-/// Some fields of a record that is there: those that it names change, the rest stays.
+/// Changes some fields of an existing record. Fields that the patch does not name stay.
 ///
-/// As JSON it is an object with the record's `type` and `id`, and the fields that change. `null`
-/// takes a field away that a record may be without. Of `limits`, `sub_limits`, `client_limits` and
-/// `attributes` what is named changes, entry by entry, and `null` takes an entry away; lists are
-/// replaced.
+/// In JSON it is an object with the record's `type` and `id`, and the fields that change. `null`
+/// removes an optional field. `limits`, `sub_limits`, `client_limits` and `attributes` are changed
+/// entry by entry, and `null` removes an entry. Lists are replaced.
 ///
-/// # Example: an account that is disabled stays so in a sync which knows its e-mail alone
+/// # Example
+/// A disabled account stays disabled in a sync that knows only its e-mail:
 /// ```
 /// use sublet::{Change, Engine, Options, Record, RecordPatch, EntityRef};
 /// let engine = Engine::open(Options::default())?;
-/// let record = r#"{"type": "Account", "id": "acme", "email": "old@acme.example", "package": "agency", "disabled": ["abuse"]}"#;
+/// let record = r#"{"type": "Account", "id": "acme", "email": "old@acme.example",
+///     "package": "agency", "disabled": ["abuse"]}"#;
 /// engine.change(vec![Change::Put(Record::from_json(record)?)], None)?;
-/// let patch = RecordPatch::from_json(r#"{"type": "Account", "id": "acme", "email": "new@acme.example"}"#)?;
-/// engine.change(vec![Change::Merge(patch)], None)?;
-/// let Some(Record::Account(account)) = engine.record(&EntityRef::new("Account", "acme"))? else { panic!() };
+/// let patch = r#"{"type": "Account", "id": "acme", "email": "new@acme.example"}"#;
+/// engine.change(vec![Change::Merge(RecordPatch::from_json(patch)?)], None)?;
+/// let Some(Record::Account(account)) = engine.record(&EntityRef::new("Account", "acme"))? else {
+///     panic!()
+/// };
 /// assert_eq!((account.email(), account.disabled().count()), ("new@acme.example", 1));
 /// # Ok::<(), sublet::Error>(())
 /// ```
@@ -37,7 +40,7 @@ pub struct RecordPatch {
     fields: Map<String, Value>,
 }
 
-/// Fields of a record type that may be absent: those that `null` takes away.
+/// Returns the optional fields of a record type, which `null` removes.
 fn optional_fields(kind: &str) -> &'static [&'static str] {
     match kind {
         "Account" => &[
@@ -67,14 +70,14 @@ fn optional_fields(kind: &str) -> &'static [&'static str] {
     }
 }
 
-/// Fields whose entries change one by one.
+/// Fields that are changed entry by entry.
 const ENTRIES: [&str; 4] = ["limits", "sub_limits", "client_limits", "attributes"];
 
 impl RecordPatch {
     /// Reads a patch from JSON text.
     ///
     /// # Errors
-    /// As [`RecordPatch::from_value`], and [`Error::DuplicateKey`].
+    /// Like [`RecordPatch::from_value`], and [`Error::DuplicateKey`].
     pub fn from_json(text: &str) -> Result<Self, Error> {
         json::check("record", text, crate::model::record::NESTING)?;
         Self::from_value(serde_json::from_str(text).map_err(|found| Error::Record {
@@ -86,8 +89,11 @@ impl RecordPatch {
     /// Reads a patch from a JSON value.
     ///
     /// # Errors
-    /// [`Error::RecordType`] for one that names no record by type and id, [`Error::RecordType`].
-    /// Whether the fields fit is seen when the record is changed.
+    /// - [`Error::Record`] if the value is not an object with a `type` and an `id`.
+    /// - [`Error::RecordType`] if the type is unknown.
+    /// - [`Error::EmptyId`] if the id is empty.
+    ///
+    /// The fields are checked when the patch is applied.
     pub fn from_value(value: Value) -> Result<Self, Error> {
         let fault = |reason: &str| Error::Record {
             line: 1,
@@ -116,13 +122,13 @@ impl RecordPatch {
         })
     }
 
-    /// The record that changes.
+    /// Returns the record that the patch changes.
     #[must_use]
     pub fn reference(&self) -> &EntityRef {
         &self.reference
     }
 
-    /// The record with these fields.
+    /// Returns the record with the patch applied.
     pub(super) fn merged(self, before: &Record) -> Result<Record, Error> {
         let mut record = object_of(before)?;
         let optional = optional_fields(before.kind());
@@ -161,7 +167,7 @@ fn object_of(record: &Record) -> Result<Map<String, Value>, Error> {
 }
 
 impl Directory {
-    /// Whether a record that was put takes nothing away that it does not name.
+    /// Checks that a put record does not reset fields which its JSON does not name.
     pub(super) fn check_named(
         &self,
         put: &[(RecordKey, NamedFields)],

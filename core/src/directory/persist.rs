@@ -1,4 +1,4 @@
-//! The directory as a store keeps it: each record as JSON, and what each revision changed.
+//! The directory as a store holds it: each record as JSON, and the changes of each revision.
 
 use super::jsonl::JsonlLoader;
 use super::used_ids::REMOVED;
@@ -8,14 +8,14 @@ use crate::model::record::Record;
 use crate::model::reference::EntityRef;
 use crate::util::error::Error;
 
-/// Gives records, one JSON text each.
+/// Passes records to a callback, each as one JSON text.
 pub(crate) type RecordFeed<'f> =
     &'f mut dyn FnMut(&mut dyn FnMut(&str) -> Result<(), Error>) -> Result<(), Error>;
 
-/// Takes a record's type, its id, and its JSON unless it was removed.
+/// Receives a record's type, its id, and its JSON unless it was removed.
 pub(crate) type RecordSink<'e> = &'e mut dyn FnMut(&str, &str, Option<&str>) -> Result<(), Error>;
 
-/// A change as it is kept for those who follow.
+/// A change as it is stored for processes that follow the directory.
 #[derive(serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum ChangeJson {
@@ -30,7 +30,7 @@ fn json_of(record: &Record) -> Result<String, Error> {
 }
 
 impl Directory {
-    /// A directory of exactly the records that `feed` gives, at this revision.
+    /// Returns a directory of exactly the records that `feed` passes, at this revision.
     pub(crate) fn of_records(
         revision: u64,
         catalog: &Catalog,
@@ -42,12 +42,12 @@ impl Directory {
         loading.done(catalog)
     }
 
-    /// The same directory at another revision.
+    /// Returns the directory with another revision.
     pub(crate) fn at(self, revision: u64) -> Self {
         Self { revision, ..self }
     }
 
-    /// Gives every record with its type, its id and its JSON.
+    /// Passes every record to `each`, with its type, id and JSON.
     pub(crate) fn each_record(&self, each: RecordSink<'_>) -> Result<(), Error> {
         for record in self.records() {
             each(record.kind(), record.id(), Some(&json_of(&record)?))?;
@@ -56,7 +56,8 @@ impl Directory {
             .each(&mut |id, line| each(REMOVED, id, Some(line)))
     }
 
-    /// What these changes, which were made, have made of their records: for those who follow.
+    /// Passes the present state of the changed records to `each`. Returns the changes as JSON, for
+    /// processes that follow the directory.
     pub(crate) fn changes_json(
         &self,
         references: &[EntityRef],
@@ -82,7 +83,7 @@ impl Directory {
         Ok(serde_json::Value::Array(notes).to_string())
     }
 
-    /// What [`Self::changes_json`] wrote, as changes.
+    /// Parses changes that [`Self::changes_json`] wrote.
     pub(crate) fn changes_of(notes: &str) -> Result<Vec<Change>, Error> {
         let fault = |reason: String| Error::Record { line: 1, reason };
         let notes: Vec<ChangeJson> =
@@ -98,7 +99,7 @@ impl Directory {
             .collect()
     }
 
-    /// The records that changes concern, as they are named here.
+    /// Returns the records that the changes concern, under the ids that this directory uses.
     pub(crate) fn references(&self, changes: &[Change]) -> Vec<EntityRef> {
         let named = |reference: &EntityRef| {
             self.key(reference)

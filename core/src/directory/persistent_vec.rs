@@ -1,9 +1,9 @@
-//! A vector in pieces, which versions share: a change copies one piece and the way to it, whatever
-//! the length.
+//! A persistent vector: versions share its pieces. A change copies one piece and the nodes above
+//! it, whatever the length.
 
 use std::sync::Arc;
 
-/// How many pieces hang at one node.
+/// Number of pieces of one node.
 const WIDTH: usize = 128;
 const WIDTH_BITS: u32 = WIDTH.trailing_zeros();
 
@@ -38,7 +38,7 @@ impl<C: Clone> PersistentVec<C> {
         Some(piece)
     }
 
-    /// The piece, to be changed: in place while no other version shares it.
+    /// Returns a piece for changing. It is copied first if another version shares it.
     pub(super) fn get_mut(&mut self, at: usize) -> Option<&mut C> {
         let node = Arc::make_mut(&mut self.nodes).get_mut(at >> WIDTH_BITS)?;
         Some(Arc::make_mut(
@@ -70,7 +70,7 @@ impl<C: Clone> PersistentVec<C> {
         })
     }
 
-    /// How many pieces of this version the other does not have.
+    /// Returns the number of pieces that this version does not share with `other`.
     #[cfg(test)]
     pub(super) fn count_unshared(&self, other: &Self) -> usize {
         let pieces = |tree: &Self| {
@@ -93,11 +93,11 @@ impl<C: Clone> PersistentVec<C> {
     }
 }
 
-/// How many values of a column are one piece.
+/// Number of values in one piece of a column.
 const PIECE: usize = 256;
 const PIECE_BITS: u32 = PIECE.trailing_zeros();
 
-/// Plain values by number.
+/// Fixed-size values by number.
 #[derive(Debug)]
 pub(super) struct PersistentColumn<T> {
     pieces: PersistentVec<[T; PIECE]>,
@@ -131,7 +131,7 @@ impl<T: Copy> PersistentColumn<T> {
             .copied()
     }
 
-    /// Sets the value at a number; what lies between the end and there becomes `rest`.
+    /// Sets the value at a number. New values between the old end and the number become `rest`.
     pub(super) fn set(&mut self, at: u32, value: T, rest: T) {
         let place = at as usize;
         while self.pieces.len() <= place >> PIECE_BITS {

@@ -1,4 +1,4 @@
-//! Rows back into records.
+//! Converts rows to records.
 
 use std::collections::BTreeSet;
 
@@ -36,7 +36,7 @@ impl Directory {
         })
     }
 
-    /// A package of the directory or of the catalog.
+    /// Returns a package of the directory or of the catalog.
     pub(crate) fn package<'a>(&'a self, id: &str, catalog: &'a Catalog) -> Option<&'a Package> {
         self.packages
             .get(id)
@@ -44,7 +44,7 @@ impl Directory {
             .or_else(|| catalog.package(id))
     }
 
-    /// An access level of the directory or of the catalog.
+    /// Returns an access level of the directory or of the catalog.
     pub(crate) fn level(&self, id: &str, catalog: &Catalog) -> Option<AccessLevel> {
         self.own_level(id).or_else(|| catalog.level(id).cloned())
     }
@@ -110,13 +110,13 @@ impl Directory {
         })
     }
 
-    /// The owner of a client account.
+    /// Returns the owner of a client account.
     pub(crate) fn owner_of(&self, account: &str) -> Option<&str> {
         let (_, row) = self.hot.accounts.find(account)?;
         self.hot.accounts.id(row.owner)
     }
 
-    /// The ids of an owner's clients that are not closed (C6), sorted.
+    /// Returns the ids of an owner's clients that are not closed (C6), sorted.
     pub(crate) fn clients_of(&self, owner: u32) -> Vec<String> {
         let referrers = self
             .referrers
@@ -129,7 +129,7 @@ impl Directory {
         found
     }
 
-    /// Whether it is an owner's client, and not closed.
+    /// Returns whether an account is a client of the owner and is not closed.
     pub(crate) fn has_client(&self, owner: u32, id: &str) -> bool {
         self.hot
             .accounts
@@ -144,13 +144,13 @@ impl Directory {
             .is_some_and(|row| row.owner == owner && !row.is_closed())
     }
 
-    /// When an account was created, where that is known.
+    /// Returns when an account was created, if that is known.
     pub(crate) fn created(&self, id: &str) -> Option<i64> {
         let (number, _) = self.hot.accounts.find(id)?;
         self.hot.cold(RecordKind::Account, number)?.created
     }
 
-    /// The clients that have an access level, by id.
+    /// Returns the clients that have an access level, by id.
     pub(crate) fn clients_with(&self, level: &str) -> Vec<Account> {
         let Some(key) = self.hot.key(RecordKind::AccessLevel, level) else {
             return Vec::new();
@@ -182,7 +182,7 @@ impl Directory {
         })
     }
 
-    /// The domain of exactly this normalised name (D3).
+    /// Returns the domain of exactly this normalised name (D3).
     pub(crate) fn domain(&self, name: &str) -> Option<Domain> {
         let (_, row) = self.hot.domains.find(name)?;
         Some(Domain {
@@ -193,7 +193,8 @@ impl Directory {
         })
     }
 
-    /// The record of that type and id; a domain's name is taken as it is written.
+    /// Returns the record of a type and id, from the directory or the catalog. A domain name is
+    /// normalised first.
     pub(crate) fn record(&self, reference: &EntityRef, catalog: &Catalog) -> Option<Record> {
         let own = self.key(reference).and_then(|key| self.own_record(key));
         own.or_else(|| match reference.kind() {
@@ -209,7 +210,7 @@ impl Directory {
         })
     }
 
-    /// The record that the directory itself keeps, not the catalog.
+    /// Returns a record of the directory itself, not of the catalog.
     pub(super) fn own_record(&self, key: RecordKey) -> Option<Record> {
         let id = self.hot.id(key);
         match key.kind() {
@@ -230,13 +231,13 @@ impl Directory {
         }
     }
 
-    /// Every record, in the order of [`Self::keys_in_order`].
+    /// Returns every record, in the order of [`Self::keys_in_order`].
     pub(super) fn records(&self) -> impl Iterator<Item = Record> + '_ {
         self.keys_in_order().filter_map(|key| self.own_record(key))
     }
 
-    /// Platform, operators, packages, main accounts, levels, clients, members, domains; each kind
-    /// by id.
+    /// Returns the keys of all records: platform, operators, packages, main accounts, levels,
+    /// clients, members, domains; each type by id.
     pub(super) fn keys_in_order(&self) -> impl Iterator<Item = RecordKey> + '_ {
         let is_main = |key: &RecordKey| {
             self.hot

@@ -1,4 +1,4 @@
-//! A record's type and number in one.
+//! Record types, and keys that combine a record's type with its row number.
 
 use super::table::NO_ROW;
 use crate::vm::KIND_SHIFT;
@@ -42,13 +42,13 @@ impl RecordKind {
         }
     }
 
-    /// The key of a number of this type.
+    /// Returns the key of a row number of this type.
     #[inline]
     pub(crate) fn key(self, number: u32) -> RecordKey {
         RecordKey((self as u32) << KIND_SHIFT | number)
     }
 
-    /// The key, unless the number stands for none.
+    /// Returns the key, or `None` for [`NO_ROW`].
     #[inline]
     pub(crate) fn key_of(self, number: u32) -> Option<RecordKey> {
         if number == NO_ROW {
@@ -59,7 +59,7 @@ impl RecordKind {
     }
 }
 
-/// Type above, number below.
+/// Record type in the upper bits, row number in the lower bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct RecordKey(pub(super) u32);
 

@@ -1,31 +1,31 @@
-//! Who names a record: for each record a chain in one log, which is only added to.
+//! Reverse index of references: for each record, a chain of its referrers in one append-only log.
 //!
-//! What the log says is a hint: a record that names another one now, or nothing any more, stays in
-//! the old chain until most of the log is such. The rows say what holds.
+//! The entries are hints. If a referrer is removed or names another record, its old entry stays
+//! until most of the log is stale. The rows decide which entries are valid.
 
 use super::persistent_vec::PersistentColumn;
 use super::record_key::{RecordKey, RecordKind};
 use super::table::NO_ROW;
 use super::tables::Tables;
 
-/// What can be named.
+/// A record that can be referred to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Referent {
     Record(RecordKey),
-    /// "No owner": platform domains are found under it.
+    /// No owner: platform domains are indexed under it.
     Nobody,
 }
 
-/// Chains by target. Cheap to clone.
+/// Chains of referrers by referent. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(super) struct ReverseIndex {
     levels: PersistentColumn<u32>,
     accounts: PersistentColumn<u32>,
     packages: PersistentColumn<u32>,
     nobody: u32,
-    /// A referrer, and where the next one stands.
+    /// A referrer, and the position of the next entry of its chain.
     log: PersistentColumn<(u32, u32)>,
-    /// How many of the log hold.
+    /// Number of valid entries in the log.
     live: u32,
 }
 
@@ -84,7 +84,7 @@ impl ReverseIndex {
         self.live = self.live.saturating_add(1);
     }
 
-    /// Takes up that a record names these now, and named those before.
+    /// Updates the index after a record's references changed from `before` to `now`.
     pub(super) fn change(
         &mut self,
         referrer: RecordKey,
@@ -106,7 +106,8 @@ impl ReverseIndex {
         self.live = self.live.saturating_sub(u32::try_from(gone).unwrap_or(0));
     }
 
-    /// The chain of a target, latest first: with what holds no more, and with twins.
+    /// Returns the chain of a referent, latest entry first. It may contain stale entries and
+    /// duplicates.
     fn referrers_of(&self, target: Referent) -> impl Iterator<Item = RecordKey> + '_ {
         let mut next = self.head(target);
         std::iter::from_fn(move || {
@@ -120,7 +121,7 @@ impl ReverseIndex {
         })
     }
 
-    /// Who names a target, by type and number.
+    /// Returns the records that refer to a referent, by type and number.
     pub(super) fn of(&self, target: Referent, hot: &Tables) -> Vec<RecordKey> {
         let mut found: Vec<RecordKey> = self
             .referrers_of(target)
@@ -131,12 +132,12 @@ impl ReverseIndex {
         found
     }
 
-    /// Whether most of the log holds no more.
+    /// Returns whether most of the log is stale.
     pub(super) fn needs_rebuild(&self) -> bool {
         self.log.len() / 2 > self.live.saturating_add(1024)
     }
 
-    /// Chains of what holds.
+    /// Builds a new index without stale entries.
     pub(super) fn rebuild(hot: &Tables) -> Self {
         let mut next = Self::default();
         for referrer in hot.own() {
@@ -161,7 +162,7 @@ impl ReverseIndex {
 }
 
 impl Tables {
-    /// Which records a record of the directory names.
+    /// Returns the records that a record of the directory refers to.
     pub(super) fn targets(&self, referrer: RecordKey) -> [Option<Referent>; 2] {
         let number = referrer.number();
         let record = |kind: RecordKind, number: u32| kind.key_of(number).map(Referent::Record);

@@ -1,4 +1,4 @@
-//! What few records have: kept beside the rows, so that most are small.
+//! Rarely used record fields. They are stored in a side table to keep the main rows small.
 
 use serde_json::{Map, Value};
 
@@ -8,22 +8,23 @@ use crate::model::pending_email::PendingEmail;
 use crate::model::transfer::Transfer;
 use crate::vm::StoredValue;
 
-/// What few records have.
+/// Rarely used fields of one record.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct RowExtras {
     pub(super) limits: Limits,
-    /// An account's, where it is not the usual one.
+    /// Calendar of an account, if it is not the default one.
     pub(super) calendar: Option<Box<Calendar>>,
-    /// An e-mail that waits to be confirmed.
+    /// An e-mail that is not confirmed yet.
     pub(super) pending: Option<Box<PendingEmail>>,
-    /// The offer of a client to another owner.
+    /// Offer to transfer a client to another owner.
     pub(super) transfer: Option<Box<Transfer>>,
-    /// When an account was created.
+    /// Creation time of an account.
     pub(super) created: Option<i64>,
-    /// The host's own attributes as they were given, and as the schema types them if they fit it.
+    /// The host's custom attributes as given. `own` has them as typed by the schema, if they fit
+    /// it.
     pub(super) attributes: Map<String, Value>,
     pub(super) own: Option<StoredValue>,
-    /// The places of features after the first 64, sorted.
+    /// Indexes of the features after the first 64, sorted.
     pub(super) features: Vec<u32>,
 }
 

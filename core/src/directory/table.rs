@@ -1,7 +1,7 @@
-//! Rows by number and by id. Numbers are given once in a numbering and stay; a row without a record
-//! is a name that others refer to.
+//! Rows by number and by id. A number is assigned once in a generation and does not change. A row
+//! without a record is a name that other records refer to.
 //!
-//! Rows lie in chunks, each beside the ids and the other texts of its rows (a login's e-mail).
+//! Rows are stored in chunks, together with their ids and their other texts (a login's e-mail).
 
 use std::sync::Arc;
 
@@ -9,25 +9,27 @@ use super::chunk::{Chunk, ROWS};
 use super::hash_index::HashIndex;
 use super::persistent_vec::PersistentVec;
 
-/// Stands for "no number".
+/// Marks the absence of a row.
 pub(crate) const NO_ROW: u32 = u32::MAX;
-/// Numbers stay below this: with its kind, each fits an entity's number.
+/// Upper bound of row numbers, exclusive. A number below it fits an entity's number together with
+/// its kind.
 const MOST: u32 = (1 << crate::vm::KIND_SHIFT) - 1;
 const ROWS_BITS: u32 = ROWS.trailing_zeros();
 
-/// What is kept of a record, beside its texts. The default stands for none.
+/// Fixed-size fields of a record; its texts are stored beside the row. The default value stands for
+/// no record.
 pub(crate) trait Row: Copy + Default {
-    /// Whether there is a record.
+    /// Returns whether the row has a record.
     fn exists(&self) -> bool;
 }
 
-/// A table. Cheap to clone; clones share what neither changes.
+/// A table of rows. Cheap to clone; clones share the chunks that neither of them changes.
 #[derive(Debug)]
 pub(crate) struct Table<R> {
     chunks: PersistentVec<Chunk<R>>,
-    /// How many ids have a number.
+    /// Number of ids that have a row number.
     names: u32,
-    /// How many of them have a record.
+    /// Number of ids that have a record.
     rows: u32,
     index: Arc<HashIndex>,
 }
@@ -54,7 +56,7 @@ impl<R> Default for Table<R> {
     }
 }
 
-/// Chunk and place in it.
+/// Returns the chunk of a row number, and the position in the chunk.
 #[inline]
 fn parts(number: u32) -> (usize, usize) {
     ((number >> ROWS_BITS) as usize, number as usize & (ROWS - 1))
@@ -67,7 +69,7 @@ impl<R: Row> Table<R> {
         Some((self.chunks.get(chunk)?, at))
     }
 
-    /// Whether that number is the id's.
+    /// Returns whether the row of this number has the given id.
     #[inline(always)]
     pub(crate) fn is(&self, number: u32, id: &str) -> bool {
         self.place(number)
@@ -75,43 +77,43 @@ impl<R: Row> Table<R> {
             .is_some_and(|known| crate::util::text::same_bytes(known, id.as_bytes()))
     }
 
-    /// The number of an id that has one, whether or not there is a record.
+    /// Returns the number of an id, whether or not it has a record.
     #[inline(always)]
     pub(crate) fn number(&self, id: &str) -> Option<u32> {
         self.index.find(self.hash(id), |number| self.is(number, id))
     }
 
-    /// What an id is looked up by.
+    /// Returns the hash under which an id is indexed.
     #[inline(always)]
     fn hash(&self, id: &str) -> u32 {
         self.index.hash(id.as_bytes())
     }
 
-    /// The hash, and the first slot where it may be.
+    /// Returns the hash of an id, and the first slot of that hash.
     #[inline(always)]
     pub(crate) fn hash_slot(&self, id: &str) -> (u32, u64) {
         let hash = self.hash(id);
         (hash, self.index.home_slot(hash))
     }
 
-    /// [`Table::number`], of an id that is sought.
+    /// Like [`Table::number`], with the result of [`Table::hash_slot`].
     #[inline(always)]
     pub(crate) fn row_at_slot(&self, (hash, slot): (u32, u64), id: &str) -> Option<u32> {
         self.index
             .find_from_slot(hash, slot, |number| self.is(number, id))
     }
 
-    /// How many ids have a number.
+    /// Returns the number of ids that have a row number.
     pub(crate) fn names(&self) -> u32 {
         self.names
     }
 
-    /// How many records there are.
+    /// Returns the number of records.
     pub(super) fn rows(&self) -> u32 {
         self.rows
     }
 
-    /// The record of that number.
+    /// Returns the row of a record, or `None` if the number has no record.
     #[inline(always)]
     pub(crate) fn row(&self, number: u32) -> Option<&R> {
         self.place(number)
@@ -119,40 +121,40 @@ impl<R: Row> Table<R> {
             .filter(|row| row.exists())
     }
 
-    /// The number and record of an id that has a record.
+    /// Returns the number and row of an id, or `None` if the id has no record.
     #[inline]
     pub(crate) fn find(&self, id: &str) -> Option<(u32, &R)> {
         let number = self.number(id)?;
         Some((number, self.row(number)?))
     }
 
-    /// The id of that number.
+    /// Returns the id of a row number.
     pub(crate) fn id(&self, number: u32) -> Option<&str> {
         let (chunk, at) = self.place(number)?;
         std::str::from_utf8(chunk.id(at)?).ok()
     }
 
-    /// What else is kept in words: a login's e-mail.
+    /// Returns the second text of a row: a login's e-mail.
     pub(crate) fn more(&self, number: u32) -> Option<&str> {
         let (chunk, at) = self.place(number)?;
         std::str::from_utf8(chunk.more(at)?).ok()
     }
 
-    /// The same, as bytes that were not looked at.
+    /// Returns the id and the second text as bytes, without UTF-8 validation.
     pub(super) fn bytes(&self, number: u32) -> Option<(&[u8], &[u8])> {
         let (chunk, at) = self.place(number)?;
         Some((chunk.id(at)?, chunk.more(at)?))
     }
 
-    /// The number of an id, given to it now if it had none; [`NO_ROW`] when there are no more
-    /// numbers.
+    /// Returns the number of an id, and assigns one if it has none. Returns [`NO_ROW`] if no number
+    /// is free.
     pub(crate) fn name(&mut self, id: &str) -> u32 {
         self.number(id)
             .unwrap_or_else(|| self.put_new(id, R::default(), ""))
     }
 
-    /// Puts the record of that id. Its number, or [`NO_ROW`] when there are no more numbers; and
-    /// the row that was there.
+    /// Puts the record of an id. Returns its number and the previous row. The number is [`NO_ROW`]
+    /// if none is free.
     pub(super) fn put(&mut self, id: &str, row: R, more: &str) -> (u32, R) {
         match self.number(id) {
             Some(number) => {
@@ -186,7 +188,7 @@ impl<R: Row> Table<R> {
         number
     }
 
-    /// Writes the row of a number that is given; without `more`, that stays.
+    /// Writes the row of an assigned number. Without `more`, the second text stays.
     pub(super) fn set(&mut self, number: u32, row: R, more: Option<&str>) {
         let Some((id, known)) = self.bytes(number) else {
             return;
@@ -206,22 +208,22 @@ impl<R: Row> Table<R> {
         }
     }
 
-    /// Takes the record of a number away; the name stays.
+    /// Removes the record of a number; its id stays as a name.
     pub(super) fn remove(&mut self, number: u32) {
         self.set(number, R::default(), Some(""));
     }
 
-    /// Every number with a record.
+    /// Returns every number that has a record.
     pub(super) fn numbers(&self) -> impl Iterator<Item = u32> + '_ {
         (0..self.names).filter(|number| self.row(*number).is_some())
     }
 
-    /// Whether the index should grow, or is mostly what failed transactions left.
+    /// Returns whether the index should grow or be rebuilt.
     pub(super) fn is_filling(&self) -> bool {
         self.index.needs_growth()
     }
 
-    /// Makes room in the index.
+    /// Grows the index. Rebuilds it instead if most of its entries are from failed transactions.
     pub(super) fn make_room(&mut self) {
         if self.index.used() / 2 < self.names as usize {
             self.index = Arc::new(self.index.grown());
@@ -236,7 +238,7 @@ impl<R: Row> Table<R> {
         self.index = Arc::new(fresh);
     }
 
-    /// Gives back what loading left over.
+    /// Frees the memory that an import no longer needs.
     pub(super) fn settle(&mut self) {
         for chunk in 0..self.chunks.len() {
             if let Some(chunk) = self
@@ -249,7 +251,7 @@ impl<R: Row> Table<R> {
         }
     }
 
-    /// How many chunks of this version the other does not have.
+    /// Returns the number of chunks that this version does not share with `other`.
     #[cfg(test)]
     pub(super) fn apart(&self, other: &Self) -> usize {
         self.chunks.count_unshared(&other.chunks)

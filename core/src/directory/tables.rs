@@ -1,5 +1,5 @@
-//! The directory's rows: numbers, bits and texts. What policies read, and all else of a record,
-//! save what few have.
+//! The directory's rows: all fields of a record as numbers, bits and texts, except the rarely used
+//! ones.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::model::account::DisableReason;
 use crate::model::domain::DomainState;
 use crate::vm::StoredValue;
 
-/// A number, or [`NO_ROW`](super::NO_ROW).
+/// A row number, or [`NO_ROW`](super::NO_ROW).
 type Number = u32;
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -26,7 +26,7 @@ pub(crate) struct AccountRow {
 
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct MemberRow {
-    /// The first 64 features.
+    /// One bit for each of the first 64 features.
     pub(crate) grants: u64,
     pub(crate) account: Number,
     pub(super) bits: u16,
@@ -34,7 +34,7 @@ pub(crate) struct MemberRow {
 
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct LevelRow {
-    /// The first 64 features.
+    /// One bit for each of the first 64 features.
     pub(crate) features: u64,
     pub(crate) owner: Number,
     pub(super) bits: u16,
@@ -42,9 +42,9 @@ pub(crate) struct LevelRow {
 
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct PackageRow {
-    /// The first 64 features.
+    /// One bit for each of the first 64 features.
     pub(crate) features: u64,
-    /// The level of clients created without one.
+    /// Level of clients that are created without one.
     pub(super) level: Number,
     pub(super) bits: u16,
 }
@@ -59,9 +59,9 @@ pub(crate) struct DomainRow {
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct LoginRow(pub(super) bool);
 
-/// What an account's row says in single bits, the same wherever an account is read.
+/// Bits of an account's row. They are the same wherever an account is read.
 pub(crate) mod account_bit {
-    /// There is a record.
+    /// The row has a record.
     pub(crate) const EXISTS: u32 = 0;
     pub(crate) const CONFIRMED: u32 = 1;
     pub(crate) const CLOSED: u32 = 2;
@@ -70,53 +70,53 @@ pub(crate) mod account_bit {
     pub(crate) const HAS_OWNER: u32 = 7;
     pub(crate) const HAS_PACKAGE: u32 = 8;
     pub(crate) const HAS_LEVEL: u32 = 9;
-    /// How many bits there are.
+    /// Number of bits.
     pub(crate) const COUNT: u32 = 10;
 }
 
-/// What a member's row says in single bits.
+/// Bits of a member's row.
 pub(crate) mod member_bit {
-    /// There is a record.
+    /// The row has a record.
     pub(crate) const EXISTS: u32 = 0;
     pub(crate) const CONFIRMED: u32 = 1;
-    /// How many bits there are.
+    /// Number of bits.
     pub(crate) const COUNT: u32 = 2;
 }
 
-/// What a domain's row says in single bits.
+/// Bits of a domain's row.
 pub(crate) mod domain_bit {
-    /// Without an owner it is the platform's.
+    /// Not set for a platform domain.
     pub(crate) const HAS_OWNER: u32 = 0;
     /// The first of the states, in the order of `DomainState`.
     pub(crate) const STATE: u32 = 1;
-    /// How many bits there are.
+    /// Number of bits.
     pub(crate) const COUNT: u32 = 4;
 }
 
-/// What a level's or a package's row says in single bits.
+/// Bits of the row of a level or a package.
 pub(super) mod offer_bit {
-    /// There is one.
+    /// The row has a record.
     pub(in super::super) const EXISTS: u32 = 0;
-    /// It is the directory's own, not the catalog's.
+    /// The record is in the directory itself, not in the catalog.
     pub(in super::super) const OWN: u32 = 1;
     pub(in super::super) const WHITELABEL: u32 = 2;
 }
 
-/// In every row that has it: more is kept aside.
+/// Set in every row that has an entry in the side table of row extras.
 pub(super) const COLD: u16 = 1 << 15;
 
-/// The bit as a mask.
+/// Returns the mask of a bit.
 pub(super) const fn mask(bit: u32) -> u16 {
     1 << bit
 }
 
-/// All bits below this one.
+/// Returns the mask of all lower bits.
 const fn below(bit: u32) -> u16 {
     mask(bit).wrapping_sub(1)
 }
 
 impl AccountRow {
-    /// Stands for no account: names nothing, and has no bit.
+    /// Stands for no account: all references are [`NO_ROW`](super::NO_ROW) and no bit is set.
     pub(crate) const NOBODY: Self = Self {
         owner: super::NO_ROW,
         package: super::NO_ROW,
@@ -124,7 +124,7 @@ impl AccountRow {
         bits: 0,
     };
 
-    /// The bits of [`account_bit`].
+    /// Returns the bits of [`account_bit`].
     #[inline]
     pub(crate) fn bits(&self) -> u64 {
         u64::from(self.bits & below(account_bit::COUNT))
@@ -138,14 +138,14 @@ impl AccountRow {
         self.bits & mask(account_bit::CLOSED) != 0
     }
 
-    /// A bit for each reason, in the order of [`DisableReason`].
+    /// Returns one bit for each reason, in the order of [`DisableReason`].
     pub(crate) fn disabled(&self) -> u64 {
         u64::from(self.bits >> account_bit::DISABLED & 0b1111)
     }
 }
 
 impl MemberRow {
-    /// The bits of [`member_bit`].
+    /// Returns the bits of [`member_bit`].
     #[inline]
     pub(crate) fn bits(&self) -> u64 {
         u64::from(self.bits & below(member_bit::COUNT))
@@ -157,7 +157,7 @@ impl MemberRow {
 }
 
 impl LevelRow {
-    /// Whether it is the directory's own.
+    /// Returns whether the level is in the directory itself, not in the catalog.
     pub(super) fn is_own(&self) -> bool {
         self.bits & mask(offer_bit::OWN) != 0
     }
@@ -174,7 +174,7 @@ impl PackageRow {
 }
 
 impl DomainRow {
-    /// The bits of [`domain_bit`].
+    /// Returns the bits of [`domain_bit`].
     #[inline]
     pub(crate) fn bits(self) -> u64 {
         u64::from(self.bits)
@@ -215,7 +215,7 @@ impl Row for LoginRow {
     }
 }
 
-/// All rows. Cheap to clone.
+/// Tables of all record types. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Tables {
     pub(crate) platforms: Table<LoginRow>,
@@ -229,7 +229,7 @@ pub(crate) struct Tables {
     pub(super) features: Arc<FeatureTable>,
 }
 
-/// The bit of a disable reason.
+/// Returns the bit of a disable reason.
 pub(crate) fn reason_bit(reason: DisableReason) -> u32 {
     match reason {
         DisableReason::Overage => 0,
@@ -239,7 +239,7 @@ pub(crate) fn reason_bit(reason: DisableReason) -> u32 {
     }
 }
 
-/// Does the same with the table of each kind.
+/// Evaluates an expression with the table of a record kind.
 macro_rules! tables {
     ([$($borrow:tt)+] $hot:expr, $kind:expr, $table:ident => $work:expr) => {
         match $kind {
@@ -255,22 +255,22 @@ macro_rules! tables {
 }
 
 impl Tables {
-    /// The place of a feature.
+    /// Returns the index of a feature.
     pub(crate) fn feature(&self, name: &str) -> Option<u32> {
         self.features.feature_index(name)
     }
 
-    /// The number of an id, if it has one.
+    /// Returns the key of an id, if the id has a number.
     pub(super) fn key(&self, kind: RecordKind, id: &str) -> Option<RecordKey> {
         tables!([&] self, kind, table => table.number(id)).map(|number| kind.key(number))
     }
 
-    /// The id of a key.
+    /// Returns the id of a key.
     pub(super) fn id(&self, key: RecordKey) -> &str {
         tables!([&] self, key.kind(), table => table.id(key.number())).unwrap_or_default()
     }
 
-    /// Whether the directory itself keeps such a record, not the catalog.
+    /// Returns whether the record is in the directory itself, not in the catalog.
     pub(super) fn is_own(&self, key: RecordKey) -> bool {
         let number = key.number();
         match key.kind() {
@@ -284,14 +284,14 @@ impl Tables {
         }
     }
 
-    /// Every record of the directory itself, by type and number.
+    /// Returns every record of the directory itself, by type and number.
     pub(super) fn own(&self) -> impl Iterator<Item = RecordKey> + '_ {
         RecordKind::ALL
             .into_iter()
             .flat_map(|kind| self.own_of(kind))
     }
 
-    /// Those of one type.
+    /// Returns every record of one type of the directory itself.
     pub(super) fn own_of(&self, kind: RecordKind) -> impl Iterator<Item = RecordKey> + '_ {
         let names = tables!([&] self, kind, table => table.names());
         (0..names)
@@ -299,7 +299,7 @@ impl Tables {
             .filter(|key| self.is_own(*key))
     }
 
-    /// What else is kept with a record.
+    /// Returns the row extras of a record.
     pub(crate) fn cold(&self, kind: RecordKind, number: u32) -> Option<&RowExtras> {
         self.cold.get(&kind.key(number).0).map(AsRef::as_ref)
     }
@@ -314,25 +314,26 @@ impl Tables {
         }
     }
 
-    /// The places of a member's features after the first 64.
+    /// Returns the indexes of a member's features after the first 64.
     #[inline]
     pub(crate) fn more_grants(&self, number: u32, row: &MemberRow) -> &[u32] {
         self.more_features(RecordKind::TeamMember, number, row.bits)
     }
 
-    /// The same of a level.
+    /// Returns the indexes of a level's features after the first 64.
     #[inline]
     pub(crate) fn more_of_level(&self, number: u32, row: &LevelRow) -> &[u32] {
         self.more_features(RecordKind::AccessLevel, number, row.bits)
     }
 
-    /// The same of a package.
+    /// Returns the indexes of a package's features after the first 64.
     #[inline]
     pub(crate) fn more_of_package(&self, number: u32, row: &PackageRow) -> &[u32] {
         self.more_features(RecordKind::Package, number, row.bits)
     }
 
-    /// What else is kept with an account. Most have nothing: their rows say so.
+    /// Returns the row extras of an account. Most accounts have none; a bit of the row says so
+    /// without a look-up.
     pub(super) fn cold_account(&self, number: u32, row: &AccountRow) -> Option<&RowExtras> {
         if row.bits & COLD == 0 {
             None
@@ -341,12 +342,12 @@ impl Tables {
         }
     }
 
-    /// An account's attributes of the host's own, as the schema types them.
+    /// Returns an account's custom attributes as typed by the schema.
     pub(crate) fn account_own(&self, number: u32, row: &AccountRow) -> Option<&StoredValue> {
         self.cold_account(number, row)?.own.as_ref()
     }
 
-    /// A member's attributes of the host's own.
+    /// Returns a member's custom attributes as typed by the schema.
     pub(crate) fn member_own(&self, number: u32, row: &MemberRow) -> Option<&StoredValue> {
         if row.bits & COLD == 0 {
             None
@@ -355,7 +356,7 @@ impl Tables {
         }
     }
 
-    /// How many names have a number.
+    /// Returns the number of ids that have a row number.
     pub(super) fn names(&self) -> u32 {
         RecordKind::ALL.into_iter().fold(
             0,
@@ -363,33 +364,34 @@ impl Tables {
         )
     }
 
-    /// Names that have no record: dead, or named by policies and records.
+    /// Returns the number of ids without a record: ids of removed records, and ids that only
+    /// policies or records refer to.
     pub(super) fn bare_names(&self) -> u32 {
         RecordKind::ALL.into_iter().fold(0, |all, kind| tables!([&] self, kind, table => all.saturating_add(table.names().saturating_sub(table.rows()))))
     }
 
-    /// Whether an index should grow when there is time.
+    /// Returns whether an index should grow in the next maintenance.
     pub(super) fn needs_growth(&self) -> bool {
         RecordKind::ALL
             .into_iter()
             .any(|kind| tables!([&] self, kind, table => table.is_filling()))
     }
 
-    /// Lets the indexes that need it grow.
+    /// Grows the indexes that need it.
     pub(super) fn grow(&mut self) {
         for kind in RecordKind::ALL {
             tables!([&mut] self, kind, table => if table.is_filling() { table.make_room() });
         }
     }
 
-    /// Gives back what loading left over.
+    /// Frees the memory that an import no longer needs.
     pub(super) fn settle(&mut self) {
         for kind in RecordKind::ALL {
             tables!([&mut] self, kind, table => table.settle());
         }
     }
 
-    /// How many chunks of this version the other does not have.
+    /// Returns the number of chunks that this version does not share with `other`.
     #[cfg(test)]
     pub(super) fn count_unshared(&self, other: &Self) -> usize {
         let few = [

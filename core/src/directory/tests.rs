@@ -1,5 +1,5 @@
-//! A directory under change: which chunks it shares with earlier versions, and that it equals a
-//! directory that was just imported.
+//! A directory under change: how much a version shares with the previous ones, and that it gives
+//! the answers of a freshly imported one.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -92,7 +92,7 @@ fn logins(directory: &Directory, email: &str) -> Vec<String> {
         .collect()
 }
 
-/// Returns every answer of the directory as text.
+/// Returns the results of all queries, as text.
 fn answers(directory: &Directory) -> BTreeSet<String> {
     let mut all: BTreeSet<String> = export_lines(directory).lines().map(str::to_owned).collect();
     for key in directory.hot.own() {
@@ -161,7 +161,7 @@ fn change_of_large_directory_copies_little() {
     assert_eq!(apart(&after), (0, 0));
     put_records(&mut after, [confirmed("m777-1")]);
     assert_eq!(apart(&after), (1, 0));
-    // A new member changes its row, its entry in the log, and the head of its account's chain.
+    // A new member adds its row, its log entry, and the head of its account's chain.
     put_records(&mut after, [member("new", "a19000", "new")]);
     assert_eq!(apart(&after), (2, 2));
     after = apply_changes(
@@ -284,8 +284,7 @@ fn emails_stay_unique_through_swaps() {
         twin.to_string(),
         "e-mail `m0-0@x.example` of `TeamMember::\"m2-2\"` is taken by another login of its realm"
     );
-    // The e-mail exists a second time in the realm of an owner, until the account becomes a main
-    // account.
+    // An e-mail may exist in two realms, until the account becomes a main account.
     let client = r#"{"type":"Account","id":"c","email":"m0-0@x.example","owner":"a0"}"#;
     put_records(
         &mut directory,
@@ -382,7 +381,7 @@ fn numbers_are_compacted_when_most_are_free() {
         directory.hot.members.names()
     );
     assert_eq!(answers(&directory), first);
-    // Names that the policies use do not count as garbage.
+    // Names that policies reserved are not counted as garbage.
     for at in 0..20_000 {
         directory.hot_mut().accounts.name(&format!("named-{at}"));
     }
@@ -477,8 +476,7 @@ fn put_removes_only_named_fields() {
             |account| account.disabled().next().is_none() && account.calendar().is_none()
         )
     );
-    // The record that a store keeps for other processes is complete, although it leaves out fields
-    // at their default.
+    // A change that a store holds for followers is complete, although it leaves out default fields.
     let notes = spelled
         .changes_json(&[EntityRef::new("Account", "a")], &mut |_, _, _| Ok(()))
         .expect("noted");
@@ -487,8 +485,8 @@ fn put_removes_only_named_fields() {
     assert_eq!(export_lines(&followed), export_lines(&spelled));
 }
 
-/// Applies random transactions, some of which fail. The directory must equal one that is imported
-/// from its export.
+/// Applies random transactions, some of which fail. The directory gives the answers of one that is
+/// imported from its export.
 #[test]
 fn changed_directory_equals_imported() {
     let mut seed = 5_u64;
@@ -514,8 +512,8 @@ fn changed_directory_equals_imported() {
                 5 => Change::Put(record(&format!(r#"{{"type":"Domain","id":"d{}.example","kind":"whitelabel","owner":"a{owner}"}}"#, id % 4))),
                 6 | 7 => Change::Put(main_account(&format!("a{}", if random(3) == 0 { id } else { owner }), &format!("e{email}"))),
                 8 | 9 => {
-                    // The level is always given. An import gives a client without a level the
-                    // package's level, as a change does when it creates the client.
+                    // Always set a level. Otherwise an import gives the client the level of the
+                    // package, like a change that creates the client.
                     let level = if random(2) == 0 { format!("l{}", random(4)) } else { "basic".to_owned() };
                     Change::Put(record(&format!(r#"{{"type":"Account","id":"a{id}","email":"e{email}@x.example","owner":"a{owner}","level":"{level}"}}"#)))
                 }

@@ -1,8 +1,9 @@
-//! Ids of accounts and members that are gone. Counts, holds, history and keys belong to an id:
-//! nobody else takes it (I5).
+//! Ids of removed accounts and members. Usage, reservations, history and idempotency keys belong to
+//! an id, so no other record may take it (I5).
 //!
-//! One entry for each such id is stored as long as the directory is, because lifetime counts and
-//! history are: about a hundred bytes in memory, and a row in the store. It holds no e-mail.
+//! One entry for each such id is stored for the life of the directory, because lifetime usage and
+//! history are too. It takes about a hundred bytes in memory and a row in the store. It contains no
+//! e-mail.
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
@@ -18,20 +19,20 @@ use crate::model::record::Record;
 use crate::model::reference::EntityRef;
 use crate::util::error::Error;
 
-/// The type under which a store keeps an id that is gone.
+/// Record type under which a store holds a removed id.
 pub(super) const REMOVED: &str = "Removed";
 
-/// Ids that are gone, and whose they were. Cheap to clone.
+/// Removed ids, with their previous holders. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub(super) struct UsedIds(HashTrieMapSync<(RecordKind, Arc<str>), Holder>);
 
-/// The one who had an id.
+/// The record that had an id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Holder {
     /// The owner of a client, or the account of a member.
     of: Option<Arc<str>>,
-    /// A hash of the e-mail under the record's id: it tells whether the same one comes back, and no
-    /// e-mail.
+    /// A hash of the record's type, id and e-mail. It tells whether the record comes back with an
+    /// equal e-mail, without storing the e-mail.
     email: String,
 }
 
@@ -49,7 +50,7 @@ impl Holder {
         }
         let mut email = String::new();
         for byte in hash.finalize().iter().take(16) {
-            // Writing to a text cannot fail.
+            // Writing to a `String` cannot fail.
             let _ = write!(email, "{byte:02x}");
         }
         Some(Self {
@@ -59,8 +60,8 @@ impl Holder {
     }
 }
 
-/// An id that is gone, as a store keeps it. Its `type` comes first: so a line is told from a
-/// record's.
+/// A removed id as a store holds it. Its `type` comes first, so that its line is distinguished from
+/// a record's line by a prefix.
 #[derive(Serialize, Deserialize)]
 struct RemovedLine {
     r#type: String,
@@ -70,7 +71,7 @@ struct RemovedLine {
 }
 
 impl UsedIds {
-    /// Takes up what a transaction made of a record.
+    /// Updates the entry of a record that a transaction removed or created.
     pub(super) fn change(&mut self, key: RecordKey, now: &Directory, before: &Directory) {
         if !matches!(key.kind(), RecordKind::Account | RecordKind::TeamMember) {
             return;
@@ -89,7 +90,7 @@ impl UsedIds {
         }
     }
 
-    /// Takes up a line that [`UsedIds::line`] wrote; whether it is one.
+    /// Reads a line that [`UsedIds::line`] wrote. Returns `false` if the line is a record.
     pub(super) fn read(&mut self, text: &str) -> Result<bool, Error> {
         if !text.starts_with(r#"{"type":"Removed""#) {
             return Ok(false);
@@ -116,7 +117,7 @@ impl UsedIds {
         })
     }
 
-    /// Gives each with the id of its row and its line.
+    /// Passes every entry to `each`, with the id of its store row and its line.
     pub(super) fn each(
         &self,
         each: &mut dyn FnMut(&str, &str) -> Result<(), Error>,
@@ -147,13 +148,14 @@ impl Directory {
         self.used_ids.0.get(&(kind, Arc::from(reference.id())))
     }
 
-    /// Whether the id is one that is gone; and if so, whether it belonged to this owner or account.
+    /// Returns whether a removed id belonged to this owner or account, or `None` if the id was not
+    /// removed.
     pub(crate) fn used_by(&self, reference: &EntityRef, of: Option<&str>) -> Option<bool> {
         self.removed(reference)
             .map(|holder| holder.of.as_deref() == of)
     }
 
-    /// Whether an account that was closed is open again as somebody else's.
+    /// Returns whether a closed account was reopened with another e-mail or owner.
     fn is_taken_over(&self, before: &Self, reference: &EntityRef) -> bool {
         if reference.kind() != RecordKind::Account.name() {
             return false;
@@ -165,8 +167,8 @@ impl Directory {
         old.closed && !new.closed && (old.email != new.email || old.owner() != new.owner())
     }
 
-    /// The account that the principal had which was removed: what it asked before is in that
-    /// account's keys.
+    /// Returns the account of a removed principal. The idempotency keys of the principal's earlier
+    /// requests are stored under that account.
     pub(crate) fn account_of_removed<'a>(&'a self, principal: &'a EntityRef) -> Option<&'a str> {
         let holder = self.removed(principal)?;
         if principal.kind() == RecordKind::Account.name() {
@@ -176,8 +178,9 @@ impl Directory {
         }
     }
 
-    /// I5: that what these changes made of `before` has no id of a record that is gone, nor that of
-    /// a closed account which was somebody else's, unless the changes say that it has come back.
+    /// I5: checks the ids of the records that these changes made of `before`. Fails with
+    /// `Error::IdUsed` if one takes the id of a removed record, or of a closed account with another
+    /// e-mail or owner. A change that marks the record as resumed permits it.
     pub(crate) fn check_ids(&self, before: &Self, changes: &[Change]) -> Result<(), Error> {
         let resumed: HashSet<&EntityRef> = changes
             .iter()
@@ -199,8 +202,8 @@ impl Directory {
         Ok(())
     }
 
-    /// The directory that takes this one's place by an import: a record that comes back is the one
-    /// that was there.
+    /// Returns the directory as the successor of `before` after an import. Fails with
+    /// `Error::IdUsed` if a returning id has another holder than before.
     pub(crate) fn succeeding(mut self, before: &Self) -> Result<Self, Error> {
         for ((kind, id), holder) in before.used_ids.0.iter() {
             let reference = EntityRef::new(kind.name(), &**id);
@@ -234,7 +237,7 @@ impl Directory {
         Ok(self)
     }
 
-    /// Forgets what was stored of ids that have a record again.
+    /// Deletes the entries of ids that have a record again.
     pub(super) fn tidy_used_ids(&mut self) {
         let back =
             |(kind, id): &(RecordKind, Arc<str>)| self.has(&EntityRef::new(kind.name(), &**id));
@@ -250,7 +253,7 @@ impl Directory {
         }
     }
 
-    /// The row in which a store keeps that a record is gone.
+    /// Returns the id and line of the store row for a removed record.
     pub(super) fn removed_row(
         &self,
         reference: &EntityRef,

@@ -1,4 +1,4 @@
-//! Records into rows.
+//! Converts records to rows.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ use crate::model::package::Package;
 use crate::model::pending_email::PendingEmail;
 use crate::model::transfer::Transfer;
 
-/// An account as it is put. Texts are borrowed from where they stand.
+/// Input of an account row. Texts are borrowed from their source.
 #[derive(Debug)]
 pub(super) struct NewAccount<'a> {
     pub(super) id: &'a str,
@@ -32,7 +32,7 @@ pub(super) struct NewAccount<'a> {
     pub(super) level: Option<&'a str>,
     pub(super) confirmed: bool,
     pub(super) closed: bool,
-    /// A bit for each reason, in the order of `DisableReason`.
+    /// One bit for each reason, in the order of `DisableReason`.
     pub(super) disabled: u16,
     pub(super) limits: Limits,
     pub(super) calendar: Option<&'a Calendar>,
@@ -42,7 +42,7 @@ pub(super) struct NewAccount<'a> {
     pub(super) attributes: Map<String, Value>,
 }
 
-/// A member as it is put.
+/// Input of a member row.
 #[derive(Debug)]
 pub(super) struct NewMember<'a> {
     pub(super) id: &'a str,
@@ -55,8 +55,8 @@ pub(super) struct NewMember<'a> {
     pub(super) attributes: Map<String, Value>,
 }
 
-/// The key of what was put, and whether the directory had such a record of its own; nothing when
-/// there are no more numbers.
+/// Key of the put record, and whether the directory itself had a record of that type and id. `None`
+/// if no row number is free.
 type PutResult = Option<(RecordKey, bool)>;
 
 fn numbered(number: u32) -> Option<u32> {
@@ -73,7 +73,7 @@ impl Tables {
         known.unwrap_or_else(|| Arc::make_mut(&mut self.features).set(names))
     }
 
-    /// Keeps what few records have, or forgets what there was.
+    /// Stores the row extras of a record, or removes the entry if they are empty.
     fn keep(&mut self, key: RecordKey, cold: RowExtras) {
         if !cold.is_empty() {
             self.cold.insert_mut(key.0, Arc::new(cold));
@@ -130,7 +130,7 @@ impl Tables {
         Some((key, old.bits != 0))
     }
 
-    /// Gives a client the level that it was created without (L7).
+    /// Sets the level of a client that was created without one (L7).
     pub(super) fn attach(&mut self, account: u32, level: u32) {
         if let Some(row) = self.accounts.row(account).copied() {
             self.accounts.set(
@@ -170,7 +170,7 @@ impl Tables {
         Some((key, old.bits != 0))
     }
 
-    /// A level of the directory, or of the catalog.
+    /// Puts a level of the directory or of the catalog.
     pub(super) fn put_level(&mut self, level: &AccessLevel, own: bool) -> PutResult {
         let owner = self.account_number(level.owner())?;
         let features = self.set(level.features.iter().map(String::as_str));
@@ -199,7 +199,7 @@ impl Tables {
         Some((key, old.is_own()))
     }
 
-    /// A package of the directory, or of the catalog.
+    /// Puts a package of the directory or of the catalog.
     pub(super) fn put_package(&mut self, package: &Package, own: bool) -> PutResult {
         let level = self.level_number(package.client_level())?;
         let features = self.set(package.features.iter().map(String::as_str));
@@ -251,7 +251,7 @@ impl Tables {
         Some((RecordKind::Platform.key(numbered(number)?), old.0))
     }
 
-    /// Takes a record away; one of the catalog that it had hidden comes back.
+    /// Removes a record. A record of the catalog with the same id becomes visible again.
     pub(super) fn remove(&mut self, key: RecordKey, catalog: &Catalog) {
         let number = key.number();
         let id = self.id(key).to_owned();
@@ -279,7 +279,7 @@ impl Tables {
         }
     }
 
-    /// Takes up a bundle's features, packages and levels.
+    /// Replaces the features, packages and levels of the old bundle by those of the new one.
     pub(super) fn declare(&mut self, features: &[&str], catalog: &Catalog, old: &Catalog) {
         let mut known = FeatureTable::clone(&self.features);
         known.declare(features);
@@ -310,7 +310,8 @@ impl Tables {
                 self.keep(RecordKind::AccessLevel.key(number), RowExtras::default());
             }
         }
-        // One of the directory's own of the same id stays, for the checks to find.
+        // A record of the directory itself with the same id stays, so that the checks can report
+        // it.
         for package in catalog.packages() {
             if self
                 .packages
@@ -331,8 +332,8 @@ impl Tables {
         }
     }
 
-    /// Types anew what hosts keep of their own; the record and the reason of one that does not fit
-    /// any more.
+    /// Validates all custom attributes against the schema again. Returns the first record that does
+    /// not fit, with the reason.
     pub(super) fn retype(
         &mut self,
         names: &impl SchemaVocabulary,
@@ -358,7 +359,8 @@ fn more(cold: &RowExtras) -> u16 {
     if cold.is_empty() { 0 } else { COLD }
 }
 
-/// What does not fit the schema is left untyped: the checks tell the reason.
+/// Builds row extras. Attributes that do not fit the schema stay untyped; the checks report the
+/// reason.
 fn cold(
     kind: &str,
     limits: Limits,

@@ -1,8 +1,6 @@
-//! Taking what a note says is allowed: one meter of an account that asks for itself, without a key.
-//! It does what [`try_grant`] does with such a question, and answers the same; nothing is asked of
-//! policies and directory.
-//!
-//! [`try_grant`]: super::take
+//! Consumes by a cached grant: one meter of an account that consumes for itself, without an
+//! idempotency key. The answer equals that of [`take`](fn@super::take), but neither policies nor
+//! directory are read.
 
 use std::sync::Arc;
 
@@ -14,7 +12,7 @@ use crate::model::limit::EffectiveLimit;
 use crate::store::{Bucket, CachedGrant, CountOwner, CountTx, GrantHit, GrantKey};
 use crate::util::error::Error;
 
-/// What is asked.
+/// A request that a cached grant may answer.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct FastConsumeRequest<'a> {
     pub(crate) account: &'a str,
@@ -23,8 +21,8 @@ pub(crate) struct FastConsumeRequest<'a> {
     pub(crate) asked: GrantKey,
 }
 
-/// Takes, if a note says that it is allowed: the answer that the note names, and what was counted.
-/// `find` gives the answer, unless it is a no.
+/// Consumes if a cached grant allows it. Returns the answer in the grant's slot, and the receipt.
+/// `find` returns the answer in a slot, or `None` if it is a denial.
 pub(crate) fn consume_cached<A>(
     ledger: &mut dyn CountTx,
     known: &FastConsumeRequest<'_>,
@@ -59,7 +57,7 @@ pub(crate) fn consume_cached<A>(
     )))
 }
 
-/// How the bucket stands then.
+/// Returns the quota after the consume.
 fn quota_of_grant(known: &FastConsumeRequest<'_>, noted: &GrantHit) -> Quota {
     let GrantHit {
         bucket:
@@ -90,8 +88,8 @@ fn quota_of_grant(known: &FastConsumeRequest<'_>, noted: &GrantHit) -> Quota {
     }
 }
 
-/// Notes that what was taken just now stays allowed while so much is used, by the answer of that
-/// name.
+/// Caches a grant: a consume like the last one stays allowed for usage from `from` to `to`, with
+/// the answer in the given slot.
 pub(crate) fn cache_grant(
     ledger: &mut dyn CountTx,
     known: &FastConsumeRequest<'_>,
@@ -117,7 +115,7 @@ pub(crate) fn cache_grant(
     else {
         return Ok(());
     };
-    // Beyond this nothing more can be counted at all.
+    // Above this usage the counters would overflow.
     let most = i64::MAX.saturating_sub(held).saturating_sub(asked.amount);
     ledger.cache_grant(
         account,

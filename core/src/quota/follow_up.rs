@@ -1,5 +1,5 @@
-//! What follows an operation: `commit` and `release` of a reservation, `refund`; and what the host
-//! itself says of counts: `top_up` and `carry_over`.
+//! Operations that follow up another one: `commit` and `release` of a reservation, and `refund`.
+//! Also the host's adjustments of usage and limits: `top_up` and `carry_over`.
 
 use std::sync::Arc;
 
@@ -15,27 +15,27 @@ use crate::store::{
 };
 use crate::util::error::Error;
 
-/// Which of them.
+/// The kind of follow-up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FollowUp {
-    /// Takes so much of what is held of each meter; all, if it is not said.
+    /// Consumes the given amount of each held meter, or everything held for `None`.
     Commit(Option<i64>),
     Release,
-    /// Gives back so much of each meter; all that is left, if it is not said.
+    /// Gives back the given amount of each meter, or everything that is left for `None`.
     Refund(Option<i64>),
 }
 
-/// What the directory says of a meter of this account, and of this member.
+/// Looks up a meter of the account, and of a member if one is given, in the directory.
 pub(crate) type Lines<'l> = &'l dyn Fn(&str, Option<&str>) -> Option<MeterRequest<'l>>;
 
-/// Who settles what.
+/// A follow-up of an operation.
 pub(crate) struct FollowUpRequest<'a> {
     pub(crate) operation: u64,
     pub(crate) key: Option<(&'a str, [u8; 32])>,
     pub(crate) lines: Lines<'a>,
 }
 
-/// Settles an operation.
+/// Commits, releases or refunds an operation.
 pub(crate) fn follow_up(
     ledger: &mut dyn CountTx,
     asked: &FollowUpRequest<'_>,
@@ -82,8 +82,8 @@ pub(crate) fn follow_up(
     }
 }
 
-/// Whether what settles an operation changes a limit: that is not to be lost with the machine's
-/// power.
+/// Returns whether the follow-up of an operation changes a limit. Such a change must survive a
+/// power loss.
 pub(crate) fn changes_limit(
     store: &dyn Store,
     account: &str,
@@ -106,7 +106,7 @@ fn replayed(
     )
 }
 
-/// A second call says what the first did: it was settled by this operation.
+/// Answers a repeated follow-up with the operation of the first one.
 fn replay_follow_up(
     ledger: &mut dyn CountTx,
     asked: &FollowUpRequest<'_>,
@@ -183,8 +183,8 @@ fn release(
     Ok((counted, TxOutcome::Commit))
 }
 
-/// Takes back the top-up of that key: the limit falls at once, and what was used stays used (B14).
-/// A second call says what the first did.
+/// Revokes the top-up of an idempotency key. The limit falls at once, and what was used stays used
+/// (B14). A repeated call returns the answer of the first one.
 pub(crate) fn revoke_top_up(
     ledger: &mut dyn CountTx,
     account: &str,
@@ -223,7 +223,7 @@ pub(crate) fn revoke_top_up(
     }
 }
 
-/// Takes back what a top-up added, or so much of it, in the window that it was added to.
+/// Takes back a top-up, or the given amount of it, in the window that it was added to.
 fn take_back(
     ledger: &mut dyn CountTx,
     asked: &FollowUpRequest<'_>,
@@ -291,7 +291,7 @@ fn refund(
                 left,
             });
         }
-        // A stock may have been freed since: what is not there any more is not given back twice.
+        // A stock may have been freed since, so never give back more than is still used.
         let used = ledger
             .bucket(part.bucket)?
             .map_or(0, |named| named.bucket.used);
@@ -357,7 +357,7 @@ fn record(
     ))
 }
 
-/// The meters of these parts, after these changes.
+/// Returns the quotas of the meters of `parts`, after `changes`.
 fn quotas(
     ledger: &mut dyn CountTx,
     lines: Lines<'_>,
@@ -432,17 +432,17 @@ fn of_bucket(line: &MeterRequest<'_>, bucket: Bucket, amount: i64) -> Quota {
     }
 }
 
-/// What the host itself says of an account's meter.
+/// An adjustment of an account's meter by the host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Adjustment {
-    /// So much is added to the limit for this window.
+    /// Adds the amount to the limit for this window.
     TopUp(i64),
-    /// So much more was used in this window before Sublet counted.
+    /// Adds usage of this window from before Sublet counted.
     CarryOver(i64),
 }
 
 impl Adjustment {
-    /// What changes a limit is not to be lost with the machine's power.
+    /// Returns the required durability. A change of a limit must survive a power loss.
     pub(crate) fn durability(self) -> Durability {
         match self {
             Self::TopUp(_) => Durability::Power,
@@ -451,7 +451,8 @@ impl Adjustment {
     }
 }
 
-/// Writes what the host says: of the account, and where a member is named of his own part too (M2).
+/// Records an adjustment for the account, and for the member's own counter if a member is named
+/// (M2).
 pub(crate) fn record_adjustment(
     ledger: &mut dyn CountTx,
     subject: &QuotaSubject<'_>,
@@ -515,7 +516,7 @@ pub(crate) fn record_adjustment(
     }
     let now = ledger.now();
     let (kind, keep) = match (what, line.kind) {
-        // It may be taken back for as long as it counts (B14).
+        // A top-up can be taken back for as long as it counts (B14).
         (Adjustment::TopUp(_), MeterKind::Stock) => (OperationKind::TopUp, i64::MAX),
         (Adjustment::TopUp(_), MeterKind::Flow) => {
             (OperationKind::TopUp, retain_until(line.kind, end, now))

@@ -1,4 +1,4 @@
-//! What was done to an account's counts, the newest first.
+//! The history of an account: the operations on its counters, newest first.
 
 use serde::Serialize;
 
@@ -6,46 +6,46 @@ use super::HISTORY_METER;
 use crate::store::{CountTx, OperationKind, ReservationState};
 use crate::util::error::Error;
 
-/// One operation.
+/// One operation of the history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct HistoryEntry {
-    /// Its id.
+    /// The id of the operation.
     pub operation: u64,
-    /// What it did.
+    /// The kind of operation.
     pub kind: OperationKind,
-    /// When, in milliseconds since 1970 UTC (RFC 3339 in JSON).
+    /// The instant of the operation, in milliseconds since 1970 UTC (RFC 3339 in JSON).
     #[serde(serialize_with = "instant")]
     pub at: i64,
-    /// The account whose it is: where somebody acted, the one that was acted as (A1).
+    /// The account that the operation belongs to. With an actor, it is the account acted as (A1).
     pub account: String,
-    /// The member who did it, if one did.
+    /// The member that performed the operation, if one did.
     pub member: Option<String>,
-    /// Who acted as the account, if somebody did.
+    /// The actor that acted as the account, if one did.
     pub actor: Option<String>,
-    /// Its idempotency key.
+    /// The idempotency key of the operation.
     pub key: Option<String>,
-    /// The operation that it settled or gave back.
+    /// The earlier operation that this one commits, releases, refunds, revokes or reverses.
     pub of: Option<u64>,
-    /// A reservation's state: `open`, `expired`, `committed` or `released`.
+    /// The state of a reservation: `open`, `expired`, `committed` or `released`.
     pub reservation: Option<&'static str>,
-    /// What it changed.
+    /// The counters that the operation changed.
     pub parts: Vec<HistoryDelta>,
 }
 
-/// What an operation changed in one count.
+/// The change of one counter by an operation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct HistoryDelta {
     /// The meter.
     pub meter: String,
-    /// The member whose own count it is; nothing for the account's.
+    /// The member whose own counter changed. `None` for the account's counter.
     pub member: Option<String>,
-    /// By how much what is used grew; negative where it fell.
+    /// The change of the used amount. Negative if it fell.
     pub used: i64,
-    /// By how much what is held grew.
+    /// The change of the held amount. Negative if it fell.
     pub held: i64,
-    /// By how much the limit of the window grew; negative where a top-up was taken back.
+    /// The change of the window's limit. Negative if a top-up was taken back.
     pub top_up: i64,
-    /// How much of it was given back since.
+    /// The amount that was given back since.
     pub refunded: i64,
 }
 
@@ -54,7 +54,7 @@ fn instant<S: serde::Serializer>(at: &i64, writer: S) -> Result<S::Ok, S::Error>
     crate::model::calendar::instant_text(*at).serialize(writer)
 }
 
-/// The last operations of an account, older than `before`.
+/// Returns the last operations of an account, older than `before`.
 pub(crate) fn history(
     ledger: &mut dyn CountTx,
     account: &str,

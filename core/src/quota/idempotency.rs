@@ -7,7 +7,7 @@ use crate::api::decision::Decision;
 use crate::store::{CountTx, KeyLookup};
 use crate::util::error::Error;
 
-/// An answer as it is kept with its key.
+/// An answer in the form in which it is stored with its idempotency key.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct StoredAnswer(pub(crate) Decision);
 
@@ -16,7 +16,7 @@ impl StoredAnswer {
         serde_json::to_vec(decision).unwrap_or_default()
     }
 
-    /// The decision, said to be replayed.
+    /// Returns the decision, marked as replayed.
     pub(crate) fn again(self) -> Decision {
         let Self(mut decision) = self;
         if let Some(counted) = &mut decision.counted {
@@ -26,7 +26,9 @@ impl StoredAnswer {
     }
 }
 
-/// What was answered before with this key, if something was (Q7).
+/// Returns the stored answer of an idempotency key, if there is one (Q7). Fails with
+/// [`Error::IdempotencyMismatch`] for another request, and with [`Error::KeyPruned`] if the answer
+/// is gone.
 pub(crate) fn answered<T: DeserializeOwned>(
     ledger: &mut dyn CountTx,
     account: &str,

@@ -1,6 +1,5 @@
-//! What is counted: how much of a limit is used, and the verbs that take and give back. Everything
-//! that a verb decides it decides inside one transaction of the store, so that nothing comes
-//! between a decision and its debit.
+//! Quota: usage of limits, and the verbs that consume and give back. Each verb decides inside one
+//! transaction of the store, so that nothing can happen between a decision and its debit.
 
 mod cached_grant;
 mod follow_up;
@@ -28,25 +27,25 @@ use crate::model::catalog::{MeterKind, WindowKind};
 use crate::model::limit::{EffectiveLimit, Limit};
 use crate::util::error::Error;
 
-/// One meter of what is asked, as the bundle and the directory say it.
+/// One meter of a request, with its settings from the bundle and its limit from the directory.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct MeterRequest<'a> {
     pub(crate) meter: &'a Arc<str>,
     pub(crate) kind: MeterKind,
-    /// A flow's.
+    /// The window of a flow.
     pub(crate) window: WindowKind,
     /// Whether the action gives back.
     pub(crate) decreases: bool,
     pub(crate) amount: i64,
     pub(crate) allowance: EffectiveLimit,
-    /// A member's own part, where it has one.
+    /// The member's own limit, if the member has one.
     pub(crate) sub_limit: Option<Limit>,
-    /// The records that are its count, of a stock that the directory is the count of.
+    /// The records to count, if the directory counts the stock.
     pub(crate) counted: Option<CountedRecords<'a>>,
 }
 
 impl<'a> MeterRequest<'a> {
-    /// A stock of which nothing is asked, as the ledger has it.
+    /// Returns a request of amount 0 for a stock, whose usage is read from the count store.
     pub(crate) fn of_stock(meter: &'a Arc<str>, allowance: EffectiveLimit) -> Self {
         Self {
             meter,
@@ -60,7 +59,8 @@ impl<'a> MeterRequest<'a> {
         }
     }
 
-    /// A stock that the directory is the count of is changed by changing the directory.
+    /// Fails with [`Error::CountedByDirectory`] if the directory counts this stock, because only a
+    /// directory change can change it.
     pub(crate) fn refuse_counted(&self) -> Result<(), Error> {
         self.counted.map_or(Ok(()), |_| {
             Err(Error::CountedByDirectory {
@@ -86,7 +86,7 @@ pub(crate) fn check_meters(
     })
 }
 
-/// Whose counts are asked of, and from when their windows are counted.
+/// The account, member and actor of an operation, and the calendar of the account's windows.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct QuotaSubject<'a> {
     pub(crate) account: &'a str,

@@ -1,4 +1,4 @@
-//! Stocks that the directory is the count of, and what commands leave in an account's history.
+//! Stocks that the directory counts, and the entries that commands write to an account's history.
 
 use super::idempotency::StoredAnswer;
 use super::take::{CurrentBucket, IDEMPOTENCY_RETENTION_MS, in_force, with_operation_id};
@@ -10,10 +10,11 @@ use crate::model::limit::Limit;
 use crate::store::{BucketDelta, CountOwner, CountTx, NewOperation, OperationKind};
 use crate::util::error::Error;
 
-/// The line of an account's history on which nothing is counted.
+/// The meter of history entries that count nothing.
 pub(crate) const HISTORY_METER: &str = "";
 
-/// Makes a stock what there is; nobody is asked, for there it is.
+/// Sets a stock to the number of existing records. Does not check the limit, because the records
+/// already exist.
 pub(crate) fn sync_stock(
     ledger: &mut dyn CountTx,
     subject: &QuotaSubject<'_>,
@@ -48,7 +49,7 @@ pub(crate) fn sync_stock(
     .map(drop)
 }
 
-/// The limit in force of a stock, what was added to it included.
+/// Returns the limit in force of a stock, top-ups included.
 pub(crate) fn limit_of(
     ledger: &mut dyn CountTx,
     subject: &QuotaSubject<'_>,
@@ -69,8 +70,8 @@ pub(crate) fn limit_of(
     ))
 }
 
-/// Writes into the history that a command was obeyed; gives the decision with the number of its
-/// line.
+/// Appends a command that was carried out to the history. Returns the decision with the operation's
+/// id.
 pub(crate) fn record_command(
     ledger: &mut dyn CountTx,
     subject: &QuotaSubject<'_>,
@@ -93,7 +94,8 @@ pub(crate) fn record_command(
     Ok(with_operation_id(decision, id))
 }
 
-/// Keeps an answer for its key in another book than that in which it stands.
+/// Stores the answer of an idempotency key under the caller's account, if the history entry belongs
+/// to another account.
 pub(crate) fn record_key(
     ledger: &mut dyn CountTx,
     subject: &QuotaSubject<'_>,
@@ -112,7 +114,7 @@ pub(crate) fn record_key(
     .map(drop)
 }
 
-/// A part that changes nothing: an operation has one.
+/// Returns a delta that changes nothing, because every operation needs a delta.
 fn history_bucket(ledger: &mut dyn CountTx, account: &str) -> Result<[BucketDelta; 1], Error> {
     let whose = CountOwner {
         account,

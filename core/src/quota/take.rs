@@ -1,4 +1,5 @@
-//! Taking from limits: `consume`, `reserve`, `set` and `free`, and asking whether they would.
+//! Consumes limits: `consume`, `reserve`, `set` and `free`, and checks whether they would be
+//! allowed.
 
 use std::sync::Arc;
 
@@ -15,53 +16,55 @@ use crate::store::{
 };
 use crate::util::error::Error;
 
-/// How long a key lives after its window, or after its operation where no window ends: 35 days.
+/// Retention of an idempotency key after its window, or after its operation if the window never
+/// ends: 35 days.
 pub(super) const IDEMPOTENCY_RETENTION_MS: i64 = 35 * 86_400_000;
 
-/// Which verb takes.
+/// The verb that changes usage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ConsumeMode {
-    /// All, or with `up_to` what is left.
+    /// Consumes the full amount, or with `up_to` the largest amount allowed.
     Consume { up_to: bool },
-    /// Holds it for so many milliseconds.
+    /// Holds the amount for `ttl` milliseconds.
     Reserve { ttl: i64 },
-    /// Makes it the count of a stock.
+    /// Sets a stock to the amount.
     Set,
-    /// Adds to a stock.
+    /// Increases a stock.
     Add,
-    /// Takes from a stock, whether the action is one that counts it or one that frees.
+    /// Decreases a stock, whether the action counts the stock or frees it.
     Sub,
 }
 
 impl ConsumeMode {
-    /// Whether it is about stocks alone.
+    /// Returns whether the verb applies to stocks only.
     pub(crate) fn is_of_stocks(self) -> bool {
         matches!(self, Self::Set | Self::Add | Self::Sub)
     }
 }
 
-/// What is asked.
+/// A request to change usage.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ConsumeRequest<'a> {
     pub(crate) subject: QuotaSubject<'a>,
     pub(crate) lines: &'a [MeterRequest<'a>],
-    /// The caller's key, and the digest of all that was asked with it.
+    /// The idempotency key, and the digest of the request that came with it.
     pub(crate) key: Option<(&'a str, [u8; 32])>,
-    /// Whether a command asks, which changes the directory in the same transaction.
+    /// Whether the request comes from a command, which changes the directory in the same
+    /// transaction.
     pub(crate) by_command: bool,
 }
 
-/// What the policies say of so much of a meter; of the action alone where nothing is metered.
+/// Authorizes an amount of a meter, or only the action if nothing is metered.
 pub(crate) type AuthorizeAmount<'d> =
     &'d mut dyn FnMut(Option<&QuotaFacts<'_>>) -> Result<Decision, Error>;
 
-/// Where a count stands: its bucket, if it was opened yet, and its window.
+/// The current bucket of a counter, if it is open, and its window.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct CurrentBucket {
     pub(super) bucket: Option<Bucket>,
     pub(super) window: Window,
-    /// The count itself, where the directory is the count: the bucket's is that of the last
-    /// command.
+    /// The number of records, if the directory counts the stock. The bucket then has the number
+    /// after the last command.
     counted: Option<i64>,
 }
 
@@ -77,8 +80,8 @@ impl CurrentBucket {
             .counted
             .filter(|_| whose.member.is_none())
             .map(|records| records.count(now));
-        // A window that was begun ends as it was begun, whatever zone or anchor the account has
-        // now: no second budget.
+        // An open window keeps its end, even if the account's time zone or anchor changes.
+        // Otherwise the account would get a second budget.
         if let Some(bucket) = latest.filter(|bucket| bucket.window.contains(now)) {
             return Ok(Self {
                 bucket: Some(bucket),
@@ -122,7 +125,7 @@ impl CurrentBucket {
         }
     }
 
-    /// Whether so much more can be counted at all.
+    /// Returns whether the counter can grow by the amount without an overflow.
     fn has_room(&self, amount: i64) -> bool {
         self.used()
             .checked_add(self.held())
@@ -131,7 +134,7 @@ impl CurrentBucket {
     }
 }
 
-/// A line with its counts.
+/// A meter request with its counters.
 struct MeterState<'a> {
     line: MeterRequest<'a>,
     account: CurrentBucket,
@@ -139,7 +142,7 @@ struct MeterState<'a> {
 }
 
 impl MeterState<'_> {
-    /// The account's limit in force.
+    /// Returns the account's limit in force.
     fn limit(&self) -> Limit {
         in_force(
             self.line.allowance,
@@ -165,7 +168,7 @@ impl MeterState<'_> {
         self.account.has_room(amount) && self.member.is_none_or(|member| member.has_room(amount))
     }
 
-    /// What is left, as far as the limits themselves say it.
+    /// Returns the amount that is left by the limits alone.
     fn left(&self) -> i64 {
         let of = |place: CurrentBucket, limit: Limit| match limit
             .remaining(place.used(), place.held())
@@ -180,7 +183,7 @@ impl MeterState<'_> {
             .min(of(self.account, self.limit()))
     }
 
-    /// How much more is to be counted for that amount.
+    /// Returns the change of usage for an amount.
     fn change(&self, amount: i64, taking: ConsumeMode) -> i64 {
         match taking {
             ConsumeMode::Sub => 0_i64.saturating_sub(amount),
@@ -191,7 +194,7 @@ impl MeterState<'_> {
     }
 }
 
-/// The limit in force, with what was added to it for the bucket's window.
+/// Returns the limit in force: the effective limit plus the top-up of the bucket's window.
 pub(super) fn in_force(allowance: EffectiveLimit, top_up: i64) -> Limit {
     match allowance.limit() {
         Limit::Unlimited => Limit::Unlimited,
@@ -220,7 +223,7 @@ fn load_meters<'a>(
     Ok(placed)
 }
 
-/// Whether it would be allowed; takes nothing.
+/// Returns the decision that a request would get. Consumes nothing.
 pub(crate) fn count(
     ledger: &mut dyn CountTx,
     asked: &ConsumeRequest<'_>,
@@ -231,7 +234,7 @@ pub(crate) fn count(
     Ok(with_quotas(decision, &placed, &asked.subject, &[], None))
 }
 
-/// How the account, or the member, stands.
+/// Returns the quotas of the account, and of the member if one is named.
 pub(crate) fn usage(
     ledger: &mut dyn CountTx,
     subject: &QuotaSubject<'_>,
@@ -252,7 +255,7 @@ pub(crate) fn usage(
         .collect())
 }
 
-/// Takes, if the policies allow it, or gives the answer that the key had before.
+/// Consumes if the policies allow it, or returns the stored answer of the idempotency key.
 pub(crate) fn take(
     ledger: &mut dyn CountTx,
     asked: &ConsumeRequest<'_>,
@@ -277,7 +280,7 @@ pub(crate) fn take(
         .collect();
     let change = |placed: &MeterState<'_>, amount: i64| {
         let change = placed.change(amount, taking);
-        // What holds nothing any more, such as an invitation that is over, frees nothing.
+        // A record that no longer counts, such as an expired invitation, frees nothing.
         if placed.line.counted.is_some() {
             change.max(placed.account.used().saturating_neg())
         } else {
@@ -372,11 +375,11 @@ pub(super) fn with_operation_id(mut decision: Decision, id: u64) -> Decision {
     decision
 }
 
-/// Until when an operation of this window is kept.
+/// Returns the instant until which an operation of this window is retained.
 pub(super) fn retain_until(kind: MeterKind, window: Window, now: i64) -> i64 {
     match kind {
         MeterKind::Stock => now.saturating_add(IDEMPOTENCY_RETENTION_MS),
-        // A window that never ends is over for nobody: what it counts is kept as that of a stock.
+        // A window that never ends is retained like a stock.
         MeterKind::Flow => if window.end == i64::MAX {
             now
         } else {
@@ -386,7 +389,7 @@ pub(super) fn retain_until(kind: MeterKind, window: Window, now: i64) -> i64 {
     }
 }
 
-/// The answer that the key had, if it had one.
+/// Returns the stored answer of the idempotency key, if there is one.
 pub(crate) fn replay(
     ledger: &mut dyn CountTx,
     account: &str,
@@ -395,7 +398,7 @@ pub(crate) fn replay(
     Ok(answered::<StoredAnswer>(ledger, account, key)?.map(StoredAnswer::again))
 }
 
-/// What the policies say of all meters: yes, or the first no.
+/// Authorizes all meters. Returns an allow for all of them, or the first denial.
 fn decided(
     placed: &[MeterState<'_>],
     amount: Option<i64>,
@@ -404,7 +407,7 @@ fn decided(
 ) -> Result<Decision, Error> {
     let mut all: Option<Decision> = None;
     for placed in placed.iter().filter(|placed| !placed.line.decreases) {
-        // A stock that is made less takes nothing.
+        // A stock that decreases consumes nothing.
         let wanted = placed
             .change(amount.unwrap_or(placed.line.amount), taking)
             .max(0);
@@ -437,9 +440,9 @@ fn decided(
     all.map_or_else(|| decide(None), Ok)
 }
 
-/// The largest amount below what was refused that is allowed. For rules that allow less wherever
-/// they allow more it is the largest of all; for others it is one that is allowed and whose
-/// successor is not.
+/// Returns the largest allowed amount below the denied one. It is the maximum if the policies that
+/// allow an amount allow every smaller amount. Otherwise it is an allowed amount whose successor is
+/// denied.
 fn largest_allowed_amount(
     placed: &[MeterState<'_>],
     taking: ConsumeMode,
@@ -455,7 +458,7 @@ fn largest_allowed_amount(
             .min()
             .unwrap_or(0),
     );
-    // Mostly the limits themselves say it.
+    // In most cases the limits alone determine the amount.
     let guess = metered().map(MeterState::left).min().unwrap_or(0);
     if guess > 0 && guess < high {
         if fits(guess)? {
@@ -478,7 +481,7 @@ fn largest_allowed_amount(
     Ok(Some(low).filter(|low| *low > 0))
 }
 
-/// The parts of the operation; buckets that are not there yet are opened.
+/// Returns the deltas of the operation. Opens the buckets that do not exist yet.
 fn parts(
     ledger: &mut dyn CountTx,
     placed: &mut [MeterState<'_>],
@@ -527,7 +530,8 @@ fn parts(
         }
         put(&mut placed.account, None, *change)?;
         if let Some(member) = &mut placed.member {
-            // What others added to a stock may be freed by a member who has added less.
+            // A member may free what others added to a stock, so the member's own counter stops at
+            // zero.
             let change = (*change).max(0_i64.saturating_sub(member.used()));
             put(member, subject.member, change)?;
         }
@@ -535,7 +539,7 @@ fn parts(
     Ok(parts)
 }
 
-/// The decision with its counts, after so much was granted and counted of each meter.
+/// Adds the receipt to the decision. `done` has the granted amount and the change of each meter.
 fn with_quotas(
     mut decision: Decision,
     placed: &[MeterState<'_>],
@@ -555,7 +559,7 @@ fn with_quotas(
     decision
 }
 
-/// What was counted as used is held instead.
+/// Moves the changes in the receipt from used to held.
 fn set_reserved(decision: &mut Decision, changes: &[i64]) {
     let quotas = decision
         .counted

@@ -1,10 +1,11 @@
-//! The few entities that some policies can read from one request, as Cedar's own, made anew from
-//! the resident ones: for the words of errors, for explaining, and for policies that Cedar alone
-//! answers. No second copy of all entities is kept.
+//! Entity slicing: the entities that some policies can read for one request, built as Cedar
+//! entities from the entity table. Used for error messages, for explanations, and for policies that
+//! only Cedar evaluates. So Sublet stores no second copy of all entities.
 //!
-//! What the judge says on them is what it says on all: a policy gets to an entity only from what
-//! the request and its own text name, by as many attributes and tags as its text has one inside
-//! another; `in` asks an entity's ancestors, which stand with it.
+//! Cedar returns the same result for this slice as for all entities. A policy can only reach
+//! entities that the request or its own text names, and those that attribute and tag accesses lead
+//! to. An access chain is at most as long as such accesses are nested in the text. `in` needs an
+//! entity's ancestors, which each entity of the slice lists.
 
 use std::collections::{HashMap, HashSet};
 use std::str::FromStr;
@@ -23,17 +24,17 @@ use crate::compiler::linked;
 use crate::util::error::Error;
 use crate::vm::{Heap, RequestArena, Value};
 
-/// What policies can get to beyond what a request names.
+/// The entities that policies can reach beyond those that a request names.
 #[derive(Debug, Default)]
 pub(crate) struct AccessDepth {
-    /// Type and id of what their conditions name.
+    /// Type and id of the entities that the conditions name.
     named: Vec<(String, String)>,
-    /// How many attributes and tags stand one inside another.
+    /// The maximum nesting of attribute and tag accesses.
     steps: usize,
 }
 
 impl AccessDepth {
-    /// That of the policies of those positions.
+    /// Computes the access depth of the policies at `positions`.
     pub(crate) fn of(rules: &PolicyList, positions: impl Iterator<Item = usize>) -> Self {
         let mut reach = Self::default();
         for rule in positions.filter_map(|at| rules.list.get(at)) {
@@ -91,9 +92,9 @@ impl AccessDepth {
     }
 }
 
-/// The entities that policies of this reach can read from this request. `inline` came with it and
-/// stands for what the program has of that name; what is below it is then below what is above it
-/// too.
+/// Returns the entities that policies of this access depth can read for a request. `inline` came
+/// with the request and replaces the program's entity of that name. The descendants of `inline`
+/// then also descend from its parents.
 pub(crate) fn entity_slice(
     resident: &EntityTable,
     reach: &AccessDepth,
@@ -168,7 +169,7 @@ pub(crate) fn entity_slice(
     };
     let resource = entity.uid().to_string();
     entities.upsert_entities([entity], None).map_err(|found| {
-        // Cedar names any of those on the circle, another each time.
+        // Cedar names an arbitrary entity of the cycle, not always the same one.
         let circle = matches!(found, EntitiesError::TransitiveClosureError(_));
         let reason = if circle {
             "its parents are below it".to_owned()
@@ -179,7 +180,8 @@ pub(crate) fn entity_slice(
     })
 }
 
-/// The entities that a value refers to, but for those inside sets: nothing reads through a set.
+/// Collects the entities that a value refers to, except those in sets. No policy can read through a
+/// set.
 fn referred(value: &EvalResult, to: &mut Vec<EntityUid>) {
     match value {
         EvalResult::EntityUid(uid) => to.push(uid.clone()),
@@ -196,8 +198,8 @@ struct SliceBuilder<'a> {
 }
 
 impl SliceBuilder<'_> {
-    /// Makes the entity, if the program has it, and tells what it refers to. `whole`: what is above
-    /// it is made too.
+    /// Builds the entity if the program's data contains it, and adds the entities that it refers to
+    /// to `next`. With `whole`, only direct parents are set, because the ancestors are built too.
     fn make(&mut self, at: u32, whole: bool, next: &mut Vec<u32>) -> Result<(), Error> {
         let Some((attributes, tags)) = self.resident.fields_of(at) else {
             return Ok(());
@@ -255,7 +257,8 @@ impl SliceBuilder<'_> {
         ))
     }
 
-    /// As deep as the value nests, which is capped at load.
+    /// Converts a value to a Cedar expression. Recurses as deep as the value is nested, which is
+    /// limited at load.
     fn value(
         &mut self,
         value: Value,
@@ -295,7 +298,7 @@ impl SliceBuilder<'_> {
     }
 }
 
-/// The extension value that was so written.
+/// Parses an extension value from its source text.
 fn extension(written: &str) -> Option<RestrictedExpression> {
     let argument = |name: &str| {
         written

@@ -1,7 +1,7 @@
-//! The entities of a plain Cedar program, interned: what its compiled policies read.
+//! The entity table: the entities of a plain Cedar program, interned for the compiled policies.
 //!
-//! Rows of one type mostly have the same attributes: their names are kept once, as a shape, and the
-//! values of all rows stand in one column, as do the rows that are above each.
+//! Most entities of a type have the same attributes. Their attribute names are interned once, as a
+//! shape. The attribute values of all entities are in one array, and so are their ancestors.
 
 use std::collections::HashMap;
 use std::hash::BuildHasher;
@@ -13,25 +13,25 @@ use crate::compiler::{CompileContext, value_of};
 use crate::util::interner::Interner;
 use crate::vm::{ConstantPool, EntityStore, Heap, InlineEntity, Value};
 
-/// The shape of an entity that is known only by name.
+/// The shape of an entity of which only the name is known.
 const NO_ENTITY: u32 = u32::MAX;
 
-/// One entity, known from the program's data or only by name.
+/// One entity, from the program's data or known only by name.
 #[derive(Debug, Clone, Copy)]
 struct Row {
     kind: u32,
-    /// Where its id stands among the ids.
+    /// Start and length of the id in `ids`.
     id: (u32, u32),
-    /// The names of its attributes, or [`NO_ENTITY`].
+    /// The shape of its attributes, or [`NO_ENTITY`].
     shape: u32,
-    /// The names of its tags, whose values stand behind those of the attributes.
+    /// The shape of its tags. The tag values follow the attribute values.
     tags: u32,
     values: u32,
-    /// Where all that are above it stand, sorted; and behind them those directly above it.
+    /// The start of its ancestors in `above`, which are sorted. Its direct parents follow them.
     above: u32,
     ancestors: u32,
     parents: u32,
-    /// Whether it is above another.
+    /// Whether it is an ancestor of another entity.
     has_below: bool,
 }
 
@@ -50,11 +50,11 @@ pub(crate) struct EntityTable {
     above: Vec<u32>,
     table: HashTable<u32>,
     hasher: DefaultHashBuilder,
-    /// The types that something here has.
+    /// The types of the entities in the table, sorted.
     kinds: Vec<u32>,
-    /// How extension values were written: Cedar shows them so.
+    /// The source text of extension values, because Cedar prints it.
     written: HashMap<Value, Box<str>>,
-    /// The program has more than can be numbered.
+    /// Whether the program has more entities than can be numbered.
     pub(crate) full: bool,
 }
 
@@ -102,7 +102,7 @@ fn wide(at: u32) -> usize {
 }
 
 impl EntityTable {
-    /// Takes in all entities; `parents` tells those directly above each.
+    /// Builds the table of all entities. `parents` holds the direct parents of each.
     pub(crate) fn new(
         entities: &Entities,
         parents: &HashMap<(String, String), Vec<(String, String)>>,
@@ -234,13 +234,13 @@ impl EntityTable {
         )
     }
 
-    /// The entity's type, as the number of its text.
+    /// Returns the entity's type, as the number of its text.
     #[inline]
     pub(crate) fn kind(&self, entity: u32) -> Option<u32> {
         self.rows.get(wide(entity)).map(|row| row.kind)
     }
 
-    /// All that are above it, sorted.
+    /// Returns all ancestors of an entity, sorted.
     #[inline]
     pub(crate) fn ancestors(&self, entity: u32) -> &[u32] {
         let row = self.rows.get(wide(entity)).and_then(|row| {
@@ -251,7 +251,7 @@ impl EntityTable {
         row.unwrap_or_default()
     }
 
-    /// Those directly above it.
+    /// Returns the direct parents of an entity.
     pub(crate) fn parents(&self, entity: u32) -> &[u32] {
         let row = |row: &Row| {
             self.above
@@ -264,12 +264,12 @@ impl EntityTable {
             .unwrap_or_default()
     }
 
-    /// Whether another is below it.
+    /// Returns whether the entity is an ancestor of another.
     pub(crate) fn has_below(&self, entity: u32) -> bool {
         self.rows.get(wide(entity)).is_some_and(|row| row.has_below)
     }
 
-    /// Type and id of an entity.
+    /// Returns the type and id of an entity.
     pub(crate) fn name(&self, entity: u32) -> Option<(u32, &str)> {
         let row = self.rows.get(wide(entity))?;
         Some((
@@ -278,7 +278,8 @@ impl EntityTable {
         ))
     }
 
-    /// Attributes and tags of an entity that the program's data has.
+    /// Returns the attributes and tags of an entity. Returns `None` if the program's data does not
+    /// contain it.
     pub(crate) fn fields_of(&self, entity: u32) -> Option<(FieldSpan, FieldSpan)> {
         let row = self
             .rows
@@ -291,18 +292,18 @@ impl EntityTable {
         ))
     }
 
-    /// How an extension value was written.
+    /// Returns the source text of an extension value.
     pub(crate) fn written(&self, value: Value) -> Option<&str> {
         self.written.get(&value).map(AsRef::as_ref)
     }
 
-    /// The number of an entity that the program names, if it does.
+    /// Returns the number of an entity, if the program names it.
     #[inline]
     pub(crate) fn find(&self, kind: &str, id: &str) -> Option<u32> {
         self.find_of(self.pool.find_text(kind)?, id)
     }
 
-    /// The same, of a type whose text has that number.
+    /// Returns the number of an entity whose type is given as the number of its text.
     #[inline]
     pub(crate) fn find_of(&self, kind: u32, id: &str) -> Option<u32> {
         self.table
@@ -312,12 +313,12 @@ impl EntityTable {
             .copied()
     }
 
-    /// Whether that text is the name of a type here.
+    /// Returns whether the text is the name of a type in the table.
     pub(crate) fn is_kind(&self, text: u32) -> bool {
         self.kinds.binary_search(&text).is_ok()
     }
 
-    /// The number of a type's name, known to be one from now on.
+    /// Adds the name of a type to the table and returns the number of its text.
     pub(crate) fn insert_type(&mut self, kind: &str) -> u32 {
         let text = self.pool.text(kind);
         if let Err(at) = self.kinds.binary_search(&text) {
@@ -326,7 +327,7 @@ impl EntityTable {
         text
     }
 
-    /// The number of an entity, given to it now if it had none.
+    /// Returns the number of an entity. Adds the entity if it is not in the table.
     pub(crate) fn number(&mut self, kind: &str, id: &str) -> u32 {
         if let Some(at) = self.find(kind, id) {
             return at;
@@ -361,7 +362,8 @@ impl EntityTable {
         at
     }
 
-    /// The entity as a request names it: the program's, or a stranger.
+    /// Returns the entity that a request names. An entity that the program does not name becomes a
+    /// request-local one.
     pub(crate) fn find_or_unknown(&self, kind: &str, id: &str, space: &mut Heap<'_>) -> Value {
         Value::Entity(self.find(kind, id).unwrap_or_else(|| {
             let (kind, id) = (space.text_number(kind), space.text_number(id));
@@ -403,7 +405,7 @@ impl EntityTable {
         }
     }
 
-    /// A value that came with a request. As deep as the value: callers cap it.
+    /// Converts a value of a request. Recurses as deep as the value is nested, which callers limit.
     pub(crate) fn value(&self, value: &EvalResult, space: &mut Heap<'_>) -> Value {
         match value {
             EvalResult::Bool(value) => Value::Bool(*value),
@@ -427,7 +429,7 @@ impl EntityTable {
         }
     }
 
-    /// The entity that came with a request; those directly above it stand for all above it.
+    /// Converts the inline entity of a request. Returns `None` if an attribute or tag has no value.
     pub(crate) fn inline_entity(
         &self,
         entity: &Entity,
@@ -454,7 +456,7 @@ impl EntityTable {
         Some(guest)
     }
 
-    /// Puts above the guest what is above those directly above it.
+    /// Adds the ancestors of the parents to an inline entity that has only its parents.
     pub(crate) fn close(&self, guest: &mut InlineEntity) {
         for at in 0..guest.ancestors.len() {
             let Some(parent) = guest.ancestors.get(at).copied() else {

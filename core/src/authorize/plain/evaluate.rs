@@ -1,5 +1,5 @@
-//! How a plain Cedar program answers: compiled, from what a question names and brings; through
-//! Cedar where only Cedar can read it.
+//! Evaluates requests to a plain Cedar program. Runs the compiled policies on the entities that a
+//! request names or brings. Cedar handles requests that only Cedar can read.
 
 use std::sync::Arc;
 
@@ -19,13 +19,13 @@ use crate::vm::{Heap, InlineEntity, PolicyResult, REQUEST_LOCAL, Value};
 use crate::cedar::authorizer::CedarOutcome;
 use crate::cedar::policy_list::PolicyEffect;
 
-/// What Cedar made of a request that only it can read.
+/// A request as Cedar parsed it.
 struct CedarInput {
     request: cedar_policy::Request,
     inline: Option<cedar_policy::Entity>,
 }
 
-/// Who is asked about, as numbers.
+/// The entities of a request, as numbers, and its context.
 struct RequestEntities {
     principal: u32,
     action: u32,
@@ -34,8 +34,8 @@ struct RequestEntities {
 }
 
 impl CedarEvaluator {
-    /// The allow bit. Stops once a denial is certain; an allow needs every policy that can apply,
-    /// since one that errs denies.
+    /// Returns the allow bit. Stops once a denial is certain. An allow needs every policy that can
+    /// apply, because a policy that fails with an error denies.
     pub(crate) fn check(&self, question: &RequestRef<'_>) -> Result<bool, Error> {
         let (mut permitted, mut refused) = (false, false);
         let beyond = self.for_each_policy(question, |at, outcome| {
@@ -55,7 +55,7 @@ impl CedarEvaluator {
         }
     }
 
-    /// The answer of all policies.
+    /// Evaluates all policies.
     pub(crate) fn judge(&self, question: &RequestRef<'_>) -> Result<CedarOutcome, Error> {
         let mut tally = OutcomeCollector::default();
         let mut count = |at, outcome| {
@@ -80,7 +80,7 @@ impl CedarEvaluator {
         self.evaluate_with_fallback(found, beyond, tally)
     }
 
-    /// What Cedar adds: its answer for policies that only it answers, and its words for errors.
+    /// Adds the results of the policies that only Cedar evaluates, and Cedar's error messages.
     fn evaluate_with_fallback(
         &self,
         read: CedarInput,
@@ -120,14 +120,15 @@ impl CedarEvaluator {
         Ok(verdict)
     }
 
-    /// Cedar's own answer: what came with the request changes what is above other entities.
+    /// Evaluates all policies with Cedar. Needed if the inline resource changes the ancestors of
+    /// other entities.
     fn evaluate_with_cedar(&self, read: CedarInput) -> Result<CedarOutcome, Error> {
         let question = self.question(read, 0..self.rules.list.len())?;
         self.rules
             .authorize_with_cedar(&question.request, &question.entities)
     }
 
-    /// The Cedar question, for all policies.
+    /// Returns the Cedar query for all policies.
     pub(crate) fn asked(&self, request: &Request) -> Result<CedarQuery, Error> {
         let read = self.read(request)?;
         Ok(CedarQuery::Query(Box::new(
@@ -135,7 +136,7 @@ impl CedarEvaluator {
         )))
     }
 
-    /// With the entities that the policies of those positions can read.
+    /// Returns the Cedar request with the entities that the policies at `positions` can read.
     fn question(
         &self,
         read: CedarInput,
@@ -151,7 +152,8 @@ impl CedarEvaluator {
         })
     }
 
-    /// The request as Cedar reads it, or its errors.
+    /// Parses the request with Cedar. Fails with an error for fields that only the tenant kernel
+    /// reads.
     fn read(&self, request: &Request) -> Result<CedarInput, Error> {
         let with = &request.circumstances;
         let kernel_only = [
@@ -195,8 +197,9 @@ impl CedarEvaluator {
         })
     }
 
-    /// The picked policies, asked about what Cedar has read. Nothing where other entities would
-    /// have to change.
+    /// Calls `each` for the selected policies, on a request that Cedar has parsed. Returns `None`
+    /// if the inline resource would change the ancestors of other entities. Otherwise returns
+    /// whether Cedar must evaluate one of the policies.
     fn for_each_policy_cedar(
         &self,
         read: &CedarInput,
@@ -248,8 +251,8 @@ impl CedarEvaluator {
         })
     }
 
-    /// The picked policies, asked about the question as it stands. Nothing where only Cedar can
-    /// read it. Gives back whether one of them is for Cedar to answer.
+    /// Calls `each` for the selected policies, on the request itself. Returns `None` if only Cedar
+    /// can read the request. Otherwise returns whether Cedar must evaluate one of the policies.
     #[inline]
     fn for_each_policy(
         &self,
@@ -319,8 +322,8 @@ impl CedarEvaluator {
         each: impl FnMut(usize, PolicyResult) -> bool,
     ) -> bool {
         let guest = space.scratch.guest.entity;
-        // What came with the request is above nothing that the program has: its own ancestors are
-        // told here.
+        // No other entity gets ancestors through the inline entity (see `place_inline_entity`). So
+        // only the inline entity's own ancestors differ from the table.
         let mut brought = std::mem::take(&mut space.scratch.above);
         brought.clear();
         brought.extend_from_slice(&space.scratch.guest.ancestors);
@@ -362,7 +365,7 @@ impl CedarEvaluator {
         beyond
     }
 
-    /// The number of an entity; nothing where its type may be no type's name.
+    /// Returns the number of an entity, or `None` if `kind` cannot be a type name.
     #[inline]
     fn entity(
         &self,
@@ -407,7 +410,7 @@ impl CedarEvaluator {
         known.or_else(|| self.stranger(on.kind.name(), on.id, space))
     }
 
-    /// Whether the schema has such requests; what it has not is for Cedar to refuse.
+    /// Returns whether the schema allows a request of these types. Cedar refuses the others.
     fn check_types(&self, principal: u32, action: u32, resource: u32, space: &Heap<'_>) -> bool {
         let Some(admitted) = self.admitted.get(&action) else {
             return false;
@@ -448,7 +451,7 @@ impl CedarEvaluator {
         }
     }
 
-    /// Puts what comes with the resource before what the program has of it.
+    /// Loads the inline resource, which replaces the program's entity of that name.
     fn load_attributes(
         &self,
         on: &ResourceRef<'_>,
@@ -516,7 +519,8 @@ impl CedarEvaluator {
             .is_some_and(|shape| shape.kind.choices.is_some())
     }
 
-    /// Takes the guest in, unless that changes what is above others, or it would be above itself.
+    /// Stores the inline entity in the arena. Returns `None` if it changes the ancestors of other
+    /// entities, or is its own ancestor.
     fn place_inline_entity(&self, mut guest: InlineEntity, space: &mut Heap<'_>) -> Option<()> {
         guest.ancestors.sort_unstable();
         guest.ancestors.dedup();

@@ -1,5 +1,5 @@
-//! Plain Cedar: any schema (or none), policies, templates with links and entities, without the
-//! tenancy kernel.
+//! Plain Cedar: policies, templates with links, and entities, under any schema or none, without the
+//! tenant kernel.
 
 pub(crate) mod entity_slice;
 pub(crate) mod entity_table;
@@ -33,31 +33,31 @@ use crate::util::stack;
 pub(crate) struct CedarEvaluator {
     pub(crate) rules: PolicyList,
     pub(crate) schema: Option<Schema>,
-    /// What the schema says of attributes, tags and contexts.
+    /// The attributes, tags and contexts that the schema declares.
     pub(crate) types: Option<Types>,
     pub(crate) validate_requests: bool,
-    /// Of which numbering the numbers of entities and texts are, for handles.
+    /// The generation of the numbers of entities and texts, which handles compare with.
     pub(crate) numbering: u32,
-    /// The entities and policies in the form that answers.
+    /// The entities and policies in compiled form.
     pub(crate) resident: EntityTable,
     pub(crate) compiled: ProgramSet,
-    /// What the schema says of each action.
+    /// The types that the schema allows, by action.
     pub(crate) admitted: HashMap<u32, AllowedTypes>,
-    /// The types whose ids are listed in the schema, and those ids.
+    /// The types whose ids the schema lists, and those ids.
     pub(crate) enumerated: HashSet<u32>,
     pub(crate) choices: HashSet<u32>,
 }
 
-/// The requests of one action, by numbers.
+/// The principal and resource types of one action, and its context type.
 #[derive(Debug)]
 pub(crate) struct AllowedTypes {
     pub(crate) principals: Vec<u32>,
     pub(crate) resources: Vec<u32>,
-    /// Nothing where it is not known.
+    /// `None` if the context type is unknown.
     pub(crate) context: Option<Arc<RecordType>>,
 }
 
-/// Loads a program, whole or not at all.
+/// Loads a program. Either all of it is loaded or nothing.
 pub(crate) fn load(
     program: &CedarProgram,
     validation: Validation,
@@ -193,7 +193,7 @@ fn build(
 }
 
 impl CedarEvaluator {
-    /// Takes in what the schema says of requests.
+    /// Adds the schema's declarations of entity types and actions.
     fn declare(&mut self, types: Types) {
         for kind in types.kinds() {
             let text = self.resident.insert_type(&kind.name);
@@ -244,7 +244,7 @@ impl CedarEvaluator {
         actions
     }
 
-    /// The schema's actions, sorted.
+    /// Returns the names of the schema's actions, sorted.
     pub(crate) fn action_names(&self) -> Vec<Arc<str>> {
         let mut names: Vec<Arc<str>> = self
             .schema

@@ -1,33 +1,33 @@
-//! Answers that were given before, by the bits that they depend on: the same bits give the same
-//! answer, whatever the directory becomes. Nothing here grows stale or without bound; a reload
-//! begins anew.
+//! The answer cache: earlier answers, keyed by the bits that they depend on. Equal bits give an
+//! equal answer, whatever changes in the directory. So entries never become stale. The capacity is
+//! fixed, and a policy reload begins with an empty cache.
 //!
-//! A key has the session's bits below, and above them one bit for each further variable that the
-//! policies depend on.
+//! The low half of a key holds the session bits. The high half has one bit for each further
+//! variable that the policies depend on.
 
 use once_cell::race::OnceBox;
 
 use crate::cedar::authorizer::AnswerTemplate;
 
-/// How many answers of one kind of request are kept.
+/// Maximum number of answers cached for one kind of request.
 const CAPACITY: usize = 64;
 
-/// How many further variables a key has room for.
+/// Maximum number of further variables in a key.
 const FURTHER: usize = 64;
 
 type Slots = [OnceBox<(u128, AnswerTemplate)>; CAPACITY];
 
-/// The answers of one kind of request.
+/// The answer cache of one kind of request.
 #[derive(Debug)]
 pub(crate) struct AnswerCache {
-    /// The session's bits that its policies read.
+    /// The mask of the session bits that the policies read.
     bits: u64,
-    /// The further variables that they read; nothing where those are more than a key has room for.
+    /// The further variables that the policies read. `None` if they are too many for a key.
     asks: Option<Box<[u16]>>,
     slots: OnceBox<Slots>,
 }
 
-/// Where the bits are sought first.
+/// Returns the first slot to probe for a key.
 #[inline(always)]
 fn start(key: u128) -> usize {
     let folded = u64::try_from(key >> 64 ^ key & u128::from(u64::MAX)).unwrap_or(0);
@@ -48,12 +48,12 @@ impl AnswerCache {
         }
     }
 
-    /// Whether answers are kept.
+    /// Returns whether answers can be cached.
     pub(crate) fn is_enabled(&self) -> bool {
         self.asks.is_some()
     }
 
-    /// Whether a further variable from that one on is part of a key.
+    /// Returns whether a key contains a further variable that is `first` or higher.
     #[inline]
     pub(crate) fn asks_from(&self, first: u16) -> bool {
         self.asks
@@ -62,7 +62,7 @@ impl AnswerCache {
             .any(|variable| *variable >= first)
     }
 
-    /// The key of these bits. `ask` gives the further variables.
+    /// Returns the key of these bits. `ask` returns the value of a further variable.
     #[inline(always)]
     pub(crate) fn key(&self, bits: u64, mut ask: impl FnMut(u16) -> Option<bool>) -> Option<u128> {
         let mut key = u128::from(bits & self.bits);
@@ -73,13 +73,13 @@ impl AnswerCache {
         Some(key)
     }
 
-    /// The answer to this key, if it was given before.
+    /// Returns the cached answer of a key.
     #[inline]
     pub(crate) fn get(&self, key: u128) -> Option<&AnswerTemplate> {
         self.by_slot(self.find(key)?)
     }
 
-    /// Where it is kept: there it stays.
+    /// Returns the slot of a key's answer. An answer never moves to another slot.
     #[inline]
     pub(crate) fn find(&self, key: u128) -> Option<u8> {
         let slots = self.slots.get()?;
@@ -94,7 +94,7 @@ impl AnswerCache {
         None
     }
 
-    /// The answer that is kept there.
+    /// Returns the answer in a slot.
     #[inline]
     pub(crate) fn by_slot(&self, place: u8) -> Option<&AnswerTemplate> {
         self.slots
@@ -104,7 +104,7 @@ impl AnswerCache {
             .map(|(_, answer)| answer)
     }
 
-    /// Keeps an answer, while there is room.
+    /// Caches an answer unless the cache is full.
     pub(crate) fn insert(&self, key: u128, answer: impl FnOnce() -> AnswerTemplate) {
         let slots = self
             .slots
@@ -118,7 +118,7 @@ impl AnswerCache {
         {
             match slot.set(new) {
                 Ok(()) => return,
-                // Another thread may have been faster.
+                // Another thread may have stored this answer first.
                 Err(_) if slot.get().is_some_and(|(known, _)| *known == key) => return,
                 Err(refused) => new = refused,
             }

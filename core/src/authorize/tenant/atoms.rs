@@ -1,5 +1,6 @@
 //! Facts of records beyond a session's bits, each read from the row at the end of a path. A policy
-//! that asks one of them stays among single bits: the fact is looked up when the plan comes to it.
+//! that reads such a fact still runs as a decision diagram. The fact is looked up when the diagram
+//! reaches its variable.
 
 use super::entities::state;
 use super::resolve::{ResolvedLogin, ResolvedResource};
@@ -11,14 +12,14 @@ use super::symbols::{
 use crate::directory::{NO_ROW, Tables};
 use crate::vm::StoredValue;
 
-/// The record that a path starts from.
+/// The record at the start of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PathStart {
     Account,
     Member,
     Domain,
     Resource,
-    /// The account of a resource that comes inline.
+    /// The account of an inline resource.
     ResourcesAccount,
 }
 
@@ -27,11 +28,11 @@ pub(crate) enum PathStart {
 pub(crate) struct RecordPath {
     pub(crate) start: PathStart,
     pub(crate) names: Vec<u32>,
-    /// The kind of entity that it leads to.
+    /// The type of the entity at the end of the path.
     pub(crate) kind: u32,
 }
 
-/// A value that an attribute of the host's own is compared with.
+/// A literal that an attribute defined by the host is compared with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum OwnLiteral {
     Bool(bool),
@@ -42,23 +43,23 @@ pub(crate) enum OwnLiteral {
 /// One fact of a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum RecordFact {
-    /// There is a record.
+    /// The record exists.
     Exists,
-    /// It has the reference of that name.
+    /// The record has the reference of that name.
     Names(u32),
-    /// The boolean attribute of that name.
+    /// The boolean attribute of that name is true.
     Flag(u32),
-    /// The set of that name has the item, or the attribute of that name is the item.
+    /// The set of that name contains the item, or the attribute of that name equals the item.
     Contains(u32, u32),
-    /// The set of that name has no item.
+    /// The set of that name is empty.
     IsEmpty(u32),
-    /// It is one of these entities, sorted.
+    /// The record is one of these entities, which are sorted.
     IsOneOf(Box<[u32]>),
-    /// It is the record that the other path leads to.
+    /// The other path leads to the same record.
     IsAlso(RecordPath),
-    /// It has that attribute of the host's own.
+    /// The record has that attribute defined by the host.
     HasOwn(Box<str>),
-    /// That attribute of the host's own is this value.
+    /// The attribute defined by the host equals the literal.
     OwnIs(Box<str>, OwnLiteral),
 }
 
@@ -69,7 +70,7 @@ pub(crate) struct RecordRead {
     pub(crate) fact: RecordFact,
 }
 
-/// The numbers that paths start from.
+/// The numbers at which paths start.
 #[derive(Clone, Copy)]
 pub(crate) struct PathOrigin {
     pub(crate) login: ResolvedLogin,
@@ -77,7 +78,7 @@ pub(crate) struct PathOrigin {
     pub(crate) on: ResolvedResource,
 }
 
-/// The kind of entity that a reference of a record leads to, if the attribute is one.
+/// Returns the type of the entity that an attribute refers to, if the attribute is a reference.
 pub(crate) fn reference_kind(of: u32, name: u32) -> Option<u32> {
     match (of, name) {
         (ACCOUNT | DOMAIN | LEVEL, OWNER) | (MEMBER, ACCOUNT_OF) => Some(ACCOUNT),
@@ -87,7 +88,7 @@ pub(crate) fn reference_kind(of: u32, name: u32) -> Option<u32> {
     }
 }
 
-/// The entity that a reference of a record names.
+/// Returns the entity that a reference of a record names.
 fn referred(hot: &Tables, of: u32, name: u32) -> Option<u32> {
     let (kind, number) = parts(of);
     let to = match (kind, name) {
@@ -132,7 +133,7 @@ fn flag(hot: &Tables, of: u32, name: u32) -> Option<bool> {
     })
 }
 
-/// A record's set of that name: the first 64 places as bits, and the others.
+/// Returns a record's set of that name: the first 64 places as bits, and the others.
 fn set(hot: &Tables, of: u32, name: u32) -> Option<(u64, &[u32])> {
     let (kind, number) = parts(of);
     Some(match (kind, name) {
@@ -157,7 +158,7 @@ fn set(hot: &Tables, of: u32, name: u32) -> Option<(u64, &[u32])> {
     })
 }
 
-/// An attribute of the host's own.
+/// Returns an attribute defined by the host.
 fn own<'h>(hot: &'h Tables, of: u32, name: &str) -> Option<&'h StoredValue> {
     let (kind, number) = parts(of);
     let all = match kind {
@@ -196,7 +197,7 @@ impl RecordPath {
 }
 
 impl RecordRead {
-    /// Whether the fact is so; never, where the path leads to no record.
+    /// Returns whether the fact holds. A fact does not hold if the path leads to no record.
     pub(crate) fn holds(&self, hot: &Tables, origin: &PathOrigin) -> bool {
         #[cfg(test)]
         crate::vm::count_steps(self.path.names.len().saturating_add(1));

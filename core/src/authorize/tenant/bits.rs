@@ -1,5 +1,5 @@
-//! A session's request in single bits: what the kernel's rows say of principal, account, owner,
-//! package, level, domain and resource, gathered without a branch for each policy that asks.
+//! The bits of a session request: facts from the rows of principal, account, owner, package, level,
+//! domain and resource. They are gathered once, without a branch for each policy that reads them.
 
 use super::resolve::{ResolvedLogin, ResolvedResource};
 use super::symbols;
@@ -7,22 +7,22 @@ use crate::directory::{
     AccountRow, DomainRow, MemberRow, NO_ROW, Tables, account_bit, domain_bit, member_bit,
 };
 
-/// Where each record's bits begin.
+/// The first bit of each record.
 pub(crate) const ACCOUNT: u32 = 0;
 pub(crate) const OWNER: u32 = ACCOUNT + account_bit::COUNT;
 pub(crate) const RESOURCE: u32 = OWNER + account_bit::COUNT;
 pub(crate) const DOMAIN: u32 = RESOURCE + account_bit::COUNT;
 pub(crate) const MEMBER_EXISTS: u32 = DOMAIN + domain_bit::COUNT;
 pub(crate) const MEMBER_CONFIRMED: u32 = MEMBER_EXISTS + member_bit::CONFIRMED;
-/// The package of the account, a client's: of its owner.
+/// The package of the account. For a client it is the owner's package.
 pub(crate) const PACKAGE_EXISTS: u32 = MEMBER_EXISTS + 2;
 pub(crate) const WHITELABEL: u32 = MEMBER_EXISTS + 3;
-/// Whether each has the action's feature.
+/// Whether the package, level or member has the action's feature.
 pub(crate) const PACKAGE_FEATURE: u32 = MEMBER_EXISTS + 4;
 pub(crate) const LEVEL_EXISTS: u32 = MEMBER_EXISTS + 5;
 pub(crate) const LEVEL_FEATURE: u32 = MEMBER_EXISTS + 6;
 pub(crate) const MEMBER_FEATURE: u32 = MEMBER_EXISTS + 7;
-/// Which records are the same.
+/// Whether two records are one.
 pub(crate) const DOMAIN_OWNER_IS_ACCOUNT: u32 = MEMBER_EXISTS + 8;
 pub(crate) const DOMAIN_OWNER_IS_OWNER: u32 = MEMBER_EXISTS + 9;
 pub(crate) const RESOURCE_IS_ACCOUNT: u32 = MEMBER_EXISTS + 10;
@@ -31,7 +31,8 @@ pub(crate) const RESOURCES_ACCOUNT_IS_ACCOUNT: u32 = MEMBER_EXISTS + 12;
 pub(crate) const RESOURCES_OWNER_IS_ACCOUNT: u32 = MEMBER_EXISTS + 13;
 /// The account that owns the domain.
 pub(crate) const DOMAIN_OWNER: u32 = MEMBER_EXISTS + 14;
-/// The package of the account that owns the domain: three bits, as those of the account's own.
+/// The package of the account that owns the domain. Its three bits are laid out like those of the
+/// account's package.
 pub(crate) const DOMAIN_OWNERS_PACKAGE_EXISTS: u32 = DOMAIN_OWNER + account_bit::COUNT;
 pub(crate) const DOMAIN_OWNERS_WHITELABEL: u32 =
     DOMAIN_OWNERS_PACKAGE_EXISTS + (WHITELABEL - PACKAGE_EXISTS);
@@ -39,31 +40,31 @@ pub(crate) const DOMAIN_OWNERS_PACKAGE_FEATURE: u32 =
     DOMAIN_OWNERS_PACKAGE_EXISTS + (PACKAGE_FEATURE - PACKAGE_EXISTS);
 const _: () = assert!(DOMAIN_OWNERS_PACKAGE_FEATURE < 64);
 
-/// What a session's bits are gathered from.
+/// The rows that a session's bits are gathered from.
 pub(crate) struct SessionRows {
     pub(crate) login: ResolvedLogin,
-    /// The rows of its account and of itself, if it is a member; without a bit where there is none.
+    /// The rows of the login's account and of the member. A row that does not exist has no bit set.
     pub(crate) account: AccountRow,
     pub(crate) member: MemberRow,
     pub(crate) domain: DomainRow,
-    /// The place of the action's feature, or any.
+    /// The place of the action's feature. Any value if the action has no feature.
     pub(crate) feature: u32,
 }
 
-/// A bit where both are the same number.
+/// Returns the bit if both numbers are equal and refer to a row.
 #[inline(always)]
 pub(crate) fn same(bit: u32, left: u32, right: u32) -> u64 {
     u64::from(left == right && left != NO_ROW) << bit
 }
 
-/// Whether the account is a client.
+/// Returns whether the account is a client.
 #[inline(always)]
 pub(crate) fn is_client(account: &AccountRow) -> bool {
     account.bits() >> account_bit::HAS_OWNER & 1 != 0
 }
 
 impl SessionRows {
-    /// All but the resource's bits.
+    /// Returns all bits except those of the resource.
     #[inline(always)]
     pub(crate) fn bits(&self, hot: &Tables) -> u64 {
         let Self {
@@ -78,7 +79,7 @@ impl SessionRows {
             | self.has(member.grants) << MEMBER_FEATURE;
         bits |=
             domain.bits() << DOMAIN | same(DOMAIN_OWNER_IS_ACCOUNT, domain.owner, login.account);
-        // A client's package is its owner's.
+        // A client has the package of its owner.
         let (payer, payer_bits, package) = if is_client(account) {
             if let Some(level) = hot.levels.row(account.level) {
                 bits |= 1 << LEVEL_EXISTS | self.has(level.features) << LEVEL_FEATURE;
@@ -95,7 +96,7 @@ impl SessionRows {
         };
         let package = self.package(hot, package);
         bits |= package << PACKAGE_EXISTS;
-        // Mostly the domain belongs to the account that pays, and nothing more is looked up.
+        // In most cases the paying account owns the domain, and no further row is needed.
         if domain.owner == NO_ROW {
             bits
         } else if domain.owner == payer {
@@ -105,7 +106,7 @@ impl SessionRows {
         }
     }
 
-    /// The bits of an owner of the domain who is not the account's payer.
+    /// Returns the bits of a domain owner that is not the account's payer.
     #[inline(never)]
     fn other_domain_owner(&self, hot: &Tables, owner: u32) -> u64 {
         let Some(row) = hot.accounts.row(owner) else {
@@ -114,7 +115,8 @@ impl SessionRows {
         row.bits() << DOMAIN_OWNER | self.package(hot, row.package) << DOMAIN_OWNERS_PACKAGE_EXISTS
     }
 
-    /// The three bits of a package: whether there is one, its right, and the action's feature.
+    /// Returns the three bits of a package: its existence, its whitelabel right, and the action's
+    /// feature.
     #[inline(always)]
     fn package(&self, hot: &Tables, package: u32) -> u64 {
         hot.packages.row(package).map_or(0, |row| {
@@ -130,7 +132,7 @@ impl SessionRows {
 }
 
 impl ResolvedResource {
-    /// The resource's bits, for such a login.
+    /// Returns the bits of the resource for the given login.
     #[inline]
     pub(crate) fn bits(self, login: ResolvedLogin) -> u64 {
         let mine = login.account;

@@ -1,28 +1,28 @@
-//! Which records no policy is about alone: with thousands of such policies, what most requests need
-//! to know of them. Says "perhaps" for the others, which are then looked up (a Bloom filter with
-//! two probes).
+//! A Bloom filter with two probes, for the records that record-specific policies name. With
+//! thousands of such policies, the filter proves for most requests that none of them matches. A
+//! possible match is then looked up.
 
 use crate::util::keyed_hash::KeyedHash;
 
-/// Bits for each one that is put in, at least.
+/// Minimum number of bits for each item.
 const ROOM: usize = 16;
 
 #[derive(Debug, Default)]
 pub(crate) struct BloomFilter {
-    /// A power of two of words; none while nothing is put in.
+    /// The bits. The number of words is a power of two, or zero for an empty filter.
     words: Box<[u64]>,
     texts: KeyedHash,
 }
 
 impl BloomFilter {
-    /// Of the texts of ids.
+    /// Builds a filter over the texts of ids.
     pub(crate) fn of_texts<'a>(ids: impl ExactSizeIterator<Item = &'a str>) -> Self {
         let mut sieve = Self::with_room(ids.len());
         ids.for_each(|id| sieve.put(sieve.texts.hash(id.as_bytes())));
         sieve
     }
 
-    /// Of entities' numbers.
+    /// Builds a filter over the numbers of entities.
     pub(crate) fn of_numbers(numbers: impl ExactSizeIterator<Item = u32>) -> Self {
         let mut sieve = Self::with_room(numbers.len());
         numbers.for_each(|number| sieve.put(spread(number)));
@@ -71,14 +71,14 @@ impl BloomFilter {
     }
 }
 
-/// Fibonacci hashing, by the golden ratio.
+/// Spreads a number by Fibonacci hashing.
 #[inline(always)]
 fn spread(number: u32) -> u64 {
     let product = u64::from(number).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     product ^ product >> 32
 }
 
-/// Two words and a bit in each.
+/// Returns two word indexes, with one bit in each word.
 #[inline(always)]
 #[allow(clippy::cast_possible_truncation, reason = "parts are meant")]
 fn probes(hash: u64) -> [(usize, u64); 2] {

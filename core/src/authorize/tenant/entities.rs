@@ -1,4 +1,4 @@
-//! The directory's rows as the entities that policies read.
+//! Directory rows as the entities that policies read.
 
 use std::hash::BuildHasher;
 
@@ -13,17 +13,17 @@ use crate::directory::{NO_ROW, Tables};
 use crate::model::domain::DomainState;
 use crate::vm::{EntityStore, Heap, REQUEST_LOCAL, StoredValue, Value, enum_set};
 
-/// The directory and what the policies themselves name.
+/// The directory, and the entities that the policies name.
 pub(crate) struct KernelEntities<'a> {
     pub(crate) hot: &'a Tables,
     pub(crate) named: &'a SymbolTable,
-    /// Type and id of a resource that has the first stranger's number without being written down as
-    /// one: mostly nothing else of a request can be the same entity, and its names need not be
-    /// looked at.
+    /// Type and id of an inline resource that has the first request-local number but is not
+    /// interned. In most requests no other name can be that entity, so its type and id are never
+    /// interned.
     pub(crate) guest: Option<(&'a str, &'a str)>,
 }
 
-/// What a bundle's policies name: other entities, and actions with what they are in.
+/// The entities that a bundle's policies name, and the actions with their ancestors.
 #[derive(Debug, Default)]
 pub(crate) struct SymbolTable {
     /// Entities of other types.
@@ -31,13 +31,13 @@ pub(crate) struct SymbolTable {
     pub(crate) actions: Vec<Box<str>>,
     pub(crate) channels: Vec<Box<str>>,
     pub(crate) meters: Vec<Box<str>>,
-    /// For each action, the actions that it is in, sorted.
+    /// For each action, its ancestors in ascending order.
     pub(crate) above: Vec<Vec<u32>>,
-    /// Whether a policy names a record, by the number that it has in one numbering.
+    /// Whether a policy names a record, by its number in one generation of the directory.
     pub(crate) records: bool,
 }
 
-/// Entities by type (a text's number) and id.
+/// Entities by type (the number of a text) and id.
 #[derive(Debug, Default)]
 pub(crate) struct ExtraEntities {
     list: Vec<(u32, Box<str>)>,
@@ -88,12 +88,12 @@ impl ExtraEntities {
 }
 
 impl SymbolTable {
-    /// The place of a meter.
+    /// Returns the place of a meter.
     pub(crate) fn meter(&self, id: &str) -> Option<u32> {
         u32::try_from(self.meters.iter().position(|known| **known == *id)?).ok()
     }
 
-    /// The number of an entity of a type that the directory does not keep, if it has one.
+    /// Returns the number of an entity whose type is not stored in the directory, if it has one.
     pub(crate) fn find(
         &self,
         hot: &Tables,
@@ -121,7 +121,7 @@ impl SymbolTable {
     }
 }
 
-/// The number of a record or of its name.
+/// Returns the number of a record or of a reserved name.
 pub(crate) fn record(hot: &Tables, kind: &str, id: &str) -> Option<u32> {
     let (kind, number) = match kind {
         "Account" => (ACCOUNT, hot.accounts.number(id)),
@@ -137,15 +137,15 @@ pub(crate) fn record(hot: &Tables, kind: &str, id: &str) -> Option<u32> {
 }
 
 impl KernelEntities<'_> {
-    /// The entity as a request names it, known or not.
+    /// Returns the entity that a request names, whether or not it is known.
     pub(crate) fn entity(&self, kind: &str, id: &str, space: &mut Heap<'_>) -> Value {
         let known = record(self.hot, kind, id).or_else(|| {
             self.named
                 .find(self.hot, kind, space.pool.find_text(kind), id)
         });
         Value::Entity(known.unwrap_or_else(|| {
-            // What a host keeps with a record can be the resource, or another: then it must be
-            // among the strangers, first.
+            // An attribute defined by the host can name the inline resource or another unknown
+            // entity. Intern the resource first, because it has the first request-local number.
             let [.., last] = [self.guest, Some((kind, id))].map(|stranger| {
                 let (kind, id) = stranger?;
                 let (kind, id) = (space.text_number(kind), space.text_number(id));
@@ -155,8 +155,8 @@ impl KernelEntities<'_> {
         }))
     }
 
-    /// What a host keeps with a record, as values of this request. As deep as it was checked when
-    /// it was put.
+    /// Converts an attribute defined by the host into a value of this request. Recurses as deep as
+    /// the value is nested, which was checked when it was stored.
     pub(crate) fn own(&self, own: &StoredValue, space: &mut Heap<'_>) -> Value {
         match own {
             StoredValue::Bool(value) => Value::Bool(*value),
@@ -198,7 +198,7 @@ impl KernelEntities<'_> {
     }
 }
 
-/// An entity of that number, unless it stands for none.
+/// Returns the entity with that number, or [`Value::Missing`] for [`NO_ROW`].
 #[inline]
 fn reference(kind: u32, number: u32) -> Value {
     if number == NO_ROW {
@@ -208,7 +208,7 @@ fn reference(kind: u32, number: u32) -> Value {
     }
 }
 
-/// A set of features: the first 64 by bits, the others by place.
+/// Returns a set of features: the first 64 as bits, the others by place.
 #[inline]
 fn features(low: u64, more: &[u32], space: &mut Heap<'_>) -> Value {
     if more.is_empty() {

@@ -1,13 +1,13 @@
-//! The answer to a session's request about a meter, where no policy about limits has anything to
-//! say: then it is the one without a meter. And how long they stay silent: for which counts the
-//! same request has the same answer, so that nobody need run them until then.
+//! Answers session requests that consume from a meter, for usage at which no limit policy applies.
+//! The answer is then that of the request without a meter. Also computes the range of usage in
+//! which the limit policies do not apply, so that they need not run again within it.
 //!
-//! That the policies about limits say the same of another count is proved by watching their run
-//! ([`LinearRange`]). What else they read must be the same: all that the directory says (a version
-//! of it), the kind of request, the account that asks, which the resource belongs to, the domain,
-//! the meter, the amount, what is held, and the limit. What alone may differ is the resource's id:
-//! whatever reads it, or an attribute of what may be the resource, ends the proof. A policy that
-//! reads the facts as one record ends it for the bundle.
+//! The range is proved by tracing the run of the limit policies ([`LinearRange`]). All other facts
+//! that they read must be equal, except the resource's id. These are the directory version, the
+//! kind of request, the account, the domain, the meter, the amount, the held amount and the limit.
+//! The account also owns the resource. A read of the resource's id, or of an attribute of an entity
+//! that may be the resource, ends the proof. A policy that reads the facts as one record ends the
+//! proof for the entire bundle.
 
 use std::sync::Arc;
 
@@ -23,47 +23,48 @@ use crate::model::catalog::MeterKind;
 use crate::model::limit::QuotaFacts;
 use crate::vm::{LinearRange, PolicyResult, REQUEST_LOCAL, Tracer, run_traced};
 
-/// What is known of the answer to a request about a meter.
+/// The result for a request that consumes from a meter.
 pub(crate) enum MeteredAnswer<'p> {
-    /// The answer, and how long it stays, where that is known.
+    /// The answer, and the range of usage in which it is valid, if that range is proved.
     Answer(&'p AnswerTemplate, Option<UnaffectedRange>),
-    /// It is the one without a meter, which was not given yet.
+    /// The answer is that of the request without a meter, which is not cached yet.
     Unknown,
-    /// All policies are to be asked.
+    /// Every policy must be evaluated.
     Beyond,
 }
 
-/// For which counts the policies about limits stay silent, all else being the same.
+/// The range of usage in which the limit policies do not apply, if all other facts are equal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct UnaffectedRange {
-    /// How much may be used at the least, and at the most.
+    /// The lowest and the highest usage, both included.
     pub(crate) from: i64,
     pub(crate) to: i64,
-    /// Where the answer is kept.
+    /// The slot of the answer in the answer cache.
     pub(crate) answer_slot: u8,
 }
 
-/// What an account asks for itself, about its own, of the one meter of an action.
+/// A request by which an account consumes for itself, on its own resource, from the one meter of an
+/// action.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SelfConsume<'p> {
     pub(crate) meter: &'p Arc<str>,
     pub(crate) kind: MeterKind,
-    /// The kind of request, among all that are compiled.
+    /// The kind of request, as a place in the plan table.
     pub(crate) asked: u32,
     /// The number of the domain.
     pub(crate) domain: u32,
     client: bool,
 }
 
-/// Whether the directory or the schema says all of an entity, and no request brings anything of it.
+/// Returns whether the directory or the schema alone defines an entity, so that no request adds to
+/// it.
 fn is_fixed_entity(entity: u32) -> bool {
     entity < REQUEST_LOCAL && symbols::parts(entity).0 != symbols::NAMED
 }
 
 impl TenantEvaluator {
-    /// The answer to a session's request about a meter: the one without, where that was given
-    /// before and no policy about limits has anything to say; and for how long they have not, if
-    /// somebody `hears` it.
+    /// Returns the cached answer to the request without its meter, if no limit policy applies. If
+    /// `hears` is set, also returns the range of usage in which the limit policies do not apply.
     pub(crate) fn metered<'p>(
         &'p self,
         question: &RequestRef<'_>,
@@ -83,7 +84,7 @@ impl TenantEvaluator {
             u16::from(root::RESOURCE),
             is_fixed_entity,
         );
-        // A program may read the resource's id, which the note does not have.
+        // A program may read the resource's id, which is not part of a cached grant's key.
         let watched = hears
             && quota.member.is_none()
             && !self.reads_facts_record
@@ -114,7 +115,7 @@ impl TenantEvaluator {
         }
     }
 
-    /// Whether no policy about limits has anything to say; nothing where that is not known.
+    /// Returns whether no limit policy applies. Returns `None` if this cannot be determined here.
     fn limits_do_not_apply<'p>(
         &'p self,
         question: &RequestRef<'_>,
@@ -153,7 +154,7 @@ impl TenantEvaluator {
         Some(silent)
     }
 
-    /// What is asked of the one meter of an action, where notes of silence can answer it.
+    /// Resolves a request for the one meter of an action, if a cached grant can answer it.
     #[inline]
     pub(crate) fn self_consume(
         &self,
@@ -173,7 +174,7 @@ impl TenantEvaluator {
         })
     }
 
-    /// The answer that is kept there, for a request of this kind.
+    /// Returns the answer in a slot of the answer cache, for a request of this kind.
     #[inline]
     pub(crate) fn cached_answer(
         &self,

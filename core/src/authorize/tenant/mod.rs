@@ -1,9 +1,10 @@
-//! The tenancy kernel compiled: programs for each kind of request, over the directory's rows.
+//! The tenant evaluator: the policies compiled into programs, one set for each kind of request,
+//! over the directory's rows.
 //!
-//! What is known before a request comes is folded in at load: the action, the types of principal
-//! and resource, which attributes a type has; and, for the requests of a session at a domain
-//! (nobody acts, no realm, no amount), the facts that such a request has. What remains is read from
-//! rows by number.
+//! Facts that are known before a request arrives are folded in when the bundle is loaded. These are
+//! the action, the types of principal and resource, and the attributes of each type. A session
+//! request (at a domain, without actor, realm or amount) has further known facts. All other facts
+//! are read from rows by number.
 
 pub(crate) mod answer_cache;
 pub(crate) mod atoms;

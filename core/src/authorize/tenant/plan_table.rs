@@ -1,6 +1,6 @@
-//! The allow bit of a session's request, straight from the rows: what most checks are. All that the
-//! answer to one kind of request needs stands together, so that finding it waits for memory once or
-//! twice; and nothing is built on the way.
+//! The plan table: computes the allow bit of a session request directly from the rows. Most checks
+//! take this path. The data that answers one kind of request is stored together, so that a look-up
+//! waits for memory once or twice. Registers are filled only if a condition needs a program.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use crate::model::reference::is_id;
 use crate::util::text::same;
 use crate::vm::{CompiledBdd, PolicyResult};
 
-/// Names by number, found by one look-up.
+/// Names numbered in order of insertion, found by one hash look-up.
 #[derive(Debug, Default)]
 pub(crate) struct NameTable {
     index: HashIndex,
@@ -28,7 +28,7 @@ pub(crate) struct NameTable {
 }
 
 impl NameTable {
-    /// The next number, for a name that has none yet.
+    /// Adds a name that is not in the table yet, and returns its number.
     pub(crate) fn push(&mut self, name: &str) -> u32 {
         if self.index.is_full() {
             self.index = self.index.grown();
@@ -49,50 +49,50 @@ impl NameTable {
     }
 }
 
-/// The kinds of request of one action: a range of the keys.
+/// The kinds of request of one action, as a range of [`PlanTable::keys`].
 #[derive(Debug, Clone, Copy)]
 struct ActionRange {
     first: u32,
     end: u32,
-    /// The place of its feature, or any.
+    /// The place of the action's feature. Any value if the action has no feature.
     feature: u32,
 }
 
-/// What tells the kinds of request of an action apart.
+/// Distinguishes the kinds of request of an action.
 #[derive(Debug, Clone, Copy)]
 struct RequestKind {
     action: u32,
     principal: u32,
     /// The resource type's place in [`TenantEvaluator::kinds`].
     kind: u32,
-    /// Its place among the entries of its action.
+    /// The place among the entries of the action.
     entry: usize,
-    /// Whether the resource is the host's own, and brings an account and nothing else.
+    /// Whether the resource comes inline, with an account and nothing else.
     inline: bool,
-    /// Whether its answers can be recalled.
+    /// Whether answers of this kind can be cached.
     recalls: bool,
 }
 
-/// How the bits of a kind of request answer it.
+/// Answers one kind of request from the bits of a session.
 #[derive(Debug)]
 pub(crate) struct SessionPlan {
-    /// The allow bit.
+    /// Computes the allow bit.
     pub(crate) plan: CompiledBdd,
-    /// The facts of records that are looked up on the way.
+    /// The facts of records that the diagram may need.
     pub(crate) reads: Vec<RecordRead>,
-    /// All of the answer, where it was given before.
+    /// The cache of full answers.
     pub(crate) memo: AnswerCache,
 }
 
-/// A session's request whose names are found, and which bits can answer.
+/// A session request with resolved names, which a plan can answer.
 #[derive(Clone, Copy)]
 pub(crate) struct PlanRequest {
-    /// The kind of request.
+    /// The kind of request, as a place in [`PlanTable::keys`].
     pub(crate) at: u32,
     pub(crate) login: ResolvedLogin,
     account: AccountRow,
     member: MemberRow,
-    /// The number of its domain.
+    /// The number of the request's domain.
     pub(crate) domain: u32,
     host_at: (u32, u64),
     on: ResolvedResource,
@@ -129,7 +129,7 @@ impl PlanRequest {
         )
     }
 
-    /// Whether an account asks for itself, about what is its own and nothing but that.
+    /// Returns whether an account asks for itself about a resource that it owns.
     #[inline(always)]
     pub(crate) fn is_own(&self) -> bool {
         let Self { login, on, .. } = *self;
@@ -138,19 +138,19 @@ impl PlanRequest {
     }
 }
 
-/// Looks up what a plan or a key needs beside the bits.
+/// Looks up the variables that a plan or a cache key needs beyond the session bits.
 struct Looking<'a, 'q> {
     programs: &'a TenantEvaluator,
     planned: &'a SessionPlan,
     question: &'a RequestRef<'q>,
     directory: &'a Directory,
     sight: &'a PlanRequest,
-    /// The program that ran last, with its outcome: mostly both of its variables are asked.
+    /// The last program run and its result. Most programs are needed for both of their variables.
     last: Option<(u16, PolicyResult)>,
 }
 
 impl Looking<'_, '_> {
-    /// The allow bit.
+    /// Returns the allow bit.
     #[inline(never)]
     fn allows(&mut self, bits: u64) -> Option<bool> {
         self.planned
@@ -158,13 +158,13 @@ impl Looking<'_, '_> {
             .eval(bits, |asked| self.ask(asked.saturating_add(FIRST_READ)))
     }
 
-    /// The key of a recalled answer.
+    /// Returns the answer cache key.
     #[inline(never)]
     fn key(&mut self, bits: u64) -> Option<u128> {
         self.planned.memo.key(bits, |variable| self.ask(variable))
     }
 
-    /// A variable from [`FIRST_READ`] on.
+    /// Returns the value of a variable from [`FIRST_READ`] on.
     fn ask(&mut self, variable: u16) -> Option<bool> {
         let PlanRequest {
             login, domain, on, ..
@@ -203,18 +203,18 @@ impl Looking<'_, '_> {
     }
 }
 
-/// For each action and pair of types that bits can answer, its plans: of a main account or
-/// operator, and of a client.
+/// The plans for each action and pair of types that session bits can answer. Each entry has one
+/// plan for main accounts and operators, and one for clients.
 #[derive(Debug, Default)]
 pub(crate) struct PlanTable {
-    /// By the action's place.
+    /// Ranges of `keys`, by the action's place.
     spans: Vec<ActionRange>,
     keys: Vec<RequestKind>,
     plans: Vec<[Option<SessionPlan>; 2]>,
 }
 
 impl PlanTable {
-    /// The next action; the kinds put from now on are its.
+    /// Begins the next action. The kinds of request added from now on belong to it.
     pub(crate) fn action(&mut self, feature: u32) {
         let first = u32::try_from(self.keys.len()).unwrap_or(u32::MAX);
         self.spans.push(ActionRange {
@@ -224,8 +224,9 @@ impl PlanTable {
         });
     }
 
-    /// A kind of request of the last action, by principal, resource type, place among its entries
-    /// and whether the resource is the host's own; gives its place here.
+    /// Adds a kind of request to the last action. The key holds the principal type, the resource
+    /// type, the place among the action's entries, and whether the resource comes inline. Returns
+    /// the new place.
     pub(crate) fn put(
         &mut self,
         (principal, kind, entry, inline): (u32, u32, usize, bool),
@@ -260,15 +261,17 @@ impl PlanTable {
 }
 
 impl TenantEvaluator {
-    /// The allow bit from the bits of a session's request, where they say it.
+    /// Returns the allow bit from the plan of a session request. Returns `None` if no plan answers
+    /// it.
     #[inline]
     pub(crate) fn planned(&self, question: &RequestRef<'_>, directory: &Directory) -> Option<bool> {
         let sight = self.resolve(question, directory, |_| true)?;
         self.allows(&sight, question, directory)
     }
 
-    /// The allow bit of what was sighted. Mostly the bits say it, and the sight stays in registers:
-    /// what else a plan asks for is looked up by a copy of it.
+    /// Returns the allow bit of a resolved request. In most cases the bits decide, and the resolved
+    /// request stays in registers. Only the look-up of other variables needs it in memory, as a
+    /// copy.
     #[inline(always)]
     fn allows(
         &self,
@@ -293,7 +296,7 @@ impl TenantEvaluator {
         looking.allows(bits)
     }
 
-    /// The whole answer, where the same bits were answered before.
+    /// Returns the full answer if a request with equal bits was answered before.
     #[inline]
     pub(crate) fn recalled(
         &self,
@@ -305,7 +308,7 @@ impl TenantEvaluator {
         memo.get(key)
     }
 
-    /// The answers to this kind of request, and the key of this one's.
+    /// Returns the answer cache of this kind of request, and the key of this request.
     #[inline(always)]
     fn key(
         &self,
@@ -330,7 +333,7 @@ impl TenantEvaluator {
         Some((&planned.memo, planned.memo.key(bits, |_| None)?))
     }
 
-    /// Where the answer to a session's request is kept; whether it was given yet.
+    /// Returns the answer cache of a session request, and the slot of its answer if one is cached.
     pub(crate) fn recalled_at(
         &self,
         sight: &PlanRequest,
@@ -341,7 +344,7 @@ impl TenantEvaluator {
         Some((memo, memo.find(key)))
     }
 
-    /// Keeps an answer for the next question of the same bits.
+    /// Caches an answer for later requests with equal bits.
     #[cold]
     pub(crate) fn keep(
         &self,
@@ -356,7 +359,7 @@ impl TenantEvaluator {
         }
     }
 
-    /// The allow bit of a session's request whose names are found, where its plan says it.
+    /// Returns the allow bit of a session request with resolved names, if its plan decides it.
     pub(crate) fn planned_of(
         &self,
         place: u32,
@@ -386,7 +389,8 @@ impl TenantEvaluator {
         self.allows(&sight, question, directory)
     }
 
-    /// The action and entry of a request that was sighted, with all that was found of it.
+    /// Returns the action and entry of a request that was resolved for a plan, with all resolved
+    /// names.
     pub(crate) fn found_of<'p>(
         &'p self,
         sight: &PlanRequest,
@@ -403,7 +407,7 @@ impl TenantEvaluator {
         let key = self.ready.keys.get(sight.at as usize)?;
         let action = self.list.get(key.action as usize)?;
         let entry = action.entries.get(key.entry)?;
-        // No policy is about its records alone, or it would not have been sighted.
+        // A request that a record-specific policy may match is never resolved for a plan.
         Some(ResolvedRequest {
             action,
             entry,
@@ -417,7 +421,7 @@ impl TenantEvaluator {
         })
     }
 
-    /// What the action of a kind of request takes, where that is of one meter.
+    /// Returns the meter that the action of a kind of request consumes from, if it is the only one.
     #[inline]
     pub(crate) fn takes(&self, at: u32) -> Option<&(Arc<str>, MeterKind)> {
         self.list
@@ -426,7 +430,7 @@ impl TenantEvaluator {
             .as_ref()
     }
 
-    /// A session's request of a kind whose answers can be recalled.
+    /// Resolves a session request if answers of its kind can be cached.
     #[inline]
     pub(crate) fn resolve_for_plan(
         &self,
@@ -436,7 +440,8 @@ impl TenantEvaluator {
         self.resolve(question, directory, |key| key.recalls)
     }
 
-    /// A session's request of a kind that is wanted, unless more than bits may count.
+    /// Resolves a session request of a wanted kind. Returns `None` if facts beyond the session bits
+    /// may matter.
     #[inline(always)]
     fn resolve(
         &self,
@@ -448,7 +453,8 @@ impl TenantEvaluator {
         if question.with.is_some() || resource.more.is_some() || !is_id(resource.id) {
             return None;
         }
-        // All texts that are looked up are asked of memory before the first answer is waited for.
+        // Every hash slot is computed before the first result is used, so that the memory reads
+        // overlap.
         let sought = ResolvedLogin::login_slot(hot, question.principal);
         let at_host = question.host?;
         let host_at = host_slot(directory, at_host);
@@ -481,7 +487,7 @@ impl TenantEvaluator {
         })
     }
 
-    /// The place of a kind of request among those of its action.
+    /// Returns the place of a kind of request within the action's range.
     #[inline(always)]
     fn find_request_kind(
         &self,
@@ -510,7 +516,7 @@ impl TenantEvaluator {
         Some(found?.0)
     }
 
-    /// Whether a policy may be about these records alone.
+    /// Returns whether a record-specific policy may match the login or the resource.
     #[inline(always)]
     fn stands_alone(&self, login: ResolvedLogin, id: &str) -> bool {
         self.sieves[0].may_hold_number(symbols::entity(login.kind, login.number))

@@ -1,4 +1,4 @@
-//! The programs of a bundle, one for each kind of request, picked when the bundle is loaded.
+//! The programs of a bundle, one set for each kind of request, selected when the bundle is loaded.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -23,39 +23,39 @@ use crate::directory::Directory;
 use crate::model::catalog::MeterKind;
 use crate::vm::{ConstantPool, Program};
 
-/// Programs for one action and one pair of types.
+/// The programs for one action and one pair of types.
 #[derive(Debug)]
 pub(crate) struct TypePairPrograms {
     pub(crate) principal: u32,
     /// The resource type's place in [`TenantEvaluator::kinds`].
     pub(crate) kind: u32,
     pub(crate) resource: Box<str>,
-    /// The resource type's text.
+    /// The number of the resource type's name in the constant pool.
     pub(crate) text: u32,
-    /// The kind of record, where it is one.
+    /// The record type of the resource, or `u32::MAX` if it is not a record type.
     pub(crate) record: u32,
-    /// Whether nothing must come with the resource but its account.
+    /// Whether the resource is a record, or comes inline and requires only its account.
     pub(crate) plain: bool,
-    /// The place of its plans, if it has any.
+    /// The place in the plan table, if session bits can answer this pair.
     pub(crate) ready: Option<u32>,
-    /// What a resource that comes inline brings; nothing for a record of the directory.
+    /// The attributes of an inline resource. `None` for a record of the directory.
     pub(crate) inline: Option<InlineRules>,
-    /// For a session's request: of a main account or operator, and of a client.
+    /// The programs for a session request: of a main account or operator, and of a client.
     pub(crate) session: [SessionPrograms; 2],
-    /// For any request.
+    /// The programs for any request.
     pub(crate) any: Vec<Program>,
 }
 
-/// What a resource that comes inline may, and must, bring.
+/// The attributes that an inline resource may have and must have.
 #[derive(Debug)]
 pub(crate) struct InlineRules {
-    /// Whether it has an `account`, and must have one.
+    /// Whether the `account` is required. `None` if the type has no `account`.
     pub(crate) account: Option<bool>,
-    /// Its other attributes; nothing where they are Cedar's to read.
+    /// The other attributes. `None` if only Cedar can read them.
     pub(crate) attributes: Option<RecordType>,
     pub(crate) tags: Option<Type>,
     pub(crate) parents: Vec<Box<str>>,
-    /// Whether an `account`, and nothing else, must be there.
+    /// Whether the `account` is required and nothing else is.
     pub(crate) owned: bool,
 }
 
@@ -85,41 +85,43 @@ impl InlineRules {
     }
 }
 
-/// What answers the requests of a session.
+/// The programs that answer session requests.
 #[derive(Debug)]
 pub(crate) struct SessionPrograms {
-    /// What the plan asks beside the bits.
+    /// The conditions that the plan needs beyond the bits.
     pub(crate) plan_extras: Vec<Program>,
     /// Every policy that can apply, in gate order.
     pub(crate) all: Vec<Program>,
-    /// The permits and warnings alone: which of them hold, once the plan has allowed.
+    /// The permits and warnings. They run after the plan has allowed, to find which of them are
+    /// satisfied.
     pub(crate) permits_only: Vec<Program>,
-    /// The policies that say something of what is asked of a meter, and nothing where none is:
-    /// where none of them applies, the answer is the one without a meter. Nothing where a policy
-    /// says something of both.
+    /// The limit policies, which can apply only to a request with a meter. If none of them applies,
+    /// the answer is that of the request without a meter. `None` if the meter changes another
+    /// policy too.
     pub(crate) limits: Option<Vec<Program>>,
 }
 
-/// An action as a request finds it.
+/// An action with its programs and requirements.
 #[derive(Debug)]
 pub(crate) struct ActionPrograms {
     pub(crate) number: u32,
     pub(crate) feature: Option<u32>,
-    /// The place of the feature, or any.
+    /// The place of the feature. Any value if the action has no feature.
     pub(crate) feature_place: u32,
-    /// Whether the action's context needs fields of its own.
+    /// Whether the action requires context fields of its own.
     pub(crate) context: bool,
-    /// Those fields; nothing where they are Cedar's to read.
+    /// The context fields. `None` if only Cedar can read them.
     pub(crate) fields: Option<RecordType>,
-    /// What it takes, where that is of one meter and it frees none.
+    /// The meter that the action consumes from, if it is the only one and the action frees none.
     pub(crate) takes: Option<(Arc<str>, MeterKind)>,
     pub(crate) entries: Vec<TypePairPrograms>,
 }
 
-/// Places in [`TenantEvaluator::record_specific`], by the number of the record that they are about.
+/// Places in [`TenantEvaluator::record_specific`], by the number of the record that the policies
+/// name.
 pub(crate) type RecordPolicies = HashMap<u32, Vec<u32>>;
 
-/// Everything that answers for one bundle and one numbering of the directory.
+/// The evaluator for one bundle and one generation of the directory.
 #[derive(Debug)]
 pub(crate) struct TenantEvaluator {
     pub(crate) pool: ConstantPool,
@@ -128,34 +130,36 @@ pub(crate) struct TenantEvaluator {
     pub(crate) actions: NameTable,
     pub(crate) list: Vec<ActionPrograms>,
     pub(crate) ready: PlanTable,
-    /// The types of resources.
+    /// The resource types.
     pub(crate) kinds: Vec<Box<str>>,
-    /// What handles of actions and resource types remember.
+    /// The generation that handles of actions and resource types compare with.
     pub(crate) numbering: u32,
-    /// Policies about one principal or one resource alone, each a program, and whose they are.
+    /// Policies that name a single principal or resource, one program each. The next two maps index
+    /// them.
     pub(crate) record_specific: Vec<Program>,
     pub(crate) principals: RecordPolicies,
     pub(crate) resources: RecordPolicies,
-    /// Whether a policy may be about such a principal, and about a resource of such an id.
+    /// Filters for the principals, and for the resource ids, that such policies name.
     pub(crate) sieves: [BloomFilter; 2],
     /// Whether a policy reads the facts, or a part of them, as one record.
     pub(crate) reads_facts_record: bool,
-    /// Whether a policy reads the host's name itself, not only whether there is one.
+    /// Whether a policy reads the text of the host's name, not only whether it is present.
     pub(crate) reads_host_name: bool,
-    /// Whether no policy names a record: then it serves any numbering.
+    /// Whether no policy names a record, so that the evaluator is valid for any generation.
     portable: bool,
 }
 
 impl TenantEvaluator {
-    /// Whether it serves another directory of the same bundle too.
+    /// Returns whether the evaluator is valid for another directory of the same bundle too.
     pub(crate) fn is_portable(&self) -> bool {
         self.portable
     }
 
-    /// Compiles the bundle. Names in the directory what the policies name.
+    /// Compiles the bundle. Reserves in the directory the names that the policies use.
     ///
     /// # Errors
-    /// The id of the first policy that is beyond this version: then Cedar answers.
+    /// The id of the first policy that this compiler does not support. Cedar then evaluates the
+    /// bundle.
     pub(crate) fn new(bundle: &Bundle, directory: &mut Directory) -> Result<Self, Arc<str>> {
         let mut programs = Self {
             pool: symbols::pool(),
@@ -204,7 +208,7 @@ impl TenantEvaluator {
         Ok(programs)
     }
 
-    /// A policy that is looked up by whom it is about: no other request meets it.
+    /// Adds a policy that is looked up by the record that it names. Other requests never run it.
     fn add_record_specific(
         &mut self,
         policy: &ScopedPolicy<'_>,
@@ -241,7 +245,7 @@ impl TenantEvaluator {
         Ok(())
     }
 
-    /// Compiles the programs of one action for each pair of types that it takes.
+    /// Compiles the programs of one action for each pair of types in its schema.
     fn type_pairs(
         &mut self,
         bundle: &Bundle,
@@ -321,7 +325,7 @@ impl TenantEvaluator {
         Ok(entries)
     }
 
-    /// The programs of one action.
+    /// Compiles the programs of one action.
     fn action(
         &mut self,
         bundle: &Bundle,
@@ -366,7 +370,7 @@ impl TenantEvaluator {
         Ok(())
     }
 
-    /// Whether any program reads one of these registers.
+    /// Returns whether any program reads one of these registers.
     fn read(&self, registers: std::ops::Range<u16>) -> bool {
         let reads = |programs: &[Program]| {
             programs
@@ -396,7 +400,8 @@ impl TenantEvaluator {
         u32::try_from(at).unwrap_or(u32::MAX)
     }
 
-    /// The programs of one kind of request, and the policies that can apply to it.
+    /// Compiles the programs of one kind of request. Also returns the policies that can apply to
+    /// it.
     fn nodes<'b>(
         &mut self,
         policies: &[&'b ScopedPolicy<'b>],
@@ -426,8 +431,8 @@ impl TenantEvaluator {
         Ok((programs, left))
     }
 
-    /// What answers one kind of session's requests; and the allow bit from their bits, unless the
-    /// policies say too much.
+    /// Compiles one kind of session request. Also returns its plan, unless the decision diagram
+    /// would be too large.
     fn session(
         &mut self,
         bundle: &Bundle,
@@ -483,7 +488,8 @@ impl TenantEvaluator {
         ))
     }
 
-    /// The policies that read what is asked of a meter, if each of them is silent where none is.
+    /// Compiles the limit policies. Returns `None` if the meter changes the condition of another
+    /// policy.
     fn limits_only(
         &mut self,
         policies: &[&ScopedPolicy<'_>],
@@ -506,7 +512,7 @@ impl TenantEvaluator {
     }
 }
 
-/// One program of all these policies; of halves of them, where they are too many for one.
+/// Compiles the policies into one program, or into programs of halves if they are too many for one.
 fn split(nodes: &[(&ScopedPolicy<'_>, IrExpr)], all: &mut Vec<Program>) -> Result<(), Arc<str>> {
     let mut todo = vec![nodes];
     while let Some(part) = todo.pop() {
@@ -530,10 +536,10 @@ fn split(nodes: &[(&ScopedPolicy<'_>, IrExpr)], all: &mut Vec<Program>) -> Resul
     Ok(())
 }
 
-/// Programs, and the policies that are in them with their conditions.
+/// Programs, and the policies in them with their conditions.
 type Compiled<'b> = (Vec<Program>, Vec<(&'b ScopedPolicy<'b>, IrExpr)>);
 
-/// Whether `account` is all that such a resource must have.
+/// Returns whether the `account` is the only required attribute of a resource type.
 fn is_owned(shape: &AttributeShape, required: &BTreeSet<&str>) -> bool {
     let must = |name: &String, by_type: &bool| *by_type || required.contains(name.as_str());
     shape.contains_key("account")
@@ -542,7 +548,8 @@ fn is_owned(shape: &AttributeShape, required: &BTreeSet<&str>) -> bool {
             .all(|(name, by_type)| must(name, by_type) == (name == "account"))
 }
 
-/// Actions in the order of their names, channels, and what each action is in.
+/// Collects the bundle's symbols: actions in order of their names, channels, meters, and the
+/// ancestors of each action.
 fn symbols(bundle: &Bundle) -> SymbolTable {
     let mut actions: Vec<Box<str>> = bundle
         .actions

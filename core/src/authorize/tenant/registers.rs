@@ -1,4 +1,4 @@
-//! A question's facts as registers, for the programs that read them.
+//! Fills the registers of a program with the facts of a request.
 
 use super::entities::{KernelEntities, SymbolTable};
 use super::programs::{ActionPrograms, InlineRules, TenantEvaluator};
@@ -16,7 +16,8 @@ use crate::model::reference::EntityRef;
 use crate::vm::{Heap, InlineEntity, REQUEST_LOCAL, Value};
 
 impl TenantEvaluator {
-    /// Lends the request's facts as registers.
+    /// Calls `work` with the request's facts in registers. Returns `None` if the request is
+    /// malformed or only Cedar can evaluate it.
     pub(crate) fn fill_registers<T>(
         &self,
         question: &RequestRef<'_>,
@@ -95,7 +96,7 @@ impl TenantEvaluator {
     }
 }
 
-/// The resource, if it is the host's own and neither a policy nor the request can name it.
+/// Returns the resource if it comes inline and neither a policy nor the request can name it.
 #[inline]
 fn undeclared_name<'q>(
     question: &RequestRef<'q>,
@@ -109,7 +110,8 @@ fn undeclared_name<'q>(
     (inline && named.others.is_empty() && !brings).then(|| (resource.kind.name(), resource.id))
 }
 
-/// The resource's number; what comes inline becomes the request's guest.
+/// Returns the resource's entity. An inline resource becomes the inline entity of the request
+/// arena.
 fn resource(
     question: &RequestRef<'_>,
     found: &ResolvedRequest<'_>,
@@ -146,8 +148,8 @@ fn resource(
     Some(Value::Entity(number))
 }
 
-/// The attributes, tags and parents that come with a resource. No parent is in anything: the
-/// directory keeps none of them.
+/// Loads the attributes, tags and parents of an inline resource. A parent has no parents of its
+/// own, because the directory stores none of them.
 fn bring(
     more: &Resource,
     inline: &InlineRules,
@@ -185,7 +187,7 @@ fn bring(
     }
 }
 
-/// The context's own fields.
+/// Returns the context's own fields as a record.
 fn context(
     question: &RequestRef<'_>,
     action: &ActionPrograms,
@@ -208,7 +210,7 @@ fn context(
     }
 }
 
-/// The facts that come from host and circumstances.
+/// Fills the registers of the facts from the host and the environment.
 fn facts(
     question: &RequestRef<'_>,
     directory: &Directory,
@@ -225,7 +227,8 @@ fn facts(
     {
         Some((_, Some(number))) => {
             put(root::DOMAIN, Value::Entity(entity(symbols::DOMAIN, number)));
-            // Mostly only whether there is a host is asked: then its text is not looked at.
+            // Most policies only test that a host is present. The host's text is loaded only if a
+            // policy reads it.
             let name = if reads_host {
                 Value::Text(space.text_number(tenants.hot.domains.id(number)?))
             } else {
@@ -268,7 +271,8 @@ fn facts(
     Some(())
 }
 
-/// What is asked of a meter. Reading a part of what is not there is an error.
+/// Fills the registers of `quota`. Parts of an absent record are poisoned, so that reading them is
+/// an error.
 fn quota(
     facts: Option<&QuotaFacts<'_>>,
     tenants: &KernelEntities<'_>,
@@ -398,7 +402,7 @@ fn quota_whole(roots: &mut [Value; root::COUNT], space: &mut Heap<'_>) {
     put(roots, root::QUOTA, quota);
 }
 
-/// Returns `whole`, or [`Value::Missing`] if the register is.
+/// Returns `whole`, or [`Value::Missing`] if the register at `at` is missing.
 fn if_present(roots: &[Value; root::COUNT], at: u8, whole: Value) -> Value {
     if get(roots, at) == Value::Missing {
         Value::Missing

@@ -1,4 +1,5 @@
-//! A question before its program: names become numbers once, and what is asked most becomes bits.
+//! Resolves a request before its program runs. Names become numbers once, and most checks are
+//! answered from bits.
 
 use super::bits::is_client;
 use super::programs::{
@@ -21,7 +22,7 @@ use crate::model::reference::is_id;
 use crate::util::text::same;
 use crate::vm::{PolicyResult, Program, Value, run, run_one};
 
-/// Principal or actor: its kind, its number and that of its account, or [`NO_ROW`].
+/// A principal or actor: its type, its number, and its account's number or [`NO_ROW`].
 #[derive(Clone, Copy)]
 pub(crate) struct ResolvedLogin {
     pub(crate) kind: u32,
@@ -29,8 +30,8 @@ pub(crate) struct ResolvedLogin {
     pub(crate) account: u32,
 }
 
-/// What the action is done to: the host's own, of an account or of none, or a record of the
-/// directory with what it names.
+/// The resource of a request: an inline resource with or without an account, or a directory record
+/// with the records that it refers to.
 #[derive(Clone, Copy)]
 pub(crate) enum ResolvedResource {
     Inline {
@@ -57,7 +58,7 @@ pub(crate) enum ResolvedResource {
 }
 
 impl ResolvedResource {
-    /// The record of that number, if there is one.
+    /// Returns the record with that number, if it exists.
     fn record(hot: &Tables, kind: u32, number: u32) -> Option<Self> {
         Some(match kind {
             symbols::ACCOUNT => Self::Account {
@@ -94,7 +95,7 @@ impl ResolvedResource {
         })
     }
 
-    /// The record's entity; what comes inline has none yet.
+    /// Returns the record's entity. An inline resource has none yet.
     pub(crate) fn entity(self) -> Option<u32> {
         match self {
             Self::Inline { .. } => None,
@@ -107,33 +108,33 @@ impl ResolvedResource {
     }
 }
 
-/// A question's names as numbers.
+/// A request with its names resolved to numbers.
 pub(crate) struct ResolvedRequest<'p> {
     pub(crate) action: &'p ActionPrograms,
     pub(crate) entry: &'p TypePairPrograms,
     pub(crate) principal: ResolvedLogin,
-    /// The rows of its account and of itself, if it is a member; without a bit where there is none.
+    /// The rows of the login's account and of the member. A row that does not exist has no bit set.
     pub(crate) account: AccountRow,
     pub(crate) member: MemberRow,
     pub(crate) on: ResolvedResource,
-    /// Where the host is looked up.
+    /// The hash slot of the host.
     pub(crate) host: (u32, u64),
-    /// The policies that are about this principal, and about this resource, alone.
+    /// The record-specific policies of this principal, and those of this resource.
     pub(crate) alone: [&'p [u32]; 2],
-    /// What is asked of a meter.
+    /// The quota facts, if the request consumes from a meter.
     pub(crate) quota: Option<&'p QuotaFacts<'p>>,
 }
 
 impl ResolvedRequest<'_> {
-    /// Whether no policy is about its records alone, and nothing must come with the resource but
-    /// its account.
+    /// Returns whether no record-specific policy matches and an inline resource requires only its
+    /// account.
     #[inline]
     fn is_plain(&self) -> bool {
         self.entry.plain && self.alone.iter().all(|alone| alone.is_empty())
     }
 }
 
-/// What a login is looked up by.
+/// The type and hash slot of a login's id.
 #[derive(Clone, Copy)]
 pub(crate) struct LoginSlot {
     kind: u32,
@@ -141,7 +142,7 @@ pub(crate) struct LoginSlot {
 }
 
 impl LoginSlot {
-    /// For a handle.
+    /// For a handle or a type that cannot log in.
     const NOTHING: Self = Self {
         kind: NO_ROW,
         at: (0, 0),
@@ -161,7 +162,7 @@ impl LoginSlot {
 }
 
 impl ResolvedLogin {
-    /// What a login is looked up by: its kind, and where its id may be. A handle needs neither.
+    /// Computes the type and hash slot of a login's id. A handle needs neither.
     #[inline(always)]
     pub(crate) fn login_slot(hot: &Tables, who: PrincipalRef<'_>) -> LoginSlot {
         match who {
@@ -181,7 +182,7 @@ impl ResolvedLogin {
         }
     }
 
-    /// The entity of a login that has a number, whether or not there is a record.
+    /// Returns the entity of a login whose id has a number, whether or not a record exists.
     #[inline(always)]
     pub(crate) fn entity(
         directory: &Directory,
@@ -198,7 +199,7 @@ impl ResolvedLogin {
         }
     }
 
-    /// The login with the rows of its account and of itself.
+    /// Returns the login with the rows of its account and of the member.
     #[inline(always)]
     pub(crate) fn rows(
         directory: &Directory,
@@ -263,7 +264,7 @@ impl ResolvedLogin {
     }
 }
 
-/// Where a host may be.
+/// Computes the hash slot of a host.
 #[inline(always)]
 pub(crate) fn host_slot(directory: &Directory, at: HostRef<'_>) -> (u32, u64) {
     if let HostRef::Name(name) = at {
@@ -273,7 +274,7 @@ pub(crate) fn host_slot(directory: &Directory, at: HostRef<'_>) -> (u32, u64) {
     }
 }
 
-/// The number of a host that is a domain's name as it stands.
+/// Returns the number of the domain that a host names. A host given as text must be in normal form.
 #[inline]
 pub(crate) fn domain_of(directory: &Directory, at: HostRef<'_>, sought: (u32, u64)) -> Option<u32> {
     let hot = directory.hot();
@@ -297,8 +298,9 @@ pub(crate) fn domain_of(directory: &Directory, at: HostRef<'_>, sought: (u32, u6
 }
 
 impl TenantEvaluator {
-    /// The answer, or nothing where the question is malformed, names what nobody has, or brings
-    /// what only Cedar reads: then the long way is asked, which says so.
+    /// Evaluates the request. Returns `None` if the request is malformed, names an unknown record,
+    /// or contains values that only Cedar can evaluate. The caller then asks Cedar, which also
+    /// produces the error.
     pub(crate) fn judge(
         &self,
         bundle: &Bundle,
@@ -333,7 +335,8 @@ impl TenantEvaluator {
         Some(tally.verdict(&bundle.rules))
     }
 
-    /// The allow bit of the answer, for what no plan says; stops once it is certain.
+    /// Returns the allow bit of a request that no plan decides. Stops as soon as the bit is
+    /// certain.
     pub(crate) fn check(
         &self,
         bundle: &Bundle,
@@ -365,8 +368,8 @@ impl TenantEvaluator {
         Some(permitted && !refused)
     }
 
-    /// What answers a session's request, and the allow bit where the plan says it; nothing for
-    /// other requests.
+    /// Returns the programs of a session request, and the allow bit if its plan decides it. Returns
+    /// `None` for other requests.
     fn check_session<'p>(
         &'p self,
         question: &RequestRef<'_>,
@@ -392,7 +395,7 @@ impl TenantEvaluator {
         ))
     }
 
-    /// How a condition that is no fact of a record stands to a request.
+    /// Evaluates a condition of a plan that is not a fact of a record.
     #[cold]
     pub(crate) fn eval_plan_extra(
         &self,
@@ -408,8 +411,8 @@ impl TenantEvaluator {
         })?
     }
 
-    /// Tells `each` how each policy stands to the request: those of the programs, and those about
-    /// its records alone.
+    /// Calls `each` with the result of each policy: those of the programs, then the record-specific
+    /// policies that match.
     fn run(
         &self,
         programs: &[Program],
@@ -457,7 +460,8 @@ impl TenantEvaluator {
         if !is_id(resource.id) {
             return None;
         }
-        // All texts that are looked up are asked of memory before the first answer is waited for.
+        // Every hash slot is computed before the first result is used, so that the memory reads
+        // overlap.
         let sought = ResolvedLogin::login_slot(directory.hot(), question.principal);
         let host = question
             .host
@@ -510,7 +514,7 @@ impl TenantEvaluator {
         })
     }
 
-    /// The place of an action in `list`.
+    /// Returns the place of an action in `list`.
     #[inline(always)]
     pub(crate) fn action_of(&self, action: ActionRef<'_>) -> Option<u32> {
         match action {
@@ -526,7 +530,7 @@ impl TenantEvaluator {
         }
     }
 
-    /// The place of a resource type in `kinds`.
+    /// Returns the place of a resource type in `kinds`.
     #[inline(always)]
     pub(crate) fn kind_of(&self, handle: &ResourceType) -> Option<u32> {
         handle.place.get(self.numbering, || {
@@ -539,8 +543,8 @@ impl TenantEvaluator {
         })
     }
 
-    /// The number of the account that a resource belongs to. Most are the login's own: comparing
-    /// that id costs less than looking it up.
+    /// Returns the number of the account that owns a resource. Compares with the login's account
+    /// first, because most resources belong to it and comparing an id costs less than a look-up.
     #[inline(always)]
     pub(crate) fn account_of(
         account: AccountRef<'_>,
@@ -570,7 +574,7 @@ impl TenantEvaluator {
         Some(number)
     }
 
-    /// The resource.
+    /// Resolves the resource.
     #[inline]
     pub(crate) fn on(
         entry: &TypePairPrograms,

@@ -1,5 +1,5 @@
-//! What policies' scopes say before anything is compiled: which kinds of request a policy can apply
-//! to, and whose alone.
+//! The scopes of policies, read before anything is compiled. A scope says which kinds of request a
+//! policy can apply to, and which single record it names.
 
 use std::sync::Arc;
 
@@ -19,21 +19,22 @@ pub(crate) struct ScopedPolicy<'a> {
     pub(crate) tree: pst::Template,
     principal: Option<String>,
     resource: Option<String>,
-    /// The actions that it names, each for itself and what is in it; nothing for all.
+    /// The actions that the policy names. Each stands for itself and for its descendants. `None`
+    /// means every action.
     actions: Option<Vec<u32>>,
-    /// The one principal, or else the one resource, that it is about. No record is in another: `in`
-    /// says no more than `==`.
+    /// The single principal, or else the single resource, that the policy names. For records `in`
+    /// equals `==`, because no record has a parent.
     pub(crate) alone: Option<PolicyAudience>,
 }
 
-/// Whom a policy is about.
+/// The single record that a policy names in its scope.
 pub(crate) enum PolicyAudience {
     Principal(String, String),
     Resource(String, String),
 }
 
 impl<'a> ScopedPolicy<'a> {
-    /// Every policy of the bundle, or the id of one that is no tree.
+    /// Returns every policy of the bundle. Fails with the id of a policy that has no syntax tree.
     pub(crate) fn all(
         bundle: &'a Bundle,
         named: &SymbolTable,
@@ -102,7 +103,7 @@ impl<'a> ScopedPolicy<'a> {
         })
     }
 
-    /// Whether its scope admits requests of these types, with this action.
+    /// Returns whether the scope admits requests of these types with this action.
     pub(crate) fn admits(
         &self,
         principal: &str,

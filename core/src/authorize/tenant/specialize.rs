@@ -1,4 +1,5 @@
-//! What is known of a request before it comes, and where its facts stand.
+//! Specializes policies to a kind of request: folds in the facts that are known at compile time,
+//! and assigns registers to the others.
 
 use std::collections::BTreeMap;
 
@@ -11,10 +12,10 @@ use crate::compiler::{CompileContext, IrExpr, Unsupported};
 use crate::directory::Tables;
 use crate::vm::{ConstantPool, Value};
 
-/// Attributes of a resource type: whether each is required.
+/// The attributes of a resource type, each with whether it is required.
 pub(crate) type AttributeShape = BTreeMap<String, bool>;
 
-/// A request's kind, as far as programs differ by it.
+/// The properties of a request by which programs differ.
 #[derive(Clone, Copy)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(crate) struct RequestShape<'a> {
@@ -23,15 +24,16 @@ pub(crate) struct RequestShape<'a> {
     pub(crate) feature: Option<u32>,
     pub(crate) resource: &'a str,
     pub(crate) shape: Option<&'a AttributeShape>,
-    /// Whether it comes inline, with an account and nothing else.
+    /// Whether the resource comes inline, with an account and nothing else.
     pub(crate) owned: bool,
-    /// A session's request: at a known domain, for itself, without realm or amount.
+    /// Whether this is a session request: at a known domain, for the login itself, without realm or
+    /// amount.
     pub(crate) session: bool,
-    /// Whether it is asked of a meter too, where it is a session's.
+    /// Whether a session request also consumes from a meter.
     pub(crate) metered: bool,
-    /// Whether the account is a client, where programs differ by it.
+    /// Whether the account is a client, if programs differ by it.
     pub(crate) client: Option<bool>,
-    /// Any request at all: nothing of it is known.
+    /// Whether this is any request at all, with no known facts.
     pub(crate) any: bool,
 }
 
@@ -39,7 +41,7 @@ pub(crate) struct RequestShape<'a> {
 pub(crate) const SESSION_CHANNEL: &str = "web";
 
 impl RequestShape<'_> {
-    /// Any request at all.
+    /// The shape of any request.
     pub(crate) const ANY: Self = Self {
         principal: u32::MAX,
         action: u32::MAX,
@@ -54,7 +56,8 @@ impl RequestShape<'_> {
     };
 }
 
-/// Gives numbers to what policies name, and knows what the kind of request says.
+/// Compiles policies for one request shape. Numbers the names in them, and provides the facts that
+/// the shape implies.
 pub(crate) struct Specializer<'a> {
     pub(crate) pool: &'a mut ConstantPool,
     pub(crate) named: &'a mut SymbolTable,
@@ -67,7 +70,7 @@ impl Specializer<'_> {
         matches!(self.asked.principal, symbols::ACCOUNT | symbols::MEMBER)
     }
 
-    /// Whether the principal's account has an owner or a package, where its kind is known.
+    /// Returns whether the principal's account has an owner or a package, if the shape implies it.
     fn account_has(&self, name: u32) -> Option<bool> {
         match name {
             OWNER => self.asked.client,
@@ -97,7 +100,7 @@ impl Specializer<'_> {
         }
     }
 
-    /// The register of a fact, and what is left of the path.
+    /// Returns the register of a fact, and the number of names that it covers.
     fn register(&self, names: &[u32]) -> Option<(u8, usize)> {
         let (at, taken) = match names {
             [symbols::ACCOUNT_OF, ..] => (root::ACCOUNT, 1),
@@ -127,7 +130,8 @@ impl Specializer<'_> {
         Some((at, taken))
     }
 
-    /// Where a path starts that a program can load, or nothing for a whole that has no register.
+    /// Returns the register that a path starts from, and the remaining names. Returns `None` if no
+    /// register holds the start.
     fn place(&self, from: u8, names: &[u32]) -> Option<(u8, Vec<u32>)> {
         let (mut from, mut names) = (from, names.to_vec());
         if from == root::CONTEXT {
@@ -145,7 +149,8 @@ impl Specializer<'_> {
                 _ => {}
             }
         }
-        // A member's account, and an account's own, are the account of the request.
+        // An account principal is the request's account, and so is the account of a member
+        // principal. Each pair of paths shares one register.
         if from == root::ACCOUNT && self.asked.principal == symbols::ACCOUNT {
             from = root::PRINCIPAL;
         } else if from == root::PRINCIPAL
@@ -158,10 +163,10 @@ impl Specializer<'_> {
         Some((from, names))
     }
 
-    /// The tree with every path at its register.
+    /// Returns the expression with every path at its register.
     ///
     /// # Errors
-    /// [`Unsupported`] for a path that starts nowhere.
+    /// [`Unsupported`] for a path that has no register.
     pub(crate) fn lower(&self, node: IrExpr) -> Result<IrExpr, Unsupported> {
         let boxed = |node: Box<IrExpr>| self.lower(*node).map(Box::new);
         Ok(match node {
@@ -216,7 +221,7 @@ impl Specializer<'_> {
     }
 }
 
-/// The register of a part of `quota`, and how many names of the facts' path it takes.
+/// Returns the register of a part of `quota`, and the number of names that it covers.
 fn quota_register(names: &[u32]) -> Option<(u8, usize)> {
     Some(match names {
         [symbols::METER_OF, ..] => (root::QUOTA_METER, 2),
@@ -263,7 +268,7 @@ impl CompileContext for Specializer<'_> {
             _ if self.asked.any => None,
             (root::ACTION, []) => Some(Value::Entity(self.asked.action)),
             (root::CONTEXT, [FACTS, FEATURE_OF]) => self.asked.feature.map(Value::Entity),
-            // A session's request says nothing of its channel.
+            // A session request names no channel, so the default applies.
             (root::CONTEXT, [FACTS, CHANNEL_OF]) if self.asked.session => {
                 let at = self
                     .named
@@ -291,8 +296,8 @@ impl CompileContext for Specializer<'_> {
                     .iter()
                     .find(|(known, _)| self.pool.find_text(known) == Some(*name))
                     .map(|(_, required)| *required);
-                // What the type does not declare no such entity has; what it requires each of them
-                // has.
+                // No entity has an attribute that its type does not declare. Every entity has the
+                // attributes that its type requires.
                 match required {
                     Some(true) => Some(true),
                     Some(false) => None,

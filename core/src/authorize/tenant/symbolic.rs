@@ -1,6 +1,7 @@
-//! Policies as conditions over a session's bits: when together they allow. Exact, errors included:
-//! a path that leads nowhere makes the policy err where it would be read. What is no single bit is
-//! asked of its own small program.
+//! Symbolic evaluation of policies over the bits of a session request. The result is a decision
+//! diagram of the requests that the policies allow. It is exact, errors included: a path that leads
+//! to no record makes the policy fail where Cedar would read it. A condition that is not a single
+//! bit is evaluated by a small program of its own.
 
 use super::atoms::{OwnLiteral, PathStart, RecordFact, RecordPath, RecordRead, reference_kind};
 use super::bits as bit;
@@ -16,7 +17,7 @@ use crate::vm::{
     BddManager, BddRef, Compare, CompiledBdd, ConstantPool, FALSE, TRUE, TooLarge, Unary, Value,
 };
 
-/// When a condition holds, and when it errs.
+/// The conditions under which an expression is true, and under which it fails with an error.
 #[derive(Clone, Copy)]
 struct TriState {
     yes: BddRef,
@@ -37,44 +38,45 @@ enum PathBase {
     Resource,
     ResourcesAccount,
     ResourcesOwner,
-    /// Another record, by the number of its path: its facts are no bits of the session.
+    /// Another record, by the number of its path. Its facts are not bits of the session.
     Further(u16),
 }
 
 type BddResult<T> = Result<T, TooLarge>;
 
-/// The first variable that a fact of a record stands for, and the first of a program.
+/// The first variable that stands for a fact of a record, and the first that stands for a program.
 pub(crate) const FIRST_READ: u16 = 64;
 pub(crate) const FIRST_PROGRAM: u16 = 128;
 
-/// The conditions of one kind of session's requests.
+/// Builds the conditions of one kind of session request.
 pub(crate) struct SymbolicEvaluator<'a, 'b> {
     pub(crate) asked: &'a RequestShape<'b>,
     pub(crate) client: bool,
-    /// The texts of policies.
+    /// The constants of the policies.
     pub(crate) pool: &'a ConstantPool,
-    /// Facts of records that are no bits of the session, each once: variables from 64 on.
+    /// The distinct facts of records that are not bits of the session. Their variables begin at
+    /// [`FIRST_READ`].
     pub(crate) reads: Vec<RecordRead>,
-    /// What has to be asked of a program, each once: two variables (holds, errs) from
+    /// The distinct conditions that need a program. Each has two variables (satisfied, error) from
     /// [`FIRST_PROGRAM`] on.
     pub(crate) others: Vec<IrExpr>,
     paths: Vec<RecordPath>,
     diagrams: BddManager,
 }
 
-/// When `permits` and `forbids` together allow.
+/// The condition under which the permits and forbids together allow a request.
 pub(crate) struct AllowCondition {
     pub(crate) plan: CompiledBdd,
-    /// The facts of records, and the conditions, that have to be asked on the way.
+    /// The facts of records, and the conditions, that the diagram may need.
     pub(crate) reads: Vec<RecordRead>,
     pub(crate) others: Vec<IrExpr>,
-    /// The bits that the policies depend on, each for itself.
+    /// The session bits that the policies depend on, as a mask.
     pub(crate) bits: u64,
-    /// The further variables that they depend on, in order.
+    /// The other variables that the policies depend on, in ascending order.
     pub(crate) asks: Vec<u16>,
 }
 
-/// When the policies together allow.
+/// Returns the condition under which the policies together allow a request.
 pub(crate) fn allow<'n>(
     asked: &RequestShape<'_>,
     client: bool,
@@ -139,8 +141,8 @@ impl SymbolicEvaluator<'_, '_> {
         self.diagrams.and(left, right)
     }
 
-    /// The variable of a fact of the record at a place; nothing where no path says which record
-    /// that is.
+    /// Returns the variable of a fact of the record at `place`. Returns `None` if no path leads to
+    /// that record.
     fn fact(&mut self, place: PathBase, fact: RecordFact) -> BddResult<Option<BddRef>> {
         let Some(path) = self.path_of(place) else {
             return Ok(None);
@@ -162,7 +164,7 @@ impl SymbolicEvaluator<'_, '_> {
         self.diagrams.variable(variable).map(Some)
     }
 
-    /// A fact that may be read only where `readable`, and where there is a record.
+    /// Returns a fact that fails with an error unless `readable` holds and the record exists.
     fn fact_read(
         &mut self,
         place: PathBase,
@@ -179,7 +181,7 @@ impl SymbolicEvaluator<'_, '_> {
         self.read(readable, yes).map(Some)
     }
 
-    /// What may be read only where `readable`.
+    /// Returns a value that fails with an error unless `readable` holds.
     fn read(&mut self, readable: BddRef, yes: BddRef) -> BddResult<TriState> {
         Ok(TriState {
             yes: self.both(readable, yes)?,
@@ -187,7 +189,7 @@ impl SymbolicEvaluator<'_, '_> {
         })
     }
 
-    /// As deep as the node.
+    /// Evaluates an expression symbolically. Recurses as deep as the expression is nested.
     fn eval(&mut self, node: &IrExpr) -> BddResult<TriState> {
         match node {
             IrExpr::Value(Value::Bool(true)) => Ok(TriState {
@@ -265,7 +267,8 @@ impl SymbolicEvaluator<'_, '_> {
         self.diagrams.not(either)
     }
 
-    /// `first`, and where `goes_on` what `second` says beside `else_yes`.
+    /// Joins two expressions. If `goes_on` holds, the result of `second` is added to that of
+    /// `first` and `so_far`.
     fn and_then(
         &mut self,
         first: TriState,
@@ -300,7 +303,7 @@ impl SymbolicEvaluator<'_, '_> {
             self.diagrams.variable(first)?,
             self.diagrams.variable(first.saturating_add(1))?,
         );
-        // A program that errs does not hold.
+        // A program that fails with an error is not satisfied.
         let fine = self.diagrams.not(errs)?;
         Ok(TriState {
             yes: self.both(fine, yes)?,
@@ -308,8 +311,8 @@ impl SymbolicEvaluator<'_, '_> {
         })
     }
 
-    /// Whether it is a path to what such a request does not bring: of its own context nothing, of
-    /// an inline resource but its account nothing.
+    /// Returns whether `node` is a path to a value that such a request does not contain. The
+    /// request has no context fields of its own, and an inline resource has only its account.
     fn is_absent(&self, node: &IrExpr) -> bool {
         match node {
             IrExpr::Path(root::CONTEXT, names) => !names.is_empty(),
@@ -380,7 +383,7 @@ impl SymbolicEvaluator<'_, '_> {
         }
     }
 
-    /// Whether the boolean attribute at a path is true.
+    /// Evaluates the boolean attribute at a path.
     fn flag_at(&mut self, from: u8, names: &[u32]) -> BddResult<Option<TriState>> {
         if let Some((place, readable, name)) = self.own(from, names)? {
             let is = |value| RecordFact::OwnIs(name.clone(), OwnLiteral::Bool(value));
@@ -399,7 +402,8 @@ impl SymbolicEvaluator<'_, '_> {
             return Ok(None);
         };
         if (place, *name) == (PathBase::Domain, PLATFORM_OF) {
-            // A domain is the platform's exactly where it has no owner: one bit for both.
+            // A domain belongs to the platform if and only if it has no owner, so one bit serves
+            // both.
             let owned = self.bit(bit::DOMAIN + domain::HAS_OWNER)?;
             let platform = self.diagrams.not(owned)?;
             return self.read(readable, platform).map(Some);
@@ -420,8 +424,8 @@ impl SymbolicEvaluator<'_, '_> {
         }
     }
 
-    /// An attribute of the host's own at a path: the record that has it, when that record can be
-    /// read, and the attribute's name.
+    /// Resolves a path to an attribute defined by the host. Returns the record that has the
+    /// attribute, the condition under which that record can be read, and the attribute's name.
     fn own(&mut self, from: u8, names: &[u32]) -> BddResult<Option<(PathBase, BddRef, Box<str>)>> {
         let [rest @ .., ATTRIBUTES, name] = names else {
             return Ok(None);
@@ -450,7 +454,8 @@ impl SymbolicEvaluator<'_, '_> {
         self.asked.resource == kind
     }
 
-    /// Where the bits of an account are, if the place is one.
+    /// Returns the first bit of the account at `place`, if the record there is an account with
+    /// bits.
     fn base(&self, place: PathBase) -> Option<u32> {
         match place {
             PathBase::Account => Some(bit::ACCOUNT),
@@ -461,7 +466,7 @@ impl SymbolicEvaluator<'_, '_> {
         }
     }
 
-    /// A flag of a record: the bit that there is a record, and the flag's own.
+    /// Returns the bits of a flag: the bit for the existence of its record, and the flag itself.
     fn flag(&self, place: PathBase, name: u32) -> Option<(u32, u32)> {
         if let Some(base) = self.base(place) {
             let at = match name {
@@ -485,7 +490,7 @@ impl SymbolicEvaluator<'_, '_> {
         }
     }
 
-    /// The record at a path, and when it can be read so far.
+    /// Returns the record at a path, and the condition under which the path can be read.
     fn place(&mut self, from: u8, names: &[u32]) -> BddResult<Option<(PathBase, BddRef)>> {
         let member = self.asked.principal == symbols::MEMBER;
         let mut place = match from {
@@ -518,7 +523,7 @@ impl SymbolicEvaluator<'_, '_> {
         Ok(Some((place, readable)))
     }
 
-    /// The record that an attribute names, where that is none of the session's.
+    /// Returns the record that an attribute refers to, if the session has no bits for that record.
     fn step_further(&mut self, place: PathBase, name: u32) -> BddResult<Option<PathBase>> {
         let Some(mut path) = self.path_of(place) else {
             return Ok(None);
@@ -541,7 +546,7 @@ impl SymbolicEvaluator<'_, '_> {
         )))
     }
 
-    /// The path of a place; nothing for a resource that is no record.
+    /// Returns the path to the record at `place`. Returns `None` if the resource is not a record.
     fn path_of(&self, place: PathBase) -> Option<RecordPath> {
         let path = |start, names: &[u32], kind| {
             Some(RecordPath {
@@ -576,7 +581,7 @@ impl SymbolicEvaluator<'_, '_> {
         }
     }
 
-    /// The kind of record of the resource; nothing where the host brings it.
+    /// Returns the record type of the resource. Returns `None` if the resource comes inline.
     fn resource_kind(&self) -> Option<u32> {
         let at = symbols::TYPES
             .iter()
@@ -584,12 +589,13 @@ impl SymbolicEvaluator<'_, '_> {
         u32::try_from(at).ok()
     }
 
-    /// The kind of record at a place.
+    /// Returns the type of the record at `place`.
     fn kind_of(&self, place: PathBase) -> Option<u32> {
         self.path_of(place).map(|path| path.kind)
     }
 
-    /// The record that an attribute names, and the bits without which it names none.
+    /// Returns the record that an attribute refers to, and the bits that must be set for the
+    /// reference to exist.
     fn step(&self, place: PathBase, name: u32) -> Option<(PathBase, [Option<u32>; 2])> {
         let of = |base: u32, has: u32| {
             [
@@ -637,10 +643,10 @@ impl SymbolicEvaluator<'_, '_> {
         })
     }
 
-    /// Whether a path leads to something.
+    /// Evaluates whether a path leads to a value.
     fn has(&mut self, from: u8, names: &[u32]) -> BddResult<Option<TriState>> {
         if from == root::CONTEXT {
-            // A request with fields of its own takes another way.
+            // A request with context fields of its own is not evaluated by a plan.
             return Ok(if names.len() == 1 {
                 Some(TriState {
                     yes: FALSE,
@@ -653,7 +659,7 @@ impl SymbolicEvaluator<'_, '_> {
         if let (root::RESOURCE, true, [name, deeper @ ..]) = (from, self.asked.owned, names)
             && *name != ACCOUNT_OF
         {
-            // The host brings an account with it and nothing else.
+            // An inline resource has an account and nothing else.
             return Ok(Some(TriState {
                 yes: FALSE,
                 errs: if deeper.is_empty() { FALSE } else { TRUE },
@@ -705,7 +711,7 @@ impl SymbolicEvaluator<'_, '_> {
         self.read(readable, yes).map(Some)
     }
 
-    /// Whether a record has an attribute that is no bit of the session.
+    /// Evaluates whether a record has an attribute that is not a bit of the session.
     fn has_further(
         &mut self,
         place: PathBase,
@@ -784,7 +790,7 @@ impl SymbolicEvaluator<'_, '_> {
         }
     }
 
-    /// Whether a set has all of these items, or any.
+    /// Evaluates whether a set contains all of the items, or any of them.
     fn contains_many(
         &mut self,
         from: u8,
@@ -803,7 +809,7 @@ impl SymbolicEvaluator<'_, '_> {
             let Some(truth) = self.contains(from, names, item)? else {
                 return Ok(None);
             };
-            // Each errs where the others err: where there is no such set.
+            // The items fail together, if the set does not exist.
             whole = Some(match whole {
                 None => truth,
                 Some(so_far) if all => TriState {
@@ -819,7 +825,8 @@ impl SymbolicEvaluator<'_, '_> {
         Ok(whole)
     }
 
-    /// Whether the record at a path is one of a set's. No record of the directory is in another.
+    /// Evaluates whether the record at a path is an element of `set`. Equality is enough, because
+    /// directory records have no parents.
     fn one_of(&mut self, from: u8, names: &[u32], set: Value) -> BddResult<Option<TriState>> {
         let Some(items) = self.pool.set_items(set) else {
             return Ok(None);
@@ -841,7 +848,8 @@ impl SymbolicEvaluator<'_, '_> {
         self.read(readable, is).map(Some)
     }
 
-    /// Whether two paths lead to the same record. No record of the directory is in another.
+    /// Evaluates whether two paths lead to one record. Equality is enough, because directory
+    /// records have no parents.
     fn same(
         &mut self,
         one: u8,
@@ -894,8 +902,8 @@ impl SymbolicEvaluator<'_, '_> {
         self.read(readable, yes).map(Some)
     }
 
-    /// Whether what is at a path is this value: a domain's state, a record, or an attribute of the
-    /// host's own.
+    /// Evaluates whether the value at a path equals `value`. The path may lead to a domain's state,
+    /// a record, or an attribute defined by the host.
     fn is_value(&mut self, from: u8, names: &[u32], value: Value) -> BddResult<Option<TriState>> {
         let literal = match value {
             Value::Entity(entity) => return self.is_entity(from, names, entity),
@@ -981,7 +989,7 @@ impl SymbolicEvaluator<'_, '_> {
     }
 }
 
-/// The kind of what is in a record's set of that name.
+/// Returns the type of the items in a record's set of that name.
 fn set_kind(of: u32, name: u32) -> Option<u32> {
     match (of, name) {
         (symbols::ACCOUNT, DISABLED) => Some(symbols::REASON),

@@ -1,8 +1,8 @@
-//! Names that the kernel's policies read, as numbers that are fixed at compile time.
+//! Names that tenant policies read, as numbers fixed at compile time.
 
 use crate::vm::{ConstantPool, KIND_SHIFT};
 
-/// Kinds of entity: the upper part of an entity's number.
+/// Entity types, the upper part of an entity's number.
 pub(crate) const PLATFORM: u32 = 0;
 pub(crate) const OPERATOR: u32 = 1;
 pub(crate) const PACKAGE: u32 = 2;
@@ -19,7 +19,7 @@ pub(crate) const ACTION: u32 = 12;
 /// Entities of other types that a policy or a request names.
 pub(crate) const NAMED: u32 = 13;
 
-/// The kinds' type names, in the order of their numbers.
+/// The names of the entity types, in order of their numbers.
 pub(crate) const TYPES: [&str; 13] = [
     "Platform",
     "Operator",
@@ -38,12 +38,12 @@ pub(crate) const TYPES: [&str; 13] = [
 pub(crate) const REASONS: [&str; 4] = ["overage", "by_owner", "unpaid", "abuse"];
 pub(crate) const STATES: [&str; 3] = ["pending", "verified", "quarantined"];
 
-/// An entity's number.
+/// Returns an entity's number.
 pub(crate) fn entity(kind: u32, place: u32) -> u32 {
     (kind << KIND_SHIFT) | place
 }
 
-/// Kind and place of a number.
+/// Splits an entity's number into its type and place.
 pub(crate) fn parts(entity: u32) -> (u32, u32) {
     (entity >> KIND_SHIFT, entity & 0x03FF_FFFF)
 }
@@ -58,7 +58,7 @@ macro_rules! texts {
         texts!(@number $at + 1; $($rest)*);
     };
     (@number $at:expr;) => {
-        /// The text number of the first kind's type name.
+        /// The number of the first entity type's name.
         pub(crate) const FIRST_TYPE: u32 = $at;
     };
 }
@@ -97,11 +97,11 @@ texts! {
     LIMIT "limit"
 }
 
-/// A pool in which the kernel's names have their numbers.
+/// Returns a constant pool in which these names have their fixed numbers.
 pub(crate) fn pool() -> ConstantPool {
     let mut pool = ConstantPool::default();
     pool.enumerated = FEATURE..ACTION;
-    // The empty record has number 0: it is the context of a request that brings none.
+    // The empty record has number 0. It is the context of a request that has no context fields.
     pool.record(Vec::new());
     for text in TEXTS.iter().chain(&TYPES) {
         pool.text(text);
@@ -109,8 +109,8 @@ pub(crate) fn pool() -> ConstantPool {
     pool
 }
 
-/// The registers that a request fills: after principal, action, resource and its own context, the
-/// facts.
+/// The registers that a request fills: principal, action, resource, the request's own context, then
+/// the facts.
 pub(crate) mod root {
     pub(in super::super) const PRINCIPAL: u8 = 0;
     pub(in super::super) const ACTION: u8 = 1;
@@ -130,25 +130,25 @@ pub(crate) mod root {
     pub(in super::super) const REALM_OWNER: u8 = 15;
     pub(in super::super) const FEATURE: u8 = 16;
     pub(in super::super) const AMOUNT: u8 = 17;
-    /// Present while somebody acts.
+    /// Present if the request has an actor.
     pub(in super::super) const ACTOR: u8 = 18;
-    /// Present when the caller said its realm.
+    /// Present if the caller gave a realm.
     pub(in super::super) const REALM: u8 = 19;
-    /// Present where a meter is asked of; then what of it.
+    /// Present if the request consumes from a meter. The next two hold the meter and the amount.
     pub(in super::super) const QUOTA: u8 = 20;
     pub(in super::super) const QUOTA_METER: u8 = 21;
     pub(in super::super) const QUOTA_AMOUNT: u8 = 22;
-    /// Present with it; then the account's count.
+    /// Present with `QUOTA`. The next three hold the account's counters.
     pub(in super::super) const QUOTA_ACCOUNT: u8 = 23;
     pub(in super::super) const ACCOUNT_USED: u8 = 24;
     pub(in super::super) const ACCOUNT_HELD: u8 = 25;
     pub(in super::super) const ACCOUNT_LIMIT: u8 = 26;
-    /// Present where a member asks; then his count.
+    /// Present if a member consumes. The next three hold the member's counters.
     pub(in super::super) const QUOTA_MEMBER: u8 = 27;
     pub(in super::super) const MEMBER_USED: u8 = 28;
     pub(in super::super) const MEMBER_HELD: u8 = 29;
     pub(in super::super) const MEMBER_LIMIT: u8 = 30;
-    /// The facts as records, built for the programs that read one whole.
+    /// The facts as records, built for programs that read an entire record.
     pub(in super::super) const WHOLE_CONTEXT: u8 = 31;
     pub(in super::super) const WHOLE_FACTS: u8 = 32;
     pub(in super::super) const WHOLE_LOGIN: u8 = 33;

@@ -1,21 +1,22 @@
-//! Values that come with a request, from JSON to interned values, without Cedar.
+//! Reads the values of a request from JSON to interned values, without Cedar.
 //!
 //! ```text
-//! // At load, from `SchemaFragment::to_json_value`; without what the engine itself adds.
+//! // At load, from `SchemaFragment::to_json_value`, without the fields that the engine adds.
 //! let types = Types::new(&fragments);
 //! let context = types.action("Action", "note.read")?.context.as_deref()?.without("facts");
 //! let note = types.shape("Note")?.attributes.as_deref()?.without("account");
-//! // For a request: entities by type and id, as the world numbers them.
-//! let mut reader = Reader::new(|kind, id, space| tenants.entity(kind, id, space));
-//! let value = reader.record(&circumstances.context, Some(&context), space)?;     // nothing: ask Cedar
-//! reader.fields(&resource.attributes, Some(&note), space, &mut guest.attributes)?;
+//! // For a request: entities by type and id, as the entity store numbers them.
+//! let mut reader = ValueReader::new(|kind, id, heap| tenants.entity(kind, id, heap));
+//! // `None`: evaluate with Cedar.
+//! let value = reader.record(&circumstances.context, Some(&context), heap)?;
+//! reader.fields(&resource.attributes, Some(&note), heap, &mut inline_entity.attributes)?;
 //! ```
 //!
-//! It follows Cedar's JSON forms: `__entity` and `__extn`, and with a type the implicit ones. Where
-//! it gives a value, Cedar accepts the same JSON under the same type and means the same by it.
-//! Where it is not certain of that (an attribute that the type does not know, another type, null, a
-//! fraction, a form that only Cedar reads) it gives nothing, and the caller goes the long way
-//! through Cedar, whose errors stay the only ones.
+//! The reader follows Cedar's JSON forms: `__entity` and `__extn`, and with a type the implicit
+//! ones. If it returns a value, Cedar accepts the JSON under the given type and reads an equal
+//! value. If this is not certain, it returns `None`. Examples are an attribute that the type does
+//! not know, another type, null, a fraction, and a form that only Cedar reads. The caller then
+//! evaluates the request with Cedar, so that all errors come from Cedar.
 
 pub(crate) mod types;
 
@@ -29,9 +30,9 @@ use crate::vm::{Heap, Unary, Value};
 /// Reads the values of one request.
 #[derive(Debug)]
 pub(crate) struct ValueReader<R> {
-    /// The number of an entity, by type and id.
+    /// Returns the number of an entity, by type and id.
     resolve: R,
-    /// Fields of the records that are not finished yet.
+    /// Fields of unfinished records.
     open: Vec<(u32, Value)>,
 }
 
@@ -43,7 +44,7 @@ impl<R: FnMut(&str, &str, &mut Heap<'_>) -> Value> ValueReader<R> {
         }
     }
 
-    /// The value, or nothing where only Cedar can tell.
+    /// Returns the value, or `None` if only Cedar can read it.
     pub(crate) fn read(
         &mut self,
         json: &Json,
@@ -53,7 +54,7 @@ impl<R: FnMut(&str, &str, &mut Heap<'_>) -> Value> ValueReader<R> {
         self.value(json, ty, space, NESTING)
     }
 
-    /// The record of these fields.
+    /// Returns the record with these fields, or `None` if only Cedar can read it.
     pub(crate) fn record(
         &mut self,
         fields: &Map<String, Json>,
@@ -63,7 +64,8 @@ impl<R: FnMut(&str, &str, &mut Heap<'_>) -> Value> ValueReader<R> {
         self.object(fields, ty, space, NESTING)
     }
 
-    /// The fields one by one, added to `to`.
+    /// Reads the fields one by one and appends them to `to`. Returns `None` if only Cedar can read
+    /// them.
     pub(crate) fn fields(
         &mut self,
         fields: &Map<String, Json>,
@@ -77,7 +79,7 @@ impl<R: FnMut(&str, &str, &mut Heap<'_>) -> Value> ValueReader<R> {
         Some(())
     }
 
-    /// As deep as `left`, which callers start at the nesting that values may have.
+    /// Recurses at most `left` levels. Callers start with the maximum nesting of values.
     fn value(
         &mut self,
         json: &Json,
@@ -191,8 +193,8 @@ impl<R: FnMut(&str, &str, &mut Heap<'_>) -> Value> ValueReader<R> {
     }
 }
 
-/// Whether Cedar is certain to take it for the name of a type. It takes others too, which it is
-/// then asked about.
+/// Returns whether Cedar certainly accepts the text as the name of a type. Cedar accepts other
+/// names too; for those the caller uses Cedar.
 pub(crate) fn is_type_name(name: &str) -> bool {
     let word = |part: &str| {
         part.starts_with(|c: char| c.is_ascii_uppercase())
@@ -203,11 +205,11 @@ pub(crate) fn is_type_name(name: &str) -> bool {
     name.split("::").all(word)
 }
 
-/// An object with one key that begins as Cedar's escapes do.
+/// An object with a key that starts like Cedar's escapes.
 enum CedarEscape<'a> {
     Entity(&'a str, &'a str),
     Extension(Unary, &'a str),
-    /// One that only Cedar reads, or refuses.
+    /// An escape that only Cedar reads or refuses.
     Other,
 }
 
@@ -240,7 +242,7 @@ fn escape(fields: &Map<String, Json>) -> Option<CedarEscape<'_>> {
     Some(known().unwrap_or(CedarEscape::Other))
 }
 
-/// Type and id of `{"type": ..., "id": ...}`.
+/// Returns type and id of `{"type": ..., "id": ...}`.
 fn named(fields: &Map<String, Json>) -> Option<(&str, &str)> {
     if fields.len() != 2 {
         return None;

@@ -1,5 +1,5 @@
-//! The types of a schema's attributes, tags and contexts, from its JSON form:
-//! `cedar_policy::Schema` does not tell them.
+//! The types of a schema's attributes, tags and contexts. They are read from its JSON form, because
+//! `cedar_policy::Schema` does not expose them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 
 use crate::vm::Unary;
 
-/// The type of a value. What is unknown is for Cedar to judge.
+/// The type of a value. Values of an unknown type are left to Cedar.
 #[derive(Debug, Clone)]
 pub(crate) enum Type {
     Bool,
@@ -21,11 +21,11 @@ pub(crate) enum Type {
     Unknown,
 }
 
-/// A type of entity, as what refers to one must know it.
+/// An entity type, with the information that references to it need.
 #[derive(Debug, Default)]
 pub(crate) struct EntityType {
     pub(crate) name: Box<str>,
-    /// The ids that there are, of an enumerated type.
+    /// The allowed ids of an enumerated type.
     pub(crate) choices: Option<Vec<Box<str>>>,
 }
 
@@ -39,7 +39,7 @@ impl EntityType {
     }
 }
 
-/// A record's fields by name.
+/// The fields of a record by name.
 #[derive(Debug, Default)]
 pub(crate) struct RecordType {
     fields: BTreeMap<Box<str>, FieldType>,
@@ -57,7 +57,7 @@ impl RecordType {
         self.fields.get(name)
     }
 
-    /// The same without the field of that name, for what is given apart.
+    /// Returns the type without a field, for a value that is passed separately.
     pub(crate) fn without(&self, name: &str) -> Self {
         let fields: BTreeMap<Box<str>, FieldType> = self
             .fields
@@ -82,31 +82,31 @@ impl RecordType {
         self
     }
 
-    /// How many fields there must be.
+    /// Returns the number of required fields.
     pub(crate) fn required(&self) -> usize {
         self.required
     }
 }
 
-/// What a schema says of one type of entity.
+/// Declaration of one entity type in the schema.
 #[derive(Debug)]
 pub(crate) struct EntityShape {
     pub(crate) kind: Arc<EntityType>,
-    /// Nothing where it is not known.
+    /// `None` if unknown.
     pub(crate) attributes: Option<Arc<RecordType>>,
     pub(crate) tags: Option<Type>,
-    /// The types that may stand directly above.
+    /// Types of the direct parents.
     pub(crate) parents: Vec<Box<str>>,
 }
 
-/// What a schema says of one action.
+/// Declaration of one action in the schema.
 #[derive(Debug)]
 pub(crate) struct ActionShape {
     pub(crate) principals: Vec<Box<str>>,
     pub(crate) resources: Vec<Box<str>>,
-    /// Nothing where it is not known.
+    /// `None` if unknown.
     pub(crate) context: Option<Arc<RecordType>>,
-    /// Type and id of the groups that it is directly in.
+    /// Type and id of the action's direct groups.
     pub(crate) groups: Vec<(Box<str>, Box<str>)>,
 }
 
@@ -165,17 +165,17 @@ impl Types {
         types
     }
 
-    /// What the schema says of a type of entity.
+    /// Returns the declaration of an entity type.
     pub(crate) fn shape(&self, kind: &str) -> Option<&EntityShape> {
         self.shapes.get(kind)
     }
 
-    /// The types of entity that the schema declares.
+    /// Returns the entity types that the schema declares.
     pub(crate) fn kinds(&self) -> impl Iterator<Item = &EntityType> {
         self.shapes.values().map(|shape| shape.kind.as_ref())
     }
 
-    /// What the schema says of an action.
+    /// Returns the declaration of an action.
     #[allow(
         dead_code,
         reason = "for requests of a bundle, which name actions by text"
@@ -184,7 +184,7 @@ impl Types {
         self.actions.get(kind)?.get(id)
     }
 
-    /// All actions, with type and id.
+    /// Returns all actions, with type and id.
     pub(crate) fn actions(&self) -> impl Iterator<Item = (&str, &str, &ActionShape)> {
         self.actions.iter().flat_map(|(kind, deeds)| {
             deeds
@@ -218,15 +218,16 @@ fn full(space: &str, name: &str) -> String {
     }
 }
 
-/// How far common types may refer to common types.
+/// Maximum depth of type expressions, including references from common types to common types.
 const CHAIN: usize = 64;
 
-/// The names of a schema, while its types are read.
+/// Names of a schema while its types are read.
 #[derive(Default)]
 struct TypeScope<'a> {
     common: HashMap<String, (&'a str, &'a Json)>,
     kinds: HashMap<String, Arc<EntityType>>,
-    /// Common types that were read already: a type may name one many times, and so on.
+    /// Common types that are read already. Without this cache, types that name each other many
+    /// times would take exponential time.
     read: HashMap<String, Type>,
 }
 
@@ -286,7 +287,7 @@ impl TypeScope<'_> {
             .collect()
     }
 
-    /// As deep as the schema nests, through at most `left` types.
+    /// Reads a type. Recurses at most `left` levels.
     fn ty(&mut self, space: &str, json: &Json, left: usize) -> Type {
         let Some(left) = left.checked_sub(1) else {
             return Type::Unknown;
