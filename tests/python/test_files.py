@@ -201,7 +201,7 @@ def test_foreign_files_get_no_side_files(tmp_path: Path) -> None:
         foreign.execute("CREATE TABLE t (x)")
     foreign.close()
     for path in (text, table):
-        assert_refused("store.foreign", partial(opened, path))
+        assert_refused("store.foreign", partial(open_engine, path))
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     assert_refused("store.unreachable", lambda: open_engine(fifo))
@@ -236,7 +236,7 @@ def test_files_are_private_to_their_owner(file: Path, tmp_path: Path) -> None:
     finally:
         os.umask(umask)
     for mode in ("777", "400", "888", ""):
-        assert_refused("store.unknown", partial(opened, tmp_path / "new.db", f"?mode={mode}"))
+        assert_refused("store.unknown", partial(open_engine, tmp_path / "new.db", f"?mode={mode}"))
 
 
 def test_side_files_have_the_database_owner(file: Path) -> None:
