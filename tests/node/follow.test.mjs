@@ -34,7 +34,7 @@ async function measureCall(start) {
   return { answer, time: performance.now() - begun, longest };
 }
 
-/** Writes a directory with this many additional records, whose names contain the round. */
+/** Writes a directory with this many additional records. Their names contain the round. */
 function writeDirectory(round) {
   const file = path.join(folder, `${round}.jsonl`);
   const more = Array.from({ length: RECORDS }, (_, at) => `{"type":"Operator","id":"o${round}-${at}","email":"o${round}-${at}@x.example"}\n`);

@@ -17,7 +17,7 @@ import sublet
 
 HOST = "dash.marketingmaster.example"
 DAY = 86_400_000
-#: Codes of a call whose outcome is unknown, or whose store is in use by another process.
+#: Codes of a call with an unknown outcome, or with a store that another process uses.
 UNKNOWN = ("store.locked", "store.unknown_outcome")
 
 

@@ -13,7 +13,7 @@ CAMPAIGN = {"type": "Campaign", "id": "k", "account": "acme"}
 
 
 class Liar(str):
-    """A `str` whose text differs from its characters."""
+    """A `str` with a text that differs from its characters."""
 
     def __str__(self) -> str:
         return "nova"

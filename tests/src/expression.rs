@@ -75,8 +75,8 @@ const UIDS: &[&str] = &[
     "U::\"none\"",
 ];
 
-/// Returns an expression that fails on every request, for operators whose operands alone cannot
-/// fail.
+/// Returns an expression that fails on every request, for operators that cannot fail by their
+/// operands alone.
 fn erring(random: &mut Random) -> &'static str {
     one(
         random,

@@ -129,7 +129,7 @@ impl Acknowledged {
 /// The work of one thread, executed repeatedly.
 type Work<'w> = Box<dyn Fn(&Engine, &Mutex<Acknowledged>, &mut Random, u64) + Send + Sync + 'w>;
 
-fn locked<'m>(all: &'m Mutex<Acknowledged>) -> std::sync::MutexGuard<'m, Acknowledged> {
+fn lock<'m>(all: &'m Mutex<Acknowledged>) -> std::sync::MutexGuard<'m, Acknowledged> {
     all.lock()
         .unwrap_or_else(std::sync::PoisonError::into_inner)
 }

@@ -254,8 +254,8 @@ fn crashed_command_is_atomic_and_done_once() {
     assert_eq!(faults(&mut first), json!([]));
 }
 
-/// Creates a store with an owner of 13 clients on a package of 10, whose January is over. Returns
-/// it with a process on it.
+/// Creates a store with an owner of 13 clients on a package of 10, after the end of January.
+/// Returns it with a process on it.
 fn owing() -> (String, Worker) {
     let store = store("");
     let mut first = Worker::start(PROGRAM, &store, Some("2026-01-31T12:00:00Z")).expect("opens");
@@ -275,7 +275,7 @@ fn is_verified(statement: &Value) -> bool {
     sublet::verify_draw(&sublet::Statement::from_value(statement.clone()).expect("a statement"))
 }
 
-/// A settlement whose process died is done completely or not at all, and a retry gives the same
+/// A settlement of a dead process is done completely or not at all, and a retry gives the same
 /// result.
 #[test]
 fn crashed_settlement_is_atomic_and_resumes() {

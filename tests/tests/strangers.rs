@@ -280,7 +280,7 @@ fn records_beyond_a_line_are_refused() {
         Err("directory.record")
     );
     assert_eq!(export_lines(&engine), before);
-    // A line that fits, but whose exported form would be too long, is refused too.
+    // A line that fits is refused too if its exported form would be too long.
     let filler = "x".repeat((1 << 20) - 130);
     let line = format!(
         r#"{{"type":"Account","id":"big","email":"big@x.example","package":"agency","attributes":{{"country":"{filler}"}}}}"#

@@ -23,7 +23,7 @@ fn put_record(engine: &Engine, record: &Value, resumed: bool) -> Result<u64, Err
     )
 }
 
-fn refused<T>(answer: Result<T, Error>) -> Option<&'static str> {
+fn error_code<T>(answer: Result<T, Error>) -> Option<&'static str> {
     answer.map_err(|error| error.code()).err()
 }
 

@@ -21,7 +21,7 @@ use crate::vm::steps_of;
 /// Maximum number of evaluator steps of one decision of a session: nodes of a plan, reads of
 /// records and instructions of programs.
 const SESSION_CHECK: u64 = 12;
-/// Maximum number of steps of `authorize`, whose answer is cached.
+/// Maximum number of steps of `authorize`, which caches its answer.
 const SESSION_AUTHORIZE: u64 = 4;
 /// Maximum number of steps of a background job. It has no host, so all of its policies run.
 const JOB: u64 = 400;
@@ -92,7 +92,7 @@ fn compiled(extra: &str) -> (Box<Bundle>, TenantEvaluator) {
     (bundle, programs)
 }
 
-/// Requests whose policies compare two sets of records. Such a comparison is not a bit, so one
+/// Requests with policies that compare two sets of records. Such a comparison is not a bit, so one
 /// program evaluates it, and its outcome is cached with the answer.
 const COMPARING: [&str; 2] = [
     "member.edit of TeamMember on TeamMember",

@@ -492,7 +492,7 @@ mod tests {
         );
     }
 
-    /// Parses on a thread whose stack has the size that the scan requires. Too small a stack kills
+    /// Parses on a thread with the stack size that the scan requires. Too small a stack kills
     /// the test.
     fn parse_if_accepted(
         texts: impl IntoIterator<Item = String> + Send + 'static,
