@@ -149,8 +149,7 @@ impl InlineEntity {
     }
 }
 
-/// Values of one request that are not in the pool. The arena is reused by the next request, so that
-/// its memory is.
+/// Values of one request that are not in the pool. Requests reuse an arena only for its memory.
 #[derive(Debug, Default)]
 pub(crate) struct RequestArena {
     texts: Interner<String>,

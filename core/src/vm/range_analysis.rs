@@ -8,7 +8,7 @@
 //!
 //! - each comparison has the same result, so the same instructions run in the same order (by
 //!   induction over them, because each of them reads only slopes and independent values),
-//! - no sum leaves the 64 bits, because each is linear and its own range was subtracted,
+//! - no sum leaves the 64 bits, because the range was limited for each of them,
 //! - and the result of the policy, which the last instruction states, is the same.
 //!
 //! Any other instruction that reads such a number (a set, a record, a product of two of them) ends
