@@ -17,11 +17,10 @@
 //! use sublet::{ConsumeOptions, Engine, Options, RequestRef};
 //! let engine = Engine::open(Options::default())?; // the shipped policies, counts in memory
 //! engine.import(
-//!     br#"{"type": "Platform", "id": "mmio"}
-//! {"type": "Account", "id": "acme", "email": "owner@acme.example", "package": "agency", "confirmed": true}
-//! {"type": "Domain", "id": "app.acme.example", "kind": "whitelabel", "owner": "acme", "state": "verified"}
-//! {"type": "AccessLevel", "id": "silver", "owner": "acme", "features": ["campaigns"]}
-//! {"type": "Account", "id": "bakery", "email": "hello@bakery.example", "owner": "acme", "level": "silver", "confirmed": true}
+//!     br#"{"type":"Platform","id":"mmio"}
+//! {"type":"Account","id":"acme","email":"o@acme.example","package":"agency","confirmed":true}
+//! {"type":"Domain","id":"app.acme.example","kind":"whitelabel","owner":"acme","state":"verified"}
+//! {"type":"Account","id":"bakery","email":"b@bakery.example","owner":"acme","confirmed":true}
 //! "#.as_slice(),
 //!     None, None,
 //! )?;

@@ -12,7 +12,7 @@ use crate::util::error::Error;
 /// # Example: one action for two logins
 /// ```
 /// use sublet::batch_row_count;
-/// assert_eq!(batch_row_count(&[("principals", Some(2)), ("actions", None), ("resources", Some(2))])?, 2);
+/// assert_eq!(batch_row_count(&[("principals", Some(2)), ("actions", None)])?, 2);
 /// let error = batch_row_count(&[("principals", Some(2)), ("hosts", Some(3))]).unwrap_err();
 /// assert_eq!(error.to_string(), "column `hosts` has 3 rows where `principals` has 2");
 /// # Ok::<(), sublet::Error>(())

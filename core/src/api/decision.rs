@@ -26,7 +26,7 @@ pub struct PolicyFailure {
 /// ```
 /// use sublet::{Engine, Options, RequestRef};
 /// let engine = Engine::open(Options::default())?;
-/// let request = RequestRef::new(("Account", "nobody"), "campaign.read", ("Campaign", "spring")).account("nobody");
+/// let request = RequestRef::new(("Account", "nobody"), "campaign.read", ("Campaign", "spring"));
 /// let decision = engine.authorize(request)?;
 /// assert_eq!((decision.allowed, &*decision.code), (false, "principal_unknown"));
 /// # Ok::<(), sublet::Error>(())
@@ -203,7 +203,8 @@ pub struct PolicyExplanation {
 /// use sublet::{Engine, Options, Request, Resource};
 /// let engine = Engine::open(Options::default())?;
 /// let campaign = Resource::new("Campaign", "spring").account("nobody");
-/// let explanation = engine.explain(&Request::new(("Account", "nobody"), "campaign.read", campaign))?;
+/// let request = Request::new(("Account", "nobody"), "campaign.read", campaign);
+/// let explanation = engine.explain(&request)?;
 /// assert!(explanation.to_string().starts_with("denied: principal_unknown"));
 /// # Ok::<(), sublet::Error>(())
 /// ```

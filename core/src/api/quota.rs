@@ -61,6 +61,25 @@ pub struct MemberQuota {
 }
 
 /// The counts that belong to a decision.
+///
+/// # Example: two hundred e-mails are counted
+/// ```
+/// use sublet::{ConsumeOptions, Engine, Options, RequestRef};
+/// let engine = Engine::open(Options::default())?;
+/// engine.import(
+///     br#"{"type":"Platform","id":"mmio"}
+/// {"type":"Account","id":"acme","email":"o@acme.example","package":"agency","confirmed":true}
+/// {"type":"Domain","id":"app.acme.example","kind":"whitelabel","owner":"acme","state":"verified"}
+/// "#.as_slice(),
+///     None, None,
+/// )?;
+/// let send = RequestRef::new(("Account", "acme"), "campaign.send", ("Campaign", "spring"));
+/// let send = send.account("acme").host("app.acme.example");
+/// let decision = engine.consume(send, &ConsumeOptions::new(200))?;
+/// let counted = decision.counted.map(|receipt| (receipt.quota[0].used, receipt.replayed));
+/// assert_eq!(counted, Some((200, false)));
+/// # Ok::<(), sublet::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct CountReceipt {
     /// Each meter of the action.

@@ -11,7 +11,8 @@ use crate::model::reference::EntityRef;
 ///
 /// # Example: a support ticket with its attribute
 /// ```
-/// let ticket = sublet::Resource::new("Ticket", "t-1").account("bakery").attribute("desk", "owner");
+/// use sublet::Resource;
+/// let ticket = Resource::new("Ticket", "t-1").account("bakery").attribute("desk", "owner");
 /// assert_eq!(ticket.account.as_deref(), Some("bakery"));
 /// ```
 #[derive(Debug, Clone, PartialEq)]
@@ -80,7 +81,8 @@ impl From<(&str, &str)> for Resource {
 ///
 /// # Example: a request of a background job
 /// ```
-/// let env = sublet::Environment { channel: Some("job".to_owned()), ..sublet::Environment::default() };
+/// use sublet::Environment;
+/// let env = Environment { channel: Some("job".to_owned()), ..Environment::default() };
 /// assert!(env.host.is_none());
 /// ```
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -119,7 +121,8 @@ impl Environment {
 /// # Example: a request that came to a client's own domain
 /// ```
 /// use sublet::{Request, Resource};
-/// let request = Request::new(("TeamMember", "ann"), "campaign.read", Resource::new("Campaign", "spring").account("acme"))
+/// let campaign = Resource::new("Campaign", "spring").account("acme");
+/// let request = Request::new(("TeamMember", "ann"), "campaign.read", campaign)
 ///     .host("app.brand.example");
 /// assert_eq!(request.circumstances.host.as_deref(), Some("app.brand.example"));
 /// ```

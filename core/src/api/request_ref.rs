@@ -71,7 +71,8 @@ pub struct ResourceRef<'a> {
 /// ```
 /// use sublet::{Engine, Options, RequestRef};
 /// let engine = Engine::open(Options::default())?;
-/// let request = RequestRef::new(("Account", "bakery"), "campaign.read", ("Campaign", "spring")).account("bakery").host("app.acme.example");
+/// let request = RequestRef::new(("Account", "bakery"), "campaign.read", ("Campaign", "spring"));
+/// let request = request.account("bakery").host("app.acme.example");
 /// assert!(!engine.check(request)?);
 /// # Ok::<(), sublet::Error>(())
 /// ```

@@ -68,6 +68,16 @@ pub enum AccountKind {
 }
 
 /// An entity with its own data, limits and members. The login of an account is a principal.
+///
+/// # Example: a client account
+/// ```
+/// use sublet::Record;
+/// let record = Record::from_json(
+///     r#"{"type": "Account", "id": "bakery", "email": "hello@bakery.example", "owner": "acme"}"#,
+/// )?;
+/// assert!(matches!(record, Record::Account(account) if account.owner() == Some("acme")));
+/// # Ok::<(), sublet::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(into = "AccountForm")]
 pub struct Account {

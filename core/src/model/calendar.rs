@@ -149,7 +149,8 @@ impl Calendar {
     /// ```
     /// # use sublet::{Calendar, WindowKind, instant_text, parse_instant};
     /// let calendar = Calendar::new(Some("Europe/Vienna"), Some("2026-01-31"))?;
-    /// let window = calendar.window(WindowKind::AnchoredMonth, parse_instant("2026-02-14T12:00:00Z")?)?;
+    /// let now = parse_instant("2026-02-14T12:00:00Z")?;
+    /// let window = calendar.window(WindowKind::AnchoredMonth, now)?;
     /// assert_eq!(instant_text(window.end).as_deref(), Some("2026-02-27T23:00:00Z"));
     /// # Ok::<(), sublet::Error>(())
     /// ```
@@ -314,7 +315,8 @@ fn parse_day(text: &str) -> Option<Date> {
 /// # Example: an instant and back
 /// ```
 /// # use sublet::{instant_text, parse_instant};
-/// assert_eq!(instant_text(parse_instant("2026-03-31T22:00:00Z")?).as_deref(), Some("2026-03-31T22:00:00Z"));
+/// let instant = parse_instant("2026-03-31T22:00:00Z")?;
+/// assert_eq!(instant_text(instant).as_deref(), Some("2026-03-31T22:00:00Z"));
 /// # Ok::<(), sublet::Error>(())
 /// ```
 #[must_use]

@@ -16,7 +16,8 @@ use crate::util::printable::is_invisible;
 ///
 /// # Example: one login, however it is typed
 /// ```
-/// assert_eq!(sublet::normalise_email("Ann+Shop@BÜCHER.example")?, "ann+shop@xn--bcher-kva.example");
+/// let email = sublet::normalise_email("Ann+Shop@BÜCHER.example")?;
+/// assert_eq!(email, "ann+shop@xn--bcher-kva.example");
 /// # Ok::<(), sublet::Error>(())
 /// ```
 pub fn normalise(text: &str) -> Result<String, Error> {

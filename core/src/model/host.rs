@@ -13,13 +13,14 @@ const LONGEST: usize = 4096;
 /// become A-labels (UTS 46).
 ///
 /// # Errors
-/// The reason, a stable phrase, if the text is not a host name: it is empty or too long, has a
-/// character that no name has, or is an IP address.
+/// The reason, a stable phrase, if the text is not a host name. Such a text is empty or too long,
+/// has a character that no name has, or is an IP address.
 ///
 /// # Example: the header of a browser, as a person typed it
 /// ```
-/// assert_eq!(sublet::normalise_host("App.Brand.Example.:443"), Ok("app.brand.example".to_owned()));
-/// assert_eq!(sublet::normalise_host("brand.example@evil.example"), Err("it has an `@`"));
+/// use sublet::normalise_host;
+/// assert_eq!(normalise_host("App.Brand.Example.:443").as_deref(), Ok("app.brand.example"));
+/// assert_eq!(normalise_host("brand.example@evil.example"), Err("it has an `@`"));
 /// ```
 pub fn normalise(text: &str) -> Result<String, &'static str> {
     if text.is_empty() {

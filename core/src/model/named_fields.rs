@@ -7,13 +7,13 @@ use std::sync::Arc;
 /// The fields that a record names.
 #[derive(Debug, Clone, Default)]
 pub(crate) enum NamedFields {
-    /// All fields, of a record that a program created. A client without a level may get the level
-    /// of its owner's package.
+    /// A program created the record, which names all fields. A client without a level may get
+    /// the level of its owner's package.
     #[default]
     Made,
-    /// The fields named in a record's JSON.
+    /// The record was read from JSON that names these fields.
     Read(Arc<BTreeSet<String>>),
-    /// All fields, of a record as a directory stored it. A field without a value stays absent.
+    /// A directory stored the record, which names all fields. A field without a value stays absent.
     Stored,
 }
 

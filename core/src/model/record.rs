@@ -22,7 +22,9 @@ use crate::util::json;
 ///
 /// # Example: an account from JSON
 /// ```
-/// let record = sublet::Record::from_json(r#"{"type": "Account", "id": "acme", "email": "o@acme.example", "package": "agency"}"#)?;
+/// let record = sublet::Record::from_json(
+///     r#"{"type": "Account", "id": "acme", "email": "o@acme.example", "package": "agency"}"#,
+/// )?;
 /// assert_eq!(record.reference(), sublet::EntityRef::new("Account", "acme"));
 /// # Ok::<(), sublet::Error>(())
 /// ```
@@ -104,8 +106,8 @@ impl Record {
     ///
     /// # Errors
     /// [`Error::Json`], [`Error::DuplicateKey`] or [`Error::Nesting`] for a text that cannot be
-    /// read, [`Error::Record`] for a wrong shape or an unknown field, and the error of a field
-    /// whose value is not valid, such as [`Error::Email`].
+    /// read. [`Error::Record`] for a wrong shape or an unknown field. The error of the field if a
+    /// value is not valid, such as [`Error::Email`].
     pub fn from_json(text: &str) -> Result<Self, Error> {
         let mut record = Self::read(text)?;
         #[expect(
@@ -216,7 +218,7 @@ impl Record {
     }
 
     /// Checks that [`Engine::import`](crate::Engine::import) accepts the line that an export writes
-    /// for this record: the line has at most `most` bytes, and its values can be read.
+    /// for this record. The line has at most `most` bytes, and its values can be read.
     pub(crate) fn check_line(&self, most: usize) -> Result<(), Error> {
         let mut line = Line {
             text: Vec::new(),

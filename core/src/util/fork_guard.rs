@@ -16,7 +16,7 @@ struct ForkGate {
     open: u32,
     /// Whether a thread waits to fork. No guard is created until the fork is done.
     forking: bool,
-    /// Descriptors of the files that this process locks. A child closes its copies, because a lock
+    /// Descriptors of the files that this process locks. A child closes its copies. A lock
     /// lives as long as any copy of its file and must end with the process that took it.
     locks: Vec<RawFd>,
 }

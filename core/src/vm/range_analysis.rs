@@ -6,10 +6,10 @@
 //! value is linear again. A comparison of such numbers keeps its result on one side of a point. So
 //! while the input stays in the range that is left after every step,
 //!
-//! - each comparison has the same result, so the same instructions run in the same order (by
-//!   induction over them, because each of them reads only slopes and independent values),
-//! - no sum leaves the 64 bits, because the range was limited for each of them,
-//! - and the result of the policy, which the last instruction states, is the same.
+//! - each comparison has the same result, so the same instructions run in the same order. The proof
+//!   is by induction over them, because each reads only linear numbers and independent values.
+//! - no sum leaves the 64 bits, because the range was limited for each of them.
+//! - the result of the policy, which the last instruction states, is the same.
 //!
 //! Any other instruction that reads such a number (a set, a record, a product of two of them) ends
 //! the proof. Then nothing is known beyond the run itself.

@@ -50,7 +50,8 @@ thread_local! {
 /// use std::sync::atomic::{AtomicBool, Ordering};
 /// let cancelled = AtomicBool::new(false);
 /// let engine = sublet::Engine::open(sublet::Options::default())?;
-/// let revision = sublet::with_interrupt(&|| cancelled.load(Ordering::Relaxed), || engine.revision());
+/// let check = || cancelled.load(Ordering::Relaxed);
+/// let revision = sublet::with_interrupt(&check, || engine.revision());
 /// assert_eq!(revision, 0);
 /// # Ok::<(), sublet::Error>(())
 /// ```
