@@ -1,6 +1,6 @@
 //! Handles: names that are looked up once, of a principal, an action, a resource type or a host.
 //!
-//! A handle caches the number that its name has in one generation of the directory. In another
+//! A handle caches the number that its name has in one generation of the rows. In another
 //! generation (after an import, or in another engine), the name is looked up again. So handles
 //! outlive changes and reloads, work with any engine, and always stand for their name.
 

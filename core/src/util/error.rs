@@ -239,7 +239,7 @@ errors! {
     /// The request does not fit the schema.
     InvalidRequest { reason: String } "input.request" "the request does not fit the schema: {reason}" "see the action's `appliesTo` in the schema";
     /// The kernel schema does not declare the channel.
-    Channel { channel: String } "input.channel" "no channel `{channel}`" "channels are `web`, `job`, `mail` and `public`";
+    Channel { channel: String } "input.channel" "no channel `{channel}`" "the kernel schema lists the channels in `Channel`, such as `web` and `job`";
     /// The realm is not the platform's and not an owner's.
     Realm { realm: String } "input.realm" "realm `{realm}` is neither a `Platform` nor an `Account`" "name the realm by type and id: the platform, or the owner's account";
     /// The actor is not a login.
@@ -424,7 +424,7 @@ errors! {
     CommitTooMuch { operation: u64, amount: i64, held: i64 } "quota.commit_too_much" "cannot commit {amount} of reservation {operation}, which holds {held}" "commit at most what was reserved";
     /// More is refunded than was taken.
     RefundTooMuch { operation: u64, amount: i64, left: i64 } "quota.refund_too_much" "cannot refund {amount} of operation {operation}, which has {left} left" "refund at most what the operation took";
-    /// The operation took nothing that can be refunded.
+    /// An operation of this kind cannot be refunded.
     NotRefundable { operation: u64, kind: &'static str } "quota.not_refundable" "operation {operation} is a `{kind}`, which cannot be refunded" "refund a `consume`, a `commit` or a `top_up`; release a reservation";
     /// A panic was caught before it left the engine.
     Panic { reason: String } "internal.panic" "the engine failed: {reason}" "please report this error; the engine continues to work";

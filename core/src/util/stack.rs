@@ -2,9 +2,9 @@
 //!
 //! Cedar's parser, validator and evaluator recurse, and so does dropping deep trees. Cedar's parser
 //! overruns a small stack and kills the process. Its evaluator returns an error instead, and a
-//! `forbid` is then skipped. So all of them run here. They use the caller's stack if enough of it is
-//! left, and otherwise a stack that is mapped for the call. No thread is started, so a fork loses
-//! nothing.
+//! `forbid` is then skipped. So all of them run here. They use the caller's stack if enough of it
+//! is left, and otherwise a stack that is mapped for the call. No thread is started, so a fork
+//! loses nothing.
 
 use std::mem::ManuallyDrop;
 use std::ops::Deref;
