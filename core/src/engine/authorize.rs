@@ -223,7 +223,7 @@ impl Snapshot {
                 return Ok(self.told(answer.clone()));
             }
             if unknown {
-                // A first result without the quota is cached, and later requests use it.
+                // This answer without the quota is cached, so that the next request is answered from it.
                 return self.decide(question, None);
             }
         }
