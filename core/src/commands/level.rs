@@ -37,7 +37,7 @@ pub struct CreateLevel {
 pub struct EditLevel {
     /// The level.
     pub level: String,
-    /// All features that the level enables from now on.
+    /// The complete set of features that the level enables from now on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub features: Option<BTreeSet<String>>,
     /// Limits of the clients that have the level, by meter.

@@ -53,7 +53,7 @@ pub struct InviteMember {
 pub struct GrantMember {
     /// The member.
     pub member: String,
-    /// All features that the member may use.
+    /// The complete set of features that the member may use.
     pub grants: BTreeSet<String>,
 }
 

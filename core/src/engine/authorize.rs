@@ -193,8 +193,8 @@ impl Snapshot {
     }
 
     /// Decides a request like [`Snapshot::decide`]. If `heard` is given, also stores the range of
-    /// usage for which no limit policy would apply, so that the next consume can skip the policies.
-    /// Leaves it empty if the range cannot be proved.
+    /// usage for which no limit policy would apply. The next consume can then skip the policies.
+    /// Leaves `heard` empty if the range cannot be proved.
     pub(super) fn decide_with_grant(
         &self,
         question: &RequestRef<'_>,
@@ -223,7 +223,7 @@ impl Snapshot {
                 return Ok(self.told(answer.clone()));
             }
             if unknown {
-                // This answer without the quota is cached, so that the next request is answered from it.
+                // This answer without the quota is cached, and the next request is answered from it.
                 return self.decide(question, None);
             }
         }

@@ -1,4 +1,4 @@
-//! The owner's bill: statements, payments and the random selection of clients (B2 to B7).
+//! The owner's bill: statements, payments and the draw of clients (B2 to B7).
 
 use super::quota_request::idempotency_digest;
 use super::sync::NewSnapshot;
@@ -118,9 +118,9 @@ impl Engine {
         )
     }
 
-    /// Closes a month that is over, and enforces its random selection: disables for overage as many
-    /// clients as are neither included, nor paid for, nor gone (B3, B4, B5). A second call changes
-    /// nothing. A call that is killed has done all or nothing.
+    /// Closes a month that is over, and enforces its draw. Disables for overage as many clients as
+    /// are neither included, nor paid for, nor gone (B3, B4, B5). A second call changes nothing. A
+    /// call that is killed has done all or nothing.
     ///
     /// `choice` names the clients to disable first, if the catalog's `excess_order` leaves that to
     /// the owner. Otherwise it is empty.

@@ -260,7 +260,7 @@ impl Snapshot {
     }
 
     /// Authorizes a command. Of the actions that the schema marks for the command, returns the
-    /// first that is allowed, or the denial that passed the most policy stages. An allowed command
+    /// first that is allowed, or the denial that passed the most gates. An allowed command
     /// is recorded in the history.
     fn authorize_command(
         &self,
@@ -383,14 +383,14 @@ impl Snapshot {
     }
 }
 
-/// The denials of the actions of one request. The denial that passed the most policy stages is
+/// The denials of the actions of one request. The denial that passed the most gates is
 /// returned.
 #[derive(Default)]
 pub(super) struct Refusals(Option<(usize, Decision)>);
 
 impl Refusals {
     pub(super) fn add(&mut self, state: &Snapshot, decision: Decision) {
-        // Position, in stage order, of the policy that caused the denial. Denials without a policy
+        // Position, in gate order, of the policy that caused the denial. Denials without a policy
         // sort last.
         let rules = &state.loaded.rules().list;
         let named = decision

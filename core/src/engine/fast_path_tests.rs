@@ -23,7 +23,7 @@ use crate::vm::steps_of;
 /// The greatest number of evaluator steps of one check in a session: plan look-ups, record reads
 /// and program instructions.
 const SESSION_CHECK: u64 = 12;
-/// The greatest number of steps of `authorize` in a session, whose answer is recalled.
+/// The greatest number of steps of `authorize` in a session, which recalls its answer.
 const SESSION_AUTHORIZE: u64 = 4;
 /// The greatest number of steps in a background job. A job has no host, so all of its policies run.
 const JOB: u64 = 400;

@@ -116,7 +116,7 @@ struct CredentialFlow<'a> {
 
 /// A realm in which a host looks up logins (I2).
 enum RealmLookup {
-    /// All logins of a realm.
+    /// Every login of a realm.
     Whole(Realm),
     /// The owner with this number and the owner's members, in the platform's realm.
     OwnersOwn(u32),
@@ -188,7 +188,7 @@ impl Snapshot {
     }
 
     /// Decides the known login. The policies decide a login of each shape, whether or not one is
-    /// known, so that the time does not reveal which e-mails are known (D7).
+    /// known. So the time does not reveal which e-mails are known (D7).
     fn ask_evenly(
         &self,
         flow: &CredentialFlow<'_>,

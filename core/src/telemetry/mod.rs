@@ -203,7 +203,7 @@ impl LogHandle {
     }
 
     /// Returns the next events of a [`Sink::Pull`], at most `most`, after at most `timeout`. The
-    /// list may be empty. Returns `None` if there will be no more events.
+    /// list may be empty. Returns `None` at the end of the events.
     #[doc(hidden)]
     #[must_use]
     pub fn _pull(&self, most: usize, timeout: Duration) -> Option<Vec<Event>> {

@@ -12,8 +12,7 @@ use std::path::{Path, PathBuf};
 /// A file of JSON lines.
 #[derive(Debug, Clone)]
 pub struct LogFile {
-    /// The path of the file. `PATH.1` is the last rotated file, and `PATH.lock` stands beside the
-    /// file.
+    /// The path of the file. `PATH.1` is the last rotated file, and `PATH.lock` is beside the file.
     pub path: PathBuf,
     /// The size in bytes at which the file is rotated, or `None` for no rotation.
     pub rotate_bytes: Option<u64>,

@@ -60,7 +60,7 @@ impl Memory {
 
     /// Locks the shard with this number.
     ///
-    /// A fork may have copied a lock whose holder is a thread that the child does not have. In a
+    /// A fork may have copied a lock that is held by a thread which the child does not have. In a
     /// child, the call fails with `Error::StoreBusy` after `PATIENCE`.
     fn lock(&self, at: usize) -> Result<MutexGuard<'_, Shard>, Error> {
         let shard = self.shards.get(at).ok_or_else(|| Error::StoreBusy {

@@ -1,7 +1,7 @@
 //! Validates the system clock when a store is opened.
 //!
 //! A large gap since the last recorded instant is normal after downtime but wrong after a clock
-//! jump. The two are told apart with the time since boot, which cannot be set.
+//! jump. The time since boot, which cannot be set, distinguishes the two.
 
 use rusqlite::{Connection, OptionalExtension};
 

@@ -394,8 +394,8 @@ impl Connected {
     /// connection closes.
     ///
     /// # Errors
-    /// Fails with [`Error::StoreReplaced`] if another program has begun a log of the same name, and
-    /// with [`Error::StoreSideFile`] if another connection still reads the log.
+    /// Fails with [`Error::StoreReplaced`] if another program has begun a log of the same name.
+    /// Fails with [`Error::StoreSideFile`] if another connection still reads the log.
     fn rescue(&self, place: &StorePath) -> Result<(), Error> {
         if fs::metadata(place.beside("-wal")).is_ok_and(|found| found.len() > 0) {
             return Err(place.replaced());

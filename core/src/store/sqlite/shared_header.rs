@@ -2,7 +2,7 @@
 //! of the lock file.
 //!
 //! The fields hold the versions of the directory and of the counts, the high-water mark of the
-//! clock, and the processes that wait for the lock.
+//! clock, and the number of waiting processes.
 //!
 //! A version is a sequence lock: it is odd while a change is being committed, and grows to the next
 //! even number afterwards. A process that is killed in between leaves an odd version, and the next

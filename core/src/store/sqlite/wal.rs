@@ -2,8 +2,8 @@
 //!
 //! SQLite's default would try at each commit once the log is long, and each try walks the whole
 //! log. While a reader holds an old view no try succeeds, and commits become slower as the log
-//! grows. Here an incomplete try is repeated when the log has grown by a quarter, or when the tries
-//! so far took less than a twentieth of the time.
+//! grows. Here an incomplete try is repeated when the log has grown by a quarter. It is repeated
+//! earlier if the tries so far took less than a twentieth of the time.
 
 use std::time::{Duration, Instant};
 
