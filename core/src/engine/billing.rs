@@ -118,9 +118,9 @@ impl Engine {
         )
     }
 
-    /// Closes a month that is over, and enforces its draw. Disables for overage as many clients as
-    /// are neither included, nor paid for, nor gone (B3, B4, B5). A second call changes nothing. A
-    /// call that is killed has done all or nothing.
+    /// Closes a month that is over, and enforces its draw. Disables for overage exactly as many
+    /// clients as are neither included, nor paid for, nor gone (B3, B4, B5). A second call changes
+    /// nothing. A call that is killed has done all or nothing.
     ///
     /// `choice` names the clients to disable first, if the catalog's `excess_order` leaves that to
     /// the owner. Otherwise it is empty.

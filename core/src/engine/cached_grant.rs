@@ -20,8 +20,8 @@ pub(super) struct FastConsume<'s> {
     asked: quota::FastConsumeRequest<'s>,
 }
 
-/// A range of usage without limit policies, with the amount and the reserved amount for which it
-/// holds.
+/// A range of usage in which no limit policy applies, with the amount and the reserved amount for
+/// which the range holds.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct GrantCandidate {
     silence: UnaffectedRange,

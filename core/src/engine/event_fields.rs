@@ -14,7 +14,7 @@ use crate::model::calendar;
 use crate::model::reference::EntityRef;
 use crate::telemetry::EventBuilder;
 
-/// The owner whose desk receives the ticket, or `None` if no desk does.
+/// The desk that receives a ticket, or `None` if no desk does.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct TicketQueue<'a>(pub(super) Option<&'a str>);
 
@@ -126,8 +126,8 @@ impl DirectoryDelta {
     }
 }
 
-/// Adds the policies that determined a decision, and the ids of those that failed. The error
-/// messages are left out because they may contain values.
+/// Adds the policies that determined a decision, its advice, and the policies that failed, all by
+/// id. The error messages are left out because they may contain values.
 pub(super) fn reasons(draft: EventBuilder, decision: &Decision) -> EventBuilder {
     let draft = draft.names("policies", decision.policies.iter().map(AsRef::as_ref));
     let draft = draft.names("advice", decision.advice.iter().map(AsRef::as_ref));

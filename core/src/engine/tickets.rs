@@ -31,7 +31,7 @@ impl Engine {
         )
     }
 
-    /// Opens a ticket of `principal` about `about`, and returns its route (T1, T2, T4). `about` is
+    /// Returns the route of a ticket that `principal` opens about `about` (T1, T2, T4). `about` is
     /// the principal's account, or a client of the owner.
     ///
     /// The host stores the ticket as a resource of type `Ticket`. The resource's account is

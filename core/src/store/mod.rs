@@ -36,7 +36,7 @@ pub(crate) struct Bucket {
     pub(crate) id: u64,
     pub(crate) window: Window,
     pub(crate) used: i64,
-    /// The amount of reservations that are neither committed, released nor expired.
+    /// The amount of open reservations: those not committed, released or expired.
     pub(crate) held: i64,
     /// The amount added to the limit for this window.
     pub(crate) top_up: i64,

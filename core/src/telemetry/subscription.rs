@@ -217,7 +217,7 @@ pub(super) fn close_together(subscriptions: &[Arc<Subscription>], timeout: Durat
     }
     let left = || timeout.saturating_sub(begun.elapsed());
     let mut is_done = true;
-    // Each subscription is ended and counted, even after one that is late.
+    // Each subscription is waited for, even after one that is late.
     for subscription in subscriptions {
         is_done &= subscription.wait_for_end(left());
     }

@@ -286,8 +286,7 @@ impl Drop for Registered {
 
 impl Drop for Connected {
     fn drop(&mut self) {
-        // SQLite removes the log when the last connection closes, but only if no lock of this
-        // process is left.
+        // These locks would keep SQLite from removing the log when the last connection closes.
         for (guard, at) in [(&self.database, SHARED), (&self.index, IN_USE)] {
             let _ = file_locks::drop_range(guard, at);
         }
