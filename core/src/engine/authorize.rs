@@ -223,7 +223,8 @@ impl Snapshot {
                 return Ok(self.told(answer.clone()));
             }
             if unknown {
-                // This answer without the quota is cached, and the next request is answered from it.
+                // The answer without the quota is cached here, and the next request is answered
+                // from it.
                 return self.decide(question, None);
             }
         }

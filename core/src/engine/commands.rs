@@ -71,7 +71,9 @@ impl Engine {
     ///     None, None,
     /// )?;
     /// let command = Command::from_json(r#"{"do": "create_client", "id": "bakery", "email": "hello@bakery.example"}"#)?;
-    /// let with = Environment { host: Some("app.mmio.example".to_owned()), ..Environment::default()
+    /// let with = Environment {
+    ///     host: Some("app.mmio.example".to_owned()),
+    ///     ..Environment::default()
     /// };
     /// let done = engine.perform(&EntityRef::new("Account", "acme"), &command, &with, None)?;
     /// assert!(done.decision.allowed);

@@ -13,7 +13,7 @@ pub struct Options {
     /// The store: `memory:`, or `sqlite:PATH`. With `?durability=power` every commit also survives
     /// a loss of power. With `?create=no` the store must exist already.
     pub store: String,
-    /// The source of the time.
+    /// The clock.
     pub clock: Clock,
     /// How strictly policies are validated.
     pub validation: Validation,

@@ -225,7 +225,7 @@ impl<'s> QuotaRequest<'s> {
 }
 
 impl Snapshot {
-    /// Returns the quota request of a request.
+    /// Builds the quota request of a request, or the denial if no account pays.
     pub(super) fn metered<'s>(
         &'s self,
         question: &'s RequestRef<'_>,

@@ -51,7 +51,10 @@ impl Engine {
     /// "#.as_slice(),
     ///     None, None,
     /// )?;
-    /// let by_mail = Environment { channel: Some("mail".to_owned()), ..Environment::default() };
+    /// let by_mail = Environment {
+    ///     channel: Some("mail".to_owned()),
+    ///     ..Environment::default()
+    /// };
     /// let route = engine.open_ticket(&EntityRef::new("Account", "bakery"), &("Account", "bakery").into(), &by_mail)?;
     /// assert_eq!((route.desk.as_deref(), route.account.as_deref()), (Some("owner"), Some("acme")));
     /// # Ok::<(), sublet::Error>(())

@@ -34,7 +34,7 @@ const BUCKETS: u64 = 1 << 24;
 pub(super) struct StoredBucket {
     /// The number of the bucket among all buckets that the account ever had.
     pub(super) nth: usize,
-    /// The number of deltas that stored operations with an expiry have in this bucket.
+    /// The number of deltas in this bucket from stored operations outside the tail.
     pub(super) operations: u32,
     pub(super) member: Option<Arc<str>>,
     /// The index of the meter in the shard's list of meters.

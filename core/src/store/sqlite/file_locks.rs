@@ -22,8 +22,8 @@ pub(super) type Range = (i64, i64);
 pub(super) const SHARED: Range = (0x4000_0002, 510);
 pub(super) const IN_USE: Range = (128, 1);
 
-/// Ranges of the lock file: the queue for the write lock, the write lock, and the lock of the
-/// process that commits a change of the directory.
+/// Ranges of the lock file: the queue for the write lock, the write lock, and the lock of a process
+/// that commits a directory change.
 const QUEUE_LOCK: Range = (1 << 20, 1);
 const WRITE_LOCK: Range = ((1 << 20) + 1, 1);
 const PUBLISH_LOCK: Range = ((1 << 20) + 2, 1);
