@@ -95,7 +95,7 @@ impl Room {
 impl Drop for Room {
     fn drop(&mut self) {
         // The connections of the parent process are leaked and never closed, because closing them
-        // would release the parent's locks.
+        // would disturb the parent.
         if self.process != process::id() {
             self.writers.target_mut().leak_after_fork();
             // A lock held by a thread of the parent has no holder here, and its connection must

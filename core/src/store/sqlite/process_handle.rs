@@ -60,8 +60,8 @@ impl Handle {
         }
     }
 
-    /// Leaks the connections of the parent process after a fork. Closing them would release the
-    /// parent's locks.
+    /// Leaks the connections of the parent process after a fork. Closing them would disturb the
+    /// parent.
     pub(super) fn leak_after_fork(&mut self) {
         std::mem::forget((self.database.take(), self.pass.take()));
     }
