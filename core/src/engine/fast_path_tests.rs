@@ -1,7 +1,8 @@
-//! Keeps the shipped bundle on the fast path: each kind of a session's request is answered by its
-//! plan and recalled by its bits, and no decision takes more of the evaluator's steps than this
-//! file states. A wrong answer is found by the comparison with Cedar; a slow one would be found by
-//! nobody.
+//! Tests that keep the shipped bundle on the fast path.
+//!
+//! Each kind of request in a session must be decided by its plan and recalled by its bits. No
+//! decision may take more evaluator steps than this file states. The comparison with Cedar finds a
+//! wrong decision, but only these tests find a slow one.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -19,15 +20,15 @@ use crate::model::catalog::Catalog;
 use crate::util::parse_limits::ParseLimits;
 use crate::vm::steps_of;
 
-/// The evaluator's steps of one decision of a session, at most: looks of a plan, reads of records,
-/// instructions of programs.
+/// The greatest number of evaluator steps of one check in a session: plan look-ups, record reads
+/// and program instructions.
 const SESSION_CHECK: u64 = 12;
-/// The same of `authorize`, whose answer is recalled.
+/// The greatest number of steps of `authorize` in a session, which recalls its answer.
 const SESSION_AUTHORIZE: u64 = 4;
-/// The same of a background job, which has no host: all of its policies run.
+/// The greatest number of steps in a background job. A job has no host, so all of its policies run.
 const JOB: u64 = 400;
 
-/// Rules that an author may add: each asks one fact of a record at the end of a path.
+/// Rules that an author may add. Each reads one fact of a record at the end of a path.
 const AUTHORS_RULES: &str = r#"
 @id("x1") @code("x1") forbid (principal, action, resource)
 when { context.facts has domain.owner && (context.facts.domain.owner.closed || !context.facts.domain.owner.disabled.isEmpty()) };
@@ -59,7 +60,7 @@ fn policies() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies")
 }
 
-/// The shipped files, with more rules.
+/// Returns the shipped files together with further rules.
 fn files(extra: &str) -> PolicySource {
     let mut files = vec![("77-extra.cedar".to_owned(), extra.to_owned())];
     for entry in std::fs::read_dir(policies())
@@ -93,14 +94,14 @@ fn compiled(extra: &str) -> (Box<Bundle>, TenantEvaluator) {
     (bundle, programs)
 }
 
-/// The requests whose policies compare two records' sets, which is no bit: one program, whose
-/// outcome is recalled with the answer.
+/// The requests whose policies compare the sets of two records. Such a comparison is not a bit but
+/// one program, whose result is recalled with the answer.
 const COMPARING: [&str; 2] = [
     "member.edit of TeamMember on TeamMember",
     "member.remove of TeamMember on TeamMember",
 ];
 
-/// Each kind of a session's request that bits alone do not answer, with what they lack.
+/// Lists each kind of request in a session that bits alone do not decide, with the reason.
 fn off_the_fast_path(extra: &str) -> String {
     let (bundle, programs) = compiled(extra);
     let (mut off, mut kinds) = (String::new(), 0);
@@ -152,8 +153,8 @@ fn facts_of_records_stay_on_the_fast_path() {
     assert!(off.is_empty(), "off the fast path:\n{off}");
 }
 
-/// A text of the host's name is no fact of a record: its program is one more bit, and the answer is
-/// recalled all the same.
+/// A condition on the text of the host is not a fact of a record. Its program becomes one more bit,
+/// and the answer is still recalled.
 #[test]
 fn programs_are_bits_of_recalled_answers() {
     let rule = r#"@id("late") @code("late") forbid (principal is Account, action == Action::"campaign.read", resource)

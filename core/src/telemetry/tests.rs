@@ -1,4 +1,4 @@
-//! Queues: what is delivered, dropped, sampled, and how a log ends.
+//! Tests of queues: delivery, drops, samples and the end of a log.
 #![allow(
     clippy::used_underscore_items,
     reason = "what bindings use is tested here"
@@ -12,7 +12,7 @@ use super::*;
 
 const LONG: Duration = Duration::from_secs(20);
 
-/// A sink that keeps what it gets.
+/// Returns a sink that stores its events, and the stored events.
 fn kept() -> (Sink, Arc<Mutex<Vec<Event>>>) {
     let kept = Arc::new(Mutex::new(Vec::new()));
     let found = Arc::clone(&kept);
@@ -230,7 +230,7 @@ fn a_host_that_fetches_is_told_once_and_then_again() {
     (0..5).for_each(|_| decide(&hub, true));
     assert_eq!(told.load(Ordering::Relaxed), 1);
     let first = log._fetch(10);
-    // Nothing that is asked meanwhile is told.
+    // Calls between fetch and report emit no events.
     assert!(!hub.has_subscribers());
     log._fetched(2, 1);
     assert_eq!(

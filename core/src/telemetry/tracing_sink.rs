@@ -1,4 +1,4 @@
-//! Events for the `tracing` crate.
+//! A sink that passes events to the `tracing` crate.
 
 use std::sync::Arc;
 
@@ -6,7 +6,8 @@ use tracing::{Dispatch, dispatcher};
 
 use super::event::{Draft, Event, EventKind};
 
-/// Tells the subscriber of events, each in the span where it happened; gives how many it could not.
+/// Emits the events to the subscriber, each in the span where it happened. Returns how many could
+/// not be emitted.
 pub(super) fn tell<'e>(
     dispatch: &Dispatch,
     events: impl Iterator<Item = (&'e Arc<Draft>, &'e Event)>,
@@ -59,7 +60,7 @@ mod tests {
     use crate::model::clock::Clock;
     use crate::telemetry::{Hub, LogOptions, Sink};
 
-    /// A subscriber that writes down what it is told.
+    /// A subscriber that records its events.
     #[derive(Default)]
     struct Told(Arc<Mutex<Vec<String>>>);
 

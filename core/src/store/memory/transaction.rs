@@ -1,4 +1,4 @@
-//! One transaction over locked shards.
+//! A transaction over locked shards in memory.
 
 use std::sync::Arc;
 
@@ -11,16 +11,17 @@ use crate::store::{
 };
 use crate::util::error::Error;
 
-/// A transaction.
+/// A transaction over one or more shards.
 pub(super) struct MemoryTx<'s> {
     shards: Shards<'s>,
     now: i64,
 }
 
-/// The shards that are locked for it.
+/// The shards that are locked for the transaction.
 enum Shards<'s> {
     One(&'s mut Shard),
-    /// In the order of their numbers; and where an account's is.
+    /// The shards in ascending order of their numbers, and the function that finds an account's
+    /// shard.
     Many(Vec<&'s mut Shard>, &'s dyn Fn(&str) -> Option<usize>),
 }
 
@@ -43,7 +44,7 @@ impl<'s> MemoryTx<'s> {
         }
     }
 
-    /// The shard of an account.
+    /// Returns the shard of an account.
     fn of(&mut self, account: &str) -> Result<&mut Shard, Error> {
         match &mut self.shards {
             Shards::One(shard) => Ok(shard),
@@ -54,7 +55,7 @@ impl<'s> MemoryTx<'s> {
         }
     }
 
-    /// The shard of that number.
+    /// Returns the shard with this number.
     fn number(&mut self, number: usize) -> Option<&mut Shard> {
         match &mut self.shards {
             Shards::One(shard) => Some(&mut **shard).filter(|shard| shard.at() == number),
@@ -274,13 +275,13 @@ impl CountTx for MemoryTx<'_> {
     }
 }
 
-/// Whether an operation is kept for history alone.
+/// Returns whether an operation is stored for history alone.
 fn is_of_the_tail(new: &NewOperation<'_>) -> bool {
     new.key.is_none() && new.until.is_none() && new.keep != i64::MAX
 }
 
-/// Does to a row what a part says. A hold is put by the operation that reserves, and taken by its
-/// id when it is settled.
+/// Applies a delta to its bucket. The operation that reserves adds the reservation, and the
+/// operation that follows it up removes the reservation by its id.
 fn apply(
     shard: &mut Shard,
     part: &BucketDelta,

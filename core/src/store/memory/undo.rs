@@ -1,15 +1,16 @@
-//! How a transaction over a shard is taken back.
+//! The undo log of a transaction over a shard.
 
 use std::sync::Arc;
 
 use super::shard::{Shard, StoredOperation};
 
-/// How to take back one step.
+/// One undo step.
 #[derive(Debug)]
 pub(super) enum Undo {
-    /// Of a row: what was used, topped up and gone.
+    /// A bucket's previous usage, top-up and sums of removed operations.
     Sums(u32, usize, [i64; 4]),
-    /// A consume of one part, the last of the tail: what was used and gone.
+    /// A consume from one bucket, which is the last operation of the tail: the previous usage and
+    /// sum.
     Spent(u32, usize, [i64; 2]),
     Holds(u32, usize, Vec<(u64, i64, i64)>),
     Opened(u32),
@@ -17,12 +18,12 @@ pub(super) enum Undo {
     Kept(u32, u64),
     Key(u32, Arc<str>),
     Amended(Box<StoredOperation>),
-    /// Of an account's document: what was there.
+    /// The previous text of an account's document.
     Document(u32, Arc<str>, Option<String>),
 }
 
 impl Shard {
-    /// Takes back what a transaction did, the last step first.
+    /// Rolls back a transaction, the last step first.
     pub(super) fn undo(&mut self) {
         while let Some(step) = self.steps.pop() {
             match step {

@@ -1,10 +1,12 @@
 //! Counts and the directory in one SQLite file that several processes of a machine share.
 //!
-//! Every transaction takes a lock on a side file, and then SQLite's own: the first is what makes
-//! the order fair, and holds whatever another SQLite in the process does. Waiting for it ends: with
-//! the lock, with the caller's budget, or by the caller's interrupt. Threads of one process that
-//! come while a transaction is open join it ([`group_commit`]). Whoever only reads has a connection
-//! of its own and takes no lock ([`reader`]). No thread is started, so a fork loses none.
+//! Every transaction takes a lock on a lock file, and then SQLite's own lock. The first lock makes
+//! the order fair and holds regardless of other SQLite code in the process. A wait for the lock
+//! ends with the lock, at the end of the caller's budget, or by the caller's interrupt.
+//!
+//! Threads of one process that arrive while a transaction is open join it ([`group_commit`]). Reads
+//! use a connection of their own and take no lock ([`reader`]). The store starts no thread, so a
+//! fork loses none.
 
 mod bus_guard;
 mod checksum;
@@ -45,17 +47,17 @@ use crate::util::error::Error;
 use crate::util::fork_guard;
 use crate::util::wait::{TimedMutex, WaitBudget, WaitEnd};
 
-/// The store of one file.
+/// A store in one SQLite file.
 #[derive(Debug)]
 pub(crate) struct Sqlite {
     shared: Arc<Shared>,
-    /// Whether every commit reaches the disk before it is answered.
+    /// Whether every commit reaches the disk before the call returns.
     power: bool,
     high_water: HighWater,
     room: ArcSwap<Room>,
 }
 
-/// What this process has open.
+/// The process handle: the connections and the cache that this process has open.
 struct Room {
     process: u32,
     writers: GroupCommit<Handle>,
@@ -92,23 +94,23 @@ impl Room {
 
 impl Drop for Room {
     fn drop(&mut self) {
-        // The connections of another process are given up, and never closed: that would disturb the
-        // other's.
+        // The connections of the parent process are leaked and never closed, because closing them
+        // would disturb the parent.
         if self.process != process::id() {
             self.writers.target_mut().leak_after_fork();
-            // A lock that a thread of the other process held is nobody's here, and its connection
-            // is never closed.
+            // A lock held by a thread of the parent has no holder here, and its connection must
+            // never be closed.
             std::mem::forget(Arc::clone(&self.reader));
         }
     }
 }
 
-/// Takes the computer's clock for right in the store of that name (`sqlite:PATH`), after
-/// [`Error::ClockJump`]: what [`Engine::accept_clock`](crate::Engine::accept_clock) does, without a
-/// bundle. Returns the instant (RFC 3339).
+/// Accepts the system clock in the store with this URL (`sqlite:PATH`), after [`Error::ClockJump`].
+/// Does the work of [`Engine::accept_clock`](crate::Engine::accept_clock) without a bundle. Returns
+/// the accepted instant (RFC 3339).
 ///
 /// # Errors
-/// The `store.*` codes; [`Error::Store`] for one that is not in a file.
+/// Fails with the `store.*` codes, and with [`Error::Store`] if the store is not in a file.
 pub fn accept_clock(store: &str) -> Result<String, Error> {
     crate::util::panic::catch_panic(|| {
         let opened = Sqlite::open(store, Clock::System)?;
@@ -117,11 +119,11 @@ pub fn accept_clock(store: &str) -> Result<String, Error> {
     })
 }
 
-/// One caller's work in a transaction.
+/// The work of one caller in a transaction.
 type Member<'m> = &'m mut dyn FnMut(&mut SqliteTx<'_>) -> Result<TxOutcome, Error>;
 
 impl Sqlite {
-    /// Opens the store of that name.
+    /// Opens the store with this URL.
     pub(crate) fn open(name: &str, clock: Clock) -> Result<Self, Error> {
         let StoreUrl {
             place,
@@ -154,19 +156,21 @@ impl Sqlite {
         })
     }
 
-    /// This process's handle. That of the process which it was forked from is given up.
+    /// Returns the handle of this process. After a fork, replaces the parent's handle with a new
+    /// one.
     fn room(&self) -> Arc<Room> {
         let room = self.room.load_full();
         if room.process == process::id() {
             return room;
         }
-        // Of several threads of the child one wins; all then load the winner's.
+        // If several threads of the child replace the handle at once, one wins and all load its
+        // handle.
         self.room
             .compare_and_swap(&room, Arc::new(Room::new(&self.shared, None)));
         self.room.load_full()
     }
 
-    /// The error of a caller that waited in vain for another thread of this process.
+    /// Returns the error of a caller that waited in vain for another thread of this process.
     fn waited(&self, end: WaitEnd) -> Error {
         let inode = self.shared.board.load().identity.1;
         self.shared.place.not_locked(end.into(), inode)
@@ -183,7 +187,7 @@ impl Sqlite {
         }
     }
 
-    /// One transaction, or a part of one that is open.
+    /// Runs one transaction, or joins the open one.
     fn transact(&self, full: bool, work: Member<'_>) -> Result<(), Error> {
         let budget = WaitBudget::enter(self.shared.lock_timeout);
         let part = &mut |handle: &mut Handle| self.part(handle, work);
@@ -193,8 +197,8 @@ impl Sqlite {
             .map_err(|error| self.told(error))?
     }
 
-    /// A transaction about the directory: of its own, and on the disk before it is answered.
-    /// `published` is called when it is committed and before others can know.
+    /// Runs one transaction over the directory alone, which is on the disk before the call returns.
+    /// `published` is called after the commit, before others see the change.
     fn transact_alone(&self, work: Member<'_>, published: &mut dyn FnMut()) -> Result<(), Error> {
         let budget = WaitBudget::enter(self.shared.lock_timeout);
         let part = &mut |handle: &mut Handle| self.part(handle, work);
@@ -221,14 +225,14 @@ impl Sqlite {
         }
         board.end_write(HeaderField::Directory);
         if let Some(open) = &handle.database {
-            // Should it fail, the lock goes with its file; what is committed is committed.
+            // If this fails, the lock is released with its file. The commit stays valid.
             let _ = file_locks::unlock_publish(&open.lock);
         }
         committed
     }
 
-    /// One caller's work, and what is to become of it. Mostly there is nothing to take back: verbs
-    /// decide before they write.
+    /// Runs one caller's work and returns its outcome. There is mostly nothing to roll back,
+    /// because calls decide before they write.
     fn part(&self, handle: &mut Handle, work: Member<'_>) -> (Result<(), Error>, Outcome<Error>) {
         let Some(open) = &mut handle.database else {
             let error = self.shared.place.replaced();
@@ -263,7 +267,8 @@ impl Sqlite {
         }
     }
 
-    /// The answer from what was read before, where no process has written a count since.
+    /// Answers a read from the cache if no process has written a count since. Returns `None`
+    /// otherwise.
     fn read_from_cache(
         &self,
         room: &Room,
@@ -272,8 +277,8 @@ impl Sqlite {
     ) -> Option<Result<(), Error>> {
         let cache = room.cache();
         let board = cache.board()?;
-        // What another process has seen is believed as far as this one's clock confirms it; else
-        // the file is asked.
+        // The shared high-water mark is accepted only if the clock of this process confirms it.
+        // Otherwise the file is read.
         let seen = board
             .clock_high_water()
             .load(std::sync::atomic::Ordering::Acquire);
@@ -334,8 +339,8 @@ impl Store for Sqlite {
         if let Some(answer) = self.read_from_cache(&room, account, work) {
             return answer;
         }
-        // Before the view: should a count be written in between, what was read is not taken for
-        // what is there.
+        // Read the version before the view, so that rows read during a later write are not cached
+        // as current.
         let board = self.board();
         let counts = board.version(HeaderField::Counts);
         let rows = self.view(&mut |sheet| {

@@ -1,4 +1,4 @@
-//! The tables, as they are made and as they are found.
+//! The tables of a store, and the check that a file has them.
 
 use once_cell::race::OnceBox;
 use rusqlite::{Connection, OptionalExtension};
@@ -19,8 +19,8 @@ fn objects() -> rusqlite::Result<Objects> {
         .collect()
 }
 
-/// Compares the tables of a store with those of `schema.sql`: a default or an index that is another
-/// one is no table of ours.
+/// Compares the tables of a store with those of `schema.sql`. Fails if a table or an index differs,
+/// even in a default.
 pub(super) fn compare(connection: &Connection) -> rusqlite::Result<()> {
     static OBJECTS: OnceBox<Objects> = OnceBox::new();
     let known = OBJECTS.get_or_try_init(|| objects().map(Box::new))?;
