@@ -19,12 +19,12 @@ enum ActionForm {
 /// An account, by id or by type and id. The type must be `Account`.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum AccountForm {
+enum AccountField {
     Id(String),
     Typed(EntityRef),
 }
 
-impl AccountForm {
+impl AccountField {
     fn id(self) -> Result<String, Error> {
         match self {
             Self::Id(id) => Ok(id),
@@ -40,7 +40,7 @@ struct InlineForm {
     kind: String,
     id: String,
     #[serde(default)]
-    account: Option<AccountForm>,
+    account: Option<AccountField>,
     #[serde(default)]
     attributes: Map<String, Value>,
     #[serde(default)]
@@ -71,7 +71,7 @@ impl TryFrom<ResourceForm> for Resource {
                 tags,
             }) => Self {
                 uid: EntityRef::new(kind, id),
-                account: account.map(AccountForm::id).transpose()?,
+                account: account.map(AccountField::id).transpose()?,
                 attributes,
                 parents,
                 tags,

@@ -66,7 +66,7 @@ fn explain(
         Err(found) => return Some(failed(rule, found.to_string())),
     };
     let body = linked(&tree)?;
-    let scope = Scope::of(&body);
+    let scope = PolicyScope::of(&body);
     if !scope.could_apply(question) {
         return None;
     }
@@ -130,14 +130,14 @@ fn failed(rule: &PolicyMeta, error: String) -> PolicyExplanation {
 }
 
 /// A policy's scope as Cedar expressions, and the types to which it is limited.
-struct Scope {
+struct PolicyScope {
     texts: Vec<String>,
     action: String,
     principal_type: Option<String>,
     resource_type: Option<String>,
 }
 
-impl Scope {
+impl PolicyScope {
     fn of(body: &pst::Template) -> Self {
         use pst::{ActionConstraint, PrincipalConstraint as P, ResourceConstraint as R};
         let (principal, principal_type) = match &body.principal {

@@ -18,7 +18,7 @@ use crate::util::error::Diagnostic;
 const FACTS: &str = "context.facts";
 
 /// A request shape: an action and the types of its principal and resource.
-struct Request<'a> {
+struct LintRequest<'a> {
     name: &'a str,
     action: &'a Action,
     /// The action's groups.
@@ -88,7 +88,7 @@ impl Brought<'_> {
                     .iter()
                     .map(move |resource| (principal, resource))
             }) {
-                let request = Request {
+                let request = LintRequest {
                     name,
                     action,
                     above,
@@ -111,7 +111,7 @@ impl Brought<'_> {
     }
 
     /// Returns the paths whose absence makes the policy refuse less.
-    fn left_out(&self, request: &Request<'_>, policy: &Json, open: bool) -> Vec<String> {
+    fn left_out(&self, request: &LintRequest<'_>, policy: &Json, open: bool) -> Vec<String> {
         let conditions = policy
             .get("conditions")
             .and_then(Json::as_array)
@@ -140,7 +140,7 @@ impl Brought<'_> {
 
     /// Collects the paths of an expression. `open` tells whether the policy refuses less if the
     /// expression is false.
-    fn visit(&self, request: &Request<'_>, expression: &Json, open: bool, paths: &mut Vec<String>) {
+    fn visit(&self, request: &LintRequest<'_>, expression: &Json, open: bool, paths: &mut Vec<String>) {
         let Some((operator, operands)) = only(expression) else {
             return;
         };
@@ -205,7 +205,7 @@ impl Brought<'_> {
     /// Collects the attributes of a path that are part of a request and optional.
     fn optional<'n>(
         &self,
-        request: &Request<'_>,
+        request: &LintRequest<'_>,
         from: &Json,
         attributes: impl Iterator<Item = &'n str>,
         paths: &mut Vec<String>,
@@ -231,7 +231,7 @@ impl Brought<'_> {
     }
 
     /// Returns the path and type of an expression that is a record within the request.
-    fn record(&self, request: &Request<'_>, expression: &Json) -> Option<(String, &RecordType)> {
+    fn record(&self, request: &LintRequest<'_>, expression: &Json) -> Option<(String, &RecordType)> {
         match variable(expression) {
             Some("resource") if !is_directory_type(request.resource) => {
                 return Some((
@@ -265,7 +265,7 @@ impl Brought<'_> {
     }
 }
 
-impl Request<'_> {
+impl LintRequest<'_> {
     fn is_in_scope(&self, policy: &Json) -> bool {
         let part = |name: &str| policy.get(name).unwrap_or(&Json::Null);
         Self::is_of(part("principal"), self.principal)

@@ -3,9 +3,8 @@
 use std::collections::HashMap;
 
 use super::lower::{IrExpr, Unsupported};
-use crate::vm::{Compare, Load, Op, PolicyEntry, Program, Value};
+use crate::vm::{Compare, Load, Op, PolicyEntry, Program, Register, Value};
 
-type Register = u16;
 
 /// A jump target, replaced by an instruction address when the program is finished.
 type Label = usize;

@@ -304,7 +304,7 @@ impl Snapshot {
         let directory = match revision.checked_sub(mine).filter(|_| same) {
             Some(0) => self.directory.clone(),
             Some(_) => match pages.changes_since(mine, revision)? {
-                Some(changes) => self.after_write(&changes)?,
+                Some(changes) => self.apply_changes(&changes)?,
                 None => self.load_all(pages, revision)?,
             },
             None => self.load_all(pages, revision)?,
@@ -329,7 +329,7 @@ impl Snapshot {
     }
 
     /// Returns the directory after the changes of these revisions.
-    fn after_write(&self, changes: &[(u64, String)]) -> Result<Directory, Error> {
+    fn apply_changes(&self, changes: &[(u64, String)]) -> Result<Directory, Error> {
         let bundle = self.tenancy("change")?;
         let mut directory = self.directory.clone();
         for (revision, notes) in changes {
@@ -367,12 +367,12 @@ impl Snapshot {
                 .changes_json(references, &mut |kind, id, record| {
                     pages.put(kind, id, record)
                 })?;
-            return pages.cache_grant(revision, Some(&notes));
+            return pages.append_changes(revision, Some(&notes));
         }
         pages.clear()?;
         self.directory
             .each_record(&mut |kind, id, record| pages.put(kind, id, record))?;
-        pages.cache_grant(revision, None)
+        pages.append_changes(revision, None)
     }
 
     /// Returns the snapshot with a compacted directory, or `None` if there was nothing to compact.

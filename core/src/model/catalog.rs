@@ -80,7 +80,7 @@ pub struct Meter {
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Form {
+struct CatalogJson {
     #[serde(default)]
     features: BTreeMap<String, String>,
     #[serde(default)]
@@ -125,7 +125,7 @@ pub(crate) trait SchemaVocabulary {
 impl Catalog {
     /// Parses `catalog.json`.
     pub(crate) fn parse(text: &str, nesting: usize) -> Result<Self, Error> {
-        let form: Form = json::read("catalog", text, nesting)?;
+        let form: CatalogJson = json::read("catalog", text, nesting)?;
         let wrong = |reason: String| Error::Json {
             what: "catalog".to_owned(),
             line: 1,
@@ -157,7 +157,7 @@ impl Catalog {
             .into_iter()
             .map(|(name, meter)| (Arc::from(name), meter))
             .collect();
-        let Form {
+        let CatalogJson {
             features,
             excess_client_cents,
             excess_order,

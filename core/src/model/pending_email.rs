@@ -21,7 +21,7 @@ const BYTES: usize = 32;
 
 /// An e-mail that waits for confirmation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Form", into = "Form")]
+#[serde(try_from = "PendingEmailJson", into = "PendingEmailJson")]
 pub(crate) struct PendingEmail {
     pub(crate) email: String,
     hash: String,
@@ -32,13 +32,13 @@ pub(crate) struct PendingEmail {
 /// A pending e-mail as JSON.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Form {
+struct PendingEmailJson {
     email: String,
     hash: String,
     until: String,
 }
 
-impl From<PendingEmail> for Form {
+impl From<PendingEmail> for PendingEmailJson {
     fn from(PendingEmail { email, hash, until }: PendingEmail) -> Self {
         Self {
             email,
@@ -48,10 +48,10 @@ impl From<PendingEmail> for Form {
     }
 }
 
-impl TryFrom<Form> for PendingEmail {
+impl TryFrom<PendingEmailJson> for PendingEmail {
     type Error = Error;
 
-    fn try_from(Form { email, hash, until }: Form) -> Result<Self, Error> {
+    fn try_from(PendingEmailJson { email, hash, until }: PendingEmailJson) -> Result<Self, Error> {
         Ok(Self {
             email: email::normalise(&email)?,
             hash,

@@ -49,7 +49,7 @@ pub enum Record {
 
 #[derive(Deserialize)]
 #[serde(tag = "type")]
-enum Form {
+enum RecordJson {
     Platform(Platform),
     Operator(OperatorForm),
     Package(Package),
@@ -178,15 +178,15 @@ impl Record {
         self
     }
 
-    fn checked(form: Form) -> Result<Self, Error> {
+    fn checked(form: RecordJson) -> Result<Self, Error> {
         let record = match form {
-            Form::Platform(platform) => Self::Platform(platform),
-            Form::Operator(form) => Self::Operator(form.try_into()?),
-            Form::Package(package) => Self::Package(package),
-            Form::AccessLevel(level) => Self::AccessLevel(level),
-            Form::Account(form) => Self::Account(form.try_into()?),
-            Form::TeamMember(form) => Self::TeamMember(form.try_into()?),
-            Form::Domain(form) => Self::Domain(form.try_into()?),
+            RecordJson::Platform(platform) => Self::Platform(platform),
+            RecordJson::Operator(form) => Self::Operator(form.try_into()?),
+            RecordJson::Package(package) => Self::Package(package),
+            RecordJson::AccessLevel(level) => Self::AccessLevel(level),
+            RecordJson::Account(form) => Self::Account(form.try_into()?),
+            RecordJson::TeamMember(form) => Self::TeamMember(form.try_into()?),
+            RecordJson::Domain(form) => Self::Domain(form.try_into()?),
         };
         check_id(record.kind(), record.id())?;
         for (what, id) in record.named_ids() {

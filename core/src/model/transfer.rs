@@ -7,7 +7,7 @@ use crate::util::error::Error;
 
 /// An offer of a client: the new owner, the expiry, and whether the client consents.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Form", into = "Form")]
+#[serde(try_from = "TransferJson", into = "TransferJson")]
 pub(crate) struct Transfer {
     pub(crate) to: String,
     /// The first instant at which the offer is no longer valid, in milliseconds since 1970 UTC.
@@ -18,14 +18,14 @@ pub(crate) struct Transfer {
 /// An offer as JSON.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Form {
+struct TransferJson {
     to: String,
     until: String,
     #[serde(default)]
     consented: bool,
 }
 
-impl From<Transfer> for Form {
+impl From<Transfer> for TransferJson {
     fn from(
         Transfer {
             to,
@@ -41,15 +41,15 @@ impl From<Transfer> for Form {
     }
 }
 
-impl TryFrom<Form> for Transfer {
+impl TryFrom<TransferJson> for Transfer {
     type Error = Error;
 
     fn try_from(
-        Form {
+        TransferJson {
             to,
             until,
             consented,
-        }: Form,
+        }: TransferJson,
     ) -> Result<Self, Error> {
         Ok(Self {
             to,

@@ -426,7 +426,7 @@ pub(crate) trait DirectoryTx {
     /// Writes a record of this type and id as JSON, or removes it if `record` is `None`.
     fn put(&mut self, kind: &str, id: &str, record: Option<&str>) -> Result<(), Error>;
     /// Writes the revision and its changes. `None` means that everything changed.
-    fn cache_grant(&mut self, revision: u64, changes: Option<&str>) -> Result<(), Error>;
+    fn append_changes(&mut self, revision: u64, changes: Option<&str>) -> Result<(), Error>;
     /// Returns the counts in the same transaction.
     fn ledger(&mut self) -> &mut dyn CountTx;
 }

@@ -255,7 +255,7 @@ pub(crate) struct EventBus {
 
 impl fmt::Debug for EventBus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Hub")
+        f.debug_struct("EventBus")
             .field("on", &self.on)
             .finish_non_exhaustive()
     }

@@ -24,7 +24,7 @@ pub(crate) const VARIABLES: u16 = 320;
 const NODES: usize = 20_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Node {
+struct BddNode {
     variable: u16,
     no: BddRef,
     yes: BddRef,
@@ -33,14 +33,14 @@ struct Node {
 /// A table of nodes. Variables are tested in ascending order of their numbers.
 #[derive(Debug)]
 pub(crate) struct BddManager {
-    nodes: Vec<Node>,
-    known: HashMap<Node, BddRef>,
+    nodes: Vec<BddNode>,
+    known: HashMap<BddNode, BddRef>,
     choices: HashMap<(BddRef, BddRef, BddRef), BddRef>,
 }
 
 impl Default for BddManager {
     fn default() -> Self {
-        let end = |at| Node {
+        let end = |at| BddNode {
             variable: u16::MAX,
             no: at,
             yes: at,
@@ -54,8 +54,8 @@ impl Default for BddManager {
 }
 
 impl BddManager {
-    fn node(&self, at: BddRef) -> Node {
-        self.nodes.get(at as usize).copied().unwrap_or(Node {
+    fn node(&self, at: BddRef) -> BddNode {
+        self.nodes.get(at as usize).copied().unwrap_or(BddNode {
             variable: u16::MAX,
             no: at,
             yes: at,
@@ -66,7 +66,7 @@ impl BddManager {
         if no == yes {
             return Ok(no);
         }
-        let node = Node { variable, no, yes };
+        let node = BddNode { variable, no, yes };
         if let Some(known) = self.known.get(&node) {
             return Ok(*known);
         }
@@ -111,7 +111,7 @@ impl BddManager {
             .map(|node| node.variable)
             .min()
             .unwrap_or(u16::MAX);
-        let side = |at: BddRef, node: Node, set: bool| match (node.variable == variable, set) {
+        let side = |at: BddRef, node: BddNode, set: bool| match (node.variable == variable, set) {
             (false, _) => at,
             (true, true) => node.yes,
             (true, false) => node.no,

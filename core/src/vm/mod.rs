@@ -22,7 +22,7 @@ pub(crate) use self::arena::{
     ConstantPool, Constructed, Heap, InlineEntity, REQUEST_LOCAL, RequestArena,
 };
 pub(crate) use self::bdd::{BddManager, BddRef, CompiledBdd, FALSE, TRUE, TooLarge};
-pub(crate) use self::bytecode::{Arithmetic, Compare, Load, Op, PolicyEntry, Program, Unary};
+pub(crate) use self::bytecode::{Arithmetic, Compare, Load, Op, PolicyEntry, Program, Register, Unary};
 pub(crate) use self::interpreter::{EntityStore, PolicyResult, run, run_one, run_traced};
 pub(crate) use self::range_analysis::{LinearRange, Tracer};
 #[cfg(test)]

@@ -128,7 +128,7 @@ impl DirectoryTx for SqliteTx<'_> {
         }
     }
 
-    fn cache_grant(&mut self, revision: u64, changes: Option<&str>) -> Result<(), Error> {
+    fn append_changes(&mut self, revision: u64, changes: Option<&str>) -> Result<(), Error> {
         self.has_written = true;
         let number = i64::try_from(revision).unwrap_or(i64::MAX);
         if let Some(changes) = changes {

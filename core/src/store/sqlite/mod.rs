@@ -67,7 +67,7 @@ struct Room {
 
 impl std::fmt::Debug for Room {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Room")
+        f.debug_struct("OpenStore")
             .field("process", &self.process)
             .finish_non_exhaustive()
     }
