@@ -10,7 +10,7 @@ use cedar_policy::{Entities, EvalResult, Expression, Policy, PolicyId, Request, 
 use super::accessed_paths::accessed_paths;
 use super::policy_list::{PolicyList, PolicyMeta};
 use crate::api::decision::{AccessedFact, ConditionTrace, PolicyExplanation, PolicyStatus};
-use crate::compiler::linked;
+use crate::compiler::link_template;
 use crate::util::error::Error;
 use crate::util::stack;
 
@@ -65,7 +65,7 @@ fn explain(
         Ok(tree) => tree,
         Err(found) => return Some(failed(rule, found.to_string())),
     };
-    let body = linked(&tree)?;
+    let body = link_template(&tree)?;
     let scope = PolicyScope::of(&body);
     if !scope.could_apply(question) {
         return None;

@@ -14,7 +14,7 @@ use crate::model::limit::Limits;
 use crate::model::pending_email::{LONGEST, USUAL};
 use crate::model::record::Record;
 use crate::model::reference::EntityRef;
-use crate::model::transfer::Transfer;
+use crate::model::transfer::PendingTransfer;
 use crate::util::error::Error;
 
 /// Offers a client to another owner, in place of an earlier offer.
@@ -62,7 +62,7 @@ pub struct CancelTransfer {
 }
 
 /// Returns the client's offer if it has not expired.
-fn offer(scene: &CommandContext<'_>, client: &Account) -> Option<Transfer> {
+fn offer(scene: &CommandContext<'_>, client: &Account) -> Option<PendingTransfer> {
     client
         .transfer
         .clone()
@@ -74,7 +74,7 @@ fn offer(scene: &CommandContext<'_>, client: &Account) -> Option<Transfer> {
 fn told(scene: &CommandContext<'_>, client: &Account, target: CommandTarget) -> CommandTarget {
     let target = target.with("client", entity("Account", &client.id));
     match offer(scene, client) {
-        Some(Transfer { to, consented, .. }) => target
+        Some(PendingTransfer { to, consented, .. }) => target
             .with("offered_to", entity("Account", &to))
             .with("consented", Value::Bool(consented)),
         None => target,
@@ -110,7 +110,7 @@ impl OfferTransfer {
                 ttl: time.to_string(),
             });
         }
-        let offer = Transfer {
+        let offer = PendingTransfer {
             to: self.to.clone(),
             until: scene.now.saturating_add(time),
             consented: false,
@@ -135,7 +135,7 @@ impl ConsentTransfer {
         let client = scene.account(&self.account)?;
         match offer(scene, &client) {
             Some(offer) if !offer.consented => {
-                let offer = Transfer {
+                let offer = PendingTransfer {
                     consented: true,
                     ..offer
                 };

@@ -380,9 +380,9 @@ fn when_most_numbers_are_of_nobody_all_are_given_anew() {
     assert_eq!(answers(&directory), first);
     // Names that policies reserved are not counted as garbage.
     for at in 0..20_000 {
-        directory.hot_mut().accounts.name(&format!("named-{at}"));
+        directory.tables_mut().accounts.name(&format!("named-{at}"));
     }
-    directory.named();
+    directory.mark_names_reserved();
     let tidy = directory
         .compacted(&catalog(), &bundle())
         .expect("tidy")

@@ -17,7 +17,7 @@ use crate::util::error::Error;
 use crate::util::panic::catch_panic;
 
 /// The login that acts, and the account that it acts as (A1).
-type Acting<'a> = (&'a EntityRef, PrincipalRef<'a>);
+type ActingLogin<'a> = (&'a EntityRef, PrincipalRef<'a>);
 
 impl Engine {
     /// Returns whether `request` is allowed, and the decision's code. Consumes nothing from any
@@ -29,7 +29,7 @@ impl Engine {
     /// Fails with the `input.*` codes if the request is malformed.
     pub fn authorize<'a>(&self, question: impl Into<RequestRef<'a>>) -> Result<Decision, Error> {
         let question = question.into();
-        self.watched("authorize", &question, || {
+        self.observe("authorize", &question, || {
             catch_panic(|| self.current()?.authorize(&question))
         })
     }
@@ -46,7 +46,7 @@ impl Engine {
     /// Takes the request by reference, because moving it would cost more than the check itself.
     fn check_ref(&self, question: &RequestRef<'_>) -> Result<bool, Error> {
         if !self.telemetry.is_disabled() {
-            return self.check_watched(question);
+            return self.check_observed(question);
         }
         // Most requests end here, without the cost of a large error type. A panic occurs again
         // below, where it is reported.
@@ -59,8 +59,8 @@ impl Engine {
     /// Returns the allow bit of the full decision. Used if telemetry is on, because events need the
     /// decision code.
     #[cold]
-    fn check_watched(&self, question: &RequestRef<'_>) -> Result<bool, Error> {
-        self.watched("check", question, || {
+    fn check_observed(&self, question: &RequestRef<'_>) -> Result<bool, Error> {
+        self.observe("check", question, || {
             catch_panic(|| self.current()?.authorize(question))
         })
         .map(|decision| decision.allowed)
@@ -87,7 +87,7 @@ impl Engine {
         &'a Q: Into<RequestRef<'a>>,
     {
         self.many(questions, |state, question| {
-            self.watched("authorize_many", question, || state.authorize(question))
+            self.observe("authorize_many", question, || state.authorize(question))
         })
     }
 
@@ -101,7 +101,7 @@ impl Engine {
     {
         if !self.telemetry.is_disabled() {
             let watched = |state: &Snapshot, question: &RequestRef<'a>| {
-                self.watched("check_many", question, || state.authorize(question))
+                self.observe("check_many", question, || state.authorize(question))
             };
             return self.many(questions, |state, question| {
                 watched(state, question).map(|decision| decision.allowed)
@@ -324,7 +324,7 @@ impl Snapshot {
 
     pub(super) fn decide_query(
         &self,
-        acting: Option<Acting<'_>>,
+        acting: Option<ActingLogin<'_>>,
         asked: &CedarQuery,
     ) -> Result<Decision, Error> {
         let verdict = match asked {
@@ -371,7 +371,7 @@ impl Snapshot {
         }
     }
 
-    fn decision(&self, acting: Option<Acting<'_>>, verdict: &CedarOutcome) -> Decision {
+    fn decision(&self, acting: Option<ActingLogin<'_>>, verdict: &CedarOutcome) -> Decision {
         let rules = self.loaded.rules();
         let errors = verdict.errors.iter().filter_map(|(at, message)| {
             rules.list.get(*at).map(|rule| PolicyFailure {

@@ -95,7 +95,7 @@ impl Engine {
             key,
             about: OnceCell::new(),
         };
-        self.watched_command((principal, command, with), &order.about, || {
+        self.observe_command((principal, command, with), &order.about, || {
             let record_bytes = self.caps.record_bytes;
             catch_panic(|| {
                 self.transact(

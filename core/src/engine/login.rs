@@ -48,7 +48,7 @@ impl Engine {
         email: &str,
         flow: Option<ActionRef<'_>>,
     ) -> Result<Login, Error> {
-        self.watched_login(host, || {
+        self.observe_login(host, || {
             catch_panic(|| {
                 let state = self.current()?;
                 let bundle = state.tenancy("login")?;

@@ -96,9 +96,9 @@ impl Engine {
             let loaded = load(&options.policies, options.validation, &options.caps)?;
             let hub = EventBus::new(options.clock.clone());
             let store: Arc<dyn Store> = match options.store.split_once(':') {
-                Some(("memory", "")) => Arc::new(store::Memory::new(options.clock)),
+                Some(("memory", "")) => Arc::new(store::MemoryStore::new(options.clock)),
                 Some(("sqlite", _)) => {
-                    Arc::new(store::Sqlite::open(&options.store, options.clock)?)
+                    Arc::new(store::SqliteStore::open(&options.store, options.clock)?)
                 }
                 _ => {
                     return Err(Error::Store {
@@ -280,7 +280,7 @@ impl Snapshot {
             PolicyEngine::Plain(_) => directory,
         };
         let fast = Arc::new(loaded.compile(&mut directory));
-        directory.named();
+        directory.mark_names_reserved();
         Ok(Self {
             version_id: version_id(),
             loaded,

@@ -80,7 +80,7 @@ impl Engine {
 
     /// Runs a decision and emits it.
     #[inline]
-    pub(super) fn watched(
+    pub(super) fn observe(
         &self,
         verb: &'static str,
         question: &RequestRef<'_>,
@@ -110,7 +110,7 @@ impl Engine {
     }
 
     /// Runs a batch of decisions and emits each. Each decision gets an equal part of the latency.
-    pub(super) fn watched_batch<'q>(
+    pub(super) fn observe_batch<'q>(
         &self,
         verb: &'static str,
         questions: impl Iterator<Item = &'q RequestRef<'q>>,
@@ -132,7 +132,7 @@ impl Engine {
     }
 
     /// Runs a command and emits its decision and its change.
-    pub(super) fn watched_command(
+    pub(super) fn observe_command(
         &self,
         (principal, command, with): (&EntityRef, &Command, &Environment),
         about: &OnceCell<EntityRef>,
@@ -157,7 +157,7 @@ impl Engine {
     }
 
     /// Runs a decision about a ticket and emits it with the desk.
-    pub(super) fn watched_desk<T>(
+    pub(super) fn observe_ticket<T>(
         &self,
         verb: &'static str,
         (principal, about, with): (&EntityRef, &crate::api::request::Resource, &Environment),
@@ -186,7 +186,7 @@ impl Engine {
 
     /// Runs a login and emits it without its e-mail. The event has a principal only if the login
     /// belongs to that host.
-    pub(super) fn watched_login(
+    pub(super) fn observe_login(
         &self,
         host: &str,
         work: impl FnOnce() -> Result<Login, Error>,

@@ -345,7 +345,7 @@ impl Engine {
         items: &[(RequestRef<'_>, ConsumeOptions<'_>)],
     ) -> Result<Vec<Decision>, Error> {
         let questions = items.iter().map(|(question, _)| question);
-        self.watched_batch("batch", questions, || {
+        self.observe_batch("batch", questions, || {
             catch_panic(|| {
                 self.retry_on_new_snapshot(|state| state.batch(items, || self.is_latest(state)))
             })
@@ -379,7 +379,7 @@ impl Engine {
         take: &ConsumeOptions<'_>,
         taking: ConsumeMode,
     ) -> Result<Decision, Error> {
-        self.watched(verb, question, || {
+        self.observe(verb, question, || {
             self.consume_in_tx(question, take, taking)
         })
     }

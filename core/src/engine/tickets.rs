@@ -23,7 +23,7 @@ impl Engine {
         about: &Resource,
         with: &Environment,
     ) -> Result<TicketRoute, Error> {
-        self.watched_desk(
+        self.observe_ticket(
             "desk",
             (principal, about, with),
             |found: &TicketRoute| (found.desk.as_deref(), &found.decision),
@@ -65,7 +65,7 @@ impl Engine {
         about: &Resource,
         with: &Environment,
     ) -> Result<TicketOutcome, Error> {
-        self.watched_desk(
+        self.observe_ticket(
             "open_ticket",
             (principal, about, with),
             |found: &TicketOutcome| (found.desk.as_deref(), &found.decision),
@@ -96,7 +96,7 @@ impl Engine {
         ticket: &Resource,
         with: &Environment,
     ) -> Result<TicketOutcome, Error> {
-        self.watched_desk(
+        self.observe_ticket(
             "reply_ticket",
             (principal, ticket, with),
             |found: &TicketOutcome| (found.desk.as_deref(), &found.decision),
@@ -158,7 +158,7 @@ impl Engine {
         ticket: &Resource,
         with: &Environment,
     ) -> Result<TicketOutcome, Error> {
-        self.watched_desk(
+        self.observe_ticket(
             "escalate_ticket",
             (principal, ticket, with),
             |found: &TicketOutcome| (found.desk.as_deref(), &found.decision),
@@ -314,7 +314,7 @@ impl Snapshot {
 
     /// Returns the owner of a client account.
     fn owner_of(&self, account: Option<&str>) -> Option<Arc<str>> {
-        let accounts = &self.directory.hot().accounts;
+        let accounts = &self.directory.tables().accounts;
         let (_, row) = accounts.find(account?)?;
         accounts.id(row.owner).map(Arc::from)
     }

@@ -11,7 +11,7 @@ use super::limit::Limits;
 use super::named_fields::NamedFields;
 use super::pending_email::PendingEmail;
 use super::reference::check_id;
-use super::transfer::Transfer;
+use super::transfer::PendingTransfer;
 use crate::util::error::Error;
 
 /// A reason for which an account is disabled (C7). An account can have several.
@@ -91,7 +91,7 @@ pub struct Account {
     pub(crate) calendar: Option<Calendar>,
     pub(crate) pending: Option<PendingEmail>,
     /// The offer of this client to another owner.
-    pub(crate) transfer: Option<Transfer>,
+    pub(crate) transfer: Option<PendingTransfer>,
     /// When the account was created, in milliseconds since 1970 UTC, if that is known.
     pub(crate) created: Option<i64>,
     pub(crate) attributes: Map<String, Value>,
@@ -264,7 +264,7 @@ pub(crate) struct AccountForm {
     pending: Option<PendingEmail>,
     /// The offer of this client to another owner.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    transfer: Option<Transfer>,
+    transfer: Option<PendingTransfer>,
     /// When the account was created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     created: Option<String>,

@@ -60,16 +60,16 @@ fn readable(now: i64) -> Option<Timestamp> {
 
 /// A zone of the built-in time zone data.
 #[derive(Debug, PartialEq, Eq)]
-struct Zone {
+struct NamedZone {
     name: &'static str,
     rules: TimeZone,
 }
 
 /// Cache of the zones in use, shared by the accounts. jiff's own cache takes a lock, which a forked
 /// child may inherit held.
-static ZONES: ArcSwapOption<BTreeMap<&'static str, Arc<Zone>>> = ArcSwapOption::const_empty();
+static ZONES: ArcSwapOption<BTreeMap<&'static str, Arc<NamedZone>>> = ArcSwapOption::const_empty();
 
-impl Zone {
+impl NamedZone {
     fn find(name: &str) -> Option<Arc<Self>> {
         if let Some(zone) = ZONES.load().as_ref().and_then(|zones| zones.get(name)) {
             return Some(Arc::clone(zone));
@@ -93,7 +93,7 @@ impl Zone {
 /// The time zone and the anchor day of an account's windows. Defaults are UTC and 1970-01-01.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Calendar {
-    zone: Option<Arc<Zone>>,
+    zone: Option<Arc<NamedZone>>,
     anchor: Option<Date>,
 }
 
@@ -113,7 +113,7 @@ impl Calendar {
     pub fn new(zone: Option<&str>, anchor: Option<&str>) -> Result<Self, Error> {
         let zone = zone
             .map(|name| {
-                Zone::find(name).ok_or_else(|| Error::TimeZone {
+                NamedZone::find(name).ok_or_else(|| Error::TimeZone {
                     zone: name.to_owned(),
                 })
             })

@@ -34,7 +34,7 @@ impl DomainState {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Kind {
+enum DomainOwnerForm {
     Platform,
     Whitelabel,
 }
@@ -98,7 +98,7 @@ impl Domain {
 #[serde(deny_unknown_fields)]
 pub(crate) struct DomainForm {
     id: String,
-    kind: Kind,
+    kind: DomainOwnerForm,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     owner: Option<String>,
     #[serde(default)]
@@ -108,9 +108,9 @@ pub(crate) struct DomainForm {
 impl From<Domain> for DomainForm {
     fn from(domain: Domain) -> Self {
         let kind = if domain.owner.is_some() {
-            Kind::Whitelabel
+            DomainOwnerForm::Whitelabel
         } else {
-            Kind::Platform
+            DomainOwnerForm::Platform
         };
         Self {
             id: domain.name,
@@ -133,7 +133,7 @@ impl TryFrom<DomainForm> for Domain {
         if name.len() != form.id.len() && form.id.contains(':') {
             return Err(refused("it has a port"));
         }
-        if (form.kind == Kind::Whitelabel) != form.owner.is_some() {
+        if (form.kind == DomainOwnerForm::Whitelabel) != form.owner.is_some() {
             return Err(Error::DomainOwner { domain: name });
         }
         Ok(Self {

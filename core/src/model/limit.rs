@@ -22,7 +22,7 @@ pub enum Limit {
 
 /// The used and the reserved amount of a meter, and the limit in force. `None` means unlimited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Count {
+pub(crate) struct MeterCount {
     pub(crate) used: i64,
     pub(crate) held: i64,
     pub(crate) limit: Option<i64>,
@@ -33,9 +33,9 @@ pub(crate) struct Count {
 pub(crate) struct QuotaFacts<'a> {
     pub(crate) meter: &'a str,
     pub(crate) amount: i64,
-    pub(crate) account: Count,
+    pub(crate) account: MeterCount,
     /// Set if the principal is a member.
-    pub(crate) member: Option<Count>,
+    pub(crate) member: Option<MeterCount>,
 }
 
 impl Limit {

@@ -60,12 +60,12 @@ enum RecordJson {
 }
 
 /// A buffer for one line, with a maximum length.
-struct Line {
+struct LineBuffer {
     text: Vec<u8>,
     most: usize,
 }
 
-impl io::Write for Line {
+impl io::Write for LineBuffer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.text.len().saturating_add(bytes.len()) > self.most {
             return Err(io::Error::from(io::ErrorKind::FileTooLarge));
@@ -220,7 +220,7 @@ impl Record {
     /// Checks that [`Engine::import`](crate::Engine::import) accepts the line that an export writes
     /// for this record. The line has at most `most` bytes, and its values can be read.
     pub(crate) fn check_line(&self, most: usize) -> Result<(), Error> {
-        let mut line = Line {
+        let mut line = LineBuffer {
             text: Vec::new(),
             most,
         };

@@ -8,7 +8,7 @@ use crate::util::error::Error;
 /// An offer of a client: the new owner, the expiry, and whether the client consents.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "TransferJson", into = "TransferJson")]
-pub(crate) struct Transfer {
+pub(crate) struct PendingTransfer {
     pub(crate) to: String,
     /// The first instant at which the offer is no longer valid, in milliseconds since 1970 UTC.
     pub(crate) until: i64,
@@ -25,13 +25,13 @@ struct TransferJson {
     consented: bool,
 }
 
-impl From<Transfer> for TransferJson {
+impl From<PendingTransfer> for TransferJson {
     fn from(
-        Transfer {
+        PendingTransfer {
             to,
             until,
             consented,
-        }: Transfer,
+        }: PendingTransfer,
     ) -> Self {
         Self {
             to,
@@ -41,7 +41,7 @@ impl From<Transfer> for TransferJson {
     }
 }
 
-impl TryFrom<TransferJson> for Transfer {
+impl TryFrom<TransferJson> for PendingTransfer {
     type Error = Error;
 
     fn try_from(

@@ -10,8 +10,8 @@ mod sqlite;
 use std::sync::Arc;
 
 pub(crate) use self::cached_grant::{CachedGrant, GrantHit, GrantKey};
-pub(crate) use self::memory::Memory;
-pub(crate) use self::sqlite::{HeaderField, SharedHeader, Sqlite};
+pub(crate) use self::memory::MemoryStore;
+pub(crate) use self::sqlite::{HeaderField, SharedHeader, SqliteStore};
 pub use self::sqlite::{InspectedCount, Inspection, accept_clock, inspect_store, verify_store};
 use crate::model::calendar::Window;
 use crate::model::clock::DAY;
@@ -117,7 +117,7 @@ pub(crate) struct BucketDelta {
 }
 
 impl BucketDelta {
-    pub(crate) fn parent(bucket: u64) -> Self {
+    pub(crate) fn for_bucket(bucket: u64) -> Self {
         Self {
             bucket,
             used: 0,
@@ -235,7 +235,7 @@ pub(crate) trait CountTx {
     ) -> Result<u64, Error> {
         let parts = &[BucketDelta {
             used: amount,
-            ..BucketDelta::parent(bucket)
+            ..BucketDelta::for_bucket(bucket)
         }];
         let kind = OperationKind::Consume;
         self.append(NewOperation {

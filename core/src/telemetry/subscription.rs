@@ -79,7 +79,7 @@ impl LogCounts {
     }
 }
 
-enum Message {
+enum QueueMessage {
     Event(Arc<EventBuilder>),
     /// Wakes the delivering thread for a change that is not an event.
     Wake,
@@ -88,9 +88,9 @@ enum Message {
 /// The delivery queue of one process.
 struct DeliveryQueue {
     process: u32,
-    sender: SyncSender<Message>,
+    sender: SyncSender<QueueMessage>,
     /// Taken by the thread that delivers.
-    receiver: Mutex<Option<Receiver<Message>>>,
+    receiver: Mutex<Option<Receiver<QueueMessage>>>,
     /// Whether the delivering thread runs. For a host that fetches: whether it has been woken.
     begun: AtomicBool,
     /// Whether the host was asked to start a thread that pulls.
@@ -312,7 +312,7 @@ impl Subscription {
     /// Enqueues an event, or drops it if the queue is full. Never waits.
     pub(super) fn push(self: &Arc<Self>, draft: &Arc<EventBuilder>) {
         let room = self.room();
-        match room.sender.try_send(Message::Event(Arc::clone(draft))) {
+        match room.sender.try_send(QueueMessage::Event(Arc::clone(draft))) {
             Ok(()) => {
                 room.accepted.fetch_add(1, Ordering::AcqRel);
             }
@@ -349,7 +349,7 @@ impl Subscription {
     }
 
     /// Returns the next message, or `None` at the end of a forked process.
-    fn next(&self, receiver: &Receiver<Message>) -> Option<Message> {
+    fn next(&self, receiver: &Receiver<QueueMessage>) -> Option<QueueMessage> {
         if process::id() == self.process {
             return receiver.recv().ok();
         }
@@ -380,7 +380,7 @@ impl Subscription {
             let rest = receiver.try_iter().take(BATCH.saturating_sub(1));
             let drafts: Vec<Arc<EventBuilder>> = std::iter::once(first)
                 .chain(rest)
-                .filter_map(Message::event)
+                .filter_map(QueueMessage::event)
                 .collect();
             let failed = self.hand_over(&drafts, &mut lines);
             room.delivered(drafts.len(), failed);
@@ -391,7 +391,7 @@ impl Subscription {
             if self.is_closed() {
                 // Loop once more, because the queue may be empty and no event would wake the
                 // thread.
-                let _ = room.sender.try_send(Message::Wake);
+                let _ = room.sender.try_send(QueueMessage::Wake);
             }
         }
         *room.receiver.lock().unwrap_or_else(PoisonError::into_inner) = Some(receiver);
@@ -448,13 +448,18 @@ impl Subscription {
         let mut drafts: Vec<Arc<EventBuilder>> = waiting
             .try_iter()
             .take(most)
-            .filter_map(Message::event)
+            .filter_map(QueueMessage::event)
             .collect();
         if drafts.is_empty() {
             room.begun.store(false, Ordering::Release);
             // An event that arrived before `begun` was cleared would otherwise wait for the next
             // event.
-            drafts.extend(waiting.try_iter().take(most).filter_map(Message::event));
+            drafts.extend(
+                waiting
+                    .try_iter()
+                    .take(most)
+                    .filter_map(QueueMessage::event),
+            );
         }
         let mut events: Vec<Event> = drafts.iter().map(|draft| self.view.apply(draft)).collect();
         events.extend(self.lost(&room).map(|draft| self.view.apply(&draft)));
@@ -531,7 +536,7 @@ impl Subscription {
         match &self.sink {
             Sink::Fetch(_) => {}
             Sink::Pull(_) => room.tell_progress(),
-            _ => drop(room.sender.try_send(Message::Wake)),
+            _ => drop(room.sender.try_send(QueueMessage::Wake)),
         }
     }
 
@@ -570,7 +575,7 @@ impl Subscription {
             .unwrap_or_else(PoisonError::into_inner)
             .take();
         let late = receiver.map_or(0, |receiver| {
-            receiver.try_iter().filter_map(Message::event).count()
+            receiver.try_iter().filter_map(QueueMessage::event).count()
         }) as u64;
         room.dropped.fetch_add(late, Ordering::AcqRel);
         late
@@ -582,7 +587,7 @@ impl Subscription {
     }
 }
 
-impl Message {
+impl QueueMessage {
     fn event(self) -> Option<Arc<EventBuilder>> {
         match self {
             Self::Event(draft) => Some(draft),

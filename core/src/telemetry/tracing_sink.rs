@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tracing::{Dispatch, dispatcher};
 
-use super::event::{EventBuilder, Event, EventKind};
+use super::event::{Event, EventBuilder, EventKind};
 
 /// Emits the events to the subscriber, each in the span where it happened. Returns how many could
 /// not be emitted.

@@ -81,7 +81,7 @@ impl OpenBracket {
     }
 }
 
-struct Scan<'a> {
+struct NestingScan<'a> {
     caps: &'a ParseLimits,
     language: Language,
     levels: Vec<OpenBracket>,
@@ -100,7 +100,7 @@ struct Scan<'a> {
 /// # Errors
 /// A [`ScanFault`] if the text exceeds a limit or has a misplaced bracket.
 pub(crate) fn scan(text: &str, language: Language, caps: &ParseLimits) -> Result<usize, ScanFault> {
-    let mut scan = Scan {
+    let mut scan = NestingScan {
         caps,
         language,
         levels: Vec::new(),
@@ -139,7 +139,7 @@ pub(crate) fn scan(text: &str, language: Language, caps: &ParseLimits) -> Result
     scan.end_policy(text.len())
 }
 
-impl Scan<'_> {
+impl NestingScan<'_> {
     fn scan_word(&mut self, word: &str, at: usize) -> Result<(), ScanFault> {
         let after_operand = std::mem::replace(&mut self.operand_ended, false);
         match word {

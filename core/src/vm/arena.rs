@@ -97,12 +97,12 @@ impl ConstantPool {
 
 /// An extension value as its constructor returns it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Constructed {
+pub(crate) enum ConstructedValue {
     Value(Value),
     Ip(Ip),
 }
 
-impl Constructed {
+impl ConstructedValue {
     pub(crate) fn into_value(self, space: &mut Heap<'_>) -> Value {
         match self {
             Self::Value(value) => value,

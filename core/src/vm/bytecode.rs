@@ -151,7 +151,7 @@ pub(crate) enum Op {
 
 /// A path that is loaded before the policies run: an attribute of an earlier register.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Load {
+pub(crate) struct PathLoad {
     pub(crate) from: Register,
     /// Number of the attribute's name in the pool.
     pub(crate) name: u32,
@@ -174,7 +174,7 @@ pub(crate) struct Program {
     pub(crate) policies: Vec<PolicyEntry>,
     pub(crate) code: Vec<Op>,
     pub(crate) constants: Vec<Value>,
-    pub(crate) loads: Vec<Load>,
+    pub(crate) loads: Vec<PathLoad>,
     pub(crate) names: Vec<u32>,
     /// The characters of each pattern. `None` is a wildcard.
     pub(crate) patterns: Vec<Vec<Option<char>>>,

@@ -1,6 +1,6 @@
 //! Runs a program.
 
-use super::arena::{Constructed, Heap, REQUEST_LOCAL};
+use super::arena::{ConstructedValue, Heap, REQUEST_LOCAL};
 use super::bytecode::{Op, Program, Unary};
 use super::operators;
 use super::range_analysis::Tracer;
@@ -34,7 +34,7 @@ pub(crate) fn run<W: EntityStore>(
     roots: &[Value],
     world: &W,
     space: &mut Heap<'_>,
-    construct: fn(Unary, &str) -> Option<Constructed>,
+    construct: fn(Unary, &str) -> Option<ConstructedValue>,
     each: impl FnMut(usize, PolicyResult) -> bool,
 ) {
     run_traced(program, roots, world, space, construct, &mut (), each);
@@ -46,7 +46,7 @@ pub(crate) fn run_traced<W: EntityStore, T: Tracer>(
     roots: &[Value],
     world: &W,
     space: &mut Heap<'_>,
-    construct: fn(Unary, &str) -> Option<Constructed>,
+    construct: fn(Unary, &str) -> Option<ConstructedValue>,
     watch: &mut T,
     mut each: impl FnMut(usize, PolicyResult) -> bool,
 ) {
@@ -100,7 +100,7 @@ pub(crate) fn run_one<W: EntityStore>(
     roots: &[Value],
     world: &W,
     space: &mut Heap<'_>,
-    construct: fn(Unary, &str) -> Option<Constructed>,
+    construct: fn(Unary, &str) -> Option<ConstructedValue>,
 ) -> Option<PolicyResult> {
     let mut outcome = None;
     run(program, roots, world, space, construct, |_, found| {
@@ -114,7 +114,7 @@ struct Machine<'a, 'b, W, T> {
     program: &'a Program,
     world: &'a W,
     space: &'a mut Heap<'b>,
-    construct: fn(Unary, &str) -> Option<Constructed>,
+    construct: fn(Unary, &str) -> Option<ConstructedValue>,
     watch: &'a mut T,
     frame: Vec<Value>,
 }

@@ -19,10 +19,12 @@ mod step_counter;
 mod value;
 
 pub(crate) use self::arena::{
-    ConstantPool, Constructed, Heap, InlineEntity, REQUEST_LOCAL, RequestArena,
+    ConstantPool, ConstructedValue, Heap, InlineEntity, REQUEST_LOCAL, RequestArena,
 };
 pub(crate) use self::bdd::{BddManager, BddRef, CompiledBdd, FALSE, TRUE, TooLarge};
-pub(crate) use self::bytecode::{Arithmetic, Compare, Load, Op, PolicyEntry, Program, Register, Unary};
+pub(crate) use self::bytecode::{
+    Arithmetic, Compare, Op, PathLoad, PolicyEntry, Program, Register, Unary,
+};
 pub(crate) use self::interpreter::{EntityStore, PolicyResult, run, run_one, run_traced};
 pub(crate) use self::range_analysis::{LinearRange, Tracer};
 #[cfg(test)]

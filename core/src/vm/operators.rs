@@ -209,7 +209,7 @@ pub(super) fn apply(
     what: Unary,
     of: Value,
     space: &mut Heap<'_>,
-    construct: fn(Unary, &str) -> Option<super::arena::Constructed>,
+    construct: fn(Unary, &str) -> Option<super::arena::ConstructedValue>,
 ) -> Option<Value> {
     match (what, of.ok()?) {
         (Unary::Negate, Value::Long(value)) => value.checked_neg().map(Value::Long),

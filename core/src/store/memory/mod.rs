@@ -32,7 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A store of counts in memory.
 #[derive(Debug)]
-pub(crate) struct Memory {
+pub(crate) struct MemoryStore {
     shards: Box<[Mutex<Shard>]>,
     hasher: KeyedHash,
     water: HighWater,
@@ -40,7 +40,7 @@ pub(crate) struct Memory {
     home: u32,
 }
 
-impl Memory {
+impl MemoryStore {
     pub(crate) fn new(clock: Clock) -> Self {
         let hasher = KeyedHash::default();
         let shards = (0..SHARDS)
@@ -100,7 +100,7 @@ fn repair_poisoned(mut shard: MutexGuard<'_, Shard>) -> MutexGuard<'_, Shard> {
     shard
 }
 
-impl Store for Memory {
+impl Store for MemoryStore {
     fn name(&self) -> &str {
         NAME
     }
@@ -200,9 +200,9 @@ mod tests {
     fn a_lock_that_a_fork_lost_is_an_error_in_the_end() {
         // The state in a forked child: another process opened the store, and no thread here
         // releases the lock.
-        let store = Memory {
+        let store = MemoryStore {
             home: 0,
-            ..Memory::new(Clock::System)
+            ..MemoryStore::new(Clock::System)
         };
         let _lost = store.lock(store.shard_of("acme")).expect("a lock");
         let read = store.read("acme", &mut |_| Ok(TxOutcome::Rollback));

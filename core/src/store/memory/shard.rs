@@ -9,7 +9,7 @@ use hashbrown::{HashMap, HashTable};
 use smallvec::{SmallVec, smallvec};
 
 use super::SHARDS;
-use super::undo::Undo;
+use super::undo::UndoEntry;
 use crate::model::calendar::Window;
 use crate::model::clock::DAY;
 use crate::store::{
@@ -120,7 +120,7 @@ impl fmt::Display for AccountName {
 
 /// An entry that expires.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Passing {
+pub(super) enum ExpiryTarget {
     Operation(u64),
     Key(Arc<str>),
     /// The bucket with this number.
@@ -168,10 +168,10 @@ pub(super) struct Shard {
     /// Documents by account and name.
     pub(super) documents: HashMap<(u32, Arc<str>), String>,
     /// Entries that expire, the earliest first. An entry may have been removed already.
-    passing: BinaryHeap<Reverse<(i64, u32, Passing)>>,
+    passing: BinaryHeap<Reverse<(i64, u32, ExpiryTarget)>>,
     next: u64,
     meters: Vec<Arc<str>>,
-    pub(super) steps: Vec<Undo>,
+    pub(super) steps: Vec<UndoEntry>,
 }
 
 impl Shard {
@@ -359,10 +359,10 @@ impl Shard {
         let row = counts.rows.get_mut(at)?;
         let (used, old) = (row.used.checked_add(amount)?, [row.used, row.gone.0]);
         (row.used, row.gone.0) = (used, row.gone.0.saturating_add(amount));
-        self.steps.push(Undo::Spent(account, at, old));
+        self.steps.push(UndoEntry::Spent(account, at, old));
         let parts = smallvec![BucketDelta {
             used: amount,
-            ..BucketDelta::parent(bucket)
+            ..BucketDelta::for_bucket(bucket)
         }];
         let kind = OperationKind::Consume;
         self.remember(StoredOperation {
@@ -438,11 +438,11 @@ impl Shard {
                 note: None,
             });
         }
-        self.steps.push(Undo::Opened(number));
+        self.steps.push(UndoEntry::Opened(number));
         self.passes(
             window.end.saturating_add(BUCKET_REST),
             number,
-            Passing::Row(nth),
+            ExpiryTarget::Row(nth),
         );
         Bucket {
             id: self.bucket_id(number, nth),
@@ -535,7 +535,7 @@ impl Shard {
     }
 
     /// Schedules an entry for removal at an instant. [`i64::MAX`] means never.
-    pub(super) fn passes(&mut self, at: i64, account: u32, what: Passing) {
+    pub(super) fn passes(&mut self, at: i64, account: u32, what: ExpiryTarget) {
         if at != i64::MAX {
             self.passing.push(Reverse((at, account, what)));
         }
@@ -586,8 +586,8 @@ impl Shard {
                 return;
             };
             match what {
-                Passing::Operation(id) => self.forget_operation(account, id, now),
-                Passing::Key(key) => {
+                ExpiryTarget::Operation(id) => self.forget_operation(account, id, now),
+                ExpiryTarget::Key(key) => {
                     if let Some(counts) = self.counts(account)
                         && counts
                             .keys
@@ -597,7 +597,7 @@ impl Shard {
                         counts.keys.remove(&key);
                     }
                 }
-                Passing::Row(nth) => self.forget_row(account, nth, now),
+                ExpiryTarget::Row(nth) => self.forget_row(account, nth, now),
             }
         }
     }
@@ -651,7 +651,7 @@ impl Shard {
             return;
         };
         if row.operations > 0 {
-            return self.passes(now.saturating_add(DAY), account, Passing::Row(nth));
+            return self.passes(now.saturating_add(DAY), account, ExpiryTarget::Row(nth));
         }
         counts.rows.remove(at);
     }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::shard::{OperationExtras, Passing, Shard, StoredBucket, StoredOperation};
-use super::undo::Undo;
+use super::shard::{ExpiryTarget, OperationExtras, Shard, StoredBucket, StoredOperation};
+use super::undo::UndoEntry;
 use crate::model::calendar::Window;
 use crate::store::{
     Bucket, BucketDelta, CachedGrant, CountOwner, CountTx, GrantHit, GrantKey, KEY_REST, KeyLookup,
@@ -170,7 +170,7 @@ impl CountTx for MemoryTx<'_> {
         };
         if is_of_the_tail(&new) {
             shard.remember(kept);
-            shard.steps.push(Undo::Tail);
+            shard.steps.push(UndoEntry::Tail);
             return Ok(id);
         }
         if let Some((key, (_, asked))) = key.zip(new.key) {
@@ -180,20 +180,20 @@ impl CountTx for MemoryTx<'_> {
                     .keys
                     .insert(Arc::clone(&key), (asked, answer, new.keep));
             }
-            shard.steps.push(Undo::Key(account, Arc::clone(&key)));
+            shard.steps.push(UndoEntry::Key(account, Arc::clone(&key)));
             shard.passes(
                 new.keep.saturating_add(KEY_REST),
                 account,
-                Passing::Key(key),
+                ExpiryTarget::Key(key),
             );
         }
         shard.count_parts(new.parts, true);
         if let Some(counts) = shard.counts(account) {
             counts.kept.insert(id, kept);
         }
-        shard.passes(new.keep, account, Passing::Operation(id));
+        shard.passes(new.keep, account, ExpiryTarget::Operation(id));
         shard.whose.insert(id, account);
-        shard.steps.push(Undo::Kept(account, id));
+        shard.steps.push(UndoEntry::Kept(account, id));
         Ok(id)
     }
 
@@ -222,7 +222,7 @@ impl CountTx for MemoryTx<'_> {
         }
         .kept();
         kept.parts = operation.parts.iter().copied().collect();
-        shard.steps.push(Undo::Amended(old));
+        shard.steps.push(UndoEntry::Amended(old));
         Ok(())
     }
 
@@ -270,7 +270,7 @@ impl CountTx for MemoryTx<'_> {
         let old = shard
             .documents
             .insert((number, Arc::clone(&name)), text.to_owned());
-        shard.steps.push(Undo::Document(number, name, old));
+        shard.steps.push(UndoEntry::Document(number, name, old));
         Ok(())
     }
 }
@@ -320,9 +320,9 @@ fn apply(
     if let Some(settled) = settled {
         row.holds.retain(|(known, ..)| *known != settled);
     }
-    shard.steps.push(Undo::Sums(account, at, old));
+    shard.steps.push(UndoEntry::Sums(account, at, old));
     shard
         .steps
-        .extend(holds.map(|holds| Undo::Holds(account, at, holds)));
+        .extend(holds.map(|holds| UndoEntry::Holds(account, at, holds)));
     Ok(())
 }

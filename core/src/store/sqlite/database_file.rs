@@ -232,7 +232,7 @@ pub(super) fn parse_store_url(store: &str) -> Result<StoreUrl, Error> {
 
 /// The identities of the database, its log and its index at the time they were opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Identities {
+struct FileIdentities {
     database: (u64, u64),
     log: (u64, u64),
     index: (u64, u64),
@@ -253,38 +253,38 @@ pub(super) enum Look {
 /// A connection, and the guards that keep other processes from removing its files. Fields are
 /// dropped in order, so the guards are dropped after the connection.
 #[derive(Debug)]
-pub(super) struct Connected {
+pub(super) struct OpenConnection {
     pub(super) connection: Connection,
     /// The key of the rows' checksums.
     pub(super) key: ChecksumKey,
     /// The database file, open for the locks of this process.
     database: File,
     index: File,
-    identities: Identities,
+    identities: FileIdentities,
     looked: Option<Instant>,
     /// The number of lost pages of mapped files at the time the connection was opened.
     lost_pages: u64,
-    _registered: Registered,
+    _registered: RegisteredFile,
 }
 
 /// A registration of locks that a forked child must release.
 #[derive(Debug)]
-struct Registered(std::os::fd::RawFd);
+struct RegisteredFile(std::os::fd::RawFd);
 
-impl Registered {
+impl RegisteredFile {
     fn new(file: &File) -> Self {
         fork_guard::keep(file);
         Self(std::os::fd::AsRawFd::as_raw_fd(file))
     }
 }
 
-impl Drop for Registered {
+impl Drop for RegisteredFile {
     fn drop(&mut self) {
         fork_guard::forget(self.0);
     }
 }
 
-impl Drop for Connected {
+impl Drop for OpenConnection {
     fn drop(&mut self) {
         // These locks would keep SQLite from removing the log when the last connection closes.
         for (guard, at) in [(&self.database, SHARED), (&self.index, IN_USE)] {
@@ -293,7 +293,7 @@ impl Drop for Connected {
     }
 }
 
-impl Connected {
+impl OpenConnection {
     /// Connects to the database of an open file. Creates the tables if there are none, unless a
     /// certain store is `wanted`.
     fn new(
@@ -312,12 +312,12 @@ impl Connected {
         let access = Access::of(&database.metadata().map_err(file)?);
         shared_header::give(&index, access);
         shared_header::give(&File::open(place.beside("-wal")).map_err(file)?, access);
-        let identities = Identities {
+        let identities = FileIdentities {
             database: shared_header::identity(&database.metadata().map_err(file)?),
             log: shared_header::identity(&fs::metadata(place.beside("-wal")).map_err(file)?),
             index: shared_header::identity(&index_file),
         };
-        let registered = Registered::new(&database);
+        let registered = RegisteredFile::new(&database);
         let key = ChecksumKey::new(&id);
         Ok((
             Self {
@@ -422,7 +422,7 @@ impl Connected {
 /// The open database with its lock file, shared header and prune state.
 #[derive(Debug)]
 pub(super) struct OpenDatabase {
-    pub(super) connected: Connected,
+    pub(super) connected: OpenConnection,
     pub(super) lock: File,
     pub(super) board: Arc<SharedHeader>,
     /// Whether commits reach the disk before the call returns.
@@ -431,7 +431,7 @@ pub(super) struct OpenDatabase {
     looked: Option<Instant>,
     /// The number of log rescues before the store was opened.
     rescues: u32,
-    _registered: Registered,
+    _registered: RegisteredFile,
 }
 
 impl OpenDatabase {
@@ -467,7 +467,7 @@ impl OpenDatabase {
         let path = place.beside("-lock");
         let board = SharedHeader::map(&path, access).map_err(|found| place.lock_file(&found))?;
         let lock = shared_header::open_lock(&path, access).map_err(file)?;
-        let registered = Registered::new(&lock);
+        let registered = RegisteredFile::new(&lock);
         loop {
             file_locks::lock_write(&lock, &board, Duration::ZERO, budget)
                 .map_err(|found| place.not_locked(found, board.identity.1))?;
@@ -488,7 +488,7 @@ impl OpenDatabase {
                 Err(end) => return Err(place.not_locked(end.into(), board.identity.1)),
             }
         }
-        let (connected, id) = Connected::new(place, database, wanted)?;
+        let (connected, id) = OpenConnection::new(place, database, wanted)?;
         let (board, looked) = (Arc::new(board), Some(Instant::now()));
         let rescues = board.rescues();
         let open = Self {

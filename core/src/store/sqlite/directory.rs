@@ -7,7 +7,7 @@ use rusqlite::{Row, params};
 use super::checksum::{ChecksumKey, RowTable, mismatch};
 use super::shared_header::{HeaderField, SharedHeader};
 use super::transaction::{SqliteTx, texts_checksum};
-use super::{Sqlite, file_locks, meta};
+use super::{SqliteStore, file_locks, meta};
 use crate::store::{CountTx, DirectoryStore, DirectoryTx, TxOutcome};
 use crate::util::error::Error;
 
@@ -193,7 +193,7 @@ impl SqliteTx<'_> {
     }
 }
 
-impl DirectoryStore for Sqlite {
+impl DirectoryStore for SqliteStore {
     fn write(
         &self,
         work: &mut dyn FnMut(&mut dyn DirectoryTx) -> Result<TxOutcome, Error>,
@@ -225,7 +225,7 @@ impl DirectoryStore for Sqlite {
     }
 }
 
-impl Sqlite {
+impl SqliteStore {
     /// Returns whether the process that is committing a change of the directory is alive.
     fn is_changing(&self) -> bool {
         file_locks::is_publishing(self.shared.board.load().asking())

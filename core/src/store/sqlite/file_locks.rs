@@ -15,22 +15,22 @@ use super::shared_header::{Freed, SharedHeader};
 use crate::util::wait::{WaitBudget, WaitEnd};
 
 /// A range of a file: its start and its length.
-pub(super) type Range = (i64, i64);
+pub(super) type LockRange = (i64, i64);
 
 /// The range that SQLite locks in a database it reads, and the byte that marks a `-shm` file as in
 /// use.
-pub(super) const SHARED: Range = (0x4000_0002, 510);
-pub(super) const IN_USE: Range = (128, 1);
+pub(super) const SHARED: LockRange = (0x4000_0002, 510);
+pub(super) const IN_USE: LockRange = (128, 1);
 
 /// Ranges of the lock file: the queue for the write lock, the write lock, and the lock of a process
 /// that commits a directory change.
-const QUEUE_LOCK: Range = (1 << 20, 1);
-const WRITE_LOCK: Range = ((1 << 20) + 1, 1);
-const PUBLISH_LOCK: Range = ((1 << 20) + 2, 1);
+const QUEUE_LOCK: LockRange = (1 << 20, 1);
+const WRITE_LOCK: LockRange = ((1 << 20) + 1, 1);
+const PUBLISH_LOCK: LockRange = ((1 << 20) + 2, 1);
 
 /// The range of the database with one byte for each name that it may be opened under. See
 /// [`claim_name`].
-const NAMES: Range = (1 << 40, 1 << 40);
+const NAMES: LockRange = (1 << 40, 1 << 40);
 
 /// The time limit of the search for the holder of a lock.
 const MAX_SEARCH: Duration = Duration::from_millis(200);
@@ -54,7 +54,7 @@ impl From<WaitEnd> for LockError {
     }
 }
 
-fn range(kind: i32, (start, length): Range) -> libc::flock {
+fn range(kind: i32, (start, length): LockRange) -> libc::flock {
     let short = |number: i32| i16::try_from(number).unwrap_or_default();
     libc::flock {
         l_type: short(kind),
@@ -66,20 +66,20 @@ fn range(kind: i32, (start, length): Range) -> libc::flock {
 }
 
 /// Takes a shared lock on a range. Fails at once if another open file holds an exclusive lock.
-pub(super) fn share(file: &File, at: Range) -> io::Result<()> {
+pub(super) fn share(file: &File, at: LockRange) -> io::Result<()> {
     fcntl(file, FcntlArg::F_OFD_SETLK(&range(libc::F_RDLCK, at)))
         .map(drop)
         .map_err(Into::into)
 }
 
-pub(super) fn drop_range(file: &File, at: Range) -> io::Result<()> {
+pub(super) fn drop_range(file: &File, at: LockRange) -> io::Result<()> {
     fcntl(file, FcntlArg::F_OFD_SETLK(&range(libc::F_UNLCK, at)))
         .map(drop)
         .map_err(Into::into)
 }
 
 /// Locks a range if no other open file has it.
-fn try_lock(file: &File, at: Range) -> io::Result<bool> {
+fn try_lock(file: &File, at: LockRange) -> io::Result<bool> {
     match fcntl(file, FcntlArg::F_OFD_SETLK(&range(libc::F_WRLCK, at))) {
         Ok(_) => Ok(true),
         Err(Errno::EAGAIN | Errno::EACCES | Errno::EINTR) => Ok(false),
@@ -88,7 +88,7 @@ fn try_lock(file: &File, at: Range) -> io::Result<bool> {
 }
 
 /// Returns whether another open file has a lock on a part of the range.
-fn is_taken(file: &File, at: Range) -> io::Result<bool> {
+fn is_taken(file: &File, at: LockRange) -> io::Result<bool> {
     let mut asked = range(libc::F_WRLCK, at);
     fcntl(file, FcntlArg::F_OFD_GETLK(&mut asked))?;
     Ok(i32::from(asked.l_type) != libc::F_UNLCK)
@@ -123,7 +123,7 @@ pub(super) fn lock_write(
 /// short because a killed holder reports nothing.
 fn wait(
     file: &File,
-    at: Range,
+    at: LockRange,
     board: &SharedHeader,
     (freed, watch): (Freed, Duration),
     budget: &WaitBudget,

@@ -57,7 +57,7 @@ impl<F> From<F> for CommitError<F> {
 
 /// The outcome of a caller's part.
 #[derive(Debug, Clone)]
-pub(super) enum Outcome<F> {
+pub(super) enum MemberOutcome<F> {
     /// The writes of the part must be committed.
     Keep,
     /// The part was denied or failed. `wrote` says whether it wrote before.
@@ -67,7 +67,7 @@ pub(super) enum Outcome<F> {
 }
 
 /// A caller's part of a transaction.
-pub(super) type Part<'p, T, V, F> = &'p mut dyn FnMut(&mut T) -> (V, Outcome<F>);
+pub(super) type MemberBody<'p, T, V, F> = &'p mut dyn FnMut(&mut T) -> (V, MemberOutcome<F>);
 
 /// The reason why a part was not committed.
 #[derive(Debug, Clone)]
@@ -106,7 +106,7 @@ impl<F: Clone> CommitSignal<F> {
 }
 
 /// An open transaction and its members.
-struct Group<F> {
+struct OpenGroup<F> {
     end: Arc<CommitSignal<F>>,
     members: u32,
     started_at: Instant,
@@ -116,7 +116,7 @@ struct Group<F> {
 /// The connection slot: the database, and the transaction that is open on it.
 struct ConnectionSlot<T: CommitTarget> {
     target: T,
-    group: Option<Group<T::Fault>>,
+    group: Option<OpenGroup<T::Fault>>,
 }
 
 /// The group commit of one process, whose callers share transactions.
@@ -126,7 +126,7 @@ pub(super) struct GroupCommit<T: CommitTarget> {
     waiting_callers: AtomicUsize,
 }
 
-enum Attempt<V> {
+enum MemberAttempt<V> {
     Done(V),
     Repeat,
 }
@@ -153,15 +153,15 @@ impl<T: CommitTarget> GroupCommit<T> {
         &self,
         durable: bool,
         budget: &WaitBudget,
-        part: Part<'_, T, V, T::Fault>,
+        part: MemberBody<'_, T, V, T::Fault>,
     ) -> Result<V, CommitError<T::Fault>> {
         // A part that was rolled back with another caller's part runs alone next, so that no other
         // caller can roll it back again.
         let mut alone = false;
         loop {
             match self.attempt(durable, alone, budget, part)? {
-                Attempt::Done(value) => return Ok(value),
-                Attempt::Repeat => alone = true,
+                MemberAttempt::Done(value) => return Ok(value),
+                MemberAttempt::Repeat => alone = true,
             }
         }
     }
@@ -170,7 +170,7 @@ impl<T: CommitTarget> GroupCommit<T> {
     pub(super) fn run_alone<V>(
         &self,
         budget: &WaitBudget,
-        part: Part<'_, T, V, T::Fault>,
+        part: MemberBody<'_, T, V, T::Fault>,
         commit: &mut dyn FnMut(&mut T) -> Result<(), T::Fault>,
     ) -> Result<V, CommitError<T::Fault>> {
         let mut desk = self.desk(budget)?;
@@ -178,9 +178,9 @@ impl<T: CommitTarget> GroupCommit<T> {
         desk.begin(true, budget)?;
         let (value, outcome) = part(&mut desk.target);
         match outcome {
-            Outcome::Broken(fault) => desk.close(Err(GroupError::Failed(fault))),
-            Outcome::Discard { .. } => desk.roll_back(Ok(()))?,
-            Outcome::Keep => {
+            MemberOutcome::Broken(fault) => desk.close(Err(GroupError::Failed(fault))),
+            MemberOutcome::Discard { .. } => desk.roll_back(Ok(()))?,
+            MemberOutcome::Keep => {
                 let committed = commit(&mut desk.target);
                 desk.close(committed.clone().map_err(GroupError::Failed));
                 committed?;
@@ -194,8 +194,8 @@ impl<T: CommitTarget> GroupCommit<T> {
         durable: bool,
         alone: bool,
         budget: &WaitBudget,
-        part: Part<'_, T, V, T::Fault>,
-    ) -> Result<Attempt<V>, CommitError<T::Fault>> {
+        part: MemberBody<'_, T, V, T::Fault>,
+    ) -> Result<MemberAttempt<V>, CommitError<T::Fault>> {
         let mut desk = self.desk(budget)?;
         if alone || durable && desk.group.as_ref().is_some_and(|group| !group.durable) {
             desk.commit_or_fail();
@@ -206,26 +206,26 @@ impl<T: CommitTarget> GroupCommit<T> {
         }
         let (value, outcome) = part(&mut desk.target);
         match outcome {
-            Outcome::Broken(fault) => {
+            MemberOutcome::Broken(fault) => {
                 desk.close(Err(GroupError::Failed(fault)));
-                return Ok(Attempt::Done(value));
+                return Ok(MemberAttempt::Done(value));
             }
-            Outcome::Discard { .. } if is_first => {
+            MemberOutcome::Discard { .. } if is_first => {
                 desk.roll_back(Ok(()))?;
-                return Ok(Attempt::Done(value));
+                return Ok(MemberAttempt::Done(value));
             }
-            Outcome::Discard { wrote: true } => {
+            MemberOutcome::Discard { wrote: true } => {
                 // The reason for the denial may be another caller's write that is rolled back too,
                 // so this caller repeats its part.
                 desk.roll_back(Err(GroupError::Retry))?;
-                return Ok(Attempt::Repeat);
+                return Ok(MemberAttempt::Repeat);
             }
             // Wait for the commit even if this caller was denied. Its denial depends on writes of
             // the same transaction, which must be durable first.
-            Outcome::Keep | Outcome::Discard { wrote: false } => {}
+            MemberOutcome::Keep | MemberOutcome::Discard { wrote: false } => {}
         }
         let Some(group) = &mut desk.group else {
-            return Ok(Attempt::Repeat);
+            return Ok(MemberAttempt::Repeat);
         };
         let end = Arc::clone(&group.end);
         group.members = group.members.saturating_add(1);
@@ -238,8 +238,8 @@ impl<T: CommitTarget> GroupCommit<T> {
         }
         drop(desk);
         match self.wait(&end, budget)? {
-            Ok(()) => Ok(Attempt::Done(value)),
-            Err(GroupError::Retry) => Ok(Attempt::Repeat),
+            Ok(()) => Ok(MemberAttempt::Done(value)),
+            Err(GroupError::Retry) => Ok(MemberAttempt::Repeat),
             Err(GroupError::Failed(fault)) => Err(CommitError::Fault(fault)),
         }
     }
@@ -294,7 +294,7 @@ impl<T: CommitTarget> GroupCommit<T> {
 impl<T: CommitTarget> ConnectionSlot<T> {
     fn begin(&mut self, full: bool, budget: &WaitBudget) -> Result<(), T::Fault> {
         self.target.begin(full, budget)?;
-        self.group = Some(Group {
+        self.group = Some(OpenGroup {
             end: Arc::new(CommitSignal::new()),
             members: 0,
             started_at: Instant::now(),

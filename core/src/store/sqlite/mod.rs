@@ -35,10 +35,10 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use super::sqlite::database_file::{OpenDatabase, StorePath, StoreUrl};
-use super::sqlite::group_commit::{CommitError, GroupCommit, Outcome};
+use super::sqlite::group_commit::{CommitError, GroupCommit, MemberOutcome};
 pub use super::sqlite::inspect::{InspectedCount, Inspection, inspect_store, verify_store};
-use super::sqlite::process_handle::{Handle, Reader, Shared};
-use super::sqlite::read_cache::{Cache, CachedReader, RecordingReader};
+use super::sqlite::process_handle::{ProcessHandle, ReadConnection, SharedHandle};
+use super::sqlite::read_cache::{CachedReader, ReadCache, RecordingReader};
 pub(crate) use super::sqlite::shared_header::{HeaderField, SharedHeader};
 use super::sqlite::transaction::{SheetRead, SqliteTx};
 use super::{DirectoryStore, Durability, Store, TxBody, TxOutcome, Verification};
@@ -49,23 +49,23 @@ use crate::util::wait::{TimedMutex, WaitBudget, WaitEnd};
 
 /// A store in one SQLite file.
 #[derive(Debug)]
-pub(crate) struct Sqlite {
-    shared: Arc<Shared>,
+pub(crate) struct SqliteStore {
+    shared: Arc<SharedHandle>,
     /// Whether every commit reaches the disk before the call returns.
     power: bool,
     high_water: HighWater,
-    room: ArcSwap<Room>,
+    room: ArcSwap<OpenStore>,
 }
 
 /// The process handle: the connections and the cache that this process has open.
-struct Room {
+struct OpenStore {
     process: u32,
-    writers: GroupCommit<Handle>,
-    reader: Arc<Reader>,
-    cache: std::sync::Mutex<Cache>,
+    writers: GroupCommit<ProcessHandle>,
+    reader: Arc<ReadConnection>,
+    cache: std::sync::Mutex<ReadCache>,
 }
 
-impl std::fmt::Debug for Room {
+impl std::fmt::Debug for OpenStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("OpenStore")
             .field("process", &self.process)
@@ -73,10 +73,14 @@ impl std::fmt::Debug for Room {
     }
 }
 
-impl Room {
-    fn new(shared: &Arc<Shared>, open: Option<OpenDatabase>) -> Self {
+impl OpenStore {
+    fn new(shared: &Arc<SharedHandle>, open: Option<OpenDatabase>) -> Self {
         let reader = Arc::new(TimedMutex::new(None));
-        let writers = GroupCommit::new(Handle::new(Arc::clone(shared), Arc::clone(&reader), open));
+        let writers = GroupCommit::new(ProcessHandle::new(
+            Arc::clone(shared),
+            Arc::clone(&reader),
+            open,
+        ));
         Self {
             process: process::id(),
             writers,
@@ -85,14 +89,14 @@ impl Room {
         }
     }
 
-    fn cache(&self) -> std::sync::MutexGuard<'_, Cache> {
+    fn cache(&self) -> std::sync::MutexGuard<'_, ReadCache> {
         self.cache
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
-impl Drop for Room {
+impl Drop for OpenStore {
     fn drop(&mut self) {
         // The connections of the parent process are leaked and never closed, because closing them
         // would disturb the parent.
@@ -113,16 +117,16 @@ impl Drop for Room {
 /// Fails with the `store.*` codes, and with [`Error::Store`] if the store is not in a file.
 pub fn accept_clock(store: &str) -> Result<String, Error> {
     crate::util::panic::catch_panic(|| {
-        let opened = Sqlite::open(store, Clock::System)?;
+        let opened = SqliteStore::open(store, Clock::System)?;
         opened.accept_clock()?;
         Ok(crate::model::calendar::instant_text(opened.high_water.mark()).unwrap_or_default())
     })
 }
 
 /// The work of one caller in a transaction.
-type Member<'m> = &'m mut dyn FnMut(&mut SqliteTx<'_>) -> Result<TxOutcome, Error>;
+type GroupMember<'m> = &'m mut dyn FnMut(&mut SqliteTx<'_>) -> Result<TxOutcome, Error>;
 
-impl Sqlite {
+impl SqliteStore {
     /// Opens the store with this URL.
     pub(crate) fn open(name: &str, clock: Clock) -> Result<Self, Error> {
         let StoreUrl {
@@ -141,13 +145,13 @@ impl Sqlite {
         drop(pass);
         file_locks::unlock_write(&open.lock, &open.board)
             .map_err(|found| errors::file(&place.name, &found))?;
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(SharedHandle {
             place,
             id,
             lock_timeout,
             board: ArcSwap::from(Arc::clone(&open.board)),
         });
-        let room = ArcSwap::from_pointee(Room::new(&shared, Some(open)));
+        let room = ArcSwap::from_pointee(OpenStore::new(&shared, Some(open)));
         Ok(Self {
             shared,
             power,
@@ -158,7 +162,7 @@ impl Sqlite {
 
     /// Returns the handle of this process. After a fork, replaces the parent's handle with a new
     /// one.
-    fn room(&self) -> Arc<Room> {
+    fn room(&self) -> Arc<OpenStore> {
         let room = self.room.load_full();
         if room.process == process::id() {
             return room;
@@ -166,7 +170,7 @@ impl Sqlite {
         // If several threads of the child replace the handle at once, one wins and all load its
         // handle.
         self.room
-            .compare_and_swap(&room, Arc::new(Room::new(&self.shared, None)));
+            .compare_and_swap(&room, Arc::new(OpenStore::new(&self.shared, None)));
         self.room.load_full()
     }
 
@@ -188,9 +192,9 @@ impl Sqlite {
     }
 
     /// Runs one transaction, or joins the open one.
-    fn transact(&self, full: bool, work: Member<'_>) -> Result<(), Error> {
+    fn transact(&self, full: bool, work: GroupMember<'_>) -> Result<(), Error> {
         let budget = WaitBudget::enter(self.shared.lock_timeout);
-        let part = &mut |handle: &mut Handle| self.part(handle, work);
+        let part = &mut |handle: &mut ProcessHandle| self.part(handle, work);
         self.room()
             .writers
             .run(full, &budget, part)
@@ -199,17 +203,25 @@ impl Sqlite {
 
     /// Runs one transaction over the directory alone, which is on the disk before the call returns.
     /// `published` is called after the commit, before others see the change.
-    fn transact_alone(&self, work: Member<'_>, published: &mut dyn FnMut()) -> Result<(), Error> {
+    fn transact_alone(
+        &self,
+        work: GroupMember<'_>,
+        published: &mut dyn FnMut(),
+    ) -> Result<(), Error> {
         let budget = WaitBudget::enter(self.shared.lock_timeout);
-        let part = &mut |handle: &mut Handle| self.part(handle, work);
-        let commit = &mut |handle: &mut Handle| self.commit_change(handle, published);
+        let part = &mut |handle: &mut ProcessHandle| self.part(handle, work);
+        let commit = &mut |handle: &mut ProcessHandle| self.commit_change(handle, published);
         self.room()
             .writers
             .run_alone(&budget, part, commit)
             .map_err(|error| self.told(error))?
     }
 
-    fn commit_change(&self, handle: &mut Handle, published: &mut dyn FnMut()) -> Result<(), Error> {
+    fn commit_change(
+        &self,
+        handle: &mut ProcessHandle,
+        published: &mut dyn FnMut(),
+    ) -> Result<(), Error> {
         use super::sqlite::group_commit::CommitTarget;
         let Some(board) = handle.database.as_ref().map(|open| Arc::clone(&open.board)) else {
             return Err(self.shared.place.replaced());
@@ -233,10 +245,14 @@ impl Sqlite {
 
     /// Runs one caller's work and returns its outcome. There is mostly nothing to roll back,
     /// because calls decide before they write.
-    fn part(&self, handle: &mut Handle, work: Member<'_>) -> (Result<(), Error>, Outcome<Error>) {
+    fn part(
+        &self,
+        handle: &mut ProcessHandle,
+        work: GroupMember<'_>,
+    ) -> (Result<(), Error>, MemberOutcome<Error>) {
         let Some(open) = &mut handle.database else {
             let error = self.shared.place.replaced();
-            return (Err(error.clone()), Outcome::Broken(error));
+            return (Err(error.clone()), MemberOutcome::Broken(error));
         };
         let (board, file) = (Arc::clone(&open.board), open.connected.identity());
         let mut sheet = SqliteTx {
@@ -260,10 +276,10 @@ impl Sqlite {
             of_the_file && !matches!(error, Error::ClockJump { .. } | Error::StoreBehind { .. })
         };
         match worked {
-            Ok(TxOutcome::Commit) => (Ok(()), Outcome::Keep),
-            Ok(TxOutcome::Rollback) => (Ok(()), Outcome::Discard { wrote }),
-            Err(error) if is_broken(&error) => (Err(error.clone()), Outcome::Broken(error)),
-            Err(error) => (Err(error), Outcome::Discard { wrote }),
+            Ok(TxOutcome::Commit) => (Ok(()), MemberOutcome::Keep),
+            Ok(TxOutcome::Rollback) => (Ok(()), MemberOutcome::Discard { wrote }),
+            Err(error) if is_broken(&error) => (Err(error.clone()), MemberOutcome::Broken(error)),
+            Err(error) => (Err(error), MemberOutcome::Discard { wrote }),
         }
     }
 
@@ -271,7 +287,7 @@ impl Sqlite {
     /// otherwise.
     fn read_from_cache(
         &self,
-        room: &Room,
+        room: &OpenStore,
         account: &str,
         work: TxBody<'_>,
     ) -> Option<Result<(), Error>> {
@@ -305,7 +321,7 @@ impl Sqlite {
     }
 }
 
-impl Store for Sqlite {
+impl Store for SqliteStore {
     fn name(&self) -> &str {
         &self.shared.place.name
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
-use super::database_file::{Connected, Look, OpenDatabase, StorePath};
+use super::database_file::{Look, OpenConnection, OpenDatabase, StorePath};
 use super::file_locks;
 use super::group_commit::CommitTarget;
 use super::shared_header::{HeaderField, SharedHeader};
@@ -17,7 +17,7 @@ use crate::util::wait::{TimedMutex, WaitBudget};
 
 /// The state that all connections of this process to one store share.
 #[derive(Debug)]
-pub(super) struct Shared {
+pub(super) struct SharedHandle {
     pub(super) place: StorePath,
     /// The store's id. A file at the same path with another id is another store.
     pub(super) id: String,
@@ -27,7 +27,7 @@ pub(super) struct Shared {
 }
 
 /// The connection for reads.
-pub(super) type Reader = TimedMutex<Option<Connected>>;
+pub(super) type ReadConnection = TimedMutex<Option<OpenConnection>>;
 
 /// How long the first waiting process spins for the write lock before it sleeps. Most transactions
 /// end sooner, and a wake-up takes as long.
@@ -35,9 +35,9 @@ const WATCH: Duration = Duration::from_micros(80);
 
 /// The connection for writes, and the guard that makes a fork wait for it.
 #[derive(Debug)]
-pub(super) struct Handle {
-    shared: Arc<Shared>,
-    reader: Arc<Reader>,
+pub(super) struct ProcessHandle {
+    shared: Arc<SharedHandle>,
+    reader: Arc<ReadConnection>,
     pub(super) database: Option<OpenDatabase>,
     /// Held while a transaction is open, so that no thread of this process forks meanwhile.
     pass: Option<ForkGuard>,
@@ -45,10 +45,10 @@ pub(super) struct Handle {
     last_file: Option<(u64, u64)>,
 }
 
-impl Handle {
+impl ProcessHandle {
     pub(super) fn new(
-        shared: Arc<Shared>,
-        reader: Arc<Reader>,
+        shared: Arc<SharedHandle>,
+        reader: Arc<ReadConnection>,
         database: Option<OpenDatabase>,
     ) -> Self {
         Self {
@@ -150,7 +150,7 @@ impl Handle {
     }
 }
 
-impl CommitTarget for Handle {
+impl CommitTarget for ProcessHandle {
     type Fault = Error;
 
     fn begin(&mut self, full: bool, budget: &WaitBudget) -> Result<(), Error> {

@@ -71,7 +71,7 @@ impl Default for Prune {
 }
 
 /// An operation that pruning visits.
-struct Looked {
+struct PrunedOperation {
     id: i64,
     at: i64,
     keep: i64,
@@ -102,7 +102,7 @@ impl SqliteTx<'_> {
                     let parts = OperationRow::read(self.key, row, 0)
                         .ok()
                         .map(|operation| operation.parts().collect());
-                    Ok(Looked {
+                    Ok(PrunedOperation {
                         id: row.get(0)?,
                         at: row.get(2)?,
                         keep: row.get(3)?,

@@ -16,7 +16,7 @@ const MOST: usize = 10_000;
 
 /// The buckets that were read since the counts were last written.
 #[derive(Debug, Default)]
-pub(super) struct Cache {
+pub(super) struct ReadCache {
     /// The shared header and the version of the counts for which the cache is valid.
     at: Option<(Arc<SharedHeader>, u64)>,
     accounts: HashMap<String, Vec<CachedBucket>>,
@@ -30,7 +30,7 @@ pub(super) struct CachedBucket {
     bucket: Option<Bucket>,
 }
 
-impl Cache {
+impl ReadCache {
     /// Returns the shared header if the cache is still valid.
     pub(super) fn board(&self) -> Option<&Arc<SharedHeader>> {
         self.at

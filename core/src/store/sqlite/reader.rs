@@ -3,8 +3,8 @@
 
 use std::sync::atomic::Ordering;
 
-use super::Sqlite;
-use super::database_file::{Connected, Look};
+use super::SqliteStore;
+use super::database_file::{Look, OpenConnection};
 use super::prune::Prune;
 use super::transaction::{SheetRead, SqliteTx};
 use crate::store::TxOutcome;
@@ -15,7 +15,7 @@ use crate::util::wait::WaitBudget;
 /// The greatest number of views that a read tries while the files move.
 const MAX_VIEWS: u32 = 3;
 
-impl Sqlite {
+impl SqliteStore {
     /// Runs `work` on one view of the store.
     pub(super) fn view<T>(
         &self,
@@ -52,7 +52,7 @@ impl Sqlite {
         let _pass = ForkGuard::new();
         let connected = match reader.take() {
             Some(connected) => connected,
-            None => match Connected::reader(&self.shared.place, &self.shared.id) {
+            None => match OpenConnection::reader(&self.shared.place, &self.shared.id) {
                 Ok(connected) => connected,
                 Err(error) => {
                     return Err((
@@ -76,9 +76,9 @@ impl Sqlite {
     /// Runs one view. Returns the connection too, unless its files have moved.
     fn viewed<T>(
         &self,
-        mut connected: Connected,
+        mut connected: OpenConnection,
         work: &mut dyn FnMut(&mut SqliteTx<'_>) -> Result<T, Error>,
-    ) -> (Option<Connected>, Result<Option<T>, Error>) {
+    ) -> (Option<OpenConnection>, Result<Option<T>, Error>) {
         if !matches!(connected.look(&self.shared.place), Ok(Look::Same)) {
             // If the file was replaced or removed, the connection for writes reports it, or has
             // already done so.
@@ -98,7 +98,7 @@ impl Sqlite {
 
     fn in_view<T>(
         &self,
-        connected: &Connected,
+        connected: &OpenConnection,
         work: &mut dyn FnMut(&mut SqliteTx<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let place = &self.shared.place;

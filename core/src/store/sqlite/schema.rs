@@ -7,9 +7,9 @@ use rusqlite::{Connection, OptionalExtension};
 pub(super) const SCHEMA: &str = include_str!("schema.sql");
 
 /// The name and the text of each table and index.
-type Objects = Vec<(String, String)>;
+type SchemaObjects = Vec<(String, String)>;
 
-fn objects() -> rusqlite::Result<Objects> {
+fn objects() -> rusqlite::Result<SchemaObjects> {
     let made = Connection::open_in_memory()?;
     made.execute_batch(SCHEMA)?;
     let mut statement =
@@ -22,7 +22,7 @@ fn objects() -> rusqlite::Result<Objects> {
 /// Compares the tables of a store with those of `schema.sql`. Fails if a table or an index differs,
 /// even in a default.
 pub(super) fn compare(connection: &Connection) -> rusqlite::Result<()> {
-    static OBJECTS: OnceBox<Objects> = OnceBox::new();
+    static OBJECTS: OnceBox<SchemaObjects> = OnceBox::new();
     let known = OBJECTS.get_or_try_init(|| objects().map(Box::new))?;
     let mut statement = connection.prepare("SELECT sql FROM sqlite_schema WHERE name = ?1")?;
     for (name, sql) in known {

@@ -307,9 +307,9 @@ impl SharedHeader {
     }
 
     /// Registers a waiting process until the returned guard is dropped.
-    pub(super) fn waiting(&self) -> Waiting<'_> {
+    pub(super) fn waiting(&self) -> WaitingGuard<'_> {
         self.half(8).fetch_add(1, Ordering::SeqCst);
-        Waiting(self.half(8))
+        WaitingGuard(self.half(8))
     }
 
     /// Returns how often the lock was freed.
@@ -353,9 +353,9 @@ impl SharedHeader {
 }
 
 /// The guard of [`SharedHeader::waiting`].
-pub(super) struct Waiting<'b>(&'b AtomicU32);
+pub(super) struct WaitingGuard<'b>(&'b AtomicU32);
 
-impl Drop for Waiting<'_> {
+impl Drop for WaitingGuard<'_> {
     fn drop(&mut self) {
         let _ = self
             .0

@@ -27,13 +27,13 @@ pub(crate) enum WaitEnd {
     Interrupted,
 }
 
-type Interrupt = *const (dyn Fn() -> bool + 'static);
+type InterruptCheck = *const (dyn Fn() -> bool + 'static);
 
 thread_local! {
     /// Deadline of the call that this thread runs. Nested calls share the deadline, so that waits
     /// do not add up.
     static DEADLINE: Cell<Option<Instant>> = const { Cell::new(None) };
-    static INTERRUPT: Cell<Option<Interrupt>> = const { Cell::new(None) };
+    static INTERRUPT: Cell<Option<InterruptCheck>> = const { Cell::new(None) };
     /// The instant at which the host requested this thread's work, if the work waited for the
     /// thread.
     static ASKED: Cell<Option<Instant>> = const { Cell::new(None) };
@@ -56,7 +56,7 @@ thread_local! {
 /// # Ok::<(), sublet::Error>(())
 /// ```
 pub fn with_interrupt<T>(check: &dyn Fn() -> bool, work: impl FnOnce() -> T) -> T {
-    struct Restore(Option<Interrupt>);
+    struct Restore(Option<InterruptCheck>);
     impl Drop for Restore {
         fn drop(&mut self) {
             INTERRUPT.set(self.0);

@@ -44,7 +44,7 @@ impl<T> TimedMutex<T> {
         };
         Some(TimedGuard {
             guard,
-            _wake: Wake {
+            _wake: WakeGuard {
                 waiting: &self.waiting,
                 gate: &self.gate,
                 freed: &self.freed,
@@ -91,7 +91,7 @@ impl<T> TimedMutex<T> {
 /// A held lock. Fields are dropped in declaration order, so the lock is free when a waiter wakes.
 pub(crate) struct TimedGuard<'m, T> {
     guard: MutexGuard<'m, T>,
-    _wake: Wake<'m>,
+    _wake: WakeGuard<'m>,
 }
 
 impl<T> Deref for TimedGuard<'_, T> {
@@ -109,13 +109,13 @@ impl<T> DerefMut for TimedGuard<'_, T> {
 }
 
 /// Wakes a waiter when it is dropped.
-struct Wake<'m> {
+struct WakeGuard<'m> {
     waiting: &'m AtomicUsize,
     gate: &'m Mutex<()>,
     freed: &'m Condvar,
 }
 
-impl Drop for Wake<'_> {
+impl Drop for WakeGuard<'_> {
     fn drop(&mut self) {
         fence(Ordering::SeqCst);
         if self.waiting.load(Ordering::SeqCst) > 0 {
