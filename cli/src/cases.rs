@@ -1,4 +1,4 @@
-//! Cases beside the policies: questions with the answers that a policy author expects.
+//! Cases beside the policies: requests with the answers that a policy author expects.
 
 use std::path::{Path, PathBuf};
 
@@ -6,24 +6,24 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use sublet::{ActionRef, Change, ConsumeOptions, Engine, EntityRef, Error, Record, Request};
 
-/// How one case went.
+/// The result of one case.
 #[derive(Debug, Clone, Serialize)]
 pub struct CaseResult {
-    /// The file.
+    /// The name of the file.
     pub file: String,
     /// The case's description.
     pub description: String,
-    /// The rules that it shows.
+    /// The ids of the rules that the case shows.
     pub rules: Vec<String>,
-    /// Nothing if it passed; else what was expected and what came.
+    /// `None` if the case passed. Otherwise the expected and the actual answer.
     pub failure: Option<String>,
 }
 
-/// Runs every `*.json` file of a folder, or one file, against an engine whose directory is replaced
-/// by each file's.
+/// Runs every `*.json` file of a folder, or one file, against an engine. The directory of each file
+/// replaces the engine's.
 ///
 /// # Errors
-/// What is wrong with a file, in words: it cannot be read, or is no file of cases.
+/// Fails with a message if a file cannot be read or is not a file of cases.
 pub fn run(engine: &Engine, path: &Path) -> Result<Vec<CaseResult>, String> {
     let mut results = Vec::new();
     for file in files(path)? {
@@ -125,7 +125,7 @@ fn run_case(engine: &Engine, directory: &str, case: &Map<String, Value>) -> Resu
     for (field, wanted) in expected {
         let found = answer.get(field).unwrap_or(&Value::Null);
         let same = match (wanted, found) {
-            // The first policies are named; others may have had their part.
+            // The case lists only the first policies; others may have contributed.
             (Value::Array(wanted), Value::Array(found)) if field == "policies" => {
                 found.starts_with(wanted)
             }
@@ -138,7 +138,7 @@ fn run_case(engine: &Engine, directory: &str, case: &Map<String, Value>) -> Resu
     Ok(())
 }
 
-/// Brings the engine to what the case is given.
+/// Prepares the engine with the records and the usage of the case.
 fn prepare(engine: &Engine, directory: &str, case: &Map<String, Value>) -> Result<(), Error> {
     engine.import(directory.as_bytes(), None, None)?;
     let mut changes = Vec::new();
@@ -159,7 +159,7 @@ fn prepare(engine: &Engine, directory: &str, case: &Map<String, Value>) -> Resul
         .flatten()
     {
         let record = Record::from_value(record.clone())?;
-        // A case before may have had it: the import took it away.
+        // An earlier case may have had the id, and the import removed it.
         changes.extend([Change::Resume(record.reference()), Change::Put(record)]);
     }
     if !changes.is_empty() {

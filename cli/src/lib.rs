@@ -1,4 +1,4 @@
-//! The `sublet` command as a library, so that the wheel and the npm package ship the same one.
+//! The `sublet` command as a library, so that the wheel and the npm package ship the same command.
 
 mod cases;
 mod report;
@@ -14,20 +14,20 @@ use sublet::{BundleInfo, Engine, Error, Options, PolicySource, Request, Validati
 
 pub use cases::{CaseResult, run as run_cases};
 
-/// Everything was as it should be.
+/// The exit code of success.
 pub const OK: i32 = 0;
-/// The question was answered, and the answer is no: a case failed, or a bundle is at fault.
+/// The exit code of a negative result: a case failed, or a bundle has faults.
 pub const FAULTS: i32 = 1;
-/// The command line or the input is wrong.
+/// The exit code of a wrong command line or input.
 pub const USAGE: i32 = 2;
-/// The explained request is denied.
+/// The exit code of `explain` if the request is denied.
 pub const DENIED: i32 = 3;
 
-/// Checks, tests and explains policy bundles; looks into stores.
+/// Checks, tests and explains policy bundles, and inspects stores.
 #[derive(Parser)]
 #[command(name = "sublet", version, about)]
 struct Arguments {
-    /// How to print.
+    /// The output format.
     #[arg(long, value_enum, default_value_t = Format::Human, global = true)]
     format: Format,
     #[command(subcommand)]
@@ -59,14 +59,15 @@ enum Command {
         /// Lists the policies in gate order.
         #[arg(long, short)]
         verbose: bool,
-        /// Says whether the bundle takes this directory of JSON lines, as `import` and `reload`
+        /// Checks that the bundle accepts this directory of JSON lines, as `import` and `reload`
         /// would.
         #[arg(long)]
         directory: Option<PathBuf>,
-        /// Says whether the bundle takes the directory of this store, as `open` and `reload` would.
+        /// Checks that the bundle accepts the directory of this store, as `open` and `reload`
+        /// would.
         #[arg(long)]
         store: Option<String>,
-        /// Ends with exit code 1 where there are warnings.
+        /// Exits with code 1 if there are warnings.
         #[arg(long)]
         deny_warnings: bool,
     },
@@ -81,7 +82,7 @@ enum Command {
         #[arg(long, short)]
         verbose: bool,
     },
-    /// Says why a request is allowed or denied.
+    /// Explains why a request is allowed or denied.
     Explain {
         /// The bundle's folder; without it, the shipped bundle.
         #[arg(long)]
@@ -97,7 +98,7 @@ enum Command {
 }
 
 /// Runs the command line `arguments` (the program's name first), prints to `out` and `err`, and
-/// gives the exit code.
+/// returns the exit code.
 pub fn run(
     arguments: impl IntoIterator<Item = OsString>,
     out: &mut dyn Write,
@@ -154,7 +155,7 @@ pub fn run(
     done.unwrap_or_else(|failure| failure.report(json, out, err))
 }
 
-/// Why a command could not do its work.
+/// The reason why a command failed.
 enum Failure {
     Engine(Error),
     Words(String),
@@ -225,13 +226,14 @@ fn open(bundle: Option<PathBuf>, validation: Validation) -> Result<Engine, Error
     })
 }
 
-/// Records that a bundle is checked against.
+/// The records that a bundle is checked against.
 struct Records {
     directory: Option<PathBuf>,
     store: Option<String>,
 }
 
-/// Opens the bundle over the records: the directory's, in memory, and the store's.
+/// Opens the bundle with the directory, in memory, or with the store. If both are given, checks the
+/// directory first.
 fn open_over(
     bundle: Option<PathBuf>,
     validation: Validation,
@@ -310,7 +312,8 @@ fn warned(warnings: usize) -> String {
     }
 }
 
-/// Which policies Cedar itself answers, and why; only a few by name, unless all are wanted.
+/// Prints the policies that Cedar itself evaluates, with the reason. Names only a few of them
+/// unless `verbose`.
 fn report_fallback(info: &BundleInfo, verbose: bool, out: &mut dyn Write) -> std::io::Result<()> {
     let mut reasons: Vec<&str> = info
         .fallback

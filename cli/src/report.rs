@@ -1,4 +1,4 @@
-//! Faults for people: file, line, column, the line itself with a caret, and help.
+//! Reports of faults for people: file, line, column, the source line with a caret, and help.
 
 use std::fmt;
 
@@ -8,16 +8,16 @@ use miette::{
 };
 use sublet::{Diagnostic, SourceSpan};
 
-/// Wide enough for a policy's line; longer texts are cut by the engine.
+/// The width of a report. It holds a policy's line, and the engine cuts longer texts.
 const COLUMNS: usize = 120;
 
-/// The fault as text that ends with a line's end. Without colours, so that a log and a terminal
-/// read the same.
+/// Returns the report of a fault, which ends with a line break. It has no colours, so that a log
+/// and a terminal show the same text.
 pub(crate) fn fault(fault: &Diagnostic) -> String {
     render(&shown(fault))
 }
 
-/// A warning in the same form.
+/// Returns the report of a warning.
 pub(crate) fn warning(fault: &Diagnostic) -> String {
     render(&Shown {
         severity: Severity::Warning,
@@ -25,7 +25,7 @@ pub(crate) fn warning(fault: &Diagnostic) -> String {
     })
 }
 
-/// An error that no file is to blame for, in the same form.
+/// Returns the report of an error that belongs to no file.
 pub(crate) fn error(code: &str, message: &str, help: Option<&str>) -> String {
     render(&Shown {
         severity: Severity::Error,
@@ -102,7 +102,7 @@ impl miette::Diagnostic for Shown<'_> {
     }
 }
 
-/// The one line of the file that a fault carries.
+/// The source line that a fault carries.
 #[derive(Debug)]
 struct Line<'a>(&'a SourceSpan);
 

@@ -1,5 +1,5 @@
-//! The verbs about a store: what is in it, how an account stands, whether the sums are right, and
-//! the directory in and out.
+//! The subcommands for a store: usage, inspection, verification, the clock, and import and export
+//! of the directory.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, IsTerminal, Write};
@@ -11,61 +11,62 @@ use sublet::{Engine, ImportProgress, Inspection, Limit, Options, Quota};
 
 use crate::{FAULTS, Failure, OK, source};
 
-/// About a store.
+/// A subcommand for a store.
 #[derive(Subcommand)]
 pub(crate) enum Verb {
-    /// Shows how an account stands: used, held, limit and where it comes from, of every meter.
+    /// Shows the usage of an account for every meter: used, held, limit and the source of the
+    /// limit.
     Usage {
         /// The store, such as `sqlite:/var/lib/app/sublet.db`.
         store: String,
         /// The account's id.
         account: String,
-        /// With the part of this member of it.
+        /// Also shows the part of this member.
         #[arg(long)]
         member: Option<String>,
-        /// Of this meter alone.
+        /// Shows this meter only.
         #[arg(long)]
         meter: Option<String>,
         /// The bundle's folder; without it, the shipped bundle.
         #[arg(long)]
         bundle: Option<PathBuf>,
     },
-    /// Looks into a store that may be in use: needs no bundle, writes nothing, keeps nobody
-    /// waiting.
+    /// Inspects a store that may be in use. Needs no bundle, writes nothing and blocks no other
+    /// process.
     Inspect {
         /// The store, such as `sqlite:/var/lib/app/sublet.db`.
         store: String,
-        /// With the counts of this account.
+        /// Also shows the counts of this account.
         account: Option<String>,
     },
-    /// Compares every count with the sum of its operations, and looks through the file.
+    /// Compares every count with the sum of its operations, and checks the file.
     Verify {
         /// The store, such as `sqlite:/var/lib/app/sublet.db`.
         store: String,
     },
-    /// Takes the computer's clock for right after `store.clock_jump`: after a rest of more than a
-    /// day and another start.
+    /// Accepts the system clock after `store.clock_jump`, which follows a downtime of more than a
+    /// day and a new boot.
     AcceptClock {
         /// The store, such as `sqlite:/var/lib/app/sublet.db`.
         store: String,
     },
-    /// Replaces the directory by the records of a file of JSON lines; makes the store if it is not
-    /// there.
+    /// Replaces the directory by the records of a JSON lines file. Creates the store if it is
+    /// missing.
     Import {
         /// The store, such as `sqlite:/var/lib/app/sublet.db`.
         store: String,
         /// The file, or `-` for the standard input.
         file: PathBuf,
-        /// Only if the directory is at this revision; 0 is a store in which nothing was ever
-        /// written.
+        /// Imports only if the directory is at this revision. Revision 0 is a store in which
+        /// nothing was ever written.
         #[arg(long)]
         expected_revision: Option<u64>,
         /// The bundle's folder; without it, the shipped bundle.
         #[arg(long)]
         bundle: Option<PathBuf>,
     },
-    /// Imports a file of JSON lines if nothing was ever written to the directory; makes the store
-    /// if it is not there.
+    /// Imports a JSON lines file if nothing was ever written to the directory. Creates the store if
+    /// it is missing.
     Seed {
         /// The store, such as `sqlite:/var/lib/app/sublet.db`.
         store: String,
@@ -79,7 +80,7 @@ pub(crate) enum Verb {
     Export {
         /// The store, such as `sqlite:/var/lib/app/sublet.db`.
         store: String,
-        /// Into this file; without it, to the standard output.
+        /// The output file; without it, the standard output.
         #[arg(long)]
         to: Option<PathBuf>,
         /// The bundle's folder; without it, the shipped bundle.
@@ -154,7 +155,7 @@ fn open(store: &str, bundle: Option<PathBuf>) -> Result<Engine, Failure> {
     })?)
 }
 
-/// The store, which is not made: a path that is mistyped is to be told.
+/// Returns the store URL with `create=no`, so that a mistyped path is an error.
 pub(crate) fn there(store: &str) -> String {
     let sign = if store.contains('?') { '&' } else { '?' };
     if store.starts_with("sqlite:") {
@@ -291,7 +292,7 @@ fn verify(found: &sublet::Verification, json: bool, out: &mut dyn Write) -> Resu
     Ok(if clean { OK } else { FAULTS })
 }
 
-/// The lines of a file, or of the standard input.
+/// Returns the lines of a file or of the standard input.
 fn lines_of(file: &Path) -> Result<Box<dyn BufRead>, Failure> {
     if file == Path::new("-") {
         return Ok(Box::new(std::io::stdin().lock()));

@@ -1,10 +1,35 @@
-//! Sublet: an embeddable policy engine for software that is sold under other people's names.
+//! Sublet: an embeddable policy engine for platforms that are sold under other people's names.
 //!
-//! [`Engine`] is the handle. It answers questions ([`Engine::authorize`], [`Engine::check`],
-//! [`Engine::login`], [`Engine::open_ticket`]), counts ([`Engine::consume`] and its kin), changes
-//! the directory by [`Command`]s that the policies allow ([`Engine::perform`]), and keeps an
-//! owner's bill ([`Engine::statement`], [`Engine::settle`]). What it does can be told
-//! ([`Engine::log`]) and counted ([`Engine::stats`]).
+//! [`Engine`] is the entry point. It has five tasks:
+//!
+//! - It answers requests ([`Engine::authorize`], [`Engine::check`], [`Engine::login`],
+//!   [`Engine::open_ticket`]).
+//! - It counts usage ([`Engine::consume`], [`Engine::reserve`], [`Engine::usage`]).
+//! - It changes the directory by [`Command`]s that the policies allow ([`Engine::perform`]).
+//! - It bills owners ([`Engine::statement`], [`Engine::settle`]).
+//! - It reports events ([`Engine::log`]) and metrics ([`Engine::stats`]).
+//!
+//! A refusal is a value, a [`Decision`]. An [`Error`] means that there is no answer. Ids such as
+//! (Q7) name rules, whose text is in `docs/rules.md`.
+//!
+//! # Example: a client sends a campaign, and its usage is counted
+//! ```
+//! use sublet::{ConsumeOptions, Engine, Options, RequestRef};
+//! let engine = Engine::open(Options::default())?; // the shipped policies, counts in memory
+//! engine.import(
+//!     br#"{"type":"Platform","id":"mmio"}
+//! {"type":"Account","id":"acme","email":"o@acme.example","package":"agency","confirmed":true}
+//! {"type":"Domain","id":"app.acme.example","kind":"whitelabel","owner":"acme","state":"verified"}
+//! {"type":"Account","id":"bakery","email":"b@bakery.example","owner":"acme","confirmed":true}
+//! "#.as_slice(),
+//!     None, None,
+//! )?;
+//! let send = RequestRef::new(("Account", "bakery"), "campaign.send", ("Campaign", "spring"));
+//! let send = send.account("bakery").host("app.acme.example");
+//! let decision = engine.consume(send, &ConsumeOptions::new(200).key("spring/1"))?;
+//! assert!(decision.allowed, "{}", decision.code);
+//! # Ok::<(), sublet::Error>(())
+//! ```
 
 mod api;
 mod authorize;
@@ -78,11 +103,17 @@ pub use self::telemetry::stats::{DecisionSeries, ErrorCount, Stats};
 #[doc(hidden)]
 pub use self::util::wait::{_asked_at, with_interrupt};
 
-/// Reads JSON as the engine itself does: duplicate keys (escaped twins included), nesting over 64
-/// and numbers that would lose digits are refused.
+/// Reads JSON as strictly as the engine does. Duplicate keys (escaped duplicates included), nesting
+/// over 64, and numbers that would lose digits are refused.
 ///
 /// # Errors
-/// [`Error::Json`], [`Error::DuplicateKey`], [`Error::Nesting`]; `what` names the text in them.
+/// [`Error::Json`], [`Error::DuplicateKey`] or [`Error::Nesting`]. `what` names the text in them.
+///
+/// # Example: a duplicate key
+/// ```
+/// let error = sublet::read_json("settings", r#"{"a": 1, "a": 2}"#).unwrap_err();
+/// assert_eq!(error.code(), "input.duplicate_key");
+/// ```
 pub fn read_json(what: &str, text: &str) -> Result<serde_json::Value, Error> {
     util::json::parse(what, text, 64)
 }

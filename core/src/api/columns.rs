@@ -1,17 +1,19 @@
-//! Questions as columns: each holds one value a row, or one value for all rows.
+//! Batches of requests as columns. Each column has one value for each row, or one value for all
+//! rows.
 
 use crate::util::error::Error;
 
-/// How many rows these columns make: the length that all lists have, 1 where no column is a list.
-/// Each column is given by its name and, if it is a list, its length.
+/// Returns the number of rows of a batch: the common length of the columns that are lists, or 1 if
+/// no column is a list. Each column is given by its name and, if it is a list, its length.
 ///
 /// # Errors
-/// [`Error::Columns`] for the first list that is not as long as the first list.
+/// [`Error::Columns`] for the first list whose length differs from that of the first list.
 ///
 /// # Example: one action for two logins
 /// ```
-/// assert_eq!(sublet::rows(&[("principals", Some(2)), ("actions", None), ("resources", Some(2))])?, 2);
-/// let error = sublet::rows(&[("principals", Some(2)), ("hosts", Some(3))]).unwrap_err();
+/// use sublet::batch_row_count;
+/// assert_eq!(batch_row_count(&[("principals", Some(2)), ("actions", None)])?, 2);
+/// let error = batch_row_count(&[("principals", Some(2)), ("hosts", Some(3))]).unwrap_err();
 /// assert_eq!(error.to_string(), "column `hosts` has 3 rows where `principals` has 2");
 /// # Ok::<(), sublet::Error>(())
 /// ```

@@ -1,29 +1,30 @@
-//! How much is taken, and under which key.
+//! Options of a call that consumes: amounts, idempotency key, and partial grants.
 
 use crate::util::error::Error;
 
-/// What [`Engine::consume`](crate::Engine::consume) takes.
+/// The options of [`Engine::consume`](crate::Engine::consume).
 ///
 /// # Example: two hundred e-mails, once
 /// ```
 /// use sublet::ConsumeOptions;
-/// let take = ConsumeOptions::new(200).key("campaign-17/batch-3");
-/// assert_eq!(take.key, Some("campaign-17/batch-3"));
+/// let options = ConsumeOptions::new(200).key("campaign-17/batch-3");
+/// assert_eq!(options.key, Some("campaign-17/batch-3"));
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct ConsumeOptions<'a> {
-    /// How much of each of the action's meters.
+    /// The amount for each meter of the action.
     pub amount: i64,
-    /// How much of single meters, where they differ.
+    /// Amounts for single meters, by meter. They replace `amount`.
     pub amounts: Vec<(&'a str, i64)>,
-    /// A retry with the same key gives the first granted answer (Q7); unique in the account.
+    /// The idempotency key, unique in the account. A retry with the same key returns the first
+    /// granted answer (Q7).
     pub key: Option<&'a str>,
-    /// Whether what is left is granted where all is too much (Q5).
+    /// Whether to grant the remainder if the limit does not allow the full amount (Q5).
     pub up_to: bool,
 }
 
 impl<'a> ConsumeOptions<'a> {
-    /// So much of each of the action's meters.
+    /// Creates options that take this amount of each meter of the action.
     #[must_use]
     pub fn new(amount: i64) -> Self {
         Self {
@@ -32,28 +33,28 @@ impl<'a> ConsumeOptions<'a> {
         }
     }
 
-    /// The same, but so much of this meter.
+    /// Sets the amount of one meter.
     #[must_use]
     pub fn meter(mut self, meter: &'a str, amount: i64) -> Self {
         self.amounts.push((meter, amount));
         self
     }
 
-    /// The same, under a key.
+    /// Sets the idempotency key.
     #[must_use]
     pub fn key(mut self, key: &'a str) -> Self {
         self.key = Some(key);
         self
     }
 
-    /// The same, or what is left.
+    /// Grants the remainder if the limit does not allow the full amount.
     #[must_use]
     pub fn allow_partial(mut self) -> Self {
         self.up_to = true;
         self
     }
 
-    /// Q2: amounts are from 0 on.
+    /// Fails with [`Error::Amount`] if an amount is negative (Q2).
     pub(crate) fn check(&self) -> Result<(), Error> {
         let bad = std::iter::once(self.amount)
             .chain(self.amounts.iter().map(|(_, amount)| *amount))
@@ -65,7 +66,7 @@ impl<'a> ConsumeOptions<'a> {
         })
     }
 
-    /// How much of a meter.
+    /// Returns the amount for a meter.
     pub(crate) fn of(&self, meter: &str) -> i64 {
         self.amounts
             .iter()

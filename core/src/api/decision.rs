@@ -1,4 +1,5 @@
-//! What a caller gets back.
+//! Results that a call returns: decisions, logins, ticket routes, explanations and bundle
+//! information.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,139 +15,153 @@ use crate::util::error::Diagnostic;
 pub struct PolicyFailure {
     /// The policy's id.
     pub policy: Arc<str>,
-    /// Cedar's words.
+    /// Cedar's error message.
     pub message: String,
 }
 
-/// One answer. It is made from one version of policies and directory, and names them (E3).
+/// The answer to a request. It comes from one version of the policies and of the directory, and
+/// names both (E3).
+///
+/// # Example: an unknown login is denied
+/// ```
+/// use sublet::{Engine, Options, RequestRef};
+/// let engine = Engine::open(Options::default())?;
+/// let request = RequestRef::new(("Account", "nobody"), "campaign.read", ("Campaign", "spring"));
+/// let decision = engine.authorize(request)?;
+/// assert_eq!((decision.allowed, &*decision.code), (false, "principal_unknown"));
+/// # Ok::<(), sublet::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decision {
-    /// Whether it is allowed.
+    /// Whether the request is allowed.
     pub allowed: bool,
-    /// `ok`, or why not: the stable code of the first gate that refused.
+    /// `ok`, or the stable code of the first gate that refused.
     pub code: Arc<str>,
     /// The determining policies, in gate order.
     pub policies: Arc<[Arc<str>]>,
-    /// What the determining policies advise (`@advice`), and the warnings of what is allowed
+    /// The advice of the determining policies (`@advice`), and the warnings of an allowed request
     /// (`@warns`), each once.
     pub advice: Vec<Arc<str>>,
-    /// The policies that erred; if there is one, the answer is no.
+    /// The policies that failed. If there is one, the request is denied.
     pub errors: Vec<PolicyFailure>,
-    /// Who acts as the principal, if somebody does.
+    /// The login that acts as the principal, if there is one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub actor: Option<Arc<EntityRef>>,
-    /// The principal, where somebody acts as it: so that both identities are in the answer (A1).
+    /// The principal, if an actor acts as the principal. So the decision names both identities
+    /// (A1).
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub subject: Option<Arc<EntityRef>>,
     /// The directory's revision.
     pub revision: u64,
     /// The fingerprint of the policies.
     pub bundle: Arc<str>,
-    /// What was counted, or would be: where the action is metered and an amount was asked for.
+    /// The counts that changed, or would change. Set if the action is metered and the request has
+    /// an amount.
     #[serde(flatten, skip_serializing_if = "Option::is_none", default)]
     pub counted: Option<Box<CountReceipt>>,
 }
 
-/// May this login come in at this host?
+/// The answer to a login request: whether this login may log in at this host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Login {
-    /// Whether the login may go on to prove itself.
+    /// Whether the login may continue to authenticate.
     pub allowed: bool,
-    /// What the outside may be told: `ok`, or `login_refused` whatever the reason (D7).
+    /// The code that may be shown to the outside: `ok`, or `login_refused` for every refusal (D7).
     pub public_code: Arc<str>,
-    /// The precise code, for the caller's log only.
+    /// The precise code, only for the caller's log.
     pub log_code: Arc<str>,
-    /// Whom to check the password of, also where the login is refused. Never one of a realm that
-    /// this host does not serve.
+    /// The login whose password the caller checks, also if the login is refused. Never a login of a
+    /// realm that this host does not serve.
     pub principal: Option<EntityRef>,
     /// The decision on the login action, if a principal was found.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decision: Option<Decision>,
 }
 
-/// At which hosts may this login come in?
+/// One page of the hosts at which a login may log in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LoginHosts {
-    /// `ok`, or precisely why this login may not come in at the host that was named.
+    /// `ok`, or the precise code for which the login is refused at the given host.
     pub code: Arc<str>,
-    /// Names of verified domains at which this login may come in, in order. Those of one page.
+    /// Names of the verified domains of this page at which the login may log in, in order.
     pub hosts: Vec<Arc<str>>,
-    /// The `after` of the next page, if there is one. A page may have fewer hosts than the next, or
-    /// none.
+    /// The `after` of the next page, if there is one. A page may have fewer hosts than the next
+    /// one, or none.
     pub next: Option<Arc<str>>,
-    /// The decision behind the code.
+    /// The decision that gave the code.
     pub decision: Decision,
 }
 
-/// Who resolves a support ticket.
+/// The desk that resolves a support ticket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TicketRoute {
-    /// `owner`, `platform`, or nobody: then `code` says why.
+    /// `owner` or `platform`. `None` if no desk takes the ticket. `code` gives the reason.
     pub desk: Option<Arc<str>>,
-    /// The account whose desk it is, when it is an owner's.
+    /// The account that the desk belongs to, if it is an owner's desk.
     pub account: Option<Arc<str>>,
     /// `ok`, or the code of the last desk's refusal.
     pub code: Arc<str>,
-    /// The decision on the desk that takes the ticket, or on the last that refused.
+    /// The decision on the desk that takes the ticket, or on the last desk that refused.
     pub decision: Decision,
 }
 
-/// Where a support ticket goes, at opening and at each reply (T1 to T4). The host keeps the ticket;
-/// nothing here is an address (B1).
+/// The route of a support ticket, at opening and at each reply (T1 to T4). The host stores the
+/// ticket. The route contains no address (B1).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TicketOutcome {
-    /// `owner`, `platform`, or nobody: then `code` says why.
+    /// `owner` or `platform`. `None` if no desk takes the ticket. `code` gives the reason.
     pub desk: Option<Arc<str>>,
-    /// The account whose desk it is, when it is an owner's.
+    /// The account that the desk belongs to, if it is an owner's desk.
     pub account: Option<Arc<str>>,
-    /// The account whose ticket it is: of the login that opened it, or, escalated, that of the
-    /// owner.
+    /// The account that the ticket belongs to: the account of the login that opened it, or the
+    /// owner's account for an escalated ticket.
     pub of: Option<Arc<str>>,
-    /// Under whose name a client is answered: its owner's, whoever resolves the ticket (T2).
+    /// The account in whose name a client gets its answer: always the client's owner, whichever
+    /// desk resolves the ticket (T2).
     pub on_behalf_of: Option<Arc<str>>,
-    /// The client's ticket that this one was escalated from, by its id only.
+    /// The id of the client's ticket from which this ticket was escalated. Nothing else of that
+    /// ticket is copied.
     pub linked: Option<Arc<str>>,
-    /// Whether the ticket said another desk than this one (T3).
+    /// Whether the ticket was at another desk before (T3).
     pub rerouted: bool,
-    /// `ok`, or why it was refused.
+    /// `ok`, or the code of the refusal.
     pub code: Arc<str>,
-    /// The decision on what was asked: to open, to reply, to escalate; where no desk takes the
-    /// ticket, on the last desk.
+    /// The decision on the action: to open, to reply, to escalate. If no desk takes the ticket, it
+    /// is the decision on the last desk.
     pub decision: Decision,
 }
 
-/// How a policy stood to a request.
+/// The status of one policy for a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PolicyStatus {
-    /// Scope and conditions held.
+    /// The scope matched, and the conditions held.
     Applied,
-    /// The scope names others than this principal, action or resource.
+    /// The scope does not match this principal, action or resource.
     OutOfScope,
     /// A condition did not hold.
     NotApplied,
-    /// It could not be evaluated.
+    /// The policy could not be evaluated.
     Failed,
 }
 
-/// One condition of a policy, evaluated.
+/// One condition of a policy, with its value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ConditionTrace {
-    /// Its number in the policy, from 1.
+    /// The number of the condition in the policy, from 1.
     pub number: usize,
     /// `when` or `unless`.
     pub kind: &'static str,
-    /// The condition as Cedar.
+    /// The condition as Cedar text.
     pub text: String,
-    /// `Some` value of the expression; `None` when it failed.
+    /// The value of the expression, or `None` if the evaluation failed.
     pub value: Option<bool>,
-    /// Whether it let the policy apply.
+    /// Whether the condition let the policy apply.
     pub held: bool,
-    /// The first part of it (joined by `&&`) that was false or failed, for a `when` that did not
-    /// hold.
+    /// The first operand (joined by `&&`) that was false or failed, for a `when` that did not hold.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub because: Option<String>,
-    /// Cedar's words when it failed.
+    /// Cedar's error message, if the evaluation failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
@@ -154,9 +169,9 @@ pub struct ConditionTrace {
 /// A fact that a policy read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AccessedFact {
-    /// Where it was read: `principal.account`, `context.facts.host`.
+    /// The path of the fact, such as `principal.account` or `context.facts.host`.
     pub path: String,
-    /// Its value as Cedar, or nothing when it is absent.
+    /// The value as Cedar text, or `None` if the fact is absent.
     pub value: Option<String>,
 }
 
@@ -167,26 +182,37 @@ pub struct PolicyExplanation {
     pub policy: Arc<str>,
     /// `permit`, `forbid` or `warning`.
     pub effect: &'static str,
-    /// Its `@code`.
+    /// The policy's `@code`.
     pub code: Option<Arc<str>>,
-    /// File and line.
+    /// The file and the line of the policy.
     pub place: Option<(Arc<str>, u32)>,
-    /// How it stood.
+    /// The status of the policy.
     pub outcome: PolicyStatus,
-    /// Its conditions up to the one that failed.
+    /// The conditions, up to the first one that did not hold.
     pub clauses: Vec<ConditionTrace>,
-    /// The number of the condition that kept it from applying.
+    /// The number of the condition that kept the policy from applying.
     pub failed_clause: Option<usize>,
-    /// The facts that its conditions read.
+    /// The facts that the conditions read.
     pub facts: Vec<AccessedFact>,
 }
 
-/// Why an answer is what it is: readable (`Display`) and as data.
+/// The reasons of a decision, as readable text (`Display`) and as data.
+///
+/// # Example: a denial in words
+/// ```
+/// use sublet::{Engine, Options, Request, Resource};
+/// let engine = Engine::open(Options::default())?;
+/// let campaign = Resource::new("Campaign", "spring").account("nobody");
+/// let request = Request::new(("Account", "nobody"), "campaign.read", campaign);
+/// let explanation = engine.explain(&request)?;
+/// assert!(explanation.to_string().starts_with("denied: principal_unknown"));
+/// # Ok::<(), sublet::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Explanation {
-    /// The answer.
+    /// The decision.
     pub decision: Decision,
-    /// The policies that could apply to such a principal, action and resource, in gate order.
+    /// The policies that can apply to such a principal, action and resource, in gate order.
     pub policies: Vec<PolicyExplanation>,
 }
 
@@ -250,35 +276,44 @@ impl fmt::Display for PolicyExplanation {
     }
 }
 
-/// What is loaded.
+/// Information on the loaded policies.
+///
+/// # Example: the codes of the shipped bundle
+/// ```
+/// use sublet::{Engine, Options};
+/// let bundle = Engine::open(Options::default())?.bundle();
+/// assert!(bundle.tenancy && bundle.codes.iter().any(|code| &**code == "account_unpaid"));
+/// # Ok::<(), sublet::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct BundleInfo {
-    /// Fingerprint of the texts.
+    /// The fingerprint of the texts.
     pub fingerprint: Arc<str>,
-    /// Whether it has the tenancy kernel.
+    /// Whether the bundle has the tenancy kernel.
     pub tenancy: bool,
-    /// Policy ids in gate order, with effect, code, file and line.
+    /// The policies in gate order, each with its id, effect, code, file and line.
     pub policies: Vec<PolicyInfo>,
-    /// The actions that can be asked.
+    /// The actions that a request can name.
     pub actions: Vec<Arc<str>>,
-    /// Features in words.
+    /// The features, each with its label.
     pub features: Vec<(Arc<str>, Arc<str>)>,
-    /// Every code that an answer of this bundle can carry: in `code`, `public_code` and `log_code`,
+    /// Every code that an answer of this bundle can have: in `code`, `public_code` and `log_code`,
     /// and the words of `advice`.
     pub codes: Vec<Arc<str>>,
-    /// Policies that refuse less where a request leaves something out: `bundle.left_out`, each with
-    /// its place.
+    /// Policies that refuse less if a request omits an attribute: `bundle.left_out`, each with its
+    /// position.
     pub warnings: Vec<Diagnostic>,
-    /// The policies that are not compiled and so answered by Cedar itself, slower, each with why.
+    /// The policies that are not compiled, so that Cedar interprets them, which is slower. Each has
+    /// the reason.
     pub fallback: Vec<InterpretedPolicy>,
 }
 
-/// A policy that Cedar itself answers.
+/// A policy that Cedar interprets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct InterpretedPolicy {
     /// The policy's id.
     pub policy: Arc<str>,
-    /// The limit that it passes.
+    /// The compiler's limit that the policy exceeds.
     pub why: Arc<str>,
 }
 
@@ -289,8 +324,8 @@ pub struct PolicyInfo {
     pub id: Arc<str>,
     /// `permit` or `forbid`.
     pub effect: &'static str,
-    /// Its `@code`.
+    /// The policy's `@code`.
     pub code: Option<Arc<str>>,
-    /// File and line.
+    /// The file and the line of the policy.
     pub place: Option<(Arc<str>, u32)>,
 }

@@ -1,19 +1,20 @@
-//! Names that are looked up once: a principal, an action, a resource type, a host. A handle
-//! remembers the number that its name had in one numbering; another numbering (an import, another
-//! engine) looks the name up anew. So handles outlive changes and reloads, work with any engine,
-//! and never stand for anything but their name.
+//! Handles: names that are looked up once, of a principal, an action, a resource type or a host.
+//!
+//! A handle caches the number that its name has in one generation of the rows. In another
+//! generation (after an import, or in another engine), the name is looked up again. So handles
+//! outlive changes and reloads, work with any engine, and always stand for their name.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::model::reference::EntityRef;
 
-/// A number, and the numbering that it is of.
+/// A cached number, with the generation in which it is valid.
 #[derive(Debug, Default)]
 pub(crate) struct CachedIndex(AtomicU64);
 
 impl CachedIndex {
-    /// The number in this numbering, from `find` where it is not known yet. What is not found is
-    /// not remembered.
+    /// Returns the number in this generation. Calls `find` if the number is not cached. A name that
+    /// is not found is not cached.
     #[inline(always)]
     pub(crate) fn get(&self, numbering: u32, find: impl FnOnce() -> Option<u32>) -> Option<u32> {
         let known = self.0.load(Ordering::Relaxed);
@@ -41,8 +42,8 @@ impl CachedIndex {
 macro_rules! handle {
     ($(#[$doc:meta])* $name:ident, $make:expr, $($argument:ident: $kind:ty),*) => {
         $(#[$doc])*
-        // The place first: in a host's object it then stands beside the object's type, which is
-        // looked at before.
+        // The place is the first field. In a host's object it then lies beside the object's type,
+        // which is read before it.
         #[derive(Debug)]
         #[repr(C)]
         pub struct $name {
@@ -51,12 +52,12 @@ macro_rules! handle {
         }
 
         impl $name {
-            /// A handle of that name; it is looked up at its first use.
+            /// Creates a handle of this name. The name is looked up at its first use.
             pub fn new($($argument: impl Into<$kind>),*) -> Self {
                 Self { reference: $make($($argument.into()),*), place: CachedIndex::default() }
             }
 
-            /// The name that it stands for.
+            /// Returns the name that the handle stands for.
             #[must_use]
             pub fn reference(&self) -> &EntityRef {
                 &self.reference
@@ -80,9 +81,9 @@ macro_rules! handle {
 }
 
 handle! {
-    /// A login, or the account that a resource belongs to, looked up once.
+    /// A handle of a login, or of the account that a resource belongs to.
     ///
-    /// # Example: one login, many questions
+    /// # Example: one login, many requests
     /// ```
     /// use sublet::{Engine, Options, Principal, RequestRef};
     /// let engine = Engine::open(Options::default())?;
@@ -94,23 +95,23 @@ handle! {
 }
 
 handle! {
-    /// An action, looked up once. Its type is `Action`; in plain Cedar programs it may have a
+    /// A handle of an action. Its type is `Action`. In plain Cedar programs the type may have a
     /// namespace.
     Action, |kind: String, id: String| EntityRef::new(kind, id), kind: String, id: String
 }
 
 handle! {
-    /// A type of resource, looked up once.
+    /// A handle of a resource type.
     ResourceType, |kind: String| EntityRef::new(kind, String::new()), kind: String
 }
 
 handle! {
-    /// A host name as an HTTP header says it, looked up once.
+    /// A handle of a host name, written as in an HTTP header.
     Host, |name: String| EntityRef::new(String::new(), name), name: String
 }
 
 impl ResourceType {
-    /// The type's name.
+    /// Returns the name of the type.
     #[must_use]
     pub fn name(&self) -> &str {
         self.reference.kind()
@@ -118,7 +119,7 @@ impl ResourceType {
 }
 
 impl Host {
-    /// The name as it was given.
+    /// Returns the name as it was given.
     #[must_use]
     pub fn name(&self) -> &str {
         self.reference.id()

@@ -1,4 +1,4 @@
-//! What a caller is told of counts.
+//! Results that report counts.
 
 use std::sync::Arc;
 
@@ -7,20 +7,20 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::model::calendar;
 use crate::model::limit::{Limit, LimitSource};
 
-/// One meter of an account, as it stands after the answer (Q11).
+/// One meter of an account, after the call (Q11).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quota {
     /// The meter.
     pub meter: Arc<str>,
-    /// How much was asked for; what was granted, where less was (`up_to`).
+    /// The requested amount, or the granted amount if less was granted (`up_to`).
     pub amount: i64,
-    /// Used in this window.
+    /// The amount used in this window.
     pub used: i64,
-    /// Reserved, and neither committed nor released yet.
+    /// The amount that is reserved, and neither committed nor released yet.
     pub held: i64,
-    /// The limit in force, what was topped up included.
+    /// The limit in force, including top-ups.
     pub limit: Limit,
-    /// What states it.
+    /// The source of the limit.
     pub source: LimitSource,
     /// The limit from the package or the access level.
     #[serde(default)]
@@ -28,19 +28,19 @@ pub struct Quota {
     /// The limit set on the account itself.
     #[serde(rename = "override", default)]
     pub over: Option<Limit>,
-    /// What was added to the limit for this window.
+    /// The amount added to the limit for this window.
     pub top_up: i64,
-    /// What is left; 0 where more is used than the limit allows.
+    /// The remainder. 0 if more is used than the limit allows.
     pub remaining: Limit,
-    /// When the next window begins, in milliseconds since 1970 UTC (RFC 3339 in JSON); nothing for
-    /// what never ends.
+    /// When the next window begins, in milliseconds since 1970 UTC (RFC 3339 in JSON). `None` if
+    /// the window never ends.
     #[serde(
         serialize_with = "write_instant",
         deserialize_with = "read_instant",
         default
     )]
     pub resets_at: Option<i64>,
-    /// The member's own part, where a member asked.
+    /// The member's own part, if the principal is a member.
     #[serde(default)]
     pub member: Option<MemberQuota>,
 }
@@ -50,25 +50,44 @@ pub struct Quota {
 pub struct MemberQuota {
     /// The member.
     pub id: Arc<str>,
-    /// Used by the member in this window.
+    /// The amount that the member used in this window.
     pub used: i64,
-    /// Reserved by the member.
+    /// The amount that the member reserved.
     pub held: i64,
     /// The member's sub-limit.
     pub limit: Limit,
-    /// What is left of it.
+    /// The remainder of the sub-limit.
     pub remaining: Limit,
 }
 
-/// What was counted for a decision.
+/// The counts that belong to a decision.
+///
+/// # Example: two hundred e-mails are counted
+/// ```
+/// use sublet::{ConsumeOptions, Engine, Options, RequestRef};
+/// let engine = Engine::open(Options::default())?;
+/// engine.import(
+///     br#"{"type":"Platform","id":"mmio"}
+/// {"type":"Account","id":"acme","email":"o@acme.example","package":"agency","confirmed":true}
+/// {"type":"Domain","id":"app.acme.example","kind":"whitelabel","owner":"acme","state":"verified"}
+/// "#.as_slice(),
+///     None, None,
+/// )?;
+/// let send = RequestRef::new(("Account", "acme"), "campaign.send", ("Campaign", "spring"));
+/// let send = send.account("acme").host("app.acme.example");
+/// let decision = engine.consume(send, &ConsumeOptions::new(200))?;
+/// let counted = decision.counted.map(|receipt| (receipt.quota[0].used, receipt.replayed));
+/// assert_eq!(counted, Some((200, false)));
+/// # Ok::<(), sublet::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct CountReceipt {
     /// Each meter of the action.
     pub quota: Vec<Quota>,
-    /// The operation that was recorded; nothing where nothing was taken.
+    /// The recorded operation, or `None` if nothing was taken.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub operation: Option<u64>,
-    /// When what is reserved expires, in milliseconds since 1970 UTC (RFC 3339 in JSON).
+    /// When the reservation expires, in milliseconds since 1970 UTC (RFC 3339 in JSON).
     #[serde(
         serialize_with = "write_instant",
         deserialize_with = "read_instant",
@@ -76,7 +95,7 @@ pub struct CountReceipt {
         default
     )]
     pub expires_at: Option<i64>,
-    /// Whether it is the answer of an earlier call with the same key (Q7).
+    /// Whether this is the answer of an earlier call with the same key (Q7).
     #[serde(default)]
     pub replayed: bool,
 }

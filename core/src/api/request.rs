@@ -1,20 +1,28 @@
-//! What a caller asks.
+//! Requests that own their parts.
 
 use serde_json::{Map, Value};
 
 use crate::model::reference::EntityRef;
 
-/// What an action is done to. Types that the directory keeps are named by type and id only; all
-/// others are the host's own and come inline, with the account that they belong to and the
-/// attributes that the schema declares.
+/// The resource of an action.
+///
+/// A resource that is a record of the directory is named by type and id only. All others belong to
+/// the host and come inline, with their account and the attributes that the schema declares.
+///
+/// # Example: a support ticket with its attribute
+/// ```
+/// use sublet::Resource;
+/// let ticket = Resource::new("Ticket", "t-1").account("bakery").attribute("desk", "owner");
+/// assert_eq!(ticket.account.as_deref(), Some("bakery"));
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Resource {
-    /// Type and id.
+    /// The type and the id.
     pub uid: EntityRef,
-    /// The account that it belongs to; becomes the attribute `account`.
+    /// The account that the resource belongs to. It becomes the attribute `account`.
     pub account: Option<String>,
-    /// Attributes in Cedar's JSON form (entities and extension values may be implicit where the
-    /// schema tells).
+    /// Attributes in Cedar's JSON form. Entities and extension values may be implicit if the schema
+    /// declares their types.
     pub attributes: Map<String, Value>,
     /// Direct parents in the entity hierarchy.
     pub parents: Vec<EntityRef>,
@@ -23,26 +31,26 @@ pub struct Resource {
 }
 
 impl Resource {
-    /// A resource by type and id alone.
+    /// Creates a resource from a type and an id.
     pub fn new(kind: impl Into<String>, id: impl Into<String>) -> Self {
         EntityRef::new(kind, id).into()
     }
 
-    /// The same, belonging to an account.
+    /// Sets the account that the resource belongs to.
     #[must_use]
     pub fn account(mut self, account: impl Into<String>) -> Self {
         self.account = Some(account.into());
         self
     }
 
-    /// The same, with one attribute more.
+    /// Adds one attribute.
     #[must_use]
     pub fn attribute(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         self.attributes.insert(name.into(), value.into());
         self
     }
 
-    /// Whether nothing but type and id is given.
+    /// Returns whether only type and id are given.
     pub(crate) fn is_empty(&self) -> bool {
         self.account.is_none()
             && self.attributes.is_empty()
@@ -69,30 +77,37 @@ impl From<(&str, &str)> for Resource {
     }
 }
 
-/// What surrounds a request beside who, what and on what.
+/// The environment of a request: everything besides principal, action and resource.
+///
+/// # Example: a request of a background job
+/// ```
+/// use sublet::Environment;
+/// let env = Environment { channel: Some("job".to_owned()), ..Environment::default() };
+/// assert!(env.host.is_none());
+/// ```
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Environment {
-    /// The login that acts as the principal, a client account (A1).
+    /// The login that acts as the principal, which is a client account (A1).
     pub actor: Option<EntityRef>,
-    /// The host name that the request came to, as the HTTP header says it.
+    /// The host name that the request came to, as in the HTTP header.
     pub host: Option<String>,
-    /// How it came: `web` (default), `job`, `mail`, `public`.
+    /// The channel of the request: `web` (default), `job`, `mail`, `public`.
     pub channel: Option<String>,
     /// The realm that the session belongs to: (`Platform`, id) or (`Account`, the owner's id).
     pub realm: Option<EntityRef>,
-    /// How much of what the action is metered by; asked, not taken.
+    /// The amount of the action's meters. It is checked, but not taken.
     pub amount: Option<i64>,
-    /// The action's own context fields, in Cedar's JSON form.
+    /// The context fields of the action, in Cedar's JSON form.
     pub context: Map<String, Value>,
 }
 
 impl Environment {
-    /// Whether nothing but a host is given.
+    /// Returns whether at most a host is given.
     pub(crate) fn is_empty(&self) -> bool {
         self.amount.is_none() && self.has_only_amount()
     }
 
-    /// Whether nothing but a host and an amount is given.
+    /// Returns whether at most a host and an amount are given.
     pub(crate) fn has_only_amount(&self) -> bool {
         self.actor.is_none()
             && self.channel.is_none()
@@ -101,12 +116,13 @@ impl Environment {
     }
 }
 
-/// May `principal` do `action` on `resource`?
+/// A request: may `principal` do `action` on `resource`?
 ///
 /// # Example: a request that came to a client's own domain
 /// ```
 /// use sublet::{Request, Resource};
-/// let request = Request::new(("TeamMember", "ann"), "campaign.read", Resource::new("Campaign", "spring").account("acme"))
+/// let campaign = Resource::new("Campaign", "spring").account("acme");
+/// let request = Request::new(("TeamMember", "ann"), "campaign.read", campaign)
 ///     .host("app.brand.example");
 /// assert_eq!(request.circumstances.host.as_deref(), Some("app.brand.example"));
 /// ```
@@ -118,13 +134,13 @@ pub struct Request {
     pub action: EntityRef,
     /// The resource.
     pub resource: Resource,
-    /// The rest.
+    /// The environment.
     pub circumstances: Environment,
 }
 
-/// An action by its id (type `Action`) or by type and id.
+/// A conversion into an action, from its id (type `Action`) or from type and id.
 pub trait IntoAction {
-    /// The action's type and id.
+    /// Returns the action's type and id.
     fn into_action(self) -> EntityRef;
 }
 
@@ -141,7 +157,7 @@ impl IntoAction for EntityRef {
 }
 
 impl Request {
-    /// A request without circumstances.
+    /// Creates a request with an empty environment.
     pub fn new(
         principal: impl Into<EntityRef>,
         action: impl IntoAction,
@@ -155,35 +171,35 @@ impl Request {
         }
     }
 
-    /// The same, having come to this host.
+    /// Sets the host that the request came to.
     #[must_use]
     pub fn host(mut self, host: impl Into<String>) -> Self {
         self.circumstances.host = Some(host.into());
         self
     }
 
-    /// The same, with this login acting as the principal (A1).
+    /// Sets the login that acts as the principal (A1).
     #[must_use]
     pub fn actor(mut self, actor: impl Into<EntityRef>) -> Self {
         self.circumstances.actor = Some(actor.into());
         self
     }
 
-    /// The same, on this channel.
+    /// Sets the channel.
     #[must_use]
     pub fn channel(mut self, channel: impl Into<String>) -> Self {
         self.circumstances.channel = Some(channel.into());
         self
     }
 
-    /// The same, in a session of this realm.
+    /// Sets the realm of the session.
     #[must_use]
     pub fn realm(mut self, realm: impl Into<EntityRef>) -> Self {
         self.circumstances.realm = Some(realm.into());
         self
     }
 
-    /// The same, with one context field more.
+    /// Adds one context field.
     #[must_use]
     pub fn context(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         self.circumstances.context.insert(name.into(), value.into());

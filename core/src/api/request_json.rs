@@ -1,4 +1,4 @@
-//! Requests as JSON: the form of case files, of the command line, and of bindings that pass text.
+//! Requests as JSON, for case files, the command line, and bindings that pass text.
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -8,7 +8,7 @@ use crate::model::reference::EntityRef;
 use crate::util::error::Error;
 use crate::util::json;
 
-/// An action by name, or by type and id.
+/// An action, by name or by type and id.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum ActionForm {
@@ -16,15 +16,15 @@ enum ActionForm {
     Typed(EntityRef),
 }
 
-/// An account by id, or by type and id: then it must be one.
+/// An account, by id or by type and id. The type must be `Account`.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum AccountForm {
+enum AccountField {
     Id(String),
     Typed(EntityRef),
 }
 
-impl AccountForm {
+impl AccountField {
     fn id(self) -> Result<String, Error> {
         match self {
             Self::Id(id) => Ok(id),
@@ -40,7 +40,7 @@ struct InlineForm {
     kind: String,
     id: String,
     #[serde(default)]
-    account: Option<AccountForm>,
+    account: Option<AccountField>,
     #[serde(default)]
     attributes: Map<String, Value>,
     #[serde(default)]
@@ -71,7 +71,7 @@ impl TryFrom<ResourceForm> for Resource {
                 tags,
             }) => Self {
                 uid: EntityRef::new(kind, id),
-                account: account.map(AccountForm::id).transpose()?,
+                account: account.map(AccountField::id).transpose()?,
                 attributes,
                 parents,
                 tags,
@@ -80,7 +80,7 @@ impl TryFrom<ResourceForm> for Resource {
     }
 }
 
-/// A request, or one without action (`actions`, `desk`).
+/// A request, with or without an action. Calls such as `actions` and `desk` take none.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RequestForm {
@@ -102,18 +102,24 @@ struct RequestForm {
     context: Map<String, Value>,
 }
 
-/// Nesting of a request: values stand inside `context` or `resource.attributes`.
+/// Maximum nesting of a request's JSON. Values are inside `context` or `resource.attributes`.
 const NESTING: usize = 70;
 
 impl Request {
-    /// Reads a request from JSON: an object with `principal`, `action`, `resource` and what
-    /// [`Environment`] holds. Logins are `[type, id]`; the action is a name or `[type, id]`; the
-    /// resource is `[type, id]` or an object with `type`, `id`, `account` (its id, or `["Account",
-    /// id]`), `attributes`, `parents`, `tags`. Unknown fields and duplicate keys are refused.
+    /// Reads a request from JSON: an object with `principal`, `action`, `resource` and the fields
+    /// of [`Environment`].
+    ///
+    /// - A login is `[type, id]`.
+    /// - The action is a name or `[type, id]`.
+    /// - The resource is `[type, id]`, or an object with `type`, `id`, `account` (its id, or
+    ///   `["Account", id]`), `attributes`, `parents`, `tags`.
+    ///
+    /// Unknown fields and duplicate keys are refused.
     ///
     /// # Errors
-    /// [`Error::Json`], [`Error::DuplicateKey`], [`Error::Nesting`]; [`Error::Amount`] for a bad
-    /// `amount`.
+    /// [`Error::Json`], [`Error::DuplicateKey`] or [`Error::Nesting`] for a text that cannot be
+    /// read, [`Error::Amount`] for an invalid `amount`, and [`Error::Value`] for an `account` that
+    /// is not one.
     ///
     /// # Example: the form of the case files
     /// ```
@@ -128,11 +134,11 @@ impl Request {
         Self::from_form(form)
     }
 
-    /// Reads a list of requests, each as [`Request::from_json`] reads one.
+    /// Reads a list of requests, each in the form of [`Request::from_json`].
     ///
     /// # Errors
-    /// As [`Request::from_json`]; [`Error::Item`] with the index of a request whose fields are
-    /// wrong.
+    /// [`Error::Item`] with the index of a request that has an invalid field. Otherwise the errors
+    /// of [`Request::from_json`].
     pub fn list_from_json(text: &str) -> Result<Vec<Self>, Error> {
         let forms: Vec<RequestForm> = json::read("requests", text, NESTING)?;
         let item = |(index, form)| {

@@ -1,4 +1,4 @@
-//! A question whose words are borrowed, or handles: what a hot call passes.
+//! Requests that borrow their parts or use handles, for hot paths.
 
 use super::handle::{Action, Host, Principal, ResourceType};
 use super::request::{Environment, Request, Resource};
@@ -6,73 +6,74 @@ use crate::model::reference::EntityRef;
 use crate::util::error::Error;
 use crate::util::json;
 
-/// A type and an id, or the handle of them.
+/// A principal, by type and id or by handle.
 #[derive(Debug, Clone, Copy)]
 pub enum PrincipalRef<'a> {
-    /// By type and id.
+    /// The type and the id.
     Name(&'a str, &'a str),
-    /// Looked up once.
+    /// A handle, which is looked up once.
     Handle(&'a Principal),
 }
 
-/// An action by type and id, or its handle.
+/// An action, by type and id or by handle.
 #[derive(Debug, Clone, Copy)]
 pub enum ActionRef<'a> {
-    /// By type and id.
+    /// The type and the id.
     Name(&'a str, &'a str),
-    /// Looked up once.
+    /// A handle, which is looked up once.
     Handle(&'a Action),
 }
 
-/// A resource type by name, or its handle.
+/// A resource type, by name or by handle.
 #[derive(Debug, Clone, Copy)]
 pub enum ResourceTypeRef<'a> {
-    /// By name.
+    /// The name.
     Name(&'a str),
-    /// Looked up once.
+    /// A handle, which is looked up once.
     Handle(&'a ResourceType),
 }
 
-/// An account's id, or the handle of the account.
+/// An account, by id or by handle.
 #[derive(Debug, Clone, Copy)]
 pub enum AccountRef<'a> {
-    /// By id.
+    /// The id.
     Name(&'a str),
-    /// Looked up once.
+    /// A handle, which is looked up once.
     Handle(&'a Principal),
 }
 
-/// A host name, or its handle.
+/// A host, by name or by handle.
 #[derive(Debug, Clone, Copy)]
 pub enum HostRef<'a> {
-    /// As the HTTP header says it.
+    /// The name, as in the HTTP header.
     Name(&'a str),
-    /// Looked up once.
+    /// A handle, which is looked up once.
     Handle(&'a Host),
 }
 
-/// What an action is done to.
+/// The resource of an action.
 #[derive(Debug, Clone, Copy)]
 pub struct ResourceRef<'a> {
-    /// Its type.
+    /// The type.
     pub kind: ResourceTypeRef<'a>,
-    /// Its id.
+    /// The id.
     pub id: &'a str,
-    /// The account that it belongs to, for a resource of the host's own.
+    /// The account that the resource belongs to, if the resource is not a record of the directory.
     pub account: Option<AccountRef<'a>>,
-    /// Attributes, parents and tags (type, id and account of it are not read).
+    /// Attributes, parents and tags. The type, the id and the account of this value are ignored.
     pub more: Option<&'a Resource>,
 }
 
-/// May this login do this action on this resource, at this host? As [`Request`], but nothing in it
-/// is owned.
+/// A request that borrows its parts, unlike [`Request`]: may this login do this action on this
+/// resource, at this host?
 ///
 /// # Example: from strings, without an allocation
 /// ```
 /// use sublet::{Engine, Options, RequestRef};
 /// let engine = Engine::open(Options::default())?;
-/// let question = RequestRef::new(("Account", "bakery"), "campaign.read", ("Campaign", "spring")).account("bakery").host("app.acme.example");
-/// assert!(!engine.check(question)?);
+/// let request = RequestRef::new(("Account", "bakery"), "campaign.read", ("Campaign", "spring"));
+/// let request = request.account("bakery").host("app.acme.example");
+/// assert!(!engine.check(request)?);
 /// # Ok::<(), sublet::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy)]
@@ -85,12 +86,12 @@ pub struct RequestRef<'a> {
     pub resource: ResourceRef<'a>,
     /// The host name that the request came to.
     pub host: Option<HostRef<'a>>,
-    /// What else surrounds it; its own `host` is not read.
+    /// The rest of the environment. Its own `host` is ignored.
     pub with: Option<&'a Environment>,
 }
 
 impl<'a> RequestRef<'a> {
-    /// A question without host and circumstances.
+    /// Creates a request without a host and with an empty environment.
     pub fn new(
         principal: impl Into<PrincipalRef<'a>>,
         action: impl Into<ActionRef<'a>>,
@@ -105,21 +106,22 @@ impl<'a> RequestRef<'a> {
         }
     }
 
-    /// The same, of a resource that belongs to this account.
+    /// Sets the account that the resource belongs to.
     #[must_use]
     pub fn account(mut self, account: impl Into<AccountRef<'a>>) -> Self {
         self.resource.account = Some(account.into());
         self
     }
 
-    /// The same, having come to this host.
+    /// Sets the host that the request came to.
     #[must_use]
     pub fn host(mut self, host: impl Into<HostRef<'a>>) -> Self {
         self.host = Some(host.into());
         self
     }
 
-    /// Whether the values that come with it are no larger than a question's may be.
+    /// Fails with [`Error::ValueSize`] if the values of the request are larger than a request may
+    /// have.
     pub(crate) fn check_size(&self) -> Result<(), Error> {
         if let Some(with) = self.with {
             json::check_size("context", with.context.iter())?;
@@ -130,10 +132,10 @@ impl<'a> RequestRef<'a> {
         }
     }
 
-    /// The same with everything owned.
+    /// Returns a request that owns its parts. Allocates.
     ///
     /// # Errors
-    /// [`Error::Value`] for a resource that belongs to a handle of no account.
+    /// [`Error::Value`] if the resource's account is the handle of a login that is not an account.
     pub fn to_owned_request(&self) -> Result<Request, Error> {
         let mut resource = self
             .resource
@@ -159,7 +161,7 @@ impl<'a> RequestRef<'a> {
 }
 
 impl<'a> PrincipalRef<'a> {
-    /// Type and id.
+    /// Returns the type and the id.
     #[must_use]
     pub fn name(self) -> (&'a str, &'a str) {
         match self {
@@ -177,7 +179,7 @@ impl<'a> PrincipalRef<'a> {
 }
 
 impl<'a> ActionRef<'a> {
-    /// Type and id.
+    /// Returns the type and the id.
     #[must_use]
     pub fn name(self) -> (&'a str, &'a str) {
         match self {
@@ -195,7 +197,7 @@ impl<'a> ActionRef<'a> {
 }
 
 impl<'a> ResourceTypeRef<'a> {
-    /// The type's name.
+    /// Returns the name of the type.
     #[must_use]
     pub fn name(self) -> &'a str {
         match self {
@@ -206,7 +208,7 @@ impl<'a> ResourceTypeRef<'a> {
 }
 
 impl<'a> AccountRef<'a> {
-    /// The account's id.
+    /// Returns the id of the account.
     #[must_use]
     pub fn id(self) -> &'a str {
         match self {
@@ -215,10 +217,10 @@ impl<'a> AccountRef<'a> {
         }
     }
 
-    /// The same, if it is one: a handle of another login names no account.
+    /// Returns the id of the account, and checks that a handle is of an account.
     ///
     /// # Errors
-    /// [`Error::Value`] for such a handle.
+    /// [`Error::Value`] if the handle is of a login that is not an account.
     pub fn account(self) -> Result<&'a str, Error> {
         match self {
             Self::Name(id) => Ok(id),
@@ -228,7 +230,7 @@ impl<'a> AccountRef<'a> {
 }
 
 impl<'a> HostRef<'a> {
-    /// The name as it was given.
+    /// Returns the name as it was given.
     #[must_use]
     pub fn name(self) -> &'a str {
         match self {

@@ -21,9 +21,9 @@ impl LoadedPolicies {
         quota: Option<&QuotaFacts<'_>>,
     ) -> Result<CedarQuery, Error> {
         match &self.kind {
-            PolicyEngine::Tenancy(bundle) => {
-                stack::run(VALUE_DEPTH, || bundle.asked(request, directory, quota))
-            }
+            PolicyEngine::Tenancy(bundle) => stack::run(VALUE_DEPTH, || {
+                bundle.to_cedar_query(request, directory, quota)
+            }),
             PolicyEngine::Plain(plain) => plain.asked(request),
         }
     }

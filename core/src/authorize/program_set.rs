@@ -9,7 +9,7 @@ use crate::cedar::authorizer::CedarOutcome;
 use crate::cedar::policy_list::{PolicyEffect, PolicyList};
 use crate::cedar::request::CedarRequest;
 use crate::compiler::policy_index::{IndexBuilder, IndexQuery, PolicyIndex};
-use crate::compiler::{self, CompileContext, IrExpr, Lowering, construct, linked};
+use crate::compiler::{self, CompileContext, IrExpr, Lowering, construct, link_template};
 use crate::util::error::Error;
 use crate::util::stack::DeepValue;
 use crate::vm::{ConstantPool, EntityStore, Heap, PolicyResult, Program, RequestArena, Value, run};
@@ -71,7 +71,7 @@ impl ProgramSet {
                 .set
                 .policy(&PolicyId::new(&rule.id))
                 .and_then(|policy| policy.to_pst().ok())
-                .and_then(|tree| linked(&tree));
+                .and_then(|tree| link_template(&tree));
             let body = body.filter(|body| scopes.insert(at, body, known).is_ok());
             if body.is_none() {
                 scopes.insert_unscoped(at);

@@ -30,10 +30,10 @@ pub struct Payment {
     pub statement: Statement,
 }
 
-type Key<'k> = Option<(&'k str, [u8; 32])>;
+type KeyDigest<'k> = Option<(&'k str, [u8; 32])>;
 
 impl BillingLedger<'_> {
-    fn replay(&mut self, key: Key<'_>) -> Result<Option<Payment>, Error> {
+    fn replay(&mut self, key: KeyDigest<'_>) -> Result<Option<Payment>, Error> {
         let known: Option<Payment> = quota::answered(self.ledger, self.owner, key)?;
         Ok(known.map(|payment| Payment {
             replayed: true,
@@ -42,7 +42,12 @@ impl BillingLedger<'_> {
     }
 
     /// Records that cents were received for a month (B4).
-    pub(crate) fn pay(&mut self, name: &str, cents: i64, key: Key<'_>) -> Result<Payment, Error> {
+    pub(crate) fn pay(
+        &mut self,
+        name: &str,
+        cents: i64,
+        key: KeyDigest<'_>,
+    ) -> Result<Payment, Error> {
         if let Some(payment) = self.replay(key)? {
             return Ok(payment);
         }
@@ -68,7 +73,7 @@ impl BillingLedger<'_> {
         let statement = self.build_statement(&period, received)?;
         let parts = [BucketDelta {
             used: cents,
-            ..BucketDelta::parent(bucket.id)
+            ..BucketDelta::for_bucket(bucket.id)
         }];
         let answer = Payment {
             payment: 0,
@@ -85,7 +90,7 @@ impl BillingLedger<'_> {
     }
 
     /// Reverses a payment, such as a charge that the bank returned.
-    pub(crate) fn reverse(&mut self, payment: u64, key: Key<'_>) -> Result<Payment, Error> {
+    pub(crate) fn reverse(&mut self, payment: u64, key: KeyDigest<'_>) -> Result<Payment, Error> {
         if let Some(payment) = self.replay(key)? {
             return Ok(payment);
         }
@@ -116,7 +121,7 @@ impl BillingLedger<'_> {
         };
         let parts = [BucketDelta {
             used: cents,
-            ..BucketDelta::parent(part.bucket)
+            ..BucketDelta::for_bucket(part.bucket)
         }];
         let id = self.record(OperationKind::Reversal, Some(payment), &parts, key, &answer)?;
         self.ledger.update_operation(&Operation {
@@ -140,7 +145,7 @@ impl BillingLedger<'_> {
         kind: OperationKind,
         of: Option<u64>,
         parts: &[BucketDelta],
-        key: Key<'_>,
+        key: KeyDigest<'_>,
         answer: &Payment,
     ) -> Result<u64, Error> {
         self.wrote = true;

@@ -12,7 +12,7 @@ use super::options::Validation;
 use super::policy_list::{ParsedPolicy, PolicyBody, PolicyList, PolicySpan, in_text_order};
 use super::schema::{self, Action, EntityShapes, SchemaFile};
 use super::source::{CATALOG, File, KERNEL, placeless};
-use super::value_json::Types;
+use super::value_json::CedarTypes;
 use super::{diagnostics, optional_attributes, validate};
 use crate::model::access_level::AccessLevel;
 use crate::model::catalog::Catalog;
@@ -37,7 +37,7 @@ pub(crate) struct Bundle {
     /// Entity types of the schema.
     pub(crate) types: HashSet<EntityTypeName>,
     /// Types of the values in a request.
-    pub(crate) values: Types,
+    pub(crate) values: CedarTypes,
     /// Warnings about policies that refuse less if a request leaves something out.
     pub(crate) warnings: Vec<Diagnostic>,
 }
@@ -210,7 +210,7 @@ fn parse<'a>(files: &'a [File], caps: &ParseLimits) -> Result<ParsedBundle<'a>, 
 fn check_names(
     syntax: &ParsedBundle<'_>,
     files: &[File],
-) -> Result<(Schema, SchemaFile, EntityShapes, Types), Error> {
+) -> Result<(Schema, SchemaFile, EntityShapes, CedarTypes), Error> {
     let schema = Schema::from_schema_fragments(syntax.fragments.iter().cloned());
     let mut faults = Vec::new();
     let schema = schema
@@ -225,7 +225,7 @@ fn check_names(
     }
     let (names, found) = schema::read(&forms, &syntax.schemas);
     faults.extend(found);
-    let types = Types::new(&forms);
+    let types = CedarTypes::new(&forms);
     faults.extend(schema::unknown_requirements(
         &names,
         &types,

@@ -10,7 +10,7 @@ use cedar_policy::{Entities, EvalResult, Expression, Policy, PolicyId, Request, 
 use super::accessed_paths::accessed_paths;
 use super::policy_list::{PolicyList, PolicyMeta};
 use crate::api::decision::{AccessedFact, ConditionTrace, PolicyExplanation, PolicyStatus};
-use crate::compiler::linked;
+use crate::compiler::link_template;
 use crate::util::error::Error;
 use crate::util::stack;
 
@@ -65,8 +65,8 @@ fn explain(
         Ok(tree) => tree,
         Err(found) => return Some(failed(rule, found.to_string())),
     };
-    let body = linked(&tree)?;
-    let scope = Scope::of(&body);
+    let body = link_template(&tree)?;
+    let scope = PolicyScope::of(&body);
     if !scope.could_apply(question) {
         return None;
     }
@@ -130,14 +130,14 @@ fn failed(rule: &PolicyMeta, error: String) -> PolicyExplanation {
 }
 
 /// A policy's scope as Cedar expressions, and the types to which it is limited.
-struct Scope {
+struct PolicyScope {
     texts: Vec<String>,
     action: String,
     principal_type: Option<String>,
     resource_type: Option<String>,
 }
 
-impl Scope {
+impl PolicyScope {
     fn of(body: &pst::Template) -> Self {
         use pst::{ActionConstraint, PrincipalConstraint as P, ResourceConstraint as R};
         let (principal, principal_type) = match &body.principal {

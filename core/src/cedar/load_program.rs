@@ -71,7 +71,7 @@ pub(crate) fn scan_file(
 }
 
 /// Direct parents of each entity, by type and id. Cedar stores them but only returns all ancestors.
-pub(crate) type Parents = HashMap<(String, String), Vec<(String, String)>>;
+pub(crate) type DirectParents = HashMap<(String, String), Vec<(String, String)>>;
 
 fn name(value: &Value) -> Option<(String, String)> {
     let value = value.get("__entity").unwrap_or(value);
@@ -81,8 +81,8 @@ fn name(value: &Value) -> Option<(String, String)> {
     ))
 }
 
-fn parents_of(entities: &Value) -> Parents {
-    let mut parents = Parents::new();
+fn parents_of(entities: &Value) -> DirectParents {
+    let mut parents = DirectParents::new();
     for entity in entities.as_array().into_iter().flatten() {
         let above = entity
             .get("parents")
@@ -108,7 +108,7 @@ pub(crate) fn read_entities(
     text: &str,
     schema: Option<&Schema>,
     caps: &ParseLimits,
-) -> Result<(Entities, Parents), Error> {
+) -> Result<(Entities, DirectParents), Error> {
     if text.len() > caps.entities_bytes {
         return Err(placeless(
             "bundle.too_large",
@@ -204,9 +204,9 @@ pub(crate) fn link(set: &mut PolicySet, links: &str, caps: &ParseLimits) -> Resu
     Diagnostics::into_result(faults)
 }
 
-type Link = (PolicyId, PolicyId, HashMap<SlotId, EntityUid>);
+type TemplateLink = (PolicyId, PolicyId, HashMap<SlotId, EntityUid>);
 
-fn read_link(item: &Value) -> Result<Link, String> {
+fn read_link(item: &Value) -> Result<TemplateLink, String> {
     let text = |key: &str| {
         item.get(key)
             .and_then(Value::as_str)

@@ -11,14 +11,14 @@ use super::policy_list::{ParsedPolicy, PolicyBody};
 use super::schema::{Action, SchemaFile};
 use super::source::File;
 use super::tenant_facts::is_directory_type;
-use super::value_json::{RecordType, Type, Types};
+use super::value_json::{CedarType, CedarTypes, RecordType};
 use crate::util::error::Diagnostic;
 
 /// Path of the facts, which the engine adds itself.
 const FACTS: &str = "context.facts";
 
 /// A request shape: an action and the types of its principal and resource.
-struct Request<'a> {
+struct LintRequest<'a> {
     name: &'a str,
     action: &'a Action,
     /// The action's groups.
@@ -28,9 +28,9 @@ struct Request<'a> {
 }
 
 /// Schema information about the contents of requests.
-struct Brought<'a> {
+struct RequestContents<'a> {
     names: &'a SchemaFile,
-    types: &'a Types,
+    types: &'a CedarTypes,
     above: HashMap<String, HashSet<String>>,
 }
 
@@ -40,7 +40,7 @@ pub(crate) fn warnings(
     parts: &[ParsedPolicy],
     files: &[File],
     names: &SchemaFile,
-    types: &Types,
+    types: &CedarTypes,
     actions: &Entities,
 ) -> Vec<Diagnostic> {
     let mut above: HashMap<String, HashSet<String>> = HashMap::new();
@@ -54,7 +54,7 @@ pub(crate) fn warnings(
             .collect();
         above.insert(uid.id().unescaped().to_owned(), groups);
     }
-    let brought = Brought {
+    let brought = RequestContents {
         names,
         types,
         above,
@@ -65,7 +65,7 @@ pub(crate) fn warnings(
         .collect()
 }
 
-impl Brought<'_> {
+impl RequestContents<'_> {
     fn of_policy(&self, part: &ParsedPolicy, files: &[File]) -> Vec<Diagnostic> {
         let policy = match &part.body {
             PolicyBody::Static(policy) => policy.to_json(),
@@ -88,7 +88,7 @@ impl Brought<'_> {
                     .iter()
                     .map(move |resource| (principal, resource))
             }) {
-                let request = Request {
+                let request = LintRequest {
                     name,
                     action,
                     above,
@@ -111,7 +111,7 @@ impl Brought<'_> {
     }
 
     /// Returns the paths whose absence makes the policy refuse less.
-    fn left_out(&self, request: &Request<'_>, policy: &Json, open: bool) -> Vec<String> {
+    fn left_out(&self, request: &LintRequest<'_>, policy: &Json, open: bool) -> Vec<String> {
         let conditions = policy
             .get("conditions")
             .and_then(Json::as_array)
@@ -140,7 +140,13 @@ impl Brought<'_> {
 
     /// Collects the paths of an expression. `open` tells whether the policy refuses less if the
     /// expression is false.
-    fn visit(&self, request: &Request<'_>, expression: &Json, open: bool, paths: &mut Vec<String>) {
+    fn visit(
+        &self,
+        request: &LintRequest<'_>,
+        expression: &Json,
+        open: bool,
+        paths: &mut Vec<String>,
+    ) {
         let Some((operator, operands)) = only(expression) else {
             return;
         };
@@ -205,7 +211,7 @@ impl Brought<'_> {
     /// Collects the attributes of a path that are part of a request and optional.
     fn optional<'n>(
         &self,
-        request: &Request<'_>,
+        request: &LintRequest<'_>,
         from: &Json,
         attributes: impl Iterator<Item = &'n str>,
         paths: &mut Vec<String>,
@@ -224,14 +230,18 @@ impl Brought<'_> {
                 paths.push(path.clone());
             }
             match &field.ty {
-                Type::Record(inner) if path != FACTS => record = inner,
+                CedarType::Record(inner) if path != FACTS => record = inner,
                 _ => return,
             }
         }
     }
 
     /// Returns the path and type of an expression that is a record within the request.
-    fn record(&self, request: &Request<'_>, expression: &Json) -> Option<(String, &RecordType)> {
+    fn record(
+        &self,
+        request: &LintRequest<'_>,
+        expression: &Json,
+    ) -> Option<(String, &RecordType)> {
         match variable(expression) {
             Some("resource") if !is_directory_type(request.resource) => {
                 return Some((
@@ -259,13 +269,13 @@ impl Brought<'_> {
         let (path, record) = self.record(request, operands.get("left")?)?;
         let path = format!("{path}.{attribute}");
         match &record.field(attribute)?.ty {
-            Type::Record(inner) if path != FACTS => Some((path, inner)),
+            CedarType::Record(inner) if path != FACTS => Some((path, inner)),
             _ => None,
         }
     }
 }
 
-impl Request<'_> {
+impl LintRequest<'_> {
     fn is_in_scope(&self, policy: &Json) -> bool {
         let part = |name: &str| policy.get(name).unwrap_or(&Json::Null);
         Self::is_of(part("principal"), self.principal)

@@ -35,7 +35,7 @@ pub(crate) const VALUE_DEPTH: usize = 80;
 pub(crate) const NESTING: usize = 64;
 
 impl Bundle {
-    pub(crate) fn asked(
+    pub(crate) fn to_cedar_query(
         &self,
         request: &Request,
         directory: &Directory,
@@ -165,7 +165,7 @@ impl Bundle {
             .resource
             .account
             .as_deref()
-            .is_some_and(|account| directory.hot().accounts.find(account).is_none())
+            .is_some_and(|account| directory.tables().accounts.find(account).is_none())
         {
             return Ok(Some(AnswerCode::AccountUnknown));
         }

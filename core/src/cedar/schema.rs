@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::source::{File, placeless};
 use super::tenant_facts::is_directory_type;
-use super::value_json::Types;
+use super::value_json::CedarTypes;
 use crate::util::error::Diagnostic;
 use crate::vm::StoredValue;
 
@@ -212,7 +212,7 @@ fn action(
 /// requests has.
 pub(crate) fn unknown_requirements(
     names: &SchemaFile,
-    types: &Types,
+    types: &CedarTypes,
     files: &[&File],
 ) -> Vec<Diagnostic> {
     let mut faults = Vec::new();

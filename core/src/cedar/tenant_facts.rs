@@ -15,7 +15,7 @@ use crate::compiler::stored_value;
 use crate::directory::Directory;
 use crate::model::catalog::{Catalog, SchemaVocabulary};
 use crate::model::host;
-use crate::model::limit::{Count, QuotaFacts};
+use crate::model::limit::{MeterCount, QuotaFacts};
 use crate::model::reference::EntityRef;
 use crate::util::error::Error;
 use crate::vm::StoredValue;
@@ -35,7 +35,7 @@ fn entity(kind: &str, id: &str) -> Value {
 }
 
 fn quota_fact(quota: &QuotaFacts<'_>) -> Value {
-    let count = |Count { used, held, limit }: Count| match limit {
+    let count = |MeterCount { used, held, limit }: MeterCount| match limit {
         Some(limit) => json!({"used": used, "held": held, "limit": limit}),
         None => json!({"used": used, "held": held}),
     };
@@ -80,7 +80,7 @@ impl Bundle {
         }
         match with.host.as_deref().map(host::normalise) {
             Some(Ok(name)) => {
-                if directory.hot().domains.find(&name).is_some() {
+                if directory.tables().domains.find(&name).is_some() {
                     facts.insert("domain".to_owned(), entity("Domain", &name));
                 }
                 facts.insert("host".to_owned(), Value::String(name));

@@ -1,4 +1,4 @@
-//! Accounts: their beginning, what disables them, their end.
+//! Commands that create, disable, restore and close accounts.
 
 use std::collections::BTreeSet;
 
@@ -17,63 +17,63 @@ use crate::model::record::Record;
 use crate::model::reference::EntityRef;
 use crate::util::error::Error;
 
-/// A main account.
+/// Creates a main account.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CreateAccount {
-    /// Its id, which nothing else has.
+    /// The id of the account. No other record may have the id.
     pub id: String,
-    /// The login's e-mail; unconfirmed (C4).
+    /// The e-mail of the login; unconfirmed (C4).
     pub email: String,
-    /// What it bought.
+    /// The package that the account buys.
     pub package: String,
-    /// Limits of its own.
+    /// The account's own limits.
     #[serde(default, skip_serializing_if = "Limits::is_empty")]
     pub limits: Limits,
-    /// The time zone of its windows.
+    /// The time zone of the account's windows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone: Option<String>,
-    /// The day from which its months are counted.
+    /// The day from which the account's months are counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub anchor: Option<String>,
-    /// The host's own attributes.
+    /// Attributes that the host defines.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub attributes: Map<String, Value>,
-    /// Whether the account that had this id has come back: it goes on with its counts and history
-    /// (I5).
+    /// Whether the account with this id has come back. The account then continues with its counts
+    /// and history (I5).
     #[serde(default, skip_serializing_if = "super::is_false")]
     pub resumed: bool,
 }
 
-/// One more reason for which an account is disabled.
+/// Adds a reason for which an account is disabled.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DisableAccount {
-    /// Which account.
+    /// The account.
     pub account: String,
-    /// Why.
+    /// The reason.
     pub reason: DisableReason,
 }
 
-/// One reason less.
+/// Removes a reason for which an account is disabled.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RestoreAccount {
-    /// Which account.
+    /// The account.
     pub account: String,
-    /// What holds no more.
+    /// The reason that no longer holds.
     pub reason: DisableReason,
 }
 
-/// The end of an account.
+/// Closes an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CloseAccount {
-    /// Which account.
+    /// The account.
     pub account: String,
 }
 
-/// A new account whose e-mail waits to be confirmed (C4).
+/// Builds a new account whose e-mail waits to be confirmed (C4).
 pub(super) fn created(
     scene: &CommandContext<'_>,
     id: &str,
@@ -99,7 +99,7 @@ pub(super) fn created(
     waiting(scene, account, &email, None)
 }
 
-/// A calendar, where something is said of it.
+/// Builds a calendar, or returns `None` if neither argument is given.
 pub(super) fn calendar(
     zone: Option<&str>,
     anchor: Option<&str>,
@@ -111,7 +111,8 @@ pub(super) fn calendar(
     }
 }
 
-/// The account with this reason, or without it.
+/// Adds the reason to the account or removes it. Returns no change if the account is as requested
+/// already.
 fn with_reason(
     scene: &CommandContext<'_>,
     account: &str,

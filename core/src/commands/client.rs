@@ -1,4 +1,4 @@
-//! Client accounts, as their owner makes and keeps them (C3).
+//! Commands by which an owner creates client accounts and sets their access level (C3).
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -12,45 +12,45 @@ use crate::model::record::Record;
 use crate::model::reference::EntityRef;
 use crate::util::error::Error;
 
-/// A client account of an owner.
+/// Creates a client account of an owner.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CreateClient {
-    /// Its id, which nothing else has.
+    /// The id of the account. No other record may have the id.
     pub id: String,
-    /// The login's e-mail; unconfirmed (C4).
+    /// The e-mail of the login; unconfirmed (C4).
     pub email: String,
-    /// Whose client it is; that of whoever asks, if it is not said.
+    /// The owner of the client. Default: the caller's account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
-    /// Its access level; that of the owner's package, if it is not said (L7).
+    /// The access level. Default: the one of the owner's package (L7).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub level: Option<String>,
-    /// Limits of its own (L6).
+    /// The client's own limits (L6).
     #[serde(default, skip_serializing_if = "Limits::is_empty")]
     pub limits: Limits,
-    /// The time zone of its windows.
+    /// The time zone of the client's windows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone: Option<String>,
-    /// The day from which its months are counted.
+    /// The day from which the client's months are counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub anchor: Option<String>,
-    /// The host's own attributes.
+    /// Attributes that the host defines.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub attributes: Map<String, Value>,
-    /// Whether the account that had this id has come back: it goes on with its counts and history
-    /// (I5).
+    /// Whether the account with this id has come back. The account then continues with its counts
+    /// and history (I5).
     #[serde(default, skip_serializing_if = "super::is_false")]
     pub resumed: bool,
 }
 
-/// Another access level for a client.
+/// Attaches another access level to a client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AttachLevel {
-    /// Which client.
+    /// The client account.
     pub account: String,
-    /// Which level: built-in, or the owner's (L3).
+    /// The level: built-in, or one of the owner's (L3).
     pub level: String,
 }
 

@@ -1,4 +1,4 @@
-//! Domains of an owner (D4, D8).
+//! Commands for the domains of an owner (D4, D8).
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -13,51 +13,52 @@ use crate::model::record::Record;
 use crate::model::reference::EntityRef;
 use crate::util::error::Error;
 
-/// A whitelabel domain, pending until it is verified (D4). What its DNS must say is
-/// [`Domain::proof`].
+/// Adds a whitelabel domain, which is pending until it is verified (D4). [`Domain::proof`] is the
+/// DNS record that proves the ownership.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AddDomain {
     /// The host name.
     pub domain: String,
-    /// Whose it is; of the account of whoever asks, if it is not said.
+    /// The owner of the domain. Default: the caller's account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
 }
 
-/// What was found in the DNS: with the domain's proof among it, the domain is in use from now on.
+/// Verifies a domain. If the DNS records contain the domain's proof, the domain is in use from now
+/// on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VerifyDomain {
     /// The host name.
     pub domain: String,
-    /// The TXT records of the name, as the host looked them up.
+    /// The TXT records of the name, as the host has looked them up.
     pub txt: Vec<String>,
 }
 
-/// Gives a domain up: nobody else can add it for as long as it stays quarantined (D4).
+/// Removes a domain. Nobody else can add the domain while it is quarantined (D4).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RemoveDomain {
     /// The host name.
     pub domain: String,
-    /// That clients who have no other place to log in are known of (D8).
+    /// Whether the caller knows of clients that have no other domain to log in at (D8).
     #[serde(default)]
     pub confirmed: bool,
 }
 
-/// Takes a domain out of use, as the platform's staff does (D4, D8).
+/// Takes a domain out of use, as the platform's staff may do (D4, D8).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct QuarantineDomain {
     /// The host name.
     pub domain: String,
-    /// That clients who have no other place to log in are known of (D8).
+    /// Whether the caller knows of clients that have no other domain to log in at (D8).
     #[serde(default)]
     pub confirmed: bool,
 }
 
-/// The end of a quarantine: nobody has the name any more, and anybody can add it.
+/// Ends a quarantine. The name then has no owner, and anybody can add it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReleaseDomain {
@@ -92,7 +93,8 @@ fn to(scene: &CommandContext<'_>, name: &str, state: DomainState) -> Result<Vec<
     })
 }
 
-/// What policies may know of a domain that is to be of no use: whether clients have no other (D8).
+/// Returns the target for a domain that is taken out of use. Its context says whether clients would
+/// have no other domain (D8).
 fn stranding(
     scene: &CommandContext<'_>,
     name: &str,
@@ -170,7 +172,7 @@ impl RemoveDomain {
     }
 
     pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
-        // One that never was in use keeps nobody away.
+        // A domain that never was in use is not quarantined.
         if domain(scene, &self.domain)?.state == DomainState::Pending {
             return Ok(vec![Change::Remove(EntityRef::new("Domain", &self.domain))]);
         }

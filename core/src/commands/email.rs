@@ -1,4 +1,4 @@
-//! E-mails and their confirmation (C4, I4, M8).
+//! Commands that change and confirm e-mails (C4, I4, M8).
 
 use serde::{Deserialize, Serialize};
 
@@ -12,45 +12,47 @@ use crate::model::record::Record;
 use crate::model::reference::EntityRef;
 use crate::util::error::Error;
 
-/// Another e-mail for an account's login: the old one works on until the new one is confirmed.
+/// Changes the e-mail of an account's login. The old e-mail stays valid until the new one is
+/// confirmed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ChangeEmail {
-    /// Which account.
+    /// The account.
     pub account: String,
     /// The new e-mail.
     pub email: String,
-    /// How long the token is good, in milliseconds; seven days, if it is not said.
+    /// How long the token is valid, in milliseconds. Default: seven days.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub valid_for: Option<i64>,
 }
 
-/// Another token for what an account has to confirm; the one before is good no more.
+/// Creates a new token for the e-mail that an account has to confirm. The previous token is no
+/// longer valid.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ResendConfirmation {
-    /// Which account.
+    /// The account.
     pub account: String,
-    /// How long the token is good, in milliseconds; seven days, if it is not said.
+    /// How long the token is valid, in milliseconds. Default: seven days.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub valid_for: Option<i64>,
 }
 
-/// What was sent to an account's e-mail.
+/// Confirms an account's e-mail with the token that was sent to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ConfirmEmail {
-    /// Which account.
+    /// The account.
     pub account: String,
     /// The token.
     pub token: String,
 }
 
-/// What was sent to an invited member.
+/// Accepts an invitation with the token that was sent to the invited member.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AcceptInvitation {
-    /// Which member.
+    /// The member.
     pub member: String,
     /// The token.
     pub token: String,
@@ -64,7 +66,7 @@ fn about(scene: &CommandContext<'_>, account: &str) -> Result<CommandTarget, Err
     ))
 }
 
-/// An account with a new token for this e-mail.
+/// Returns the account with a new token for this e-mail.
 pub(super) fn waiting(
     scene: &CommandContext<'_>,
     account: Account,

@@ -1,4 +1,4 @@
-//! Access levels of an owner (L2, L3).
+//! Commands for the access levels of an owner (L2, L3).
 
 use std::collections::BTreeSet;
 
@@ -14,46 +14,47 @@ use crate::model::record::Record;
 use crate::model::reference::EntityRef;
 use crate::util::error::Error;
 
-/// A level of an owner's own.
+/// Creates an access level of an owner.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CreateLevel {
-    /// Its id, which nothing else has.
+    /// The id of the level. No other record may have the id.
     pub id: String,
-    /// Whose it is; of the account of whoever asks, if it is not said.
+    /// The owner of the level. Default: the caller's account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
-    /// The features that it enables.
+    /// The features that the level enables.
     pub features: BTreeSet<String>,
-    /// Limits of the clients that have it (L6).
+    /// Limits of the clients that have the level (L6).
     #[serde(default, skip_serializing_if = "Limits::is_empty")]
     pub limits: Limits,
 }
 
-/// A level's features and limits; what is not named stays. In force at the next check (L5).
+/// Edits a level's features and limits. Absent fields stay as they are. The change is in force at
+/// the next check (L5).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EditLevel {
-    /// Which level.
+    /// The level.
     pub level: String,
-    /// All features that it enables from now on.
+    /// The complete set of features that the level enables from now on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub features: Option<BTreeSet<String>>,
-    /// Limits of the clients that have it, by meter.
+    /// Limits of the clients that have the level, by meter.
     #[serde(default, skip_serializing_if = "Limits::is_empty")]
     pub limits: Limits,
-    /// Meters of which it is to say nothing more.
+    /// Meters whose limits the level no longer sets.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remove_limits: Vec<String>,
 }
 
-/// The end of a level.
+/// Deletes an access level.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DeleteLevel {
-    /// Which level.
+    /// The level.
     pub level: String,
-    /// What its clients have instead; without one a level that is in use stays (L3).
+    /// The level that its clients get instead. Without one, a level in use cannot be deleted (L3).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replacement: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! Team members, as their account keeps them (M3, M5, M7, M8).
+//! Commands by which an account manages its team members (M3, M5, M7, M8).
 
 use std::collections::BTreeSet;
 
@@ -16,75 +16,77 @@ use crate::model::record::Record;
 use crate::model::reference::EntityRef;
 use crate::util::error::Error;
 
-/// A member of an account, who holds a seat from now on and can do nothing before he accepts (M8).
+/// Invites a member. The member holds a seat from now on and can do nothing before the invitation
+/// is accepted (M8).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InviteMember {
-    /// The member's id, which nothing else has.
+    /// The id of the member. No other record may have the id.
     pub id: String,
-    /// The login's e-mail.
+    /// The e-mail of the login.
     pub email: String,
-    /// Whose member it is; of the account of whoever asks, if it is not said.
+    /// The account of the member. Default: the caller's account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
-    /// The features that it may use (M3).
+    /// The features that the member may use (M3).
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub grants: BTreeSet<String>,
-    /// Its part of the account's limits (M7).
+    /// The member's part of the account's limits (M7).
     #[serde(default, skip_serializing_if = "Limits::is_empty")]
     pub sub_limits: Limits,
-    /// How long the invitation stands, in milliseconds; seven days, if it is not said. After it the
-    /// seat is free (M8).
+    /// How long the invitation is valid, in milliseconds. Default: seven days. After that the seat
+    /// is free (M8).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub valid_for: Option<i64>,
-    /// The host's own attributes.
+    /// Attributes that the host defines.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub attributes: Map<String, Value>,
-    /// Whether the member that had this id has come back: it goes on with its counts and history
-    /// (I5).
+    /// Whether the member with this id has come back. The member then continues with its counts and
+    /// history (I5).
     #[serde(default, skip_serializing_if = "super::is_false")]
     pub resumed: bool,
 }
 
-/// The features that a member may use from now on.
+/// Sets the features that a member may use from now on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GrantMember {
-    /// Which member.
+    /// The member.
     pub member: String,
-    /// All of them.
+    /// The complete set of features that the member may use.
     pub grants: BTreeSet<String>,
 }
 
-/// A member's part of the limits, and its attributes; what is not named stays.
+/// Edits a member's part of the limits, and the member's attributes. Absent fields stay as they
+/// are.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EditMember {
-    /// Which member.
+    /// The member.
     pub member: String,
-    /// Its part of the account's limits, by meter (M7).
+    /// The member's part of the account's limits, by meter (M7).
     #[serde(default, skip_serializing_if = "Limits::is_empty")]
     pub sub_limits: Limits,
-    /// Meters of which it is to have no part of its own.
+    /// Meters of which the member no longer has a part of its own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remove_sub_limits: Vec<String>,
-    /// The host's own attributes, by name.
+    /// Attributes that the host defines, by name.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub attributes: Map<String, Value>,
-    /// Attributes that it is to have no more.
+    /// Attributes to remove.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remove_attributes: Vec<String>,
 }
 
-/// The end of a membership.
+/// Removes a member.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RemoveMember {
-    /// Which member.
+    /// The member.
     pub member: String,
 }
 
-/// Features as a context's set of them.
+/// Returns features as a set for the context.
 fn features(names: &BTreeSet<String>) -> Value {
     names
         .iter()
@@ -93,15 +95,16 @@ fn features(names: &BTreeSet<String>) -> Value {
         .into()
 }
 
-/// The question about a member, who counts for its account.
+/// Returns the target of a command about a member, whose account must be locked.
 fn about(scene: &CommandContext<'_>, id: &str) -> Result<CommandTarget, Error> {
     let account = scene.member(id)?.account;
     Ok(CommandTarget::new(EntityRef::new("TeamMember", id), &account).lock_account(&account))
 }
 
-/// Meters of which a member is to have more than the part of the member who says so (M5). Where
-/// there was a member before, what stays as it is is not given; whoever has no part of its own has
-/// all.
+/// Returns the meters of which a member would get more than the part of the calling member (M5).
+///
+/// If there was a member before, parts that do not change are left out. A member without a part of
+/// its own may use the whole limit.
 fn beyond_own_part(scene: &CommandContext<'_>, before: Option<&Limits>, after: &Limits) -> Value {
     let principal = Some(scene.principal).filter(|principal| principal.kind() == "TeamMember");
     let own = principal
@@ -131,7 +134,7 @@ fn put(after: TeamMember, before: &TeamMember) -> Vec<Change> {
     }
 }
 
-/// A feature that the bundle does not declare cannot be asked about.
+/// Checks that the bundle declares the features. An undeclared feature cannot be checked.
 fn declared(
     scene: &CommandContext<'_>,
     record: &str,

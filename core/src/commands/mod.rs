@@ -1,5 +1,7 @@
-//! Commands: what changes the directory by somebody's will. Each says which question the policies
-//! are asked of it, and which records it changes; whether it may, they alone decide.
+//! Commands: requested changes of the directory.
+//!
+//! Each command states the request that the policies decide and the records that it changes. Only
+//! the policies decide whether it is permitted.
 
 mod account;
 mod client;
@@ -31,9 +33,9 @@ use crate::model::reference::{EntityRef, check_id};
 use crate::util::error::Error;
 use crate::util::json;
 
-/// A change of the directory that somebody asks for; as JSON an object whose `do` names it.
+/// A requested change of the directory. In JSON it is an object whose `do` field names the command.
 ///
-/// The policies are asked the action that the schema marks with `@asks` of that name.
+/// The policies decide the action that the schema marks with `@asks` and the command's name.
 ///
 /// # Example: a client account from JSON
 /// ```
@@ -44,75 +46,75 @@ use crate::util::json;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
 pub enum Command {
-    /// A main account, by the platform's staff.
+    /// Creates a main account, by the platform's staff.
     CreateAccount(CreateAccount),
-    /// Another package (B7, D8).
+    /// Changes the package of an account (B7, D8).
     ChangePackage(ChangePackage),
-    /// An account's own limits, time zone and attributes (Q10, Q11).
+    /// Edits an account's own limits, time zone and attributes (Q10, Q11).
     EditAccount(EditAccount),
-    /// A client account of an owner (C3).
+    /// Creates a client account of an owner (C3).
     CreateClient(CreateClient),
-    /// The same of a client, by its owner (L6).
+    /// Edits a client's limits, time zone and attributes, by its owner (L6).
     EditClient(EditAccount),
-    /// Another access level for a client (L1, L3).
+    /// Attaches another access level to a client (L1, L3).
     AttachLevel(AttachLevel),
-    /// One more reason for which an account is disabled (C7).
+    /// Adds a reason for which an account is disabled (C7).
     Disable(DisableAccount),
-    /// One reason less.
+    /// Removes a reason for which an account is disabled.
     Restore(RestoreAccount),
-    /// The end of an account; its data stays.
+    /// Closes an account. Its data stays.
     Close(CloseAccount),
-    /// A client, offered to another owner.
+    /// Offers a client to another owner.
     OfferTransfer(OfferTransfer),
-    /// The client's consent to it.
+    /// Records the client's consent to the offer.
     ConsentTransfer(ConsentTransfer),
-    /// The client, taken by the other owner.
+    /// Moves the client to the other owner.
     AcceptTransfer(AcceptTransfer),
-    /// The end of the offer.
+    /// Ends the offer.
     CancelTransfer(CancelTransfer),
-    /// A member, invited: he holds a seat from now on (M8).
+    /// Invites a member, who holds a seat from now on (M8).
     InviteMember(InviteMember),
-    /// The features that a member may use (M3, M5).
+    /// Sets the features that a member may use (M3, M5).
     GrantMember(GrantMember),
-    /// A member's part of the limits, and its attributes (M7).
+    /// Edits a member's part of the limits, and the member's attributes (M7).
     EditMember(EditMember),
-    /// The end of a membership.
+    /// Removes a member.
     RemoveMember(RemoveMember),
-    /// An access level of an owner's own (L2).
+    /// Creates an access level of an owner (L2).
     CreateLevel(CreateLevel),
-    /// What a level enables (L2, L5).
+    /// Edits a level's features and limits (L2, L5).
     EditLevel(EditLevel),
-    /// The end of a level, and what its clients have instead (L3).
+    /// Deletes a level and gives its clients a replacement (L3).
     DeleteLevel(DeleteLevel),
-    /// A whitelabel domain, pending (D4).
+    /// Adds a whitelabel domain, which is pending (D4).
     AddDomain(AddDomain),
-    /// What the DNS says of a domain (D4).
+    /// Verifies a domain by its DNS records (D4).
     VerifyDomain(VerifyDomain),
-    /// Gives a domain up (D4, D8).
+    /// Removes a domain (D4, D8).
     RemoveDomain(RemoveDomain),
     /// Takes a domain out of use (D4, D8).
     QuarantineDomain(QuarantineDomain),
-    /// The end of a domain's quarantine (D4).
+    /// Ends a domain's quarantine (D4).
     ReleaseDomain(ReleaseDomain),
-    /// Another e-mail, which waits to be confirmed (I4).
+    /// Changes an e-mail, which waits to be confirmed (I4).
     ChangeEmail(ChangeEmail),
-    /// Another token for what waits to be confirmed (I4).
+    /// Creates a new token for an e-mail that waits to be confirmed (I4).
     ResendConfirmation(ResendConfirmation),
-    /// The token that was sent to an account's e-mail (C4, I4).
+    /// Confirms an account's e-mail with its token (C4, I4).
     ConfirmEmail(ConfirmEmail),
-    /// The token that was sent to an invited member (M8).
+    /// Accepts a member's invitation with its token (M8).
     AcceptInvitation(AcceptInvitation),
 }
 
-/// What the policies are asked of a command.
+/// The request that the policies decide for a command.
 pub(crate) struct CommandTarget {
     pub(crate) resource: EntityRef,
-    /// What the command says that policies may read in the action's context, where the action has
-    /// such a field.
+    /// Values of the command for the action's context. The policies see those that the action's
+    /// context declares.
     pub(crate) context: Map<String, Value>,
-    /// The accounts whose stocks it may move.
+    /// The accounts whose stocks the command may change.
     pub(crate) counted: Vec<String>,
-    /// The account in whose history it stands, if whoever asks has none.
+    /// The account whose history records the command if the caller has no account.
     pub(crate) book: String,
 }
 
@@ -137,19 +139,19 @@ impl CommandTarget {
     }
 }
 
-/// Where a command comes to: the directory, what the bundle offers, and who asks.
+/// The context of a command: the directory, the catalog and the caller.
 pub(crate) struct CommandContext<'s> {
     pub(crate) directory: &'s Directory,
     pub(crate) catalog: &'s Catalog,
     pub(crate) principal: &'s EntityRef,
     /// The transaction's instant.
     pub(crate) now: i64,
-    /// What is sent by mail: made where a command needs it.
+    /// The token to send by e-mail, created when a command needs it.
     pub(crate) token: OnceCell<String>,
 }
 
 impl CommandContext<'_> {
-    /// The account that is named, or that in which whoever asks works.
+    /// Returns the named account, or the caller's own account if none is named.
     fn named_or_own<'a>(&'a self, named: Option<&'a str>) -> Result<&'a str, Error> {
         let own = || self.directory.account_id_of(self.principal);
         named.or_else(own).ok_or_else(|| Error::UnknownAccount {
@@ -173,7 +175,8 @@ impl CommandContext<'_> {
             })
     }
 
-    /// The owner in whose realm an account's logins are; nobody where it is the platform's (I1).
+    /// Returns the owner in whose realm an account's logins are, or `None` for the platform's realm
+    /// (I1).
     fn realm_of(&self, account: &str) -> Option<&str> {
         self.directory.owner_of(account)
     }
@@ -186,8 +189,9 @@ impl CommandContext<'_> {
         Ok(self.token.get_or_init(|| token))
     }
 
-    /// An id that nothing has, nor had: unless a record of the same owner or account has come back
-    /// with it (I5). Says so.
+    /// Checks that no record has or had the id. A former id is allowed if the record of the same
+    /// owner or account has come back with it (I5). In that case returns the change that resumes
+    /// the record.
     fn new_id(
         &self,
         kind: &str,
@@ -212,14 +216,15 @@ impl CommandContext<'_> {
     }
 }
 
-/// Nesting of a command's JSON: the host's attributes stand two levels inside it.
+/// The greatest nesting of a command's JSON. The host's attributes are two levels inside it.
 const NESTING: usize = 66;
 
 impl Command {
     /// Reads a command from JSON text.
     ///
     /// # Errors
-    /// [`Error::Command`] for a wrong shape, an unknown command or field; [`Error::DuplicateKey`].
+    /// Fails with [`Error::Command`] for a wrong shape, an unknown command or an unknown field, and
+    /// with [`Error::DuplicateKey`].
     pub fn from_json(text: &str) -> Result<Self, Error> {
         json::check("command", text, NESTING)?;
         serde_json::from_str(text).map_err(|found| Error::Command {
@@ -230,14 +235,14 @@ impl Command {
     /// Reads a command from a JSON value.
     ///
     /// # Errors
-    /// As [`Command::from_json`].
+    /// Fails with the same errors as [`Command::from_json`].
     pub fn from_value(value: Value) -> Result<Self, Error> {
         serde_json::from_value(value).map_err(|found| Error::Command {
             reason: found.to_string(),
         })
     }
 
-    /// The command's name, which the schema's `@asks` says.
+    /// Returns the command's name, which the schema's `@asks` uses.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -312,7 +317,7 @@ impl Command {
         }
     }
 
-    /// The records as they are after it.
+    /// Returns the changes that the command makes.
     pub(crate) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         match self {
             Self::CreateAccount(command) => command.changes(scene),
@@ -347,13 +352,14 @@ impl Command {
     }
 }
 
-/// Limits after an edit: what is named is set, what is to go goes, the rest stays.
+/// Applies an edit: inserts or replaces the limits in `set`, removes the meters in `remove`, and
+/// leaves all others.
 fn edit_limits(limits: &mut Limits, set: &Limits, remove: &[String]) {
     limits.retain(|meter, _| !remove.contains(meter));
     limits.extend(set.iter().map(|(meter, limit)| (meter.clone(), *limit)));
 }
 
-/// The same of attributes.
+/// Applies an edit to attributes, as [`edit_limits`] does to limits.
 fn edit_attributes(
     attributes: &mut Map<String, Value>,
     set: &Map<String, Value>,
@@ -374,7 +380,7 @@ fn is_false(value: &bool) -> bool {
     !value
 }
 
-/// A record of the directory, or a word of an enumeration, as a context's JSON names it.
+/// Returns the JSON of an entity for a context: a record, or a value of an enumeration.
 fn entity(kind: &str, id: &str) -> Value {
     serde_json::json!({ "__entity": { "type": kind, "id": id } })
 }

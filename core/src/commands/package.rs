@@ -1,4 +1,5 @@
-//! What a main account bought, and what the platform sets for it beside (Q10, Q11, B7, D8).
+//! Commands for a main account's package and for the settings of the platform beside it (Q10, Q11,
+//! B7, D8).
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -14,43 +15,43 @@ use crate::model::record::Record;
 use crate::model::reference::EntityRef;
 use crate::util::error::Error;
 
-/// Another package: features and limits at the next check, the price of its clients at the next
-/// statement (B7).
+/// Changes the package. Features and limits change at the next check, and the price of clients at
+/// the next statement (B7).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ChangePackage {
-    /// Which main account.
+    /// The main account.
     pub account: String,
-    /// Which package.
+    /// The package.
     pub package: String,
-    /// That clients who cannot log in without the whitelabel right are known of (D8).
+    /// Whether the caller knows of clients that cannot log in without the whitelabel right (D8).
     #[serde(default)]
     pub confirmed: bool,
 }
 
-/// An account's limits, time zone and attributes; what is not named stays. A limit below what is
-/// used takes nothing back (Q10).
+/// Edits an account's limits, time zone and attributes. Absent fields stay as they are. A limit
+/// below the present usage takes nothing back (Q10).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EditAccount {
-    /// Which account.
+    /// The account.
     pub account: String,
-    /// Limits of its own, by meter: they stand for those of its package or level (L6, Q11).
+    /// The account's own limits, by meter. They replace those of its package or level (L6, Q11).
     #[serde(default, skip_serializing_if = "Limits::is_empty")]
     pub limits: Limits,
-    /// Meters whose limit is to be that of its package or level again.
+    /// Meters for which the limit of the package or level applies again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remove_limits: Vec<String>,
-    /// The time zone of its windows, from the next one on.
+    /// The time zone of the account's windows, from the next window on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone: Option<String>,
-    /// The day from which its months are counted, from the next one on.
+    /// The day from which the account's months are counted, from the next window on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub anchor: Option<String>,
-    /// The host's own attributes, by name.
+    /// Attributes that the host defines, by name.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub attributes: Map<String, Value>,
-    /// Attributes that it is to have no more.
+    /// Attributes to remove.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remove_attributes: Vec<String>,
 }

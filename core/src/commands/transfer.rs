@@ -1,6 +1,8 @@
-//! A client goes to another owner: offered by its owner, consented to by itself, accepted by the
-//! other. Its counters and its history stay with it; what its owner said of it (level, limits,
-//! reasons to disable it) ends with him.
+//! The transfer of a client to another owner: offered by its owner, consented to by the client,
+//! accepted by the other owner.
+//!
+//! The client keeps its counts and its history. The settings of the old owner (level, limits,
+//! reasons to disable the client) end.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -12,68 +14,67 @@ use crate::model::limit::Limits;
 use crate::model::pending_email::{LONGEST, USUAL};
 use crate::model::record::Record;
 use crate::model::reference::EntityRef;
-use crate::model::transfer::Transfer;
+use crate::model::transfer::PendingTransfer;
 use crate::util::error::Error;
 
 /// Offers a client to another owner, in place of an earlier offer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OfferTransfer {
-    /// Which client.
+    /// The client.
     pub account: String,
-    /// The owner to whom it is to go.
+    /// The owner to whom the client is offered.
     pub to: String,
-    /// How long the offer stands, in milliseconds; seven days, if it is not said.
+    /// How long the offer is valid, in milliseconds. Default: seven days.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub valid_for: Option<i64>,
 }
 
-/// The client's consent to the offer that stands.
+/// Records the client's consent to the present offer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ConsentTransfer {
-    /// Which client.
+    /// The client.
     pub account: String,
-    /// To whom it is to go: so that it consents to what it was shown.
+    /// The owner of the offer, so that the client consents to the offer that it was shown.
     pub to: String,
 }
 
-/// The other owner takes the client.
+/// Accepts an offered client, by the other owner.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AcceptTransfer {
-    /// Which client.
+    /// The client.
     pub account: String,
-    /// Its access level from now on: built-in, or the new owner's (L3).
+    /// The client's access level from now on: built-in, or the new owner's (L3).
     pub level: String,
-    /// Limits of its own from now on (L6); those of the old owner end.
+    /// The client's own limits from now on (L6). The limits of the old owner end.
     #[serde(default, skip_serializing_if = "Limits::is_empty")]
     pub limits: Limits,
 }
 
-/// The end of an offer: taken back by the owner, refused by the client, or declined by the other
-/// owner.
+/// Ends an offer: withdrawn by the owner, refused by the client, or declined by the other owner.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CancelTransfer {
-    /// Which client.
+    /// The client.
     pub account: String,
 }
 
-/// The offer that stands.
-fn offer(scene: &CommandContext<'_>, client: &Account) -> Option<Transfer> {
+/// Returns the client's offer if it has not expired.
+fn offer(scene: &CommandContext<'_>, client: &Account) -> Option<PendingTransfer> {
     client
         .transfer
         .clone()
         .filter(|offer| scene.now < offer.until)
 }
 
-/// What policies may know of the offer that stands: the client, to whom it goes, and whether the
-/// client consents.
+/// Adds the present offer to the context: the client, the new owner, and whether the client
+/// consents.
 fn told(scene: &CommandContext<'_>, client: &Account, target: CommandTarget) -> CommandTarget {
     let target = target.with("client", entity("Account", &client.id));
     match offer(scene, client) {
-        Some(Transfer { to, consented, .. }) => target
+        Some(PendingTransfer { to, consented, .. }) => target
             .with("offered_to", entity("Account", &to))
             .with("consented", Value::Bool(consented)),
         None => target,
@@ -109,7 +110,7 @@ impl OfferTransfer {
                 ttl: time.to_string(),
             });
         }
-        let offer = Transfer {
+        let offer = PendingTransfer {
             to: self.to.clone(),
             until: scene.now.saturating_add(time),
             consented: false,
@@ -134,7 +135,7 @@ impl ConsentTransfer {
         let client = scene.account(&self.account)?;
         match offer(scene, &client) {
             Some(offer) if !offer.consented => {
-                let offer = Transfer {
+                let offer = PendingTransfer {
                     consented: true,
                     ..offer
                 };
@@ -149,7 +150,8 @@ impl ConsentTransfer {
 }
 
 impl AcceptTransfer {
-    /// It is asked of the account that takes the client: there one client more is counted.
+    /// Returns the target. The resource is the account that takes the client, because its number of
+    /// clients grows.
     pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         let client = scene.account(&self.account)?;
         let own = scene.named_or_own(None)?;
@@ -184,7 +186,7 @@ impl AcceptTransfer {
         let mut disabled = client.disabled.clone();
         disabled
             .retain(|reason| !matches!(reason, DisableReason::Overage | DisableReason::ByOwner));
-        // A token that waits was sent in another realm, and confirms nothing any more (I4).
+        // A waiting token was sent in another realm and no longer confirms anything (I4).
         let kind = AccountKind::Client {
             owner: own,
             level: Some(self.level.clone()),
@@ -201,8 +203,8 @@ impl AcceptTransfer {
 }
 
 impl CancelTransfer {
-    /// It is asked of the client by whoever has to do with it: its owner and itself; else of the
-    /// account of whoever asks.
+    /// Returns the target. The resource is the client if its owner or the client itself calls, and
+    /// otherwise the caller's account.
     pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         let client = scene.account(&self.account)?;
         let own = scene

@@ -3,12 +3,10 @@
 use std::collections::HashMap;
 
 use super::lower::{IrExpr, Unsupported};
-use crate::vm::{Compare, Load, Op, PolicyEntry, Program, Value};
-
-type Register = u16;
+use crate::vm::{Compare, Op, PathLoad, PolicyEntry, Program, Register, Value};
 
 /// A jump target, replaced by an instruction address when the program is finished.
-type Label = usize;
+type JumpLabel = usize;
 
 /// Compiles policies, with their positions in gate order, to one program. The first `roots`
 /// registers are filled by the caller.
@@ -164,12 +162,12 @@ impl Emitter {
         Ok(())
     }
 
-    fn label(&mut self) -> Label {
+    fn label(&mut self) -> JumpLabel {
         self.places.push(None);
         self.places.len().saturating_sub(1)
     }
 
-    fn place(&mut self, label: Label) -> Result<(), Unsupported> {
+    fn place(&mut self, label: JumpLabel) -> Result<(), Unsupported> {
         let here = self.here()?;
         if let Some(place) = self.places.get_mut(label) {
             *place = Some(here);
@@ -177,7 +175,7 @@ impl Emitter {
         Ok(())
     }
 
-    fn target(label: Label) -> Result<u16, Unsupported> {
+    fn target(label: JumpLabel) -> Result<u16, Unsupported> {
         u16::try_from(label).map_err(|_| Unsupported)
     }
 
@@ -202,7 +200,7 @@ impl Emitter {
     }
 
     /// Emits the expression as a test that continues at `yes` or `no`.
-    fn test(&mut self, node: &IrExpr, yes: Label, no: Label) -> Result<(), Unsupported> {
+    fn test(&mut self, node: &IrExpr, yes: JumpLabel, no: JumpLabel) -> Result<(), Unsupported> {
         let before = self.free;
         let (to_yes, to_no) = (Self::target(yes)?, Self::target(no)?);
         match node {
@@ -428,7 +426,7 @@ impl Emitter {
         let mut loads = Vec::new();
         for (root, names) in &self.paths.loads {
             let (name, before) = names.split_last().ok_or(Unsupported)?;
-            loads.push(Load {
+            loads.push(PathLoad {
                 from: self.paths.path_register(*root, before)?,
                 name: *name,
             });

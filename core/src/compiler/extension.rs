@@ -7,10 +7,10 @@ use cedar_policy::{
 };
 use once_cell::race::OnceBox;
 
-use crate::vm::{Constructed, Ip, StoredValue, Unary, Value};
+use crate::vm::{ConstructedValue, Ip, StoredValue, Unary, Value};
 
 /// Returns the extension value that Cedar constructs from `text`, or `None` if Cedar refuses it.
-pub(crate) fn construct(what: Unary, text: &str) -> Option<Constructed> {
+pub(crate) fn construct(what: Unary, text: &str) -> Option<ConstructedValue> {
     let expression = match what {
         Unary::Decimal => Expression::new_decimal(text),
         Unary::Datetime => Expression::new_datetime(text),
@@ -25,7 +25,7 @@ pub(crate) fn construct(what: Unary, text: &str) -> Option<Constructed> {
 }
 
 /// Returns the extension value that Cedar prints as `text`.
-pub(crate) fn value_of(text: &str) -> Option<Constructed> {
+pub(crate) fn value_of(text: &str) -> Option<ConstructedValue> {
     [Unary::Decimal, Unary::Ip, Unary::Duration, Unary::Datetime]
         .into_iter()
         .find_map(|what| constructed(what, text))
@@ -51,13 +51,13 @@ pub(crate) fn stored_value(value: &EvalResult) -> Option<StoredValue> {
                 .collect::<Option<_>>()?,
         ),
         EvalResult::ExtensionValue(text) => match value_of(text)? {
-            Constructed::Value(value) => StoredValue::Extension(value),
-            Constructed::Ip(ip) => StoredValue::Ip(ip),
+            ConstructedValue::Value(value) => StoredValue::Extension(value),
+            ConstructedValue::Ip(ip) => StoredValue::Ip(ip),
         },
     })
 }
 
-fn constructed(what: Unary, text: &str) -> Option<Constructed> {
+fn constructed(what: Unary, text: &str) -> Option<ConstructedValue> {
     let long = |expression: String| match evaluate(&Expression::from_str(&expression).ok()?)? {
         EvalResult::Long(value) => Some(value),
         _ => None,
@@ -69,7 +69,7 @@ fn constructed(what: Unary, text: &str) -> Option<Constructed> {
     };
     match what {
         Unary::Decimal => parse_decimal(argument("decimal")?).map(Value::Decimal),
-        Unary::Ip => return Ip::parse(argument("ip")?).map(Constructed::Ip),
+        Unary::Ip => return Ip::parse(argument("ip")?).map(ConstructedValue::Ip),
         // Cedar prints results of other functions as calls, so Cedar evaluates them itself.
         Unary::Duration => argument("duration")
             .and_then(parse_duration)
@@ -85,7 +85,7 @@ fn constructed(what: Unary, text: &str) -> Option<Constructed> {
             .map(Value::Datetime),
         _ => None,
     }
-    .map(Constructed::Value)
+    .map(ConstructedValue::Value)
 }
 
 /// Parses a text such as `-1d2h3m4s5ms` to milliseconds. Cedar must have accepted the text.
@@ -224,7 +224,7 @@ mod tests {
     #[test]
     fn extension_values_equal_cedars() {
         let value = |what, text| match construct(what, text) {
-            Some(Constructed::Value(value)) => Some(value),
+            Some(ConstructedValue::Value(value)) => Some(value),
             _ => None,
         };
         assert_eq!(value(Unary::Decimal, "-0.5"), Some(Value::Decimal(-5_000)));
@@ -262,7 +262,7 @@ mod tests {
         }
         for (text, prefix) in [("10.0.0.0/8", 8), ("::1", 128), ("127.0.0.1", 32)] {
             assert!(
-                matches!(construct(Unary::Ip, text), Some(Constructed::Ip(ip)) if ip.prefix == prefix),
+                matches!(construct(Unary::Ip, text), Some(ConstructedValue::Ip(ip)) if ip.prefix == prefix),
                 "{text}"
             );
         }

@@ -8,7 +8,7 @@ use cedar_policy::pst::{
 
 use super::extension::construct;
 use super::fold::{and, not};
-use super::scope::Scope;
+use super::scope::ScopeConstraint;
 use crate::vm::{Arithmetic, Compare, ConstantPool, Unary, Value};
 
 /// An expression of the intermediate representation.
@@ -121,12 +121,12 @@ impl<K: CompileContext> Lowering<'_, K> {
     ) -> LowerResult {
         let mut whole = self.scope(
             0,
-            &Scope::principal(&body.principal)?.drop_known(certain.principal),
+            &ScopeConstraint::principal(&body.principal)?.drop_known(certain.principal),
         );
         if !certain.action {
             whole = self.and(whole, |reader| Ok(reader.action(&body.action)))?;
         }
-        let resource = Scope::resource(&body.resource)?.drop_known(certain.resource);
+        let resource = ScopeConstraint::resource(&body.resource)?.drop_known(certain.resource);
         whole = self.and(whole, |reader| Ok(reader.scope(2, &resource)))?;
         for clause in body.clauses() {
             whole = self.and(whole, |reader| match clause {
@@ -149,7 +149,7 @@ impl<K: CompileContext> Lowering<'_, K> {
         Value::Entity(self.known.entity(&uid.ty.to_string(), &uid.eid))
     }
 
-    fn scope(&mut self, root: u8, scope: &Scope<'_>) -> IrExpr {
+    fn scope(&mut self, root: u8, scope: &ScopeConstraint<'_>) -> IrExpr {
         let var = self.path(root, Vec::new());
         let mut whole = IrExpr::Value(Value::Bool(true));
         if let Some(kind) = &scope.kind {

@@ -16,10 +16,10 @@ use cedar_policy::pst;
 pub(crate) use self::emit::compile;
 pub(crate) use self::extension::{construct, stored_value, value_of};
 pub(crate) use self::lower::{CompileContext, IrExpr, Lowering, ScopeGuarantees, Unsupported};
-pub(crate) use self::scope::Scope;
+pub(crate) use self::scope::ScopeConstraint;
 
 /// Returns the body of a policy, with a template's slots filled in.
-pub(crate) fn linked(tree: &pst::Policy) -> Option<pst::Template> {
+pub(crate) fn link_template(tree: &pst::Policy) -> Option<pst::Template> {
     match tree {
         pst::Policy::Static(policy) => Some(policy.body().clone()),
         pst::Policy::Linked(link) => link

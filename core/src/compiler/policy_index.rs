@@ -10,7 +10,7 @@ use std::collections::HashMap;
 
 use cedar_policy::pst::{ActionConstraint, Template};
 
-use super::{CompileContext, Scope, ScopeGuarantees, Unsupported};
+use super::{CompileContext, ScopeConstraint, ScopeGuarantees, Unsupported};
 
 /// Key of a list of policies, within an action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -151,12 +151,13 @@ impl IndexBuilder {
         known: &mut impl CompileContext,
     ) -> Result<(), Unsupported> {
         let (principal, resource) = (
-            Scope::principal(&body.principal)?,
-            Scope::resource(&body.resource)?,
+            ScopeConstraint::principal(&body.principal)?,
+            ScopeConstraint::resource(&body.resource)?,
         );
-        let mut kind = |scope: &Scope<'_>| scope.kind.as_ref().map(|kind| known.pool().text(kind));
+        let mut kind =
+            |scope: &ScopeConstraint<'_>| scope.kind.as_ref().map(|kind| known.pool().text(kind));
         let mut keys = vec![ScopeKey::Types(kind(&principal), kind(&resource))];
-        let mut entity = |scope: &Scope<'_>| {
+        let mut entity = |scope: &ScopeConstraint<'_>| {
             scope
                 .entity
                 .map(|(uid, inside)| (known.entity(&uid.ty.to_string(), &uid.eid), inside))
@@ -203,8 +204,8 @@ impl IndexBuilder {
     }
 
     /// Returns the lists, and what the look-up guarantees for each policy, by position.
-    pub(crate) fn lists(self) -> (Lists, HashMap<u32, ScopeGuarantees>) {
-        let (mut lists, mut certain) = (Lists::default(), HashMap::new());
+    pub(crate) fn lists(self) -> (ChunkLists, HashMap<u32, ScopeGuarantees>) {
+        let (mut lists, mut certain) = (ChunkLists::default(), HashMap::new());
         for policy in &self.named {
             let Some(key) = policy
                 .keys
@@ -242,13 +243,13 @@ type GrowingIndex = HashMap<ScopeKey, Vec<u32>>;
 
 /// The lists while they are built, as positions of policies.
 #[derive(Debug, Default)]
-pub(crate) struct Lists {
+pub(crate) struct ChunkLists {
     any: GrowingIndex,
     equal: HashMap<u32, GrowingIndex>,
     within: HashMap<u32, GrowingIndex>,
 }
 
-impl Lists {
+impl ChunkLists {
     fn add(&mut self, policy: &ScopeTerms, key: ScopeKey) {
         let put = |lists: &mut GrowingIndex| {
             let list = lists.entry(key).or_default();

@@ -5,13 +5,13 @@ use cedar_policy::pst::{self, EntityOrSlot, EntityUID};
 use super::lower::Unsupported;
 
 /// A scope constraint of principal or resource.
-pub(crate) struct Scope<'a> {
+pub(crate) struct ScopeConstraint<'a> {
     pub(crate) kind: Option<String>,
     /// The entity, and whether its descendants match too.
     pub(crate) entity: Option<(&'a EntityUID, bool)>,
 }
 
-impl<'a> Scope<'a> {
+impl<'a> ScopeConstraint<'a> {
     fn new(
         kind: Option<&pst::EntityType>,
         entity: Option<(&'a EntityOrSlot, bool)>,

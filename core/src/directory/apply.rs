@@ -18,7 +18,7 @@ use crate::model::reference::EntityRef;
 use crate::util::error::Error;
 
 /// Keys of the changed records, and for each put record the fields that its JSON named.
-type Stored = (BTreeSet<RecordKey>, Vec<(RecordKey, NamedFields)>);
+type StoredChanges = (BTreeSet<RecordKey>, Vec<(RecordKey, NamedFields)>);
 
 impl Directory {
     /// Returns the directory after these changes. They form one transaction, whose inner order does
@@ -76,7 +76,7 @@ impl Directory {
         changes: Vec<Change>,
         catalog: &Catalog,
         names: &impl SchemaVocabulary,
-    ) -> Result<Stored, Error> {
+    ) -> Result<StoredChanges, Error> {
         let (mut touched, mut fields_of_put) = (BTreeSet::new(), Vec::new());
         for change in changes {
             match change {

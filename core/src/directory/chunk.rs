@@ -1,6 +1,6 @@
 //! Chunks of a table: rows and their ids, with the other texts beside them.
 
-use super::table::{NO_ROW, Row};
+use super::table::{NO_ROW, TableRow};
 
 /// Number of rows in a chunk.
 pub(super) const ROWS: usize = 128;
@@ -50,7 +50,7 @@ struct ChunkEntry<R> {
 
 /// A chunk of a table. Ids are stored apart from the rows because most rows are read by number.
 #[derive(Debug, Clone)]
-pub(super) struct Chunk<R> {
+pub(super) struct RowChunk<R> {
     entries: [ChunkEntry<R>; ROWS],
     ids: [InlineId; ROWS],
     /// Each text as its length and its bytes.
@@ -59,7 +59,7 @@ pub(super) struct Chunk<R> {
     garbage: usize,
 }
 
-impl<R: Row> Chunk<R> {
+impl<R: TableRow> RowChunk<R> {
     pub(super) fn new() -> Self {
         Self {
             entries: [ChunkEntry {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::Directory;
 use super::record_key::{RecordKey, RecordKind};
-use super::table::{NO_ROW, Row, Table};
+use super::table::{NO_ROW, Table, TableRow};
 use super::tables::Tables;
 
 /// Maximum number of rows that one call searches for a login of a shape. The next call continues
@@ -79,7 +79,11 @@ impl Directory {
 }
 
 /// Returns the first number that fits, among at most [`MAX_ROWS_SEARCHED`] rows from `hint` on.
-fn search<R: Row>(table: &Table<R>, hint: &AtomicU32, fits: impl Fn(u32) -> bool) -> Option<u32> {
+fn search<R: TableRow>(
+    table: &Table<R>,
+    hint: &AtomicU32,
+    fits: impl Fn(u32) -> bool,
+) -> Option<u32> {
     let names = table.names();
     let begin = hint.load(Ordering::Relaxed);
     for step in 0..names.min(MAX_ROWS_SEARCHED) {

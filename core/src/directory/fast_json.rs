@@ -39,7 +39,7 @@ struct AccountJson<'a> {
     #[serde(default)]
     closed: bool,
     #[serde(default)]
-    disabled: Reasons,
+    disabled: ReasonSet,
 }
 
 #[derive(Deserialize)]
@@ -53,31 +53,31 @@ struct MemberJson<'a> {
     #[serde(default)]
     confirmed: bool,
     #[serde(default, borrow)]
-    grants: Grants<'a>,
+    grants: GrantNames<'a>,
 }
 
 /// One bit for each reason.
 #[derive(Default)]
-struct Reasons(u16);
+struct ReasonSet(u16);
 
-impl<'de> Deserialize<'de> for Reasons {
+impl<'de> Deserialize<'de> for ReasonSet {
     fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
         struct Each;
         impl<'de> Visitor<'de> for Each {
-            type Value = Reasons;
+            type Value = ReasonSet;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str("reasons")
             }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Reasons, A::Error> {
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<ReasonSet, A::Error> {
                 let mut all = 0;
                 while let Some(reason) = items.next_element::<DisableReason>()? {
                     all |= 1_u16
                         .checked_shl(super::tables::reason_bit(reason))
                         .unwrap_or(0);
                 }
-                Ok(Reasons(all))
+                Ok(ReasonSet(all))
             }
         }
         reader.deserialize_seq(Each)
@@ -86,9 +86,9 @@ impl<'de> Deserialize<'de> for Reasons {
 
 /// Feature names. The capacity of the list fits the usual length.
 #[derive(Default)]
-struct Grants<'a>(Vec<&'a str>);
+struct GrantNames<'a>(Vec<&'a str>);
 
-impl<'de: 'a, 'a> Deserialize<'de> for Grants<'a> {
+impl<'de: 'a, 'a> Deserialize<'de> for GrantNames<'a> {
     fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
         struct Each;
         impl<'de> Visitor<'de> for Each {
@@ -106,7 +106,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Grants<'a> {
                 Ok(names)
             }
         }
-        reader.deserialize_seq(Each).map(Grants)
+        reader.deserialize_seq(Each).map(GrantNames)
     }
 }
 
@@ -147,7 +147,7 @@ fn account<'a>(line: &AccountJson<'a>) -> Option<NewAccount<'a>> {
         level,
         confirmed,
         closed,
-        disabled: Reasons(disabled),
+        disabled: ReasonSet(disabled),
         ..
     } = *line;
     let only = if owner.is_some() {
@@ -194,7 +194,7 @@ fn member(line: MemberJson<'_>) -> Option<NewMember<'_>> {
         account,
         email,
         confirmed,
-        grants: Grants(grants),
+        grants: GrantNames(grants),
         ..
     } = line;
     if !is_id(id) || !is_id(account) || !email::is_normal(email) {

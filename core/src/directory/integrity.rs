@@ -11,7 +11,7 @@ use crate::model::limit::Limits;
 use crate::model::reference::EntityRef;
 use crate::util::error::Error;
 
-pub(super) struct Check<'a, N> {
+pub(super) struct IntegrityCheck<'a, N> {
     pub(super) after: &'a Directory,
     pub(super) before: &'a Directory,
     pub(super) catalog: &'a Catalog,
@@ -29,7 +29,7 @@ impl Directory {
         catalog: &Catalog,
         names: &impl SchemaVocabulary,
     ) -> Result<(), Error> {
-        let check = Check {
+        let check = IntegrityCheck {
             after: self,
             before,
             catalog,
@@ -83,7 +83,7 @@ impl Directory {
             Err(error) => return vec![error.to_string()],
         };
         let nothing = Self::default();
-        let check = Check::of_all(&declared, &nothing, catalog, names);
+        let check = IntegrityCheck::of_all(&declared, &nothing, catalog, names);
         let faults = declared
             .keys_in_order()
             .filter_map(|key| check.record(key).err());
@@ -97,7 +97,7 @@ impl Directory {
 /// Maximum number of reasons in one refusal.
 const MAX_REASONS: usize = 20;
 
-impl<'a, N: SchemaVocabulary> Check<'a, N> {
+impl<'a, N: SchemaVocabulary> IntegrityCheck<'a, N> {
     /// Builds the check of a whole directory against a bundle, independent of the previous state.
     /// `open`, `import`, `reload` and the command all use it, so that they agree.
     pub(super) fn of_all(

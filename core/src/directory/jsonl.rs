@@ -5,7 +5,7 @@ use std::io::{BufRead, Read, Write};
 
 use super::Directory;
 use super::fast_json::{self, FastRecord};
-use super::integrity::Check;
+use super::integrity::IntegrityCheck;
 use super::record_key::{RecordKey, RecordKind};
 use crate::model::catalog::{Catalog, SchemaVocabulary};
 use crate::model::record::Record;
@@ -124,14 +124,14 @@ impl<'a, N: SchemaVocabulary> JsonlLoader<'a, N> {
         }
         next.check_logins(self.suspects.into_iter(), |_| true)?;
         // Attributes were validated against the schema line by line.
-        Check {
+        IntegrityCheck {
             anew: false,
-            ..Check::of_all(next, &before, catalog, self.names)
+            ..IntegrityCheck::of_all(next, &before, catalog, self.names)
         }
         .all(next.hot.own())?;
         next.hot.settle();
         next.tidy_used_ids();
-        next.named();
+        next.mark_names_reserved();
         Ok(self.directory)
     }
 }

@@ -155,12 +155,12 @@ impl Directory {
 
     /// Returns the rows that policies read.
     #[inline]
-    pub(crate) fn hot(&self) -> &Tables {
+    pub(crate) fn tables(&self) -> &Tables {
         &self.hot
     }
 
     /// Returns the rows mutably, so that names can be given numbers.
-    pub(crate) fn hot_mut(&mut self) -> &mut Tables {
+    pub(crate) fn tables_mut(&mut self) -> &mut Tables {
         &mut self.hot
     }
 
@@ -190,7 +190,7 @@ impl Directory {
 
     /// Marks all names that the policies use as reserved, so that compaction does not count them as
     /// garbage.
-    pub(crate) fn named(&mut self) {
+    pub(crate) fn mark_names_reserved(&mut self) {
         self.reserved_names = self.hot.bare_names();
     }
 
@@ -237,7 +237,7 @@ impl Directory {
             }
         }
         next.hot.settle();
-        next.named();
+        next.mark_names_reserved();
         Ok(next)
     }
 

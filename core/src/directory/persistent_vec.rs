@@ -10,10 +10,10 @@ const WIDTH_BITS: u32 = WIDTH.trailing_zeros();
 /// Pieces by their position. Cheap to clone.
 #[derive(Debug)]
 pub(super) struct PersistentVec<C> {
-    nodes: Arc<[Node<C>]>,
+    nodes: Arc<[TreeNode<C>]>,
 }
 
-type Node<C> = Arc<[Arc<C>]>;
+type TreeNode<C> = Arc<[Arc<C>]>;
 
 impl<C> Clone for PersistentVec<C> {
     fn clone(&self) -> Self {
@@ -58,7 +58,7 @@ impl<C: Clone> PersistentVec<C> {
                     .nodes
                     .iter()
                     .cloned()
-                    .chain([Node::from([piece])])
+                    .chain([TreeNode::from([piece])])
                     .collect();
             }
         }

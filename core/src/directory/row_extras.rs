@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use crate::model::calendar::Calendar;
 use crate::model::limit::Limits;
 use crate::model::pending_email::PendingEmail;
-use crate::model::transfer::Transfer;
+use crate::model::transfer::PendingTransfer;
 use crate::vm::StoredValue;
 
 /// Rarely used fields of one record.
@@ -17,7 +17,7 @@ pub(crate) struct RowExtras {
     /// An e-mail that is not confirmed yet.
     pub(super) pending: Option<Box<PendingEmail>>,
     /// Offer to transfer a client to another owner.
-    pub(super) transfer: Option<Box<Transfer>>,
+    pub(super) transfer: Option<Box<PendingTransfer>>,
     /// Creation time of an account.
     pub(super) created: Option<i64>,
     /// The host's custom attributes as given. `own` has them as typed by the schema, if they fit

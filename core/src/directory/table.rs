@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::chunk::{Chunk, ROWS};
+use super::chunk::{ROWS, RowChunk};
 use super::hash_index::HashIndex;
 use super::persistent_vec::PersistentVec;
 
@@ -13,12 +13,12 @@ use super::persistent_vec::PersistentVec;
 pub(crate) const NO_ROW: u32 = u32::MAX;
 /// Upper bound of row numbers, exclusive. A number below it fits an entity's number together with
 /// its kind.
-const MOST: u32 = (1 << crate::vm::KIND_SHIFT) - 1;
+const MAX_ROWS: u32 = (1 << crate::vm::KIND_SHIFT) - 1;
 const ROWS_BITS: u32 = ROWS.trailing_zeros();
 
 /// Fixed-size fields of a record; its texts are stored beside the row. The default value stands for
 /// no record.
-pub(crate) trait Row: Copy + Default {
+pub(crate) trait TableRow: Copy + Default {
     /// Returns whether the row has a record.
     fn exists(&self) -> bool;
 }
@@ -26,7 +26,7 @@ pub(crate) trait Row: Copy + Default {
 /// A table of rows. Cheap to clone; clones share the chunks that neither of them changes.
 #[derive(Debug)]
 pub(crate) struct Table<R> {
-    chunks: PersistentVec<Chunk<R>>,
+    chunks: PersistentVec<RowChunk<R>>,
     /// Number of ids that have a row number.
     names: u32,
     /// Number of ids that have a record.
@@ -62,9 +62,9 @@ fn parts(number: u32) -> (usize, usize) {
     ((number >> ROWS_BITS) as usize, number as usize & (ROWS - 1))
 }
 
-impl<R: Row> Table<R> {
+impl<R: TableRow> Table<R> {
     #[inline(always)]
-    fn place(&self, number: u32) -> Option<(&Chunk<R>, usize)> {
+    fn place(&self, number: u32) -> Option<(&RowChunk<R>, usize)> {
         let (chunk, at) = parts(number);
         Some((self.chunks.get(chunk)?, at))
     }
@@ -169,11 +169,11 @@ impl<R: Row> Table<R> {
     fn put_new(&mut self, id: &str, row: R, more: &str) -> u32 {
         let number = self.names;
         let (chunk, at) = parts(number);
-        if number >= MOST {
+        if number >= MAX_ROWS {
             return NO_ROW;
         }
         if chunk >= self.chunks.len() {
-            self.chunks.push(Chunk::new());
+            self.chunks.push(RowChunk::new());
         }
         let Some(chunk) = self.chunks.get_mut(chunk) else {
             return NO_ROW;
@@ -267,7 +267,7 @@ mod tests {
     #[derive(Debug, Clone, Copy, Default, PartialEq)]
     struct Step(Option<u64>);
 
-    impl Row for Step {
+    impl TableRow for Step {
         fn exists(&self) -> bool {
             self.0.is_some()
         }

@@ -8,19 +8,19 @@ use rpds::HashTrieMapSync;
 use super::feature_set::FeatureTable;
 use super::record_key::{RecordKey, RecordKind};
 use super::row_extras::RowExtras;
-use super::table::{Row, Table};
+use super::table::{Table, TableRow};
 use crate::model::account::DisableReason;
 use crate::model::domain::DomainState;
 use crate::vm::StoredValue;
 
 /// A row number, or [`NO_ROW`](super::NO_ROW).
-type Number = u32;
+type RowNumber = u32;
 
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct AccountRow {
-    pub(crate) owner: Number,
-    pub(crate) package: Number,
-    pub(crate) level: Number,
+    pub(crate) owner: RowNumber,
+    pub(crate) package: RowNumber,
+    pub(crate) level: RowNumber,
     pub(super) bits: u16,
 }
 
@@ -28,7 +28,7 @@ pub(crate) struct AccountRow {
 pub(crate) struct MemberRow {
     /// One bit for each of the first 64 features.
     pub(crate) grants: u64,
-    pub(crate) account: Number,
+    pub(crate) account: RowNumber,
     pub(super) bits: u16,
 }
 
@@ -36,7 +36,7 @@ pub(crate) struct MemberRow {
 pub(crate) struct LevelRow {
     /// One bit for each of the first 64 features.
     pub(crate) features: u64,
-    pub(crate) owner: Number,
+    pub(crate) owner: RowNumber,
     pub(super) bits: u16,
 }
 
@@ -45,13 +45,13 @@ pub(crate) struct PackageRow {
     /// One bit for each of the first 64 features.
     pub(crate) features: u64,
     /// Level of clients that are created without one.
-    pub(super) level: Number,
+    pub(super) level: RowNumber,
     pub(super) bits: u16,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct DomainRow {
-    pub(crate) owner: Number,
+    pub(crate) owner: RowNumber,
     pub(super) bits: u16,
 }
 
@@ -191,7 +191,7 @@ impl DomainRow {
 
 macro_rules! exists {
     ($($row:ident)*) => {
-        $(impl Row for $row {
+        $(impl TableRow for $row {
             #[inline]
             fn exists(&self) -> bool {
                 self.bits & 1 != 0
@@ -202,14 +202,14 @@ macro_rules! exists {
 
 exists!(AccountRow MemberRow LevelRow PackageRow);
 
-impl Row for DomainRow {
+impl TableRow for DomainRow {
     #[inline]
     fn exists(&self) -> bool {
         self.bits != 0
     }
 }
 
-impl Row for LoginRow {
+impl TableRow for LoginRow {
     fn exists(&self) -> bool {
         self.0
     }

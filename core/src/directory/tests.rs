@@ -383,9 +383,9 @@ fn numbers_are_compacted_when_most_are_free() {
     assert_eq!(answers(&directory), first);
     // Names that policies reserved are not counted as garbage.
     for at in 0..20_000 {
-        directory.hot_mut().accounts.name(&format!("named-{at}"));
+        directory.tables_mut().accounts.name(&format!("named-{at}"));
     }
-    directory.named();
+    directory.mark_names_reserved();
     let tidy = directory
         .compacted(&catalog(), &bundle())
         .expect("tidy")

@@ -24,11 +24,11 @@ pub(super) const REMOVED: &str = "Removed";
 
 /// Removed ids, with their previous holders. Cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub(super) struct UsedIds(HashTrieMapSync<(RecordKind, Arc<str>), Holder>);
+pub(super) struct UsedIds(HashTrieMapSync<(RecordKind, Arc<str>), IdHolder>);
 
 /// The record that had an id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Holder {
+struct IdHolder {
     /// The owner of a client, or the account of a member.
     of: Option<Arc<str>>,
     /// A hash of the record's type, id and e-mail. It tells whether the record comes back with an
@@ -36,7 +36,7 @@ struct Holder {
     email: String,
 }
 
-impl Holder {
+impl IdHolder {
     fn of(record: &Record) -> Option<Self> {
         let (of, email) = match record {
             Record::Account(account) => (account.owner(), account.email()),
@@ -67,7 +67,7 @@ struct RemovedLine {
     r#type: String,
     record: (String, String),
     #[serde(flatten)]
-    holder: Holder,
+    holder: IdHolder,
 }
 
 impl UsedIds {
@@ -106,7 +106,7 @@ impl UsedIds {
         Ok(true)
     }
 
-    fn line(kind: RecordKind, id: &str, holder: &Holder) -> Result<String, Error> {
+    fn line(kind: RecordKind, id: &str, holder: &IdHolder) -> Result<String, Error> {
         let line = RemovedLine {
             r#type: REMOVED.to_owned(),
             record: (kind.name().to_owned(), id.to_owned()),
@@ -139,11 +139,11 @@ fn used(reference: &EntityRef) -> Error {
 }
 
 impl Directory {
-    fn holder(&self, key: RecordKey) -> Option<Holder> {
-        Holder::of(&self.own_record(key)?)
+    fn holder(&self, key: RecordKey) -> Option<IdHolder> {
+        IdHolder::of(&self.own_record(key)?)
     }
 
-    fn removed(&self, reference: &EntityRef) -> Option<&Holder> {
+    fn removed(&self, reference: &EntityRef) -> Option<&IdHolder> {
         let kind = RecordKind::named(reference.kind())?;
         self.used_ids.0.get(&(kind, Arc::from(reference.id())))
     }

@@ -20,7 +20,7 @@ use crate::model::limit::Limits;
 use crate::model::operator::{Operator, Platform};
 use crate::model::package::Package;
 use crate::model::pending_email::PendingEmail;
-use crate::model::transfer::Transfer;
+use crate::model::transfer::PendingTransfer;
 
 /// Input of an account row. Texts are borrowed from their source.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ pub(super) struct NewAccount<'a> {
     pub(super) limits: Limits,
     pub(super) calendar: Option<&'a Calendar>,
     pub(super) pending: Option<&'a PendingEmail>,
-    pub(super) transfer: Option<&'a Transfer>,
+    pub(super) transfer: Option<&'a PendingTransfer>,
     pub(super) created: Option<i64>,
     pub(super) attributes: Map<String, Value>,
 }

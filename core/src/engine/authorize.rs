@@ -1,4 +1,4 @@
-//! `authorize`, `check`, their forms for many, and `explain`.
+//! `authorize`, `check`, their batch forms, and `explain`.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -16,55 +16,57 @@ use crate::model::reference::EntityRef;
 use crate::util::error::Error;
 use crate::util::panic::catch_panic;
 
-/// Who acts, and as whom (A1).
-type Acting<'a> = (&'a EntityRef, PrincipalRef<'a>);
+/// The login that acts, and the account that it acts as (A1).
+type ActingLogin<'a> = (&'a EntityRef, PrincipalRef<'a>);
 
 impl Engine {
-    /// Whether `request` is allowed, and under which code. Takes nothing from any limit.
+    /// Returns whether `request` is allowed, and the decision's code. Consumes nothing from any
+    /// limit.
     ///
     /// An unknown principal, account or host is a denial with its own code (E1), not an error.
     ///
     /// # Errors
-    /// The `input.*` codes, for a request that is malformed.
+    /// Fails with the `input.*` codes if the request is malformed.
     pub fn authorize<'a>(&self, question: impl Into<RequestRef<'a>>) -> Result<Decision, Error> {
         let question = question.into();
-        self.watched("authorize", &question, || {
+        self.observe("authorize", &question, || {
             catch_panic(|| self.current()?.authorize(&question))
         })
     }
 
-    /// The allow bit of [`Engine::authorize`].
+    /// Returns the allow bit of [`Engine::authorize`].
     ///
     /// # Errors
-    /// As [`Engine::authorize`].
+    /// Fails with the same errors as [`Engine::authorize`].
     #[inline]
     pub fn check<'a>(&self, question: impl Into<RequestRef<'a>>) -> Result<bool, Error> {
         self.check_ref(&question.into())
     }
 
-    /// The question lent, not moved: it is larger than what is done with it costs.
+    /// Takes the request by reference, because moving it would cost more than the check itself.
     fn check_ref(&self, question: &RequestRef<'_>) -> Result<bool, Error> {
         if !self.telemetry.is_disabled() {
-            return self.check_watched(question);
+            return self.check_observed(question);
         }
-        // Most questions end here, without the size of an error in the way. A panic is met again
-        // below, and told.
+        // Most requests end here, without the cost of a large error type. A panic occurs again
+        // below, where it is reported.
         match catch_unwind(AssertUnwindSafe(|| self.planned(question))) {
             Ok(Some(allowed)) => Ok(allowed),
             _ => catch_panic(|| self.current()?.check(question)),
         }
     }
 
-    /// Who is told of an answer is told its code.
+    /// Returns the allow bit of the full decision. Used if telemetry is on, because events need the
+    /// decision code.
     #[cold]
-    fn check_watched(&self, question: &RequestRef<'_>) -> Result<bool, Error> {
-        self.watched("check", question, || {
+    fn check_observed(&self, question: &RequestRef<'_>) -> Result<bool, Error> {
+        self.observe("check", question, || {
             catch_panic(|| self.current()?.authorize(question))
         })
         .map(|decision| decision.allowed)
     }
 
-    /// The allow bit, where a plan of the version in force says it.
+    /// Returns the allow bit if a plan of the current version decides it.
     #[inline]
     fn planned(&self, question: &RequestRef<'_>) -> Option<bool> {
         let state = self.current.load();
@@ -75,32 +77,31 @@ impl Engine {
         }
     }
 
-    /// The decisions on many requests, all from one version of policies and directory, in their
-    /// order.
+    /// Decides many requests on one version of policies and directory, in their order.
     ///
     /// # Errors
-    /// [`Error::Item`] with the index of the first request that is malformed; then none is
-    /// answered.
+    /// Fails with [`Error::Item`] and the index of the first malformed request. No request is
+    /// decided then.
     pub fn authorize_many<'a, Q>(&self, questions: &'a [Q]) -> Result<Vec<Decision>, Error>
     where
         &'a Q: Into<RequestRef<'a>>,
     {
         self.many(questions, |state, question| {
-            self.watched("authorize_many", question, || state.authorize(question))
+            self.observe("authorize_many", question, || state.authorize(question))
         })
     }
 
-    /// The allow bits of [`Engine::authorize_many`].
+    /// Returns the allow bits of [`Engine::authorize_many`].
     ///
     /// # Errors
-    /// As [`Engine::authorize_many`].
+    /// Fails with the same errors as [`Engine::authorize_many`].
     pub fn check_many<'a, Q>(&self, questions: &'a [Q]) -> Result<Vec<bool>, Error>
     where
         &'a Q: Into<RequestRef<'a>>,
     {
         if !self.telemetry.is_disabled() {
             let watched = |state: &Snapshot, question: &RequestRef<'a>| {
-                self.watched("check_many", question, || state.authorize(question))
+                self.observe("check_many", question, || state.authorize(question))
             };
             return self.many(questions, |state, question| {
                 watched(state, question).map(|decision| decision.allowed)
@@ -113,11 +114,11 @@ impl Engine {
         })
     }
 
-    /// Why the answer is what it is: for each policy that could apply, whether it did, the facts
-    /// that it read, and the condition that failed.
+    /// Explains a decision: for each policy that could apply, whether it did, the facts that it
+    /// read, and the condition that failed.
     ///
     /// # Errors
-    /// As [`Engine::authorize`].
+    /// Fails with the same errors as [`Engine::authorize`].
     pub fn explain(&self, request: &Request) -> Result<Explanation, Error> {
         catch_panic(|| {
             let state = self.current()?;
@@ -133,7 +134,7 @@ impl Engine {
                     .explain(&question.request, &question.entities),
                 CedarQuery::Denied(_) => Ok(Vec::new()),
             };
-            // Of several meters the one that is refused is explained, or the last.
+            // If the request has several meters, the denied one is explained, or the last.
             let (decision, policies) = match state.counted_with(&request.into(), &explained)? {
                 Some((decision, Some(policies))) => (decision, policies),
                 Some((decision, None)) => (decision, explained(None)?),
@@ -182,7 +183,7 @@ impl Snapshot {
         }
     }
 
-    /// The decision, of so much of a meter.
+    /// Decides a request, with the amount of a meter if there is one.
     pub(super) fn decide(
         &self,
         question: &RequestRef<'_>,
@@ -191,8 +192,9 @@ impl Snapshot {
         self.decide_with_grant(question, quota, None)
     }
 
-    /// The same; `heard`, where somebody wants to know it, is for how long the policies about
-    /// limits stay silent, where they are and it can be known.
+    /// Decides a request like [`Snapshot::decide`]. If `heard` is given, also stores the range of
+    /// usage for which no limit policy would apply. The next consume can then skip the policies.
+    /// Leaves `heard` empty if the range cannot be proved.
     pub(super) fn decide_with_grant(
         &self,
         question: &RequestRef<'_>,
@@ -221,20 +223,20 @@ impl Snapshot {
                 return Ok(self.told(answer.clone()));
             }
             if unknown {
-                // The next is answered by this one.
+                // The answer without the quota is cached here, and the next request is answered
+                // from it.
                 return self.decide(question, None);
             }
         }
         self.judged(question, quota, quota.is_none())
     }
 
-    /// The decision on a request without an amount, which is neither remembered nor taken from what
-    /// is.
+    /// Decides a request without an amount, without reading or writing cached answers.
     pub(super) fn decided_anew(&self, question: &RequestRef<'_>) -> Result<Decision, Error> {
         self.judged(question, None, false)
     }
 
-    /// The policies' decision; the answer is remembered if that is said.
+    /// Decides a request by the policies, and caches the answer if `is_remembered`.
     fn judged(
         &self,
         question: &RequestRef<'_>,
@@ -269,7 +271,7 @@ impl Snapshot {
             self.loaded
                 .asked(&question.to_owned_request()?, &self.directory, quota)?
         {
-            // Cedar has the words for an error.
+            // Only Cedar provides the error message.
             let judged = self
                 .loaded
                 .rules()
@@ -285,7 +287,7 @@ impl Snapshot {
         Ok(self.decision(acting, &verdict))
     }
 
-    /// The allow bit, where a plan says it.
+    /// Returns the allow bit if a plan decides it.
     #[inline]
     fn planned(&self, question: &RequestRef<'_>) -> Option<bool> {
         LoadedPolicies::planned(&self.tenant_programs, question, &self.directory)
@@ -322,7 +324,7 @@ impl Snapshot {
 
     pub(super) fn decide_query(
         &self,
-        acting: Option<Acting<'_>>,
+        acting: Option<ActingLogin<'_>>,
         asked: &CedarQuery,
     ) -> Result<Decision, Error> {
         let verdict = match asked {
@@ -341,7 +343,7 @@ impl Snapshot {
         Ok(self.decision(acting, &verdict))
     }
 
-    /// An answer of this version, without errors, to one that acts for himself.
+    /// Builds a decision of this version from an answer without errors and without an actor.
     pub(super) fn told(
         &self,
         AnswerTemplate {
@@ -369,7 +371,7 @@ impl Snapshot {
         }
     }
 
-    fn decision(&self, acting: Option<Acting<'_>>, verdict: &CedarOutcome) -> Decision {
+    fn decision(&self, acting: Option<ActingLogin<'_>>, verdict: &CedarOutcome) -> Decision {
         let rules = self.loaded.rules();
         let errors = verdict.errors.iter().filter_map(|(at, message)| {
             rules.list.get(*at).map(|rule| PolicyFailure {

@@ -1,4 +1,4 @@
-//! The owner's bill: statements, payments, and the draw (B2 to B7).
+//! The owner's bill: statements, payments and the draw of clients (B2 to B7).
 
 use super::quota_request::idempotency_digest;
 use super::sync::NewSnapshot;
@@ -10,22 +10,22 @@ use crate::store::{self, CountTx, TxOutcome};
 use crate::util::error::Error;
 use crate::util::panic::catch_panic;
 
-/// Enters something into an owner's books, once for its key.
+/// Writes an entry to an owner's billing ledger, once for its key.
 type PaymentTx<'e> =
     &'e dyn Fn(&mut BillingLedger<'_>, Option<(&str, [u8; 32])>) -> Result<Payment, Error>;
 
 impl Engine {
-    /// What an owner owes for client accounts over his package's number in one of his months,
-    /// `YYYY-MM` (B2, B4): as it comes to now while the month runs, else as it stood at its last
-    /// instant.
+    /// Returns the amount that an owner owes in one month, `YYYY-MM`, for client accounts over the
+    /// package's number (B2, B4). For the running month it is the present amount, otherwise the
+    /// amount at the month's last instant.
     ///
-    /// The clients' number at the last instant is kept by the commands of [`Engine::perform`]: the
-    /// first that changes it after the end closes the month before. Records that the host puts
-    /// itself count from when they are put.
+    /// The commands of [`Engine::perform`] record the number of clients at the last instant. The
+    /// first command after the end that changes the number closes the month. Records that the host
+    /// puts count from the time of the put.
     ///
     /// # Errors
-    /// [`Error::Period`], [`Error::BillsNoClient`] for a client account (B1),
-    /// `directory.unknown_account`; the codes of the store.
+    /// Fails with [`Error::Period`], with [`Error::BillsNoClient`] for a client account (B1), with
+    /// `directory.unknown_account`, and with the codes of the store.
     ///
     /// # Example: thirteen clients on a package of ten
     /// ```
@@ -55,11 +55,11 @@ impl Engine {
         )
     }
 
-    /// The statement of the month that runs: what will be owed if nothing changes, and who is at
-    /// risk (B6).
+    /// Returns the statement of the running month: the amount that will be owed if nothing changes,
+    /// and the clients at risk (B6).
     ///
     /// # Errors
-    /// As [`Engine::statement`].
+    /// Fails with the same errors as [`Engine::statement`].
     pub fn preview(&self, owner: &str) -> Result<Statement, Error> {
         self.count_error(
             "preview",
@@ -67,12 +67,13 @@ impl Engine {
         )
     }
 
-    /// Records that so many cents were received for a month, all of it or a part; in a settled
-    /// month each price that is full enables one client (B4, B5). Outlives the machine's power; a
-    /// retry with the same `key` records nothing.
+    /// Records that `cents` were received for a month, as a full or a partial payment. In a settled
+    /// month each full price enables one client (B4, B5). The payment survives a loss of power, and
+    /// a retry with the same `key` records nothing.
     ///
     /// # Errors
-    /// As [`Engine::statement`]; [`Error::Amount`] for less than one cent; the codes of keys.
+    /// Fails with the errors of [`Engine::statement`], with [`Error::Amount`] for less than one
+    /// cent, and with the codes of keys.
     pub fn record_payment(
         &self,
         owner: &str,
@@ -90,11 +91,12 @@ impl Engine {
         )
     }
 
-    /// Takes a payment back, whole: what the bank returned. In a settled month those whom it had
-    /// enabled are disabled again.
+    /// Reverses a whole payment, such as one that the bank returned. In a settled month the clients
+    /// that it had enabled are disabled again.
     ///
     /// # Errors
-    /// [`Error::UnknownPayment`], [`Error::PaymentReversed`]; the codes of keys and of the store.
+    /// Fails with [`Error::UnknownPayment`], [`Error::PaymentReversed`], and the codes of keys and
+    /// of the store.
     pub fn reverse_payment(&self, payment: u64, key: Option<&str>) -> Result<Payment, Error> {
         const VERB: &str = "reverse_payment";
         let owner = self.count_error(
@@ -116,16 +118,16 @@ impl Engine {
         )
     }
 
-    /// Closes a month that is over, and puts its draw in force: exactly as many of its clients are
-    /// disabled for overage as are neither included, nor paid for, nor gone (B3, B4, B5). A second
-    /// call changes nothing, and one that was killed has done all or nothing.
+    /// Closes a month that is over, and enforces its draw. Disables for overage exactly as many
+    /// clients as are neither included, nor paid for, nor gone (B3, B4, B5). A second call changes
+    /// nothing. A call that is killed has done all or nothing.
     ///
-    /// `choice` names those who are to be first, where the catalog's `excess_order` leaves that to
-    /// the owner; else it is empty.
+    /// `choice` names the clients to disable first, if the catalog's `excess_order` leaves that to
+    /// the owner. Otherwise it is empty.
     ///
     /// # Errors
-    /// As [`Engine::statement`]; [`Error::PeriodOpen`], [`Error::ExcessChoice`]; `internal.random`
-    /// where the operating system gives no seed.
+    /// Fails with the errors of [`Engine::statement`], with [`Error::PeriodOpen`] and
+    /// [`Error::ExcessChoice`], and with `internal.random` if the operating system gives no seed.
     pub fn settle(&self, owner: &str, period: &str, choice: &[String]) -> Result<Statement, Error> {
         self.write_billing("settle", owner, |books| {
             books.settle(period, choice)?;
@@ -166,7 +168,8 @@ impl Engine {
         Ok(payment)
     }
 
-    /// Writes into an owner's books, and changes the directory as they then say: one transaction.
+    /// Writes to an owner's billing ledger, and changes the directory accordingly, in one
+    /// transaction.
     fn write_billing<T>(
         &self,
         verb: &'static str,
@@ -209,7 +212,7 @@ impl Snapshot {
         )
     }
 
-    /// The version after these changes, if there are some.
+    /// Returns the snapshot after these changes, or `None` if there are none.
     fn changed(&self, changes: Vec<Change>) -> Result<Option<NewSnapshot>, Error> {
         if changes.is_empty() {
             return Ok(None);
@@ -225,8 +228,7 @@ impl Snapshot {
         )))
     }
 
-    /// Closes the months that are over of those accounts which are billed, before their clients
-    /// change.
+    /// Closes the past months of the billed accounts, before their clients change.
     pub(super) fn close_books(
         &self,
         ledger: &mut dyn CountTx,
@@ -238,8 +240,9 @@ impl Snapshot {
             .try_for_each(|account| self.books(&self.directory, ledger, account)?.close_last())
     }
 
-    /// These changes with what follows from them for clients that are disabled for overage, if
-    /// something does: one that is closed, or leaves its owner, frees another.
+    /// Returns the changes together with the resulting changes of clients that are disabled for
+    /// overage, or `None` if there are none. A client that is closed or leaves its owner enables
+    /// another.
     pub(super) fn with_overage(
         &self,
         ledger: &mut dyn CountTx,
@@ -271,8 +274,8 @@ impl Snapshot {
         Ok(Some(all))
     }
 
-    /// Whether a client that there was is the owner's no more, or is again: a new one is in no
-    /// month yet.
+    /// Returns whether an existing client leaves the owner or comes back. A new client belongs to
+    /// no closed month yet.
     fn changes_client_access(&self, owner: &str, changes: &[Change]) -> bool {
         let Some(number) = self.directory.account_number(owner) else {
             return false;

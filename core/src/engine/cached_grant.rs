@@ -1,5 +1,6 @@
-//! What is asked most: an account takes from one meter, for itself, at a domain, without a key.
-//! While the policies about limits stay silent, the answer is the one before with other counts.
+//! The fast path of the most frequent consume: an account consumes from one meter for itself, at a
+//! domain, without a key. While no limit policy applies, the answer is the previous one with other
+//! counts.
 
 use super::Snapshot;
 use crate::api::consume_options::ConsumeOptions;
@@ -13,13 +14,14 @@ use crate::quota::{self, ConsumeMode, MeterRequest};
 use crate::store::{CountTx, GrantKey};
 use crate::util::error::Error;
 
-/// Such a question.
+/// A consume on the fast path.
 pub(super) struct FastConsume<'s> {
     single: SelfConsume<'s>,
     asked: quota::FastConsumeRequest<'s>,
 }
 
-/// A silence, and of how much of which count it was said.
+/// A range of usage in which no limit policy applies, with the amount and the reserved amount for
+/// which the range holds.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct GrantCandidate {
     silence: UnaffectedRange,
@@ -38,7 +40,7 @@ impl GrantCandidate {
 }
 
 impl Snapshot {
-    /// The question, if it is such a one.
+    /// Returns the request as a fast consume, or `None` if it does not qualify.
     #[inline]
     pub(super) fn fast_consume<'s>(
         &'s self,
@@ -80,7 +82,7 @@ impl FastConsume<'_> {
         self.asked.account
     }
 
-    /// Takes, if a note says that it is allowed.
+    /// Consumes if a cached grant allows it.
     pub(super) fn try_grant<'s>(
         &self,
         ledger: &mut dyn CountTx,
@@ -92,7 +94,7 @@ impl FastConsume<'_> {
         })
     }
 
-    /// Notes what was heard while it was taken.
+    /// Caches the grant that the decision on the consume produced.
     pub(super) fn cache_grant(
         &self,
         ledger: &mut dyn CountTx,

@@ -1,4 +1,4 @@
-//! `perform`: a command, its permission, its debit and its change of the directory in one
+//! `perform`: a command with its authorization, its debit and its change of the directory, in one
 //! transaction.
 
 use std::cell::OnceCell;
@@ -22,40 +22,42 @@ use crate::store::{CountTx, TxOutcome};
 use crate::util::error::Error;
 use crate::util::panic::catch_panic;
 
-/// Who asks for what: as it comes from outside.
+/// A command request as it comes from the caller.
 struct CommandRequest<'a> {
     principal: &'a EntityRef,
     command: &'a Command,
     with: &'a Environment,
     key: Option<&'a str>,
-    /// What it is about, once that is known.
+    /// The resource of the command, once it is known.
     about: OnceCell<EntityRef>,
 }
 
-/// What became of a command.
+/// The result of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Performed {
-    /// What the policies say. Its `operation` is the command's line in the history.
+    /// The decision of the policies. Its `operation` is the command's entry in the history.
     pub decision: Decision,
-    /// What is to be sent to the e-mail that waits to be confirmed, of commands that make one wait
-    /// (I4). It is told once: the directory keeps a hash of it, and a retry does not get it again.
+    /// The token to send to the e-mail that waits to be confirmed, for commands that start a
+    /// confirmation (I4). It is returned only once, because the directory stores its hash and a
+    /// retry does not get it again.
     pub token: Option<String>,
 }
 
 impl Engine {
-    /// Asks whether `principal` may, and if so obeys the command: the policies' answer, what it
-    /// counts (a client account, a seat) and the change of the directory are one transaction. What
-    /// is denied changes nothing.
+    /// Authorizes a command for `principal` and executes it if it is allowed. The decision, the
+    /// debit (a client account, a seat) and the change of the directory are one transaction. A
+    /// denied command changes nothing.
     ///
-    /// A retry with the same `key` changes nothing again and gives the first granted answer,
-    /// without its token. A command stands in the history of the account that asks; an operator's,
-    /// in that of the account which it is about. Keys are those of the account that asks; all
-    /// operators share theirs.
+    /// A retry with the same `key` changes nothing again and returns the first granted decision,
+    /// without its token. The history of the caller's account records the command. For an operator,
+    /// it is the history of the account that the command changes. Keys belong to the caller's
+    /// account, and all operators share one key space.
     ///
     /// # Errors
-    /// The `directory.*` code of the invariant that the change would break, or of what it names and
-    /// nobody has; `input.command_unasked` where no action of the schema asks for it; the codes of
-    /// keys and of the store. Then nothing was changed.
+    /// Fails with the `directory.*` code of the invariant that the change would break, or of a
+    /// named record that does not exist. Fails with `input.command_unasked` if no action of the
+    /// schema is marked for the command, and with the codes of keys and of the store. Nothing is
+    /// changed then.
     ///
     /// # Example: an owner creates a client account
     /// ```
@@ -69,7 +71,10 @@ impl Engine {
     ///     None, None,
     /// )?;
     /// let command = Command::from_json(r#"{"do": "create_client", "id": "bakery", "email": "hello@bakery.example"}"#)?;
-    /// let with = Environment { host: Some("app.mmio.example".to_owned()), ..Circumstances::default() };
+    /// let with = Environment {
+    ///     host: Some("app.mmio.example".to_owned()),
+    ///     ..Environment::default()
+    /// };
     /// let done = engine.perform(&EntityRef::new("Account", "acme"), &command, &with, None)?;
     /// assert!(done.decision.allowed);
     /// assert!(done.token.is_some(), "to be sent to hello@bakery.example");
@@ -90,7 +95,7 @@ impl Engine {
             key,
             about: OnceCell::new(),
         };
-        self.watched_command((principal, command, with), &order.about, || {
+        self.observe_command((principal, command, with), &order.about, || {
             let record_bytes = self.caps.record_bytes;
             catch_panic(|| {
                 self.transact(
@@ -103,10 +108,10 @@ impl Engine {
     }
 }
 
-/// Whose keys those of operators are, who work in no account: no account's id is empty.
+/// The key space of operators, who belong to no account. No account has the empty id.
 const OPERATOR_KEY_SPACE: &str = "";
 
-/// In whose history it stands, and who did it.
+/// The account, member and actor of a history entry.
 struct HistoryEntryOwner<'a> {
     account: &'a str,
     member: Option<&'a str>,
@@ -114,7 +119,8 @@ struct HistoryEntryOwner<'a> {
 }
 
 impl Snapshot {
-    /// Each run of a transaction has a scene of its own, and so a token of its own.
+    /// Returns a new command context. Each run of a transaction has its own context, and so its own
+    /// token.
     fn command_context<'s>(
         &'s self,
         order: &'s CommandRequest<'_>,
@@ -129,7 +135,8 @@ impl Snapshot {
         })
     }
 
-    /// That of whoever asks; an operator's is that of what the command is about.
+    /// Returns the account whose history records the command: the caller's account, or the target
+    /// account if the caller is an operator.
     fn book<'a>(
         &'a self,
         order: &'a CommandRequest<'_>,
@@ -149,7 +156,8 @@ impl Snapshot {
         }
     }
 
-    /// The account whose keys are those of whoever asks; of who removed itself, which it had.
+    /// Returns the account that owns the caller's keys. A member that removed itself keeps the key
+    /// space of its former account.
     fn key_space_of(&self, order: &CommandRequest<'_>) -> String {
         let account = self
             .paying_account(order.principal.into())
@@ -160,8 +168,8 @@ impl Snapshot {
             .to_owned()
     }
 
-    /// The accounts whose counts a command may read or change. What it was about may be gone: then
-    /// it may be a retry.
+    /// Returns the accounts whose counts a command may read or change. The target may no longer
+    /// exist, because the call may be a retry.
     fn accounts_to_lock(&self, order: &CommandRequest<'_>) -> Result<Vec<String>, Error> {
         let mut accounts = vec![self.key_space_of(order)];
         if let Ok(target) = order
@@ -215,7 +223,7 @@ impl Snapshot {
         }
         let mut changes = order.command.changes(&scene)?;
         if changes.is_empty() {
-            // What the action counts did not come or go: it was so before.
+            // The command changes nothing, so the stocks must equal the number of records again.
             sync_stocks(ledger, &self.directory, bundle, &target.counted)?;
             return Ok((
                 Performed {
@@ -253,9 +261,9 @@ impl Snapshot {
         ))
     }
 
-    /// What the policies say: of the actions that the schema marks for it the first that is
-    /// allowed, or the refusal that came furthest through the gates. What is allowed is written
-    /// into the history.
+    /// Authorizes a command. Of the actions that the schema marks for the command, returns the
+    /// first that is allowed, or the denial that passed the most gates. An allowed command
+    /// is recorded in the history.
     fn authorize_command(
         &self,
         order: &CommandRequest<'_>,
@@ -297,7 +305,7 @@ impl Snapshot {
                 circumstances,
             };
             let question = RequestRef::from(&request);
-            // Who works in no account takes from none.
+            // A caller without an account consumes from no account.
             let metered = !is_staff
                 && declared
                     .meters
@@ -337,8 +345,8 @@ impl Snapshot {
         })
     }
 
-    /// What is allowed, written into the history. The staff's is kept under its key where a retry
-    /// finds it though what the command was about is gone.
+    /// Records an allowed command in the history. An operator's key is stored in the operators' key
+    /// space, so that a retry finds it even if the target no longer exists.
     fn write_history(
         &self,
         order: &CommandRequest<'_>,
@@ -377,15 +385,15 @@ impl Snapshot {
     }
 }
 
-/// The refusals of the actions that a verb asks: the one that came furthest through the gates is
-/// told.
+/// The denials of the actions of one request. The denial that passed the most gates is
+/// returned.
 #[derive(Default)]
 pub(super) struct Refusals(Option<(usize, Decision)>);
 
 impl Refusals {
     pub(super) fn add(&mut self, state: &Snapshot, decision: Decision) {
-        // Where in the order of the policies the one stands that names it; after them all, if none
-        // does.
+        // Position, in gate order, of the policy that caused the denial. Denials without a policy
+        // sort last.
         let rules = &state.loaded.rules().list;
         let named = decision
             .policies
@@ -402,8 +410,8 @@ impl Refusals {
     }
 }
 
-/// Makes the ledger's rows of the stocks that are the number of records what the directory says,
-/// for the history. Their count is read from the directory.
+/// Records stocks that count directory records, for the history. The number itself is read from the
+/// directory.
 fn sync_stocks(
     ledger: &mut dyn CountTx,
     directory: &Directory,

@@ -1,4 +1,4 @@
-//! The directory's verbs: change, import, export, and looking things up.
+//! The methods for the directory: change, import, export and look-ups.
 
 use std::io::{BufRead, Write};
 use std::sync::Arc;
@@ -11,11 +11,12 @@ use crate::util::error::Error;
 use crate::util::panic::catch_panic;
 
 impl Engine {
-    /// Makes all changes in one transaction, or none. Gives the new revision.
+    /// Applies all changes in one transaction, or none. Returns the new revision.
     ///
     /// # Errors
-    /// The `directory.*` codes: the first invariant that the changed directory would break;
-    /// [`Error::Revision`] if `expected` is given and the directory has moved on.
+    /// Fails with the `directory.*` code of the first invariant that the changed directory would
+    /// break. Fails with [`Error::Revision`] if `expected` is given and the directory has another
+    /// revision.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "a transaction may repeat its body, so each run has a copy; callers need none"
@@ -44,16 +45,16 @@ impl Engine {
         })
     }
 
-    /// Replaces the whole directory by the records of JSON lines: what is not among them is gone.
-    /// `progress` is told every few thousand records and may stop the import by giving back
-    /// `false`. Gives the new revision.
+    /// Replaces the whole directory by the records of JSON lines. Records that are not among them
+    /// are removed. `progress` is called every few thousand records and may stop the import by
+    /// returning `false`. Returns the new revision.
     ///
-    /// It replaces what this engine saw last, or the directory of the revision that is `expected`:
-    /// what was changed after that is not lost.
+    /// The import replaces the version that this engine saw last, or the revision `expected`. So a
+    /// later change is never lost.
     ///
     /// # Errors
-    /// The `directory.*` and `input.*` codes, with the line; [`Error::Revision`] if the directory
-    /// has moved on. Then nothing is changed.
+    /// Fails with the `directory.*` and `input.*` codes, with the line, and with
+    /// [`Error::Revision`] if the directory has another revision. Nothing is changed then.
     pub fn import(
         &self,
         lines: impl BufRead,
@@ -64,10 +65,11 @@ impl Engine {
     }
 
     /// Imports the records of JSON lines if nothing was ever written to the directory, which then
-    /// is at revision 0. Returns whether it did: of several processes that start at once, one does.
+    /// is at revision 0. Returns whether it imported. If several processes start at once, one of
+    /// them imports.
     ///
     /// # Errors
-    /// As [`Engine::import`], but for [`Error::Revision`].
+    /// Fails with the errors of [`Engine::import`], except [`Error::Revision`].
     ///
     /// # Example: the first start of an application, and each later one
     /// ```
@@ -96,7 +98,8 @@ impl Engine {
         progress: Option<&mut dyn FnMut(ImportProgress) -> bool>,
     ) -> Result<u64, Error> {
         let expected = Some(expected.unwrap_or_else(|| self.current.load().directory.revision()));
-        // What is read is read before anybody waits for it.
+        // The lines are read before the write lock is taken, so that no other writer waits for the
+        // input.
         let read = catch_panic(|| {
             let state = self.current()?;
             let bundle = state.tenancy(verb)?;
@@ -126,11 +129,11 @@ impl Engine {
         })
     }
 
-    /// Writes the directory as JSON lines that [`Engine::import`] reads back to the same. Gives
-    /// their revision.
+    /// Writes the directory as JSON lines that [`Engine::import`] reads back to the same records.
+    /// Returns their revision.
     ///
     /// # Errors
-    /// [`Error::Stream`] if the writer fails.
+    /// Fails with [`Error::Stream`] if the writer fails.
     pub fn export(&self, lines: impl Write) -> Result<u64, Error> {
         catch_panic(|| {
             let state = self.current()?;
@@ -140,11 +143,11 @@ impl Engine {
         })
     }
 
-    /// The record of that type and id, or nothing.
+    /// Returns the record of this type and id, or `None` if there is none.
     ///
     /// # Errors
-    /// [`Error::RecordType`] for a type that is not one of [`Record`]'s; [`Error::NotTenancy`]
-    /// for a plain Cedar program.
+    /// Fails with [`Error::RecordType`] for a type that is not one of [`Record`]'s, and with
+    /// [`Error::NotTenancy`] for a plain Cedar program.
     pub fn record(&self, reference: &EntityRef) -> Result<Option<Record>, Error> {
         catch_panic(|| {
             let state = self.current()?;
@@ -158,10 +161,11 @@ impl Engine {
         })
     }
 
-    /// The TXT record that the DNS of an owner's domain must have before `verify_domain` (D4).
+    /// Returns the TXT record that the DNS of an owner's domain must have before `verify_domain`
+    /// (D4).
     ///
     /// # Errors
-    /// `directory.unknown_record` for a name that is no owner's domain.
+    /// Fails with `directory.unknown_record` if the name is not an owner's domain.
     pub fn domain_proof(&self, domain: &str) -> Result<String, Error> {
         catch_panic(|| {
             let state = self.current()?;

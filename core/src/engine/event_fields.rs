@@ -1,4 +1,4 @@
-//! What is told of a question, an answer and a change: the fields of the log's events.
+//! The fields of events: request, decision and change.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -14,11 +14,11 @@ use crate::model::calendar;
 use crate::model::reference::EntityRef;
 use crate::telemetry::EventBuilder;
 
-/// Whose desk, where one was asked for: perhaps nobody's.
+/// The desk that receives a ticket, or `None` if no desk does.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct TicketQueue<'a>(pub(super) Option<&'a str>);
 
-/// Who asked for what: as much of it as is told.
+/// The subject of an event: the caller and the request, as far as events contain them.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct EventSubject<'a> {
     pub(super) command: Option<&'a str>,
@@ -50,7 +50,7 @@ impl<'a> From<&RequestRef<'a>> for EventSubject<'a> {
 }
 
 impl<'a> EventSubject<'a> {
-    /// Who does something in these circumstances.
+    /// Returns the subject for a principal in an environment.
     pub(super) fn new(principal: &'a EntityRef, with: &'a Environment) -> Self {
         Self {
             principal: Some((principal.kind(), principal.id())),
@@ -60,7 +60,7 @@ impl<'a> EventSubject<'a> {
         }
     }
 
-    /// What the counts are called by.
+    /// Returns the label of the metrics.
     pub(super) fn metric_label(&self, verb: &'a str) -> Cow<'a, str> {
         match (self.action, self.command) {
             (Some(("Action", name)), _) | (None, Some(name)) => Cow::Borrowed(name),
@@ -99,18 +99,18 @@ impl<'a> EventSubject<'a> {
     }
 }
 
-/// A change of the directory, as it is told.
+/// A change of the directory for an event.
 #[derive(Debug, Default)]
 pub(super) struct DirectoryDelta {
     pub(super) revision: u64,
     pub(super) put: Vec<EntityRef>,
     pub(super) removed: Vec<EntityRef>,
-    /// Whether all records are others.
+    /// Whether the whole directory was replaced.
     pub(super) whole: bool,
 }
 
 impl DirectoryDelta {
-    /// What became of these records; of all, if it is not said.
+    /// Builds the change of these records, or of the whole directory if `references` is `None`.
     pub(super) fn of(directory: &Directory, references: Option<Vec<EntityRef>>) -> Self {
         let (revision, whole) = (directory.revision(), references.is_none());
         let (put, removed) = references
@@ -126,8 +126,8 @@ impl DirectoryDelta {
     }
 }
 
-/// The policies that determined an answer, and those that erred: by their names, for their words
-/// may have values in them.
+/// Adds the policies that determined a decision, its advice, and the policies that failed, all by
+/// id. The error messages are left out because they may contain values.
 pub(super) fn reasons(draft: EventBuilder, decision: &Decision) -> EventBuilder {
     let draft = draft.names("policies", decision.policies.iter().map(AsRef::as_ref));
     let draft = draft.names("advice", decision.advice.iter().map(AsRef::as_ref));

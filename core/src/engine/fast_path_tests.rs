@@ -1,6 +1,8 @@
-//! Checks that the shipped bundle stays on the fast path. Each kind of session request is answered
-//! by its plan and cached by its bits. No decision takes more evaluator steps than this file
-//! states. The comparison with Cedar finds a wrong answer, but no other test finds a slow one.
+//! Tests that keep the shipped bundle on the fast path.
+//!
+//! Each kind of request in a session must be decided by its plan and recalled by its bits. No
+//! decision may take more evaluator steps than this file states. The comparison with Cedar finds a
+//! wrong decision, but only these tests find a slow one.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -18,15 +20,15 @@ use crate::model::catalog::Catalog;
 use crate::util::parse_limits::ParseLimits;
 use crate::vm::steps_of;
 
-/// Maximum number of evaluator steps of one decision of a session: nodes of a plan, reads of
-/// records and instructions of programs.
+/// The greatest number of evaluator steps of one check in a session: plan look-ups, record reads
+/// and program instructions.
 const SESSION_CHECK: u64 = 12;
-/// Maximum number of steps of `authorize`, which caches its answer.
+/// The greatest number of steps of `authorize` in a session, which caches its answer.
 const SESSION_AUTHORIZE: u64 = 4;
-/// Maximum number of steps of a background job. It has no host, so all of its policies run.
+/// The greatest number of steps in a background job. A job has no host, so all of its policies run.
 const JOB: u64 = 400;
 
-/// Policies that an author may add. Each reads one fact of a record at the end of a path.
+/// Rules that an author may add. Each reads one fact of a record at the end of a path.
 const AUTHORS_RULES: &str = r#"
 @id("x1") @code("x1") forbid (principal, action, resource)
 when { context.facts has domain.owner && (context.facts.domain.owner.closed || !context.facts.domain.owner.disabled.isEmpty()) };
@@ -58,7 +60,7 @@ fn policies() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies")
 }
 
-/// Returns the shipped files with additional policies.
+/// Returns the shipped files together with further rules.
 fn files(extra: &str) -> PolicySource {
     let mut files = vec![("77-extra.cedar".to_owned(), extra.to_owned())];
     for entry in std::fs::read_dir(policies())
@@ -92,14 +94,14 @@ fn compiled(extra: &str) -> (Box<Bundle>, TenantEvaluator) {
     (bundle, programs)
 }
 
-/// Requests with policies that compare two sets of records. Such a comparison is not a bit, so one
-/// program evaluates it, and its outcome is cached with the answer.
+/// The requests whose policies compare the sets of two records. Such a comparison is not a bit but
+/// one program, whose result is recalled with the answer.
 const COMPARING: [&str; 2] = [
     "member.edit of TeamMember on TeamMember",
     "member.remove of TeamMember on TeamMember",
 ];
 
-/// Returns each kind of session request that bits alone cannot answer, with the reason.
+/// Lists each kind of request in a session that bits alone do not decide, with the reason.
 fn off_the_fast_path(extra: &str) -> String {
     let (bundle, programs) = compiled(extra);
     let (mut off, mut kinds) = (String::new(), 0);
@@ -151,8 +153,8 @@ fn facts_of_records_stay_on_the_fast_path() {
     assert!(off.is_empty(), "off the fast path:\n{off}");
 }
 
-/// The text of the host's name is not a fact of a record. Its program is one more bit, so the
-/// answer is still cached.
+/// A condition on the text of the host is not a fact of a record. Its program becomes one more bit,
+/// and the answer is still recalled.
 #[test]
 fn programs_are_bits_of_cached_answers() {
     let rule = r#"@id("late") @code("late") forbid (principal is Account, action == Action::"campaign.read", resource)

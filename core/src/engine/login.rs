@@ -1,5 +1,5 @@
-//! `login`: which principal an e-mail names at a host, and what the outside may be told (I1, I2,
-//! D5, D7). `login_hosts`: at which hosts a login comes in (D9).
+//! `login` finds the principal of an e-mail at a host, and a code that may be shown to strangers
+//! (I1, I2, D5, D7). `login_hosts` lists the hosts at which a login is allowed (D9).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,24 +15,24 @@ use crate::model::reference::EntityRef;
 use crate::util::error::Error;
 use crate::util::panic::catch_panic;
 
-/// Domains that one call of `login_hosts` asks the policies about.
+/// The greatest number of domains that one call of `login_hosts` checks.
 const MAX_LOGIN_HOSTS: usize = 50;
 
 impl Engine {
-    /// Whether the login with this e-mail may come in at this host, and as whom (I2, D1, D5, D7).
-    /// Checks no password.
+    /// Decides whether the login with this e-mail may log in at this host, and as which principal
+    /// (I2, D1, D5, D7). Checks no password.
     ///
-    /// Every refusal has the same [`Login::public_code`], and a refusal takes the same time
-    /// whether or not the e-mail is known. Once you have checked the password,
-    /// [`Engine::login_hosts`] says the precise code, and where the login comes in instead.
+    /// Every denial has the same [`Login::public_code`], and takes the same time whether or not the
+    /// e-mail is known. After you have checked the password, [`Engine::login_hosts`] returns the
+    /// precise code and the hosts at which the login is allowed.
     ///
-    /// `flow` is the action of the credential flow: a reset, a magic link, an OAuth return (D6);
-    /// without it, the one marked `@asks("login")`. A login of a type that the flow is not for is
-    /// as good as none.
+    /// `flow` is the action of the credential flow: a reset, a magic link, an OAuth return (D6).
+    /// The default is the action marked `@asks("login")`. A login whose type the flow does not
+    /// accept counts as unknown.
     ///
     /// # Errors
-    /// [`Error::NotTenancy`]; [`Error::UnknownAction`] and [`Error::NoFlow`] for a flow that is
-    /// none; a host or e-mail that is none is a refusal: both come from strangers.
+    /// Fails with [`Error::NotTenancy`], and with [`Error::UnknownAction`] or [`Error::NoFlow`] for
+    /// an invalid flow. An invalid host or e-mail is a denial, because both come from strangers.
     ///
     /// # Example: the link of a reset came to a host
     /// ```
@@ -48,7 +48,7 @@ impl Engine {
         email: &str,
         flow: Option<ActionRef<'_>>,
     ) -> Result<Login, Error> {
-        self.watched_login(host, || {
+        self.observe_login(host, || {
             catch_panic(|| {
                 let state = self.current()?;
                 let bundle = state.tenancy("login")?;
@@ -57,19 +57,19 @@ impl Engine {
             })
         })
     }
-    /// The hosts at which this login comes in, and the precise code of its login at `host` (D7,
-    /// D9). For after you have checked the password, and for links in mails: it says what a
-    /// stranger must not know.
+    /// Returns the hosts at which this login is allowed, and the precise code of its login at
+    /// `host` (D7, D9). Call it after you have checked the password, or for links in e-mails. It
+    /// reveals facts that a stranger must not know.
     ///
-    /// One call asks the policies about at most 50 domains, in the order of their names.
-    /// [`LoginHosts::next`] says where the next call goes on: give it as `after`. `flow` is as in
-    /// [`Engine::login`]. Without `host`, the code is that of a request which names no host.
+    /// One call checks at most 50 domains, in the order of their names. [`LoginHosts::next`] is the
+    /// last of them; pass it as `after` to continue. `flow` is as in [`Engine::login`]. Without
+    /// `host`, the code is that of a request without a host.
     ///
     /// # Errors
-    /// [`Error::NotTenancy`]; [`Error::UnknownAction`] and [`Error::NoFlow`] for a flow that is
-    /// none. An unknown login is a refusal, `principal_unknown`, and has no hosts.
+    /// Fails with [`Error::NotTenancy`], and with [`Error::UnknownAction`] or [`Error::NoFlow`] for
+    /// an invalid flow. An unknown login is a denial, `principal_unknown`, and has no hosts.
     ///
-    /// # Example: a client knocked at another owner's door
+    /// # Example: a client tried to log in at another owner's host
     /// ```
     /// use sublet::{Engine, Options, EntityRef};
     /// let engine = Engine::open(Options::default())?;
@@ -108,17 +108,17 @@ impl Engine {
     }
 }
 
-/// A credential flow, and the types of login that it is for (D6).
+/// A credential flow, and the types of login that it accepts (D6).
 struct CredentialFlow<'a> {
     action: EntityRef,
     types: &'a BTreeSet<String>,
 }
 
-/// A realm that a host asks (I2).
+/// A realm in which a host looks up logins (I2).
 enum RealmLookup {
-    /// All logins of a realm.
+    /// Every login of a realm.
     Whole(Realm),
-    /// The platform's realm, but only the owner of this number and his members.
+    /// The owner with this number and the owner's members, in the platform's realm.
     OwnersOwn(u32),
 }
 
@@ -138,12 +138,12 @@ impl Snapshot {
                 .find(|(realm, login)| self.holds(&asked, *realm, *login))
         };
         let served = self.realms(name.as_deref()).into_iter().find_map(served);
-        // Other realms are read only for the log's code (I2, D7).
+        // Other realms are read only for the code of the log (I2, D7).
         let known = served.or(logins.first()).map(|(_, login)| *login);
         let decision = self.ask_evenly(flow, known, host)?;
         let allowed =
             served.is_some() && decision.as_ref().is_some_and(|decision| decision.allowed);
-        // A login of another realm that might come in here is no login of this host.
+        // An allowed login of another realm is still unknown at this host.
         let code = decision
             .as_ref()
             .filter(|decision| allowed || !decision.allowed)
@@ -164,8 +164,9 @@ impl Snapshot {
         })
     }
 
-    /// I2: at a platform domain the platform's realm; at an owner's verified domain that owner's
-    /// realm first, then the platform's, restricted to that owner and his members.
+    /// Returns the realms of a host (I2). At a platform domain it is the platform's realm. At an
+    /// owner's verified domain it is the owner's realm, then the platform's realm restricted to
+    /// that owner and its members.
     fn realms(&self, host: Option<&str>) -> Vec<RealmLookup> {
         match host.and_then(|name| self.directory.verified(name)) {
             None => Vec::new(),
@@ -186,8 +187,8 @@ impl Snapshot {
         }
     }
 
-    /// The decision on the login that is known. The policies are asked about a login of each shape,
-    /// whether one is known or not, so that the time tells nobody which e-mails are known (D7).
+    /// Decides the known login. The policies decide a login of each shape, whether or not one is
+    /// known. So the time does not reveal which e-mails are known (D7).
     fn ask_evenly(
         &self,
         flow: &CredentialFlow<'_>,
@@ -200,7 +201,7 @@ impl Snapshot {
             .into_iter()
             .filter(|shape| flow.types.contains(shape.kind().name()))
         {
-            // Searched for in any case, for the search takes time, too.
+            // The search runs in any case, because it takes time too.
             let stand_in = self.directory.stand_in(shape);
             let is_known = shape_of_known == Some(shape);
             let Some(login) = known.filter(|_| is_known).or(stand_in) else {
@@ -214,7 +215,7 @@ impl Snapshot {
         answer
     }
 
-    /// Asks the policies, and remembers no answer: a remembered one would come sooner.
+    /// Decides a login without the answer cache, because a cached answer would come sooner.
     fn ask_login(
         &self,
         action: &EntityRef,
@@ -264,7 +265,7 @@ impl Snapshot {
         let decision = self.ask_login(&flow.action, login, host)?;
         let owners = match self.directory.realm(login) {
             Some(Realm::Owner(owner)) => vec![owner],
-            // Staff has no account of its own.
+            // A login of the platform's staff has no account.
             Some(Realm::Platform) | None => [Some(NO_ROW), self.directory.account_of(login)]
                 .into_iter()
                 .flatten()

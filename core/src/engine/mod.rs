@@ -1,7 +1,7 @@
-//! The handle: one method per question, snapshots swapped atomically.
+//! The engine: one method for each request, over snapshots that are replaced atomically.
 //!
-//! Readers take one [`Snapshot`] and never wait; writers take turns. A forked child that inherits a
-//! lock held by a thread it does not have makes itself a new one.
+//! Readers take one [`Snapshot`] and never wait. Writers take the write lock. A forked child may
+//! inherit a lock of a thread that it does not have, and then creates a new lock.
 
 mod authorize;
 mod billing;
@@ -44,18 +44,18 @@ use crate::util::fork_safe_mutex::ForkSafeMutex;
 use crate::util::panic::catch_panic;
 use crate::util::parse_limits::ParseLimits;
 
-/// One consistent version of everything an answer depends on (E3).
+/// One consistent version of everything that a decision depends on (E3).
 #[derive(Debug)]
 struct Snapshot {
-    /// Told apart from every other version of the process.
+    /// The id of the version, unique in the process.
     version_id: u64,
     loaded: Arc<LoadedPolicies>,
-    /// What was loaded, compiled for this directory's numbers.
+    /// The loaded policies, compiled for the record numbers of this directory.
     tenant_programs: Arc<TenantPrograms>,
     directory: Directory,
-    /// Where counts are kept: the same in every version.
+    /// The store of counts, which is the same in every version.
     store: Arc<dyn Store>,
-    /// Whether other processes have changed the directory since, where they can.
+    /// The version of a shared directory, which detects changes by other processes.
     directory_version: Option<DirectoryVersion>,
 }
 
@@ -72,33 +72,33 @@ struct Snapshot {
 /// ```
 #[derive(Debug)]
 pub struct Engine {
-    /// Who wants to know what happens. First, for each verb looks at it.
+    /// Event subscribers and metrics. This is the first field because every method reads it.
     telemetry: EventBus,
     current: CurrentSnapshot,
-    /// Taken by whoever changes directory or policies.
+    /// The write lock for the directory and the policies.
     write_lock: ForkSafeMutex,
-    /// Taken by whoever follows the changes of other processes.
+    /// The lock of the thread that follows changes by other processes.
     following: ForkSafeMutex,
     caps: ParseLimits,
     validation: Validation,
 }
 
 impl Engine {
-    /// Loads the policies, whole or not at all, and the directory that the store keeps; in memory
-    /// it starts empty.
+    /// Opens an engine: loads all policies or none, and the directory that the store holds. In
+    /// memory the directory starts empty.
     ///
     /// # Errors
-    /// [`Error::Bundle`] with every fault of the first stage of loading that failed;
-    /// [`Error::Store`] for a store that this version does not have; the `store.*` codes for one
-    /// that cannot be opened.
+    /// Fails with [`Error::Bundle`] and every fault of the first stage of loading that failed.
+    /// Fails with [`Error::Store`] for a kind of store that this version does not have, and with
+    /// the `store.*` codes if the store cannot be opened.
     pub fn open(options: Options) -> Result<Self, Error> {
         catch_panic(|| {
             let loaded = load(&options.policies, options.validation, &options.caps)?;
             let hub = EventBus::new(options.clock.clone());
             let store: Arc<dyn Store> = match options.store.split_once(':') {
-                Some(("memory", "")) => Arc::new(store::Memory::new(options.clock)),
+                Some(("memory", "")) => Arc::new(store::MemoryStore::new(options.clock)),
                 Some(("sqlite", _)) => {
-                    Arc::new(store::Sqlite::open(&options.store, options.clock)?)
+                    Arc::new(store::SqliteStore::open(&options.store, options.clock)?)
                 }
                 _ => {
                     return Err(Error::Store {
@@ -124,12 +124,12 @@ impl Engine {
         })
     }
 
-    /// Swaps the policies, whole or not at all (E4): on an error the old ones stay in force. Gives
+    /// Replaces all policies or none (E4). After an error the old policies stay in force. Returns
     /// the new fingerprint.
     ///
     /// # Errors
-    /// As [`Engine::open`]; `bundle.in_use` if the directory names what the new bundle no
-    /// longer declares.
+    /// Fails with the errors of [`Engine::open`], and with `bundle.in_use` if the directory uses
+    /// names that the new bundle no longer declares.
     pub fn reload(&self, source: &PolicySource) -> Result<Arc<str>, Error> {
         let swapped = catch_panic(|| {
             let loaded = load(source, self.validation, &self.caps)?;
@@ -141,7 +141,7 @@ impl Engine {
                     let now = self.current.load_full();
                     let next =
                         now.with_policies(Arc::clone(&loaded), now.directory.clone(), &now.loaded)?;
-                    // A change of another process may have been followed meanwhile.
+                    // A change of another process may have been applied meanwhile.
                     if self.current.replace(&now, Arc::new(next)) {
                         return Ok((Arc::clone(&now.loaded.fingerprint), fingerprint));
                     }
@@ -153,7 +153,7 @@ impl Engine {
         Ok(fingerprint)
     }
 
-    /// What is loaded.
+    /// Returns the description of the loaded bundle.
     #[must_use]
     pub fn bundle(&self) -> BundleInfo {
         let state = self.current.load();
@@ -185,19 +185,19 @@ impl Engine {
         }
     }
 
-    /// The revision of the directory; it grows by one with each transaction, of whichever process.
-    /// Where the store cannot be read it is the last that this process knows.
+    /// Returns the revision of the directory, which grows by one with each transaction of any
+    /// process. If the store cannot be read, returns the last revision that this process knows.
     #[must_use]
     pub fn revision(&self) -> u64 {
         catch_panic(|| Ok(self.current()?.directory.revision()))
             .unwrap_or_else(|_| self.current.load().directory.revision())
     }
 
-    /// Panics inside the engine, for tests of what a host sees then. Does nothing but answer `Ok`
-    /// unless the environment variable `SUBLET_ALLOW_PANIC` is `1`.
+    /// Panics inside the engine, to test how a host sees a panic. Only returns `Ok` unless the
+    /// environment variable `SUBLET_ALLOW_PANIC` is `1`.
     ///
     /// # Errors
-    /// [`Error::Panic`], when allowed.
+    /// Fails with [`Error::Panic`] if the panic is allowed.
     #[doc(hidden)]
     pub fn _panic(&self) -> Result<(), Error> {
         catch_panic(|| {
@@ -210,7 +210,7 @@ impl Engine {
 
 impl Engine {
     /// Makes this process die at a step of its next transaction (`begun`, `worked`, `committed`),
-    /// for tests of what others see then. Does nothing unless the environment variable
+    /// to test how other processes see the crash. Does nothing unless the environment variable
     /// `SUBLET_ALLOW_CRASH` is `1`.
     #[doc(hidden)]
     pub fn _crash_at(&self, point: &str) {
@@ -218,8 +218,8 @@ impl Engine {
     }
 }
 
-/// Whether a process that opens with the new bundle takes the directory. Walks it only if the new
-/// bundle lacks something, or has something else under the same name.
+/// Checks that a process with the new bundle could open the directory. Walks the directory only if
+/// the new bundle lacks a name or gives a name another meaning.
 fn check_policies_in_use(
     directory: &Directory,
     bundle: &Bundle,
@@ -237,7 +237,7 @@ fn check_policies_in_use(
     )
 }
 
-/// Every code and word of advice that an answer can have.
+/// Returns every code and every word of advice that a decision can have.
 fn codes(rules: &PolicyList, tenancy: bool) -> Vec<Arc<str>> {
     let own: &[AnswerCode] = if tenancy {
         &AnswerCode::TENANCY
@@ -258,15 +258,15 @@ fn codes(rules: &PolicyList, tenancy: bool) -> Vec<Arc<str>> {
     codes
 }
 
-/// The next version's.
+/// Returns a new version id.
 fn version_id() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 impl Snapshot {
-    /// What was loaded, for a directory that was read with another catalog until now.
-    /// Their types are asked `anew` if the schema says other things of them.
+    /// Builds a snapshot of the loaded policies over a directory that used another catalog. If the
+    /// schema declares other types, `anew` makes the directory check its attributes again.
     fn build(
         loaded: Arc<LoadedPolicies>,
         directory: Directory,
@@ -280,7 +280,7 @@ impl Snapshot {
             PolicyEngine::Plain(_) => directory,
         };
         let fast = Arc::new(loaded.compile(&mut directory));
-        directory.named();
+        directory.mark_names_reserved();
         Ok(Self {
             version_id: version_id(),
             loaded,
@@ -291,7 +291,7 @@ impl Snapshot {
         })
     }
 
-    /// These policies over a directory that was read with others.
+    /// Returns a snapshot with these policies over a directory that was read with others.
     fn with_policies(
         &self,
         loaded: Arc<LoadedPolicies>,
@@ -320,7 +320,7 @@ impl Snapshot {
         })
     }
 
-    /// A directory that was read with other policies, under those of this version.
+    /// Returns a snapshot with this version's policies over a directory that was read with others.
     fn with_reloaded_directory(
         &self,
         directory: Directory,
@@ -329,14 +329,14 @@ impl Snapshot {
         self.with_policies(Arc::clone(&self.loaded), directory, before)
     }
 
-    /// The same policies over another directory.
+    /// Returns a snapshot with the same policies over another directory.
     fn with_directory(&self, directory: Directory) -> Result<Self, Error> {
         let (loaded, store, watch) = (
             Arc::clone(&self.loaded),
             Arc::clone(&self.store),
             self.directory_version.clone(),
         );
-        // Its records have numbers of their own: policies that name some are compiled anew.
+        // The records have new numbers, so policies that contain record numbers are compiled again.
         if directory.generation() != self.directory.generation()
             && !self.tenant_programs.is_portable()
         {

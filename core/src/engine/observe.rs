@@ -1,5 +1,5 @@
-//! What each verb tells: the log's events, and how often what was answered. While nobody wants to
-//! know, a verb looks at one number and goes on.
+//! The telemetry of the engine's methods: events and metrics. While both are off, a method reads
+//! one number and does nothing else.
 
 use std::cell::OnceCell;
 use std::time::{Duration, Instant};
@@ -22,18 +22,19 @@ use crate::util::error::Error;
 use crate::util::panic::catch_panic;
 
 impl Engine {
-    /// Tells a sink of what happens from now on: each answer, each debit, each change of the
-    /// directory and of the policies. Any number of logs may be open at once.
+    /// Sends an event to a sink for every decision, debit, change of the directory and policy
+    /// reload from now on. Any number of logs may be open at once.
     ///
-    /// No verb waits for a sink: events wait in a queue, a thread of the log's own delivers them,
-    /// and what finds the queue full is dropped and counted. E-mails and tokens are never told, nor
-    /// are values of the context that [`LogOptions::context_fields`] does not name.
+    /// No method waits for a sink. Events wait in a queue, and a thread of the log delivers them.
+    /// Events that arrive at a full queue are dropped and counted. Events never contain e-mail
+    /// addresses or tokens. They contain only the context fields listed in
+    /// [`LogOptions::context_fields`].
     ///
     /// # Errors
-    /// [`Error::OptionValue`] for an option that cannot be; [`Error::Stream`] for a file that
-    /// cannot be opened.
+    /// Fails with [`Error::OptionValue`] for an invalid option, and with [`Error::Stream`] if the
+    /// file cannot be opened.
     ///
-    /// # Example: every refusal, on a function
+    /// # Example: a function receives every denial
     /// ```
     /// use std::time::Duration;
     /// use sublet::{Engine, LogOptions, Options, RequestRef, Sink};
@@ -49,37 +50,37 @@ impl Engine {
         catch_panic(|| self.telemetry.log(options, sink))
     }
 
-    /// Counts answers, and how long they take, from now on; or no more. Read them with
+    /// Starts or stops the metrics: the number of decisions and their latency. Read them with
     /// [`Engine::stats`].
     pub fn measure(&self, on: bool) {
         self.telemetry.measure(on);
     }
 
-    /// What was counted since [`Engine::measure`]. The numbers are those of this engine in this
-    /// process, and only grow.
+    /// Returns the metrics since the first call of [`Engine::measure`]. The numbers are those of
+    /// this engine in this process, and only grow.
     #[must_use]
     pub fn stats(&self) -> Stats {
         let (measured, recorder) = self.telemetry.recorded();
         Stats::of(measured, recorder.as_deref(), self.telemetry.counts())
     }
 
-    /// Ends all logs, waiting a little for what is on its way: for hosts that must not wait while
-    /// an engine is dropped.
+    /// Ends all logs, with a short wait for queued events. For hosts that must not wait while an
+    /// engine is dropped.
     #[doc(hidden)]
     pub fn _close_logs(&self) {
         self.telemetry.close();
     }
 
-    /// Whether somebody subscribes, or did.
+    /// Returns whether telemetry is on.
     #[doc(hidden)]
     #[must_use]
     pub fn _is_watched(&self) -> bool {
         !self.telemetry.is_disabled()
     }
 
-    /// The answer to a question, told.
+    /// Runs a decision and emits it.
     #[inline]
-    pub(super) fn watched(
+    pub(super) fn observe(
         &self,
         verb: &'static str,
         question: &RequestRef<'_>,
@@ -108,8 +109,8 @@ impl Engine {
         });
     }
 
-    /// The answer to many questions at once, told; each took its part of the time.
-    pub(super) fn watched_batch<'q>(
+    /// Runs a batch of decisions and emits each. Each decision gets an equal part of the latency.
+    pub(super) fn observe_batch<'q>(
         &self,
         verb: &'static str,
         questions: impl Iterator<Item = &'q RequestRef<'q>>,
@@ -130,8 +131,8 @@ impl Engine {
         Ok(answers)
     }
 
-    /// The end of a command, told.
-    pub(super) fn watched_command(
+    /// Runs a command and emits its decision and its change.
+    pub(super) fn observe_command(
         &self,
         (principal, command, with): (&EntityRef, &Command, &Environment),
         about: &OnceCell<EntityRef>,
@@ -155,8 +156,8 @@ impl Engine {
         Ok(done)
     }
 
-    /// Which desk takes a ticket, told.
-    pub(super) fn watched_desk<T>(
+    /// Runs a decision about a ticket and emits it with the desk.
+    pub(super) fn observe_ticket<T>(
         &self,
         verb: &'static str,
         (principal, about, with): (&EntityRef, &crate::api::request::Resource, &Environment),
@@ -183,9 +184,9 @@ impl Engine {
         Ok(found)
     }
 
-    /// A login, told: without its e-mail, and with whom it names only where it names somebody at
-    /// that host.
-    pub(super) fn watched_login(
+    /// Runs a login and emits it without its e-mail. The event has a principal only if the login
+    /// belongs to that host.
+    pub(super) fn observe_login(
         &self,
         host: &str,
         work: impl FnOnce() -> Result<Login, Error>,
@@ -238,7 +239,7 @@ impl Engine {
         Ok(found)
     }
 
-    /// Where a login may come in, told.
+    /// Runs a look-up of login hosts and emits its decision.
     pub(super) fn watched_login_hosts(
         &self,
         principal: &EntityRef,
@@ -260,7 +261,8 @@ impl Engine {
         Ok(found)
     }
 
-    /// What was settled or stated of an account's counts, told.
+    /// Emits a debit that has no decision: a follow-up of an operation, or an adjustment of an
+    /// account's counts.
     pub(super) fn emit_debit(
         &self,
         verb: &'static str,
@@ -274,8 +276,8 @@ impl Engine {
         ignore_panic(|| self.debit(verb, &EventSubject::default(), Some(payer), of, counted));
     }
 
-    /// Cents that were received of an owner for a month, or given back; an answer of before is not
-    /// told again.
+    /// Emits a payment of an owner for a month, or its reversal. A replayed answer is not emitted
+    /// again.
     pub(super) fn emit_payment(&self, verb: &'static str, of: Option<u64>, payment: &Payment) {
         if self.telemetry.is_disabled() || payment.replayed {
             return;
@@ -293,14 +295,14 @@ impl Engine {
         });
     }
 
-    /// A change that nobody was asked about, told.
+    /// Emits a change without a decision.
     pub(super) fn emit_change(&self, verb: &'static str, changed: Option<&DirectoryDelta>) {
         if !self.telemetry.is_disabled() {
             ignore_panic(|| self.changed(verb, &EventSubject::default(), changed));
         }
     }
 
-    /// A swap of the policies, told.
+    /// Emits a reload of the policies.
     pub(super) fn emit_reload(&self, replaced: &str, fingerprint: &str) {
         if self.telemetry.is_disabled() {
             return;
@@ -318,7 +320,7 @@ impl Engine {
         });
     }
 
-    /// An error counts, whatever the verb.
+    /// Counts the error of a call, if there is one.
     #[inline]
     pub(super) fn count_error<T>(
         &self,
@@ -333,7 +335,7 @@ impl Engine {
         answer
     }
 
-    /// Whether a change is to be told: then it is kept which records it concerns.
+    /// Returns whether telemetry is on. A change then records the ids of its records for the event.
     pub(super) fn is_watched(&self) -> bool {
         !self.telemetry.is_disabled()
     }
@@ -344,7 +346,7 @@ impl Engine {
         }
     }
 
-    /// A decision, and the debit that goes with it.
+    /// Emits a decision, and its debit if there is one.
     fn decided(
         &self,
         verb: &'static str,
@@ -390,7 +392,7 @@ impl Engine {
         }
     }
 
-    /// What was recorded; an answer of before is told with its decision alone.
+    /// Emits a debit. A replayed answer has an event for its decision only.
     fn debit(
         &self,
         verb: &'static str,
@@ -444,7 +446,7 @@ impl Engine {
     }
 }
 
-/// Telling never fails a verb.
+/// Runs telemetry code. Its panics never fail a call.
 fn ignore_panic(work: impl FnOnce()) {
     let _ = catch_panic(|| {
         work();

@@ -1,23 +1,23 @@
-//! What an engine is opened with. All defaults live here.
+//! The options of an engine. All defaults are defined here.
 
 use crate::cedar::options::Validation;
 use crate::cedar::source::PolicySource;
 use crate::model::clock::Clock;
 use crate::util::parse_limits::ParseLimits;
 
-/// What [`Engine::database`](crate::Engine::open) takes.
+/// The options of [`Engine::open`](crate::Engine::open).
 #[derive(Debug, Clone)]
 pub struct Options {
     /// The policies.
     pub policies: PolicySource,
-    /// The store: `memory:`, or `sqlite:PATH`. With `?durability=power` what is answered outlives a
-    /// power cut too; with `?create=no` it must be there already.
+    /// The store: `memory:`, or `sqlite:PATH`. With `?durability=power` every commit also survives
+    /// a loss of power. With `?create=no` the store must exist already.
     pub store: String,
-    /// What tells the time.
+    /// The clock.
     pub clock: Clock,
     /// How strictly policies are validated.
     pub validation: Validation,
-    /// How large and how deep a text may be.
+    /// The greatest size and nesting of a text.
     pub caps: ParseLimits,
 }
 

@@ -1,4 +1,4 @@
-//! `actions`: a question that asks the policies several times.
+//! `actions`: one call that decides several actions.
 
 use std::sync::Arc;
 
@@ -9,13 +9,14 @@ use crate::util::error::Error;
 use crate::util::panic::catch_panic;
 
 impl Engine {
-    /// The actions that `principal` may do on `resource` now, sorted: for menus and buttons.
+    /// Returns the actions that `principal` may do on `resource` now, sorted, for menus and
+    /// buttons.
     ///
-    /// An action whose own context fields are required and not in `with` is left out: it cannot be
-    /// answered.
+    /// Leaves out an action if the action requires context fields that `with` does not contain,
+    /// because such an action cannot be decided.
     ///
     /// # Errors
-    /// The `input.*` codes, as [`Engine::authorize`].
+    /// Fails with the `input.*` codes of [`Engine::authorize`].
     pub fn actions(
         &self,
         principal: &EntityRef,

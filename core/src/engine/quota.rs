@@ -1,4 +1,4 @@
-//! The verbs that count: a decision and its debit in one step.
+//! The methods that count: a decision and its debit in one transaction.
 
 use super::cached_grant::FastConsume;
 use super::quota_request::{QuotaAccount, QuotaTarget, idempotency_digest};
@@ -13,15 +13,16 @@ use crate::util::error::Error;
 use crate::util::panic::catch_panic;
 
 impl Engine {
-    /// Asks, and if it is allowed takes: one step, between whose parts nothing comes. What is
-    /// denied takes nothing (Q13).
+    /// Decides a request and debits its meters if it is allowed. Decision and debit are one
+    /// transaction. A denied request consumes nothing (Q13).
     ///
-    /// An action that frees (`@frees`) gives back. With [`ConsumeOptions::allow_partial`] what is
-    /// left is granted where all is too much.
+    /// An action that frees (`@frees`) returns its amount. With [`ConsumeOptions::allow_partial`],
+    /// the remaining amount is granted if the whole amount is too large.
     ///
     /// # Errors
-    /// The `input.*` codes of [`Engine::authorize`]; `quota.not_metered` for an action without a
-    /// meter, the `quota.*` codes of keys, and the `store.*` codes: then nothing was taken.
+    /// Fails with the `input.*` codes of [`Engine::authorize`], and with `quota.not_metered` for an
+    /// action without a meter. Also fails with the `quota.*` codes of keys and the `store.*` codes.
+    /// Nothing was consumed then.
     pub fn consume<'a>(
         &self,
         question: impl Into<RequestRef<'a>>,
@@ -35,11 +36,12 @@ impl Engine {
         )
     }
 
-    /// Asks, and if it is allowed holds the amount for so many milliseconds: until then it is
-    /// committed or released.
+    /// Decides a request and reserves its amount if it is allowed. The reservation lasts `ttl`
+    /// milliseconds, unless it is committed or released before.
     ///
     /// # Errors
-    /// As [`Engine::consume`]; [`Error::Ttl`] unless it is from 1 to 366 days.
+    /// Fails with the errors of [`Engine::consume`], and with [`Error::Ttl`] unless `ttl` is from 1
+    /// millisecond to 366 days.
     pub fn reserve<'a>(
         &self,
         question: impl Into<RequestRef<'a>>,
@@ -62,11 +64,11 @@ impl Engine {
         )
     }
 
-    /// Makes the amount the count of the action's stocks: more only as far as the policies allow
-    /// it, less always.
+    /// Sets the action's stocks to the amount. An increase needs the permission of the policies, a
+    /// decrease is always allowed.
     ///
     /// # Errors
-    /// As [`Engine::consume`]; `quota.not_a_stock`.
+    /// Fails with the errors of [`Engine::consume`], and with `quota.not_a_stock`.
     pub fn set<'a>(
         &self,
         question: impl Into<RequestRef<'a>>,
@@ -75,12 +77,12 @@ impl Engine {
         self.consume_amount("set", &question.into(), take, ConsumeMode::Set)
     }
 
-    /// Adds to the action's stocks, as far as the policies allow it: [`Engine::consume`], which
-    /// refuses what is no stock.
+    /// Adds to the action's stocks, as far as the policies allow it. Works as [`Engine::consume`],
+    /// but only for stocks.
     ///
     /// # Errors
-    /// As [`Engine::consume`]; `quota.not_a_stock`, and `quota.not_metered` for an action that only
-    /// frees.
+    /// Fails with the errors of [`Engine::consume`], with `quota.not_a_stock`, and with
+    /// `quota.not_metered` for an action that only frees.
     pub fn add<'a>(
         &self,
         question: impl Into<RequestRef<'a>>,
@@ -89,12 +91,12 @@ impl Engine {
         self.consume_amount("add", &question.into(), take, ConsumeMode::Add)
     }
 
-    /// Takes from the action's stocks what is there no more, never below zero. The policies are
-    /// asked whether the action is allowed, of no amount: who may keep more of something may also
-    /// report that there is less.
+    /// Subtracts from the action's stocks, never below zero. The policies decide the action without
+    /// an amount, because a caller who may store more may also report that less is stored.
     ///
     /// # Errors
-    /// As [`Engine::consume`]; `quota.not_a_stock`, `quota.below_zero`.
+    /// Fails with the errors of [`Engine::consume`], with `quota.not_a_stock` and with
+    /// `quota.below_zero`.
     pub fn sub<'a>(
         &self,
         question: impl Into<RequestRef<'a>>,
@@ -103,11 +105,11 @@ impl Engine {
         self.consume_amount("sub", &question.into(), take, ConsumeMode::Sub)
     }
 
-    /// Takes what a reservation holds, or so much of it of each meter, and gives back the rest.
+    /// Commits a reservation: debits its amount, or `amount` of each meter, and releases the rest.
     ///
     /// # Errors
-    /// `quota.hold_expired`, `quota.hold_settled`, `quota.commit_too_much`,
-    /// `quota.unknown_operation`; the codes of keys and of the store.
+    /// Fails with `quota.hold_expired`, `quota.hold_settled`, `quota.commit_too_much` and
+    /// `quota.unknown_operation`, and with the codes of keys and of the store.
     pub fn commit(
         &self,
         reservation: u64,
@@ -117,21 +119,21 @@ impl Engine {
         self.run_follow_up("commit", reservation, FollowUp::Commit(amount), amount, key)
     }
 
-    /// Gives back what a reservation holds.
+    /// Releases the amount of a reservation.
     ///
     /// # Errors
-    /// As [`Engine::commit`].
+    /// Fails with the errors of [`Engine::commit`].
     pub fn release(&self, reservation: u64, key: Option<&str>) -> Result<CountReceipt, Error> {
         self.run_follow_up("release", reservation, FollowUp::Release, None, key)
     }
 
-    /// Gives back so much of each meter that an operation took, in the window that it took it from;
-    /// all that is left of it, if it is not said. Of a top-up it takes back what that added
-    /// ([`Engine::revoke_top_up`]).
+    /// Refunds `amount` of each meter of an operation, in the window of that operation. Without
+    /// `amount`, refunds the whole rest. The refund of a top-up lowers the limit again, as
+    /// [`Engine::revoke_top_up`] does.
     ///
     /// # Errors
-    /// `quota.refund_too_much`, `quota.not_refundable`, `quota.unknown_operation`; the codes of
-    /// keys and of the store.
+    /// Fails with `quota.refund_too_much`, `quota.not_refundable` and `quota.unknown_operation`,
+    /// and with the codes of keys and of the store.
     pub fn refund(
         &self,
         operation: u64,
@@ -141,10 +143,11 @@ impl Engine {
         self.run_follow_up("refund", operation, FollowUp::Refund(amount), amount, key)
     }
 
-    /// Adds to the limit of an account's meter for its present window; of a stock, for good.
+    /// Adds to the limit of an account's meter for its present window, or permanently for a stock.
     ///
     /// # Errors
-    /// `directory.unknown_account`, `quota.unknown_meter`; the codes of keys and of the store.
+    /// Fails with `directory.unknown_account` and `quota.unknown_meter`, and with the codes of keys
+    /// and of the store.
     pub fn top_up(
         &self,
         account: &str,
@@ -162,14 +165,13 @@ impl Engine {
         )
     }
 
-    /// Takes back what the top-up of that key added: a payment was charged back, say (B14). The
-    /// limit falls at once, and what was used stays used: with more used than the limit nothing
-    /// remains. In the history it is a `revoke_top_up` of the top-up. A second call changes
-    /// nothing, and is `replayed`.
+    /// Revokes the top-up with this key, for example after a charge-back (B14). The limit falls at
+    /// once, and the usage stays. If more is used than the limit, nothing remains. The history
+    /// records a `revoke_top_up` of the top-up. A second call changes nothing, and is `replayed`.
     ///
     /// # Errors
-    /// `directory.unknown_account`, `quota.unknown_top_up`, `quota.key_pruned` once the window of a
-    /// flow is over and 35 days; the codes of the store.
+    /// Fails with `directory.unknown_account` and `quota.unknown_top_up`, and with the codes of the
+    /// store. For a flow, fails with `quota.key_pruned` from 35 days after the end of the window.
     ///
     /// # Example: a charge-back
     /// ```
@@ -198,11 +200,11 @@ impl Engine {
         Ok(counted)
     }
 
-    /// Counts what an account, or a member of it, used in this window before Sublet counted. No
-    /// limit is asked.
+    /// Adds the usage of an account, or of its member, from before Sublet counted. The policies do
+    /// not decide it.
     ///
     /// # Errors
-    /// As [`Engine::top_up`].
+    /// Fails with the errors of [`Engine::top_up`].
     pub fn carry_over(
         &self,
         account: &str,
@@ -221,12 +223,12 @@ impl Engine {
         )
     }
 
-    /// How an account stands: every meter, or one; with the member's own part, if one is named
-    /// (Q11).
+    /// Returns the usage and limits of an account, for every meter or one. If a member is named,
+    /// also returns the member's own part (Q11).
     ///
     /// # Errors
-    /// `directory.unknown_account`, `directory.unknown_record` for a member that is not of it,
-    /// `quota.unknown_meter`; the codes of the store.
+    /// Fails with `directory.unknown_account`, with `directory.unknown_record` for a member of
+    /// another account, with `quota.unknown_meter`, and with the codes of the store.
     pub fn usage(
         &self,
         account: &str,
@@ -256,11 +258,11 @@ impl Engine {
         })
     }
 
-    /// What was done to an account's counts, the newest first: at most so many, older than the
-    /// operation `before`.
+    /// Returns the history of an account's counts, the newest first: at most `most` entries, older
+    /// than the operation `before`.
     ///
     /// # Errors
-    /// The codes of the store.
+    /// Fails with the codes of the store.
     pub fn history(
         &self,
         account: &str,
@@ -274,32 +276,33 @@ impl Engine {
         })
     }
 
-    /// Compares every count with the sum of its operations.
+    /// Compares every bucket with the sum of its operations.
     ///
     /// # Errors
-    /// The codes of the store.
+    /// Fails with the codes of the store.
     pub fn verify(&self) -> Result<Verification, Error> {
         catch_panic(|| self.current.load().store.verify())
     }
 
-    /// Whether the verbs that count may wait for a file: hosts with an event loop await them then.
+    /// Returns whether the methods that count may wait for a file. Hosts with an event loop then
+    /// await them.
     #[must_use]
     pub fn is_file_backed(&self) -> bool {
         self.current.load().store.touches_files()
     }
 
-    /// Whether this engine has read the latest version of the directory: a question is answered at
-    /// once then, without reading what another process has changed.
+    /// Returns whether this engine has read the latest version of the directory. A request is then
+    /// decided at once, without reading changes of other processes.
     #[doc(hidden)]
     #[must_use]
     pub fn _is_current(&self) -> bool {
         self.current.load().is_current()
     }
 
-    /// Whether this verb may be done while an event loop waits, for bindings that have one.
+    /// Checks that a method may run while an event loop waits, for bindings that have one.
     ///
     /// # Errors
-    /// [`Error::StoreSync`] if it may wait for a file.
+    /// Fails with [`Error::StoreSync`] if the method may wait for a file.
     #[doc(hidden)]
     pub fn _without_waiting(&self, verb: &str) -> Result<(), Error> {
         let state = self.current.load();
@@ -314,43 +317,43 @@ impl Engine {
         }
     }
 
-    /// Takes the clock's word for it after `store.clock_jump`: so much time has passed.
+    /// Accepts the present clock after `store.clock_jump`, although a long time has passed.
     ///
     /// # Errors
-    /// The codes of the store.
+    /// Fails with the codes of the store.
     pub fn accept_clock(&self) -> Result<(), Error> {
         catch_panic(|| self.current.load().store.accept_clock())
     }
 
-    /// Forgets every count and every key of a store in memory, and which instant it has seen: for
-    /// tests, between one case and the next. A [`ManualClock`](crate::ManualClock) may go back
-    /// before it.
+    /// Removes every count, every key and the high-water mark of a store in memory, for tests,
+    /// between two cases. A [`ManualClock`](crate::ManualClock) may go back after it.
     ///
     /// # Errors
-    /// The codes of the store.
+    /// Fails with the codes of the store.
     pub fn forget_counts(&self) -> Result<(), Error> {
         catch_panic(|| self.current.load().store.clear())
     }
 
-    /// Takes all of a list, or nothing: the decisions, in their order. Nothing was taken if one of
-    /// them refuses.
+    /// Consumes all items of a list, or none. Returns the decisions in their order. If one of them
+    /// is a denial, nothing was consumed.
     ///
     /// # Errors
-    /// [`Error::Item`] with the index of the first that is malformed; the codes of the store.
+    /// Fails with [`Error::Item`] and the index of the first malformed item, and with the codes of
+    /// the store.
     pub fn batch(
         &self,
         items: &[(RequestRef<'_>, ConsumeOptions<'_>)],
     ) -> Result<Vec<Decision>, Error> {
         let questions = items.iter().map(|(question, _)| question);
-        self.watched_batch("batch", questions, || {
+        self.observe_batch("batch", questions, || {
             catch_panic(|| {
                 self.retry_on_new_snapshot(|state| state.batch(items, || self.is_latest(state)))
             })
         })
     }
 
-    /// Does the work with the version that is in force when it runs: again, if another came before
-    /// the store's turn.
+    /// Runs `work` on the current snapshot. Repeats it if another snapshot became current before
+    /// the transaction began.
     pub(super) fn retry_on_new_snapshot<T>(
         &self,
         work: impl Fn(&Snapshot) -> Result<Option<T>, Error>,
@@ -376,7 +379,7 @@ impl Engine {
         take: &ConsumeOptions<'_>,
         taking: ConsumeMode,
     ) -> Result<Decision, Error> {
-        self.watched(verb, question, || {
+        self.observe(verb, question, || {
             self.consume_in_tx(question, take, taking)
         })
     }
@@ -416,8 +419,8 @@ impl Engine {
         })
     }
 
-    /// Takes what a note says is allowed in this version; nothing where there is none, or another
-    /// version came meanwhile.
+    /// Consumes under a cached grant of this version. Returns `None` if there is no such grant or
+    /// if another version became current.
     fn consume_fast(
         &self,
         state: &Snapshot,
@@ -536,8 +539,8 @@ impl Engine {
     }
 }
 
-/// How many versions may pass by before a verb gives up: more than can.
+/// The greatest number of new versions that a call retries on. It is more than can occur.
 const MAX_SNAPSHOT_RETRIES: usize = 1_000_000;
 
-/// The longest that a reservation may hold: 366 days, in milliseconds.
+/// The greatest lifetime of a reservation: 366 days, in milliseconds.
 const MOST_TTL: i64 = 366 * 86_400_000;

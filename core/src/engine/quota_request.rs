@@ -1,5 +1,5 @@
-//! Whose counts a question asks of, and how much of each meter: what the bundle and the directory
-//! say of it.
+//! Quota requests: the account that pays and the amount of each meter, from the bundle and the
+//! directory.
 
 use sha2::{Digest, Sha256};
 
@@ -16,11 +16,11 @@ use crate::quota::{self, ConsumeMode, MeterRequest, QuotaSubject, check_meters};
 use crate::store::{self, Durability, TxOutcome};
 use crate::util::error::Error;
 
-/// How long a key may be, in bytes.
+/// The greatest length of a key in bytes.
 const KEY_BYTES: usize = 255;
 
-/// A key with the digest of what was asked with it. Each text stands with its length, so that none
-/// runs into the next.
+/// Returns the key with the digest of the request's texts. Each text is hashed with its length, so
+/// that two texts never run together.
 pub(super) fn idempotency_digest(
     key: Option<&str>,
     asked: impl Iterator<Item = impl AsRef<str>>,
@@ -37,7 +37,7 @@ pub(super) fn idempotency_digest(
     Ok(Some((key, digest.finalize().into())))
 }
 
-/// An account whose counts are asked of, as the directory says it.
+/// The account that pays, as the directory describes it.
 pub(super) struct QuotaAccount<'s> {
     state: &'s Snapshot,
     pub(super) bundle: &'s Bundle,
@@ -82,7 +82,7 @@ impl<'s> QuotaAccount<'s> {
         Self::of_known(state, (number, account), member)
     }
 
-    /// Of an account, and a member of it, that are looked up.
+    /// Builds the value from an account and a member whose numbers are known.
     fn of_known(
         state: &'s Snapshot,
         (number, account): RecordRef<'s>,
@@ -150,24 +150,24 @@ impl<'s> QuotaAccount<'s> {
 /// A record's number and id.
 type RecordRef<'s> = (u32, &'s str);
 
-/// What is asked of the counts of an account.
+/// A request for the meters of an account.
 pub(super) struct QuotaRequest<'s> {
     pub(super) counting: QuotaAccount<'s>,
     lines: Vec<MeterRequest<'s>>,
     key: Option<(&'s str, [u8; 32])>,
-    /// What an action that only frees is asked with.
+    /// The environment for an action that only frees.
     with: Option<Environment>,
     by_command: bool,
 }
 
-/// A question about meters, or the answer where there is nobody whose they are.
+/// A quota request, or the denial if no account pays.
 pub(super) enum QuotaTarget<'s> {
     Account(Box<QuotaRequest<'s>>),
     Denied(Box<Decision>),
 }
 
 impl<'s> QuotaRequest<'s> {
-    /// The same of a command, under a key whose digest the caller has made.
+    /// Returns the request for a command, with a key that the caller has digested.
     pub(super) fn of_command(self, key: Option<(&'s str, [u8; 32])>) -> Self {
         Self {
             key,
@@ -225,7 +225,7 @@ impl<'s> QuotaRequest<'s> {
 }
 
 impl Snapshot {
-    /// What a question asks of which counts.
+    /// Builds the quota request of a request, or the denial if no account pays.
     pub(super) fn metered<'s>(
         &'s self,
         question: &'s RequestRef<'_>,
@@ -243,7 +243,7 @@ impl Snapshot {
             .ok_or_else(|| Error::UnknownAction {
                 action: crate::util::text::short(name),
             })?;
-        // What adds needs an action that counts; an action that only frees can but give back.
+        // `add` needs an action with meters. An action that only frees can only return amounts.
         if action.meters.is_empty() && (action.frees.is_empty() || taking == ConsumeMode::Add) {
             return Err(Error::NotMetered {
                 action: crate::util::text::short(name),
@@ -297,7 +297,7 @@ impl Snapshot {
         })))
     }
 
-    /// The account that pays, and the member who asks.
+    /// Returns the account that pays, and the member that makes the request.
     pub(super) fn paying_account<'s>(
         &'s self,
         principal: PrincipalRef<'s>,
@@ -319,16 +319,16 @@ impl Snapshot {
         }
     }
 
-    /// The decision on so much of each meter, where the question says an amount and its action is
-    /// metered; takes nothing.
+    /// Decides a request with an amount of a metered action, and consumes nothing. Returns `None`
+    /// for any other request.
     pub(super) fn counted(&self, question: &RequestRef<'_>) -> Result<Option<Decision>, Error> {
         Ok(self
             .counted_with(question, &|_| Ok(()))?
             .map(|(decision, _)| decision))
     }
 
-    /// [`Snapshot::counted`], with what `tell` says of the meter that is refused, or else of the
-    /// last.
+    /// Decides as [`Snapshot::counted`] does, and returns the value of `tell` for the denied meter,
+    /// or else for the last.
     pub(super) fn counted_with<T>(
         &self,
         question: &RequestRef<'_>,
@@ -350,7 +350,7 @@ impl Snapshot {
             return Ok(None);
         }
         let take = ConsumeOptions::new(amount);
-        // What is asked of a meter says the amount.
+        // The facts of the meter contain the amount.
         let question = &RequestRef {
             with: question.with.filter(|with| !with.has_only_amount()),
             ..*question
@@ -430,7 +430,7 @@ impl Snapshot {
                 answers.push(decision);
             }
             if keep == TxOutcome::Rollback {
-                // What was allowed is not taken.
+                // The allowed items were not consumed either.
                 answers
                     .iter_mut()
                     .filter_map(|decision| decision.counted.as_mut())
@@ -441,7 +441,7 @@ impl Snapshot {
     }
 }
 
-/// All that makes two requests with one key the same.
+/// Returns the texts that identify a request. Two requests with one key must have equal texts.
 fn request_fingerprint(
     question: &RequestRef<'_>,
     take: &ConsumeOptions<'_>,

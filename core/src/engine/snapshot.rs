@@ -1,4 +1,4 @@
-//! The version in force: swapped atomically, read without waiting.
+//! The current snapshot: replaced atomically, read without waiting.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,13 +8,13 @@ use arc_swap::{ArcSwap, Guard};
 use super::Snapshot;
 use crate::util::fork_safe_mutex::ProcessOwn;
 
-/// The version in force.
+/// An atomic pointer to the current snapshot.
 #[derive(Debug)]
 pub(super) struct CurrentSnapshot {
     state: ArcSwap<Snapshot>,
-    /// The stamp of the version in force, or of the one that is about to be.
+    /// The version id of the current snapshot, or of the one that is about to become current.
     stamp: AtomicU64,
-    /// Held for the moment of a swap.
+    /// Held while the snapshot is replaced.
     swap: ProcessOwn<Mutex<()>>,
 }
 
@@ -36,8 +36,7 @@ impl CurrentSnapshot {
         self.state.load_full()
     }
 
-    /// Puts another in force in the place of `base`; not if that is no longer in force. Returns
-    /// whether it did.
+    /// Replaces `base` by `next`, unless `base` is no longer current. Returns whether it did.
     pub(super) fn replace(&self, base: &Arc<Snapshot>, next: Arc<Snapshot>) -> bool {
         self.swapping(|| {
             let is_base = Arc::ptr_eq(&self.state.load(), base);
@@ -48,12 +47,12 @@ impl CurrentSnapshot {
         })
     }
 
-    /// Puts another in force. Writers take turns.
+    /// Makes `next` current. Writers hold the write lock.
     pub(super) fn store(&self, next: Arc<Snapshot>) {
         self.swapping(|| self.put(next));
     }
 
-    /// Does `work` while no other thread of this process swaps.
+    /// Runs `work` while no other thread of this process replaces the snapshot.
     fn swapping<T>(&self, work: impl FnOnce() -> T) -> T {
         let swap = self.swap.get();
         let _held = swap.1.lock().unwrap_or_else(PoisonError::into_inner);
@@ -61,13 +60,13 @@ impl CurrentSnapshot {
     }
 
     fn put(&self, next: Arc<Snapshot>) {
-        // In this order: once anybody can have the next version, the one before passes for the
-        // latest no more.
+        // The id is stored first, so that the old version no longer counts as the latest once any
+        // thread can load the next.
         self.stamp.store(next.version_id, Ordering::SeqCst);
         self.state.store(next);
     }
 
-    /// Whether it is in force.
+    /// Returns whether the snapshot is current.
     #[inline]
     pub(super) fn is_latest(&self, state: &Snapshot) -> bool {
         self.stamp.load(Ordering::Acquire) == state.version_id

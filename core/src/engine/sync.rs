@@ -1,4 +1,4 @@
-//! New versions, and how the processes of one store come to have the same.
+//! Publishes new snapshots, and applies the changes of other processes on the same store.
 
 use std::sync::Arc;
 
@@ -16,22 +16,22 @@ use crate::util::error::Error;
 use crate::util::panic::catch_panic;
 use crate::util::wait::{WaitBudget, WaitEnd};
 
-/// What a version was read from.
+/// The version of the shared directory that a snapshot was read from.
 #[derive(Debug, Clone)]
 pub(super) struct DirectoryVersion {
     board: Arc<SharedHeader>,
-    /// What the board said of the directory.
+    /// The version of the directory in the shared header.
     seen: u64,
-    /// Which file it was.
+    /// The identity of the file.
     file: (u64, u64),
 }
 
-/// A new version, and the records that it changes: all of them, if it is not said.
+/// A new snapshot and the records that it changes. `None` means all records.
 pub(super) type NewSnapshot = (Snapshot, Option<Vec<EntityRef>>);
 
 impl Engine {
-    /// The version in force: at the cost of one load where no other process has changed the
-    /// directory since.
+    /// Returns the current snapshot. Costs one load if no other process has changed the directory
+    /// since.
     #[inline]
     pub(super) fn current(&self) -> Result<Guard<Arc<Snapshot>>, Error> {
         let state = self.current.load();
@@ -41,8 +41,8 @@ impl Engine {
         self.catch_up(state)
     }
 
-    /// Follows the changes of other processes. Threads take turns at it, but never wait for those
-    /// who change the directory.
+    /// Applies the changes of other processes. Only one thread at a time does so, and it never
+    /// waits for threads that change the directory.
     #[cold]
     fn catch_up(&self, state: Guard<Arc<Snapshot>>) -> Result<Guard<Arc<Snapshot>>, Error> {
         if !state.is_stale() {
@@ -57,8 +57,8 @@ impl Engine {
                     return Ok(());
                 };
                 let next = store::view_directory(kept, |pages| state.catch_up(pages))?;
-                // A change of this process, or other policies, may have come first: then this is
-                // done again on top of it.
+                // A change of this process or a reload may have come first. The work is then
+                // repeated on top of it.
                 if next.is_none_or(|next| self.current.replace(&state, Arc::new(next))) {
                     return Ok(());
                 }
@@ -68,7 +68,7 @@ impl Engine {
         Ok(self.current.load())
     }
 
-    /// The error of a caller that waited in vain for another thread of this process.
+    /// Returns the error of a caller that waited in vain for another thread of this process.
     pub(super) fn waited(&self, end: WaitEnd) -> Error {
         let store = self.current.load().store.name().to_owned();
         match end {
@@ -80,7 +80,8 @@ impl Engine {
         }
     }
 
-    /// Does the work while no other thread of this process changes directory or policies.
+    /// Runs `work` under the write lock, while no other thread of this process changes the
+    /// directory or the policies.
     pub(super) fn take_turn<T>(&self, work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
         let budget = self.current.load().wait_budget();
         self.write_lock
@@ -88,7 +89,7 @@ impl Engine {
             .map_err(|end| self.waited(end))?
     }
 
-    /// Puts a new version in place of the latest: in the store, and here.
+    /// Replaces the latest snapshot by a new one, in the store and in this process.
     pub(super) fn replace_snapshot(
         &self,
         verb: &'static str,
@@ -109,9 +110,8 @@ impl Engine {
         Ok(revision)
     }
 
-    /// Changes directory and counts in one transaction, which is about the counts of these
-    /// accounts. Returns the value of `work` and, if there are subscribers, the change for their
-    /// event.
+    /// Changes the directory and the counts of these accounts in one transaction. Returns the value
+    /// of `work` and, if there are subscribers, the change for their event.
     pub(super) fn transact<T>(
         &self,
         verb: &str,
@@ -133,7 +133,7 @@ impl Engine {
         })
     }
 
-    /// Does the work in its turn, with the latest version that this process has.
+    /// Runs `work` under the write lock, on the latest snapshot of this process.
     fn with_write_lock<T>(
         &self,
         verb: &str,
@@ -142,8 +142,8 @@ impl Engine {
         self.current.load().tenancy(verb)?;
         self.take_turn(|| {
             let mut state = self.current.load_full();
-            // Before the work, and kept should it fail: so that transactions which fail cannot make
-            // every one tidy up.
+            // The compacted directory is published before the work and kept if the work fails, so
+            // that failing transactions do not compact every time.
             if let Some(tidy) = state.compacted(verb)? {
                 let tidy = Arc::new(tidy);
                 self.current.replace(&state, Arc::clone(&tidy));
@@ -153,7 +153,7 @@ impl Engine {
         })
     }
 
-    /// Puts a version in force that is kept nowhere else.
+    /// Publishes a snapshot whose directory is in memory only.
     fn publish(&self, made: Option<NewSnapshot>) -> Option<DirectoryDelta> {
         let (next, references) = made?;
         let changed = self
@@ -182,8 +182,8 @@ impl Engine {
                 .then(|| DirectoryDelta::of(&version.directory, references));
             Ok(((value, Some(Arc::new(version)), changed), keep))
         };
-        // Put in force before others can know of it, so that no thread of this process is behind
-        // another process.
+        // Published before other processes can see the change, so that no thread of this process is
+        // behind another process.
         let (value, _, changed) = store::change_directory(kept, body, |(_, version, _)| {
             if let Some(version) = version {
                 self.current.store(Arc::clone(version));
@@ -194,22 +194,22 @@ impl Engine {
 }
 
 impl DirectoryVersion {
-    /// What the board says, read before the directory is: so that a change which comes in between
-    /// is followed again.
+    /// Reads the version from the shared header. It is read before the directory, so that a change
+    /// in between is applied again.
     fn read(pages: &dyn DirectoryTx) -> Self {
         let board = pages.board();
         let word = board.version(HeaderField::Directory);
         if board.is_lost() {
-            // Words that are lost say nothing: each question looks at the directory until they are
-            // there again.
+            // A lost header has no version. Each request checks the directory until the header is
+            // mapped again.
             return Self {
                 seen: u64::MAX,
                 file: pages.file_identity(),
                 board,
             };
         }
-        // An odd word is that of a change which is being committed: not seen yet, unless whoever
-        // commits it is gone.
+        // An odd version means that a change is being committed. The change is not visible yet,
+        // unless the committing process has died.
         let seen = if word & 1 == 1 && pages.is_changing() {
             word & !1
         } else {
@@ -222,7 +222,7 @@ impl DirectoryVersion {
         }
     }
 
-    /// What it will say when this change is committed.
+    /// Returns the version after the commit of this change.
     fn after_write(pages: &dyn DirectoryTx) -> Self {
         let now = Self::read(pages);
         Self {
@@ -233,7 +233,7 @@ impl DirectoryVersion {
 }
 
 impl Snapshot {
-    /// How long a call may wait for others.
+    /// Returns how long a call may wait for other threads and processes.
     fn wait_budget(&self) -> WaitBudget {
         WaitBudget::enter(self.store.lock_timeout())
     }
@@ -245,7 +245,7 @@ impl Snapshot {
             .is_none_or(|watch| watch.board.still_says(HeaderField::Directory, watch.seen))
     }
 
-    /// Whether no change of the directory was committed since this version was read.
+    /// Returns whether no change of the directory was committed since this version was read.
     pub(super) fn is_unchanged(&self) -> bool {
         self.directory_version
             .as_ref()
@@ -257,7 +257,7 @@ impl Snapshot {
         kept.is_some_and(|(kept, watch)| kept.is_stale(&watch.board, watch.seen))
     }
 
-    /// The version to begin with: of the directory that the store keeps.
+    /// Returns the first snapshot, with the directory that the store holds.
     pub(super) fn at_open(self) -> Result<Self, Error> {
         let Some(kept) = self
             .store
@@ -281,7 +281,8 @@ impl Snapshot {
         })
     }
 
-    /// The version that the store has, if it is another than this.
+    /// Returns the snapshot of the store's present directory, or `None` if this snapshot has it
+    /// already.
     fn catch_up(&self, pages: &mut dyn DirectoryTx) -> Result<Option<Self>, Error> {
         let (watch, revision, mine) = (
             DirectoryVersion::read(pages),
@@ -303,7 +304,7 @@ impl Snapshot {
         let directory = match revision.checked_sub(mine).filter(|_| same) {
             Some(0) => self.directory.clone(),
             Some(_) => match pages.changes_since(mine, revision)? {
-                Some(changes) => self.after_write(&changes)?,
+                Some(changes) => self.apply_changes(&changes)?,
                 None => self.load_all(pages, revision)?,
             },
             None => self.load_all(pages, revision)?,
@@ -327,8 +328,8 @@ impl Snapshot {
         }
     }
 
-    /// The directory after the changes of these revisions.
-    fn after_write(&self, changes: &[(u64, String)]) -> Result<Directory, Error> {
+    /// Returns the directory after the changes of these revisions.
+    fn apply_changes(&self, changes: &[(u64, String)]) -> Result<Directory, Error> {
         let bundle = self.tenancy("change")?;
         let mut directory = self.directory.clone();
         for (revision, notes) in changes {
@@ -344,7 +345,7 @@ impl Snapshot {
         Ok(directory)
     }
 
-    /// The directory of all records.
+    /// Loads the directory from all records of the store.
     fn load_all(&self, pages: &mut dyn DirectoryTx, revision: u64) -> Result<Directory, Error> {
         let bundle = self.tenancy("change")?;
         let read = Directory::of_records(revision, &bundle.catalog, bundle, &mut |each| {
@@ -353,7 +354,7 @@ impl Snapshot {
         read.map_err(|error| self.catch_up_error(revision, error))
     }
 
-    /// Writes what this version changes.
+    /// Writes the records that this snapshot changes.
     fn write(
         &self,
         pages: &mut dyn DirectoryTx,
@@ -366,15 +367,15 @@ impl Snapshot {
                 .changes_json(references, &mut |kind, id, record| {
                     pages.put(kind, id, record)
                 })?;
-            return pages.cache_grant(revision, Some(&notes));
+            return pages.append_changes(revision, Some(&notes));
         }
         pages.clear()?;
         self.directory
             .each_record(&mut |kind, id, record| pages.put(kind, id, record))?;
-        pages.cache_grant(revision, None)
+        pages.append_changes(revision, None)
     }
 
-    /// The same answers from a directory that is tidied up, if there was something to do.
+    /// Returns the snapshot with a compacted directory, or `None` if there was nothing to compact.
     fn compacted(&self, verb: &str) -> Result<Option<Self>, Error> {
         let bundle = self.tenancy(verb)?;
         self.directory

@@ -1,5 +1,5 @@
-//! Support tickets: whose desk resolves them, at opening and at each reply (T1 to T4). The host
-//! keeps them; policies decide, and here is only the order in which they are asked.
+//! Support tickets: which desk resolves them, at opening and at each reply (T1 to T4). The host
+//! stores the tickets and the policies decide. This module only orders the requests.
 
 use std::sync::Arc;
 
@@ -12,18 +12,18 @@ use crate::util::error::Error;
 use crate::util::panic::catch_panic;
 
 impl Engine {
-    /// Who resolves a ticket of `principal` about `about` (T1 to T4): asks one action for each
-    /// desk, in order.
+    /// Returns the desk that resolves a ticket of `principal` about `about` (T1 to T4). Decides one
+    /// action for each desk, in order.
     ///
     /// # Errors
-    /// As [`Engine::authorize`].
+    /// Fails with the errors of [`Engine::authorize`].
     pub fn desk(
         &self,
         principal: &EntityRef,
         about: &Resource,
         with: &Environment,
     ) -> Result<TicketRoute, Error> {
-        self.watched_desk(
+        self.observe_ticket(
             "desk",
             (principal, about, with),
             |found: &TicketRoute| (found.desk.as_deref(), &found.decision),
@@ -31,14 +31,14 @@ impl Engine {
         )
     }
 
-    /// Where a ticket goes that `principal` opens about `about`: its account, or the owner's client
-    /// (T1, T2, T4).
+    /// Returns the route of a ticket that `principal` opens about `about` (T1, T2, T4). `about` is
+    /// the principal's account, or a client of the owner.
     ///
-    /// The host keeps the ticket as a resource of type `Ticket`: its account is
-    /// [`TicketOutcome::of`], its attribute `desk` the route's.
+    /// The host stores the ticket as a resource of type `Ticket`. The resource's account is
+    /// [`TicketOutcome::of`], and its attribute `desk` is the desk of the route.
     ///
     /// # Errors
-    /// As [`Engine::authorize`].
+    /// Fails with the errors of [`Engine::authorize`].
     ///
     /// # Example: a client's ticket goes to its owner
     /// ```
@@ -51,7 +51,10 @@ impl Engine {
     /// "#.as_slice(),
     ///     None, None,
     /// )?;
-    /// let by_mail = Environment { channel: Some("mail".to_owned()), ..Circumstances::default() };
+    /// let by_mail = Environment {
+    ///     channel: Some("mail".to_owned()),
+    ///     ..Environment::default()
+    /// };
     /// let route = engine.open_ticket(&EntityRef::new("Account", "bakery"), &("Account", "bakery").into(), &by_mail)?;
     /// assert_eq!((route.desk.as_deref(), route.account.as_deref()), (Some("owner"), Some("acme")));
     /// # Ok::<(), sublet::Error>(())
@@ -62,7 +65,7 @@ impl Engine {
         about: &Resource,
         with: &Environment,
     ) -> Result<TicketOutcome, Error> {
-        self.watched_desk(
+        self.observe_ticket(
             "open_ticket",
             (principal, about, with),
             |found: &TicketOutcome| (found.desk.as_deref(), &found.decision),
@@ -76,22 +79,24 @@ impl Engine {
         )
     }
 
-    /// Whether `principal` may reply to `ticket`, and where the ticket goes now (T3). Asks the
-    /// action marked `@asks("reply_ticket")`, and then the desks anew, for the account whose ticket
-    /// it is: as by mail, which needs no login.
+    /// Decides whether `principal` may reply to `ticket`, and returns its present route (T3).
     ///
-    /// The ticket's attributes `desk`, and `desk_account` where the host keeps it, say where it
-    /// was: so `rerouted`.
+    /// First decides the action marked `@asks("reply_ticket")`. Then decides the desks again, for
+    /// the ticket's account and as by mail, which needs no login.
+    ///
+    /// The previous route is in the ticket's attributes `desk` and, if the host stores it,
+    /// `desk_account`. They determine `rerouted`.
     ///
     /// # Errors
-    /// As [`Engine::authorize`]; [`Error::NotAsked`] where no action asks for it.
+    /// Fails with the errors of [`Engine::authorize`], and with [`Error::NotAsked`] if no action is
+    /// marked for it.
     pub fn reply_ticket(
         &self,
         principal: &EntityRef,
         ticket: &Resource,
         with: &Environment,
     ) -> Result<TicketOutcome, Error> {
-        self.watched_desk(
+        self.observe_ticket(
             "reply_ticket",
             (principal, ticket, with),
             |found: &TicketOutcome| (found.desk.as_deref(), &found.decision),
@@ -138,20 +143,22 @@ impl Engine {
         )
     }
 
-    /// Where a ticket goes that `principal` opens for its own account because it cannot resolve its
-    /// client's `ticket` (T4). Asks the action marked `@asks("escalate_ticket")` on the client's
-    /// ticket, and then the desks for the new one. That is linked to the client's by id, and
-    /// carries nothing else of it (B1).
+    /// Returns the route of a ticket that `principal` opens for its own account because it cannot
+    /// resolve its client's `ticket` (T4).
+    ///
+    /// First decides the action marked `@asks("escalate_ticket")` on the client's ticket, and then
+    /// the desks for the new ticket. The new ticket is linked to the client's by id and contains
+    /// nothing else of it (B1).
     ///
     /// # Errors
-    /// As [`Engine::reply_ticket`].
+    /// Fails with the errors of [`Engine::reply_ticket`].
     pub fn escalate_ticket(
         &self,
         principal: &EntityRef,
         ticket: &Resource,
         with: &Environment,
     ) -> Result<TicketOutcome, Error> {
-        self.watched_desk(
+        self.observe_ticket(
             "escalate_ticket",
             (principal, ticket, with),
             |found: &TicketOutcome| (found.desk.as_deref(), &found.decision),
@@ -196,7 +203,7 @@ impl Engine {
 }
 
 impl TicketOutcome {
-    /// Nobody's desk: what was asked is refused.
+    /// Returns a denied outcome, without a desk.
     fn refused(of: Option<&str>, decision: Decision) -> Self {
         let code = Arc::clone(&decision.code);
         Self {
@@ -255,7 +262,7 @@ impl Snapshot {
         })
     }
 
-    /// The route of a ticket of this account, at this desk.
+    /// Returns the route of a ticket of this account to this desk.
     fn route(&self, of: Option<&str>, desk: TicketRoute) -> TicketOutcome {
         let TicketRoute {
             desk,
@@ -273,8 +280,8 @@ impl Snapshot {
         }
     }
 
-    /// Of the actions that the schema marks for it the first that is allowed, or the refusal that
-    /// came furthest through the gates.
+    /// Decides the actions that the schema marks for a call. Returns the first that is allowed, or
+    /// the denial that passed the most gates.
     fn authorize_first_permitted(
         &self,
         verb: &str,
@@ -305,9 +312,9 @@ impl Snapshot {
         })
     }
 
-    /// The owner of a client account.
+    /// Returns the owner of a client account.
     fn owner_of(&self, account: Option<&str>) -> Option<Arc<str>> {
-        let accounts = &self.directory.hot().accounts;
+        let accounts = &self.directory.tables().accounts;
         let (_, row) = accounts.find(account?)?;
         accounts.id(row.owner).map(Arc::from)
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::limit::Limits;
 use super::named_fields::NamedFields;
 
-/// A named set of enabled features: built-in, or custom and then one owner's.
+/// A named set of enabled features. A level is built-in, or custom and owned by one owner.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AccessLevel {
@@ -23,24 +23,24 @@ pub struct AccessLevel {
 }
 
 impl AccessLevel {
-    /// The id.
+    /// Returns the id.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// Whose it is; a built-in level is nobody's.
+    /// Returns the owner's account, or `None` for a built-in level.
     #[must_use]
     pub fn owner(&self) -> Option<&str> {
         self.owner.as_deref()
     }
 
-    /// The features that it enables.
+    /// Returns the enabled features.
     pub fn features(&self) -> impl Iterator<Item = &str> {
         self.features.iter().map(String::as_str)
     }
 
-    /// Limits of the clients that have it (L6).
+    /// Returns the limits of the clients that have this level (L6).
     #[must_use]
     pub fn limits(&self) -> &Limits {
         &self.limits

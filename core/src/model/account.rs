@@ -11,25 +11,25 @@ use super::limit::Limits;
 use super::named_fields::NamedFields;
 use super::pending_email::PendingEmail;
 use super::reference::check_id;
-use super::transfer::Transfer;
+use super::transfer::PendingTransfer;
 use crate::util::error::Error;
 
-/// Why an account is disabled (C7). Reasons add up.
+/// A reason for which an account is disabled (C7). An account can have several.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DisableReason {
-    /// A client drawn for its owner's unpaid excess (B3).
+    /// The client was drawn for its owner's unpaid excess (B3).
     Overage,
-    /// A client that its owner disabled.
+    /// The owner disabled its client.
     ByOwner,
-    /// A main account that did not pay.
+    /// The main account did not pay.
     Unpaid,
-    /// Abuse.
+    /// The account was used for abuse.
     Abuse,
 }
 
 impl DisableReason {
-    /// The name in the schema's `DisableReason`.
+    /// Returns the name in the schema's `DisableReason`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -40,7 +40,7 @@ impl DisableReason {
         }
     }
 
-    /// Whether an account of this kind can have the reason (C7).
+    /// Returns whether an account of this kind can have the reason (C7).
     pub(crate) fn fits(self, kind: &AccountKind) -> bool {
         match self {
             Self::Overage | Self::ByOwner => matches!(kind, AccountKind::Client { .. }),
@@ -50,24 +50,34 @@ impl DisableReason {
     }
 }
 
-/// Whom an account belongs to.
+/// The kind of an account: billed by the platform, or owned by another account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AccountKind {
-    /// The platform bills it.
+    /// A main account. The platform bills it.
     Main {
-        /// What it bought.
+        /// The package that the account bought.
         package: String,
     },
-    /// A whitelabel owner created it.
+    /// A client account. A whitelabel owner created it.
     Client {
         /// The owner's account.
         owner: String,
-        /// Its access level. Without one it has no features (`access_level_missing`).
+        /// The access level. Without a level the client has no features (`access_level_missing`).
         level: Option<String>,
     },
 }
 
-/// Something with its own data, limits and members. Its own login is a principal.
+/// An entity with its own data, limits and members. The login of an account is a principal.
+///
+/// # Example: a client account
+/// ```
+/// use sublet::Record;
+/// let record = Record::from_json(
+///     r#"{"type": "Account", "id": "bakery", "email": "hello@bakery.example", "owner": "acme"}"#,
+/// )?;
+/// assert!(matches!(record, Record::Account(account) if account.owner() == Some("acme")));
+/// # Ok::<(), sublet::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(into = "AccountForm")]
 pub struct Account {
@@ -80,34 +90,34 @@ pub struct Account {
     pub(crate) limits: Limits,
     pub(crate) calendar: Option<Calendar>,
     pub(crate) pending: Option<PendingEmail>,
-    /// The offer of a client to another owner.
-    pub(crate) transfer: Option<Transfer>,
-    /// When it was created, in milliseconds since 1970 UTC, where that is known.
+    /// The offer of this client to another owner.
+    pub(crate) transfer: Option<PendingTransfer>,
+    /// When the account was created, in milliseconds since 1970 UTC, if that is known.
     pub(crate) created: Option<i64>,
     pub(crate) attributes: Map<String, Value>,
     pub(crate) named: NamedFields,
 }
 
 impl Account {
-    /// The id.
+    /// Returns the id.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// The login's e-mail, normalised (I3).
+    /// Returns the login's e-mail, normalised (I3).
     #[must_use]
     pub fn email(&self) -> &str {
         &self.email
     }
 
-    /// Main or client.
+    /// Returns whether the account is a main or a client account, with its package or owner.
     #[must_use]
     pub fn kind(&self) -> &AccountKind {
         &self.kind
     }
 
-    /// The owner of a client account.
+    /// Returns the owner of a client account.
     #[must_use]
     pub fn owner(&self) -> Option<&str> {
         match &self.kind {
@@ -116,7 +126,7 @@ impl Account {
         }
     }
 
-    /// The package of a main account.
+    /// Returns the package of a main account.
     #[must_use]
     pub fn package(&self) -> Option<&str> {
         match &self.kind {
@@ -125,7 +135,7 @@ impl Account {
         }
     }
 
-    /// The access level of a client account.
+    /// Returns the access level of a client account.
     #[must_use]
     pub fn level(&self) -> Option<&str> {
         match &self.kind {
@@ -134,64 +144,64 @@ impl Account {
         }
     }
 
-    /// Whether its e-mail is confirmed (C4).
+    /// Returns whether the login's e-mail is confirmed (C4).
     #[must_use]
     pub fn is_confirmed(&self) -> bool {
         self.confirmed
     }
 
-    /// Whether it is closed.
+    /// Returns whether the account is closed.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.closed
     }
 
-    /// Why it is disabled; nothing if it is not.
+    /// Returns the reasons for which the account is disabled. Empty if the account is not disabled.
     pub fn disabled(&self) -> impl Iterator<Item = DisableReason> + '_ {
         self.disabled.iter().copied()
     }
 
-    /// Limits set on this account itself (L6).
+    /// Returns the limits set on this account itself (L6).
     #[must_use]
     pub fn limits(&self) -> &Limits {
         &self.limits
     }
 
-    /// From when its windows are counted: its time zone and its anchor day (Q9). UTC and the first
-    /// of the month, unless it says otherwise.
+    /// Returns the time zone and the anchor day of the account's windows (Q9). `None` stands for
+    /// UTC and the first of the month.
     #[must_use]
     pub fn calendar(&self) -> Option<&Calendar> {
         self.calendar.as_ref()
     }
 
-    /// The e-mail that waits to be confirmed, if one does (I4).
+    /// Returns the e-mail that waits for confirmation, if there is one (I4).
     #[must_use]
     pub fn pending_email(&self) -> Option<&str> {
         self.pending.as_ref().map(|pending| pending.email.as_str())
     }
 
-    /// The owner to whom a client is offered, if it is (see
+    /// Returns the owner to whom this client is offered, if there is an offer (see
     /// [`OfferTransfer`](crate::OfferTransfer)).
     #[must_use]
     pub fn offered_to(&self) -> Option<&str> {
         self.transfer.as_ref().map(|offer| offer.to.as_str())
     }
 
-    /// When it was created, in milliseconds since 1970 UTC, where that is known.
+    /// Returns when the account was created, in milliseconds since 1970 UTC, if that is known.
     #[must_use]
     pub fn created(&self) -> Option<i64> {
         self.created
     }
 
-    /// The host's own attributes.
+    /// Returns the attributes that the host stores with the account.
     #[must_use]
     pub fn attributes(&self) -> &Map<String, Value> {
         &self.attributes
     }
 }
 
-/// The level of an account's JSON: `null` is written for a client without one, so that it stays
-/// without one.
+/// The level in an account's JSON. A client without a level is written with `null`, so that reading
+/// it back leaves it without one.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(from = "Option<String>", into = "Option<String>")]
 enum LevelForm {
@@ -243,19 +253,19 @@ pub(crate) struct AccountForm {
     disabled: Vec<DisableReason>,
     #[serde(default, skip_serializing_if = "Limits::is_empty")]
     limits: Limits,
-    /// The time zone in which its days and months begin.
+    /// The time zone in which the account's days and months begin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     zone: Option<String>,
-    /// The day from which its months are counted.
+    /// The day from which the account's months are counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     anchor: Option<String>,
-    /// An e-mail that waits to be confirmed, with the hash of its token.
+    /// The e-mail that waits for confirmation, with the hash of its token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pending: Option<PendingEmail>,
-    /// The offer of a client to another owner.
+    /// The offer of this client to another owner.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    transfer: Option<Transfer>,
-    /// When it was created.
+    transfer: Option<PendingTransfer>,
+    /// When the account was created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     created: Option<String>,
     #[serde(default, skip_serializing_if = "Map::is_empty")]
@@ -296,7 +306,7 @@ impl TryFrom<AccountForm> for Account {
     type Error = Error;
 
     fn try_from(form: AccountForm) -> Result<Self, Error> {
-        // A line of a store or a file may say that there is no level.
+        // A line of a store or a file may state with `null` that the client has no level.
         let named = if matches!(form.level, LevelForm::None) {
             NamedFields::Stored
         } else {

@@ -1,33 +1,34 @@
-//! The codes of decisions that the engine itself gives, beside those that the policies name.
+//! Decision codes that the engine itself gives. The policies name all others.
 
 use std::sync::Arc;
 
-/// A code that the engine itself gives. Each place that answers with one names it here, and
-/// `bundle().codes` lists them all.
+/// A decision code that the engine itself gives. Each place that gives such a code names it here,
+/// and `bundle().codes` lists them all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AnswerCode {
-    /// A permit holds, and nothing refuses.
+    /// A permit applies, and no policy refuses.
     Ok,
-    /// A policy could not be evaluated where Cedar would have allowed (E2).
+    /// A policy could not be evaluated on a request that Cedar would have allowed (E2).
     PolicyError,
-    /// No permit holds.
+    /// No permit applies.
     NotPermitted,
-    /// A `forbid` without `@code` holds: plain Cedar only, because a bundle's forbids all have one.
+    /// A `forbid` without `@code` applies. Only in plain Cedar, because each forbid of a bundle has
+    /// a code.
     Forbidden,
-    /// Nobody is the login or the actor.
+    /// No login has this id, as the principal or as the actor.
     PrincipalUnknown,
-    /// Nobody is the account.
+    /// No account has this id.
     AccountUnknown,
-    /// No record of the directory is the resource.
+    /// The directory has no record with this id.
     ResourceUnknown,
-    /// The one answer of `login` to the outside (D7).
+    /// The one code of `login` for the outside, for every refusal (D7).
     LoginRefused,
-    /// A meter has no room for what no policy refused.
+    /// A meter has too little left for an amount that no policy refused.
     QuotaExceeded,
 }
 
 impl AnswerCode {
-    /// Every code that the engine gives where the tenancy kernel is loaded.
+    /// Every code that the engine gives if the tenancy kernel is loaded.
     pub(crate) const TENANCY: [Self; 8] = [
         Self::Ok,
         Self::PolicyError,
@@ -38,7 +39,7 @@ impl AnswerCode {
         Self::LoginRefused,
         Self::QuotaExceeded,
     ];
-    /// The same for a plain Cedar program.
+    /// Every code that the engine gives for a plain Cedar program.
     pub(crate) const PLAIN: [Self; 4] = [
         Self::Ok,
         Self::PolicyError,
@@ -46,7 +47,7 @@ impl AnswerCode {
         Self::Forbidden,
     ];
 
-    /// As it is told.
+    /// Returns the code as decisions carry it.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "ok",

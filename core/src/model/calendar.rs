@@ -1,9 +1,9 @@
-//! Which counting window a moment falls in (Q9). Reads no clock: callers pass `now`.
+//! Finds the counting window of an instant (Q9). Reads no clock, because callers pass `now`.
 //!
-//! A day begins at the first instant whose local time is midnight or past it: where clocks skip
-//! midnight, when they have skipped it; where they show it twice, at the first. A window ends where
-//! the next one begins, so every moment has exactly one, and a day that a zone skips whole has
-//! none.
+//! A day begins at the first instant whose local time is midnight or later. If clocks skip
+//! midnight, the day begins after the gap. If clocks show midnight twice, the day begins at the
+//! first one. A window ends where the next one begins, so every instant is in exactly one window. A
+//! day that a time zone skips entirely has no window.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,13 +16,13 @@ use jiff::tz::{AmbiguousOffset, TimeZone};
 use super::catalog::WindowKind;
 use crate::util::error::Error;
 
-/// When something is counted: half open, in milliseconds since 1970 UTC. What never ends has
+/// A counting window: half open, in milliseconds since 1970 UTC. A window that never ends has
 /// `i64::MIN` and `i64::MAX`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Window {
-    /// The first instant.
+    /// The first instant of the window.
     pub start: i64,
-    /// The first instant after it.
+    /// The first instant after the window.
     pub end: i64,
 }
 
@@ -33,13 +33,13 @@ impl Window {
         end: i64::MAX,
     };
 
-    /// Whether `now` falls in it.
+    /// Returns whether `now` is in the window.
     #[must_use]
     pub const fn contains(self, now: i64) -> bool {
         self.start <= now && now < self.end
     }
 
-    /// When the next begins, if one does.
+    /// Returns when the next window begins, or `None` if this window never ends.
     pub(crate) fn resets_at(self) -> Option<i64> {
         if self.end == i64::MAX {
             None
@@ -49,7 +49,7 @@ impl Window {
     }
 }
 
-/// The start of the year 0, in milliseconds: RFC 3339 writes nothing before it.
+/// The start of the year 0, in milliseconds. RFC 3339 cannot express earlier instants.
 const FIRST: i64 = -62_167_219_200_000;
 
 fn readable(now: i64) -> Option<Timestamp> {
@@ -58,18 +58,18 @@ fn readable(now: i64) -> Option<Timestamp> {
         .filter(|_| now >= FIRST)
 }
 
-/// A zone of the data that is built in.
+/// A zone of the built-in time zone data.
 #[derive(Debug, PartialEq, Eq)]
-struct Zone {
+struct NamedZone {
     name: &'static str,
     rules: TimeZone,
 }
 
-/// The zones that were asked for: accounts share them. jiff's own table waits for a lock, which a
-/// forked child may inherit held.
-static ZONES: ArcSwapOption<BTreeMap<&'static str, Arc<Zone>>> = ArcSwapOption::const_empty();
+/// Cache of the zones in use, shared by the accounts. jiff's own cache takes a lock, which a forked
+/// child may inherit held.
+static ZONES: ArcSwapOption<BTreeMap<&'static str, Arc<NamedZone>>> = ArcSwapOption::const_empty();
 
-impl Zone {
+impl NamedZone {
     fn find(name: &str) -> Option<Arc<Self>> {
         if let Some(zone) = ZONES.load().as_ref().and_then(|zones| zones.get(name)) {
             return Some(Arc::clone(zone));
@@ -90,31 +90,30 @@ impl Zone {
     }
 }
 
-/// What an account's windows are counted from: its time zone (UTC if none is given) and its anchor
-/// day (else 1970-01-01).
+/// The time zone and the anchor day of an account's windows. Defaults are UTC and 1970-01-01.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Calendar {
-    zone: Option<Arc<Zone>>,
+    zone: Option<Arc<NamedZone>>,
     anchor: Option<Date>,
 }
 
 impl Calendar {
-    /// The calendar of an account that gives neither.
+    /// The calendar of an account that states neither.
     pub(crate) const USUAL: Self = Self {
         zone: None,
         anchor: None,
     };
 
-    /// A calendar of the zone with that IANA name and the day written as `YYYY-MM-DD`.
+    /// Creates a calendar from an IANA zone name and an anchor day, written as `YYYY-MM-DD`.
     ///
-    /// Zone data is built in, never the system's, so that all processes agree.
+    /// Zone data is built in and never the system's, so that all processes agree.
     ///
     /// # Errors
-    /// [`Error::TimeZone`], [`Error::Anchor`].
+    /// [`Error::TimeZone`] for an unknown zone, [`Error::Anchor`] for a text that is not a day.
     pub fn new(zone: Option<&str>, anchor: Option<&str>) -> Result<Self, Error> {
         let zone = zone
             .map(|name| {
-                Zone::find(name).ok_or_else(|| Error::TimeZone {
+                NamedZone::find(name).ok_or_else(|| Error::TimeZone {
                     zone: name.to_owned(),
                 })
             })
@@ -129,19 +128,19 @@ impl Calendar {
         Ok(Self { zone, anchor })
     }
 
-    /// The zone's name, if one was given.
+    /// Returns the zone's name, if one was given.
     #[must_use]
     pub fn zone(&self) -> Option<&str> {
         self.zone.as_deref().map(|zone| zone.name)
     }
 
-    /// The anchor day, if one was given.
+    /// Returns the anchor day, if one was given.
     #[must_use]
     pub fn anchor(&self) -> Option<String> {
         self.anchor.map(|day| day.to_string())
     }
 
-    /// The window of that kind which contains `now`, in milliseconds since 1970 UTC.
+    /// Returns the window of this kind that contains `now`, in milliseconds since 1970 UTC.
     ///
     /// # Errors
     /// [`Error::Instant`] if `now`, or an end of its window, lies outside the years 0 to 9999.
@@ -150,7 +149,8 @@ impl Calendar {
     /// ```
     /// # use sublet::{Calendar, WindowKind, instant_text, parse_instant};
     /// let calendar = Calendar::new(Some("Europe/Vienna"), Some("2026-01-31"))?;
-    /// let window = calendar.window(WindowKind::AnchoredMonth, parse_instant("2026-02-14T12:00:00Z")?)?;
+    /// let now = parse_instant("2026-02-14T12:00:00Z")?;
+    /// let window = calendar.window(WindowKind::AnchoredMonth, now)?;
     /// assert_eq!(instant_text(window.end).as_deref(), Some("2026-02-27T23:00:00Z"));
     /// # Ok::<(), sublet::Error>(())
     /// ```
@@ -160,8 +160,8 @@ impl Calendar {
         })
     }
 
-    /// The month of that name, `YYYY-MM`: it begins in that month of the calendar, on the anchor's
-    /// day.
+    /// Returns the month with this name, `YYYY-MM`. The month begins in that month of the calendar,
+    /// on the anchor's day.
     pub(crate) fn month(&self, name: &str) -> Option<Window> {
         let first = if has_form(name, "0000-00") {
             parse_day(&format!("{name}-01"))?
@@ -175,7 +175,7 @@ impl Calendar {
         })
     }
 
-    /// The month of an instant, and its name.
+    /// Returns the month of an instant, with its name.
     pub(crate) fn month_of(&self, now: i64) -> Result<(String, Window), Error> {
         let window = self.window(WindowKind::AnchoredMonth, now)?;
         let begins = readable(window.start).map(|start| self.rules().to_datetime(start).date());
@@ -212,9 +212,10 @@ impl Calendar {
         }
     }
 
-    /// The window between two neighbours of the days `first_day(..)` which contains `now`. Number 0
-    /// is near it, but local time alone cannot tell: a day that has begun may be followed by an
-    /// hour of the day before.
+    /// Returns the window that contains `now`, between two consecutive days of `first_day`.
+    ///
+    /// Number 0 is near `now`, but local time alone cannot decide. After a day has begun, an hour
+    /// of the day before may follow.
     fn around(&self, now: i64, first_day: impl Fn(i64) -> Option<Date>) -> Option<Window> {
         let bound = |nth: i64| self.midnight(first_day(nth)?);
         let (mut nth, mut window) = (
@@ -241,14 +242,14 @@ impl Calendar {
         Some(window)
     }
 
-    /// The instant at which a day begins.
+    /// Returns the instant at which a day begins.
     fn midnight(&self, day: Date) -> Option<i64> {
         let midnight = day.to_datetime(Time::midnight());
         let choice = self.rules().to_ambiguous_timestamp(midnight);
         let found = match choice.offset() {
             AmbiguousOffset::Gap { after, .. } => {
-                // Read with the offset to come, a skipped time lies less than the gap's length
-                // before the change.
+                // Converted with the offset after the gap, a skipped time lies before the change,
+                // by less than the length of the gap.
                 let before = after.to_timestamp(midnight).ok()?;
                 self.rules()
                     .following(before)
@@ -269,9 +270,11 @@ impl Calendar {
     }
 }
 
-/// The `day`th of the month that comes `nth` months after that of `today`, or its last day if it is
-/// too short. So months from an anchor need no more of it than its day, and one that was cut short
-/// cuts none after it.
+/// Returns the `day`th of the month that comes `nth` months after the month of `today`, or the last
+/// day of a shorter month.
+///
+/// So anchored months depend only on the anchor's day, and a shortened month does not shorten the
+/// months after it.
 fn in_month(today: Date, nth: i64, day: i8) -> Option<Date> {
     let months = i64::from(today.year())
         .checked_mul(12)?
@@ -286,7 +289,7 @@ fn in_month(today: Date, nth: i64, day: i8) -> Option<Date> {
     Date::new(year, month, day.min(last)).ok()
 }
 
-/// Whether a text has exactly this form; `0` stands for any digit.
+/// Returns whether a text has exactly this form. `0` stands for any digit.
 fn has_form(text: &str, form: &str) -> bool {
     let fits = |(found, wanted): (u8, u8)| {
         if wanted == b'0' {
@@ -306,22 +309,31 @@ fn parse_day(text: &str) -> Option<Date> {
     }
 }
 
-/// An instant as RFC 3339 text in UTC; `None` for what never ends.
+/// Returns an instant, in milliseconds since 1970 UTC, as RFC 3339 text in UTC. Returns `None`
+/// outside the years 0 to 9999, such as for the end of a window that never ends.
+///
+/// # Example: an instant and back
+/// ```
+/// # use sublet::{instant_text, parse_instant};
+/// let instant = parse_instant("2026-03-31T22:00:00Z")?;
+/// assert_eq!(instant_text(instant).as_deref(), Some("2026-03-31T22:00:00Z"));
+/// # Ok::<(), sublet::Error>(())
+/// ```
 #[must_use]
 pub fn instant_text(ms: i64) -> Option<String> {
     readable(ms).map(|instant| instant.to_string())
 }
 
-/// An instant as RFC 3339 text in UTC, always with its milliseconds; what RFC 3339 cannot tell as a
-/// number.
+/// Returns an instant as RFC 3339 text in UTC, always with its milliseconds. Returns the number if
+/// RFC 3339 cannot express the instant.
 pub(crate) fn millisecond_text(ms: i64) -> String {
     readable(ms).map_or_else(|| ms.to_string(), |instant| format!("{instant:.3}"))
 }
 
-/// An instant from RFC 3339 text, in milliseconds since 1970 UTC. What is finer is rounded down.
+/// Parses an instant from RFC 3339 text. Returns milliseconds since 1970 UTC, rounded down.
 ///
 /// # Errors
-/// [`Error::Instant`] if the text is not RFC 3339.
+/// [`Error::Instant`] if the text is not RFC 3339, or lies outside the years 0 to 9999.
 pub fn parse_instant(text: &str) -> Result<i64, Error> {
     let read = || {
         let (time, rest) = text.split_at_checked("0000-00-00T00:00:00".len())?;

@@ -1,5 +1,5 @@
-//! The catalog of a bundle: features and meters in words, built-in access levels, packages, the
-//! price of an excess client.
+//! The catalog of a bundle: labels of features and meters, built-in access levels, packages, and
+//! the price of an excess client.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,13 +12,14 @@ use crate::util::error::Error;
 use crate::util::json;
 use crate::vm::StoredValue;
 
-/// Whether a meter only grows in its window, or goes down again when freed (Q1).
+/// The kind of a meter: it only grows in its window, or goes down again when something is freed
+/// (Q1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MeterKind {
-    /// Grows in its window.
+    /// Only grows in its window.
     Flow,
-    /// Goes down again.
+    /// Goes down again when something is freed.
     Stock,
 }
 
@@ -28,58 +29,58 @@ pub enum MeterKind {
 pub enum WindowKind {
     /// Never ends.
     Lifetime,
-    /// Calendar day in the account's time zone.
+    /// A calendar day in the account's time zone.
     Day,
-    /// Calendar month in the account's time zone.
+    /// A calendar month in the account's time zone.
     Month,
-    /// A month from an anchor day.
+    /// A month that begins on the account's anchor day.
     AnchoredMonth,
 }
 
-/// Records of the directory that a stock can be the number of.
+/// The records of the directory that a stock counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CountedKind {
-    /// An account's clients that are not closed (C6).
+    /// Clients of an account that are not closed (C6).
     Clients,
-    /// An account's members, invited ones too (M8).
+    /// Members of an account, including invited ones (M8).
     Members,
 }
 
-/// Whose turn it is first. A setting of the platform (B6).
+/// The order in which clients are disabled for an unpaid excess. A setting of the platform (B6).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ExcessOrder {
     /// By HMAC-SHA-256 of the client's id under the statement's seed (B3, B5).
     #[default]
     Random,
-    /// The client that was created last, first; those of which it is not known, last.
+    /// Newest clients first. Clients whose creation time is not known come last.
     NewestFirst,
-    /// Those that the owner named at `settle`, in his order; then by the draw.
+    /// Clients that the owner named at `settle`, in the given order. The draw orders the rest.
     OwnersChoice,
 }
 
-/// What a meter counts.
+/// The definition of a meter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Meter {
-    /// For people.
+    /// The label that people read.
     pub words: String,
     /// Flow or stock.
     pub kind: MeterKind,
-    /// One of what.
+    /// The name of one unit.
     pub unit: String,
-    /// A flow's window; a stock has none.
+    /// The window of a flow. A stock has none.
     #[serde(default)]
     pub window: Option<WindowKind>,
-    /// Of which records a stock is the number: commands keep it so.
+    /// The records that a stock counts. Commands keep the stock equal to their number.
     #[serde(default)]
     pub counts: Option<CountedKind>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Form {
+struct CatalogJson {
     #[serde(default)]
     features: BTreeMap<String, String>,
     #[serde(default)]
@@ -94,7 +95,8 @@ struct Form {
     excess_order: ExcessOrder,
 }
 
-/// What a bundle offers; a directory's records refer to it.
+/// The offers of a bundle: features, meters, access levels, packages and prices. Records of the
+/// directory refer to them.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Catalog {
     features: BTreeMap<String, String>,
@@ -105,25 +107,25 @@ pub struct Catalog {
     excess_order: ExcessOrder,
 }
 
-/// Which features and meters there are, and whether a record's own attributes fit: the schema
-/// knows.
+/// The features, meters and record attributes that the schema declares.
 pub(crate) trait SchemaVocabulary {
     fn has_feature(&self, name: &str) -> bool;
     fn has_meter(&self, name: &str) -> bool;
-    /// A record's own attributes as the schema types them, or why they do not fit it.
+    /// Returns the host's attributes of a record, typed by the schema, or a text that says why they
+    /// do not fit.
     fn typed(
         &self,
         record_type: &str,
         attributes: &serde_json::Map<String, serde_json::Value>,
     ) -> Result<StoredValue, String>;
-    /// All features.
+    /// Returns all features.
     fn features(&self) -> Vec<&str>;
 }
 
 impl Catalog {
-    /// Reads `catalog.json`.
+    /// Parses `catalog.json`.
     pub(crate) fn parse(text: &str, nesting: usize) -> Result<Self, Error> {
-        let form: Form = json::read("catalog", text, nesting)?;
+        let form: CatalogJson = json::read("catalog", text, nesting)?;
         let wrong = |reason: String| Error::Json {
             what: "catalog".to_owned(),
             line: 1,
@@ -155,7 +157,7 @@ impl Catalog {
             .into_iter()
             .map(|(name, meter)| (Arc::from(name), meter))
             .collect();
-        let Form {
+        let CatalogJson {
             features,
             excess_client_cents,
             excess_order,
@@ -171,7 +173,8 @@ impl Catalog {
         })
     }
 
-    /// Every name that the schema does not declare (L4), and every declared one without words.
+    /// Returns a message for each name that the schema does not declare (L4), and for each declared
+    /// name without a label.
     pub(crate) fn check(
         &self,
         names: &impl SchemaVocabulary,
@@ -255,59 +258,59 @@ impl Catalog {
         faults
     }
 
-    /// A built-in access level.
+    /// Returns a built-in access level.
     #[must_use]
     pub fn level(&self, id: &str) -> Option<&AccessLevel> {
         self.levels.get(id)
     }
 
-    /// All packages.
+    /// Returns all packages.
     pub(crate) fn packages(&self) -> impl Iterator<Item = &Package> {
         self.packages.values()
     }
 
-    /// All built-in levels.
+    /// Returns all built-in levels.
     pub(crate) fn levels(&self) -> impl Iterator<Item = &AccessLevel> {
         self.levels.values()
     }
 
-    /// A package.
+    /// Returns a package.
     #[must_use]
     pub fn package(&self, id: &str) -> Option<&Package> {
         self.packages.get(id)
     }
 
-    /// A feature in words.
+    /// Returns the label of a feature.
     #[must_use]
     pub fn feature_words(&self, feature: &str) -> Option<&str> {
         self.features.get(feature).map(String::as_str)
     }
 
-    /// A meter.
+    /// Returns the definition of a meter.
     #[must_use]
     pub fn meter(&self, meter: &str) -> Option<&Meter> {
         self.meters.get(meter)
     }
 
-    /// A meter with its name.
+    /// Returns the definition of a meter, with its name.
     pub(crate) fn named_meter(&self, meter: &str) -> Option<(&Arc<str>, &Meter)> {
         self.meters.get_key_value(meter)
     }
 
-    /// The stocks that are the number of records.
+    /// Returns the stocks that count records.
     pub(crate) fn counted(&self) -> impl Iterator<Item = (&Arc<str>, CountedKind)> {
         self.meters
             .iter()
             .filter_map(|(name, meter)| Some((name, meter.counts?)))
     }
 
-    /// The price of one client account over the package's number, in cents a month (B2).
+    /// Returns the price of one client account beyond the package's number, in cents a month (B2).
     #[must_use]
     pub fn excess_client_cents(&self) -> u64 {
         self.excess_client_cents
     }
 
-    /// Whose turn it is first when clients are disabled for what is not paid (B6).
+    /// Returns the order in which clients are disabled for an unpaid excess (B6).
     #[must_use]
     pub fn excess_order(&self) -> ExcessOrder {
         self.excess_order

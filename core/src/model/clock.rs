@@ -1,5 +1,5 @@
-//! The clock, given when an engine is opened. Time never goes back, and the computer's clock never
-//! leaps.
+//! The clock of an engine, passed to `open`. Time never goes back, and a jump of the system clock
+//! is an error.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -8,25 +8,27 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use super::calendar;
 use crate::util::error::Error;
 
-/// A day, in milliseconds: as far as a clock may run ahead of the last instant that a store saw.
+/// One day in milliseconds: the maximum that the clock may run ahead of the last instant in a
+/// store.
 pub(crate) const DAY: i64 = 86_400_000;
 
-/// How far two readings of one clock may be apart, in milliseconds.
+/// Maximum difference between two readings of one clock, in milliseconds.
 const CLOCKS_APART: i64 = 1_000;
 
-/// What tells the time, in milliseconds since 1970 UTC.
+/// A source of the time in milliseconds since 1970 UTC.
 #[derive(Debug, Clone, Default)]
 pub enum Clock {
-    /// The computer's.
+    /// The system clock.
     #[default]
     System,
-    /// One that stands until it is set: for tests.
+    /// A clock for tests. It stands still until it is set.
     Manual(ManualClock),
 }
 
-/// A clock that stands until it is set. Its clones are the same clock. It is trusted: it may be set
-/// far ahead, and no `store.clock_jump` comes of it. What was counted never goes back: set behind
-/// that, time stands.
+/// A clock that stands still until it is set. Clones share one clock.
+///
+/// A manual clock is trusted, so setting it far ahead never causes `store.clock_jump`. If it is set
+/// back, the time of the store stands still, because counts never go back.
 ///
 /// # Example: the last second of January
 /// ```
@@ -39,24 +41,24 @@ pub enum Clock {
 pub struct ManualClock(Arc<AtomicI64>);
 
 impl ManualClock {
-    /// A clock that stands at that instant (RFC 3339).
+    /// Creates a clock that stands at this instant (RFC 3339).
     ///
     /// # Errors
-    /// [`Error::Instant`].
+    /// [`Error::Instant`] if the text is not an instant.
     pub fn new(at: &str) -> Result<Self, Error> {
         Ok(Self(Arc::new(AtomicI64::new(calendar::parse_instant(at)?))))
     }
 
-    /// Sets it to that instant (RFC 3339), forward or back.
+    /// Sets the clock to this instant (RFC 3339), forward or back.
     ///
     /// # Errors
-    /// [`Error::Instant`].
+    /// [`Error::Instant`] if the text is not an instant.
     pub fn set(&self, at: &str) -> Result<(), Error> {
         self.0.store(calendar::parse_instant(at)?, Ordering::SeqCst);
         Ok(())
     }
 
-    /// Moves it by so many milliseconds, back if they are negative.
+    /// Moves the clock by the given number of milliseconds. A negative number moves it back.
     pub fn advance(&self, milliseconds: i64) {
         let moved = |now: i64| Some(now.saturating_add(milliseconds));
         let _ = self
@@ -64,14 +66,15 @@ impl ManualClock {
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, moved);
     }
 
-    /// Where it stands (RFC 3339).
+    /// Returns the instant at which the clock stands (RFC 3339).
     #[must_use]
     pub fn now(&self) -> String {
         calendar::instant_text(self.0.load(Ordering::SeqCst)).unwrap_or_default()
     }
 }
 
-/// In whole milliseconds; without a division of 128 bits, which every transaction would pay.
+/// Converts to whole milliseconds. Avoids a 128-bit division, which every transaction would pay
+/// for.
 fn milliseconds(of: Duration) -> i64 {
     i64::try_from(of.as_secs())
         .unwrap_or(i64::MAX)
@@ -80,7 +83,7 @@ fn milliseconds(of: Duration) -> i64 {
 }
 
 impl Clock {
-    /// What it says now.
+    /// Returns the current time of the clock.
     pub(crate) fn now(&self) -> i64 {
         match self {
             Self::System => match SystemTime::now().duration_since(UNIX_EPOCH) {
@@ -92,19 +95,19 @@ impl Clock {
     }
 }
 
-/// The latest instant that was seen, and when that was by a clock that nobody sets: so an idle
-/// process is told from a clock that leapt.
+/// The latest instant seen, and when it was seen by a monotonic clock. The monotonic clock tells an
+/// idle process from a clock that jumped.
 #[derive(Debug)]
 pub(crate) struct HighWater {
     clock: Clock,
     mark: AtomicI64,
-    /// Milliseconds of `start` at which the mark was last moved.
+    /// Milliseconds from `start` to the last move of the mark.
     moved: AtomicI64,
     start: Instant,
 }
 
 impl HighWater {
-    /// None before this instant; `i64::MIN` where nothing was seen yet.
+    /// Creates a mark before which time never goes. `i64::MIN` if no instant was seen yet.
     pub(crate) fn new(clock: Clock, mark: i64) -> Self {
         Self {
             clock,
@@ -118,11 +121,11 @@ impl HighWater {
         milliseconds(self.start.elapsed())
     }
 
-    /// The instant of a transaction.
+    /// Returns the instant of a transaction.
     ///
     /// # Errors
-    /// [`Error::ClockJump`] if the computer's clock is more than a day ahead of what can have
-    /// passed. A clock that is set by hand is right.
+    /// [`Error::ClockJump`] if the system clock is over a day ahead of the time that can have
+    /// passed. A manual clock never fails.
     pub(crate) fn now(&self) -> Result<i64, Error> {
         let (now, mark) = (self.clock.now(), self.mark.load(Ordering::Acquire));
         if now <= mark {
@@ -145,29 +148,29 @@ impl HighWater {
         Ok(now)
     }
 
-    /// Whether this clock says that an instant which another process has seen can be: it is hardly
-    /// ahead of it.
+    /// Returns whether this clock confirms an instant that another process has seen. It does if the
+    /// instant is at most slightly ahead of the clock.
     pub(crate) fn confirms(&self, seen: i64) -> bool {
         seen <= self.clock.now().saturating_add(CLOCKS_APART)
     }
 
-    /// Takes the clock's word for it.
+    /// Trusts the clock: moves the mark to its current time. Returns the mark.
     pub(crate) fn accept(&self) -> i64 {
         self.raise(self.clock.now());
         self.mark.load(Ordering::Acquire)
     }
 
-    /// Forgets what was seen.
+    /// Clears the mark.
     pub(crate) fn forget(&self) {
         self.mark.store(i64::MIN, Ordering::Release);
     }
 
-    /// The latest instant that was seen.
+    /// Returns the latest instant seen.
     pub(crate) fn mark(&self) -> i64 {
         self.mark.load(Ordering::Acquire)
     }
 
-    /// Another process has seen this instant.
+    /// Moves the mark to an instant that another process has seen.
     pub(crate) fn raise(&self, seen: i64) {
         self.mark.fetch_max(seen, Ordering::AcqRel);
         self.moved.store(self.running(), Ordering::Release);
@@ -189,7 +192,7 @@ mod tests {
         assert_eq!(water.now()?, noon + 3_600_000);
         clock.advance(DAY);
         assert_eq!(water.now()?, noon + 3_600_000 + DAY);
-        // A manual clock may jump.
+        // A manual clock is trusted.
         clock.advance(40 * DAY);
         assert_eq!(water.now()?, noon + 3_600_000 + 41 * DAY);
         clock.advance(-40 * DAY);

@@ -7,7 +7,7 @@ use super::host;
 use super::named_fields::NamedFields;
 use crate::util::error::Error;
 
-/// How far a domain has come (D4).
+/// The verification state of a domain (D4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DomainState {
@@ -16,12 +16,12 @@ pub enum DomainState {
     Pending,
     /// In use.
     Verified,
-    /// Released, and kept from others for a while.
+    /// Released, and withheld from other owners for a while.
     Quarantined,
 }
 
 impl DomainState {
-    /// The name in the schema's `DomainState`.
+    /// Returns the name in the schema's `DomainState`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -34,7 +34,7 @@ impl DomainState {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Kind {
+enum DomainOwnerForm {
     Platform,
     Whitelabel,
 }
@@ -51,26 +51,27 @@ pub struct Domain {
 }
 
 impl Domain {
-    /// The normalised host name.
+    /// Returns the normalised host name.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The owner of a whitelabel domain; a platform domain has none.
+    /// Returns the owner of a whitelabel domain, or `None` for a platform domain.
     #[must_use]
     pub fn owner(&self) -> Option<&str> {
         self.owner.as_deref()
     }
 
-    /// How far it has come.
+    /// Returns the verification state.
     #[must_use]
     pub fn state(&self) -> DomainState {
         self.state
     }
 
-    /// The TXT record by which the DNS says that the name is its owner's (D4); a platform domain
-    /// needs none. It is no secret: only whoever holds the name can put it there.
+    /// Returns the TXT record by which the DNS proves that the owner holds the name (D4). Returns
+    /// `None` for a platform domain. The record is not secret, because only the holder of the name
+    /// can publish it.
     #[must_use]
     pub fn proof(&self) -> Option<String> {
         let mut digest = Sha256::new();
@@ -86,7 +87,7 @@ impl Domain {
         Some(format!("sublet-domain={hex}"))
     }
 
-    /// Whether it is in use.
+    /// Returns whether the domain is verified.
     #[must_use]
     pub fn is_verified(&self) -> bool {
         self.state == DomainState::Verified
@@ -97,7 +98,7 @@ impl Domain {
 #[serde(deny_unknown_fields)]
 pub(crate) struct DomainForm {
     id: String,
-    kind: Kind,
+    kind: DomainOwnerForm,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     owner: Option<String>,
     #[serde(default)]
@@ -107,9 +108,9 @@ pub(crate) struct DomainForm {
 impl From<Domain> for DomainForm {
     fn from(domain: Domain) -> Self {
         let kind = if domain.owner.is_some() {
-            Kind::Whitelabel
+            DomainOwnerForm::Whitelabel
         } else {
-            Kind::Platform
+            DomainOwnerForm::Platform
         };
         Self {
             id: domain.name,
@@ -132,7 +133,7 @@ impl TryFrom<DomainForm> for Domain {
         if name.len() != form.id.len() && form.id.contains(':') {
             return Err(refused("it has a port"));
         }
-        if (form.kind == Kind::Whitelabel) != form.owner.is_some() {
+        if (form.kind == DomainOwnerForm::Whitelabel) != form.owner.is_some() {
             return Err(Error::DomainOwner { domain: name });
         }
         Ok(Self {

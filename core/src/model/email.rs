@@ -1,4 +1,4 @@
-//! E-mail addresses as logins compare them (C4, I3).
+//! Normalises e-mail addresses, so that logins can be compared (C4, I3).
 
 use unicode_normalization::UnicodeNormalization;
 
@@ -6,16 +6,18 @@ use super::host;
 use crate::util::error::Error;
 use crate::util::printable::is_invisible;
 
-/// The form in which e-mail addresses compare: NFC, lower case, the domain as A-label. Dots and
-/// `+tag` are kept, since they mean different things at different providers.
+/// Returns the form in which e-mail addresses compare: NFC, lower case, the domain as A-label.
+///
+/// Dots and `+tag` are kept, because they mean different things at different providers.
 ///
 /// # Errors
-/// [`Error::Email`] if it is no address: not one `@`, a local part that is empty, over 64 bytes,
-/// quoted, or holds what needs quotes, or a host that is none.
+/// [`Error::Email`] if the text is not an address. An address has one `@`, and a host that is a
+/// full name. Its local part has 1 to 64 bytes and needs no quotes.
 ///
 /// # Example: one login, however it is typed
 /// ```
-/// assert_eq!(sublet::normalise_email("Ann+Shop@BÜCHER.example")?, "ann+shop@xn--bcher-kva.example");
+/// let email = sublet::normalise_email("Ann+Shop@BÜCHER.example")?;
+/// assert_eq!(email, "ann+shop@xn--bcher-kva.example");
 /// # Ok::<(), sublet::Error>(())
 /// ```
 pub fn normalise(text: &str) -> Result<String, Error> {
@@ -26,8 +28,8 @@ pub fn normalise(text: &str) -> Result<String, Error> {
     if text.len() > 1024 {
         return Err(refused("it is too long"));
     }
-    // Of the host's name as well: there they would be dropped, and two addresses would look the
-    // same.
+    // Also checks the host's name. There such characters would be dropped, and two addresses would
+    // look equal.
     if text.chars().any(is_invisible) {
         return Err(refused("it has a character without a visible form"));
     }
@@ -56,8 +58,8 @@ pub fn normalise(text: &str) -> Result<String, Error> {
     Ok(address)
 }
 
-/// Whether [`normalise`] gives the text itself back, told quickly. Not of every such text: other
-/// scripts take the long way.
+/// Returns whether [`normalise`] would return the text unchanged. A fast check that may miss some
+/// normal texts: texts in other scripts always need the full normalisation.
 pub(crate) fn is_normal(text: &str) -> bool {
     let Some((local, domain)) = text.split_once('@') else {
         return false;
@@ -73,7 +75,8 @@ pub(crate) fn is_normal(text: &str) -> bool {
     {
         return false;
     }
-    // A last label of letters is no number, and no label that could be an A-label is looked into.
+    // A last label of letters is not a number. A label that could be an A-label is not accepted
+    // here.
     let last_is_a_word = domain
         .rsplit_once('.')
         .is_some_and(|(_, last)| last.bytes().all(|byte| byte.is_ascii_lowercase()));
@@ -154,7 +157,7 @@ mod tests {
                     .wrapping_add(1_442_695_040_888_963_407);
                 text.push_str(pool[usize::try_from(seed >> 33).expect("31 bits") % pool.len()]);
             }
-            // Half of the texts resemble addresses more closely.
+            // Makes half of the texts look more like addresses.
             if seed.is_multiple_of(2) {
                 text = format!("{}@b.example", text.replace('@', ""));
             }

@@ -1,25 +1,26 @@
-//! Host names as the login gate compares them (D2, D3): whole, in A-labels, lower case.
+//! Normalises host names, so that the login stage can compare them whole (D2, D3).
 
 use idna::AsciiDenyList;
 use idna::uts46::{DnsLength, Hyphens, Uts46};
 
-/// No text longer than this is looked at: the longest name of 253 characters fits many times, in
+/// Maximum length of a text that is parsed. The longest name, of 253 characters, fits many times in
 /// any script.
 const LONGEST: usize = 4096;
 
-/// The form in which host names compare, or why the text is none.
+/// Returns the form in which host names compare: A-labels in lower case.
 ///
-/// One port and one trailing dot are dropped, letters are folded, labels in other scripts become
-/// A-labels (UTS 46).
+/// One port and one trailing dot are dropped, letters are folded, and labels in other scripts
+/// become A-labels (UTS 46).
 ///
 /// # Errors
-/// The reason, a stable phrase, if the text is no host name: it is empty or too long, holds what no
-/// name holds, or is an IP address.
+/// The reason, a stable phrase, if the text is not a host name. Such a text is empty or too long,
+/// has a character that no name has, or is an IP address.
 ///
-/// # Example: the header of a browser that was typed at
+/// # Example: the header of a browser, as a person typed it
 /// ```
-/// assert_eq!(sublet::normalise_host("App.Brand.Example.:443"), Ok("app.brand.example".to_owned()));
-/// assert_eq!(sublet::normalise_host("brand.example@evil.example"), Err("it has an `@`"));
+/// use sublet::normalise_host;
+/// assert_eq!(normalise_host("App.Brand.Example.:443").as_deref(), Ok("app.brand.example"));
+/// assert_eq!(normalise_host("brand.example@evil.example"), Err("it has an `@`"));
 /// ```
 pub fn normalise(text: &str) -> Result<String, &'static str> {
     if text.is_empty() {
@@ -46,7 +47,7 @@ pub fn normalise(text: &str) -> Result<String, &'static str> {
     Ok(name.to_owned())
 }
 
-/// The text before one port. Several colons are an IPv6 address or nonsense.
+/// Returns the text before the port. Several colons are an IPv6 address, or not valid.
 fn without_port(text: &str) -> Result<&str, &'static str> {
     let Some((name, port)) = text.split_once(':') else {
         return Ok(text);
@@ -110,7 +111,7 @@ fn check_labels(name: &str) -> Result<(), &'static str> {
 mod tests {
     use super::*;
 
-    /// Checks `tests/vectors/hosts.json`. Python and Node check the same rows.
+    /// Runs the rows of `tests/vectors/hosts.json`, which run in three languages.
     #[test]
     fn host_vectors_match() {
         let text = include_str!("../../../tests/vectors/hosts.json");

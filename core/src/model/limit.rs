@@ -1,41 +1,49 @@
-//! The most that an account may use of a meter.
+//! Limits: the maximum that an account may use of a meter.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// A limit: a number, or unlimited, which is its own value (Q3). 0 means none.
+/// A limit: a number, or unlimited, which is a value of its own (Q3). 0 means none.
+///
+/// # Example: limits as JSON
+/// ```
+/// use sublet::Limit;
+/// assert_eq!(serde_json::to_string(&Limit::Number(200)).ok().as_deref(), Some("200"));
+/// assert_eq!(serde_json::to_string(&Limit::Unlimited).ok().as_deref(), Some("\"unlimited\""));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Limit {
-    /// At most this many.
+    /// At most this number.
     Number(i64),
-    /// As many as one likes.
+    /// No limit.
     Unlimited,
 }
 
-/// What is used and reserved of a meter, and the limit in force; none where it is unlimited.
+/// The used and the reserved amount of a meter, and the limit in force. `None` means unlimited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Count {
+pub(crate) struct MeterCount {
     pub(crate) used: i64,
     pub(crate) held: i64,
     pub(crate) limit: Option<i64>,
 }
 
-/// What policies read as `context.facts.quota`.
+/// The facts that policies read as `context.facts.quota`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct QuotaFacts<'a> {
     pub(crate) meter: &'a str,
     pub(crate) amount: i64,
-    pub(crate) account: Count,
-    /// Where a member asks.
-    pub(crate) member: Option<Count>,
+    pub(crate) account: MeterCount,
+    /// Set if the principal is a member.
+    pub(crate) member: Option<MeterCount>,
 }
 
 impl Limit {
-    /// The largest number: above it percentages would overflow, and JavaScript would round.
+    /// The largest number of a limit. Above it percentages would overflow, and JavaScript would
+    /// round.
     pub const MOST: i64 = 9_007_199_254_740_991;
 
-    /// Returns what is left after `used` and `held`, at least 0.
+    /// Returns the remainder after `used` and `held`, at least 0.
     pub(crate) fn remaining(self, used: i64, held: i64) -> Self {
         match self {
             Self::Unlimited => Self::Unlimited,
@@ -46,22 +54,23 @@ impl Limit {
     }
 }
 
-/// Where a limit comes from (Q11).
+/// The source of a limit (Q11).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LimitSource {
-    /// The account's package; a client's: what the owner's package gives its clients.
+    /// The account's package. For a client, the limits that the owner's package sets for its
+    /// clients.
     Package,
     /// The client's access level.
     Level,
     /// The account itself.
     Override,
-    /// Nothing states it: then it is 0.
+    /// No source: the limit is 0.
     None,
 }
 
 impl LimitSource {
-    /// The name in every language.
+    /// Returns the name, which is equal in every language.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -73,18 +82,19 @@ impl LimitSource {
     }
 }
 
-/// A limit as the directory says it.
+/// A limit as the directory states it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct EffectiveLimit {
-    /// From the package or the access level.
+    /// The limit from the package or the access level.
     pub(crate) base: Option<Limit>,
     pub(crate) source: LimitSource,
-    /// Set on the account itself.
+    /// The limit set on the account itself.
     pub(crate) over: Option<Limit>,
 }
 
 impl EffectiveLimit {
-    /// The limit in force, without what was added for a window. What nobody states is none (Q3).
+    /// Returns the limit in force, without top-ups of the window. A limit that no source states is
+    /// 0 (Q3).
     pub(crate) fn limit(self) -> Limit {
         self.over.or(self.base).unwrap_or(Limit::Number(0))
     }

@@ -1,4 +1,4 @@
-//! Team members: logins without an account of their own, and what they are granted.
+//! Team members: logins without an account of their own, and their grants.
 
 use std::collections::BTreeSet;
 
@@ -28,43 +28,43 @@ pub struct TeamMember {
 }
 
 impl TeamMember {
-    /// The id.
+    /// Returns the id.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// The account that the member works in.
+    /// Returns the account that the member works in.
     #[must_use]
     pub fn account(&self) -> &str {
         &self.account
     }
 
-    /// The login's e-mail, normalised (I3).
+    /// Returns the login's e-mail, normalised (I3).
     #[must_use]
     pub fn email(&self) -> &str {
         &self.email
     }
 
-    /// Whether the invitation was accepted; until then the member holds a seat and can do nothing
-    /// (M8).
+    /// Returns whether the invitation was accepted. Until then the member takes a seat and can do
+    /// nothing (M8).
     #[must_use]
     pub fn is_confirmed(&self) -> bool {
         self.confirmed
     }
 
-    /// The features that the account lets the member use (M3).
+    /// Returns the features that the account lets the member use (M3).
     pub fn grants(&self) -> impl Iterator<Item = &str> {
         self.grants.iter().map(String::as_str)
     }
 
-    /// The member's own part of the account's limits (M7).
+    /// Returns the member's own parts of the account's limits (M7).
     #[must_use]
     pub fn sub_limits(&self) -> &Limits {
         &self.sub_limits
     }
 
-    /// The host's own attributes.
+    /// Returns the attributes that the host stores with the member.
     #[must_use]
     pub fn attributes(&self) -> &Map<String, Value> {
         &self.attributes

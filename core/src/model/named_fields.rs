@@ -1,5 +1,5 @@
-//! Which fields a record's JSON names: a record that is put over another is to take away nothing
-//! that it does not name.
+//! Tracks the fields that a record's JSON names. A record that replaces another must not remove a
+//! field that it does not name.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -7,28 +7,28 @@ use std::sync::Arc;
 /// The fields that a record names.
 #[derive(Debug, Clone, Default)]
 pub(crate) enum NamedFields {
-    /// A record that a program made: all of them. A client without a level may get that of its
-    /// owner's package.
+    /// A program created the record, which names all fields. A client without a level may get
+    /// the level of its owner's package.
     #[default]
     Made,
-    /// Those of a record's JSON.
+    /// The record was read from JSON that names these fields.
     Read(Arc<BTreeSet<String>>),
-    /// A record as it was in a directory: all of them, and what it does not have it is without.
+    /// A directory stored the record, which names all fields. A field without a value stays absent.
     Stored,
 }
 
 impl NamedFields {
-    /// Whether a field was named.
+    /// Returns whether the record names a field.
     pub(crate) fn has(&self, field: &str) -> bool {
         !matches!(self, Self::Read(fields) if !fields.contains(field))
     }
 
-    /// Whether all fields were.
+    /// Returns whether the record names all fields.
     pub(crate) fn is_all(&self) -> bool {
         !matches!(self, Self::Read(_))
     }
 
-    /// Whether an absent field is to stay absent.
+    /// Returns whether an absent field must stay absent.
     pub(crate) fn is_said(&self, field: &str) -> bool {
         !matches!(self, Self::Made) && self.has(field)
     }
@@ -40,7 +40,7 @@ impl FromIterator<String> for NamedFields {
     }
 }
 
-/// Two records are equal if they say the same, however much of it they named.
+/// Two records are equal if their values are, whatever number of fields each names.
 impl PartialEq for NamedFields {
     fn eq(&self, _: &Self) -> bool {
         true

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::email;
 use crate::util::error::Error;
 
-/// The vendor. One directory has one.
+/// The vendor. A directory has one platform.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Platform {
@@ -13,14 +13,14 @@ pub struct Platform {
 }
 
 impl Platform {
-    /// The id.
+    /// Returns the id.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
     }
 }
 
-/// A login of the platform's staff; works at platform domains.
+/// A login of the platform's staff. It works at platform domains.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Operator {
     pub(crate) id: String,
@@ -28,13 +28,13 @@ pub struct Operator {
 }
 
 impl Operator {
-    /// The id.
+    /// Returns the id.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// The login's e-mail, normalised (I3).
+    /// Returns the login's e-mail, normalised (I3).
     #[must_use]
     pub fn email(&self) -> &str {
         &self.email

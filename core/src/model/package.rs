@@ -1,4 +1,4 @@
-//! Packages: what a main account bought.
+//! Packages that main accounts buy.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::limit::{Limit, Limits};
 use super::named_fields::NamedFields;
 
-/// What a main account bought: features, limits, included client accounts, limits for its clients.
+/// A package that a main account buys: features, limits, included client accounts, and limits for
+/// its clients.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Package {
@@ -29,42 +30,42 @@ pub struct Package {
 }
 
 impl Package {
-    /// The id.
+    /// Returns the id.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// The features that it includes.
+    /// Returns the included features.
     pub fn features(&self) -> impl Iterator<Item = &str> {
         self.features.iter().map(String::as_str)
     }
 
-    /// Whether it includes the whitelabel right.
+    /// Returns whether the package includes the whitelabel right.
     #[must_use]
     pub fn is_whitelabel(&self) -> bool {
         self.whitelabel
     }
 
-    /// How many client accounts are included in the price (B2).
+    /// Returns the number of client accounts that the price includes (B2).
     #[must_use]
     pub fn client_accounts(&self) -> Option<Limit> {
         self.client_accounts
     }
 
-    /// The account's own limits.
+    /// Returns the limits of the account that has this package.
     #[must_use]
     pub fn limits(&self) -> &Limits {
         &self.limits
     }
 
-    /// The limits of its clients, where the owner sets none (L6).
+    /// Returns the limits of the account's clients, used if the owner sets none (L6).
     #[must_use]
     pub fn client_limits(&self) -> &Limits {
         &self.client_limits
     }
 
-    /// The built-in access level of clients created without one (L7).
+    /// Returns the built-in access level of clients that are created without one (L7).
     #[must_use]
     pub fn client_level(&self) -> Option<&str> {
         self.client_level.as_deref()

@@ -1,9 +1,9 @@
-//! An e-mail that waits to be confirmed (I4): the login's own after it was created or invited, or
-//! another that it changes to.
+//! An e-mail that waits for confirmation (I4): the e-mail of a new or invited login, or the new
+//! e-mail of a login that changes it.
 //!
-//! What was sent there is kept as a hash alone, bound to the login, the e-mail and the realm: a
-//! token that was sent for one of them confirms no other, and who reads the directory cannot
-//! confirm anything.
+//! The token that was sent is stored only as a hash, bound to the login, the e-mail and the realm.
+//! A token for one of them confirms no other, and a reader of the directory cannot confirm
+//! anything.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -12,33 +12,33 @@ use super::reference::EntityRef;
 use super::{calendar, email};
 use crate::util::error::Error;
 
-/// How long a token is good unless it says otherwise: seven days, in milliseconds.
+/// Default lifetime of a token: seven days, in milliseconds.
 pub(crate) const USUAL: i64 = 7 * 86_400_000;
-/// The longest that it can be: a year.
+/// Maximum lifetime of a token: a year, in milliseconds.
 pub(crate) const LONGEST: i64 = 366 * 86_400_000;
-/// How many random bytes make a token.
+/// Number of random bytes of a token.
 const BYTES: usize = 32;
 
-/// An e-mail that waits.
+/// An e-mail that waits for confirmation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Form", into = "Form")]
+#[serde(try_from = "PendingEmailJson", into = "PendingEmailJson")]
 pub(crate) struct PendingEmail {
     pub(crate) email: String,
     hash: String,
-    /// The first instant at which the token is good no more, in milliseconds since 1970 UTC.
+    /// The first instant at which the token is no longer valid, in milliseconds since 1970 UTC.
     pub(crate) until: i64,
 }
 
-/// The same as JSON.
+/// A pending e-mail as JSON.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Form {
+struct PendingEmailJson {
     email: String,
     hash: String,
     until: String,
 }
 
-impl From<PendingEmail> for Form {
+impl From<PendingEmail> for PendingEmailJson {
     fn from(PendingEmail { email, hash, until }: PendingEmail) -> Self {
         Self {
             email,
@@ -48,10 +48,10 @@ impl From<PendingEmail> for Form {
     }
 }
 
-impl TryFrom<Form> for PendingEmail {
+impl TryFrom<PendingEmailJson> for PendingEmail {
     type Error = Error;
 
-    fn try_from(Form { email, hash, until }: Form) -> Result<Self, Error> {
+    fn try_from(PendingEmailJson { email, hash, until }: PendingEmailJson) -> Result<Self, Error> {
         Ok(Self {
             email: email::normalise(&email)?,
             hash,
@@ -60,14 +60,15 @@ impl TryFrom<Form> for PendingEmail {
     }
 }
 
-/// Whose e-mail it is: the login, and the owner whose realm it is of; the platform's has none.
+/// The login that the e-mail belongs to, and the owner of its realm. `None` stands for the
+/// platform's realm.
 #[derive(Debug, Clone)]
 pub(crate) struct EmailOwner<'a> {
     pub(crate) login: &'a EntityRef,
     pub(crate) owner: Option<&'a str>,
 }
 
-/// A new token: 256 random bits of the operating system, as text.
+/// Returns a new token: 256 random bits from the operating system, as text.
 pub(crate) fn token() -> Result<String, Error> {
     let mut bytes = [0_u8; BYTES];
     getrandom::fill(&mut bytes).map_err(|found| Error::Random {
@@ -85,7 +86,8 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 impl PendingEmail {
-    /// Waits from now on, for so many milliseconds or the usual time.
+    /// Creates a pending e-mail that is valid for `time` milliseconds from now, by default seven
+    /// days.
     pub(crate) fn new(
         token: &str,
         email: &str,
@@ -106,7 +108,7 @@ impl PendingEmail {
         })
     }
 
-    /// Whether this token was sent there, and is good still.
+    /// Returns whether this token was sent to the e-mail and is still valid.
     pub(crate) fn is_confirmed_by(&self, token: &str, holder: &EmailOwner<'_>, now: i64) -> bool {
         now < self.until && self.hash == hash(token, &self.email, holder)
     }

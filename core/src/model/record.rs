@@ -1,4 +1,4 @@
-//! One record of the directory, typed and checked when it is built.
+//! One record of the directory, typed and checked when it is created.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -18,11 +18,13 @@ use super::reference::{EntityRef, check_id};
 use crate::util::error::Error;
 use crate::util::json;
 
-/// One record, as JSON an object with its `type`.
+/// One record. In JSON it is an object with its `type`.
 ///
 /// # Example: an account from JSON
 /// ```
-/// let record = sublet::Record::from_json(r#"{"type": "Account", "id": "acme", "email": "o@acme.example", "package": "agency"}"#)?;
+/// let record = sublet::Record::from_json(
+///     r#"{"type": "Account", "id": "acme", "email": "o@acme.example", "package": "agency"}"#,
+/// )?;
 /// assert_eq!(record.reference(), sublet::EntityRef::new("Account", "acme"));
 /// # Ok::<(), sublet::Error>(())
 /// ```
@@ -33,7 +35,7 @@ pub enum Record {
     Platform(Platform),
     /// A login of the vendor's staff.
     Operator(Operator),
-    /// What a main account buys.
+    /// A package that main accounts buy.
     Package(Package),
     /// A named set of features.
     AccessLevel(AccessLevel),
@@ -47,7 +49,7 @@ pub enum Record {
 
 #[derive(Deserialize)]
 #[serde(tag = "type")]
-enum Form {
+enum RecordJson {
     Platform(Platform),
     Operator(OperatorForm),
     Package(Package),
@@ -57,13 +59,13 @@ enum Form {
     Domain(DomainForm),
 }
 
-/// A line that refuses to grow beyond a bound.
-struct Line {
+/// A buffer for one line, with a maximum length.
+struct LineBuffer {
     text: Vec<u8>,
     most: usize,
 }
 
-impl io::Write for Line {
+impl io::Write for LineBuffer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.text.len().saturating_add(bytes.len()) > self.most {
             return Err(io::Error::from(io::ErrorKind::FileTooLarge));
@@ -77,7 +79,7 @@ impl io::Write for Line {
     }
 }
 
-/// Nesting of a record's JSON: the host's attributes stand two levels inside it.
+/// Maximum nesting of a record's JSON. The host's attributes are two levels inside it.
 pub(crate) const NESTING: usize = 66;
 
 #[allow(clippy::needless_pass_by_value, reason = "what `map_err` gives")]
@@ -103,8 +105,9 @@ impl Record {
     /// Reads a record from JSON text.
     ///
     /// # Errors
-    /// [`Error::RecordType`] for a wrong shape or an unknown field, [`Error::DuplicateKey`], and
-    /// the code of what a record itself must keep.
+    /// [`Error::Json`], [`Error::DuplicateKey`] or [`Error::Nesting`] for a text that cannot be
+    /// read. [`Error::Record`] for a wrong shape or an unknown field. The error of the field if a
+    /// value is not valid, such as [`Error::Email`].
     pub fn from_json(text: &str) -> Result<Self, Error> {
         let mut record = Self::read(text)?;
         #[expect(
@@ -116,7 +119,7 @@ impl Record {
         Ok(record)
     }
 
-    /// Reads a record that is not put over another.
+    /// Reads a record that replaces no other, so its named fields are not tracked.
     pub(crate) fn read(text: &str) -> Result<Self, Error> {
         json::check("record", text, NESTING)?;
         Self::checked(serde_json::from_str(text).map_err(fault)?)
@@ -125,7 +128,8 @@ impl Record {
     /// Reads a record from a JSON value.
     ///
     /// # Errors
-    /// As [`Record::from_json`].
+    /// [`Error::Record`] for a wrong shape or an unknown field, and the error of a field whose
+    /// value is not valid, such as [`Error::Email`].
     pub fn from_value(value: Value) -> Result<Self, Error> {
         let named = value
             .as_object()
@@ -143,12 +147,13 @@ impl Record {
             Self::Account(account) => account.named = fields,
             Self::TeamMember(member) => member.named = fields,
             Self::Domain(domain) => domain.named = fields,
-            // All their fields must be there.
+            // Their fields are all required.
             Self::Platform(_) | Self::Operator(_) => {}
         }
     }
 
-    /// The fields that it names, which a record that it is put over may lose.
+    /// Returns the fields that this record names. A record that replaces another removes only
+    /// these.
     pub(crate) fn named(&self) -> NamedFields {
         match self {
             Self::Package(package) => package.named.clone(),
@@ -160,27 +165,28 @@ impl Record {
         }
     }
 
-    /// Whether it is a client's and says that it has no level: then it gets none from its owner's
-    /// package.
+    /// Returns whether the record is a client that states that it has no level. Such a client does
+    /// not get the level of its owner's package.
     pub(crate) fn has_no_level(&self) -> bool {
         matches!(self, Self::Account(account) if account.named.is_said("level") && matches!(account.kind(), AccountKind::Client { level: None, .. }))
     }
 
-    /// The record as one that names all its fields: what it does not say, it takes away.
+    /// Returns the record as one that names all its fields, so that it removes every field that it
+    /// lacks.
     pub(crate) fn naming_all(mut self) -> Self {
         self.set_named(NamedFields::Stored);
         self
     }
 
-    fn checked(form: Form) -> Result<Self, Error> {
+    fn checked(form: RecordJson) -> Result<Self, Error> {
         let record = match form {
-            Form::Platform(platform) => Self::Platform(platform),
-            Form::Operator(form) => Self::Operator(form.try_into()?),
-            Form::Package(package) => Self::Package(package),
-            Form::AccessLevel(level) => Self::AccessLevel(level),
-            Form::Account(form) => Self::Account(form.try_into()?),
-            Form::TeamMember(form) => Self::TeamMember(form.try_into()?),
-            Form::Domain(form) => Self::Domain(form.try_into()?),
+            RecordJson::Platform(platform) => Self::Platform(platform),
+            RecordJson::Operator(form) => Self::Operator(form.try_into()?),
+            RecordJson::Package(package) => Self::Package(package),
+            RecordJson::AccessLevel(level) => Self::AccessLevel(level),
+            RecordJson::Account(form) => Self::Account(form.try_into()?),
+            RecordJson::TeamMember(form) => Self::TeamMember(form.try_into()?),
+            RecordJson::Domain(form) => Self::Domain(form.try_into()?),
         };
         check_id(record.kind(), record.id())?;
         for (what, id) in record.named_ids() {
@@ -189,7 +195,7 @@ impl Record {
         Ok(record)
     }
 
-    /// The ids of other records that it names, with what they are ids of.
+    /// Returns the ids of other records that this record names, each with the kind of the id.
     fn named_ids(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let named = match self {
             Self::Platform(_) | Self::Operator(_) => [None; 2],
@@ -211,10 +217,10 @@ impl Record {
         named.into_iter().flatten()
     }
 
-    /// Whether [`Engine::import`](crate::Engine::import) takes the line that an export writes of
-    /// it: it is no longer than this, and its values can be read.
+    /// Checks that [`Engine::import`](crate::Engine::import) accepts the line that an export writes
+    /// for this record. The line has at most `most` bytes, and its values can be read.
     pub(crate) fn check_line(&self, most: usize) -> Result<(), Error> {
-        let mut line = Line {
+        let mut line = LineBuffer {
             text: Vec::new(),
             most,
         };
@@ -226,7 +232,7 @@ impl Record {
         json::check("record", &String::from_utf8_lossy(&line.text), NESTING)
     }
 
-    /// The record's type.
+    /// Returns the record's type.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
@@ -240,7 +246,7 @@ impl Record {
         }
     }
 
-    /// The record's id; a domain's is its normalised name.
+    /// Returns the record's id. The id of a domain is its normalised name.
     #[must_use]
     pub fn id(&self) -> &str {
         match self {
@@ -254,7 +260,7 @@ impl Record {
         }
     }
 
-    /// Type and id.
+    /// Returns the record's type and id.
     #[must_use]
     pub fn reference(&self) -> EntityRef {
         EntityRef::new(self.kind(), self.id())

@@ -1,11 +1,12 @@
-//! Names of things: a Cedar entity type and an id, always apart, never as Cedar text (E6).
+//! References to entities: a Cedar entity type and an id. The two are always separate, and never
+//! Cedar text (E6).
 
 use crate::util::text::{cut, short};
 use std::fmt;
 
 use crate::util::error::Error;
 
-/// A type and an id, such as (`Account`, `acme`). The id is data: nothing in it is ever parsed.
+/// A type and an id, such as (`Account`, `acme`). The id is data and is never parsed.
 ///
 /// # Example: an id with quotes in it is just an id
 /// ```
@@ -22,7 +23,7 @@ pub struct EntityRef {
 }
 
 impl EntityRef {
-    /// A reference by type name (with its namespace, if any) and id.
+    /// Creates a reference from a type name (with its namespace, if any) and an id.
     pub fn new(kind: impl Into<String>, id: impl Into<String>) -> Self {
         Self {
             kind: kind.into(),
@@ -30,13 +31,14 @@ impl EntityRef {
         }
     }
 
-    /// The entity type's name.
+    /// Returns the name of the entity type.
     #[must_use]
     pub fn kind(&self) -> &str {
         &self.kind
     }
 
-    /// An action's name: its id alone for type `Action`, else type and id joined by `::`.
+    /// Returns an action's name: the id alone for type `Action`, otherwise type and id joined by
+    /// `::`.
     pub(crate) fn action_name(&self) -> String {
         if self.kind == "Action" {
             self.id.clone()
@@ -45,7 +47,8 @@ impl EntityRef {
         }
     }
 
-    /// The id of the account that it names, as the one that a resource belongs to.
+    /// Returns the id of the account to which a resource belongs. Fails if the reference is not an
+    /// account.
     pub(crate) fn account(&self) -> Result<&str, Error> {
         if self.kind == "Account" {
             Ok(&self.id)
@@ -57,17 +60,17 @@ impl EntityRef {
         }
     }
 
-    /// The id.
+    /// Returns the id.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
     }
 }
 
-/// The most bytes that an id has (I6).
+/// Maximum bytes of an id (I6).
 pub(crate) const MAX_ID_BYTES: usize = 256;
 
-/// Whether a text can be the id of a `what` (E1, I6).
+/// Fails if a text cannot be the id of a `what` (E1, I6).
 pub(crate) fn check_id(what: &str, id: &str) -> Result<(), Error> {
     match id.len() {
         0 => Err(Error::EmptyId {
@@ -81,7 +84,7 @@ pub(crate) fn check_id(what: &str, id: &str) -> Result<(), Error> {
     }
 }
 
-/// Whether a text can be an id.
+/// Returns whether a text can be an id.
 #[inline(always)]
 pub(crate) fn is_id(id: &str) -> bool {
     id.len().wrapping_sub(1) < MAX_ID_BYTES
@@ -105,7 +108,7 @@ impl From<EntityRef> for (String, String) {
     }
 }
 
-/// `Account::"acme"`, with the id escaped and cut to a length that fits a message.
+/// Writes `Account::"acme"`, with the id escaped and cut to a length that fits a message.
 impl fmt::Display for EntityRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let id = cut(&self.id).replace('\\', "\\\\").replace('"', "\\\"");

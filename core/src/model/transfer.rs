@@ -5,33 +5,33 @@ use serde::{Deserialize, Serialize};
 use super::calendar;
 use crate::util::error::Error;
 
-/// To whom a client is offered, until when, and whether it consents.
+/// An offer of a client: the new owner, the expiry, and whether the client consents.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Form", into = "Form")]
-pub(crate) struct Transfer {
+#[serde(try_from = "TransferJson", into = "TransferJson")]
+pub(crate) struct PendingTransfer {
     pub(crate) to: String,
-    /// The first instant at which the offer stands no more, in milliseconds since 1970 UTC.
+    /// The first instant at which the offer is no longer valid, in milliseconds since 1970 UTC.
     pub(crate) until: i64,
     pub(crate) consented: bool,
 }
 
-/// The same as JSON.
+/// An offer as JSON.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Form {
+struct TransferJson {
     to: String,
     until: String,
     #[serde(default)]
     consented: bool,
 }
 
-impl From<Transfer> for Form {
+impl From<PendingTransfer> for TransferJson {
     fn from(
-        Transfer {
+        PendingTransfer {
             to,
             until,
             consented,
-        }: Transfer,
+        }: PendingTransfer,
     ) -> Self {
         Self {
             to,
@@ -41,15 +41,15 @@ impl From<Transfer> for Form {
     }
 }
 
-impl TryFrom<Form> for Transfer {
+impl TryFrom<TransferJson> for PendingTransfer {
     type Error = Error;
 
     fn try_from(
-        Form {
+        TransferJson {
             to,
             until,
             consented,
-        }: Form,
+        }: TransferJson,
     ) -> Result<Self, Error> {
         Ok(Self {
             to,

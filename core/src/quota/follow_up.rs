@@ -26,13 +26,13 @@ pub(crate) enum FollowUp {
 }
 
 /// Looks up a meter of the account, and of a member if one is given, in the directory.
-pub(crate) type Lines<'l> = &'l dyn Fn(&str, Option<&str>) -> Option<MeterRequest<'l>>;
+pub(crate) type MeterLookup<'l> = &'l dyn Fn(&str, Option<&str>) -> Option<MeterRequest<'l>>;
 
 /// A follow-up of an operation.
 pub(crate) struct FollowUpRequest<'a> {
     pub(crate) operation: u64,
     pub(crate) key: Option<(&'a str, [u8; 32])>,
-    pub(crate) lines: Lines<'a>,
+    pub(crate) lines: MeterLookup<'a>,
 }
 
 /// Commits, releases or refunds an operation.
@@ -155,7 +155,7 @@ fn commit(
         parts.push(BucketDelta {
             used: amount,
             held: part.held.saturating_neg(),
-            ..BucketDelta::parent(part.bucket)
+            ..BucketDelta::for_bucket(part.bucket)
         });
     }
     let (counted, id) = record(ledger, asked, operation, OperationKind::Commit, &parts)?;
@@ -174,7 +174,7 @@ fn release(
         .iter()
         .map(|part| BucketDelta {
             held: part.held.saturating_neg(),
-            ..BucketDelta::parent(part.bucket)
+            ..BucketDelta::for_bucket(part.bucket)
         })
         .collect();
     let (counted, id) = record(ledger, asked, operation, OperationKind::Release, &parts)?;
@@ -189,7 +189,7 @@ pub(crate) fn revoke_top_up(
     ledger: &mut dyn CountTx,
     account: &str,
     key: &str,
-    lines: Lines<'_>,
+    lines: MeterLookup<'_>,
 ) -> Result<(CountReceipt, TxOutcome), Error> {
     let unknown = || Error::UnknownTopUp {
         account: crate::util::text::short(account),
@@ -243,7 +243,7 @@ fn take_back(
         }
         parts.push(BucketDelta {
             top_up: amount.saturating_neg(),
-            ..BucketDelta::parent(part.bucket)
+            ..BucketDelta::for_bucket(part.bucket)
         });
         part.back = part.back.saturating_add(amount);
     }
@@ -297,7 +297,7 @@ fn refund(
             .map_or(0, |named| named.bucket.used);
         parts.push(BucketDelta {
             used: amount.min(used).saturating_neg(),
-            ..BucketDelta::parent(part.bucket)
+            ..BucketDelta::for_bucket(part.bucket)
         });
         part.back = part.back.saturating_add(amount);
     }
@@ -360,7 +360,7 @@ fn record(
 /// Returns the quotas of the meters of `parts`, after `changes`.
 fn quotas(
     ledger: &mut dyn CountTx,
-    lines: Lines<'_>,
+    lines: MeterLookup<'_>,
     parts: &[BucketDelta],
     changes: &[BucketDelta],
 ) -> Result<Vec<Quota>, Error> {
@@ -373,7 +373,7 @@ fn quotas(
             .iter()
             .find(|change| change.bucket == part.bucket)
             .copied()
-            .unwrap_or(BucketDelta::parent(part.bucket));
+            .unwrap_or(BucketDelta::for_bucket(part.bucket));
         let bucket = &mut named.bucket;
         bucket.used = bucket.used.saturating_add(change.used);
         bucket.top_up = bucket.top_up.saturating_add(change.top_up);
@@ -487,7 +487,7 @@ pub(crate) fn record_adjustment(
             Some(bucket) => bucket,
             None => ledger.open(whose, line.meter, place.window)?,
         };
-        let part = BucketDelta::parent(bucket.id);
+        let part = BucketDelta::for_bucket(bucket.id);
         let (part, before, amount) = match what {
             Adjustment::TopUp(amount) => (
                 BucketDelta {

@@ -36,7 +36,7 @@ pub(crate) fn sync_stock(
     };
     let parts = [BucketDelta {
         used: count.saturating_sub(used),
-        ..BucketDelta::parent(bucket.id)
+        ..BucketDelta::for_bucket(bucket.id)
     }];
     record(
         ledger,
@@ -124,7 +124,7 @@ fn history_bucket(ledger: &mut dyn CountTx, account: &str) -> Result<[BucketDelt
         Some(bucket) => bucket,
         None => ledger.open(whose, HISTORY_METER, Window::ALWAYS)?,
     };
-    Ok([BucketDelta::parent(bucket.id)])
+    Ok([BucketDelta::for_bucket(bucket.id)])
 }
 
 fn record(

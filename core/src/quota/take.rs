@@ -10,7 +10,7 @@ use crate::api::quota::{CountReceipt, MemberQuota, Quota};
 use crate::model::answer_code::AnswerCode;
 use crate::model::calendar::Window;
 use crate::model::catalog::MeterKind;
-use crate::model::limit::{Count, EffectiveLimit, Limit, QuotaFacts};
+use crate::model::limit::{EffectiveLimit, Limit, MeterCount, QuotaFacts};
 use crate::store::{
     Bucket, BucketDelta, CountOwner, CountTx, NewOperation, OperationKind, TxOutcome,
 };
@@ -112,13 +112,13 @@ impl CurrentBucket {
         self.bucket.map_or(0, |bucket| bucket.held)
     }
 
-    fn count(&self, limit: Limit) -> Count {
+    fn count(&self, limit: Limit) -> MeterCount {
         let limit = if let Limit::Number(number) = limit {
             Some(number)
         } else {
             None
         };
-        Count {
+        MeterCount {
             used: self.used(),
             held: self.held(),
             limit,
@@ -506,7 +506,7 @@ fn parts(
                     )?,
                 };
                 place.bucket = Some(bucket);
-                let part = BucketDelta::parent(bucket.id);
+                let part = BucketDelta::for_bucket(bucket.id);
                 parts.push(if holds {
                     BucketDelta {
                         held: change,

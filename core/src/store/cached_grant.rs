@@ -1,30 +1,32 @@
-//! What a bucket's next question need not ask again. A note is true whatever becomes of the bucket:
-//! it says for which counts it speaks. So transactions that are undone leave it, and a store may
-//! keep none.
+//! A cached grant: the result of the limit policies for a bucket, with the range of usage for which
+//! the result is valid.
+//!
+//! Because the range is part of the grant, a rollback does not have to remove it. Stores may ignore
+//! grants.
 
 use super::Bucket;
 use crate::model::limit::EffectiveLimit;
 
-/// What is asked of a bucket, as far as answers differ by it.
+/// The parts of a request for a bucket on which the answer depends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct GrantKey {
-    /// The version of directory and policies: no two have the same.
+    /// The version of the directory and policies. No two versions share a number.
     pub(crate) version: u64,
-    /// The kind of request, and the domain that it came to, by their numbers in that version.
+    /// The kind of request and the domain of the request, as numbers of that version.
     pub(crate) kind: u32,
     pub(crate) domain: u32,
     pub(crate) amount: i64,
 }
 
-/// The answer to what is asked, while the bucket's counts are in a range.
+/// The answer to a request, valid while the bucket's counts are in a range.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CachedGrant {
     pub(crate) asked: GrantKey,
-    /// The version's own name for the answer.
+    /// The number of the answer within that version.
     pub(crate) answer: u8,
-    /// What the directory says of the limit.
+    /// The limit that the directory gives.
     pub(crate) allowance: EffectiveLimit,
-    /// How much is used at the least, and at the most.
+    /// The least and the greatest usage for which the answer is valid.
     pub(crate) from: i64,
     pub(crate) to: i64,
     pub(crate) held: i64,
@@ -32,7 +34,8 @@ pub(crate) struct CachedGrant {
 }
 
 impl CachedGrant {
-    /// Whether it speaks for this question, of a bucket that stands so.
+    /// Returns whether the grant is valid for this request and for the present counts of the
+    /// bucket.
     #[inline]
     pub(super) fn answers(&self, asked: &GrantKey, bucket: &Bucket) -> bool {
         let counts = (self.from..=self.to).contains(&bucket.used)
@@ -42,7 +45,7 @@ impl CachedGrant {
     }
 }
 
-/// What a note says, and of which bucket.
+/// A cached grant that answers a request, with the bucket of the grant.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct GrantHit {
     pub(crate) bucket: Bucket,

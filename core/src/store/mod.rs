@@ -1,7 +1,7 @@
-//! Where counts are kept: one trait, and one suite that each store passes.
+//! The stores of counts and of the directory: one trait, and one test suite that each store passes.
 //!
-//! A transaction is one instant and one view; what it writes is written whole or not at all, and
-//! nothing comes between what it read and what it writes.
+//! A transaction has one instant and one view. Its writes are written whole or not at all. No other
+//! write comes between the reads and the writes of a transaction.
 
 mod cached_grant;
 mod memory;
@@ -10,39 +10,39 @@ mod sqlite;
 use std::sync::Arc;
 
 pub(crate) use self::cached_grant::{CachedGrant, GrantHit, GrantKey};
-pub(crate) use self::memory::Memory;
-pub(crate) use self::sqlite::{HeaderField, SharedHeader, Sqlite};
+pub(crate) use self::memory::MemoryStore;
+pub(crate) use self::sqlite::{HeaderField, SharedHeader, SqliteStore};
 pub use self::sqlite::{InspectedCount, Inspection, accept_clock, inspect_store, verify_store};
 use crate::model::calendar::Window;
 use crate::model::clock::DAY;
 use crate::util::error::Error;
 
-/// For how long a key is remembered that has lost its answer: 35 days. Then it is as one that was
-/// never used.
+/// The time for which a key is remembered after it has lost its answer: 35 days. After that the key
+/// counts as never used.
 const KEY_REST: i64 = 35 * DAY;
-/// For how long a bucket stays after its window: 35 days.
+/// The time for which a bucket is stored after its window: 35 days.
 const BUCKET_REST: i64 = 35 * DAY;
 
-/// Whose count: an account's, or that of one of its members.
+/// The owner of a count: an account, or one of its members.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct CountOwner<'a> {
     pub(crate) account: &'a str,
     pub(crate) member: Option<&'a str>,
 }
 
-/// A count of one meter in one window.
+/// The count of one meter in one window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Bucket {
     pub(crate) id: u64,
     pub(crate) window: Window,
     pub(crate) used: i64,
-    /// Reserved by what has neither been committed nor released, nor has expired.
+    /// The amount of open reservations: those not committed, released or expired.
     pub(crate) held: i64,
-    /// What was added to the limit for this window.
+    /// The amount added to the limit for this window.
     pub(crate) top_up: i64,
 }
 
-/// Whose count of what a bucket is.
+/// A bucket with its account, member and meter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct OwnedBucket {
     pub(crate) account: String,
@@ -51,40 +51,40 @@ pub(crate) struct OwnedBucket {
     pub(crate) bucket: Bucket,
 }
 
-/// What an operation did.
+/// The kind of an operation in the history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OperationKind {
-    /// Took from a limit.
+    /// Debited an amount from a limit.
     Consume,
-    /// Gave back what a stock keeps.
+    /// Returned an amount to a stock.
     Free,
-    /// Set a stock to what there is.
+    /// Set a stock to the number of existing things.
     Set,
-    /// Held a part of a limit.
+    /// Reserved a part of a limit.
     Reserve,
-    /// Took what was held, or less.
+    /// Debited a reserved amount, or less.
     Commit,
-    /// Gave back what was held.
+    /// Released a reserved amount.
     Release,
-    /// Gave back what an operation took.
+    /// Returned the amount of an earlier operation.
     Refund,
-    /// Added to a limit for its window.
+    /// Added an amount to a limit for its window.
     TopUp,
-    /// Counted what was used before Sublet counted.
+    /// Added usage from before Sublet counted.
     CarryOver,
-    /// Changed the directory; counted nothing.
+    /// Changed the directory without changing counts.
     Command,
-    /// Received cents for a month (B4).
+    /// Recorded a payment in cents for a month (B4).
     Payment,
-    /// Took a payment back.
+    /// Reversed a payment.
     Reversal,
-    /// Took a top-up back (B14).
+    /// Revoked a top-up (B14).
     RevokeTopUp,
 }
 
 impl OperationKind {
-    /// The name in every language.
+    /// Returns the name of the kind, which is the same in every language.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -105,19 +105,19 @@ impl OperationKind {
     }
 }
 
-/// What an operation changed in one bucket.
+/// The change that an operation made in one bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct BucketDelta {
     pub(crate) bucket: u64,
     pub(crate) used: i64,
     pub(crate) held: i64,
     pub(crate) top_up: i64,
-    /// How much of it was given back since.
+    /// The part of the amount that was refunded since.
     pub(crate) back: i64,
 }
 
 impl BucketDelta {
-    pub(crate) fn parent(bucket: u64) -> Self {
+    pub(crate) fn for_bucket(bucket: u64) -> Self {
         Self {
             bucket,
             used: 0,
@@ -128,81 +128,82 @@ impl BucketDelta {
     }
 }
 
-/// How far a reservation has come.
+/// The state of a reservation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ReservationState {
-    /// It holds until that instant.
+    /// Open until this instant.
     Until(i64),
-    /// By the operation of that id.
+    /// Committed by the operation with this id.
     Committed(u64),
     Released(u64),
 }
 
-/// An operation as it is kept.
+/// An operation as a store returns it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Operation {
     pub(crate) id: u64,
     pub(crate) kind: OperationKind,
     pub(crate) account: String,
-    /// The member who did it, if it was one.
+    /// The member who made the request, if there is one.
     pub(crate) member: Option<String>,
-    /// Who acted as the account, if somebody did.
+    /// The login that acted as the account, if there is one.
     pub(crate) actor: Option<String>,
     pub(crate) key: Option<String>,
     pub(crate) at: i64,
-    /// The operation that it settles or gives back.
+    /// The operation that this one commits, releases, refunds or reverses.
     pub(crate) of: Option<u64>,
     pub(crate) hold: Option<ReservationState>,
     pub(crate) parts: Vec<BucketDelta>,
 }
 
-/// An operation to be recorded.
+/// An operation that a transaction appends.
 pub(crate) struct NewOperation<'a> {
     pub(crate) kind: OperationKind,
     pub(crate) account: &'a str,
     pub(crate) member: Option<&'a str>,
     pub(crate) actor: Option<&'a str>,
-    /// The caller's key, and what was asked with it.
+    /// The caller's idempotency key and the digest of the request.
     pub(crate) key: Option<(&'a str, [u8; 32])>,
     pub(crate) of: Option<u64>,
-    /// When what it reserves expires.
+    /// The instant at which the reservation expires.
     pub(crate) until: Option<i64>,
-    /// Until when it, and its key, are kept: [`i64::MAX`] for good.
+    /// The instant until which the operation and its key are stored. [`i64::MAX`] means for ever.
     pub(crate) keep: i64,
     pub(crate) parts: &'a [BucketDelta],
-    /// The answer as it is to be given again, by the operation's id; asked for only where there is
-    /// a key.
+    /// Builds the answer that a retry with the same key receives, from the operation's id. A store
+    /// calls it only if there is a key.
     pub(crate) answer: &'a mut dyn FnMut(u64) -> Vec<u8>,
 }
 
-/// What is known of a key.
+/// The result of the look-up of an idempotency key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum KeyLookup {
     Unknown,
-    /// With what was asked, and the answer.
+    /// The digest of the request and the stored answer.
     Answered([u8; 32], Vec<u8>),
-    /// Its time is over, and its answer gone.
+    /// The key's time is over and its answer was removed.
     Expired,
 }
 
-/// Whether what a transaction did is to be written.
+/// Whether to commit or roll back a transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TxOutcome {
     Commit,
     Rollback,
 }
 
-/// What can be read and done inside one transaction.
+/// The reads and writes of one transaction over counts.
 pub(crate) trait CountTx {
-    /// The transaction's instant: never before that of an earlier one.
+    /// Returns the instant of the transaction. It is never before the instant of an earlier
+    /// transaction.
     fn now(&self) -> i64;
-    /// The bucket whose window is the last.
+    /// Returns the bucket with the latest window.
     fn current_bucket(
         &mut self,
         whose: CountOwner<'_>,
         meter: &str,
     ) -> Result<Option<Bucket>, Error>;
-    /// The account's own bucket of this instant, where a note answers what is asked of it.
+    /// Returns the account's own bucket of this instant if its cached grant answers the request.
     fn find_cached_grant(
         &mut self,
         _account: &str,
@@ -211,21 +212,20 @@ pub(crate) trait CountTx {
     ) -> Option<GrantHit> {
         None
     }
-    /// Notes something of the account's own bucket whose window is the last. It may be forgotten at
-    /// any time.
+    /// Caches a grant for the account's own bucket with the latest window. A store may drop the
+    /// grant at any time.
     fn cache_grant(&mut self, _account: &str, _meter: &str, _note: CachedGrant) {}
-    /// A bucket by its id.
+    /// Returns the bucket with this id.
     fn bucket(&mut self, id: u64) -> Result<Option<OwnedBucket>, Error>;
-    /// A new bucket, later than the last.
+    /// Opens a new bucket, which becomes the latest one.
     fn open(&mut self, whose: CountOwner<'_>, meter: &str, window: Window)
     -> Result<Bucket, Error>;
     fn find_key(&mut self, account: &str, key: &str) -> Result<KeyLookup, Error>;
-    /// An operation that is still kept.
+    /// Returns the operation with this id if it is still stored.
     fn operation(&mut self, id: u64) -> Result<Option<Operation>, Error>;
-    /// Keeps an operation and does to the buckets what its parts say; gives its id.
+    /// Records an operation, applies its deltas to the buckets and returns the operation's id.
     fn append(&mut self, new: NewOperation<'_>) -> Result<u64, Error>;
-    /// [`CountTx::append`] of a consume without a key that takes so much from an account's own
-    /// bucket.
+    /// Records a consume without a key from an account's own bucket, as [`CountTx::append`] does.
     fn consume_fast(
         &mut self,
         account: &str,
@@ -235,7 +235,7 @@ pub(crate) trait CountTx {
     ) -> Result<u64, Error> {
         let parts = &[BucketDelta {
             used: amount,
-            ..BucketDelta::parent(bucket)
+            ..BucketDelta::for_bucket(bucket)
         }];
         let kind = OperationKind::Consume;
         self.append(NewOperation {
@@ -251,29 +251,30 @@ pub(crate) trait CountTx {
             answer: &mut |_| Vec::new(),
         })
     }
-    /// Writes an operation's `hold` and what of its parts was given back.
+    /// Writes an operation's `hold` and the refunded amounts of its deltas.
     fn update_operation(&mut self, operation: &Operation) -> Result<(), Error>;
-    /// The last operations of an account, the newest first, older than `before` where it is given.
+    /// Returns the last operations of an account, the newest first. If `before` is given, returns
+    /// only older operations than `before`.
     fn history(
         &mut self,
         account: &str,
         before: Option<u64>,
         most: usize,
     ) -> Result<Vec<Operation>, Error>;
-    /// What is written down of an account under that name.
+    /// Returns the account's document with this name.
     fn document(&mut self, account: &str, name: &str) -> Result<Option<String>, Error>;
-    /// Writes it down, in place of what was there.
+    /// Writes a document in place of the previous text.
     fn write_document(&mut self, account: &str, name: &str, text: &str) -> Result<(), Error>;
 }
 
-/// The body of a transaction as a store runs it: perhaps more than once, so only [`transaction`]
-/// and [`view`] make one.
+/// The body of a transaction as a store runs it. A store may run the body more than once, so only
+/// [`transaction`] and [`view`] make one.
 pub(crate) type TxBody<'w> = &'w mut dyn FnMut(&mut dyn CountTx) -> Result<TxOutcome, Error>;
 
-/// Runs one transaction about these accounts and returns the value of its body.
+/// Runs one transaction over these accounts and returns the value of its body.
 ///
-/// A store may run the body again: a group commit that is rolled back repeats the bodies of its
-/// members. So the body is a [`Fn`] that returns its value, and cannot leave the value of an
+/// A store may run the body again, because a group commit that is rolled back repeats the bodies of
+/// its members. So the body is a [`Fn`] that returns its value. It cannot leave the value of an
 /// earlier run in a variable outside.
 pub(crate) fn transaction<T>(
     store: &dyn Store,
@@ -291,8 +292,8 @@ pub(crate) fn transaction<T>(
     last.ok_or_else(unanswered)
 }
 
-/// Runs `body` on one view of an account and returns its value. Nothing that it writes is kept; a
-/// store may run it twice.
+/// Runs `body` on one view of an account and returns its value. The writes of `body` are rolled
+/// back. A store may run `body` twice.
 pub(crate) fn view<T>(
     store: &dyn Store,
     account: &str,
@@ -308,8 +309,8 @@ pub(crate) fn view<T>(
 }
 
 /// Runs one transaction over the directory and the counts, and returns the value of its body.
-/// `published` receives that value once the transaction is committed, before any other thread or
-/// process can see it.
+/// `published` receives that value after the commit, before any other thread or process can see the
+/// change.
 pub(crate) fn change_directory<T>(
     kept: &dyn DirectoryStore,
     body: impl Fn(&mut dyn DirectoryTx) -> Result<(T, TxOutcome), Error>,
@@ -330,7 +331,7 @@ pub(crate) fn change_directory<T>(
     last.into_inner().ok_or_else(unanswered)
 }
 
-/// Reads the directory in one view and returns the value of `body`, which may be run twice.
+/// Reads the directory in one view and returns the value of `body`. A store may run `body` twice.
 pub(crate) fn view_directory<T>(
     kept: &dyn DirectoryStore,
     body: impl Fn(&mut dyn DirectoryTx) -> Result<T, Error>,
@@ -344,115 +345,118 @@ pub(crate) fn view_directory<T>(
     last.ok_or_else(unanswered)
 }
 
-/// A store that reports success without having run the body: a fault of the store.
+/// Returns the error for a store that reports success without having run the body. This is a fault
+/// of the store.
 fn unanswered() -> Error {
     Error::Panic {
         reason: "the store ended a transaction without running it".to_owned(),
     }
 }
 
-/// What an acknowledged transaction outlives.
+/// The failure that an acknowledged transaction survives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Durability {
-    /// The process, however it ends.
+    /// The end of the process, by whatever cause.
     Process,
-    /// The machine's power.
+    /// A loss of power.
     Power,
 }
 
-/// A place where counts are kept.
+/// A store of counts, and perhaps of the directory.
 pub(crate) trait Store: std::fmt::Debug + Send + Sync {
-    /// As it is named in errors.
+    /// Returns the name of the store for errors.
     fn name(&self) -> &str;
-    /// Whether its verbs may wait for a file.
+    /// Returns whether calls may wait for a file.
     fn touches_files(&self) -> bool {
         false
     }
-    /// Whether it keeps notes ([`CountTx::cache_grant`]): to look for some where there are none
-    /// would cost a transaction.
+    /// Returns whether the store keeps cached grants ([`CountTx::cache_grant`]). If it does not,
+    /// the caller saves the transaction that looks for one.
     fn caches_grants(&self) -> bool {
         false
     }
-    /// How long a call waits for a lock that somebody else holds.
+    /// Returns how long a call waits for a lock of another holder.
     fn lock_timeout(&self) -> std::time::Duration {
         crate::util::wait::DEFAULT_LOCK_TIMEOUT
     }
-    /// Where the directory is kept, if it is kept.
+    /// Returns the shared directory, if the store holds one.
     fn directory(&self) -> Option<&dyn DirectoryStore> {
         None
     }
-    /// One transaction about these accounts.
+    /// Runs one transaction over these accounts.
     fn write(
         &self,
         accounts: &[&str],
         durability: Durability,
         work: TxBody<'_>,
     ) -> Result<(), Error>;
-    /// One view of an account; what is written in it is dropped.
+    /// Runs one view of an account. The writes of `work` are dropped.
     fn read(&self, account: &str, work: TxBody<'_>) -> Result<(), Error>;
-    /// The account of an operation that is still kept.
+    /// Returns the account of an operation that is still stored.
     fn account_of(&self, operation: u64) -> Result<Option<String>, Error>;
     /// Compares every bucket with the sum of its operations.
     fn verify(&self) -> Result<Verification, Error>;
-    /// Forgets everything.
+    /// Removes all counts and operations.
     fn clear(&self) -> Result<(), Error>;
-    /// Takes the clock's word for it that so much time has passed (see `store.clock_jump`).
+    /// Accepts the present clock, although a long time has passed (see `store.clock_jump`).
     fn accept_clock(&self) -> Result<(), Error>;
 }
 
-/// What can be read and done to a directory inside one transaction.
+/// The reads and writes of one transaction over the directory.
 pub(crate) trait DirectoryTx {
-    /// The words that say whether it has changed since.
+    /// Returns the shared header, whose fields say whether the directory has changed since.
     fn board(&self) -> Arc<SharedHeader>;
-    /// Whether a living process of another handle is committing a change of the directory.
+    /// Returns whether a live process of another handle is committing a change of the directory.
     fn is_changing(&self) -> bool;
-    /// Which file it is: another one of the same name may hold something else at the same revision.
+    /// Returns the identity of the file, because another file of the same name may hold other
+    /// records at the same revision.
     fn file_identity(&self) -> (u64, u64);
     fn revision(&mut self) -> Result<u64, Error>;
-    /// The changes of each revision after this one, up to that one; nothing if some are no longer
-    /// kept.
+    /// Returns the changes of each revision after `revision`, up to `upto`. Returns `None` if some
+    /// of them are no longer stored.
     fn changes_since(
         &mut self,
         revision: u64,
         upto: u64,
     ) -> Result<Option<Vec<(u64, String)>>, Error>;
-    /// Every record, as JSON.
+    /// Calls `each` with every record, as JSON.
     fn records(&mut self, each: &mut dyn FnMut(&str) -> Result<(), Error>) -> Result<(), Error>;
-    /// Removes every record, and the changes that led to them.
+    /// Removes every record and every stored change.
     fn clear(&mut self) -> Result<(), Error>;
-    /// Writes a record, of that type and id, as JSON; removes it where there is none.
+    /// Writes a record of this type and id as JSON, or removes it if `record` is `None`.
     fn put(&mut self, kind: &str, id: &str, record: Option<&str>) -> Result<(), Error>;
-    /// Writes the revision, and what it changed unless everything.
-    fn cache_grant(&mut self, revision: u64, changes: Option<&str>) -> Result<(), Error>;
-    /// The counts, in the same transaction.
+    /// Writes the revision and its changes. `None` means that everything changed.
+    fn append_changes(&mut self, revision: u64, changes: Option<&str>) -> Result<(), Error>;
+    /// Returns the counts in the same transaction.
     fn ledger(&mut self) -> &mut dyn CountTx;
 }
 
 /// A directory that all processes of a machine share.
 pub(crate) trait DirectoryStore {
-    /// One transaction, on the disk before it is answered. `published` is called once it is
-    /// committed, before others see it.
+    /// Runs one transaction, which is on the disk before the call returns. `published` is called
+    /// after the commit, before others see the change.
     fn write(
         &self,
         work: &mut dyn FnMut(&mut dyn DirectoryTx) -> Result<TxOutcome, Error>,
         published: &mut dyn FnMut(),
     ) -> Result<(), Error>;
-    /// Reads with nobody changing it.
+    /// Runs `work` while no process changes the directory.
     fn read(
         &self,
         work: &mut dyn FnMut(&mut dyn DirectoryTx) -> Result<(), Error>,
     ) -> Result<(), Error>;
-    /// Whether the directory may have changed since the board said this.
+    /// Returns whether the directory may have changed since the shared header had the version
+    /// `known`.
     fn is_stale(&self, board: &SharedHeader, known: u64) -> bool;
 }
 
-/// What [`Engine::verify`](crate::Engine::verify) found.
+/// The result of [`Engine::verify`](crate::Engine::verify).
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Verification {
-    /// How many counts were compared.
+    /// The number of buckets compared.
     pub buckets: u64,
-    /// With how many operations.
+    /// The number of operations summed.
     pub operations: u64,
-    /// What does not agree; empty when all is well.
+    /// The disagreements. Empty if the counts are correct.
     pub faults: Vec<String>,
 }

@@ -1,5 +1,5 @@
-//! What happened, as named values in one order, the same in every language; and what of it a
-//! subscription sees.
+//! Events: named values in one order that is the same in every language, and the filter of a
+//! subscription.
 
 use std::str::FromStr;
 
@@ -11,26 +11,26 @@ use crate::model::calendar;
 use crate::model::reference::EntityRef;
 use crate::util::error::Error;
 
-/// What an [`Event`] tells of.
+/// The kind of an [`Event`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EventKind {
-    /// A question was answered by the policies.
+    /// The policies decided a request.
     Decision,
-    /// Something was recorded in the counts.
+    /// An operation was recorded in the counts.
     Debit,
     /// The directory changed.
     Change,
-    /// The policies were swapped.
+    /// The policies were replaced.
     Reload,
-    /// So many events were lost, for the queue was full. Everybody is told.
+    /// Events were lost because the queue was full. Every subscription receives this event.
     Dropped,
 }
 
 impl EventKind {
-    /// All that can be chosen.
+    /// The kinds that a subscription can choose.
     pub const ALL: [Self; 4] = [Self::Decision, Self::Debit, Self::Change, Self::Reload];
 
-    /// The name in every language.
+    /// Returns the name of the kind, which is the same in every language.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -55,7 +55,7 @@ impl FromStr for EventKind {
     }
 }
 
-/// The fields that an event may have, in their order. `context` has what
+/// The fields that an event may have, in their order. `context` contains the fields that
 /// [`LogOptions::context_fields`](super::LogOptions) names.
 pub(crate) const FIELDS: [&str; 35] = [
     "event",
@@ -95,14 +95,14 @@ pub(crate) const FIELDS: [&str; 35] = [
     "context",
 ];
 
-/// What stands where a value was to be hidden.
+/// The replacement for a hidden value.
 pub(crate) const REDACTED: &str = "[redacted]";
 
-/// Ids and host names may come from strangers: what is longer is cut.
+/// The greatest length of a text. Ids and host names may come from strangers, so longer ones are
+/// cut.
 const LONGEST: usize = 256;
 
-/// One thing that happened: named values, in the order of the documentation; what does not apply is
-/// not there.
+/// An event: named values in the order of the documentation. Fields that do not apply are absent.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Event {
     kind: EventKind,
@@ -110,13 +110,13 @@ pub struct Event {
 }
 
 impl Event {
-    /// What it tells of.
+    /// Returns the kind of the event.
     #[must_use]
     pub fn kind(&self) -> EventKind {
         self.kind
     }
 
-    /// A field's value, if the event has it.
+    /// Returns a field's value, or `None` if the event does not have the field.
     #[must_use]
     pub fn get(&self, field: &str) -> Option<&Value> {
         self.fields
@@ -125,13 +125,13 @@ impl Event {
             .map(|(_, value)| value)
     }
 
-    /// A field's value, where it is a text.
+    /// Returns a field's value if it is a text.
     #[must_use]
     pub fn text(&self, field: &str) -> Option<&str> {
         self.get(field).and_then(Value::as_str)
     }
 
-    /// All fields, in their order.
+    /// Returns all fields in their order.
     pub fn fields(&self) -> impl Iterator<Item = (&'static str, &Value)> {
         self.fields.iter().map(|(name, value)| (*name, value))
     }
@@ -147,16 +147,18 @@ impl Serialize for Event {
     }
 }
 
-/// An event as it is made where it happens. What costs more waits for the thread that delivers it.
+/// An event under construction, made where it happens. The delivering thread does the more
+/// expensive work.
 #[derive(Debug, Clone)]
 pub(crate) struct EventBuilder {
     kind: EventKind,
     at: i64,
     verb: Option<&'static str>,
     fields: Vec<(&'static str, Value)>,
-    /// As far as some subscription names it.
+    /// The context fields that some subscription names.
     context: Map<String, Value>,
-    /// Where it happened, for who follows one request through the program.
+    /// The span in which the event happened, so that one request can be followed through the
+    /// program.
     #[cfg(feature = "tracing")]
     pub(super) span: tracing::Span,
 }
@@ -174,23 +176,23 @@ impl EventBuilder {
         }
     }
 
-    /// The same, with a field more, unless it is nothing. Fields are given in their order.
+    /// Adds a field, unless its value is `None`. The caller adds fields in their order.
     pub(crate) fn field<V: Into<Value>>(mut self, name: &'static str, value: Option<V>) -> Self {
         self.fields.extend(value.map(|value| (name, value.into())));
         self
     }
 
-    /// The same, with a text that may come from outside.
+    /// Adds a text that may come from outside, cut to the greatest length.
     pub(crate) fn text(self, name: &'static str, value: Option<&str>) -> Self {
         self.field(name, value.map(cut))
     }
 
-    /// The same, with a type and an id.
+    /// Adds the type and the id of a record.
     pub(crate) fn named(self, name: &'static str, value: Option<(&str, &str)>) -> Self {
         self.field(name, value.map(|(kind, id)| json!([cut(kind), cut(id)])))
     }
 
-    /// The same, with types and ids, if there are any.
+    /// Adds the types and ids of records, if there are any.
     pub(crate) fn references(self, name: &'static str, value: &[EntityRef]) -> Self {
         let listed = || {
             value
@@ -201,7 +203,7 @@ impl EventBuilder {
         self.field(name, (!value.is_empty()).then(listed))
     }
 
-    /// The same, with names, if there are any.
+    /// Adds names, if there are any.
     pub(crate) fn names<'n>(
         self,
         name: &'static str,
@@ -211,7 +213,7 @@ impl EventBuilder {
         self.field(name, (!names.is_empty()).then_some(names))
     }
 
-    /// The same, with how meters stand.
+    /// Adds the usage and limits of meters, if there are any.
     pub(crate) fn meters(self, quota: &[Quota]) -> Self {
         let of = |quota: &Quota| {
             let mut meter = json!({"meter": &*quota.meter, "amount": quota.amount, "used": quota.used, "limit": quota.limit});
@@ -229,7 +231,7 @@ impl EventBuilder {
         )
     }
 
-    /// The same, with what of the context some subscription names.
+    /// Adds the fields of the context that some subscription names.
     pub(crate) fn context(
         mut self,
         context: &Map<String, Value>,
@@ -245,7 +247,7 @@ impl EventBuilder {
     }
 }
 
-/// A text, as much of it as a line of a log has room for.
+/// Cuts a text to `LONGEST` bytes.
 fn cut(text: &str) -> String {
     let end = text
         .char_indices()
@@ -255,7 +257,7 @@ fn cut(text: &str) -> String {
         .map_or_else(|| text.to_owned(), |start| format!("{start}..."))
 }
 
-/// What of an event a subscription sees.
+/// The filter of a subscription: the hidden fields and the visible context fields.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct EventFilter {
     pub(crate) redact: Vec<String>,
@@ -263,8 +265,8 @@ pub(crate) struct EventFilter {
 }
 
 impl EventFilter {
-    /// Every field that is to be hidden is one that there is: a name that hides nothing was meant
-    /// for another.
+    /// Checks that every hidden field exists. A name that hides nothing is a mistake for another
+    /// name.
     pub(crate) fn check(&self) -> Result<(), Error> {
         let strange = self.redact.iter().find(|name| {
             !FIELDS.contains(&name.as_str()) || ["event", "at", "count"].contains(&name.as_str())
@@ -277,7 +279,7 @@ impl EventFilter {
         })
     }
 
-    /// The event, as it is delivered.
+    /// Builds the event as the subscription receives it.
     pub(crate) fn apply(&self, draft: &EventBuilder) -> Event {
         let mut fields = Vec::with_capacity(draft.fields.len().saturating_add(4));
         fields.push(("event", Value::from(draft.kind.as_str())));

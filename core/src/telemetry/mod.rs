@@ -1,7 +1,7 @@
-//! The decision and change log: events, the queues in which they wait, and the sinks that take
-//! them. Knows no engine.
+//! The decision and change log: events, the queues in which they wait, and the sinks that receive
+//! them. The module does not depend on the engine.
 //!
-//! While nobody subscribes, a verb looks at one number and goes on.
+//! While there is no subscription, each call only reads one number.
 
 mod event;
 mod rotating_file;
@@ -30,18 +30,19 @@ use self::subscription::{Subscription, is_delivering};
 use crate::model::clock::Clock;
 use crate::util::error::Error;
 
-/// What a subscription wants.
+/// The options of a subscription.
 #[derive(Debug, Clone)]
 pub struct LogOptions {
-    /// Of what it is told; that events were dropped it is always told.
+    /// The kinds of events to deliver. Events about dropped events are always delivered.
     pub events: Vec<EventKind>,
-    /// What part of the decisions that allow is told, from 0 to 1. All else is always told.
+    /// The fraction of allowed decisions to deliver, from 0 to 1. All other events are always
+    /// delivered.
     pub sample_allowed: f64,
     /// Fields whose values are replaced by `[redacted]`.
     pub redact: Vec<String>,
-    /// Fields of the context that are told; without them none is.
+    /// The context fields to deliver. By default none is delivered.
     pub context_fields: Vec<String>,
-    /// How many events may wait. What comes when so many do is dropped, and counted.
+    /// The greatest number of waiting events. Further events are dropped and counted.
     pub queue: usize,
 }
 
@@ -57,7 +58,7 @@ impl Default for LogOptions {
     }
 }
 
-/// The most that a queue may hold: its places are reserved at once.
+/// The greatest size of a queue, because its space is reserved at once.
 const MOST_QUEUED: usize = 1 << 20;
 
 impl LogOptions {
@@ -82,36 +83,38 @@ impl LogOptions {
     }
 }
 
-/// What a callback is: it gets some events and gives how many of them it could not take.
+/// A callback that receives some events and returns how many of them it could not process.
 pub type EventCallback = Arc<dyn Fn(&[Event]) -> usize + Send + Sync>;
 
-/// Where events go.
+/// The destination of events.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum Sink {
     /// JSON lines in a file, which several processes may share.
     File(LogFile),
-    /// A function, on a thread of the log's own. What it asks of an engine is not told.
+    /// A function that runs on a thread of the log. Its own calls of an engine emit no events.
     Call(EventCallback),
-    /// To whoever fetches them, told once that there is something. For hosts with an event loop.
+    /// The host polls for events and is woken once when the queue becomes non-empty. For hosts with
+    /// an event loop.
     #[doc(hidden)]
     Fetch(Arc<dyn Fn() + Send + Sync>),
-    /// To a thread of the host's own, which the function starts once in a process, and which then
-    /// pulls: for hosts whose threads must be theirs.
+    /// A thread of the host pulls events. The function starts the thread once in a process. For
+    /// hosts that must own their threads.
     #[doc(hidden)]
     Pull(Arc<dyn Fn(LogHandle) + Send + Sync>),
-    /// The subscriber of the `tracing` crate that is in force where the log is opened.
+    /// The subscriber of the `tracing` crate that is current when the log is opened.
     #[cfg(feature = "tracing")]
     Tracing(tracing::Dispatch),
 }
 
 impl Sink {
-    /// JSON lines in a file of that name.
+    /// Returns a sink that writes JSON lines to the file at `path`.
     pub fn file(path: impl Into<std::path::PathBuf>) -> Self {
         Self::File(LogFile::new(path))
     }
 
-    /// A function that is given events, a few at a time. If it panics, they count as failed.
+    /// Returns a sink that calls a function with a few events at a time. If the function panics,
+    /// its events count as failed.
     pub fn call(call: impl Fn(&[Event]) + Send + Sync + 'static) -> Self {
         Self::Call(Arc::new(move |events| {
             call(events);
@@ -119,9 +122,10 @@ impl Sink {
         }))
     }
 
-    /// The `tracing` subscriber in force: each event with target `sublet`, in the span where it
-    /// happened; refusals and lost events at `WARN`, erring policies at `ERROR`, all else at
-    /// `INFO`.
+    /// Returns a sink for the current `tracing` subscriber.
+    ///
+    /// Each event has the target `sublet` and the span where it happened. Denials and lost events
+    /// are at `WARN`, policies with errors at `ERROR`, and all other events at `INFO`.
     #[cfg(feature = "tracing")]
     #[must_use]
     pub fn tracing() -> Self {
@@ -142,13 +146,13 @@ impl fmt::Debug for Sink {
     }
 }
 
-/// A subscription to an engine's events. It goes on when this handle is dropped, until the engine
-/// is.
+/// A subscription to an engine's events. If the handle is dropped, the subscription continues until
+/// the engine is dropped.
 #[derive(Clone)]
 pub struct LogHandle(Arc<Subscription>);
 
 impl LogHandle {
-    /// Waits until what happened before is delivered, at most so long; gives whether it is.
+    /// Waits until all earlier events are delivered, at most `timeout`. Returns whether they are.
     #[allow(
         clippy::must_use_candidate,
         reason = "who only wants to wait need not ask"
@@ -157,8 +161,8 @@ impl LogHandle {
         self.0.flush(self.0.mark(), timeout)
     }
 
-    /// Ends the subscription, and waits at most so long until what happened before is delivered;
-    /// gives whether it is.
+    /// Ends the subscription and waits until all earlier events are delivered, at most `timeout`.
+    /// Returns whether they are.
     #[allow(
         clippy::must_use_candidate,
         reason = "who only wants to wait need not ask"
@@ -167,28 +171,30 @@ impl LogHandle {
         self.0.close(timeout)
     }
 
-    /// What became of its events, in this process.
+    /// Returns the counts of the subscription's events in this process.
     #[must_use]
     pub fn counts(&self) -> LogCounts {
         self.0.counts()
     }
 
-    /// How much was accepted so far, for a host that flushes in slices.
+    /// Returns the number of events accepted so far, for a host that flushes in slices.
     #[doc(hidden)]
     #[must_use]
     pub fn _mark(&self) -> u64 {
         self.0.mark()
     }
 
-    /// Waits at most so long until what was accepted at the mark is delivered; gives whether it is.
+    /// Waits until the events accepted before the mark are delivered, at most `timeout`. Returns
+    /// whether they are.
     #[doc(hidden)]
     #[must_use]
     pub fn _flush_to(&self, mark: u64, timeout: Duration) -> bool {
         self.0.flush(mark, timeout)
     }
 
-    /// The next events of a [`Sink::Fetch`], at most so many and one that says how many were
-    /// dropped. While a host works on them what this thread asks of an engine is not told.
+    /// Returns the next events of a [`Sink::Fetch`], at most `most` and one that reports dropped
+    /// events. Until the host reports them as fetched, calls of an engine on this thread emit no
+    /// events.
     #[doc(hidden)]
     #[must_use]
     pub fn _fetch(&self, most: usize) -> Vec<Event> {
@@ -196,8 +202,8 @@ impl LogHandle {
         self.0.fetch(most)
     }
 
-    /// The next events of a [`Sink::Pull`], at most so many, after at most so long; perhaps none.
-    /// Returns `None` if there will be no more.
+    /// Returns the next events of a [`Sink::Pull`], at most `most`, after at most `timeout`. The
+    /// list may be empty. Returns `None` at the end of the events.
     #[doc(hidden)]
     #[must_use]
     pub fn _pull(&self, most: usize, timeout: Duration) -> Option<Vec<Event>> {
@@ -205,7 +211,7 @@ impl LogHandle {
         self.0.pull(most, timeout)
     }
 
-    /// So many of the fetched were worked on, and so many of them failed.
+    /// Records that the host has processed `all` fetched events, of which `failed` failed.
     #[doc(hidden)]
     pub fn _fetched(&self, all: usize, failed: usize) {
         subscription::set_delivering(false);
@@ -222,34 +228,34 @@ impl fmt::Debug for LogHandle {
     }
 }
 
-/// Ends every log of this process, and waits at most so long for all together: for hosts that end
-/// without dropping their engines. It may be called again to wait on.
+/// Ends every log of this process, and waits at most `timeout` for all of them together. For hosts
+/// that end without dropping their engines. A second call continues the wait.
 #[doc(hidden)]
 #[must_use]
 pub fn _close_all_logs(timeout: Duration) -> bool {
     subscription::close_all(timeout)
 }
 
-/// How long an engine that is dropped waits for all its logs together.
+/// The time that a dropped engine waits for all its logs together.
 const AT_THE_END: Duration = Duration::from_secs(1);
 
 const EVENTS: u8 = 1;
 const METRICS: u8 = 2;
 
-/// Everything that is told of one engine.
+/// The event bus of one engine: its subscriptions and its metrics.
 pub(crate) struct EventBus {
-    /// Whether somebody wants to know: what each verb looks at.
+    /// Whether there are subscriptions or metrics. Each call reads this field.
     on: AtomicU8,
     subscriptions: ArcSwap<Vec<Arc<Subscription>>>,
     stats: ArcSwapOption<Recorder>,
-    /// The counts of subscriptions that are closed.
+    /// The counts of closed subscriptions.
     past: ArcSwap<LogCounts>,
     clock: Clock,
 }
 
 impl fmt::Debug for EventBus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Hub")
+        f.debug_struct("EventBus")
             .field("on", &self.on)
             .finish_non_exhaustive()
     }
@@ -266,13 +272,13 @@ impl EventBus {
         }
     }
 
-    /// Whether nobody wants to know anything.
+    /// Returns whether there are neither subscriptions nor metrics.
     #[inline(always)]
     pub(crate) fn is_disabled(&self) -> bool {
         self.on.load(Ordering::Relaxed) == 0
     }
 
-    /// Whether somebody subscribes.
+    /// Returns whether there are subscriptions to which this thread may emit.
     pub(crate) fn has_subscribers(&self) -> bool {
         self.on.load(Ordering::Relaxed) & EVENTS != 0 && !is_delivering()
     }
@@ -296,7 +302,7 @@ impl EventBus {
         Ok(LogHandle(subscription))
     }
 
-    /// Counts from now on, or no more; what was counted stays.
+    /// Starts or stops the metrics. Earlier counts stay.
     pub(crate) fn measure(&self, on: bool) {
         if on {
             self.stats
@@ -307,7 +313,7 @@ impl EventBus {
         }
     }
 
-    /// What counts, if something does.
+    /// Returns the recorder if metrics are on.
     pub(crate) fn recorder(&self) -> Option<Arc<Recorder>> {
         if self.on.load(Ordering::Relaxed) & METRICS == 0 || is_delivering() {
             None
@@ -316,7 +322,7 @@ impl EventBus {
         }
     }
 
-    /// What was counted, whether or not something counts now.
+    /// Returns whether metrics are on, and the recorder if metrics have ever been on.
     pub(crate) fn recorded(&self) -> (bool, Option<Arc<Recorder>>) {
         (
             self.on.load(Ordering::Relaxed) & METRICS != 0,
@@ -324,7 +330,7 @@ impl EventBus {
         )
     }
 
-    /// What became of the events of all subscriptions.
+    /// Returns the sum of the event counts of all subscriptions.
     pub(crate) fn counts(&self) -> LogCounts {
         self.subscriptions
             .load()
@@ -332,7 +338,7 @@ impl EventBus {
             .fold(**self.past.load(), |sum, one| sum.and(one.counts()))
     }
 
-    /// Tells of something, made only if somebody wants it.
+    /// Emits an event. `make` builds it only if some subscription wants it.
     pub(crate) fn emit(
         &self,
         kind: EventKind,
@@ -364,7 +370,7 @@ impl EventBus {
         }
     }
 
-    /// The context, as far as some subscription names its fields.
+    /// Adds the context fields that some subscription names.
     pub(crate) fn context(
         &self,
         draft: EventBuilder,
@@ -392,15 +398,15 @@ impl EventBus {
         self.past.rcu(|past| past.and(gone));
         if self.subscriptions.load().is_empty() {
             self.on.fetch_and(!EVENTS, Ordering::Relaxed);
-            // Somebody may have come meanwhile.
+            // A new subscription may have been opened meanwhile.
             if !self.subscriptions.load().is_empty() {
                 self.on.fetch_or(EVENTS, Ordering::Relaxed);
             }
         }
     }
 
-    /// Ends all subscriptions, waiting at most a little for what is on its way: once for all of
-    /// them. Those that were closed before had their time.
+    /// Ends all subscriptions, with one short wait for all queued events. Subscriptions that were
+    /// closed before had their own wait.
     pub(crate) fn close(&self) {
         let open = self.subscriptions.load_full();
         let timeout = if open.iter().any(|one| one.is_given_up()) {

@@ -1,9 +1,8 @@
-//! JSON lines in a file that several processes may append to, and that is set aside when it has
-//! grown.
+//! JSON lines in a file that several processes may append to, and that is rotated when it is full.
 //!
 //! A batch of whole lines is one write at the end of the file, so lines of several processes never
-//! mix. Who writes looks first whether the name still means the file that it has open: whoever sets
-//! it aside renames it, under a lock, and what was on its way then stands in the renamed one.
+//! mix. Before a write the writer checks that the name still means its open file. Rotation renames
+//! the file under a lock. Lines that are being written at that time end up in the renamed file.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -13,16 +12,16 @@ use std::path::{Path, PathBuf};
 /// A file of JSON lines.
 #[derive(Debug, Clone)]
 pub struct LogFile {
-    /// Its name. `NAME.1` is what was set aside last, and `NAME.lock` stands beside it.
+    /// The path of the file. `PATH.1` is the last rotated file, and `PATH.lock` is beside the file.
     pub path: PathBuf,
-    /// How large it grows before it is set aside; nothing for ever.
+    /// The size in bytes at which the file is rotated, or `None` for no rotation.
     pub rotate_bytes: Option<u64>,
-    /// How many are kept of those set aside.
+    /// The number of rotated files to keep.
     pub keep: u32,
 }
 
 impl LogFile {
-    /// A file of that name, which is set aside at 64 MiB; five are kept.
+    /// Returns a file at `path` that is rotated at 64 MiB. Five rotated files are kept.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self {
             path: path.into(),
@@ -31,8 +30,8 @@ impl LogFile {
         }
     }
 
-    /// Opens it once, to say now if that cannot be. A pipe that nobody reads is refused: to open it
-    /// would wait.
+    /// Opens the file once, to report now if that is impossible. Refuses a pipe without a reader,
+    /// because opening it would block.
     pub(crate) fn check(&self) -> io::Result<()> {
         OpenOptions::new()
             .append(true)
@@ -43,10 +42,10 @@ impl LogFile {
     }
 }
 
-/// How much is written at once, but for a line that is longer.
+/// The greatest size of one write, except for a longer line.
 const CHUNK: usize = 64 << 10;
 
-/// The one who writes. It lives on the thread that delivers.
+/// The writer of a log file, owned by the delivering thread.
 #[derive(Debug)]
 pub(crate) struct RotatingWriter {
     of: LogFile,
@@ -74,7 +73,7 @@ impl RotatingWriter {
         }
     }
 
-    /// Writes lines, each with its end; gives how many could not be written.
+    /// Writes lines, each with its end. Returns how many could not be written.
     pub(crate) fn write(&mut self, lines: &[String]) -> usize {
         let most = usize::try_from(self.of.rotate_bytes.unwrap_or(u64::MAX))
             .unwrap_or(usize::MAX)
@@ -95,7 +94,7 @@ impl RotatingWriter {
         }
     }
 
-    /// Writes so many lines; gives how many of them are not whole in the file.
+    /// Writes `count` lines. Returns how many of them are not complete in the file.
     fn write_chunk(&mut self, chunk: &str, count: usize) -> usize {
         let mut written = 0_usize;
         let _ = self.append(chunk, &mut written);
@@ -112,7 +111,7 @@ impl RotatingWriter {
         self.rotate_if_full(chunk.len() as u64)?;
         let torn = self.torn;
         let file = self.current()?;
-        // What another line was torn off from stays a line of its own.
+        // The beginning of a torn line becomes a line of its own.
         if torn {
             file.write_all(b"\n")?;
         }
@@ -138,7 +137,7 @@ impl RotatingWriter {
         Ok(())
     }
 
-    /// The open file, opened anew if its name has come to mean another.
+    /// Returns the open file, and opens it again if the name means another file now.
     fn current(&mut self) -> io::Result<&mut File> {
         let now = fs::metadata(&self.of.path)
             .map(|found| (found.dev(), found.ino()))
@@ -154,7 +153,7 @@ impl RotatingWriter {
         Ok(&mut self.file.insert(file).0)
     }
 
-    /// Sets the file aside if so much more would make it too large.
+    /// Rotates the file if `more` bytes would make it too large.
     fn rotate_if_full(&mut self, more: u64) -> io::Result<()> {
         let Some(most) = self.of.rotate_bytes else {
             return Ok(());
@@ -168,12 +167,12 @@ impl RotatingWriter {
             .create(true)
             .truncate(false)
             .open(with_ending(&self.of.path, ".lock"))?;
-        // Another process is at it, or somebody died at it while a child held on to the lock: the
-        // file grows a little more.
+        // Another process is rotating the file, or died while rotating and a forked child still
+        // holds the lock. Skip the rotation; the file may exceed its limit for now.
         if lock.try_lock().is_err() {
             return Ok(());
         }
-        // Another may have done it before the lock was ours.
+        // Another process may have rotated the file before this one took the lock.
         if is_full(self.current()?.metadata()?.len()) {
             self.rotate()?;
         }
@@ -200,7 +199,7 @@ impl RotatingWriter {
 mod tests {
     use super::*;
 
-    /// A temporary folder. It is removed when the test ends.
+    /// A temporary folder that is removed when the test ends.
     struct Folder(PathBuf);
 
     impl Folder {

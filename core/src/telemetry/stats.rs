@@ -1,5 +1,5 @@
-//! How often what was answered, and how fast: counted without a lock, in parts that threads do not
-//! share.
+//! Metrics: the number and the latency of decisions. Counted without locks, in shards so that
+//! threads rarely share a counter.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -11,65 +11,64 @@ use serde::Serialize;
 
 use super::LogCounts;
 
-/// The bounds of the buckets double, from 1 microsecond to half a second; the last bucket has what
-/// took longer.
+/// The number of bounded buckets. The bounds double, from 1 microsecond to half a second, and the
+/// last bucket counts everything above.
 const BOUNDS: usize = 20;
 
-/// How many pairs of action and code are told apart; what comes after them is `other`.
+/// The greatest number of pairs of action and code. Further pairs are counted as `other`.
 const MOST: usize = 512;
 const OTHER: &str = "other";
 
-/// How many parts a count has.
+/// The number of shards of a counter.
 const PARTS: usize = 4;
 
-/// The answers of one action with one code.
+/// The decisions about one action with one code.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DecisionSeries {
-    /// The action; of a command its name, of `login` and `desk` the verb.
+    /// The action. For a command it is the command's name, and for `login` and `desk` the verb.
     pub action: Arc<str>,
-    /// The code of the answer.
+    /// The code of the decisions.
     pub code: Arc<str>,
-    /// How many there were.
+    /// The number of decisions.
     pub count: u64,
-    /// How long they took together, in microseconds.
+    /// The sum of their latencies in microseconds.
     pub sum_us: u64,
-    /// How many took at most as long as each of the bounds and longer than the one before; the
-    /// last, longer than all.
+    /// The number of decisions in each latency bucket: at most its bound and above the previous
+    /// one. The last bucket counts those above all bounds.
     pub buckets: Vec<u64>,
 }
 
-/// How often a verb gave an error.
+/// The number of errors of one verb with one code.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ErrorCount {
     /// The verb.
     pub verb: &'static str,
     /// The error's code.
     pub code: &'static str,
-    /// How often.
+    /// The number of errors.
     pub count: u64,
 }
 
-/// What was counted since [`Engine::measure`](crate::Engine::measure) was called first.
+/// The metrics since the first call of [`Engine::measure`](crate::Engine::measure).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Stats {
-    /// Whether it is counted now.
+    /// Whether metrics are on now.
     pub measured: bool,
-    /// The upper bounds of the buckets, in microseconds.
+    /// The upper bounds of the latency buckets in microseconds.
     pub bounds_us: Vec<u64>,
-    /// The answers, sorted by action and code.
+    /// The decisions, sorted by action and code.
     pub decisions: Vec<DecisionSeries>,
     /// The errors, sorted by verb and code.
     pub errors: Vec<ErrorCount>,
-    /// How often the policies were swapped.
+    /// The number of policy reloads.
     pub reloads: u64,
-    /// How often the directory was changed by this process.
+    /// The number of directory changes by this process.
     pub changes: u64,
-    /// What became of the events of all logs, measured or not.
+    /// The event counts of all logs, whether or not metrics are on.
     pub events: LogCounts,
 }
 
-/// The part of a count that some threads share. Aligned, so that no two parts are in one line of
-/// the processor's cache.
+/// One shard of a counter. The alignment keeps two shards out of one cache line.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 struct CounterShard {
@@ -80,7 +79,7 @@ struct CounterShard {
 #[derive(Debug, Default)]
 struct ShardedCounter([CounterShard; PARTS]);
 
-/// The part of this thread.
+/// Returns the index of this thread's shard.
 fn shard_index() -> usize {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     thread_local! {
@@ -89,7 +88,7 @@ fn shard_index() -> usize {
     MINE.try_with(|mine| *mine).unwrap_or(0)
 }
 
-/// The first bucket whose bound it does not pass.
+/// Returns the first bucket whose bound is at least the given latency.
 fn bucket(nanoseconds: u64) -> usize {
     let us = nanoseconds.div_ceil(1_000);
     let place = u64::BITS.saturating_sub(us.saturating_sub(1).leading_zeros());
@@ -132,7 +131,7 @@ impl ShardedCounter {
 
 type SeriesMap = HashMap<Arc<str>, HashMap<Arc<str>, Arc<ShardedCounter>>>;
 
-/// What counts.
+/// The counters of an engine.
 #[derive(Debug, Default)]
 pub(crate) struct Recorder {
     known: ArcSwap<SeriesMap>,
@@ -143,7 +142,7 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    /// An answer to a question about this action.
+    /// Counts a decision about an action.
     pub(crate) fn count_decision(&self, action: &str, code: &str, took: Duration) {
         let find = |known: &SeriesMap| {
             known
@@ -172,7 +171,7 @@ impl Recorder {
         }
     }
 
-    /// An error of a verb.
+    /// Counts an error of a verb.
     pub(crate) fn count_error(&self, verb: &'static str, code: &'static str) {
         let mut found = self.errors.load().get(&(verb, code)).map(Arc::clone);
         if found.is_none() {
@@ -198,7 +197,7 @@ impl Recorder {
 }
 
 impl Stats {
-    /// What was counted by these.
+    /// Builds the statistics from the recorder's counters.
     pub(crate) fn of(measured: bool, recorder: Option<&Recorder>, events: LogCounts) -> Self {
         let bounds_us = (0..BOUNDS)
             .filter_map(|place| 1_u64.checked_shl(u32::try_from(place).ok()?))

@@ -1,8 +1,9 @@
-//! One subscription: a bounded queue that no producer waits for, and the thread that delivers.
+//! A subscription: a bounded queue that no producer waits for, and the thread that delivers its
+//! events.
 //!
-//! Queue and thread are a process's own. A fork copies the queue without the thread, and perhaps in
-//! the middle of a step of it: a child leaves the copy alone, and makes itself new ones when it
-//! first has something to tell.
+//! Queue and thread belong to one process. A fork copies the queue without the thread, and perhaps
+//! in the middle of an operation. So a child never touches the copy, and creates a new queue and
+//! thread at its first event.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,14 +21,18 @@ use super::rotating_file::RotatingWriter;
 use super::{LogHandle, LogOptions, Sink};
 use crate::model::clock::Clock;
 
-/// How many events are delivered at once.
+/// The greatest number of events in one delivery.
 const BATCH: usize = 256;
 
-/// How often a thread of a forked process looks whether that has ended.
+/// The interval at which the delivering thread of a forked process checks whether the process has
+/// ended.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Whether this process goes on for the threads of its logs alone: one that was forked from a
-/// thread ends by the end of that thread, which no library is told of.
+/// Returns whether the main thread of this process has ended, so that only threads of its logs keep
+/// it alive.
+///
+/// A process that was forked from a thread ends with that thread, and no library is notified of the
+/// end.
 fn is_main_thread_gone() -> bool {
     let id = process::id();
     let stat = std::fs::read_to_string(format!("/proc/{id}/task/{id}/stat")).unwrap_or_default();
@@ -36,29 +41,31 @@ fn is_main_thread_gone() -> bool {
 }
 
 thread_local! {
-    /// Whether this thread delivers: what a sink itself asks of an engine is not told, or it would
-    /// go on for ever.
+    /// Whether this thread delivers events. Calls of an engine by a sink emit no events, because
+    /// delivery would otherwise never end.
     static DELIVERS: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether what this thread does is not to be told.
+/// Returns whether this thread must not emit events.
 pub(crate) fn is_delivering() -> bool {
     DELIVERS.try_with(Cell::get).unwrap_or(false)
 }
 
-/// Says whether this thread delivers from now on.
+/// Sets whether this thread delivers from now on.
 pub(crate) fn set_delivering(delivers: bool) {
     let _ = DELIVERS.try_with(|now| now.set(delivers));
 }
 
-/// What became of a subscription's events, in this process.
+/// The counts of a subscription's events in this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct LogCounts {
-    /// So many the sink took.
+    /// The number of events that the sink accepted.
     pub delivered: u64,
-    /// So many were lost, for the queue was full, or the log was closed before they were delivered.
+    /// The number of lost events: the queue was full, or the log was closed before they were
+    /// delivered.
     pub dropped: u64,
-    /// So many the sink could not take: a callback that failed, a disk that is full.
+    /// The number of events that the sink could not process, such as after a failed callback or on
+    /// a full disk.
     pub failed: u64,
 }
 
@@ -72,30 +79,29 @@ impl LogCounts {
     }
 }
 
-enum Message {
+enum QueueMessage {
     Event(Arc<EventBuilder>),
-    /// Something else changed.
+    /// Wakes the delivering thread for a change that is not an event.
     Wake,
 }
 
-/// The queue of one process.
+/// The delivery queue of one process.
 struct DeliveryQueue {
     process: u32,
-    sender: SyncSender<Message>,
+    sender: SyncSender<QueueMessage>,
     /// Taken by the thread that delivers.
-    receiver: Mutex<Option<Receiver<Message>>>,
-    /// Whether there is such a thread; where the host fetches, whether it was told that there is
-    /// something.
+    receiver: Mutex<Option<Receiver<QueueMessage>>>,
+    /// Whether the delivering thread runs. For a host that fetches: whether it has been woken.
     begun: AtomicBool,
-    /// Whether the host was asked for a thread that pulls.
+    /// Whether the host was asked to start a thread that pulls.
     started: AtomicBool,
     accepted: AtomicU64,
     delivered: AtomicU64,
     failed: AtomicU64,
     dropped: AtomicU64,
-    /// How many of the dropped nobody was told of.
+    /// The number of dropped events that have not been reported yet.
     untold: AtomicU64,
-    /// Whether the thread is at its end.
+    /// Whether the thread has ended.
     ended: AtomicBool,
     progress: (Mutex<()>, Condvar),
 }
@@ -147,7 +153,7 @@ impl DeliveryQueue {
     }
 
     fn tell_progress(&self) {
-        // Under the lock, so that nobody looks before it and waits after it.
+        // Takes the lock so that no waiter misses this notification between its check and its wait.
         drop(
             self.progress
                 .0
@@ -157,7 +163,7 @@ impl DeliveryQueue {
         self.progress.1.notify_all();
     }
 
-    /// Waits until it holds, or the time is over; gives whether it holds.
+    /// Waits until the condition holds or the time is over. Returns whether the condition holds.
     fn wait(&self, timeout: Duration, holds: impl Fn() -> bool) -> bool {
         let begun = Instant::now();
         let mut guard = self
@@ -183,18 +189,18 @@ impl DeliveryQueue {
     }
 }
 
-/// One subscription.
+/// A subscription.
 pub(super) struct Subscription {
     options: LogOptions,
     view: EventFilter,
     sink: Sink,
     clock: Clock,
-    /// How many answers that allow were looked at, for the sample.
+    /// The number of allowed decisions seen, for the sample.
     seen: AtomicU64,
     closed: AtomicBool,
-    /// Whether the process is at its end, so that nobody waits any more for what is on its way.
+    /// Whether the process is ending, so that no engine waits for queued events.
     given_up: AtomicBool,
-    /// The process that opened it.
+    /// The id of the process that opened the subscription.
     process: u32,
     room: ArcSwap<DeliveryQueue>,
 }
@@ -202,7 +208,8 @@ pub(super) struct Subscription {
 /// The subscriptions of this process, for hosts that end without dropping their engines.
 static OPEN: ArcSwapOption<Vec<Weak<Subscription>>> = ArcSwapOption::const_empty();
 
-/// Ends subscriptions, and waits at most so long for all together; gives whether all was delivered.
+/// Ends subscriptions and waits for all of them together, at most `timeout`. Returns whether all
+/// events were delivered.
 pub(super) fn close_together(subscriptions: &[Arc<Subscription>], timeout: Duration) -> bool {
     let begun = Instant::now();
     for subscription in subscriptions {
@@ -210,15 +217,15 @@ pub(super) fn close_together(subscriptions: &[Arc<Subscription>], timeout: Durat
     }
     let left = || timeout.saturating_sub(begun.elapsed());
     let mut is_done = true;
-    // Each is waited for, also after one that is late.
+    // Each subscription is waited for, even after one that is late.
     for subscription in subscriptions {
         is_done &= subscription.wait_for_end(left());
     }
     is_done
 }
 
-/// Ends every subscription of this process, for good: engines that are dropped later do not wait
-/// for them.
+/// Ends every subscription of this process for good. Engines that are dropped later do not wait for
+/// them.
 pub(super) fn close_all(timeout: Duration) -> bool {
     let open: Vec<Arc<Subscription>> = OPEN
         .load()
@@ -233,7 +240,7 @@ pub(super) fn close_all(timeout: Duration) -> bool {
 }
 
 impl Subscription {
-    /// A subscription, which [`close_all`] knows of.
+    /// Opens a subscription and registers it for [`close_all`].
     pub(super) fn open(options: LogOptions, sink: Sink, clock: Clock) -> Arc<Self> {
         let made = Arc::new(Self::new(options, sink, clock));
         OPEN.rcu(|open| {
@@ -270,12 +277,12 @@ impl Subscription {
         self.closed.load(Ordering::Acquire)
     }
 
-    /// Whether this field of a context is told.
+    /// Returns whether the subscription wants this field of the context.
     pub(super) fn names(&self, field: &str) -> bool {
         self.options.context_fields.iter().any(|name| name == field)
     }
 
-    /// Whether it wants such an event. Answers that allow may be told in part.
+    /// Returns whether the subscription wants such an event. Allowed decisions may be sampled.
     pub(super) fn wants(&self, kind: EventKind, allowed: bool) -> bool {
         if self.is_closed() || !self.options.events.contains(&kind) {
             return false;
@@ -288,24 +295,24 @@ impl Subscription {
         place < self.options.sample_allowed
     }
 
-    /// The queue of this process.
+    /// Returns the delivery queue of this process.
     fn room(&self) -> Arc<DeliveryQueue> {
         let room = self.room.load_full();
         if room.process == process::id() {
             return room;
         }
-        // The parent's is never freed here: a thread that this process lacks may have been in the
-        // middle of it.
+        // The parent's queue is never freed here, because a thread that this process lacks may have
+        // been using it.
         std::mem::forget(Arc::clone(&room));
         self.room
             .compare_and_swap(&room, Arc::new(DeliveryQueue::new(self.options.queue)));
         self.room.load_full()
     }
 
-    /// Takes an event, unless there is no room for it. Never waits.
+    /// Enqueues an event, or drops it if the queue is full. Never waits.
     pub(super) fn push(self: &Arc<Self>, draft: &Arc<EventBuilder>) {
         let room = self.room();
-        match room.sender.try_send(Message::Event(Arc::clone(draft))) {
+        match room.sender.try_send(QueueMessage::Event(Arc::clone(draft))) {
             Ok(()) => {
                 room.accepted.fetch_add(1, Ordering::AcqRel);
             }
@@ -316,7 +323,7 @@ impl Subscription {
         }
     }
 
-    /// Starts the thread, or tells the host that there is something to fetch.
+    /// Starts the delivering thread, or wakes the host.
     fn begin(self: &Arc<Self>, room: &Arc<DeliveryQueue>) {
         if let Sink::Fetch(wake) = &self.sink {
             wake();
@@ -333,7 +340,7 @@ impl Subscription {
         let spawned = std::thread::Builder::new()
             .name("sublet-log".to_owned())
             .spawn(move || subscription.deliver(&own));
-        // Without a thread the queue fills, and the next event tries again.
+        // Without a thread the queue fills, and the next event tries to start one again.
         room.begun.store(spawned.is_ok(), Ordering::Release);
     }
 
@@ -341,8 +348,8 @@ impl Subscription {
         process::id() != self.process && is_main_thread_gone()
     }
 
-    /// The next message; nothing at the end of a forked process.
-    fn next(&self, receiver: &Receiver<Message>) -> Option<Message> {
+    /// Returns the next message, or `None` at the end of a forked process.
+    fn next(&self, receiver: &Receiver<QueueMessage>) -> Option<QueueMessage> {
         if process::id() == self.process {
             return receiver.recv().ok();
         }
@@ -355,7 +362,7 @@ impl Subscription {
         }
     }
 
-    /// What the thread does until the log is closed and nothing is left.
+    /// Delivers events until the log is closed and the queue is empty.
     fn deliver(&self, room: &DeliveryQueue) {
         set_delivering(true);
         let receiver = room
@@ -373,7 +380,7 @@ impl Subscription {
             let rest = receiver.try_iter().take(BATCH.saturating_sub(1));
             let drafts: Vec<Arc<EventBuilder>> = std::iter::once(first)
                 .chain(rest)
-                .filter_map(Message::event)
+                .filter_map(QueueMessage::event)
                 .collect();
             let failed = self.hand_over(&drafts, &mut lines);
             room.delivered(drafts.len(), failed);
@@ -382,8 +389,9 @@ impl Subscription {
                 break;
             }
             if self.is_closed() {
-                // Once more, in case nothing is left and nobody wakes us.
-                let _ = room.sender.try_send(Message::Wake);
+                // Loop once more, because the queue may be empty and no event would wake the
+                // thread.
+                let _ = room.sender.try_send(QueueMessage::Wake);
             }
         }
         *room.receiver.lock().unwrap_or_else(PoisonError::into_inner) = Some(receiver);
@@ -397,7 +405,7 @@ impl Subscription {
         }
     }
 
-    /// How many were lost since it was told last.
+    /// Returns an event with the number of events lost since the last report, if there are any.
     fn lost(&self, room: &DeliveryQueue) -> Option<EventBuilder> {
         let lost = room.untold.swap(0, Ordering::AcqRel);
         (lost > 0).then(|| {
@@ -405,7 +413,7 @@ impl Subscription {
         })
     }
 
-    /// Gives events to the sink; gives how many it could not take.
+    /// Passes events to the sink. Returns how many the sink could not process.
     fn hand_over(&self, drafts: &[Arc<EventBuilder>], lines: &mut Option<RotatingWriter>) -> usize {
         if drafts.is_empty() {
             return 0;
@@ -427,8 +435,8 @@ impl Subscription {
         catch_unwind(AssertUnwindSafe(work)).unwrap_or(drafts.len())
     }
 
-    /// The next events, for a host that fetches them itself: at most so many. After an empty answer
-    /// it is told again.
+    /// Returns the next events for a host that fetches, at most `most`. After an empty result the
+    /// host is woken again.
     pub(super) fn fetch(&self, most: usize) -> Vec<Event> {
         let room = self.room();
         let Ok(mut receiver) = room.receiver.try_lock() else {
@@ -440,19 +448,26 @@ impl Subscription {
         let mut drafts: Vec<Arc<EventBuilder>> = waiting
             .try_iter()
             .take(most)
-            .filter_map(Message::event)
+            .filter_map(QueueMessage::event)
             .collect();
         if drafts.is_empty() {
             room.begun.store(false, Ordering::Release);
-            // What came between the look and the word would wait for the next.
-            drafts.extend(waiting.try_iter().take(most).filter_map(Message::event));
+            // An event that arrived before `begun` was cleared would otherwise wait for the next
+            // event.
+            drafts.extend(
+                waiting
+                    .try_iter()
+                    .take(most)
+                    .filter_map(QueueMessage::event),
+            );
         }
         let mut events: Vec<Event> = drafts.iter().map(|draft| self.view.apply(draft)).collect();
         events.extend(self.lost(&room).map(|draft| self.view.apply(&draft)));
         events
     }
 
-    /// The next events, for a thread of the host that pulls: waits for some at most so long.
+    /// Returns the next events for a thread of the host that pulls. Waits at most `timeout` for
+    /// some.
     pub(super) fn pull(&self, most: usize, timeout: Duration) -> Option<Vec<Event>> {
         let events = self.fetch(most);
         if !events.is_empty() {
@@ -474,7 +489,7 @@ impl Subscription {
         }
     }
 
-    /// What the host did with what it fetched.
+    /// Records the result of the host's work on fetched events.
     pub(super) fn fetched(&self, all: usize, failed: usize) {
         self.room().delivered(all, failed);
     }
@@ -488,7 +503,7 @@ impl Subscription {
         }
     }
 
-    /// How many events were accepted so far: what [`Self::flush`] waits for.
+    /// Returns the number of events accepted so far, which [`Self::flush`] waits for.
     pub(super) fn mark(&self) -> u64 {
         let room = self.room.load();
         if room.process == process::id() {
@@ -498,20 +513,20 @@ impl Subscription {
         }
     }
 
-    /// Waits until so many events are delivered; gives whether they are.
+    /// Waits until the events accepted before the mark are delivered. Returns whether they are.
     pub(super) fn flush(&self, mark: u64, timeout: Duration) -> bool {
         let room = self.room.load_full();
         room.process != process::id() || room.wait(timeout, || room.done() >= mark)
     }
 
-    /// Takes no more, and waits until what is there is delivered, or the time is over: the rest is
-    /// dropped. Gives whether all was delivered.
+    /// Closes the subscription and waits for its queued events, at most `timeout`. Drops the rest.
+    /// Returns whether all events were delivered.
     pub(super) fn close(&self, timeout: Duration) -> bool {
         self.end();
         self.wait_for_end(timeout)
     }
 
-    /// Takes no more, and has the thread end when nothing is left.
+    /// Closes the subscription, and lets its thread end when the queue is empty.
     fn end(&self) {
         self.closed.store(true, Ordering::Release);
         let room = self.room.load();
@@ -521,11 +536,12 @@ impl Subscription {
         match &self.sink {
             Sink::Fetch(_) => {}
             Sink::Pull(_) => room.tell_progress(),
-            _ => drop(room.sender.try_send(Message::Wake)),
+            _ => drop(room.sender.try_send(QueueMessage::Wake)),
         }
     }
 
-    /// Waits at most so long until the thread is at its end; gives whether all was delivered.
+    /// Waits until the thread has ended, at most `timeout`. Returns whether all events were
+    /// delivered.
     fn wait_for_end(&self, timeout: Duration) -> bool {
         let room = self.room.load_full();
         if room.process != process::id() {
@@ -542,16 +558,16 @@ impl Subscription {
         if !thread.load(Ordering::Acquire) {
             return Self::lose_late(&room) == 0;
         }
-        // A sink that closes its own log is not waited for by itself.
+        // A sink that closes its own log must not wait for itself.
         let ended = !is_delivering() && room.wait(timeout, || room.ended.load(Ordering::Acquire));
         if ended {
-            // Came while the thread was at its end.
+            // These events arrived while the thread was ending.
             Self::lose_late(&room);
         }
         ended
     }
 
-    /// Counts as dropped what no thread will deliver; gives how much that is.
+    /// Counts the events that no thread will deliver as dropped. Returns their number.
     fn lose_late(room: &DeliveryQueue) -> u64 {
         let receiver = room
             .receiver
@@ -559,19 +575,19 @@ impl Subscription {
             .unwrap_or_else(PoisonError::into_inner)
             .take();
         let late = receiver.map_or(0, |receiver| {
-            receiver.try_iter().filter_map(Message::event).count()
+            receiver.try_iter().filter_map(QueueMessage::event).count()
         }) as u64;
         room.dropped.fetch_add(late, Ordering::AcqRel);
         late
     }
 
-    /// Whether the process is at its end.
+    /// Returns whether the process is ending.
     pub(super) fn is_given_up(&self) -> bool {
         self.given_up.load(Ordering::Acquire)
     }
 }
 
-impl Message {
+impl QueueMessage {
     fn event(self) -> Option<Arc<EventBuilder>> {
         match self {
             Self::Event(draft) => Some(draft),
@@ -586,8 +602,8 @@ fn line(event: &Event) -> String {
     text
 }
 
-/// A number that looks drawn (splitmix64): so a sample takes its part of any pattern of requests,
-/// and needs no randomness.
+/// Returns a pseudorandom number (splitmix64). A sample thus covers any pattern of requests without
+/// randomness.
 fn mixed(number: u64) -> u64 {
     let mut mixed = number.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

@@ -1,4 +1,4 @@
-//! Queues of events: delivery, drops, sampling, and the end of a log.
+//! Tests of queues: delivery, drops, samples and the end of a log.
 #![allow(
     clippy::used_underscore_items,
     reason = "what bindings use is tested here"
@@ -12,7 +12,7 @@ use super::*;
 
 const LONG: Duration = Duration::from_secs(20);
 
-/// Returns a sink that collects the events it receives.
+/// Returns a sink that stores its events, and the stored events.
 fn collecting_sink() -> (Sink, Arc<Mutex<Vec<Event>>>) {
     let kept = Arc::new(Mutex::new(Vec::new()));
     let found = Arc::clone(&kept);
@@ -230,7 +230,7 @@ fn fetching_host_is_woken_once_per_batch() {
     (0..5).for_each(|_| decide(&hub, true));
     assert_eq!(told.load(Ordering::Relaxed), 1);
     let first = log._fetch(10);
-    // Requests that the host makes while it handles events emit no events.
+    // Calls between fetch and report emit no events.
     assert!(!hub.has_subscribers());
     log._fetched(2, 1);
     assert_eq!(

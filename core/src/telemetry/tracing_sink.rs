@@ -1,15 +1,16 @@
-//! Events for the `tracing` crate.
+//! A sink that passes events to the `tracing` crate.
 
 use std::sync::Arc;
 
 use tracing::{Dispatch, dispatcher};
 
-use super::event::{Draft, Event, EventKind};
+use super::event::{Event, EventBuilder, EventKind};
 
-/// Tells the subscriber of events, each in the span where it happened; gives how many it could not.
+/// Emits the events to the subscriber, each in the span where it happened. Returns how many could
+/// not be emitted.
 pub(super) fn tell<'e>(
     dispatch: &Dispatch,
-    events: impl Iterator<Item = (&'e Arc<Draft>, &'e Event)>,
+    events: impl Iterator<Item = (&'e Arc<EventBuilder>, &'e Event)>,
 ) -> usize {
     dispatcher::with_default(dispatch, || {
         events.for_each(|(draft, event)| draft.span.in_scope(|| one(event)))
@@ -57,9 +58,9 @@ mod tests {
 
     use super::*;
     use crate::model::clock::Clock;
-    use crate::telemetry::{Hub, LogOptions, Sink};
+    use crate::telemetry::{EventBus, LogOptions, Sink};
 
-    /// A subscriber that records the events it receives.
+    /// A subscriber that records its events.
     #[derive(Default)]
     struct Told(Arc<Mutex<Vec<String>>>);
 
@@ -100,10 +101,10 @@ mod tests {
         let told = Told::default();
         let found = Arc::clone(&told.0);
         let sink = dispatcher::with_default(&Dispatch::new(told), Sink::tracing);
-        let hub = Hub::new(Clock::System);
+        let hub = EventBus::new(Clock::System);
         let log = hub.log(LogOptions::default(), sink).expect("a log");
         for allowed in [true, false] {
-            hub.tell(EventKind::Decision, "check", allowed, |draft| {
+            hub.emit(EventKind::Decision, "check", allowed, |draft| {
                 draft
                     .text("action", Some("read"))
                     .field("allowed", Some(allowed))

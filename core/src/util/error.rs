@@ -1,46 +1,45 @@
-//! What can go wrong without an answer: one enum, one stable code each, and help.
+//! Errors: one enum, with a stable code and a help text for each variant.
 //!
-//! A refusal is not an error: it is a [`Decision`](crate::Decision) with `allowed == false`.
+//! A refusal is not an error. It is a [`Decision`](crate::Decision) with `allowed == false`.
 
 use std::fmt::{self, Write};
 
 use super::printable::Printable;
 
-/// Where in a file a [`Diagnostic`] is, counted from 1. Columns count characters.
+/// The position of a [`Diagnostic`] in a file, counted from 1. Columns count characters.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct SourceSpan {
-    /// The file's name inside the bundle, or the name of the argument that held the text.
+    /// The file's name inside the bundle, or the name of the argument with the text.
     pub file: String,
-    /// Line, from 1.
+    /// The line, from 1.
     pub line: u32,
-    /// Column in characters, from 1.
+    /// The column in characters, from 1.
     pub column: u32,
-    /// How many characters of that line are to blame, at least 1.
+    /// The number of marked characters of the line, at least 1.
     pub width: u32,
-    /// The line itself, cut to a length that a terminal can show.
+    /// The text of the line, cut to a length that a terminal can show.
     pub text: String,
-    /// How many characters of `text` stand before the caret (`column - 1`, unless the line was
-    /// cut).
+    /// The number of characters of `text` before the caret (`column - 1`, unless the line was cut).
     pub indent: u32,
 }
 
-/// One thing that is wrong in a file that was to be loaded.
+/// One problem in a file that was loaded.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Diagnostic {
-    /// The stable code, `family.what`.
+    /// The stable code, `family.name`.
     pub code: &'static str,
-    /// What is wrong, naming the thing.
+    /// The problem, with the name of the thing.
     pub message: String,
-    /// Where, if a place in a file is to blame.
+    /// The position, if the problem has a position in a file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub place: Option<SourceSpan>,
-    /// What to do about it.
+    /// Advice on the next step.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
 }
 
-/// Texts of the file and of the message are escaped where a terminal would not show them as they
-/// stand.
+/// Characters of the file and of the message are escaped if a terminal would not show them as they
+/// are.
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let f = &mut Printable {
@@ -73,16 +72,27 @@ impl fmt::Display for Location<'_> {
     }
 }
 
-/// All faults of the first stage of loading that failed; never empty.
+/// The problems of the first stage of loading that failed. Never empty.
+///
+/// # Example: a policy with a syntax error
+/// ```
+/// use sublet::{CedarProgram, Engine, Options, PolicySource};
+/// let policies = "permit (principal, action, resource".to_owned();
+/// let program = CedarProgram { policies, ..CedarProgram::default() };
+/// let options = Options { policies: PolicySource::Cedar(program), ..Options::default() };
+/// let error = Engine::open(options).unwrap_err();
+/// assert_eq!(error.code(), "bundle.syntax");
+/// assert!(!error.faults().is_empty());
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Diagnostics(Vec<Diagnostic>);
 
 impl Diagnostics {
-    /// The faults as an error, or `Ok` when there are none. Errors come before warnings,
-    /// and those of one file in the order of its text.
+    /// Returns the problems as an error, or `Ok` if there are none. Errors come before warnings,
+    /// and the problems of one file in the order of its text.
     ///
     /// # Errors
-    /// [`Error::Bundle`] with these faults, if there are any.
+    /// [`Error::Bundle`] with these problems, if there are any.
     pub fn into_result(mut faults: Vec<Diagnostic>) -> Result<(), Error> {
         for fault in &mut faults {
             fault.message = fault
@@ -113,7 +123,7 @@ impl Diagnostics {
         }
     }
 
-    /// The faults, in the order of the files and of their text.
+    /// Returns the problems, in the order of the files and of their text.
     #[must_use]
     pub fn as_slice(&self) -> &[Diagnostic] {
         &self.0
@@ -140,19 +150,26 @@ impl fmt::Display for Diagnostics {
 
 macro_rules! errors {
     ($( $(#[$doc:meta])* $name:ident { $($(#[$fdoc:meta])* $field:ident : $ty:ty),* $(,)? } $code:literal $message:literal $help:literal; )*) => {
-        /// Why there is no answer. Each variant has a stable code and help.
+        /// The reason why there is no result. Each variant has a stable code and a help text.
+        ///
+        /// # Example: the code and the help of an error
+        /// ```
+        /// let error = sublet::normalise_email("ann").unwrap_err();
+        /// assert_eq!(error.code(), "directory.email");
+        /// assert_eq!(error.help(), Some("an address is `name@host`"));
+        /// ```
         #[derive(Debug, Clone, PartialEq, Eq)]
         #[non_exhaustive]
         pub enum Error {
-            /// Files that were to be loaded are at fault; each fault has its own code and place.
+            /// Loaded files have problems. Each problem has a code and a position of its own.
             Bundle(Diagnostics),
             $( $(#[$doc])* $name { $($(#[$fdoc])* #[doc = concat!("`", stringify!($field), "`, as in the message.")] $field: $ty),* }, )*
         }
 
         impl std::error::Error for Error {}
 
-        /// The message, on one line and with nothing in it that a terminal or a log would not show
-        /// as it stands.
+        /// The message, on one line. Characters that a terminal or a log would not show as they
+        /// are, are escaped.
         impl fmt::Display for Error {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 match self {
@@ -163,7 +180,8 @@ macro_rules! errors {
         }
 
         impl Error {
-            /// The stable code, `family.what`; for a bundle, the code of its first fault.
+            /// Returns the stable code, `family.name`. For a bundle, it is the code of the first
+            /// problem.
             #[must_use]
             pub fn code(&self) -> &'static str {
                 match self {
@@ -172,7 +190,7 @@ macro_rules! errors {
                 }
             }
 
-            /// What to do about it.
+            /// Returns advice on the next step.
             #[must_use]
             pub fn help(&self) -> Option<&str> {
                 match self {
@@ -181,7 +199,7 @@ macro_rules! errors {
                 }
             }
 
-            /// The faults of the files, when files are to blame; else empty.
+            /// Returns the problems of the loaded files. Empty for every other error.
             #[must_use]
             pub fn faults(&self) -> &[Diagnostic] {
                 match self {
@@ -196,222 +214,223 @@ macro_rules! errors {
 }
 
 errors! {
-    /// Q2: an amount is an integer from 0 to `i64::MAX`.
+    /// An amount is not an integer from 0 to `i64::MAX` (Q2).
     Amount { amount: String } "input.amount" "amount `{amount}` is not an integer from 0 to 9223372036854775807" "pass a whole number; 0 asks without taking";
-    /// E1: an id that is empty names nothing.
-    EmptyId { what: String } "input.empty_id" "the id of the {what} is empty" "pass the id that the directory knows";
-    /// I6: an id that nothing can have.
+    /// An id is empty (E1).
+    EmptyId { what: String } "input.empty_id" "the id of the {what} is empty" "pass an id of 1 to 256 bytes";
+    /// An id is too long (I6).
     IdLength { what: String, length: usize } "input.id_length" "the id of the {what} has {length} bytes" "ids are at most 256 bytes";
-    /// A value that is larger than a question's may be.
-    ValueSize { what: String, limit: usize } "input.value_size" "{what} has more than {limit} bytes" "pass what the policies read, not what it was made from";
-    /// A type name that Cedar cannot read, or that the schema does not declare.
+    /// A value is larger than the values of one request may be.
+    ValueSize { what: String, limit: usize } "input.value_size" "{what} has more than {limit} bytes" "pass only the values that the policies read";
+    /// Cedar cannot read the type name, or the schema does not declare the type.
     EntityType { name: String } "input.entity_type" "no entity type `{name}` in the schema" "types are declared in the bundle's schema files";
-    /// The schema has no such action.
+    /// The schema does not declare the action.
     UnknownAction { action: String } "input.unknown_action" "no action `{action}` in the schema" "actions are declared in the bundle's schema files";
-    /// The action is not for resources of this type.
+    /// The action does not apply to resources of this type.
     ActionResource { action: String, resource_type: String } "input.action_resource" "action `{action}` does not apply to resources of type `{resource_type}`" "see the action's `appliesTo` in the schema";
-    /// A resource that the directory keeps was given with attributes of its own.
-    DirectoryResource { resource: String } "input.directory_resource" "`{resource}` is kept in the directory: it takes no account, attributes or parents here" "pass its type and id only";
+    /// The request gives attributes to a resource that is a record of the directory.
+    DirectoryResource { resource: String } "input.directory_resource" "`{resource}` is a record of the directory: a request cannot give it an account, attributes or parents" "pass its type and id only";
     /// The resource's attributes do not fit the schema.
     Resource { resource: String, reason: String } "input.resource" "resource `{resource}` does not fit the schema: {reason}" "attributes are declared on the entity type in the schema";
-    /// An attribute is left out that `@requires` of the action names.
-    AttributeRequired { resource: String, attribute: String, action: String } "input.attribute_required" "`{resource}` comes without `{attribute}`, which action `{action}` requires" "name the attribute: without it a policy could not refuse";
+    /// The request lacks an attribute that the action's `@requires` names.
+    AttributeRequired { resource: String, attribute: String, action: String } "input.attribute_required" "`{resource}` lacks `{attribute}`, which action `{action}` requires" "pass the attribute: a policy that reads it could not refuse without it";
     /// The context does not fit the schema.
-    Context { action: String, reason: String } "input.context" "context of `{action}` does not fit the schema: {reason}" "context fields are declared on the action in the schema; `facts` is the engine's";
+    Context { action: String, reason: String } "input.context" "context of `{action}` does not fit the schema: {reason}" "context fields are declared on the action in the schema; the engine sets `facts`";
     /// The request does not fit the schema.
     InvalidRequest { reason: String } "input.request" "the request does not fit the schema: {reason}" "see the action's `appliesTo` in the schema";
-    /// The channel is not one of the kernel's.
-    Channel { channel: String } "input.channel" "no channel `{channel}`" "the channels are those of the kernel schema's `Channel`";
-    /// The realm is not written as the platform's or an owner's.
+    /// The kernel schema does not declare the channel.
+    Channel { channel: String } "input.channel" "no channel `{channel}`" "the kernel schema lists the channels in `Channel`, such as `web` and `job`";
+    /// The realm is not the platform's and not an owner's.
     Realm { realm: String } "input.realm" "realm `{realm}` is neither a `Platform` nor an `Account`" "name the realm by type and id: the platform, or the owner's account";
     /// The actor is not a login.
     Actor { actor: String } "input.actor" "actor `{actor}` is not a login" "an actor is an `Account`, a `TeamMember` or an `Operator`";
-    /// Not an instant, or one that RFC 3339 cannot tell.
+    /// The text is not an instant, or RFC 3339 cannot express the instant.
     Instant { text: String } "input.instant" "`{text}` is not an instant" "write RFC 3339, such as `2026-03-31T22:00:00Z`; years are 0 to 9999";
-    /// A value that no JSON or Cedar value equals exactly.
+    /// No JSON or Cedar value equals the value exactly.
     Value { what: String, reason: String } "input.value" "{what}: {reason}" "values are booleans, 64-bit integers, strings, lists and records";
-    /// A value is nested deeper than the cap.
+    /// A value is nested deeper than the limit.
     Nesting { what: String, limit: usize } "input.nesting" "{what} is nested deeper than {limit}" "flatten it, or raise the cap at `open`";
-    /// JSON text that cannot be read.
+    /// The text is not valid JSON.
     Json { what: String, line: usize, column: usize, reason: String } "input.json" "{what}, line {line}, column {column}: {reason}" "the text must be one JSON value";
-    /// An object names a key twice (escaped twins included).
+    /// An object has a key twice (escaped duplicates included).
     DuplicateKey { what: String, line: usize, column: usize, key: String } "input.duplicate_key" "{what}, line {line}, column {column}: key `{key}` stands twice" "keep one of them";
-    /// One of many requests is malformed.
+    /// One request of a list is malformed.
     Item { index: usize, code: &'static str, reason: String } "input.item" "request {index}: {reason} [{code}]" "no request of the list was answered";
-    /// Columns of many requests that are not equally long.
+    /// The columns of a batch differ in length.
     Columns { column: &'static str, rows: usize, first: &'static str, wanted: usize } "input.columns" "column `{column}` has {rows} rows where `{first}` has {wanted}" "a column is a list with one entry a row, or one value for all rows";
-    /// A verb of the tenancy kernel was asked of a plain Cedar program, or the other way round.
+    /// The call needs the tenancy kernel, but the engine has a plain Cedar program, or the reverse.
     NotTenancy { verb: String } "input.not_tenancy" "`{verb}` needs a bundle with the tenancy kernel" "open a bundle that has `sublet.cedarschema`";
-    /// D6: an action that is no way to log in.
-    NoFlow { action: String } "input.not_a_login" "action `{action}` is no way to log in" "name an action of the kind `login`, or none for the one marked `@asks(\"login\")`";
-    /// An option of `open` or `reload` that does not exist.
+    /// The action does not log anybody in (D6).
+    NoFlow { action: String } "input.not_a_login" "action `{action}` is not a login action" "name an action of the kind `login`, or omit it to use the action marked `@asks(\"login\")`";
+    /// An option of `open` or `reload` has an unknown value.
     OptionValue { option: String, value: String } "input.option" "option `{option}` has no value `{value}`" "see the documentation of `open`";
-    /// No directory record of that type.
+    /// The directory has no records of that type.
     RecordType { name: String } "directory.record_type" "no directory record of type `{name}`" "records are `Platform`, `Operator`, `Package`, `AccessLevel`, `Account`, `TeamMember`, `Domain`";
-    /// Q9: not the name of a time zone.
+    /// The text is not the name of a time zone (Q9).
     TimeZone { zone: String } "directory.time_zone" "no time zone `{zone}`" "write an IANA name with its capitals, such as `Europe/Vienna`";
-    /// Q9: not a day that months can be counted from.
+    /// The text is not a day from which months can be counted (Q9).
     Anchor { anchor: String } "directory.anchor" "anchor `{anchor}` is not a day" "write a day of the calendar as `YYYY-MM-DD`";
-    /// A record that does not have the shape of its type.
+    /// A record does not have the shape of its type.
     Record { line: usize, reason: String } "directory.record" "record {line}: {reason}" "see the record shapes in the documentation of `import`";
-    /// Two records with the same type and id.
+    /// Two records have the same type and id.
     DuplicateId { record: String } "directory.duplicate_id" "`{record}` stands twice" "ids are unique for each type";
-    /// I5: the id of a record that is gone.
-    IdUsed { record: String } "directory.id_used" "`{record}` was another one: its counts, history and keys belong to that id" "take a new id; if the same account or member has come back, say so with `resumed` in `change` or in the command";
-    /// Two logins with the same e-mail in one realm (I1).
+    /// The id belonged to a record that was removed (I5).
+    IdUsed { record: String } "directory.id_used" "the id of `{record}` belonged to a removed record, which keeps its counts, history and keys" "choose a new id; if the same account or member has come back, set `resumed` in `change` or in the command";
+    /// Two logins in one realm have the same e-mail (I1).
     DuplicateLogin { email: String, record: String } "directory.duplicate_login" "e-mail `{email}` of `{record}` is taken by another login of its realm" "a second login of a realm needs another e-mail";
-    /// Two domain records with the same name after normalisation (D4).
+    /// Two domain records have the same name after normalisation (D4).
     DuplicateDomain { domain: String } "directory.duplicate_domain" "domain `{domain}` stands twice after normalisation" "a host name belongs to one owner";
-    /// D2: not a host name.
+    /// The text is not a host name (D2).
     DomainName { domain: String, reason: String } "directory.domain_name" "`{domain}` is not a host name: {reason}" "write the bare name, without scheme, port or path";
-    /// C4: not an e-mail address.
+    /// The text is not an e-mail address (C4).
     Email { email: String, reason: String } "directory.email" "`{email}` is not an e-mail address: {reason}" "an address is `name@host`";
-    /// A record names a package that nobody declares.
-    UnknownPackage { account: String, package: String } "directory.unknown_package" "account `{account}` has package `{package}`, which does not exist" "declare it in the catalog or put a `Package` record before";
-    /// L3: a record names a level that is gone.
+    /// A record names a package that does not exist.
+    UnknownPackage { account: String, package: String } "directory.unknown_package" "account `{account}` has package `{package}`, which does not exist" "declare it in the catalog, or put a `Package` record first";
+    /// A record names an access level that does not exist (L3).
     UnknownLevel { account: String, level: String } "directory.unknown_level" "`{account}` names access level `{level}`, which does not exist" "create the level first; name a replacement when deleting one in use";
-    /// L3: a level of another owner cannot be attached.
-    LevelOtherOwner { account: String, level: String } "directory.level_other_owner" "access level `{level}` is another owner's and cannot be attached to `{account}`" "attach a built-in level or one of the client's owner";
-    /// No such account.
+    /// The access level belongs to another owner and cannot be attached (L3).
+    LevelOtherOwner { account: String, level: String } "directory.level_other_owner" "access level `{level}` belongs to another owner and cannot be attached to `{account}`" "attach a built-in level, or a level of the client's owner";
+    /// The account does not exist.
     UnknownAccount { account: String } "directory.unknown_account" "no account with id `{account}`" "create the account first";
-    /// C5: depth is one.
+    /// The owner of a client account must be a main account (C5).
     OwnerNotMain { client: String, owner: String } "directory.owner_not_main" "client account `{client}` has owner `{owner}`, which is itself a client account" "clients create members, never clients";
-    /// An account is main (package) or client (owner), never both or neither.
+    /// An account is either a main account (package) or a client account (owner).
     AccountKind { account: String } "directory.account_kind" "account `{account}` must have a `package` (main account) or an `owner` (client account), and not both" "main accounts buy a package; clients have an owner and an access level";
-    /// C7: a disable reason that this kind of account cannot have.
+    /// An account of this kind cannot have this disable reason (C7).
     DisableReason { account: String, reason: String } "directory.disable_reason" "account `{account}` cannot be disabled for `{reason}`" "`overage` and `by_owner` are for clients, `unpaid` for main accounts, `abuse` for both";
-    /// What only a client has or can be.
+    /// The operation or field is only for client accounts.
     NotClient { account: String } "directory.not_a_client" "account `{account}` is a main account" "only clients have an access level: a main account has a package";
-    /// What only a main account has or can be.
+    /// The operation or field is only for main accounts.
     NotMain { account: String } "directory.not_main" "account `{account}` is a client account" "only main accounts have a package";
-    /// I1: logins of a client that its new owner's realm has already.
-    TransferCollisions { client: String, owner: String, emails: String } "directory.transfer_collisions" "client account `{client}` cannot go to `{owner}`, whose realm has `{emails}` already" "one of the two logins needs another e-mail first";
-    /// B1: the platform bills main accounts.
-    BillsNoClient { account: String } "billing.client" "account `{account}` is a client account" "the platform bills its owner; what he asks of it is his business";
-    /// No month, or one that has not begun.
-    Period { period: String } "billing.period" "`{period}` is no month that has begun" "write the month in which it begins, such as `2026-10`";
-    /// B4: the month runs still.
-    PeriodOpen { owner: String, period: String } "billing.period_open" "month `{period}` of `{owner}` is not over" "settle it after its last instant; `preview` shows what it comes to";
-    /// No such payment.
-    UnknownPayment { payment: u64 } "billing.unknown_payment" "no payment {payment}" "give the number that `record_payment` gave";
-    /// It was reversed before.
-    PaymentReversed { payment: u64 } "billing.payment_reversed" "payment {payment} was reversed before" "a payment is reversed once, and whole";
-    /// B6: the order in which clients are disabled is not the owner's to say, or names who is none
-    /// of them.
-    ExcessChoice { owner: String, reason: String } "billing.choice" "`{owner}` cannot choose so: {reason}" "the order is `excess_order` of the bundle's catalog; a choice names clients of the statement, each once";
-    /// I4: not what was sent to this e-mail, or not any more.
-    Token { login: String } "directory.token" "the token confirms nothing of `{login}`" "tokens are good once, for their time and for the e-mail that they were sent to: send another";
+    /// The new owner's realm already has logins with e-mails of the client (I1).
+    TransferCollisions { client: String, owner: String, emails: String } "directory.transfer_collisions" "client account `{client}` cannot be transferred to `{owner}`: the owner's realm already has `{emails}`" "change the e-mail of one of the two logins first";
+    /// The platform bills main accounts only (B1).
+    BillsNoClient { account: String } "billing.client" "account `{account}` is a client account" "use the id of its owner: the platform bills owners, and owners bill their clients themselves";
+    /// The period is not a month, or has not begun.
+    Period { period: String } "billing.period" "`{period}` is not a month that has begun" "write the month in which the period begins, such as `2026-10`";
+    /// The month is not over yet (B4).
+    PeriodOpen { owner: String, period: String } "billing.period_open" "month `{period}` of `{owner}` is not over" "settle the month after it ends; `preview` shows its present total";
+    /// The payment does not exist.
+    UnknownPayment { payment: u64 } "billing.unknown_payment" "no payment {payment}" "pass the number that `record_payment` returned";
+    /// The payment is already reversed.
+    PaymentReversed { payment: u64 } "billing.payment_reversed" "payment {payment} is already reversed" "a payment can be reversed once, and only in full";
+    /// The owner may not choose the order in which clients are disabled, or names an account that
+    /// is not one of them (B6).
+    ExcessChoice { owner: String, reason: String } "billing.choice" "`{owner}` cannot choose this order: {reason}" "the order is `excess_order` of the bundle's catalog; a choice names clients of the statement, each once";
+    /// The token was not sent to this e-mail, or is no longer valid (I4).
+    Token { login: String } "directory.token" "the token is not valid for `{login}`" "a token is valid once, until it expires, for the e-mail that it was sent to: send a new one";
     /// The operating system gave no random bytes.
-    Random { reason: String } "internal.random" "no random bytes: {reason}" "nothing was changed; try again";
-    /// D4: whose domain it is was not shown.
-    DomainProof { domain: String, proof: String } "directory.domain_proof" "domain `{domain}` has no TXT record `{proof}`" "its owner puts that record into its DNS; look again when it can be seen";
-    /// L4: a feature that the schema does not declare.
+    Random { reason: String } "internal.random" "the operating system gave no random bytes: {reason}" "nothing was changed; try again";
+    /// The DNS does not prove that the owner holds the domain (D4).
+    DomainProof { domain: String, proof: String } "directory.domain_proof" "domain `{domain}` has no TXT record `{proof}`" "the owner must publish this record in the DNS; try again when it is visible";
+    /// The schema does not declare the feature (L4).
     UnknownFeature { record: String, feature: String } "directory.unknown_feature" "`{record}` names feature `{feature}`, which the bundle does not declare" "features are declared in `app.cedarschema`";
-    /// L4: a meter that the schema does not declare.
+    /// The schema does not declare the meter (L4).
     UnknownMeter { record: String, meter: String } "directory.unknown_meter" "`{record}` names meter `{meter}`, which the bundle does not declare" "meters are declared in `app.cedarschema`";
-    /// L2: built-in levels stand in the catalog; a level of the directory is one owner's.
-    LevelOwner { level: String } "directory.level_owner" "access level `{level}` has no owner" "built-in levels stand in the bundle's catalog";
-    /// The import was stopped by its progress callback.
+    /// An access level of the directory needs an owner. Built-in levels are declared in the catalog
+    /// (L2).
+    LevelOwner { level: String } "directory.level_owner" "access level `{level}` has no owner" "name the owner; built-in levels are declared in the bundle's catalog";
+    /// The progress callback stopped the import.
     Cancelled { records: u64 } "directory.cancelled" "the import was stopped after {records} records" "nothing was changed";
-    /// A domain's kind and owner do not fit together.
+    /// The kind and the owner of a domain do not fit together.
     DomainOwner { domain: String } "directory.domain_owner" "domain `{domain}` must have an owner if it is `whitelabel`, and none if it is `platform`" "the owner is a main account";
-    /// A second platform.
-    SecondPlatform { first: String, second: String } "directory.second_platform" "platform `{second}` beside `{first}`: there is one platform" "one directory serves one platform";
+    /// The directory already has a platform.
+    SecondPlatform { first: String, second: String } "directory.second_platform" "platform `{second}` cannot be added: the directory has platform `{first}`" "one directory serves one platform";
     /// The record's attributes do not fit the schema.
     Attributes { record: String, reason: String } "directory.attributes" "attributes of `{record}` do not fit the schema: {reason}" "they are declared in `app.cedarschema`";
-    /// Something still refers to a removed record.
+    /// Another record still refers to the removed record.
     InUse { record: String, by: String } "directory.in_use" "`{record}` cannot be removed: `{by}` refers to it" "remove or move what refers to it in the same transaction";
-    /// A record was put over another, and leaves out what that one has.
-    WouldReset { record: String, fields: String } "directory.would_reset" "`{record}` has {fields}, which the record that is put over it does not name" "name these fields too (`false`, `[]`, `{}` or `null` takes one away), or `merge` what changes: then the rest stays";
-    /// A record to remove is not there.
-    UnknownRecord { record: String } "directory.unknown_record" "no `{record}` in the directory" "look at the export";
-    /// The directory moved on.
-    Revision { expected: u64, found: u64 } "directory.revision" "the directory is at revision {found}, not {expected}" "read it again, and repeat the change or the import";
+    /// A record that replaces another does not name fields that the other has.
+    WouldReset { record: String, fields: String } "directory.would_reset" "`{record}` has {fields}, which the record that is put over it does not name" "name these fields too (`false`, `[]`, `{}` or `null` removes one), or use `merge`, which changes only the fields that it names";
+    /// The record to remove does not exist.
+    UnknownRecord { record: String } "directory.unknown_record" "no `{record}` in the directory" "`export` lists the records";
+    /// The directory is at another revision than the caller expects.
+    Revision { expected: u64, found: u64 } "directory.revision" "the directory is at revision {found}, not {expected}" "read the directory again, then repeat the change or the import";
     /// A stream could not be read or written.
     Stream { reason: String } "store.stream" "the stream failed: {reason}" "nothing was changed";
-    /// The store is not one that this build has.
+    /// This build does not support the store.
     Store { store: String } "store.unknown" "no store `{store}`" "stores are `memory:` and `sqlite:PATH`, with the options `?durability=power`, `?create=no`, `?lock_timeout=MILLISECONDS` and `?mode=OCTAL`, separated by `&`";
     /// The file, or its folder, cannot be opened.
-    StoreUnreachable { store: String, reason: String } "store.unreachable" "store `{store}` cannot be opened: {reason}" "its folder must exist and be the process's to write";
-    /// Nothing can be written to it.
-    StoreReadOnly { store: String } "store.read_only" "store `{store}` cannot be written" "the file, the files beside it and their folder must be the process's to write";
+    StoreUnreachable { store: String, reason: String } "store.unreachable" "store `{store}` cannot be opened: {reason}" "its folder must exist, and the process must be able to write to it";
+    /// The store cannot be written.
+    StoreReadOnly { store: String } "store.read_only" "store `{store}` cannot be written" "the process must be able to write to the file, the files beside it and their folder";
     /// The disk is full.
-    StoreFull { store: String } "store.full" "no room is left for store `{store}`" "nothing was written; make room and try again";
+    StoreFull { store: String } "store.full" "the disk of store `{store}` is full" "nothing was written; free disk space and try again";
     /// Reading or writing failed.
-    StoreIo { store: String, reason: String } "store.io" "store `{store}` failed: {reason}" "nothing was committed; look at the disk, then try again";
-    /// The file is not what it was when it was opened.
-    StoreReplaced { store: String } "store.replaced" "the file of store `{store}` was removed or replaced" "put it back, or open the engine anew";
-    /// The file is another program's.
+    StoreIo { store: String, reason: String } "store.io" "store `{store}` failed: {reason}" "nothing was committed; check the disk, then try again";
+    /// The file was removed or replaced after it was opened.
+    StoreReplaced { store: String } "store.replaced" "the file of store `{store}` was removed or replaced" "put the file back, or open a new engine";
+    /// The file belongs to another program.
     StoreForeign { store: String } "store.foreign" "`{store}` is not a store of Sublet" "give a path of its own";
-    /// The file was written by a later version.
+    /// A later version wrote the file.
     StoreVersion { store: String, found: i64, known: i64 } "store.version" "store `{store}` has version {found} where this Sublet knows {known}" "update Sublet in every process that opens it";
-    /// The file lies on a network.
+    /// The file is on a network file system.
     StoreNetwork { store: String, system: String } "store.network" "store `{store}` lies on a network file system ({system}), whose locks do not hold" "put it on a disk of this machine";
-    /// The file cannot be read as what it was.
-    StoreCorrupt { store: String, reason: String } "store.corrupt" "store `{store}` is damaged: {reason}" "restore it from a copy; `sublet verify` says what does not agree";
-    /// Somebody else has the lock for longer than the call may wait.
-    StoreLocked { store: String, holder: String } "store.locked" "store `{store}` is locked by {holder}" "nothing was written; a process that is paused or stuck must go on or end, then try again; `?lock_timeout=MILLISECONDS` says how long to wait";
-    /// The caller gave up while it waited for the lock.
-    Interrupted { store: String } "store.interrupted" "the wait for store `{store}` was interrupted" "nothing was written; try again when it suits";
-    /// The commit failed after its end may have been written.
-    StoreUnknownOutcome { store: String, reason: String } "store.unknown_outcome" "nobody knows whether store `{store}` was written: {reason}" "repeat the call with the same idempotency key, which takes once; without a key, read `history` before you repeat it";
-    /// The database has another name, with another log beside it.
+    /// The content of the file is damaged.
+    StoreCorrupt { store: String, reason: String } "store.corrupt" "store `{store}` is damaged: {reason}" "restore it from a backup; `sublet verify` lists what is damaged";
+    /// Another holder kept the lock for longer than the call may wait.
+    StoreLocked { store: String, holder: String } "store.locked" "store `{store}` is locked by {holder}" "nothing was written; resume or end the process that is paused or stuck, then try again; `?lock_timeout=MILLISECONDS` sets how long to wait";
+    /// The caller interrupted the wait for the lock.
+    Interrupted { store: String } "store.interrupted" "the wait for store `{store}` was interrupted" "nothing was written; the call can be repeated";
+    /// The commit failed after it may have been written.
+    StoreUnknownOutcome { store: String, reason: String } "store.unknown_outcome" "it is not known whether store `{store}` was written: {reason}" "repeat the call with the same idempotency key, so that it counts once; without a key, read `history` before you repeat it";
+    /// The database file has a second name, with a second log beside it.
     StoreOtherName { store: String } "store.other_name" "the file of store `{store}` has a second name, or is open under another one" "open it under one name everywhere: remove hard links, and mount the folder instead of the file";
-    /// The log or the index was removed while others have the database open.
-    StoreSideFile { store: String, file: String } "store.side_file" "the file `{file}` of store `{store}` was removed or cut while processes have it open" "leave the files beside a database alone; its other processes put it right at their next change, then try again";
-    /// What is in the store cannot be read with this bundle.
-    StoreBehind { store: String, revision: u64, code: &'static str, reason: String } "store.behind" "the directory of store `{store}` at revision {revision} does not fit this process's bundle: {reason} [{code}]" "load the policies that it was changed with";
-    /// A form of a verb that would keep an event loop waiting for a file.
-    StoreSync { store: String, verb: String } "store.sync" "`{verb}` would keep the event loop waiting for store `{store}`" "await `{verb}Async`; the form that waits is for `memory:`";
-    /// A verb that the store does not have.
-    StoreVerb { store: String, verb: String } "store.verb" "`{verb}` is not for store `{store}`" "it is for `memory:`, in tests";
-    /// The store's lock is held by a thread that a fork lost.
-    StoreBusy { store: String } "store.busy" "store `{store}` is locked by a thread that this process does not have" "open another engine in the child: counts in memory are those of one process";
-    /// The clock ran ahead further than time can have passed.
-    ClockJump { now: String, last: String } "store.clock_jump" "the clock says {now}, but the last instant that was counted is {last}" "set the clock; if it is right, call `accept_clock`, or `sublet accept-clock STORE`";
-    /// Not a command.
-    Command { reason: String } "input.command" "the command is none: {reason}" "a command is an object with `do`, its name, and the fields of that command";
-    /// The schema has no action for it.
-    NotAsked { command: String, principal: String } "input.command_unasked" "no action asks for `{command}` of `{principal}`" "mark the action with `@asks` in the schema; its principals and resources say for whom it is";
-    /// Q7: a key that cannot be kept.
-    Key { length: usize } "input.key" "an idempotency key of {length} bytes" "keys are 1 to 255 bytes of text";
-    /// Q8, I4: not a time for a reservation to hold, or for a token or an offer to be good.
+    /// The log or the index was removed while other processes have the database open.
+    StoreSideFile { store: String, file: String } "store.side_file" "the file `{file}` of store `{store}` was removed or cut while processes have it open" "never remove the files beside a database; its other processes repair it at their next change, then try again";
+    /// The directory in the store does not fit this bundle.
+    StoreBehind { store: String, revision: u64, code: &'static str, reason: String } "store.behind" "the directory of store `{store}` at revision {revision} does not fit this process's bundle: {reason} [{code}]" "load the policies with which the directory was changed";
+    /// The synchronous form of a call would block an event loop while it waits for a file.
+    StoreSync { store: String, verb: String } "store.sync" "`{verb}` would block the event loop while it waits for store `{store}`" "await the method whose name ends in `Async`; the synchronous form is for `memory:`";
+    /// The store does not support the call.
+    StoreVerb { store: String, verb: String } "store.verb" "store `{store}` does not support `{verb}`" "only `memory:` supports it, for tests";
+    /// The store's lock is held by a thread that does not exist after a fork.
+    StoreBusy { store: String } "store.busy" "store `{store}` is locked by a thread that this process does not have" "open another engine in the child: counts in memory belong to one process";
+    /// The clock ran ahead by more time than can have passed.
+    ClockJump { now: String, last: String } "store.clock_jump" "the clock shows {now}, but the last recorded instant is {last}" "correct the clock; if it is right, call `accept_clock` or run `sublet accept-clock STORE`";
+    /// The value is not a command.
+    Command { reason: String } "input.command" "invalid command: {reason}" "a command is an object with `do`, its name, and the fields of that command";
+    /// The schema has no action for the command.
+    NotAsked { command: String, principal: String } "input.command_unasked" "no action with `@asks` applies to command `{command}` by `{principal}`" "mark an action with `@asks` in the schema; its `appliesTo` lists the types of principal and resource";
+    /// An idempotency key is empty or too long (Q7).
+    Key { length: usize } "input.key" "the idempotency key has {length} bytes" "keys are 1 to 255 bytes of text";
+    /// The time is too short or too long for a reservation, a token or an offer (Q8, I4).
     Ttl { ttl: String } "input.ttl" "nothing holds, or is good, for {ttl} milliseconds" "say 1 millisecond to 366 days";
     /// The action has no meter.
-    NotMetered { action: String } "quota.not_metered" "action `{action}` is not metered" "put `@meter` or `@frees` before the action in the schema, or ask with `authorize`";
-    /// Not a meter of the bundle, or not one of the action's.
-    NoMeter { meter: String } "quota.unknown_meter" "no meter `{meter}` here" "meters stand in the bundle's catalog; an action's in its `@meter` and `@frees`";
-    /// Only stocks are set.
-    NotStock { meter: String } "quota.not_a_stock" "meter `{meter}` is not a stock" "a flow only grows in its window";
-    /// A stock that the directory is the count of.
-    CountedByDirectory { meter: String } "quota.counted_by_directory" "meter `{meter}` is the number of records that the directory has" "perform the command that adds or removes one, or `change` the directory: `usage` and every decision follow";
+    NotMetered { action: String } "quota.not_metered" "action `{action}` is not metered" "put `@meter` or `@frees` before the action in the schema, or use `authorize`";
+    /// The bundle does not declare the meter, or the action does not use it.
+    NoMeter { meter: String } "quota.unknown_meter" "meter `{meter}` is not declared, or is not a meter of the action" "the bundle's catalog declares the meters; `@meter` and `@frees` name those of an action";
+    /// Only a stock can be set.
+    NotStock { meter: String } "quota.not_a_stock" "meter `{meter}` is not a stock" "only a stock can be set; a flow only grows in its window";
+    /// The directory counts this stock.
+    CountedByDirectory { meter: String } "quota.counted_by_directory" "meter `{meter}` is the number of records in the directory" "perform the command that adds or removes a record, or `change` the directory: the meter follows";
     /// More is freed than is used.
-    BelowZero { meter: String, used: i64, amount: i64 } "quota.below_zero" "{amount} of meter `{meter}` cannot be freed: {used} are used" "free what was counted, or `set` what there is";
-    /// Q7: one key, two requests.
-    IdempotencyMismatch { key: String } "quota.idempotency_mismatch" "key `{key}` was used for another request" "take a new key for each request; a retry sends the same request";
-    /// Q7: the key's time is over.
-    KeyPruned { key: String } "quota.key_pruned" "key `{key}` was used before, and its answer is no longer kept" "keys live to the end of the window and 35 days; they may be used anew 35 days later";
-    /// B14: the key is no top-up's.
-    UnknownTopUp { account: String, key: String } "quota.unknown_top_up" "account `{account}` has no top-up with key `{key}`" "give the key that `top_up` was called with; one without a key is taken back by `refund` of its operation";
-    /// No such operation, or one that is no longer kept.
-    UnknownOperation { operation: u64 } "quota.unknown_operation" "no operation {operation}" "it never was, or is no longer kept";
-    /// Q8: not a reservation.
-    NoReservation { operation: u64 } "quota.not_a_reservation" "operation {operation} holds nothing" "commit and release take the operation of a `reserve`";
-    /// Q8: the reservation's time is over.
+    BelowZero { meter: String, used: i64, amount: i64 } "quota.below_zero" "cannot free {amount} of meter `{meter}`: {used} are used" "free at most what is used, or `set` the present number";
+    /// The idempotency key was used for another request (Q7).
+    IdempotencyMismatch { key: String } "quota.idempotency_mismatch" "key `{key}` was used for another request" "use a new key for each request; a retry must send the same request";
+    /// The idempotency key has expired (Q7).
+    KeyPruned { key: String } "quota.key_pruned" "key `{key}` was used before, and its answer is no longer stored" "answers are stored until 35 days after the window ends; the key can be used again 35 days later";
+    /// No top-up has this key (B14).
+    UnknownTopUp { account: String, key: String } "quota.unknown_top_up" "account `{account}` has no top-up with key `{key}`" "pass the key of the `top_up` call; a top-up without a key is revoked by `refund` of its operation";
+    /// The operation does not exist, or is no longer stored.
+    UnknownOperation { operation: u64 } "quota.unknown_operation" "no operation {operation}" "the operation never existed, or is no longer stored";
+    /// The operation is not a reservation (Q8).
+    NoReservation { operation: u64 } "quota.not_a_reservation" "operation {operation} is not a reservation" "commit and release take the operation of a `reserve`";
+    /// The reservation has expired (Q8).
     HoldExpired { operation: u64 } "quota.hold_expired" "reservation {operation} has expired" "reserve again, or `consume`";
-    /// Q8: it was settled otherwise.
-    HoldSettled { operation: u64 } "quota.hold_settled" "reservation {operation} was settled otherwise before" "look at the history";
-    /// Q8: more is committed than is held.
-    CommitTooMuch { operation: u64, amount: i64, held: i64 } "quota.commit_too_much" "{amount} cannot be committed of reservation {operation}, which holds {held}" "commit at most what was reserved";
-    /// More is given back than was taken.
-    RefundTooMuch { operation: u64, amount: i64, left: i64 } "quota.refund_too_much" "{amount} cannot be refunded of operation {operation}, of which {left} are left" "refund at most what the operation took";
-    /// What takes nothing gives nothing back.
-    NotRefundable { operation: u64, kind: &'static str } "quota.not_refundable" "operation {operation} is a `{kind}`" "refund a `consume`, a `commit` or a `top_up`; release a reservation";
+    /// The reservation was already committed or released in another way (Q8).
+    HoldSettled { operation: u64 } "quota.hold_settled" "reservation {operation} was already committed or released in another way" "`history` shows the operation";
+    /// More is committed than is reserved (Q8).
+    CommitTooMuch { operation: u64, amount: i64, held: i64 } "quota.commit_too_much" "cannot commit {amount} of reservation {operation}, which holds {held}" "commit at most what was reserved";
+    /// More is refunded than was taken.
+    RefundTooMuch { operation: u64, amount: i64, left: i64 } "quota.refund_too_much" "cannot refund {amount} of operation {operation}, which has {left} left" "refund at most what the operation took";
+    /// An operation of this kind cannot be refunded.
+    NotRefundable { operation: u64, kind: &'static str } "quota.not_refundable" "operation {operation} is a `{kind}`, which cannot be refunded" "refund a `consume`, a `commit` or a `top_up`; release a reservation";
     /// A panic was caught before it left the engine.
-    Panic { reason: String } "internal.panic" "the engine failed: {reason}" "please report it; the engine goes on answering";
+    Panic { reason: String } "internal.panic" "the engine failed: {reason}" "please report this error; the engine continues to work";
 }
 
-/// Codes of faults in a bundle, with help.
+/// Codes of problems in a bundle, with their help.
 const FAULT_TABLE: &[(&str, &str)] = &[
     (
         "bundle.not_found",
@@ -447,7 +466,7 @@ const FAULT_TABLE: &[(&str, &str)] = &[
     ),
     (
         "bundle.warns",
-        "`@warns` stands on a `forbid` without `@code`: it warns instead of refusing",
+        "put `@warns` on a `forbid` without `@code`: such a policy warns instead of refusing",
     ),
     (
         "bundle.code_form",
@@ -469,7 +488,7 @@ const FAULT_TABLE: &[(&str, &str)] = &[
     ("bundle.validation", "see the Cedar validation reference"),
     (
         "bundle.warning",
-        "warnings are refused: mend the policy, or open with `validation = \"errors\"`",
+        "warnings are refused: correct the policy, or open with `validation = \"errors\"`",
     ),
     (
         "bundle.requires",
@@ -489,17 +508,17 @@ const FAULT_TABLE: &[(&str, &str)] = &[
     ),
     (
         "bundle.in_use",
-        "the directory names what the new bundle no longer declares",
+        "keep the declarations that the directory uses, or change its records first",
     ),
 ];
 
-/// Every error code that this version can give, with its help, in a stable order.
+/// Returns every error code of this version with its help, in a stable order.
 #[must_use]
 pub fn error_codes() -> Vec<(&'static str, &'static str)> {
     ERROR_TABLE.iter().chain(FAULT_TABLE).copied().collect()
 }
 
-/// Help for a fault code of the table.
+/// Returns the help of a problem's code.
 pub(crate) fn fault_help(code: &str) -> Option<String> {
     FAULT_TABLE
         .iter()

@@ -1,22 +1,22 @@
-//! Where tests let a process die: between two steps that must be one to everybody else.
+//! Crash points for tests. A process dies between two steps that other processes must see as one.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
-/// A step after which a process may be made to die.
+/// A step after which a test may make the process die.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FailPoint {
-    /// A transaction is open and its lock held.
+    /// A transaction is open and holds its lock.
     Begun = 1,
-    /// All is done but the commit.
+    /// The work is done, but not committed.
     Worked = 2,
-    /// It is committed, and nobody was told.
+    /// The work is committed, but the caller has no answer yet.
     Committed = 3,
 }
 
 static AT: AtomicU8 = AtomicU8::new(0);
 
-/// Makes the process die the next time that it comes there, unless the environment does not allow
-/// it.
+/// Makes the process die the next time that it reaches the named point. Does nothing unless
+/// `SUBLET_ALLOW_CRASH` is `1`.
 pub(crate) fn arm(name: &str) {
     let points = [
         ("begun", FailPoint::Begun),
@@ -35,7 +35,7 @@ pub(crate) fn arm(name: &str) {
 #[inline]
 pub(crate) fn fail_point(point: FailPoint) {
     if AT.load(Ordering::Relaxed) == point as u8 {
-        // Nothing is unwound, nothing flushed: as by `kill -9`.
+        // Aborts without unwinding or flushing, as `kill -9` does.
         std::process::abort();
     }
 }

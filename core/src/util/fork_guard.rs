@@ -1,6 +1,7 @@
-//! A fork waits until no thread of this process holds a [`ForkGuard`]: so a child never inherits
-//! SQLite in the middle of a transaction, nor a lock that is held by a thread which the child does
-//! not have.
+//! Delays a fork until no thread of the process holds a [`ForkGuard`].
+//!
+//! So a child never inherits SQLite in the middle of a transaction, nor a lock held by a thread
+//! that the child does not have.
 #![allow(unsafe_code, reason = "`pthread_atfork` is C's")]
 
 use std::cell::Cell;
@@ -11,12 +12,12 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 #[derive(Debug)]
 struct ForkGate {
-    /// How many passes there are.
+    /// Number of live guards.
     open: u32,
-    /// Whether somebody waits to fork: nothing is begun before he has.
+    /// Whether a thread waits to fork. No guard is created until the fork is done.
     forking: bool,
-    /// The files that this process locks. A child closes its copies: a lock lives as long as any
-    /// copy of its file, and is to go with the process that took it.
+    /// Descriptors of the files that this process locks. A child closes its copies. A lock
+    /// lives as long as any copy of its file and must end with the process that took it.
     locks: Vec<RawFd>,
 }
 
@@ -29,7 +30,7 @@ static CHANGED: Condvar = Condvar::new();
 static HAS_HANDLERS: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
-    /// Held by the thread that forks, from before the fork until after it.
+    /// The gate's lock, held by the forking thread from before the fork until after it.
     static HELD: Cell<Option<MutexGuard<'static, ForkGate>>> = const { Cell::new(None) };
 }
 
@@ -41,15 +42,14 @@ fn wait(inside: MutexGuard<'static, ForkGate>) -> MutexGuard<'static, ForkGate> 
     CHANGED.wait(inside).unwrap_or_else(PoisonError::into_inner)
 }
 
-/// While it lives no thread of this process forks.
+/// A guard that prevents every thread of this process from forking while it lives.
 #[derive(Debug)]
 pub(crate) struct ForkGuard(());
 
 impl ForkGuard {
     pub(crate) fn new() -> Self {
-        // SAFETY: the handlers are plain functions that live as long as the program; they take this
-        // module's lock and allocate nothing. Where they cannot be registered, a fork is as it is
-        // without them.
+        // SAFETY: the handlers are plain functions that live as long as the program. They take this
+        // module's lock and allocate nothing. If they cannot be registered, forks are not guarded.
         if !HAS_HANDLERS.swap(true, Ordering::AcqRel) {
             let _ =
                 unsafe { libc::pthread_atfork(Some(before), Some(after), Some(after_in_child)) };
@@ -65,7 +65,7 @@ impl ForkGuard {
 
 impl Drop for ForkGuard {
     fn drop(&mut self) {
-        // None is copied into a child: a fork waits until there is none.
+        // No guard is ever copied into a child, because a fork waits until there is none.
         let mut now = inside();
         now.open = now.open.saturating_sub(1);
         let awaited = now.forking;
@@ -76,12 +76,12 @@ impl Drop for ForkGuard {
     }
 }
 
-/// A file that locks are taken on, from now until [`forget`].
+/// Registers a file whose locks this process holds, until [`forget`] is called.
 pub(crate) fn keep(lock: &File) {
     inside().locks.push(lock.as_raw_fd());
 }
 
-/// It is about to be closed.
+/// Removes a file that is about to be closed.
 pub(crate) fn forget(lock: RawFd) {
     inside().locks.retain(|known| *known != lock);
 }
@@ -102,8 +102,8 @@ fn released(open: Option<u32>) {
     if let Some(open) = open {
         now.open = open;
         for lock in std::mem::take(&mut now.locks) {
-            // SAFETY: the child's copy of a file that is given up with its handle, and never used
-            // or closed again.
+            // SAFETY: this is the child's copy of a descriptor. Its handle is given up too, so the
+            // child never uses or closes the descriptor again.
             unsafe { libc::close(lock) };
         }
     }

@@ -1,4 +1,4 @@
-//! Writers take turns, also in a child that was forked while another thread had its turn.
+//! A mutex for writers that also works in a child forked while another thread held the mutex.
 
 use std::process;
 use std::sync::Arc;
@@ -7,8 +7,8 @@ use arc_swap::ArcSwap;
 
 use super::wait::{TimedMutex, WaitBudget, WaitEnd};
 
-/// A lock that knows its process. A fork copies a held lock without the thread that would release
-/// it: so a child makes itself a new one.
+/// A lock that belongs to one process. A fork copies a held lock without the thread that would
+/// release it, so a child creates a new lock.
 #[derive(Debug)]
 pub(crate) struct ProcessOwn<L> {
     make: fn() -> L,
@@ -23,20 +23,20 @@ impl<L> ProcessOwn<L> {
         }
     }
 
-    /// Returns the process's id and its lock.
+    /// Returns the process id and the lock of this process.
     pub(crate) fn get(&self) -> Arc<(u32, L)> {
         let lock = self.lock.load_full();
         if lock.0 == process::id() {
             return lock;
         }
-        // If several threads of a child come here, one wins; all then load the winner's lock.
+        // If several threads of a child get here, one of them wins, and all load the winner's lock.
         self.lock
             .compare_and_swap(&lock, Arc::new((process::id(), (self.make)())));
         self.lock.load_full()
     }
 }
 
-/// Writers take it one after the other.
+/// A mutex that serialises the writers of one process.
 #[derive(Debug)]
 pub(crate) struct ForkSafeMutex {
     lock: ProcessOwn<TimedMutex<()>>,
@@ -51,15 +51,16 @@ impl Default for ForkSafeMutex {
 }
 
 impl ForkSafeMutex {
-    /// Does `work` while no other thread of this process does such work; waits for it within the
-    /// budget.
+    /// Runs `work` while no other thread of this process holds the mutex. Waits for the mutex
+    /// within the budget.
     pub(crate) fn with<T>(
         &self,
         budget: &WaitBudget,
         work: impl FnOnce() -> T,
     ) -> Result<T, WaitEnd> {
         let lock = self.lock.get();
-        // A panic in another's turn left the state whole: it is swapped only at the end.
+        // A panic of an earlier holder left the state whole, because state is swapped only at the
+        // end.
         let _turn = lock.1.lock(budget)?;
         Ok(work())
     }

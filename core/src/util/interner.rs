@@ -1,10 +1,10 @@
-//! Things that are kept once and named by number.
+//! An interner: stores each distinct item once and names it by a number.
 
 use std::hash::{BuildHasher, Hash};
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-/// Items that stand one behind the other in one piece of memory.
+/// Items stored one after another in one allocation.
 pub(crate) trait FlatStorage: Default {
     type Item: ?Sized + Hash + Eq;
 
@@ -56,19 +56,19 @@ impl<T: Copy + Hash + Eq> FlatStorage for Vec<T> {
     }
 }
 
-/// Each distinct item once. Numbers are given in order and never change; emptied, it keeps its
-/// memory.
+/// An interner of distinct items. Numbers are given in ascending order and never change. `clear`
+/// keeps the allocated memory.
 #[derive(Debug, Default)]
 pub(crate) struct Interner<R> {
     rows: R,
-    /// Where each item ends.
+    /// End offset of each item.
     ends: Vec<usize>,
     table: HashTable<u32>,
     hasher: DefaultHashBuilder,
 }
 
 impl<R: FlatStorage> Interner<R> {
-    /// The number of an item that is kept.
+    /// Returns the number of an item if it is interned.
     #[inline]
     pub(crate) fn find(&self, item: &R::Item) -> Option<u32> {
         if self.ends.is_empty() {
@@ -81,7 +81,7 @@ impl<R: FlatStorage> Interner<R> {
             .copied()
     }
 
-    /// The number of the item, kept from now on.
+    /// Returns the number of the item, and interns the item if it is new.
     pub(crate) fn intern(&mut self, item: &R::Item) -> u32 {
         if let Some(at) = self.find(item) {
             return at;
@@ -95,7 +95,7 @@ impl<R: FlatStorage> Interner<R> {
         at
     }
 
-    /// The item of that number.
+    /// Returns the item with this number.
     #[inline]
     pub(crate) fn get(&self, at: u32) -> Option<&R::Item> {
         get(&self.rows, &self.ends, at)

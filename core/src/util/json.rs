@@ -1,5 +1,5 @@
-//! JSON from strangers: duplicate keys (escaped twins included), deep nesting and numbers that
-//! would lose digits are refused before a `Value` is built.
+//! Reads untrusted JSON. Duplicate keys (escaped duplicates included), deep nesting and numbers
+//! that would lose digits are refused before a `Value` is built.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -11,9 +11,9 @@ use serde_json::Value;
 
 use super::error::Error;
 
-/// Marks an error of the inner visitors as one of a duplicate key; the key follows.
+/// Prefix of an inner visitor's error for a duplicate key. The key follows.
 const TWIN: &str = "duplicate key ";
-/// Marks an error of the inner visitors as one of nesting.
+/// Text of an inner visitor's error for deep nesting.
 const DEEP: &str = "nested too deep";
 
 /// Reads one JSON value. `what` names the text in errors.
@@ -27,7 +27,7 @@ pub(crate) fn parse(what: &str, text: &str, nesting: usize) -> Result<Value, Err
     serde::Deserialize::deserialize(&mut reader).map_err(|found| fault(what, nesting, &found))
 }
 
-/// Reads one JSON value as `T`, whose own faults are reported with line and column.
+/// Reads one JSON value as `T`. Errors of `T` are reported with line and column.
 pub(crate) fn read<T: DeserializeOwned>(
     what: &str,
     text: &str,
@@ -37,7 +37,8 @@ pub(crate) fn read<T: DeserializeOwned>(
     serde_json::from_str(text).map_err(|found| fault(what, nesting, &found))
 }
 
-/// Whether `text` is one JSON value without twins, within `nesting`. Builds nothing.
+/// Fails unless `text` is one JSON value without duplicate keys, nested at most `nesting` deep.
+/// Builds no value.
 pub(crate) fn check(what: &str, text: &str, nesting: usize) -> Result<(), Error> {
     let found = depth(text);
     if found > nesting {
@@ -86,7 +87,7 @@ fn fault(what: &str, nesting: usize, found: &serde_json::Error) -> Error {
     }
 }
 
-/// Walks a value, building nothing but the set of keys of the objects around it.
+/// A visitor that walks a value. It stores only the keys of the enclosing objects.
 struct DuplicateKeyChecker {
     left: usize,
 }
@@ -119,7 +120,7 @@ impl<'de> Visitor<'de> for DuplicateKeyChecker {
     }
 
     fn visit_f64<E: de::Error>(self, value: f64) -> Result<(), E> {
-        // An integer past 64 bits arrives here: it would lose digits in silence.
+        // An integer that does not fit 64 bits arrives here, and would silently lose digits.
         if value.fract() == 0.0 && value.abs() >= 9_223_372_036_854_775_808.0 {
             return Err(E::custom("number out of range"));
         }
@@ -163,7 +164,8 @@ impl<'de> Visitor<'de> for DuplicateKeyChecker {
     }
 }
 
-/// The deepest nesting of brackets in a JSON text, well formed or not. Iterative.
+/// Returns the deepest nesting of brackets in a JSON text, which need not be well formed.
+/// Iterative.
 pub(crate) fn depth(text: &str) -> usize {
     let (mut deepest, mut now) = (0_usize, 0_usize);
     let (mut in_string, mut escaped) = (false, false);
@@ -183,13 +185,14 @@ pub(crate) fn depth(text: &str) -> usize {
     deepest
 }
 
-/// Bytes of the values of one question: of its context, and of its resource's attributes and tags.
+/// Maximum size in bytes of the values of one request: its context, or its resource's attributes
+/// and tags.
 pub(crate) const MAX_VALUE_BYTES: usize = 1024 * 1024;
-/// Bytes that a value counts for beside its text.
+/// Bytes that each value counts for in addition to its text.
 const VALUE_BYTES: usize = 16;
 
-/// Whether the values are no more than [`MAX_VALUE_BYTES`] together. Iterative; stops where it is
-/// certain.
+/// Fails with [`Error::ValueSize`] if the values exceed [`MAX_VALUE_BYTES`] together. Iterative;
+/// stops at the first value over the limit.
 pub(crate) fn check_size<'v>(
     what: &str,
     fields: impl Iterator<Item = (&'v String, &'v Value)>,
@@ -229,8 +232,8 @@ pub(crate) fn check_size<'v>(
     Ok(())
 }
 
-/// Whether a value that a host made is one that Cedar can hold: no deeper than `nesting`, no null,
-/// no fraction, no integer past 64 signed bits. Iterative.
+/// Fails unless Cedar can hold the value: nested at most `nesting` deep, no null, no fraction, and
+/// no integer outside 64 signed bits. Iterative.
 pub(crate) fn check_value(what: &str, value: &Value, nesting: usize) -> Result<(), Error> {
     let wrong = |reason: String| Error::Value {
         what: what.to_owned(),

@@ -1,15 +1,15 @@
-//! The hash of a short text, keyed: ids come from strangers, who must not know which of them
+//! A keyed hash of a short text. Ids are untrusted, so their authors must not know which ids
 //! collide.
 //!
-//! It is the construction of wyhash and foldhash (a 128-bit product of keyed halves, folded), for
-//! texts of up to 32 bytes without a loop and without a call: a hot question hashes three of them.
-//! Longer texts are foldhash's own.
+//! The construction is that of wyhash and foldhash: a 128-bit product of keyed halves, folded.
+//! Texts of up to 32 bytes need no loop and no call, because a hot request hashes three of them.
+//! Longer texts use foldhash itself.
 
 use std::hash::{BuildHasher, Hasher};
 
 use hashbrown::DefaultHashBuilder;
 
-/// A hash with a random key. Clones hash alike.
+/// A hash function with a random key. Clones produce equal hashes.
 #[derive(Debug, Clone)]
 pub(crate) struct KeyedHash {
     key: [u64; 4],
@@ -33,8 +33,8 @@ fn fold_multiply(left: u64, right: u64) -> u64 {
     product as u64 ^ (product >> 64) as u64
 }
 
-/// A text of up to 16 bytes as two words: its first eight bytes and its last eight, which may be
-/// the same ones in part.
+/// Returns a text of up to 16 bytes as two words: its first and its last eight bytes. The two may
+/// overlap.
 #[inline(always)]
 fn head_and_tail(text: &[u8]) -> (u64, u64) {
     if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
@@ -51,7 +51,7 @@ fn head_and_tail(text: &[u8]) -> (u64, u64) {
 }
 
 impl KeyedHash {
-    /// The hash of a text. Its length turns the key, since short texts are filled up.
+    /// Returns the hash of a text. The length rotates the key, because short texts are padded.
     #[inline(always)]
     pub(crate) fn hash(&self, text: &[u8]) -> u64 {
         let [one, two, three, four] = self.key;
@@ -115,7 +115,7 @@ mod tests {
             .iter()
             .map(|id| keyed.hash(id.as_bytes()) >> 32)
             .collect();
-        // Fewer than one collision is expected among 40,000 values of 32 bits.
+        // With 40,000 ids in 2^32 values, fewer than one colliding pair is expected.
         assert!(upper.len() >= 39_990, "{}", upper.len());
         let buckets = ids.iter().fold(vec![0_u32; 256], |mut buckets, id| {
             buckets[usize::try_from(keyed.hash(id.as_bytes()) >> 56).expect("small")] += 1;

@@ -1,4 +1,5 @@
-//! What every other folder may use: errors, texts, JSON, hashing, stack, waits, forks and panics.
+//! Helpers that every other folder may use: errors, text, JSON, hashing, stack, waits, forks and
+//! panics.
 
 pub(crate) mod error;
 pub(crate) mod fault_injection;

@@ -1,27 +1,28 @@
-//! An upper bound on the depth of the tree that Cedar's parser would build from a text, found
-//! without recursion.
+//! Computes an upper bound on the depth of the tree that Cedar's parser would build from a text.
+//! The scan does not recurse.
 //!
-//! Cedar's parser has no guard: deep text kills the process. Brackets, chains of operators,
-//! accesses, prefixes, and `if`/`else` ladders all make a tree deeper by one for each link, so
-//! their sum along a path bounds the depth.
+//! Cedar's parser has no guard, so deep text kills the process. Brackets, chains of operators,
+//! accesses, prefixes, and `if`/`else` ladders each make a tree one level deeper for each link. So
+//! the sum of the links along a path bounds the depth.
 //!
-//! The bound holds for faulty text too. Cedar's policy parser recovers: where it expects an
-//! expression it drops tokens until one fits. Were brackets free to mismatch, a dropped closing one
-//! would let the parser nest where this scan sees neighbours. So what a policy text never has is
-//! refused here: brackets that do not match, `;` inside brackets, `{` in a policy's head. Then
-//! every bracket open for the parser is open for the scan, a chain that survives has lost no token,
-//! and `if`s are summed over the whole policy, wherever the parser may think that they stand.
+//! The bound also holds for faulty text. Cedar's policy parser recovers: where it expects an
+//! expression, it drops tokens until one fits. If brackets could mismatch, a dropped closing
+//! bracket would let the parser nest where this scan sees neighbours. So the scan refuses
+//! everything that no valid policy contains: brackets that do not match, `;` inside brackets, and
+//! `{` in a policy's head. Then every bracket that is open for the parser is open for the scan, and
+//! a chain that survives has lost no token. `if`s are summed over the whole policy, wherever the
+//! parser may place them.
 
 use super::parse_limits::ParseLimits;
 
-/// What kind of text is scanned: in a schema `<` and `>` are brackets.
+/// The language of the scanned text. In a schema, `<` and `>` are brackets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Language {
     Policy,
     Schema,
 }
 
-/// Which cap a text passes, or which bracket is out of place, and where (byte offset).
+/// A limit that the text exceeds, or a misplaced bracket, with its byte offset.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ScanFault {
     /// `bundle.too_deep` or `bundle.syntax`.
@@ -46,17 +47,18 @@ fn syntax<T>(offset: usize, message: String) -> Result<T, ScanFault> {
     })
 }
 
-/// One open bracket. `a.b == c && d` is a chain of one `&&` whose operands have links of their own.
+/// One open bracket. For example, `a.b == c && d` is a chain of one `&&` whose operands have links
+/// of their own.
 #[derive(Default)]
 struct OpenBracket {
-    /// The bracket that opened it; 0 outside all brackets.
+    /// The opening bracket, or 0 outside all brackets.
     opener: u8,
-    /// `&&` and `||` of the current element.
+    /// Number of `&&` and `||` in the current element.
     joints: usize,
-    /// Other links of the current operand, and its deepest bracket.
+    /// Number of other links of the current operand, and the depth of its deepest bracket.
     links: usize,
     child: usize,
-    /// The deepest operand, and the deepest element, that have ended.
+    /// Depth of the deepest operand and of the deepest element that have ended.
     operand: usize,
     element: usize,
 }
@@ -79,23 +81,26 @@ impl OpenBracket {
     }
 }
 
-struct Scan<'a> {
+struct NestingScan<'a> {
     caps: &'a ParseLimits,
     language: Language,
     levels: Vec<OpenBracket>,
     top: OpenBracket,
-    /// `if`s of the current policy.
+    /// Number of `if`s in the current policy.
     ifs: usize,
-    /// The deepest policy that has ended.
+    /// Depth of the deepest policy that has ended.
     deepest: usize,
-    /// Whether the last token ends an operand: after one, `then` and `else` are keywords and not
-    /// names.
+    /// Whether the last token ends an operand. After an operand, `then` and `else` are keywords and
+    /// not names.
     operand_ended: bool,
 }
 
-/// The depth that parsing `text` may need, or the fault.
+/// Returns the depth that parsing `text` may need.
+///
+/// # Errors
+/// A [`ScanFault`] if the text exceeds a limit or has a misplaced bracket.
 pub(crate) fn scan(text: &str, language: Language, caps: &ParseLimits) -> Result<usize, ScanFault> {
-    let mut scan = Scan {
+    let mut scan = NestingScan {
         caps,
         language,
         levels: Vec::new(),
@@ -134,7 +139,7 @@ pub(crate) fn scan(text: &str, language: Language, caps: &ParseLimits) -> Result
     scan.end_policy(text.len())
 }
 
-impl Scan<'_> {
+impl NestingScan<'_> {
     fn scan_word(&mut self, word: &str, at: usize) -> Result<(), ScanFault> {
         let after_operand = std::mem::replace(&mut self.operand_ended, false);
         match word {
@@ -156,7 +161,7 @@ impl Scan<'_> {
         }
     }
 
-    /// Takes one sign and says how many bytes it has.
+    /// Processes one operator or bracket and returns its length in bytes.
     fn scan_operator(&mut self, byte: u8, next: Option<u8>, at: usize) -> Result<usize, ScanFault> {
         self.operand_ended = matches!(byte, b')' | b']' | b'}' | b'0'..=b'9');
         let schema = self.language == Language::Schema;
@@ -174,7 +179,7 @@ impl Scan<'_> {
             b'.' | b'!' | b'-' | b'+' | b'*' | b'<' | b'>' | b'=' | b'%' | b'/' => {
                 self.add_chain_link(at)?;
             }
-            // `::` joins names and makes nothing deeper.
+            // `::` joins names and adds no depth.
             _ => {}
         }
         Ok(1)
@@ -217,7 +222,7 @@ impl Scan<'_> {
         if self.language == Language::Policy && opener == b'{' && in_head {
             return syntax(at, "a `{` inside the head of a policy".to_owned());
         }
-        // An access by index, `a["b"]`, or a call is one link of its chain.
+        // An index access such as `a["b"]`, or a call, is one link of its chain.
         self.add_chain_link(at)?;
         self.levels.push(OpenBracket {
             opener,
@@ -275,7 +280,7 @@ impl Scan<'_> {
         }
     }
 
-    /// The depth of the deepest policy so far, this one included.
+    /// Returns the depth of the deepest policy so far, including the current one.
     fn end_policy(&mut self, at: usize) -> Result<usize, ScanFault> {
         let depth = std::mem::take(&mut self.top)
             .depth()
@@ -308,7 +313,7 @@ fn skip_string(bytes: &[u8], at: usize) -> usize {
     at
 }
 
-/// Cedar's comments end at a line feed or at a carriage return.
+/// Returns the end of a comment. Cedar's comments end at a line feed or at a carriage return.
 fn skip_line(bytes: &[u8], at: usize) -> usize {
     let rest = bytes.get(at..).unwrap_or_default();
     at.saturating_add(
@@ -348,7 +353,7 @@ mod tests {
         )
     }
 
-    /// Returns texts at the limits, one for each construct that makes syntax trees deep.
+    /// Texts at the limits, one for each construct that makes trees deep.
     fn shapes(caps: &ParseLimits) -> Vec<(&'static str, String)> {
         let (deep, long) = (caps.nesting - 2, caps.chain - 8);
         let chain = |part: &str, op: &str| vec![part; long].join(op);
@@ -492,8 +497,8 @@ mod tests {
         );
     }
 
-    /// Parses on a thread with the stack size that the scan requires. Too small a stack kills
-    /// the test.
+    /// Parses on a thread with a small stack, using the stack size that the scan reports. If that
+    /// size is too small, the test process dies.
     fn parse_if_accepted(
         texts: impl IntoIterator<Item = String> + Send + 'static,
     ) -> (usize, usize) {
@@ -552,8 +557,7 @@ mod tests {
             "if true || 1 < 2 then (true) else ",
             "if [true, true] == [1] then true else ",
         ];
-        // Invalid texts in which Cedar's parser skips a `,` or a bracket and reads the rest as an
-        // if-else chain.
+        // Cedar's parser drops a `,` or a bracket here, and builds a ladder from the rest.
         let faulty = [
             "if + , then 1 else ",
             "if (then 1 else if) , ",
@@ -570,8 +574,8 @@ mod tests {
             assert!(depth(300).is_ok_and(|depth| depth >= 300), "{part}");
             assert!(depth(1_100).is_err(), "{part}");
         }
-        // 400 conditions with three `&&` each are not a chain of 1,200. Attributes named like
-        // keywords do not count.
+        // 400 steps with three `&&` each are not a chain of 1,200. Attributes named like keywords
+        // are not steps.
         let long = "if true && true && true && true then true else ".repeat(400);
         assert!(scan(&policy(&format!("{long}true")), Language::Policy, &caps).is_ok());
         let names = vec!["context.then"; 600].join(" || ");
@@ -611,7 +615,7 @@ mod tests {
             "else", ",", "a :", ":", "::", "+", "||", "&&", "==", ".", "!", "-", "a", "1", "true",
             "\"s\"", "in", "has", ".a",
         ];
-        // Returns a random sequence of pieces. Closing brackets always match.
+        // Returns a row of pieces. Each closing bracket matches an open one.
         fn row(next: &mut impl FnMut(usize) -> usize, most: usize) -> String {
             let (mut row, mut open) = (Vec::new(), Vec::new());
             for _ in 0..next(most) {

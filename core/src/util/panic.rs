@@ -1,10 +1,10 @@
-//! Panics as errors: none leaves the engine.
+//! Turns panics into errors, so that none leaves the engine.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::error::Error;
 
-/// Runs `work`. A panic becomes [`Error::Panic`].
+/// Runs `work` and returns a panic as [`Error::Panic`].
 pub(crate) fn catch_panic<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|payload| {
         Err(Error::Panic {

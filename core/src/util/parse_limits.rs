@@ -1,21 +1,27 @@
-//! How large and how deep what is loaded may be.
+//! Limits on the size and depth of loaded input.
 
-/// Limits on texts and values, checked before anything recursive sees them.
+/// Limits on texts and values, checked before any recursive code sees them.
+///
+/// # Example: smaller policy files
+/// ```
+/// let limits = sublet::ParseLimits { file_bytes: 64 * 1024, ..sublet::ParseLimits::default() };
+/// assert_eq!((limits.file_bytes, limits.nesting), (65_536, 64));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParseLimits {
-    /// Bytes of one policy, schema or catalog file.
+    /// Maximum bytes of one policy, schema or catalog file.
     pub file_bytes: usize,
-    /// Bytes of the entities of a plain Cedar program.
+    /// Maximum bytes of the entities of a plain Cedar program.
     pub entities_bytes: usize,
-    /// Bytes of one record in an import.
+    /// Maximum bytes of one record in an import.
     pub record_bytes: usize,
-    /// Brackets inside brackets in policies and schemas.
+    /// Maximum nesting of brackets in policies and schemas.
     pub nesting: usize,
-    /// Operators, accesses or prefixes in one chain.
+    /// Maximum number of operators, accesses or prefixes in one chain.
     pub chain: usize,
-    /// Depth of one expression's tree, which chains and brackets add up to.
+    /// Maximum depth of one expression's tree. Chains and brackets add up to it.
     pub depth: usize,
-    /// Lists and records inside each other in values: contexts, attributes, records.
+    /// Maximum nesting of lists and records in values: contexts, attributes, records.
     pub value_nesting: usize,
 }
 

@@ -1,11 +1,11 @@
-//! Texts of strangers in messages: what a terminal or a log would not show as it stands is written
-//! as an escape.
+//! Escapes untrusted text in messages. A character that a terminal or a log would not show as it is
+//! becomes an escape.
 
 use std::fmt;
 
-/// The text with every character escaped that has no visible form of its own: controls, line ends,
-/// and what changes how the characters around it look. A text that went through it once stays as it
-/// is.
+/// Returns the text with each character escaped that has no visible form of its own. Such
+/// characters are controls, line ends, and characters that change how their neighbours look. A text
+/// that is already escaped stays unchanged.
 ///
 /// # Example: a name that would clear a terminal
 /// ```
@@ -34,9 +34,9 @@ fn is_unprintable(c: char) -> bool {
         || matches!(c, '\u{2028}' | '\u{2029}' | '\u{fff9}'..='\u{fffb}')
 }
 
-/// Whether Unicode says that the character has no visible form (`Default_Ignorable_Code_Point`):
-/// two names that differ in such characters alone look the same. Bidirectional controls are among
-/// them.
+/// Returns whether Unicode defines the character as having no visible form
+/// (`Default_Ignorable_Code_Point`). Two names that differ only in such characters look equal.
+/// Bidirectional controls are among them.
 pub(crate) fn is_invisible(c: char) -> bool {
     matches!(
         c,
@@ -46,13 +46,14 @@ pub(crate) fn is_invisible(c: char) -> bool {
     )
 }
 
-/// Writes on to a formatter what [`printable`] makes of it. Line ends pass where lines are meant.
+/// A writer that escapes text as [`printable`] does. Line ends are kept if `has_lines` is set.
 pub(crate) struct Printable<'a, 'f> {
     pub(crate) to: &'a mut fmt::Formatter<'f>,
     pub(crate) has_lines: bool,
 }
 
-/// Bytes of one field of a message: a message never repeats a megabyte of a caller's input.
+/// Maximum bytes of one field of a message, so that no message repeats a megabyte of a caller's
+/// input.
 const MAX_FIELD_BYTES: usize = 2000;
 
 impl fmt::Write for Printable<'_, '_> {

@@ -1,14 +1,14 @@
-//! Texts: cut for messages, compared.
+//! Cuts and compares texts.
 
-/// Whether two texts are the same. For the short ones of a hot call: a call of `memcmp` costs more
-/// than comparing them.
+/// Returns whether two texts are equal. Used for short texts on hot paths, where a call of `memcmp`
+/// costs more than the comparison.
 #[inline(always)]
 pub(crate) fn same(left: &str, right: &str) -> bool {
     same_bytes(left.as_bytes(), right.as_bytes())
 }
 
-/// The same of bytes: their first and their last few, which overlap where they are not twice as
-/// many.
+/// Returns whether two byte strings are equal. Compares the first and the last N bytes, which
+/// overlap if the length is less than twice N.
 #[inline(always)]
 pub(crate) fn same_bytes(left: &[u8], right: &[u8]) -> bool {
     if left.len() != right.len() {
@@ -32,8 +32,8 @@ fn ends<const N: usize>(left: &[u8], right: &[u8]) -> Option<bool> {
     )
 }
 
-/// The first 80 characters, [`printable`](crate::util::printable::printable()): messages never
-/// repeat a megabyte of a caller's input.
+/// Returns the first 80 characters, [`printable`](crate::util::printable::printable()), so that
+/// messages never repeat a megabyte of a caller's input.
 pub(crate) fn short(text: &str) -> String {
     crate::util::printable::printable(&cut(text))
 }

@@ -1,16 +1,16 @@
-//! Where interned things live: a pool that is loaded once, and a scratch that one request fills and
-//! empties.
+//! Storage of interned values: a pool that is filled once at load, and an arena that each request
+//! fills and clears.
 
 use super::value::{Ip, Value, enum_bit, enum_set, enum_set_items};
 use crate::util::interner::Interner;
 
-/// Numbers from here on are the scratch's.
+/// Numbers from this one on belong to the request's arena.
 pub(crate) const REQUEST_LOCAL: u32 = 1 << 31;
 
-/// Texts, sets, records and addresses of what is loaded.
+/// Texts, sets, records and addresses of the loaded policies and directory.
 #[derive(Debug)]
 pub(crate) struct ConstantPool {
-    /// The kinds of entity, among those numbered by kind, whose sets are flags.
+    /// The range of entity types whose sets are stored as bit sets.
     pub(crate) enumerated: std::ops::Range<u32>,
     texts: Interner<String>,
     sets: Interner<Vec<Value>>,
@@ -34,7 +34,8 @@ impl Default for ConstantPool {
 }
 
 impl ConstantPool {
-    /// The set of these sorted values as flags, where it is one.
+    /// Returns the set of these sorted values as a bit set, or `None` if they are not of one
+    /// enumerated type.
     fn as_flags(&self, items: &[Value]) -> Option<Value> {
         if self.enumerated.is_empty() {
             return None;
@@ -59,12 +60,12 @@ impl ConstantPool {
         self.texts.find(text)
     }
 
-    /// The text of that number.
+    /// Returns the text with this number.
     pub(crate) fn text_of(&self, number: u32) -> Option<&str> {
         self.texts.get(number)
     }
 
-    /// The set of these values.
+    /// Interns the set of these values.
     pub(crate) fn set(&mut self, mut items: Vec<Value>) -> Value {
         items.sort_unstable();
         items.dedup();
@@ -72,7 +73,7 @@ impl ConstantPool {
             .unwrap_or_else(|| Value::Set(self.sets.intern(&items)))
     }
 
-    /// A set's members.
+    /// Returns the members of a set.
     pub(crate) fn set_items(&self, set: Value) -> Option<Vec<Value>> {
         match set {
             Value::Set(set) => self.sets.get(set).map(<[Value]>::to_vec),
@@ -83,7 +84,7 @@ impl ConstantPool {
         }
     }
 
-    /// The record of these fields; names are texts of this pool.
+    /// Interns the record of these fields. Their names are texts of this pool.
     pub(crate) fn record(&mut self, mut fields: Vec<(u32, Value)>) -> Value {
         fields.sort_unstable();
         Value::Record(self.records.intern(&fields))
@@ -94,14 +95,14 @@ impl ConstantPool {
     }
 }
 
-/// An extension value as its constructor gives it.
+/// An extension value as its constructor returns it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Constructed {
+pub(crate) enum ConstructedValue {
     Value(Value),
     Ip(Ip),
 }
 
-impl Constructed {
+impl ConstructedValue {
     pub(crate) fn into_value(self, space: &mut Heap<'_>) -> Value {
         match self {
             Self::Value(value) => value,
@@ -109,7 +110,7 @@ impl Constructed {
         }
     }
 
-    /// The value, kept in the pool.
+    /// Returns the value, and interns it in the pool if needed.
     pub(crate) fn into_constant(self, pool: &mut ConstantPool) -> Value {
         match self {
             Self::Value(value) => value,
@@ -118,8 +119,8 @@ impl Constructed {
     }
 }
 
-/// An entity that came with the request: its attributes, tags and ancestors stand for what the
-/// world would say.
+/// An entity that came with the request. Its attributes, tags and ancestors replace those of the
+/// entity store.
 #[derive(Debug)]
 pub(crate) struct InlineEntity {
     pub(crate) entity: u32,
@@ -148,18 +149,18 @@ impl InlineEntity {
     }
 }
 
-/// What one request needs beside the pool; kept between requests for its memory only.
+/// Values of one request that are not in the pool. Requests reuse an arena only for its memory.
 #[derive(Debug, Default)]
 pub(crate) struct RequestArena {
     texts: Interner<String>,
     sets: Interner<Vec<Value>>,
     records: Interner<Vec<(u32, Value)>>,
     addresses: Interner<Vec<Ip>>,
-    /// Type and id of entities that the world does not know.
+    /// Type and id of entities that the entity store does not know.
     strangers: Vec<(u32, u32)>,
     pub(crate) guest: InlineEntity,
     pub(crate) frame: Vec<Value>,
-    /// All that are above a guest, while policies are picked by them.
+    /// Ancestors of the inline entity, used while policies are selected by them.
     pub(crate) above: Vec<u32>,
     pub(super) items: Vec<Value>,
     pub(super) fields: Vec<(u32, Value)>,
@@ -176,7 +177,7 @@ impl RequestArena {
     }
 }
 
-/// Both together, as one request sees them.
+/// The pool and the arena, as one request sees them.
 #[derive(Debug)]
 pub(crate) struct Heap<'a> {
     pub(crate) pool: &'a ConstantPool,
@@ -233,7 +234,7 @@ impl Heap<'_> {
         )
     }
 
-    /// A record's fields, sorted by the numbers of their names.
+    /// Returns the fields of a record, sorted by the numbers of their names.
     pub(crate) fn fields(&self, at: u32) -> &[(u32, Value)] {
         let found = if at < REQUEST_LOCAL {
             self.pool.records.get(at)
@@ -261,7 +262,8 @@ impl Heap<'_> {
         found?.first().copied()
     }
 
-    /// The number of an entity that the world does not know, the same for the same type and id.
+    /// Returns the number of an entity that the entity store does not know. Equal types and ids get
+    /// equal numbers.
     pub(crate) fn unknown_entity(&mut self, kind: u32, id: u32) -> u32 {
         let known = self
             .scratch
@@ -275,7 +277,7 @@ impl Heap<'_> {
         u32::try_from(at).unwrap_or(0) | REQUEST_LOCAL
     }
 
-    /// The type of a stranger.
+    /// Returns the type of an entity that the entity store does not know.
     pub(crate) fn unknown_entity_type(&self, entity: u32) -> Option<u32> {
         self.scratch
             .strangers

@@ -1,46 +1,46 @@
-//! Conditions as decision diagrams: what many policies say together about single bits, each bit
-//! looked at once at most.
+//! Binary decision diagrams (BDDs). They combine the conditions of many policies over single bits,
+//! and test each bit at most once.
 //!
-//! Diagrams are reduced and ordered (Bryant 1986), so equal conditions are the same number, and
-//! what one policy asks and another asks again is asked once. Recursion is as deep as there are
-//! variables, which are capped.
+//! Diagrams are reduced and ordered (Bryant 1986). So equal conditions have the same number, and a
+//! test that several policies share is made once. The recursion depth is bounded by the number of
+//! variables, which is capped.
 
 use hashbrown::HashMap;
 
-/// A condition: a node's number.
+/// A condition, identified by the number of its root node.
 pub(crate) type BddRef = u32;
 
 pub(crate) const FALSE: BddRef = 0;
 pub(crate) const TRUE: BddRef = 1;
 
-/// The diagrams grew too large, or there are too many variables: then the conditions are run one by
+/// The diagrams are too large, or have too many variables. The conditions are then evaluated one by
 /// one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TooLarge;
 
-/// Conditions of this many variables at the most.
+/// Maximum number of variables of a set of conditions.
 pub(crate) const VARIABLES: u16 = 320;
-/// Nodes of one set of conditions at the most.
+/// Maximum number of nodes of a set of conditions.
 const NODES: usize = 20_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Node {
+struct BddNode {
     variable: u16,
     no: BddRef,
     yes: BddRef,
 }
 
-/// Where conditions live. Variables are tested in the order of their numbers.
+/// A table of nodes. Variables are tested in ascending order of their numbers.
 #[derive(Debug)]
 pub(crate) struct BddManager {
-    nodes: Vec<Node>,
-    known: HashMap<Node, BddRef>,
+    nodes: Vec<BddNode>,
+    known: HashMap<BddNode, BddRef>,
     choices: HashMap<(BddRef, BddRef, BddRef), BddRef>,
 }
 
 impl Default for BddManager {
     fn default() -> Self {
-        let end = |at| Node {
+        let end = |at| BddNode {
             variable: u16::MAX,
             no: at,
             yes: at,
@@ -54,8 +54,8 @@ impl Default for BddManager {
 }
 
 impl BddManager {
-    fn node(&self, at: BddRef) -> Node {
-        self.nodes.get(at as usize).copied().unwrap_or(Node {
+    fn node(&self, at: BddRef) -> BddNode {
+        self.nodes.get(at as usize).copied().unwrap_or(BddNode {
             variable: u16::MAX,
             no: at,
             yes: at,
@@ -66,7 +66,7 @@ impl BddManager {
         if no == yes {
             return Ok(no);
         }
-        let node = Node { variable, no, yes };
+        let node = BddNode { variable, no, yes };
         if let Some(known) = self.known.get(&node) {
             return Ok(*known);
         }
@@ -79,7 +79,7 @@ impl BddManager {
         Ok(at)
     }
 
-    /// Whether that variable is set.
+    /// Returns the condition that this variable is set.
     pub(crate) fn variable(&mut self, variable: u16) -> Result<BddRef, TooLarge> {
         if variable < VARIABLES {
             self.mk(variable, FALSE, TRUE)
@@ -88,7 +88,7 @@ impl BddManager {
         }
     }
 
-    /// `yes` where `cond` holds, `no` elsewhere.
+    /// Returns the condition that equals `yes` where `cond` holds, and `no` elsewhere.
     pub(crate) fn ite(
         &mut self,
         cond: BddRef,
@@ -111,7 +111,7 @@ impl BddManager {
             .map(|node| node.variable)
             .min()
             .unwrap_or(u16::MAX);
-        let side = |at: BddRef, node: Node, set: bool| match (node.variable == variable, set) {
+        let side = |at: BddRef, node: BddNode, set: bool| match (node.variable == variable, set) {
             (false, _) => at,
             (true, true) => node.yes,
             (true, false) => node.no,
@@ -140,7 +140,7 @@ impl BddManager {
         self.ite(of, FALSE, TRUE)
     }
 
-    /// The variables that the condition depends on, in order.
+    /// Returns the variables that the condition depends on, in ascending order.
     pub(crate) fn support(&self, of: BddRef) -> Vec<u16> {
         let (mut todo, mut seen, mut found) = (
             vec![of],
@@ -157,7 +157,7 @@ impl BddManager {
         found.into_iter().collect()
     }
 
-    /// The condition once that variable is known.
+    /// Returns the condition with the variable fixed to `set`.
     fn restrict(
         &mut self,
         of: BddRef,
@@ -182,8 +182,8 @@ impl BddManager {
         Ok(made)
     }
 
-    /// The condition as what is run: first a comparison of all bits that it cannot do without, then
-    /// the rest.
+    /// Compiles the condition: first one comparison of all bits that the condition requires, then
+    /// the remaining tests.
     pub(crate) fn plan(&mut self, of: BddRef) -> Result<CompiledBdd, TooLarge> {
         let (mut rest, mut plan) = (of, CompiledBdd::default());
         for variable in self
@@ -197,7 +197,7 @@ impl BddManager {
                     && self.restrict(rest, variable, !needed, &mut HashMap::new())? == FALSE
                 {
                     let left = self.restrict(rest, variable, needed, &mut HashMap::new())?;
-                    // A variable that no longer matters is not compared.
+                    // A variable on which the rest no longer depends is not compared.
                     if left != rest {
                         plan.mask |= bit;
                         plan.want |= if needed { bit } else { 0 };
@@ -211,7 +211,7 @@ impl BddManager {
     }
 
     fn flatten(&self, of: BddRef, plan: &mut CompiledBdd) -> Result<(), TooLarge> {
-        // Places 0 and 1 are the ends.
+        // Positions 0 and 1 are the terminal nodes.
         let mut places: HashMap<BddRef, u16> = HashMap::from_iter([(FALSE, 0), (TRUE, 1)]);
         let (mut order, mut todo) = (Vec::new(), vec![of]);
         while let Some(at) = todo.pop() {
@@ -237,7 +237,7 @@ impl BddManager {
     }
 }
 
-/// One look at a variable.
+/// One test of a variable.
 #[derive(Debug, Clone, Copy)]
 struct BddStep {
     variable: u16,
@@ -245,7 +245,7 @@ struct BddStep {
     yes: u16,
 }
 
-/// A condition over 64 bits, and over what has to be asked for.
+/// A compiled condition over 64 bits, and over variables that the caller evaluates on demand.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct CompiledBdd {
     mask: u64,
@@ -255,8 +255,8 @@ pub(crate) struct CompiledBdd {
 }
 
 impl CompiledBdd {
-    /// Whether the condition holds. `ask` gives the variables from 64 on, counted from 0, or
-    /// nothing to give up.
+    /// Returns whether the condition holds. `ask` evaluates a variable from 64 on, numbered from 0.
+    /// Returns `None` if `ask` returns `None`.
     #[inline]
     pub(crate) fn eval(&self, bits: u64, mut ask: impl FnMut(u16) -> Option<bool>) -> Option<bool> {
         if bits & self.mask != self.want {
@@ -297,7 +297,7 @@ mod tests {
             let table = (0..64_u64)
                 .filter(|row| row >> variable & 1 == 1)
                 .fold(0, |all, row| all | 1 << row);
-            // The last two variables are evaluated on demand.
+            // The last two variables are evaluated by `ask`.
             let number = if variable < 4 {
                 variable * 9
             } else {

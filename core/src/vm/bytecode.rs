@@ -1,14 +1,14 @@
-//! The instructions of a program. Operands and targets are numbers of registers and of
-//! instructions.
+//! The instructions of a program. Operands are register numbers, and targets are instruction
+//! numbers.
 
 use super::value::Value;
 
 /// A register of the frame.
 pub(crate) type Register = u16;
-/// An instruction of the program.
+/// The number of an instruction.
 pub(crate) type JumpTarget = u16;
 
-/// What is compared; both operands must be readable.
+/// A comparison of two values. Both operands must be readable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Compare {
     Equal,
@@ -24,7 +24,7 @@ pub(crate) enum Compare {
     DecimalLessEqual,
 }
 
-/// What gives a value from two.
+/// An operation that computes a value from two values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Arithmetic {
     Add,
@@ -35,7 +35,7 @@ pub(crate) enum Arithmetic {
     DurationSince,
 }
 
-/// What gives a value from one.
+/// An operation that computes a value from one value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unary {
     Negate,
@@ -51,25 +51,25 @@ pub(crate) enum Unary {
     ToMinutes,
     ToHours,
     ToDays,
-    /// Constructors: the text is Cedar's to read, so the caller of [`super::run`] lends a
-    /// reader.
+    /// Constructors of extension values. Only Cedar defines how their text is read, so the caller
+    /// of [`super::run`] supplies the reader.
     Decimal,
     Datetime,
     Duration,
     Ip,
 }
 
-/// One instruction. Tests go on at `yes` or `no`; all others at the next.
+/// One instruction. Tests continue at `yes` or `no`, and other instructions at the next one.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Op {
-    /// The policy applies, or does not.
+    /// Ends the policy: it applies, or it does not.
     End(bool),
-    /// Evaluating this is an error.
+    /// Ends the policy with an evaluation error.
     Fail,
     Jump {
         to: JumpTarget,
     },
-    /// The register holds `true`; anything but a boolean is an error.
+    /// Tests that the register holds `true`. Any value that is not a boolean is an error.
     True {
         a: Register,
         yes: JumpTarget,
@@ -82,27 +82,27 @@ pub(crate) enum Op {
         yes: JumpTarget,
         no: JumpTarget,
     },
-    /// Whether the loaded path leads to something.
+    /// Tests that the loaded path has a value.
     Has {
         a: Register,
         yes: JumpTarget,
         no: JumpTarget,
     },
-    /// Whether the value has the attribute of that number in [`Program::names`].
+    /// Tests that the value has the attribute with this number in [`Program::names`].
     HasAttribute {
         a: Register,
         name: u16,
         yes: JumpTarget,
         no: JumpTarget,
     },
-    /// Whether the entity is of the type of that number in [`Program::names`].
+    /// Tests that the entity has the type with this number in [`Program::names`].
     Is {
         a: Register,
         name: u16,
         yes: JumpTarget,
         no: JumpTarget,
     },
-    /// Whether the text matches the pattern of that number.
+    /// Tests that the text matches the pattern with this number.
     Like {
         a: Register,
         pattern: u16,
@@ -133,14 +133,14 @@ pub(crate) enum Op {
         to: Register,
         a: Register,
     },
-    /// The set of `count` registers from `first`.
+    /// Builds the set of `count` registers from `first`.
     Set {
         to: Register,
         first: Register,
         count: u16,
     },
-    /// The record of `count` registers from `first`, named by the texts from `names` on in
-    /// [`Program::names`].
+    /// Builds the record of `count` registers from `first`. Their names are the texts from `names`
+    /// on in [`Program::names`].
     Record {
         to: Register,
         first: Register,
@@ -151,13 +151,13 @@ pub(crate) enum Op {
 
 /// A path that is loaded before the policies run: an attribute of an earlier register.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Load {
+pub(crate) struct PathLoad {
     pub(crate) from: Register,
-    /// The text's number in the pool.
+    /// Number of the attribute's name in the pool.
     pub(crate) name: u32,
 }
 
-/// Where a policy begins.
+/// The entry point of a policy.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PolicyEntry {
     /// The policy's position in gate order.
@@ -165,25 +165,25 @@ pub(crate) struct PolicyEntry {
     pub(crate) start: JumpTarget,
 }
 
-/// Policies compiled together: one frame, loaded once.
+/// Policies that are compiled together and share one frame, which is loaded once.
 ///
-/// The frame holds the roots (principal, action, resource, context), the constants, the loads, then
-/// what is computed.
+/// The frame holds, in this order: the roots (principal, action, resource, context), the constants,
+/// the loads, and the computed values.
 #[derive(Debug, Default)]
 pub(crate) struct Program {
     pub(crate) policies: Vec<PolicyEntry>,
     pub(crate) code: Vec<Op>,
     pub(crate) constants: Vec<Value>,
-    pub(crate) loads: Vec<Load>,
+    pub(crate) loads: Vec<PathLoad>,
     pub(crate) names: Vec<u32>,
-    /// A pattern's characters; nothing is a wildcard.
+    /// The characters of each pattern. `None` is a wildcard.
     pub(crate) patterns: Vec<Vec<Option<char>>>,
     pub(crate) registers: usize,
 }
 
 impl Program {
-    /// Whether any instruction or load reads what stands in one of these registers, not only
-    /// whether something does.
+    /// Returns whether an instruction or a load reads a value from one of these registers. `Has`
+    /// does not count, because it only tests for presence.
     pub(crate) fn reads(&self, registers: std::ops::Range<Register>) -> bool {
         let is = |register: Register| registers.contains(&register);
         let in_code = self.code.iter().any(|op| match *op {

@@ -1,6 +1,6 @@
 //! Runs a program.
 
-use super::arena::{Constructed, Heap, REQUEST_LOCAL};
+use super::arena::{ConstructedValue, Heap, REQUEST_LOCAL};
 use super::bytecode::{Op, Program, Unary};
 use super::operators;
 use super::range_analysis::Tracer;
@@ -8,17 +8,18 @@ use super::value::Value;
 
 /// The entities that a program may read.
 pub(crate) trait EntityStore {
-    /// An attribute of an entity; [`Value::Missing`] without the entity or the attribute.
+    /// Returns an attribute of an entity, or [`Value::Missing`] if the entity or the attribute does
+    /// not exist.
     fn attribute(&self, entity: u32, name: u32, space: &mut Heap<'_>) -> Value;
-    /// A tag of an entity; [`Value::Missing`] without the entity or the tag.
+    /// Returns a tag of an entity, or [`Value::Missing`] if the entity or the tag does not exist.
     fn tag(&self, entity: u32, tag: u32) -> Value;
-    /// Whether `ancestor` is above `child`.
+    /// Returns whether `ancestor` is above `child`.
     fn is_descendant(&self, child: u32, ancestor: u32) -> bool;
-    /// The text of the entity's type.
+    /// Returns the number of the type name of the entity.
     fn type_of(&self, entity: u32) -> u32;
 }
 
-/// How a policy stands to a request.
+/// The result of one policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PolicyResult {
     Satisfied,
@@ -26,26 +27,26 @@ pub(crate) enum PolicyResult {
     Error,
 }
 
-/// Runs every policy of the program on the roots: principal, action, resource, context, and what
-/// the world adds. `each` is told each outcome and stops the run by giving back `false`.
+/// Runs every policy of the program on the roots: principal, action, resource, context, and the
+/// values that the entity store adds. Calls `each` with each result, until `each` returns `false`.
 pub(crate) fn run<W: EntityStore>(
     program: &Program,
     roots: &[Value],
     world: &W,
     space: &mut Heap<'_>,
-    construct: fn(Unary, &str) -> Option<Constructed>,
+    construct: fn(Unary, &str) -> Option<ConstructedValue>,
     each: impl FnMut(usize, PolicyResult) -> bool,
 ) {
     run_traced(program, roots, world, space, construct, &mut (), each);
 }
 
-/// The same, and `watch` is told of each step.
+/// Runs the program like [`run`], and reports each step to `watch`.
 pub(crate) fn run_traced<W: EntityStore, T: Tracer>(
     program: &Program,
     roots: &[Value],
     world: &W,
     space: &mut Heap<'_>,
-    construct: fn(Unary, &str) -> Option<Constructed>,
+    construct: fn(Unary, &str) -> Option<ConstructedValue>,
     watch: &mut T,
     mut each: impl FnMut(usize, PolicyResult) -> bool,
 ) {
@@ -93,13 +94,13 @@ pub(crate) fn run_traced<W: EntityStore, T: Tracer>(
     space.scratch.frame = frame;
 }
 
-/// How the one policy of a program stands to the roots.
+/// Returns the result of a program with one policy.
 pub(crate) fn run_one<W: EntityStore>(
     program: &Program,
     roots: &[Value],
     world: &W,
     space: &mut Heap<'_>,
-    construct: fn(Unary, &str) -> Option<Constructed>,
+    construct: fn(Unary, &str) -> Option<ConstructedValue>,
 ) -> Option<PolicyResult> {
     let mut outcome = None;
     run(program, roots, world, space, construct, |_, found| {
@@ -113,7 +114,7 @@ struct Machine<'a, 'b, W, T> {
     program: &'a Program,
     world: &'a W,
     space: &'a mut Heap<'b>,
-    construct: fn(Unary, &str) -> Option<Constructed>,
+    construct: fn(Unary, &str) -> Option<ConstructedValue>,
     watch: &'a mut T,
     frame: Vec<Value>,
 }
@@ -127,14 +128,14 @@ impl<W: EntityStore, T: Tracer> Machine<'_, '_, W, T> {
             .unwrap_or(Value::Poison)
     }
 
-    /// What an instruction takes as it is.
+    /// Reads a register whose value an instruction uses as it is.
     #[inline]
     fn read(&mut self, register: u16) -> Value {
         self.watch.read(register);
         self.get(register)
     }
 
-    /// What an instruction takes an attribute of.
+    /// Reads a register from whose value an instruction takes an attribute.
     #[inline]
     fn enter(&mut self, register: u16) -> Value {
         let value = self.read(register);
@@ -148,7 +149,7 @@ impl<W: EntityStore, T: Tracer> Machine<'_, '_, W, T> {
         }
     }
 
-    /// Puts what is the same whatever is watched.
+    /// Writes a value that does not depend on the traced input.
     fn write(&mut self, register: u16, value: Value) {
         self.watch.write(register);
         self.put(register, value);
@@ -162,8 +163,8 @@ impl<W: EntityStore, T: Tracer> Machine<'_, '_, W, T> {
             .unwrap_or(u32::MAX)
     }
 
-    /// One policy, from its first instruction; nothing is an error. Code only goes forward, so this
-    /// ends.
+    /// Runs one policy from its first instruction. Returns `None` for an evaluation error.
+    /// Terminates because code only jumps forward.
     #[inline]
     fn run(&mut self, start: usize) -> Option<bool> {
         let mut at = start;
@@ -227,7 +228,7 @@ impl<W: EntityStore, T: Tracer> Machine<'_, '_, W, T> {
         }
     }
 
-    /// An instruction that gives a value; gives where to go on.
+    /// Runs an instruction that computes a value. Returns the number of the next instruction.
     fn value(&mut self, op: Op, at: usize) -> Option<usize> {
         match op {
             Op::Jump { to } => return Some(usize::from(to)),

@@ -1,11 +1,12 @@
-//! Compiled conditions: flat programs over interned values, run without recursion and, on what is
-//! known, without allocation. Knows no Cedar type: `policy` compiles into it and puts the facts
-//! before it.
+//! The virtual machine: flat programs over interned values, run without recursion.
 //!
-//! A program first loads the attribute paths that it reads, each once, into its frame. A path that
-//! leads nowhere is [`Value::Missing`], one that leads through nowhere [`Value::Poison`]: reading
-//! either is the error that Cedar would have raised where it is read, and `has` asks which of them
-//! stands there.
+//! A program allocates nothing if all values that it reads are known. This folder uses no Cedar
+//! type: `compiler` writes the programs, and `authorize` supplies their facts.
+//!
+//! A program first loads the attribute paths that it reads into its frame, each path once. A path
+//! whose last attribute does not exist becomes [`Value::Missing`]. A path through something that
+//! does not exist becomes [`Value::Poison`]. Reading either value is the error that Cedar would
+//! raise at that place. `has` returns `false` for the first and fails for the second.
 
 mod arena;
 mod bdd;
@@ -18,10 +19,12 @@ mod step_counter;
 mod value;
 
 pub(crate) use self::arena::{
-    ConstantPool, Constructed, Heap, InlineEntity, REQUEST_LOCAL, RequestArena,
+    ConstantPool, ConstructedValue, Heap, InlineEntity, REQUEST_LOCAL, RequestArena,
 };
 pub(crate) use self::bdd::{BddManager, BddRef, CompiledBdd, FALSE, TRUE, TooLarge};
-pub(crate) use self::bytecode::{Arithmetic, Compare, Load, Op, PolicyEntry, Program, Unary};
+pub(crate) use self::bytecode::{
+    Arithmetic, Compare, Op, PathLoad, PolicyEntry, Program, Register, Unary,
+};
 pub(crate) use self::interpreter::{EntityStore, PolicyResult, run, run_one, run_traced};
 pub(crate) use self::range_analysis::{LinearRange, Tracer};
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! What the operators do, as Cedar defines them. Nothing is an error where `Some` is given back.
+//! The operators, as Cedar defines them. Functions that return an `Option` return `None` for an
+//! evaluation error.
 
 use super::arena::{Heap, REQUEST_LOCAL};
 use super::bytecode::{Arithmetic, Compare, Unary};
@@ -7,7 +8,7 @@ use super::value::{Value, enum_bit, enum_set_items};
 
 const DAY: i64 = 86_400_000;
 
-/// A test of two values.
+/// Compares two values.
 #[inline]
 pub(super) fn compare<W: EntityStore>(
     what: Compare,
@@ -70,7 +71,7 @@ fn has_flag(kind: u32, bits: u64, item: Value) -> bool {
         .is_some_and(|(other, bit)| other == kind && bits & bit != 0)
 }
 
-/// Whether the left set has all, or any, of the right one's members.
+/// Returns whether the left set contains all, or any, of the members of the right set.
 fn contains_many(all: bool, left: Value, right: Value, space: &Heap<'_>) -> Option<bool> {
     let has = |item: &Value| match left {
         Value::Set(set) => Some(space.items(set).binary_search(item).is_ok()),
@@ -113,7 +114,7 @@ fn is_in<W: EntityStore>(child: u32, right: Value, world: &W, space: &Heap<'_>) 
         Value::Flags(kind, bits) => Some(enum_set_items(kind, bits).any(below)),
         Value::Set(set) => {
             let items = space.items(set);
-            // A member that is no entity is an error, even where another would do.
+            // A member that is not an entity is an error, even if another member would match.
             if !items.iter().all(|item| matches!(item, Value::Entity(_))) {
                 return None;
             }
@@ -132,7 +133,7 @@ fn descends<W: EntityStore>(child: u32, ancestor: u32, world: &W, space: &Heap<'
     }
 }
 
-/// The value at a name, among fields sorted by name.
+/// Returns the value of the field with this name.
 #[inline]
 pub(super) fn field(fields: &[(u32, Value)], name: u32) -> Value {
     fields
@@ -141,7 +142,7 @@ pub(super) fn field(fields: &[(u32, Value)], name: u32) -> Value {
         .map_or(Value::Missing, |(_, value)| *value)
 }
 
-/// An attribute of what has attributes; [`Value::Poison`] of anything else.
+/// Returns an attribute of an entity or a record, or [`Value::Poison`] for any other value.
 #[inline]
 pub(super) fn attribute<W: EntityStore>(
     of: Value,
@@ -171,7 +172,7 @@ fn tag_of<W: EntityStore>(entity: u32, tag: u32, world: &W, space: &Heap<'_>) ->
     }
 }
 
-/// A value from two.
+/// Computes a value from two values.
 pub(super) fn compute<W: EntityStore>(
     what: Arithmetic,
     left: Value,
@@ -203,12 +204,12 @@ pub(super) fn compute<W: EntityStore>(
     }
 }
 
-/// A value from one. `construct` reads the texts of extension values.
+/// Computes a value from one value. `construct` reads the texts of extension values.
 pub(super) fn apply(
     what: Unary,
     of: Value,
     space: &mut Heap<'_>,
-    construct: fn(Unary, &str) -> Option<super::arena::Constructed>,
+    construct: fn(Unary, &str) -> Option<super::arena::ConstructedValue>,
 ) -> Option<Value> {
     match (what, of.ok()?) {
         (Unary::Negate, Value::Long(value)) => value.checked_neg().map(Value::Long),
@@ -235,10 +236,11 @@ pub(super) fn apply(
     }
 }
 
-/// Whether a text matches a pattern: characters, and wildcards for any number of them.
+/// Returns whether a text matches a pattern of characters and wildcards. A wildcard matches any
+/// number of characters.
 pub(super) fn like(text: &str, pattern: &[Option<char>]) -> bool {
     let (mut rest, mut at) = (text.chars(), 0_usize);
-    // Where to go back to when what follows the last wildcard does not match.
+    // The position to return to if the text after the last wildcard does not match.
     let mut back: Option<(std::str::Chars<'_>, usize)> = None;
     loop {
         let mut next = rest.clone();

@@ -1,36 +1,39 @@
-//! How far one number can move before anything about a run of programs changes.
+//! Computes how far one number can move before the run of a program changes.
 //!
-//! A run is watched whose outcome is known for one value of a register, `used`. Each register holds
-//! either what does not depend on that value, or a number that changes in proportion to it: the
-//! watch keeps the slope of each. Sums, differences and products with what does not depend on it
-//! have a slope again; a comparison of such numbers keeps its outcome on one side of a point. So
-//! while the value stays in the range that is left after every step,
+//! The analysis observes a run for one value of one register, the input register. Each register
+//! holds either a value that does not depend on the input, or a number that is linear in it. The
+//! analysis keeps the slope of each register. A sum, a difference, or a product with an independent
+//! value is linear again. A comparison of such numbers keeps its result on one side of a point. So
+//! while the input stays in the range that is left after every step,
 //!
-//! - each comparison that was made comes out as it did, so the same instructions run in the same
-//!   order (by induction over them: none of them takes anything but slopes and what is the same),
-//! - no sum leaves the 64 bits, since each is in proportion, and its own range was taken off,
-//! - and the outcome, which the last instruction says, is the same.
+//! - each comparison has the same result, so the same instructions run in the same order. The proof
+//!   is by induction over them, because each reads only linear numbers and independent values.
+//! - no sum leaves the 64 bits, because the range was limited for each of them.
+//! - the result of the policy, which the last instruction states, is the same.
 //!
-//! Whatever else takes such a number (a set, a record, a product of two of them) ends the proof:
-//! then nothing is known but the run itself. A register whose own value is not the same for all
-//! questions may be `apart`: whatever takes it ends the proof too; attributes may be loaded from it
-//! before. An entity other than that in `apart` may be the same one by another name: an attribute
-//! of one that is not settled ends the proof.
+//! Any other instruction that reads such a number (a set, a record, a product of two of them) ends
+//! the proof. Then nothing is known beyond the run itself.
+//!
+//! A register whose own value differs between requests may be the excluded register. An instruction
+//! that reads it also ends the proof, but attributes may be loaded from it before the run. Another
+//! register may hold the excluded entity under another name. So reading an attribute of an entity
+//! that is not fixed ends the proof.
 
 use std::ops::RangeInclusive;
 
 use super::bytecode::{Arithmetic, Compare, Register, Unary};
 use super::value::Value;
 
-/// What is told of each step of a run, once it went well: one that errs ends the policy.
+/// An observer of each step of a run. A step is reported if it succeeds, because a step that fails
+/// ends the policy.
 pub(crate) trait Tracer {
-    /// A program begins, with so many registers.
+    /// The frame is loaded and has this number of registers.
     fn begin(&mut self, _registers: usize) {}
-    /// An instruction takes a register as it is.
+    /// An instruction uses the value of a register as it is.
     fn read(&mut self, _from: Register) {}
-    /// An attribute is taken of what a register holds.
+    /// An instruction or a load takes an attribute of the value of a register.
     fn enter(&mut self, _from: Register, _of: Value) {}
-    /// A register gets what its instruction has read.
+    /// A register gets a value computed from the registers that its instruction has read.
     fn write(&mut self, _to: Register) {}
     fn copy(&mut self, _to: Register, _from: Register) {}
     fn test(&mut self, _what: Compare, _left: (Register, Value), _right: (Register, Value)) {}
@@ -45,29 +48,30 @@ pub(crate) trait Tracer {
     fn apply(&mut self, _what: Unary, _from: Register, _to: (Register, Value)) {}
 }
 
-/// Nobody watches.
+/// An observer that ignores every step.
 impl Tracer for () {}
 
-/// Watches how far a register's number can move.
+/// An observer that computes how far the number in the input register can move.
 #[derive(Debug)]
 pub(crate) struct LinearRange {
     input_register: Register,
     value: i64,
     excluded_register: Register,
-    /// Whether an entity has the same attributes for all questions.
+    /// Whether an entity has the same attributes in all requests.
     is_fixed: fn(u32) -> bool,
-    /// By how much each register changes where the moved one changes by one.
+    /// Change of each register if the input changes by one.
     slopes: Vec<i64>,
-    /// From where to where it can move, as a distance: 0 is always between them.
+    /// Lowest and highest distance that the input can move. 0 is always between them.
     from: i128,
     to: i128,
-    /// Whether something took what it must not.
+    /// Whether an instruction read something that ends the proof.
     lost: bool,
 }
 
 impl LinearRange {
-    /// Of a register that holds this value. What `apart` holds is not known, only its attributes;
-    /// `settled` says which other entities have attributes that are.
+    /// Creates an analysis of an input register that holds `value`. Only the attributes of the
+    /// entity in the excluded register are known, not its value. `is_fixed` states which other
+    /// entities have known attributes.
     pub(crate) fn new(
         input_register: Register,
         value: i64,
@@ -87,7 +91,7 @@ impl LinearRange {
         }
     }
 
-    /// The values for which all that ran runs the same; nothing where that is not known.
+    /// Returns the input values for which the run is the same, or `None` if the proof ended.
     pub(crate) fn range(&self) -> Option<RangeInclusive<i64>> {
         let at =
             |distance: i128| i64::try_from(i128::from(self.value).saturating_add(distance)).ok();
@@ -109,7 +113,8 @@ impl LinearRange {
         }
     }
 
-    /// A number that is this now stays at `least` or above.
+    /// Limits the range so that a number that is now `now`, with this slope, stays at `least` or
+    /// above.
     fn require_at_least(&mut self, now: i128, slope: i128, least: i128) {
         let room = now.saturating_sub(least);
         if room < 0 {
@@ -125,7 +130,8 @@ impl LinearRange {
         }
     }
 
-    /// The same, at `most` or below.
+    /// Limits the range so that a number that is now `now`, with this slope, stays at `most` or
+    /// below.
     fn require_at_most(&mut self, now: i128, slope: i128, most: i128) {
         self.require_at_least(
             now.saturating_neg(),
@@ -134,7 +140,8 @@ impl LinearRange {
         );
     }
 
-    /// A register gets a number of that slope, which is in 64 bits wherever the value moves.
+    /// Records a register that gets a number with this slope, and limits the range so that the
+    /// number stays in 64 bits.
     fn settle(&mut self, (to, value): (Register, Value), slope: Option<i64>) {
         self.set(to, slope);
         match (value, slope) {
@@ -236,7 +243,7 @@ mod tests {
     use crate::vm::bytecode::{Op, PolicyEntry, Program};
     use crate::vm::{ConstantPool, EntityStore, Heap, PolicyResult, RequestArena, run_traced};
 
-    /// A source of entities without any entity.
+    /// An entity store without entities.
     struct Nobody;
 
     impl EntityStore for Nobody {
@@ -281,8 +288,8 @@ mod tests {
         u16::try_from((*seed >> 33) % u64::from(below)).expect("small")
     }
 
-    /// Returns a random program without backward jumps, mostly over numbers. Register 0 is the
-    /// value that varies, register 1 an entity.
+    /// Returns instructions that jump forward, mostly over numbers. Register 0 is the input, and
+    /// register 1 is an excluded entity.
     fn program(seed: &mut u64) -> Program {
         let mut code = Vec::new();
         for at in 0..LENGTH {
@@ -360,7 +367,7 @@ mod tests {
                 start: next(seed, 3),
             })
             .collect();
-        // Registers that the program has not written yet are numbers too.
+        // Every register that is not written yet also holds a number.
         let constants = CONSTANTS
             .into_iter()
             .chain(0..10)

@@ -1,34 +1,34 @@
-//! One value: 16 bytes, and equal exactly when Cedar's values are.
+//! A value of 16 bytes. Two values are equal exactly if Cedar's values are equal.
 
 use std::net::IpAddr;
 
-/// A Cedar value with its parts interned, or what stands where there is none.
+/// A Cedar value whose parts are interned, or a marker for an absent value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Value {
-    /// The entity does not exist, or it or the record has no such attribute.
+    /// The entity does not exist, or the entity or record has no such attribute.
     Missing,
-    /// Read through something missing, or through something that has no attributes.
+    /// Read through something that is missing, or through a value that has no attributes.
     Poison,
     Bool(bool),
     Long(i64),
     Text(u32),
     Entity(u32),
     Set(u32),
-    /// A set of entities of one enumerated type: a bit for each. Never empty, and never also a
-    /// `FeatureSet`.
+    /// A set of entities of one enumerated type, with one bit for each entity. Never empty. Such a
+    /// set is never stored as a [`Value::Set`] too.
     Flags(u32, u64),
     Record(u32),
     /// In ten-thousandths.
     Decimal(i64),
-    /// Milliseconds since 1970.
+    /// In milliseconds since 1970 UTC.
     Datetime(i64),
-    /// Milliseconds.
+    /// In milliseconds.
     Duration(i64),
     Ip(u32),
 }
 
 impl Value {
-    /// The value, or nothing where reading it is an error.
+    /// Returns the value, or `None` if reading it is an error.
     #[inline]
     pub(crate) fn ok(self) -> Option<Self> {
         if matches!(self, Self::Missing | Self::Poison) {
@@ -57,14 +57,14 @@ impl Value {
     }
 }
 
-/// Where a world numbers entities by kind, the kind stands above this bit and the place in it
-/// below.
+/// Position of the type in an entity number, for stores that number entities by type. The bits
+/// below hold the entity's number within its type.
 pub(crate) const KIND_SHIFT: u32 = 26;
 
-/// The set that has no members.
+/// The empty set.
 pub(crate) const EMPTY: Value = Value::Set(0);
 
-/// The set of these entities of an enumerated kind.
+/// Returns the set of these entities of an enumerated type.
 #[inline]
 pub(crate) fn enum_set(kind: u32, bits: u64) -> Value {
     if bits == 0 {
@@ -74,7 +74,7 @@ pub(crate) fn enum_set(kind: u32, bits: u64) -> Value {
     }
 }
 
-/// Kind and bit of an entity that can stand in [`Value::Flags`].
+/// Returns the type and the bit of an entity that fits into [`Value::Flags`].
 pub(super) fn enum_bit(entity: u32) -> Option<(u32, u64)> {
     let place = entity & 0x03FF_FFFF;
     if place < 64 {
@@ -84,14 +84,14 @@ pub(super) fn enum_bit(entity: u32) -> Option<(u32, u64)> {
     }
 }
 
-/// The entities of a set of flags.
+/// Returns the entities of a bit set.
 pub(super) fn enum_set_items(kind: u32, bits: u64) -> impl Iterator<Item = u32> {
     (0..64_u32)
         .filter(move |place| bits.checked_shr(*place).unwrap_or(0) & 1 == 1)
         .map(move |place| kind << KIND_SHIFT | place)
 }
 
-/// What a host keeps of its own with a record, not yet interned.
+/// A host attribute that is stored with a record and is not interned yet.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum StoredValue {
     Bool(bool),
@@ -112,7 +112,7 @@ pub(crate) struct Ip {
 }
 
 impl Ip {
-    /// From `address` or `address/prefix`, as Cedar prints them.
+    /// Parses `address` or `address/prefix`, as Cedar prints them.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         if let Some((address, prefix)) = text.split_once('/') {
             return Some(Self {
@@ -135,7 +135,7 @@ impl Ip {
         self.address.is_multicast() && self.prefix >= if self.address.is_ipv4() { 4 } else { 8 }
     }
 
-    /// Whether all of this range is inside the other.
+    /// Returns whether this range lies entirely inside the other.
     pub(crate) fn is_in_range(self, other: Self) -> bool {
         let (mine, others) = match (self.address, other.address) {
             (IpAddr::V4(mine), IpAddr::V4(others)) => (
@@ -152,7 +152,7 @@ impl Ip {
     }
 }
 
-/// The first and last address of a range.
+/// Returns the first and the last address of a range.
 fn ends(address: u128, prefix: u8, bits: u32) -> (u128, u128) {
     let free = bits.saturating_sub(u32::from(prefix));
     let host = if free == 0 {

@@ -46,7 +46,7 @@ impl WaitBudget {
     }
 }
 
-use self::group_commit::{CommitError, CommitTarget, GroupCommit, Outcome};
+use self::group_commit::{CommitError, CommitTarget, GroupCommit, MemberOutcome};
 
 const LIMIT: usize = 3;
 
@@ -115,12 +115,12 @@ fn consume(
     writers.run(full, &WaitBudget, &mut |file| {
         let contents = contents(file);
         if contents.version != version || contents.operations.len() >= LIMIT {
-            return (None, Outcome::Discard { wrote: false });
+            return (None, MemberOutcome::Discard { wrote: false });
         }
         let id = contents.next;
         contents.next += 1;
         contents.operations.insert(id);
-        (Some(id), Outcome::Keep)
+        (Some(id), MemberOutcome::Keep)
     })
 }
 
@@ -131,7 +131,7 @@ fn refused_batch(writers: &Writers) -> Result<(), CommitError<&'static str>> {
         let id = contents.next;
         contents.next += 1;
         contents.operations.insert(id);
-        ((), Outcome::Discard { wrote: true })
+        ((), MemberOutcome::Discard { wrote: true })
     })
 }
 
@@ -140,7 +140,7 @@ fn change(writers: &Writers) -> Result<(), CommitError<&'static str>> {
         &WaitBudget,
         &mut |file| {
             contents(file).version += 1;
-            ((), Outcome::Keep)
+            ((), MemberOutcome::Keep)
         },
         &mut CommitTarget::commit,
     )

@@ -20,7 +20,7 @@ use cedar_policy::{
 use super::entity_table::EntityTable;
 use crate::cedar::policy_list::PolicyList;
 use crate::cedar::request::causes;
-use crate::compiler::linked;
+use crate::compiler::link_template;
 use crate::util::error::Error;
 use crate::vm::{Heap, RequestArena, Value};
 
@@ -42,7 +42,7 @@ impl AccessDepth {
                 .set
                 .policy(&PolicyId::new(&rule.id))
                 .and_then(|policy| policy.to_pst().ok());
-            let Some(body) = tree.and_then(|tree| linked(&tree)) else {
+            let Some(body) = tree.and_then(|tree| link_template(&tree)) else {
                 continue;
             };
             for clause in body.clauses() {

@@ -18,7 +18,7 @@ const NO_ENTITY: u32 = u32::MAX;
 
 /// One entity, from the program's data or known only by name.
 #[derive(Debug, Clone, Copy)]
-struct Row {
+struct EntityRow {
     kind: u32,
     /// Start and length of the id in `ids`.
     id: (u32, u32),
@@ -42,7 +42,7 @@ type FieldSpan = Vec<(u32, Value)>;
 #[derive(Debug, Default)]
 pub(crate) struct EntityTable {
     pub(crate) pool: ConstantPool,
-    rows: Vec<Row>,
+    rows: Vec<EntityRow>,
     ids: String,
     /// Names of attributes and of tags, sorted.
     shapes: Interner<Vec<u32>>,
@@ -186,7 +186,7 @@ impl EntityTable {
         self.above.extend(ancestors.iter().chain(parents));
         let (ancestors, parents) = (self.place(ancestors.len()), self.place(parents.len()));
         if let Some(row) = self.rows.get_mut(wide(at)) {
-            *row = Row {
+            *row = EntityRow {
                 shape,
                 tags: tag_names,
                 values,
@@ -253,7 +253,7 @@ impl EntityTable {
 
     /// Returns the direct parents of an entity.
     pub(crate) fn parents(&self, entity: u32) -> &[u32] {
-        let row = |row: &Row| {
+        let row = |row: &EntityRow| {
             self.above
                 .get(wide(row.above.saturating_add(row.ancestors))..)?
                 .get(..wide(row.parents))
@@ -336,7 +336,7 @@ impl EntityTable {
         let at = self.place(self.rows.len());
         let span = (self.place(self.ids.len()), self.place(id.len()));
         self.ids.push_str(id);
-        self.rows.push(Row {
+        self.rows.push(EntityRow {
             kind,
             id: span,
             shape: NO_ENTITY,
@@ -347,7 +347,7 @@ impl EntityTable {
             parents: 0,
             has_below: false,
         });
-        let hash = |rows: &[Row], ids: &str, at: u32| {
+        let hash = |rows: &[EntityRow], ids: &str, at: u32| {
             let row = rows.get(wide(at))?;
             Some(
                 self.hasher

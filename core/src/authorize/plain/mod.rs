@@ -14,14 +14,14 @@ use cedar_policy::{Entities, EntityTypeName, EntityUid, PolicySet, Schema};
 use super::plain::entity_table::EntityTable;
 use super::program_set::ProgramSet;
 use crate::cedar::load_program::{
-    CedarProgram, Parents, entity_faults, is_json, link, parse_policies, parse_schema,
+    CedarProgram, DirectParents, entity_faults, is_json, link, parse_policies, parse_schema,
     read_entities, scan_file,
 };
 use crate::cedar::options::Validation;
 use crate::cedar::policy_list::{PolicyList, in_text_order};
 use crate::cedar::source::{File, placeless};
 use crate::cedar::validate;
-use crate::cedar::value_json::{RecordType, Types};
+use crate::cedar::value_json::{CedarTypes, RecordType};
 use crate::model::reference::EntityRef;
 use crate::util::error::{Diagnostics, Error};
 use crate::util::nesting_scan::Language;
@@ -34,7 +34,7 @@ pub(crate) struct CedarEvaluator {
     pub(crate) rules: PolicyList,
     pub(crate) schema: Option<Schema>,
     /// The attributes, tags and contexts that the schema declares.
-    pub(crate) types: Option<Types>,
+    pub(crate) types: Option<CedarTypes>,
     pub(crate) validate_requests: bool,
     /// The generation of the numbers of entities and texts, which handles compare with.
     pub(crate) numbering: u32,
@@ -148,7 +148,7 @@ fn build(
         None => (
             Entities::from_entities([], parsed_schema.as_ref())
                 .map_err(|found| entity_faults(&found))?,
-            Parents::new(),
+            DirectParents::new(),
         ),
     };
     let validate_requests = program
@@ -156,8 +156,8 @@ fn build(
         .unwrap_or(validation != Validation::Off)
         && parsed_schema.is_some();
     let rules = PolicyList::new(set, &order, depth, false);
-    let types = form.map(|form| Types::new(&[form]));
-    for (kind, id, deed) in types.iter().flat_map(Types::actions) {
+    let types = form.map(|form| CedarTypes::new(&[form]));
+    for (kind, id, deed) in types.iter().flat_map(CedarTypes::actions) {
         let above = deed
             .groups
             .iter()
@@ -194,7 +194,7 @@ fn build(
 
 impl CedarEvaluator {
     /// Adds the schema's declarations of entity types and actions.
-    fn declare(&mut self, types: Types) {
+    fn declare(&mut self, types: CedarTypes) {
         for kind in types.kinds() {
             let text = self.resident.insert_type(&kind.name);
             if let Some(choices) = &kind.choices {

@@ -15,7 +15,7 @@ const CAPACITY: usize = 64;
 /// Maximum number of further variables in a key.
 const FURTHER: usize = 64;
 
-type Slots = [OnceBox<(u128, AnswerTemplate)>; CAPACITY];
+type AnswerSlots = [OnceBox<(u128, AnswerTemplate)>; CAPACITY];
 
 /// The answer cache of one kind of request.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub(crate) struct AnswerCache {
     bits: u64,
     /// The further variables that the policies read. `None` if they are too many for a key.
     asks: Option<Box<[u16]>>,
-    slots: OnceBox<Slots>,
+    slots: OnceBox<AnswerSlots>,
 }
 
 /// Returns the first slot to probe for a key.

@@ -139,7 +139,7 @@ impl PlanRequest {
 }
 
 /// Looks up the variables that a plan or a cache key needs beyond the session bits.
-struct Looking<'a, 'q> {
+struct VariableLookup<'a, 'q> {
     programs: &'a TenantEvaluator,
     planned: &'a SessionPlan,
     question: &'a RequestRef<'q>,
@@ -149,7 +149,7 @@ struct Looking<'a, 'q> {
     last: Option<(u16, PolicyResult)>,
 }
 
-impl Looking<'_, '_> {
+impl VariableLookup<'_, '_> {
     /// Returns the allow bit.
     #[inline(never)]
     fn allows(&mut self, bits: u64) -> Option<bool> {
@@ -174,7 +174,7 @@ impl Looking<'_, '_> {
                 .planned
                 .reads
                 .get(usize::from(variable.checked_sub(FIRST_READ)?))?;
-            return Some(read.holds(self.directory.hot(), &PathOrigin { login, domain, on }));
+            return Some(read.holds(self.directory.tables(), &PathOrigin { login, domain, on }));
         };
         let at = program >> 1;
         let outcome = match self.last {
@@ -280,12 +280,12 @@ impl TenantEvaluator {
         directory: &Directory,
     ) -> Option<bool> {
         let planned = self.ready.planned(sight.at, sight.client())?;
-        let bits = sight.bits(directory.hot())?;
+        let bits = sight.bits(directory.tables())?;
         if let Some(allowed) = planned.plan.eval(bits, |_| None) {
             return Some(allowed);
         }
         let sight = *sight;
-        let mut looking = Looking {
+        let mut looking = VariableLookup {
             programs: self,
             planned,
             question,
@@ -317,10 +317,10 @@ impl TenantEvaluator {
         directory: &Directory,
     ) -> Option<(&AnswerCache, u128)> {
         let planned = self.ready.planned(sight.at, sight.client())?;
-        let bits = sight.bits(directory.hot())?;
+        let bits = sight.bits(directory.tables())?;
         if planned.memo.asks_from(0) {
             let sight = *sight;
-            let mut looking = Looking {
+            let mut looking = VariableLookup {
                 programs: self,
                 planned,
                 question,
@@ -449,7 +449,7 @@ impl TenantEvaluator {
         directory: &Directory,
         wanted: impl Fn(&RequestKind) -> bool,
     ) -> Option<PlanRequest> {
-        let (hot, resource) = (directory.hot(), &question.resource);
+        let (hot, resource) = (directory.tables(), &question.resource);
         if question.with.is_some() || resource.more.is_some() || !is_id(resource.id) {
             return None;
         }

@@ -17,7 +17,7 @@ use crate::cedar::bundle::Bundle;
 use crate::cedar::policy_list::PolicyEffect;
 use crate::cedar::schema::Action;
 use crate::cedar::tenant_facts::is_directory_type;
-use crate::cedar::value_json::{RecordType, Type};
+use crate::cedar::value_json::{CedarType, RecordType};
 use crate::compiler::{self, CompileContext, IrExpr, Lowering};
 use crate::directory::Directory;
 use crate::model::catalog::MeterKind;
@@ -53,7 +53,7 @@ pub(crate) struct InlineRules {
     pub(crate) account: Option<bool>,
     /// The other attributes. `None` if only Cedar can read them.
     pub(crate) attributes: Option<RecordType>,
-    pub(crate) tags: Option<Type>,
+    pub(crate) tags: Option<CedarType>,
     pub(crate) parents: Vec<Box<str>>,
     /// Whether the `account` is required and nothing else is.
     pub(crate) owned: bool,
@@ -133,7 +133,7 @@ pub(crate) struct TenantEvaluator {
     /// The resource types.
     pub(crate) kinds: Vec<Box<str>>,
     /// The generation that handles of actions and resource types compare with.
-    pub(crate) numbering: u32,
+    pub(crate) generation: u32,
     /// Policies that name a single principal or resource, one program each. The next two maps index
     /// them.
     pub(crate) record_specific: Vec<Program>,
@@ -168,7 +168,7 @@ impl TenantEvaluator {
             list: Vec::new(),
             ready: PlanTable::default(),
             kinds: Vec::new(),
-            numbering: crate::util::generation::numbering(),
+            generation: crate::util::generation::numbering(),
             record_specific: Vec::new(),
             principals: HashMap::new(),
             resources: HashMap::new(),
@@ -177,7 +177,7 @@ impl TenantEvaluator {
             reads_host_name: false,
             portable: false,
         };
-        let policies = ScopedPolicy::all(bundle, &programs.symbols, directory.hot())?;
+        let policies = ScopedPolicy::all(bundle, &programs.symbols, directory.tables())?;
         let mut about = Vec::new();
         for policy in policies.iter().filter(|policy| policy.alone.is_some()) {
             programs.add_record_specific(policy, directory)?;
@@ -217,7 +217,7 @@ impl TenantEvaluator {
         let mut compiling = Specializer {
             pool: &mut self.pool,
             named: &mut self.symbols,
-            hot: directory.hot_mut(),
+            hot: directory.tables_mut(),
             asked: RequestShape::ANY,
         };
         let beyond = || Arc::clone(policy.id);
@@ -336,12 +336,12 @@ impl TenantEvaluator {
     ) -> Result<(), Arc<str>> {
         let number = self
             .symbols
-            .find(directory.hot(), "Action", None, name)
+            .find(directory.tables(), "Action", None, name)
             .unwrap_or(u32::MAX);
-        let feature = action
-            .feature
-            .as_ref()
-            .and_then(|feature| self.symbols.find(directory.hot(), "Feature", None, feature));
+        let feature = action.feature.as_ref().and_then(|feature| {
+            self.symbols
+                .find(directory.tables(), "Feature", None, feature)
+        });
         let feature_place = feature.map_or(0, |feature| symbols::parts(feature).1);
         self.ready.action(feature_place);
         let entries = self.type_pairs(bundle, action, (number, feature), policies, directory)?;
@@ -407,11 +407,11 @@ impl TenantEvaluator {
         policies: &[&'b ScopedPolicy<'b>],
         directory: &mut Directory,
         asked: RequestShape<'_>,
-    ) -> Result<Compiled<'b>, Arc<str>> {
+    ) -> Result<CompiledPolicies<'b>, Arc<str>> {
         let mut compiling = Specializer {
             pool: &mut self.pool,
             named: &mut self.symbols,
-            hot: directory.hot_mut(),
+            hot: directory.tables_mut(),
             asked,
         };
         let mut left = Vec::new();
@@ -537,7 +537,7 @@ fn split(nodes: &[(&ScopedPolicy<'_>, IrExpr)], all: &mut Vec<Program>) -> Resul
 }
 
 /// Programs, and the policies in them with their conditions.
-type Compiled<'b> = (Vec<Program>, Vec<(&'b ScopedPolicy<'b>, IrExpr)>);
+type CompiledPolicies<'b> = (Vec<Program>, Vec<(&'b ScopedPolicy<'b>, IrExpr)>);
 
 /// Returns whether the `account` is the only required attribute of a resource type.
 fn is_owned(shape: &AttributeShape, required: &BTreeSet<&str>) -> bool {

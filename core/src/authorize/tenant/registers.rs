@@ -11,7 +11,7 @@ use crate::authorize::program_set::with_request_arena;
 use crate::cedar::value_json::{ValueReader, is_type_name};
 use crate::directory::{Directory, NO_ROW};
 use crate::model::host;
-use crate::model::limit::{Count, QuotaFacts};
+use crate::model::limit::{MeterCount, QuotaFacts};
 use crate::model::reference::EntityRef;
 use crate::vm::{Heap, InlineEntity, REQUEST_LOCAL, Value};
 
@@ -26,7 +26,7 @@ impl TenantEvaluator {
         work: impl FnOnce(&[Value], &KernelEntities<'_>, &mut Heap<'_>) -> T,
     ) -> Option<T> {
         let tenants = KernelEntities {
-            hot: directory.hot(),
+            hot: directory.tables(),
             named: &self.symbols,
             guest: undeclared_name(question, found, &self.symbols),
         };
@@ -290,8 +290,8 @@ fn quota(
     );
     put(root::QUOTA_AMOUNT, Value::Long(facts.amount));
     put(root::AMOUNT, Value::Long(facts.amount));
-    let mut count = |first: u8, count: Count| {
-        let Count { used, held, limit } = count;
+    let mut count = |first: u8, count: MeterCount| {
+        let MeterCount { used, held, limit } = count;
         let values = [
             Value::Bool(true),
             Value::Long(used),

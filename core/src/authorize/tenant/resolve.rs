@@ -190,9 +190,9 @@ impl ResolvedLogin {
         sought: LoginSlot,
     ) -> Option<u32> {
         match who {
-            PrincipalRef::Name(_, id) => sought.entity(directory.hot(), id),
+            PrincipalRef::Name(_, id) => sought.entity(directory.tables(), id),
             PrincipalRef::Handle(handle) => handle.place.get(directory.generation(), || {
-                let (hot, reference) = (directory.hot(), handle.reference());
+                let (hot, reference) = (directory.tables(), handle.reference());
                 Self::login_slot(hot, PrincipalRef::Name(reference.kind(), reference.id()))
                     .entity(hot, reference.id())
             }),
@@ -206,7 +206,7 @@ impl ResolvedLogin {
         who: PrincipalRef<'_>,
         sought: LoginSlot,
     ) -> Option<(Self, AccountRow, MemberRow)> {
-        let hot = directory.hot();
+        let hot = directory.tables();
         let (kind, number) = parts(Self::entity(directory, who, sought)?);
         let (account, member) = match kind {
             symbols::ACCOUNT => (number, MemberRow::default()),
@@ -240,7 +240,8 @@ impl ResolvedLogin {
     }
 
     pub(crate) fn find(directory: &Directory, who: PrincipalRef<'_>) -> Option<Self> {
-        Self::rows(directory, who, Self::login_slot(directory.hot(), who)).map(|(login, ..)| login)
+        Self::rows(directory, who, Self::login_slot(directory.tables(), who))
+            .map(|(login, ..)| login)
     }
 
     pub(crate) fn value(self) -> Value {
@@ -268,7 +269,7 @@ impl ResolvedLogin {
 #[inline(always)]
 pub(crate) fn host_slot(directory: &Directory, at: HostRef<'_>) -> (u32, u64) {
     if let HostRef::Name(name) = at {
-        directory.hot().domains.hash_slot(name)
+        directory.tables().domains.hash_slot(name)
     } else {
         (0, 0)
     }
@@ -277,7 +278,7 @@ pub(crate) fn host_slot(directory: &Directory, at: HostRef<'_>) -> (u32, u64) {
 /// Returns the number of the domain that a host names. A host given as text must be in normal form.
 #[inline]
 pub(crate) fn domain_of(directory: &Directory, at: HostRef<'_>, sought: (u32, u64)) -> Option<u32> {
-    let hot = directory.hot();
+    let hot = directory.tables();
     let exactly = |name: &str| {
         hot.domains
             .number(name)
@@ -462,7 +463,7 @@ impl TenantEvaluator {
         }
         // Every hash slot is computed before the first result is used, so that the memory reads
         // overlap.
-        let sought = ResolvedLogin::login_slot(directory.hot(), question.principal);
+        let sought = ResolvedLogin::login_slot(directory.tables(), question.principal);
         let host = question
             .host
             .map_or((0, 0), |host| host_slot(directory, host));
@@ -520,7 +521,7 @@ impl TenantEvaluator {
         match action {
             ActionRef::Name("Action", id) => self.actions.find(id),
             ActionRef::Name(..) => None,
-            ActionRef::Handle(handle) => handle.place.get(self.numbering, || {
+            ActionRef::Handle(handle) => handle.place.get(self.generation, || {
                 if handle.reference().kind() == "Action" {
                     self.actions.find(handle.reference().id())
                 } else {
@@ -533,7 +534,7 @@ impl TenantEvaluator {
     /// Returns the place of a resource type in `kinds`.
     #[inline(always)]
     pub(crate) fn kind_of(&self, handle: &ResourceType) -> Option<u32> {
-        handle.place.get(self.numbering, || {
+        handle.place.get(self.generation, || {
             u32::try_from(
                 self.kinds
                     .iter()
@@ -551,7 +552,7 @@ impl TenantEvaluator {
         mine: u32,
         directory: &Directory,
     ) -> Option<u32> {
-        let hot = directory.hot();
+        let hot = directory.tables();
         let number = match account {
             AccountRef::Name(id) if hot.accounts.is(mine, id) => mine,
             AccountRef::Name(id) => hot.accounts.number(id)?,
@@ -582,7 +583,7 @@ impl TenantEvaluator {
         question: &RequestRef<'_>,
         directory: &Directory,
     ) -> Option<ResolvedResource> {
-        let (hot, resource) = (directory.hot(), &question.resource);
+        let (hot, resource) = (directory.tables(), &question.resource);
         match (&entry.inline, resource.account) {
             (Some(inline), Some(account)) => {
                 inline.account?;

@@ -9,7 +9,7 @@ use cedar_policy::{Policy, PolicyId};
 use super::entities::SymbolTable;
 use super::symbols;
 use crate::cedar::bundle::Bundle;
-use crate::compiler::{Scope, linked};
+use crate::compiler::{ScopeConstraint, link_template};
 use crate::directory::Tables;
 
 /// A policy, its place in gate order, and its scope.
@@ -61,15 +61,15 @@ impl<'a> ScopedPolicy<'a> {
         hot: &Tables,
     ) -> Option<Self> {
         let (principal, resource) = (
-            Scope::principal(&tree.principal).ok()?,
-            Scope::resource(&tree.resource).ok()?,
+            ScopeConstraint::principal(&tree.principal).ok()?,
+            ScopeConstraint::resource(&tree.resource).ok()?,
         );
-        let pair = |scope: &Scope<'_>| {
+        let pair = |scope: &ScopeConstraint<'_>| {
             scope
                 .entity
                 .map(|(uid, _)| (uid.ty.to_string(), uid.eid.to_string()))
         };
-        let exact = |scope: &Scope<'_>| {
+        let exact = |scope: &ScopeConstraint<'_>| {
             scope
                 .entity
                 .filter(|(_, inside)| !inside)
@@ -128,5 +128,5 @@ impl<'a> ScopedPolicy<'a> {
 }
 
 fn tree(policy: &Policy) -> Option<pst::Template> {
-    policy.to_pst().ok().and_then(|tree| linked(&tree))
+    policy.to_pst().ok().and_then(|tree| link_template(&tree))
 }

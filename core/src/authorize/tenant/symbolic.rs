@@ -446,7 +446,7 @@ impl SymbolicEvaluator<'_, '_> {
         Ok(Some((place, readable, name)))
     }
 
-    fn bit_or_false(&mut self, bit: Option<u32>) -> BddResult<BddRef> {
+    fn bit_or_true(&mut self, bit: Option<u32>) -> BddResult<BddRef> {
         bit.map_or(Ok(TRUE), |bit| self.bit(bit))
     }
 
@@ -898,7 +898,7 @@ impl SymbolicEvaluator<'_, '_> {
                 return self.read(readable, yes).map(Some);
             }
         };
-        let yes = self.bit_or_false(bit)?;
+        let yes = self.bit_or_true(bit)?;
         self.read(readable, yes).map(Some)
     }
 

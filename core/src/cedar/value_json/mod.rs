@@ -23,7 +23,7 @@ pub(crate) mod types;
 use serde_json::{Map, Value as Json};
 
 use super::request::NESTING;
-pub(crate) use super::value_json::types::{RecordType, Type, Types};
+pub(crate) use super::value_json::types::{CedarType, CedarTypes, RecordType};
 use crate::compiler::construct;
 use crate::vm::{Heap, Unary, Value};
 
@@ -48,7 +48,7 @@ impl<R: FnMut(&str, &str, &mut Heap<'_>) -> Value> ValueReader<R> {
     pub(crate) fn read(
         &mut self,
         json: &Json,
-        ty: Option<&Type>,
+        ty: Option<&CedarType>,
         space: &mut Heap<'_>,
     ) -> Option<Value> {
         self.value(json, ty, space, NESTING)
@@ -83,22 +83,24 @@ impl<R: FnMut(&str, &str, &mut Heap<'_>) -> Value> ValueReader<R> {
     fn value(
         &mut self,
         json: &Json,
-        ty: Option<&Type>,
+        ty: Option<&CedarType>,
         space: &mut Heap<'_>,
         left: usize,
     ) -> Option<Value> {
         let left = left.checked_sub(1)?;
         match (json, ty) {
-            (Json::Bool(value), None | Some(Type::Bool)) => Some(Value::Bool(*value)),
-            (Json::Number(number), None | Some(Type::Long)) => number.as_i64().map(Value::Long),
-            (Json::String(text), None | Some(Type::Text)) => {
+            (Json::Bool(value), None | Some(CedarType::Bool)) => Some(Value::Bool(*value)),
+            (Json::Number(number), None | Some(CedarType::Long)) => {
+                number.as_i64().map(Value::Long)
+            }
+            (Json::String(text), None | Some(CedarType::Text)) => {
                 Some(Value::Text(space.text_number(text)))
             }
-            (Json::String(text), Some(Type::Extension(what))) => {
+            (Json::String(text), Some(CedarType::Extension(what))) => {
                 Some(construct(*what, text)?.into_value(space))
             }
             (Json::Array(items), None) => self.set(items, None, space, left),
-            (Json::Array(items), Some(Type::Set(element))) => {
+            (Json::Array(items), Some(CedarType::Set(element))) => {
                 self.set(items, Some(element), space, left)
             }
             (Json::Object(fields), None) => match escape(fields) {
@@ -109,17 +111,17 @@ impl<R: FnMut(&str, &str, &mut Heap<'_>) -> Value> ValueReader<R> {
                 }
                 Some(CedarEscape::Other) => None,
             },
-            (Json::Object(fields), Some(Type::Record(record))) => {
+            (Json::Object(fields), Some(CedarType::Record(record))) => {
                 self.object(fields, Some(record), space, left)
             }
-            (Json::Object(fields), Some(Type::Entity(wanted))) => match escape(fields) {
+            (Json::Object(fields), Some(CedarType::Entity(wanted))) => match escape(fields) {
                 None => named(fields),
                 Some(CedarEscape::Entity(kind, id)) => Some((kind, id)),
                 Some(_) => None,
             }
             .filter(|(kind, id)| wanted.allows(kind, id))
             .and_then(|(kind, id)| self.entity(kind, id, space)),
-            (Json::Object(fields), Some(Type::Extension(wanted))) => match escape(fields) {
+            (Json::Object(fields), Some(CedarType::Extension(wanted))) => match escape(fields) {
                 Some(CedarEscape::Extension(what, text)) if what == *wanted => {
                     Some(construct(what, text)?.into_value(space))
                 }
@@ -139,7 +141,7 @@ impl<R: FnMut(&str, &str, &mut Heap<'_>) -> Value> ValueReader<R> {
     fn set(
         &mut self,
         items: &[Json],
-        element: Option<&Type>,
+        element: Option<&CedarType>,
         space: &mut Heap<'_>,
         left: usize,
     ) -> Option<Value> {

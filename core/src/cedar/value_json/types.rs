@@ -10,13 +10,13 @@ use crate::vm::Unary;
 
 /// The type of a value. Values of an unknown type are left to Cedar.
 #[derive(Debug, Clone)]
-pub(crate) enum Type {
+pub(crate) enum CedarType {
     Bool,
     Long,
     Text,
     Entity(Arc<EntityType>),
     Extension(Unary),
-    Set(Arc<Type>),
+    Set(Arc<CedarType>),
     Record(Arc<RecordType>),
     Unknown,
 }
@@ -48,7 +48,7 @@ pub(crate) struct RecordType {
 
 #[derive(Debug, Clone)]
 pub(crate) struct FieldType {
-    pub(crate) ty: Type,
+    pub(crate) ty: CedarType,
     pub(crate) required: bool,
 }
 
@@ -94,7 +94,7 @@ pub(crate) struct EntityShape {
     pub(crate) kind: Arc<EntityType>,
     /// `None` if unknown.
     pub(crate) attributes: Option<Arc<RecordType>>,
-    pub(crate) tags: Option<Type>,
+    pub(crate) tags: Option<CedarType>,
     /// Types of the direct parents.
     pub(crate) parents: Vec<Box<str>>,
 }
@@ -112,12 +112,12 @@ pub(crate) struct ActionShape {
 
 /// The types of a whole schema.
 #[derive(Debug, Default)]
-pub(crate) struct Types {
+pub(crate) struct CedarTypes {
     shapes: HashMap<Box<str>, EntityShape>,
     actions: HashMap<Box<str>, HashMap<Box<str>, ActionShape>>,
 }
 
-impl Types {
+impl CedarTypes {
     /// Reads the JSON forms of a schema's files.
     pub(crate) fn new(fragments: &[Json]) -> Self {
         let mut names = TypeScope::default();
@@ -228,7 +228,7 @@ struct TypeScope<'a> {
     kinds: HashMap<String, Arc<EntityType>>,
     /// Common types that are read already. Without this cache, types that name each other many
     /// times would take exponential time.
-    read: HashMap<String, Type>,
+    read: HashMap<String, CedarType>,
 }
 
 impl TypeScope<'_> {
@@ -288,31 +288,31 @@ impl TypeScope<'_> {
     }
 
     /// Reads a type. Recurses at most `left` levels.
-    fn ty(&mut self, space: &str, json: &Json, left: usize) -> Type {
+    fn ty(&mut self, space: &str, json: &Json, left: usize) -> CedarType {
         let Some(left) = left.checked_sub(1) else {
-            return Type::Unknown;
+            return CedarType::Unknown;
         };
         let name = json.get("name").and_then(Json::as_str);
         match (json.get("type").and_then(Json::as_str), name) {
-            (Some("Set"), None) => json.get("element").map_or(Type::Unknown, |element| {
-                Type::Set(Arc::new(self.ty(space, element, left)))
+            (Some("Set"), None) => json.get("element").map_or(CedarType::Unknown, |element| {
+                CedarType::Set(Arc::new(self.ty(space, element, left)))
             }),
             (Some("Record"), None) => self.record(space, json, left),
-            (Some("Entity"), Some(name)) => self.kind(space, name).unwrap_or(Type::Unknown),
+            (Some("Entity"), Some(name)) => self.kind(space, name).unwrap_or(CedarType::Unknown),
             (Some("Extension"), Some(name)) => builtin(name),
             (Some("EntityOrCommon"), Some(name)) | (Some(name), None) => {
                 self.named(space, name, left)
             }
-            _ => Type::Unknown,
+            _ => CedarType::Unknown,
         }
     }
 
-    fn record(&mut self, space: &str, json: &Json, left: usize) -> Type {
+    fn record(&mut self, space: &str, json: &Json, left: usize) -> CedarType {
         if json
             .get("additionalAttributes")
             .is_some_and(|open| *open != Json::Bool(false))
         {
-            return Type::Unknown;
+            return CedarType::Unknown;
         }
         let mut record = RecordType::default();
         for (name, attribute) in section(json, "attributes") {
@@ -326,18 +326,18 @@ impl TypeScope<'_> {
                 },
             );
         }
-        Type::Record(Arc::new(record))
+        CedarType::Record(Arc::new(record))
     }
 
-    fn kind(&self, space: &str, name: &str) -> Option<Type> {
+    fn kind(&self, space: &str, name: &str) -> Option<CedarType> {
         let kind = self
             .kinds
             .get(&full(space, name))
             .or_else(|| self.kinds.get(name))?;
-        Some(Type::Entity(Arc::clone(kind)))
+        Some(CedarType::Entity(Arc::clone(kind)))
     }
 
-    fn named(&mut self, space: &str, name: &str, left: usize) -> Type {
+    fn named(&mut self, space: &str, name: &str, left: usize) -> CedarType {
         for name in [full(space, name), name.to_owned()] {
             if let Some(read) = self.read.get(&name) {
                 return read.clone();
@@ -348,31 +348,31 @@ impl TypeScope<'_> {
                 return ty;
             }
             if let Some(kind) = self.kinds.get(&name) {
-                return Type::Entity(Arc::clone(kind));
+                return CedarType::Entity(Arc::clone(kind));
             }
         }
         builtin(name)
     }
 }
 
-fn record(ty: Type) -> Option<Arc<RecordType>> {
-    if let Type::Record(record) = ty {
+fn record(ty: CedarType) -> Option<Arc<RecordType>> {
+    if let CedarType::Record(record) = ty {
         Some(record)
     } else {
         None
     }
 }
 
-fn builtin(name: &str) -> Type {
+fn builtin(name: &str) -> CedarType {
     match name.strip_prefix("__cedar::").unwrap_or(name) {
-        "Bool" | "Boolean" => Type::Bool,
-        "Long" => Type::Long,
-        "String" => Type::Text,
-        "decimal" => Type::Extension(Unary::Decimal),
-        "ipaddr" => Type::Extension(Unary::Ip),
-        "datetime" => Type::Extension(Unary::Datetime),
-        "duration" => Type::Extension(Unary::Duration),
-        _ => Type::Unknown,
+        "Bool" | "Boolean" => CedarType::Bool,
+        "Long" => CedarType::Long,
+        "String" => CedarType::Text,
+        "decimal" => CedarType::Extension(Unary::Decimal),
+        "ipaddr" => CedarType::Extension(Unary::Ip),
+        "datetime" => CedarType::Extension(Unary::Datetime),
+        "duration" => CedarType::Extension(Unary::Duration),
+        _ => CedarType::Unknown,
     }
 }
 
@@ -389,7 +389,7 @@ mod tests {
                     entity X { a: A::B::U }; action \"z z\" appliesTo { principal: X, resource: X, context: A::B::T };";
         let (fragment, _) =
             cedar_policy::SchemaFragment::from_cedarschema_str(text).expect("a schema");
-        let types = Types::new(&[fragment.to_json_value().expect("JSON")]);
+        let types = CedarTypes::new(&[fragment.to_json_value().expect("JSON")]);
         let kinds = |names: &[Box<str>]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
         let read = types.action("A::B::Action", "read").expect("an action");
         assert_eq!(
@@ -404,12 +404,12 @@ mod tests {
         assert!(matches!(
             context.field("n"),
             Some(FieldType {
-                ty: Type::Long,
+                ty: CedarType::Long,
                 required: false
             })
         ));
         assert!(
-            matches!(context.field("t"), Some(FieldType { ty: Type::Record(t), required: true }) if t.required() == 1 && t.field("y").is_some())
+            matches!(context.field("t"), Some(FieldType { ty: CedarType::Record(t), required: true }) if t.required() == 1 && t.field("y").is_some())
         );
         assert_eq!(
             (context.required(), context.without("t").required()),
@@ -424,29 +424,31 @@ mod tests {
         assert!(matches!(
             other.field("x"),
             Some(FieldType {
-                ty: Type::Long,
+                ty: CedarType::Long,
                 required: true
             })
         ));
         let shape = types.shape("A::B::U").expect("a type");
         let attributes = shape.attributes.as_deref().expect("a record");
         assert!(
-            matches!(attributes.field("s"), Some(FieldType { ty: Type::Set(of), .. }) if matches!(&**of, Type::Entity(kind) if *kind.name == *"A::B::G"))
+            matches!(attributes.field("s"), Some(FieldType { ty: CedarType::Set(of), .. }) if matches!(&**of, CedarType::Entity(kind) if *kind.name == *"A::B::G"))
         );
         assert!(matches!(
             attributes.field("e"),
             Some(FieldType {
-                ty: Type::Extension(Unary::Datetime),
+                ty: CedarType::Extension(Unary::Datetime),
                 required: false
             })
         ));
-        assert!(matches!(shape.tags, Some(Type::Text)) && kinds(&shape.parents) == ["A::B::G"]);
+        assert!(
+            matches!(shape.tags, Some(CedarType::Text)) && kinds(&shape.parents) == ["A::B::G"]
+        );
         let choices = types
             .shape("A::B::E")
             .and_then(|shape| shape.kind.choices.clone())
             .unwrap_or_default();
         assert_eq!(kinds(&choices), ["a", "b"]);
-        let open = Types::new(&[
+        let open = CedarTypes::new(&[
             json!({"": {"entityTypes": {"U": {"shape": {"type": "Record", "attributes": {}, "additionalAttributes": true}}}, "actions": {}}}),
         ]);
         assert!(

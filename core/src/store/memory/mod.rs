@@ -1,10 +1,10 @@
-//! Counts in this process alone: for tests, and for hosts that say so. Exact under threads; gone
-//! with the process.
+//! A store in the memory of this process, for tests and for hosts that ask for it.
 //!
-//! Accounts are spread over shards, each behind its lock; a transaction locks the shards of its
-//! accounts in their order. The operations of keys and of open reservations are kept for their
-//! time, and a bounded tail of all others. Keys are remembered for 35 days more, and windows for 35
-//! days after their end.
+//! The counts are exact under threads and are lost when the process ends. Accounts are spread over
+//! shards, each behind its own lock. A transaction locks the shards of its accounts in ascending
+//! order. Operations with keys and open reservations are stored until they expire. The shard keeps
+//! a bounded tail of the other operations. Expired keys are remembered for 35 more days, and
+//! buckets for 35 days after their windows end.
 
 mod shard;
 mod transaction;
@@ -21,26 +21,26 @@ use crate::model::clock::{Clock, HighWater};
 use crate::util::error::Error;
 use crate::util::keyed_hash::KeyedHash;
 
-/// How it is named.
+/// The name of the store in errors.
 const NAME: &str = "memory:";
 
-/// How many shards there are. A power of two.
+/// The number of shards, a power of two.
 const SHARDS: usize = 64;
 
-/// How long a forked child waits for a lock that nobody may hold any more.
+/// The time that a forked child waits for a lock that may have no holder in the child.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Counts in memory.
+/// A store of counts in memory.
 #[derive(Debug)]
-pub(crate) struct Memory {
+pub(crate) struct MemoryStore {
     shards: Box<[Mutex<Shard>]>,
     hasher: KeyedHash,
     water: HighWater,
-    /// The process that opened it.
+    /// The id of the process that opened the store.
     home: u32,
 }
 
-impl Memory {
+impl MemoryStore {
     pub(crate) fn new(clock: Clock) -> Self {
         let hasher = KeyedHash::default();
         let shards = (0..SHARDS)
@@ -58,8 +58,10 @@ impl Memory {
         usize::try_from(self.hasher.hash(account.as_bytes()) >> 40).unwrap_or(0) % SHARDS
     }
 
-    /// The shard of that number, locked. A fork may have copied a lock that is held by a thread
-    /// which the child does not have: there it is an error in the end.
+    /// Locks the shard with this number.
+    ///
+    /// A fork may have copied a lock that is held by a thread which the child does not have. In a
+    /// child, the call fails with `Error::StoreBusy` after `PATIENCE`.
     fn lock(&self, at: usize) -> Result<MutexGuard<'_, Shard>, Error> {
         let shard = self.shards.get(at).ok_or_else(|| Error::StoreBusy {
             store: NAME.to_owned(),
@@ -92,13 +94,13 @@ impl Memory {
     }
 }
 
-/// What a transaction that panicked had done is taken back.
+/// Rolls back the transaction that panicked while it held the lock.
 fn repair_poisoned(mut shard: MutexGuard<'_, Shard>) -> MutexGuard<'_, Shard> {
     shard.undo();
     shard
 }
 
-impl Store for Memory {
+impl Store for MemoryStore {
     fn name(&self) -> &str {
         NAME
     }
@@ -196,11 +198,11 @@ mod tests {
 
     #[test]
     fn lock_lost_in_fork_ends_in_store_busy() {
-        // The state of a forked child: another process opened the store, and no thread of this
-        // process will release the lock.
-        let store = Memory {
+        // The state in a forked child: another process opened the store, and no thread here
+        // releases the lock.
+        let store = MemoryStore {
             home: 0,
-            ..Memory::new(Clock::System)
+            ..MemoryStore::new(Clock::System)
         };
         let _lost = store.lock(store.shard_of("acme")).expect("a lock");
         let read = store.read("acme", &mut |_| Ok(TxOutcome::Rollback));

@@ -1,5 +1,4 @@
-//! The accounts of one shard: their buckets, their operations, and how to take back what a
-//! transaction did.
+//! The accounts of one shard: their buckets, their operations and the undo steps of a transaction.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
@@ -10,7 +9,7 @@ use hashbrown::{HashMap, HashTable};
 use smallvec::{SmallVec, smallvec};
 
 use super::SHARDS;
-use super::undo::Undo;
+use super::undo::UndoEntry;
 use crate::model::calendar::Window;
 use crate::model::clock::DAY;
 use crate::store::{
@@ -20,36 +19,37 @@ use crate::store::{
 use crate::util::keyed_hash::KeyedHash;
 use crate::util::text::{same, same_bytes};
 
-/// The same number, for ids.
+/// `SHARDS` as a `u64`, for ids.
 const SHARDS_64: u64 = SHARDS as u64;
-/// How many operations without a key a shard remembers.
+/// The number of operations without a key that a shard remembers.
 const TAIL: usize = 256;
-/// How many of what is over one transaction forgets: more than it adds, so that forgetting keeps
-/// up.
+/// The number of expired entries that one transaction removes. It is greater than the number that a
+/// transaction adds, so that removal keeps up.
 const MAX_FORGOTTEN: usize = 64;
-/// How many buckets one account can have: more than windows of a hundred years.
+/// The number of buckets that one account can have: more than the windows of a hundred years.
 const BUCKETS: u64 = 1 << 24;
 
-/// One count.
+/// One bucket as the shard stores it.
 #[derive(Debug, Clone)]
 pub(super) struct StoredBucket {
-    /// Its number among all that the account ever had.
+    /// The number of the bucket among all buckets that the account ever had.
     pub(super) nth: usize,
-    /// How many parts of operations that are kept for their time are its.
+    /// The number of deltas in this bucket from stored operations outside the tail.
     pub(super) operations: u32,
     pub(super) member: Option<Arc<str>>,
-    /// Its place among the shard's meters.
+    /// The index of the meter in the shard's list of meters.
     pub(super) meter: u32,
     pub(super) window: Window,
     pub(super) used: i64,
     pub(super) top_up: i64,
-    /// What is reserved: by which operation, how much, until when.
+    /// The reservations: operation, amount and expiry of each.
     pub(super) holds: Vec<(u64, i64, i64)>,
-    /// What was done to `used` and `top_up` by operations that are gone, or are kept for history
-    /// alone: they go at any time, and looking for their accounts then would cost more than
-    /// counting.
+    /// The sums of `used` and `top_up` over operations that were removed or are in the tail.
+    ///
+    /// Operations leave the tail at any time, and a look-up of their accounts then would cost more
+    /// than the consume itself.
     pub(super) gone: (i64, i64),
-    /// What its next question need not ask again.
+    /// Cached grant for the next consume from this bucket.
     pub(super) note: Option<CachedGrant>,
 }
 
@@ -59,7 +59,8 @@ impl StoredBucket {
     }
 }
 
-/// An operation as it is kept here: small, since most are written once and never looked at.
+/// An operation as the shard stores it. The type is small because most operations are written once
+/// and never read.
 #[derive(Debug, Clone)]
 pub(super) struct StoredOperation {
     pub(super) id: u64,
@@ -71,7 +72,7 @@ pub(super) struct StoredOperation {
     pub(super) rest: Option<Box<OperationExtras>>,
 }
 
-/// What few operations have.
+/// Rarely used fields of an operation, stored apart to keep most operations small.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct OperationExtras {
     pub(super) member: Option<Arc<str>>,
@@ -82,7 +83,7 @@ pub(super) struct OperationExtras {
 }
 
 impl OperationExtras {
-    /// As it is kept, if there is something.
+    /// Boxes the fields, or returns `None` if all of them are empty.
     pub(super) fn kept(self) -> Option<Box<Self>> {
         if self == Self::default() {
             None
@@ -92,7 +93,7 @@ impl OperationExtras {
     }
 }
 
-/// An account's id. Short ones stand beside its counts.
+/// An account's id. Short ids are stored inline beside the counts.
 #[derive(Debug)]
 pub(super) struct AccountName(SmallVec<[u8; 24]>);
 
@@ -117,31 +118,32 @@ impl fmt::Display for AccountName {
     }
 }
 
-/// What goes when its time is over.
+/// An entry that expires.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Passing {
+pub(super) enum ExpiryTarget {
     Operation(u64),
     Key(Arc<str>),
-    /// The row of that number.
+    /// The bucket with this number.
     Row(usize),
 }
 
-/// All of one account.
+/// The counts, operations and keys of one account.
 #[derive(Debug)]
 pub(super) struct AccountCounters {
     pub(super) name: AccountName,
-    /// Most accounts have one.
+    /// The buckets. Most accounts have one.
     pub(super) rows: SmallVec<[StoredBucket; 1]>,
-    /// The operations of keys and reservations.
+    /// The operations with keys and the reservations.
     pub(super) kept: BTreeMap<u64, StoredOperation>,
-    /// With what was asked, the answer, and until when it is kept. An answer that is gone is empty.
+    /// For each key: the digest of the request, the answer and the expiry. A removed answer is
+    /// empty.
     pub(super) keys: HashMap<Arc<str>, ([u8; 32], Vec<u8>, i64)>,
-    /// How many rows it ever had.
+    /// The number of buckets that the account ever had.
     pub(super) opened: usize,
 }
 
 impl AccountCounters {
-    /// The place of the row of that number.
+    /// Returns the index of the bucket with this number.
     #[inline]
     pub(super) fn place(&self, nth: usize) -> Option<usize> {
         match self.rows.get(nth) {
@@ -155,21 +157,21 @@ impl AccountCounters {
 #[derive(Debug)]
 pub(super) struct Shard {
     at: usize,
-    /// Numbers of accounts by their names.
+    /// Numbers of accounts by their ids.
     names: HashTable<u32>,
     hasher: KeyedHash,
     pub(super) accounts: Vec<AccountCounters>,
     /// Operations without a key, the newest last.
     pub(super) tail: VecDeque<StoredOperation>,
-    /// Of every operation that is kept, whose it is.
+    /// The account of every stored operation that is not in the tail.
     pub(super) whose: HashMap<u64, u32>,
-    /// By account and name.
+    /// Documents by account and name.
     pub(super) documents: HashMap<(u32, Arc<str>), String>,
-    /// What goes, and when: the earliest first. It may be gone already.
-    passing: BinaryHeap<Reverse<(i64, u32, Passing)>>,
+    /// Entries that expire, the earliest first. An entry may have been removed already.
+    passing: BinaryHeap<Reverse<(i64, u32, ExpiryTarget)>>,
     next: u64,
     meters: Vec<Arc<str>>,
-    pub(super) steps: Vec<Undo>,
+    pub(super) steps: Vec<UndoEntry>,
 }
 
 impl Shard {
@@ -200,7 +202,7 @@ impl Shard {
             .copied()
     }
 
-    /// The account's number; it gets one if it has none.
+    /// Returns the number of the account, and assigns one if the account has none.
     pub(super) fn account(&mut self, account: &str) -> u32 {
         if let Some(known) = self.find(account) {
             return known;
@@ -227,7 +229,7 @@ impl Shard {
         self.accounts.get_mut(account as usize)
     }
 
-    /// The number of a meter that was counted here.
+    /// Returns the number of a meter that has been counted in this shard.
     fn meter(&self, meter: &str) -> Option<u32> {
         self.meters
             .iter()
@@ -242,7 +244,8 @@ impl Shard {
         number.wrapping_mul(BUCKETS).wrapping_add(nth as u64)
     }
 
-    /// The shard, the account, and the number of the row that a bucket's id says.
+    /// Returns the shard, the account and the number of the bucket in the account from a bucket's
+    /// id.
     pub(super) fn split_id(id: u64) -> (usize, u32, usize) {
         let (number, row) = (id / BUCKETS, id % BUCKETS);
         (
@@ -256,7 +259,7 @@ impl Shard {
         self.at
     }
 
-    /// A row as others see it; what has expired is held no more.
+    /// Returns a bucket as callers see it. Expired reservations are no longer counted as held.
     pub(super) fn bucket(&mut self, account: u32, at: usize, now: i64) -> Option<Bucket> {
         let id = self.bucket_id(
             account,
@@ -279,7 +282,7 @@ impl Shard {
         })
     }
 
-    /// The row whose window is the last.
+    /// Returns the bucket with the latest window.
     pub(super) fn latest(
         &mut self,
         whose: CountOwner<'_>,
@@ -296,7 +299,7 @@ impl Shard {
         self.bucket(account, at, now)
     }
 
-    /// An account's own row whose window is the last.
+    /// Finds the account's own bucket with the latest window.
     fn own_bucket(&self, account: &str, meter: &str) -> Option<(u32, usize)> {
         let (number, meter) = (self.find(account)?, self.meter(meter)?);
         let whose = CountOwner {
@@ -312,7 +315,7 @@ impl Shard {
         Some((number, at))
     }
 
-    /// The same as others see it, where its note answers what is asked.
+    /// Returns the account's own bucket if its cached grant answers the request.
     pub(super) fn noted(
         &mut self,
         account: &str,
@@ -340,8 +343,9 @@ impl Shard {
         }
     }
 
-    /// Records a consume without a key, of one part; its id. Nothing where there is no such row, or
-    /// no room in it.
+    /// Records a consume without a key in one bucket and returns the operation's id.
+    ///
+    /// Returns `None` if there is no such bucket or if the sum would overflow.
     pub(super) fn spend(
         &mut self,
         (account, nth): (u32, usize),
@@ -355,10 +359,10 @@ impl Shard {
         let row = counts.rows.get_mut(at)?;
         let (used, old) = (row.used.checked_add(amount)?, [row.used, row.gone.0]);
         (row.used, row.gone.0) = (used, row.gone.0.saturating_add(amount));
-        self.steps.push(Undo::Spent(account, at, old));
+        self.steps.push(UndoEntry::Spent(account, at, old));
         let parts = smallvec![BucketDelta {
             used: amount,
-            ..BucketDelta::parent(bucket)
+            ..BucketDelta::for_bucket(bucket)
         }];
         let kind = OperationKind::Consume;
         self.remember(StoredOperation {
@@ -411,7 +415,7 @@ impl Shard {
         });
         let mut nth = 0;
         if let Some(counts) = self.counts(number) {
-            // Names are shared with the rows before.
+            // The name of a member is shared with the member's earlier buckets.
             let member = whose.member.map(|member| {
                 let known = counts
                     .rows
@@ -434,11 +438,11 @@ impl Shard {
                 note: None,
             });
         }
-        self.steps.push(Undo::Opened(number));
+        self.steps.push(UndoEntry::Opened(number));
         self.passes(
             window.end.saturating_add(BUCKET_REST),
             number,
-            Passing::Row(nth),
+            ExpiryTarget::Row(nth),
         );
         Bucket {
             id: self.bucket_id(number, nth),
@@ -513,8 +517,8 @@ impl Shard {
         }
     }
 
-    /// Puts an operation at the end of the tail. Its memory is that of one which has just been
-    /// forgotten.
+    /// Appends an operation to the tail. The tail never grows, because the oldest operation leaves
+    /// when the transaction commits.
     pub(super) fn remember(&mut self, kept: StoredOperation) {
         if self.tail.capacity() == 0 {
             self.tail.reserve_exact(TAIL.saturating_add(1));
@@ -522,7 +526,7 @@ impl Shard {
         self.tail.push_back(kept);
     }
 
-    /// A transaction is over: what it did stays.
+    /// Commits the transaction: drops its undo steps and trims the tail.
     pub(super) fn commit(&mut self) {
         self.steps.clear();
         while self.tail.len() > TAIL {
@@ -530,15 +534,15 @@ impl Shard {
         }
     }
 
-    /// Something goes at an instant; at [`i64::MAX`] it stays.
-    pub(super) fn passes(&mut self, at: i64, account: u32, what: Passing) {
+    /// Schedules an entry for removal at an instant. [`i64::MAX`] means never.
+    pub(super) fn passes(&mut self, at: i64, account: u32, what: ExpiryTarget) {
         if at != i64::MAX {
             self.passing.push(Reverse((at, account, what)));
         }
     }
 
-    /// Counts the parts of an operation that is kept for its time, or of one that is so no more, in
-    /// their rows.
+    /// Adds a stored operation to the operation counts of its buckets, or removes the operation
+    /// from them.
     pub(super) fn count_parts(&mut self, parts: &[BucketDelta], kept: bool) {
         for part in parts {
             let (_, account, nth) = Self::split_id(part.bucket);
@@ -555,7 +559,8 @@ impl Shard {
         }
     }
 
-    /// Forgets some of what is over. Called between transactions: none has seen what goes.
+    /// Removes some expired entries. The shard calls it between transactions, so that no
+    /// transaction has seen a removed entry.
     #[inline]
     pub(super) fn forget(&mut self, now: i64) {
         if self
@@ -581,8 +586,8 @@ impl Shard {
                 return;
             };
             match what {
-                Passing::Operation(id) => self.forget_operation(account, id, now),
-                Passing::Key(key) => {
+                ExpiryTarget::Operation(id) => self.forget_operation(account, id, now),
+                ExpiryTarget::Key(key) => {
                     if let Some(counts) = self.counts(account)
                         && counts
                             .keys
@@ -592,13 +597,13 @@ impl Shard {
                         counts.keys.remove(&key);
                     }
                 }
-                Passing::Row(nth) => self.forget_row(account, nth, now),
+                ExpiryTarget::Row(nth) => self.forget_row(account, nth, now),
             }
         }
     }
 
-    /// What an operation did is counted as done by those that are gone, and its key loses its
-    /// answer.
+    /// Removes an expired operation. Its amounts move to the sums of removed operations, and its
+    /// key loses the answer.
     fn forget_operation(&mut self, account: u32, id: u64, now: i64) {
         let Some(counts) = self.counts(account) else {
             return;
@@ -632,7 +637,7 @@ impl Shard {
         self.count_parts(&kept.parts, false);
     }
 
-    /// A row whose window is long over goes with the last of its operations.
+    /// Removes a bucket whose retention is over, unless stored operations still refer to it.
     fn forget_row(&mut self, account: u32, nth: usize, now: i64) {
         let Some(counts) = self.counts(account) else {
             return;
@@ -646,7 +651,7 @@ impl Shard {
             return;
         };
         if row.operations > 0 {
-            return self.passes(now.saturating_add(DAY), account, Passing::Row(nth));
+            return self.passes(now.saturating_add(DAY), account, ExpiryTarget::Row(nth));
         }
         counts.rows.remove(at);
     }

@@ -1,9 +1,9 @@
-//! One transaction over locked shards.
+//! A transaction over locked shards in memory.
 
 use std::sync::Arc;
 
-use super::shard::{OperationExtras, Passing, Shard, StoredBucket, StoredOperation};
-use super::undo::Undo;
+use super::shard::{ExpiryTarget, OperationExtras, Shard, StoredBucket, StoredOperation};
+use super::undo::UndoEntry;
 use crate::model::calendar::Window;
 use crate::store::{
     Bucket, BucketDelta, CachedGrant, CountOwner, CountTx, GrantHit, GrantKey, KEY_REST, KeyLookup,
@@ -11,16 +11,17 @@ use crate::store::{
 };
 use crate::util::error::Error;
 
-/// A transaction.
+/// A transaction over one or more shards.
 pub(super) struct MemoryTx<'s> {
     shards: Shards<'s>,
     now: i64,
 }
 
-/// The shards that are locked for it.
+/// The shards that are locked for the transaction.
 enum Shards<'s> {
     One(&'s mut Shard),
-    /// In the order of their numbers; and where an account's is.
+    /// The shards in ascending order of their numbers, and the function that finds an account's
+    /// shard.
     Many(Vec<&'s mut Shard>, &'s dyn Fn(&str) -> Option<usize>),
 }
 
@@ -43,7 +44,7 @@ impl<'s> MemoryTx<'s> {
         }
     }
 
-    /// The shard of an account.
+    /// Returns the shard of an account.
     fn of(&mut self, account: &str) -> Result<&mut Shard, Error> {
         match &mut self.shards {
             Shards::One(shard) => Ok(shard),
@@ -54,7 +55,7 @@ impl<'s> MemoryTx<'s> {
         }
     }
 
-    /// The shard of that number.
+    /// Returns the shard with this number.
     fn number(&mut self, number: usize) -> Option<&mut Shard> {
         match &mut self.shards {
             Shards::One(shard) => Some(&mut **shard).filter(|shard| shard.at() == number),
@@ -169,7 +170,7 @@ impl CountTx for MemoryTx<'_> {
         };
         if is_of_the_tail(&new) {
             shard.remember(kept);
-            shard.steps.push(Undo::Tail);
+            shard.steps.push(UndoEntry::Tail);
             return Ok(id);
         }
         if let Some((key, (_, asked))) = key.zip(new.key) {
@@ -179,20 +180,20 @@ impl CountTx for MemoryTx<'_> {
                     .keys
                     .insert(Arc::clone(&key), (asked, answer, new.keep));
             }
-            shard.steps.push(Undo::Key(account, Arc::clone(&key)));
+            shard.steps.push(UndoEntry::Key(account, Arc::clone(&key)));
             shard.passes(
                 new.keep.saturating_add(KEY_REST),
                 account,
-                Passing::Key(key),
+                ExpiryTarget::Key(key),
             );
         }
         shard.count_parts(new.parts, true);
         if let Some(counts) = shard.counts(account) {
             counts.kept.insert(id, kept);
         }
-        shard.passes(new.keep, account, Passing::Operation(id));
+        shard.passes(new.keep, account, ExpiryTarget::Operation(id));
         shard.whose.insert(id, account);
-        shard.steps.push(Undo::Kept(account, id));
+        shard.steps.push(UndoEntry::Kept(account, id));
         Ok(id)
     }
 
@@ -221,7 +222,7 @@ impl CountTx for MemoryTx<'_> {
         }
         .kept();
         kept.parts = operation.parts.iter().copied().collect();
-        shard.steps.push(Undo::Amended(old));
+        shard.steps.push(UndoEntry::Amended(old));
         Ok(())
     }
 
@@ -269,18 +270,18 @@ impl CountTx for MemoryTx<'_> {
         let old = shard
             .documents
             .insert((number, Arc::clone(&name)), text.to_owned());
-        shard.steps.push(Undo::Document(number, name, old));
+        shard.steps.push(UndoEntry::Document(number, name, old));
         Ok(())
     }
 }
 
-/// Whether an operation is kept for history alone.
+/// Returns whether an operation is stored for history alone.
 fn is_of_the_tail(new: &NewOperation<'_>) -> bool {
     new.key.is_none() && new.until.is_none() && new.keep != i64::MAX
 }
 
-/// Does to a row what a part says. A hold is put by the operation that reserves, and taken by its
-/// id when it is settled.
+/// Applies a delta to its bucket. The operation that reserves adds the reservation, and the
+/// operation that follows it up removes the reservation by its id.
 fn apply(
     shard: &mut Shard,
     part: &BucketDelta,
@@ -319,9 +320,9 @@ fn apply(
     if let Some(settled) = settled {
         row.holds.retain(|(known, ..)| *known != settled);
     }
-    shard.steps.push(Undo::Sums(account, at, old));
+    shard.steps.push(UndoEntry::Sums(account, at, old));
     shard
         .steps
-        .extend(holds.map(|holds| Undo::Holds(account, at, holds)));
+        .extend(holds.map(|holds| UndoEntry::Holds(account, at, holds)));
     Ok(())
 }

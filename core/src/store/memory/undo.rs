@@ -1,15 +1,16 @@
-//! How a transaction over a shard is taken back.
+//! The undo log of a transaction over a shard.
 
 use std::sync::Arc;
 
 use super::shard::{Shard, StoredOperation};
 
-/// How to take back one step.
+/// One undo step.
 #[derive(Debug)]
-pub(super) enum Undo {
-    /// Of a row: what was used, topped up and gone.
+pub(super) enum UndoEntry {
+    /// A bucket's previous usage, top-up and sums of removed operations.
     Sums(u32, usize, [i64; 4]),
-    /// A consume of one part, the last of the tail: what was used and gone.
+    /// A consume from one bucket, which is the last operation of the tail: the previous usage and
+    /// sum.
     Spent(u32, usize, [i64; 2]),
     Holds(u32, usize, Vec<(u64, i64, i64)>),
     Opened(u32),
@@ -17,16 +18,16 @@ pub(super) enum Undo {
     Kept(u32, u64),
     Key(u32, Arc<str>),
     Amended(Box<StoredOperation>),
-    /// Of an account's document: what was there.
+    /// The previous text of an account's document.
     Document(u32, Arc<str>, Option<String>),
 }
 
 impl Shard {
-    /// Takes back what a transaction did, the last step first.
+    /// Rolls back a transaction, the last step first.
     pub(super) fn undo(&mut self) {
         while let Some(step) = self.steps.pop() {
             match step {
-                Undo::Sums(account, at, [used, top_up, gone_used, gone_top_up]) => {
+                UndoEntry::Sums(account, at, [used, top_up, gone_used, gone_top_up]) => {
                     if let Some(row) = self
                         .counts(account)
                         .and_then(|counts| counts.rows.get_mut(at))
@@ -34,7 +35,7 @@ impl Shard {
                         (row.used, row.top_up, row.gone) = (used, top_up, (gone_used, gone_top_up));
                     }
                 }
-                Undo::Spent(account, at, [used, gone]) => {
+                UndoEntry::Spent(account, at, [used, gone]) => {
                     drop(self.tail.pop_back());
                     if let Some(row) = self
                         .counts(account)
@@ -43,7 +44,7 @@ impl Shard {
                         (row.used, row.gone.0) = (used, gone);
                     }
                 }
-                Undo::Holds(account, at, holds) => {
+                UndoEntry::Holds(account, at, holds) => {
                     if let Some(row) = self
                         .counts(account)
                         .and_then(|counts| counts.rows.get_mut(at))
@@ -51,14 +52,14 @@ impl Shard {
                         row.holds = holds;
                     }
                 }
-                Undo::Opened(account) => {
+                UndoEntry::Opened(account) => {
                     if let Some(counts) = self.counts(account) {
                         drop(counts.rows.pop());
                         counts.opened = counts.opened.saturating_sub(1);
                     }
                 }
-                Undo::Tail => drop(self.tail.pop_back()),
-                Undo::Kept(account, id) => {
+                UndoEntry::Tail => drop(self.tail.pop_back()),
+                UndoEntry::Kept(account, id) => {
                     self.whose.remove(&id);
                     if let Some(kept) = self
                         .counts(account)
@@ -67,15 +68,15 @@ impl Shard {
                         self.count_parts(&kept.parts, false);
                     }
                 }
-                Undo::Key(account, key) => drop(
+                UndoEntry::Key(account, key) => drop(
                     self.counts(account)
                         .and_then(|counts| counts.keys.remove(&key)),
                 ),
-                Undo::Document(account, name, old) => match old {
+                UndoEntry::Document(account, name, old) => match old {
                     Some(old) => drop(self.documents.insert((account, name), old)),
                     None => drop(self.documents.remove(&(account, name))),
                 },
-                Undo::Amended(old) => {
+                UndoEntry::Amended(old) => {
                     if let Some(kept) = self.kept_mut(old.id) {
                         *kept = *old;
                     }

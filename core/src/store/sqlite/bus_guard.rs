@@ -1,9 +1,9 @@
-//! Survives the truncation of a mapped file: reading a page that is gone is a signal (`SIGBUS`),
-//! which would end the host.
+//! A handler for the signal `SIGBUS`, which the system sends when a page of a truncated mapped file
+//! is read. Without the handler, the signal would end the host.
 //!
-//! The handler puts an empty page in the place of the one that is gone, for the files that this
-//! module was told of, and notes the loss; whoever uses the mapping looks at the note, and gives an
-//! error or maps the file again. Every other `SIGBUS` goes to the handler that was there before.
+//! For registered files, the handler puts an empty page in the place of the lost one and counts the
+//! loss. The code that uses the mapping checks that count, and then fails or maps the file again.
+//! Every other `SIGBUS` goes to the handler that was installed before.
 #![allow(
     unsafe_code,
     reason = "a signal handler, and the system calls that it may use"
@@ -16,16 +16,17 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::util::fork_guard::ForkGuard;
 
-/// How many files are guarded at most. A process has few stores; the oldest gives way.
+/// The greatest number of guarded files. A process has few stores; a new file replaces the oldest.
 const MAX_FILES: usize = 256;
 
 static FILES: [AtomicU64; MAX_FILES] = [const { AtomicU64::new(0) }; MAX_FILES];
 static NEXT_FILE: AtomicU64 = AtomicU64::new(0);
 static LOST_PAGES: AtomicU64 = AtomicU64::new(0);
-/// The action that was in force before, leaked so that the handler may read it.
+/// The previous action, leaked so that the handler can read it.
 static PREVIOUS: AtomicPtr<libc::sigaction> = AtomicPtr::new(std::ptr::null_mut());
 
-/// Installs the handler, once in a process. No fork copies this half done.
+/// Installs the handler, once for each process. The guard keeps a fork from copying a
+/// half-installed handler.
 pub(super) fn install() {
     static IS_INSTALLED: Mutex<bool> = Mutex::new(false);
     let _pass = ForkGuard::new();
@@ -36,7 +37,7 @@ pub(super) fn install() {
     }
 }
 
-/// Guards mappings of this file from now on.
+/// Guards the mappings of this file from now on.
 pub(super) fn guard(file: &Metadata) {
     let inode = file.ino();
     if FILES
@@ -51,7 +52,7 @@ pub(super) fn guard(file: &Metadata) {
     }
 }
 
-/// Returns how many pages of guarded files were lost so far.
+/// Returns the number of pages of guarded files that were lost so far.
 pub(super) fn lost_pages() -> u64 {
     LOST_PAGES.load(Ordering::Acquire)
 }
@@ -74,14 +75,15 @@ fn set_handler() {
     }
 }
 
-/// Uses system calls and atomics only: nothing here allocates, locks or panics.
+/// Handles `SIGBUS`. The handler uses system calls and atomics only, so that nothing here
+/// allocates, locks or panics.
 extern "C" fn on_bus_error(
     signal: libc::c_int,
     info: *mut libc::siginfo_t,
     context: *mut libc::c_void,
 ) {
-    // SAFETY: the system gives a valid `info`. `errno` is put back as it was, because the code that
-    // was interrupted may read it.
+    // SAFETY: the system passes a valid `info`. `errno` is restored, because the interrupted code
+    // may read it.
     unsafe {
         let errno = *libc::__errno_location();
         let address = (*info).si_addr() as usize;
@@ -111,7 +113,7 @@ extern "C" fn on_bus_error(
                 return;
             }
         }
-        // As without this handler: the instruction runs again, and the process ends by the signal.
+        // The default action: the instruction runs again, and the signal ends the process.
         libc::signal(libc::SIGBUS, libc::SIG_DFL);
     }
 }
@@ -134,7 +136,7 @@ fn put_empty_page(address: usize) -> bool {
     }
 }
 
-/// Finds the mapping of the address in `/proc/self/maps`, and whether its file is guarded.
+/// Returns whether the file mapped at the address is guarded, according to `/proc/self/maps`.
 fn is_of_guarded_file(address: usize) -> bool {
     let mut lines = MapLines {
         address,
@@ -145,7 +147,7 @@ fn is_of_guarded_file(address: usize) -> bool {
         fields: 0,
         found: None,
     };
-    // SAFETY: a path that ends with NUL, and a buffer of the length that is given.
+    // SAFETY: the path ends with NUL, and the buffer has the given length.
     unsafe {
         let file = libc::open(
             c"/proc/self/maps".as_ptr(),
@@ -187,7 +189,7 @@ enum Field {
     Rest,
 }
 
-/// Reads lines of the form `start-end perms offset device inode path`, a byte at a time.
+/// A parser of lines of the form `start-end perms offset device inode path`, one byte at a time.
 struct MapLines {
     address: usize,
     state: Field,

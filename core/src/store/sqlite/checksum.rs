@@ -1,14 +1,14 @@
-//! Checksums of rows: a bit that flips on the disk is a fault, and never an answer.
+//! Checksums of rows, so that a flipped bit on the disk is a fault and never an answer.
 //!
-//! A checksum is the SipHash-1-3 of the row's columns, with the store's id as its key: a row of
-//! another store, or of another table, is a fault too.
+//! A checksum is the SipHash-1-3 of the row's columns, with the store's id as its key. So a row of
+//! another store or of another table is a fault too.
 
 use std::hash::Hasher;
 
 use rusqlite::types::ValueRef;
 use siphasher::sip::SipHasher13;
 
-/// The table of a row: the first thing that its checksum is of.
+/// The table of a row. It is the first input of the row's checksum.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum RowTable {
     Meta = 1,
@@ -70,7 +70,7 @@ impl ChecksumKey {
     }
 }
 
-/// A checksum under construction: columns in their order.
+/// A checksum under construction, which receives the columns in their order.
 #[derive(Debug)]
 pub(super) struct RowHasher(SipHasher13);
 
@@ -93,7 +93,7 @@ impl RowHasher {
         self.bytes(text.as_bytes())
     }
 
-    /// Adds which columns are not null: a bit each.
+    /// Adds a bit for each column: whether it is not null.
     #[inline]
     pub(super) fn present(mut self, columns: u16) -> Self {
         self.0.write_u16(columns);
@@ -121,7 +121,8 @@ impl RowHasher {
     }
 }
 
-/// The error of a row that does not agree with its checksum. It becomes `store.corrupt`.
+/// Returns the error of a row that does not agree with its checksum. The error becomes
+/// `store.corrupt`.
 #[cold]
 pub(super) fn mismatch(table: RowTable, row: &dyn std::fmt::Display) -> rusqlite::Error {
     rusqlite::Error::ToSqlConversionFailure(

@@ -1,8 +1,7 @@
-//! Where the clock stands when a store is opened, and who vouches for it.
+//! Validates the system clock when a store is opened.
 //!
-//! A process that is started after a long rest finds a clock that is far past the last instant that
-//! was counted. What tells a rest from a clock that leapt is the time since the machine was
-//! started, which nobody sets.
+//! A large gap since the last recorded instant is normal after downtime but wrong after a clock
+//! jump. The time since boot, which cannot be set, distinguishes the two.
 
 use rusqlite::{Connection, OptionalExtension};
 
@@ -11,7 +10,7 @@ use super::meta;
 use super::row_codec::{OperationRow, operation_columns};
 use crate::model::clock::{Clock, DAY, HighWater};
 
-/// Names this start of the machine; and how far the clock was ahead of the time since, in
+/// Returns the id of this boot of the machine, and the instant of the boot by the system clock in
 /// milliseconds.
 fn start(now: i64) -> Option<(String, i64)> {
     let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
@@ -26,19 +25,19 @@ fn start(now: i64) -> Option<(String, i64)> {
     Some((id.trim().to_owned(), now.checked_sub(uptime)?))
 }
 
-/// The operation that was done last.
+/// Selects the last operation.
 pub(super) const LAST: &str = concat!(
     "SELECT ",
     operation_columns!(),
     " FROM operations o ORDER BY o.id DESC LIMIT 1"
 );
 
-/// The computer's clock.
+/// Returns the time of the system clock.
 pub(super) fn clock_now() -> i64 {
     Clock::System.now()
 }
 
-/// The value of a row, and whether the row is damaged: then it has none.
+/// Returns the value of a row and whether the row is damaged. A damaged row has no value.
 fn intact<T>(found: rusqlite::Result<Option<T>>) -> rusqlite::Result<(Option<T>, bool)> {
     match found {
         Ok(value) => Ok((value, false)),
@@ -47,9 +46,10 @@ fn intact<T>(found: rusqlite::Result<Option<T>>) -> rusqlite::Result<(Option<T>,
     }
 }
 
-/// The clock of a store: what it counts up to is what its database says. A damaged row vouches for
-/// nothing: rights are answered without it, and counting asks for
-/// [`accept_clock`](super::accept_clock) unless another row vouches.
+/// Returns the clock of a store, with the high-water mark from the database.
+///
+/// A damaged row confirms no instant. Rights are then answered without the mark. Consumes require
+/// [`accept_clock`](super::accept_clock), unless another row confirms the clock.
 pub(super) fn open_high_water(
     clock: Clock,
     connection: &Connection,
@@ -102,7 +102,7 @@ mod tests {
         };
         let store = Connection::open_in_memory()?;
         store.execute_batch(crate::store::sqlite::schema::SCHEMA)?;
-        // The last operation was three days ago.
+        // The last operation was recorded three days ago.
         let last = clock_now() - 3 * DAY;
         let key = ChecksumKey::new("");
         let done = OperationRow {
@@ -136,7 +136,7 @@ mod tests {
             "the clock was set meanwhile"
         );
         assert!(!jump(Some((&id, ahead)))?, "the machine has run since");
-        // An instant that was accepted once needs no further check.
+        // An accepted clock needs no confirmation by the boot time.
         meta::write(&store, &key, "seen", &clock_now())?;
         assert!(!jump(None)?, "it was accepted");
         store.execute("UPDATE operations SET at = at - 1", [])?;

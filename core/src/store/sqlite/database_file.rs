@@ -1,4 +1,5 @@
-//! The file: found, checked, opened, and guarded against what would take its locks away.
+//! The files of a store: finds, checks and opens the database, and guards the locks of this
+//! process.
 
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
@@ -20,37 +21,37 @@ use crate::util::error::Error;
 use crate::util::fork_guard;
 use crate::util::wait::{DEFAULT_LOCK_TIMEOUT, WaitBudget, WaitEnd};
 
-/// "Subl": what tells our files from another program's.
+/// "Subl": distinguishes a database of Sublet from the file of another program.
 const APPLICATION: i64 = 0x5375_626c;
 /// The version of `schema.sql`.
 const VERSION: i64 = 2;
 
-/// How long the file of the locks is taken to be what it was when it was looked at.
+/// The time for which the result of a look at the files is reused.
 const LOCK_POLL_INTERVAL: Duration = Duration::from_millis(1);
 
-/// The head of a database, and where in it the number of its application is.
+/// The length of a database header, and the offset of the application id in it.
 const HEADER_BYTES: usize = 100;
 const APPLICATION_AT: usize = 68;
 
-/// The least that a `-shm` file holds.
+/// The least length of a `-shm` file.
 const INDEX_BYTES: u64 = 32_768;
 
-/// The mode of a new database: its owner's alone, unless told otherwise.
+/// The default mode of a new database: access for the file's owner only.
 const OWNERS_ALONE: u32 = 0o600;
 
-/// Where a store is, and how it is named in errors.
+/// The path of a store, and its name in errors.
 #[derive(Debug, Clone)]
 pub(super) struct StorePath {
     pub(super) name: String,
     pub(super) path: PathBuf,
-    /// Whether a store is made where there is none.
+    /// Whether to create a store if there is none.
     create: bool,
-    /// The mode of the database, if it is made.
+    /// The mode of a new database.
     mode: u32,
 }
 
 impl StorePath {
-    /// The same file, whatever directory the process goes to later.
+    /// Resolves the path once, so that a later change of the working directory does not matter.
     pub(super) fn new(path: &str) -> Result<Self, Error> {
         let name = format!("sqlite:{}", crate::util::text::short(path));
         let given = PathBuf::from(path);
@@ -68,7 +69,7 @@ impl StorePath {
         let folder = fs::canonicalize(folder)
             .map_err(|found| unreachable(format!("its folder: {found}")))?;
         let path = folder.join(file);
-        // A link is followed once and for all: the files beside a database stand beside the
+        // A symbolic link is followed once, because the `-wal` and `-lock` files stand beside the
         // database itself.
         let path = fs::canonicalize(&path).unwrap_or(path);
         if path.is_dir() {
@@ -105,9 +106,9 @@ impl StorePath {
         }
     }
 
-    /// The error of a commit that failed. Nothing was committed if a write failed, because the end
-    /// of the transaction is written last. After any other fault the end may be in the log, and the
-    /// next process that reads the log may find it.
+    /// Returns the error of a commit that failed. Nothing was committed if a write failed, because
+    /// the end of the transaction is written last. After any other fault the end may be in the log,
+    /// and the next process that reads the log may find it.
     pub(super) fn commit_failed(&self, error: &rusqlite::Error) -> Error {
         let is_write = error
             .sqlite_error()
@@ -141,7 +142,7 @@ impl StorePath {
         }
     }
 
-    /// The error of a file of locks that cannot be used.
+    /// Returns the error of a lock file that cannot be used.
     fn lock_file(&self, found: &std::io::Error) -> Error {
         match found.kind() {
             std::io::ErrorKind::InvalidData => {
@@ -158,7 +159,7 @@ impl StorePath {
         }
     }
 
-    /// The error of a lock that was not taken; `inode` is of the file of the locks.
+    /// Returns the error of a lock that was not taken. `inode` is the inode of the lock file.
     pub(super) fn not_locked(&self, found: LockError, inode: u64) -> Error {
         match found {
             LockError::File(found) => errors::file(&self.name, &found),
@@ -173,17 +174,17 @@ impl StorePath {
     }
 }
 
-/// A store's name, read: `sqlite:PATH`, with options after `?`, separated by `&`.
+/// A parsed store URL: `sqlite:PATH`, with options after `?`, separated by `&`.
 #[derive(Debug)]
 pub(super) struct StoreUrl {
     pub(super) place: StorePath,
-    /// Whether every commit reaches the disk before it is answered.
+    /// Whether every commit reaches the disk before the call returns.
     pub(super) sync_every_commit: bool,
-    /// How long a call waits for a lock that somebody else holds.
+    /// How long a call waits for a lock of another holder.
     pub(super) lock_timeout: Duration,
 }
 
-/// The longest that a call may be told to wait: an hour.
+/// The greatest `lock_timeout`: one hour.
 const MAX_LOCK_TIMEOUT_MS: u64 = 3_600_000;
 
 pub(super) fn parse_store_url(store: &str) -> Result<StoreUrl, Error> {
@@ -212,7 +213,7 @@ pub(super) fn parse_store_url(store: &str) -> Result<StoreUrl, Error> {
                     .ok_or_else(unknown)?;
                 lock_timeout = Duration::from_millis(milliseconds);
             }
-            // The owner reads and writes it in any case.
+            // The file's owner always needs to read and write it.
             ("mode", octal) => {
                 let mode = u32::from_str_radix(octal, 8)
                     .ok()
@@ -229,72 +230,71 @@ pub(super) fn parse_store_url(store: &str) -> Result<StoreUrl, Error> {
     })
 }
 
-/// Which files they are: the database, its log and its index, as they were when they were opened.
+/// The identities of the database, its log and its index at the time they were opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Identities {
+struct FileIdentities {
     database: (u64, u64),
     log: (u64, u64),
     index: (u64, u64),
 }
 
-/// What a look at the files found.
+/// The result of a look at the files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Look {
     Same,
-    /// The file of the locks is another one, or was cut.
+    /// The lock file was replaced or truncated.
     LockMoved,
-    /// The log was removed or replaced: what it holds is to be moved into the database first.
+    /// The log was removed or replaced. Its content must be moved into the database first.
     LogMoved,
-    /// The index was removed, replaced or cut: it is made anew from the log.
+    /// The index was removed, replaced or truncated. SQLite rebuilds it from the log.
     IndexMoved,
 }
 
-/// A connection, and what keeps others from taking its files away. Fields are dropped in their
-/// order: the guards after the connection.
+/// A connection, and the guards that keep other processes from removing its files. Fields are
+/// dropped in order, so the guards are dropped after the connection.
 #[derive(Debug)]
-pub(super) struct Connected {
+pub(super) struct OpenConnection {
     pub(super) connection: Connection,
     /// The key of the rows' checksums.
     pub(super) key: ChecksumKey,
-    /// The database, open for locks of ours.
+    /// The database file, open for the locks of this process.
     database: File,
     index: File,
-    identities: Identities,
+    identities: FileIdentities,
     looked: Option<Instant>,
-    /// How many pages of mapped files this process had lost when the connection was opened.
+    /// The number of lost pages of mapped files at the time the connection was opened.
     lost_pages: u64,
-    _registered: Registered,
+    _registered: RegisteredFile,
 }
 
-/// Locks of a file that a forked child is not to keep.
+/// A registration of locks that a forked child must release.
 #[derive(Debug)]
-struct Registered(std::os::fd::RawFd);
+struct RegisteredFile(std::os::fd::RawFd);
 
-impl Registered {
+impl RegisteredFile {
     fn new(file: &File) -> Self {
         fork_guard::keep(file);
         Self(std::os::fd::AsRawFd::as_raw_fd(file))
     }
 }
 
-impl Drop for Registered {
+impl Drop for RegisteredFile {
     fn drop(&mut self) {
         fork_guard::forget(self.0);
     }
 }
 
-impl Drop for Connected {
+impl Drop for OpenConnection {
     fn drop(&mut self) {
-        // So that SQLite, should nobody else have the file open, tidies up when the connection
-        // closes.
+        // These locks would keep SQLite from removing the log when the last connection closes.
         for (guard, at) in [(&self.database, SHARED), (&self.index, IN_USE)] {
             let _ = file_locks::drop_range(guard, at);
         }
     }
 }
 
-impl Connected {
-    /// Connects to the database of an open file, and makes its tables where it has none unless a
+impl OpenConnection {
+    /// Connects to the database of an open file. Creates the tables if there are none, unless a
     /// certain store is `wanted`.
     fn new(
         place: &StorePath,
@@ -312,12 +312,12 @@ impl Connected {
         let access = Access::of(&database.metadata().map_err(file)?);
         shared_header::give(&index, access);
         shared_header::give(&File::open(place.beside("-wal")).map_err(file)?, access);
-        let identities = Identities {
+        let identities = FileIdentities {
             database: shared_header::identity(&database.metadata().map_err(file)?),
             log: shared_header::identity(&fs::metadata(place.beside("-wal")).map_err(file)?),
             index: shared_header::identity(&index_file),
         };
-        let registered = Registered::new(&database);
+        let registered = RegisteredFile::new(&database);
         let key = ChecksumKey::new(&id);
         Ok((
             Self {
@@ -334,7 +334,7 @@ impl Connected {
         ))
     }
 
-    /// A second connection, for reading: beside one of this process that has the store's locks.
+    /// Opens a second connection, for reading, in a process that already holds the store's locks.
     pub(super) fn reader(place: &StorePath, wanted: &str) -> Result<Self, Error> {
         let (database, _) = open_database(place, Some(wanted))?;
         if claim(place, &database)? == NameClaim::OtherName {
@@ -351,14 +351,14 @@ impl Connected {
         self.identities.database
     }
 
-    /// Whether a page of a mapped file was lost since the connection was opened: what it read since
-    /// may be wrong.
+    /// Returns whether a page of a mapped file was lost since the connection was opened. Its reads
+    /// since then may be wrong.
     pub(super) fn lost_pages(&self) -> bool {
         self.lost_pages != bus_guard::lost_pages()
     }
 
-    /// Looks whether the files are still those that were opened. The files beside the database are
-    /// looked at once a millisecond.
+    /// Checks whether the files are still those that were opened. The files beside the database are
+    /// checked at most once a millisecond.
     pub(super) fn look(&mut self, place: &StorePath) -> Result<Look, Error> {
         let known = self.identities;
         let same = |path: &Path, known| {
@@ -389,12 +389,12 @@ impl Connected {
         Ok(Look::Same)
     }
 
-    /// Moves into the database what a log holds that was removed, so that nothing of it is lost
-    /// when it is closed.
+    /// Moves the content of a removed log into the database, so that nothing is lost when the
+    /// connection closes.
     ///
     /// # Errors
-    /// [`Error::StoreReplaced`] if another program has begun a log of that name;
-    /// [`Error::StoreSideFile`] if somebody still reads.
+    /// Fails with [`Error::StoreReplaced`] if another program has begun a log of the same name.
+    /// Fails with [`Error::StoreSideFile`] if another connection still reads the log.
     fn rescue(&self, place: &StorePath) -> Result<(), Error> {
         if fs::metadata(place.beside("-wal")).is_ok_and(|found| found.len() > 0) {
             return Err(place.replaced());
@@ -410,8 +410,8 @@ impl Connected {
         }
     }
 
-    /// Closes a connection whose files have moved: neither the log nor the index of that name is
-    /// touched.
+    /// Closes a connection whose files have moved, without touching the files that have their names
+    /// now.
     pub(super) fn abandon(self) {
         let _ = self
             .connection
@@ -419,24 +419,24 @@ impl Connected {
     }
 }
 
-/// The store as this process writes to it.
+/// The open database with its lock file, shared header and prune state.
 #[derive(Debug)]
 pub(super) struct OpenDatabase {
-    pub(super) connected: Connected,
+    pub(super) connected: OpenConnection,
     pub(super) lock: File,
     pub(super) board: Arc<SharedHeader>,
-    /// Whether commits reach the disk before they are answered.
+    /// Whether commits reach the disk before the call returns.
     pub(super) full: bool,
     pub(super) prune: Prune,
     looked: Option<Instant>,
-    /// How often a log was rescued before the store was opened.
+    /// The number of log rescues before the store was opened.
     rescues: u32,
-    _registered: Registered,
+    _registered: RegisteredFile,
 }
 
 impl OpenDatabase {
-    /// Opens the store, and makes it where it is not there, unless a certain one is `wanted`. The
-    /// lock is held afterwards.
+    /// Opens the store with the write lock held. Creates the store if it is missing, unless a
+    /// certain store is `wanted`.
     pub(super) fn new(
         place: &StorePath,
         wanted: Option<&str>,
@@ -467,15 +467,15 @@ impl OpenDatabase {
         let path = place.beside("-lock");
         let board = SharedHeader::map(&path, access).map_err(|found| place.lock_file(&found))?;
         let lock = shared_header::open_lock(&path, access).map_err(file)?;
-        let registered = Registered::new(&lock);
+        let registered = RegisteredFile::new(&lock);
         loop {
             file_locks::lock_write(&lock, &board, Duration::ZERO, budget)
                 .map_err(|found| place.not_locked(found, board.identity.1))?;
             let missing = match claim(place, &database)? {
                 NameClaim::OtherName => return Err(place.other_name()),
                 NameClaim::Alone => None,
-                // Others write to a log that was removed: one of them moves it into the database
-                // when it looks next.
+                // Other processes write to a log that was removed. One of them moves it into the
+                // database at its next look.
                 NameClaim::Shared => ["-wal", "-shm"]
                     .into_iter()
                     .find(|suffix| wanted.is_none() && !place.beside(suffix).exists()),
@@ -488,7 +488,7 @@ impl OpenDatabase {
                 Err(end) => return Err(place.not_locked(end.into(), board.identity.1)),
             }
         }
-        let (connected, id) = Connected::new(place, database, wanted)?;
+        let (connected, id) = OpenConnection::new(place, database, wanted)?;
         let (board, looked) = (Arc::new(board), Some(Instant::now()));
         let rescues = board.rescues();
         let open = Self {
@@ -504,7 +504,7 @@ impl OpenDatabase {
         Ok((open, id))
     }
 
-    /// Whether the files are still those that were opened; asked with the lock held.
+    /// Checks whether the files are still those that were opened. The caller holds the write lock.
     pub(super) fn look(&mut self, place: &StorePath) -> Result<Look, Error> {
         let found = self.connected.look(place)?;
         if found != Look::Same {
@@ -528,15 +528,15 @@ impl OpenDatabase {
         Ok(Look::LockMoved)
     }
 
-    /// Closes the store after a look found that its files have moved. Others who have it open come
-    /// to see.
+    /// Closes the store after a look found that its files have moved. Other processes that have the
+    /// store open then look too.
     pub(super) fn leave(self, place: &StorePath, found: Look) -> Result<(), Error> {
         if matches!(found, Look::LogMoved | Look::IndexMoved) {
-            // Others of this machine look again within this time, so none of them writes on with
-            // what it has.
+            // Other processes of this machine look again within this time, so none of them
+            // continues with stale files.
             std::thread::sleep(LOCK_POLL_INTERVAL.saturating_mul(2));
-            // Another process may have done it already: what this connection knows of the log is
-            // old then.
+            // Another process may have rescued the log already. The log state of this connection is
+            // then stale.
             if found == Look::LogMoved && self.board.rescues() == self.rescues {
                 self.connected.rescue(place)?;
                 self.board.rescued();
@@ -558,7 +558,7 @@ impl OpenDatabase {
         Ok(())
     }
 
-    /// Whether commits are to reach the disk before they are answered.
+    /// Sets whether commits reach the disk before the call returns.
     pub(super) fn set_full(&mut self, full: bool) -> rusqlite::Result<()> {
         if full != self.full {
             self.connected.connection.execute_batch(if full {
@@ -572,9 +572,10 @@ impl OpenDatabase {
     }
 }
 
-/// Opens the database's file for locks of ours, and makes it where it is not there and may be made.
-/// A file that is not a store of Sublet is refused before anything is written beside it. Returns
-/// whether it was made.
+/// Opens the database file for the locks of this process, and creates it if it is missing and may
+/// be created. Returns whether it was created.
+///
+/// A file that is not a store of Sublet is refused before anything is written beside it.
 fn open_database(place: &StorePath, wanted: Option<&str>) -> Result<(File, bool), Error> {
     let file = |found: std::io::Error| errors::file(&place.name, &found);
     let unreachable = |reason: &str| Error::StoreUnreachable {
@@ -603,7 +604,7 @@ fn open_database(place: &StorePath, wanted: Option<&str>) -> Result<(File, bool)
                     shared_header::give_mode(&made, place.mode);
                     return Ok((made, true));
                 }
-                // Another process has just made it.
+                // Another process has just created the file.
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
                     fs::metadata(&place.path).map_err(file)?
                 }
@@ -649,8 +650,7 @@ fn open_database(place: &StorePath, wanted: Option<&str>) -> Result<(File, bool)
     let is_ours = read == HEADER_BYTES
         && header.starts_with(b"SQLite format 3\0")
         && id.map(i64::from) == Some(APPLICATION);
-    // A process that was killed while it made the tables leaves a journal that takes back what it
-    // did.
+    // If a process is killed while it creates the tables, it leaves a journal that rolls them back.
     let is_unmade = id == Some(0)
         && fs::metadata(place.beside("-journal")).is_ok_and(|journal| journal.len() > 0);
     if is_ours || is_unmade && wanted.is_none() {
@@ -662,7 +662,8 @@ fn open_database(place: &StorePath, wanted: Option<&str>) -> Result<(File, bool)
     }
 }
 
-/// Claims the database under its name: the folder that it is in, and its name there.
+/// Claims the database under its name. The name is a digest of the folder's identity and the file
+/// name.
 fn claim(place: &StorePath, database: &File) -> Result<NameClaim, Error> {
     let file = |found: std::io::Error| errors::file(&place.name, &found);
     let folder = place.path.parent().unwrap_or(Path::new("."));
@@ -691,7 +692,8 @@ fn connect(place: &StorePath, wanted: Option<&str>) -> Result<(Connection, Strin
     let mut connection =
         Connection::open_with_flags(&place.path, flags).map_err(|found| told(&found))?;
     connection.set_prepared_statement_cache_capacity(64);
-    // Plans do not depend on what is bound: else statements are prepared anew each time.
+    // Plans must not depend on bound values, because SQLite would otherwise prepare statements
+    // again.
     connection
         .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
         .map_err(|found| told(&found))?;
@@ -718,7 +720,8 @@ fn connect(place: &StorePath, wanted: Option<&str>) -> Result<(Connection, Strin
         return Err(place.replaced());
     }
     if empty {
-        // Before there is a log, so that the file itself says whose it is from the first moment on.
+        // The tables are created before there is a log, so that the file identifies its program
+        // from the start.
         create(&mut connection).map_err(|found| told(&found))?;
     } else {
         version(place, &connection)?;
@@ -744,7 +747,8 @@ fn connect(place: &StorePath, wanted: Option<&str>) -> Result<(Connection, Strin
     Ok((connection, id))
 }
 
-/// Waits while another program holds the database, as long as the call may wait.
+/// Busy handler of SQLite: waits while another program holds the database, within the budget of the
+/// call.
 fn wait_for_other_program(_tries: i32) -> bool {
     let may_wait = WaitBudget::has_time_left();
     if may_wait {
@@ -753,7 +757,8 @@ fn wait_for_other_program(_tries: i32) -> bool {
     may_wait
 }
 
-/// The version of a database that is ours, and that we know.
+/// Returns the version of the database. Fails if the database is not a store of Sublet or has an
+/// unknown version.
 pub(super) fn version(place: &StorePath, connection: &Connection) -> Result<i64, Error> {
     let number = |sql: &str| {
         connection

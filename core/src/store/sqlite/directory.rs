@@ -7,13 +7,14 @@ use rusqlite::{Row, params};
 use super::checksum::{ChecksumKey, RowTable, mismatch};
 use super::shared_header::{HeaderField, SharedHeader};
 use super::transaction::{SqliteTx, texts_checksum};
-use super::{Sqlite, file_locks, meta};
+use super::{SqliteStore, file_locks, meta};
 use crate::store::{CountTx, DirectoryStore, DirectoryTx, TxOutcome};
 use crate::util::error::Error;
 
-/// How many revisions can be caught up with one by one; who is further behind reads all records.
+/// The number of revisions whose changes are stored. A process that is further behind reads all
+/// records.
 const KEPT_CHANGES: u64 = 10_000;
-/// How many bytes these have at most, together with the newest.
+/// The greatest size of these changes in bytes, including the newest.
 const MAX_CHANGED_BYTES: i64 = 16 << 20;
 
 /// Returns the checksum of one change of the directory.
@@ -88,7 +89,7 @@ impl DirectoryTx for SqliteTx<'_> {
             all ^= checksum;
             each(text)?;
         }
-        // A record that is lost is in none of the rows.
+        // A lost record is in none of the rows, so only the combined checksum detects the loss.
         if all == self.checksum_of_records()? {
             Ok(())
         } else {
@@ -127,7 +128,7 @@ impl DirectoryTx for SqliteTx<'_> {
         }
     }
 
-    fn cache_grant(&mut self, revision: u64, changes: Option<&str>) -> Result<(), Error> {
+    fn append_changes(&mut self, revision: u64, changes: Option<&str>) -> Result<(), Error> {
         self.has_written = true;
         let number = i64::try_from(revision).unwrap_or(i64::MAX);
         if let Some(changes) = changes {
@@ -160,7 +161,7 @@ impl DirectoryTx for SqliteTx<'_> {
     }
 }
 
-/// Reads a row of `records`: its text and its checksum, which agree.
+/// Reads a row of `records`. Returns its text and its checksum, which agree.
 pub(super) fn record<'r>(key: &ChecksumKey, row: &'r Row<'_>) -> rusqlite::Result<(&'r str, i64)> {
     let text = |at: usize| row.get_ref(at).and_then(|value| Ok(value.as_str()?));
     let (kind, id, record, checksum) = (text(0)?, text(1)?, text(2)?, row.get(3)?);
@@ -172,7 +173,7 @@ pub(super) fn record<'r>(key: &ChecksumKey, row: &'r Row<'_>) -> rusqlite::Resul
 }
 
 impl SqliteTx<'_> {
-    /// Returns the checksums of all records, combined.
+    /// Returns the combined checksum of all records.
     fn checksum_of_records(&self) -> Result<i64, Error> {
         match self.read.records {
             Some(records) => Ok(records),
@@ -182,8 +183,8 @@ impl SqliteTx<'_> {
         }
     }
 
-    /// Forgets the oldest changes: those up to a revision, and up to so many bytes. The newest
-    /// stays.
+    /// Removes the oldest changes up to a revision and up to a total size. Never removes the
+    /// newest.
     fn forget_changes(&self, revision: i64, total: i64) -> Result<(), Error> {
         let sql = "DELETE FROM changes WHERE revision = (SELECT min(revision) FROM changes) AND (revision <= ?1 OR total <= ?2)
             AND revision < (SELECT max(revision) FROM changes)";
@@ -192,7 +193,7 @@ impl SqliteTx<'_> {
     }
 }
 
-impl DirectoryStore for Sqlite {
+impl DirectoryStore for SqliteStore {
     fn write(
         &self,
         work: &mut dyn FnMut(&mut dyn DirectoryTx) -> Result<TxOutcome, Error>,
@@ -202,7 +203,7 @@ impl DirectoryStore for Sqlite {
     }
 
     fn is_stale(&self, board: &SharedHeader, known: u64) -> bool {
-        // The words of the file that the name leads to may be others now.
+        // The file may have been replaced, and then this is not the shared header in use.
         if !std::ptr::eq(&raw const *self.board(), board) {
             return true;
         }
@@ -210,7 +211,8 @@ impl DirectoryStore for Sqlite {
         if now == known {
             return false;
         }
-        // While a change is being committed the directory is as it was; unless who commits is gone.
+        // While a live process commits a change, the directory still has its previous version. If
+        // that process has died, the directory is stale.
         let committing = now & 1 == 1 && now & !1 == known & !1;
         !(committing && self.is_changing())
     }
@@ -223,8 +225,8 @@ impl DirectoryStore for Sqlite {
     }
 }
 
-impl Sqlite {
-    /// Whether whoever is committing a change of the directory is alive.
+impl SqliteStore {
+    /// Returns whether the process that is committing a change of the directory is alive.
     fn is_changing(&self) -> bool {
         file_locks::is_publishing(self.shared.board.load().asking())
     }

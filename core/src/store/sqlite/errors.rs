@@ -1,10 +1,10 @@
-//! What SQLite and the file system say, as errors with a code.
+//! Errors of SQLite and of the file system, as errors with a code.
 
 use rusqlite::{Error as Sqlite, ErrorCode};
 
 use crate::util::error::Error;
 
-/// What SQLite says.
+/// Returns the error for a SQLite error.
 pub(super) fn of(store: &str, error: &Sqlite) -> Error {
     let (store, reason) = (store.to_owned(), error.to_string());
     let code = error.sqlite_error_code();
@@ -24,7 +24,7 @@ pub(super) fn of(store: &str, error: &Sqlite) -> Error {
     }
 }
 
-/// What the file system says of a file beside it.
+/// Returns the error for a file system error of the database or of a file beside it.
 pub(super) fn file(store: &str, error: &std::io::Error) -> Error {
     let (store, reason) = (store.to_owned(), error.to_string());
     match error.kind() {

@@ -1,6 +1,8 @@
-//! Locks on ranges of a file that belong to the open file, not to the process: another open file of
-//! the same process is kept out too, closing the file elsewhere in the process does not drop them,
-//! and they go when the process dies.
+//! Open file description locks on ranges of a file.
+//!
+//! Such a lock belongs to the open file, not to the process. It also excludes other open files of
+//! the same process. Closing the file elsewhere in the process does not release it. The system
+//! releases it when the process dies.
 
 use std::fs::{self, File};
 use std::io;
@@ -12,26 +14,28 @@ use nix::fcntl::{FcntlArg, fcntl};
 use super::shared_header::{Freed, SharedHeader};
 use crate::util::wait::{WaitBudget, WaitEnd};
 
-/// A range of a file: where it begins, and its length.
-pub(super) type Range = (i64, i64);
+/// A range of a file: its start and its length.
+pub(super) type LockRange = (i64, i64);
 
-/// Where SQLite locks a database that it reads, and where it says that a `-shm` file is in use.
-pub(super) const SHARED: Range = (0x4000_0002, 510);
-pub(super) const IN_USE: Range = (128, 1);
+/// The range that SQLite locks in a database it reads, and the byte that marks a `-shm` file as in
+/// use.
+pub(super) const SHARED: LockRange = (0x4000_0002, 510);
+pub(super) const IN_USE: LockRange = (128, 1);
 
-/// Of our own file: whose turn is next, whose it is, and who is committing a change of the
-/// directory.
-const QUEUE_LOCK: Range = (1 << 20, 1);
-const WRITE_LOCK: Range = ((1 << 20) + 1, 1);
-const PUBLISH_LOCK: Range = ((1 << 20) + 2, 1);
+/// Ranges of the lock file: the queue for the write lock, the write lock, and the lock of a process
+/// that commits a directory change.
+const QUEUE_LOCK: LockRange = (1 << 20, 1);
+const WRITE_LOCK: LockRange = ((1 << 20) + 1, 1);
+const PUBLISH_LOCK: LockRange = ((1 << 20) + 2, 1);
 
-/// Of the database: a byte for each name that it may be opened under. See [`claim_name`].
-const NAMES: Range = (1 << 40, 1 << 40);
+/// The range of the database with one byte for each name that it may be opened under. See
+/// [`claim_name`].
+const NAMES: LockRange = (1 << 40, 1 << 40);
 
-/// How long the search for the holder of a lock may take.
+/// The time limit of the search for the holder of a lock.
 const MAX_SEARCH: Duration = Duration::from_millis(200);
 
-/// Why a lock was not taken.
+/// The reason why a lock was not taken.
 #[derive(Debug)]
 pub(super) enum LockError {
     File(io::Error),
@@ -50,7 +54,7 @@ impl From<WaitEnd> for LockError {
     }
 }
 
-fn range(kind: i32, (start, length): Range) -> libc::flock {
+fn range(kind: i32, (start, length): LockRange) -> libc::flock {
     let short = |number: i32| i16::try_from(number).unwrap_or_default();
     libc::flock {
         l_type: short(kind),
@@ -61,21 +65,21 @@ fn range(kind: i32, (start, length): Range) -> libc::flock {
     }
 }
 
-/// Shares a range with others who do. Refused at once where somebody has it for himself.
-pub(super) fn share(file: &File, at: Range) -> io::Result<()> {
+/// Takes a shared lock on a range. Fails at once if another open file holds an exclusive lock.
+pub(super) fn share(file: &File, at: LockRange) -> io::Result<()> {
     fcntl(file, FcntlArg::F_OFD_SETLK(&range(libc::F_RDLCK, at)))
         .map(drop)
         .map_err(Into::into)
 }
 
-pub(super) fn drop_range(file: &File, at: Range) -> io::Result<()> {
+pub(super) fn drop_range(file: &File, at: LockRange) -> io::Result<()> {
     fcntl(file, FcntlArg::F_OFD_SETLK(&range(libc::F_UNLCK, at)))
         .map(drop)
         .map_err(Into::into)
 }
 
 /// Locks a range if no other open file has it.
-fn try_lock(file: &File, at: Range) -> io::Result<bool> {
+fn try_lock(file: &File, at: LockRange) -> io::Result<bool> {
     match fcntl(file, FcntlArg::F_OFD_SETLK(&range(libc::F_WRLCK, at))) {
         Ok(_) => Ok(true),
         Err(Errno::EAGAIN | Errno::EACCES | Errno::EINTR) => Ok(false),
@@ -83,15 +87,15 @@ fn try_lock(file: &File, at: Range) -> io::Result<bool> {
     }
 }
 
-/// Whether another open file has a lock on a part of the range.
-fn is_taken(file: &File, at: Range) -> io::Result<bool> {
+/// Returns whether another open file has a lock on a part of the range.
+fn is_taken(file: &File, at: LockRange) -> io::Result<bool> {
     let mut asked = range(libc::F_WRLCK, at);
     fcntl(file, FcntlArg::F_OFD_GETLK(&mut asked))?;
     Ok(i32::from(asked.l_type) != libc::F_UNLCK)
 }
 
-/// Waits for this process's turn. Whoever is next waits alone, so that the last holder cannot be
-/// before it again. The caller watches for the turn for the time `watch` before it sleeps.
+/// Waits for the write lock. Only the process with the queue lock waits for it, so that the last
+/// holder cannot overtake that process. The caller spins for the time `watch` before it sleeps.
 pub(super) fn lock_write(
     file: &File,
     board: &SharedHeader,
@@ -115,11 +119,11 @@ pub(super) fn lock_write(
     taken
 }
 
-/// Tries, and sleeps until the holder says that it has freed the lock. A holder that was killed
-/// says nothing, so the sleep is short.
+/// Tries the lock, and sleeps until the holder reports that it has freed the lock. The sleep is
+/// short because a killed holder reports nothing.
 fn wait(
     file: &File,
-    at: Range,
+    at: LockRange,
     board: &SharedHeader,
     (freed, watch): (Freed, Duration),
     budget: &WaitBudget,
@@ -136,7 +140,7 @@ fn wait(
     }
 }
 
-/// Watches a lock for the time `watch`, without a system call. Returns whether it was freed since
+/// Spins for the time `watch` without a system call. Returns whether the lock was freed since
 /// `before`.
 fn is_freed_soon(board: &SharedHeader, freed: Freed, before: u32, watch: Duration) -> bool {
     let begun = Instant::now();
@@ -159,8 +163,8 @@ pub(super) fn unlock_write(file: &File, board: &SharedHeader) -> io::Result<()> 
     Ok(())
 }
 
-/// Says, for as long as the process lives, that it is committing a change of the directory. By
-/// whoever has the turn.
+/// Marks this process as committing a change of the directory, for as long as it lives. The caller
+/// holds the write lock.
 pub(super) fn lock_publish(file: &File) -> io::Result<()> {
     try_lock(file, PUBLISH_LOCK).map(drop)
 }
@@ -169,26 +173,26 @@ pub(super) fn unlock_publish(file: &File) -> io::Result<()> {
     drop_range(file, PUBLISH_LOCK)
 }
 
-/// Whether a living process is committing a change of the directory. The file is one that takes no
-/// lock itself.
+/// Returns whether a live process is committing a change of the directory. `file` must be an open
+/// file that takes no lock itself.
 pub(super) fn is_publishing(file: &File) -> bool {
     is_taken(file, PUBLISH_LOCK).unwrap_or(false)
 }
 
-/// What other open files have to do with a database that this one opens.
+/// The use that other open files make of a database that this process opens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NameClaim {
-    /// Nobody has it open.
+    /// No other open file has claimed the database.
     Alone,
-    /// Others have it open under the same name.
+    /// Others have the database open under the same name.
     Shared,
-    /// Others have it open under another name, with another log beside it.
+    /// Others have the database open under another name, with another log beside it.
     OtherName,
 }
 
 /// Claims a database under a name, for as long as the file is open. SQLite finds a database's log
-/// by name: two processes that open one database under two names (a hard link, a file that is
-/// mounted elsewhere) would each have a log of their own.
+/// by name. Two processes that open one database under two names (a hard link, a bind mount) would
+/// each have their own log.
 pub(super) fn claim_name(database: &File, name: u64) -> io::Result<NameClaim> {
     let (base, length) = NAMES;
     let slot = i64::try_from(name % (1 << 39)).unwrap_or(0);
@@ -210,7 +214,7 @@ pub(super) fn claim_name(database: &File, name: u64) -> io::Result<NameClaim> {
     })
 }
 
-/// Names the process that has the turn, if this one may see it.
+/// Names the process that holds the write lock, if this process may see it.
 pub(super) fn holder(inode: u64) -> String {
     let begun = Instant::now();
     let wanted = format!(":{inode} {} {}", WRITE_LOCK.0, WRITE_LOCK.0);

@@ -1,11 +1,10 @@
-//! Group commit: threads that come while a transaction is open join it, and are answered when it is
+//! Group commit: threads that arrive while a transaction is open join it and return when it is
 //! committed.
 //!
-//! The first caller begins a transaction and does its part. Whoever arrives meanwhile does its part
-//! in the same transaction. The last one that has arrived commits. Should a caller have to take
-//! back what it wrote, the transaction is rolled back and all other callers repeat their parts: a
-//! part is a closure that returns its value, and only the value of the run that was committed is
-//! answered.
+//! The first caller begins a transaction and runs its part. Callers that arrive meanwhile run their
+//! parts in the same transaction. The last caller that has arrived commits. If one caller must undo
+//! its writes, the transaction is rolled back and all other callers repeat their parts. A part is a
+//! closure that returns its value, and only the value of the committed run is returned.
 
 use std::time::{Duration, Instant};
 
@@ -14,40 +13,39 @@ use crate::util::wait::sync::{
 };
 use crate::util::wait::{TimedGuard, TimedMutex, WaitBudget, WaitEnd};
 
-/// How many calls share one commit, and how long they wait for it: other processes want their turn
-/// too.
+/// The greatest number of calls in one commit, and the longest wait for it. Other processes need
+/// the write lock too.
 const MAX_GROUP_MEMBERS: u32 = 100;
 const MAX_GROUP_AGE: Duration = Duration::from_millis(5);
 
-/// How long a member waits before it looks whether somebody is left to commit: whoever was arriving
-/// may have given up.
+/// The time after which a member checks whether a caller is left to commit. The caller that was
+/// arriving may have given up.
 const ORPHAN_CHECK: Duration = Duration::from_millis(20);
 
 /// The database as the group commit uses it.
 pub(super) trait CommitTarget {
-    /// Why a step failed.
+    /// The reason why a step failed.
     type Fault: Clone;
 
     /// Takes the write lock and begins a transaction, durable through power loss if `full`.
     fn begin(&mut self, full: bool, budget: &WaitBudget) -> Result<(), Self::Fault>;
-    /// Commits. A fault leaves the outcome to what it says.
+    /// Commits the transaction. The fault says whether the outcome is known.
     fn commit(&mut self) -> Result<(), Self::Fault>;
-    /// Takes back what the transaction wrote.
+    /// Rolls back the transaction.
     fn roll_back(&mut self) -> Result<(), Self::Fault>;
-    /// Releases the write lock. If `failed`, what is left of the transaction is unknown and the
-    /// connection is given up.
+    /// Releases the write lock. If `failed`, the state of the transaction is unknown and the
+    /// connection is closed.
     fn end(&mut self, failed: bool);
 }
 
-/// Why there is no value.
+/// The reason why there is no value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum CommitError<F> {
     /// A step failed.
     Fault(F),
     /// The caller waited in vain for another thread of this process. Nothing was written.
     Waited(WaitEnd),
-    /// The transaction is still being committed when the budget is spent. Nobody knows whether it
-    /// will be.
+    /// The budget was spent while the transaction was being committed. The outcome is unknown.
     Unknown,
 }
 
@@ -57,32 +55,32 @@ impl<F> From<F> for CommitError<F> {
     }
 }
 
-/// How a caller's part ended.
+/// The outcome of a caller's part.
 #[derive(Debug, Clone)]
-pub(super) enum Outcome<F> {
-    /// Its writes are to be committed.
+pub(super) enum MemberOutcome<F> {
+    /// The writes of the part must be committed.
     Keep,
-    /// It is refused or failed; `wrote` says whether it wrote before.
+    /// The part was denied or failed. `wrote` says whether it wrote before.
     Discard { wrote: bool },
-    /// Nobody knows what is left of the transaction.
+    /// The state of the transaction is unknown.
     Broken(F),
 }
 
-/// One caller's part.
-pub(super) type Part<'p, T, V, F> = &'p mut dyn FnMut(&mut T) -> (V, Outcome<F>);
+/// A caller's part of a transaction.
+pub(super) type MemberBody<'p, T, V, F> = &'p mut dyn FnMut(&mut T) -> (V, MemberOutcome<F>);
 
-/// Why a part is not in the file.
+/// The reason why a part was not committed.
 #[derive(Debug, Clone)]
 enum GroupError<F> {
     Failed(F),
-    /// Another caller's part had to be taken back.
+    /// Another caller's part had to be rolled back.
     Retry,
 }
 
-/// How a transaction ended.
+/// The result of a transaction.
 type GroupResult<F> = Result<(), GroupError<F>>;
 
-/// The end of a transaction, for those who wait for it.
+/// The signal that wakes the members of a transaction when it ends.
 #[derive(Debug)]
 struct CommitSignal<F> {
     result: Mutex<Option<GroupResult<F>>>,
@@ -107,28 +105,28 @@ impl<F: Clone> CommitSignal<F> {
     }
 }
 
-/// A transaction that is open.
-struct Group<F> {
+/// An open transaction and its members.
+struct OpenGroup<F> {
     end: Arc<CommitSignal<F>>,
     members: u32,
     started_at: Instant,
     durable: bool,
 }
 
-/// The database, and the transaction that is open on it.
+/// The connection slot: the database, and the transaction that is open on it.
 struct ConnectionSlot<T: CommitTarget> {
     target: T,
-    group: Option<Group<T::Fault>>,
+    group: Option<OpenGroup<T::Fault>>,
 }
 
-/// Callers of one process that share transactions.
+/// The group commit of one process, whose callers share transactions.
 pub(super) struct GroupCommit<T: CommitTarget> {
     desk: TimedMutex<ConnectionSlot<T>>,
-    /// Callers that have come and wait for the desk.
+    /// The number of callers that wait for the connection slot.
     waiting_callers: AtomicUsize,
 }
 
-enum Attempt<V> {
+enum MemberAttempt<V> {
     Done(V),
     Repeat,
 }
@@ -144,35 +142,35 @@ impl<T: CommitTarget> GroupCommit<T> {
         }
     }
 
-    /// The database, for whoever owns the group commit.
+    /// Returns the database, for the owner of the group commit.
     pub(super) fn target_mut(&mut self) -> &mut T {
         &mut self.desk.get_mut().target
     }
 
-    /// Runs a part in a transaction, perhaps with those of others, and returns its value once that
-    /// is committed.
+    /// Runs a part in a transaction, which other callers may share. Returns the part's value after
+    /// the commit.
     pub(super) fn run<V>(
         &self,
         durable: bool,
         budget: &WaitBudget,
-        part: Part<'_, T, V, T::Fault>,
+        part: MemberBody<'_, T, V, T::Fault>,
     ) -> Result<V, CommitError<T::Fault>> {
-        // A part that another caller's refusal has undone is repeated alone: nobody can undo it
-        // again.
+        // A part that was rolled back with another caller's part runs alone next, so that no other
+        // caller can roll it back again.
         let mut alone = false;
         loop {
             match self.attempt(durable, alone, budget, part)? {
-                Attempt::Done(value) => return Ok(value),
-                Attempt::Repeat => alone = true,
+                MemberAttempt::Done(value) => return Ok(value),
+                MemberAttempt::Repeat => alone = true,
             }
         }
     }
 
-    /// Runs a part in a transaction of its own, which `commit` commits.
+    /// Runs a part in its own transaction, which `commit` commits.
     pub(super) fn run_alone<V>(
         &self,
         budget: &WaitBudget,
-        part: Part<'_, T, V, T::Fault>,
+        part: MemberBody<'_, T, V, T::Fault>,
         commit: &mut dyn FnMut(&mut T) -> Result<(), T::Fault>,
     ) -> Result<V, CommitError<T::Fault>> {
         let mut desk = self.desk(budget)?;
@@ -180,9 +178,9 @@ impl<T: CommitTarget> GroupCommit<T> {
         desk.begin(true, budget)?;
         let (value, outcome) = part(&mut desk.target);
         match outcome {
-            Outcome::Broken(fault) => desk.close(Err(GroupError::Failed(fault))),
-            Outcome::Discard { .. } => desk.roll_back(Ok(()))?,
-            Outcome::Keep => {
+            MemberOutcome::Broken(fault) => desk.close(Err(GroupError::Failed(fault))),
+            MemberOutcome::Discard { .. } => desk.roll_back(Ok(()))?,
+            MemberOutcome::Keep => {
                 let committed = commit(&mut desk.target);
                 desk.close(committed.clone().map_err(GroupError::Failed));
                 committed?;
@@ -196,8 +194,8 @@ impl<T: CommitTarget> GroupCommit<T> {
         durable: bool,
         alone: bool,
         budget: &WaitBudget,
-        part: Part<'_, T, V, T::Fault>,
-    ) -> Result<Attempt<V>, CommitError<T::Fault>> {
+        part: MemberBody<'_, T, V, T::Fault>,
+    ) -> Result<MemberAttempt<V>, CommitError<T::Fault>> {
         let mut desk = self.desk(budget)?;
         if alone || durable && desk.group.as_ref().is_some_and(|group| !group.durable) {
             desk.commit_or_fail();
@@ -208,39 +206,40 @@ impl<T: CommitTarget> GroupCommit<T> {
         }
         let (value, outcome) = part(&mut desk.target);
         match outcome {
-            Outcome::Broken(fault) => {
+            MemberOutcome::Broken(fault) => {
                 desk.close(Err(GroupError::Failed(fault)));
-                return Ok(Attempt::Done(value));
+                return Ok(MemberAttempt::Done(value));
             }
-            Outcome::Discard { .. } if is_first => {
+            MemberOutcome::Discard { .. } if is_first => {
                 desk.roll_back(Ok(()))?;
-                return Ok(Attempt::Done(value));
+                return Ok(MemberAttempt::Done(value));
             }
-            Outcome::Discard { wrote: true } => {
-                // Its reason may be a write of another caller that is rolled back with it: so it
-                // repeats its part, too.
+            MemberOutcome::Discard { wrote: true } => {
+                // The reason for the denial may be another caller's write that is rolled back too,
+                // so this caller repeats its part.
                 desk.roll_back(Err(GroupError::Retry))?;
-                return Ok(Attempt::Repeat);
+                return Ok(MemberAttempt::Repeat);
             }
-            // A part that is refused waits for the commit, too: the writes that it was refused for
-            // must be durable first.
-            Outcome::Keep | Outcome::Discard { wrote: false } => {}
+            // Wait for the commit even if this caller was denied. Its denial depends on writes of
+            // the same transaction, which must be durable first.
+            MemberOutcome::Keep | MemberOutcome::Discard { wrote: false } => {}
         }
         let Some(group) = &mut desk.group else {
-            return Ok(Attempt::Repeat);
+            return Ok(MemberAttempt::Repeat);
         };
         let end = Arc::clone(&group.end);
         group.members = group.members.saturating_add(1);
         let is_full =
             group.members >= MAX_GROUP_MEMBERS || group.started_at.elapsed() >= MAX_GROUP_AGE;
-        // Whoever is arriving comes to the desk, and commits if nobody comes after.
+        // A caller that is arriving takes the connection slot next, and commits if no caller
+        // follows.
         if alone || is_full || self.waiting_callers.load(Ordering::SeqCst) == 0 {
             desk.commit_or_fail();
         }
         drop(desk);
         match self.wait(&end, budget)? {
-            Ok(()) => Ok(Attempt::Done(value)),
-            Err(GroupError::Retry) => Ok(Attempt::Repeat),
+            Ok(()) => Ok(MemberAttempt::Done(value)),
+            Err(GroupError::Retry) => Ok(MemberAttempt::Repeat),
             Err(GroupError::Failed(fault)) => Err(CommitError::Fault(fault)),
         }
     }
@@ -275,7 +274,8 @@ impl<T: CommitTarget> GroupCommit<T> {
             }
             drop(result);
             if let Some(mut desk) = self.desk.try_lock() {
-                // Whoever was arriving may have given up: then nobody else is left to commit.
+                // The caller that was arriving may have given up, and then no other thread is left
+                // to commit.
                 if desk
                     .group
                     .as_ref()
@@ -284,7 +284,7 @@ impl<T: CommitTarget> GroupCommit<T> {
                     desk.commit_or_fail();
                 }
             } else if budget.slice() == Err(WaitEnd::TimedOut) {
-                // A caller that has begun is not interrupted any more, but its wait is bounded.
+                // A caller that has begun is not interrupted, but its wait is bounded.
                 return Err(CommitError::Unknown);
             }
         }
@@ -294,7 +294,7 @@ impl<T: CommitTarget> GroupCommit<T> {
 impl<T: CommitTarget> ConnectionSlot<T> {
     fn begin(&mut self, full: bool, budget: &WaitBudget) -> Result<(), T::Fault> {
         self.target.begin(full, budget)?;
-        self.group = Some(Group {
+        self.group = Some(OpenGroup {
             end: Arc::new(CommitSignal::new()),
             members: 0,
             started_at: Instant::now(),
@@ -311,14 +311,14 @@ impl<T: CommitTarget> ConnectionSlot<T> {
         }
     }
 
-    /// Ends the transaction without its commit; `said` is what its other callers are told.
+    /// Rolls back the transaction. `said` is the result for its other callers.
     fn roll_back(&mut self, said: Result<(), GroupError<T::Fault>>) -> Result<(), T::Fault> {
         let rolled_back = self.target.roll_back();
         self.close(rolled_back.clone().map_err(GroupError::Failed).and(said));
         rolled_back
     }
 
-    /// Releases the write lock and tells those who wait how the transaction ended.
+    /// Releases the write lock and sends the result to the waiting members.
     fn close(&mut self, result: Result<(), GroupError<T::Fault>>) {
         let Some(group) = self.group.take() else {
             return;

@@ -1,5 +1,5 @@
-//! A look into a live store, in one view, by a process of its own: takes no lock of ours and keeps
-//! nobody waiting.
+//! A read-only view of a live store, from any process. The view takes no lock of Sublet and blocks
+//! no writer.
 
 use std::collections::BTreeMap;
 
@@ -14,65 +14,65 @@ use crate::model::calendar;
 use crate::store::Verification;
 use crate::util::error::Error;
 
-/// What a store holds.
+/// The contents of a store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Inspection {
-    /// The store, as it was named.
+    /// The store URL as it was given.
     pub store: String,
-    /// The name that it was given when it was made: a copy has the same.
+    /// The id that the store received when it was created. A copy has the same id.
     pub id: String,
-    /// The version of its tables.
+    /// The version of the tables.
     pub version: i64,
     /// The directory's revision.
     pub revision: u64,
-    /// How many records of each type the directory has.
+    /// The number of records of each type in the directory.
     pub records: BTreeMap<String, u64>,
-    /// How many accounts are counted.
+    /// The number of accounts with counts.
     pub accounts: u64,
-    /// How many counts there are.
+    /// The number of buckets.
     pub buckets: u64,
-    /// How many operations are kept.
+    /// The number of stored operations.
     pub operations: u64,
-    /// How many keys are known.
+    /// The number of stored keys.
     pub keys: u64,
-    /// How many reservations hold something now, or did and are not cleared away yet.
+    /// The number of open reservations, and of expired ones that have not been removed yet.
     pub holds: u64,
-    /// When the oldest operation that is kept was done, and the newest (RFC 3339).
+    /// The instants of the oldest and the newest stored operation (RFC 3339).
     pub oldest: Option<String>,
     /// See `oldest`.
     pub newest: Option<String>,
-    /// Bytes of the database, and of its log.
+    /// The sizes of the database and of its log in bytes.
     pub bytes: u64,
     /// See `bytes`.
     pub log_bytes: u64,
-    /// The counts of the account that was asked for, the newest window first.
+    /// The buckets of the requested account, the newest window first.
     pub counts: Vec<InspectedCount>,
 }
 
-/// One count of an account.
+/// One bucket of an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct InspectedCount {
-    /// The member whose own it is; nothing for the account's.
+    /// The member whose count it is, or `None` for the account's own.
     pub member: Option<String>,
     /// The meter.
     pub meter: String,
-    /// When its window began, and ends (RFC 3339); nothing for what is always.
+    /// The begin and the end of the window (RFC 3339), or `None` if the window has no bounds.
     pub begins: Option<String>,
     /// See `begins`.
     pub ends: Option<String>,
-    /// Used in it.
+    /// The amount used in the window.
     pub used: i64,
-    /// Reserved in it, and not expired.
+    /// The amount reserved in the window and not expired.
     pub held: i64,
-    /// Added to its limit.
+    /// The amount added to the limit.
     pub top_up: i64,
 }
 
-/// Looks into the store of that name (`sqlite:PATH`), which other processes may be using: needs no
+/// Inspects the store with this URL (`sqlite:PATH`), which other processes may be using. Needs no
 /// bundle and writes nothing.
 ///
 /// # Errors
-/// The `store.*` codes; [`Error::Store`] for one that is not in a file.
+/// Fails with the `store.*` codes, and with [`Error::Store`] if the store is not in a file.
 pub fn inspect_store(store: &str, account: Option<&str>) -> Result<Inspection, Error> {
     crate::util::panic::catch_panic(|| {
         let named = database_file::parse_store_url(store)?;
@@ -80,12 +80,12 @@ pub fn inspect_store(store: &str, account: Option<&str>) -> Result<Inspection, E
     })
 }
 
-/// Compares every count of that store with the sum of its operations, as
-/// [`Engine::verify`](crate::Engine::verify) does, and looks through the file: needs no bundle and
-/// writes nothing.
+/// Compares every bucket of a store with the sum of its operations, as
+/// [`Engine::verify`](crate::Engine::verify) does, and checks the file. Needs no bundle and writes
+/// nothing.
 ///
 /// # Errors
-/// As [`inspect_store`].
+/// Fails with the same errors as [`inspect_store`].
 pub fn verify_store(store: &str) -> Result<Verification, Error> {
     crate::util::panic::catch_panic(|| {
         let StoreUrl { place, .. } = database_file::parse_store_url(store)?;

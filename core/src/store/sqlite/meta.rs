@@ -1,11 +1,11 @@
-//! The few named values of a store.
+//! The named values of a store.
 
 use rusqlite::types::{FromSql, ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::checksum::{ChecksumKey, RowTable, mismatch};
 
-/// Returns a value of that name, or `None` if there is none.
+/// Returns the value with this name, or `None` if there is none.
 pub(super) fn read<T: FromSql>(
     connection: &Connection,
     key: &ChecksumKey,
@@ -24,7 +24,7 @@ pub(super) fn read<T: FromSql>(
     found.optional()
 }
 
-/// Writes a value of that name, in place of the one before.
+/// Writes a value in place of the previous one.
 pub(super) fn write(
     connection: &Connection,
     key: &ChecksumKey,

@@ -1,10 +1,12 @@
 //! Counts and the directory in one SQLite file that several processes of a machine share.
 //!
-//! Every transaction takes a lock on a side file, and then SQLite's own: the first is what makes
-//! the order fair, and holds whatever another SQLite in the process does. Waiting for it ends: with
-//! the lock, with the caller's budget, or by the caller's interrupt. Threads of one process that
-//! come while a transaction is open join it ([`group_commit`]). Whoever only reads has a connection
-//! of its own and takes no lock ([`reader`]). No thread is started, so a fork loses none.
+//! Every transaction takes a lock on a lock file, and then SQLite's own lock. The first lock makes
+//! the order fair and holds regardless of other SQLite code in the process. A wait for the lock
+//! ends with the lock, at the end of the caller's budget, or by the caller's interrupt.
+//!
+//! Threads of one process that arrive while a transaction is open join it ([`group_commit`]). Reads
+//! use a connection of their own and take no lock ([`reader`]). The store starts no thread, so a
+//! fork loses none.
 
 mod bus_guard;
 mod checksum;
@@ -33,10 +35,10 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use super::sqlite::database_file::{OpenDatabase, StorePath, StoreUrl};
-use super::sqlite::group_commit::{CommitError, GroupCommit, Outcome};
+use super::sqlite::group_commit::{CommitError, GroupCommit, MemberOutcome};
 pub use super::sqlite::inspect::{InspectedCount, Inspection, inspect_store, verify_store};
-use super::sqlite::process_handle::{Handle, Reader, Shared};
-use super::sqlite::read_cache::{Cache, CachedReader, RecordingReader};
+use super::sqlite::process_handle::{ProcessHandle, ReadConnection, SharedHandle};
+use super::sqlite::read_cache::{CachedReader, ReadCache, RecordingReader};
 pub(crate) use super::sqlite::shared_header::{HeaderField, SharedHeader};
 use super::sqlite::transaction::{SheetRead, SqliteTx};
 use super::{DirectoryStore, Durability, Store, TxBody, TxOutcome, Verification};
@@ -45,36 +47,40 @@ use crate::util::error::Error;
 use crate::util::fork_guard;
 use crate::util::wait::{TimedMutex, WaitBudget, WaitEnd};
 
-/// The store of one file.
+/// A store in one SQLite file.
 #[derive(Debug)]
-pub(crate) struct Sqlite {
-    shared: Arc<Shared>,
-    /// Whether every commit reaches the disk before it is answered.
+pub(crate) struct SqliteStore {
+    shared: Arc<SharedHandle>,
+    /// Whether every commit reaches the disk before the call returns.
     power: bool,
     high_water: HighWater,
-    room: ArcSwap<Room>,
+    room: ArcSwap<OpenStore>,
 }
 
-/// What this process has open.
-struct Room {
+/// The process handle: the connections and the cache that this process has open.
+struct OpenStore {
     process: u32,
-    writers: GroupCommit<Handle>,
-    reader: Arc<Reader>,
-    cache: std::sync::Mutex<Cache>,
+    writers: GroupCommit<ProcessHandle>,
+    reader: Arc<ReadConnection>,
+    cache: std::sync::Mutex<ReadCache>,
 }
 
-impl std::fmt::Debug for Room {
+impl std::fmt::Debug for OpenStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Room")
+        f.debug_struct("OpenStore")
             .field("process", &self.process)
             .finish_non_exhaustive()
     }
 }
 
-impl Room {
-    fn new(shared: &Arc<Shared>, open: Option<OpenDatabase>) -> Self {
+impl OpenStore {
+    fn new(shared: &Arc<SharedHandle>, open: Option<OpenDatabase>) -> Self {
         let reader = Arc::new(TimedMutex::new(None));
-        let writers = GroupCommit::new(Handle::new(Arc::clone(shared), Arc::clone(&reader), open));
+        let writers = GroupCommit::new(ProcessHandle::new(
+            Arc::clone(shared),
+            Arc::clone(&reader),
+            open,
+        ));
         Self {
             process: process::id(),
             writers,
@@ -83,45 +89,45 @@ impl Room {
         }
     }
 
-    fn cache(&self) -> std::sync::MutexGuard<'_, Cache> {
+    fn cache(&self) -> std::sync::MutexGuard<'_, ReadCache> {
         self.cache
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
-impl Drop for Room {
+impl Drop for OpenStore {
     fn drop(&mut self) {
-        // The connections of another process are given up, and never closed: that would disturb the
-        // other's.
+        // The connections of the parent process are leaked and never closed, because closing them
+        // would disturb the parent.
         if self.process != process::id() {
             self.writers.target_mut().leak_after_fork();
-            // A lock that a thread of the other process held is nobody's here, and its connection
-            // is never closed.
+            // A lock held by a thread of the parent has no holder here, and its connection must
+            // never be closed.
             std::mem::forget(Arc::clone(&self.reader));
         }
     }
 }
 
-/// Takes the computer's clock for right in the store of that name (`sqlite:PATH`), after
-/// [`Error::ClockJump`]: what [`Engine::accept_clock`](crate::Engine::accept_clock) does, without a
-/// bundle. Returns the instant (RFC 3339).
+/// Accepts the system clock in the store with this URL (`sqlite:PATH`), after [`Error::ClockJump`].
+/// Does the work of [`Engine::accept_clock`](crate::Engine::accept_clock) without a bundle. Returns
+/// the accepted instant (RFC 3339).
 ///
 /// # Errors
-/// The `store.*` codes; [`Error::Store`] for one that is not in a file.
+/// Fails with the `store.*` codes, and with [`Error::Store`] if the store is not in a file.
 pub fn accept_clock(store: &str) -> Result<String, Error> {
     crate::util::panic::catch_panic(|| {
-        let opened = Sqlite::open(store, Clock::System)?;
+        let opened = SqliteStore::open(store, Clock::System)?;
         opened.accept_clock()?;
         Ok(crate::model::calendar::instant_text(opened.high_water.mark()).unwrap_or_default())
     })
 }
 
-/// One caller's work in a transaction.
-type Member<'m> = &'m mut dyn FnMut(&mut SqliteTx<'_>) -> Result<TxOutcome, Error>;
+/// The work of one caller in a transaction.
+type GroupMember<'m> = &'m mut dyn FnMut(&mut SqliteTx<'_>) -> Result<TxOutcome, Error>;
 
-impl Sqlite {
-    /// Opens the store of that name.
+impl SqliteStore {
+    /// Opens the store with this URL.
     pub(crate) fn open(name: &str, clock: Clock) -> Result<Self, Error> {
         let StoreUrl {
             place,
@@ -139,13 +145,13 @@ impl Sqlite {
         drop(pass);
         file_locks::unlock_write(&open.lock, &open.board)
             .map_err(|found| errors::file(&place.name, &found))?;
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(SharedHandle {
             place,
             id,
             lock_timeout,
             board: ArcSwap::from(Arc::clone(&open.board)),
         });
-        let room = ArcSwap::from_pointee(Room::new(&shared, Some(open)));
+        let room = ArcSwap::from_pointee(OpenStore::new(&shared, Some(open)));
         Ok(Self {
             shared,
             power,
@@ -154,19 +160,21 @@ impl Sqlite {
         })
     }
 
-    /// This process's handle. That of the process which it was forked from is given up.
-    fn room(&self) -> Arc<Room> {
+    /// Returns the handle of this process. After a fork, replaces the parent's handle with a new
+    /// one.
+    fn room(&self) -> Arc<OpenStore> {
         let room = self.room.load_full();
         if room.process == process::id() {
             return room;
         }
-        // Of several threads of the child one wins; all then load the winner's.
+        // If several threads of the child replace the handle at once, one wins and all load its
+        // handle.
         self.room
-            .compare_and_swap(&room, Arc::new(Room::new(&self.shared, None)));
+            .compare_and_swap(&room, Arc::new(OpenStore::new(&self.shared, None)));
         self.room.load_full()
     }
 
-    /// The error of a caller that waited in vain for another thread of this process.
+    /// Returns the error of a caller that waited in vain for another thread of this process.
     fn waited(&self, end: WaitEnd) -> Error {
         let inode = self.shared.board.load().identity.1;
         self.shared.place.not_locked(end.into(), inode)
@@ -183,29 +191,37 @@ impl Sqlite {
         }
     }
 
-    /// One transaction, or a part of one that is open.
-    fn transact(&self, full: bool, work: Member<'_>) -> Result<(), Error> {
+    /// Runs one transaction, or joins the open one.
+    fn transact(&self, full: bool, work: GroupMember<'_>) -> Result<(), Error> {
         let budget = WaitBudget::enter(self.shared.lock_timeout);
-        let part = &mut |handle: &mut Handle| self.part(handle, work);
+        let part = &mut |handle: &mut ProcessHandle| self.part(handle, work);
         self.room()
             .writers
             .run(full, &budget, part)
             .map_err(|error| self.told(error))?
     }
 
-    /// A transaction about the directory: of its own, and on the disk before it is answered.
-    /// `published` is called when it is committed and before others can know.
-    fn transact_alone(&self, work: Member<'_>, published: &mut dyn FnMut()) -> Result<(), Error> {
+    /// Runs one transaction over the directory alone, which is on the disk before the call returns.
+    /// `published` is called after the commit, before others see the change.
+    fn transact_alone(
+        &self,
+        work: GroupMember<'_>,
+        published: &mut dyn FnMut(),
+    ) -> Result<(), Error> {
         let budget = WaitBudget::enter(self.shared.lock_timeout);
-        let part = &mut |handle: &mut Handle| self.part(handle, work);
-        let commit = &mut |handle: &mut Handle| self.commit_change(handle, published);
+        let part = &mut |handle: &mut ProcessHandle| self.part(handle, work);
+        let commit = &mut |handle: &mut ProcessHandle| self.commit_change(handle, published);
         self.room()
             .writers
             .run_alone(&budget, part, commit)
             .map_err(|error| self.told(error))?
     }
 
-    fn commit_change(&self, handle: &mut Handle, published: &mut dyn FnMut()) -> Result<(), Error> {
+    fn commit_change(
+        &self,
+        handle: &mut ProcessHandle,
+        published: &mut dyn FnMut(),
+    ) -> Result<(), Error> {
         use super::sqlite::group_commit::CommitTarget;
         let Some(board) = handle.database.as_ref().map(|open| Arc::clone(&open.board)) else {
             return Err(self.shared.place.replaced());
@@ -221,18 +237,22 @@ impl Sqlite {
         }
         board.end_write(HeaderField::Directory);
         if let Some(open) = &handle.database {
-            // Should it fail, the lock goes with its file; what is committed is committed.
+            // If this fails, the lock is released with its file. The commit stays valid.
             let _ = file_locks::unlock_publish(&open.lock);
         }
         committed
     }
 
-    /// One caller's work, and what is to become of it. Mostly there is nothing to take back: verbs
-    /// decide before they write.
-    fn part(&self, handle: &mut Handle, work: Member<'_>) -> (Result<(), Error>, Outcome<Error>) {
+    /// Runs one caller's work and returns its outcome. There is mostly nothing to roll back,
+    /// because calls decide before they write.
+    fn part(
+        &self,
+        handle: &mut ProcessHandle,
+        work: GroupMember<'_>,
+    ) -> (Result<(), Error>, MemberOutcome<Error>) {
         let Some(open) = &mut handle.database else {
             let error = self.shared.place.replaced();
-            return (Err(error.clone()), Outcome::Broken(error));
+            return (Err(error.clone()), MemberOutcome::Broken(error));
         };
         let (board, file) = (Arc::clone(&open.board), open.connected.identity());
         let mut sheet = SqliteTx {
@@ -256,24 +276,25 @@ impl Sqlite {
             of_the_file && !matches!(error, Error::ClockJump { .. } | Error::StoreBehind { .. })
         };
         match worked {
-            Ok(TxOutcome::Commit) => (Ok(()), Outcome::Keep),
-            Ok(TxOutcome::Rollback) => (Ok(()), Outcome::Discard { wrote }),
-            Err(error) if is_broken(&error) => (Err(error.clone()), Outcome::Broken(error)),
-            Err(error) => (Err(error), Outcome::Discard { wrote }),
+            Ok(TxOutcome::Commit) => (Ok(()), MemberOutcome::Keep),
+            Ok(TxOutcome::Rollback) => (Ok(()), MemberOutcome::Discard { wrote }),
+            Err(error) if is_broken(&error) => (Err(error.clone()), MemberOutcome::Broken(error)),
+            Err(error) => (Err(error), MemberOutcome::Discard { wrote }),
         }
     }
 
-    /// The answer from what was read before, where no process has written a count since.
+    /// Answers a read from the cache if no process has written a count since. Returns `None`
+    /// otherwise.
     fn read_from_cache(
         &self,
-        room: &Room,
+        room: &OpenStore,
         account: &str,
         work: TxBody<'_>,
     ) -> Option<Result<(), Error>> {
         let cache = room.cache();
         let board = cache.board()?;
-        // What another process has seen is believed as far as this one's clock confirms it; else
-        // the file is asked.
+        // The shared high-water mark is accepted only if the clock of this process confirms it.
+        // Otherwise the file is read.
         let seen = board
             .clock_high_water()
             .load(std::sync::atomic::Ordering::Acquire);
@@ -300,7 +321,7 @@ impl Sqlite {
     }
 }
 
-impl Store for Sqlite {
+impl Store for SqliteStore {
     fn name(&self) -> &str {
         &self.shared.place.name
     }
@@ -334,8 +355,8 @@ impl Store for Sqlite {
         if let Some(answer) = self.read_from_cache(&room, account, work) {
             return answer;
         }
-        // Before the view: should a count be written in between, what was read is not taken for
-        // what is there.
+        // Read the version before the view, so that rows read during a later write are not cached
+        // as current.
         let board = self.board();
         let counts = board.version(HeaderField::Counts);
         let rows = self.view(&mut |sheet| {

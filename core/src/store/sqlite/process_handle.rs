@@ -1,12 +1,12 @@
-//! The database as one process writes to it: opened on the first transaction, and anew after its
-//! files have moved.
+//! The database as one process writes to it. The handle opens the database on the first
+//! transaction, and again after its files have moved.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
-use super::database_file::{Connected, Look, OpenDatabase, StorePath};
+use super::database_file::{Look, OpenConnection, OpenDatabase, StorePath};
 use super::file_locks;
 use super::group_commit::CommitTarget;
 use super::shared_header::{HeaderField, SharedHeader};
@@ -15,40 +15,40 @@ use crate::util::fault_injection::{self, FailPoint};
 use crate::util::fork_guard::ForkGuard;
 use crate::util::wait::{TimedMutex, WaitBudget};
 
-/// What all connections of this process to one store share.
+/// The state that all connections of this process to one store share.
 #[derive(Debug)]
-pub(super) struct Shared {
+pub(super) struct SharedHandle {
     pub(super) place: StorePath,
-    /// Names the store for good: a file of the same path with another name is another store.
+    /// The store's id. A file at the same path with another id is another store.
     pub(super) id: String,
     pub(super) lock_timeout: Duration,
-    /// The words of the file that the store's name leads to.
+    /// The shared header of the current lock file.
     pub(super) board: ArcSwap<SharedHeader>,
 }
 
-/// The connection that reads.
-pub(super) type Reader = TimedMutex<Option<Connected>>;
+/// The connection for reads.
+pub(super) type ReadConnection = TimedMutex<Option<OpenConnection>>;
 
-/// How long whoever is next watches for the turn before it sleeps: a transaction mostly ends
-/// sooner, and to be woken takes as long.
+/// How long the first waiting process spins for the write lock before it sleeps. Most transactions
+/// end sooner, and a wake-up takes as long.
 const WATCH: Duration = Duration::from_micros(80);
 
-/// The connection that writes, and whether a fork must wait for it.
+/// The connection for writes, and the guard that makes a fork wait for it.
 #[derive(Debug)]
-pub(super) struct Handle {
-    shared: Arc<Shared>,
-    reader: Arc<Reader>,
+pub(super) struct ProcessHandle {
+    shared: Arc<SharedHandle>,
+    reader: Arc<ReadConnection>,
     pub(super) database: Option<OpenDatabase>,
-    /// Held while a transaction is open: no thread of this process forks meanwhile.
+    /// Held while a transaction is open, so that no thread of this process forks meanwhile.
     pass: Option<ForkGuard>,
-    /// The file that was open last.
+    /// The identity of the last open file.
     last_file: Option<(u64, u64)>,
 }
 
-impl Handle {
+impl ProcessHandle {
     pub(super) fn new(
-        shared: Arc<Shared>,
-        reader: Arc<Reader>,
+        shared: Arc<SharedHandle>,
+        reader: Arc<ReadConnection>,
         database: Option<OpenDatabase>,
     ) -> Self {
         Self {
@@ -60,8 +60,8 @@ impl Handle {
         }
     }
 
-    /// Gives up what belongs to the process that this one was forked from. Nothing is closed: that
-    /// would disturb its owner.
+    /// Leaks the connections of the parent process after a fork. Closing them would disturb the
+    /// parent.
     pub(super) fn leak_after_fork(&mut self) {
         std::mem::forget((self.database.take(), self.pass.take()));
     }
@@ -80,7 +80,7 @@ impl Handle {
             .map_err(|found| self.shared.place.sqlite(&found))
     }
 
-    /// Takes the lock on the file that is there under the store's name.
+    /// Takes the write lock on the current file of the store.
     fn lock(&mut self, watch: Duration, budget: &WaitBudget) -> Result<(), Error> {
         let place = &self.shared.place;
         if let Some(mut open) = self.database.take() {
@@ -92,7 +92,7 @@ impl Handle {
                     return Ok(());
                 }
                 moved => {
-                    // The reader's connection shares the index of this one, as long as both are
+                    // The reader's connection shares the index of this connection while both are
                     // open.
                     let mut reader = self
                         .reader
@@ -111,12 +111,13 @@ impl Handle {
             .replace(open.connected.identity())
             .is_some_and(|before| before != open.connected.identity())
         {
-            // A copy was put back: what was read from the other file may be different now.
+            // The file is another one, such as a restored copy, so values read from the previous
+            // file may be stale.
             open.board.invalidate_all();
         }
         let before = self.shared.board.swap(Arc::clone(&open.board));
         if !Arc::ptr_eq(&before, &open.board) {
-            // Those who have the words of before come to see, and those who have these already.
+            // Processes with the old header and processes with the new one must both read again.
             before.invalidate_all();
             open.board.invalidate_all();
         }
@@ -124,12 +125,13 @@ impl Handle {
         Ok(())
     }
 
-    /// Begins under the lock that was taken.
+    /// Begins a transaction under the write lock.
     fn begin_locked(&mut self, full: bool) -> Result<(), Error> {
         let Some(open) = &mut self.database else {
             return Err(self.shared.place.replaced());
         };
-        // The holder before may have been killed while it held the lock.
+        // The previous lock holder may have been killed while it held the lock, so the header is
+        // repaired first.
         open.board.end_write(HeaderField::Directory);
         open.board.end_write(HeaderField::Counts);
         open.set_full(full)
@@ -137,8 +139,8 @@ impl Handle {
         self.run("BEGIN IMMEDIATE")
     }
 
-    /// The error of a transaction in which a mapped page was lost: the index was cut while it was
-    /// open.
+    /// Returns the error of a transaction in which a mapped page was lost, because the index was
+    /// truncated while the transaction was open.
     fn lost_pages(&self) -> Option<Error> {
         let lost = self
             .database
@@ -148,18 +150,19 @@ impl Handle {
     }
 }
 
-impl CommitTarget for Handle {
+impl CommitTarget for ProcessHandle {
     type Fault = Error;
 
     fn begin(&mut self, full: bool, budget: &WaitBudget) -> Result<(), Error> {
-        // A transaction that reaches the disk takes longer than to be woken.
+        // A transaction that reaches the disk takes longer than a wake-up, so spinning would not
+        // help.
         self.lock(if full { Duration::ZERO } else { WATCH }, budget)?;
-        // A fork waits for what follows, and not for the lock.
+        // A fork waits for the transaction but not for the lock.
         self.pass = Some(ForkGuard::new());
         let begun = self.begin_locked(full);
         match begun {
             Ok(()) => fault_injection::fail_point(FailPoint::Begun),
-            // The next caller opens it anew.
+            // The next caller opens the database again.
             Err(_) => self.end(true),
         }
         begun
@@ -200,7 +203,7 @@ impl CommitTarget for Handle {
     fn end(&mut self, failed: bool) {
         if let Some(open) = &self.database {
             let unlocked = file_locks::unlock_write(&open.lock, &open.board);
-            // A lock that is not released is released by closing its file.
+            // A lock that cannot be released is released when its file is closed.
             if failed || unlocked.is_err() {
                 match self.database.take() {
                     Some(open) if open.connected.lost_pages() => open.connected.abandon(),

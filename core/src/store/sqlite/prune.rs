@@ -1,10 +1,10 @@
-//! Forgetting: what is over goes while others come, a few rows at a time.
+//! Pruning: each transaction removes a few expired rows.
 //!
-//! Operations go in the order in which they came, [`LOOK_AFTER`] after they were done: then all are
-//! over but the few that are kept for longer. What they did stays in their bucket, which goes with
-//! the last of them once its window is long over. Keys outlive their operations by
-//! [`KEY_REST`](crate::store::KEY_REST); a hand goes round their table, so that one page after the
-//! other is written.
+//! Operations are pruned in order of their ids, [`LOOK_AFTER`] after they were recorded. By then
+//! almost all of them have expired. Their amounts stay in their bucket. The bucket is removed with
+//! the last of its operations, once its retention is over. Keys outlive their operations by
+//! [`KEY_REST`](crate::store::KEY_REST). A clock hand moves round the table of keys, so that pages
+//! are written one after the other.
 
 use rusqlite::{Row, params};
 use smallvec::SmallVec;
@@ -16,26 +16,27 @@ use crate::model::clock::DAY;
 use crate::store::{BUCKET_REST, BucketDelta};
 use crate::util::error::Error;
 
-/// How long after it was done an operation is looked at: 67 days. A month and 35 days are over
-/// then. `schema.sql` says it too.
+/// The age at which an operation is pruned: 67 days. By then a month and 35 days have passed.
+/// `schema.sql` states the same number.
 const LOOK_AFTER: i64 = 67 * DAY;
-/// How many operations one new one looks at. It is more than one, so that forgetting keeps up.
+/// The number of old operations that one new operation visits. It is greater than one, so that
+/// pruning keeps up.
 const MAX_OPERATIONS: i64 = 32;
-/// How many new keys it takes for the hand to move, and over how many it moves then.
+/// The number of new keys before the hand moves, and the number of keys that it passes then.
 const KEYS_BETWEEN: u32 = 32;
 const MAX_KEYS: i64 = 128;
-/// How long an operation may be over before it is forgotten: they go in groups.
+/// How long an expired operation may stay, so that operations are pruned in groups.
 const SLACK: i64 = DAY / 24;
 
-/// Where forgetting has come to.
+/// The progress of pruning.
 #[derive(Debug)]
 pub(super) struct Prune {
-    /// The operation to look at next.
+    /// The next operation to visit.
     next: i64,
-    /// Before this instant there is nothing to forget.
+    /// The instant before which there is nothing to prune.
     not_before: i64,
-    /// At this instant those are looked at again that were kept, or were put back with a
-    /// transaction that was undone.
+    /// The instant at which pruning starts again from the first operation. The restart reaches
+    /// operations that were retained, or were restored by a rollback.
     again: i64,
     keys: KeyHand,
 }
@@ -43,12 +44,12 @@ pub(super) struct Prune {
 /// The hand that goes round the keys.
 #[derive(Debug)]
 struct KeyHand {
-    /// The account and the key that it has passed.
+    /// The account and the key that the hand passed last.
     passed: (String, String),
-    /// How many keys have come since it moved.
+    /// The number of keys added since the hand moved.
     new: u32,
     not_before: i64,
-    /// The earliest end of those that it has passed.
+    /// The earliest expiry of the keys that the hand has passed.
     soonest: i64,
 }
 
@@ -69,17 +70,17 @@ impl Default for Prune {
     }
 }
 
-/// An operation as it is looked at.
-struct Looked {
+/// An operation that pruning visits.
+struct PrunedOperation {
     id: i64,
     at: i64,
     keep: i64,
-    /// Nothing where the row does not agree with its checksum: it stays, and `verify` tells.
+    /// `None` if the row does not agree with its checksum. The row stays, and `verify` reports it.
     parts: Option<SmallVec<[BucketDelta; 1]>>,
 }
 
 impl SqliteTx<'_> {
-    /// Forgets operations whose time is over.
+    /// Prunes expired operations.
     pub(super) fn forget(&mut self) -> Result<(), Error> {
         if self.now < self.prune.not_before {
             return Ok(());
@@ -87,7 +88,7 @@ impl SqliteTx<'_> {
         if self.now >= self.prune.again {
             (self.prune.next, self.prune.again) = (0, self.now.saturating_add(7 * DAY));
         }
-        // The last stays: its id is never given again.
+        // The last operation stays, so that its id is never assigned again.
         let sql = concat!(
             "SELECT ",
             operation_columns!(),
@@ -101,7 +102,7 @@ impl SqliteTx<'_> {
                     let parts = OperationRow::read(self.key, row, 0)
                         .ok()
                         .map(|operation| operation.parts().collect());
-                    Ok(Looked {
+                    Ok(PrunedOperation {
                         id: row.get(0)?,
                         at: row.get(2)?,
                         keep: row.get(3)?,
@@ -142,7 +143,7 @@ impl SqliteTx<'_> {
         Ok(())
     }
 
-    /// Counts a part as done by an operation that is gone.
+    /// Moves a delta of a removed operation to the pruned sums of its bucket.
     fn take_out(&mut self, buckets: &mut Vec<BucketRow>, part: &BucketDelta) -> Result<(), Error> {
         let number = row(part.bucket);
         if !buckets.iter().any(|known| known.id == number) {
@@ -162,7 +163,7 @@ impl SqliteTx<'_> {
         Ok(())
     }
 
-    /// Writes a bucket, or removes it where its window is long over and no operation of it is kept.
+    /// Writes a bucket, or removes it if its retention is over and no operation of it is stored.
     fn write_or_remove(&mut self, bucket: BucketRow) -> Result<(), Error> {
         if bucket.operations > 0 || bucket.window.end.saturating_add(BUCKET_REST) > self.now {
             return self.write_bucket(bucket);
@@ -182,7 +183,7 @@ impl SqliteTx<'_> {
         Ok(())
     }
 
-    /// Forgets keys whose time is over: moves the hand on, now and then.
+    /// Prunes expired keys. Moves the hand on after every `KEYS_BETWEEN` new keys.
     pub(super) fn forget_keys(&mut self) -> Result<(), Error> {
         let hand = &mut self.prune.keys;
         hand.new = hand.new.saturating_add(1);

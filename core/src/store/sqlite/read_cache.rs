@@ -1,5 +1,5 @@
-//! What was read of counts, for as long as no process has written any: a question about a limit
-//! then touches no file.
+//! A cache of buckets, valid until any process writes a count. A read of a limit then touches no
+//! file.
 
 use std::sync::Arc;
 
@@ -11,18 +11,18 @@ use crate::model::calendar::Window;
 use crate::store::{Bucket, CountOwner, CountTx, KeyLookup, NewOperation, Operation, OwnedBucket};
 use crate::util::error::Error;
 
-/// How many accounts are remembered at most.
+/// The greatest number of cached accounts.
 const MOST: usize = 10_000;
 
-/// What was read since the counts were last written.
+/// The buckets that were read since the counts were last written.
 #[derive(Debug, Default)]
-pub(super) struct Cache {
-    /// Where it is said that they were written, and what it said.
+pub(super) struct ReadCache {
+    /// The shared header and the version of the counts for which the cache is valid.
     at: Option<(Arc<SharedHeader>, u64)>,
     accounts: HashMap<String, Vec<CachedBucket>>,
 }
 
-/// The last bucket of one meter, if there is one.
+/// The latest bucket of one meter, or `None` if the meter has no bucket.
 #[derive(Debug, Clone)]
 pub(super) struct CachedBucket {
     member: Option<String>,
@@ -30,8 +30,8 @@ pub(super) struct CachedBucket {
     bucket: Option<Bucket>,
 }
 
-impl Cache {
-    /// The words by which it is known to be true.
+impl ReadCache {
+    /// Returns the shared header if the cache is still valid.
     pub(super) fn board(&self) -> Option<&Arc<SharedHeader>> {
         self.at
             .as_ref()
@@ -39,12 +39,12 @@ impl Cache {
             .map(|(board, _)| board)
     }
 
-    /// What was read of an account.
+    /// Returns the cached buckets of an account.
     pub(super) fn get(&self, account: &str) -> &[CachedBucket] {
         self.accounts.get(account).map_or(&[], Vec::as_slice)
     }
 
-    /// Takes up what was read of an account while the words said that.
+    /// Inserts the buckets of an account that were read at this version of the counts.
     pub(super) fn insert(
         &mut self,
         account: &str,
@@ -69,7 +69,7 @@ impl Cache {
     }
 }
 
-/// A view of what was read. Asked for anything else it has no answer, and says so in `missed`.
+/// A transaction over cached buckets. Any other read fails and sets `has_missed`.
 pub(super) struct CachedReader<'c> {
     pub(super) rows: &'c [CachedBucket],
     pub(super) now: i64,
@@ -142,11 +142,12 @@ impl CountTx for CachedReader<'_> {
     }
 }
 
-/// A transaction that notes what is read of an account.
+/// A transaction that records which buckets of an account are read.
 pub(super) struct RecordingReader<'s, 'c> {
     pub(super) sheet: &'s mut SqliteTx<'c>,
     pub(super) rows: Vec<CachedBucket>,
-    /// Documents that were written in the view: they are read again in it, and dropped with it.
+    /// Documents that were written in the view. Later reads in the view see them, and the end of
+    /// the view drops them.
     pub(super) documents: Vec<(String, String, String)>,
 }
 
@@ -161,7 +162,7 @@ impl CountTx for RecordingReader<'_, '_> {
         meter: &str,
     ) -> Result<Option<Bucket>, Error> {
         let bucket = self.sheet.current_bucket(whose, meter)?;
-        // What is held changes with the time alone.
+        // A bucket with reservations is not cached, because reservations expire without a write.
         if bucket.is_none_or(|bucket| bucket.held == 0) {
             self.rows.push(CachedBucket {
                 member: whose.member.map(str::to_owned),

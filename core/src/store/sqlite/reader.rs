@@ -1,10 +1,10 @@
-//! Reading in a view of its own: no lock is taken, so nobody who writes, stands still or was killed
-//! keeps a reader waiting.
+//! Reads in a view of their own. A read takes no lock, so a writer that is busy, stopped or killed
+//! never blocks a reader.
 
 use std::sync::atomic::Ordering;
 
-use super::Sqlite;
-use super::database_file::{Connected, Look};
+use super::SqliteStore;
+use super::database_file::{Look, OpenConnection};
 use super::prune::Prune;
 use super::transaction::{SheetRead, SqliteTx};
 use crate::store::TxOutcome;
@@ -12,10 +12,10 @@ use crate::util::error::Error;
 use crate::util::fork_guard::ForkGuard;
 use crate::util::wait::WaitBudget;
 
-/// How often a view is taken again because the files have moved meanwhile.
+/// The greatest number of views that a read tries while the files move.
 const MAX_VIEWS: u32 = 3;
 
-impl Sqlite {
+impl SqliteStore {
     /// Runs `work` on one view of the store.
     pub(super) fn view<T>(
         &self,
@@ -28,16 +28,17 @@ impl Sqlite {
                 Ok(Some(value)) => return Ok(value),
                 Ok(None) => {}
                 Err((error, false)) => return Err(error),
-                // The files have moved: what went wrong may be their fault.
+                // The files have moved, which may be the cause of the error.
                 Err((error, true)) => moved = error,
             }
-            // The connection that writes puts it right, as at its next change.
+            // The connection for writes repairs the files, as it does before every change.
             self.transact(false, &mut |_| Ok(TxOutcome::Rollback))?;
         }
         Err(moved)
     }
 
-    /// One view, or nothing if the files have moved; an error with whether they have.
+    /// Tries one view. Returns `None` if the files have moved. An error carries whether they have
+    /// moved.
     fn try_view<T>(
         &self,
         budget: &WaitBudget,
@@ -51,7 +52,7 @@ impl Sqlite {
         let _pass = ForkGuard::new();
         let connected = match reader.take() {
             Some(connected) => connected,
-            None => match Connected::reader(&self.shared.place, &self.shared.id) {
+            None => match OpenConnection::reader(&self.shared.place, &self.shared.id) {
                 Ok(connected) => connected,
                 Err(error) => {
                     return Err((
@@ -72,15 +73,15 @@ impl Sqlite {
         })
     }
 
-    /// One view; gives the connection back unless its files have moved.
+    /// Runs one view. Returns the connection too, unless its files have moved.
     fn viewed<T>(
         &self,
-        mut connected: Connected,
+        mut connected: OpenConnection,
         work: &mut dyn FnMut(&mut SqliteTx<'_>) -> Result<T, Error>,
-    ) -> (Option<Connected>, Result<Option<T>, Error>) {
+    ) -> (Option<OpenConnection>, Result<Option<T>, Error>) {
         if !matches!(connected.look(&self.shared.place), Ok(Look::Same)) {
-            // If the file was replaced or removed, the connection that writes says so, or has done
-            // so already.
+            // If the file was replaced or removed, the connection for writes reports it, or has
+            // already done so.
             connected.abandon();
             return (None, Ok(None));
         }
@@ -97,7 +98,7 @@ impl Sqlite {
 
     fn in_view<T>(
         &self,
-        connected: &Connected,
+        connected: &OpenConnection,
         work: &mut dyn FnMut(&mut SqliteTx<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let place = &self.shared.place;
@@ -122,13 +123,13 @@ impl Sqlite {
             read: SheetRead::default(),
         };
         let value = crate::util::panic::catch_panic(|| work(&mut sheet));
-        // A view that cannot be ended is closed with its connection by the next look.
+        // A view that cannot be ended is closed with its connection at the next look.
         run("ROLLBACK")?;
         value
     }
 
-    /// The words of the file that the store's name leads to. If it was cut or removed it is made
-    /// anew, and whoever has the words of before comes to see.
+    /// Returns the shared header of the current lock file. If the file was truncated or removed,
+    /// maps a new one, and invalidates both headers so that all processes read again.
     pub(super) fn board(&self) -> std::sync::Arc<super::SharedHeader> {
         let board = self.shared.board.load_full();
         if !board.is_lost() && !board.is_look_due() {
@@ -151,16 +152,17 @@ impl Sqlite {
                 mapped.invalidate_all();
                 mapped
             }
-            // Without the words each question reads the file: slower, and right.
+            // Without the shared header each read goes to the file, which is slower but correct.
             Err(_) => board,
         }
     }
 
-    /// The instant of a transaction: never before that of another, in whichever process it was.
+    /// Returns the instant of a transaction, which is never before that of another transaction in
+    /// any process.
     ///
-    /// The word that processes share is believed as far as this process's own clock confirms it.
-    /// What is ahead of that is believed as far as the database confirms it, because anybody who
-    /// may write to the file could have put it there.
+    /// The shared high-water mark is accepted as far as the clock of this process confirms it. A
+    /// later mark is accepted only as far as the database confirms it. Any program that may write
+    /// to the file could have set the mark.
     pub(super) fn instant(&self, sheet: &mut SqliteTx<'_>) -> Result<i64, Error> {
         let seen = sheet.board.clock_high_water().load(Ordering::Acquire);
         if seen > self.high_water.mark() {

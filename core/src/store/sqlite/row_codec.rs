@@ -1,4 +1,4 @@
-//! Rows of the tables as what they stand for.
+//! The conversion between rows of the tables and values of the store.
 
 use rusqlite::Row;
 
@@ -21,7 +21,7 @@ macro_rules! operation_columns {
 }
 pub(super) use {bucket_columns, operation_columns};
 
-/// How many columns an operation's row has.
+/// The number of columns of an operation's row.
 pub(super) const OPERATION_WIDTH: usize = 21;
 
 /// A bucket's row.
@@ -31,19 +31,19 @@ pub(super) struct BucketRow {
     pub(super) window: Window,
     pub(super) used: i64,
     pub(super) top_up: i64,
-    /// How many rows of `holds` it has.
+    /// The number of its rows in `holds`.
     pub(super) holds: i64,
-    /// How many parts of operations it has.
+    /// The number of deltas that stored operations have in the bucket.
     pub(super) operations: i64,
     pub(super) pruned_used: i64,
     pub(super) pruned_top_up: i64,
     pub(super) last: Option<i64>,
-    /// The checksum of what never changes.
+    /// The checksum of the columns that never change.
     name: i64,
 }
 
 impl BucketRow {
-    /// A bucket that is opened.
+    /// Returns the row of a new bucket.
     pub(super) fn new(
         key: &ChecksumKey,
         id: i64,
@@ -73,7 +73,7 @@ impl BucketRow {
         }
     }
 
-    /// Reads the `bucket_columns!` that begin at this one, and compares them with their checksum.
+    /// Reads the `bucket_columns!` from column `first` on, and verifies their checksum.
     pub(super) fn read(key: &ChecksumKey, row: &Row<'_>, first: usize) -> rusqlite::Result<Self> {
         let column = |at: usize| first.saturating_add(at);
         let number = |at: usize| row.get::<_, i64>(column(at));
@@ -116,14 +116,14 @@ impl BucketRow {
             .number(self.top_up)
             .number(self.holds)
             .number(self.operations);
-        // No operation has the id 0.
+        // No operation has the id 0, so 0 can stand for `None`.
         row.number(self.pruned_used)
             .number(self.pruned_top_up)
             .number(self.last.unwrap_or(0))
             .finish()
     }
 
-    /// The bucket as others see it, with what is held.
+    /// Returns the bucket with the given reserved amount.
     pub(super) fn bucket(&self, held: i64) -> Bucket {
         Bucket {
             id: id(self.id),
@@ -161,8 +161,7 @@ pub(super) struct OperationRow<'r> {
 }
 
 impl<'r> OperationRow<'r> {
-    /// Reads the `operation_columns!` that begin at this one, and compares them with their
-    /// checksum.
+    /// Reads the `operation_columns!` from column `first` on, and verifies their checksum.
     pub(super) fn read(
         key: &ChecksumKey,
         row: &'r Row<'_>,
@@ -256,7 +255,7 @@ impl<'r> OperationRow<'r> {
             .finish()
     }
 
-    /// The operation, of an account.
+    /// Returns the operation of an account.
     pub(super) fn operation(&self, account: &str) -> rusqlite::Result<Operation> {
         let text = |text: Option<&str>| text.map(str::to_owned);
         let settled = self
@@ -277,7 +276,7 @@ impl<'r> OperationRow<'r> {
         })
     }
 
-    /// What it did, to each bucket.
+    /// Returns the delta of the operation in each bucket.
     pub(super) fn parts(&self) -> impl Iterator<Item = BucketDelta> {
         let first = BucketDelta {
             bucket: id(self.bucket),
@@ -294,12 +293,12 @@ pub(super) fn id(number: i64) -> u64 {
     u64::try_from(number).unwrap_or(0)
 }
 
-/// As a row's number; one that no row has stays one that none has.
+/// Returns the row number of an id. An id that no row has becomes -1, which no row has either.
 pub(super) fn row(id: u64) -> i64 {
     i64::try_from(id).unwrap_or(-1)
 }
 
-/// The numbers stand in files: new kinds come at the end.
+/// The kinds by number. Files contain the numbers, so new kinds are appended.
 const KINDS: [OperationKind; 13] = [
     OperationKind::Consume,
     OperationKind::Free,
@@ -331,7 +330,7 @@ fn kind(number: i64) -> rusqlite::Result<OperationKind> {
     known.ok_or(rusqlite::Error::IntegralValueOutOfRange(1, number))
 }
 
-/// Encodes the parts of an operation after its first.
+/// Encodes the deltas of an operation after its first.
 pub(super) fn more_text(parts: &[BucketDelta]) -> Option<String> {
     let rows: Vec<[i64; 5]> = parts
         .iter()
@@ -352,7 +351,7 @@ pub(super) fn more_text(parts: &[BucketDelta]) -> Option<String> {
     }
 }
 
-/// The same, read; text that is none of ours is no part.
+/// Decodes the deltas of an operation after its first. Returns none if the text is not valid.
 fn parts(more: Option<&str>) -> Vec<BucketDelta> {
     let rows: Vec<[i64; 5]> = more
         .and_then(|text| serde_json::from_str(text).ok())

@@ -1,4 +1,4 @@
-//! The tables, as they are made and as they are found.
+//! The tables of a store, and the check that a file has them.
 
 use once_cell::race::OnceBox;
 use rusqlite::{Connection, OptionalExtension};
@@ -7,9 +7,9 @@ use rusqlite::{Connection, OptionalExtension};
 pub(super) const SCHEMA: &str = include_str!("schema.sql");
 
 /// The name and the text of each table and index.
-type Objects = Vec<(String, String)>;
+type SchemaObjects = Vec<(String, String)>;
 
-fn objects() -> rusqlite::Result<Objects> {
+fn objects() -> rusqlite::Result<SchemaObjects> {
     let made = Connection::open_in_memory()?;
     made.execute_batch(SCHEMA)?;
     let mut statement =
@@ -19,10 +19,10 @@ fn objects() -> rusqlite::Result<Objects> {
         .collect()
 }
 
-/// Compares the tables of a store with those of `schema.sql`: a default or an index that is another
-/// one is no table of ours.
+/// Compares the tables of a store with those of `schema.sql`. Fails if a table or an index differs,
+/// even in a default.
 pub(super) fn compare(connection: &Connection) -> rusqlite::Result<()> {
-    static OBJECTS: OnceBox<Objects> = OnceBox::new();
+    static OBJECTS: OnceBox<SchemaObjects> = OnceBox::new();
     let known = OBJECTS.get_or_try_init(|| objects().map(Box::new))?;
     let mut statement = connection.prepare("SELECT sql FROM sqlite_schema WHERE name = ?1")?;
     for (name, sql) in known {

@@ -1,11 +1,17 @@
--- The store of one platform, version 2. Instants are milliseconds since 1970 UTC. A `checksum` is of its row's other columns.
+-- The store of one platform, version 2. Instants are milliseconds since 1970 UTC. A `checksum` is
+-- the checksum of the row's other columns. SQLite stores the text of each statement, and a store is
+-- compared with it, so a comment inside a statement is part of the version.
 
--- `store`: names this store for good. `seen`: an instant up to which the clock was accepted. `boot`: of the last start of
--- the machine, and how far its clock was ahead of the time since. `revision`: of the directory. `records`: the checksums of
--- all records, combined by exclusive or. `bucket`: the highest id of a bucket that is gone.
+-- Named values:
+-- `store`: the id of this store.
+-- `seen`: the instant up to which the clock was accepted.
+-- `boot`: the id of the last boot of the machine, and the instant of the boot by its clock.
+-- `revision`: the revision of the directory.
+-- `records`: the checksums of all records, combined by exclusive or.
+-- `bucket`: the highest id of a pruned bucket.
 CREATE TABLE meta (name TEXT PRIMARY KEY, value ANY NOT NULL, checksum INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 
--- A count of one meter in one window: an account's (`member` is empty), or that of one of its members.
+-- The count of one meter in one window, for an account (`member` is empty) or one of its members.
 CREATE TABLE buckets (
     id INTEGER PRIMARY KEY,
     account TEXT NOT NULL,
@@ -28,7 +34,8 @@ CREATE TABLE buckets (
 ) STRICT;
 CREATE UNIQUE INDEX buckets_windows ON buckets (account, member, meter, start);
 
--- What was done: first to `bucket`, then to those of `more`, a JSON list of [bucket, used, held, top_up, back].
+-- Operations. The first delta applies to `bucket`. The others are in `more`, a JSON list of
+-- [bucket, used, held, top_up, back].
 CREATE TABLE operations (
     id INTEGER PRIMARY KEY,
     kind INTEGER NOT NULL,
@@ -56,10 +63,10 @@ CREATE TABLE operations (
     answer BLOB,
     checksum INTEGER NOT NULL
 ) STRICT;
--- The few that are kept for longer than 67 days: they outlive those between which they stand.
+-- The operations with a retention above 67 days, which outlive their neighbours in the table.
 CREATE INDEX operations_long ON operations (bucket) WHERE keep > at + 5788800000;
 
--- The key of an operation: it stays for a time when the operation is gone, `until` it may be used anew.
+-- The idempotency keys. A key outlives its operation, and may be used again from `until` on.
 CREATE TABLE keys (
     account TEXT NOT NULL,
     key TEXT NOT NULL,
@@ -78,7 +85,8 @@ CREATE TABLE holds (
     PRIMARY KEY (bucket, operation)
 ) STRICT, WITHOUT ROWID;
 
--- The directory as it is, a JSON object each; and its last changes, a JSON list of records and of what was removed.
+-- The directory records, as JSON objects, and the last changes, as JSON lists of records and
+-- removals.
 CREATE TABLE records (
     type TEXT NOT NULL,
     id TEXT NOT NULL,
@@ -93,7 +101,7 @@ CREATE TABLE changes (
     checksum INTEGER NOT NULL,
     changes TEXT NOT NULL
 ) STRICT;
--- What is written down of an account, by name: an owner's statements, as JSON.
+-- The documents of an account by name, such as an owner's statements, as JSON.
 CREATE TABLE documents (
     account TEXT NOT NULL,
     name TEXT NOT NULL,

@@ -1,13 +1,15 @@
-//! A few words of memory that all processes of one store share, in the file that they lock: whether
-//! the directory or the counts have changed since, the latest instant that was counted, and who
-//! waits for the lock.
+//! The shared header: fields in mapped memory that all processes of one store share, at the start
+//! of the lock file.
 //!
-//! A word that says "changed" is odd while a change is being committed, and grows past it when it
-//! is: so a process that is killed in between leaves an odd number, and the next one that holds the
-//! lock makes it even.
+//! The fields hold the versions of the directory and of the counts, the high-water mark of the
+//! clock, and the number of waiting processes.
 //!
-//! Another program may cut the file. Then the words are zero, and [`SharedHeader::is_lost`]:
-//! whoever sees that maps the file again.
+//! A version is a sequence lock: it is odd while a change is being committed, and grows to the next
+//! even number afterwards. A process that is killed in between leaves an odd version, and the next
+//! lock holder makes it even.
+//!
+//! If another program truncates the file, the fields are zero and [`SharedHeader::is_lost`] returns
+//! `true`. The process that sees this maps the file again.
 #![allow(
     unsafe_code,
     clippy::cast_ptr_alignment,
@@ -28,48 +30,47 @@ use super::bus_guard;
 
 const WORDS: usize = 8;
 const BYTES: usize = WORDS * 8;
-/// "Sublet", and the version of these words.
+/// "Sublet", and the version of the header.
 const MAGIC: u64 = 0x5375_626c_6574_0002;
-/// The part of it that says "Sublet".
+/// The part of `MAGIC` that says "Sublet".
 const MAGIC_NAME: u64 = 0xffff_ffff_ffff_0000;
 
-/// How long a file is taken to be the one of its name before a reader looks again.
+/// The time after which a reader checks again that its file is the current lock file.
 const LOOK_AGAIN_MS: i64 = 250;
 
-/// The longest sleep until a lock is tried again, should its holder have been killed.
+/// The longest sleep before a lock is tried again, in case its holder was killed.
 const MAX_SLEEP: Duration = Duration::from_millis(10);
 
-/// Which of the words.
+/// A version field of the header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum HeaderField {
-    /// The directory.
+    /// The version of the directory.
     Directory = 1,
-    /// The counts.
+    /// The version of the counts.
     Counts = 2,
 }
 
-/// A word that counts how often a lock was freed, for those who sleep until then.
+/// A field that counts how often a lock was freed. Waiting processes sleep on the field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Freed {
-    /// The lock of whoever is next.
+    /// The lock of the queue's head.
     Next = 10,
-    /// The lock of whose turn it is.
+    /// The write lock.
     Turn = 12,
 }
 
-/// The words, mapped.
+/// A mapped shared header.
 #[derive(Debug)]
 pub(crate) struct SharedHeader {
     map: MmapRaw,
     pub(super) identity: (u64, u64),
-    /// An open file that takes no lock: locks are asked about through it.
+    /// An open file that takes no lock, used to query the locks of others.
     asking: File,
-    /// When a reader is to look whether the file is still the one of its name; of a clock that
-    /// costs nothing.
+    /// The time of the coarse clock at which a reader must check the file again.
     look_at: AtomicI64,
 }
 
-/// The owner and the mode that a file beside the database is to have: those of the database.
+/// The owner and the mode for a file beside the database: those of the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Access {
     pub(super) mode: u32,
@@ -85,7 +86,7 @@ impl Access {
     }
 }
 
-/// Opens the file that is locked, and makes it if it is not there.
+/// Opens the lock file, and creates it if it is missing.
 pub(super) fn open_lock(path: &Path, access: Access) -> io::Result<File> {
     let open = |options: &mut OpenOptions| {
         options
@@ -103,7 +104,7 @@ pub(super) fn open_lock(path: &Path, access: Access) -> io::Result<File> {
         other => return other,
     }
     match open(OpenOptions::new().create_new(true).mode(access.mode)) {
-        // Another process has just made it.
+        // Another process has just created the file.
         Err(found) if found.kind() == io::ErrorKind::AlreadyExists => open(&mut OpenOptions::new()),
         Ok(file) => {
             give(&file, access);
@@ -113,8 +114,8 @@ pub(super) fn open_lock(path: &Path, access: Access) -> io::Result<File> {
     }
 }
 
-/// Gives a file beside the database the mode and the owner of the database, as far as this process
-/// may.
+/// Sets the mode and the owner of a file beside the database to those of the database, as far as
+/// this process may.
 pub(super) fn give(file: &File, access: Access) {
     let found = file.metadata().map(|found| Access::of(&found));
     if found.is_ok_and(|found| found != access) {
@@ -124,18 +125,18 @@ pub(super) fn give(file: &File, access: Access) {
     }
 }
 
-/// Gives a file that was just made this mode, whatever mask the process has.
+/// Sets the mode of a new file, independent of the process's umask.
 pub(super) fn give_mode(file: &File, mode: u32) {
     use std::os::unix::fs::PermissionsExt;
     let _ = file.set_permissions(std::fs::Permissions::from_mode(mode));
 }
 
-/// Which file it is, whatever its name.
+/// Returns the identity of a file: its device and inode.
 pub(super) fn identity(metadata: &std::fs::Metadata) -> (u64, u64) {
     (metadata.dev(), metadata.ino())
 }
 
-/// A clock that costs a few nanoseconds and is right to a few milliseconds.
+/// Returns the time of a monotonic clock that is cheap to read and precise to a few milliseconds.
 fn coarse_now() -> i64 {
     let mut now = libc::timespec {
         tv_sec: 0,
@@ -148,8 +149,8 @@ fn coarse_now() -> i64 {
         .wrapping_add(now.tv_nsec / 1_000_000)
 }
 
-/// An even number that no earlier words began with: words that were lost are never taken for those
-/// that were read before.
+/// Returns an even number with which no earlier header began, so that a new header is never
+/// confused with a lost one.
 fn first_value() -> u64 {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -159,12 +160,12 @@ fn first_value() -> u64 {
 }
 
 impl SharedHeader {
-    /// Maps the words of the file under that name, and makes room for them before: a page that the
-    /// disk has no room for would be a signal when it is written.
+    /// Maps the header of the lock file. Allocates its bytes first, because writing to a page
+    /// without disk space would raise a signal.
     ///
     /// # Errors
-    /// Those of the file system; [`io::ErrorKind::InvalidData`] for a file that is another
-    /// program's.
+    /// Fails with the errors of the file system, and with [`io::ErrorKind::InvalidData`] if the
+    /// file belongs to another program.
     pub(super) fn map(path: &Path, access: Access) -> io::Result<Self> {
         let file = open_lock(path, access)?;
         let metadata = file.metadata()?;
@@ -175,7 +176,7 @@ impl SharedHeader {
             i64::try_from(BYTES).unwrap_or(64),
         ) {
             Ok(()) => {}
-            // A file system that cannot: written zeros are room, too.
+            // Some file systems cannot allocate. Written zeros allocate space too.
             Err(nix::errno::Errno::EOPNOTSUPP) => write_zeros(&file, metadata.len())?,
             Err(error) => return Err(error.into()),
         }
@@ -201,8 +202,8 @@ impl SharedHeader {
             _ => {}
         }
         let first = first_value();
-        // Of several processes that begin them at once each puts other values, and all see the
-        // last.
+        // If several processes initialise the header at once, they store different values, and all
+        // of them see the last ones.
         self.word(HeaderField::Directory as usize)
             .store(first, Ordering::Release);
         self.word(HeaderField::Counts as usize)
@@ -214,47 +215,47 @@ impl SharedHeader {
 
     fn word(&self, at: usize) -> &AtomicU64 {
         let at = at.min(WORDS.saturating_sub(1));
-        // SAFETY: the map has `WORDS` words, is aligned to a page, lives as long as `self`, and
-        // everybody who maps it reads and writes it by atomics only. A page that is cut off is
-        // mended by `bus_guard`.
+        // SAFETY: the map has `WORDS` words, is aligned to a page and lives as long as `self`.
+        // Every process that maps it reads and writes it by atomics only. `bus_guard` replaces a
+        // page that is cut off.
         unsafe { AtomicU64::from_ptr(self.map.as_mut_ptr().cast::<u64>().wrapping_add(at)) }
     }
 
     fn half(&self, at: usize) -> &AtomicU32 {
         let at = at.min(WORDS.saturating_mul(2).saturating_sub(1));
-        // SAFETY: as above, of half a word.
+        // SAFETY: as in `word`, for half a word.
         unsafe { AtomicU32::from_ptr(self.map.as_mut_ptr().cast::<u32>().wrapping_add(at)) }
     }
 
-    /// The latest instant that a process has counted at.
+    /// Returns the high-water mark: the latest instant at which a process has counted.
     pub(super) fn clock_high_water(&self) -> &AtomicI64 {
-        // SAFETY: as above, of the fourth word.
+        // SAFETY: as in `word`, for the fourth word.
         unsafe { AtomicI64::from_ptr(self.map.as_mut_ptr().cast::<i64>().wrapping_add(3)) }
     }
 
-    /// Whether the words are gone: the file was cut.
+    /// Returns whether the header is lost because the file was truncated.
     pub(crate) fn is_lost(&self) -> bool {
         self.word(0).load(Ordering::Acquire) != MAGIC
     }
 
-    /// What the word says now.
+    /// Returns the present version.
     #[inline]
     pub(crate) fn version(&self, word: HeaderField) -> u64 {
         self.word(word as usize).load(Ordering::Acquire)
     }
 
-    /// Whether the word still says this, and the file needs no look.
+    /// Returns whether the version is still `known` and no check of the file is due.
     #[inline]
     pub(crate) fn still_says(&self, word: HeaderField, known: u64) -> bool {
         self.version(word) == known && coarse_now() < self.look_at.load(Ordering::Relaxed)
     }
 
-    /// Whether a reader is to look whether the file is still the one of its name.
+    /// Returns whether a reader must check that its file is the current lock file.
     pub(super) fn is_look_due(&self) -> bool {
         coarse_now() >= self.look_at.load(Ordering::Relaxed)
     }
 
-    /// A reader has looked.
+    /// Records that a reader has checked the file.
     pub(super) fn looked(&self) {
         self.look_at.store(
             coarse_now().saturating_add(LOOK_AGAIN_MS),
@@ -262,17 +263,18 @@ impl SharedHeader {
         );
     }
 
-    /// The file that locks are asked about through.
+    /// Returns the open file for lock queries.
     pub(super) fn asking(&self) -> &File {
         &self.asking
     }
 
-    /// A change is about to be committed; by who holds the lock.
+    /// Marks a version as being changed, before a commit. The caller holds the write lock.
     pub(super) fn begin_write(&self, word: HeaderField) {
         self.word(word as usize).fetch_or(1, Ordering::AcqRel);
     }
 
-    /// It was, or was not; or who was about to is gone. By who holds the lock.
+    /// Ends the mark of [`SharedHeader::begin_write`], whether the commit succeeded, failed, or its
+    /// process died. The caller holds the write lock.
     pub(super) fn end_write(&self, word: HeaderField) {
         let now = self.version(word);
         if now & 1 == 1 {
@@ -281,7 +283,7 @@ impl SharedHeader {
         }
     }
 
-    /// Everybody who looks at these words looks anew.
+    /// Advances both versions, so that every process reads again.
     pub(super) fn invalidate_all(&self) {
         self.word(HeaderField::Directory as usize)
             .fetch_add(2, Ordering::AcqRel);
@@ -289,42 +291,43 @@ impl SharedHeader {
             .fetch_add(2, Ordering::AcqRel);
     }
 
-    /// How often a log that was removed was moved into the database.
+    /// Returns how often a removed log was moved into the database.
     pub(super) fn rescues(&self) -> u32 {
         self.half(14).load(Ordering::SeqCst)
     }
 
-    /// A log that was removed is in the database now.
+    /// Records that a removed log was moved into the database.
     pub(super) fn rescued(&self) {
         self.half(14).fetch_add(1, Ordering::SeqCst);
     }
 
-    /// Whether somebody waits for the lock, or was killed while it waited.
+    /// Returns whether a process waits for the lock, or was killed while it waited.
     pub(super) fn has_waiters(&self) -> bool {
         self.half(8).load(Ordering::SeqCst) != 0
     }
 
-    /// Says that somebody waits for the lock, until it is dropped.
-    pub(super) fn waiting(&self) -> Waiting<'_> {
+    /// Registers a waiting process until the returned guard is dropped.
+    pub(super) fn waiting(&self) -> WaitingGuard<'_> {
         self.half(8).fetch_add(1, Ordering::SeqCst);
-        Waiting(self.half(8))
+        WaitingGuard(self.half(8))
     }
 
-    /// How often that lock was freed.
+    /// Returns how often the lock was freed.
     pub(super) fn freed(&self, freed: Freed) -> u32 {
         self.half(freed as usize).load(Ordering::SeqCst)
     }
 
-    /// Wakes one who sleeps until that lock is freed.
+    /// Counts that the lock was freed, and wakes one sleeping process.
     pub(super) fn wake(&self, freed: Freed) {
         let word = self.half(freed as usize);
         word.fetch_add(1, Ordering::SeqCst);
-        // SAFETY: the address of a word of the map; the system reads it, and says so where it is
-        // gone.
+        // SAFETY: the address is a word of the map. The system reads the word and returns an error
+        // if the page is gone.
         unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAKE, 1) };
     }
 
-    /// Sleeps until that lock is freed, unless it was since `before`; a short time at most.
+    /// Sleeps until the lock is freed, unless it was freed since `before`. Sleeps at most `most`
+    /// and `MAX_SLEEP`.
     pub(super) fn sleep(&self, freed: Freed, before: u32, most: Duration) {
         let most = most.min(MAX_SLEEP);
         let timeout = libc::timespec {
@@ -332,7 +335,7 @@ impl SharedHeader {
             tv_nsec: i64::from(most.subsec_nanos()).min(999_999_999),
         };
         let word = self.half(freed as usize);
-        // SAFETY: as above, with a timeout that lives as long as the call.
+        // SAFETY: as in `wake`, with a timeout that lives as long as the call.
         let slept = unsafe {
             libc::syscall(
                 libc::SYS_futex,
@@ -343,16 +346,16 @@ impl SharedHeader {
             )
         };
         if slept != 0 && io::Error::last_os_error().raw_os_error() == Some(libc::EFAULT) {
-            // The word is gone; the lock is not.
+            // The header is gone but the lock is not, so the thread sleeps without the header.
             std::thread::sleep(most.min(Duration::from_millis(1)));
         }
     }
 }
 
-/// See [`SharedHeader::waiting`].
-pub(super) struct Waiting<'b>(&'b AtomicU32);
+/// The guard of [`SharedHeader::waiting`].
+pub(super) struct WaitingGuard<'b>(&'b AtomicU32);
 
-impl Drop for Waiting<'_> {
+impl Drop for WaitingGuard<'_> {
     fn drop(&mut self) {
         let _ = self
             .0
@@ -365,7 +368,7 @@ impl Drop for Waiting<'_> {
 fn write_zeros(file: &File, from: u64) -> io::Result<()> {
     use std::os::unix::fs::FileExt;
     let zeros = [0_u8; BYTES];
-    // Nothing is written where the file is long enough.
+    // Nothing is written if the file is long enough.
     let length = BYTES.saturating_sub(usize::try_from(from).unwrap_or(BYTES));
     file.write_all_at(zeros.get(..length).unwrap_or_default(), from)
 }

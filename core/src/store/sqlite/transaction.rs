@@ -1,4 +1,4 @@
-//! One transaction over the tables.
+//! A transaction over SQLite.
 
 use std::collections::BinaryHeap;
 use std::sync::Arc;
@@ -25,10 +25,10 @@ use crate::store::{
 };
 use crate::util::error::Error;
 
-/// How many buckets' rows are remembered in a transaction at most.
+/// The greatest number of bucket rows that a transaction remembers.
 const MAX_REMEMBERED: usize = 8;
 
-/// A transaction.
+/// A transaction over the tables of a store.
 pub(super) struct SqliteTx<'c> {
     pub(super) connection: &'c Connection,
     pub(super) board: &'c Arc<SharedHeader>,
@@ -43,12 +43,12 @@ pub(super) struct SqliteTx<'c> {
     pub(super) read: SheetRead,
 }
 
-/// Rows that a caller has read in its transaction, as they are now.
+/// Rows that a caller has read in its transaction, with its own writes applied.
 #[derive(Debug, Default)]
 pub(super) struct SheetRead {
-    /// The buckets that were read or written last.
+    /// The bucket rows that were read or written last.
     buckets: SmallVec<[BucketRow; MAX_REMEMBERED]>,
-    /// The checksums of all records of the directory, combined, where one was written.
+    /// The combined checksum of all directory records, if the transaction has written a record.
     pub(super) records: Option<i64>,
 }
 
@@ -106,7 +106,7 @@ impl SqliteTx<'_> {
         )
     }
 
-    /// The latest instant that the database vouches for.
+    /// Returns the latest instant that the database confirms.
     pub(super) fn latest_instant(&self) -> Result<i64, Error> {
         let last = self.query_one(super::clock_trust::LAST, [], |row| {
             Ok(OperationRow::read(self.key, row, 0)?.at)
@@ -115,7 +115,7 @@ impl SqliteTx<'_> {
         Ok(last.max(seen).unwrap_or(i64::MIN))
     }
 
-    /// The clock is believed up to this instant.
+    /// Accepts the clock up to this instant.
     pub(super) fn advance_clock(&mut self, seen: i64) -> Result<(), Error> {
         self.board
             .clock_high_water()
@@ -124,7 +124,7 @@ impl SqliteTx<'_> {
         self.map_error(meta::write(self.connection, self.key, "seen", &seen))
     }
 
-    /// The error of a file that does not hold what it should.
+    /// Returns the error of a file with damaged content.
     #[cold]
     pub(super) fn corrupt(&self, reason: String) -> Error {
         Error::StoreCorrupt {
@@ -170,12 +170,12 @@ impl SqliteTx<'_> {
         }
     }
 
-    /// Removes a bucket's row from what is remembered.
+    /// Removes a bucket's row from the remembered rows.
     pub(super) fn forget_row(&mut self, bucket: i64) {
         self.read.buckets.retain(|known| known.id != bucket);
     }
 
-    /// Writes a bucket's row, in place of what was there.
+    /// Writes a bucket's row in place of the previous one.
     pub(super) fn write_bucket(&mut self, bucket: BucketRow) -> Result<(), Error> {
         let sql = "UPDATE buckets SET used = ?2, top_up = ?3, holds = ?4, operations = ?5, pruned_used = ?6, pruned_top_up = ?7, last = ?8, \
             checksum = ?9 WHERE id = ?1";
@@ -212,7 +212,7 @@ impl SqliteTx<'_> {
         Ok(())
     }
 
-    /// Returns the bucket with what is held of it now.
+    /// Returns the bucket with the amount that is reserved now.
     fn with_holds(&self, row: &BucketRow) -> Result<Bucket, Error> {
         let held = if row.holds == 0 {
             Ok(0)
@@ -222,8 +222,8 @@ impl SqliteTx<'_> {
         Ok(row.bucket(self.map_error(held)?))
     }
 
-    /// Does to a bucket what a part says. A hold is put by the operation that reserves, and taken
-    /// by its id when settled.
+    /// Applies a delta to its bucket. The operation that reserves adds the reservation, and the
+    /// operation that follows it up removes the reservation by its id.
     fn apply(
         &mut self,
         part: &BucketDelta,
@@ -272,7 +272,7 @@ impl SqliteTx<'_> {
         self.write_bucket(bucket)
     }
 
-    /// Keeps a key. One that may be used anew is overwritten.
+    /// Stores a key. An expired key is overwritten.
     fn keep_key(
         &mut self,
         account: &str,
@@ -294,7 +294,7 @@ impl SqliteTx<'_> {
     }
 }
 
-/// Returns what is held of a bucket at an instant.
+/// Returns the reserved amount of a bucket at an instant.
 pub(super) fn held(
     connection: &Connection,
     key: &ChecksumKey,
@@ -409,7 +409,7 @@ impl CountTx for SqliteTx<'_> {
         window: Window,
     ) -> Result<Bucket, Error> {
         self.has_written = true;
-        // An id is never given again.
+        // An id is never assigned again, so ids of pruned buckets count too.
         let gone: i64 = self
             .map_error(meta::read(self.connection, self.key, "bucket"))?
             .unwrap_or(0);
@@ -452,7 +452,7 @@ impl CountTx for SqliteTx<'_> {
                 return Ok(Some(KeyLookup::Unknown));
             }
             if row.get_ref(0)? == ValueRef::Null {
-                // The operation is to be there for as long as its answer is.
+                // The operation must exist for as long as its answer is stored.
                 let is_kept = until.saturating_sub(KEY_REST) > self.now;
                 return Ok(Some(KeyLookup::Expired).filter(|_| !is_kept));
             }
@@ -563,7 +563,7 @@ impl CountTx for SqliteTx<'_> {
             }
             .checksum(self.key))
         })?;
-        // It may be over, and forgotten since it was read.
+        // The operation may have expired and been pruned since it was read.
         let Some(checksum) = checksum else {
             return Ok(());
         };
@@ -601,7 +601,8 @@ impl CountTx for SqliteTx<'_> {
         let (mut heads, mut found) = (self.map_error(heads)?, Vec::new());
         while let Some((head, bucket)) = heads.pop().filter(|_| found.len() < most) {
             let Some((operation, previous)) = self.linked(head)? else {
-                // It is gone. Older ones that are kept for longer are found by themselves.
+                // The operation was pruned. An older one may still be stored if its retention is
+                // longer.
                 let sql = "SELECT max(id) FROM operations WHERE bucket = ?1 AND id < ?2 AND keep > at + 5788800000";
                 let older = self
                     .query_one(sql, [bucket, head], |row| row.get::<_, Option<i64>>(0))?
@@ -647,7 +648,7 @@ impl CountTx for SqliteTx<'_> {
 }
 
 impl SqliteTx<'_> {
-    /// Reads an operation, and the number of the one before it with the same bucket.
+    /// Reads an operation, and the number of the previous operation of the same bucket.
     fn linked(&self, number: i64) -> Result<Option<(Operation, Option<i64>)>, Error> {
         self.query_one(OPERATION_BY_ID, [number], |row| {
             let operation = OperationRow::read(self.key, row, 0)?;

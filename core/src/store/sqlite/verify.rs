@@ -1,5 +1,5 @@
-//! Compares every row with its checksum and every bucket with the sum of its operations, in one
-//! view of the file that keeps no writer waiting.
+//! Compares every row with its checksum and every bucket with the sum of its operations. The
+//! comparison runs in one view of the file and blocks no writer.
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, Row};
 
@@ -25,15 +25,15 @@ const RESERVATIONS_SQL: &str =
     FROM buckets b LEFT JOIN holds h ON h.bucket = b.id GROUP BY b.id HAVING b.holds <> found";
 const ORPHANS_SQL: &str =
     "SELECT count(*) FROM operations o LEFT JOIN buckets b ON b.id = o.bucket WHERE b.id IS NULL";
-/// Buckets whose newest operation is newer than all: the end of the table is lost, or was taken
-/// away.
+/// Selects buckets whose newest operation is newer than all operations. The end of the table was
+/// then lost or removed.
 const LOST: &str = "SELECT coalesce(max(last), 0) FROM buckets WHERE last > (SELECT coalesce(max(id), 0) FROM operations)";
-/// Operations whose key is not known, or is an earlier one's. A key goes 35 days after its
-/// operation is over, at the earliest.
+/// Selects operations whose key is missing or belongs to an earlier operation. A key is removed 35
+/// days after its operation has expired, at the earliest.
 const KEYLESS: &str = "SELECT count(*) FROM operations o JOIN buckets b ON b.id = o.bucket LEFT JOIN keys k ON k.account = b.account AND k.key = o.key
     WHERE o.key IS NOT NULL AND coalesce(k.operation, 0) < o.id AND o.keep + 3024000000 > (SELECT at FROM operations ORDER BY id DESC LIMIT 1)";
 
-/// How many faults are told of one kind.
+/// The greatest number of faults reported by one query.
 const MAX_FAULTS: usize = 100;
 
 pub(super) fn verify(place: &StorePath) -> Result<Verification, Error> {
@@ -44,7 +44,7 @@ pub(super) fn verify(place: &StorePath) -> Result<Verification, Error> {
     view(&connection).map_err(|found| place.sqlite(&found))
 }
 
-/// Returns the fault that a read has come upon; other errors are no faults of the file.
+/// Returns the message of a fault of the file. Other errors are returned as errors.
 fn fault(found: rusqlite::Error) -> rusqlite::Result<String> {
     match found.sqlite_error_code() {
         None | Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Ok(found.to_string()),
@@ -52,14 +52,15 @@ fn fault(found: rusqlite::Error) -> rusqlite::Result<String> {
     }
 }
 
-/// What is verified, in one view.
+/// A verification in one view of the file.
 struct Verifier<'c> {
     view: &'c Connection,
     found: Verification,
 }
 
 impl Verifier<'_> {
-    /// Adds what each row says that there is to say of it, and every row that cannot be read.
+    /// Adds the fault that `tell` finds in each row, and every row that cannot be read. Returns the
+    /// number of rows.
     fn each(
         &mut self,
         sql: &str,
@@ -87,7 +88,7 @@ impl Verifier<'_> {
         Ok(count)
     }
 
-    /// Compares every row of a table with its checksum, which is its last column.
+    /// Compares every row of every table with its checksum.
     fn rows(&mut self, key: &ChecksumKey) -> rusqlite::Result<()> {
         let number = |row: &Row<'_>, at: usize| row.get::<_, i64>(at);
         self.each("SELECT name, value, checksum FROM meta", |row| {
@@ -179,7 +180,7 @@ impl Verifier<'_> {
         Ok(())
     }
 
-    /// Compares what stands in several tables.
+    /// Compares values that are stored in several tables.
     fn sums(&mut self) -> rusqlite::Result<()> {
         let number = |row: &Row<'_>, at: usize| row.get::<_, i64>(at);
         self.each(SUMS_SQL, |row| {
@@ -256,7 +257,7 @@ fn view(connection: &Connection) -> rusqlite::Result<Verification> {
     if let Err(found) = schema::compare(&view) {
         verifier.found.faults.push(fault(found)?);
     }
-    // Without the key no row can be compared.
+    // Without the checksum key no row can be compared.
     match meta::identity(&view) {
         Ok((_, key)) => verifier.rows(&key)?,
         Err(found) => verifier.found.faults.push(fault(found)?),

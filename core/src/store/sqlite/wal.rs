@@ -1,9 +1,9 @@
-//! The write-ahead log: how long it may become, and when it is written into the database.
+//! Bounds the write-ahead log and decides when to checkpoint it.
 //!
-//! SQLite's own way would try at each commit once the log is long, and each try walks the whole
-//! log: while a reader holds an old view none succeeds, and commits become slower as the log grows.
-//! Here a try that did not reach the end is followed by the next one when the log is longer by a
-//! quarter, or when the tries so far took less than a twentieth of the time.
+//! SQLite's default would try at each commit once the log is long, and each try walks the whole
+//! log. While a reader holds an old view no try succeeds, and commits become slower as the log
+//! grows. Here an incomplete try is repeated when the log has grown by a quarter. It is repeated
+//! earlier if the tries so far took less than a twentieth of the time.
 
 use std::time::{Duration, Instant};
 
@@ -11,19 +11,19 @@ use rusqlite::Connection;
 use rusqlite::hooks::Wal;
 use rusqlite::wal::CheckpointMode;
 
-/// How many pages the log has when it is written into the database: 4 MiB.
+/// The length of the log in pages at which a checkpoint is tried: 4 MiB.
 const USUAL_PAGES: i32 = 1_000;
-/// How long the file of the log stays at most, in bytes, when all of it is in the database.
+/// The greatest length in bytes that the log file keeps after a complete checkpoint.
 const MAX_LOG_BYTES: i64 = 8 << 20;
-/// How many times as long as a try took the next one waits.
+/// The pause after a try, as a multiple of its duration.
 const REST: u32 = 20;
 
-/// When the log is to be written into the database.
+/// The condition for the next checkpoint.
 #[derive(Debug, Clone, Copy)]
 struct LogBound {
-    /// At how many pages.
+    /// The number of pages from which a try is due.
     pages: i32,
-    /// The end of the last try, where it did not reach the end, and how long the next one waits.
+    /// The end of the last incomplete try, and the pause after it.
     waits: Option<(Instant, Duration)>,
 }
 
@@ -36,7 +36,7 @@ impl LogBound {
                     .is_some_and(|(tried, rest)| tried.elapsed() >= rest)
     }
 
-    /// Notes a try over so many pages of the log, of which it wrote so many.
+    /// Records a try over the given number of log pages, and the number of pages that it wrote.
     fn tried(&mut self, begun: Instant, pages: i32, written: i32) {
         if written >= pages {
             *self = Self {
@@ -58,7 +58,7 @@ impl LogBound {
 
 /// Bounds the log of a connection.
 pub(super) fn bound(connection: &mut Connection) -> rusqlite::Result<()> {
-    // Cut to this length when it is begun anew.
+    // SQLite truncates the log to this length when it restarts the log.
     connection.query_row(
         &format!("PRAGMA journal_size_limit = {MAX_LOG_BYTES}"),
         [],
@@ -71,7 +71,7 @@ pub(super) fn bound(connection: &mut Connection) -> rusqlite::Result<()> {
     connection.wal_hook(Some(move |log: &mut Wal, pages: i32| {
         if bound.is_due(pages) {
             let begun = Instant::now();
-            // What cannot be written now stays in the log: the commit is done.
+            // Pages that cannot be written now stay in the log. The commit itself has succeeded.
             let (pages, written) = log
                 .checkpoint_v2(CheckpointMode::PASSIVE)
                 .unwrap_or((pages, 0));

@@ -1,4 +1,4 @@
-//! Waits that end: each call has a budget of time, and its caller may interrupt it.
+//! Bounded waits. Each call has a time budget, and its caller may interrupt it.
 #![allow(
     unsafe_code,
     reason = "a borrowed callback is kept for the length of a call, see `with_interrupt`"
@@ -12,63 +12,66 @@ use std::time::{Duration, Instant};
 
 pub(crate) use super::wait::timed_mutex::{TimedGuard, TimedMutex};
 
-/// The default of how long a call waits for a lock that somebody else holds.
+/// Default time that a call waits for a lock held elsewhere.
 pub(crate) const DEFAULT_LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The longest time between two looks at the caller's interrupt.
+/// Maximum time between two checks of the caller's interrupt.
 const MAX_SLICE: Duration = Duration::from_millis(50);
 
-/// Why a wait ended without what it waited for.
+/// The reason why a wait ended without success.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum WaitEnd {
     /// The budget is spent.
     TimedOut,
-    /// The caller's interrupt says so.
+    /// The caller's interrupt returned `true`.
     Interrupted,
 }
 
-type Interrupt = *const (dyn Fn() -> bool + 'static);
+type InterruptCheck = *const (dyn Fn() -> bool + 'static);
 
 thread_local! {
-    /// The deadline of the call that this thread is in: calls inside it share it, so that waits do
-    /// not add up.
+    /// Deadline of the call that this thread runs. Nested calls share the deadline, so that waits
+    /// do not add up.
     static DEADLINE: Cell<Option<Instant>> = const { Cell::new(None) };
-    static INTERRUPT: Cell<Option<Interrupt>> = const { Cell::new(None) };
-    /// When the host asked for what this thread works on, if it waited for the thread.
+    static INTERRUPT: Cell<Option<InterruptCheck>> = const { Cell::new(None) };
+    /// The instant at which the host requested this thread's work, if the work waited for the
+    /// thread.
     static ASKED: Cell<Option<Instant>> = const { Cell::new(None) };
 }
 
-/// Runs `work`; while it waits for a store's lock, `check` is called on this thread at least every
-/// 50 milliseconds. Once it returns `true` the wait ends with
-/// [`Error::Interrupted`](crate::Error::Interrupted), and nothing was written. A call that has the
-/// lock already is completed.
+/// Runs `work`, and lets `check` interrupt its waits for a store's lock.
+///
+/// During such a wait, `check` is called on this thread at least every 50 milliseconds. Once it
+/// returns `true`, the wait ends with [`Error::Interrupted`](crate::Error::Interrupted), and
+/// nothing is written. A call that already holds the lock is completed.
 ///
 /// # Example: a flag that another thread sets
 /// ```
 /// use std::sync::atomic::{AtomicBool, Ordering};
 /// let cancelled = AtomicBool::new(false);
 /// let engine = sublet::Engine::open(sublet::Options::default())?;
-/// let revision = sublet::with_interrupt(&|| cancelled.load(Ordering::Relaxed), || engine.revision());
+/// let check = || cancelled.load(Ordering::Relaxed);
+/// let revision = sublet::with_interrupt(&check, || engine.revision());
 /// assert_eq!(revision, 0);
 /// # Ok::<(), sublet::Error>(())
 /// ```
 pub fn with_interrupt<T>(check: &dyn Fn() -> bool, work: impl FnOnce() -> T) -> T {
-    struct Restore(Option<Interrupt>);
+    struct Restore(Option<InterruptCheck>);
     impl Drop for Restore {
         fn drop(&mut self) {
             INTERRUPT.set(self.0);
         }
     }
     // SAFETY: only the lifetime is erased. The pointer is read on this thread alone and only while
-    // `work` runs: `Restore` takes it away before `check` can be gone, also when `work` panics.
+    // `work` runs. `Restore` removes it before `check` can be gone, also if `work` panics.
     let erased: &'static (dyn Fn() -> bool + 'static) =
         unsafe { std::mem::transmute::<&dyn Fn() -> bool, _>(check) };
     let _restore = Restore(INTERRUPT.replace(Some(std::ptr::from_ref(erased))));
     work()
 }
 
-/// Runs `work`, whose waits for a store's lock end as if it had begun at `asked`: for hosts whose
-/// calls wait for a thread, so that the waits of those that queue do not add up.
+/// Runs `work` with a wait budget that starts at `asked`. Used by hosts whose calls wait for a
+/// thread, so that the waits of queued calls do not add up.
 #[doc(hidden)]
 pub fn _asked_at<T>(asked: Instant, work: impl FnOnce() -> T) -> T {
     struct Restore(Option<Instant>);
@@ -86,7 +89,7 @@ fn is_interrupted() -> bool {
     INTERRUPT.get().is_some_and(|check| unsafe { (*check)() })
 }
 
-/// The time that a call may wait, from when it began.
+/// The time budget of a call, counted from the start of the call.
 #[derive(Debug)]
 pub(crate) struct WaitBudget {
     deadline: Instant,
@@ -94,7 +97,7 @@ pub(crate) struct WaitBudget {
 }
 
 impl WaitBudget {
-    /// Begins the budget of a call, or joins that of the call which this one is part of.
+    /// Starts the budget of a call, or joins the budget of the enclosing call.
     pub(crate) fn enter(timeout: Duration) -> Self {
         if let Some(deadline) = DEADLINE.get() {
             return Self {
@@ -111,7 +114,7 @@ impl WaitBudget {
         }
     }
 
-    /// Returns how long to wait before the next look.
+    /// Returns how long to wait before the next check.
     pub(crate) fn slice(&self) -> Result<Duration, WaitEnd> {
         if is_interrupted() {
             return Err(WaitEnd::Interrupted);
@@ -122,9 +125,11 @@ impl WaitBudget {
         }
     }
 
-    /// Returns whether the call that this thread is in has time left; `true` if it is in none. The
-    /// interrupt is not looked at: it may wait for a thread that forks, and a fork waits for the
-    /// transaction that asks this.
+    /// Returns whether the current call of this thread has time left. Returns `true` outside a
+    /// call.
+    ///
+    /// Does not check the interrupt. The interrupt may wait for a thread that forks, and that fork
+    /// waits for the transaction that called this function.
     pub(crate) fn has_time_left() -> bool {
         DEADLINE
             .get()

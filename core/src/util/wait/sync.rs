@@ -1,5 +1,4 @@
-//! The primitives that waiting is built on. The interleaving tests put a model checker's in their
-//! place.
+//! Primitives for the waits. The interleaving tests replace them with those of a model checker.
 
 pub(crate) use std::sync::atomic::{AtomicUsize, Ordering, fence};
 pub(crate) use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};

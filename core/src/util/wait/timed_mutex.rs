@@ -8,10 +8,9 @@ use super::sync::{
 };
 use super::{WaitBudget, WaitEnd};
 
-/// A mutex that gives up when the caller's budget is spent or the caller is interrupted.
+/// A mutex that gives up if the caller's budget is spent or the caller is interrupted.
 ///
-/// A thread that panicked while it held the lock leaves the value as it was then, like a mutex that
-/// ignores poison.
+/// Like a mutex that ignores poison, it keeps the value as a panicking holder left it.
 #[derive(Default)]
 pub(crate) struct TimedMutex<T> {
     value: Mutex<T>,
@@ -36,7 +35,7 @@ impl<T> TimedMutex<T> {
         }
     }
 
-    /// Returns the lock if nobody holds it.
+    /// Returns the lock if it is free.
     pub(crate) fn try_lock(&self) -> Option<TimedGuard<'_, T>> {
         let guard = match self.value.try_lock() {
             Ok(guard) => guard,
@@ -45,7 +44,7 @@ impl<T> TimedMutex<T> {
         };
         Some(TimedGuard {
             guard,
-            _wake: Wake {
+            _wake: WakeGuard {
                 waiting: &self.waiting,
                 gate: &self.gate,
                 freed: &self.freed,
@@ -66,11 +65,11 @@ impl<T> TimedMutex<T> {
 
     fn wait(&self, budget: &WaitBudget) -> Result<TimedGuard<'_, T>, WaitEnd> {
         loop {
-            // Outside the gate, because the caller's interrupt may itself wait: for an interpreter
-            // whose lock a forking thread has.
+            // Call this outside the gate, because the caller's interrupt may itself wait: for an
+            // interpreter whose lock a forking thread holds.
             let slice = budget.slice();
-            // Whoever frees the lock takes the gate before it wakes a waiter: so no wake-up is
-            // missed between try and wait.
+            // The thread that frees the lock takes the gate before it wakes a waiter. So no wake-up
+            // is missed between the attempt and the wait.
             let gate = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(guard) = self.try_lock() {
                 return Ok(guard);
@@ -83,17 +82,16 @@ impl<T> TimedMutex<T> {
         }
     }
 
-    /// The value, without a lock: for whoever owns the mutex.
+    /// Returns the value without a lock. Exclusive access to the mutex makes this safe.
     pub(crate) fn get_mut(&mut self) -> &mut T {
         self.value.get_mut().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The lock, until it is dropped. Fields are dropped in their order: the lock is free when a waiter
-/// wakes.
+/// A held lock. Fields are dropped in declaration order, so the lock is free when a waiter wakes.
 pub(crate) struct TimedGuard<'m, T> {
     guard: MutexGuard<'m, T>,
-    _wake: Wake<'m>,
+    _wake: WakeGuard<'m>,
 }
 
 impl<T> Deref for TimedGuard<'_, T> {
@@ -111,13 +109,13 @@ impl<T> DerefMut for TimedGuard<'_, T> {
 }
 
 /// Wakes a waiter when it is dropped.
-struct Wake<'m> {
+struct WakeGuard<'m> {
     waiting: &'m AtomicUsize,
     gate: &'m Mutex<()>,
     freed: &'m Condvar,
 }
 
-impl Drop for Wake<'_> {
+impl Drop for WakeGuard<'_> {
     fn drop(&mut self) {
         fence(Ordering::SeqCst);
         if self.waiting.load(Ordering::SeqCst) > 0 {
