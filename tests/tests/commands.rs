@@ -408,7 +408,7 @@ fn a_main_account_has_no_level_whatever_the_policies_say() {
     files.retain(|(name, _)| name != "50-isolation.cedar");
     files.push((
         "81-more.cedar".to_owned(),
-        "@id(\"more\") permit (principal, action == Action::\"client.attach_level\", resource);"
+        "@id(\"allow-attach-level\") permit (principal, action == Action::\"client.attach_level\", resource);"
             .to_owned(),
     ));
     let engine = Engine::open(Options {

@@ -140,7 +140,7 @@ fn the_shipped_bundle_and_plain_programs_have_no_warnings() {
 
 #[test]
 fn what_an_action_requires_is_named_or_an_error() {
-    let permit = "@id(\"memos\") permit (principal, action in [Action::\"memo.read\", Action::\"memo.edit\"], resource);\n";
+    let permit = "@id(\"allow-memos\") permit (principal, action in [Action::\"memo.read\", Action::\"memo.edit\"], resource);\n";
     let forbid = "@id(\"x\") @code(\"not_yours\") forbid (principal is TeamMember, action == Action::\"memo.edit\", resource) when { resource has created_by && resource.created_by != principal };";
     let engine = opened(&format!("{permit}{forbid}")).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(engine.bundle().warnings, []);
