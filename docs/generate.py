@@ -364,7 +364,7 @@ def catalog_page() -> str:
         "### `window` of a flow",
         enum_lines("WindowKind"),
         "### `counts` of a stock",
-        enum_lines("Counts"),
+        enum_lines("CountedKind"),
         "### `excess_order`",
         enum_lines("ExcessOrder"),
         "## Shipped catalog",

@@ -101,7 +101,7 @@ fn check_prints_bundle_or_diagnostics() {
     // exceeds, so Cedar evaluates it.
     let numbers: Vec<String> = (0..66_000).map(|number| number.to_string()).collect();
     let large = format!(
-        "@id(\"many_numbers\") @code(\"many_numbers\") forbid (principal, action, resource)\nwhen {{ context.facts has amount && [context.facts.amount, {}].contains(7) }};\n",
+        "@id(\"many-numbers\") @code(\"many_numbers\") forbid (principal, action, resource)\nwhen {{ context.facts has amount && [context.facts.amount, {}].contains(7) }};\n",
         numbers.join(", ")
     );
     let beyond = Bundle::new("beyond", &[("20-more.cedar", &large)]);

@@ -211,7 +211,7 @@ test('a getter with side effects disturbs no decision', () => {
 
 test('evicted strings decode again, also from text', () => {
   const both = new Both();
-  const erring = Engine.cedar({ policies: '@id("errs") permit (principal, action, resource) when { principal.missing };' });
+  const erring = Engine.cedar({ policies: '@id("allow-erring") permit (principal, action, resource) when { principal.missing };' });
   const calls = new Set();
   for (let turn = 0; turn < 4_400; turn += 1) {
     const found = both.engines[0].consume(ACME, 'api.call', ['ApiKey', 'a', 'acme'], 1, { host });

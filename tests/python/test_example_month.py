@@ -177,7 +177,7 @@ class Month:
         assert [ended[name] for name in ("status", "clients", "excess", "due_cents", "unpaid", "disabled")] == ["ended", 13, 3, 1500, 3, []]
         assert [self.used(client) for client in CLIENTS] == [0] * 13
         assert self.send("client-01", 1)[1]["left"] == LIMIT - 1
-        assert self.office("client-01", "GET", "/accounts/client-01/statements/2026-10", host=APP) == (403, {"code": "platform_bills_no_client"})
+        assert self.office("client-01", "GET", "/accounts/client-01/statements/2026-10", host=APP) == (403, {"code": "client_not_billed_by_platform"})
         assert self.office("acme", "POST", "/accounts/acme/statements/2026-10/payments", {"cents": 1500})[0] == 403
 
     def draw(self) -> None:

@@ -409,7 +409,7 @@ fn main_account_never_has_a_level() {
     files.retain(|(name, _)| name != "50-isolation.cedar");
     files.push((
         "81-more.cedar".to_owned(),
-        "@id(\"more\") permit (principal, action == Action::\"client.attach_level\", resource);"
+        "@id(\"allow-attach-level\") permit (principal, action == Action::\"client.attach_level\", resource);"
             .to_owned(),
     ));
     let engine = Engine::open(Options {

@@ -141,7 +141,7 @@ fn default_bundle_has_no_warnings() {
 /// Every method returns the error.
 #[test]
 fn missing_required_attribute_is_an_error() {
-    let permit = "@id(\"memos\") permit (principal, action in [Action::\"memo.read\", Action::\"memo.edit\"], resource);\n";
+    let permit = "@id(\"allow-memos\") permit (principal, action in [Action::\"memo.read\", Action::\"memo.edit\"], resource);\n";
     let forbid = "@id(\"x\") @code(\"not_yours\") forbid (principal is TeamMember, action == Action::\"memo.edit\", resource) when { resource has created_by && resource.created_by != principal };";
     let engine =
         open_engine(&format!("{permit}{forbid}")).unwrap_or_else(|error| panic!("{error}"));

@@ -69,10 +69,10 @@ fn open_engine(extra: &str) -> Engine {
 
 /// Policies over attributes of the host, over named records, and one that can fail.
 const EXTRA: &str = r#"
-@id("trial") @code("on_trial")
+@id("consume-on-trial") @code("on_trial")
 forbid (principal, action in Action::"consume", resource)
 when { context.facts has account.attributes.trial && context.facts.account.attributes.trial };
-@id("not-from-there") @code("not_from_there")
+@id("write-from-barred-country") @code("not_from_there")
 forbid (principal == TeamMember::"dan", action in Action::"write", resource)
 when { context.facts has account.attributes.country && context.facts.account.attributes.country like "d*" };
 @id("sum") @code("sum")
@@ -90,13 +90,13 @@ when { context.facts has account && context.facts.account != resource };
 @id("one-form") @code("one_form")
 forbid (principal, action in Action::"write", resource == Form::"k")
 when { context.facts has feature && context.facts.feature == Feature::"forms" && resource.account == Account::"acme" };
-@id("not-its-author") @code("not_its_author")
+@id("edit-by-non-author") @code("not_its_author")
 forbid (principal is TeamMember, action == Action::"campaign.edit", resource)
 when { resource has created_by && resource.created_by != principal && resource.created_by.account == resource.account };
 @id("level-too-rich") @code("level_too_rich")
 forbid (principal, action == Action::"client.attach_level", resource)
 when { context has level && context.level.features.contains(Feature::"funnels") };
-@id("one-login")
+@id("allow-reset-of-one-login")
 permit (principal == Account::"cafe", action == Action::"login.reset", resource is Account);
 "#;
 

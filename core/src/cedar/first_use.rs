@@ -21,7 +21,7 @@ const SCHEMA: &str = r#"
 "#;
 
 const POLICIES: &str = r#"
-    @id("all of the language")
+    @id("allow-whole-language")
     permit(principal is User, action == Action::"use", resource in User::"u") when {
         context.at.toDate() <= context.at.offset(context.for) && context.at.durationSince(datetime("2026-01-01T12:00:00.000+0100")) > duration("-1d2h3m4s5ms")
             && context.at.toTime().toMilliseconds() + context.for.toSeconds() + context.for.toMinutes() + context.for.toHours() + context.for.toDays() > -1
@@ -31,7 +31,7 @@ const POLICIES: &str = r#"
             && principal.hasTag("t") && principal.getTag("t") like "*t" && [1, 2].contains(1) && [1].containsAll([1]) && [1].containsAny([1]) && ![1].isEmpty()
             && {"a": 1}.a == 1 && (if principal has seen then principal.seen < context.at else true)
     };
-    @id("of a template")
+    @id("template")
     forbid(principal in ?principal, action, resource == ?resource) unless { true };
 "#;
 

@@ -221,7 +221,7 @@ fn explanation_names_the_limit_policy() {
     request.circumstances.amount = Some(11);
     let explanation = engine.explain(&request).expect("an explanation");
     assert_eq!(&*explanation.decision.code, "quota_exceeded");
-    let rule = explanation.policies.iter().find(|policy| &*policy.policy == "quota-hard").expect("the rule");
+    let rule = explanation.policies.iter().find(|policy| &*policy.policy == "quota-exceeded").expect("the rule");
     assert_eq!(rule.outcome, sublet::PolicyStatus::Applied);
     assert!(rule.facts.iter().any(|fact| fact.path == "context.facts.quota.account.limit" && fact.value.as_deref() == Some("10")), "{rule:?}");
 }
