@@ -171,9 +171,33 @@ fn action(
             })
             .unwrap_or_default()
     };
-    let (meters, frees) = (list("meter"), list("frees"));
-    let feature = note("feature").map(str::to_owned);
-    for unknown in feature
+    let kind = kinds.first().copied().unwrap_or_default().to_owned();
+    let action = Action {
+        kind,
+        feature: note("feature").map(str::to_owned),
+        meters: list("meter"),
+        frees: list("frees"),
+        asks: list("asks"),
+        requires: list("requires").into_iter().collect(),
+        desk: note("desk").map(str::to_owned),
+        context: needs_context(applies.get("context"), fragments),
+        fields: fields(applies.get("context"), fragments).unwrap_or_default(),
+        principals,
+        resources,
+    };
+    check_names(name, &action, names, &mut fault);
+    Some(action)
+}
+
+/// Reports each feature and meter of the action that the schema does not list.
+fn check_names(
+    name: &str,
+    action: &Action,
+    names: &SchemaFile,
+    fault: &mut impl FnMut(&'static str, String),
+) {
+    for unknown in action
+        .feature
         .iter()
         .filter(|name| !names.features.contains(*name))
     {
@@ -182,9 +206,10 @@ fn action(
             format!("action `{name}` names feature `{unknown}`, which `Feature` does not list"),
         );
     }
-    for unknown in meters
+    for unknown in action
+        .meters
         .iter()
-        .chain(&frees)
+        .chain(&action.frees)
         .filter(|name| !names.meters.contains(*name))
     {
         fault(
@@ -192,20 +217,6 @@ fn action(
             format!("action `{name}` names meter `{unknown}`, which `Meter` does not list"),
         );
     }
-    let kind = kinds.first().copied().unwrap_or_default().to_owned();
-    Some(Action {
-        kind,
-        feature,
-        meters,
-        frees,
-        asks: list("asks"),
-        requires: list("requires").into_iter().collect(),
-        desk: note("desk").map(str::to_owned),
-        context: needs_context(applies.get("context"), fragments),
-        fields: fields(applies.get("context"), fragments).unwrap_or_default(),
-        principals,
-        resources,
-    })
 }
 
 /// Returns a fault for each attribute that `@requires` names and no resource of the action's

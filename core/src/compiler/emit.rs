@@ -229,6 +229,15 @@ impl Emitter {
                 self.place(on_no)?;
                 self.test(otherwise, yes, no)?;
             }
+            leaf => self.test_leaf(leaf, to_yes, to_no)?,
+        }
+        self.free = before;
+        Ok(())
+    }
+
+    /// Emits the test of an expression without branches of its own.
+    fn test_leaf(&mut self, node: &IrExpr, to_yes: u16, to_no: u16) -> Result<(), Unsupported> {
+        match node {
             IrExpr::HasPath(root, names) => {
                 let a = self.paths.path_register(*root, names)?;
                 self.push(Op::Has {
@@ -278,7 +287,6 @@ impl Emitter {
                 })?;
             }
         }
-        self.free = before;
         Ok(())
     }
 

@@ -122,6 +122,10 @@ pub(crate) trait SchemaVocabulary {
     fn features(&self) -> Vec<&str>;
 }
 
+fn unknown(what: &str, name: &str) -> String {
+    format!("the catalog names {what} `{name}`, which the schema does not list")
+}
+
 impl Catalog {
     /// Parses `catalog.json`.
     pub(crate) fn parse(text: &str, nesting: usize) -> Result<Self, Error> {
@@ -182,9 +186,6 @@ impl Catalog {
         meters: &BTreeSet<String>,
     ) -> Vec<String> {
         let mut faults = Vec::new();
-        let unknown = |what: &str, name: &str| {
-            format!("the catalog names {what} `{name}`, which the schema does not list")
-        };
         faults.extend(
             self.features
                 .keys()
@@ -215,6 +216,13 @@ impl Catalog {
             .filter(|(_, meter)| meter.counts.is_some() && meter.kind != MeterKind::Stock);
         faults
             .extend(flows.map(|(name, _)| format!("meter `{name}` has `counts`, but is no stock")));
+        faults.extend(self.unknown_names(names));
+        faults
+    }
+
+    /// Returns a fault for each name in a level or a package that the schema or the catalog lacks.
+    fn unknown_names(&self, names: &impl SchemaVocabulary) -> Vec<String> {
+        let mut faults = Vec::new();
         for level in self.levels.values() {
             faults.extend(
                 level

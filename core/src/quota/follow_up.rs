@@ -442,6 +442,40 @@ pub(crate) enum Adjustment {
 }
 
 impl Adjustment {
+    /// Returns the change of a bucket. Fails with [`Error::Amount`] if its total would overflow.
+    fn delta(self, bucket: &Bucket) -> Result<BucketDelta, Error> {
+        let none = BucketDelta::for_bucket(bucket.id);
+        let (delta, before, amount) = match self {
+            Self::TopUp(amount) => (
+                BucketDelta {
+                    top_up: amount,
+                    ..none
+                },
+                bucket.top_up,
+                amount,
+            ),
+            Self::CarryOver(amount) => {
+                let before = bucket.used.saturating_add(bucket.held);
+                (
+                    BucketDelta {
+                        used: amount,
+                        ..none
+                    },
+                    before,
+                    amount,
+                )
+            }
+        };
+        before
+            .checked_add(amount)
+            .map(|_| delta)
+            .ok_or_else(|| Error::Amount {
+                amount: amount.to_string(),
+            })
+    }
+}
+
+impl Adjustment {
     /// Returns the required durability. A change of a limit must survive a power loss.
     pub(crate) fn durability(self) -> Durability {
         match self {
@@ -487,43 +521,15 @@ pub(crate) fn record_adjustment(
             Some(bucket) => bucket,
             None => ledger.open(whose, line.meter, place.window)?,
         };
-        let part = BucketDelta::for_bucket(bucket.id);
-        let (part, before, amount) = match what {
-            Adjustment::TopUp(amount) => (
-                BucketDelta {
-                    top_up: amount,
-                    ..part
-                },
-                bucket.top_up,
-                amount,
-            ),
-            Adjustment::CarryOver(amount) => (
-                BucketDelta {
-                    used: amount,
-                    ..part
-                },
-                bucket.used.saturating_add(bucket.held),
-                amount,
-            ),
-        };
-        if before.checked_add(amount).is_none() {
-            return Err(Error::Amount {
-                amount: amount.to_string(),
-            });
-        }
-        parts.push(part);
+        parts.push(what.delta(&bucket)?);
         end = if member.is_none() { place.window } else { end };
     }
-    let now = ledger.now();
+    let until_end = retain_until(line.kind, end, ledger.now());
     let (kind, keep) = match (what, line.kind) {
         // A top-up can be taken back for as long as it counts (B14).
         (Adjustment::TopUp(_), MeterKind::Stock) => (OperationKind::TopUp, i64::MAX),
-        (Adjustment::TopUp(_), MeterKind::Flow) => {
-            (OperationKind::TopUp, retain_until(line.kind, end, now))
-        }
-        (Adjustment::CarryOver(_), _) => {
-            (OperationKind::CarryOver, retain_until(line.kind, end, now))
-        }
+        (Adjustment::TopUp(_), MeterKind::Flow) => (OperationKind::TopUp, until_end),
+        (Adjustment::CarryOver(_), _) => (OperationKind::CarryOver, until_end),
     };
     let quota = quotas(ledger, &|_, _| Some(*line), &parts, &parts)?;
     let answer = CountReceipt {

@@ -255,6 +255,17 @@ pub(crate) fn usage(
         .collect())
 }
 
+/// Returns the change of a meter. A record that no longer counts, such as an expired invitation,
+/// frees nothing.
+fn bounded_change(placed: &MeterState<'_>, amount: i64, taking: ConsumeMode) -> i64 {
+    let change = placed.change(amount, taking);
+    if placed.line.counted.is_some() {
+        change.max(placed.account.used().saturating_neg())
+    } else {
+        change
+    }
+}
+
 /// Consumes if the policies allow it, or returns the stored answer of the idempotency key.
 pub(crate) fn take(
     ledger: &mut dyn CountTx,
@@ -278,19 +289,10 @@ pub(crate) fn take(
         .iter()
         .map(|placed| granted.unwrap_or(placed.line.amount))
         .collect();
-    let change = |placed: &MeterState<'_>, amount: i64| {
-        let change = placed.change(amount, taking);
-        // A record that no longer counts, such as an expired invitation, frees nothing.
-        if placed.line.counted.is_some() {
-            change.max(placed.account.used().saturating_neg())
-        } else {
-            change
-        }
-    };
     let changes: Vec<i64> = placed
         .iter()
         .zip(&amounts)
-        .map(|(placed, amount)| change(placed, *amount))
+        .map(|(placed, amount)| bounded_change(placed, *amount, taking))
         .collect();
     if !decision.allowed
         || changes.iter().all(|change| *change == 0)
@@ -317,10 +319,9 @@ pub(crate) fn take(
         matches!(taking, ConsumeMode::Reserve { .. }),
     )?;
     let now = ledger.now();
-    let until = if let ConsumeMode::Reserve { ttl } = taking {
-        Some(now.saturating_add(ttl))
-    } else {
-        None
+    let until = match taking {
+        ConsumeMode::Reserve { ttl } => Some(now.saturating_add(ttl)),
+        _ => None,
     };
     let keep = placed
         .iter()
@@ -328,12 +329,6 @@ pub(crate) fn take(
         .max()
         .unwrap_or(now);
     let frees = placed.iter().all(|placed| placed.line.decreases);
-    let QuotaSubject {
-        account,
-        member,
-        actor,
-        ..
-    } = asked.subject;
     let done: Vec<(i64, i64)> = amounts
         .iter()
         .copied()
@@ -345,9 +340,9 @@ pub(crate) fn take(
     }
     let id = ledger.append(NewOperation {
         kind: kind(taking, frees),
-        account,
-        member,
-        actor,
+        account: asked.subject.account,
+        member: asked.subject.member,
+        actor: asked.subject.actor,
         key: asked.key,
         of: None,
         until,

@@ -13,7 +13,7 @@ pub(super) fn tell<'e>(
     events: impl Iterator<Item = (&'e Arc<EventBuilder>, &'e Event)>,
 ) -> usize {
     dispatcher::with_default(dispatch, || {
-        events.for_each(|(draft, event)| draft.span.in_scope(|| one(event)))
+        events.for_each(|(draft, event)| draft.span.in_scope(|| one(event)));
     });
     0
 }

@@ -101,30 +101,8 @@ pub(crate) fn entity_slice(
     request: &cedar_policy::Request,
     inline: Option<Entity>,
 ) -> Result<Entities, Error> {
-    let mut seeds: Vec<EntityUid> = [request.principal(), request.action(), request.resource()]
-        .into_iter()
-        .flatten()
-        .cloned()
-        .collect();
-    for (name, _) in request.context().into_iter().flat_map(Clone::clone) {
-        if let Some(value) = request.context().and_then(|context| context.get(&name)) {
-            referred(&value, &mut seeds);
-        }
-    }
-    for (_, value) in inline
-        .iter()
-        .flat_map(|entity| entity.attrs().chain(entity.tags()))
-    {
-        if let Ok(value) = value {
-            referred(&value, &mut seeds);
-        }
-    }
+    let seeds = seeds(request, inline.as_ref());
     let whole = inline.is_some();
-    seeds.extend(
-        inline
-            .iter()
-            .flat_map(|entity| entity.clone().into_inner().2),
-    );
     let found = seeds
         .iter()
         .map(|uid| (uid.type_name().to_string(), uid.id().unescaped().to_owned()))
@@ -148,9 +126,6 @@ pub(crate) fn entity_slice(
         }
         level = next;
     }
-    let fault = |found: &dyn std::error::Error| Error::InvalidRequest {
-        reason: causes(found),
-    };
     if whole {
         let above: Vec<u32> = seen
             .iter()
@@ -163,10 +138,47 @@ pub(crate) fn entity_slice(
             }
         }
     }
-    let entities = Entities::from_entities(builder.made, None).map_err(|found| fault(&found))?;
-    let Some(entity) = inline else {
-        return Ok(entities);
-    };
+    let entities =
+        Entities::from_entities(builder.made, None).map_err(|error| Error::InvalidRequest {
+            reason: causes(&error),
+        })?;
+    match inline {
+        Some(entity) => add_inline(entities, entity),
+        None => Ok(entities),
+    }
+}
+
+/// Returns the entities that the request names, in its principal, action, resource and context, and
+/// in the attributes, tags and parents of the resource that it brings.
+fn seeds(request: &cedar_policy::Request, inline: Option<&Entity>) -> Vec<EntityUid> {
+    let mut seeds: Vec<EntityUid> = [request.principal(), request.action(), request.resource()]
+        .into_iter()
+        .flatten()
+        .cloned()
+        .collect();
+    for (name, _) in request.context().into_iter().flat_map(Clone::clone) {
+        if let Some(value) = request.context().and_then(|context| context.get(&name)) {
+            referred(&value, &mut seeds);
+        }
+    }
+    for (_, value) in inline
+        .into_iter()
+        .flat_map(|entity| entity.attrs().chain(entity.tags()))
+    {
+        if let Ok(value) = value {
+            referred(&value, &mut seeds);
+        }
+    }
+    seeds.extend(
+        inline
+            .into_iter()
+            .flat_map(|entity| entity.clone().into_inner().2),
+    );
+    seeds
+}
+
+/// Adds the resource that the request brings.
+fn add_inline(entities: Entities, entity: Entity) -> Result<Entities, Error> {
     let resource = entity.uid().to_string();
     entities.upsert_entities([entity], None).map_err(|found| {
         // Cedar names an arbitrary entity of the cycle, not always the same one.

@@ -18,7 +18,7 @@ use crate::cedar::load_program::{
     read_entities, scan_file,
 };
 use crate::cedar::options::Validation;
-use crate::cedar::policy_list::{PolicyList, in_text_order};
+use crate::cedar::policy_list::{PolicyList, PolicySpan, in_text_order};
 use crate::cedar::source::{File, placeless};
 use crate::cedar::validate;
 use crate::cedar::value_json::{CedarTypes, RecordType};
@@ -91,6 +91,28 @@ pub(crate) fn load(
     })
 }
 
+/// Returns the ids of policies and templates in the order of the text, each with its file and line.
+/// Cedar's JSON form has no places.
+fn policy_order(set: &PolicySet, policies: &File) -> Vec<PolicySpan> {
+    if is_json(&policies.text) {
+        return set
+            .policies()
+            .filter(|policy| policy.is_static())
+            .map(cedar_policy::Policy::id)
+            .chain(set.templates().map(cedar_policy::Template::id))
+            .map(|id| (id.clone(), None))
+            .collect();
+    }
+    let name: Arc<str> = policies.name.as_str().into();
+    in_text_order(set, policies, 0)
+        .iter()
+        .map(|part| {
+            let line = policies.place(part.start, part.len).line;
+            (part.body.id().clone(), Some((Arc::clone(&name), line)))
+        })
+        .collect()
+}
+
 fn build(
     program: &CedarProgram,
     policies: &File,
@@ -117,27 +139,7 @@ fn build(
     if let Some(links) = &program.links {
         link(&mut set, links, caps)?;
     }
-    let order: Vec<_> = if is_json(&policies.text) {
-        set.policies()
-            .filter(|policy| policy.is_static())
-            .map(cedar_policy::Policy::id)
-            .chain(set.templates().map(cedar_policy::Template::id))
-            .map(|id| (id.clone(), None))
-            .collect()
-    } else {
-        in_text_order(&set, policies, 0)
-            .iter()
-            .map(|part| {
-                (
-                    part.body.id().clone(),
-                    Some((
-                        policies.name.as_str().into(),
-                        policies.place(part.start, part.len).line,
-                    )),
-                )
-            })
-            .collect()
-    };
+    let order = policy_order(&set, policies);
     if let Some(schema) = &parsed_schema
         && validation != Validation::Off
     {

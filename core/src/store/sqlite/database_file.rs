@@ -641,8 +641,21 @@ fn open_database(place: &StorePath, wanted: Option<&str>) -> Result<(File, bool)
         }
         return Ok((database, false));
     }
+    if is_store(place, &database, wanted)? {
+        Ok((database, false))
+    } else {
+        Err(Error::StoreForeign {
+            store: place.name.clone(),
+        })
+    }
+}
+
+/// Returns whether the file is a database of this library.
+fn is_store(place: &StorePath, database: &File, wanted: Option<&str>) -> Result<bool, Error> {
     let mut header = [0_u8; HEADER_BYTES];
-    let read = database.read_at(&mut header, 0).map_err(file)?;
+    let read = database
+        .read_at(&mut header, 0)
+        .map_err(|error| errors::file(&place.name, &error))?;
     let id = header
         .get(APPLICATION_AT..APPLICATION_AT.saturating_add(4))
         .and_then(|bytes| bytes.try_into().ok())
@@ -653,13 +666,7 @@ fn open_database(place: &StorePath, wanted: Option<&str>) -> Result<(File, bool)
     // If a process is killed while it creates the tables, it leaves a journal that rolls them back.
     let is_unmade = id == Some(0)
         && fs::metadata(place.beside("-journal")).is_ok_and(|journal| journal.len() > 0);
-    if is_ours || is_unmade && wanted.is_none() {
-        Ok((database, false))
-    } else {
-        Err(Error::StoreForeign {
-            store: place.name.clone(),
-        })
-    }
+    Ok(is_ours || is_unmade && wanted.is_none())
 }
 
 /// Claims the database under its name. The name is a digest of the folder's identity and the file

@@ -137,6 +137,12 @@ impl Verifier<'_> {
                 )
             },
         )?;
+        self.directory_rows(key)
+    }
+
+    /// Checks the rows of the directory and of its documents.
+    fn directory_rows(&mut self, key: &ChecksumKey) -> rusqlite::Result<()> {
+        let number = |row: &Row<'_>, at: usize| row.get::<_, i64>(at);
         self.each(
             "SELECT revision, total, checksum, changes FROM changes",
             |row| {
