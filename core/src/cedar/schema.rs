@@ -115,17 +115,8 @@ fn action(
     let applies = declared
         .get("appliesTo")
         .filter(|applies| !applies.is_null())?;
-    let types = |key: &str| {
-        applies
-            .get(key)
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .map(str::to_owned)
-            .collect::<BTreeSet<_>>()
-    };
-    let (principals, resources) = (types("principalTypes"), types("resourceTypes"));
+    let principals = type_names(applies, "principalTypes");
+    let resources = type_names(applies, "resourceTypes");
     if principals.is_empty() && resources.is_empty() {
         return None; // An action group.
     }
@@ -187,6 +178,17 @@ fn action(
     };
     check_names(name, &action, names, &mut fault);
     Some(action)
+}
+
+fn type_names(applies: &Value, key: &str) -> BTreeSet<String> {
+    applies
+        .get(key)
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Reports each feature and meter of the action that the schema does not list.

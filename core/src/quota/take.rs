@@ -305,35 +305,32 @@ pub(crate) fn take(
         ));
     }
     if !asked.by_command {
+        let takes = |change: i64| taking == ConsumeMode::Set || change != 0;
         let mut taken = placed
             .iter()
             .zip(&changes)
-            .filter(|(_, change)| taking == ConsumeMode::Set || **change != 0);
+            .filter(|(_, change)| takes(**change));
         taken.try_for_each(|(placed, _)| placed.line.refuse_counted())?;
     }
-    let parts = parts(
-        ledger,
-        &mut placed,
-        &asked.subject,
-        &changes,
-        matches!(taking, ConsumeMode::Reserve { .. }),
-    )?;
     let now = ledger.now();
     let until = match taking {
         ConsumeMode::Reserve { ttl } => Some(now.saturating_add(ttl)),
         _ => None,
     };
+    let parts = parts(
+        ledger,
+        &mut placed,
+        &asked.subject,
+        &changes,
+        until.is_some(),
+    )?;
     let keep = placed
         .iter()
         .map(|placed| retain_until(placed.line.kind, placed.account.window, now))
         .max()
         .unwrap_or(now);
     let frees = placed.iter().all(|placed| placed.line.decreases);
-    let done: Vec<(i64, i64)> = amounts
-        .iter()
-        .copied()
-        .zip(changes.iter().copied())
-        .collect();
+    let done: Vec<(i64, i64)> = std::iter::zip(amounts, changes.iter().copied()).collect();
     let mut answer = with_quotas(decision, &placed, &asked.subject, &done, until);
     if until.is_some() {
         set_reserved(&mut answer, &changes);
